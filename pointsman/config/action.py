@@ -1,0 +1,93 @@
+"""Rules and actions: what `http-request`, `http-response` and their kin are made of.
+
+An action registers itself for the rule sets where it may stand; its parser returns an Action whose `run` is called for
+each message that reaches the rule:
+
+    @action("set-header", HTTP_REQUEST | HTTP_RESPONSE | HTTP_AFTER, "4.4", writes=Writes.HEADER_BLOCK)
+    def parse_set_header(args: RuleArgs) -> Action: ...
+
+`if` and `unless` are taken off by the caller. What an action reads is the union over its expressions.
+"""
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from pointsman.config.keyword import Args
+from pointsman.core.diagnostics import Position
+from pointsman.core.registry import Registry
+from pointsman.sample.context import Context
+from pointsman.sample.types import Reads, Where, Writes
+
+HTTP_REQUEST: Final = 1  # rule sets
+HTTP_RESPONSE: Final = 2
+HTTP_AFTER: Final = 4
+TCP_CONNECTION: Final = 8
+TCP_SESSION: Final = 16
+TCP_CONTENT: Final = 32
+TCP_RESPONSE: Final = 64
+
+RULE_SETS: Final = {HTTP_REQUEST: "http-request", HTTP_RESPONSE: "http-response", HTTP_AFTER: "http-after-response",
+                    TCP_CONNECTION: "tcp-request connection", TCP_SESSION: "tcp-request session",
+                    TCP_CONTENT: "tcp-request content", TCP_RESPONSE: "tcp-response content"}
+PLACE: Final = {HTTP_REQUEST: Where.HTTP_REQ, HTTP_RESPONSE: Where.HTTP_RES, HTTP_AFTER: Where.HTTP_AFTER,
+                TCP_CONNECTION: Where.TCP_REQ_CON, TCP_SESSION: Where.TCP_REQ_SES, TCP_CONTENT: Where.TCP_REQ_CNT,
+                TCP_RESPONSE: Where.TCP_RES_CNT}
+
+CONTINUE: Final = 0  # verdicts: go on with the next rule
+ALLOW: Final = 1  # end this list; the message goes on
+DENY: Final = 2  # context.answer is the page
+ANSWER: Final = 3  # context.answer is what to answer: return, redirect
+DROP: Final = 4  # close without a word
+
+
+class Action:
+    """What a rule does. `final`: no rule behind it is looked at once it has run."""
+
+    def __init__(self) -> None:
+        self.name = ""
+        self.final = False
+        self.reads = int(Reads.NOTHING)
+        self.writes = int(Writes.ALL)
+
+    def run(self, context: Context) -> int:
+        """Do it; one of the verdicts above."""
+        raise NotImplementedError
+
+
+class RuleArgs(Args):
+    """The words of an action behind its name; `rule_set` is the one it stands in."""
+
+    rule_set: int = HTTP_REQUEST
+
+    @property
+    def place(self) -> Where:
+        return PLACE[self.rule_set]
+
+
+@dataclass(frozen=True, slots=True)
+class ActionEntry:
+    name: str
+    rule_sets: int
+    manual: str
+    writes: Writes
+    parse: Callable[[RuleArgs], Action]
+
+
+ACTIONS: Registry[ActionEntry] = Registry("action")
+
+
+def action(name: str, rule_sets: int, manual: str, writes: Writes = Writes.ALL) -> Callable[
+        [Callable[[RuleArgs], Action]], Callable[[RuleArgs], Action]]:
+    """Register the parser of an action."""
+    def record(parse: Callable[[RuleArgs], Action]) -> Callable[[RuleArgs], Action]:
+        ACTIONS.add(name, ActionEntry(name, rule_sets, manual, writes, parse))
+        return parse
+    return record
+
+
+@dataclass(frozen=True, slots=True)
+class RulePlace:
+    """Which rule, for explanations."""
+
+    rule_set: int
+    at: Position

@@ -1,0 +1,169 @@
+"""Keywords: the decorator that registers one, and the arguments its parser reads.
+
+    @keyword("balance", In.DEFAULTS | In.BACK, "4.2")
+    def balance(args: Args) -> Balance:
+        "..."  # the docstring is the keyword's documentation
+
+A parser takes words from the left, raises ConfigError at the first that is wrong, and returns a Setting, several, or
+None. What it leaves untaken is an error of the caller ("too many arguments"). `no` and `default` in front of a keyword
+(manual 2.1 and 4.1) reach a parser as `args.negated` and `args.reset`; a parser that understands them says so with
+negatable=True.
+"""
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from pointsman.config.setting import Configuration, In, Section, Setting
+from pointsman.config.words import Line, Word
+from pointsman.core.diagnostics import ConfigError, Diagnostics, Position
+from pointsman.core.registry import Registry, nearest
+
+
+class Args:
+    """The words of one line behind its keyword."""
+
+    def __init__(self, line: Line, start: int, section: Section, configuration: Configuration,
+                 diagnostics: Diagnostics) -> None:
+        self.line = line
+        self.words = line.words
+        self.index = start
+        self.section = section
+        self.configuration = configuration
+        self.diagnostics = diagnostics
+        self.keyword = " ".join(word.text for word in line.words[:start])
+        self.negated = False
+        self.reset = False
+
+    @property
+    def at(self) -> Position:
+        """Where the line is, for a setting."""
+        return self.line.at
+
+    @property
+    def here(self) -> Position:
+        """Where the next word is, or behind the last one."""
+        if self.index < len(self.words):
+            return self.words[self.index].at
+        last = self.words[-1].at
+        return Position(last.file, last.line, last.column + max(last.length, 1), 1, last.text)
+
+    def more(self) -> bool:
+        return self.index < len(self.words)
+
+    def peek(self) -> str:
+        """The next word, or "" at the end."""
+        return self.words[self.index].text if self.index < len(self.words) else ""
+
+    def accept(self, *texts: str) -> str:
+        """Take the next word if it is one of these; else ""."""
+        if self.peek() in texts and self.more():
+            self.index += 1
+            return self.words[self.index - 1].text
+        return ""
+
+    def take(self, expected: str) -> str:
+        """The next word. ConfigError if there is none; `expected` names it, as in "<name>"."""
+        return self.word(expected).text
+
+    def word(self, expected: str) -> Word:
+        if not self.more():
+            raise ConfigError(f"'{self.keyword}' expects {expected}", self.here, expected)
+        self.index += 1
+        return self.words[self.index - 1]
+
+    def rest(self) -> list[Word]:
+        """All words that are left."""
+        words = list(self.words[self.index:])
+        self.index = len(self.words)
+        return words
+
+    def choice(self, expected: str, names: Sequence[str]) -> str:
+        """The next word, which must be one of `names`."""
+        word = self.word(expected)
+        if word.text not in names:
+            raise self.wrong(word, f"'{self.keyword}': unknown {expected.strip('<>')} '{word.text}'", names)
+        return word.text
+
+    def wrong(self, word: Word, message: str, names: Sequence[str] = (), expected: str = "") -> ConfigError:
+        """An error at a word, with the nearest of `names`."""
+        near = nearest(word.text, names)
+        hint = f"did you mean '{near}'?" if near else ""
+        return ConfigError(message, word.at, expected or ("one of " + ", ".join(names) if names else ""), hint)
+
+    def integer(self, expected: str, low: int = 0, high: int = (1 << 63) - 1) -> int:
+        """The next word as a decimal number in [low, high]."""
+        word = self.word(expected)
+        text = word.text[1:] if word.text[:1] == "-" else word.text
+        if not (text.isascii() and text.isdigit()) or not low <= int(word.text) <= high:
+            raise ConfigError(f"'{self.keyword}': '{word.text}' is not a number", word.at, f"a number from {low} to {high}")
+        return int(word.text)
+
+    def time(self, expected: str = "<timeout>", unit: str = "ms") -> int:
+        """The next word as a time (manual 2.5), in milliseconds; a bare number counts in `unit`."""
+        word = self.word(expected)
+        return parse_time(word, unit)
+
+    def end(self) -> None:
+        """Nothing may follow."""
+        if self.more():
+            word = self.words[self.index]
+            raise ConfigError(f"'{self.keyword}' cannot handle unexpected argument '{word.text}'", word.at, "end of line")
+
+
+UNITS = {"us": 1, "ms": 1_000, "s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000}
+LONGEST = (1 << 31) - 1  # ms: about 24.8 days, the longest time (manual 2.5)
+
+
+def parse_time(word: Word, unit: str = "ms") -> int:
+    """A time such as "10", "30s", "500us" (manual 2.5), in milliseconds; a positive one below a millisecond is one.
+
+    Raises ConfigError at the word.
+    """
+    digits = word.text.rstrip("usmhd")
+    suffix = word.text[len(digits):] or unit
+    if not (digits.isascii() and digits.isdigit()) or suffix not in UNITS:
+        raise ConfigError(f"'{word.text}' is not a time", word.at, "a number, followed by one of us, ms, s, m, h, d")
+    microseconds = int(digits) * UNITS[suffix]
+    milliseconds = -(-microseconds // 1000)
+    if milliseconds > LONGEST:
+        raise ConfigError(f"timer overflow in '{word.text}'", word.at, "at most 2147483647 ms (about 24.8 days)")
+    return milliseconds
+
+
+def parse_size(word: Word) -> int:
+    """A size such as "100", "16k", "4M", "1g" (manual 2.6), in bytes. Raises ConfigError at the word."""
+    shift = {"k": 10, "m": 20, "g": 30}.get(word.text[-1:].lower(), 0)
+    digits = word.text[:-1] if shift else word.text
+    if not (digits.isascii() and digits.isdigit()):
+        raise ConfigError(f"'{word.text}' is not a size", word.at, "a number, followed by one of k, m, g")
+    return int(digits) << shift
+
+
+Parsed = Setting | Sequence[Setting] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Keyword:
+    name: str  # one or two words: "balance", "stats socket", "option httplog"
+    where: In
+    manual: str  # section of the manual
+    parse: Callable[[Args], Parsed]
+    negatable: bool = False
+
+
+KEYWORDS: Registry[Keyword] = Registry("keyword")
+
+
+def keyword(name: str, where: In, manual: str, negatable: bool = False) -> Callable[[Callable[[Args], Parsed]],
+                                                                                  Callable[[Args], Parsed]]:
+    """Register a parser for the keyword `name` in the sections `where`.
+
+    A name may be registered once for global and once for proxies ("log"): the registry's key is then "global log".
+    """
+    def record(parse: Callable[[Args], Parsed]) -> Callable[[Args], Parsed]:
+        entry = Keyword(name, where, manual, parse, negatable)
+        if where & In.GLOBAL:
+            KEYWORDS.add(f"global {name}", entry)
+        if where & ~In.GLOBAL:
+            KEYWORDS.add(name, entry)
+        return parse
+    return record

@@ -1,0 +1,134 @@
+"""The frozen model: what a configuration says, section by section, each thing with its place.
+
+A keyword's parser returns a `Setting`: a frozen dataclass of its own that says what was asked. A `Section` keeps them;
+who builds live objects (assemble.py) asks a section for a type:
+
+    section.one(Balance)       the last one said here, else that of its defaults, else None
+    section.all(Bind)          all of them in order, those of its defaults first (where they are inherited)
+
+How settings add up is said by the class:
+
+    key()          two settings with the same key are one: the later wins (timeouts: their name)
+    many           True: they add up instead (bind, server, acl, rules, log)
+    from_defaults  False: not inherited (what a defaults section may not contain needs no care)
+"""
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import IntFlag
+from typing import ClassVar, TypeVar
+
+from pointsman.core.diagnostics import NOWHERE, Position
+
+
+class In(IntFlag):
+    """The sections a keyword may stand in (manual 4.1)."""
+
+    GLOBAL = 1
+    DEFAULTS = 2
+    FRONTEND = 4
+    LISTEN = 8
+    BACKEND = 16
+    USERLIST = 32
+    HTTP_ERRORS = 64
+
+    FRONT = FRONTEND | LISTEN
+    BACK = BACKEND | LISTEN
+    PROXY = FRONTEND | LISTEN | BACKEND
+    ANY_PROXY = DEFAULTS | PROXY
+
+
+SECTIONS: dict[str, In] = {"global": In.GLOBAL, "defaults": In.DEFAULTS, "frontend": In.FRONTEND, "listen": In.LISTEN,
+                           "backend": In.BACKEND, "userlist": In.USERLIST, "http-errors": In.HTTP_ERRORS}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """Base of what keyword parsers return."""
+
+    at: Position = NOWHERE
+    many: ClassVar[bool] = False
+    from_defaults: ClassVar[bool] = True
+
+    def key(self) -> object:
+        return type(self)
+
+
+S = TypeVar("S", bound=Setting)
+
+
+@dataclass(slots=True)
+class Section:
+    """One section. Written while it is parsed, only read from then on."""
+
+    kind: In
+    name: str
+    at: Position
+    defaults: "Section | None" = None  # the defaults section that applies (named by `from`, or the last anonymous one)
+    settings: list[Setting] = field(default_factory=list)
+    latest: dict[object, Setting] = field(default_factory=dict)
+
+    def put(self, setting: Setting) -> None:
+        self.settings.append(setting)
+        if not setting.many:
+            self.latest[(type(setting), setting.key())] = setting
+
+    def forget(self, kind: type[Setting]) -> None:
+        """What `no log` does: drop what was said so far, and what is inherited."""
+        self.settings = [one for one in self.settings if not isinstance(one, kind)]
+        self.put(Forgotten(what=kind))
+
+    def one(self, kind: type[S], key: object = None) -> S | None:
+        """The setting of that type (and key, where the type has keys) that holds here."""
+        found = self.latest.get((kind, kind if key is None else key))
+        if found is None and self.defaults is not None and kind.from_defaults:
+            return self.defaults.one(kind, key)
+        assert found is None or isinstance(found, kind)
+        return found
+
+    def all(self, kind: type[S]) -> list[S]:
+        """All settings of that type in their order, inherited ones first."""
+        inherited: list[S] = []
+        if self.defaults is not None and kind.from_defaults and not self._forgets(kind):
+            inherited = self.defaults.all(kind)
+        return inherited + [one for one in self.settings if isinstance(one, kind)]
+
+    def keyed(self, kind: type[S]) -> Iterator[S]:
+        """Each setting of a type with keys that holds here, once."""
+        seen: set[object] = set()
+        section: Section | None = self
+        while section is not None:
+            for one in section.latest.values():
+                if isinstance(one, kind) and one.key() not in seen:
+                    seen.add(one.key())
+                    yield one
+            section = section.defaults
+
+    def _forgets(self, kind: type[Setting]) -> bool:
+        return any(isinstance(one, Forgotten) and one.what is kind for one in self.settings)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forgotten(Setting):
+    """Inherited settings of a type do not count here."""
+
+    what: type[Setting]
+    many: ClassVar[bool] = True
+    from_defaults: ClassVar[bool] = False
+
+
+@dataclass(slots=True)
+class Configuration:
+    """All sections of all files. The global sections add up to one."""
+
+    main: Section  # global
+    defaults: list[Section] = field(default_factory=list)
+    proxies: list[Section] = field(default_factory=list)
+    userlists: dict[str, Section] = field(default_factory=dict)
+    http_errors: dict[str, Section] = field(default_factory=dict)
+
+    def proxy(self, name: str, side: In) -> Section | None:
+        """The first proxy of that name with that capability (In.FRONT or In.BACK)."""
+        for proxy in self.proxies:
+            if proxy.name == name and proxy.kind & side:
+                return proxy
+        return None

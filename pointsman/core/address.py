@@ -1,0 +1,47 @@
+"""Network addresses as values: what a connection has, and what a configuration names."""
+import socket
+from dataclasses import dataclass
+from typing import Final
+
+AF_INET: Final = 2  # <sys/socket.h> on Linux
+AF_INET6: Final = 10
+AF_UNIX: Final = 1
+
+
+class NetAddress:
+    """One end of a connection. `packed` is 4 or 16 bytes (empty for AF_UNIX), `text` how it is logged."""
+
+    def __init__(self, family: int, packed: bytes, text: bytes, port: int) -> None:
+        self.family = family
+        self.packed = packed
+        self.text = text
+        self.port = port
+
+
+def net_address(host: str, port: int) -> NetAddress:
+    """From the textual form that accept() and getsockname() give; a scope ("%eth0") is dropped."""
+    if ":" in host:
+        host = host.partition("%")[0]
+        return NetAddress(AF_INET6, socket.inet_pton(socket.AF_INET6, host), host.encode(), port)
+    return NetAddress(AF_INET, socket.inet_pton(socket.AF_INET, host), host.encode(), port)
+
+
+UNIX_ADDRESS: Final = NetAddress(AF_UNIX, b"", b"unix", 0)
+
+
+@dataclass(frozen=True, slots=True)
+class AddressSpec:
+    """An address as a configuration names it (manual 2.9), after ranges and lists are unfolded.
+
+    kind: "inet" (host "" means any IPv4 address, "::" any IPv6), "unix" (host is the path), "abns" (host is the name),
+    "fd" (port is the number). family: 0 either, else AF_INET or AF_INET6 as a prefix "ipv4@"/"ipv6@" asked.
+    port_offset: the port was written "+n" or "-n" and is relative to the one the client connected to; port None: none
+    was written (a server then uses the one the client connected to).
+    """
+
+    kind: str
+    host: str
+    port: int | None = None
+    family: int = 0
+    port_offset: bool = False
+    datagram: bool = False

@@ -1,0 +1,104 @@
+"""What is said about a configuration: positions, findings, and how they are printed.
+
+A finding has a place (file, line, column), the text of the line with the offending word underlined, what is wrong, what
+was expected and, for a misspelt name, the nearest known one. Parsing goes on behind an error, so that one run shows all.
+
+The first line of a finding has HAProxy's form, so that tools which read it keep working:
+
+    [ALERT]    (4711) : config : parsing [haproxy.cfg:12] : unknown keyword 'blance' in 'backend' section
+        haproxy.cfg:12:5
+            blance roundrobin
+            ^^^^^^
+        did you mean 'balance'?
+"""
+import os
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+
+class Severity(IntEnum):
+    """In the order of HAProxy's words for them."""
+
+    DIAG = 0
+    NOTICE = 1
+    WARNING = 2
+    ALERT = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A place in a configuration. Lines and columns count from 1; `length` is that of the text in question."""
+
+    file: str
+    line: int
+    column: int = 1
+    length: int = 0
+    text: str = ""  # the whole line
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+NOWHERE = Position("", 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    severity: Severity
+    message: str
+    position: Position = NOWHERE
+    expected: str = ""
+    hint: str = ""
+
+    def render(self) -> str:
+        head = f"[{self.severity.name}]"
+        place = f"config : parsing [{self.position}] : " if self.position.line else "config : "
+        lines = [f"{head:<10} ({os.getpid()}) : {place}{self.message}"]
+        at = self.position
+        if at.text.strip():
+            lines.append(f"    {at.file}:{at.line}:{at.column}")
+            shown = at.text.expandtabs(1).rstrip()
+            lines.append("        " + shown)
+            lines.append("        " + " " * (at.column - 1) + "^" * max(1, min(at.length, len(shown) - at.column + 1)))
+        if self.expected:
+            lines.append(f"    expected: {self.expected}")
+        if self.hint:
+            lines.append(f"    {self.hint}")
+        return "\n".join(lines)
+
+
+class ConfigError(Exception):
+    """An error of the configuration. Raised by keyword parsers; the loader records it and goes on with the next line."""
+
+    def __init__(self, message: str, position: Position = NOWHERE, expected: str = "", hint: str = "") -> None:
+        super().__init__(message)
+        self.finding = Finding(Severity.ALERT, message, position, expected, hint)
+
+
+@dataclass(slots=True)
+class Diagnostics:
+    """The findings of one load."""
+
+    findings: list[Finding] = field(default_factory=list)
+
+    def add(self, finding: Finding) -> None:
+        self.findings.append(finding)
+
+    def alert(self, message: str, at: Position = NOWHERE, expected: str = "", hint: str = "") -> None:
+        self.add(Finding(Severity.ALERT, message, at, expected, hint))
+
+    def warning(self, message: str, at: Position = NOWHERE, expected: str = "", hint: str = "") -> None:
+        self.add(Finding(Severity.WARNING, message, at, expected, hint))
+
+    def notice(self, message: str, at: Position = NOWHERE, expected: str = "", hint: str = "") -> None:
+        self.add(Finding(Severity.NOTICE, message, at, expected, hint))
+
+    def diag(self, message: str, at: Position = NOWHERE, expected: str = "", hint: str = "") -> None:
+        self.add(Finding(Severity.DIAG, message, at, expected, hint))
+
+    def count(self, severity: Severity) -> int:
+        return sum(1 for finding in self.findings if finding.severity == severity)
+
+    @property
+    def failed(self) -> bool:
+        return self.count(Severity.ALERT) > 0

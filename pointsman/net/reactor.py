@@ -1,0 +1,210 @@
+"""The reactor: one edge-triggered epoll, one native base class for all that it calls.
+
+A turn takes a batch of events, reads the clock once, calls `ready` of each channel, then what asked for another go,
+then the timers that are due, and only then closes the descriptors that were given up: a number that the kernel
+re-uses within a batch would otherwise get an event that was meant for its predecessor.
+
+Edge-triggered means: an event says "something changed", once. A channel reads until a read comes back short (on a
+stream socket this says drained, epoll(7)), or to the end of file where the event carried a hang-up; one that pauses
+simply does not read, and must try again when it resumes.
+
+The reactor can run by itself (`run`) or inside an asyncio loop (`nest`): its epoll descriptor is readable when it has
+events, so one `add_reader` is all that is needed, and no future or task exists for a request.
+"""
+import asyncio
+import os
+import select
+import socket
+import sys
+import traceback
+from time import monotonic_ns
+from typing import Final
+
+from pointsman.net.timers import NEVER, Timed, Wheel
+
+IN: Final = 0x001  # as in <sys/epoll.h>
+OUT: Final = 0x004
+ERR: Final = 0x008
+HUP: Final = 0x010
+RDHUP: Final = 0x2000
+GONE: Final = 0x018  # ERR or HUP: both directions are over
+ENDING: Final = 0x2018  # RDHUP too: reads will reach an end
+_EDGES: Final = IN | OUT | RDHUP | select.EPOLLET
+_BATCH: Final = 512
+_close: Final = os.close
+
+
+class Channel(Timed):
+    """A descriptor that the reactor watches."""
+
+    def __init__(self, fd: int) -> None:
+        super().__init__()
+        self.fd = fd
+
+    def ready(self, events: int) -> None:
+        """Something changed; `events` are epoll's bits."""
+        raise NotImplementedError
+
+    def again(self) -> None:
+        """A go that was asked for with Reactor.another."""
+        raise NotImplementedError
+
+    def broken(self) -> None:
+        """An unexpected exception came out of this channel: give up its resources."""
+        raise NotImplementedError
+
+    def expired(self, now: int) -> None:
+        pass
+
+
+class Vacant(Channel):
+    """Stands in the table where no channel is."""
+
+    def ready(self, events: int) -> None:
+        pass
+
+
+class Hook:
+    """Called after each turn; `wanted` says at which time it wants a turn at the latest."""
+
+    def after(self, now: int) -> None:
+        raise NotImplementedError
+
+    def wanted(self) -> int:
+        return NEVER
+
+
+class Reactor:
+    def __init__(self) -> None:
+        self.epoll = select.epoll()
+        self.now = monotonic_ns() // 1_000_000
+        self.wheel = Wheel(self.now)
+        self.vacant: Channel = Vacant(-1)
+        self.channels: list[Channel] = [self.vacant] * 1024
+        self.goes: list[Channel] = []
+        self.given_up: list[int] = []
+        self.hooks: list[Hook] = []
+        self.open = 0  # channels
+        self.clients = 0  # of them, connections of clients
+        self.running = True
+
+    def add(self, channel: Channel, edges: int = _EDGES) -> None:
+        fd = channel.fd
+        while fd >= len(self.channels):
+            self.channels.extend([self.vacant] * 1024)
+        self.channels[fd] = channel
+        self.epoll.register(fd, edges)
+        self.open += 1
+
+    def close(self, channel: Channel) -> None:
+        """Forget it now; its descriptor is closed after the batch."""
+        fd = channel.fd
+        if fd >= 0:
+            self.channels[fd] = self.vacant
+            self.given_up.append(fd)
+            channel.fd = -1
+            self.open -= 1
+        self.wheel.disarm(channel)
+
+    def another(self, channel: Channel) -> None:
+        """Call its `again` later in this turn or in the next: fairness, and no recursion."""
+        self.goes.append(channel)
+
+    def turn(self, wait: float) -> None:
+        """One batch; waits at most `wait` seconds for it."""
+        events = self.epoll.poll(0 if self.goes else wait, _BATCH)
+        now = self.now = monotonic_ns() // 1_000_000
+        channels = self.channels
+        for fd, mask in events:
+            channel = channels[fd]
+            try:
+                channel.ready(mask)
+            except Exception:
+                self._fault(channel)
+        if self.goes:
+            self._goes()
+        if now >> 6 > self.wheel.tick:
+            self.wheel.advance(now)
+        for hook in self.hooks:
+            hook.after(now)
+        if self.given_up:
+            for fd in self.given_up:
+                _close(fd)
+            self.given_up.clear()
+
+    def _goes(self) -> None:
+        goes, self.goes = self.goes, []
+        for channel in goes:
+            if channel.fd >= 0:
+                try:
+                    channel.again()
+                except Exception:
+                    self._fault(channel)
+
+    def _fault(self, channel: Channel) -> None:
+        """One connection's bug must not take the others with it."""
+        traceback.print_exc(file=sys.stderr)
+        channel.broken()
+
+    def patience(self) -> float:
+        """Seconds that a turn may wait."""
+        wanted = self.now + (64 if self.wheel.waiting else 1000)
+        for hook in self.hooks:
+            wanted = min(wanted, hook.wanted())
+        return max(wanted - self.now, 0) / 1000
+
+    def run(self) -> None:
+        while self.running:
+            self.turn(self.patience())
+
+    async def nest(self) -> None:
+        """Run as one reader of the current asyncio loop, until `running` is false."""
+        loop = asyncio.get_running_loop()
+        loop.add_reader(self.epoll.fileno(), self.turn, 0.0)
+        try:
+            while self.running:
+                await asyncio.sleep(self.patience())
+                self.turn(0.0)
+        finally:
+            loop.remove_reader(self.epoll.fileno())
+
+
+class Listener(Channel):
+    """Accepts in batches, level-triggered: what a batch leaves is reported again.
+
+    A batch ends at `burst` connections or when there is none left; being told so costs an exception, dearer than a
+    turn, so the burst follows what is found.
+    """
+
+    def __init__(self, reactor: Reactor, sock: socket.socket) -> None:
+        super().__init__(sock.fileno())
+        self.reactor = reactor
+        self.sock = sock  # options set here (TCP_NODELAY) are inherited by what is accepted
+        self.burst = 1
+        reactor.add(self, IN)
+
+    def ready(self, events: int) -> None:
+        for _ in range(self.burst):
+            try:
+                fd, address = self.sock._accept()  # type: ignore[attr-defined]  # accept() without a socket object
+            except BlockingIOError:
+                self.burst = max(1, self.burst >> 1)
+                return
+            except ConnectionError:
+                continue
+            except OSError:  # no descriptors or memory: give the others time to end
+                self.reactor.epoll.modify(self.fd, 0)
+                self.reactor.wheel.arm(self, self.reactor.now + 100)
+                return
+            os.set_blocking(fd, False)
+            self.accepted(fd, address[0], address[1])
+        self.burst = min(64, self.burst << 1)
+
+    def accepted(self, fd: int, host: str, port: int) -> None:
+        raise NotImplementedError
+
+    def expired(self, now: int) -> None:
+        self.reactor.epoll.modify(self.fd, IN)
+
+    def broken(self) -> None:
+        pass

@@ -1,0 +1,98 @@
+"""Heads of messages without a version: what rules see and streams forward. HTTP/1 and, later, others produce and take them.
+
+A head's fields are an ordered list of immutable Field objects; an edit makes a new list, so that a head that is
+remembered or shown again is never changed behind somebody's back.
+"""
+from typing import Final
+
+PLAIN: Final = 0  # kinds of field: what framing and connections depend on
+LENGTH: Final = 1
+CODING: Final = 2
+HOST: Final = 3
+CONNECTION: Final = 4
+HOP: Final = 5  # never sent on: keep-alive, proxy-connection, http2-settings
+UPGRADE: Final = 6
+EXPECT: Final = 7
+TE: Final = 8
+
+KINDS: Final = {b"content-length": LENGTH, b"transfer-encoding": CODING, b"host": HOST, b"connection": CONNECTION,
+                b"keep-alive": HOP, b"proxy-connection": HOP, b"http2-settings": HOP, b"upgrade": UPGRADE,
+                b"expect": EXPECT, b"te": TE}
+
+
+class Field:
+    """One header field. `name` is in lower case; `value` has no white space around it."""
+
+    def __init__(self, name: bytes, value: bytes, kind: int) -> None:
+        self.name = name
+        self.value = value
+        self.kind = kind
+
+
+def field(name: bytes, value: bytes) -> Field:
+    """A field that rules write; `name` in lower case."""
+    return Field(name, value, KINDS.get(name, PLAIN))
+
+
+class Head:
+    """What requests and responses share. The framing is what the fields said when they were received; it does not follow
+    edits (content-length and transfer-encoding cannot be edited into lies)."""
+
+    def __init__(self) -> None:
+        self.minor = 1  # of HTTP/1.x as received
+        self.fields: list[Field] = []
+        self.length = -1  # Content-Length; -1: none
+        self.chunked = False  # the body has its own end marks
+        self.close = False  # Connection: close
+        self.keep = False  # Connection: keep-alive
+        self.upgrade = False  # Connection: upgrade, and an Upgrade field
+        self.line = b""  # the start line as received
+
+    def get(self, name: bytes) -> bytes | None:
+        """The value of the first field of that lower-case name."""
+        for one in self.fields:
+            if one.name == name:
+                return one.value
+        return None
+
+
+class Request(Head):
+    """A request's head. `uri` is the target as received, until a rule rewrites it; `body_unknown` never occurs: a request
+    without length and coding has no body."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.method = b""
+        self.uri = b""
+        self.host: bytes | None = None  # the Host field, else the authority of an absolute URI
+        self.expects_continue = False
+
+    @property
+    def path(self) -> bytes | None:
+        """From the first "/" after the authority up to the query (manual 7.3.6, path); None for "*" and authorities."""
+        uri = self.uri
+        start = 0
+        if not uri.startswith(b"/"):
+            scheme = uri.find(b"://")
+            if scheme < 0:
+                return None
+            start = uri.find(b"/", scheme + 3)
+            if start < 0:
+                return None
+        end = uri.find(b"?", start)
+        return uri[start:end] if end >= 0 else uri[start:]
+
+    @property
+    def query(self) -> bytes | None:
+        """What follows the first "?"; None without one."""
+        _, mark, query = self.uri.partition(b"?")
+        return query if mark else None
+
+
+class Response(Head):
+    """A response's head. Without length and coding its body ends with the connection."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.status = 0
+        self.reason = b""

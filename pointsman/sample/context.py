@@ -1,0 +1,61 @@
+"""The context of an expression: a request-like object that rules, fetches and log tags read.
+
+It never holds a connection or a descriptor, so an explanation can fill one for a request that never had a socket.
+Live proxies and servers are seen through the two small base classes below.
+"""
+from pointsman.core.address import UNIX_ADDRESS, NetAddress
+from pointsman.proto.message import Request, Response
+from pointsman.sample.record import Record
+
+
+class ProxyFacts:
+    """What expressions know of a frontend or backend; live proxies extend it."""
+
+    def __init__(self, name: str, number: int, http: bool) -> None:
+        self.name = name.encode()
+        self.number = number  # `id`, by default its position from 2 on (frontends and backends count together)
+        self.http = http
+        self.connections = 0  # current streams (backend) or client connections (frontend)
+
+
+class ServerFacts:
+    """What expressions know of a server; live servers extend it."""
+
+    def __init__(self, name: str, number: int) -> None:
+        self.name = name.encode()
+        self.number = number
+        self.connections = 0  # current streams
+
+
+class ListenerFacts:
+    """What expressions know of a bind line's socket."""
+
+    def __init__(self, name: str, number: int) -> None:
+        self.name = name.encode()  # `name`, or b""
+        self.number = number
+
+
+class Context:
+    """All that can be asked about one exchange."""
+
+    def __init__(self, frontend: ProxyFacts, listener: ListenerFacts) -> None:
+        self.frontend = frontend
+        self.listener = listener
+        self.source: NetAddress = UNIX_ADDRESS  # of the client, as PROXY protocol or rules say
+        self.destination: NetAddress = UNIX_ADDRESS
+        self.real_source: NetAddress = UNIX_ADDRESS  # of the connection itself
+        self.real_destination: NetAddress = UNIX_ADDRESS
+        self.request: Request | None = None
+        self.response: Response | None = None
+        self.backend: ProxyFacts | None = None
+        self.server: ServerFacts | None = None
+        self.server_source: NetAddress | None = None  # our own end of the server connection (%bi:%bp)
+        self.server_address: NetAddress | None = None  # its far end (%si:%sp)
+        self.record = Record()
+        self.unique_id = b""
+        self.date_offset = 0  # wall-clock ms minus monotonic ms
+        self.now = 0  # monotonic ms
+        self.request_captures: list[bytes] = []
+        self.response_captures: list[bytes] = []
+        self.variables: dict[bytes, object] = {}
+        self.answer: object = None  # what a rule decided to answer (rules.reply.Reply); read by the stream

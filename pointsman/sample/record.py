@@ -1,0 +1,54 @@
+"""What one exchange leaves behind: marks in time, sizes, counts and the two letters. Log lines are made from it.
+
+Marks are monotonic milliseconds (the reactor's clock), -1: not reached. The timers of manual 8.4 are differences:
+
+    Th = handshake - accepted       Ti = begun - handshake (or the end of the exchange before)
+    TR = head - begun               Tq = head - accepted (of the first exchange)
+    Tw = queued - head              Tc = connected - queued            Tr = answered - connected
+    Td = ended - answered           Ta = ended - begun                 Tt = ended - accepted (HTTP: of this exchange's start)
+"""
+from typing import Final
+
+NEVER: Final = -1
+
+
+class Record:
+    def __init__(self) -> None:
+        self.accepted = 0  # the connection; for a later exchange of a connection the end of the one before
+        self.accept_date = 0  # the wall clock then, ms
+        self.handshake = 0  # end of TLS and PROXY protocol, = accepted without them
+        self.begun = 0  # first byte of the request
+        self.head = NEVER  # its head is whole
+        self.queued = NEVER  # a server was chosen and its queue left
+        self.connected = NEVER
+        self.answered = NEVER  # the response's head is whole (TCP: the first byte from the server)
+        self.ended = NEVER
+        self.status = NEVER
+        self.uploaded = 0  # bytes from client to server, head included (%U)
+        self.sent = 0  # bytes to the client, head included (%B)
+        self.cause = 0x2D  # first letter of the termination state, "-" (manual 8.5)
+        self.step = 0x2D  # second letter
+        self.cookie_request = 0x2D  # third and fourth
+        self.cookie_response = 0x2D
+        self.retries = 0
+        self.redispatched = False
+        self.process_connections = 0  # %ac, when the line is written
+        self.frontend_connections = 0  # %fc
+        self.backend_connections = 0  # %bc
+        self.server_connections = 0  # %sc
+        self.server_queue = 0  # %sq: position when queued
+        self.backend_queue = 0  # %bq
+        self.request_line = b""  # as received; "<BADREQ>" is the log's word for none
+        self.number = 0  # %rt: of the exchange, in this process
+        self.complete = True  # False in a logasap line: sizes and times get a "+"
+
+    def reset(self) -> None:
+        """For the next exchange of the same connection; the marks of the connection stay."""
+        self.head = self.queued = self.connected = self.answered = self.ended = self.status = NEVER
+        self.uploaded = self.sent = 0
+        self.cause = self.step = self.cookie_request = self.cookie_response = 0x2D
+        self.retries = 0
+        self.redispatched = False
+        self.server_queue = self.backend_queue = 0
+        self.request_line = b""
+        self.complete = True

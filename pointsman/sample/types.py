@@ -1,0 +1,75 @@
+"""What samples are: types, and what fetches read and actions write.
+
+At run time a sample is a plain value; its type is known since start-up and is not carried along:
+
+    BOOL bool    SINT int    IPV4 bytes of 4    IPV6 bytes of 16    ADDR bytes of 4 or 16    STR, BIN, METH bytes
+
+"No sample" is None. The table of casts stands in casts.py.
+"""
+from enum import IntEnum, IntFlag
+
+
+class Type(IntEnum):
+    """The types of samples (manual 7.3), with HAProxy's names in lower case."""
+
+    ANY = 0
+    BOOL = 1
+    SINT = 2
+    ADDR = 3
+    IPV4 = 4
+    IPV6 = 5
+    STR = 6
+    BIN = 7
+    METH = 8
+
+
+Value = bool | int | bytes
+
+
+class Reads(IntFlag):
+    """What a fetch depends on. Only the first five repeat; what moves is asked anew each time. Unsure means ALL."""
+
+    NOTHING = 0
+    CONNECTION = 1  # addresses, listener, frontend: the same for all requests of a connection
+    REQUEST_LINE = 2
+    HEADER_BLOCK = 4
+    RESPONSE_LINE = 8
+    RESPONSE_BLOCK = 16
+    BODY = 32
+    RESPONSE_BODY = 64
+    MOVING = 128  # time, counters, variables, tables, random, users, server states
+    ALL = 255
+
+
+class Writes(IntFlag):
+    """What an action may change; the same bits as Reads, so that `reads & written` says what must be asked anew."""
+
+    NOTHING = 0
+    CONNECTION = 1  # set-src and its kin
+    REQUEST_LINE = 2
+    HEADER_BLOCK = 4
+    RESPONSE_LINE = 8
+    RESPONSE_BLOCK = 16
+    MOVING = 128
+    ALL = 255
+
+
+class Where(IntFlag):
+    """Where an expression stands, and so what it may ask for (the columns of HAProxy's table of fetches)."""
+
+    TCP_REQ_CON = 1
+    TCP_REQ_SES = 2
+    TCP_REQ_CNT = 4
+    TCP_RES_CNT = 8
+    HTTP_REQ = 16  # http-request, use_backend, redirect, balance, use-server, ACLs of requests
+    HTTP_RES = 32
+    HTTP_AFTER = 64
+    LOG = 128
+    CHECK = 256
+    CONFIG = 512  # the configuration parser itself
+    CLI = 1024
+
+    REQUEST = TCP_REQ_CNT | HTTP_REQ
+    RESPONSE = TCP_RES_CNT | HTTP_RES | HTTP_AFTER
+    STREAM = REQUEST | RESPONSE | LOG
+    EVERYWHERE = 2047
