@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pointsman.config.setting import Configuration, In, Section, Setting
-from pointsman.config.words import Line, Word
+from pointsman.core.words import Line, Word
 from pointsman.core.diagnostics import ConfigError, Diagnostics, Position
 from pointsman.core.registry import Registry, nearest
 

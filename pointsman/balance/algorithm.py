@@ -1,0 +1,27 @@
+"""What an algorithm is: it knows the servers that may be used now and picks one for a stream.
+
+A Backend gives it the usable servers (`rebuild`) whenever a weight or a state changes, so a pick neither asks for
+states nor walks over dead servers. It never blocks and never fails: None means that there is nobody.
+"""
+from collections.abc import Collection
+
+from pointsman.sample.context import Context
+from pointsman.server.server import Server
+
+
+class Algorithm:
+    """Base of the algorithms, one file each."""
+
+    def rebuild(self, servers: list[Server]) -> None:
+        """These are usable from now on, in their order in the configuration (actives, or backups if no active is)."""
+        raise NotImplementedError
+
+    def pick(self, context: Context, avoid: Collection[Server] = ()) -> Server | None:
+        """A server for this stream. `avoid`: servers that just failed it; taken only if there is no other."""
+        raise NotImplementedError
+
+    def took(self, server: Server) -> None:
+        """A stream began on it (its `connections` already counts it)."""
+
+    def left(self, server: Server) -> None:
+        """A stream ended on it."""
