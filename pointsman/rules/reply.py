@@ -1,0 +1,52 @@
+"""What the proxy itself answers: error pages, denials, redirects, `return`.
+
+A Reply is compiled at start-up; `render` gives the head and the body for one request. Where the body comes from a
+log-format it is evaluated each time, else it is the same bytes for all.
+"""
+from typing import Final
+
+from pointsman.proto.message import Response, field
+from pointsman.sample.context import Context
+from pointsman.sample.format import Format
+
+REASONS: Final = {200: b"OK", 201: b"Created", 202: b"Accepted", 203: b"Non-Authoritative Information",
+                  204: b"No Content", 205: b"Reset Content", 206: b"Partial Content", 300: b"Multiple Choices",
+                  301: b"Moved Permanently", 302: b"Found", 303: b"See Other", 304: b"Not Modified",
+                  307: b"Temporary Redirect", 308: b"Permanent Redirect", 400: b"Bad Request", 401: b"Unauthorized",
+                  402: b"Payment Required", 403: b"Forbidden", 404: b"Not Found", 405: b"Method Not Allowed",
+                  406: b"Not Acceptable", 407: b"Proxy Authentication Required", 408: b"Request Time-out",
+                  409: b"Conflict", 410: b"Gone", 411: b"Length Required", 412: b"Precondition Failed",
+                  413: b"Payload Too Large", 414: b"URI Too Long", 415: b"Unsupported Media Type",
+                  416: b"Range Not Satisfiable", 417: b"Expectation Failed", 418: b"I'm a teapot",
+                  421: b"Misdirected Request", 422: b"Unprocessable Content", 423: b"Locked",
+                  424: b"Failed Dependency", 425: b"Too Early", 426: b"Upgrade Required",
+                  428: b"Precondition Required", 429: b"Too Many Requests",
+                  431: b"Request Header Fields Too Large", 451: b"Unavailable For Legal Reasons",
+                  500: b"Internal Server Error", 501: b"Not Implemented", 502: b"Bad Gateway",
+                  503: b"Service Unavailable", 504: b"Gateway Time-out", 505: b"HTTP Version Not Supported"}
+
+
+class Reply:
+    """An answer of the proxy's own. `fields`: names in lower case with constant or computed values; content-length is
+    added when it goes out. `body` is constant bytes or a log-format."""
+
+    def __init__(self, status: int, fields: list[tuple[bytes, bytes | Format]], body: bytes | Format,
+                 reason: bytes = b"") -> None:
+        self.status = status
+        self.reason = reason or REASONS.get(status, b"Other")
+        self.fields = fields
+        self.body = body
+        self.silent = False  # no bytes at all: the connection is just closed (errorfile /dev/null)
+        self.close = False  # the connection is closed behind it, whatever the client wants
+
+    def render(self, context: Context) -> tuple[Response, bytes]:
+        """The head without framing fields, and the body."""
+        head = Response()
+        head.status = self.status
+        head.reason = self.reason
+        for name, value in self.fields:
+            head.fields.append(field(name, value if isinstance(value, bytes) else value.render_header(context)))
+        body = self.body
+        content = body if isinstance(body, bytes) else body.render(context)
+        head.length = len(content)
+        return head, content
