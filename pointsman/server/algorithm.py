@@ -10,7 +10,13 @@ from pointsman.server.server import Server
 
 
 class Algorithm:
-    """Base of the algorithms, one file each."""
+    """Base of the algorithms, one file each.
+
+    `sticky`: the stream decides which server it is (a hash), so that a stream waits for a full server rather than taking
+    another.
+    """
+
+    sticky = False
 
     def rebuild(self, servers: list[Server]) -> None:
         """These are usable from now on, in their order in the configuration (actives, or backups if no active is)."""

@@ -8,10 +8,8 @@ Two independent things decide whether it gets new work: its operational state (b
 (by configuration, runtime socket, `http-check disable-on-404`). Whoever changes either calls `changed`, and the
 backend rebuilds its schedule.
 """
-from collections import deque
 from typing import Final
 
-from pointsman.core.address import AddressSpec
 from pointsman.core.counters import Counters
 from pointsman.sample.context import ServerFacts
 
@@ -27,10 +25,9 @@ DRAIN: Final = 8
 class Server(ServerFacts):
     """A live server. Weights: `weight` is the configured one (0 to 256), `effective` what slowstart leaves of it in 1/16."""
 
-    def __init__(self, name: str, number: int, backend_name: str, address: AddressSpec, weight: int) -> None:
+    def __init__(self, name: str, number: int, backend_name: str, weight: int) -> None:
         super().__init__(name, number)
         self.route = backend_name.encode() + b"/" + self.name  # as logged
-        self.address = address
         self.weight = weight
         self.initial_weight = weight
         self.backup = False
@@ -38,8 +35,8 @@ class Server(ServerFacts):
         self.admin = 0
         self.share = 16  # sixteenths of its weight that are in force (slowstart)
         self.maxconn = 0  # 0: no limit
+        self.open = 0  # connections to it, idle ones included
         self.counters = Counters()
-        self.waiting: deque[object] = deque()  # streams in its queue
         self.checked = False
         self.last_change = 0  # monotonic ms of the last change of state
         self.down_time = 0  # ms

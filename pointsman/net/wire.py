@@ -1,0 +1,152 @@
+"""A stream socket on the reactor: what waits to be written, what may be read, and what ended.
+
+Reads are pulled by whoever uses the wire; as epoll reports edges only once, `unread` remembers that there may be more.
+Writes are pushed and then flushed in one system call; what the kernel does not take is kept, `blocked` says so, and
+`drained` is called when it is gone. Who forwards reads nothing more for a blocked wire, so at most one read is kept.
+
+Pausing is not reading. Nothing here knows a protocol.
+"""
+import os
+import socket
+from typing import Final
+
+from pointsman.net.reactor import ENDING, GONE, IN, OUT, Channel, Reactor
+
+SMALL: Final = 16_384  # bytes of a read for heads
+LARGE: Final = 262_144  # for bodies
+ROUNDS: Final = 4  # large reads before others have a go
+_read: Final = os.read
+_write: Final = os.write
+
+
+class Wire(Channel):
+    def __init__(self, reactor: Reactor, fd: int) -> None:
+        super().__init__(fd)
+        self.reactor = reactor
+        self.out = b""  # not yet taken by the kernel
+        self.blocked = False  # the kernel takes no more at the moment
+        self.unread = False  # there may be something to read
+        self.ending = False  # an event said that reads will reach an end
+        self.finished = False  # the end was read: the peer sends no more
+        self.failed = 0  # errno of a failed read or write: the connection is lost
+        self.shutting = False  # shut our sending side down once `out` is empty
+        self.shut_down = False  # it is
+
+    # What users make of it.
+
+    def readable(self) -> None:
+        """There may be something to read (`unread` is set)."""
+        raise NotImplementedError
+
+    def drained(self) -> None:
+        """What was kept is all written."""
+        raise NotImplementedError
+
+    def lost(self) -> None:
+        """A write failed: the peer is gone (`failed` has the errno). Called once, never from within `flush`."""
+        raise NotImplementedError
+
+    # Events.
+
+    def ready(self, events: int) -> None:
+        if events & ENDING:
+            self.ending = True
+            if events & GONE and not self.failed:
+                self.failed = self.socket_error()
+        if events & OUT and self.blocked:
+            self.blocked = False
+            if self.flush():
+                self.drained()
+            elif self.failed:
+                self.lost()
+                return
+        if events & (IN | ENDING) and self.fd >= 0:
+            self.unread = True
+            self.readable()
+
+    def socket_error(self) -> int:
+        """SO_ERROR, which reading clears."""
+        sock = socket.socket(fileno=self.fd)
+        try:
+            return sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        finally:
+            sock.detach()
+
+    # Reading and writing.
+
+    def read(self, size: int) -> bytes | None:
+        """Up to `size` bytes; b"" at the end or on an error (then `failed` is set); None: nothing now."""
+        try:
+            data = _read(self.fd, size)
+        except BlockingIOError:
+            self.unread = False
+            return None
+        except OSError as error:
+            self.failed = error.errno or 104
+            self.finished = True
+            self.unread = False
+            return b""
+        if not data:
+            self.finished = True
+            self.unread = False
+        elif len(data) < size and not self.ending:
+            self.unread = False
+        return data
+
+    def push(self, data: bytes) -> None:
+        """To be written; `flush` does it."""
+        self.out = self.out + data if self.out else data
+
+    def flush(self) -> bool:
+        """Write what the kernel takes; True: nothing is left. Sets `failed` when the peer is gone."""
+        out = self.out
+        if out and not self.blocked and not self.failed:
+            try:
+                n = _write(self.fd, out)
+            except BlockingIOError:
+                n = 0
+            except OSError as error:
+                self.failed = error.errno or 104
+                self.out = b""
+                return False
+            if n == len(out):
+                self.out = out = b""
+            else:
+                self.out = out = out[n:]
+                self.blocked = True
+        if out:
+            return False
+        if self.shutting and not self.shut_down:
+            self.shut_write()
+        return not self.failed
+
+    def end_write(self) -> None:
+        """Shut our side down as soon as all is written."""
+        self.shutting = True
+        self.flush()
+
+    def shut_write(self) -> None:
+        self.shut_down = True
+        if self.fd < 0:
+            return
+        sock = socket.socket(fileno=self.fd)
+        try:
+            sock.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass  # the peer is gone already: reads will tell
+        finally:
+            sock.detach()
+
+    def reset_on_close(self) -> None:
+        """Let close() send a reset instead of waiting politely (option nolinger; an aborted transfer)."""
+        sock = socket.socket(fileno=self.fd)
+        try:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")  # struct linger {1, 0}
+        except OSError:
+            pass  # gone already
+        finally:
+            sock.detach()
+
+    def close(self) -> None:
+        self.out = b""
+        self.reactor.close(self)

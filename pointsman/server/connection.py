@@ -1,0 +1,252 @@
+"""Connections to servers and each server's pool of idle ones.
+
+A connection belongs to one exchange at a time (`user`), or lies in its server's pool. Idle, any event means its end:
+a server has nothing to say unasked. The pool is last in, first out, so that what is not needed grows old and is closed.
+
+Which idle connection may carry a request is `http-reuse` (manual 4.2):
+
+    never        only the client connection's own one
+    safe         not for a client connection's first request
+    aggressive   for a first request only connections that have been reused before
+    always       any
+"""
+import errno
+import os
+import socket
+from typing import Final
+
+from pointsman.core.address import AF_INET6, AF_UNIX, NetAddress, net_address
+from pointsman.net.reactor import GONE, IN, OUT, RDHUP, Reactor
+from pointsman.net.wire import Wire
+from pointsman.server.server import Server
+
+NEVER: Final = 0  # http-reuse
+SAFE: Final = 1
+AGGRESSIVE: Final = 2
+ALWAYS: Final = 3
+
+_IN_PROGRESS: Final = frozenset((0, errno.EINPROGRESS, errno.EAGAIN))
+
+
+class Carried:
+    """Base of an exchange, as its server connection sees it."""
+
+    def connected(self) -> None:
+        """The connection is open."""
+        raise NotImplementedError
+
+    def connect_failed(self, error: int) -> None:
+        """It could not be opened; `error` is an errno, ETIMEDOUT when the time was up."""
+        raise NotImplementedError
+
+    def server_readable(self) -> None:
+        raise NotImplementedError
+
+    def server_drained(self) -> None:
+        raise NotImplementedError
+
+    def server_lost(self) -> None:
+        raise NotImplementedError
+
+    def server_expired(self) -> None:
+        """The server's deadline has passed."""
+        raise NotImplementedError
+
+    def abandon(self) -> None:
+        """A bug, already reported: give everything up."""
+        raise NotImplementedError
+
+
+class ServerConnection(Wire):
+    def __init__(self, reactor: Reactor, server: Server, fd: int) -> None:
+        super().__init__(reactor, fd)
+        self.server = server
+        self.user: Carried | None = None
+        self.connecting = True
+        self.served = 0  # exchanges completed on it
+        self.since = 0  # idle since (monotonic ms)
+        self.local: NetAddress | None = None  # our end, once asked for
+        server.open += 1
+
+    def ready(self, events: int) -> None:
+        user = self.user
+        if user is None:
+            if events & (IN | RDHUP | GONE):
+                self.close()
+            return
+        if not self.connecting:
+            super().ready(events)
+            return
+        if events & GONE:
+            error = self.socket_error()
+            if error or not events & OUT:
+                user.connect_failed(error or errno.ECONNREFUSED)
+                return
+            self.ending = True
+        if events & OUT:
+            self.connecting = False
+            if events & RDHUP:
+                self.ending = True
+            if events & (IN | RDHUP | GONE):  # it spoke first, or has closed already
+                self.unread = True
+            user.connected()
+            if self.unread and self.user is user and self.fd >= 0:
+                user.server_readable()
+
+    def readable(self) -> None:
+        if self.user is not None:
+            self.user.server_readable()
+
+    def again(self) -> None:
+        if self.user is not None:
+            self.user.server_readable()
+
+    def drained(self) -> None:
+        if self.user is not None:
+            self.user.server_drained()
+
+    def lost(self) -> None:
+        if self.user is not None:
+            self.user.server_lost()
+
+    def expired(self, now: int) -> None:
+        user = self.user
+        if user is None:
+            self.close()
+        elif self.connecting:
+            user.connect_failed(errno.ETIMEDOUT)
+        else:
+            user.server_expired()
+
+    def broken(self) -> None:
+        if self.user is not None:
+            self.user.abandon()
+        else:
+            self.close()
+
+    def local_address(self) -> NetAddress | None:
+        """Our end of it, asked for once."""
+        if self.local is None and self.fd >= 0:
+            sock = socket.socket(fileno=self.fd)
+            try:
+                name = sock.getsockname()
+            except OSError:
+                return None
+            finally:
+                sock.detach()
+            if isinstance(name, tuple):
+                self.local = net_address(str(name[0]), int(name[1]))
+        return self.local
+
+    def close(self) -> None:
+        if self.fd >= 0:
+            self.server.open -= 1
+            if self.connecting:
+                self.connecting = False
+            super().close()
+
+
+class Pool:
+    """A server's idle connections."""
+
+    def __init__(self) -> None:
+        self.idle: list[ServerConnection] = []
+        self.limit = -1  # pool-max-conn; -1: none
+        self.keep_for = 5_000  # ms (pool-purge-delay)
+
+    def take(self, mode: int, first: bool) -> ServerConnection | None:
+        """An idle connection that a request may use under http-reuse; `first`: it is its client connection's first."""
+        if mode == NEVER or mode == SAFE and first:
+            return None
+        idle = self.idle
+        kept: list[ServerConnection] = []
+        found: ServerConnection | None = None
+        while idle and found is None:
+            one = idle.pop()
+            if one.fd < 0:
+                continue
+            if first and mode == AGGRESSIVE and one.served < 2:
+                kept.append(one)
+            else:
+                found = one
+        if kept:
+            kept.reverse()
+            idle.extend(kept)
+        return found
+
+    def give(self, connection: ServerConnection) -> None:
+        """Back to the idle ones, or closed where they are too many."""
+        if 0 <= self.limit <= len(self.idle):
+            self.purge(connection.reactor.now)
+        if 0 <= self.limit <= len(self.idle):
+            connection.close()
+            return
+        connection.since = connection.reactor.now
+        connection.reactor.wheel.disarm(connection)
+        self.idle.append(connection)
+
+    def purge(self, now: int) -> None:
+        """Close what has been idle for long, and forget what has closed."""
+        kept = [one for one in self.idle if one.fd >= 0 and now - one.since < self.keep_for]
+        if len(kept) != len(self.idle):
+            for one in self.idle:
+                if one.fd >= 0 and now - one.since >= self.keep_for:
+                    one.close()
+            self.idle = kept
+
+    def close(self) -> None:
+        """All of them: the server went away, or the process stops."""
+        for one in self.idle:
+            one.close()
+        self.idle = []
+
+
+class Dial:
+    """How a server is connected to, worked out at start-up."""
+
+    def __init__(self) -> None:
+        self.family = int(socket.AF_INET)
+        self.target: tuple[str, int] | str = ("", 0)
+        self.follow_port = False  # no port was given: the one the client connected to, plus `offset`
+        self.offset = 0
+        self.source: tuple[str, int] | None = None  # bind to it first
+        self.keepalive = False  # srvtcpka
+        self.options: list[tuple[int, int, int]] = []  # setsockopt(level, name, value)
+        self.interface = b""
+
+    def open(self, client_port: int) -> int:
+        """A non-blocking descriptor whose connection is under way. Raises OSError (EADDRNOTAVAIL, EAGAIN of a full unix
+        socket, EMFILE...)."""
+        sock = socket.socket(self.family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        try:
+            if self.family != AF_UNIX:
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                if self.keepalive:
+                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            for level, name, value in self.options:
+                sock.setsockopt(level, name, value)
+            if self.interface:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, self.interface)
+            if self.source is not None:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                sock.bind(self.source)
+            target = self.target
+            if self.follow_port and not isinstance(target, str):
+                target = (target[0], (client_port + self.offset) & 0xFFFF)
+            failure = sock.connect_ex(target)
+            if failure not in _IN_PROGRESS:
+                raise OSError(failure, os.strerror(failure))
+            return sock.detach()
+        except OSError:
+            sock.close()
+            raise
+
+    def address(self, client_port: int) -> NetAddress:
+        """Where a connection goes, for logs."""
+        target = self.target
+        if isinstance(target, str):
+            return NetAddress(AF_UNIX, b"", b"unix", 0)
+        port = (client_port + self.offset) & 0xFFFF if self.follow_port else target[1]
+        if self.family == AF_INET6:
+            return NetAddress(AF_INET6, socket.inet_pton(socket.AF_INET6, target[0]), target[0].encode(), port)
+        return net_address(target[0], port)
