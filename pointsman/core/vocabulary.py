@@ -1,0 +1,31 @@
+"""The words of samples that HAProxy 3.5 knows: fetches, converters and log-format tags, with the manual's sections.
+
+It answers one question: is a word that nobody registered misspelt, or only not built yet? The table is samples.tsv:
+kind, word, section of the configuration manual.
+"""
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+
+from pointsman.core.diagnostics import ConfigError, Position
+from pointsman.core.registry import nearest
+
+
+@cache
+def sample_words() -> dict[str, dict[str, str]]:
+    """Kind ("fetch", "converter", "log-format tag") -> word -> section of the manual."""
+    table: dict[str, dict[str, str]] = {}
+    for line in (Path(__file__).parent / "samples.tsv").read_text().splitlines():
+        kind, word, section = line.split("\t")
+        table.setdefault(kind, {})[word] = section
+    return table
+
+
+def unknown(kind: str, word: str, at: Position, known: Iterable[str] = ()) -> ConfigError:
+    """The error for a word that is not registered; `known` are the registered ones."""
+    called = {"fetch": "fetch method"}.get(kind, kind)
+    section = sample_words().get(kind, {}).get(word)
+    if section is not None:
+        return ConfigError(f"{called} '{word}' is not built yet (manual {section})", at)
+    near = nearest(word, set(known) | set(sample_words().get(kind, ())))
+    return ConfigError(f"unknown {called} '{word}'", at, hint=f"did you mean '{near}'?" if near else "")

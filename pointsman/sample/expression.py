@@ -1,0 +1,222 @@
+"""Expressions: a fetch and its converters, compiled once (manual 7.3).
+
+    req.hdr(host),lower,field(1,:)
+
+Parsing goes from left to right: each converter's input type is compared with what the part before it yields, and the cast
+between them is inserted (casts.py). The result is one callable per way of asking:
+
+    get(ctx)        the value, in the expression's own type; None: no sample
+    get_bytes(ctx)  the same as a string
+    values(ctx)     all values, where the fetch has several (the values of a header); for ACLs
+"""
+import re
+from collections.abc import Callable
+from typing import Final
+
+from pointsman.core.diagnostics import ConfigError
+from pointsman.core.vocabulary import unknown
+from pointsman.core.words import Word
+from pointsman.sample.arguments import NAMED, Arguments, Reference, Signature, inside, split_arguments, type_arguments
+from pointsman.sample.casts import Cast, find_cast, same
+from pointsman.sample.context import Context
+from pointsman.sample.registry import CONVERTERS, FETCHES, Converter, Fetch, Getter, Many, Source
+from pointsman.sample.types import Reads, Type, Value, Where
+
+NAME: Final = re.compile(r"[A-Za-z0-9_.:+-]*", re.ASCII)
+Step = Callable[[Value], Value | None]
+
+
+class Expression:
+    """A compiled expression. `get`, `get_bytes` and `values` are called with the context of an exchange."""
+
+    def __init__(self, text: str, kind: Type, reads: int, where: Where, get: Getter, values: Many) -> None:
+        self.text = text
+        self.type = kind
+        self.reads = reads
+        self.where = where  # where its fetch has something to tell
+        self.http = False  # it asks about HTTP messages
+        self.references: list[Reference] = []
+        self.get: Getter = get
+        self.values: Many = values
+        self.get_bytes: Callable[[Context], bytes | None] = self._as_text()
+        self.fetch = ""  # names, for explanations and for tables of conditions
+        self.arguments: list[str] = []
+        self.converters: list[str] = []
+
+    @property
+    def constant(self) -> bool:
+        """It always yields the same."""
+        return self.reads == Reads.NOTHING
+
+    def cast_to(self, kind: Type) -> "Getter | None":
+        """The getter with its value cast to another type; None: that cannot be."""
+        cast = find_cast(self.type, kind)
+        if cast is None or cast is same:
+            return None if cast is None else self.get
+        return _then(self.get, cast)
+
+    def _as_text(self) -> Callable[[Context], bytes | None]:
+        get = self.get
+        cast = find_cast(self.type, Type.STR) or same
+
+        def plain(ctx: Context) -> bytes | None:
+            value = get(ctx)
+            assert value is None or isinstance(value, bytes)
+            return value
+
+        def converted(ctx: Context) -> bytes | None:
+            value = get(ctx)
+            if value is None:
+                return None
+            text = cast(value)
+            assert text is None or isinstance(text, bytes)
+            return text
+        return plain if cast is same else converted
+
+
+def parse_expression(word: Word, where: Where) -> Expression:
+    """The expression that is the whole of a word. ConfigError at what is wrong."""
+    expression, end = parse_at(word, 0, where)
+    if end < len(word.text):
+        rest = word.text[end:]
+        raise ConfigError(f"unexpected '{rest}' after '{word.text[:end]}'", inside(word, end, len(rest)),
+                          "',' and a converter, or the end")
+    return expression
+
+
+def parse_at(word: Word, start: int, where: Where) -> tuple[Expression, int]:
+    """The expression that begins at an index of a word, and the index behind it."""
+    name, arguments, texts, index, entry = _parse_fetch(word, start, where)
+    made = entry.make(arguments)
+    get: Getter = made.get if isinstance(made, Source) else made
+    many: Many | None = made.values if isinstance(made, Source) else None
+    kind = entry.type
+    reads = int(entry.reads)
+    references = _references(entry.signature, arguments)
+    names: list[str] = []
+    steps: list[Step] = []
+    while word.text[index:index + 1] == ",":
+        while word.text[index:index + 1] == ",":  # empty ones are skipped, as HAProxy does
+            index += 1
+        converter, converted, index = _parse_converter(word, index)
+        step, kind = _join(converter, converted, kind)
+        if step is not None:
+            steps.append(step)
+        reads |= int(converter.reads)
+        references += _references(converter.signature, converted)
+        names.append(converter.name)
+    chain = _chain(steps)
+    if chain is not None:
+        plain = get
+        get = _then(plain, chain)
+        many = _each(many, chain) if many is not None else None
+    expression = Expression(word.text[start:index], kind, reads, entry.where, get, many or _single(get))
+    expression.http = entry.http
+    expression.references = references
+    expression.fetch, expression.arguments, expression.converters = name, texts, names
+    return expression, index
+
+
+def _parse_fetch(word: Word, start: int, where: Where) -> tuple[str, Arguments, list[str], int, Fetch]:
+    name = _name(word.text, start)
+    at = inside(word, start, len(name))
+    entry = FETCHES.get(name)
+    if entry is None:
+        raise unknown("fetch", name, at, FETCHES)
+    if not entry.where & where:
+        raise ConfigError(f"fetch method '{name}' is not available here", at,
+                          f"a fetch that can be used in {describe(where)} ('{name}': {describe(entry.where)})")
+    called = f"fetch method '{name}'"
+    arguments, texts, index = _parse_arguments(word, start, name, called, entry.signature)
+    return name, arguments, texts, index, entry
+
+
+def _parse_converter(word: Word, start: int) -> tuple[Converter, Arguments, int]:
+    name = _name(word.text, start)
+    entry = CONVERTERS.get(name)
+    if entry is None:
+        raise unknown("converter", name, inside(word, start, len(name)), CONVERTERS)
+    arguments, _, index = _parse_arguments(word, start, name, f"converter '{name}'", entry.signature)
+    return entry, arguments, index
+
+
+def _name(text: str, start: int) -> str:
+    found = NAME.match(text, start)
+    return found.group() if found else ""
+
+
+def _parse_arguments(word: Word, start: int, name: str, called: str, shape: Signature) -> tuple[Arguments, list[str], int]:
+    index = start + len(name)
+    texts: list[str] = []
+    if word.text[index:index + 1] == "(":
+        texts, index = split_arguments(word, index + 1, called)
+    return type_arguments(shape, texts, called, inside(word, start, index - start)), texts, index
+
+
+def _references(shape: Signature, arguments: Arguments) -> list[Reference]:
+    """What must exist elsewhere. A name that was left out is "": the proxy in which the expression stands."""
+    return [Reference(kind, arguments.word(index), arguments.at) for index, kind in enumerate(shape.kinds) if kind in NAMED]
+
+
+def _join(converter: Converter, arguments: Arguments, kind: Type) -> tuple[Step | None, Type]:
+    """A converter behind a value of type `kind`, with its cast; and the type that comes out."""
+    cast = find_cast(kind, converter.accepts)
+    if cast is None:
+        raise ConfigError(f"converter '{converter.name}' cannot be applied", arguments.at,
+                          f"a value that can become {converter.accepts.name.lower()}, not {kind.name.lower()}")
+    step = converter.make(arguments)
+    returns = kind if converter.returns == Type.ANY and converter.accepts == Type.ANY else converter.returns
+    return (step if cast is same else _pair(cast, step)), returns
+
+
+def _pair(first: Cast, second: Step) -> Step:
+    def both(value: Value) -> Value | None:
+        cast = first(value)
+        return None if cast is None else second(cast)
+    return both
+
+
+def _chain(steps: list[Step]) -> Step | None:
+    """One step of many."""
+    if not steps:
+        return None
+    whole = steps[0]
+    for step in steps[1:]:
+        whole = _pair(whole, step)
+    return whole
+
+
+def _then(get: Getter, step: Step) -> Getter:
+    def converted(ctx: Context) -> Value | None:
+        value = get(ctx)
+        return None if value is None else step(value)
+    return converted
+
+
+def _each(many: Many, step: Step) -> Many:
+    def converted(ctx: Context) -> list[Value]:
+        found = [step(value) for value in many(ctx)]
+        return [value for value in found if value is not None]
+    return converted
+
+
+def _single(get: Getter) -> Many:
+    def values(ctx: Context) -> list[Value]:
+        value = get(ctx)
+        return [] if value is None else [value]
+    return values
+
+
+PLACES: Final = {
+    Where.TCP_REQ_CON: "tcp-request connection rules", Where.TCP_REQ_SES: "tcp-request session rules",
+    Where.TCP_REQ_CNT: "tcp-request content rules", Where.TCP_RES_CNT: "tcp-response content rules",
+    Where.HTTP_REQ: "http-request rules", Where.HTTP_RES: "http-response rules",
+    Where.HTTP_AFTER: "http-after-response rules", Where.LOG: "logs", Where.CHECK: "health checks",
+    Where.CONFIG: "the configuration parser", Where.CLI: "the runtime socket"}
+
+
+def describe(where: Where) -> str:
+    """Places in words."""
+    if where == Where.EVERYWHERE:
+        return "all places"
+    return ", ".join(text for place, text in PLACES.items() if where & place)

@@ -1,0 +1,134 @@
+"""Fetches and converters: the decorators that register them.
+
+    @fetch("path", Type.STR, Where.REQUEST, Reads.REQUEST_LINE, "7.3.6")
+    def path(ctx: Context) -> bytes | None:
+        "..."  # the docstring is its documentation
+
+    @fetch_with("str", "(string)", Type.STR, Where.EVERYWHERE, Reads.NOTHING, "7.3.2")
+    def constant(args: Arguments) -> Getter: ...
+
+    @converter("lower", Type.STR, Type.STR)
+    def lower(value: bytes) -> bytes | None: ...
+
+    @converter_with("field", "(integer,string[,integer])", Type.STR, Type.STR)
+    def field(args: Arguments) -> Callable[[bytes], bytes | None]: ...
+
+Those with arguments are factories: called once, when the configuration is compiled, with the parsed arguments
+(arguments.py). Signatures are written as HAProxy's -dKall prints them. A fetch that has many values to offer to an ACL
+returns a Source instead of a plain callable.
+"""
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, TypeVar, cast
+
+from pointsman.core.registry import Registry
+from pointsman.sample.arguments import Arguments, Signature, signature
+from pointsman.sample.context import Context
+from pointsman.sample.types import Reads, Type, Value, Where
+
+Getter = Callable[[Context], Value | None]
+Many = Callable[[Context], list[Value]]
+Convert = Callable[[Value], Value | None]
+
+
+class Source:
+    """A fetch that yields one value to rules and several to ACLs (all the values of a header)."""
+
+    def get(self, ctx: Context) -> Value | None:
+        """The one value; None: no sample."""
+        raise NotImplementedError
+
+    def values(self, ctx: Context) -> list[Value]:
+        """All of them, in their order."""
+        raise NotImplementedError
+
+
+Fetched = Getter | Source
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    name: str
+    type: Type
+    where: Where
+    reads: Reads
+    manual: str
+    signature: Signature
+    make: Callable[[Arguments], Fetched]
+    documentation: str
+    http: bool  # it asks about HTTP messages (manual 7.3.6)
+
+
+@dataclass(frozen=True, slots=True)
+class Converter:
+    name: str
+    accepts: Type
+    returns: Type  # ANY: the type that came in
+    reads: Reads
+    manual: str
+    signature: Signature
+    make: Callable[[Arguments], Convert]
+    documentation: str
+
+
+FETCHES: Final[Registry[Fetch]] = Registry("fetch")
+CONVERTERS: Final[Registry[Converter]] = Registry("converter")
+
+G = TypeVar("G", bound=Getter)
+M = TypeVar("M", bound=Callable[[Arguments], Fetched])
+C = TypeVar("C", bound=Callable[..., Value | None])
+N = TypeVar("N", bound=Callable[[Arguments], Callable[..., Value | None]])
+
+
+def fetch(names: str, kind: Type, where: Where, reads: Reads, manual: str) -> Callable[[G], G]:
+    """Register a fetch without arguments under its names (separated by spaces)."""
+    def record(function: G) -> G:
+        def make(_: Arguments) -> Fetched:
+            return function
+        _add_fetch(names, kind, where, reads, manual, "", make, function.__doc__)
+        return function
+    return record
+
+
+def fetch_with(names: str, arguments: str, kind: Type, where: Where, reads: Reads, manual: str) -> Callable[[M], M]:
+    """Register the factory of a fetch with arguments."""
+    def record(factory: M) -> M:
+        _add_fetch(names, kind, where, reads, manual, arguments, factory, factory.__doc__)
+        return factory
+    return record
+
+
+def converter(names: str, accepts: Type, returns: Type, reads: Reads = Reads.NOTHING,
+              manual: str = "7.3.1") -> Callable[[C], C]:
+    """Register a converter without arguments. It is called with a value of the type it accepts."""
+    def record(function: C) -> C:
+        def make(_: Arguments) -> Convert:
+            return cast(Convert, function)
+        _add_converter(names, accepts, returns, reads, manual, "", make, function.__doc__)
+        return function
+    return record
+
+
+def converter_with(names: str, arguments: str, accepts: Type, returns: Type, reads: Reads = Reads.NOTHING,
+                   manual: str = "7.3.1") -> Callable[[N], N]:
+    """Register the factory of a converter with arguments."""
+    def record(factory: N) -> N:
+        _add_converter(names, accepts, returns, reads, manual, arguments,
+                       cast(Callable[[Arguments], Convert], factory), factory.__doc__)
+        return factory
+    return record
+
+
+def _add_fetch(names: str, kind: Type, where: Where, reads: Reads, manual: str, arguments: str,
+               make: Callable[[Arguments], Fetched], documentation: str | None) -> None:
+    shape = signature(arguments)
+    for name in names.split():
+        http = manual == "7.3.6" and name not in ("req.proto_http", "req_proto_http")
+        FETCHES.add(name, Fetch(name, kind, where, reads, manual, shape, make, documentation or "", http))
+
+
+def _add_converter(names: str, accepts: Type, returns: Type, reads: Reads, manual: str, arguments: str,
+                   make: Callable[[Arguments], Convert], documentation: str | None) -> None:
+    shape = signature(arguments)
+    for name in names.split():
+        CONVERTERS.add(name, Converter(name, accepts, returns, reads, manual, shape, make, documentation or ""))
