@@ -1,0 +1,458 @@
+"""What TCP streams and HTTP exchanges have in common: a server is chosen, waited for, connected to; bytes flow; it ends.
+
+      choose --> (QUEUE: the server is full) --> CONNECT --> connected: the subclass begins to send
+        ^                                           |
+        |            again elsewhere (redispatch)   | failed
+        +-------------------------------------------+--> PAUSE (a second) --> CONNECT, the same server
+                                                    +--> no retry left: the subclass tells the client
+
+Of a raw stream (TCP mode, or a tunnel behind 101 or CONNECT) both directions are pumped here: what is read is sent on at
+once; nothing more is read for a side that is blocked; an end is passed on as a half-close.
+"""
+import errno
+from typing import Final
+
+from pointsman.log.policy import wanted
+from pointsman.net.reactor import Reactor
+from pointsman.net.timers import Timed
+from pointsman.net.wire import LARGE, ROUNDS, Wire
+from pointsman.proto.proxy import render_v1, render_v2
+from pointsman.sample.context import Context
+from pointsman.server.backend import LiveServer
+from pointsman.server.connection import Carried, ServerConnection
+from pointsman.server.server import Server
+from pointsman.stream.proxies import FOREVER, BackendProxy, Frontend
+
+IDLE: Final = 0  # phases: between two exchanges, or before the request's head is whole
+QUEUE: Final = 1
+PAUSE: Final = 2
+CONNECT: Final = 3
+ANSWER: Final = 4  # the request is under way, no response head yet
+FORWARD: Final = 5  # the response's body is under way
+LAST: Final = 6  # all received, not all written to the client
+TUNNEL: Final = 7  # raw, both ways
+ENDED: Final = 8
+
+TURN_AROUND: Final = 1_000  # ms between two attempts on the same server (manual 4.2, retries)
+_TIMED_OUT: Final = errno.ETIMEDOUT
+_NOBODY: Final[list[Server]] = []
+
+
+class Alarm(Timed):
+    """The deadline of an exchange itself: its time in the queue, its pause between two attempts."""
+
+    def __init__(self, exchange: "Exchange") -> None:
+        super().__init__()
+        self.exchange = exchange
+
+    def expired(self, now: int) -> None:
+        self.exchange.alarm()
+
+
+class Exchange(Carried):
+    def __init__(self, reactor: Reactor, frontend: Frontend, front: Wire, context: Context) -> None:
+        super().__init__()
+        self.reactor = reactor
+        self.frontend = frontend
+        self.front = front
+        self.context = context
+        self.record = context.record
+        self.backend: BackendProxy | None = None
+        self.server: LiveServer | None = None  # whose slot is reserved
+        self.connection: ServerConnection | None = None
+        self.phase = IDLE
+        self.granted: LiveServer | None = None  # by a queue; taken up at the front's next go
+        self.again_from_queue = False
+        self.forced: LiveServer | None = None  # by use-server
+        self.avoid: list[Server] = _NOBODY
+        self.timer = Alarm(self)
+        self.client_time = frontend.client  # ms of inactivity
+        self.server_time = FOREVER
+        self.logged = False
+
+    # What a subclass makes of it.
+
+    def begin_sending(self) -> None:
+        """The server connection is open, and a PROXY header, if any, pushed."""
+        raise NotImplementedError
+
+    def new_connection(self, server: LiveServer, fd: int) -> ServerConnection:
+        raise NotImplementedError
+
+    def idle_connection(self, server: LiveServer) -> ServerConnection | None:
+        """One that may carry this exchange, if there is one."""
+        return None
+
+    def refuse(self, status: int, cause: int, step: int) -> None:
+        """End it before anything of a response was sent; the two letters are those of the log."""
+        raise NotImplementedError
+
+    def finish(self) -> None:
+        """It is over, well or not: log it, go on or close."""
+        raise NotImplementedError
+
+    # Choice and queue.
+
+    def choose(self) -> None:
+        backend = self.backend
+        assert backend is not None
+        server = self.forced
+        if server is None:
+            server = backend.pick(self.context, self.avoid)
+        if server is None:
+            self.context.server = None
+            self.refuse(503, 0x53, 0x43)  # SC
+            return
+        if server.full:
+            self._wait(server if self.forced is not None or backend.algorithm.sticky else None)
+            return
+        backend.reserve(server)
+        self.assigned(server)
+
+    def _wait(self, server: LiveServer | None) -> None:
+        backend = self.backend
+        assert backend is not None
+        self.phase = QUEUE
+        self.context.server = server
+        place = backend.wait(self, server)
+        if server is None:
+            self.record.backend_queue = place + 1
+        else:
+            self.record.server_queue = place + 1
+        self.reactor.wheel.arm(self.timer, self.reactor.now + backend.queue_time)
+
+    def grant(self, server: Server) -> None:
+        assert isinstance(server, LiveServer)
+        self.granted = server
+        self.reactor.another(self.front)
+
+    def requeue(self) -> None:
+        self.again_from_queue = True
+        self.reactor.another(self.front)
+
+    def resume(self) -> bool:
+        """The front's go: true if it was asked for by a queue."""
+        server = self.granted
+        if server is not None:
+            self.granted = None
+            self.reactor.wheel.disarm(self.timer)
+            self.assigned(server)
+            return True
+        if self.again_from_queue:
+            self.again_from_queue = False
+            if self.phase == QUEUE and self.queue is None:
+                self.reactor.wheel.disarm(self.timer)
+                self.choose()
+            return True
+        return False
+
+    def alarm(self) -> None:
+        """The queue's time is up, or the pause is over."""
+        if self.phase == QUEUE and self.granted is None:
+            self.leave_queue()
+            self.refuse(503, 0x73, 0x51)  # sQ
+        elif self.phase == PAUSE:
+            self.dial()
+
+    def leave_queue(self) -> None:
+        if self.queue is not None:
+            self.queue.leave(self)
+        self.reactor.wheel.disarm(self.timer)
+        server = self.granted
+        if server is not None:
+            self.granted = None
+            assert self.backend is not None
+            self.backend.release(server)
+
+    # Connection.
+
+    def assigned(self, server: LiveServer) -> None:
+        """A slot of it is reserved for us."""
+        backend = self.backend
+        assert backend is not None
+        now = self.reactor.now
+        self.server = server
+        self.context.server = server
+        self.record.queued = now
+        counters = server.counters
+        counters.chosen += 1
+        counters.sessions += 1
+        counters.last_session = now
+        counters.session_rate.add(now)
+        backend.counters.chosen += 1
+        self.server_time = backend.server_time
+        connection = self.idle_connection(server)
+        if connection is None:
+            self.dial()
+            return
+        counters.reuses += 1
+        backend.counters.reuses += 1
+        self._attach(connection)
+        self.record.connected = now
+        self.begin_sending()
+
+    def _attach(self, connection: ServerConnection) -> None:
+        connection.user = self
+        self.connection = connection
+
+    def dial(self) -> None:
+        """Open a new connection to the chosen server."""
+        server = self.server
+        backend = self.backend
+        assert server is not None and backend is not None
+        server.counters.connects += 1
+        backend.counters.connects += 1
+        self.phase = CONNECT
+        try:
+            fd = server.dial.open(self.context.destination.port)
+        except OSError as error:
+            self.connect_failed(error.errno or errno.ECONNREFUSED)
+            return
+        connection = self.new_connection(server, fd)
+        self._attach(connection)
+        self.reactor.add(connection)
+        self.reactor.wheel.arm(connection, self.reactor.now + backend.connect)
+
+    def connected(self) -> None:
+        server = self.server
+        connection = self.connection
+        assert server is not None and connection is not None
+        self.record.connected = self.reactor.now
+        if server.send_proxy:
+            render = render_v1 if server.send_proxy == 1 else render_v2
+            connection.push(render(self.context.source, self.context.destination))
+        self.begin_sending()
+
+    def connect_failed(self, error: int) -> None:
+        server = self.server
+        backend = self.backend
+        assert server is not None and backend is not None
+        self.drop_connection()
+        self.reactor.wheel.disarm(self.timer)
+        record = self.record
+        cause = 0x73 if error == _TIMED_OUT else 0x53
+        if error in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL):
+            cause = 0x52  # R: a resource is exhausted
+        if record.retries >= backend.retries:
+            server.counters.failed_connections += 1
+            backend.counters.failed_connections += 1
+            self.refuse(503, cause, 0x43)
+            return
+        record.retries += 1
+        server.counters.retries += 1
+        backend.counters.retries += 1
+        if self._may_redispatch(backend, record.retries):
+            others = [one for one in backend.usable if one is not server]
+            if others:
+                self._redispatch(backend, server)
+                return
+        if error == _TIMED_OUT:
+            self.dial()
+        else:
+            self.phase = PAUSE
+            self.reactor.wheel.arm(self.timer, self.reactor.now + min(TURN_AROUND, backend.connect))
+
+    def _may_redispatch(self, backend: BackendProxy, attempt: int) -> bool:
+        """option redispatch: an algorithm without affinity goes elsewhere at once; with affinity on the last attempt, or
+        on every n-th (manual 4.2; observed of the peer program)."""
+        every = backend.redispatch
+        if not every or self.forced is not None:
+            return False
+        if not backend.algorithm.sticky:
+            return True
+        if every < 0:
+            return (backend.retries - attempt) % -every == 0 if every < -1 else attempt == backend.retries
+        return attempt % every == 0
+
+    def _redispatch(self, backend: BackendProxy, server: LiveServer) -> None:
+        server.counters.redispatches += 1
+        backend.counters.redispatches += 1
+        self.record.redispatched = True
+        self.release_server()
+        self.avoid = [server]
+        self.choose()
+
+    def drop_connection(self) -> None:
+        """Close the server connection, if there is one."""
+        connection = self.connection
+        if connection is not None:
+            self.connection = None
+            connection.user = None
+            connection.close()
+
+    def release_server(self) -> None:
+        """Give the reserved slot back."""
+        server = self.server
+        if server is not None:
+            self.server = None
+            assert self.backend is not None
+            self.backend.release(server)
+            self.record.server_connections = server.connections
+
+    def server_drained(self) -> None:
+        if self.phase == TUNNEL:
+            self.touch_server()
+            self.pump_up()
+            self._over()
+
+    # Raw bytes, both ways.
+
+    def tunnel(self) -> None:
+        """From here on nobody looks at the bytes."""
+        backend = self.backend
+        connection = self.connection
+        assert backend is not None and connection is not None
+        self.phase = TUNNEL
+        if backend.tunnel:
+            self.client_time = self.server_time = backend.tunnel
+        self.touch_client()
+        self.touch_server()
+        if self.front.unread:
+            self.pump_up()
+        if self.phase == TUNNEL and self.connection is connection and connection.unread:
+            self.pump_down()
+
+    def touch_client(self) -> None:
+        self.reactor.wheel.arm(self.front, self.reactor.now + self.client_time)
+
+    def touch_server(self) -> None:
+        connection = self.connection
+        if connection is not None:
+            self.reactor.wheel.arm(connection, self.reactor.now + self.server_time)
+
+    def pump_up(self) -> None:
+        """From the client to the server, as far as both go."""
+        connection = self.connection
+        if connection is not None and not self.front.finished:
+            self.record.uploaded += self._pump(self.front, connection, True)
+
+    def pump_down(self) -> None:
+        connection = self.connection
+        if connection is not None and not connection.finished:
+            self.record.sent += self._pump(connection, self.front, False)
+
+    def _pump(self, source: Wire, sink: Wire, up: bool) -> int:
+        moved = 0
+        for _ in range(ROUNDS):
+            if sink.out or sink.failed or self.phase != TUNNEL:
+                return moved
+            data = source.read(LARGE)
+            if data is None:
+                return moved
+            if not data:
+                self._side_ended(source, sink, up)
+                return moved
+            moved += len(data)
+            sink.push(data)
+            sink.flush()
+            self.touch_client()
+            self.touch_server()
+            if sink.failed:
+                self.side_failed(not up)
+                return moved
+            if not source.unread:
+                return moved
+        self.reactor.another(source)
+        return moved
+
+    def _side_ended(self, source: Wire, sink: Wire, up: bool) -> None:
+        """One side sends no more: the other is told, and the shorter timeouts of half-closed connections hold."""
+        if source.failed:
+            self.side_failed(up)
+            return
+        backend = self.backend
+        assert backend is not None
+        sink.end_write()
+        # The side that has ended waits for the other one's rest: its own time is the -fin one, where it is set.
+        if self.frontend.client_fin != FOREVER:
+            self.client_time = self.frontend.client_fin
+        if backend.server_fin != FOREVER:
+            self.server_time = backend.server_fin
+        self.touch_client()
+        self.touch_server()
+        self._over()
+
+    def _over(self) -> None:
+        connection = self.connection
+        front = self.front
+        if self.phase == TUNNEL and connection is not None and front.finished and connection.finished \
+                and not front.out and not connection.out:
+            self.finish()
+
+    def side_failed(self, client: bool) -> None:
+        """A reset in the middle of a raw stream."""
+        if self.phase != TUNNEL:
+            return
+        connection = self.connection
+        if client:
+            self.blame(0x43, 0x44)  # CD
+        elif not (self.front.finished and connection is not None and not connection.out and connection.shut_down):
+            self.blame(0x53, 0x44)  # SD; a reset that answers our own end is no fault
+        self.finish()
+
+    def blame(self, cause: int, step: int) -> None:
+        """The first fault is the one that is logged."""
+        record = self.record
+        if record.cause == 0x2D:
+            record.cause = cause
+            record.step = step
+
+    # The end.
+
+    def count_end(self) -> None:
+        """What is counted once of every exchange, whatever became of it."""
+        record = self.record
+        frontend = self.frontend
+        backend = self.backend
+        record.ended = self.reactor.now
+        server = self.context.server if record.queued >= 0 else None
+        frontend.counters.bytes_in += record.uploaded
+        frontend.counters.bytes_out += record.sent
+        sets = []
+        if backend is not None:
+            sets.append(backend.counters)
+            if isinstance(server, LiveServer):
+                sets.append(server.counters)
+        for counters in sets:
+            counters.bytes_in += record.uploaded
+            counters.bytes_out += record.sent
+            if record.queued >= 0:
+                counters.note_times(record.queued - max(record.head, record.begun),
+                                    record.connected - record.queued if record.connected >= 0 else 0,
+                                    record.answered - record.connected if record.answered >= 0 else 0,
+                                    record.ended - record.begun)
+        if record.cause == 0x43 and record.step != 0x52:
+            frontend.counters.client_aborts += 1
+            for counters in sets:
+                counters.client_aborts += 1
+        elif record.cause == 0x53 and record.step == 0x44:
+            frontend.counters.server_aborts += 1
+            for counters in sets:
+                counters.server_aborts += 1
+
+    def leave_backend(self) -> None:
+        """The slot goes back, and the backend counts one less."""
+        self.leave_queue()
+        self.drop_connection()
+        self.release_server()
+        backend = self.backend
+        if backend is not None:
+            backend.connections -= 1
+
+    def write_log(self) -> None:
+        """The log line, if one is wanted, and only once."""
+        frontend = self.frontend
+        logger = frontend.logger
+        if logger is None or self.logged:
+            return
+        self.logged = True
+        record = self.record
+        if not wanted(self.context, frontend.log_null, frontend.log_normal):
+            return
+        backend = self.backend
+        record.process_connections = frontend.program.connections
+        record.frontend_connections = frontend.connections
+        record.backend_connections = backend.connections if backend is not None else 0
+        self.context.now = self.reactor.now
+        self.context.date_offset = frontend.program.date_offset
+        logger.stream(self.context, record.cause != 0x2D)

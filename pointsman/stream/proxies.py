@@ -1,0 +1,135 @@
+"""Live frontends and backends: what the streams of one proxy share. Built by assemble.py, never changed by a stream
+but for counters and gauges."""
+from typing import Final
+
+from pointsman.core.address import NetAddress
+from pointsman.core.counters import Counters
+from pointsman.log.logger import Logger
+from pointsman.rules.reply import Reply
+from pointsman.rules.routing import ServerRule, UseBackendRule
+from pointsman.rules.rule import Rule
+from pointsman.sample.context import Context, ListenerFacts
+from pointsman.sample.format import Format
+from pointsman.server.algorithm import Algorithm
+from pointsman.server.backend import Backend
+from pointsman.stream.acceptor import Acceptor
+
+FOREVER: Final = 1 << 40  # ms: a timeout that is not set
+
+KEEP_ALIVE: Final = 0  # option http-keep-alive, the default
+SERVER_CLOSE: Final = 1  # option http-server-close
+CLOSE: Final = 2  # option httpclose
+
+
+class Service:
+    """Something that answers requests inside the proxy: the statistics page, monitor-uri."""
+
+    def answer(self, context: Context) -> Reply | None:
+        """The answer, or None where the request is not for it."""
+        raise NotImplementedError
+
+
+class ForwardFor:
+    """option forwardfor (manual 4.2): `networks` are (packed network, prefix length) that are left out."""
+
+    def __init__(self, header: bytes, if_none: bool, networks: list[tuple[bytes, int]]) -> None:
+        self.header = header
+        self.if_none = if_none
+        self.networks = networks
+
+    def excepts(self, address: NetAddress) -> bool:
+        packed = address.packed
+        for network, length in self.networks:
+            if len(network) == len(packed):
+                shift = len(packed) * 8 - length
+                if int.from_bytes(packed, "big") >> shift == int.from_bytes(network, "big") >> shift:
+                    return True
+        return False
+
+
+class Program:
+    """What all streams of a process share: limits, gauges, date. Extended by the live generation."""
+
+    def __init__(self) -> None:
+        self.connections = 0  # %ac
+        self.requests = 0  # %rt
+        self.date_offset = 0  # wall clock minus monotonic, ms; looked at once a second
+        self.stopping = False
+        self.head_limit = 15_360  # tune.bufsize less tune.maxrewrite
+        self.field_limit = 100  # tune.http.maxhdr, less one for the request line
+        self.total = Counters()
+
+
+class Frontend(Acceptor):
+    def __init__(self, program: Program, name: str, number: int, http: bool) -> None:
+        super().__init__(name, number, http)
+        self.program = program
+        self.http_request: list[Rule] = []
+        self.http_response: list[Rule] = []
+        self.http_after_response: list[Rule] = []
+        self.use_backend: list[UseBackendRule] = []
+        self.default_backend: BackendProxy | None = None
+        self.backends: dict[bytes, BackendProxy] = {}  # all of them, for names that are computed
+        self.monitor: Service | None = None
+        self.services: list[Service] = []
+        self.pages: dict[int, Reply] = {}
+        self.logger: Logger | None = None
+        self.log_null = True  # not option dontlognull
+        self.log_normal = True  # not option dontlog-normal
+        self.log_asap = False
+        self.ignore_probes = False
+        self.client = FOREVER  # timeouts, ms
+        self.client_fin = FOREVER
+        self.http_request_time = FOREVER
+        self.keep_alive = FOREVER
+        self.mode = KEEP_ALIVE
+        self.forwardfor: ForwardFor | None = None
+        self.originalto: ForwardFor | None = None
+        self.unique_id: Format | None = None
+        self.unique_id_header = b""
+        self.strict = False  # option pointsman-strict
+        self.no_linger = False
+        self.close_idle_on_response = False
+        self.use_proxy_header = False
+        self.closers: list[ListenerFacts] = []
+
+    def begun(self) -> None:
+        """A connection was accepted and is counted."""
+        self.connections += 1
+        self.program.connections += 1
+        if self.connections > self.counters.highest:
+            self.counters.highest = self.connections
+
+    def closed(self) -> None:
+        self.connections -= 1
+        self.program.connections -= 1
+        self.room()
+
+    def room(self) -> None:
+        """A place became free: waiting listeners may go on. Set by assemble.py where somebody counts."""
+
+
+class BackendProxy(Backend):
+    def __init__(self, name: str, number: int, http: bool, algorithm: Algorithm) -> None:
+        super().__init__(name, number, http, algorithm)
+        self.http_request: list[Rule] = []
+        self.http_response: list[Rule] = []
+        self.http_after_response: list[Rule] = []
+        self.use_server: list[ServerRule] = []
+        self.services: list[Service] = []
+        self.pages: dict[int, Reply] = {}
+        self.connect = FOREVER  # timeouts, ms
+        self.queue_time = FOREVER
+        self.server_time = FOREVER
+        self.server_fin = FOREVER
+        self.tunnel = 0  # 0: none, the two others hold
+        self.retries = 3
+        self.redispatch = 0  # 0: no; n: every n-th retry; -1: the last one only
+        self.mode = KEEP_ALIVE
+        self.forwardfor: ForwardFor | None = None
+        self.originalto: ForwardFor | None = None
+        self.abort_on_close = True  # 3.5: the default of HTTP backends
+        self.no_linger = False
+        self.pretend_keepalive = False
+        self.full_connections = 0  # fullconn
+        self.prefer_last_server = False
