@@ -14,7 +14,6 @@ events, so one `add_reader` is all that is needed, and no future or task exists 
 import asyncio
 import os
 import select
-import socket
 import sys
 import traceback
 from time import monotonic_ns
@@ -157,54 +156,47 @@ class Reactor:
         while self.running:
             self.turn(self.patience())
 
-    async def nest(self) -> None:
-        """Run as one reader of the current asyncio loop, until `running` is false."""
-        loop = asyncio.get_running_loop()
-        loop.add_reader(self.epoll.fileno(), self.turn, 0.0)
-        try:
-            while self.running:
-                await asyncio.sleep(self.patience())
-                self.turn(0.0)
-        finally:
-            loop.remove_reader(self.epoll.fileno())
+    def nest(self, loop: asyncio.AbstractEventLoop) -> "Nested":
+        """Run from now on as one reader of that loop, until `leave` of what is returned is called."""
+        return Nested(self, loop)
 
 
-class Listener(Channel):
-    """Accepts in batches, level-triggered: what a batch leaves is reported again.
+class Nested:
+    """The reactor inside an asyncio loop: a reader for its events, and one timer for what it wants to do by itself.
 
-    A batch ends at `burst` connections or when there is none left; being told so costs an exception, dearer than a
-    turn, so the burst follows what is found.
+    A timer that is set stays set; it is set anew only where a turn leaves the reactor wanting one earlier. So under
+    load a turn costs the loop nothing but its reader's callback, and an idle reactor wakes the loop once a second.
     """
 
-    def __init__(self, reactor: Reactor, sock: socket.socket) -> None:
-        super().__init__(sock.fileno())
+    def __init__(self, reactor: Reactor, loop: asyncio.AbstractEventLoop) -> None:
         self.reactor = reactor
-        self.sock = sock  # options set here (TCP_NODELAY) are inherited by what is accepted
-        self.burst = 1
-        reactor.add(self, IN)
+        self.loop = loop
+        self.timer: asyncio.TimerHandle | None = None
+        self.due = NEVER  # when the timer fires (monotonic ms)
+        loop.add_reader(reactor.epoll.fileno(), self.turn)
+        self.turn()
 
-    def ready(self, events: int) -> None:
-        for _ in range(self.burst):
-            try:
-                fd, address = self.sock._accept()  # type: ignore[attr-defined]  # accept() without a socket object
-            except BlockingIOError:
-                self.burst = max(1, self.burst >> 1)
-                return
-            except ConnectionError:
-                continue
-            except OSError:  # no descriptors or memory: give the others time to end
-                self.reactor.epoll.modify(self.fd, 0)
-                self.reactor.wheel.arm(self, self.reactor.now + 100)
-                return
-            os.set_blocking(fd, False)
-            self.accepted(fd, address[0], address[1])
-        self.burst = min(64, self.burst << 1)
+    def turn(self) -> None:
+        """One batch of events; also to be called after changes from outside, so that they take effect at once."""
+        reactor = self.reactor
+        reactor.turn(0.0)
+        if reactor.goes:
+            wanted = reactor.now
+        else:
+            wanted = reactor.now + int(reactor.patience() * 1000)
+        if wanted < self.due:
+            if self.timer is not None:
+                self.timer.cancel()
+            self.due = wanted
+            self.timer = self.loop.call_later((wanted - reactor.now) / 1000, self._fire)
 
-    def accepted(self, fd: int, host: str, port: int) -> None:
-        raise NotImplementedError
+    def _fire(self) -> None:
+        self.timer = None
+        self.due = NEVER
+        self.turn()
 
-    def expired(self, now: int) -> None:
-        self.reactor.epoll.modify(self.fd, IN)
-
-    def broken(self) -> None:
-        pass
+    def leave(self) -> None:
+        self.loop.remove_reader(self.reactor.epoll.fileno())
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None

@@ -93,8 +93,11 @@ class Acceptor(ProxyFacts):
 
     def open(self, fd: int, source: NetAddress, destination: NetAddress, listener: Door, accepted: int,
              pending: bytes) -> None:
-        """A connection is ready: `fd` is non-blocking and now the frontend's. `accepted` is when it came (monotonic ms),
-        `pending` what was received behind a PROXY header. When it ends, `closed(listener)` is called, once."""
+        """A connection is ready: `fd` is non-blocking and now the frontend's.
+
+        `accepted` is when it came (monotonic ms), `pending` what was received behind a PROXY header. The frontend calls
+        `closed(listener)` once when it ends.
+        """
         raise NotImplementedError
 
     def closed(self, listener: Door) -> None:

@@ -1,0 +1,204 @@
+"""A listening socket on the reactor: it accepts while there is room.
+
+                    no room: wakened by a connection's end        pause (TTOU)
+      FULL  <------------------------------------------ OPEN ----------------------> PAUSED
+        '------------------------------------------------^  ^-----------------------'
+      RESTING (no descriptors; rate limit: a deadline) ---'          resume (TTIN)       stop: CLOSED, for good
+
+While it is not OPEN the connections wait in the kernel's queue (manual 4.2, maxconn). Accepting goes in bursts,
+level-triggered: what a burst leaves is reported again. A burst ends when there is none left, and to be told so costs an
+exception, dearer than a turn, so the burst follows what is found.
+"""
+import os
+import socket
+from typing import Final
+
+from pointsman.core.address import AF_INET, AF_INET6, UNIX_ADDRESS, NetAddress, net_address
+from pointsman.core.counters import Rate
+from pointsman.listener.sockets import BindError, Opening
+from pointsman.net.reactor import IN, Channel, Reactor
+from pointsman.stream.acceptor import Acceptor, Door
+
+CLOSED: Final = 0
+OPEN: Final = 1
+FULL: Final = 2
+RESTING: Final = 3
+PAUSED: Final = 4
+
+_REST: Final = 100  # ms without accepting where the process or the system has no descriptors left
+_BURST: Final = 64  # connections accepted in one go at most
+_LAST_BURST: Final = 4096  # taken from the kernel's queue before the socket closes
+_ANY: Final = frozenset((b"0.0.0.0", b"::"))
+
+
+class Listener(Channel):
+    def __init__(self, reactor: Reactor, frontend: Acceptor, door: Door, opening: Opening) -> None:
+        super().__init__(-1)
+        self.reactor = reactor
+        self.frontend = frontend
+        self.door = door
+        self.room = door.room
+        self.opening = opening
+        self.sock: socket.socket | None = None
+        self.state = CLOSED
+        self.burst = 1
+        self.family = 0
+        self.bound: NetAddress = UNIX_ADDRESS  # the address it is bound to
+        self.any = False  # bound to any address: only each connection knows to which one it came
+        self.rate_limit = 0  # rate-limit sessions; 0: none
+
+    # Its life.
+
+    def start(self) -> None:
+        """Begin to accept on the open socket of its Opening."""
+        sock = self.opening.sock
+        assert sock is not None
+        self.sock = sock
+        self.fd = sock.fileno()
+        self.family = int(sock.family)
+        name = sock.getsockname()
+        if isinstance(name, tuple):
+            self.bound = net_address(str(name[0]), int(name[1]))
+            self.any = self.bound.text in _ANY or self.opening.options.transparent
+        self.reactor.add(self, IN)
+        self.state = OPEN
+
+    def stop(self) -> None:
+        """Close the socket; what waits in the kernel's queue is accepted first, as it would be reset otherwise."""
+        if self.state == CLOSED:
+            return
+        if self.state == OPEN:
+            self._accept_some(_LAST_BURST)
+        sock = self.sock
+        self.state = CLOSED
+        if sock is not None:
+            self.sock = None
+            self.opening.sock = None
+            sock.detach()
+            self.reactor.close(self)
+
+    def pause(self) -> None:
+        """Stop listening but keep the address, so that another process may listen there (management manual 4)."""
+        if self.state in (CLOSED, PAUSED) or self.sock is None:
+            return
+        self.reactor.wheel.disarm(self)
+        self.state = PAUSED
+        # Unwatched, not only masked: epoll reports the hang-up of a socket that does not listen again and again.
+        self.reactor.epoll.unregister(self.fd)
+        if self.family in (AF_INET, AF_INET6) and self.opening.spec.kind != "fd":
+            self.sock.shutdown(socket.SHUT_RD)
+        elif self.opening.spec.kind in ("abns", "abnsz"):  # such a name is free only when its socket is closed
+            self.reactor.close(self)
+            self.sock.detach()
+            self.sock = None
+
+    def resume(self) -> bool:
+        """Listen again; False: the address is taken by now."""
+        if self.state != PAUSED:
+            return self.state != CLOSED
+        try:
+            if self.sock is None:
+                self.opening.open()
+                self.start()
+                return True
+            if self.family in (AF_INET, AF_INET6) and self.opening.spec.kind != "fd":
+                self.sock.listen(self.opening.options.backlog)
+        except (OSError, BindError):
+            return False
+        self.reactor.epoll.register(self.fd, IN)
+        self.state = OPEN
+        return True
+
+    # Accepting.
+
+    def ready(self, events: int) -> None:
+        if self.state == OPEN:
+            if self._accept_some(self.burst):
+                self.burst = min(_BURST, self.burst << 1)
+            else:
+                self.burst = max(1, self.burst >> 1)
+
+    def again(self) -> None:
+        """There is room again."""
+        if self.state == FULL:
+            self.state = OPEN
+            self.reactor.epoll.modify(self.fd, IN)
+
+    def expired(self, now: int) -> None:
+        if self.state == RESTING:
+            self.state = OPEN
+            self.reactor.epoll.modify(self.fd, IN)
+
+    def broken(self) -> None:
+        """One connection's opening went wrong and was reported; the socket itself is well."""
+
+    def _accept_some(self, burst: int) -> bool:
+        """Accept up to so many; False: none is left, or there is no room."""
+        sock = self.sock
+        assert sock is not None
+        for _ in range(burst):
+            if not self._has_room():
+                return False
+            try:
+                fd, address = sock._accept()  # type: ignore[attr-defined]  # accept() without a socket object
+            except BlockingIOError:
+                return False
+            except ConnectionError:
+                continue
+            except OSError:  # no descriptors or memory: give the others time to end
+                self._rest(_REST)
+                return False
+            os.set_blocking(fd, False)
+            if self.family in (AF_INET, AF_INET6):
+                source = net_address(address[0], address[1])
+            else:
+                source = UNIX_ADDRESS
+            self.frontend.admit(self.door, self.reactor.now)
+            self.accepted(fd, source)
+        return True
+
+    def accepted(self, fd: int, source: NetAddress) -> None:
+        """A new connection, already counted."""
+        self.frontend.open(fd, source, self.destination(fd), self.door, self.reactor.now, b"")
+
+    def destination(self, fd: int) -> NetAddress:
+        """The address that the client connected to. A socket that is bound to one needs no system call to know it."""
+        if not self.any or not self.frontend.wants_destination:
+            return self.bound
+        sock = socket.socket(self.family, socket.SOCK_STREAM, 0, fd)
+        try:
+            name = sock.getsockname()
+        except OSError:
+            return self.bound
+        finally:
+            sock.detach()
+        return net_address(str(name[0]), int(name[1]))
+
+    def _has_room(self) -> bool:
+        door, frontend, room = self.door, self.frontend, self.room
+        if 0 < door.limit <= door.connections:
+            self._wait(door.waiting)
+        elif 0 < frontend.limit <= frontend.connections:
+            self._wait(frontend.waiting)
+        elif 0 < room.limit <= room.connections:
+            self._wait(room.waiting)
+        elif not (self._within(room.connection_rate, room.connection_rate.limit)
+                  and self._within(room.session_rate, room.session_rate.limit)
+                  and self._within(frontend.counters.session_rate, self.rate_limit)):
+            self._rest(1)
+        else:
+            return True
+        return False
+
+    def _within(self, rate: Rate, limit: int) -> bool:
+        return limit <= 0 or rate.read(self.reactor.now) < limit
+
+    def _wait(self, waiting: list[Channel]) -> None:
+        self.state = FULL
+        self.reactor.epoll.modify(self.fd, 0)
+        waiting.append(self)
+
+    def _rest(self, milliseconds: int) -> None:
+        self.state = RESTING
+        self.reactor.epoll.modify(self.fd, 0)
+        self.reactor.wheel.arm(self, self.reactor.now + milliseconds)
