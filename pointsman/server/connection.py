@@ -18,6 +18,7 @@ from typing import Final
 from pointsman.core.address import AF_INET6, AF_UNIX, NetAddress, net_address
 from pointsman.net.reactor import GONE, IN, OUT, RDHUP, Reactor
 from pointsman.net.wire import Wire
+from pointsman.server.queue import Waiter
 from pointsman.server.server import Server
 
 NEVER: Final = 0  # http-reuse
@@ -28,8 +29,8 @@ ALWAYS: Final = 3
 _IN_PROGRESS: Final = frozenset((0, errno.EINPROGRESS, errno.EAGAIN))
 
 
-class Carried:
-    """Base of an exchange, as its server connection sees it."""
+class Carried(Waiter):
+    """Base of an exchange, as its server connection and queues see it."""
 
     def connected(self) -> None:
         """The connection is open."""

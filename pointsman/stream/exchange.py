@@ -450,7 +450,7 @@ class Exchange(Carried):
         if not wanted(self.context, frontend.log_null, frontend.log_normal):
             return
         backend = self.backend
-        record.process_connections = frontend.program.connections
+        record.process_connections = frontend.program.room.connections
         record.frontend_connections = frontend.connections
         record.backend_connections = backend.connections if backend is not None else 0
         self.context.now = self.reactor.now

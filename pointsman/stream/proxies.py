@@ -3,22 +3,39 @@ but for counters and gauges."""
 from typing import Final
 
 from pointsman.core.address import NetAddress
-from pointsman.core.counters import Counters
 from pointsman.log.logger import Logger
 from pointsman.rules.reply import Reply
-from pointsman.rules.routing import ServerRule, UseBackendRule
 from pointsman.rules.rule import Rule
-from pointsman.sample.context import Context, ListenerFacts
+from pointsman.sample.condition import Condition
+from pointsman.sample.context import Context
 from pointsman.sample.format import Format
 from pointsman.server.algorithm import Algorithm
-from pointsman.server.backend import Backend
-from pointsman.stream.acceptor import Acceptor
+from pointsman.server.backend import Backend, LiveServer
+from pointsman.stream.acceptor import Acceptor, Room
 
 FOREVER: Final = 1 << 40  # ms: a timeout that is not set
 
 KEEP_ALIVE: Final = 0  # option http-keep-alive, the default
 SERVER_CLOSE: Final = 1  # option http-server-close
 CLOSE: Final = 2  # option httpclose
+
+
+class Route:
+    """A use_backend rule: a backend known at start-up, or a name that is computed."""
+
+    def __init__(self, condition: Condition | None, target: "BackendProxy | None", name: Format | None) -> None:
+        self.condition = condition
+        self.target = target
+        self.name = name
+
+
+class ServerRoute:
+    """A use-server rule: a server known at start-up, or a name that is computed."""
+
+    def __init__(self, condition: Condition | None, target: LiveServer | None, name: Format | None) -> None:
+        self.condition = condition
+        self.target = target
+        self.name = name
 
 
 class Service:
@@ -48,16 +65,14 @@ class ForwardFor:
 
 
 class Program:
-    """What all streams of a process share: limits, gauges, date. Extended by the live generation."""
+    """What all streams of a process share: limits, gauges, date."""
 
-    def __init__(self) -> None:
-        self.connections = 0  # %ac
+    def __init__(self, room: Room) -> None:
+        self.room = room  # counts of connections, the process's limits
         self.requests = 0  # %rt
         self.date_offset = 0  # wall clock minus monotonic, ms; looked at once a second
-        self.stopping = False
-        self.head_limit = 15_360  # tune.bufsize less tune.maxrewrite
+        self.head_limit = 15_360  # bytes of a head: tune.bufsize less tune.maxrewrite
         self.field_limit = 100  # tune.http.maxhdr, less one for the request line
-        self.total = Counters()
 
 
 class Frontend(Acceptor):
@@ -67,7 +82,7 @@ class Frontend(Acceptor):
         self.http_request: list[Rule] = []
         self.http_response: list[Rule] = []
         self.http_after_response: list[Rule] = []
-        self.use_backend: list[UseBackendRule] = []
+        self.use_backend: list[Route] = []
         self.default_backend: BackendProxy | None = None
         self.backends: dict[bytes, BackendProxy] = {}  # all of them, for names that are computed
         self.monitor: Service | None = None
@@ -91,22 +106,6 @@ class Frontend(Acceptor):
         self.no_linger = False
         self.close_idle_on_response = False
         self.use_proxy_header = False
-        self.closers: list[ListenerFacts] = []
-
-    def begun(self) -> None:
-        """A connection was accepted and is counted."""
-        self.connections += 1
-        self.program.connections += 1
-        if self.connections > self.counters.highest:
-            self.counters.highest = self.connections
-
-    def closed(self) -> None:
-        self.connections -= 1
-        self.program.connections -= 1
-        self.room()
-
-    def room(self) -> None:
-        """A place became free: waiting listeners may go on. Set by assemble.py where somebody counts."""
 
 
 class BackendProxy(Backend):
@@ -115,7 +114,7 @@ class BackendProxy(Backend):
         self.http_request: list[Rule] = []
         self.http_response: list[Rule] = []
         self.http_after_response: list[Rule] = []
-        self.use_server: list[ServerRule] = []
+        self.use_server: list[ServerRoute] = []
         self.services: list[Service] = []
         self.pages: dict[int, Reply] = {}
         self.connect = FOREVER  # timeouts, ms

@@ -1,0 +1,357 @@
+"""How an HTTP exchange ends: well, by a fault, by a timeout, or because somebody left; and what the proxy itself answers.
+
+Faults carry HAProxy's two letters (manual 8.5): who (C client, S server, P proxy, L a local answer; small: its timeout) and
+when (R request, Q queue, C connect, H response head, D data). An error page is sent if nothing of a response was; a
+response that cannot be completed is ended by closing, so that the client sees that it is not whole.
+"""
+from typing import Final
+
+from pointsman.net.reactor import Reactor
+from pointsman.proto.body import SIZED
+from pointsman.proto.errors import ProtocolError
+from pointsman.proto.h1_render import response_head
+from pointsman.proto.message import Field
+from pointsman.rules.pages import DEFAULT_PAGES, raw_page
+from pointsman.rules.reply import Reply
+from pointsman.sample.context import Context
+from pointsman.sample.record import NEVER
+from pointsman.server.backend import LiveServer
+from pointsman.server.connection import ServerConnection
+from pointsman.stream.exchange import ANSWER, CONNECT, ENDED, FORWARD, IDLE, LAST, PAUSE, QUEUE, TUNNEL, Exchange
+from pointsman.stream.proxies import Frontend
+from pointsman.stream.sides import HttpFront
+
+_C: Final = 0x43  # letters of the termination state
+_S: Final = 0x53
+_P: Final = 0x50
+_R: Final = 0x52
+_Q: Final = 0x51
+_H: Final = 0x48
+_D: Final = 0x44
+_L: Final = 0x4C
+_CLIENT_TIME: Final = 0x63
+_SERVER_TIME: Final = 0x73
+
+_IDEMPOTENT: Final = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"))  # RFC 9110 9.2.2
+
+
+class Faults(Exchange):
+    def __init__(self, reactor: Reactor, frontend: Frontend, front: HttpFront, context: Context) -> None:
+        super().__init__(reactor, frontend, front, context)
+        self.client = front
+        self.closing = False  # the client connection ends behind this response
+        self.bodiless = False  # HEAD: the response has no body
+        self.tunnelling = False  # the request asked for a tunnel (Upgrade, CONNECT)
+        self.answer_begun = False  # something of the final response was handed to the client's side
+        self.half_closed = False  # the client has closed its sending side
+        self.own: ServerConnection | None = None  # kept for this client connection alone
+        self.waits_since = front.reactor.now  # the end of the exchange before, or the accept
+
+    # What http.py adds.
+
+    def after_rules(self) -> None:
+        raise NotImplementedError
+
+    def complete(self) -> None:
+        raise NotImplementedError
+
+    def flush_client(self) -> None:
+        raise NotImplementedError
+
+    def response_over(self, trailers: list[Field]) -> None:
+        raise NotImplementedError
+
+    # Answers of our own.
+
+    def page(self, status: int) -> Reply:
+        """The error page for a status: the backend's, the frontend's, the built-in one (manual 4.2, errorfile)."""
+        found: Reply | None = None
+        if self.backend is not None:
+            found = self.backend.pages.get(status)
+        if found is None:
+            found = self.frontend.pages.get(status)
+        if found is None:
+            found = DEFAULT_PAGES.get(status)
+        return found if found is not None else DEFAULT_PAGES[500]
+
+    def own_reply(self, reply: Reply, cause: int, step: int) -> None:
+        """Answer with it. The connection goes on if the request was received wholly and the reply allows it."""
+        self.blame(cause, step)
+        if reply.silent:
+            self.vanish()
+            return
+        response, content = reply.render(self.context)
+        self.context.response = response
+        self.record.status = response.status
+        self.after_rules()
+        request = self.context.request
+        if reply.close or not self.client.request_done:
+            self.closing = True
+        head = response_head(response, request.minor if request is not None else 1, self.closing, SIZED)
+        if self.bodiless or response.status in (204, 304):
+            content = b""
+        self.record.sent += len(head) + len(content)
+        self.answer_begun = True
+        self.phase = LAST
+        self.client.push(head + content)
+        self.complete()
+
+    def refuse(self, status: int, cause: int, step: int) -> None:
+        """End it with an error page, if nothing of a response was sent yet."""
+        self.leave_queue()
+        self.drop_connection()
+        self.release_server()
+        if self.answer_begun:
+            self.blame(cause, step)
+            self.cut()
+        else:
+            self.own_reply(self.page(status), cause, step)
+
+    def drop_answer(self, reply: Reply, cause: int, step: int) -> None:
+        """The server's response is not sent on; this is, instead."""
+        self.drop_connection()
+        self.release_server()
+        self.own_reply(reply, cause, step)
+
+    def cut(self) -> None:
+        """The response cannot be completed: close, without an end mark."""
+        self.closing = True
+        self.drop_connection()
+        self.release_server()
+        self.complete()
+
+    def vanish(self) -> None:
+        """No answer at all: the connection is closed."""
+        self.closing = True
+        self.phase = LAST
+        self.finish()
+
+    # The request.
+
+    def bad_request(self, error: ProtocolError) -> None:
+        """Bytes that are no request. Nothing of it is forwarded, and the connection is closed."""
+        self._no_request(error.status, _P)
+
+    def request_expired(self, first: bool, empty: bool) -> None:
+        """The time for a request is up. Between two requests that is a quiet end."""
+        if empty and self.frontend.ignore_probes or not first and not self._partial():
+            self.quiet_end()
+        else:
+            self.closing = True
+            self._no_request(408, _CLIENT_TIME)
+
+    def _partial(self) -> bool:
+        return not self.client.is_idle()
+
+    def request_aborted(self, empty: bool) -> None:
+        """The client closed before its request was whole."""
+        if empty and self.frontend.ignore_probes:
+            self.quiet_end()
+            return
+        self._no_request(400, _C)
+
+    def quiet_end(self) -> None:
+        self.phase = ENDED
+        self.client.next(False)
+
+    def _no_request(self, status: int, cause: int) -> None:
+        record = self.record
+        if self.client.first and self.phase == IDLE and record.begun == 0:
+            record.begun = record.accepted
+        record.head = NEVER
+        record.request_line = b""
+        record.status = status
+        self.blame(cause, _R)
+        self.context.request = None
+        self.closing = True
+        self.logged = False
+        frontend = self.frontend
+        frontend.counters.failed_requests += 1
+        self.phase = LAST
+        custom = frontend.pages.get(status)
+        if custom is None or not custom.silent:
+            self.client.push(raw_page(status, custom, self.context))
+        self.client.flush()
+        self.finish()
+
+    def body_broken(self, by_client: bool, error: ProtocolError | None) -> None:
+        """The request's body ended early, or its framing is wrong."""
+        self.closing = True
+        if self.answer_begun:
+            self.blame(_C if by_client else _P, _D)
+            self.cut()
+            return
+        self.frontend.counters.failed_requests += 1
+        if by_client:
+            self.client_gone()
+        else:
+            self.refuse(error.status if error is not None else 400, _P, _D if self.phase == ANSWER else _R)
+
+    # The server.
+
+    def no_response(self, begun: bool) -> None:
+        """The server closed before its response's head was whole. A connection that was idle before may have been closed
+        while our request was under way: then, if it may be repeated, it is sent again on another one."""
+        connection = self.connection
+        request = self.context.request
+        assert connection is not None and request is not None and self.server is not None
+        if self.half_closed:
+            self.client_gone()
+            return
+        if connection.served and not begun and request.method in _IDEMPOTENT and not request.chunked \
+                and request.length <= 0 and self.record.retries == 0:
+            self.drop_connection()
+            self.server.pool.close()
+            self.dial()
+            return
+        self._count_failed_response()
+        self.refuse(502, _S, _H)
+
+    def _count_failed_response(self) -> None:
+        if self.backend is not None:
+            self.backend.counters.failed_responses += 1
+        if self.server is not None:
+            self.server.counters.failed_responses += 1
+
+    def bad_response(self, error: ProtocolError) -> None:
+        self.bad_answer()
+
+    def bad_answer(self) -> None:
+        """What the server sent is no response, or none that may be passed on."""
+        self._count_failed_response()
+        self.refuse(502, _P, _H)
+
+    def response_cut(self, by_protocol: bool) -> None:
+        """The response's body ended early, or its framing is wrong."""
+        if not self.answer_begun:
+            self.bad_answer()
+            return
+        self._count_failed_response()
+        self.blame(_P if by_protocol else _S, _D)
+        self.cut()
+
+    def server_lost(self) -> None:
+        """Writing to the server failed. It may have answered before."""
+        connection = self.connection
+        if self.phase == TUNNEL:
+            self.side_failed(False)
+        elif connection is not None:
+            connection.unread = True
+            self.reactor.another(connection)
+
+    def server_expired(self) -> None:
+        """timeout server, or timeout tunnel."""
+        phase = self.phase
+        if phase == ANSWER:
+            if self.backend is not None:
+                self.backend.counters.failed_responses += 1
+            if self.server is not None:
+                self.server.counters.failed_responses += 1
+            self.refuse(504, _SERVER_TIME, _H)
+        elif phase == FORWARD:
+            self.blame(_SERVER_TIME, _D)
+            self.cut()
+        elif phase == TUNNEL:
+            self.blame(_SERVER_TIME, _D)
+            self.finish()
+
+    # The client.
+
+    def client_gone(self) -> None:
+        """The client connection is lost: nothing can be sent to it any more."""
+        phase = self.phase
+        if phase == ENDED:
+            return
+        if phase == IDLE:
+            if self.client.first or self._partial():
+                self.request_aborted(not self._partial())
+            else:
+                self.quiet_end()
+            return
+        self._blame_client(_C)
+        if not self.answer_begun:
+            self.record.status = NEVER if not self.half_closed else 400
+        self.closing = True
+        self.finish()
+
+    def _blame_client(self, cause: int) -> None:
+        phase = self.phase
+        self.blame(cause, _Q if phase == QUEUE else _C if phase in (CONNECT, PAUSE) else _H if phase == ANSWER else _D)
+
+    def client_ended(self) -> None:
+        """The client closed its sending side behind its request (manual 4.2, abortonclose)."""
+        backend = self.backend
+        if self.half_closed or backend is None or not backend.abort_on_close:
+            return
+        self.half_closed = True
+        self.closing = True
+        if self.phase in (QUEUE, CONNECT, PAUSE):
+            self.client_gone()
+        elif self.phase == ANSWER and self.connection is not None:
+            self.connection.end_write()
+
+    def client_expired(self) -> None:
+        """timeout client: it neither sends what it owes nor takes what waits for it."""
+        phase = self.phase
+        if phase == TUNNEL:
+            self.blame(_CLIENT_TIME, _D)
+            self.finish()
+        elif phase == LAST or phase == FORWARD and self.client.out:
+            self.blame(_CLIENT_TIME, _D)
+            self.client.out = b""
+            self.closing = True
+            self.drop_connection()
+            self.finish()
+        elif phase == ANSWER and not self.client.request_done:
+            self.frontend.counters.failed_requests += 1
+            self.refuse(408, _CLIENT_TIME, _D)
+        elif phase == FORWARD and not self.client.request_done:
+            self.blame(_CLIENT_TIME, _D)
+            self.cut()
+
+    # The end.
+
+    def finish(self) -> None:
+        """The exchange is over: count it, log it, go on."""
+        if self.phase in (IDLE, ENDED):
+            return
+        tunnel = self.phase == TUNNEL
+        self.phase = IDLE
+        self.leave_backend()
+        record = self.record
+        if record.status > 0:
+            self._count_status(record.status)
+        self.count_end()
+        self.write_log()
+        keep = not self.closing and not tunnel and record.cause in (0x2D, _L, _P, _S, _SERVER_TIME, _R)
+        if record.cause == _C or record.cause == _CLIENT_TIME and record.step == _D:
+            keep = False
+        self._reset(keep)
+
+    def _reset(self, keep: bool) -> None:
+        self.backend = None
+        self.forced = None
+        self.avoid = []
+        self.waits_since = self.reactor.now
+        self.closing = self.bodiless = self.tunnelling = self.answer_begun = self.half_closed = False
+        self.client_time = self.frontend.client
+        if not keep:
+            self.phase = ENDED
+        self.client.next(keep)
+
+    def _count_status(self, status: int) -> None:
+        self.frontend.counters.status(status)
+        if self.backend is not None:
+            self.backend.counters.status(status)
+        server = self.context.server
+        if self.record.answered >= 0 and isinstance(server, LiveServer):
+            server.counters.status(status)
+
+    def abandon(self) -> None:
+        """A bug, already reported: this connection only."""
+        self.blame(0x49, 0x2D)  # I
+        self.closing = True
+        if self.phase in (IDLE, ENDED):
+            self.client.next(False)
+        else:
+            self.finish()

@@ -1,0 +1,58 @@
+"""From an accepted connection to its stream: one small class per mode."""
+from pointsman.core.address import NetAddress
+from pointsman.net.reactor import Reactor
+from pointsman.sample.context import Context
+from pointsman.stream.acceptor import Door
+from pointsman.stream.h1front import H1Front
+from pointsman.stream.proxies import Frontend, Program
+from pointsman.stream.tcp import TcpFront
+
+
+class LiveFrontend(Frontend):
+    """Opens connections, and knows those that are open (for soft stops)."""
+
+    def __init__(self, program: Program, reactor: Reactor, name: str, number: int, http: bool) -> None:
+        super().__init__(program, name, number, http)
+        self.reactor = reactor
+
+    def _context(self, source: NetAddress, destination: NetAddress, door: Door, accepted: int) -> Context:
+        context = Context(self, door)
+        context.source = context.real_source = source
+        context.destination = context.real_destination = destination
+        now = self.reactor.now
+        record = context.record
+        record.accepted = accepted
+        record.handshake = record.begun = now
+        record.accept_date = accepted + self.program.date_offset
+        context.now = now
+        context.date_offset = self.program.date_offset
+        self.counters.sessions += 1
+        self.counters.last_session = now
+        self.counters.session_rate.add(now)
+        door.counters.sessions += 1
+        door.room.session_rate.add(now)
+        return context
+
+    def open(self, fd: int, source: NetAddress, destination: NetAddress, listener: Door, accepted: int,
+             pending: bytes) -> None:
+        context = self._context(source, destination, listener, accepted)
+        if self.http:
+            front = H1Front(self.reactor, self, fd, context, listener)
+            self.reactor.add(front)
+            front.start(pending)
+        else:
+            raw = TcpFront(self.reactor, self, fd, context, listener)
+            self.reactor.add(raw)
+            raw.stream.begin(pending)
+
+    def refused(self, source: NetAddress, destination: NetAddress, listener: Door, accepted: int, reason: int,
+                silent: bool) -> None:
+        """A failed PROXY header: counted, and logged by the error format."""
+        self.counters.failed_requests += 1
+        logger = self.logger
+        if logger is None or silent and not self.log_null:
+            return
+        context = self._context(source, destination, listener, accepted)
+        context.error_reason = reason
+        context.record.ended = self.reactor.now
+        logger.error(context)

@@ -1,0 +1,156 @@
+"""The server's side of HTTP/1: requests are written, responses are cut out of the bytes.
+
+A connection is busy with one exchange from the request's head to the end of the response, then it may lie in the pool.
+"""
+from pointsman.net.reactor import Reactor
+from pointsman.net.wire import LARGE, ROUNDS, SMALL
+from pointsman.proto.body import CHUNKED, NONE, SIZED, TO_CLOSE, Body, chunk, last_chunk
+from pointsman.proto.errors import ProtocolError
+from pointsman.proto.h1 import parse_response, split_head
+from pointsman.proto.message import Field, Response
+from pointsman.server.backend import LiveServer
+from pointsman.stream.http import HttpStream
+from pointsman.stream.sides import HttpBack
+
+
+class H1Back(HttpBack):
+    def __init__(self, reactor: Reactor, server: LiveServer, fd: int) -> None:
+        super().__init__(reactor, server, fd)
+        self.data = b""  # received of a head that is not whole
+        self.body = Body()
+        self.chunked = False  # how the request's body goes out
+        self.head_only = False  # the response to it has no body
+        self.begun = False  # bytes of a response were received
+        self.keeps = False  # the response allows another exchange
+
+    # The request.
+
+    def begin_request(self, head: bytes, chunked: bool, head_only: bool) -> None:
+        self.chunked = chunked
+        self.head_only = head_only
+        self.begun = False
+        self.data = b""
+        self.push(head)
+
+    def send_body(self, payload: bytes) -> int:
+        data = chunk(payload) if self.chunked else payload
+        self.push(data)
+        return len(data)
+
+    def end_body(self, trailers: list[Field]) -> int:
+        if self.chunked:
+            data = last_chunk(trailers)
+            self.push(data)
+            return len(data)
+        return 0
+
+    # The response.
+
+    def read_head(self) -> None:
+        """Until it is whole; interim responses are handed on."""
+        stream = self.user
+        assert isinstance(stream, HttpStream)
+        while True:
+            data = self.read(SMALL)
+            if data is None:
+                return
+            if not data:
+                stream.no_response(self.begun)
+                return
+            self.begun = True
+            known = len(self.data)
+            if known:
+                data = self.data + data
+                self.data = b""
+            try:
+                if self._heads(stream, data, known):
+                    return
+            except ProtocolError as error:
+                stream.bad_response(error)
+                return
+            if not self.unread:
+                return
+
+    def _heads(self, stream: HttpStream, data: bytes, known: int) -> bool:
+        """True: the final head was found, or the stream is gone."""
+        program = stream.frontend.program
+        while True:
+            size = split_head(data, known, program.head_limit + 1024, False)
+            if not size:
+                self.data = data
+                return False
+            response = parse_response(data[:size], False, program.field_limit)
+            data = data[size:]
+            known = 0
+            if response.status >= 200 or response.status == 101:
+                break
+            stream.interim(response)
+            if stream.connection is not self:
+                return True
+        kind = self._kind(response)
+        self.body.begin(kind, response.length)
+        self.keeps = kind != TO_CLOSE and not response.close and (response.minor > 0 or response.keep)
+        stream.answered(response, data)
+        return True
+
+    def _kind(self, response: Response) -> int:
+        """How its body is framed (RFC 9112 6.3)."""
+        if self.head_only or response.status in (204, 304) or response.status < 200:
+            return NONE
+        if response.chunked:
+            return CHUNKED
+        return SIZED if response.length >= 0 else TO_CLOSE
+
+    def feed(self, data: bytes) -> bool:
+        stream = self.user
+        assert isinstance(stream, HttpStream)
+        try:
+            payload = self.body.feed(data)
+        except ProtocolError:
+            stream.response_cut(True)
+            return False
+        if payload:
+            stream.download(payload)
+        return stream.connection is self
+
+    def download(self) -> None:
+        """Read the response's body and hand it on, as far as both sides go."""
+        stream = self.user
+        assert isinstance(stream, HttpStream)
+        body = self.body
+        for _ in range(ROUNDS):
+            if stream.download_blocked():
+                return
+            data = self.read(SMALL if body.kind == SIZED and body.left < SMALL else LARGE)
+            if data is None:
+                return
+            if not data:
+                if self.failed or not body.ended():
+                    stream.response_cut(False)
+                else:
+                    stream.response_over(body.trailers)
+                return
+            if not self.feed(data):
+                return
+            if body.done:
+                stream.response_over(body.trailers)
+                return
+            if not self.unread:
+                return
+        self.reactor.another(self)
+
+    def body_kind(self) -> int:
+        return self.body.kind
+
+    @property
+    def body_done(self) -> bool:
+        return self.body.done
+
+    def trailers(self) -> list[Field]:
+        return self.body.trailers
+
+    @property
+    def clean(self) -> bool:
+        """One gate for reuse: nothing unsent, nothing in excess, no hang-up seen, no fault."""
+        return self.keeps and not self.out and not self.body.excess and not self.ending and not self.finished \
+            and not self.failed and not self.shutting

@@ -1,0 +1,282 @@
+"""The client's side of HTTP/1: requests are cut out of the bytes, responses are written.
+
+      WAIT --head whole--> BUSY --exchange over--> WAIT, or LINGER, or CLOSED
+
+One HttpStream serves all exchanges of the connection, one after the other. What a client sends behind a request
+(pipelining) stays in the kernel, or in `data` if it came in the same read, until the response is over.
+"""
+from typing import Final
+
+from pointsman.net.reactor import Reactor
+from pointsman.net.wire import LARGE, ROUNDS, SMALL, Wire
+from pointsman.proto.body import CHUNKED, SIZED, Body, chunk, last_chunk
+from pointsman.proto.body import NONE as NO_BODY
+from pointsman.proto.errors import ProtocolError
+from pointsman.proto.h1 import parse_request, split_head
+from pointsman.proto.message import Field
+from pointsman.sample.context import Context
+from pointsman.server.backend import LiveServer
+from pointsman.stream.acceptor import Door
+from pointsman.stream.exchange import TUNNEL
+from pointsman.stream.h1back import H1Back
+from pointsman.stream.http import HttpStream
+from pointsman.stream.proxies import FOREVER, Frontend
+from pointsman.stream.sides import HttpFront
+
+WAIT: Final = 0
+BUSY: Final = 1
+LINGER: Final = 2
+CLOSED: Final = 3
+LINGERS: Final = 1_000  # ms: what a client still sends is read and dropped, or a reset would destroy the answer
+DRAINS: Final = 64  # reads of a go
+
+
+class H1Front(HttpFront):
+    def __init__(self, reactor: Reactor, frontend: Frontend, fd: int, context: Context, door: Door) -> None:
+        super().__init__(reactor, fd)
+        self.frontend = frontend
+        self.door = door
+        self.phase = WAIT
+        self.data = b""  # received, not yet looked at
+        self.body = Body()
+        self.encoding = NO_BODY  # how the response's body goes out
+        self.stream = HttpStream(reactor, frontend, self, context)
+
+    def start(self, pending: bytes) -> None:
+        """The connection is open. `pending`: bytes that came behind a PROXY header."""
+        limit = self.frontend.http_request_time
+        self._arm(limit if limit != FOREVER else self.frontend.client)
+        if pending:
+            self.stream.first_byte()
+            self._take(pending)
+
+    def _arm(self, limit: int) -> None:
+        self.reactor.wheel.arm(self, self.reactor.now + limit)
+
+    # Events.
+
+    def readable(self) -> None:
+        phase = self.phase
+        if phase == WAIT:
+            self._read_request()
+        elif phase == BUSY:
+            stream = self.stream
+            if stream.phase == TUNNEL:
+                stream.pump_up()
+            elif self.failed:
+                stream.client_gone()
+            elif not self.body.done:
+                if stream.takes_body:
+                    self.upload()
+            elif self.ending:
+                self._look_for_end()
+        elif phase == LINGER:
+            self._drain()
+
+    def again(self) -> None:
+        if self.stream.resume():
+            return
+        if self.phase == WAIT:
+            if self.data:
+                self.stream.first_byte()
+                data, self.data = self.data, b""
+                self._take(data)
+            else:
+                self._read_request()
+        else:
+            self.readable()
+
+    def drained(self) -> None:
+        self.stream.client_drained()
+
+    def lost(self) -> None:
+        self.stream.client_gone()
+
+    def expired(self, now: int) -> None:
+        if self.phase == WAIT:
+            self.stream.request_expired(self.first, self.first and not self.data)
+        elif self.phase == LINGER:
+            self.close()
+        else:
+            self.stream.client_expired()
+
+    def broken(self) -> None:
+        self.stream.abandon()
+
+    # Requests.
+
+    def _read_request(self) -> None:
+        data = self.read(SMALL)
+        if data is None:
+            return
+        if not data:
+            if self.data or self.first:
+                self.stream.request_aborted(not self.data)
+            else:
+                self.close()
+            return
+        if self.data:
+            data = self.data + data
+            self._take(data)
+        else:
+            self.stream.first_byte()
+            self._take(data)
+
+    def _take(self, data: bytes) -> None:
+        """Bytes from the beginning of a head on."""
+        known = len(self.data)
+        self.data = b""
+        program = self.frontend.program
+        try:
+            size = split_head(data, known, program.head_limit, True)
+            if not size:
+                self._wait(data)
+                return
+            request = parse_request(data[:size], self.frontend.strict, program.field_limit)
+        except ProtocolError as error:
+            self.stream.bad_request(error)
+            return
+        self.data = data[size:]
+        self.body.begin(CHUNKED if request.chunked else SIZED if request.length > 0 else NO_BODY, request.length)
+        self.phase = BUSY
+        self.stream.begin(request)
+
+    def _wait(self, data: bytes) -> None:
+        """The head is not whole yet: `timeout http-request` holds from its first byte on."""
+        if not self.first and not self.data:
+            limit = self.frontend.http_request_time
+            self._arm(limit if limit != FOREVER else self.frontend.client)
+        self.data = data
+        if self.unread:
+            self.reactor.another(self)
+
+    def _look_for_end(self) -> None:
+        """The client has closed, or sent another request and then closed: only reading tells."""
+        if not self.data:
+            data = self.read(SMALL)
+            if data is None:
+                return
+            self.data = data
+            if not data:
+                if self.failed:
+                    self.stream.client_gone()
+                else:
+                    self.stream.client_ended()
+
+    def upload(self) -> None:
+        """Read the request's body and hand it on, as far as both sides go."""
+        body = self.body
+        stream = self.stream
+        for _ in range(ROUNDS):
+            if body.done or stream.upload_blocked():
+                return
+            data: bytes | None
+            if self.data:
+                data, self.data = self.data, b""
+            else:
+                data = self.read(LARGE)
+                if data is None:
+                    return
+                if not data:
+                    stream.body_broken(True, None)
+                    return
+            try:
+                payload = body.feed(data)
+            except ProtocolError as error:
+                stream.body_broken(False, error)
+                return
+            if payload:
+                stream.upload(payload)
+            if body.done:
+                self.data = body.excess
+                stream.upload_end(body.trailers)
+                return
+            if not self.unread and not self.data:
+                return
+        self.reactor.another(self)
+
+    @property
+    def request_done(self) -> bool:
+        return self.body.done
+
+    def left_over(self) -> bytes:
+        """What came behind the request, for a tunnel."""
+        data, self.data = self.data, b""
+        return data
+
+    # Responses.
+
+    def begin_response(self, head: bytes, encoding: int) -> None:
+        self.encoding = encoding
+        self.push(head)
+
+    def send_body(self, payload: bytes) -> int:
+        """Push it, framed. Returns the bytes that go out."""
+        data = chunk(payload) if self.encoding == CHUNKED else payload
+        self.push(data)
+        return len(data)
+
+    def end_body(self, trailers: list[Field]) -> int:
+        if self.encoding == CHUNKED:
+            data = last_chunk(trailers)
+            self.push(data)
+            return len(data)
+        return 0
+
+    def new_connection(self, server: LiveServer, fd: int) -> H1Back:
+        return H1Back(self.reactor, server, fd)
+
+    # Between exchanges, and the end.
+
+    def next(self, keep: bool) -> None:
+        """The exchange is over: wait for the next request, or leave."""
+        if self.fd < 0:
+            self.phase = CLOSED
+            return
+        if not keep or not self.body.done or self.failed or self.frontend.program.room.stopping:
+            self._leave()
+            return
+        self.phase = WAIT
+        self.first = False
+        limit = self.frontend.keep_alive
+        if limit == FOREVER:
+            limit = self.frontend.http_request_time
+            if limit == FOREVER:
+                limit = self.frontend.client
+        self._arm(limit)
+        if self.data or self.unread or self.ending:
+            self.unread = True
+            self.reactor.another(self)
+
+    def _leave(self) -> None:
+        """Close; in two steps if the client may still be sending."""
+        if self.failed or self.finished or self.body.done and not self.unread and not self.data:
+            self.close()
+            return
+        self.phase = LINGER
+        self.data = b""
+        self.shut_write()
+        self._arm(LINGERS)
+        self.unread = True
+        self._drain()
+
+    def _drain(self) -> None:
+        for _ in range(DRAINS):
+            data = self.read(SMALL)
+            if data is None:
+                return
+            if not data:
+                self.close()
+                return
+        self.reactor.another(self)
+
+    def is_idle(self) -> bool:
+        """Between two requests, with nothing of the next one received."""
+        return self.phase == WAIT and not self.data
+
+    def close(self) -> None:
+        if self.phase != CLOSED:
+            self.phase = CLOSED
+            self.stream.close_own()
+            Wire.close(self)
+            self.frontend.closed(self.door)

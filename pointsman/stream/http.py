@@ -1,0 +1,493 @@
+"""One HTTP exchange, read from top to bottom.
+
+      head -> request rules -> backend -> its rules -> server, queue, connect (exchange.py) -> send
+           -> response head -> response rules -> forward -> log -> the next one
+
+      IDLE --begin--> (QUEUE, PAUSE, CONNECT) --> ANSWER --> FORWARD --> LAST --> IDLE
+                 \\-- own answer -------------------------/          \\--> TUNNEL (101, CONNECT) --> ENDED
+
+The stream sees heads without a version and payload without framing; how they look on the wire is the business of its
+two sides. How it ends badly stands in faults.py.
+"""
+from pointsman.config.action import ALLOW, ANSWER, CONTINUE, DENY, DROP
+from pointsman.core.address import NetAddress
+from pointsman.net.reactor import Reactor
+from pointsman.proto.body import CHUNKED, NONE, TO_CLOSE
+from pointsman.proto.h1_render import interim_head, request_head, response_head
+from pointsman.proto.message import Field, Request, Response, field
+from pointsman.rules.reply import Reply
+from pointsman.rules.rule import Rule, run_rules
+from pointsman.sample.context import Context
+from pointsman.server.backend import LiveServer
+from pointsman.server.connection import NEVER, ServerConnection
+from pointsman.stream.exchange import ANSWER as WAIT_ANSWER
+from pointsman.stream.exchange import FORWARD, IDLE, LAST, TUNNEL
+from pointsman.stream.faults import Faults
+from pointsman.stream.proxies import CLOSE, KEEP_ALIVE, BackendProxy, ForwardFor, Frontend, Service
+from pointsman.stream.routing import pick_backend, pick_server
+from pointsman.stream.sides import HttpBack, HttpFront
+
+
+class HttpStream(Faults):
+    def __init__(self, reactor: Reactor, frontend: Frontend, front: HttpFront, context: Context) -> None:
+        super().__init__(reactor, frontend, front, context)
+
+    # Head.
+
+    def first_byte(self) -> None:
+        """The first byte of a request came."""
+        record = self.record
+        now = self.reactor.now
+        if not self.client.first:
+            record.reset()
+            record.accepted = record.handshake = self.waits_since
+        record.begun = now
+        self.logged = False
+        self.context.request = None
+        self.context.response = None
+        self.context.server = None
+        self.context.backend = None
+        self.context.answer = None
+        self.context.unique_id = b""
+
+    def begin(self, request: Request) -> None:
+        """A request whose head is whole."""
+        frontend = self.frontend
+        now = self.reactor.now
+        record = self.record
+        record.head = now
+        record.request_line = request.line
+        self.context.request = request
+        self.context.now = now
+        self.context.date_offset = frontend.program.date_offset
+        self.count_request(now)
+        self.closing = request.close or request.close_after or not (request.minor or request.keep)
+        self.bodiless = request.method == b"HEAD"
+        self.tunnelling = request.upgrade or request.method == b"CONNECT"
+        self.touch_client()
+        if frontend.unique_id is not None:
+            self._name(request)
+        if self._own(frontend.monitor):
+            return
+        if self._request_rules(frontend.http_request):
+            self._route(request)
+
+    def count_request(self, now: int) -> None:
+        frontend = self.frontend
+        program = frontend.program
+        program.requests += 1
+        self.record.number = program.requests
+        frontend.counters.requests += 1
+        frontend.counters.request_rate.add(now)
+
+    def _name(self, request: Request) -> None:
+        """unique-id-format and unique-id-header."""
+        frontend = self.frontend
+        assert frontend.unique_id is not None
+        self.context.unique_id = frontend.unique_id.render(self.context)
+        if frontend.unique_id_header:
+            request.fields = [*request.fields, field(frontend.unique_id_header, self.context.unique_id)]
+
+    # Rules.
+
+    def _request_rules(self, rules: list[Rule]) -> bool:
+        """True: the request goes on."""
+        verdict = run_rules(rules, self.context) if rules else CONTINUE
+        if verdict in (CONTINUE, ALLOW):
+            return True
+        if verdict == DENY:
+            self.frontend.counters.denied_requests += 1
+            if self.backend is not None:
+                self.backend.counters.denied_requests += 1
+            self.own_reply(self._reply(403), 0x50, 0x52)  # PR
+        elif verdict == ANSWER:
+            self.frontend.counters.intercepted += 1
+            self.own_reply(self._reply(200), 0x4C, 0x52)  # LR
+        elif verdict == DROP:
+            self.blame(0x50, 0x52)
+            self.vanish()
+        return False
+
+    def _reply(self, status: int) -> Reply:
+        """What a rule decided to answer; a denial may leave it to the error pages."""
+        answer = self.context.answer
+        self.context.answer = None
+        if isinstance(answer, Reply):
+            return answer
+        return self.page(answer if isinstance(answer, int) else status)
+
+    def _own(self, service: Service | None) -> bool:
+        """True: a service inside the proxy has answered."""
+        reply = service.answer(self.context) if service is not None else None
+        if reply is None:
+            return False
+        if service is self.frontend.monitor:
+            self.logged = True  # monitoring requests are not logged (manual 4.2, monitor-uri)
+        self.frontend.counters.intercepted += 1
+        self.own_reply(reply, 0x4C, 0x52)
+        return True
+
+    # Backend.
+
+    def _route(self, request: Request) -> None:
+        frontend = self.frontend
+        for service in frontend.services:
+            if self._own_service(service, frontend):
+                return
+        backend = pick_backend(frontend, self.context)
+        if backend is None:
+            self.context.server = None
+            self.refuse(503, 0x53, 0x43)  # SC
+            return
+        self.enter_backend(backend)
+        if backend.http_request and not self._request_rules(backend.http_request):
+            return
+        for service in backend.services:
+            if self._own_service(service, backend):
+                return
+        self.forced = pick_server(backend, self.context) if backend.use_server else None
+        self._add_addresses(request, backend)
+        self.choose()
+
+    def _own_service(self, service: Service, proxy: Frontend | BackendProxy) -> bool:
+        reply = service.answer(self.context)
+        if reply is None:
+            return False
+        self.frontend.counters.intercepted += 1
+        self.context.backend = proxy
+        self.context.service = b"<STATS>"
+        self.own_reply(reply, 0x4C, 0x52)
+        return True
+
+    def enter_backend(self, backend: BackendProxy) -> None:
+        now = self.reactor.now
+        self.backend = backend
+        self.context.backend = backend
+        backend.connections += 1
+        counters = backend.counters
+        counters.highest = max(counters.highest, backend.connections)
+        counters.sessions += 1
+        counters.requests += 1
+        counters.last_session = now
+        counters.session_rate.add(now)
+        counters.request_rate.add(now)
+
+    def _add_addresses(self, request: Request, backend: BackendProxy) -> None:
+        """option forwardfor and option originalto, of the frontend or of the backend; the backend's name wins."""
+        frontend = self.frontend
+        option = backend.forwardfor or frontend.forwardfor
+        if option is not None:
+            if frontend.forwardfor is not None and backend.forwardfor is not None \
+                    and frontend.forwardfor.if_none != backend.forwardfor.if_none:
+                option = ForwardFor(option.header, False, option.networks)  # the stricter one adds it in any case
+            self._add_address(request, option, self.context.source)
+        option = backend.originalto or frontend.originalto
+        if option is not None:
+            self._add_address(request, option, self.context.destination)
+
+    def _add_address(self, request: Request, option: ForwardFor, address: NetAddress) -> None:
+        if not address.packed or option.excepts(address):
+            return
+        if option.if_none and request.get(option.header) is not None:
+            return
+        request.fields = [*request.fields, field(option.header, address.text)]
+
+    # Server connection.
+
+    def idle_connection(self, server: LiveServer) -> ServerConnection | None:
+        backend = self.backend
+        assert backend is not None
+        own = self.own
+        if own is not None:
+            self.own = None
+            if own.fd >= 0 and own.server is server and own.user is None:
+                return own
+            own.close()
+        if server.send_proxy:
+            return None  # the header names this client
+        return server.pool.take(backend.reuse, self.client.first)
+
+    def new_connection(self, server: LiveServer, fd: int) -> ServerConnection:
+        return self.client.new_connection(server, fd)
+
+    def close_own(self) -> None:
+        """The client connection ends: so does the server connection that is kept for it alone."""
+        own = self.own
+        if own is not None:
+            self.own = None
+            own.close()
+
+    # Send.
+
+    def begin_sending(self) -> None:
+        connection = self.connection
+        request = self.context.request
+        backend = self.backend
+        assert isinstance(connection, HttpBack) and request is not None and backend is not None
+        self.phase = WAIT_ANSWER
+        if self.frontend.wants_destination:
+            self.context.server_source = connection.local_address()
+        mode = max(self.frontend.mode, backend.mode)
+        close = mode != KEEP_ALIVE and not (backend.pretend_keepalive and mode != CLOSE)
+        chunked = request.chunked
+        head = request_head(request, close)
+        self.record.uploaded += len(head)
+        connection.begin_request(head, chunked, self.bodiless)
+        if not self.client.request_done:
+            self.client.upload()
+            if self.connection is not connection:
+                return
+        connection.flush()
+        if connection.failed:
+            self.server_lost()
+            return
+        if self.client.request_done:
+            self.touch_server()
+        else:
+            self.reactor.wheel.disarm(connection)
+
+    @property
+    def takes_body(self) -> bool:
+        return self.phase in (WAIT_ANSWER, FORWARD) and self.connection is not None
+
+    def upload_blocked(self) -> bool:
+        connection = self.connection
+        return connection is None or connection.blocked or connection.failed != 0
+
+    def upload(self, payload: bytes) -> None:
+        """A piece of the request's body."""
+        connection = self.connection
+        assert isinstance(connection, HttpBack)
+        self.record.uploaded += connection.send_body(payload)
+        connection.flush()
+        self.touch_client()
+        if connection.blocked:
+            self.touch_server()
+        elif connection.failed:
+            connection.unread = True
+            self.reactor.another(connection)  # it may have answered before it went away
+
+    def upload_end(self, trailers: list[Field]) -> None:
+        connection = self.connection
+        if isinstance(connection, HttpBack):
+            self.record.uploaded += connection.end_body(trailers)
+            connection.flush()
+            self.touch_server()
+
+    # The server's events.
+
+    def server_readable(self) -> None:
+        connection = self.connection
+        assert isinstance(connection, HttpBack)
+        if self.phase == WAIT_ANSWER:
+            connection.read_head()
+        elif self.phase == FORWARD:
+            connection.download()
+        elif self.phase == TUNNEL:
+            self.pump_down()
+        if self.client.out and self.client.fd >= 0:
+            self.flush_client()
+
+    def server_drained(self) -> None:
+        if self.phase == TUNNEL:
+            super().server_drained()
+        elif self.takes_body and not self.client.request_done:
+            self.client.upload()
+
+    # Response head.
+
+    def interim(self, response: Response) -> None:
+        """A 1xx, relayed without rules; a client of HTTP/1.0 must not get it (RFC 9110 15.2)."""
+        request = self.context.request
+        if request is not None and request.minor:
+            head = interim_head(response)
+            self.client.push(head)
+            self.record.sent += len(head)
+            self.flush_client()
+
+    def answered(self, response: Response, rest: bytes) -> None:
+        """The response's head is whole; `rest` came behind it."""
+        connection = self.connection
+        backend = self.backend
+        assert isinstance(connection, HttpBack) and backend is not None
+        record = self.record
+        record.answered = self.reactor.now
+        record.status = response.status
+        self.context.response = response
+        if response.status == 101 and not self.tunnelling:
+            self.bad_answer()
+            return
+        if not self._response_rules(backend):
+            return
+        kind = connection.body_kind()
+        if response.status == 101 or self.tunnelling and self._is_connect() and 200 <= response.status < 300:
+            self._switch(response, rest)
+            return
+        self._begin_answer(response, kind)
+        self.phase = FORWARD
+        if rest or kind == NONE:
+            if not connection.feed(rest):
+                return
+        if connection.body_done:
+            self.response_over(connection.trailers())
+        elif connection.unread:
+            connection.download()
+        else:
+            self.touch_server()
+
+    def _is_connect(self) -> bool:
+        request = self.context.request
+        return request is not None and request.method == b"CONNECT"
+
+    def _response_rules(self, backend: BackendProxy) -> bool:
+        """http-response of the backend, then of the frontend (manual 4.2); true: the response goes on."""
+        frontend = self.frontend
+        for rules in (backend.http_response, frontend.http_response):
+            verdict = run_rules(rules, self.context) if rules else CONTINUE
+            if verdict in (CONTINUE, ALLOW):
+                continue
+            if verdict == DENY:
+                frontend.counters.denied_responses += 1
+                backend.counters.denied_responses += 1
+                self.drop_answer(self._reply(502), 0x50, 0x48)  # PH
+            elif verdict == ANSWER:
+                self.drop_answer(self._reply(200), 0x4C, 0x48)  # LH
+            else:
+                self.blame(0x50, 0x48)
+                self.vanish()
+            return False
+        return True
+
+    def after_rules(self) -> None:
+        """http-after-response: on every response, our own ones too."""
+        backend = self.backend
+        if backend is not None and backend.http_after_response:
+            run_rules(backend.http_after_response, self.context)
+        if self.frontend.http_after_response:
+            run_rules(self.frontend.http_after_response, self.context)
+
+    def _begin_answer(self, response: Response, kind: int) -> None:
+        """Send the head on, framed for this client."""
+        request = self.context.request
+        backend = self.backend
+        assert request is not None and backend is not None
+        self.after_rules()
+        record = self.record
+        record.status = response.status
+        encoding = kind
+        if kind == CHUNKED and not request.minor or kind == TO_CLOSE:
+            encoding = TO_CLOSE
+            self.closing = True
+        if max(self.frontend.mode, backend.mode) == CLOSE:
+            self.closing = True
+        if not self.client.request_done:
+            self.closing = True  # it answered without waiting for the rest of the request
+        head = response_head(response, request.minor, self.closing, encoding)
+        self.client.begin_response(head, encoding)
+        record.sent += len(head)
+        self.answer_begun = True
+        if self.frontend.log_asap:
+            record.complete = False
+            record.ended = self.reactor.now
+            self.write_log()
+
+    def _switch(self, response: Response, rest: bytes) -> None:
+        """101, or 2xx to CONNECT: from here on it is a tunnel (RFC 9110 7.8, 9.3.6)."""
+        request = self.context.request
+        connection = self.connection
+        assert request is not None and connection is not None
+        self.after_rules()
+        head = response_head(response, request.minor, False, NONE)
+        self.client.begin_response(head, NONE)
+        self.client.push(rest)
+        self.record.sent += len(head) + len(rest)
+        self.answer_begun = True
+        self.closing = True
+        early = self.client.left_over()
+        connection.push(early)
+        self.record.uploaded += len(early)
+        self.client.flush()
+        connection.flush()
+        if self.client.failed:
+            self.client_gone()
+        elif connection.failed:
+            self.server_lost()
+        else:
+            self.client.unread = connection.unread = True
+            self.tunnel()
+
+    # Forward.
+
+    def download_blocked(self) -> bool:
+        return self.client.blocked or self.client.fd < 0
+
+    def download(self, payload: bytes) -> None:
+        """A piece of the response's body."""
+        self.record.sent += self.client.send_body(payload)
+        self.flush_client()
+        if self.connection is None:
+            return
+        if self.client.blocked:
+            self.touch_client()
+            self.reactor.wheel.disarm(self.connection)  # it is not the server that keeps us waiting
+        else:
+            self.touch_server()
+
+    def flush_client(self) -> None:
+        self.client.flush()
+        if self.client.failed and self.phase != IDLE:
+            self.client_gone()
+
+    def client_drained(self) -> None:
+        """All that was kept for the client is written."""
+        phase = self.phase
+        if phase == LAST:
+            self.finish()
+        elif phase == FORWARD:
+            self.touch_client()
+            self.touch_server()
+            connection = self.connection
+            if isinstance(connection, HttpBack):
+                connection.download()
+        elif phase == TUNNEL:
+            self.touch_client()
+            self.pump_down()
+            self._over()
+
+    def response_over(self, trailers: list[Field]) -> None:
+        """All of the response was received."""
+        self.record.sent += self.client.end_body(trailers)
+        self._detach()
+        self.complete()
+
+    def _detach(self) -> None:
+        """The server connection goes to the pool, stays with this client, or is closed."""
+        connection = self.connection
+        server = self.server
+        backend = self.backend
+        assert isinstance(connection, HttpBack) and server is not None and backend is not None
+        keep = self.client.request_done and connection.clean \
+            and max(self.frontend.mode, backend.mode) == KEEP_ALIVE and server.up
+        connection.served += 1
+        if keep:
+            self.connection = None
+            connection.user = None
+            if connection.private or backend.reuse == NEVER or server.send_proxy:
+                self.own = connection
+                connection.reactor.wheel.disarm(connection)
+            else:
+                server.pool.give(connection)
+        else:
+            self.drop_connection()
+        self.release_server()
+
+    def complete(self) -> None:
+        """Nothing more will be added to the response."""
+        self.client.flush()
+        if self.client.failed:
+            self.client_gone()
+        elif self.client.out:
+            self.phase = LAST
+            self.touch_client()
+        else:
+            self.finish()

@@ -1,0 +1,93 @@
+"""The two sides of an HTTP exchange, whatever version they speak: what a stream asks of its client and of its server.
+
+HTTP/1 implements them in h1front.py and h1back.py. A stream sees heads without a version, payload without framing, and
+credit: it does not hand on more than the other side takes.
+"""
+from pointsman.net.wire import Wire
+from pointsman.proto.message import Field
+from pointsman.server.backend import LiveServer
+from pointsman.server.connection import ServerConnection
+
+
+class HttpFront(Wire):
+    """The client's side."""
+
+    first = True  # no exchange of this connection is over yet
+
+    @property
+    def request_done(self) -> bool:
+        """The request's body was received wholly."""
+        raise NotImplementedError
+
+    def upload(self) -> None:
+        """Go on reading the request's body."""
+        raise NotImplementedError
+
+    def left_over(self) -> bytes:
+        """Bytes behind the request, for a tunnel."""
+        raise NotImplementedError
+
+    def begin_response(self, head: bytes, encoding: int) -> None:
+        raise NotImplementedError
+
+    def send_body(self, payload: bytes) -> int:
+        raise NotImplementedError
+
+    def end_body(self, trailers: list[Field]) -> int:
+        raise NotImplementedError
+
+    def is_idle(self) -> bool:
+        """Between two requests, with nothing of the next one received."""
+        raise NotImplementedError
+
+    def next(self, keep: bool) -> None:
+        """The exchange is over; `keep`: the connection may go on."""
+        raise NotImplementedError
+
+    def new_connection(self, server: LiveServer, fd: int) -> "HttpBack":
+        """A server connection that speaks what this server speaks."""
+        raise NotImplementedError
+
+
+class HttpBack(ServerConnection):
+    """The server's side."""
+
+    keeps = False  # the response allows another exchange on this connection
+    private = False  # it carries the identity of its client (NTLM, Negotiate): never shared
+
+    def begin_request(self, head: bytes, chunked: bool, head_only: bool) -> None:
+        raise NotImplementedError
+
+    def send_body(self, payload: bytes) -> int:
+        raise NotImplementedError
+
+    def end_body(self, trailers: list[Field]) -> int:
+        raise NotImplementedError
+
+    def read_head(self) -> None:
+        """Go on reading the response's head."""
+        raise NotImplementedError
+
+    def download(self) -> None:
+        """Go on reading the response's body."""
+        raise NotImplementedError
+
+    def feed(self, data: bytes) -> bool:
+        """Bytes of the response's body that came with its head. False: the stream has taken its leave."""
+        raise NotImplementedError
+
+    def body_kind(self) -> int:
+        """How the response's body is framed (proto.body's kinds)."""
+        raise NotImplementedError
+
+    @property
+    def body_done(self) -> bool:
+        raise NotImplementedError
+
+    def trailers(self) -> list[Field]:
+        raise NotImplementedError
+
+    @property
+    def clean(self) -> bool:
+        """It may carry another exchange."""
+        raise NotImplementedError
