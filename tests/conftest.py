@@ -1,0 +1,38 @@
+"""Fixtures for tests that run whole programs, and the rules by which they are skipped.
+
+A test marked `peer` needs Debian's `haproxy`; one marked `root` needs root and the tools for private namespaces.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import pytest
+
+from support.programs import HAPROXY, POINTSMAN, Kind
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skips by name what this machine cannot run."""
+    if item.get_closest_marker("peer") and HAPROXY.missing:
+        pytest.skip("the program haproxy is not installed")
+    if item.get_closest_marker("root"):
+        if os.geteuid() != 0:
+            pytest.skip("root is needed")
+        if shutil.which("unshare") is None or shutil.which("ip") is None:
+            pytest.skip("unshare and ip (util-linux, iproute2) are needed")
+
+
+@pytest.fixture(params=[pytest.param(HAPROXY, marks=pytest.mark.peer), POINTSMAN], ids=["haproxy", "pointsman"])
+def peer(request: pytest.FixtureRequest) -> Kind:
+    """Both programs in turn: the oracle proves that an expectation is right, ours that it is met."""
+    kind = request.param
+    assert isinstance(kind, Kind)
+    return kind
+
+
+@pytest.fixture
+def pointsman() -> Kind:
+    """Our program."""
+    return POINTSMAN

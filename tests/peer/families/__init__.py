@@ -1,0 +1,1 @@
+"""The scenarios that both programs must answer alike, one file for each family."""

@@ -1,0 +1,21 @@
+"""All families by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from families import acls, bad_requests, bad_responses, bodies, faults, keep_alive, routing, rules, tcp, upgrades
+from support.scenario import Scenario
+
+FAMILIES: Mapping[str, Sequence[Scenario]] = {
+    "keep-alive": keep_alive.SCENARIOS,
+    "bodies": bodies.SCENARIOS,
+    "upgrades": upgrades.SCENARIOS,
+    "bad-requests": bad_requests.SCENARIOS,
+    "bad-responses": bad_responses.SCENARIOS,
+    "faults": faults.SCENARIOS,
+    "rules": rules.SCENARIOS,
+    "acls": acls.SCENARIOS,
+    "routing": routing.SCENARIOS,
+    "tcp": tcp.SCENARIOS,
+}

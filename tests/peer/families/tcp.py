@@ -1,0 +1,172 @@
+"""TCP mode: bytes both ways, half-close, refusals, timeouts, tcplog."""
+
+from __future__ import annotations
+
+from support.actor import Close, End, HalfClose, Pause, Recv, Reset, Send, Take, Tell, Until, Wait
+from support.scenario import TCP, Open, Scenario, Stat
+
+ECHO = ((Until(b"ping"), Send(b"pong"), End()),)
+BIG = bytes(range(256)) * 2000
+
+
+def tcp(front: str = "", back: str = "", server: str = "{server:a}") -> str:
+    """One TCP frontend and backend."""
+    return f"""
+frontend door
+    bind 127.0.0.1:{{port:front}}
+    {front}
+    default_backend app
+backend app
+    {back}
+    server s1 {server}
+"""
+
+
+SCENARIOS = [
+    Scenario(
+        name="echo, client closes",
+        prelude=TCP,
+        config=tcp(),
+        servers={"a": ECHO},
+        talk=[Send(b"ping"), Until(b"pong"), Close()],
+        expect=["'ping'", "'pong'", "door app/s1 T/T/T 4 -- 1/1/0/0/0 0/0"],
+    ),
+    Scenario(
+        name="server speaks first and closes",
+        prelude=TCP,
+        config=tcp(),
+        servers={"a": ((Send(b"220 hello\r\n"), Close()),)},
+        talk=[Open(), End()],
+        expect=["220 hello", "(closed)"],
+    ),
+    Scenario(
+        name="client half-closes, server answers and closes",
+        prelude=TCP,
+        config=tcp(),
+        servers={"a": ((End(), Send(b"answer"), Close()),)},
+        talk=[Send(b"question"), HalfClose(), End()],
+        expect=["'question'", "'answer'", "T/T/T 6 --"],
+    ),
+    Scenario(
+        name="server half-closes, client sends on and closes",
+        prelude=TCP,
+        config=tcp(),
+        servers={"a": ((Until(b"ping"), Send(b"pong"), HalfClose(), Tell("half"), End()),)},
+        talk=[Send(b"ping"), Until(b"pong"), Wait("half"), Pause(0.05), Send(b"more"), HalfClose(), End()],
+        expect=["'more'", "--"],
+    ),
+    Scenario(
+        name="large both ways",
+        prelude=TCP,
+        config=tcp(),
+        servers={"a": ((Take(len(BIG)), Send(BIG), Close()),)},
+        talk=[Send(BIG), End()],
+        expect=["512000 bytes", "T/T/T 512000 --"],
+    ),
+    Scenario(
+        name="server refuses",
+        prelude=TCP,
+        config=tcp(back="retries 0", server="{refused:x}"),
+        talk=[Open(), End()],
+        expect=["(closed)", "app/s1 T/-1/T 0 SC"],
+    ),
+    Scenario(
+        name="no server",
+        prelude=TCP,
+        config=tcp(server="{server:a} disabled"),
+        talk=[Open(), End()],
+        expect=["app/<NOSRV> -1/-1/T 0 SC"],
+    ),
+    Scenario(
+        name="connect timeout",
+        prelude=TCP,
+        config=tcp(back="retries 0\n    timeout connect 150ms", server="{silent:x}"),
+        talk=[Open(), End()],
+        expect=["T/-1/T 0 sC"],
+    ),
+    Scenario(
+        name="client timeout",
+        prelude=TCP,
+        config=tcp(front="timeout client 200ms"),
+        servers={"a": ((End(),),)},
+        talk=[Open(), End()],
+        expect=["cD"],
+    ),
+    Scenario(
+        name="server timeout",
+        prelude=TCP,
+        config=tcp(back="timeout server 200ms"),
+        servers={"a": ((End(),),)},
+        talk=[Send(b"ping"), End()],
+        expect=["sD"],
+    ),
+    Scenario(
+        name="client resets",
+        prelude=TCP,
+        config=tcp(),
+        servers={"a": ((Until(b"ping"), Send(b"pong"), Tell("seen"), End()),)},
+        talk=[Send(b"ping"), Until(b"pong"), Wait("seen"), Reset()],
+        expect=["CD"],
+    ),
+    Scenario(
+        name="server resets",
+        prelude=TCP,
+        config=tcp(),
+        servers={"a": ((Until(b"ping"), Send(b"pong"), Pause(0.1), Reset()),)},
+        talk=[Send(b"ping"), Until(b"pong"), End()],
+        expect=["SD"],
+    ),
+    Scenario(
+        name="timeout client-fin after a half-close",
+        prelude=TCP,
+        config=tcp(front="timeout client-fin 150ms", back="timeout server-fin 150ms"),
+        servers={"a": ((End(), Pause(0.8)),)},
+        talk=[Send(b"question"), HalfClose(), End()],
+        expect=["(closed)"],
+    ),
+    Scenario(
+        name="HTTP through TCP is not touched",
+        prelude=TCP,
+        config=tcp(),
+        servers={"a": ((Until(b"\r\n\r\n"), Send(b"HTTP/1.0 200 Fine\r\nX-Case: Kept\r\n\r\nbody"), Close()),)},
+        talk=[Send(b"GET / HTTP/1.0\r\nX-Case: Kept\r\n\r\n"), Recv()],
+        expect=["X-Case: Kept"],
+    ),
+    Scenario(
+        name="roundrobin over connections",
+        prelude=TCP,
+        config=tcp(back="balance roundrobin", server="{server:a}\n    server s2 {server:b}"),
+        servers={name: ((Send(name.encode()), Close()),) for name in "ab"},
+        talk=[step for _ in range(4) for step in (Open(), End())],
+        logs=4,
+        expect=["bytes 'a'", "bytes 'b'", "app/s2"],
+    ),
+    Scenario(
+        name="routing and rejection by source",
+        prelude=TCP,
+        config=tcp(
+            front="use_backend other if { src 127.0.0.5 }\n    tcp-request connection reject if { src 127.0.0.6 }",
+            server="{server:a}\nbackend other\n    server s2 {server:b}",
+        ),
+        servers={name: ((Send(name.encode()), Close()),) for name in "ab"},
+        talk=[Open(source="127.0.0.5"), End(), Open(source="127.0.0.7"), End(), Open(source="127.0.0.6"), End()],
+        logs=2,
+        expect=["other/s2", "bytes 'b'", "bytes 'a'"],
+    ),
+    Scenario(
+        name="bytes are counted",
+        prelude=TCP,
+        config=tcp(),
+        servers={"a": ECHO},
+        talk=[Send(b"ping"), Until(b"pong"), Close(), Pause(0.1), Stat(".*", ("stot", "bin", "bout", "scur", "smax"))],
+        expect=["door/FRONTEND: stot=1 bin=4 bout=4 scur=0 smax=1"],
+    ),
+    Scenario(
+        name="default log format without option tcplog",
+        prelude=TCP.replace("    option tcplog\n", ""),
+        config=tcp(),
+        servers={"a": ECHO},
+        talk=[Send(b"ping"), Until(b"pong"), Close()],
+        expect=["Connect from 127.0.0.1:<client 1> to 127.0.0.1:<port front> (door/TCP)"],
+    ),
+]

@@ -1,0 +1,120 @@
+"""Upgrade and CONNECT: tunnels, and what happens when a server refuses one."""
+
+from __future__ import annotations
+
+from families.requests import get, request, response
+from families.simple import SIMPLE, simple
+from support.actor import Close, End, HalfClose, Recv, Send, Until
+from support.scenario import Scenario
+
+WEBSOCKET = get(
+    "/chat",
+    "Upgrade: websocket",
+    "Connection: Upgrade",
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+    "Sec-WebSocket-Version: 13",
+)
+H2C = get("/", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA", "Connection: Upgrade, HTTP2-Settings")
+SWITCHED = response(
+    "101 Switching Protocols",
+    "Upgrade: websocket",
+    "Connection: Upgrade",
+    "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=",
+)
+TALK_BACK = (Send(b"welcome"), Until(b"ping"), Send(b"pong"), End())
+
+SCENARIOS = [
+    Scenario(
+        name="WebSocket, data both ways, client closes",
+        config=SIMPLE,
+        servers={"a": ((Recv(), Send(SWITCHED), *TALK_BACK),)},
+        talk=[Send(WEBSOCKET), Recv(), Until(b"welcome"), Send(b"ping"), Until(b"pong"), Close()],
+        expect=["HTTP/1.1 101 Switching Protocols", "upgrade: websocket", "bytes 'pong'", "101 "],
+    ),
+    Scenario(
+        name="WebSocket, server closes",
+        config=SIMPLE,
+        servers={"a": ((Recv(), Send(SWITCHED + b"bye"), Close()),)},
+        talk=[Send(WEBSOCKET), Recv(), End()],
+        expect=["bytes 'bye'", "(closed)"],
+    ),
+    Scenario(
+        name="WebSocket, bytes sent along with the request",
+        config=SIMPLE,
+        servers={"a": ((Until(b"\r\n\r\n", quiet=True), Send(SWITCHED), Until(b"early"), Send(b"done"), Close()),)},
+        talk=[Send(WEBSOCKET + b"early"), Recv(), End()],
+        expect=["bytes 'early'", "bytes 'done'"],
+    ),
+    Scenario(
+        name="WebSocket, client half-closes",
+        config=SIMPLE,
+        servers={"a": ((Recv(), Send(SWITCHED), End(), Send(b"last words"), Close()),)},
+        talk=[Send(WEBSOCKET), Recv(), Send(b"ping"), HalfClose(), End()],
+        expect=["bytes 'ping'", "bytes 'last words'"],
+    ),
+    Scenario(
+        name="timeout tunnel",
+        config=simple(back="timeout tunnel 200ms"),
+        servers={"a": ((Recv(), Send(SWITCHED), End()),)},
+        talk=[Send(WEBSOCKET), Recv(), End()],
+        expect=["(closed)"],
+    ),
+    Scenario(
+        name="a refused upgrade, then the next request",
+        config=SIMPLE,
+        servers={
+            "a": (
+                (
+                    Recv(),
+                    Send(response("403 Forbidden", "Content-Length: 2", body=b"no")),
+                    Recv(),
+                    Send(response("200 OK", "Content-Length: 2", body=b"ok")),
+                ),
+            )
+        },
+        talk=[Send(WEBSOCKET), Recv(), Send(get("/next")), Recv()],
+        logs=2,
+        expect=["HTTP/1.1 403 Forbidden", "GET /next HTTP/1.1"],
+    ),
+    Scenario(
+        name="an upgrade answered with 200",
+        config=SIMPLE,
+        talk=[Send(get("/", "Upgrade: foo/2", "Connection: upgrade")), Recv()],
+        expect=["upgrade: foo/2", "connection: upgrade", "HTTP/1.1 200 OK"],
+    ),
+    Scenario(
+        name="Upgrade without Connection",
+        config=SIMPLE,
+        talk=[Send(get("/", "Upgrade: foo")), Recv()],
+        expect=["HTTP/1.1 200 OK"],
+    ),
+    Scenario(
+        name="CONNECT, data both ways",
+        config=SIMPLE,
+        servers={"a": ((Recv(), Send(b"HTTP/1.1 200 OK\r\n\r\n"), *TALK_BACK),)},
+        talk=[
+            Send(request("CONNECT", "h:443", host="h:443")),
+            Until(b"\r\n\r\n"),
+            Until(b"welcome"),
+            Send(b"ping"),
+            Until(b"pong"),
+            Close(),
+        ],
+        expect=["CONNECT h:443 HTTP/1.1", "bytes 'pong'"],
+    ),
+    Scenario(
+        name="CONNECT refused by the server",
+        config=SIMPLE,
+        servers={"a": ((Recv(), Send(response("403 Forbidden", "Content-Length: 2", body=b"no"))),)},
+        talk=[Send(request("CONNECT", "h:443", host="h:443")), Recv()],
+        expect=["HTTP/1.1 403 Forbidden"],
+    ),
+    Scenario(
+        name="Upgrade: h2c",
+        config=SIMPLE,
+        talk=[Send(H2C), Recv()],
+        expect=["upgrade: h2c"],
+        differs="2.6 forwards an upgrade to h2c; 3.5 and Pointsman take the header out (RFC 9113 3.1 makes it obsolete)",
+        ours=["HTTP/1.1 200 OK", "http2-settings: AAMAAABkAAQCAAAAAAIAAAAA"],
+    ),
+]

@@ -1,0 +1,153 @@
+"""Starts a load balancer on a configuration text, waits until it listens, and ends it.
+
+Placeholders in the text: {port:x} a free port, the same for the same x; {dir} the program's own folder; whatever else the
+caller gives in `values`. An unknown placeholder is left alone: `{ path / }` and `%{+Q}o` are configuration.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from support.ports import free_port, listening_ports
+
+ROOT = Path(__file__).resolve().parents[2]
+_PLACE = re.compile(r"\{([a-z]+(?::[A-Za-z0-9_.-]+)?)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A program to test: its name and the command that takes haproxy's arguments."""
+
+    name: str
+    command: tuple[str, ...]
+
+    @property
+    def missing(self) -> bool:
+        """True where this machine cannot run it."""
+        return shutil.which(self.command[0]) is None
+
+
+HAPROXY = Kind("haproxy", ("haproxy",))
+POINTSMAN = Kind("pointsman", (sys.executable, "-m", "pointsman"))
+
+
+def environment() -> dict[str, str]:
+    """The environment for a program: ours, with the source tree importable."""
+    paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in paths if path)}
+
+
+def fill(text: str, values: Mapping[str, str], ports: dict[str, int]) -> str:
+    """The text with its placeholders replaced; new names of {port:x} get a free port, entered in `ports`."""
+
+    def replace(match: re.Match[str]) -> str:
+        word = match[1]
+        if word in values:
+            return values[word]
+        if word.startswith("port:"):
+            name = word[5:]
+            if name not in ports:
+                ports[name] = free_port()
+            return str(ports[name])
+        return match[0]
+
+    return _PLACE.sub(replace, text)
+
+
+class StartError(AssertionError):
+    """The program ended, or did not listen in time; the message holds what it printed."""
+
+
+@dataclass(slots=True)
+class Program:
+    """A running program. Use as `with Program(kind, text, folder) as program:`.
+
+    Leaving the block ends it by SIGTERM and asserts that it died by exactly that (manual, management 4).
+    """
+
+    kind: Kind
+    text: str
+    folder: Path
+    values: Mapping[str, str] = field(default_factory=dict)
+    arguments: Sequence[str] = ("-db",)
+    ports: dict[str, int] = field(default_factory=dict)
+    patience: float = 15.0
+    _process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Program:
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        status = self.stop()
+        if error is None:
+            assert status == -signal.SIGTERM, f"{self.kind.name} ended with {status}:\n{self.stderr()}"
+            assert "Traceback" not in self.stderr(), self.stderr()
+        elif self.stderr():
+            error.add_note(f"--- {self.kind.name} printed:\n{self.stderr()}")
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        assert self._process is not None
+        return self._process.pid
+
+    def start(self) -> None:
+        """Writes the configuration, starts the program, returns when every {port:x} of a `bind` line listens."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        filled = fill(self.text, {"dir": str(self.folder), **self.values}, self.ports)
+        path = self.folder / "test.cfg"
+        path.write_text(filled, encoding="utf-8")
+        command = [*self.kind.command, *self.arguments, "-f", str(path)]
+        with (self.folder / "stdout").open("wb") as out, (self.folder / "stderr").open("wb") as err:
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=environment(), cwd=self.folder
+            )
+        bound = re.findall(r"^\s*bind\s.*?:\{port:([A-Za-z0-9_.-]+)\}", self.text, re.MULTILINE)
+        self._wait({self.ports[name] for name in bound})
+
+    def _wait(self, wanted: set[int]) -> None:
+        assert self._process is not None
+        limit = time.monotonic() + self.patience
+        while not wanted <= listening_ports():
+            if self._process.poll() is not None:
+                raise StartError(f"{self.kind.name} ended with {self._process.returncode}:\n{self.stderr()}")
+            if time.monotonic() > limit:
+                self.stop()
+                raise StartError(f"{self.kind.name} does not listen on {sorted(wanted)}:\n{self.stderr()}")
+            time.sleep(0.01)
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """Sends the signal (SIGKILL if that has no effect within 5 s) and returns the exit status as Popen gives it."""
+        assert self._process is not None
+        if self._process.poll() is None:
+            self._process.send_signal(number)
+            try:
+                self._process.wait(5)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+        return self._process.returncode
+
+    def stderr(self) -> str:
+        """What it has written to standard error so far."""
+        path = self.folder / "stderr"
+        return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+
+    def stdout(self) -> str:
+        """What it has written to standard output so far."""
+        path = self.folder / "stdout"
+        return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+
+    def descriptors(self) -> int:
+        """How many descriptors the process holds."""
+        return len(os.listdir(f"/proc/{self.pid}/fd"))
