@@ -5,11 +5,13 @@ text between the parentheses has a level of quoting of its own, like that of the
 """
 import re
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 from pointsman.core.diagnostics import ConfigError, Position
 from pointsman.core.words import Word
+from pointsman.sample.context import Context
 
 ESCAPES: Final = {"n": "\n", "r": "\r", "t": "\t", " ": " ", "\\": "\\", '"': '"', "'": "'"}
 KINDS: Final = {"string", "integer", "regex", "userlist", "table", "frontend", "backend", "server", "IPv4address",
@@ -33,7 +35,7 @@ class Signature:
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """Another object that an expression names (a backend, a table): who builds the configuration checks that it exists."""
+    """Another object that an expression names (a backend, a table); who builds the configuration looks it up."""
 
     kind: str
     name: str
@@ -58,17 +60,27 @@ def encode(text: str) -> bytes:
 
 
 def inside(word: Word, start: int, length: int) -> Position:
-    """The place of a part of a word. Exact where the word was written without quotes and escapes, else the whole word."""
+    """The place of a part of a word: exact where it was written without quotes and escapes, else the whole word."""
     at = word.at
     if at.length != len(word.text) or at.text[at.column - 1:at.column - 1 + at.length] != word.text:
         return at
     return Position(at.file, at.line, at.column + start, max(length, 1), at.text)
 
 
+class AclScope:
+    """The named ACLs that an expression may ask (the fetch `acl`)."""
+
+    def find(self, name: str) -> tuple[Callable[[Context], bool], int] | None:
+        """The test of a named ACL, and what it reads; None: there is none of that name."""
+        raise NotImplementedError
+
+
 class Arguments:
     """The arguments of one fetch or converter, typed."""
 
     def __init__(self, called: str, values: list[Argument | None], at: Position) -> None:
+        self.acls: AclScope | None = None
+        self.reads = 0  # what the arguments themselves read; added to what the fetch declares
         self.called = called  # "fetch method 'str'"
         self.values = values  # None: left out
         self.at = at
@@ -144,7 +156,7 @@ def type_arguments(shape: Signature, texts: list[str], called: str, at: Position
             values.append(_typed(kind, texts[index], called, index + 1, at))
         elif index < shape.required and kind == "string":
             values.append("")
-        elif index < len(texts) or index < shape.required and kind not in NAMED:
+        elif index < len(texts) or (index < shape.required and kind not in NAMED):
             raise ConfigError(f"{called} : expected type '{kind}' at position {index + 1}, but got nothing", at)
         else:
             values.append(None)

@@ -1,8 +1,8 @@
 """Casts: which types of samples turn into which, and how (manual 7.3 and 7.1's matrix).
 
-They are chosen when an expression is compiled, so that nothing looks at types at run time. A pair without an entry is an
-error of the configuration; an entry may still yield "no sample" (None) for a value such as the string "abc" as an address.
-The pairs are those that the program accepts.
+They are chosen when an expression is compiled, so that nothing looks at types at run time. A pair without an entry is
+an error of the configuration; an entry may still yield "no sample" (None) for a value such as the string "abc" as an
+address. The pairs are those that the program accepts.
 """
 import re
 import socket

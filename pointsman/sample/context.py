@@ -16,6 +16,7 @@ class ProxyFacts:
         self.number = number  # `id`, by default its position from 2 on (frontends and backends count together)
         self.http = http
         self.connections = 0  # current streams (backend) or client connections (frontend)
+        self.log_lines = 0  # lines of its streams so far (%lc)
 
 
 class ServerFacts:

@@ -2,8 +2,8 @@
 
     req.hdr(host),lower,field(1,:)
 
-Parsing goes from left to right: each converter's input type is compared with what the part before it yields, and the cast
-between them is inserted (casts.py). The result is one callable per way of asking:
+Parsing goes from left to right: each converter's input type is compared with what the part before it yields, and the
+cast between them is inserted (casts.py). The result is one callable per way of asking:
 
     get(ctx)        the value, in the expression's own type; None: no sample
     get_bytes(ctx)  the same as a string
@@ -16,7 +16,16 @@ from typing import Final
 from pointsman.core.diagnostics import ConfigError
 from pointsman.core.vocabulary import unknown
 from pointsman.core.words import Word
-from pointsman.sample.arguments import NAMED, Arguments, Reference, Signature, inside, split_arguments, type_arguments
+from pointsman.sample.arguments import (
+    NAMED,
+    AclScope,
+    Arguments,
+    Reference,
+    Signature,
+    inside,
+    split_arguments,
+    type_arguments,
+)
 from pointsman.sample.casts import Cast, find_cast, same
 from pointsman.sample.context import Context
 from pointsman.sample.registry import CONVERTERS, FETCHES, Converter, Fetch, Getter, Many, Source
@@ -35,6 +44,7 @@ class Expression:
         self.reads = reads
         self.where = where  # where its fetch has something to tell
         self.http = False  # it asks about HTTP messages
+        self.many = False  # values() may give more than one
         self.references: list[Reference] = []
         self.get: Getter = get
         self.values: Many = values
@@ -74,9 +84,12 @@ class Expression:
         return plain if cast is same else converted
 
 
-def parse_expression(word: Word, where: Where) -> Expression:
-    """The expression that is the whole of a word. ConfigError at what is wrong."""
-    expression, end = parse_at(word, 0, where)
+def parse_expression(word: Word, where: Where, acls: AclScope | None = None) -> Expression:
+    """The expression that is the whole of a word. `acls`: those that the fetch `acl` may name.
+
+    ConfigError at what is wrong.
+    """
+    expression, end = parse_at(word, 0, where, acls)
     if end < len(word.text):
         rest = word.text[end:]
         raise ConfigError(f"unexpected '{rest}' after '{word.text[:end]}'", inside(word, end, len(rest)),
@@ -84,14 +97,15 @@ def parse_expression(word: Word, where: Where) -> Expression:
     return expression
 
 
-def parse_at(word: Word, start: int, where: Where) -> tuple[Expression, int]:
+def parse_at(word: Word, start: int, where: Where, acls: AclScope | None = None) -> tuple[Expression, int]:
     """The expression that begins at an index of a word, and the index behind it."""
     name, arguments, texts, index, entry = _parse_fetch(word, start, where)
+    arguments.acls = acls
     made = entry.make(arguments)
     get: Getter = made.get if isinstance(made, Source) else made
     many: Many | None = made.values if isinstance(made, Source) else None
     kind = entry.type
-    reads = int(entry.reads)
+    reads = int(entry.reads) | arguments.reads
     references = _references(entry.signature, arguments)
     names: list[str] = []
     steps: list[Step] = []
@@ -112,6 +126,7 @@ def parse_at(word: Word, start: int, where: Where) -> tuple[Expression, int]:
         many = _each(many, chain) if many is not None else None
     expression = Expression(word.text[start:index], kind, reads, entry.where, get, many or _single(get))
     expression.http = entry.http
+    expression.many = many is not None
     expression.references = references
     expression.fetch, expression.arguments, expression.converters = name, texts, names
     return expression, index
@@ -121,11 +136,13 @@ def _parse_fetch(word: Word, start: int, where: Where) -> tuple[str, Arguments, 
     name = _name(word.text, start)
     at = inside(word, start, len(name))
     entry = FETCHES.get(name)
+    if not name:
+        raise ConfigError("missing fetch method", at, "the name of a fetch, such as path or req.hdr(host)")
     if entry is None:
         raise unknown("fetch", name, at, FETCHES)
     if not entry.where & where:
-        raise ConfigError(f"fetch method '{name}' is not available here", at,
-                          f"a fetch that can be used in {describe(where)} ('{name}': {describe(entry.where)})")
+        raise ConfigError(f"sample fetch <{name}> may not be reliably used here because it is not available in "
+                          f"{describe(where)}", at, f"one that is; '{name}' belongs to: {describe(entry.where)}")
     called = f"fetch method '{name}'"
     arguments, texts, index = _parse_arguments(word, start, name, called, entry.signature)
     return name, arguments, texts, index, entry
@@ -145,7 +162,8 @@ def _name(text: str, start: int) -> str:
     return found.group() if found else ""
 
 
-def _parse_arguments(word: Word, start: int, name: str, called: str, shape: Signature) -> tuple[Arguments, list[str], int]:
+def _parse_arguments(word: Word, start: int, name: str, called: str,
+                     shape: Signature) -> tuple[Arguments, list[str], int]:
     index = start + len(name)
     texts: list[str] = []
     if word.text[index:index + 1] == "(":
@@ -155,7 +173,8 @@ def _parse_arguments(word: Word, start: int, name: str, called: str, shape: Sign
 
 def _references(shape: Signature, arguments: Arguments) -> list[Reference]:
     """What must exist elsewhere. A name that was left out is "": the proxy in which the expression stands."""
-    return [Reference(kind, arguments.word(index), arguments.at) for index, kind in enumerate(shape.kinds) if kind in NAMED]
+    return [Reference(kind, arguments.word(index), arguments.at)
+            for index, kind in enumerate(shape.kinds) if kind in NAMED]
 
 
 def _join(converter: Converter, arguments: Arguments, kind: Type) -> tuple[Step | None, Type]:

@@ -41,6 +41,10 @@ class Record:
         self.request_line = b""  # as received; "<BADREQ>" is the log's word for none
         self.number = 0  # %rt: of the exchange, in this process
         self.complete = True  # False in a logasap line: sizes and times get a "+"
+        self.stand_in = b"<NOSRV>"  # %s where no server was chosen; "<STATS>" when the statistics answered
+        self.request_cookie: bytes | None = None  # captured "name=value" (%CC)
+        self.response_cookie: bytes | None = None  # the same of the response (%CS)
+        self.origin = b"txn_close"  # %OG: where in its life the line is written
 
     def reset(self) -> None:
         """For the next exchange of the same connection; the marks of the connection stay."""
@@ -52,3 +56,6 @@ class Record:
         self.server_queue = self.backend_queue = 0
         self.request_line = b""
         self.complete = True
+        self.stand_in = b"<NOSRV>"
+        self.request_cookie = self.response_cookie = None
+        self.origin = b"txn_close"

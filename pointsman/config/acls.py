@@ -1,0 +1,42 @@
+"""The keyword `acl` (manual 4.2 and 7.1) and the table of ACLs of a section."""
+from dataclasses import dataclass
+from typing import ClassVar
+
+from pointsman.config.keyword import Args, keyword
+from pointsman.config.setting import In, Section, Setting
+from pointsman.core.diagnostics import ConfigError
+from pointsman.core.words import Word
+from pointsman.sample.acl import AclTable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AclLine(Setting):
+    """One `acl` line: the words behind the keyword."""
+
+    words: tuple[Word, ...]
+    many: ClassVar[bool] = True
+
+
+@keyword("acl", In.ANY_PROXY, "4.2")
+def parse_acl_line(args: Args) -> AclLine:
+    """acl <aclname> <criterion> [flags] [operator] <value> ... : declare an ACL, or add a line to it.
+
+    The line is compiled at once, so that its errors are shown with the others of the file.
+    """
+    words = tuple(args.rest())
+    table = acls_of(args.section)
+    table.findings.clear()
+    if args.section.kind == In.DEFAULTS and not args.section.name:
+        raise ConfigError("'acl' is not allowed in an anonymous defaults section", args.at, "a name for that section")
+    table.declare(words)
+    for finding in table.findings:
+        args.diagnostics.add(finding)
+    return AclLine(at=args.at, words=words)
+
+
+def acls_of(section: Section) -> AclTable:
+    """The ACLs that are declared in a section and in its defaults, in their order."""
+    table = AclTable()
+    for line in section.all(AclLine):
+        table.declare(line.words)
+    return table

@@ -1,0 +1,287 @@
+"""ACLs: named tests of samples against patterns (manual 7.1).
+
+    acl static path_beg -i /static /img
+    ^   ^      ^        ^  ^
+    |   name   |        |  patterns
+    |          |        flags
+    |          criterion: a fetch with converters, or a derivative of one (path_beg = path -m beg)
+
+A line is compiled to an Acl; several lines with one name are OR'd. What an Acl was made from stays readable
+(expression, method, patterns), so that a table of many ACLs of one shape can be built and decisions can be explained.
+"""
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+from pointsman.core.diagnostics import ConfigError, Finding, Position, Severity
+from pointsman.core.registry import nearest
+from pointsman.core.words import Word
+from pointsman.sample.arguments import AclScope
+from pointsman.sample.casts import same
+from pointsman.sample.context import Context
+from pointsman.sample.expression import NAME, Expression, parse_expression
+from pointsman.sample.pattern import (
+    DEFAULTS,
+    METHOD_NAME,
+    METHODS,
+    OPERATORS,
+    Method,
+    Pattern,
+    Test,
+    find_matching_cast,
+    find_method,
+)
+from pointsman.sample.types import Type, Value, Where
+
+ACL_NAME: Final = re.compile(r"[A-Za-z0-9_.:-]+", re.ASCII)
+SUFFIXES: Final = ("beg", "dir", "dom", "end", "len", "reg", "sub")
+# Names that take all suffixes, and the fetch they stand for; the others that HAProxy knows stand below.
+FAMILIES: Final = {"base": "base", "cook": "req.cook", "hdr": "req.hdr", "path": "path", "scook": "res.cook",
+                   "shdr": "res.hdr", "url": "url", "urlp": "urlp"}
+DERIVATIVES: Final[dict[str, tuple[str, str]]] = {
+    **{f"{name}_{suffix}": (real, suffix) for name, real in FAMILIES.items() for suffix in SUFFIXES},
+    "ssl_fc_sni_end": ("ssl_fc_sni", "end"), "ssl_fc_sni_reg": ("ssl_fc_sni", "reg"),
+    "http_auth_group": ("http_auth_group", "str"), "payload": ("req.payload", "bin"),
+    "payload_lv": ("req.payload_lv", "bin")}
+
+NO_PATTERN: Final = ("no pattern to match against were provided, so this ACL will never match. If this is what you "
+                     "intended, please add '--' to get rid of this warning. If you intended to match only for "
+                     "existence, please use '-m found'. If you wanted to force an int to match as a bool, please use "
+                     "'-m bool'.")
+
+
+class Acl:
+    """One line of an ACL. `test(ctx)` is all that is needed at run time."""
+
+    def __init__(self, expression: Expression, method: Method, patterns: Sequence[Pattern], at: Position) -> None:
+        self.expression = expression
+        self.method = method.name
+        self.patterns = [pattern.text for pattern in patterns]
+        self.nocase = any(pattern.nocase for pattern in patterns)
+        self.identity = 0  # -u: for the runtime socket
+        self.at = at
+        self.findings: list[Finding] = []
+        self._match: Test = method.make(patterns) if patterns or not method.patterns else _never
+        cast = find_matching_cast(method, expression.type)
+        assert cast is not None
+        self._cast = None if cast is same else cast
+        self._many = expression.many
+
+    @property
+    def reads(self) -> int:
+        return self.expression.reads
+
+    def test(self, ctx: Context) -> bool:
+        """Whether any value of the sample matches any pattern."""
+        if self._many:
+            return any(self.match(value) for value in self.expression.values(ctx))
+        value = self.expression.get(ctx)
+        return value is not None and self.match(value)
+
+    def match(self, value: Value) -> bool:
+        """One value of the expression against the patterns."""
+        if self._cast is None:
+            return self._match(value)
+        cast = self._cast(value)
+        return cast is not None and self._match(cast)
+
+
+def _never(_: Value) -> bool:
+    return False
+
+
+class AclTable(AclScope):
+    """The named ACLs of a section. `findings` are warnings about them, for whoever keeps the diagnostics."""
+
+    def __init__(self) -> None:
+        self.lines: dict[str, list[Acl]] = {}
+        self.findings: list[Finding] = []
+
+    def declare(self, words: Sequence[Word]) -> Acl:
+        """Add what an `acl` line says behind the keyword. ConfigError at what is wrong."""
+        if len(words) < 2:
+            at = words[-1].at if words else Position("", 0)
+            raise ConfigError("'acl' expects a name and a criterion", at, "<aclname> <criterion> [flags] [<value>] ...")
+        name = words[0]
+        if not ACL_NAME.fullmatch(name.text):
+            raise ConfigError(f"invalid character in ACL name '{name.text}'", name.at,
+                              "letters, digits, '-', '_', '.', ':'")
+        if name.text in ("or", "{", "}"):
+            raise ConfigError(f"'{name.text}' is a reserved word and cannot name an ACL", name.at)
+        acl = parse_acl(words[1:], self)
+        self.findings += acl.findings
+        self.lines.setdefault(name.text, []).append(acl)
+        return acl
+
+    def find(self, name: str) -> tuple[Callable[[Context], bool], int] | None:
+        lines = self.lines.get(name)
+        if lines is None:
+            return None
+        tests = [line.test for line in lines]
+        reads = 0
+        for line in lines:
+            reads |= line.reads
+        return (tests[0] if len(tests) == 1 else lambda ctx: any(test(ctx) for test in tests)), reads
+
+    def get(self, name: str) -> list[Acl] | None:
+        """The lines of an ACL; None: it was not declared here."""
+        return self.lines.get(name)
+
+    def nearest(self, name: str) -> str | None:
+        return nearest(name, self.lines)
+
+
+def parse_acl(words: Sequence[Word], acls: AclScope | None = None) -> Acl:
+    """Criterion, flags and patterns: an `acl` line without its name, or what stands between braces."""
+    criterion = words[0]
+    expression, implied = _parse_criterion(criterion, acls)
+    flags = _Flags(words[1:])
+    flags.run()
+    method = find_method(flags.method.text, flags.method.at) if flags.method is not None else implied
+    if method is None:
+        method = _default(expression, criterion)
+    cast = find_matching_cast(method, expression.type)
+    if cast is None:
+        raise ConfigError(f"matching method '{method.name}' cannot be used with fetch keyword '{expression.text}'",
+                          (flags.method or criterion).at)
+    patterns = flags.all_patterns(method.name in ("int", "len"))
+    acl = Acl(expression, method, patterns if method.patterns else [], criterion.at)
+    acl.identity = flags.identity
+    if method.patterns and not patterns and not flags.ended and not flags.files:
+        message = f"parsing acl keyword '{criterion.text}' : {NO_PATTERN}"
+        acl.findings.append(Finding(Severity.WARNING, message, criterion.at))
+    return acl
+
+
+def _parse_criterion(word: Word, acls: AclScope | None) -> tuple[Expression, Method | None]:
+    """The expression, and the method that a derivative implies if no converter follows it."""
+    found = NAME.match(word.text)
+    name = found.group() if found else ""
+    derivative = DERIVATIVES.get(name)
+    if derivative is None:
+        return parse_expression(word, Where.EVERYWHERE, acls), None
+    real, suffix = derivative
+    text = real + word.text[len(name):]
+    expression = parse_expression(Word(text, word.at), Where.EVERYWHERE, acls)
+    expression.text = word.text
+    return expression, None if expression.converters else METHODS[suffix]
+
+
+def _default(expression: Expression, criterion: Word) -> Method:
+    if expression.type == Type.METH:
+        return METHOD_NAME
+    name = DEFAULTS.get(expression.type)
+    if name is None:
+        raise ConfigError("matching method must be specified first (using '-m') when using a sample fetch of this type "
+                          f"('{criterion.text}')", criterion.at, "-m and one of " + ", ".join(METHODS))
+    return METHODS[name]
+
+
+class _Flags:
+    """The words behind a criterion: flags, then patterns."""
+
+    def __init__(self, words: Sequence[Word]) -> None:
+        self.words = words
+        self.index = 0
+        self.method: Word | None = None
+        self.nocase = False
+        self.resolve = True
+        self.identity = 0
+        self.ended = False  # by "--"
+        self.map = False
+        self.files: list[Pattern] = []  # patterns that came from files
+
+    def run(self) -> None:
+        """Take the flags."""
+        while self.index < len(self.words):
+            word = self.words[self.index]
+            if not word.text.startswith("-"):
+                return
+            self.index += 1
+            if word.text == "--":
+                self.ended = True
+                return
+            self._flag(word)
+
+    def _flag(self, word: Word) -> None:
+        if word.text == "-i":
+            self.nocase = True
+        elif word.text == "-n":
+            self.resolve = False
+        elif word.text == "-M":
+            self.map = True
+        elif word.text == "-m":
+            if self.method is not None:
+                raise ConfigError("only one explicit matching method can be specified", word.at)
+            self.method = self._argument(word, "a matching method")
+            if self.files:
+                raise ConfigError("'-m' must only be specified before patterns and files in parsing ACL expression",
+                                  word.at)
+        elif word.text == "-u":
+            identity = self._argument(word, "a number")
+            if not (identity.text.isascii() and identity.text.isdigit()):
+                raise ConfigError(f"'{identity.text}' is not a valid unique id", identity.at, "a number")
+            self.identity = int(identity.text)
+        elif word.text == "-f":
+            name = self._argument(word, "a file")
+            self.files += read_patterns(name, self.map, self.nocase, self.resolve)
+        else:
+            raise ConfigError(f"'{word.text}' is not a valid ACL option. Please use '--' before any pattern beginning "
+                              "with a '-'", word.at, "one of -f, -i, -m, -M, -n, -u, --")
+
+    def _argument(self, flag: Word, expected: str) -> Word:
+        if self.index >= len(self.words):
+            raise ConfigError(f"'{flag.text}' expects {expected}", flag.at, expected)
+        self.index += 1
+        return self.words[self.index - 1]
+
+    def all_patterns(self, numbers: bool) -> list[Pattern]:
+        """Those of files first, then those of the line; an operator holds for the numbers behind it."""
+        found = list(self.files)
+        operator = "eq"
+        for word in self.words[self.index:]:
+            if not word.text:  # HAProxy's lines end at an empty word
+                break
+            if numbers and word.text in OPERATORS:
+                operator = word.text
+                continue
+            found.append(Pattern(word.text, word.at, self.nocase, operator, self.resolve))
+        return found
+
+
+def read_patterns(name: Word, as_map: bool, nocase: bool, resolve: bool) -> list[Pattern]:
+    """The patterns of a file (manual 2.7): one a line, without leading blanks, comments and empty lines.
+
+    "opt@" before the name: it need not exist; "virt@": there is no file. A relative name starts at the working
+    directory, which `default-path` moves. ConfigError at the name.
+    """
+    text = name.text
+    if text.startswith("virt@"):
+        return []
+    optional = text.startswith("opt@")
+    path = Path(text.removeprefix("opt@") if optional else text.removeprefix("file@"))
+    try:
+        content = path.read_text("utf-8", "surrogateescape")
+    except FileNotFoundError:
+        if optional:
+            return []
+        raise ConfigError(f"failed to open pattern file <{path}>", name.at, "a file that exists") from None
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"failed to open pattern file <{path}> : {error}", name.at) from None
+    found: list[Pattern] = []
+    for number, line in enumerate(content.split("\n"), 1):
+        pattern = _file_pattern(line, as_map)
+        if pattern:
+            found.append(Pattern(pattern, Position(str(path), number, 1, len(line), line), nocase, "eq", resolve))
+    return found
+
+
+def _file_pattern(line: str, as_map: bool) -> str:
+    """The pattern of a line, "" for none."""
+    if line.startswith("#"):
+        return ""
+    text = line.lstrip(" \t").rstrip("\r")
+    if as_map:
+        text = re.split(r"[ \t]", text, maxsplit=1)[0]
+    return text

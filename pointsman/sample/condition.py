@@ -1,0 +1,193 @@
+"""Conditions: what stands behind `if` and `unless` (manual 7.2).
+
+    acl1 !acl2 { path /x } or acl3          (acl1 and not acl2 and path is /x), or acl3
+
+A condition is a list of alternatives, each a list of terms. A term is a named ACL (all of its lines), a predefined one
+(manual 7.4), or an anonymous one between braces. Whether the rule runs on true or false (`if`, `unless`) is its owner's
+business.
+"""
+from collections.abc import Sequence
+from typing import Final
+
+from pointsman.core.diagnostics import NOWHERE, ConfigError, Diagnostics, Finding, Position, Severity
+from pointsman.core.registry import nearest
+from pointsman.core.words import Word
+from pointsman.sample.acl import Acl, AclTable, parse_acl
+from pointsman.sample.arguments import Reference
+from pointsman.sample.context import Context
+from pointsman.sample.expression import describe
+from pointsman.sample.types import Where
+
+PREDEFINED: Final = {  # manual 7.4
+    "FALSE": "always_false", "TRUE": "always_true", "HTTP": "req.proto_http",
+    "HTTP_1.0": "req.ver 1.0", "HTTP_1.1": "req.ver 1.1", "HTTP_2.0": "req.ver 2.0", "HTTP_3.0": "req.ver 3.0",
+    "HTTP_CONTENT": "req.hdr_val(content-length) gt 0", "HTTP_URL_ABS": "url_reg ^[^/:]*://",
+    "HTTP_URL_SLASH": "url_beg /", "HTTP_URL_STAR": "url *", "LOCALHOST": "src 127.0.0.1/8 ::1",
+    "METH_CONNECT": "method CONNECT", "METH_DELETE": "method DELETE", "METH_GET": "method GET HEAD",
+    "METH_HEAD": "method HEAD", "METH_OPTIONS": "method OPTIONS", "METH_POST": "method POST",
+    "METH_PUT": "method PUT", "METH_TRACE": "method TRACE", "RDP_COOKIE": "req.rdp_cookie_cnt gt 0",
+    "REQ_CONTENT": "req.len gt 0", "WAIT_END": "wait_end"}
+
+
+class Term:
+    """One ACL in a condition. `name` is "" for an anonymous one."""
+
+    def __init__(self, name: str, acls: Sequence[Acl], negated: bool) -> None:
+        self.name = name
+        self.acls = list(acls)
+        self.negated = negated
+        self.usable = self.acls  # those whose samples exist where the condition stands; the others never match
+
+    def test(self, ctx: Context) -> bool:
+        for acl in self.usable:
+            if acl.test(ctx):
+                return not self.negated
+        return self.negated
+
+
+class Condition:
+    """A compiled condition."""
+
+    def __init__(self, alternatives: list[list[Term]], text: str) -> None:
+        self.alternatives = alternatives
+        self.text = text
+        self.findings: list[Finding] = []  # warnings
+        self.reads = 0
+        self.http = False  # it asks about HTTP messages
+        self.sniffs = False  # it asks whether the traffic is HTTP
+        self.references: list[Reference] = []
+        for terms in alternatives:
+            for term in terms:
+                for acl in term.acls:
+                    self._add(acl)
+        self._only = alternatives[0] if len(alternatives) == 1 else None
+
+    def _add(self, acl: Acl) -> None:
+        self.reads |= acl.reads
+        self.http = self.http or acl.expression.http
+        self.sniffs = self.sniffs or acl.expression.fetch in ("req.proto_http", "req_proto_http")
+        self.references += acl.expression.references
+
+    def test(self, ctx: Context) -> bool:
+        """Whether it holds."""
+        if self._only is not None:
+            return all(term.test(ctx) for term in self._only)
+        for terms in self.alternatives:
+            for term in terms:
+                if not term.test(ctx):
+                    break
+            else:
+                return True
+        return False
+
+
+def parse_condition(words: Sequence[Word], acls: AclTable, where: Where,
+                    diagnostics: Diagnostics | None = None) -> Condition:
+    """The condition that the words behind `if` or `unless` make. Named ACLs are looked up in the section's table.
+
+    Raises ConfigError. Warnings (an ACL that can never match there) go to `diagnostics` and stay in `findings`.
+    """
+    parser = _Parser(words, acls)
+    parser.run()
+    condition = Condition(parser.alternatives, " ".join(word.text for word in words))
+    condition.findings += parser.findings
+    for terms in parser.alternatives:
+        for term in terms:
+            finding = _check(term, where, parser.places[id(term)])
+            if finding is not None:
+                condition.findings.append(finding)
+    if not parser.alternatives:
+        at = words[0].at if words else NOWHERE
+        condition.findings.append(Finding(Severity.WARNING, "empty condition, it never holds", at))
+    if diagnostics is not None:
+        for finding in condition.findings:
+            diagnostics.add(finding)
+    return condition
+
+
+def _check(term: Term, where: Where, at: Position) -> Finding | None:
+    """Keep of a term what can match here, and say what cannot."""
+    term.usable = [acl for acl in term.acls if acl.expression.where & where]
+    lost = [acl for acl in term.acls if not acl.expression.where & where]
+    if not lost:
+        return None
+    keyword = lost[0].expression.fetch
+    place = f"incompatible with '{describe(where)}'"
+    if not term.name:
+        message = f"anonymous acl will never match because it uses keyword '{keyword}' which is {place}"
+    elif term.usable:
+        message = f"acl '{term.name}' involves keywords '{keyword}' which is {place}"
+    else:
+        message = f"acl '{term.name}' will never match because it only involves keywords that are {place}"
+    return Finding(Severity.WARNING, message, at)
+
+
+class _Parser:
+    def __init__(self, words: Sequence[Word], acls: AclTable) -> None:
+        self.words = words
+        self.acls = acls
+        self.alternatives: list[list[Term]] = []
+        self.places: dict[int, Position] = {}
+        self.findings: list[Finding] = []
+
+    def run(self) -> None:
+        current: list[Term] = []
+        negated = False
+        index = 0
+        while index < len(self.words):
+            word = self.words[index]
+            index += 1
+            text = word.text
+            if text in ("or", "||"):
+                current = self._close(current)
+                negated = False
+                continue
+            while text.startswith("!"):
+                negated = not negated
+                text = text[1:]
+            if not text:
+                continue
+            if text == "{":
+                term, index = self._anonymous(index, word.at, negated)
+            else:
+                term = Term(text, self._named(text, word.at), negated)
+            self.places[id(term)] = word.at
+            current.append(term)
+            negated = False
+        self._close(current)
+
+    def _close(self, terms: list[Term]) -> list[Term]:
+        """End an alternative; empty ones are dropped, as HAProxy does."""
+        if terms:
+            self.alternatives.append(terms)
+        return []
+
+    def _anonymous(self, start: int, at: Position, negated: bool) -> tuple[Term, int]:
+        """The ACL up to the next brace, and the index behind that."""
+        end = start
+        while end < len(self.words) and self.words[end].text != "}":
+            end += 1
+        if end == len(self.words):
+            raise ConfigError("missing closing '}' in condition", at, "'}' as a word of its own")
+        if end == start:
+            raise ConfigError("missing fetch method in ACL expression ''", at, "a criterion between the braces")
+        acl = parse_acl(self.words[start:end], self.acls)
+        self.findings += acl.findings
+        return Term("", [acl], negated), end + 1
+
+    def _named(self, name: str, at: Position) -> list[Acl]:
+        declared = self.acls.get(name)
+        if declared is not None:
+            return declared
+        text = PREDEFINED.get(name)
+        if text is not None:
+            return [parse_acl([Word(part, at) for part in text.split(" ")])]
+        hint = ""
+        if name.startswith("{") or name.endswith("}"):
+            hint = "braces must be words of their own: put spaces around them"
+        elif name in ("and", "&&"):
+            hint = "terms that stand side by side are joined by 'and' already"
+        else:
+            near = nearest(name, [*self.acls.lines, *PREDEFINED])
+            hint = f"did you mean '{near}'?" if near else ""
+        raise ConfigError(f"no such ACL : '{name}'", at, "the name of an ACL, '!', 'or', '||', or '{'", hint)

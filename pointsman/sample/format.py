@@ -1,0 +1,390 @@
+"""Log-formats: strings with tags and expressions in them (manual 8.2.6).
+
+    "%ci:%cp [%tr] %{+Q}[req.hdr(host)] %(name:sint)[expr] 100%%"
+
+A format is cut into items once; each item is compiled to one callable per use:
+
+    render(ctx)         the plain value: names of backends, paths
+    render_header(ctx)  what a header field may not contain becomes "%0A"; bodies made by lf-string too
+    render_log(ctx)     escaped as manual 8.6 says, "-" for what is missing
+
+Deliberate: in logs, control characters in the value of an expression become "#0A", so that one exchange is one line.
+"""
+import re
+import socket
+from collections.abc import Callable
+from typing import Final
+
+from pointsman.core.diagnostics import ConfigError
+from pointsman.core.vocabulary import unknown
+from pointsman.core.words import Word
+from pointsman.sample.arguments import AclScope, Reference, encode, inside
+from pointsman.sample.context import Context
+from pointsman.sample.encode import (
+    CBOR_END,
+    CBOR_LIST,
+    CBOR_MAP,
+    cbor_value,
+    encode_header,
+    encode_line,
+    encode_log,
+    escape_structured,
+    json_text,
+    json_value,
+    typed,
+)
+from pointsman.sample.expression import Expression, describe, parse_at
+from pointsman.sample.tag import TAGS, Kind, Tag
+from pointsman.sample.types import Reads, Type, Value, Where
+
+QUOTE: Final = 1  # flags of items
+HEX: Final = 2
+ESCAPE: Final = 4
+BINARY: Final = 8
+JSON: Final = 16
+CBOR: Final = 32
+FLAGS: Final = {"Q": QUOTE, "X": HEX, "E": ESCAPE, "bin": BINARY, "json": JSON, "cbor": CBOR}
+
+PLAIN: Final = 0  # uses of a format
+HEADER: Final = 1
+LOG: Final = 2
+
+ITEM_TYPES: Final = {"str": Type.STR, "sint": Type.SINT, "bool": Type.BOOL}
+TAG_NAME: Final = re.compile(r"[A-Za-z0-9]+", re.ASCII)
+BLANKS: Final = re.compile(r"[ \t]+")
+
+Render = Callable[[Context], bytes]
+
+
+class Item:
+    """One item: literal text, a tag or an expression, with the flags that hold for it."""
+
+    def __init__(self, literal: str = "", tag: Tag | None = None, expression: Expression | None = None) -> None:
+        self.literal = literal
+        self.tag = tag
+        self.expression = expression
+        self.flags = 0
+        self.name = ""
+        self.type = Type.ANY
+
+    @property
+    def reads(self) -> int:
+        if self.tag is not None:
+            return int(self.tag.reads)
+        return self.expression.reads if self.expression is not None else int(Reads.NOTHING)
+
+
+class Format:
+    """A compiled log-format."""
+
+    def __init__(self, text: str, items: list[Item], flags: int) -> None:
+        self.text = text
+        self.items = items
+        self.reads = 0
+        self.references: list[Reference] = []
+        for item in items:
+            self.reads |= item.reads
+            if item.expression is not None:
+                self.references += item.expression.references
+        self.http = [item.tag.name for item in items if item.tag is not None and item.tag.http]  # need mode http
+        self._plain = _compile(items, PLAIN, flags)
+        self._header = _compile(items, HEADER, flags)
+        self._log = _compile(items, LOG, flags)
+        self.constant: bytes | None = None
+        if not flags & (JSON | CBOR) and all(item.tag is None and item.expression is None for item in items):
+            self.constant = encode("".join(item.literal for item in items))
+
+    def render(self, ctx: Context) -> bytes:
+        """The value as it is; what is missing is empty."""
+        if self.constant is not None:
+            return self.constant
+        return b"".join([piece(ctx) for piece in self._plain])
+
+    def render_header(self, ctx: Context) -> bytes:
+        """Fit for a header field."""
+        if self.constant is not None:
+            return self.constant
+        return b"".join([piece(ctx) for piece in self._header])
+
+    def render_log(self, ctx: Context) -> bytes:
+        """A line of a log, without its end."""
+        if self.constant is not None:
+            return self.constant
+        return b"".join([piece(ctx) for piece in self._log])
+
+
+def parse_format(word: Word, where: Where, *, merge_spaces: bool = False, acls: AclScope | None = None) -> Format:
+    """The format that a word holds. `merge_spaces`: for log-format, log-format-sd and unique-id-format.
+
+    Raises ConfigError at the item that is wrong.
+    """
+    parser = _Parser(word, where, acls)
+    parser.run()
+    items = _merge(parser.items) if merge_spaces else parser.items
+    return Format(word.text, items, parser.flags)
+
+
+class _Parser:
+    """Cuts a word into items."""
+
+    def __init__(self, word: Word, where: Where, acls: AclScope | None) -> None:
+        self.acls = acls
+        self.word = word
+        self.text = word.text
+        self.where = where
+        self.items: list[Item] = []
+        self.flags = 0  # what %o set so far
+
+    def run(self) -> None:
+        index = 0
+        while index < len(self.text):
+            mark = self.text.find("%", index)
+            if mark < 0:
+                mark = len(self.text)
+            if mark > index:
+                self.items.append(Item(self.text[index:mark]))
+            index = mark
+            if index < len(self.text):
+                index = self._item(index)
+
+    def _wrong(self, start: int, end: int, message: str, expected: str = "") -> ConfigError:
+        return ConfigError(message, inside(self.word, start, end - start), expected)
+
+    def _item(self, start: int) -> int:
+        """The item whose "%" is at `start`; the index behind it."""
+        index = start + 1
+        if self.text[index:index + 1] == "%":
+            self.items.append(Item("%"))
+            return index + 1
+        name, kind, index = self._named(index)
+        plus, minus, index = self._flags(index)
+        if self.text[index:index + 1] == "[":
+            item, index = self._expression(start, index)
+        else:
+            found = TAG_NAME.match(self.text, index)
+            if found is None:
+                raise self._missing(start, index)
+            index = found.end()
+            if found.group() == "o":
+                self.flags = self.flags & ~minus | plus
+                return index
+            item = Item(tag=self._tag(found.group(), start, index))
+        item.name, item.type = name, kind
+        item.flags = self.flags & ~minus | (plus & ~BINARY)
+        self.items.append(item)
+        return index
+
+    def _missing(self, start: int, index: int) -> ConfigError:
+        if index >= len(self.text):
+            message = "truncated line after '%'"
+        else:
+            message = f"unexpected variable name near '{self.text[index]}'"
+        return self._wrong(start, index + 1, message, "a tag such as %ci, an expression %[...], or %% for '%' itself")
+
+    def _named(self, index: int) -> tuple[str, Type, int]:
+        """"(name:type)", if it is there."""
+        if self.text[index:index + 1] != "(":
+            return "", Type.ANY, index
+        end = self.text.find(")", index)
+        if end < 0:
+            raise self._wrong(index, len(self.text), "missing ')' after the name of an item", "%(name) or %(name:type)")
+        name, mark, kind = self.text[index + 1:end].partition(":")
+        if mark and kind not in ITEM_TYPES:
+            raise self._wrong(end - len(kind), end, f"unknown type '{kind}' of an item", "one of str, sint, bool")
+        return name, ITEM_TYPES[kind] if mark else Type.ANY, end + 1
+
+    def _flags(self, index: int) -> tuple[int, int, int]:
+        """"{+Q,-E}", if it is there: what to set, what to clear."""
+        if self.text[index:index + 1] != "{":
+            return 0, 0, index
+        end = self.text.find("}", index)
+        if end < 0:
+            message = f"truncated line after '{self.text[index + 1:]}'"
+            raise self._wrong(index, len(self.text), message, "'}' behind the flags")
+        plus = minus = 0
+        place = index + 1
+        for flag in self.text[index + 1:end].split(","):
+            bit = FLAGS.get(flag[1:])
+            if flag and (bit is None or flag[0] not in "+-"):
+                raise self._wrong(place, place + len(flag), f"unknown flag '{flag}' of a log-format item",
+                                  "'+' or '-' followed by one of " + ", ".join(FLAGS))
+            if bit is not None and flag[0] == "+":
+                plus |= bit
+            elif bit is not None:
+                minus |= bit
+            place += len(flag) + 1
+        return plus, minus, end + 1
+
+    def _expression(self, start: int, index: int) -> tuple[Item, int]:
+        expression, end = parse_at(self.word, index + 1, self.where, self.acls)
+        if self.text[end:end + 1] != "]":
+            if end >= len(self.text):
+                raise self._wrong(start, end, f"missing ']' after '{expression.text}'")
+            raise self._wrong(end, end + 1, f"expected ']' after '{expression.text}', but found '{self.text[end]}'",
+                              "',' and a converter, or ']'")
+        return Item(expression=expression), end + 1
+
+    def _tag(self, name: str, start: int, end: int) -> Tag:
+        entry = TAGS.get(name)
+        at = inside(self.word, start, end - start)
+        if entry is None:
+            raise unknown("log-format tag", name, at, TAGS)
+        if not entry.where & self.where:
+            raise ConfigError(f"log-format tag '%{name}' is not available here", at,
+                              f"a place among: {describe(entry.where)}")
+        return entry
+
+
+def _merge(items: list[Item]) -> list[Item]:
+    """Runs of blanks as one space, also across items that print nothing; none at the beginning."""
+    merged: list[Item] = []
+    for item in items:
+        if item.tag is None and item.expression is None:
+            text = BLANKS.sub(" ", item.literal)
+            before = merged[-1].literal if merged else " "
+            text = text[1:] if before.endswith(" ") and text.startswith(" ") else text
+            if not text:
+                continue
+            item.literal = text
+        merged.append(item)
+    return merged
+
+
+def _compile(items: list[Item], use: int, flags: int) -> list[Render]:
+    """`flags` are the global ones at the end: json and cbor make one object of the named items."""
+    if flags & (JSON | CBOR):
+        return [_document(items, flags)]
+    return [_compile_item(item, use) for item in items]
+
+
+def _compile_item(item: Item, use: int) -> Render:
+    if item.tag is None and item.expression is None:
+        return _literal(encode(item.literal))
+    if item.flags & (JSON | CBOR):
+        return _encoded(item)
+    if item.tag is not None:
+        make = _tag_list if item.tag.kind == Kind.LIST else _tag_text
+        return make(item.tag, item.flags, use)
+    assert item.expression is not None
+    return _expression_text(item.expression, item.flags, use)
+
+
+def _literal(text: bytes) -> Render:
+    def literal(_: Context) -> bytes:
+        return text
+    return literal
+
+
+def _expression_text(expression: Expression, flags: int, use: int) -> Render:
+    get = expression.get_bytes
+    # HAProxy does not quote expressions where it percent-encodes.
+    quoted = bool(flags & QUOTE) and use != HEADER
+    escaped = bool(flags & ESCAPE)
+    missing = b'""' if quoted else (b"-" if use == LOG else b"")
+    encoder = encode_line if use == LOG and not flags & BINARY else encode_header if use == HEADER else None
+
+    def text(ctx: Context) -> bytes:
+        value = get(ctx)
+        if value is None or (not value and use == LOG):
+            return missing
+        if encoder is not None:
+            value = encoder(value)
+        if escaped:
+            value = escape_structured(value)
+        return b'"' + value + b'"' if quoted else value
+    return text
+
+
+def _tag_text(tag: Tag, flags: int, use: int) -> Render:
+    get, kind = tag.get, tag.kind
+    quoted = bool(flags & QUOTE) and kind in (Kind.NAME, Kind.TEXT, Kind.ADDRESS)
+    escaped = bool(flags & ESCAPE) and kind in (Kind.NAME, Kind.TEXT)
+    hexadecimal = bool(flags & HEX)
+    missing = b'""' if quoted else (b"-" if use == LOG else b"")
+
+    def text(ctx: Context) -> bytes:
+        value = get(ctx)
+        if value is None or value == b"":
+            return missing
+        if isinstance(value, int):
+            return b"%04X" % value if hexadecimal and kind == Kind.HEX else b"%d" % value
+        if kind == Kind.TEXT:
+            value = encode_log(value) if use == LOG else encode_header(value) if use == HEADER else value
+        if hexadecimal and kind == Kind.ADDRESS:
+            value = _address_hex(value)
+        if escaped:
+            value = escape_structured(value)
+        return b'"' + value + b'"' if quoted else value
+    return text
+
+
+def _address_hex(text: bytes) -> bytes:
+    """"127.0.0.1" as 7F000001; what is no address ("unix") as it is."""
+    try:
+        name = text.decode("ascii")
+        return socket.inet_pton(socket.AF_INET6 if ":" in name else socket.AF_INET, name).hex().upper().encode()
+    except (OSError, ValueError):
+        return text
+
+
+def _tag_list(tag: Tag, flags: int, use: int) -> Render:
+    many = tag.many
+    quoted = bool(flags & QUOTE)
+    missing = b'""' if quoted else (b"-" if use == LOG else b"")
+
+    def text(ctx: Context) -> bytes:
+        found: list[bytes] = []
+        for value in many(ctx):
+            if flags & ESCAPE:
+                value = escape_structured(value)
+            found.append(missing if not value else b'"' + value + b'"' if quoted else value)
+        return b" ".join(found)
+    return text
+
+
+def _value(item: Item, ctx: Context) -> Value | None:
+    """What an item yields, with its type if it knows one, for JSON and CBOR."""
+    if item.tag is not None:
+        return typed(item.tag.get(ctx), item.type)
+    assert item.expression is not None
+    expression = item.expression
+    if expression.type in (Type.BOOL, Type.SINT, Type.ANY, Type.BIN):
+        return typed(expression.get(ctx), item.type)
+    return typed(expression.get_bytes(ctx), item.type)
+
+
+def _encode_item(item: Item, ctx: Context, cbor: bool) -> bytes:
+    if item.tag is not None and item.tag.kind == Kind.LIST:
+        texts = item.tag.many(ctx)
+        if cbor:
+            return CBOR_LIST + b"".join([cbor_value(text) for text in texts]) + CBOR_END
+        return b"[" + b", ".join([json_value(text) for text in texts]) + b"]"
+    value = _value(item, ctx)
+    binary = item.expression is not None and item.expression.type == Type.BIN and item.type == Type.ANY
+    return cbor_value(value, binary) if cbor else json_value(value)
+
+
+def _encoded(item: Item) -> Render:
+    """One item in JSON or CBOR, which stands in the line without a name."""
+    cbor = bool(item.flags & CBOR)
+    raw = bool(item.flags & BINARY)
+
+    def text(ctx: Context) -> bytes:
+        value = _encode_item(item, ctx, cbor)
+        return value.hex().upper().encode() if cbor and not raw else value
+    return text
+
+
+def _document(items: list[Item], flags: int) -> Render:
+    """The named items as one object; all other text is left out."""
+    named = [(item, encode(item.name)) for item in items if item.name]
+
+    def as_json(ctx: Context) -> bytes:
+        pairs = [json_text(name) + b": " + _encode_item(item, ctx, False) for item, name in named]
+        return b"{" + b", ".join(pairs) + b"}"
+
+    def as_cbor(ctx: Context) -> bytes:
+        pairs = [cbor_value(name) + _encode_item(item, ctx, True) for item, name in named]
+        document = CBOR_MAP + b"".join(pairs) + CBOR_END
+        return document if flags & BINARY else document.hex().upper().encode()
+    return as_cbor if flags & CBOR else as_json

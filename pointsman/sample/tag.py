@@ -1,0 +1,77 @@
+"""Log-format tags ("aliases" of manual 8.2.6): the decorators that register them.
+
+    @tag("ci", Kind.ADDRESS, reads=Reads.CONNECTION)
+    def client_ip(ctx: Context) -> Value | None:
+        return ctx.source.text
+
+A tag yields a value; how it is written (quotes, hexadecimal, escapes, "-" for none) is the business of format.py, which
+goes by the kind.
+"""
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final, TypeVar
+
+from pointsman.core.registry import Registry
+from pointsman.sample.context import Context
+from pointsman.sample.types import Reads, Value, Where
+
+
+class Kind(IntEnum):
+    """How a tag's value is written."""
+
+    NAME = 0  # text of our own or already encoded (%b, %s, %hr): quoted on demand
+    TEXT = 1  # text from the network (%r, %HU): encoded as manual 8.6 says, quoted on demand
+    NUMBER = 2  # never quoted
+    HEX = 3  # a number that the flag X turns into at least four hexadecimal digits (ports, %Ts, %rt, %pid)
+    ADDRESS = 4  # an address as text, which X turns into hexadecimal digits
+    DATE = 5  # text that is never quoted (%t, %ts, %rc)
+    LIST = 6  # several texts (%hrl): registered with list_tag
+
+
+TagGetter = Callable[[Context], Value | None]
+TagLister = Callable[[Context], list[bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    name: str
+    kind: Kind
+    reads: Reads
+    http: bool  # needs mode http (H in the manual's table)
+    where: Where
+    get: TagGetter
+    many: TagLister
+    documentation: str
+
+
+TAGS: Final[Registry[Tag]] = Registry("log-format tag")
+
+G = TypeVar("G", bound=TagGetter)
+L = TypeVar("L", bound=TagLister)
+
+
+def tag(name: str, kind: Kind = Kind.NAME, *, reads: Reads = Reads.ALL, http: bool = False,
+        where: Where = Where.EVERYWHERE) -> Callable[[G], G]:
+    """Register the function of a tag."""
+    def record(function: G) -> G:
+        TAGS.add(name, Tag(name, kind, reads, http, where, function, _none, function.__doc__ or ""))
+        return function
+    return record
+
+
+def list_tag(name: str, *, reads: Reads = Reads.ALL, http: bool = False,
+             where: Where = Where.EVERYWHERE) -> Callable[[L], L]:
+    """Register a tag with several values, already encoded; an empty one is written "-"."""
+    def record(function: L) -> L:
+        TAGS.add(name, Tag(name, Kind.LIST, reads, http, where, _nothing, function, function.__doc__ or ""))
+        return function
+    return record
+
+
+def _none(_: Context) -> list[bytes]:
+    return []
+
+
+def _nothing(_: Context) -> Value | None:
+    return None
