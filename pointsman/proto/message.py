@@ -1,4 +1,5 @@
-"""Heads of messages without a version: what rules see and streams forward. HTTP/1 and, later, others produce and take them.
+"""Heads of messages without a version: what rules see and streams forward. HTTP/1 and, later, others produce and take
+them.
 
 A head's fields are an ordered list of immutable Field objects; an edit makes a new list, so that a head that is
 remembered or shown again is never changed behind somebody's back.
@@ -35,8 +36,8 @@ def field(name: bytes, value: bytes) -> Field:
 
 
 class Head:
-    """What requests and responses share. The framing is what the fields said when they were received; it does not follow
-    edits (content-length and transfer-encoding cannot be edited into lies)."""
+    """What requests and responses share. The framing is what the fields said when they were received; it does not
+    follow edits (content-length and transfer-encoding cannot be edited into lies)."""
 
     def __init__(self) -> None:
         self.minor = 1  # of HTTP/1.x as received
@@ -46,6 +47,7 @@ class Head:
         self.close = False  # Connection: close
         self.keep = False  # Connection: keep-alive
         self.upgrade = False  # Connection: upgrade, and an Upgrade field
+        self.close_after = False  # ambiguous framing: close the client after the response (RFC 9112 6.1)
         self.line = b""  # the start line as received
 
     def get(self, name: bytes) -> bytes | None:
@@ -57,8 +59,8 @@ class Head:
 
 
 class Request(Head):
-    """A request's head. `uri` is the target as received, until a rule rewrites it; `body_unknown` never occurs: a request
-    without length and coding has no body."""
+    """A request's head. `uri` is the target as received, until a rule rewrites it; `body_unknown` never occurs: a
+    request without length and coding has no body."""
 
     def __init__(self) -> None:
         super().__init__()

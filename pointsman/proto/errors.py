@@ -1,0 +1,10 @@
+"""The one exception that untrusted bytes may cause in a parser."""
+
+
+class ProtocolError(Exception):
+    """The peer's bytes are not what its protocol allows. `status` is what a client is told: 400, 413, 414, 417, 422,
+    431, 405 and 505 for its own fault, 502 for a server's."""
+
+    def __init__(self, why: str, status: int = 400) -> None:
+        super().__init__(why)
+        self.status = status

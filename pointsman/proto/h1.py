@@ -1,0 +1,448 @@
+"""HTTP/1 heads: bytes in; a head, "needs more" (0) or ProtocolError out. No I/O, no clock.
+
+`split_head` finds where a head ends; `parse_request` and `parse_response` take exactly one whole head, with the empty
+lines that may stand before it. A head is cut into lines; lines that end in a bare LF or are folded are mended by the
+slow way (`_mend`), all others are taken as they are. `field_line` makes one Field of one line, whatever head it
+stands in; the few fields that decide about framing, routing and the connection are then judged together (`_judge`).
+
+What two parsers could read differently is refused (RFC 9112 2.2, 3.2, 5, 6.1, 6.3, 11.2); a few things are mended in
+the head's fields, so that rules and servers see one meaning: equal repeated Content-Lengths and Hosts become one,
+Content-Length beside Transfer-Encoding goes away, TE keeps only "trailers", an Upgrade to h2c goes away, and so does
+any Upgrade of a request with a body, and default ports of an absolute target.
+
+What HAProxy tolerates (bare LF, a missing Host, controls in values, TRACE, bodies of GET, unknown expectations) is
+tolerated too, unless `strict` (option pointsman-strict).
+"""
+from typing import Final
+
+from pointsman.proto.authority import check_target
+from pointsman.proto.errors import ProtocolError
+from pointsman.proto.message import (
+    CODING,
+    CONNECTION,
+    EXPECT,
+    HOST,
+    KINDS,
+    LENGTH,
+    PLAIN,
+    TE,
+    UPGRADE,
+    Field,
+    Head,
+    Request,
+    Response,
+)
+from pointsman.proto.tokens import BASE64S, CLEAN, HOSTS, NAMES, TARGETS, TEXT, tokens
+
+LIMIT: Final = 15_360  # bytes of a head: tune.bufsize less tune.maxrewrite
+FIELDS: Final = 100  # tune.http.maxhdr counts the first line too
+_DIGITS: Final = 20  # of 2^64 - 1
+_LARGEST: Final = 1 << 64
+_KEY: Final = 24  # a WebSocket's key: 16 bytes in base64 (RFC 6455 4.1)
+_METHODS: Final = frozenset((b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"OPTIONS", b"PATCH", b"CONNECT"))
+# Of HTTP/1.0 (manual 3.1, h1-accept-payload-with-any-method)
+_BODILESS: Final = frozenset((b"GET", b"HEAD", b"DELETE"))
+
+
+def split_head(data: bytes, known: int, limit: int, is_request: bool) -> int:
+    """The length of the head that `data` begins with, up to and with its empty line; 0: needs more.
+
+    Empty lines before the head are skipped and counted in the result. The first `known` bytes were looked at before.
+    Raises ProtocolError for what is too large (414 if it is all one line, else 431) and for what cannot become a head.
+    """
+    start = _first(data)
+    begin = max(start, known - 2)
+    end = data.find(b"\n\r\n", begin)
+    bare = data.find(b"\n\n", begin, end + 1 if end >= 0 else len(data))
+    if bare >= 0:
+        size = bare + 2
+    elif end >= 0:
+        size = end + 3
+    else:
+        size = 0
+    if (size or len(data)) - start > limit:
+        if not is_request:
+            raise ProtocolError("response head too large", 502)
+        alone = data.find(b"\n", start, start + limit) < 0
+        raise ProtocolError("URI too long" if alone else "request head too large", 414 if alone else 431)
+    if not size and len(data) > start:
+        if is_request:
+            _hopeless(data, start, known, True)
+        else:
+            try:
+                _hopeless(data, start, known, False)
+            except ProtocolError as error:
+                raise ProtocolError(str(error), 502) from None
+    return size
+
+
+def _first(data: bytes) -> int:
+    """Where the first line that is not empty begins (RFC 9112 2.2)."""
+    at = 0
+    size = len(data)
+    while at < size:
+        if data[at] == 0x0A or (data[at] == 0x0D and at + 1 == size):
+            at += 1
+        elif data[at] == 0x0D and data[at + 1] == 0x0A:
+            at += 2
+        else:
+            break
+    return at
+
+
+def _hopeless(data: bytes, start: int, known: int, is_request: bool) -> None:
+    """Refuse at once what no further byte can make a head, instead of at a timeout. Looks only at what is new."""
+    end = data.find(b"\n", start)
+    if end < 0:
+        if is_request:
+            method, _, rest = data[start:].replace(b"\t", b" ").partition(b" ")
+            if not method.translate(NAMES).isascii() or not rest.partition(b" ")[0].translate(TARGETS).isascii():
+                raise ProtocolError("invalid method or target")
+        elif not b"HTTP/".startswith(data[start:start + 5]):
+            raise ProtocolError("no HTTP response")
+        return
+    if known <= end:
+        line = data[start:end - 1] if data[end - 1] == 0x0D else data[start:end]
+        if is_request:
+            _request_line(Request(), line, False)
+        else:
+            _status_line(Response(), line)
+    raws = data[max(end, data.rfind(b"\n", 0, known)) + 1:].split(b"\n")
+    for i, raw in enumerate(raws):
+        if raw and raw != b"\r" and raw[0] != 0x20 and raw[0] != 0x09:
+            name, colon, _ = raw.partition(b":")
+            if not name.translate(NAMES).isascii() or not name or (not colon and i + 1 < len(raws)):
+                raise ProtocolError("invalid field name")
+
+
+def _lines(block: bytes, strict: bool) -> list[bytes]:
+    """The lines of a head, without their ends and without the empty one."""
+    raws = block.split(b"\r\n")
+    if len(raws) < 3 or raws[-1] or raws[-2]:
+        return _mend(block, strict)
+    del raws[-2:]
+    for raw in raws:
+        if not raw or raw[0] == 0x20 or raw[0] == 0x09 or raw.translate(CLEAN) != raw:
+            return _mend(block, strict)
+    return raws
+
+
+def _mend(block: bytes, strict: bool) -> list[bytes]:
+    """The same for heads with empty lines before them, bare LFs or folds: each byte of a line's end that was folded
+    becomes a space (RFC 9112 5.2)."""
+    block = block[_first(block):]
+    if block.find(b"\0") >= 0:
+        raise ProtocolError("NUL in a head")
+    lines: list[bytes] = []
+    pieces: list[bytes] = []
+    raws = block.split(b"\n")
+    last = len(raws) - 2  # the empty line
+    ending = b""
+    for i, raw in enumerate(raws):
+        if i == last:
+            break
+        blanks = b" "
+        if raw.endswith(b"\r"):
+            raw = raw[:-1]
+            blanks = b"  "
+        elif strict:
+            raise ProtocolError("line ends in a bare LF")
+        if not raw or raw.find(b"\r") >= 0:
+            raise ProtocolError("stray CR or empty line in a head")
+        if raw[0] == 0x20 or raw[0] == 0x09:
+            if not lines:
+                raise ProtocolError("a fold before the first field")
+            pieces.append(ending)
+        elif pieces:
+            lines.append(b"".join(pieces))
+            pieces = []
+        pieces.append(raw)
+        ending = blanks
+    if not pieces or raws[-1] or raws[last] not in (b"", b"\r") or (strict and not raws[last]):
+        raise ProtocolError("not one whole head")
+    lines.append(b"".join(pieces))
+    return lines
+
+
+def field_line(raw: bytes) -> Field:
+    """One line, which has no CR, LF or NUL in it (RFC 9112 5)."""
+    spelt, colon, value = raw.partition(b":")
+    name = spelt.translate(NAMES)
+    if not colon or not name or not name.isascii():
+        raise ProtocolError("invalid field line")
+    return Field(name, value.strip(b" \t"), KINDS.get(name, PLAIN))
+
+
+def _parse_fields(head: Head, raws: list[bytes], strict: bool, max_fields: int, is_request: bool) -> None:
+    if len(raws) - 1 > max_fields:
+        raise ProtocolError("too many fields")
+    fields: list[Field] = []
+    special = False
+    for i in range(1, len(raws)):
+        one = field_line(raws[i])
+        if strict and one.value.translate(TEXT) != one.value:
+            raise ProtocolError("control in a field's value")
+        if one.kind:
+            special = True
+        fields.append(one)
+    head.fields = fields
+    if special:
+        _judge(head, is_request)
+        _settle(head, strict)
+
+
+def _judge(head: Head, is_request: bool) -> None:
+    """What the fields say that decide about framing and connections. Doubles are dropped."""
+    fields: list[Field] = []
+    codings: list[bytes] = []
+    upgrade = seen = False
+    host: bytes | None = None
+    for one in head.fields:
+        kind = one.kind
+        if kind == LENGTH:
+            repeated = head.length >= 0
+            head.length = _length(one.value, head.length)
+            if repeated:
+                continue
+            one = Field(one.name, b"%d" % head.length, LENGTH)
+        elif kind == CODING:
+            codings.append(one.value)
+            one = Field(one.name, b"chunked", CODING)
+        elif kind == CONNECTION:
+            upgrade = _connection(head, one.value) or upgrade
+        elif kind == UPGRADE:
+            seen = True
+        elif kind == TE:  # transfer codings end here, the wish for trailers is passed on (RFC 9110 10.1.4)
+            if b"trailers" not in tokens(one.value):
+                continue
+            one = Field(one.name, b"trailers", TE)
+        elif kind == HOST and is_request:
+            if not one.value.translate(HOSTS).isascii():
+                raise ProtocolError("invalid Host")
+            if host is not None:
+                if host.lower() != one.value.lower():
+                    raise ProtocolError("differing Hosts")
+                continue
+            host = one.value
+        fields.append(one)
+    head.fields = fields
+    head.upgrade = upgrade and seen
+    if codings:
+        _codings(b",".join(codings))
+        head.chunked = True
+
+
+def _connection(head: Head, value: bytes) -> bool:
+    """Connection (RFC 9110 7.6.1). Says whether an upgrade is named."""
+    upgrade = False
+    for token in tokens(value):
+        if token == b"close":
+            head.close = True
+        elif token == b"keep-alive":
+            head.keep = True
+        elif token == b"upgrade":
+            upgrade = True
+    return upgrade
+
+
+def _length(value: bytes, earlier: int) -> int:
+    """1*DIGIT; repeated equal values are one (RFC 9112 6.3). int() alone would also take "+1", "1_0" and a "\\v"."""
+    for part in value.split(b","):
+        digits = part.strip(b" \t")
+        if not digits.isdigit():
+            raise ProtocolError("invalid Content-Length")
+        digits = digits.lstrip(b"0") or b"0"
+        length = int(digits) if len(digits) <= _DIGITS else _LARGEST
+        if length >= _LARGEST or (earlier >= 0 and length != earlier):
+            raise ProtocolError("differing or too large Content-Length")
+        earlier = length
+    return earlier
+
+
+def _codings(value: bytes) -> None:
+    """Transfer-Encoding (RFC 9112 6.1): "chunked" and nothing else."""
+    parts = [part.strip(b" \t").lower() for part in value.split(b",")]
+    unknown = False
+    for i, part in enumerate(parts):
+        if not part or not part.translate(NAMES).isascii() or (part == b"chunked") != (i + 1 == len(parts)):
+            raise ProtocolError("invalid Transfer-Encoding")
+        if part != b"chunked":
+            unknown = True
+    if unknown:
+        raise ProtocolError("unknown transfer coding", 422)
+
+
+def _settle(head: Head, strict: bool) -> None:
+    """Two framings at once, or one that the version does not know: chunked wins, and nothing may follow (RFC 9112
+    6.1)."""
+    if not head.chunked:
+        return
+    if head.length >= 0 or not head.minor:
+        if strict:
+            raise ProtocolError("Transfer-Encoding with Content-Length or in HTTP/1.0")
+        head.close_after = True
+    if head.length >= 0:
+        head.length = -1
+        head.fields = [one for one in head.fields if one.kind != LENGTH]
+
+
+def parse_request(block: bytes, strict: bool = False, max_fields: int = FIELDS) -> Request:
+    """One whole head, as cut by split_head. Raises ProtocolError."""
+    raws = _lines(block, strict)
+    head = Request()
+    _request_line(head, raws[0], strict)
+    _parse_fields(head, raws, strict, max_fields, True)
+    head.host = head.get(b"host")
+    if head.uri[0] != 0x2F or head.method == b"CONNECT":
+        check_target(head, strict)
+    if head.method == b"CONNECT":
+        _tunnel(head, strict)
+    has_body = head.length > 0 or head.chunked
+    if has_body and not head.minor and head.method in _BODILESS:
+        raise ProtocolError("body in an HTTP/1.0 request of this method", 413)
+    upgrade = False
+    for one in head.fields:
+        if one.kind == EXPECT:
+            if one.value.lower() == b"100-continue":
+                head.expects_continue = head.minor > 0
+            elif strict:
+                raise ProtocolError("unknown expectation", 417)
+        elif one.kind == UPGRADE:
+            upgrade = True
+    if upgrade:
+        _upgrade(head, has_body)
+    if strict:
+        _strictly(head, has_body)
+    return head
+
+
+def _strictly(head: Request, has_body: bool) -> None:
+    """What HAProxy tolerates and the RFCs would refuse."""
+    if head.host is None and head.minor:
+        raise ProtocolError("HTTP/1.1 without Host")
+    if head.method == b"TRACE":
+        raise ProtocolError("TRACE is not served", 405)
+    if has_body and head.method in (b"GET", b"HEAD"):
+        raise ProtocolError("request of this method with a body")
+
+
+def _tunnel(head: Request, strict: bool) -> None:
+    """CONNECT has no body: what follows its head is for the tunnel (RFC 9110 9.3.6)."""
+    if strict and (head.chunked or head.length > 0):
+        raise ProtocolError("CONNECT with a body")
+    head.length = -1
+    head.chunked = False
+    head.fields = [one for one in head.fields if one.kind not in (LENGTH, CODING)]
+
+
+def _upgrade(head: Request, has_body: bool) -> None:
+    """Upgrade (RFC 9110 7.8): never to h2c, which would pass through unseen; none with a body; WebSocket only with
+    its key."""
+    fields: list[Field] = []
+    left = refused = False
+    websocket = False
+    for one in head.fields:
+        if one.kind == UPGRADE:
+            if has_body:
+                continue
+            names = tokens(one.value)
+            if b"h2c" in names:
+                refused = True
+                wanted = [part.strip(b" \t") for part in one.value.split(b",")]
+                one = Field(one.name, b", ".join([part for part in wanted if part and part.lower() != b"h2c"]), UPGRADE)
+                if not one.value:
+                    continue
+            left = True
+            websocket = websocket or b"websocket" in names
+        fields.append(one)
+    head.fields = fields
+    if head.upgrade and websocket:
+        key = head.get(b"sec-websocket-key") or b""
+        if len(key) != _KEY or not key.translate(BASE64S).isascii():
+            raise ProtocolError("WebSocket without its key")
+    head.upgrade = head.upgrade and left
+    if refused and not left:
+        head.fields = [one if one.kind != CONNECTION else _without_upgrade(one) for one in fields]
+
+
+def _without_upgrade(connection: Field) -> Field:
+    parts = [part.strip(b" \t") for part in connection.value.split(b",")]
+    kept = [part for part in parts if part and part.lower() != b"upgrade"]
+    return Field(connection.name, b", ".join(kept), CONNECTION)
+
+
+def parse_response(block: bytes, strict: bool = False, max_fields: int = FIELDS) -> Response:
+    """One whole head of a response. Raises ProtocolError, whose status is 502."""
+    try:
+        return _response(block, strict, max_fields)
+    except ProtocolError as error:
+        raise ProtocolError(str(error), 502) from None
+
+
+def _response(block: bytes, strict: bool, max_fields: int) -> Response:
+    raws = _lines(block, strict)
+    head = Response()
+    _status_line(head, raws[0])
+    _parse_fields(head, raws, strict, max_fields, False)
+    if head.chunked and head.minor == 0:  # whoever is next cannot know where it ends
+        head.close = True
+    elif head.close_after:  # two framings: what follows on this server connection is not to be trusted
+        head.close = True
+        head.close_after = False
+    return head
+
+
+def check_switch(request: Request, response: Response) -> None:
+    """May this 101 stand? Only for who asked, and a WebSocket needs its accept field (RFC 9110 15.2.2, RFC 6455
+    4.1)."""
+    if not request.upgrade or not response.upgrade:
+        raise ProtocolError("101 that was not asked for", 502)
+    wanted = request.get(b"upgrade") or b""
+    if b"websocket" in tokens(wanted) and not response.get(b"sec-websocket-accept"):
+        raise ProtocolError("WebSocket without its accept field", 502)
+
+
+def _version(version: bytes, strict: bool) -> int:
+    """Of HTTP/1.x: later than 1.1 is 1.1, earlier is 1.0 (RFC 9110 2.5)."""
+    if len(version) != 8 or not version.startswith(b"HTTP/") or version[6] != 0x2E:
+        raise ProtocolError("invalid HTTP version")
+    major = version[5] - 0x30
+    minor = version[7] - 0x30
+    if not 0 <= major <= 9 or not 0 <= minor <= 9:
+        raise ProtocolError("invalid HTTP version")
+    if strict and major != 1:
+        raise ProtocolError("unsupported HTTP version", 505)
+    return 1 if major > 1 or (major == 1 and minor > 0) else 0
+
+
+def _request_line(head: Request, raw: bytes, strict: bool) -> None:
+    """method SP request-target SP HTTP-version (RFC 9112 3); a tab is taken for a space unless `strict`."""
+    parts = raw.split(b" ") if strict else raw.replace(b"\t", b" ").split(b" ")
+    if len(parts) != 3:
+        raise ProtocolError("invalid request line")
+    method = parts[0]
+    target = parts[1]
+    if parts[2] != b"HTTP/1.1":
+        head.minor = _version(parts[2], strict)
+    if method not in _METHODS and (not method or method == b"PRI" or not method.translate(NAMES).isascii()):
+        raise ProtocolError("invalid method")
+    if not target or not target.translate(TARGETS).isascii():
+        raise ProtocolError("invalid request target")
+    head.line = raw
+    head.method = method
+    head.uri = target
+
+
+def _status_line(head: Response, raw: bytes) -> None:
+    """HTTP-version SP 3DIGIT SP [reason] (RFC 9112 4); any white space and a missing reason are tolerated."""
+    version = raw[:8]
+    rest = raw[8:].lstrip(b" \t")
+    if version != b"HTTP/1.1":
+        head.minor = _version(version, False)
+    code = rest[:3]
+    if len(rest) + 8 == len(raw) or len(code) != 3 or not code.isdigit() or code[0] == 0x30 \
+            or rest[3:4] not in (b"", b" ", b"\t"):
+        raise ProtocolError("invalid status line")
+    head.line = raw
+    head.status = int(code)
+    head.reason = rest[3:].lstrip(b" \t")
