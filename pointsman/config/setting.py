@@ -12,7 +12,8 @@ How settings add up is said by the class:
     many           True: they add up instead (bind, server, acl, rules, log)
     from_defaults  False: not inherited (what a defaults section may not contain needs no care)
 """
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, MutableMapping
 from dataclasses import dataclass, field
 from enum import IntFlag
 from typing import ClassVar, TypeVar
@@ -125,6 +126,7 @@ class Configuration:
     proxies: list[Section] = field(default_factory=list)
     userlists: dict[str, Section] = field(default_factory=dict)
     http_errors: dict[str, Section] = field(default_factory=dict)
+    environment: MutableMapping[str, str] = field(default_factory=lambda: os.environ)  # what `setenv` changes
 
     def proxy(self, name: str, side: In) -> Section | None:
         """The first proxy of that name with that capability (In.FRONT or In.BACK)."""

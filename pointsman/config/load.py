@@ -1,0 +1,129 @@
+"""Configuration files to a Configuration: the files, their lines, their sections (manual 2, management manual 3).
+
+A line goes lexer -> conditional blocks -> sections -> keywords. An error is recorded and reading goes on, so that all
+errors of all files are found in one run: ask `diagnostics.failed` before you use the result.
+
+The registries must be full before a load: import pointsman.keywords first.
+"""
+import os
+from collections.abc import MutableMapping, Sequence
+
+from pointsman.config import environment
+from pointsman.config.conditionals import Conditionals
+from pointsman.config.dispatch import UnknownSection, parse_line, unknown_keyword
+from pointsman.config.features import Runtime
+from pointsman.config.lexer import Reader
+from pointsman.config.predicates import Asked
+from pointsman.config.sections import Opener, is_section
+from pointsman.config.setting import Configuration, In, Section
+from pointsman.core.diagnostics import NOWHERE, ConfigError, Diagnostics
+from pointsman.core.words import Line
+
+
+def find_files(paths: Sequence[str], diagnostics: Diagnostics) -> list[str]:
+    """The files that -f and -- name, in order; of a folder its visible *.cfg files, sorted by bytes."""
+    files: list[str] = []
+    for path in paths:
+        if not os.path.isdir(path):
+            files.append(path)
+            continue
+        try:
+            names = sorted(os.listdir(path), key=os.fsencode)
+        except OSError as error:
+            diagnostics.alert(f"Cannot open configuration file/directory {path} : {error.strerror}")
+            continue
+        found = [os.path.join(path, name) for name in names if name.endswith(".cfg") and not name.startswith(".")]
+        found = [name for name in found if os.path.isfile(name)]
+        if not found:
+            diagnostics.alert(f"no configuration file in {path}", expected="files whose names end in .cfg")
+        files += found
+    return files
+
+
+def load(paths: Sequence[str], diagnostics: Diagnostics, *, variables: MutableMapping[str, str] | None = None,
+         runtime: Runtime | None = None, local_peer: str = "", directory: str = "") -> Configuration:
+    """Read the files and folders in `paths`. Mistakes are recorded in `diagnostics`, none is raised.
+
+    `variables` is the environment that the files see and change, by default the process's own. `directory` is entered
+    first, as -C asks; `local_peer` is that of -L.
+    """
+    configuration = Configuration(Section(In.GLOBAL, "", NOWHERE))
+    if variables is not None:
+        configuration.environment = variables
+    if directory:
+        try:
+            os.chdir(directory)
+        except OSError as error:
+            diagnostics.alert(f"Could not change to directory {directory} : {error.strerror}")
+            return configuration
+    loader = _Loader(configuration, diagnostics, runtime or Runtime())
+    environment.set_before_load(configuration.environment, local_peer)
+    files = find_files(paths, diagnostics)
+    for file in files:
+        try:
+            with open(file, "rb") as stream:
+                content = stream.read()
+        except OSError as error:
+            diagnostics.alert(f"Cannot open configuration file/directory {file} : {error.strerror}")
+            continue
+        loader.read(file, content)
+    environment.set_after_load(configuration.environment, files)
+    return configuration
+
+
+def load_text(text: str, diagnostics: Diagnostics, *, file: str = "haproxy.cfg",
+              variables: MutableMapping[str, str] | None = None) -> Configuration:
+    """Read one configuration from a string, with an environment of its own."""
+    configuration = Configuration(Section(In.GLOBAL, "", NOWHERE))
+    configuration.environment = {} if variables is None else variables
+    environment.set_before_load(configuration.environment)
+    _Loader(configuration, diagnostics, Runtime()).read(file, text.encode("utf-8", "surrogateescape"))
+    environment.set_after_load(configuration.environment, [file])
+    return configuration
+
+
+class _Loader:
+    """Reads one file after the other into one Configuration."""
+
+    def __init__(self, configuration: Configuration, diagnostics: Diagnostics, runtime: Runtime) -> None:
+        self.configuration = configuration
+        self.diagnostics = diagnostics
+        self.runtime = runtime
+        self.opener = Opener(configuration, diagnostics)
+        self.section: Section | None = None
+        self.skipping = False  # in a section whose kind is not known: its lines would be errors without use
+
+    def read(self, file: str, content: bytes) -> None:
+        """One file. It begins outside of any section."""
+        variables = self.configuration.environment
+        reader = Reader(file, content, variables, self.diagnostics)
+        conditionals = Conditionals(Asked(variables, self.runtime), self.diagnostics)
+        self.section, self.skipping = None, False
+        for line in reader:
+            if not conditionals.take(line) or not line.words[0].text:  # a line that begins with "" is none
+                continue
+            if is_section(line.words[0].text):
+                self.section = self.opener.open(line)
+                self.skipping = self.section is None
+                reader.section = self._name(line)
+            else:
+                self._line(line)
+        conditionals.end()
+
+    def _name(self, line: Line) -> str:
+        """What $.SECTION shows: the section's name, else its kind."""
+        if self.section is not None:
+            return self.section.name or line.words[0].text
+        return line.words[min(len(line.words) - 1, 1)].text
+
+    def _line(self, line: Line) -> None:
+        if self.skipping:
+            return
+        try:
+            if self.section is None:
+                raise unknown_keyword(line.words[0], None)
+            parse_line(line, self.section, self.configuration, self.diagnostics)
+        except ConfigError as error:
+            self.diagnostics.add(error.finding)
+            if isinstance(error, UnknownSection):
+                self.section, self.skipping = None, True

@@ -1,0 +1,60 @@
+"""Every word of HAProxy's language that we know of, built or not: kind, word, where it stands, section of the manual.
+
+The table beside this file (vocabulary.tsv) holds facts only. It answers two questions about a word that no registry
+knows: is it a word that is not built yet (then the error says so and cites the manual), or a mistake (then the error
+names the nearest known word)? Kinds: section, global, proxy, userlist, http-errors, action, bind, server, fetch,
+converter, acl (fetches with a matching method of their own, such as path_beg), filter, service, command (runtime API).
+"""
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+from pointsman.core.diagnostics import ConfigError, Position
+from pointsman.core.registry import nearest
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    kind: str
+    word: str
+    where: tuple[str, ...]  # sections of a keyword, rule sets of an action; else empty
+    manual: str
+
+
+@cache
+def _table() -> dict[str, dict[str, Entry]]:
+    kinds: dict[str, dict[str, Entry]] = {}
+    text = resources.files("pointsman.config").joinpath("vocabulary.tsv").read_text("ascii")
+    for line in text.splitlines()[1:]:
+        kind, word, where, manual = line.split("\t")
+        kinds.setdefault(kind, {})[word] = Entry(kind, word, tuple(where.split(",")) if where else (), manual)
+    return kinds
+
+
+def lookup(kind: str, word: str) -> Entry | None:
+    """What is known of a word, or None."""
+    return _table().get(kind, {}).get(word)
+
+
+def words(kind: str) -> list[str]:
+    """All words of a kind, sorted."""
+    return sorted(_table().get(kind, {}))
+
+
+KIND_NAMES = {"bind": "bind option", "server": "server option", "fetch": "sample fetch method", "command": "command",
+              "acl": "sample fetch method"}
+
+
+def not_built(kind: str, word: str, at: Position, known: Iterable[str] = (), said: str = "") -> ConfigError:
+    """The error for a word that no registry knows.
+
+    `known` are the names that are built, for the nearest one; `said` replaces the message for an unknown word (for
+    places where HAProxy has words of its own).
+    """
+    name = KIND_NAMES.get(kind, kind)
+    entry = lookup(kind, word) or (lookup("acl", word) if kind == "fetch" else None)
+    if entry is not None:
+        return ConfigError(f"{name} '{word}' is not built yet", at, hint=f"manual {entry.manual} describes it")
+    near = nearest(word, {*known, *words(kind)})
+    return ConfigError(said or f"unknown {name} '{word}'", at, hint=f"did you mean '{near}'?" if near else "")
