@@ -367,7 +367,7 @@ def _upgrade(head: Request, has_body: bool) -> None:
 
 def _without_upgrade(connection: Field) -> Field:
     parts = [part.strip(b" \t") for part in connection.value.split(b",")]
-    kept = [part for part in parts if part and part.lower() != b"upgrade"]
+    kept = [part for part in parts if part and part.lower() not in (b"upgrade", b"http2-settings")]
     return Field(connection.name, b", ".join(kept), CONNECTION)
 
 
