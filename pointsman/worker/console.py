@@ -1,0 +1,69 @@
+"""What the program says on the terminal: findings and messages on stderr, in HAProxy's form.
+
+Quiet mode (-q, `quiet`) silences all of it, alerts too; verbose mode (-V) takes precedence over quiet mode.
+"""
+import os
+import sys
+
+from pointsman import __version__
+from pointsman.core.diagnostics import Diagnostics, Finding, Severity
+
+
+class Console:
+    def __init__(self) -> None:
+        self.quiet = False
+        self.verbose = False
+        self.diagnosing = False  # -dD
+        self._introduced = False
+        self._shown = 0  # findings of a load that were shown already
+
+    @property
+    def silent(self) -> bool:
+        return self.quiet and not self.verbose
+
+    def say(self, severity: Severity, text: str) -> None:
+        """A message that is not about a line of the configuration."""
+        if self.silent:
+            return
+        if severity >= Severity.WARNING:
+            self._introduce()
+        self._print(severity, text)
+
+    def alert(self, text: str) -> None:
+        self.say(Severity.ALERT, text)
+
+    def warning(self, text: str) -> None:
+        self.say(Severity.WARNING, text)
+
+    def notice(self, text: str) -> None:
+        self.say(Severity.NOTICE, text)
+
+    def show(self, diagnostics: Diagnostics) -> None:
+        """Findings that have not been shown yet, in their order."""
+        new = diagnostics.findings[self._shown:]
+        self._shown = len(diagnostics.findings)
+        for finding in new:
+            self._show(finding)
+
+    def out(self, text: str) -> None:
+        """A result, on stdout."""
+        if not self.silent:
+            print(text, flush=True)
+
+    def _show(self, finding: Finding) -> None:
+        if self.silent or (finding.severity == Severity.DIAG and not self.diagnosing):
+            return
+        if finding.severity >= Severity.WARNING:
+            self._introduce()
+        print(finding.render(), file=sys.stderr, flush=True)
+
+    def _introduce(self) -> None:
+        """Who is speaking: precedes the first thing that is wrong."""
+        if not self._introduced:
+            self._introduced = True
+            self._print(Severity.NOTICE, f"pointsman version is {__version__}")
+            self._print(Severity.NOTICE, f"path to executable is {os.path.abspath(sys.argv[0])}")
+
+    def _print(self, severity: Severity, text: str) -> None:
+        head = f"[{severity.name}]"
+        print(f"{head:<10} ({os.getpid()}) : {text}", file=sys.stderr, flush=True)

@@ -1,0 +1,219 @@
+"""The life of a process, from an assembled generation to its end (management manual 3 and 4).
+
+    limits -> sockets -> background -> pidfile -> chroot -> older processes are told -> group, user -> loop
+
+The loop is asyncio's, or uvloop where it is installed; the reactor is nested in it. Signals come by way of the loop's
+wake-up descriptor, never through Python's own handlers, which compiled code would not run:
+
+    INT, TERM   the end at once; the process dies by that very signal, so that its parent can tell
+    USR1        soft stop: no more listening, what is at work finishes, status 0
+    TTOU, TTIN  pause and resume listening
+    HUP         the servers' states go to the log
+    QUIT        a line about memory on stderr
+"""
+import asyncio
+import gc
+import importlib
+import os
+import resource
+import signal
+import sys
+from typing import Final, NoReturn
+
+from pointsman.listener.generation import Generation
+from pointsman.net.reactor import Nested
+from pointsman.worker import background, limits, opening, privileges
+from pointsman.worker.console import Console
+from pointsman.worker.plan import Plan
+
+_LOOK_EVERY: Final = 0.05  # s between two looks whether a soft stop is through
+# Until the loop takes signals these wait, for their default action would end or stop a process that is just starting.
+_HELD_BACK: Final = (signal.SIGUSR1, signal.SIGUSR2, signal.SIGHUP, signal.SIGTTOU, signal.SIGTTIN)
+_GC_THRESHOLDS: Final = (50_000, 20, 100)  # what a request allocates is freed by reference counts
+
+
+def new_loop() -> asyncio.AbstractEventLoop:
+    """uvloop's where it is installed (extra "fast"), else asyncio's own."""
+    try:
+        uvloop = importlib.import_module("uvloop")
+    except ImportError:
+        return asyncio.new_event_loop()
+    loop = uvloop.new_event_loop()
+    assert isinstance(loop, asyncio.AbstractEventLoop)
+    return loop
+
+
+def run(generation: Generation, plan: Plan, console: Console) -> int:
+    """Start and run until the end. Returns the exit status; does not return when a signal ends it."""
+    readiness = prepare(generation, plan, console)
+    if readiness is None:
+        return 1
+    return Worker(generation, plan, console).run(readiness)
+
+
+def prepare(generation: Generation, plan: Plan, console: Console) -> background.Readiness | None:
+    """Everything before the loop. None: it failed and was told."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, _HELD_BACK)
+    try:
+        bounds = _limit(generation, plan, console)
+    except limits.LimitError as error:
+        console.alert(str(error))
+        return None
+    generation.room.limit = bounds.maxconn
+    if not opening.open_all(generation.openings(), plan.old_pids, console):
+        console.alert("[pointsman.main()] Some protocols failed to start their listeners! Exiting.")
+        return None
+    pidfile = -1
+    if plan.daemon and plan.pidfile:
+        try:
+            pidfile = background.open_pidfile(plan.pidfile)
+        except OSError:
+            console.alert(f"[pointsman.main()] Cannot create pidfile {plan.pidfile}")
+            return None
+    privileges.preload()
+    readiness = background.detach() if plan.daemon else background.Readiness()
+    if pidfile >= 0:
+        background.write_pidfile(pidfile)
+    return readiness if _take_over(plan, console) else None
+
+
+def _limit(generation: Generation, plan: Plan, console: Console) -> limits.Limits:
+    wanted = limits.with_reserve(plan.wanted, len(generation.openings()) + generation.checks)
+    bounds = limits.compute(wanted, *resource.getrlimit(resource.RLIMIT_NOFILE))
+    if not wanted.maxconn and console.verbose:
+        print(f"Note: setting global.maxconn to {bounds.maxconn}.", file=sys.stderr)
+    for warning in limits.apply(bounds, plan.strict_limits):
+        console.warning(warning)
+    if wanted.memory:
+        limits.apply_memory(wanted.memory)
+    return bounds
+
+
+def _take_over(plan: Plan, console: Console) -> bool:
+    """Behind this line nothing of the old process is needed: jail, farewell to the old ones, other user."""
+    rights = plan.privileges
+    try:
+        if rights.chroot:
+            privileges.enter_jail(rights.chroot)
+        elif os.geteuid() == 0:
+            console.warning("[pointsman.main()] Started as root without 'chroot': consider 'chroot auto', "
+                            "or 'chroot /' to silence this message (manual 3.1).")
+        # Told while we may still signal processes of other users.
+        opening.tell(plan.old_pids, signal.SIGUSR1 if plan.old_finish else signal.SIGTERM)
+        for warning in privileges.drop(rights):
+            console.warning(warning)
+    except privileges.PrivilegeError as error:
+        console.alert(str(error))
+        return False
+    return True
+
+
+def die_by(number: int) -> NoReturn:
+    """End at once so that the parent sees the signal: a shell shows 128 and its number."""
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
+    # The first process of a container is not killed by signals that it does not handle.
+    os._exit(128 + number)
+
+
+class Worker:
+    """A generation at work in its loop."""
+
+    def __init__(self, generation: Generation, plan: Plan, console: Console) -> None:
+        self.generation = generation
+        self.plan = plan
+        self.console = console
+        self.loop = new_loop()
+        self.nested: Nested | None = None
+        self.stopping = False
+        self.status = 0
+
+    def run(self, readiness: background.Readiness) -> int:
+        loop = self.loop
+        asyncio.set_event_loop(loop)
+        try:
+            self._listen_to_signals()
+            self.generation.start(loop)
+            self.nested = self.generation.reactor.nest(loop)
+            gc.collect()
+            gc.freeze()  # what lives as long as the process need not be looked at again
+            gc.set_threshold(*_GC_THRESHOLDS)
+            readiness.tell()
+            loop.run_forever()
+        finally:
+            self.generation.flush()
+        return self.status
+
+    # Signals.
+
+    def _listen_to_signals(self) -> None:
+        signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+        signal.signal(signal.SIGUSR2, signal.SIG_IGN)  # it is the master's
+        add = self.loop.add_signal_handler
+        for number in (signal.SIGINT, signal.SIGTERM):
+            # One that is ignored at start stays so: a shell does this for its background jobs.
+            if signal.getsignal(number) != signal.SIG_IGN:
+                add(number, self._die, number)
+        add(signal.SIGUSR1, self._soft_stop)
+        add(signal.SIGTTOU, self._pause)
+        add(signal.SIGTTIN, self._resume)
+        add(signal.SIGHUP, self._dump)
+        add(signal.SIGQUIT, self._memory)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _HELD_BACK)
+
+    def _die(self, number: int) -> None:
+        self.generation.flush()
+        die_by(number)
+
+    def _pause(self) -> None:
+        self.console.warning("Pausing listeners.")
+        self.generation.pause()
+        self._settle()
+
+    def _resume(self) -> None:
+        if not self.generation.resume():
+            self.console.warning("Some listeners could not be resumed: their addresses are taken.")
+        self._settle()
+
+    def _dump(self) -> None:
+        self.generation.dump()
+        self._settle()
+
+    def _memory(self) -> None:
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        print(f"Memory: at most {usage.ru_maxrss} kB resident, {len(gc.get_objects())} objects tracked, "
+              f"{gc.get_freeze_count()} frozen, {self.generation.room.connections} connections.",
+              file=sys.stderr, flush=True)
+
+    def _settle(self) -> None:
+        """Let changes from outside take effect now, closed descriptors too."""
+        if self.nested is not None:
+            self.nested.turn()
+
+    # Soft stop.
+
+    def _soft_stop(self) -> None:
+        if self.stopping:
+            return
+        self.stopping = True
+        self.generation.room.stopping = True
+        self.loop.call_later(self.plan.grace / 1000, self._stop_listening)
+
+    def _stop_listening(self) -> None:
+        self.generation.soft_stop()
+        self._settle()
+        if self.plan.hard_stop_after:
+            self.loop.call_later(self.plan.hard_stop_after / 1000, self._hard_stop)
+        self._look()
+
+    def _look(self) -> None:
+        """Is everything finished? Looked at often, because nothing else happens any more."""
+        if self.generation.idle():
+            self.loop.stop()
+        else:
+            self.loop.call_later(_LOOK_EVERY, self._look)
+
+    def _hard_stop(self) -> None:
+        self.console.warning("soft-stop running for too long, performing a hard-stop.")
+        self.console.warning(f"hard-stopped ({self.generation.room.connections} remaining conns will be closed).")
+        self.loop.stop()
