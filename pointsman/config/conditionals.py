@@ -35,6 +35,7 @@ class _Condition:
         self.asked = asked
         self.where = where
         self.index = 0
+        self.operator = 0  # where the last one stands
         self.depth = 0
 
     def evaluate(self) -> bool:
@@ -86,6 +87,8 @@ class _Condition:
         found = PREDICATES.get(name[0]) if name is not None else None
         if name is None or found is None:
             near = PREDICATES.nearest(name[0]) if name is not None else None
+            if self.index == len(self.text):
+                self.index = self.operator
             self._fail(f"unparsable conditional expression '{self.text[self.index:]}'",
                        "0, 1, '!', '(' or one of " + ", ".join(PREDICATES), f"did you mean '{near}'?" if near else "")
         start = self.index
@@ -147,6 +150,7 @@ class _Condition:
     def _accept(self, sign: str) -> bool:
         self._blanks()
         if self.text.startswith(sign, self.index):
+            self.operator = self.index
             self.index += len(sign)
             return True
         return False
@@ -244,7 +248,8 @@ class Conditionals:
         block = _Block(line.at, False, decided=not outer)  # inside a part that is left out, no part counts
         self.blocks.append(block)
         if outer:
-            block.active = block.decided = self._evaluate(block, line)
+            block.active = self._evaluate(block, line)
+            block.decided = block.decided or block.active
 
     def _alternative(self, name: str, line: Line) -> None:
         block = self.blocks[-1]
