@@ -1,2 +1,24 @@
 """Imports every module that registers something, by name: nothing scans folders. Keep the list sorted."""
+import pointsman.balance.first  # noqa: F401
+import pointsman.balance.hash_expression  # noqa: F401
+import pointsman.balance.hashing  # noqa: F401
+import pointsman.balance.hdr  # noqa: F401
+import pointsman.balance.keywords  # noqa: F401
+import pointsman.balance.leastconn  # noqa: F401
+import pointsman.balance.random_draws  # noqa: F401
+import pointsman.balance.roundrobin  # noqa: F401
+import pointsman.balance.source  # noqa: F401
+import pointsman.balance.uri  # noqa: F401
+import pointsman.balance.url_param  # noqa: F401
+import pointsman.config.bind  # noqa: F401
+import pointsman.config.default_path  # noqa: F401
 import pointsman.config.environment  # noqa: F401
+import pointsman.config.global_section  # noqa: F401
+import pointsman.config.global_tuning  # noqa: F401
+import pointsman.config.options  # noqa: F401
+import pointsman.config.proxy  # noqa: F401
+import pointsman.config.server_line  # noqa: F401
+import pointsman.config.server_words  # noqa: F401
+import pointsman.config.stats  # noqa: F401
+import pointsman.config.timeouts  # noqa: F401
+import pointsman.config.userlist  # noqa: F401

@@ -13,9 +13,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pointsman.config.setting import Configuration, In, Section, Setting
-from pointsman.core.words import Line, Word
 from pointsman.core.diagnostics import ConfigError, Diagnostics, Position
 from pointsman.core.registry import Registry, nearest
+from pointsman.core.words import Line, Word
 
 
 class Args:
@@ -93,8 +93,9 @@ class Args:
         """The next word as a decimal number in [low, high]."""
         word = self.word(expected)
         text = word.text[1:] if word.text[:1] == "-" else word.text
-        if not (text.isascii() and text.isdigit()) or not low <= int(word.text) <= high:
-            raise ConfigError(f"'{self.keyword}': '{word.text}' is not a number", word.at, f"a number from {low} to {high}")
+        if not is_number(text) or not low <= int(word.text) <= high:
+            raise ConfigError(f"'{self.keyword}': '{word.text}' is not a number", word.at,
+                              f"a number from {low} to {high}")
         return int(word.text)
 
     def time(self, expected: str = "<timeout>", unit: str = "ms") -> int:
@@ -106,11 +107,17 @@ class Args:
         """Nothing may follow."""
         if self.more():
             word = self.words[self.index]
-            raise ConfigError(f"'{self.keyword}' cannot handle unexpected argument '{word.text}'", word.at, "end of line")
+            raise ConfigError(f"'{self.keyword}' cannot handle unexpected argument '{word.text}'", word.at,
+                              "end of line")
 
 
 UNITS = {"us": 1, "ms": 1_000, "s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000}
 LONGEST = (1 << 31) - 1  # ms: about 24.8 days, the longest time (manual 2.5)
+
+
+def is_number(text: str) -> bool:
+    """Decimal digits, and not so many that they could be no sensible number."""
+    return text.isascii() and text.isdigit() and len(text) <= 20
 
 
 def parse_time(word: Word, unit: str = "ms") -> int:
@@ -120,7 +127,7 @@ def parse_time(word: Word, unit: str = "ms") -> int:
     """
     digits = word.text.rstrip("usmhd")
     suffix = word.text[len(digits):] or unit
-    if not (digits.isascii() and digits.isdigit()) or suffix not in UNITS:
+    if not is_number(digits) or suffix not in UNITS:
         raise ConfigError(f"'{word.text}' is not a time", word.at, "a number, followed by one of us, ms, s, m, h, d")
     microseconds = int(digits) * UNITS[suffix]
     milliseconds = -(-microseconds // 1000)
@@ -133,7 +140,7 @@ def parse_size(word: Word) -> int:
     """A size such as "100", "16k", "4M", "1g" (manual 2.6), in bytes. Raises ConfigError at the word."""
     shift = {"k": 10, "m": 20, "g": 30}.get(word.text[-1:].lower(), 0)
     digits = word.text[:-1] if shift else word.text
-    if not (digits.isascii() and digits.isdigit()):
+    if not is_number(digits):
         raise ConfigError(f"'{word.text}' is not a size", word.at, "a number, followed by one of k, m, g")
     return int(digits) << shift
 

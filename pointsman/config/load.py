@@ -9,7 +9,9 @@ import os
 from collections.abc import MutableMapping, Sequence
 
 from pointsman.config import environment
+from pointsman.config.command_line import CommandLine
 from pointsman.config.conditionals import Conditionals
+from pointsman.config.default_path import reading
 from pointsman.config.dispatch import UnknownSection, parse_line, unknown_keyword
 from pointsman.config.features import Runtime
 from pointsman.config.lexer import Reader
@@ -41,13 +43,16 @@ def find_files(paths: Sequence[str], diagnostics: Diagnostics) -> list[str]:
 
 
 def load(paths: Sequence[str], diagnostics: Diagnostics, *, variables: MutableMapping[str, str] | None = None,
-         runtime: Runtime | None = None, local_peer: str = "", directory: str = "") -> Configuration:
+         runtime: Runtime | None = None, local_peer: str = "", directory: str = "",
+         command_line: CommandLine | None = None) -> Configuration:
     """Read the files and folders in `paths`. Mistakes are recorded in `diagnostics`, none is raised.
 
     `variables` is the environment that the files see and change, by default the process's own. `directory` is entered
-    first, as -C asks; `local_peer` is that of -L.
+    first, as -C asks; `local_peer` is that of -L. `command_line` becomes a setting of the global section.
     """
     configuration = Configuration(Section(In.GLOBAL, "", NOWHERE))
+    if command_line is not None:
+        configuration.main.put(command_line)
     if variables is not None:
         configuration.environment = variables
     if directory:
@@ -95,6 +100,13 @@ class _Loader:
 
     def read(self, file: str, content: bytes) -> None:
         """One file. It begins outside of any section."""
+        try:
+            with reading(self.configuration, file):
+                self._read(file, content)
+        except ConfigError as error:
+            self.diagnostics.add(error.finding)
+
+    def _read(self, file: str, content: bytes) -> None:
         variables = self.configuration.environment
         reader = Reader(file, content, variables, self.diagnostics)
         conditionals = Conditionals(Asked(variables, self.runtime), self.diagnostics)

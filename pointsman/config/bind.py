@@ -1,0 +1,321 @@
+"""`bind` lines: where a frontend listens, and the parameters of its sockets (manual 4.2 "bind", 5.1)."""
+import grp
+import pwd
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from pointsman.config.addresses import parse_addresses
+from pointsman.config.keyword import Args, keyword
+from pointsman.config.parameters import Others, Parameter, Words, read_parameters
+from pointsman.config.setting import In, Setting
+from pointsman.core.address import AddressSpec
+from pointsman.core.diagnostics import ConfigError
+from pointsman.core.registry import Registry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SocketOwner:
+    """Rights of a UNIX socket; None: as the system makes it."""
+
+    mode: int | None = None
+    uid: int | None = None
+    gid: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BindParameters:
+    """What the words behind the address say (manual 5.1). 0 or "": not said."""
+
+    name: str = ""
+    id: int = 0
+    maxconn: int = 0  # of each socket
+    backlog: int = 0
+    interface: str = ""
+    v4v6: bool = False
+    v6only: bool = False  # prevails over v4v6
+    defer_accept: bool = False
+    tfo: bool = False
+    transparent: bool = False
+    accept_proxy: bool = False
+    mss: int = 0  # negative: reduce the advertised one by so much
+    user_timeout: int = 0  # ms, TCP_USER_TIMEOUT
+    owner: SocketOwner = SocketOwner()
+    level: str = "operator"  # user, operator, admin; of the runtime API only
+    severity_output: str = "none"  # none, number, string; of the runtime API only
+    expose_listeners: bool = False  # expose-fd listeners; of the runtime API only
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bind(Setting):
+    """One line: all its sockets have the same parameters."""
+
+    addresses: tuple[AddressSpec, ...]
+    parameters: BindParameters
+    text: str  # the address as it was written
+    many: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnixBind(Setting):
+    """`unix-bind`: what UNIX sockets of bind lines have where the line says nothing else (manual 3.1)."""
+
+    prefix: str = ""
+    owner: SocketOwner = SocketOwner()
+
+
+BIND_WORDS: Registry[Parameter[BindParameters]] = Registry("bind parameter")
+
+BIND_OTHERS = Others(
+    kind="bind", manual="5.1",
+    encrypts=("ssl",),
+    tls={"allow-0rtt": 0, "alpn": 1, "ca-file": 1, "ca-ignore-err": 1, "ca-sign-file": 1, "ca-sign-pass": 1,
+         "ca-verify-file": 1, "ciphers": 1, "ciphersuites": 1, "client-sigalgs": 1, "crl-file": 1, "crt": 1,
+         "crt-ignore-err": 1, "crt-list": 1, "curves": 1, "default-crt": 1, "ecdhe": 1, "ech": 1, "force-sslv3": 0,
+         "force-tlsv10": 0, "force-tlsv11": 0, "force-tlsv12": 0, "force-tlsv13": 0, "generate-certificates": 0,
+         "ktls": 1, "no-alpn": 0, "no-ca-names": 0, "no-sslv3": 0, "no-strict-sni": 0, "no-tls-tickets": 0,
+         "no-tlsv10": 0, "no-tlsv11": 0, "no-tlsv12": 0, "no-tlsv13": 0, "npn": 1, "prefer-client-ciphers": 0,
+         "sigalgs": 1, "ssl-max-ver": 1, "ssl-min-ver": 1, "strict-sni": 0, "tls-ticket-keys": 1, "tls-tickets": 0,
+         "verify": 1},
+    hints={"idle-ping": 1, "nice": 1, "process": 1, "quic-cc-algo": 1, "quic-force-retry": 0, "quic-socket": 1,
+           "shards": 1, "thread": 1})
+
+Parse = Callable[[Words, BindParameters], BindParameters]
+
+
+def bind_word(name: str) -> Callable[[Parse], Parse]:
+    """Register a word of bind lines."""
+    def record(parse: Parse) -> Parse:
+        BIND_WORDS.add(name, Parameter(name, parse))
+        return parse
+    return record
+
+
+@bind_word("accept-proxy")
+def accept_proxy(words: Words, bind: BindParameters) -> BindParameters:
+    """accept-proxy: each connection begins with a PROXY protocol header, version 1 or 2."""
+    return replace(bind, accept_proxy=True)
+
+
+@bind_word("backlog")
+def backlog(words: Words, bind: BindParameters) -> BindParameters:
+    """backlog <backlog>: of listen(2); 0: that of the frontend."""
+    return replace(bind, backlog=words.integer(0, (1 << 31) - 1))
+
+
+@bind_word("defer-accept")
+def defer_accept(words: Words, bind: BindParameters) -> BindParameters:
+    """defer-accept: accept a connection once it has sent something."""
+    return replace(bind, defer_accept=True)
+
+
+@bind_word("expose-fd")
+def expose_fd(words: Words, bind: BindParameters) -> BindParameters:
+    """expose-fd listeners: a new process may fetch the listening sockets here ("-x")."""
+    words.choice(("listeners",), "missing fd type")
+    return replace(bind, expose_listeners=True)
+
+
+@bind_word("gid")
+def gid(words: Words, bind: BindParameters) -> BindParameters:
+    """gid <gid>: the group of a UNIX socket, by number."""
+    return replace(bind, owner=replace(bind.owner, gid=words.integer(0, (1 << 32) - 2)))
+
+
+@bind_word("group")
+def group(words: Words, bind: BindParameters) -> BindParameters:
+    """group <group>: the group of a UNIX socket, by name."""
+    word = words.value("missing group name", "<group>")
+    number = group_number(word.text)
+    if number is None:
+        raise words.wrong(f"unknown group name '{word.text}'", word)
+    return replace(bind, owner=replace(bind.owner, gid=number))
+
+
+@bind_word("id")
+def identifier(words: Words, bind: BindParameters) -> BindParameters:
+    """id <id>: the number of the socket in statistics; the line must then have one socket only."""
+    number = words.integer(-(1 << 31), (1 << 31) - 1, "expects an integer argument")
+    if number <= 0:
+        raise words.wrong("custom id has to be > 0")
+    return replace(bind, id=number)
+
+
+@bind_word("interface")
+def interface(words: Words, bind: BindParameters) -> BindParameters:
+    """interface <interface>: only packets that this network interface receives."""
+    return replace(bind, interface=words.value("missing interface name", "<interface>").text)
+
+
+@bind_word("level")
+def level(words: Words, bind: BindParameters) -> BindParameters:
+    """level user|operator|admin: what commands of the runtime API may do."""
+    return replace(bind, level=words.choice(("user", "operator", "admin"), "missing level"))
+
+
+@bind_word("maxconn")
+def maxconn(words: Words, bind: BindParameters) -> BindParameters:
+    """maxconn <maxconn>: concurrent connections of each socket; 0: as many as the frontend."""
+    return replace(bind, maxconn=words.integer(0, (1 << 31) - 1))
+
+
+@bind_word("mode")
+def mode(words: Words, bind: BindParameters) -> BindParameters:
+    """mode <mode>: octal access rights of a UNIX socket."""
+    return replace(bind, owner=replace(bind.owner, mode=octal(words)))
+
+
+@bind_word("mss")
+def mss(words: Words, bind: BindParameters) -> BindParameters:
+    """mss <maxseg>: the maximum segment size to announce; negative: by how much to reduce it."""
+    size = words.integer(-65535, 65535, "missing MSS value")
+    if size == 0:
+        raise words.wrong("expects an MSS with and absolute value between 1 and 65535")
+    return replace(bind, mss=size)
+
+
+@bind_word("name")
+def name(words: Words, bind: BindParameters) -> BindParameters:
+    """name <name>: of the sockets, in statistics."""
+    return replace(bind, name=words.value("missing name", "<name>").text)
+
+
+@bind_word("proto")
+def proto(words: Words, bind: BindParameters) -> BindParameters:
+    """proto h1|none: force the protocol of connections; h2, qmux and quic are not built yet."""
+    check_proto(words)
+    return bind
+
+
+@bind_word("severity-output")
+def severity_output(words: Words, bind: BindParameters) -> BindParameters:
+    """severity-output none|number|string: what precedes messages of the runtime API."""
+    return replace(bind, severity_output=words.choice(("none", "number", "string"), "missing severity format"))
+
+
+@bind_word("tcp-ut")
+def tcp_ut(words: Words, bind: BindParameters) -> BindParameters:
+    """tcp-ut <delay>: close when data stays unacknowledged for so long (TCP_USER_TIMEOUT)."""
+    return replace(bind, user_timeout=words.time("missing TCP User Timeout value"))
+
+
+@bind_word("tfo")
+def tfo(words: Words, bind: BindParameters) -> BindParameters:
+    """tfo: TCP Fast Open."""
+    return replace(bind, tfo=True)
+
+
+@bind_word("transparent")
+def transparent(words: Words, bind: BindParameters) -> BindParameters:
+    """transparent: bind addresses that are not the machine's own (IP_TRANSPARENT)."""
+    return replace(bind, transparent=True)
+
+
+@bind_word("uid")
+def uid(words: Words, bind: BindParameters) -> BindParameters:
+    """uid <uid>: the owner of a UNIX socket, by number."""
+    return replace(bind, owner=replace(bind.owner, uid=words.integer(0, (1 << 32) - 2)))
+
+
+@bind_word("user")
+def user(words: Words, bind: BindParameters) -> BindParameters:
+    """user <user>: the owner of a UNIX socket, by name."""
+    word = words.value("missing user name", "<user>")
+    number = user_number(word.text)
+    if number is None:
+        raise words.wrong(f"unknown user name '{word.text}'", word)
+    return replace(bind, owner=replace(bind.owner, uid=number))
+
+
+@bind_word("v4v6")
+def v4v6(words: Words, bind: BindParameters) -> BindParameters:
+    """v4v6: "::" takes IPv4 too."""
+    return replace(bind, v4v6=True)
+
+
+@bind_word("v6only")
+def v6only(words: Words, bind: BindParameters) -> BindParameters:
+    """v6only: "::" takes IPv6 alone."""
+    return replace(bind, v6only=True)
+
+
+def check_proto(words: Words) -> None:
+    """h1 is what HTTP connections are, none what TCP ones are; the others come later."""
+    word = words.value("missing value", "h1 or none")
+    if word.text in ("h2", "qmux", "quic", "fcgi", "spop"):
+        raise words.wrong(f"protocol '{word.text}' is not built yet (manual 5.1)", word)
+    if word.text not in ("h1", "none"):
+        raise words.wrong(f"unknown MUX protocol '{word.text}'", word, "h1 or none")
+
+
+def octal(words: Words) -> int:
+    word = words.value("missing or invalid mode '' (octal integer expected)", "<mode>")
+    if not word.text or word.text.strip("01234567") or len(word.text) > 5:
+        raise words.wrong(f"missing or invalid mode '{word.text}' (octal integer expected)", word)
+    return int(word.text, 8)
+
+
+def user_number(name: str) -> int | None:
+    try:
+        return pwd.getpwnam(name).pw_uid
+    except KeyError:
+        return None
+
+
+def group_number(name: str) -> int | None:
+    try:
+        return grp.getgrnam(name).gr_gid
+    except KeyError:
+        return None
+
+
+@keyword("bind", In.FRONT, "4.2")
+def bind(args: Args) -> Bind:
+    """bind <address>[, ...] [parameters]: where the frontend listens."""
+    if not args.more():
+        raise ConfigError("'bind' expects {<path>|[addr1]:port1[-end1]}{,[addr]:port[-end]}... as arguments.",
+                          args.here)
+    address = args.word("<address>")
+    defaults = args.configuration.main.one(UnixBind) or UnixBind()
+    addresses: list[AddressSpec] = []
+    for spec in parse_addresses(address, default_port=None, listening=True):
+        if spec.datagram:
+            raise ConfigError(f"'bind' : dgram-type address not acceptable in '{address.text}'", address.at)
+        if spec.kind == "unix" and defaults.prefix:
+            spec = replace(spec, host=defaults.prefix + spec.host)
+        addresses.append(spec)
+    words = Words(args, f"'bind {address.text}' in section '{(args.section.kind.name or '').lower()}'")
+    parameters = read_parameters(words, BIND_WORDS, BIND_OTHERS, BindParameters(owner=defaults.owner))
+    line = Bind(addresses=tuple(addresses), parameters=parameters, text=address.text, at=args.at)
+    _check_id(words, line, args.section.all(Bind))
+    return line
+
+
+def _check_id(words: Words, line: Bind, others: Iterable[Bind]) -> None:
+    number = line.parameters.id
+    if not number:
+        return
+    if len(line.addresses) > 1:
+        raise ConfigError(f"{words.said} : 'id' can only be used with a single socket", line.at)
+    for other in others:
+        if other.parameters.id == number:
+            raise ConfigError(f"{words.said} : 'id' : custom id {number} already used at {other.at} "
+                              f"('bind {other.text}')", line.at)
+
+
+def socket_ids(binds: Iterable[Bind]) -> list[int]:
+    """The numbers of all sockets of a frontend, in order: those that are said, else the lowest free ones from 1 on."""
+    lines = list(binds)
+    taken = {line.parameters.id for line in lines}
+    numbers: list[int] = []
+    free = 1
+    for line in lines:
+        for _ in line.addresses:
+            if line.parameters.id:
+                numbers.append(line.parameters.id)
+                continue
+            while free in taken:
+                free += 1
+            taken.add(free)
+            numbers.append(free)
+    return numbers

@@ -1,0 +1,345 @@
+"""Keywords of the global section that change what the process does (manual 3.1 to 3.3).
+
+Global sections add up. Where HAProxy takes the first of two lines (maxconn, pidfile, user, ...) so is it here, with a
+warning. What is pure tuning, or tunes what does not exist here, is in global_tuning.
+"""
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from pointsman.config.addresses import parse_addresses
+from pointsman.config.bind import (
+    BIND_OTHERS,
+    BIND_WORDS,
+    BindParameters,
+    SocketOwner,
+    UnixBind,
+    group_number,
+    user_number,
+)
+from pointsman.config.keyword import Args, is_number, keyword, parse_size
+from pointsman.config.parameters import Words, read_parameters
+from pointsman.config.setting import In, Section, Setting
+from pointsman.core.address import AddressSpec
+from pointsman.core.diagnostics import ConfigError
+
+BIGGEST = (1 << 31) - 1
+UNIX_WORDS = ("prefix", "mode", "user", "uid", "group", "gid")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GlobalNumber(Setting):
+    """A global keyword with a number, a time (ms) or a size (bytes)."""
+
+    name: str
+    value: int
+
+    def key(self) -> object:
+        return self.name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GlobalText(Setting):
+    """A global keyword with a word or more."""
+
+    name: str
+    text: str
+
+    def key(self) -> object:
+        return self.name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GlobalFlag(Setting):
+    """A global keyword that stands alone; `no` in front of it turns it off, where that is permitted."""
+
+    name: str
+    on: bool
+
+    def key(self) -> object:
+        return self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """How a number is read and what it is where it is not said."""
+
+    low: int
+    high: int
+    otherwise: int
+    once: bool = False  # the first line wins
+    unit: str = ""  # "time", "size"; "" a plain number
+    manual: str = "3.1"
+
+
+NUMBERS: dict[str, Number] = {
+    "fd-hard-limit": Number(0, BIGGEST, 0),  # 0: not said
+    "gid": Number(0, (1 << 32) - 2, -1, once=True),  # -1: not said, here and for uid
+    "grace": Number(0, BIGGEST, 0, unit="time"),
+    "hard-stop-after": Number(0, BIGGEST, 0, unit="time"),  # 0: never
+    "max-spread-checks": Number(0, BIGGEST, 0, unit="time", manual="3.2"),  # 0: not said
+    "maxconn": Number(0, BIGGEST, 0, once=True, manual="3.2"),  # 0: from the limits of the system
+    "maxconnrate": Number(0, BIGGEST, 0, once=True, manual="3.2"),  # 0: no limit
+    "maxsessrate": Number(0, BIGGEST, 0, once=True, manual="3.2"),
+    "nbthread": Number(1, 64, 1),
+    "spread-checks": Number(0, 50, 0, manual="3.2"),  # per cent
+    "stats maxconn": Number(1, BIGGEST, 10),
+    "stats timeout": Number(1, BIGGEST, 10_000, unit="time"),
+    "tune.bufsize": Number(1, BIGGEST, 16384, unit="size", manual="3.2"),
+    "tune.http.logurilen": Number(0, BIGGEST, 1024, manual="3.2"),
+    "tune.http.maxhdr": Number(1, 32767, 101, manual="3.2"),
+    "tune.maxrewrite": Number(0, BIGGEST, 1024, unit="size", manual="3.2"),
+    "uid": Number(0, (1 << 32) - 2, -1, once=True),
+    "ulimit-n": Number(0, BIGGEST, 0),  # 0: from the rest of the configuration
+}
+
+
+def global_number(main: Section, name: str) -> int:
+    """The number of a global keyword, or its default: see NUMBERS."""
+    found = main.one(GlobalNumber, name)
+    return NUMBERS[name].otherwise if found is None else found.value
+
+
+def global_text(main: Section, name: str) -> str:
+    """The text of a global keyword, or ""."""
+    found = main.one(GlobalText, name)
+    return "" if found is None else found.text
+
+
+def global_flag(main: Section, name: str, otherwise: bool = False) -> bool:
+    """Whether a global flag is set; strict-limits is by default."""
+    found = main.one(GlobalFlag, name)
+    return otherwise if found is None else found.on
+
+
+def buffer_sizes(main: Section) -> tuple[int, int]:
+    """tune.bufsize in multiples of 16 bytes, and what of it is kept free for rewriting: at most a half (manual 3.2)."""
+    size = -(-global_number(main, "tune.bufsize") // 16) * 16
+    return size, min(global_number(main, "tune.maxrewrite"), size // 2)
+
+
+def _already(args: Args, said: str) -> bool:
+    args.diagnostics.warning(f"{said} already specified. Continuing.", args.at,
+                             hint="the first one holds; remove this line")
+    return True
+
+
+def _number_parser(name: str, what: Number) -> Callable[[Args], GlobalNumber | None]:
+    def parse(args: Args) -> GlobalNumber | None:
+        if not args.more():
+            expects = {"time": "<time> as argument.", "size": "a size argument."}.get(what.unit, "an integer argument.")
+            raise ConfigError(f"'{name}' expects {expects}", args.here, f"from {what.low} to {what.high}")
+        word = args.words[args.index]
+        if what.unit == "time":
+            value = args.time("<time>")
+        elif what.unit == "size":
+            value = parse_size(args.word("<size>"))
+        else:
+            value = args.integer("<number>", what.low, what.high)
+        if not what.low <= value <= what.high:
+            raise ConfigError(f"'{name}' expects a positive value", word.at, f"from {what.low} to {what.high}")
+        args.end()
+        if what.once and args.section.one(GlobalNumber, name) is not None:
+            _already(args, "user/uid" if name == "uid" else "group/gid" if name == "gid" else f"'{name}'")
+            return None
+        return GlobalNumber(name=name, value=value, at=args.at)
+    parse.__doc__ = f"{name} <{what.unit or 'number'}>"
+    return parse
+
+
+for _name, _number in NUMBERS.items():
+    if _name != "nbthread":
+        keyword(_name, In.GLOBAL, _number.manual)(_number_parser(_name, _number))
+
+
+@keyword("nbthread", In.GLOBAL, "3.1")
+def nbthread(args: Args) -> GlobalNumber:
+    """nbthread <number>: lanes, of which this version runs one."""
+    word = args.words[args.index] if args.more() else None
+    text = word.text if word is not None else ""
+    if not is_number(text):
+        raise ConfigError(f"'nbthread' passed a missing or unparsable integer value in '{text}'", args.here,
+                          "a number from 1 to 64")
+    if not 1 <= int(text) <= 64:
+        raise ConfigError(f"'nbthread' value must be between 1 and 64 (was {text})", args.here, "a number from 1 to 64")
+    args.take("<number>")
+    args.end()
+    if int(text) > 1:
+        args.diagnostics.notice(f"'nbthread {text}': this version runs one lane", args.at)
+    return GlobalNumber(name="nbthread", value=int(text), at=args.at)
+
+
+# name: section of the manual, what HAProxy says where the word is missing, whether the first line wins
+TEXTS: dict[str, tuple[str, str, bool]] = {
+    "chroot": ("3.1", "expects a directory as an argument.", True),
+    "pidfile": ("3.1", "expects a file name as an argument.", True),
+}
+
+
+def _text_parser(name: str, missing: str, once: bool) -> Callable[[Args], GlobalText | None]:
+    def parse(args: Args) -> GlobalText | None:
+        if not args.peek():
+            raise ConfigError(f"'{name}' {missing}", args.here)
+        text = args.take("<text>")
+        args.end()
+        if once and args.section.one(GlobalText, name) is not None:
+            _already(args, f"'{name}'")
+            return None
+        return GlobalText(name=name, text=text, at=args.at)
+    parse.__doc__ = f"{name} <word>"
+    return parse
+
+
+for _name, (_manual, _missing, _once) in TEXTS.items():
+    keyword(_name, In.GLOBAL, _manual)(_text_parser(_name, _missing, _once))
+
+
+FLAGS: dict[str, tuple[str, bool]] = {  # section of the manual, and whether `no` may stand in front
+    "daemon": ("3.1", False),
+    "expose-deprecated-directives": ("3.1", False),  # permits what this version refuses anyway
+    "expose-experimental-directives": ("3.1", False),
+    "noreuseport": ("3.2", False),
+    "quiet": ("3.3", False),
+    "strict-limits": ("3.1", True),
+    "zero-warning": ("3.3", False),
+}
+
+
+def _flag_parser(name: str) -> Callable[[Args], GlobalFlag]:
+    def parse(args: Args) -> GlobalFlag:
+        args.end()
+        return GlobalFlag(name=name, on=not args.negated, at=args.at)
+    parse.__doc__ = name
+    return parse
+
+
+for _name, (_manual, _negatable) in FLAGS.items():
+    keyword(_name, In.GLOBAL, _manual, negatable=_negatable)(_flag_parser(_name))
+
+
+@keyword("user", In.GLOBAL, "3.1")
+def user(args: Args) -> GlobalNumber | None:
+    """user <user name>: as uid, by name."""
+    return _identity(args, "user", "uid", user_number)
+
+
+@keyword("group", In.GLOBAL, "3.1")
+def group(args: Args) -> GlobalNumber | None:
+    """group <group name>: as gid, by name."""
+    return _identity(args, "group", "gid", group_number)
+
+
+def _identity(args: Args, what: str, name: str, find: Callable[[str], int | None]) -> GlobalNumber | None:
+    at, text = args.here, args.peek()
+    number = find(text)
+    if number is None:
+        raise ConfigError(f"cannot find {what} id for '{text}'", at, f"the name of a {what} of this system")
+    args.take(f"<{what} name>")
+    args.end()
+    if args.section.one(GlobalNumber, name) is not None:
+        _already(args, f"{what}/{name}")
+        return None
+    return GlobalNumber(name=name, value=number, at=args.at)
+
+
+@keyword("node", In.GLOBAL, "3.1")
+def node(args: Args) -> GlobalText:
+    """node <name>: of this instance, on the statistics page."""
+    text = args.peek()
+    if not text or not text.isascii() or not text.replace("-", "").replace("_", "").replace(".", "x").isalnum():
+        raise ConfigError("'node' requires valid node name - non-empty string with digits(0-9), letters(A-Z, a-z), "
+                          "dot(.), hyphen(-) or underscode(_).", args.here, "<name>")
+    args.take("<name>")
+    args.end()
+    return GlobalText(name="node", text=text, at=args.at)
+
+
+@keyword("description", In.GLOBAL, "3.1")
+def description(args: Args) -> GlobalText:
+    """description <text>: of this instance, on the statistics page."""
+    if not args.more():
+        raise ConfigError("'description' expects a string argument.", args.here, "<text>")
+    return GlobalText(name="description", text=" ".join(word.text for word in args.rest()), at=args.at)
+
+
+@keyword("set-dumpable", In.GLOBAL, "3.1", negatable=True)
+def set_dumpable(args: Args) -> GlobalFlag:
+    """set-dumpable [on|off|libs]: permit core dumps; libraries are never embedded."""
+    on = True
+    if args.more():
+        on = args.choice("<value>", ("on", "off", "libs")) != "off"
+    args.end()
+    return GlobalFlag(name="set-dumpable", on=on and not args.negated and not args.reset, at=args.at)
+
+
+@keyword("localpeer", In.GLOBAL, "3.1")
+def localpeer(args: Args) -> GlobalText | None:
+    """localpeer <name>: this instance among peers; what HAPROXY_LOCALPEER shows from here on, unless -L said it."""
+    if not args.more():
+        raise ConfigError("'localpeer' expects a name as an argument.", args.here, "<name>")
+    name = args.take("<name>")
+    args.end()
+    variables = args.configuration.environment
+    if variables.get("HAPROXY_LOCALPEER", name) not in (name, socket.gethostname()):
+        args.diagnostics.warning("'localpeer' ignored since it is already set by using the '-L' command line argument.",
+                                 args.at)
+        return None
+    variables["HAPROXY_LOCALPEER"] = name
+    return GlobalText(name="localpeer", text=name, at=args.at)
+
+
+@keyword("stats", In.GLOBAL, "3.1")
+def stats(args: Args) -> None:
+    """stats socket, maxconn, timeout: this is for a second word that is none of them."""
+    raise ConfigError(f"'stats' only supports 'socket', 'maxconn' and 'timeout' (got '{args.peek()}')", args.here,
+                      "socket, maxconn or timeout")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatsSocket(Setting):
+    """`stats socket`: a door to the runtime API. `unix-bind` does not touch it."""
+
+    addresses: tuple[AddressSpec, ...]
+    parameters: BindParameters
+    text: str  # the address as it was written
+    many: ClassVar[bool] = True
+
+
+@keyword("stats socket", In.GLOBAL, "3.1")
+def stats_socket(args: Args) -> StatsSocket:
+    """stats socket [<address:port>|<path>] [parameters of bind lines]"""
+    if not args.more():
+        raise ConfigError("'stats socket' in global section expects an address or a path to a UNIX socket", args.here,
+                          "<address:port> or <path>")
+    address = args.word("<path>")
+    addresses = tuple(parse_addresses(address, default_port=None, listening=True))
+    if any(spec.datagram for spec in addresses):
+        raise ConfigError(f"'stats socket' : dgram-type address not acceptable in '{address.text}'", address.at)
+    parameters = read_parameters(Words(args, "'stats socket'"), BIND_WORDS, BIND_OTHERS, BindParameters())
+    return StatsSocket(addresses=addresses, parameters=parameters, text=address.text, at=args.at)
+
+
+@keyword("unix-bind", In.GLOBAL, "3.1")
+def unix_bind(args: Args) -> UnixBind:
+    """unix-bind [prefix <prefix>] [mode <mode>] [user|uid <user>] [group|gid <group>]: for bind lines that follow."""
+    prefix = ""
+    parameters = BindParameters()
+    words = Words(args, "'unix-bind'")
+    while args.more():
+        words.word = args.word("an option")
+        if words.word.text not in UNIX_WORDS:
+            raise args.wrong(words.word, "'unix-bind' only supports the 'prefix', 'mode', 'uid', 'gid', 'user' and "
+                             "'group' options.", UNIX_WORDS)
+        if words.word.text == "prefix":
+            prefix = words.value("missing prefix").text
+            continue
+        found = BIND_WORDS.get(words.word.text)
+        assert found is not None
+        parameters = found.parse(words, parameters)
+    before = args.section.one(UnixBind) or UnixBind()
+    owner, said = before.owner, parameters.owner
+    return UnixBind(prefix=prefix or before.prefix, at=args.at, owner=SocketOwner(
+        mode=owner.mode if said.mode is None else said.mode,
+        uid=owner.uid if said.uid is None else said.uid,
+        gid=owner.gid if said.gid is None else said.gid))

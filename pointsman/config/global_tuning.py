@@ -1,0 +1,256 @@
+"""Global keywords that change nothing here: they are checked, and a notice says so (manual 3.1 to 3.4).
+
+Three kinds: tuning of HAProxy's threads, memory, pollers and buffers, where this program has others or none; defaults
+for what is refused by name wherever it is asked for (TLS, HTTP/2, QUIC, Lua, compression, peers); permissions that
+nothing here makes use of. A keyword leaves this table on the day it begins to mean something.
+"""
+from collections.abc import Callable
+
+from pointsman.config.keyword import Args, keyword, parse_size
+from pointsman.config.setting import In
+
+# How each is written: flag (no argument), number, size, time, switch (on, off or another word), words (one or more),
+# any (as many as one likes).
+TUNING: dict[str, str] = {
+    "busy-polling": "flag",
+    "cpu-affinity": "words",
+    "cpu-map": "words",
+    "cpu-policy": "words",
+    "cpu-set": "words",
+    "max-threads-per-group": "number",
+    "maxpipes": "number",
+    "no-memory-trimming": "flag",
+    "noepoll": "flag",
+    "noevports": "flag",
+    "nogetaddrinfo": "flag",
+    "nokqueue": "flag",
+    "nopoll": "flag",
+    "nosplice": "flag",
+    "numa-cpu-mapping": "flag",
+    "prealloc-fd": "flag",
+    "profiling.memory": "words",
+    "profiling.tasks": "words",
+    "quick-exit": "flag",
+    "stats calculate-max-counters": "switch",
+    "stress-level": "number",
+    "thread-group": "words",
+    "thread-groups": "number",
+    "thread-hard-limit": "number",
+    "tune.applet.zero-copy-forwarding": "switch",
+    "tune.buffers.limit": "number",
+    "tune.buffers.reserve": "number",
+    "tune.bufsize.large": "size",
+    "tune.bufsize.small": "size",
+    "tune.cli.max-payload-size": "size",
+    "tune.defaults.purge": "any",
+    "tune.disable-fast-forward": "flag",
+    "tune.disable-zero-copy-forwarding": "flag",
+    "tune.epoll.mask-events": "words",
+    "tune.events.max-events-at-once": "number",
+    "tune.fail-alloc": "number",
+    "tune.fd.edge-triggered": "switch",
+    "tune.fd.tables": "switch",
+    "tune.glitches.kill.cpu-usage": "number",
+    "tune.h1.zero-copy-fwd-recv": "switch",
+    "tune.h1.zero-copy-fwd-send": "switch",
+    "tune.idle-pool.shared": "switch",
+    "tune.idletimer": "time",
+    "tune.listener.default-shards": "switch",
+    "tune.listener.multi-queue": "switch",
+    "tune.max-checks-per-thread": "number",
+    "tune.max-rules-at-once": "number",
+    "tune.maxaccept": "number",
+    "tune.maxpollevents": "number",
+    "tune.memory.hot-size": "size",
+    "tune.notsent-lowat.client": "size",
+    "tune.notsent-lowat.server": "size",
+    "tune.pattern.cache-size": "number",
+    "tune.pipesize": "size",
+    "tune.pool-high-fd-ratio": "number",
+    "tune.pool-low-fd-ratio": "number",
+    "tune.pt.zero-copy-forwarding": "switch",
+    "tune.rcvbuf.backend": "size",
+    "tune.rcvbuf.client": "size",
+    "tune.rcvbuf.frontend": "size",
+    "tune.rcvbuf.server": "size",
+    "tune.recv_enough": "size",
+    "tune.renice.runtime": "number",
+    "tune.renice.startup": "number",
+    "tune.ring.queues": "number",
+    "tune.runqueue-depth": "number",
+    "tune.sched.low-latency": "switch",
+    "tune.sndbuf.backend": "size",
+    "tune.sndbuf.client": "size",
+    "tune.sndbuf.frontend": "size",
+    "tune.sndbuf.server": "size",
+    "tune.takeover-other-tg-connections": "switch",
+    "warn-blocked-traffic-after": "time",
+}
+TLS: dict[str, str] = {
+    "ca-base": "words",
+    "crt-base": "words",
+    "issuers-chain-path": "words",
+    "key-base": "words",
+    "maxsslconn": "number",
+    "maxsslrate": "number",
+    "noktls": "flag",
+    "ocsp-update.disable": "any",
+    "ocsp-update.httpproxy": "words",
+    "ocsp-update.maxdelay": "number",
+    "ocsp-update.mindelay": "number",
+    "ocsp-update.mode": "any",
+    "ssl-default-bind-ciphers": "words",
+    "ssl-default-bind-ciphersuites": "words",
+    "ssl-default-bind-client-sigalgs": "words",
+    "ssl-default-bind-curves": "words",
+    "ssl-default-bind-options": "any",
+    "ssl-default-bind-sigalgs": "words",
+    "ssl-default-server-ciphers": "words",
+    "ssl-default-server-ciphersuites": "words",
+    "ssl-default-server-client-sigalgs": "words",
+    "ssl-default-server-curves": "words",
+    "ssl-default-server-options": "any",
+    "ssl-default-server-sigalgs": "words",
+    "ssl-dh-param-file": "words",
+    "ssl-engine": "words",
+    "ssl-load-extra-del-ext": "flag",
+    "ssl-load-extra-files": "words",
+    "ssl-mode-async": "flag",
+    "ssl-propquery": "words",
+    "ssl-provider": "words",
+    "ssl-provider-path": "words",
+    "ssl-security-level": "number",
+    "ssl-server-verify": "any",
+    "ssl-skip-self-issued-ca": "flag",
+    "tune.ssl.cachesize": "number",
+    "tune.ssl.capture-buffer-size": "number",
+    "tune.ssl.capture-cipherlist-size": "number",
+    "tune.ssl.certificate-compression": "switch",
+    "tune.ssl.default-dh-param": "number",
+    "tune.ssl.force-private-cache": "flag",
+    "tune.ssl.hard-maxrecord": "number",
+    "tune.ssl.keylog": "switch",
+    "tune.ssl.keyupdate-rate-limit": "number",
+    "tune.ssl.lifetime": "time",
+    "tune.ssl.maxrecord": "number",
+    "tune.ssl.ocsp-update.maxdelay": "number",
+    "tune.ssl.ocsp-update.mindelay": "number",
+    "tune.ssl.ssl-ctx-cache-size": "number",
+}
+HTTP2: dict[str, str] = {
+    "h2-workaround-bogus-websocket-clients": "flag",
+    "tune.h2.be.glitches-threshold": "number",
+    "tune.h2.be.initial-window-size": "number",
+    "tune.h2.be.max-concurrent-streams": "number",
+    "tune.h2.be.max-frames-at-once": "number",
+    "tune.h2.be.rxbuf": "size",
+    "tune.h2.fe.glitches-threshold": "number",
+    "tune.h2.fe.initial-window-size": "number",
+    "tune.h2.fe.max-concurrent-streams": "words",
+    "tune.h2.fe.max-frames-at-once": "number",
+    "tune.h2.fe.max-rst-at-once": "number",
+    "tune.h2.fe.max-total-streams": "number",
+    "tune.h2.fe.rxbuf": "size",
+    "tune.h2.header-table-size": "number",
+    "tune.h2.initial-window-size": "number",
+    "tune.h2.log-errors": "switch",
+    "tune.h2.max-concurrent-streams": "number",
+    "tune.h2.max-frame-size": "number",
+    "tune.h2.zero-copy-fwd-send": "switch",
+    "tune.streams-elasticity": "number",
+}
+_QUIC_BOTH = {"cc.cubic-min-losses": "number", "cc.hystart": "switch", "cc.max-frame-loss": "number",
+              "cc.max-win-size": "size", "cc.reorder-ratio": "number", "max-idle-timeout": "time",
+              "sec.glitches-threshold": "number", "stream.data-ratio": "number", "stream.max-concurrent": "number",
+              "stream.rxbuf": "size", "tx.pacing": "switch", "tx.udp-gso": "switch"}
+QUIC: dict[str, str] = {
+    "cluster-secret": "words",
+    "harden.reject-privileged-ports.quic": "switch",
+    "limited-quic": "flag",
+    "tune.quic.fe.sec.retry-threshold": "number",
+    "tune.quic.fe.sock-per-conn": "switch",
+    "tune.quic.fe.stream.max-total": "number",
+    "tune.quic.listen": "switch",
+    "tune.quic.mem.tx-max": "size",
+    "tune.quic.zero-copy-fwd-send": "switch",
+    **{f"tune.quic.{side}.{name}": how for side in ("be", "fe") for name, how in _QUIC_BOTH.items()},
+}
+LUA: dict[str, str] = {
+    "httpclient.resolvers.disabled": "switch",
+    "httpclient.resolvers.id": "words",
+    "httpclient.resolvers.prefer": "words",
+    "httpclient.retries": "number",
+    "httpclient.ssl.ca-file": "words",
+    "httpclient.ssl.verify": "any",
+    "httpclient.timeout.connect": "time",
+    "tune.lua.bool-sample-conversion": "switch",
+    "tune.lua.burst-timeout": "time",
+    "tune.lua.forced-yield": "number",
+    "tune.lua.log.loggers": "switch",
+    "tune.lua.log.stderr": "switch",
+    "tune.lua.maxmem": "number",
+    "tune.lua.openlibs": "any",
+    "tune.lua.service-timeout": "time",
+    "tune.lua.session-timeout": "time",
+    "tune.lua.task-timeout": "time",
+}
+COMPRESSION: dict[str, str] = {
+    "maxcompcpuusage": "number",
+    "maxcomprate": "number",
+    "maxzlibmem": "number",
+    "tune.comp.maxlevel": "number",
+    "tune.zlib.memlevel": "number",
+    "tune.zlib.windowsize": "number",
+}
+CAPTURES: dict[str, str] = {
+    "tune.http.cookielen": "number",
+}
+TABLES: dict[str, str] = {
+    "tune.peers.max-updates-at-once": "number",
+    "tune.stick-counters": "number",
+}
+PERMISSIONS: dict[str, str] = {
+    "insecure-fork-wanted": "flag",
+    "insecure-setuid-wanted": "flag",
+}
+FAMILIES: tuple[tuple[dict[str, str], str], ...] = (
+    (TUNING, "tunes what this program does in another way"),
+    (TLS, "is for TLS, which is not built yet"),
+    (HTTP2, "is for HTTP/2, which is not built yet"),
+    (QUIC, "is for QUIC, which is not built yet"),
+    (LUA, "is for Lua, which is not built yet"),
+    (COMPRESSION, "is for compression, which is not built yet"),
+    (CAPTURES, "is for captured cookies, which are not built yet"),
+    (TABLES, "is for stick tables, which are not built yet"),
+    (PERMISSIONS, "permits what this program never does"),
+)
+NEGATABLE = ("busy-polling", "h2-workaround-bogus-websocket-clients", "insecure-fork-wanted",
+             "insecure-setuid-wanted", "numa-cpu-mapping")
+
+
+def _check(args: Args, how: str) -> None:
+    """The arguments, as `how` says."""
+    if how == "any" or (how == "words" and args.more()):
+        args.rest()
+    elif how == "size":
+        parse_size(args.word("<size>"))
+    elif how == "time":
+        args.time("<timeout>")
+    elif how == "number":
+        args.integer("<number>", -(1 << 31), (1 << 32) - 1)
+    elif how != "flag":
+        args.take("<value>")
+    args.end()
+
+
+def _parser(name: str, how: str, why: str) -> Callable[[Args], None]:
+    def parse(args: Args) -> None:
+        _check(args, how)
+        args.diagnostics.notice(f"'{name}' has no effect: it {why}", args.at)
+    parse.__doc__ = f"{name}: accepted without effect; it {why}."
+    return parse
+
+
+for _table, _why in FAMILIES:
+    for _name, _how in _table.items():
+        keyword(_name, In.GLOBAL, "3", negatable=_name in NEGATABLE)(_parser(_name, _how, _why))

@@ -1,0 +1,219 @@
+"""`server`, `default-server` and `server-template` lines (manual 4.2, 5.2).
+
+A line starts from the section's default-server (that of its defaults section before), or from what `from` names, and
+its own words change that; so a ServerLine says all that holds for its server. Names and ids are unique in a section.
+"""
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from pointsman.config.addresses import parse_addresses, resolve
+from pointsman.config.keyword import Args, keyword
+from pointsman.config.parameters import Words, read_parameters
+from pointsman.config.server_words import SERVER_OTHERS, SERVER_WORDS, ServerParameters, is_ip
+from pointsman.config.setting import In, Section, Setting
+from pointsman.core.address import AddressSpec
+from pointsman.core.diagnostics import ConfigError, Position
+from pointsman.core.words import Word
+
+EXPECTED = "<name> and <addr>[:<port>]"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerLine(Setting):
+    """One server as configured. An address of kind "inet" may be a host name: see initial_address.
+
+    Its host "" (or "::") means the address that the client connected to, its port None the port of the client's
+    connection, with port_offset plus the port.
+    """
+
+    name: str
+    address: AddressSpec
+    parameters: ServerParameters
+    template: bool = False  # made by server-template
+    many: ClassVar[bool] = True
+    from_defaults: ClassVar[bool] = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DefaultServer(Setting):
+    """What later lines start from; name "" is the one that all start from."""
+
+    name: str
+    parameters: ServerParameters
+
+    def key(self) -> object:
+        return self.name
+
+
+@keyword("default-server", In.DEFAULTS | In.BACK, "4.2")
+def default_server(args: Args) -> DefaultServer:
+    """default-server [name <name>] [from <origin>] [parameters]: what later server lines start from."""
+    name = ""
+    if args.accept("name"):
+        word = args.word("<name>")
+        name = _checked_name(word, "name of the default-server")
+        if any(line.name == name for line in args.section.all(ServerLine)):
+            raise ConfigError(f"a server named '{name}' was already defined", word.at)
+    start = _origin(args)
+    if start is None:
+        found = args.section.one(DefaultServer, name)
+        start = found.parameters if found is not None else ServerParameters()
+    words = Words(args, "'default-server'")
+    parameters = read_parameters(words, SERVER_WORDS, SERVER_OTHERS, start)
+    for field, said in (("id", parameters.id), ("guid", parameters.guid)):
+        if said:
+            raise ConfigError(f"'{field}' option is not accepted in default-server sections", args.at)
+    return DefaultServer(name=name, parameters=parameters, at=args.at)
+
+
+@keyword("server", In.BACK, "4.2")
+def server(args: Args) -> ServerLine:
+    """server <name> <address>[:<port>] [from <origin>] [parameters]"""
+    if len(args.words) - args.index < 2:
+        raise ConfigError("'server' expects <name> and <addr>[:<port>] as arguments.", args.here, EXPECTED)
+    name = args.word("<name>")
+    _checked_name(name, "server name")
+    line = _read(args, name.text, args.word("<addr>"))
+    _check_unique(args.section, line.name, line.parameters, name)
+    return line
+
+
+@keyword("server-template", In.BACK, "4.2")
+def server_template(args: Args) -> list[ServerLine]:
+    """server-template <prefix> <num|range> <fqdn>[:<port>] [parameters]: servers with numbered names."""
+    if len(args.words) - args.index < 3:
+        raise ConfigError("'server-template' expects <prefix> <nb | range> <addr>[:<port>] as arguments.", args.here,
+                          "<prefix> <num | range> <fqdn>[:<port>]")
+    prefix = args.word("<prefix>")
+    _checked_name(prefix, "server name")
+    count = args.word("<num | range>")
+    numbers = _range(count)
+    first = _read(args, f"{prefix.text}{numbers[0]}", args.word("<fqdn>"))
+    lines: list[ServerLine] = []
+    for number in numbers:
+        own = first.parameters.id + number - numbers[0] if first.parameters.id else 0  # ids count on from the first
+        name = Word(f"{prefix.text}{number}", prefix.at)
+        line = replace(first, name=name.text, template=True, parameters=replace(first.parameters, id=own))
+        _check_unique(args.section, line.name, line.parameters, name)
+        lines.append(line)
+    if first.parameters.guid and len(lines) > 1:
+        raise ConfigError("'guid' cannot be the same for several servers", args.at)
+    return lines
+
+
+def _range(word: Word) -> range:
+    low, dash, high = word.text.partition("-")
+    wrong = ConfigError(f"Wrong server-template number or range arg '{word.text}'.", word.at, "<num> or <low>-<high>")
+    for text in (low, high) if dash else (low,):
+        if not (text.isascii() and text.isdigit() and len(text) < 7):
+            raise wrong
+    numbers = range(int(low), int(high) + 1) if dash else range(1, int(low) + 1)
+    if not numbers:
+        raise wrong
+    return numbers
+
+
+def _read(args: Args, name: str, address: Word) -> ServerLine:
+    """What follows the name."""
+    said = f"'server {args.section.name}/{name}'"
+    try:
+        spec = parse_addresses(address, default_port=None, listening=False)[0]
+    except ConfigError as error:
+        finding = error.finding
+        raise ConfigError(f"{said} : {finding.message}", finding.position, finding.expected, finding.hint) from None
+    if spec.kind == "fd":
+        raise ConfigError(f"{said} : a file descriptor is not acceptable here in '{address.text}'", address.at)
+    if spec.datagram:
+        raise ConfigError(f"{said} : dgram-type address not acceptable in '{address.text}'", address.at)
+    start = _origin(args)
+    if start is None:
+        found = args.section.one(DefaultServer, "")
+        start = found.parameters if found is not None else ServerParameters()
+    parameters = read_parameters(Words(args, said), SERVER_WORDS, SERVER_OTHERS, start)
+    return ServerLine(name=name, address=spec, parameters=parameters, at=args.at)
+
+
+def _origin(args: Args) -> ServerParameters | None:
+    """What `from` names (manual 5.2), or None where there is no `from`."""
+    if not args.accept("from"):
+        return None
+    word = args.word("<origin>")
+    kind, colon, path = word.text.partition(":")
+    if word.text == "none":
+        return ServerParameters()
+    if not colon or kind not in ("be", "srv"):
+        raise ConfigError(f"'from' : unknown origin '{word.text}'", word.at,
+                          "none, be:[<bename>] or srv:[<bename>/]<name>")
+    backend, _, name = path.rpartition("/") if kind == "srv" else (path, "", "")
+    section: Section | None = args.section
+    if backend:
+        section = args.configuration.proxy(backend, In.BACK)
+    if section is None:
+        raise ConfigError(f"'from' : unknown backend '{backend}' in '{word.text}'", word.at)
+    for line in section.all(ServerLine):
+        if kind == "srv" and line.name == name:
+            return replace(line.parameters, id=0, guid="")
+    found = section.one(DefaultServer, name)
+    if found is None and kind == "srv":
+        raise ConfigError(f"'from' : unknown server or default-server '{name}' in '{word.text}'", word.at)
+    return found.parameters if found is not None else ServerParameters()
+
+
+def _checked_name(word: Word, what: str) -> str:
+    for character in word.text:
+        if not (character.isascii() and (character.isalnum() or character in ".:_-")):
+            raise ConfigError(f"character '{character}' is not permitted in {what} '{word.text}'.", word.at,
+                              "letters, digits, '.', ':', '_' and '-'")
+    if not word.text:
+        raise ConfigError(f"empty {what}", word.at)
+    return word.text
+
+
+def _check_unique(section: Section, name: str, parameters: ServerParameters, word: Word) -> None:
+    for other in section.all(ServerLine):
+        if other.name == name:
+            kind = (section.kind.name or "").lower()
+            raise ConfigError(f"{kind} '{section.name}', another server named '{name}' was already "
+                              f"defined at line {other.at.line}, please use distinct names.", word.at)
+        if parameters.id and other.parameters.id == parameters.id:
+            raise ConfigError(f"'server {section.name}/{name}' : 'id' : custom id {parameters.id} already used at "
+                              f"{other.at} ('server {other.name}').", word.at)
+
+
+def server_ids(lines: Iterable[ServerLine]) -> list[int]:
+    """The number of each server: the one that is said, else the lowest free one from 1 on, in order (manual 5.2)."""
+    servers = list(lines)
+    taken = {line.parameters.id for line in servers}
+    numbers: list[int] = []
+    free = 1
+    for line in servers:
+        number = line.parameters.id
+        if not number:
+            while free in taken:
+                free += 1
+            number = free
+            taken.add(number)
+        numbers.append(number)
+    return numbers
+
+
+def initial_address(line: ServerLine, section: Section) -> AddressSpec | None:
+    """The server's address with a numeric host, by its init-addr methods (manual 5.2); None: it starts without one.
+
+    Blocks while names resolve, so it is for start-up only. Raises ConfigError where every method fails.
+    """
+    spec = line.address
+    if spec.kind != "inet" or not spec.host or is_ip(spec.host):
+        return spec
+    for method in line.parameters.init_addr:
+        if method == "none":
+            return None
+        if method == "last":
+            continue  # a server-state file would know; there is none yet
+        host = resolve(spec.host, spec.family) if method == "libc" else method
+        if host is not None:
+            return replace(spec, host=host)
+    at: Position = line.at
+    raise ConfigError(f"'server {section.name}/{line.name}' : could not resolve address '{spec.host}'.", at,
+                      "a host name that resolves, or 'init-addr' with 'none' (manual 5.2)")

@@ -1,0 +1,323 @@
+"""The words of `server` and `default-server` lines (manual 5.2), one small function each."""
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from pointsman.config.addresses import parse_addresses, resolve
+from pointsman.config.bind import check_proto
+from pointsman.config.parameters import Others, Parameter, Words
+from pointsman.core.address import AddressSpec
+from pointsman.core.diagnostics import ConfigError
+from pointsman.core.registry import Registry
+from pointsman.core.words import Word
+
+INIT_METHODS = ("last", "libc", "none")
+BIGGEST = (1 << 31) - 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceAddress:
+    """Where connections to servers come from (manual 4.2 "source", 5.2 "source")."""
+
+    address: AddressSpec
+    last_port: int = 0  # of a range; 0: none
+    interface: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerParameters:
+    """What the words of a server line say, default-server lines included. Times are milliseconds."""
+
+    weight: int = 1  # 0 to 256
+    maxconn: int = 0  # 0: no limit
+    backup: bool = False
+    disabled: bool = False  # starts in maintenance
+    check: bool = False
+    interval: int = 2000  # inter
+    fast_interval: int = 0  # fastinter; 0: as inter
+    down_interval: int = 0  # downinter; 0: as inter
+    rise: int = 2
+    fall: int = 3
+    check_port: int = 0  # 0: the server's
+    check_address: str = ""  # IP address; "": the server's
+    check_send_proxy: bool = False  # also where port or addr differ from the server's
+    init_state: str = "none"  # fully-up, up, down, fully-down, none
+    slowstart: int = 0
+    send_proxy: int = 0  # version of the PROXY protocol: 1, 2; 0: none
+    id: int = 0  # 0: not said
+    guid: str = ""
+    hash_key: str = "id"  # id, id32, guid, addr, addr-port
+    init_addr: tuple[str, ...] = ("last", "libc")  # methods and IP addresses in the order to try
+    source: SourceAddress | None = None  # None: as the backend says
+    tfo: bool = False
+    user_timeout: int = 0  # tcp-ut
+    pool_purge_delay: int = 5000
+    pool_max_conn: int = -1  # -1: no limit
+    pool_low_conn: int = 0
+    max_reuse: int = -1  # -1: no limit
+
+
+SERVER_WORDS: Registry[Parameter[ServerParameters]] = Registry("server parameter")
+
+SERVER_OTHERS = Others(
+    kind="server", manual="5.2",
+    encrypts=("ssl", "check-ssl"),
+    tls={"allow-0rtt": 0, "alpn": 1, "ca-file": 1, "check-alpn": 1, "check-sni": 1, "check-sni-auto": 0, "ciphers": 1,
+         "ciphersuites": 1, "client-sigalgs": 1, "crl-file": 1, "crt": 1, "curves": 1, "force-sslv3": 0,
+         "force-tlsv10": 0, "force-tlsv11": 0, "force-tlsv12": 0, "force-tlsv13": 0, "ktls": 1,
+         "no-check-sni-auto": 0, "no-check-ssl": 0, "no-renegotiate": 0, "no-sni-auto": 0, "no-ssl": 0,
+         "no-ssl-reuse": 0, "no-sslv3": 0, "no-tls-tickets": 0, "no-tlsv10": 0, "no-tlsv11": 0, "no-tlsv12": 0,
+         "no-tlsv13": 0, "no-verifyhost": 0, "npn": 1, "renegotiate": 0, "sigalgs": 1, "sni": 1, "sni-auto": 0,
+         "ssl-max-ver": 1, "ssl-min-ver": 1, "ssl-reuse": 0, "tls-tickets": 0, "verify": 1, "verifyhost": 1},
+    hints={"idle-ping": 1, "log-bufsize": 1, "log-proto": 1, "no-agent-check": 0, "no-check-reuse-pool": 0,
+           "no-send-proxy-v2-ssl": 0, "no-send-proxy-v2-ssl-cn": 0, "quic-cc-algo": 1, "stick": 0})
+
+Parse = Callable[[Words, ServerParameters], ServerParameters]
+
+
+def server_word(name: str) -> Callable[[Parse], Parse]:
+    """Register a word of server and default-server lines."""
+    def record(parse: Parse) -> Parse:
+        SERVER_WORDS.add(name, Parameter(name, parse))
+        return parse
+    return record
+
+
+def flag(name: str, change: Parse) -> None:
+    """A word without values."""
+    SERVER_WORDS.add(name, Parameter(name, change))
+
+
+flag("backup", lambda words, server: replace(server, backup=True))
+flag("check", lambda words, server: replace(server, check=True))
+flag("check-send-proxy", lambda words, server: replace(server, check_send_proxy=True))
+flag("disabled", lambda words, server: replace(server, disabled=True))
+flag("enabled", lambda words, server: replace(server, disabled=False))
+flag("no-backup", lambda words, server: replace(server, backup=False))
+flag("no-check", lambda words, server: replace(server, check=False))
+flag("no-check-send-proxy", lambda words, server: replace(server, check_send_proxy=False))
+flag("no-send-proxy", lambda words, server: replace(server, send_proxy=server.send_proxy & ~1))
+flag("no-send-proxy-v2", lambda words, server: replace(server, send_proxy=server.send_proxy & ~2))
+flag("no-tfo", lambda words, server: replace(server, tfo=False))
+flag("send-proxy", lambda words, server: replace(server, send_proxy=1))
+flag("send-proxy-v2", lambda words, server: replace(server, send_proxy=2))
+flag("tfo", lambda words, server: replace(server, tfo=True))
+
+
+@server_word("addr")
+def addr(words: Words, server: ServerParameters) -> ServerParameters:
+    """addr <ipv4|ipv6>: check at another address; a port behind it counts as `port`."""
+    word = words.value("expects <ipv4|ipv6> as argument", "<ipv4|ipv6>")
+    host, port = _ip_and_port(words, word)
+    return replace(server, check_address=host, check_port=port or server.check_port)
+
+
+@server_word("downinter")
+def downinter(words: Words, server: ServerParameters) -> ServerParameters:
+    """downinter <delay>: between checks of a server that is down."""
+    return replace(server, down_interval=_positive_time(words))
+
+
+@server_word("fall")
+def fall(words: Words, server: ServerParameters) -> ServerParameters:
+    """fall <count>: failed checks in a row that take a server down."""
+    return replace(server, fall=_count(words))
+
+
+@server_word("fastinter")
+def fastinter(words: Words, server: ServerParameters) -> ServerParameters:
+    """fastinter <delay>: between checks of a server whose state is about to change."""
+    return replace(server, fast_interval=_positive_time(words))
+
+
+@server_word("guid")
+def guid(words: Words, server: ServerParameters) -> ServerParameters:
+    """guid <string>: a name that no other object of the configuration has."""
+    return replace(server, guid=check_guid(words.value("expects a guid", "<string>")))
+
+
+@server_word("hash-key")
+def hash_key(words: Words, server: ServerParameters) -> ServerParameters:
+    """hash-key id|id32|guid|addr|addr-port: what places the server on the consistent hash."""
+    return replace(server, hash_key=words.choice(("id", "id32", "guid", "addr", "addr-port"), "expects a key"))
+
+
+@server_word("id")
+def identifier(words: Words, server: ServerParameters) -> ServerParameters:
+    """id <value>: the number of the server, for statistics and consistent hashes."""
+    number = words.integer(-BIGGEST, BIGGEST, "expects an integer argument")
+    if number <= 0:
+        raise words.wrong("custom id has to be > 0")
+    return replace(server, id=number)
+
+
+@server_word("init-addr")
+def init_addr(words: Words, server: ServerParameters) -> ServerParameters:
+    """init-addr last|libc|none|<ip>,...: how the address of a host name is found at start-up, in order."""
+    word = words.value("expects a comma-delimited list of addresses and methods", "last, libc, none or <ip>")
+    methods: list[str] = []
+    for method in word.text.split(","):
+        if method and method not in INIT_METHODS and not is_ip(method):
+            raise words.wrong(f"unknown init-addr method '{method}', supported methods are 'libc', 'last', 'none'.",
+                              word)
+        if method:
+            methods.append(method)
+    return replace(server, init_addr=tuple(methods))
+
+
+@server_word("init-state")
+def init_state(words: Words, server: ServerParameters) -> ServerParameters:
+    """init-state fully-up|up|down|fully-down|none: before the first check."""
+    return replace(server, init_state=words.choice(("fully-up", "up", "down", "fully-down", "none")))
+
+
+@server_word("inter")
+def inter(words: Words, server: ServerParameters) -> ServerParameters:
+    """inter <delay>: between two checks."""
+    return replace(server, interval=_positive_time(words))
+
+
+@server_word("max-reuse")
+def max_reuse(words: Words, server: ServerParameters) -> ServerParameters:
+    """max-reuse <count>: how often a connection is used again; -1: no limit."""
+    return replace(server, max_reuse=words.integer(-1, BIGGEST, "expects <value> as argument"))
+
+
+@server_word("maxconn")
+def maxconn(words: Words, server: ServerParameters) -> ServerParameters:
+    """maxconn <maxconn>: concurrent connections (HTTP: requests); the rest waits in the queue."""
+    return replace(server, maxconn=words.integer(0, BIGGEST))
+
+
+@server_word("pool-low-conn")
+def pool_low_conn(words: Words, server: ServerParameters) -> ServerParameters:
+    """pool-low-conn <max>: idle connections below which a lane takes none of another lane."""
+    return replace(server, pool_low_conn=words.integer(0, BIGGEST, "expects <value> as argument"))
+
+
+@server_word("pool-max-conn")
+def pool_max_conn(words: Words, server: ServerParameters) -> ServerParameters:
+    """pool-max-conn <max>: idle connections to keep; -1: no limit, 0: none."""
+    number = words.integer(-BIGGEST, BIGGEST, "expects <value> as argument")
+    if number < -1:
+        raise words.wrong("must be >= -1")
+    return replace(server, pool_max_conn=number)
+
+
+@server_word("pool-purge-delay")
+def pool_purge_delay(words: Words, server: ServerParameters) -> ServerParameters:
+    """pool-purge-delay <delay>: each time, half of the idle connections are closed; 0: none is kept."""
+    return replace(server, pool_purge_delay=words.time("expects <value> as argument"))
+
+
+@server_word("port")
+def port(words: Words, server: ServerParameters) -> ServerParameters:
+    """port <port>: check at another port."""
+    return replace(server, check_port=words.integer(0, 65535, "expects a port number as argument"))
+
+
+@server_word("proto")
+def proto(words: Words, server: ServerParameters) -> ServerParameters:
+    """proto h1|none: force the protocol of connections; the others are not built yet."""
+    check_proto(words)
+    return server
+
+
+@server_word("rise")
+def rise(words: Words, server: ServerParameters) -> ServerParameters:
+    """rise <count>: passed checks in a row that bring a server up."""
+    return replace(server, rise=_count(words))
+
+
+@server_word("slowstart")
+def slowstart(words: Words, server: ServerParameters) -> ServerParameters:
+    """slowstart <time>: how long weight and maxconn grow after the server comes back."""
+    return replace(server, slowstart=words.time())
+
+
+@server_word("source")
+def source(words: Words, server: ServerParameters) -> ServerParameters:
+    """source <addr>[:<port>[-<port>]] [interface <name>]: our own end of connections to the server."""
+    missing = "expects <addr>[:<port>[-<port>]], and optionally 'usesrc' <addr>, and 'interface' <name> as argument."
+    return replace(server, source=read_source(words, words.value(missing, "<addr>"), ranges=True))
+
+
+@server_word("tcp-ut")
+def tcp_ut(words: Words, server: ServerParameters) -> ServerParameters:
+    """tcp-ut <delay>: close when data stays unacknowledged for so long (TCP_USER_TIMEOUT)."""
+    return replace(server, user_timeout=words.time("expects a positive delay in milliseconds"))
+
+
+@server_word("weight")
+def weight(words: Words, server: ServerParameters) -> ServerParameters:
+    """weight <weight>: 0 to 256, its share of the load; 0: only what persists."""
+    return replace(server, weight=words.integer(0, 256))
+
+
+def _positive_time(words: Words) -> int:
+    milliseconds = words.time(f"'{words.word.text}' expects a delay as argument.")
+    if milliseconds == 0:
+        raise words.wrong(f"invalid value 0 for argument '{words.word.text}'")
+    return milliseconds
+
+
+def _count(words: Words) -> int:
+    number = words.integer(-BIGGEST, BIGGEST)
+    if number <= 0:
+        raise words.wrong("has to be > 0")
+    return number
+
+
+def is_ip(text: str) -> bool:
+    """Whether this is a numeric IPv4 or IPv6 address."""
+    for family in (socket.AF_INET, socket.AF_INET6):
+        try:
+            socket.inet_pton(family, text)
+        except OSError:
+            continue
+        return True
+    return False
+
+
+def _ip_and_port(words: Words, word: Word) -> tuple[str, int]:
+    """A literal address, or a host name that resolves now; without or with a port."""
+    if is_ip(word.text):
+        return word.text, 0
+    spec = parse_addresses(word, default_port=None, listening=False)[0]
+    host = spec.host if is_ip(spec.host) else resolve(spec.host, spec.family)
+    if spec.kind != "inet" or spec.port_offset or not host:
+        raise words.wrong(f"invalid address: '{spec.host}' in '{word.text}'", word, "<ipv4|ipv6>")
+    return host, spec.port or 0
+
+
+def read_source(words: Words, word: Word, ranges: bool) -> SourceAddress:
+    """An address to bind outgoing connections to, and `interface` behind it. `ranges`: a port may be a range."""
+    text, dash, last = word.text, "", ""
+    if ranges and not is_ip(text) and "-" in text.rpartition(":")[2] and ":" in text:
+        text, dash, last = word.text.rpartition("-")
+    spec = AddressSpec("inet", text) if is_ip(text) else parse_addresses(
+        Word(text, word.at), default_port=None, listening=False)[0]
+    host = spec.host if not spec.host or is_ip(spec.host) else resolve(spec.host, spec.family) or ""
+    if spec.kind != "inet" or spec.port_offset or spec.datagram or (spec.host and not host):
+        raise words.wrong(f"invalid address: '{spec.host}' in '{word.text}'", word, "<addr>[:<port>]")
+    if dash and not (last.isascii() and last.isdigit() and len(last) < 6 and (spec.port or 0) <= int(last) <= 65535):
+        raise words.wrong(f"invalid port range in '{word.text}'", word, "<lowest>-<highest>")
+    device = ""
+    while words.args.peek() in ("usesrc", "interface"):
+        what = words.args.word("interface")
+        if what.text == "usesrc":
+            raise ConfigError(f"{words.said} : 'usesrc' is not built yet (manual 4.2 \"source\")", what.at)
+        device = words.value("missing interface name", "<name>").text
+    return SourceAddress(address=replace(spec, host=host), last_port=int(last) if dash else 0, interface=device)
+
+
+def check_guid(word: Word) -> str:
+    """A globally unique name (manual 4.2 "guid"): up to 127 letters, digits, '.', ':', '-', '_'."""
+    text = word.text
+    if not text or len(text) > 127 or not text.isascii() or not text.translate(GUID_MARKS).isalnum():
+        raise ConfigError(f"'guid': invalid value '{text}'", word.at,
+                          "up to 127 letters, digits, '.', ':', '-' and '_'")
+    return text
+
+
+GUID_MARKS = str.maketrans(".:-_", "0000")

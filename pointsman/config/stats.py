@@ -1,0 +1,157 @@
+"""`stats` lines of proxies: the statistics page (manual 4.2). Each of them also enables it."""
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from pointsman.config.keyword import Args, keyword
+from pointsman.config.setting import In, Section, Setting
+from pointsman.core.diagnostics import ConfigError, Position
+
+DEFAULT_URI = b"/haproxy?stats"  # manual 4.2 "stats uri"
+DEFAULT_REALM = b"HAProxy Statistics"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatsText(Setting):
+    """One word of the page: see statistics_page, which puts them together."""
+
+    name: str
+    text: str = ""
+
+    def key(self) -> object:
+        return self.name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatsAccount(Setting):
+    """`stats auth`: who may see the page."""
+
+    user: bytes
+    password: bytes
+    many: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatsScope(Setting):
+    """`stats scope`: a proxy that the page shows; "." is the one of the line."""
+
+    proxy: str
+    many: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True)
+class StatisticsPage:
+    """The page of one proxy."""
+
+    uri: bytes  # prefix of the URIs that are the page's
+    realm: bytes
+    accounts: tuple[tuple[bytes, bytes], ...]  # user and password; empty: everybody
+    scope: tuple[str, ...]  # names of the proxies to show; empty: all
+    refresh: int  # seconds; 0: the page does not refresh itself
+    hide_version: bool
+    node: str | None  # None: not shown; "": the global one, or else the host's name
+    description: str | None  # None: not shown; "": the global one
+    legends: bool
+    modules: bool
+
+
+def _overlook(args: Args) -> None:
+    """HAProxy overlooks what follows; so do we, but not in silence."""
+    if args.more():
+        word = args.word("end of line")
+        args.diagnostics.warning(f"'{args.keyword}': argument '{word.text}' is ignored", word.at, "end of line",
+                                 "put quotes around a text with spaces")
+        args.rest()
+
+
+def _word_parser(name: str, needs: str) -> Callable[[Args], StatsText]:
+    def parse(args: Args) -> StatsText:
+        if not args.more():
+            raise ConfigError(f"'{name}' needs {needs}.", args.here)
+        text = args.take("<text>")
+        _overlook(args)
+        return StatsText(name=name, text=text, at=args.at)
+    return parse
+
+
+keyword("stats uri", In.ANY_PROXY, "4.2")(_word_parser("uri", "an URI prefix"))
+keyword("stats realm", In.ANY_PROXY, "4.2")(_word_parser("realm", "an realm name"))
+
+
+def _flag_parser(name: str) -> Callable[[Args], StatsText]:
+    def parse(args: Args) -> StatsText:
+        _overlook(args)
+        return StatsText(name="version" if name.endswith("-version") else name, text=name, at=args.at)
+    return parse
+
+
+for _name in ("enable", "hide-version", "show-version", "show-legends", "show-modules"):
+    keyword(f"stats {_name}", In.ANY_PROXY, "4.2")(_flag_parser(_name))
+
+
+def _optional_parser(name: str) -> Callable[[Args], StatsText]:
+    def parse(args: Args) -> StatsText:
+        return StatsText(name=name, text=" ".join(word.text for word in args.rest()), at=args.at)
+    return parse
+
+
+keyword("stats show-node", In.ANY_PROXY, "4.2")(_optional_parser("show-node"))
+keyword("stats show-desc", In.ANY_PROXY, "4.2")(_optional_parser("show-desc"))
+
+
+@keyword("stats refresh", In.ANY_PROXY, "4.2")
+def refresh(args: Args) -> StatsText:
+    """stats refresh <delay>: how often a browser asks again; in seconds by default."""
+    seconds = -(-args.time("<delay>", "s") // 1000)
+    _overlook(args)
+    return StatsText(name="refresh", text=str(seconds), at=args.at)
+
+
+@keyword("stats auth", In.ANY_PROXY, "4.2")
+def auth(args: Args) -> StatsAccount:
+    """stats auth <user>:<password>: may be repeated."""
+    if not args.more():
+        raise ConfigError("'auth' needs a user:password account.", args.here, "<user>:<passwd>")
+    word = args.word("<user>:<passwd>")
+    user, colon, password = word.text.partition(":")
+    if not user or not colon:
+        raise ConfigError("'auth' needs a user:password account.", word.at, "<user>:<passwd>")
+    _overlook(args)
+    return StatsAccount(user=user.encode(), password=password.encode(), at=args.at)
+
+
+@keyword("stats scope", In.ANY_PROXY, "4.2")
+def scope(args: Args) -> StatsScope:
+    """stats scope <name>|.: may be repeated."""
+    if not args.more():
+        raise ConfigError("'scope' needs a proxy name.", args.here, "<name> or .")
+    proxy = args.take("<name>")
+    _overlook(args)
+    return StatsScope(proxy=proxy, at=args.at)
+
+
+def statistics_page(section: Section) -> StatisticsPage | None:
+    """The statistics page of a proxy; None: it has none."""
+    said = {setting.name: setting.text for setting in section.keyed(StatsText)}
+    accounts = tuple((one.user, one.password) for one in section.all(StatsAccount))
+    scopes = tuple(section.name if one.proxy == "." else one.proxy for one in section.all(StatsScope))
+    if not said and not accounts and not scopes:
+        return None
+    return StatisticsPage(
+        uri=said.get("uri", "").encode() or DEFAULT_URI,
+        realm=said.get("realm", "").encode() or DEFAULT_REALM,
+        accounts=accounts,
+        scope=scopes,
+        refresh=int(said.get("refresh", "0")),
+        hide_version=said.get("version") != "show-version",  # hidden by default since 3.3
+        node=said.get("show-node"),
+        description=said.get("show-desc"),
+        legends="show-legends" in said,
+        modules="show-modules" in said)
+
+
+def page_position(section: Section) -> Position:
+    """Where the page is configured, for messages."""
+    for setting in section.keyed(StatsText):
+        return setting.at
+    return section.at
