@@ -90,6 +90,7 @@ class Format:
         self._plain = _compile(items, PLAIN, flags)
         self._header = _compile(items, HEADER, flags)
         self._log = _compile(items, LOG, flags)
+        self._joints: list[tuple[int, list[int]]] = []
         self.constant: bytes | None = None
         if not flags & (JSON | CBOR) and all(item.tag is None and item.expression is None for item in items):
             self.constant = encode("".join(item.literal for item in items))
@@ -110,7 +111,16 @@ class Format:
         """A line of a log, without its end."""
         if self.constant is not None:
             return self.constant
-        return b"".join([piece(ctx) for piece in self._log])
+        pieces = [piece(ctx) for piece in self._log]
+        for place, between in self._joints:
+            if not any([pieces[index] for index in between]):
+                pieces[place] = pieces[place][1:]
+        return b"".join(pieces)
+
+    def merge_at_run_time(self) -> None:
+        """Spaces on both sides of something that prints nothing (%hr without captures) are one space in a log."""
+        if len(self._log) == len(self.items):
+            self._joints = _joints(self.items)
 
 
 def parse_format(word: Word, where: Where, *, merge_spaces: bool = False, acls: AclScope | None = None) -> Format:
@@ -121,7 +131,10 @@ def parse_format(word: Word, where: Where, *, merge_spaces: bool = False, acls: 
     parser = _Parser(word, where, acls)
     parser.run()
     items = _merge(parser.items) if merge_spaces else parser.items
-    return Format(word.text, items, parser.flags)
+    made = Format(word.text, items, parser.flags)
+    if merge_spaces:
+        made.merge_at_run_time()
+    return made
 
 
 class _Parser:
@@ -205,7 +218,9 @@ class _Parser:
         place = index + 1
         for flag in self.text[index + 1:end].split(","):
             bit = FLAGS.get(flag[1:])
-            if flag and (bit is None or flag[0] not in "+-"):
+            if flag in FLAGS:
+                bit = None  # without a sign it has no effect, as in the manual's "%{Q}o" (8.2.2)
+            elif flag and (bit is None or flag[0] not in "+-"):
                 raise self._wrong(place, place + len(flag), f"unknown flag '{flag}' of a log-format item",
                                   "'+' or '-' followed by one of " + ", ".join(FLAGS))
             if bit is not None and flag[0] == "+":
@@ -248,6 +263,22 @@ def _merge(items: list[Item]) -> list[Item]:
             item.literal = text
         merged.append(item)
     return merged
+
+
+def _joints(items: list[Item]) -> list[tuple[int, list[int]]]:
+    """Where a literal begins with a space and all since a literal that ends with one may be empty: the place of the
+    literal, and those of the items that decide."""
+    joints: list[tuple[int, list[int]]] = []
+    between: list[int] | None = None  # since the last literal that ended with a space; None: something prints always
+    for place, item in enumerate(items):
+        if item.tag is None and item.expression is None:
+            if between and item.literal.startswith(" "):
+                joints.append((place, between))
+            between = [] if item.literal.endswith(" ") else None
+        elif between is not None:
+            may_be_empty = item.tag is not None and item.tag.kind in (Kind.NAME, Kind.LIST)
+            between = [*between, place] if may_be_empty else None
+    return joints
 
 
 def _compile(items: list[Item], use: int, flags: int) -> list[Render]:
@@ -304,8 +335,10 @@ def _tag_text(tag: Tag, flags: int, use: int) -> Render:
 
     def text(ctx: Context) -> bytes:
         value = get(ctx)
-        if value is None or value == b"":
+        if value is None:
             return missing
+        if value == b"":  # it is there, and empty: %HQ of "/"; a name (%hr) is not even quoted
+            return missing if quoted and kind == Kind.TEXT else b""
         if isinstance(value, int):
             return b"%04X" % value if hexadecimal and kind == Kind.HEX else b"%d" % value
         if kind == Kind.TEXT:
