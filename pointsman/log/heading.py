@@ -1,0 +1,59 @@
+"""What stands before the text of a line: priority, date, host, tag and process (RFC 3164, RFC 5424, manual 4.2, log).
+
+A heading is made once per second, level and process; formats that show fractions of a second are made for each line.
+"""
+import os
+from typing import Final
+
+from pointsman.log.dates import iso_date, syslog_date
+from pointsman.log.target import Syntax
+
+LEVEL_COUNT: Final = 8
+
+
+class Heading:
+    """Of one target and one tag. `hostname` is None without log-send-hostname."""
+
+    def __init__(self, syntax: Syntax, facility: int, tag: bytes, hostname: bytes | None) -> None:
+        if syntax == Syntax.DEFAULT:
+            syntax = Syntax.LOCAL if hostname is None else Syntax.RFC3164
+        self.syntax = syntax
+        self.facility = facility
+        self.tag = tag
+        self.hostname = hostname
+        self.structured = syntax == Syntax.RFC5424
+        self.second = -1
+        self.process = 0
+        self.kept: list[bytes] = [b""] * LEVEL_COUNT
+
+    def text(self, level: int, wall: int, structured: bytes) -> bytes:
+        """`wall` in ms; `structured` is for RFC 5424 only, "-" where there is none."""
+        syntax = self.syntax
+        if syntax == Syntax.RAW:
+            return b""
+        if syntax in (Syntax.LOCAL, Syntax.RFC3164):
+            return self._dated(level, wall)
+        if syntax == Syntax.RFC5424:
+            return b"<%d>1 %b %b %b %d - %b " % (self.facility << 3 | level, iso_date(wall), self.hostname or b"-",
+                                                 self.tag, os.getpid(), structured)
+        if syntax == Syntax.PRIORITY:
+            return b"<%d>" % (self.facility << 3 | level)
+        if syntax == Syntax.SHORT:
+            return b"<%d>" % level
+        if syntax == Syntax.TIMED:
+            return b"<%d>%b " % (level, iso_date(wall))
+        return iso_date(wall) + b" "
+
+    def _dated(self, level: int, wall: int) -> bytes:
+        second = wall // 1000
+        process = os.getpid()
+        if second != self.second or process != self.process:
+            self.second = second
+            self.process = process
+            self.kept = [b""] * LEVEL_COUNT
+        found = self.kept[level]
+        if not found:
+            host = b"" if self.syntax == Syntax.LOCAL else (self.hostname or b"localhost") + b" "
+            found = b"<%d>%b %b%b[%d]: " % (self.facility << 3 | level, syslog_date(wall), host, self.tag, process)
+            self.kept[level] = found
+        return found

@@ -1,0 +1,303 @@
+"""The far end of a log: a queue of whole lines and a descriptor that takes them, without ever blocking traffic.
+
+    put(line) -> queue -> flush: many lines with one system call
+                            |-- all taken: done
+                            |-- full: what is left waits for room (epoll says when; a flush after 60 ms tries again)
+                            '-- nobody there: dropped and counted; a datagram sink connects anew, once a second at most
+
+A queue holds at most QUEUE_LINES lines and QUEUE_BYTES bytes: what does not fit is dropped and counted.
+
+A datagram carries one line; sendmmsg(2) sends many at once. Into pipes, terminals and files goes a run of whole lines,
+at most PIPE_BUF bytes at once into pipes, so that lines of processes which share a pipe do not mix (pipe(7)).
+
+A descriptor that we share (stdout) must not become non-blocking under the feet of others: that flag belongs to the
+open file, not to the descriptor. So the file is opened once more through /proc/self/fd, which gives flags of our own;
+where that is refused, poll(2) says before each write whether PIPE_BUF bytes fit. Sockets have MSG_DONTWAIT. Regular
+files never block for long, and are written plainly.
+"""
+import ctypes
+import errno
+import os
+import select
+import socket
+import stat
+from struct import pack_into
+from time import monotonic_ns
+from typing import Final
+
+from pointsman.core.address import AddressSpec
+from pointsman.net.reactor import Channel
+
+BATCH: Final = 64  # lines of a sendmmsg, and how many make a flush worth while
+LONGEST: Final = 65_536  # bytes: the longest that `len` permits, and its end
+QUEUE_LINES: Final = 16_384
+QUEUE_BYTES: Final = 8 << 20
+PIPE_BUF: Final = select.PIPE_BUF
+CHUNK: Final = 65_536  # bytes of a write into what is no pipe
+RETRY: Final = 1000  # ms between attempts to connect
+_FULL: Final = (errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOBUFS, errno.ENOMEM)
+
+
+class Sink(Channel):
+    """`dropped` lines are those that nobody will ever read."""
+
+    def __init__(self, address: AddressSpec) -> None:
+        super().__init__(-1)
+        self.address = address
+        self.lines: list[bytes] = []
+        self.done = 0  # of them, already taken
+        self.bytes = 0  # of all in the list, taken or not
+        self.dropped = 0
+
+    def put(self, line: bytes) -> None:
+        """A whole line, its end included."""
+        size = len(line)
+        if len(self.lines) - self.done >= QUEUE_LINES or self.bytes + size > QUEUE_BYTES:
+            self.dropped += 1
+            return
+        self.lines.append(line)
+        self.bytes += size
+
+    @property
+    def waiting(self) -> int:
+        """Lines that are not yet taken."""
+        return len(self.lines) - self.done
+
+    def open(self) -> str:
+        """Get at the target, while privileges and the root directory are still there. What went wrong, or ""."""
+        raise NotImplementedError
+
+    def flush(self) -> None:
+        """Give away what the target takes."""
+        raise NotImplementedError
+
+    def watchable(self) -> bool:
+        """Whether epoll can say when there is room."""
+        return self.fd >= 0
+
+    def ready(self, events: int) -> None:
+        """There is room again."""
+        if self.waiting:
+            self.flush()
+
+    def again(self) -> None:
+        pass
+
+    def broken(self) -> None:
+        self.drop_all()
+
+    def drop_all(self) -> None:
+        self.dropped += self.waiting
+        self.lines.clear()
+        self.done = self.bytes = 0
+
+    def _taken(self, done: int) -> None:
+        """The first `done` lines of the list are given away."""
+        if done >= len(self.lines) or done > 1000:  # not each time: what is behind them would be moved
+            del self.lines[:done]
+            done = 0
+            self.bytes = sum([len(line) for line in self.lines])
+        self.done = done
+
+    def close(self) -> None:
+        if self.fd >= 0:
+            os.close(self.fd)
+            self.fd = -1
+
+
+class DatagramSink(Sink):
+    """A syslog receiver: UDP, or a UNIX datagram socket."""
+
+    def __init__(self, address: AddressSpec) -> None:
+        super().__init__(address)
+        self.tried = -RETRY  # when it was last connected, monotonic ms
+        self.failure = ""
+        self.memory = ctypes.create_string_buffer(BATCH * 1024)
+        self.iovecs = ctypes.create_string_buffer(16 * BATCH)  # struct iovec
+        self.headers = (ctypes.c_size_t * (8 * BATCH))()  # struct mmsghdr, laid out once: a flush fills the iovecs only
+        for i in range(BATCH):
+            self.headers[8 * i + 2] = ctypes.addressof(self.iovecs) + i * 16  # msg_iov
+            self.headers[8 * i + 3] = 1  # msg_iovlen
+        self.sendmmsg = ctypes.CDLL(None, use_errno=True).sendmmsg
+
+    def open(self) -> str:
+        spec = self.address
+        if self.fd < 0:
+            family = socket.AF_UNIX
+            if spec.kind == "inet":
+                family = socket.AF_INET6 if ":" in spec.host else socket.AF_INET
+            sock = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+            self.fd = sock.detach()
+        return self._connect()
+
+    def _connect(self) -> str:
+        """Name the receiver to the socket. A UNIX receiver that restarted has a new socket behind the same path."""
+        self.tried = monotonic_ns() // 1_000_000
+        spec = self.address
+        sock = socket.socket(fileno=os.dup(self.fd))
+        try:
+            if spec.kind == "inet":
+                sock.connect((spec.host, spec.port or 0))
+            else:
+                sock.connect(spec.host if spec.kind == "unix" else b"\0" + spec.host.encode())
+            self.failure = ""
+        except OSError as error:
+            self.failure = error.strerror or str(error)
+        finally:
+            sock.close()
+        return self.failure
+
+    def flush(self) -> None:
+        if self.fd < 0:
+            self.drop_all()
+            return
+        lines = self.lines
+        done = self.done
+        total = len(lines)
+        while done < total:
+            sent = self._send(lines[done:done + BATCH])
+            if sent > 0:
+                done += sent
+                continue
+            number = ctypes.get_errno()
+            if number in _FULL:
+                break
+            if not self._mended(number):
+                self.dropped += total - done
+                done = total
+        self._taken(done)
+
+    def _send(self, batch: list[bytes]) -> int:
+        """How many the kernel took; -1: see errno."""
+        size = sum([len(line) for line in batch])
+        if size > len(self.memory):
+            self.memory = ctypes.create_string_buffer(max(size, 2 * len(self.memory)))
+        start = at = ctypes.addressof(self.memory)
+        vectors: list[int] = []
+        for line in batch:
+            vectors.append(at)
+            vectors.append(len(line))
+            at += len(line)
+        ctypes.memmove(start, b"".join(batch), size)
+        pack_into(f"{len(vectors)}N", self.iovecs, 0, *vectors)
+        return int(self.sendmmsg(self.fd, self.headers, len(batch), socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL))
+
+    def _mended(self, number: int) -> bool:
+        """After an error: whether it makes sense to send again."""
+        if number == errno.EMSGSIZE:  # this line only
+            self.dropped += 1
+            self.lines.pop(self.done)
+            return False
+        if self.address.kind == "inet":  # an ICMP answer to what was sent before: once more
+            return number == errno.ECONNREFUSED and self._once()
+        return self._once() and not self._connect()
+
+    def _once(self) -> bool:
+        """At most one new attempt in RETRY ms."""
+        now = monotonic_ns() // 1_000_000
+        if now - self.tried < RETRY:
+            return False
+        self.tried = now
+        return True
+
+
+class StreamSink(Sink):
+    """stdout, stderr or an inherited descriptor: pipe, terminal, file or socket."""
+
+    def __init__(self, address: AddressSpec) -> None:
+        super().__init__(address)
+        self.shared = address.port if address.port is not None else 1
+        self.rest = b""  # of a line that was taken in part; nothing may come between
+        self.chunk = CHUNK
+        self.socket = False
+        self.datagrams = False
+        self.polled = False  # blocking, so ask before each write
+        self.regular = False
+
+    def open(self) -> str:
+        if self.fd >= 0:
+            return ""
+        try:
+            mode = os.fstat(self.shared).st_mode
+            self.socket = stat.S_ISSOCK(mode)
+            self.regular = stat.S_ISREG(mode)
+            if stat.S_ISFIFO(mode):
+                self.chunk = PIPE_BUF
+            if self.socket or self.regular:
+                self.fd = os.dup(self.shared)
+            else:
+                self._reopen()
+        except OSError as error:
+            return error.strerror or str(error)
+        if self.socket:
+            sock = socket.socket(fileno=os.dup(self.fd))
+            self.datagrams = sock.type == socket.SOCK_DGRAM
+            sock.close()
+        return ""
+
+    def _reopen(self) -> None:
+        """The same file, with flags of our own."""
+        try:
+            self.fd = os.open(f"/proc/self/fd/{self.shared}",
+                              os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC | os.O_APPEND)
+        except OSError:
+            self.fd = os.dup(self.shared)
+            self.polled = os.get_blocking(self.fd)
+            self.chunk = PIPE_BUF
+
+    def watchable(self) -> bool:
+        return self.fd >= 0 and not self.regular
+
+    def flush(self) -> None:
+        if self.fd < 0:
+            self.drop_all()
+            return
+        done = self.done
+        lines = self.lines
+        while done < len(lines) or self.rest:
+            data, count = (self.rest, 0) if self.rest else self._run(done)
+            sent = self._write(data)
+            if sent == 0:
+                break
+            if sent < 0:
+                self.rest = b""
+                self.done = done
+                self.drop_all()
+                return
+            done += count
+            self.rest = data[sent:]
+        self._taken(done)
+
+    def _run(self, start: int) -> tuple[bytes, int]:
+        """Whole lines from there on, as many as go into one write, and how many they are."""
+        lines = self.lines
+        size = len(lines[start])
+        end = start + 1
+        while not self.datagrams and end < len(lines) and size + len(lines[end]) <= self.chunk:
+            size += len(lines[end])
+            end += 1
+        return b"".join(lines[start:end]), end - start
+
+    def _write(self, data: bytes) -> int:
+        """Bytes taken; 0: full; -1: nobody reads any more."""
+        if self.polled:
+            poll = select.poll()
+            poll.register(self.fd, select.POLLOUT)
+            if not [1 for _, events in poll.poll(0) if events & select.POLLOUT]:
+                return 0
+            data = data[:self.chunk]  # a longer one could block in its middle
+        try:
+            if not self.socket:
+                return os.write(self.fd, data)
+            sock = socket.socket(fileno=self.fd)
+            try:
+                return sock.send(data, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
+            finally:
+                sock.detach()
+        except OSError as error:
+            return 0 if error.errno in _FULL or error.errno == errno.EINTR else -1
+
+
+def make_sink(address: AddressSpec) -> Sink:
+    """The sink of an address, not yet open."""
+    return StreamSink(address) if address.kind == "fd" else DatagramSink(address)
