@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pointsman.config.keyword import Args
+from pointsman.config.setting import Configuration
 from pointsman.core.diagnostics import Position
 from pointsman.core.registry import Registry
 from pointsman.sample.context import Context
@@ -48,6 +49,9 @@ class Action:
         self.final = False
         self.reads = int(Reads.NOTHING)
         self.writes = int(Writes.ALL)
+
+    def resolve(self, configuration: Configuration) -> None:
+        """Look up what the rule names, once all sections are known. Raises ConfigError."""
 
     def run(self, context: Context) -> int:
         """Do it; one of the verdicts above."""

@@ -16,6 +16,7 @@ class Rule(Setting):
     rule_set: int
     action: Action
     condition: Condition | None = None
+    negated: bool = False  # `unless`
     many: ClassVar[bool] = True
 
 
@@ -23,7 +24,7 @@ def run_rules(rules: Sequence[Rule], context: Context) -> int:
     """Evaluate them in order; the first verdict other than CONTINUE ends the list (manual 4.4)."""
     for rule in rules:
         condition = rule.condition
-        if condition is None or condition.test(context):
+        if condition is None or condition.test(context) != rule.negated:
             verdict = rule.action.run(context)
             if verdict != CONTINUE:
                 return verdict

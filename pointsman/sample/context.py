@@ -60,5 +60,3 @@ class Context:
         self.response_captures: list[bytes] = []
         self.variables: dict[bytes, object] = {}
         self.answer: object = None  # what a rule decided to answer (rules.reply.Reply); read by the stream
-        self.service = b""  # what answered inside the proxy, as logged in place of the server: <STATS>
-        self.error_reason = 0  # why a connection was refused before it became a session (stream.acceptor.REFUSALS)

@@ -12,7 +12,7 @@ once; nothing more is read for a side that is blocked; an end is passed on as a 
 import errno
 from typing import Final
 
-from pointsman.log.policy import wanted
+from pointsman.log.policy import When, wanted
 from pointsman.net.reactor import Reactor
 from pointsman.net.timers import Timed
 from pointsman.net.wire import LARGE, ROUNDS, Wire
@@ -439,7 +439,17 @@ class Exchange(Carried):
         if backend is not None:
             backend.connections -= 1
 
-    def write_log(self) -> None:
+    def log_early(self, origin: bytes) -> None:
+        """A line that need not wait for the end (option logasap, or a format that shows nothing of it)."""
+        frontend = self.frontend
+        logger = frontend.logger
+        if logger is None or not frontend.log_asap and logger.when > When.DATA:
+            return
+        self.record.complete = not frontend.log_asap
+        self.record.ended = self.reactor.now
+        self.write_log(origin)
+
+    def write_log(self, origin: bytes = b"txn_close") -> None:
         """The log line, if one is wanted, and only once."""
         frontend = self.frontend
         logger = frontend.logger
@@ -447,6 +457,7 @@ class Exchange(Carried):
             return
         self.logged = True
         record = self.record
+        record.origin = origin
         if not wanted(self.context, frontend.log_null, frontend.log_normal):
             return
         backend = self.backend
@@ -455,4 +466,4 @@ class Exchange(Carried):
         record.backend_connections = backend.connections if backend is not None else 0
         self.context.now = self.reactor.now
         self.context.date_offset = frontend.program.date_offset
-        logger.stream(self.context, record.cause != 0x2D)
+        logger.stream(self.context)

@@ -7,7 +7,6 @@ response that cannot be completed is ended by closing, so that the client sees t
 from typing import Final
 
 from pointsman.net.reactor import Reactor
-from pointsman.proto.body import SIZED
 from pointsman.proto.errors import ProtocolError
 from pointsman.proto.h1_render import response_head
 from pointsman.proto.message import Field
@@ -87,7 +86,8 @@ class Faults(Exchange):
         request = self.context.request
         if reply.close or not self.client.request_done:
             self.closing = True
-        head = response_head(response, request.minor if request is not None else 1, self.closing, SIZED)
+        head = response_head(response.status, response.reason, response.fields, length=response.length,
+                             client_minor=request.minor if request is not None else 1, close=self.closing)
         if self.bodiless or response.status in (204, 304):
             content = b""
         self.record.sent += len(head) + len(content)

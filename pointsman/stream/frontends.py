@@ -2,7 +2,7 @@
 from pointsman.core.address import NetAddress
 from pointsman.net.reactor import Reactor
 from pointsman.sample.context import Context
-from pointsman.stream.acceptor import Door
+from pointsman.stream.acceptor import REFUSALS, Door
 from pointsman.stream.h1front import H1Front
 from pointsman.stream.proxies import Frontend, Program
 from pointsman.stream.tcp import TcpFront
@@ -53,6 +53,5 @@ class LiveFrontend(Frontend):
         if logger is None or silent and not self.log_null:
             return
         context = self._context(source, destination, listener, accepted)
-        context.error_reason = reason
         context.record.ended = self.reactor.now
-        logger.error(context)
+        logger.session_error(context, REFUSALS[reason])

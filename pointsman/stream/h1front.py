@@ -139,6 +139,7 @@ class H1Front(HttpFront):
         self.data = data[size:]
         self.body.begin(CHUNKED if request.chunked else SIZED if request.length > 0 else NO_BODY, request.length)
         self.phase = BUSY
+        self.stream.record.uploaded = size
         self.stream.begin(request)
 
     def _wait(self, data: bytes) -> None:

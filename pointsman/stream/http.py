@@ -11,9 +11,10 @@ two sides. How it ends badly stands in faults.py.
 """
 from pointsman.config.action import ALLOW, ANSWER, CONTINUE, DENY, DROP
 from pointsman.core.address import NetAddress
+from pointsman.log.policy import When
 from pointsman.net.reactor import Reactor
 from pointsman.proto.body import CHUNKED, NONE, TO_CLOSE
-from pointsman.proto.h1_render import interim_head, request_head, response_head
+from pointsman.proto.h1_render import interim, request_bytes, response_head
 from pointsman.proto.message import Field, Request, Response, field
 from pointsman.rules.reply import Reply
 from pointsman.rules.rule import Rule, run_rules
@@ -69,6 +70,9 @@ class HttpStream(Faults):
             self._name(request)
         if self._own(frontend.monitor):
             return
+        logger = frontend.logger
+        if logger is not None and logger.when <= When.REQUEST:
+            self.write_log(b"txn_request")
         if self._request_rules(frontend.http_request):
             self._route(request)
 
@@ -155,7 +159,7 @@ class HttpStream(Faults):
             return False
         self.frontend.counters.intercepted += 1
         self.context.backend = proxy
-        self.context.service = b"<STATS>"
+        self.record.stand_in = b"<STATS>"
         self.own_reply(reply, 0x4C, 0x52)
         return True
 
@@ -229,10 +233,8 @@ class HttpStream(Faults):
             self.context.server_source = connection.local_address()
         mode = max(self.frontend.mode, backend.mode)
         close = mode != KEEP_ALIVE and not (backend.pretend_keepalive and mode != CLOSE)
-        chunked = request.chunked
-        head = request_head(request, close)
-        self.record.uploaded += len(head)
-        connection.begin_request(head, chunked, self.bodiless)
+        head = request_bytes(request, close=close, strict=self.frontend.strict)
+        connection.begin_request(head, request.chunked, self.bodiless)
         if not self.client.request_done:
             self.client.upload()
             if self.connection is not connection:
@@ -258,7 +260,8 @@ class HttpStream(Faults):
         """A piece of the request's body."""
         connection = self.connection
         assert isinstance(connection, HttpBack)
-        self.record.uploaded += connection.send_body(payload)
+        self.record.uploaded += len(payload)
+        connection.send_body(payload)
         connection.flush()
         self.touch_client()
         if connection.blocked:
@@ -270,7 +273,7 @@ class HttpStream(Faults):
     def upload_end(self, trailers: list[Field]) -> None:
         connection = self.connection
         if isinstance(connection, HttpBack):
-            self.record.uploaded += connection.end_body(trailers)
+            connection.end_body(trailers)
             connection.flush()
             self.touch_server()
 
@@ -300,7 +303,7 @@ class HttpStream(Faults):
         """A 1xx, relayed without rules; a client of HTTP/1.0 must not get it (RFC 9110 15.2)."""
         request = self.context.request
         if request is not None and request.minor:
-            head = interim_head(response)
+            head = interim(response, self.frontend.strict)
             self.client.push(head)
             self.record.sent += len(head)
             self.flush_client()
@@ -382,14 +385,15 @@ class HttpStream(Faults):
             self.closing = True
         if not self.client.request_done:
             self.closing = True  # it answered without waiting for the rest of the request
-        head = response_head(response, request.minor, self.closing, encoding)
+        # A response to HEAD, and a 304, keep the framing fields that they would have with a body.
+        head = response_head(response.status, response.reason, response.fields, minor=response.minor,
+                             client_minor=request.minor, length=response.length,
+                             chunked=response.chunked and encoding != TO_CLOSE, close=self.closing,
+                             strict=self.frontend.strict)
         self.client.begin_response(head, encoding)
         record.sent += len(head)
         self.answer_begun = True
-        if self.frontend.log_asap:
-            record.complete = False
-            record.ended = self.reactor.now
-            self.write_log()
+        self.log_early(b"txn_response")
 
     def _switch(self, response: Response, rest: bytes) -> None:
         """101, or 2xx to CONNECT: from here on it is a tunnel (RFC 9110 7.8, 9.3.6)."""
@@ -397,7 +401,8 @@ class HttpStream(Faults):
         connection = self.connection
         assert request is not None and connection is not None
         self.after_rules()
-        head = response_head(response, request.minor, False, NONE)
+        head = response_head(response.status, response.reason, response.fields, minor=response.minor,
+                             client_minor=request.minor, tunnel=response.status != 101, strict=self.frontend.strict)
         self.client.begin_response(head, NONE)
         self.client.push(rest)
         self.record.sent += len(head) + len(rest)

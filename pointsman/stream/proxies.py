@@ -23,8 +23,10 @@ CLOSE: Final = 2  # option httpclose
 class Route:
     """A use_backend rule: a backend known at start-up, or a name that is computed."""
 
-    def __init__(self, condition: Condition | None, target: "BackendProxy | None", name: Format | None) -> None:
+    def __init__(self, condition: Condition | None, negated: bool, target: "BackendProxy | None",
+                 name: Format | None) -> None:
         self.condition = condition
+        self.negated = negated
         self.target = target
         self.name = name
 
@@ -32,8 +34,10 @@ class Route:
 class ServerRoute:
     """A use-server rule: a server known at start-up, or a name that is computed."""
 
-    def __init__(self, condition: Condition | None, target: LiveServer | None, name: Format | None) -> None:
+    def __init__(self, condition: Condition | None, negated: bool, target: LiveServer | None,
+                 name: Format | None) -> None:
         self.condition = condition
+        self.negated = negated
         self.target = target
         self.name = name
 

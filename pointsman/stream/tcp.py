@@ -3,6 +3,7 @@
 The client's side is a TcpFront, the exchange a TcpStream; there is one of each for a connection. Routing asks only what
 is known of a connection: addresses, listener, frontend.
 """
+from pointsman.log.policy import When
 from pointsman.net.reactor import Reactor
 from pointsman.net.wire import Wire
 from pointsman.sample.context import Context
@@ -62,7 +63,11 @@ class TcpStream(Exchange):
         self.early = pending
         record = self.record
         record.head = record.begun
+        record.uploaded = len(pending)
         self.touch_client()
+        logger = self.frontend.logger
+        if logger is not None and logger.when <= When.REQUEST:
+            self.write_log(b"txn_accept")
         backend = pick_backend(self.frontend, self.context)
         if backend is None:
             self.refuse(503, 0x53, 0x43)  # SC
@@ -85,13 +90,9 @@ class TcpStream(Exchange):
         assert connection is not None
         self.record.answered = self.reactor.now  # there is no head to wait for
         connection.push(self.early)
-        self.record.uploaded += len(self.early)
         self.early = b""
         self.context.server_source = connection.local_address() if self.frontend.wants_destination else None
-        if self.frontend.log_asap:
-            self.record.complete = False
-            self.record.ended = self.reactor.now
-            self.write_log()
+        self.log_early(b"txn_connect")
         connection.flush()
         if connection.failed:
             self.side_failed(False)

@@ -1,0 +1,174 @@
+"""The keywords that hold rules: http-request, http-response, http-after-response, redirect, use_backend, default_backend,
+use-server, monitor-uri, monitor fail (manual 4.2)."""
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from pointsman.config.acls import acls_of
+from pointsman.config.action import ACTIONS, HTTP_AFTER, HTTP_REQUEST, HTTP_RESPONSE, PLACE, RULE_SETS, RuleArgs
+from pointsman.config.keyword import Args, keyword
+from pointsman.config.setting import In, Setting
+from pointsman.config.vocabulary import not_built
+from pointsman.core.diagnostics import ConfigError
+from pointsman.core.words import Word
+from pointsman.rules.redirect import Redirect, parse_words
+from pointsman.rules.rule import Rule
+from pointsman.sample.condition import Condition, parse_condition
+from pointsman.sample.format import Format, parse_format
+from pointsman.sample.types import Reads, Where
+
+
+def parse_if(args: Args, where: Where) -> tuple[Condition | None, bool]:
+    """What stands behind `if` or `unless`, and whether it is `unless`. None: nothing does."""
+    word = args.accept("if", "unless")
+    if not word:
+        return None, False
+    at = args.here
+    words = args.rest()
+    if not words:
+        raise ConfigError(f"'{args.keyword}': missing condition behind '{word}'", at, "a condition")
+    return parse_condition(words, acls_of(args.section), where, args.diagnostics), word == "unless"
+
+
+def _rules(rule_set: int) -> Callable[[Args], Rule]:
+    name = RULE_SETS[rule_set]
+    kind = f"{name} action"
+
+    def parse(args: Args) -> Rule:
+        word = args.word("<action>")
+        entry = ACTIONS.get(word.text)
+        if entry is None or not entry.rule_sets & rule_set:
+            known = [one for one in ACTIONS if (found := ACTIONS.get(one)) is not None and found.rule_sets & rule_set]
+            raise not_built("action", word.text, word.at, known,
+                            f"'{name}': unknown action '{word.text}'" if entry is None
+                            else f"'{name}': action '{word.text}' is not possible here")
+        inner = RuleArgs(args.line, args.index, args.section, args.configuration, args.diagnostics)
+        inner.keyword = f"{name} {word.text}"
+        inner.rule_set = rule_set
+        made = entry.parse(inner)
+        made.name = entry.name
+        condition, negated = parse_if(inner, PLACE[rule_set])
+        inner.end()
+        args.index = inner.index
+        return Rule(at=args.at, rule_set=rule_set, action=made, condition=condition, negated=negated)
+
+    parse.__doc__ = f"{kind} [options] [{{if | unless}} <condition>]: one rule of the list."
+    return parse
+
+
+keyword("http-request", In.ANY_PROXY, "4.2")(_rules(HTTP_REQUEST))
+keyword("http-response", In.ANY_PROXY, "4.2")(_rules(HTTP_RESPONSE))
+keyword("http-after-response", In.ANY_PROXY, "4.2")(_rules(HTTP_AFTER))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RedirectLine(Setting):
+    """A `redirect` line: it is looked at behind all http-request rules."""
+
+    rule: Rule
+    many: ClassVar[bool] = True
+
+
+@keyword("redirect", In.PROXY, "4.2")
+def parse_redirect_line(args: Args) -> RedirectLine:
+    """redirect {location | prefix | scheme} <value> [options] [{if | unless} <condition>]: a redirection."""
+    inner = RuleArgs(args.line, args.index, args.section, args.configuration, args.diagnostics)
+    made = Redirect(parse_words(inner, None))
+    made.name = "redirect"
+    made.final = True
+    made.reads = int(Reads.ALL)
+    condition, negated = parse_if(inner, Where.HTTP_REQ)
+    inner.end()
+    args.index = inner.index
+    return RedirectLine(at=args.at, rule=Rule(at=args.at, rule_set=HTTP_REQUEST, action=made, condition=condition,
+                                              negated=negated))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UseBackend(Setting):
+    """A use_backend line; `format` where the name is computed."""
+
+    name: Word
+    format: Format | None
+    condition: Condition | None
+    negated: bool
+    many: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DefaultBackend(Setting):
+    name: Word
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UseServer(Setting):
+    """A use-server line; `format` where the name is computed."""
+
+    name: Word
+    format: Format | None
+    condition: Condition | None
+    negated: bool
+    many: ClassVar[bool] = True
+
+
+def _computed(word: Word, where: Where) -> Format | None:
+    if "%" not in word.text:
+        return None
+    compiled = parse_format(word, where)
+    return compiled if compiled.constant is None else None
+
+
+@keyword("use_backend", In.FRONT, "4.2")
+def parse_use_backend(args: Args) -> UseBackend:
+    """use_backend <backend> [{if | unless} <condition>]: the first rule that holds chooses the backend."""
+    name = args.word("<backend>")
+    computed = _computed(name, Where.HTTP_REQ)
+    condition, negated = parse_if(args, Where.HTTP_REQ)
+    return UseBackend(at=args.at, name=name, format=computed, condition=condition, negated=negated)
+
+
+@keyword("default_backend", In.DEFAULTS | In.FRONT, "4.2")
+def parse_default_backend(args: Args) -> DefaultBackend:
+    """default_backend <backend>: where what no use_backend rule has sent elsewhere goes."""
+    return DefaultBackend(at=args.at, name=args.word("<backend>"))
+
+
+@keyword("use-server", In.BACK, "4.2")
+def parse_use_server(args: Args) -> UseServer:
+    """use-server <server> {if | unless} <condition>: only that server, if it is up."""
+    name = args.word("<server>")
+    computed = _computed(name, Where.HTTP_REQ)
+    condition, negated = parse_if(args, Where.HTTP_REQ)
+    if condition is None:
+        raise ConfigError("'use-server' expects either 'if' or 'unless' followed by a condition", args.here,
+                          "'if' or 'unless'")
+    return UseServer(at=args.at, name=name, format=computed, condition=condition, negated=negated)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MonitorUri(Setting):
+    uri: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MonitorFail(Setting):
+    """A `monitor fail` line: while one holds, monitor-uri answers 503."""
+
+    condition: Condition
+    negated: bool
+    many: ClassVar[bool] = True
+
+
+@keyword("monitor-uri", In.DEFAULTS | In.FRONT, "4.2")
+def parse_monitor_uri(args: Args) -> MonitorUri:
+    """monitor-uri <uri>: requests for exactly this URI are answered here, without a log line."""
+    return MonitorUri(at=args.at, uri=args.take("<uri>").encode("utf-8", "surrogateescape"))
+
+
+@keyword("monitor fail", In.FRONT, "4.2")
+def parse_monitor_fail(args: Args) -> MonitorFail:
+    """monitor fail {if | unless} <condition>: monitor-uri answers 503 while it holds."""
+    condition, negated = parse_if(args, Where.HTTP_REQ)
+    if condition is None:
+        raise ConfigError("'monitor fail' expects 'if' or 'unless' and a condition", args.here, "'if' or 'unless'")
+    return MonitorFail(at=args.at, condition=condition, negated=negated)

@@ -1,0 +1,142 @@
+"""Redirections: the action `redirect` and the proxy keyword of that name (manual 4.2)."""
+from dataclasses import dataclass
+from typing import Final
+
+from pointsman.config.action import ANSWER, CONTINUE, HTTP_REQUEST, HTTP_RESPONSE, Action, RuleArgs, action
+from pointsman.core.diagnostics import ConfigError
+from pointsman.core.words import Word
+from pointsman.rules.reply import Reply
+from pointsman.sample.context import Context
+from pointsman.sample.format import Format, parse_format
+from pointsman.sample.types import Reads, Where, Writes
+
+KINDS: Final = ("location", "prefix", "scheme")
+CODES: Final = (301, 302, 303, 307, 308)
+_OPTIONS: Final = ("code", "drop-query", "append-slash", "ignore-empty", "keep-query", "set-cookie", "set-cookie-fmt",
+                   "clear-cookie")
+_NOT_CACHED: Final = (302, 303, 307)
+
+
+@dataclass(slots=True)
+class Words:
+    """What a redirect line says. `target` is a constant where no log-format was asked for."""
+
+    kind: str = ""
+    target: bytes | Format = b""
+    code: int = 302
+    drop_query: bool = False
+    append_slash: bool = False
+    ignore_empty: bool = False
+    keep_query: bool = False
+    cookie: bytes | Format | None = None
+
+
+class Redirect(Action):
+    def __init__(self, words: Words) -> None:
+        super().__init__()
+        self.kind = words.kind
+        self.target = words.target
+        self.code = words.code
+        self.drop_query = words.drop_query
+        self.append_slash = words.append_slash
+        self.ignore_empty = words.ignore_empty
+        self.keep_query = words.keep_query
+        self.cookie = words.cookie
+
+    def run(self, context: Context) -> int:
+        target = self.target
+        start = target if isinstance(target, bytes) else target.render_header(context)
+        if self.ignore_empty and not start and not isinstance(target, bytes):
+            return CONTINUE
+        if self.kind == "location":
+            location = self._kept(start, context) if self.keep_query else start
+        else:
+            location = self._rest(start, context)
+        fields: list[tuple[bytes, bytes | Format]] = [(b"content-length", b""), (b"location", location)]
+        if self.code in _NOT_CACHED:
+            fields.append((b"cache-control", b"no-cache"))
+        if self.cookie is not None:
+            fields.append((b"set-cookie", self.cookie))
+        context.answer = Reply(self.code, fields, b"")
+        return ANSWER
+
+    def _kept(self, location: bytes, context: Context) -> bytes:
+        """The location with the request's query behind it."""
+        request = context.request
+        query = request.query if request is not None else None
+        if not query:
+            return location
+        return location + (b"&" if location.find(b"?") >= 0 else b"?") + query
+
+    def _rest(self, start: bytes, context: Context) -> bytes:
+        """Prefix or scheme, then the request's path and query."""
+        request = context.request
+        if request is None:
+            return start
+        path = request.path
+        query = request.query
+        uri = path or b"/"
+        if query is not None and not self.drop_query:
+            uri += b"?" + query
+        elif self.append_slash and not uri.endswith(b"/"):
+            uri += b"/"
+        if self.kind == "scheme":
+            return b"%b://%b%b" % (start, request.get(b"host") or b"", uri)
+        return uri if start == b"/" else start + uri
+
+
+def parse_words(args: RuleArgs, where: Where | None) -> Words:
+    """The words of a redirect; `where` None: they are constants, as in the proxy keyword."""
+    words = Words()
+    while args.more() and args.peek() not in ("if", "unless"):
+        word = args.word("<argument>")
+        if word.text in KINDS:
+            words.kind = word.text
+            words.target = _value(args.word(f"a value of '{word.text}'"), where)
+        elif word.text == "code":
+            at = args.here
+            words.code = args.integer("<code>")
+            if words.code not in CODES:
+                raise ConfigError(f"'{args.keyword}': unsupported HTTP code '{words.code}'", at,
+                                  "one of " + ", ".join(str(code) for code in CODES))
+        elif word.text == "drop-query":
+            words.drop_query = True
+        elif word.text == "append-slash":
+            words.append_slash = True
+        elif word.text == "ignore-empty":
+            words.ignore_empty = True
+        elif word.text == "keep-query":
+            words.keep_query = True
+        elif word.text in ("set-cookie", "set-cookie-fmt", "clear-cookie"):
+            words.cookie = _cookie(word.text, args.word("NAME[=value]"), where)
+        else:
+            raise args.wrong(word, f"'{args.keyword}': unrecognized parameter '{word.text}'", (*KINDS, *_OPTIONS))
+    if not words.kind:
+        raise ConfigError(f"'{args.keyword}': missing 'location', 'prefix' or 'scheme'", args.here,
+                          "location <loc>, prefix <pfx> or scheme <sch>")
+    return words
+
+
+def _value(word: Word, where: Where | None) -> bytes | Format:
+    if where is None:
+        return word.text.encode("utf-8", "surrogateescape")
+    compiled = parse_format(word, where)
+    return compiled if compiled.constant is None else compiled.constant
+
+
+def _cookie(kind: str, word: Word, where: Where | None) -> bytes | Format:
+    text = word.text.encode("utf-8", "surrogateescape")
+    if kind == "set-cookie":
+        return text + b"; path=/;"
+    if kind == "clear-cookie":
+        return text + b"; path=/; Max-Age=0;"
+    return _value(Word(word.text + "; path=/;", word.at), where)
+
+
+@action("redirect", HTTP_REQUEST | HTTP_RESPONSE, "4.4", writes=Writes.NOTHING)
+def parse_redirect(args: RuleArgs) -> Action:
+    """redirect {location | prefix | scheme} <fmt> [code <code>] [options]: answer with a redirection."""
+    made = Redirect(parse_words(args, args.place))
+    made.final = not made.ignore_empty
+    made.reads = int(Reads.ALL)
+    return made

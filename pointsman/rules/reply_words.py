@@ -1,0 +1,120 @@
+"""The words that describe an answer of our own: those of `return`, `deny` and `http-error` (manual 4.4, return).
+
+    [status <code>] [content-type <type>] [{default-errorfiles | errorfile <file> | errorfiles <name> | file <file> |
+    lf-file <file> | string <str> | lf-string <fmt>}] [hdr <name> <fmt>]*
+"""
+from dataclasses import dataclass, field
+from typing import Final
+
+from pointsman.config.keyword import Args
+from pointsman.core.diagnostics import ConfigError, Position
+from pointsman.core.words import Word
+from pointsman.rules.pages import CODES, LARGEST, page_from_file
+from pointsman.rules.reply import Reply
+from pointsman.sample.format import Format, parse_format
+from pointsman.sample.types import Where
+
+_PAYLOADS: Final = ("default-errorfiles", "errorfile", "errorfiles", "file", "lf-file", "string", "lf-string")
+
+
+@dataclass(slots=True)
+class Answer:
+    """What was described. One of `reply`, `section` (of http-errors) and `default` holds."""
+
+    status: int
+    reply: Reply | None = None
+    section: Word | None = None
+    default: bool = False
+    at: Position | None = None
+
+
+@dataclass(slots=True)
+class _Words:
+    status: int = 0
+    status_at: Position | None = None
+    content_type: str = ""
+    payload: str = ""
+    argument: Word | None = None
+    headers: list[tuple[bytes, bytes | Format]] = field(default_factory=list)
+
+
+def parse_answer(args: Args, where: Where, status: int, *, status_words: tuple[str, ...] = ("status",),
+                 default: bool = False) -> Answer:
+    """Read them all; `status` is the default one. `default`: without a payload the error pages answer (deny)."""
+    words = _read(args, where, status_words)
+    code = words.status or status
+    at = words.status_at or args.at
+    if not words.payload and default and not words.headers:
+        words.payload = "default-errorfiles"
+    if words.payload in ("default-errorfiles", "errorfile", "errorfiles") and code not in CODES:
+        raise ConfigError(f"status code '{code}' not handled by default with '{words.payload}' argument", at,
+                          "one of " + ", ".join(str(one) for one in CODES))
+    if words.payload == "default-errorfiles":
+        return Answer(code, default=True, at=at)
+    if words.payload == "errorfiles":
+        return Answer(code, section=words.argument, at=at)
+    if words.payload == "errorfile":
+        assert words.argument is not None
+        return Answer(code, reply=page_from_file(words.argument.text, words.argument.at), at=at)
+    return Answer(code, reply=_built(args, words, code, where), at=at)
+
+
+def _read(args: Args, where: Where, status_words: tuple[str, ...]) -> _Words:
+    words = _Words()
+    while args.more() and args.peek() not in ("if", "unless"):
+        word = args.word("<argument>")
+        if word.text in status_words:
+            words.status_at = args.here
+            words.status = args.integer("<code>", 200, 599)
+        elif word.text == "content-type":
+            words.content_type = args.take("<type>")
+        elif word.text in _PAYLOADS:
+            if words.payload:
+                raise ConfigError(f"'{word.text}': another payload was given already ('{words.payload}')", word.at)
+            words.payload = word.text
+            if word.text != "default-errorfiles":
+                words.argument = args.word(f"an argument of '{word.text}'")
+        elif word.text == "hdr":
+            name = args.take("<name>").lower().encode()
+            value = parse_format(args.word("<fmt>"), where)
+            words.headers.append((name, value if value.constant is None else value.constant))
+        else:
+            raise args.wrong(word, f"'{args.keyword}': unknown argument '{word.text}'",
+                             (*status_words, "content-type", "hdr", *_PAYLOADS))
+    return words
+
+
+def _built(args: Args, words: _Words, code: int, where: Where) -> Reply:
+    """An answer that is not an error file: status, fields, payload."""
+    body: bytes | Format = b""
+    argument = words.argument
+    if argument is not None:
+        content = argument.text.encode("utf-8", "surrogateescape")
+        if words.payload in ("file", "lf-file"):
+            content = _file(argument)
+        if words.payload.startswith("lf-") and content:
+            text = content.decode("utf-8", "surrogateescape")
+            compiled = parse_format(Word(text, argument.at), where)
+            body = compiled if compiled.constant is None else compiled.constant
+        else:
+            body = content
+        if content and not words.content_type:
+            raise ConfigError(f"a content-type must be defined with '{words.payload}' argument", argument.at,
+                              "content-type <type>")
+        if not content and words.content_type:
+            args.diagnostics.warning("content-type ignored: the payload is empty", argument.at)
+    fields = [*words.headers, (b"content-length", b"")]
+    if words.content_type and body:
+        fields.append((b"content-type", words.content_type.encode()))
+    return Reply(code, fields, body)
+
+
+def _file(word: Word) -> bytes:
+    try:
+        with open(word.text, "rb") as file:
+            data = file.read(LARGEST + 1)
+    except OSError as error:
+        raise ConfigError(f"unable to read file '{word.text}': {error.strerror}", word.at) from error
+    if len(data) > LARGEST:
+        raise ConfigError(f"file '{word.text}' is larger than {LARGEST} bytes", word.at)
+    return data
