@@ -22,3 +22,7 @@ import pointsman.config.server_words  # noqa: F401
 import pointsman.config.stats  # noqa: F401
 import pointsman.config.timeouts  # noqa: F401
 import pointsman.config.userlist  # noqa: F401
+import pointsman.log.keywords  # noqa: F401
+import pointsman.log.tags  # noqa: F401
+import pointsman.log.target  # noqa: F401
+import pointsman.log.timers  # noqa: F401

@@ -69,7 +69,7 @@ class Logger:
         else:
             self._write(ctx, level, self.line)
 
-    def error(self, ctx: Context, message: bytes) -> None:
+    def session_error(self, ctx: Context, message: bytes) -> None:
         """A connection failed before there was a stream: in its PROXY header or its handshake (manual 8.2.5).
 
         `message` says how, in the words of fc_err_str (manual 7.3.3).
