@@ -31,6 +31,10 @@ class LiveServer(Server):
     def full(self) -> bool:
         return 0 < self.maxconn <= self.connections
 
+    @property
+    def queued(self) -> int:
+        return len(self.queue)
+
 
 class Backend(ProxyFacts):
     def __init__(self, name: str, number: int, http: bool, algorithm: Algorithm) -> None:

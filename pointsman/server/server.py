@@ -35,6 +35,8 @@ class Server(ServerFacts):
         self.admin = 0
         self.share = 16  # sixteenths of its weight that are in force (slowstart)
         self.maxconn = 0  # 0: no limit
+        self.maxqueue = 0  # of its queue; 0: no limit
+        self.hash_key = b""  # what places it on a consistent hash (balance.build.hash_key); b"": its number
         self.open = 0  # connections to it, idle ones included
         self.counters = Counters()
         self.checked = False
@@ -58,6 +60,11 @@ class Server(ServerFacts):
     @property
     def up(self) -> bool:
         return self.state != STOPPED and not self.admin & MAINT
+
+    @property
+    def queued(self) -> int:
+        """Streams that wait for it."""
+        return 0
 
     @property
     def effective(self) -> int:

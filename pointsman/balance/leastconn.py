@@ -1,0 +1,59 @@
+"""Least connections: the server that carries least for its weight (manual 4.2 "balance leastconn").
+
+Idle servers tie at zero; of a tie, the one that has waited longest since its load last changed wins, so that servers of
+equal load take turns. Streams that wait for a server count as its load. Loads are compared when somebody picks: that
+costs a look at each server, but it cannot be wrong whatever changed meanwhile.
+"""
+from collections.abc import Collection
+
+from pointsman.balance.registry import Make, algorithm
+from pointsman.config.keyword import Args
+from pointsman.sample.context import Context
+from pointsman.server.algorithm import Algorithm
+from pointsman.server.server import Server
+
+
+class LeastConn(Algorithm):
+    def __init__(self) -> None:
+        self.servers: list[Server] = []
+        self.moves = 0  # changes of load so far
+        self.moved: dict[Server, int] = {}  # which change was a server's last; one that had none has waited longest
+
+    def rebuild(self, servers: list[Server]) -> None:
+        self.servers = servers
+        self.moved = {server: self.moved.get(server, 0) for server in servers}
+
+    def pick(self, context: Context, avoid: Collection[Server] = ()) -> Server | None:
+        best: Server | None = None
+        least = 0
+        weight = 1
+        for server in self.servers:
+            if avoid and server in avoid:
+                continue
+            load = server.connections + server.queued
+            own = server.effective
+            if best is not None:
+                difference = load * weight - least * own
+                if difference > 0 or (difference == 0 and self.moved[server] >= self.moved[best]):
+                    continue
+            best, least, weight = server, load, own
+        if best is None and avoid:
+            return self.pick(context)
+        return best
+
+    def took(self, server: Server) -> None:
+        self._note(server)
+
+    def left(self, server: Server) -> None:
+        self._note(server)
+
+    def _note(self, server: Server) -> None:
+        if server in self.moved:
+            self.moves += 1
+            self.moved[server] = self.moves
+
+
+@algorithm("leastconn")
+def leastconn(args: Args, argument: str) -> Make:
+    """leastconn: the server with the fewest connections for its weight (manual 4.2)."""
+    return Make(lambda hashing: LeastConn())

@@ -1,0 +1,84 @@
+"""Round robin: each server in turns, exactly by weight, as evenly as can be (manual 4.2 "balance roundrobin").
+
+The turns stand in a schedule that is made when a weight or a state changes; a pick only moves one index. Where the
+weights are too large and too odd for a schedule (during slow starts, say), the turns are computed one by one.
+"""
+from collections.abc import Collection
+
+from pointsman.balance.registry import Make, algorithm
+from pointsman.balance.schedule import Strides, fits, reduced, smooth
+from pointsman.config.keyword import Args
+from pointsman.sample.context import Context
+from pointsman.server.algorithm import Algorithm
+from pointsman.server.server import Server
+
+
+class RoundRobin(Algorithm):
+    """`weight` says which weight counts: it may follow changes, or not (static-rr)."""
+
+    def __init__(self) -> None:
+        self.servers: list[Server] = []
+        self.schedule: list[Server] = []
+        self.strides: Strides | None = None
+        self.index = 0
+
+    def weight(self, server: Server) -> int:
+        return server.effective
+
+    def rebuild(self, servers: list[Server]) -> None:
+        self.servers = servers
+        self.schedule = []
+        self.strides = None
+        if not servers:
+            return
+        weights = reduced([self.weight(server) for server in servers])
+        if fits(weights):
+            self.schedule = [servers[index] for index in smooth(weights)]
+            self.index %= len(self.schedule)  # where it was, so that frequent changes don't favour the first
+        else:
+            self.strides = Strides(weights)
+
+    def pick(self, context: Context, avoid: Collection[Server] = ()) -> Server | None:
+        server = self._next()
+        if not avoid or server not in avoid:
+            return server
+        if all(one in avoid for one in self.servers):
+            return server
+        while server in avoid:
+            server = self._next()
+        return server
+
+    def _next(self) -> Server | None:
+        strides = self.strides
+        if strides is not None:
+            return self.servers[strides.next()]
+        schedule = self.schedule
+        if not schedule:
+            return None
+        index = self.index
+        self.index = index + 1 if index + 1 < len(schedule) else 0
+        return schedule[index]
+
+
+class StaticRoundRobin(RoundRobin):
+    """The configured weights count, whatever they become at run time."""
+
+    def weight(self, server: Server) -> int:
+        return static_weight(server)
+
+
+def static_weight(server: Server) -> int:
+    """What counts where weights cannot change: the configured weight; one that had none but is used now counts 1."""
+    return server.initial_weight or 1
+
+
+@algorithm("roundrobin")
+def roundrobin(args: Args, argument: str) -> Make:
+    """roundrobin: each server in turns, by weights that may change (manual 4.2)."""
+    return Make(lambda hashing: RoundRobin())
+
+
+@algorithm("static-rr")
+def static_rr(args: Args, argument: str) -> Make:
+    """static-rr: each server in turns, by the configured weights (manual 4.2)."""
+    return Make(lambda hashing: StaticRoundRobin())
