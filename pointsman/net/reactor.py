@@ -105,6 +105,15 @@ class Reactor:
             self.open -= 1
         self.wheel.disarm(channel)
 
+    def release(self, channel: Channel) -> None:
+        """Forget it, but leave its descriptor open: another channel takes it over."""
+        fd = channel.fd
+        self.epoll.unregister(fd)
+        self.channels[fd] = self.vacant
+        self.open -= 1
+        channel.fd = -1
+        self.wheel.disarm(channel)
+
     def another(self, channel: Channel) -> None:
         """Call its `again` later in this turn or in the next: fairness, and no recursion."""
         self.goes.append(channel)

@@ -1,0 +1,102 @@
+"""`bind ... accept-proxy`: a connection waits for its PROXY header before it becomes a session (manual 5.1).
+
+      accepted --> waiting --header whole--> Acceptor.open with the addresses that the header says
+                      '--timeout, end, garbage--> Acceptor.refused (the error log), closed without an answer
+
+The wait lasts as long as `timeout client` allows. A LOCAL or UNKNOWN header keeps the connection's own addresses. What
+came behind the header goes on as `pending`.
+"""
+import os
+from typing import Final
+
+from pointsman.core.address import NetAddress
+from pointsman.listener.listener import Listener
+from pointsman.net.reactor import Channel
+from pointsman.proto.errors import ProtocolError
+from pointsman.proto.proxy import SIGNATURE, parse
+from pointsman.stream.acceptor import (
+    PROXY_ABORT,
+    PROXY_BAD_HEADER,
+    PROXY_BAD_PROTOCOL,
+    PROXY_EMPTY,
+    PROXY_NOT_A_HEADER,
+    PROXY_TIMEOUT,
+    PROXY_TRUNCATED,
+)
+
+_READ: Final = 16_384
+_WORD: Final = b"PROXY "
+_PROTOCOLS: Final = (b"TCP4", b"TCP6", b"UNKNOWN")
+
+
+class ProxyListener(Listener):
+    """Its connections say in their first bytes who the client is."""
+
+    def accepted(self, fd: int, source: NetAddress) -> None:
+        wait = ProxyWait(self, fd, source, self.destination(fd))
+        self.reactor.add(wait)
+        if self.frontend.client_timeout > 0:
+            self.reactor.wheel.arm(wait, self.reactor.now + self.frontend.client_timeout)
+
+
+class ProxyWait(Channel):
+    def __init__(self, listener: ProxyListener, fd: int, source: NetAddress, destination: NetAddress) -> None:
+        super().__init__(fd)
+        self.listener = listener
+        self.source = source
+        self.destination = destination
+        self.since = listener.reactor.now
+        self.data = b""
+
+    def ready(self, events: int) -> None:
+        while self.fd >= 0:
+            try:
+                data = os.read(self.fd, _READ)
+            except BlockingIOError:
+                return
+            except OSError:
+                self._refuse(PROXY_ABORT)
+                return
+            if not data:
+                self._refuse(PROXY_TRUNCATED if self.data else PROXY_EMPTY)
+                return
+            self.data += data
+            self._look()
+
+    def _look(self) -> None:
+        try:
+            header = parse(self.data)
+        except ProtocolError:
+            self._refuse(reason_of(self.data))
+            return
+        if header is None:
+            return
+        source, destination = self.source, self.destination
+        if header.source is not None and header.destination is not None:
+            source, destination = header.source, header.destination
+        listener = self.listener
+        fd = self.fd
+        listener.reactor.release(self)
+        listener.frontend.open(fd, source, destination, listener.door, self.since, self.data[header.size:])
+
+    def expired(self, now: int) -> None:
+        self._refuse(PROXY_TIMEOUT)
+
+    def broken(self) -> None:
+        if self.fd >= 0:
+            self.listener.reactor.close(self)
+            self.listener.frontend.closed(self.listener.door)
+
+    def _refuse(self, reason: int) -> None:
+        listener = self.listener
+        listener.reactor.close(self)
+        listener.frontend.refused(self.source, self.destination, listener.door, self.since, reason, not self.data)
+        listener.frontend.closed(listener.door)
+
+
+def reason_of(data: bytes) -> int:
+    """Which of the reasons of fc_err holds for bytes that are no header."""
+    if data.startswith(_WORD):
+        word = data[len(_WORD):].partition(b" ")[0].partition(b"\r")[0]
+        return PROXY_BAD_HEADER if word in _PROTOCOLS else PROXY_BAD_PROTOCOL
+    return PROXY_BAD_HEADER if data.startswith(SIGNATURE) else PROXY_NOT_A_HEADER
