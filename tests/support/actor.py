@@ -55,6 +55,13 @@ class Take(Step):
 
 
 @dataclass(frozen=True, slots=True)
+class Pass(Step):
+    """Reads that many bytes and notes only their number: they hold what differs between any two runs."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class End(Step):
     """Reads until the peer closes and notes what came and that it closed."""
 
@@ -228,16 +235,24 @@ def _until(actor: Actor, step: Until) -> None:
     actor.pending = actor.pending[end:]
 
 
-def _take(actor: Actor, step: Take) -> None:
+def _exactly(actor: Actor, count: int) -> bytes:
     limit = time.monotonic() + PATIENCE
-    while len(actor.pending) < step.count:
+    while len(actor.pending) < count:
         try:
             if not actor.fill(limit):
                 break
         except TimeoutError:
             break
-    actor.note(f"bytes {show(actor.pending[: step.count])}")
-    actor.pending = actor.pending[step.count :]
+    taken, actor.pending = actor.pending[:count], actor.pending[count:]
+    return taken
+
+
+def _take(actor: Actor, step: Take) -> None:
+    actor.note(f"bytes {show(_exactly(actor, step.count))}")
+
+
+def _pass(actor: Actor, step: Pass) -> None:
+    actor.note(f"bytes: {len(_exactly(actor, step.count))}")
 
 
 def _end(actor: Actor, step: End) -> None:
@@ -315,6 +330,7 @@ PLAY: dict[type[Step], Callable[..., None]] = {
     Recv: _recv,
     Until: _until,
     Take: _take,
+    Pass: _pass,
     End: _end,
     Silence: _silence,
     Pause: _pause,

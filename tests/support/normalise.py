@@ -20,6 +20,10 @@ _TIMER = re.compile(r"(\+?)(-1|\d+)")
 _BYTES = re.compile(r"(?<=T |1 )(\d{3}|-1) (\+?)\d+(?= )")
 # In custom formats the scenarios write t=...: everything numeric up to the next space is a timer.
 _CUSTOM_TIMERS = re.compile(r"(?<=t=)[-+\d/]+")
+# option httplog clf: milliseconds of the date behind the client's port, three names, five timers.
+_CLF = re.compile(r'(<client [^>]+>) \d{1,3}((?: "[^"]*"){3}) (-?\d+ -?\d+ -?\d+ -?\d+ -?\d+)(?= )')
+_CLF_BYTES = re.compile(r'(?<=HTTP/1.1" \d{3}) \d+')
+_RFC5424 = re.compile(r"^(<\d+>1 <date> \S+ \S+) \d+ ")
 _PID = re.compile(r"(?<=\[)\d+(?=\]: )")
 
 
@@ -42,6 +46,10 @@ def log_line(line: str) -> str:
     line = _ISO_DATE.sub("<date>", _DATE.sub("<date>", line))
     line = _PID.sub("<pid>", line)
     line = _CUSTOM_TIMERS.sub(_timers, line)
+    line = _RFC5424.sub(r"\1 <pid> ", line)
+    line, clf = _CLF.subn(lambda match: f"{match[1]} T{match[2]} {_TIMER.sub(_timer, match[3])}", line)
+    if clf:
+        return _CLF_BYTES.sub(" B", line)
     timed, found = _TIMERS.subn(_timers, line, count=1)
     return _BYTES.sub(r"\1 \2B", timed, count=1) if found else line
 

@@ -207,7 +207,7 @@ http-request add-header X-Hit fe if { fe_id -m found } { fe_conn ge 1 }
             "range": "if { req.hdr_val(x) 3:7 }",
             "open_range": "if { req.hdr_val(x) 6: }",
             "several": "if { req.hdr_val(x) 1 5 9 }",
-            "negative": "if { req.hdr_val(x) -3 }",
+            "negative": "if { req.hdr_val(x) -- -3 }",
             "bool": "if { always_true }",
             "never_bool": "if { always_false }",
             "int": "if { int(5) eq 5 }",

@@ -4,7 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from families import acls, bad_requests, bad_responses, bodies, faults, keep_alive, routing, rules, tcp, upgrades
+from families import (
+    acls,
+    bad_requests,
+    bad_responses,
+    bodies,
+    checks,
+    faults,
+    keep_alive,
+    logs,
+    proxy_protocol,
+    reuse,
+    routing,
+    rules,
+    stats,
+    tcp,
+    upgrades,
+)
 from support.scenario import Scenario
 
 FAMILIES: Mapping[str, Sequence[Scenario]] = {
@@ -18,4 +34,9 @@ FAMILIES: Mapping[str, Sequence[Scenario]] = {
     "acls": acls.SCENARIOS,
     "routing": routing.SCENARIOS,
     "tcp": tcp.SCENARIOS,
+    "proxy-protocol": proxy_protocol.SCENARIOS,
+    "logs": logs.SCENARIOS,
+    "reuse": reuse.SCENARIOS,
+    "checks": checks.SCENARIOS,
+    "stats": stats.SCENARIOS,
 }

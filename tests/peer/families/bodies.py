@@ -131,6 +131,7 @@ SCENARIOS = [
         (Until(b"\r\n\r\n"), Send(response("417 Expectation Failed", "Content-Length: 0", "Connection: close"))),
         [Send(request("POST", "/", "Expect: 100-continue", "Content-Length: 5")), Recv(), End()],
         "HTTP/1.1 417 Expectation Failed",
+        config=simple(front="timeout client 400ms"),
     ),
     scripted(
         "client does not wait for 100",
@@ -157,6 +158,7 @@ SCENARIOS = [
         ),
         [Send(request("POST", "/", "Content-Length: 1000")), Send(b"x" * 10), Recv(), End()],
         "HTTP/1.1 413 Too Big",
+        config=simple(front="timeout client 400ms"),
     ),
     scripted(
         "bytes in excess of a response are dropped",

@@ -94,7 +94,7 @@ backend app
     ),
     Scenario(
         name="client timeout in the body",
-        config=simple(front="timeout client 300ms"),
+        config=simple(front="timeout client 300ms", back="timeout server 600ms"),
         servers={"a": ((Until(b"half"), End()),)},
         talk=[Send(request("POST", "/", "Content-Length: 9") + b"half"), Recv(), End()],
         # The server is the one that is late: its timeout runs while the client's bytes are missing.

@@ -234,18 +234,18 @@ backend app
     ),
     picks("disabled server", pool("", "server s1 {server:a} disabled\n    server s2 {server:b}"), 3, "app/s2"),
     Scenario(
-        name="disabled frontend is left out, backend of the same server serves",
+        name="disabled frontend",
         config="""
 frontend off
-    bind 127.0.0.1:{port:front}
+    bind 127.0.0.1:19999
     disabled
     default_backend app
 frontend web
-    bind 127.0.0.1:{port:second}
+    bind 127.0.0.1:{port:front}
     default_backend app
 backend app
     server s1 {server:a}
-""".replace("bind 127.0.0.1:{port:front}\n    disabled", "bind :{port:unused}\n    disabled").replace("{port:second}", "{port:front}"),
+""",
         talk=talk("/"),
         expect=["web app/s1"],
     ),

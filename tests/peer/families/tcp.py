@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from support.actor import Close, End, HalfClose, Pause, Recv, Reset, Send, Take, Tell, Until, Wait
-from support.scenario import TCP, Open, Scenario, Stat
+from support.scenario import TCP, Logged, Open, Scenario, Stat
 
 ECHO = ((Until(b"ping"), Send(b"pong"), End()),)
 BIG = bytes(range(256)) * 2000
@@ -36,7 +36,7 @@ SCENARIOS = [
         prelude=TCP,
         config=tcp(),
         servers={"a": ((Send(b"220 hello\r\n"), Close()),)},
-        talk=[Open(), End()],
+        talk=[Open(), End(), Close()],
         expect=["220 hello", "(closed)"],
     ),
     Scenario(
@@ -60,7 +60,7 @@ SCENARIOS = [
         prelude=TCP,
         config=tcp(),
         servers={"a": ((Take(len(BIG)), Send(BIG), Close()),)},
-        talk=[Send(BIG), End()],
+        talk=[Send(BIG), End(), Close()],
         expect=["512000 bytes", "T/T/T 512000 --"],
     ),
     Scenario(
@@ -97,7 +97,7 @@ SCENARIOS = [
         prelude=TCP,
         config=tcp(back="timeout server 200ms"),
         servers={"a": ((End(),),)},
-        talk=[Send(b"ping"), End()],
+        talk=[Send(b"ping"), End(), Close()],
         expect=["sD"],
     ),
     Scenario(
@@ -129,7 +129,7 @@ SCENARIOS = [
         prelude=TCP,
         config=tcp(),
         servers={"a": ((Until(b"\r\n\r\n"), Send(b"HTTP/1.0 200 Fine\r\nX-Case: Kept\r\n\r\nbody"), Close()),)},
-        talk=[Send(b"GET / HTTP/1.0\r\nX-Case: Kept\r\n\r\n"), Recv()],
+        talk=[Send(b"GET / HTTP/1.0\r\nX-Case: Kept\r\n\r\n"), Recv(), Close()],
         expect=["X-Case: Kept"],
     ),
     Scenario(
@@ -137,7 +137,7 @@ SCENARIOS = [
         prelude=TCP,
         config=tcp(back="balance roundrobin", server="{server:a}\n    server s2 {server:b}"),
         servers={name: ((Send(name.encode()), Close()),) for name in "ab"},
-        talk=[step for _ in range(4) for step in (Open(), End())],
+        talk=[step for number in range(4) for step in (Open(), End(), Close(), Logged(number + 1))],
         logs=4,
         expect=["bytes 'a'", "bytes 'b'", "app/s2"],
     ),
@@ -149,7 +149,11 @@ SCENARIOS = [
             server="{server:a}\nbackend other\n    server s2 {server:b}",
         ),
         servers={name: ((Send(name.encode()), Close()),) for name in "ab"},
-        talk=[Open(source="127.0.0.5"), End(), Open(source="127.0.0.7"), End(), Open(source="127.0.0.6"), End()],
+        talk=[
+            step
+            for number, source in enumerate(("127.0.0.5", "127.0.0.7", "127.0.0.6"))
+            for step in (Open(source=source), End(), Close(), Logged(min(number, 1) + 1))
+        ],
         logs=2,
         expect=["other/s2", "bytes 'b'", "bytes 'a'"],
     ),

@@ -1,0 +1,108 @@
+"""PROXY protocol, versions 1 and 2, received by `accept-proxy` and sent by `send-proxy` and `send-proxy-v2`."""
+
+from __future__ import annotations
+
+import socket
+import struct
+
+from families.requests import get
+from families.simple import simple
+from support.actor import Close, End, Pass, Recv, Send, Silence, Step, Take, Until
+from support.origin import ok
+from support.scenario import TCP, Open, Scenario
+
+ACCEPT = """
+frontend web
+    bind 127.0.0.1:{port:front} accept-proxy
+    option forwardfor
+    http-request set-header X-From %[src]:%[src_port]>%[dst]:%[dst_port]
+    default_backend app
+backend app
+    server s1 {server:a}
+"""
+SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
+
+
+def version2(command: int, family: int, payload: bytes) -> bytes:
+    """A version 2 header (PROXY protocol 2.2)."""
+    return SIGNATURE + struct.pack(">BBH", 0x20 | command, family, len(payload)) + payload
+
+
+INET = socket.inet_aton("10.1.2.3") + socket.inet_aton("10.9.9.9") + struct.pack(">HH", 1234, 443)
+INET6 = (
+    socket.inet_pton(socket.AF_INET6, "2001:db8::1")
+    + socket.inet_pton(socket.AF_INET6, "2001:db8::2")
+    + struct.pack(">HH", 1234, 443)
+)
+
+
+def accept(name: str, header: bytes, *expect: str, talk: tuple[Step, ...] = (Recv(),), logs: int = 1) -> Scenario:
+    """This header, then a GET."""
+    return Scenario(name=name, config=ACCEPT, talk=[Send(header + get("/")), *talk], expect=expect, logs=logs)
+
+
+SCENARIOS = [
+    accept("v1 TCP4", b"PROXY TCP4 10.1.2.3 10.9.9.9 1234 443\r\n", "x-from: 10.1.2.3:1234>10.9.9.9:443", "10.1.2.3:1234 ["),
+    accept("v1 TCP6", b"PROXY TCP6 2001:db8::1 2001:db8::2 1234 443\r\n", "x-forwarded-for: 2001:db8::1"),
+    accept("v1 UNKNOWN", b"PROXY UNKNOWN\r\n", "x-forwarded-for: 127.0.0.1"),
+    accept("v2 TCP4", version2(1, 0x11, INET), "x-from: 10.1.2.3:1234>10.9.9.9:443"),
+    accept("v2 TCP6", version2(1, 0x21, INET6), "x-forwarded-for: 2001:db8::1"),
+    accept("v2 LOCAL", version2(0, 0x00, b""), "x-forwarded-for: 127.0.0.1"),
+    accept("v2 with a TLV to skip", version2(1, 0x11, INET + b"\xe0\0\x03abc"), "x-from: 10.1.2.3:1234"),
+    accept("no header", b"", "(closed)", talk=(End(),)),
+    accept("bad v1", b"PROXY TCP4 10.1.2.3\r\n", "(closed)", talk=(End(),)),
+    accept("bad v2 version", SIGNATURE + b"\x11\x11\0\x0c" + INET, "(closed)", talk=(End(),)),
+    Scenario(
+        name="v1 in pieces",
+        config=ACCEPT,
+        talk=[Send(b"PROXY TCP4 10.1.2.3 10.9.9.9 1234 443\r\n" + get("/"), apart=16), Recv()],
+        expect=["Truncated PROXY protocol header", "(closed"],
+        differs="2.6 refuses a header that does not come in one piece; Pointsman waits for the rest",
+        ours=["x-from: 10.1.2.3:1234>10.9.9.9:443"],
+    ),
+    Scenario(
+        name="send-proxy",
+        config=simple(server="send-proxy"),
+        servers={"a": ((Until(b"\r\n"), Recv(), Send(ok(b"a")), End()),)},
+        talk=[Send(get("/")), Recv()],
+        expect=["PROXY TCP4 127.0.0.1 127.0.0.1 <client 1> <port front>"],
+    ),
+    Scenario(
+        name="send-proxy-v2",
+        config=simple(server="send-proxy-v2"),
+        servers={"a": ((Take(24), Pass(4), Recv(), Send(ok(b"a")), End()),)},
+        talk=[Send(get("/")), Recv()],
+        expect=["QUIT", "GET / HTTP/1.1"],
+    ),
+    Scenario(
+        name="from v1 to v2",
+        config=ACCEPT.replace("{server:a}", "{server:a} send-proxy-v2"),
+        servers={"a": ((Take(28), Recv(), Send(ok(b"a")), End()),)},
+        talk=[Send(b"PROXY TCP4 10.1.2.3 10.9.9.9 1234 443\r\n" + get("/")), Recv()],
+        expect=[r"\n\x01\x02\x03\n\t\t\t\x04\xd2\x01\xbb"],
+    ),
+    Scenario(
+        name="send-proxy in TCP mode",
+        prelude=TCP,
+        config="""
+listen door
+    bind 127.0.0.1:{port:front}
+    server s1 {server:a} send-proxy
+""",
+        servers={"a": ((Until(b"\r\n"), Until(b"ping"), Send(b"pong"), End()),)},
+        talk=[Send(b"ping"), Until(b"pong"), Close()],
+        expect=["PROXY TCP4 127.0.0.1 127.0.0.1"],
+    ),
+    Scenario(
+        name="a server that speaks first still gets the header",
+        prelude=TCP,
+        config="""
+listen door
+    bind 127.0.0.1:{port:front}
+    server s1 {server:a} send-proxy
+""",
+        servers={"a": ((Until(b"\r\n"), Send(b"220 hello\r\n"), End()),)},
+        talk=[Open(), Until(b"hello\r\n"), Silence(0.05), Close()],
+        expect=["PROXY TCP4 127.0.0.1 127.0.0.1", "220 hello"],
+    ),
+]

@@ -1,0 +1,100 @@
+"""Idle server connections: http-reuse in its four modes, pool options, connections that may not be shared."""
+
+from __future__ import annotations
+
+from families.requests import get, response
+from families.simple import simple
+from support.actor import Close, End, Pause, Recv, Send, Serve
+from support.scenario import Open, Scenario
+
+OK = response("200 OK", "Content-Length: 2", body=b"ok")
+# Two clients, each with two requests, one client after the other.
+TWO_CLIENTS = [
+    step
+    for name in "xy"
+    for step in (Open(name=name), Send(get(f"/{name}1")), Recv(), Send(get(f"/{name}2")), Recv(), Close(), Pause(0.05))
+]
+
+
+def reuse(name: str, back: str, *expect: str, server: str = "", reply: bytes = OK) -> Scenario:
+    """Two clients through a backend with these lines; the server tells its connections."""
+    return Scenario(
+        name=name,
+        config=simple(back=back, server=server),
+        servers={"a": ((Serve(reply),),)},
+        talk=TWO_CLIENTS,
+        logs=4,
+        expect=expect,
+    )
+
+
+SCENARIOS = [
+    reuse("safe is the default", "", "connections: 2"),
+    reuse("never", "http-reuse never", "connections: 2"),
+    reuse("safe", "http-reuse safe", "connections: 2"),
+    reuse("aggressive", "http-reuse aggressive", "connections: "),
+    reuse("always", "http-reuse always", "connections: 1"),
+    reuse("always, pool-max-conn 0", "http-reuse always", "connections: 4", server="pool-max-conn 0"),
+    reuse("always, http-server-close", "http-reuse always\noption http-server-close", "connections: 4"),
+    reuse(
+        "always, server closes",
+        "http-reuse always",
+        "connections: 4",
+        reply=response("200 OK", "Content-Length: 2", "Connection: close", body=b"ok"),
+    ),
+    Scenario(
+        name="always, pool-purge-delay ends idle connections",
+        config=simple(back="http-reuse always", server="pool-purge-delay 100ms"),
+        servers={"a": ((Recv(), Send(OK), End(3)),)},
+        talk=[Send(get("/")), Recv(), Close(), Pause(0.5)],
+        expect=["(closed)"],
+    ),
+    reuse(
+        "always, but not with NTLM",
+        "http-reuse always",
+        "connections: 2",
+        reply=response("401 Unauthorized", "WWW-Authenticate: NTLM", "Content-Length: 0"),
+    ),
+    Scenario(
+        name="always, PROXY header keys the connection",
+        config=simple(back="http-reuse always", server="send-proxy"),
+        servers={"a": ((Serve(OK),),)},
+        talk=[Open(name="x"), Close()],
+        logs=1,
+        expect=["connections: 0"],
+    ),
+    Scenario(
+        name="option prefer-last-server",
+        config="""
+frontend web
+    bind 127.0.0.1:{port:front}
+    default_backend app
+backend app
+    balance roundrobin
+    option prefer-last-server
+    server s1 {server:a}
+    server s2 {server:b}
+""",
+        talk=[Send(get("/1")), Recv(), Send(get("/2")), Recv(), Send(get("/3")), Recv()],
+        logs=3,
+        expect=["app/s1"],
+    ),
+    Scenario(
+        name="safe reuses for the second request of another client",
+        config=simple(back="http-reuse safe"),
+        talk=[
+            Open(name="x"),
+            Send(get("/x1")),
+            Recv(),
+            Close(),
+            Pause(0.05),
+            Open(name="y"),
+            Send(get("/y1")),
+            Recv(),
+            Send(get("/y2")),
+            Recv(),
+        ],
+        logs=3,
+        expect=["connections: 2"],
+    ),
+]
