@@ -57,8 +57,13 @@ def set_after_load(variables: MutableMapping[str, str], files: list[str]) -> Non
     variables["HAPROXY_CFGFILES"] = ";".join(files)
 
 
-def _name(args: Args) -> str:
-    return _valid(args, args.word("a name and a value"))
+def _pair(args: Args) -> tuple[str, str]:
+    name, value = _valid(args, args.word("a name and a value")), args.take("a name and a value")
+    if args.more():  # HAProxy says nothing
+        args.diagnostics.warning(f"'{args.keyword}': what follows the value is ignored", args.here, "end of line",
+                                 "put quotes around a value with spaces")
+        args.rest()
+    return name, value
 
 
 def _valid(args: Args, word: Word) -> str:
@@ -71,15 +76,15 @@ def _valid(args: Args, word: Word) -> str:
 @keyword("setenv", In.GLOBAL, "3.1")
 def setenv(args: Args) -> None:
     """setenv <name> <value>: set a variable; later lines see it."""
-    name = _name(args)
-    args.configuration.environment[name] = args.take("a name and a value")
+    name, value = _pair(args)
+    args.configuration.environment[name] = value
 
 
 @keyword("presetenv", In.GLOBAL, "3.1")
 def presetenv(args: Args) -> None:
     """presetenv <name> <value>: set a variable unless it exists."""
-    name = _name(args)
-    args.configuration.environment.setdefault(name, args.take("a name and a value"))
+    name, value = _pair(args)
+    args.configuration.environment.setdefault(name, value)
 
 
 @keyword("unsetenv", In.GLOBAL, "3.1")

@@ -8,7 +8,7 @@ The registries must be full before a load: import pointsman.keywords first.
 import os
 from collections.abc import MutableMapping, Sequence
 
-from pointsman.config import environment
+from pointsman.config import default_path, environment
 from pointsman.config.command_line import CommandLine
 from pointsman.config.conditionals import Conditionals
 from pointsman.config.default_path import reading
@@ -71,7 +71,11 @@ def load(paths: Sequence[str], diagnostics: Diagnostics, *, variables: MutableMa
         except OSError as error:
             diagnostics.alert(f"Cannot open configuration file/directory {file} : {error.strerror}")
             continue
-        loader.read(file, content)
+        try:
+            with default_path.reading(configuration, file):
+                loader.read(file, content)
+        except ConfigError as error:
+            diagnostics.add(error.finding)
     environment.set_after_load(configuration.environment, files)
     return configuration
 

@@ -22,7 +22,8 @@ TRUE = ["1", "-1", "01", "0x1", "!0", "!!1", "1&&1", "1 || 0", "0||1", "(1)", "(
         "streq(a,a)&&1", 'streq(a"b"c,abc)', r"streq(\"a\",\"a\")", r'streq(a\nb,"a\nb")',
         r"streq(\"a,b)\",\'a,b)\')"]
 FALSE = ["", "0", "00", "!1", "! 1", "1 && 0", "streq(a ,a)", "streq(a,)", "defined( HOME )", "defined()",
-         "defined(NOPE)", "defined", "feature(openssl)", "feature(-EPOLL)", "streq(a#,a)", "feature(NOPE)", "streq(a,a) && strneq(a,a)"]
+         "defined(NOPE)", "defined",
+         "feature(openssl)", "feature(-EPOLL)", "streq(a#,a)", "feature(NOPE)", "streq(a,a) && strneq(a,a)"]
 # not known to 2.6, from the manual of 3.5
 TRUE_LATER = ["strstr(abc,b)", "strstr(abc,)", "strstr(,)", "enabled(EPOLL)", "defined(POINTSMAN)", "feature(EPOLL)"]
 FALSE_LATER = ["strstr(a,abc)", "enabled(KQUEUE)", "enabled(SERVER-SSL-VERIFY-NONE)", "fips_mode()", "fips_mode",
