@@ -13,6 +13,7 @@ from pointsman.config.environment import (
     TCP_CLF_LOG_FORMAT,
     TCP_LOG_FORMAT,
 )
+from pointsman.config.global_section import global_number
 from pointsman.config.setting import In, Section
 from pointsman.core.diagnostics import ConfigError, Diagnostics, Position
 from pointsman.core.words import Word
@@ -21,6 +22,7 @@ from pointsman.log.keywords import ErrorFormat, LineFormat, LogTag, SendHostname
 from pointsman.log.logger import Line, Logger, Outlet, default_line
 from pointsman.log.policy import when
 from pointsman.log.sinks import SinkSet
+from pointsman.log.tags import LIMITS
 from pointsman.log.target import LogTarget
 from pointsman.sample.format import Format, parse_format
 from pointsman.sample.types import Where
@@ -56,7 +58,8 @@ def build_logger(section: Section, main: Section, sinks: SinkSet, *, http: bool,
 
 
 def build_process_logger(main: Section, sinks: SinkSet) -> Logger:
-    """The logger of the process itself: starts, stops, signals (manual 3.1, log)."""
+    """The logger of the process itself: starts, stops, signals (manual 3.1, log). Sets tune.http.logurilen too."""
+    LIMITS.line = max(global_number(main, "tune.http.logurilen") - 1, 0)
     return Logger(build_outlets(main, main, sinks), default_line)
 
 

@@ -15,8 +15,17 @@ from pointsman.sample.tag import Kind, list_tag, tag
 from pointsman.sample.types import Reads, Where
 
 BAD_REQUEST: Final = b"<BADREQ>"
-LONGEST_LINE: Final = 1023  # bytes of a request line in a log: tune.http.logurilen, less one
 HOSTNAME: Final = platform.node().encode()
+
+
+class Limits:
+    """What the global section bounds; build.py sets it."""
+
+    def __init__(self) -> None:
+        self.line = 1023  # bytes of a request line: tune.http.logurilen, less one
+
+
+LIMITS: Final = Limits()
 
 
 def _port(address: NetAddress | None, number: int) -> int | None:
@@ -238,7 +247,7 @@ def _target(ctx: Context) -> bytes | None:
 @tag("r", Kind.TEXT, http=True)
 def http_request(ctx: Context) -> bytes:
     """The request line."""
-    return ctx.record.request_line[:LONGEST_LINE] or BAD_REQUEST
+    return ctx.record.request_line[:LIMITS.line] or BAD_REQUEST
 
 
 @tag("HM", Kind.TEXT, http=True)
