@@ -10,6 +10,7 @@ import pointsman.balance.roundrobin  # noqa: F401
 import pointsman.balance.source  # noqa: F401
 import pointsman.balance.uri  # noqa: F401
 import pointsman.balance.url_param  # noqa: F401
+import pointsman.config.acls  # noqa: F401
 import pointsman.config.bind  # noqa: F401
 import pointsman.config.default_path  # noqa: F401
 import pointsman.config.environment  # noqa: F401
@@ -26,3 +27,17 @@ import pointsman.log.keywords  # noqa: F401
 import pointsman.log.tags  # noqa: F401
 import pointsman.log.target  # noqa: F401
 import pointsman.log.timers  # noqa: F401
+import pointsman.rules.errors  # noqa: F401
+import pointsman.rules.headers  # noqa: F401
+import pointsman.rules.keywords  # noqa: F401
+import pointsman.rules.redirect  # noqa: F401
+import pointsman.rules.verdicts  # noqa: F401
+import pointsman.sample.fetch.auth  # noqa: F401
+import pointsman.sample.fetch.connection  # noqa: F401
+import pointsman.sample.fetch.constant  # noqa: F401
+import pointsman.sample.fetch.cookies  # noqa: F401
+import pointsman.sample.fetch.headers  # noqa: F401
+import pointsman.sample.fetch.request  # noqa: F401
+import pointsman.sample.fetch.response  # noqa: F401
+import pointsman.sample.fetch.timers  # noqa: F401
+import pointsman.sample.fetch.tls  # noqa: F401

@@ -15,7 +15,7 @@ import os
 import socket
 from typing import Final
 
-from pointsman.core.address import AF_INET6, AF_UNIX, NetAddress, net_address
+from pointsman.core.address import AF_UNIX, NetAddress, net_address
 from pointsman.net.reactor import GONE, IN, OUT, RDHUP, Reactor
 from pointsman.net.wire import Wire
 from pointsman.server.queue import Waiter
@@ -210,12 +210,35 @@ class Dial:
         self.target: tuple[str, int] | str = ("", 0)
         self.follow_port = False  # no port was given: the one the client connected to, plus `offset`
         self.offset = 0
+        self.follow_address = False  # the address that the client connected to (transparent proxies)
         self.source: tuple[str, int] | None = None  # bind to it first
+        self.last_port = 0  # of a range of source ports that begins with that of `source`; 0: none
+        self.next_port = 0
         self.keepalive = False  # srvtcpka
         self.options: list[tuple[int, int, int]] = []  # setsockopt(level, name, value)
         self.interface = b""
 
-    def open(self, client_port: int) -> int:
+    def _target(self, destination: NetAddress) -> tuple[str, int] | str:
+        target = self.target
+        if isinstance(target, str):
+            return target
+        host, port = target
+        if self.follow_address and destination.packed:
+            host = destination.text.decode()
+        if self.follow_port:
+            port = (destination.port + self.offset) & 0xFFFF
+        return host, port
+
+    def _source(self) -> tuple[str, int]:
+        """The next source: one address, or one of a range of ports after the other."""
+        assert self.source is not None
+        host, port = self.source
+        if self.last_port > port:
+            self.next_port = self.next_port + 1 if port <= self.next_port < self.last_port else port
+            port = self.next_port
+        return host, port
+
+    def open(self, destination: NetAddress) -> int:
         """A non-blocking descriptor whose connection is under way. Raises OSError (EADDRNOTAVAIL, EAGAIN of a full unix
         socket, EMFILE...)."""
         sock = socket.socket(self.family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
@@ -230,11 +253,8 @@ class Dial:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, self.interface)
             if self.source is not None:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                sock.bind(self.source)
-            target = self.target
-            if self.follow_port and not isinstance(target, str):
-                target = (target[0], (client_port + self.offset) & 0xFFFF)
-            failure = sock.connect_ex(target)
+                sock.bind(self._source())
+            failure = sock.connect_ex(self._target(destination))
             if failure not in _IN_PROGRESS:
                 raise OSError(failure, os.strerror(failure))
             return sock.detach()
@@ -242,12 +262,9 @@ class Dial:
             sock.close()
             raise
 
-    def address(self, client_port: int) -> NetAddress:
+    def address(self, destination: NetAddress) -> NetAddress:
         """Where a connection goes, for logs."""
-        target = self.target
+        target = self._target(destination)
         if isinstance(target, str):
             return NetAddress(AF_UNIX, b"", b"unix", 0)
-        port = (client_port + self.offset) & 0xFFFF if self.follow_port else target[1]
-        if self.family == AF_INET6:
-            return NetAddress(AF_INET6, socket.inet_pton(socket.AF_INET6, target[0]), target[0].encode(), port)
-        return net_address(target[0], port)
+        return net_address(target[0], target[1])

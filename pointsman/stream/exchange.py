@@ -173,6 +173,7 @@ class Exchange(Carried):
         now = self.reactor.now
         self.server = server
         self.context.server = server
+        self.context.server_address = server.dial.address(self.context.destination)
         self.record.queued = now
         counters = server.counters
         counters.chosen += 1
@@ -204,7 +205,7 @@ class Exchange(Carried):
         backend.counters.connects += 1
         self.phase = CONNECT
         try:
-            fd = server.dial.open(self.context.destination.port)
+            fd = server.dial.open(self.context.destination)
         except OSError as error:
             self.connect_failed(error.errno or errno.ECONNREFUSED)
             return

@@ -1,0 +1,82 @@
+"""The only place where the model and the registries become live objects.
+
+    Configuration (frozen sections)  -->  Live: reactor, frontends, backends, listeners, loggers, checks, runtime sockets
+
+Everything that needs more than one section is checked here: names of backends and servers, modes that fit each other,
+missing timeouts. Errors are collected, not thrown: one run shows them all.
+
+    modes.py      which proxies speak HTTP (the kinder readings too)
+    backends.py   servers, algorithm, queue
+    frontends.py  listeners, loggers, options
+    rules.py      rules, routes, error pages
+    live.py       the result: what runs
+"""
+from pointsman.assemble.backends import build_backend, fill_servers
+from pointsman.assemble.frontends import build_frontend, build_listeners, fill_frontend
+from pointsman.assemble.live import Live
+from pointsman.assemble.modes import decide_modes
+from pointsman.assemble.rules import fill_backend_rules, fill_frontend_rules
+from pointsman.config.global_section import buffer_sizes, global_number
+from pointsman.config.proxy import Disabled, proxy_ids
+from pointsman.config.setting import Configuration, In, Section
+from pointsman.core.diagnostics import ConfigError, Diagnostics
+from pointsman.log.build import build_process_logger
+from pointsman.log.sinks import SinkSet
+from pointsman.net.reactor import Reactor
+from pointsman.stream.acceptor import Room
+from pointsman.stream.proxies import Program
+
+
+def assemble(configuration: Configuration, diagnostics: Diagnostics) -> Live:
+    """Build everything. With findings of severity ALERT in `diagnostics` the result must not be started."""
+    main = configuration.main
+    reactor = Reactor()
+    room = Room(reactor)
+    room.connection_rate.limit = global_number(main, "maxconnrate")
+    room.session_rate.limit = global_number(main, "maxsessrate")
+    program = Program(room)
+    size, reserve = buffer_sizes(main)
+    program.head_limit = size - reserve
+    program.field_limit = global_number(main, "tune.http.maxhdr") - 1
+    sinks = SinkSet()
+    live = Live(reactor, room, program, sinks, build_process_logger(main, sinks))
+    modes = decide_modes(configuration, diagnostics)
+    numbers = dict(zip([id(proxy) for proxy in configuration.proxies], proxy_ids(configuration.proxies)))
+    enabled = [proxy for proxy in configuration.proxies if not _disabled(proxy)]
+    for proxy in enabled:
+        if proxy.kind & In.BACK:
+            live.backends.append(build_backend(proxy, numbers[id(proxy)], modes[id(proxy)], diagnostics))
+    for proxy in enabled:
+        if proxy.kind & In.FRONT:
+            live.frontends.append(build_frontend(live, proxy, numbers[id(proxy)], modes[id(proxy)]))
+    _fill(live, configuration, enabled, diagnostics)
+    return live
+
+
+def _disabled(proxy: Section) -> bool:
+    found = proxy.one(Disabled)
+    return found is not None and found.on
+
+
+def _fill(live: Live, configuration: Configuration, enabled: list[Section], diagnostics: Diagnostics) -> None:
+    """All proxies exist: give them what refers to others. An error in one part does not hide those of the others."""
+    backends = iter(live.backends)
+    frontends = iter(live.frontends)
+    for proxy in enabled:
+        if proxy.kind & In.BACK:
+            backend = next(backends)
+            live.sections[id(backend)] = proxy
+            for fill in (fill_servers, fill_backend_rules):
+                try:
+                    fill(live, backend, proxy, configuration, diagnostics)
+                except ConfigError as error:
+                    diagnostics.add(error.finding)
+        if proxy.kind & In.FRONT:
+            frontend = next(frontends)
+            live.sections[id(frontend)] = proxy
+            for fill_front in (fill_frontend, fill_frontend_rules):
+                try:
+                    fill_front(live, frontend, proxy, configuration, diagnostics)
+                except ConfigError as error:
+                    diagnostics.add(error.finding)
+            build_listeners(live, frontend, proxy, configuration)

@@ -1,0 +1,160 @@
+"""Backends and their servers."""
+import socket
+from typing import Final
+
+from pointsman.assemble.live import Live
+from pointsman.assemble.options import forward_for, original_to
+from pointsman.balance.build import build, hash_key
+from pointsman.config.command_line import CommandLine
+from pointsman.config.options import ConnectionMode, Redispatch, option
+from pointsman.config.proxy import HttpReuse, RetryOn, Source, number
+from pointsman.config.server_line import ServerLine, initial_address, server_ids
+from pointsman.config.server_words import SourceAddress
+from pointsman.config.setting import Configuration, In, Section
+from pointsman.config.timeouts import timeout
+from pointsman.core.address import AF_INET6, AddressSpec
+from pointsman.core.diagnostics import ConfigError, Diagnostics
+from pointsman.server.backend import LiveServer
+from pointsman.server.connection import AGGRESSIVE, ALWAYS, NEVER, SAFE, Dial
+from pointsman.server.server import MAINT
+from pointsman.stream.proxies import CLOSE, FOREVER, KEEP_ALIVE, SERVER_CLOSE, BackendProxy
+
+MODES: Final = {"keep-alive": KEEP_ALIVE, "server-close": SERVER_CLOSE, "close": CLOSE}
+REUSE: Final = {"never": NEVER, "safe": SAFE, "aggressive": AGGRESSIVE, "always": ALWAYS}
+
+
+def build_backend(section: Section, number_of: int, http: bool, diagnostics: Diagnostics) -> BackendProxy:
+    """The backend without its servers."""
+    backend = BackendProxy(section.name, number_of, http, build(section, http, diagnostics))
+    backend.connect = timeout(section, "connect") or FOREVER
+    backend.server_time = timeout(section, "server") or FOREVER
+    backend.queue_time = timeout(section, "queue") or backend.connect
+    backend.server_fin = timeout(section, "server-fin") or FOREVER
+    backend.tunnel = timeout(section, "tunnel")
+    backend.retries = number(section, "retries")
+    found = section.one(RetryOn)
+    if found is not None and not found.connection_failure:
+        backend.retries = 0
+    redispatch = section.one(Redispatch)
+    backend.redispatch = redispatch.interval if redispatch is not None else 0
+    mode = section.one(ConnectionMode)
+    backend.mode = MODES[mode.mode] if mode is not None else KEEP_ALIVE
+    reuse = section.one(HttpReuse)
+    backend.reuse = REUSE[reuse.policy] if reuse is not None else SAFE
+    backend.all_backups = option(section, "allbackups")
+    backend.abort_on_close = option(section, "abortonclose", http)
+    backend.no_linger = option(section, "nolinger")
+    backend.pretend_keepalive = option(section, "http-pretend-keepalive")
+    backend.prefer_last_server = option(section, "prefer-last-server")
+    backend.full_connections = number(section, "fullconn")
+    backend.forwardfor = forward_for(section)
+    backend.originalto = original_to(section)
+    if section.kind == In.BACKEND and not (timeout(section, "connect") and timeout(section, "server")) \
+            and section.all(ServerLine):
+        diagnostics.warning(missing_timeouts(section), section.at)
+    return backend
+
+
+def missing_timeouts(section: Section) -> str:
+    """HAProxy's words for it; without timeouts resources are held for ever."""
+    kind = "backend" if section.kind == In.BACKEND else "frontend"
+    return (f"missing timeouts for {kind} '{section.name}'.\n"
+            "   | While not properly invalid, you will certainly encounter various problems\n"
+            "   | with such a configuration. To fix this, please ensure that all following\n"
+            "   | timeouts are set to a non-zero value: 'client', 'connect', 'server'.")
+
+
+def fill_servers(live: Live, backend: BackendProxy, section: Section, configuration: Configuration,
+                 diagnostics: Diagnostics) -> None:
+    """Its servers. Raises ConfigError for an address that does not resolve."""
+    lines = section.all(ServerLine)
+    command_line = configuration.main.one(CommandLine)
+    ignore = command_line is not None and command_line.ignore_resolution
+    for line, server_number in zip(lines, server_ids(lines)):
+        try:
+            address = initial_address(line, section)
+        except ConfigError as error:
+            if not ignore:
+                diagnostics.add(error.finding)
+                continue
+            address = None
+        backend.servers.append(_server(backend, section, line, server_number, address))
+    backend.refresh()
+
+
+def _server(backend: BackendProxy, section: Section, line: ServerLine, server_number: int,
+            address: AddressSpec | None) -> LiveServer:
+    parameters = line.parameters
+    dial = _dial(section, line, address)
+    server = LiveServer(line.name, server_number, backend, dial, parameters.weight)
+    server.backup = parameters.backup
+    server.maxconn = parameters.maxconn
+    server.send_proxy = parameters.send_proxy
+    server.rise = parameters.rise
+    server.fall = parameters.fall
+    server.pool.limit = parameters.pool_max_conn
+    server.pool.keep_for = parameters.pool_purge_delay
+    host = address.host if address is not None else ""
+    server.hash_key = hash_key(parameters.hash_key, server_number, parameters.guid, host,
+                               address.port if address is not None else None)
+    if parameters.disabled or address is None:
+        server.admin |= MAINT
+    return server
+
+
+def _dial(section: Section, line: ServerLine, address: AddressSpec | None) -> Dial:
+    """How it is connected to."""
+    dial = Dial()
+    parameters = line.parameters
+    if address is None:
+        dial.target = ("0.0.0.0", 0)
+        return dial
+    if address.kind == "inet":
+        ipv6 = address.family == AF_INET6 or ":" in address.host
+        dial.family = socket.AF_INET6 if ipv6 else socket.AF_INET
+        dial.follow_address = address.host in ("", "0.0.0.0", "::")
+        if address.port is None or address.port_offset:
+            dial.follow_port = True
+            dial.offset = address.port or 0
+        dial.target = (address.host or ("::" if ipv6 else "0.0.0.0"), 0 if dial.follow_port else address.port or 0)
+    else:
+        dial.family = socket.AF_UNIX
+        name = address.host
+        if address.kind == "abns":
+            name = "\0" + name + "\0" * (107 - len(name.encode()))
+        elif address.kind == "abnsz":
+            name = "\0" + name + "\0"
+        dial.target = name
+    source = parameters.source
+    if source is None:
+        found = section.one(Source)
+        source = found.source if found is not None else None
+    if source is not None and address.kind == "inet":
+        _bind_source(dial, source)
+    if address.kind == "inet":
+        _tcp_options(dial, section, line)
+    return dial
+
+
+def _bind_source(dial: Dial, source: SourceAddress) -> None:
+    host = source.address.host or ("::" if dial.family == socket.AF_INET6 else "0.0.0.0")
+    if host not in ("0.0.0.0", "::") or source.address.port:
+        dial.source = (host, source.address.port or 0)
+        dial.last_port = source.last_port
+    if source.interface:
+        dial.interface = source.interface.encode()
+
+
+def _tcp_options(dial: Dial, section: Section, line: ServerLine) -> None:
+    tcp = socket.IPPROTO_TCP
+    if option(section, "srvtcpka"):
+        dial.keepalive = True
+        for keyword, name in (("srvtcpka-idle", socket.TCP_KEEPIDLE), ("srvtcpka-intvl", socket.TCP_KEEPINTVL),
+                              ("srvtcpka-cnt", socket.TCP_KEEPCNT)):
+            value = number(section, keyword)
+            if value:
+                dial.options.append((tcp, name, value))
+    if line.parameters.user_timeout:
+        dial.options.append((tcp, socket.TCP_USER_TIMEOUT, line.parameters.user_timeout))
+    if line.parameters.tfo:
+        dial.options.append((tcp, 30, 1))  # TCP_FASTOPEN_CONNECT, <linux/tcp.h>

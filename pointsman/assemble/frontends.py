@@ -1,0 +1,89 @@
+"""Frontends, their listeners, and what they log."""
+from pointsman.assemble.backends import MODES, missing_timeouts
+from pointsman.assemble.live import Live
+from pointsman.assemble.options import forward_for, original_to
+from pointsman.config.bind import Bind
+from pointsman.config.command_line import CommandLine
+from pointsman.config.options import ConnectionMode, option
+from pointsman.config.proxy import number
+from pointsman.config.setting import Configuration, In, Section
+from pointsman.config.timeouts import timeout
+from pointsman.core.diagnostics import Diagnostics
+from pointsman.listener.listener import Listener
+from pointsman.listener.proxy_wait import ProxyListener
+from pointsman.listener.sockets import Opening, socket_options
+from pointsman.log.build import build_logger
+from pointsman.log.keywords import UniqueIdFormat, UniqueIdHeader
+from pointsman.rules.keywords import MonitorFail, MonitorUri
+from pointsman.stream.acceptor import Door
+from pointsman.stream.frontends import LiveFrontend
+from pointsman.stream.monitor import Monitor
+from pointsman.stream.proxies import FOREVER, KEEP_ALIVE
+
+
+def build_frontend(live: Live, section: Section, number_of: int, http: bool) -> LiveFrontend:
+    """The frontend without what refers to other proxies."""
+    frontend = LiveFrontend(live.program, live.reactor, section.name, number_of, http)
+    frontend.limit = number(section, "maxconn")
+    frontend.client = timeout(section, "client") or FOREVER
+    frontend.client_timeout = timeout(section, "client")
+    frontend.client_fin = timeout(section, "client-fin") or FOREVER
+    frontend.http_request_time = timeout(section, "http-request") or FOREVER
+    frontend.keep_alive = timeout(section, "http-keep-alive") or FOREVER
+    mode = section.one(ConnectionMode)
+    frontend.mode = MODES[mode.mode] if mode is not None else KEEP_ALIVE
+    frontend.log_null = not option(section, "dontlognull")
+    frontend.log_normal = not option(section, "dontlog-normal")
+    frontend.log_asap = option(section, "logasap")
+    frontend.ignore_probes = option(section, "http-ignore-probes")
+    frontend.no_linger = option(section, "nolinger")
+    frontend.close_idle_on_response = option(section, "idle-close-on-response")
+    frontend.forwardfor = forward_for(section)
+    frontend.originalto = original_to(section)
+    return frontend
+
+
+def fill_frontend(live: Live, frontend: LiveFrontend, section: Section, configuration: Configuration,
+                  diagnostics: Diagnostics) -> None:
+    """Logger, identifiers, monitoring."""
+    frontend.logger = build_logger(section, configuration.main, live.sinks, http=frontend.http,
+                                   separate_errors=option(section, "log-separate-errors"), diagnostics=diagnostics)
+    unique = section.one(UniqueIdFormat)
+    if unique is not None:
+        frontend.unique_id = unique.format
+    header = section.one(UniqueIdHeader)
+    if header is not None:
+        frontend.unique_id_header = header.name
+    uri = section.one(MonitorUri)
+    if uri is not None and frontend.http:
+        frontend.monitor = Monitor(frontend, uri.uri, [(one.condition, one.negated) for one in section.all(MonitorFail)])
+    if not timeout(section, "client") or (section.kind == In.LISTEN
+                                          and not (timeout(section, "connect") and timeout(section, "server"))):
+        diagnostics.warning(missing_timeouts(section), section.at)
+
+
+def build_listeners(live: Live, frontend: LiveFrontend, section: Section, configuration: Configuration) -> None:
+    """One listener for each address of its bind lines."""
+    counted = 0
+    command_line = configuration.main.one(CommandLine)
+    taken = {bind.parameters.id for bind in section.all(Bind)}
+    rate = number(section, "rate-limit sessions")
+    for bind in section.all(Bind):
+        parameters = bind.parameters
+        options = socket_options(parameters, number(section, "backlog") or frontend.limit or 1024)
+        options.reuse_port = command_line is None or command_line.reuse_port
+        options.keepalive = option(section, "clitcpka")
+        options.keepalive_idle = number(section, "clitcpka-idle")
+        options.keepalive_interval = number(section, "clitcpka-intvl")
+        options.keepalive_count = number(section, "clitcpka-cnt")
+        for address in bind.addresses:
+            counted += 1
+            while counted in taken:
+                counted += 1
+            door = Door(parameters.name, parameters.id or counted, live.room)
+            door.limit = parameters.maxconn
+            opening = Opening(address, options, str(bind.at), f"frontend {section.name}")
+            make = ProxyListener if parameters.accept_proxy else Listener
+            listener = make(live.reactor, frontend, door, opening)
+            listener.rate_limit = rate
+            live.listeners.append(listener)

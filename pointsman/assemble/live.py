@@ -1,0 +1,90 @@
+"""What runs: one generation with everything in it."""
+import asyncio
+from typing import Final
+
+from pointsman.config.setting import Section
+from pointsman.listener.generation import Generation
+from pointsman.log.logger import Logger
+from pointsman.log.sinks import SinkSet
+from pointsman.net.clock import wall_ms
+from pointsman.net.reactor import Hook, Reactor
+from pointsman.stream.acceptor import Room
+from pointsman.stream.frontends import LiveFrontend
+from pointsman.stream.h1front import H1Front
+from pointsman.stream.proxies import BackendProxy, Program
+
+SECOND: Final = 1_000  # ms
+NOTICE: Final = 5  # levels of syslog
+WARNING: Final = 4
+
+
+class EverySecond(Hook):
+    """What happens once a second: the wall clock is looked at, idle server connections grow old."""
+
+    def __init__(self, live: "Live") -> None:
+        self.live = live
+        self.due = live.reactor.now + SECOND
+        live.program.date_offset = wall_ms() - live.reactor.now
+
+    def after(self, now: int) -> None:
+        if now < self.due:
+            return
+        self.due = now + SECOND
+        self.live.program.date_offset = wall_ms() - now
+        for backend in self.live.backends:
+            for server in backend.servers:
+                if server.pool.idle:
+                    server.pool.purge(now)
+
+    def wanted(self) -> int:
+        return self.due
+
+
+class Live(Generation):
+    def __init__(self, reactor: Reactor, room: Room, program: Program, sinks: SinkSet, logger: Logger) -> None:
+        super().__init__(reactor, room)
+        self.program = program
+        self.sinks = sinks
+        self.logger = logger  # of the process
+        self.frontends: list[LiveFrontend] = []
+        self.backends: list[BackendProxy] = []
+        self.loggers: dict[int, Logger | None] = {}  # of backends, by id(): for messages about their servers
+        self.sections: dict[int, Section] = {}  # by id() of the frontend or backend
+
+    def open_sinks(self) -> list[str]:
+        """Before chroot: log targets. What went wrong, a text each."""
+        return self.sinks.open()
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.sinks.attach(self.reactor)
+        self.reactor.hooks.append(EverySecond(self))
+        super().start(loop)
+        for frontend in self.frontends:
+            if frontend.logger is not None:
+                frontend.logger.event(NOTICE, b"Proxy %b started." % frontend.name)
+
+    def soft_stop(self) -> None:
+        super().soft_stop()
+        for frontend in self.frontends:
+            if frontend.logger is not None:
+                frontend.logger.event(WARNING, b"Proxy %b stopped (cumulated conns: FE: %d, BE: %d)." % (
+                    frontend.name, frontend.counters.sessions, 0))
+        for channel in list(self.reactor.channels):
+            if isinstance(channel, H1Front) and channel.is_idle():
+                channel.close()
+
+    def flush(self) -> None:
+        self.sinks.flush()
+
+    def dump(self) -> None:
+        """SIGHUP: the state of every server goes to its backend's log (management manual 4)."""
+        for backend in self.backends:
+            logger = self.loggers.get(id(backend)) or self.logger
+            for server in backend.servers:
+                logger.event(NOTICE, b"SIGHUP: Server %b is %b. Conn: %d act, %d pend, %d tot." % (
+                    server.route, b"UP" if server.up else b"DOWN", server.connections, server.queued,
+                    server.counters.sessions))
+            if not backend.servers:
+                logger.event(NOTICE, b"SIGHUP: Proxy %b has no servers. Conn: act(FE+BE): 0+%d, %d pend (%d unass), "
+                                     b"tot(FE+BE): 0+%d." % (backend.name, backend.connections, len(backend.queue),
+                                                             len(backend.queue), backend.counters.sessions))

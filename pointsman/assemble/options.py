@@ -1,0 +1,25 @@
+"""Small options that frontends and backends share."""
+from pointsman.config.options import ForwardFor as ForwardForSetting
+from pointsman.config.options import Network, OriginalTo
+from pointsman.config.setting import Section
+from pointsman.stream.proxies import ForwardFor
+
+
+def _networks(excluded: Network | None) -> list[tuple[bytes, int]]:
+    return [] if excluded is None else [(excluded.network_address.packed, excluded.prefixlen)]
+
+
+def forward_for(section: Section) -> ForwardFor | None:
+    """option forwardfor of a section."""
+    found = section.one(ForwardForSetting)
+    if found is None:
+        return None
+    return ForwardFor(found.header or b"x-forwarded-for", found.if_none, _networks(found.excluded))
+
+
+def original_to(section: Section) -> ForwardFor | None:
+    """option originalto of a section."""
+    found = section.one(OriginalTo)
+    if found is None:
+        return None
+    return ForwardFor(found.header or b"x-original-to", False, _networks(found.excluded))

@@ -1,0 +1,90 @@
+"""Rules, routes and error pages of live proxies."""
+from pointsman.assemble.live import Live
+from pointsman.config.action import HTTP_AFTER, HTTP_REQUEST, HTTP_RESPONSE, RULE_SETS
+from pointsman.config.setting import Configuration, In, Section
+from pointsman.core.diagnostics import ConfigError, Diagnostics
+from pointsman.core.registry import nearest
+from pointsman.core.words import Word
+from pointsman.rules.errors import error_pages
+from pointsman.rules.keywords import DefaultBackend, RedirectLine, UseBackend, UseServer
+from pointsman.rules.rule import Rule
+from pointsman.stream.frontends import LiveFrontend
+from pointsman.stream.proxies import BackendProxy, Route, ServerRoute
+
+
+def _rules(section: Section, rule_set: int, http: bool, configuration: Configuration,
+           diagnostics: Diagnostics) -> list[Rule]:
+    """Those of one list; `redirect` lines stand behind all http-request rules."""
+    found = [one for one in section.all(Rule) if one.rule_set == rule_set]
+    if rule_set == HTTP_REQUEST:
+        found += [line.rule for line in section.all(RedirectLine)]
+    if found and not http:
+        kind = "backend" if section.kind == In.BACKEND else "frontend"
+        diagnostics.warning(f"'{RULE_SETS[rule_set]}' rules ignored for {kind} '{section.name}' as they require HTTP "
+                            "mode.", found[0].at)
+        return []
+    for one in found:
+        try:
+            one.action.resolve(configuration)
+        except ConfigError as error:
+            diagnostics.add(error.finding)
+    return found
+
+
+def fill_backend_rules(live: Live, backend: BackendProxy, section: Section, configuration: Configuration,
+                       diagnostics: Diagnostics) -> None:
+    if section.kind == In.BACKEND:  # a listen section's rules are run once, by its frontend
+        backend.http_request = _rules(section, HTTP_REQUEST, backend.http, configuration, diagnostics)
+        backend.http_response = _rules(section, HTTP_RESPONSE, backend.http, configuration, diagnostics)
+        backend.http_after_response = _rules(section, HTTP_AFTER, backend.http, configuration, diagnostics)
+    backend.pages = error_pages(section, configuration)
+    for line in section.all(UseServer):
+        target = None
+        if line.format is None:
+            target = backend.find(line.name.text.encode())
+            if target is None:
+                names = [server.name.decode() for server in backend.servers]
+                diagnostics.alert(f"unable to find server '{line.name.text}' in backend '{section.name}' referenced in "
+                                  "a 'use-server' rule.", line.name.at, hint=_did_you_mean(line.name.text, names))
+        backend.use_server.append(ServerRoute(line.condition, line.negated, target, line.format))
+
+
+def fill_frontend_rules(live: Live, frontend: LiveFrontend, section: Section, configuration: Configuration,
+                        diagnostics: Diagnostics) -> None:
+    frontend.http_request = _rules(section, HTTP_REQUEST, frontend.http, configuration, diagnostics)
+    frontend.http_response = _rules(section, HTTP_RESPONSE, frontend.http, configuration, diagnostics)
+    frontend.http_after_response = _rules(section, HTTP_AFTER, frontend.http, configuration, diagnostics)
+    frontend.pages = error_pages(section, configuration)
+    frontend.backends = {backend.name: backend for backend in live.backends}
+    for line in section.all(UseBackend):
+        target = None
+        if line.format is None:
+            target = _find(frontend, line.name, section, "use_backend", diagnostics)
+        frontend.use_backend.append(Route(line.condition, line.negated, target, line.format))
+    default = section.one(DefaultBackend)
+    if default is not None:
+        frontend.default_backend = _find(frontend, default.name, section, "default_backend", diagnostics)
+    elif section.kind == In.LISTEN:
+        frontend.default_backend = frontend.backends.get(frontend.name)
+
+
+def _find(frontend: LiveFrontend, name: Word, section: Section, keyword: str,
+          diagnostics: Diagnostics) -> BackendProxy | None:
+    backend = frontend.backends.get(name.text.encode())
+    kind = (section.kind.name or "").lower()
+    if backend is None:
+        what = f"required {keyword}" if keyword == "use_backend" else "required default_backend"
+        names = [one.decode() for one in frontend.backends]
+        diagnostics.alert(f"{kind} '{section.name}': unable to find {what}: '{name.text}'.", name.at,
+                          "the name of a backend or listen section", _did_you_mean(name.text, names))
+    elif backend.http != frontend.http:
+        ours, theirs = ("http", "tcp") if frontend.http else ("tcp", "http")
+        if frontend.http:
+            diagnostics.alert(f"{ours} {kind} '{section.name}' tries to use incompatible {theirs} backend "
+                              f"'{name.text}' ({keyword}).", name.at, f"a backend in mode {ours}")
+    return backend
+
+
+def _did_you_mean(word: str, names: list[str]) -> str:
+    near = nearest(word, names)
+    return f"did you mean '{near}'?" if near else ""
