@@ -41,6 +41,7 @@ FAMILIES: Final = {"base": "base", "cook": "req.cook", "hdr": "req.hdr", "path":
                    "shdr": "res.hdr", "url": "url", "urlp": "urlp"}
 DERIVATIVES: Final[dict[str, tuple[str, str]]] = {
     **{f"{name}_{suffix}": (real, suffix) for name, real in FAMILIES.items() for suffix in SUFFIXES},
+    **{name: (real, "str") for name, real in FAMILIES.items() if name != real},
     "ssl_fc_sni_end": ("ssl_fc_sni", "end"), "ssl_fc_sni_reg": ("ssl_fc_sni", "reg"),
     "http_auth_group": ("http_auth_group", "str"), "payload": ("req.payload", "bin"),
     "payload_lv": ("req.payload_lv", "bin")}

@@ -14,10 +14,10 @@ from pointsman.core.words import Word
 from pointsman.sample.context import Context
 
 ESCAPES: Final = {"n": "\n", "r": "\r", "t": "\t", " ": " ", "\\": "\\", '"': '"', "'": "'"}
-KINDS: Final = {"string", "integer", "regex", "userlist", "table", "frontend", "backend", "server", "IPv4address",
-                "IPv6address", "IPv4 mask", "IPv6 mask"}
+KINDS: Final = {"string", "integer", "regex", "user list", "table", "frontend", "backend", "server",
+                "IPv4 address", "IPv6 address", "IPv4 mask", "IPv6 mask"}
 # Types that name another object of the configuration: the text is kept, and whoever builds the object looks it up.
-NAMED: Final = {"userlist", "table", "frontend", "backend", "server"}
+NAMED: Final = {"user list", "table", "frontend", "backend", "server"}
 INTEGER: Final = re.compile(r"[+-]?[0-9]+", re.ASCII)
 LOWEST: Final = -(1 << 63)
 HIGHEST: Final = (1 << 63) - 1
@@ -167,12 +167,12 @@ def _typed(kind: str, text: str, called: str, place: int, at: Position) -> Argum
     value: Argument | None = text
     if kind == "integer":
         value = min(max(int(text), LOWEST), HIGHEST) if INTEGER.fullmatch(text) else None
-    elif kind in ("IPv4address", "IPv6address"):
-        value = _packed(text, kind == "IPv6address")
+    elif kind in ("IPv4 address", "IPv6 address"):
+        value = _packed(text, kind == "IPv6 address")
     elif kind in ("IPv4 mask", "IPv6 mask"):
         value = parse_mask(text, kind == "IPv6 mask")
     if value is None:
-        raise ConfigError(f"{called} : failed to parse '{text}' as type '{kind.replace('address', ' address')}' "
+        raise ConfigError(f"{called} : failed to parse '{text}' as type '{kind}' "
                           f"at position {place}", at)
     return value
 

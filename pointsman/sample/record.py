@@ -5,7 +5,7 @@ Marks are monotonic milliseconds (the reactor's clock), -1: not reached. The tim
     Th = handshake - accepted       Ti = begun - handshake (or the end of the exchange before)
     TR = head - begun               Tq = head - accepted (of the first exchange)
     Tw = queued - head              Tc = connected - queued            Tr = answered - connected
-    Td = ended - answered           Ta = ended - begun                 Tt = ended - accepted (HTTP: of this exchange's start)
+    Td = ended - answered           Ta = ended - begun                 Tt = ended - accepted (of this exchange)
 """
 from typing import Final
 
@@ -41,6 +41,7 @@ class Record:
         self.request_line = b""  # as received; "<BADREQ>" is the log's word for none
         self.number = 0  # %rt: of the exchange, in this process
         self.complete = True  # False in a logasap line: sizes and times get a "+"
+        self.first = True  # the first exchange of its connection
         self.stand_in = b"<NOSRV>"  # %s where no server was chosen; "<STATS>" when the statistics answered
         self.request_cookie: bytes | None = None  # captured "name=value" (%CC)
         self.response_cookie: bytes | None = None  # the same of the response (%CS)
@@ -48,6 +49,7 @@ class Record:
 
     def reset(self) -> None:
         """For the next exchange of the same connection; the marks of the connection stay."""
+        self.first = False
         self.head = self.queued = self.connected = self.answered = self.ended = self.status = NEVER
         self.uploaded = self.sent = 0
         self.cause = self.step = self.cookie_request = self.cookie_response = 0x2D

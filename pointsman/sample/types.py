@@ -69,7 +69,15 @@ class Where(IntFlag):
     CONFIG = 512  # the configuration parser itself
     CLI = 1024
 
+    RULES = 127  # all rules
     REQUEST = TCP_REQ_CNT | HTTP_REQ
     RESPONSE = TCP_RES_CNT | HTTP_RES | HTTP_AFTER
     STREAM = REQUEST | RESPONSE | LOG
     EVERYWHERE = 2047
+    ANSWERED = TCP_RES_CNT | HTTP_RES | HTTP_AFTER | CHECK  # heads of responses
+    EXCHANGE = REQUEST | TCP_RES_CNT | HTTP_RES | HTTP_AFTER | CHECK  # heads in either direction
+    SERVER_SIDE = TCP_RES_CNT | HTTP_RES | HTTP_AFTER | LOG | CHECK  # what is known once a server is chosen
+    BACKEND_SIDE = REQUEST | SERVER_SIDE
+    SESSION = RULES | LOG  # what a client connection knows
+    TRAFFIC = SESSION | CHECK  # all but the configuration parser and the runtime socket
+    RUNNING = TRAFFIC | CLI  # all but the configuration parser

@@ -1,0 +1,200 @@
+"""Addresses, and the names and numbers of listeners, proxies and servers (manual 7.3.2 and 7.3.3).
+
+A UNIX socket has no address and no port: no sample.
+"""
+from pointsman.core.address import AF_UNIX, NetAddress
+from pointsman.sample.context import Context
+from pointsman.sample.registry import fetch
+from pointsman.sample.types import Reads, Type, Where
+
+
+def _packed(address: NetAddress | None) -> bytes | None:
+    return address.packed if address is not None and address.family != AF_UNIX else None
+
+
+def _port(address: NetAddress | None) -> int | None:
+    return address.port if address is not None and address.family != AF_UNIX else None
+
+
+def is_local(address: NetAddress) -> bool:
+    """Whether an address belongs to this machine: loopback, or the other end's own (then both ends are the same)."""
+    packed = address.packed
+    if len(packed) == 4:
+        return packed[0] == 127
+    return packed == bytes(15) + b"\x01" or packed.startswith(bytes(10) + b"\xff\xff\x7f")
+
+
+def _local(address: NetAddress, other: NetAddress) -> bool | None:
+    """A client that has the address which it connected to sits on this machine."""
+    if address.family == AF_UNIX:
+        return None
+    return is_local(address) or address.packed == other.packed
+
+
+@fetch("src", Type.ADDR, Where.TRAFFIC, Reads.CONNECTION, "7.3.3")
+def source(ctx: Context) -> bytes | None:
+    """The client's address, as the PROXY protocol or a rule says."""
+    address = ctx.source
+    return address.packed if address.family != AF_UNIX else None
+
+
+@fetch("src_port", Type.SINT, Where.TRAFFIC, Reads.CONNECTION, "7.3.3")
+def source_port(ctx: Context) -> int | None:
+    """The client's port."""
+    return _port(ctx.source)
+
+
+@fetch("src_is_local", Type.BOOL, Where.TRAFFIC, Reads.CONNECTION, "7.3.3")
+def source_is_local(ctx: Context) -> bool | None:
+    """Whether the client is on this machine."""
+    return _local(ctx.source, ctx.real_destination)
+
+
+@fetch("dst", Type.ADDR, Where.TRAFFIC, Reads.CONNECTION, "7.3.3")
+def destination(ctx: Context) -> bytes | None:
+    """The address the client connected to, as the PROXY protocol or a rule says."""
+    return _packed(ctx.destination)
+
+
+@fetch("dst_port", Type.SINT, Where.TRAFFIC, Reads.CONNECTION, "7.3.3")
+def destination_port(ctx: Context) -> int | None:
+    """The port the client connected to."""
+    return _port(ctx.destination)
+
+
+@fetch("dst_is_local", Type.BOOL, Where.TRAFFIC, Reads.CONNECTION, "7.3.3")
+def destination_is_local(ctx: Context) -> bool | None:
+    """Whether the address that the client connected to is one of this machine."""
+    return _local(ctx.destination, ctx.real_destination)
+
+
+@fetch("fc_src", Type.ADDR, Where.TRAFFIC, Reads.CONNECTION, "7.3.3")
+def connection_source(ctx: Context) -> bytes | None:
+    """The client's address of the connection itself."""
+    return _packed(ctx.real_source)
+
+
+@fetch("fc_src_port", Type.SINT, Where.TRAFFIC, Reads.CONNECTION, "7.3.3")
+def connection_source_port(ctx: Context) -> int | None:
+    """The client's port of the connection itself."""
+    return _port(ctx.real_source)
+
+
+@fetch("fc_src_is_local", Type.BOOL, Where.TRAFFIC, Reads.CONNECTION, "7.3.3")
+def connection_source_is_local(ctx: Context) -> bool | None:
+    """Whether the other end of the connection is on this machine."""
+    return _local(ctx.real_source, ctx.real_destination)
+
+
+@fetch("fc_dst", Type.ADDR, Where.TRAFFIC, Reads.CONNECTION, "7.3.3")
+def connection_destination(ctx: Context) -> bytes | None:
+    """Our address of the connection itself."""
+    return _packed(ctx.real_destination)
+
+
+@fetch("fc_dst_port", Type.SINT, Where.TRAFFIC, Reads.CONNECTION, "7.3.3")
+def connection_destination_port(ctx: Context) -> int | None:
+    """Our port of the connection itself."""
+    return _port(ctx.real_destination)
+
+
+@fetch("fc_dst_is_local", Type.BOOL, Where.TRAFFIC, Reads.CONNECTION, "7.3.3")
+def connection_destination_is_local(ctx: Context) -> bool | None:
+    """Whether the connection ends on this machine: not so where it was intercepted on its way."""
+    return _local(ctx.real_destination, ctx.real_destination)
+
+
+@fetch("bc_src", Type.ADDR, Where.SERVER_SIDE, Reads.MOVING, "7.3.3")
+def server_source(ctx: Context) -> bytes | None:
+    """Our address towards the server."""
+    return _packed(ctx.server_source)
+
+
+@fetch("bc_src_port", Type.SINT, Where.SERVER_SIDE, Reads.MOVING, "7.3.3")
+def server_source_port(ctx: Context) -> int | None:
+    """Our port towards the server."""
+    return _port(ctx.server_source)
+
+
+@fetch("bc_dst", Type.ADDR, Where.SERVER_SIDE, Reads.MOVING, "7.3.3")
+def server_destination(ctx: Context) -> bytes | None:
+    """The server's address."""
+    return _packed(ctx.server_address)
+
+
+@fetch("bc_dst_port", Type.SINT, Where.SERVER_SIDE, Reads.MOVING, "7.3.3")
+def server_destination_port(ctx: Context) -> int | None:
+    """The server's port."""
+    return _port(ctx.server_address)
+
+
+@fetch("so_id", Type.SINT, Where.SESSION, Reads.CONNECTION, "7.3.3")
+def listener_id(ctx: Context) -> int:
+    """The number of the bind line."""
+    return ctx.listener.number
+
+
+@fetch("so_name", Type.STR, Where.SESSION, Reads.CONNECTION, "7.3.3")
+def listener_name(ctx: Context) -> bytes | None:
+    """The name of the bind line. No sample without one."""
+    return ctx.listener.name or None
+
+
+@fetch("fe_id", Type.SINT, Where.SESSION, Reads.CONNECTION, "7.3.3")
+def frontend_id(ctx: Context) -> int:
+    """The number of the frontend."""
+    return ctx.frontend.number
+
+
+@fetch("fe_name", Type.STR, Where.SESSION, Reads.CONNECTION, "7.3.3")
+def frontend_name(ctx: Context) -> bytes:
+    """The name of the frontend."""
+    return ctx.frontend.name
+
+
+@fetch("be_id", Type.SINT, Where.BACKEND_SIDE, Reads.MOVING, "7.3.3")
+def backend_id(ctx: Context) -> int | None:
+    """The number of the backend. In a response it is known even where the frontend answered itself."""
+    return ctx.backend.number if ctx.backend is not None else None
+
+
+@fetch("be_name", Type.STR, Where.BACKEND_SIDE, Reads.MOVING, "7.3.3")
+def backend_name(ctx: Context) -> bytes | None:
+    """The name of the backend."""
+    return ctx.backend.name if ctx.backend is not None else None
+
+
+@fetch("srv_id", Type.SINT, Where.SERVER_SIDE, Reads.MOVING, "7.3.3")
+def server_id(ctx: Context) -> int | None:
+    """The number of the server."""
+    return ctx.server.number if ctx.server is not None else None
+
+
+@fetch("srv_name", Type.STR, Where.SERVER_SIDE, Reads.MOVING, "7.3.3")
+def server_name(ctx: Context) -> bytes | None:
+    """The name of the server."""
+    return ctx.server.name if ctx.server is not None else None
+
+
+@fetch("bc_be_queue", Type.SINT, Where.SERVER_SIDE, Reads.MOVING, "7.3.3")
+def backend_queue(ctx: Context) -> int:
+    """How many streams stood before this one in the backend's queue."""
+    return ctx.record.backend_queue
+
+
+@fetch("bc_srv_queue", Type.SINT, Where.SERVER_SIDE, Reads.MOVING, "7.3.3")
+def server_queue(ctx: Context) -> int:
+    """How many streams stood before this one in the server's queue."""
+    return ctx.record.server_queue
+
+
+@fetch("txn.conn_retries", Type.SINT, Where.SERVER_SIDE, Reads.MOVING, "7.3.3")
+def connection_retries(ctx: Context) -> int:
+    """How often the connection to the server was tried again."""
+    return ctx.record.retries
+
+
+@fetch("txn.redispatched", Type.BOOL, Where.SERVER_SIDE, Reads.MOVING, "7.3.3")
+def redispatched(ctx: Context) -> bool:
+    """Whether a retry went to another server."""
+    return ctx.record.redispatched

@@ -1,0 +1,129 @@
+"""Cookies of requests and responses (manual 7.3.6).
+
+Rules get the last cookie of a name, or the first of all; ACLs look at all.
+"""
+from pointsman.sample.arguments import Arguments
+from pointsman.sample.casts import text_to_int
+from pointsman.sample.context import Context
+from pointsman.sample.fetch.headers import CURRENT, REQUEST, RESPONSE, head_of
+from pointsman.sample.head import request_cookies, response_cookies
+from pointsman.sample.registry import Getter, Source, fetch_with
+from pointsman.sample.types import Reads, Type, Value, Where
+
+
+def _cookies(ctx: Context, side: int) -> list[tuple[bytes, bytes]]:
+    if ctx.response is not None and side != REQUEST:
+        return list(response_cookies(ctx.response))
+    return list(request_cookies(ctx.request)) if ctx.request is not None and side != RESPONSE else []
+
+
+class Cookies(Source):
+    """The values of the cookies of a name (b"": of any)."""
+
+    def __init__(self, args: Arguments, side: int) -> None:
+        self.name = args.text(0)
+        self.side = side
+
+    def text(self, ctx: Context) -> bytes | None:
+        found = self.texts(ctx)
+        if not found:
+            return None
+        return found[-1] if self.name else found[0]
+
+    def get(self, ctx: Context) -> Value | None:
+        return self.text(ctx)
+
+    def texts(self, ctx: Context) -> list[bytes]:
+        return [value for name, value in _cookies(ctx, self.side) if not self.name or name == self.name]
+
+    def values(self, ctx: Context) -> list[Value]:
+        return list(self.texts(ctx))
+
+
+class NumberCookies(Cookies):
+    """The same, as integers."""
+
+    def get(self, ctx: Context) -> Value | None:
+        found = self.text(ctx)
+        return None if found is None else text_to_int(found) or 0
+
+    def values(self, ctx: Context) -> list[Value]:
+        return [text_to_int(text) or 0 for text in self.texts(ctx)]
+
+
+def _count(args: Arguments, side: int) -> Getter:
+    source = Cookies(args, side)
+
+    def get(ctx: Context) -> Value | None:
+        return None if head_of(ctx, side) is None else len(source.texts(ctx))
+    return get
+
+
+def _names(args: Arguments, side: int) -> Getter:
+    delimiter = args.text(0)[:1] or b","
+
+    def get(ctx: Context) -> Value | None:
+        if head_of(ctx, side) is None:
+            return None
+        return delimiter.join([name for name, _ in _cookies(ctx, side)])
+    return get
+
+
+@fetch_with("req.cook cook", "([string])", Type.STR, Where.REQUEST, Reads.HEADER_BLOCK, "7.3.6")
+def request_cookie(args: Arguments) -> Source:
+    """req.cook([<name>]): the last cookie of that name in the request; without a name the first one."""
+    return Cookies(args, REQUEST)
+
+
+@fetch_with("req.cook_cnt cook_cnt", "([string])", Type.SINT, Where.REQUEST, Reads.HEADER_BLOCK, "7.3.6")
+def request_cookie_count(args: Arguments) -> Getter:
+    """req.cook_cnt([<name>]): how many there are."""
+    return _count(args, REQUEST)
+
+
+@fetch_with("req.cook_val cook_val", "([string])", Type.SINT, Where.REQUEST, Reads.HEADER_BLOCK, "7.3.6")
+def request_cookie_value(args: Arguments) -> Source:
+    """req.cook_val([<name>]): such a cookie as an integer."""
+    return NumberCookies(args, REQUEST)
+
+
+@fetch_with("req.cook_names", "([string])", Type.STR, Where.REQUEST, Reads.HEADER_BLOCK, "7.3.6")
+def request_cookie_names(args: Arguments) -> Getter:
+    """req.cook_names([<delim>]): the names of all cookies in their order."""
+    return _names(args, REQUEST)
+
+
+@fetch_with("res.cook scook", "([string])", Type.STR, Where.ANSWERED, Reads.RESPONSE_BLOCK, "7.3.6")
+def response_cookie(args: Arguments) -> Source:
+    """res.cook([<name>]): the last cookie of that name that the response sets; without a name the first one."""
+    return Cookies(args, RESPONSE)
+
+
+@fetch_with("res.cook_cnt scook_cnt", "([string])", Type.SINT, Where.ANSWERED, Reads.RESPONSE_BLOCK, "7.3.6")
+def response_cookie_count(args: Arguments) -> Getter:
+    """res.cook_cnt([<name>]): how many there are."""
+    return _count(args, RESPONSE)
+
+
+@fetch_with("res.cook_val scook_val", "([string])", Type.SINT, Where.ANSWERED, Reads.RESPONSE_BLOCK, "7.3.6")
+def response_cookie_value(args: Arguments) -> Source:
+    """res.cook_val([<name>]): such a cookie as an integer."""
+    return NumberCookies(args, RESPONSE)
+
+
+@fetch_with("res.cook_names", "([string])", Type.STR, Where.ANSWERED, Reads.RESPONSE_BLOCK, "7.3.6")
+def response_cookie_names(args: Arguments) -> Getter:
+    """res.cook_names([<delim>]): the names of all cookies in their order."""
+    return _names(args, RESPONSE)
+
+
+@fetch_with("cookie", "([string])", Type.STR, Where.EXCHANGE, Reads.HEADER_BLOCK | Reads.RESPONSE_BLOCK, "7.3.6")
+def cookie(args: Arguments) -> Source:
+    """cookie([<name>]): req.cook in rules for requests, res.cook in those for responses. Deprecated."""
+    return Cookies(args, CURRENT)
+
+
+@fetch_with("set-cookie", "([string])", Type.STR, Where.ANSWERED, Reads.RESPONSE_BLOCK, "7.3.6")
+def set_cookie(args: Arguments) -> Source:
+    """set-cookie([<name>]): res.cook. Deprecated."""
+    return Cookies(args, RESPONSE)

@@ -1,0 +1,259 @@
+"""Fields of requests and responses (manual 7.3.6): the hdr, fhdr, cnt, ip, val and names families.
+
+"hdr" cuts values at commas, "fhdr" takes them whole. Rules get one value, by position or the last; ACLs look at all.
+"""
+import re
+import socket
+from typing import Final
+
+from pointsman.proto.message import Head
+from pointsman.sample.arguments import Arguments
+from pointsman.sample.casts import text_to_int
+from pointsman.sample.context import Context
+from pointsman.sample.head import field_values, pick
+from pointsman.sample.registry import Getter, Source, fetch, fetch_with
+from pointsman.sample.types import Reads, Type, Value, Where
+
+REQUEST: Final = 0  # which head a fetch looks at
+RESPONSE: Final = 1
+CURRENT: Final = 2  # that of the message which is being processed
+
+MOST: Final = 10  # values that can be counted from the end (manual 7.3.6; the program refuses more)
+PORT: Final = re.compile(rb"([0-9]{1,3}(?:\.[0-9]{1,3}){3}):([0-9]{1,5})")
+
+
+def head_of(ctx: Context, side: int) -> Head | None:
+    """The head that a fetch of that side looks at."""
+    if side == REQUEST:
+        return ctx.request
+    if side == RESPONSE:
+        return ctx.response
+    return ctx.response if ctx.response is not None else ctx.request
+
+
+class Fields(Source):
+    """The values of a field, as strings."""
+
+    def __init__(self, args: Arguments, side: int, split: bool) -> None:
+        self.name = args.text(0).lower()
+        self.side = side
+        self.split = split
+        self.occurrence = args.number(1)
+        if self.occurrence < -MOST:
+            raise args.wrong(f"header occurrence must be >= -{MOST}", f"a number from -{MOST} on")
+
+    def get(self, ctx: Context) -> Value | None:
+        return self.text(ctx)
+
+    def text(self, ctx: Context) -> bytes | None:
+        head = ctx.request if self.side == REQUEST else head_of(ctx, self.side)
+        if head is None:
+            return None
+        return pick(field_values(head, self.name, self.split), self.occurrence)
+
+    def values(self, ctx: Context) -> list[Value]:
+        return list(self.texts(ctx))
+
+    def texts(self, ctx: Context) -> list[bytes]:
+        head = head_of(ctx, self.side)
+        if head is None:
+            return []
+        found = field_values(head, self.name, self.split)
+        if self.occurrence:
+            one = pick(found, self.occurrence)
+            return [] if one is None else [one]
+        return found
+
+
+class NumberFields(Fields):
+    """The values of a field, as integers."""
+
+    def get(self, ctx: Context) -> Value | None:
+        found = self.text(ctx)
+        return None if found is None else text_to_int(found) or 0
+
+    def values(self, ctx: Context) -> list[Value]:
+        return [text_to_int(text) or 0 for text in self.texts(ctx)]
+
+
+class AddressFields(Fields):
+    """The values of a field, as addresses; what is none is left out."""
+
+    def get(self, ctx: Context) -> Value | None:
+        found = self.text(ctx)
+        return None if found is None else field_address(found)
+
+    def values(self, ctx: Context) -> list[Value]:
+        found = [field_address(text) for text in self.texts(ctx)]
+        return [address for address in found if address is not None]
+
+
+def field_address(text: bytes) -> bytes | None:
+    """An IPv6 address, or an IPv4 address that a port may follow; None for all else."""
+    port = PORT.fullmatch(text)
+    if port is not None:
+        if int(port.group(2)) > 65535:
+            return None
+        text = port.group(1)
+    try:
+        return socket.inet_pton(socket.AF_INET6 if b":" in text else socket.AF_INET, text.decode("ascii"))
+    except (OSError, ValueError):
+        return None
+
+
+def _count(args: Arguments, side: int, split: bool) -> Getter:
+    name = args.text(0).lower()
+
+    def get(ctx: Context) -> Value | None:
+        head = head_of(ctx, side)
+        return None if head is None else len(field_values(head, name, split))
+    return get
+
+
+def _names(args: Arguments, side: int) -> Getter:
+    delimiter = args.text(0)[:1] or b","
+
+    def get(ctx: Context) -> Value | None:
+        head = head_of(ctx, side)
+        return None if head is None else delimiter.join([field.name for field in head.fields])
+    return get
+
+
+def _block(head: Head | None) -> bytes | None:
+    """All fields, and the empty line."""
+    if head is None:
+        return None
+    return b"".join([field.name + b": " + field.value + b"\r\n" for field in head.fields]) + b"\r\n"
+
+
+def variable_integer(number: int) -> bytes:
+    """The integers of SPOE: one byte below 240; else 4 bits of it there and 7 in each byte that follows."""
+    if number < 240:
+        return bytes([number])
+    octets = [number & 0xFF | 0xF0]
+    number = (number - 240) >> 4
+    while number >= 128:
+        octets.append(number & 0xFF | 0x80)
+        number = (number - 128) >> 7
+    return bytes([*octets, number])
+
+
+def _binary_block(head: Head | None) -> bytes | None:
+    if head is None:
+        return None
+    texts = [text for field in head.fields for text in (field.name, field.value)]
+    return b"".join([variable_integer(len(text)) + text for text in texts]) + b"\0\0"
+
+
+@fetch_with("req.hdr", "([string,integer])", Type.STR, Where.REQUEST, Reads.HEADER_BLOCK, "7.3.6")
+def request_field(args: Arguments) -> Source:
+    """req.hdr([<name>[,<occ>]]): the last value of a field of the request, or that at a position."""
+    return Fields(args, REQUEST, True)
+
+
+@fetch_with("req.fhdr", "([string,integer])", Type.STR, Where.REQUEST, Reads.HEADER_BLOCK, "7.3.6")
+def request_full_field(args: Arguments) -> Source:
+    """req.fhdr([<name>[,<occ>]]): the same, not cut at commas."""
+    return Fields(args, REQUEST, False)
+
+
+@fetch_with("req.hdr_cnt hdr_cnt", "([string])", Type.SINT, Where.REQUEST, Reads.HEADER_BLOCK, "7.3.6")
+def request_field_count(args: Arguments) -> Getter:
+    """req.hdr_cnt([<name>]): how many values the fields of that name have, or all fields."""
+    return _count(args, REQUEST, True)
+
+
+@fetch_with("req.fhdr_cnt", "([string])", Type.SINT, Where.REQUEST, Reads.HEADER_BLOCK, "7.3.6")
+def request_full_field_count(args: Arguments) -> Getter:
+    """req.fhdr_cnt([<name>]): how many fields of that name there are, or in all."""
+    return _count(args, REQUEST, False)
+
+
+@fetch_with("req.hdr_ip hdr_ip", "([string,integer])", Type.ADDR, Where.REQUEST, Reads.HEADER_BLOCK, "7.3.6")
+def request_field_ip(args: Arguments) -> Source:
+    """req.hdr_ip([<name>[,<occ>]]): a value of a field as an address."""
+    return AddressFields(args, REQUEST, True)
+
+
+@fetch_with("req.hdr_val hdr_val", "([string,integer])", Type.SINT, Where.REQUEST, Reads.HEADER_BLOCK, "7.3.6")
+def request_field_value(args: Arguments) -> Source:
+    """req.hdr_val([<name>[,<occ>]]): a value of a field as an integer."""
+    return NumberFields(args, REQUEST, True)
+
+
+@fetch_with("req.hdr_names", "([string])", Type.STR, Where.REQUEST, Reads.HEADER_BLOCK, "7.3.6")
+def request_field_names(args: Arguments) -> Getter:
+    """req.hdr_names([<delim>]): the names of all fields in their order."""
+    return _names(args, REQUEST)
+
+
+@fetch("req.hdrs", Type.BIN, Where.REQUEST, Reads.HEADER_BLOCK, "7.3.6")
+def request_fields(ctx: Context) -> bytes | None:
+    """All fields as text, with the empty line behind them."""
+    return _block(ctx.request)
+
+
+@fetch("req.hdrs_bin", Type.BIN, Where.REQUEST, Reads.HEADER_BLOCK, "7.3.6")
+def request_fields_binary(ctx: Context) -> bytes | None:
+    """All fields as lengths and texts, in the encoding of SPOE."""
+    return _binary_block(ctx.request)
+
+
+@fetch_with("res.hdr shdr", "([string,integer])", Type.STR, Where.ANSWERED, Reads.RESPONSE_BLOCK, "7.3.6")
+def response_field(args: Arguments) -> Source:
+    """res.hdr([<name>[,<occ>]]): the last value of a field of the response, or that at a position."""
+    return Fields(args, RESPONSE, True)
+
+
+@fetch_with("res.fhdr", "([string,integer])", Type.STR, Where.ANSWERED, Reads.RESPONSE_BLOCK, "7.3.6")
+def response_full_field(args: Arguments) -> Source:
+    """res.fhdr([<name>[,<occ>]]): the same, not cut at commas."""
+    return Fields(args, RESPONSE, False)
+
+
+@fetch_with("res.hdr_cnt shdr_cnt", "([string])", Type.SINT, Where.ANSWERED, Reads.RESPONSE_BLOCK, "7.3.6")
+def response_field_count(args: Arguments) -> Getter:
+    """res.hdr_cnt([<name>]): how many values the fields of that name have, or all fields."""
+    return _count(args, RESPONSE, True)
+
+
+@fetch_with("res.fhdr_cnt", "([string])", Type.SINT, Where.ANSWERED, Reads.RESPONSE_BLOCK, "7.3.6")
+def response_full_field_count(args: Arguments) -> Getter:
+    """res.fhdr_cnt([<name>]): how many fields of that name there are, or in all."""
+    return _count(args, RESPONSE, False)
+
+
+@fetch_with("res.hdr_ip shdr_ip", "([string,integer])", Type.ADDR, Where.ANSWERED, Reads.RESPONSE_BLOCK, "7.3.6")
+def response_field_ip(args: Arguments) -> Source:
+    """res.hdr_ip([<name>[,<occ>]]): a value of a field as an address."""
+    return AddressFields(args, RESPONSE, True)
+
+
+@fetch_with("res.hdr_val shdr_val", "([string,integer])", Type.SINT, Where.ANSWERED, Reads.RESPONSE_BLOCK, "7.3.6")
+def response_field_value(args: Arguments) -> Source:
+    """res.hdr_val([<name>[,<occ>]]): a value of a field as an integer."""
+    return NumberFields(args, RESPONSE, True)
+
+
+@fetch_with("res.hdr_names", "([string])", Type.STR, Where.ANSWERED, Reads.RESPONSE_BLOCK, "7.3.6")
+def response_field_names(args: Arguments) -> Getter:
+    """res.hdr_names([<delim>]): the names of all fields in their order."""
+    return _names(args, RESPONSE)
+
+
+@fetch("res.hdrs", Type.BIN, Where.ANSWERED, Reads.RESPONSE_BLOCK, "7.3.6")
+def response_fields(ctx: Context) -> bytes | None:
+    """All fields as text, with the empty line behind them."""
+    return _block(ctx.response)
+
+
+@fetch("res.hdrs_bin", Type.BIN, Where.ANSWERED, Reads.RESPONSE_BLOCK, "7.3.6")
+def response_fields_binary(ctx: Context) -> bytes | None:
+    """All fields as lengths and texts, in the encoding of SPOE."""
+    return _binary_block(ctx.response)
+
+
+@fetch_with("hdr", "([string,integer])", Type.STR, Where.EXCHANGE, Reads.HEADER_BLOCK | Reads.RESPONSE_BLOCK, "7.3.6")
+def field(args: Arguments) -> Source:
+    """hdr([<name>[,<occ>]]): req.hdr in rules for requests, res.hdr in those for responses; in ACLs always req.hdr."""
+    return Fields(args, CURRENT, True)
