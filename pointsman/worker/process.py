@@ -63,6 +63,8 @@ def prepare(generation: Generation, plan: Plan, console: Console) -> background.
     if not opening.open_all(generation.openings(), plan.old_pids, console):
         console.alert("[pointsman.main()] Some protocols failed to start their listeners! Exiting.")
         return None
+    for problem in generation.open_sinks():
+        console.warning(problem)
     pidfile = -1
     if plan.daemon and plan.pidfile:
         try:
