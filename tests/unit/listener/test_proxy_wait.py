@@ -1,0 +1,129 @@
+"""accept-proxy: connections that say in their first bytes who the client is."""
+import os
+import select
+import socket
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from listener_fakes import House
+
+from pointsman.listener.proxy_wait import ProxyListener, reason_of
+from pointsman.stream import acceptor
+
+V1 = b"PROXY TCP4 192.0.2.1 198.51.100.2 56324 443\r\n"
+V2_LOCAL = b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0"
+V2 = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xc0\0\2\1\xc6\x33\x64\2\xdc\4\1\xbb"
+
+
+@pytest.fixture
+def house() -> Iterator[House]:
+    made = House()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def client(house: House) -> Iterator[socket.socket]:
+    listener = house.listener(ProxyListener)
+    assert listener.sock is not None
+    with socket.create_connection(listener.sock.getsockname(), timeout=5) as sock:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        yield sock
+
+
+@pytest.mark.parametrize("header", [V1, V2])
+def test_the_header_says_who_the_client_is(house: House, client: socket.socket, header: bytes) -> None:
+    client.sendall(header + b"GET /")
+    house.until(lambda: bool(house.frontend.opened))
+    _, source, destination, pending = house.frontend.opened[0]
+    assert (source.text, source.port) == (b"192.0.2.1", 56324)
+    assert (destination.text, destination.port) == (b"198.51.100.2", 443)
+    assert pending == b"GET /"
+    assert house.frontend.connections == 1
+    assert house.reactor.open == 1  # the listener alone: the descriptor is the frontend's now
+
+
+@pytest.mark.parametrize("header", [b"PROXY UNKNOWN\r\n", V2_LOCAL])
+def test_without_addresses_those_of_the_connection_hold(house: House, client: socket.socket, header: bytes) -> None:
+    client.sendall(header)
+    house.until(lambda: bool(house.frontend.opened))
+    _, source, destination, pending = house.frontend.opened[0]
+    assert (source.text.decode(), source.port) == client.getsockname()
+    assert (destination.text.decode(), destination.port) == client.getpeername()
+    assert pending == b""
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.integers(1, 60), max_size=5), st.sampled_from([V1, V2]))
+def test_any_split_gives_the_same(cuts: list[int], header: bytes) -> None:
+    house = House()
+    try:
+        listener = house.listener(ProxyListener)
+        assert listener.sock is not None
+        data = header + b"GET / HTTP/1.1\r\n"
+        with socket.create_connection(listener.sock.getsockname(), timeout=5) as sock:
+            places = sorted({cut for cut in cuts if cut < len(header)})
+            for start, end in zip([0, *places], [*places, len(data)], strict=True):
+                sock.sendall(data[start:end])
+                house.reactor.turn(0.01)
+            house.until(lambda: bool(house.frontend.opened))
+            fd, source, _, pending = house.frontend.opened[0]
+            while len(pending) < len(b"GET / HTTP/1.1\r\n"):  # the rest is left for the frontend
+                select.select([fd], [], [], 5)
+                pending += os.read(fd, 100)
+            assert source.text == b"192.0.2.1"
+            assert pending == b"GET / HTTP/1.1\r\n"
+    finally:
+        house.close()
+
+
+@pytest.mark.parametrize(("data", "reason"), [
+    (b"GET / HTTP/1.1\r\n", acceptor.PROXY_NOT_A_HEADER),
+    (b"PROXY TCP4 1.2.3.4 5.6\r\n", acceptor.PROXY_BAD_HEADER),
+    (b"PROXY TCP9 1.2.3.4 5.6.7.8 1 2\r\n", acceptor.PROXY_BAD_PROTOCOL),
+    (b"\r\n\r\n\0\r\nQUIT\n\x31\x11\0\0", acceptor.PROXY_BAD_HEADER),
+])
+def test_what_is_no_header_ends_the_connection(house: House, client: socket.socket, data: bytes, reason: int) -> None:
+    client.sendall(data)
+    house.until(lambda: bool(house.frontend.refusals))
+    assert house.frontend.refusals == [(reason, False)]
+    assert house.frontend.connections == 0
+    house.reactor.turn(0)
+    with pytest.raises(ConnectionResetError):  # as HAProxy: no answer, what was sent unread is reset
+        if client.recv(100) == b"":
+            raise ConnectionResetError
+    assert not house.frontend.opened
+
+
+@pytest.mark.parametrize(("sent", "expected"), [(b"", (acceptor.PROXY_EMPTY, True)),
+                                                (b"PROXY TCP4", (acceptor.PROXY_TRUNCATED, False))])
+def test_an_early_end(house: House, client: socket.socket, sent: bytes, expected: tuple[int, bool]) -> None:
+    client.sendall(sent)
+    client.shutdown(socket.SHUT_WR)
+    house.until(lambda: bool(house.frontend.refusals))
+    assert house.frontend.refusals == [expected]
+    assert house.room.connections == 0
+
+
+def test_the_wait_ends_with_the_clients_timeout(house: House) -> None:
+    house.frontend.client_timeout = 100
+    listener = house.listener(ProxyListener)
+    assert listener.sock is not None
+    with socket.create_connection(listener.sock.getsockname(), timeout=5) as sock:
+        house.until(lambda: bool(house.frontend.refusals), 2)
+        assert house.frontend.refusals == [(acceptor.PROXY_TIMEOUT, True)]
+        house.reactor.turn(0)
+        assert sock.recv(10) == b""
+    assert house.room.connections == 0
+
+
+def test_a_waiting_connection_counts(house: House, client: socket.socket) -> None:
+    house.until(lambda: house.room.connections == 1)
+    assert house.frontend.connections == 1
+
+
+@given(st.binary(max_size=40))
+def test_every_refusal_has_its_words(data: bytes) -> None:
+    assert reason_of(data) in acceptor.REFUSALS
