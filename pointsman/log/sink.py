@@ -154,6 +154,7 @@ class DatagramSink(Sink):
         lines = self.lines
         done = self.done
         total = len(lines)
+        again = True
         while done < total:
             sent = self._send(lines[done:done + BATCH])
             if sent > 0:
@@ -162,7 +163,12 @@ class DatagramSink(Sink):
             number = ctypes.get_errno()
             if number in _FULL:
                 break
-            if not self._mended(number):
+            if number == errno.EMSGSIZE:  # this line only
+                self.dropped += 1
+                done += 1
+            elif again and self._mended(number):
+                again = False
+            else:
                 self.dropped += total - done
                 done = total
         self._taken(done)
@@ -184,21 +190,11 @@ class DatagramSink(Sink):
 
     def _mended(self, number: int) -> bool:
         """After an error: whether it makes sense to send again."""
-        if number == errno.EMSGSIZE:  # this line only
-            self.dropped += 1
-            self.lines.pop(self.done)
+        if number == errno.ECONNREFUSED and self.address.kind == "inet":
+            return True  # an ICMP answer to what was sent before, told once
+        if monotonic_ns() // 1_000_000 - self.tried < RETRY:
             return False
-        if self.address.kind == "inet":  # an ICMP answer to what was sent before: once more
-            return number == errno.ECONNREFUSED and self._once()
-        return self._once() and not self._connect()
-
-    def _once(self) -> bool:
-        """At most one new attempt in RETRY ms."""
-        now = monotonic_ns() // 1_000_000
-        if now - self.tried < RETRY:
-            return False
-        self.tried = now
-        return True
+        return not self._connect()
 
 
 class StreamSink(Sink):

@@ -313,8 +313,8 @@ def test_tcp_clf() -> None:
     ctx = scene(http=False)
     ctx.record.uploaded, ctx.record.sent = 38, 51
     assert render(TCP_CLF_LOG_FORMAT, ctx) == (
-        b'127.0.0.1 - - [21/Nov/2026:07:52:14 +0000] "TCP " 000 51 "" "" 33512 427 fe be s1 0 0 0 0 38 ---- 1 1 0 0 0 0 0 '
-        b'"" "" ')
+        b'127.0.0.1 - - [21/Nov/2026:07:52:14 +0000] "TCP " 000 51 "" "" 33512 427 fe be s1 0 0 0 0 38 ---- '
+        b'1 1 0 0 0 0 0 "" "" ')
 
 
 def test_status_of_a_tcp_stream() -> None:
