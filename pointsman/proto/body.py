@@ -131,12 +131,9 @@ class Body:
         if self._state == _CRLF and line != b"\r":
             raise ProtocolError("chunk longer than its size")
         if self._state == _SIZE:
-            digits = line[:_DIGITS + 1]
-            for i, byte in enumerate(digits):
-                if HEXES[byte] == 0x80 and (i == 0 or byte not in b" \t;\r"):
-                    raise ProtocolError("invalid chunk size")
-                if HEXES[byte] == 0x80:
-                    break
+            digits = line.partition(b";")[0].rstrip(b" \t\r")
+            if not digits or len(digits) > _DIGITS or not digits.translate(HEXES).isascii():
+                raise ProtocolError("invalid chunk size")
         if (size > _LINE and self._state == _SIZE) or size + self._weight > LIMIT:
             raise ProtocolError("line too long in a chunked body")
         self._held = line

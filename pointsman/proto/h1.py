@@ -422,10 +422,10 @@ def _request_line(head: Request, raw: bytes, strict: bool) -> None:
         raise ProtocolError("invalid request line")
     method = parts[0]
     target = parts[1]
-    if parts[2] != b"HTTP/1.1":
-        head.minor = _version(parts[2], strict)
     if method not in _METHODS and (not method or method == b"PRI" or not method.translate(NAMES).isascii()):
         raise ProtocolError("invalid method")
+    if parts[2] != b"HTTP/1.1":
+        head.minor = _version(parts[2], strict)
     if not target or not target.translate(TARGETS).isascii():
         raise ProtocolError("invalid request target")
     head.line = raw

@@ -207,6 +207,8 @@ def render_v2(source: NetAddress | None, destination: NetAddress | None, tlvs: l
         block += struct.pack(">BHI", CRC32C, 4, 0)
     if tlvs:
         for kind, value in tlvs:
+            if len(value) > _LARGEST:
+                raise ValueError("TLV too long")
             block += struct.pack(">BH", kind, len(value)) + value
     if _FIXED + len(block) > _LARGEST:
         raise ValueError("PROXY header too long")
