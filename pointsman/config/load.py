@@ -139,6 +139,8 @@ class _Loader:
             if self.section is None:
                 raise unknown_keyword(line.words[0], None)
             parse_line(line, self.section, self.configuration, self.diagnostics)
+            if self.section.kind == In.DEFAULTS:
+                self.opener.inheritance.note(self.section, line)
         except ConfigError as error:
             self.diagnostics.add(error.finding)
             if isinstance(error, UnknownSection):

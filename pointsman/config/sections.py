@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from pointsman.config import vocabulary
+from pointsman.config.inheritance import Inheritance
 from pointsman.config.removed import removed
 from pointsman.config.setting import SECTIONS, Configuration, In, Section
 from pointsman.core.diagnostics import ConfigError, Diagnostics, Position
@@ -27,6 +28,7 @@ class Opener:
     def __init__(self, configuration: Configuration, diagnostics: Diagnostics) -> None:
         self.configuration = configuration
         self.diagnostics = diagnostics
+        self.inheritance = Inheritance()
         self.explicit: list[Section] = []  # defaults that somebody names
         self.implicit: list[Section] = []  # defaults that somebody takes because they are the last
 
@@ -111,6 +113,11 @@ class Opener:
             name = words.pop(0).text
         section = Section(kind, name, line.at)
         section.defaults = self._defaults(section, keyword, self._from(kind, keyword, words))
+        if section.defaults is not None:
+            try:
+                self.inheritance.check(section, section.defaults, line.at)
+            except ConfigError as error:
+                self.diagnostics.add(error.finding)
         if kind == In.DEFAULTS:
             self.configuration.defaults.append(section)
         else:

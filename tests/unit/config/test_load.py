@@ -289,6 +289,33 @@ def test_the_name_of_the_section() -> None:
     assert [message for _, _, message in read(text)[1]] == ["''.", "'global'.", "'defaults'.", "'d'.", "'l'."]
 
 
+RULED = "defaults d\n http-request\ndefaults e\n tcp-request session\ndefaults r\n tcp-response content\n"
+
+
+@pytest.mark.parametrize(("text", "message"), [
+    ("frontend f from d\n", None),
+    ("backend f from d\n", None),
+    ("frontend f from e\n", None),
+    ("backend f from r\n", None),
+    ("listen l from d\n", "a listen section cannot inherit from a defaults section defining TCP/HTTP rules (defaults "
+                          "section at haproxy.cfg:1)."),
+    ("defaults x from d\n", "a defaults section cannot inherit from a defaults section defining TCP/HTTP rules "
+                            "(defaults section at haproxy.cfg:1)."),
+    ("frontend f from d\nbackend b from d\n", "frontends and backends cannot inherit from the same defaults section if "
+                                              "it defines TCP/HTTP rules (defaults section at haproxy.cfg:1)."),
+    ("backend b from e\n", "a backend section cannot inherit from a defaults section defining 'tcp-request session' "
+                           "rules (defaults section at haproxy.cfg:3)."),
+    ("frontend f from r\n", "a frontend section cannot inherit from a defaults section defining 'tcp-response "
+                            "content' rules (defaults section at haproxy.cfg:5)."),
+])
+def test_defaults_with_rules(text: str, message: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As HAProxy 2.6 has it."""
+    for name in ("http-request", "tcp-request session", "tcp-response content"):
+        monkeypatch.setitem(KEYWORDS._entries, name, Keyword(name, In.ANY_PROXY, "9.9", parse_tools))
+    _, findings = read(RULED + text)
+    assert [(severity, said) for severity, _, said in findings] == ([("ALERT", message)] if message else [])
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Files in an order of names that is not that of any locale."""
