@@ -96,10 +96,11 @@ def _parse_one(word: Word, default_port: int | None, listening: bool) -> list[Ad
     if prefix.kind != "inet":
         return [AddressSpec(prefix.kind, _path(word, rest), datagram=datagram)]
     host, ports = _split(rest)
-    host = _host(word, host, prefix.family, listening)
     if listening:
-        return [AddressSpec("inet", host, port, prefix.family, datagram=datagram)
-                for port in _ports(word, ports, default_port)]
+        numbers = _ports(word, ports, default_port)
+        host = _host(word, host, prefix.family, True)
+        return [AddressSpec("inet", host, number, prefix.family, datagram=datagram) for number in numbers]
+    host = _host(word, host, prefix.family, False)
     port, offset = _port(word, ports, default_port)
     return [AddressSpec("inet", host, port, prefix.family, offset, datagram)]
 

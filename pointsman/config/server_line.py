@@ -62,8 +62,9 @@ def default_server(args: Args) -> DefaultServer:
     words = Words(args, "'default-server'")
     parameters = read_parameters(words, SERVER_WORDS, SERVER_OTHERS, start)
     for field, said in (("id", parameters.id), ("guid", parameters.guid)):
-        if said:
-            raise ConfigError(f"'{field}' option is not accepted in default-server sections", args.at)
+        if said:  # HAProxy goes on without it
+            args.diagnostics.warning(f"'{field}' option is not accepted in default-server sections", args.at)
+    parameters = replace(parameters, id=0, guid="")
     return DefaultServer(name=name, parameters=parameters, at=args.at)
 
 
