@@ -35,7 +35,8 @@ class Inheritance:
         if rules is None:
             return
         whose = f"rules (defaults section at {defaults.at})."
-        kind, forbidden = section.kind, f"a {SIDE[section.kind]} section cannot inherit from a defaults section defining"
+        kind = section.kind
+        forbidden = f"a {SIDE[kind]} section cannot inherit from a defaults section defining"
         if kind in (In.LISTEN, In.DEFAULTS):
             raise ConfigError(f"{forbidden} TCP/HTTP {whose}", at,
                               hint="put the rules into the proxies, or another defaults section in front")
