@@ -97,7 +97,7 @@ def _target(args: Args) -> LogTarget:
     if len(args.words) - args.index < 2:
         raise ConfigError("'log' expects <address> and <facility> or global as arguments", args.here, USAGE)
     address = parse_target(args.word("<target>"))
-    length = args.integer("<length>", *LENGTHS) if args.accept("len") else DEFAULT_LENGTH
+    length = parse_length(args.word("<length>")) if args.accept("len") else DEFAULT_LENGTH
     syntax = SYNTAXES[args.choice("<format>", tuple(SYNTAXES))] if args.accept("format") else Syntax.DEFAULT
     ranges: tuple[tuple[int, int], ...] = ()
     period = 0
@@ -111,6 +111,15 @@ def _target(args: Args) -> LogTarget:
     args.end()
     return LogTarget(at=args.at, address=address, length=length, syntax=syntax, ranges=ranges, period=period,
                      facility=facility, level=level, minimum=minimum)
+
+
+def parse_length(word: Word) -> int:
+    """The longest line, its end included. Raises ConfigError at the word."""
+    low, high = LENGTHS
+    if not _number(word.text) or not low <= int(word.text) <= high:
+        raise ConfigError(f"invalid log length '{word.text}', must be between {low} and {high}", word.at,
+                          f"a number from {low} to {high}")
+    return int(word.text)
 
 
 def parse_target(word: Word) -> AddressSpec:
