@@ -7,6 +7,7 @@ listens (-cc: error). Findings and messages go to stderr, results to stdout. -c 
 asks for it.
 """
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from typing import Final
@@ -32,6 +33,8 @@ NO_LISTENER: Final = 2
 def main(words: Sequence[str] | None = None) -> int:
     """Run the command; `words` are those behind the program's name. Returns the exit status."""
     console = Console()
+    if words is None and signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # not KeyboardInterrupt: who interrupts a start sees no traceback
     try:
         options = parse(sys.argv[1:] if words is None else words)
     except UsageError as error:

@@ -128,29 +128,38 @@ class Worker:
         self.loop = new_loop()
         self.nested: Nested | None = None
         self.stopping = False
-        self.status = 0
+        self._fault: Exception | None = None
 
     def run(self, readiness: background.Readiness) -> int:
         loop = self.loop
         asyncio.set_event_loop(loop)
+        loop.call_soon(self._begin, readiness)
+        try:
+            loop.run_forever()
+        finally:
+            self.generation.flush()
+        if self._fault is not None:
+            raise self._fault
+        return 0
+
+    def _begin(self, readiness: background.Readiness) -> None:
+        """The loop runs: only from here on does uvloop see signals."""
         try:
             self._listen_to_signals()
-            self.generation.start(loop)
-            self.nested = self.generation.reactor.nest(loop)
+            self.generation.start(self.loop)
+            self.nested = self.generation.reactor.nest(self.loop)
             gc.collect()
             gc.freeze()  # what lives as long as the process need not be looked at again
             gc.set_threshold(*_GC_THRESHOLDS)
             readiness.tell()
-            loop.run_forever()
-        finally:
-            self.generation.flush()
-        return self.status
+        except Exception as fault:  # raised here it would only be logged by the loop
+            self._fault = fault
+            self.loop.stop()
 
     # Signals.
 
     def _listen_to_signals(self) -> None:
         signal.signal(signal.SIGPIPE, signal.SIG_IGN)
-        signal.signal(signal.SIGUSR2, signal.SIG_IGN)  # it is the master's
         add = self.loop.add_signal_handler
         for number in (signal.SIGINT, signal.SIGTERM):
             # One that is ignored at start stays so: a shell does this for its background jobs.
@@ -161,6 +170,7 @@ class Worker:
         add(signal.SIGTTIN, self._resume)
         add(signal.SIGHUP, self._dump)
         add(signal.SIGQUIT, self._memory)
+        signal.signal(signal.SIGUSR2, signal.SIG_IGN)  # it is the master's
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _HELD_BACK)
 
     def _die(self, number: int) -> None:

@@ -1,0 +1,99 @@
+"""The command line, word by word."""
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pointsman.worker.arguments import FLAGS, NOT_BUILT, WITHOUT_EFFECT, Refusal, UsageError, parse
+
+# Every option of the management manual, chapter 3; a word without a value here needs none.
+MANUAL = ["--", "-f", "-C", "-D", "-L", "-N", "-V", "-W", "-Ws", "-4", "-c", "-cc", "-d", "-dA", "-dC", "-dD", "-dF",
+          "-dG", "-dI", "-dK", "-dL", "-dM", "-dR", "-dS", "-dT", "-dV", "-dW", "-dZ", "-db", "-dc", "-de", "-dk",
+          "-dp", "-dr", "-dt", "-dv", "-m", "-n", "-p", "-q", "-S", "-sf", "-st", "-v", "-vv", "-x"]
+
+
+@pytest.mark.parametrize("word", MANUAL)
+def test_every_option_of_the_manual_is_known(word: str) -> None:
+    try:
+        parse([word, "1"] if word in ("-f", "-C", "-L", "-N", "-cc", "-m", "-n", "-p", "-x") else [word])
+    except Refusal as error:
+        assert word in NOT_BUILT
+        assert f"'{word}'" in str(error) and "not built yet (management manual 3)" in str(error)
+
+
+def test_files_keep_their_order_and_everything_behind_two_dashes_is_one() -> None:
+    assert parse(["-f", "a", "-c", "-f", "b", "--", "c", "-f", "--"]).files == ["a", "b", "c", "-f", "--"]
+
+
+def test_values() -> None:
+    options = parse(["-n", "10", "-N", "20", "-m", "30", "-p", "pid", "-L", "me", "-C", "dir", "-cc", "1", "-x", "sock"])
+    assert (options.maxconn, options.proxy_maxconn, options.memory) == (10, 20, 30)
+    assert (options.pidfile, options.local_peer, options.directory, options.condition) == ("pid", "me", "dir", "1")
+    assert len(options.notices) == 1 and "'-x'" in options.notices[0]
+    assert parse(["-x", "/dev/null"]).notices == []
+
+
+@pytest.mark.parametrize("word", ["-f", "-C", "-L", "-N", "-cc", "-m", "-n", "-p", "-x"])
+def test_a_missing_value(word: str) -> None:
+    with pytest.raises(UsageError, match=word):
+        parse(["-c", word])
+
+
+@pytest.mark.parametrize("word", ["-n", "-N", "-m"])
+@pytest.mark.parametrize("value", ["x", "-1", "", "1k", "\u0664"])
+def test_what_is_no_number(word: str, value: str) -> None:
+    with pytest.raises(Refusal, match="expects a number"):
+        parse([word, value])
+
+
+def test_old_processes() -> None:
+    options = parse(["-sf", "10", "11", "-st", "-f", "a"])
+    assert (options.old_pids, options.old_finish, options.files) == ([10, 11], False, ["a"])
+    assert parse(["-sf", "1 2\n3"]).old_pids == [1, 2, 3]
+    assert parse(["-sf"]).old_pids == []
+    for wrong in ("abc", "12x", "0"):
+        with pytest.raises(Refusal, match=wrong):
+            parse(["-sf", wrong])
+
+
+@pytest.mark.parametrize("word", ["-Z", "foo", "--help", "-h", "-dX", "-cx", "-qc", "-fx", "-", "", "-Dc", "-dbx"])
+def test_unknown_words(word: str) -> None:
+    with pytest.raises(UsageError):
+        parse(["-c", word])
+
+
+@pytest.mark.parametrize(("word", "kind"), [("-v", "v"), ("-vv", "vv"), ("-vq", "vq"), ("-vV", "v"), ("-vvv", "v")])
+def test_version_ends_the_line(word: str, kind: str) -> None:
+    assert parse(["-c", word, "-Z"]).version == kind
+
+
+def test_prefixed_options() -> None:
+    assert parse(["-dKall"]).registries == "all"
+    assert parse(["-dKcfg,smp"]).registries == "cfg,smp"
+    assert parse(["-dK"]).registries == "help"
+    assert parse(["-dMhelp"]).memory_help
+    assert not parse(["-dM0x41,no-merge"]).memory_help
+    assert parse(["-dA/tmp/libs.tar"]).notices
+    with pytest.raises(Refusal, match="anonymized"):
+        parse(["-dC123"])
+    with pytest.raises(Refusal, match="traces"):
+        parse(["-dth1:user"])
+
+
+def test_options_without_effect_say_so() -> None:
+    for word, reason in WITHOUT_EFFECT.items():
+        assert parse([word]).notices == [f"'{word}' has no effect: {reason}."]
+
+
+def test_each_flag_changes_one_thing() -> None:
+    plain = parse([])
+    for word, (name, value) in FLAGS.items():
+        assert getattr(plain, name) is not value
+        assert getattr(parse([word]), name) is value
+
+
+@given(st.lists(st.text(max_size=8) | st.sampled_from(MANUAL), max_size=8))
+def test_any_words_are_options_usage_or_refusal(words: list[str]) -> None:
+    try:
+        assert parse(words) is not None
+    except (UsageError, Refusal):
+        pass
