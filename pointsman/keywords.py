@@ -32,6 +32,12 @@ import pointsman.rules.headers  # noqa: F401
 import pointsman.rules.keywords  # noqa: F401
 import pointsman.rules.redirect  # noqa: F401
 import pointsman.rules.verdicts  # noqa: F401
+import pointsman.sample.converter.dates  # noqa: F401
+import pointsman.sample.converter.encoding  # noqa: F401
+import pointsman.sample.converter.hashing  # noqa: F401
+import pointsman.sample.converter.network  # noqa: F401
+import pointsman.sample.converter.number  # noqa: F401
+import pointsman.sample.converter.text  # noqa: F401
 import pointsman.sample.fetch.auth  # noqa: F401
 import pointsman.sample.fetch.connection  # noqa: F401
 import pointsman.sample.fetch.constant  # noqa: F401

@@ -12,6 +12,7 @@ from typing import Final
 from pointsman.core.diagnostics import ConfigError, Position
 from pointsman.core.words import Word
 from pointsman.sample.context import Context
+from pointsman.sample.types import Type
 
 ESCAPES: Final = {"n": "\n", "r": "\r", "t": "\t", " ": " ", "\\": "\\", '"': '"', "'": "'"}
 KINDS: Final = {"string", "integer", "regex", "user list", "table", "frontend", "backend", "server",
@@ -80,6 +81,7 @@ class Arguments:
 
     def __init__(self, called: str, values: list[Argument | None], at: Position) -> None:
         self.acls: AclScope | None = None
+        self.input = Type.ANY  # what comes into a converter
         self.reads = 0  # what the arguments themselves read; added to what the fetch declares
         self.called = called  # "fetch method 'str'"
         self.values = values  # None: left out

@@ -183,6 +183,7 @@ def _join(converter: Converter, arguments: Arguments, kind: Type) -> tuple[Step 
     if cast is None:
         raise ConfigError(f"converter '{converter.name}' cannot be applied", arguments.at,
                           f"a value that can become {converter.accepts.name.lower()}, not {kind.name.lower()}")
+    arguments.input = kind
     step = converter.make(arguments)
     returns = kind if converter.returns == Type.ANY and converter.accepts == Type.ANY else converter.returns
     return (step if cast is same else _pair(cast, step)), returns
