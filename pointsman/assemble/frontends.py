@@ -4,6 +4,7 @@ from pointsman.assemble.live import Live
 from pointsman.assemble.options import forward_for, original_to
 from pointsman.config.bind import Bind
 from pointsman.config.command_line import CommandLine
+from pointsman.config.global_section import global_flag
 from pointsman.config.options import ConnectionMode, option
 from pointsman.config.proxy import number
 from pointsman.config.setting import Configuration, In, Section
@@ -70,8 +71,9 @@ def build_listeners(live: Live, frontend: LiveFrontend, section: Section, config
     rate = number(section, "rate-limit sessions")
     for bind in section.all(Bind):
         parameters = bind.parameters
-        options = socket_options(parameters, number(section, "backlog") or frontend.limit or 1024)
-        options.reuse_port = command_line is None or command_line.reuse_port
+        options = socket_options(parameters, number(section, "backlog") or frontend.limit)
+        options.reuse_port = not global_flag(configuration.main, "noreuseport") and (
+            command_line is None or command_line.reuse_port)
         options.keepalive = option(section, "clitcpka")
         options.keepalive_idle = number(section, "clitcpka-idle")
         options.keepalive_interval = number(section, "clitcpka-intvl")

@@ -38,7 +38,7 @@ class BindError(Exception):
 class SocketOptions:
     """The options of a `bind` line that concern its socket. None or 0: not set."""
 
-    backlog: int = 1024
+    backlog: int = 0  # 0: as many as the process may have connections; filled in when that is known
     reuse_port: bool = True
     interface: str = ""
     transparent: bool = False
@@ -59,7 +59,7 @@ class SocketOptions:
 
 
 def socket_options(parameters: BindParameters, backlog: int) -> SocketOptions:
-    """What a `bind` line says. `backlog`: of the frontend, else its maxconn; for lines that have none of their own."""
+    """What a `bind` line says. `backlog`: of the frontend, else its maxconn, for lines that have none of their own."""
     return SocketOptions(
         backlog=parameters.backlog or backlog, interface=parameters.interface, transparent=parameters.transparent,
         v4v6=parameters.v4v6, v6only=parameters.v6only, defer_accept=parameters.defer_accept,

@@ -60,6 +60,8 @@ def prepare(generation: Generation, plan: Plan, console: Console) -> background.
         console.alert(str(error))
         return None
     generation.room.limit = bounds.maxconn
+    for one in generation.openings():
+        one.options.backlog = one.options.backlog or bounds.maxconn  # as the manual has it (4.2 `backlog`)
     if not opening.open_all(generation.openings(), plan.old_pids, console):
         console.alert("[pointsman.main()] Some protocols failed to start their listeners! Exiting.")
         return None

@@ -163,7 +163,8 @@ def test_lists_are_printed_in_quiet_mode_too(calls: Calls, files: Path, capsys: 
 def test_the_command_line_prevails(calls: Calls, files: Path) -> None:
     (files / "all.cfg").write_text("global\n maxconn 10\n pidfile a\n daemon\n ulimit-n 500\n grace 5\n uid 12\n"
                                    " gid 13\n hard-stop-after 7s\n no strict-limits\n chroot /var/empty\n" + GOOD)
-    assert cli.main(["-f", "all.cfg", "-n", "77", "-p", "b", "-db", "-N", "5", "-dr", "-4", "-dR", "-sf", "123", "124"]) == 0
+    words = ["-f", "all.cfg", "-n", "77", "-p", "b", "-db", "-N", "5", "-dr", "-4", "-dR", "-sf", "123", "124"]
+    assert cli.main(words) == 0
     plan = calls.plans[0]
     assert (plan.wanted.maxconn, plan.wanted.descriptors, plan.pidfile, plan.daemon) == (77, 500, "b", False)
     assert (plan.grace, plan.hard_stop_after, plan.strict_limits) == (5, 7000, False)
