@@ -59,9 +59,6 @@ class Live(Generation):
         self.sinks.attach(self.reactor)
         self.reactor.hooks.append(EverySecond(self))
         super().start(loop)
-        for frontend in self.frontends:
-            if frontend.logger is not None:
-                frontend.logger.event(NOTICE, b"Proxy %b started." % frontend.name)
 
     def soft_stop(self) -> None:
         super().soft_stop()
