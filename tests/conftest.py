@@ -9,7 +9,6 @@ import os
 import shutil
 
 import pytest
-
 from support.programs import HAPROXY, POINTSMAN, Kind
 
 

@@ -1,6 +1,7 @@
 """The same configuration and the same bytes through Debian's `haproxy` and through Pointsman, compared.
 
-A scenario that says `differs` must differ, and shows on each side what it says it shows: so docs/differences.md stays true.
+A scenario that says `differs` must differ, and shows on each side what it says it shows: so docs/differences.md stays
+true.
 PEER=haproxy in the environment runs haproxy against itself, which proves that a scenario is deterministic.
 """
 
@@ -12,7 +13,6 @@ from pathlib import Path
 
 import pytest
 from families.all import FAMILIES
-
 from support.programs import HAPROXY, POINTSMAN
 from support.scenario import Scenario, run
 

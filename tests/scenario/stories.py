@@ -95,7 +95,7 @@ def layer7(stage: Stage) -> None:
     time.sleep(WRITTEN)
     stage.stop()
     printed = stage.printed()
-    assert ' http_front static_backend/static1 ' in printed
+    assert " http_front static_backend/static1 " in printed
     assert '"GET /api/data HTTP/1.1"' in printed
 
 
@@ -136,7 +136,12 @@ def agent_fragment(stage: Stage) -> None:
     hello("mobile", 5008)
     hello("desktop", 5009)
     stage.start("ep4-5-user-agent")
-    for agent, expected in (("X Mobile/1", "mobile"), ("MOBILE", "mobile"), ("xmobilex", "mobile"), ("Desk", "desktop")):
+    for agent, expected in (
+        ("X Mobile/1", "mobile"),
+        ("MOBILE", "mobile"),
+        ("xmobilex", "mobile"),
+        ("Desk", "desktop"),
+    ):
         assert stage.get(headers={"User-Agent": agent}).body == expected
     assert stage.get().body == "desktop"
     stage.stop()
@@ -212,7 +217,9 @@ def _moves(stage: Stage, seed: str, ask: list[dict[str, str]]) -> None:
     after = where()
     dead = "Hello from Flask App 2!"
     assert dead not in after
-    assert [new for old, new in zip(before, after, strict=True) if old != dead] == [old for old in before if old != dead]
+    assert [new for old, new in zip(before, after, strict=True) if old != dead] == [
+        old for old in before if old != dead
+    ]
     stage.stop()
 
 

@@ -1,7 +1,7 @@
 """Every configuration of the tutorials, unchanged, with real Flask services behind it.
 
-HAProxy 2.6 plays the same stories, so that a promise is known to be kept by the original; the seeds that it refuses or reads
-otherwise (old spellings, rules without `mode http`) are Pointsman's alone, as the kinder readings promise.
+HAProxy 2.6 plays the same stories, so that a promise is known to be kept by the original; the seeds that it refuses
+or reads otherwise (old spellings, rules without `mode http`) are Pointsman's alone, as the kinder readings promise.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
 from support.programs import HAPROXY, POINTSMAN, Kind
 from support.stage import play
 

@@ -1,7 +1,7 @@
 """Heads and chunked bodies cut at every byte, in both directions, give what the uncut message gives.
 
-All cuts of a message go through the program at the same time: every connection sends its first piece, then, after a pause
-long enough for the program to have read it, the second.
+All cuts of a message go through the program at the same time: every connection sends its first piece, then, after a
+pause long enough for the program to have read it, the second.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-
 from support.actor import Actor, Bells
 from support.ports import free_port
 from support.programs import HAPROXY, Kind, Program
@@ -53,7 +52,8 @@ RESPONSES = {
         b"5\r\nhello\r\n1;ext=1\r\n \r\n005\r\nworld\r\n0\r\nX-Sum: 11\r\n\r\n"
     ),
     "interim": (
-        b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 404 Not Found\r\nServer: demo\r\nContent-Length: 2\r\n\r\nno"
+        b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+        b"HTTP/1.1 404 Not Found\r\nServer: demo\r\nContent-Length: 2\r\n\r\nno"
     ),
     "close": b"HTTP/1.1 200 OK\r\nServer: demo\r\n\r\nuntil the end",
 }

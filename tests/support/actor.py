@@ -1,7 +1,7 @@
 """Steps that a client or a scripted server takes on one connection, and the engine that plays them.
 
-The same steps serve both sides. What an actor receives goes into its notes, which become the transcript; a step that is not
-fulfilled in time leaves a note too, so that the difference shows where it arose.
+The same steps serve both sides. What an actor receives goes into its notes, which become the transcript; a step that
+is not fulfilled in time leaves a note too, so that the difference shows where it arose.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Makes transcripts of two runs comparable: what differs between any two runs gets a name instead.
 
-Known ports are named by number; dates, process ids and the values of timers are replaced. A timer keeps one fact: whether
-it is -1 (the phase was not reached) or counted (T); with option logasap's "+" kept as well.
+Known ports are named by number; dates, process ids and the values of timers are replaced. A timer keeps one fact:
+whether it is -1 (the phase was not reached) or counted (T); with option logasap's "+" kept as well.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ _HTTP_DATE = re.compile(r"(?i)^(date|expires|last-modified): .* GMT$")
 # TR/Tw/Tc/Tr/Ta of httplog or Tw/Tc/Tt of tcplog: the first such group of a line; later groups are counts.
 _TIMERS = re.compile(r"(?<= )(\+?-?\d+(?:/\+?-?\d+){4}|\+?-?\d+/\+?-?\d+/\+?-?\d+)(?= )")
 _TIMER = re.compile(r"(\+?)(-1|\d+)")
-# %ST %B of httplog, behind its timers. haproxy 2.6 counts its internal form of a message there, not the bytes on the wire.
+# %ST %B of httplog, behind its timers. haproxy 2.6 counts its internal form of a message there, not the bytes on the
+# wire.
 _BYTES = re.compile(r"(?<=T |1 )(\d{3}|-1) (\+?)\d+(?= )")
 # In custom formats the scenarios write t=...: everything numeric up to the next space is a timer.
 _CUSTOM_TIMERS = re.compile(r"(?<=t=)[-+\d/]+")

@@ -1,7 +1,7 @@
 """Scripted servers behind a load balancer.
 
-A server has one script (a sequence of steps) for each connection that it will accept; the last script serves all further
-ones. A connection on which nothing came (a health check, an idle connection opened ahead) leaves no notes.
+A server has one script (a sequence of steps) for each connection that it will accept; the last script serves all
+further ones. A connection on which nothing came (a health check, an idle connection opened ahead) leaves no notes.
 """
 
 from __future__ import annotations

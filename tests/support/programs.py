@@ -1,7 +1,7 @@
 """Starts a load balancer on a configuration text, waits until it listens, and ends it.
 
-Placeholders in the text: {port:x} a free port, the same for the same x; {dir} the program's own folder; whatever else the
-caller gives in `values`. An unknown placeholder is left alone: `{ path / }` and `%{+Q}o` are configuration.
+Placeholders in the text: {port:x} a free port, the same for the same x; {dir} the program's own folder; whatever else
+the caller gives in `values`. An unknown placeholder is left alone: `{ path / }` and `%{+Q}o` are configuration.
 """
 
 from __future__ import annotations

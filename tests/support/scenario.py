@@ -1,8 +1,8 @@
 """A scenario: one configuration, scripted servers, one talk; and its transcript, the same for every right program.
 
-The configuration may use {port:x}, {dir}, {log} (address of the log receiver), {server:x} (address of the scripted server x;
-one that is not in `servers` answers 200 with its own name as the body), {refused:x} (an address where nobody listens),
-{silent:x} (one where a connect never ends) and {file:x} (path of a file from `files`).
+The configuration may use {port:x}, {dir}, {log} (address of the log receiver), {server:x} (address of the scripted
+server x; one that is not in `servers` answers 200 with its own name as the body), {refused:x} (an address where nobody
+listens), {silent:x} (one where a connect never ends) and {file:x} (path of a file from `files`).
 """
 
 from __future__ import annotations
@@ -79,8 +79,8 @@ class Logged(Step):
 class Scenario:
     """Data of one comparison. `expect` are texts that every right transcript has (a line may be matched in part).
 
-    differs: why Pointsman's transcript must differ from Debian's haproxy 2.6; then `expect` is what haproxy shows and `ours`
-    what Pointsman shows, and equality of the two fails the test, so that the list of differences stays true.
+    differs: why Pointsman's transcript must differ from Debian's haproxy 2.6; then `expect` is what haproxy shows and
+    `ours` what Pointsman shows, and equality of the two fails the test, so that the list of differences stays true.
     """
 
     name: str

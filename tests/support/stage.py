@@ -1,7 +1,7 @@
 """A stage: private network, mount and process namespaces in which a configuration runs unchanged.
 
-`play` (outside) starts `python -m support.stage <story> <program> <folder>` under unshare(1); `main` (inside, process 1 of
-its namespace, so that nothing outlives it) sets the scene and runs one function of tests/scenario/stories.py:
+`play` (outside) starts `python -m support.stage <story> <program> <folder>` under unshare(1); `main` (inside, process
+1 of its namespace, so that nothing outlives it) sets the scene and runs one function of tests/scenario/stories.py:
 
 - /etc is a copy: app1 to app3 are host names, user and group haproxy exist, error files lie in /etc/haproxy/errors
 - /dev has a log socket and the usual devices; /run and /var/lib/haproxy are empty
@@ -67,7 +67,9 @@ def set_scene(folder: Path) -> None:
     errors = copy / "haproxy" / "errors"
     errors.mkdir(parents=True, exist_ok=True)
     for status in (400, 403, 408, 500, 502, 503, 504):
-        page = f"HTTP/1.0 {status} From File\r\nContent-Type: text/html\r\nConnection: close\r\n\r\n<p>page {status}</p>\n"
+        page = (
+            f"HTTP/1.0 {status} From File\r\nContent-Type: text/html\r\nConnection: close\r\n\r\n<p>page {status}</p>\n"
+        )
         (errors / f"{status}.http").write_bytes(page.encode())
     run("mount", "--bind", str(copy), "/etc")
     devices = folder / "dev"

@@ -1,7 +1,7 @@
 """Cuts HTTP/1 messages out of raw bytes, for test clients and test servers.
 
-Deliberately simple and independent of the package under test. The head is kept as the exact bytes received; a chunked body
-is shown as its data and its trailers, because where a sender cuts its chunks is its own affair.
+Deliberately simple and independent of the package under test. The head is kept as the exact bytes received; a chunked
+body is shown as its data and its trailers, because where a sender cuts its chunks is its own affair.
 """
 
 from __future__ import annotations

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from families.requests import get, request
-from families.simple import simple
 from support.actor import Recv, Send
 from support.scenario import Open, Scenario
 
+from families.requests import get, request
+from families.simple import simple
 
-def hits(name: str, conditions: dict[str, str], requests: list[bytes], *expect: str, acls: str = "", **more: object) -> Scenario:
+
+def hits(
+    name: str, conditions: dict[str, str], requests: list[bytes], *expect: str, acls: str = "", **more: object
+) -> Scenario:
     """Sends the requests; the server sees which conditions held for each."""
     front = acls + "\n" + "\n".join(f"http-request add-header X-Hit {hit} {test}" for hit, test in conditions.items())
     talk = [step for data in requests for step in (Send(data), Recv())]
@@ -23,7 +26,9 @@ def hits(name: str, conditions: dict[str, str], requests: list[bytes], *expect: 
 
 
 PATHS = [get(target) for target in ("/", "/static/a.css", "/img/x/y.PNG", "/app/img?static", "/a/b/c/d", "/%7Euser")]
-HOSTS = [get("/", host=name) for name in ("example.com", "WWW.Example.com", "api.example.org:8080", "localhost", "a.b.c.d")]
+HOSTS = [
+    get("/", host=name) for name in ("example.com", "WWW.Example.com", "api.example.org:8080", "localhost", "a.b.c.d")
+]
 
 SCENARIOS = [
     hits(
@@ -134,9 +139,13 @@ SCENARIOS = [
             "cnt": "if { req.cook_cnt(sid) 2 }",
             "val": "if { req.cook_val(sid) gt 41 }",
             "never": "if { cook(SID) 42 }",
-            "quoted": "if { cook(q) -m str \\\"v\\\" }",
+            "quoted": 'if { cook(q) -m str \\"v\\" }',
         },
-        [get("/", "Cookie: theme=dark; sid=42; sid=43"), get("/", 'Cookie: q="v"', "Cookie: sid=7"), get("/", "Cookie: sid=")],
+        [
+            get("/", "Cookie: theme=dark; sid=42; sid=43"),
+            get("/", 'Cookie: q="v"', "Cookie: sid=7"),
+            get("/", "Cookie: sid="),
+        ],
     ),
     Scenario(
         name="source and destination",
@@ -182,9 +191,11 @@ http-request add-header X-Hit fe if { fe_id -m found } { fe_conn ge 1 }
     ),
     Scenario(
         name="patterns from a file",
-        config=simple(front="http-request add-header X-Hit file if { path_beg -f {file:paths} }\n"
-                            "http-request add-header X-Hit fold if { hdr(x-a) -i -f {file:words} extra }\n"
-                            "http-request add-header X-Hit net if { src -f {file:nets} }"),
+        config=simple(
+            front="http-request add-header X-Hit file if { path_beg -f {file:paths} }\n"
+            "http-request add-header X-Hit fold if { hdr(x-a) -i -f {file:words} extra }\n"
+            "http-request add-header X-Hit net if { src -f {file:nets} }"
+        ),
         files={
             "paths": b"# comment\n/one\n\n  /two\n",
             "words": b"Alpha\nbeta gamma\n",
@@ -192,7 +203,13 @@ http-request add-header X-Hit fe if { fe_id -m found } { fe_conn ge 1 }
         },
         talk=[
             step
-            for data in (get("/one/x"), get("/two"), get("/three", "X-A: ALPHA"), get("/x", "X-A: extra"), get("/# comment", "X-A: beta gamma"))
+            for data in (
+                get("/one/x"),
+                get("/two"),
+                get("/three", "X-A: ALPHA"),
+                get("/x", "X-A: extra"),
+                get("/# comment", "X-A: beta gamma"),
+            )
             for step in (Send(data), Recv())
         ][:8],
         logs=4,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from support.scenario import Scenario
+
 from families import (
     acls,
     bad_requests,
@@ -21,7 +23,6 @@ from families import (
     tcp,
     upgrades,
 )
-from support.scenario import Scenario
 
 FAMILIES: Mapping[str, Sequence[Scenario]] = {
     "keep-alive": keep_alive.SCENARIOS,

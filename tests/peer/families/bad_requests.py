@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from families.requests import get, request
-from families.simple import simple
 from support.actor import End, Recv, Send
 from support.scenario import Scenario
+
+from families.requests import get, request
+from families.simple import simple
 
 # A short keep-alive ends the connection soon where a program accepts what the other refuses.
 CONFIG = simple(front="timeout http-keep-alive 100ms\ntimeout http-request 1s", back="timeout server 400ms")

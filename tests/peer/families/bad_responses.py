@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from families.requests import get, request, response
-from families.simple import simple
 from support.actor import Close, End, Pause, Recv, Reset, Send
 from support.origin import Script
 from support.scenario import Scenario
+
+from families.requests import get, request, response
+from families.simple import simple
 
 CONFIG = simple(front="timeout http-keep-alive 100ms")
 CHUNKED = response("200 OK", "Transfer-Encoding: chunked")
@@ -86,9 +87,7 @@ SCENARIOS = [
     Scenario(
         name="body cut short by a reset",
         config=CONFIG,
-        servers={
-            "a": ((Recv(), Send(response("200 OK", "Content-Length: 10", body=b"half")), Pause(0.05), Reset()),)
-        },
+        servers={"a": ((Recv(), Send(response("200 OK", "Content-Length: 10", body=b"half")), Pause(0.05), Reset()),)},
         talk=[Send(get("/")), Recv()],
         expect=["half", "SD--"],
     ),
@@ -102,7 +101,9 @@ SCENARIOS = [
     Scenario(
         name="bad chunk in a body",
         config=CONFIG,
-        servers={"a": ((Recv(), Send(CHUNKED + b"4\r\nhalf\r\n"), Pause(0.1), Send(b"xyz\r\n"), Pause(0.05), Close()),)},
+        servers={
+            "a": ((Recv(), Send(CHUNKED + b"4\r\nhalf\r\n"), Pause(0.1), Send(b"xyz\r\n"), Pause(0.05), Close()),)
+        },
         talk=[Send(get("/")), Recv()],
         expect=["half"],
     ),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from families.requests import get, post, request, response
-from families.simple import SIMPLE, simple
 from support.actor import Close, End, Pause, Recv, Send, Serve, Step, Until
 from support.origin import Script
 from support.scenario import Scenario
+
+from families.requests import get, post, request, response
+from families.simple import SIMPLE, simple
 
 CHUNKED_UP = request("POST", "/up", "Transfer-Encoding: chunked") + b"5\r\nhello\r\n6;x=y\r\n world\r\n0\r\n"
 CHUNKED_DOWN = response("200 OK", "Transfer-Encoding: chunked") + b"3\r\nabc\r\n4\r\ndefg\r\n0\r\n"
@@ -16,12 +17,12 @@ BIG = bytes(range(256)) * 1200
 
 def one(name: str, reply: bytes, talk: list[Step], *expect: str, logs: int = 1, config: str = SIMPLE) -> Scenario:
     """A server that answers everything with `reply`."""
-    return Scenario(
-        name=name, config=config, servers={"a": ((Serve(reply),),)}, talk=talk, expect=expect, logs=logs
-    )
+    return Scenario(name=name, config=config, servers={"a": ((Serve(reply),),)}, talk=talk, expect=expect, logs=logs)
 
 
-def scripted(name: str, script: Script, talk: list[Step], *expect: str, logs: int = 1, config: str = SIMPLE) -> Scenario:
+def scripted(
+    name: str, script: Script, talk: list[Step], *expect: str, logs: int = 1, config: str = SIMPLE
+) -> Scenario:
     """A server that plays one script."""
     return Scenario(name=name, config=config, servers={"a": (script,)}, talk=talk, expect=expect, logs=logs)
 
@@ -92,7 +93,8 @@ SCENARIOS = [
         "chunked down to HTTP/1.0",
         CHUNKED_DOWN + b"\r\n",
         [Send(get("/", version="HTTP/1.0")), Recv(), End()],
-        "[chunked] 'abcdefg'", "(closed)",
+        "[chunked] 'abcdefg'",
+        "(closed)",
     ),
     scripted(
         "close-delimited",

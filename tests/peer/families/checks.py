@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from families.requests import get, response
 from support.actor import End, Pause, Recv, Send, Serve, Until
 from support.scenario import Open, Scenario, Stat
+
+from families.requests import get, response
 
 OK = response("200 OK", "Content-Length: 2", body=b"ok")
 BAD = response("500 Oops", "Content-Length: 0")
@@ -12,7 +13,9 @@ COLUMNS = ("status", "check_status", "check_code", "last_chk")
 FAST = "check inter 100ms fastinter 50ms downinter 50ms fall 2 rise 2"
 
 
-def checked(name: str, lines: str, server: str, script: tuple, *expect: str, wait: float = 0.7, words: str = FAST) -> Scenario:  # type: ignore[type-arg]
+def checked(
+    name: str, lines: str, server: str, script: tuple, *expect: str, wait: float = 0.7, words: str = FAST
+) -> Scenario:  # type: ignore[type-arg]
     """One checked server; after a while its state, and one request."""
     return Scenario(
         name=name,
@@ -78,9 +81,24 @@ backend app
         repeats=True,
         expect=["app/s1: status=UP check_status=L4OK"],
     ),
-    checked("httpchk, plain", "option httpchk", "{server:a}", (Until(b"\r\n\r\n"), Send(OK), End()), "L7OK", "OPTIONS / HTTP/1.0"),
-    checked("httpchk, refused by status", "option httpchk", "{server:a}", (Recv(quiet=True), Send(BAD)), "status=DOWN check_status=L7STS check_code=500"),
-    checked("httpchk GET uri", "option httpchk GET /health", "{server:a}", (Recv(), Send(OK), End()), "GET /health HTTP/1.0"),
+    checked(
+        "httpchk, plain",
+        "option httpchk",
+        "{server:a}",
+        (Until(b"\r\n\r\n"), Send(OK), End()),
+        "L7OK",
+        "OPTIONS / HTTP/1.0",
+    ),
+    checked(
+        "httpchk, refused by status",
+        "option httpchk",
+        "{server:a}",
+        (Recv(quiet=True), Send(BAD)),
+        "status=DOWN check_status=L7STS check_code=500",
+    ),
+    checked(
+        "httpchk GET uri", "option httpchk GET /health", "{server:a}", (Recv(), Send(OK), End()), "GET /health HTTP/1.0"
+    ),
     checked(
         "httpchk with version and host",
         "option httpchk HEAD /health HTTP/1.1\n    http-check send hdr Host www.example.com hdr X-Check 1",
@@ -125,8 +143,21 @@ backend app
         (Recv(quiet=True), Send(OK)),
         "status=DOWN check_status=L7RSP",
     ),
-    checked("httpchk, silent server", "option httpchk\n    timeout check 100ms", "{server:a}", (Recv(quiet=True), End()), "status=DOWN check_status=L7TOUT"),
-    checked("port and addr of the check", "", "{refused:x}", (), "status=UP check_status=L4OK", words=FAST + " addr 127.0.0.1 port {port:front}"),
+    checked(
+        "httpchk, silent server",
+        "option httpchk\n    timeout check 100ms",
+        "{server:a}",
+        (Recv(quiet=True), End()),
+        "status=DOWN check_status=L7TOUT",
+    ),
+    checked(
+        "port and addr of the check",
+        "",
+        "{refused:x}",
+        (),
+        "status=UP check_status=L4OK",
+        words=FAST + " addr 127.0.0.1 port {port:front}",
+    ),
     checked("no check", "", "{server:a}", (Serve(OK),), "status=no check", words=""),
     checked("disabled", "", "{server:a}", (), "status=MAINT", words=FAST + " disabled"),
 ]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from families.requests import get, request, response
-from families.simple import SIMPLE, simple
 from support.actor import Close, End, HalfClose, Pause, Recv, Reset, Send, Silence, Tell, Until, Wait
 from support.scenario import HTTP, On, Open, Scenario
+
+from families.requests import get, request, response
+from families.simple import SIMPLE, simple
 
 OK = response("200 OK", "Content-Length: 2", body=b"ok")
 LARGE = response("200 OK", "Content-Length: 30000000", body=b"x" * 30000000)

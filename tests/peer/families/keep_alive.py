@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from families.requests import get, request, response
-from families.simple import SIMPLE, simple
 from support.actor import Close, End, Pause, Recv, Send, Serve, Silence, Tell, Wait
 from support.scenario import Scenario
+
+from families.requests import get, request, response
+from families.simple import SIMPLE, simple
 
 HELLO = response("200 OK", "Content-Length: 5", "Server: demo", body=b"hello")
 CLOSING = response("200 OK", "Content-Length: 5", "Connection: close", body=b"hello")
@@ -17,7 +18,13 @@ SCENARIOS = [
         config=SIMPLE,
         talk=TWICE,
         logs=2,
-        expect=["HTTP/1.1 200 OK", "content-length: 1", "connections: 1", "GET /2 HTTP/1.1", "T/T/T/T/T 200 B - - ----"],
+        expect=[
+            "HTTP/1.1 200 OK",
+            "content-length: 1",
+            "connections: 1",
+            "GET /2 HTTP/1.1",
+            "T/T/T/T/T 200 B - - ----",
+        ],
     ),
     Scenario(
         name="header names go out in lower case, values untouched",

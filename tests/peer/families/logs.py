@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from families.requests import get, post, request, response
-from families.simple import simple
 from support.actor import Close, Recv, Reset, Send, Serve, Until
 from support.origin import ok
 from support.scenario import HTTP, TCP, Logged, Open, Scenario
+
+from families.requests import get, post, request, response
+from families.simple import simple
 
 COOKIES = {"a": ((Serve(ok(b"a", b"Set-Cookie: SRV=xyz; path=/", b"X-Back: b1")),),)}
 ASK = (
@@ -40,7 +41,11 @@ SCENARIOS = [
     formatted("status and state", '"%ST %ts %tsc"', "200 -- ----"),
     formatted("counts", '"%ac %fc %bc %sc %rc %sq %bq"', "1 1 0 0 0 0 0"),
     formatted("timers", '"t=%Th/%Ti/%TR/%Tq/%Tw/%Tc/%Tr/%Td/%Ta/%Tt end"', "end"),
-    formatted("samples", '"%[src] %[dst_port] %[capture.req.method] %[capture.req.uri] %[capture.res.ver]"', "127.0.0.1 <port front> GET /p/q"),
+    formatted(
+        "samples",
+        '"%[src] %[dst_port] %[capture.req.method] %[capture.req.uri] %[capture.res.ver]"',
+        "127.0.0.1 <port front> GET /p/q",
+    ),
     formatted("quotes and escapes", r'"%{+Q}b %{-Q}s %{+Q}[src] %% a\ b"', '"app" s1 "127.0.0.1" % a b'),
     formatted("hexadecimal", '"%{+X}ci %{+X}o%fi"', "7F000001"),
     formatted("unescaped spaces", r"a\ b\ %ci", "a b 127.0.0.1"),
@@ -97,7 +102,19 @@ capture response header X-Back len 1
     Scenario(
         name="option dontlognull",
         config=simple(front="option dontlognull"),
-        talk=[Open(), Close(), Open(), Reset(), Open(), Send(b"GET"), Close(), Logged(1), Open(), Send(get("/")), Recv()],
+        talk=[
+            Open(),
+            Close(),
+            Open(),
+            Reset(),
+            Open(),
+            Send(b"GET"),
+            Close(),
+            Logged(1),
+            Open(),
+            Send(get("/")),
+            Recv(),
+        ],
         logs=2,
         expect=["<BADREQ>", '"GET / HTTP/1.1"'],
     ),
@@ -125,7 +142,9 @@ capture response header X-Back len 1
     Scenario(
         name="http-request set-log-level",
         prelude=HTTP.replace("format raw", "format rfc3164"),
-        config=simple(front="http-request set-log-level silent if { path /s }\nhttp-request set-log-level err if { path /e }"),
+        config=simple(
+            front="http-request set-log-level silent if { path /s }\nhttp-request set-log-level err if { path /e }"
+        ),
         talk=[Send(get("/s")), Recv(), Send(get("/e")), Recv()],
         expect=["<131>"],
     ),
@@ -165,7 +184,9 @@ capture response header X-Back len 1
     target("log-tag", "log {log} local3\n    log-tag mine", "<158><date> mine[<pid>]: "),
     target("log-tag of a frontend", "log {log} local0", "<134><date> own[<pid>]: ", more="log-tag own"),
     target("level filters", "log {log} format raw local0 notice\n    log {log} format raw local0", "GET /p/q"),
-    target("level is clamped", "log {log} format short local0 debug notice", "<5>", more="http-request set-log-level emerg"),
+    target(
+        "level is clamped", "log {log} format short local0 debug notice", "<5>", more="http-request set-log-level emerg"
+    ),
     target("length", "log {log} len 80 format raw local0", "127.0.0.1:"),
     target("log-send-hostname", "log {log} local0\n    log-send-hostname somewhere", "<date> somewhere haproxy["),
     Scenario(
@@ -195,4 +216,3 @@ listen door
         expect=['"POST /post HTTP/1.1"', '"HEAD /head HTTP/1.1"'],
     ),
 ]
-

@@ -5,11 +5,12 @@ from __future__ import annotations
 import socket
 import struct
 
-from families.requests import get
-from families.simple import simple
 from support.actor import Close, End, Pass, Recv, Send, Silence, Step, Take, Until
 from support.origin import ok
 from support.scenario import TCP, Open, Scenario
+
+from families.requests import get
+from families.simple import simple
 
 ACCEPT = """
 frontend web
@@ -42,7 +43,9 @@ def accept(name: str, header: bytes, *expect: str, talk: tuple[Step, ...] = (Rec
 
 
 SCENARIOS = [
-    accept("v1 TCP4", b"PROXY TCP4 10.1.2.3 10.9.9.9 1234 443\r\n", "x-from: 10.1.2.3:1234>10.9.9.9:443", "10.1.2.3:1234 ["),
+    accept(
+        "v1 TCP4", b"PROXY TCP4 10.1.2.3 10.9.9.9 1234 443\r\n", "x-from: 10.1.2.3:1234>10.9.9.9:443", "10.1.2.3:1234 ["
+    ),
     accept("v1 TCP6", b"PROXY TCP6 2001:db8::1 2001:db8::2 1234 443\r\n", "x-forwarded-for: 2001:db8::1"),
     accept("v1 UNKNOWN", b"PROXY UNKNOWN\r\n", "x-forwarded-for: 127.0.0.1"),
     accept("v2 TCP4", version2(1, 0x11, INET), "x-from: 10.1.2.3:1234>10.9.9.9:443"),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 
-def request(method: str, target: str, *lines: str, body: bytes = b"", version: str = "HTTP/1.1", host: str = "h") -> bytes:
+def request(
+    method: str, target: str, *lines: str, body: bytes = b"", version: str = "HTTP/1.1", host: str = "h"
+) -> bytes:
     """A request; a Host line comes first unless `host` is empty, a Content-Length last when there is a body."""
     head = [f"{method} {target} {version}"]
     if host:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from families.requests import get, response
-from families.simple import simple
 from support.actor import Close, End, Pause, Recv, Send, Serve
 from support.scenario import Open, Scenario
+
+from families.requests import get, response
+from families.simple import simple
 
 OK = response("200 OK", "Content-Length: 2", body=b"ok")
 # Two clients, each with two requests, one client after the other.

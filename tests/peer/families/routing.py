@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from families.requests import get
 from support.actor import Recv, Send, Step
 from support.scenario import Open, Scenario
+
+from families.requests import get
 
 
 def talk(*targets: str, each: bool = False) -> list[Step]:
@@ -168,12 +169,26 @@ backend app
         "app/",
         targets=["/a/b/c", "/a/b/d", "/a/c/x", "/b/b/d", "/abcdefgh1", "/abcdefgh2"],
     ),
-    picks("uri path-only", pool("balance uri path-only", THREE), 0, "app/", targets=["http://h/page1", "/page1", "/page2"]),
+    picks(
+        "uri path-only", pool("balance uri path-only", THREE), 0, "app/", targets=["http://h/page1", "/page1", "/page2"]
+    ),
     picks("uri, consistent", pool("balance uri\n    hash-type consistent", THREE), 0, "app/s1", targets=URIS),
-    picks("uri, consistent djb2 avalanche", pool("balance uri\n    hash-type consistent djb2 avalanche", THREE), 0, "app/", targets=URIS),
+    picks(
+        "uri, consistent djb2 avalanche",
+        pool("balance uri\n    hash-type consistent djb2 avalanche", THREE),
+        0,
+        "app/",
+        targets=URIS,
+    ),
     picks("uri, map-based wt6", pool("balance uri\n    hash-type map-based wt6", THREE), 0, "app/", targets=URIS),
     picks("uri, crc32", pool("balance uri\n    hash-type map-based crc32", THREE), 0, "app/", targets=URIS),
-    picks("uri, sdbm avalanche", pool("balance uri\n    hash-type map-based sdbm avalanche", THREE), 0, "app/", targets=URIS),
+    picks(
+        "uri, sdbm avalanche",
+        pool("balance uri\n    hash-type map-based sdbm avalanche", THREE),
+        0,
+        "app/",
+        targets=URIS,
+    ),
     picks(
         "uri with weights",
         pool("balance uri", THREE.replace("{server:c}", "{server:c} weight 4")),
@@ -216,7 +231,12 @@ backend app
         3,
         "app/s2",
     ),
-    picks("backup waits while another lives", pool("", "server s1 {server:a} backup\n    server s2 {server:b}"), 3, "app/s2"),
+    picks(
+        "backup waits while another lives",
+        pool("", "server s1 {server:a} backup\n    server s2 {server:b}"),
+        3,
+        "app/s2",
+    ),
     picks(
         "allbackups",
         pool(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from families.requests import get, request, response
-from families.simple import SIMPLE, simple
 from support.actor import End, Recv, Send, Serve
 from support.origin import ok
 from support.scenario import Open, Scenario
+
+from families.requests import get, request, response
+from families.simple import SIMPLE, simple
 
 PLAIN = (Send(get("/some/path?x=1&y=2", "User-Agent: curl", "X-A: 1", "X-A: 2")), Recv())
 MARKED = {"a": ((Serve(ok(b"a", b"X-A: one", b"X-A: two", b"Location: /there", b"Server: demo")),),)}
@@ -76,7 +77,9 @@ SCENARIOS = [
     ),
     rule("redirect clear-cookie", "redirect location / clear-cookie USERID=", "set-cookie: USERID="),
     rule("redirect code 307", "redirect location / code 307", "HTTP/1.1 307 Temporary Redirect"),
-    rule("redirect with log-format", "http-request redirect code 302 location /x%[path]?%[query]", "/x/some/path?x=1&y=2"),
+    rule(
+        "redirect with log-format", "http-request redirect code 302 location /x%[path]?%[query]", "/x/some/path?x=1&y=2"
+    ),
     rule("redirect unless", "redirect location /n unless { path /other }", "location: /n"),
     rule(
         "set-header, add-header, del-header",
@@ -93,12 +96,14 @@ SCENARIOS = [
     ),
     rule(
         "conditional set-header",
-        "http-request set-header X-Yes 1 if { path_beg /some }\nhttp-request set-header X-No 1 unless { path_beg /some }",
+        "http-request set-header X-Yes 1 if { path_beg /some }\n"
+        "http-request set-header X-No 1 unless { path_beg /some }",
         "x-yes: 1",
     ),
     rule(
         "http-response headers",
-        'http-response set-header X-A "%[status]"\nhttp-response add-header X-B "%s %b"\nhttp-response del-header server',
+        'http-response set-header X-A "%[status]"\n'
+        'http-response add-header X-B "%s %b"\nhttp-response del-header server',
         "x-a: 200",
         "x-b: s1 app",
     ),
@@ -109,7 +114,12 @@ SCENARIOS = [
         "http-response set-header X-Hit 1 if { status 200 } { res.hdr(server) -m str demo }",
         "x-hit: 1",
     ),
-    rule("http-response in the backend goes first", "http-response add-header X-O front", "x-o: back", back="http-response add-header X-O back"),
+    rule(
+        "http-response in the backend goes first",
+        "http-response add-header X-O front",
+        "x-o: back",
+        back="http-response add-header X-O back",
+    ),
     rule("http-response return", 'http-response return status 200 string "swapped" content-type text/plain', "swapped"),
     rule("http-response allow", "http-response allow\nhttp-response deny", "HTTP/1.1 200 OK"),
     rule(
@@ -118,7 +128,12 @@ SCENARIOS = [
         "HTTP/1.1 403",
         "x-after: 1",
     ),
-    rule("rules of frontend, then of backend", "http-request add-header X-O f", "x-o: f", back="http-request add-header X-O b"),
+    rule(
+        "rules of frontend, then of backend",
+        "http-request add-header X-O f",
+        "x-o: f",
+        back="http-request add-header X-O b",
+    ),
     rule("errorfile", "errorfile 403 {file:418.http}\nhttp-request deny", "HTTP/1.1 418 Teapot", "short"),
     rule("errorloc302", "errorloc302 403 http://sorry/\nhttp-request deny", "location: http://sorry/", "HTTP/1.1 302"),
     rule("errorloc303", "errorloc303 403 http://sorry/\nhttp-request deny", "HTTP/1.1 303"),
@@ -160,10 +175,24 @@ frontend web
             ("plain", "option forwardfor", "", "127.0.0.7", (), "x-forwarded-for: 127.0.0.7"),
             ("added to the client's", "option forwardfor", "", "127.0.0.7", ("X-Forwarded-For: 9.9.9.9",), "9.9.9.9"),
             ("except", "option forwardfor except 127.0.0.0/8", "", "127.0.0.7", (), "GET / HTTP/1.1"),
-            ("except another", "option forwardfor except 10.0.0.0/8", "", "127.0.0.7", (), "x-forwarded-for: 127.0.0.7"),
+            (
+                "except another",
+                "option forwardfor except 10.0.0.0/8",
+                "",
+                "127.0.0.7",
+                (),
+                "x-forwarded-for: 127.0.0.7",
+            ),
             ("header", "option forwardfor header X-Client", "", "127.0.0.7", (), "x-client: 127.0.0.7"),
             ("if-none, absent", "option forwardfor if-none", "", "127.0.0.7", (), "x-forwarded-for: 127.0.0.7"),
-            ("if-none, present", "option forwardfor if-none", "", "127.0.0.7", ("X-Forwarded-For: 9.9.9.9",), "9.9.9.9"),
+            (
+                "if-none, present",
+                "option forwardfor if-none",
+                "",
+                "127.0.0.7",
+                ("X-Forwarded-For: 9.9.9.9",),
+                "9.9.9.9",
+            ),
             ("in the backend", "", "option forwardfor header X-B", "127.0.0.7", (), "x-b: 127.0.0.7"),
             ("in both", "option forwardfor", "option forwardfor header X-B", "127.0.0.7", (), "127.0.0.7"),
             ("originalto", "option originalto", "", "127.0.0.7", (), "x-original-to: 127.0.0.1"),

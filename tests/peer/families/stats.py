@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
-from families.requests import get, request
-from families.simple import simple
 from support.actor import Close, End, Pause, Recv, Send
 from support.scenario import Open, Scenario, Stat
 
-COUNTS = ("scur", "smax", "stot", "dreq", "ereq", "econ", "eresp", "hrsp_2xx", "hrsp_4xx", "hrsp_5xx", "req_tot", "lbtot")
+from families.requests import get, request
+from families.simple import simple
+
+COUNTS = (
+    "scur",
+    "smax",
+    "stot",
+    "dreq",
+    "ereq",
+    "econ",
+    "eresp",
+    "hrsp_2xx",
+    "hrsp_4xx",
+    "hrsp_5xx",
+    "req_tot",
+    "lbtot",
+)
 BASIC = "Authorization: Basic YWRtaW46c2VjcmV0"
 PAGE = "stats enable\nstats uri /stats\n"
 
@@ -33,14 +47,38 @@ backend app
     retries 0
     server s1 {refused:x}
 """,
-        talk=[*(Send(get("/")), Recv()) * 3, Pause(0.05), Stat("app/.*", (*COUNTS, "wretr", "wredis", "weight", "act", "bck"))],
+        talk=[
+            *(Send(get("/")), Recv()) * 3,
+            Pause(0.05),
+            Stat("app/.*", (*COUNTS, "wretr", "wredis", "weight", "act", "bck")),
+        ],
         logs=3,
         expect=["econ=3", "hrsp_5xx=3"],
     ),
     Scenario(
         name="every identifying column",
         config=simple(),
-        talk=[Stat(".*", ("pxname", "svname", "status", "weight", "act", "bck", "pid", "iid", "sid", "type", "slim", "qlimit", "mode", "algo"))],
+        talk=[
+            Stat(
+                ".*",
+                (
+                    "pxname",
+                    "svname",
+                    "status",
+                    "weight",
+                    "act",
+                    "bck",
+                    "pid",
+                    "iid",
+                    "sid",
+                    "type",
+                    "slim",
+                    "qlimit",
+                    "mode",
+                    "algo",
+                ),
+            )
+        ],
         logs=0,
         expect=["app/s1: pxname=app svname=s1 status=no check"],
     ),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from families.requests import get, request, response
-from families.simple import SIMPLE, simple
 from support.actor import Close, End, HalfClose, Recv, Send, Until
 from support.scenario import Scenario
+
+from families.requests import get, request, response
+from families.simple import SIMPLE, simple
 
 WEBSOCKET = get(
     "/chat",
@@ -114,7 +115,7 @@ SCENARIOS = [
         config=SIMPLE,
         talk=[Send(H2C), Recv()],
         expect=["upgrade: h2c"],
-        differs="2.6 forwards an upgrade to h2c; 3.5 and Pointsman take the header out (RFC 9113 3.1 makes it obsolete)",
+        differs="2.6 forwards an upgrade to h2c; 3.5 and Pointsman take the header out (obsolete by RFC 9113 3.1)",
         ours=["HTTP/1.1 200 OK", "http2-settings: AAMAAABkAAQCAAAAAAIAAAAA"],
     ),
 ]
