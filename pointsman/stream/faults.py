@@ -81,10 +81,10 @@ class Faults(Exchange):
             return
         response, content = reply.render(self.context)
         self.context.response = response
-        self.record.status = response.status
+        self.record.status = reply.logged or response.status
         self.after_rules()
         request = self.context.request
-        if reply.close or not self.client.request_done:
+        if reply.close or not self.client.request_done or self.frontend.program.room.stopping:
             self.closing = True
         head = response_head(response.status, response.reason, response.fields, length=response.length,
                              client_minor=request.minor if request is not None else 1, close=self.closing)
@@ -109,6 +109,7 @@ class Faults(Exchange):
 
     def drop_answer(self, reply: Reply, cause: int, step: int) -> None:
         """The server's response is not sent on; this is, instead."""
+        self.record.answered = NEVER
         self.drop_connection()
         self.release_server()
         self.own_reply(reply, cause, step)
@@ -185,7 +186,7 @@ class Faults(Exchange):
         if by_client:
             self.client_gone()
         else:
-            self.refuse(error.status if error is not None else 400, _P, _D if self.phase == ANSWER else _R)
+            self.refuse(error.status if error is not None else 400, _P, _H if self.phase == ANSWER else _R)
 
     # The server.
 
@@ -252,8 +253,7 @@ class Faults(Exchange):
             self.blame(_SERVER_TIME, _D)
             self.cut()
         elif phase == TUNNEL:
-            self.blame(_SERVER_TIME, _D)
-            self.finish()
+            self.tunnel_expired()
 
     # The client.
 
@@ -276,7 +276,8 @@ class Faults(Exchange):
 
     def _blame_client(self, cause: int) -> None:
         phase = self.phase
-        self.blame(cause, _Q if phase == QUEUE else _C if phase in (CONNECT, PAUSE) else _H if phase == ANSWER else _D)
+        waits = phase == ANSWER and self.client.request_done
+        self.blame(cause, _Q if phase == QUEUE else _C if phase in (CONNECT, PAUSE) else _H if waits else _D)
 
     def client_ended(self) -> None:
         """The client closed its sending side behind its request (manual 4.2, abortonclose)."""
@@ -284,7 +285,6 @@ class Faults(Exchange):
         if self.half_closed or backend is None or not backend.abort_on_close:
             return
         self.half_closed = True
-        self.closing = True
         if self.phase in (QUEUE, CONNECT, PAUSE):
             self.client_gone()
         elif self.phase == ANSWER and self.connection is not None:
@@ -323,7 +323,7 @@ class Faults(Exchange):
             self._count_status(record.status)
         self.count_end()
         self.write_log()
-        keep = not self.closing and not tunnel and record.cause in (0x2D, _L, _P, _S, _SERVER_TIME, _R)
+        keep = not self.closing and not self.half_closed and not tunnel and record.cause in (0x2D, _L, _P, _S, _SERVER_TIME, _R)
         if record.cause == _C or record.cause == _CLIENT_TIME and record.step == _D:
             keep = False
         self._reset(keep)
@@ -335,6 +335,7 @@ class Faults(Exchange):
         self.waits_since = self.reactor.now
         self.closing = self.bodiless = self.tunnelling = self.answer_begun = self.half_closed = False
         self.client_time = self.frontend.client
+        self.half_open = True
         if not keep:
             self.phase = ENDED
         self.client.next(keep)

@@ -19,6 +19,7 @@ from pointsman.proto.message import Field, Request, Response, field
 from pointsman.rules.reply import Reply
 from pointsman.rules.rule import Rule, run_rules
 from pointsman.sample.context import Context
+from pointsman.sample.record import NEVER as NOT_REACHED
 from pointsman.server.backend import LiveServer
 from pointsman.server.connection import NEVER, ServerConnection
 from pointsman.stream.exchange import ANSWER as WAIT_ANSWER
@@ -141,6 +142,7 @@ class HttpStream(Faults):
         backend = pick_backend(frontend, self.context)
         if backend is None:
             self.context.server = None
+            self.record.head = NOT_REACHED  # as the peer program: no timer of a request that went nowhere
             self.refuse(503, 0x53, 0x43)  # SC
             return
         self.enter_backend(backend)
@@ -243,10 +245,7 @@ class HttpStream(Faults):
         if connection.failed:
             self.server_lost()
             return
-        if self.client.request_done:
-            self.touch_server()
-        else:
-            self.reactor.wheel.disarm(connection)
+        self.touch_server()
 
     @property
     def takes_body(self) -> bool:
@@ -264,9 +263,8 @@ class HttpStream(Faults):
         connection.send_body(payload)
         connection.flush()
         self.touch_client()
-        if connection.blocked:
-            self.touch_server()
-        elif connection.failed:
+        self.touch_server()
+        if connection.failed:
             connection.unread = True
             self.reactor.another(connection)  # it may have answered before it went away
 
@@ -320,6 +318,8 @@ class HttpStream(Faults):
         if response.status == 101 and not self.tunnelling:
             self.bad_answer()
             return
+        if response.status in (401, 407):
+            connection.private = connection.private or _identifies(response)
         if not self._response_rules(backend):
             return
         kind = connection.body_kind()
@@ -385,6 +385,8 @@ class HttpStream(Faults):
             self.closing = True
         if not self.client.request_done:
             self.closing = True  # it answered without waiting for the rest of the request
+        if self.frontend.program.room.stopping:
+            self.closing = True  # a soft stop ends connections behind their next response (manual 3.1)
         # A response to HEAD, and a 304, keep the framing fields that they would have with a body.
         head = response_head(response.status, response.reason, response.fields, minor=response.minor,
                              client_minor=request.minor, length=response.length,
@@ -419,6 +421,7 @@ class HttpStream(Faults):
             self.server_lost()
         else:
             self.client.unread = connection.unread = True
+            self.half_open = False  # a server that ends a tunnel ends it for both
             self.tunnel()
 
     # Forward.
@@ -496,3 +499,13 @@ class HttpStream(Faults):
             self.touch_client()
         else:
             self.finish()
+
+
+def _identifies(response: Response) -> bool:
+    """The authentication that follows identifies the connection, not the request: nobody else may use it then."""
+    for one in response.fields:
+        if one.name in (b"www-authenticate", b"proxy-authenticate"):
+            scheme = one.value[:9].lower()
+            if scheme.startswith(b"ntlm") or scheme == b"negotiate":
+                return True
+    return False

@@ -113,7 +113,8 @@ def parse(words: Sequence[str]) -> Options:
             position = _old_processes(options, word, words, position)
         elif word in VALUES:
             if position == len(words):
-                raise UsageError(f"option '{word}' expects a value")
+                reason = f"option '{word}' expects a value"
+                raise UsageError(reason) if word in ("-cc", "-x") else Refusal(reason + ".")
             _take_value(options, word, words[position])
             position += 1
         else:

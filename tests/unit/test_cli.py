@@ -113,7 +113,7 @@ def test_status_and_messages(calls: Calls, files: Path, capsys: pytest.CaptureFi
     assert err in shown.err if err else shown.err == ""
 
 
-@pytest.mark.parametrize("words", ["", "-c", "-Z", "foo", "-V", "-c -f good.cfg foo", "-f", "-cc"])
+@pytest.mark.parametrize("words", ["", "-c", "-Z", "foo", "-V", "-c -f good.cfg foo", "-x", "-cc"])
 def test_help_is_status_1_with_the_version_on_stdout(files: Path, capsys: pytest.CaptureFixture[str],
                                                      words: str) -> None:
     assert cli.main(words.split()) == 1
