@@ -67,7 +67,7 @@ def parse_errorfile(args: Args) -> ErrorPage:
     """errorfile <code> <file>: the file holds a whole HTTP response, or nothing for no answer at all."""
     status = _status(args)
     word = args.word("<file>")
-    return ErrorPage(at=args.at, status=status, page=page_from_file(word.text, word.at))
+    return ErrorPage(at=args.at, status=status, page=page_from_file(word.text, word.at, status))
 
 
 @keyword("errorfiles", In.ANY_PROXY, "4.2")
@@ -87,7 +87,9 @@ def _location(status: int) -> Callable[[Args], Parsed]:
         url = args.take("<url>").encode("utf-8", "surrogateescape")
         fields: list[tuple[bytes, bytes | Format]] = [
             (b"cache-control", b"no-cache"), (b"content-length", b""), (b"location", url)]
-        return ErrorPage(at=args.at, status=code, page=Reply(status, fields, b""))
+        page = Reply(status, fields, b"")
+        page.logged = code
+        return ErrorPage(at=args.at, status=code, page=page)
     return parse
 
 

@@ -71,8 +71,9 @@ def raw_page(status: int, custom: Reply | None, context: Context) -> bytes:
             b"Content-Type: text/html\r\n\r\n%b") % (status, _TITLES.get(status, REASONS[status]), len(content), content)
 
 
-def page_from_file(path: str, at: Position) -> Reply:
-    """A whole HTTP response from a file; an empty file means no answer at all. Raises ConfigError."""
+def page_from_file(path: str, at: Position, status: int) -> Reply:
+    """A whole HTTP response from a file, for the error `status`; an empty file means no answer at all. Raises
+    ConfigError."""
     try:
         with open(path, "rb") as file:
             data = file.read(LARGEST + 1)
@@ -80,7 +81,9 @@ def page_from_file(path: str, at: Position) -> Reply:
         raise ConfigError(f"unable to read error file '{path}': {error.strerror}", at) from error
     if len(data) > LARGEST:
         raise ConfigError(f"error file '{path}' is larger than {LARGEST} bytes", at)
-    return parse_page(data, path, at)
+    page = parse_page(data, path, at)
+    page.logged = status
+    return page
 
 
 def parse_page(data: bytes, name: str, at: Position) -> Reply:

@@ -36,6 +36,7 @@ class Reply:
         self.reason = reason or REASONS.get(status, b"Other")
         self.fields = fields
         self.body = body
+        self.logged = 0  # the status of log and counters, where it is not the one that goes out (error files)
         self.silent = False  # no bytes at all: the connection is just closed (errorfile /dev/null)
         self.close = False  # the connection is closed behind it, whatever the client wants
 

@@ -32,6 +32,7 @@ class Answer:
 class _Words:
     status: int = 0
     status_at: Position | None = None
+    status_word: str = ""
     content_type: str = ""
     payload: str = ""
     argument: Word | None = None
@@ -44,7 +45,7 @@ def parse_answer(args: Args, where: Where, status: int, *, status_words: tuple[s
     words = _read(args, where, status_words)
     code = words.status or status
     at = words.status_at or args.at
-    if not words.payload and default and not words.headers:
+    if not words.payload and default and not words.headers and words.status_word != status_words[0]:
         words.payload = "default-errorfiles"
     if words.payload in ("default-errorfiles", "errorfile", "errorfiles") and code not in CODES:
         raise ConfigError(f"status code '{code}' not handled by default with '{words.payload}' argument", at,
@@ -55,7 +56,7 @@ def parse_answer(args: Args, where: Where, status: int, *, status_words: tuple[s
         return Answer(code, section=words.argument, at=at)
     if words.payload == "errorfile":
         assert words.argument is not None
-        return Answer(code, reply=page_from_file(words.argument.text, words.argument.at), at=at)
+        return Answer(code, reply=page_from_file(words.argument.text, words.argument.at, code), at=at)
     return Answer(code, reply=_built(args, words, code, where), at=at)
 
 
@@ -65,6 +66,7 @@ def _read(args: Args, where: Where, status_words: tuple[str, ...]) -> _Words:
         word = args.word("<argument>")
         if word.text in status_words:
             words.status_at = args.here
+            words.status_word = word.text
             words.status = args.integer("<code>", 200, 599)
         elif word.text == "content-type":
             words.content_type = args.take("<type>")

@@ -34,6 +34,7 @@ TUNNEL: Final = 7  # raw, both ways
 ENDED: Final = 8
 
 TURN_AROUND: Final = 1_000  # ms between two attempts on the same server (manual 4.2, retries)
+GRAIN: Final = 64  # ms: two deadlines this near are the same to the wheel
 _TIMED_OUT: Final = errno.ETIMEDOUT
 _NOBODY: Final[list[Server]] = []
 
@@ -150,6 +151,7 @@ class Exchange(Carried):
         """The queue's time is up, or the pause is over."""
         if self.phase == QUEUE and self.granted is None:
             self.leave_queue()
+            self.record.queued = self.reactor.now  # how long it waited is worth a line
             self.refuse(503, 0x73, 0x51)  # sQ
         elif self.phase == PAUSE:
             self.dial()
@@ -287,8 +289,8 @@ class Exchange(Carried):
         if server is not None:
             self.server = None
             assert self.backend is not None
+            self.record.server_connections = server.connections - 1
             self.backend.release(server)
-            self.record.server_connections = server.connections
 
     def server_drained(self) -> None:
         if self.phase == TUNNEL:
@@ -325,36 +327,38 @@ class Exchange(Carried):
         """From the client to the server, as far as both go."""
         connection = self.connection
         if connection is not None and not self.front.finished:
-            self.record.uploaded += self._pump(self.front, connection, True)
+            self._pump(self.front, connection, True)
 
     def pump_down(self) -> None:
         connection = self.connection
         if connection is not None and not connection.finished:
-            self.record.sent += self._pump(connection, self.front, False)
+            self._pump(connection, self.front, False)
 
-    def _pump(self, source: Wire, sink: Wire, up: bool) -> int:
-        moved = 0
+    def _pump(self, source: Wire, sink: Wire, up: bool) -> None:
+        record = self.record
         for _ in range(ROUNDS):
             if sink.out or sink.failed or self.phase != TUNNEL:
-                return moved
+                return
             data = source.read(LARGE)
             if data is None:
-                return moved
+                return
             if not data:
                 self._side_ended(source, sink, up)
-                return moved
-            moved += len(data)
+                return
+            if up:
+                record.uploaded += len(data)
+            else:
+                record.sent += len(data)
             sink.push(data)
             sink.flush()
             self.touch_client()
             self.touch_server()
             if sink.failed:
                 self.side_failed(not up)
-                return moved
+                return
             if not source.unread:
-                return moved
+                return
         self.reactor.another(source)
-        return moved
 
     def _side_ended(self, source: Wire, sink: Wire, up: bool) -> None:
         """One side sends no more: the other is told, and the shorter timeouts of half-closed connections hold."""
@@ -373,11 +377,14 @@ class Exchange(Carried):
         self.touch_server()
         self._over()
 
+    half_open = True  # a raw stream goes on in one direction when the other has ended
+
     def _over(self) -> None:
         connection = self.connection
         front = self.front
-        if self.phase == TUNNEL and connection is not None and front.finished and connection.finished \
-                and not front.out and not connection.out:
+        if self.phase != TUNNEL or connection is None or front.out:
+            return
+        if connection.finished and (front.finished and not connection.out or not self.half_open):
             self.finish()
 
     def side_failed(self, client: bool) -> None:
@@ -389,6 +396,12 @@ class Exchange(Carried):
             self.blame(0x43, 0x44)  # CD
         elif not (self.front.finished and connection is not None and not connection.out and connection.shut_down):
             self.blame(0x53, 0x44)  # SD; a reset that answers our own end is no fault
+        self.finish()
+
+    def tunnel_expired(self) -> None:
+        """The server's side of a raw stream was idle for too long; if the client's was too, that is what is logged."""
+        late = self.front.deadline <= self.reactor.now + GRAIN
+        self.blame(0x63 if late else 0x73, 0x44)  # cD, sD
         self.finish()
 
     def blame(self, cause: int, step: int) -> None:
@@ -462,6 +475,8 @@ class Exchange(Carried):
         if not wanted(self.context, frontend.log_null, frontend.log_normal):
             return
         backend = self.backend
+        if self.server is not None:
+            record.server_connections = self.server.connections
         record.process_connections = frontend.program.room.connections
         record.frontend_connections = frontend.connections
         record.backend_connections = backend.connections if backend is not None else 0

@@ -39,6 +39,7 @@ class H1Front(HttpFront):
         self.phase = WAIT
         self.data = b""  # received, not yet looked at
         self.body = Body()
+        self.early = b""  # payload that came with the head
         self.encoding = NO_BODY  # how the response's body goes out
         self.stream = HttpStream(reactor, frontend, self, context)
 
@@ -65,7 +66,7 @@ class H1Front(HttpFront):
                 stream.pump_up()
             elif self.failed:
                 stream.client_gone()
-            elif not self.body.done:
+            elif not self.request_done:
                 if stream.takes_body:
                     self.upload()
             elif self.ending:
@@ -94,6 +95,7 @@ class H1Front(HttpFront):
 
     def expired(self, now: int) -> None:
         if self.phase == WAIT:
+            self.stream.record.uploaded = len(self.data)
             self.stream.request_expired(self.first, self.first and not self.data)
         elif self.phase == LINGER:
             self.close()
@@ -111,6 +113,7 @@ class H1Front(HttpFront):
             return
         if not data:
             if self.data or self.first:
+                self.stream.record.uploaded = len(self.data)
                 self.stream.request_aborted(not self.data)
             else:
                 self.close()
@@ -133,11 +136,17 @@ class H1Front(HttpFront):
                 self._wait(data)
                 return
             request = parse_request(data[:size], self.frontend.strict, program.field_limit)
+            body = self.body
+            body.begin(CHUNKED if request.chunked else SIZED if request.length > 0 else NO_BODY, request.length)
+            self.early = body.feed(data[size:]) if size < len(data) and not body.done else b""
         except ProtocolError as error:
+            self.stream.record.uploaded = len(data)
             self.stream.bad_request(error)
             return
-        self.data = data[size:]
-        self.body.begin(CHUNKED if request.chunked else SIZED if request.length > 0 else NO_BODY, request.length)
+        if request.chunked or request.length > 0:
+            self.data = body.excess
+        else:
+            self.data = data[size:]
         self.phase = BUSY
         self.stream.record.uploaded = size
         self.stream.begin(request)
@@ -168,6 +177,11 @@ class H1Front(HttpFront):
         """Read the request's body and hand it on, as far as both sides go."""
         body = self.body
         stream = self.stream
+        if self.early:
+            payload, self.early = self.early, b""
+            stream.upload(payload)
+            if body.done:
+                stream.upload_end(body.trailers)
         for _ in range(ROUNDS):
             if body.done or stream.upload_blocked():
                 return
@@ -198,7 +212,7 @@ class H1Front(HttpFront):
 
     @property
     def request_done(self) -> bool:
-        return self.body.done
+        return self.body.done and not self.early
 
     def left_over(self) -> bytes:
         """What came behind the request, for a tunnel."""
@@ -234,7 +248,7 @@ class H1Front(HttpFront):
         if self.fd < 0:
             self.phase = CLOSED
             return
-        if not keep or not self.body.done or self.failed or self.frontend.program.room.stopping:
+        if not keep or not self.request_done or self.failed or self.frontend.program.room.stopping:
             self._leave()
             return
         self.phase = WAIT

@@ -109,8 +109,7 @@ class TcpStream(Exchange):
         self.side_failed(False)
 
     def server_expired(self) -> None:
-        self.blame(0x73, 0x44)  # sD
-        self.finish()
+        self.tunnel_expired()
 
     def client_drained(self) -> None:
         if self.phase == TUNNEL:
