@@ -16,7 +16,7 @@ from pointsman.sample.context import Context
 from pointsman.sample.record import NEVER
 from pointsman.server.backend import LiveServer
 from pointsman.server.connection import ServerConnection
-from pointsman.stream.exchange import ANSWER, CONNECT, ENDED, FORWARD, IDLE, LAST, PAUSE, QUEUE, TUNNEL, Exchange
+from pointsman.stream.exchange import ANSWER, CONNECT, ENDED, FORWARD, GRAIN, IDLE, LAST, PAUSE, QUEUE, TUNNEL, Exchange
 from pointsman.stream.proxies import Frontend
 from pointsman.stream.sides import HttpFront
 
@@ -303,6 +303,9 @@ class Faults(Exchange):
             self.drop_connection()
             self.finish()
         elif phase == ANSWER and not self.client.request_done:
+            if self.connection is not None and self.connection.deadline <= self.reactor.now + GRAIN:
+                self.server_expired()  # both are due: the peer program blames the server
+                return
             self.frontend.counters.failed_requests += 1
             self.refuse(408, _CLIENT_TIME, _D)
         elif phase == FORWARD and not self.client.request_done:
