@@ -67,6 +67,8 @@ def build_listeners(live: Live, frontend: LiveFrontend, section: Section, config
     """One listener for each address of its bind lines."""
     counted = 0
     command_line = configuration.main.one(CommandLine)
+    if command_line is not None and not frontend.limit:
+        frontend.limit = command_line.proxy_maxconn
     taken = {bind.parameters.id for bind in section.all(Bind)}
     rate = number(section, "rate-limit sessions")
     for bind in section.all(Bind):

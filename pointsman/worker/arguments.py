@@ -89,6 +89,14 @@ WITHOUT_EFFECT: Final[dict[str, str]] = {
     "-dv": "there are no event ports",
 }
 
+NO_EFFECT_YET: Final[dict[str, str]] = {  # they are noted for those who will obey them
+    "-4": "resolvers, which it restricts, are not built yet",
+    "-dF": "there is no fast-forward of data to disable",
+    "-dG": "names of servers are looked up by getaddrinfo() alone",
+    "-dV": "TLS to servers is not built yet",
+    "-dZ": "there is no zero-copy forwarding to disable",
+}
+
 NOT_BUILT: Final[dict[str, str]] = {
     "-W": "master-worker mode",
     "-Ws": "master-worker mode for systemd",
@@ -127,6 +135,8 @@ def parse(words: Sequence[str]) -> Options:
 def _take_flag(options: Options, word: str) -> None:
     if word in FLAGS:
         setattr(options, *FLAGS[word])
+        if word in NO_EFFECT_YET:
+            options.notices.append(f"'{word}' has no effect: {NO_EFFECT_YET[word]}.")
     elif word.startswith("-v"):
         options.version = word[1:] if word in ("-vv", "-vq") else "v"
     elif word.startswith("-dK"):

@@ -3,7 +3,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pointsman.worker.arguments import FLAGS, NOT_BUILT, WITHOUT_EFFECT, Refusal, UsageError, parse
+from pointsman.worker.arguments import (
+    FLAGS,
+    NO_EFFECT_YET,
+    NOT_BUILT,
+    WITHOUT_EFFECT,
+    Refusal,
+    UsageError,
+    parse,
+)
 
 # Every option of the management manual, chapter 3; a word without a value here needs none.
 MANUAL = ["--", "-f", "-C", "-D", "-L", "-N", "-V", "-W", "-Ws", "-4", "-c", "-cc", "-d", "-dA", "-dC", "-dD", "-dF",
@@ -81,7 +89,7 @@ def test_prefixed_options() -> None:
 
 
 def test_options_without_effect_say_so() -> None:
-    for word, reason in WITHOUT_EFFECT.items():
+    for word, reason in (WITHOUT_EFFECT | NO_EFFECT_YET).items():
         assert parse([word]).notices == [f"'{word}' has no effect: {reason}."]
 
 
