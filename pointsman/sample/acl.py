@@ -68,6 +68,8 @@ class Acl:
         assert cast is not None
         self._cast = None if cast is same else cast
         self._many = expression.many
+        self._get = expression.get
+        self._values = expression.values
 
     @property
     def reads(self) -> int:
@@ -76,9 +78,12 @@ class Acl:
     def test(self, ctx: Context) -> bool:
         """Whether any value of the sample matches any pattern."""
         if self._many:
-            return any(self.match(value) for value in self.expression.values(ctx))
-        value = self.expression.get(ctx)
-        return value is not None and self.match(value)
+            match = self._match if self._cast is None else self.match
+            return any(match(value) for value in self._values(ctx))
+        value = self._get(ctx)
+        if value is None:
+            return False
+        return self._match(value) if self._cast is None else self.match(value)
 
     def match(self, value: Value) -> bool:
         """One value of the expression against the patterns."""

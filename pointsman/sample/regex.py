@@ -72,7 +72,7 @@ def _escape(letter: str) -> str:
 
 
 def _class(text: str, start: int) -> tuple[str, int]:
-    """A bracket expression, and the index behind it. An unclosed one is left to the compiler to complain about."""
+    """A bracket expression, and the index behind it. Raises re.error for one that is not closed."""
     out = ["["]
     index = start + 1
     if text[index:index + 1] == "^":
@@ -96,4 +96,4 @@ def _class(text: str, start: int) -> tuple[str, int]:
         else:
             out.append("\\" + char if char in "[]&~|" else char)
             index += 1
-    return text[start:], len(text)
+    raise re.error("missing terminating ] for character class")

@@ -17,9 +17,9 @@ Write = Callable[[int], bytes | None]
 
 
 def write_date(layout: str, ticks: int, parts: int, local: bool) -> bytes | None:
-    """`ticks` are a `parts`th of a second each. Layouts are those of strftime(3), and %N (nanoseconds; %3N milliseconds).
+    """`ticks` are a `parts`th of a second each. Layouts are those of strftime(3), with %N for nanoseconds.
 
-    None for a date that the system cannot tell.
+    %3N are milliseconds. None for a date that the system cannot tell.
     """
     seconds, rest = divmod(ticks, parts)
     nanoseconds = f"{rest * (1_000_000_000 // parts):09d}"
@@ -84,7 +84,7 @@ def universal_time_microseconds(args: Arguments) -> Write:
 
 @converter_with("http_date", "([integer,string])", Type.SINT, Type.STR)
 def http_date(args: Arguments) -> Write:
-    """http_date([<offset>[,<unit>]]): for header fields (RFC 9110 5.6.7). Of "ms" and "us" the seconds have a fraction."""
+    """http_date([<offset>[,<unit>]]): for header fields (RFC 9110 5.6.7); "ms" and "us" give seconds a fraction."""
     offset, unit = args.number(0), args.text(1, b"s") or b"s"
     if unit not in UNITS:
         raise args.wrong(f"expects 's', 'ms' or 'us', got '{args.word(1)}'", "one of s, ms, us")

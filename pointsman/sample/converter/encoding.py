@@ -39,7 +39,7 @@ def to_base64url(value: bytes) -> bytes:
     return base64.urlsafe_b64encode(value).rstrip(b"=")
 
 
-@converter("ub64dec", Type.STR, Type.STR)
+@converter("ub64dec", Type.STR, Type.BIN)
 def from_base64url(value: bytes) -> bytes | None:
     """From base64 for URLs, with or without padding."""
     if b"+" in value or b"/" in value:
@@ -106,7 +106,7 @@ def big_endian_hex(args: Arguments) -> Callable[[bytes], bytes]:
     return lambda value: separator.join([chunk.hex().upper().encode() for chunk in _chunks(value, size, truncate)])
 
 
-@converter_with("url_enc", "([string])", Type.BIN, Type.STR)
+@converter_with("url_enc", "(string)", Type.STR, Type.STR)
 def url_encode(args: Arguments) -> Callable[[bytes], bytes]:
     """url_enc([<enc_type>]): all but letters, digits, "-", ".", "_" and "~" as %XX. The only type is "query"."""
     if args.word(0) not in ("", "query"):

@@ -178,7 +178,7 @@ def template(text: bytes) -> bytes | Callable[[re.Match[bytes]], bytes]:
     return expand
 
 
-@converter_with("concat", "([string,string,string])", Type.STR, Type.STR)
+@converter_with("concat", "(string[,string,string])", Type.STR, Type.STR)
 def concatenate(args: Arguments) -> Edit:
     """concat([<start>[,<var>[,<end>]]]): append constants (and a variable between them, which is not built yet)."""
     if args.word(1):
@@ -189,7 +189,7 @@ def concatenate(args: Arguments) -> Edit:
 
 @converter_with("param", "(string[,string])", Type.STR, Type.STR)
 def parameter(args: Arguments) -> Edit:
-    """param(<name>[,<delim>]): the first parameter of that name; without "=" its value is empty. The delimiter is "&"."""
+    """param(<name>[,<delim>]): the first parameter of that name between delimiters ("&"); no "=" is an empty value."""
     name = args.text(0)
     delimiter = args.text(1) or b"&"
     if re.fullmatch(rb"0x[0-9A-Fa-f]{2}", delimiter):
