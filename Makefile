@@ -1,0 +1,55 @@
+# make demo     sets up an environment and runs three demo servers behind a balancer, with the statistics page
+# make test     sets up an environment with the tools of development and runs the tests
+# make check    the same as CI: ruff, mypy --strict, import contracts, tests
+# make bench    ratios to Debian's haproxy in the same run (needs haproxy, nginx and wrk; several minutes)
+# make example EP=ep5    runs a tutorial's configuration without containers; make example lists them
+SHELL := /bin/sh
+VENV := .venv
+RUN := $(VENV)/bin/python
+# Words for pytest: make test PYTEST="tests/unit -k lexer"
+PYTEST :=
+# Words for the benchmark: make bench BENCH="--rows small --pairs 3"
+BENCH :=
+EP :=
+
+.PHONY: demo test check bench example clean
+.DELETE_ON_ERROR:
+
+demo: $(VENV)/.installed
+	@exec $(RUN) -m pointsman.demo
+
+test: $(VENV)/.tools
+	$(RUN) -m pytest $(PYTEST)
+
+check: $(VENV)/.tools
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/mypy
+	$(VENV)/bin/mypy --strict bench examples/run.py examples/app/app.py
+	$(VENV)/bin/lint-imports
+	$(RUN) -m pytest $(PYTEST)
+
+bench: $(VENV)/.installed
+	$(RUN) -m bench $(BENCH)
+
+example: $(VENV)/.tools
+	@exec $(RUN) examples/run.py $(EP)
+
+# Made anew when pyproject.toml changes. The newest files of these names say when what was installed.
+$(VENV)/.installed: pyproject.toml | $(VENV)/bin/python
+	$(RUN) -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/.tools: pyproject.toml | $(VENV)/bin/python
+	$(RUN) -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@ $(VENV)/.installed
+
+# Debian's own interpreter first: builds of other origin are slower.
+$(VENV)/bin/python:
+	@for python in $(PYTHON) /usr/bin/python3 python3.14 python3.13 python3.12 python3.11 python3; do \
+	    if command -v $$python >/dev/null 2>&1 && $$python -c \
+	        'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	        echo "$$python -m venv $(VENV)"; exec $$python -m venv $(VENV); fi; done; \
+	echo "No Python of 3.11 or later with venv was found. On Debian: apt-get install python3 python3-venv" >&2; exit 1
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
