@@ -14,6 +14,7 @@ class AclLine(Setting):
     """One `acl` line: the words behind the keyword."""
 
     words: tuple[Word, ...]
+    broken: bool = False  # it was wrong, which was said; its name is known nevertheless
     many: ClassVar[bool] = True
 
 
@@ -27,8 +28,12 @@ def parse_acl_line(args: Args) -> AclLine:
     table = acls_of(args.section)
     table.findings.clear()
     if args.section.kind == In.DEFAULTS and not args.section.name:
-        raise ConfigError("'acl' is not allowed in an anonymous defaults section", args.at, "a name for that section")
-    table.declare(words)
+        raise ConfigError("'acl' not allowed in anonymous 'defaults' section", args.at, "a name for that section")
+    try:
+        table.declare(words)
+    except ConfigError as error:
+        args.diagnostics.add(error.finding)
+        return AclLine(at=args.at, words=words, broken=True)
     for finding in table.findings:
         args.diagnostics.add(finding)
     return AclLine(at=args.at, words=words)
@@ -38,5 +43,8 @@ def acls_of(section: Section) -> AclTable:
     """The ACLs that are declared in a section and in its defaults, in their order."""
     table = AclTable()
     for line in section.all(AclLine):
-        table.declare(line.words)
+        if not line.broken:
+            table.declare(line.words)
+        elif line.words:
+            table.lines.setdefault(line.words[0].text, [])
     return table

@@ -20,7 +20,7 @@ from pointsman.core.words import Word
 from pointsman.sample.arguments import AclScope
 from pointsman.sample.casts import same
 from pointsman.sample.context import Context
-from pointsman.sample.expression import NAME, Expression, parse_expression
+from pointsman.sample.expression import NAME, Expression, join_words, parse_expression
 from pointsman.sample.pattern import (
     DEFAULTS,
     METHOD_NAME,
@@ -113,8 +113,9 @@ class AclTable(AclScope):
         if not ACL_NAME.fullmatch(name.text):
             raise ConfigError(f"invalid character in ACL name '{name.text}'", name.at,
                               "letters, digits, '-', '_', '.', ':'")
-        if name.text in ("or", "{", "}"):
-            raise ConfigError(f"'{name.text}' is a reserved word and cannot name an ACL", name.at)
+        if name.text.lower() == "or":
+            raise ConfigError("acl name 'or' will never match. 'or' is used to express a logical disjunction within a "
+                              "condition.", name.at, "another name")
         acl = parse_acl(words[1:], self)
         self.findings += acl.findings
         self.lines.setdefault(name.text, []).append(acl)
@@ -140,9 +141,12 @@ class AclTable(AclScope):
 
 def parse_acl(words: Sequence[Word], acls: AclScope | None = None) -> Acl:
     """Criterion, flags and patterns: an `acl` line without its name, or what stands between braces."""
-    criterion = words[0]
+    used = 1
+    while used < len(words) and (words[used - 1].text.endswith(",") or words[used].text.startswith(",")):
+        used += 1  # "path, lower" is one criterion
+    criterion = join_words(words[:used])
     expression, implied = _parse_criterion(criterion, acls)
-    flags = _Flags(words[1:])
+    flags = _Flags(words[used:])
     flags.run()
     method = find_method(flags.method.text, flags.method.at) if flags.method is not None else implied
     if method is None:

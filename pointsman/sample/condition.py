@@ -138,7 +138,7 @@ class _Parser:
             word = self.words[index]
             index += 1
             text = word.text
-            if text in ("or", "||"):
+            if text.lower() in ("or", "||"):
                 current = self._close(current)
                 negated = False
                 continue

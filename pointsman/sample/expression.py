@@ -10,10 +10,10 @@ cast between them is inserted (casts.py). The result is one callable per way of 
     values(ctx)     all values, where the fetch has several (the values of a header); for ACLs
 """
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
-from pointsman.core.diagnostics import ConfigError
+from pointsman.core.diagnostics import ConfigError, Position
 from pointsman.core.vocabulary import unknown
 from pointsman.core.words import Word
 from pointsman.sample.arguments import (
@@ -95,6 +95,32 @@ def parse_expression(word: Word, where: Where, acls: AclScope | None = None) -> 
         raise ConfigError(f"unexpected '{rest}' after '{word.text[:end]}'", inside(word, end, len(rest)),
                           "',' and a converter, or the end")
     return expression
+
+
+def parse_words(words: Sequence[Word], where: Where, acls: AclScope | None = None) -> tuple[Expression, int]:
+    """The expression at the beginning of some words, and how many of them it takes.
+
+    Converters may stand in words of their own behind the fetch, with or without a comma (manual 7.3.1).
+    """
+    used = 1
+    while used < len(words):
+        name = _name(words[used].text, 0)
+        behind = words[used].text[len(name):len(name) + 1]
+        separate = name in CONVERTERS and behind in ("", "(", ",")
+        if not separate and not words[used - 1].text.endswith(","):
+            break
+        used += 1
+    return parse_expression(join_words(words[:used]), where, acls), used
+
+
+def join_words(words: Sequence[Word]) -> Word:
+    """Words that make one expression, with commas between them."""
+    if len(words) == 1:
+        return words[0]
+    text = ",".join(word.text.strip(",") for word in words) + ("," if words[-1].text.endswith(",") else "")
+    first, last = words[0].at, words[-1].at
+    length = last.column + last.length - first.column
+    return Word(text, Position(first.file, first.line, first.column, length, first.text))
 
 
 def parse_at(word: Word, start: int, where: Where, acls: AclScope | None = None) -> tuple[Expression, int]:

@@ -13,8 +13,9 @@ from pointsman.config.setting import Configuration, In, Section
 from pointsman.core.diagnostics import NOWHERE, ConfigError, Diagnostics
 from pointsman.core.words import Line, Word
 from pointsman.sample.acl import DERIVATIVES, Acl, AclTable, parse_acl
+from pointsman.sample.condition import parse_condition
 from pointsman.sample.registry import FETCHES
-from pointsman.sample.types import Reads
+from pointsman.sample.types import Reads, Where
 
 REQUEST = exchange("GET /a/foo?x=1 HTTP/1.1", """
 host: WWW.Example.com:80
@@ -64,7 +65,8 @@ def acl(text: str) -> Acl:
     ("hdr(host) -m beg -i www.", True), ("hdr_dom(host) -m beg -i www.", True), ("urlp(x) 1", True),
     ("urlp_val(x) 1:2", True),
     ("base_beg -i www.example.com:80/a", True), ("hdr_cnt(x) 6", True), ("hdr(x,1) B", False),
-    ("path_beg -n -u 7 /a", True),
+    ("path_beg -n -u 7 /a", True), ("path, upper /A/FOO", True), ("path ,upper /A/FOO", True),
+    ("path upper /a/foo", True),
 ])
 def test_verdicts(text: str, matches: bool) -> None:
     assert acl(text).test(REQUEST) is matches
@@ -202,8 +204,15 @@ def test_a_section_has_a_table() -> None:
     assert [line.patterns for line in table.get("x") or []] == [["/z"], ["/b"]]
     assert len(section.all(AclLine)) == 4
     assert [finding.severity.name for finding in diagnostics.findings] == ["WARNING"]
-    with pytest.raises(ConfigError, match="anonymous defaults"):
+    with pytest.raises(ConfigError, match="anonymous 'defaults'"):
         section_with("x path /", kind=In.DEFAULTS, name="")
+
+
+def test_one_error_is_not_followed_by_others() -> None:
+    section, diagnostics = section_with("x pth /a", "y path /b")
+    assert [finding.message for finding in diagnostics.findings] == ["unknown fetch method 'pth'"]
+    assert acls_of(section).get("x") == []
+    assert not parse_condition(words("x or y"), acls_of(section), Where.HTTP_REQ).test(REQUEST)
 
 
 PIECES = st.sampled_from(["path", "path_beg", "hdr(x)", "src", "method", "-i", "-m", "str", "reg", "ip", "int",

@@ -27,7 +27,8 @@ def condition(text: str, where: Where = Where.HTTP_REQ) -> Condition:
 
 
 @pytest.mark.parametrize(("text", "paths"), [
-    ("a", "/a /ab"), ("a b", "/ab"), ("a or b", "/a /ab /b"), ("a || b", "/a /ab /b"), ("!a", "/b /x"), ("a !b", "/a"),
+    ("a", "/a /ab"), ("a b", "/ab"), ("a or b", "/a /ab /b"), ("a || b", "/a /ab /b"), ("a OR b", "/a /ab /b"),
+    ("!a", "/b /x"), ("a !b", "/a"),
     ("! a", "/b /x"), ("!!a", "/a /ab"), ("!a !b or a b", "/ab /x"), ("{ path /b }", "/b"),
     ("!{ path /b }", "/a /ab /x"),
     ("! { path /b } a", "/a /ab"), ("{ path_beg -i /A } { path_len 3 }", "/ab"), ("{ path /a or path /b }", "/a /b"),

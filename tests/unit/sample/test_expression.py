@@ -1,13 +1,13 @@
 """Expressions: parsing, casts between converters, errors with places."""
 import pytest
-from exchanges import exchange, sample, shown, word
+from exchanges import exchange, sample, shown, word, words
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 import pointsman.keywords  # noqa: F401
 from pointsman.core.diagnostics import ConfigError
 from pointsman.sample.casts import find_cast
-from pointsman.sample.expression import parse_expression
+from pointsman.sample.expression import parse_expression, parse_words
 from pointsman.sample.registry import CONVERTERS, FETCHES
 from pointsman.sample.types import Reads, Type, Where
 
@@ -105,6 +105,16 @@ def test_every_fetch_and_converter_is_documented() -> None:
         converter = CONVERTERS.get(name)
         assert converter is not None
         assert converter.documentation, name
+
+
+@pytest.mark.parametrize(("text", "used", "value"), [
+    ("path, upper if x", 2, b"/"), ("method lower", 2, b"get"), ("method, lower,length rest", 2, 3),
+    ("method lower length if", 3, 3),
+    ("method", 1, b"GET"), ("method if", 1, b"GET"), ("method lowercase", 1, b"GET"),
+    ("str(a),upper concat(x) if", 2, b"Ax")])
+def test_converters_in_words_of_their_own(text: str, used: int, value: object) -> None:
+    expression, count = parse_words(words(text), Where.HTTP_REQ)
+    assert (count, expression.get(exchange())) == (used, value)
 
 
 PARTS = st.sampled_from(["path", "str", "req.hdr", "(", ")", ",", "lower", "field", "1", "-2", "/", '"', "'", "\\",
