@@ -6,15 +6,15 @@ from pointsman.config.keyword import Args, keyword
 from pointsman.config.setting import In, Section, Setting
 from pointsman.core.diagnostics import ConfigError
 from pointsman.core.words import Word
-from pointsman.sample.acl import AclTable
+from pointsman.sample.acl import Acl, AclTable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AclLine(Setting):
-    """One `acl` line: the words behind the keyword."""
+    """One `acl` line. It is compiled once: rules ask for the table of their section again and again."""
 
-    words: tuple[Word, ...]
-    broken: bool = False  # it was wrong, which was said; its name is known nevertheless
+    words: tuple[Word, ...]  # behind the keyword
+    acl: Acl | None  # None: it was wrong, which was said; its name is known nevertheless
     many: ClassVar[bool] = True
 
 
@@ -26,25 +26,24 @@ def parse_acl_line(args: Args) -> AclLine:
     """
     words = tuple(args.rest())
     table = acls_of(args.section)
-    table.findings.clear()
     if args.section.kind == In.DEFAULTS and not args.section.name:
         raise ConfigError("'acl' not allowed in anonymous 'defaults' section", args.at, "a name for that section")
     try:
-        table.declare(words)
+        acl = table.declare(words)
     except ConfigError as error:
         args.diagnostics.add(error.finding)
-        return AclLine(at=args.at, words=words, broken=True)
+        return AclLine(at=args.at, words=words, acl=None)
     for finding in table.findings:
         args.diagnostics.add(finding)
-    return AclLine(at=args.at, words=words)
+    return AclLine(at=args.at, words=words, acl=acl)
 
 
 def acls_of(section: Section) -> AclTable:
     """The ACLs that are declared in a section and in its defaults, in their order."""
     table = AclTable()
     for line in section.all(AclLine):
-        if not line.broken:
-            table.declare(line.words)
-        elif line.words:
-            table.lines.setdefault(line.words[0].text, [])
+        if line.words:
+            lines = table.lines.setdefault(line.words[0].text, [])
+            if line.acl is not None:
+                lines.append(line.acl)
     return table
