@@ -1,0 +1,109 @@
+"""The cells of core/_cells.c in plain Python, for where it was not built: the same meaning, several times slower.
+
+Exclusion between processes is by record locks (fcntl(2)) on a temporary file, one byte a cell: the system drops them
+when their process dies. Within a process nothing else runs in between, as there are no threads that use cells.
+"""
+import fcntl
+import mmap
+import os
+import tempfile
+import time
+from collections.abc import Callable
+
+
+class Cells:
+    """Cells(n): n shared 64-bit integers, all 0."""
+
+    def __init__(self, count: int) -> None:
+        if count <= 0:
+            raise ValueError("at least one cell")
+        self._view = memoryview(mmap.mmap(-1, count * 8)).cast("q")
+        self._file, path = tempfile.mkstemp()
+        os.unlink(path)
+
+    def __len__(self) -> int:
+        return len(self._view)
+
+    def _check(self, i: int) -> None:
+        if not 0 <= i < len(self._view):
+            raise IndexError("no such cell")
+
+    def load(self, i: int) -> int:
+        """The cell's value."""
+        self._check(i)
+        return self._view[i]
+
+    def store(self, i: int, value: int) -> None:
+        self._check(i)
+        self._view[i] = value
+
+    def _locked(self, i: int, change: Callable[[int], int]) -> int:
+        self._check(i)
+        fcntl.lockf(self._file, fcntl.LOCK_EX, 1, i)
+        try:
+            value = self._view[i] = change(self._view[i])
+            return value
+        finally:
+            fcntl.lockf(self._file, fcntl.LOCK_UN, 1, i)
+
+    def add(self, i: int, delta: int) -> int:
+        """The new value."""
+        return self._locked(i, lambda value: value + delta)
+
+    def cas(self, i: int, old: int, new: int) -> bool:
+        """True if it was old, and is new now."""
+        seen: list[int] = []
+
+        def change(value: int) -> int:
+            seen.append(value)
+            return new if value == old else value
+
+        self._locked(i, change)
+        return seen[0] == old
+
+    def highest(self, i: int, value: int) -> None:
+        """The greater of both from now on."""
+        self._locked(i, lambda present: max(present, value))
+
+    def sum(self, i: int, stride: int, count: int) -> int:
+        """Of `count` cells from `i` on."""
+        if count > 0:
+            self._check(i)
+            self._check(i + stride * (count - 1))
+        return sum(self._view[i + stride * n] for n in range(count))
+
+    def lock(self, i: int, owner: int) -> bool:
+        """False if it took too long (about 10 ms)."""
+        for attempt in range(220):
+            if self.cas(i, 0, owner):
+                return True
+            if attempt > 20:
+                time.sleep(0.00005)
+        return False
+
+
+def row_type(name: str, fields: tuple[str, ...]) -> type:
+    """A type whose attributes are consecutive cells."""
+    def init(self: object, cells: Cells, first: int) -> None:
+        if first < 0 or first + len(fields) > len(cells):
+            raise IndexError("no such cells")
+        object.__setattr__(self, "_place", (cells, first))
+
+    def member(offset: int) -> property:
+        def get(self: object) -> int:
+            cells, first = _place(self)
+            return cells.load(first + offset)
+
+        def put(self: object, value: int) -> None:
+            cells, first = _place(self)
+            cells.store(first + offset, value)
+
+        return property(get, put)
+
+    members: dict[str, object] = {field: member(i) for i, field in enumerate(fields)}
+    return type(name.rpartition(".")[2], (), {"__init__": init, "FIELDS": fields, **members})
+
+
+def _place(row: object) -> tuple[Cells, int]:
+    place: tuple[Cells, int] = row._place  # type: ignore[attr-defined]  # set by init above
+    return place

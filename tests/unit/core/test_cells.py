@@ -1,0 +1,124 @@
+"""Shared cells: the extension and its plain stand-in mean the same, also between processes."""
+
+import os
+import signal
+from collections.abc import Callable
+from types import ModuleType
+
+import pytest
+
+from pointsman.core import plain_cells
+
+MODULES = [plain_cells]
+try:
+    from pointsman.core import _cells
+
+    MODULES.append(_cells)
+except ImportError:
+    pass
+
+
+@pytest.fixture(params=MODULES, ids=lambda module: module.__name__.rpartition(".")[2])
+def made(request: pytest.FixtureRequest) -> ModuleType:
+    module = request.param
+    assert isinstance(module, ModuleType)
+    return module
+
+
+def in_children(count: int, work: Callable[[int], None]) -> None:
+    """Run it in so many processes at once; each must end well."""
+    children = []
+    for number in range(1, count + 1):
+        child = os.fork()
+        if not child:
+            try:
+                work(number)
+            except BaseException:
+                os._exit(1)
+            os._exit(0)
+        children.append(child)
+    assert [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children] == [0] * count
+
+
+def test_new_cells_are_zero_and_keep_what_is_stored(made: ModuleType) -> None:
+    cells = made.Cells(3)
+    assert len(cells) == 3
+    assert [cells.load(i) for i in range(3)] == [0, 0, 0]
+    cells.store(1, -(1 << 63))
+    cells.store(2, (1 << 63) - 1)
+    assert [cells.load(i) for i in range(3)] == [0, -(1 << 63), (1 << 63) - 1]
+
+
+def test_operations_return_what_they_say(made: ModuleType) -> None:
+    cells = made.Cells(6)
+    assert cells.add(0, 5) == 5
+    assert cells.add(0, -7) == -2
+    assert not cells.cas(0, 0, 9)
+    assert cells.cas(0, -2, 9)
+    cells.highest(0, 4)
+    assert cells.load(0) == 9
+    cells.highest(0, 10)
+    assert cells.load(0) == 10
+    cells.store(2, 3)
+    cells.store(4, 4)
+    assert cells.sum(0, 2, 3) == 17
+    assert cells.sum(5, 1, 0) == 0
+
+
+@pytest.mark.parametrize("index", [-1, 2, 1 << 40])
+def test_a_cell_that_is_not_there_is_an_error(made: ModuleType, index: int) -> None:
+    cells = made.Cells(2)
+    for use in (lambda: cells.load(index), lambda: cells.store(index, 1), lambda: cells.add(index, 1),
+                lambda: cells.cas(index, 0, 1), lambda: cells.sum(index, 1, 1), lambda: cells.highest(index, 1)):
+        with pytest.raises(IndexError):
+            use()
+    with pytest.raises(IndexError):
+        cells.sum(0, 2, 2)
+
+
+def test_processes_share_them_and_no_addition_is_lost(made: ModuleType) -> None:
+    cells = made.Cells(1)
+    in_children(4, lambda _: [cells.add(0, 1) for _ in range(2000)] and None)
+    assert cells.load(0) == 8000
+
+
+def test_a_lock_excludes(made: ModuleType) -> None:
+    cells = made.Cells(2)
+
+    def work(owner: int) -> None:
+        for _ in range(300):
+            while not cells.lock(0, owner):
+                pass
+            cells.store(1, cells.load(1) + 1)
+            assert cells.cas(0, owner, 0)
+
+    in_children(3, work)
+    assert cells.load(1) == 900
+    assert cells.load(0) == 0
+
+
+def test_a_dead_owner_is_seen_and_can_be_dispossessed(made: ModuleType) -> None:
+    cells = made.Cells(1)
+    child = os.fork()
+    if not child:
+        cells.lock(0, 7)
+        os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(child, 0)
+    assert cells.load(0) == 7
+    assert not cells.lock(0, 8)
+    assert cells.cas(0, 7, 0)
+    assert cells.lock(0, 8)
+
+
+def test_rows_are_cells_with_names(made: ModuleType) -> None:
+    cells = made.Cells(10)
+    row = made.row_type("test.Row", ("first", "second"))(cells, 4)
+    row.first += 3
+    row.second -= 1
+    assert [cells.load(i) for i in range(3, 7)] == [0, 3, -1, 0]
+    cells.store(5, 40)
+    assert row.second == 40
+    with pytest.raises(AttributeError):
+        row.third  # noqa: B018
+    with pytest.raises(IndexError):
+        made.row_type("test.Row", ("first", "second"))(cells, 9)
