@@ -47,3 +47,5 @@ import pointsman.sample.fetch.request  # noqa: F401
 import pointsman.sample.fetch.response  # noqa: F401
 import pointsman.sample.fetch.timers  # noqa: F401
 import pointsman.sample.fetch.tls  # noqa: F401
+import pointsman.server.checks.http_keywords  # noqa: F401
+import pointsman.server.checks.keywords  # noqa: F401

@@ -23,7 +23,7 @@ class First(Algorithm):
         for server in self.servers:
             if avoid and server in avoid:
                 continue
-            if not 0 < server.maxconn <= server.connections:
+            if not 0 < server.slots <= server.connections:
                 return server
             full = full or server
         if full is None and avoid:

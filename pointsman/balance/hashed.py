@@ -173,7 +173,7 @@ class Hashed(Algorithm):
 
     def _takes(self, server: Server) -> bool:
         """Whether nothing forbids to give it one more."""
-        if self.affinity != ALWAYS and 0 < server.maxconn <= server.connections:
+        if self.affinity != ALWAYS and 0 < server.slots <= server.connections:
             if self.affinity == MAXCONN or 0 < server.maxqueue <= server.queued:
                 return False
         return not self.factor or allowed(server, self.table.servers, self.factor)

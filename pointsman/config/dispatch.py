@@ -96,7 +96,8 @@ def _unregistered(line: Line, section: Section, diagnostics: Diagnostics) -> Non
         if gone is not None:
             since = f" since HAProxy {gone[0]}" if gone[0] else ""
             raise ConfigError(f"The '{text}' directive is not supported anymore{since}.", at, hint=gone[1])
-        entry = vocabulary.lookup(_table(section.kind), text)
+        plain = text.partition("(")[0]  # "set-var(...)" and "set-var-fmt(...)" are "set-var" in the manual's lists
+        entry = vocabulary.lookup(_table(section.kind), plain.removesuffix("-fmt") if plain != text else text)
         if entry is not None and NAMES[section.kind] in entry.where:
             raise ConfigError(f"'{text}' is not built yet", at, hint=f"manual {entry.manual} describes it")
         if entry is not None:

@@ -29,7 +29,7 @@ class LiveServer(Server):
 
     @property
     def full(self) -> bool:
-        return 0 < self.maxconn <= self.connections
+        return 0 < self.slots <= self.connections
 
     @property
     def queued(self) -> int:
@@ -102,7 +102,7 @@ class Backend(ProxyFacts):
             return None
         live = self._live(server)
         if live is not None and live.full and not self.algorithm.sticky:
-            full = [one for one in self.usable if one.maxconn and one.connections >= one.maxconn]
+            full = [one for one in self.usable if 0 < one.slots <= one.connections]
             if len(full) < len(self.usable):
                 again = self.algorithm.pick(context, [*avoid, *full])
                 if again is not None:

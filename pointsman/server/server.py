@@ -62,6 +62,11 @@ class Server(ServerFacts):
         return self.state != STOPPED and not self.admin & MAINT
 
     @property
+    def slots(self) -> int:
+        """Its maxconn, less during slowstart; 0: no limit."""
+        return max(1, self.maxconn * self.share // 16) if self.maxconn else 0
+
+    @property
     def queued(self) -> int:
         """Streams that wait for it."""
         return 0

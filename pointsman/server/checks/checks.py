@@ -1,0 +1,126 @@
+"""All checks of a process: when they start, how often they run, what servers are told of their state.
+
+assemble adds each server that has `check`; `start` is called on the asyncio loop of control work. Each server then has
+a task of its own, which sleeps between checks (manual 5.2 inter). The first ones are spread over the shortest interval
+of all, so that a machine with many servers is not asked everything at once.
+"""
+import asyncio
+import random
+import socket
+from collections.abc import Callable
+
+from pointsman.config.server_words import ServerParameters
+from pointsman.core.diagnostics import ConfigError, Position
+from pointsman.net.clock import monotonic_ms
+from pointsman.server.backend import Backend, LiveServer
+from pointsman.server.checks.health import Health, Log, watch
+from pointsman.server.checks.plan import Plan
+from pointsman.server.checks.run import Run, Target
+from pointsman.server.server import MAINT, STOPPING, Server
+
+
+class Checker:
+    """The checks of one server."""
+
+    def __init__(self, health: Health, plan: Plan, parameters: ServerParameters, checks: "Checks") -> None:
+        self.health = health
+        self.plan = plan
+        self.parameters = parameters
+        self.checks = checks
+        self.target = Target(parameters.check_address, parameters.check_port, parameters.check_send_proxy)
+        self.enabled = True  # disable health, enable health
+        self.task: asyncio.Task[None] | None = None
+
+    async def run(self, delay: int) -> None:
+        """Until it is cancelled."""
+        await asyncio.sleep(delay / 1000)
+        while True:
+            if self.enabled and not self.health.server.admin & MAINT:
+                try:
+                    await self.once()
+                except Exception as error:  # a bug: it is reported, and does not end the checks
+                    route = self.health.server.route.decode()
+                    asyncio.get_running_loop().call_exception_handler(
+                        {"message": f"check of server {route}", "exception": error})
+            await asyncio.sleep(self.pause() / 1000)
+
+    async def once(self) -> None:
+        """One check and its consequences."""
+        state = state_header(self.health, self.checks.node) if self.plan.send_state else b""
+        run = Run(self.health.server, self.plan, self.target, self.parameters.interval, state)
+        result = await run.perform()
+        if self.enabled:
+            self.health.note(result, self.checks.clock())
+
+    def pause(self) -> float:
+        """Milliseconds to the next check, more or less by spread-checks."""
+        one = self.parameters
+        interval = self.health.interval(one.interval, one.fast_interval, one.down_interval)
+        spread = self.checks.spread
+        return max(1.0, interval + random.uniform(-interval, interval) * spread / 100 if spread else interval)
+
+
+class Checks:
+    """`spread`: percent (spread-checks); `max_spread`: ms, 0: no bound (max-spread-checks)."""
+
+    def __init__(self, clock: Callable[[], int] = monotonic_ms, spread: int = 0, max_spread: int = 0,
+                 node: str = "") -> None:
+        self.clock = clock
+        self.spread = spread
+        self.max_spread = max_spread
+        self.node = node or socket.gethostname()
+        self.checkers: dict[Server, Checker] = {}
+
+    def add(self, backend: Backend, server: LiveServer, parameters: ServerParameters, plan: Plan, log: Log,
+            at: Position) -> Checker:
+        """A server with `check`. ConfigError if nothing says at which port; `at` is the place of its line."""
+        dial = server.dial
+        if dial.follow_port and not parameters.check_port and not plan.has_port:
+            raise ConfigError(f"config: backend '{backend.name.decode()}': server '{server.name.decode()}' has neither "
+                              "service port nor check port nor tcp_check rule 'connect' with port information.", at)
+        server.rise = parameters.rise
+        server.fall = parameters.fall
+        health = Health(backend, server, log)
+        health.log_all = plan.log_all
+        health.slowstart = parameters.slowstart
+        health.start(parameters.init_state, self.clock())
+        checker = Checker(health, plan, parameters, self)
+        self.checkers[server] = checker
+        return checker
+
+    def start(self) -> None:
+        """Begin, on the running loop. All backends are whole by now."""
+        for backend in dict.fromkeys(one.health.backend for one in self.checkers.values()):
+            watch(backend, self.clock)
+        shortest = min((one.parameters.interval for one in self.checkers.values()), default=0)
+        if self.max_spread:
+            shortest = min(shortest, self.max_spread)
+        for place, checker in enumerate(self.checkers.values()):
+            delay = shortest * place // len(self.checkers)
+            checker.task = asyncio.get_running_loop().create_task(checker.run(delay))
+
+    async def stop(self) -> None:
+        """End all tasks and wait for them."""
+        tasks = [one.task for one in self.checkers.values() if one.task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def state_header(health: Health, node: str) -> bytes:
+    """The value of x-haproxy-server-state (manual 4.2 http-check send-state)."""
+    server, backend = health.server, health.backend
+    level = server.check_health
+    if server.state == STOPPING:
+        text = "NOLB"
+    elif level >= server.rise:
+        text = "UP" if level == health.sound else f"UP {level - server.rise + 1}/{server.fall}"
+    else:
+        text = f"DOWN {level}/{server.rise}" if level else "DOWN"
+    target = server.dial.target
+    address, port = ("unix", "unix") if isinstance(target, str) else (target[0], str(target[1]))
+    weights = sum(one.weight for one in backend.servers if one.usable and one.backup == server.backup)
+    current = sum(one.connections for one in backend.servers)
+    return (f"{text}; address={address}; port={port}; name={server.route.decode()}; node={node}; "
+            f"weight={server.weight if server.usable else 0}/{weights}; scur={server.connections}/{current}; "
+            f"qcur={server.queued}").encode("latin-1", "replace")

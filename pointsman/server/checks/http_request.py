@@ -1,0 +1,52 @@
+"""The bytes of an HTTP check's request (manual 4.2 option httpchk, http-check send). No I/O."""
+import re
+from typing import Final
+
+from pointsman.sample.context import Context
+from pointsman.server.checks.steps import SendRequest
+
+# A request with another method says that it has no body.
+BODILESS: Final = frozenset((b"GET", b"HEAD", b"DELETE", b"OPTIONS"))
+FRAMING: Final = frozenset((b"content-length", b"transfer-encoding"))
+ABSOLUTE: Final = re.compile(rb"([A-Za-z][A-Za-z0-9+.-]*://)[^/?#]*")
+
+
+def render_request(step: SendRequest, context: Context, state: bytes = b"") -> bytes:
+    """The whole request. `state` is the value of x-haproxy-server-state, b"": none (http-check send-state)."""
+    method = step.method or b"OPTIONS"
+    uri = step.uri.render(context) if step.uri is not None else b"/"
+    version = step.version or b"HTTP/1.0"
+    fields: list[tuple[bytes, bytes]] = []
+    keep = False
+    for name, text in step.headers:
+        if name in FRAMING:
+            continue
+        value = text.render(context)
+        if name == b"connection":
+            keep = b"close" not in value.lower()
+            continue
+        if name == b"host":
+            uri = _with_authority(uri, value)
+        fields.append((name, value))
+    if state:
+        fields.append((b"x-haproxy-server-state", state))
+    body = step.body.render(context) if step.body is not None else b""
+    if body or method not in BODILESS:
+        fields.append((b"content-length", b"%d" % len(body)))
+    if keep and version == b"HTTP/1.0":
+        fields.append((b"connection", b"keep-alive"))
+    elif not keep and version != b"HTTP/1.0":
+        fields.append((b"connection", b"close"))
+    head = b"".join(b"%b: %b\r\n" % (name, _line(value)) for name, value in fields)
+    return b"%b %b %b\r\n%b\r\n%b" % (method, _line(uri).replace(b" ", b"%20"), version, head, body)
+
+
+def _with_authority(uri: bytes, host: bytes) -> bytes:
+    """An absolute URI names the same host as the header."""
+    found = ABSOLUTE.match(uri)
+    return uri if found is None else found.group(1) + host + uri[found.end():]
+
+
+def _line(value: bytes) -> bytes:
+    """What a format yields cannot end the line."""
+    return value.replace(b"\r", b" ").replace(b"\n", b" ")

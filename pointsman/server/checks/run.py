@@ -1,0 +1,280 @@
+"""One check of one server, on asyncio: its steps one after the other, each with its deadline.
+
+The connection is closed by a reset, as HAProxy does, so that it leaves no TIME_WAIT behind; in order where `linger`
+asks for it, or where the last thing was to send something that must arrive.
+"""
+import asyncio
+import copy
+import ipaddress
+import os
+import socket
+import struct
+from dataclasses import dataclass
+from typing import Final
+
+from pointsman.core.address import AF_INET, AF_INET6, UNIX_ADDRESS, NetAddress, net_address
+from pointsman.net.clock import monotonic_ms, wall_ms
+from pointsman.proto.proxy import render_v1, render_v2
+from pointsman.sample.context import Context, ListenerFacts
+from pointsman.server.backend import LiveServer
+from pointsman.server.checks.expect import judge_data, judge_reply, label
+from pointsman.server.checks.http_request import render_request
+from pointsman.server.checks.http_response import Reply
+from pointsman.server.checks.plan import Plan
+from pointsman.server.checks.status import Result
+from pointsman.server.checks.steps import Connect, Expect, Remark, SendData, SendRequest, Step
+from pointsman.server.connection import Dial
+from pointsman.server.server import RUNNING, STARTING, STOPPING
+
+RESET: Final = struct.pack("ii", 1, 0)  # SO_LINGER: on, 0 seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where checks go, as the server line says (manual 5.2 addr, port, check-send-proxy)."""
+
+    address: str = ""  # "": that of the server
+    port: int = 0  # 0: that of the server
+    send_proxy: bool = False
+
+
+class Failed(Exception):
+    """The check is over."""
+
+    def __init__(self, result: Result) -> None:
+        super().__init__(result.info)
+        self.result = result
+
+
+class Run:
+    """One check. `perform` is called once."""
+
+    def __init__(self, server: LiveServer, plan: Plan, target: Target, inter: int, state: bytes) -> None:
+        self.server = server
+        self.plan = plan
+        self.target = target
+        self.inter = inter  # ms
+        self.state = state  # x-haproxy-server-state
+        self.loop = asyncio.get_running_loop()
+        self.sock: socket.socket | None = None
+        self.deadline = 0.0  # of the loop's clock
+        self.data = b""  # received since the last send
+        self.ended = False
+        self.reply: Reply | None = None
+        self.in_order = False  # how to close
+        self.context = self._context()
+
+    def _context(self) -> Context:
+        context = Context(self.server.backend, ListenerFacts("", 0))
+        context.backend = self.server.backend
+        context.server = self.server
+        context.now = monotonic_ms()
+        context.date_offset = wall_ms() - context.now
+        return context
+
+    async def perform(self) -> Result:
+        """The result, with its duration."""
+        begun = monotonic_ms()
+        try:
+            result = await self._steps()
+        except Failed as failed:
+            result = failed.result
+        finally:
+            self._close()
+        return Result(result.status, result.code, result.info, monotonic_ms() - begun)
+
+    async def _steps(self) -> Result:
+        told = "(tcp-check)" if self.plan.told and not self.plan.http else ""
+        result = Result("L4OK", 0, told)
+        for step in self.plan.steps:
+            if isinstance(step, Connect):
+                await self._connect(step)
+                result = Result("L4OK", 0, told)
+            elif isinstance(step, Expect):
+                result = await self._expect(step)
+                if not result.passed:
+                    return result
+                if told and not result.info:
+                    result = Result(result.status, result.code, told)
+            elif not isinstance(step, Remark):
+                await self._send(step)
+                result = Result("L7OK", 0, told)
+        last = self.plan.steps[-1]
+        self.in_order = self.in_order or isinstance(last, SendData)
+        return result
+
+    # Connections.
+
+    async def _connect(self, step: Connect) -> None:
+        self._close()
+        self.data = b""
+        self.ended = False
+        self.reply = None
+        plan = self.plan
+        limit = min(plan.connect_timeout or self.inter, self.inter) if plan.read_timeout else self.inter
+        self.deadline = self.loop.time() + limit / 1000
+        port = self._port(step)
+        try:
+            self.sock = socket.socket(fileno=self._dial(step, port).open(UNIX_ADDRESS))
+            self.sock.setblocking(False)
+            await self._opened(self.sock)
+        except TimeoutError:
+            raise self._connect_failed(step, "L4TOUT", "") from None
+        except OSError as error:
+            raise self._connect_failed(step, "L4CON", os.strerror(error.errno) if error.errno else str(error)) from None
+        self.in_order = step.linger
+        if plan.read_timeout:
+            self.deadline = self.loop.time() + plan.read_timeout / 1000
+        header = self._proxy_header(step)
+        if header:
+            await self._write(step, header)
+
+    def _port(self, step: Connect) -> int:
+        """The port that the rule or the line says; 0: the server's own."""
+        if step.port_expression is not None:
+            value = step.port_expression.get(self.context)
+            number = int(value) if value is not None else 0
+            if not 0 < number < 65536:
+                raise self._connect_failed(step, "SOCKERR", "no port to connect to")
+            return number
+        return step.port or self.target.port
+
+    def _dial(self, step: Connect, port: int) -> Dial:
+        dial = copy.copy(self.server.dial)
+        address = step.address or self.target.address
+        if isinstance(dial.target, str):
+            if not address:
+                return dial
+            dial.target = (address, port)
+        dial.target = (address or dial.target[0], port or dial.target[1])
+        if address:
+            dial.family = AF_INET6 if ipaddress.ip_address(address).version == 6 else AF_INET
+            dial.follow_address = False
+        if port:
+            dial.follow_port = False
+        return dial
+
+    async def _opened(self, sock: socket.socket) -> None:
+        """Wait until a connection is open, or raise what it met."""
+        if sock.family == socket.AF_UNIX:
+            return
+        future: asyncio.Future[None] = self.loop.create_future()
+        self.loop.add_writer(sock.fileno(), lambda: None if future.done() else future.set_result(None))
+        try:
+            async with asyncio.timeout_at(self.deadline):
+                await future
+        finally:
+            self.loop.remove_writer(sock.fileno())
+        error = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if error:
+            raise OSError(error, os.strerror(error))
+
+    def _connect_failed(self, step: Connect, status: str, info: str) -> Failed:
+        if step.number and not self.plan.http:
+            info += self._place(step, step.label(step.port))
+        return Failed(Result(status, 0, info))
+
+    def _proxy_header(self, step: Connect) -> bytes:
+        version = 0
+        if step.send_proxy:
+            version = 1
+        elif not step.own:
+            elsewhere = self.target.port or self.target.address
+            if self.target.send_proxy or not elsewhere:
+                version = self.server.send_proxy
+            if self.target.send_proxy:
+                version = version or 1
+        if not version or self.sock is None:
+            return b""
+        if version == 2:
+            return render_v2(None, None)  # the proxy speaks for itself
+        return render_v1(_end(self.sock.getsockname()), _end(self.sock.getpeername()))
+
+    def _close(self) -> None:
+        sock, self.sock = self.sock, None
+        if sock is None:
+            return
+        if not self.in_order and sock.family != socket.AF_UNIX:
+            try:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+            except OSError:
+                pass  # it is gone already
+        sock.close()
+
+    # Sending and receiving.
+
+    async def _send(self, step: Step) -> None:
+        self.data = b""
+        if isinstance(step, SendRequest):
+            self.reply = Reply(self.plan.size, bodiless=step.method == b"HEAD")
+            await self._write(step, render_request(step, self.context, self.state))
+        elif isinstance(step, SendData):
+            try:
+                data = step.data.render(self.context)
+            except ValueError:
+                raise Failed(Result("SOCKERR", 0, "the log-format does not yield hexadecimal digits"
+                                    + self._place(step, "send"))) from None
+            await self._write(step, data)
+
+    async def _write(self, step: Step, data: bytes) -> None:
+        assert self.sock is not None
+        try:
+            async with asyncio.timeout_at(self.deadline):
+                await self.loop.sock_sendall(self.sock, data)
+        except TimeoutError:
+            raise Failed(Result("L7TOUT", 0, self._place(step, "send"))) from None
+        except OSError as error:
+            raise Failed(Result("SOCKERR", 0, os.strerror(error.errno or 0) + self._place(step, "send"))) from None
+
+    async def _read(self, step: Expect) -> None:
+        """More bytes, or the end."""
+        assert self.sock is not None
+        try:
+            async with asyncio.timeout_at(self.deadline):
+                data = await self.loop.sock_recv(self.sock, self.plan.size)
+        except TimeoutError:
+            raise Failed(Result(step.timeout_status, 0, self._place(step, label(step, self.context)))) from None
+        except OSError as error:
+            place = self._place(step, label(step, self.context))
+            raise Failed(Result("SOCKERR", 0, os.strerror(error.errno or 0) + place)) from None
+        if not data:
+            self.ended = True
+            if self.reply is not None:
+                self.reply.end()
+        elif self.reply is not None:
+            self.reply.feed(data)
+            self.context.response = self.reply.head
+        else:
+            self.data += data
+
+    async def _expect(self, step: Expect) -> Result:
+        while True:
+            result = self._judge(step)
+            if result is not None:
+                return result
+            await self._read(step)
+
+    def _judge(self, step: Expect) -> Result | None:
+        if self.reply is None:
+            ended = self.ended or len(self.data) >= self.plan.size
+            try:
+                return judge_data(step, self.data, ended, self.context)
+            except ValueError:
+                return Result("SOCKERR", 0, "the log-format does not yield hexadecimal digits"
+                              + self._place(step, "expect binary"))
+        alive = self.server.state in (RUNNING, STARTING, STOPPING)
+        return judge_reply(step, self.reply, self.plan.disable_on_404 and alive, self.context)
+
+    def _place(self, step: Step, what: str) -> str:
+        """Where a tcp-check ended: " at step 2 of tcp-check (expect regex) comment: 'banner'"."""
+        if self.plan.http or not step.number:
+            return ""
+        remark = f" comment: '{step.comment}'" if step.comment else ""
+        return f" at step {step.number} of tcp-check ({what}){remark}"
+
+
+def _end(name: object) -> NetAddress | None:
+    """What getsockname() says; None for a UNIX socket."""
+    if isinstance(name, tuple):
+        return net_address(str(name[0]), int(name[1]))
+    return None

@@ -1,0 +1,55 @@
+"""What a check can come to: the statuses of management manual 9.1 (check_status), and one result."""
+from dataclasses import dataclass
+from typing import Final
+
+UNKNOWN: Final = "UNK"
+INITIALIZING: Final = "INI"
+
+# status: its words in logs and statistics (check_desc), whether it passed, whether it comes with a code
+STATUSES: Final[dict[str, tuple[str, bool, bool]]] = {
+    "UNK": ("Unknown", False, False),
+    "INI": ("Initializing", False, False),
+    "SOCKERR": ("Socket error", False, False),
+    "L4OK": ("Layer4 check passed", True, False),
+    "L4TOUT": ("Layer4 timeout", False, False),
+    "L4CON": ("Layer4 connection problem", False, False),
+    "L6OK": ("Layer6 check passed", True, False),
+    "L6TOUT": ("Layer6 timeout", False, False),
+    "L6RSP": ("Layer6 invalid response", False, False),
+    "L7OK": ("Layer7 check passed", True, True),
+    "L7OKC": ("Layer7 check conditionally passed", True, True),
+    "L7TOUT": ("Layer7 timeout", False, False),
+    "L7RSP": ("Layer7 invalid response", False, False),
+    "L7STS": ("Layer7 wrong status", False, True),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The result of one check. `conditional`: passed, but no new work for the server (404 under disable-on-404)."""
+
+    status: str
+    code: int = 0
+    info: str = ""
+    duration: int = 0  # ms
+
+    @property
+    def passed(self) -> bool:
+        return STATUSES[self.status][1]
+
+    @property
+    def conditional(self) -> bool:
+        return self.status == "L7OKC"
+
+    @property
+    def has_code(self) -> bool:
+        return STATUSES[self.status][2]
+
+    def reason(self) -> str:
+        """As logs tell it: 'reason: Layer7 wrong status, code: 500, info: "Oops", check duration: 3ms'."""
+        text = f"reason: {STATUSES[self.status][0]}"
+        if self.has_code:
+            text += f", code: {self.code}"
+        if self.info:
+            text += f', info: "{self.info}"'
+        return f"{text}, check duration: {self.duration}ms"

@@ -1,0 +1,127 @@
+"""The steps of a check: connect, send, expect (manual 4.2 http-check, tcp-check). Made at start-up, only read later."""
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from pointsman.sample.context import Context
+from pointsman.sample.expression import Expression
+from pointsman.sample.format import Format
+
+
+class Text:
+    """Bytes that are known at start-up, or a log-format (the "-lf" forms); `hexadecimal`: the format yields digits."""
+
+    def __init__(self, constant: bytes = b"", form: Format | None = None, hexadecimal: bool = False) -> None:
+        self.constant = constant
+        self.form = form
+        self.hexadecimal = hexadecimal
+
+    def render(self, context: Context) -> bytes:
+        """Raises ValueError where a format that must yield hexadecimal digits does not."""
+        if self.form is None:
+            return self.constant
+        text = self.form.render(context)
+        return bytes.fromhex(text.decode("ascii")) if self.hexadecimal else text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """Base of the steps. `number` counts from 1 as logs show it; 0: the step was not written by the user."""
+
+    number: int = 0
+    comment: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connect(Step):
+    """Open a connection; the one before is closed."""
+
+    port: int = 0  # 0: of the check, the server
+    port_expression: Expression | None = None
+    address: str = ""  # "": of the check, the server
+    own: bool = False  # the options of the rule count, not those of the server line (no "default")
+    send_proxy: bool = False
+    linger: bool = False  # close in order, not by a reset
+
+    def label(self, port: int) -> str:
+        return f"connect port {port}" if port else "connect"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendData(Step):
+    """Send bytes (tcp-check send)."""
+
+    data: Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendRequest(Step):
+    """Send an HTTP request (http-check send). Attributes that are None were not said."""
+
+    method: bytes | None = None
+    uri: Text | None = None
+    version: bytes | None = None  # b"HTTP/1.0"
+    headers: tuple[tuple[bytes, Text], ...] = ()  # names in lower case
+    body: Text | None = None
+
+
+STATUS: Final = "status"  # what an expect looks at
+RSTATUS: Final = "rstatus"
+HDR: Final = "hdr"
+FHDR: Final = "fhdr"
+STRING: Final = "string"
+RSTRING: Final = "rstring"
+BINARY: Final = "binary"
+RBINARY: Final = "rbinary"
+HEAD_KINDS: Final = (STATUS, RSTATUS, HDR, FHDR)
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """How a name or a value is compared: str, beg, end, sub, reg (manual 4.2 http-check expect hdr)."""
+
+    method: str
+    text: Text
+    regex: re.Pattern[bytes] | None = None
+
+    def test(self, value: bytes, context: Context, lower: bool = False) -> bool:
+        if self.regex is not None:
+            return self.regex.search(value) is not None
+        wanted = self.text.render(context)
+        if lower:
+            wanted, value = wanted.lower(), value.lower()
+        if self.method == "beg":
+            return value.startswith(wanted)
+        if self.method == "end":
+            return value.endswith(wanted)
+        return wanted in value if self.method == "sub" else value == wanted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expect(Step):
+    """Wait for a response and judge it."""
+
+    kind: str = STATUS
+    inverse: bool = False
+    ranges: tuple[tuple[int, int], ...] = ()  # of statuses
+    regex: re.Pattern[bytes] | None = None
+    text: Text | None = None  # of STRING and BINARY
+    name: Match | None = None  # of HDR and FHDR
+    value: Match | None = None
+    min_recv: int = -1
+    ok_status: str = "L7OK"
+    error_status: str = ""  # "": L7STS for what a head says, else L7RSP
+    timeout_status: str = "L7TOUT"
+    on_success: Format | None = None
+    on_error: Format | None = None
+    status_code: Expression | None = None
+
+    @property
+    def failure(self) -> str:
+        """The status of a failure."""
+        return self.error_status or ("L7STS" if self.kind in HEAD_KINDS else "L7RSP")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remark(Step):
+    """`comment`: a remark on the step behind it; counts as a step of its own."""
