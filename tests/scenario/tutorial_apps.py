@@ -38,7 +38,7 @@ class Service:
 
 def hello(text: str, port: int, *, host: str = "127.0.0.1", delay: float = 0) -> Service:
     """Answers / , /data and anything else with the text, after `delay` seconds."""
-    app = Flask(__name__)
+    app = Flask(__name__, static_folder=None)
 
     @app.route("/", defaults={"path": ""})
     @app.route("/<path:path>")
@@ -67,7 +67,7 @@ def fitness_static(port: int) -> Service:
 
 def fitness(port: int) -> Service:
     """Episode 3's site and its API."""
-    app = Flask(__name__)
+    app = Flask(__name__, static_folder=None)
 
     @app.route("/")
     def home() -> str:
@@ -82,7 +82,7 @@ def fitness(port: int) -> Service:
 
 def form(port: int) -> Service:
     """Episode 4's second application: takes a form."""
-    app = Flask(__name__)
+    app = Flask(__name__, static_folder=None)
 
     @app.route("/submit", methods=["POST"])
     def submit() -> str:
@@ -93,7 +93,7 @@ def form(port: int) -> Service:
 
 def main_page(port: int) -> Service:
     """Episode 4's first application."""
-    app = Flask(__name__)
+    app = Flask(__name__, static_folder=None)
 
     @app.route("/")
     def main_() -> str:

@@ -93,6 +93,8 @@ class Scenario:
     differs: str = ""
     ours: Sequence[str] = ()
     files: Mapping[str, bytes] = field(default_factory=dict)
+    # The keyword for which Pointsman refuses this configuration as long as it has not been built.
+    later: str = ""
     # Why Debian's haproxy is not asked at all; then Pointsman alone has to show `expect`.
     alone: str = ""
     # Header lines whose bytes are volatile by nature; their values are replaced.

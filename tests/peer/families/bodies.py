@@ -21,10 +21,12 @@ def one(name: str, reply: bytes, talk: list[Step], *expect: str, logs: int = 1, 
 
 
 def scripted(
-    name: str, script: Script, talk: list[Step], *expect: str, logs: int = 1, config: str = SIMPLE
+    name: str, script: Script, talk: list[Step], *expect: str, logs: int = 1, config: str = SIMPLE, later: str = ""
 ) -> Scenario:
     """A server that plays one script."""
-    return Scenario(name=name, config=config, servers={"a": (script,)}, talk=talk, expect=expect, logs=logs)
+    return Scenario(
+        name=name, config=config, servers={"a": (script,)}, talk=talk, expect=expect, logs=logs, later=later
+    )
 
 
 HEAD = [Send(request("HEAD", "/")), Recv(head_only=True), Send(get("/2")), Recv()]
@@ -182,5 +184,6 @@ SCENARIOS = [
         [Send(request("POST", "/", "Content-Length: 6")), Send(b"abc"), Pause(0.05), Send(b"def"), Recv()],
         "[length] 'abcdef'",
         config=simple(front="option http-buffer-request"),
+        later="option http-buffer-request",
     ),
 ]

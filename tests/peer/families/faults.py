@@ -131,7 +131,9 @@ backend app
         config=SIMPLE,
         servers={"a": ((Recv(), Tell("asked"), Pause(0.3), Send(OK), End()),)},
         talk=[Send(get("/")), Wait("asked"), Reset()],
-        expect=["GET / HTTP/1.1"],
+        expect=["CD--"],
+        differs="option abortonclose is on by default in HTTP backends in the 3.5 manual (4.2), off in 2.6",
+        ours=["CH--"],
     ),
     Scenario(
         name="client closes while it waits, option abortonclose",
@@ -201,6 +203,7 @@ backend app
     ),
     Scenario(
         name="retry-on empty-response",
+        later="retry-on empty-response",
         config=simple(back="retry-on empty-response conn-failure\nretries 1"),
         servers={"a": ((Recv(), Close()), (Recv(), Send(OK), End()))},
         talk=[Send(get("/")), Recv()],
@@ -278,6 +281,7 @@ backend app
     ),
     Scenario(
         name="maxqueue full",
+        later="maxqueue",
         config=simple(back="timeout queue 400ms\noption redispatch", server="maxconn 1 maxqueue 1"),
         servers={"a": ((Recv(), Tell("busy"), Pause(0.8), Send(OK), End()),)},
         talk=[

@@ -40,7 +40,7 @@ SCENARIOS = [
         "'go away'",
     ),
     rule("allow ends the rules", "http-request allow\nhttp-request deny", "HTTP/1.1 200 OK"),
-    rule("tarpit", "timeout tarpit 100ms\nhttp-request tarpit", "HTTP/1.1 500", "PT--"),
+    rule("tarpit", "timeout tarpit 100ms\nhttp-request tarpit", "HTTP/1.1 500", "PT--", later="tarpit"),
     rule(
         "return a string",
         'http-request return status 200 content-type text/plain string "hello"',
@@ -200,6 +200,7 @@ frontend web
     ),
     Scenario(
         name="set-method, set-path, set-query, set-uri",
+        later="set-method",
         config=simple(
             front="""
 http-request set-method PUT if { path /method }
