@@ -15,6 +15,7 @@ from pointsman.assemble.backends import build_backend, fill_servers
 from pointsman.assemble.frontends import build_frontend, build_listeners, fill_frontend
 from pointsman.assemble.live import Live
 from pointsman.assemble.modes import decide_modes
+from pointsman.assemble.references import check_references, declare_users
 from pointsman.assemble.rules import fill_backend_rules, fill_frontend_rules
 from pointsman.config.global_section import buffer_sizes, global_number
 from pointsman.config.proxy import Disabled, proxy_ids
@@ -50,6 +51,8 @@ def assemble(configuration: Configuration, diagnostics: Diagnostics) -> Live:
         if proxy.kind & In.FRONT:
             live.frontends.append(build_frontend(live, proxy, numbers[id(proxy)], modes[id(proxy)]))
     _fill(live, configuration, enabled, diagnostics)
+    declare_users(configuration, diagnostics)
+    check_references(configuration, diagnostics)
     return live
 
 

@@ -16,6 +16,7 @@ from pointsman.config.keyword import Args
 from pointsman.config.setting import Configuration
 from pointsman.core.diagnostics import Position
 from pointsman.core.registry import Registry
+from pointsman.sample.arguments import Reference
 from pointsman.sample.context import Context
 from pointsman.sample.types import Reads, Where, Writes
 
@@ -49,6 +50,7 @@ class Action:
         self.final = False
         self.reads = int(Reads.NOTHING)
         self.writes = int(Writes.ALL)
+        self.references: list[Reference] = []  # what its expressions name: looked up once all sections are known
 
     def resolve(self, configuration: Configuration) -> None:
         """Look up what the rule names, once all sections are known. Raises ConfigError."""

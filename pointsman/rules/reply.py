@@ -48,6 +48,6 @@ class Reply:
         for name, value in self.fields:
             head.fields.append(field(name, value if isinstance(value, bytes) else value.render_header(context)))
         body = self.body
-        content = body if isinstance(body, bytes) else body.render(context)
+        content = body if isinstance(body, bytes) else body.render_header(context)
         head.length = len(content)
         return head, content

@@ -1,0 +1,71 @@
+"""What expressions and sections name must exist: userlists, backends, frontends, servers.
+
+A userlist may stand behind the rule that asks it, so its users are declared here, once everything was read.
+"""
+from collections.abc import Iterator
+
+from pointsman.config.acls import AclLine
+from pointsman.config.setting import Configuration, In, Section
+from pointsman.config.server_line import ServerLine
+from pointsman.config.userlist import users_of
+from pointsman.core.diagnostics import ConfigError, Diagnostics
+from pointsman.core.registry import nearest
+from pointsman.rules.keywords import MonitorFail, RedirectLine, UseBackend, UseServer
+from pointsman.rules.rule import Rule
+from pointsman.sample.arguments import Reference
+from pointsman.sample.condition import Condition
+from pointsman.sample.users import userlist
+
+
+def declare_users(configuration: Configuration, diagnostics: Diagnostics) -> None:
+    """Fill the userlists."""
+    for name, section in configuration.userlists.items():
+        try:
+            for user in users_of(section).values():
+                groups = frozenset(group.encode() for group in user.groups)
+                userlist(name).declare(user.name.encode(), user.password, user.encrypted, groups)
+        except ConfigError as error:
+            diagnostics.add(error.finding)
+
+
+def check_references(configuration: Configuration, diagnostics: Diagnostics) -> None:
+    """An alert for each name that stands for nothing."""
+    seen: set[Reference] = set()
+    for section in configuration.proxies:
+        for one in _references(section):
+            if one not in seen:
+                seen.add(one)
+                _check(one, configuration, diagnostics)
+
+
+def _references(section: Section) -> Iterator[Reference]:
+    for line in section.all(AclLine):
+        if line.acl is not None:
+            yield from line.acl.expression.references
+    rules = section.all(Rule) + [line.rule for line in section.all(RedirectLine)]
+    conditions: list[Condition | None] = [rule.condition for rule in rules]
+    conditions += [line.condition for line in section.all(UseBackend)]
+    conditions += [line.condition for line in section.all(UseServer)]
+    conditions += [line.condition for line in section.all(MonitorFail)]
+    for condition in conditions:
+        if condition is not None:
+            yield from condition.references
+    for rule in rules:
+        yield from rule.action.references
+
+
+def _check(one: Reference, configuration: Configuration, diagnostics: Diagnostics) -> None:
+    if one.kind == "user list":
+        names = list(configuration.userlists)
+    elif one.kind in ("backend", "frontend"):
+        side = In.BACK if one.kind == "backend" else In.FRONT
+        names = [proxy.name for proxy in configuration.proxies if proxy.kind & side]
+    elif one.kind == "server" and "/" in one.name:
+        names = [f"{proxy.name}/{line.name}" for proxy in configuration.proxies if proxy.kind & In.BACK
+                 for line in proxy.all(ServerLine)]
+    else:
+        return
+    if one.name not in names:
+        near = nearest(one.name, names)
+        diagnostics.alert(f"unable to find {one.kind} '{one.name}'", one.at, f"the name of a {one.kind}",
+                          f"did you mean '{near}'?" if near else "")
