@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import pytest
 from support.programs import environment
 
-from pointsman.demo.show import free_port
+from pointsman.demo.balancer import free_port
 
 
 @dataclass
@@ -74,7 +74,7 @@ def test_requests_go_round(demo: Running) -> None:
     assert status == 200 and "servers" in page
     code, out, err = demo.end(signal.SIGINT)
     assert (code, err) == (0, "")
-    assert "Traceback" not in out and out.count(" servers/one ") == 2 and out.endswith("The demo is over.\n")
+    assert "Traceback" not in out and out.count(" servers/one ") == 2 and out.endswith("That was all.\n")
 
 
 def test_an_ill_server_is_left_out_and_comes_back(demo: Running) -> None:

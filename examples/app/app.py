@@ -1,0 +1,50 @@
+"""The service behind every episode: a small Flask application, set up by its environment.
+
+    NAME   who it is: "1"                          TEXT   what / answers: "Hello from Flask App 1!"
+    HOST   address to listen on: 0.0.0.0           PORT   port to listen on: 5000
+    DELAY  seconds that each answer takes: 0
+"""
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+
+from flask import Flask, Response, jsonify
+
+
+def create_app(settings: Mapping[str, str]) -> Flask:
+    """The application for these settings."""
+    app = Flask(__name__, static_folder=None)
+    name = settings.get("NAME", "1")
+    text = settings.get("TEXT", f"Hello from Flask App {name}!")
+    delay = float(settings.get("DELAY", "0"))
+
+    @app.before_request
+    def wait() -> None:
+        time.sleep(delay)
+
+    @app.get("/", defaults={"path": ""})
+    @app.get("/<path:path>")
+    def page(path: str) -> str:
+        return text + "\n"
+
+    @app.get("/data")
+    @app.get("/api/data")
+    def data() -> Response:
+        return jsonify(app=name, message="Here is your data")
+
+    @app.get("/static/<path:file>")
+    def static_file(file: str) -> Response:
+        return Response(f"/* {file}, from {name} */\n", mimetype="text/css")
+
+    @app.post("/", defaults={"path": ""})
+    @app.post("/<path:path>")
+    def submit(path: str) -> str:
+        return f"Form submitted successfully! ({name})\n"
+
+    return app
+
+
+if __name__ == "__main__":
+    create_app(os.environ).run(os.environ.get("HOST", "0.0.0.0"), int(os.environ.get("PORT", "5000")), threaded=True)
