@@ -12,6 +12,7 @@ missing timeouts. Errors are collected, not thrown: one run shows them all.
     live.py       the result: what runs
 """
 from pointsman.assemble.backends import build_backend, fill_servers
+from pointsman.assemble.checks import build_checks
 from pointsman.assemble.frontends import build_frontend, build_listeners, fill_frontend
 from pointsman.assemble.live import Live
 from pointsman.assemble.modes import decide_modes
@@ -51,6 +52,7 @@ def assemble(configuration: Configuration, diagnostics: Diagnostics) -> Live:
         if proxy.kind & In.FRONT:
             live.frontends.append(build_frontend(live, proxy, numbers[id(proxy)], modes[id(proxy)]))
     _fill(live, configuration, enabled, diagnostics)
+    build_checks(live, configuration, diagnostics)
     declare_users(configuration, diagnostics)
     check_references(configuration, diagnostics)
     return live

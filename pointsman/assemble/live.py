@@ -8,6 +8,7 @@ from pointsman.log.logger import Logger
 from pointsman.log.sinks import SinkSet
 from pointsman.net.clock import wall_ms
 from pointsman.net.reactor import Hook, Reactor
+from pointsman.server.checks.checks import Checks
 from pointsman.stream.acceptor import Room
 from pointsman.stream.frontends import LiveFrontend
 from pointsman.stream.h1front import H1Front
@@ -49,6 +50,7 @@ class Live(Generation):
         self.frontends: list[LiveFrontend] = []
         self.backends: list[BackendProxy] = []
         self.loggers: dict[int, Logger | None] = {}  # of backends, by id(): for messages about their servers
+        self.health: Checks | None = None
         self.sections: dict[int, Section] = {}  # by id() of the frontend or backend
 
     def open_sinks(self) -> list[str]:
@@ -59,6 +61,8 @@ class Live(Generation):
         self.sinks.attach(self.reactor)
         self.reactor.hooks.append(EverySecond(self))
         super().start(loop)
+        if self.health is not None:
+            loop.call_soon(self.health.start)
 
     def soft_stop(self) -> None:
         super().soft_stop()
