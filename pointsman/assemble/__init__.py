@@ -25,6 +25,7 @@ from pointsman.core.diagnostics import ConfigError, Diagnostics
 from pointsman.log.build import build_process_logger
 from pointsman.log.sinks import SinkSet
 from pointsman.net.reactor import Reactor
+from pointsman.sample.context import Names
 from pointsman.stream.acceptor import Room
 from pointsman.stream.proxies import Program
 
@@ -51,11 +52,23 @@ def assemble(configuration: Configuration, diagnostics: Diagnostics) -> Live:
     for proxy in enabled:
         if proxy.kind & In.FRONT:
             live.frontends.append(build_frontend(live, proxy, numbers[id(proxy)], modes[id(proxy)]))
+    _name(live)
     _fill(live, configuration, enabled, diagnostics)
     build_checks(live, configuration, diagnostics)
     declare_users(configuration, diagnostics)
     check_references(configuration, diagnostics)
     return live
+
+
+def _name(live: Live) -> None:
+    """The table in which expressions look up other proxies."""
+    names = Names()
+    for backend in live.backends:
+        names.backends[backend.name] = backend
+        backend.names = names
+    for frontend in live.frontends:
+        names.frontends[frontend.name] = frontend
+        frontend.names = names
 
 
 def _disabled(proxy: Section) -> bool:
