@@ -49,3 +49,4 @@ import pointsman.sample.fetch.timers  # noqa: F401
 import pointsman.sample.fetch.tls  # noqa: F401
 import pointsman.server.checks.http_keywords  # noqa: F401
 import pointsman.server.checks.keywords  # noqa: F401
+import pointsman.server.fetches  # noqa: F401

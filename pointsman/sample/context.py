@@ -4,8 +4,17 @@ It never holds a connection or a descriptor, so an explanation can fill one for 
 Live proxies and servers are seen through the two small base classes below.
 """
 from pointsman.core.address import UNIX_ADDRESS, NetAddress
+from pointsman.core.counters import Counters
 from pointsman.proto.message import Request, Response
 from pointsman.sample.record import Record
+
+
+class Names:
+    """The live proxies of a process by name, for expressions that ask about another one. assemble fills it."""
+
+    def __init__(self) -> None:
+        self.frontends: dict[bytes, ProxyFacts] = {}
+        self.backends: dict[bytes, ProxyFacts] = {}
 
 
 class ProxyFacts:
@@ -17,6 +26,8 @@ class ProxyFacts:
         self.http = http
         self.connections = 0  # current streams (backend) or client connections (frontend)
         self.log_lines = 0  # lines of its streams so far (%lc)
+        self.counters = Counters()
+        self.names: Names | None = None  # all proxies
 
 
 class ServerFacts:
