@@ -65,7 +65,7 @@ def _check(one: Reference, configuration: Configuration, diagnostics: Diagnostic
                  for line in proxy.all(ServerLine)]
     else:
         return
-    if one.name not in names:
+    if one.name and one.name not in names:
         near = nearest(one.name, names)
         diagnostics.alert(f"unable to find {one.kind} '{one.name}'", one.at, f"the name of a {one.kind}",
                           f"did you mean '{near}'?" if near else "")
