@@ -29,15 +29,15 @@ def tell(pids: Sequence[int], number: signal.Signals) -> None:
 def open_all(openings: Sequence[Opening], old_pids: Sequence[int], console: Console) -> bool:
     """Open them all, or none. Failures are shown on the console."""
     failures = _try(openings)
+    paused = False
     if failures and old_pids and all(error.in_use for _, error in failures):
         tell(old_pids, signal.SIGTTOU)
         for _ in range(_RETRIES):
             time.sleep(_INTERVAL)
             failures = _try([opening for opening, _ in failures])
-            if not all(error.in_use for _, error in failures):
+            if not failures or not all(error.in_use for _, error in failures):
                 break
-        if failures:
-            tell(old_pids, signal.SIGTTIN)
+        paused = True
     if not failures:
         failures = _commit(openings)
     for opening in openings:
@@ -49,6 +49,8 @@ def open_all(openings: Sequence[Opening], old_pids: Sequence[int], console: Cons
         console.alert(opening.complaint(error))
     for opening in openings:
         opening.abandon()
+    if paused:  # only now, when none of their addresses is held here any more
+        tell(old_pids, signal.SIGTTIN)
     return False
 
 

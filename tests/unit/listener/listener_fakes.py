@@ -45,8 +45,8 @@ class House:
 
     def listener(self, kind: type[Listener] = Listener, spec: AddressSpec | None = None,
                  options: SocketOptions | None = None) -> Listener:
-        opening = Opening(spec or AddressSpec("inet", "127.0.0.1", 0), options or SocketOptions(), "web.cfg:3",
-                          "frontend www")
+        opening = Opening(spec or AddressSpec("inet", "127.0.0.1", 0), options or SocketOptions(backlog=64),
+                          "web.cfg:3", "frontend www")
         opening.open()
         opening.commit()
         door = Door("web", len(self.listeners) + 1, self.room)

@@ -175,7 +175,7 @@ def test_pause_refuses_and_resume_accepts_again(house: House, clients: list[sock
 
 
 def test_a_paused_port_can_be_taken_without_reuseport(house: House, clients: list[socket.socket]) -> None:
-    listener = house.listener(options=SocketOptions(reuse_port=False))
+    listener = house.listener(options=SocketOptions(backlog=64, reuse_port=False))
     where = address(listener)
     listener.pause()
     with socket.socket() as other:

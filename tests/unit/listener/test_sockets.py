@@ -23,7 +23,7 @@ def openings() -> Iterator[list[Opening]]:
 
 
 def make(openings: list[Opening], spec: AddressSpec, **options: object) -> Opening:
-    opening = Opening(spec, SocketOptions(**options), "web.cfg:3", "frontend www")  # type: ignore[arg-type]
+    opening = Opening(spec, SocketOptions(**{"backlog": 64, **options}), "web.cfg:3", "frontend www")  # type: ignore[arg-type]
     openings.append(opening)
     return opening
 

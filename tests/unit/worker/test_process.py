@@ -256,8 +256,10 @@ def test_without_reuseport_the_old_one_is_paused_for_the_new_one(start) -> None:
     port = free_port()
     old = start(ports=[port], reuse_port=False)
     old.ready()
+    begin = time.monotonic()
     new = start(ports=[port], reuse_port=False, plan={"old_pids": [old.process.pid]})
     new.ready()
+    assert time.monotonic() - begin < 2, "a pause is short: all retries together take 2 s"
     assert old.end()[0] == 0
     assert served_by(port) == new.process.pid
 
