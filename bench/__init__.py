@@ -1,0 +1,1 @@
+"""The benchmark: Pointsman and Debian's haproxy, same configuration, same run, same load (`make bench`)."""
