@@ -175,7 +175,7 @@ capture response header X-Back len 1
         name="two targets",
         config=simple(front="log {log} format raw local1\nlog {log} format rfc3164 local2 notice"),
         talk=[Send(get("/")), Recv()],
-        logs=1,
+        logs=2,
         expect=['"GET / HTTP/1.1"'],
     ),
     target("rfc3164", "log {log} local0", "<134><date> haproxy[<pid>]: 127.0.0.1:"),
