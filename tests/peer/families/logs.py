@@ -37,7 +37,7 @@ def target(name: str, words: str, *expect: str, more: str = "") -> Scenario:
 SCENARIOS = [
     formatted("addresses", '"%ci %cp %fi %fp %si %sp %bi"', "127.0.0.1 <client 1> 127.0.0.1 <port front>"),
     formatted("names", '"%f %ft %b %s %{+Q}f"', 'web web app s1 "web"'),
-    formatted("request", '"%HM %HP %HU %HV %HQ %HPO %{+Q}r"', "GET /p/q /p/q?x=1&y=%20 HTTP/1.1"),
+    formatted("request", '"%HM %HP %HU %HV %HQ %HPO %{+Q}r %ST"', "GET /p/q /p/q?x=1&y=%20 HTTP/1.1"),
     formatted("status and state", '"%ST %ts %tsc"', "200 -- ----"),
     formatted("counts", '"%ac %fc %bc %sc %rc %sq %bq"', "1 1 0 0 0 0 0"),
     formatted("timers", '"t=%Th/%Ti/%TR/%Tq/%Tw/%Tc/%Tr/%Td/%Ta/%Tt end"', "end"),
