@@ -1,4 +1,9 @@
 """Imports every module that registers something, by name: nothing scans folders. Keep the list sorted."""
+import pointsman.admin.commands.console  # noqa: F401
+import pointsman.admin.commands.proxies  # noqa: F401
+import pointsman.admin.commands.servers  # noqa: F401
+import pointsman.admin.commands.set_server  # noqa: F401
+import pointsman.admin.commands.show  # noqa: F401
 import pointsman.balance.first  # noqa: F401
 import pointsman.balance.hash_expression  # noqa: F401
 import pointsman.balance.hashing  # noqa: F401

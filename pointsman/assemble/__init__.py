@@ -9,8 +9,10 @@ missing timeouts. Errors are collected, not thrown: one run shows them all.
     backends.py   servers, algorithm, queue
     frontends.py  listeners, loggers, options
     rules.py      rules, routes, error pages
+    admin.py      statistics pages, stats sockets
     live.py       the result: what runs
 """
+from pointsman.assemble.admin import fill_admin
 from pointsman.assemble.backends import build_backend, fill_servers
 from pointsman.assemble.checks import build_checks
 from pointsman.assemble.frontends import build_frontend, build_listeners, fill_frontend
@@ -54,6 +56,7 @@ def assemble(configuration: Configuration, diagnostics: Diagnostics) -> Live:
             live.frontends.append(build_frontend(live, proxy, numbers[id(proxy)], modes[id(proxy)]))
     _name(live)
     _fill(live, configuration, enabled, diagnostics)
+    fill_admin(live, configuration, diagnostics)
     build_checks(live, configuration, diagnostics)
     declare_users(configuration, diagnostics)
     check_references(configuration, diagnostics)

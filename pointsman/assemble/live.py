@@ -41,6 +41,18 @@ class EverySecond(Hook):
         return self.due
 
 
+class Service:
+    """Something that begins and ends with the generation: stats sockets."""
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Listeners are open. The loop is about to run."""
+        raise NotImplementedError
+
+    def stop(self) -> None:
+        """A soft stop: let nobody new in."""
+        raise NotImplementedError
+
+
 class Live(Generation):
     def __init__(self, reactor: Reactor, room: Room, program: Program, sinks: SinkSet, logger: Logger) -> None:
         super().__init__(reactor, room)
@@ -52,6 +64,7 @@ class Live(Generation):
         self.loggers: dict[int, Logger | None] = {}  # of backends, by id(): for messages about their servers
         self.health: Checks | None = None
         self.sections: dict[int, Section] = {}  # by id() of the frontend or backend
+        self.services: list[Service] = []  # what begins and ends with the generation
 
     def open_sinks(self) -> list[str]:
         """Before chroot: log targets. What went wrong, a text each."""
@@ -61,11 +74,15 @@ class Live(Generation):
         self.sinks.attach(self.reactor)
         self.reactor.hooks.append(EverySecond(self))
         super().start(loop)
+        for service in self.services:
+            service.start(loop)
         if self.health is not None:
             loop.call_soon(self.health.start)
 
     def soft_stop(self) -> None:
         super().soft_stop()
+        for service in self.services:
+            service.stop()
         for frontend in self.frontends:
             if frontend.logger is not None:
                 frontend.logger.event(WARNING, b"Proxy %b stopped (cumulated conns: FE: %d, BE: %d)." % (

@@ -64,6 +64,7 @@ class Counters:
         self.chosen = 0  # lbtot
         self.connects = 0  # connect: attempts to open a connection
         self.reuses = 0  # reuse
+        self.internal_errors = 0  # eint
         self.intercepted = 0  # requests answered by the proxy itself: statistics, monitor-uri, return, redirect
         self.failed_header_rewrites = 0  # wrew
         self.current = 0  # scur
@@ -123,3 +124,24 @@ class Counters:
         self.connect_time_max = max(self.connect_time_max, connect)
         self.response_time_max = max(self.response_time_max, response)
         self.total_time_max = max(self.total_time_max, total)
+
+    def clear_maxima(self) -> None:
+        """`clear counters`: the highest values begin anew; `highest` is for the caller, who knows the gauge."""
+        self.highest = 0
+        self.queued_highest = 0
+        for rate in (self.session_rate, self.connection_rate, self.request_rate):
+            rate.highest = 0
+        self.queue_time_max = self.connect_time_max = self.response_time_max = self.total_time_max = 0
+
+    def clear(self) -> None:
+        """`clear counters all`: everything but gauges begins anew."""
+        self.sessions = self.connections = self.requests = self.bytes_in = self.bytes_out = 0
+        self.denied_requests = self.denied_responses = self.denied_connections = self.denied_sessions = 0
+        self.failed_requests = self.failed_connections = self.failed_responses = 0
+        self.retries = self.redispatches = self.chosen = self.connects = self.reuses = 0
+        self.http_1xx = self.http_2xx = self.http_3xx = self.http_4xx = self.http_5xx = self.http_other = 0
+        self.client_aborts = self.server_aborts = self.internal_errors = 0
+        self.intercepted = self.failed_header_rewrites = 0
+        self.queue_time = self.connect_time = self.response_time = self.total_time = self.timed = 0
+        self.last_session = -1
+        self.clear_maxima()

@@ -7,6 +7,7 @@
 This base knows the sockets; what else is alive (checks, runtime sockets, logs) is added by whoever extends it.
 """
 import asyncio
+from collections.abc import Callable
 
 from pointsman.listener.listener import Listener
 from pointsman.listener.sockets import Opening
@@ -21,6 +22,7 @@ class Generation:
         self.listeners: list[Listener] = []
         self.other_openings: list[Opening] = []  # sockets that are not a frontend's: stats sockets
         self.checks = 0  # health checks: each may need a descriptor
+        self.settle: Callable[[], None] = lambda: None  # the reactor looks at what was changed from outside; by worker
 
     def openings(self) -> list[Opening]:
         """All sockets to open, in the order of the configuration."""

@@ -148,6 +148,7 @@ class Worker:
         """The loop runs: only from here on does uvloop see signals."""
         try:
             self._listen_to_signals()
+            self.generation.settle = self._settle
             self.generation.start(self.loop)
             self.nested = self.generation.reactor.nest(self.loop)
             gc.collect()

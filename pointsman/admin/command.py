@@ -1,0 +1,152 @@
+"""Runtime commands: what the decorator records, how a line finds its command, what help shows.
+
+A command is one small function that takes a Call and gives its answer as text, or an awaitable of it. Its name may have
+several words; the longest name that a line begins with wins. It complains by raising CommandError.
+"""
+import difflib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from pointsman.admin.gauge import Gauge
+from pointsman.admin.view import View
+from pointsman.core.registry import Registry
+
+USER: Final = 0  # levels of a stats socket (manual 5.1, level)
+OPERATOR: Final = 1
+ADMIN: Final = 2
+LEVELS: Final = ("user", "operator", "admin")
+
+ERROR: Final = 3  # severities, as syslog numbers them
+WARNING: Final = 4
+INFO: Final = 6
+SEVERITIES: Final = {ERROR: "err", WARNING: "warning", INFO: "info"}
+
+DENIED: Final = "Permission denied"
+WIDTH: Final = 40  # of usages on the page of help
+NEAR: Final = 8  # commands that are shown to whoever mistyped one, at most
+
+
+class CommandError(Exception):
+    """The answer is a complaint. `severity` is shown where `severity-output` asks for it."""
+
+    def __init__(self, message: str, severity: int = ERROR) -> None:
+        super().__init__(message)
+        self.severity = severity
+
+
+class Terminal(Protocol):
+    """The connection that a command came by: what commands may change of it."""
+
+    level: int
+    severity_output: str
+    timeout: int  # ms
+    interactive: bool
+    prompting: bool
+    timed: bool
+    ended: bool
+
+
+@dataclass(slots=True)
+class Call:
+    """One command on its way. `words`: what stands behind its name; `payload`: the lines behind "<<"."""
+
+    view: View
+    gauge: Gauge
+    terminal: Terminal
+    words: list[str]
+    payload: str = ""
+    consoles: int = 0  # connections to stats sockets
+
+    def word(self, index: int) -> str:
+        """The word at that place, or ""."""
+        return self.words[index] if index < len(self.words) else ""
+
+    def require(self, level: int) -> None:
+        """Raises CommandError where the connection is not allowed that much."""
+        if self.terminal.level < level:
+            raise CommandError(DENIED)
+
+
+Run = Callable[[Call], str | Awaitable[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    name: str
+    run: Run
+    usage: str
+    text: str
+    level: int
+
+
+COMMANDS: Final[Registry[Command]] = Registry("runtime command")
+
+
+def command(name: str, usage: str, text: str, *, level: int = USER) -> Callable[[Run], Run]:
+    """Register a runtime command. `usage`: name and arguments, for the page of help; `text`: what it does."""
+    def record(run: Run) -> Run:
+        COMMANDS.add(name, Command(name, run, usage, text, level))
+        return run
+    return record
+
+
+def find(words: list[str]) -> tuple[Command, list[str]] | None:
+    """The command that a line begins with, and the words behind its name."""
+    for count in range(len(words), 0, -1):
+        found = COMMANDS.get(" ".join(words[:count]))
+        if found is not None:
+            return found, words[count:]
+    return None
+
+
+# Help.
+
+_ALWAYS: Final = ("help", "prompt", "quit")  # stand at the end of every page
+
+
+def _distance(words: list[str], name: str) -> float:
+    """How unlike a line and a name are, from 0 to 1."""
+    typed = " ".join(words[:len(name.split())])
+    return 1 - difflib.SequenceMatcher(None, typed, name).ratio()
+
+
+def _matching(words: list[str]) -> list[str]:
+    """Commands that a line may have meant: those it is the beginning of, or else the nearest ones."""
+    names = [name for name in COMMANDS if name not in _ALWAYS]
+    for count in range(len(words), 0, -1):
+        start = " ".join(words[:count])
+        complete = [name for name in names if name == start or name.startswith(start + " ")]
+        if complete and count == len(words):
+            return complete
+        near = [name for name in complete if _distance(words, name) < 0.5] or complete
+        if near:
+            return near if len(near) <= NEAR else sorted(sorted(near, key=lambda name: _distance(words, name))[:NEAR])
+    ranked = sorted(names, key=lambda name: _distance(words, name))
+    return sorted(name for name in ranked[:NEAR // 2] if _distance(words, name) < 0.6)
+
+
+def page(heading: str, names: list[str]) -> str:
+    """A heading and a line for each command."""
+    lines = [heading]
+    for name in [*names, *_ALWAYS]:
+        found = COMMANDS.get(name)
+        assert found is not None
+        lines.append(f"  {found.usage:<{WIDTH}}: {found.text}")
+    return "\n".join(lines) + "\n"
+
+
+def help_page(words: list[str]) -> str:
+    """`help`: all commands, or those that match."""
+    matching = _matching(words) if words else []
+    return page("The following commands are valid at this level:",
+                matching or [name for name in COMMANDS if name not in _ALWAYS])
+
+
+def unknown(words: list[str]) -> str:
+    """The answer to a line that is no command."""
+    matching = _matching(words) if words else []
+    if matching:
+        return page("Unknown command, but maybe one of the following ones is a better match:", matching)
+    return page("Unknown command. Please enter one of the following commands only:",
+                [name for name in COMMANDS if name not in _ALWAYS])

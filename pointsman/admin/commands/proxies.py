@@ -1,0 +1,222 @@
+"""Commands about frontends, the process's limits, and streams (management manual 9.3)."""
+from collections.abc import Iterator
+from typing import Final
+
+from pointsman.admin.command import ADMIN, OPERATOR, Call, CommandError, command
+from pointsman.admin.lookup import wanted_frontend, wanted_server, whole_number
+from pointsman.core.address import AF_INET, AF_INET6, NetAddress
+from pointsman.listener.listener import PAUSED
+from pointsman.server.backend import LiveServer
+from pointsman.stream.exchange import ANSWER, CONNECT, ENDED, FORWARD, IDLE, LAST, PAUSE, QUEUE, TUNNEL
+from pointsman.stream.h1front import H1Front
+from pointsman.stream.tcp import TcpFront
+
+NOTICE: Final = 5  # levels of syslog
+WARNING: Final = 4
+
+Front = H1Front | TcpFront
+
+
+def _say(call: Call, level: int, text: str) -> None:
+    if call.view.logger is not None:
+        call.view.logger.event(level, text.encode())
+
+
+@command("disable frontend", "disable frontend <frontend>", "stop accepting, until it is enabled again", level=ADMIN)
+def disable_frontend(call: Call) -> str:
+    """Its sockets do not listen any more, connections go on."""
+    front = wanted_frontend(call)
+    if not front.open:
+        raise CommandError("All sockets are already disabled.")
+    for listener in front.listeners:
+        listener.pause()
+    call.view.settle()
+    _say(call, WARNING, f"Paused frontend {front.frontend.name.decode()}.")
+    return ""
+
+
+@command("enable frontend", "enable frontend <frontend>", "accept again", level=ADMIN)
+def enable_frontend(call: Call) -> str:
+    """After `disable frontend`."""
+    front = wanted_frontend(call)
+    paused = [listener for listener in front.listeners if listener.state == PAUSED]
+    if not paused:
+        raise CommandError("All sockets are already enabled.")
+    if not all([listener.resume() for listener in paused]):
+        raise CommandError("Failed to resume frontend, check logs for precise cause (port conflict?).")
+    call.view.settle()
+    _say(call, WARNING, f"Resumed frontend {front.frontend.name.decode()}.")
+    return ""
+
+
+@command("shutdown frontend", "shutdown frontend <frontend>", "stop a frontend for good", level=ADMIN)
+def shutdown_frontend(call: Call) -> str:
+    """Its addresses are free for others; connections go on."""
+    front = wanted_frontend(call)
+    for listener in front.listeners:
+        if listener.state == PAUSED:
+            listener.resume()
+        listener.stop()
+    front.stopped = True
+    call.view.settle()
+    _say(call, WARNING, f"Proxy {front.frontend.name.decode()} stopped (cumulated conns: FE: "
+                        f"{front.frontend.counters.connections}, BE: 0).")
+    return ""
+
+
+# Limits.
+
+@command("set maxconn frontend", "set maxconn frontend <frontend> <value>", "change a frontend's maxconn", level=ADMIN)
+def set_maxconn_frontend(call: Call) -> str:
+    """set maxconn frontend <frontend> <value>"""
+    front = wanted_frontend(call)
+    value = whole_number(call.word(1), "Integer value expected.")
+    if value < 0:
+        raise CommandError("Value out of range.")
+    front.frontend.limit = value
+    call.view.room.wake(front.frontend.waiting)
+    call.view.settle()
+    return ""
+
+
+@command("set maxconn global", "set maxconn global <value>", "change the process's maxconn", level=ADMIN)
+def set_maxconn_global(call: Call) -> str:
+    """set maxconn global <maxconn>: up to what it was at the start, which zero restores."""
+    value = whole_number(call.word(0), "Expects an integer value.")
+    if not 0 <= value <= call.view.limit:
+        raise CommandError("Value out of range.")
+    call.view.room.limit = value or call.view.limit
+    call.view.room.wake(call.view.room.waiting)
+    call.view.settle()
+    return ""
+
+
+@command("set rate-limit connections global", "set rate-limit connections global <value>",
+         "change the limit of new connections per second", level=ADMIN)
+def set_connection_rate(call: Call) -> str:
+    """maxconnrate; zero takes the limit away."""
+    call.view.room.connection_rate.limit = _rate(call)
+    return ""
+
+
+@command("set rate-limit sessions global", "set rate-limit sessions global <value>",
+         "change the limit of new sessions per second", level=ADMIN)
+def set_session_rate(call: Call) -> str:
+    """maxsessrate; zero takes the limit away."""
+    call.view.room.session_rate.limit = _rate(call)
+    return ""
+
+
+def _rate(call: Call) -> int:
+    value = whole_number(call.word(0), "Expects an integer value.")
+    if value < 0:
+        raise CommandError("Value out of range.")
+    return value
+
+
+# Streams.
+
+_STEPS: Final = {IDLE: 0x52, QUEUE: 0x51, PAUSE: 0x43, CONNECT: 0x43, ANSWER: 0x48, FORWARD: 0x44, LAST: 0x4C,
+                 TUNNEL: 0x44}
+_NAMES: Final = {QUEUE: "queue", PAUSE: "pause", CONNECT: "connect", ANSWER: "answer", FORWARD: "forward", LAST: "last",
+                 TUNNEL: "tunnel", IDLE: "request"}
+_FILTERS: Final = ("backend", "frontend", "older", "server")
+
+
+def _fronts(call: Call) -> Iterator[Front]:
+    """Client connections, in the order of their descriptors."""
+    for channel in list(call.view.reactor.channels):
+        if isinstance(channel, H1Front | TcpFront) and channel.stream.phase != ENDED:
+            yield channel
+
+
+def _source(address: NetAddress) -> str:
+    if address.family == AF_INET:
+        return f"{address.text.decode()}:{address.port}"
+    if address.family == AF_INET6:
+        return f"[{address.text.decode()}]:{address.port}"
+    return "unix:1"
+
+
+def _family(address: NetAddress) -> str:
+    return {AF_INET: "tcpv4", AF_INET6: "tcpv6"}.get(address.family, "unix_stream")
+
+
+def _line(call: Call, front: Front, uri: bool) -> str:
+    """One stream: who, where to, how old, what it does."""
+    stream = front.stream
+    record = stream.record
+    backend = stream.backend.name.decode() if stream.backend is not None else "<NONE>"
+    server = stream.server.name.decode() if stream.server is not None else "<none>"
+    age = max(0, call.view.now - record.accepted) // 1000
+    left = max(0, front.deadline - call.view.now) // 1000
+    line = (f"{id(front):#x}: proto={_family(stream.context.real_source)} src={_source(stream.context.source)} "
+            f"fe={stream.frontend.name.decode()} be={backend} srv={server} age={age}s "
+            f"state={_NAMES.get(stream.phase, '-')} bin={record.uploaded} bout={record.sent} "
+            f"rc={record.retries} exp={left}s")
+    return line + f' uri="{record.request_line.decode("latin-1")}"' if uri and record.request_line else line
+
+
+def _matches(call: Call, front: Front, filters: dict[str, str]) -> bool:
+    stream = front.stream
+    backend = stream.backend.name.decode() if stream.backend is not None else ""
+    server = stream.server.name.decode() if stream.server is not None else ""
+    checks = {"frontend": stream.frontend.name.decode(), "backend": backend, "server": f"{backend}/{server}"}
+    if any(checks[name] != value for name, value in filters.items() if name in checks):
+        return False
+    older = filters.get("older")
+    if older is None:
+        return True
+    return call.view.now - stream.record.accepted > 1000 * whole_number(older, "Missing or invalid age.")
+
+
+@command("show sess", "show sess [<id>|all|help] [<options>*]", "list the streams", level=OPERATOR)
+def show_sess(call: Call) -> str:
+    """show sess [<id> | all | help] [backend <b>] [frontend <f>] [older <age>] [server <b/s>] [show-uri]"""
+    words = list(call.words)
+    if words[:1] == ["help"]:
+        return ("Usage: show sess [<id> | all | help] [backend <b>] [frontend <f>] [older <age>] [server <b/s>] "
+                "[show-uri]\n")
+    wanted = ""
+    filters: dict[str, str] = {}
+    uri = False
+    while words:
+        word = words.pop(0)
+        if word in _FILTERS and words:
+            filters[word] = words.pop(0)
+        elif word == "show-uri":
+            uri = True
+        elif word.startswith("0x"):
+            wanted = word
+        elif word != "all":
+            raise CommandError(f"Unsupported option '{word}', try 'help'.")
+    return "".join(_line(call, front, uri or bool(wanted)) + "\n" for front in _fronts(call)
+                   if (not wanted or f"{id(front):#x}" == wanted) and _matches(call, front, filters))
+
+
+def _kill(front: Front) -> None:
+    """End a stream at once; the log shows K (manual 8.5)."""
+    stream = front.stream
+    stream.blame(0x4B, _STEPS.get(stream.phase, 0x2D))
+    stream.abandon()
+
+
+@command("shutdown session", "shutdown session <id>", "end a stream", level=ADMIN)
+def shutdown_session(call: Call) -> str:
+    """<id>: what `show sess` lists."""
+    for front in _fronts(call):
+        if f"{id(front):#x}" == call.word(0):
+            _kill(front)
+            call.view.settle()
+            return ""
+    raise CommandError("No such session (use 'show sess').")
+
+
+@command("shutdown sessions server", "shutdown sessions server <bk>/<srv>", "end all streams of a server", level=ADMIN)
+def shutdown_sessions(call: Call) -> str:
+    server: LiveServer = wanted_server(call)[1]
+    for front in _fronts(call):
+        if front.stream.server is server:
+            _kill(front)
+    call.view.settle()
+    return ""

@@ -1,0 +1,96 @@
+"""Commands that show servers (management manual 9.3)."""
+from typing import Final
+
+from pointsman.admin.command import OPERATOR, Call, CommandError, command
+from pointsman.admin.view import ProxyView
+from pointsman.server.backend import LiveServer
+from pointsman.server.checks.status import STATUSES
+from pointsman.server.server import MAINT, STOPPED
+
+STATE_VERSION: Final = 1  # of the format of `show servers state`
+STATE_COLUMNS: Final = (
+    "be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight "
+    "srv_time_since_last_change srv_check_status srv_check_result srv_check_health srv_check_state srv_agent_state "
+    "bk_f_forced_id srv_f_forced_id srv_fqdn srv_port srvrecord srv_use_ssl srv_check_port srv_check_addr "
+    "srv_agent_addr srv_agent_port")
+CONNECTION_COLUMNS: Final = (
+    "bkname/svname bkid/svid addr port - purge_delay served used_cur used_max need_est idle_sess unsafe_nb safe_nb "
+    "idle_lim idle_cur idle_per_thr[1]")
+
+# Numbers of check statuses in the state file, as the peer program writes them.
+STATUS_NUMBERS: Final = {"UNK": 0, "INI": 1, "SOCKERR": 5, "L4OK": 6, "L4TOUT": 7, "L4CON": 8, "L6OK": 9, "L6TOUT": 10,
+                         "L6RSP": 11, "L7TOUT": 12, "L7RSP": 13, "L7OK": 15, "L7OKC": 16, "L7STS": 17}
+CONFIGURED: Final = 2  # bits of srv_check_state (manual 9.3)
+ENABLED: Final = 4
+PAUSED: Final = 8
+
+
+def _backends(call: Call, index: int) -> list[ProxyView]:
+    """The backend that a word names, or all."""
+    name = call.word(index)
+    if not name:
+        return [proxy for proxy in call.view.proxies if proxy.back is not None]
+    proxy = call.view.back(name)
+    if proxy is None:
+        raise CommandError("Can't find backend.")
+    return [proxy]
+
+
+def _place(server: LiveServer) -> tuple[str, int]:
+    """Address and port; "-" and 0 where there is none."""
+    target = server.dial.target
+    if isinstance(target, str):
+        return "-", 0
+    return target
+
+
+@command("show backend", "show backend", "list the backends")
+def show_backend(call: Call) -> str:
+    return "# name\n" + "".join(f"{proxy.name}\n" for proxy in call.view.proxies if proxy.back is not None)
+
+
+@command("show servers state", "show servers state [<backend>]", "list the states of servers, as a state file has them")
+def show_servers_state(call: Call) -> str:
+    """Version 1 of the format."""
+    lines = [str(STATE_VERSION), f"# {STATE_COLUMNS}"]
+    for proxy in _backends(call, 0):
+        assert proxy.back is not None
+        lines += [_state(call, proxy, server) for server in proxy.back.backend.servers]
+    return "\n".join(lines) + "\n"
+
+
+def _state(call: Call, proxy: ProxyView, server: LiveServer) -> str:
+    address, port = _place(server)
+    maintenance = bool(server.admin & MAINT)
+    status = server.check_status.removeprefix("* ") or "INI"
+    result = 0
+    if server.checked and status in STATUSES and STATUSES[status][0] and status not in ("UNK", "INI"):
+        result = (4 if status == "L7OKC" else 3) if STATUSES[status][1] else 2
+    check_state = (CONFIGURED | ENABLED) if server.checked else 0
+    health = server.check_health if server.checked else 0 if maintenance else server.rise
+    values: list[int | str] = [
+        proxy.number, proxy.name, server.number, server.name.decode(), address,
+        STOPPED if maintenance else server.state, server.admin, server.weight, server.initial_weight,
+        call.view.since(server.last_change),
+        STATUS_NUMBERS.get(status, 1), result, health, check_state | (PAUSED if maintenance else 0), 0, 0, 0, "-", port,
+        "-", 0, 0, "-", "-", 0]
+    return " ".join(str(value) for value in values)
+
+
+@command("show servers conn", "show servers conn [<backend>]", "list the server connections, in use and idle",
+         level=OPERATOR)
+def show_servers_conn(call: Call) -> str:
+    lines = [f"# {CONNECTION_COLUMNS}"]
+    for proxy in _backends(call, 0):
+        assert proxy.back is not None
+        for server in proxy.back.backend.servers:
+            address, port = _place(server)
+            idle = [one for one in server.pool.idle if one.fd >= 0]
+            safe = sum(1 for one in idle if one.served > 1)
+            used = server.open - len(idle)
+            values: list[int | str] = [
+                f"{proxy.name}/{server.name.decode()}", f"{proxy.number}/{server.number}", address, port, "-",
+                server.pool.keep_for, server.connections, used, server.counters.highest, used, 0, len(idle) - safe,
+                safe, server.pool.limit, len(idle), len(idle)]
+            lines.append(" ".join(str(value) for value in values))
+    return "\n".join(lines) + "\n"

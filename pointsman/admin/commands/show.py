@@ -1,0 +1,151 @@
+"""show info, show stat, show schema json, clear counters (management manual 9.3)."""
+from typing import Final
+
+from pointsman.admin import info
+from pointsman.admin.command import ADMIN, OPERATOR, Call, CommandError, command
+from pointsman.admin.lookup import wanted_server
+from pointsman.admin.render import NATURES, ORIGINS, SCOPES, as_json, compact, csv, typed
+from pointsman.admin.rows import ALL, Selection, rows
+from pointsman.core.counters import Counters
+
+DOMAINS: Final = ("proxy", "resolvers")
+
+
+@command("show info", "show info [desc|json|typed|float]*", "report the state of this process")
+def show_info(call: Call) -> str:
+    """show info [typed|json] [desc] [float]"""
+    facts = info.Facts(call.view, call.gauge, call.consoles)
+    descriptions, floats = "desc" in call.words, "float" in call.words
+    if "json" in call.words:
+        return info.as_json(facts)
+    if "typed" in call.words:
+        return info.typed(facts, descriptions, floats)
+    return info.plain(facts, descriptions, floats)
+
+
+@command("show stat", "show stat [desc|json|no-maint|typed|up]*", "report the counters of proxies and servers")
+def show_stat(call: Call) -> str:
+    """show stat [domain <resolvers|proxy>] [{<iid>|<proxy>} <type> <sid>] [typed|json] [desc] [up|no-maint]"""
+    words = list(call.words)
+    if words[:1] == ["domain"]:
+        if call.word(1) not in DOMAINS:
+            raise CommandError("Invalid statistics domain.")
+        if call.word(1) == "resolvers":
+            return ""  # there are no resolvers yet
+        del words[:2]
+    number = types = sid = ALL
+    if len(words) >= 3 and _is_number(words[1]) and _is_number(words[2]):
+        number, types, sid = _proxy(call, words[0]), int(words[1]), int(words[2])
+        del words[:3]
+    found = rows(call.view, Selection(types=types, sid=sid, number=number, hide_down="up" in words,
+                                      hide_maintenance="no-maint" in words, private=call.terminal.level >= OPERATOR))
+    if "json" in words:
+        return as_json(found)
+    if "typed" in words:
+        return typed(found, "desc" in words)
+    return csv(found)
+
+
+def _is_number(text: str) -> bool:
+    return text.removeprefix("-").isascii() and text.removeprefix("-").isdigit()
+
+
+def _proxy(call: Call, word: str) -> int:
+    """-1, a number, or a name."""
+    if word == "-1":
+        return ALL
+    proxy = call.view.proxy(word)
+    if proxy is None:
+        raise CommandError("No such proxy.")
+    return proxy.number
+
+
+@command("show schema json", "show schema json", "describe the JSON of show info and show stat")
+def show_schema(call: Call) -> str:
+    """A JSON schema (draft 4)."""
+    return show_schema_text()
+
+
+def show_schema_text() -> str:
+    """The schema, also for the statistics page."""
+    words = {"type": "string"}
+    whole = {"type": "integer"}
+    value = {"type": "object", "properties": {
+        "type": {"type": "string", "enum": ["s32", "s64", "u32", "u64", "str"]},
+        "value": {"type": ["integer", "string"]}}, "required": ["type", "value"]}
+    tags = {"type": "object", "properties": {
+        "origin": {"type": "string", "enum": list(ORIGINS.values())},
+        "nature": {"type": "string", "enum": list(NATURES.values())},
+        "scope": {"type": "string", "enum": list(SCOPES.values())}}, "required": ["origin", "nature", "scope"]}
+    place = {"type": "object", "properties": {"pos": whole, "name": words}, "required": ["pos", "name"]}
+    plain = {"field": place, "processNum": whole, "tags": tags, "value": value}
+    object_type = {"type": "string", "enum": ["Frontend", "Backend", "Listener", "Server"]}
+    counted = {"objType": object_type, "proxyId": whole, "id": whole, **plain}
+    return compact({
+        "$schema": "http://json-schema.org/draft-04/schema#",
+        "oneOf": [
+            {"title": "Info", "type": "array",
+             "items": {"type": "object", "properties": plain, "required": list(plain)}},
+            {"title": "Stat", "type": "array", "items": {"type": "array", "items": {
+                "type": "object", "properties": counted, "required": list(counted)}}}]})
+
+
+# Counters.
+
+def _each(call: Call) -> list[tuple[Counters, int]]:
+    """All counters, each with what its gauge shows now."""
+    found: list[tuple[Counters, int]] = []
+    for proxy in call.view.proxies:
+        if proxy.front is not None:
+            found.append((proxy.front.frontend.counters, proxy.front.frontend.connections))
+            found += [(one.door.counters, one.door.connections) for one in proxy.front.listeners]
+        if proxy.back is not None:
+            backend = proxy.back.backend
+            found.append((backend.counters, backend.connections))
+            found += [(server.counters, server.connections) for server in backend.servers]
+    return found
+
+
+def _queues(call: Call) -> None:
+    for proxy in call.view.proxies:
+        if proxy.back is not None:
+            backend = proxy.back.backend
+            for queue in (backend.queue, *(server.queue for server in backend.servers)):
+                queue.highest = len(queue)
+
+
+@command("clear counters", "clear counters [all|server <bk>/<srv>]", "begin anew with the highest values, or with all",
+         level=OPERATOR)
+def clear_counters(call: Call) -> str:
+    """clear counters [all | server <backend>/<server> [force]]"""
+    if call.word(0) in ("all", "server"):
+        call.require(ADMIN)
+    if call.word(0) == "server":
+        return _clear_server(call)
+    everything = call.word(0) == "all"
+    for counters, gauge in _each(call):
+        if everything:
+            counters.clear()
+        else:
+            counters.clear_maxima()
+        counters.highest = gauge
+    _queues(call)
+    call.view.room.connection_rate.highest = call.view.room.session_rate.highest = 0
+    if everything:
+        _clear_checks(call)
+    return ""
+
+
+def _clear_checks(call: Call) -> None:
+    for proxy in call.view.proxies:
+        if proxy.back is not None:
+            proxy.back.backend.downs = proxy.back.backend.down_time = 0
+            for server in proxy.back.backend.servers:
+                server.downs = server.check_fails = server.down_time = 0
+
+
+def _clear_server(call: Call) -> str:
+    server = wanted_server(call, 1)[1]
+    server.counters.clear()
+    server.counters.highest = server.connections
+    return ""

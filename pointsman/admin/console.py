@@ -1,0 +1,160 @@
+"""One connection to a stats socket (management manual 9.3).
+
+      line ';' line  -->  words  -->  command  -->  answer, an empty line  -->  the next, a prompt, or the end
+
+Without `prompt` the connection ends behind the answers to what it had sent. A command whose last word is "<<" or
+"<<pattern" is followed by lines of payload, up to an empty one or to the pattern. Everything that is sent is read in
+lines; time enters only as the wait for them.
+"""
+import asyncio
+import traceback
+from typing import Final
+
+from pointsman.admin.command import (
+    DENIED,
+    LEVELS,
+    SEVERITIES,
+    Call,
+    CommandError,
+    find,
+    unknown,
+)
+from pointsman.admin.gauge import Gauge
+from pointsman.admin.view import View
+
+LONGEST_LINE: Final = 16_384  # bytes: tune.bufsize
+LONGEST_PAYLOAD: Final = 131_072  # bytes: tune.cli.max-payload-size
+_PATTERN: Final = 64  # characters that may follow "<<"
+
+
+def split_commands(line: str) -> list[list[str]]:
+    """A line as commands and their words. A backslash takes the meaning from the character behind it."""
+    commands: list[list[str]] = []
+    words: list[str] = []
+    word: list[str] | None = None
+    rest = iter(line)
+    for char in rest:
+        if char in " \t;":
+            if word is not None:
+                words.append("".join(word))
+                word = None
+            if char == ";":
+                commands.append(words)
+                words = []
+            continue
+        word = [] if word is None else word
+        word.append(next(rest, "") if char == "\\" else char)
+    if word is not None:
+        words.append("".join(word))
+    if words or not commands or line.rstrip(" \t").endswith(";"):
+        commands.append(words)
+    return commands
+
+
+class Console:
+    """The state of one connection, and its life."""
+
+    def __init__(self, view: View, gauge: Gauge, level: str, severity_output: str, timeout: int) -> None:
+        self.view = view
+        self.gauge = gauge
+        self.level = LEVELS.index(level)
+        self.severity_output = severity_output
+        self.timeout = timeout  # ms without a line
+        self.interactive = False
+        self.prompting = False
+        self.timed = False
+        self.ended = False
+        self.consoles = 1
+        self.received = b""  # and not yet taken as lines
+
+    async def run(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Until the client leaves, quits, says nothing for too long, or has its answers."""
+        while not self.ended:
+            line = await self._line(reader)
+            if line is None:
+                return
+            payload = await self._payload(reader, writer, line)
+            if payload is None:
+                return
+            for words in split_commands(line if not payload[0] else line[:line.rindex("<<")]):
+                text = await self.answer(words, payload[1])
+                writer.write((text + self._prompt()).encode("utf-8", "surrogateescape"))
+                await writer.drain()
+                if self.ended:
+                    return
+            if not self.interactive and b"\n" not in self.received:
+                return
+
+    async def _line(self, reader: asyncio.StreamReader) -> str | None:
+        """The next whole line; None: there is none any more, or it is too long."""
+        while b"\n" not in self.received:
+            if len(self.received) > LONGEST_LINE:
+                return None
+            try:
+                data = await asyncio.wait_for(reader.read(LONGEST_LINE), self.timeout / 1000)
+            except (TimeoutError, ConnectionError):
+                return None
+            if not data:
+                return None
+            self.received += data
+        line, _, self.received = self.received.partition(b"\n")
+        return line.rstrip(b"\r").decode("utf-8", "surrogateescape")
+
+    async def _payload(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter,
+                       line: str) -> tuple[bool, str] | None:
+        """Whether the line announces a payload, and it; None: the connection ended before it was whole."""
+        last = line.rsplit(" ", maxsplit=1)[-1]
+        if not last.startswith("<<") or len(last) > _PATTERN + 2:
+            return False, ""
+        lines: list[str] = []
+        size = 0
+        while True:
+            if self.prompting:
+                writer.write(b"+ ")
+            text = await self._line(reader)
+            if text is None:
+                return None
+            if text == last[2:]:
+                return True, "".join(one + "\n" for one in lines)
+            lines.append(text)
+            size += len(text) + 1
+            if size > LONGEST_PAYLOAD:
+                return None
+
+    def _prompt(self) -> str:
+        if not self.prompting or not self.interactive or self.ended:
+            return ""
+        if not self.timed:
+            return "> "
+        seconds = self.view.since(self.view.started)
+        return f"[{seconds // 86400}:{seconds // 3600 % 24:02}:{seconds // 60 % 60:02}:{seconds % 60:02}]> "
+
+    async def answer(self, words: list[str], payload: str = "") -> str:
+        """One command's answer with the empty line that ends it; "" for what ends the connection."""
+        found = find(words)
+        if found is None:
+            return unknown(words) + "\n"
+        command, rest = found
+        if self.level < command.level:
+            return self._complaint(CommandError(DENIED))
+        call = Call(self.view, self.gauge, self, rest, payload, self.consoles)
+        try:
+            answer = command.run(call)
+            text = answer if isinstance(answer, str) else await answer
+        except CommandError as error:
+            return self._complaint(error)
+        except Exception:  # a bug: whoever asks is told so, and the process lives on
+            traceback.print_exc()
+            return self._complaint(CommandError("Internal error."))
+        if self.ended:
+            return ""
+        return text + "\n" if text.endswith("\n") or not text else text + "\n\n"
+
+    def _complaint(self, error: CommandError) -> str:
+        text = str(error)
+        if self.severity_output == "number":
+            text = f"[{error.severity}]: {text}"
+        elif self.severity_output == "string":
+            text = f"[{SEVERITIES[error.severity]}]: {text}"
+        return text + "\n\n"
+

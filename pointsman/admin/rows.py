@@ -1,0 +1,308 @@
+"""The rows of the statistics: for each proxy its frontend, its listeners, its servers, its backend (manual 9.1).
+
+A row holds the columns that its kind has; the others are empty. What is derived (rates, ages, sums of weights) is
+worked out here, when somebody looks, never by traffic.
+"""
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from pointsman.admin.columns import POSITIONS
+from pointsman.admin.view import BackSide, FrontSide, ProxyView, View, address_text
+from pointsman.core.address import AF_INET, AF_INET6
+from pointsman.core.counters import Counters
+from pointsman.listener.listener import FULL, Listener
+from pointsman.listener.listener import OPEN as LISTENING
+from pointsman.server.backend import LiveServer
+from pointsman.server.checks.status import STATUSES
+from pointsman.server.server import DRAIN, MAINT, RUNNING, STARTING, STOPPED, STOPPING
+
+FRONTEND: Final = 1  # what `show stat <iid> <type> <sid>` selects
+BACKEND: Final = 2
+SERVER: Final = 4
+LISTENER: Final = 8
+ALL: Final = -1
+KINDS: Final = {"F": FRONTEND, "B": BACKEND, "S": SERVER, "L": LISTENER}
+TYPES: Final = {"F": 0, "B": 1, "S": 2, "L": 3}  # column `type`
+FULL_SHARE: Final = 16
+
+Value = int | str
+
+
+@dataclass(slots=True)
+class Row:
+    kind: str  # F, B, S, L
+    number: int  # of the proxy
+    sid: int
+    values: dict[str, Value] = field(default_factory=dict)
+
+    def put(self, name: str, value: Value) -> None:
+        assert name in POSITIONS, name
+        self.values[name] = value
+
+    def put_all(self, **values: Value) -> None:
+        for name, value in values.items():
+            self.put(name, value)
+
+    def get(self, name: str) -> Value:
+        """The value of a column, "" where this kind of row has none."""
+        return self.values.get(name, "")
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which rows, and how much of them."""
+
+    types: int = ALL
+    sid: int = ALL
+    number: int = ALL  # of a proxy
+    scope: tuple[str, ...] = ()  # names of proxies; empty: all
+    search: str = ""  # part of a proxy's name
+    hide_down: bool = False  # only servers that are up, or not checked
+    hide_maintenance: bool = False  # no servers in maintenance
+    private: bool = True  # addresses, cookies and algorithms too
+
+    def wants(self, proxy: ProxyView) -> bool:
+        if self.number not in (ALL, proxy.number) or self.scope and proxy.name not in self.scope:
+            return False
+        return self.search in proxy.name
+
+
+def rows(view: View, chosen: Selection) -> Iterator[Row]:
+    """All rows that were asked for, in the order of the configuration."""
+    for proxy in view.proxies:
+        if not chosen.wants(proxy):
+            continue
+        front, back = proxy.front, proxy.back
+        if front is not None and not front.stopped:
+            if chosen.types & FRONTEND and chosen.sid in (ALL, 0):
+                yield frontend_row(view, proxy, front)
+            if chosen.types & LISTENER and front.socket_stats:
+                yield from (listener_row(proxy, listener, chosen) for listener in front.listeners
+                            if chosen.sid in (ALL, listener.door.number))
+        if back is not None:
+            if chosen.types & SERVER:
+                yield from (server_row(view, proxy, server, chosen) for server in back.backend.servers
+                            if chosen.sid in (ALL, server.number) and not _hidden(server, chosen))
+            if chosen.types & BACKEND and chosen.sid in (ALL, 0):
+                yield backend_row(view, proxy, back, chosen)
+
+
+def _hidden(server: LiveServer, chosen: Selection) -> bool:
+    maintenance = bool(server.admin & MAINT)
+    return chosen.hide_down and (maintenance or server.state == STOPPED) or chosen.hide_maintenance and maintenance
+
+
+def _row(kind: str, proxy: ProxyView, name: str, sid: int, counters: Counters) -> Row:
+    """What all four kinds have."""
+    row = Row(kind, proxy.number, sid)
+    row.put_all(pxname=proxy.name, svname=name, smax=counters.highest, stot=counters.sessions, bin=counters.bytes_in,
+                bout=counters.bytes_out, dresp=counters.denied_responses, pid=1, iid=proxy.number, sid=sid,
+                type=TYPES[kind], mode="http" if proxy.http else "tcp", wrew=counters.failed_header_rewrites,
+                eint=counters.internal_errors, reqbin=counters.bytes_in, resbout=counters.bytes_out)
+    return row
+
+
+def _responses(row: Row, counters: Counters) -> None:
+    row.put_all(hrsp_1xx=counters.http_1xx, hrsp_2xx=counters.http_2xx, hrsp_3xx=counters.http_3xx,
+                hrsp_4xx=counters.http_4xx, hrsp_5xx=counters.http_5xx, hrsp_other=counters.http_other,
+                req_tot=counters.requests)
+
+
+def _unbuilt(row: Row, http: bool) -> None:
+    """Compression and cache: nothing is compressed or cached yet."""
+    row.put_all(comp_in=0, comp_out=0, comp_byp=0, comp_rsp=0)
+    if http:
+        row.put_all(cache_lookups=0, cache_hits=0, cache_hint_hits=0)
+
+
+# Frontends and listeners.
+
+def frontend_status(front: FrontSide) -> str:
+    if not front.open:
+        return "STOP"
+    full = 0 < front.frontend.limit <= front.frontend.connections
+    return "FULL" if full else "OPEN"
+
+
+def frontend_row(view: View, proxy: ProxyView, front: FrontSide) -> Row:
+    frontend = front.frontend
+    counters = frontend.counters
+    now = view.now
+    http = proxy.http
+    row = _row("F", proxy, "FRONTEND", 0, counters)
+    row.put_all(scur=frontend.connections, slim=frontend.limit or view.room.limit, dreq=counters.denied_requests,
+                ereq=counters.failed_requests, status=frontend_status(front), rate=counters.session_rate.read(now),
+                rate_lim=front.rate_limit, rate_max=counters.session_rate.highest,
+                conn_rate=counters.connection_rate.read(now), conn_rate_max=counters.connection_rate.highest,
+                conn_tot=counters.connections, dcon=counters.denied_connections, dses=counters.denied_sessions,
+                sess_other=0 if http else counters.sessions, h1_sess=counters.sessions if http else 0, h2_sess=0,
+                h3_sess=0, req_other=0 if http else counters.sessions, h1req=counters.requests if http else 0, h2req=0,
+                h3req=0)
+    if http:
+        _responses(row, counters)
+        row.put_all(req_rate=counters.request_rate.read(now), req_rate_max=counters.request_rate.highest,
+                    intercepted=counters.intercepted)
+    _unbuilt(row, http)
+    return row
+
+
+def listener_status(listener: Listener) -> str:
+    """OPEN; FULL: its own limit is reached; WAITING: another one is."""
+    if listener.state == LISTENING:
+        return "OPEN"
+    if listener.state == FULL:
+        return "FULL" if 0 < listener.door.limit <= listener.door.connections else "WAITING"
+    return "STOP"
+
+
+def listener_row(proxy: ProxyView, listener: Listener, chosen: Selection) -> Row:
+    door = listener.door
+    counters = door.counters
+    row = _row("L", proxy, door.name.decode() or f"sock-{door.number}", door.number, counters)
+    row.put_all(scur=door.connections, slim=door.limit, dreq=counters.denied_requests, ereq=counters.failed_requests,
+                status=listener_status(listener), dcon=counters.denied_connections, dses=counters.denied_sessions,
+                proto={AF_INET: "tcpv4", AF_INET6: "tcpv6"}.get(listener.family, "unix_stream"))
+    if chosen.private:
+        row.put("addr", listener_address(listener))
+    return row
+
+
+def listener_address(listener: Listener) -> str:
+    if listener.family == AF_INET6:
+        return f"[{listener.bound.text.decode()}]:{listener.bound.port}"
+    if listener.family == AF_INET:
+        return f"{listener.bound.text.decode()}:{listener.bound.port}"
+    return "unix"
+
+
+# Servers and backends.
+
+def server_status(server: LiveServer) -> str:
+    """As manual 9.1 names it, with how far a server that changes has come: "UP 1/3", "DOWN 1/2"."""
+    if server.admin & MAINT:
+        return "MAINT"
+    health, rise, fall = server.check_health, server.rise, server.fall
+    if server.state == STOPPED:
+        return f"DOWN {health}/{rise}" if 0 < health < rise else "DOWN"
+    if server.admin & DRAIN:
+        word = "DRAIN"
+    elif not server.checked:
+        return "no check"
+    else:
+        word = "NOLB" if server.state == STOPPING else "UP"
+    if server.checked and rise <= health < rise + fall - 1:
+        return f"{word} {health - rise + 1}/{fall}"
+    return word
+
+
+def weight_of(server: LiveServer) -> int:
+    """Its weight in force, rounded up."""
+    return (server.weight * server.share + FULL_SHARE - 1) // FULL_SHARE
+
+
+def _shared(view: View, row: Row, counters: Counters) -> None:
+    """What servers and backends have in common."""
+    count = max(1, counters.timed)
+    row.put_all(econ=counters.failed_connections, eresp=counters.failed_responses, wretr=counters.retries,
+                wredis=counters.redispatches, lbtot=counters.chosen, rate=counters.session_rate.read(view.now),
+                rate_max=counters.session_rate.highest, cli_abrt=counters.client_aborts,
+                srv_abrt=counters.server_aborts,
+                lastsess=-1 if counters.last_session < 0 else view.since(counters.last_session),
+                qtime=counters.queue_time // count, ctime=counters.connect_time // count,
+                rtime=counters.response_time // count, ttime=counters.total_time // count,
+                qtime_max=counters.queue_time_max, ctime_max=counters.connect_time_max,
+                rtime_max=counters.response_time_max, ttime_max=counters.total_time_max, connect=counters.connects,
+                reuse=counters.reuses)
+
+
+def server_row(view: View, proxy: ProxyView, server: LiveServer, chosen: Selection) -> Row:
+    counters = server.counters
+    row = _row("S", proxy, server.name.decode(), server.number, counters)
+    _shared(view, row, counters)
+    row.put_all(qcur=server.queued, qmax=server.queue.highest, scur=server.connections, status=server_status(server),
+                weight=weight_of(server), uweight=server.weight, act=0 if server.backup else 1,
+                bck=1 if server.backup else 0, lastchg=view.since(server.last_change), srid=0)
+    if server.maxconn:
+        row.put("slim", server.maxconn)
+    if server.maxqueue:
+        row.put("qlimit", server.maxqueue)
+    if server.state == STARTING:
+        row.put("throttle", server.share * 100 // FULL_SHARE)
+    if proxy.http:
+        _responses(row, counters)
+    idle = [one for one in server.pool.idle if one.fd >= 0]
+    safe = sum(1 for one in idle if one.served > 1)
+    used = server.open - len(idle)
+    row.put_all(srv_icur=len(idle), idle_conn_cur=len(idle) - safe, safe_conn_cur=safe, used_conn_cur=used,
+                need_conn_est=used)
+    if server.pool.limit >= 0:
+        row.put("src_ilim", server.pool.limit)
+    if server.checked:
+        _checks(view, row, server)
+    if chosen.private:
+        row.put("addr", address_text(server))
+    return row
+
+
+def _checks(view: View, row: Row, server: LiveServer) -> None:
+    down = server.down_time
+    if server.state == STOPPED:
+        down += view.now - max(server.last_change, view.started)
+    row.put_all(chkfail=server.check_fails, chkdown=server.downs, downtime=down // 1000)
+    if server.admin & MAINT:
+        return
+    row.put_all(check_status=server.check_status or "UNK", hanafail=0, check_rise=server.rise, check_fall=server.fall,
+                check_health=server.check_health, last_chk=server.last_check)
+    known = STATUSES.get(server.check_status.removeprefix("* "))
+    if known is not None:
+        row.put("check_desc", known[0])
+        if known[2]:
+            row.put("check_code", server.check_code)
+    if server.check_duration >= 0:
+        row.put("check_duration", server.check_duration)
+
+
+def weights(back: BackSide) -> tuple[int, int]:
+    """The sums of effective and of set weights of the servers that are in use."""
+    used = [server for server in back.backend.servers if server in back.backend.usable]
+    return sum(weight_of(server) for server in used), sum(server.weight for server in used)
+
+
+def backend_status(back: BackSide) -> str:
+    """DOWN where no server may get work, though there are some."""
+    return "UP" if not back.backend.servers or back.backend.usable else "DOWN"
+
+
+def backend_row(view: View, proxy: ProxyView, back: BackSide, chosen: Selection) -> Row:
+    backend = back.backend
+    counters = backend.counters
+    row = _row("B", proxy, "BACKEND", 0, counters)
+    _shared(view, row, counters)
+    usable = [server for server in backend.servers if server.usable]
+    effective, user = weights(back)
+    status = backend_status(back)
+    row.put_all(qcur=len(backend.queue), qmax=backend.queue.highest, scur=backend.connections,
+                slim=back.full_connections, dreq=counters.denied_requests, status=status,
+                weight=effective, uweight=user, act=sum(1 for one in usable if not one.backup),
+                bck=sum(1 for one in usable if one.backup), chkdown=backend.downs,
+                lastchg=view.since(backend.last_change),
+                agg_server_status=sum(1 for one in backend.servers if one.up),
+                agg_server_status_check=sum(1 for one in backend.servers if one.up),
+                agg_check_status=sum(1 for one in backend.servers if one.checked and one.state in (RUNNING, STARTING)))
+    if backend.servers:
+        down = backend.down_time
+        if status == "DOWN":
+            down += view.now - max(backend.last_change, view.started)
+        row.put("downtime", down // 1000)
+    if chosen.hide_down:  # then the servers that are down are not to be seen: how many there are stands here
+        row.put("status", f"{status} ({sum(1 for one in backend.servers if one.up)}/{len(backend.servers)})")
+    if proxy.http:
+        _responses(row, counters)
+        row.put("intercepted", counters.intercepted)
+    if chosen.private:
+        row.put("algo", back.algorithm)
+        if back.cookie:
+            row.put("cookie", back.cookie)
+    _unbuilt(row, proxy.http)
+    return row

@@ -1,0 +1,125 @@
+"""What statistics and the runtime socket see of a generation. Filled by assemble, so that nothing here knows how a
+configuration becomes live objects.
+
+A proxy is one entry, whatever its sides: a `listen` section has a frontend and a backend under one name and number.
+"""
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from pointsman.listener.listener import FULL, OPEN, RESTING, Listener
+from pointsman.log.logger import Logger
+from pointsman.net.clock import monotonic_ms
+from pointsman.net.reactor import Reactor
+from pointsman.server.backend import LiveServer
+from pointsman.stream.acceptor import Room
+from pointsman.stream.frontends import LiveFrontend
+from pointsman.stream.proxies import BackendProxy, Program
+
+
+@dataclass(slots=True)
+class FrontSide:
+    """The frontend of a proxy. `listeners`: its sockets."""
+
+    frontend: LiveFrontend
+    listeners: list[Listener]
+    socket_stats: bool = False  # option socket-stats: a row for each socket
+    rate_limit: int = 0  # rate-limit sessions
+    stopped: bool = False  # by `shutdown frontend`: for good
+
+    @property
+    def open(self) -> bool:
+        """At least one of its sockets listens."""
+        return any(listener.state in (OPEN, FULL, RESTING) for listener in self.listeners)
+
+
+@dataclass(slots=True)
+class BackSide:
+    """The backend of a proxy. `algorithm`: as `algo` shows it; `static`: its weights cannot change while it runs."""
+
+    backend: BackendProxy
+    algorithm: str = "roundrobin"
+    static: bool = False
+    cookie: str = ""
+    full_connections: int = 0  # fullconn, or what it is by default
+    logger: Logger | None = None  # messages about its servers
+
+
+@dataclass(slots=True)
+class ProxyView:
+    name: str
+    number: int
+    http: bool
+    front: FrontSide | None = None
+    back: BackSide | None = None
+    description: str = ""
+
+
+@dataclass(slots=True)
+class SocketView:
+    """A stats socket, as `show cli sockets` shows it."""
+
+    address: str
+    level: str
+
+
+@dataclass(slots=True)
+class View:
+    reactor: Reactor
+    room: Room
+    program: Program
+    proxies: list[ProxyView] = field(default_factory=list)
+    sockets: list[SocketView] = field(default_factory=list)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    node: str = ""
+    description: str = ""
+    nbthread: int = 1
+    memory: int = 0  # -m, MB
+    dropped_logs: Callable[[], int] = lambda: 0
+    logger: Logger | None = None  # of the process
+    settle: Callable[[], None] = lambda: None  # lets changes from outside take effect in the reactor now
+    started: int = 0  # monotonic ms
+    started_date: int = 0  # the wall clock then, s
+    limit: int = 0  # the process's maxconn at its start
+
+    @property
+    def now(self) -> int:
+        return monotonic_ms()
+
+    def since(self, moment: int) -> int:
+        """Whole seconds since then (monotonic ms), or since the start if that was later."""
+        return max(0, self.now - max(moment, self.started)) // 1000
+
+    def front(self, name: str) -> FrontSide | None:
+        """By its name, or by "#" and its number."""
+        for proxy in self.proxies:
+            if proxy.front is not None and not proxy.front.stopped and named(name, proxy.name, proxy.number):
+                return proxy.front
+        return None
+
+    def back(self, name: str) -> ProxyView | None:
+        """By its name, or by "#" and its number."""
+        for proxy in self.proxies:
+            if proxy.back is not None and named(name, proxy.name, proxy.number):
+                return proxy
+        return None
+
+    def proxy(self, name: str) -> ProxyView | None:
+        """By its name or its number."""
+        for proxy in self.proxies:
+            if name in (proxy.name, str(proxy.number)):
+                return proxy
+        return None
+
+
+def named(wanted: str, name: str, number: int) -> bool:
+    """Names or, behind a sharp, numbers (management manual 9.3)."""
+    return wanted in (name, f"#{number}")
+
+
+def address_text(server: LiveServer) -> str:
+    """address:port of a server, with brackets around IPv6; "unix" (manual 9.1, addr)."""
+    target = server.dial.target
+    if isinstance(target, str):
+        return "abns" if target.startswith("\0") else "unix"
+    host, port = target
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

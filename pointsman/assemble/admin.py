@@ -1,0 +1,160 @@
+"""Statistics pages, stats sockets, and the view of the generation that both have."""
+import asyncio
+from typing import Final
+
+from pointsman.admin.gauge import Gauge
+from pointsman.admin.runtime import Runtime, StatsDoor
+from pointsman.admin.service import Statistics
+from pointsman.admin.view import BackSide, FrontSide, ProxyView, SocketView, View
+from pointsman.assemble.live import Live, Service
+from pointsman.balance.hashing import hashing_of
+from pointsman.balance.registry import Balance
+from pointsman.config.command_line import CommandLine
+from pointsman.config.global_section import StatsSocket, global_number, global_text
+from pointsman.config.options import option
+from pointsman.config.proxy import Description, number
+from pointsman.config.setting import Configuration, In, Section
+from pointsman.config.stats import page_position, statistics_page
+from pointsman.core.address import AddressSpec
+from pointsman.core.diagnostics import Diagnostics
+from pointsman.listener.sockets import Opening, socket_options
+from pointsman.net.clock import monotonic_ms, wall_ms
+from pointsman.server.checks.health import watch
+from pointsman.stream.frontends import LiveFrontend
+from pointsman.stream.proxies import BackendProxy
+
+DEFAULT_ALGORITHM: Final = "random"  # without `balance` (manual 4.2)
+
+
+def fill_admin(live: Live, configuration: Configuration, diagnostics: Diagnostics) -> None:
+    """All proxies are whole: show them to whoever may ask."""
+    view = build_view(live, configuration)
+    gauge = Gauge(view)
+    for frontend in live.frontends:
+        section = live.sections[id(frontend)]
+        service = _service(view, gauge, section, frontend.http, diagnostics)
+        if service is not None:
+            frontend.services.append(service)
+    for backend in live.backends:
+        section = live.sections[id(backend)]
+        if section.kind == In.BACKEND:  # a listen section's page is its frontend's
+            service = _service(view, gauge, section, backend.http, diagnostics)
+            if service is not None:
+                backend.services.append(service)
+    doors = _doors(live, view, configuration)
+    main = configuration.main
+    runtime = Runtime(view, gauge, doors, global_number(main, "stats maxconn"), global_number(main, "stats timeout"))
+    live.services.append(Administration(live, view, gauge, runtime))
+
+
+def _service(view: View, gauge: Gauge, section: Section, http: bool, diagnostics: Diagnostics) -> Statistics | None:
+    page = statistics_page(section)
+    if page is None:
+        return None
+    if not http:
+        diagnostics.warning(f"'stats' statement ignored for proxy '{section.name}' as it requires HTTP mode.",
+                            page_position(section))
+        return None
+    return Statistics(view, gauge, page)
+
+
+# The view.
+
+def build_view(live: Live, configuration: Configuration) -> View:
+    main = configuration.main
+    command_line = main.one(CommandLine)
+    view = View(live.reactor, live.room, live.program, environment=dict(configuration.environment),
+                node=global_text(main, "node"), description=global_text(main, "description"),
+                nbthread=global_number(main, "nbthread"), memory=command_line.memory if command_line is not None else 0,
+                dropped_logs=lambda: live.sinks.dropped, logger=live.logger)
+    by_section: dict[int, ProxyView] = {}
+    for one in (*live.frontends, *live.backends):
+        section = live.sections[id(one)]
+        by_section.setdefault(id(section), ProxyView(section.name, one.number, one.http,
+                                                     description=_description(section)))
+    for frontend in live.frontends:
+        section = live.sections[id(frontend)]
+        by_section[id(section)].front = _front(live, frontend, section)
+    for backend in live.backends:
+        section = live.sections[id(backend)]
+        by_section[id(section)].back = _back(live, backend, section)
+    view.proxies = [by_section[id(section)] for section in configuration.proxies if id(section) in by_section]
+    return view
+
+
+def _description(section: Section) -> str:
+    found = section.one(Description)
+    return found.text if found is not None else ""
+
+
+def _front(live: Live, frontend: LiveFrontend, section: Section) -> FrontSide:
+    return FrontSide(frontend, [listener for listener in live.listeners if listener.frontend is frontend],
+                     socket_stats=option(section, "socket-stats"), rate_limit=number(section, "rate-limit sessions"))
+
+
+def _back(live: Live, backend: BackendProxy, section: Section) -> BackSide:
+    balance = section.one(Balance)
+    name = balance.algorithm.name if balance is not None else DEFAULT_ALGORITHM
+    static = name == "static-rr" or balance is not None and balance.algorithm.hashed \
+        and not hashing_of(section).consistent
+    return BackSide(backend, name, static, logger=live.loggers.get(id(backend)))
+
+
+def full_connections(live: Live, backend: BackendProxy) -> int:
+    """fullconn; where it is not said a tenth of what the frontends that may come here hold (manual 4.2, fullconn)."""
+    if backend.full_connections:
+        return backend.full_connections
+    held = sum(frontend.limit or live.room.limit for frontend in live.frontends
+               if frontend.default_backend is backend
+               or any(route.target is backend for route in frontend.use_backend))
+    return max(1, -(-held // 10))
+
+
+# Stats sockets.
+
+def _doors(live: Live, view: View, configuration: Configuration) -> list[StatsDoor]:
+    doors: list[StatsDoor] = []
+    for setting in configuration.main.all(StatsSocket):
+        parameters = setting.parameters
+        for spec in setting.addresses:
+            opening = Opening(spec, socket_options(parameters, 0), str(setting.at), "stats socket")
+            live.other_openings.append(opening)
+            doors.append(StatsDoor(opening, parameters.level, parameters.severity_output))
+            view.sockets.append(SocketView(_address(spec), parameters.level))
+    return doors
+
+
+def _address(spec: AddressSpec) -> str:
+    if spec.kind != "inet":
+        return f"{spec.kind}@{spec.host or spec.port}"
+    ipv6 = ":" in spec.host
+    return f"ipv6@[{spec.host}]:{spec.port}" if ipv6 else f"ipv4@{spec.host or '0.0.0.0'}:{spec.port}"
+
+
+class Administration(Service):
+    """Begins and ends with the generation."""
+
+    def __init__(self, live: Live, view: View, gauge: Gauge, runtime: Runtime) -> None:
+        self.live = live
+        self.view = view
+        self.gauge = gauge
+        self.runtime = runtime
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        live, view = self.live, self.view
+        view.started = monotonic_ms()
+        view.started_date = wall_ms() // 1000
+        view.limit = live.room.limit
+        view.settle = live.settle
+        for proxy in view.proxies:
+            if proxy.back is not None:
+                backend = proxy.back.backend
+                proxy.back.full_connections = full_connections(live, backend)
+                if not any(server.checked for server in backend.servers):  # else the checks keep its times
+                    watch(backend, monotonic_ms)
+        live.reactor.hooks.append(self.gauge)
+        self.runtime.start(loop)
+
+    def stop(self) -> None:
+        """A soft stop: nobody new is let in."""
+        self.runtime.stop()
