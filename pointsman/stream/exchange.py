@@ -21,6 +21,7 @@ from pointsman.sample.context import Context
 from pointsman.server.backend import LiveServer
 from pointsman.server.connection import Carried, ServerConnection
 from pointsman.server.server import Server
+from pointsman.stream.acceptor import Door
 from pointsman.stream.proxies import FOREVER, BackendProxy, Frontend
 
 IDLE: Final = 0  # phases: between two exchanges, or before the request's head is whole
@@ -102,6 +103,7 @@ class Exchange(Carried):
             server = backend.pick(self.context, self.avoid)
         if server is None:
             self.context.server = None
+            backend.counters.failed_connections += 1
             self.refuse(503, 0x53, 0x43)  # SC
             return
         if server.full:
@@ -183,6 +185,7 @@ class Exchange(Carried):
         counters.last_session = now
         counters.session_rate.add(now)
         backend.counters.chosen += 1
+        backend.counters.last_session = now
         self.server_time = backend.server_time
         connection = self.idle_connection(server)
         if connection is None:
@@ -242,13 +245,13 @@ class Exchange(Carried):
             self.refuse(503, cause, 0x43)
             return
         record.retries += 1
-        server.counters.retries += 1
-        backend.counters.retries += 1
         if self._may_redispatch(backend, record.retries):
             others = [one for one in backend.usable if one is not server]
             if others:
                 self._redispatch(backend, server)
                 return
+        server.counters.retries += 1  # on the same server; elsewhere it is a redispatch
+        backend.counters.retries += 1
         if error == _TIMED_OUT:
             self.dial()
         else:
@@ -423,6 +426,11 @@ class Exchange(Carried):
         frontend.counters.bytes_in += record.uploaded
         frontend.counters.bytes_out += record.sent
         sets = []
+        if frontend.socket_stats and isinstance(self.context.listener, Door):
+            self.context.listener.counters.bytes_in += record.uploaded
+            self.context.listener.counters.bytes_out += record.sent
+        if record.cause == 0x49:
+            self._count_internal_error(frontend, server)
         if backend is not None:
             sets.append(backend.counters)
             if isinstance(server, LiveServer):
@@ -434,7 +442,7 @@ class Exchange(Carried):
                 counters.note_times(record.queued - max(record.head, record.begun),
                                     record.connected - record.queued if record.connected >= 0 else 0,
                                     record.answered - record.connected if record.answered >= 0 else 0,
-                                    record.ended - record.begun)
+                                    record.ended - record.accepted)
         if record.cause == 0x43 and record.step != 0x52:
             frontend.counters.client_aborts += 1
             for counters in sets:
@@ -443,6 +451,37 @@ class Exchange(Carried):
             frontend.counters.server_aborts += 1
             for counters in sets:
                 counters.server_aborts += 1
+
+    def _count_internal_error(self, frontend: Frontend, server: object) -> None:
+        """A bug of ours (I in the log)."""
+        frontend.counters.internal_errors += 1
+        if self.backend is not None:
+            self.backend.counters.internal_errors += 1
+        if isinstance(server, LiveServer):
+            server.counters.internal_errors += 1
+
+    def failed_request(self) -> None:
+        """Nothing that could be forwarded came from the client (ereq)."""
+        self.frontend.counters.failed_requests += 1
+        if isinstance(self.context.listener, Door):
+            self.context.listener.counters.failed_requests += 1
+
+    def denied_request(self) -> None:
+        """A rule has denied it (dreq)."""
+        self.frontend.counters.denied_requests += 1
+        if self.backend is not None:
+            self.backend.counters.denied_requests += 1
+        if isinstance(self.context.listener, Door):
+            self.context.listener.counters.denied_requests += 1
+
+    def denied_response(self, backend: BackendProxy) -> None:
+        """A rule has denied it (dresp)."""
+        self.frontend.counters.denied_responses += 1
+        backend.counters.denied_responses += 1
+        if isinstance(self.context.server, LiveServer):
+            self.context.server.counters.denied_responses += 1
+        if isinstance(self.context.listener, Door):
+            self.context.listener.counters.denied_responses += 1
 
     def leave_backend(self) -> None:
         """The slot goes back, and the backend counts one less."""

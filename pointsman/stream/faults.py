@@ -167,11 +167,15 @@ class Faults(Exchange):
         self.closing = True
         self.logged = False
         frontend = self.frontend
-        frontend.counters.failed_requests += 1
+        self.failed_request()
+        frontend.counters.requests += 1
+        frontend.counters.request_rate.add(self.reactor.now)
         self.phase = LAST
         custom = frontend.pages.get(status)
         if custom is None or not custom.silent:
-            self.client.push(raw_page(status, custom, self.context))
+            page = raw_page(status, custom, self.context)
+            record.sent = len(page)
+            self.client.push(page)
         self.client.flush()
         self.finish()
 
@@ -182,7 +186,7 @@ class Faults(Exchange):
             self.blame(_C if by_client else _P, _D)
             self.cut()
             return
-        self.frontend.counters.failed_requests += 1
+        self.failed_request()
         if by_client:
             self.client_gone()
         else:
@@ -306,7 +310,7 @@ class Faults(Exchange):
             if self.connection is not None and self.connection.deadline <= self.reactor.now + GRAIN:
                 self.server_expired()  # both are due: the peer program blames the server
                 return
-            self.frontend.counters.failed_requests += 1
+            self.failed_request()
             self.refuse(408, _CLIENT_TIME, _D)
         elif phase == FORWARD and not self.client.request_done:
             self.blame(_CLIENT_TIME, _D)
@@ -349,6 +353,7 @@ class Faults(Exchange):
             self.backend.counters.status(status)
         server = self.context.server
         if self.record.answered >= 0 and isinstance(server, LiveServer):
+            server.counters.requests += 1
             server.counters.status(status)
 
     def abandon(self) -> None:

@@ -101,9 +101,7 @@ class HttpStream(Faults):
         if verdict in (CONTINUE, ALLOW):
             return True
         if verdict == DENY:
-            self.frontend.counters.denied_requests += 1
-            if self.backend is not None:
-                self.backend.counters.denied_requests += 1
+            self.denied_request()
             self.own_reply(self._reply(403), 0x50, 0x52)  # PR
         elif verdict == ANSWER:
             self.frontend.counters.intercepted += 1
@@ -159,7 +157,9 @@ class HttpStream(Faults):
         reply = service.answer(self.context)
         if reply is None:
             return False
-        self.frontend.counters.intercepted += 1
+        proxy.counters.intercepted += 1
+        record = self.record
+        record.queued = record.connected = record.answered = self.reactor.now
         self.context.backend = proxy
         self.record.stand_in = b"<STATS>"
         self.own_reply(reply, 0x4C, 0x52)
@@ -174,7 +174,6 @@ class HttpStream(Faults):
         counters.highest = max(counters.highest, backend.connections)
         counters.sessions += 1
         counters.requests += 1
-        counters.last_session = now
         counters.session_rate.add(now)
         counters.request_rate.add(now)
 
@@ -350,8 +349,7 @@ class HttpStream(Faults):
             if verdict in (CONTINUE, ALLOW):
                 continue
             if verdict == DENY:
-                frontend.counters.denied_responses += 1
-                backend.counters.denied_responses += 1
+                self.denied_response(backend)
                 self.drop_answer(self._reply(502), 0x50, 0x48)  # PH
             elif verdict == ANSWER:
                 self.drop_answer(self._reply(200), 0x4C, 0x48)  # LH

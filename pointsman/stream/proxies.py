@@ -91,6 +91,7 @@ class Frontend(Acceptor):
         self.backends: dict[bytes, BackendProxy] = {}  # all of them, for names that are computed
         self.monitor: Service | None = None
         self.services: list[Service] = []
+        self.socket_stats = False  # option socket-stats: bytes are counted by listener too
         self.pages: dict[int, Reply] = {}
         self.logger: Logger | None = None
         self.log_null = True  # not option dontlognull

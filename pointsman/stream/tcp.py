@@ -76,7 +76,6 @@ class TcpStream(Exchange):
         self.context.backend = backend
         backend.connections += 1
         backend.counters.sessions += 1
-        backend.counters.last_session = self.reactor.now
         backend.counters.session_rate.add(self.reactor.now)
         backend.counters.highest = max(backend.counters.highest, backend.connections)
         self.forced = pick_server(backend, self.context)
