@@ -139,10 +139,11 @@ def frontend_row(view: View, proxy: ProxyView, front: FrontSide) -> Row:
                 sess_other=0 if http else counters.sessions, h1_sess=counters.sessions if http else 0, h2_sess=0,
                 h3_sess=0, req_other=0 if http else counters.sessions, h1req=counters.requests if http else 0, h2req=0,
                 h3req=0)
+    row.put_all(req_rate=counters.request_rate.read(now), req_rate_max=counters.request_rate.highest,
+                req_tot=counters.requests)
     if http:
         _responses(row, counters)
-        row.put_all(req_rate=counters.request_rate.read(now), req_rate_max=counters.request_rate.highest,
-                    intercepted=counters.intercepted)
+        row.put("intercepted", counters.intercepted)
     _unbuilt(row, http)
     return row
 

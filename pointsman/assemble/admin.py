@@ -77,7 +77,10 @@ def build_view(live: Live, configuration: Configuration) -> View:
         by_section[id(section)].front = _front(live, frontend, section)
     for backend in live.backends:
         section = live.sections[id(backend)]
-        by_section[id(section)].back = _back(live, backend, section)
+        back = by_section[id(section)].back = _back(live, backend, section)
+        front = by_section[id(section)].front
+        if front is not None:
+            front.frontend.twin = back.backend
     view.proxies = [by_section[id(section)] for section in configuration.proxies if id(section) in by_section]
     return view
 
@@ -88,8 +91,9 @@ def _description(section: Section) -> str:
 
 
 def _front(live: Live, frontend: LiveFrontend, section: Section) -> FrontSide:
+    frontend.socket_stats = option(section, "socket-stats")
     return FrontSide(frontend, [listener for listener in live.listeners if listener.frontend is frontend],
-                     socket_stats=option(section, "socket-stats"), rate_limit=number(section, "rate-limit sessions"))
+                     socket_stats=frontend.socket_stats, rate_limit=number(section, "rate-limit sessions"))
 
 
 def _back(live: Live, backend: BackendProxy, section: Section) -> BackSide:

@@ -435,6 +435,9 @@ class Exchange(Carried):
             sets.append(backend.counters)
             if isinstance(server, LiveServer):
                 sets.append(server.counters)
+        elif frontend.twin is not None:
+            frontend.twin.counters.bytes_in += record.uploaded
+            frontend.twin.counters.bytes_out += record.sent
         for counters in sets:
             counters.bytes_in += record.uploaded
             counters.bytes_out += record.sent

@@ -159,7 +159,9 @@ class HttpStream(Faults):
             return False
         proxy.counters.intercepted += 1
         record = self.record
-        record.queued = record.connected = record.answered = self.reactor.now
+        record.queued = record.connected = self.reactor.now
+        if reply.status == 200:
+            record.answered = self.reactor.now
         self.context.backend = proxy
         self.record.stand_in = b"<STATS>"
         self.own_reply(reply, 0x4C, 0x52)

@@ -88,6 +88,7 @@ class Frontend(Acceptor):
         self.http_after_response: list[Rule] = []
         self.use_backend: list[Route] = []
         self.default_backend: BackendProxy | None = None
+        self.twin: BackendProxy | None = None  # the backend of the same listen section: it counts all bytes
         self.backends: dict[bytes, BackendProxy] = {}  # all of them, for names that are computed
         self.monitor: Service | None = None
         self.services: list[Service] = []
