@@ -44,15 +44,16 @@ async def balance(file: str, port: int, told: str, variables: Mapping[str, str])
         if listening.done():
             print(told, flush=True)
             await asyncio.wait((ended, stopped), return_when=asyncio.FIRST_COMPLETED)
-        if stopped.done():
-            print("\nThat was all.", flush=True)
-            return 0
-        print("The balancer has ended." if ended.done() else "The balancer does not listen.", file=sys.stderr)
-        return 1
+        asked = stopped.done()
+        if not asked:
+            print("The balancer has ended." if ended.done() else "The balancer does not listen.", file=sys.stderr)
     finally:
         for wait in waits:
             wait.cancel()
         await _end(process)
+    if asked:
+        print("\nThat was all.", flush=True)
+    return 0 if asked else 1
 
 
 async def _ended(process: asyncio.subprocess.Process) -> None:
