@@ -37,6 +37,8 @@ ENDED: Final = 8
 TURN_AROUND: Final = 1_000  # ms between two attempts on the same server (manual 4.2, retries)
 GRAIN: Final = 64  # ms: two deadlines this near are the same to the wheel
 _TIMED_OUT: Final = errno.ETIMEDOUT
+_CLIENT: Final = (0x43, 0x63)  # C, c: causes of cli_abrt
+_SERVER: Final = (0x53, 0x73)  # S, s: of srv_abrt
 _NOBODY: Final[list[Server]] = []
 
 
@@ -153,6 +155,8 @@ class Exchange(Carried):
         """The queue's time is up, or the pause is over."""
         if self.phase == QUEUE and self.granted is None:
             self.leave_queue()
+            if self.backend is not None:
+                self.backend.counters.failed_connections += 1
             self.record.queued = self.reactor.now  # how long it waited is worth a line
             self.refuse(503, 0x73, 0x51)  # sQ
         elif self.phase == PAUSE:
@@ -181,9 +185,7 @@ class Exchange(Carried):
         self.record.queued = now
         counters = server.counters
         counters.chosen += 1
-        counters.sessions += 1
         counters.last_session = now
-        counters.session_rate.add(now)
         backend.counters.chosen += 1
         backend.counters.last_session = now
         self.server_time = backend.server_time
@@ -191,6 +193,8 @@ class Exchange(Carried):
         if connection is None:
             self.dial()
             return
+        counters.sessions += 1
+        counters.session_rate.add(now)
         counters.reuses += 1
         backend.counters.reuses += 1
         self._attach(connection)
@@ -207,6 +211,8 @@ class Exchange(Carried):
         backend = self.backend
         assert server is not None and backend is not None
         server.counters.connects += 1
+        server.counters.sessions += 1  # each attempt is one
+        server.counters.session_rate.add(self.reactor.now)
         backend.counters.connects += 1
         self.phase = CONNECT
         try:
@@ -441,16 +447,16 @@ class Exchange(Carried):
         for counters in sets:
             counters.bytes_in += record.uploaded
             counters.bytes_out += record.sent
-            if record.queued >= 0:
+            if record.queued >= 0 and record.answered >= 0:
                 counters.note_times(record.queued - max(record.head, record.begun),
                                     record.connected - record.queued if record.connected >= 0 else 0,
                                     record.answered - record.connected if record.answered >= 0 else 0,
                                     record.ended - record.accepted)
-        if record.cause == 0x43 and record.step != 0x52:
+        if record.cause in _CLIENT and record.step != 0x52:
             frontend.counters.client_aborts += 1
             for counters in sets:
                 counters.client_aborts += 1
-        elif record.cause == 0x53 and record.step == 0x44:
+        elif record.cause in _SERVER and record.step == 0x44:
             frontend.counters.server_aborts += 1
             for counters in sets:
                 counters.server_aborts += 1

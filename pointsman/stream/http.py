@@ -301,6 +301,8 @@ class HttpStream(Faults):
     def interim(self, response: Response) -> None:
         """A 1xx, relayed without rules; a client of HTTP/1.0 must not get it (RFC 9110 15.2)."""
         request = self.context.request
+        if self.server is not None:
+            self.server.counters.http_1xx += 1
         if request is not None and request.minor:
             head = interim(response, self.frontend.strict)
             self.client.push(head)
