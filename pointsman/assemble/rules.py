@@ -25,7 +25,7 @@ def _rules(section: Section, rule_set: int, http: bool, configuration: Configura
         return []
     for one in found:
         try:
-            one.action.resolve(configuration)
+            one.action.resolve(configuration, diagnostics)
         except ConfigError as error:
             diagnostics.add(error.finding)
     return found
@@ -37,7 +37,7 @@ def fill_backend_rules(live: Live, backend: BackendProxy, section: Section, conf
         backend.http_request = _rules(section, HTTP_REQUEST, backend.http, configuration, diagnostics)
         backend.http_response = _rules(section, HTTP_RESPONSE, backend.http, configuration, diagnostics)
         backend.http_after_response = _rules(section, HTTP_AFTER, backend.http, configuration, diagnostics)
-    backend.pages = error_pages(section, configuration)
+    backend.pages = error_pages(section, configuration, diagnostics)
     for line in section.all(UseServer):
         target = None
         if line.format is None:
@@ -54,7 +54,7 @@ def fill_frontend_rules(live: Live, frontend: LiveFrontend, section: Section, co
     frontend.http_request = _rules(section, HTTP_REQUEST, frontend.http, configuration, diagnostics)
     frontend.http_response = _rules(section, HTTP_RESPONSE, frontend.http, configuration, diagnostics)
     frontend.http_after_response = _rules(section, HTTP_AFTER, frontend.http, configuration, diagnostics)
-    frontend.pages = error_pages(section, configuration)
+    frontend.pages = error_pages(section, configuration, diagnostics)
     frontend.backends = {backend.name: backend for backend in live.backends}
     for line in section.all(UseBackend):
         target = None

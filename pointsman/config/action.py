@@ -12,12 +12,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from pointsman.config.acls import acls_of
 from pointsman.config.keyword import Args
-from pointsman.config.setting import Configuration
-from pointsman.core.diagnostics import Position
+from pointsman.config.setting import Configuration, Section
+from pointsman.core.diagnostics import ConfigError, Diagnostics, Position
 from pointsman.core.registry import Registry
+from pointsman.core.words import Line, Word
 from pointsman.sample.arguments import Reference
 from pointsman.sample.context import Context
+from pointsman.sample.expression import Expression, parse_words
+from pointsman.sample.format import Format, parse_format
 from pointsman.sample.types import Reads, Where, Writes
 
 HTTP_REQUEST: Final = 1  # rule sets
@@ -52,7 +56,7 @@ class Action:
         self.writes = int(Writes.ALL)
         self.references: list[Reference] = []  # what its expressions name: looked up once all sections are known
 
-    def resolve(self, configuration: Configuration) -> None:
+    def resolve(self, configuration: Configuration, diagnostics: Diagnostics) -> None:
         """Look up what the rule names, once all sections are known. Raises ConfigError."""
 
     def run(self, context: Context) -> int:
@@ -63,11 +67,41 @@ class Action:
 class RuleArgs(Args):
     """The words of an action behind its name; `rule_set` is the one it stands in."""
 
-    rule_set: int = HTTP_REQUEST
+    def __init__(self, line: Line, start: int, section: Section, configuration: Configuration,
+                 diagnostics: Diagnostics) -> None:
+        super().__init__(line, start, section, configuration, diagnostics)
+        self.rule_set = HTTP_REQUEST
+        self.references: list[Reference] = []  # what its formats and expressions name
 
     @property
     def place(self) -> Where:
         return PLACE[self.rule_set]
+
+    def filled(self, expected: str) -> Word:
+        """The next word, which must not be empty."""
+        word = self.word(expected)
+        if not word.text:
+            raise ConfigError(f"'{self.keyword}' expects {expected}", word.at, expected)
+        return word
+
+    def format(self, expected: str) -> Format:
+        """The next word as a log-format."""
+        return self.compiled(self.filled(expected))
+
+    def compiled(self, word: Word) -> Format:
+        """A word as a log-format."""
+        made = parse_format(word, self.place, acls=acls_of(self.section))
+        self.references += made.references
+        return made
+
+    def expression(self, expected: str = "<expr>") -> Expression:
+        """The next words as a sample expression."""
+        if not self.more():
+            self.word(expected)
+        made, used = parse_words(self.words[self.index:], self.place, acls_of(self.section))
+        self.index += used
+        self.references += made.references
+        return made
 
 
 @dataclass(frozen=True, slots=True)

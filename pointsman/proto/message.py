@@ -47,6 +47,7 @@ class Head:
         self.close = False  # Connection: close
         self.keep = False  # Connection: keep-alive
         self.upgrade = False  # Connection: upgrade, and an Upgrade field
+        self.close_asked = False  # a rule has written Connection: close
         self.close_after = False  # ambiguous framing: close the client after the response (RFC 9112 6.1)
         self.line = b""  # the start line as received
 

@@ -1,14 +1,15 @@
-"""Where error pages come from: errorfile, errorfiles, errorloc*, http-error, the section http-errors (manual 4.2, 12.4)."""
+"""Where error pages come from: errorfile, errorfiles, errorloc*, http-error, the section http-errors (manual 4.2 and
+12.4)."""
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
 from pointsman.config.keyword import Args, Parsed, keyword
 from pointsman.config.setting import Configuration, In, Section, Setting
-from pointsman.core.diagnostics import ConfigError
+from pointsman.core.diagnostics import ConfigError, Diagnostics
 from pointsman.core.words import Word
 from pointsman.rules.pages import CODES, page_from_file
-from pointsman.rules.reply import Reply
+from pointsman.rules.reply import MOVED, Reply
 from pointsman.rules.reply_words import parse_answer
 from pointsman.sample.format import Format
 from pointsman.sample.types import Where
@@ -32,9 +33,10 @@ class ErrorImport(Setting):
     many: ClassVar[bool] = True
 
 
-def error_pages(section: Section, configuration: Configuration | None = None) -> dict[int, Reply]:
+def error_pages(section: Section, configuration: Configuration | None = None,
+                diagnostics: Diagnostics | None = None) -> dict[int, Reply]:
     """The pages that a proxy or an http-errors section defines, later lines over earlier ones. Raises ConfigError for a
-    section that does not exist."""
+    section that does not exist; a status that it does not declare is worth a warning."""
     pages: dict[int, Reply] = {}
     for setting in section.all(Setting):
         if isinstance(setting, ErrorPage):
@@ -48,6 +50,10 @@ def error_pages(section: Section, configuration: Configuration | None = None) ->
                 raise ConfigError(f"unable to find the http-errors section '{setting.name.text}'", setting.name.at,
                                   "the name of an http-errors section")
             imported = error_pages(found)
+            for status in setting.codes:
+                if status not in imported and diagnostics is not None:
+                    diagnostics.warning(f"status '{status}' not declared in http-errors section '{setting.name.text}'",
+                                        setting.at)
             for status, page in imported.items():
                 if not setting.codes or status in setting.codes:
                     pages[status] = page
@@ -84,10 +90,13 @@ def _location(status: int) -> Callable[[Args], Parsed]:
     def parse(args: Args) -> ErrorPage:
         """<code> <url>: answer an error with a redirection to a page."""
         code = _status(args)
-        url = args.take("<url>").encode("utf-8", "surrogateescape")
+        word = args.word("<url>")
+        if not word.text:
+            raise ConfigError(f"'{args.keyword}' expects <code> and <url>", word.at, "<url>")
+        url = word.text.encode("utf-8", "surrogateescape")
         fields: list[tuple[bytes, bytes | Format]] = [
             (b"cache-control", b"no-cache"), (b"content-length", b""), (b"location", url)]
-        page = Reply(status, fields, b"")
+        page = Reply(status, fields, b"", MOVED[status])
         page.logged = code
         return ErrorPage(at=args.at, status=code, page=page)
     return parse
@@ -101,7 +110,7 @@ keyword("errorloc303", In.ANY_PROXY, "4.2")(_location(303))
 @keyword("http-error", In.ANY_PROXY, "4.2")
 def parse_http_error(args: Args) -> Parsed:
     """http-error status <code> [...]: the page for a status, described by the words of `return`."""
-    answer = parse_answer(args, Where.HTTP_RES, 0)
+    answer = parse_answer(args, Where.HTTP_REQ | Where.HTTP_RES, 0)
     if not answer.status:
         raise ConfigError("'http-error': missing the status code", args.here, "status <code>")
     if answer.status not in CODES:

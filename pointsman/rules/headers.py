@@ -4,11 +4,14 @@ from collections.abc import Callable
 from typing import Final
 
 from pointsman.config.action import CONTINUE, HTTP_AFTER, HTTP_REQUEST, HTTP_RESPONSE, Action, RuleArgs, action
+from pointsman.config.keyword import Args
 from pointsman.core.diagnostics import ConfigError
-from pointsman.core.words import Word
-from pointsman.proto.message import Field, Head, field
+from pointsman.proto.message import CONNECTION, Field, Head, field
+from pointsman.proto.tokens import tokens
 from pointsman.sample.context import Context
-from pointsman.sample.format import Format, parse_format
+from pointsman.sample.format import Format
+from pointsman.sample.head import BLANKS, cut_list
+from pointsman.sample.regex import compile_regex
 from pointsman.sample.types import Writes
 
 _EVERYWHERE: Final = HTTP_REQUEST | HTTP_RESPONSE | HTTP_AFTER
@@ -51,17 +54,19 @@ class SetHeader(HeaderAction):
             fields = head.fields.copy()
         fields.append(made)
         head.fields = fields
+        if made.kind == CONNECTION:
+            head.close_asked = b"close" in tokens(made.value) or head.close_asked and not self.replaces
         return CONTINUE
 
 
 class DelHeader(HeaderAction):
     """Drop the fields whose name matches."""
 
-    def __init__(self, args: RuleArgs, pattern: bytes, method: str) -> None:
+    def __init__(self, args: RuleArgs, pattern: bytes, method: str, regex: "re.Pattern[bytes] | None" = None) -> None:
         super().__init__(args)
         self.header = pattern
         self.method = method
-        self.search = re.compile(pattern).search if method == "reg" else None
+        self.search = regex.search if regex is not None else None
 
     def matches(self, name: bytes) -> bool:
         method = self.method
@@ -79,6 +84,8 @@ class DelHeader(HeaderAction):
         head = self.head(context)
         if head is not None:
             head.fields = [one for one in head.fields if not self.matches(one.name)]
+            if head.close_asked and self.matches(b"connection"):
+                head.close_asked = False
         return CONTINUE
 
 
@@ -102,20 +109,25 @@ class ReplaceHeader(HeaderAction):
         for one in head.fields:
             if one.name != self.header:
                 fields.append(one)
-            elif self.each:
-                parts = [self._replaced(part, replacement) for part in one.value.split(b",")]
-                fields.append(field(one.name, b",".join(parts)))
+                continue
+            if self.each:
+                value = b",".join([self._replaced(part, replacement) for part in cut_list(one.value)])
             else:
-                fields.append(field(one.name, self._replaced(one.value, replacement)))
+                value = self._replaced(one.value, replacement)
+            made = field(one.name, value)
+            if made.kind == CONNECTION and value != one.value:
+                head.close_asked = b"close" in tokens(value)
+            fields.append(made)
         head.fields = fields
         return CONTINUE
 
     def _replaced(self, value: bytes, replacement: bytes) -> bytes:
-        stripped = value.strip(b" \t")
+        """A value with blanks around it; those before it stay, so that lists keep their look."""
+        stripped = value.strip(BLANKS)
         found = self.regex.search(stripped)
         if found is None:
             return value
-        return value[:len(value) - len(value.lstrip(b" \t"))] + expand(found, replacement)
+        return value[:len(value) - len(value.lstrip(BLANKS))] + expand(found, replacement)
 
 
 def expand(found: "re.Match[bytes]", template: bytes) -> bytes:
@@ -137,7 +149,9 @@ def expand(found: "re.Match[bytes]", template: bytes) -> bytes:
         at = mark + 2
 
 
-def _name(args: RuleArgs) -> bytes:
+def header_name(args: Args) -> bytes:
+    """The next word as the name of a field, in lower case. HAProxy takes any text; a name that is none would let a
+    message end early."""
     word = args.word("<name>")
     name = word.text.encode("utf-8", "surrogateescape")
     if not name or name.translate(None, _TOKEN):
@@ -145,27 +159,21 @@ def _name(args: RuleArgs) -> bytes:
     return name.lower()
 
 
-def _regex(word: Word) -> "re.Pattern[bytes]":
-    try:
-        return re.compile(word.text.encode("utf-8", "surrogateescape"))
-    except re.error as error:
-        raise ConfigError(f"invalid regular expression '{word.text}': {error.msg}", word.at) from error
-
-
 def _setter(replaces: bool) -> Callable[[RuleArgs], Action]:
     def parse(args: RuleArgs) -> Action:
         """<name> <fmt>: append a field; set-header drops all of that name before."""
-        name = _name(args)
-        return SetHeader(args, name, parse_format(args.word("<fmt>"), args.place), replaces)
+        name = header_name(args)
+        return SetHeader(args, name, args.format("<fmt>"), replaces)
     return parse
 
 
 def _replacer(each: bool) -> Callable[[RuleArgs], Action]:
     def parse(args: RuleArgs) -> Action:
-        """<name> <match-regex> <replace-fmt>: rewrite values that match; replace-value goes through comma-separated parts."""
-        name = _name(args)
-        regex = _regex(args.word("<match-regex>"))
-        return ReplaceHeader(args, name, regex, parse_format(args.word("<replace-fmt>"), args.place), each)
+        """<name> <match-regex> <replace-fmt>: rewrite values that match; replace-value looks at the parts of lists."""
+        name = header_name(args)
+        word = args.filled("<match-regex>")
+        regex = compile_regex(word.text, word.at)
+        return ReplaceHeader(args, name, regex, args.format("<replace-fmt>"), each)
     return parse
 
 
@@ -178,11 +186,10 @@ action("replace-value", _EVERYWHERE, "4.4", writes=Writes.HEADER_BLOCK)(_replace
 @action("del-header", _EVERYWHERE, "4.4", writes=Writes.HEADER_BLOCK)
 def parse_del_header(args: RuleArgs) -> Action:
     """del-header <name> [-m <meth>]: drop every field whose name matches; `meth` is str, beg, end, sub or reg."""
-    word = args.word("<name>")
+    word = args.filled("<name>")
     method = "str"
     if args.accept("-m"):
         method = args.choice("<meth>", _METHODS)
     if method == "reg":
-        _regex(word)
-        return DelHeader(args, word.text.encode("utf-8", "surrogateescape"), method)
+        return DelHeader(args, b"", method, compile_regex(word.text, word.at))
     return DelHeader(args, word.text.lower().encode("utf-8", "surrogateescape"), method)

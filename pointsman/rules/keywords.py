@@ -1,5 +1,5 @@
-"""The keywords that hold rules: http-request, http-response, http-after-response, redirect, use_backend, default_backend,
-use-server, monitor-uri, monitor fail (manual 4.2)."""
+"""The keywords that hold rules: http-request, http-response, http-after-response, redirect, use_backend,
+default_backend, use-server, monitor-uri, monitor fail (manual 4.2)."""
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
@@ -8,8 +8,10 @@ from pointsman.config.acls import acls_of
 from pointsman.config.action import ACTIONS, HTTP_AFTER, HTTP_REQUEST, HTTP_RESPONSE, PLACE, RULE_SETS, RuleArgs
 from pointsman.config.keyword import Args, keyword
 from pointsman.config.setting import In, Setting
-from pointsman.config.vocabulary import not_built
+from pointsman.config.vocabulary import lookup, not_built
+from pointsman.config.vocabulary import words as words_of
 from pointsman.core.diagnostics import ConfigError
+from pointsman.core.registry import nearest
 from pointsman.core.words import Word
 from pointsman.rules.redirect import Redirect, parse_words
 from pointsman.rules.rule import Rule
@@ -26,7 +28,9 @@ def parse_if(args: Args, where: Where) -> tuple[Condition | None, bool]:
     at = args.here
     words = args.rest()
     if not words:
-        raise ConfigError(f"'{args.keyword}': missing condition behind '{word}'", at, "a condition")
+        args.diagnostics.warning(f"'{args.keyword}': empty condition behind '{word}', it never holds", at,
+                                 "a condition")
+        return parse_condition(words, acls_of(args.section), where), word == "unless"
     return parse_condition(words, acls_of(args.section), where, args.diagnostics), word == "unless"
 
 
@@ -38,15 +42,14 @@ def _rules(rule_set: int) -> Callable[[Args], Rule]:
         word = args.word("<action>")
         entry = ACTIONS.get(word.text)
         if entry is None or not entry.rule_sets & rule_set:
-            known = [one for one in ACTIONS if (found := ACTIONS.get(one)) is not None and found.rule_sets & rule_set]
-            raise not_built("action", word.text, word.at, known,
-                            f"'{name}': unknown action '{word.text}'" if entry is None
-                            else f"'{name}': action '{word.text}' is not possible here")
+            raise _no_action(word, rule_set)
+        _warn_of_final(args, rule_set)
         inner = RuleArgs(args.line, args.index, args.section, args.configuration, args.diagnostics)
         inner.keyword = f"{name} {word.text}"
         inner.rule_set = rule_set
         made = entry.parse(inner)
         made.name = entry.name
+        made.references += inner.references
         condition, negated = parse_if(inner, PLACE[rule_set])
         inner.end()
         args.index = inner.index
@@ -54,6 +57,32 @@ def _rules(rule_set: int) -> Callable[[Args], Rule]:
 
     parse.__doc__ = f"{kind} [options] [{{if | unless}} <condition>]: one rule of the list."
     return parse
+
+
+def _no_action(word: Word, rule_set: int) -> ConfigError:
+    """The error for a word that is no action of a rule set."""
+    name = RULE_SETS[rule_set]
+    built = [one for one in ACTIONS if (found := ACTIONS.get(one)) is not None and found.rule_sets & rule_set]
+    entry = lookup("action", word.text)
+    if entry is not None and name in entry.where:
+        return not_built("action", word.text, word.at)
+    near = nearest(word.text, [*built, *(one for one in words_of("action")
+                                         if (known := lookup("action", one)) is not None and name in known.where)])
+    if entry is not None:
+        places = " or ".join(f"'{place}'" for place in entry.where)
+        return ConfigError(f"'{name}': action '{word.text}' is not possible here", word.at, f"it belongs to {places}")
+    return ConfigError(f"'{name}': unknown action '{word.text}'", word.at, "an action (manual 4.4)",
+                       f"did you mean '{near}'?" if near else "")
+
+
+def _warn_of_final(args: Args, rule_set: int) -> None:
+    """The line before this one ends the list in any case."""
+    for setting in reversed(args.section.settings):
+        if isinstance(setting, Rule) and setting.rule_set == rule_set:
+            if setting.condition is None and setting.action.final:
+                args.diagnostics.warning(f"previous '{RULE_SETS[rule_set]}' action is final and has no condition "
+                                         "attached, further entries are NOOP.", args.at)
+            return
 
 
 keyword("http-request", In.ANY_PROXY, "4.2")(_rules(HTTP_REQUEST))
@@ -73,7 +102,7 @@ class RedirectLine(Setting):
 def parse_redirect_line(args: Args) -> RedirectLine:
     """redirect {location | prefix | scheme} <value> [options] [{if | unless} <condition>]: a redirection."""
     inner = RuleArgs(args.line, args.index, args.section, args.configuration, args.diagnostics)
-    made = Redirect(parse_words(inner, None))
+    made = Redirect(parse_words(inner, False))
     made.name = "redirect"
     made.final = True
     made.reads = int(Reads.ALL)

@@ -40,7 +40,9 @@ _TEXTS: Final = {
     503: b"No server is available to handle this request.",
     504: b"The server didn't respond in time.",
 }
-_TITLES: Final = {400: b"Bad request", 407: b"Unauthorized"}  # where the page's words are not those of REASONS
+# Where the page's words are not those of REASONS.
+_TITLES: Final = {400: b"Bad request", 407: b"Unauthorized", 413: b"Payload Too Large", 414: b"URI Too Long",
+                  502: b"Bad Gateway"}
 
 
 def _content(status: int) -> bytes:
@@ -63,12 +65,14 @@ def raw_page(status: int, custom: Reply | None, context: Context) -> bytes:
     """The bytes for a request that could not be read: an error file's, or the built-in ones."""
     if custom is not None:
         response, content = custom.render(context)
-        return response_head(response.status, response.reason, response.fields, length=len(content), close=True) + content
+        return response_head(response.status, response.reason, response.fields, length=len(content),
+                             close=True) + content
     if status not in _TEXTS:
         status = 400
     content = _content(status)
     return (b"HTTP/1.1 %d %b\r\nContent-length: %d\r\nCache-Control: no-cache\r\nConnection: close\r\n"
-            b"Content-Type: text/html\r\n\r\n%b") % (status, _TITLES.get(status, REASONS[status]), len(content), content)
+            b"Content-Type: text/html\r\n\r\n%b") % (status, _TITLES.get(status, REASONS[status]), len(content),
+                                                       content)
 
 
 def page_from_file(path: str, at: Position, status: int) -> Reply:
@@ -103,8 +107,8 @@ def parse_page(data: bytes, name: str, at: Position) -> Reply:
     if 0 <= head.length < len(content):
         raise ConfigError(f"'{name}': the body is longer than its Content-Length", at)
     if head.length > len(content):
-        raise ConfigError(f"'{name}': the body is shorter than its Content-Length ({len(content)} of {head.length} bytes)",
-                          at)
+        raise ConfigError(f"'{name}': the body is shorter than its Content-Length "
+                          f"({len(content)} of {head.length} bytes)", at)
     fields: list[tuple[bytes, bytes | Format]] = []
     for one in head.fields:
         if one.kind not in (CODING, CONNECTION):

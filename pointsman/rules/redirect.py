@@ -5,13 +5,13 @@ from typing import Final
 from pointsman.config.action import ANSWER, CONTINUE, HTTP_REQUEST, HTTP_RESPONSE, Action, RuleArgs, action
 from pointsman.core.diagnostics import ConfigError
 from pointsman.core.words import Word
-from pointsman.rules.reply import Reply
+from pointsman.rules.reply import MOVED, Reply
 from pointsman.sample.context import Context
-from pointsman.sample.format import Format, parse_format
-from pointsman.sample.types import Reads, Where, Writes
+from pointsman.sample.format import Format
+from pointsman.sample.types import Reads, Writes
 
 KINDS: Final = ("location", "prefix", "scheme")
-CODES: Final = (301, 302, 303, 307, 308)
+CODES: Final = tuple(MOVED)
 _OPTIONS: Final = ("code", "drop-query", "append-slash", "ignore-empty", "keep-query", "set-cookie", "set-cookie-fmt",
                    "clear-cookie")
 _NOT_CACHED: Final = (302, 303, 307)
@@ -46,9 +46,9 @@ class Redirect(Action):
     def run(self, context: Context) -> int:
         target = self.target
         start = target if isinstance(target, bytes) else target.render_header(context)
-        if self.ignore_empty and not start and not isinstance(target, bytes):
-            return CONTINUE
         if self.kind == "location":
+            if self.ignore_empty and not start:
+                return CONTINUE
             location = self._kept(start, context) if self.keep_query else start
         else:
             location = self._rest(start, context)
@@ -57,7 +57,9 @@ class Redirect(Action):
             fields.append((b"cache-control", b"no-cache"))
         if self.cookie is not None:
             fields.append((b"set-cookie", self.cookie))
-        context.answer = Reply(self.code, fields, b"")
+        reply = Reply(self.code, fields, b"", MOVED[self.code])
+        reply.close_on_body = True
+        context.answer = reply
         return ANSWER
 
     def _kept(self, location: bytes, context: Context) -> bytes:
@@ -78,27 +80,25 @@ class Redirect(Action):
         uri = path or b"/"
         if query is not None and not self.drop_query:
             uri += b"?" + query
-        elif self.append_slash and not uri.endswith(b"/"):
+        if self.append_slash and not uri.endswith(b"/"):
             uri += b"/"
         if self.kind == "scheme":
             return b"%b://%b%b" % (start, request.get(b"host") or b"", uri)
         return uri if start == b"/" else start + uri
 
 
-def parse_words(args: RuleArgs, where: Where | None) -> Words:
-    """The words of a redirect; `where` None: they are constants, as in the proxy keyword."""
+def parse_words(args: RuleArgs, computed: bool) -> Words:
+    """The words of a redirect; not `computed`: they are constants, as in the proxy keyword."""
     words = Words()
     while args.more() and args.peek() not in ("if", "unless"):
         word = args.word("<argument>")
         if word.text in KINDS:
+            if args.rule_set == HTTP_RESPONSE and word.text != "location":
+                raise ConfigError(f"'{args.keyword}': response only supports redirect type 'location'", word.at)
             words.kind = word.text
-            words.target = _value(args.word(f"a value of '{word.text}'"), where)
+            words.target = _value(args, f"a value of '{word.text}'", computed)
         elif word.text == "code":
-            at = args.here
-            words.code = args.integer("<code>")
-            if words.code not in CODES:
-                raise ConfigError(f"'{args.keyword}': unsupported HTTP code '{words.code}'", at,
-                                  "one of " + ", ".join(str(code) for code in CODES))
+            words.code = _code(args)
         elif word.text == "drop-query":
             words.drop_query = True
         elif word.text == "append-slash":
@@ -108,7 +108,7 @@ def parse_words(args: RuleArgs, where: Where | None) -> Words:
         elif word.text == "keep-query":
             words.keep_query = True
         elif word.text in ("set-cookie", "set-cookie-fmt", "clear-cookie"):
-            words.cookie = _cookie(word.text, args.word("NAME[=value]"), where)
+            words.cookie = _cookie(args, word.text)
         else:
             raise args.wrong(word, f"'{args.keyword}': unrecognized parameter '{word.text}'", (*KINDS, *_OPTIONS))
     if not words.kind:
@@ -117,26 +117,36 @@ def parse_words(args: RuleArgs, where: Where | None) -> Words:
     return words
 
 
-def _value(word: Word, where: Where | None) -> bytes | Format:
-    if where is None:
-        return word.text.encode("utf-8", "surrogateescape")
-    compiled = parse_format(word, where)
+def _code(args: RuleArgs) -> int:
+    word = args.word("<code>")
+    for code in CODES:
+        if word.text == str(code):
+            return code
+    raise ConfigError(f"'{args.keyword}': unsupported HTTP code '{word.text}'", word.at,
+                      "one of " + ", ".join(str(code) for code in CODES))
+
+
+def _value(args: RuleArgs, expected: str, computed: bool) -> bytes | Format:
+    if not computed:
+        return args.filled(expected).text.encode("utf-8", "surrogateescape")
+    compiled = args.format(expected)
     return compiled if compiled.constant is None else compiled.constant
 
 
-def _cookie(kind: str, word: Word, where: Where | None) -> bytes | Format:
+def _cookie(args: RuleArgs, kind: str) -> bytes | Format:
+    word = args.filled("NAME[=value]")
     text = word.text.encode("utf-8", "surrogateescape")
     if kind == "set-cookie":
         return text + b"; path=/;"
     if kind == "clear-cookie":
         return text + b"; path=/; Max-Age=0;"
-    return _value(Word(word.text + "; path=/;", word.at), where)
+    return args.compiled(Word(word.text + "; path=/;", word.at))
 
 
 @action("redirect", HTTP_REQUEST | HTTP_RESPONSE, "4.4", writes=Writes.NOTHING)
 def parse_redirect(args: RuleArgs) -> Action:
     """redirect {location | prefix | scheme} <fmt> [code <code>] [options]: answer with a redirection."""
-    made = Redirect(parse_words(args, args.place))
+    made = Redirect(parse_words(args, True))
     made.final = not made.ignore_empty
     made.reads = int(Reads.ALL)
     return made

@@ -6,14 +6,18 @@
 from dataclasses import dataclass, field
 from typing import Final
 
+from pointsman.config.acls import acls_of
+from pointsman.config.action import RuleArgs
 from pointsman.config.keyword import Args
 from pointsman.core.diagnostics import ConfigError, Position
 from pointsman.core.words import Word
+from pointsman.rules.headers import header_name
 from pointsman.rules.pages import CODES, LARGEST, page_from_file
 from pointsman.rules.reply import Reply
 from pointsman.sample.format import Format, parse_format
 from pointsman.sample.types import Where
 
+_PAGES: Final = ("default-errorfiles", "errorfile", "errorfiles")
 _PAYLOADS: Final = ("default-errorfiles", "errorfile", "errorfiles", "file", "lf-file", "string", "lf-string")
 
 
@@ -47,9 +51,10 @@ def parse_answer(args: Args, where: Where, status: int, *, status_words: tuple[s
     at = words.status_at or args.at
     if not words.payload and default and not words.headers and words.status_word != status_words[0]:
         words.payload = "default-errorfiles"
-    if words.payload in ("default-errorfiles", "errorfile", "errorfiles") and code not in CODES:
+    if words.payload in ("default-errorfiles", "errorfiles") and code not in CODES:
         raise ConfigError(f"status code '{code}' not handled by default with '{words.payload}' argument", at,
                           "one of " + ", ".join(str(one) for one in CODES))
+    _ignored(args, words)
     if words.payload == "default-errorfiles":
         return Answer(code, default=True, at=at)
     if words.payload == "errorfiles":
@@ -75,15 +80,41 @@ def _read(args: Args, where: Where, status_words: tuple[str, ...]) -> _Words:
                 raise ConfigError(f"'{word.text}': another payload was given already ('{words.payload}')", word.at)
             words.payload = word.text
             if word.text != "default-errorfiles":
-                words.argument = args.word(f"an argument of '{word.text}'")
+                words.argument = _filled(args, f"an argument of '{word.text}'")
         elif word.text == "hdr":
-            name = args.take("<name>").lower().encode()
-            value = parse_format(args.word("<fmt>"), where)
+            name = header_name(args)
+            value = _format(args, _filled(args, "<fmt>"), where)
             words.headers.append((name, value if value.constant is None else value.constant))
         else:
             raise args.wrong(word, f"'{args.keyword}': unknown argument '{word.text}'",
                              (*status_words, "content-type", "hdr", *_PAYLOADS))
     return words
+
+
+def _filled(args: Args, expected: str) -> Word:
+    word = args.word(expected)
+    if not word.text:
+        raise ConfigError(f"'{args.keyword}' expects {expected}", word.at, expected)
+    return word
+
+
+def _format(args: Args, word: Word, where: Where) -> Format:
+    made = parse_format(word, where, acls=acls_of(args.section))
+    if isinstance(args, RuleArgs):
+        args.references += made.references
+    return made
+
+
+def _ignored(args: Args, words: _Words) -> None:
+    """Warn of what was said in vain, in HAProxy's words."""
+    if words.content_type and not words.payload:
+        args.diagnostics.warning(f"content-type '{words.content_type}' ignored by the http reply because neither "
+                                 "errorfile nor payload defined.", args.at)
+    elif words.content_type and words.argument is None or words.content_type and words.payload in _PAGES:
+        args.diagnostics.warning(f"content-type '{words.content_type}' ignored by the http reply when used with an "
+                                 "errorfile.", args.at)
+    if words.headers and words.payload in _PAGES:
+        args.diagnostics.warning("hdr parameters ignored by the http reply when used with an errorfile.", args.at)
 
 
 def _built(args: Args, words: _Words, code: int, where: Where) -> Reply:
@@ -96,10 +127,12 @@ def _built(args: Args, words: _Words, code: int, where: Where) -> Reply:
             content = _file(argument)
         if words.payload.startswith("lf-") and content:
             text = content.decode("utf-8", "surrogateescape")
-            compiled = parse_format(Word(text, argument.at), where)
+            compiled = _format(args, Word(text, argument.at), where)
             body = compiled if compiled.constant is None else compiled.constant
         else:
             body = content
+        if content and code in (204, 304):
+            raise ConfigError(f"No body expected for {code} responses.", argument.at)
         if content and not words.content_type:
             raise ConfigError(f"a content-type must be defined with '{words.payload}' argument", argument.at,
                               "content-type <type>")

@@ -11,7 +11,7 @@ from pointsman.config.action import (
     action,
 )
 from pointsman.config.setting import Configuration
-from pointsman.core.diagnostics import ConfigError
+from pointsman.core.diagnostics import ConfigError, Diagnostics
 from pointsman.rules.errors import error_pages
 from pointsman.rules.reply_words import Answer, parse_answer
 from pointsman.sample.context import Context
@@ -34,7 +34,7 @@ class Answering(Action):
         self.asked = answer
         self.verdict = verdict
 
-    def resolve(self, configuration: Configuration) -> None:
+    def resolve(self, configuration: Configuration, diagnostics: Diagnostics) -> None:
         """Find the http-errors section that the rule names."""
         section = self.asked.section
         if section is None:
@@ -43,7 +43,11 @@ class Answering(Action):
         if found is None:
             raise ConfigError(f"unable to find the http-errors section '{section.text}'", section.at,
                               "the name of an http-errors section")
-        self.answer = error_pages(found).get(self.asked.status, self.asked.status)
+        pages = error_pages(found)
+        if self.asked.status not in pages:
+            diagnostics.warning(f"status '{self.asked.status}' referenced by an http reply not declared in http-errors "
+                                f"section '{section.text}'.", section.at)
+        self.answer = pages.get(self.asked.status, self.asked.status)
 
     def run(self, context: Context) -> int:
         context.answer = self.answer

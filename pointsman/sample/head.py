@@ -22,6 +22,11 @@ def split_list(value: bytes) -> list[bytes]:
     return [part.strip(BLANKS) for part in _cut(LIST_PART, value)]
 
 
+def cut_list(value: bytes) -> list[bytes]:
+    """The comma-separated parts of a value with the blanks around them: joined by commas they are the value again."""
+    return _cut(LIST_PART, value) if b'"' in value else value.split(b",")
+
+
 def _cut(part: re.Pattern[bytes], value: bytes) -> list[bytes]:
     """Parts, each of which is followed by one separator."""
     found: list[bytes] = []

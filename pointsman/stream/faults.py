@@ -84,7 +84,8 @@ class Faults(Exchange):
         self.record.status = reply.logged or response.status
         self.after_rules()
         request = self.context.request
-        if reply.close or not self.client.request_done or self.frontend.program.room.stopping:
+        whole = self.client.request_done if reply.close_on_body else self.client.drop_body()
+        if reply.close or response.close_asked or not whole or self.frontend.program.room.stopping:
             self.closing = True
         head = response_head(response.status, response.reason, response.fields, length=response.length,
                              client_minor=request.minor if request is not None else 1, close=self.closing)
@@ -300,7 +301,7 @@ class Faults(Exchange):
         if phase == TUNNEL:
             self.blame(_CLIENT_TIME, _D)
             self.finish()
-        elif phase == LAST or phase == FORWARD and self.client.out:
+        elif phase == LAST or phase in (FORWARD, ANSWER) and self.client.out:
             self.blame(_CLIENT_TIME, _D)
             self.client.out = b""
             self.closing = True

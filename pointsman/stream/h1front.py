@@ -37,8 +37,10 @@ class H1Front(HttpFront):
         self.frontend = frontend
         self.door = door
         self.phase = WAIT
-        self.data = b""  # received, not yet looked at
+        self.data = b""  # received, not yet used
+        self.partial = False  # `data` is a head that is not whole, and was looked at
         self.body = Body()
+        self.owing = False  # the end of the request's body has not been handed on
         self.early = b""  # payload that came with the head
         self.encoding = NO_BODY  # how the response's body goes out
         self.stream = HttpStream(reactor, frontend, self, context)
@@ -59,7 +61,7 @@ class H1Front(HttpFront):
     def readable(self) -> None:
         phase = self.phase
         if phase == WAIT:
-            self._read_request()
+            self._go_on()
         elif phase == BUSY:
             stream = self.stream
             if stream.phase == TUNNEL:
@@ -77,15 +79,7 @@ class H1Front(HttpFront):
     def again(self) -> None:
         if self.stream.resume():
             return
-        if self.phase == WAIT:
-            if self.data:
-                self.stream.first_byte()
-                data, self.data = self.data, b""
-                self._take(data)
-            else:
-                self._read_request()
-        else:
-            self.readable()
+        self.readable()
 
     def drained(self) -> None:
         self.stream.client_drained()
@@ -106,6 +100,15 @@ class H1Front(HttpFront):
         self.stream.abandon()
 
     # Requests.
+
+    def _go_on(self) -> None:
+        """What came behind the last request first, then what can be read."""
+        if self.data and not self.partial:
+            data, self.data = self.data, b""
+            self.stream.first_byte()
+            self._take(data)
+        else:
+            self._read_request()
 
     def _read_request(self) -> None:
         data = self.read(SMALL)
@@ -129,15 +132,17 @@ class H1Front(HttpFront):
         """Bytes from the beginning of a head on."""
         known = len(self.data)
         self.data = b""
+        self.partial = False
         program = self.frontend.program
         try:
             size = split_head(data, known, program.head_limit, True)
             if not size:
-                self._wait(data)
+                self._wait(data, known)
                 return
             request = parse_request(data[:size], self.frontend.strict, program.field_limit)
             body = self.body
             body.begin(CHUNKED if request.chunked else SIZED if request.length > 0 else NO_BODY, request.length)
+            self.owing = not body.done
             self.early = body.feed(data[size:]) if size < len(data) and not body.done else b""
         except ProtocolError as error:
             self.stream.record.uploaded = len(data)
@@ -151,12 +156,15 @@ class H1Front(HttpFront):
         self.stream.record.uploaded = size
         self.stream.begin(request)
 
-    def _wait(self, data: bytes) -> None:
-        """The head is not whole yet: `timeout http-request` holds from its first byte on."""
-        if not self.first and not self.data:
-            limit = self.frontend.http_request_time
-            self._arm(limit if limit != FOREVER else self.frontend.client)
+    def _wait(self, data: bytes, known: int) -> None:
+        """The head is not whole yet: `timeout http-request` holds from its first byte on, whatever comes behind it."""
+        limit = self.frontend.http_request_time
+        if limit == FOREVER:
+            self._arm(self.frontend.client)
+        elif not self.first and not known:
+            self._arm(limit)
         self.data = data
+        self.partial = True
         if self.unread:
             self.reactor.another(self)
 
@@ -180,10 +188,12 @@ class H1Front(HttpFront):
         if self.early:
             payload, self.early = self.early, b""
             stream.upload(payload)
-            if body.done:
-                stream.upload_end(body.trailers)
         for _ in range(ROUNDS):
-            if body.done or stream.upload_blocked():
+            if body.done:
+                self.owing = False
+                stream.upload_end(body.trailers)
+                return
+            if stream.upload_blocked():
                 return
             data: bytes | None
             if self.data:
@@ -204,6 +214,7 @@ class H1Front(HttpFront):
                 stream.upload(payload)
             if body.done:
                 self.data = body.excess
+                self.owing = False
                 stream.upload_end(body.trailers)
                 return
             if not self.unread and not self.data:
@@ -212,7 +223,13 @@ class H1Front(HttpFront):
 
     @property
     def request_done(self) -> bool:
-        return self.body.done and not self.early
+        return not self.owing
+
+    def drop_body(self) -> bool:
+        self.early = b""
+        if self.body.done:
+            self.owing = False
+        return not self.owing
 
     def left_over(self) -> bytes:
         """What came behind the request, for a tunnel."""
@@ -259,8 +276,9 @@ class H1Front(HttpFront):
             if limit == FOREVER:
                 limit = self.frontend.client
         self._arm(limit)
-        if self.data or self.unread or self.ending:
+        if self.ending:
             self.unread = True
+        if self.data or self.unread:
             self.reactor.another(self)
 
     def _leave(self) -> None:

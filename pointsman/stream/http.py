@@ -235,7 +235,7 @@ class HttpStream(Faults):
         if self.frontend.wants_destination:
             self.context.server_source = connection.local_address()
         mode = max(self.frontend.mode, backend.mode)
-        close = mode != KEEP_ALIVE and not (backend.pretend_keepalive and mode != CLOSE)
+        close = mode != KEEP_ALIVE and not (backend.pretend_keepalive and mode != CLOSE) or request.close_asked
         head = request_bytes(request, close=close, strict=self.frontend.strict)
         connection.begin_request(head, request.chunked, self.bodiless)
         if not self.client.request_done:
@@ -308,6 +308,7 @@ class HttpStream(Faults):
             self.client.push(head)
             self.record.sent += len(head)
             self.flush_client()
+        self._pace()
 
     def answered(self, response: Response, rest: bytes) -> None:
         """The response's head is whole; `rest` came behind it."""
@@ -339,7 +340,7 @@ class HttpStream(Faults):
         elif connection.unread:
             connection.download()
         else:
-            self.touch_server()
+            self._pace()
 
     def _is_connect(self) -> bool:
         request = self.context.request
@@ -384,6 +385,8 @@ class HttpStream(Faults):
             encoding = TO_CLOSE
             self.closing = True
         if max(self.frontend.mode, backend.mode) == CLOSE:
+            self.closing = True
+        if response.close_asked:
             self.closing = True
         if not self.client.request_done:
             self.closing = True  # it answered without waiting for the rest of the request
@@ -435,11 +438,16 @@ class HttpStream(Faults):
         """A piece of the response's body."""
         self.record.sent += self.client.send_body(payload)
         self.flush_client()
-        if self.connection is None:
+        self._pace()
+
+    def _pace(self) -> None:
+        """The server has sent something: who must do something next, in which time?"""
+        connection = self.connection
+        if connection is None:
             return
         if self.client.blocked:
             self.touch_client()
-            self.reactor.wheel.disarm(self.connection)  # it is not the server that keeps us waiting
+            self.reactor.wheel.disarm(connection)  # it is not the server that keeps us waiting
         else:
             self.touch_server()
 
@@ -453,12 +461,11 @@ class HttpStream(Faults):
         phase = self.phase
         if phase == LAST:
             self.finish()
-        elif phase == FORWARD:
+        elif phase in (FORWARD, WAIT_ANSWER):
             self.touch_client()
             self.touch_server()
-            connection = self.connection
-            if isinstance(connection, HttpBack):
-                connection.download()
+            if self.connection is not None:
+                self.server_readable()
         elif phase == TUNNEL:
             self.touch_client()
             self.pump_down()
@@ -478,6 +485,9 @@ class HttpStream(Faults):
         assert isinstance(connection, HttpBack) and server is not None and backend is not None
         keep = self.client.request_done and connection.clean \
             and max(self.frontend.mode, backend.mode) == KEEP_ALIVE and server.up
+        request = self.context.request
+        if request is not None and request.close_asked:
+            keep = False
         connection.served += 1
         if keep:
             self.connection = None

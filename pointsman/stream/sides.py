@@ -23,6 +23,10 @@ class HttpFront(Wire):
         """Go on reading the request's body."""
         raise NotImplementedError
 
+    def drop_body(self) -> bool:
+        """Nobody wants what was received of the request's body. True: that was all of it."""
+        raise NotImplementedError
+
     def left_over(self) -> bytes:
         """Bytes behind the request, for a tunnel."""
         raise NotImplementedError
