@@ -160,7 +160,7 @@ class HttpStream(Faults):
         proxy.counters.intercepted += 1
         record = self.record
         record.queued = record.connected = self.reactor.now
-        if reply.status == 200:
+        if reply.status != 401:
             record.answered = self.reactor.now
         self.context.backend = proxy
         self.record.stand_in = b"<STATS>"
