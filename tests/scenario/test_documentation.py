@@ -1,0 +1,83 @@
+"""Documentation stays true: every configuration in it loads without a warning, every link and command exists."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from support.programs import ROOT
+
+from pointsman.cli import main
+
+PAGES = sorted([*(ROOT / "docs").glob("*.md"), *ROOT.glob("*.md")])
+BLOCK = re.compile(r"(?ms)^```haproxy\n(.*?)^```$")
+LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
+BLOCKS = [
+    pytest.param(text, id=f"{page.stem}-{number}")
+    for page in PAGES
+    for number, text in enumerate(BLOCK.findall(page.read_text(encoding="utf-8")), 1)
+]
+
+
+@pytest.mark.parametrize("text", BLOCKS)
+def test_configuration_loads(text: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """As a file of its own, and nothing is to be said about it."""
+    path = tmp_path / "haproxy.cfg"
+    path.write_text(text, encoding="utf-8")
+    status = main(["-c", "-dW", "-f", str(path)])
+    printed = capfd.readouterr()
+    assert (status, printed.out, printed.err) == (0, "", "")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_links_lead_somewhere(page: Path) -> None:
+    """To a file of the project."""
+    for target in LINK.findall(page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), target
+
+
+def test_every_page_is_found_from_the_readme() -> None:
+    """One link at least leads to each."""
+    linked = {(ROOT / target).resolve() for target in LINK.findall((ROOT / "README.md").read_text(encoding="utf-8"))}
+    assert {page for page in PAGES if page.name != "README.md"} <= linked
+
+
+def test_commands_of_make_exist() -> None:
+    """What pages say of `make` is a target."""
+    targets = set(re.findall(r"(?m)^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8")))
+    named = {name for page in PAGES for name in re.findall(r"(?:`|^    )make ([a-z]+)", page.read_text(), re.MULTILINE)}
+    assert {"demo", "test", "check", "bench", "example"} <= targets
+    assert named <= targets
+
+
+def test_the_tour_names_every_folder() -> None:
+    """ARCHITECTURE.md and the import contract know each part of the package."""
+    tour = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    for path in (ROOT / "pointsman").iterdir():
+        if path.is_dir() and path.name != "__pycache__":
+            assert f"| `{path.name}/` |" in tour, path.name
+        elif path.suffix == ".py" and not path.name.startswith("__"):
+            assert f"| `{path.name}` |" in tour, path.name
+
+
+def test_every_dependency_has_its_reason() -> None:
+    """What pyproject.toml asks for stands in ARCHITECTURE.md."""
+    tour = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    wanted = re.findall(r'"([A-Za-z][\w-]*)>=', (ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert "uvloop" in wanted and "mypy" in wanted
+    for name in set(wanted) - {"setuptools"}:
+        assert re.search(rf"(?m)^\| [^|]*\b{re.escape(name)}\b", tour), name
+
+
+def test_files_of_the_tour_exist() -> None:
+    """docs/life-of-a-stream.md names functions that are there."""
+    text = (ROOT / "docs" / "life-of-a-stream.md").read_text(encoding="utf-8")
+    table = re.search(r"(?ms)^```\n(.*?)^```$", text)
+    assert table
+    for line in table[1].splitlines():
+        path, names = line.split()[0], re.match(r"\S+ +((?:\w[\w.]*(?:, )?)+)", line)
+        source = (ROOT / "pointsman" / path).read_text(encoding="utf-8")
+        assert names
+        for name in names[1].split(", "):
+            assert f"def {name.split('.')[-1]}(" in source or name == "accept", f"{path}: {name}"
