@@ -7,10 +7,10 @@ SHELL := /bin/sh
 VENV := .venv
 RUN := $(VENV)/bin/python
 # Words for pytest: make test PYTEST="tests/unit -k lexer"
-PYTEST :=
+PYTEST ?=
 # Words for the benchmark: make bench BENCH="--rows small --pairs 3"
-BENCH :=
-EP :=
+BENCH ?=
+EP ?=
 
 .PHONY: demo test check bench example clean
 .DELETE_ON_ERROR:
