@@ -5,6 +5,7 @@
 # make example EP=ep5    runs a tutorial's configuration without containers; make example lists them
 SHELL := /bin/sh
 VENV := .venv
+BUILD := pyproject.toml setup.py pointsman/core/_cells.c
 RUN := $(VENV)/bin/python
 # Words for pytest: make test PYTEST="tests/unit -k lexer"
 PYTEST ?=
@@ -34,12 +35,12 @@ bench: $(VENV)/.installed
 example: $(VENV)/.tools
 	@exec $(RUN) examples/run.py $(EP)
 
-# Made anew when pyproject.toml changes. The newest files of these names say when what was installed.
-$(VENV)/.installed: pyproject.toml | $(VENV)/bin/python
+# Made anew when what the installation depends on changes.
+$(VENV)/.installed: $(BUILD) | $(VENV)/bin/python
 	$(RUN) -m pip install --quiet --disable-pip-version-check --editable .
 	@touch $@
 
-$(VENV)/.tools: pyproject.toml | $(VENV)/bin/python
+$(VENV)/.tools: $(BUILD) | $(VENV)/bin/python
 	$(RUN) -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@ $(VENV)/.installed
 
