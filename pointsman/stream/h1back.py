@@ -50,7 +50,9 @@ class H1Back(HttpBack):
         """Until it is whole; interim responses are handed on."""
         stream = self.user
         assert isinstance(stream, HttpStream)
-        while True:
+        for _ in range(ROUNDS):
+            if stream.download_blocked():
+                return
             data = self.read(SMALL)
             if data is None:
                 return
@@ -70,6 +72,7 @@ class H1Back(HttpBack):
                 return
             if not self.unread:
                 return
+        self.reactor.another(self)
 
     def _heads(self, stream: HttpStream, data: bytes, known: int) -> bool:
         """True: the final head was found, or the stream is gone."""
@@ -151,6 +154,6 @@ class H1Back(HttpBack):
 
     @property
     def clean(self) -> bool:
-        """One gate for reuse: nothing unsent, nothing in excess, no hang-up seen, no fault."""
-        return self.keeps and not self.out and not self.body.excess and not self.ending and not self.finished \
-            and not self.failed and not self.shutting
+        """One gate for reuse: nothing unsent, nothing in excess or unread, no hang-up seen, no fault."""
+        return self.keeps and not self.out and not self.body.excess and not self.unread and not self.ending \
+            and not self.finished and not self.failed and not self.shutting

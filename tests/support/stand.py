@@ -1,0 +1,339 @@
+"""Live proxies in the test's own process, driven by hand: real sockets on loopback, a clock that the test moves.
+
+    with Stand(config, "a", "b") as stand:      # {a}, {b} in the configuration: addresses of scripted servers
+        client = stand.client()                 # a connection through the first frontend
+        client.send(b"GET / HTTP/1.1 ...")
+        server = stand.accept("a")              # the connection that the proxy opened
+        assert server.take() == b"..."          # what has arrived so far
+        stand.wait(1000)                        # a second passes, without sleeping
+
+Nothing sleeps: `settle` turns the reactor until nothing is left to do. Leaving the block closes all clients and checks
+what a proxy that serves nobody must look like (`check`).
+"""
+from __future__ import annotations
+
+import os
+import re
+import select
+import socket
+import struct
+import sys
+from collections.abc import Mapping
+from types import TracebackType
+
+import pointsman.keywords  # noqa: F401
+import pointsman.net.reactor
+from pointsman.assemble import assemble
+from pointsman.config.load import load_text
+from pointsman.core.address import NetAddress, net_address
+from pointsman.core.diagnostics import Diagnostics
+from pointsman.log.logger import Logger
+from pointsman.log.policy import When
+from pointsman.net.reactor import Channel
+from pointsman.sample.context import Context
+from pointsman.server.backend import LiveServer
+from pointsman.stream.acceptor import Door
+from pointsman.stream.frontends import LiveFrontend
+from pointsman.stream.proxies import BackendProxy
+
+EPOCH = 5_000_000  # ms: where the clock begins
+STEP = 10  # ms between two turns while time passes
+
+
+class Lines(Logger):
+    """Stands in for a frontend's logger: notes "status letters" of every stream, and a copy of its marks."""
+
+    def __init__(self, when: When) -> None:
+        super().__init__([], lambda context: b"", when=when)
+        self.lines: list[str] = []
+        self.records: list[dict[str, object]] = []
+
+    def stream(self, ctx: Context, level: int = 6) -> None:
+        record = ctx.record
+        self.lines.append(f"{record.status} {chr(record.cause)}{chr(record.step)}")
+        self.records.append(dict(vars(record)))
+
+    def session_error(self, ctx: Context, message: bytes) -> None:
+        self.lines.append(message.decode())
+
+
+class End:
+    """The test's end of a connection."""
+
+    def __init__(self, stand: Stand, sock: socket.socket) -> None:
+        self.stand = stand
+        self.sock = sock
+        sock.setblocking(False)
+        self.closed = False  # the proxy has closed or shut down its sending side
+        self.reset = False
+
+    def send(self, data: bytes) -> int:
+        """As much as the kernel takes; what became of it has happened when it returns."""
+        try:
+            sent = self.sock.send(data) if data else 0
+        except BlockingIOError:
+            sent = 0
+        self.stand.settle()
+        return sent
+
+    def send_all(self, data: bytes) -> None:
+        """Everything, in turns with the proxy."""
+        view = memoryview(data)
+        for _ in range(100_000):
+            if not view:
+                return
+            view = view[self.send(bytes(view[:1 << 20])):]
+        raise AssertionError("the proxy takes no more")
+
+    def take(self, most: int = 1 << 26) -> bytes:
+        """What has arrived."""
+        self.stand.settle()
+        parts: list[bytes] = []
+        got = 0
+        while got < most:
+            try:
+                data = self.sock.recv(min(most - got, 1 << 20))
+            except BlockingIOError:
+                break
+            except ConnectionError:
+                self.closed = self.reset = True
+                break
+            if not data:
+                self.closed = True
+                break
+            parts.append(data)
+            got += len(data)
+        return b"".join(parts)
+
+    def take_all(self, size: int) -> bytes:
+        """Exactly so much, in turns with the proxy."""
+        parts: list[bytes] = []
+        left = size
+        for _ in range(100_000):
+            data = self.take(left)
+            parts.append(data)
+            left -= len(data)
+            if not left or self.closed:
+                break
+        return b"".join(parts)
+
+    def ended(self) -> bool:
+        """The proxy has closed, and nothing was left to read."""
+        return self.take() == b"" and self.closed
+
+    def shut(self) -> None:
+        self.sock.shutdown(socket.SHUT_WR)
+        self.stand.settle()
+
+    def close(self) -> None:
+        self.sock.close()
+        self.stand.settle()
+
+    def abort(self) -> None:
+        """Close by a reset."""
+        if self.sock.fileno() >= 0:
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.close()
+
+
+class Stand:
+    def __init__(self, text: str, *names: str, values: Mapping[str, str] | None = None, when: When = When.END) -> None:
+        self.listeners: dict[str, socket.socket] = {}
+        places = dict(values or {})
+        for name in names:
+            self.listeners[name] = listener = socket.create_server(("127.0.0.1", 0), backlog=200)
+            listener.setblocking(False)
+            places[name] = f"127.0.0.1:{listener.getsockname()[1]}"
+        text = re.sub(r"\{([a-z]+)\}", lambda match: places.get(match[1], match[0]), text)
+        self.clock = EPOCH
+        self._real = pointsman.net.reactor.monotonic_ns
+        pointsman.net.reactor.monotonic_ns = lambda: self.clock * 1_000_000  # type: ignore[assignment]
+        diagnostics = Diagnostics()
+        self.live = assemble(load_text(text, diagnostics), diagnostics)
+        assert not diagnostics.failed, [finding.message for finding in diagnostics.findings]
+        self.reactor = self.live.reactor
+        self.reactor._fault = self._fault  # type: ignore[method-assign]
+        self.faults: list[BaseException] = []
+        self.ends: list[End] = []
+        self.logs: dict[str, Lines] = {}
+        for frontend in self.live.frontends:
+            frontend.logger = self.logs[frontend.name.decode()] = Lines(when)
+        self.doors = {id(frontend): Door("", 1, self.live.room) for frontend in self.live.frontends}
+        self._door = socket.create_server(("127.0.0.1", 0), backlog=200)
+        self._poll = select.poll()
+        self._poll.register(self.reactor.epoll.fileno(), select.POLLIN)
+        self.turns = 0
+        self.descriptors = len(os.listdir("/proc/self/fd"))
+
+    def _fault(self, channel: Channel) -> None:
+        error = sys.exc_info()[1]
+        assert error is not None
+        self.faults.append(error)
+        channel.broken()
+
+    # Parts.
+
+    def frontend(self, name: str = "") -> LiveFrontend:
+        return next(one for one in self.live.frontends if not name or one.name == name.encode())
+
+    def backend(self, name: str = "") -> BackendProxy:
+        return next(one for one in self.live.backends if not name or one.name == name.encode())
+
+    def server(self, name: str) -> LiveServer:
+        return next(server for backend in self.live.backends for server in backend.servers
+                    if server.name == name.encode())
+
+    @property
+    def lines(self) -> list[str]:
+        """"status letters" of each log line of the first frontend."""
+        return self.logs[self.frontend().name.decode()].lines
+
+    @property
+    def record(self) -> dict[str, object]:
+        """The marks behind its last log line."""
+        return self.logs[self.frontend().name.decode()].records[-1]
+
+    # Connections.
+
+    def client(self, name: str = "", buffers: int = 0) -> End:
+        """A client's connection, accepted and opened. `buffers`: bytes of the kernel's buffers, small for slow peers."""
+        sock = socket.socket()
+        if buffers:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffers)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, buffers)
+        sock.connect(self._door.getsockname())
+        accepted, source = self._door.accept()
+        if buffers:
+            accepted.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, buffers)
+            accepted.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffers)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        accepted.setblocking(False)
+        frontend = self.frontend(name)
+        door = self.doors[id(frontend)]
+        frontend.admit(door, self.reactor.now)
+        frontend.open(accepted.detach(), net_address(*source), self._here(), door, self.reactor.now, b"")
+        return self._end(sock)
+
+    def _here(self) -> NetAddress:
+        return net_address(*self._door.getsockname())
+
+    def _end(self, sock: socket.socket) -> End:
+        end = End(self, sock)
+        self.ends.append(end)
+        self.settle()
+        return end
+
+    def accept(self, name: str, buffers: int = 0) -> End:
+        """The next connection that the proxy has opened to that server."""
+        self.settle()
+        if buffers:
+            self.listeners[name].setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffers)
+        sock, _ = self.listeners[name].accept()
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return self._end(sock)
+
+    def arrivals(self, name: str) -> list[End]:
+        """All connections that wait to be accepted."""
+        found: list[End] = []
+        while True:
+            try:
+                found.append(self.accept(name))
+            except BlockingIOError:
+                return found
+
+    # Time.
+
+    def settle(self) -> None:
+        """Turn the reactor until there is nothing to do."""
+        for _ in range(200_000):
+            if not self.reactor.goes and not self.reactor.given_up and not self._poll.poll(1):
+                break
+            self.reactor.turn(0)
+            self.turns += 1
+        else:
+            raise AssertionError("the reactor does not come to rest")
+        if self.faults:
+            raise self.faults[0]
+
+    def wait(self, milliseconds: int) -> None:
+        """Time passes."""
+        end = self.clock + milliseconds
+        while self.clock < end:
+            self.clock = min(self.clock + STEP, end)
+            self.reactor.turn(0)
+            if self.reactor.goes:
+                self.settle()
+        self.settle()
+
+    def until_closed(self, end: End, most: int) -> int:
+        """Milliseconds until the proxy closes that connection."""
+        start = self.clock
+        while self.clock - start < most:
+            if end.closed or end.take() is None or end.closed:
+                break
+            self.clock += STEP
+            self.reactor.turn(0)
+        return self.clock - start
+
+    # The end.
+
+    def check(self) -> None:
+        """No client is left: what must be true of a proxy that serves nobody."""
+        live, reactor = self.live, self.reactor
+        room = live.room
+        assert room.connections == 0, "connections of the process"
+        for frontend in live.frontends:
+            assert frontend.connections == 0, "connections of a frontend"
+            assert frontend.counters.current == 0
+            assert self.doors[id(frontend)].connections == 0
+        idle = 0
+        for backend in live.backends:
+            assert backend.connections == 0, "streams of a backend"
+            assert len(backend.queue) == 0
+            for server in backend.servers:
+                pooled = [one for one in server.pool.idle if one.fd >= 0]
+                assert server.connections == 0, f"slots of {server.name!r}: {server.connections}"
+                assert len(server.queue) == 0
+                assert server.open == len(pooled), f"open connections of {server.name!r}"
+                assert all(one.user is None and not one.out for one in pooled)
+                idle += len(pooled)
+        assert reactor.open == idle, f"{reactor.open} channels are open, {idle} server connections are idle"
+        assert reactor.wheel.waiting == 0, "deadlines on the wheel"
+        assert sum(map(len, reactor.wheel.slots)) == 0
+        channels = [one for one in reactor.channels if one is not reactor.vacant]
+        assert len(channels) == idle
+        ours = sum(1 for end in self.ends if end.sock.fileno() >= 0)
+        assert len(os.listdir("/proc/self/fd")) == self.descriptors + ours + idle, "descriptors"
+
+    def leave(self) -> None:
+        """All clients close."""
+        for end in self.ends:
+            end.sock.close()
+        self.settle()
+        self.wait(1_200)  # what lingers
+
+    def __enter__(self) -> Stand:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        try:
+            if error is None:
+                self.leave()
+                self.check()
+        finally:
+            self.dispose()
+
+    def dispose(self) -> None:
+        for end in self.ends:
+            end.sock.close()
+        for channel in self.reactor.channels:
+            if channel.fd >= 0:
+                self.reactor.close(channel)
+        for fd in self.reactor.given_up:
+            os.close(fd)
+        self.reactor.given_up.clear()
+        self.reactor.epoll.close()
+        for listener in (*self.listeners.values(), self._door):
+            listener.close()
+        pointsman.net.reactor.monotonic_ns = self._real  # type: ignore[assignment]
