@@ -25,13 +25,13 @@ def free_port(wanted: int, host: str = "127.0.0.1") -> int:
 
 
 async def balance(file: str, port: int, told: str, variables: Mapping[str, str]) -> int:
-    """Run `pointsman -db -f file`, with these environment variables too, until SIGINT or SIGTERM, or until it ends.
+    """Run `pointsman -db -f file`, with these environment variables too, until SIGINT, SIGTERM, SIGHUP, or its own end.
 
     `told` is printed when the port of 127.0.0.1 takes connections. Returns an exit status: 0 after a signal.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, stop.set)
     # A session of its own: Ctrl-C in the terminal is for us, who then end it in order.
     process = await asyncio.create_subprocess_exec(

@@ -161,7 +161,8 @@ def running(name: str) -> Iterator[Example]:
             assert process.returncode == 0 and "Traceback" not in errors, errors
         finally:
             if process.poll() is None:
-                process.kill()
+                process.terminate()  # not kill: its balancer is to end with it
+                process.communicate(timeout=10)
 
 
 def bodies(example: Example, count: int) -> list[str]:

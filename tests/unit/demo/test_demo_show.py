@@ -47,7 +47,8 @@ def demo() -> Iterator[Running]:
             yield _ready(process)
         finally:
             if process.poll() is None:
-                process.kill()
+                process.terminate()  # not kill: its balancer is to end with it
+                process.communicate(timeout=10)
 
 
 def _ready(process: subprocess.Popen[str]) -> Running:
