@@ -43,6 +43,7 @@ OPTIONS: dict[str, tuple[Kind, In]] = {
     "logasap": (Kind.BUILT, CLIENT),
     "nolinger": (Kind.BUILT, In.ANY_PROXY),
     "persist": (Kind.HINT, SERVER),  # of cookies, which are not built yet
+    "pointsman-strict": (Kind.BUILT, CLIENT),  # ours: refuse what RFC 9112 calls an error, where HAProxy is lax
     "prefer-last-server": (Kind.BUILT, SERVER),
     "socket-stats": (Kind.BUILT, CLIENT),
     "splice-auto": (Kind.HINT, In.ANY_PROXY),
