@@ -19,7 +19,7 @@ import traceback
 from time import monotonic_ns
 from typing import Final
 
-from pointsman.net.timers import NEVER, Timed, Wheel
+from pointsman.net.timers import NEVER, SHIFT, Timed, Wheel, report
 
 IN: Final = 0x001  # as in <sys/epoll.h>
 OUT: Final = 0x004
@@ -46,10 +46,6 @@ class Channel(Timed):
 
     def again(self) -> None:
         """A go that was asked for with Reactor.another."""
-        raise NotImplementedError
-
-    def broken(self) -> None:
-        """An unexpected exception came out of this channel: give up its resources."""
         raise NotImplementedError
 
     def expired(self, now: int) -> None:
@@ -86,6 +82,13 @@ class Reactor:
         self.open = 0  # channels
         self.clients = 0  # of them, connections of clients
         self.running = True
+
+    def reopen(self) -> None:
+        """A process was forked: an epoll and a clock of its own. Nothing may be watched or armed yet."""
+        self.epoll.close()
+        self.epoll = select.epoll()
+        self.now = monotonic_ns() // 1_000_000
+        self.wheel = Wheel(self.now)
 
     def add(self, channel: Channel, edges: int = _EDGES) -> None:
         fd = channel.fd
@@ -131,10 +134,13 @@ class Reactor:
                 self._fault(channel)
         if self.goes:
             self._goes()
-        if now >> 6 > self.wheel.tick:
+        if now >> SHIFT > self.wheel.tick:
             self.wheel.advance(now)
         for hook in self.hooks:
-            hook.after(now)
+            try:
+                hook.after(now)
+            except Exception:
+                traceback.print_exc(file=sys.stderr)
         if self.given_up:
             for fd in self.given_up:
                 _close(fd)
@@ -150,13 +156,12 @@ class Reactor:
                     self._fault(channel)
 
     def _fault(self, channel: Channel) -> None:
-        """One connection's bug must not take the others with it."""
-        traceback.print_exc(file=sys.stderr)
-        channel.broken()
+        report(channel)
 
     def patience(self) -> float:
         """Seconds that a turn may wait."""
-        wanted = self.now + (64 if self.wheel.waiting else 1000)
+        # The wheel moves at the end of a slot: no earlier turn would find anything.
+        wanted = ((self.now >> SHIFT) + 1 << SHIFT) if self.wheel.waiting else self.now + 1000
         for hook in self.hooks:
             wanted = min(wanted, hook.wanted())
         return max(wanted - self.now, 0) / 1000
@@ -192,7 +197,7 @@ class Nested:
         if reactor.goes:
             wanted = reactor.now
         else:
-            wanted = reactor.now + int(reactor.patience() * 1000)
+            wanted = reactor.now + round(reactor.patience() * 1000)
         if wanted < self.due:
             if self.timer is not None:
                 self.timer.cancel()

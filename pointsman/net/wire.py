@@ -19,6 +19,11 @@ _read: Final = os.read
 _write: Final = os.write
 
 
+def _socket(fd: int) -> socket.socket:
+    """An object for calls that need one. The family is named only so that nobody asks the kernel for it."""
+    return socket.socket(socket.AF_INET, socket.SOCK_STREAM, 0, fd)
+
+
 class Wire(Channel):
     def __init__(self, reactor: Reactor, fd: int) -> None:
         super().__init__(fd)
@@ -66,7 +71,7 @@ class Wire(Channel):
 
     def socket_error(self) -> int:
         """SO_ERROR, which reading clears."""
-        sock = socket.socket(fileno=self.fd)
+        sock = _socket(self.fd)
         try:
             return sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         finally:
@@ -129,7 +134,7 @@ class Wire(Channel):
         self.shut_down = True
         if self.fd < 0:
             return
-        sock = socket.socket(fileno=self.fd)
+        sock = _socket(self.fd)
         try:
             sock.shutdown(socket.SHUT_WR)
         except OSError:
@@ -139,7 +144,9 @@ class Wire(Channel):
 
     def reset_on_close(self) -> None:
         """Let close() send a reset instead of waiting politely (option nolinger; an aborted transfer)."""
-        sock = socket.socket(fileno=self.fd)
+        if self.fd < 0:
+            return
+        sock = _socket(self.fd)
         try:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")  # struct linger {1, 0}
         except OSError:

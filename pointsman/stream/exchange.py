@@ -52,6 +52,9 @@ class Alarm(Timed):
     def expired(self, now: int) -> None:
         self.exchange.alarm()
 
+    def broken(self) -> None:
+        self.exchange.abandon()
+
 
 class Exchange(Carried):
     def __init__(self, reactor: Reactor, frontend: Frontend, front: Wire, context: Context) -> None:

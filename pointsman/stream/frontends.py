@@ -39,11 +39,19 @@ class LiveFrontend(Frontend):
         if self.http:
             front = H1Front(self.reactor, self, fd, context, listener)
             self.reactor.add(front)
-            front.start(pending)
+            try:
+                front.start(pending)
+            except Exception:
+                front.broken()  # the listener only tells of it
+                raise
         else:
             raw = TcpFront(self.reactor, self, fd, context, listener)
             self.reactor.add(raw)
-            raw.stream.begin(pending)
+            try:
+                raw.stream.begin(pending)
+            except Exception:
+                raw.broken()
+                raise
 
     def refused(self, source: NetAddress, destination: NetAddress, listener: Door, accepted: int, reason: int,
                 silent: bool) -> None:

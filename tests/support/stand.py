@@ -21,7 +21,7 @@ import sys
 from collections.abc import Mapping
 from types import TracebackType
 
-import pointsman.keywords  # noqa: F401
+import pointsman.keywords
 import pointsman.net.reactor
 from pointsman.assemble import assemble
 from pointsman.config.load import load_text
@@ -29,7 +29,7 @@ from pointsman.core.address import NetAddress, net_address
 from pointsman.core.diagnostics import Diagnostics
 from pointsman.log.logger import Logger
 from pointsman.log.policy import When
-from pointsman.net.reactor import Channel
+from pointsman.net.timers import Timed
 from pointsman.sample.context import Context
 from pointsman.server.backend import LiveServer
 from pointsman.stream.acceptor import Door
@@ -152,7 +152,7 @@ class Stand:
         self.live = assemble(load_text(text, diagnostics), diagnostics)
         assert not diagnostics.failed, [finding.message for finding in diagnostics.findings]
         self.reactor = self.live.reactor
-        self.reactor._fault = self._fault  # type: ignore[method-assign]
+        self.reactor._fault = self.reactor.wheel.fault = self._fault  # type: ignore[method-assign,assignment]
         self.faults: list[BaseException] = []
         self.ends: list[End] = []
         self.logs: dict[str, Lines] = {}
@@ -165,7 +165,7 @@ class Stand:
         self.turns = 0
         self.descriptors = len(os.listdir("/proc/self/fd"))
 
-    def _fault(self, channel: Channel) -> None:
+    def _fault(self, channel: Timed) -> None:
         error = sys.exc_info()[1]
         assert error is not None
         self.faults.append(error)
@@ -196,7 +196,7 @@ class Stand:
     # Connections.
 
     def client(self, name: str = "", buffers: int = 0) -> End:
-        """A client's connection, accepted and opened. `buffers`: bytes of the kernel's buffers, small for slow peers."""
+        """A client's connection, accepted and opened. `buffers`: bytes of the kernel's, small for slow peers."""
         sock = socket.socket()
         if buffers:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffers)
