@@ -78,12 +78,14 @@ def age(seconds: int) -> str:
 
 def size(count: int) -> str:
     """With decimal prefixes from ten thousand bytes on."""
-    value = float(count)
-    for prefix in ("", " k", " M", " G", " T"):
-        if value < 10_000 or prefix == " T":
-            return f"{value:.0f}{prefix}" if not prefix else f"{value:.1f}{prefix}"
+    if count < 10_000:
+        return str(count)
+    value = count / 1000
+    for prefix in "kMG":
+        if value < 1000:
+            return f"{value:.1f} {prefix}"
         value /= 1000
-    return str(count)
+    return f"{value:.1f} T"
 
 
 def colour(status: str) -> str:

@@ -1,7 +1,7 @@
 """The stats sockets of a process: who may connect, how many, and with which rights (manual 3.1 `stats socket`).
 
 The sockets are opened with all others, before privileges are dropped; here they are only served, on asyncio. Where
-`stats maxconn` connections are open, others wait in the kernel's queue.
+`stats maxconn` connections are open, the next one of each socket waits, and others in the kernel's queue.
 """
 import asyncio
 import socket
@@ -61,16 +61,16 @@ class Runtime:
     async def _listen(self, loop: asyncio.AbstractEventLoop, door: StatsDoor, listening: socket.socket,
                       room: asyncio.Semaphore) -> None:
         while True:
-            await room.acquire()
             try:
                 sock, _ = await loop.sock_accept(listening)
-            except asyncio.CancelledError:
-                room.release()
-                raise
             except OSError:
-                room.release()
                 await asyncio.sleep(_REST)
                 continue
+            try:
+                await room.acquire()
+            except asyncio.CancelledError:
+                sock.close()
+                raise
             task = loop.create_task(self._serve(door, sock, room))
             self.tasks.add(task)
             task.add_done_callback(self.tasks.discard)

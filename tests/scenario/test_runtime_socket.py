@@ -1,0 +1,290 @@
+"""The runtime socket of a running program: raw sockets and socat, rights, modes, limits, and what commands change."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from support.origin import Origin, answering
+from support.programs import Kind, Program
+
+TEXT = """
+global
+    nbthread 1
+    maxconn 100
+    stats socket {dir}/admin mode 600 level admin
+    stats socket {dir}/user mode 666 level user
+    stats socket ipv4@127.0.0.1:{port:cli} level operator
+    stats timeout 1s
+    stats maxconn 2
+defaults
+    mode http
+    timeout connect 500ms
+    timeout client 5s
+    timeout server 5s
+frontend web
+    bind 127.0.0.1:{port:web}
+    default_backend app
+frontend other
+    bind 127.0.0.1:{port:other}
+    default_backend app
+backend app
+    balance roundrobin
+    server s1 127.0.0.1:{one}
+    server s2 127.0.0.1:{two}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    program: Program
+    folder: Path
+
+    def connect(self, name: str = "admin") -> socket.socket:
+        """A connection to a stats socket."""
+        if name == "cli":
+            return socket.create_connection(("127.0.0.1", self.program.ports["cli"]), 5)
+        sock = socket.socket(socket.AF_UNIX)
+        sock.settimeout(5)
+        try:
+            sock.connect(str(self.folder / name))
+        except OSError:
+            sock.close()
+            raise
+        return sock
+
+    def ask(self, line: str, name: str = "admin") -> str:
+        """The answer to one line."""
+        with self.connect(name) as sock:
+            sock.sendall(line.encode() + b"\n")
+            return everything(sock).decode()
+
+    def get(self, port: str = "web") -> bytes:
+        """The body that a request gets, b"" where nobody answers."""
+        try:
+            with socket.create_connection(("127.0.0.1", self.program.ports[port]), 5) as sock:
+                sock.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+                return everything(sock).rpartition(b"\r\n\r\n")[2]
+        except ConnectionError:
+            return b""
+
+
+def everything(sock: socket.socket) -> bytes:
+    """What comes up to the end."""
+    data = b""
+    while some := sock.recv(65536):
+        data += some
+    return data
+
+
+def until(sock: socket.socket, mark: bytes) -> bytes:
+    """What comes up to the mark."""
+    data = b""
+    while not data.endswith(mark):
+        some = sock.recv(1)
+        assert some, data
+        data += some
+    return data
+
+
+@contextmanager
+def running(kind: Kind, folder: Path) -> Iterator[Running]:
+    origins = [Origin(answering(b"one")), Origin(answering(b"two"))]
+    try:
+        values = {"one": str(origins[0].port), "two": str(origins[1].port)}
+        with Program(kind, TEXT, folder, values) as program:
+            yield Running(program, folder)
+    finally:
+        for origin in origins:
+            origin.close()
+
+
+def test_answers_end_with_an_empty_line(peer: Kind, tmp_path: Path) -> None:
+    with running(peer, tmp_path) as one:
+        assert one.ask("show cli level;show backend") == "admin\n\n# name\napp\n\n"
+        assert one.ask("user;show cli level;operator") == "\nuser\n\nPermission denied\n\n"
+        assert one.ask("get weight app/s1") == "1 (initial 1)\n\n"
+        assert one.ask("disable server app/nope") == "No such server.\n\n"
+        assert one.ask("quit") == ""
+
+
+def test_rights(peer: Kind, tmp_path: Path) -> None:
+    with running(peer, tmp_path) as one:
+        modes = [stat.S_IMODE((one.folder / name).stat().st_mode) for name in ("admin", "user")]
+        assert modes == [0o600, 0o666]
+        assert one.ask("show cli level", "cli") == "operator\n\n"
+        assert one.ask("show env", "user") == "Permission denied\n\n"
+        assert one.ask("set weight app/s1 5", "cli") == "Permission denied\n\n"
+        assert one.ask("show info", "user").endswith("\n\n")
+        addresses = one.ask("show cli sockets").splitlines()
+    assert addresses[1:3] == [f"unix@{tmp_path}/admin admin all", f"unix@{tmp_path}/user user all"]
+    assert re.fullmatch(r"ipv4@127\.0\.0\.1:\d+ operator all", addresses[3])
+
+
+def test_prompt(peer: Kind, tmp_path: Path) -> None:
+    with running(peer, tmp_path) as one, one.connect() as sock:
+        sock.sendall(b"prompt\n")
+        assert until(sock, b"> ") == b"\n> "
+        sock.sendall(b"show cli level\n")
+        assert until(sock, b"> ") == b"admin\n\n> "
+        sock.sendall(b"show cli level;show cli level\n")
+        assert until(sock, b"> ") + until(sock, b"> ") == b"admin\n\n> admin\n\n> "
+        sock.sendall(b"quit\n")
+        assert everything(sock) == b""
+
+
+def test_a_silent_client_is_left_after_stats_timeout(peer: Kind, tmp_path: Path) -> None:
+    with running(peer, tmp_path) as one, one.connect() as sock:
+        began = time.monotonic()
+        assert everything(sock) == b""
+        assert 0.8 < time.monotonic() - began < 3
+
+
+def test_stats_maxconn(pointsman: Kind, tmp_path: Path) -> None:
+    """A third connection waits until one of the two has ended."""
+    with running(pointsman, tmp_path) as one, one.connect() as first, one.connect() as second:
+        first.sendall(b"prompt i;set timeout cli 10\n")
+        second.sendall(b"prompt i;set timeout cli 10\n")
+        assert until(first, b"\n\n") == until(second, b"\n\n") == b"\n\n"
+        with one.connect() as third:
+            third.sendall(b"show cli level\n")
+            third.settimeout(0.3)
+            with pytest.raises(TimeoutError):
+                third.recv(1)
+            first.sendall(b"quit\n")
+            third.settimeout(5)
+            assert everything(third) == b"admin\n\n"
+
+
+@pytest.mark.skipif(shutil.which("socat") is None, reason="socat is not installed")
+def test_by_socat(peer: Kind, tmp_path: Path) -> None:
+    with running(peer, tmp_path) as one:
+        done = subprocess.run(["socat", "-t5", f"UNIX-CONNECT:{one.folder}/admin", "-"], input=b"show info;show stat\n",
+                              capture_output=True, check=True)
+        pid = one.program.pid
+    info, rows = done.stdout.decode().split("\n\n", 1)
+    fields = dict(line.split(": ", 1) for line in info.splitlines() if not line.endswith(": "))
+    assert fields["Pid"] == str(pid) and fields["Maxconn"] == "100" and fields["Nbproc"] == "1"
+    assert fields["Stopping"] == "0" and fields["CurrConns"] == "0"
+    assert rows.startswith("# pxname,svname,qcur,") and rows.endswith("\n\n")
+    assert [line.split(",")[1] for line in rows.splitlines()[1:-1]] == ["FRONTEND", "FRONTEND", "s1", "s2", "BACKEND"]
+
+
+def test_every_field_of_show_info_is_there(tmp_path: Path, pointsman: Kind) -> None:
+    """All names that tools know, whatever their value."""
+    known = """Name Version Release_date Nbthread Nbproc Process_num Pid Uptime Uptime_sec Memmax_MB PoolAlloc_MB PoolUsed_MB
+        PoolFailed Ulimit-n Maxsock Maxconn Hard_maxconn CurrConns CumConns CumReq MaxSslConns CurrSslConns
+        CumSslConns Maxpipes PipesUsed PipesFree ConnRate ConnRateLimit MaxConnRate SessRate SessRateLimit MaxSessRate
+        SslRate SslRateLimit MaxSslRate SslFrontendKeyRate SslFrontendMaxKeyRate SslFrontendSessionReuse_pct
+        SslBackendKeyRate SslBackendMaxKeyRate SslCacheLookups SslCacheMisses CompressBpsIn CompressBpsOut
+        CompressBpsRateLim Tasks Run_queue Idle_pct node description Stopping Jobs Listeners ActivePeers
+        ConnectedPeers DroppedLogs BusyPolling FailedResolutions TotalBytesOut BytesOutRate DebugCommandsIssued
+        CumRecvLogs Memmax_bytes PoolAlloc_bytes PoolUsed_bytes Start_time_sec Tainted"""
+    with running(pointsman, tmp_path) as one:
+        for _ in range(4):
+            one.get()
+        info = dict(line.split(":", 1) for line in one.ask("show info").strip().splitlines())
+    assert set(known.split()) <= set(info)
+    assert (info["CumConns"], info["CumReq"], info["Listeners"]) == (" 4", " 4", " 5")
+
+
+def test_states_and_weights_take_effect(peer: Kind, tmp_path: Path) -> None:
+    with running(peer, tmp_path) as one:
+        assert [one.get() for _ in range(2)] == [b"one", b"two"]
+        one.ask("set server app/s1 state maint")
+        assert [one.get() for _ in range(3)] == [b"two"] * 3
+        one.ask("set server app/s1 state ready;set server app/s2 state drain")
+        assert [one.get() for _ in range(3)] == [b"one"] * 3
+        one.ask("set server app/s2 state ready;set weight app/s1 3")
+        assert sorted(one.get() for _ in range(8)) == [b"one"] * 6 + [b"two"] * 2
+        one.ask("disable server app/s1;disable server app/s2")
+        assert b"503 Service Unavailable" in one.get()
+        one.ask("enable server app/s1")
+        assert one.get() == b"one"
+
+
+def test_frontends_stop_and_go(peer: Kind, tmp_path: Path) -> None:
+    with running(peer, tmp_path) as one:
+        assert one.ask("disable frontend other") == "\n" and one.get("other") == b""
+        assert one.ask("disable frontend other") == "All sockets are already disabled.\n\n"
+        status = one.ask("show stat other 1 -1")
+        assert ",STOP," in status or peer.name == "haproxy"  # as the manual has it (9.3, disable frontend)
+        assert one.ask("enable frontend other") == "\n" and one.get("other") in (b"one", b"two")
+        assert one.ask("shutdown frontend other") == "\n" and one.get("other") == b""
+        assert one.ask("enable frontend other") == "No such frontend.\n\n" or peer.name == "haproxy"
+        assert one.get() in (b"one", b"two")
+
+
+def test_limits_hold_at_once(pointsman: Kind, tmp_path: Path) -> None:
+    """The second connection is accepted only when the limit is raised."""
+    with running(pointsman, tmp_path) as one:
+        one.ask("set maxconn frontend web 1")
+        where = ("127.0.0.1", one.program.ports["web"])
+        with socket.create_connection(where, 5) as first, socket.create_connection(where, 5) as second:
+            first.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert until(first, b"\r\n\r\n").startswith(b"HTTP/1.1 200 ")
+            second.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            second.settimeout(0.3)
+            with pytest.raises(TimeoutError):
+                second.recv(1)
+            assert ",FULL," in one.ask("show stat web 1 -1")
+            one.ask("set maxconn frontend web 2")
+            second.settimeout(5)
+            assert until(second, b"\r\n\r\n").startswith(b"HTTP/1.1 200 ")
+
+
+def test_sessions_are_listed_and_ended(pointsman: Kind, tmp_path: Path) -> None:
+    with running(pointsman, tmp_path) as one:
+        with socket.create_connection(("127.0.0.1", one.program.ports["web"]), 5) as sock:
+            sock.sendall(b"GET /part HTTP/1.1\r\n")
+            time.sleep(0.1)
+            listed = one.ask("show sess").splitlines()
+            source = sock.getsockname()[1]
+            assert len(listed) == 2 and f" src=127.0.0.1:{source} fe=web be=<NONE> srv=<none> " in listed[0]
+            assert one.ask("show sess frontend other") == "\n"
+            assert one.ask(f"shutdown session {listed[0].partition(':')[0]}") == "\n"
+            assert everything(sock) == b""
+        assert one.ask("show sess") == "\n"
+
+
+def test_counters_are_cleared(peer: Kind, tmp_path: Path) -> None:
+    def column(name: str) -> list[str]:
+        lines = one.ask("show stat app -1 -1").removeprefix("# ").splitlines()
+        place = lines[0].split(",").index(name)
+        return [line.split(",")[place] for line in lines[1:-1]]
+
+    with running(peer, tmp_path) as one:
+        for _ in range(4):
+            one.get()
+        assert column("stot") == ["2", "2", "4"] and column("smax") == ["1", "1", "1"]
+        one.ask("clear counters")
+        assert column("stot") == ["2", "2", "4"] and column("smax") == ["0", "0", "0"]
+        one.ask("clear counters all")
+        assert column("stot") == ["0", "0", "0"]
+
+
+def test_a_soft_stop_lets_nobody_in(pointsman: Kind, tmp_path: Path) -> None:
+    """The sockets close with the listeners; a request at work finishes, and the process ends with status 0."""
+    origin = Origin(answering(b"one"))
+    values = {"one": str(origin.port), "two": str(origin.port)}
+    program = Program(pointsman, TEXT, tmp_path, values)
+    program.start()
+    try:
+        one = Running(program, tmp_path)
+        assert one.ask("show info").count("Stopping: 0") == 1
+        assert program.stop(signal.SIGUSR1) == 0
+        with pytest.raises(ConnectionError):
+            one.connect()
+    finally:
+        program.stop()
+        origin.close()

@@ -1,0 +1,181 @@
+"""The statistics beside what clients did: each count of the page and of the socket, asked of both programs."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import http.client
+import io
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from support.origin import Origin, answering
+from support.ports import free_port
+from support.programs import HAPROXY, POINTSMAN, Kind, Program
+from support.scenario import show_stat
+
+TEXT = """
+global
+    nbthread 1
+    maxconn 100
+    stats socket {dir}/stats level admin
+defaults
+    mode http
+    retries 1
+    timeout connect 500ms
+    timeout client 2s
+    timeout server 2s
+frontend web
+    bind 127.0.0.1:{port:web} name main
+    option socket-stats
+    http-request deny if { path /no }
+    use_backend dead if { path /dead }
+    default_backend app
+frontend admin
+    bind 127.0.0.1:{port:admin}
+    stats enable
+    stats uri /stats
+    stats auth admin:secret
+    stats refresh 5s
+backend app
+    balance roundrobin
+    server s1 127.0.0.1:{origin}
+    server s2 127.0.0.1:{origin} weight 2
+    server s3 127.0.0.1:{origin} disabled
+backend dead
+    balance roundrobin
+    server d1 127.0.0.1:{nobody}
+"""
+LINKS = base64.b64encode(b"admin:secret").decode()
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    program: Program
+    folder: Path
+
+    def ask(self, path: str, port: str = "web", authorized: bool = False) -> tuple[int, http.client.HTTPMessage, bytes]:
+        """One request on a connection of its own."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.program.ports[port], timeout=5)
+        try:
+            connection.request("GET", path, headers={"Authorization": f"Basic {LINKS}"} if authorized else {})
+            response = connection.getresponse()
+            return response.status, response.headers, response.read()
+        finally:
+            connection.close()
+
+    def rows(self) -> dict[str, dict[str, str]]:
+        """`show stat`, once the connections of the clients are over."""
+        limit = time.monotonic() + 5
+        while True:
+            found = show_stat(self.folder / "stats")
+            if all(row["scur"] == "0" for row in found.values()) or time.monotonic() > limit:
+                return found
+            time.sleep(0.02)
+
+
+@contextmanager
+def running(kind: Kind, folder: Path) -> Iterator[Running]:
+    origin = Origin(answering(b"hello"))
+    try:
+        values = {"origin": str(origin.port), "nobody": str(free_port())}
+        with Program(kind, TEXT, folder, values) as program:
+            yield Running(program, folder)
+    finally:
+        origin.close()
+
+
+def picked(row: dict[str, str], names: str) -> str:
+    return " ".join(row[name] for name in names.split())
+
+
+def test_counts_are_what_clients_did(peer: Kind, tmp_path: Path) -> None:
+    """Nine requests to three weights of two servers, two denied ones, one to a backend where nobody listens."""
+    with running(peer, tmp_path) as one:
+        for path in ("/",) * 9 + ("/no",) * 2 + ("/dead",):
+            one.ask(path)
+        found = one.rows()
+    totals = picked(found["web/FRONTEND"], "stot conn_tot req_tot dreq ereq hrsp_2xx hrsp_4xx hrsp_5xx")
+    assert totals == "12 12 12 2 0 9 2 1"
+    assert picked(found["web/main"], "stot dreq ereq status type") == "12 2 0 OPEN 3"
+    assert picked(found["app/s1"], "stot lbtot hrsp_2xx econ wretr weight act bck") == "3 3 3 0 0 1 1 0"
+    assert picked(found["app/s2"], "stot lbtot hrsp_2xx econ wretr weight act bck") == "6 6 6 0 0 2 1 0"
+    assert picked(found["app/s3"], "stot lbtot status weight") == "0 0 MAINT 1"
+    assert picked(found["app/BACKEND"], "stot req_tot lbtot hrsp_2xx status weight act") == "9 9 9 9 UP 3 2"
+    assert picked(found["dead/d1"], "econ wretr wredis hrsp_5xx") == "1 1 0 0"
+    assert picked(found["dead/BACKEND"], "stot econ wretr hrsp_5xx") == "1 1 1 1"
+
+
+def test_bytes_are_those_on_the_wire(pointsman: Kind, tmp_path: Path) -> None:
+    request = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    with running(pointsman, tmp_path) as one:
+        done = subprocess.run(["socat", "-t5", "-", f"TCP:127.0.0.1:{one.program.ports['web']}"], input=request,
+                              capture_output=True, check=True)
+        found = one.rows()
+    assert done.stdout.startswith(b"HTTP/1.1 200 ")
+    for name in ("web/FRONTEND", "web/main", "app/s2", "app/BACKEND"):  # the heavier one comes first
+        assert picked(found[name], "bin bout") == f"{len(request)} {len(done.stdout)}"
+
+
+def test_the_page_shows_what_the_socket_shows(peer: Kind, tmp_path: Path) -> None:
+    """The CSV of the page has the rows of the socket; only addresses and algorithms are left out."""
+    with running(peer, tmp_path) as one:
+        for _ in range(3):
+            one.ask("/")
+        status, headers, body = one.ask("/stats;csv;norefresh", "admin", True)
+        found = one.rows()
+    assert status == 200 and headers["content-type"] == "text/plain" and "refresh" not in headers
+    lines = body.decode().removeprefix("# ").splitlines()
+    page = {f"{row['pxname']}/{row['svname']}": row for row in csv.DictReader(io.StringIO("\n".join(lines)))}
+    assert list(page) == list(found)
+    names = "pxname svname status weight stot lbtot hrsp_2xx act bck iid sid type mode"
+    for name, row in page.items():
+        if not name.startswith("admin/"):
+            assert picked(row, names) == picked(found[name], names)
+    assert page["app/s1"]["addr"] == "" and found["app/s1"]["addr"].startswith("127.0.0.1:")
+
+
+def test_who_may_see_the_page(peer: Kind, tmp_path: Path) -> None:
+    with running(peer, tmp_path) as one:
+        status, headers, body = one.ask("/stats", "admin")
+        assert status == 401 and headers["www-authenticate"] == 'Basic realm="HAProxy Statistics"'
+        assert b"You need a valid user and password to access this content." in body
+        status, headers, body = one.ask("/stats", "admin", True)
+        assert (status, headers["content-type"], headers["refresh"]) == (200, "text/html", "5")
+        assert one.ask("/other", "admin", True)[0] == 503
+        found = one.rows()["admin/FRONTEND"]
+    assert picked(found, "stot req_tot intercepted hrsp_2xx hrsp_4xx hrsp_5xx") == "3 3 2 1 1 1"
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+def test_the_page_by_curl(pointsman: Kind, tmp_path: Path) -> None:
+    with running(pointsman, tmp_path) as one:
+        address = f"http://127.0.0.1:{one.program.ports['admin']}/stats"
+        done = subprocess.run(["curl", "-s", "-u", "admin:secret", address], capture_output=True, check=True, text=True)
+        head = subprocess.run(["curl", "-sI", "-u", "admin:secret", address], capture_output=True, check=True)
+    assert done.stdout.startswith("<!DOCTYPE html>") and done.stdout.endswith("</html>\n")
+    for name in ("web", "admin", "app", "dead"):
+        assert f'<section id="{name}">' in done.stdout
+    assert '<td data-name="Status" class="word maint">MAINT' in done.stdout
+    assert head.stdout.startswith(b"HTTP/1.1 200 OK\r\n") and b"content-length" not in head.stdout
+
+
+def test_header_lines_agree_with_the_peer(tmp_path: Path) -> None:
+    """Our columns are those of the manual of 3.5; what the peer's older version has stands at the same places."""
+    if HAPROXY.missing:
+        pytest.skip("the program haproxy is not installed")
+    names = {}
+    for kind in (HAPROXY, POINTSMAN):
+        with running(kind, tmp_path / kind.name) as one:
+            names[kind.name] = list(one.rows()["app/s1"])
+    theirs = names["haproxy"][:names["haproxy"].index("-")]
+    ours = names["pointsman"]
+    renamed = {"agg_server_check_status": "agg_server_status_check"}  # in manual 9.1
+    assert [renamed.get(name, name) for name in theirs] == ours[:len(theirs)]
+    assert ours.index("-") == 119

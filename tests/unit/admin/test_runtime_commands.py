@@ -1,0 +1,236 @@
+"""Each runtime command: what it answers, what it changes, how it complains."""
+import json
+
+import pytest
+from admin_stand import stand
+
+import pointsman
+from pointsman.admin.command import COMMANDS, find
+from pointsman.admin.info import FIELDS, duration
+from pointsman.server.server import DRAIN, MAINT
+
+# What is asked and a part of what is answered, for commands that only show something.
+SHOWN = [
+    ("help", "The following commands are valid at this level:"),
+    ("help", "  show info [desc|json|typed|float]*      : "),
+    ("help show servers", "  show servers state [<backend>]"),
+    ("show version", pointsman.__version__ + "\n"),
+    ("show version ignored", pointsman.__version__ + "\n"),
+    ("show backend", "# name\nboth\napp\nspare\nraw\n"),
+    ("show backend x", "# name\n"),
+    ("show env HOME", "HOME=/root\n"),
+    ("show env", "HOME=/root\n"),
+    ("show env NOPE", "Variable not found\n"),
+    ("show cli level", "admin\n"),
+    ("show cli level x", "admin\n"),
+    ("show cli sockets", "# socket lvl processes\nunix@/nowhere/sock admin all\nipv4@127.0.0.1:9999 user all\n"),
+    ("show cli sockets x", "# socket lvl processes\n"),
+    ("show info", "Name: Pointsman\n"),
+    ("show info", "\nMaxconn: 500\n"),
+    ("show info", "\nConnRateLimit: 7\n"),
+    ("show info", "\nnode: here\n"),
+    ("show info desc", 'Nbproc: 1:"Worker processes"\n'),
+    ("show info typed", "15.Maxconn.1:CLPV:u32:500\n"),
+    ("show stat", "# pxname,svname,qcur,"),
+    ("show stat app 4 1", "\napp,s1,0,0,0,0,"),
+    ("show stat nope 4 1", "No such proxy.\n"),
+    ("show stat domain nonsense", "Invalid statistics domain.\n"),
+    ("show stat typed up", "F.2.0.0.pxname.1:KNSV:str:web\n"),
+    ("show servers state app", "\n4 app 1 s1 127.0.0.1 2 0 2 2 "),
+    ("show servers state", "\n4 app 3 s3 127.0.0.1 0 1 1 1 "),
+    ("show servers state #5", "\n5 spare 1 u1 - 2 0 3 3 "),
+    ("show servers state nope", "Can't find backend.\n"),
+    ("show servers conn", "\nboth/l1 3/1 127.0.0.1 81 - 5000 0 0 0 0 0 0 0 -1 0 0\n"),
+    ("show servers conn nope", "Can't find backend.\n"),
+    ("show sess", ""),
+    ("show sess help", "Usage: show sess "),
+    ("show sess nonsense", "Unsupported option 'nonsense', try 'help'.\n"),
+    ("show schema json", '"title":"Stat"'),
+    ("show schema json", '"$schema":"http://json-schema.org/draft-04/schema#"'),
+    ("get weight app/s1", "2 (initial 2)\n"),
+    ("get weight #4/#1", "2 (initial 2)\n"),
+    ("get weight app", "Require 'backend/server'.\n"),
+    ("get weight nope/s1", "No such backend.\n"),
+    ("get weight app/nope", "No such server.\n"),
+    ("echo a  b", "a b\n"),
+    ("echo", "\n"),
+    ("prompt help", "Usage: prompt "),
+    ("wait -h", "Usage: wait "),
+    ("wait 1ms", ""),
+    ("wait soon", "Invalid duration.\n"),
+    ("wait 1ms srv-removable app/s1", "'wait' knows no condition 'srv-removable' yet.\n"),
+    ("set severity-output loud", "one of 'none', 'number', 'string' is a required argument\n"),
+    ("set timeout", "'set timeout' only supports 'cli'.\n"),
+    ("set timeout cli", "Expects an integer value.\n"),
+    ("set timeout cli soon", "Invalid timeout value.\n"),
+    ("set weight app/s1", "Require <weight> or <weight%>.\n"),
+    ("set weight app/s1 300", "Absolute weight can only be between 0 and 256 inclusive.\n"),
+    ("set weight app/s1 x", "Empty weight string empty or preceded by garbage\n"),
+    ("set weight app/s1 5x", "Trailing garbage in weight string\n"),
+    ("set weight app/s1 -5%", "Relative weight must be positive.\n"),
+    ("set weight spare/u1 7", "Backend is using a static LB algorithm and only accepts weights '0%' and '100%'.\n"),
+    ("set server", "Require 'backend/server'.\n"),
+    ("set server app/s1", "usage: set server <backend>/<server> state | weight\n"),
+    ("set server app/s1 state", "'set server <srv> state' expects 'ready', 'drain' and 'maint'.\n"),
+    ("disable server", "Require 'backend/server'.\n"),
+    ("enable server app/nope", "No such server.\n"),
+    ("disable server app/nope", "No such server.\n"),
+    ("enable server app", "Require 'backend/server'.\n"),
+    ("set maxconn server app/s1", "Require <maxconn>.\n"),
+    ("set maxconn server app/s1 x", "maxconn string empty or preceded by garbage\n"),
+    ("set maxconn server app/s1 5x", "Trailing garbage in maxconn string\n"),
+    ("set maxconn frontend web", "Integer value expected.\n"),
+    ("set maxconn frontend nope 5", "No such frontend.\n"),
+    ("set maxconn global", "Expects an integer value.\n"),
+    ("set maxconn global 501", "Value out of range.\n"),
+    ("set rate-limit connections global x", "Expects an integer value.\n"),
+    ("set rate-limit sessions global", "Expects an integer value.\n"),
+    ("set rate-limit connections global", "Expects an integer value.\n"),
+    ("set rate-limit sessions global -1", "Value out of range.\n"),
+    ("disable frontend", "A frontend name is expected.\n"),
+    ("disable frontend web", "All sockets are already disabled.\n"),
+    ("enable frontend web", "All sockets are already enabled.\n"),
+    ("enable frontend nope", "No such frontend.\n"),
+    ("shutdown frontend nope", "No such frontend.\n"),
+    ("shutdown session 0x1", "No such session (use 'show sess').\n"),
+    ("shutdown session", "No such session (use 'show sess').\n"),
+    ("shutdown sessions server app/s1", ""),
+    ("shutdown sessions server app", "Require 'backend/server'.\n"),
+    ("clear counters server app", "Require 'backend/server'.\n"),
+]
+
+
+@pytest.mark.parametrize(("line", "part"), SHOWN)
+def test_answers(line: str, part: str) -> None:
+    with stand() as one:
+        answer = one.ask(line)
+    assert part in answer if part else answer == ""
+
+
+def test_every_command_is_tried_twice() -> None:
+    changing = {"quit", "user", "operator", "prompt", "set timeout", "set severity-output", "clear counters",
+                "shutdown frontend", "wait"}  # below, by name
+    asked = [found[0].name for line, _ in SHOWN if (found := find(line.split())) is not None]
+    assert {name for name in COMMANDS if asked.count(name) < 2} <= changing
+
+
+def test_the_longest_name_wins_and_the_rest_are_arguments() -> None:
+    found = find(["set", "server", "app/s1", "state"])
+    assert found is not None and found[0].name == "set server" and found[1] == ["app/s1", "state"]
+    assert find(["show"]) is None and find([]) is None
+
+
+def test_an_unknown_command_is_answered_with_its_like() -> None:
+    with stand() as one:
+        near, none, empty = one.ask("show backand"), one.ask("xyzzy"), one.ask("")
+    assert near.startswith("Unknown command, but maybe one of the following ones is a better match:\n")
+    assert "  show backend " in near and "  shutdown frontend" not in near and near.endswith(": disconnect\n")
+    assert none.startswith("Unknown command. Please enter one of the following commands only:\n")
+    assert none.count("\n") == len(COMMANDS) + 1
+    assert empty == none
+
+
+def test_states_of_servers_change() -> None:
+    with stand() as one:
+        server = one.server("app", "s1")
+        assert one.ask("set server app/s1 state drain") == "" and server.admin == DRAIN
+        assert one.ask("disable server app/s1") == "" and server.admin == MAINT
+        assert server not in server.backend.usable
+        assert one.ask("enable server #4/s1") == "" and server.admin == 0
+        assert server in server.backend.usable
+        assert one.ask("set server app/s1 state maint") == one.ask("set server app/s1 state drain") == ""
+        assert server.admin == DRAIN
+        assert one.ask("set server app/s1 state ready") == "" and server.admin == 0
+        assert one.ask("set server app/s3 state ready") == "" and one.server("app", "s3").usable
+
+
+def test_weights_change() -> None:
+    with stand() as one:
+        server = one.server("app", "s1")
+        for words, weight in (("7", 7), ("50%", 1), ("200%", 4), ("0", 0), ("100%", 2), ("99999%", 256)):
+            assert one.ask(f"set weight app/s1 {words}") == "" and server.weight == weight
+            assert one.ask("get weight app/s1") == f"{weight} (initial 2)\n"
+        assert one.ask("set server app/s1 weight 3") == "" and server.weight == 3
+        assert one.ask("set weight spare/u1 0%") == "" and one.server("spare", "u1").weight == 0
+
+
+def test_limits_change() -> None:
+    with stand() as one:
+        front = one.view.front("web")
+        assert front is not None
+        assert one.ask("set maxconn frontend #2 33") == "" and front.frontend.limit == 33
+        assert one.ask("set maxconn server both/l1 4") == "" and one.server("both", "l1").maxconn == 4
+        assert one.ask("set maxconn global 100") == "" and one.view.room.limit == 100
+        assert one.ask("set maxconn global 0") == "" and one.view.room.limit == 500
+        assert one.ask("set rate-limit connections global 5") == "" and one.view.room.connection_rate.limit == 5
+        assert one.ask("set rate-limit sessions global 6") == "" and one.view.room.session_rate.limit == 6
+
+
+def test_counters_begin_anew() -> None:
+    with stand() as one:
+        server = one.server("app", "s1")
+        for words, total, highest in (("", 5, 1), ("all", 0, 1), ("server app/s1", 0, 1)):
+            server.connections = 1
+            server.counters.sessions = server.counters.highest = 5
+            assert one.ask(f"clear counters {words}") == ""
+            assert (server.counters.sessions, server.counters.highest) == (total, highest)
+
+
+def test_levels() -> None:
+    with stand(level="user") as one:
+        for line in ("show env", "show sess", "show servers conn", "clear counters", "set weight app/s1 1", "operator"):
+            assert one.ask(line) == "Permission denied\n"
+        assert one.ask("show cli level") == "user\n" and one.ask("get weight app/s1") == "2 (initial 2)\n"
+    with stand(level="operator") as one:
+        assert one.ask("clear counters") == "" and one.ask("clear counters all") == "Permission denied\n"
+        assert one.ask("user") == "" and one.ask("operator") == "Permission denied\n"
+
+
+def test_levels_can_only_be_given_up() -> None:
+    with stand() as one:
+        assert one.ask("operator") == "" and one.ask("show cli level") == "operator\n"
+        assert one.ask("user") == "" and one.ask("user") == "" and one.ask("show cli level") == "user\n"
+
+
+def test_modes_of_the_connection() -> None:
+    with stand() as one:
+        console = one.console
+        seen = []
+        for line in ("prompt", "prompt", "prompt i", "prompt", "prompt n", "prompt p", "prompt timed"):
+            assert one.ask(line) == ""
+            seen.append((console.interactive, console.prompting, console.timed))
+    assert seen == [(True, True, False), (False, False, False), (True, False, False), (True, True, False),
+                    (False, False, False), (True, True, False), (True, True, True)]
+
+
+def test_timeout_and_severity_are_the_connections_own() -> None:
+    with stand() as one:
+        assert one.ask("set timeout cli 30") == "" and one.console.timeout == 30_000
+        assert one.ask("set timeout cli 2m") == "" and one.console.timeout == 120_000
+        assert one.ask("set severity-output number") == "" and one.ask("get weight x/y") == "[3]: No such backend.\n"
+        assert one.ask("set severity-output string") == "" and one.ask("get weight x/y") == "[err]: No such backend.\n"
+        assert one.ask("set severity-output none") == "" and one.ask("get weight x/y") == "No such backend.\n"
+
+
+def test_info_has_every_name_once_in_three_forms() -> None:
+    with stand() as one:
+        plain, lines, data = one.ask("show info"), one.ask("show info typed"), json.loads(one.ask("show info json"))
+        floats = one.ask("show info float")
+    names = [line.partition(":")[0] for line in plain.splitlines()]
+    assert names == [field.name for field in FIELDS] == [item["field"]["name"] for item in data]
+    assert len(set(names)) == len(names)
+    assert [line.split(".")[0] for line in lines.splitlines()] == [str(field.position) for field in FIELDS]
+    assert {line.split(":")[2] for line in lines.splitlines()} == {"str", "u32", "u64"}
+    assert "." in next(line for line in floats.splitlines() if line.startswith("Uptime_sec:"))
+
+
+def test_durations() -> None:
+    assert [duration(ms) for ms in (0, 27_999, 3_600_000, 90_061_000)] == [
+        "0d 0h00m00s", "0d 0h00m27s", "0d 1h00m00s", "1d 1h01m01s"]
+
+
+def test_a_bug_in_a_command_does_not_end_the_process(capsys: pytest.CaptureFixture[str]) -> None:
+    with stand() as one:
+        one.view.proxies.append(None)  # type: ignore[arg-type]  # what must not be there
+        assert one.ask("show backend") == "Internal error.\n"
+    assert "Traceback" in capsys.readouterr().err

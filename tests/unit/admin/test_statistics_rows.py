@@ -1,0 +1,176 @@
+"""Rows and columns of the statistics: what is where, what is derived."""
+import csv
+import io
+import json
+
+import pytest
+from admin_stand import TEXT, Stand, stand
+
+from pointsman.admin.columns import COLUMNS, HEADER
+from pointsman.admin.render import as_json, quoted, typed
+from pointsman.admin.render import csv as as_csv
+from pointsman.admin.rows import Row, Selection, rows, server_status
+from pointsman.server.server import DRAIN, MAINT, RUNNING, STARTING, STOPPED, STOPPING
+
+# The static columns in the order of management manual 9.1.
+IN_ORDER = """
+pxname svname qcur qmax scur smax slim stot bin bout dreq dresp ereq econ eresp wretr wredis status weight act bck
+chkfail chkdown lastchg downtime qlimit pid iid sid throttle lbtot tracked type rate rate_lim rate_max check_status
+check_code check_duration hrsp_1xx hrsp_2xx hrsp_3xx hrsp_4xx hrsp_5xx hrsp_other hanafail req_rate req_rate_max
+req_tot cli_abrt srv_abrt comp_in comp_out comp_byp comp_rsp lastsess last_chk last_agt qtime ctime rtime ttime
+agent_status agent_code agent_duration check_desc agent_desc check_rise check_fall check_health agent_rise
+agent_fall agent_health addr cookie mode algo conn_rate conn_rate_max conn_tot intercepted dcon dses wrew connect
+reuse cache_lookups cache_hits srv_icur src_ilim qtime_max ctime_max rtime_max ttime_max eint idle_conn_cur
+safe_conn_cur used_conn_cur need_conn_est uweight agg_server_status agg_server_status_check agg_check_status srid
+sess_other h1_sess h2_sess h3_sess req_other h1req h2req h3req proto priv_idle_cur reqbin reqbout resbin resbout
+cache_hint_hits
+"""
+MANUAL = IN_ORDER.split()
+
+
+def table(one: Stand, selection: Selection | None = None) -> dict[str, dict[str, str]]:
+    text = as_csv(rows(one.view, selection or Selection()))
+    return {f"{row['pxname']}/{row['svname']}": row for row in csv.DictReader(io.StringIO(text[2:]))}
+
+
+def test_columns_stand_in_the_order_of_the_manual() -> None:
+    assert [column.name for column in COLUMNS] == MANUAL
+    assert HEADER.startswith("# pxname,svname,qcur,") and HEADER.endswith(",cache_hint_hits,-,")
+    with stand() as one:
+        lines = as_csv(rows(one.view, Selection())).splitlines()
+    assert {line.count(",") for line in lines} == {HEADER.count(",")}
+
+
+def test_rows_stand_in_the_order_of_the_configuration() -> None:
+    with stand() as one:
+        assert list(table(one)) == [
+            "web/FRONTEND", "web/one", "both/FRONTEND", "both/l1", "both/BACKEND", "app/s1", "app/s2", "app/s3",
+            "app/BACKEND", "spare/u1", "spare/BACKEND", "raw/BACKEND"]
+
+
+def test_what_the_configuration_says() -> None:
+    with stand() as one:
+        found = table(one)
+    assert [found[name]["slim"] for name in ("web/FRONTEND", "both/FRONTEND", "both/l1", "app/s1")] == [
+        "123", "500", "10", ""]
+    assert [found[name]["algo"] for name in ("both/BACKEND", "app/BACKEND", "raw/BACKEND")] == [
+        "leastconn", "roundrobin", "random"]
+    assert [found[name]["addr"] for name in ("both/l1", "app/s2", "spare/u1")] == ["127.0.0.1:81", "[::1]:82", "unix"]
+    assert [found[name]["iid"] for name in ("web/FRONTEND", "both/FRONTEND", "both/BACKEND", "app/s3")] == [
+        "2", "3", "3", "4"]
+    assert [found[name]["type"] for name in ("web/FRONTEND", "app/BACKEND", "app/s1", "web/one")] == [
+        "0", "1", "2", "3"]
+    assert found["web/FRONTEND"]["rate_lim"] == "9"
+    assert (found["app/s2"]["act"], found["app/s2"]["bck"]) == ("0", "1")
+    assert found["raw/BACKEND"]["mode"] == "tcp" and found["raw/BACKEND"]["hrsp_2xx"] == ""
+
+
+def test_counters_are_shown_as_they_are() -> None:
+    with stand() as one:
+        counters = one.server("app", "s1").counters
+        counters.sessions, counters.bytes_in, counters.bytes_out = 7, 100, 2000
+        counters.http_2xx, counters.failed_connections, counters.timed, counters.total_time = 5, 2, 4, 20
+        row = table(one)["app/s1"]
+    assert (row["stot"], row["bin"], row["bout"], row["hrsp_2xx"], row["econ"], row["ttime"]) == (
+        "7", "100", "2000", "5", "2", "5")
+
+
+def test_a_backend_sums_the_servers_that_are_in_use() -> None:
+    with stand() as one:
+        before = table(one)["app/BACKEND"]
+        one.server("app", "s1").admin = MAINT
+        one.server("app", "s1").backend.refresh()
+        after = table(one)["app/BACKEND"]
+        one.server("app", "s2").state = STOPPED
+        one.server("app", "s2").backend.refresh()
+        empty = table(one)["app/BACKEND"]
+    assert [before[name] for name in ("status", "weight", "act", "bck")] == ["UP", "2", "1", "1"]
+    assert [after[name] for name in ("status", "weight", "act", "bck")] == ["UP", "1", "0", "1"]
+    assert [empty[name] for name in ("status", "weight", "act", "bck")] == ["DOWN", "0", "0", "0"]
+
+
+def test_states_of_a_server() -> None:
+    with stand() as one:
+        server = one.server("app", "s1")
+        assert server_status(server) == "no check"
+        server.admin = DRAIN
+        assert server_status(server) == "DRAIN"
+        server.admin = MAINT
+        assert server_status(server) == "MAINT"
+        server.admin, server.checked, server.rise, server.fall = 0, True, 2, 3
+        for state, health, status in ((RUNNING, 4, "UP"), (RUNNING, 3, "UP 2/3"), (RUNNING, 2, "UP 1/3"),
+                                      (STOPPED, 0, "DOWN"), (STOPPED, 1, "DOWN 1/2"), (STOPPING, 4, "NOLB"),
+                                      (STARTING, 4, "UP")):
+            server.state, server.check_health = state, health
+            assert server_status(server) == status
+
+
+def test_checks_have_columns_only_where_there_are_checks() -> None:
+    with stand() as one:
+        server = one.server("app", "s1")
+        server.checked, server.check_status, server.check_code, server.check_duration = True, "L7STS", 503, 4
+        server.last_check, server.check_fails = "no, thanks", 3
+        found = table(one)
+    row, other = found["app/s1"], found["app/s2"]
+    shown = ("check_status", "check_code", "check_duration", "check_desc", "last_chk", "chkfail")
+    assert [row[name] for name in shown] == [
+        "L7STS", "503", "4", "Layer7 wrong status", "no, thanks", "3"]
+    assert [other[name] for name in ("check_status", "chkfail", "downtime")] == ["", "", ""]
+
+
+def test_slow_start_shows_what_is_in_force() -> None:
+    with stand() as one:
+        server = one.server("both", "l1")
+        server.state, server.share = STARTING, 8
+        row = table(one)["both/l1"]
+    assert (row["throttle"], row["weight"], row["uweight"]) == ("50", "3", "5")
+
+
+def test_selections() -> None:
+    with stand() as one:
+        assert list(table(one, Selection(number=4, types=4))) == ["app/s1", "app/s2", "app/s3"]
+        assert list(table(one, Selection(number=4, types=4, sid=2))) == ["app/s2"]
+        assert list(table(one, Selection(types=1))) == ["web/FRONTEND", "both/FRONTEND"]
+        assert list(table(one, Selection(scope=("raw",)))) == ["raw/BACKEND"]
+        assert list(table(one, Selection(number=4, types=4, hide_maintenance=True))) == ["app/s1", "app/s2"]
+        one.server("app", "s2").state = STOPPED
+        hidden = table(one, Selection(number=4, hide_down=True))
+    assert list(hidden) == ["app/s1", "app/BACKEND"] and hidden["app/BACKEND"]["status"] == "UP (1/3)"
+
+
+def test_addresses_are_for_operators() -> None:
+    with stand() as one:
+        found = table(one, Selection(private=False))
+    for name, column in (("app/s1", "addr"), ("web/one", "addr"), ("app/BACKEND", "algo")):
+        assert found[name][column] == ""
+
+
+def test_cells_are_quoted_where_they_are_ambiguous() -> None:
+    assert [quoted(value) for value in (5, "plain", 'a "b"', "a,b", "a\nb")] == [
+        "5", "plain", '"a ""b"""', '"a,b"', "a b"]
+
+
+def test_typed_lines_and_json_say_the_same() -> None:
+    with stand() as one:
+        lines = typed(rows(one.view, Selection(number=4)), descriptions=True).splitlines()
+        found = json.loads(as_json(rows(one.view, Selection(number=4))))
+    assert 'S.4.1.1.svname.1:KNSV:str:s1:"FRONTEND, BACKEND, or the name of the server or listener"' in lines
+    assert any(line.startswith("B.4.0.19.act.1:MGPV:u32:1:") for line in lines)
+    assert any(line.startswith("S.4.1.19.act.1:SGPV:u32:1:") for line in lines)
+    assert sum(len(row) for row in found) == len(lines)
+    assert found[0][0] == {"objType": "Server", "proxyId": 4, "id": 1, "field": {"pos": 0, "name": "pxname"},
+                           "processNum": 1, "tags": {"origin": "Key", "nature": "Name", "scope": "Service"},
+                           "value": {"type": "str", "value": "app"}}
+
+
+def test_a_column_that_is_not_declared_is_a_bug() -> None:
+    with pytest.raises(AssertionError, match="nonsense"):
+        Row("F", 1, 0).put("nonsense", 1)
+
+
+def test_the_same_text_has_no_page_for_tcp() -> None:
+    """A listen section in mode tcp is warned about, not served."""
+    text = TEXT.replace("backend raw\n    mode tcp", "backend raw\n    mode tcp\n    stats enable")
+    with stand(text) as one:
+        raw = one.view.back("raw")
+        assert raw is not None and raw.back is not None and raw.back.backend.services == []
