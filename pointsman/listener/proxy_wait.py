@@ -99,4 +99,5 @@ def reason_of(data: bytes) -> int:
     if data.startswith(_WORD):
         word = data[len(_WORD):].partition(b" ")[0].partition(b"\r")[0]
         return PROXY_BAD_HEADER if word in _PROTOCOLS else PROXY_BAD_PROTOCOL
-    return PROXY_BAD_HEADER if data.startswith(SIGNATURE) else PROXY_NOT_A_HEADER
+    known = data.startswith(SIGNATURE) and (len(data) == len(SIGNATURE) or data[len(SIGNATURE)] >> 4 == 2)
+    return PROXY_BAD_HEADER if known else PROXY_NOT_A_HEADER

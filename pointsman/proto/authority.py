@@ -62,7 +62,9 @@ def _absolute(head: Request, strict: bool) -> None:
     default = _DEFAULTS.get(scheme.lower())
     shortened = default is not None and port is not None and port in (b"", default)
     if shortened:
-        head.uri = scheme + b"://" + user + at + host + rest[len(authority):]
+        uri = scheme + b"://" + user + at + host + rest[len(authority):]
+        head.line = head.line.replace(head.uri, uri, 1)
+        head.uri = uri
         place = host
         port = None
     given = head.host

@@ -12,7 +12,8 @@ What HAProxy was seen to send (each statement has its test), and what these func
   wants to say:
 
       request    connection close   "close" to HTTP/1.1, nothing to HTTP/1.0
-                 connection kept    "keep-alive" to HTTP/1.0, nothing to HTTP/1.1
+                 connection kept    "keep-alive" to HTTP/1.0 (but not with chunks, which it does not know), nothing to
+                                    HTTP/1.1
       response   connection close   "close" in HTTP/1.1, nothing in HTTP/1.0
                  connection kept    "keep-alive" if the response or the request is HTTP/1.0, else nothing
 
@@ -138,7 +139,7 @@ def request_head(method: bytes, uri: bytes, fields: list[Field], *, minor: int =
     elif close:
         if minor:
             block.out.append(_CLOSE)
-    elif not minor:
+    elif not minor and not chunked:
         block.out.append(_KEEP)
     block.out.append(b"\r\n")
     return b"".join(block.out)

@@ -43,6 +43,7 @@ _TEXTS: Final = {
 # Where the page's words are not those of REASONS.
 _TITLES: Final = {400: b"Bad request", 407: b"Unauthorized", 413: b"Payload Too Large", 414: b"URI Too Long",
                   502: b"Bad Gateway"}
+_CLOSING: Final = (400, 408)  # pages that say "Connection: close"
 
 
 def _content(status: int) -> bytes:
@@ -54,7 +55,7 @@ def _page(status: int) -> Reply:
     fields: list[tuple[bytes, bytes | Format]] = [
         (b"content-length", b""), (b"cache-control", b"no-cache"), (b"content-type", b"text/html")]
     reply = Reply(status, fields, _content(status), _TITLES.get(status, b""))
-    reply.close = status in (400, 408)
+    reply.close = status in _CLOSING
     return reply
 
 
@@ -70,8 +71,10 @@ def raw_page(status: int, custom: Reply | None, context: Context) -> bytes:
     if status not in _TEXTS:
         status = 400
     content = _content(status)
-    return (b"HTTP/1.1 %d %b\r\nContent-length: %d\r\nCache-Control: no-cache\r\nConnection: close\r\n"
-            b"Content-Type: text/html\r\n\r\n%b") % (status, _TITLES.get(status, REASONS[status]), len(content),
+    # The connection ends behind any of them, but only these two say so (as the peer program's pages).
+    close = b"Connection: close\r\n" if status in _CLOSING else b""
+    return (b"HTTP/1.1 %d %b\r\nContent-length: %d\r\nCache-Control: no-cache\r\n%b"
+            b"Content-Type: text/html\r\n\r\n%b") % (status, _TITLES.get(status, REASONS[status]), len(content), close,
                                                        content)
 
 

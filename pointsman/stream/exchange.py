@@ -18,6 +18,7 @@ from pointsman.net.timers import Timed
 from pointsman.net.wire import LARGE, ROUNDS, Wire
 from pointsman.proto.proxy import render_v1, render_v2
 from pointsman.sample.context import Context
+from pointsman.sample.record import SILENT
 from pointsman.server.backend import LiveServer
 from pointsman.server.connection import Carried, ServerConnection
 from pointsman.server.server import Server
@@ -306,7 +307,7 @@ class Exchange(Carried):
 
     def server_drained(self) -> None:
         if self.phase == TUNNEL:
-            self.touch_server()
+            self._touch()
             self.pump_up()
             self._over()
 
@@ -320,8 +321,7 @@ class Exchange(Carried):
         self.phase = TUNNEL
         if backend.tunnel:
             self.client_time = self.server_time = backend.tunnel
-        self.touch_client()
-        self.touch_server()
+        self._touch()
         if self.front.unread:
             self.pump_up()
         if self.phase == TUNNEL and self.connection is connection and connection.unread:
@@ -363,8 +363,7 @@ class Exchange(Carried):
                 record.sent += len(data)
             sink.push(data)
             sink.flush()
-            self.touch_client()
-            self.touch_server()
+            self._touch()
             if sink.failed:
                 self.side_failed(not up)
                 return
@@ -380,14 +379,30 @@ class Exchange(Carried):
         backend = self.backend
         assert backend is not None
         sink.end_write()
-        # The side that has ended waits for the other one's rest: its own time is the -fin one, where it is set.
+        # Who is still expected to send or to take something has the -fin time, where it is set.
         if self.frontend.client_fin != FOREVER:
             self.client_time = self.frontend.client_fin
         if backend.server_fin != FOREVER:
             self.server_time = backend.server_fin
-        self.touch_client()
-        self.touch_server()
+        self._touch()
         self._over()
+
+    def _touch(self) -> None:
+        """Both sides of a raw stream have their time again. One that has ended, and has nothing to take, has none: the
+        other's alone counts (manual 4.2, timeout client-fin, timeout server-fin)."""
+        front = self.front
+        connection = self.connection
+        wheel = self.reactor.wheel
+        now = self.reactor.now
+        if front.finished and not front.out:
+            wheel.disarm(front)
+        else:
+            wheel.arm(front, now + self.client_time)
+        if connection is not None:
+            if connection.finished and not connection.out:
+                wheel.disarm(connection)
+            else:
+                wheel.arm(connection, now + self.server_time)
 
     half_open = True  # a raw stream goes on in one direction when the other has ended
 
@@ -523,7 +538,7 @@ class Exchange(Carried):
         self.logged = True
         record = self.record
         record.origin = origin
-        if not wanted(self.context, frontend.log_null, frontend.log_normal):
+        if record.level == SILENT or not wanted(self.context, frontend.log_null, frontend.log_normal):
             return
         backend = self.backend
         if self.server is not None:
@@ -533,4 +548,4 @@ class Exchange(Carried):
         record.backend_connections = backend.connections if backend is not None else 0
         self.context.now = self.reactor.now
         self.context.date_offset = frontend.program.date_offset
-        logger.stream(self.context)
+        logger.stream(self.context, record.level)

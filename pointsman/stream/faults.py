@@ -312,7 +312,7 @@ class Faults(Exchange):
                 self.server_expired()  # both are due: the peer program blames the server
                 return
             self.failed_request()
-            self.refuse(408, _CLIENT_TIME, _D)
+            self.refuse(408, _CLIENT_TIME, _H)
         elif phase == FORWARD and not self.client.request_done:
             self.blame(_CLIENT_TIME, _D)
             self.cut()

@@ -22,6 +22,7 @@ class H1Back(HttpBack):
         self.head_only = False  # the response to it has no body
         self.begun = False  # bytes of a response were received
         self.keeps = False  # the response allows another exchange
+        self.early: bytes | None = None  # payload that came with the head of a chunked response
 
     # The request.
 
@@ -29,6 +30,7 @@ class H1Back(HttpBack):
         self.chunked = chunked
         self.head_only = head_only
         self.begun = False
+        self.early = None
         self.data = b""
         self.push(head)
 
@@ -78,7 +80,7 @@ class H1Back(HttpBack):
         """True: the final head was found, or the stream is gone."""
         program = stream.frontend.program
         while True:
-            size = split_head(data, known, program.head_limit + 1024, False)
+            size = split_head(data, known, program.head_limit, False)
             if not size:
                 self.data = data
                 return False
@@ -93,6 +95,8 @@ class H1Back(HttpBack):
         kind = self._kind(response)
         self.body.begin(kind, response.length)
         self.keeps = kind != TO_CLOSE and not response.close and (response.minor > 0 or response.keep)
+        if kind == CHUNKED and not stream.tunnelling:
+            self.early = self.body.feed(data)  # what is wrong here already spoils the whole response
         stream.answered(response, data)
         return True
 
@@ -107,11 +111,16 @@ class H1Back(HttpBack):
     def feed(self, data: bytes) -> bool:
         stream = self.user
         assert isinstance(stream, HttpStream)
-        try:
-            payload = self.body.feed(data)
-        except ProtocolError:
-            stream.response_cut(True)
-            return False
+        early = self.early
+        if early is not None:  # it was looked at with the head
+            self.early = None
+            payload = early
+        else:
+            try:
+                payload = self.body.feed(data)
+            except ProtocolError:
+                stream.response_cut(True)
+                return False
         if payload:
             stream.download(payload)
         return stream.connection is self

@@ -316,12 +316,12 @@ class HttpStream(Faults):
         backend = self.backend
         assert isinstance(connection, HttpBack) and backend is not None
         record = self.record
-        record.answered = self.reactor.now
-        record.status = response.status
-        self.context.response = response
         if response.status == 101 and not self.tunnelling:
             self.bad_answer()
             return
+        record.answered = self.reactor.now
+        record.status = response.status
+        self.context.response = response
         if response.status in (401, 407):
             connection.private = connection.private or _identifies(response)
         if not self._response_rules(backend):
@@ -467,7 +467,7 @@ class HttpStream(Faults):
             if self.connection is not None:
                 self.server_readable()
         elif phase == TUNNEL:
-            self.touch_client()
+            self._touch()
             self.pump_down()
             self._over()
 

@@ -112,7 +112,7 @@ class TcpStream(Exchange):
 
     def client_drained(self) -> None:
         if self.phase == TUNNEL:
-            self.touch_client()
+            self._touch()
             self.pump_down()
             self._over()
 
