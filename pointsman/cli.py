@@ -5,29 +5,24 @@
 Status: 0 all is well (also -c, -v; -cc: true), 1 a mistake anywhere (-cc: false), 2 with -c: no error, but nothing
 listens (-cc: error). Findings and messages go to stderr, results to stdout. -c says nothing about success unless -V
 asks for it.
+
+What runs is one process, or a keeper with its lanes, or (-W) a master that starts keepers: see master/. The master
+shall stay small, so this file imports late what it does not need.
 """
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
-import pointsman.keywords  # fills the registries
-from pointsman.config.command_line import CommandLine
-from pointsman.config.conditionals import check_condition
-from pointsman.config.features import Runtime
-from pointsman.config.load import load
-from pointsman.config.setting import Configuration
-from pointsman.core.diagnostics import ConfigError, Diagnostics, Severity
-from pointsman.listener.generation import Generation
-from pointsman.worker import about, dump, process, registries
+from pointsman import __version__
+from pointsman.master.channel import Channel, inherited
 from pointsman.worker.arguments import Options, Refusal, UsageError, parse
 from pointsman.worker.console import Console
-from pointsman.worker.plan import is_quiet, make_plan, refuses_warnings
 
+# ruff: noqa: PLC0415  # the late imports
 OK: Final = 0
 FAILED: Final = 1
-NO_LISTENER: Final = 2
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -47,19 +42,71 @@ def main(words: Sequence[str] | None = None) -> int:
     console.diagnosing = options.diagnosing
     if options.version:
         return _version(options.version)
+    if options.help:
+        return _help()
     if options.memory_help:
         print("-dM: memory is managed by Python; there is nothing to set. See PYTHONMALLOC of python(1).")
         return OK
     if options.condition is not None:
-        return _condition(options, console)
+        from pointsman.worker import start
+
+        return start.condition(options, console)
     if not options.files:
         return _usage()
-    for notice in options.notices:
-        console.notice(notice)
     return _start(options, console)
 
 
+def _start(options: Options, console: Console) -> int:
+    """As the master, as a generation that a master has started, or without one."""
+    environment = dict(os.environ)
+    folder = os.getcwd()
+    if options.check:
+        return _run(options, console, environment, folder, None)
+    channel = inherited(os.environ)
+    if channel is None:
+        from pointsman.master.master import BECOME, Master
+
+        if os.environ.pop(BECOME, "") or options.master:
+            options.master = True
+            return Master(options, console, environment).run()
+        return _run(options, console, environment, folder, None)
+    from pointsman.master.generation import report_failure
+
+    os.environ["HAPROXY_MWORKER"] = "1"  # manual 2.3
+    console.repeated = channel.quiet
+    status = _run(options, console, environment, folder, channel)
+    if status:
+        report_failure(channel, console)
+    return status
+
+
+def _run(options: Options, console: Console, environment: Mapping[str, str], folder: str,
+         channel: Channel | None) -> int:
+    """Load, assemble, then check or run. `environment` and `folder`: what the program was started with."""
+    from pointsman.worker import start
+
+    if not console.repeated:
+        for notice in options.notices:
+            console.notice(notice)
+    loaded = start.start(options, console)
+    if isinstance(loaded, int):
+        return loaded
+    from pointsman.master import generation, master
+    from pointsman.worker import process
+
+    plan = loaded.plan
+    if channel is not None:
+        return generation.keep_under_master(loaded.generation, plan, console, channel)
+    if plan.master:
+        master.become_master(environment, folder)
+    if plan.lanes > 1:
+        return generation.keep(loaded.generation, plan, console)
+    return process.run(loaded.generation, plan, console)
+
+
 def _usage(reason: str = "") -> int:
+    from pointsman.worker import about
+
     print(about.version_lines(), flush=True)
     if reason:
         print(f"{reason}\n", file=sys.stderr)
@@ -67,98 +114,20 @@ def _usage(reason: str = "") -> int:
     return FAILED
 
 
+def _help() -> int:
+    from pointsman.worker import about
+
+    print(about.USAGE)
+    return OK
+
+
 def _version(kind: str) -> int:
     if kind == "vq":
-        print(pointsman.__version__)
+        print(__version__)
         return OK
+    from pointsman.worker import about
+
     print(about.version_lines())
     if kind == "vv":
         print(about.details())
     return OK
-
-
-def _runtime(options: Options) -> Runtime:
-    off = {name for name, on in (("FAST-FORWARD", options.fast_forward), ("GETADDRINFO", options.getaddrinfo),
-                                 ("REUSEPORT", options.reuse_port)) if not on}
-    on = set() if options.verify_servers else {"SERVER-SSL-VERIFY-NONE"}
-    return Runtime(enabled=(Runtime().enabled - off) | on)
-
-
-def _condition(options: Options, console: Console) -> int:
-    """-cc: 0 true, 1 false, 2 error."""
-    assert options.condition is not None
-    try:
-        return OK if check_condition(options.condition, os.environ, _runtime(options)) else FAILED
-    except ConfigError as error:
-        diagnostics = Diagnostics()
-        diagnostics.add(error.finding)
-        console.show(diagnostics)
-        return NO_LISTENER
-
-
-def _command_line(options: Options) -> CommandLine:
-    return CommandLine(
-        maxconn=options.maxconn, proxy_maxconn=options.proxy_maxconn, memory=options.memory, pidfile=options.pidfile,
-        local_peer=options.local_peer, daemon=options.daemon, foreground=options.foreground or options.debug,
-        zero_warning=options.zero_warning, ignore_resolution=options.ignore_resolution, ipv4_only=options.ipv4_only,
-        reuse_port=options.reuse_port, fast_forward=options.fast_forward, zero_copy=options.zero_copy,
-        getaddrinfo=options.getaddrinfo, verify_servers=options.verify_servers)
-
-
-def _start(options: Options, console: Console) -> int:
-    """Load, assemble, then check or run."""
-    diagnostics = Diagnostics()
-    configuration = load(options.files, diagnostics, runtime=_runtime(options), local_peer=options.local_peer,
-                         directory=options.directory, command_line=_command_line(options))
-    console.quiet = options.quiet or is_quiet(configuration)
-    generation = None if diagnostics.failed else _assemble(configuration, diagnostics)
-    console.show(diagnostics)
-    _dumps(options, console)
-    if diagnostics.failed or generation is None:
-        console.alert("config : Fatal errors found in configuration.")
-        return FAILED
-    warnings = diagnostics.count(Severity.WARNING)
-    if warnings and (options.zero_warning or refuses_warnings(configuration)):
-        console.alert("config : Some warnings were found and 'zero-warning' is set. Aborting.")
-        return FAILED
-    if options.check:
-        return _checked(generation, warnings, console)
-    if not generation.listeners:
-        console.alert("[pointsman.main()] No enabled listener found (check for 'bind' directives) ! Exiting.")
-        return FAILED
-    return process.run(generation, make_plan(configuration, options), console)
-
-
-def _checked(generation: Generation, warnings: int, console: Console) -> int:
-    if warnings:
-        console.out("Warnings were found.")
-    if not generation.listeners:
-        console.out("Configuration file has no error but will not start (no listener) => exit(2).")
-        return NO_LISTENER
-    if console.verbose:
-        console.out("Configuration file is valid")
-    return OK
-
-
-def _dumps(options: Options, console: Console) -> None:
-    """Lists that were asked for: on stdout, also in quiet mode."""
-    if options.registries == "help":
-        print(registries.classes_help())
-    elif options.registries:
-        try:
-            print(registries.dump(options.registries))
-        except KeyError as error:
-            console.notice(f"-dK: there is no class {error}; see -dKhelp.")
-    if options.dump_configuration:
-        for line in dump.configuration(options.files):
-            print(line)
-    if options.dump_libraries:
-        for path in dump.libraries():
-            print(path)
-
-
-def _assemble(configuration: Configuration, diagnostics: Diagnostics) -> Generation:
-    # Imported late: with -v and -c of a broken file it is not needed.
-    from pointsman.assemble import assemble  # noqa: PLC0415
-
-    return assemble(configuration, diagnostics)

@@ -76,7 +76,7 @@ FIELDS: Final = (
     Field(0, "Name", "POSV", "str", "Name of the product", lambda _: "Pointsman"),
     Field(1, "Version", "POSV", "str", "Its version", lambda _: pointsman.__version__),
     Field(2, "Release_date", "POSV", "str", "Date of this version", lambda _: pointsman.__date__),
-    Field(3, "Nbthread", "CGSV", "u32", "Traffic processes (nbthread), of which one runs",
+    Field(3, "Nbthread", "CGSV", "u32", "Traffic processes (nbthread)",
           lambda facts: facts.view.nbthread),
     Field(4, "Nbproc", "CGSV", "u32", "Worker processes", lambda _: 1),
     Field(5, "Process_num", "KGPV", "u32", "Number of this process", lambda _: PROCESS),

@@ -11,6 +11,7 @@ from pointsman.balance.hashing import hashing_of
 from pointsman.balance.registry import Balance
 from pointsman.config.command_line import CommandLine
 from pointsman.config.global_section import StatsSocket, global_number, global_text
+from pointsman.config.lanes import lane_count
 from pointsman.config.options import option
 from pointsman.config.proxy import Description, number
 from pointsman.config.setting import Configuration, In, Section
@@ -65,7 +66,7 @@ def build_view(live: Live, configuration: Configuration) -> View:
     command_line = main.one(CommandLine)
     view = View(live.reactor, live.room, live.program, environment=dict(configuration.environment),
                 node=global_text(main, "node"), description=global_text(main, "description"),
-                nbthread=global_number(main, "nbthread"), memory=command_line.memory if command_line is not None else 0,
+                nbthread=lane_count(main), memory=command_line.memory if command_line is not None else 0,
                 dropped_logs=lambda: live.sinks.dropped, logger=live.logger)
     by_section: dict[int, ProxyView] = {}
     for one in (*live.frontends, *live.backends):

@@ -65,6 +65,7 @@ class Live(Generation):
         self.health: Checks | None = None
         self.sections: dict[int, Section] = {}  # by id() of the frontend or backend
         self.services: list[Service] = []  # what begins and ends with the generation
+        self.resting: set[H1Front] = set()  # in a soft stop: connections that were idle at the last look
 
     def open_sinks(self) -> list[str]:
         """Before chroot: log targets. What went wrong, a text each."""
@@ -76,7 +77,7 @@ class Live(Generation):
         super().start(loop)
         for service in self.services:
             service.start(loop)
-        if self.health is not None:
+        if self.health is not None and self.controls:
             loop.call_soon(self.health.start)
 
     def soft_stop(self) -> None:
@@ -84,14 +85,36 @@ class Live(Generation):
         for service in self.services:
             service.stop()
         for frontend in self.frontends:
-            if frontend.logger is not None:
+            if frontend.logger is not None and self.controls:
                 frontend.logger.event(WARNING, b"Proxy %b stopped (cumulated conns: FE: %d, BE: %d)." % (
                     frontend.name, frontend.counters.sessions, 0))
-        for channel in list(self.reactor.channels):
-            if isinstance(channel, H1Front) and channel.is_idle():
+
+    def idle(self) -> bool:
+        """Each look closes the connections that wait for another request, and did so at the look before, too.
+
+        Not those that are idle just now: the client may be about to send. Its next response would tell it to close
+        (management manual 4). What has come in before the very end is read, and answered. Who has not yet sent a
+        first request may do so.
+        """
+        before, self.resting = self.resting, set()
+        for channel in self.reactor.channels:
+            if isinstance(channel, H1Front) and channel.is_idle() and not (
+                    channel.first or channel.frontend.close_idle_on_response):
+                self.resting.add(channel)
+        for channel in before & self.resting:
+            channel.unread = True
+            channel.readable()
+            if channel.fd >= 0 and channel.is_idle():
                 channel.close()
+        if before:
+            self.settle()
+        return super().idle()
 
     def flush(self) -> None:
+        self.sinks.flush()
+
+    def note(self, level: int, text: bytes) -> None:
+        self.logger.event(level, text)
         self.sinks.flush()
 
     def dump(self) -> None:

@@ -82,11 +82,14 @@ NUMBERS: dict[str, Number] = {
     "maxconn": Number(0, BIGGEST, 0, once=True, manual="3.2"),  # 0: from the limits of the system
     "maxconnrate": Number(0, BIGGEST, 0, once=True, manual="3.2"),  # 0: no limit
     "maxsessrate": Number(0, BIGGEST, 0, once=True, manual="3.2"),
-    "nbthread": Number(1, 64, 1),
+    "mworker-max-reloads": Number(0, BIGGEST, 50),
+    "nbthread": Number(1, 64, 1),  # where it is not said: see lanes.py
     "spread-checks": Number(0, 50, 0, manual="3.2"),  # per cent
     "stats maxconn": Number(1, BIGGEST, 10),
     "stats timeout": Number(1, BIGGEST, 10_000, unit="time"),
+    "thread-hard-limit": Number(1, BIGGEST, 0),  # 0: none
     "tune.bufsize": Number(1, BIGGEST, 16384, unit="size", manual="3.2"),
+    "tune.http.cookielen": Number(1, BIGGEST, 63, manual="3.2"),
     "tune.http.logurilen": Number(0, BIGGEST, 1024, manual="3.2"),
     "tune.http.maxhdr": Number(1, 32767, 101, manual="3.2"),
     "tune.maxrewrite": Number(0, BIGGEST, 1024, unit="size", manual="3.2"),
@@ -155,7 +158,7 @@ for _name, _number in NUMBERS.items():
 
 @keyword("nbthread", In.GLOBAL, "3.1")
 def nbthread(args: Args) -> GlobalNumber:
-    """nbthread <number>: lanes, of which this version runs one."""
+    """nbthread <number>: how many lanes, which are traffic processes, share the work."""
     word = args.words[args.index] if args.more() else None
     text = word.text if word is not None else ""
     if not is_number(text):
@@ -165,8 +168,6 @@ def nbthread(args: Args) -> GlobalNumber:
         raise ConfigError(f"'nbthread' value must be between 1 and 64 (was {text})", args.here, "a number from 1 to 64")
     args.take("<number>")
     args.end()
-    if int(text) > 1:
-        args.diagnostics.notice(f"'nbthread {text}': this version runs one lane", args.at)
     return GlobalNumber(name="nbthread", value=int(text), at=args.at)
 
 
@@ -216,6 +217,23 @@ def _flag_parser(name: str) -> Callable[[Args], GlobalFlag]:
 
 for _name, (_manual, _negatable) in FLAGS.items():
     keyword(_name, In.GLOBAL, _manual, negatable=_negatable)(_flag_parser(_name))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MasterWorker(Setting):
+    """`master-worker`: a process that stays starts the others."""
+
+    survives: bool  # no-exit-on-failure: it stays when they crash
+
+
+@keyword("master-worker", In.GLOBAL, "3.1")
+def master_worker(args: Args) -> MasterWorker:
+    """master-worker [no-exit-on-failure]: as -W on the command line."""
+    survives = args.more()
+    if survives:
+        args.choice("<option>", ("no-exit-on-failure",))
+    args.end()
+    return MasterWorker(survives=survives, at=args.at)
 
 
 @keyword("user", In.GLOBAL, "3.1")

@@ -35,7 +35,6 @@ TUNING: dict[str, str] = {
     "stress-level": "number",
     "thread-group": "words",
     "thread-groups": "number",
-    "thread-hard-limit": "number",
     "tune.applet.zero-copy-forwarding": "switch",
     "tune.buffers.limit": "number",
     "tune.buffers.reserve": "number",
@@ -203,7 +202,6 @@ COMPRESSION: dict[str, str] = {
     "tune.zlib.windowsize": "number",
 }
 CAPTURES: dict[str, str] = {
-    "tune.http.cookielen": "number",
 }
 TABLES: dict[str, str] = {
     "tune.peers.max-updates-at-once": "number",

@@ -4,15 +4,29 @@
                                              |  ^
                                        pause '--' resume
 
+With several lanes one generation is one image in several processes, all forked by a keeper (master/keeper.py):
+
+    keeper    lane -1          opens the sockets, then only watches the others; no loop ever runs in it
+    lanes     lane 0 to n - 1  accept and serve connections
+    control   lane n           checks, runtime sockets, everything that runs once
+
+    in the keeper   share_out --> fork --> (lane_died --> fork)*
+    in a child      become_lane | become_control --> start --> ...
+
+Where a generation is one single process it is lane 0 of one, and does everything.
+
 This base knows the sockets; what else is alive (checks, runtime sockets, logs) is added by whoever extends it.
 """
 import asyncio
+import os
 from collections.abc import Callable
 
+from pointsman.core.cells import Cells
 from pointsman.listener.listener import Listener
 from pointsman.listener.sockets import Opening
 from pointsman.net.reactor import Reactor
 from pointsman.stream.acceptor import Room
+from pointsman.stream.share import ALIVE, COLUMNS, HELD
 
 
 class Generation:
@@ -22,6 +36,12 @@ class Generation:
         self.listeners: list[Listener] = []
         self.other_openings: list[Opening] = []  # sockets that are not a frontend's: stats sockets
         self.checks = 0  # health checks: each may need a descriptor
+        self.lanes = 1  # traffic processes
+        self.lane = 0  # the number of this process
+        self.serves = True  # this process accepts connections
+        self.controls = True  # this process does what runs once
+        self.wakeups: list[int] = []  # an eventfd for each lane, the last one for control; none in a single process
+        self.shares: Cells | None = None  # a row for each lane and for control, see stream/share.py
         self.settle: Callable[[], None] = lambda: None  # the reactor looks at what was changed from outside; by worker
 
     def openings(self) -> list[Opening]:
@@ -34,8 +54,72 @@ class Generation:
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """All is open, privileges are dropped: begin to accept and to check. The loop is about to run."""
+        if self.serves:
+            for listener in self.listeners:
+                listener.start()
+
+    # Several processes.
+
+    def share_out(self, lanes: int) -> None:
+        """In the keeper, before anything is forked: what the processes will share."""
+        self.lanes = lanes
+        self.lane = -1
+        self.serves = self.controls = False
+        self.shares = Cells((lanes + 1) * COLUMNS)
+        self.wakeups = [os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC) for _ in range(lanes + 1)]
+
+    def become_lane(self, number: int) -> None:
+        """In a child, before `start`: it serves connections and nothing else."""
+        self.lane = number
+        self.serves = True
+        self.reactor.reopen()
+        for opening in self.other_openings:
+            opening.close()
+        assert self.shares is not None
+        self.room.share.enter(self.shares, number, self.lanes)
+        self.enter_lane(number)
+
+    def become_control(self) -> None:
+        """In a child, before `start`: it does what runs once."""
+        self.lane = self.lanes
+        self.controls = True
+        self.reactor.reopen()
         for listener in self.listeners:
-            listener.start()
+            listener.opening.close()
+        self.enter_control()
+
+    def begun(self) -> None:
+        """In a child: it runs, and will accept."""
+        if self.shares is not None:
+            self.shares.store(self.lane * COLUMNS + ALIVE, 1)
+
+    def is_alive(self, number: int) -> bool:
+        """In the keeper: whether that process has begun."""
+        return self.shares is not None and self.shares.load(number * COLUMNS + ALIVE) == 1
+
+    def bury(self, number: int) -> None:
+        """In the keeper: that process has died, and its successor is not yet there."""
+        if self.shares is not None:
+            self.shares.store(number * COLUMNS + ALIVE, 0)
+            self.shares.store(number * COLUMNS + HELD, 0)
+        self.lane_died(number)
+
+    def enter_lane(self, number: int) -> None:
+        """For what extends this: in a lane, before `start`."""
+
+    def enter_control(self) -> None:
+        """For what extends this: in control, before `start`."""
+
+    def lane_died(self, number: int) -> None:
+        """For what extends this: in the keeper, after a process's death, before its successor is forked."""
+
+    def close_sockets(self) -> None:
+        """In the keeper: a soft stop begins; while it held a socket, connections would wait there for nobody."""
+        for opening in self.openings():
+            opening.close()
+
+    def note(self, level: int, text: bytes) -> None:
+        """A line for the log of the process, given away at once: in the keeper, which runs no loop."""
 
     def soft_stop(self) -> None:
         """Stop listening, close idle connections; what is at work may finish (management manual 4)."""
@@ -44,8 +128,8 @@ class Generation:
             listener.stop()
 
     def idle(self) -> bool:
-        """Nothing is left to finish."""
-        return self.room.connections == 0
+        """Nothing is left to finish. Asked several times a second while a soft stop goes on."""
+        return self.room.share.held == 0
 
     def pause(self) -> None:
         """SIGTTOU: a new process wants the addresses."""

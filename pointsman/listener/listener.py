@@ -3,13 +3,18 @@
                     no room: wakened by a connection's end        pause (TTOU)
       FULL  <------------------------------------------ OPEN ----------------------> PAUSED
         '------------------------------------------------^  ^-----------------------'
-      RESTING (no descriptors; rate limit: a deadline) ---'          resume (TTIN)       stop: CLOSED, for good
+      RESTING (no descriptors; rate limit: a deadline;    resume (TTIN)                  stop: CLOSED, for good
+               more than this lane's share: a tick) ------'
 
 While it is not OPEN the connections wait in the kernel's queue (manual 4.2, maxconn). Accepting goes in bursts,
 level-triggered: what a burst leaves is reported again. A burst ends when there is none left, and to be told so costs an
 exception, dearer than a turn, so the burst follows what is found.
+
+All lanes watch the same sockets, exclusively: the kernel need not wake all of them for one connection. epoll watches
+the open socket, not the descriptor, and others hold it too, so what is not OPEN must be taken out of epoll by hand.
 """
 import os
+import select
 import socket
 from typing import Final
 
@@ -26,8 +31,11 @@ RESTING: Final = 3
 PAUSED: Final = 4
 
 _REST: Final = 100  # ms without accepting where the process or the system has no descriptors left
+_AT_ONCE: Final = 20  # ms after a rest in which a connection that is reported has been waiting all the time
+_ALONE: Final = 1000  # ms for which a lane takes it that the others are stuck, as long as they accept nothing
 _BURST: Final = 64  # connections accepted in one go at most
 _LAST_BURST: Final = 4096  # taken from the kernel's queue before the socket closes
+_WATCH: Final = IN | select.EPOLLEXCLUSIVE
 _ANY: Final = frozenset((b"0.0.0.0", b"::"))
 
 
@@ -46,6 +54,8 @@ class Listener(Channel):
         self.bound: NetAddress = UNIX_ADDRESS  # the address it is bound to
         self.any = False  # bound to any address: only each connection knows to which one it came
         self.rate_limit = 0  # rate-limit sessions; 0: none
+        self.others_taken = -1  # what the other lanes had taken when this one made way for them
+        self.alone_until = 0  # until then this lane need not make way: nobody took what it had left (monotonic ms)
 
     # Its life.
 
@@ -60,7 +70,7 @@ class Listener(Channel):
         if isinstance(name, tuple):
             self.bound = net_address(str(name[0]), int(name[1]))
             self.any = self.bound.text in _ANY or self.opening.options.transparent
-        self.reactor.add(self, IN)
+        self.reactor.add(self, _WATCH)
         self.state = OPEN
 
     def stop(self) -> None:
@@ -69,6 +79,8 @@ class Listener(Channel):
             return
         if self.state == OPEN:
             self._accept_some(_LAST_BURST)
+        if self.state == OPEN:
+            self.reactor.epoll.unregister(self.fd)
         sock = self.sock
         self.state = CLOSED
         if sock is not None:
@@ -82,12 +94,12 @@ class Listener(Channel):
         if self.state in (CLOSED, PAUSED) or self.sock is None:
             return
         self.reactor.wheel.disarm(self)
-        self.state = PAUSED
         # Unwatched, not only masked: epoll reports the hang-up of a socket that does not listen again and again.
-        self.reactor.epoll.unregister(self.fd)
+        self._unwatch(PAUSED)
         if self.family in (AF_INET, AF_INET6) and self.opening.spec.kind != "fd":
             self.sock.shutdown(socket.SHUT_RD)
-        elif self.opening.spec.kind in ("abns", "abnsz"):  # such a name is free only when its socket is closed
+        elif self.opening.spec.kind in ("abns", "abnsz") and self.room.share.cells is None:
+            # Such a name is free only when its socket is closed, which other lanes hold as well.
             self.reactor.close(self)
             self.sock.detach()
             self.sock = None
@@ -105,8 +117,7 @@ class Listener(Channel):
                 self.sock.listen(self.opening.options.backlog)
         except (OSError, BindError):
             return False
-        self.reactor.epoll.register(self.fd, IN)
-        self.state = OPEN
+        self._watch()
         return True
 
     # Accepting.
@@ -121,13 +132,12 @@ class Listener(Channel):
     def again(self) -> None:
         """There is room again."""
         if self.state == FULL:
-            self.state = OPEN
-            self.reactor.epoll.modify(self.fd, IN)
+            self._watch()
 
     def expired(self, now: int) -> None:
         if self.state == RESTING:
-            self.state = OPEN
-            self.reactor.epoll.modify(self.fd, IN)
+            self.alone_until = now + _AT_ONCE
+            self._watch()
 
     def broken(self) -> None:
         """One connection's opening went wrong and was reported; the socket itself is well."""
@@ -176,6 +186,8 @@ class Listener(Channel):
 
     def _has_room(self) -> bool:
         door, frontend, room = self.door, self.frontend, self.room
+        if room.share.over() and self._makes_way():
+            return False
         if 0 < door.limit <= door.connections:
             self._wait(door.waiting)
         elif 0 < frontend.limit <= frontend.connections:
@@ -190,15 +202,37 @@ class Listener(Channel):
             return True
         return False
 
+    def _makes_way(self) -> bool:
+        """This lane holds more than its share: a rest, unless the last one was of no use because nobody else took any.
+
+        In a soft stop this generation takes what it finds.
+        """
+        others = self.room.share.taken_by_others()
+        now = self.reactor.now
+        if self.room.stopping or (self.others_taken == others and now < self.alone_until):
+            self.alone_until = now + _ALONE
+            return False
+        self.others_taken = others
+        self.burst = 1
+        self._rest(1)
+        return True
+
     def _within(self, rate: Rate, limit: int) -> bool:
         return limit <= 0 or rate.read(self.reactor.now) < limit
 
     def _wait(self, waiting: list[Channel]) -> None:
-        self.state = FULL
-        self.reactor.epoll.modify(self.fd, 0)
+        self._unwatch(FULL)
         waiting.append(self)
 
+    def _watch(self) -> None:
+        self.state = OPEN
+        self.reactor.epoll.register(self.fd, _WATCH)
+
+    def _unwatch(self, state: int) -> None:
+        if self.state == OPEN:
+            self.reactor.epoll.unregister(self.fd)
+        self.state = state
+
     def _rest(self, milliseconds: int) -> None:
-        self.state = RESTING
-        self.reactor.epoll.modify(self.fd, 0)
+        self._unwatch(RESTING)
         self.reactor.wheel.arm(self, self.reactor.now + milliseconds)

@@ -94,6 +94,7 @@ class Opening:
         self.sock: socket.socket | None = None
         self.warnings: list[str] = []
         self._temporary = ""  # the name a unix socket has until it is committed
+        self._inherited: socket.socket | None = None
 
     @property
     def address(self) -> str:
@@ -105,13 +106,40 @@ class Opening:
             return spec.host
         return f"fd@{spec.port}" if spec.kind == "fd" else f"{spec.kind}@{spec.host}"
 
+    @property
+    def key(self) -> str:
+        """What a socket must have in common with this one to take its place in the next generation; "": none can.
+
+        fd@<n> is inherited under its own number by every generation.
+        """
+        spec, options = self.spec, self.options
+        if spec.kind == "fd":
+            return ""
+        return "|".join((spec.kind, str(spec.family), spec.host, str(spec.port or ""), options.interface,
+                         str(int(options.transparent)), str(int(options.v4v6)), str(int(options.v6only))))
+
+    def inherit(self, sock: socket.socket) -> bool:
+        """Take over an open socket of this address when it comes to `open`. False: it is of no use any more."""
+        if self.spec.kind == "unix" and not os.path.exists(self.spec.host):
+            return False  # somebody has removed its name
+        self._inherited = sock
+        return True
+
+    def close(self) -> None:
+        """Give up this process's hold on the socket; others may have it too."""
+        if self.sock is not None:
+            self.sock.close()
+            self.sock = None
+
     def complaint(self, error: BindError) -> str:
         return f"Binding [{self.place}] for {self.owner}: {error}"
 
     def open(self) -> socket.socket:
         """Raises BindError."""
         kind = self.spec.kind
-        if kind == "inet":
+        if self._inherited is not None:
+            self.sock = self._take_over(self._inherited)
+        elif kind == "inet":
             self.sock = self._open_inet()
         elif kind == "fd":
             self.sock = self._adopt()
@@ -129,12 +157,24 @@ class Opening:
             self._temporary = ""
 
     def abandon(self) -> None:
-        if self.sock is not None:
-            self.sock.close()
-            self.sock = None
+        self.close()
         if self._temporary:
             os.unlink(self._temporary)
             self._temporary = ""
+
+    def _take_over(self, sock: socket.socket) -> socket.socket:
+        """The former generation's socket, with the options of this one's line."""
+        self._inherited = None
+        try:
+            if sock.family in (socket.AF_INET, socket.AF_INET6):
+                self._prepare_tcp(sock)
+            elif self.spec.kind == "unix":
+                self._own(self.spec.host)
+            sock.listen(self.options.backlog)
+        except OSError as error:
+            sock.close()
+            raise BindError(f"cannot listen to socket ({error.strerror}) for [{self.address}]") from None
+        return sock
 
     # One function a family.
 
@@ -260,7 +300,7 @@ class Opening:
 
     def _bind_path(self, sock: socket.socket) -> None:
         """Bind to a temporary name, so that nobody connects before owner and mode are right."""
-        path, options = self.spec.host, self.options
+        path = self.spec.host
         if len(path.encode()) > _PATH_LIMIT:
             raise BindError(f"cannot bind UNIX socket (socket path is longer than {_PATH_LIMIT} bytes) [{path}]")
         try:
@@ -280,15 +320,19 @@ class Opening:
                 os.close(folder_fd)
         self._temporary = temporary
         try:
-            if options.uid is not None or options.gid is not None:
-                os.chown(self._temporary, -1 if options.uid is None else options.uid,
-                         -1 if options.gid is None else options.gid)
-            if options.mode is not None:
-                os.chmod(self._temporary, options.mode)
+            self._own(temporary)
         except OSError as error:
             os.unlink(self._temporary)
             self._temporary = ""
             raise BindError(f"cannot change UNIX socket ownership ({error.strerror}) [{path}]") from None
+
+    def _own(self, path: str) -> None:
+        """Owner and mode, as the line says. Raises OSError."""
+        options = self.options
+        if options.uid is not None or options.gid is not None:
+            os.chown(path, -1 if options.uid is None else options.uid, -1 if options.gid is None else options.gid)
+        if options.mode is not None:
+            os.chmod(path, options.mode)
 
     def _unix_error(self, error: OSError) -> BindError:
         used = error.errno == errno.EADDRINUSE

@@ -13,6 +13,7 @@ from pointsman.core.address import NetAddress
 from pointsman.core.counters import Counters, Rate
 from pointsman.net.reactor import Channel, Reactor
 from pointsman.sample.context import ListenerFacts, ProxyFacts
+from pointsman.stream.share import Share
 
 PROXY_EMPTY: Final = 11  # why a PROXY header was refused: identifiers of fc_err (manual 7.3.3)
 PROXY_ABORT: Final = 12
@@ -45,6 +46,7 @@ class Room:
         self.session_rate = Rate()  # its `limit` is maxsessrate
         self.waiting: list[Channel] = []  # listeners that found no room here
         self.stopping = False  # a soft stop was asked for (fetch `stopping`)
+        self.share = Share()  # what this lane holds, what the others hold
 
     def wake(self, waiting: list[Channel]) -> None:
         """A connection has left: those who waited look again, in their order."""
@@ -81,6 +83,7 @@ class Acceptor(ProxyFacts):
         room = door.room
         room.connections += 1
         room.total += 1
+        room.share.entered()
         room.connection_rate.add(now)
         door.connections += 1
         door.counters.connections += 1
@@ -104,6 +107,7 @@ class Acceptor(ProxyFacts):
         """Called exactly once for each admitted connection, as it ends: lets those in who wait for room."""
         room = listener.room
         room.connections -= 1
+        room.share.left()
         listener.connections -= 1
         listener.counters.current -= 1
         self.connections -= 1

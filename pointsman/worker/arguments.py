@@ -33,6 +33,10 @@ class Options:
     directory: str = ""
     daemon: bool = False
     foreground: bool = False
+    master: bool = False  # -W, -Ws
+    notify: bool = False  # -Ws
+    inherit: bool = True  # not -x /dev/null
+    help: bool = False
     debug: bool = False
     diagnosing: bool = False
     zero_warning: bool = False
@@ -61,6 +65,7 @@ FLAGS: Final[dict[str, tuple[str, bool]]] = {  # option: the attribute it sets, 
     "-c": ("check", True),
     "-q": ("quiet", True),
     "-V": ("verbose", True),
+    "-W": ("master", True),
     "-D": ("daemon", True),
     "-4": ("ipv4_only", True),
     "-d": ("debug", True),
@@ -97,21 +102,14 @@ NO_EFFECT_YET: Final[dict[str, str]] = {  # they are noted for those who will ob
     "-dZ": "there is no zero-copy forwarding to disable",
 }
 
-NOT_BUILT: Final[dict[str, str]] = {
-    "-W": "master-worker mode",
-    "-Ws": "master-worker mode for systemd",
-    "-S": "the master's socket",
-    "-dt": "traces",
-}
-
-VALUES: Final = ("-f", "-C", "-L", "-N", "-n", "-m", "-p", "-x", "-cc")
+VALUES: Final = ("-f", "-C", "-L", "-N", "-S", "-n", "-m", "-p", "-x", "-cc")
 
 
 def parse(words: Sequence[str]) -> Options:
     """The words behind the program's name. Raises UsageError or Refusal. Nothing behind -v and its kin is looked at."""
     options = Options()
     position = 0
-    while position < len(words) and not options.version:
+    while position < len(words) and not (options.version or options.help):
         word = words[position]
         position += 1
         if word == "--":
@@ -137,6 +135,10 @@ def _take_flag(options: Options, word: str) -> None:
         setattr(options, *FLAGS[word])
         if word in NO_EFFECT_YET:
             options.notices.append(f"'{word}' has no effect: {NO_EFFECT_YET[word]}.")
+    elif word == "--help":
+        options.help = True
+    elif word == "--version":
+        options.version = "v"
     elif word.startswith("-v"):
         options.version = word[1:] if word in ("-vv", "-vq") else "v"
     elif word.startswith("-dK"):
@@ -146,8 +148,10 @@ def _take_flag(options: Options, word: str) -> None:
         options.notices.append(f"'{word}' has no effect: memory is managed by Python.")
     elif word.startswith("-dC"):
         raise Refusal(f"'{word}': anonymized dumps are not built yet (management manual 3); '-dC' dumps all as it is.")
-    elif word[:3] in NOT_BUILT:
-        raise Refusal(f"'{word}' ({NOT_BUILT[word[:3]]}) is not built yet (management manual 3).")
+    elif word == "-Ws":
+        options.master = options.notify = True
+    elif word.startswith("-dt"):
+        options.notices.append(f"'{word}' has no effect: traces are not built yet.")
     elif word in WITHOUT_EFFECT or word.startswith("-dA"):
         options.notices.append(f"'{word}' has no effect: {WITHOUT_EFFECT[word[:3]]}.")
     else:
@@ -171,7 +175,11 @@ def _take_value(options: Options, word: str, value: str) -> None:
         options.proxy_maxconn = _number(word, value)
     elif word == "-m":
         options.memory = _number(word, value)
-    elif value != "/dev/null":  # -x /dev/null: no sockets are to be fetched
+    elif word == "-S":
+        options.notices.append(f"'-S {value}' has no effect: the master's socket is not built yet.")
+    elif value == "/dev/null":  # no sockets are to be fetched
+        options.inherit = False
+    else:
         options.notices.append("'-x': sockets are not fetched from the older process but bound anew beside its own.")
 
 

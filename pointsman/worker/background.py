@@ -22,14 +22,21 @@ class Readiness:
 
     def tell(self) -> None:
         """All is set up: detach from the terminal, and let the parent leave."""
-        if self._fd < 0:
-            return
-        for stream in (0, 1, 2):
-            os.dup2(self._null, stream)
-        os.close(self._null)
-        os.write(self._fd, _READY)
-        os.close(self._fd)
-        self._fd = -1
+        if self._null >= 0:
+            for stream in (0, 1, 2):
+                os.dup2(self._null, stream)
+            os.close(self._null)
+            self._null = -1
+        if self._fd >= 0:
+            os.write(self._fd, _READY)
+            os.close(self._fd)
+            self._fd = -1
+
+    def keep_silent(self) -> None:
+        """In a process that was forked off: it only detaches; the one that forked it tells."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
 
 
 def detach() -> Readiness:
@@ -50,6 +57,11 @@ def detach() -> Readiness:
 def open_pidfile(path: str) -> int:
     """Create or empty it; it is written later, when the process that stays is known. Raises OSError."""
     return os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+
+
+def silent() -> Readiness:
+    """Nobody waits, but the terminal is to be left all the same."""
+    return Readiness(-1, os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC))
 
 
 def write_pidfile(fd: int) -> None:

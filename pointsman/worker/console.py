@@ -14,6 +14,8 @@ class Console:
         self.quiet = False
         self.verbose = False
         self.diagnosing = False  # -dD
+        self.repeated = False  # findings that are no alerts were shown by another process before
+        self.alerts: list[str] = []  # what went wrong, also where nothing is shown
         self._introduced = False
         self._shown = 0  # findings of a load that were shown already
 
@@ -23,6 +25,8 @@ class Console:
 
     def say(self, severity: Severity, text: str) -> None:
         """A message that is not about a line of the configuration."""
+        if severity >= Severity.ALERT:
+            self.alerts.append(text)
         if self.silent:
             return
         if severity >= Severity.WARNING:
@@ -51,7 +55,11 @@ class Console:
             print(text, flush=True)
 
     def _show(self, finding: Finding) -> None:
-        if self.silent or (finding.severity == Severity.DIAG and not self.diagnosing):
+        if finding.severity >= Severity.ALERT:
+            where = f"[{finding.position}] : " if finding.position.line else ""
+            self.alerts.append(where + finding.message)
+        if self.silent or (finding.severity == Severity.DIAG and not self.diagnosing) or (
+                self.repeated and finding.severity < Severity.ALERT):
             return
         if finding.severity >= Severity.WARNING:
             self._introduce()

@@ -1,7 +1,8 @@
 """What a process is asked to be, by the global section and the command line, which prevails (management manual 3)."""
 from dataclasses import dataclass, field
 
-from pointsman.config.global_section import global_flag, global_number, global_text
+from pointsman.config.global_section import MasterWorker, global_flag, global_number, global_text
+from pointsman.config.lanes import lane_count
 from pointsman.config.setting import Configuration, Section
 from pointsman.worker.arguments import Options
 from pointsman.worker.limits import Wanted
@@ -17,6 +18,10 @@ class Plan:
     strict_limits: bool = True
     grace: int = 0  # ms between SIGUSR1 and the soft stop
     hard_stop_after: int = 0  # ms a soft stop may take; 0: for ever
+    lanes: int = 1  # traffic processes
+    master: bool = False  # -W, master-worker
+    survives: bool = False  # master-worker no-exit-on-failure
+    max_reloads: int = 0  # mworker-max-reloads
     old_pids: tuple[int, ...] = ()
     old_finish: bool = True  # -sf: they finish; -st: they end at once
 
@@ -24,6 +29,7 @@ class Plan:
 def make_plan(configuration: Configuration, options: Options) -> Plan:
     main = configuration.main
     uid, gid = global_number(main, "uid"), global_number(main, "gid")
+    master = main.one(MasterWorker)
     return Plan(
         daemon=(options.daemon or global_flag(main, "daemon")) and not (options.foreground or options.debug),
         pidfile=options.pidfile or global_text(main, "pidfile"),
@@ -32,6 +38,8 @@ def make_plan(configuration: Configuration, options: Options) -> Plan:
             dumpable=global_flag(main, "set-dumpable")),
         wanted=_wanted(main, options), strict_limits=global_flag(main, "strict-limits", True),
         grace=global_number(main, "grace"), hard_stop_after=global_number(main, "hard-stop-after"),
+        lanes=lane_count(main), master=options.master or master is not None,
+        survives=master is not None and master.survives, max_reloads=global_number(main, "mworker-max-reloads"),
         old_pids=tuple(options.old_pids), old_finish=options.old_finish)
 
 

@@ -10,6 +10,9 @@ wake-up descriptor, never through Python's own handlers, which compiled code wou
     TTOU, TTIN  pause and resume listening
     HUP         the servers' states go to the log
     QUIT        a line about memory on stderr
+
+With several lanes the keeper goes through all that comes before the loop, and each of its children is a Worker (see
+master/keeper.py): it leaves INT, which a terminal sends to all, to the keeper, and control stays until it is told.
 """
 import asyncio
 import gc
@@ -18,6 +21,7 @@ import os
 import resource
 import signal
 import sys
+from types import ModuleType
 from typing import Final, NoReturn
 
 from pointsman.listener.generation import Generation
@@ -32,11 +36,18 @@ _HELD_BACK: Final = (signal.SIGUSR1, signal.SIGUSR2, signal.SIGHUP, signal.SIGTT
 _GC_THRESHOLDS: Final = (50_000, 20, 100)  # what a request allocates is freed by reference counts
 
 
-def new_loop() -> asyncio.AbstractEventLoop:
-    """uvloop's where it is installed (extra "fast"), else asyncio's own."""
+def loop_module() -> ModuleType | None:
+    """uvloop where it is installed (extra "fast")."""
     try:
-        uvloop = importlib.import_module("uvloop")
+        return importlib.import_module("uvloop")
     except ImportError:
+        return None
+
+
+def new_loop() -> asyncio.AbstractEventLoop:
+    """uvloop's, or asyncio's own."""
+    uvloop = loop_module()
+    if uvloop is None:
         return asyncio.new_event_loop()
     loop = uvloop.new_event_loop()
     assert isinstance(loop, asyncio.AbstractEventLoop)
@@ -75,6 +86,7 @@ def prepare(generation: Generation, plan: Plan, console: Console) -> background.
             console.alert(f"[pointsman.main()] Cannot create pidfile {plan.pidfile}")
             return None
     privileges.preload()
+    loop_module()
     readiness = background.detach() if plan.daemon else background.Readiness()
     if pidfile >= 0:
         background.write_pidfile(pidfile)
@@ -123,8 +135,9 @@ def die_by(number: int) -> NoReturn:
 class Worker:
     """A generation at work in its loop."""
 
-    def __init__(self, generation: Generation, plan: Plan, console: Console) -> None:
+    def __init__(self, generation: Generation, plan: Plan, console: Console, kept: bool = False) -> None:
         self.generation = generation
+        self.kept = kept  # a keeper has forked it
         self.plan = plan
         self.console = console
         self.loop = new_loop()
@@ -154,6 +167,7 @@ class Worker:
             gc.collect()
             gc.freeze()  # what lives as long as the process need not be looked at again
             gc.set_threshold(*_GC_THRESHOLDS)
+            self.generation.begun()
             readiness.tell()
         except Exception as fault:  # raised here it would only be logged by the loop
             self._fault = fault
@@ -164,6 +178,8 @@ class Worker:
     def _listen_to_signals(self) -> None:
         signal.signal(signal.SIGPIPE, signal.SIG_IGN)
         add = self.loop.add_signal_handler
+        if self.kept:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
         for number in (signal.SIGINT, signal.SIGTERM):
             # One that is ignored at start stays so: a shell does this for its background jobs.
             if signal.getsignal(number) != signal.SIG_IGN:
@@ -174,7 +190,7 @@ class Worker:
         add(signal.SIGHUP, self._dump)
         add(signal.SIGQUIT, self._memory)
         signal.signal(signal.SIGUSR2, signal.SIG_IGN)  # it is the master's
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _HELD_BACK)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
     def _die(self, number: int) -> None:
         self.generation.flush()
@@ -217,6 +233,8 @@ class Worker:
     def _stop_listening(self) -> None:
         self.generation.soft_stop()
         self._settle()
+        if not self.generation.serves:
+            return  # control ends when the keeper says so, after the last lane
         if self.plan.hard_stop_after:
             self.loop.call_later(self.plan.hard_stop_after / 1000, self._hard_stop)
         self._look()
@@ -230,5 +248,5 @@ class Worker:
 
     def _hard_stop(self) -> None:
         self.console.warning("soft-stop running for too long, performing a hard-stop.")
-        self.console.warning(f"hard-stopped ({self.generation.room.connections} remaining conns will be closed).")
+        self.console.warning(f"hard-stopped ({self.generation.room.share.held} remaining conns will be closed).")
         self.loop.stop()

@@ -68,7 +68,7 @@ def until(holds: Callable[[], bool], seconds: float = 5) -> None:
 
 # Exit status, and whether anything is said on stdout and stderr, for the same words.
 
-CASES = ["", "-c", "-v", "-vv", "-Z", "foo", "--help", "-c -f sound.cfg foo", "-c -q -f sound.cfg",
+CASES = ["", "-c", "-v", "-vv", "-Z", "foo", "-c -f sound.cfg foo", "-c -q -f sound.cfg",
          "-c -V -f sound.cfg", "-c -q -V -f sound.cfg", "-c -V -q -f sound.cfg", "-c -q -f warns.cfg",
          "-c -V -f warns.cfg", "-c -f warns.cfg", "-c -dW -f warns.cfg", "-c -q -dW -f warns.cfg",
          "-c -V -dW -f warns.cfg", "-c -dW -V -f sound.cfg", "-c -f strict.cfg", "-c -f bad.cfg", "-c -q -f bad.cfg",

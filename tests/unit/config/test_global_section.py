@@ -36,8 +36,8 @@ def test_numbers_that_are_not_said() -> None:
     main = good("global").main
     assert {name: global_number(main, name) for name in NUMBERS} == {
         "fd-hard-limit": 0, "gid": -1, "grace": 0, "hard-stop-after": 0, "max-spread-checks": 0, "maxconn": 0,
-        "maxconnrate": 0, "maxsessrate": 0, "nbthread": 1, "spread-checks": 0, "stats maxconn": 10,
-        "stats timeout": 10_000, "tune.bufsize": 16384, "tune.http.logurilen": 1024, "tune.http.maxhdr": 101,
+        "maxconnrate": 0, "maxsessrate": 0, "mworker-max-reloads": 50, "nbthread": 1, "spread-checks": 0,
+        "stats maxconn": 10, "stats timeout": 10_000, "thread-hard-limit": 0, "tune.bufsize": 16384, "tune.http.logurilen": 1024, "tune.http.maxhdr": 101,
         "tune.maxrewrite": 1024, "uid": -1, "ulimit-n": 0}
 
 
@@ -83,7 +83,7 @@ def test_buffers(lines: tuple[str, ...], sizes: tuple[int, int]) -> None:
     ("unix-bind foo", "'unix-bind' only supports the 'prefix', 'mode', 'uid', 'gid', 'user' and 'group' options."),
     ("unix-bind user nosuch", "'unix-bind' : 'user' : unknown user name 'nosuch'"),
     ("set-dumpable x", "'set-dumpable': unknown value 'x'"),
-    ("master-worker", "'master-worker' is not built yet"),
+    ("master-worker foo", "'master-worker': unknown option 'foo'"),
     ("default-path foo", "unsupported default-path mode 'foo' for 'default-path', supported modes include 'current', "
                          "'config', 'parent', and 'origin'."),
     ("default-path origin", "'default-path origin' expects a directory as an argument."),
@@ -134,8 +134,8 @@ def test_user_by_name() -> None:
     assert global_number(good("global", f"user {me.pw_name}").main, "uid") == me.pw_uid
 
 
-def test_threads_are_noticed() -> None:
-    assert good("global", "nbthread 4").notices == ["'nbthread 4': this version runs one lane"]
+def test_any_number_of_threads_is_taken() -> None:
+    assert good("global", "nbthread 4").notices == []
 
 
 def test_stats_sockets() -> None:

@@ -6,7 +6,6 @@ from hypothesis import strategies as st
 from pointsman.worker.arguments import (
     FLAGS,
     NO_EFFECT_YET,
-    NOT_BUILT,
     WITHOUT_EFFECT,
     Refusal,
     UsageError,
@@ -21,11 +20,22 @@ MANUAL = ["--", "-f", "-C", "-D", "-L", "-N", "-V", "-W", "-Ws", "-4", "-c", "-c
 
 @pytest.mark.parametrize("word", MANUAL)
 def test_every_option_of_the_manual_is_known(word: str) -> None:
-    try:
-        parse([word, "1"] if word in ("-f", "-C", "-L", "-N", "-cc", "-m", "-n", "-p", "-x") else [word])
-    except Refusal as error:
-        assert word in NOT_BUILT
-        assert f"'{word}'" in str(error) and "not built yet (management manual 3)" in str(error)
+    options = parse([word, "1"] if word in ("-f", "-C", "-L", "-N", "-S", "-cc", "-m", "-n", "-p", "-x") else [word])
+    assert (options == parse([])) == (word in ("--", "-sf"))
+
+
+def test_master_worker_mode() -> None:
+    for word, notify in (("-W", False), ("-Ws", True)):
+        options = parse([word, "-db"])
+        assert (options.master, options.notify, options.foreground) == (True, notify, True)
+    assert parse(["-x", "/dev/null"]).inherit is False
+    (notice,) = parse(["-S", "/run/master.sock,level,user"]).notices
+    assert "'-S /run/master.sock,level,user' has no effect" in notice
+
+
+def test_words_with_two_dashes() -> None:
+    assert parse(["--help", "-Z"]).help
+    assert parse(["--version", "-Z"]).version == "v"
 
 
 def test_files_keep_their_order_and_everything_behind_two_dashes_is_one() -> None:
@@ -41,7 +51,7 @@ def test_values() -> None:
     assert parse(["-x", "/dev/null"]).notices == []
 
 
-@pytest.mark.parametrize("word", ["-f", "-C", "-L", "-N", "-cc", "-m", "-n", "-p", "-x"])
+@pytest.mark.parametrize("word", ["-f", "-C", "-L", "-N", "-S", "-cc", "-m", "-n", "-p", "-x"])
 def test_a_missing_value(word: str) -> None:
     with pytest.raises(UsageError if word in ("-cc", "-x") else Refusal, match=word):
         parse(["-c", word])
@@ -64,7 +74,7 @@ def test_old_processes() -> None:
             parse(["-sf", wrong])
 
 
-@pytest.mark.parametrize("word", ["-Z", "foo", "--help", "-h", "-dX", "-cx", "-qc", "-fx", "-", "", "-Dc", "-dbx"])
+@pytest.mark.parametrize("word", ["-Z", "foo", "--helf", "-h", "-dX", "-cx", "-qc", "-fx", "-", "", "-Dc", "-dbx"])
 def test_unknown_words(word: str) -> None:
     with pytest.raises(UsageError):
         parse(["-c", word])
@@ -84,8 +94,7 @@ def test_prefixed_options() -> None:
     assert parse(["-dA/tmp/libs.tar"]).notices
     with pytest.raises(Refusal, match="anonymized"):
         parse(["-dC123"])
-    with pytest.raises(Refusal, match="traces"):
-        parse(["-dth1:user"])
+    assert parse(["-dth1:user"]).notices == ["'-dth1:user' has no effect: traces are not built yet."]
 
 
 def test_options_without_effect_say_so() -> None:

@@ -1,0 +1,93 @@
+"""What master and keeper say to each other, over a pair of sockets that the keeper's program inherits.
+
+    keeper -> master    loaded <daemon> <pidfile> <survives> <max reloads>    the configuration is good
+                        sockets <key>...  with descriptors                    what it listens on
+                        ready                                                 its lanes accept
+                        failed <reason>                                       it ends, for this reason
+    master -> keeper    sockets <key>...  with descriptors                    what the former generation listens on
+                        go <silent>                                           open what is missing, and begin
+                        log <level> <text>                                    then SIGUSR2, which makes it look
+
+A message is one packet: words, with a NUL between them, and at most PACK descriptors (the kernel's bound is 253).
+"""
+import os
+import socket
+from collections.abc import Iterator, Mapping, MutableMapping
+from dataclasses import dataclass
+from typing import Final
+
+MARK: Final = "POINTSMAN_GENERATION"  # the variable that tells a program that it is a keeper's: "<descriptor>:<number>"
+PACK: Final = 200
+_LARGEST: Final = 1 << 17  # bytes of a message; the kernel has a bound too
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    kind: str
+    words: tuple[str, ...] = ()
+    descriptors: tuple[int, ...] = ()
+
+
+class Channel:
+    """One end. `generation`: the number of the keeper's generation, from 1."""
+
+    def __init__(self, sock: socket.socket, generation: int, quiet: bool = False) -> None:
+        self.sock = sock
+        self.generation = generation
+        self.quiet = quiet  # warnings were shown when it was loaded before
+
+    def send(self, kind: str, *words: str, descriptors: tuple[int, ...] = ()) -> bool:
+        """False: there is nobody at the other end."""
+        data = "\0".join((kind, *(word.replace("\0", " ") for word in words))).encode("utf-8", "surrogateescape")
+        try:
+            socket.send_fds(self.sock, [data[:_LARGEST]], list(descriptors))
+        except OSError:
+            return False
+        return True
+
+    def receive(self, wait: bool = True) -> Message | None:
+        """The next message. None: the other end is closed; or there is none, where it shall not wait."""
+        try:
+            data, descriptors, _, _ = socket.recv_fds(self.sock, _LARGEST, PACK, 0 if wait else socket.MSG_DONTWAIT)
+        except OSError:
+            return None
+        for fd in descriptors:
+            os.set_inheritable(fd, False)
+        if not data:
+            return None
+        kind, *words = data.decode("utf-8", "surrogateescape").split("\0")
+        return Message(kind, tuple(words), tuple(descriptors))
+
+    def send_sockets(self, sockets: Mapping[str, int]) -> bool:
+        """Listening sockets by their keys."""
+        return all(self.send("sockets", *keys, descriptors=tuple(sockets[key] for key in keys))
+                   for keys in _packs(list(sockets)))
+
+    def close(self) -> None:
+        self.sock.close()
+
+
+def pair(generation: int) -> tuple[Channel, Channel]:
+    """The master's and the keeper's end."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    return Channel(ours, generation), Channel(theirs, generation)
+
+
+def inherited(environment: MutableMapping[str, str]) -> Channel | None:
+    """The keeper's end, in a program that a master has started. The mark is taken away: nobody else shall see it."""
+    mark = environment.pop(MARK, "")
+    if not mark:
+        return None
+    fd, generation, quiet = mark.split(":")
+    os.set_inheritable(int(fd), False)
+    return Channel(socket.socket(fileno=int(fd)), int(generation), quiet == "quiet")
+
+
+def mark(channel: Channel, quiet: bool) -> str:
+    """What `inherited` reads."""
+    return f"{channel.sock.fileno()}:{channel.generation}:{'quiet' if quiet else ''}"
+
+
+def _packs(keys: list[str]) -> Iterator[list[str]]:
+    for start in range(0, len(keys), PACK):
+        yield keys[start:start + PACK]

@@ -1,0 +1,285 @@
+"""The keeper of one generation: it forks the lanes and control, and replaces what dies.
+
+    prepare (limits, sockets, logs, user) --> fork all --> all have begun: ready --> watch --> the end
+                                                                                     |  ^
+                                                            a death: bury, wait? ----'--' fork
+
+It runs no loop and no thread, so that a fork is always safe: it sleeps in sigtimedwait(2), with all signals blocked
+that mean something:
+
+    CHLD        somebody has died: his place in shared memory is tidied up, his successor is forked
+    INT, TERM   the end at once, of all; the keeper dies by that very signal, so that its parent can tell
+    USR1        soft stop: the lanes finish what is at work (under hard-stop-after, each by itself), status 0
+    TTOU, TTIN  pause and resume: passed on to the lanes
+    HUP         the servers' states go to the log: passed on to control, as one of them is enough
+    QUIT        passed on to all
+    USR2        the master has something to say
+
+The children leave INT, which a terminal sends to the whole group, to the keeper: nobody is replaced while all end. If
+the keeper itself dies, the kernel sends USR1 to the lanes, which finish what they have, and TERM to control.
+
+Five deaths within ten seconds are no accident: from then on a successor has to wait a second, until there is peace.
+"""
+import gc
+import os
+import random
+import signal
+import sys
+import time
+import traceback
+from collections import deque
+from typing import Final
+
+from pointsman.listener.generation import Generation
+from pointsman.log.target import ALERT, NOTICE, WARNING
+from pointsman.master.channel import Channel
+from pointsman.master.processes import exit_words, follow_parent, reap, tell
+from pointsman.worker.background import Readiness
+from pointsman.worker.console import Console
+from pointsman.worker.plan import Plan
+from pointsman.worker.process import Worker, die_by
+
+_WATCHED: Final = (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2, signal.SIGHUP,
+                   signal.SIGTTOU, signal.SIGTTIN, signal.SIGQUIT)
+_ENDINGS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+_MANY: Final = 5  # deaths
+_SPELL: Final = 10.0  # s
+_PAUSE: Final = 1.0  # s that a successor waits when there were many
+_LOOK: Final = 0.005  # s between two looks whether all have begun
+_PATIENCE: Final = 5.0  # s from TERM to KILL
+_BACKGROUND: Final = 0.02  # s in which a signal to the whole group reaches us, too
+_FOREVER: Final = 3600.0
+
+
+class Keeper:
+    def __init__(self, generation: Generation, plan: Plan, console: Console, channel: Channel | None = None) -> None:
+        self.generation = generation
+        self.plan = plan
+        self.console = console
+        self.channel = channel  # to the master, if there is one
+        self.places: dict[int, int] = {}  # who has which: pid -> lane; control's is the last
+        self.due: dict[int, float] = {}  # places that wait for a successor, and until when (monotonic s)
+        self.deaths: deque[float] = deque(maxlen=_MANY)
+        self.slow = False
+        self.stopping = False
+        self.paused = False
+        self.kill_at = 0.0  # in a soft stop with a bound: when patience ends
+        self.readiness = Readiness()
+        self.watched = [number for number in _WATCHED if signal.getsignal(number) != signal.SIG_IGN]
+
+    @property
+    def control(self) -> int:
+        """Control's place."""
+        return self.plan.lanes
+
+    def run(self, readiness: Readiness) -> int:
+        """Sockets are open, rights are given up. Returns the exit status; does not return when a signal ends it."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, self.watched)
+        signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+        self.readiness = readiness
+        self.generation.share_out(self.plan.lanes)
+        gc.collect()
+        gc.freeze()  # or a collection in a child would copy all pages of the image
+        gc.disable()
+        for place in range(self.plan.lanes + 1):
+            self._fork(place)
+        if not self._all_begin():
+            return 1
+        readiness.tell()
+        if self.channel is not None:
+            self.channel.send("ready")
+        while not self._through():
+            self._turn(self._patience())
+        self._end_control()
+        self.generation.flush()
+        return 0
+
+    def _all_begin(self) -> bool:
+        """A generation that cannot even begin must not replace another."""
+        while not all(self.generation.is_alive(place) for place in range(self.plan.lanes + 1)):
+            info = signal.sigtimedwait(self.watched, _LOOK)
+            if info is None:
+                continue
+            if info.si_signo == signal.SIGCHLD:
+                for pid, status in reap():
+                    self.places.pop(pid, None)
+                    self.console.alert(f"[pointsman.main()] A process ({pid}) {exit_words(status)} at its start.")
+                    self._kill_all()
+                    return False
+            elif info.si_signo in _ENDINGS:
+                self._die(info.si_signo)
+        return True
+
+    def _turn(self, seconds: float) -> None:
+        info = signal.sigtimedwait(self.watched, seconds)
+        if info is None:
+            self._fork_due()
+        elif info.si_signo == signal.SIGCHLD:
+            self._bury()
+            self._fork_due()
+        else:
+            self._take(info.si_signo)
+
+    def _patience(self) -> float:
+        """Seconds until something is due."""
+        now = time.monotonic()
+        if self.stopping:
+            if self.kill_at and now > self.kill_at:
+                self._tell(signal.SIGKILL)
+            return max(self.kill_at - now, 0.1) if self.kill_at else _FOREVER
+        return max(0.0, min(self.due.values(), default=now + _FOREVER) - now)
+
+    def _through(self) -> bool:
+        """A soft stop, and no lane is left."""
+        return self.stopping and all(place == self.control for place in self.places.values())
+
+    # Signals.
+
+    def _take(self, number: int) -> None:
+        if number in (signal.SIGINT, signal.SIGTERM):
+            self._die(number)
+        elif number == signal.SIGUSR1:
+            self._soft_stop()
+        elif number == signal.SIGUSR2:
+            self._listen()
+        elif number == signal.SIGHUP:
+            self._tell(number, only=self.control)
+        elif number in (signal.SIGTTOU, signal.SIGTTIN):
+            self.paused = number == signal.SIGTTOU
+            self._tell(number)
+        else:
+            self._tell(number)
+
+    def _tell(self, number: int, only: int = -1) -> None:
+        for pid, place in self.places.items():
+            if only in (-1, place):
+                tell(pid, number)
+
+    def _soft_stop(self) -> None:
+        if self.stopping:
+            return
+        self.stopping = True
+        self.due.clear()
+        # While this process held the sockets, too, new connections would wait there for nobody.
+        self.generation.close_sockets()
+        self._tell(signal.SIGUSR1)
+        if self.plan.hard_stop_after:
+            self.kill_at = time.monotonic() + (self.plan.grace + self.plan.hard_stop_after) / 1000 + _PATIENCE
+
+    def _listen(self) -> None:
+        """What the master wants in the log, of which this process has the targets."""
+        message = None if self.channel is None else self.channel.receive(wait=False)
+        while message is not None and self.channel is not None:
+            if message.kind == "log" and len(message.words) == 2:
+                self.generation.note(int(message.words[0]), message.words[1].encode("utf-8", "replace"))
+            message = self.channel.receive(wait=False)
+
+    def _die(self, number: int) -> None:
+        self._kill_all()
+        self.generation.flush()
+        die_by(number)
+
+    def _kill_all(self) -> None:
+        """End all children, and wait for them."""
+        self.generation.close_sockets()
+        self._tell(signal.SIGTERM)
+        limit = time.monotonic() + _PATIENCE
+        while self.places:
+            for pid, _ in reap():
+                self.places.pop(pid, None)
+            if self.places and signal.sigtimedwait((signal.SIGCHLD,), max(0.0, limit - time.monotonic())) is None:
+                self._tell(signal.SIGKILL)
+                limit = time.monotonic() + _PATIENCE
+
+    def _end_control(self) -> None:
+        """The last lane has gone."""
+        self._kill_all()
+
+    # Births and deaths.
+
+    def _bury(self) -> None:
+        for pid, status in reap():
+            place = self.places.pop(pid, -1)
+            if place < 0:
+                continue  # somebody's orphan, where this is the first process of a container
+            self.generation.bury(place)
+            if self.stopping:
+                if status:
+                    self._say(WARNING, f"Former worker ({pid}) {exit_words(status)}")
+                continue
+            self._say(ALERT if status else WARNING, f"Current worker ({pid}) {exit_words(status)}")
+            self.due[place] = time.monotonic() + self._penalty()
+            if status == 0 or (os.WIFSIGNALED(status) and os.WTERMSIG(status) in _ENDINGS):
+                self._was_it_meant_for_all()
+
+    def _penalty(self) -> float:
+        """How long a successor has to wait, after one more death."""
+        now = time.monotonic()
+        self.deaths.append(now)
+        if len(self.deaths) < _MANY or now - self.deaths[0] > _SPELL:
+            self.slow = False
+            return 0.0
+        if not self.slow:
+            self.slow = True
+            self._say(ALERT, f"{_MANY} processes have died within {_SPELL:.0f} seconds: from now on a successor starts "
+                             f"only after {_PAUSE:.0f} second.")
+        return _PAUSE
+
+    def _was_it_meant_for_all(self) -> None:
+        """A child was told to end. If that went to the whole group, it is about to reach this process: no successor."""
+        info = signal.sigtimedwait([number for number in _ENDINGS if number in self.watched], _BACKGROUND)
+        if info is not None:
+            self._take(info.si_signo)
+
+    def _fork_due(self) -> None:
+        now = time.monotonic()
+        for place in [place for place, due in self.due.items() if due <= now]:
+            del self.due[place]
+            pid = self._fork(place)
+            name = "control" if place == self.control else f"lane {place + 1}"
+            self._say(NOTICE, f"New worker ({pid}) forked: {name}")
+
+    def _fork(self, place: int) -> int:
+        self.generation.flush()  # or the child would write it once more
+        sys.stdout.flush()
+        sys.stderr.flush()
+        keeper = os.getpid()
+        pid = os.fork()
+        if pid == 0:
+            self._become(place, keeper)
+        self.places[pid] = place
+        if self.paused and place != self.control:
+            tell(pid, signal.SIGTTOU)
+        return pid
+
+    def _become(self, place: int, keeper: int) -> None:
+        """In the child. Never returns."""
+        status = 1
+        try:
+            gc.enable()
+            random.seed()
+            if place == self.control:
+                follow_parent(keeper, signal.SIGTERM)
+                self.generation.become_control()
+            else:
+                follow_parent(keeper, signal.SIGUSR1)
+                self.generation.become_lane(place)
+            if self.channel is not None:
+                self.channel.close()
+            self.readiness.keep_silent()
+            status = Worker(self.generation, self.plan, self.console, kept=True).run(self.readiness)
+            sys.stdout.flush()
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(status)
+
+    def _say(self, level: int, text: str) -> None:
+        """On the terminal and in the log."""
+        if level == ALERT:
+            self.console.alert(text)
+        elif level == WARNING:
+            self.console.warning(text)
+        else:
+            self.console.notice(text)
+        self.generation.note(level, text.encode())
