@@ -32,11 +32,15 @@ import pointsman.log.keywords  # noqa: F401
 import pointsman.log.tags  # noqa: F401
 import pointsman.log.target  # noqa: F401
 import pointsman.log.timers  # noqa: F401
+import pointsman.rules.captures  # noqa: F401
 import pointsman.rules.errors  # noqa: F401
 import pointsman.rules.headers  # noqa: F401
 import pointsman.rules.keywords  # noqa: F401
 import pointsman.rules.redirect  # noqa: F401
+import pointsman.rules.request_line  # noqa: F401
+import pointsman.rules.small  # noqa: F401
 import pointsman.rules.verdicts  # noqa: F401
+import pointsman.sample.converter.captures  # noqa: F401
 import pointsman.sample.converter.dates  # noqa: F401
 import pointsman.sample.converter.encoding  # noqa: F401
 import pointsman.sample.converter.hashing  # noqa: F401

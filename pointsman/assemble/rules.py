@@ -1,10 +1,12 @@
 """Rules, routes and error pages of live proxies."""
 from pointsman.assemble.live import Live
 from pointsman.config.action import HTTP_AFTER, HTTP_REQUEST, HTTP_RESPONSE, RULE_SETS
+from pointsman.config.global_section import global_number
 from pointsman.config.setting import Configuration, In, Section
 from pointsman.core.diagnostics import ConfigError, Diagnostics
 from pointsman.core.registry import nearest
 from pointsman.core.words import Word
+from pointsman.rules.captures import captures_of
 from pointsman.rules.errors import error_pages
 from pointsman.rules.keywords import DefaultBackend, RedirectLine, UseBackend, UseServer
 from pointsman.rules.rule import Rule
@@ -26,6 +28,7 @@ def _rules(section: Section, rule_set: int, http: bool, configuration: Configura
     for one in found:
         try:
             one.action.resolve(configuration, diagnostics)
+            one.action.check(section, diagnostics)
         except ConfigError as error:
             diagnostics.add(error.finding)
     return found
@@ -55,6 +58,8 @@ def fill_frontend_rules(live: Live, frontend: LiveFrontend, section: Section, co
     frontend.http_response = _rules(section, HTTP_RESPONSE, frontend.http, configuration, diagnostics)
     frontend.http_after_response = _rules(section, HTTP_AFTER, frontend.http, configuration, diagnostics)
     frontend.pages = error_pages(section, configuration, diagnostics)
+    if frontend.http:
+        frontend.captures = captures_of(section, global_number(configuration.main, "tune.http.cookielen"), diagnostics)
     frontend.backends = {backend.name: backend for backend in live.backends}
     for line in section.all(UseBackend):
         target = None

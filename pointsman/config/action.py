@@ -59,6 +59,9 @@ class Action:
     def resolve(self, configuration: Configuration, diagnostics: Diagnostics) -> None:
         """Look up what the rule names, once all sections are known. Raises ConfigError."""
 
+    def check(self, section: Section, diagnostics: Diagnostics) -> None:
+        """Look at the proxy in which the rule stands, once all of it was read."""
+
     def run(self, context: Context) -> int:
         """Do it; one of the verdicts above."""
         raise NotImplementedError

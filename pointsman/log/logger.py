@@ -13,6 +13,7 @@ from pointsman.log.policy import When, failed
 from pointsman.log.sink import Sink
 from pointsman.log.target import ERR, INFO, LogTarget
 from pointsman.sample.context import Context
+from pointsman.sample.record import UNSET
 
 Line = Callable[[Context], bytes]
 
@@ -60,14 +61,15 @@ class Logger:
         self.separate_errors = separate_errors  # option log-separate-errors
         self.when = when
 
-    def stream(self, ctx: Context, level: int = INFO) -> None:
-        """The line of a stream. `level` is what set-log-level asked for, else info."""
+    def stream(self, ctx: Context, wanted: int = UNSET) -> None:
+        """The line of a stream. `wanted` is the level that set-log-level asked for; without it info holds."""
         if not self.outlets:
             return
         if (self.separate_errors or self.error_line is not None) and failed(ctx):
-            self._write(ctx, min(level, ERR) if self.separate_errors else level, self.error_line or self.line)
+            usual, line = ERR if self.separate_errors else INFO, self.error_line or self.line
         else:
-            self._write(ctx, level, self.line)
+            usual, line = INFO, self.line
+        self._write(ctx, usual if wanted == UNSET else wanted, line)
 
     def session_error(self, ctx: Context, message: bytes) -> None:
         """A connection failed before there was a stream: in its PROXY header or its handshake (manual 8.2.5).

@@ -6,11 +6,11 @@ from typing import Final
 from pointsman.config.action import CONTINUE, HTTP_AFTER, HTTP_REQUEST, HTTP_RESPONSE, Action, RuleArgs, action
 from pointsman.config.keyword import Args
 from pointsman.core.diagnostics import ConfigError
-from pointsman.proto.message import CONNECTION, Field, Head, field
+from pointsman.proto.message import CONNECTION, HOST, Field, Head, Request, field
 from pointsman.proto.tokens import tokens
 from pointsman.sample.context import Context
 from pointsman.sample.format import Format
-from pointsman.sample.head import BLANKS, cut_list
+from pointsman.sample.head import BLANKS, authority, cut_list
 from pointsman.sample.regex import compile_regex
 from pointsman.sample.types import Writes
 
@@ -27,6 +27,11 @@ class HeaderAction(Action):
         self.on_request = args.rule_set == HTTP_REQUEST
         self.writes = int(Writes.HEADER_BLOCK if self.on_request else Writes.RESPONSE_BLOCK)
 
+    def also_host(self, header: bytes) -> None:
+        """Host may stand in the request's line too."""
+        if self.on_request and header == b"host":
+            self.writes |= int(Writes.REQUEST_LINE)
+
     def head(self, context: Context) -> Head | None:
         return context.request if self.on_request else context.response
 
@@ -41,6 +46,7 @@ class SetHeader(HeaderAction):
         self.constant = value.constant
         self.replaces = replaces
         self.reads = value.reads
+        self.also_host(header)
 
     def run(self, context: Context) -> int:
         head = self.head(context)
@@ -56,6 +62,8 @@ class SetHeader(HeaderAction):
         head.fields = fields
         if made.kind == CONNECTION:
             head.close_asked = b"close" in tokens(made.value) or head.close_asked and not self.replaces
+        elif made.kind == HOST and self.replaces:
+            rename_host(head, made.value)
         return CONTINUE
 
 
@@ -99,6 +107,7 @@ class ReplaceHeader(HeaderAction):
         self.value = value
         self.each = each
         self.reads = value.reads
+        self.also_host(header)
 
     def run(self, context: Context) -> int:
         head = self.head(context)
@@ -117,6 +126,8 @@ class ReplaceHeader(HeaderAction):
             made = field(one.name, value)
             if made.kind == CONNECTION and value != one.value:
                 head.close_asked = b"close" in tokens(value)
+            elif made.kind == HOST:
+                rename_host(head, value)
             fields.append(made)
         head.fields = fields
         return CONTINUE
@@ -128,6 +139,16 @@ class ReplaceHeader(HeaderAction):
         if found is None:
             return value
         return value[:len(value) - len(value.lstrip(BLANKS))] + expand(found, replacement)
+
+
+def rename_host(head: Head, host: bytes) -> None:
+    """The Host field says another name: so does an absolute URI (RFC 9112 3.2.2)."""
+    if isinstance(head, Request):
+        head.host = host
+        old = authority(head.uri)
+        if old is not None:
+            start = head.uri.find(b"://") + 3
+            head.uri = head.uri[:start] + host + head.uri[start + len(old):]
 
 
 def expand(found: "re.Match[bytes]", template: bytes) -> bytes:

@@ -69,5 +69,7 @@ class Context:
         self.now = 0  # monotonic ms
         self.request_captures: list[bytes] = []
         self.response_captures: list[bytes] = []
+        self.request_capture_sizes: list[int] = []  # the most bytes that a slot keeps
+        self.response_capture_sizes: list[int] = []
         self.variables: dict[bytes, object] = {}
         self.answer: object = None  # what a rule decided to answer (rules.reply.Reply); read by the stream

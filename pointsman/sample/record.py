@@ -10,6 +10,8 @@ Marks are monotonic milliseconds (the reactor's clock), -1: not reached. The tim
 from typing import Final
 
 NEVER: Final = -1
+UNSET: Final = -1  # level: what the logger thinks right
+SILENT: Final = 8  # no line at all
 
 
 class Record:
@@ -45,6 +47,7 @@ class Record:
         self.stand_in = b"<NOSRV>"  # %s where no server was chosen; "<STATS>" when the statistics answered
         self.request_cookie: bytes | None = None  # captured "name=value" (%CC)
         self.response_cookie: bytes | None = None  # the same of the response (%CS)
+        self.level = UNSET  # what set-log-level asked for: 0 (emerg) to 7 (debug), or SILENT
         self.origin = b"txn_close"  # %OG: where in its life the line is written
 
     def reset(self) -> None:
@@ -60,4 +63,5 @@ class Record:
         self.complete = True
         self.stand_in = b"<NOSRV>"
         self.request_cookie = self.response_cookie = None
+        self.level = UNSET
         self.origin = b"txn_close"

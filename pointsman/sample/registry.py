@@ -29,6 +29,7 @@ from pointsman.sample.types import Reads, Type, Value, Where
 Getter = Callable[[Context], Value | None]
 Many = Callable[[Context], list[Value]]
 Convert = Callable[[Value], Value | None]
+Asking = Callable[[Context, Value], Value | None]  # a converter that needs the exchange: variables, captures
 
 
 class Source:
@@ -69,6 +70,7 @@ class Converter:
     signature: Signature
     make: Callable[[Arguments], Convert]
     documentation: str
+    ask: Callable[[Arguments], Asking] | None = None  # instead of `make`
 
 
 FETCHES: Final[Registry[Fetch]] = Registry("fetch")
@@ -117,6 +119,22 @@ def converter_with(names: str, arguments: str, accepts: Type, returns: Type, rea
                        cast(Callable[[Arguments], Convert], factory), factory.__doc__)
         return factory
     return record
+
+
+def converter_asking(names: str, arguments: str, accepts: Type, returns: Type, reads: Reads,
+                     manual: str = "7.3.1") -> Callable[[Callable[[Arguments], Asking]], Callable[[Arguments], Asking]]:
+    """Register the factory of a converter that is called with the exchange too."""
+    def record(factory: Callable[[Arguments], Asking]) -> Callable[[Arguments], Asking]:
+        shape = signature(arguments)
+        for name in names.split():
+            CONVERTERS.add(name, Converter(name, accepts, returns, reads, manual, shape, _never, factory.__doc__ or "",
+                                           factory))
+        return factory
+    return record
+
+
+def _never(_: Arguments) -> Convert:
+    raise AssertionError("a converter that asks the exchange")
 
 
 def _add_fetch(names: str, kind: Type, where: Where, reads: Reads, manual: str, arguments: str,

@@ -51,6 +51,9 @@ class HttpStream(Faults):
         self.context.backend = None
         self.context.answer = None
         self.context.unique_id = b""
+        if self.frontend.captures is not None:
+            self.context.request_captures = []
+            self.context.response_captures = []
 
     def begin(self, request: Request) -> None:
         """A request whose head is whole."""
@@ -67,6 +70,8 @@ class HttpStream(Faults):
         self.bodiless = request.method == b"HEAD"
         self.tunnelling = request.upgrade or request.method == b"CONNECT"
         self.touch_client()
+        if frontend.captures is not None:
+            frontend.captures.of_request(self.context)
         if frontend.unique_id is not None:
             self._name(request)
         if self._own(frontend.monitor):
@@ -237,7 +242,7 @@ class HttpStream(Faults):
         mode = max(self.frontend.mode, backend.mode)
         close = mode != KEEP_ALIVE and not (backend.pretend_keepalive and mode != CLOSE) or request.close_asked
         head = request_bytes(request, close=close, strict=self.frontend.strict)
-        connection.begin_request(head, request.chunked, self.bodiless)
+        connection.begin_request(head, request.chunked, request.method == b"HEAD")
         if not self.client.request_done:
             self.client.upload()
             if self.connection is not connection:
@@ -324,6 +329,8 @@ class HttpStream(Faults):
         self.context.response = response
         if response.status in (401, 407):
             connection.private = connection.private or _identifies(response)
+        if self.frontend.captures is not None:
+            self.frontend.captures.of_response(self.context)
         if not self._response_rules(backend):
             return
         kind = connection.body_kind()
@@ -381,9 +388,13 @@ class HttpStream(Faults):
         record = self.record
         record.status = response.status
         encoding = kind
-        if kind == CHUNKED and not request.minor or kind == TO_CLOSE:
+        if self.bodiless:
+            encoding = NONE
+        elif kind == CHUNKED and not request.minor or kind == TO_CLOSE:
             encoding = TO_CLOSE
             self.closing = True
+        elif request.method == b"HEAD" or response.status < 200:
+            self.closing = True  # rules have made something of it that the client cannot frame
         if max(self.frontend.mode, backend.mode) == CLOSE:
             self.closing = True
         if response.close_asked:
@@ -436,7 +447,8 @@ class HttpStream(Faults):
 
     def download(self, payload: bytes) -> None:
         """A piece of the response's body."""
-        self.record.sent += self.client.send_body(payload)
+        if not self.bodiless:  # else a rule has made another method of HEAD
+            self.record.sent += self.client.send_body(payload)
         self.flush_client()
         self._pace()
 

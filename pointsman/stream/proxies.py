@@ -4,6 +4,7 @@ from typing import Final
 
 from pointsman.core.address import NetAddress
 from pointsman.log.logger import Logger
+from pointsman.rules.captures import Captures
 from pointsman.rules.reply import Reply
 from pointsman.rules.rule import Rule
 from pointsman.sample.condition import Condition
@@ -86,6 +87,7 @@ class Frontend(Acceptor):
         self.http_request: list[Rule] = []
         self.http_response: list[Rule] = []
         self.http_after_response: list[Rule] = []
+        self.captures: Captures | None = None
         self.use_backend: list[Route] = []
         self.default_backend: BackendProxy | None = None
         self.twin: BackendProxy | None = None  # the backend of the same listen section: it counts all bytes

@@ -200,7 +200,6 @@ frontend web
     ),
     Scenario(
         name="set-method, set-path, set-query, set-uri",
-        later="set-method",
         config=simple(
             front="""
 http-request set-method PUT if { path /method }

@@ -1,0 +1,139 @@
+"""Actions on the request's line: set-method, set-path, set-pathq, set-query, set-uri and replace-* (manual 4.4).
+
+The log goes on showing the line that was received. An absolute URI and the Host field always name the same host: who
+writes one writes both (RFC 9112 3.2.2).
+"""
+import re
+from collections.abc import Callable
+from typing import Final
+
+from pointsman.config.action import CONTINUE, HTTP_REQUEST, Action, RuleArgs, action
+from pointsman.proto.message import HOST, Request, field
+from pointsman.rules.headers import expand
+from pointsman.sample.context import Context
+from pointsman.sample.format import Format
+from pointsman.sample.head import authority
+from pointsman.sample.regex import compile_regex
+from pointsman.sample.types import Writes
+
+Edit = Callable[[Request, bytes], None]
+
+
+def path_bounds(uri: bytes, with_query: bool) -> tuple[int, int]:
+    """Where path (and query) of a target begin and end. What has no path ("*", an authority, an absolute URI without
+    one) is taken as a whole."""
+    start = 0
+    if not uri.startswith(b"/"):
+        scheme = uri.find(b"://")
+        start = uri.find(b"/", scheme + 3) if scheme >= 0 else -1
+        if start < 0:
+            return 0, len(uri)
+    end = -1 if with_query else uri.find(b"?", start)
+    return start, end if end >= 0 else len(uri)
+
+
+def set_method(request: Request, value: bytes) -> None:
+    request.method = value
+
+
+def set_path(request: Request, value: bytes) -> None:
+    start, end = path_bounds(request.uri, False)
+    request.uri = request.uri[:start] + value + request.uri[end:]
+
+
+def set_path_and_query(request: Request, value: bytes) -> None:
+    start, end = path_bounds(request.uri, True)
+    request.uri = request.uri[:start] + value + request.uri[end:]
+
+
+def set_query(request: Request, value: bytes) -> None:
+    before, mark, _ = request.uri.partition(b"?")
+    if mark or value:
+        request.uri = before + b"?" + value
+
+
+def set_uri(request: Request, value: bytes) -> None:
+    request.uri = value
+    host = authority(value)
+    if host:
+        request.host = host
+        request.fields = [field(one.name, host) if one.kind == HOST else one for one in request.fields]
+
+
+class SetPart(Action):
+    """Write a part of the line."""
+
+    def __init__(self, edit: Edit, value: Format) -> None:
+        super().__init__()
+        self.edit = edit
+        self.value = value
+        self.reads = value.reads
+        self.writes = int(_WRITES)
+
+    def run(self, context: Context) -> int:
+        request = context.request
+        if request is not None:
+            self.edit(request, self.value.render_header(context))
+        return CONTINUE
+
+
+PATH: Final = 0
+PATH_AND_QUERY: Final = 1
+URI: Final = 2
+
+
+class ReplacePart(Action):
+    """Replace a part of the line wholly where a regular expression matches it."""
+
+    def __init__(self, part: int, edit: Edit, regex: "re.Pattern[bytes]", value: Format) -> None:
+        super().__init__()
+        self.part = part
+        self.edit = edit
+        self.regex = regex
+        self.value = value
+        self.reads = value.reads
+        self.writes = int(_WRITES)
+
+    def run(self, context: Context) -> int:
+        request = context.request
+        if request is None:
+            return CONTINUE
+        old = request.uri
+        if self.part != URI:
+            start, end = path_bounds(old, self.part == PATH_AND_QUERY)
+            if not old.startswith(b"/", start):
+                return CONTINUE
+            old = old[start:end]
+        found = self.regex.search(old)
+        if found is not None:
+            self.edit(request, expand(found, self.value.render_header(context)))
+        return CONTINUE
+
+
+_WRITES: Final = Writes.REQUEST_LINE | Writes.HEADER_BLOCK  # an absolute URI brings its Host along
+
+
+def _setter(edit: Edit) -> Callable[[RuleArgs], Action]:
+    def parse(args: RuleArgs) -> Action:
+        """<fmt>: write that part of the request's line."""
+        return SetPart(edit, args.format("<fmt>"))
+    return parse
+
+
+def _replacer(part: int, edit: Edit) -> Callable[[RuleArgs], Action]:
+    def parse(args: RuleArgs) -> Action:
+        """<match-regex> <replace-fmt>: replace that part of the request's line where it matches."""
+        word = args.filled("<match-regex>")
+        regex = compile_regex(word.text, word.at)
+        return ReplacePart(part, edit, regex, args.format("<replace-fmt>"))
+    return parse
+
+
+action("set-method", HTTP_REQUEST, "4.4", writes=_WRITES)(_setter(set_method))
+action("set-path", HTTP_REQUEST, "4.4", writes=_WRITES)(_setter(set_path))
+action("set-pathq", HTTP_REQUEST, "4.4", writes=_WRITES)(_setter(set_path_and_query))
+action("set-query", HTTP_REQUEST, "4.4", writes=_WRITES)(_setter(set_query))
+action("set-uri", HTTP_REQUEST, "4.4", writes=_WRITES)(_setter(set_uri))
+action("replace-path", HTTP_REQUEST, "4.4", writes=_WRITES)(_replacer(PATH, set_path))
+action("replace-pathq", HTTP_REQUEST, "4.4", writes=_WRITES)(_replacer(PATH_AND_QUERY, set_path_and_query))
+action("replace-uri", HTTP_REQUEST, "4.4", writes=_WRITES)(_replacer(URI, set_uri))

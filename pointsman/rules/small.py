@@ -1,0 +1,92 @@
+"""Small actions: set-status, set-log-level, set-nice, strict-mode, disable-l7-retry (manual 4.4)."""
+from typing import Final
+
+from pointsman.config.action import CONTINUE, HTTP_AFTER, HTTP_REQUEST, HTTP_RESPONSE, Action, RuleArgs, action
+from pointsman.core.diagnostics import ConfigError
+from pointsman.log.target import LEVELS
+from pointsman.rules.reply import reason_of
+from pointsman.sample.context import Context
+from pointsman.sample.record import SILENT
+from pointsman.sample.types import Reads, Writes
+
+_HTTP: Final = HTTP_REQUEST | HTTP_RESPONSE | HTTP_AFTER
+
+
+class SetStatus(Action):
+    """Another status for the response, and the reason that goes with it."""
+
+    def __init__(self, status: int, reason: bytes) -> None:
+        super().__init__()
+        self.status = status
+        self.reason = reason
+        self.writes = int(Writes.RESPONSE_LINE)
+
+    def run(self, context: Context) -> int:
+        response = context.response
+        if response is not None:
+            response.status = self.status
+            response.reason = self.reason
+            context.record.status = self.status
+        return CONTINUE
+
+
+@action("set-status", HTTP_RESPONSE | HTTP_AFTER, "4.4", writes=Writes.RESPONSE_LINE)
+def parse_set_status(args: RuleArgs) -> Action:
+    """set-status <status> [reason <str>]: answer with another status, from 100 to 999."""
+    status = args.integer("<status>", 100, 999)
+    reason = reason_of(status)
+    if args.accept("reason"):
+        reason = args.filled("<str>").text.encode("utf-8", "surrogateescape")
+    return SetStatus(status, reason)
+
+
+class SetLogLevel(Action):
+    """The level of this exchange's line; the last one that was set holds."""
+
+    def __init__(self, level: int) -> None:
+        super().__init__()
+        self.level = level
+        self.writes = int(Writes.NOTHING)
+
+    def run(self, context: Context) -> int:
+        context.record.level = self.level
+        return CONTINUE
+
+
+@action("set-log-level", _HTTP, "4.4", writes=Writes.NOTHING)
+def parse_set_log_level(args: RuleArgs) -> Action:
+    """set-log-level <level>: one of the eight levels of syslog, or "silent" for no line."""
+    names = [*LEVELS, "silent"]
+    name = args.choice("<level>", names)
+    return SetLogLevel(SILENT if name == "silent" else names.index(name))
+
+
+class Nothing(Action):
+    """Asks for something that is so anyhow."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reads = int(Reads.NOTHING)
+        self.writes = int(Writes.NOTHING)
+
+    def run(self, context: Context) -> int:
+        return CONTINUE
+
+
+@action("set-nice", HTTP_REQUEST | HTTP_RESPONSE, "4.4", writes=Writes.NOTHING)
+def parse_set_nice(args: RuleArgs) -> Action:
+    """set-nice <nice>: HAProxy's scheduler serves exchanges in the order of their niceness; here each has its turn."""
+    word = args.word("<nice>")
+    text = word.text.removeprefix("-")
+    if not (text.isascii() and text.isdigit()):
+        raise ConfigError(f"'{args.keyword}': '{word.text}' is not a number", word.at, "a number from -1024 to 1024")
+    args.diagnostics.notice("'set-nice' has no effect: exchanges are served in turn", word.at)
+    return Nothing()
+
+
+@action("strict-mode", _HTTP, "4.4", writes=Writes.NOTHING)
+def parse_strict_mode(args: RuleArgs) -> Action:
+    """strict-mode {on | off}: whether a rewrite that fails ends the exchange. Heads have no fixed room here, so
+    rewrites do not fail, and both modes are the same."""
+    args.choice("<mode>", ("on", "off"))
+    return Nothing()
