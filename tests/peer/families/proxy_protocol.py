@@ -35,6 +35,10 @@ INET6 = (
     + socket.inet_pton(socket.AF_INET6, "2001:db8::2")
     + struct.pack(">HH", 1234, 443)
 )
+BAD_LINES = {
+    "address": b"PROXY TCP4 10.1.2 10.9.9.9 1234 443\r\n",
+    "port": b"PROXY TCP4 10.1.2.3 10.9.9.9 99999 443\r\n",
+}
 
 
 def accept(name: str, header: bytes, *expect: str, talk: tuple[Step, ...] = (Recv(),), logs: int = 1) -> Scenario:
@@ -60,7 +64,27 @@ SCENARIOS = [
         config=ACCEPT,
         talk=[Send(b"PROXY TCP4 10.1.2.3 10.9.9.9 1234 443\r\n" + get("/"), apart=16), Recv()],
         expect=["Truncated PROXY protocol header", "(closed"],
-        differs="2.6 refuses a header that does not come in one piece; Pointsman waits for the rest",
+        differs="a PROXY header (`accept-proxy`) may come in pieces; 2.6 refuses one that is not whole in its first "
+        "read",
+        ours=["x-from: 10.1.2.3:1234>10.9.9.9:443"],
+    ),
+    *(
+        Scenario(
+            name=f"v1 with a bad {name}",
+            config=ACCEPT,
+            talk=[Send(header + get("/")), Recv()],
+            expect=["HTTP/1.1 200 OK"],
+            differs="bad addresses and ports in a version 1 PROXY header are refused; 2.6 reads something out of them",
+            ours=["Received an invalid PROXY protocol header", "(closed"],
+        )
+        for name, header in BAD_LINES.items()
+    ),
+    Scenario(
+        name="v2 of datagrams",
+        config=ACCEPT,
+        talk=[Send(version2(1, 0x12, INET) + get("/")), Recv()],
+        expect=["Received an invalid PROXY protocol header", "(closed"],
+        differs="a version 2 PROXY header that speaks of datagrams is taken for its addresses; 2.6 refuses it",
         ours=["x-from: 10.1.2.3:1234>10.9.9.9:443"],
     ),
     Scenario(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from support.actor import Close, End, Pause, Recv, Send, Serve
 from support.scenario import Open, Scenario
 
@@ -17,7 +19,12 @@ TWO_CLIENTS = [
 ]
 
 
-def reuse(name: str, back: str, *expect: str, server: str = "", reply: bytes = OK) -> Scenario:
+NEWEST = "of several idle connections HAProxy takes the one that has waited longest, Pointsman the one used last"
+
+
+def reuse(
+    name: str, back: str, *expect: str, server: str = "", reply: bytes = OK, differs: str = "", ours: Sequence[str] = ()
+) -> Scenario:
     """Two clients through a backend with these lines; the server tells its connections."""
     return Scenario(
         name=name,
@@ -26,13 +33,23 @@ def reuse(name: str, back: str, *expect: str, server: str = "", reply: bytes = O
         talk=TWO_CLIENTS,
         logs=4,
         expect=expect,
+        differs=differs,
+        ours=ours,
     )
 
 
+def asked(*targets: str) -> str:
+    """What a transcript shows of one server connection that carried these requests."""
+    return "\n" + "".join(f"  GET {target} HTTP/1.1\n  host: h\n" for target in targets)
+
+
+OLDEST = ("connections: 2", asked("/x1", "/x2", "/y2"), asked("/y1"))
+LATEST = ("connections: 2", asked("/x1", "/x2"), asked("/y1", "/y2"))
+
 SCENARIOS = [
-    reuse("safe is the default", "", "connections: 2"),
+    reuse("safe is the default", "", *OLDEST, differs=NEWEST, ours=LATEST),
     reuse("never", "http-reuse never", "connections: 2"),
-    reuse("safe", "http-reuse safe", "connections: 2"),
+    reuse("safe", "http-reuse safe", *OLDEST, differs=NEWEST, ours=LATEST),
     reuse("aggressive", "http-reuse aggressive", "connections: "),
     reuse("always", "http-reuse always", "connections: 1"),
     reuse("always, pool-max-conn 0", "http-reuse always", "connections: 4", server="pool-max-conn 0"),
@@ -96,6 +113,8 @@ backend app
             Recv(),
         ],
         logs=3,
-        expect=["connections: 2"],
+        expect=["connections: 2", asked("/x1", "/y2"), asked("/y1")],
+        differs=NEWEST,
+        ours=["connections: 2", asked("/x1"), asked("/y1", "/y2")],
     ),
 ]
