@@ -46,6 +46,8 @@ def build_backend(section: Section, number_of: int, http: bool, diagnostics: Dia
     backend.no_linger = option(section, "nolinger")
     backend.pretend_keepalive = option(section, "http-pretend-keepalive")
     backend.prefer_last_server = option(section, "prefer-last-server")
+    backend.independent = option(section, "independent-streams")
+    backend.keep_alive_queue = number(section, "max-keep-alive-queue")
     backend.full_connections = number(section, "fullconn")
     backend.forwardfor = forward_for(section)
     backend.originalto = original_to(section)
@@ -92,6 +94,7 @@ def _server(backend: BackendProxy, section: Section, line: ServerLine, server_nu
     server.send_proxy = parameters.send_proxy
     server.rise = parameters.rise
     server.fall = parameters.fall
+    server.max_reuse = parameters.max_reuse
     server.pool.limit = parameters.pool_max_conn
     server.pool.keep_for = parameters.pool_purge_delay
     host = address.host if address is not None else ""

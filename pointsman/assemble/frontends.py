@@ -38,7 +38,7 @@ def build_frontend(live: Live, section: Section, number_of: int, http: bool) -> 
     frontend.log_asap = option(section, "logasap")
     frontend.ignore_probes = option(section, "http-ignore-probes")
     frontend.strict = option(section, "pointsman-strict")
-    frontend.no_linger = option(section, "nolinger")
+    frontend.independent = option(section, "independent-streams")
     frontend.close_idle_on_response = option(section, "idle-close-on-response")
     frontend.forwardfor = forward_for(section)
     frontend.originalto = original_to(section)
@@ -78,6 +78,7 @@ def build_listeners(live: Live, frontend: LiveFrontend, section: Section, config
         options.reuse_port = not global_flag(configuration.main, "noreuseport") and (
             command_line is None or command_line.reuse_port)
         options.keepalive = option(section, "clitcpka")
+        options.no_linger = option(section, "nolinger")
         options.keepalive_idle = number(section, "clitcpka-idle")
         options.keepalive_interval = number(section, "clitcpka-intvl")
         options.keepalive_count = number(section, "clitcpka-cnt")

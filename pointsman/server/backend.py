@@ -25,6 +25,7 @@ class LiveServer(Server):
         self.dial = dial
         self.pool = Pool()
         self.queue = Queue()
+        self.max_reuse = -1  # exchanges of a connection behind its first; -1: no limit
         self.send_proxy = 0  # version of the PROXY header that is sent first; 0: none
 
     @property

@@ -76,6 +76,7 @@ class Exchange(Carried):
         self.timer = Alarm(self)
         self.client_time = frontend.client  # ms of inactivity
         self.server_time = FOREVER
+        self.independent = False  # option independent-streams of the backend
         self.logged = False
 
     # What a subclass makes of it.
@@ -91,6 +92,10 @@ class Exchange(Carried):
         """One that may carry this exchange, if there is one."""
         return None
 
+    def last_server(self, backend: BackendProxy) -> LiveServer | None:
+        """The server of the exchange before, where this one should go to it, too."""
+        return None
+
     def refuse(self, status: int, cause: int, step: int) -> None:
         """End it before anything of a response was sent; the two letters are those of the log."""
         raise NotImplementedError
@@ -104,16 +109,15 @@ class Exchange(Carried):
     def choose(self) -> None:
         backend = self.backend
         assert backend is not None
-        server = self.forced
-        if server is None:
-            server = backend.pick(self.context, self.avoid)
+        wanted_server = self.forced or self.last_server(backend)
+        server = wanted_server or backend.pick(self.context, self.avoid)
         if server is None:
             self.context.server = None
             backend.counters.failed_connections += 1
             self.refuse(503, 0x53, 0x43)  # SC
             return
         if server.full:
-            self._wait(server if self.forced is not None or backend.algorithm.sticky else None)
+            self._wait(server if wanted_server is not None or backend.algorithm.sticky else None)
             return
         backend.reserve(server)
         self.assigned(server)
@@ -193,6 +197,7 @@ class Exchange(Carried):
         backend.counters.chosen += 1
         backend.counters.last_session = now
         self.server_time = backend.server_time
+        self.independent = backend.independent
         connection = self.idle_connection(server)
         if connection is None:
             self.dial()
@@ -289,11 +294,14 @@ class Exchange(Carried):
         self.choose()
 
     def drop_connection(self) -> None:
-        """Close the server connection, if there is one."""
+        """Close the server connection, if there is one: by a reset, as the peer program does, unless the server has
+        closed already. So the server knows at once that nobody listens, and no port of ours waits for a minute."""
         connection = self.connection
         if connection is not None:
             self.connection = None
             connection.user = None
+            if not connection.finished or self.backend is not None and self.backend.no_linger:
+                connection.reset_on_close()
             connection.close()
 
     def release_server(self) -> None:
@@ -363,7 +371,7 @@ class Exchange(Carried):
                 record.sent += len(data)
             sink.push(data)
             sink.flush()
-            self._touch()
+            self._touch(not up and self.frontend.independent, up and self.independent)
             if sink.failed:
                 self.side_failed(not up)
                 return
@@ -387,21 +395,22 @@ class Exchange(Carried):
         self._touch()
         self._over()
 
-    def _touch(self) -> None:
+    def _touch(self, not_client: bool = False, not_server: bool = False) -> None:
         """Both sides of a raw stream have their time again. One that has ended, and has nothing to take, has none: the
-        other's alone counts (manual 4.2, timeout client-fin, timeout server-fin)."""
+        other's alone counts (manual 4.2, timeout client-fin, timeout server-fin). Under option independent-streams a
+        side that was only sent something is left out."""
         front = self.front
         connection = self.connection
         wheel = self.reactor.wheel
         now = self.reactor.now
         if front.finished and not front.out:
             wheel.disarm(front)
-        else:
+        elif not not_client:
             wheel.arm(front, now + self.client_time)
         if connection is not None:
             if connection.finished and not connection.out:
                 wheel.disarm(connection)
-            else:
+            elif not not_server:
                 wheel.arm(connection, now + self.server_time)
 
     half_open = True  # a raw stream goes on in one direction when the other has ended

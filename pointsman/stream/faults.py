@@ -60,6 +60,10 @@ class Faults(Exchange):
     def response_over(self, trailers: list[Field]) -> None:
         raise NotImplementedError
 
+    def upload_blocked(self) -> bool:
+        """The server takes no more of the request's body at the moment."""
+        raise NotImplementedError
+
     # Answers of our own.
 
     def page(self, status: int) -> Reply:
@@ -204,12 +208,16 @@ class Faults(Exchange):
         if self.half_closed:
             self.client_gone()
             return
-        if connection.served and not begun and request.method in _IDEMPOTENT and not request.chunked \
-                and request.length <= 0 and self.record.retries == 0:
-            self.drop_connection()
-            self.server.pool.close()
-            self.dial()
-            return
+        if connection.served and not begun:
+            if request.method in _IDEMPOTENT and not request.chunked and request.length <= 0:
+                self.drop_connection()
+                self.dial()
+                return
+            if not self.client.first:  # a client repeats what an old connection did not answer (manual 4.2, http-reuse)
+                self._count_failed_response()
+                self.logged = True
+                self.vanish()
+                return
         self._count_failed_response()
         self.refuse(502, _S, _H)
 
@@ -307,13 +315,13 @@ class Faults(Exchange):
             self.closing = True
             self.drop_connection()
             self.finish()
-        elif phase == ANSWER and not self.client.request_done:
+        elif phase == ANSWER and not self.client.request_done and not self.upload_blocked():
             if self.connection is not None and self.connection.deadline <= self.reactor.now + GRAIN:
                 self.server_expired()  # both are due: the peer program blames the server
                 return
             self.failed_request()
             self.refuse(408, _CLIENT_TIME, _H)
-        elif phase == FORWARD and not self.client.request_done:
+        elif phase == FORWARD and not self.client.request_done and not self.upload_blocked():
             self.blame(_CLIENT_TIME, _D)
             self.cut()
 
@@ -330,7 +338,11 @@ class Faults(Exchange):
         if record.status > 0:
             self._count_status(record.status)
         self.count_end()
-        self.write_log()
+        try:
+            self.write_log()
+        except Exception:
+            self._reset(False)
+            raise
         keep = not self.closing and not self.half_closed and not tunnel and record.cause in (0x2D, _L, _P, _S, _SERVER_TIME, _R)
         if record.cause == _C or record.cause == _CLIENT_TIME and record.step == _D:
             keep = False

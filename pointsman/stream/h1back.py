@@ -95,7 +95,7 @@ class H1Back(HttpBack):
         kind = self._kind(response)
         self.body.begin(kind, response.length)
         self.keeps = kind != TO_CLOSE and not response.close and (response.minor > 0 or response.keep)
-        if kind == CHUNKED and not stream.tunnelling:
+        if kind == CHUNKED and data and not stream.tunnelling:
             self.early = self.body.feed(data)  # what is wrong here already spoils the whole response
         stream.answered(response, data)
         return True

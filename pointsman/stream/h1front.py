@@ -71,6 +71,8 @@ class H1Front(HttpFront):
             elif not self.request_done:
                 if stream.takes_body:
                     self.upload()
+                elif self.ending:
+                    stream.client_ended()
             elif self.ending:
                 self._look_for_end()
         elif phase == LINGER:

@@ -33,6 +33,8 @@ from pointsman.stream.sides import HttpBack, HttpFront
 class HttpStream(Faults):
     def __init__(self, reactor: Reactor, frontend: Frontend, front: HttpFront, context: Context) -> None:
         super().__init__(reactor, frontend, front, context)
+        self.last: LiveServer | None = None  # of the exchange before, if its connection was kept
+        self.challenged = False  # that exchange ended with 401 or 407
 
     # Head.
 
@@ -222,6 +224,24 @@ class HttpStream(Faults):
     def new_connection(self, server: LiveServer, fd: int) -> ServerConnection:
         return self.client.new_connection(server, fd)
 
+    def last_server(self, backend: BackendProxy) -> LiveServer | None:
+        """option prefer-last-server, max-keep-alive-queue (manual 4.2). A connection that stands for a client's identity
+        is never left for another server."""
+        server = self.last
+        if server is None or server.backend is not backend or not server.usable or server in self.avoid:
+            return None
+        if isinstance(self.own, HttpBack) and self.own.private and self.own.fd >= 0:
+            return server
+        if backend.algorithm.sticky:
+            return None
+        if self.challenged:  # it has asked who the client is, and now expects to be told
+            return server
+        if not backend.prefer_last_server:
+            return None
+        if server.full and 0 <= backend.keep_alive_queue <= len(server.queue):
+            return None
+        return server
+
     def close_own(self) -> None:
         """The client connection ends: so does the server connection that is kept for it alone."""
         own = self.own
@@ -244,6 +264,7 @@ class HttpStream(Faults):
         head = request_bytes(request, close=close, strict=self.frontend.strict)
         connection.begin_request(head, request.chunked, request.method == b"HEAD")
         if not self.client.request_done:
+            self.touch_client()  # its time begins now: nothing of its body was read so far
             self.client.upload()
             if self.connection is not connection:
                 return
@@ -269,7 +290,8 @@ class HttpStream(Faults):
         connection.send_body(payload)
         connection.flush()
         self.touch_client()
-        self.touch_server()
+        if not self.independent:
+            self.touch_server()
         if connection.failed:
             connection.unread = True
             self.reactor.another(connection)  # it may have answered before it went away
@@ -299,6 +321,9 @@ class HttpStream(Faults):
         if self.phase == TUNNEL:
             super().server_drained()
         elif self.takes_body and not self.client.request_done:
+            self.touch_client()
+            if not self.independent:
+                self.touch_server()
             self.client.upload()
 
     # Response head.
@@ -498,9 +523,11 @@ class HttpStream(Faults):
         keep = self.client.request_done and connection.clean \
             and max(self.frontend.mode, backend.mode) == KEEP_ALIVE and server.up
         request = self.context.request
-        if request is not None and request.close_asked:
-            keep = False
         connection.served += 1
+        if request is not None and request.close_asked or 0 <= server.max_reuse < connection.served:
+            keep = False
+        self.last = server if keep else None
+        self.challenged = self.record.status in (401, 407)
         if keep:
             self.connection = None
             connection.user = None

@@ -111,7 +111,7 @@ class Frontend(Acceptor):
         self.unique_id: Format | None = None
         self.unique_id_header = b""
         self.strict = False  # option pointsman-strict
-        self.no_linger = False
+        self.independent = False  # option independent-streams
         self.close_idle_on_response = False
         self.use_proxy_header = False
 
@@ -140,3 +140,5 @@ class BackendProxy(Backend):
         self.pretend_keepalive = False
         self.full_connections = 0  # fullconn
         self.prefer_last_server = False
+        self.independent = False  # option independent-streams
+        self.keep_alive_queue = -1  # max-keep-alive-queue; -1: no limit

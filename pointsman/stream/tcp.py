@@ -141,16 +141,12 @@ class TcpStream(Exchange):
         if self.phase == ENDED:
             return
         self.phase = ENDED
-        front = self.front
-        fault = self.record.cause != 0x2D
-        frontend = self.frontend
-        if fault and front.fd >= 0 and (frontend.no_linger or self.record.step == 0x44):
-            front.reset_on_close()
         self.leave_backend()
         self.count_end()
-        self.write_log()
-        if front.fd >= 0:
-            front.close()
+        try:
+            self.write_log()
+        finally:
+            self.front.close()
 
     def abandon(self) -> None:
         self.blame(0x49, 0x2D)  # I: an internal error
