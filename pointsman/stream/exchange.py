@@ -346,12 +346,19 @@ class Exchange(Carried):
     def pump_up(self) -> None:
         """From the client to the server, as far as both go."""
         connection = self.connection
-        if connection is not None and not self.front.finished:
-            self._pump(self.front, connection, True)
+        front = self.front
+        if front.finished and front.failed:  # a reset behind its end: it takes nothing any more
+            self.side_failed(True)
+        elif connection is not None and not front.finished:
+            self._pump(front, connection, True)
 
     def pump_down(self) -> None:
         connection = self.connection
-        if connection is not None and not connection.finished:
+        if connection is None:
+            return
+        if connection.finished and connection.failed:
+            self.side_failed(False)
+        elif not connection.finished:
             self._pump(connection, self.front, False)
 
     def _pump(self, source: Wire, sink: Wire, up: bool) -> None:
