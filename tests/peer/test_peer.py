@@ -1,60 +1,111 @@
 """The same configuration and the same bytes through Debian's `haproxy` and through Pointsman, compared.
 
-A scenario that says `differs` must differ, and shows on each side what it says it shows: so docs/differences.md stays
-true. One that names a keyword of `later` is refused at start-up by that name, until the keyword is built and the word
-removed.
+A scenario that says `differs` must differ, and shows on each side what it says it shows; its words stand in
+docs/differences.md: so that page stays true. One that names a keyword of `later` is refused at start-up by that name,
+until the keyword is built and the word removed.
+
+Scenarios mostly wait, for programs to start and for timeouts to pass. So all that are selected are played from the
+start on, some at a time (PEER_AT_ONCE in the environment), and a test waits for its own to be over.
 PEER=haproxy in the environment runs haproxy against itself, which proves that a scenario is deterministic.
 """
 
 from __future__ import annotations
 
 import os
-import re
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from families.all import FAMILIES
-from support.programs import HAPROXY, POINTSMAN, StartError
+from support.programs import HAPROXY, POINTSMAN, ROOT, StartError
 from support.scenario import Scenario, run
 
 SECOND = HAPROXY if os.environ.get("PEER") == "haproxy" else POINTSMAN
-ALL = [
-    pytest.param(scenario, id=f"{family}-{scenario.name.replace(' ', '_')}")
+AT_ONCE = int(os.environ.get("PEER_AT_ONCE", "0")) or min(2 * (os.cpu_count() or 1), 8)
+NAMED = {
+    f"{family}-{scenario.name.replace(' ', '_')}": scenario
     for family, scenarios in FAMILIES.items()
     for scenario in scenarios
-]
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """What became of one scenario: transcripts, as text. `theirs` is empty where haproxy is not asked, `refused` is why
+    Pointsman did not start."""
+
+    theirs: str
+    mine: str
+    refused: str
+
+
+def play(scenario: Scenario, folder: Path) -> Played:
+    """Both programs at the same time."""
+    with ThreadPoolExecutor(1) as pool:
+        asked = not scenario.alone and not (scenario.later and SECOND is POINTSMAN)
+        first = pool.submit(run, scenario, HAPROXY, folder / "h") if asked else None
+        try:
+            mine, refused = run(scenario, POINTSMAN if scenario.alone else SECOND, folder / "s").text(), ""
+        except StartError as error:
+            if not scenario.later:
+                raise
+            mine, refused = "", str(error)
+        return Played(first.result().text() if first is not None else "", mine, refused)
+
+
+@pytest.fixture(scope="session")
+def played(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[str], Played]]:
+    """Starts to play all scenarios that are selected; tells what became of one of them."""
+    folder = tmp_path_factory.mktemp("peer")
+    chosen = (getattr(item, "callspec", None) for item in request.session.items)
+    names = [spec.params["scenario"] for spec in chosen if spec is not None and "scenario" in spec.params]
+    pool = ThreadPoolExecutor(AT_ONCE)
+    plays: dict[str, Future[Played]] = {}
+    for number, name in enumerate(names):
+        # Short names: the path of a unix socket has at most 107 bytes.
+        plays[name] = pool.submit(play, NAMED[name], folder / str(number))
+    yield lambda name: plays[name].result()
+    pool.shutdown(cancel_futures=True)
 
 
 def test_names_are_unique() -> None:
     """Two scenarios of one name would be told apart by nobody."""
-    names = [(family, scenario.name) for family, scenarios in FAMILIES.items() for scenario in scenarios]
-    assert len(names) == len(set(names))
-    assert all(scenario.expect for scenarios in FAMILIES.values() for scenario in scenarios)
+    assert len(NAMED) == sum(len(scenarios) for scenarios in FAMILIES.values())
+    assert all(scenario.expect for scenario in NAMED.values())
+
+
+def _words(text: str) -> str:
+    return " ".join(text.split()).lower()
+
+
+def test_differences_are_documented() -> None:
+    """Whatever a scenario says of a difference is said to users in the same words."""
+    page = _words((ROOT / "docs" / "differences.md").read_text(encoding="utf-8"))
+    for name, scenario in NAMED.items():
+        for said in (scenario.differs, scenario.alone):
+            assert _words(said) in page, name
 
 
 @pytest.mark.peer
-@pytest.mark.parametrize("scenario", ALL)
-def test_both_programs_do_the_same(scenario: Scenario, tmp_path: Path) -> None:
+@pytest.mark.parametrize("scenario", NAMED)
+def test_both_programs_do_the_same(scenario: str, played: Callable[[str], Played]) -> None:
     """Both transcripts hold what the scenario expects, and they are equal unless it says why not."""
-    if scenario.alone:
-        alone = run(scenario, POINTSMAN, tmp_path).text()
-        for part in scenario.expect:
-            assert part in alone
+    wanted = NAMED[scenario]
+    both = played(scenario)
+    if wanted.later and SECOND is POINTSMAN:
+        assert f"'{wanted.later}' is not built yet" in both.refused, f"built by now? {wanted.later}"
         return
-    if scenario.later and SECOND is POINTSMAN:
-        with pytest.raises(StartError, match=f"'{re.escape(scenario.later)}' is not built yet"):
-            run(scenario, POINTSMAN, tmp_path)
+    for part in wanted.expect:
+        assert part in (both.mine if wanted.alone else both.theirs)
+    if wanted.alone:
         return
-    with ThreadPoolExecutor(2) as pool:
-        first = pool.submit(run, scenario, HAPROXY, tmp_path / "haproxy")
-        second = pool.submit(run, scenario, SECOND, tmp_path / "second")
-        theirs, mine = first.result().text(), second.result().text()
-    for part in scenario.expect:
-        assert part in theirs
-    if scenario.differs and SECOND is POINTSMAN:
-        assert mine != theirs, f"no difference any more: {scenario.differs}"
-        for part in scenario.ours:
-            assert part in mine
+    if wanted.differs and SECOND is POINTSMAN:
+        assert both.mine != both.theirs, f"no difference any more: {wanted.differs}"
+        for part in wanted.ours:
+            assert part in both.mine
         return
-    assert mine.splitlines() == theirs.splitlines()
+    assert both.mine.splitlines() == both.theirs.splitlines()

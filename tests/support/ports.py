@@ -9,24 +9,31 @@ from __future__ import annotations
 import os
 import random
 import socket
+import struct
+import threading
 
+_SOCK_DIAG = 4  # NETLINK_SOCK_DIAG
+_ERROR, _DONE = 2, 3  # NLMSG_ERROR, NLMSG_DONE
+_LISTEN = 10  # TCP_LISTEN
 _RANDOM = random.Random(os.getpid() * 7919 + int.from_bytes(os.urandom(4), "big"))
 _TAKEN: set[int] = set()
+_TAKING = threading.Lock()
 
 
 def free_port() -> int:
     """A TCP and UDP port of 127.0.0.1 that nobody uses and that this process has not handed out before."""
     while True:
-        port = _RANDOM.randrange(20000, 32000)
-        if port in _TAKEN:
-            continue
+        with _TAKING:
+            port = _RANDOM.randrange(20000, 32000)
+            if port in _TAKEN:
+                continue
+            _TAKEN.add(port)
         with socket.socket() as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
             try:
                 tcp.bind(("0.0.0.0", port))
                 udp.bind(("0.0.0.0", port))
             except OSError:
                 continue
-        _TAKEN.add(port)
         return port
 
 
@@ -54,7 +61,37 @@ class Silent:
 
 
 def listening_ports() -> set[int]:
-    """TCP ports of this network namespace on which somebody listens (IPv4 and IPv6)."""
+    """TCP ports of this network namespace on which somebody listens (IPv4 and IPv6).
+
+    Asked of the kernel's socket diagnosis (sock_diag(7)), which goes through nothing but listeners; /proc/net/tcp, the
+    way out where there is none, takes 15 ms for the connections of a benchmark that has just ended.
+    """
+    try:
+        return _diagnosed(socket.AF_INET) | _diagnosed(socket.AF_INET6)
+    except OSError:
+        return _from_proc()
+
+
+def _diagnosed(family: int) -> set[int]:
+    # nlmsghdr (SOCK_DIAG_BY_FAMILY; request, dump), then inet_diag_req_v2 with the states asked for and any address.
+    asked = struct.pack("=IHHIIBBBBI48x", 72, 20, 0x301, 0, 0, family, socket.IPPROTO_TCP, 0, 0, 1 << _LISTEN)
+    found = set()
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _SOCK_DIAG) as diagnosis:
+        diagnosis.settimeout(5)
+        diagnosis.sendto(asked, (0, 0))
+        while True:
+            data = diagnosis.recv(1 << 16)
+            while data:
+                length, kind = struct.unpack_from("=IH", data)
+                if kind == _ERROR:
+                    raise OSError("no socket diagnosis")
+                if kind == _DONE:
+                    return found
+                found.add(int(struct.unpack_from(">H", data, 20)[0]))  # behind nlmsghdr and four bytes
+                data = data[(length + 3) & ~3 :]
+
+
+def _from_proc() -> set[int]:
     found = set()
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         try:
@@ -64,6 +101,6 @@ def listening_ports() -> set[int]:
             continue
         for row in rows:
             columns = row.split()
-            if columns[3] == "0A":  # TCP_LISTEN
+            if int(columns[3], 16) == _LISTEN:
                 found.add(int(columns[1].rpartition(":")[2], 16))
     return found

@@ -43,6 +43,17 @@ def asked(*targets: str) -> str:
     return "\n" + "".join(f"  GET {target} HTTP/1.1\n  host: h\n" for target in targets)
 
 
+LAST = """
+frontend web
+    bind 127.0.0.1:{port:front}
+    default_backend app
+backend app
+    balance roundrobin
+    option prefer-last-server
+    server s1 {server:a}
+    server s2 {server:b}
+"""
+THREE_REQUESTS = [Send(get("/1")), Recv(), Send(get("/2")), Recv(), Send(get("/3")), Recv()]
 OLDEST = ("connections: 2", asked("/x1", "/x2", "/y2"), asked("/y1"))
 LATEST = ("connections: 2", asked("/x1", "/x2"), asked("/y1", "/y2"))
 
@@ -83,19 +94,20 @@ SCENARIOS = [
     ),
     Scenario(
         name="option prefer-last-server",
-        config="""
-frontend web
-    bind 127.0.0.1:{port:front}
-    default_backend app
-backend app
-    balance roundrobin
-    option prefer-last-server
-    server s1 {server:a}
-    server s2 {server:b}
-""",
-        talk=[Send(get("/1")), Recv(), Send(get("/2")), Recv(), Send(get("/3")), Recv()],
+        config=LAST,
+        talk=THREE_REQUESTS,
         logs=3,
-        expect=["app/s1"],
+        expect=[asked("/1", "/3"), asked("/2")],
+        differs="`option prefer-last-server` looks at shared idle connections, too; 2.6 only at those that belong to the "
+        "client",
+        ours=[asked("/1", "/2", "/3")],
+    ),
+    Scenario(
+        name="option prefer-last-server, never shared",
+        config=LAST + "    http-reuse never\n",
+        talk=THREE_REQUESTS,
+        logs=3,
+        expect=[asked("/1", "/2", "/3")],
     ),
     Scenario(
         name="safe reuses for the second request of another client",
