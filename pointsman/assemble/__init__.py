@@ -23,6 +23,7 @@ from pointsman.assemble.rules import fill_backend_rules, fill_frontend_rules
 from pointsman.config.global_section import buffer_sizes, global_number
 from pointsman.config.proxy import Disabled, proxy_ids
 from pointsman.config.setting import Configuration, In, Section
+from pointsman.core.arena import Arena
 from pointsman.core.diagnostics import ConfigError, Diagnostics
 from pointsman.log.build import build_process_logger
 from pointsman.log.sinks import SinkSet
@@ -35,8 +36,10 @@ from pointsman.stream.proxies import Program
 def assemble(configuration: Configuration, diagnostics: Diagnostics) -> Live:
     """Build everything. With findings of severity ALERT in `diagnostics` the result must not be started."""
     main = configuration.main
+    lanes = 1
     reactor = Reactor()
-    room = Room(reactor)
+    arena = Arena(lanes)
+    room = Room(reactor, arena)
     room.connection_rate.limit = global_number(main, "maxconnrate")
     room.session_rate.limit = global_number(main, "maxsessrate")
     program = Program(room)
@@ -50,7 +53,7 @@ def assemble(configuration: Configuration, diagnostics: Diagnostics) -> Live:
     enabled = [proxy for proxy in configuration.proxies if not _disabled(proxy)]
     for proxy in enabled:
         if proxy.kind & In.BACK:
-            live.backends.append(build_backend(proxy, numbers[id(proxy)], modes[id(proxy)], diagnostics))
+            live.backends.append(build_backend(arena, proxy, numbers[id(proxy)], modes[id(proxy)], diagnostics))
     for proxy in enabled:
         if proxy.kind & In.FRONT:
             live.frontends.append(build_frontend(live, proxy, numbers[id(proxy)], modes[id(proxy)]))

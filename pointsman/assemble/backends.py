@@ -13,6 +13,7 @@ from pointsman.config.server_words import SourceAddress
 from pointsman.config.setting import Configuration, In, Section
 from pointsman.config.timeouts import timeout
 from pointsman.core.address import AF_INET6, AddressSpec
+from pointsman.core.arena import Arena
 from pointsman.core.diagnostics import ConfigError, Diagnostics
 from pointsman.server.backend import LiveServer
 from pointsman.server.connection import AGGRESSIVE, ALWAYS, NEVER, SAFE, Dial
@@ -23,9 +24,9 @@ MODES: Final = {"keep-alive": KEEP_ALIVE, "server-close": SERVER_CLOSE, "close":
 REUSE: Final = {"never": NEVER, "safe": SAFE, "aggressive": AGGRESSIVE, "always": ALWAYS}
 
 
-def build_backend(section: Section, number_of: int, http: bool, diagnostics: Diagnostics) -> BackendProxy:
+def build_backend(arena: Arena, section: Section, number_of: int, http: bool, diagnostics: Diagnostics) -> BackendProxy:
     """The backend without its servers."""
-    backend = BackendProxy(section.name, number_of, http, build(section, http, diagnostics))
+    backend = BackendProxy(section.name, number_of, http, build(section, http, diagnostics), arena)
     backend.connect = timeout(section, "connect") or FOREVER
     backend.server_time = timeout(section, "server") or FOREVER
     backend.queue_time = timeout(section, "queue") or backend.connect

@@ -1,13 +1,15 @@
 """Round robin: each server in turns, exactly by weight, as evenly as can be (manual 4.2 "balance roundrobin").
 
-The turns stand in a schedule that is made when a weight or a state changes; a pick only moves one index. Where the
-weights are too large and too odd for a schedule (during slow starts, say), the turns are computed one by one.
+The turns stand in a schedule that is made when a weight or a state changes; a pick only moves one index, which is one
+for all lanes. Where the weights are too large and too odd for a schedule (during slow starts, say), the turns are
+computed one by one, in each lane by itself.
 """
 from collections.abc import Collection
 
 from pointsman.balance.registry import Make, algorithm
 from pointsman.balance.schedule import Strides, fits, reduced, smooth
 from pointsman.config.keyword import Args
+from pointsman.core.arena import Arena
 from pointsman.sample.context import Context
 from pointsman.server.algorithm import Algorithm
 from pointsman.server.server import Server
@@ -20,7 +22,11 @@ class RoundRobin(Algorithm):
         self.servers: list[Server] = []
         self.schedule: list[Server] = []
         self.strides: Strides | None = None
-        self.index = 0
+        self.share(Arena(1, 1))
+
+    def share(self, arena: Arena) -> None:
+        self.cells = arena.cells
+        self.position = arena.take(1)  # turns taken by all lanes
 
     def weight(self, server: Server) -> int:
         return server.effective
@@ -34,7 +40,6 @@ class RoundRobin(Algorithm):
         weights = reduced([self.weight(server) for server in servers])
         if fits(weights):
             self.schedule = [servers[index] for index in smooth(weights)]
-            self.index %= len(self.schedule)  # where it was, so that frequent changes don't favour the first
         else:
             self.strides = Strides(weights)
 
@@ -55,9 +60,7 @@ class RoundRobin(Algorithm):
         schedule = self.schedule
         if not schedule:
             return None
-        index = self.index
-        self.index = index + 1 if index + 1 < len(schedule) else 0
-        return schedule[index]
+        return schedule[(self.cells.add(self.position, 1) - 1) % len(schedule)]
 
 
 class StaticRoundRobin(RoundRobin):

@@ -19,7 +19,7 @@ import socket
 from typing import Final
 
 from pointsman.core.address import AF_INET, AF_INET6, UNIX_ADDRESS, NetAddress, net_address
-from pointsman.core.counters import Rate
+from pointsman.core.counters import Counters, Rate
 from pointsman.listener.sockets import BindError, Opening
 from pointsman.net.reactor import IN, Channel, Reactor
 from pointsman.stream.acceptor import Acceptor, Door
@@ -147,23 +147,26 @@ class Listener(Channel):
         sock = self.sock
         assert sock is not None
         for _ in range(burst):
-            if not self._has_room():
+            if not self._reserve():
                 return False
             try:
                 fd, address = sock._accept()  # type: ignore[attr-defined]  # accept() without a socket object
             except BlockingIOError:
+                self.frontend.withdraw(self.door)
                 return False
             except ConnectionError:
+                self.frontend.withdraw(self.door)
                 continue
             except OSError:  # no descriptors or memory: give the others time to end
+                self.frontend.withdraw(self.door)
                 self._rest(_REST)
                 return False
+            self.room.share.entered()
             os.set_blocking(fd, False)
             if self.family in (AF_INET, AF_INET6):
                 source = net_address(address[0], address[1])
             else:
                 source = UNIX_ADDRESS
-            self.frontend.admit(self.door, self.reactor.now)
             self.accepted(fd, source)
         return True
 
@@ -184,16 +187,30 @@ class Listener(Channel):
             sock.detach()
         return net_address(str(name[0]), int(name[1]))
 
+    def _reserve(self) -> bool:
+        """Look for room and take it, before the connection is accepted: limits are exact across lanes."""
+        arena = self.room.arena
+        if not arena.locked(self.room.lock):
+            self._rest(1)
+            return False
+        try:
+            if not self._has_room():
+                return False
+            self.frontend.admit(self.door, self.reactor.now)
+            return True
+        finally:
+            arena.unlock(self.room.lock)
+
     def _has_room(self) -> bool:
         door, frontend, room = self.door, self.frontend, self.room
         if room.share.over() and self._makes_way():
             return False
         if 0 < door.limit <= door.connections:
-            self._wait(door.waiting)
+            self._wait(door.waiting, door.counters)
         elif 0 < frontend.limit <= frontend.connections:
-            self._wait(frontend.waiting)
+            self._wait(frontend.waiting, frontend.counters)
         elif 0 < room.limit <= room.connections:
-            self._wait(room.waiting)
+            self._wait(room.waiting, room.counters)
         elif not (self._within(room.connection_rate, room.connection_rate.limit)
                   and self._within(room.session_rate, room.session_rate.limit)
                   and self._within(frontend.counters.session_rate, self.rate_limit)):
@@ -220,7 +237,8 @@ class Listener(Channel):
     def _within(self, rate: Rate, limit: int) -> bool:
         return limit <= 0 or rate.read(self.reactor.now) < limit
 
-    def _wait(self, waiting: list[Channel]) -> None:
+    def _wait(self, waiting: list[Channel], counters: Counters) -> None:
+        counters.waiting = 1
         self._unwatch(FULL)
         waiting.append(self)
 

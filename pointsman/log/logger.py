@@ -89,7 +89,7 @@ class Logger:
         wall = ctx.now + ctx.date_offset
         text = line(ctx)
         structured = self.structured(ctx) if self.structured is not None else NO_DATA
-        ctx.frontend.log_lines += 1
+        ctx.frontend.counters.log_lines += 1
         for outlet in self.outlets:
             outlet.put(level, wall, text, structured)
 

@@ -4,6 +4,7 @@ It never holds a connection or a descriptor, so an explanation can fill one for 
 Live proxies and servers are seen through the two small base classes below.
 """
 from pointsman.core.address import UNIX_ADDRESS, NetAddress
+from pointsman.core.arena import Arena
 from pointsman.core.counters import Counters
 from pointsman.proto.message import Request, Response
 from pointsman.sample.record import Record
@@ -20,23 +21,42 @@ class Names:
 class ProxyFacts:
     """What expressions know of a frontend or backend; live proxies extend it."""
 
-    def __init__(self, name: str, number: int, http: bool) -> None:
+    def __init__(self, name: str, number: int, http: bool, arena: Arena | None = None) -> None:
         self.name = name.encode()
         self.number = number  # `id`, by default its position from 2 on (frontends and backends count together)
         self.http = http
-        self.connections = 0  # current streams (backend) or client connections (frontend)
-        self.log_lines = 0  # lines of its streams so far (%lc)
-        self.counters = Counters()
+        self.counters = Counters(arena)
         self.names: Names | None = None  # all proxies
+
+
+    @property
+    def connections(self) -> int:
+        """Current streams (backend) or client connections (frontend) of all lanes."""
+        return self.counters.held
+
+    @property
+    def log_lines(self) -> int:
+        """Lines of its streams so far (%lc)."""
+        return self.counters.totals.log_lines
 
 
 class ServerFacts:
     """What expressions know of a server; live servers extend it."""
 
-    def __init__(self, name: str, number: int) -> None:
+    def __init__(self, name: str, number: int, arena: Arena | None = None) -> None:
         self.name = name.encode()
         self.number = number
-        self.connections = 0  # current streams
+        self.counters = Counters(arena)
+
+    @property
+    def connections(self) -> int:
+        """Current streams of all lanes."""
+        return self.counters.held
+
+    @connections.setter
+    def connections(self, count: int) -> None:
+        """For a single process, as tests are: lanes use counters.enter() and leave()."""
+        self.counters.current += count - self.counters.held
 
 
 class ListenerFacts:

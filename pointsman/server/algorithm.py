@@ -5,6 +5,7 @@ states nor walks over dead servers. It never blocks and never fails: None means 
 """
 from collections.abc import Collection
 
+from pointsman.core.arena import Arena
 from pointsman.sample.context import Context
 from pointsman.server.server import Server
 
@@ -17,6 +18,9 @@ class Algorithm:
     """
 
     sticky = False
+
+    def share(self, arena: Arena) -> None:
+        """Take from the arena what must be one across lanes (a position). Called once, before the first `rebuild`."""
 
     def rebuild(self, servers: list[Server]) -> None:
         """These are usable from now on, in their order in the configuration (actives, or backups if no active is)."""

@@ -3,16 +3,20 @@
 `refresh` is called whenever a state or a weight changes: it gives the algorithm the servers that may be used (the
 active ones; if there is none, the first backup, or all of them under `option allbackups`).
 
-A server's slots are counted in `Server.connections`: a stream reserves one when it is assigned and gives it back by
-`release`, which hands it to the first waiter of the server's queue or of the backend's, whoever came first.
+States are cells that the control process writes; `changed` raises the backend's version and rings the lanes, and each
+of them catches up (`look`) at its bell or at its next pick, whichever comes first.
+
+A server with a `maxconn` has slots: a stream reserves one under the backend's lock and gives it back by `release`,
+which hands it to the earliest waiter of all lanes (queue.py). A server without one is only counted.
 """
 from collections.abc import Callable, Collection
+from functools import partial
 
-from pointsman.core.counters import Counters
+from pointsman.core.arena import Arena
 from pointsman.sample.context import Context, ProxyFacts
 from pointsman.server.algorithm import Algorithm
 from pointsman.server.connection import SAFE, Dial, Pool
-from pointsman.server.queue import Queue, Waiter
+from pointsman.server.queue import Grants, Queue, Waiter
 from pointsman.server.server import RUNNING, Server
 
 
@@ -20,17 +24,20 @@ class LiveServer(Server):
     """A server with its way in: address, pool, queue."""
 
     def __init__(self, name: str, number: int, backend: "Backend", dial: Dial, weight: int) -> None:
-        super().__init__(name, number, backend.name.decode(), weight)
+        super().__init__(name, number, backend.name.decode(), weight, backend.arena)
         self.backend = backend
         self.dial = dial
         self.pool = Pool()
-        self.queue = Queue()
+        self.queue = Queue(backend.arena)
         self.max_reuse = -1  # exchanges of a connection behind its first; -1: no limit
         self.send_proxy = 0  # version of the PROXY header that is sent first; 0: none
 
     @property
     def full(self) -> bool:
-        return 0 < self.slots <= self.connections
+        limit = self.row.maxconn
+        if not limit:
+            return False
+        return self.slots <= self.counters.held + self.backend.grants.pending(self.number)
 
     @property
     def queued(self) -> int:
@@ -38,20 +45,48 @@ class LiveServer(Server):
 
 
 class Backend(ProxyFacts):
-    def __init__(self, name: str, number: int, http: bool, algorithm: Algorithm) -> None:
-        super().__init__(name, number, http)
+    def __init__(self, name: str, number: int, http: bool, algorithm: Algorithm, arena: Arena | None = None) -> None:
+        self.arena = arena if arena is not None else Arena(1, 1 << 14)
+        super().__init__(name, number, http, self.arena)
         self.servers: list[LiveServer] = []
         self.algorithm = algorithm
-        self.queue = Queue()
-        self.counters = Counters()
+        algorithm.share(self.arena)
+        self.queue = Queue(self.arena)
+        self.grants = Grants(self.arena)
+        self.lock = self.arena.take_lock()
+        self.version = self.arena.take(1)  # of the servers' states
+        self.arrivals = self.arena.take(1)
+        self.times = self.arena.take(3)  # last change of state (monotonic ms), ms down, times down
+        self.seen = 0  # the version that this process has caught up with
         self.all_backups = False
         self.reuse = SAFE
-        self.arrivals = 0
         self.usable: list[Server] = []
+        self.loose: list[LiveServer] = []  # granted to waiters who had left
         self.on_change: list[Callable[[Server], None]] = []  # called behind each `changed`
-        self.last_change = 0  # monotonic ms
-        self.down_time = 0
-        self.downs = 0
+
+    @property
+    def last_change(self) -> int:
+        return self.arena.cells.load(self.times)
+
+    @last_change.setter
+    def last_change(self, moment: int) -> None:
+        self.arena.cells.store(self.times, moment)
+
+    @property
+    def down_time(self) -> int:
+        return self.arena.cells.load(self.times + 1)
+
+    @down_time.setter
+    def down_time(self, milliseconds: int) -> None:
+        self.arena.cells.store(self.times + 1, milliseconds)
+
+    @property
+    def downs(self) -> int:
+        return self.arena.cells.load(self.times + 2)
+
+    @downs.setter
+    def downs(self, count: int) -> None:
+        self.arena.cells.store(self.times + 2, count)
 
     def find(self, name: bytes) -> LiveServer | None:
         for server in self.servers:
@@ -72,20 +107,37 @@ class Backend(ProxyFacts):
         self.algorithm.rebuild(usable)
 
     def changed(self, server: Server) -> None:
-        """A server's state, weight or limit has changed."""
-        self.refresh()
-        live = self._live(server)
-        if live is not None:
-            if not live.up:
-                live.pool.close()
-            if not live.usable:
-                for waiter in list(live.queue.waiters):
-                    live.queue.leave(waiter)
-                    waiter.requeue()
-            else:
-                self.hand_out(live)
+        """A server's state, weight or limit has changed: here, and every lane is told."""
+        self.seen = self.arena.cells.add(self.version, 1)
+        self._catch_up()
+        self.arena.ring_others()
         for call in self.on_change:
             call(server)
+
+    def look(self) -> None:
+        """Catch up with what other processes have changed or granted."""
+        version = self.arena.cells.load(self.version)
+        if version != self.seen:
+            self.seen = version
+            self._catch_up()
+        elif len(self.queue) or self.grants.waiting_for(self.arena.lane) or any([server.queued for server in self.servers]):
+            self._locked(self._share_out)
+
+    def _catch_up(self) -> None:
+        self.refresh()
+        for server in self.servers:
+            if not server.up:
+                server.pool.close()
+            if not server.usable and server.queue.waiters:
+                self._locked(partial(self._dismiss, server))
+        if len(self.queue) or self.grants.waiting_for(self.arena.lane) or any([server.queued for server in self.servers]):
+            self._locked(self._share_out)
+
+    def _dismiss(self, server: LiveServer) -> None:
+        """Whoever waits for a server that takes nothing any more chooses again."""
+        for waiter in list(server.queue.waiters.values()):
+            server.queue.leave(waiter)
+            waiter.requeue()
 
     def _live(self, server: Server) -> LiveServer | None:
         return server if isinstance(server, LiveServer) else None
@@ -98,49 +150,150 @@ class Backend(ProxyFacts):
 
     def pick(self, context: Context, avoid: Collection[Server]) -> LiveServer | None:
         """The algorithm's choice, whether it is full or not. None: there is nobody."""
+        if self.arena.cells.load(self.version) != self.seen:
+            self.look()
         server = self.algorithm.pick(context, avoid)
         if server is None:
             return None
         live = self._live(server)
         if live is not None and live.full and not self.algorithm.sticky:
-            full = [one for one in self.usable if 0 < one.slots <= one.connections]
-            if len(full) < len(self.usable):
+            full = [one for one in self.servers if one.full]
+            if not all(one in full for one in self.usable):
                 again = self.algorithm.pick(context, [*avoid, *full])
                 if again is not None:
                     return self._live(again)
         return live
 
-    def reserve(self, server: LiveServer) -> None:
-        """Count a stream in."""
-        server.connections += 1
-        if server.connections > server.counters.highest:
-            server.counters.highest = server.connections
+    def reserve(self, server: LiveServer) -> bool:
+        """Count a stream in; False: it is full."""
+        if server.row.maxconn:
+            return self._locked(lambda: self._reserve(server))
+        server.counters.enter()
         self.algorithm.took(server)
+        return True
+
+    def _reserve(self, server: LiveServer) -> bool:
+        if server.full:
+            return False
+        server.counters.enter()
+        self.algorithm.took(server)
+        return True
 
     def release(self, server: LiveServer) -> None:
         """A stream leaves: the slot goes to the first waiter."""
-        server.connections -= 1
-        self.algorithm.left(server)
-        if len(server.queue) or len(self.queue):
-            self.hand_out(server)
+        if server.row.maxconn or len(server.queue) or len(self.queue):
+            self._locked(lambda: self._release(server))
+        else:
+            server.counters.leave()
+            self.algorithm.left(server)
 
-    def hand_out(self, server: LiveServer) -> None:
-        """Free slots of a server, to those who wait, in their order of arrival."""
-        while not server.full and (server.state == RUNNING or server.usable):
-            own = server.queue.first()
-            any_one = self.queue.first() if server.usable and server in self.usable else None
-            if own is None and any_one is None:
+    def _release(self, server: LiveServer) -> bool:
+        server.counters.leave()
+        self.algorithm.left(server)
+        self._hand_out(server)
+        return True
+
+    # Waiting.
+
+    def _locked(self, step: Callable[[], object]) -> bool:
+        """Do it under the backend's lock. The owner holds it for microseconds; if it died, the keeper frees it soon."""
+        while not self.arena.locked(self.lock):
+            pass
+        try:
+            self._take_up()  # first, or a waiter that was granted a slot would be published again
+            return bool(step())
+        finally:
+            self.arena.unlock(self.lock)
+
+    def _share_out(self) -> bool:
+        """Show who waits, and hand out what is free."""
+        self.queue.publish()
+        for server in self.servers:
+            server.queue.publish()
+        for server in self.servers:
+            self._hand_out(server)
+        return True
+
+    def _take_up(self) -> None:
+        """What others have granted this lane."""
+        if self.grants.waiting_for(self.arena.lane):
+            self.grants.take(self._granted)
+            loose, self.loose = self.loose, []
+            for server in loose:
+                self._hand_out(server)
+
+    def _granted(self, number: int, arrival: int) -> None:
+        """Another lane has granted a slot to one of our waiters. It may have left meanwhile: then others get it."""
+        for server in self.servers:
+            if server.number == number:
+                waiter = self.queue.waiters.get(arrival) or server.queue.waiters.get(arrival)
+                if waiter is not None and waiter.queue is not None:
+                    server.counters.enter()
+                    self.algorithm.took(server)
+                    waiter.queue.leave(waiter)
+                    waiter.grant(server)
+                else:
+                    self.loose.append(server)
                 return
-            waiter = own
-            if own is None or any_one is not None and any_one.arrival < own.arrival:
-                waiter = any_one
-            assert waiter is not None and waiter.queue is not None
-            waiter.queue.leave(waiter)
-            self.reserve(server)
-            waiter.grant(server)
+
+    def _hand_out(self, server: LiveServer) -> None:
+        """Free slots of a server, to those who wait, in their order of arrival over all lanes."""
+        here = self.arena.lane
+        while not server.full and (server.state == RUNNING or server.usable):
+            queue = server.queue
+            arrival, lane = queue.earliest()
+            if server.usable and server in self.usable:
+                other, owner = self.queue.earliest()
+                if other and (not arrival or other < arrival):
+                    queue, arrival, lane = self.queue, other, owner
+            if not arrival:
+                return
+            if lane == here:
+                waiter = queue.waiters.get(arrival)
+                if waiter is None:  # a head of a former life of this lane
+                    queue.publish()
+                    continue
+                queue.leave(waiter)
+                server.counters.enter()
+                self.algorithm.took(server)
+                waiter.grant(server)
+            elif self.grants.has_room(lane):
+                queue.take_head(lane, arrival)
+                self.grants.put(lane, server.number, arrival)
+                self.arena.ring(lane)
+            else:
+                return
 
     def wait(self, waiter: Waiter, server: LiveServer | None) -> int:
         """Stand in the server's queue, or in the backend's. Returns how many stand before."""
-        self.arrivals += 1
-        waiter.arrival = self.arrivals
-        return (self.queue if server is None else server.queue).enter(waiter)
+        place: list[int] = []
+
+        def enter() -> None:
+            waiter.arrival = self.arena.cells.add(self.arrivals, 1)
+            place.append((self.queue if server is None else server.queue).enter(waiter))
+            for one in self.servers if server is None else [server]:  # one may have become free meanwhile
+                self._hand_out(one)
+
+        self._locked(enter)
+        return place[0]
+
+    def stop_waiting(self, waiter: Waiter) -> None:
+        """It leaves its queue: its time is up, or its client has gone."""
+        queue = waiter.queue
+        if queue is not None:
+            self._locked(lambda: queue.leave(waiter))
+
+    def bury(self, lane: int) -> None:
+        """In the keeper: a lane has died. What it held is free again; the living are rung by the caller."""
+        self.counters.bury(lane)
+        self.queue.bury(lane)
+        self.grants.bury(lane)
+        for server in self.servers:
+            server.counters.bury(lane)
+            server.queue.bury(lane)
+
+    def move(self) -> None:
+        """This process has another lane number by now."""
+        self.counters.move()
+        for server in self.servers:
+            server.counters.move()

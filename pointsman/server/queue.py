@@ -1,16 +1,33 @@
-"""Waiting for a server that is full: first in, first out.
+"""Waiting for a server that is full: first in, first out, across lanes.
 
-A waiter stands in the queue of one server (a hash or a rule wants that one) or in that of the backend (any will do).
-Whoever frees a slot hands it to the first waiter: `grant` reserves the slot before anybody else can take it.
+A waiter stands in the queue of one server (a hash or a rule wants that one) or in that of the backend (any will do). It
+is an object of its own lane; what the lanes see of each other is a row of cells for each queue:
+
+    length      how many wait in that lane
+    heads       the arrival numbers of its first few waiters, in order, 0 where there is none
+
+and for each backend a ring in which a lane finds what others have granted it: (server, arrival) pairs. Whoever frees a
+slot hands it to the earliest waiter of all lanes: to its own directly, to another lane's by its ring and bell. All of it
+happens under the backend's lock. A granted pair counts as a used slot until its lane has taken it up.
+
+A lane that is killed between two stores leaves no drift: its rows and its ring are cleared, and the others publish
+their queues anew (`publish`), so that a head that was being handed out comes back.
 """
+from collections.abc import Callable
+from typing import Final
+
+from pointsman.core.arena import Arena, Table
 from pointsman.server.server import Server
+
+HEADS: Final = 8  # waiters of a lane that others can see
+RING: Final = 16  # grants of a lane that it has not taken up yet
 
 
 class Waiter:
     """Base of an exchange, as a queue sees it."""
 
     def __init__(self) -> None:
-        self.queue: "Queue | None" = None  # where it waits
+        self.queue: Queue | None = None  # where it waits
         self.arrival = 0  # its number in the backend's order of arrival
 
     def grant(self, server: Server) -> None:
@@ -23,30 +40,125 @@ class Waiter:
 
 
 class Queue:
-    """Waiters in their order; leaving from the middle costs no search."""
+    """One queue: this lane's waiters in their order, and the row that others see. Leaving costs no search."""
 
-    def __init__(self) -> None:
-        self.waiters: dict[Waiter, None] = {}
+    def __init__(self, arena: Arena | None = None) -> None:
+        self.arena = arena if arena is not None else Arena(1, HEADS + 1)
+        self.table = Table(self.arena, HEADS + 1)
+        self.waiters: dict[int, Waiter] = {}  # by arrival, which only grows: so they are in order
         self.highest = 0  # qmax
 
     def __len__(self) -> int:
-        return len(self.waiters)
+        """Of all lanes."""
+        return self.table.total(0)
 
     def enter(self, waiter: Waiter) -> int:
-        """Its place: how many stand before it."""
-        place = len(self.waiters)
-        self.waiters[waiter] = None
+        """Its place: how many stand before it. Under the backend's lock."""
+        place = len(self)
+        self.waiters[waiter.arrival] = waiter
         waiter.queue = self
-        if place + 1 > self.highest:
-            self.highest = place + 1
+        self.highest = max(self.highest, place + 1)
+        self.publish()
         return place
 
     def leave(self, waiter: Waiter) -> None:
+        """Under the backend's lock."""
         if waiter.queue is self:
-            del self.waiters[waiter]
+            del self.waiters[waiter.arrival]
             waiter.queue = None
+            self.publish()
 
-    def first(self) -> Waiter | None:
-        for waiter in self.waiters:
-            return waiter
-        return None
+    def publish(self) -> None:
+        """Let the other lanes see this one's waiters."""
+        cells = self.arena.cells
+        row = self.table.row(self.arena.lane)
+        place = 0
+        for arrival in self.waiters:
+            place += 1
+            if place > HEADS:
+                break
+            cells.store(row + place, arrival)
+        else:
+            for empty in range(place + 1, HEADS + 1):
+                cells.store(row + empty, 0)
+        cells.store(row, len(self.waiters))
+
+    def earliest(self) -> tuple[int, int]:
+        """The arrival that is first of all lanes, and its lane; (0, 0) where nobody waits."""
+        cells = self.arena.cells
+        best = owner = 0
+        for lane in range(self.arena.rows):
+            row = self.table.row(lane)
+            if cells.load(row) <= 0:
+                continue
+            for place in range(1, HEADS + 1):
+                arrival = cells.load(row + place)
+                if arrival:
+                    if not best or arrival < best:
+                        best, owner = arrival, lane
+                    break
+        return best, owner
+
+    def take_head(self, lane: int, arrival: int) -> None:
+        """Another lane's waiter is being granted a slot: it is no head any more."""
+        cells = self.arena.cells
+        row = self.table.row(lane)
+        for place in range(1, HEADS + 1):
+            if cells.load(row + place) == arrival:
+                cells.store(row + place, 0)
+                cells.add(row, -1)
+                return
+
+    def bury(self, lane: int) -> None:
+        """A lane has died, and its waiters with it."""
+        for i in range(HEADS + 1):
+            self.arena.cells.store(self.table.row(lane) + i, 0)
+
+
+class Grants:
+    """The rings of one backend: what lanes were granted and have not taken up."""
+
+    def __init__(self, arena: Arena) -> None:
+        self.arena = arena
+        self.table = Table(arena, 1 + 2 * RING)
+
+    def pending(self, number: int) -> int:
+        """Slots of a server (by its number) that are on their way to a lane."""
+        cells = self.arena.cells
+        count = 0
+        for lane in range(self.arena.rows):
+            row = self.table.row(lane)
+            for i in range(cells.load(row)):
+                if cells.load(row + 1 + 2 * i) == number:
+                    count += 1
+        return count
+
+    def has_room(self, lane: int) -> bool:
+        return self.arena.cells.load(self.table.row(lane)) < RING
+
+    def put(self, lane: int, number: int, arrival: int) -> None:
+        cells = self.arena.cells
+        row = self.table.row(lane)
+        count = cells.load(row)
+        cells.store(row + 1 + 2 * count, number)
+        cells.store(row + 2 + 2 * count, arrival)
+        cells.store(row, count + 1)  # last: a granter that dies before it has granted nothing
+
+    def waiting_for(self, lane: int) -> bool:
+        return self.arena.cells.load(self.table.row(lane)) > 0
+
+    def take(self, each: Callable[[int, int], None]) -> None:
+        """Take up what this lane was granted: `each` gets the server's number and the waiter's arrival."""
+        cells = self.arena.cells
+        row = self.table.row(self.arena.lane)
+        while True:
+            count = cells.load(row)
+            if not count:
+                return
+            number = cells.load(row + 2 * count - 1)
+            arrival = cells.load(row + 2 * count)
+            each(number, arrival)  # counts it before the ring forgets it
+            cells.store(row, count - 1)
+
+    def bury(self, lane: int) -> None:
+        self.arena.cells.store(self.table.row(lane), 0)

@@ -5,12 +5,14 @@
         ^  ^--- STARTING (slowstart) <---------'  rise times
 
 Two independent things decide whether it gets new work: its operational state (by checks) and its administrative one
-(by configuration, runtime socket, `http-check disable-on-404`). Whoever changes either calls `changed`, and the
-backend rebuilds its schedule.
-"""
-from typing import Final
+(by configuration, runtime socket, `http-check disable-on-404`). Whoever changes either calls `changed` of its backend,
+which then gives its algorithm the servers that may be used.
 
-from pointsman.core.counters import Counters
+All of it lives in the arena: one set of cells that every lane reads and the control process writes.
+"""
+from typing import TYPE_CHECKING, Final
+
+from pointsman.core.arena import Arena, row_type
 from pointsman.sample.context import ServerFacts
 
 STOPPED: Final = 0  # operational states, with the numbers of the server-state file
@@ -21,57 +23,202 @@ STOPPING: Final = 3  # answers 404 to checks under disable-on-404
 MAINT: Final = 1  # administrative flags
 DRAIN: Final = 8
 
+TEXT: Final = 16  # cells of the text of the last check: 128 bytes
+
+
+class StateFields:
+    """The cells of a server's state."""
+
+    state: int
+    admin: int
+    weight: int  # 0 to 256
+    share: int  # sixteenths of its weight that are in force (slowstart)
+    maxconn: int  # 0: no limit
+    last_change: int  # monotonic ms of the last change of state
+    down_time: int  # ms
+    downs: int  # transitions to DOWN (chkdown)
+    check_fails: int  # chkfail
+    check_status: int  # up to eight letters
+    check_code: int
+    check_duration: int  # ms, -1: none yet
+    check_health: int  # 0 .. rise + fall - 1
+
+
+FIELDS: Final = tuple(StateFields.__annotations__)
+
+if TYPE_CHECKING:
+    class StateRow(StateFields):
+        def __init__(self, cells: object, first: int) -> None: ...
+else:
+    StateRow = row_type("pointsman.server.server.StateRow", FIELDS)
+
 
 class Server(ServerFacts):
     """A live server. Weights: `weight` is the configured one (0 to 256), `effective` what slowstart leaves of it in 1/16."""
 
-    def __init__(self, name: str, number: int, backend_name: str, weight: int) -> None:
-        super().__init__(name, number)
+    def __init__(self, name: str, number: int, backend_name: str, weight: int, arena: Arena | None = None) -> None:
+        place = arena if arena is not None else Arena(1, 256)
+        super().__init__(name, number, place)
         self.route = backend_name.encode() + b"/" + self.name  # as logged
-        self.weight = weight
+        self.cells = place.cells
+        first = place.take(len(FIELDS) + TEXT)
+        self.text_cells = first + len(FIELDS)
+        self.row = StateRow(place.cells, first)
+        self.row.weight = weight
+        self.row.state = RUNNING
+        self.row.share = 16
+        self.row.check_duration = -1
         self.initial_weight = weight
         self.backup = False
-        self.state = RUNNING
-        self.admin = 0
-        self.share = 16  # sixteenths of its weight that are in force (slowstart)
-        self.maxconn = 0  # 0: no limit
         self.maxqueue = 0  # of its queue; 0: no limit
         self.hash_key = b""  # what places it on a consistent hash (balance.build.hash_key); b"": its number
-        self.open = 0  # connections to it, idle ones included
-        self.counters = Counters()
+        self.open = 0  # connections of this lane to it, idle ones included
         self.checked = False
-        self.last_change = 0  # monotonic ms of the last change of state
-        self.down_time = 0  # ms
-        self.downs = 0  # transitions to DOWN (chkdown)
-        self.check_fails = 0  # chkfail
-        self.check_status = ""  # INI, L4OK, L7OK, L4CON ... (management 9.1)
-        self.check_code = 0
-        self.check_duration = -1  # ms
-        self.check_health = 0  # 0 .. rise + fall - 1
         self.rise = 2
         self.fall = 3
-        self.last_check = ""  # text of the last check's result
+
+    @property
+    def state(self) -> int:
+        return self.row.state
+
+    @state.setter
+    def state(self, value: int) -> None:
+        self.row.state = value
+
+    @property
+    def admin(self) -> int:
+        return self.row.admin
+
+    @admin.setter
+    def admin(self, value: int) -> None:
+        self.row.admin = value
+
+    @property
+    def weight(self) -> int:
+        return self.row.weight
+
+    @weight.setter
+    def weight(self, value: int) -> None:
+        self.row.weight = value
+
+    @property
+    def share(self) -> int:
+        return self.row.share
+
+    @share.setter
+    def share(self, value: int) -> None:
+        self.row.share = value
+
+    @property
+    def maxconn(self) -> int:
+        return self.row.maxconn
+
+    @maxconn.setter
+    def maxconn(self, value: int) -> None:
+        self.row.maxconn = value
+
+    @property
+    def last_change(self) -> int:
+        return self.row.last_change
+
+    @last_change.setter
+    def last_change(self, value: int) -> None:
+        self.row.last_change = value
+
+    @property
+    def down_time(self) -> int:
+        return self.row.down_time
+
+    @down_time.setter
+    def down_time(self, value: int) -> None:
+        self.row.down_time = value
+
+    @property
+    def downs(self) -> int:
+        return self.row.downs
+
+    @downs.setter
+    def downs(self, value: int) -> None:
+        self.row.downs = value
+
+    @property
+    def check_fails(self) -> int:
+        return self.row.check_fails
+
+    @check_fails.setter
+    def check_fails(self, value: int) -> None:
+        self.row.check_fails = value
+
+    @property
+    def check_code(self) -> int:
+        return self.row.check_code
+
+    @check_code.setter
+    def check_code(self, value: int) -> None:
+        self.row.check_code = value
+
+    @property
+    def check_duration(self) -> int:
+        return self.row.check_duration
+
+    @check_duration.setter
+    def check_duration(self, value: int) -> None:
+        self.row.check_duration = value
+
+    @property
+    def check_health(self) -> int:
+        return self.row.check_health
+
+    @check_health.setter
+    def check_health(self, value: int) -> None:
+        self.row.check_health = value
+
+    @property
+    def check_status(self) -> str:
+        """INI, L4OK, L7OK, L4CON ... (management 9.1)."""
+        return self.row.check_status.to_bytes(8, "big", signed=True).strip(b"\0").decode()
+
+    @check_status.setter
+    def check_status(self, text: str) -> None:
+        self.row.check_status = int.from_bytes(text.encode()[:8], "big", signed=True)
+
+    @property
+    def last_check(self) -> str:
+        """The text of the last check's result; up to 128 bytes of it are kept."""
+        cells = self.cells
+        pieces = [cells.load(self.text_cells + i).to_bytes(8, "big", signed=True) for i in range(TEXT)]
+        return b"".join(pieces).rstrip(b"\0").decode("utf-8", "replace")
+
+    @last_check.setter
+    def last_check(self, text: str) -> None:
+        data = text.encode()[:8 * TEXT].ljust(8 * TEXT, b"\0")
+        for i in range(TEXT):
+            self.cells.store(self.text_cells + i, int.from_bytes(data[8 * i:8 * i + 8], "big", signed=True))
 
     @property
     def usable(self) -> bool:
         """It may get new work: up, neither in maintenance nor draining, and with a weight."""
-        return self.state >= STARTING and self.state != STOPPING and not self.admin and self.weight > 0
+        row = self.row
+        state = row.state
+        return state >= STARTING and state != STOPPING and not row.admin and row.weight > 0
 
     @property
     def up(self) -> bool:
-        return self.state != STOPPED and not self.admin & MAINT
+        return self.row.state != STOPPED and not self.row.admin & MAINT
 
     @property
     def slots(self) -> int:
         """Its maxconn, less during slowstart; 0: no limit."""
-        return max(1, self.maxconn * self.share // 16) if self.maxconn else 0
+        limit = self.row.maxconn
+        return max(1, limit * self.row.share // 16) if limit else 0
 
     @property
     def queued(self) -> int:
-        """Streams that wait for it."""
+        """Streams that wait for it, in all lanes."""
         return 0
 
     @property
     def effective(self) -> int:
         """Its weight in sixteenths: 16 times the configured weight, less during slowstart (at least one)."""
-        return max(1, self.weight * self.share) if self.weight else 0
+        weight = self.row.weight
+        return max(1, weight * self.row.share) if weight else 0

@@ -10,7 +10,8 @@ list of the limit that was reached and is called (`again`) when a connection has
 from typing import Final
 
 from pointsman.core.address import NetAddress
-from pointsman.core.counters import Counters, Rate
+from pointsman.core.arena import Arena
+from pointsman.core.counters import Counters
 from pointsman.net.reactor import Channel, Reactor
 from pointsman.sample.context import ListenerFacts, ProxyFacts
 from pointsman.stream.share import Share
@@ -37,16 +38,27 @@ REFUSALS: Final[dict[int, bytes]] = {  # as fc_err_str and the error log (manual
 class Room:
     """What all frontends of the process share: global maxconn, maxconnrate, maxsessrate (manual 3.2)."""
 
-    def __init__(self, reactor: Reactor) -> None:
+    def __init__(self, reactor: Reactor, arena: Arena | None = None) -> None:
         self.reactor = reactor
+        self.arena = arena if arena is not None else Arena(1, 1 << 16)
+        self.lock = self.arena.take_lock()  # of the limits of connections, here and of frontends and sockets
         self.limit = 0  # global maxconn; 0: none
-        self.connections = 0  # open client connections (CurrConns)
-        self.total = 0  # since start (CumConns)
-        self.connection_rate = Rate()  # its `limit` is maxconnrate
-        self.session_rate = Rate()  # its `limit` is maxsessrate
+        self.counters = Counters(self.arena)
+        self.connection_rate = self.counters.connection_rate  # its `limit` is maxconnrate
+        self.session_rate = self.counters.session_rate  # its `limit` is maxsessrate
         self.waiting: list[Channel] = []  # listeners that found no room here
         self.stopping = False  # a soft stop was asked for (fetch `stopping`)
         self.share = Share()  # what this lane holds, what the others hold
+
+    @property
+    def connections(self) -> int:
+        """Open client connections of all lanes (CurrConns)."""
+        return self.counters.held
+
+    @property
+    def total(self) -> int:
+        """Connections since start (CumConns)."""
+        return self.counters.totals.connections
 
     def wake(self, waiting: list[Channel]) -> None:
         """A connection has left: those who waited look again, in their order."""
@@ -62,17 +74,20 @@ class Door(ListenerFacts):
         super().__init__(name, number)
         self.room = room
         self.limit = 0  # maxconn of the bind line; 0: none
-        self.connections = 0
-        self.counters = Counters()  # what `option socket-stats` shows
+        self.counters = Counters(room.arena)  # what `option socket-stats` shows
         self.waiting: list[Channel] = []
+
+    @property
+    def connections(self) -> int:
+        """Open connections of all lanes that came by this socket."""
+        return self.counters.held
 
 
 class Acceptor(ProxyFacts):
     """Base of live frontends. `connections` counts the open client connections; `admit` and `closed` keep it."""
 
-    def __init__(self, name: str, number: int, http: bool) -> None:
-        super().__init__(name, number, http)
-        self.counters = Counters()
+    def __init__(self, name: str, number: int, http: bool, arena: Arena | None = None) -> None:
+        super().__init__(name, number, http, arena)
         self.limit = 0  # maxconn of the frontend; 0: none
         self.client_timeout = 0  # ms, for the PROXY header's wait; 0: none
         self.wants_destination = True  # the address the client connected to is asked for by rules or logs
@@ -80,19 +95,15 @@ class Acceptor(ProxyFacts):
 
     def admit(self, door: Door, now: int) -> None:
         """Count a connection that a listener has just accepted (monotonic ms). Sessions are counted by `open`."""
-        room = door.room
-        room.connections += 1
-        room.total += 1
-        room.share.entered()
-        room.connection_rate.add(now)
-        door.connections += 1
-        door.counters.connections += 1
-        door.counters.enter()
-        self.connections += 1
-        counters = self.counters
-        counters.connections += 1
-        counters.connection_rate.add(now)
-        counters.enter()
+        for counters in (door.room.counters, door.counters, self.counters):
+            counters.connections += 1
+            counters.enter()
+
+    def withdraw(self, door: Door) -> None:
+        """There was no connection to accept after all."""
+        for counters in (door.room.counters, door.counters, self.counters):
+            counters.connections -= 1
+            counters.leave()
 
     def open(self, fd: int, source: NetAddress, destination: NetAddress, listener: Door, accepted: int,
              pending: bytes) -> None:
@@ -106,18 +117,26 @@ class Acceptor(ProxyFacts):
     def closed(self, listener: Door) -> None:
         """Called exactly once for each admitted connection, as it ends: lets those in who wait for room."""
         room = listener.room
-        room.connections -= 1
-        room.share.left()
-        listener.connections -= 1
-        listener.counters.current -= 1
-        self.connections -= 1
-        self.counters.current -= 1
-        if listener.waiting:
-            room.wake(listener.waiting)
-        if self.waiting:
-            room.wake(self.waiting)
-        if room.waiting:
-            room.wake(room.waiting)
+        room.counters.leave()
+        listener.counters.leave()
+        self.counters.leave()
+        self.let_in(listener)
+
+    def let_in(self, listener: Door) -> None:
+        """There is room again: whoever waits for it, here or in another lane, looks again."""
+        room = listener.room
+        if room.limit and room.counters.awaited or self.limit and self.counters.awaited \
+                or listener.limit and listener.counters.awaited:
+            if listener.waiting:
+                listener.counters.waiting = 0
+                room.wake(listener.waiting)
+            if self.waiting:
+                self.counters.waiting = 0
+                room.wake(self.waiting)
+            if room.waiting:
+                room.counters.waiting = 0
+                room.wake(room.waiting)
+            room.arena.ring_others()
 
     def refused(self, source: NetAddress, destination: NetAddress, listener: Door, accepted: int, reason: int,
                 silent: bool) -> None:

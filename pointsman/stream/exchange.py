@@ -116,11 +116,10 @@ class Exchange(Carried):
             backend.counters.failed_connections += 1
             self.refuse(503, 0x53, 0x43)  # SC
             return
-        if server.full:
+        if backend.reserve(server):
+            self.assigned(server)
+        else:
             self._wait(server if wanted_server is not None or backend.algorithm.sticky else None)
-            return
-        backend.reserve(server)
-        self.assigned(server)
 
     def _wait(self, server: LiveServer | None) -> None:
         backend = self.backend
@@ -172,7 +171,8 @@ class Exchange(Carried):
 
     def leave_queue(self) -> None:
         if self.queue is not None:
-            self.queue.leave(self)
+            assert self.backend is not None
+            self.backend.stop_waiting(self)
         self.reactor.wheel.disarm(self.timer)
         server = self.granted
         if server is not None:
@@ -533,7 +533,7 @@ class Exchange(Carried):
         self.release_server()
         backend = self.backend
         if backend is not None:
-            backend.connections -= 1
+            backend.counters.leave()
 
     def log_early(self, origin: bytes) -> None:
         """A line that need not wait for the end (option logasap, or a format that shows nothing of it)."""

@@ -28,9 +28,8 @@ class LiveFrontend(Frontend):
         context.date_offset = self.program.date_offset
         self.counters.sessions += 1
         self.counters.last_session = now
-        self.counters.session_rate.add(now)
         door.counters.sessions += 1
-        door.room.session_rate.add(now)
+        door.room.counters.sessions += 1
         return context
 
     def open(self, fd: int, source: NetAddress, destination: NetAddress, listener: Door, accepted: int,

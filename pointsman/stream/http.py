@@ -87,10 +87,9 @@ class HttpStream(Faults):
     def count_request(self, now: int) -> None:
         frontend = self.frontend
         program = frontend.program
-        program.requests += 1
-        self.record.number = program.requests
+        program.room.counters.requests += 1
+        self.record.number = program.room.counters.requests
         frontend.counters.requests += 1
-        frontend.counters.request_rate.add(now)
 
     def _name(self, request: Request) -> None:
         """unique-id-format and unique-id-header."""
@@ -178,13 +177,10 @@ class HttpStream(Faults):
         now = self.reactor.now
         self.backend = backend
         self.context.backend = backend
-        backend.connections += 1
         counters = backend.counters
-        counters.highest = max(counters.highest, backend.connections)
+        counters.enter()
         counters.sessions += 1
         counters.requests += 1
-        counters.session_rate.add(now)
-        counters.request_rate.add(now)
 
     def _add_addresses(self, request: Request, backend: BackendProxy) -> None:
         """option forwardfor and option originalto, of the frontend or of the backend; the backend's name wins."""

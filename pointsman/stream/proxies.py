@@ -3,6 +3,7 @@ but for counters and gauges."""
 from typing import Final
 
 from pointsman.core.address import NetAddress
+from pointsman.core.arena import Arena
 from pointsman.log.logger import Logger
 from pointsman.rules.captures import Captures
 from pointsman.rules.reply import Reply
@@ -74,15 +75,19 @@ class Program:
 
     def __init__(self, room: Room) -> None:
         self.room = room  # counts of connections, the process's limits
-        self.requests = 0  # %rt
         self.date_offset = 0  # wall clock minus monotonic, ms; looked at once a second
         self.head_limit = 15_360  # bytes of a head: tune.bufsize less tune.maxrewrite
         self.field_limit = 100  # tune.http.maxhdr, less one for the request line
 
+    @property
+    def requests(self) -> int:
+        """HTTP requests of all lanes since start (CumReq)."""
+        return self.room.counters.totals.requests
+
 
 class Frontend(Acceptor):
     def __init__(self, program: Program, name: str, number: int, http: bool) -> None:
-        super().__init__(name, number, http)
+        super().__init__(name, number, http, program.room.arena)
         self.program = program
         self.http_request: list[Rule] = []
         self.http_response: list[Rule] = []
@@ -117,8 +122,8 @@ class Frontend(Acceptor):
 
 
 class BackendProxy(Backend):
-    def __init__(self, name: str, number: int, http: bool, algorithm: Algorithm) -> None:
-        super().__init__(name, number, http, algorithm)
+    def __init__(self, name: str, number: int, http: bool, algorithm: Algorithm, arena: Arena | None = None) -> None:
+        super().__init__(name, number, http, algorithm, arena)
         self.http_request: list[Rule] = []
         self.http_response: list[Rule] = []
         self.http_after_response: list[Rule] = []

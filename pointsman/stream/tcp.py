@@ -74,10 +74,8 @@ class TcpStream(Exchange):
             return
         self.backend = backend
         self.context.backend = backend
-        backend.connections += 1
+        backend.counters.enter()
         backend.counters.sessions += 1
-        backend.counters.session_rate.add(self.reactor.now)
-        backend.counters.highest = max(backend.counters.highest, backend.connections)
         self.forced = pick_server(backend, self.context)
         self.choose()
 

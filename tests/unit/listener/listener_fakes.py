@@ -21,7 +21,7 @@ class Frontend(Acceptor):
              pending: bytes) -> None:
         self.opened.append((fd, source, destination, pending))
         self.doors.append(listener)
-        self.counters.session_rate.add(listener.room.reactor.now)
+        self.counters.sessions += 1
 
     def refused(self, source: NetAddress, destination: NetAddress, listener: Door, accepted: int, reason: int,
                 silent: bool) -> None:

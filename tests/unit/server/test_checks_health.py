@@ -156,9 +156,10 @@ class Waiting(Waiter):
 
 
 def test_sessions_and_queues_are_counted() -> None:
-    made = farm("", "check maxconn 1", "check")
+    made = farm("", "check maxconn 1", "check maxconn 1")
     server = made.server
     server.connections = 3
+    made.backend.servers[1].connections = 1
     own, other = Waiting(), Waiting()
     made.backend.wait(own, server)
     made.backend.wait(other, None)

@@ -76,7 +76,7 @@ def test_at_rest(ctx: Context, text: str, value: Value | None) -> None:
 def test_under_load(ctx: Context) -> None:
     """Two busy servers, three streams that wait, a backup that is not needed."""
     made = backend("d", {"maxconn": 1}, {"maxconn": 1}, {"maxconn": 1, "backup": 1})
-    made.connections = 5
+    made.counters.current = 5
     for server in made.servers[:2]:
         server.connections = 1
     made.wait(Waiting(), None)
@@ -95,14 +95,12 @@ def test_under_load(ctx: Context) -> None:
 
 def test_rates(ctx: Context) -> None:
     ctx.now = 10_000
-    ctx.frontend.counters.session_rate.add(10_000)
-    ctx.frontend.counters.request_rate.add(10_000)
-    ctx.frontend.counters.request_rate.add(10_000)
+    ctx.frontend.counters.sessions += 1
+    ctx.frontend.counters.requests += 2
     made = backend("d", {})
     ctx.backend = made
-    made.counters.session_rate.add(10_000)
-    for _ in range(4):
-        made.servers[0].counters.session_rate.add(10_000)
+    made.counters.sessions += 1
+    made.servers[0].counters.sessions += 4
     texts = ("fe_sess_rate", "fe_req_rate", "be_sess_rate", "srv_sess_rate(s1)")
     assert [ask(ctx, text) for text in texts] == [1, 2, 1, 4]
 

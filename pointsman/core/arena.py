@@ -1,0 +1,104 @@
+"""The arena: one shared mapping of 64-bit cells for the state that must be one across lanes.
+
+It is made before the lanes are forked; whoever needs cells takes them then (`take`), or, while running, from the reserve
+that is left. Three kinds of state live in it:
+
+    rows       each lane has its own row of a table and writes it without any lock; readers add the rows up.
+               Counters and gauges are rows: what a dead lane had counted stays, what it held is set to zero.
+    single     one cell for all, changed by atomic operations only (a round-robin index, a version), or written by
+               the control process alone (a server's state).
+    locks      a cell that names its owner; the keeper takes a dead lane's locks away.
+
+Lane numbers run from 0; the control process has the row behind the last lane. With one process all of it is row 0.
+
+Where the extension was not built, plain_cells.py stands in: the same meaning, slower.
+"""
+import os
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from pointsman.core._cells import Cells, row_type
+else:
+    try:
+        from pointsman.core._cells import Cells, row_type
+    except ImportError:  # no compiler was at hand
+        from pointsman.core.plain_cells import Cells, row_type
+
+__all__ = ["BUILT", "Arena", "Cells", "row_type"]
+
+BUILT: Final = Cells.__module__.endswith("_cells") and not Cells.__module__.endswith("plain_cells")
+ROOM: Final = 1 << 22  # cells: 32 MB of addresses; only what is touched takes memory
+
+
+class Arena:
+    """`lanes`: how many traffic processes there are; `rows`: with the control process's."""
+
+    def __init__(self, lanes: int = 1, room: int = ROOM) -> None:
+        self.lanes = lanes
+        self.rows = lanes + 1 if lanes > 1 else 1
+        self.cells = Cells(room)
+        self.room = room
+        self.next = 0
+        self.lane = 0  # this process's row
+        self.locks: list[int] = []
+
+        self.bells: list[int] = []  # an eventfd for each lane, and one for the control process
+
+    def ring(self, lane: int) -> None:
+        """Make another process of the generation look at what has changed."""
+        if lane < len(self.bells):
+            try:
+                os.eventfd_write(self.bells[lane], 1)
+            except BlockingIOError:
+                pass  # it has been rung 2**64 times already, so it will look
+
+    def ring_others(self) -> None:
+        for lane in range(len(self.bells)):
+            if lane != self.lane:
+                self.ring(lane)
+
+    def take(self, count: int) -> int:
+        """The index of so many cells in a row, all 0. Raises MemoryError when the arena is full."""
+        index = self.next
+        if index + count > self.room:
+            raise MemoryError("the arena is full")
+        self.next = index + count
+        return index
+
+    def take_lock(self) -> int:
+        """A cell to lock with `locked`."""
+        index = self.take(1)
+        self.locks.append(index)
+        return index
+
+    def locked(self, lock: int) -> bool:
+        """Take a lock; False: its owner did not give way in time (it may be dead: the keeper will see to that)."""
+        return self.cells.lock(lock, self.lane + 1)
+
+    def unlock(self, lock: int) -> None:
+        self.cells.cas(lock, self.lane + 1, 0)
+
+    def dispossess(self, lane: int) -> None:
+        """In the keeper: a lane has died; whatever it had locked is free."""
+        for lock in self.locks:
+            self.cells.cas(lock, lane + 1, 0)
+
+
+class Table:
+    """Rows of one width, one for each lane."""
+
+    def __init__(self, arena: Arena, width: int) -> None:
+        self.arena = arena
+        self.width = width
+        self.first = arena.take(width * arena.rows)
+
+    def row(self, lane: int) -> int:
+        """The index of a lane's row."""
+        return self.first + self.width * lane
+
+    def total(self, offset: int) -> int:
+        return self.arena.cells.sum(self.first + offset, self.width, self.arena.rows)
+
+    def most(self, offset: int) -> int:
+        cells = self.arena.cells
+        return max([cells.load(self.first + offset + self.width * lane) for lane in range(self.arena.rows)])
