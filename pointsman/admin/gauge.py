@@ -34,4 +34,4 @@ class Gauge(Hook):
 
 def sent(view: View) -> int:
     """Bytes sent to clients so far, of exchanges that are over."""
-    return sum(proxy.front.frontend.counters.bytes_out for proxy in view.proxies if proxy.front is not None)
+    return sum(proxy.front.frontend.counters.totals.bytes_out for proxy in view.proxies if proxy.front is not None)

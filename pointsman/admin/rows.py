@@ -10,7 +10,7 @@ from typing import Final
 from pointsman.admin.columns import POSITIONS
 from pointsman.admin.view import BackSide, FrontSide, ProxyView, View, address_text
 from pointsman.core.address import AF_INET, AF_INET6
-from pointsman.core.counters import Counters
+from pointsman.core.counters import Totals
 from pointsman.listener.listener import FULL, Listener
 from pointsman.listener.listener import OPEN as LISTENING
 from pointsman.server.backend import LiveServer
@@ -93,7 +93,7 @@ def _hidden(server: LiveServer, chosen: Selection) -> bool:
     return chosen.hide_down and (maintenance or server.state == STOPPED) or chosen.hide_maintenance and maintenance
 
 
-def _row(kind: str, proxy: ProxyView, name: str, sid: int, counters: Counters) -> Row:
+def _row(kind: str, proxy: ProxyView, name: str, sid: int, counters: Totals) -> Row:
     """What all four kinds have."""
     row = Row(kind, proxy.number, sid)
     row.put_all(pxname=proxy.name, svname=name, smax=counters.highest, stot=counters.sessions, bin=counters.bytes_in,
@@ -103,7 +103,7 @@ def _row(kind: str, proxy: ProxyView, name: str, sid: int, counters: Counters) -
     return row
 
 
-def _responses(row: Row, counters: Counters) -> None:
+def _responses(row: Row, counters: Totals) -> None:
     row.put_all(hrsp_1xx=counters.http_1xx, hrsp_2xx=counters.http_2xx, hrsp_3xx=counters.http_3xx,
                 hrsp_4xx=counters.http_4xx, hrsp_5xx=counters.http_5xx, hrsp_other=counters.http_other,
                 req_tot=counters.requests)
@@ -127,7 +127,7 @@ def frontend_status(front: FrontSide) -> str:
 
 def frontend_row(view: View, proxy: ProxyView, front: FrontSide) -> Row:
     frontend = front.frontend
-    counters = frontend.counters
+    counters = frontend.counters.totals
     now = view.now
     http = proxy.http
     row = _row("F", proxy, "FRONTEND", 0, counters)
@@ -159,7 +159,7 @@ def listener_status(listener: Listener) -> str:
 
 def listener_row(proxy: ProxyView, listener: Listener, chosen: Selection) -> Row:
     door = listener.door
-    counters = door.counters
+    counters = door.counters.totals
     row = _row("L", proxy, door.name.decode() or f"sock-{door.number}", door.number, counters)
     row.put_all(scur=door.connections, slim=door.limit, dreq=counters.denied_requests, ereq=counters.failed_requests,
                 status=listener_status(listener), dcon=counters.denied_connections, dses=counters.denied_sessions,
@@ -202,14 +202,14 @@ def weight_of(server: LiveServer) -> int:
     return (server.weight * server.share + FULL_SHARE - 1) // FULL_SHARE
 
 
-def _shared(view: View, row: Row, counters: Counters) -> None:
+def _shared(view: View, row: Row, counters: Totals) -> None:
     """What servers and backends have in common."""
     count = max(1, counters.timed)
     row.put_all(econ=counters.failed_connections, eresp=counters.failed_responses, wretr=counters.retries,
                 wredis=counters.redispatches, lbtot=counters.chosen, rate=counters.session_rate.read(view.now),
                 rate_max=counters.session_rate.highest, cli_abrt=counters.client_aborts,
                 srv_abrt=counters.server_aborts,
-                lastsess=-1 if counters.last_session < 0 else view.since(counters.last_session),
+                lastsess=-1 if counters.last_session <= 0 else view.since(counters.last_session),
                 qtime=counters.queue_time // count, ctime=counters.connect_time // count,
                 rtime=counters.response_time // count, ttime=counters.total_time // count,
                 qtime_max=counters.queue_time_max, ctime_max=counters.connect_time_max,
@@ -218,7 +218,7 @@ def _shared(view: View, row: Row, counters: Counters) -> None:
 
 
 def server_row(view: View, proxy: ProxyView, server: LiveServer, chosen: Selection) -> Row:
-    counters = server.counters
+    counters = server.counters.totals
     row = _row("S", proxy, server.name.decode(), server.number, counters)
     _shared(view, row, counters)
     row.put_all(qcur=server.queued, qmax=server.queue.highest, scur=server.connections, status=server_status(server),
@@ -277,7 +277,7 @@ def backend_status(back: BackSide) -> str:
 
 def backend_row(view: View, proxy: ProxyView, back: BackSide, chosen: Selection) -> Row:
     backend = back.backend
-    counters = backend.counters
+    counters = backend.counters.totals
     row = _row("B", proxy, "BACKEND", 0, counters)
     _shared(view, row, counters)
     usable = [server for server in backend.servers if server.usable]

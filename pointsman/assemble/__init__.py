@@ -20,6 +20,7 @@ from pointsman.assemble.live import Live
 from pointsman.assemble.modes import decide_modes
 from pointsman.assemble.references import check_references, declare_users
 from pointsman.assemble.rules import fill_backend_rules, fill_frontend_rules
+from pointsman.config.lanes import lane_count
 from pointsman.config.global_section import buffer_sizes, global_number
 from pointsman.config.proxy import Disabled, proxy_ids
 from pointsman.config.setting import Configuration, In, Section
@@ -36,9 +37,9 @@ from pointsman.stream.proxies import Program
 def assemble(configuration: Configuration, diagnostics: Diagnostics) -> Live:
     """Build everything. With findings of severity ALERT in `diagnostics` the result must not be started."""
     main = configuration.main
-    lanes = 1
+    lanes = lane_count(main)
     reactor = Reactor()
-    arena = Arena(lanes)
+    arena = Arena(lanes, rows=lanes + 1)
     room = Room(reactor, arena)
     room.connection_rate.limit = global_number(main, "maxconnrate")
     room.session_rate.limit = global_number(main, "maxsessrate")

@@ -1,13 +1,15 @@
 """What runs: one generation with everything in it."""
 import asyncio
+import os
 from typing import Final
 
 from pointsman.config.setting import Section
+from pointsman.core.counters import Counters
 from pointsman.listener.generation import Generation
 from pointsman.log.logger import Logger
 from pointsman.log.sinks import SinkSet
 from pointsman.net.clock import wall_ms
-from pointsman.net.reactor import Hook, Reactor
+from pointsman.net.reactor import IN, Channel, Hook, Reactor
 from pointsman.server.checks.checks import Checks
 from pointsman.stream.acceptor import Room
 from pointsman.stream.frontends import LiveFrontend
@@ -32,6 +34,10 @@ class EverySecond(Hook):
             return
         self.due = now + SECOND
         self.live.program.date_offset = wall_ms() - now
+        for counters in self.live.every_counters():
+            counters.session_rate.tick(now)
+            counters.connection_rate.tick(now)
+            counters.request_rate.tick(now)
         for backend in self.live.backends:
             for server in backend.servers:
                 if server.pool.idle:
@@ -53,6 +59,24 @@ class Service:
         raise NotImplementedError
 
 
+class Bell(Channel):
+    """The eventfd by which other processes of the generation call for attention."""
+
+    def __init__(self, live: "Live", fd: int) -> None:
+        super().__init__(fd)
+        self.live = live
+
+    def ready(self, events: int) -> None:
+        try:
+            os.eventfd_read(self.fd)
+        except BlockingIOError:
+            return
+        self.live.look()
+
+    def broken(self) -> None:
+        """What it called for went wrong and was reported; it will ring again."""
+
+
 class Live(Generation):
     def __init__(self, reactor: Reactor, room: Room, program: Program, sinks: SinkSet, logger: Logger) -> None:
         super().__init__(reactor, room)
@@ -62,10 +86,55 @@ class Live(Generation):
         self.frontends: list[LiveFrontend] = []
         self.backends: list[BackendProxy] = []
         self.loggers: dict[int, Logger | None] = {}  # of backends, by id(): for messages about their servers
+        self.bell: Bell | None = None
         self.health: Checks | None = None
         self.sections: dict[int, Section] = {}  # by id() of the frontend or backend
         self.services: list[Service] = []  # what begins and ends with the generation
         self.resting: set[H1Front] = set()  # in a soft stop: connections that were idle at the last look
+
+    def every_counters(self) -> list[Counters]:
+        """Those of the process, the sockets, the proxies and the servers."""
+        found = [self.room.counters, *[listener.door.counters for listener in self.listeners]]
+        found += [frontend.counters for frontend in self.frontends]
+        for backend in self.backends:
+            found.append(backend.counters)
+            found += [server.counters for server in backend.servers]
+        return found
+
+    def take_row(self, number: int, bells: list[int]) -> None:
+        """This process was forked: it writes that row of the arena, and wakes up when its bell is rung."""
+        arena = self.room.arena
+        arena.lane = number
+        arena.bells = bells
+        for counters in self.every_counters():
+            counters.move()
+        self.bell = Bell(self, bells[number])
+        self.reactor.add(self.bell, IN)
+
+    def enter_lane(self, number: int) -> None:
+        self.take_row(number, self.wakeups)
+
+    def enter_control(self) -> None:
+        self.take_row(self.lanes, self.wakeups)
+
+    def look(self) -> None:
+        """Another process has changed a state, granted a slot or made room."""
+        for backend in self.backends:
+            backend.look()
+        for listener in self.listeners:
+            listener.again()
+
+    def lane_died(self, number: int) -> None:
+        """In the keeper: what the lane held is given back; what it had counted stays."""
+        arena = self.room.arena
+        arena.bells = self.wakeups
+        arena.dispossess(number)
+        for counters in self.every_counters():
+            counters.bury(number)
+        for backend in self.backends:
+            backend.bury(number)
+        for lane in range(len(arena.bells)):
+            arena.ring(lane)
 
     def open_sinks(self) -> list[str]:
         """Before chroot: log targets. What went wrong, a text each."""
@@ -87,7 +156,7 @@ class Live(Generation):
         for frontend in self.frontends:
             if frontend.logger is not None and self.controls:
                 frontend.logger.event(WARNING, b"Proxy %b stopped (cumulated conns: FE: %d, BE: %d)." % (
-                    frontend.name, frontend.counters.sessions, 0))
+                    frontend.name, frontend.counters.totals.sessions, 0))
 
     def idle(self) -> bool:
         """Each look closes the connections that wait for another request, and did so at the look before, too.
@@ -124,8 +193,8 @@ class Live(Generation):
             for server in backend.servers:
                 logger.event(NOTICE, b"SIGHUP: Server %b is %b. Conn: %d act, %d pend, %d tot." % (
                     server.route, b"UP" if server.up else b"DOWN", server.connections, server.queued,
-                    server.counters.sessions))
+                    server.counters.totals.sessions))
             if not backend.servers:
                 logger.event(NOTICE, b"SIGHUP: Proxy %b has no servers. Conn: act(FE+BE): 0+%d, %d pend (%d unass), "
                                      b"tot(FE+BE): 0+%d." % (backend.name, backend.connections, len(backend.queue),
-                                                             len(backend.queue), backend.counters.sessions))
+                                                             len(backend.queue), backend.counters.totals.sessions))

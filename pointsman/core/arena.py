@@ -31,11 +31,11 @@ ROOM: Final = 1 << 22  # cells: 32 MB of addresses; only what is touched takes m
 
 
 class Arena:
-    """`lanes`: how many traffic processes there are; `rows`: with the control process's."""
+    """`lanes`: how many traffic processes there are; `rows`: with the control process's, where there may be one."""
 
-    def __init__(self, lanes: int = 1, room: int = ROOM) -> None:
+    def __init__(self, lanes: int = 1, room: int = ROOM, rows: int = 0) -> None:
         self.lanes = lanes
-        self.rows = lanes + 1 if lanes > 1 else 1
+        self.rows = rows or lanes
         self.cells = Cells(room)
         self.room = room
         self.next = 0

@@ -43,21 +43,30 @@ class Queue:
     """One queue: this lane's waiters in their order, and the row that others see. Leaving costs no search."""
 
     def __init__(self, arena: Arena | None = None) -> None:
-        self.arena = arena if arena is not None else Arena(1, HEADS + 1)
+        self.arena = arena if arena is not None else Arena(1, HEADS + 2)
         self.table = Table(self.arena, HEADS + 1)
         self.waiters: dict[int, Waiter] = {}  # by arrival, which only grows: so they are in order
-        self.highest = 0  # qmax
+        self.peak = self.arena.take(1)
 
     def __len__(self) -> int:
         """Of all lanes."""
         return self.table.total(0)
+
+    @property
+    def highest(self) -> int:
+        """qmax."""
+        return self.arena.cells.load(self.peak)
+
+    @highest.setter
+    def highest(self, count: int) -> None:
+        self.arena.cells.store(self.peak, count)
 
     def enter(self, waiter: Waiter) -> int:
         """Its place: how many stand before it. Under the backend's lock."""
         place = len(self)
         self.waiters[waiter.arrival] = waiter
         waiter.queue = self
-        self.highest = max(self.highest, place + 1)
+        self.arena.cells.highest(self.peak, place + 1)
         self.publish()
         return place
 

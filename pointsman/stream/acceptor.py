@@ -117,6 +117,7 @@ class Acceptor(ProxyFacts):
     def closed(self, listener: Door) -> None:
         """Called exactly once for each admitted connection, as it ends: lets those in who wait for room."""
         room = listener.room
+        room.share.left()
         room.counters.leave()
         listener.counters.leave()
         self.counters.leave()

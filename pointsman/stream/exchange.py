@@ -203,7 +203,6 @@ class Exchange(Carried):
             self.dial()
             return
         counters.sessions += 1
-        counters.session_rate.add(now)
         counters.reuses += 1
         backend.counters.reuses += 1
         self._attach(connection)
@@ -221,7 +220,6 @@ class Exchange(Carried):
         assert server is not None and backend is not None
         server.counters.connects += 1
         server.counters.sessions += 1  # each attempt is one
-        server.counters.session_rate.add(self.reactor.now)
         backend.counters.connects += 1
         self.phase = CONNECT
         try:

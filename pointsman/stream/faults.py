@@ -174,7 +174,6 @@ class Faults(Exchange):
         frontend = self.frontend
         self.failed_request()
         frontend.counters.requests += 1
-        frontend.counters.request_rate.add(self.reactor.now)
         self.phase = LAST
         custom = frontend.pages.get(status)
         if custom is None or not custom.silent:

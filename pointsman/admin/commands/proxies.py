@@ -60,7 +60,7 @@ def shutdown_frontend(call: Call) -> str:
     front.stopped = True
     call.view.settle()
     _say(call, WARNING, f"Proxy {front.frontend.name.decode()} stopped (cumulated conns: FE: "
-                        f"{front.frontend.counters.connections}, BE: 0).")
+                        f"{front.frontend.counters.totals.connections}, BE: 0).")
     return ""
 
 
