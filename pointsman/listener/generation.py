@@ -21,7 +21,7 @@ import asyncio
 import os
 from collections.abc import Callable
 
-from pointsman.core.cells import Cells
+from pointsman.core.arena import Cells
 from pointsman.listener.listener import Listener
 from pointsman.listener.sockets import Opening
 from pointsman.net.reactor import Reactor

@@ -8,7 +8,7 @@ Each lane writes its own row of shared cells and reads those of the others.
 """
 from typing import Final
 
-from pointsman.core.cells import Cells
+from pointsman.core.arena import Cells
 
 ALIVE: Final = 0  # columns of a row: 1 while the process runs and accepts
 HELD: Final = 1  # client connections that are open
