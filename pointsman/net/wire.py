@@ -47,6 +47,9 @@ class Wire(Channel):
         """What was kept is all written."""
         raise NotImplementedError
 
+    def moved(self) -> None:
+        """Some of what was kept is written: the peer is slow, but alive."""
+
     def lost(self) -> None:
         """A write failed: the peer is gone (`failed` has the errno). Called once, never from within `flush`."""
         raise NotImplementedError
@@ -60,11 +63,14 @@ class Wire(Channel):
                 self.failed = self.socket_error()
         if events & OUT and self.blocked:
             self.blocked = False
+            kept = len(self.out)
             if self.flush():
                 self.drained()
             elif self.failed:
                 self.lost()
                 return
+            elif len(self.out) < kept:
+                self.moved()
         if events & (IN | ENDING) and self.fd >= 0:
             self.unread = True
             self.readable()

@@ -46,6 +46,10 @@ class Carried(Waiter):
     def server_drained(self) -> None:
         raise NotImplementedError
 
+    def server_moved(self) -> None:
+        """It takes what is sent, slowly."""
+        raise NotImplementedError
+
     def server_lost(self) -> None:
         raise NotImplementedError
 
@@ -105,6 +109,10 @@ class ServerConnection(Wire):
     def drained(self) -> None:
         if self.user is not None:
             self.user.server_drained()
+
+    def moved(self) -> None:
+        if self.user is not None:
+            self.user.server_moved()
 
     def lost(self) -> None:
         if self.user is not None:

@@ -189,6 +189,7 @@ class Exchange(Carried):
         now = self.reactor.now
         self.server = server
         self.context.server = server
+        self.context.responding = True
         self.context.server_address = server.dial.address(self.context.destination)
         self.record.queued = now
         counters = server.counters
@@ -316,6 +317,18 @@ class Exchange(Carried):
             self._touch()
             self.pump_up()
             self._over()
+
+    def server_moved(self) -> None:
+        if self.phase == TUNNEL:
+            self._touch()
+        else:
+            self.touch_server()
+
+    def client_moved(self) -> None:
+        if self.phase == TUNNEL:
+            self._touch()
+        else:
+            self.touch_client()
 
     # Raw bytes, both ways.
 

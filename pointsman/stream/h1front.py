@@ -86,6 +86,9 @@ class H1Front(HttpFront):
     def drained(self) -> None:
         self.stream.client_drained()
 
+    def moved(self) -> None:
+        self.stream.client_moved()
+
     def lost(self) -> None:
         self.stream.client_gone()
 

@@ -53,6 +53,9 @@ class HttpStream(Faults):
         self.context.backend = None
         self.context.answer = None
         self.context.unique_id = b""
+        self.context.responding = False
+        if self.context.variables:
+            self.context.variables = {}
         if self.frontend.captures is not None:
             self.context.request_captures = []
             self.context.response_captures = []

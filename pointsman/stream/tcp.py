@@ -40,6 +40,9 @@ class TcpFront(Wire):
     def drained(self) -> None:
         self.stream.client_drained()
 
+    def moved(self) -> None:
+        self.stream.client_moved()
+
     def lost(self) -> None:
         self.stream.client_gone()
 

@@ -73,6 +73,8 @@ class End:
             sent = self.sock.send(data) if data else 0
         except BlockingIOError:
             sent = 0
+        except ConnectionError:  # the proxy has left; `take` tells how
+            sent = 0
         self.stand.settle()
         return sent
 
