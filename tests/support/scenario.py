@@ -228,7 +228,9 @@ class Run:
         notes = self.clients.setdefault("show stat", Actor(socket.socket(), self.bells)).notes
         for name, row in rows.items():
             if re.fullmatch(step.rows, name):
-                notes.append(f"{name}: " + " ".join(f"{column}={row[column]}" for column in step.columns))
+                # A star in front of check_status: another check is under way just now.
+                values = ((column, row[column].removeprefix("* ")) for column in step.columns)
+                notes.append(f"{name}: " + " ".join(f"{column}={value}" for column, value in values))
 
     def _transcript(self, servers: Mapping[str, list[list[str]]], lines: Sequence[str]) -> Transcript:
         self.names |= {port: f"<port {name}>" for name, port in self.program.ports.items()}

@@ -52,7 +52,6 @@ SCENARIOS = [
     formatted("absent values", '"%[capture.req.hdr(0)] %CC %CS %hr %hs end"', "- - - end"),
     Scenario(
         name="captured cookie and headers",
-        later="capture cookie",
         config=simple(
             front="""
 capture cookie SID= len 20
@@ -67,7 +66,6 @@ capture response header X-Back len 1
     ),
     Scenario(
         name="captures in a custom format",
-        later="capture request header",
         config=simple(
             front='capture request header X-A len 10\nlog-format "%hr %{+Q}hrl %hs %CC %[capture.req.hdr(0)]"'
         ),
@@ -143,7 +141,6 @@ capture response header X-Back len 1
     ),
     Scenario(
         name="http-request set-log-level",
-        later="set-log-level",
         prelude=HTTP.replace("format raw", "format rfc3164"),
         config=simple(
             front="http-request set-log-level silent if { path /s }\nhttp-request set-log-level err if { path /e }"

@@ -16,7 +16,10 @@ TARGETS = (get("/a/b?x=1&y"), get("/"), get("/?"), ABSOLUTE, BARE, request("OPTI
 EMPTY = {"a": ((Serve(response("200 OK", "Content-Length: 0")),),)}
 LEVELS = "no log\nlog {log} format priority local0\n"
 NASTY = get("/a%20b%0d%0a%00%ff%22%3f%23z?q%20")
-ENCODED = "haproxy lets blanks, '#' and bytes above 127 into the request's line; here they are percent-encoded"
+ENCODED = (
+    "what may not stand in a request's target is percent-encoded where a rule writes it; "
+    "HAProxy sends blanks, `#` and bytes above 127"
+)
 
 SCENARIOS = [
     *(
@@ -49,7 +52,7 @@ SCENARIOS = [
         'http-request set-path "%[req.hdr(nope)]"',
         "GET  HTTP/1.1",
         requests=[get("/")],
-        differs="haproxy then sends a request line without a target; here it is '/'",
+        differs="`set-path` with an empty result makes the path `/`; HAProxy sends a request line without a target",
         ours=["GET / HTTP/1.1"],
     ),
     *(
@@ -95,7 +98,8 @@ SCENARIOS = [
         "the sample `method` behind set-method",
         'http-request set-method PUT\nhttp-request set-header x-m "%[method]"',
         "x-m: GET",
-        differs="haproxy's fetch `method` goes on giving the method that was received",
+        differs="behind `set-method` the fetch `method` gives the new method; "
+        "HAProxy's gives the one that was received",
         ours=["x-m: PUT"],
     ),
     Scenario(
@@ -111,7 +115,8 @@ SCENARIOS = [
         "HEAD /a",
         requests=[get("/a"), get("/b")],
         servers=EMPTY,
-        differs="haproxy leaves a client waiting that expects a body; here the connection is closed",
+        differs="where `set-method` makes a GET a HEAD, the client, which expects a body, finds its connection closed; "
+        "HAProxy leaves it waiting",
         ours=["HEAD /a", "connection: close"],
     ),
     talk("set-status", "http-response set-status 503 if { status 200 }", "HTTP/1.1 503 Service Unavailable"),
@@ -177,7 +182,8 @@ SCENARIOS = [
         "http-response set-header content-length 5",
         "content-length: 5",
         servers={"a": ((Serve(ok(b"a")),),)},
-        differs="haproxy sends the lie on; here Content-Length is what the body is",
+        differs="rules cannot make Content-Length or Transfer-Encoding say what the body is not; "
+        "HAProxy sends what they wrote",
         ours=["content-length: 1\n[length] 'a'"],
     ),
 ]
