@@ -1,11 +1,12 @@
 """Servers with maxconn: never more at once, nobody forgotten, whatever happens to those who wait."""
 import random
+import socket
+import struct
 
 import pytest
 from support.stand import End, Stand
 
 from pointsman.server.server import MAINT, RUNNING, STOPPED
-from pointsman.stream.exchange import Exchange
 
 CONFIG = """
 defaults
@@ -109,22 +110,28 @@ def test_who_leaves_the_queue_holds_nobody_up() -> None:
         assert stand.lines == ["-1 CQ"] * 3 + ["200 --"] * 7
 
 
-def test_a_waiter_that_leaves_between_grant_and_go_gives_its_slot_on() -> None:
-    """The slot is handed over within a turn, and the waiter's client resets in the same batch of events."""
+@pytest.mark.parametrize("answer_first", [True, False])
+def test_a_waiter_that_leaves_between_grant_and_go_gives_its_slot_on(answer_first: bool) -> None:
+    """A slot is freed and the waiter that gets it resets, both in one batch of events."""
     with stand_with("balance source") as stand:
+        farm = Farm(stand)
         clients = ask(stand, 4)
+        farm.look()
         busy = next(server for server in stand.backend().servers if server.connections)
         assert busy.connections == 2 and len(busy.queue) == 2
-        first = next(iter(busy.queue.waiters.values()))
-        assert isinstance(first, Exchange)
-        stand.backend().release(busy)  # as the end of an exchange does
-        assert len(busy.queue) == 1 and busy.connections == 2
-        first.abandon()  # before its go
-        assert busy.connections == 2 and len(busy.queue) == 0
+        end = farm.busy[busy.name.decode()].pop(0).sock
+        gone = clients[2].sock
+        gone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        if answer_first:
+            end.send(OK)
+            gone.close()
+        else:
+            gone.close()
+            end.send(OK)
         stand.settle()
-        assert busy.connections == 2
-        stand.backend().reserve(busy)  # undo
-        del clients
+        assert busy.connections == 2 and len(busy.queue) == 0
+        assert farm.answer_all() == 2
+        assert sorted(stand.lines) == ["-1 CQ", "200 --", "200 --", "200 --"]
 
 
 def test_the_time_in_the_queue_ends_with_503() -> None:
