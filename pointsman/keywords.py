@@ -39,6 +39,7 @@ import pointsman.rules.keywords  # noqa: F401
 import pointsman.rules.redirect  # noqa: F401
 import pointsman.rules.request_line  # noqa: F401
 import pointsman.rules.small  # noqa: F401
+import pointsman.rules.variables  # noqa: F401
 import pointsman.rules.verdicts  # noqa: F401
 import pointsman.sample.converter.captures  # noqa: F401
 import pointsman.sample.converter.dates  # noqa: F401
@@ -47,6 +48,7 @@ import pointsman.sample.converter.hashing  # noqa: F401
 import pointsman.sample.converter.network  # noqa: F401
 import pointsman.sample.converter.number  # noqa: F401
 import pointsman.sample.converter.text  # noqa: F401
+import pointsman.sample.converter.variables  # noqa: F401
 import pointsman.sample.fetch.auth  # noqa: F401
 import pointsman.sample.fetch.connection  # noqa: F401
 import pointsman.sample.fetch.constant  # noqa: F401
@@ -56,6 +58,7 @@ import pointsman.sample.fetch.request  # noqa: F401
 import pointsman.sample.fetch.response  # noqa: F401
 import pointsman.sample.fetch.timers  # noqa: F401
 import pointsman.sample.fetch.tls  # noqa: F401
+import pointsman.sample.fetch.variable  # noqa: F401
 import pointsman.server.checks.http_keywords  # noqa: F401
 import pointsman.server.checks.keywords  # noqa: F401
 import pointsman.server.fetches  # noqa: F401

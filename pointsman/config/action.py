@@ -74,6 +74,8 @@ class RuleArgs(Args):
                  diagnostics: Diagnostics) -> None:
         super().__init__(line, start, section, configuration, diagnostics)
         self.rule_set = HTTP_REQUEST
+        self.parameters = ""  # between the parentheses of the action's name
+        self.parameters_at = line.at
         self.references: list[Reference] = []  # what its formats and expressions name
 
     @property
@@ -114,16 +116,17 @@ class ActionEntry:
     manual: str
     writes: Writes
     parse: Callable[[RuleArgs], Action]
+    named: bool = False  # "set-var(<name>)": something stands in parentheses behind the word
 
 
 ACTIONS: Registry[ActionEntry] = Registry("action")
 
 
-def action(name: str, rule_sets: int, manual: str, writes: Writes = Writes.ALL) -> Callable[
+def action(name: str, rule_sets: int, manual: str, writes: Writes = Writes.ALL, named: bool = False) -> Callable[
         [Callable[[RuleArgs], Action]], Callable[[RuleArgs], Action]]:
     """Register the parser of an action."""
     def record(parse: Callable[[RuleArgs], Action]) -> Callable[[RuleArgs], Action]:
-        ACTIONS.add(name, ActionEntry(name, rule_sets, manual, writes, parse))
+        ACTIONS.add(name, ActionEntry(name, rule_sets, manual, writes, parse, named))
         return parse
     return record
 

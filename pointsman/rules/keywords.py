@@ -15,6 +15,7 @@ from pointsman.core.registry import nearest
 from pointsman.core.words import Word
 from pointsman.rules.redirect import Redirect, parse_words
 from pointsman.rules.rule import Rule
+from pointsman.sample.arguments import inside
 from pointsman.sample.condition import Condition, parse_condition
 from pointsman.sample.format import Format, parse_format
 from pointsman.sample.types import Reads, Where
@@ -40,13 +41,19 @@ def _rules(rule_set: int) -> Callable[[Args], Rule]:
 
     def parse(args: Args) -> Rule:
         word = args.word("<action>")
-        entry = ACTIONS.get(word.text)
+        bare, mark, rest = word.text.partition("(")
+        entry = ACTIONS.get(bare)
         if entry is None or not entry.rule_sets & rule_set:
-            raise _no_action(word, rule_set)
+            raise _no_action(Word(bare, inside(word, 0, len(bare))), rule_set)
+        if entry.named != bool(mark) or mark and not rest.endswith(")"):
+            expected = f"{bare}(<name>)" if entry.named else bare
+            raise ConfigError(f"'{name}': invalid or incomplete action '{word.text}'", word.at, expected)
         _warn_of_final(args, rule_set)
         inner = RuleArgs(args.line, args.index, args.section, args.configuration, args.diagnostics)
         inner.keyword = f"{name} {word.text}"
         inner.rule_set = rule_set
+        inner.parameters = rest[:-1]
+        inner.parameters_at = inside(word, len(bare) + 1, len(rest) - 1) if mark else word.at
         made = entry.parse(inner)
         made.name = entry.name
         made.references += inner.references

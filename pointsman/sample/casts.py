@@ -9,7 +9,7 @@ import socket
 from collections.abc import Callable
 from typing import Final
 
-from pointsman.sample.types import Type, Value
+from pointsman.sample.types import Binary, Packed, Type, Value
 
 Cast = Callable[[Value], Value | None]
 
@@ -173,13 +173,19 @@ def find_cast(given: Type, wanted: Type) -> Cast | None:
 
 
 def _dynamic(wanted: Type) -> Cast:
-    """For values whose type is not known before they are there; bytes count as a string."""
+    """For values whose type is not known before they are there; bytes count as a string, unless they are marked."""
     from_bool = CASTS.get((Type.BOOL, wanted), same)
     from_int = CASTS.get((Type.SINT, wanted), same)
     from_text = CASTS.get((Type.STR, wanted), same)
+    from_address = CASTS.get((Type.ADDR, wanted), same)
+    from_binary = CASTS.get((Type.BIN, wanted), same)
 
     def convert(value: Value) -> Value | None:
         if isinstance(value, bool):
             return from_bool(value)
-        return from_int(value) if isinstance(value, int) else from_text(value)
+        if isinstance(value, int):
+            return from_int(value)
+        if isinstance(value, Packed):
+            return from_address(value)
+        return from_binary(value) if isinstance(value, Binary) else from_text(value)
     return convert

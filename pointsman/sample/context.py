@@ -8,6 +8,7 @@ from pointsman.core.arena import Arena
 from pointsman.core.counters import Counters
 from pointsman.proto.message import Request, Response
 from pointsman.sample.record import Record
+from pointsman.sample.types import Value
 
 
 class Names:
@@ -16,6 +17,9 @@ class Names:
     def __init__(self) -> None:
         self.frontends: dict[bytes, ProxyFacts] = {}
         self.backends: dict[bytes, ProxyFacts] = {}
+
+
+Variables = dict[bytes, Value | None]  # None: it is there, but not set
 
 
 class ProxyFacts:
@@ -91,5 +95,7 @@ class Context:
         self.response_captures: list[bytes] = []
         self.request_capture_sizes: list[int] = []  # the most bytes that a slot keeps
         self.response_capture_sizes: list[int] = []
-        self.variables: dict[bytes, object] = {}
+        self.variables: Variables = {}  # of this exchange (manual 2.8)
+        self.session_variables: Variables = {}  # of the client connection
+        self.responding = False  # a server was tried, or the answer is ours: no more variables of the request
         self.answer: object = None  # what a rule decided to answer (rules.reply.Reply); read by the stream

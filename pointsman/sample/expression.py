@@ -28,7 +28,7 @@ from pointsman.sample.arguments import (
 )
 from pointsman.sample.casts import Cast, find_cast, same
 from pointsman.sample.context import Context
-from pointsman.sample.registry import CONVERTERS, FETCHES, Asking, Converter, Fetch, Getter, Many, Source
+from pointsman.sample.registry import CONVERTERS, FETCHES, ContextStep, Converter, Fetch, Getter, Many, Source
 from pointsman.sample.types import Reads, Type, Value, Where
 
 NAME: Final = re.compile(r"[A-Za-z0-9_.:+-]*", re.ASCII)
@@ -139,15 +139,14 @@ def parse_at(word: Word, start: int, where: Where, acls: AclScope | None = None)
         while word.text[index:index + 1] == ",":  # empty ones are skipped, as HAProxy does
             index += 1
         converter, converted, index = _parse_converter(word, index)
-        if converter.ask is not None:
+        cast, step, kind = _join(converter, converted, kind)
+        if isinstance(step, ContextStep):
             get, many = _extended(get, many, steps)
-            get, many, kind = _asked(converter.ask, get, many, converter, converted, kind)
+            get, many = _asked(get, many, cast, step)
             steps = []
         else:
-            step, kind = _join(converter, converted, kind)
-            if step is not None:
-                steps.append(step)
-        reads |= int(converter.reads)
+            steps.append(step if cast is same else _pair(cast, step))
+        reads |= int(converter.reads) | converted.reads
         references += _references(converter.signature, converted)
         names.append(converter.name)
     get, many = _extended(get, many, steps)
@@ -204,42 +203,32 @@ def _references(shape: Signature, arguments: Arguments) -> list[Reference]:
             for index, kind in enumerate(shape.kinds) if kind in NAMED]
 
 
-def _join(converter: Converter, arguments: Arguments, kind: Type) -> tuple[Step | None, Type]:
-    """A converter behind a value of type `kind`, with its cast; and the type that comes out."""
-    cast = _cast_for(converter, arguments, kind)
-    step = converter.make(arguments)
-    return (step if cast is same else _pair(cast, step)), _returned(converter, kind)
-
-
-def _cast_for(converter: Converter, arguments: Arguments, kind: Type) -> Cast:
+def _join(converter: Converter, arguments: Arguments, kind: Type) -> tuple[Cast, Step | ContextStep, Type]:
+    """A converter behind a value of type `kind`: the cast before it, and the type that comes out."""
     cast = find_cast(kind, converter.accepts)
     if cast is None:
         raise ConfigError(f"converter '{converter.name}' cannot be applied", arguments.at,
                           f"a value that can become {converter.accepts.name.lower()}, not {kind.name.lower()}")
     arguments.input = kind
-    return cast
+    step = converter.make(arguments)
+    returns = kind if converter.returns == Type.ANY and converter.accepts == Type.ANY else converter.returns
+    return cast, step, returns
 
 
-def _returned(converter: Converter, kind: Type) -> Type:
-    return kind if converter.returns == Type.ANY and converter.accepts == Type.ANY else converter.returns
-
-
-def _asked(ask: Callable[[Arguments], Asking], get: Getter, many: Many | None, converter: Converter,
-           arguments: Arguments, kind: Type) -> tuple[Getter, Many | None, Type]:
-    """Behind a getter, a converter that needs the exchange."""
-    cast = _cast_for(converter, arguments, kind)
-    step = ask(arguments)
+def _asked(get: Getter, many: Many | None, cast: Cast, step: ContextStep) -> tuple[Getter, Many | None]:
+    """Behind a getter, a converter that asks the exchange."""
+    run = step.run
 
     def one(ctx: Context) -> Value | None:
         value = get(ctx)
         value = None if value is None else cast(value)
-        return None if value is None else step(ctx, value)
+        return None if value is None else run(ctx, value)
 
     def each(ctx: Context) -> list[Value]:
         assert many is not None
-        found = [step(ctx, value) for before in many(ctx) if (value := cast(before)) is not None]
+        found = [run(ctx, value) for before in many(ctx) if (value := cast(before)) is not None]
         return [value for value in found if value is not None]
-    return one, each if many is not None else None, _returned(converter, kind)
+    return one, each if many is not None else None
 
 
 def _extended(get: Getter, many: Many | None, steps: list[Step]) -> tuple[Getter, Many | None]:

@@ -29,7 +29,6 @@ from pointsman.sample.types import Reads, Type, Value, Where
 Getter = Callable[[Context], Value | None]
 Many = Callable[[Context], list[Value]]
 Convert = Callable[[Value], Value | None]
-Asking = Callable[[Context, Value], Value | None]  # a converter that needs the exchange: variables, captures
 
 
 class Source:
@@ -45,6 +44,13 @@ class Source:
 
 
 Fetched = Getter | Source
+
+
+class ContextStep:
+    """What a converter's factory returns if it has to ask the exchange itself: variables, captures."""
+
+    def __init__(self, run: Callable[[Context, Value], Value | None]) -> None:
+        self.run = run
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +74,8 @@ class Converter:
     reads: Reads
     manual: str
     signature: Signature
-    make: Callable[[Arguments], Convert]
+    make: Callable[[Arguments], "Convert | ContextStep"]
     documentation: str
-    ask: Callable[[Arguments], Asking] | None = None  # instead of `make`
 
 
 FETCHES: Final[Registry[Fetch]] = Registry("fetch")
@@ -79,7 +84,7 @@ CONVERTERS: Final[Registry[Converter]] = Registry("converter")
 G = TypeVar("G", bound=Getter)
 M = TypeVar("M", bound=Callable[[Arguments], Fetched])
 C = TypeVar("C", bound=Callable[..., Value | None])
-N = TypeVar("N", bound=Callable[[Arguments], Callable[..., Value | None]])
+N = TypeVar("N", bound=Callable[[Arguments], Callable[..., Value | None] | ContextStep])
 
 
 def fetch(names: str, kind: Type, where: Where, reads: Reads, manual: str) -> Callable[[G], G]:
@@ -116,25 +121,9 @@ def converter_with(names: str, arguments: str, accepts: Type, returns: Type, rea
     """Register the factory of a converter with arguments."""
     def record(factory: N) -> N:
         _add_converter(names, accepts, returns, reads, manual, arguments,
-                       cast(Callable[[Arguments], Convert], factory), factory.__doc__)
+                       cast(Callable[[Arguments], Convert | ContextStep], factory), factory.__doc__)
         return factory
     return record
-
-
-def converter_asking(names: str, arguments: str, accepts: Type, returns: Type, reads: Reads,
-                     manual: str = "7.3.1") -> Callable[[Callable[[Arguments], Asking]], Callable[[Arguments], Asking]]:
-    """Register the factory of a converter that is called with the exchange too."""
-    def record(factory: Callable[[Arguments], Asking]) -> Callable[[Arguments], Asking]:
-        shape = signature(arguments)
-        for name in names.split():
-            CONVERTERS.add(name, Converter(name, accepts, returns, reads, manual, shape, _never, factory.__doc__ or "",
-                                           factory))
-        return factory
-    return record
-
-
-def _never(_: Arguments) -> Convert:
-    raise AssertionError("a converter that asks the exchange")
 
 
 def _add_fetch(names: str, kind: Type, where: Where, reads: Reads, manual: str, arguments: str,
@@ -146,7 +135,7 @@ def _add_fetch(names: str, kind: Type, where: Where, reads: Reads, manual: str, 
 
 
 def _add_converter(names: str, accepts: Type, returns: Type, reads: Reads, manual: str, arguments: str,
-                   make: Callable[[Arguments], Convert], documentation: str | None) -> None:
+                   make: Callable[[Arguments], Convert | ContextStep], documentation: str | None) -> None:
     shape = signature(arguments)
     for name in names.split():
         CONVERTERS.add(name, Converter(name, accepts, returns, reads, manual, shape, make, documentation or ""))

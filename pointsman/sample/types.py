@@ -26,6 +26,14 @@ class Type(IntEnum):
 Value = bool | int | bytes
 
 
+class Packed(bytes):
+    """An address whose type is not known at start-up: in a variable."""
+
+
+class Binary(bytes):
+    """The same for binary data."""
+
+
 class Reads(IntFlag):
     """What a fetch depends on. Only the first five repeat; what moves is asked anew each time. Unsure means ALL."""
 

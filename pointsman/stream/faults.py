@@ -84,6 +84,7 @@ class Faults(Exchange):
             self.vanish()
             return
         response, content = reply.render(self.context)
+        self.context.responding = True
         self.context.response = response
         self.record.status = reply.logged or response.status
         self.after_rules()

@@ -6,11 +6,14 @@ import hmac
 from collections.abc import Callable
 from typing import Final
 
+from pointsman.core.diagnostics import ConfigError
 from pointsman.core.hashes import avalanche, crc32, djb2, sdbm
 from pointsman.sample.arguments import Arguments
-from pointsman.sample.converter.number import not_built, signed
-from pointsman.sample.registry import converter, converter_with
-from pointsman.sample.types import Type
+from pointsman.sample.context import Context
+from pointsman.sample.converter.number import signed
+from pointsman.sample.registry import ContextStep, converter, converter_with
+from pointsman.sample.types import Reads, Type, Value
+from pointsman.sample.variables import parse_variable
 
 Hash = Callable[[bytes], int]
 M32: Final = (1 << 32) - 1
@@ -192,13 +195,29 @@ def digest(args: Arguments) -> Callable[[bytes], bytes]:
 
 
 @converter_with("hmac", "(string,string)", Type.BIN, Type.BIN)
-def authentication_code(args: Arguments) -> Callable[[bytes], bytes]:
-    """hmac(<algorithm>,<key>): a message authentication code; the key is base64."""
+def authentication_code(args: Arguments) -> Callable[[bytes], bytes] | ContextStep:
+    """hmac(<algorithm>,<key>): a message authentication code; the key is base64, in a string or a variable."""
     name, text = _algorithm(args), args.word(1)
+    key = _key(text)
+    if key is not None:
+        secret = key
+        return lambda value: hmac.new(secret, value, name).digest()
+    args.reads |= int(Reads.MOVING)
     try:
-        key = base64.b64decode(text, validate=True)
+        variable = parse_variable(text, args.at)
+    except ConfigError:
+        raise args.wrong("failed to parse key in base64", "a key in base64, or a variable") from None
+
+    def run(ctx: Context, value: Value) -> Value | None:
+        assert isinstance(value, bytes)
+        found = variable.get(ctx)
+        known = _key(found) if isinstance(found, bytes) else None
+        return None if known is None else hmac.new(known, value, name).digest()
+    return ContextStep(run)
+
+
+def _key(text: str | bytes) -> bytes | None:
+    try:
+        return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
-        if "." in text:
-            raise not_built(args, text) from None
-        raise args.wrong("failed to parse key in base64", "a key in base64") from None
-    return lambda value: hmac.new(key, value, name).digest()
+        return None

@@ -7,27 +7,60 @@ from typing import Final
 
 from pointsman.core.diagnostics import ConfigError
 from pointsman.sample.arguments import INTEGER, Arguments
-from pointsman.sample.casts import HIGHEST, clamp
-from pointsman.sample.registry import converter, converter_with
-from pointsman.sample.types import Type
+from pointsman.sample.casts import HIGHEST, clamp, find_cast, same
+from pointsman.sample.context import Context
+from pointsman.sample.registry import ContextStep, converter, converter_with
+from pointsman.sample.types import Reads, Type, Value
+from pointsman.sample.variables import Variable, parse_variable
 
 MASK: Final = (1 << 64) - 1
 Operation = Callable[[int], int | None]
+_AS_NUMBER: Final = find_cast(Type.ANY, Type.SINT) or same
 
 
-def operand(args: Arguments, index: int = 0) -> int:
+def operand(args: Arguments, index: int = 0) -> Callable[[Context], int | None]:
     """An argument that may be an integer or the name of a variable (manual 2.8)."""
+    variable = variable_of(args, index)
+    if variable is None:
+        number = constant(args, index)
+        return lambda _: number
+    return lambda ctx: number_of(variable, ctx)
+
+
+def constant(args: Arguments, index: int) -> int:
+    return clamp(int(args.word(index)))
+
+
+def variable_of(args: Arguments, index: int = 0) -> Variable | None:
+    """The variable that an argument names; None: it is an integer. ConfigError for what is neither."""
     text = args.word(index)
     if INTEGER.fullmatch(text):
-        return clamp(int(text))
-    if "." in text:
-        raise not_built(args, text)
-    raise args.wrong("expects an integer or a variable name", "an integer")
+        return None
+    args.reads |= int(Reads.MOVING)
+    try:
+        return parse_variable(text, args.at)
+    except ConfigError:
+        raise args.wrong("expects an integer or a variable name", "an integer, or <scope>.<name>") from None
 
 
-def not_built(args: Arguments, name: str) -> ConfigError:
-    """The error for a variable as an argument."""
-    return args.wrong(f"variables are not built yet (manual 2.8): '{name}'", "a constant")
+def number_of(variable: Variable, ctx: Context) -> int | None:
+    value = variable.get(ctx)
+    number = None if value is None else _AS_NUMBER(value)
+    return number if isinstance(number, int) else None
+
+
+def with_operand(args: Arguments, operate: Callable[[int, int], int]) -> Operation | ContextStep:
+    """A converter of two numbers, the second of which may be a variable. No sample if that is not set."""
+    variable = variable_of(args)
+    if variable is None:
+        other = constant(args, 0)
+        return lambda value: operate(value, other)
+
+    def run(ctx: Context, value: Value) -> Value | None:
+        assert isinstance(value, int)
+        known = number_of(variable, ctx)
+        return None if known is None else operate(value, known)
+    return ContextStep(run)
 
 
 def signed(bits: int) -> int:
@@ -37,71 +70,65 @@ def signed(bits: int) -> int:
 
 
 @converter_with("add", "(string)", Type.SINT, Type.SINT)
-def add(args: Arguments) -> Operation:
+def add(args: Arguments) -> Operation | ContextStep:
     """add(<value>): the sum."""
-    other = operand(args)
-    return lambda value: clamp(value + other)
+    return with_operand(args, lambda value, other: clamp(value + other))
 
 
 @converter_with("sub", "(string)", Type.SINT, Type.SINT)
-def subtract(args: Arguments) -> Operation:
+def subtract(args: Arguments) -> Operation | ContextStep:
     """sub(<value>): the input less the value."""
-    other = operand(args)
-    return lambda value: clamp(value - other)
+    return with_operand(args, lambda value, other: clamp(value - other))
 
 
 @converter_with("mul", "(string)", Type.SINT, Type.SINT)
-def multiply(args: Arguments) -> Operation:
+def multiply(args: Arguments) -> Operation | ContextStep:
     """mul(<value>): the product."""
-    other = operand(args)
-    return lambda value: clamp(value * other)
+    return with_operand(args, lambda value, other: clamp(value * other))
 
 
 @converter_with("div", "(string)", Type.SINT, Type.SINT)
-def divide(args: Arguments) -> Operation:
+def divide(args: Arguments) -> Operation | ContextStep:
     """div(<value>): the quotient, rounded towards zero. Divided by zero: the largest number."""
-    other = operand(args)
+    return with_operand(args, _quotient)
 
-    def quotient(value: int) -> int:
-        if other == 0:
-            return HIGHEST
-        result = abs(value) // abs(other)
-        return clamp(-result if (value < 0) != (other < 0) else result)
-    return quotient
+
+def _quotient(value: int, other: int) -> int:
+    if other == 0:
+        return HIGHEST
+    result = abs(value) // abs(other)
+    return clamp(-result if (value < 0) != (other < 0) else result)
 
 
 @converter_with("mod", "(string)", Type.SINT, Type.SINT)
-def modulo(args: Arguments) -> Operation:
+def modulo(args: Arguments) -> Operation | ContextStep:
     """mod(<value>): the remainder, with the sign of the input. Divided by zero: zero."""
-    other = operand(args)
+    return with_operand(args, _remainder)
 
-    def remainder(value: int) -> int:
-        if other == 0:
-            return 0
-        rest = abs(value) % abs(other)
-        return -rest if value < 0 else rest
-    return remainder
+
+def _remainder(value: int, other: int) -> int:
+    if other == 0:
+        return 0
+    rest = abs(value) % abs(other)
+    return -rest if value < 0 else rest
 
 
 @converter_with("and", "(string)", Type.SINT, Type.SINT)
-def bit_and(args: Arguments) -> Operation:
+def bit_and(args: Arguments) -> Operation | ContextStep:
     """and(<value>): the bits that both have."""
-    other = operand(args)
-    return lambda value: value & other
+    return with_operand(args, lambda value, other: value & other)
 
 
 @converter_with("or", "(string)", Type.SINT, Type.SINT)
-def bit_or(args: Arguments) -> Operation:
+def bit_or(args: Arguments) -> Operation | ContextStep:
     """or(<value>): the bits that one of them has."""
-    other = operand(args)
-    return lambda value: value | other
+    return with_operand(args, lambda value, other: value | other)
 
 
 @converter_with("xor", "(string)", Type.SINT, Type.SINT)
-def bit_xor(args: Arguments) -> Operation:
+def bit_xor(args: Arguments) -> Operation | ContextStep:
     """xor(<value>): the bits in which they differ."""
-    other = operand(args)
-    return lambda value: value ^ other
+    return with_operand(args, lambda value, other: value ^ other)
 
 
 @converter("neg", Type.SINT, Type.SINT)

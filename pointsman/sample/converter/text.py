@@ -3,10 +3,11 @@ import re
 from collections.abc import Callable
 
 from pointsman.sample.arguments import Arguments
-from pointsman.sample.converter.number import not_built, operand
+from pointsman.sample.context import Context
+from pointsman.sample.converter.number import operand
 from pointsman.sample.regex import compile_regex
-from pointsman.sample.registry import converter, converter_with
-from pointsman.sample.types import Type
+from pointsman.sample.registry import ContextStep, converter, converter_with
+from pointsman.sample.types import Type, Value
 
 Edit = Callable[[bytes], bytes | None]
 
@@ -63,16 +64,22 @@ def trim_right(args: Arguments) -> Edit:
 
 
 @converter_with("bytes", "(string[,string])", Type.BIN, Type.BIN)
-def some_bytes(args: Arguments) -> Edit:
-    """bytes(<offset>[,<length>]): a part. Empty if it begins before or behind the input, or the length is negative."""
-    offset = operand(args)
-    end = offset + operand(args, 1) if args.given(1) else None
+def some_bytes(args: Arguments) -> ContextStep:
+    """bytes(<offset>[,<length>]): a part. Empty if it begins before or behind the input, or the length is negative.
+    Both may be variables."""
+    first = operand(args)
+    count = operand(args, 1) if args.given(1) else None
 
-    def cut(value: bytes) -> bytes:
-        if not 0 <= offset < len(value) or (end is not None and end < offset):
+    def cut(ctx: Context, value: Value) -> Value | None:
+        assert isinstance(value, bytes)
+        offset = first(ctx)
+        length = None if count is None else count(ctx)
+        if offset is None or count is not None and length is None:
+            return None
+        if not 0 <= offset < len(value) or length is not None and length < 0:
             return b""
-        return value[offset:end]
-    return cut
+        return value[offset:] if length is None else value[offset:offset + length]
+    return ContextStep(cut)
 
 
 def _delimiters(args: Arguments) -> re.Pattern[bytes]:
@@ -176,15 +183,6 @@ def template(text: bytes) -> bytes | Callable[[re.Match[bytes]], bytes]:
         return b"".join([part if isinstance(part, bytes) else (found.group(part) or b"") if part <= groups else b""
                          for part in parts])
     return expand
-
-
-@converter_with("concat", "(string[,string,string])", Type.STR, Type.STR)
-def concatenate(args: Arguments) -> Edit:
-    """concat([<start>[,<var>[,<end>]]]): append constants (and a variable between them, which is not built yet)."""
-    if args.word(1):
-        raise not_built(args, args.word(1))
-    tail = args.text(0) + args.text(2)
-    return lambda value: value + tail
 
 
 @converter_with("param", "(string[,string])", Type.STR, Type.STR)

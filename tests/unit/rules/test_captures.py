@@ -94,7 +94,8 @@ def test_nothing_to_capture() -> None:
 def test_an_id_that_no_slot_has() -> None:
     loaded = good("frontend", "mode http", "declare capture request len 3",
                   "http-request capture path id 0",
-                  "http-request capture path id 1", "declare capture response len 9", "http-response capture status id 1")
+                  "http-request capture path id 1",
+                  "declare capture response len 9", "http-response capture status id 1")
     for rule in loaded.proxy.all(Rule):
         rule.action.check(loaded.proxy, loaded.diagnostics)
     assert loaded.errors == ["unable to find capture id '1' referenced by http-request capture rule.",

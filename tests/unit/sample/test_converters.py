@@ -221,7 +221,7 @@ def test_forwarded_fields_that_are_wrong() -> None:
 
 
 @pytest.mark.parametrize("text", [
-    "int(5),add(x)", "int(5),add(txn.y)", "str(a),field(0,_)", "str(a),field(1,)", "str(a),word(1,_,-1)",
+    "int(5),add(x)", "int(5),add(txx.y)", "str(a),field(0,_)", "str(a),field(1,)", "str(a),word(1,_,-1)",
      "str(a),regsub(a,b,x)",
     "str(a),json(x)", "str(a),sha2(5)", "str(a),digest(none)", "str(a),hmac(sha256,!)", "str(a),crc32(2)",
      "str(a),concat(a,b)",

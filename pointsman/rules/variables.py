@@ -1,0 +1,141 @@
+"""set-var, set-var-fmt, unset-var (manual 4.4 and 2.8), and the global keywords that give process-wide values (3.1)."""
+from collections.abc import Sequence
+from typing import Final
+
+from pointsman.config.action import (
+    CONTINUE,
+    HTTP_AFTER,
+    HTTP_REQUEST,
+    HTTP_RESPONSE,
+    TCP_CONNECTION,
+    TCP_CONTENT,
+    TCP_RESPONSE,
+    TCP_SESSION,
+    Action,
+    RuleArgs,
+    action,
+)
+from pointsman.config.keyword import Args, keyword
+from pointsman.config.lanes import lane_count
+from pointsman.config.setting import Configuration, In
+from pointsman.core.diagnostics import ConfigError, Diagnostics, Position
+from pointsman.sample.context import Context, ListenerFacts, ProxyFacts
+from pointsman.sample.expression import Expression, parse_words
+from pointsman.sample.format import Format, parse_format
+from pointsman.sample.types import Where, Writes
+from pointsman.sample.variables import PROCESS, Check, Variable, assign, conditions, marked, parse_variable
+
+_ALL: Final = (HTTP_REQUEST | HTTP_RESPONSE | HTTP_AFTER | TCP_CONNECTION | TCP_SESSION | TCP_CONTENT | TCP_RESPONSE)
+
+
+class VariableAction(Action):
+    """Base: which variable, and where it was named."""
+
+    def __init__(self, variable: Variable, at: Position) -> None:
+        super().__init__()
+        self.variable = variable
+        self.at = at
+        self.writes = int(Writes.MOVING)
+
+    def resolve(self, configuration: Configuration, diagnostics: Diagnostics) -> None:
+        if self.variable.scope == "proc" and lane_count(configuration.main) > 1:
+            raise ConfigError(f"setting '{self.variable.name}' is not built yet for several lanes", self.at,
+                              "'nbthread 1', or another scope", "the manual describes it in 2.8")
+
+
+class SetVariable(VariableAction):
+    """Give it the value of an expression, if there is one and the conditions hold."""
+
+    def __init__(self, variable: Variable, checks: Sequence[Check], expression: Expression, at: Position) -> None:
+        super().__init__(variable, at)
+        self.checks = checks
+        self.expression = expression
+        self.mark = marked(expression.type)
+        self.reads = expression.reads
+
+    def run(self, context: Context) -> int:
+        value = self.expression.get(context)
+        if value is not None:
+            assign(self.variable, self.checks, context, self.mark(value))
+        return CONTINUE
+
+
+class SetFormatted(VariableAction):
+    """Give it the string that a log-format makes."""
+
+    def __init__(self, variable: Variable, checks: Sequence[Check], value: Format, at: Position) -> None:
+        super().__init__(variable, at)
+        self.checks = checks
+        self.value = value
+        self.reads = value.reads
+
+    def run(self, context: Context) -> int:
+        assign(self.variable, self.checks, context, self.value.render(context))
+        return CONTINUE
+
+
+class UnsetVariable(VariableAction):
+    """Forget its value."""
+
+    def run(self, context: Context) -> int:
+        self.variable.unset(context)
+        return CONTINUE
+
+
+@action("set-var", _ALL, "4.4", writes=Writes.MOVING, named=True)
+def parse_set_var(args: RuleArgs) -> Action:
+    """set-var(<var-name>[,<cond>...]) <expr>: give a variable the value of an expression, and its type."""
+    variable, checks = _named(args)
+    return SetVariable(variable, checks, args.expression(), args.parameters_at)
+
+
+@action("set-var-fmt", _ALL, "4.4", writes=Writes.MOVING, named=True)
+def parse_set_var_fmt(args: RuleArgs) -> Action:
+    """set-var-fmt(<var-name>[,<cond>...]) <fmt>: give a variable the string that a log-format makes."""
+    variable, checks = _named(args)
+    return SetFormatted(variable, checks, args.compiled(args.word("<fmt>")), args.parameters_at)
+
+
+@action("unset-var", _ALL, "4.4", writes=Writes.MOVING, named=True)
+def parse_unset_var(args: RuleArgs) -> Action:
+    """unset-var(<var-name>): forget its value."""
+    return UnsetVariable(parse_variable(args.parameters, args.parameters_at), args.parameters_at)
+
+
+def _named(args: RuleArgs) -> tuple[Variable, list[Check]]:
+    name, *words = args.parameters.split(",")
+    return parse_variable(name, args.parameters_at), conditions(words, args.parameters_at)
+
+
+def _process_wide(args: Args) -> Variable:
+    word = args.word("<var-name>")
+    variable = parse_variable(word.text, word.at)
+    if variable.scope != "proc":
+        raise ConfigError(f"'{args.keyword}': cannot set variable '{word.text}', only scope 'proc' is permitted in the "
+                          "global section.", word.at, "proc.<name>")
+    return variable
+
+
+def _nobody() -> Context:
+    """What expressions of the global section are asked with."""
+    return Context(ProxyFacts("", 0, False), ListenerFacts("", 0))
+
+
+@keyword("set-var", In.GLOBAL, "3.1")
+def parse_global_set_var(args: Args) -> None:
+    """set-var <var-name> <expr>: give a process-wide variable its first value, at once."""
+    variable = _process_wide(args)
+    if not args.more():
+        args.word("<expr>")
+    expression, used = parse_words(args.words[args.index:], Where.CONFIG)
+    args.index += used
+    value = expression.get(_nobody())
+    if value is not None:
+        PROCESS[variable.key] = marked(expression.type)(value)
+
+
+@keyword("set-var-fmt", In.GLOBAL, "3.1")
+def parse_global_set_var_fmt(args: Args) -> None:
+    """set-var-fmt <var-name> <fmt>: the same with a log-format."""
+    variable = _process_wide(args)
+    PROCESS[variable.key] = parse_format(args.word("<fmt>"), Where.CONFIG).render(_nobody())

@@ -1,0 +1,154 @@
+"""Variables (manual 2.8): named values with a scope, which says how long they live.
+
+    proc   the process        sess   a client connection        txn   one exchange
+    req    an exchange until a server is tried                  res   from then on
+    check  a health check: none in traffic
+
+A value keeps its type: what is an address or binary is marked as such (types.py), so that it can be cast when it is
+read. Variables of the process that the configuration names are always there, set or not; others are there once set.
+"""
+import re
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from pointsman.core.diagnostics import ConfigError, Position
+from pointsman.sample.context import Context, Variables
+from pointsman.sample.types import Binary, Packed, Type, Value
+
+SCOPES: Final = ("proc", "sess", "txn", "req", "res", "check")
+PARENTS: Final = ("psess", "ptxn", "preq", "pres")  # of a parent stream, which nothing here has
+NAME: Final = re.compile(r"[A-Za-z0-9_.]*", re.ASCII)
+CONDITIONS: Final = ("ifexists", "ifnotexists", "ifempty", "ifnotempty", "ifset", "ifnotset", "ifgt", "iflt")
+PROCESS: Final[Variables] = {}  # the scope proc
+
+_NO_PLACE: Final = 0
+_SESSION: Final = 1
+_EXCHANGE: Final = 2
+_REQUEST: Final = 3
+_RESPONSE: Final = 4
+_PROCESS: Final = 5
+_PLACES: Final = {"proc": _PROCESS, "sess": _SESSION, "txn": _EXCHANGE, "req": _REQUEST, "res": _RESPONSE,
+                  "check": _NO_PLACE}
+
+
+class Variable:
+    """One variable, as an expression or a rule names it."""
+
+    def __init__(self, scope: str, name: str) -> None:
+        self.scope = scope
+        self.name = f"{scope}.{name}"
+        self.key = self.name.encode()
+        self.place = _PLACES.get(scope, _NO_PLACE)
+
+    def store(self, ctx: Context) -> Variables | None:
+        """Where it lives; None: nowhere at this time."""
+        place = self.place
+        if place in (_EXCHANGE, _RESPONSE if ctx.responding else _REQUEST):
+            return ctx.variables
+        if place == _SESSION:
+            return ctx.session_variables
+        return PROCESS if place == _PROCESS else None
+
+    def get(self, ctx: Context) -> Value | None:
+        store = self.store(ctx)
+        return store.get(self.key) if store is not None else None
+
+    def unset(self, ctx: Context) -> None:
+        store = self.store(ctx)
+        if store is None:
+            return
+        if store is PROCESS:
+            store[self.key] = None
+        else:
+            store.pop(self.key, None)
+
+
+def parse_variable(text: str, at: Position, *, parents: bool = False) -> Variable:
+    """A variable's name, "<scope>.<name>". ConfigError in HAProxy's words. `parents`: it may be one of a parent
+    stream."""
+    if not text:
+        raise ConfigError("Empty variable name cannot be accepted", at, "<scope>.<name>")
+    scope, _, name = text.partition(".")
+    if not name or scope not in (*SCOPES, *(PARENTS if parents else ())):
+        raise ConfigError(f"invalid variable name '{text}'. A variable name must be start by its scope. The scope can "
+                          "be 'proc', 'sess', 'txn', 'req', 'res' or 'check'", at, "<scope>.<name>, such as txn.name")
+    found = NAME.match(name)
+    rest = name[found.end():] if found is not None else name
+    if rest:
+        raise ConfigError(f"invalid syntax at char '{rest}'", at, "letters, digits and '_' behind the scope")
+    variable = Variable(scope, name)
+    if scope == "proc":
+        PROCESS.setdefault(variable.key, None)
+    return variable
+
+
+def marked(kind: Type) -> Callable[[Value], Value]:
+    """How a value of that type is kept, so that its type can be told later."""
+    if kind in (Type.ADDR, Type.IPV4, Type.IPV6):
+        return lambda value: Packed(value) if isinstance(value, bytes) else value
+    if kind == Type.BIN:
+        return lambda value: Binary(value) if isinstance(value, bytes) else value
+    return lambda value: value
+
+
+Check = Callable[[Variables, bytes, Value], bool]
+
+
+def conditions(words: Sequence[str], at: Position) -> list[Check]:
+    """What must hold for set-var to set (manual 7.3.1, set-var). ConfigError for a word that is no condition."""
+    checks: list[Check] = []
+    for word in words:
+        if not word:
+            continue
+        check = _CHECKS.get(word)
+        if check is None:
+            raise ConfigError(f'unknown condition "{word}"', at, "one of " + ", ".join(CONDITIONS))
+        checks.append(check)
+    return checks
+
+
+def assign(variable: Variable, checks: Sequence[Check], ctx: Context, value: Value) -> bool:
+    """Set it if all conditions hold."""
+    store = variable.store(ctx)
+    if store is None:
+        return False
+    for check in checks:
+        if not check(store, variable.key, value):
+            return False
+    store[variable.key] = value
+    return True
+
+
+def _empty(value: Value) -> bool:
+    """Only strings and bytes can be."""
+    return isinstance(value, bytes) and not value
+
+
+def _compared(store: Variables, key: bytes, value: Value) -> int | None:
+    """The variable less the value; None where one of them is no integer."""
+    old = store.get(key)
+    if isinstance(old, int) and isinstance(value, int) and not isinstance(old, bool) and not isinstance(value, bool):
+        return old - value
+    return None
+
+
+def _greater(store: Variables, key: bytes, value: Value) -> bool:
+    difference = _compared(store, key, value)
+    return difference is None or difference > 0
+
+
+def _less(store: Variables, key: bytes, value: Value) -> bool:
+    difference = _compared(store, key, value)
+    return difference is None or difference < 0
+
+
+_CHECKS: Final[dict[str, Check]] = {
+    "ifexists": lambda store, key, _: key in store,
+    "ifnotexists": lambda store, key, _: key not in store,
+    "ifempty": lambda _, key, value: _empty(value),
+    "ifnotempty": lambda _, key, value: not _empty(value),
+    "ifset": lambda store, key, _: store.get(key) is not None,
+    "ifnotset": lambda store, key, _: store.get(key) is None,
+    "ifgt": _greater,
+    "iflt": _less,
+}

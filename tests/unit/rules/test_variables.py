@@ -1,0 +1,163 @@
+"""Variables in rules (manual 2.8, 4.4). The peer tests compare scopes, conditions and types with haproxy too."""
+import pytest
+from rule_stand import error, exchange, run, values
+from support.configs import good, only_error, read
+
+from pointsman.core.diagnostics import NOWHERE, ConfigError
+from pointsman.rules.rule import Rule
+from pointsman.sample.context import Context
+from pointsman.sample.types import Binary, Packed
+from pointsman.sample.variables import PROCESS, Variable, conditions, parse_variable
+
+SAID = "A variable name must be start by its scope. The scope can be 'proc', 'sess', 'txn', 'req', 'res' or 'check'"
+
+
+def told(ctx: Context, text: str) -> str:
+    run(ctx, f'http-request set-header told "{text}"')
+    return values(ctx.request, "told")[-1]
+
+
+@pytest.mark.parametrize("expression, value", [
+    ("path", b"/path"),
+    ("int(5)", 5),
+    ("bool(true)", True),
+    ("src", Packed(b"\xc0\x00\x02\x07")),
+    ("bin(00ff)", Binary(b"\x00\xff")),
+    ("method,lower", b"get"),
+])
+def test_set_var_keeps_value_and_type(expression: str, value: object) -> None:
+    ctx = exchange()
+    run(ctx, f"http-request set-var(txn.x) {expression}")
+    kept = ctx.variables[b"txn.x"]
+    assert kept == value
+    assert type(kept) is type(value)
+
+
+def test_set_var_fmt() -> None:
+    ctx = exchange()
+    run(ctx, "http-request set-var-fmt(txn.from) %[src]:%[src_port]", 'http-request set-var-fmt(txn.none) ""')
+    assert ctx.variables == {b"txn.from": b"192.0.2.7:40000", b"txn.none": b""}
+
+
+def test_no_sample_changes_nothing() -> None:
+    ctx = exchange()
+    run(ctx, "http-request set-var(txn.x) str(1)", "http-request set-var(txn.x) req.hdr(none)")
+    assert ctx.variables == {b"txn.x": b"1"}
+
+
+def test_unset_var() -> None:
+    ctx = exchange()
+    run(ctx, "http-request set-var(txn.x) str(1)", "http-request unset-var(txn.x)", "http-request unset-var(txn.y)")
+    assert ctx.variables == {}
+
+
+@pytest.mark.parametrize("responding, kept", [(False, [b"req.x", b"txn.x"]), (True, [b"res.x", b"txn.x"])])
+def test_scopes_of_an_exchange(responding: bool, kept: list[bytes]) -> None:
+    ctx = exchange()
+    ctx.responding = responding
+    run(ctx, *(f"http-request set-var({scope}.x) str(1)" for scope in ("txn", "req", "res", "check", "sess")))
+    assert sorted(ctx.variables) == kept
+    assert list(ctx.session_variables) == [b"sess.x"]
+
+
+def test_variables_of_the_process() -> None:
+    ctx = exchange()
+    run(ctx, "http-request set-var(proc.of_a_test) int(7)")
+    assert Variable("proc", "of_a_test").get(exchange()) == 7
+    run(ctx, "http-request unset-var(proc.of_a_test)")
+    assert PROCESS[b"proc.of_a_test"] is None
+    run(ctx, "http-request set-var(proc.of_a_test,ifexists,ifnotset) int(8)")
+    assert PROCESS.pop(b"proc.of_a_test") == 8
+
+
+def test_several_lanes_cannot_share_them_yet() -> None:
+    loaded = good("frontend", "mode http", "http-request set-var(proc.of_lanes) int(7)",
+                  before="global\n nbthread 2\n")
+    (rule,) = loaded.proxy.all(Rule)
+    with pytest.raises(ConfigError, match=r"setting 'proc.of_lanes' is not built yet for several lanes"):
+        rule.action.resolve(loaded.configuration, loaded.diagnostics)
+
+
+@pytest.mark.parametrize("text, expected", [
+    ("%[str(012345),bytes(txn.n)]", "345"),
+    ("%[str(012345),bytes(1,txn.n)]", "123"),
+    ("%[str(012345),bytes(txn.none)].", "."),
+    ("%[str(a),add_item(-,txn.n)]", "a-3"),
+    ("%[str(),add_item(-,txn.n,+)]", "3+"),
+    ("%[str(a),add_item(-,txn.none)]", "a"),
+    ("%[str(a),add_item(-,txn.none,+)]", "a-+"),
+    ("%[str(a),concat(<,txn.n,>)]", "a<3>"),
+    ("%[int(4),add(txn.n),mul(txn.n)]", "21"),
+    # RFC 4231 4.3
+    ("%[str(what do ya want for nothing?),hmac(sha256,txn.key),hex,lower]",
+     "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"),
+    ("%[var(txn.n,x)] %[var(txn.none,x)]", "3 x"),
+    ("%[var(psess.n,x)]", "x"),  # there is no parent stream
+])
+def test_arguments(text: str, expected: str) -> None:
+    ctx = exchange()
+    run(ctx, "http-request set-var(txn.n) int(3)", "http-request set-var(txn.key) str(SmVmZQ==)")
+    assert told(ctx, text) == expected
+
+
+def test_secure_comparison() -> None:
+    ctx = exchange()
+    run(ctx, "http-request set-var(txn.t) str(abc)",
+        "http-request set-header same 1 if { str(abc),secure_memcmp(txn.t) }",
+        "http-request set-header other 1 if { str(abd),secure_memcmp(txn.t) }",
+        "http-request set-header none 1 if { str(abc),secure_memcmp(txn.none) }")
+    assert ctx.request is not None
+    assert [one.name for one in ctx.request.fields] == [b"same"]
+
+
+def test_global_values() -> None:
+    read("global\n set-var proc.test_a int(200),sub(proc.test_b)\n set-var proc.test_b int(5)\n"
+         " set-var proc.test_c int(200),sub(proc.test_b)\n set-var-fmt proc.test_d \"%[var(proc.test_c)]!\"\n")
+    found = {key: PROCESS.pop(key) for key in (b"proc.test_a", b"proc.test_b", b"proc.test_c", b"proc.test_d")}
+    assert list(found.values()) == [None, 5, 195, b"195!"]
+
+
+def test_conditions_are_known() -> None:
+    assert conditions(["", "ifset"], NOWHERE)
+    with pytest.raises(ConfigError, match='unknown condition "ifever"'):
+        conditions(["ifever"], NOWHERE)
+
+
+@pytest.mark.parametrize("text", ["x", "foo.x", "txn.", ".x", "TXN.x", "psess.x"])
+def test_names_need_a_scope(text: str) -> None:
+    with pytest.raises(ConfigError, match="invalid variable name"):
+        parse_variable(text, NOWHERE)
+
+
+@pytest.mark.parametrize("line, message, column", [
+    ("http-request set-var", "'http-request': invalid or incomplete action 'set-var'", 14),
+    ("http-request set-var(txn.x", "'http-request': invalid or incomplete action 'set-var(txn.x'", 14),
+    ("http-request set-var() str(a)", "Empty variable name cannot be accepted", 22),
+    ("http-request set-var(x) str(a)", f"invalid variable name 'x'. {SAID}", 22),
+    ("http-request set-var(txn.x-y) str(a)", "invalid syntax at char '-y'", 22),
+    ("http-request set-var(txn.x,foo) str(a)", 'unknown condition "foo"', 22),
+    ("http-request set-var(txn.x)", "'http-request set-var(txn.x)' expects <expr>", 28),
+    ("http-request set-var(txn.x) nope", "unknown fetch method 'nope'", 29),
+    ("http-request set-var(txn.x) str(a) b", "'http-request set-var(txn.x)' cannot handle unexpected argument 'b'", 36),
+    ("http-request set-var-fmt(txn.x)", "'http-request set-var-fmt(txn.x)' expects <fmt>", 32),
+    ("http-request unset-var(txn.x) a", "'http-request unset-var(txn.x)' cannot handle unexpected argument 'a'", 31),
+    ("http-request set-header X %[var()]", "invalid args in fetch method 'var' : Empty variable name", 29),
+])
+def test_errors(line: str, message: str, column: int) -> None:
+    said, at = error(line)
+    assert said.startswith(message.removeprefix("invalid args in fetch method 'var' : "))
+    assert at == column
+
+
+@pytest.mark.parametrize("line, message", [
+    ("set-var", "'set-var' expects <var-name>"),
+    ("set-var proc.of_errors", "'set-var' expects <expr>"),
+    ("set-var txn.x str(a)",
+     "'set-var': cannot set variable 'txn.x', only scope 'proc' is permitted in the global section."),
+    ("set-var proc.of_errors nope", "unknown fetch method 'nope'"),
+    ("set-var proc.of_errors str(a) b", "'set-var' cannot handle unexpected argument 'b'"),
+    ("set-var-fmt proc.of_errors", "'set-var-fmt' expects <fmt>"),
+])
+def test_errors_of_the_global_section(line: str, message: str) -> None:
+    assert only_error("global", line) == message
+    PROCESS.pop(b"proc.of_errors", None)
