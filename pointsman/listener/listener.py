@@ -31,6 +31,7 @@ RESTING: Final = 3
 PAUSED: Final = 4
 
 _REST: Final = 100  # ms without accepting where the process or the system has no descriptors left
+_WAY: Final = 30  # ms without accepting in which the other lanes get their chance, also on a busy machine
 _AT_ONCE: Final = 20  # ms after a rest in which a connection that is reported has been waiting all the time
 _ALONE: Final = 1000  # ms for which a lane takes it that the others are stuck, as long as they accept nothing
 _BURST: Final = 64  # connections accepted in one go at most
@@ -97,7 +98,10 @@ class Listener(Channel):
         # Unwatched, not only masked: epoll reports the hang-up of a socket that does not listen again and again.
         self._unwatch(PAUSED)
         if self.family in (AF_INET, AF_INET6) and self.opening.spec.kind != "fd":
-            self.sock.shutdown(socket.SHUT_RD)
+            try:
+                self.sock.shutdown(socket.SHUT_RD)
+            except OSError:
+                pass  # another lane, which has the same socket, was quicker
         elif self.opening.spec.kind in ("abns", "abnsz") and self.room.share.cells is None:
             # Such a name is free only when its socket is closed, which other lanes hold as well.
             self.reactor.close(self)
@@ -231,7 +235,7 @@ class Listener(Channel):
             return False
         self.others_taken = others
         self.burst = 1
-        self._rest(1)
+        self._rest(_WAY)
         return True
 
     def _within(self, rate: Rate, limit: int) -> bool:

@@ -12,6 +12,7 @@ A message is one packet: words, with a NUL between them, and at most PACK descri
 """
 import os
 import socket
+from array import array
 from collections.abc import Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Final
@@ -48,13 +49,17 @@ class Channel:
     def receive(self, wait: bool = True) -> Message | None:
         """The next message. None: the other end is closed; or there is none, where it shall not wait."""
         try:
-            data, descriptors, _, _ = socket.recv_fds(self.sock, _LARGEST, PACK, 0 if wait else socket.MSG_DONTWAIT)
+            # Not socket.recv_fds: it forgets its flags (Python 3.11).
+            data, others, _, _ = self.sock.recvmsg(_LARGEST, socket.CMSG_SPACE(PACK * array("i").itemsize),
+                                                   socket.MSG_CMSG_CLOEXEC | (0 if wait else socket.MSG_DONTWAIT))
         except OSError:
             return None
-        for fd in descriptors:
-            os.set_inheritable(fd, False)
         if not data:
             return None
+        descriptors = array("i")
+        for level, kind_of_data, content in others:
+            if (level, kind_of_data) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+                descriptors.frombytes(content)
         kind, *words = data.decode("utf-8", "surrogateescape").split("\0")
         return Message(kind, tuple(words), tuple(descriptors))
 

@@ -146,7 +146,9 @@ class Keeper:
             self._tell(number, only=self.control)
         elif number in (signal.SIGTTOU, signal.SIGTTIN):
             self.paused = number == signal.SIGTTOU
-            self._tell(number)
+            for pid, place in self.places.items():
+                if place != self.control:
+                    tell(pid, number)
         else:
             self._tell(number)
 

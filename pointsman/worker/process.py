@@ -127,6 +127,7 @@ def _take_over(plan: Plan, console: Console) -> bool:
 def die_by(number: int) -> NoReturn:
     """End at once so that the parent sees the signal: a shell shows 128 and its number."""
     signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, (number,))
     os.kill(os.getpid(), number)
     # The first process of a container is not killed by signals that it does not handle.
     os._exit(128 + number)
@@ -197,7 +198,8 @@ class Worker:
         die_by(number)
 
     def _pause(self) -> None:
-        self.console.warning("Pausing listeners.")
+        if self.generation.lane == 0:
+            self.console.warning("Pausing listeners.")
         self.generation.pause()
         self._settle()
 
