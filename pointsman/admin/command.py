@@ -68,6 +68,10 @@ class Call:
             raise CommandError(DENIED)
 
 
+HERE: Final = 0  # where a command runs if there are several lanes: in the process that was asked
+LANES: Final = 1  # in each of them, and their answers are put together
+CHANGE: Final = 2  # in each of them, and in those that come later
+
 Run = Callable[[Call], str | Awaitable[str]]
 
 
@@ -78,15 +82,16 @@ class Command:
     usage: str
     text: str
     level: int
+    everywhere: int = HERE
 
 
 COMMANDS: Final[Registry[Command]] = Registry("runtime command")
 
 
-def command(name: str, usage: str, text: str, *, level: int = USER) -> Callable[[Run], Run]:
+def command(name: str, usage: str, text: str, *, level: int = USER, everywhere: int = HERE) -> Callable[[Run], Run]:
     """Register a runtime command. `usage`: name and arguments, for the page of help; `text`: what it does."""
     def record(run: Run) -> Run:
-        COMMANDS.add(name, Command(name, run, usage, text, level))
+        COMMANDS.add(name, Command(name, run, usage, text, level, everywhere))
         return run
     return record
 

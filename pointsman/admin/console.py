@@ -15,6 +15,9 @@ from pointsman.admin.command import (
     LEVELS,
     SEVERITIES,
     Call,
+    CHANGE,
+    HERE,
+    Command,
     CommandError,
     find,
     unknown,
@@ -139,8 +142,11 @@ class Console:
             return self._complaint(CommandError(DENIED))
         call = Call(self.view, self.gauge, self, rest, payload, self.consoles)
         try:
-            answer = command.run(call)
-            text = answer if isinstance(answer, str) else await answer
+            if command.everywhere != HERE and self.view.lanes is not None:
+                text = await self._everywhere(command, words)
+            else:
+                answer = command.run(call)
+                text = answer if isinstance(answer, str) else await answer
         except CommandError as error:
             return self._complaint(error)
         except Exception:  # a bug: whoever asks is told so, and the process lives on
@@ -149,6 +155,21 @@ class Console:
         if self.ended:
             return ""
         return text + "\n" if text.endswith("\n") or not text else text + "\n\n"
+
+    async def _everywhere(self, command: Command, words: list[str]) -> str:
+        """Ask all lanes. Where one has done it, that others had nothing to do is no complaint."""
+        lanes = self.view.lanes
+        assert lanes is not None
+        line = " ".join(words)
+        answers = await lanes.ask(line)
+        if not answers:
+            raise CommandError("No lane has answered in time.")
+        good = [text for complaint, text in answers if not complaint]
+        if not good:
+            raise CommandError(answers[0][1])
+        if command.everywhere == CHANGE:
+            lanes.links.record(line)
+        return "".join(good)
 
     def _complaint(self, error: CommandError) -> str:
         text = str(error)

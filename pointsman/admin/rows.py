@@ -11,8 +11,7 @@ from pointsman.admin.columns import POSITIONS
 from pointsman.admin.view import BackSide, FrontSide, ProxyView, View, address_text
 from pointsman.core.address import AF_INET, AF_INET6
 from pointsman.core.counters import Totals
-from pointsman.listener.listener import FULL, Listener
-from pointsman.listener.listener import OPEN as LISTENING
+from pointsman.listener.listener import Listener
 from pointsman.server.backend import LiveServer
 from pointsman.server.checks.status import STATUSES
 from pointsman.server.server import DRAIN, MAINT, RUNNING, STARTING, STOPPED, STOPPING
@@ -150,11 +149,13 @@ def frontend_row(view: View, proxy: ProxyView, front: FrontSide) -> Row:
 
 def listener_status(listener: Listener) -> str:
     """OPEN; FULL: its own limit is reached; WAITING: another one is."""
-    if listener.state == LISTENING:
-        return "OPEN"
-    if listener.state == FULL:
-        return "FULL" if 0 < listener.door.limit <= listener.door.connections else "WAITING"
-    return "STOP"
+    door = listener.door
+    if not door.listening:
+        return "STOP"
+    if 0 < door.limit <= door.connections:
+        return "FULL"
+    waits = door.counters.awaited or listener.frontend.counters.awaited or door.room.counters.awaited
+    return "WAITING" if waits else "OPEN"
 
 
 def listener_row(proxy: ProxyView, listener: Listener, chosen: Selection) -> Row:

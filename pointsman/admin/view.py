@@ -6,7 +6,8 @@ A proxy is one entry, whatever its sides: a `listen` section has a frontend and 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from pointsman.listener.listener import FULL, OPEN, RESTING, Listener
+from pointsman.admin.links import ControlEnd
+from pointsman.listener.listener import Listener
 from pointsman.log.logger import Logger
 from pointsman.net.clock import monotonic_ms
 from pointsman.net.reactor import Reactor
@@ -29,7 +30,7 @@ class FrontSide:
     @property
     def open(self) -> bool:
         """At least one of its sockets listens."""
-        return any(listener.state in (OPEN, FULL, RESTING) for listener in self.listeners)
+        return any(listener.door.listening for listener in self.listeners)
 
 
 @dataclass(slots=True)
@@ -77,6 +78,7 @@ class View:
     dropped_logs: Callable[[], int] = lambda: 0
     logger: Logger | None = None  # of the process
     settle: Callable[[], None] = lambda: None  # lets changes from outside take effect in the reactor now
+    lanes: ControlEnd | None = None  # in control: the way to the lanes
     started: int = 0  # monotonic ms
     started_date: int = 0  # the wall clock then, s
     limit: int = 0  # the process's maxconn at its start

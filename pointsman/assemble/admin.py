@@ -3,6 +3,8 @@ import asyncio
 from typing import Final
 
 from pointsman.admin.gauge import Gauge
+from pointsman.admin.lane_agent import LaneAgent
+from pointsman.admin.links import ControlEnd, LaneEnd, Links
 from pointsman.admin.runtime import Runtime, StatsDoor
 from pointsman.admin.service import Statistics
 from pointsman.admin.view import BackSide, FrontSide, ProxyView, SocketView, View
@@ -20,6 +22,7 @@ from pointsman.core.address import AddressSpec
 from pointsman.core.diagnostics import Diagnostics
 from pointsman.listener.sockets import Opening, socket_options
 from pointsman.net.clock import monotonic_ms, wall_ms
+from pointsman.net.reactor import IN
 from pointsman.server.checks.health import watch
 from pointsman.stream.frontends import LiveFrontend
 from pointsman.stream.proxies import BackendProxy
@@ -150,7 +153,8 @@ class Administration(Service):
         view.started = monotonic_ms()
         view.started_date = wall_ms() // 1000
         view.limit = live.room.limit
-        view.settle = live.settle
+        if live.controls:  # a lane's commands run inside its reactor's turn already
+            view.settle = live.settle
         for proxy in view.proxies:
             if proxy.back is not None:
                 backend = proxy.back.backend
@@ -158,7 +162,21 @@ class Administration(Service):
                 if not any(server.checked for server in backend.servers):  # else the checks keep its times
                     watch(backend, monotonic_ms)
         live.reactor.hooks.append(self.gauge)
-        self.runtime.start(loop)
+        if live.controls:
+            self.runtime.start(loop)
+        if live.links is not None:
+            self._link(live.links)
+
+    def _link(self, links: Links) -> None:
+        """Several processes: control asks, lanes answer, and begin with what was changed before they began."""
+        live = self.live
+        if live.controls:
+            self.view.lanes = ControlEnd(links)
+            return
+        agent = LaneAgent(self.view, self.gauge)
+        for line in links.recorded():
+            agent.run(line)
+        live.reactor.add(LaneEnd(links, live.lane, agent.run), IN)
 
     def stop(self) -> None:
         """A soft stop: nobody new is let in."""

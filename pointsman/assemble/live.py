@@ -3,6 +3,7 @@ import asyncio
 import os
 from typing import Final
 
+from pointsman.admin.links import Links
 from pointsman.config.setting import Section
 from pointsman.core.counters import Counters
 from pointsman.listener.generation import Generation
@@ -86,6 +87,7 @@ class Live(Generation):
         self.frontends: list[LiveFrontend] = []
         self.backends: list[BackendProxy] = []
         self.loggers: dict[int, Logger | None] = {}  # of backends, by id(): for messages about their servers
+        self.links: Links | None = None  # between control and lanes, where there are several processes
         self.bell: Bell | None = None
         self.health: Checks | None = None
         self.sections: dict[int, Section] = {}  # by id() of the frontend or backend
@@ -110,6 +112,10 @@ class Live(Generation):
             counters.move()
         self.bell = Bell(self, bells[number])
         self.reactor.add(self.bell, IN)
+
+    def share_out(self, lanes: int) -> None:
+        super().share_out(lanes)
+        self.links = Links(lanes)
 
     def enter_lane(self, number: int) -> None:
         self.take_row(number, self.wakeups)

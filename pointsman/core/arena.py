@@ -27,17 +27,17 @@ else:
 __all__ = ["BUILT", "Arena", "Cells", "row_type"]
 
 BUILT: Final = Cells.__module__.endswith("_cells") and not Cells.__module__.endswith("plain_cells")
-ROOM: Final = 1 << 22  # cells: 32 MB of addresses; only what is touched takes memory
+ROOM: Final = 1 << 21  # cells for each row: 16 MB of addresses; only what is touched takes memory
 
 
 class Arena:
     """`lanes`: how many traffic processes there are; `rows`: with the control process's, where there may be one."""
 
-    def __init__(self, lanes: int = 1, room: int = ROOM, rows: int = 0) -> None:
+    def __init__(self, lanes: int = 1, room: int = 0, rows: int = 0) -> None:
         self.lanes = lanes
         self.rows = rows or lanes
-        self.cells = Cells(room)
-        self.room = room
+        self.room = room or ROOM * self.rows
+        self.cells = Cells(self.room)
         self.next = 0
         self.lane = 0  # this process's row
         self.locks: list[int] = []

@@ -101,7 +101,7 @@ class Counters(CounterRow):
     """This lane's row of one object, and the way to the others' (`table`, `totals`)."""
 
     def __init__(self, arena: Arena | None = None) -> None:
-        place = arena if arena is not None else Arena(1, len(FIELDS))
+        place = arena if arena is not None else Arena(1, len(FIELDS) + 3)
         self.table = Table(place, len(FIELDS))
         super().__init__(place.cells, self.table.row(place.lane))
         self.totals = Totals(self.table)
@@ -221,7 +221,16 @@ class Rate:
         self.start = 0  # the total when it began
         self.before = 0  # events in the one before
         self.highest = 0  # the largest count of a second
-        self.limit = 0
+        self.limit_cell = table.arena.take(1)
+
+    @property
+    def limit(self) -> int:
+        """What it may reach; 0: anything."""
+        return self.table.arena.cells.load(self.limit_cell)
+
+    @limit.setter
+    def limit(self, value: int) -> None:
+        self.table.arena.cells.store(self.limit_cell, value)
 
     def tick(self, now: int) -> None:
         """Called about once a second, and by readers."""

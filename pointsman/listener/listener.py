@@ -73,6 +73,7 @@ class Listener(Channel):
             self.any = self.bound.text in _ANY or self.opening.options.transparent
         self.reactor.add(self, _WATCH)
         self.state = OPEN
+        self.door.listening = True
 
     def stop(self) -> None:
         """Close the socket; what waits in the kernel's queue is accepted first, as it would be reset otherwise."""
@@ -84,6 +85,7 @@ class Listener(Channel):
             self.reactor.epoll.unregister(self.fd)
         sock = self.sock
         self.state = CLOSED
+        self.door.listening = False
         if sock is not None:
             self.sock = None
             self.opening.sock = None
@@ -97,6 +99,7 @@ class Listener(Channel):
         self.reactor.wheel.disarm(self)
         # Unwatched, not only masked: epoll reports the hang-up of a socket that does not listen again and again.
         self._unwatch(PAUSED)
+        self.door.listening = False
         if self.family in (AF_INET, AF_INET6) and self.opening.spec.kind != "fd":
             try:
                 self.sock.shutdown(socket.SHUT_RD)
@@ -122,6 +125,7 @@ class Listener(Channel):
         except (OSError, BindError):
             return False
         self._watch()
+        self.door.listening = True
         return True
 
     # Accepting.

@@ -42,13 +42,22 @@ class Room:
         self.reactor = reactor
         self.arena = arena if arena is not None else Arena(1, 1 << 16)
         self.lock = self.arena.take_lock()  # of the limits of connections, here and of frontends and sockets
-        self.limit = 0  # global maxconn; 0: none
+        self.limit_cell = self.arena.take(1)
         self.counters = Counters(self.arena)
         self.connection_rate = self.counters.connection_rate  # its `limit` is maxconnrate
         self.session_rate = self.counters.session_rate  # its `limit` is maxsessrate
         self.waiting: list[Channel] = []  # listeners that found no room here
         self.stopping = False  # a soft stop was asked for (fetch `stopping`)
         self.share = Share()  # what this lane holds, what the others hold
+
+    @property
+    def limit(self) -> int:
+        """Global maxconn; 0: none."""
+        return self.arena.cells.load(self.limit_cell)
+
+    @limit.setter
+    def limit(self, value: int) -> None:
+        self.arena.cells.store(self.limit_cell, value)
 
     @property
     def connections(self) -> int:
@@ -76,6 +85,16 @@ class Door(ListenerFacts):
         self.limit = 0  # maxconn of the bind line; 0: none
         self.counters = Counters(room.arena)  # what `option socket-stats` shows
         self.waiting: list[Channel] = []
+        self.listening_cell = room.arena.take(1)
+
+    @property
+    def listening(self) -> bool:
+        """Its socket is open for connections, in the lanes."""
+        return self.room.arena.cells.load(self.listening_cell) == 1
+
+    @listening.setter
+    def listening(self, value: bool) -> None:
+        self.room.arena.cells.store(self.listening_cell, int(value))
 
     @property
     def connections(self) -> int:
@@ -88,10 +107,19 @@ class Acceptor(ProxyFacts):
 
     def __init__(self, name: str, number: int, http: bool, arena: Arena | None = None) -> None:
         super().__init__(name, number, http, arena)
-        self.limit = 0  # maxconn of the frontend; 0: none
+        self.limit_cell = self.counters.table.arena.take(1)
         self.client_timeout = 0  # ms, for the PROXY header's wait; 0: none
         self.wants_destination = True  # the address the client connected to is asked for by rules or logs
         self.waiting: list[Channel] = []  # listeners that found no room here
+
+    @property
+    def limit(self) -> int:
+        """maxconn of the frontend; 0: none."""
+        return self.counters.table.arena.cells.load(self.limit_cell)
+
+    @limit.setter
+    def limit(self, value: int) -> None:
+        self.counters.table.arena.cells.store(self.limit_cell, value)
 
     def admit(self, door: Door, now: int) -> None:
         """Count a connection that a listener has just accepted (monotonic ms). Sessions are counted by `open`."""

@@ -2,10 +2,10 @@
 from collections.abc import Iterator
 from typing import Final
 
-from pointsman.admin.command import ADMIN, OPERATOR, Call, CommandError, command
+from pointsman.admin.command import ADMIN, CHANGE, LANES, OPERATOR, Call, CommandError, command
 from pointsman.admin.lookup import wanted_frontend, wanted_server, whole_number
 from pointsman.core.address import AF_INET, AF_INET6, NetAddress
-from pointsman.listener.listener import PAUSED
+from pointsman.listener.listener import CLOSED, PAUSED
 from pointsman.server.backend import LiveServer
 from pointsman.stream.exchange import ANSWER, CONNECT, ENDED, FORWARD, IDLE, LAST, PAUSE, QUEUE, TUNNEL
 from pointsman.stream.h1front import H1Front
@@ -22,11 +22,11 @@ def _say(call: Call, level: int, text: str) -> None:
         call.view.logger.event(level, text.encode())
 
 
-@command("disable frontend", "disable frontend <frontend>", "stop accepting, until it is enabled again", level=ADMIN)
+@command("disable frontend", "disable frontend <frontend>", "stop accepting, until it is enabled again", level=ADMIN, everywhere=CHANGE)
 def disable_frontend(call: Call) -> str:
     """Its sockets do not listen any more, connections go on."""
     front = wanted_frontend(call)
-    if not front.open:
+    if all(listener.state in (PAUSED, CLOSED) for listener in front.listeners):
         raise CommandError("All sockets are already disabled.")
     for listener in front.listeners:
         listener.pause()
@@ -35,7 +35,7 @@ def disable_frontend(call: Call) -> str:
     return ""
 
 
-@command("enable frontend", "enable frontend <frontend>", "accept again", level=ADMIN)
+@command("enable frontend", "enable frontend <frontend>", "accept again", level=ADMIN, everywhere=CHANGE)
 def enable_frontend(call: Call) -> str:
     """After `disable frontend`."""
     front = wanted_frontend(call)
@@ -49,7 +49,7 @@ def enable_frontend(call: Call) -> str:
     return ""
 
 
-@command("shutdown frontend", "shutdown frontend <frontend>", "stop a frontend for good", level=ADMIN)
+@command("shutdown frontend", "shutdown frontend <frontend>", "stop a frontend for good", level=ADMIN, everywhere=CHANGE)
 def shutdown_frontend(call: Call) -> str:
     """Its addresses are free for others; connections go on."""
     front = wanted_frontend(call)
@@ -75,6 +75,7 @@ def set_maxconn_frontend(call: Call) -> str:
         raise CommandError("Value out of range.")
     front.frontend.limit = value
     call.view.room.wake(front.frontend.waiting)
+    call.view.room.arena.ring_others()
     call.view.settle()
     return ""
 
@@ -87,6 +88,7 @@ def set_maxconn_global(call: Call) -> str:
         raise CommandError("Value out of range.")
     call.view.room.limit = value or call.view.limit
     call.view.room.wake(call.view.room.waiting)
+    call.view.room.arena.ring_others()
     call.view.settle()
     return ""
 
@@ -170,7 +172,7 @@ def _matches(call: Call, front: Front, filters: dict[str, str]) -> bool:
     return call.view.now - stream.record.accepted > 1000 * whole_number(older, "Missing or invalid age.")
 
 
-@command("show sess", "show sess [<id>|all|help] [<options>*]", "list the streams", level=OPERATOR)
+@command("show sess", "show sess [<id>|all|help] [<options>*]", "list the streams", level=OPERATOR, everywhere=LANES)
 def show_sess(call: Call) -> str:
     """show sess [<id> | all | help] [backend <b>] [frontend <f>] [older <age>] [server <b/s>] [show-uri]"""
     words = list(call.words)
@@ -201,7 +203,7 @@ def _kill(front: Front) -> None:
     stream.abandon()
 
 
-@command("shutdown session", "shutdown session <id>", "end a stream", level=ADMIN)
+@command("shutdown session", "shutdown session <id>", "end a stream", level=ADMIN, everywhere=LANES)
 def shutdown_session(call: Call) -> str:
     """<id>: what `show sess` lists."""
     for front in _fronts(call):
@@ -212,7 +214,7 @@ def shutdown_session(call: Call) -> str:
     raise CommandError("No such session (use 'show sess').")
 
 
-@command("shutdown sessions server", "shutdown sessions server <bk>/<srv>", "end all streams of a server", level=ADMIN)
+@command("shutdown sessions server", "shutdown sessions server <bk>/<srv>", "end all streams of a server", level=ADMIN, everywhere=LANES)
 def shutdown_sessions(call: Call) -> str:
     server: LiveServer = wanted_server(call)[1]
     for front in _fronts(call):
