@@ -73,7 +73,8 @@ class Listener(Channel):
             self.any = self.bound.text in _ANY or self.opening.options.transparent
         self.reactor.add(self, _WATCH)
         self.state = OPEN
-        self.door.listening = True
+        # A lane that replaces a dead one may find its socket paused.
+        self.door.listening = bool(sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
 
     def stop(self) -> None:
         """Close the socket; what waits in the kernel's queue is accepted first, as it would be reset otherwise."""
@@ -99,12 +100,11 @@ class Listener(Channel):
         self.reactor.wheel.disarm(self)
         # Unwatched, not only masked: epoll reports the hang-up of a socket that does not listen again and again.
         self._unwatch(PAUSED)
-        self.door.listening = False
+        # Once for all lanes: of a socket that does not listen, a shutdown would be inherited by what is accepted later.
+        first = self.door.end_listening()
         if self.family in (AF_INET, AF_INET6) and self.opening.spec.kind != "fd":
-            try:
+            if first:
                 self.sock.shutdown(socket.SHUT_RD)
-            except OSError:
-                pass  # another lane, which has the same socket, was quicker
         elif self.opening.spec.kind in ("abns", "abnsz") and self.room.share.cells is None:
             # Such a name is free only when its socket is closed, which other lanes hold as well.
             self.reactor.close(self)

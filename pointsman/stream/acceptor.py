@@ -96,6 +96,10 @@ class Door(ListenerFacts):
     def listening(self, value: bool) -> None:
         self.room.arena.cells.store(self.listening_cell, int(value))
 
+    def end_listening(self) -> bool:
+        """True for the one lane that is the first to say so."""
+        return self.room.arena.cells.cas(self.listening_cell, 1, 0)
+
     @property
     def connections(self) -> int:
         """Open connections of all lanes that came by this socket."""

@@ -132,6 +132,12 @@ def _fronts(call: Call) -> Iterator[Front]:
             yield channel
 
 
+def _identity(front: Front) -> str:
+    """Of a stream, unique in its generation: lanes are forked from one image, so their addresses may be the same."""
+    lane = front.frontend.program.room.arena.lane
+    return f"{lane + 1 << 48 | id(front):#x}"
+
+
 def _source(address: NetAddress) -> str:
     if address.family == AF_INET:
         return f"{address.text.decode()}:{address.port}"
@@ -152,7 +158,7 @@ def _line(call: Call, front: Front, uri: bool) -> str:
     server = stream.server.name.decode() if stream.server is not None else "<none>"
     age = max(0, call.view.now - record.accepted) // 1000
     left = max(0, front.deadline - call.view.now) // 1000
-    line = (f"{id(front):#x}: proto={_family(stream.context.real_source)} src={_source(stream.context.source)} "
+    line = (f"{_identity(front)}: proto={_family(stream.context.real_source)} src={_source(stream.context.source)} "
             f"fe={stream.frontend.name.decode()} be={backend} srv={server} age={age}s "
             f"state={_NAMES.get(stream.phase, '-')} bin={record.uploaded} bout={record.sent} "
             f"rc={record.retries} exp={left}s")
@@ -193,7 +199,7 @@ def show_sess(call: Call) -> str:
         elif word != "all":
             raise CommandError(f"Unsupported option '{word}', try 'help'.")
     return "".join(_line(call, front, uri or bool(wanted)) + "\n" for front in _fronts(call)
-                   if (not wanted or f"{id(front):#x}" == wanted) and _matches(call, front, filters))
+                   if (not wanted or _identity(front) == wanted) and _matches(call, front, filters))
 
 
 def _kill(front: Front) -> None:
@@ -207,7 +213,7 @@ def _kill(front: Front) -> None:
 def shutdown_session(call: Call) -> str:
     """<id>: what `show sess` lists."""
     for front in _fronts(call):
-        if f"{id(front):#x}" == call.word(0):
+        if _identity(front) == call.word(0):
             _kill(front)
             call.view.settle()
             return ""
