@@ -136,6 +136,10 @@ class Counters(CounterRow):
     def enter(self) -> None:
         """One more current stream or connection."""
         self.current += 1
+        self.note_most()
+
+    def note_most(self) -> None:
+        """More than ever before?"""
         held = self.table.total(_CURRENT)
         if held > self.highest:
             self.highest = held

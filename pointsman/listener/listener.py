@@ -170,6 +170,7 @@ class Listener(Channel):
                 self._rest(_REST)
                 return False
             self.room.share.entered()
+            self.frontend.arrived(self.door)
             os.set_blocking(fd, False)
             if self.family in (AF_INET, AF_INET6):
                 source = net_address(address[0], address[1])

@@ -126,10 +126,15 @@ class Acceptor(ProxyFacts):
         self.counters.table.arena.cells.store(self.limit_cell, value)
 
     def admit(self, door: Door, now: int) -> None:
-        """Count a connection that a listener has just accepted (monotonic ms). Sessions are counted by `open`."""
+        """Count a connection that a listener is about to accept (monotonic ms). Sessions are counted by `open`."""
         for counters in (door.room.counters, door.counters, self.counters):
             counters.connections += 1
-            counters.enter()
+            counters.current += 1
+
+    def arrived(self, door: Door) -> None:
+        """It was accepted."""
+        for counters in (door.room.counters, door.counters, self.counters):
+            counters.note_most()
 
     def withdraw(self, door: Door) -> None:
         """There was no connection to accept after all."""

@@ -213,6 +213,7 @@ class Stand:
         frontend = self.frontend(name)
         door = self.doors[id(frontend)]
         frontend.admit(door, self.reactor.now)
+        frontend.arrived(door)
         frontend.open(accepted.detach(), net_address(*source), self._here(), door, self.reactor.now, b"")
         return self._end(sock)
 
