@@ -101,7 +101,7 @@ class Counters(CounterRow):
     """This lane's row of one object, and the way to the others' (`table`, `totals`)."""
 
     def __init__(self, arena: Arena | None = None) -> None:
-        place = arena if arena is not None else Arena(1, len(FIELDS) + 3)
+        place = arena if arena is not None else Arena(1, len(FIELDS) + 16)
         self.table = Table(place, len(FIELDS))
         super().__init__(place.cells, self.table.row(place.lane))
         self.totals = Totals(self.table)

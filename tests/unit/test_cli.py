@@ -56,7 +56,7 @@ class Calls:
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[Calls]:
     made = Calls()
-    monkeypatch.setattr(cli, "_assemble", made.assemble)
+    monkeypatch.setattr("pointsman.worker.start.assemble", made.assemble)
     monkeypatch.setattr("pointsman.worker.process.run", made.run)
     yield made
     for reactor in made.reactors:
@@ -93,7 +93,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ("-f nobody.cfg", 1, "", "No enabled listener found (check for 'bind' directives) ! Exiting."),
     ("-c -f missing.cfg", 1, "", "Cannot open configuration file/directory missing.cfg : No such file or directory"),
     ("-c -C /nonexistent -f good.cfg", 1, "", "Could not change to directory /nonexistent"),
-    ("-W -c -f good.cfg", 1, "", "'-W' (master-worker mode) is not built yet"),
+    ("-W -c -f good.cfg", 0, "", ""),
     ("-c -- good.cfg", 0, "", ""),
     ("-cc 1", 0, "", ""),
     ("-cc 0 -c -f missing.cfg", 1, "", ""),

@@ -83,7 +83,7 @@ def test_any_split_gives_the_same(cuts: list[int], header: bytes) -> None:
     (b"GET / HTTP/1.1\r\n", acceptor.PROXY_NOT_A_HEADER),
     (b"PROXY TCP4 1.2.3.4 5.6\r\n", acceptor.PROXY_BAD_HEADER),
     (b"PROXY TCP9 1.2.3.4 5.6.7.8 1 2\r\n", acceptor.PROXY_BAD_PROTOCOL),
-    (b"\r\n\r\n\0\r\nQUIT\n\x31\x11\0\0", acceptor.PROXY_BAD_HEADER),
+    (b"\r\n\r\n\0\r\nQUIT\n\x31\x11\0\0", acceptor.PROXY_NOT_A_HEADER),
 ])
 def test_what_is_no_header_ends_the_connection(house: House, client: socket.socket, data: bytes, reason: int) -> None:
     client.sendall(data)
