@@ -6,6 +6,7 @@ import os
 import stat
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from pathlib import Path
@@ -185,15 +186,17 @@ def roundrobin(stage: Stage) -> None:
 
 def leastconn(stage: Stage) -> None:
     """Episode 6: applications 1 and 3 are slow; while they are busy the fast one gets the traffic."""
-    slow = 1.5
-    numbered(delays=(slow, 0, slow))
+    gate = threading.Event()
+    services = numbered(slow=(1, 3), gate=gate)
     stage.start("ep6-leastconn")
-    began = time.monotonic()
-    # The first three find all servers idle: two of them keep the slow ones busy.
+    # The first three find idle servers: two of them keep the slow ones busy.
     first = [stage.later() for _ in range(3)]
-    time.sleep(0.3)
+    limit = time.monotonic() + 10
+    while not (services[0].requests and services[2].requests):
+        assert time.monotonic() < limit, "a slow server was not asked"
+        time.sleep(0.02)
     seen = bodies(stage, 20)
-    assert time.monotonic() - began < slow, "the slow servers were waited for"
+    gate.set()
     assert set(seen) == {"Hello from Flask App 2!"}
     assert {answer.result().body for answer in first} >= {"Hello from Flask App 1!", "Hello from Flask App 3!"}
     stage.stop()

@@ -8,12 +8,14 @@ from __future__ import annotations
 import logging
 import sys
 import threading
-import time
+from collections.abc import Container
 
 from flask import Flask, Response, jsonify
 from werkzeug.serving import BaseWSGIServer, make_server
 
 logging.getLogger("werkzeug").setLevel(logging.ERROR)
+
+PATIENCE = 20.0  # seconds at a gate
 
 
 class Service:
@@ -36,22 +38,23 @@ class Service:
         self._thread.join()
 
 
-def hello(text: str, port: int, *, host: str = "127.0.0.1", delay: float = 0) -> Service:
-    """Answers / , /data and anything else with the text, after `delay` seconds."""
+def hello(text: str, port: int, *, host: str = "127.0.0.1", gate: threading.Event | None = None) -> Service:
+    """Answers / , /data and anything else with the text; one with a gate does so once that is open."""
     app = Flask(__name__, static_folder=None)
 
     @app.route("/", defaults={"path": ""})
     @app.route("/<path:path>")
     def answer(path: str) -> str:
-        time.sleep(delay)
+        if gate is not None:
+            gate.wait(PATIENCE)
         return text
 
     return Service(app, port, host)
 
 
-def numbered(*, delays: tuple[float, ...] = (0, 0, 0)) -> list[Service]:
-    """The three applications of episodes 5 to 9."""
-    return [hello(f"Hello from Flask App {n}!", 5000 + n, delay=delays[n - 1]) for n in (1, 2, 3)]
+def numbered(*, slow: Container[int] = (), gate: threading.Event | None = None) -> list[Service]:
+    """The three applications of episodes 5 to 9; the slow ones wait at the gate."""
+    return [hello(f"Hello from Flask App {n}!", 5000 + n, gate=gate if n in slow else None) for n in (1, 2, 3)]
 
 
 def fitness_static(port: int) -> Service:
