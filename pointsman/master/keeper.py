@@ -95,9 +95,10 @@ class Keeper:
         return 0
 
     def _all_begin(self) -> bool:
-        """A generation that cannot even begin must not replace another."""
+        """A generation that cannot even begin must not replace another. Other signals wait until it has begun."""
+        urgent = [number for number in (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM) if number in self.watched]
         while not all(self.generation.is_alive(place) for place in range(self.plan.lanes + 1)):
-            info = signal.sigtimedwait(self.watched, _LOOK)
+            info = signal.sigtimedwait(urgent, _LOOK)
             if info is None:
                 continue
             if info.si_signo == signal.SIGCHLD:
@@ -106,7 +107,7 @@ class Keeper:
                     self.console.alert(f"[pointsman.main()] A process ({pid}) {exit_words(status)} at its start.")
                     self._kill_all()
                     return False
-            elif info.si_signo in _ENDINGS:
+            else:
                 self._die(info.si_signo)
         return True
 
