@@ -11,12 +11,12 @@ import traceback
 from typing import Final
 
 from pointsman.admin.command import (
+    CHANGE,
     DENIED,
+    HERE,
     LEVELS,
     SEVERITIES,
     Call,
-    CHANGE,
-    HERE,
     Command,
     CommandError,
     find,

@@ -10,7 +10,8 @@ A change that all lanes have carried out is written to the generation's log of c
 replaces a dead one replays the log before it accepts. A later change of the same thing replaces the earlier one, so the
 log is as long as there are things that can be changed.
 
-The pairs and the log are made by the keeper before anything is forked, so a replaced process finds them where they were.
+The pairs and the log are made by the keeper before anything is forked, so a replaced process finds them where they
+were.
 """
 import asyncio
 import json

@@ -1,6 +1,7 @@
 """The only place where the model and the registries become live objects.
 
-    Configuration (frozen sections)  -->  Live: reactor, frontends, backends, listeners, loggers, checks, runtime sockets
+    Configuration (frozen sections)  -->  Live: reactor, frontends, backends, listeners, loggers, checks, runtime
+    sockets
 
 Everything that needs more than one section is checked here: names of backends and servers, modes that fit each other,
 missing timeouts. Errors are collected, not thrown: one run shows them all.
@@ -20,8 +21,8 @@ from pointsman.assemble.live import Live
 from pointsman.assemble.modes import decide_modes
 from pointsman.assemble.references import check_references, declare_users
 from pointsman.assemble.rules import fill_backend_rules, fill_frontend_rules
-from pointsman.config.lanes import lane_count
 from pointsman.config.global_section import buffer_sizes, global_number
+from pointsman.config.lanes import lane_count
 from pointsman.config.proxy import Disabled, proxy_ids
 from pointsman.config.setting import Configuration, In, Section
 from pointsman.core.arena import Arena

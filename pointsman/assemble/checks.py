@@ -18,8 +18,8 @@ from pointsman.server.checks.plan import make_plan
 def build_checks(live: Live, configuration: Configuration, diagnostics: Diagnostics) -> None:
     """A checker for each server with `check`, and a logger for the messages about each backend's servers."""
     main = configuration.main
-    live.health = Checks(spread=global_number(main, "spread-checks"), max_spread=global_number(main, "max-spread-checks"),
-                         node=global_text(main, "node"))
+    live.health = Checks(spread=global_number(main, "spread-checks"),
+                         max_spread=global_number(main, "max-spread-checks"), node=global_text(main, "node"))
     for backend in live.backends:
         section = live.sections[id(backend)]
         logger = Logger(build_outlets(section, main, live.sinks), default_line)

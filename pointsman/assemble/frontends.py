@@ -58,7 +58,8 @@ def fill_frontend(live: Live, frontend: LiveFrontend, section: Section, configur
         frontend.unique_id_header = header.name
     uri = section.one(MonitorUri)
     if uri is not None and frontend.http:
-        frontend.monitor = Monitor(frontend, uri.uri, [(one.condition, one.negated) for one in section.all(MonitorFail)])
+        fails = [(one.condition, one.negated) for one in section.all(MonitorFail)]
+        frontend.monitor = Monitor(frontend, uri.uri, fails)
     if not timeout(section, "client") or (section.kind == In.LISTEN
                                           and not (timeout(section, "connect") and timeout(section, "server"))):
         diagnostics.warning(missing_timeouts(section), section.at)

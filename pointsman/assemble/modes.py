@@ -2,8 +2,8 @@
 
 `mode` says it; without one anywhere a proxy is raw TCP, with one kinder reading, on purpose: a frontend or listen for
 which no mode is set and that itself contains HTTP rules, or routes by HTTP samples, runs in mode http, and the backends
-that it alone uses and that set no mode follow it. Elsewhere a `deny` rule would silently be ignored, which is dangerous.
-Options inherited from defaults never cause this, nor do sections that sniff protocols (req.proto_http).
+that it alone uses and that set no mode follow it. Elsewhere a `deny` rule would silently be ignored, which is
+dangerous. Options inherited from defaults never cause this, nor do sections that sniff protocols (req.proto_http).
 """
 from pointsman.config.acls import AclLine
 from pointsman.config.proxy import Mode

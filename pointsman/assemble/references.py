@@ -5,8 +5,8 @@ A userlist may stand behind the rule that asks it, so its users are declared her
 from collections.abc import Iterator
 
 from pointsman.config.acls import AclLine
-from pointsman.config.setting import Configuration, In, Section
 from pointsman.config.server_line import ServerLine
+from pointsman.config.setting import Configuration, In, Section
 from pointsman.config.userlist import users_of
 from pointsman.core.diagnostics import ConfigError, Diagnostics
 from pointsman.core.registry import nearest

@@ -1,7 +1,7 @@
 """The arena: one shared mapping of 64-bit cells for the state that must be one across lanes.
 
-It is made before the lanes are forked; whoever needs cells takes them then (`take`), or, while running, from the reserve
-that is left. Three kinds of state live in it:
+It is made before the lanes are forked; whoever needs cells takes them then (`take`), or, while running, from the
+reserve that is left. Three kinds of state live in it:
 
     rows       each lane has its own row of a table and writes it without any lock; readers add the rows up.
                Counters and gauges are rows: what a dead lane had counted stays, what it held is set to zero.

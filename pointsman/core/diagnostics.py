@@ -1,7 +1,8 @@
 """What is said about a configuration: positions, findings, and how they are printed.
 
 A finding has a place (file, line, column), the text of the line with the offending word underlined, what is wrong, what
-was expected and, for a misspelt name, the nearest known one. Parsing goes on behind an error, so that one run shows all.
+was expected and, for a misspelt name, the nearest known one. Parsing goes on behind an error, so that one run shows
+all.
 
 The first line of a finding has HAProxy's form, so that tools which read it keep working:
 
@@ -68,7 +69,8 @@ class Finding:
 
 
 class ConfigError(Exception):
-    """An error of the configuration. Raised by keyword parsers; the loader records it and goes on with the next line."""
+    """An error of the configuration. Raised by keyword parsers; the loader records it and goes on with the next
+    line."""
 
     def __init__(self, message: str, position: Position = NOWHERE, expected: str = "", hint: str = "") -> None:
         super().__init__(message)

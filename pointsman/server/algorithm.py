@@ -13,8 +13,8 @@ from pointsman.server.server import Server
 class Algorithm:
     """Base of the algorithms, one file each.
 
-    `sticky`: the stream decides which server it is (a hash), so that a stream waits for a full server rather than taking
-    another.
+    `sticky`: the stream decides which server it is (a hash), so that a stream waits for a full server rather than
+    taking another.
     """
 
     sticky = False

@@ -120,8 +120,13 @@ class Backend(ProxyFacts):
         if version != self.seen:
             self.seen = version
             self._catch_up()
-        elif len(self.queue) or self.grants.waiting_for(self.arena.lane) or any([server.queued for server in self.servers]):
+        elif self._somebody_waits():
             self._locked(self._share_out)
+
+    def _somebody_waits(self) -> bool:
+        """In any lane, or for this one to take up what it was granted."""
+        return len(self.queue) > 0 or self.grants.waiting_for(self.arena.lane) \
+            or any([len(server.queue) for server in self.servers])
 
     def _catch_up(self) -> None:
         self.refresh()
@@ -130,7 +135,7 @@ class Backend(ProxyFacts):
                 server.pool.close()
             if not server.usable and server.queue.waiters:
                 self._locked(partial(self._dismiss, server))
-        if len(self.queue) or self.grants.waiting_for(self.arena.lane) or any([server.queued for server in self.servers]):
+        if self._somebody_waits():
             self._locked(self._share_out)
 
     def _dismiss(self, server: LiveServer) -> None:

@@ -7,13 +7,14 @@ is an object of its own lane; what the lanes see of each other is a row of cells
     heads       the arrival numbers of its first few waiters, in order, 0 where there is none
 
 and for each backend a ring in which a lane finds what others have granted it: (server, arrival) pairs. Whoever frees a
-slot hands it to the earliest waiter of all lanes: to its own directly, to another lane's by its ring and bell. All of it
-happens under the backend's lock. A granted pair counts as a used slot until its lane has taken it up.
+slot hands it to the earliest waiter of all lanes: to its own directly, to another lane's by its ring and bell. All of
+it happens under the backend's lock. A granted pair counts as a used slot until its lane has taken it up.
 
 A lane that is killed between two stores leaves no drift: its rows and its ring are cleared, and the others publish
 their queues anew (`publish`), so that a head that was being handed out comes back.
 """
 from collections.abc import Callable
+from itertools import islice
 from typing import Final
 
 from pointsman.core.arena import Arena, Table
@@ -81,15 +82,11 @@ class Queue:
         """Let the other lanes see this one's waiters."""
         cells = self.arena.cells
         row = self.table.row(self.arena.lane)
-        place = 0
-        for arrival in self.waiters:
-            place += 1
-            if place > HEADS:
-                break
+        heads = list(islice(self.waiters, HEADS))
+        for place, arrival in enumerate(heads, 1):
             cells.store(row + place, arrival)
-        else:
-            for empty in range(place + 1, HEADS + 1):
-                cells.store(row + empty, 0)
+        for empty in range(len(heads) + 1, HEADS + 1):
+            cells.store(row + empty, 0)
         cells.store(row, len(self.waiters))
 
     def earliest(self) -> tuple[int, int]:

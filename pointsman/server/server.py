@@ -54,7 +54,8 @@ else:
 
 
 class Server(ServerFacts):
-    """A live server. Weights: `weight` is the configured one (0 to 256), `effective` what slowstart leaves of it in 1/16."""
+    """A live server. Weights: `weight` is the configured one (0 to 256), `effective` what slowstart leaves of it in
+    1/16."""
 
     def __init__(self, name: str, number: int, backend_name: str, weight: int, arena: Arena | None = None) -> None:
         place = arena if arena is not None else Arena(1, 256)

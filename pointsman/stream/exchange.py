@@ -1,4 +1,5 @@
-"""What TCP streams and HTTP exchanges have in common: a server is chosen, waited for, connected to; bytes flow; it ends.
+"""What TCP streams and HTTP exchanges have in common: a server is chosen, waited for, connected to; bytes flow; it
+ends.
 
       choose --> (QUEUE: the server is full) --> CONNECT --> connected: the subclass begins to send
         ^                                           |
@@ -6,8 +7,8 @@
         +-------------------------------------------+--> PAUSE (a second) --> CONNECT, the same server
                                                     +--> no retry left: the subclass tells the client
 
-Of a raw stream (TCP mode, or a tunnel behind 101 or CONNECT) both directions are pumped here: what is read is sent on at
-once; nothing more is read for a side that is blocked; an end is passed on as a half-close.
+Of a raw stream (TCP mode, or a tunnel behind 101 or CONNECT) both directions are pumped here: what is read is sent on
+at once; nothing more is read for a side that is blocked; an end is passed on as a half-close.
 """
 import errno
 from typing import Final
@@ -273,8 +274,8 @@ class Exchange(Carried):
             self.reactor.wheel.arm(self.timer, self.reactor.now + min(TURN_AROUND, backend.connect))
 
     def _may_redispatch(self, backend: BackendProxy, attempt: int) -> bool:
-        """option redispatch: an algorithm without affinity goes elsewhere at once; with affinity on the last attempt, or
-        on every n-th (manual 4.2; observed of the peer program)."""
+        """option redispatch: an algorithm without affinity goes elsewhere at once; with affinity on the last attempt,
+        or on every n-th (manual 4.2; observed of the peer program)."""
         every = backend.redispatch
         if not every or self.forced is not None:
             return False

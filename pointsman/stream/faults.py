@@ -1,7 +1,8 @@
-"""How an HTTP exchange ends: well, by a fault, by a timeout, or because somebody left; and what the proxy itself answers.
+"""How an HTTP exchange ends: well, by a fault, by a timeout, or because somebody left; and what the proxy itself
+answers.
 
-Faults carry HAProxy's two letters (manual 8.5): who (C client, S server, P proxy, L a local answer; small: its timeout) and
-when (R request, Q queue, C connect, H response head, D data). An error page is sent if nothing of a response was; a
+Faults carry HAProxy's two letters (manual 8.5): who (C client, S server, P proxy, L a local answer; small: its timeout)
+and when (R request, Q queue, C connect, H response head, D data). An error page is sent if nothing of a response was; a
 response that cannot be completed is ended by closing, so that the client sees that it is not whole.
 """
 from typing import Final
@@ -200,8 +201,8 @@ class Faults(Exchange):
     # The server.
 
     def no_response(self, begun: bool) -> None:
-        """The server closed before its response's head was whole. A connection that was idle before may have been closed
-        while our request was under way: then, if it may be repeated, it is sent again on another one."""
+        """The server closed before its response's head was whole. A connection that was idle before may have been
+        closed while our request was under way: then, if it may be repeated, it is sent again on another one."""
         connection = self.connection
         request = self.context.request
         assert connection is not None and request is not None and self.server is not None
@@ -343,7 +344,8 @@ class Faults(Exchange):
         except Exception:
             self._reset(False)
             raise
-        keep = not self.closing and not self.half_closed and not tunnel and record.cause in (0x2D, _L, _P, _S, _SERVER_TIME, _R)
+        keep = not self.closing and not self.half_closed and not tunnel \
+            and record.cause in (0x2D, _L, _P, _S, _SERVER_TIME, _R)
         if record.cause == _C or record.cause == _CLIENT_TIME and record.step == _D:
             keep = False
         self._reset(keep)

@@ -177,7 +177,6 @@ class HttpStream(Faults):
         return True
 
     def enter_backend(self, backend: BackendProxy) -> None:
-        now = self.reactor.now
         self.backend = backend
         self.context.backend = backend
         counters = backend.counters
@@ -224,8 +223,8 @@ class HttpStream(Faults):
         return self.client.new_connection(server, fd)
 
     def last_server(self, backend: BackendProxy) -> LiveServer | None:
-        """option prefer-last-server, max-keep-alive-queue (manual 4.2). A connection that stands for a client's identity
-        is never left for another server."""
+        """option prefer-last-server, max-keep-alive-queue (manual 4.2). A connection that stands for a client's
+        identity is never left for another server."""
         server = self.last
         if server is None or server.backend is not backend or not server.usable or server in self.avoid:
             return None

@@ -5,8 +5,8 @@ from pointsman.stream.proxies import BackendProxy, Frontend
 
 
 def pick_backend(frontend: Frontend, context: Context) -> BackendProxy | None:
-    """The first use_backend rule that holds, else the default backend. A computed name that no backend has falls back to
-    the default backend."""
+    """The first use_backend rule that holds, else the default backend. A computed name that no backend has falls back
+    to the default backend."""
     for route in frontend.use_backend:
         if route.condition is None or route.condition.test(context) != route.negated:
             if route.name is None:

@@ -22,7 +22,8 @@ def _say(call: Call, level: int, text: str) -> None:
         call.view.logger.event(level, text.encode())
 
 
-@command("disable frontend", "disable frontend <frontend>", "stop accepting, until it is enabled again", level=ADMIN, everywhere=CHANGE)
+@command("disable frontend", "disable frontend <frontend>", "stop accepting, until it is enabled again",
+         level=ADMIN, everywhere=CHANGE)
 def disable_frontend(call: Call) -> str:
     """Its sockets do not listen any more, connections go on."""
     front = wanted_frontend(call)
@@ -35,7 +36,8 @@ def disable_frontend(call: Call) -> str:
     return ""
 
 
-@command("enable frontend", "enable frontend <frontend>", "accept again", level=ADMIN, everywhere=CHANGE)
+@command("enable frontend", "enable frontend <frontend>", "accept again",
+         level=ADMIN, everywhere=CHANGE)
 def enable_frontend(call: Call) -> str:
     """After `disable frontend`."""
     front = wanted_frontend(call)
@@ -49,7 +51,8 @@ def enable_frontend(call: Call) -> str:
     return ""
 
 
-@command("shutdown frontend", "shutdown frontend <frontend>", "stop a frontend for good", level=ADMIN, everywhere=CHANGE)
+@command("shutdown frontend", "shutdown frontend <frontend>", "stop a frontend for good",
+         level=ADMIN, everywhere=CHANGE)
 def shutdown_frontend(call: Call) -> str:
     """Its addresses are free for others; connections go on."""
     front = wanted_frontend(call)
@@ -209,7 +212,8 @@ def _kill(front: Front) -> None:
     stream.abandon()
 
 
-@command("shutdown session", "shutdown session <id>", "end a stream", level=ADMIN, everywhere=LANES)
+@command("shutdown session", "shutdown session <id>", "end a stream",
+         level=ADMIN, everywhere=LANES)
 def shutdown_session(call: Call) -> str:
     """<id>: what `show sess` lists."""
     for front in _fronts(call):
@@ -220,7 +224,8 @@ def shutdown_session(call: Call) -> str:
     raise CommandError("No such session (use 'show sess').")
 
 
-@command("shutdown sessions server", "shutdown sessions server <bk>/<srv>", "end all streams of a server", level=ADMIN, everywhere=LANES)
+@command("shutdown sessions server", "shutdown sessions server <bk>/<srv>", "end all streams of a server",
+         level=ADMIN, everywhere=LANES)
 def shutdown_sessions(call: Call) -> str:
     server: LiveServer = wanted_server(call)[1]
     for front in _fronts(call):

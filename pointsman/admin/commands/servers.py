@@ -90,7 +90,7 @@ def show_servers_conn(call: Call) -> str:
             used = server.open - len(idle)
             values: list[int | str] = [
                 f"{proxy.name}/{server.name.decode()}", f"{proxy.number}/{server.number}", address, port, "-",
-                server.pool.keep_for, server.connections, used, server.counters.totals.highest, used, 0, len(idle) - safe,
-                safe, server.pool.limit, len(idle), len(idle)]
+                server.pool.keep_for, server.connections, used, server.counters.totals.highest, used, 0,
+                len(idle) - safe, safe, server.pool.limit, len(idle), len(idle)]
             lines.append(" ".join(str(value) for value in values))
     return "\n".join(lines) + "\n"
