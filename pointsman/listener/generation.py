@@ -22,11 +22,11 @@ import os
 from collections.abc import Callable
 
 from pointsman.core.arena import Cells
-from pointsman.listener.listener import Listener
+from pointsman.listener.listener import Listener, Way
 from pointsman.listener.sockets import Opening
 from pointsman.net.reactor import Reactor
 from pointsman.stream.acceptor import Room
-from pointsman.stream.share import ALIVE, COLUMNS, HELD
+from pointsman.stream.share import ALIVE, COLUMNS, HELD, RESTS
 
 
 class Generation:
@@ -77,6 +77,10 @@ class Generation:
             opening.close()
         assert self.shares is not None
         self.room.share.enter(self.shares, number, self.lanes)
+        way = Way(self.room.share)
+        self.reactor.hooks.append(way)
+        for listener in self.listeners:
+            listener.way = way
         self.enter_lane(number)
 
     def become_control(self) -> None:
@@ -102,6 +106,7 @@ class Generation:
         if self.shares is not None:
             self.shares.store(number * COLUMNS + ALIVE, 0)
             self.shares.store(number * COLUMNS + HELD, 0)
+            self.shares.store(number * COLUMNS + RESTS, 0)
         self.lane_died(number)
 
     def enter_lane(self, number: int) -> None:

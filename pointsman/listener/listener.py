@@ -4,7 +4,7 @@
       FULL  <------------------------------------------ OPEN ----------------------> PAUSED
         '------------------------------------------------^  ^-----------------------'
       RESTING (no descriptors; rate limit: a deadline;    resume (TTIN)                  stop: CLOSED, for good
-               more than this lane's share: a tick) ------'
+               more than this lane's share: a moment) ----'
 
 While it is not OPEN the connections wait in the kernel's queue (manual 4.2, maxconn). Accepting goes in bursts,
 level-triggered: what a burst leaves is reported again. A burst ends when there is none left, and to be told so costs an
@@ -21,8 +21,10 @@ from typing import Final
 from pointsman.core.address import AF_INET, AF_INET6, UNIX_ADDRESS, NetAddress, net_address
 from pointsman.core.counters import Counters, Rate
 from pointsman.listener.sockets import BindError, Opening
-from pointsman.net.reactor import IN, Channel, Reactor
+from pointsman.net.reactor import IN, Channel, Hook, Reactor
+from pointsman.net.timers import NEVER
 from pointsman.stream.acceptor import Acceptor, Door
+from pointsman.stream.share import Share
 
 CLOSED: Final = 0
 OPEN: Final = 1
@@ -31,8 +33,9 @@ RESTING: Final = 3
 PAUSED: Final = 4
 
 _REST: Final = 100  # ms without accepting where the process or the system has no descriptors left
-_WAY: Final = 30  # ms without accepting in which the other lanes get their chance, also on a busy machine
-_AT_ONCE: Final = 20  # ms after a rest in which a connection that is reported has been waiting all the time
+_WAY: Final = 4  # ms without accepting in which the other lanes get their chance
+_IN_VAIN: Final = 8  # such rests in a row of which no other lane made use: they are stuck
+_AT_ONCE: Final = 2  # ms after a rest in which a connection that is reported has been waiting all the time
 _ALONE: Final = 1000  # ms for which a lane takes it that the others are stuck, as long as they accept nothing
 _BURST: Final = 64  # connections accepted in one go at most
 _LAST_BURST: Final = 4096  # taken from the kernel's queue before the socket closes
@@ -55,8 +58,11 @@ class Listener(Channel):
         self.bound: NetAddress = UNIX_ADDRESS  # the address it is bound to
         self.any = False  # bound to any address: only each connection knows to which one it came
         self.rate_limit = 0  # rate-limit sessions; 0: none
+        self.way: "Way | None" = None  # None: there is one lane only
         self.others_taken = -1  # what the other lanes had taken when this one made way for them
-        self.alone_until = 0  # until then this lane need not make way: nobody took what it had left (monotonic ms)
+        self.in_vain = 0  # how often in a row it did so for nothing
+        self.rested_until = 0  # when the last rest ended (monotonic ms)
+        self.alone_until = 0  # until then this lane need not make way: nobody took what it had left
 
     # Its life.
 
@@ -144,7 +150,12 @@ class Listener(Channel):
 
     def expired(self, now: int) -> None:
         if self.state == RESTING:
-            self.alone_until = now + _AT_ONCE
+            self._watch()
+
+    def rested(self, now: int) -> None:
+        """The others have had their chance."""
+        self.rested_until = now
+        if self.state == RESTING:
             self._watch()
 
     def broken(self) -> None:
@@ -229,18 +240,29 @@ class Listener(Channel):
         return False
 
     def _makes_way(self) -> bool:
-        """This lane holds more than its share: a rest, unless the last one was of no use because nobody else took any.
+        """This lane holds more than its share: a short rest, unless the others have let many of them pass.
 
         In a soft stop this generation takes what it finds.
         """
         others = self.room.share.taken_by_others()
         now = self.reactor.now
-        if self.room.stopping or (self.others_taken == others and now < self.alone_until):
+        if self.others_taken != others:
+            self.others_taken = others
+            self.in_vain = 0
+        elif now < self.alone_until:
+            return False
+        elif now > self.rested_until + _AT_ONCE:
+            self.in_vain = 0
+        else:
+            self.in_vain += 1
+        if self.way is None or self.room.stopping:
+            return False
+        if self.in_vain >= _IN_VAIN:
             self.alone_until = now + _ALONE
             return False
-        self.others_taken = others
         self.burst = 1
-        self._rest(_WAY)
+        self._unwatch(RESTING)
+        self.way.make(self, now + _WAY)
         return True
 
     def _within(self, rate: Rate, limit: int) -> bool:
@@ -263,3 +285,30 @@ class Listener(Channel):
     def _rest(self, milliseconds: int) -> None:
         self._unwatch(RESTING)
         self.reactor.wheel.arm(self, self.reactor.now + milliseconds)
+
+
+class Way(Hook):
+    """The listeners of a lane that make way for other lanes. In milliseconds, for which the wheel is too coarse."""
+
+    def __init__(self, share: Share) -> None:
+        self.share = share
+        self.listeners: list[Listener] = []
+        self.due = NEVER
+
+    def make(self, listener: Listener, due: int) -> None:
+        if not self.listeners:
+            self.share.rest(True)
+            self.due = due
+        self.listeners.append(listener)
+
+    def after(self, now: int) -> None:
+        if now < self.due:
+            return
+        listeners, self.listeners = self.listeners, []
+        self.due = NEVER
+        self.share.rest(False)
+        for listener in listeners:
+            listener.rested(now)
+
+    def wanted(self) -> int:
+        return self.due

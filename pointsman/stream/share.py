@@ -1,8 +1,11 @@
 """A lane's share of the open client connections, so that no lane holds most of them while another has few.
 
-All lanes accept from the same sockets, and whoever is quickest gets the connection. A lane that holds more than its
-share of the long-lived ones (`over`) therefore waits a tick before it accepts again, in which the others take what is
-there; if after that tick none of them has taken anything they are busy or stuck, and it accepts as usual.
+All lanes accept from the same sockets, and whoever is quickest gets the connection. A lane that holds many more than
+the average (`over`) makes way: it accepts nothing for some milliseconds, in which the others take what is there. If
+they don't, several times in a row, they are busy or stuck, and it accepts as usual. At least one lane never makes way.
+
+Short-lived connections are spread unevenly for a moment all the time. That does no harm, and the bound is far enough
+from the average that a lane which makes way has enough to do.
 
 Each lane writes its own row of shared cells and reads those of the others.
 """
@@ -13,9 +16,10 @@ from pointsman.core.arena import Cells
 ALIVE: Final = 0  # columns of a row: 1 while the process runs and accepts
 HELD: Final = 1  # client connections that are open
 TAKEN: Final = 2  # client connections accepted since the lane began
-COLUMNS: Final = 3
+RESTS: Final = 3  # 1 while the lane makes way for others
+COLUMNS: Final = 4
 
-_FREE: Final = 2  # connections that a lane may hold on top of its share: with few of them nothing matters
+_FREE: Final = 8  # connections that a lane may hold on top of the average, at least
 
 
 class Share:
@@ -49,13 +53,20 @@ class Share:
             self.cells.store(self.row + HELD, self.held)
 
     def over(self) -> bool:
-        """More than a sixteenth above the average of the lanes that are alive, and a few more."""
+        """More than an eighth above the average of the lanes that are alive, and another one can take them."""
         cells = self.cells
         if cells is None or self.held <= _FREE:
             return False
         alive = cells.sum(ALIVE, COLUMNS, self.lanes)
-        total = cells.sum(HELD, COLUMNS, self.lanes)
-        return (self.held - _FREE) * alive * 16 > total * 17
+        above = self.held * alive - cells.sum(HELD, COLUMNS, self.lanes)
+        if above <= _FREE * alive or above * 9 <= self.held * alive:
+            return False
+        return alive - cells.sum(RESTS, COLUMNS, self.lanes) > 1
+
+    def rest(self, on: bool) -> None:
+        """This lane makes way for others, or does so no more."""
+        if self.cells is not None:
+            self.cells.store(self.row + RESTS, int(on))
 
     def taken_by_others(self) -> int:
         """Goes up while other lanes accept."""

@@ -25,9 +25,18 @@ def test_a_single_process_never_makes_way() -> None:
 
 
 def test_who_has_more_than_its_share_is_over() -> None:
-    for held, over in (((50, 50), False), ((55, 45), False), ((56, 44), True), ((60, 40), True), ((2, 0), False),
-                       ((5, 0), True), ((30, 30, 40), True), ((33, 33, 34), False)):
+    for held, over in (((50, 50), False), ((58, 42), False), ((59, 41), True), ((8, 0), False), ((16, 0), False),
+                       ((17, 0), True), ((30, 30, 50), True), ((33, 33, 34), False), ((560, 440), False),
+                       ((570, 430), True)):
         assert lanes(*held)[held.index(max(held))].over() == over, held
+
+
+def test_one_lane_at_least_accepts() -> None:
+    one, two = lanes(20, 2)
+    two.rest(True)
+    assert not one.over()
+    two.rest(False)
+    assert one.over()
 
 
 def test_who_has_less_is_not() -> None:
@@ -42,10 +51,10 @@ def test_the_dead_do_not_count() -> None:
 def test_what_leaves_makes_room() -> None:
     one, _ = lanes(20, 2)
     assert one.over()
-    for _ in range(16):
+    for _ in range(4):
         one.left()
     assert not one.over()
-    assert one.held == 4
+    assert one.held == 16
 
 
 def test_others_take() -> None:
