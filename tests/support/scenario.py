@@ -248,7 +248,8 @@ class Run:
             used = [notes for notes in connections if notes]
             blocks = ["\n".join("  " + named(line) for line in notes) for notes in used]
             if self.scenario.repeats:
-                blocks = sorted(set(blocks))
+                # Without connections that the end of the program has cut off before a byte.
+                blocks = sorted({block for block in blocks if block != "  (closed)"})
             behind[name] = [f"connections: {len(blocks)}"]
             for number, block in enumerate(blocks, 1):
                 behind[name] += [f"connection {number}:", block]

@@ -185,7 +185,12 @@ capture response header X-Back len 1
     target("log-tag of a frontend", "log {log} local0", "<134><date> own[<pid>]: ", more="log-tag own"),
     target("level filters", "log {log} format raw local0 notice\n    log {log} format raw local0", "GET /p/q"),
     target("level stays below its clamp", "log {log} format short local0 debug notice", "<6>"),
-    target("length", "log {log} len 80 format raw local0", "127.0.0.1:"),
+    target(
+        "length",
+        "log {log} len 80 format raw local0",
+        "127.0.0.1 /p/q 0123456789",
+        more='log-format "%ci %HP ' + "0123456789" * 8 + '"',
+    ),
     target("log-send-hostname", "log {log} local0\n    log-send-hostname somewhere", "<date> somewhere haproxy["),
     Scenario(
         name="tcplog in a custom format",
