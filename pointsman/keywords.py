@@ -32,7 +32,10 @@ import pointsman.log.keywords  # noqa: F401
 import pointsman.log.tags  # noqa: F401
 import pointsman.log.target  # noqa: F401
 import pointsman.log.timers  # noqa: F401
+import pointsman.rules.addresses  # noqa: F401
+import pointsman.rules.auth  # noqa: F401
 import pointsman.rules.captures  # noqa: F401
+import pointsman.rules.closing  # noqa: F401
 import pointsman.rules.errors  # noqa: F401
 import pointsman.rules.headers  # noqa: F401
 import pointsman.rules.keywords  # noqa: F401

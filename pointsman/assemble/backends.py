@@ -32,6 +32,7 @@ def build_backend(arena: Arena, section: Section, number_of: int, http: bool, di
     backend.queue_time = timeout(section, "queue") or backend.connect
     backend.server_fin = timeout(section, "server-fin") or FOREVER
     backend.tunnel = timeout(section, "tunnel")
+    backend.tarpit = timeout(section, "tarpit") or timeout(section, "connect")
     backend.retries = number(section, "retries")
     found = section.one(RetryOn)
     if found is not None and not found.connection_failure:

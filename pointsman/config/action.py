@@ -44,6 +44,8 @@ ALLOW: Final = 1  # end this list; the message goes on
 DENY: Final = 2  # context.answer is the page
 ANSWER: Final = 3  # context.answer is what to answer: return, redirect
 DROP: Final = 4  # close without a word
+SILENT_DROP: Final = 5  # forget the connection; context.answer is the time to live of a reset, 0: none
+TARPIT: Final = 6  # context.answer is the page, later
 
 
 class Action:

@@ -5,9 +5,13 @@
 Tq, Ta, Tt and Tu span several of them. A line that is written before the end (option logasap) counts them up to the
 last mark that was reached, and puts a "+" before those that reach to the end.
 """
+from typing import Final
+
 from pointsman.sample.context import Context
 from pointsman.sample.record import Record
 from pointsman.sample.tag import Kind, tag
+
+TARPITTED: Final = 0x54  # "T", the second letter of the termination state (manual 8.5)
 
 
 def _span(start: int, end: int) -> int:
@@ -58,6 +62,8 @@ def request_total_time(ctx: Context) -> int:
 def queue_time(ctx: Context) -> int:
     """In queues, waiting for a place at a server."""
     record = ctx.record
+    if record.step == TARPITTED:
+        return _span(record.begun, record.queued)  # waiting is all that was done
     return _span(record.head if ctx.frontend.http else max(record.head, record.begun), record.queued)
 
 

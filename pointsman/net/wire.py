@@ -6,6 +6,7 @@ Writes are pushed and then flushed in one system call; what the kernel does not 
 
 Pausing is not reading. Nothing here knows a protocol.
 """
+import errno
 import os
 import socket
 from typing import Final
@@ -14,6 +15,7 @@ from pointsman.net.reactor import ENDING, GONE, IN, OUT, Channel, Reactor
 
 SMALL: Final = 16_384  # bytes of a read for heads
 LARGE: Final = 262_144  # for bodies
+TCP_REPAIR: Final = 19  # <linux/tcp.h>
 ROUNDS: Final = 4  # large reads before others have a go
 _read: Final = os.read
 _write: Final = os.write
@@ -157,6 +159,29 @@ class Wire(Channel):
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")  # struct linger {1, 0}
         except OSError:
             pass  # gone already
+        finally:
+            sock.detach()
+
+    def disappear(self, ttl: int) -> None:
+        """Make close() leave the peer in the dark: no packet at all, where the kernel lets us (TCP_REPAIR asks for
+        CAP_NET_ADMIN); else, and with a `ttl`, a reset that is lost after so many hops."""
+        self.out = b""
+        self.failed = self.failed or errno.ECONNABORTED
+        sock = socket.socket(fileno=self.fd)
+        try:
+            if not ttl:
+                try:
+                    sock.setsockopt(socket.IPPROTO_TCP, TCP_REPAIR, 1)
+                    return
+                except OSError:
+                    ttl = 1
+            if sock.family == socket.AF_INET6:
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS, ttl)
+            else:
+                sock.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, ttl)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
+        except OSError:
+            pass  # gone already, or a unix socket
         finally:
             sock.detach()
 

@@ -42,6 +42,15 @@ def reason_of(status: int) -> bytes:
     return REASONS.get(status) or _CLASSES.get(status // 100, b"Other")
 
 
+class Challenge:
+    """Answer with the error page of a status, which asks for credentials in this field."""
+
+    def __init__(self, status: int, name: bytes, value: bytes) -> None:
+        self.status = status
+        self.name = name
+        self.value = value
+
+
 class Reply:
     """An answer of the proxy's own. `fields`: names in lower case with constant or computed values; content-length is
     added when it goes out. `body` is constant bytes or a log-format."""
@@ -56,6 +65,15 @@ class Reply:
         self.silent = False  # no bytes at all: the connection is just closed (errorfile /dev/null)
         self.close = False  # the connection is closed behind it, whatever the client wants
         self.close_on_body = False  # the same, if the request has a body (redirections)
+
+    def challenging(self, challenge: Challenge) -> "Reply":
+        """The same with the challenge as its only one."""
+        fields = [one for one in self.fields if one[0] != challenge.name]
+        made = Reply(self.status, [*fields, (challenge.name, challenge.value)], self.body, self.reason)
+        made.logged = self.logged
+        made.silent = self.silent
+        made.close = self.close
+        return made
 
     def render(self, context: Context) -> tuple[Response, bytes]:
         """The head without framing fields, and the body."""

@@ -1,4 +1,4 @@
-"""Actions that end a list of rules: allow, deny, return (manual 4.4)."""
+"""Actions that end a list of rules: allow, deny, tarpit, return (manual 4.4)."""
 from pointsman.config.action import (
     ALLOW,
     ANSWER,
@@ -6,6 +6,7 @@ from pointsman.config.action import (
     HTTP_AFTER,
     HTTP_REQUEST,
     HTTP_RESPONSE,
+    TARPIT,
     Action,
     RuleArgs,
     action,
@@ -66,6 +67,14 @@ def parse_deny(args: RuleArgs) -> Action:
     default = 403 if args.rule_set == HTTP_REQUEST else 502
     answer = parse_answer(args, args.place, default, status_words=("status", "deny_status"), default=True)
     return _final(Answering(answer, DENY))
+
+
+@action("tarpit", HTTP_REQUEST, "4.4", writes=Writes.NOTHING)
+def parse_tarpit(args: RuleArgs) -> Action:
+    """tarpit [{status | deny_status} <code>] [...]: let the client wait for `timeout tarpit`, then reject it with an
+    error, 500 by default."""
+    answer = parse_answer(args, args.place, 500, status_words=("status", "deny_status"), default=True)
+    return _final(Answering(answer, TARPIT))
 
 
 @action("return", HTTP_REQUEST | HTTP_RESPONSE, "4.4", writes=Writes.NOTHING)

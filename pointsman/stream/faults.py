@@ -17,7 +17,7 @@ from pointsman.sample.context import Context
 from pointsman.sample.record import NEVER
 from pointsman.server.backend import LiveServer
 from pointsman.server.connection import ServerConnection
-from pointsman.stream.exchange import ANSWER, CONNECT, ENDED, FORWARD, GRAIN, IDLE, LAST, PAUSE, QUEUE, TUNNEL, Exchange
+from pointsman.stream.exchange import ANSWER, CONNECT, ENDED, FORWARD, GRAIN, IDLE, LAST, PAUSE, QUEUE, TARPIT, TUNNEL, Exchange
 from pointsman.stream.proxies import Frontend
 from pointsman.stream.sides import HttpFront
 
@@ -44,6 +44,7 @@ class Faults(Exchange):
         self.tunnelling = False  # the request asked for a tunnel (Upgrade, CONNECT)
         self.answer_begun = False  # something of the final response was handed to the client's side
         self.half_closed = False  # the client has closed its sending side
+        self.late_reply: Reply | None = None  # of a tarpit
         self.own: ServerConnection | None = None  # kept for this client connection alone
         self.waits_since = front.reactor.now  # the end of the exchange before, or the accept
 
@@ -102,6 +103,34 @@ class Faults(Exchange):
         self.phase = LAST
         self.client.push(head + content)
         self.complete()
+
+    def tarpit(self, reply: Reply, time: int) -> None:
+        """Let the client wait so many ms for it."""
+        self.blame(_P, 0x54)  # PT
+        self.record.head = NEVER
+        self.late_reply = reply
+        self.phase = TARPIT
+        self.reactor.wheel.arm(self.timer, self.reactor.now + time)
+
+    def alarm(self) -> None:
+        if self.phase == TARPIT:
+            self.end_tarpit()
+        else:
+            super().alarm()
+
+    def end_tarpit(self) -> None:
+        """Its time is up, or the client has left."""
+        reply = self.late_reply
+        assert reply is not None
+        self.reactor.wheel.disarm(self.timer)
+        self.late_reply = None
+        self.record.queued = self.reactor.now
+        self.own_reply(reply, _P, 0x54)
+
+    def disappear(self, ttl: int) -> None:
+        """The client connection is forgotten (silent-drop)."""
+        self.client.disappear(ttl)
+        self.vanish()
 
     def refuse(self, status: int, cause: int, step: int) -> None:
         """End it with an error page, if nothing of a response was sent yet."""
@@ -281,6 +310,9 @@ class Faults(Exchange):
                 self.request_aborted(not self._partial())
             else:
                 self.quiet_end()
+            return
+        if phase == TARPIT:
+            self.end_tarpit()
             return
         self._blame_client(_C)
         if not self.answer_begun:

@@ -9,14 +9,14 @@
 The stream sees heads without a version and payload without framing; how they look on the wire is the business of its
 two sides. How it ends badly stands in faults.py.
 """
-from pointsman.config.action import ALLOW, ANSWER, CONTINUE, DENY, DROP
+from pointsman.config.action import ALLOW, ANSWER, CONTINUE, DENY, SILENT_DROP, TARPIT
 from pointsman.core.address import NetAddress
 from pointsman.log.policy import When
 from pointsman.net.reactor import Reactor
 from pointsman.proto.body import CHUNKED, NONE, TO_CLOSE
 from pointsman.proto.h1_render import interim, request_bytes, response_head
 from pointsman.proto.message import Field, Request, Response, field
-from pointsman.rules.reply import Reply
+from pointsman.rules.reply import Challenge, Reply
 from pointsman.rules.rule import Rule, run_rules
 from pointsman.sample.context import Context
 from pointsman.sample.record import NEVER as NOT_REACHED
@@ -54,6 +54,8 @@ class HttpStream(Faults):
         self.context.answer = None
         self.context.unique_id = b""
         self.context.responding = False
+        self.context.source = self.context.real_source  # as they were before set-src and set-dst
+        self.context.destination = self.context.real_destination
         if self.context.variables:
             self.context.variables = {}
         if self.frontend.captures is not None:
@@ -115,10 +117,23 @@ class HttpStream(Faults):
         elif verdict == ANSWER:
             self.frontend.counters.intercepted += 1
             self.own_reply(self._reply(200), 0x4C, 0x52)  # LR
-        elif verdict == DROP:
-            self.blame(0x50, 0x52)
-            self.vanish()
+        else:
+            self.denied_request()
+            if verdict == TARPIT:
+                self.tarpit(self._reply(500), (self.backend or self.frontend).tarpit)
+            else:
+                self.record.head = NOT_REACHED
+                self.blame(0x50, 0x52)
+                self._hang_up(verdict)
         return False
+
+    def _hang_up(self, verdict: int) -> None:
+        """reject, silent-drop: no answer at all."""
+        ttl, self.context.answer = self.context.answer, None
+        if verdict == SILENT_DROP:
+            self.disappear(ttl if isinstance(ttl, int) else 0)
+        else:
+            self.vanish()
 
     def _reply(self, status: int) -> Reply:
         """What a rule decided to answer; a denial may leave it to the error pages."""
@@ -126,6 +141,8 @@ class HttpStream(Faults):
         self.context.answer = None
         if isinstance(answer, Reply):
             return answer
+        if isinstance(answer, Challenge):
+            return self.page(answer.status).challenging(answer)
         return self.page(answer if isinstance(answer, int) else status)
 
     def _own(self, service: Service | None) -> bool:
@@ -389,8 +406,10 @@ class HttpStream(Faults):
             elif verdict == ANSWER:
                 self.drop_answer(self._reply(200), 0x4C, 0x48)  # LH
             else:
-                self.blame(0x50, 0x48)
-                self.vanish()
+                self.denied_response(backend)
+                self.record.answered = NOT_REACHED
+                self.blame(0x50, 0x52)
+                self._hang_up(verdict)
             return False
         return True
 

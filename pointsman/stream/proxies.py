@@ -110,6 +110,7 @@ class Frontend(Acceptor):
         self.client_fin = FOREVER
         self.http_request_time = FOREVER
         self.keep_alive = FOREVER
+        self.tarpit = 0  # ms
         self.mode = KEEP_ALIVE
         self.forwardfor: ForwardFor | None = None
         self.originalto: ForwardFor | None = None
@@ -134,6 +135,7 @@ class BackendProxy(Backend):
         self.queue_time = FOREVER
         self.server_time = FOREVER
         self.server_fin = FOREVER
+        self.tarpit = 0
         self.tunnel = 0  # 0: none, the two others hold
         self.retries = 3
         self.redispatch = 0  # 0: no; n: every n-th retry; -1: the last one only

@@ -10,12 +10,10 @@ from pointsman.sample.users import userlist
 
 
 def credentials(ctx: Context, name: bytes = b"authorization") -> tuple[bytes, bytes] | None:
-    """Scheme and token of the field. A request to a proxy (an absolute URI) has them in Proxy-Authorization."""
+    """Scheme and token of the field. (Proxy-Authorization is asked under option http-use-proxy-header only.)"""
     if ctx.request is None:
         return None
     text = ctx.request.get(name)
-    if text is None and name == b"authorization" and not ctx.request.uri.startswith(b"/"):
-        text = ctx.request.get(b"proxy-authorization")
     if text is None:
         return None
     scheme, _, token = text.partition(b" ")

@@ -40,8 +40,8 @@ def source(ctx: Context) -> bytes | None:
 
 @fetch("src_port", Type.SINT, Where.TRAFFIC, Reads.CONNECTION, "7.3.3")
 def source_port(ctx: Context) -> int | None:
-    """The client's port."""
-    return _port(ctx.source)
+    """The client's port; no sample for port 0, which a rule may have set."""
+    return _port(ctx.source) or None
 
 
 @fetch("src_is_local", Type.BOOL, Where.TRAFFIC, Reads.CONNECTION, "7.3.3")

@@ -40,7 +40,7 @@ SCENARIOS = [
         "'go away'",
     ),
     rule("allow ends the rules", "http-request allow\nhttp-request deny", "HTTP/1.1 200 OK"),
-    rule("tarpit", "timeout tarpit 100ms\nhttp-request tarpit", "HTTP/1.1 500", "PT--", later="tarpit"),
+    rule("tarpit", "timeout tarpit 100ms\nhttp-request tarpit", "HTTP/1.1 500", "PT--"),
     rule(
         "return a string",
         'http-request return status 200 content-type text/plain string "hello"',
