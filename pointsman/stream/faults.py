@@ -17,7 +17,20 @@ from pointsman.sample.context import Context
 from pointsman.sample.record import NEVER
 from pointsman.server.backend import LiveServer
 from pointsman.server.connection import ServerConnection
-from pointsman.stream.exchange import ANSWER, CONNECT, ENDED, FORWARD, GRAIN, IDLE, LAST, PAUSE, QUEUE, TARPIT, TUNNEL, Exchange
+from pointsman.stream.exchange import (
+    ANSWER,
+    CONNECT,
+    ENDED,
+    FORWARD,
+    GRAIN,
+    IDLE,
+    LAST,
+    PAUSE,
+    QUEUE,
+    TARPIT,
+    TUNNEL,
+    Exchange,
+)
 from pointsman.stream.proxies import Frontend
 from pointsman.stream.sides import HttpFront
 

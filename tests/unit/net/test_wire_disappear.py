@@ -24,6 +24,7 @@ def test_a_reset_with_hops_enough_arrives() -> None:
     wire.disappear(9)
     assert wire.failed
     socket.close(fd)
+    reactor.epoll.close()
     with client, pytest.raises(ConnectionResetError):
         client.recv(1)
 
@@ -31,8 +32,9 @@ def test_a_reset_with_hops_enough_arrives() -> None:
 def test_without_hops_the_client_may_not_notice() -> None:
     """With CAP_NET_ADMIN nothing is sent; else the reset does arrive on the loopback interface, one hop away."""
     client, fd = accepted()
-    wire = Wire(Reactor(), fd)
-    wire.disappear(0)
+    reactor = Reactor()
+    Wire(reactor, fd).disappear(0)
     socket.close(fd)
+    reactor.epoll.close()
     with client, pytest.raises((TimeoutError, ConnectionResetError)):
         client.recv(1)
