@@ -96,8 +96,9 @@ class Listener(Channel):
         if sock is not None:
             self.sock = None
             self.opening.sock = None
-            sock.detach()
-            self.reactor.close(self)
+            if self.fd >= 0:
+                self.reactor.forget(self)
+            sock.close()  # now: whoever came in until the end of the turn would be reset
 
     def pause(self) -> None:
         """Stop listening but keep the address, so that another process may listen there (management manual 4)."""

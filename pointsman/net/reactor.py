@@ -110,9 +110,12 @@ class Reactor:
 
     def release(self, channel: Channel) -> None:
         """Forget it, but leave its descriptor open: another channel takes it over."""
-        fd = channel.fd
-        self.epoll.unregister(fd)
-        self.channels[fd] = self.vacant
+        self.epoll.unregister(channel.fd)
+        self.forget(channel)
+
+    def forget(self, channel: Channel) -> None:
+        """The same of one that is not watched any more."""
+        self.channels[channel.fd] = self.vacant
         self.open -= 1
         channel.fd = -1
         self.wheel.disarm(channel)
