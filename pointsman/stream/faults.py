@@ -31,7 +31,7 @@ from pointsman.stream.exchange import (
     TUNNEL,
     Exchange,
 )
-from pointsman.stream.proxies import Frontend
+from pointsman.stream.proxies import CLOSE, Frontend
 from pointsman.stream.sides import HttpFront
 
 _C: Final = 0x43  # letters of the termination state
@@ -105,7 +105,8 @@ class Faults(Exchange):
         self.after_rules()
         request = self.context.request
         whole = self.client.request_done if reply.close_on_body else self.client.drop_body()
-        if reply.close or response.close_asked or not whole or self.frontend.program.room.stopping:
+        frontend = self.frontend
+        if reply.close or response.close_asked or not whole or frontend.mode == CLOSE or frontend.program.room.stopping:
             self.closing = True
         head = response_head(response.status, response.reason, response.fields, length=response.length,
                              client_minor=request.minor if request is not None else 1, close=self.closing)

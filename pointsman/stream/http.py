@@ -275,7 +275,7 @@ class HttpStream(Faults):
         if self.frontend.wants_destination:
             self.context.server_source = connection.local_address()
         mode = max(self.frontend.mode, backend.mode)
-        close = mode != KEEP_ALIVE and not (backend.pretend_keepalive and mode != CLOSE) or request.close_asked
+        close = mode != KEEP_ALIVE and not backend.pretend_keepalive or request.close_asked
         head = request_bytes(request, close=close, strict=self.frontend.strict)
         connection.begin_request(head, request.chunked, request.method == b"HEAD")
         if not self.client.request_done:
@@ -437,7 +437,7 @@ class HttpStream(Faults):
             self.closing = True
         elif request.method == b"HEAD" or response.status < 200:
             self.closing = True  # rules have made something of it that the client cannot frame
-        if max(self.frontend.mode, backend.mode) == CLOSE:
+        if self.frontend.mode == CLOSE:  # a backend's httpclose is for its servers
             self.closing = True
         if response.close_asked:
             self.closing = True
