@@ -202,8 +202,8 @@ def test_an_idle_connection_that_the_server_closes_is_forgotten() -> None:
 @pytest.mark.parametrize("method, repeated", [(b"GET", True), (b"PUT", True), (b"POST", False), (b"PATCH", False)])
 @pytest.mark.parametrize("rough", [True, False])
 def test_an_old_connection_that_dies_under_a_request(method: bytes, repeated: bool, rough: bool) -> None:
-    """What may be repeated is, on a fresh connection; for the rest the client sees what the server alone would have shown it:
-    an end without an answer, and decides."""
+    """What may be repeated is, on a fresh connection. The rest ends without an answer, as it would without a proxy, and
+    the client decides."""
     with Stand(config(), "a") as stand:
         client, server = served(stand)
         client.send(method + b" /1 HTTP/1.1\r\nHost: h\r\n" + (b"" if repeated else b"Content-Length: 0\r\n") + b"\r\n")
