@@ -4,7 +4,6 @@ Tools find them by name, so all names are here, also those of what this process 
 peers): their value is the truth, zero. Holes in the positions are HAProxy's own.
 """
 import asyncio
-import os
 import resource
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -80,7 +79,7 @@ FIELDS: Final = (
           lambda facts: facts.view.nbthread),
     Field(4, "Nbproc", "CGSV", "u32", "Worker processes", lambda _: 1),
     Field(5, "Process_num", "KGPV", "u32", "Number of this process", lambda _: PROCESS),
-    Field(6, "Pid", "SGPV", "u32", "Its number in the system", lambda _: os.getpid()),
+    Field(6, "Pid", "SGPV", "u32", "Its number in the system", lambda facts: facts.view.pid),
     Field(7, "Uptime", "MDPV", "str", "Time since its start", lambda facts: duration(facts.uptime)),
     Field(8, "Uptime_sec", "MDPV", "u32", "The same in seconds", lambda facts: facts.uptime / 1000),
     Field(9, "Memmax_MB", "CLPV", "u32", "Limit of memory (-m)", lambda facts: facts.view.memory),

@@ -3,7 +3,6 @@
 Everything that goes into it is escaped; nothing is fetched from elsewhere. On a narrow screen each row becomes a card.
 """
 import html
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.resources import files
@@ -150,7 +149,7 @@ def _facts(facts: Facts) -> str:
     view = facts.view
     room = view.room
     known = (
-        ("Process", os.getpid()), ("Uptime", duration(facts.uptime)),
+        ("Process", facts.view.pid), ("Uptime", duration(facts.uptime)),
         ("Connections", f"{room.connections} of {room.limit}"),
         ("Connections per second", room.connection_rate.read(view.now)), ("Connections so far", room.total),
         ("Requests so far", view.program.requests), ("Idle", f"{facts.gauge.idle}%"),

@@ -79,6 +79,7 @@ class View:
     logger: Logger | None = None  # of the process
     settle: Callable[[], None] = lambda: None  # lets changes from outside take effect in the reactor now
     lanes: ControlEnd | None = None  # in control: the way to the lanes
+    pid: int = 0  # of the generation: its keeper's, where there is one
     started: int = 0  # monotonic ms
     started_date: int = 0  # the wall clock then, s
     limit: int = 0  # the process's maxconn at its start

@@ -1,5 +1,6 @@
 """Statistics pages, stats sockets, and the view of the generation that both have."""
 import asyncio
+import os
 from typing import Final
 
 from pointsman.admin.gauge import Gauge
@@ -150,6 +151,7 @@ class Administration(Service):
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         live, view = self.live, self.view
+        view.pid = os.getpid() if live.links is None else os.getppid()
         view.started = monotonic_ms()
         view.started_date = wall_ms() // 1000
         view.limit = live.room.limit

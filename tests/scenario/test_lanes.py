@@ -102,7 +102,7 @@ def test_two_lanes_and_control_are_children_of_the_keeper(tmp_path: Path) -> Non
     with lanes(tmp_path) as program:
         family = children(program.pid)
         assert serving(program.ports["web"]) == family[:2]
-        assert f"Pid: {family[2]}" in command(tmp_path, "show info")
+        assert f"Pid: {program.pid}\n" in command(tmp_path, "show info")
 
 
 def test_one_lane_is_one_process(tmp_path: Path) -> None:
