@@ -32,7 +32,7 @@ from pointsman.worker.plan import Plan
 
 _LOOK_EVERY: Final = 0.05  # s between two looks whether a soft stop is through
 # Until the loop takes signals these wait, for their default action would end or stop a process that is just starting.
-_HELD_BACK: Final = (signal.SIGUSR1, signal.SIGUSR2, signal.SIGHUP, signal.SIGTTOU, signal.SIGTTIN)
+_HELD_BACK: Final = (signal.SIGUSR1, signal.SIGUSR2, signal.SIGHUP, signal.SIGTTOU, signal.SIGTTIN, signal.SIGQUIT)
 _GC_THRESHOLDS: Final = (50_000, 20, 100)  # what a request allocates is freed by reference counts
 
 
