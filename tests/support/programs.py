@@ -113,12 +113,13 @@ class Program:
                 command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=environment(), cwd=self.folder
             )
         bound = re.findall(r"^\s*bind\s.*?:\{port:([A-Za-z0-9_.-]+)\}", self.text, re.MULTILINE)
-        self._wait({self.ports[name] for name in bound})
+        sockets = re.findall(r"^\s*(?:stats socket|bind)\s+(?:unix@)?(/[^\s,]+)", filled, re.MULTILINE)
+        self._wait({self.ports[name] for name in bound}, [Path(name) for name in sockets])
 
-    def _wait(self, wanted: set[int]) -> None:
+    def _wait(self, wanted: set[int], sockets: list[Path]) -> None:
         assert self._process is not None
         limit = time.monotonic() + self.patience
-        while not wanted <= listening_ports():
+        while not (wanted <= listening_ports() and all(name.exists() for name in sockets)):
             if self._process.poll() is not None:
                 raise StartError(f"{self.kind.name} ended with {self._process.returncode}:\n{self.stderr()}")
             if time.monotonic() > limit:
