@@ -1,16 +1,21 @@
 """Free ports and addresses with a known behaviour: one that refuses, one that never answers.
 
+Several test runs on one machine keep apart by locks on one file, a byte for each port: haproxy and Pointsman bind with
+SO_REUSEPORT, so that two of them would share a port that both runs found free at the same time.
 Ports are taken below the kernel's ephemeral range (32768 and up), so that no client socket of a test running at the
 same time can hold one of them between our look and the program's bind.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
 import random
 import socket
 import struct
+import tempfile
 import threading
+from pathlib import Path
 
 _SOCK_DIAG = 4  # NETLINK_SOCK_DIAG
 _ERROR, _DONE = 2, 3  # NLMSG_ERROR, NLMSG_DONE
@@ -18,14 +23,27 @@ _LISTEN = 10  # TCP_LISTEN
 _RANDOM = random.Random(os.getpid() * 7919 + int.from_bytes(os.urandom(4), "big"))
 _TAKEN: set[int] = set()
 _TAKING = threading.Lock()
+_locks = -1
+
+
+def _locked(port: int) -> bool:
+    """True: this process is the one that may use it, until it ends."""
+    global _locks  # noqa: PLW0603  # opened once: closing it anywhere would give all locks back
+    if _locks < 0:
+        _locks = os.open(Path(tempfile.gettempdir()) / f"pointsman-test-ports-{os.getuid()}", os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        fcntl.lockf(_locks, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+    except OSError:
+        return False
+    return True
 
 
 def free_port() -> int:
-    """A TCP and UDP port of 127.0.0.1 that nobody uses and that this process has not handed out before."""
+    """A TCP and UDP port of 127.0.0.1 that nobody uses and that no test run has handed out while it lasts."""
     while True:
         with _TAKING:
             port = _RANDOM.randrange(20000, 32000)
-            if port in _TAKEN:
+            if port in _TAKEN or not _locked(port):
                 continue
             _TAKEN.add(port)
         with socket.socket() as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
