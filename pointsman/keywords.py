@@ -53,6 +53,7 @@ import pointsman.sample.converter.number  # noqa: F401
 import pointsman.sample.converter.text  # noqa: F401
 import pointsman.sample.converter.variables  # noqa: F401
 import pointsman.sample.fetch.auth  # noqa: F401
+import pointsman.sample.fetch.body  # noqa: F401
 import pointsman.sample.fetch.connection  # noqa: F401
 import pointsman.sample.fetch.constant  # noqa: F401
 import pointsman.sample.fetch.cookies  # noqa: F401

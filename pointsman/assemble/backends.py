@@ -32,6 +32,8 @@ def build_backend(arena: Arena, section: Section, number_of: int, http: bool, di
     backend.queue_time = timeout(section, "queue") or backend.connect
     backend.server_fin = timeout(section, "server-fin") or FOREVER
     backend.tunnel = timeout(section, "tunnel")
+    backend.buffers = section.kind == In.BACKEND and option(section, "http-buffer-request")
+    backend.request_time = timeout(section, "http-request")
     backend.tarpit = timeout(section, "tarpit") or timeout(section, "connect")
     backend.retries = number(section, "retries")
     found = section.one(RetryOn)

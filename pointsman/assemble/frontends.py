@@ -31,6 +31,7 @@ def build_frontend(live: Live, section: Section, number_of: int, http: bool) -> 
     frontend.client_fin = timeout(section, "client-fin") or FOREVER
     frontend.http_request_time = timeout(section, "http-request") or FOREVER
     frontend.keep_alive = timeout(section, "http-keep-alive") or FOREVER
+    frontend.buffers = option(section, "http-buffer-request")
     frontend.tarpit = timeout(section, "tarpit") or timeout(section, "connect")
     mode = section.one(ConnectionMode)
     frontend.mode = MODES[mode.mode] if mode is not None else KEEP_ALIVE

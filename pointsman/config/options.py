@@ -34,6 +34,7 @@ OPTIONS: dict[str, tuple[Kind, In]] = {
     "disable-h2-upgrade": (Kind.HINT, CLIENT),
     "dontlog-normal": (Kind.BUILT, CLIENT),
     "dontlognull": (Kind.BUILT, CLIENT),
+    "http-buffer-request": (Kind.BUILT, In.ANY_PROXY),
     "http-ignore-probes": (Kind.BUILT, CLIENT),
     "http-no-delay": (Kind.HINT, In.ANY_PROXY),  # nothing is ever delayed to fill a segment
     "http-pretend-keepalive": (Kind.BUILT, SERVER),

@@ -98,4 +98,5 @@ class Context:
         self.variables: Variables = {}  # of this exchange (manual 2.8)
         self.session_variables: Variables = {}  # of the client connection
         self.responding = False  # a server was tried, or the answer is ours: no more variables of the request
+        self.body = b""  # what is here of the request's body
         self.answer: object = None  # what a rule decided to answer (rules.reply.Reply); read by the stream

@@ -36,6 +36,7 @@ LAST: Final = 6  # all received, not all written to the client
 TUNNEL: Final = 7  # raw, both ways
 ENDED: Final = 8
 TARPIT: Final = 9  # the client waits for its rejection
+GATHER: Final = 10  # the request's body is waited for
 
 TURN_AROUND: Final = 1_000  # ms between two attempts on the same server (manual 4.2, retries)
 GRAIN: Final = 64  # ms: two deadlines this near are the same to the wheel

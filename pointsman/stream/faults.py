@@ -22,6 +22,7 @@ from pointsman.stream.exchange import (
     CONNECT,
     ENDED,
     FORWARD,
+    GATHER,
     GRAIN,
     IDLE,
     LAST,
@@ -236,10 +237,23 @@ class Faults(Exchange):
             self.cut()
             return
         self.failed_request()
+        if self.phase == GATHER:
+            self.body_missing(-1 if by_client else error.status if error is not None else 400, _C if by_client else _P)
+            return
         if by_client:
             self.client_gone()
         else:
             self.refuse(error.status if error is not None else 400, _P, _H if self.phase == ANSWER else _R)
+
+    def body_missing(self, status: int, cause: int) -> None:
+        """The body that was waited for will never be whole (option http-buffer-request). No status: the client left."""
+        self.closing = True
+        if status < 0:
+            self.blame(cause, _R)
+            self.vanish()
+        else:
+            self.record.head = NEVER
+            self.own_reply(self.page(status), cause, _R)
 
     # The server.
 
@@ -328,6 +342,10 @@ class Faults(Exchange):
         if phase == TARPIT:
             self.end_tarpit()
             return
+        if phase == GATHER:
+            self.failed_request()
+            self.body_missing(-1, _C)
+            return
         self._blame_client(_C)
         if not self.answer_begun:
             self.record.status = NEVER if not self.half_closed else 400
@@ -356,6 +374,9 @@ class Faults(Exchange):
         if phase == TUNNEL:
             self.blame(_CLIENT_TIME, _D)
             self.finish()
+        elif phase == GATHER:
+            self.failed_request()
+            self.body_missing(408, _CLIENT_TIME)
         elif phase == LAST or phase in (FORWARD, ANSWER) and self.client.out:
             self.blame(_CLIENT_TIME, _D)
             self.client.out = b""

@@ -17,7 +17,7 @@ from pointsman.proto.message import Field
 from pointsman.sample.context import Context
 from pointsman.server.backend import LiveServer
 from pointsman.stream.acceptor import Door
-from pointsman.stream.exchange import TUNNEL
+from pointsman.stream.exchange import GATHER, TUNNEL
 from pointsman.stream.h1back import H1Back
 from pointsman.stream.http import HttpStream
 from pointsman.stream.proxies import FOREVER, Frontend
@@ -68,6 +68,8 @@ class H1Front(HttpFront):
                 stream.pump_up()
             elif self.failed:
                 stream.client_gone()
+            elif stream.phase == GATHER:
+                stream.go_on_gathering()
             elif not self.request_done:
                 if stream.takes_body:
                     self.upload()
@@ -229,6 +231,27 @@ class H1Front(HttpFront):
     @property
     def request_done(self) -> bool:
         return not self.owing
+
+    def gather(self, limit: int) -> bool:
+        body = self.body
+        while not body.done and len(self.early) < limit:
+            data = self.read(limit - len(self.early))
+            if data is None:
+                return False
+            if not data:
+                self.stream.body_broken(True, None)
+                return False
+            try:
+                self.early += body.feed(data)
+            except ProtocolError as error:
+                self.stream.body_broken(False, error)
+                return False
+            if body.done:
+                self.data = body.excess
+        return True
+
+    def received(self) -> bytes:
+        return self.early
 
     def drop_body(self) -> bool:
         self.early = b""

@@ -111,6 +111,7 @@ class Frontend(Acceptor):
         self.http_request_time = FOREVER
         self.keep_alive = FOREVER
         self.tarpit = 0  # ms
+        self.buffers = False  # option http-buffer-request
         self.mode = KEEP_ALIVE
         self.forwardfor: ForwardFor | None = None
         self.originalto: ForwardFor | None = None
@@ -136,6 +137,8 @@ class BackendProxy(Backend):
         self.server_time = FOREVER
         self.server_fin = FOREVER
         self.tarpit = 0
+        self.request_time = 0  # timeout http-request of a backend that waits for bodies; 0: timeout client
+        self.buffers = False
         self.tunnel = 0  # 0: none, the two others hold
         self.retries = 3
         self.redispatch = 0  # 0: no; n: every n-th retry; -1: the last one only

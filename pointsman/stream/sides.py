@@ -23,6 +23,14 @@ class HttpFront(Wire):
         """Go on reading the request's body."""
         raise NotImplementedError
 
+    def gather(self, limit: int) -> bool:
+        """Receive the request's body and keep it, up to so many bytes. True: there is no more to wait for."""
+        raise NotImplementedError
+
+    def received(self) -> bytes:
+        """What was kept of it."""
+        raise NotImplementedError
+
     def drop_body(self) -> bool:
         """Nobody wants what was received of the request's body. True: that was all of it."""
         raise NotImplementedError
