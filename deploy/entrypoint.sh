@@ -8,8 +8,8 @@ fi
 
 if [ "$1" = haproxy ] || [ "$1" = pointsman ]; then
     shift
-    # -db also overrules `daemon`, which would end the container at once.
-    set -- pointsman -db "$@"
+    # As in the official image: a master that reloads on SIGUSR2, in the foreground whatever the file says.
+    set -- pointsman -W -db "$@"
 fi
 
 exec "$@"

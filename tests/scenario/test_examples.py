@@ -94,9 +94,9 @@ def entrypoint(*words: str) -> list[str]:
 
 def test_entrypoint_follows_the_official_image() -> None:
     """Options mean haproxy; haproxy means our program in the foreground; anything else is run as it is."""
-    assert entrypoint("-f", "x y.cfg") == ["pointsman", "-db", "-f", "x y.cfg"]
-    assert entrypoint("haproxy", "-f", "a.cfg") == ["pointsman", "-db", "-f", "a.cfg"]
-    assert entrypoint("pointsman", "-c") == ["pointsman", "-db", "-c"]
+    assert entrypoint("-f", "x y.cfg") == ["pointsman", "-W", "-db", "-f", "x y.cfg"]
+    assert entrypoint("haproxy", "-f", "a.cfg") == ["pointsman", "-W", "-db", "-f", "a.cfg"]
+    assert entrypoint("pointsman", "-c") == ["pointsman", "-W", "-db", "-c"]
     assert entrypoint("bash", "-l") == ["bash", "-l"]
 
 
@@ -104,7 +104,7 @@ def test_systemd_unit(tmp_path: Path) -> None:
     """It checks the file before it starts, stays in the foreground, keeps the rights it needs; systemd agrees."""
     text = (ROOT / "deploy" / "pointsman.service").read_text()
     assert re.search(r"(?m)^ExecStartPre=\S+/pointsman -c -q -f \$CONFIG \$EXTRAOPTS$", text)
-    assert re.search(r"(?m)^ExecStart=\S+/pointsman -db -f \$CONFIG \$EXTRAOPTS$", text)
+    assert re.search(r"(?m)^ExecStart=\S+/pointsman -Ws -f \$CONFIG \$EXTRAOPTS$", text)
     rights = " ".join(re.findall(r"(?m)^CapabilityBoundingSet=(.*)$", text)).split()
     assert {"CAP_NET_BIND_SERVICE", "CAP_SETUID", "CAP_SETGID", "CAP_SYS_CHROOT"} <= set(rights)
     names = {line.split("=")[0] for line in (ROOT / "deploy" / "pointsman.default").read_text().splitlines()
