@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from support.wire import Incomplete, cut, show
 
-PATIENCE = 4.0
+PATIENCE = 8.0
 
 
 @dataclass(frozen=True, slots=True)

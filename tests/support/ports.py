@@ -30,7 +30,8 @@ def _locked(port: int) -> bool:
     """True: this process is the one that may use it, until it ends."""
     global _locks  # noqa: PLW0603  # opened once: closing it anywhere would give all locks back
     if _locks < 0:
-        _locks = os.open(Path(tempfile.gettempdir()) / f"pointsman-test-ports-{os.getuid()}", os.O_RDWR | os.O_CREAT, 0o666)
+        path = Path(tempfile.gettempdir()) / f"pointsman-test-ports-{os.getuid()}"
+        _locks = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     try:
         fcntl.lockf(_locks, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
     except OSError:

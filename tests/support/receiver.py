@@ -44,7 +44,7 @@ class LogReceiver:
                 self._lines += [line.decode("latin-1") for line in data.rstrip(b"\n\0").split(b"\n")]
                 self._news.notify_all()
 
-    def wait(self, count: int, seconds: float = 3.0) -> list[str]:
+    def wait(self, count: int, seconds: float = 6.0) -> list[str]:
         """The lines so far, as soon as there are `count` of them or the time is over."""
         limit = time.monotonic() + seconds
         with self._news:

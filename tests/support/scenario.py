@@ -36,9 +36,9 @@ defaults
     mode http
     log global
     option httplog
-    timeout connect 1s
-    timeout client 2s
-    timeout server 2s
+    timeout connect 2s
+    timeout client 5s
+    timeout server 5s
 """
 )
 

@@ -230,6 +230,7 @@ frontend web
     http-request set-dst-port req.hdr(x)
     default_backend app
 backend app
+    retries 0
     server s1 0.0.0.0:0
 """,
         talk=[Send(get("/", "X: 1")), Recv()],
