@@ -21,12 +21,10 @@ def one(name: str, reply: bytes, talk: list[Step], *expect: str, logs: int = 1, 
 
 
 def scripted(
-    name: str, script: Script, talk: list[Step], *expect: str, logs: int = 1, config: str = SIMPLE, later: str = ""
+    name: str, script: Script, talk: list[Step], *expect: str, logs: int = 1, config: str = SIMPLE
 ) -> Scenario:
     """A server that plays one script."""
-    return Scenario(
-        name=name, config=config, servers={"a": (script,)}, talk=talk, expect=expect, logs=logs, later=later
-    )
+    return Scenario(name=name, config=config, servers={"a": (script,)}, talk=talk, expect=expect, logs=logs)
 
 
 def early(name: str, script: Script, talk: list[Step], status: str, *, config: str) -> Scenario:
@@ -200,6 +198,5 @@ SCENARIOS = [
         [Send(request("POST", "/", "Content-Length: 6")), Send(b"abc"), Pause(0.05), Send(b"def"), Recv()],
         "[length] 'abcdef'",
         config=simple(front="option http-buffer-request"),
-        later="option http-buffer-request",
     ),
 ]
