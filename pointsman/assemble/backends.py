@@ -36,9 +36,7 @@ def build_backend(arena: Arena, section: Section, number_of: int, http: bool, di
     backend.request_time = timeout(section, "http-request")
     backend.tarpit = timeout(section, "tarpit") or timeout(section, "connect")
     backend.retries = number(section, "retries")
-    found = section.one(RetryOn)
-    if found is not None and not found.connection_failure:
-        backend.retries = 0
+    _retries(backend, section)
     redispatch = section.one(Redispatch)
     backend.redispatch = redispatch.interval if redispatch is not None else 0
     mode = section.one(ConnectionMode)
@@ -59,6 +57,21 @@ def build_backend(arena: Arena, section: Section, number_of: int, http: bool, di
             and section.all(ServerLine):
         diagnostics.warning(missing_timeouts(section), section.at)
     return backend
+
+
+def _retries(backend: BackendProxy, section: Section) -> None:
+    """retry-on: what is tried again."""
+    found = section.one(RetryOn)
+    if found is None:
+        return
+    backend.retry_connections = "conn-failure" in found.reasons
+    if not backend.http:
+        return
+    backend.retry_empty = "empty-response" in found.reasons
+    backend.retry_junk = "junk-response" in found.reasons
+    backend.retry_timeouts = "response-timeout" in found.reasons
+    backend.retry_statuses = frozenset(int(reason) for reason in found.reasons if reason.isdigit())
+    backend.retries_requests = bool(found.reasons - {"none", "conn-failure", "0rtt-rejected"})
 
 
 def missing_timeouts(section: Section) -> str:

@@ -231,27 +231,30 @@ RETRY_WORDS = ("all-retryable-errors", "conn-failure", "empty-response", "junk-r
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryOn(Setting):
-    """`retry-on`: whether a failure to connect is tried again (the default). Other reasons are not built yet."""
+    """`retry-on`: what is tried again."""
 
-    connection_failure: bool
+    reasons: frozenset[str]  # words and statuses; all-retryable-errors is spelled out
+
+
+ALL_RETRYABLE = frozenset(("conn-failure", "empty-response", "junk-response", "response-timeout", "0rtt-rejected",
+                           "500", "502", "503", "504"))
 
 
 @keyword("retry-on", BACK, "4.2")
 def retry_on(args: Args) -> RetryOn:
-    """retry-on conn-failure|none: reasons that need the request again are not built yet."""
+    """retry-on <reason> ...: none, conn-failure (the default), empty-response, junk-response, response-timeout,
+    0rtt-rejected, statuses, all-retryable-errors."""
     if not args.more():
         raise ConfigError("'retry-on' needs at least one keyword to specify when to retry", args.here)
     words = args.rest()
+    reasons: set[str] = set()
     for word in words:
         if word.text not in RETRY_WORDS and word.text not in RETRY_STATUS:
             raise args.wrong(word, f"'retry-on': unknown keyword '{word.text}'", (*RETRY_WORDS, *RETRY_STATUS))
         if word.text == "none" and len(words) > 1:
             raise ConfigError("'retry-on' 'none' keyworld only usable alone", word.at)
-    for word in words:
-        if word.text not in ("conn-failure", "none"):
-            raise ConfigError(f"'retry-on {word.text}' is not built yet", word.at, "conn-failure or none",
-                              "manual 4.2 describes it")
-    return RetryOn(connection_failure=words[0].text != "none", at=args.at)
+        reasons |= ALL_RETRYABLE if word.text == "all-retryable-errors" else {word.text}
+    return RetryOn(reasons=frozenset(reasons), at=args.at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -61,6 +61,24 @@ def parse_set_log_level(args: RuleArgs) -> Action:
     return SetLogLevel(SILENT if name == "silent" else names.index(name))
 
 
+class DisableRetry(Action):
+    """Whatever retry-on says, this request is not sent again; failures to connect are still retried."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.writes = int(Writes.NOTHING)
+
+    def run(self, context: Context) -> int:
+        context.no_retry = True
+        return CONTINUE
+
+
+@action("disable-l7-retry", HTTP_REQUEST, "4.4", writes=Writes.NOTHING)
+def parse_disable_retry(args: RuleArgs) -> Action:
+    """disable-l7-retry: retry only failures to connect."""
+    return DisableRetry()
+
+
 class Nothing(Action):
     """Asks for something that is so anyhow."""
 

@@ -99,4 +99,5 @@ class Context:
         self.session_variables: Variables = {}  # of the client connection
         self.responding = False  # a server was tried, or the answer is ours: no more variables of the request
         self.body = b""  # what is here of the request's body
+        self.no_retry = False  # disable-l7-retry: the request is not sent a second time once a server had it
         self.answer: object = None  # what a rule decided to answer (rules.reply.Reply); read by the stream

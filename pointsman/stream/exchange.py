@@ -256,16 +256,16 @@ class Exchange(Carried):
         cause = 0x73 if error == _TIMED_OUT else 0x53
         if error in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL):
             cause = 0x52  # R: a resource is exhausted
-        if record.retries >= backend.retries:
+        if record.retries >= backend.retries or not backend.retry_connections:
             server.counters.failed_connections += 1
             backend.counters.failed_connections += 1
             self.refuse(503, cause, 0x43)
             return
         record.retries += 1
-        if self._may_redispatch(backend, record.retries):
+        if self.may_redispatch(backend, record.retries):
             others = [one for one in backend.usable if one is not server]
             if others:
-                self._redispatch(backend, server)
+                self.redispatch(backend, server)
                 return
         server.counters.retries += 1  # on the same server; elsewhere it is a redispatch
         backend.counters.retries += 1
@@ -275,7 +275,7 @@ class Exchange(Carried):
             self.phase = PAUSE
             self.reactor.wheel.arm(self.timer, self.reactor.now + min(TURN_AROUND, backend.connect))
 
-    def _may_redispatch(self, backend: BackendProxy, attempt: int) -> bool:
+    def may_redispatch(self, backend: BackendProxy, attempt: int) -> bool:
         """option redispatch: an algorithm without affinity goes elsewhere at once; with affinity on the last attempt,
         or on every n-th (manual 4.2; observed of the peer program)."""
         every = backend.redispatch
@@ -287,7 +287,7 @@ class Exchange(Carried):
             return (backend.retries - attempt) % -every == 0 if every < -1 else attempt == backend.retries
         return attempt % every == 0
 
-    def _redispatch(self, backend: BackendProxy, server: LiveServer) -> None:
+    def redispatch(self, backend: BackendProxy, server: LiveServer) -> None:
         server.counters.redispatches += 1
         backend.counters.redispatches += 1
         self.record.redispatched = True

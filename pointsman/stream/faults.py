@@ -73,6 +73,9 @@ class Faults(Exchange):
     def flush_client(self) -> None:
         raise NotImplementedError
 
+    def retry(self) -> bool:
+        raise NotImplementedError
+
     def response_over(self, trailers: list[Field]) -> None:
         raise NotImplementedError
 
@@ -276,7 +279,12 @@ class Faults(Exchange):
                 self.logged = True
                 self.vanish()
                 return
-        self._count_failed_response()
+        if connection.failed:
+            self._count_failed_response()
+        if self.backend is not None and self.backend.retry_empty and self.retry():
+            return
+        if not connection.failed:
+            self._count_failed_response()
         self.refuse(502, _S, _H)
 
     def _count_failed_response(self) -> None:
@@ -291,6 +299,8 @@ class Faults(Exchange):
     def bad_answer(self) -> None:
         """What the server sent is no response, or none that may be passed on."""
         self._count_failed_response()
+        if self.backend is not None and self.backend.retry_junk and self.retry():
+            return
         self.refuse(502, _P, _H)
 
     def response_cut(self, by_protocol: bool) -> None:
@@ -315,6 +325,8 @@ class Faults(Exchange):
         """timeout server, or timeout tunnel."""
         phase = self.phase
         if phase == ANSWER:
+            if self.backend is not None and self.backend.retry_timeouts and self.retry():
+                return
             if self.backend is not None:
                 self.backend.counters.failed_responses += 1
             if self.server is not None:

@@ -9,7 +9,6 @@
 The stream sees heads without a version and payload without framing; how they look on the wire is the business of its
 two sides. How it ends badly stands in faults.py.
 """
-from typing import Final
 
 from pointsman.config.action import ALLOW, ANSWER, CONTINUE, DENY, SILENT_DROP, TARPIT
 from pointsman.core.address import NetAddress
@@ -17,7 +16,7 @@ from pointsman.log.policy import When
 from pointsman.net.reactor import Reactor
 from pointsman.proto.body import CHUNKED, NONE, TO_CLOSE
 from pointsman.proto.h1_render import interim, request_bytes, response_head
-from pointsman.proto.message import EXPECT, Field, Request, Response, field
+from pointsman.proto.message import Field, Request, Response, field
 from pointsman.rules.reply import Challenge, Reply
 from pointsman.rules.rule import Rule, run_rules
 from pointsman.sample.context import Context
@@ -25,16 +24,14 @@ from pointsman.sample.record import NEVER as NOT_REACHED
 from pointsman.server.backend import LiveServer
 from pointsman.server.connection import NEVER, ServerConnection
 from pointsman.stream.exchange import ANSWER as WAIT_ANSWER
-from pointsman.stream.exchange import FORWARD, GATHER, IDLE, LAST, TUNNEL
-from pointsman.stream.faults import Faults
+from pointsman.stream.exchange import FORWARD, IDLE, LAST, TUNNEL
 from pointsman.stream.proxies import CLOSE, FOREVER, KEEP_ALIVE, BackendProxy, ForwardFor, Frontend, Service
+from pointsman.stream.replay import Replay
 from pointsman.stream.routing import pick_backend, pick_server
 from pointsman.stream.sides import HttpBack, HttpFront
 
-CONTINUE_HEAD: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
-
-class HttpStream(Faults):
+class HttpStream(Replay):
     def __init__(self, reactor: Reactor, frontend: Frontend, front: HttpFront, context: Context) -> None:
         super().__init__(reactor, frontend, front, context)
         self.last: LiveServer | None = None  # of the exchange before, if its connection was kept
@@ -58,6 +55,8 @@ class HttpStream(Faults):
         self.context.answer = None
         self.context.unique_id = b""
         self.context.responding = False
+        self.context.no_retry = False
+        self.forget()
         self.context.source = self.context.real_source  # as they were before set-src and set-dst
         self.context.destination = self.context.real_destination
         if self.context.variables:
@@ -91,49 +90,12 @@ class HttpStream(Faults):
         logger = frontend.logger
         if logger is not None and logger.when <= When.REQUEST:
             self.write_log(b"txn_request")
-        if not frontend.buffers or self._gather(frontend.http_request_time):
-            self._frontend_rules(request)
+        if not frontend.buffers or self.gather(frontend.http_request_time):
+            self.frontend_rules(request)
 
-    def _frontend_rules(self, request: Request) -> None:
+    def frontend_rules(self, request: Request) -> None:
         if self._request_rules(self.frontend.http_request):
             self._route(request)
-
-    # The body, where rules want to see it (option http-buffer-request).
-
-    def _gather(self, time: int) -> bool:
-        """Wait for it, at most so many ms since the request began. True: it is here, or the buffer is full."""
-        request = self.context.request
-        assert request is not None
-        if request.expects_continue:
-            request.expects_continue = False
-            request.fields = [one for one in request.fields if one.kind != EXPECT]
-            self.client.push(CONTINUE_HEAD)
-            self.client.flush()
-        program = self.frontend.program
-        self.phase = GATHER
-        if self.client.gather(program.head_limit):
-            self._gathered()
-            return True
-        if self.phase == GATHER:
-            time = time if time != FOREVER else self.frontend.client
-            self.reactor.wheel.arm(self.client, self.record.begun + time)
-        return False
-
-    def _gathered(self) -> None:
-        self.phase = IDLE
-        self.context.body = self.client.received()
-
-    def go_on_gathering(self) -> None:
-        """More of it may have come."""
-        request = self.context.request
-        assert request is not None
-        if self.client.gather(self.frontend.program.head_limit):
-            self._gathered()
-            self.touch_client()
-            if self.backend is None:
-                self._frontend_rules(request)
-            else:
-                self._backend_rules(request, self.backend)
 
     def count_request(self, now: int) -> None:
         frontend = self.frontend
@@ -216,10 +178,10 @@ class HttpStream(Faults):
             self.refuse(503, 0x53, 0x43)  # SC
             return
         self.enter_backend(backend)
-        if not backend.buffers or self._gather(backend.request_time or FOREVER):
-            self._backend_rules(request, backend)
+        if not backend.buffers or self.gather(backend.request_time or FOREVER):
+            self.backend_rules(request, backend)
 
-    def _backend_rules(self, request: Request, backend: BackendProxy) -> None:
+    def backend_rules(self, request: Request, backend: BackendProxy) -> None:
         if backend.http_request and not self._request_rules(backend.http_request):
             return
         for service in backend.services:
@@ -328,6 +290,11 @@ class HttpStream(Faults):
         close = mode != KEEP_ALIVE and not backend.pretend_keepalive or request.close_asked
         head = request_bytes(request, close=close, strict=self.frontend.strict)
         connection.begin_request(head, request.chunked, request.method == b"HEAD")
+        if self.replaying:
+            assert self.kept is not None
+            self.kept.send(connection)
+        elif backend.retries_requests and not self.context.no_retry:
+            self.keep(head)
         if not self.client.request_done:
             self.touch_client()  # its time begins now: nothing of its body was read so far
             self.client.upload()
@@ -352,6 +319,8 @@ class HttpStream(Faults):
         connection = self.connection
         assert isinstance(connection, HttpBack)
         self.record.uploaded += len(payload)
+        if self.kept is not None:
+            self.kept.add(payload)
         connection.send_body(payload)
         connection.flush()
         self.touch_client()
@@ -364,6 +333,9 @@ class HttpStream(Faults):
     def upload_end(self, trailers: list[Field]) -> None:
         connection = self.connection
         if isinstance(connection, HttpBack):
+            if self.kept is not None:
+                self.kept.trailers = trailers
+                self.kept.ended = True
             connection.end_body(trailers)
             connection.flush()
             self.touch_server()
@@ -414,6 +386,9 @@ class HttpStream(Faults):
         if response.status == 101 and not self.tunnelling:
             self.bad_answer()
             return
+        if response.status in backend.retry_statuses and self.retry():
+            return
+        self.forget()
         record.answered = self.reactor.now
         record.status = response.status
         self.context.response = response

@@ -141,6 +141,12 @@ class BackendProxy(Backend):
         self.buffers = False
         self.tunnel = 0  # 0: none, the two others hold
         self.retries = 3
+        self.retry_connections = True  # retry-on conn-failure
+        self.retry_empty = False  # retry-on empty-response, and so on
+        self.retry_junk = False
+        self.retry_timeouts = False
+        self.retry_statuses: frozenset[int] = frozenset()
+        self.retries_requests = False  # one of those that need the request again
         self.redispatch = 0  # 0: no; n: every n-th retry; -1: the last one only
         self.mode = KEEP_ALIVE
         self.forwardfor: ForwardFor | None = None

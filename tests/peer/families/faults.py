@@ -212,7 +212,6 @@ backend app
     ),
     Scenario(
         name="retry-on empty-response",
-        later="retry-on empty-response",
         config=simple(back="retry-on empty-response conn-failure\nretries 1"),
         servers={"a": ((Recv(), Close()), (Recv(), Send(OK), End()))},
         talk=[Send(get("/")), Recv()],

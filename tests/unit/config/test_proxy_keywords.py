@@ -53,8 +53,6 @@ def test_numbers_that_are_not_said() -> None:
     ("retry-on foo", "'retry-on': unknown keyword 'foo'"),
     ("retry-on 418", "'retry-on': unknown keyword '418'"),
     ("retry-on none conn-failure", "'retry-on' 'none' keyworld only usable alone"),
-    ("retry-on conn-failure 503", "'retry-on 503' is not built yet"),
-    ("retry-on all-retryable-errors", "'retry-on all-retryable-errors' is not built yet"),
     ("source", "'source' expects <addr>[:<port>], and optionally 'usesrc' <addr>, and 'interface' <name>."),
     ("source nosuch.invalid", "'source' : 'nosuch.invalid' : invalid address: 'nosuch.invalid' in 'nosuch.invalid'"),
     ("source 1.2.3.4:10-20", "port range not permitted here in '1.2.3.4:10-20'"),
@@ -85,12 +83,25 @@ def test_the_wrong_side_is_a_warning(kind: str, line: str, side: str) -> None:
     assert loaded.warnings == [f"'{name}' ignored because {kind} 'x' has no {side} capability."]
 
 
+@pytest.mark.parametrize("words, reasons", [
+    ("none", {"none"}),
+    ("conn-failure", {"conn-failure"}),
+    ("503 404 empty-response", {"503", "404", "empty-response"}),
+    ("all-retryable-errors 404", {"conn-failure", "empty-response", "junk-response", "response-timeout",
+                                  "0rtt-rejected", "500", "502", "503", "504", "404"}),
+])
+def test_reasons_to_retry(words: str, reasons: set[str]) -> None:
+    found = good("backend", "retry-on 401", f"retry-on {words}").proxy.one(RetryOn)
+    assert found is not None
+    assert found.reasons == reasons
+
+
 def test_words() -> None:
     proxy = good("listen", "mode http", "http-reuse always", "retry-on none", "description a  b", "guid px:1",
                  "source 1.2.3.4:10 interface eth0", "enabled", before="defaults\n disabled\n mode tcp\n").proxy
     assert (proxy.one(Mode) or Mode(mode="")).mode == "http"
     assert (proxy.one(HttpReuse) or HttpReuse(policy="")).policy == "always"
-    assert (proxy.one(RetryOn) or RetryOn(connection_failure=True)).connection_failure is False
+    assert (proxy.one(RetryOn) or RetryOn(reasons=frozenset())).reasons == {"none"}
     assert (proxy.one(Description) or Description(text="")).text == "a b"
     assert (proxy.one(Guid) or Guid(text="")).text == "px:1"
     assert (proxy.one(Disabled) or Disabled(on=True)).on is False

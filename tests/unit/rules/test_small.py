@@ -35,6 +35,14 @@ def test_set_log_level(rule_set: str, name: str, level: int) -> None:
     assert ctx.record.level == UNSET
 
 
+def test_disable_l7_retry() -> None:
+    ctx = exchange()
+    assert run(ctx, "http-request disable-l7-retry if { path /none }") == CONTINUE
+    assert not ctx.no_retry
+    assert run(ctx, "http-request disable-l7-retry") == CONTINUE
+    assert ctx.no_retry
+
+
 def test_what_changes_nothing_says_so() -> None:
     loaded = good("frontend", "mode http", "http-request set-nice -5", "http-response strict-mode off")
     assert loaded.notices == ["'set-nice' has no effect: exchanges are served in turn"]
@@ -51,6 +59,7 @@ def test_what_changes_nothing_says_so() -> None:
     ("http-request set-status 200", "'http-request': action 'set-status' is not possible here", 14),
     ("http-request set-log-level", "'http-request set-log-level' expects <level>", 27),
     ("http-request set-log-level loud", "'http-request set-log-level': unknown level 'loud'", 28),
+    ("http-request disable-l7-retry x", "'http-request disable-l7-retry' cannot handle unexpected argument 'x'", 31),
     ("http-request set-nice x", "'http-request set-nice': 'x' is not a number", 23),
     ("http-request strict-mode", "'http-request strict-mode' expects <mode>", 25),
     ("http-request strict-mode maybe", "'http-request strict-mode': unknown mode 'maybe'", 26),
