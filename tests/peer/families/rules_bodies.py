@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from support.actor import Close, End, HalfClose, Pause, Recv, Send, Step
+from support.actor import Close, End, HalfClose, Pause, Recv, Send, Step, Tell, Until, Wait
+from support.origin import ok
 from support.scenario import Scenario
 
 from families.requests import get, post
@@ -12,6 +13,8 @@ BUFFER = "option http-buffer-request\n"
 SEEN = 'http-request set-header x-b "%[req.body]|%[req.body_len]|%[req.body_size]|%[req.body_param(a)]"\n'
 HEAD = b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 6\r\n"
 CHUNKED = b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"
+# The rest of the body is sent when the server has the head, so that no rule can have seen it.
+TELLING = (Until(b"\r\n\r\n"), Tell("head"), Until(b"b="), Send(ok(b"a")), End())
 LEAVES = "haproxy goes on to the backend before it finds that nobody waits; here the frontend's name is in the log"
 
 
@@ -42,17 +45,27 @@ SCENARIOS = [
         "in pieces, nobody waits",
         SEEN,
         Send(HEAD + b"\r\na="),
-        Pause(0.1),
+        Wait("head"),
         Send(b"1&b="),
         Recv(),
+        servers={"a": (TELLING,)},
         expect="x-b: a=|2|6|",
     ),
-    body("none came yet", SEEN, Send(HEAD + b"\r\n"), Pause(0.1), Send(b"a=1&b="), Recv(), expect="x-b: |0|6|"),
+    body(
+        "none came yet",
+        SEEN,
+        Send(HEAD + b"\r\n"),
+        Wait("head"),
+        Send(b"a=1&b="),
+        Recv(),
+        servers={"a": (TELLING,)},
+        expect="x-b: |0|6|",
+    ),
     body(
         "the backend waits",
         SEEN,
         Send(HEAD + b"\r\na="),
-        Pause(0.1),
+        Pause(0.5),
         Send(b"1&b="),
         Recv(),
         back=BUFFER + 'http-request set-header x-c "%[req.body]|%[req.body_len]|%[req.body_size]"',
