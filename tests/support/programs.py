@@ -114,7 +114,8 @@ class Program:
             )
         bound = re.findall(r"^\s*bind\s.*?:\{port:([A-Za-z0-9_.-]+)\}", self.text, re.MULTILINE)
         sockets = re.findall(r"^\s*(?:stats socket|bind)\s+(?:unix@)?(/[^\s,]+)", filled, re.MULTILINE)
-        self._wait({self.ports[name] for name in bound}, [Path(name) for name in sockets if name.startswith(f"{self.folder}/")])
+        own = [Path(name) for name in sockets if name.startswith(f"{self.folder}/")]
+        self._wait({self.ports[name] for name in bound}, own)
 
     def _wait(self, wanted: set[int], sockets: list[Path]) -> None:
         assert self._process is not None
