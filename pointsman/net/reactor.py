@@ -80,7 +80,6 @@ class Reactor:
         self.given_up: list[int] = []
         self.hooks: list[Hook] = []
         self.open = 0  # channels
-        self.clients = 0  # of them, connections of clients
         self.running = True
 
     def reopen(self) -> None:

@@ -7,7 +7,7 @@ from pointsman.config.action import CONTINUE, HTTP_AFTER, HTTP_REQUEST, HTTP_RES
 from pointsman.config.keyword import Args
 from pointsman.core.diagnostics import ConfigError
 from pointsman.proto.message import CONNECTION, HOST, Field, Head, Request, field
-from pointsman.proto.tokens import tokens
+from pointsman.proto.tokens import TOKEN, tokens
 from pointsman.sample.context import Context
 from pointsman.sample.format import Format
 from pointsman.sample.head import BLANKS, authority, cut_list
@@ -15,7 +15,6 @@ from pointsman.sample.regex import compile_regex
 from pointsman.sample.types import Writes
 
 _EVERYWHERE: Final = HTTP_REQUEST | HTTP_RESPONSE | HTTP_AFTER
-_TOKEN: Final = b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _METHODS: Final = ("str", "beg", "end", "sub", "reg")
 
 
@@ -175,7 +174,7 @@ def header_name(args: Args) -> bytes:
     message end early."""
     word = args.word("<name>")
     name = word.text.encode("utf-8", "surrogateescape")
-    if not name or name.translate(None, _TOKEN):
+    if not name or name.translate(None, TOKEN):
         raise ConfigError(f"'{args.keyword}': '{word.text}' is no header name", word.at, "a token (RFC 9110 5.6.2)")
     return name.lower()
 

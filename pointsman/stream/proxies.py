@@ -120,7 +120,6 @@ class Frontend(Acceptor):
         self.strict = False  # option pointsman-strict
         self.independent = False  # option independent-streams
         self.close_idle_on_response = False
-        self.use_proxy_header = False
 
 
 class BackendProxy(Backend):
