@@ -3,7 +3,6 @@
 A logger is asked for the line of a stream when the stream is over (or at the moment that `when` names), and for
 messages such as "Server b/s is DOWN". It decides the level and the format; log/policy.py says what counts as failed.
 """
-import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -12,6 +11,7 @@ from pointsman.log.heading import Heading
 from pointsman.log.policy import When, failed
 from pointsman.log.sink import Sink
 from pointsman.log.target import ERR, INFO, LogTarget
+from pointsman.net.clock import wall_ms
 from pointsman.sample.context import Context
 from pointsman.sample.record import UNSET
 
@@ -95,7 +95,7 @@ class Logger:
 
     def event(self, level: int, text: bytes) -> None:
         """A message of one line, such as a server's change of state."""
-        wall = time.time_ns() // 1_000_000
+        wall = wall_ms()
         text = text.translate(_NO_BREAK)
         for outlet in self.outlets:
             outlet.put(level, wall, text, NO_DATA)

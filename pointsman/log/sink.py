@@ -22,10 +22,10 @@ import select
 import socket
 import stat
 from struct import pack_into
-from time import monotonic_ns
 from typing import Final
 
 from pointsman.core.address import AddressSpec
+from pointsman.net.clock import monotonic_ms
 from pointsman.net.reactor import Channel
 
 BATCH: Final = 64  # lines of a sendmmsg, and how many make a flush worth while
@@ -132,7 +132,7 @@ class DatagramSink(Sink):
 
     def _connect(self) -> str:
         """Name the receiver to the socket. A UNIX receiver that restarted has a new socket behind the same path."""
-        self.tried = monotonic_ns() // 1_000_000
+        self.tried = monotonic_ms()
         spec = self.address
         sock = socket.socket(fileno=os.dup(self.fd))
         try:
@@ -192,7 +192,7 @@ class DatagramSink(Sink):
         """After an error: whether it makes sense to send again."""
         if number == errno.ECONNREFUSED and self.address.kind == "inet":
             return True  # an ICMP answer to what was sent before, told once
-        if monotonic_ns() // 1_000_000 - self.tried < RETRY:
+        if monotonic_ms() - self.tried < RETRY:
             return False
         return not self._connect()
 
