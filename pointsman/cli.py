@@ -19,6 +19,7 @@ from pointsman import __version__
 from pointsman.master.channel import Channel, inherited
 from pointsman.worker.arguments import Options, Refusal, UsageError, parse
 from pointsman.worker.console import Console
+from pointsman.worker.notify import VARIABLE
 
 # ruff: noqa: PLC0415  # the late imports
 OK: Final = 0
@@ -62,6 +63,7 @@ def _start(options: Options, console: Console) -> int:
     folder = os.getcwd()
     if options.check:
         return _run(options, console, environment, folder, None)
+    os.environ.pop(VARIABLE, "")
     channel = inherited(os.environ)
     if channel is None:
         from pointsman.master.master import BECOME, Master
@@ -99,6 +101,7 @@ def _run(options: Options, console: Console, environment: Mapping[str, str], fol
         return generation.keep_under_master(loaded.generation, plan, console, channel)
     if plan.master:
         master.become_master(environment, folder)
+    plan.notify = environment.get(VARIABLE, "")
     if plan.lanes > 1:
         return generation.keep(loaded.generation, plan, console)
     return process.run(loaded.generation, plan, console)

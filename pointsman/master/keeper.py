@@ -162,6 +162,7 @@ class Keeper:
         if self.stopping:
             return
         self.stopping = True
+        self.readiness.notifier.stopping()
         self.due.clear()
         # While this process held the sockets, too, new connections would wait there for nobody.
         self.generation.close_sockets()
@@ -178,6 +179,7 @@ class Keeper:
             message = self.channel.receive(wait=False)
 
     def _die(self, number: int) -> None:
+        self.readiness.notifier.stopping()
         self._kill_all()
         self.generation.flush()
         die_by(number)

@@ -27,11 +27,11 @@ from collections.abc import Mapping
 from typing import Final
 
 from pointsman.master.channel import MARK, Channel, Message, mark, pair
-from pointsman.master.notify import Notifier
 from pointsman.master.processes import exit_code, exit_words, reap, tell
 from pointsman.worker import background
 from pointsman.worker.arguments import Options
 from pointsman.worker.console import Console
+from pointsman.worker.notify import VARIABLE, Notifier
 
 BECOME: Final = "POINTSMAN_MASTER"  # the variable that tells a program to be the master although no word says so
 LOADING: Final = 0
@@ -64,9 +64,9 @@ class Master:
     def __init__(self, options: Options, console: Console, environment: Mapping[str, str]) -> None:
         self.options = options
         self.console = console
-        self.notifier = Notifier(environment.get("NOTIFY_SOCKET", ""))
+        self.notifier = Notifier(environment.get(VARIABLE, ""))
         self.environment = {name: value for name, value in environment.items()
-                            if name not in ("NOTIFY_SOCKET", MARK, BECOME)}
+                            if name not in (VARIABLE, MARK, BECOME)}
         self.generations: list[Started] = []
         self.number = 0
         self.sockets: dict[str, int] = {}  # of the generation that is current

@@ -10,18 +10,22 @@ So what goes wrong until then is still seen on the terminal, and the caller's ex
 import os
 from typing import Final
 
+from pointsman.worker.notify import Notifier
+
 _READY: Final = b"\x01"
 
 
 class Readiness:
-    """The child's end of the pipe; in the foreground there is none and nothing happens."""
+    """Who waits for this process to be ready: a parent at the other end of the pipe, systemd; or nobody."""
 
     def __init__(self, fd: int = -1, null: int = -1) -> None:
         self._fd = fd
         self._null = null
+        self.notifier = Notifier("")
 
     def tell(self) -> None:
-        """All is set up: detach from the terminal, and let the parent leave."""
+        """All is set up: tell systemd, detach from the terminal, and let the parent leave."""
+        self.notifier.ready("Ready.")
         if self._null >= 0:
             for stream in (0, 1, 2):
                 os.dup2(self._null, stream)
@@ -34,6 +38,7 @@ class Readiness:
 
     def keep_silent(self) -> None:
         """In a process that was forked off: it only detaches; the one that forked it tells."""
+        self.notifier.close()
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1

@@ -22,6 +22,7 @@ class Plan:
     master: bool = False  # -W, master-worker
     survives: bool = False  # master-worker no-exit-on-failure
     max_reloads: int = 0  # mworker-max-reloads
+    notify: str = ""  # NOTIFY_SOCKET, where no master tells
     old_pids: tuple[int, ...] = ()
     old_finish: bool = True  # -sf: they finish; -st: they end at once
 

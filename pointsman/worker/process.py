@@ -28,6 +28,7 @@ from pointsman.listener.generation import Generation
 from pointsman.net.reactor import Nested
 from pointsman.worker import background, limits, opening, privileges
 from pointsman.worker.console import Console
+from pointsman.worker.notify import Notifier
 from pointsman.worker.plan import Plan
 
 _LOOK_EVERY: Final = 0.05  # s between two looks whether a soft stop is through
@@ -87,7 +88,10 @@ def prepare(generation: Generation, plan: Plan, console: Console) -> background.
             return None
     privileges.preload()
     loop_module()
+    notifier = Notifier(plan.notify)
+    notifier.hold()
     readiness = background.detach() if plan.daemon else background.Readiness()
+    readiness.notifier = notifier
     if pidfile >= 0:
         background.write_pidfile(pidfile)
     return readiness if _take_over(plan, console) else None
@@ -144,12 +148,14 @@ class Worker:
         self.loop = new_loop()
         self.nested: Nested | None = None
         self.stopping = False
+        self.readiness = background.Readiness()
         self._fault: Exception | None = None
 
     def run(self, readiness: background.Readiness) -> int:
+        self.readiness = readiness
         loop = self.loop
         asyncio.set_event_loop(loop)
-        loop.call_soon(self._begin, readiness)
+        loop.call_soon(self._begin)
         try:
             loop.run_forever()
         finally:
@@ -158,7 +164,7 @@ class Worker:
             raise self._fault
         return 0
 
-    def _begin(self, readiness: background.Readiness) -> None:
+    def _begin(self) -> None:
         """The loop runs: only from here on does uvloop see signals."""
         try:
             self._listen_to_signals()
@@ -169,7 +175,7 @@ class Worker:
             gc.freeze()  # what lives as long as the process need not be looked at again
             gc.set_threshold(*_GC_THRESHOLDS)
             self.generation.begun()
-            readiness.tell()
+            self.readiness.tell()
         except Exception as fault:  # raised here it would only be logged by the loop
             self._fault = fault
             self.loop.stop()
@@ -194,6 +200,7 @@ class Worker:
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
     def _die(self, number: int) -> None:
+        self.readiness.notifier.stopping()
         self.generation.flush()
         die_by(number)
 
@@ -229,6 +236,7 @@ class Worker:
         if self.stopping:
             return
         self.stopping = True
+        self.readiness.notifier.stopping()
         self.generation.room.stopping = True
         self.loop.call_later(self.plan.grace / 1000, self._stop_listening)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import sys
 import threading
-from collections.abc import Container
+from collections.abc import Sequence
 
 from flask import Flask, Response, jsonify
 from werkzeug.serving import BaseWSGIServer, make_server
@@ -52,9 +52,9 @@ def hello(text: str, port: int, *, host: str = "127.0.0.1", gate: threading.Even
     return Service(app, port, host)
 
 
-def numbered(*, slow: Container[int] = (), gate: threading.Event | None = None) -> list[Service]:
-    """The three applications of episodes 5 to 9; the slow ones wait at the gate."""
-    return [hello(f"Hello from Flask App {n}!", 5000 + n, gate=gate if n in slow else None) for n in (1, 2, 3)]
+def numbered(gates: Sequence[threading.Event | None] = (None,) * 3) -> list[Service]:
+    """The three applications of episodes 5 to 9, each with its gate."""
+    return [hello(f"Hello from Flask App {n}!", 5000 + n, gate=gate) for n, gate in enumerate(gates, 1)]
 
 
 def fitness_static(port: int) -> Service:

@@ -1,4 +1,6 @@
-"""Starts a load balancer on a configuration text, waits until it listens, and ends it.
+"""Starts a load balancer on a configuration text, waits until it is ready, and ends it.
+
+Pointsman says itself when that is (Notified); haproxy is ready when all its addresses listen.
 
 Placeholders in the text: {port:x} a free port, the same for the same x; {dir} the program's own folder; whatever else
 the caller gives in `values`. An unknown placeholder is left alone: `{ path / }` and `%{+Q}o` are configuration.
@@ -10,10 +12,11 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -43,7 +46,39 @@ POINTSMAN = Kind("pointsman", (sys.executable, "-m", "pointsman"))
 def environment() -> dict[str, str]:
     """The environment for a program: ours, with the source tree importable."""
     paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in paths if path)}
+    ours = {name: value for name, value in os.environ.items() if name != "NOTIFY_SOCKET"}
+    return {**ours, "PYTHONPATH": os.pathsep.join(path for path in paths if path)}
+
+
+class Notified:
+    """The receiver's end of a NOTIFY_SOCKET; `environment` are the variables of a program that shall tell.
+
+    Its address is an abstract one, chosen by the kernel: no chroot and no user is in the way.
+    """
+
+    def __init__(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.sock.bind("")
+        self.ready = False
+        self.environment = {**environment(), "NOTIFY_SOCKET": "@" + self.sock.getsockname()[1:].decode("ascii")}
+
+    def is_ready(self, seconds: float) -> bool:
+        """True when READY=1 has come, or comes within that time."""
+        limit = time.monotonic() + seconds
+        while not self.ready and (left := limit - time.monotonic()) > 0:
+            self.sock.settimeout(left)
+            try:
+                self.ready = b"READY=1" in self.sock.recv(4096).split(b"\n")
+            except TimeoutError:
+                break
+        return self.ready
+
+    def __enter__(self) -> Notified:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Whoever tells something after this tells nobody."""
+        self.sock.close()
 
 
 def fill(text: str, values: Mapping[str, str], ports: dict[str, int]) -> str:
@@ -102,31 +137,47 @@ class Program:
         return self._process.pid
 
     def start(self) -> None:
-        """Writes the configuration, starts the program, returns when every {port:x} of a `bind` line listens."""
+        """Writes the configuration, starts the program, returns when it is ready."""
         self.folder.mkdir(parents=True, exist_ok=True)
         filled = fill(self.text, {"dir": str(self.folder), **self.values}, self.ports)
         path = self.folder / "test.cfg"
         path.write_text(filled, encoding="utf-8")
         command = [*self.kind.command, *self.arguments, "-f", str(path)]
-        with (self.folder / "stdout").open("wb") as out, (self.folder / "stderr").open("wb") as err:
+        notified = Notified()
+        with notified, (self.folder / "stdout").open("wb") as out, (self.folder / "stderr").open("wb") as err:
             self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=environment(), cwd=self.folder
+                command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=notified.environment, cwd=self.folder
             )
+            if self.kind is POINTSMAN:
+                self._wait(notified.is_ready, "is not ready")
+            else:
+                self._wait(self._listening(filled), "does not listen")
+
+    def _listening(self, filled: str) -> Callable[[float], bool]:
+        """A look whether every {port:x} of a `bind` line and every socket of the folder listens."""
         bound = re.findall(r"^\s*bind\s.*?:\{port:([A-Za-z0-9_.-]+)\}", self.text, re.MULTILINE)
         sockets = re.findall(r"^\s*(?:stats socket|bind)\s+(?:unix@)?(/[^\s,]+)", filled, re.MULTILINE)
         own = [Path(name) for name in sockets if name.startswith(f"{self.folder}/")]
-        self._wait({self.ports[name] for name in bound}, own)
+        wanted = {self.ports[name] for name in bound}
 
-    def _wait(self, wanted: set[int], sockets: list[Path]) -> None:
+        def look(seconds: float) -> bool:
+            if wanted <= listening_ports() and all(name.exists() for name in own):
+                return True
+            time.sleep(seconds)
+            return False
+
+        return look
+
+    def _wait(self, look: Callable[[float], bool], fault: str) -> None:
         assert self._process is not None
         limit = time.monotonic() + self.patience
-        while not (wanted <= listening_ports() and all(name.exists() for name in sockets)):
-            if self._process.poll() is not None:
-                raise StartError(f"{self.kind.name} ended with {self._process.returncode}:\n{self.stderr()}")
+        while not look(0.01):
+            status = self._process.poll()
+            if status is not None and not (status == 0 and look(0.01)):  # 0: into the background
+                raise StartError(f"{self.kind.name} ended with {status}:\n{self.stderr()}")
             if time.monotonic() > limit:
                 self.stop()
-                raise StartError(f"{self.kind.name} does not listen on {sorted(wanted)}:\n{self.stderr()}")
-            time.sleep(0.01)
+                raise StartError(f"{self.kind.name} {fault}:\n{self.stderr()}")
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Sends the signal (SIGKILL if that has no effect within 5 s) and returns the exit status as Popen gives it."""

@@ -27,7 +27,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from support.ports import listening_ports
-from support.programs import HAPROXY, POINTSMAN, Kind, environment
+from support.programs import HAPROXY, POINTSMAN, Kind, Notified, environment
 from support.receiver import LogReceiver
 
 TESTS = Path(__file__).resolve().parents[1]
@@ -130,20 +130,21 @@ class Stage:
             run("ip", "address", "add", f"{address}/32", "dev", "lo")
 
     def start(self, name: str, port: int = 80) -> None:
-        """Starts the program on the seed of that name, unchanged, and waits until the port listens."""
+        """Starts the program on the seed of that name, unchanged, and waits until it is ready."""
         self.port = port
         seed = TESTS / "scenario" / "seeds" / f"{name}.cfg"
         command = [*self.kind.command, "-p", str(self.folder / "pid"), "-f", str(seed)]
-        with (self.folder / "stdout").open("wb") as out, (self.folder / "stderr").open("wb") as err:
+        notified = Notified()
+        with notified, (self.folder / "stdout").open("wb") as out, (self.folder / "stderr").open("wb") as err:
             self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=environment(), cwd="/"
+                command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=notified.environment, cwd="/"
             )
-        self.pid = self._process.pid
-        limit = time.monotonic() + 15
-        while port not in listening_ports():
-            assert time.monotonic() < limit, f"port {port} does not listen: {self.printed()}"
-            assert not self._process.poll(), f"ended with {self._process.returncode}: {self.printed()}"
-            time.sleep(0.02)
+            self.pid = self._process.pid
+            limit = time.monotonic() + 15
+            while not (notified.is_ready(0.02) if self.kind is POINTSMAN else port in listening_ports()):
+                assert time.monotonic() < limit, f"it does not begin: {self.printed()}"
+                assert not self._process.poll(), f"ended with {self._process.returncode}: {self.printed()}"
+                time.sleep(0.02)
         if re.search(r"^\s*daemon\b", seed.read_text(), re.MULTILINE):
             assert self._process.wait(10) == 0, self.printed()
             self.pid = int((self.folder / "pid").read_text().split()[0])

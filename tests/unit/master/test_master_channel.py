@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pointsman.master.channel import MARK, PACK, inherited, mark, pair
-from pointsman.master.notify import Notifier
+from pointsman.worker.notify import Notifier
 
 WORDS = st.lists(st.text(max_size=20).filter(lambda text: "\0" not in text and text.isprintable()), max_size=5)
 

@@ -1,0 +1,139 @@
+"""Who waits for the program learns when it is ready: through NOTIFY_SOCKET, with one process and with several."""
+import os
+import pwd
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.ports import free_port
+from support.programs import POINTSMAN, environment
+from support.scenario import query
+
+TEXT = """
+global
+    nbthread {lanes}
+    stats socket {folder}/admin level admin
+    {more}
+defaults
+    mode http
+    timeout client 5s
+    timeout server 5s
+    timeout connect 5s
+frontend web
+    bind 127.0.0.1:{port}
+    http-request return status 200
+"""
+
+
+class Service:
+    """A program and the socket that it tells how it goes."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.sock.bind(str(folder / "notify"))
+        self.sock.settimeout(10)
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self, lanes: int, more: str = "", *words: str) -> int:
+        """Returns its pid."""
+        text = TEXT.format(lanes=lanes, folder=self.folder, port=self.port, more=more)
+        (self.folder / "web.cfg").write_text(text)
+        self.process = subprocess.Popen([*POINTSMAN.command, *words, "-f", "web.cfg"], cwd=self.folder,
+                                        stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                        env={**environment(), "NOTIFY_SOCKET": str(self.folder / "notify")})
+        return self.process.pid
+
+    def told(self) -> dict[str, str]:
+        lines = self.sock.recv(4096).decode().splitlines()
+        return {name: value for name, _, value in (line.partition("=") for line in lines)}
+
+    def answers(self) -> bool:
+        with socket.create_connection(("127.0.0.1", self.port), 5) as client:
+            client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            return client.recv(100).startswith(b"HTTP/1.1 200 ")
+
+    def end(self) -> int:
+        assert self.process is not None
+        return self.process.wait(10)
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[Service]:
+    made = Service(tmp_path)
+    yield made
+    made.sock.close()
+    if made.process is not None and made.process.poll() is None:
+        made.process.kill()
+        made.process.wait()
+
+
+@pytest.mark.parametrize("lanes", [1, 2])
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGUSR1, 0), (signal.SIGTERM, -signal.SIGTERM)])
+def test_in_the_foreground(service: Service, lanes: int, number: int, status: int) -> None:
+    pid = service.start(lanes, "", "-db")
+    assert service.told() == {"READY": "1", "MAINPID": str(pid), "STATUS": "Ready."}
+    assert service.answers()
+    # Runtime commands are served, too; and nobody finds the variable who might tell something by mistake.
+    assert "NOTIFY_SOCKET" not in query(service.folder / "admin", "show env")
+    os.kill(pid, number)
+    assert service.told()["STOPPING"] == "1"
+    assert service.end() == status
+    service.sock.setblocking(False)
+    with pytest.raises(BlockingIOError):  # it was told once, by one
+        service.told()
+
+
+@pytest.mark.parametrize("lanes", [1, 2])
+def test_in_the_background(service: Service, lanes: int) -> None:
+    service.start(lanes, "daemon", "-p", "pid")
+    told = service.told()
+    pid = int((service.folder / "pid").read_text())
+    try:
+        assert told == {"READY": "1", "MAINPID": str(pid), "STATUS": "Ready."}
+        assert service.answers()
+        assert service.end() == 0
+    finally:
+        os.kill(pid, signal.SIGTERM)
+    assert service.told()["STOPPING"] == "1"
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("lanes", [1, 2])
+def test_out_of_a_jail(service: Service, lanes: int) -> None:
+    (service.folder / "jail").mkdir()
+    os.chmod(service.folder / "notify", 0o600)
+    pid = service.start(lanes, f"chroot {service.folder}/jail\n    user nobody", "-db")
+    assert service.told()["MAINPID"] == str(pid)
+    assert os.stat(f"/proc/{pid}").st_uid == pwd.getpwnam("nobody").pw_uid
+    os.kill(pid, signal.SIGTERM)
+    assert service.told()["STOPPING"] == "1"
+
+
+def test_a_lane_that_is_replaced_tells_nothing(service: Service) -> None:
+    pid = service.start(2, "", "-db")
+    assert service.told()["READY"] == "1"
+    children = Path(f"/proc/{pid}/task/{pid}/children")
+    before = children.read_text().split()
+    os.kill(int(before[0]), signal.SIGKILL)
+    limit = time.monotonic() + 10
+    while len(set(children.read_text().split()) - {before[0]}) < len(before):
+        assert time.monotonic() < limit
+        time.sleep(0.01)
+    os.kill(pid, signal.SIGUSR1)
+    assert service.told()["STOPPING"] == "1"
+
+
+@pytest.mark.parametrize("lanes", [1, 2])
+def test_what_does_not_come_to_serve_is_not_ready(service: Service, lanes: int) -> None:
+    with socket.create_server(("127.0.0.1", service.port)):
+        service.start(lanes, "", "-db")
+        assert service.end() == 1
+    service.sock.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        service.told()
