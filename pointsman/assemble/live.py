@@ -115,6 +115,7 @@ class Live(Generation):
 
     def share_out(self, lanes: int) -> None:
         super().share_out(lanes)
+        self.room.arena.become_keeper()
         self.links = Links(lanes)
 
     def enter_lane(self, number: int) -> None:
@@ -134,11 +135,11 @@ class Live(Generation):
         """In the keeper: what the lane held is given back; what it had counted stays."""
         arena = self.room.arena
         arena.bells = self.wakeups
-        arena.dispossess(number)
         for counters in self.every_counters():
             counters.bury(number)
         for backend in self.backends:
             backend.bury(number)
+        arena.dispossess(number)
         for lane in range(len(arena.bells)):
             arena.ring(lane)
 

@@ -78,6 +78,15 @@ class Arena:
     def unlock(self, lock: int) -> None:
         self.cells.cas(lock, self.lane + 1, 0)
 
+    def become_keeper(self) -> None:
+        """This process has no row; but it may lock."""
+        self.lane = self.rows
+
+    def inherit(self, lock: int, lane: int) -> bool:
+        """In the keeper, after a lane's death: this lock is the keeper's, so that nobody sees what it protects before
+        that is tidied up. False: somebody else holds it, and does not give way (stopped, or dead as well)."""
+        return self.cells.cas(lock, lane + 1, self.lane + 1) or self.locked(lock)
+
     def dispossess(self, lane: int) -> None:
         """In the keeper: a lane has died; whatever it had locked is free."""
         for lock in self.locks:

@@ -21,12 +21,10 @@ import asyncio
 import os
 from collections.abc import Callable
 
-from pointsman.core.arena import Cells
 from pointsman.listener.listener import Listener, Way
 from pointsman.listener.sockets import Opening
 from pointsman.net.reactor import Reactor
 from pointsman.stream.acceptor import Room
-from pointsman.stream.share import ALIVE, COLUMNS, HELD, RESTS
 
 
 class Generation:
@@ -41,7 +39,6 @@ class Generation:
         self.serves = True  # this process accepts connections
         self.controls = True  # this process does what runs once
         self.wakeups: list[int] = []  # an eventfd for each lane, the last one for control; none in a single process
-        self.shares: Cells | None = None  # a row for each lane and for control, see stream/share.py
         self.settle: Callable[[], None] = lambda: None  # the reactor looks at what was changed from outside; by worker
 
     def openings(self) -> list[Opening]:
@@ -65,7 +62,6 @@ class Generation:
         self.lanes = lanes
         self.lane = -1
         self.serves = self.controls = False
-        self.shares = Cells((lanes + 1) * COLUMNS)
         self.wakeups = [os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC) for _ in range(lanes + 1)]
 
     def become_lane(self, number: int) -> None:
@@ -75,13 +71,12 @@ class Generation:
         self.reactor.reopen()
         for opening in self.other_openings:
             opening.close()
-        assert self.shares is not None
-        self.room.share.enter(self.shares, number, self.lanes)
         way = Way(self.room.share)
         self.reactor.hooks.append(way)
         for listener in self.listeners:
             listener.way = way
         self.enter_lane(number)
+        self.room.share.enter()
 
     def become_control(self) -> None:
         """In a child, before `start`: it does what runs once."""
@@ -94,19 +89,15 @@ class Generation:
 
     def begun(self) -> None:
         """In a child: it runs, and will accept."""
-        if self.shares is not None:
-            self.shares.store(self.lane * COLUMNS + ALIVE, 1)
+        self.room.share.begun()
 
     def is_alive(self, number: int) -> bool:
         """In the keeper: whether that process has begun."""
-        return self.shares is not None and self.shares.load(number * COLUMNS + ALIVE) == 1
+        return self.room.share.is_alive(number)
 
     def bury(self, number: int) -> None:
         """In the keeper: that process has died, and its successor is not yet there."""
-        if self.shares is not None:
-            self.shares.store(number * COLUMNS + ALIVE, 0)
-            self.shares.store(number * COLUMNS + HELD, 0)
-            self.shares.store(number * COLUMNS + RESTS, 0)
+        self.room.share.bury(number)
         self.lane_died(number)
 
     def enter_lane(self, number: int) -> None:

@@ -112,7 +112,7 @@ class Listener(Channel):
         if self.family in (AF_INET, AF_INET6) and self.opening.spec.kind != "fd":
             if first:
                 self.sock.shutdown(socket.SHUT_RD)
-        elif self.opening.spec.kind in ("abns", "abnsz") and self.room.share.cells is None:
+        elif self.opening.spec.kind in ("abns", "abnsz") and self.room.share.alone:
             # Such a name is free only when its socket is closed, which other lanes hold as well.
             self.reactor.close(self)
             self.sock.detach()
@@ -181,7 +181,6 @@ class Listener(Channel):
                 self.frontend.withdraw(self.door)
                 self._rest(_REST)
                 return False
-            self.room.share.entered()
             self.frontend.arrived(self.door)
             os.set_blocking(fd, False)
             if self.family in (AF_INET, AF_INET6):

@@ -124,9 +124,17 @@ class Backend(ProxyFacts):
             self._locked(self._share_out)
 
     def _somebody_waits(self) -> bool:
-        """In any lane, or for this one to take up what it was granted."""
-        return len(self.queue) > 0 or self.grants.waiting_for(self.arena.lane) \
-            or any([len(server.queue) for server in self.servers])
+        """In any lane, or for this one to take up what it was granted.
+
+        Its own waiters are asked, not only the cells: who died while it granted something to one of them may have taken
+        that one out of the cells already.
+        """
+        if self.queue.waiters or len(self.queue) or self.grants.waiting_for(self.arena.lane):
+            return True
+        for server in self.servers:
+            if server.queue.waiters or len(server.queue):
+                return True
+        return False
 
     def _catch_up(self) -> None:
         self.refresh()
@@ -289,13 +297,21 @@ class Backend(ProxyFacts):
             self._locked(lambda: queue.leave(waiter))
 
     def bury(self, lane: int) -> None:
-        """In the keeper: a lane has died. What it held is free again; the living are rung by the caller."""
+        """In the keeper: a lane (or control) has died. What it held is free again; the living are rung by the caller.
+
+        The lock is taken from the dead one's hand and given back at the end, so that nobody grants anything to a row
+        that is being cleared. It may have died between a change of state and its announcement: so that is made now.
+        """
+        mine = self.arena.inherit(self.lock, lane)
         self.counters.bury(lane)
         self.queue.bury(lane)
         self.grants.bury(lane)
         for server in self.servers:
             server.counters.bury(lane)
             server.queue.bury(lane)
+        self.arena.cells.add(self.version, 1)
+        if mine:
+            self.arena.unlock(self.lock)
 
     def move(self) -> None:
         """This process has another lane number by now."""

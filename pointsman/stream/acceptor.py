@@ -48,7 +48,7 @@ class Room:
         self.session_rate = self.counters.session_rate  # its `limit` is maxsessrate
         self.waiting: list[Channel] = []  # listeners that found no room here
         self.stopping = False  # a soft stop was asked for (fetch `stopping`)
-        self.share = Share()  # what this lane holds, what the others hold
+        self.share = Share(self.arena, self.counters)
 
     @property
     def limit(self) -> int:
@@ -154,7 +154,6 @@ class Acceptor(ProxyFacts):
     def closed(self, listener: Door) -> None:
         """Called exactly once for each admitted connection, as it ends: lets those in who wait for room."""
         room = listener.room
-        room.share.left()
         room.counters.leave()
         listener.counters.leave()
         self.counters.leave()

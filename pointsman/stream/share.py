@@ -7,67 +7,72 @@ they don't, several times in a row, they are busy or stuck, and it accepts as us
 Short-lived connections are spread unevenly for a moment all the time. That does no harm, and the bound is far enough
 from the average that a lane which makes way has enough to do.
 
-Each lane writes its own row of shared cells and reads those of the others.
+How many connections a lane holds and has accepted is what the process's counters say of its row. Two more cells tell
+whether it runs and whether it rests. Control has a row, too, but is no lane.
 """
 from typing import Final
 
-from pointsman.core.arena import Cells
+from pointsman.core.arena import Arena, Table
+from pointsman.core.counters import Counters
 
-ALIVE: Final = 0  # columns of a row: 1 while the process runs and accepts
-HELD: Final = 1  # client connections that are open
-TAKEN: Final = 2  # client connections accepted since the lane began
-RESTS: Final = 3  # 1 while the lane makes way for others
-COLUMNS: Final = 4
+_ALIVE: Final = 0  # columns: 1 while the process runs
+_RESTS: Final = 1  # 1 while the lane makes way for others
 
 _FREE: Final = 8  # connections that a lane may hold on top of the average, at least
 
 
 class Share:
-    def __init__(self) -> None:
-        self.cells: Cells | None = None  # None: there is one lane only
-        self.row = 0
-        self.lanes = 1
-        self.held = 0
-        self.taken = 0
+    """`counters`: those of the process, of which each lane has its row."""
 
-    def enter(self, cells: Cells, lane: int, lanes: int) -> None:
-        """This process is that lane of so many."""
-        self.cells = cells
-        self.row = lane * COLUMNS
-        self.lanes = lanes
-        for column in range(COLUMNS):
-            cells.store(self.row + column, 0)
+    def __init__(self, arena: Arena, counters: Counters) -> None:
+        self.arena = arena
+        self.counters = counters
+        self.table = Table(arena, 2)
+        self.alone = True  # there is one lane only, and it is this process
 
-    def entered(self) -> None:
-        """A connection was accepted."""
-        self.held += 1
-        self.taken += 1
-        if self.cells is not None:
-            self.cells.store(self.row + HELD, self.held)
-            self.cells.store(self.row + TAKEN, self.taken)
+    def enter(self) -> None:
+        """This process is one of several lanes."""
+        self.alone = False
+        self.bury(self.arena.lane)
 
-    def left(self) -> None:
-        """A connection has ended."""
-        self.held -= 1
-        if self.cells is not None:
-            self.cells.store(self.row + HELD, self.held)
+    def begun(self) -> None:
+        """It runs, and will accept."""
+        self.arena.cells.store(self.table.row(self.arena.lane) + _ALIVE, 1)
+
+    def is_alive(self, number: int) -> bool:
+        return self.arena.cells.load(self.table.row(number) + _ALIVE) == 1
+
+    def bury(self, number: int) -> None:
+        """That process has died; what it held is buried with the counters."""
+        self.arena.cells.store(self.table.row(number) + _ALIVE, 0)
+        self.arena.cells.store(self.table.row(number) + _RESTS, 0)
+
+    @property
+    def held(self) -> int:
+        """Client connections that this lane holds."""
+        return self.counters.current
 
     def over(self) -> bool:
         """More than an eighth above the average of the lanes that are alive, and another one can take them."""
-        cells = self.cells
-        if cells is None or self.held <= _FREE:
+        if self.alone:
             return False
-        alive = cells.sum(ALIVE, COLUMNS, self.lanes)
-        above = self.held * alive - cells.sum(HELD, COLUMNS, self.lanes)
-        if above <= _FREE * alive or above * 9 <= self.held * alive:
+        held = self.counters.current
+        if held <= _FREE:
             return False
-        return alive - cells.sum(RESTS, COLUMNS, self.lanes) > 1
+        alive = self._lanes(_ALIVE)
+        above = held * alive - self.counters.held
+        if above <= _FREE * alive or above * 9 <= held * alive:
+            return False
+        return alive - self._lanes(_RESTS) > 1
+
+    def _lanes(self, column: int) -> int:
+        return self.arena.cells.sum(self.table.first + column, self.table.width, self.arena.lanes)
 
     def rest(self, on: bool) -> None:
         """This lane makes way for others, or does so no more."""
-        if self.cells is not None:
-            self.cells.store(self.row + RESTS, int(on))
+        if not self.alone:
+            self.arena.cells.store(self.table.row(self.arena.lane) + _RESTS, int(on))
 
     def taken_by_others(self) -> int:
-        """Goes up while other lanes accept."""
-        return 0 if self.cells is None else self.cells.sum(TAKEN, COLUMNS, self.lanes) - self.taken
+        """Changes while other lanes accept."""
+        return self.counters.totals.connections - self.counters.connections

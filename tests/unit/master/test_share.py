@@ -1,27 +1,40 @@
 """When a lane makes way for the others."""
-from pointsman.core.arena import Cells
-from pointsman.stream.share import ALIVE, COLUMNS, Share
+from pointsman.core.arena import Arena
+from pointsman.core.counters import Counters
+from pointsman.stream.share import Share
 
 
 def lanes(*held: int, alive: int = -1) -> list[Share]:
-    """Lanes that hold so many connections; the first `alive` of them are alive."""
-    cells = Cells(COLUMNS * len(held))
+    """Lanes that hold so many connections; the first `alive` of them are alive. Control is there as well."""
+    first = Arena(len(held), 1 << 12, len(held) + 1)
     shares = []
     for number, count in enumerate(held):
-        share = Share()
-        share.enter(cells, number, len(held))
-        cells.store(number * COLUMNS + ALIVE, int(alive < 0 or number < alive))
-        for _ in range(count):
-            share.entered()
+        arena = Arena(len(held), 1 << 12, len(held) + 1)  # the same cells, as another process sees them
+        arena.cells = first.cells
+        arena.lane = number
+        share = Share(arena, Counters(arena))
+        share.enter()
+        if alive < 0 or number < alive:
+            share.begun()
+        accept(share, count)
         shares.append(share)
+    arena.lane = len(held)
+    share.begun()  # control: it does not count
+    arena.lane = len(held) - 1
     return shares
 
 
+def accept(share: Share, count: int) -> None:
+    share.counters.current += count
+    share.counters.connections += count
+
+
 def test_a_single_process_never_makes_way() -> None:
-    share = Share()
-    for _ in range(100):
-        share.entered()
+    arena = Arena(1, 1 << 10)
+    share = Share(arena, Counters(arena))
+    accept(share, 100)
     assert not share.over()
+    assert share.taken_by_others() == 0
 
 
 def test_who_has_more_than_its_share_is_over() -> None:
@@ -44,15 +57,19 @@ def test_who_has_less_is_not() -> None:
 
 
 def test_the_dead_do_not_count() -> None:
-    assert lanes(20, 0)[0].over()
+    one, two = lanes(20, 0)
+    assert one.over() and one.is_alive(1)
+    one.bury(1)
+    assert not one.over() and not one.is_alive(1)
     assert not lanes(20, 0, alive=1)[0].over()
+    two.begun()
+    assert one.over()
 
 
 def test_what_leaves_makes_room() -> None:
     one, _ = lanes(20, 2)
     assert one.over()
-    for _ in range(4):
-        one.left()
+    one.counters.current -= 4
     assert not one.over()
     assert one.held == 16
 
@@ -60,6 +77,6 @@ def test_what_leaves_makes_room() -> None:
 def test_others_take() -> None:
     one, two = lanes(3, 4)
     assert (one.taken_by_others(), two.taken_by_others()) == (4, 3)
-    two.entered()
-    two.left()
+    accept(two, 1)
+    two.counters.leave()
     assert one.taken_by_others() == 5
