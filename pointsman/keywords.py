@@ -1,5 +1,6 @@
 """Imports every module that registers something, by name: nothing scans folders. Keep the list sorted."""
 import pointsman.admin.commands.console  # noqa: F401
+import pointsman.admin.commands.patterns  # noqa: F401
 import pointsman.admin.commands.proxies  # noqa: F401
 import pointsman.admin.commands.servers  # noqa: F401
 import pointsman.admin.commands.set_server  # noqa: F401
@@ -48,6 +49,7 @@ import pointsman.sample.converter.captures  # noqa: F401
 import pointsman.sample.converter.dates  # noqa: F401
 import pointsman.sample.converter.encoding  # noqa: F401
 import pointsman.sample.converter.hashing  # noqa: F401
+import pointsman.sample.converter.maps  # noqa: F401
 import pointsman.sample.converter.network  # noqa: F401
 import pointsman.sample.converter.number  # noqa: F401
 import pointsman.sample.converter.text  # noqa: F401

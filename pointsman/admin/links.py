@@ -1,14 +1,17 @@
-"""Control and lanes: commands about what only a lane has, asked of all lanes; and the log of changes.
-
-A runtime command that is about live objects (`show sess`, `shutdown session`), or that changes what is no cell of the
-arena (`disable frontend`), runs in every lane:
+"""Control and lanes: questions about what only a lane has; and the log of changes.
 
     control --(number, command line)--> each lane, by a socket pair of its own
-    control <--(number, complaint?, text)-- each of them, within a deadline
+    control <--(number, more?, complaint?, text)-- each of them, within a deadline
+    control <--(-1, changes)-- a lane that wants them made, for set-map and its kin
 
-A change that all lanes have carried out is written to the generation's log of changes, one line each; a lane that
-replaces a dead one replays the log before it accepts. A later change of the same thing replaces the earlier one, so the
-log is as long as there are things that can be changed.
+A runtime command that is about live objects (`show sess`, `shutdown session`), or that changes what is no cell of the
+arena (`disable frontend`), runs in every lane. Such a change is written to a list of commands, one line each, in which
+a later change of the same thing replaces the earlier one; a lane that replaces a dead one carries them out.
+
+Entries of maps, process-wide variables and servers' addresses change by the log (admin/log.py): control makes the
+change itself, writes a record, and asks all lanes to follow; each reads what it has not read yet, and answers. So the
+command is answered when the change is in force everywhere. A replaced lane reads the log before it accepts, a replaced
+control process before it answers.
 
 The pairs and the log are made by the keeper before anything is forked, so a replaced process finds them where they
 were.
@@ -20,11 +23,20 @@ import socket
 from collections.abc import Callable
 from typing import Final
 
-from pointsman.net.reactor import Channel
+from pointsman.admin.log import Log
+from pointsman.net.reactor import Channel, Hook
+from pointsman.net.timers import NEVER
+from pointsman.tables.changes import CHANGES, Change
+from pointsman.tables.patterns import PatternError
 
 DEADLINE: Final = 1.0  # s that a lane may take for an answer
 LARGEST: Final = 65_536  # bytes of a message; a longer answer comes in several
+FOLLOW: Final = ""  # the question that is none: read the log
+WISH: Final = -1  # the number of a message that answers nothing
 _NAMED: Final = 3  # words of a change that say what is changed, as in "disable frontend web"
+LONGEST_WISH: Final = 131_072  # bytes; what is longer does not fit through a socket pair, and is not made
+_AGAIN: Final = 50  # ms after which what control did not take is sent again
+_ROOM: Final = LARGEST // 8  # characters of a piece: one takes at most six bytes in JSON
 
 
 class Links:
@@ -34,6 +46,7 @@ class Links:
         self.pairs = [socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK)
                       for _ in range(lanes)]
         self.changes = os.memfd_create("changes", os.MFD_CLOEXEC)
+        self.log = Log()
 
     def record(self, line: str) -> None:
         """A change that every future lane needs as well. Control is the only writer."""
@@ -48,6 +61,18 @@ class Links:
         size = os.fstat(self.changes).st_size
         return os.pread(self.changes, size, 0).decode().splitlines()
 
+    def follow(self) -> None:
+        """Make all changes that this process has not made yet."""
+        self.log.follow(_make)
+
+
+def _make(change: Change) -> None:
+    """A change that was possible where it was put in order is possible here, too."""
+    try:
+        CHANGES.apply(change)
+    except PatternError:
+        return
+
 
 def _subject(line: str) -> list[str]:
     """What a change is about: "disable frontend web" and "enable frontend web" are about the same."""
@@ -61,10 +86,13 @@ class LaneEnd(Channel):
     """In a lane: commands come in, `run` carries them out, answers go back. `run` gives (is it a complaint, text)."""
 
     def __init__(self, links: Links, lane: int, run: Callable[[str], tuple[bool, str]]) -> None:
+        self.links = links
         self.sock = links.pairs[lane][1]
         super().__init__(self.sock.fileno())
         self.run = run
         self.blocked: list[bytes] = []
+        self.wishes = Wishes(self)
+        CHANGES.outbox = self.wishes.add
 
     def ready(self, events: int) -> None:
         while True:
@@ -75,19 +103,22 @@ class LaneEnd(Channel):
             if not message:
                 break
             number, line = json.loads(message)
-            complaint, text = self.run(line)
+            self.links.follow()
+            if number == WISH:
+                continue
+            complaint, text = self.run(line) if line != FOLLOW else (False, "")
             self._answer(number, complaint, text)
-        self._flush()
+        self.flush()
 
     def _answer(self, number: int, complaint: bool, text: str) -> None:
         """In pieces: (number, is there more, complaint, piece)."""
-        room = LARGEST // 8  # a character takes at most six bytes in JSON
-        pieces = [text[at:at + room] for at in range(0, len(text), room)] or [""]
+        pieces = [text[at:at + _ROOM] for at in range(0, len(text), _ROOM)] or [""]
         for place, piece in enumerate(pieces):
             more = place < len(pieces) - 1
             self.blocked.append(json.dumps([number, more, complaint, piece]).encode())
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Send what waits, as far as control takes it."""
         while self.blocked:
             try:
                 self.sock.send(self.blocked[0])
@@ -102,33 +133,120 @@ class LaneEnd(Channel):
         """An answer went wrong, and was reported; whoever asked sees its deadline pass."""
 
 
+class Wishes(Hook):
+    """In a lane: the changes that its traffic wants, sent to control once a turn.
+
+    While control is away they wait here. Of several about the same thing the last one counts, so that there are never
+    more than things that can be changed.
+    """
+
+    def __init__(self, end: LaneEnd) -> None:
+        self.end = end
+        self.waiting: dict[str, Change] = {}
+        self.now = 0
+
+    def add(self, change: Change) -> None:
+        subject = json.dumps(change[:2] + change[3:4] if change[0] == "map" else change[:2])
+        self.waiting.pop(subject, None)
+        self.waiting[subject] = change
+
+    def after(self, now: int) -> None:
+        self.now = now
+        if self.end.blocked:
+            self.end.flush()
+        while self.waiting and not self.end.blocked:
+            subject = next(iter(self.waiting))
+            message = json.dumps([WISH, self.waiting.pop(subject)]).encode()
+            if len(message) <= LONGEST_WISH:
+                self.end.blocked.append(message)
+                self.end.flush()
+
+    def wanted(self) -> int:
+        """Something that control did not take is tried again soon."""
+        return self.now + _AGAIN if self.waiting or self.end.blocked else NEVER
+
+
 class ControlEnd:
-    """In control: ask all lanes."""
+    """In control: ask all lanes, and make what they wish."""
 
     def __init__(self, links: Links) -> None:
         self.links = links
         self.number = 0
         self.turn = asyncio.Lock()  # one question at a time
+        self.answers: dict[int, asyncio.Queue[list[object]]] = {}  # of the question that is under way, by lane
+        self.asked = 0
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """From now on lanes are listened to."""
+        self.links.log.lead(_make)
+        for lane, pair in enumerate(self.links.pairs):
+            loop.add_reader(pair[0].fileno(), self._read, lane)
+
+    def stop(self, loop: asyncio.AbstractEventLoop) -> None:
+        for pair in self.links.pairs:
+            loop.remove_reader(pair[0].fileno())
+
+    def _read(self, lane: int) -> None:
+        changed = False
+        while True:
+            try:
+                data = self.links.pairs[lane][0].recv(LONGEST_WISH)
+            except OSError:
+                break
+            if not data:
+                break
+            message = json.loads(data)
+            if message[0] == WISH:
+                changed = self._grant(message[1]) or changed
+            elif message[0] == self.asked and lane in self.answers:
+                self.answers[lane].put_nowait(message)
+        if changed:
+            self._ring()
+
+    def _grant(self, change: Change) -> bool:
+        try:
+            CHANGES.apply(change)
+        except PatternError:
+            return False  # nobody is there to be told
+        self.links.log.write(change)
+        return True
+
+    def _ring(self) -> None:
+        """Lanes shall follow. One whose socket is full has something to read there anyway, and follows then."""
+        call = json.dumps([WISH, FOLLOW]).encode()
+        for pair in self.links.pairs:
+            try:
+                pair[0].send(call)
+            except OSError:
+                continue
+
+    async def publish(self, change: Change) -> None:
+        """Make a change here and in all lanes. PatternError where it is impossible: then nowhere."""
+        CHANGES.apply(change)
+        self.links.log.write(change)
+        await self.ask(FOLLOW)
 
     async def ask(self, line: str) -> list[tuple[bool, str]]:
         """What each lane answered; a lane that is silent for too long is left out."""
         async with self.turn:
             self.number += 1
-            number = os.getpid() << 20 | self.number  # a successor's questions are other ones
-            found = await asyncio.gather(*[self._one(pair[0], number, line) for pair in self.links.pairs])
+            self.asked = os.getpid() << 20 | self.number  # a successor's questions are other ones
+            self.answers = {lane: asyncio.Queue() for lane in range(len(self.links.pairs))}
+            found = await asyncio.gather(*[self._one(lane, line) for lane in self.answers])
+            self.answers = {}
             return [one for one in found if one is not None]
 
-    async def _one(self, sock: socket.socket, number: int, line: str) -> tuple[bool, str] | None:
+    async def _one(self, lane: int, line: str) -> tuple[bool, str] | None:
         loop = asyncio.get_running_loop()
         text: list[str] = []
         try:
             async with asyncio.timeout(DEADLINE):
-                await loop.sock_sendall(sock, json.dumps([number, line]).encode())
+                await loop.sock_sendall(self.links.pairs[lane][0], json.dumps([self.asked, line]).encode())
                 while True:
-                    message = json.loads(await loop.sock_recv(sock, LARGEST))
-                    if message[0] != number:
-                        continue  # the answer to a question whose time was up
-                    text.append(message[3])
+                    message = await self.answers[lane].get()
+                    piece = message[3]
+                    assert isinstance(piece, str)
+                    text.append(piece)
                     if not message[1]:
                         return bool(message[2]), "".join(text)
         except (TimeoutError, OSError):

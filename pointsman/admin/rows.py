@@ -233,11 +233,10 @@ def server_row(view: View, proxy: ProxyView, server: LiveServer, chosen: Selecti
         row.put("throttle", server.share * 100 // FULL_SHARE)
     if proxy.http:
         _responses(row, counters)
-    idle = [one for one in server.pool.idle if one.fd >= 0]
-    safe = sum(1 for one in idle if one.served > 1)
-    used = server.open - len(idle)
-    row.put_all(srv_icur=len(idle), idle_conn_cur=len(idle) - safe, safe_conn_cur=safe, used_conn_cur=used,
-                need_conn_est=used)
+    totals = counters  # of all lanes
+    used = totals.links - totals.idle
+    row.put_all(srv_icur=totals.idle, idle_conn_cur=totals.idle - totals.idle_safe, safe_conn_cur=totals.idle_safe,
+                used_conn_cur=used, need_conn_est=used)
     if server.pool.limit >= 0:
         row.put("src_ilim", server.pool.limit)
     if server.checked:

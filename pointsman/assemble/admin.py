@@ -167,18 +167,22 @@ class Administration(Service):
         if live.controls:
             self.runtime.start(loop)
         if live.links is not None:
-            self._link(live.links)
+            self._link(live.links, loop)
 
-    def _link(self, links: Links) -> None:
+    def _link(self, links: Links, loop: asyncio.AbstractEventLoop) -> None:
         """Several processes: control asks, lanes answer, and begin with what was changed before they began."""
         live = self.live
         if live.controls:
             self.view.lanes = ControlEnd(links)
+            self.view.lanes.start(loop)
             return
         agent = LaneAgent(self.view, self.gauge)
         for line in links.recorded():
             agent.run(line)
-        live.reactor.add(LaneEnd(links, live.lane, agent.run), IN)
+        links.follow()
+        end = LaneEnd(links, live.lane, agent.run)
+        live.reactor.add(end, IN)
+        live.reactor.hooks.append(end.wishes)
 
     def stop(self) -> None:
         """A soft stop: nobody new is let in."""

@@ -20,6 +20,7 @@ from pointsman.config.sections import Opener, is_section
 from pointsman.config.setting import Configuration, In, Section
 from pointsman.core.diagnostics import NOWHERE, ConfigError, Diagnostics
 from pointsman.core.words import Line
+from pointsman.tables.patterns import LISTS
 
 
 def find_files(paths: Sequence[str], diagnostics: Diagnostics) -> list[str]:
@@ -51,6 +52,7 @@ def load(paths: Sequence[str], diagnostics: Diagnostics, *, variables: MutableMa
     first, as -C asks; `local_peer` is that of -L. `command_line` becomes a setting of the global section.
     """
     configuration = Configuration(Section(In.GLOBAL, "", NOWHERE))
+    LISTS.reset()
     if command_line is not None:
         configuration.main.put(command_line)
     if variables is not None:
@@ -84,6 +86,7 @@ def load_text(text: str, diagnostics: Diagnostics, *, file: str = "haproxy.cfg",
               variables: MutableMapping[str, str] | None = None) -> Configuration:
     """Read one configuration from a string, with an environment of its own."""
     configuration = Configuration(Section(In.GLOBAL, "", NOWHERE))
+    LISTS.reset()
     configuration.environment = {} if variables is None else variables
     environment.set_before_load(configuration.environment)
     _Loader(configuration, diagnostics, Runtime()).read(file, text.encode("utf-8", "surrogateescape"))

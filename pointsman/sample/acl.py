@@ -11,16 +11,17 @@ A line is compiled to an Acl; several lines with one name are OR'd. What an Acl 
 """
 import re
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Final
 
 from pointsman.core.diagnostics import ConfigError, Finding, Position, Severity
 from pointsman.core.registry import nearest
 from pointsman.core.words import Word
+from pointsman.sample.acl_lists import File, Patterns
 from pointsman.sample.arguments import AclScope
 from pointsman.sample.casts import same
 from pointsman.sample.context import Context
 from pointsman.sample.expression import NAME, Expression, join_words, parse_expression
+from pointsman.sample.lists import find_list
 from pointsman.sample.pattern import (
     DEFAULTS,
     METHOD_NAME,
@@ -28,7 +29,6 @@ from pointsman.sample.pattern import (
     OPERATORS,
     Method,
     Pattern,
-    Test,
     find_matching_cast,
     find_method,
 )
@@ -55,15 +55,15 @@ NO_PATTERN: Final = ("no pattern to match against were provided, so this ACL wil
 class Acl:
     """One line of an ACL. `test(ctx)` is all that is needed at run time."""
 
-    def __init__(self, expression: Expression, method: Method, patterns: Sequence[Pattern], at: Position) -> None:
+    def __init__(self, expression: Expression, method: Method, patterns: Patterns, at: Position) -> None:
         self.expression = expression
         self.method = method.name
-        self.patterns = [pattern.text for pattern in patterns]
-        self.nocase = any(pattern.nocase for pattern in patterns)
+        self.patterns = patterns.texts  # as they were read; those of today are in the lists
+        self.nocase = patterns.nocase
         self.identity = 0  # -u: for the runtime socket
         self.at = at
         self.findings: list[Finding] = []
-        self._match: Test = method.make(patterns) if patterns or not method.patterns else _never
+        self.lists = patterns
         cast = find_matching_cast(method, expression.type)
         assert cast is not None
         self._cast = None if cast is same else cast
@@ -78,23 +78,19 @@ class Acl:
     def test(self, ctx: Context) -> bool:
         """Whether any value of the sample matches any pattern."""
         if self._many:
-            match = self._match if self._cast is None else self.match
+            match = self.lists.match if self._cast is None else self.match
             return any(match(value) for value in self._values(ctx))
         value = self._get(ctx)
         if value is None:
             return False
-        return self._match(value) if self._cast is None else self.match(value)
+        return self.lists.match(value) if self._cast is None else self.match(value)
 
     def match(self, value: Value) -> bool:
         """One value of the expression against the patterns."""
         if self._cast is None:
-            return self._match(value)
+            return self.lists.match(value)
         cast = self._cast(value)
-        return cast is not None and self._match(cast)
-
-
-def _never(_: Value) -> bool:
-    return False
+        return cast is not None and self.lists.match(cast)
 
 
 class AclTable(AclScope):
@@ -156,7 +152,9 @@ def parse_acl(words: Sequence[Word], acls: AclScope | None = None) -> Acl:
         raise ConfigError(f"matching method '{method.name}' cannot be used with fetch keyword '{expression.text}'",
                           (flags.method or criterion).at)
     patterns = flags.all_patterns(method.name in ("int", "len"))
-    acl = Acl(expression, method, patterns if method.patterns else [], criterion.at)
+    lists = Patterns(method, patterns if method.patterns else [], flags.files, criterion.at, criterion.text,
+                     flags.identity)
+    acl = Acl(expression, method, lists, criterion.at)
     acl.identity = flags.identity
     if method.patterns and not patterns and not flags.ended and not flags.files:
         message = f"parsing acl keyword '{criterion.text}' : {NO_PATTERN}"
@@ -200,7 +198,7 @@ class _Flags:
         self.identity = 0
         self.ended = False  # by "--"
         self.map = False
-        self.files: list[Pattern] = []  # patterns that came from files
+        self.files: list[File] = []
 
     def run(self) -> None:
         """Take the flags."""
@@ -235,7 +233,7 @@ class _Flags:
             self.identity = int(identity.text)
         elif word.text == "-f":
             name = self._argument(word, "a file")
-            self.files += read_patterns(name, self.map, self.nocase, self.resolve)
+            self.files.append(File(find_list(name.text, self.map, name.at), self.nocase, self.resolve))
         else:
             raise ConfigError(f"'{word.text}' is not a valid ACL option. Please use '--' before any pattern beginning "
                               "with a '-'", word.at, "one of -f, -i, -m, -M, -n, -u, --")
@@ -247,8 +245,8 @@ class _Flags:
         return self.words[self.index - 1]
 
     def all_patterns(self, numbers: bool) -> list[Pattern]:
-        """Those of files first, then those of the line; an operator holds for the numbers behind it."""
-        found = list(self.files)
+        """Those of the line; an operator holds for the numbers behind it."""
+        found: list[Pattern] = []
         operator = "eq"
         for word in self.words[self.index:]:
             if not word.text:  # HAProxy's lines end at an empty word
@@ -258,40 +256,3 @@ class _Flags:
                 continue
             found.append(Pattern(word.text, word.at, self.nocase, operator, self.resolve))
         return found
-
-
-def read_patterns(name: Word, as_map: bool, nocase: bool, resolve: bool) -> list[Pattern]:
-    """The patterns of a file (manual 2.7): one a line, without leading blanks, comments and empty lines.
-
-    "opt@" before the name: it need not exist; "virt@": there is no file. A relative name starts at the working
-    directory, which `default-path` moves. ConfigError at the name.
-    """
-    text = name.text
-    if text.startswith("virt@"):
-        return []
-    optional = text.startswith("opt@")
-    path = Path(text.removeprefix("opt@") if optional else text.removeprefix("file@"))
-    try:
-        content = path.read_text("utf-8", "surrogateescape")
-    except FileNotFoundError:
-        if optional:
-            return []
-        raise ConfigError(f"failed to open pattern file <{path}>", name.at, "a file that exists") from None
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"failed to open pattern file <{path}> : {error}", name.at) from None
-    found: list[Pattern] = []
-    for number, line in enumerate(content.split("\n"), 1):
-        pattern = _file_pattern(line, as_map)
-        if pattern:
-            found.append(Pattern(pattern, Position(str(path), number, 1, len(line), line), nocase, "eq", resolve))
-    return found
-
-
-def _file_pattern(line: str, as_map: bool) -> str:
-    """The pattern of a line, "" for none."""
-    if line.startswith("#"):
-        return ""
-    text = line.lstrip(" \t").rstrip("\r")
-    if as_map:
-        text = re.split(r"[ \t]", text, maxsplit=1)[0]
-    return text

@@ -85,12 +85,11 @@ def show_servers_conn(call: Call) -> str:
         assert proxy.back is not None
         for server in proxy.back.backend.servers:
             address, port = _place(server)
-            idle = [one for one in server.pool.idle if one.fd >= 0]
-            safe = sum(1 for one in idle if one.served > 1)
-            used = server.open - len(idle)
+            totals = server.counters.totals
+            used = totals.links - totals.idle
             values: list[int | str] = [
                 f"{proxy.name}/{server.name.decode()}", f"{proxy.number}/{server.number}", address, port, "-",
-                server.pool.keep_for, server.connections, used, server.counters.totals.highest, used, 0,
-                len(idle) - safe, safe, server.pool.limit, len(idle), len(idle)]
+                server.pool.keep_for, server.connections, used, totals.highest, used, 0,
+                totals.idle - totals.idle_safe, totals.idle_safe, server.pool.limit, totals.idle, totals.idle]
             lines.append(" ".join(str(value) for value in values))
     return "\n".join(lines) + "\n"

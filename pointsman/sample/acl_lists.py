@@ -1,0 +1,188 @@
+"""Where an ACL's patterns come from: its own line and files, all of which may change at run time (manual 7.1, 2.7).
+
+What stands on the line is compiled into one test (pattern.py), and compiled anew when it is asked for the first time
+after a change; files, which may be large and change often, are looked up in an index (matching.py).
+"""
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from pointsman.core.diagnostics import ConfigError, Position
+from pointsman.sample.arguments import encode
+from pointsman.sample.lists import said_at
+from pointsman.sample.matching import INDEXES, Item, Lookup
+from pointsman.sample.pattern import HIGHEST, LOWEST, Method, Pattern, Test, parse_range
+from pointsman.sample.types import Type, Value
+from pointsman.tables.patterns import LISTS, Entry, PatternError, Reference, Use
+
+
+class Compiled(Use):
+    """The entries of a list as one test, made anew after each change. `stale`: who must be told that it has changed."""
+
+    def __init__(self, reference: Reference, method: Method, nocase: bool, resolve: bool) -> None:
+        self.reference = reference
+        self.method = method
+        self.nocase = nocase
+        self.resolve = resolve
+        self.stale: list[Callable[[], None]] = []
+
+    def pattern(self, entry: Entry) -> Pattern:
+        return Pattern(entry.key, Position(*entry.place), self.nocase, "eq", self.resolve)
+
+    def make(self) -> Test:
+        """The test, as the list is now. ConfigError at a pattern that is none."""
+        patterns = [self.pattern(entry) for entry in self.reference.entries()]
+        return self.method.make(patterns) if patterns else never
+
+    def find(self, value: Value) -> Item | None:
+        """The first entry that matches; for the runtime socket."""
+        for entry in self.reference.entries():
+            if self.method.make([self.pattern(entry)])(value):
+                return Item(entry, encode(entry.key))
+        return None
+
+    def check(self, entry: Entry) -> None:
+        try:
+            self.method.make([self.pattern(entry)])
+        except ConfigError as error:
+            raise PatternError(f"{error}.") from None
+
+    def check_value(self, value: str) -> None:
+        """An ACL does not look at values."""
+
+    def _tell(self) -> None:
+        for stale in self.stale:
+            stale()
+
+    def add(self, entry: Entry, version: int) -> None:
+        self._tell()
+
+    def remove(self, entry: Entry, version: int) -> None:
+        self._tell()
+
+    def update(self, entry: Entry, version: int) -> None:
+        """The value means nothing here."""
+
+    def clear(self, version: int) -> None:
+        self._tell()
+
+    def commit(self, version: int) -> None:
+        self._tell()
+
+
+def never(_: Value) -> bool:
+    return False
+
+
+class Indexed:
+    """A file's entries as a test."""
+
+    def __init__(self, lookup: Lookup) -> None:
+        self.lookup = lookup
+
+    def test(self, value: Value) -> bool:
+        return self.lookup.find(value) is not None
+
+
+class Patterns:
+    """All patterns of one ACL line. `match` is the test of now: ask for it each time."""
+
+    def __init__(self, method: Method, line: Sequence[Pattern], files: Sequence["File"], at: Position, criterion: str,
+                 identity: int) -> None:
+        self.match: Test = never
+        self.texts: list[str] = []
+        self.nocase = any(pattern.nocase for pattern in line) or any(file.nocase for file in files)
+        self._indexed: list[Indexed] = []
+        self._compiled: list[Compiled] = []
+        for file in files:
+            self.texts += [entry.key for entry in file.reference.entries()]
+            self._add_file(method, file, at)
+        self.texts += [pattern.text for pattern in line]
+        self._own(method, line, at, criterion, identity)
+
+    def _add_file(self, method: Method, file: "File", at: Position) -> None:
+        reference = file.reference
+        reference.for_acl = True
+        reference.places.append(f"by {'map' if reference.pairs else 'acl'} at {said_at(at)}")
+        indexed = method.name in INDEXES and method.accepts != Type.METH
+
+        def make() -> Use:
+            if indexed:
+                return Lookup(method.name, Type.ANY, file.nocase, file.resolve)
+            return Compiled(reference, method, file.nocase, file.resolve)
+
+        if not method.patterns:
+            return
+        bad = first_bad(reference, make())
+        if bad is not None:
+            entry, reason = bad
+            raise ConfigError(reason, Position(*entry.place, 1, len(entry.key), entry.key))
+        use = reference.use((method.name, method.accepts, file.nocase, file.resolve), make)
+        if isinstance(use, Lookup):
+            self._indexed.append(Indexed(use))
+        elif isinstance(use, Compiled):
+            use.stale.append(self.forget)
+            self._compiled.append(use)
+
+    def _own(self, method: Method, line: Sequence[Pattern], at: Position, criterion: str, identity: int) -> None:
+        """The list of what stands on the line itself: it has a number, and can be changed like one of a file."""
+        test = method.make(line) if line or not method.patterns else never
+        reference = LISTS.new("", False, identity or -1)
+        reference.description = f"acl '{criterion}' {said_at(at)}"
+        reference.for_acl = True
+        for pattern in line:
+            reference.add(_key(pattern, method), None, place=(pattern.at.file, pattern.at.line))
+        reference.changed = False
+        if method.patterns:
+            first = line[0] if line else None
+            use = Compiled(reference, method, first is not None and first.nocase or self.nocase,
+                           first is None or first.resolve)
+            reference.uses["line"] = use
+            use.stale.append(self.forget)
+            self._compiled.append(use)
+        tests: list[Test] = [indexed.test for indexed in self._indexed]
+        tests += [compiled.make() for compiled in self._compiled if compiled.reference is not reference]
+        self.match = _any([*tests, test] if line or not tests else tests)
+
+    def forget(self) -> None:
+        """A list has changed: the test is made anew when it is needed."""
+        self.match = self._renewed
+
+    def _renewed(self, value: Value) -> bool:
+        tests: list[Test] = [indexed.test for indexed in self._indexed]
+        tests += [compiled.make() for compiled in self._compiled]
+        self.match = _any([test for test in tests if test is not never] or [never])
+        return self.match(value)
+
+
+class File:
+    """What `-f` named, and the flags in front of it."""
+
+    def __init__(self, reference: Reference, nocase: bool, resolve: bool) -> None:
+        self.reference = reference
+        self.nocase = nocase
+        self.resolve = resolve
+
+
+def _any(tests: list[Test]) -> Test:
+    return tests[0] if len(tests) == 1 else lambda value: any(test(value) for test in tests)
+
+
+_OPEN: Final = {LOWEST: "", HIGHEST: ""}
+
+
+def _key(pattern: Pattern, method: Method) -> str:
+    """As it is listed: an operator and its number are the range that they cover."""
+    if pattern.operator == "eq" or method.name not in ("int", "len"):
+        return pattern.text
+    low, high = parse_range(pattern)
+    return str(low) if low == high else f"{_OPEN.get(low, str(low))}:{_OPEN.get(high, str(high))}"
+
+
+def first_bad(reference: Reference, use: Use) -> tuple[Entry, str] | None:
+    """The first entry that is none for this use, and why."""
+    for entry in reference.entries():
+        try:
+            use.check(entry)
+        except PatternError as error:
+            return entry, str(error).removesuffix(".")
+    return None

@@ -1,0 +1,165 @@
+"""Changes of what is no cell: what all processes of a generation do in the same order.
+
+A change is a list of plain values; its first word names the kind of thing that is changed, and a Follower of that kind
+knows how to make the change, and how to say in few changes what the present state is:
+
+    ["map", ...] entries of maps and ACLs     ["var", ...] variables of the process     ["server", ...] their addresses
+
+With one process a change is made at once. With several, control makes all changes: what a lane wants (an action such as
+set-map) is proposed to it, put in order, and comes back to all lanes (admin/links.py); a change that came from the
+runtime socket has reached all lanes before it is answered.
+"""
+from collections.abc import Callable
+from typing import Final
+
+from pointsman.tables.patterns import LISTS, Entry, PatternError, Reference
+
+Plain = str | int | bool | None | list["Plain"]
+Change = list[Plain]
+
+
+class Follower:
+    """Base: one kind of thing that can be changed."""
+
+    def apply(self, change: Change) -> None:
+        """Make a change. PatternError: it cannot be made here, and so nowhere."""
+        raise NotImplementedError
+
+    def snapshot(self) -> list[Change]:
+        """Changes that make a fresh process what this one is."""
+        raise NotImplementedError
+
+
+class Changes:
+    """What this process follows, and where its own wishes go."""
+
+    def __init__(self) -> None:
+        self.followers: dict[str, Follower] = {}
+        self.watchers: list[Callable[[], None]] = []  # told after each change: what is remembered may be wrong now
+        self.outbox: Callable[[Change], None] | None = None  # in a lane: the way to control
+
+    def apply(self, change: Change) -> None:
+        """Make it here. PatternError: it is impossible."""
+        self.followers[text(change, 0)].apply(change)
+        for watcher in self.watchers:
+            watcher()
+
+    def propose(self, change: Change) -> None:
+        """For traffic: make a change wherever it has to be made. What is impossible is forgotten."""
+        if self.outbox is not None:
+            self.outbox(change)
+            return
+        try:
+            self.apply(change)
+        except PatternError:
+            return
+
+    def snapshot(self) -> list[Change]:
+        return [change for follower in self.followers.values() for change in follower.snapshot()]
+
+
+def text(change: Change, index: int) -> str:
+    value = change[index]
+    assert isinstance(value, str)
+    return value
+
+
+def number(change: Change, index: int) -> int:
+    value = change[index]
+    assert isinstance(value, int)
+    return value
+
+
+def optional(value: Plain) -> str | None:
+    assert value is None or isinstance(value, str)
+    return value
+
+
+class MapFollower(Follower):
+    """Entries of lists of patterns:
+
+        map <list> add <version> [[key, value] ...]     map <list> set|replace <key> <value>     map <list> del <key>
+        map <list> clear <version>     map <list> prepare     map <list> commit <version>
+        map <list> restore <current> <next> <issued> [[number, key, value, version] ...]
+
+    set changes entries that are there, and del deletes them; for traffic replace adds an entry if there is none, and
+    drop (with a key) never takes a key for a number.
+    """
+
+    def apply(self, change: Change) -> None:
+        found = LISTS.find(f"#{number(change, 1)}")
+        if found is None:
+            raise PatternError("Unknown map identifier. Please use #<id> or <file>.")
+        verb = text(change, 2)
+        if verb == "add":
+            _add_all(found, number(change, 3), change[4])
+        elif verb == "set":
+            found.set(text(change, 3), text(change, 4))
+        elif verb == "replace":
+            _replace(found, text(change, 3), optional(change[4]))
+        elif verb == "del":
+            found.delete(text(change, 3))
+        elif verb == "drop":
+            for entry in list(found.by_key[found.current].get(text(change, 3), ())):
+                found.delete(f"#{entry.identity:#x}")
+        elif verb == "clear":
+            found.clear(number(change, 3))
+        elif verb == "prepare":
+            found.prepare()
+        elif verb == "commit":
+            found.commit(number(change, 3))
+        else:
+            assert verb == "restore"
+            _restore(found, change)
+
+    def snapshot(self) -> list[Change]:
+        return [_saved(one) for one in LISTS.references if one.changed]
+
+
+def _add_all(found: Reference, version: int, pairs: Plain) -> None:
+    """All or nothing."""
+    assert isinstance(pairs, list)
+    wanted = found.version(version)
+    new: list[tuple[str, str | None]] = []
+    for pair in pairs:
+        assert isinstance(pair, list)
+        new.append((text(pair, 0), optional(pair[1])))
+    for key, value in new:
+        found.check(key, value)
+    for key, value in new:
+        found.add(key, value, wanted)
+
+
+def _replace(found: Reference, key: str, value: str | None) -> None:
+    """By key alone: what traffic sends is no number of an entry, whatever it looks like."""
+    same = found.by_key[found.current].get(key)
+    if not same:
+        found.add(key, value)
+    elif value is not None and any(entry.value != value for entry in same):
+        for entry in list(same):
+            found.set(f"#{entry.identity:#x}", value)
+
+
+def _saved(one: Reference) -> Change:
+    entries: list[Plain] = []
+    for group in one.versions.values():
+        entries += [_entry(entry) for entry in group.values()]
+    return ["map", one.number, "restore", one.current, one.next, one.issued, entries]
+
+
+def _entry(entry: Entry) -> Plain:
+    return [entry.identity, entry.key, entry.value, entry.version]
+
+
+def _restore(found: Reference, change: Change) -> None:
+    entries: list[tuple[int, str, str | None, int]] = []
+    saved = change[6]
+    assert isinstance(saved, list)
+    for one in saved:
+        assert isinstance(one, list)
+        entries.append((number(one, 0), text(one, 1), optional(one[2]), number(one, 3)))
+    found.restore(number(change, 3), number(change, 4), number(change, 5), entries)
+
+
+CHANGES: Final = Changes()
+CHANGES.followers["map"] = MapFollower()

@@ -1,0 +1,273 @@
+"""Lists of patterns that can change while the process runs: what maps and `-f` files of ACLs are made of.
+
+    Reference   one list, known by its number and, if it comes from a file, by its name (manual 2.7); all ACLs and maps
+                that name the same file share one. Its entries keep their order.
+    Entry       a pattern as it was written, of a map with its value; a number of its own names it on the runtime socket
+    Use         one way in which the entries are looked up (prefixes, networks ...): whoever needs one adds it, and it
+                hears of every change
+
+Entries belong to a version. Lookups see the current one only; entries of others are prepared in peace, and a commit
+shows them all at once (management manual 9.3, `prepare map`).
+
+Several processes hold the same lists: they are made before the fork, and every change is carried out by all of them in
+the same order (changes.py), so that numbers are the same everywhere.
+"""
+from collections.abc import Callable, Iterator
+from typing import Final
+
+_WRAP: Final = 1 << 32  # versions are counted so far (management manual 9.3)
+
+
+class PatternError(Exception):
+    """A change that cannot be made. The text is for whoever asked for it."""
+
+
+class Entry:
+    """One pattern. `value`: what a map gives for it; None in a list that is no map. `place`: where it was read."""
+
+    __slots__ = ("identity", "key", "place", "value", "version")
+
+    def __init__(self, identity: int, key: str, value: str | None, version: int, place: tuple[str, int]) -> None:
+        self.identity = identity
+        self.key = key
+        self.value = value
+        self.version = version
+        self.place = place
+
+
+class Use:
+    """Base: a way of looking entries up. Errors are found by `check`, so that what follows cannot fail."""
+
+    def check(self, entry: Entry) -> None:
+        """Raises PatternError if the entry's key or value is none for this use."""
+        raise NotImplementedError
+
+    def check_value(self, value: str) -> None:
+        """Raises PatternError if that is no value for this use."""
+        raise NotImplementedError
+
+    def add(self, entry: Entry, version: int) -> None:
+        """One more entry of that version."""
+        raise NotImplementedError
+
+    def remove(self, entry: Entry, version: int) -> None:
+        raise NotImplementedError
+
+    def update(self, entry: Entry, version: int) -> None:
+        """The entry's value is another one now."""
+        raise NotImplementedError
+
+    def clear(self, version: int) -> None:
+        """All entries of that version are gone."""
+        raise NotImplementedError
+
+    def commit(self, version: int) -> None:
+        """That version is what is looked up from now on."""
+        raise NotImplementedError
+
+
+class Reference:
+    """One list of patterns. `name`: of its file, or ""; `pairs`: its entries have values, as in a map."""
+
+    def __init__(self, number: int, name: str, pairs: bool) -> None:
+        self.number = number
+        self.name = name
+        self.pairs = pairs
+        self.description = ""  # of a list that has no file
+        self.places: list[str] = []  # where the configuration names it
+        self.for_map = False  # a map asks it
+        self.for_acl = False
+        self.current = 0
+        self.next = 0
+        self.issued = number + 1 << 32  # the last entry's number: none is given twice
+        self.versions: dict[int, dict[int, Entry]] = {0: {}}
+        self.by_key: dict[int, dict[str, list[Entry]]] = {0: {}}
+        self.uses: dict[object, Use] = {}
+        self.changed = False  # by whoever, since the configuration was read
+
+    # Reading.
+
+    def entries(self, version: int = -1) -> Iterator[Entry]:
+        """Those of a version, in their order; -1: the current one."""
+        return iter(list(self.versions.get(self.current if version < 0 else version, {}).values()))
+
+    def count(self) -> int:
+        """All entries, those that are being prepared included."""
+        return sum(len(entries) for entries in self.versions.values())
+
+    def find(self, key: str) -> list[Entry]:
+        """Entries of the current version by their key, or by "#" and their number (in hexadecimal or not)."""
+        if key.startswith("#"):
+            number = _number(key[1:])
+            entry = self.versions[self.current].get(number) if number is not None else None
+            if entry is not None:
+                return [entry]
+            if number is not None and key.startswith("#0x"):
+                return []
+        return list(self.by_key[self.current].get(key, ()))
+
+    # Writing. Each of these is one change; see changes.py for how all processes come to make it.
+
+    def use(self, name: object, make: Callable[[], Use]) -> Use:
+        """The use of that name, made and filled where nobody has asked for it before."""
+        found = self.uses.get(name)
+        if found is not None:
+            return found
+        made = make()
+        for version, entries in self.versions.items():
+            for entry in entries.values():
+                made.check(entry)
+                made.add(entry, version)
+        made.commit(self.current)
+        self.uses[name] = made
+        return made
+
+    def version(self, wanted: int) -> int:
+        """The version that -1 (the current one) or a number stands for. PatternError for one that does not exist."""
+        if wanted < 0 or wanted == self.current:
+            return self.current
+        if not 0 < (wanted - self.current) % _WRAP <= (self.next - self.current) % _WRAP:
+            raise PatternError("Version number in the future, please use 'prepare map' before.")
+        return wanted
+
+    def check(self, key: str, value: str | None) -> None:
+        """PatternError if this cannot be added."""
+        entry = Entry(0, key, value, 0, ("", 0))
+        for use in self.uses.values():
+            use.check(entry)
+
+    def add(self, key: str, value: str | None, version: int = -1, place: tuple[str, int] = ("", 0)) -> Entry:
+        """One more entry, whether or not there is one of that key. PatternError, and then nothing has changed."""
+        self.check(key, value)
+        return self._put(self.issued + 1, key, value, self.version(version), place)
+
+    def _put(self, number: int, key: str, value: str | None, version: int, place: tuple[str, int]) -> Entry:
+        self.issued = max(self.issued, number)
+        entry = Entry(number, key, value, version, place)
+        self.versions.setdefault(version, {})[number] = entry
+        self.by_key.setdefault(version, {}).setdefault(key, []).append(entry)
+        for use in self.uses.values():
+            use.add(entry, version)
+        self.changed = True
+        return entry
+
+    def set(self, key: str, value: str) -> None:
+        """Give all entries of that key (or number) another value. PatternError where there is none."""
+        found = self.find(key)
+        if not found:
+            raise PatternError("key or pattern not found." if key.startswith("#") else "entry not found.")
+        for use in self.uses.values():
+            use.check_value(value)
+        for entry in found:
+            entry.value = value
+            for use in self.uses.values():
+                use.update(entry, self.current)
+        self.changed = True
+
+    def delete(self, key: str) -> None:
+        """Take away all entries of that key (or number). PatternError where there is none."""
+        found = self.find(key)
+        if not found:
+            raise PatternError("Key not found.")
+        for entry in found:
+            del self.versions[self.current][entry.identity]
+            same = self.by_key[self.current][entry.key]
+            same.remove(entry)
+            if not same:
+                del self.by_key[self.current][entry.key]
+            for use in self.uses.values():
+                use.remove(entry, self.current)
+        self.changed = True
+
+    def clear(self, version: int = -1) -> None:
+        """Take away all entries of a version. One that does not exist has none."""
+        wanted = self.current if version < 0 else version
+        if self.versions.get(wanted):
+            self.versions[wanted] = {}
+            self.by_key[wanted] = {}
+            for use in self.uses.values():
+                use.clear(wanted)
+        self.changed = True
+
+    def prepare(self) -> int:
+        """A new version, empty."""
+        self.next = (self.next + 1) % _WRAP
+        self.changed = True
+        return self.next
+
+    def commit(self, version: int) -> None:
+        """Entries of that version are the ones that match; those of older ones are gone. PatternError if it is none."""
+        distance = (version - self.current) % _WRAP
+        if not 0 < distance <= (self.next - self.current) % _WRAP:
+            raise PatternError("Version number out of range.")
+        older = [one for one in self.versions if (one - self.current) % _WRAP < distance]
+        self.versions.setdefault(version, {})
+        self.by_key.setdefault(version, {})
+        self.current = version
+        for use in self.uses.values():
+            use.commit(version)
+        for one in older:
+            for use in self.uses.values():
+                use.clear(one)
+            del self.versions[one]
+            del self.by_key[one]
+        self.changed = True
+
+    def restore(self, current: int, following: int, issued: int,
+                entries: list[tuple[int, str, str | None, int]]) -> None:
+        """Make it what it is in another process: (number, key, value, version) of all entries in their order."""
+        for version in list(self.versions):
+            for use in self.uses.values():
+                use.clear(version)
+        self.versions = {current: {}}
+        self.by_key = {current: {}}
+        self.current, self.next = current, following
+        for number, key, value, version in entries:
+            self._put(number, key, value, version, ("", 0))
+        for use in self.uses.values():
+            use.commit(current)
+        self.issued = issued
+        self.changed = True
+
+
+def _number(text: str) -> int | None:
+    try:
+        return int(text, 0) if text[:1].isdigit() else None
+    except ValueError:
+        return None
+
+
+class Lists:
+    """All lists of a configuration, in the order of their numbers."""
+
+    def __init__(self) -> None:
+        self.references: list[Reference] = []
+        self.by_name: dict[str, Reference] = {}
+        self.taken: set[int] = set()  # numbers that were asked for
+
+    def reset(self) -> None:
+        """A configuration is about to be read: what another one had is not its own."""
+        self.references = []
+        self.by_name = {}
+        self.taken = set()
+
+    def new(self, name: str, pairs: bool, number: int = -1) -> Reference:
+        """A list that does not exist yet; `number`: the one that it shall have, where that is said."""
+        if number < 0:
+            number = next(one for one in range(len(self.taken) + 1) if one not in self.taken)
+        self.taken.add(number)
+        made = Reference(number, name, pairs)
+        self.references.append(made)
+        if name:
+            self.by_name[name] = made
+        return made
+
+    def find(self, text: str) -> Reference | None:
+        """By its name, or by "#" and its number."""
+        if text.startswith("#"):
+            number = _number(text[1:])
+            return next((one for one in self.references if one.number == number), None)
+        return self.by_name.get(text)
+
+
+LISTS: Final = Lists()
