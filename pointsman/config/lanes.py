@@ -2,6 +2,9 @@
 
 The CPUs at hand are those that the process may run on (taskset, cpusets) and no more than its control group pays for:
 a container with two CPUs' worth of time on a machine with 64 of them is best served by two lanes.
+
+Lanes share cells by atomic operations of an extension. Where that was not built, plain Python does the same with file
+locks, 40 times slower: then only who asks for several lanes gets them.
 """
 import math
 import os
@@ -10,16 +13,15 @@ from typing import Final
 
 from pointsman.config.global_section import GlobalNumber, global_number
 from pointsman.config.setting import Section
+from pointsman.core.arena import BUILT
 
-# Where `nbthread` is not said. 0: as many as there are CPUs. It is 1 until all that lanes share is in shared memory.
-UNSAID: Final = 1
 MOST: Final = 64  # as many as `nbthread` may say
 
 
 def lane_count(main: Section) -> int:
     """Lanes to run: `nbthread` or the default, at most `thread-hard-limit`."""
     said = main.one(GlobalNumber, "nbthread")
-    lanes = said.value if said is not None else UNSAID or available_cpus()
+    lanes = said.value if said is not None else available_cpus() if BUILT else 1
     limit = global_number(main, "thread-hard-limit")
     return min(lanes, limit) if limit else lanes
 
@@ -27,6 +29,11 @@ def lane_count(main: Section) -> int:
 def is_capped(main: Section) -> bool:
     """`nbthread` says more than `thread-hard-limit` permits, which deserves a warning (manual 3.1)."""
     return 0 < global_number(main, "thread-hard-limit") < global_number(main, "nbthread")
+
+
+def is_slow(main: Section) -> bool:
+    """Several lanes are asked for although the extension is missing, which deserves a notice."""
+    return not BUILT and lane_count(main) > 1
 
 
 def available_cpus(root: Path = Path("/")) -> int:

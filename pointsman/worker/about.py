@@ -7,6 +7,7 @@ from importlib import metadata
 
 from pointsman import __version__
 from pointsman.config.features import FEATURES, VERSION
+from pointsman.core.arena import BUILT
 from pointsman.net import reactor
 
 USAGE = """\
@@ -76,6 +77,7 @@ def details() -> str:
         f"({sys.executable})",
         f"Event loop of control tasks : {loop_name()}",
         f"Hot modules are compiled : {'yes' if compiled() else 'no, interpreted'}",
+        f"Shared cells of lanes : {'extension' if BUILT else 'plain Python, so one lane unless nbthread says more'}",
         f"SSL library of this Python (not used yet) : {ssl.OPENSSL_VERSION}",
         f"C library : {' '.join(platform.libc_ver())}",
         "",

@@ -137,3 +137,27 @@ def test_what_does_not_come_to_serve_is_not_ready(service: Service, lanes: int) 
     service.sock.setblocking(False)
     with pytest.raises(BlockingIOError):
         service.told()
+
+
+@pytest.mark.parametrize(("said", "processes"), [("", 1), ("nbthread 2", 4)])
+def test_without_the_extension_for_cells(service: Service, said: str, processes: int) -> None:
+    """Plain Python serves one lane unless more are asked for."""
+    (service.folder / "sitecustomize.py").write_text("import sys\nsys.modules['pointsman.core._cells'] = None\n")
+    (service.folder / "web.cfg").write_text(
+        TEXT.format(lanes=2, folder=service.folder, port=service.port, more="").replace("nbthread 2", said))
+    variables = environment()
+    variables["PYTHONPATH"] += f"{os.pathsep}{service.folder}"
+    done = subprocess.run([*POINTSMAN.command, "-c", "-f", "web.cfg"], cwd=service.folder, env=variables, check=True,
+                          capture_output=True, text=True)
+    assert ("the extension for shared cells is not built" in done.stderr) == (processes > 1)
+    with (service.folder / "stderr").open("wb") as err:
+        service.process = subprocess.Popen([*POINTSMAN.command, "-db", "-f", "web.cfg"], cwd=service.folder, stderr=err,
+                                           env={**variables, "NOTIFY_SOCKET": str(service.folder / "notify")})
+    pid = service.process.pid
+    assert service.told()["MAINPID"] == str(pid)
+    assert all(service.answers() for _ in range(8))
+    assert len(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()) == processes - 1
+    info = query(service.folder / "admin", "show info")
+    assert "\nCumReq: 8\n" in info and f"\nNbthread: {max(1, processes - 2)}\n" in info
+    service.process.terminate()
+    assert service.end() == -signal.SIGTERM

@@ -5,15 +5,27 @@ from pathlib import Path
 import pytest
 from support.configs import good
 
-from pointsman.config.lanes import UNSAID, available_cpus, cpu_quota, is_capped, lane_count
+from pointsman.config import lanes as lanes_module
+from pointsman.config.lanes import available_cpus, cpu_quota, is_capped, is_slow, lane_count
 
 
 @pytest.mark.parametrize(("lines", "lanes", "capped"), [
-    ((), UNSAID or available_cpus(), False), (("nbthread 1",), 1, False), (("nbthread 7",), 7, False),
+    ((), available_cpus(), False), (("nbthread 1",), 1, False), (("nbthread 7",), 7, False),
     (("nbthread 7", "thread-hard-limit 3"), 3, True), (("nbthread 2", "thread-hard-limit 3"), 2, False)])
-def test_what_is_said_and_the_limit(lines: tuple[str, ...], lanes: int, capped: bool) -> None:
+def test_what_is_said_and_the_limit(lines: tuple[str, ...], lanes: int, capped: bool,
+                                 monkeypatch: pytest.MonkeyPatch) -> None:
     main = good("global", *lines).main
-    assert (lane_count(main), is_capped(main)) == (lanes, capped)
+    monkeypatch.setattr(lanes_module, "BUILT", True)
+    assert (lane_count(main), is_capped(main), is_slow(main)) == (lanes, capped, False)
+
+
+@pytest.mark.parametrize(("lines", "lanes", "slow"), [
+    ((), 1, False), (("nbthread 1",), 1, False), (("nbthread 3",), 3, True), (("thread-hard-limit 3",), 1, False)])
+def test_without_the_extension_only_who_asks_gets_lanes(lines: tuple[str, ...], lanes: int, slow: bool,
+                                                        monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lanes_module, "BUILT", False)
+    main = good("global", *lines).main
+    assert (lane_count(main), is_slow(main)) == (lanes, slow)
 
 
 def group(root: Path, version: int, path: str, **files: str) -> None:
