@@ -27,7 +27,7 @@ class LiveServer(Server):
         super().__init__(name, number, backend.name.decode(), weight, backend.arena)
         self.backend = backend
         self.dial = dial
-        self.pool = Pool()
+        self.pool = Pool(self.counters)
         self.queue = Queue(backend.arena)
         self.max_reuse = -1  # exchanges of a connection behind its first; -1: no limit
         self.send_proxy = 0  # version of the PROXY header that is sent first; 0: none
@@ -131,10 +131,7 @@ class Backend(ProxyFacts):
         """
         if self.queue.waiters or len(self.queue) or self.grants.waiting_for(self.arena.lane):
             return True
-        for server in self.servers:
-            if server.queue.waiters or len(server.queue):
-                return True
-        return False
+        return any([server.queue.waiters or len(server.queue) for server in self.servers])
 
     def _catch_up(self) -> None:
         self.refresh()

@@ -42,6 +42,7 @@ class StateFields:
     check_code: int
     check_duration: int  # ms, -1: none yet
     check_health: int  # 0 .. rise + fall - 1
+    moved: int  # when its load last changed, as a number in its backend's changes (balance leastconn)
 
 
 FIELDS: Final = tuple(StateFields.__annotations__)
@@ -73,7 +74,6 @@ class Server(ServerFacts):
         self.backup = False
         self.maxqueue = 0  # of its queue; 0: no limit
         self.hash_key = b""  # what places it on a consistent hash (balance.build.hash_key); b"": its number
-        self.open = 0  # connections of this lane to it, idle ones included
         self.checked = False
         self.rise = 2
         self.fall = 3
