@@ -27,6 +27,7 @@ import pointsman.config.proxy  # noqa: F401
 import pointsman.config.server_line  # noqa: F401
 import pointsman.config.server_words  # noqa: F401
 import pointsman.config.stats  # noqa: F401
+import pointsman.config.threads  # noqa: F401
 import pointsman.config.timeouts  # noqa: F401
 import pointsman.config.userlist  # noqa: F401
 import pointsman.log.keywords  # noqa: F401
@@ -60,6 +61,7 @@ import pointsman.sample.fetch.connection  # noqa: F401
 import pointsman.sample.fetch.constant  # noqa: F401
 import pointsman.sample.fetch.cookies  # noqa: F401
 import pointsman.sample.fetch.headers  # noqa: F401
+import pointsman.sample.fetch.lane  # noqa: F401
 import pointsman.sample.fetch.request  # noqa: F401
 import pointsman.sample.fetch.response  # noqa: F401
 import pointsman.sample.fetch.timers  # noqa: F401

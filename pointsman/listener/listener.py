@@ -57,6 +57,7 @@ class Listener(Channel):
         self.family = 0
         self.bound: NetAddress = UNIX_ADDRESS  # the address it is bound to
         self.any = False  # bound to any address: only each connection knows to which one it came
+        self.lanes: frozenset[int] | None = None  # bind ... thread: those that accept here, from 1 on; None: all
         self.rate_limit = 0  # rate-limit sessions; 0: none
         self.way: "Way | None" = None  # None: there is one lane only
         self.others_taken = -1  # what the other lanes had taken when this one made way for them
