@@ -7,7 +7,7 @@ from pointsman.admin.links import Links
 from pointsman.config.setting import Section
 from pointsman.core.counters import Counters
 from pointsman.listener.generation import Generation
-from pointsman.listener.listener import CLOSED
+from pointsman.listener.listener import Listener
 from pointsman.log.logger import Logger
 from pointsman.log.sinks import SinkSet
 from pointsman.net.clock import wall_ms
@@ -126,14 +126,15 @@ class Live(Generation):
         self.take_row(number, self.wakeups)
         self.pin(number + 1)
         HERE.be(number, next((group for group, lanes in enumerate(self.groups) if number + 1 in lanes), 0))
+        here: list[Listener] = []
         for listener in self.listeners:
-            if listener.lanes is None:
-                continue
-            listener.way = None  # who could take what this lane leaves is not known
-            if number + 1 not in listener.lanes:
+            if listener.lanes is not None:
+                listener.way = None  # who could take what this lane leaves is not known
+            if listener.lanes is None or number + 1 in listener.lanes:
+                here.append(listener)
+            else:
                 listener.opening.close()
-                listener.state = CLOSED
-        self.listeners = [listener for listener in self.listeners if listener.state != CLOSED]
+        self.listeners = here
 
     def pin(self, lane: int) -> None:
         """cpu-map: on which CPUs this lane, counted from 1 on, runs."""
