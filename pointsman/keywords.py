@@ -2,9 +2,11 @@
 import pointsman.admin.commands.console  # noqa: F401
 import pointsman.admin.commands.patterns  # noqa: F401
 import pointsman.admin.commands.proxies  # noqa: F401
+import pointsman.admin.commands.server_address  # noqa: F401
 import pointsman.admin.commands.servers  # noqa: F401
 import pointsman.admin.commands.set_server  # noqa: F401
 import pointsman.admin.commands.show  # noqa: F401
+import pointsman.admin.commands.variables  # noqa: F401
 import pointsman.balance.first  # noqa: F401
 import pointsman.balance.hash_expression  # noqa: F401
 import pointsman.balance.hashing  # noqa: F401
@@ -41,6 +43,7 @@ import pointsman.rules.closing  # noqa: F401
 import pointsman.rules.errors  # noqa: F401
 import pointsman.rules.headers  # noqa: F401
 import pointsman.rules.keywords  # noqa: F401
+import pointsman.rules.lists  # noqa: F401
 import pointsman.rules.redirect  # noqa: F401
 import pointsman.rules.request_line  # noqa: F401
 import pointsman.rules.small  # noqa: F401

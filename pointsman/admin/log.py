@@ -5,7 +5,8 @@
 It lies in two files in memory, of which one is in use; shared cells say which (the epoch: even is A), how long each is,
 and the number of the last record. Control is the only writer: it appends, then moves the cells, so that a record
 which it could not finish was never there. When the file has grown large, the present state is written to the other
-file as a snapshot, and then the epoch moves on. So the log is as long as what can be changed is large, not as what was changed.
+file as a snapshot, and then the epoch moves on. So the log is as long as what can be changed is large, not as what was
+changed.
 
 A reader keeps its place; where the epoch has moved on it goes through the other file from its beginning, leaving out
 what it has done already.
