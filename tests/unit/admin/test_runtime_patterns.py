@@ -1,4 +1,5 @@
-"""Commands about maps, ACLs, variables and addresses on the runtime socket. Answers are those of the haproxy program."""
+"""Commands about maps, ACLs, variables and addresses of servers. Answers are those of the haproxy program."""
+import asyncio
 import re
 from pathlib import Path
 
@@ -53,8 +54,8 @@ def test_what_there_is(folder: Path) -> None:
     assert [line.partition(" pattern")[0] for line in maps.splitlines()[1:]] == [
         f"4 ({folder}/both.map)", f"7 ({folder}/nets.map)", f"8 ({folder}/names.map)", f"9 ({folder}/groups.map)",
         f"10 ({folder}/numbers.map)"]
-    assert f"({folder}/names.map) pattern loaded from file '{folder}/names.map' used by map at file 'haproxy.cfg' line " \
-        in maps
+    assert (f"({folder}/names.map) pattern loaded from file '{folder}/names.map' used by map at file 'haproxy.cfg' "
+            "line ") in maps
     assert maps.splitlines()[3].endswith(" curr_ver=0 next_ver=0 entry_cnt=3")
     assert f"1 ({folder}/acl.lst) pattern loaded from file '{folder}/acl.lst' used by acl at file 'haproxy.cfg' line" \
         in acls
@@ -143,7 +144,6 @@ def test_a_payload_is_all_or_nothing(folder: Path) -> None:
 
 
 def pay(one: Stand, line: str, payload: str) -> str:
-    import asyncio
     return asyncio.run(one.console.answer(line.split(), payload))[:-1]
 
 

@@ -1,10 +1,9 @@
 """Variables in rules (manual 2.8, 4.4). The peer tests compare scopes, conditions and types with haproxy too."""
 import pytest
 from rule_stand import error, exchange, run, values
-from support.configs import good, only_error, read
+from support.configs import only_error, read
 
 from pointsman.core.diagnostics import NOWHERE, ConfigError
-from pointsman.rules.rule import Rule
 from pointsman.sample.context import Context
 from pointsman.sample.types import Binary, Packed
 from pointsman.sample.variables import PROCESS, ProcessVariables, Variable, conditions, parse_variable
