@@ -1,7 +1,7 @@
 """python -m bench.count: user instructions of a request, row by row, against the figures in bench/instructions.json.
 
-Times are noise on a busy machine, instructions are not. A row that needs more than 5 % above its figure fails; more than
-5 % below asks to write the new figure down (--update). The figures hold for one minor version of Python, and compiled
+Times are noise on a busy machine, instructions are not. A row that needs more than 5 % above its figure fails; more
+than 5 % below asks to write the new figure down (--update). The figures hold for one minor version of Python, and compiled
 and interpreted modules have their own.
 """
 from __future__ import annotations
@@ -21,7 +21,8 @@ from bench.stage import ROOT
 
 FIGURES = ROOT / "bench" / "instructions.json"
 CHECKED = ("small", "full", "path+id", "all-differ", "close", "tcp")
-NUMBER = {True: 1000, False: 300}  # requests, by whether modules are compiled
+NUMBER = {True: 600, False: 80}  # requests, by whether modules are compiled
+TCP_TIMES = 5  # as many more where a request costs little
 TOLERANCE = 0.05
 
 Figures = dict[str, dict[str, int]]  # "3.11 compiled": row: instructions
@@ -69,9 +70,12 @@ def main(words: Sequence[str] | None = None) -> int:
     key = f"{python_version()} {'compiled' if compiled else 'interpreted'}"
     number = options.number or NUMBER[compiled]
     measured = {}
-    with tempfile.TemporaryDirectory(prefix="pointsman-count-") as folder, Counting(options.python, Path(folder)) as counting:
+    with (tempfile.TemporaryDirectory(prefix="pointsman-count-") as folder,
+          Counting(options.python, Path(folder)) as counting):
         for name in options.rows.split(","):
-            measured[name] = round(counting.measure(ROWS[name], number).total() / number)
+            row = ROWS[name]
+            times = number * TCP_TIMES if row.tcp else number
+            measured[name] = round(counting.measure(row, times).total() / times)
     figures = load_figures(FIGURES)
     lines, good = report(measured, figures.get(key, {}))
     print(f"Python {key}, user instructions of a request\n")

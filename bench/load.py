@@ -58,7 +58,8 @@ def h2load_result(printed: str, log: str) -> dict[str, int]:
     lines = [line.split("\t") for line in log.splitlines()]
     times = sorted(int(fields[2]) for fields in lines)
     wrong = sum(fields[1] != "200" for fields in lines)
-    return {"requests": int(total[1]), "microseconds": round(int(total[1]) / float(rate[1]) * 1e6), "bytes": int(size[1]),
+    count = int(total[1])
+    return {"requests": count, "microseconds": round(count / float(rate[1]) * 1e6), "bytes": int(size[1]),
             "status": max(int(total[2]), wrong), "read": int(total[3]), "timeout": int(total[4]),
             "p50": percentile(times, 50), "p99": percentile(times, 99)}
 
