@@ -101,6 +101,19 @@ class Listener(Channel):
                 self.reactor.forget(self)
             sock.close()  # now: whoever came in until the end of the turn would be reset
 
+    def end(self) -> None:
+        """Stop for good. Other processes hold the socket as well: it is not only closed, it listens no more."""
+        sock = self.sock
+        if sock is None or self.state == CLOSED:
+            return
+        if self.state == OPEN:
+            self._accept_some(_LAST_BURST)
+        self._unwatch(RESTING)
+        # Not one that was given from outside: it is not ours alone.
+        if self.opening.spec.kind != "fd" and self.door.end_listening():
+            sock.shutdown(socket.SHUT_RD)
+        self.stop()
+
     def pause(self) -> None:
         """Stop listening but keep the address, so that another process may listen there (management manual 4)."""
         if self.state in (CLOSED, PAUSED) or self.sock is None:

@@ -24,7 +24,6 @@ from support.receiver import LogReceiver
 
 GLOBAL = """
 global
-    nbthread 1
     log {log} format raw local0
     stats socket {dir}/stats level admin
 """
