@@ -1,4 +1,4 @@
-"""A server for tests of limits: answers after a while, on a thread of its own; knows how many requests it had at once."""
+"""A server for tests of limits: it answers after a while, and knows how many requests it had at once."""
 from __future__ import annotations
 
 import asyncio
@@ -7,7 +7,7 @@ import threading
 from typing import Final
 
 SLOW: Final = 0.004  # s for /slow
-LATE: Final = 2.0  # s for /late
+LATE: Final = 2.0  # s for what ends in /late
 _GONE: Final = select.POLLRDHUP | select.POLLHUP | select.POLLERR
 
 
@@ -66,7 +66,7 @@ class CountingOrigin:
                 if slow:
                     self._begin(fd)
                 try:
-                    await asyncio.sleep(LATE if head.startswith(b"GET /late") else SLOW if slow else 0)
+                    await asyncio.sleep(LATE if head.partition(b" HTTP")[0].endswith(b"/late") else SLOW if slow else 0)
                 finally:
                     self.busy.discard(fd)
                 writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
