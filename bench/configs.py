@@ -101,7 +101,8 @@ FRONTENDS = ("http", "full", "rules", "tcp")
 IDLE = """\
 global
     nbthread 1
-    maxconn 12000
+    maxconn 11000
+    no strict-limits
     stats socket {socket} mode 600 level admin
 
 defaults

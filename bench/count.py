@@ -1,8 +1,8 @@
 """python -m bench.count: user instructions of a request, row by row, against the figures in bench/instructions.json.
 
 Times are noise on a busy machine, instructions are not. A row that needs more than 5 % above its figure fails; more
-than 5 % below asks to write the new figure down (--update). The figures hold for one minor version of Python, and compiled
-and interpreted modules have their own.
+than 5 % below asks to write the new figure down (--update). The figures hold for one minor version of Python, and
+compiled and interpreted modules have their own.
 """
 from __future__ import annotations
 
