@@ -1,6 +1,6 @@
 # make demo     sets up an environment and runs three demo servers behind a balancer, with the statistics page
 # make test     sets up an environment with the tools of development and runs the tests
-# make check    the same as CI: ruff, mypy --strict, import contracts, tests
+# make check    the same as CI: ruff, mypy --strict, import contracts, tests, with two lanes and (ONE_LANE) with one
 # make bench    ratios to Debian's haproxy in the same run (needs haproxy, nginx and wrk; several minutes)
 # make example EP=ep5    runs a tutorial's configuration without containers; make example lists them
 SHELL := /bin/sh
@@ -12,6 +12,10 @@ PYTEST ?=
 # Words for the benchmark: make bench BENCH="--rows small --pairs 3"
 BENCH ?=
 EP ?=
+# What is played once more with a single process: whatever traffic goes through, but haproxy's own answers.
+ONE_LANE := tests/peer tests/scenario/test_abrupt.py tests/scenario/test_command_line.py tests/scenario/test_seeds.py \
+    tests/scenario/test_runtime_socket.py tests/scenario/test_splitting.py tests/scenario/test_statistics.py \
+    -k "not haproxy"
 
 .PHONY: demo test check bench example clean
 .DELETE_ON_ERROR:
@@ -27,6 +31,7 @@ check: $(VENV)/.tools
 	$(VENV)/bin/mypy
 	$(VENV)/bin/mypy --strict bench examples/run.py examples/app/app.py
 	$(VENV)/bin/lint-imports
+	POINTSMAN_TEST_LANES=1 $(RUN) -m pytest $(ONE_LANE)
 	$(RUN) -m pytest $(PYTEST)
 
 bench: $(VENV)/.installed

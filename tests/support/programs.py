@@ -2,8 +2,8 @@
 
 Pointsman says itself when that is (Notified); haproxy is ready when all its addresses listen.
 
-POINTSMAN_TEST_LANES in the environment of a test run: with so many lanes Pointsman runs where a configuration does not
-say `nbthread` itself; unset, with its default. The oracle has one thread, so that its answers do not depend on chance.
+POINTSMAN_TEST_LANES in the environment of a test run: with so many lanes, two by default, Pointsman runs where a
+configuration does not say `nbthread` itself. The oracle has one thread, so that its answers do not depend on chance.
 
 Placeholders in the text: {port:x} a free port, the same for the same x; {dir} the program's own folder; whatever else
 the caller gives in `values`. An unknown placeholder is left alone: `{ path / }` and `%{+Q}o` are configuration.
@@ -42,7 +42,7 @@ class Kind:
         return shutil.which(self.command[0]) is None
 
 
-LANES = os.environ.get("POINTSMAN_TEST_LANES", "")
+LANES = os.environ.get("POINTSMAN_TEST_LANES", "") or "2"
 HAPROXY = Kind("haproxy", ("haproxy",))
 POINTSMAN = Kind("pointsman", (sys.executable, "-m", "pointsman"))
 
@@ -88,7 +88,7 @@ class Notified:
 def lane_words(kind: Kind, text: str, folder: Path) -> list[str]:
     """Words in front of the others that make a program run with as many lanes or threads as this test run wants."""
     lanes = "1" if kind is HAPROXY else LANES
-    if not lanes or re.search(r"^\s*nbthread\b", text, re.MULTILINE):
+    if re.search(r"^\s*nbthread\b", text, re.MULTILINE):
         return []
     path = folder / "lanes.cfg"
     path.write_text(f"global\n    nbthread {lanes}\n", encoding="ascii")
