@@ -92,7 +92,9 @@ def measured(stage: Stage, names: Sequence[str], pairs: int, seconds: int) -> It
 def main(words: Sequence[str] | None = None) -> int:
     """Run it; 1 if anything that was measured is not what it should be."""
     options = options_of(words)
-    missing = [name for name in ("nginx", "wrk", "h2load", "taskset", options.haproxy) if shutil.which(name) is None]
+    names = options.rows.split(",")
+    needed = ["nginx", "wrk", "taskset", options.haproxy, *(["h2load"] if "p99" in names else [])]
+    missing = [name for name in needed if shutil.which(name) is None]
     if missing:
         raise SystemExit(f"not installed: {', '.join(missing)} (Debian: nginx-light wrk nghttp2-client util-linux "
                          "haproxy)")
@@ -102,7 +104,7 @@ def main(words: Sequence[str] | None = None) -> int:
         lines = about(stage, options.python, options.haproxy, compiled)
         for name, value in lines.items():
             print(f"{name}: {value}")
-        results = list(measured(stage, options.rows.split(","), options.pairs, options.seconds))
+        results = list(measured(stage, names, options.pairs, options.seconds))
     print("\nTwo figures in a cell are ours / haproxy's, medians of all runs. ~: the noise is larger than the "
           "difference.")
     for sentence in warnings(results):

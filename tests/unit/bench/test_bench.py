@@ -154,8 +154,7 @@ def test_the_receiver_counts_every_line() -> None:
 
 
 @pytest.mark.peer
-@pytest.mark.skipif(not (shutil.which("nginx") and shutil.which("wrk") and shutil.which("h2load")),
-                    reason="nginx, wrk and h2load are not installed")
+@pytest.mark.skipif(not (shutil.which("nginx") and shutil.which("wrk")), reason="nginx and wrk are not installed")
 def test_a_short_run(tmp_path: Path) -> None:
     """Rows of both modes, one second each; every request is accounted for."""
     report = tmp_path / "report.json"
