@@ -1,7 +1,7 @@
 """Commands about variables of the process (management manual 9.3)."""
 import socket
 
-from pointsman.admin.command import OPERATOR, Call, CommandError, command
+from pointsman.admin.command import ADMIN, OPERATOR, Call, CommandError, command
 from pointsman.admin.publish import publish
 from pointsman.core.diagnostics import ConfigError, Position
 from pointsman.core.words import Word
@@ -78,7 +78,8 @@ def _evaluated(words: list[str]) -> Value | None:
     return None if value is None else marked(Type(expression.type))(value)
 
 
-@command("experimental-mode", "experimental-mode [on|off]", "enable experimental commands of this connection")
+@command("experimental-mode", "experimental-mode [on|off]", "enable experimental commands of this connection",
+         level=ADMIN)
 def experimental_mode(call: Call) -> str:
     """experimental-mode [on | off]: without a word it says which it is."""
     word = call.word(0)
