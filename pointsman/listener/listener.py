@@ -159,9 +159,13 @@ class Listener(Channel):
                 self.burst = max(1, self.burst >> 1)
 
     def again(self) -> None:
-        """There is room again."""
+        """There is room again; or another lane makes way, which it alone was told of."""
         if self.state == FULL:
             self._watch()
+        elif self.state == OPEN and self.room.share.somebody_rests():
+            self.ready(IN)
+        elif self.state == RESTING and self.way is not None:
+            self.way.again(self.reactor.now)
 
     def expired(self, now: int) -> None:
         if self.state == RESTING:
@@ -314,6 +318,12 @@ class Way(Hook):
             self.share.rest(True)
             self.due = due
         self.listeners.append(listener)
+
+    def again(self, now: int) -> None:
+        """Another lane makes way: perhaps for this one."""
+        if self.listeners and not self.share.over():
+            self.due = now
+            self.after(now)
 
     def after(self, now: int) -> None:
         if now < self.due:
