@@ -21,9 +21,8 @@ from support.counting import CountingOrigin
 from support.crowd import children, until
 from support.programs import POINTSMAN, Program
 from support.scenario import query, show_stat
-from support.storm import Storm
+from support.storm import LONG, Storm
 
-LONG: Final = os.environ.get("POINTSMAN_LONG") == "1"
 IN_A_ROW: Final = 10 if LONG else 2
 AT_RANDOM: Final = 200 if LONG else 30
 RATE: Final = 2000  # new connections a second
