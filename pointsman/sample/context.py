@@ -105,4 +105,5 @@ class Context:
         self.responding = False  # a server was tried, or the answer is ours: no more variables of the request
         self.body = b""  # what is here of the request's body
         self.no_retry = False  # disable-l7-retry: the request is not sent a second time once a server had it
+        self.asked = 0  # bits of Reads: of all that has decided something (rules/plan.py)
         self.answer: object = None  # what a rule decided to answer (rules.reply.Reply); read by the stream
