@@ -69,7 +69,9 @@ GAUGES: Final = ("current", "waiting", "links", "idle", "idle_safe")  # what a d
 MOST: Final = frozenset(("highest", "queue_time_max", "connect_time_max", "response_time_max", "total_time_max",
                          "last_session"))
 _PLACES: Final = {name: place for place, name in enumerate(FIELDS)}
-_CURRENT: Final = _PLACES["current"]
+CURRENT: Final = _PLACES["current"]
+HIGHEST: Final = _PLACES["highest"]
+QUEUE_TIME: Final = _PLACES["queue_time"]
 _WAITING: Final = _PLACES["waiting"]
 _IDLE: Final = _PLACES["idle"]
 
@@ -81,6 +83,28 @@ _HIGHEST: Final = 4
 _RATE_CELLS: Final = 5
 
 
+def places(*names: str) -> bytes:
+    """For CounterRow.tally."""
+    return bytes([_PLACES[name] for name in names])
+
+
+# What is counted once of every exchange, for CounterRow.tally.
+ENTERED: Final = places("sessions", "requests")
+REQUEST: Final = places("requests")
+LEFT: Final = places("current")
+REUSED: Final = places("chosen", "sessions", "reuses")  # a server
+PICKED: Final = places("chosen", "reuses")  # its backend
+BYTES: Final = places("bytes_in", "bytes_out")
+_CLASSES: Final = ("http_other", "http_1xx", "http_2xx", "http_3xx", "http_4xx", "http_5xx")
+OVER: Final = [places("bytes_in", "bytes_out", name) for name in _CLASSES]  # by the class of the status
+SERVED: Final = [places("bytes_in", "bytes_out", name, "requests") for name in _CLASSES]  # a server
+
+
+def class_of(status: int) -> int:
+    """The index of a status in OVER and SERVED."""
+    return status // 100 if 100 <= status < 600 else 0
+
+
 def _total(name: str) -> property:
     place = _PLACES[name]
     if name in MOST:
@@ -90,7 +114,11 @@ def _total(name: str) -> property:
 
 if TYPE_CHECKING:
     class CounterRow(CounterFields):
-        def __init__(self, cells: object, first: int) -> None: ...
+        def __init__(self, cells: object, first: int, table: int = -1, width: int = 0, rows: int = 1) -> None: ...
+        def tally(self, places: bytes, *deltas: int) -> None: ...
+        def total(self, place: int) -> int: ...
+        def rise(self, gauge: int, highest: int) -> None: ...
+        def average(self, place: int, a: int, b: int, c: int, d: int) -> None: ...
 
     class Totals(CounterFields):
         table: Table
@@ -112,7 +140,7 @@ class Counters(CounterRow):
     def __init__(self, arena: Arena | None = None) -> None:
         place = arena if arena is not None else Arena(1, len(FIELDS) + 3 * _RATE_CELLS + 8)
         self.table = Table(place, len(FIELDS))
-        super().__init__(place.cells, self.table.row(place.lane))
+        super().__init__(place.cells, self.table.row(place.lane), self.table.first, len(FIELDS), place.rows)
         self.totals = Totals(self.table)
         self.session_rate = Rate(self.table, _PLACES["sessions"])  # rate, rate_max
         self.connection_rate = Rate(self.table, _PLACES["connections"])  # conn_rate, conn_rate_max
@@ -123,7 +151,8 @@ class Counters(CounterRow):
 
     def move(self) -> None:
         """This process has another lane number by now: write that row."""
-        CounterRow.__init__(self, self.table.arena.cells, self.table.row(self.table.arena.lane))
+        arena = self.table.arena
+        CounterRow.__init__(self, arena.cells, self.table.row(arena.lane), self.table.first, len(FIELDS), arena.rows)
 
     def bury(self, lane: int) -> None:
         """A lane has died: it holds nothing any more."""
@@ -135,21 +164,20 @@ class Counters(CounterRow):
     @property
     def held(self) -> int:
         """How many all lanes hold."""
-        return self.table.total(_CURRENT)
+        return self.total(CURRENT)
 
     @property
     def awaited(self) -> bool:
         """A listener of some lane waits for room here."""
-        return self.table.total(_WAITING) > 0
+        return self.total(_WAITING) > 0
 
     def enter(self) -> None:
         """One more current stream or connection."""
-        self.current += 1
-        self.note_most()
+        self.rise(CURRENT, HIGHEST)
 
     def note_most(self) -> None:
         """More than ever before?"""
-        held = self.table.total(_CURRENT)
+        held = self.total(CURRENT)
         if held > self.highest:
             self.highest = held
 
@@ -163,47 +191,9 @@ class Counters(CounterRow):
 
     # Counters.
 
-    def status(self, status: int) -> None:
-        """Count a response by its class."""
-        family = status // 100
-        if family == 2:
-            self.http_2xx += 1
-        elif family == 3:
-            self.http_3xx += 1
-        elif family == 4:
-            self.http_4xx += 1
-        elif family == 5:
-            self.http_5xx += 1
-        elif family == 1:
-            self.http_1xx += 1
-        else:
-            self.http_other += 1
-
     def note_times(self, queue: int, connect: int, response: int, total: int) -> None:
         """For the averages over the last 1024 exchanges (qtime, ctime, rtime, ttime): a sum that forgets a 1024th."""
-        if self.timed >= 1024:
-            self.queue_time -= self.queue_time // 1024
-            self.connect_time -= self.connect_time // 1024
-            self.response_time -= self.response_time // 1024
-            self.total_time -= self.total_time // 1024
-        else:
-            self.timed += 1
-        if queue:
-            self.queue_time += queue
-            if queue > self.queue_time_max:
-                self.queue_time_max = queue
-        if connect:
-            self.connect_time += connect
-            if connect > self.connect_time_max:
-                self.connect_time_max = connect
-        if response:
-            self.response_time += response
-            if response > self.response_time_max:
-                self.response_time_max = response
-        if total:
-            self.total_time += total
-            if total > self.total_time_max:
-                self.total_time_max = total
+        self.average(QUEUE_TIME, queue, connect, response, total)
 
     def _store_everywhere(self, names: tuple[str, ...]) -> None:
         cells = self.table.arena.cells

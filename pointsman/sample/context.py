@@ -33,6 +33,7 @@ class ProxyFacts:
         self.number = number  # `id`, by default its position from 2 on (frontends and backends count together)
         self.http = http
         self.counters = Counters(arena)
+        self.noted = 0  # when this lane last said that it had a session (monotonic ms)
         self.names: Names | None = None  # all proxies
 
 
@@ -55,6 +56,7 @@ class ServerFacts:
         self.name = name.encode()
         self.number = number
         self.counters = Counters(arena)
+        self.noted = 0  # when this lane last said that it had a session (monotonic ms)
 
     @property
     def connections(self) -> int:

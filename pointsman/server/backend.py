@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection
 from functools import partial
 
 from pointsman.core.arena import Arena
+from pointsman.core.counters import CURRENT, HIGHEST, LEFT
 from pointsman.sample.context import Context, ProxyFacts
 from pointsman.server.algorithm import Algorithm
 from pointsman.server.connection import SAFE, Dial, Pool
@@ -178,7 +179,7 @@ class Backend(ProxyFacts):
         """Count a stream in; False: it is full."""
         if server.row.maxconn:
             return self._locked(lambda: self._reserve(server))
-        server.counters.enter()
+        server.counters.rise(CURRENT, HIGHEST)
         self.algorithm.took(server)
         return True
 
@@ -194,7 +195,7 @@ class Backend(ProxyFacts):
         if server.row.maxconn or len(server.queue) or len(self.queue):
             self._locked(lambda: self._release(server))
         else:
-            server.counters.leave()
+            server.counters.tally(LEFT, -1)
             self.algorithm.left(server)
 
     def _release(self, server: LiveServer) -> bool:

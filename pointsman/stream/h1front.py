@@ -7,6 +7,7 @@ One HttpStream serves all exchanges of the connection, one after the other. What
 """
 from typing import Final
 
+from pointsman.core.epoch import EPOCH
 from pointsman.net.reactor import Reactor
 from pointsman.net.wire import LARGE, ROUNDS, SMALL, Wire
 from pointsman.proto.body import CHUNKED, SIZED, Body, chunk, last_chunk
@@ -151,7 +152,7 @@ class H1Front(HttpFront):
         self.partial = False
         program = self.frontend.program
         outcome = self.outcome
-        if outcome is not None and not known and data.startswith(self.block) and outcome.version == program.version:
+        if outcome is not None and not known and data.startswith(self.block) and outcome.version == EPOCH.number:
             if self._begin_body(outcome.request, data, len(self.block)):
                 self.stream.begin_again(outcome)
             return

@@ -12,13 +12,15 @@ two sides. How it ends badly stands in faults.py.
 
 from pointsman.config.action import ALLOW, ANSWER, CONTINUE, DENY, SILENT_DROP, TARPIT
 from pointsman.core.address import NetAddress
+from pointsman.core.counters import CURRENT, ENTERED, HIGHEST, REQUEST
+from pointsman.core.epoch import EPOCH
 from pointsman.log.policy import When
 from pointsman.net.reactor import Reactor
 from pointsman.proto.body import CHUNKED, NONE, TO_CLOSE
 from pointsman.proto.h1_render import interim, request_bytes, response_head
 from pointsman.proto.message import Field, Request, Response, field
-from pointsman.rules.reply import Challenge, Reply
 from pointsman.rules.plan import MOVING, OF_REQUEST, OF_RESPONSE, Step, run_steps
+from pointsman.rules.reply import Challenge, Reply
 from pointsman.sample.context import Context
 from pointsman.sample.record import NEVER as NOT_REACHED
 from pointsman.server.backend import LiveServer
@@ -120,9 +122,11 @@ class HttpStream(Replay):
     def count_request(self, now: int) -> None:
         frontend = self.frontend
         program = frontend.program
-        program.room.counters.requests += 1
-        self.record.number = program.room.counters.requests
-        frontend.counters.requests += 1
+        room = program.room
+        room.counters.tally(REQUEST, 1)
+        room.requests += 1
+        self.record.number = room.requests
+        frontend.counters.tally(REQUEST, 1)
 
     def _name(self, request: Request) -> None:
         """unique-id-format and unique-id-header."""
@@ -233,9 +237,8 @@ class HttpStream(Replay):
         self.backend = backend
         self.context.backend = backend
         counters = backend.counters
-        counters.enter()
-        counters.sessions += 1
-        counters.requests += 1
+        counters.rise(CURRENT, HIGHEST)
+        counters.tally(ENTERED, 1, 1)
 
     def _add_addresses(self, request: Request, backend: BackendProxy) -> None:
         """option forwardfor and option originalto, of the frontend or of the backend; the backend's name wins."""
@@ -318,7 +321,7 @@ class HttpStream(Replay):
             close = mode != KEEP_ALIVE and not backend.pretend_keepalive or request.close_asked
             head = request_bytes(request, close=close, strict=self.frontend.strict)
             if not self.context.asked & ~OF_REQUEST and not self.tunnelling and not request.expects_continue:
-                self.outcome = Outcome(request, backend, head, self.frontend.program.version)
+                self.outcome = Outcome(request, backend, head, EPOCH.number)
                 self.client.remember(self.outcome)
         connection.begin_request(head, request.chunked, request.method == b"HEAD")
         if self.replaying:
@@ -412,15 +415,16 @@ class HttpStream(Replay):
         """Would a response in the same bytes become this answer, whatever else is new?"""
         request = self.context.request
         return answer.frontend is self.frontend and (answer.outcome is None or answer.outcome is self.outcome) \
-            and answer.version == self.frontend.program.version and not self.bodiless and not self.tunnelling \
+            and answer.version == EPOCH.number and not self.bodiless and not self.tunnelling \
             and self.phase == WAIT_ANSWER and request is not None and request.minor == 1 and request.method != b"HEAD"
 
     def answered_again(self, answer: Answer, rest: bytes) -> None:
         """A response whose head came before in the very same bytes: its rules are not asked again."""
         response = answer.response
         backend = self.backend
-        if backend is not None and backend.retry_statuses and response.status in backend.retry_statuses and self.retry():
-            return
+        if backend is not None and backend.retry_statuses:
+            if response.status in backend.retry_statuses and self.retry():
+                return
         self.forget()
         record = self.record
         record.answered = self.reactor.now
@@ -477,7 +481,7 @@ class HttpStream(Replay):
         of_request = asked & OF_REQUEST
         if asked & ~(OF_REQUEST | OF_RESPONSE) or of_request and self.outcome is None or self.frontend.strict:
             return
-        answer = Answer(response, self.frontend, self.outcome if of_request else None, self.frontend.program.version)
+        answer = Answer(response, self.frontend, self.outcome if of_request else None, EPOCH.number)
         answer.closing = self.closing
         answer.wire = head
         connection.remember(answer)

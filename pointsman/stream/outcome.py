@@ -2,11 +2,11 @@
 
 A stream notes what its rules ask (rules/plan.py). If all of it was the connection and the request's head, then for the
 same head on the same connection the outcome is the same: the backend, the edited request, the bytes that go out. The
-client's side keeps it beside the bytes of the head (h1front.py). The same holds for responses: a server connection keeps
-the last head with the bytes that were sent to the client for it (h1back.py).
+client's side keeps it beside the bytes of the head (h1front.py). The same holds for responses: a server connection
+keeps the last head with the bytes that were sent to the client for it (h1back.py).
 
-An outcome never holds what has to be asked anew: which server, timers, counters, log line. `version`: of everything that
-can be changed while running (lists of patterns, maps); when that has changed, nothing remembered holds any more.
+An outcome never holds what has to be asked anew: which server, timers, counters, log line. `version`: see
+core/epoch.py.
 """
 from pointsman.proto.message import Request, Response
 from pointsman.stream.proxies import BackendProxy, Frontend

@@ -10,8 +10,8 @@ from pointsman.log.logger import Logger
 from pointsman.proto.memory import Memory
 from pointsman.proto.message import Field
 from pointsman.rules.captures import Captures
-from pointsman.rules.reply import Reply
 from pointsman.rules.plan import Step
+from pointsman.rules.reply import Reply
 from pointsman.sample.condition import Condition
 from pointsman.sample.context import Context
 from pointsman.sample.format import Format
@@ -91,7 +91,6 @@ class Program:
         self.head_limit = 15_360  # bytes of a head: tune.bufsize less tune.maxrewrite
         self.field_limit = 100  # tune.http.maxhdr, less one for the request line
         self.remembers = True  # what repeats: lines, shapes, outcomes
-        self.version = 0  # of all that can be changed while running and that rules ask
         self.request_lines: Memory[Field] = Memory(LINES, LINE_ROOM, LONGEST_LINE)
         self.response_lines: Memory[Field] = Memory(LINES, LINE_ROOM, LONGEST_LINE)
 

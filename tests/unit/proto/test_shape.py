@@ -1,6 +1,7 @@
 """A head that is understood by the shape of earlier ones means what a parse of its own would give."""
 from hypothesis import example, given
 from hypothesis import strategies as st
+
 from pointsman.proto.errors import ProtocolError
 from pointsman.proto.h1 import LIMIT, parse_request, parse_response, split_head
 from pointsman.proto.memory import PERIOD, Memory
