@@ -3,6 +3,8 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import pointsman.keywords  # noqa: F401
 from pointsman.assemble import assemble
@@ -161,3 +163,12 @@ def test_a_bind_line_without_lanes_is_an_error() -> None:
     assemble(configuration, diagnostics).reactor.epoll.close()
     assert ["contains threads that belong to no group in 'bind 127.0.0.1:8080'" in one.message
             for one in diagnostics.findings if one.severity == Severity.ALERT] == [True]
+
+
+@given(st.text("0123456789-,oddevnl/ \u0661x", max_size=12))
+def test_sets_are_read_or_refused(text: str) -> None:
+    for read_it in (lambda: parse_set(text, 64), lambda: parse_cpus([text])):
+        try:
+            assert all(0 <= number <= 1023 for number in read_it())
+        except ValueError:
+            continue
