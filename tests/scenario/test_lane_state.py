@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from support.counting import CountingOrigin
-from support.crowd import children, read_response, until
+from support.crowd import Crowd, children, read_response, until
 from support.programs import POINTSMAN, Program
 from support.scenario import query, show_stat
 
@@ -286,3 +286,67 @@ def test_maxconn_of_a_frontend_counts_all_lanes(program: Program) -> None:
         client.close()
     until(lambda: rows(program)["web/FRONTEND"]["scur"] == "0")
     assert rows(program)["web/FRONTEND"]["smax"] == "3"
+
+
+RATES = """
+global
+    nbthread 2
+    stats socket {dir}/stats level admin
+    {limit}
+defaults
+    mode http
+    timeout client 20s
+    timeout connect 2s
+    timeout server 2s
+frontend web
+    bind 127.0.0.1:{port:web}
+    {own}
+    http-request return status 200 content-type text/plain lf-string "%pid"
+"""
+
+
+@pytest.mark.parametrize(("limit", "own"), [("maxconnrate 40", ""), ("maxsessrate 40", ""),
+                                            ("", "rate-limit sessions 40")])
+def test_rates_are_limited_over_all_lanes(tmp_path: Path, limit: str, own: str) -> None:
+    """Four clients want as much as they get, for three seconds: what both lanes accept is what one of them may."""
+    with Program(POINTSMAN, RATES, tmp_path, {"limit": limit, "own": own}) as program:
+        until(lambda: len(children(program.pid)) == 3)
+        with Crowd(program.ports["web"], 4) as crowd:
+            time.sleep(3)
+            answered = crowd.answered
+        # Of a second of which the one before is unknown the whole limit may come at once: hence one limit more.
+        assert 2 * 40 <= answered <= 4 * 40 + 8, answered
+        assert crowd.failures == []
+
+
+POOLS = """
+global
+    nbthread 2
+    stats socket {dir}/stats level admin
+defaults
+    mode http
+    timeout client 20s
+    timeout connect 2s
+    timeout server 2s
+frontend web
+    bind 127.0.0.1:{port:web}
+    default_backend app
+backend app
+    http-reuse always
+    server limited {origin} pool-max-conn 6 pool-purge-delay 60s
+"""
+
+
+def test_idle_connections_are_limited_and_shown_over_all_lanes(origin: CountingOrigin, tmp_path: Path) -> None:
+    with Program(POINTSMAN, POOLS, tmp_path, {"origin": f"127.0.0.1:{origin.port}"}) as program:
+        until(lambda: len(children(program.pid)) == 3)
+        port = program.ports["web"]
+        with ThreadPoolExecutor(20) as pool:
+            assert set(pool.map(lambda _: get(port, "/slow"), range(200))) == {200}
+        until(lambda: rows(program)["app/limited"]["used_conn_cur"] == "0")
+        shown = rows(program)["app/limited"]
+        assert 0 < int(shown["srv_icur"]) <= 6
+        assert int(shown["idle_conn_cur"]) + int(shown["safe_conn_cur"]) == int(shown["srv_icur"])
+        for pid in children(program.pid)[:2]:
+            os.kill(pid, signal.SIGKILL)
+        until(lambda: rows(program)["app/limited"]["srv_icur"] == "0")
