@@ -95,8 +95,7 @@ class Storm:
         while self._held and self._held[0][0] <= now:
             client = self._held.popleft()[1]
             if not client.ended:
-                client.asked = True
-                self._send(client, client.last)
+                self._ask(client)
 
     def _start(self) -> None:
         path = self.path if self.started % self.every == 0 else "/who"
@@ -109,6 +108,20 @@ class Storm:
         self._epoll.register(sock.fileno(), _OUT)
         if failure not in (0, errno.EINPROGRESS):
             self._end(client, f"connect: {errno.errorcode[failure]}")
+
+    def _ask(self, client: Client) -> None:
+        """The second request, unless the connection is known to have been closed meanwhile."""
+        try:
+            if not client.sock.recv(1, socket.MSG_PEEK):
+                self._end(client, "closed between two requests")
+                return
+        except BlockingIOError:
+            pass
+        except OSError as error:
+            self._end(client, f"between two requests: {error}")
+            return
+        client.asked = True
+        self._send(client, client.last)
 
     def _send(self, client: Client, request: bytes) -> None:
         try:
