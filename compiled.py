@@ -14,7 +14,7 @@ FOLDERS = {
     "log": ("keywords", "build", "sinks", "target", "policy"),
 }
 SINGLE = (
-    "core/address.py", "core/epoch.py", "core/hashes.py", "rules/plan.py", "rules/reply.py",
+    "core/address.py", "core/arena.py", "core/epoch.py", "core/hashes.py", "rules/plan.py", "rules/reply.py",
     "sample/acl.py", "sample/casts.py", "sample/condition.py",
     "sample/context.py", "sample/encode.py", "sample/expression.py", "sample/format.py", "sample/head.py",
     "sample/record.py")

@@ -393,6 +393,14 @@ row_total(Row *self, PyObject *arg)
     return PyLong_FromLongLong(column(self, place));
 }
 
+static void
+note(Row *self, Py_ssize_t gauge, Py_ssize_t highest)
+{
+    int64_t held = column(self, gauge);
+    if (held > cell(self->first + highest))
+        put(self->first + highest, held);
+}
+
 /* rise(gauge, highest): one more here; the sum over all rows is noted if it is a new maximum. */
 static PyObject *
 row_rise(Row *self, PyObject *const *args, Py_ssize_t given)
@@ -405,9 +413,22 @@ row_rise(Row *self, PyObject *const *args, Py_ssize_t given)
     if (take_place(self, args[0], 1, &gauge) < 0 || take_place(self, args[1], 1, &highest) < 0)
         return NULL;
     put(self->first + gauge, cell(self->first + gauge) + 1);
-    int64_t held = column(self, gauge);
-    if (held > cell(self->first + highest))
-        put(self->first + highest, held);
+    note(self, gauge, highest);
+    Py_RETURN_NONE;
+}
+
+/* note(gauge, highest): the sum of a gauge over all rows is noted if it is a new maximum. */
+static PyObject *
+row_note(Row *self, PyObject *const *args, Py_ssize_t given)
+{
+    Py_ssize_t gauge, highest;
+    if (given != 2) {
+        PyErr_SetString(PyExc_TypeError, "2 arguments expected");
+        return NULL;
+    }
+    if (take_place(self, args[0], 1, &gauge) < 0 || take_place(self, args[1], 1, &highest) < 0)
+        return NULL;
+    note(self, gauge, highest);
     Py_RETURN_NONE;
 }
 
@@ -443,6 +464,7 @@ static PyMethodDef row_methods[] = {
     {"tally", (PyCFunction)row_tally, METH_FASTCALL, "tally(places, delta...): add each delta at its place."},
     {"total", (PyCFunction)row_total, METH_O, "total(place): the sum over all rows of its table."},
     {"rise", (PyCFunction)row_rise, METH_FASTCALL, "rise(gauge, highest): one more, and note a new maximum of all."},
+    {"note", (PyCFunction)row_note, METH_FASTCALL, "note(gauge, highest): note a new maximum of all."},
     {"average", (PyCFunction)row_average, METH_FASTCALL, "average(place, a, b, c, d): add to four moving sums."},
     {NULL, NULL, 0, NULL}};
 

@@ -89,11 +89,14 @@ def places(*names: str) -> bytes:
 
 
 # What is counted once of every exchange, for CounterRow.tally.
+ADMITTED: Final = places("connections", "current")
 ENTERED: Final = places("sessions", "requests")
 REQUEST: Final = places("requests")
 LEFT: Final = places("current")
 REUSED: Final = places("chosen", "sessions", "reuses")  # a server
 PICKED: Final = places("chosen", "reuses")  # its backend
+POOLED: Final = places("idle", "idle_safe")
+SAFER: Final = places("idle_safe")
 BYTES: Final = places("bytes_in", "bytes_out")
 _CLASSES: Final = ("http_other", "http_1xx", "http_2xx", "http_3xx", "http_4xx", "http_5xx")
 OVER: Final = [places("bytes_in", "bytes_out", name) for name in _CLASSES]  # by the class of the status
@@ -118,6 +121,7 @@ if TYPE_CHECKING:
         def tally(self, places: bytes, *deltas: int) -> None: ...
         def total(self, place: int) -> int: ...
         def rise(self, gauge: int, highest: int) -> None: ...
+        def note(self, gauge: int, highest: int) -> None: ...
         def average(self, place: int, a: int, b: int, c: int, d: int) -> None: ...
 
     class Totals(CounterFields):
@@ -177,9 +181,7 @@ class Counters(CounterRow):
 
     def note_most(self) -> None:
         """More than ever before?"""
-        held = self.total(CURRENT)
-        if held > self.highest:
-            self.highest = held
+        self.note(CURRENT, HIGHEST)
 
     def leave(self) -> None:
         self.current -= 1

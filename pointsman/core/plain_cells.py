@@ -120,7 +120,7 @@ def row_type(name: str, fields: tuple[str, ...]) -> type:
 
     members: dict[str, object] = {field: member(i) for i, field in enumerate(fields)}
     return type(name.rpartition(".")[2], (), {"__init__": init, "FIELDS": fields, "tally": _tally, "total": _total,
-                                              "rise": _rise, "average": _average, **members})
+                                              "rise": _rise, "note": _note, "average": _average, **members})
 
 
 def _tally(row: object, places: bytes, *deltas: int) -> None:
@@ -149,6 +149,12 @@ def _rise(row: object, gauge: int, highest: int) -> None:
     """One more, and note a new maximum of all rows."""
     _within(row, highest, 1)
     _tally(row, bytes([gauge]), 1)
+    _note(row, gauge, highest)
+
+
+def _note(row: object, gauge: int, highest: int) -> None:
+    """Note a new maximum of all rows."""
+    _within(row, highest, 1)
     cells, first = _place(row)
     cells.store(first + highest, max(cells.load(first + highest), _total(row, gauge)))
 

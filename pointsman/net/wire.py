@@ -9,6 +9,7 @@ Pausing is not reading. Nothing here knows a protocol.
 import errno
 import os
 import socket
+from socket import SocketType
 from typing import Final
 
 from mypy_extensions import mypyc_attr
@@ -23,9 +24,9 @@ _read: Final = os.read
 _write: Final = os.write
 
 
-def _socket(fd: int) -> socket.socket:
+def _socket(fd: int) -> SocketType:
     """An object for calls that need one. The family is named only so that nobody asks the kernel for it."""
-    return socket.socket(socket.AF_INET, socket.SOCK_STREAM, 0, fd)
+    return SocketType(socket.AF_INET, socket.SOCK_STREAM, 0, fd)
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
@@ -170,7 +171,7 @@ class Wire(Channel):
         CAP_NET_ADMIN); else, and with a `ttl`, a reset that is lost after so many hops."""
         self.out = b""
         self.failed = self.failed or errno.ECONNABORTED
-        sock = socket.socket(fileno=self.fd)
+        sock = SocketType(fileno=self.fd)
         try:
             if not ttl:
                 try:

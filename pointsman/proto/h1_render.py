@@ -28,7 +28,7 @@ What HAProxy was seen to send (each statement has its test), and what these func
 from typing import Final
 
 from pointsman.proto.message import CODING, CONNECTION, LENGTH, Field, Request, Response
-from pointsman.proto.tokens import CLEAN, TARGETS, tokens
+from pointsman.proto.tokens import CLEAN, PLAIN_TARGETS, TARGETS, tokens
 
 _CLOSE: Final = b"connection: close\r\n"
 _KEEP: Final = b"connection: keep-alive\r\n"
@@ -51,19 +51,17 @@ class _Fields:
         framed = False
         for one in fields:
             kind = one.kind
-            if kind in (LENGTH, CODING):
-                if not framed:
-                    framed = self._frame(kind)
-                continue
-            if kind == CONNECTION:
-                self._connection(one.value)
-                continue
-            if dropped and one.name in dropped:
-                continue
-            value = one.value
-            if value.translate(CLEAN) != value:
-                value = encoded(value)
-            out.append(b"%b: %b\r\n" % (one.name, value))
+            if kind:
+                if kind in (LENGTH, CODING):
+                    if not framed:
+                        framed = self._frame(kind)
+                    continue
+                if kind == CONNECTION:
+                    self._connection(one.value)
+                    continue
+                if dropped and one.name in dropped:
+                    continue
+            out.append(one.wire or line(one))
         if not framed:
             self._frame(CODING if self.chunked else LENGTH)
 
@@ -94,15 +92,28 @@ class _Fields:
             self.out.append(b"connection: %b\r\n" % encoded(b",".join(kept) if changed else value))
 
 
+def line(one: Field) -> bytes:
+    """A field's line as it goes out; made once."""
+    value = one.value
+    if not one.raw and value.translate(CLEAN) != value:  # what was received is clean
+        value = encoded(value)
+    made = one.wire = b"%b: %b\r\n" % (one.name, value)
+    return made
+
+
 def encoded(value: bytes) -> bytes:
     """CR, LF and NUL percent-encoded."""
+    if value.translate(CLEAN) == value:
+        return value
     return value.replace(b"\r", b"%0D").replace(b"\n", b"%0A").replace(b"\0", b"%00")
 
 
 def _target(uri: bytes) -> bytes:
     """A target that a rule has written: what may not stand in one is percent-encoded."""
-    if uri.translate(TARGETS).isascii():
-        return uri or b"/"
+    if uri and uri.translate(PLAIN_TARGETS) == uri:
+        return uri
+    if not uri:
+        return b"/"
     return b"".join([b"%%%02X" % byte if TARGETS[byte] == 0x80 else uri[i:i + 1] for i, byte in enumerate(uri)])
 
 

@@ -192,7 +192,7 @@ class Backend(ProxyFacts):
 
     def release(self, server: LiveServer) -> None:
         """A stream leaves: the slot goes to the first waiter."""
-        if server.row.maxconn or len(server.queue) or len(self.queue):
+        if server.row.maxconn or self.arena.cells.load(self.arrivals) and (len(server.queue) or len(self.queue)):
             self._locked(lambda: self._release(server))
         else:
             server.counters.tally(LEFT, -1)

@@ -13,10 +13,11 @@ Which idle connection may carry a request is `http-reuse` (manual 4.2):
 import errno
 import os
 import socket
+from socket import SocketType
 from typing import Final
 
 from pointsman.core.address import AF_UNIX, NetAddress, net_address
-from pointsman.core.counters import Counters
+from pointsman.core.counters import POOLED, SAFER, Counters
 from pointsman.net.reactor import GONE, IN, OUT, RDHUP, Reactor
 from pointsman.net.wire import Wire
 from pointsman.server.queue import Waiter
@@ -27,6 +28,7 @@ SAFE: Final = 1
 AGGRESSIVE: Final = 2
 ALWAYS: Final = 3
 
+_UNIX: Final = NetAddress(AF_UNIX, b"", b"unix", 0)
 _IN_PROGRESS: Final = frozenset((0, errno.EINPROGRESS, errno.EAGAIN))
 
 
@@ -138,7 +140,7 @@ class ServerConnection(Wire):
     def local_address(self) -> NetAddress | None:
         """Our end of it, asked for once."""
         if self.local is None and self.fd >= 0:
-            sock = socket.socket(fileno=self.fd)
+            sock = SocketType(fileno=self.fd)
             try:
                 name = sock.getsockname()
             except OSError:
@@ -152,9 +154,7 @@ class ServerConnection(Wire):
     def unpool(self) -> None:
         """Taken out of the pool, or closed: it is not idle any more."""
         if self.pooled:
-            counters = self.server.counters
-            counters.idle -= 1
-            counters.idle_safe -= self.pooled - 1
+            self.server.counters.tally(POOLED, -1, 1 - self.pooled)
             self.pooled = 0
 
     def close(self) -> None:
@@ -205,7 +205,7 @@ class Pool:
         connection.pooled = 1
         if connection.served > 1:
             connection.pooled = 2
-            self.counters.idle_safe += 1
+            self.counters.tally(SAFER, 1)
         connection.since = connection.reactor.now
         connection.reactor.wheel.disarm(connection)
         self.idle.append(connection)
@@ -213,7 +213,7 @@ class Pool:
     def _enter(self, now: int) -> bool:
         """Count one more; False: there are enough in all lanes, and none of this lane's is old."""
         if self.limit < 0:
-            self.counters.idle += 1
+            self.counters.tally(POOLED, 1, 0)
             return True
         if self.counters.hold_idle() > self.limit:
             self.purge(now)
@@ -244,6 +244,8 @@ class Dial:
     def __init__(self) -> None:
         self.family = int(socket.AF_INET)
         self.target: tuple[str, int] | str = ("", 0)
+        self.known: NetAddress | None = None  # of `known_target`, where it is the same for all
+        self.known_target: tuple[str, int] | str = ""
         self.follow_port = False  # no port was given: the one the client connected to, plus `offset`
         self.offset = 0
         self.follow_address = False  # the address that the client connected to (transparent proxies)
@@ -277,7 +279,7 @@ class Dial:
     def open(self, destination: NetAddress) -> int:
         """A non-blocking descriptor whose connection is under way. Raises OSError (EADDRNOTAVAIL, EAGAIN of a full unix
         socket, EMFILE...)."""
-        sock = socket.socket(self.family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        sock = SocketType(self.family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
         try:
             if self.family != AF_UNIX:
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -300,7 +302,14 @@ class Dial:
 
     def address(self, destination: NetAddress) -> NetAddress:
         """Where a connection goes, for logs."""
+        known = self.known
+        if known is not None and self.known_target is self.target:
+            return known
         target = self._target(destination)
         if isinstance(target, str):
-            return NetAddress(AF_UNIX, b"", b"unix", 0)
-        return net_address(target[0], target[1])
+            return _UNIX
+        found = net_address(target[0], target[1])
+        if not self.follow_address and not self.follow_port:
+            self.known = found
+            self.known_target = self.target
+        return found

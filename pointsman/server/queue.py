@@ -49,12 +49,15 @@ class Queue:
     def __init__(self, arena: Arena | None = None) -> None:
         self.arena = arena if arena is not None else Arena(1, HEADS + 2)
         self.table = Table(self.arena, HEADS + 1)
+        self.first = self.table.first
+        self.width = self.table.width
+        self.rows = self.arena.rows
         self.waiters: dict[int, Waiter] = {}  # by arrival, which only grows: so they are in order
         self.peak = self.arena.take(1)
 
     def __len__(self) -> int:
         """Of all lanes."""
-        return self.table.total(0)
+        return self.arena.cells.sum(self.first, self.width, self.rows)
 
     @property
     def highest(self) -> int:

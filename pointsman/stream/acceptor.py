@@ -13,7 +13,7 @@ from mypy_extensions import mypyc_attr
 
 from pointsman.core.address import NetAddress
 from pointsman.core.arena import Arena
-from pointsman.core.counters import Counters
+from pointsman.core.counters import ADMITTED, CURRENT, HIGHEST, LEFT, Counters
 from pointsman.net.reactor import Channel, Reactor
 from pointsman.sample.context import ListenerFacts, ProxyFacts
 from pointsman.stream.share import Share
@@ -131,20 +131,21 @@ class Acceptor(ProxyFacts):
 
     def admit(self, door: Door, now: int) -> None:
         """Count a connection that a listener is about to accept (monotonic ms). Sessions are counted by `open`."""
-        for counters in (door.room.counters, door.counters, self.counters):
-            counters.connections += 1
-            counters.current += 1
+        door.room.counters.tally(ADMITTED, 1, 1)
+        door.counters.tally(ADMITTED, 1, 1)
+        self.counters.tally(ADMITTED, 1, 1)
 
     def arrived(self, door: Door) -> None:
         """It was accepted."""
-        for counters in (door.room.counters, door.counters, self.counters):
-            counters.note_most()
+        door.room.counters.note(CURRENT, HIGHEST)
+        door.counters.note(CURRENT, HIGHEST)
+        self.counters.note(CURRENT, HIGHEST)
 
     def withdraw(self, door: Door) -> None:
         """There was no connection to accept after all."""
-        for counters in (door.room.counters, door.counters, self.counters):
-            counters.connections -= 1
-            counters.leave()
+        door.room.counters.tally(ADMITTED, -1, -1)
+        door.counters.tally(ADMITTED, -1, -1)
+        self.counters.tally(ADMITTED, -1, -1)
 
     def open(self, fd: int, source: NetAddress, destination: NetAddress, listener: Door, accepted: int,
              pending: bytes) -> None:
@@ -158,9 +159,9 @@ class Acceptor(ProxyFacts):
     def closed(self, listener: Door) -> None:
         """Called exactly once for each admitted connection, as it ends: lets those in who wait for room."""
         room = listener.room
-        room.counters.leave()
-        listener.counters.leave()
-        self.counters.leave()
+        room.counters.tally(LEFT, -1)
+        listener.counters.tally(LEFT, -1)
+        self.counters.tally(LEFT, -1)
         self.let_in(listener)
 
     def let_in(self, listener: Door) -> None:
