@@ -11,22 +11,15 @@ reserve that is left. Three kinds of state live in it:
 
 Lane numbers run from 0; the control process has the row behind the last lane. With one process all of it is row 0.
 
-Where the extension was not built, plain_cells.py stands in: the same meaning, slower.
+Where the extension was not built, plain_cells.py stands in (cells.py decides).
 """
 import os
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-if TYPE_CHECKING:
-    from pointsman.core._cells import Cells, row_type
-else:
-    try:
-        from pointsman.core._cells import Cells, row_type
-    except ImportError:  # no compiler was at hand
-        from pointsman.core.plain_cells import Cells, row_type
+from pointsman.core.cells import BUILT, Cells, row_type
 
 __all__ = ["BUILT", "Arena", "Cells", "row_type"]
 
-BUILT: Final = Cells.__module__.endswith("_cells") and not Cells.__module__.endswith("plain_cells")
 ROOM: Final = 1 << 21  # cells for each row: 16 MB of addresses; only what is touched takes memory
 
 
