@@ -11,13 +11,13 @@ FOLDERS = {
     "stream": (),
     "server": ("fetches", "state_row"),
     "balance": ("keywords", "build", "registry", "hashing"),
-    "log": ("keywords", "build", "sinks", "target", "policy"),
+    "log": ("keywords", "build", "target"),
 }
 SINGLE = (
     "core/address.py", "core/arena.py", "core/epoch.py", "core/hashes.py", "rules/plan.py", "rules/reply.py",
     "sample/acl.py", "sample/casts.py", "sample/condition.py",
     "sample/context.py", "sample/encode.py", "sample/expression.py", "sample/format.py", "sample/head.py",
-    "sample/record.py")
+    "sample/key.py", "sample/pieces.py", "sample/record.py")
 
 
 def files() -> list[str]:

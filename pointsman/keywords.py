@@ -32,6 +32,7 @@ import pointsman.config.stats  # noqa: F401
 import pointsman.config.threads  # noqa: F401
 import pointsman.config.timeouts  # noqa: F401
 import pointsman.config.userlist  # noqa: F401
+import pointsman.log.counts  # noqa: F401
 import pointsman.log.keywords  # noqa: F401
 import pointsman.log.tags  # noqa: F401
 import pointsman.log.target  # noqa: F401

@@ -9,13 +9,18 @@ AF_UNIX: Final = 1
 
 
 class NetAddress:
-    """One end of a connection. `packed` is 4 or 16 bytes (empty for AF_UNIX), `text` how it is logged."""
+    """One end of a connection. `packed` is 4 or 16 bytes (empty for AF_UNIX), `text` how it is logged.
+
+    It never changes. A piece of a log line leaves here what it made of it (sample/pieces.py, Addressed).
+    """
 
     def __init__(self, family: int, packed: bytes, text: bytes, port: int) -> None:
         self.family = family
         self.packed = packed
         self.text = text
         self.port = port
+        self.shown = b""
+        self.shown_by: object = None
 
 
 def net_address(host: str, port: int) -> NetAddress:

@@ -51,9 +51,9 @@ def build_logger(section: Section, main: Section, sinks: SinkSet, *, http: bool,
     for setting in (error, structured):
         if setting is not None:
             _check_mode(setting.format, setting.word, http, diagnostics)
-    renderer: Line = line.render_log if line is not None else default_line
-    return Logger(outlets, renderer, error_line=error.format.render_log if error is not None else None,
-                  structured=structured.format.render_log if structured is not None else None,
+    renderer: Line = line.line if line is not None else default_line
+    return Logger(outlets, renderer, error_line=error.format.line if error is not None else None,
+                  structured=structured.format.line if structured is not None else None,
                   separate_errors=separate_errors, when=when(line, http))
 
 

@@ -5,6 +5,8 @@ All take wall-clock milliseconds. Month names are HAProxy's (English), whatever 
 import time
 from typing import Final
 
+from mypy_extensions import i64
+
 MONTHS: Final = (b"", b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec")
 MILLISECONDS: Final = [b"%03d" % number for number in range(1000)]
 _KEPT: Final = 64  # seconds whose texts are remembered
@@ -14,11 +16,11 @@ class Seconds:
     """Remembered texts of seconds."""
 
     def __init__(self) -> None:
-        self.last = -1
+        self.last: i64 = -1
         self.text = b""
         self.kept: dict[int, bytes] = {}
 
-    def at(self, second: int) -> bytes:
+    def at(self, second: i64) -> bytes:
         if second != self.last:
             found = self.kept.get(second)
             if found is None:
@@ -90,28 +92,28 @@ _syslog: Final = SyslogSeconds()
 _iso: Final = IsoSeconds()
 
 
-def local_date(wall: int) -> bytes:
+def local_date(wall: i64) -> bytes:
     """06/Feb/2009:12:14:14.655"""
     second = wall // 1000
     return _local.at(second) + b"." + MILLISECONDS[wall - second * 1000]
 
 
-def local_zone_date(wall: int) -> bytes:
+def local_zone_date(wall: i64) -> bytes:
     """06/Feb/2009:12:14:14 +0100"""
     return _local_zone.at(wall // 1000)
 
 
-def utc_date(wall: int) -> bytes:
+def utc_date(wall: i64) -> bytes:
     """06/Feb/2009:11:14:14 +0000"""
     return _utc.at(wall // 1000)
 
 
-def syslog_date(wall: int) -> bytes:
+def syslog_date(wall: i64) -> bytes:
     """Feb  6 12:14:14"""
     return _syslog.at(wall // 1000)
 
 
-def iso_date(wall: int) -> bytes:
+def iso_date(wall: i64) -> bytes:
     """2009-02-06T12:14:14.655000+01:00"""
     second = wall // 1000
     date, _, zone = _iso.at(second).partition(b" ")

@@ -5,10 +5,27 @@ A heading is made once per second, level and process; formats that show fraction
 import os
 from typing import Final
 
+from mypy_extensions import i64
+
 from pointsman.log.dates import iso_date, syslog_date
 from pointsman.log.target import Syntax
 
 LEVEL_COUNT: Final = 8
+
+
+class Process:
+    """The number of this process, read once; a child reads its own."""
+
+    def __init__(self) -> None:
+        self.number = 0
+
+    def look(self) -> None:
+        self.number = os.getpid()
+
+
+PROCESS: Final = Process()
+PROCESS.look()
+os.register_at_fork(after_in_child=PROCESS.look)
 
 
 class Heading:
@@ -22,20 +39,22 @@ class Heading:
         self.tag = tag
         self.hostname = hostname
         self.structured = syntax == Syntax.RFC5424
-        self.second = -1
+        self.dated = syntax in (Syntax.LOCAL, Syntax.RFC3164)
+        self.second: i64 = -1
         self.process = 0
         self.kept: list[bytes] = [b""] * LEVEL_COUNT
 
-    def text(self, level: int, wall: int, structured: bytes) -> bytes:
+    def text(self, level: int, wall: i64, structured: bytes) -> bytes:
         """`wall` in ms; `structured` is for RFC 5424 only, "-" where there is none."""
+        return self._dated(level, wall) if self.dated else self._other(level, wall, structured)
+
+    def _other(self, level: int, wall: int, structured: bytes) -> bytes:
         syntax = self.syntax
         if syntax == Syntax.RAW:
             return b""
-        if syntax in (Syntax.LOCAL, Syntax.RFC3164):
-            return self._dated(level, wall)
         if syntax == Syntax.RFC5424:
             return b"<%d>1 %b %b %b %d - %b " % (self.facility << 3 | level, iso_date(wall), self.hostname or b"-",
-                                                 self.tag, os.getpid(), structured)
+                                                 self.tag, PROCESS.number, structured)
         if syntax == Syntax.PRIORITY:
             return b"<%d>" % (self.facility << 3 | level)
         if syntax == Syntax.SHORT:
@@ -44,16 +63,15 @@ class Heading:
             return b"<%d>%b " % (level, iso_date(wall))
         return iso_date(wall) + b" "
 
-    def _dated(self, level: int, wall: int) -> bytes:
+    def _dated(self, level: int, wall: i64) -> bytes:
         second = wall // 1000
-        process = os.getpid()
-        if second != self.second or process != self.process:
+        if second != self.second or PROCESS.number != self.process:
             self.second = second
-            self.process = process
+            self.process = PROCESS.number
             self.kept = [b""] * LEVEL_COUNT
         found = self.kept[level]
         if not found:
             host = b"" if self.syntax == Syntax.LOCAL else (self.hostname or b"localhost") + b" "
-            found = b"<%d>%b %b%b[%d]: " % (self.facility << 3 | level, syslog_date(wall), host, self.tag, process)
+            found = b"<%d>%b %b%b[%d]: " % (self.facility << 3 | level, syslog_date(wall), host, self.tag, self.process)
             self.kept[level] = found
         return found

@@ -6,7 +6,7 @@ messages such as "Server b/s is DOWN". It decides the level and the format; log/
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from mypy_extensions import mypyc_attr
+from mypy_extensions import i64, mypyc_attr
 
 from pointsman.log.dates import local_date
 from pointsman.log.heading import Heading
@@ -15,9 +15,10 @@ from pointsman.log.sink import Sink
 from pointsman.log.target import ERR, INFO, LogTarget
 from pointsman.net.clock import wall_ms
 from pointsman.sample.context import Context
+from pointsman.sample.pieces import Computed, Piece
 from pointsman.sample.record import UNSET
 
-Line = Callable[[Context], bytes]
+Line = Piece | Callable[[Context], bytes]
 
 NO_DATA: Final = b"-"  # of RFC 5424, for structured data
 _NO_BREAK: Final = bytes.maketrans(b"\n\r\0", b"   ")
@@ -31,19 +32,20 @@ class Outlet:
         self.heading = heading
         self.level = target.level
         self.minimum = target.minimum
-        self.length = target.length - 1  # the line's end counts
+        self.length = target.length  # the line's end counts
         self.ranges = target.ranges
         self.period = target.period
         self.count = 0
 
-    def put(self, level: int, wall: int, text: bytes, structured: bytes) -> None:
+    def put(self, level: int, wall: i64, text: bytes, structured: bytes) -> None:
         if level > self.level or (self.period and not self._drawn()):
             return
-        level = max(level, self.minimum)
-        line = self.heading.text(level, wall, structured) + text
+        if level < self.minimum:
+            level = self.minimum
+        line = b"%b%b\n" % (self.heading.text(level, wall, structured), text)
         if len(line) > self.length:
-            line = line[:self.length]
-        self.sink.put(line + b"\n")
+            line = line[:self.length - 1] + b"\n"
+        self.sink.put(line)
 
     def _drawn(self) -> bool:
         """Whether the next line of the sample is one for this target."""
@@ -58,9 +60,10 @@ class Logger:
     def __init__(self, outlets: Sequence[Outlet], line: Line, *, error_line: Line | None = None,
                  structured: Line | None = None, separate_errors: bool = False, when: When = When.END) -> None:
         self.outlets = list(outlets)
-        self.line = line
-        self.error_line = error_line
-        self.structured = structured if any(outlet.heading.structured for outlet in outlets) else None
+        self.line = _piece(line)
+        self.error_line = None if error_line is None else _piece(error_line)
+        wanted = any(outlet.heading.structured for outlet in outlets)
+        self.structured = _piece(structured) if structured is not None and wanted else None
         self.separate_errors = separate_errors  # option log-separate-errors
         self.when = when
 
@@ -86,12 +89,12 @@ class Logger:
         if self.error_line is not None:
             self._write(ctx, level, self.error_line)
             return
-        self._write(ctx, level, lambda context: session_error_line(context) + message)
+        self._write(ctx, level, Computed(lambda context: session_error_line(context) + message))
 
-    def _write(self, ctx: Context, level: int, line: Line) -> None:
-        wall = ctx.now + ctx.date_offset
-        text = line(ctx)
-        structured = self.structured(ctx) if self.structured is not None else NO_DATA
+    def _write(self, ctx: Context, level: int, line: Piece) -> None:
+        wall: i64 = ctx.now + ctx.date_offset
+        text = line.text(ctx)
+        structured = self.structured.text(ctx) if self.structured is not None else NO_DATA
         ctx.frontend.counters.log_lines += 1
         for outlet in self.outlets:
             outlet.put(level, wall, text, structured)
@@ -107,6 +110,10 @@ class Logger:
         """Write now what is queued, as far as receivers take it."""
         for outlet in self.outlets:
             outlet.sink.flush()
+
+
+def _piece(line: Line) -> Piece:
+    return line if isinstance(line, Piece) else Computed(line)
 
 
 def session_error_line(ctx: Context) -> bytes:

@@ -21,7 +21,7 @@ import os
 import select
 import socket
 import stat
-from struct import pack_into
+from struct import Struct
 from typing import Final
 
 from pointsman.core.address import AddressSpec
@@ -35,6 +35,7 @@ QUEUE_BYTES: Final = 8 << 20
 PIPE_BUF: Final = select.PIPE_BUF
 CHUNK: Final = 65_536  # bytes of a write into what is no pipe
 RETRY: Final = 1000  # ms between attempts to connect
+_SEND_FLAGS: Final = int(socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
 _FULL: Final = (errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOBUFS, errno.ENOMEM)
 
 
@@ -52,10 +53,11 @@ class Sink(Channel):
     def put(self, line: bytes) -> None:
         """A whole line, its end included."""
         size = len(line)
-        if len(self.lines) - self.done >= QUEUE_LINES or self.bytes + size > QUEUE_BYTES:
+        lines = self.lines
+        if len(lines) - self.done >= QUEUE_LINES or self.bytes + size > QUEUE_BYTES:
             self.dropped += 1
             return
-        self.lines.append(line)
+        lines.append(line)
         self.bytes += size
 
     @property
@@ -113,7 +115,8 @@ class DatagramSink(Sink):
         self.retry = RETRY
         self.tried = -RETRY  # when it was last connected, monotonic ms
         self.failure = ""
-        self.memory = ctypes.create_string_buffer(BATCH * 1024)
+        self._room(BATCH * 1024)
+        self.packers: list[Struct | None] = [None] * (BATCH + 1)  # of the iovecs of so many lines
         self.iovecs = ctypes.create_string_buffer(16 * BATCH)  # struct iovec
         self.headers = (ctypes.c_size_t * (8 * BATCH))()  # struct mmsghdr, laid out once: a flush fills the iovecs only
         for i in range(BATCH):
@@ -174,20 +177,34 @@ class DatagramSink(Sink):
                 done = total
         self._taken(done)
 
+    def _room(self, size: int) -> None:
+        """Memory for the lines of a batch."""
+        memory = ctypes.create_string_buffer(size)
+        self.base = ctypes.addressof(memory)
+        self.memory = memoryview(memory).cast("B")  # holds it
+        self.size = size
+
     def _send(self, batch: list[bytes]) -> int:
         """How many the kernel took; -1: see errno."""
-        size = sum([len(line) for line in batch])
-        if size > len(self.memory):
-            self.memory = ctypes.create_string_buffer(max(size, 2 * len(self.memory)))
-        start = at = ctypes.addressof(self.memory)
+        size = 0
+        for line in batch:
+            size += len(line)
+        if size > self.size:
+            self._room(max(size, 2 * self.size))
+        at = self.base
         vectors: list[int] = []
         for line in batch:
+            length = len(line)
             vectors.append(at)
-            vectors.append(len(line))
-            at += len(line)
-        ctypes.memmove(start, b"".join(batch), size)
-        pack_into(f"{len(vectors)}N", self.iovecs, 0, *vectors)
-        return int(self.sendmmsg(self.fd, self.headers, len(batch), socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL))
+            vectors.append(length)
+            at += length
+        self.memory[:size] = b"".join(batch)
+        count = len(batch)
+        packer = self.packers[count]
+        if packer is None:
+            packer = self.packers[count] = Struct(f"{2 * count}N")
+        packer.pack_into(self.iovecs, 0, *vectors)
+        return int(self.sendmmsg(self.fd, self.headers, count, _SEND_FLAGS))
 
     def _mended(self, number: int) -> bool:
         """After an error: whether it makes sense to send again."""

@@ -1,16 +1,20 @@
-"""The tags of log-formats that tell of a stream (manual 8.2.6): addresses, names, sizes, counts, captures, dates.
+"""The tags of log-formats that tell of a stream (manual 8.2.6): addresses, names, states, captures, dates.
 
-Timers stand in timers.py. What is missing is None and written "-"; an empty text is written as it is (%HQ, %hr).
+Timers stand in timers.py, numbers in counts.py. What is missing is None and written "-"; an empty text is written as
+it is (%HQ, %hr).
 What a request line said is taken from the line as it was received: rules that rewrite a request do not change its log.
 """
 import os
 import platform
 from typing import Final
 
+from mypy_extensions import i64
+
 from pointsman.core.address import AF_UNIX, NetAddress
 from pointsman.log.dates import MILLISECONDS, local_date, local_zone_date, utc_date
 from pointsman.sample.context import Context
 from pointsman.sample.encode import encode_capture
+from pointsman.sample.key import Family, Key
 from pointsman.sample.tag import Kind, list_tag, tag
 from pointsman.sample.types import Reads, Where
 
@@ -28,6 +32,146 @@ class Limits:
 LIMITS: Final = Limits()
 
 
+# What decides the texts (sample/key.py). A tag that comes to read something else must get another key.
+
+SOURCE: Final = Key(Family.SOURCE)
+DESTINATION: Final = Key(Family.DESTINATION)
+SERVER_SOURCE: Final = Key(Family.SERVER_SOURCE)
+SERVER_ADDRESS: Final = Key(Family.SERVER_ADDRESS)
+REQUEST_LINE: Final = Key(Family.REQUEST_LINE)
+_NAME_BITS: Final = 12
+_NAMES: Final[dict[bytes, int]] = {}  # numbers of the names that lines showed: of the configuration, so not many
+_DATE_BITS: Final = 48  # of a wall clock in ms
+
+
+def _number(name: bytes) -> i64:
+    found = _NAMES.get(name)
+    if found is not None:
+        return found
+    if len(_NAMES) >= 1 << _NAME_BITS:
+        return -1
+    _NAMES[name] = len(_NAMES)
+    return _NAMES[name]
+
+
+class FrontendName(Key):
+    """Of %f and %ft."""
+
+    def __init__(self) -> None:
+        super().__init__(Family.NAMES, _NAME_BITS)
+
+    def of(self, ctx: Context) -> i64:
+        return _number(ctx.frontend.name)
+
+
+class BackendName(Key):
+    """Of %b."""
+
+    def __init__(self) -> None:
+        super().__init__(Family.NAMES, _NAME_BITS)
+
+    def of(self, ctx: Context) -> i64:
+        backend = ctx.backend
+        return _number(ctx.frontend.name if backend is None else backend.name)
+
+
+class ServerName(Key):
+    """Of %s."""
+
+    def __init__(self) -> None:
+        super().__init__(Family.NAMES, _NAME_BITS)
+
+    def of(self, ctx: Context) -> i64:
+        server = ctx.server
+        return _number(ctx.record.stand_in if server is None else server.name)
+
+
+class Letters(Key):
+    """Of %ts and %tsc."""
+
+    def __init__(self) -> None:
+        super().__init__(Family.STATES, 28)
+
+    def of(self, ctx: Context) -> i64:
+        record = ctx.record
+        cause: i64 = record.cause
+        step: i64 = record.step
+        third: i64 = record.cookie_request
+        fourth: i64 = record.cookie_response
+        return cause << 21 | step << 14 | third << 7 | fourth if (cause | step | third | fourth) < 128 else -1
+
+
+class NoRequestCookie(Key):
+    """Of %CC: only that there is none."""
+
+    def __init__(self) -> None:
+        super().__init__(Family.STATES, 1)
+
+    def of(self, ctx: Context) -> i64:
+        return 0 if ctx.record.request_cookie is None else -1
+
+
+class NoResponseCookie(Key):
+    """Of %CS: only that there is none."""
+
+    def __init__(self) -> None:
+        super().__init__(Family.STATES, 1)
+
+    def of(self, ctx: Context) -> i64:
+        return 0 if ctx.record.response_cookie is None else -1
+
+
+class NoRequestCaptures(Key):
+    """Of %hr and %hrl: only that there are none."""
+
+    def __init__(self) -> None:
+        super().__init__(Family.CAPTURES, 1)
+
+    def of(self, ctx: Context) -> i64:
+        return -1 if ctx.request_captures else 0
+
+
+class NoResponseCaptures(Key):
+    """Of %hs and %hsl: only that there are none."""
+
+    def __init__(self) -> None:
+        super().__init__(Family.CAPTURES, 1)
+
+    def of(self, ctx: Context) -> i64:
+        return -1 if ctx.response_captures else 0
+
+
+class AcceptDate(Key):
+    """Of %t and its kin."""
+
+    def __init__(self) -> None:
+        super().__init__(Family.ACCEPT, _DATE_BITS)
+
+    def of(self, ctx: Context) -> i64:
+        return ctx.record.accept_date
+
+
+class RequestDate(Key):
+    """Of %tr and its kin: that of the request's first byte."""
+
+    def __init__(self) -> None:
+        super().__init__(Family.REQUEST_DATE, _DATE_BITS)
+
+    def of(self, ctx: Context) -> i64:
+        return _request_date(ctx)
+
+
+ACCEPTED: Final = AcceptDate()
+REQUESTED: Final = RequestDate()
+
+
+def _request_date(ctx: Context) -> i64:
+    record = ctx.record
+    waited: i64 = record.begun - record.accepted
+    accepted: i64 = record.accept_date
+    return accepted + waited if waited > 0 else accepted
+
+
 def _port(address: NetAddress | None, number: int) -> int | None:
     """A UNIX socket has no port: the number of the socket stands in for it (manual 8.2.2)."""
     if address is None:
@@ -35,73 +179,73 @@ def _port(address: NetAddress | None, number: int) -> int | None:
     return number if address.family == AF_UNIX else address.port
 
 
-@tag("ci", Kind.ADDRESS, reads=Reads.CONNECTION)
+@tag("ci", Kind.ADDRESS, reads=Reads.CONNECTION, key=SOURCE)
 def client_ip(ctx: Context) -> bytes | None:
     """The client's address; "unix" for a UNIX socket."""
     return ctx.source.text
 
 
-@tag("cp", Kind.HEX, reads=Reads.CONNECTION)
+@tag("cp", Kind.HEX, reads=Reads.CONNECTION, key=SOURCE)
 def client_port(ctx: Context) -> int | None:
     """The client's port; for a UNIX socket the number of the socket that accepted it."""
     return _port(ctx.source, ctx.listener.number)
 
 
-@tag("fi", Kind.ADDRESS, reads=Reads.CONNECTION)
+@tag("fi", Kind.ADDRESS, reads=Reads.CONNECTION, key=DESTINATION)
 def frontend_ip(ctx: Context) -> bytes | None:
     """The address the client connected to."""
     return ctx.destination.text
 
 
-@tag("fp", Kind.HEX, reads=Reads.CONNECTION)
+@tag("fp", Kind.HEX, reads=Reads.CONNECTION, key=DESTINATION)
 def frontend_port(ctx: Context) -> int | None:
     """The port the client connected to."""
     return _port(ctx.destination, ctx.listener.number)
 
 
-@tag("bi", Kind.ADDRESS)
+@tag("bi", Kind.ADDRESS, key=SERVER_SOURCE)
 def backend_source_ip(ctx: Context) -> bytes | None:
     """Our own address towards the server."""
     return ctx.server_source.text if ctx.server_source is not None else None
 
 
-@tag("bp", Kind.HEX)
+@tag("bp", Kind.HEX, key=SERVER_SOURCE)
 def backend_source_port(ctx: Context) -> int | None:
     """Our own port towards the server; 0 for a UNIX socket."""
     return _port(ctx.server_source, 0)
 
 
-@tag("si", Kind.ADDRESS)
+@tag("si", Kind.ADDRESS, key=SERVER_ADDRESS)
 def server_ip(ctx: Context) -> bytes | None:
     """The server's address."""
     return ctx.server_address.text if ctx.server_address is not None else None
 
 
-@tag("sp", Kind.HEX)
+@tag("sp", Kind.HEX, key=SERVER_ADDRESS)
 def server_port(ctx: Context) -> int | None:
     """The server's port; 0 for a UNIX socket."""
     return _port(ctx.server_address, 0)
 
 
-@tag("f", reads=Reads.CONNECTION)
+@tag("f", reads=Reads.CONNECTION, key=FrontendName())
 def frontend_name(ctx: Context) -> bytes:
     """The frontend's name."""
     return ctx.frontend.name
 
 
-@tag("ft", reads=Reads.CONNECTION)
+@tag("ft", reads=Reads.CONNECTION, key=FrontendName())
 def frontend_name_transport(ctx: Context) -> bytes:
     """The frontend's name, with "~" behind it where the client speaks TLS."""
     return ctx.frontend.name
 
 
-@tag("b")
+@tag("b", key=BackendName())
 def backend_name(ctx: Context) -> bytes:
     """The backend's name; the frontend's before one was chosen."""
     return ctx.backend.name if ctx.backend is not None else ctx.frontend.name
 
 
-@tag("s")
+@tag("s", key=ServerName())
 def server_name(ctx: Context) -> bytes:
     """The server's name; "<NOSRV>" without one, "<STATS>" for the statistics page."""
     return ctx.server.name if ctx.server is not None else ctx.record.stand_in
@@ -155,76 +299,16 @@ def ssl_cipher(_: Context) -> bytes | None:
     return None
 
 
-# Sizes, counts and states.
+# States; sizes and counts stand in counts.py.
 
 
-@tag("ST", Kind.NUMBER)
-def status(ctx: Context) -> int:
-    """The status that the client got; -1 where none was sent, 0 in TCP mode."""
-    return ctx.record.status if ctx.frontend.http else max(ctx.record.status, 0)
-
-
-@tag("B", Kind.NUMBER)
-def bytes_read(ctx: Context) -> int | bytes:
-    """Bytes sent to the client; with "+" while there is more to come (option logasap)."""
-    return ctx.record.sent if ctx.record.complete else b"+%d" % ctx.record.sent
-
-
-@tag("U", Kind.NUMBER)
-def bytes_uploaded(ctx: Context) -> int:
-    """Bytes that came from the client."""
-    return ctx.record.uploaded
-
-
-@tag("ac", Kind.NUMBER)
-def active_connections(ctx: Context) -> int:
-    """Connections of the process."""
-    return ctx.record.process_connections
-
-
-@tag("fc", Kind.NUMBER)
-def frontend_connections(ctx: Context) -> int:
-    """Connections of the frontend."""
-    return ctx.record.frontend_connections
-
-
-@tag("bc", Kind.NUMBER)
-def backend_connections(ctx: Context) -> int:
-    """Streams of the backend, those in its queues included."""
-    return ctx.record.backend_connections
-
-
-@tag("sc", Kind.NUMBER)
-def server_connections(ctx: Context) -> int:
-    """Streams of the server."""
-    return ctx.record.server_connections
-
-
-@tag("rc", Kind.DATE)
-def retries(ctx: Context) -> bytes:
-    """Connection retries; with "+" where the stream was redispatched."""
-    return (b"+%d" if ctx.record.redispatched else b"%d") % ctx.record.retries
-
-
-@tag("sq", Kind.NUMBER)
-def server_queue(ctx: Context) -> int:
-    """Requests that were before this one in the server's queue."""
-    return ctx.record.server_queue
-
-
-@tag("bq", Kind.NUMBER)
-def backend_queue(ctx: Context) -> int:
-    """Requests that were before this one in the backend's queue."""
-    return ctx.record.backend_queue
-
-
-@tag("ts", Kind.DATE)
+@tag("ts", Kind.DATE, key=Letters())
 def termination_state(ctx: Context) -> bytes:
     """Who ended the stream, and in which state it was (manual 8.5)."""
     return bytes((ctx.record.cause, ctx.record.step))
 
 
-@tag("tsc", Kind.DATE)
+@tag("tsc", Kind.DATE, key=Letters())
 def termination_state_cookie(ctx: Context) -> bytes:
     """The same, and what became of the persistence cookie."""
     record = ctx.record
@@ -244,34 +328,34 @@ def _target(ctx: Context) -> bytes | None:
     return words[1] if len(words) > 1 else None
 
 
-@tag("r", Kind.TEXT, http=True)
+@tag("r", Kind.TEXT, http=True, key=REQUEST_LINE)
 def http_request(ctx: Context) -> bytes:
     """The request line."""
     return ctx.record.request_line[:LIMITS.line] or BAD_REQUEST
 
 
-@tag("HM", Kind.TEXT, http=True)
+@tag("HM", Kind.TEXT, http=True, key=REQUEST_LINE)
 def http_method(ctx: Context) -> bytes:
     """The method."""
     words = _words(ctx)
     return words[0] if words else BAD_REQUEST
 
 
-@tag("HU", Kind.TEXT, http=True)
+@tag("HU", Kind.TEXT, http=True, key=REQUEST_LINE)
 def http_uri(ctx: Context) -> bytes:
     """The target, with its query string."""
     target = _target(ctx)
     return BAD_REQUEST if target is None else target
 
 
-@tag("HP", Kind.TEXT, http=True)
+@tag("HP", Kind.TEXT, http=True, key=REQUEST_LINE)
 def http_uri_without_query(ctx: Context) -> bytes:
     """The target without its query string."""
     target = _target(ctx)
     return BAD_REQUEST if target is None else target.partition(b"?")[0]
 
 
-@tag("HPO", Kind.TEXT, http=True)
+@tag("HPO", Kind.TEXT, http=True, key=REQUEST_LINE)
 def http_path_only(ctx: Context) -> bytes:
     """The path: neither scheme and authority nor query string; empty where the target has none ("*")."""
     target = _target(ctx)
@@ -285,7 +369,7 @@ def http_path_only(ctx: Context) -> bytes:
     return path
 
 
-@tag("HQ", Kind.TEXT, http=True)
+@tag("HQ", Kind.TEXT, http=True, key=REQUEST_LINE)
 def http_query(ctx: Context) -> bytes:
     """The query string with its "?"; empty without one."""
     target = _target(ctx)
@@ -295,7 +379,7 @@ def http_query(ctx: Context) -> bytes:
     return mark + query
 
 
-@tag("HV", Kind.TEXT, http=True)
+@tag("HV", Kind.TEXT, http=True, key=REQUEST_LINE)
 def http_version(ctx: Context) -> bytes:
     """The version, as "HTTP/1.1"."""
     words = _words(ctx)
@@ -305,13 +389,13 @@ def http_version(ctx: Context) -> bytes:
 # Captures.
 
 
-@tag("CC", Kind.TEXT, http=True)
+@tag("CC", Kind.TEXT, http=True, key=NoRequestCookie())
 def captured_request_cookie(ctx: Context) -> bytes | None:
     """The captured cookie of the request, as "name=value"."""
     return ctx.record.request_cookie
 
 
-@tag("CS", Kind.TEXT, http=True)
+@tag("CS", Kind.TEXT, http=True, key=NoResponseCookie())
 def captured_response_cookie(ctx: Context) -> bytes | None:
     """The captured cookie of the response."""
     return ctx.record.response_cookie
@@ -322,25 +406,25 @@ def _braces(captures: list[bytes]) -> bytes:
     return b"{" + b"|".join([encode_capture(one) for one in captures]) + b"}" if captures else b""
 
 
-@tag("hr")
+@tag("hr", key=NoRequestCaptures())
 def captured_request_headers(ctx: Context) -> bytes:
     """The captured headers of the request in braces."""
     return _braces(ctx.request_captures)
 
 
-@tag("hs")
+@tag("hs", key=NoResponseCaptures())
 def captured_response_headers(ctx: Context) -> bytes:
     """The captured headers of the response in braces."""
     return _braces(ctx.response_captures)
 
 
-@list_tag("hrl")
+@list_tag("hrl", key=NoRequestCaptures())
 def captured_request_header_list(ctx: Context) -> list[bytes]:
     """The captured headers of the request, one field each (CLF)."""
     return [encode_capture(one) for one in ctx.request_captures]
 
 
-@list_tag("hsl")
+@list_tag("hsl", key=NoResponseCaptures())
 def captured_response_header_list(ctx: Context) -> list[bytes]:
     """The captured headers of the response, one field each (CLF)."""
     return [encode_capture(one) for one in ctx.response_captures]
@@ -349,54 +433,49 @@ def captured_response_header_list(ctx: Context) -> list[bytes]:
 # Dates. The request's is that of its first byte.
 
 
-def _request_date(ctx: Context) -> int:
-    record = ctx.record
-    return record.accept_date + max(record.begun - record.accepted, 0)
-
-
-@tag("t", Kind.DATE)
+@tag("t", Kind.DATE, key=ACCEPTED)
 def accept_date(ctx: Context) -> bytes:
     """The accept date, local, with milliseconds."""
     return local_date(ctx.record.accept_date)
 
 
-@tag("T", Kind.DATE)
+@tag("T", Kind.DATE, key=ACCEPTED)
 def accept_date_utc(ctx: Context) -> bytes:
     """The accept date, UTC, with the time zone."""
     return utc_date(ctx.record.accept_date)
 
 
-@tag("Tl", Kind.DATE)
+@tag("Tl", Kind.DATE, key=ACCEPTED)
 def accept_date_local(ctx: Context) -> bytes:
     """The accept date, local, with the time zone."""
     return local_zone_date(ctx.record.accept_date)
 
 
-@tag("Ts", Kind.HEX)
+@tag("Ts", Kind.HEX, key=ACCEPTED)
 def accept_date_seconds(ctx: Context) -> int:
     """The accept date in seconds since 1970."""
     return ctx.record.accept_date // 1000
 
 
-@tag("ms", Kind.DATE)
+@tag("ms", Kind.DATE, key=ACCEPTED)
 def accept_date_milliseconds(ctx: Context) -> bytes:
     """The milliseconds of the accept date, three digits."""
     return MILLISECONDS[ctx.record.accept_date % 1000]
 
 
-@tag("tr", Kind.DATE, http=True)
+@tag("tr", Kind.DATE, http=True, key=REQUESTED)
 def request_date(ctx: Context) -> bytes:
     """The request's date, local, with milliseconds."""
     return local_date(_request_date(ctx))
 
 
-@tag("trg", Kind.DATE, http=True)
+@tag("trg", Kind.DATE, http=True, key=REQUESTED)
 def request_date_utc(ctx: Context) -> bytes:
     """The request's date, UTC, with the time zone."""
     return utc_date(_request_date(ctx))
 
 
-@tag("trl", Kind.DATE, http=True)
+@tag("trl", Kind.DATE, http=True, key=REQUESTED)
 def request_date_local(ctx: Context) -> bytes:
     """The request's date, local, with the time zone."""
     return local_zone_date(_request_date(ctx))

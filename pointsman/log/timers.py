@@ -7,99 +7,136 @@ last mark that was reached, and puts a "+" before those that reach to the end.
 """
 from typing import Final
 
+from mypy_extensions import i64
+
 from pointsman.sample.context import Context
+from pointsman.sample.key import Family, Number, Total
 from pointsman.sample.record import Record
-from pointsman.sample.tag import Kind, tag
+from pointsman.sample.tag import number_tag
 
 TARPITTED: Final = 0x54  # "T", the second letter of the termination state (manual 8.5)
+BITS: Final = 12  # of a timer in the key of a line's piece: 4 s
 
 
-def _span(start: int, end: int) -> int:
+def _span(start: i64, end: i64) -> i64:
     return end - start if start >= 0 and end >= 0 else -1
 
 
-def _end(record: Record) -> int:
+def _end(record: Record) -> i64:
     """Where the exchange stands: its end, or the last mark it reached."""
     if record.ended >= 0:
         return record.ended
     return max(record.answered, record.connected, record.queued, record.head, record.begun, record.handshake)
 
 
-def _idle(ctx: Context) -> int:
+def _idle(ctx: Context) -> i64:
     record = ctx.record
     return _span(record.handshake, record.begun) if ctx.frontend.http else 0
 
 
-def _total(ctx: Context, value: int) -> int | bytes:
-    return value if ctx.record.complete else b"+%d" % value
-
-
-@tag("Th", Kind.NUMBER)
-def handshake_time(ctx: Context) -> int:
+class HandshakeTime(Number):
     """Handshakes below the protocol: PROXY header, TLS. Zero but for the first request."""
-    return max(ctx.record.handshake - ctx.record.accepted, 0)
+
+    def value(self, ctx: Context) -> i64:
+        record = ctx.record
+        return max(record.handshake - record.accepted, 0)
 
 
-@tag("Ti", Kind.NUMBER, http=True)
-def idle_time(ctx: Context) -> int:
+class IdleTime(Number):
     """From the handshakes (or the response before) to the first byte of the request; -1: none came."""
-    return _idle(ctx)
+
+    def value(self, ctx: Context) -> i64:
+        return _idle(ctx)
 
 
-@tag("TR", Kind.NUMBER, http=True)
-def request_time(ctx: Context) -> int:
+class RequestTime(Number):
     """From the first byte of the request to the end of its head."""
-    return _span(ctx.record.begun, ctx.record.head)
+
+    def value(self, ctx: Context) -> i64:
+        record = ctx.record
+        return _span(record.begun, record.head)
 
 
-@tag("Tq", Kind.NUMBER, http=True)
-def request_total_time(ctx: Context) -> int:
+class RequestTotalTime(Number):
     """Th + Ti + TR."""
-    return _span(ctx.record.accepted, ctx.record.head) if ctx.record.begun >= 0 else -1
+
+    def value(self, ctx: Context) -> i64:
+        record = ctx.record
+        return _span(record.accepted, record.head) if record.begun >= 0 else -1
 
 
-@tag("Tw", Kind.NUMBER)
-def queue_time(ctx: Context) -> int:
+class QueueTime(Number):
     """In queues, waiting for a place at a server."""
-    record = ctx.record
-    if record.step == TARPITTED:
-        return _span(record.begun, record.queued)  # waiting is all that was done
-    return _span(record.head if ctx.frontend.http else max(record.head, record.begun), record.queued)
+
+    def value(self, ctx: Context) -> i64:
+        record = ctx.record
+        if record.step == TARPITTED:
+            return _span(record.begun, record.queued)  # waiting is all that was done
+        if ctx.frontend.http or record.head > record.begun:
+            return _span(record.head, record.queued)
+        return _span(record.begun, record.queued)
 
 
-@tag("Tc", Kind.NUMBER)
-def connect_time(ctx: Context) -> int:
+class ConnectTime(Number):
     """Connecting to the server, retries included."""
-    return _span(ctx.record.queued, ctx.record.connected)
+
+    def value(self, ctx: Context) -> i64:
+        record = ctx.record
+        return _span(record.queued, record.connected)
 
 
-@tag("Tr", Kind.NUMBER, http=True)
-def response_time(ctx: Context) -> int:
+class ResponseTime(Number):
     """From the connection to the end of the response's head."""
-    return _span(ctx.record.connected, ctx.record.answered)
+
+    def value(self, ctx: Context) -> i64:
+        record = ctx.record
+        return _span(record.connected, record.answered)
 
 
-@tag("Td", Kind.NUMBER)
-def data_time(ctx: Context) -> int:
+class DataTime(Number):
     """Forwarding data; -1 where there was no response head (HTTP) or no connection (TCP)."""
-    record = ctx.record
-    return _span(record.answered if ctx.frontend.http else record.connected, _end(record))
+
+    def value(self, ctx: Context) -> i64:
+        record = ctx.record
+        return _span(record.answered if ctx.frontend.http else record.connected, _end(record))
 
 
-@tag("Ta", Kind.NUMBER, http=True)
-def active_time(ctx: Context) -> int | bytes:
+class ActiveTime(Total):
     """From the first byte of the request to the end. Never negative."""
-    record = ctx.record
-    return _total(ctx, max(_end(record) - max(record.begun, record.handshake), 0))
+
+    def value(self, ctx: Context) -> i64:
+        record = ctx.record
+        begun: i64 = record.begun
+        handshake: i64 = record.handshake
+        span = _end(record) - (begun if begun > handshake else handshake)
+        return span if span > 0 else 0
 
 
-@tag("Tt", Kind.NUMBER)
-def total_time(ctx: Context) -> int | bytes:
+class TotalTime(Total):
     """From the accept to the end."""
-    return _total(ctx, _end(ctx.record) - ctx.record.accepted)
+
+    def value(self, ctx: Context) -> i64:
+        record = ctx.record
+        return _end(record) - record.accepted
 
 
-@tag("Tu", Kind.NUMBER)
-def user_time(ctx: Context) -> int | bytes:
+class UserTime(Total):
     """What a user saw: the total less the idle time."""
-    return _total(ctx, _end(ctx.record) - ctx.record.accepted - max(_idle(ctx), 0))
+
+    def value(self, ctx: Context) -> i64:
+        record = ctx.record
+        idle = _idle(ctx)
+        return _end(record) - record.accepted - (idle if idle > 0 else 0)
+
+
+number_tag("Th", HandshakeTime(Family.TIMES, BITS))
+number_tag("Ti", IdleTime(Family.TIMES, BITS), http=True)
+number_tag("TR", RequestTime(Family.TIMES, BITS), http=True)
+number_tag("Tq", RequestTotalTime(Family.TIMES, BITS), http=True)
+number_tag("Tw", QueueTime(Family.TIMES, BITS))
+number_tag("Tc", ConnectTime(Family.TIMES, BITS))
+number_tag("Tr", ResponseTime(Family.TIMES, BITS), http=True)
+number_tag("Td", DataTime(Family.TIMES, BITS))
+number_tag("Ta", ActiveTime(Family.TIMES, BITS), http=True)
+number_tag("Tt", TotalTime(Family.TIMES, BITS))
+number_tag("Tu", UserTime(Family.TIMES, BITS))

@@ -2,7 +2,7 @@
 
     "%ci:%cp [%tr] %{+Q}[req.hdr(host)] %(name:sint)[expr] 100%%"
 
-A format is cut into items once; each item is compiled to one callable per use:
+A format is cut into items once; each item is compiled to one piece per use (pieces.py):
 
     render(ctx)         the plain value: names of backends, paths
     render_header(ctx)  what a header field may not contain becomes "%0A"; bodies made by lf-string too
@@ -11,7 +11,6 @@ A format is cut into items once; each item is compiled to one callable per use:
 Deliberate: in logs, control characters in the value of an expression become "#0A", so that one exchange is one line.
 """
 import re
-import socket
 from collections.abc import Callable
 from typing import Final
 
@@ -25,15 +24,26 @@ from pointsman.sample.encode import (
     CBOR_LIST,
     CBOR_MAP,
     cbor_value,
-    encode_header,
-    encode_line,
-    encode_log,
-    escape_structured,
     json_text,
     json_value,
     typed,
 )
 from pointsman.sample.expression import Expression, describe, parse_at
+from pointsman.sample.key import Number
+from pointsman.sample.pieces import (
+    HEADER,
+    LOG,
+    PLAIN,
+    Computed,
+    Constant,
+    ExpressionText,
+    ListText,
+    Loose,
+    NumberText,
+    Piece,
+    TagText,
+    make_line,
+)
 from pointsman.sample.tag import TAGS, Kind, Tag
 from pointsman.sample.types import Reads, Type, Value, Where
 
@@ -44,10 +54,6 @@ BINARY: Final = 8
 JSON: Final = 16
 CBOR: Final = 32
 FLAGS: Final = {"Q": QUOTE, "X": HEX, "E": ESCAPE, "bin": BINARY, "json": JSON, "cbor": CBOR}
-
-PLAIN: Final = 0  # uses of a format
-HEADER: Final = 1
-LOG: Final = 2
 
 ITEM_TYPES: Final = {"str": Type.STR, "sint": Type.SINT, "bool": Type.BOOL}
 TAG_NAME: Final = re.compile(r"[A-Za-z0-9]+", re.ASCII)
@@ -75,9 +81,12 @@ class Item:
 
 
 class Format:
-    """A compiled log-format."""
+    """A compiled log-format.
 
-    def __init__(self, text: str, items: list[Item], flags: int) -> None:
+    `merge_spaces`: spaces on both sides of something that prints nothing (%hr without captures) are one in a log.
+    """
+
+    def __init__(self, text: str, items: list[Item], flags: int, *, merge_spaces: bool = False) -> None:
         self.text = text
         self.items = items
         self.reads = 0
@@ -89,38 +98,38 @@ class Format:
         self.http = [item.tag.name for item in items if item.tag is not None and item.tag.http]  # need mode http
         self._plain = _compile(items, PLAIN, flags)
         self._header = _compile(items, HEADER, flags)
-        self._log = _compile(items, LOG, flags)
-        self._joints: list[tuple[int, list[int]]] = []
+        self.log_pieces = _compile(items, LOG, flags)
+        if merge_spaces and not flags & (JSON | CBOR):
+            self.log_pieces = _loose(items, self.log_pieces)
+        self.line = make_line(self.log_pieces)
         self.constant: bytes | None = None
         if not flags & (JSON | CBOR) and all(item.tag is None and item.expression is None for item in items):
             self.constant = encode("".join(item.literal for item in items))
+            self.line = Constant(self.constant)
 
     def render(self, ctx: Context) -> bytes:
         """The value as it is; what is missing is empty."""
-        if self.constant is not None:
-            return self.constant
-        return b"".join([piece(ctx) for piece in self._plain])
+        return _joined(self.constant, self._plain, ctx)
 
     def render_header(self, ctx: Context) -> bytes:
         """Fit for a header field."""
-        if self.constant is not None:
-            return self.constant
-        return b"".join([piece(ctx) for piece in self._header])
+        return _joined(self.constant, self._header, ctx)
 
     def render_log(self, ctx: Context) -> bytes:
         """A line of a log, without its end."""
-        if self.constant is not None:
-            return self.constant
-        pieces = [piece(ctx) for piece in self._log]
-        for place, between in self._joints:
-            if not any([pieces[index] for index in between]):
-                pieces[place] = pieces[place][1:]
-        return b"".join(pieces)
+        return self.line.text(ctx)
 
-    def merge_at_run_time(self) -> None:
-        """Spaces on both sides of something that prints nothing (%hr without captures) are one space in a log."""
-        if len(self._log) == len(self.items):
-            self._joints = _joints(self.items)
+    def render_log_plainly(self, ctx: Context) -> bytes:
+        """The same, piece by piece and without any memory."""
+        return _joined(self.constant, self.log_pieces, ctx)
+
+
+def _joined(constant: bytes | None, pieces: list[Piece], ctx: Context) -> bytes:
+    if constant is not None:
+        return constant
+    if len(pieces) == 1:
+        return pieces[0].text(ctx)
+    return b"".join([piece.text(ctx) for piece in pieces])
 
 
 def parse_format(word: Word, where: Where, *, merge_spaces: bool = False, acls: AclScope | None = None) -> Format:
@@ -131,10 +140,7 @@ def parse_format(word: Word, where: Where, *, merge_spaces: bool = False, acls: 
     parser = _Parser(word, where, acls)
     parser.run()
     items = _merge(parser.items) if merge_spaces else parser.items
-    made = Format(word.text, items, parser.flags)
-    if merge_spaces:
-        made.merge_at_run_time()
-    return made
+    return Format(word.text, items, parser.flags, merge_spaces=merge_spaces)
 
 
 class _Parser:
@@ -265,114 +271,60 @@ def _merge(items: list[Item]) -> list[Item]:
     return merged
 
 
-def _joints(items: list[Item]) -> list[tuple[int, list[int]]]:
-    """Where a literal begins with a space and all since a literal that ends with one may be empty: the place of the
-    literal, and those of the items that decide."""
-    joints: list[tuple[int, list[int]]] = []
-    between: list[int] | None = None  # since the last literal that ended with a space; None: something prints always
-    for place, item in enumerate(items):
+def _loose(items: list[Item], pieces: list[Piece]) -> list[Piece]:
+    """Where all may be empty between a literal that ends with a space and one that begins with one: one piece."""
+    found: list[Piece] = []
+    between: list[Piece] | None = None  # since the last literal that ended with a space; None: something prints always
+    for item, piece in zip(items, pieces, strict=True):
         if item.tag is None and item.expression is None:
             if between and item.literal.startswith(" "):
-                joints.append((place, between))
+                found[-len(between):] = [Loose(between, encode(item.literal))]
+            else:
+                found.append(piece)
             between = [] if item.literal.endswith(" ") else None
-        elif between is not None:
+            continue
+        found.append(piece)
+        if between is not None:
             may_be_empty = item.tag is not None and item.tag.kind in (Kind.NAME, Kind.LIST)
-            between = [*between, place] if may_be_empty else None
-    return joints
+            between = [*between, piece] if may_be_empty else None
+    return found
 
 
-def _compile(items: list[Item], use: int, flags: int) -> list[Render]:
+def _compile(items: list[Item], use: int, flags: int) -> list[Piece]:
     """`flags` are the global ones at the end: json and cbor make one object of the named items."""
     if flags & (JSON | CBOR):
-        return [_document(items, flags)]
+        return [Computed(_document(items, flags))]
     return [_compile_item(item, use) for item in items]
 
 
-def _compile_item(item: Item, use: int) -> Render:
+def _compile_item(item: Item, use: int) -> Piece:
     if item.tag is None and item.expression is None:
-        return _literal(encode(item.literal))
+        return Constant(encode(item.literal))
     if item.flags & (JSON | CBOR):
-        return _encoded(item)
+        return Computed(_encoded(item))
     if item.tag is not None:
-        make = _tag_list if item.tag.kind == Kind.LIST else _tag_text
-        return make(item.tag, item.flags, use)
+        return _tag_piece(item.tag, item.flags, use)
     assert item.expression is not None
-    return _expression_text(item.expression, item.flags, use)
+    return _expression_piece(item.expression, item.flags, use)
 
 
-def _literal(text: bytes) -> Render:
-    def literal(_: Context) -> bytes:
-        return text
-    return literal
-
-
-def _expression_text(expression: Expression, flags: int, use: int) -> Render:
-    get = expression.get_bytes
+def _expression_piece(expression: Expression, flags: int, use: int) -> Piece:
     # HAProxy does not quote expressions where it percent-encodes.
     quoted = bool(flags & QUOTE) and use != HEADER
-    escaped = bool(flags & ESCAPE)
-    missing = b'""' if quoted else (b"-" if use == LOG else b"")
-    encoder = encode_line if use == LOG and not flags & BINARY else encode_header if use == HEADER else None
-
-    def text(ctx: Context) -> bytes:
-        value = get(ctx)
-        if value is None or (not value and use == LOG):
-            return missing
-        if encoder is not None:
-            value = encoder(value)
-        if escaped:
-            value = escape_structured(value)
-        return b'"' + value + b'"' if quoted else value
-    return text
+    encoding = LOG if use == LOG and not flags & BINARY else HEADER if use == HEADER else PLAIN
+    return ExpressionText(expression.get_bytes, use, encoding, quoted=quoted, escaped=bool(flags & ESCAPE))
 
 
-def _tag_text(tag: Tag, flags: int, use: int) -> Render:
-    get, kind = tag.get, tag.kind
-    quoted = bool(flags & QUOTE) and kind in (Kind.NAME, Kind.TEXT, Kind.ADDRESS)
-    escaped = bool(flags & ESCAPE) and kind in (Kind.NAME, Kind.TEXT)
-    hexadecimal = bool(flags & HEX)
-    missing = b'""' if quoted else (b"-" if use == LOG else b"")
-
-    def text(ctx: Context) -> bytes:
-        value = get(ctx)
-        if value is None:
-            return missing
-        if value == b"":  # it is there, and empty: %HQ of "/"; a name (%hr) is not even quoted
-            return missing if quoted and kind == Kind.TEXT else b""
-        if isinstance(value, int):
-            return b"%04X" % value if hexadecimal and kind == Kind.HEX else b"%d" % value
-        if kind == Kind.TEXT:
-            value = encode_log(value) if use == LOG else encode_header(value) if use == HEADER else value
-        if hexadecimal and kind == Kind.ADDRESS:
-            value = _address_hex(value)
-        if escaped:
-            value = escape_structured(value)
-        return b'"' + value + b'"' if quoted else value
-    return text
-
-
-def _address_hex(text: bytes) -> bytes:
-    """"127.0.0.1" as 7F000001; what is no address ("unix") as it is."""
-    try:
-        name = text.decode("ascii")
-        return socket.inet_pton(socket.AF_INET6 if ":" in name else socket.AF_INET, name).hex().upper().encode()
-    except (OSError, ValueError):
-        return text
-
-
-def _tag_list(tag: Tag, flags: int, use: int) -> Render:
-    many = tag.many
-    quoted = bool(flags & QUOTE)
-    missing = b'""' if quoted else (b"-" if use == LOG else b"")
-
-    def text(ctx: Context) -> bytes:
-        found: list[bytes] = []
-        for value in many(ctx):
-            if flags & ESCAPE:
-                value = escape_structured(value)
-            found.append(missing if not value else b'"' + value + b'"' if quoted else value)
-        return b" ".join(found)
-    return text
+def _tag_piece(tag: Tag, flags: int, use: int) -> Piece:
+    kind = tag.kind
+    if isinstance(tag.key, Number):
+        return NumberText(tag.key)
+    if kind == Kind.LIST:
+        return ListText(tag.many, tag.key, use, quoted=bool(flags & QUOTE), escaped=bool(flags & ESCAPE))
+    return TagText(tag.get, tag.key, use, encoded=kind == Kind.TEXT,
+                   quoted=bool(flags & QUOTE) and kind in (Kind.NAME, Kind.TEXT, Kind.ADDRESS),
+                   escaped=bool(flags & ESCAPE) and kind in (Kind.NAME, Kind.TEXT),
+                   hexadecimal=bool(flags & HEX) and kind in (Kind.HEX, Kind.ADDRESS))
 
 
 def _value(item: Item, ctx: Context) -> Value | None:

@@ -5,7 +5,8 @@
         return ctx.source.text
 
 A tag yields a value; how it is written (quotes, hexadecimal, escapes, "-" for none) is the business of format.py, which
-goes by the kind.
+goes by the kind, and of pieces.py. Numbers are declared as a class, number_tag("TR", RequestTime(...)), so that a line reads them natively.
+A `key` says what decides the tag's text, for lines that remember texts (key.py).
 """
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from typing import Final, TypeVar
 
 from pointsman.core.registry import Registry
 from pointsman.sample.context import Context
+from pointsman.sample.key import Key, Number
 from pointsman.sample.types import Reads, Value, Where
 
 
@@ -42,6 +44,7 @@ class Tag:
     where: Where
     get: TagGetter
     many: TagLister
+    key: Key | None
     documentation: str
 
 
@@ -52,19 +55,25 @@ L = TypeVar("L", bound=TagLister)
 
 
 def tag(name: str, kind: Kind = Kind.NAME, *, reads: Reads = Reads.ALL, http: bool = False,
-        where: Where = Where.EVERYWHERE) -> Callable[[G], G]:
+        where: Where = Where.EVERYWHERE, key: Key | None = None) -> Callable[[G], G]:
     """Register the function of a tag."""
     def record(function: G) -> G:
-        TAGS.add(name, Tag(name, kind, reads, http, where, function, _none, function.__doc__ or ""))
+        TAGS.add(name, Tag(name, kind, reads, http, where, function, _none, key, function.__doc__ or ""))
         return function
     return record
 
 
+def number_tag(name: str, number: Number, *, http: bool = False) -> None:
+    """Register a tag that is a number; its class has the documentation."""
+    TAGS.add(name, Tag(name, Kind.NUMBER, Reads.ALL, http, Where.EVERYWHERE, number.get, _none, number,
+                       type(number).__doc__ or ""))
+
+
 def list_tag(name: str, *, reads: Reads = Reads.ALL, http: bool = False,
-             where: Where = Where.EVERYWHERE) -> Callable[[L], L]:
+             where: Where = Where.EVERYWHERE, key: Key | None = None) -> Callable[[L], L]:
     """Register a tag with several values, already encoded; an empty one is written "-"."""
     def record(function: L) -> L:
-        TAGS.add(name, Tag(name, Kind.LIST, reads, http, where, _nothing, function, function.__doc__ or ""))
+        TAGS.add(name, Tag(name, Kind.LIST, reads, http, where, _nothing, function, key, function.__doc__ or ""))
         return function
     return record
 

@@ -1,0 +1,84 @@
+"""What decides the text of a log-format tag, as a small number: a line's pieces remember the bytes they made for it.
+
+A tag registered with a key promises: the same key, the same text, whatever the flags of the item. `of(ctx)` is -1 where
+a number cannot tell (a value that is too large, a captured cookie): the text is then made anew. Tags of one family
+often stand together and change together, so that one table serves them all (pieces.py).
+"""
+from enum import IntEnum
+from typing import Final
+
+from mypy_extensions import i64, mypyc_attr
+
+from pointsman.sample.context import Context
+
+KEY_BITS: Final = 61  # of a key of several tags: it stays a native number
+SMALL: Final = 1024
+DIGITS: Final = [b"%d" % number for number in range(SMALL)]
+
+
+class Family(IntEnum):
+    """Which tags share a key. Those from SOURCE on are decided by one thing each, which is no small number."""
+
+    NONE = 0
+    NAMES = 1  # of frontend, backend, server
+    TIMES = 2  # timers
+    STATES = 3  # status, sizes, letters
+    COUNTS = 4  # connections, queues, retries
+    CAPTURES = 5  # captured headers, if there are none
+    ACCEPT = 6  # the date of the accept: the key is a date in ms, only the last text is remembered
+    REQUEST_DATE = 7  # the same of the request
+    SOURCE = 8  # addresses: the text is remembered with the address
+    DESTINATION = 9
+    SERVER_SOURCE = 10
+    SERVER_ADDRESS = 11
+    REQUEST_LINE = 12  # the last line is remembered
+
+
+@mypyc_attr(allow_interpreted_subclasses=True)
+class Key:
+    """`bits`: how many the number has at most."""
+
+    def __init__(self, family: Family, bits: int = 0) -> None:
+        self.family = int(family)
+        self.bits = bits
+        self.limit: i64 = (1 << bits) - 1
+
+    def of(self, ctx: Context) -> i64:
+        """0 to `limit`; -1: make the text anew."""
+        return -1
+
+
+def digits(number: i64) -> bytes:
+    """A number in decimal digits."""
+    if 0 <= number < SMALL:
+        return DIGITS[number]
+    return b"%d" % number
+
+
+class Number(Key):
+    """A tag whose text is a number, which is its key too."""
+
+    def value(self, ctx: Context) -> i64:
+        raise NotImplementedError
+
+    def marked(self, ctx: Context) -> bool:
+        """A "+" stands before it: there is more to come (option logasap), or it was redispatched (%rc)."""
+        return False
+
+    def of(self, ctx: Context) -> i64:
+        value = self.value(ctx)
+        if value < -1 or value >= self.limit or self.marked(ctx):
+            return -1
+        return value + 1
+
+    def get(self, ctx: Context) -> int | bytes:
+        """The plain value of the tag."""
+        value: int = self.value(ctx)
+        return b"+%d" % value if self.marked(ctx) else value
+
+
+class Total(Number):
+    """A number that still grows while an exchange goes on."""
+
+    def marked(self, ctx: Context) -> bool:
+        return not ctx.record.complete
