@@ -49,6 +49,7 @@ class Sink(Channel):
         self.done = 0  # of them, already taken
         self.bytes = 0  # of all in the list, taken or not
         self.dropped = 0
+        self.full = False  # the target took no more
 
     def put(self, line: bytes) -> None:
         """A whole line, its end included."""
@@ -78,8 +79,8 @@ class Sink(Channel):
         return self.fd >= 0
 
     def ready(self, events: int) -> None:
-        """There is room again."""
-        if self.waiting:
+        """There is room again; which matters only to those who wait for it."""
+        if self.full:
             self.flush()
 
     def again(self) -> None:
@@ -116,6 +117,8 @@ class DatagramSink(Sink):
         self.tried = -RETRY  # when it was last connected, monotonic ms
         self.failure = ""
         self._room(BATCH * 1024)
+        self.count = 0  # of the lines at the front of the queue, laid out for the kernel
+        self.laid = 0  # of them, already taken
         self.packers: list[Struct | None] = [None] * (BATCH + 1)  # of the iovecs of so many lines
         self.iovecs = ctypes.create_string_buffer(16 * BATCH)  # struct iovec
         self.headers = (ctypes.c_size_t * (8 * BATCH))()  # struct mmsghdr, laid out once: a flush fills the iovecs only
@@ -159,23 +162,34 @@ class DatagramSink(Sink):
         done = self.done
         total = len(lines)
         again = True
+        self.full = False
         while done < total:
-            sent = self._send(lines[done:done + BATCH])
+            if self.laid >= self.count:
+                self._lay(lines[done:done + BATCH])
+            sent = self._send()
             if sent > 0:
                 done += sent
+                self.laid += sent
                 continue
             number = ctypes.get_errno()
             if number in _FULL:
+                self.full = True
                 break
             if number == errno.EMSGSIZE:  # this line only
                 self.dropped += 1
                 done += 1
+                self.laid += 1
             elif again and self._mended(number):
                 again = False
             else:
                 self.dropped += total - done
                 done = total
+                self.laid = self.count
         self._taken(done)
+
+    def drop_all(self) -> None:
+        super().drop_all()
+        self.laid = self.count
 
     def _room(self, size: int) -> None:
         """Memory for the lines of a batch."""
@@ -184,8 +198,8 @@ class DatagramSink(Sink):
         self.memory = memoryview(memory).cast("B")  # holds it
         self.size = size
 
-    def _send(self, batch: list[bytes]) -> int:
-        """How many the kernel took; -1: see errno."""
+    def _lay(self, batch: list[bytes]) -> None:
+        """Make a batch ready for the kernel. What it does not take now stays so for the next time."""
         size = 0
         for line in batch:
             size += len(line)
@@ -204,7 +218,14 @@ class DatagramSink(Sink):
         if packer is None:
             packer = self.packers[count] = Struct(f"{2 * count}N")
         packer.pack_into(self.iovecs, 0, *vectors)
-        return int(self.sendmmsg(self.fd, self.headers, count, _SEND_FLAGS))
+        self.laid = 0
+        self.count = count
+
+    def _send(self) -> int:
+        """Of what is laid out. How many the kernel took; -1: see errno."""
+        laid = self.laid
+        headers = ctypes.byref(self.headers, 64 * laid) if laid else self.headers
+        return int(self.sendmmsg(self.fd, headers, self.count - laid, _SEND_FLAGS))
 
     def _mended(self, number: int) -> bool:
         """After an error: whether it makes sense to send again."""
@@ -268,10 +289,12 @@ class StreamSink(Sink):
             return
         done = self.done
         lines = self.lines
+        self.full = False
         while done < len(lines) or self.rest:
             data, count = (self.rest, 0) if self.rest else self._run(done)
             sent = self._write(data)
             if sent == 0:
+                self.full = True
                 break
             if sent < 0:
                 self.rest = b""

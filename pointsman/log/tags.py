@@ -61,7 +61,10 @@ class FrontendName(Key):
         super().__init__(Family.NAMES, _NAME_BITS)
 
     def of(self, ctx: Context) -> i64:
-        return _number(ctx.frontend.name)
+        frontend = ctx.frontend
+        if frontend.spot < 0:
+            frontend.spot = _number(frontend.name)
+        return frontend.spot
 
 
 class BackendName(Key):
@@ -72,7 +75,10 @@ class BackendName(Key):
 
     def of(self, ctx: Context) -> i64:
         backend = ctx.backend
-        return _number(ctx.frontend.name if backend is None else backend.name)
+        proxy = ctx.frontend if backend is None else backend
+        if proxy.spot < 0:
+            proxy.spot = _number(proxy.name)
+        return proxy.spot
 
 
 class ServerName(Key):
@@ -83,7 +89,11 @@ class ServerName(Key):
 
     def of(self, ctx: Context) -> i64:
         server = ctx.server
-        return _number(ctx.record.stand_in if server is None else server.name)
+        if server is None:
+            return _number(ctx.record.stand_in)
+        if server.spot < 0:
+            server.spot = _number(server.name)
+        return server.spot
 
 
 class Letters(Key):

@@ -3,7 +3,7 @@
 It never holds a connection or a descriptor, so an explanation can fill one for a request that never had a socket.
 Live proxies and servers are seen through the two small base classes below.
 """
-from mypy_extensions import mypyc_attr
+from mypy_extensions import i64, mypyc_attr
 
 from pointsman.core.address import UNIX_ADDRESS, NetAddress
 from pointsman.core.arena import Arena
@@ -30,6 +30,7 @@ class ProxyFacts:
 
     def __init__(self, name: str, number: int, http: bool, arena: Arena | None = None) -> None:
         self.name = name.encode()
+        self.spot: i64 = -1  # its name's number for log lines; -1: none yet
         self.number = number  # `id`, by default its position from 2 on (frontends and backends count together)
         self.http = http
         self.counters = Counters(arena)
@@ -54,6 +55,7 @@ class ServerFacts:
 
     def __init__(self, name: str, number: int, arena: Arena | None = None) -> None:
         self.name = name.encode()
+        self.spot: i64 = -1  # its name's number for log lines; -1: none yet
         self.number = number
         self.counters = Counters(arena)
         self.noted = 0  # when this lane last said that it had a session (monotonic ms)

@@ -1,11 +1,11 @@
-"""The pieces of a log-format: one native object for each item, and lines, in which items that change together are one.
+"""The pieces of a log-format: a native object for each item, and lines, in which items that change together are one.
 
     text(ctx)    what stands in the line
 
 Plain pieces ask the tag or the expression each time: Constant, TagText, NumberText, ListText, ExpressionText, Computed,
-Loose. A Line is made of groups of them. A group remembers the text of its pieces, the constants between them included,
-with what decided it: small numbers in a bounded table, the last date, the address itself, the last request line. It
-asks its plain pieces when what decides is new, so a group can only ever say what they say.
+Loose. A line (make_line) is made of groups of them. A group remembers the text of its pieces, the constants between
+them included, with what decided it: small numbers in a bounded table, the last date, the address itself, the last
+request line. It asks its plain pieces when what decides is new, so a group can only ever say what they say.
 """
 import socket
 from collections.abc import Callable, Sequence
@@ -178,24 +178,37 @@ def _all_keys(pieces: Sequence[Piece]) -> list[Key]:
 # Groups.
 
 
+class Link:
+    """A key in the chain of a group's: a list would look at the class of each, each time."""
+
+    def __init__(self, key: Key, behind: "Link | None") -> None:
+        self.key = key
+        self.bits: i64 = key.bits
+        self.behind = behind
+
+
 class Remembered(Piece):
     """Pieces whose text small numbers decide."""
 
     def __init__(self, pieces: Sequence[Piece], keys: Sequence[Key]) -> None:
         super().__init__(keys)
         self.pieces = list(pieces)
+        self.links: Link | None = None
+        for key in reversed(keys):
+            self.links = Link(key, self.links)
         self.table: dict[int, bytes] = {}
         self.last: i64 = -1
         self.shown = b""
 
     def text(self, ctx: Context) -> bytes:
         key: i64 = 0
-        for one in self.keys:
-            number = one.of(ctx)
+        link = self.links
+        while link is not None:
+            number = link.key.of(ctx)
             if number < 0:
                 return self.fresh(ctx)
-            bits: i64 = one.bits
-            key = key << bits | number
+            key = key << link.bits | number
+            link = link.behind
         if key == self.last:
             return self.shown
         return self.remembered(key, ctx)
@@ -261,15 +274,20 @@ class Requested(Remembered):
         return self.shown
 
 
-class Line(Piece):
-    """A whole line."""
+class Eight(Piece):
+    """Up to eight pieces in a row."""
 
     def __init__(self, pieces: Sequence[Piece]) -> None:
         super().__init__()
-        self.parts = list(pieces)
+        nothing = Constant(b"")
+        row = [*pieces, *[nothing] * (8 - len(pieces))]
+        self.first, self.second, self.third, self.fourth = row[0], row[1], row[2], row[3]
+        self.fifth, self.sixth, self.seventh, self.eighth = row[4], row[5], row[6], row[7]
 
     def text(self, ctx: Context) -> bytes:
-        return b"".join([part.text(ctx) for part in self.parts])
+        return b"%b%b%b%b%b%b%b%b" % (
+            self.first.text(ctx), self.second.text(ctx), self.third.text(ctx), self.fourth.text(ctx),
+            self.fifth.text(ctx), self.sixth.text(ctx), self.seventh.text(ctx), self.eighth.text(ctx))
 
 
 def make_line(pieces: Sequence[Piece]) -> Piece:
@@ -291,7 +309,9 @@ def make_line(pieces: Sequence[Piece]) -> Piece:
         else:
             parts.append(piece)
     parts += _closed(group, keys)
-    return parts[0] if len(parts) == 1 else Line(parts)
+    while len(parts) > 1:
+        parts = [Eight(parts[at:at + 8]) for at in range(0, len(parts), 8)]
+    return parts[0] if parts else Constant(b"")
 
 
 def _joins(keys: list[Key], more: list[Key]) -> bool:

@@ -5,8 +5,8 @@
         return ctx.source.text
 
 A tag yields a value; how it is written (quotes, hexadecimal, escapes, "-" for none) is the business of format.py, which
-goes by the kind, and of pieces.py. Numbers are declared as a class, number_tag("TR", RequestTime(...)), so that a line reads them natively.
-A `key` says what decides the tag's text, for lines that remember texts (key.py).
+goes by the kind, and of pieces.py. Numbers are declared as a class, number_tag("TR", RequestTime(...)), so that a line
+reads them natively. A `key` says what decides the tag's text, for lines that remember texts (key.py).
 """
 from collections.abc import Callable
 from dataclasses import dataclass
