@@ -7,7 +7,7 @@ from mypy_extensions import i64, mypyc_attr
 
 from pointsman.core.address import UNIX_ADDRESS, NetAddress
 from pointsman.core.arena import Arena
-from pointsman.core.counters import Counters
+from pointsman.core.counters import CURRENT, Counters
 from pointsman.proto.message import Request, Response
 from pointsman.sample.record import Record
 from pointsman.sample.types import Value
@@ -41,7 +41,7 @@ class ProxyFacts:
     @property
     def connections(self) -> int:
         """Current streams (backend) or client connections (frontend) of all lanes."""
-        return self.counters.held
+        return self.counters.total(CURRENT)
 
     @property
     def log_lines(self) -> int:
@@ -63,7 +63,7 @@ class ServerFacts:
     @property
     def connections(self) -> int:
         """Current streams of all lanes."""
-        return self.counters.held
+        return self.counters.total(CURRENT)
 
     @connections.setter
     def connections(self, count: int) -> None:

@@ -7,7 +7,7 @@ often stand together and change together, so that one table serves them all (pie
 from enum import IntEnum
 from typing import Final
 
-from mypy_extensions import i64, mypyc_attr
+from mypy_extensions import i64
 
 from pointsman.sample.context import Context
 
@@ -34,7 +34,6 @@ class Family(IntEnum):
     REQUEST_LINE = 12  # the last line is remembered
 
 
-@mypyc_attr(allow_interpreted_subclasses=True)
 class Key:
     """`bits`: how many the number has at most."""
 

@@ -11,7 +11,7 @@ import socket
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from mypy_extensions import i64, mypyc_attr
+from mypy_extensions import i64
 
 from pointsman.core.address import AF_UNIX, NetAddress
 from pointsman.sample.context import Context
@@ -27,7 +27,6 @@ KEPT: Final = 4096  # texts that a group remembers
 ONE_THING: Final = int(Family.ACCEPT)  # families from here on have one key for all of their tags
 
 
-@mypyc_attr(allow_interpreted_subclasses=True)
 class Piece:
     """`keys` decide its text together; without keys it must be asked each time."""
 
