@@ -15,6 +15,8 @@ from collections.abc import Collection, Iterator
 from hashlib import blake2b
 from typing import Final
 
+from mypy_extensions import mypyc_attr
+
 from pointsman.balance.hashing import ALWAYS, MAXCONN, Function, Hashing
 from pointsman.balance.load import allowed
 from pointsman.balance.registry import Make
@@ -32,6 +34,7 @@ BITS: Final = 20  # a point is its place, then the index of its server in the lo
 INDEX: Final = (1 << BITS) - 1
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Key:
     """What of a stream is hashed."""
 

@@ -29,7 +29,7 @@ def net_address(host: str, port: int) -> NetAddress:
 UNIX_ADDRESS: Final = NetAddress(AF_UNIX, b"", b"unix", 0)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class AddressSpec:
     """An address as a configuration names it (manual 2.9), after ranges and lists are unfolded.
 

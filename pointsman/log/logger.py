@@ -6,6 +6,8 @@ messages such as "Server b/s is DOWN". It decides the level and the format; log/
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from mypy_extensions import mypyc_attr
+
 from pointsman.log.dates import local_date
 from pointsman.log.heading import Heading
 from pointsman.log.policy import When, failed
@@ -49,6 +51,7 @@ class Outlet:
         return any(low <= self.count <= high for low, high in self.ranges)
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Logger:
     """`line`, `error_line` and `structured` render a stream; without error_line failed ones look like the others."""
 

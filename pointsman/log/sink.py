@@ -110,6 +110,7 @@ class DatagramSink(Sink):
 
     def __init__(self, address: AddressSpec) -> None:
         super().__init__(address)
+        self.retry = RETRY
         self.tried = -RETRY  # when it was last connected, monotonic ms
         self.failure = ""
         self.memory = ctypes.create_string_buffer(BATCH * 1024)
@@ -192,7 +193,7 @@ class DatagramSink(Sink):
         """After an error: whether it makes sense to send again."""
         if number == errno.ECONNREFUSED and self.address.kind == "inet":
             return True  # an ICMP answer to what was sent before, told once
-        if monotonic_ms() - self.tried < RETRY:
+        if monotonic_ms() - self.tried < self.retry:
             return False
         return not self._connect()
 

@@ -16,8 +16,11 @@ import os
 import select
 import sys
 import traceback
+from collections.abc import Callable
 from time import monotonic_ns
 from typing import Final
+
+from mypy_extensions import mypyc_attr
 
 from pointsman.net.timers import NEVER, SHIFT, Timed, Wheel, report
 
@@ -33,6 +36,7 @@ _BATCH: Final = 512
 _close: Final = os.close
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Channel(Timed):
     """A descriptor that the reactor watches."""
 
@@ -59,6 +63,7 @@ class Vacant(Channel):
         pass
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Hook:
     """Called after each turn; `wanted` says at which time it wants a turn at the latest."""
 
@@ -81,6 +86,7 @@ class Reactor:
         self.hooks: list[Hook] = []
         self.open = 0  # channels
         self.running = True
+        self.fault: Callable[[Timed], None] = report
 
     def reopen(self) -> None:
         """A process was forked: an epoll and a clock of its own. Nothing may be watched or armed yet."""
@@ -133,7 +139,7 @@ class Reactor:
             try:
                 channel.ready(mask)
             except Exception:
-                self._fault(channel)
+                self.fault(channel)
         if self.goes:
             self._goes()
         if now >> SHIFT > self.wheel.tick:
@@ -155,10 +161,7 @@ class Reactor:
                 try:
                     channel.again()
                 except Exception:
-                    self._fault(channel)
-
-    def _fault(self, channel: Channel) -> None:
-        report(channel)
+                    self.fault(channel)
 
     def patience(self) -> float:
         """Seconds that a turn may wait."""

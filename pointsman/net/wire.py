@@ -11,6 +11,8 @@ import os
 import socket
 from typing import Final
 
+from mypy_extensions import mypyc_attr
+
 from pointsman.net.reactor import ENDING, GONE, IN, OUT, Channel, Reactor
 
 SMALL: Final = 16_384  # bytes of a read for heads
@@ -26,6 +28,7 @@ def _socket(fd: int) -> socket.socket:
     return socket.socket(socket.AF_INET, socket.SOCK_STREAM, 0, fd)
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Wire(Channel):
     def __init__(self, reactor: Reactor, fd: int) -> None:
         super().__init__(fd)

@@ -5,6 +5,8 @@ log-format it is evaluated each time, else it is the same bytes for all.
 """
 from typing import Final
 
+from mypy_extensions import mypyc_attr
+
 from pointsman.proto.message import Response, field
 from pointsman.proto.tokens import tokens
 from pointsman.sample.context import Context
@@ -51,6 +53,7 @@ class Challenge:
         self.value = value
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Reply:
     """An answer of the proxy's own. `fields`: names in lower case with constant or computed values; content-length is
     added when it goes out. `body` is constant bytes or a log-format."""

@@ -3,6 +3,8 @@
 It never holds a connection or a descriptor, so an explanation can fill one for a request that never had a socket.
 Live proxies and servers are seen through the two small base classes below.
 """
+from mypy_extensions import mypyc_attr
+
 from pointsman.core.address import UNIX_ADDRESS, NetAddress
 from pointsman.core.arena import Arena
 from pointsman.core.counters import Counters
@@ -22,6 +24,7 @@ class Names:
 Variables = dict[bytes, Value | None]  # None: it is there, but not set
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class ProxyFacts:
     """What expressions know of a frontend or backend; live proxies extend it."""
 
@@ -44,6 +47,7 @@ class ProxyFacts:
         return self.counters.totals.log_lines
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class ServerFacts:
     """What expressions know of a server; live servers extend it."""
 
@@ -63,6 +67,7 @@ class ServerFacts:
         self.counters.current += count - self.counters.held
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class ListenerFacts:
     """What expressions know of a bind line's socket."""
 

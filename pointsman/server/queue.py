@@ -17,6 +17,8 @@ from collections.abc import Callable
 from itertools import islice
 from typing import Final
 
+from mypy_extensions import mypyc_attr
+
 from pointsman.core.arena import Arena, Table
 from pointsman.server.server import Server
 
@@ -24,6 +26,7 @@ HEADS: Final = 8  # waiters of a lane that others can see
 RING: Final = 16  # grants of a lane that it has not taken up yet
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Waiter:
     """Base of an exchange, as a queue sees it."""
 

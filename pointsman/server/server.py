@@ -10,10 +10,13 @@ which then gives its algorithm the servers that may be used.
 
 All of it lives in the arena: one set of cells that every lane reads and the control process writes.
 """
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from pointsman.core.arena import Arena, row_type
+from mypy_extensions import mypyc_attr
+
+from pointsman.core.arena import Arena
 from pointsman.sample.context import ServerFacts
+from pointsman.server.state_row import FIELDS, StateRow
 
 STOPPED: Final = 0  # operational states, with the numbers of the server-state file
 STARTING: Final = 1
@@ -26,33 +29,7 @@ DRAIN: Final = 8
 TEXT: Final = 16  # cells of the text of the last check: 128 bytes
 
 
-class StateFields:
-    """The cells of a server's state."""
-
-    state: int
-    admin: int
-    weight: int  # 0 to 256
-    share: int  # sixteenths of its weight that are in force (slowstart)
-    maxconn: int  # 0: no limit
-    last_change: int  # monotonic ms of the last change of state
-    down_time: int  # ms
-    downs: int  # transitions to DOWN (chkdown)
-    check_fails: int  # chkfail
-    check_status: int  # up to eight letters
-    check_code: int
-    check_duration: int  # ms, -1: none yet
-    check_health: int  # 0 .. rise + fall - 1
-
-
-FIELDS: Final = tuple(StateFields.__annotations__)
-
-if TYPE_CHECKING:
-    class StateRow(StateFields):
-        def __init__(self, cells: object, first: int) -> None: ...
-else:
-    StateRow = row_type("pointsman.server.server.StateRow", FIELDS)
-
-
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Server(ServerFacts):
     """A live server. Weights: `weight` is the configured one (0 to 256), `effective` what slowstart leaves of it in
     1/16."""

@@ -9,6 +9,8 @@ list of the limit that was reached and is called (`again`) when a connection has
 """
 from typing import Final
 
+from mypy_extensions import mypyc_attr
+
 from pointsman.core.address import NetAddress
 from pointsman.core.arena import Arena
 from pointsman.core.counters import Counters
@@ -106,6 +108,7 @@ class Door(ListenerFacts):
         return self.counters.held
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Acceptor(ProxyFacts):
     """Base of live frontends. `connections` counts the open client connections; `admit` and `closed` keep it."""
 

@@ -2,6 +2,8 @@
 but for counters and gauges."""
 from typing import Final
 
+from mypy_extensions import mypyc_attr
+
 from pointsman.core.address import NetAddress
 from pointsman.core.arena import Arena
 from pointsman.log.logger import Logger
@@ -44,6 +46,7 @@ class ServerRoute:
         self.name = name
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Service:
     """Something that answers requests inside the proxy: the statistics page, monitor-uri."""
 

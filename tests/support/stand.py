@@ -31,6 +31,7 @@ from pointsman.log.logger import Logger
 from pointsman.log.policy import When
 from pointsman.net.timers import Timed
 from pointsman.sample.context import Context
+from pointsman.sample.record import Record
 from pointsman.server.backend import LiveServer
 from pointsman.stream.acceptor import Door
 from pointsman.stream.frontends import LiveFrontend
@@ -38,6 +39,12 @@ from pointsman.stream.proxies import BackendProxy
 
 EPOCH = 5_000_000  # ms: where the clock begins
 STEP = 10  # ms between two turns while time passes
+
+
+def facts_of(record: Record) -> dict[str, object]:
+    """Its attributes (a compiled class has no __dict__)."""
+    found = {name: getattr(record, name) for name in dir(record) if not name.startswith("_")}
+    return {name: value for name, value in found.items() if not callable(value)}
 
 
 class Lines(Logger):
@@ -51,7 +58,7 @@ class Lines(Logger):
     def stream(self, ctx: Context, level: int = 6) -> None:
         record = ctx.record
         self.lines.append(f"{record.status} {chr(record.cause)}{chr(record.step)}")
-        self.records.append(dict(vars(record)))
+        self.records.append(facts_of(record))
 
     def session_error(self, ctx: Context, message: bytes) -> None:
         self.lines.append(message.decode())
@@ -154,7 +161,7 @@ class Stand:
         self.live = assemble(load_text(text, diagnostics), diagnostics)
         assert not diagnostics.failed, [finding.message for finding in diagnostics.findings]
         self.reactor = self.live.reactor
-        self.reactor._fault = self.reactor.wheel.fault = self._fault  # type: ignore[method-assign,assignment]
+        self.reactor.fault = self.reactor.wheel.fault = self._fault
         self.faults: list[BaseException] = []
         self.ends: list[End] = []
         self.logs: dict[str, Lines] = {}

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from pointsman.core.address import AddressSpec
-from pointsman.log import sink as module
 from pointsman.log.sink import PIPE_BUF, QUEUE_LINES, DatagramSink, Sink, StreamSink, make_sink
 from pointsman.log.sinks import SinkSet
 from pointsman.net.reactor import Reactor
@@ -115,7 +114,7 @@ def test_the_abstract_namespace() -> None:
         sink.close()
 
 
-def test_a_receiver_that_restarts_is_found_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_receiver_that_restarts_is_found_again(tmp_path: Path) -> None:
     path = tmp_path / "log"
     first = receiver(socket.AF_UNIX, str(path))
     sink = opened(AddressSpec("unix", str(path), datagram=True))
@@ -131,7 +130,7 @@ def test_a_receiver_that_restarts_is_found_again(tmp_path: Path, monkeypatch: py
         sink.put(b"too early for a new attempt\n")
         sink.flush()
         assert sink.dropped == 2
-        monkeypatch.setattr(module, "RETRY", 0)
+        sink.retry = 0
         sink.put(b"two\n")
         sink.flush()
         assert second.recv(100) == b"two\n"
@@ -139,12 +138,13 @@ def test_a_receiver_that_restarts_is_found_again(tmp_path: Path, monkeypatch: py
     sink.close()
 
 
-def test_a_receiver_that_comes_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_receiver_that_comes_later(tmp_path: Path) -> None:
     path = tmp_path / "log"
     sinks = SinkSet()
     sink = sinks.sink(AddressSpec("unix", str(path), datagram=True))
     assert sinks.open() == [f"log target '{path}': No such file or directory"]
-    monkeypatch.setattr(module, "RETRY", 0)
+    assert isinstance(sink, DatagramSink)
+    sink.retry = 0
     with receiver(socket.AF_UNIX, str(path)) as sock:
         sink.put(b"now\n")
         sink.flush()
