@@ -4,6 +4,7 @@
 - the modules that a request passes, compiled by mypyc from their own typed source (compiled.py lists them)
 """
 import os
+import runpy
 from pathlib import Path
 
 from setuptools import Extension, setup
@@ -20,9 +21,8 @@ def hot() -> list[Extension]:
         from mypyc.build import mypycify
     except ImportError:
         return []
-    names: dict[str, object] = {}
-    exec((ROOT / "compiled.py").read_text(), names)
-    made = mypycify(["--strict", "--python-version=3.11", *names["files"]()], opt_level="3", debug_level="0")
+    files = runpy.run_path(str(ROOT / "compiled.py"))["files"]()
+    made: list[Extension] = mypycify(["--strict", "--python-version=3.11", *files], opt_level="3", debug_level="0")
     for one in made:
         one.optional = True
     return made
