@@ -18,7 +18,7 @@ def hot() -> list[Extension]:
     if os.environ.get("POINTSMAN_COMPILE") == "0":
         return []
     try:
-        from mypyc.build import mypycify
+        from mypyc.build import mypycify  # noqa: PLC0415 (it may be missing)
     except ImportError:
         return []
     files = runpy.run_path(str(ROOT / "compiled.py"))["files"]()
