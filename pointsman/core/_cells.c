@@ -11,6 +11,7 @@
 #include <Python.h>
 #include <sched.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <time.h>
 
@@ -136,6 +137,44 @@ cells_sum(Cells *self, PyObject *const *args, Py_ssize_t given)
     return PyLong_FromLongLong(sum);
 }
 
+/* Bytes that lie in consecutive cells. No other process may touch them meanwhile: whoever does this holds a lock. */
+static int
+check_bytes(Cells *self, Py_ssize_t i, Py_ssize_t length)
+{
+    if (length >= 0 && length <= (self->count - i) * 8)
+        return 0;
+    PyErr_SetString(PyExc_IndexError, "no such cell");
+    return -1;
+}
+
+static PyObject *
+cells_read(Cells *self, PyObject *const *args, Py_ssize_t given)
+{
+    Py_ssize_t i;
+    int64_t value[1];
+    if (take(self, args, given, 2, &i, value) < 0 || check_bytes(self, i, value[0]) < 0)
+        return NULL;
+    return PyBytes_FromStringAndSize((char *)&self->cells[i], value[0]);
+}
+
+static PyObject *
+cells_write(Cells *self, PyObject *const *args, Py_ssize_t given)
+{
+    Py_ssize_t i;
+    if (given != 2) {
+        PyErr_SetString(PyExc_TypeError, "2 arguments expected");
+        return NULL;
+    }
+    if (take_index(self, args[0], &i) < 0)
+        return NULL;
+    char *data;
+    Py_ssize_t length;
+    if (PyBytes_AsStringAndSize(args[1], &data, &length) < 0 || check_bytes(self, i, length) < 0)
+        return NULL;
+    memcpy(&self->cells[i], data, length);
+    Py_RETURN_NONE;
+}
+
 /* lock(i, owner): true; false when the owner in the way did not give way within about 10 ms. */
 static PyObject *
 cells_lock(Cells *self, PyObject *const *args, Py_ssize_t given)
@@ -202,6 +241,8 @@ static PyMethodDef cells_methods[] = {
     {"cas", (PyCFunction)cells_cas, METH_FASTCALL, "cas(i, old, new): true if it was old, and is new now."},
     {"highest", (PyCFunction)cells_raise, METH_FASTCALL, "highest(i, value): the greater of both from now on."},
     {"sum", (PyCFunction)cells_sum, METH_FASTCALL, "sum(i, stride, count): of count cells from i on."},
+    {"read", (PyCFunction)cells_read, METH_FASTCALL, "read(i, length): bytes that begin in cell i."},
+    {"write", (PyCFunction)cells_write, METH_FASTCALL, "write(i, bytes): they begin in cell i."},
     {"lock", (PyCFunction)cells_lock, METH_FASTCALL, "lock(i, owner): false if it took too long."},
     {NULL, NULL, 0, NULL}};
 

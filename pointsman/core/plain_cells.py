@@ -17,7 +17,8 @@ class Cells:
     def __init__(self, count: int) -> None:
         if count <= 0:
             raise ValueError("at least one cell")
-        self._view = memoryview(mmap.mmap(-1, count * 8)).cast("q")
+        self._bytes = memoryview(mmap.mmap(-1, count * 8))
+        self._view = self._bytes.cast("q")
         self._file, path = tempfile.mkstemp()
         os.unlink(path)
 
@@ -71,6 +72,20 @@ class Cells:
             self._check(i)
             self._check(i + stride * (count - 1))
         return sum(self._view[i + stride * n] for n in range(count))
+
+    def read(self, i: int, length: int) -> bytes:
+        """Bytes that begin in cell i. Whoever asks holds a lock."""
+        self._check(i)
+        if not 0 <= length <= (len(self._view) - i) * 8:
+            raise IndexError("no such cell")
+        return bytes(self._bytes[8 * i:8 * i + length])
+
+    def write(self, i: int, data: bytes) -> None:
+        """They begin in cell i."""
+        self._check(i)
+        if len(data) > (len(self._view) - i) * 8:
+            raise IndexError("no such cell")
+        self._bytes[8 * i:8 * i + len(data)] = data
 
     def lock(self, i: int, owner: int) -> bool:
         """False if it took too long (about 10 ms)."""

@@ -122,3 +122,16 @@ def test_rows_are_cells_with_names(made: ModuleType) -> None:
         row.third  # noqa: B018
     with pytest.raises(IndexError):
         made.row_type("test.Row", ("first", "second"))(cells, 9)
+
+
+def test_bytes_in_cells(made: ModuleType) -> None:
+    cells = made.Cells(3)
+    cells.write(1, b"0123456789abcdef")
+    assert cells.read(1, 16) == b"0123456789abcdef"
+    assert cells.read(2, 3) == b"89a"
+    assert cells.load(1) == int.from_bytes(b"01234567", "little")
+    assert cells.read(0, 0) == b""
+    for wrong in (lambda: cells.write(2, b"123456789"), lambda: cells.read(2, 9), lambda: cells.read(0, -1),
+                  lambda: cells.read(3, 0), lambda: cells.write(3, b"")):
+        with pytest.raises(IndexError):
+            wrong()
