@@ -12,11 +12,12 @@ FOLDERS = {
     "server": ("fetches", "state_row"),
     "balance": ("keywords", "build", "registry", "hashing"),
     "log": ("keywords", "build", "sinks", "target", "policy"),
+    "rules": ("captures", "errors", "keywords", "pages", "reply_words", "rule"),
+    "sample": ("acl_lists", "arguments", "lists", "matching", "pattern", "regex", "registry", "types", "users"),
+    "sample/fetch": (),
 }
 SINGLE = (
-    "core/address.py", "core/hashes.py", "rules/reply.py", "sample/acl.py", "sample/casts.py", "sample/condition.py",
-    "sample/context.py", "sample/encode.py", "sample/expression.py", "sample/format.py", "sample/head.py",
-    "sample/record.py")
+    "config/verdict.py", "core/address.py", "core/hashes.py", "sample/converter/number.py", "sample/converter/text.py")
 
 
 def files() -> list[str]:

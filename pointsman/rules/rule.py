@@ -1,12 +1,13 @@
-"""A rule: an action and the condition under which it runs; and how a list of rules is evaluated."""
-from collections.abc import Sequence
+"""A rule: an action and the condition under which it runs. How a list of rules is evaluated stands in plain.py."""
 from dataclasses import dataclass
 from typing import ClassVar
 
-from pointsman.config.action import CONTINUE, Action
+from pointsman.config.action import Action
 from pointsman.config.setting import Setting
+from pointsman.rules.plain import run_rules
 from pointsman.sample.condition import Condition
-from pointsman.sample.context import Context
+
+__all__ = ["Rule", "run_rules"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,14 +19,3 @@ class Rule(Setting):
     condition: Condition | None = None
     negated: bool = False  # `unless`
     many: ClassVar[bool] = True
-
-
-def run_rules(rules: Sequence[Rule], context: Context) -> int:
-    """Evaluate them in order; the first verdict other than CONTINUE ends the list (manual 4.4)."""
-    for rule in rules:
-        condition = rule.condition
-        if condition is None or condition.test(context) != rule.negated:
-            verdict = rule.action.run(context)
-            if verdict != CONTINUE:
-                return verdict
-    return CONTINUE
