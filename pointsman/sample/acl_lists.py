@@ -98,6 +98,7 @@ class Patterns:
                  identity: int) -> None:
         self.matcher: Matcher = Never()
         self.version = 0
+        self.renewed = True  # the matcher is that of the lists as they are
         self.take: Callable[[Matcher, int], None] | None = None
         self.texts: list[str] = []
         self.nocase = any(pattern.nocase for pattern in line) or any(file.nocase for file in files)
@@ -167,10 +168,12 @@ class Patterns:
         """A list has changed: the matcher is made anew when it is needed."""
         CHANGES.count += 1
         self.version += 1
+        self.renewed = False
         self._use(Renewed(self))
 
     def renew(self) -> Matcher:
         """The matcher, as the lists are now."""
+        self.renewed = True
         return self._set([compiled.make() for compiled in self._compiled])
 
 

@@ -48,6 +48,7 @@ class Expression:
         self.steps = steps
         self.many = source.many  # values() may give more than one
         self.references: list[Reference] = []
+        self.key = text  # equal for expressions that yield the same
         self.fetch = ""  # names, for explanations and for tables of conditions
         self.arguments: list[str] = []
         self.converters: list[str] = []

@@ -269,6 +269,7 @@ class Regexes(Matcher):
     """Regular expressions, anywhere in the value."""
 
     def __init__(self, patterns: list[re.Pattern[bytes]]) -> None:
+        self.patterns = patterns
         self.searches = [pattern.search for pattern in patterns]
 
     def match(self, value: Value) -> bool:
