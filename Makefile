@@ -1,7 +1,9 @@
 # make demo     sets up an environment and runs three demo servers behind a balancer, with the statistics page
 # make test     sets up an environment with the tools of development and runs the tests
-# make check    the same as CI: ruff, mypy --strict, import contracts, tests
-# make bench    ratios to Debian's haproxy in the same run (needs haproxy, nginx and wrk; several minutes)
+# make check    the same as CI: ruff, mypy --strict, import contracts, tests, with two lanes and (ONE_LANE) with one
+# make bench    ratios to Debian's haproxy in the same run (needs haproxy, nginx, wrk and h2load; up to 10 minutes)
+# make bench-count      user instructions of a request against the figures in the repository (needs valgrind)
+# make bench-profile    where they go, function by function (needs valgrind)
 # make example EP=ep5    runs a tutorial's configuration without containers; make example lists them
 SHELL := /bin/sh
 VENV := .venv
@@ -9,11 +11,15 @@ BUILD := pyproject.toml setup.py pointsman/core/_cells.c
 RUN := $(VENV)/bin/python
 # Words for pytest: make test PYTEST="tests/unit -k lexer"
 PYTEST ?=
-# Words for the benchmark: make bench BENCH="--rows small --pairs 3"
+# Words for the benchmark: make bench BENCH="--rows small --pairs 3", make bench-profile BENCH="close --top 20"
 BENCH ?=
 EP ?=
+# What is played once more with a single process: whatever traffic goes through, but haproxy's own answers.
+ONE_LANE := tests/peer tests/scenario/test_abrupt.py tests/scenario/test_command_line.py tests/scenario/test_seeds.py \
+    tests/scenario/test_runtime_socket.py tests/scenario/test_splitting.py tests/scenario/test_statistics.py \
+    -k "not haproxy"
 
-.PHONY: demo test check bench example clean
+.PHONY: demo test check bench bench-count bench-profile example clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.installed
@@ -27,10 +33,17 @@ check: $(VENV)/.tools
 	$(VENV)/bin/mypy
 	$(VENV)/bin/mypy --strict bench examples/run.py examples/app/app.py
 	$(VENV)/bin/lint-imports
+	POINTSMAN_TEST_LANES=1 $(RUN) -m pytest $(ONE_LANE)
 	$(RUN) -m pytest $(PYTEST)
 
 bench: $(VENV)/.installed
 	$(RUN) -m bench $(BENCH)
+
+bench-count: $(VENV)/.installed
+	$(RUN) -m bench.count $(BENCH)
+
+bench-profile: $(VENV)/.installed
+	$(RUN) -m bench.profile $(BENCH)
 
 example: $(VENV)/.tools
 	@exec $(RUN) examples/run.py $(EP)

@@ -17,7 +17,8 @@ FOLDERS = {
     "sample/fetch": (),
 }
 SINGLE = (
-    "config/verdict.py", "core/address.py", "core/hashes.py", "sample/converter/number.py", "sample/converter/text.py")
+    "config/verdict.py", "core/address.py", "core/epoch.py", "core/hashes.py", "sample/converter/number.py",
+    "sample/converter/text.py")
 
 
 def files() -> list[str]:

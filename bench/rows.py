@@ -1,29 +1,112 @@
-"""The rows of the table: which port is asked, for what, over how many connections."""
+"""The rows of the table that are measured under load: what is asked, of which frontend, and what must come back.
+
+A request is a template: {n} is another number in every request, {t} a random one of nine digits. `script` makes a wrk
+script of it, `request` the bytes for our own client; both send the same lines in the same order. Paths below /v ask a
+server for two header lines that are never the same, paths below /w for five (`bench/configs.py`, `bench/crowd.py`).
+"""
 from __future__ import annotations
 
+import random
+import re
 from dataclasses import dataclass
 
-SIZES = {"small": 0, "10k": 10_000, "1m": 1_000_000}
+from bench.results import Goal
+
+SIZES = {"10k.bin": 10_000, "1m.bin": 1_000_000}
 SMALL = b"Hello from server %d!"
+POSTED = 10_000  # bytes of a body that is sent
+RULES = 200  # use_backend rules of the frontend "rules"
+SPAN = 100_000_000  # of {n}: what one run may use up
+
+BROWSER = (
+    "User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36",
+    "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+    "Accept-Encoding: gzip, deflate, br",
+    "Accept-Language: en-GB,en;q=0.9",
+    "Cookie: session=0123456789abcdef0123456789abcdef; theme=dark",
+    "Cache-Control: max-age=0",
+    "Sec-Fetch-Mode: navigate",
+    "Referer: http://www.example.com/somewhere/else",
+)
+IDENTIFIED = (*BROWSER, "X-Request-Id: {n}-{t}")
+DIFFERENT = (
+    "User-Agent: Mozilla/5.0 (X11; Linux x86_64) Browser/{t}.{n}",
+    "Accept: text/html,application/xml;q=0.{t},*/*;x={n}",
+    "Accept-Encoding: gzip, x-{t}-{n}",
+    "Accept-Language: en-GB,en;q=0.9,x-{n}-{t}",
+    "Cookie: session={t}{n}0123456789abcdef; theme=dark",
+    "Referer: http://www.example.com/somewhere/{n}/{t}",
+    "X-Request-Id: {n}-{t}",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One kind of work. `close`: a connection for each request."""
+    """One kind of work. `least` and `aim` are ratios of requests per second to haproxy's: more is better."""
 
     name: str
     tells: str
+    least: float
+    aim: float
+    must: bool = False  # a row that has to reach its minimum
     frontend: str = "http"
     path: str = "/"
+    host: str = "www.example.com"
+    lines: tuple[str, ...] = ()
     size: int = 0  # bytes of a body; 0: the small text
+    post: int = 0  # bytes of a body that is sent
     connections: int = 64
-    close: bool = False
+    close: bool = False  # a connection for each request
+    variant: str = "one"  # "one" lane, "two" lanes, or one with the memories "off"
+    backend: str = "servers"  # that every request reaches
 
     @property
-    def script(self) -> str:
-        """For wrk: what differs from a plain GET, and a last line that says everything exactly."""
-        head = 'wrk.headers["Connection"] = "close"\n' if self.close else ""
-        return head + LAST_LINE
+    def goal(self) -> Goal:
+        """About requests per second."""
+        return Goal(self.least, self.aim, self.must)
+
+    @property
+    def tcp(self) -> bool:
+        """Whether sessions are counted instead of requests."""
+        return self.frontend == "tcp"
+
+    @property
+    def logged(self) -> bool:
+        """Whether each request is to give one log line."""
+        return self.frontend == "full"
+
+    @property
+    def template(self) -> str:
+        """The request with its places."""
+        lines = [f"{'POST' if self.post else 'GET'} {self.path} HTTP/1.1", f"Host: {self.host}", *self.lines]
+        if self.post:
+            lines.append(f"Content-Length: {self.post}")
+        if self.close:
+            lines.append("Connection: close")
+        return "\r\n".join(lines) + "\r\n\r\n" + "x" * self.post
+
+    def request(self, number: int) -> bytes:
+        """One request; another number gives other bytes where the row has places."""
+        text = self.template
+        if "{" not in text:
+            return text.encode()
+        digits = random.Random(number).randrange(10**8, 10**9)
+        return text.replace("{n}", str(number)).replace("{t}", str(digits)).encode()
+
+    def script(self, start: int) -> str:
+        """For wrk: requests with numbers after `start`, and a last line that says everything exactly."""
+        text = self.template
+        if "{" not in text:
+            return f"local raw = {quoted(text)}\nwrk.format = function() return raw end\n{LAST_LINE}"
+        parts = [part if part in "nt" else quoted(part) for part in re.split(r"\{([nt])\}", text) if part]
+        return (f"local n, random = {start}, math.random\nmath.randomseed({start % (1 << 31)})\n"
+                f"request = function()\n   n = n + 1\n   local t = random(100000000, 999999999)\n"
+                f"   return {' .. '.join(parts)}\nend\n{LAST_LINE}")
+
+
+def quoted(text: str) -> str:
+    """A string of Lua."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\r", "\\r").replace("\n", "\\n") + '"'
 
 
 LAST_LINE = """\
@@ -40,13 +123,31 @@ end
 ROWS = {
     row.name: row
     for row in (
-        Row(name="small", tells="a small answer, connections kept"),
-        Row(name="full", tells="the same with three ACLs, a deny, header rules, forwardfor and a log line",
-            frontend="full"),
-        Row(name="10k", tells="bodies of 10 KB", path="/10k.bin", size=10_000),
-        Row(name="1m", tells="bodies of 1 MB", path="/1m.bin", size=1_000_000, connections=16),
-        Row(name="close", tells="a connection for each request", close=True),
-        Row(name="tcp", tells="TCP mode, ping-pong on kept connections", frontend="tcp"),
-        Row(name="tcp-connect", tells="TCP mode, a connection for each exchange", frontend="tcp", close=True),
+        Row(name="full", tells="small keep-alive, full configuration", least=1.2, aim=1.6, must=True, frontend="full"),
+        Row(name="small", tells="small keep-alive, plain configuration", least=1.0, aim=1.2),
+        Row(name="browser", tells="full, a browser's headers", least=1.2, aim=1.6, frontend="full", lines=BROWSER),
+        Row(name="path+id", tells="full, path and id header differ in every request", least=1.1, aim=1.5, must=True,
+            frontend="full", path="/p{t}-{n}", lines=IDENTIFIED),
+        Row(name="responses", tells="and every response differs in two header lines", least=1.1, aim=1.6,
+            frontend="full", path="/v/p{t}-{n}", lines=IDENTIFIED),
+        Row(name="all-differ", tells="and no line is like another, in both directions", least=1.0, aim=1.5, must=True,
+            frontend="full", path="/w/p{t}-{n}", host="h{n}.example.com", lines=DIFFERENT),
+        Row(name="memories-off", tells="full with the memories switched off", least=0.6, aim=0.8, frontend="full",
+            variant="off"),
+        Row(name="rules200", tells="200 use_backend rules, path tail and a header differ, last rule hit", least=1.1,
+            aim=2.0, frontend="rules", path="/last/p{t}-{n}", lines=IDENTIFIED, backend="others"),
+        Row(name="post10k", tells="POST with 10 KB", least=0.9, aim=1.2, path="/post", post=POSTED),
+        Row(name="10k", tells="10 KB down", least=0.95, aim=1.2, path="/10k.bin", size=10_000),
+        Row(name="1m", tells="1 MB down", least=1.4, aim=3, must=True, path="/1m.bin", size=1_000_000, connections=16),
+        Row(name="close", tells="connection: close, full configuration", least=0.85, aim=1.1, must=True,
+            frontend="full", close=True),
+        Row(name="1000", tells="1,000 connections keep-alive", least=1.0, aim=1.3, connections=1000),
+        Row(name="one", tells="one connection (latency)", least=0.9, aim=1.0, connections=1),
+        Row(name="tcp", tells="TCP mode ping-pong", least=0.85, aim=1.0, must=True, frontend="tcp"),
+        Row(name="tcp-connect", tells="TCP mode, new connection each", least=0.8, aim=1.0, frontend="tcp", close=True),
+        Row(name="tcp-1m", tells="TCP mode 1 MB", least=1.5, aim=3, frontend="tcp", path="/1m.bin", size=1_000_000,
+            connections=16),
+        Row(name="two-lanes", tells="two lanes and nbthread 2, small full", least=1.0, aim=1.4, frontend="full",
+            variant="two"),
     )
 }

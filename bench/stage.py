@@ -1,95 +1,47 @@
-"""What a run needs: nginx as two servers, a receiver of log lines, the two programs, each on its core.
+"""What a run needs: nginx as two servers, receivers of log lines, the programs, each on its core.
 
-    core 0: the program under test (the other one idles)        the other cores: nginx, wrk, the receiver
+    the first core: the program under test (all others idle)        the other cores: nginx, wrk, the receivers
+    two lanes:      program, load and servers on all cores
+
+A program is started when the first row wants it: each in its variants "one" (a lane), "two" (lanes), "off" (without
+memories; only Pointsman has any), and idles when others are measured.
 """
 from __future__ import annotations
 
-import http.client
 import os
 import shutil
 import socket
 import subprocess
-import sys
 import tempfile
-import threading
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from bench.client import once
+from bench.configs import FRONTENDS, configuration, nginx
+from bench.processes import dropped_logs, show_stat
+from bench.receiver import Receiver
 from bench.rows import SIZES, SMALL, Row
+from bench.verify import Counts
 
 ROOT = Path(__file__).resolve().parents[1]
-FRONTENDS = ("http", "full", "tcp")
-PATIENCE = 15.0  # s
-SO_RCVBUFFORCE = 33  # asm-generic/socket.h: beyond net.core.rmem_max, for root
-
-NGINX = """\
-worker_processes 1; daemon off; pid {folder}/nginx.pid; error_log {folder}/nginx.log;
-events {{ worker_connections 8192; }}
-http {{
-    access_log off; keepalive_requests 1000000000; keepalive_timeout 75s; sendfile on; tcp_nopush on;
-    client_body_temp_path {folder}/t1; proxy_temp_path {folder}/t2; fastcgi_temp_path {folder}/t3;
-    uwsgi_temp_path {folder}/t4; scgi_temp_path {folder}/t5;
-{servers}
-    server {{ listen unix:{folder}/status.sock; location / {{ stub_status; }} }}
-}}
-"""
-SERVER = """\
-    server {{ listen 127.0.0.1:{port} backlog=8192; root {folder}/www; default_type text/plain;
-        location = / {{ return 200 "{text}"; }} }}
-"""
-CONFIGURATION = """\
-global
-    nbthread 1
-    maxconn 4000
-    log 127.0.0.1:{log} local0
-
-defaults
-    mode http
-    timeout connect 5s
-    timeout client 50s
-    timeout server 50s
-    default_backend servers
-
-frontend http
-    bind 127.0.0.1:{http}
-
-frontend full
-    bind 127.0.0.1:{full}
-    log global
-    option httplog
-    option forwardfor
-    acl is_static path_beg /static
-    acl internal src 10.0.0.0/8 192.168.0.0/16
-    acl mobile req.hdr(User-Agent) -i -m sub mobile
-    http-request deny if internal
-    http-request set-header X-Forwarded-Proto http
-    use_backend others if is_static or mobile
-    http-response del-header Server
-
-frontend tcp
-    mode tcp
-    bind 127.0.0.1:{tcp}
-    default_backend raw
-
-backend servers
-    balance roundrobin
-{servers}
-backend others
-{servers}
-backend raw
-    mode tcp
-{servers}"""
+PATIENCE = 20.0  # s
+OURS, THEIRS = "pointsman", "haproxy"
+MEMORIES_OFF = {"POINTSMAN_MEMORIES": "off"}
 
 
 @dataclass(slots=True)
 class Program:
-    """One of the two: its command, its ports, its process."""
+    """One that is measured: its command, its ports, its process."""
 
     name: str
     command: Sequence[str]
-    ports: dict[str, int]
+    folder: Path
+    cores: Sequence[int]
+    ports: dict[str, int] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    receiver: Receiver | None = None
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -98,75 +50,72 @@ class Program:
         assert self.process is not None
         return self.process.pid
 
+    @property
+    def socket(self) -> Path:
+        """Where it answers questions."""
+        return self.folder / "stats.sock"
 
-class Receiver:
-    """Takes log datagrams and counts them: a log that somebody reads.
+    def start(self, text: str) -> None:
+        """Start it on this configuration; it need not listen yet."""
+        self.folder.mkdir(exist_ok=True)
+        path = self.folder / "test.cfg"
+        path.write_text(text)
+        command = [*self.command, "-db", "-f", str(path)]
+        self.process = run(command, self.cores, self.folder / "output", self.environment)
 
-    UDP, because its buffer can be large: a unix socket holds few datagrams (net.unix.max_dgram_qlen), so that
-    what comes while this thread waits for its core would be dropped.
-    """
-
-    def __init__(self) -> None:
-        self.lines = 0
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        try:
-            self._socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 1 << 26)
-        except PermissionError:
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 26)
-        self._socket.settimeout(0.2)
-        self._socket.bind(("127.0.0.1", 0))
-        self.port: int = self._socket.getsockname()[1]
-        self._ending = False
-        self._thread = threading.Thread(target=self._receive)
-        self._thread.start()
-
-    def _receive(self) -> None:
-        while not self._ending:
-            try:
-                self._socket.recv(65536)
-            except TimeoutError:
-                continue
-            self.lines += 1
+    def printed(self) -> str:
+        """What it has printed so far."""
+        return (self.folder / "output").read_text(errors="replace")
 
     def close(self) -> None:
         """Ends it."""
-        self._ending = True
-        self._thread.join()
-        self._socket.close()
+        if self.process is not None:
+            stop(self.process)
+            self.process = None
+        if self.receiver is not None:
+            self.receiver.close()
+            self.receiver = None
+
+
+def run(command: Sequence[str], cores: Sequence[int], output: Path,
+        environment: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
+    """Start a process on these cores. taskset becomes the command, so the process id is the command's."""
+    pinned = ["taskset", "-c", ",".join(map(str, cores)), *command]
+    with output.open("wb") as out:
+        return subprocess.Popen(pinned, stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=ROOT,
+                                env={**os.environ, **(environment or {})})
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """End a process, by force if it does not listen."""
+    process.terminate()
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def free_ports(count: int) -> list[int]:
     """That many ports of 127.0.0.1 which nobody uses."""
     probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [probe.getsockname()[1] for probe in probes]
+    ports: list[int] = [probe.getsockname()[1] for probe in probes]
     for probe in probes:
         probe.close()
     return ports
 
 
-def cpu_microseconds(pid: int) -> int:
-    """User and system time of a process and of all that descends from it, in steps of 1/SC_CLK_TCK s."""
-    total = 0
-    ticks = os.sysconf("SC_CLK_TCK")
-    waiting = [pid]
-    while waiting:
-        one = waiting.pop()
-        try:
-            fields = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
-            for task in Path(f"/proc/{one}/task").iterdir():
-                waiting += [int(child) for child in (task / "children").read_text().split()]
-        except FileNotFoundError:
-            continue  # it has just ended
-        total += (int(fields[11]) + int(fields[12])) * 1_000_000 // ticks
-    return total
-
-
-def resident_kilobytes(pid: int) -> int:
-    """Anonymous memory of a process."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("RssAnon:"):
-            return int(line.split()[1])
-    return 0
+def wait_for(ports: Sequence[int], process: subprocess.Popen[bytes], output: Path, patience: float = PATIENCE) -> None:
+    """Until all ports listen. SystemExit with what the process printed if it ends or takes too long."""
+    limit = time.monotonic() + patience
+    for port in ports:
+        while True:
+            with socket.socket() as probe:
+                if not probe.connect_ex(("127.0.0.1", port)):
+                    break
+            if time.monotonic() > limit or process.poll() is not None:
+                raise SystemExit(f"port {port} does not listen:\n{output.read_text(errors='replace')}")
+            time.sleep(0.02)
 
 
 class Stage:
@@ -174,19 +123,17 @@ class Stage:
 
     def __init__(self, python: str, haproxy: str) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="pointsman-bench-"))
-        self.folder.chmod(0o755)
+        self.folder.chmod(0o755)  # root's nginx workers become another user, who must read the files
         # Not beyond what we may use: a container can be held to some of the machine's cores.
-        cores = sorted(os.sched_getaffinity(0))
-        self.core = cores[0]
-        self.load_cores = cores[1:] or cores
-        ports = free_ports(2 + 2 * len(FRONTENDS))
-        self.servers = ports[:2]
-        self.receiver: Receiver | None = None
+        self.cores = sorted(os.sched_getaffinity(0))
+        self.core = self.cores[0]
+        self.load_cores = self.cores[1:] or self.cores
+        self.commands = {OURS: [python, "-m", "pointsman"], THEIRS: [haproxy]}
+        self.servers = free_ports(2)
         self.nginx: subprocess.Popen[bytes] | None = None
+        self.programs: dict[tuple[str, str], Program] = {}
         self._asked = 0
-        named = [dict(zip(FRONTENDS, ports[2 + 3 * n : 5 + 3 * n], strict=True)) for n in range(2)]
-        self.ours = Program("pointsman", [python, "-m", "pointsman"], named[0])
-        self.theirs = Program("haproxy", [haproxy], named[1])
+        self._runs = 0
 
     def __enter__(self) -> Stage:
         try:
@@ -203,52 +150,46 @@ class Stage:
         www = self.folder / "www"
         www.mkdir()
         for name, size in SIZES.items():
-            if size:
-                (www / f"{name}.bin").write_bytes(os.urandom(size))
-        servers = "".join(SERVER.format(port=port, folder=self.folder, text=(SMALL % number).decode())
-                          for number, port in enumerate(self.servers, 1))
-        (self.folder / "nginx.conf").write_text(NGINX.format(folder=self.folder, servers=servers))
-        # Root's workers become another user, who must read the files.
-        self.nginx = self._run("nginx", self.load_cores, ["nginx", "-c", f"{self.folder}/nginx.conf", "-e", "stderr"])
-        self.receiver = Receiver()
-        for program in (self.ours, self.theirs):
-            self._start_program(program)
-        self._wait([*self.servers, *self.ours.ports.values(), *self.theirs.ports.values()])
+            (www / name).write_bytes(os.urandom(size))
+        (self.folder / "nginx.conf").write_text(nginx(self.folder, self.servers))
+        output = self.folder / "nginx.out"
+        self.nginx = run(["nginx", "-c", f"{self.folder}/nginx.conf", "-e", "stderr"], self.load_cores, output)
+        wait_for(self.servers, self.nginx, output)
 
-    def _start_program(self, program: Program) -> None:
-        assert self.receiver is not None
-        lines = "".join(f"    server s{number} 127.0.0.1:{port}\n" for number, port in enumerate(self.servers, 1))
-        path = self.folder / f"{program.name}.cfg"
-        path.write_text(CONFIGURATION.format(log=self.receiver.port, servers=lines, **program.ports))
-        program.process = self._run(program.name, [self.core], [*program.command, "-db", "-f", str(path)])
+    def program(self, name: str, variant: str) -> Program:
+        """One of the two in that variant, started when it is first asked for."""
+        if name == THEIRS and variant == "off":
+            variant = "one"
+        found = self.programs.get((name, variant))
+        if found is None:
+            cores = self.cores if variant == "two" else [self.core]
+            found = Program(name, self.commands[name], self.folder / f"{name}-{variant}", cores,
+                            dict(zip(FRONTENDS, free_ports(len(FRONTENDS)), strict=True)),
+                            MEMORIES_OFF if variant == "off" else {}, Receiver())
+            self.programs[name, variant] = found
+            assert found.receiver is not None
+            found.start(configuration(2 if variant == "two" else 1, found.socket, found.receiver.port, found.ports,
+                                      self.servers))
+            assert found.process is not None
+            wait_for(list(found.ports.values()), found.process, found.folder / "output")
+        return found
 
-    def _run(self, name: str, cores: Sequence[int], command: Sequence[str]) -> subprocess.Popen[bytes]:
-        pinned = ["taskset", "-c", ",".join(str(core) for core in cores), *command]
-        with (self.folder / f"{name}.out").open("wb") as out:
-            return subprocess.Popen(pinned, stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=ROOT)
-
-    def _wait(self, ports: Sequence[int]) -> None:
-        limit = time.monotonic() + PATIENCE
-        for port in ports:
-            while True:
-                with socket.socket() as probe:
-                    if not probe.connect_ex(("127.0.0.1", port)):
-                        break
-                if time.monotonic() > limit:
-                    printed = "".join(path.read_text(errors="replace") for path in self.folder.glob("*.out"))
-                    raise SystemExit(f"port {port} does not listen:\n{printed}")
-                time.sleep(0.05)
+    def spare(self, name: str, label: str) -> Program:
+        """One of the two, not started yet, for a measurement of its own; the caller closes it."""
+        return Program(name, self.commands[name], self.folder / f"{name}-{label}", [self.core])
 
     def close(self) -> None:
         """Ends everything and removes the folder."""
-        running = [process for process in (self.ours.process, self.theirs.process, self.nginx) if process]
-        for process in running:
-            process.terminate()
-        for process in running:
-            process.wait()
-        if self.receiver is not None:
-            self.receiver.close()
+        for program in self.programs.values():
+            program.close()
+        if self.nginx is not None:
+            stop(self.nginx)
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def next_run(self) -> int:
+        """A number for each run, so that no run repeats another's requests."""
+        self._runs += 1
+        return self._runs
 
     def served(self) -> int:
         """Requests that nginx has answered so far, these questions apart."""
@@ -262,36 +203,37 @@ class Stage:
         self._asked += 1
         return int(line.split()[2]) - self._asked
 
-    def verify_body(self, program: Program, row: Row) -> None:
-        """One request of the row outside of the load: its status and every byte. SystemExit if it is wrong."""
-        connection = http.client.HTTPConnection("127.0.0.1", program.ports[row.frontend], timeout=10)
-        connection.request("GET", row.path)
-        response = connection.getresponse()
-        body = response.read()
-        connection.close()
+    def counts(self, program: Program, row: Row) -> Counts:
+        """What everybody has counted up to now."""
+        rows = show_stat(program.socket)
+        front, back = rows[f"{row.frontend}/FRONTEND"], rows[f"{'raw' if row.tcp else row.backend}/BACKEND"]
+        receiver = program.receiver
+        assert receiver is not None
+        routed = back["stot"]
+        return Counts(self.served(), int(front["stot"]), int(front["req_tot"] or 0), int(front["hrsp_2xx"] or 0),
+                      int(front["bin"]), int(routed), receiver.lines, dropped_logs(program.socket), receiver.dropped())
+
+    def settled(self, program: Program, row: Row, patience: float = 3.0) -> Counts:
+        """The counts when they have come to rest: log lines wait for a flush, connections for their end."""
+        limit = time.monotonic() + patience
+        last = self.counts(program, row)
+        while True:
+            time.sleep(0.1)
+            now = self.counts(program, row)
+            if now == last or time.monotonic() > limit:
+                return now
+            last = now
+
+    def verify_answers(self, program: Program, row: Row) -> None:
+        """Some requests of the row outside of the load: status and every byte. SystemExit if one is wrong."""
         right = [SMALL % 1, SMALL % 2] if not row.size else [(self.folder / "www" / row.path[1:]).read_bytes()]
-        if response.status != 200 or body not in right:
-            raise SystemExit(f"{program.name}, row {row.name}: wrong answer, status {response.status}")
-
-
-def versions(stage: Stage, haproxy: str) -> dict[str, str]:
-    """What the figures depend on."""
-    def first(*command: str) -> str:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
-        return (done.stdout + done.stderr).strip().splitlines()[0]
-
-    python = stage.ours.command[0]
-    details = subprocess.run([python, "-m", "pointsman", "-vv"], capture_output=True, text=True, check=True, cwd=ROOT)
-    compiled = [line for line in details.stdout.splitlines() if "compiled" in line]
-    models = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
-    return {
-        "interpreter": f"{first(python, '-VV')} ({os.path.realpath(python)})",
-        "modules": compiled[0].strip() if compiled else "unknown",
-        "peer": first(haproxy, "-v"),
-        "servers": first("nginx", "-v"),
-        "load": first("wrk", "-v"),
-        "kernel": " ".join(os.uname()[i] for i in (0, 2)),
-        "processor": f"{models[0].partition(':')[2].strip() if models else 'unknown'}, {os.cpu_count()} cores",
-        "cores": f"program {stage.core}, load and servers {','.join(map(str, stage.load_cores))}",
-        "python of this script": sys.version.split()[0],
-    }
+        for number in range(4):
+            answer = once(program.ports[row.frontend], row.request(number))
+            if answer.status != 200 or answer.body not in right:
+                raise SystemExit(f"{program.name}, row {row.name}: wrong answer, status {answer.status}")
+            if row.logged and answer.has(b"server"):
+                raise SystemExit(f"{program.name}, row {row.name}: del-header had no effect")
+        if row.logged:
+            seen = once(program.ports[row.frontend], b"GET /seen HTTP/1.1\r\nHost: www.example.com\r\n\r\n").body
+            if seen != b"127.0.0.1 http":
+                raise SystemExit(f"{program.name}, row {row.name}: a server saw the headers {seen!r}")

@@ -2,9 +2,11 @@
 import pointsman.admin.commands.console  # noqa: F401
 import pointsman.admin.commands.patterns  # noqa: F401
 import pointsman.admin.commands.proxies  # noqa: F401
+import pointsman.admin.commands.server_address  # noqa: F401
 import pointsman.admin.commands.servers  # noqa: F401
 import pointsman.admin.commands.set_server  # noqa: F401
 import pointsman.admin.commands.show  # noqa: F401
+import pointsman.admin.commands.variables  # noqa: F401
 import pointsman.balance.first  # noqa: F401
 import pointsman.balance.hash_expression  # noqa: F401
 import pointsman.balance.hashing  # noqa: F401
@@ -27,6 +29,7 @@ import pointsman.config.proxy  # noqa: F401
 import pointsman.config.server_line  # noqa: F401
 import pointsman.config.server_words  # noqa: F401
 import pointsman.config.stats  # noqa: F401
+import pointsman.config.threads  # noqa: F401
 import pointsman.config.timeouts  # noqa: F401
 import pointsman.config.userlist  # noqa: F401
 import pointsman.log.keywords  # noqa: F401
@@ -40,6 +43,7 @@ import pointsman.rules.closing  # noqa: F401
 import pointsman.rules.errors  # noqa: F401
 import pointsman.rules.headers  # noqa: F401
 import pointsman.rules.keywords  # noqa: F401
+import pointsman.rules.lists  # noqa: F401
 import pointsman.rules.redirect  # noqa: F401
 import pointsman.rules.request_line  # noqa: F401
 import pointsman.rules.small  # noqa: F401
@@ -60,6 +64,7 @@ import pointsman.sample.fetch.connection  # noqa: F401
 import pointsman.sample.fetch.constant  # noqa: F401
 import pointsman.sample.fetch.cookies  # noqa: F401
 import pointsman.sample.fetch.headers  # noqa: F401
+import pointsman.sample.fetch.lane  # noqa: F401
 import pointsman.sample.fetch.request  # noqa: F401
 import pointsman.sample.fetch.response  # noqa: F401
 import pointsman.sample.fetch.timers  # noqa: F401

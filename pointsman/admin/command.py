@@ -44,6 +44,7 @@ class Terminal(Protocol):
     interactive: bool
     prompting: bool
     timed: bool
+    experimental: bool
     ended: bool
 
 

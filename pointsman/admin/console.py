@@ -66,6 +66,7 @@ class Console:
         self.interactive = False
         self.prompting = False
         self.timed = False
+        self.experimental = False
         self.ended = False
         self.consoles = 1
         self.received = b""  # and not yet taken as lines

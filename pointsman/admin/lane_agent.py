@@ -15,6 +15,7 @@ class LaneAgent:
     interactive = False
     prompting = False
     timed = False
+    experimental = False
     ended = False
 
     def __init__(self, view: View, gauge: Gauge) -> None:

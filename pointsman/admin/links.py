@@ -204,6 +204,7 @@ class ControlEnd:
             self._ring()
 
     def _grant(self, change: Change) -> bool:
+        self.links.log.tidy()
         try:
             CHANGES.apply(change)
         except PatternError:
@@ -222,6 +223,7 @@ class ControlEnd:
 
     async def publish(self, change: Change) -> None:
         """Make a change here and in all lanes. PatternError where it is impossible: then nowhere."""
+        self.links.log.tidy()
         CHANGES.apply(change)
         self.links.log.write(change)
         await self.ask(FOLLOW)

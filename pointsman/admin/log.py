@@ -5,7 +5,8 @@
 It lies in two files in memory, of which one is in use; shared cells say which (the epoch: even is A), how long each is,
 and the number of the last record. Control is the only writer: it appends, then moves the cells, so that a record
 which it could not finish was never there. When the file has grown large, the present state is written to the other
-file as a snapshot, and then the epoch moves on. So the log is as long as what can be changed is large, not as what was changed.
+file as a snapshot, and then the epoch moves on. So the log is as long as what can be changed is large, not as what was
+changed.
 
 A reader keeps its place; where the epoch has moved on it goes through the other file from its beginning, leaving out
 what it has done already.
@@ -45,18 +46,22 @@ class Log:
         self.base = self.offset // 2
 
     def write(self, change: Change) -> None:
-        """One more record, of a change that this process has made. Its own place moves on with it."""
+        """One more record, of a change that this process has just made. Its own place moves on with it."""
         number = self.cells.load(_LAST) + 1
         which = self.epoch & 1
         self.offset = self._append(self.files[which], [[number, change]], self.offset)
         self.cells.store(_LAST, number)
         self.cells.store(_SIZES + which, self.offset)
         self.done = number
-        if self.offset > GROWN and self.offset > 2 * self.base:
-            self._compact()
 
-    def _compact(self) -> None:
-        """In the file that is not in use; whoever still reads it sees the epoch move, and begins again."""
+    def tidy(self) -> None:
+        """Before a change is made: if the log has grown large, begin it anew with a snapshot.
+
+        By now the lanes have made all changes, as a rule, so that they need not read the snapshot. It goes to the file
+        that is not in use; whoever still reads there sees the epoch move, and begins again.
+        """
+        if self.offset <= GROWN or self.offset <= 2 * self.base:
+            return
         epoch = self.epoch + 1
         file = self.files[epoch & 1]
         os.ftruncate(file, 0)

@@ -25,6 +25,7 @@ from pointsman.config.global_section import buffer_sizes, global_number
 from pointsman.config.lanes import lane_count
 from pointsman.config.proxy import Disabled, proxy_ids
 from pointsman.config.setting import Configuration, In, Section
+from pointsman.config.threads import members, pins
 from pointsman.core.arena import Arena
 from pointsman.core.diagnostics import ConfigError, Diagnostics
 from pointsman.log.build import build_process_logger
@@ -50,6 +51,8 @@ def assemble(configuration: Configuration, diagnostics: Diagnostics) -> Live:
     program.field_limit = global_number(main, "tune.http.maxhdr") - 1
     sinks = SinkSet()
     live = Live(reactor, room, program, sinks, build_process_logger(main, sinks))
+    live.pins = pins(main, members(main, lanes))
+    live.groups = members(main, lanes)
     modes = decide_modes(configuration, diagnostics)
     numbers = dict(zip([id(proxy) for proxy in configuration.proxies], proxy_ids(configuration.proxies)))
     enabled = [proxy for proxy in configuration.proxies if not _disabled(proxy)]
@@ -105,4 +108,7 @@ def _fill(live: Live, configuration: Configuration, enabled: list[Section], diag
                     fill_front(live, frontend, proxy, configuration, diagnostics)
                 except ConfigError as error:
                     diagnostics.add(error.finding)
-            build_listeners(live, frontend, proxy, configuration)
+            try:
+                build_listeners(live, frontend, proxy, configuration)
+            except ConfigError as error:
+                diagnostics.add(error.finding)

@@ -3,6 +3,7 @@ import asyncio
 import os
 from typing import Final
 
+from pointsman.admin.addresses import ServerAddresses
 from pointsman.admin.gauge import Gauge
 from pointsman.admin.lane_agent import LaneAgent
 from pointsman.admin.links import ControlEnd, LaneEnd, Links
@@ -27,6 +28,7 @@ from pointsman.net.reactor import IN
 from pointsman.server.checks.health import watch
 from pointsman.stream.frontends import LiveFrontend
 from pointsman.stream.proxies import BackendProxy
+from pointsman.tables.changes import CHANGES
 
 DEFAULT_ALGORITHM: Final = "random"  # without `balance` (manual 4.2)
 
@@ -46,6 +48,7 @@ def fill_admin(live: Live, configuration: Configuration, diagnostics: Diagnostic
             service = _service(view, gauge, section, backend.http, diagnostics)
             if service is not None:
                 backend.services.append(service)
+    CHANGES.followers["server"] = ServerAddresses(view, lambda: live.health)
     doors = _doors(live, view, configuration)
     main = configuration.main
     runtime = Runtime(view, gauge, doors, global_number(main, "stats maxconn"), global_number(main, "stats timeout"))

@@ -5,11 +5,13 @@ from pointsman.assemble.options import forward_for, original_to
 from pointsman.config.bind import Bind
 from pointsman.config.command_line import CommandLine
 from pointsman.config.global_section import global_flag
+from pointsman.config.lanes import lane_count
 from pointsman.config.options import ConnectionMode, option
 from pointsman.config.proxy import number
 from pointsman.config.setting import Configuration, In, Section
+from pointsman.config.threads import NO_THREADS, accepting, members
 from pointsman.config.timeouts import timeout
-from pointsman.core.diagnostics import Diagnostics
+from pointsman.core.diagnostics import ConfigError, Diagnostics
 from pointsman.listener.listener import Listener
 from pointsman.listener.proxy_wait import ProxyListener
 from pointsman.listener.sockets import Opening, socket_options
@@ -75,6 +77,7 @@ def build_listeners(live: Live, frontend: LiveFrontend, section: Section, config
         frontend.limit = command_line.proxy_maxconn
     taken = {bind.parameters.id for bind in section.all(Bind)}
     rate = number(section, "rate-limit sessions")
+    groups = members(configuration.main, lane_count(configuration.main))
     for bind in section.all(Bind):
         parameters = bind.parameters
         options = socket_options(parameters, number(section, "backlog") or frontend.limit)
@@ -85,6 +88,9 @@ def build_listeners(live: Live, frontend: LiveFrontend, section: Section, config
         options.keepalive_idle = number(section, "clitcpka-idle")
         options.keepalive_interval = number(section, "clitcpka-intvl")
         options.keepalive_count = number(section, "clitcpka-cnt")
+        lanes = accepting(parameters.lanes, groups)
+        if lanes is not None and not lanes:
+            raise ConfigError(f"Proxy '{section.name}': {NO_THREADS.format(text=bind.text, at=bind.at)}", bind.at)
         for address in bind.addresses:
             counted += 1
             while counted in taken:
@@ -95,4 +101,5 @@ def build_listeners(live: Live, frontend: LiveFrontend, section: Section, config
             make = ProxyListener if parameters.accept_proxy else Listener
             listener = make(live.reactor, frontend, door, opening)
             listener.rate_limit = rate
+            listener.lanes = lanes
             live.listeners.append(listener)

@@ -7,10 +7,12 @@ from pointsman.admin.links import Links
 from pointsman.config.setting import Section
 from pointsman.core.counters import Counters
 from pointsman.listener.generation import Generation
+from pointsman.listener.listener import Listener
 from pointsman.log.logger import Logger
 from pointsman.log.sinks import SinkSet
 from pointsman.net.clock import wall_ms
 from pointsman.net.reactor import IN, Channel, Hook, Reactor
+from pointsman.sample.fetch.lane import HERE
 from pointsman.server.checks.checks import Checks
 from pointsman.stream.acceptor import Room
 from pointsman.stream.frontends import LiveFrontend
@@ -90,6 +92,8 @@ class Live(Generation):
         self.links: Links | None = None  # between control and lanes, where there are several processes
         self.bell: Bell | None = None
         self.health: Checks | None = None
+        self.pins: dict[int, frozenset[int]] = {}  # cpu-map: CPUs by lane, from 1 on
+        self.groups: list[list[int]] = []  # thread groups: their lanes, from 1 on
         self.sections: dict[int, Section] = {}  # by id() of the frontend or backend
         self.services: list[Service] = []  # what begins and ends with the generation
         self.resting: set[H1Front] = set()  # in a soft stop: connections that were idle at the last look
@@ -120,6 +124,27 @@ class Live(Generation):
 
     def enter_lane(self, number: int) -> None:
         self.take_row(number, self.wakeups)
+        self.pin(number + 1)
+        HERE.be(number, next((group for group, lanes in enumerate(self.groups) if number + 1 in lanes), 0))
+        here: list[Listener] = []
+        for listener in self.listeners:
+            if listener.lanes is not None:
+                listener.way = None  # who could take what this lane leaves is not known
+            if listener.lanes is None or number + 1 in listener.lanes:
+                here.append(listener)
+            else:
+                listener.opening.close()
+        self.listeners = here
+
+    def pin(self, lane: int) -> None:
+        """cpu-map: on which CPUs this lane, counted from 1 on, runs."""
+        cpus = self.pins.get(lane)
+        if cpus is None:
+            return
+        try:
+            os.sched_setaffinity(0, cpus)
+        except OSError as error:
+            self.note(WARNING, b"Cannot bind lane %d to its CPUs: %b" % (lane, (error.strerror or "").encode()))
 
     def enter_control(self) -> None:
         self.take_row(self.lanes, self.wakeups)
@@ -148,6 +173,8 @@ class Live(Generation):
         return self.sinks.open()
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self.links is None:
+            self.pin(1)
         self.sinks.attach(self.reactor)
         self.reactor.hooks.append(EverySecond(self))
         super().start(loop)

@@ -9,13 +9,14 @@ from pointsman.core.words import Word
 from pointsman.rules.captures import captures_of
 from pointsman.rules.errors import error_pages
 from pointsman.rules.keywords import DefaultBackend, RedirectLine, UseBackend, UseServer
+from pointsman.rules.plan import Step, steps
 from pointsman.rules.rule import Rule
 from pointsman.stream.frontends import LiveFrontend
 from pointsman.stream.proxies import BackendProxy, Route, ServerRoute
 
 
 def _rules(section: Section, rule_set: int, http: bool, configuration: Configuration,
-           diagnostics: Diagnostics) -> list[Rule]:
+           diagnostics: Diagnostics) -> list[Step]:
     """Those of one list; `redirect` lines stand behind all http-request rules."""
     found = [one for one in section.all(Rule) if one.rule_set == rule_set]
     if rule_set == HTTP_REQUEST:
@@ -31,7 +32,7 @@ def _rules(section: Section, rule_set: int, http: bool, configuration: Configura
             one.action.check(section, diagnostics)
         except ConfigError as error:
             diagnostics.add(error.finding)
-    return found
+    return steps(found)
 
 
 def fill_backend_rules(live: Live, backend: BackendProxy, section: Section, configuration: Configuration,

@@ -2,12 +2,14 @@
 
 Idle servers tie at zero; of a tie, the one that has waited longest since its load last changed wins, so that servers of
 equal load take turns. Streams that wait for a server count as its load. Loads are compared when somebody picks: that
-costs a look at each server, but it cannot be wrong whatever changed meanwhile.
+costs a look at each server, but it cannot be wrong whatever changed meanwhile. Changes of load are numbered over all
+lanes, and the number of a server's last one lies in its state, so that all lanes agree who has waited longest.
 """
 from collections.abc import Collection
 
 from pointsman.balance.registry import Make, algorithm
 from pointsman.config.keyword import Args
+from pointsman.core.arena import Arena
 from pointsman.sample.context import Context
 from pointsman.server.algorithm import Algorithm
 from pointsman.server.server import Server
@@ -16,12 +18,14 @@ from pointsman.server.server import Server
 class LeastConn(Algorithm):
     def __init__(self) -> None:
         self.servers: list[Server] = []
-        self.moves = 0  # changes of load so far
-        self.moved: dict[Server, int] = {}  # which change was a server's last; one that had none has waited longest
+        self.share(Arena(1, 1))
+
+    def share(self, arena: Arena) -> None:
+        self.cells = arena.cells
+        self.moves = arena.take(1)  # changes of load so far
 
     def rebuild(self, servers: list[Server]) -> None:
         self.servers = servers
-        self.moved = {server: self.moved.get(server, 0) for server in servers}
 
     def pick(self, context: Context, avoid: Collection[Server] = ()) -> Server | None:
         best: Server | None = None
@@ -34,7 +38,7 @@ class LeastConn(Algorithm):
             own = server.effective
             if best is not None:
                 difference = load * weight - least * own
-                if difference > 0 or (difference == 0 and self.moved[server] >= self.moved[best]):
+                if difference > 0 or (difference == 0 and server.row.moved >= best.row.moved):
                     continue
             best, least, weight = server, load, own
         if best is None and avoid:
@@ -42,15 +46,10 @@ class LeastConn(Algorithm):
         return best
 
     def took(self, server: Server) -> None:
-        self._note(server)
+        server.row.moved = self.cells.add(self.moves, 1)
 
     def left(self, server: Server) -> None:
-        self._note(server)
-
-    def _note(self, server: Server) -> None:
-        if server in self.moved:
-            self.moves += 1
-            self.moved[server] = self.moves
+        server.row.moved = self.cells.add(self.moves, 1)
 
 
 @algorithm("leastconn")

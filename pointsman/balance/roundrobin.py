@@ -1,8 +1,8 @@
 """Round robin: each server in turns, exactly by weight, as evenly as can be (manual 4.2 "balance roundrobin").
 
 The turns stand in a schedule that is made when a weight or a state changes; a pick only moves one index, which is one
-for all lanes. Where the weights are too large and too odd for a schedule (during slow starts, say), the turns are
-computed one by one, in each lane by itself.
+for all lanes. Where the weights are too large and too odd for a schedule (during slow starts, say), each lane computes
+the turns one by one, passing over those that other lanes take: so it is exact over all lanes in either case.
 """
 from collections.abc import Collection
 
@@ -56,7 +56,7 @@ class RoundRobin(Algorithm):
     def _next(self) -> Server | None:
         strides = self.strides
         if strides is not None:
-            return self.servers[strides.next()]
+            return self.servers[strides.turn(self.cells.add(self.position, 1) - 1)]
         schedule = self.schedule
         if not schedule:
             return None

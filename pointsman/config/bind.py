@@ -23,6 +23,14 @@ class SocketOwner:
     gid: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Lanes:
+    """A part of a thread set (see threads.py). `group`: 0 if the numbers are those of the whole process."""
+
+    group: int
+    numbers: frozenset[int]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BindParameters:
     """What the words behind the address say (manual 5.1). 0 or "": not said."""
@@ -43,6 +51,7 @@ class BindParameters:
     owner: SocketOwner = SocketOwner()
     level: str = "operator"  # user, operator, admin; of the runtime API only
     severity_output: str = "none"  # none, number, string; of the runtime API only
+    lanes: tuple[Lanes, ...] = ()  # thread; none: all accept
     expose_listeners: bool = False  # expose-fd listeners; of the runtime API only
 
 
@@ -77,8 +86,7 @@ BIND_OTHERS = Others(
          "no-tlsv10": 0, "no-tlsv11": 0, "no-tlsv12": 0, "no-tlsv13": 0, "npn": 1, "prefer-client-ciphers": 0,
          "sigalgs": 1, "ssl-max-ver": 1, "ssl-min-ver": 1, "strict-sni": 0, "tls-ticket-keys": 1, "tls-tickets": 0,
          "verify": 1},
-    hints={"idle-ping": 1, "nice": 1, "process": 1, "quic-cc-algo": 1, "quic-force-retry": 0, "quic-socket": 1,
-           "shards": 1, "thread": 1})
+    hints={"idle-ping": 1, "nice": 1, "quic-cc-algo": 1, "quic-force-retry": 0, "quic-socket": 1})
 
 Parse = Callable[[Words, BindParameters], BindParameters]
 

@@ -13,10 +13,6 @@ from pointsman.config.setting import In
 # any (as many as one likes).
 TUNING: dict[str, str] = {
     "busy-polling": "flag",
-    "cpu-affinity": "words",
-    "cpu-map": "words",
-    "cpu-policy": "words",
-    "cpu-set": "words",
     "max-threads-per-group": "number",
     "maxpipes": "number",
     "no-memory-trimming": "flag",
@@ -33,8 +29,6 @@ TUNING: dict[str, str] = {
     "quick-exit": "flag",
     "stats calculate-max-counters": "switch",
     "stress-level": "number",
-    "thread-group": "words",
-    "thread-groups": "number",
     "tune.applet.zero-copy-forwarding": "switch",
     "tune.buffers.limit": "number",
     "tune.buffers.reserve": "number",

@@ -5,7 +5,8 @@
  * processor. Whoever watches the owners may take a dead one's lock away with cas().
  *
  * row_type(name, fields) makes a type whose attributes are consecutive cells: row.requests += 1 is a load and a store
- * without any lock, for rows that only one process writes.
+ * without any lock, for rows that only one process writes. What is written for every request goes in a few calls:
+ * tally, average, rise. A row may know the table that it stands in, one row for each process, whose columns it sums up.
  */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
@@ -24,6 +25,10 @@ typedef struct {
 typedef struct {
     PyObject_HEAD
     int64_t *first;
+    int64_t *table; /* the first row of its table, of width cells each */
+    Py_ssize_t width;
+    Py_ssize_t rows;
+    Py_ssize_t size; /* cells of a row */
     PyObject *owner; /* the Cells, kept alive */
 } Row;
 
@@ -285,9 +290,11 @@ static int
 row_init(Row *self, PyObject *args, PyObject *keywords)
 {
     PyObject *owner;
-    Py_ssize_t first;
-    if (!PyArg_ParseTuple(args, "O!n", &CellsType, &owner, &first))
+    Py_ssize_t first, table = -1, width = 0, rows = 1;
+    if (!PyArg_ParseTuple(args, "O!n|nnn", &CellsType, &owner, &first, &table, &width, &rows))
         return -1;
+    if (table < 0)
+        table = first;
     Cells *cells = (Cells *)owner;
     PyObject *fields = PyObject_GetAttrString((PyObject *)Py_TYPE(self), "FIELDS");
     if (fields == NULL)
@@ -296,15 +303,148 @@ row_init(Row *self, PyObject *args, PyObject *keywords)
     Py_DECREF(fields);
     if (size < 0)
         return -1;
-    if (first < 0 || first + size > cells->count) {
+    if (first < 0 || first + size > cells->count || width < 0 || rows < 1
+        || table + width * (rows - 1) + size > cells->count) {
         PyErr_SetString(PyExc_IndexError, "no such cells");
         return -1;
     }
     Py_INCREF(owner);
     Py_XSETREF(self->owner, owner);
     self->first = cells->cells + first;
+    self->table = cells->cells + table;
+    self->width = width;
+    self->rows = rows;
+    self->size = size;
     return 0;
 }
+
+static int64_t
+cell(int64_t *place)
+{
+    return __atomic_load_n(place, __ATOMIC_RELAXED);
+}
+
+static void
+put(int64_t *place, int64_t value)
+{
+    __atomic_store_n(place, value, __ATOMIC_RELAXED);
+}
+
+static int
+take_place(Row *self, PyObject *arg, Py_ssize_t room, Py_ssize_t *place)
+{
+    *place = PyLong_AsSsize_t(arg);
+    if (*place == -1 && PyErr_Occurred())
+        return -1;
+    if (self->first == NULL || *place < 0 || *place + room > self->size) {
+        PyErr_SetString(PyExc_IndexError, "no such place");
+        return -1;
+    }
+    return 0;
+}
+
+/* tally(places, delta...): each delta is added at the place that the byte of the same position names. */
+static PyObject *
+row_tally(Row *self, PyObject *const *args, Py_ssize_t given)
+{
+    char *places;
+    Py_ssize_t count;
+    int64_t delta;
+    if (given < 1) {
+        PyErr_SetString(PyExc_TypeError, "places expected");
+        return NULL;
+    }
+    if (PyBytes_AsStringAndSize(args[0], &places, &count) < 0)
+        return NULL;
+    if (count != given - 1) {
+        PyErr_SetString(PyExc_TypeError, "as many deltas as places expected");
+        return NULL;
+    }
+    for (Py_ssize_t i = 0; i < count; i++) {
+        Py_ssize_t place = (unsigned char)places[i];
+        if (self->first == NULL || place >= self->size) {
+            PyErr_SetString(PyExc_IndexError, "no such place");
+            return NULL;
+        }
+        if (take_value(args[i + 1], &delta) < 0)
+            return NULL;
+        if (delta)
+            put(self->first + place, cell(self->first + place) + delta);
+    }
+    Py_RETURN_NONE;
+}
+
+static int64_t
+column(Row *self, Py_ssize_t place)
+{
+    int64_t sum = 0;
+    for (Py_ssize_t i = 0; i < self->rows; i++)
+        sum += cell(self->table + i * self->width + place);
+    return sum;
+}
+
+/* total(place): the sum over all rows of the table. */
+static PyObject *
+row_total(Row *self, PyObject *arg)
+{
+    Py_ssize_t place;
+    if (take_place(self, arg, 1, &place) < 0)
+        return NULL;
+    return PyLong_FromLongLong(column(self, place));
+}
+
+/* rise(gauge, highest): one more here; the sum over all rows is noted if it is a new maximum. */
+static PyObject *
+row_rise(Row *self, PyObject *const *args, Py_ssize_t given)
+{
+    Py_ssize_t gauge, highest;
+    if (given != 2) {
+        PyErr_SetString(PyExc_TypeError, "2 arguments expected");
+        return NULL;
+    }
+    if (take_place(self, args[0], 1, &gauge) < 0 || take_place(self, args[1], 1, &highest) < 0)
+        return NULL;
+    put(self->first + gauge, cell(self->first + gauge) + 1);
+    int64_t held = column(self, gauge);
+    if (held > cell(self->first + highest))
+        put(self->first + highest, held);
+    Py_RETURN_NONE;
+}
+
+/* average(place, a, b, c, d): four sums that forget a 1024th with each addition once 1024 were made, from that place
+ * on; behind them their maxima, and then how many were added. */
+static PyObject *
+row_average(Row *self, PyObject *const *args, Py_ssize_t given)
+{
+    Py_ssize_t place;
+    int64_t value;
+    if (given != 5) {
+        PyErr_SetString(PyExc_TypeError, "5 arguments expected");
+        return NULL;
+    }
+    if (take_place(self, args[0], 9, &place) < 0)
+        return NULL;
+    int64_t *sums = self->first + place;
+    int full = cell(sums + 8) >= 1024;
+    for (int i = 0; i < 4; i++) {
+        if (take_value(args[i + 1], &value) < 0)
+            return NULL;
+        int64_t sum = cell(sums + i);
+        put(sums + i, sum - (full ? sum / 1024 : 0) + value);
+        if (value > cell(sums + 4 + i))
+            put(sums + 4 + i, value);
+    }
+    if (!full)
+        put(sums + 8, cell(sums + 8) + 1);
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef row_methods[] = {
+    {"tally", (PyCFunction)row_tally, METH_FASTCALL, "tally(places, delta...): add each delta at its place."},
+    {"total", (PyCFunction)row_total, METH_O, "total(place): the sum over all rows of its table."},
+    {"rise", (PyCFunction)row_rise, METH_FASTCALL, "rise(gauge, highest): one more, and note a new maximum of all."},
+    {"average", (PyCFunction)row_average, METH_FASTCALL, "average(place, a, b, c, d): add to four moving sums."},
+    {NULL, NULL, 0, NULL}};
 
 static void
 row_dealloc(Row *self)
@@ -337,6 +477,7 @@ row_type(PyObject *module, PyObject *args)
         members[i].closure = (void *)(intptr_t)i;
     }
     PyType_Slot slots[] = {{Py_tp_getset, members},
+                           {Py_tp_methods, row_methods},
                            {Py_tp_init, row_init},
                            {Py_tp_dealloc, row_dealloc},
                            {Py_tp_new, PyType_GenericNew},

@@ -48,9 +48,10 @@ class CounterFields:
     log_lines: int  # lines written about its streams
     current: int  # scur
     highest: int  # smax
-    queued: int  # qcur
-    queued_highest: int  # qmax
     waiting: int  # 1: a listener of this lane waits for room here
+    links: int  # connections to a server that are open, in use or idle
+    idle: int  # those of them in its pool (srv_icur)
+    idle_safe: int  # and those of these that were reused before (safe_conn_cur)
     queue_time: int  # sums in ms over the last exchanges, see note_times
     connect_time: int
     response_time: int
@@ -64,12 +65,44 @@ class CounterFields:
 
 
 FIELDS: Final = tuple(CounterFields.__annotations__)
-GAUGES: Final = ("current", "queued", "waiting")  # what a dead lane no longer holds
-MOST: Final = frozenset(("highest", "queued_highest", "queue_time_max", "connect_time_max", "response_time_max",
-                         "total_time_max", "last_session"))
+GAUGES: Final = ("current", "waiting", "links", "idle", "idle_safe")  # what a dead lane no longer holds
+MOST: Final = frozenset(("highest", "queue_time_max", "connect_time_max", "response_time_max", "total_time_max",
+                         "last_session"))
 _PLACES: Final = {name: place for place, name in enumerate(FIELDS)}
-_CURRENT: Final = _PLACES["current"]
+CURRENT: Final = _PLACES["current"]
+HIGHEST: Final = _PLACES["highest"]
+QUEUE_TIME: Final = _PLACES["queue_time"]
 _WAITING: Final = _PLACES["waiting"]
+_IDLE: Final = _PLACES["idle"]
+
+_LIMIT: Final = 0  # cells of a rate
+_SECOND: Final = 1  # the second that is being counted; 0: none yet
+_START: Final = 2  # the total when it began
+_BEFORE: Final = 3  # events in the one before
+_HIGHEST: Final = 4
+_RATE_CELLS: Final = 5
+
+
+def places(*names: str) -> bytes:
+    """For CounterRow.tally."""
+    return bytes([_PLACES[name] for name in names])
+
+
+# What is counted once of every exchange, for CounterRow.tally.
+ENTERED: Final = places("sessions", "requests")
+REQUEST: Final = places("requests")
+LEFT: Final = places("current")
+REUSED: Final = places("chosen", "sessions", "reuses")  # a server
+PICKED: Final = places("chosen", "reuses")  # its backend
+BYTES: Final = places("bytes_in", "bytes_out")
+_CLASSES: Final = ("http_other", "http_1xx", "http_2xx", "http_3xx", "http_4xx", "http_5xx")
+OVER: Final = [places("bytes_in", "bytes_out", name) for name in _CLASSES]  # by the class of the status
+SERVED: Final = [places("bytes_in", "bytes_out", name, "requests") for name in _CLASSES]  # a server
+
+
+def class_of(status: int) -> int:
+    """The index of a status in OVER and SERVED."""
+    return status // 100 if 100 <= status < 600 else 0
 
 
 def _total(name: str) -> property:
@@ -81,7 +114,11 @@ def _total(name: str) -> property:
 
 if TYPE_CHECKING:
     class CounterRow(CounterFields):
-        def __init__(self, cells: object, first: int) -> None: ...
+        def __init__(self, cells: object, first: int, table: int = -1, width: int = 0, rows: int = 1) -> None: ...
+        def tally(self, places: bytes, *deltas: int) -> None: ...
+        def total(self, place: int) -> int: ...
+        def rise(self, gauge: int, highest: int) -> None: ...
+        def average(self, place: int, a: int, b: int, c: int, d: int) -> None: ...
 
     class Totals(CounterFields):
         table: Table
@@ -101,9 +138,9 @@ class Counters(CounterRow):
     """This lane's row of one object, and the way to the others' (`table`, `totals`)."""
 
     def __init__(self, arena: Arena | None = None) -> None:
-        place = arena if arena is not None else Arena(1, len(FIELDS) + 16)
+        place = arena if arena is not None else Arena(1, len(FIELDS) + 3 * _RATE_CELLS + 8)
         self.table = Table(place, len(FIELDS))
-        super().__init__(place.cells, self.table.row(place.lane))
+        super().__init__(place.cells, self.table.row(place.lane), self.table.first, len(FIELDS), place.rows)
         self.totals = Totals(self.table)
         self.session_rate = Rate(self.table, _PLACES["sessions"])  # rate, rate_max
         self.connection_rate = Rate(self.table, _PLACES["connections"])  # conn_rate, conn_rate_max
@@ -114,7 +151,8 @@ class Counters(CounterRow):
 
     def move(self) -> None:
         """This process has another lane number by now: write that row."""
-        CounterRow.__init__(self, self.table.arena.cells, self.table.row(self.table.arena.lane))
+        arena = self.table.arena
+        CounterRow.__init__(self, arena.cells, self.table.row(arena.lane), self.table.first, len(FIELDS), arena.rows)
 
     def bury(self, lane: int) -> None:
         """A lane has died: it holds nothing any more."""
@@ -126,70 +164,36 @@ class Counters(CounterRow):
     @property
     def held(self) -> int:
         """How many all lanes hold."""
-        return self.table.total(_CURRENT)
+        return self.total(CURRENT)
 
     @property
     def awaited(self) -> bool:
         """A listener of some lane waits for room here."""
-        return self.table.total(_WAITING) > 0
+        return self.total(_WAITING) > 0
 
     def enter(self) -> None:
         """One more current stream or connection."""
-        self.current += 1
-        self.note_most()
+        self.rise(CURRENT, HIGHEST)
 
     def note_most(self) -> None:
         """More than ever before?"""
-        held = self.table.total(_CURRENT)
+        held = self.total(CURRENT)
         if held > self.highest:
             self.highest = held
 
     def leave(self) -> None:
         self.current -= 1
 
-    # Counters.
+    def hold_idle(self) -> int:
+        """One more idle connection; how many all lanes have by now, so that two lanes cannot both be within a limit."""
+        self.table.arena.cells.add(self.table.row(self.table.arena.lane) + _IDLE, 1)
+        return self.table.total(_IDLE)
 
-    def status(self, status: int) -> None:
-        """Count a response by its class."""
-        family = status // 100
-        if family == 2:
-            self.http_2xx += 1
-        elif family == 3:
-            self.http_3xx += 1
-        elif family == 4:
-            self.http_4xx += 1
-        elif family == 5:
-            self.http_5xx += 1
-        elif family == 1:
-            self.http_1xx += 1
-        else:
-            self.http_other += 1
+    # Counters.
 
     def note_times(self, queue: int, connect: int, response: int, total: int) -> None:
         """For the averages over the last 1024 exchanges (qtime, ctime, rtime, ttime): a sum that forgets a 1024th."""
-        if self.timed >= 1024:
-            self.queue_time -= self.queue_time // 1024
-            self.connect_time -= self.connect_time // 1024
-            self.response_time -= self.response_time // 1024
-            self.total_time -= self.total_time // 1024
-        else:
-            self.timed += 1
-        if queue:
-            self.queue_time += queue
-            if queue > self.queue_time_max:
-                self.queue_time_max = queue
-        if connect:
-            self.connect_time += connect
-            if connect > self.connect_time_max:
-                self.connect_time_max = connect
-        if response:
-            self.response_time += response
-            if response > self.response_time_max:
-                self.response_time_max = response
-        if total:
-            self.total_time += total
-            if total > self.total_time_max:
-                self.total_time_max = total
+        self.average(QUEUE_TIME, queue, connect, response, total)
 
     def _store_everywhere(self, names: tuple[str, ...]) -> None:
         cells = self.table.arena.cells
@@ -199,8 +203,7 @@ class Counters(CounterRow):
 
     def clear_maxima(self) -> None:
         """`clear counters`: the highest values begin anew; `highest` is for the caller, who knows the gauge."""
-        self._store_everywhere(("highest", "queued_highest", "queue_time_max", "connect_time_max",
-                                "response_time_max", "total_time_max"))
+        self._store_everywhere(("highest", "queue_time_max", "connect_time_max", "response_time_max", "total_time_max"))
         for rate in (self.session_rate, self.connection_rate, self.request_rate):
             rate.highest = 0
 
@@ -208,53 +211,64 @@ class Counters(CounterRow):
         """`clear counters all`: everything but gauges begins anew."""
         self._store_everywhere(tuple(name for name in FIELDS if name not in GAUGES))
         for rate in (self.session_rate, self.connection_rate, self.request_rate):
-            rate.start = 0
-            rate.highest = 0
+            rate.forget()
 
 
 class Rate:
     """Events per second of one counter, over the last second, as sess_rate and its kin show. Times are monotonic ms.
 
-    Nothing is done per event: whoever reads looks at the total, and `tick` remembers it once a second.
+    Nothing is done per event: whoever reads looks at the total, and `tick` remembers it once a second. What is
+    remembered is shared, as it bounds what all lanes accept: who is the first to see a new second writes it down. Who
+    reads in that very moment finds too high a rate, never one that is too low.
     """
 
     def __init__(self, table: Table, place: int) -> None:
         self.table = table
         self.place = place
-        self.second = -1  # the second that is being counted
-        self.start = 0  # the total when it began
-        self.before = 0  # events in the one before
-        self.highest = 0  # the largest count of a second
-        self.limit_cell = table.arena.take(1)
+        self.cells = table.arena.cells
+        self.first = table.arena.take(_RATE_CELLS)
 
     @property
     def limit(self) -> int:
         """What it may reach; 0: anything."""
-        return self.table.arena.cells.load(self.limit_cell)
+        return self.cells.load(self.first + _LIMIT)
 
     @limit.setter
     def limit(self, value: int) -> None:
-        self.table.arena.cells.store(self.limit_cell, value)
+        self.cells.store(self.first + _LIMIT, value)
+
+    @property
+    def highest(self) -> int:
+        """The largest count of a second."""
+        return self.cells.load(self.first + _HIGHEST)
+
+    @highest.setter
+    def highest(self, value: int) -> None:
+        self.cells.store(self.first + _HIGHEST, value)
+
+    def forget(self) -> None:
+        """The counter begins anew at 0."""
+        self.cells.store(self.first + _START, 0)
+        self.highest = 0
 
     def tick(self, now: int) -> None:
         """Called about once a second, and by readers."""
+        cells = self.cells
+        first = self.first
         second = now // 1000
-        if second == self.second:
-            return
-        if self.second < 0:
-            self.second = second
+        known = cells.load(first + _SECOND)
+        if second <= known or not cells.cas(first + _SECOND, known, second):
             return
         total = self.table.total(self.place)
-        counted = max(0, total - self.start)
-        self.before = counted if second == self.second + 1 else 0
-        self.highest = max(self.highest, counted // (second - self.second))
-        self.second = second
-        self.start = total
+        if known:
+            counted = max(0, total - cells.load(first + _START))
+            cells.store(first + _BEFORE, counted if second == known + 1 else 0)
+            cells.highest(first + _HIGHEST, counted // (second - known))
+            cells.store(first + _START, total)
 
     def read(self, now: int) -> int:
         """Events of the last 1000 ms: the whole current second and the part of the one before that is still in view."""
         self.tick(now)
-        counted = max(0, self.table.total(self.place) - self.start)
-        if counted > self.highest:
-            self.highest = counted
-        return counted + self.before * (1000 - now % 1000) // 1000
+        counted = max(0, self.table.total(self.place) - self.cells.load(self.first + _START))
+        self.cells.highest(self.first + _HIGHEST, counted)
+        return counted + self.cells.load(self.first + _BEFORE) * (1000 - now % 1000) // 1000

@@ -99,10 +99,13 @@ class Cells:
 
 def row_type(name: str, fields: tuple[str, ...]) -> type:
     """A type whose attributes are consecutive cells."""
-    def init(self: object, cells: Cells, first: int) -> None:
-        if first < 0 or first + len(fields) > len(cells):
+    def init(self: object, cells: Cells, first: int, table: int = -1, width: int = 0, rows: int = 1) -> None:
+        beginning = first if table < 0 else table
+        if first < 0 or first + len(fields) > len(cells) or width < 0 or rows < 1 \
+                or beginning + width * (rows - 1) + len(fields) > len(cells):
             raise IndexError("no such cells")
         object.__setattr__(self, "_place", (cells, first))
+        object.__setattr__(self, "_table", (beginning, width, rows))
 
     def member(offset: int) -> property:
         def get(self: object) -> int:
@@ -116,7 +119,55 @@ def row_type(name: str, fields: tuple[str, ...]) -> type:
         return property(get, put)
 
     members: dict[str, object] = {field: member(i) for i, field in enumerate(fields)}
-    return type(name.rpartition(".")[2], (), {"__init__": init, "FIELDS": fields, **members})
+    return type(name.rpartition(".")[2], (), {"__init__": init, "FIELDS": fields, "tally": _tally, "total": _total,
+                                              "rise": _rise, "average": _average, **members})
+
+
+def _tally(row: object, places: bytes, *deltas: int) -> None:
+    """Each delta is added at the place that the byte of the same position names."""
+    if len(places) != len(deltas):
+        raise TypeError("as many deltas as places expected")
+    cells, first = _place(row)
+    for place, delta in zip(places, deltas, strict=True):
+        _within(row, place, 1)
+        cells.store(first + place, cells.load(first + place) + delta)
+
+
+def _within(row: object, place: int, room: int) -> None:
+    if place < 0 or place + room > len(row.FIELDS):  # type: ignore[attr-defined]  # as all types made here
+        raise IndexError("no such place")
+
+
+def _total(row: object, place: int) -> int:
+    """The sum over all rows of its table."""
+    _within(row, place, 1)
+    table, width, rows = row._table  # type: ignore[attr-defined]
+    return _place(row)[0].sum(table + place, width, rows)
+
+
+def _rise(row: object, gauge: int, highest: int) -> None:
+    """One more, and note a new maximum of all rows."""
+    _within(row, highest, 1)
+    _tally(row, bytes([gauge]), 1)
+    cells, first = _place(row)
+    cells.store(first + highest, max(cells.load(first + highest), _total(row, gauge)))
+
+
+def _average(row: object, place: int, *values: int) -> None:
+    """Add to four sums that forget a 1024th each time once 1024 were added; behind them maxima and that number."""
+    _within(row, place, 9)
+    if len(values) != 4:
+        raise TypeError("5 arguments expected")
+    cells, first = _place(row)
+    at = first + place
+    full = cells.load(at + 8) >= 1024
+    for i, value in enumerate(values, at):
+        present = cells.load(i)
+        forgotten = abs(present) // 1024 * (1 if present >= 0 else -1) if full else 0  # as C divides
+        cells.store(i, present - forgotten + value)
+        cells.store(i + 4, max(cells.load(i + 4), value))
+    if not full:
+        cells.store(at + 8, cells.load(at + 8) + 1)
 
 
 def _place(row: object) -> tuple[Cells, int]:

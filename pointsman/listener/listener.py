@@ -57,6 +57,7 @@ class Listener(Channel):
         self.family = 0
         self.bound: NetAddress = UNIX_ADDRESS  # the address it is bound to
         self.any = False  # bound to any address: only each connection knows to which one it came
+        self.lanes: frozenset[int] | None = None  # bind ... thread: those that accept here, from 1 on; None: all
         self.rate_limit = 0  # rate-limit sessions; 0: none
         self.way: "Way | None" = None  # None: there is one lane only
         self.others_taken = -1  # what the other lanes had taken when this one made way for them
@@ -99,6 +100,19 @@ class Listener(Channel):
             if self.fd >= 0:
                 self.reactor.forget(self)
             sock.close()  # now: whoever came in until the end of the turn would be reset
+
+    def end(self) -> None:
+        """Stop for good. Other processes hold the socket as well: it is not only closed, it listens no more."""
+        sock = self.sock
+        if sock is None or self.state == CLOSED:
+            return
+        if self.state == OPEN:
+            self._accept_some(_LAST_BURST)
+        self._unwatch(RESTING)
+        # Not one that was given from outside: it is not ours alone.
+        if self.opening.spec.kind != "fd" and self.door.end_listening():
+            sock.shutdown(socket.SHUT_RD)
+        self.stop()
 
     def pause(self) -> None:
         """Stop listening but keep the address, so that another process may listen there (management manual 4)."""
@@ -145,9 +159,13 @@ class Listener(Channel):
                 self.burst = max(1, self.burst >> 1)
 
     def again(self) -> None:
-        """There is room again."""
+        """There is room again; or another lane makes way, which it alone was told of."""
         if self.state == FULL:
             self._watch()
+        elif self.state == OPEN and self.room.share.somebody_rests():
+            self.ready(IN)
+        elif self.state == RESTING and self.way is not None:
+            self.way.again(self.reactor.now)
 
     def expired(self, now: int) -> None:
         if self.state == RESTING:
@@ -300,6 +318,12 @@ class Way(Hook):
             self.share.rest(True)
             self.due = due
         self.listeners.append(listener)
+
+    def again(self, now: int) -> None:
+        """Another lane makes way: perhaps for this one."""
+        if self.listeners and not self.share.over():
+            self.due = now
+            self.after(now)
 
     def after(self, now: int) -> None:
         if now < self.due:

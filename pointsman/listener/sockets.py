@@ -11,6 +11,7 @@ linger) is set here once and costs a connection nothing.
 """
 import errno
 import os
+import select
 import socket
 import stat
 from dataclasses import dataclass
@@ -77,6 +78,13 @@ def keep_alive_options(options: SocketOptions) -> list[tuple[int, int, int]]:
             *((socket.IPPROTO_TCP, name, value) for name, value in asked if value)]
 
 
+def _is_shut(sock: socket.socket) -> bool:
+    """A listening unix socket that refuses connections for ever, since `shutdown frontend`."""
+    poll = select.poll()
+    poll.register(sock, select.POLLRDHUP)
+    return bool(poll.poll(0))
+
+
 def _abstract_name(spec: AddressSpec) -> bytes:
     """abns@: padded with zeros to all of sun_path; abnsz@: one zero behind it (manual 2.9.1)."""
     name = b"\0" + spec.host.encode()[:_PATH_LIMIT - 1]
@@ -122,6 +130,8 @@ class Opening:
         """Take over an open socket of this address when it comes to `open`. False: it is of no use any more."""
         if self.spec.kind == "unix" and not os.path.exists(self.spec.host):
             return False  # somebody has removed its name
+        if sock.family == socket.AF_UNIX and _is_shut(sock):
+            return False
         self._inherited = sock
         return True
 

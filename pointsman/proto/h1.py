@@ -17,6 +17,7 @@ from typing import Final
 
 from pointsman.proto.authority import check_target
 from pointsman.proto.errors import ProtocolError
+from pointsman.proto.memory import Memory
 from pointsman.proto.message import (
     CODING,
     CONNECTION,
@@ -32,12 +33,14 @@ from pointsman.proto.message import (
     Request,
     Response,
 )
+from pointsman.proto.shape import find_shape
 from pointsman.proto.tokens import BASE64S, CLEAN, HOSTS, NAMES, TARGETS, TEXT, tokens
 
 LIMIT: Final = 15_360  # bytes of a head: tune.bufsize less tune.maxrewrite
 FIELDS: Final = 100  # tune.http.maxhdr counts the first line too
 _DIGITS: Final = 20  # of 2^64 - 1
 _LARGEST: Final = 1 << 64
+SECRET: Final = frozenset((b"authorization", b"proxy-authorization"))  # never remembered beyond their connection
 _KEY: Final = 24  # a WebSocket's key: 16 bytes in base64 (RFC 6455 4.1)
 _METHODS: Final = frozenset((b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"OPTIONS", b"PATCH", b"CONNECT"))
 # Of HTTP/1.0 (manual 3.1, h1-accept-payload-with-any-method)
@@ -115,15 +118,23 @@ def _hopeless(data: bytes, start: int, known: int, is_request: bool) -> None:
                 raise ProtocolError("invalid field name")
 
 
-def _lines(block: bytes, strict: bool) -> list[bytes]:
-    """The lines of a head, without their ends and without the empty one."""
+def _is_line(raw: bytes) -> bool:
+    """It may be taken as it is: not empty, no fold, no stray control."""
+    return len(raw) > 0 and raw[0] != 0x20 and raw[0] != 0x09 and raw.translate(CLEAN) == raw
+
+
+def _lines(block: bytes, hint: list[Field], start: bytes, strict: bool) -> list[bytes]:
+    """The lines of a head, without their ends and without the empty one. `hint`, `start`: what an earlier head had."""
     raws = block.split(b"\r\n")
-    if len(raws) < 3 or raws[-1] or raws[-2]:
+    last = len(raws) - 2
+    if last < 1 or raws[last + 1] or raws[last]:
         return _mend(block, strict)
-    del raws[-2:]
-    for raw in raws:
-        if not raw or raw[0] == 0x20 or raw[0] == 0x09 or raw.translate(CLEAN) != raw:
-            return _mend(block, strict)
+    del raws[last:]
+    known = len(hint)
+    for i, raw in enumerate(raws):
+        if i > known or raw != (hint[i - 1].raw if i else start):
+            if not _is_line(raw):
+                return _mend(block, strict)
     return raws
 
 
@@ -170,16 +181,34 @@ def field_line(raw: bytes) -> Field:
     name = spelt.translate(NAMES)
     if not colon or not name or not name.isascii():
         raise ProtocolError("invalid field line")
-    return Field(name, value.strip(b" \t"), KINDS.get(name, PLAIN))
+    made = Field(name, value.strip(b" \t"), KINDS.get(name, PLAIN))
+    made.raw = raw
+    made.named = len(spelt) + 1
+    return made
 
 
-def _parse_fields(head: Head, raws: list[bytes], strict: bool, max_fields: int, is_request: bool) -> None:
+def _parse_fields(head: Head, raws: list[bytes], strict: bool, max_fields: int, is_request: bool,
+                  hint: list[Field], memory: Memory[Field] | None) -> None:
+    """`hint`: the lines of an earlier head; what stands in the same place again is the same field."""
     if len(raws) - 1 > max_fields:
         raise ProtocolError("too many fields")
     fields: list[Field] = []
     special = False
+    known = len(hint)
     for i in range(1, len(raws)):
-        one = field_line(raws[i])
+        raw = raws[i]
+        one: Field | None = None
+        if i <= known:
+            one = hint[i - 1]
+            if one.raw != raw:
+                one = None
+        if one is None:
+            if memory is not None:
+                one = memory.get(raw)
+            if one is None:
+                one = field_line(raw)
+                if memory is not None and one.name not in SECRET:
+                    memory.offer(raw, one)
         if strict and one.value.translate(TEXT) != one.value:
             raise ProtocolError("control in a field's value")
         if one.kind:
@@ -189,6 +218,24 @@ def _parse_fields(head: Head, raws: list[bytes], strict: bool, max_fields: int, 
     if special:
         _judge(head, is_request)
         _settle(head, strict)
+
+
+def _as_received(head: Head, raws: list[bytes], earlier: Head | None) -> None:
+    """Nothing was mended: the head can be a model for the next one."""
+    if len(head.fields) == len(raws) - 1:
+        head.lines = head.fields
+        if earlier is not None:
+            find_shape(head, earlier)
+
+
+def _canonical(one: Field, value: bytes) -> Field:
+    """The same line with its value in plain words."""
+    if one.value == value:
+        return one
+    made = Field(one.name, value, one.kind)
+    made.raw = one.raw
+    made.named = one.named
+    return made
 
 
 def _judge(head: Head, is_request: bool) -> None:
@@ -204,10 +251,10 @@ def _judge(head: Head, is_request: bool) -> None:
             head.length = _length(one.value, head.length)
             if repeated:
                 continue
-            one = Field(one.name, b"%d" % head.length, LENGTH)
+            one = _canonical(one, b"%d" % head.length)
         elif kind == CODING:
             codings.append(one.value)
-            one = Field(one.name, b"chunked", CODING)
+            one = _canonical(one, b"chunked")
         elif kind == CONNECTION:
             upgrade = _connection(head, one.value) or upgrade
         elif kind == UPGRADE:
@@ -215,7 +262,7 @@ def _judge(head: Head, is_request: bool) -> None:
         elif kind == TE:  # transfer codings end here, the wish for trailers is passed on (RFC 9110 10.1.4)
             if b"trailers" not in tokens(one.value):
                 continue
-            one = Field(one.name, b"trailers", TE)
+            one = _canonical(one, b"trailers")
         elif kind == HOST and is_request:
             if not one.value.translate(HOSTS).isascii():
                 raise ProtocolError("invalid Host")
@@ -286,12 +333,15 @@ def _settle(head: Head, strict: bool) -> None:
         head.fields = [one for one in head.fields if one.kind != LENGTH]
 
 
-def parse_request(block: bytes, strict: bool = False, max_fields: int = FIELDS) -> Request:
-    """One whole head, as cut by split_head. Raises ProtocolError."""
-    raws = _lines(block, strict)
+def parse_request(block: bytes, strict: bool = False, max_fields: int = FIELDS, earlier: Request | None = None,
+                  memory: Memory[Field] | None = None) -> Request:
+    """One whole head, as cut by split_head. Raises ProtocolError. `earlier`: the one before it on its connection;
+    `memory`: of lines; both only save work."""
+    hint = earlier.lines if earlier is not None and not strict else []
+    raws = _lines(block, hint, earlier.line if earlier is not None else b"", strict)
     head = Request()
     _request_line(head, raws[0], strict)
-    _parse_fields(head, raws, strict, max_fields, True)
+    _parse_fields(head, raws, strict, max_fields, True, hint, memory)
     head.host = head.get(b"host")
     if head.uri[0] != 0x2F or head.method == b"CONNECT":
         check_target(head, strict)
@@ -313,6 +363,8 @@ def parse_request(block: bytes, strict: bool = False, max_fields: int = FIELDS) 
         _upgrade(head, has_body)
     if strict:
         _strictly(head, has_body)
+    else:
+        _as_received(head, raws, earlier)
     return head
 
 
@@ -371,24 +423,29 @@ def _without_upgrade(connection: Field) -> Field:
     return Field(connection.name, b", ".join(kept), CONNECTION)
 
 
-def parse_response(block: bytes, strict: bool = False, max_fields: int = FIELDS) -> Response:
-    """One whole head of a response. Raises ProtocolError, whose status is 502."""
+def parse_response(block: bytes, strict: bool = False, max_fields: int = FIELDS, earlier: Response | None = None,
+                   memory: Memory[Field] | None = None) -> Response:
+    """One whole head of a response. Raises ProtocolError, whose status is 502. Else as parse_request."""
     try:
-        return _response(block, strict, max_fields)
+        return _response(block, strict, max_fields, earlier, memory)
     except ProtocolError as error:
         raise ProtocolError(str(error), 502) from None
 
 
-def _response(block: bytes, strict: bool, max_fields: int) -> Response:
-    raws = _lines(block, strict)
+def _response(block: bytes, strict: bool, max_fields: int, earlier: Response | None,
+              memory: Memory[Field] | None) -> Response:
+    hint = earlier.lines if earlier is not None and not strict else []
+    raws = _lines(block, hint, earlier.line if earlier is not None else b"", strict)
     head = Response()
     _status_line(head, raws[0])
-    _parse_fields(head, raws, strict, max_fields, False)
+    _parse_fields(head, raws, strict, max_fields, False, hint, memory)
     if head.chunked and head.minor == 0:  # whoever is next cannot know where it ends
         head.close = True
     elif head.close_after:  # two framings: what follows on this server connection is not to be trusted
         head.close = True
         head.close_after = False
+    if not strict:
+        _as_received(head, raws, earlier)
     return head
 
 

@@ -22,17 +22,34 @@ KINDS: Final = {b"content-length": LENGTH, b"transfer-encoding": CODING, b"host"
 
 
 class Field:
-    """One header field. `name` is in lower case; `value` has no white space around it."""
+    """One header field. `name` is in lower case; `value` has no white space around it.
+
+    Of one that was received, `raw` is its line without the end and `named` the bytes of name and colon in it; `wire` is
+    the line as it goes out, once somebody has made it (h1_render.py).
+    """
 
     def __init__(self, name: bytes, value: bytes, kind: int) -> None:
         self.name = name
         self.value = value
         self.kind = kind
+        self.raw = b""
+        self.named = 0
+        self.wire = b""
 
 
 def field(name: bytes, value: bytes) -> Field:
     """A field that rules write; `name` in lower case."""
     return Field(name, value, KINDS.get(name, PLAIN))
+
+
+class Shape:
+    """Which lines of a connection's heads stay the same from one to the next, as shape.py finds it."""
+
+    def __init__(self, places: list[int], runs: list[bytes], last: bytes) -> None:
+        self.places = places  # of the lines that vary
+        self.runs = runs  # what stands before each of them, from the CRLF of the line before
+        self.last = last  # what stands behind them, up to the end of the head
+        self.end = 0  # of the head that matched last
 
 
 class Head:
@@ -50,6 +67,8 @@ class Head:
         self.close_asked = False  # a rule has written Connection: close
         self.close_after = False  # ambiguous framing: close the client after the response (RFC 9112 6.1)
         self.line = b""  # the start line as received
+        self.lines: list[Field] = []  # `fields` as they were received, if each stands for one line; else empty
+        self.shape: Shape | None = None  # which lines vary from one head of its connection to the next
 
     def get(self, name: bytes) -> bytes | None:
         """The value of the first field of that lower-case name."""

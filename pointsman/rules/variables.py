@@ -16,9 +16,8 @@ from pointsman.config.action import (
     action,
 )
 from pointsman.config.keyword import Args, keyword
-from pointsman.config.lanes import lane_count
-from pointsman.config.setting import Configuration, In
-from pointsman.core.diagnostics import ConfigError, Diagnostics, Position
+from pointsman.config.setting import In
+from pointsman.core.diagnostics import ConfigError, Position
 from pointsman.sample.context import Context, ListenerFacts, ProxyFacts
 from pointsman.sample.expression import Expression, parse_words
 from pointsman.sample.format import Format, parse_format
@@ -36,11 +35,6 @@ class VariableAction(Action):
         self.variable = variable
         self.at = at
         self.writes = int(Writes.MOVING)
-
-    def resolve(self, configuration: Configuration, diagnostics: Diagnostics) -> None:
-        if self.variable.scope == "proc" and lane_count(configuration.main) > 1:
-            raise ConfigError(f"setting '{self.variable.name}' is not built yet for several lanes", self.at,
-                              "'nbthread 1', or another scope", "the manual describes it in 2.8")
 
 
 class SetVariable(VariableAction):

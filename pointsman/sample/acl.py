@@ -66,7 +66,7 @@ class Acl:
     """One line of an ACL. `test(ctx)` is all that is needed at run time.
 
     For who remembers results: `reads` says what it depends on, besides its lists, which may change while running
-    (`version` counts that, and matcher.CHANGES that of all); `moving`: nothing of it can be remembered. `header`: it is
+    (`version` counts that, and core/epoch.py that of all); `moving`: nothing of it can be remembered. `header`: it is
     decided line by line, true if `holds_line` is for the value of one field of that name; None: it is not so.
     """
 

@@ -9,7 +9,7 @@ from typing import Final
 from pointsman.core.diagnostics import ConfigError, Position
 from pointsman.sample.arguments import encode
 from pointsman.sample.lists import said_at
-from pointsman.sample.matcher import CHANGES, Either, Matcher, Never
+from pointsman.sample.matcher import Either, Matcher, Never
 from pointsman.sample.matching import INDEXES, Item, Lookup
 from pointsman.sample.pattern import HIGHEST, LOWEST, Method, Pattern, parse_range
 from pointsman.sample.types import Type, Value
@@ -166,7 +166,6 @@ class Patterns:
 
     def forget(self) -> None:
         """A list has changed: the matcher is made anew when it is needed."""
-        CHANGES.count += 1
         self.version += 1
         self.renewed = False
         self._use(Renewed(self))

@@ -33,6 +33,7 @@ class ProxyFacts:
         self.number = number  # `id`, by default its position from 2 on (frontends and backends count together)
         self.http = http
         self.counters = Counters(arena)
+        self.noted = 0  # when this lane last said that it had a session (monotonic ms)
         self.names: Names | None = None  # all proxies
 
 
@@ -55,6 +56,7 @@ class ServerFacts:
         self.name = name.encode()
         self.number = number
         self.counters = Counters(arena)
+        self.noted = 0  # when this lane last said that it had a session (monotonic ms)
 
     @property
     def connections(self) -> int:
@@ -105,4 +107,5 @@ class Context:
         self.responding = False  # a server was tried, or the answer is ours: no more variables of the request
         self.body = b""  # what is here of the request's body
         self.no_retry = False  # disable-l7-retry: the request is not sent a second time once a server had it
+        self.asked = 0  # bits of Reads: of all that has decided something (rules/plan.py)
         self.answer: object = None  # what a rule decided to answer (rules.reply.Reply); read by the stream

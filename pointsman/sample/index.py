@@ -11,12 +11,12 @@ on a value that was fetched once. When a list of patterns changes the tables are
 import re
 from typing import Final
 
+from pointsman.core.epoch import EPOCH
 from pointsman.sample.acl import Acl
 from pointsman.sample.context import Context
 from pointsman.sample.expression import Expression
 from pointsman.sample.head import COMMA, split_list
 from pointsman.sample.matcher import (
-    CHANGES,
     LOWER,
     Either,
     Found,
@@ -150,7 +150,7 @@ class Index:
         return not acl.moving and len(acl.steps) == len(acl.expression.steps)
 
     def _renew(self) -> None:
-        self.changes = CHANGES.count
+        self.changes = EPOCH.number
         versions = [acl.version for acl, _ in self.acls]
         if versions == self.versions:
             return
@@ -214,7 +214,7 @@ class Index:
 
     def bits_of_value(self, value: Value) -> int:
         """The bits of those that hold for one value of the fetch."""
-        if self.changes != CHANGES.count:
+        if self.changes != EPOCH.number:
             self._renew()
         if self.steps:
             found = turned(self.steps, value)

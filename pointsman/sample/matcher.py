@@ -26,17 +26,6 @@ class Matcher:
         raise NotImplementedError
 
 
-class Changes:
-    """How often any list of patterns that an ACL asks was changed: what was remembered of ACLs holds as long as `count`
-    stays."""
-
-    def __init__(self) -> None:
-        self.count = 0
-
-
-CHANGES: Final = Changes()
-
-
 class Never(Matcher):
     def match(self, value: Value) -> bool:
         return False

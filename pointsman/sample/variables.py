@@ -6,6 +6,9 @@
 
 A value keeps its type: what is an address or binary is marked as such (types.py), so that it can be cast when it is
 read. Variables of the process that the configuration names are always there, set or not; others are there once set.
+
+With several lanes each has the variables of the process for itself. One that is set has its new value in that lane at
+once, and in the others a moment later, when control has put the changes of all lanes in order (tables/changes.py).
 """
 import re
 from collections.abc import Callable, Sequence
@@ -14,6 +17,7 @@ from typing import Final
 from pointsman.core.diagnostics import ConfigError, Position
 from pointsman.sample.context import Context, Variables
 from pointsman.sample.types import Binary, Packed, Type, Value
+from pointsman.tables.changes import CHANGES, Change, Follower, text
 
 SCOPES: Final = ("proc", "sess", "txn", "req", "res", "check")
 PARENTS: Final = ("psess", "ptxn", "preq", "pres")  # of a parent stream, which nothing here has
@@ -58,7 +62,9 @@ class Variable:
         if store is None:
             return
         if store is PROCESS:
-            store[self.key] = None
+            if store.get(self.key) is not None:
+                store[self.key] = None
+                _share(self.key, None)
         else:
             store.pop(self.key, None)
 
@@ -115,8 +121,59 @@ def assign(variable: Variable, checks: Sequence[Check], ctx: Context, value: Val
     for check in checks:
         if not check(store, variable.key, value):
             return False
-    store[variable.key] = value
+    if store is PROCESS:
+        old = store.get(variable.key)
+        if old != value or type(old) is not type(value):
+            store[variable.key] = value
+            _share(variable.key, value)
+    else:
+        store[variable.key] = value
     return True
+
+
+def _share(key: bytes, value: Value | None) -> None:
+    """This lane has changed a variable of the process: the others shall have the same."""
+    if CHANGES.outbox is not None:
+        CHANGES.outbox(process_change(key, value))
+
+
+_KINDS: Final[dict[str, type[bytes]]] = {"str": bytes, "addr": Packed, "bin": Binary}
+
+
+def process_change(key: bytes, value: Value | None) -> Change:
+    """That a variable of the process has this value: ["var", name, type, value]."""
+    name = key.decode("latin-1")
+    if value is None:
+        return ["var", name, "", None]
+    if isinstance(value, bool):
+        return ["var", name, "bool", value]
+    if isinstance(value, int):
+        return ["var", name, "sint", value]
+    kind = "addr" if isinstance(value, Packed) else "bin" if isinstance(value, Binary) else "str"
+    return ["var", name, kind, value.decode("latin-1")]
+
+
+class ProcessVariables(Follower):
+    """Variables of the process, as changes make them."""
+
+    def __init__(self) -> None:
+        self.changed: set[bytes] = set()
+
+    def apply(self, change: Change) -> None:
+        key = text(change, 1).encode("latin-1")
+        kind, value = text(change, 2), change[3]
+        self.changed.add(key)
+        if isinstance(value, str):
+            PROCESS[key] = _KINDS[kind](value.encode("latin-1"))
+        else:
+            assert value is None or isinstance(value, int)
+            PROCESS[key] = value
+
+    def snapshot(self) -> list[Change]:
+        return [process_change(key, PROCESS.get(key)) for key in sorted(self.changed)]
+
+
+CHANGES.followers["var"] = ProcessVariables()
 
 
 def _empty(value: Value) -> bool:

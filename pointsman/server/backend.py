@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection
 from functools import partial
 
 from pointsman.core.arena import Arena
+from pointsman.core.counters import CURRENT, HIGHEST, LEFT
 from pointsman.sample.context import Context, ProxyFacts
 from pointsman.server.algorithm import Algorithm
 from pointsman.server.connection import SAFE, Dial, Pool
@@ -27,7 +28,7 @@ class LiveServer(Server):
         super().__init__(name, number, backend.name.decode(), weight, backend.arena)
         self.backend = backend
         self.dial = dial
-        self.pool = Pool()
+        self.pool = Pool(self.counters)
         self.queue = Queue(backend.arena)
         self.max_reuse = -1  # exchanges of a connection behind its first; -1: no limit
         self.send_proxy = 0  # version of the PROXY header that is sent first; 0: none
@@ -131,10 +132,7 @@ class Backend(ProxyFacts):
         """
         if self.queue.waiters or len(self.queue) or self.grants.waiting_for(self.arena.lane):
             return True
-        for server in self.servers:
-            if server.queue.waiters or len(server.queue):
-                return True
-        return False
+        return any([server.queue.waiters or len(server.queue) for server in self.servers])
 
     def _catch_up(self) -> None:
         self.refresh()
@@ -181,7 +179,7 @@ class Backend(ProxyFacts):
         """Count a stream in; False: it is full."""
         if server.row.maxconn:
             return self._locked(lambda: self._reserve(server))
-        server.counters.enter()
+        server.counters.rise(CURRENT, HIGHEST)
         self.algorithm.took(server)
         return True
 
@@ -197,7 +195,7 @@ class Backend(ProxyFacts):
         if server.row.maxconn or len(server.queue) or len(self.queue):
             self._locked(lambda: self._release(server))
         else:
-            server.counters.leave()
+            server.counters.tally(LEFT, -1)
             self.algorithm.left(server)
 
     def _release(self, server: LiveServer) -> bool:

@@ -16,6 +16,7 @@ import socket
 from typing import Final
 
 from pointsman.core.address import AF_UNIX, NetAddress, net_address
+from pointsman.core.counters import Counters
 from pointsman.net.reactor import GONE, IN, OUT, RDHUP, Reactor
 from pointsman.net.wire import Wire
 from pointsman.server.queue import Waiter
@@ -70,8 +71,9 @@ class ServerConnection(Wire):
         self.connecting = True
         self.served = 0  # exchanges completed on it
         self.since = 0  # idle since (monotonic ms)
+        self.pooled = 0  # 1: lies in its server's pool; 2: and was reused before
         self.local: NetAddress | None = None  # our end, once asked for
-        server.open += 1
+        server.counters.links += 1
 
     def ready(self, events: int) -> None:
         user = self.user
@@ -147,18 +149,28 @@ class ServerConnection(Wire):
                 self.local = net_address(str(name[0]), int(name[1]))
         return self.local
 
+    def unpool(self) -> None:
+        """Taken out of the pool, or closed: it is not idle any more."""
+        if self.pooled:
+            counters = self.server.counters
+            counters.idle -= 1
+            counters.idle_safe -= self.pooled - 1
+            self.pooled = 0
+
     def close(self) -> None:
         if self.fd >= 0:
-            self.server.open -= 1
+            self.server.counters.links -= 1
+            self.unpool()
             if self.connecting:
                 self.connecting = False
             super().close()
 
 
 class Pool:
-    """A server's idle connections."""
+    """A server's idle connections in this lane. Its limit is for those of all lanes."""
 
-    def __init__(self) -> None:
+    def __init__(self, counters: Counters) -> None:
+        self.counters = counters
         self.idle: list[ServerConnection] = []
         self.limit = -1  # pool-max-conn; -1: none
         self.keep_for = 5_000  # ms (pool-purge-delay)
@@ -181,18 +193,34 @@ class Pool:
         if kept:
             kept.reverse()
             idle.extend(kept)
+        if found is not None:
+            found.unpool()
         return found
 
     def give(self, connection: ServerConnection) -> None:
         """Back to the idle ones, or closed where they are too many."""
-        if 0 <= self.limit <= len(self.idle):
-            self.purge(connection.reactor.now)
-        if 0 <= self.limit <= len(self.idle):
+        if not self.keep_for or not self._enter(connection.reactor.now):
             connection.close()
             return
+        connection.pooled = 1
+        if connection.served > 1:
+            connection.pooled = 2
+            self.counters.idle_safe += 1
         connection.since = connection.reactor.now
         connection.reactor.wheel.disarm(connection)
         self.idle.append(connection)
+
+    def _enter(self, now: int) -> bool:
+        """Count one more; False: there are enough in all lanes, and none of this lane's is old."""
+        if self.limit < 0:
+            self.counters.idle += 1
+            return True
+        if self.counters.hold_idle() > self.limit:
+            self.purge(now)
+            if self.counters.totals.idle > self.limit:
+                self.counters.idle -= 1
+                return False
+        return True
 
     def purge(self, now: int) -> None:
         """Close what has been idle for long, and forget what has closed."""

@@ -50,7 +50,6 @@ class Server(ServerFacts):
         self.backup = False
         self.maxqueue = 0  # of its queue; 0: no limit
         self.hash_key = b""  # what places it on a consistent hash (balance.build.hash_key); b"": its number
-        self.open = 0  # connections of this lane to it, idle ones included
         self.checked = False
         self.rise = 2
         self.fall = 3

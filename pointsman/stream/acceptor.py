@@ -46,6 +46,7 @@ class Room:
         self.lock = self.arena.take_lock()  # of the limits of connections, here and of frontends and sockets
         self.limit_cell = self.arena.take(1)
         self.counters = Counters(self.arena)
+        self.requests = 0  # of this process: numbers for %rt
         self.connection_rate = self.counters.connection_rate  # its `limit` is maxconnrate
         self.session_rate = self.counters.session_rate  # its `limit` is maxsessrate
         self.waiting: list[Channel] = []  # listeners that found no room here

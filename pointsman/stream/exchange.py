@@ -13,6 +13,7 @@ at once; nothing more is read for a side that is blocked; an end is passed on as
 import errno
 from typing import Final
 
+from pointsman.core.counters import BYTES, LEFT, OVER, PICKED, QUEUE_TIME, REUSED, SERVED, class_of
 from pointsman.log.policy import When, wanted
 from pointsman.net.reactor import Reactor
 from pointsman.net.timers import Timed
@@ -39,6 +40,7 @@ TARPIT: Final = 9  # the client waits for its rejection
 GATHER: Final = 10  # the request's body is waited for
 
 TURN_AROUND: Final = 1_000  # ms between two attempts on the same server (manual 4.2, retries)
+NOTED: Final = 500  # ms between two notes of the last session, which is shown in seconds
 GRAIN: Final = 64  # ms: two deadlines this near are the same to the wheel
 _TIMED_OUT: Final = errno.ETIMEDOUT
 _CLIENT: Final = (0x43, 0x63)  # C, c: causes of cli_abrt
@@ -195,20 +197,19 @@ class Exchange(Carried):
         self.context.responding = True
         self.context.server_address = server.dial.address(self.context.destination)
         self.record.queued = now
-        counters = server.counters
-        counters.chosen += 1
-        counters.last_session = now
-        backend.counters.chosen += 1
-        backend.counters.last_session = now
+        if now - server.noted >= NOTED:
+            server.noted = backend.noted = now
+            server.counters.last_session = backend.counters.last_session = now
         self.server_time = backend.server_time
         self.independent = backend.independent
         connection = self.idle_connection(server)
         if connection is None:
+            server.counters.chosen += 1
+            backend.counters.chosen += 1
             self.dial()
             return
-        counters.sessions += 1
-        counters.reuses += 1
-        backend.counters.reuses += 1
+        server.counters.tally(REUSED, 1, 1, 1)
+        backend.counters.tally(PICKED, 1, 1)
         self._attach(connection)
         self.record.connected = now
         self.begin_sending()
@@ -470,36 +471,56 @@ class Exchange(Carried):
 
     # The end.
 
-    def count_end(self) -> None:
-        """What is counted once of every exchange, whatever became of it."""
+    def count_end(self, status: int) -> None:
+        """What is counted once of every exchange, whatever became of it. `status`: of an HTTP response; 0: none."""
         record = self.record
         frontend = self.frontend
         backend = self.backend
+        up = record.uploaded
+        down = record.sent
         record.ended = self.reactor.now
-        server = self.context.server if record.queued >= 0 else None
-        frontend.counters.bytes_in += record.uploaded
-        frontend.counters.bytes_out += record.sent
-        sets = []
+        found = self.context.server if record.queued >= 0 and backend is not None else None
+        server = found if isinstance(found, LiveServer) else None
+        over = OVER[class_of(status)]
+        if status > 0:
+            frontend.counters.tally(over, up, down, 1)
+        else:
+            frontend.counters.tally(BYTES, up, down)
         if frontend.socket_stats and isinstance(self.context.listener, Door):
-            self.context.listener.counters.bytes_in += record.uploaded
-            self.context.listener.counters.bytes_out += record.sent
+            self.context.listener.counters.tally(BYTES, up, down)
+        if backend is None:
+            if frontend.twin is not None:
+                frontend.twin.counters.tally(BYTES, up, down)
+        elif status > 0:
+            backend.counters.tally(over, up, down, 1)
+        else:
+            backend.counters.tally(BYTES, up, down)
+        if server is not None:
+            if status > 0 and record.answered >= 0:
+                server.counters.tally(SERVED[class_of(status)], up, down, 1, 1)
+            else:
+                server.counters.tally(BYTES, up, down)
+        if backend is not None and record.queued >= 0 and record.answered >= 0:
+            queue = record.queued - max(record.head, record.begun)
+            connect = record.connected - record.queued if record.connected >= 0 else 0
+            response = record.answered - record.connected
+            total = record.ended - record.accepted
+            backend.counters.average(QUEUE_TIME, queue, connect, response, total)
+            if server is not None:
+                server.counters.average(QUEUE_TIME, queue, connect, response, total)
+        if record.cause != 0x2D:
+            self._count_fault(server)
+
+    def _count_fault(self, server: LiveServer | None) -> None:
+        record = self.record
+        frontend = self.frontend
         if record.cause == 0x49:
             self._count_internal_error(frontend, server)
-        if backend is not None:
-            sets.append(backend.counters)
-            if isinstance(server, LiveServer):
-                sets.append(server.counters)
-        elif frontend.twin is not None:
-            frontend.twin.counters.bytes_in += record.uploaded
-            frontend.twin.counters.bytes_out += record.sent
-        for counters in sets:
-            counters.bytes_in += record.uploaded
-            counters.bytes_out += record.sent
-            if record.queued >= 0 and record.answered >= 0:
-                counters.note_times(record.queued - max(record.head, record.begun),
-                                    record.connected - record.queued if record.connected >= 0 else 0,
-                                    record.answered - record.connected if record.answered >= 0 else 0,
-                                    record.ended - record.accepted)
+        sets = []
+        if self.backend is not None:
+            sets.append(self.backend.counters)
+        if server is not None:
+            sets.append(server.counters)
         if record.cause in _CLIENT and record.step != 0x52:
             frontend.counters.client_aborts += 1
             for counters in sets:
@@ -547,7 +568,7 @@ class Exchange(Carried):
         self.release_server()
         backend = self.backend
         if backend is not None:
-            backend.counters.leave()
+            backend.counters.tally(LEFT, -1)
 
     def log_early(self, origin: bytes) -> None:
         """A line that need not wait for the end (option logasap, or a format that shows nothing of it)."""

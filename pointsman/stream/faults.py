@@ -15,7 +15,6 @@ from pointsman.rules.pages import DEFAULT_PAGES, raw_page
 from pointsman.rules.reply import Reply
 from pointsman.sample.context import Context
 from pointsman.sample.record import NEVER
-from pointsman.server.backend import LiveServer
 from pointsman.server.connection import ServerConnection
 from pointsman.stream.exchange import (
     ANSWER,
@@ -415,9 +414,7 @@ class Faults(Exchange):
         self.phase = IDLE
         self.leave_backend()
         record = self.record
-        if record.status > 0:
-            self._count_status(record.status)
-        self.count_end()
+        self.count_end(record.status)
         try:
             self.write_log()
         except Exception:
@@ -440,15 +437,6 @@ class Faults(Exchange):
         if not keep:
             self.phase = ENDED
         self.client.next(keep)
-
-    def _count_status(self, status: int) -> None:
-        self.frontend.counters.status(status)
-        if self.backend is not None:
-            self.backend.counters.status(status)
-        server = self.context.server
-        if self.record.answered >= 0 and isinstance(server, LiveServer):
-            server.counters.requests += 1
-            server.counters.status(status)
 
     def abandon(self) -> None:
         """A bug, already reported: this connection only."""

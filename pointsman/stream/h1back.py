@@ -8,8 +8,10 @@ from pointsman.proto.body import CHUNKED, NONE, SIZED, TO_CLOSE, Body, chunk, la
 from pointsman.proto.errors import ProtocolError
 from pointsman.proto.h1 import parse_response, split_head
 from pointsman.proto.message import Field, Response
+from pointsman.proto.shape import shaped_response
 from pointsman.server.backend import LiveServer
 from pointsman.stream.http import HttpStream
+from pointsman.stream.outcome import Answer
 from pointsman.stream.sides import HttpBack
 
 
@@ -22,6 +24,9 @@ class H1Back(HttpBack):
         self.head_only = False  # the response to it has no body
         self.begun = False  # bytes of a response were received
         self.keeps = False  # the response allows another exchange
+        self.model: Response | None = None  # the last response as it was received
+        self.answer: Answer | None = None  # what became of a response's head in the same bytes as the last one
+        self.raw = b""  # of the head that is being answered
         self.early: bytes | None = None  # payload that came with the head of a chunked response
 
     # The request.
@@ -79,14 +84,34 @@ class H1Back(HttpBack):
     def _heads(self, stream: HttpStream, data: bytes, known: int) -> bool:
         """True: the final head was found, or the stream is gone."""
         program = stream.frontend.program
+        answer = self.answer
+        if answer is not None and not known and not self.head_only and data.startswith(answer.raw) \
+                and stream.repeats(answer):
+            self.body.begin(answer.kind, answer.response.length)
+            self.keeps = answer.keeps
+            data = data[len(answer.raw):]
+            if answer.kind == CHUNKED and data:
+                self.early = self.body.feed(data)
+            stream.answered_again(answer, data)
+            return True
         while True:
-            size = split_head(data, known, program.head_limit, False)
-            if not size:
-                self.data = data
-                return False
-            response = parse_response(data[:size], False, program.field_limit)
+            response: Response | None = None
+            model = self.model
+            if model is not None and not known:
+                response = shaped_response(data, model, program.head_limit)
+            if response is not None and response.shape is not None:
+                size = response.shape.end
+            else:
+                size = split_head(data, known, program.head_limit, False)
+                if not size:
+                    self.data = data
+                    return False
+                response = parse_response(data[:size], False, program.field_limit, model, program.response_lines)
+            self.raw = data[:size]
             data = data[size:]
             known = 0
+            if program.remembers:
+                self.model = response
             if response.status >= 200 or response.status == 101:
                 break
             stream.interim(response)
@@ -99,6 +124,14 @@ class H1Back(HttpBack):
             self.early = self.body.feed(data)  # what is wrong here already spoils the whole response
         stream.answered(response, data)
         return True
+
+    def remember(self, answer: Answer) -> None:
+        if self.model is None:
+            return
+        answer.raw = self.raw
+        answer.kind = self.body.kind
+        answer.keeps = self.keeps
+        self.answer = answer
 
     def _kind(self, response: Response) -> int:
         """How its body is framed (RFC 9112 6.3)."""

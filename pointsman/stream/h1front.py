@@ -7,19 +7,22 @@ One HttpStream serves all exchanges of the connection, one after the other. What
 """
 from typing import Final
 
+from pointsman.core.epoch import EPOCH
 from pointsman.net.reactor import Reactor
 from pointsman.net.wire import LARGE, ROUNDS, SMALL, Wire
 from pointsman.proto.body import CHUNKED, SIZED, Body, chunk, last_chunk
 from pointsman.proto.body import NONE as NO_BODY
 from pointsman.proto.errors import ProtocolError
 from pointsman.proto.h1 import parse_request, split_head
-from pointsman.proto.message import Field
+from pointsman.proto.message import Field, Request
+from pointsman.proto.shape import shaped_request
 from pointsman.sample.context import Context
 from pointsman.server.backend import LiveServer
 from pointsman.stream.acceptor import Door
 from pointsman.stream.exchange import GATHER, TUNNEL
 from pointsman.stream.h1back import H1Back
 from pointsman.stream.http import HttpStream
+from pointsman.stream.outcome import Outcome
 from pointsman.stream.proxies import FOREVER, Frontend
 from pointsman.stream.sides import HttpFront
 
@@ -27,6 +30,7 @@ WAIT: Final = 0
 BUSY: Final = 1
 LINGER: Final = 2
 CLOSED: Final = 3
+FORGETS: Final = 10_000  # ms between two requests after which what is remembered of the last one is dropped
 LINGERS: Final = 1_000  # ms: what a client still sends is read and dropped, or a reset would destroy the answer
 DRAINS: Final = 64  # reads of a go
 
@@ -43,6 +47,10 @@ class H1Front(HttpFront):
         self.owing = False  # the end of the request's body has not been handed on
         self.early = b""  # payload that came with the head
         self.encoding = NO_BODY  # how the response's body goes out
+        self.model: Request | None = None  # the last request as it was received
+        self.block = b""  # the bytes of the last head that has an outcome
+        self.outcome: Outcome | None = None
+        self.waits_until = 0  # between two requests, when forgetting comes first (monotonic ms)
         self.stream = HttpStream(reactor, frontend, self, context)
 
     def start(self, pending: bytes) -> None:
@@ -95,7 +103,9 @@ class H1Front(HttpFront):
         self.stream.client_gone()
 
     def expired(self, now: int) -> None:
-        if self.phase == WAIT:
+        if self.phase == WAIT and self.waits_until > now:
+            self._forget()
+        elif self.phase == WAIT:
             self.stream.record.uploaded = len(self.data)
             self.stream.request_expired(self.first, self.first and not self.data)
         elif self.phase == LINGER:
@@ -141,27 +151,62 @@ class H1Front(HttpFront):
         self.data = b""
         self.partial = False
         program = self.frontend.program
+        outcome = self.outcome
+        if outcome is not None and not known and data.startswith(self.block) and outcome.version == EPOCH.number:
+            if self._begin_body(outcome.request, data, len(self.block)):
+                self.stream.begin_again(outcome)
+            return
+        model = self.model
+        request: Request | None = None
         try:
-            size = split_head(data, known, program.head_limit, True)
-            if not size:
-                self._wait(data, known)
-                return
-            request = parse_request(data[:size], self.frontend.strict, program.field_limit)
-            body = self.body
-            body.begin(CHUNKED if request.chunked else SIZED if request.length > 0 else NO_BODY, request.length)
-            self.owing = not body.done
-            self.early = body.feed(data[size:]) if size < len(data) and not body.done else b""
+            if model is not None and not known:
+                request = shaped_request(data, model, program.head_limit)
+            if request is not None and request.shape is not None:
+                size = request.shape.end
+            else:
+                size = split_head(data, known, program.head_limit, True)
+                if not size:
+                    self._wait(data, known)
+                    return
+                request = parse_request(data[:size], self.frontend.strict, program.field_limit, model,
+                                        program.request_lines)
         except ProtocolError as error:
             self.stream.record.uploaded = len(data)
             self.stream.bad_request(error)
             return
+        if program.remembers and not self.frontend.strict:
+            self.model = request
+            self.block = data[:size] if size < len(data) else data
+            self.outcome = None
+        if self._begin_body(request, data, size):
+            self.stream.begin(request)
+
+    def _begin_body(self, request: Request, data: bytes, size: int) -> bool:
+        """The body of a request whose head has `size` bytes. False: what is here of it is wrong."""
+        body = self.body
+        stream = self.stream
         if request.chunked or request.length > 0:
+            try:
+                body.begin(CHUNKED if request.chunked else SIZED, request.length)
+                self.early = body.feed(data[size:]) if size < len(data) else b""
+            except ProtocolError as error:
+                stream.record.uploaded = len(data)
+                stream.bad_request(error)
+                return False
+            self.owing = True
             self.data = body.excess
         else:
-            self.data = data[size:]
+            body.begin(NO_BODY, 0)
+            self.early = b""
+            self.owing = False
+            self.data = data[size:] if size < len(data) else b""
         self.phase = BUSY
-        self.stream.record.uploaded = size
-        self.stream.begin(request)
+        stream.record.uploaded = size
+        return True
+
+    def remember(self, outcome: Outcome) -> None:
+        if self.model is not None:
+            self.outcome = outcome
 
     def _wait(self, data: bytes, known: int) -> None:
         """The head is not whole yet: `timeout http-request` holds from its first byte on, whatever comes behind it."""
@@ -303,6 +348,9 @@ class H1Front(HttpFront):
             limit = self.frontend.http_request_time
             if limit == FOREVER:
                 limit = self.frontend.client
+        if self.model is not None and limit > FORGETS:
+            self.waits_until = self.reactor.now + limit
+            limit = FORGETS
         self._arm(limit)
         if self.ending:
             self.unread = True
@@ -330,6 +378,13 @@ class H1Front(HttpFront):
                 self.close()
                 return
         self.reactor.another(self)
+
+    def _forget(self) -> None:
+        """It has been idle for long: what it sent, which may hold cookies, is not kept."""
+        self.model = self.outcome = None
+        self.block = b""
+        self._arm(self.waits_until - self.reactor.now)
+        self.waits_until = 0
 
     def is_idle(self) -> bool:
         """Between two requests, with nothing of the next one received."""

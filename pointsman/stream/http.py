@@ -12,19 +12,22 @@ two sides. How it ends badly stands in faults.py.
 
 from pointsman.config.action import ALLOW, ANSWER, CONTINUE, DENY, SILENT_DROP, TARPIT
 from pointsman.core.address import NetAddress
+from pointsman.core.counters import CURRENT, ENTERED, HIGHEST, REQUEST
+from pointsman.core.epoch import EPOCH
 from pointsman.log.policy import When
 from pointsman.net.reactor import Reactor
 from pointsman.proto.body import CHUNKED, NONE, TO_CLOSE
 from pointsman.proto.h1_render import interim, request_bytes, response_head
 from pointsman.proto.message import Field, Request, Response, field
+from pointsman.rules.plan import MOVING, OF_REQUEST, OF_RESPONSE, Step, run_steps
 from pointsman.rules.reply import Challenge, Reply
-from pointsman.rules.rule import Rule, run_rules
 from pointsman.sample.context import Context
 from pointsman.sample.record import NEVER as NOT_REACHED
 from pointsman.server.backend import LiveServer
 from pointsman.server.connection import NEVER, ServerConnection
 from pointsman.stream.exchange import ANSWER as WAIT_ANSWER
 from pointsman.stream.exchange import FORWARD, IDLE, LAST, TUNNEL
+from pointsman.stream.outcome import Answer, Outcome
 from pointsman.stream.proxies import CLOSE, FOREVER, KEEP_ALIVE, BackendProxy, ForwardFor, Frontend, Service
 from pointsman.stream.replay import Replay
 from pointsman.stream.routing import pick_backend, pick_server
@@ -36,6 +39,7 @@ class HttpStream(Replay):
         super().__init__(reactor, frontend, front, context)
         self.last: LiveServer | None = None  # of the exchange before, if its connection was kept
         self.challenged = False  # that exchange ended with 401 or 407
+        self.outcome: Outcome | None = None  # of this request, if it would be the same again
 
     # Head.
 
@@ -56,6 +60,8 @@ class HttpStream(Replay):
         self.context.unique_id = b""
         self.context.responding = False
         self.context.no_retry = False
+        self.context.asked = 0
+        self.outcome = None
         self.forget()
         self.context.source = self.context.real_source  # as they were before set-src and set-dst
         self.context.destination = self.context.real_destination
@@ -67,6 +73,31 @@ class HttpStream(Replay):
 
     def begin(self, request: Request) -> None:
         """A request whose head is whole."""
+        frontend = self.frontend
+        self._take_up(request)
+        if frontend.unique_id is not None:
+            self._name(request)
+        if self._own(frontend.monitor):
+            return
+        logger = frontend.logger
+        if logger is not None and logger.when <= When.REQUEST:
+            self.write_log(b"txn_request")
+        if not frontend.buffers or self.gather(frontend.http_request_time):
+            self.frontend_rules(request)
+
+    def begin_again(self, outcome: Outcome) -> None:
+        """A request that came before in the very same bytes: its rules are not asked again."""
+        self.outcome = outcome
+        self._take_up(outcome.request)
+        logger = self.frontend.logger
+        if logger is not None and logger.when <= When.REQUEST:
+            self.write_log(b"txn_request")
+        self.enter_backend(outcome.backend)
+        self.forced = None
+        self.choose()
+
+    def _take_up(self, request: Request) -> None:
+        """What is noted of every request."""
         frontend = self.frontend
         now = self.reactor.now
         record = self.record
@@ -83,15 +114,6 @@ class HttpStream(Replay):
         self.context.body = self.client.received()
         if frontend.captures is not None:
             frontend.captures.of_request(self.context)
-        if frontend.unique_id is not None:
-            self._name(request)
-        if self._own(frontend.monitor):
-            return
-        logger = frontend.logger
-        if logger is not None and logger.when <= When.REQUEST:
-            self.write_log(b"txn_request")
-        if not frontend.buffers or self.gather(frontend.http_request_time):
-            self.frontend_rules(request)
 
     def frontend_rules(self, request: Request) -> None:
         if self._request_rules(self.frontend.http_request):
@@ -100,23 +122,26 @@ class HttpStream(Replay):
     def count_request(self, now: int) -> None:
         frontend = self.frontend
         program = frontend.program
-        program.room.counters.requests += 1
-        self.record.number = program.room.counters.requests
-        frontend.counters.requests += 1
+        room = program.room
+        room.counters.tally(REQUEST, 1)
+        room.requests += 1
+        self.record.number = room.requests
+        frontend.counters.tally(REQUEST, 1)
 
     def _name(self, request: Request) -> None:
         """unique-id-format and unique-id-header."""
         frontend = self.frontend
         assert frontend.unique_id is not None
+        self.context.asked |= MOVING
         self.context.unique_id = frontend.unique_id.render(self.context)
         if frontend.unique_id_header:
             request.fields = [*request.fields, field(frontend.unique_id_header, self.context.unique_id)]
 
     # Rules.
 
-    def _request_rules(self, rules: list[Rule]) -> bool:
+    def _request_rules(self, rules: list[Step]) -> bool:
         """True: the request goes on."""
-        verdict = run_rules(rules, self.context) if rules else CONTINUE
+        verdict = run_steps(rules, self.context) if rules else CONTINUE
         if verdict in (CONTINUE, ALLOW):
             return True
         if verdict == DENY:
@@ -187,7 +212,10 @@ class HttpStream(Replay):
         for service in backend.services:
             if self._own_service(service, backend):
                 return
-        self.forced = pick_server(backend, self.context) if backend.use_server else None
+        self.forced = None
+        if backend.use_server:
+            self.context.asked |= MOVING
+            self.forced = pick_server(backend, self.context)
         self._add_addresses(request, backend)
         self.choose()
 
@@ -209,9 +237,8 @@ class HttpStream(Replay):
         self.backend = backend
         self.context.backend = backend
         counters = backend.counters
-        counters.enter()
-        counters.sessions += 1
-        counters.requests += 1
+        counters.rise(CURRENT, HIGHEST)
+        counters.tally(ENTERED, 1, 1)
 
     def _add_addresses(self, request: Request, backend: BackendProxy) -> None:
         """option forwardfor and option originalto, of the frontend or of the backend; the backend's name wins."""
@@ -286,9 +313,16 @@ class HttpStream(Replay):
         self.phase = WAIT_ANSWER
         if self.frontend.wants_destination:
             self.context.server_source = connection.local_address()
-        mode = max(self.frontend.mode, backend.mode)
-        close = mode != KEEP_ALIVE and not backend.pretend_keepalive or request.close_asked
-        head = request_bytes(request, close=close, strict=self.frontend.strict)
+        outcome = self.outcome
+        if outcome is not None:
+            head = outcome.head
+        else:
+            mode = max(self.frontend.mode, backend.mode)
+            close = mode != KEEP_ALIVE and not backend.pretend_keepalive or request.close_asked
+            head = request_bytes(request, close=close, strict=self.frontend.strict)
+            if not self.context.asked & ~OF_REQUEST and not self.tunnelling and not request.expects_continue:
+                self.outcome = Outcome(request, backend, head, EPOCH.number)
+                self.client.remember(self.outcome)
         connection.begin_request(head, request.chunked, request.method == b"HEAD")
         if self.replaying:
             assert self.kept is not None
@@ -377,6 +411,34 @@ class HttpStream(Replay):
             self.flush_client()
         self._pace()
 
+    def repeats(self, answer: Answer) -> bool:
+        """Would a response in the same bytes become this answer, whatever else is new?"""
+        request = self.context.request
+        return answer.frontend is self.frontend and (answer.outcome is None or answer.outcome is self.outcome) \
+            and answer.version == EPOCH.number and not self.bodiless and not self.tunnelling \
+            and self.phase == WAIT_ANSWER and request is not None and request.minor == 1 and request.method != b"HEAD"
+
+    def answered_again(self, answer: Answer, rest: bytes) -> None:
+        """A response whose head came before in the very same bytes: its rules are not asked again."""
+        response = answer.response
+        backend = self.backend
+        if backend is not None and backend.retry_statuses:
+            if response.status in backend.retry_statuses and self.retry():
+                return
+        self.forget()
+        record = self.record
+        record.answered = self.reactor.now
+        record.status = response.status
+        self.context.response = response
+        if self.frontend.captures is not None:
+            self.frontend.captures.of_response(self.context)
+        self._frame(response, answer.kind)
+        if self.closing != answer.closing:
+            answer.closing = self.closing
+            answer.wire = self._rendered(response, answer.kind)
+        self._send_answer(answer.wire, answer.kind)
+        self._go_on_answering(rest, answer.kind)
+
     def answered(self, response: Response, rest: bytes) -> None:
         """The response's head is whole; `rest` came behind it."""
         connection = self.connection
@@ -392,7 +454,9 @@ class HttpStream(Replay):
         record.answered = self.reactor.now
         record.status = response.status
         self.context.response = response
+        self.context.asked = 0
         if response.status in (401, 407):
+            self.context.asked = MOVING
             connection.private = connection.private or _identifies(response)
         if self.frontend.captures is not None:
             self.frontend.captures.of_response(self.context)
@@ -402,7 +466,30 @@ class HttpStream(Replay):
         if response.status == 101 or self.tunnelling and self._is_connect() and 200 <= response.status < 300:
             self._switch(response, rest)
             return
-        self._begin_answer(response, kind)
+        self.after_rules()
+        record.status = response.status
+        encoding = self._frame(response, kind)
+        head = self._rendered(response, encoding)
+        if encoding == kind and not self.bodiless:
+            self._remember(connection, response, head)
+        self._send_answer(head, encoding)
+        self._go_on_answering(rest, kind)
+
+    def _remember(self, connection: HttpBack, response: Response, head: bytes) -> None:
+        """If all that rules have looked at were the heads."""
+        asked = self.context.asked
+        of_request = asked & OF_REQUEST
+        if asked & ~(OF_REQUEST | OF_RESPONSE) or of_request and self.outcome is None or self.frontend.strict:
+            return
+        answer = Answer(response, self.frontend, self.outcome if of_request else None, EPOCH.number)
+        answer.closing = self.closing
+        answer.wire = head
+        connection.remember(answer)
+
+    def _go_on_answering(self, rest: bytes, kind: int) -> None:
+        """The head is on its way, the body follows."""
+        connection = self.connection
+        assert isinstance(connection, HttpBack)
         self.phase = FORWARD
         if rest or kind == NONE:
             if not connection.feed(rest):
@@ -422,7 +509,7 @@ class HttpStream(Replay):
         """http-response of the backend, then of the frontend (manual 4.2); true: the response goes on."""
         frontend = self.frontend
         for rules in (backend.http_response, frontend.http_response):
-            verdict = run_rules(rules, self.context) if rules else CONTINUE
+            verdict = run_steps(rules, self.context) if rules else CONTINUE
             if verdict in (CONTINUE, ALLOW):
                 continue
             if verdict == DENY:
@@ -442,18 +529,14 @@ class HttpStream(Replay):
         """http-after-response: on every response, our own ones too."""
         backend = self.backend
         if backend is not None and backend.http_after_response:
-            run_rules(backend.http_after_response, self.context)
+            run_steps(backend.http_after_response, self.context)
         if self.frontend.http_after_response:
-            run_rules(self.frontend.http_after_response, self.context)
+            run_steps(self.frontend.http_after_response, self.context)
 
-    def _begin_answer(self, response: Response, kind: int) -> None:
-        """Send the head on, framed for this client."""
+    def _frame(self, response: Response, kind: int) -> int:
+        """How the body goes out to this client, and whether the connection ends with it."""
         request = self.context.request
-        backend = self.backend
-        assert request is not None and backend is not None
-        self.after_rules()
-        record = self.record
-        record.status = response.status
+        assert request is not None
         encoding = kind
         if self.bodiless:
             encoding = NONE
@@ -470,13 +553,21 @@ class HttpStream(Replay):
             self.closing = True  # it answered without waiting for the rest of the request
         if self.frontend.program.room.stopping:
             self.closing = True  # a soft stop ends connections behind their next response (manual 3.1)
-        # A response to HEAD, and a 304, keep the framing fields that they would have with a body.
-        head = response_head(response.status, response.reason, response.fields, minor=response.minor,
+        return encoding
+
+    def _rendered(self, response: Response, encoding: int) -> bytes:
+        """The head for this client. A response to HEAD, and a 304, keep the framing fields that they would have with a
+        body."""
+        request = self.context.request
+        assert request is not None
+        return response_head(response.status, response.reason, response.fields, minor=response.minor,
                              client_minor=request.minor, length=response.length,
                              chunked=response.chunked and encoding != TO_CLOSE, close=self.closing,
                              strict=self.frontend.strict)
+
+    def _send_answer(self, head: bytes, encoding: int) -> None:
         self.client.begin_response(head, encoding)
-        record.sent += len(head)
+        self.record.sent += len(head)
         self.answer_begun = True
         self.log_early(b"txn_response")
 

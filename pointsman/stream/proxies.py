@@ -7,9 +7,11 @@ from mypy_extensions import mypyc_attr
 from pointsman.core.address import NetAddress
 from pointsman.core.arena import Arena
 from pointsman.log.logger import Logger
+from pointsman.proto.memory import Memory
+from pointsman.proto.message import Field
 from pointsman.rules.captures import Captures
+from pointsman.rules.plan import Step
 from pointsman.rules.reply import Reply
-from pointsman.rules.rule import Rule
 from pointsman.sample.condition import Condition
 from pointsman.sample.context import Context
 from pointsman.sample.format import Format
@@ -23,6 +25,10 @@ KEEP_ALIVE: Final = 0  # option http-keep-alive, the default
 SERVER_CLOSE: Final = 1  # option http-server-close
 CLOSE: Final = 2  # option httpclose
 
+LINES: Final = 8192  # header lines that a process remembers, of each direction
+LINE_ROOM: Final = 2 << 20  # bytes of them
+LONGEST_LINE: Final = 1024
+
 
 class Route:
     """A use_backend rule: a backend known at start-up, or a name that is computed."""
@@ -33,6 +39,9 @@ class Route:
         self.negated = negated
         self.target = target
         self.name = name
+        self.asks = condition.reads if condition is not None else 0
+        if name is not None:
+            self.asks |= name.reads
 
 
 class ServerRoute:
@@ -81,6 +90,15 @@ class Program:
         self.date_offset = 0  # wall clock minus monotonic, ms; looked at once a second
         self.head_limit = 15_360  # bytes of a head: tune.bufsize less tune.maxrewrite
         self.field_limit = 100  # tune.http.maxhdr, less one for the request line
+        self.remembers = True  # what repeats: lines, shapes, outcomes
+        self.request_lines: Memory[Field] = Memory(LINES, LINE_ROOM, LONGEST_LINE)
+        self.response_lines: Memory[Field] = Memory(LINES, LINE_ROOM, LONGEST_LINE)
+
+    def forget(self) -> None:
+        """Remember nothing at all, from now on."""
+        self.remembers = False
+        self.request_lines = Memory(0, 0, 0)
+        self.response_lines = Memory(0, 0, 0)
 
     @property
     def requests(self) -> int:
@@ -92,9 +110,9 @@ class Frontend(Acceptor):
     def __init__(self, program: Program, name: str, number: int, http: bool) -> None:
         super().__init__(name, number, http, program.room.arena)
         self.program = program
-        self.http_request: list[Rule] = []
-        self.http_response: list[Rule] = []
-        self.http_after_response: list[Rule] = []
+        self.http_request: list[Step] = []
+        self.http_response: list[Step] = []
+        self.http_after_response: list[Step] = []
         self.captures: Captures | None = None
         self.use_backend: list[Route] = []
         self.default_backend: BackendProxy | None = None
@@ -128,9 +146,9 @@ class Frontend(Acceptor):
 class BackendProxy(Backend):
     def __init__(self, name: str, number: int, http: bool, algorithm: Algorithm, arena: Arena | None = None) -> None:
         super().__init__(name, number, http, algorithm, arena)
-        self.http_request: list[Rule] = []
-        self.http_response: list[Rule] = []
-        self.http_after_response: list[Rule] = []
+        self.http_request: list[Step] = []
+        self.http_response: list[Step] = []
+        self.http_after_response: list[Step] = []
         self.use_server: list[ServerRoute] = []
         self.services: list[Service] = []
         self.pages: dict[int, Reply] = {}

@@ -8,6 +8,7 @@ def pick_backend(frontend: Frontend, context: Context) -> BackendProxy | None:
     """The first use_backend rule that holds, else the default backend. A computed name that no backend has falls back
     to the default backend."""
     for route in frontend.use_backend:
+        context.asked |= route.asks
         if route.condition is None or route.condition.test(context) != route.negated:
             if route.name is None:
                 return route.target

@@ -1,8 +1,10 @@
 """A lane's share of the open client connections, so that no lane holds most of them while another has few.
 
 All lanes accept from the same sockets, and whoever is quickest gets the connection. A lane that holds many more than
-the average (`over`) makes way: it accepts nothing for some milliseconds, in which the others take what is there. If
-they don't, several times in a row, they are busy or stuck, and it accepts as usual. At least one lane never makes way.
+the average (`over`) makes way: it accepts nothing for some milliseconds, in which the others take what is there. They
+are called, as the kernel has told one lane only of each connection that waits; and who makes way itself comes back at
+such a call, if it is not over any more. If nobody comes, several times in a row, they are busy or stuck, and it accepts
+as usual.
 
 Short-lived connections are spread unevenly for a moment all the time. That does no harm, and the bound is far enough
 from the average that a lane which makes way has enough to do.
@@ -53,7 +55,7 @@ class Share:
         return self.counters.current
 
     def over(self) -> bool:
-        """More than an eighth above the average of the lanes that are alive, and another one can take them."""
+        """More than an eighth above the average of the lanes that are alive. All of them cannot be."""
         if self.alone:
             return False
         held = self.counters.current
@@ -61,17 +63,24 @@ class Share:
             return False
         alive = self._lanes(_ALIVE)
         above = held * alive - self.counters.held
-        if above <= _FREE * alive or above * 9 <= held * alive:
-            return False
-        return alive - self._lanes(_RESTS) > 1
+        return above > _FREE * alive and above * 9 > held * alive
 
     def _lanes(self, column: int) -> int:
         return self.arena.cells.sum(self.table.first + column, self.table.width, self.arena.lanes)
 
     def rest(self, on: bool) -> None:
         """This lane makes way for others, or does so no more."""
-        if not self.alone:
-            self.arena.cells.store(self.table.row(self.arena.lane) + _RESTS, int(on))
+        if self.alone:
+            return
+        self.arena.cells.store(self.table.row(self.arena.lane) + _RESTS, int(on))
+        if on:
+            for lane in range(self.arena.lanes):
+                if lane != self.arena.lane:
+                    self.arena.ring(lane)
+
+    def somebody_rests(self) -> bool:
+        """Some lane has left connections to others."""
+        return not self.alone and self._lanes(_RESTS) > 0
 
     def taken_by_others(self) -> int:
         """Changes while other lanes accept."""

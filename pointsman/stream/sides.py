@@ -7,6 +7,7 @@ from pointsman.net.wire import Wire
 from pointsman.proto.message import Field
 from pointsman.server.backend import LiveServer
 from pointsman.server.connection import ServerConnection
+from pointsman.stream.outcome import Answer, Outcome
 
 
 class HttpFront(Wire):
@@ -56,6 +57,9 @@ class HttpFront(Wire):
         """The exchange is over; `keep`: the connection may go on."""
         raise NotImplementedError
 
+    def remember(self, outcome: Outcome) -> None:
+        """This is what became of the request; it would be the same for the same bytes."""
+
     def new_connection(self, server: LiveServer, fd: int) -> "HttpBack":
         """A server connection that speaks what this server speaks."""
         raise NotImplementedError
@@ -87,6 +91,9 @@ class HttpBack(ServerConnection):
     def feed(self, data: bytes) -> bool:
         """Bytes of the response's body that came with its head. False: the stream has taken its leave."""
         raise NotImplementedError
+
+    def remember(self, answer: Answer) -> None:
+        """This is what became of the response; it would be the same for the same bytes."""
 
     def body_kind(self) -> int:
         """How the response's body is framed (proto.body's kinds)."""

@@ -143,7 +143,7 @@ class TcpStream(Exchange):
             return
         self.phase = ENDED
         self.leave_backend()
-        self.count_end()
+        self.count_end(0)
         try:
             self.write_log()
         finally:

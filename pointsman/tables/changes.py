@@ -35,14 +35,15 @@ class Changes:
 
     def __init__(self) -> None:
         self.followers: dict[str, Follower] = {}
-        self.watchers: list[Callable[[], None]] = []  # told after each change: what is remembered may be wrong now
+        self.watchers: list[Callable[[str], None]] = []  # told the kind of each change that was made
         self.outbox: Callable[[Change], None] | None = None  # in a lane: the way to control
 
     def apply(self, change: Change) -> None:
         """Make it here. PatternError: it is impossible."""
-        self.followers[text(change, 0)].apply(change)
+        kind = text(change, 0)
+        self.followers[kind].apply(change)
         for watcher in self.watchers:
-            watcher()
+            watcher(kind)
 
     def propose(self, change: Change) -> None:
         """For traffic: make a change wherever it has to be made. What is impossible is forgotten."""

@@ -15,6 +15,8 @@ the same order (changes.py), so that numbers are the same everywhere.
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from pointsman.core.epoch import EPOCH
+
 _WRAP: Final = 1 << 32  # versions are counted so far (management manual 9.3)
 
 
@@ -106,6 +108,11 @@ class Reference:
                 return []
         return list(self.by_key[self.current].get(key, ()))
 
+    def _change(self) -> None:
+        """Whoever remembers what was decided by this list has to ask again."""
+        self.changed = True
+        EPOCH.end()
+
     # Writing. Each of these is one change; see changes.py for how all processes come to make it.
 
     def use(self, name: object, make: Callable[[], Use]) -> Use:
@@ -148,7 +155,7 @@ class Reference:
         self.by_key.setdefault(version, {}).setdefault(key, []).append(entry)
         for use in self.uses.values():
             use.add(entry, version)
-        self.changed = True
+        self._change()
         return entry
 
     def set(self, key: str, value: str) -> None:
@@ -162,7 +169,7 @@ class Reference:
             entry.value = value
             for use in self.uses.values():
                 use.update(entry, self.current)
-        self.changed = True
+        self._change()
 
     def delete(self, key: str) -> None:
         """Take away all entries of that key (or number). PatternError where there is none."""
@@ -177,7 +184,7 @@ class Reference:
                 del self.by_key[self.current][entry.key]
             for use in self.uses.values():
                 use.remove(entry, self.current)
-        self.changed = True
+        self._change()
 
     def clear(self, version: int = -1) -> None:
         """Take away all entries of a version. One that does not exist has none."""
@@ -187,12 +194,12 @@ class Reference:
             self.by_key[wanted] = {}
             for use in self.uses.values():
                 use.clear(wanted)
-        self.changed = True
+        self._change()
 
     def prepare(self) -> int:
         """A new version, empty."""
         self.next = (self.next + 1) % _WRAP
-        self.changed = True
+        self._change()
         return self.next
 
     def commit(self, version: int) -> None:
@@ -211,7 +218,7 @@ class Reference:
                 use.clear(one)
             del self.versions[one]
             del self.by_key[one]
-        self.changed = True
+        self._change()
 
     def restore(self, current: int, following: int, issued: int,
                 entries: list[tuple[int, str, str | None, int]]) -> None:
@@ -227,7 +234,7 @@ class Reference:
         for use in self.uses.values():
             use.commit(current)
         self.issued = issued
-        self.changed = True
+        self._change()
 
 
 def _number(text: str) -> int | None:

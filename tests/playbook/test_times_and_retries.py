@@ -194,9 +194,9 @@ def test_http_reuse_for_a_first_request(reuse: str, connections: int) -> None:
 def test_an_idle_connection_that_the_server_closes_is_forgotten() -> None:
     with Stand(config(back="http-reuse always"), "a") as stand:
         _, server = served(stand)
-        assert stand.server("a").open == 1
+        assert stand.server("a").counters.links == 1
         server.close()
-        assert stand.server("a").open == 0
+        assert stand.server("a").counters.links == 0
 
 
 @pytest.mark.parametrize("method, repeated", [(b"GET", True), (b"PUT", True), (b"POST", False), (b"PATCH", False)])

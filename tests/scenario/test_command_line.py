@@ -54,6 +54,15 @@ def running(kind: Kind, text: str, folder: Path) -> Iterator[Program]:
         program.stop(signal.SIGKILL)
 
 
+def serves(pid: str, program: int) -> bool:
+    """%pid is the program's own, or that of one of its lanes."""
+    try:
+        parent = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1]
+    except FileNotFoundError:
+        return False
+    return str(program) in (pid, parent)
+
+
 def refused(port: int) -> bool:
     with socket.socket() as client:
         return client.connect_ex(("127.0.0.1", port)) != 0
@@ -136,7 +145,7 @@ def test_signals_that_do_not_end_it(peer: Kind, tmp_path: Path, number: int) -> 
     with Program(peer, WEB, tmp_path) as program:
         os.kill(program.pid, number)
         time.sleep(0.1)
-        assert ask(program.ports["web"])[1] == str(program.pid)
+        assert serves(ask(program.ports["web"])[1], program.pid)
 
 
 def test_a_soft_stop_finishes_what_is_open(peer: Kind, tmp_path: Path) -> None:
@@ -189,7 +198,8 @@ def test_a_range_of_ports_and_maxconn_of_the_frontend(peer: Kind, tmp_path: Path
                     waiting.recv(10)
                 busy.close()
                 waiting.settimeout(5)
-                assert waiting.recv(4096).endswith(f"{first + 2} {program.pid}".encode())
+                port, pid = waiting.recv(4096).rpartition(b"\r\n")[2].decode().split()
+                assert port == str(first + 2) and serves(pid, program.pid)
 
 
 def test_maxconn_of_one_socket_leaves_the_others_free(peer: Kind, tmp_path: Path) -> None:
@@ -222,7 +232,9 @@ def test_ipv6_v4v6_and_v6only(peer: Kind, tmp_path: Path) -> None:
                        "    bind ipv6@:{port:prefix} v6only\n") + HELLO
     with Program(peer, text, tmp_path) as program:
         both, six, prefix = (program.ports[name] for name in ("both", "six", "prefix"))
-        assert ask(both, "::1") == ask(both) == [str(both), str(program.pid)]
+        for host in ("::1", "127.0.0.1"):
+            port, pid = ask(both, host)
+            assert port == str(both) and serves(pid, program.pid)
         assert ask(six, "::1")[0] == str(six)
         assert ask(prefix, "::1")[0] == str(prefix)
         assert refused(six) and refused(prefix)
@@ -258,7 +270,8 @@ def test_an_inherited_descriptor(peer: Kind, tmp_path: Path) -> None:
         process = subprocess.Popen([*peer.command, "-db", "-f", "fd.cfg"], cwd=tmp_path, pass_fds=[given.fileno()],
                                    env={**environment(), "FD_WEB": str(given.fileno())}, stderr=subprocess.DEVNULL)
         try:
-            assert ask(port) == [str(port), str(process.pid)]
+            word, pid = ask(port)
+            assert word == str(port) and serves(pid, process.pid)
         finally:
             process.terminate()
             assert process.wait(10) == -signal.SIGTERM
@@ -299,12 +312,12 @@ def test_daemons_take_over_from_each_other(peer: Kind, tmp_path: Path, daemons: 
     old = int((tmp_path / "pid").read_text())
     daemons.append(old)
     until(lambda: os.getsid(old) == old)
-    assert ask(port)[1] == str(old)
+    assert serves(ask(port)[1], old)
     assert run(peer, ["-f", "d.cfg", "-sf", str(old)], tmp_path).returncode == 0
     new = int((tmp_path / "pid").read_text())
     daemons.append(new)
     assert new != old
-    until(lambda: ask(port)[1] == str(new))
+    until(lambda: serves(ask(port)[1], new))
     until(lambda: gone(old))
     os.kill(new, signal.SIGTERM)
     until(lambda: gone(new))
@@ -321,7 +334,7 @@ def gone(pid: int) -> bool:
 def test_db_overrides_daemon_and_writes_no_pidfile(peer: Kind, tmp_path: Path) -> None:
     text = "global\n    daemon\n    pidfile {dir}/pid\n" + WEB
     with Program(peer, text, tmp_path) as program:
-        assert ask(program.ports["web"])[1] == str(program.pid)
+        assert serves(ask(program.ports["web"])[1], program.pid)
         assert not (tmp_path / "pid").exists()
 
 
@@ -333,14 +346,16 @@ def test_chroot_user_group_and_a_port_of_root(peer: Kind, tmp_path: Path) -> Non
     text = (f"global\n    chroot {jail}\n    user nobody\n    group nogroup\n" + WEB
             + f"    bind 127.0.0.1:{port}\n")
     with Program(peer, text, tmp_path) as program:
-        process = Path(f"/proc/{program.pid}")
-        until(lambda: process.stat().st_uid == pwd.getpwnam("nobody").pw_uid)
-        assert os.readlink(process / "root") == str(jail)
-        status = dict(line.split(":", 1) for line in (process / "status").read_text().splitlines())
-        assert set(status["Gid"].split()) == {str(grp.getgrnam("nogroup").gr_gid)}
-        assert status["Groups"].split() == []
-        assert int(status["CapEff"], 16) == 0
-        assert ask(port) == [str(port), str(program.pid)]
+        until(lambda: Path(f"/proc/{program.pid}").stat().st_uid == pwd.getpwnam("nobody").pw_uid)
+        word, pid = ask(port)
+        assert word == str(port) and serves(pid, program.pid)
+        for process in (Path(f"/proc/{program.pid}"), Path(f"/proc/{pid}")):
+            assert os.readlink(process / "root") == str(jail)
+            status = dict(line.split(":", 1) for line in (process / "status").read_text().splitlines())
+            assert set(status["Uid"].split()) == {str(pwd.getpwnam("nobody").pw_uid)}
+            assert set(status["Gid"].split()) == {str(grp.getgrnam("nogroup").gr_gid)}
+            assert status["Groups"].split() == []
+            assert int(status["CapEff"], 16) == 0
 
 
 @pytest.mark.root

@@ -1,9 +1,7 @@
 """What is one across lanes: turns, slots and queues, states, counters, limits; and after a lane's death."""
-import asyncio
 import os
 import signal
 import socket
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -11,7 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from support.crowd import children, until
+from support.counting import CountingOrigin
+from support.crowd import Crowd, children, read_response, until
 from support.programs import POINTSMAN, Program
 from support.scenario import query, show_stat
 
@@ -29,6 +28,8 @@ frontend web
     bind 127.0.0.1:{port:web}
     use_backend slow if { path_beg /slow }
     use_backend late if { path_beg /late }
+    use_backend least if { path_beg /least }
+    http-request return status 418 if { path_beg /tea }
     default_backend weights
 backend weights
     balance roundrobin
@@ -40,69 +41,18 @@ backend slow
 backend late
     timeout queue 300ms
     server s1 {origin} maxconn 1
+backend least
+    balance leastconn
+    server s1 {origin}
+    server s2 {origin} weight 3
+    server s3 {origin}
 """
-
-
-class CountingOrigin:
-    """Answers after a while, on a thread of its own; knows how many requests it had at once."""
-
-    def __init__(self) -> None:
-        self.now = self.most = self.total = 0
-        self.port = 0
-        self.loop = asyncio.new_event_loop()
-        self.ready = threading.Event()
-        self.thread = threading.Thread(target=self._run)
-        self.thread.start()
-        self.ready.wait(5)
-
-    def _run(self) -> None:
-        self.loop.run_until_complete(self._serve())
-        self.loop.close()
-
-    async def _serve(self) -> None:
-        self.stopped = asyncio.Event()
-        server = await asyncio.start_server(self._talk, "127.0.0.1", 0, backlog=512)
-        self.port = server.sockets[0].getsockname()[1]
-        self.ready.set()
-        await self.stopped.wait()
-        server.close()
-        for task in asyncio.all_tasks() - {asyncio.current_task()}:
-            task.cancel()
-            try:
-                await task
-            except asyncio.CancelledError:
-                pass
-
-    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while True:
-                head = await reader.readuntil(b"\r\n\r\n")
-                slow = head.startswith(b"GET /slow")
-                self.total += 1
-                if slow:
-                    self.now += 1
-                    self.most = max(self.most, self.now)
-                try:
-                    await asyncio.sleep(2.0 if head.startswith(b"GET /late") else 0.004 if slow else 0)
-                finally:
-                    self.now -= slow
-                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
-                await writer.drain()
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
-        finally:
-            writer.close()
-
-    def stop(self) -> None:
-        self.loop.call_soon_threadsafe(self.stopped.set)
-        self.thread.join(5)
 
 
 @pytest.fixture
 def origin() -> Iterator[CountingOrigin]:
-    made = CountingOrigin()
-    yield made
-    made.stop()
+    with CountingOrigin() as made:
+        yield made
 
 
 @pytest.fixture
@@ -158,40 +108,96 @@ def test_who_waits_too_long_is_told_in_time(program: Program) -> None:
     assert time.monotonic() - began < 4
 
 
-def test_deaths_among_those_who_queue_leave_no_drift(program: Program, origin: CountingOrigin) -> None:
-    """Lanes are killed while 40 clients queue for five slots: never more than five, nobody waits for ever."""
+def test_leastconn_counts_the_connections_of_all_lanes(program: Program) -> None:
+    """One after the other, each held: the n-th goes where the others of all lanes leave most room."""
     port = program.ports["web"]
-    stop = threading.Event()
-    statuses: Counter[int] = Counter()
+    clients = []
+    for count in range(1, 16):
+        client = socket.create_connection(("127.0.0.1", port), timeout=5)
+        client.sendall(b"GET /least/late HTTP/1.1\r\nHost: h\r\n\r\n")
+        clients.append(client)
+        until(lambda wanted=count: rows(program)["least/BACKEND"]["scur"] == str(wanted))
+    held = [int(rows(program)[f"least/s{number}"]["scur"]) for number in (1, 2, 3)]
+    for client in clients:
+        client.close()
+    assert held == [3, 9, 3]
+    until(lambda: rows(program)["least/BACKEND"]["scur"] == "0")
 
-    def client() -> None:
-        while not stop.is_set():
-            statuses[get(port, "/slow")] += 1
 
-    threads = [threading.Thread(target=client) for _ in range(40)]
-    for thread in threads:
-        thread.start()
-    kills = 0
-    end = time.monotonic() + 12
-    while time.monotonic() < end:
-        time.sleep(0.15)
-        family = children(program.pid)
-        if len(family) == 3:
-            os.kill(family[kills % 2], signal.SIGKILL)
-            kills += 1
-    stop.set()
-    for thread in threads:
-        thread.join(20)
-        assert not thread.is_alive(), "somebody waits for ever"
-    assert kills >= 5
-    assert origin.most <= 5
-    assert set(statuses) <= {200, 0}
-    assert statuses[200] > 300
-    until(lambda: len(children(program.pid)) == 3)
-    until(lambda: rows(program)["slow/s1"]["scur"] == rows(program)["slow/BACKEND"]["scur"] == "0")
-    assert rows(program)["slow/s1"]["qcur"] == "0"
-    assert "CurrConns: 0\n" in query(program.folder / "stats", "show info")
-    assert get(port, "/slow") == 200
+def talk(port: int, paths: list[str], keep: bool) -> list[tuple[int, int, int]]:
+    """Requests over one connection or one each. Of each: status, bytes sent, bytes received."""
+    found = []
+    client: socket.socket | None = None
+    for place, path in enumerate(paths):
+        last = not keep or place == len(paths) - 1
+        request = f"GET {path} HTTP/1.1\r\nHost: h\r\n{'Connection: close' if last else 'X-Kept: 1'}\r\n\r\n".encode()
+        client = client or socket.create_connection(("127.0.0.1", port), timeout=5)
+        client.sendall(request)
+        answer = read_response(client)
+        found.append((int(answer[9:12]), len(request), len(answer)))
+        if last:
+            client.close()
+            client = None
+    return found
+
+
+def test_statistics_are_the_sum_of_what_clients_did(program: Program) -> None:
+    """To the last request and byte, with two lanes, and with both replaced in the midst."""
+    port = program.ports["web"]
+    done: list[tuple[str, bool, list[tuple[int, int, int]]]] = []
+
+    def all_of_it(number: int) -> None:
+        path = ("/", "/slow", "/tea")[number % 3]
+        keep = number % 2 == 0
+        done.append((path, keep, talk(port, [path] * 5, keep)))
+
+    for _ in range(3):
+        with ThreadPoolExecutor(12) as pool:
+            list(pool.map(all_of_it, range(48)))
+        until(lambda: rows(program)["web/FRONTEND"]["scur"] == "0")
+        for pid in children(program.pid)[:2] if len(done) < 100 else []:
+            os.kill(pid, signal.SIGKILL)
+            until(lambda old=pid: old not in children(program.pid) and len(children(program.pid)) == 3)
+            done.append(("/tea", False, talk(port, ["/tea"], False)))
+            until(lambda: rows(program)["web/FRONTEND"]["scur"] == "0")  # or it might die before it has counted that
+    answers = {path: [one for where, _, found in done for one in found if where == path]
+               for path in ("/", "/slow", "/tea")}
+    everything = [one for found in answers.values() for one in found]
+    connections = sum(1 if keep else len(found) for _, keep, found in done)
+    assert {path: {status for status, _, _ in found} for path, found in answers.items()} == {
+        "/": {200}, "/slow": {200}, "/tea": {418}}
+    found = rows(program)
+    front = found["web/FRONTEND"]
+    assert counted(front, "stot", "conn_tot", "req_tot") == [connections, connections, len(everything)]
+    assert counted(front, "bin", "bout") == transferred(everything)
+    for row in (front, found["slow/s1"], found["slow/BACKEND"], found["weights/BACKEND"]):
+        part = everything if row is front else answers["/slow" if row["pxname"] == "slow" else "/"]
+        statuses = Counter(status for status, _, _ in part)
+        assert counted(row, *CLASSES) == [0, statuses[200], 0, statuses[418], 0, 0]
+    for name, path in (("slow/s1", "/slow"), ("slow/BACKEND", "/slow"), ("weights/BACKEND", "/")):
+        count = len(answers[path])
+        assert counted(found[name], "stot", "lbtot", "req_tot") == [count, count, count]
+        assert counted(found[name], "bin", "bout") == transferred(answers[path])
+        assert sum(counted(found[name], "connect", "reuse")) == count
+    for column in ("stot", "bin", "bout", "hrsp_2xx", "connect", "reuse"):
+        servers = [int(found[f"weights/s{number}"][column]) for number in (1, 2, 3)]
+        assert sum(servers) == int(found["weights/BACKEND"][column]), column
+    info = query(program.folder / "stats", "show info")
+    assert f"CumReq: {len(everything)}\n" in info
+    assert f"CumConns: {connections}\n" in info
+    assert "CurrConns: 0\n" in info
+
+
+CLASSES = [f"hrsp_{family}" for family in ("1xx", "2xx", "3xx", "4xx", "5xx", "other")]
+
+
+def transferred(answers: list[tuple[int, int, int]]) -> list[int]:
+    """Bytes from clients, and to them."""
+    return [sum(sent for _, sent, _ in answers), sum(got for _, _, got in answers)]
+
+
+def counted(row: dict[str, str], *columns: str) -> list[int]:
+    return [int(row[column]) for column in columns]
 
 
 def test_what_a_dead_lane_had_counted_stays(program: Program) -> None:
@@ -280,3 +286,67 @@ def test_maxconn_of_a_frontend_counts_all_lanes(program: Program) -> None:
         client.close()
     until(lambda: rows(program)["web/FRONTEND"]["scur"] == "0")
     assert rows(program)["web/FRONTEND"]["smax"] == "3"
+
+
+RATES = """
+global
+    nbthread 2
+    stats socket {dir}/stats level admin
+    {limit}
+defaults
+    mode http
+    timeout client 20s
+    timeout connect 2s
+    timeout server 2s
+frontend web
+    bind 127.0.0.1:{port:web}
+    {own}
+    http-request return status 200 content-type text/plain lf-string "%pid"
+"""
+
+
+@pytest.mark.parametrize(("limit", "own"), [("maxconnrate 40", ""), ("maxsessrate 40", ""),
+                                            ("", "rate-limit sessions 40")])
+def test_rates_are_limited_over_all_lanes(tmp_path: Path, limit: str, own: str) -> None:
+    """Four clients want as much as they get, for three seconds: what both lanes accept is what one of them may."""
+    with Program(POINTSMAN, RATES, tmp_path, {"limit": limit, "own": own}) as program:
+        until(lambda: len(children(program.pid)) == 3)
+        with Crowd(program.ports["web"], 4) as crowd:
+            time.sleep(3)
+            answered = crowd.answered
+        # Of a second of which the one before is unknown the whole limit may come at once: hence one limit more.
+        assert 2 * 40 <= answered <= 4 * 40 + 8, answered
+        assert crowd.failures == []
+
+
+POOLS = """
+global
+    nbthread 2
+    stats socket {dir}/stats level admin
+defaults
+    mode http
+    timeout client 20s
+    timeout connect 2s
+    timeout server 2s
+frontend web
+    bind 127.0.0.1:{port:web}
+    default_backend app
+backend app
+    http-reuse always
+    server limited {origin} pool-max-conn 6 pool-purge-delay 60s
+"""
+
+
+def test_idle_connections_are_limited_and_shown_over_all_lanes(origin: CountingOrigin, tmp_path: Path) -> None:
+    with Program(POINTSMAN, POOLS, tmp_path, {"origin": f"127.0.0.1:{origin.port}"}) as program:
+        until(lambda: len(children(program.pid)) == 3)
+        port = program.ports["web"]
+        with ThreadPoolExecutor(20) as pool:
+            assert set(pool.map(lambda _: get(port, "/slow"), range(200))) == {200}
+        until(lambda: rows(program)["app/limited"]["used_conn_cur"] == "0")
+        shown = rows(program)["app/limited"]
+        assert 0 < int(shown["srv_icur"]) <= 6
+        assert int(shown["idle_conn_cur"]) + int(shown["safe_conn_cur"]) == int(shown["srv_icur"])
+        for pid in children(program.pid)[:2]:
+            os.kill(pid, signal.SIGKILL)
+        until(lambda: rows(program)["app/limited"]["srv_icur"] == "0")

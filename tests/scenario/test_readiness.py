@@ -13,6 +13,9 @@ from support.ports import free_port
 from support.programs import POINTSMAN, environment
 from support.scenario import query
 
+from pointsman.config.lanes import available_cpus
+from pointsman.core.arena import BUILT
+
 TEXT = """
 global
     nbthread {lanes}
@@ -137,6 +140,21 @@ def test_what_does_not_come_to_serve_is_not_ready(service: Service, lanes: int) 
     service.sock.setblocking(False)
     with pytest.raises(BlockingIOError):
         service.told()
+
+
+@pytest.mark.skipif(not BUILT, reason="the extension for shared cells is not built")
+def test_without_nbthread_there_is_a_lane_for_each_cpu(service: Service) -> None:
+    text = TEXT.format(lanes=2, folder=service.folder, port=service.port, more="thread-hard-limit 3")
+    (service.folder / "web.cfg").write_text(text.replace("nbthread 2", ""))
+    service.process = subprocess.Popen([*POINTSMAN.command, "-db", "-f", "web.cfg"], cwd=service.folder,
+                                       env={**environment(), "NOTIFY_SOCKET": str(service.folder / "notify")})
+    assert service.told()["READY"] == "1"
+    lanes = min(3, available_cpus())
+    children = Path(f"/proc/{service.process.pid}/task/{service.process.pid}/children").read_text().split()
+    assert len(children) == (lanes + 1 if lanes > 1 else 0)
+    assert f"\nNbthread: {lanes}\n" in query(service.folder / "admin", "show info")
+    service.process.terminate()
+    assert service.end() == -signal.SIGTERM
 
 
 @pytest.mark.parametrize(("said", "processes"), [("", 1), ("nbthread 2", 4)])

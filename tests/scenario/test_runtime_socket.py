@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import signal
@@ -9,7 +10,7 @@ import socket
 import stat
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,6 @@ from support.programs import Kind, Program
 
 TEXT = """
 global
-    nbthread 1
     maxconn 100
     stats socket {dir}/admin mode 600 level admin
     stats socket {dir}/user mode 666 level user
@@ -224,6 +224,49 @@ def test_frontends_stop_and_go(peer: Kind, tmp_path: Path) -> None:
         assert one.ask("shutdown frontend other") == "\n" and one.get("other") == b""
         assert one.ask("enable frontend other") == "No such frontend.\n\n" or peer.name == "haproxy"
         assert one.get() in (b"one", b"two")
+
+
+def refuses(family: int, where: str | tuple[str, int]) -> bool:
+    with socket.socket(family) as sock:
+        return sock.connect_ex(where) != 0
+
+
+@pytest.mark.parametrize("lanes", [1, 2])
+def test_what_was_shut_down_is_back_after_a_reload(pointsman: Kind, tmp_path: Path, lanes: int) -> None:
+    """No process holds the address so that somebody would wait there; a new lane does not accept there either."""
+    text = TEXT.replace("global", f"global\n    nbthread {lanes}").replace(
+        "frontend other", "frontend other\n    bind {dir}/other")
+    program = Program(pointsman, text, tmp_path, {"one": "1", "two": "2"}, ("-W", "-db"))
+    program.start()
+    try:
+        one = Running(program, tmp_path)
+        places: list[tuple[int, str | tuple[str, int]]] = [
+            (socket.AF_INET, ("127.0.0.1", program.ports["other"])), (socket.AF_UNIX, str(tmp_path / "other"))]
+        assert not any(refuses(*place) for place in places)
+        assert one.ask("shutdown frontend other") == "\n"
+        assert all(refuses(*place) for place in places)
+        keeper = children(program.pid)[0]
+        lane = children(keeper)[0]
+        os.kill(lane, signal.SIGKILL)
+        wait(lambda: len(children(keeper)) == lanes + 1 and lane not in children(keeper))
+        time.sleep(0.5)
+        assert all(refuses(*place) for place in places)
+        assert b"503" in one.get()
+        os.kill(program.pid, signal.SIGUSR2)
+        wait(lambda: not any(refuses(*place) for place in places))
+    finally:
+        assert program.stop() == 0, program.stderr()
+
+
+def children(pid: int) -> list[int]:
+    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def wait(holds: Callable[[], bool]) -> None:
+    limit = time.monotonic() + 10
+    while not holds():
+        assert time.monotonic() < limit, "it did not come about"
+        time.sleep(0.02)
 
 
 def test_limits_hold_at_once(pointsman: Kind, tmp_path: Path) -> None:

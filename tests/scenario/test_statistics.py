@@ -22,7 +22,6 @@ from support.scenario import show_stat
 
 TEXT = """
 global
-    nbthread 1
     maxconn 100
     stats socket {dir}/stats level admin
 defaults

@@ -2,6 +2,9 @@
 
 Pointsman says itself when that is (Notified); haproxy is ready when all its addresses listen.
 
+POINTSMAN_TEST_LANES in the environment of a test run: with so many lanes, two by default, Pointsman runs where a
+configuration does not say `nbthread` itself. The oracle has one thread, so that its answers do not depend on chance.
+
 Placeholders in the text: {port:x} a free port, the same for the same x; {dir} the program's own folder; whatever else
 the caller gives in `values`. An unknown placeholder is left alone: `{ path / }` and `%{+Q}o` are configuration.
 """
@@ -39,6 +42,7 @@ class Kind:
         return shutil.which(self.command[0]) is None
 
 
+LANES = os.environ.get("POINTSMAN_TEST_LANES", "") or "2"
 HAPROXY = Kind("haproxy", ("haproxy",))
 POINTSMAN = Kind("pointsman", (sys.executable, "-m", "pointsman"))
 
@@ -79,6 +83,16 @@ class Notified:
     def __exit__(self, *_: object) -> None:
         """Whoever tells something after this tells nobody."""
         self.sock.close()
+
+
+def lane_words(kind: Kind, text: str, folder: Path) -> list[str]:
+    """Words in front of the others that make a program run with as many lanes or threads as this test run wants."""
+    lanes = "1" if kind is HAPROXY else LANES
+    if re.search(r"^\s*nbthread\b", text, re.MULTILINE):
+        return []
+    path = folder / "lanes.cfg"
+    path.write_text(f"global\n    nbthread {lanes}\n", encoding="ascii")
+    return ["-f", str(path)]
 
 
 def fill(text: str, values: Mapping[str, str], ports: dict[str, int]) -> str:
@@ -142,7 +156,8 @@ class Program:
         filled = fill(self.text, {"dir": str(self.folder), **self.values}, self.ports)
         path = self.folder / "test.cfg"
         path.write_text(filled, encoding="utf-8")
-        command = [*self.kind.command, *self.arguments, "-f", str(path)]
+        lanes = lane_words(self.kind, filled, self.folder)
+        command = [*self.kind.command, *self.arguments, *lanes, "-f", str(path)]
         notified = Notified()
         with notified, (self.folder / "stdout").open("wb") as out, (self.folder / "stderr").open("wb") as err:
             self._process = subprocess.Popen(

@@ -19,12 +19,11 @@ from support import normalise
 from support.actor import Actor, Bells, Step
 from support.origin import Origin, Script, answering
 from support.ports import Silent, free_port
-from support.programs import Kind, Program
+from support.programs import LANES, Kind, Program
 from support.receiver import LogReceiver
 
 GLOBAL = """
 global
-    nbthread 1
     log {log} format raw local0
     stats socket {dir}/stats level admin
 """
@@ -217,6 +216,9 @@ class Run:
             self.clients[self.current].play([step])
 
     def _open(self, step: Open) -> None:
+        if self.clients and LANES != "1":
+            # The last answer came before its lane counted and logged; another lane would accept this one before that.
+            time.sleep(0.03)
         source = (step.source, 0) if step.source else None
         sock = socket.create_connection(("127.0.0.1", self.program.ports[step.port]), 3, source)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -258,7 +260,9 @@ class Run:
             for number, block in enumerate(blocks, 1):
                 behind[name] += [f"connection {number}:", block]
         log = [normalise.log_line(named(line)) for line in lines]
-        return Transcript(seen, behind, sorted(log) if self.scenario.unordered else log)
+        # Each lane writes its lines in batches of its own. A test run with one lane compares their order.
+        unordered = self.scenario.unordered or LANES != "1"
+        return Transcript(seen, behind, sorted(log) if unordered else log)
 
 
 def run(scenario: Scenario, kind: Kind, folder: Path) -> Transcript:

@@ -27,7 +27,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from support.ports import listening_ports
-from support.programs import HAPROXY, POINTSMAN, Kind, Notified, environment
+from support.programs import HAPROXY, POINTSMAN, Kind, Notified, environment, lane_words
 from support.receiver import LogReceiver
 
 TESTS = Path(__file__).resolve().parents[1]
@@ -133,7 +133,8 @@ class Stage:
         """Starts the program on the seed of that name, unchanged, and waits until it is ready."""
         self.port = port
         seed = TESTS / "scenario" / "seeds" / f"{name}.cfg"
-        command = [*self.kind.command, "-p", str(self.folder / "pid"), "-f", str(seed)]
+        lanes = lane_words(self.kind, "", self.folder)
+        command = [*self.kind.command, "-p", str(self.folder / "pid"), *lanes, "-f", str(seed)]
         notified = Notified()
         with notified, (self.folder / "stdout").open("wb") as out, (self.folder / "stderr").open("wb") as err:
             self._process = subprocess.Popen(

@@ -304,7 +304,8 @@ class Stand:
                 pooled = [one for one in server.pool.idle if one.fd >= 0]
                 assert server.connections == 0, f"slots of {server.name!r}: {server.connections}"
                 assert len(server.queue) == 0
-                assert server.open == len(pooled), f"open connections of {server.name!r}"
+                counters = server.counters
+                assert counters.links == counters.idle == len(pooled), f"open connections of {server.name!r}"
                 assert all(one.user is None and not one.out for one in pooled)
                 idle += len(pooled)
         assert reactor.open == idle, f"{reactor.open} channels are open, {idle} server connections are idle"

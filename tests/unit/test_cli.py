@@ -58,6 +58,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[Calls]:
     made = Calls()
     monkeypatch.setattr("pointsman.worker.start.assemble", made.assemble)
     monkeypatch.setattr("pointsman.worker.process.run", made.run)
+    monkeypatch.setattr("pointsman.master.generation.keep", made.run)  # with several lanes
     yield made
     for reactor in made.reactors:
         reactor.epoll.close()

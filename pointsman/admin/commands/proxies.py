@@ -59,7 +59,7 @@ def shutdown_frontend(call: Call) -> str:
     for listener in front.listeners:
         if listener.state == PAUSED:
             listener.resume()
-        listener.stop()
+        listener.end()
     front.stopped = True
     call.view.settle()
     _say(call, WARNING, f"Proxy {front.frontend.name.decode()} stopped (cumulated conns: FE: "

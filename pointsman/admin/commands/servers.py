@@ -1,11 +1,13 @@
 """Commands that show servers (management manual 9.3)."""
 from typing import Final
 
+from pointsman.admin.addresses import ServerAddresses
 from pointsman.admin.command import OPERATOR, Call, CommandError, command
 from pointsman.admin.view import ProxyView
 from pointsman.server.backend import LiveServer
 from pointsman.server.checks.status import STATUSES
 from pointsman.server.server import MAINT, STOPPED
+from pointsman.tables.changes import CHANGES
 
 STATE_VERSION: Final = 1  # of the format of `show servers state`
 STATE_COLUMNS: Final = (
@@ -44,6 +46,13 @@ def _place(server: LiveServer) -> tuple[str, int]:
     return target
 
 
+def _checked_at(server: LiveServer) -> tuple[int, str]:
+    """Port and address of its checks, where they are not its own."""
+    addresses = CHANGES.followers.get("server")
+    checker = addresses.checker(server) if isinstance(addresses, ServerAddresses) else None
+    return (checker.target.port, checker.target.address or "-") if checker is not None else (0, "-")
+
+
 @command("show backend", "show backend", "list the backends")
 def show_backend(call: Call) -> str:
     return "# name\n" + "".join(f"{proxy.name}\n" for proxy in call.view.proxies if proxy.back is not None)
@@ -73,7 +82,7 @@ def _state(call: Call, proxy: ProxyView, server: LiveServer) -> str:
         STOPPED if maintenance else server.state, server.admin, server.weight, server.initial_weight,
         call.view.since(server.last_change),
         STATUS_NUMBERS.get(status, 1), result, health, check_state | (PAUSED if maintenance else 0), 0, 0, 0, "-", port,
-        "-", 0, 0, "-", "-", 0]
+        "-", 0, *_checked_at(server), "-", 0]
     return " ".join(str(value) for value in values)
 
 

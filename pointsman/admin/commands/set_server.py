@@ -1,8 +1,8 @@
 """Commands that change servers: state, weight, maxconn (management manual 9.3)."""
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
-from pointsman.admin.command import ADMIN, Call, CommandError, command
+from pointsman.admin.command import ADMIN, Call, CommandError, Run, command
 from pointsman.admin.lookup import wanted_server
 from pointsman.admin.view import BackSide
 from pointsman.server.backend import LiveServer
@@ -12,12 +12,12 @@ HEAVIEST: Final = 256
 ALERT: Final = 1  # levels of syslog
 NOTICE: Final = 5
 
-_PARTS: Final[dict[str, Callable[[Call], str]]] = {}
+_PARTS: Final[dict[str, Run]] = {}
 
 
-def _part(name: str) -> Callable[[Callable[[Call], str]], Callable[[Call], str]]:
+def part(name: str) -> Callable[[Run], Run]:
     """Register what `set server <backend>/<server> <name>` does."""
-    def record(change: Callable[[Call], str]) -> Callable[[Call], str]:
+    def record(change: Run) -> Run:
         if name in _PARTS:
             raise RuntimeError(f"'set server {name}' is registered twice")
         _PARTS[name] = change
@@ -25,9 +25,9 @@ def _part(name: str) -> Callable[[Callable[[Call], str]], Callable[[Call], str]]
     return record
 
 
-@command("set server", "set server <bk>/<srv> [opts]", "change a server's state or weight", level=ADMIN)
-def set_server(call: Call) -> str:
-    """set server <backend>/<server> state|weight ..."""
+@command("set server", "set server <bk>/<srv> [opts]", "change a server's state, weight or address", level=ADMIN)
+def set_server(call: Call) -> str | Awaitable[str]:
+    """set server <backend>/<server> state|weight|addr|check-addr|check-port|fqdn ..."""
     wanted_server(call)
     change = _PARTS.get(call.word(1))
     if change is None:
@@ -37,7 +37,7 @@ def set_server(call: Call) -> str:
 
 # States.
 
-@_part("state")
+@part("state")
 def _set_state(call: Call) -> str:
     """set server <backend>/<server> state [ ready | drain | maint ]"""
     back, server = wanted_server(call)
@@ -162,7 +162,7 @@ def set_weight(call: Call) -> str:
     return ""
 
 
-@_part("weight")
+@part("weight")
 def _set_weight(call: Call) -> str:
     """set server <backend>/<server> weight <weight>[%]"""
     _change_weight(call, call.word(2))

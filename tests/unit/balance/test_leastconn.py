@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from pointsman.balance.first import First
 from pointsman.balance.leastconn import LeastConn
+from pointsman.core.arena import Arena
 
 
 def test_idle_servers_take_turns_whatever_their_weight() -> None:
@@ -57,6 +58,26 @@ def test_the_longest_idle_wins() -> None:
     for index in (2, 0, 1):
         end(least, servers[index])
     assert least.pick(ANY) is servers[2]
+
+
+def test_lanes_agree_who_has_waited_longest() -> None:
+    """One after the other, in turns on two lanes: idle servers go around as if there were one lane."""
+    arenas = [Arena(2, 8), Arena(2, 8)]
+    arenas[1].cells = arenas[0].cells
+    servers = farm(1, 1, 1)
+    lanes = [LeastConn(), LeastConn()]
+    for lane, arena in zip(lanes, arenas, strict=True):
+        lane.share(arena)
+        lane.rebuild(list(servers))
+    found = []
+    for turn in range(9):
+        lane = lanes[turn % 2]
+        server = lane.pick(ANY)
+        assert server is not None
+        found.append(server.number)
+        begin(lane, server)
+        end(lane, server)
+    assert found == [1, 2, 3] * 3
 
 
 def test_waiters_are_load() -> None:

@@ -1,4 +1,5 @@
 """Turns by weight: exact over every period, evenly spread, and no one left out when things change."""
+import random
 from collections import Counter
 
 import pytest
@@ -8,6 +9,8 @@ from hypothesis import strategies as st
 
 from pointsman.balance.roundrobin import RoundRobin, StaticRoundRobin
 from pointsman.balance.schedule import Strides, fits, period, reduced, smooth
+from pointsman.core.arena import Arena
+from pointsman.server.server import Server
 
 WEIGHTS = st.lists(st.integers(1, 256), min_size=1, max_size=8)
 
@@ -61,6 +64,51 @@ def test_both_ways_are_exact_and_even(weights: list[int]) -> None:
 @given(st.lists(st.integers(1, 4096), min_size=1, max_size=40))
 def test_large_weights_have_an_exact_period(weights: list[int]) -> None:
     assert Counter(period(weights)) == dict(enumerate(reduced(weights)))
+
+
+@given(st.lists(st.integers(1, 4096), min_size=1, max_size=12), st.lists(st.integers(0, 300), max_size=30))
+def test_any_turn_can_be_asked_for(weights: list[int], steps: list[int]) -> None:
+    """As often happens when other lanes take those in between; also behind the period's end."""
+    strides, plain = Strides(weights), Strides(weights)
+    total = sum(weights)
+    turns = [plain.next() for _ in range(min(2 * total, 3000))]
+    place = 0
+    for step in steps:
+        place += step
+        if place < len(turns):
+            assert strides.turn(place) == turns[place]
+            assert strides.turn(place + 3 * total) == turns[place]
+
+
+def lanes_of(servers: list[Server], count: int) -> list[RoundRobin]:
+    """The same backend in several lanes: one position."""
+    first = Arena(count, 8)
+    found = []
+    for _ in range(count):
+        arena = Arena(count, 8)
+        arena.cells = first.cells
+        robin = RoundRobin()
+        robin.share(arena)
+        robin.rebuild(servers)
+        found.append(robin)
+    return found
+
+
+@pytest.mark.parametrize("weights", [(2, 1, 3), tuple(256 - index for index in range(100))])
+@pytest.mark.parametrize("seed", range(3))
+def test_lanes_share_the_turns(weights: tuple[int, ...], seed: int) -> None:
+    """Whoever picks, in whatever order: together they give each server its share, a new lane included."""
+    servers = farm(*weights)
+    drawn = random.Random(seed)
+    lanes = lanes_of(list(servers), 3)
+    total = sum(reduced(weights))
+    counts: Counter[object] = Counter()
+    for turn in range(total):
+        if turn == total // 2:  # one dies, its successor knows nothing
+            lanes[1].rebuild(list(servers))
+        lane = lanes[0] if turn % 1000 < 500 else drawn.choice(lanes)
+        counts[lane.pick(ANY)] += 1
+    assert [counts[server] for server in servers] == reduced(weights)
 
 
 def test_hundred_servers_of_odd_weights_need_no_schedule() -> None:

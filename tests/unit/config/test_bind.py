@@ -94,7 +94,7 @@ def test_words_of_tls_mean_nothing_without_ssl() -> None:
 
 def test_hints_are_noticed() -> None:
     loaded = good("frontend", "bind :80 thread 1-2 shards 2 nice 5")
-    assert [notice.split("'")[5] for notice in loaded.notices] == ["thread", "shards", "nice"]
+    assert [notice.split("'")[5] for notice in loaded.notices] == ["shards", "nice"]
 
 
 def test_addresses_and_errors_of_addresses() -> None:

@@ -1,4 +1,8 @@
 """When a lane makes way for the others."""
+import os
+
+import pytest
+
 from pointsman.core.arena import Arena
 from pointsman.core.counters import Counters
 from pointsman.stream.share import Share
@@ -45,11 +49,25 @@ def test_who_has_more_than_its_share_is_over() -> None:
 
 
 def test_one_lane_at_least_accepts() -> None:
+    for held in ((20, 2), (200, 200), (90, 90, 10), (50, 40, 30, 0)):
+        assert not all(share.over() for share in lanes(*held))
+
+
+def test_who_makes_way_calls_the_others() -> None:
     one, two = lanes(20, 2)
-    two.rest(True)
-    assert not one.over()
-    two.rest(False)
-    assert one.over()
+    one.arena.bells = two.arena.bells = [os.eventfd(0, os.EFD_NONBLOCK) for _ in range(3)]
+    try:
+        one.rest(True)
+        assert two.somebody_rests()
+        assert os.eventfd_read(one.arena.bells[1]) == 1
+        for fd in (one.arena.bells[0], one.arena.bells[2]):  # neither itself nor control
+            with pytest.raises(BlockingIOError):
+                os.eventfd_read(fd)
+        one.rest(False)
+        assert not two.somebody_rests()
+    finally:
+        for fd in one.arena.bells:
+            os.close(fd)
 
 
 def test_who_has_less_is_not() -> None:

@@ -1,13 +1,13 @@
 """Variables in rules (manual 2.8, 4.4). The peer tests compare scopes, conditions and types with haproxy too."""
 import pytest
 from rule_stand import error, exchange, run, values
-from support.configs import good, only_error, read
+from support.configs import only_error, read
 
 from pointsman.core.diagnostics import NOWHERE, ConfigError
-from pointsman.rules.rule import Rule
 from pointsman.sample.context import Context
 from pointsman.sample.types import Binary, Packed
-from pointsman.sample.variables import PROCESS, Variable, conditions, parse_variable
+from pointsman.sample.variables import PROCESS, ProcessVariables, Variable, conditions, parse_variable
+from pointsman.tables.changes import CHANGES, Change
 
 SAID = "A variable name must be start by its scope. The scope can be 'proc', 'sess', 'txn', 'req', 'res' or 'check'"
 
@@ -70,12 +70,29 @@ def test_variables_of_the_process() -> None:
     assert PROCESS.pop(b"proc.of_a_test") == 8
 
 
-def test_several_lanes_cannot_share_them_yet() -> None:
-    loaded = good("frontend", "mode http", "http-request set-var(proc.of_lanes) int(7)",
-                  before="global\n nbthread 2\n")
-    (rule,) = loaded.proxy.all(Rule)
-    with pytest.raises(ConfigError, match=r"setting 'proc.of_lanes' is not built yet for several lanes"):
-        rule.action.resolve(loaded.configuration, loaded.diagnostics)
+def test_a_lane_tells_the_others_what_it_has_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    wishes: list[Change] = []
+    monkeypatch.setattr(CHANGES, "outbox", wishes.append)
+    ctx = exchange()
+    for _ in range(2):  # the second time nothing changes
+        run(ctx, "http-request set-var(proc.of_lanes) int(7)", "http-request set-var(proc.from) src",
+            "http-request set-var(proc.flag) bool(true)", "http-request set-var(proc.raw) bin(00ff)",
+            "http-request set-var(txn.mine) int(7)")
+    assert PROCESS[b"proc.of_lanes"] == 7
+    assert wishes == [["var", "proc.of_lanes", "sint", 7], ["var", "proc.from", "addr", "\xc0\x00\x02\x07"],
+                      ["var", "proc.flag", "bool", True], ["var", "proc.raw", "bin", "\x00\xff"]]
+    run(ctx, "http-request unset-var(proc.flag)", "http-request unset-var(proc.flag)")
+    assert wishes[4:] == [["var", "proc.flag", "", None]]
+    for key in (b"proc.of_lanes", b"proc.from", b"proc.flag", b"proc.raw"):
+        PROCESS.pop(key)
+    follower = ProcessVariables()
+    for change in wishes:
+        follower.apply(change)
+    found = {key: PROCESS.pop(key) for key in (b"proc.of_lanes", b"proc.from", b"proc.flag", b"proc.raw")}
+    assert found == {b"proc.of_lanes": 7, b"proc.from": b"\xc0\x00\x02\x07", b"proc.flag": None,
+                     b"proc.raw": b"\x00\xff"}
+    assert (type(found[b"proc.from"]), type(found[b"proc.raw"])) == (Packed, Binary)
+    assert len(follower.snapshot()) == 4
 
 
 @pytest.mark.parametrize("text, expected", [

@@ -1,0 +1,130 @@
+"""Pointsman under valgrind's callgrind: user instructions of N requests, of 2N requests, and their difference.
+
+Instrumentation is off while the program starts. A measurement: zero the counts, send N requests, dump; the same with
+2N; the difference divided by N is free of what does not belong to a request (a timer, the dump itself).
+"""
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+from bench.configs import FRONTENDS, configuration
+from bench.crowd import Crowd
+from bench.receiver import Receiver
+from bench.rows import Row
+from bench.stage import ROOT, free_ports, run, stop, wait_for
+
+PATIENCE = 90.0  # s, for a start under valgrind
+CONNECTIONS = 16
+ROUNDS = 3
+SETTLE = 0.1  # s
+WARM = 200  # requests before anything is counted: memories fill, connections are made
+FIXED = {"PYTHONHASHSEED": "0"}
+
+Costs = Counter[tuple[str, str]]  # (object file, function): instructions of its own
+
+
+def parse(text: str) -> Costs:
+    """The own costs of a dump (callgrind's profile format; names are compressed to numbers)."""
+    names: dict[str, dict[str, str]] = {"ob": {}, "fn": {}}
+    costs: Costs = Counter()
+    current = {"ob": "", "fn": ""}
+    inclusive = False
+    for line in text.splitlines():
+        if line[:1].isdigit() or line[:1] in "+-*":
+            fields = line.split()  # a position, and a cost unless it is zero
+            if not inclusive and len(fields) > 1:
+                costs[current["ob"], current["fn"]] += int(fields[1])
+            inclusive = False
+        elif line.startswith("calls="):
+            inclusive = True  # the next line is what the called function cost
+        elif found := NAMED.match(line):
+            place, number, name = found.groups()
+            kind = place.removeprefix("c")
+            if name:
+                names[kind][number] = name
+            if place == kind:
+                current[kind] = names[kind][number]
+    return costs
+
+
+NAMED = re.compile(r"(c?(?:ob|fn))=\((\d+)\)(?: (.*))?$")
+
+
+class Counting:
+    """The program under callgrind with the server it asks. Use as `with Counting(...) as counting:`."""
+
+    def __init__(self, python: str, folder: Path, environment: dict[str, str] | None = None) -> None:
+        self.folder = folder
+        self.crowd = Crowd(0)
+        self.receiver = Receiver()
+        self.ports = dict(zip(FRONTENDS, free_ports(len(FRONTENDS)), strict=True))
+        try:
+            self.crowd.open()
+            path = folder / "test.cfg"
+            path.write_text(configuration(1, folder / "stats.sock", self.receiver.port, self.ports, [self.crowd.port]))
+            output = folder / "output"
+            cores = sorted(os.sched_getaffinity(0))
+            self.process = run(
+                ["valgrind", "--tool=callgrind", "--instr-atstart=no", f"--callgrind-out-file={folder}/callgrind.out",
+                 python, "-m", "pointsman", "-db", "-f", str(path)], cores, output, {**FIXED, **(environment or {})})
+            wait_for(list(self.ports.values()), self.process, output, PATIENCE)
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Counting:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends it."""
+        process = getattr(self, "process", None)
+        if process is not None:
+            stop(process)
+        self.crowd.close()
+        self.receiver.close()
+
+    def _control(self, *words: str) -> None:
+        done = subprocess.run(["callgrind_control", *words, str(self.process.pid)], capture_output=True, text=True,
+                              check=False, cwd=ROOT)
+        if done.returncode:
+            raise SystemExit(f"callgrind_control failed: {done.stdout}{done.stderr}")
+
+    def _count(self, row: Row, number: int) -> Costs:
+        time.sleep(SETTLE)  # what the last connections cost when they were closed
+        self._control("--zero")
+        self.crowd.play(row, self.ports[row.frontend], number, CONNECTIONS)
+        time.sleep(SETTLE)
+        self._control("--dump")
+        newest = max(self.folder.glob("callgrind.out*"), key=lambda path: path.stat().st_mtime_ns)
+        return parse(newest.read_text())
+
+    def measure(self, row: Row, number: int) -> Costs:
+        """Instructions of `number` requests, after some that are not counted.
+
+        The middle of three: now and then a collection of garbage falls into one of them.
+        """
+        self.crowd.play(row, self.ports[row.frontend], WARM, CONNECTIONS)
+        self._control("--instr=on")
+        self.crowd.play(row, self.ports[row.frontend], CONNECTIONS, CONNECTIONS)
+        found = [difference(self._count(row, number), self._count(row, 2 * number)) for _ in range(ROUNDS)]
+        self._control("--instr=off")
+        return sorted(found, key=lambda costs: costs.total())[ROUNDS // 2]
+
+
+def difference(once: Costs, twice: Costs) -> Costs:
+    """What the second has more. A function may have less, by chance: then it counts below zero."""
+    return Counter({key: twice[key] - once[key] for key in once.keys() | twice.keys() if twice[key] != once[key]})
+
+
+def python_version() -> str:
+    """Major and minor: figures of one version say nothing of another."""
+    return f"{sys.version_info.major}.{sys.version_info.minor}"

@@ -1,0 +1,170 @@
+"""The configurations: nginx as two servers, and the one file that both programs read.
+
+The frontend "full" has three ACLs, a deny, a set-header, forwardfor, a del-header and httplog; "rules" has 200
+use_backend rules on path and host, a tenth of them by regular expression, of which only the last holds for the row's
+requests. Nothing here is set for the benchmark alone: where a setting has a default, it is left at that.
+"""
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from bench.rows import RULES, SMALL
+
+# Two lines (v) and five lines (w) that no other response has; $request_id is 32 random hexadecimal digits.
+TWO = "add_header X-Request-Id $request_id; add_header X-Serial $connection-$connection_requests;"
+FIVE = (TWO + ' add_header Set-Cookie "s=$request_id; Path=/"; add_header ETag \'"$request_id"\';'
+        " add_header X-Trace trace-$request_id;")
+NGINX = """\
+worker_processes 1; daemon off; pid {folder}/nginx.pid; error_log {folder}/nginx.log;
+events {{ worker_connections 16384; }}
+http {{
+    access_log off; keepalive_requests 1000000000; keepalive_timeout 75s; sendfile on; tcp_nopush on;
+    client_body_temp_path {folder}/t1; proxy_temp_path {folder}/t2; fastcgi_temp_path {folder}/t3;
+    uwsgi_temp_path {folder}/t4; scgi_temp_path {folder}/t5;
+{servers}
+    server {{ listen unix:{folder}/status.sock; location / {{ stub_status; }} }}
+}}
+"""
+SERVER = """\
+    server {{ listen 127.0.0.1:{port} backlog=8192; root {folder}/www; default_type text/plain;
+        location / {{ return 200 "{text}"; }}
+        location /v {{ {two} return 200 "{text}"; }}
+        location /w {{ {five} return 200 "{text}"; }}
+        location = /seen {{ return 200 "$http_x_forwarded_for $http_x_forwarded_proto"; }}
+        location ~ [.]bin$ {{ }} }}
+"""
+CONFIGURATION = """\
+global
+    nbthread {lanes}
+    maxconn 4000
+    log 127.0.0.1:{log} local0
+    stats socket {socket} mode 600 level admin
+
+defaults
+    mode http
+    timeout connect 5s
+    timeout client 50s
+    timeout server 50s
+    default_backend servers
+
+frontend http
+    bind 127.0.0.1:{http}
+
+frontend full
+    bind 127.0.0.1:{full}
+    log global
+    option httplog
+    option forwardfor
+    acl is_static path_beg /static
+    acl internal src 10.0.0.0/8 192.168.0.0/16
+    acl mobile req.hdr(User-Agent) -i -m sub mobile
+    http-request deny if internal
+    http-request set-header X-Forwarded-Proto http
+    use_backend others if is_static or mobile
+    http-response del-header Server
+
+frontend rules
+    bind 127.0.0.1:{rules}
+{routes}
+frontend tcp
+    mode tcp
+    bind 127.0.0.1:{tcp}
+    default_backend raw
+
+backend servers
+    balance roundrobin
+{servers}
+backend others
+    balance roundrobin
+{servers}
+backend raw
+    mode tcp
+    balance roundrobin
+{servers}"""
+LARGE_HEAD = """\
+global
+    maxconn 4000
+
+defaults
+    mode http
+    timeout connect 5s
+    timeout client 50s
+    timeout server 50s
+
+frontend web
+    bind 127.0.0.1:18080
+    default_backend app0
+"""
+FRONTENDS = ("http", "full", "rules", "tcp")
+
+IDLE = """\
+global
+    nbthread 1
+    maxconn 11000
+    no strict-limits
+    stats socket {socket} mode 600 level admin
+
+defaults
+    mode http
+    timeout connect 5s
+    timeout client 300s
+    timeout server 300s
+
+frontend http
+    bind 127.0.0.1:{http}
+    default_backend servers
+
+backend servers
+    balance roundrobin
+{servers}"""
+
+
+def nginx(folder: Path, ports: Sequence[int]) -> str:
+    """Its configuration: a server a port, and a socket that tells how many requests were served."""
+    servers = "".join(SERVER.format(port=port, folder=folder, text=(SMALL % number).decode(), two=TWO, five=FIVE)
+                      for number, port in enumerate(ports, 1))
+    return NGINX.format(folder=folder, servers=servers)
+
+
+def routes() -> str:
+    """The use_backend rules: of ten, five ask for a path, four for a host, one by a regular expression."""
+    lines = []
+    for number in range(RULES - 1):
+        kind = number % 10
+        if kind == 4:
+            condition = f"path_reg ^/v[0-9]+/area{number}(/|$)"
+        elif kind % 2:
+            condition = f"req.hdr(host) -i area{number}.example.com"
+        else:
+            condition = f"path_beg /area{number}/"
+        lines.append(f"    use_backend servers if {{ {condition} }}\n")
+    lines.append("    use_backend others if { path_beg /last/ }\n")
+    return "".join(lines)
+
+
+def server_lines(ports: Sequence[int]) -> str:
+    """`server` lines of a backend."""
+    return "".join(f"    server s{number} 127.0.0.1:{port}\n" for number, port in enumerate(ports, 1))
+
+
+def configuration(lanes: int, socket: Path, log: int, ports: Mapping[str, int], servers: Sequence[int]) -> str:
+    """What both programs read, with their own ports."""
+    return CONFIGURATION.format(lanes=lanes, socket=socket, log=log, routes=routes(), servers=server_lines(servers),
+                                **ports)
+
+
+def idle_configuration(socket: Path, port: int, servers: Sequence[int]) -> str:
+    """For many connections that are idle."""
+    return IDLE.format(socket=socket, http=port, servers=server_lines(servers))
+
+
+def large_configuration(backends: int, servers: int) -> str:
+    """A file to be checked: that many backends with that many servers each."""
+    lines = [LARGE_HEAD]
+    for number in range(backends):
+        lines += [f"backend app{number}", "    balance roundrobin", "    option httpchk GET /health"]
+        lines += [f"    server s{n} 10.{number >> 8}.{number & 255}.{n + 1}:8080 check inter 5s weight {n * 10 + 10}"
+                  for n in range(servers)]
+        lines.append("")
+    return "\n".join(lines)

@@ -1,0 +1,62 @@
+"""Where servers are, as it changes while running: `set server ... addr`, `check-addr`, `check-port`.
+
+A change is ["server", <backend/server>, <what>, ...] with all that there is to say about it, so that making it twice
+does no harm: ["server", "app/s1", "addr", "10.0.0.2", 80, false, 0] or ["server", "app/s1", "check", "10.0.0.2", 8080].
+"""
+import ipaddress
+import socket
+from collections.abc import Callable
+from dataclasses import replace
+
+from pointsman.admin.view import View
+from pointsman.server.backend import LiveServer
+from pointsman.server.checks.checks import Checker, Checks
+from pointsman.tables.changes import Change, Follower, number, text
+from pointsman.tables.patterns import PatternError
+
+
+class ServerAddresses(Follower):
+    """`health`: the checks of this process, once they are built."""
+
+    def __init__(self, view: View, health: Callable[[], Checks | None]) -> None:
+        self.view = view
+        self.health = health
+        self.made: dict[tuple[str, str], Change] = {}  # the last change of each address
+
+    def server(self, route: str) -> LiveServer | None:
+        for proxy in self.view.proxies:
+            for server in proxy.back.backend.servers if proxy.back is not None else ():
+                if server.route.decode() == route:
+                    return server
+        return None
+
+    def checker(self, server: LiveServer) -> Checker | None:
+        """None: it is not checked."""
+        health = self.health()
+        return health.checkers.get(server) if health is not None else None
+
+    def apply(self, change: Change) -> None:
+        route, what = text(change, 1), text(change, 2)
+        server = self.server(route)
+        if server is None:
+            raise PatternError("No such server.")
+        if what == "addr":
+            self._move(server, text(change, 3), number(change, 4), bool(change[5]), number(change, 6))
+        else:
+            checker = self.checker(server)
+            if checker is None:
+                raise PatternError("health checks are not enabled on this server")
+            checker.target = replace(checker.target, address=text(change, 3), port=number(change, 4))
+        self.made[route, what] = change
+
+    def _move(self, server: LiveServer, host: str, port: int, follow: bool, offset: int) -> None:
+        """Requests that are under way stay where they are; idle connections to the old address are closed."""
+        dial = server.dial
+        dial.target = (host, port)
+        dial.family = int(socket.AF_INET6 if ipaddress.ip_address(host).version == 6 else socket.AF_INET)
+        dial.follow_address = False
+        dial.follow_port, dial.offset = follow, offset
+        server.pool.close()
+
+    def snapshot(self) -> list[Change]:
+        return list(self.made.values())

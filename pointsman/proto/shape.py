@@ -1,0 +1,183 @@
+"""The shape of a head: which of its lines stay the same from one to the next, and which vary.
+
+Whole heads seldom repeat, but on one connection most of their lines do, in the same order: only an id here and a date
+there are new. Two heads in a row show where. From then on the lines between those places are compared as whole runs of
+bytes, and only the lines that vary are cut out and looked at.
+
+Why a match means the same as a parse: a run begins with a CRLF and ends where a line that varies begins, a line that
+varies is what stands before the next CR and is not empty, and the last run ends with the empty line; so cutting the
+bytes at every CRLF gives the very same lines, and the first empty one is the end of the head. Of the lines that matter
+for framing and connections only a Host and a Content-Length may vary, each checked by itself. A guess that fails means
+"look closer", never an error.
+"""
+from typing import Final
+
+from pointsman.proto.message import HOST, LENGTH, PLAIN, UPGRADE, Field, Head, Request, Response, Shape
+from pointsman.proto.tokens import CLEAN, PLAIN_HOSTS, PLAIN_TARGETS
+
+MOST: Final = 16  # lines that may vary
+_DIGITS: Final = 15  # of a Content-Length that is not looked at more closely
+_VARY: Final = (PLAIN, HOST, LENGTH)
+
+
+def find_shape(head: Head, earlier: Head) -> None:
+    """Give `head` the shape that it has in common with the one before it, and with those before that. None, if they
+    differ in too much."""
+    lines = head.lines
+    if not may_be_model(head) or len(lines) != len(earlier.lines):
+        return
+    varied = earlier.shape.places if earlier.shape is not None else []
+    places: list[int] = []
+    runs: list[bytes] = []
+    run = [b"\r\n"]
+    sized = switches = False
+    for place in range(len(lines)):
+        line = lines[place]
+        other = earlier.lines[place]
+        kind = line.kind
+        if not line.raw:
+            return  # it was mended
+        if kind == UPGRADE:
+            switches = True
+        if (line is other or line.raw == other.raw) and place not in varied:
+            run.append(line.raw)
+            run.append(b"\r\n")
+        elif kind == other.kind and kind in _VARY and line.name == other.name and len(places) < MOST:
+            sized = sized or kind == LENGTH
+            places.append(place)
+            runs.append(b"".join(run))
+            run = [b"\r\n"]
+        else:
+            return
+    if sized and switches:
+        return  # with a body there is no upgrade
+    run.append(b"\r\n")
+    head.shape = Shape(places, runs, b"".join(run))
+
+
+def _match(shape: Shape, data: bytes, at: int, head: Head, model: Head) -> bool:
+    """Fill `head` with the lines of a head whose first line ends at `at`, if it has that shape.
+
+    Where a line ends is first guessed from the length it had; a wrong guess leaves a CR in it, which is refused, or no
+    CR behind it, and then it is searched. Only CR is searched, because a run begins with CRLF.
+    """
+    lines = model.lines.copy()
+    size = len(data)
+    head.length = model.length
+    for place, run in zip(shape.places, shape.runs):
+        end = at + len(run)
+        if data[at:end] != run:
+            return False
+        at = end
+        line = lines[place]
+        raw = line.raw
+        end = at + len(raw)
+        if end >= size or data[end] != 0x0D:
+            end = data.find(b"\r", at)
+            if end <= at:
+                return False
+        found = data[at:end]
+        if found != raw:
+            made = alike(found, line)
+            if made is None:
+                return False
+            if made.kind and not _judge(made, head):
+                return False
+            lines[place] = made
+        at = end
+    end = at + len(shape.last)
+    if data[at:end] != shape.last:
+        return False
+    shape.end = end
+    head.lines = head.fields = lines
+    head.minor = model.minor
+    head.chunked = model.chunked
+    head.close = model.close
+    head.keep = model.keep
+    head.upgrade = model.upgrade
+    head.close_after = model.close_after
+    head.shape = shape
+    return True
+
+
+def alike(raw: bytes, line: Field) -> Field | None:
+    """A line of the same name, spelt the same, as `line`; None if it is none, or looks strange."""
+    named = line.named
+    if raw[:named] != line.raw[:named] or raw.translate(CLEAN) != raw:
+        return None
+    size = len(raw)
+    if size > named + 2 and raw[named] == 0x20 and raw[named + 1] > 0x20 and raw[-1] > 0x20:  # as nearly all are
+        value = raw[named + 1:]
+    else:
+        value = raw[named:].strip(b" \t")
+    made = Field(line.name, value, line.kind)
+    made.raw = raw
+    made.named = named
+    return made
+
+
+def _judge(line: Field, head: Head) -> bool:
+    """A Host or a Content-Length that is another one than before."""
+    value = line.value
+    if line.kind == HOST:
+        if value.translate(PLAIN_HOSTS) != value or not isinstance(head, Request):
+            return False
+        head.host = value
+        return True
+    if len(value) > _DIGITS or not value or value[0] == 0x30 or not value.isdigit():
+        return False
+    head.length = int(value)
+    return True
+
+
+def shaped_request(data: bytes, model: Request, limit: int) -> Request | None:
+    """If `data` begins with a head that differs from an earlier one only in its first line and where heads of this
+    shape vary: the same as split_head and parse_request would give; `shape.end` is its length. None: look closer."""
+    shape = model.shape
+    if shape is None:
+        return None
+    end = len(model.line)
+    if end >= len(data) or data[end] != 0x0D:
+        end = data.find(b"\r")
+        if end < 0:
+            return None
+    line = data[:end]
+    method = model.method
+    size = len(method)
+    if end < size + 11 or not line.startswith(method) or line[size] != 0x20 or not line.endswith(b" HTTP/1.1") \
+            or line[size + 1] != 0x2F:
+        return None
+    uri = line[size + 1:-9]
+    if uri.translate(PLAIN_TARGETS) != uri:
+        return None
+    head = Request()
+    head.host = model.host
+    if not _match(shape, data, end, head, model) or shape.end > limit:
+        return None
+    head.line = line
+    head.method = method
+    head.uri = uri
+    head.expects_continue = model.expects_continue
+    return head
+
+
+def shaped_response(data: bytes, model: Response, limit: int) -> Response | None:
+    """The same for a response."""
+    shape = model.shape
+    line = model.line
+    if shape is None or not data.startswith(line):
+        return None
+    head = Response()
+    if not _match(shape, data, len(line), head, model) or shape.end > limit:
+        return None
+    head.line = line
+    head.status = model.status
+    head.reason = model.reason
+    return head
+
+
+def may_be_model(head: Head) -> bool:
+    """A head by whose shape later ones may be understood: nothing in it was mended."""
+    if isinstance(head, Request):
+        return bool(head.lines) and head.minor == 1 and head.uri[0] == 0x2F and head.method != b"CONNECT"
+    return bool(head.lines)

@@ -1,0 +1,34 @@
+"""Which lane evaluates an expression (manual 7.3.2): lanes are what the manual calls threads."""
+from typing import Final
+
+from pointsman.sample.context import Context
+from pointsman.sample.registry import fetch
+from pointsman.sample.types import Reads, Type, Where
+
+
+class Here:
+    """This process. A single one, and the control process, are lane 0 of group 0."""
+
+    def __init__(self) -> None:
+        self.lane = 0
+        self.group = 0
+
+    def be(self, lane: int, group: int) -> None:
+        """It was forked."""
+        self.lane = lane
+        self.group = group
+
+
+HERE: Final = Here()
+
+
+@fetch("thread", Type.SINT, Where.EVERYWHERE, Reads.CONNECTION, "7.3.2")
+def thread(_: Context) -> int:
+    """The number of the lane, from 0 to nbthread - 1."""
+    return HERE.lane
+
+
+@fetch("tgroup", Type.SINT, Where.EVERYWHERE, Reads.CONNECTION, "7.3.2")
+def thread_group(_: Context) -> int:
+    """The number of the lane's thread group, from 0 to thread-groups - 1."""
+    return HERE.group

@@ -1,0 +1,158 @@
+"""A head that is understood by the shape of earlier ones means what a parse of its own would give."""
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from pointsman.proto.errors import ProtocolError
+from pointsman.proto.h1 import LIMIT, parse_request, parse_response, split_head
+from pointsman.proto.memory import PERIOD, Memory
+from pointsman.proto.message import Field, Head, Request, Response
+from pointsman.proto.shape import MOST, shaped_request, shaped_response
+
+NAMES = [b"Host", b"Cookie", b"X-Id", b"Content-Length", b"Accept", b"Connection", b"Upgrade", b"TE", b"Expect",
+         b"Transfer-Encoding", b"x-id"]
+VALUES = [b" a", b" b", b"  c\t", b" 5", b" 12", b" 05", b"", b" close", b" keep-alive", b" upgrade", b" websocket",
+          b" trailers", b" 100-continue", b" chunked", b" a\rb", b" x y", b" h\xe9", b" a.example:80", b" a,b"]
+line = st.tuples(st.sampled_from(NAMES), st.sampled_from(VALUES)).map(lambda one: one[0] + b":" + one[1])
+targets = st.sampled_from([b"/", b"/a", b"/b?c", b"/long/path/that/goes/on", b"/x#y", b"/a b", b"*", b"/\xe9"])
+starts = st.tuples(st.sampled_from([b"GET", b"POST", b"CONNECT"]), targets,
+                   st.sampled_from([b"HTTP/1.1", b"HTTP/1.0", b"HTTP/1.1"])).map(b" ".join)
+statuses = st.sampled_from([b"HTTP/1.1 200 OK", b"HTTP/1.1 200 Fine", b"HTTP/1.0 404 No", b"HTTP/1.1 204 "])
+ends = st.sampled_from([b"\r\n", b"\r\n", b"\r\n", b"\n", b"\r\n ", b"\r\n\r\n"])
+
+
+@st.composite
+def heads(draw: st.DrawFn, first: st.SearchStrategy[bytes]) -> list[bytes]:
+    """Heads of one connection: each is the one before with a few lines changed."""
+    lines = draw(st.lists(line, max_size=8))
+    found = []
+    for _ in range(draw(st.integers(2, 6))):
+        for _ in range(draw(st.integers(0, 3))):
+            if lines:
+                place = draw(st.integers(0, len(lines) - 1))
+                lines = [*lines[:place], draw(line), *lines[place + 1:]]
+        glue = [draw(ends) if draw(st.integers(0, 20)) == 0 else b"\r\n" for _ in lines]
+        pieces = [one for pair in zip(lines, glue, strict=True) for one in pair]
+        found.append(draw(first) + b"\r\n" + b"".join(pieces) + b"\r\n" + draw(st.sampled_from([b"", b"", b"body"])))
+    return found
+
+
+def facts(head: Head) -> tuple[object, ...]:
+    own: tuple[object, ...] = ()
+    if isinstance(head, Request):
+        own = (head.method, head.uri, head.host, head.expects_continue)
+    elif isinstance(head, Response):
+        own = (head.status, head.reason)
+    return (own, head.line, head.minor, head.length, head.chunked, head.close, head.keep, head.upgrade,
+            head.close_after, [(one.name, one.value, one.kind) for one in head.fields])
+
+
+def plainly(data: bytes, is_request: bool) -> tuple[int, Head] | None:
+    """What parses alone; None: refused, or not whole."""
+    try:
+        size = split_head(data, 0, LIMIT, is_request)
+        if not size:
+            return None
+        return size, parse_request(data[:size]) if is_request else parse_response(data[:size])
+    except ProtocolError:
+        return None
+
+
+@given(heads(starts))
+@example([b"GET / HTTP/1.1\r\nHost: a\r\nX-Id: 1\r\n\r\n", b"GET / HTTP/1.1\r\nHost: a\r\nX-Id: 22\r\n\r\n",
+          b"GET /b HTTP/1.1\r\nHost: b\r\nX-Id: 333\r\n\r\nrest"])
+def test_a_request_by_its_shape_means_the_same_as_a_parse(found: list[bytes]) -> None:
+    model: Request | None = None
+    memory: Memory[Field] = Memory(100, 10_000, 100)
+    for data in found:
+        plain = plainly(data, True)
+        shaped = shaped_request(data, model, LIMIT) if model is not None else None
+        if shaped is not None:
+            assert plain is not None
+            assert shaped.shape is not None
+            assert (shaped.shape.end, facts(shaped)) == (plain[0], facts(plain[1]))
+            model = shaped
+        elif plain is not None:
+            model = parse_request(data[:plain[0]], False, 100, model, memory)
+            assert facts(model) == facts(plain[1])
+
+
+@given(heads(statuses))
+def test_a_response_by_its_shape_means_the_same_as_a_parse(found: list[bytes]) -> None:
+    model: Response | None = None
+    memory: Memory[Field] = Memory(100, 10_000, 100)
+    for data in found:
+        plain = plainly(data, False)
+        shaped = shaped_response(data, model, LIMIT) if model is not None else None
+        if shaped is not None:
+            assert plain is not None
+            assert shaped.shape is not None
+            assert (shaped.shape.end, facts(shaped)) == (plain[0], facts(plain[1]))
+            model = shaped
+        elif plain is not None:
+            model = parse_response(data[:plain[0]], False, 100, model, memory)
+            assert facts(model) == facts(plain[1])
+
+
+def request(*lines: bytes) -> bytes:
+    return b"GET / HTTP/1.1\r\n" + b"".join([one + b"\r\n" for one in lines]) + b"\r\n"
+
+
+def test_what_varies_is_found_in_two_steps() -> None:
+    first = parse_request(request(b"Host: a", b"X-Id: 1", b"Cookie: x"))
+    second = parse_request(request(b"Host: a", b"X-Id: 2", b"Cookie: x"), False, 100, first)
+    assert second.shape is not None and second.shape.places == [1]
+    third = parse_request(request(b"Host: a", b"X-Id: 3", b"Cookie: y"), False, 100, second)
+    assert third.shape is not None and third.shape.places == [1, 2]
+    fourth = shaped_request(request(b"Host: a", b"X-Id: 44", b"Cookie: zz"), third, LIMIT)
+    assert fourth is not None and [one.value for one in fourth.fields] == [b"a", b"44", b"zz"]
+
+
+def test_a_line_too_many_or_too_few_has_no_shape() -> None:
+    lines = [b"X-%d: " % i for i in range(MOST + 1)]
+    first = parse_request(request(*[one + b"1" for one in lines]))
+    assert parse_request(request(*[one + b"2" for one in lines]), False, 100, first).shape is None
+    assert parse_request(request(*[one + b"2" for one in lines[1:]]), False, 100, first).shape is None
+
+
+def test_the_limit_holds_for_shapes_too() -> None:
+    first = parse_request(request(b"X-Id: 1"))
+    second = parse_request(request(b"X-Id: 2"), False, 100, first)
+    data = request(b"X-Id: 333")
+    assert shaped_request(data, second, len(data)) is not None
+    assert shaped_request(data, second, len(data) - 1) is None
+
+
+def test_memory_enters_on_second_sight_and_forgets_what_is_not_used() -> None:
+    memory: Memory[int] = Memory(8, 10_000, 100)
+    memory.offer(b"a", 1)
+    assert memory.get(b"a") is None
+    memory.offer(b"a", 1)
+    assert memory.get(b"a") == 1
+    memory.age(PERIOD)
+    assert memory.get(b"a") == 1  # from the old generation, and young again
+    memory.age(2 * PERIOD)
+    memory.age(3 * PERIOD)
+    assert memory.get(b"a") is None
+
+
+def test_memory_is_bounded_in_entries_and_bytes() -> None:
+    memory: Memory[bytes] = Memory(8, 4000, 1000)
+    for i in range(100):
+        for _ in range(2):
+            memory.offer(b"%d" % i, b"")
+    assert len(memory.young) + len(memory.old) <= 8
+    memory = Memory(100, 4000, 1000)
+    for i in range(100):
+        for _ in range(2):
+            memory.offer(b"%0500d" % i, b"")
+    assert len(memory.young) + len(memory.old) <= 5
+    for _ in range(2):
+        memory.offer(b"x" * 1001, b"")
+    assert memory.get(b"x" * 1001) is None
+
+
+def test_a_memory_that_is_switched_off_keeps_nothing() -> None:
+    memory: Memory[int] = Memory(0, 0, 0)
+    for _ in range(3):
+        memory.offer(b"", 1)
+    assert memory.get(b"") is None
