@@ -12,12 +12,13 @@ FOLDERS = {
     "server": ("fetches", "state_row"),
     "balance": ("keywords", "build", "registry", "hashing"),
     "log": ("keywords", "build", "target"),
+    "rules": ("captures", "errors", "keywords", "pages", "reply_words", "rule"),
+    "sample": ("acl_lists", "arguments", "lists", "matching", "pattern", "regex", "registry", "tag", "types", "users"),
+    "sample/fetch": (),
 }
 SINGLE = (
-    "core/address.py", "core/arena.py", "core/epoch.py", "core/hashes.py", "rules/plan.py", "rules/reply.py",
-    "sample/acl.py", "sample/casts.py", "sample/condition.py",
-    "sample/context.py", "sample/encode.py", "sample/expression.py", "sample/format.py", "sample/head.py",
-    "sample/key.py", "sample/pieces.py", "sample/record.py")
+    "config/verdict.py", "core/address.py", "core/arena.py", "core/epoch.py", "core/hashes.py",
+    "sample/converter/number.py", "sample/converter/text.py")
 
 
 def files() -> list[str]:

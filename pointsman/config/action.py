@@ -15,14 +15,27 @@ from typing import Final
 from pointsman.config.acls import acls_of
 from pointsman.config.keyword import Args
 from pointsman.config.setting import Configuration, Section
+from pointsman.config.verdict import (
+    ALLOW,
+    ANSWER,
+    CONTINUE,
+    DENY,
+    DROP,
+    SILENT_DROP,
+    TARPIT,
+    Action,
+)
 from pointsman.core.diagnostics import ConfigError, Diagnostics, Position
 from pointsman.core.registry import Registry
 from pointsman.core.words import Line, Word
 from pointsman.sample.arguments import Reference
-from pointsman.sample.context import Context
 from pointsman.sample.expression import Expression, parse_words
 from pointsman.sample.format import Format, parse_format
-from pointsman.sample.types import Reads, Where, Writes
+from pointsman.sample.types import Where, Writes
+
+__all__ = ["ACTIONS", "ALLOW", "ANSWER", "CONTINUE", "DENY", "DROP", "HTTP_AFTER", "HTTP_REQUEST", "HTTP_RESPONSE",
+           "PLACE", "RULE_SETS", "SILENT_DROP", "TARPIT", "TCP_CONNECTION", "TCP_CONTENT", "TCP_RESPONSE",
+           "TCP_SESSION", "Action", "ActionEntry", "RuleArgs", "RulePlace", "action"]
 
 HTTP_REQUEST: Final = 1  # rule sets
 HTTP_RESPONSE: Final = 2
@@ -38,35 +51,6 @@ RULE_SETS: Final = {HTTP_REQUEST: "http-request", HTTP_RESPONSE: "http-response"
 PLACE: Final = {HTTP_REQUEST: Where.HTTP_REQ, HTTP_RESPONSE: Where.HTTP_RES, HTTP_AFTER: Where.HTTP_AFTER,
                 TCP_CONNECTION: Where.TCP_REQ_CON, TCP_SESSION: Where.TCP_REQ_SES, TCP_CONTENT: Where.TCP_REQ_CNT,
                 TCP_RESPONSE: Where.TCP_RES_CNT}
-
-CONTINUE: Final = 0  # verdicts: go on with the next rule
-ALLOW: Final = 1  # end this list; the message goes on
-DENY: Final = 2  # context.answer is the page
-ANSWER: Final = 3  # context.answer is what to answer: return, redirect
-DROP: Final = 4  # close without a word
-SILENT_DROP: Final = 5  # forget the connection; context.answer is the time to live of a reset, 0: none
-TARPIT: Final = 6  # context.answer is the page, later
-
-
-class Action:
-    """What a rule does. `final`: no rule behind it is looked at once it has run."""
-
-    def __init__(self) -> None:
-        self.name = ""
-        self.final = False
-        self.reads = int(Reads.NOTHING)
-        self.writes = int(Writes.ALL)
-        self.references: list[Reference] = []  # what its expressions name: looked up once all sections are known
-
-    def resolve(self, configuration: Configuration, diagnostics: Diagnostics) -> None:
-        """Look up what the rule names, once all sections are known. Raises ConfigError."""
-
-    def check(self, section: Section, diagnostics: Diagnostics) -> None:
-        """Look at the proxy in which the rule stands, once all of it was read."""
-
-    def run(self, context: Context) -> int:
-        """Do it; one of the verdicts above."""
-        raise NotImplementedError
 
 
 class RuleArgs(Args):

@@ -26,7 +26,7 @@ class SetAddress(Action):
         self.get = get
         self.source = source
         self.port = port
-        self.reads = expression.reads
+        self.reads = expression.reads | int(Writes.CONNECTION)  # of address and port one stays
         self.writes = int(Writes.CONNECTION)
 
     def run(self, context: Context) -> int:

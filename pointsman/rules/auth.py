@@ -2,7 +2,7 @@
 from pointsman.config.action import ANSWER, HTTP_REQUEST, Action, RuleArgs, action
 from pointsman.rules.reply import Challenge
 from pointsman.sample.context import Context
-from pointsman.sample.types import Writes
+from pointsman.sample.types import Reads, Writes
 
 
 class Auth(Action):
@@ -12,6 +12,8 @@ class Auth(Action):
         super().__init__()
         self.final = True
         self.realm = realm
+        self.reads = int(Reads.NOTHING if realm else Reads.MOVING)  # by default the backend's name
+        self.writes = int(Writes.NOTHING)
 
     def run(self, context: Context) -> int:
         realm = self.realm or (context.backend or context.frontend).name

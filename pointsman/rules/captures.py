@@ -4,7 +4,7 @@ declare capture; 4.4, capture; 8.2.3 and 8.6).
 A frontend has numbered slots for requests and others for responses. A slot is filled from a header field when the head
 comes, before any rule (capture request header), or by a rule (http-request capture). One cookie may be captured too.
 """
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import ClassVar, Final
 
@@ -88,7 +88,7 @@ def _last(head: Head, name: bytes, length: int) -> bytes:
     return b""
 
 
-def _first(cookies: Iterator[tuple[bytes, bytes]], wanted: CaptureCookie) -> bytes | None:
+def _first(cookies: Iterable[tuple[bytes, bytes]], wanted: CaptureCookie) -> bytes | None:
     """The first cookie whose "name=value" begins as it should."""
     for name, value in cookies:
         text = name + b"=" + value

@@ -19,6 +19,10 @@ HIDDEN: Final = 0  # no time to live was named: leave no trace at all, if the sy
 class Reject(Action):
     """Close the connection."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.writes = int(Writes.NOTHING)
+
     def run(self, context: Context) -> int:
         return DROP
 
@@ -29,6 +33,7 @@ class SilentDrop(Action):
     def __init__(self, ttl: int) -> None:
         super().__init__()
         self.ttl = ttl
+        self.writes = int(Writes.NOTHING)
 
     def run(self, context: Context) -> int:
         context.answer = self.ttl

@@ -19,10 +19,20 @@ _METHODS: Final = ("str", "beg", "end", "sub", "reg")
 
 
 class HeaderAction(Action):
-    """Base: which head is edited follows from the rule set."""
+    """Base: which head is edited follows from the rule set.
 
-    def __init__(self, args: RuleArgs) -> None:
+    `exact`: all that it does is to drop the fields of the name `header` (`replaces`), then to append one with that name
+    and `value`, if there is one.
+    """
+
+    def __init__(self, args: RuleArgs, header: bytes, value: Format | None, replaces: bool) -> None:
         super().__init__()
+        self.header = header
+        self.value = value
+        self.replaces = replaces
+        self.exact = True
+        if value is not None:
+            self.reads = value.reads
         self.on_request = args.rule_set == HTTP_REQUEST
         self.writes = int(Writes.HEADER_BLOCK if self.on_request else Writes.RESPONSE_BLOCK)
 
@@ -39,12 +49,9 @@ class SetHeader(HeaderAction):
     """Drop every field of that name (`replaces`), then append one."""
 
     def __init__(self, args: RuleArgs, header: bytes, value: Format, replaces: bool) -> None:
-        super().__init__(args)
-        self.header = header
-        self.value = value
+        super().__init__(args, header, value, replaces)
+        self.format = value
         self.constant = value.constant
-        self.replaces = replaces
-        self.reads = value.reads
         self.also_host(header)
 
     def run(self, context: Context) -> int:
@@ -52,7 +59,7 @@ class SetHeader(HeaderAction):
         if head is None:
             return CONTINUE
         name = self.header
-        made = field(name, self.value.render_header(context))
+        made = field(name, self.format.render_header(context))
         if self.replaces:
             fields = [one for one in head.fields if one.name != name]
         else:
@@ -70,9 +77,9 @@ class DelHeader(HeaderAction):
     """Drop the fields whose name matches."""
 
     def __init__(self, args: RuleArgs, pattern: bytes, method: str, regex: "re.Pattern[bytes] | None" = None) -> None:
-        super().__init__(args)
-        self.header = pattern
+        super().__init__(args, pattern, None, True)
         self.method = method
+        self.exact = method == "str"
         self.search = regex.search if regex is not None else None
 
     def matches(self, name: bytes) -> bool:
@@ -100,19 +107,19 @@ class ReplaceHeader(HeaderAction):
     """Rewrite what a regular expression matches: the whole field's value, or each of its comma-separated parts."""
 
     def __init__(self, args: RuleArgs, header: bytes, regex: "re.Pattern[bytes]", value: Format, each: bool) -> None:
-        super().__init__(args)
-        self.header = header
+        super().__init__(args, header, value, False)
+        self.exact = False
         self.regex = regex
-        self.value = value
+        self.format = value
         self.each = each
-        self.reads = value.reads
+        self.reads |= self.writes  # the field that it rewrites
         self.also_host(header)
 
     def run(self, context: Context) -> int:
         head = self.head(context)
         if head is None:
             return CONTINUE
-        replacement = self.value.render_header(context)
+        replacement = self.format.render_header(context)
         fields: list[Field] = []
         for one in head.fields:
             if one.name != self.header:

@@ -18,7 +18,7 @@ from pointsman.rules.rule import Rule
 from pointsman.sample.arguments import inside
 from pointsman.sample.condition import Condition, parse_condition
 from pointsman.sample.format import Format, parse_format
-from pointsman.sample.types import Reads, Where
+from pointsman.sample.types import Where
 
 
 def parse_if(args: Args, where: Where) -> tuple[Condition | None, bool]:
@@ -112,7 +112,6 @@ def parse_redirect_line(args: Args) -> RedirectLine:
     made = Redirect(parse_words(inner, False))
     made.name = "redirect"
     made.final = True
-    made.reads = int(Reads.ALL)
     condition, negated = parse_if(inner, Where.HTTP_REQ)
     inner.end()
     args.index = inner.index

@@ -17,7 +17,7 @@ _OPTIONS: Final = ("code", "drop-query", "append-slash", "ignore-empty", "keep-q
 _NOT_CACHED: Final = (302, 303, 307)
 
 
-@dataclass(slots=True)
+@dataclass
 class Words:
     """What a redirect line says. `target` is a constant where no log-format was asked for."""
 
@@ -42,6 +42,8 @@ class Redirect(Action):
         self.ignore_empty = words.ignore_empty
         self.keep_query = words.keep_query
         self.cookie = words.cookie
+        self.reads = _reads(words)
+        self.writes = int(Writes.NOTHING)
 
     def run(self, context: Context) -> int:
         target = self.target
@@ -85,6 +87,19 @@ class Redirect(Action):
         if self.kind == "scheme":
             return b"%b://%b%b" % (start, request.get(b"host") or b"", uri)
         return uri if start == b"/" else start + uri
+
+
+def _reads(words: Words) -> int:
+    """What a redirection is made of."""
+    reads = int(Reads.NOTHING)
+    if words.kind != "location" or words.keep_query:
+        reads |= int(Reads.REQUEST_LINE)
+    if words.kind == "scheme":
+        reads |= int(Reads.HEADER_BLOCK)  # Host
+    for value in (words.target, words.cookie):
+        if isinstance(value, Format):
+            reads |= value.reads
+    return reads
 
 
 def parse_words(args: RuleArgs, computed: bool) -> Words:
@@ -148,5 +163,4 @@ def parse_redirect(args: RuleArgs) -> Action:
     """redirect {location | prefix | scheme} <fmt> [code <code>] [options]: answer with a redirection."""
     made = Redirect(parse_words(args, True))
     made.final = not made.ignore_empty
-    made.reads = int(Reads.ALL)
     return made

@@ -67,7 +67,7 @@ class SetPart(Action):
         super().__init__()
         self.edit = edit
         self.value = value
-        self.reads = value.reads
+        self.reads = value.reads | int(Writes.REQUEST_LINE)  # what it leaves stays
         self.writes = int(_WRITES)
 
     def run(self, context: Context) -> int:
@@ -91,7 +91,7 @@ class ReplacePart(Action):
         self.edit = edit
         self.regex = regex
         self.value = value
-        self.reads = value.reads
+        self.reads = value.reads | int(Writes.REQUEST_LINE)
         self.writes = int(_WRITES)
 
     def run(self, context: Context) -> int:

@@ -1,4 +1,4 @@
-"""A rule: an action and the condition under which it runs; and how a list of rules is evaluated."""
+"""A rule: an action and the condition under which it runs. How streams evaluate lists of them stands in plan.py."""
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar

@@ -7,7 +7,7 @@ from pointsman.log.target import LEVELS
 from pointsman.rules.reply import reason_of
 from pointsman.sample.context import Context
 from pointsman.sample.record import SILENT
-from pointsman.sample.types import Reads, Writes
+from pointsman.sample.types import Writes
 
 _HTTP: Final = HTTP_REQUEST | HTTP_RESPONSE | HTTP_AFTER
 
@@ -19,7 +19,7 @@ class SetStatus(Action):
         super().__init__()
         self.status = status
         self.reason = reason
-        self.writes = int(Writes.RESPONSE_LINE)
+        self.writes = int(Writes.RESPONSE_LINE | Writes.MOVING)  # the status of the log is moving
 
     def run(self, context: Context) -> int:
         response = context.response
@@ -84,7 +84,6 @@ class Nothing(Action):
 
     def __init__(self) -> None:
         super().__init__()
-        self.reads = int(Reads.NOTHING)
         self.writes = int(Writes.NOTHING)
 
     def run(self, context: Context) -> int:

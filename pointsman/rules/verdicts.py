@@ -22,6 +22,10 @@ from pointsman.sample.types import Reads, Writes
 class Allow(Action):
     """The rest of the list is not looked at."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.writes = int(Writes.NOTHING)
+
     def run(self, context: Context) -> int:
         return ALLOW
 
@@ -34,6 +38,8 @@ class Answering(Action):
         self.answer: object = answer.reply if answer.reply is not None else answer.status
         self.asked = answer
         self.verdict = verdict
+        self.reads = answer.reply.reads if answer.reply is not None else int(Reads.NOTHING)
+        self.writes = int(Writes.NOTHING)
 
     def resolve(self, configuration: Configuration, diagnostics: Diagnostics) -> None:
         """Find the http-errors section that the rule names."""
@@ -85,5 +91,4 @@ def parse_return(args: RuleArgs) -> Action:
 
 def _final(made: Action) -> Action:
     made.final = True
-    made.reads = int(Reads.ALL) if isinstance(made, Answering) else int(Reads.NOTHING)
     return made

@@ -13,15 +13,20 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from mypy_extensions import i64
+
 from pointsman.core.diagnostics import ConfigError, Finding, Position, Severity
 from pointsman.core.registry import nearest
 from pointsman.core.words import Word
+from pointsman.proto.message import Head
 from pointsman.sample.acl_lists import File, Patterns
 from pointsman.sample.arguments import AclScope
-from pointsman.sample.casts import same
+from pointsman.sample.casts import Cast, same
 from pointsman.sample.context import Context
 from pointsman.sample.expression import NAME, Expression, join_words, parse_expression
+from pointsman.sample.head import COMMA, split_list
 from pointsman.sample.lists import find_list
+from pointsman.sample.matcher import Converted, Matcher
 from pointsman.sample.pattern import (
     DEFAULTS,
     METHOD_NAME,
@@ -32,7 +37,8 @@ from pointsman.sample.pattern import (
     find_matching_cast,
     find_method,
 )
-from pointsman.sample.types import Type, Value, Where
+from pointsman.sample.source import NO_LINES, SPLIT, WHOLE, Pure, Source, through, turned
+from pointsman.sample.types import Reads, Type, Value, Where
 
 ACL_NAME: Final = re.compile(r"[A-Za-z0-9_.:-]+", re.ASCII)
 SUFFIXES: Final = ("beg", "dir", "dom", "end", "len", "reg", "sub")
@@ -52,8 +58,17 @@ NO_PATTERN: Final = ("no pattern to match against were provided, so this ACL wil
                      "'-m bool'.")
 
 
+_REPEATING: Final = int(Reads.CONNECTION | Reads.REQUEST_LINE | Reads.HEADER_BLOCK | Reads.RESPONSE_LINE
+                        | Reads.RESPONSE_BLOCK)
+
+
 class Acl:
-    """One line of an ACL. `test(ctx)` is all that is needed at run time."""
+    """One line of an ACL. `test(ctx)` is all that is needed at run time.
+
+    For who remembers results: `reads` says what it depends on, besides its lists, which may change while running
+    (`version` counts that, and core/epoch.py that of all); `moving`: nothing of it can be remembered. `header`: it is
+    decided line by line, true if `holds_line` is for the value of one field of that name; None: it is not so.
+    """
 
     def __init__(self, expression: Expression, method: Method, patterns: Patterns, at: Position) -> None:
         self.expression = expression
@@ -64,33 +79,88 @@ class Acl:
         self.at = at
         self.findings: list[Finding] = []
         self.lists = patterns
+        self.reads = expression.reads
+        self.moving = self.reads & ~_REPEATING != 0
+        self.version = 0
         cast = find_matching_cast(method, expression.type)
         assert cast is not None
-        self._cast = None if cast is same else cast
+        self.cast: Cast | None = None if cast is same else cast
+        self.matcher: Matcher = patterns.matcher
+        self.take(patterns.matcher, patterns.version)
+        patterns.take = self.take
+        source = expression.source
+        self.source: Source = source
         self._many = expression.many
-        self._get = expression.get
-        self._values = expression.values
+        self._steps = len(expression.steps) > 0
+        self.steps: list[Pure] = [step for step in expression.steps if isinstance(step, Pure)]
+        self.header: bytes | None = None
+        self._lines: i64 = source.lines
+        self._on_request = source.on_request
+        if source.lines != NO_LINES and len(self.steps) == len(expression.steps):
+            self.header = source.header
 
-    @property
-    def reads(self) -> int:
-        return self.expression.reads
+    def take(self, matcher: Matcher, version: int) -> None:
+        """The patterns of now."""
+        self.matcher = matcher if self.cast is None else Converted(self.cast, matcher)
+        self.version = version
 
     def test(self, ctx: Context) -> bool:
         """Whether any value of the sample matches any pattern."""
+        header = self.header
+        if header is not None:
+            return self._test_lines(ctx, header)
         if self._many:
-            match = self.lists.match if self._cast is None else self.match
-            return any(match(value) for value in self._values(ctx))
-        value = self._get(ctx)
+            for one in self.expression.values(ctx):
+                if self.matcher.match(one):
+                    return True
+            return False
+        value = self.source.get(ctx)
         if value is None:
             return False
-        return self.lists.match(value) if self._cast is None else self.match(value)
+        if self._steps:
+            value = through(self.expression.steps, ctx, value)
+            if value is None:
+                return False
+        return self.matcher.match(value)
+
+    def _test_lines(self, ctx: Context, header: bytes) -> bool:
+        head: Head | None = ctx.request if self._on_request else ctx.response
+        if head is not None:
+            for field in head.fields:
+                if field.name == header and self.holds_line(field.value):
+                    return True
+        return False
+
+    def holds_line(self, value: bytes) -> bool:
+        """Whether one line's value alone makes it true; for those with a `header`."""
+        lines = self._lines
+        if lines == WHOLE or lines == SPLIT and COMMA not in value:
+            return self.match(value)
+        parts = list[Value](split_list(value)) if lines == SPLIT else self.source.of_line(value)
+        for part in parts:
+            if self.match(part):
+                return True
+        return False
 
     def match(self, value: Value) -> bool:
-        """One value of the expression against the patterns."""
-        if self._cast is None:
-            return self.lists.match(value)
-        cast = self._cast(value)
-        return cast is not None and self.lists.match(cast)
+        """One value of the fetch, through converters that look at nothing else, against the patterns."""
+        if self._steps:
+            found = turned(self.steps, value)
+            return found is not None and self.matcher.match(found)
+        return self.matcher.match(value)
+
+
+class AnyOf:
+    """The lines of a named ACL."""
+
+    def __init__(self, acls: list[Acl]) -> None:
+        self.acls = acls
+
+    def test(self, ctx: Context) -> bool:
+        for acl in self.acls:
+            if acl.test(ctx):
+                return True
+        return False
 
 
 class AclTable(AclScope):
@@ -121,11 +191,10 @@ class AclTable(AclScope):
         lines = self.lines.get(name)
         if lines is None:
             return None
-        tests = [line.test for line in lines]
         reads = 0
         for line in lines:
             reads |= line.reads
-        return (tests[0] if len(tests) == 1 else lambda ctx: any(test(ctx) for test in tests)), reads
+        return (lines[0].test if len(lines) == 1 else AnyOf(lines).test), reads
 
     def get(self, name: str) -> list[Acl] | None:
         """The lines of an ACL; None: it was not declared here."""

@@ -1,6 +1,6 @@
 """Where an ACL's patterns come from: its own line and files, all of which may change at run time (manual 7.1, 2.7).
 
-What stands on the line is compiled into one test (pattern.py), and compiled anew when it is asked for the first time
+What stands on the line is compiled into one matcher (pattern.py), and compiled anew when it is asked for the first time
 after a change; files, which may be large and change often, are looked up in an index (matching.py).
 """
 from collections.abc import Callable, Sequence
@@ -9,14 +9,15 @@ from typing import Final
 from pointsman.core.diagnostics import ConfigError, Position
 from pointsman.sample.arguments import encode
 from pointsman.sample.lists import said_at
+from pointsman.sample.matcher import Either, Matcher, Never
 from pointsman.sample.matching import INDEXES, Item, Lookup
-from pointsman.sample.pattern import HIGHEST, LOWEST, Method, Pattern, Test, parse_range
+from pointsman.sample.pattern import HIGHEST, LOWEST, Method, Pattern, parse_range
 from pointsman.sample.types import Type, Value
 from pointsman.tables.patterns import LISTS, Entry, PatternError, Reference, Use
 
 
 class Compiled(Use):
-    """The entries of a list as one test, made anew after each change. `stale`: who must be told that it has changed."""
+    """The entries of a list as one matcher, made anew after each change. `stale`: who must be told of one."""
 
     def __init__(self, reference: Reference, method: Method, nocase: bool, resolve: bool) -> None:
         self.reference = reference
@@ -28,15 +29,15 @@ class Compiled(Use):
     def pattern(self, entry: Entry) -> Pattern:
         return Pattern(entry.key, Position(*entry.place), self.nocase, "eq", self.resolve)
 
-    def make(self) -> Test:
-        """The test, as the list is now. ConfigError at a pattern that is none."""
+    def make(self) -> Matcher | None:
+        """The matcher, as the list is now; None: it is empty. ConfigError at a pattern that is none."""
         patterns = [self.pattern(entry) for entry in self.reference.entries()]
-        return self.method.make(patterns) if patterns else never
+        return self.method.make(patterns) if patterns else None
 
     def find(self, value: Value) -> Item | None:
         """The first entry that matches; for the runtime socket."""
         for entry in self.reference.entries():
-            if self.method.make([self.pattern(entry)])(value):
+            if self.method.make([self.pattern(entry)]).match(value):
                 return Item(entry, encode(entry.key))
         return None
 
@@ -69,26 +70,36 @@ class Compiled(Use):
         self._tell()
 
 
-def never(_: Value) -> bool:
-    return False
-
-
-class Indexed:
-    """A file's entries as a test."""
+class Indexed(Matcher):
+    """A file's entries."""
 
     def __init__(self, lookup: Lookup) -> None:
         self.lookup = lookup
 
-    def test(self, value: Value) -> bool:
+    def match(self, value: Value) -> bool:
         return self.lookup.find(value) is not None
 
 
+class Renewed(Matcher):
+    """In the place of a matcher whose list has changed."""
+
+    def __init__(self, patterns: "Patterns") -> None:
+        self.patterns = patterns
+
+    def match(self, value: Value) -> bool:
+        return self.patterns.renew().match(value)
+
+
 class Patterns:
-    """All patterns of one ACL line. `match` is the test of now: ask for it each time."""
+    """All patterns of one ACL line. `matcher` is that of now, `version` how often they have changed; `take` is told of
+    both."""
 
     def __init__(self, method: Method, line: Sequence[Pattern], files: Sequence["File"], at: Position, criterion: str,
                  identity: int) -> None:
-        self.match: Test = never
+        self.matcher: Matcher = Never()
+        self.version = 0
+        self.renewed = True  # the matcher is that of the lists as they are
+        self.take: Callable[[Matcher, int], None] | None = None
         self.texts: list[str] = []
         self.nocase = any(pattern.nocase for pattern in line) or any(file.nocase for file in files)
         self._indexed: list[Indexed] = []
@@ -118,6 +129,7 @@ class Patterns:
             raise ConfigError(reason, Position(*entry.place, 1, len(entry.key), entry.key))
         use = reference.use((method.name, method.accepts, file.nocase, file.resolve), make)
         if isinstance(use, Lookup):
+            use.stale.append(self.forget)
             self._indexed.append(Indexed(use))
         elif isinstance(use, Compiled):
             use.stale.append(self.forget)
@@ -125,7 +137,7 @@ class Patterns:
 
     def _own(self, method: Method, line: Sequence[Pattern], at: Position, criterion: str, identity: int) -> None:
         """The list of what stands on the line itself: it has a number, and can be changed like one of a file."""
-        test = method.make(line) if line or not method.patterns else never
+        own = method.make(line) if line or not method.patterns else None
         reference = LISTS.new("", False, identity or -1)
         reference.description = f"acl '{criterion}' {said_at(at)}"
         reference.for_acl = True
@@ -139,19 +151,29 @@ class Patterns:
             reference.uses["line"] = use
             use.stale.append(self.forget)
             self._compiled.append(use)
-        tests: list[Test] = [indexed.test for indexed in self._indexed]
-        tests += [compiled.make() for compiled in self._compiled if compiled.reference is not reference]
-        self.match = _any([*tests, test] if line or not tests else tests)
+        found = [compiled.make() for compiled in self._compiled if compiled.reference is not reference]
+        self._set([*found, own])
+
+    def _set(self, compiled: list[Matcher | None]) -> Matcher:
+        matchers: list[Matcher] = [*self._indexed, *[one for one in compiled if one is not None]]
+        return self._use(matchers[0] if len(matchers) == 1 else Either(matchers) if matchers else Never())
+
+    def _use(self, matcher: Matcher) -> Matcher:
+        self.matcher = matcher
+        if self.take is not None:
+            self.take(matcher, self.version)
+        return matcher
 
     def forget(self) -> None:
-        """A list has changed: the test is made anew when it is needed."""
-        self.match = self._renewed
+        """A list has changed: the matcher is made anew when it is needed."""
+        self.version += 1
+        self.renewed = False
+        self._use(Renewed(self))
 
-    def _renewed(self, value: Value) -> bool:
-        tests: list[Test] = [indexed.test for indexed in self._indexed]
-        tests += [compiled.make() for compiled in self._compiled]
-        self.match = _any([test for test in tests if test is not never] or [never])
-        return self.match(value)
+    def renew(self) -> Matcher:
+        """The matcher, as the lists are now."""
+        self.renewed = True
+        return self._set([compiled.make() for compiled in self._compiled])
 
 
 class File:
@@ -161,10 +183,6 @@ class File:
         self.reference = reference
         self.nocase = nocase
         self.resolve = resolve
-
-
-def _any(tests: list[Test]) -> Test:
-    return tests[0] if len(tests) == 1 else lambda value: any(test(value) for test in tests)
 
 
 _OPEN: Final = {LOWEST: "", HIGHEST: ""}

@@ -60,7 +60,6 @@ class Condition:
             for term in terms:
                 for acl in term.acls:
                     self._add(acl)
-        self._only = alternatives[0] if len(alternatives) == 1 else None
 
     def _add(self, acl: Acl) -> None:
         self.reads |= acl.reads
@@ -70,8 +69,6 @@ class Condition:
 
     def test(self, ctx: Context) -> bool:
         """Whether it holds."""
-        if self._only is not None:
-            return all(term.test(ctx) for term in self._only)
         for terms in self.alternatives:
             for term in terms:
                 if not term.test(ctx):

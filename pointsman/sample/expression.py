@@ -3,14 +3,14 @@
     req.hdr(host),lower,field(1,:)
 
 Parsing goes from left to right: each converter's input type is compared with what the part before it yields, and the
-cast between them is inserted (casts.py). The result is one callable per way of asking:
+cast between them is inserted (casts.py). The result is a source, the steps behind it, and three ways of asking:
 
     get(ctx)        the value, in the expression's own type; None: no sample
     get_bytes(ctx)  the same as a string
     values(ctx)     all values, where the fetch has several (the values of a header); for ACLs
 """
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from pointsman.core.diagnostics import ConfigError, Position
@@ -28,60 +28,79 @@ from pointsman.sample.arguments import (
 )
 from pointsman.sample.casts import Cast, find_cast, same
 from pointsman.sample.context import Context
-from pointsman.sample.registry import CONVERTERS, FETCHES, ContextStep, Converter, Fetch, Getter, Many, Source
-from pointsman.sample.types import Reads, Type, Value, Where
+from pointsman.sample.registry import CONVERTERS, FETCHES, Converter, Fetch
+from pointsman.sample.source import Asked, Convert, Getter, Plain, Source, Step, through
+from pointsman.sample.types import Type, Value, Where
 
 NAME: Final = re.compile(r"[A-Za-z0-9_.:+-]*", re.ASCII)
-Step = Callable[[Value], Value | None]
 
 
 class Expression:
     """A compiled expression. `get`, `get_bytes` and `values` are called with the context of an exchange."""
 
-    def __init__(self, text: str, kind: Type, reads: int, where: Where, get: Getter, values: Many) -> None:
+    def __init__(self, text: str, kind: Type, reads: int, where: Where, source: Source, steps: list[Step]) -> None:
         self.text = text
         self.type = kind
         self.reads = reads
         self.where = where  # where its fetch has something to tell
         self.http = False  # it asks about HTTP messages
-        self.many = False  # values() may give more than one
+        self.source = source
+        self.steps = steps
+        self.many = source.many  # values() may give more than one
         self.references: list[Reference] = []
-        self.get: Getter = get
-        self.values: Many = values
-        self.get_bytes: Callable[[Context], bytes | None] = self._as_text()
+        self.key = text  # equal for expressions that yield the same
         self.fetch = ""  # names, for explanations and for tables of conditions
         self.arguments: list[str] = []
         self.converters: list[str] = []
+        cast = find_cast(kind, Type.STR)
+        self._to_text: Cast | None = None if cast is None or cast is same else cast
 
     @property
     def constant(self) -> bool:
         """It always yields the same."""
-        return self.reads == Reads.NOTHING
+        return self.reads == 0
 
-    def cast_to(self, kind: Type) -> "Getter | None":
+    def get(self, ctx: Context) -> Value | None:
+        """The value, in the expression's own type; None: no sample."""
+        value = self.source.get(ctx)
+        if value is None or not self.steps:
+            return value
+        return through(self.steps, ctx, value)
+
+    def get_bytes(self, ctx: Context) -> bytes | None:
+        """The same as a string."""
+        value = self.source.get(ctx)
+        if value is None:
+            return None
+        if self.steps:
+            value = through(self.steps, ctx, value)
+            if value is None:
+                return None
+        cast = self._to_text
+        if cast is not None:
+            value = cast(value)
+        assert value is None or isinstance(value, bytes)
+        return value
+
+    def values(self, ctx: Context) -> list[Value]:
+        """All values, where the fetch has several (the values of a header); for ACLs."""
+        found = self.source.values(ctx)
+        return self._converted(ctx, found) if self.steps else found
+
+    def _converted(self, ctx: Context, values: list[Value]) -> list[Value]:
+        found: list[Value] = []
+        for before in values:
+            value = through(self.steps, ctx, before)
+            if value is not None:
+                found.append(value)
+        return found
+
+    def cast_to(self, kind: Type) -> Getter | None:
         """The getter with its value cast to another type; None: that cannot be."""
         cast = find_cast(self.type, kind)
         if cast is None or cast is same:
             return None if cast is None else self.get
         return _then(self.get, cast)
-
-    def _as_text(self) -> Callable[[Context], bytes | None]:
-        get = self.get
-        cast = find_cast(self.type, Type.STR) or same
-
-        def plain(ctx: Context) -> bytes | None:
-            value = get(ctx)
-            assert value is None or isinstance(value, bytes)
-            return value
-
-        def converted(ctx: Context) -> bytes | None:
-            value = get(ctx)
-            if value is None:
-                return None
-            text = cast(value)
-            assert text is None or isinstance(text, bytes)
-            return text
-        return plain if cast is same else converted
 
 
 def parse_expression(word: Word, where: Where, acls: AclScope | None = None) -> Expression:
@@ -128,8 +147,7 @@ def parse_at(word: Word, start: int, where: Where, acls: AclScope | None = None)
     name, arguments, texts, index, entry = _parse_fetch(word, start, where)
     arguments.acls = acls
     made = entry.make(arguments)
-    get: Getter = made.get if isinstance(made, Source) else made
-    many: Many | None = made.values if isinstance(made, Source) else None
+    source: Source = made if isinstance(made, Source) else Asked(made)
     kind = entry.type
     reads = int(entry.reads) | arguments.reads
     references = _references(entry.signature, arguments)
@@ -140,19 +158,14 @@ def parse_at(word: Word, start: int, where: Where, acls: AclScope | None = None)
             index += 1
         converter, converted, index = _parse_converter(word, index)
         cast, step, kind = _join(converter, converted, kind)
-        if isinstance(step, ContextStep):
-            get, many = _extended(get, many, steps)
-            get, many = _asked(get, many, cast, step)
-            steps = []
-        else:
-            steps.append(step if cast is same else _pair(cast, step))
+        if cast is not same:
+            steps.append(Plain(cast))
+        steps.append(step if isinstance(step, Step) else Plain(step))
         reads |= int(converter.reads) | converted.reads
         references += _references(converter.signature, converted)
         names.append(converter.name)
-    get, many = _extended(get, many, steps)
-    expression = Expression(word.text[start:index], kind, reads, entry.where, get, many or _single(get))
+    expression = Expression(word.text[start:index], kind, reads, entry.where, source, steps)
     expression.http = entry.http
-    expression.many = many is not None
     expression.references = references
     expression.fetch, expression.arguments, expression.converters = name, texts, names
     return expression, index
@@ -203,7 +216,7 @@ def _references(shape: Signature, arguments: Arguments) -> list[Reference]:
             for index, kind in enumerate(shape.kinds) if kind in NAMED]
 
 
-def _join(converter: Converter, arguments: Arguments, kind: Type) -> tuple[Cast, Step | ContextStep, Type]:
+def _join(converter: Converter, arguments: Arguments, kind: Type) -> tuple[Cast, Convert | Step, Type]:
     """A converter behind a value of type `kind`: the cast before it, and the type that comes out."""
     cast = find_cast(kind, converter.accepts)
     if cast is None:
@@ -215,65 +228,11 @@ def _join(converter: Converter, arguments: Arguments, kind: Type) -> tuple[Cast,
     return cast, step, returns
 
 
-def _asked(get: Getter, many: Many | None, cast: Cast, step: ContextStep) -> tuple[Getter, Many | None]:
-    """Behind a getter, a converter that asks the exchange."""
-    run = step.run
-
-    def one(ctx: Context) -> Value | None:
-        value = get(ctx)
-        value = None if value is None else cast(value)
-        return None if value is None else run(ctx, value)
-
-    def each(ctx: Context) -> list[Value]:
-        assert many is not None
-        found = [run(ctx, value) for before in many(ctx) if (value := cast(before)) is not None]
-        return [value for value in found if value is not None]
-    return one, each if many is not None else None
-
-
-def _extended(get: Getter, many: Many | None, steps: list[Step]) -> tuple[Getter, Many | None]:
-    chain = _chain(steps)
-    if chain is None:
-        return get, many
-    return _then(get, chain), _each(many, chain) if many is not None else None
-
-
-def _pair(first: Cast, second: Step) -> Step:
-    def both(value: Value) -> Value | None:
-        cast = first(value)
-        return None if cast is None else second(cast)
-    return both
-
-
-def _chain(steps: list[Step]) -> Step | None:
-    """One step of many."""
-    if not steps:
-        return None
-    whole = steps[0]
-    for step in steps[1:]:
-        whole = _pair(whole, step)
-    return whole
-
-
-def _then(get: Getter, step: Step) -> Getter:
+def _then(get: Getter, cast: Cast) -> Getter:
     def converted(ctx: Context) -> Value | None:
         value = get(ctx)
-        return None if value is None else step(value)
+        return None if value is None else cast(value)
     return converted
-
-
-def _each(many: Many, step: Step) -> Many:
-    def converted(ctx: Context) -> list[Value]:
-        found = [step(value) for value in many(ctx)]
-        return [value for value in found if value is not None]
-    return converted
-
-
-def _single(get: Getter) -> Many:
-    def values(ctx: Context) -> list[Value]:
-        value = get(ctx)
-        return [] if value is None else [value]
-    return values
 
 
 PLACES: Final = {

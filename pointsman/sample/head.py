@@ -11,20 +11,22 @@ from pointsman.proto.message import Head
 LIST_PART: Final = re.compile(rb'(?:"(?:\\.|[^"\\])*"?|[^",])*', re.DOTALL)
 COOKIE_PART: Final = re.compile(rb'(?:"(?:\\.|[^"\\])*"?|[^",;])*', re.DOTALL)
 BLANKS: Final = b" \t"
+COMMA: Final = 0x2C
+QUOTE: Final = 0x22
 
 
 def split_list(value: bytes) -> list[bytes]:
     """The comma-separated parts of a value, without the blanks around them. An empty value is one empty part."""
-    if b"," not in value:
+    if COMMA not in value:  # asking for an integer costs nothing, unlike for bytes
         return [value]
-    if b'"' not in value:
+    if QUOTE not in value:
         return [part.strip(BLANKS) for part in value.split(b",")]
     return [part.strip(BLANKS) for part in _cut(LIST_PART, value)]
 
 
 def cut_list(value: bytes) -> list[bytes]:
     """The comma-separated parts of a value with the blanks around them: joined by commas they are the value again."""
-    return _cut(LIST_PART, value) if b'"' in value else value.split(b",")
+    return _cut(LIST_PART, value) if QUOTE in value else value.split(b",")
 
 
 def _cut(part: re.Pattern[bytes], value: bytes) -> list[bytes]:
@@ -52,32 +54,56 @@ def field_values(head: Head, name: bytes, split: bool) -> list[bytes]:
     return found
 
 
+def last_value(head: Head, name: bytes, split: bool) -> bytes | None:
+    """The last value of the fields of a lower-case name."""
+    found: bytes | None = None
+    for field in head.fields:
+        if field.name == name:
+            found = field.value
+    if found is None or not split or COMMA not in found:
+        return found
+    return split_list(found)[-1]
+
+
 def pick(values: list[bytes], occurrence: int) -> bytes | None:
     """By position: 1 is the first, -1 the last, and 0 counts as -1."""
     index = occurrence - 1 if occurrence > 0 else len(values) + (occurrence or -1)
     return values[index] if 0 <= index < len(values) else None
 
 
-def request_cookies(head: Head) -> Iterator[tuple[bytes, bytes]]:
-    """Names and values of the cookies of a request; what has no "=" is none."""
+def request_cookies(head: Head) -> list[tuple[bytes, bytes]]:
+    """Names and values of the cookies of a request."""
+    found: list[tuple[bytes, bytes]] = []
     for field in head.fields:
         if field.name == b"cookie":
-            value = field.value
-            parts = _cut(COOKIE_PART, value) if b'"' in value else value.replace(b",", b";").split(b";")
-            for part in parts:
-                name, mark, content = part.partition(b"=")
-                if mark:
-                    yield name.strip(BLANKS), content.strip(BLANKS)
+            found += cookies_of(field.value)
+    return found
 
 
-def response_cookies(head: Head) -> Iterator[tuple[bytes, bytes]]:
+def cookies_of(value: bytes) -> list[tuple[bytes, bytes]]:
+    """Names and values of the cookies in one Cookie field; what has no "=" is none."""
+    found: list[tuple[bytes, bytes]] = []
+    for part in _cut(COOKIE_PART, value) if QUOTE in value else value.replace(b",", b";").split(b";"):
+        name, mark, content = part.partition(b"=")
+        if mark:
+            found.append((name.strip(BLANKS), content.strip(BLANKS)))
+    return found
+
+
+def response_cookies(head: Head) -> list[tuple[bytes, bytes]]:
     """Names and values of the cookies that a response sets, without their attributes."""
+    found: list[tuple[bytes, bytes]] = []
     for field in head.fields:
         if field.name == b"set-cookie":
-            part = COOKIE_PART.match(field.value)
-            name, mark, content = (part.group() if part is not None else b"").partition(b"=")
-            if mark:
-                yield name.strip(BLANKS), content.strip(BLANKS)
+            found += cookie_set(field.value)
+    return found
+
+
+def cookie_set(value: bytes) -> list[tuple[bytes, bytes]]:
+    """Name and value of the cookie in one Set-Cookie field, if there is one."""
+    part = COOKIE_PART.match(value)
+    name, mark, content = (part.group() if part is not None else b"").partition(b"=")
+    return [(name.strip(BLANKS), content.strip(BLANKS))] if mark else []
 
 
 def parameters(text: bytes, delimiter: bytes = b"?") -> Iterator[tuple[bytes, bytes]]:

@@ -383,7 +383,8 @@ TREES: Final = ("str", "bin", "beg", "ip")  # what `get map` calls a tree: where
 
 
 class Lookup(Use):
-    """One way to ask a list. `output`: the type that values are converted to; ANY: keys are asked for, not values."""
+    """One way to ask a list. `output`: the type that values are converted to; ANY: keys are asked for, not values.
+    `stale`: who must be told when other keys match."""
 
     def __init__(self, method: str, output: Type, nocase: bool = False, resolve: bool = False) -> None:
         self.method = method
@@ -394,6 +395,7 @@ class Lookup(Use):
         self.items: dict[int, Item] = {}
         self.index = self._index(0)
         self.find = self.index.find  # changes with the version: ask for it each time
+        self.stale: list[Callable[[], None]] = []
 
     def _index(self, version: int) -> Index:
         found = self.versions.get(version)
@@ -422,9 +424,16 @@ class Lookup(Use):
     def add(self, entry: Entry, version: int) -> None:
         item = self.items[entry.identity] = Item(entry, self._value(entry))
         self._index(version).add(item)
+        self._tell(version)
+
+    def _tell(self, version: int) -> None:
+        if version == self.current:
+            for stale in self.stale:
+                stale()
 
     def remove(self, entry: Entry, version: int) -> None:
         self._index(version).remove(self.items.pop(entry.identity))
+        self._tell(version)
 
     def update(self, entry: Entry, version: int) -> None:
         self.items[entry.identity].value = self._value(entry)
@@ -435,11 +444,13 @@ class Lookup(Use):
         if version == self.current:
             self.index = self._index(version)
             self.find = self.index.find
+            self._tell(version)
 
     def commit(self, version: int) -> None:
         self.current = version
         self.index = self._index(version)
         self.find = self.index.find
+        self._tell(version)
 
     current = 0
 

@@ -1,7 +1,6 @@
 """Patterns of ACLs and how values are matched with them (manual 7.1.1 to 7.1.6).
 
-A method of matching turns a list of patterns into one test when the configuration is compiled. What many patterns share
-is looked up at once: strings in a set, prefixes and suffixes in one call, networks by the length of their masks.
+A method of matching turns a list of patterns into one Matcher (matcher.py) when the configuration is compiled.
 """
 import ipaddress
 import re
@@ -13,11 +12,26 @@ from typing import Final
 from pointsman.core.diagnostics import ConfigError, Position
 from pointsman.core.registry import nearest
 from pointsman.sample.arguments import INTEGER, encode, parse_mask
-from pointsman.sample.casts import MAPPED, Cast, find_cast, ipv4_of
+from pointsman.sample.casts import Cast, find_cast
+from pointsman.sample.matcher import (
+    Between,
+    Either,
+    Found,
+    Lowered,
+    Matcher,
+    Methods,
+    Networks,
+    Numbers,
+    Parts,
+    Prefixes,
+    Regexes,
+    Sizes,
+    Suffixes,
+    Texts,
+    Truth,
+)
 from pointsman.sample.regex import compile_regex
-from pointsman.sample.types import Type, Value
-
-Test = Callable[[Value], bool]
+from pointsman.sample.types import Type
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +47,11 @@ class Pattern:
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """A matching method: the type that a value is cast to, and what makes the test from patterns."""
+    """A matching method: the type that a value is cast to, and what makes the matcher from patterns."""
 
     name: str
     accepts: Type
-    make: Callable[[Sequence[Pattern]], Test]
+    make: Callable[[Sequence[Pattern]], Matcher]
     patterns: bool = True  # it needs some
 
 
@@ -45,19 +59,14 @@ OPERATORS: Final = ("eq", "ge", "gt", "le", "lt")
 LOWEST: Final = -(1 << 63)
 HIGHEST: Final = (1 << 63) - 1
 DIGITS: Final = re.compile(r"[0-9]+(\.[0-9]+){0,3}", re.ASCII)
-KNOWN_METHODS: Final = {b"OPTIONS", b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"TRACE", b"CONNECT"}
 
 
-def _always(_: Value) -> bool:
-    return True
+def _make_found(_: Sequence[Pattern]) -> Matcher:
+    return Found()
 
 
-def _make_found(_: Sequence[Pattern]) -> Test:
-    return _always
-
-
-def _make_bool(_: Sequence[Pattern]) -> Test:
-    return bool
+def _make_bool(_: Sequence[Pattern]) -> Matcher:
+    return Truth()
 
 
 def _number(text: str, pattern: Pattern, empty: int) -> int:
@@ -85,72 +94,16 @@ def parse_range(pattern: Pattern) -> tuple[int, int]:
     return low, high
 
 
-def _ranges(patterns: Sequence[Pattern]) -> Callable[[int], bool]:
-    ranges = [parse_range(pattern) for pattern in patterns]
-    singles = frozenset(low for low, high in ranges if low == high)
-    spans = [(low, high) for low, high in ranges if low < high]
-    if not spans:
-        return singles.__contains__
-    if len(spans) == 1 and not singles:
-        first, last = spans[0]
-        return lambda number: first <= number <= last
-
-    def test(number: int) -> bool:
-        return number in singles or any(low <= number <= high for low, high in spans)
-    return test
+def _make_int(patterns: Sequence[Pattern]) -> Matcher:
+    return Numbers([parse_range(pattern) for pattern in patterns])
 
 
-def _make_int(patterns: Sequence[Pattern]) -> Test:
-    test = _ranges(patterns)
-
-    def match(value: Value) -> bool:
-        assert isinstance(value, int)
-        return test(value)
-    return match
+def _make_len(patterns: Sequence[Pattern]) -> Matcher:
+    return Sizes([parse_range(pattern) for pattern in patterns])
 
 
-def _make_len(patterns: Sequence[Pattern]) -> Test:
-    test = _ranges(patterns)
-
-    def match(value: Value) -> bool:
-        assert isinstance(value, bytes)
-        return test(len(value))
-    return match
-
-
-class _Networks:
-    """Networks of one family, by mask."""
-
-    def __init__(self, width: int) -> None:
-        self.width = width
-        self.by_mask: dict[int, set[int]] = {}
-        self.plain: list[tuple[int, set[int]]] = []
-
-    def add(self, address: bytes, mask: bytes) -> None:
-        bits = int.from_bytes(mask, "big")
-        self.by_mask.setdefault(bits, set()).add(int.from_bytes(address, "big") & bits)
-        self.plain = list(self.by_mask.items())
-
-    def match(self, address: bytes) -> bool:
-        number = int.from_bytes(address, "big")
-        return any(number & mask in networks for mask, networks in self.plain)
-
-
-def _make_ip(patterns: Sequence[Pattern]) -> Test:
-    v4, v6 = _Networks(32), _Networks(128)
-    for pattern in patterns:
-        for address, mask in parse_network(pattern):
-            (v4 if len(address) == 4 else v6).add(address, mask)
-
-    def match(value: Value) -> bool:
-        assert isinstance(value, bytes)
-        if len(value) == 4:
-            return v4.match(value) or (bool(v6.plain) and v6.match(MAPPED + value))
-        if v6.match(value):
-            return True
-        inner = ipv4_of(value) if v4.plain else None
-        return inner is not None and v4.match(inner)
-    return match
+def _make_ip(patterns: Sequence[Pattern]) -> Matcher:
+    return Networks([one for pattern in patterns for one in parse_network(pattern)])
 
 
 def parse_network(pattern: Pattern) -> list[tuple[bytes, bytes]]:
@@ -181,9 +134,8 @@ def _addresses(host: str, v6: bool, resolve: bool) -> list[bytes]:
     return []
 
 
-def _make_bin(patterns: Sequence[Pattern]) -> Test:
-    blocks = frozenset(parse_hex(pattern) for pattern in patterns)
-    return lambda value: value in blocks
+def _make_bin(patterns: Sequence[Pattern]) -> Matcher:
+    return Texts([parse_hex(pattern) for pattern in patterns])
 
 
 def parse_hex(pattern: Pattern) -> bytes:
@@ -203,91 +155,30 @@ def _texts(patterns: Sequence[Pattern]) -> tuple[list[bytes], list[bytes]]:
     return exact, [encode(pattern.text).lower() for pattern in patterns if pattern.nocase]
 
 
-Finder = Callable[[list[bytes]], Callable[[bytes], bool]]
-
-
-def _by_case(find: Finder) -> Callable[[Sequence[Pattern]], Test]:
+def _by_case(made: Callable[[list[bytes]], Matcher]) -> Callable[[Sequence[Pattern]], Matcher]:
     """A method for strings, with and without case, from one that compares bytes."""
-    def make(patterns: Sequence[Pattern]) -> Test:
+    def make(patterns: Sequence[Pattern]) -> Matcher:
         exact, lowered = _texts(patterns)
-        test, loose = find(exact), find(lowered)
-
-        def match(value: Value) -> bool:
-            assert isinstance(value, bytes)
-            return test(value)
-
-        def match_lower(value: Value) -> bool:
-            assert isinstance(value, bytes)
-            return loose(value.lower())
-
-        def match_both(value: Value) -> bool:
-            assert isinstance(value, bytes)
-            return test(value) or loose(value.lower())
-        return match if not lowered else match_both if exact else match_lower
+        if not lowered:
+            return made(exact)
+        loose = Lowered(made(lowered))
+        return Either([made(exact), loose]) if exact else loose
     return make
 
 
-def _find_str(texts: list[bytes]) -> Callable[[bytes], bool]:
-    return frozenset(texts).__contains__
+def _delimited(delimiters: bytes) -> Callable[[list[bytes]], Matcher]:
+    def make(texts: list[bytes]) -> Matcher:
+        return Between(texts, delimiters)
+    return make
 
 
-def _find_beg(texts: list[bytes]) -> Callable[[bytes], bool]:
-    prefixes = tuple(texts)
-    return lambda value: value.startswith(prefixes)
+def _make_reg(patterns: Sequence[Pattern]) -> Matcher:
+    return Regexes([compile_regex(pattern.text, pattern.at, pattern.nocase) for pattern in patterns])
 
 
-def _find_end(texts: list[bytes]) -> Callable[[bytes], bool]:
-    suffixes = tuple(texts)
-    return lambda value: value.endswith(suffixes)
-
-
-def _find_sub(texts: list[bytes]) -> Callable[[bytes], bool]:
-    if len(texts) == 1:
-        only = texts[0]
-        return lambda value: only in value
-    return lambda value: any(text in value for text in texts)
-
-
-def _delimited(delimiters: bytes) -> Finder:
-    """Patterns that stand between delimiters or ends. Those around the pattern itself do not count."""
-    marks = re.escape(delimiters)
-
-    def find(texts: list[bytes]) -> Callable[[bytes], bool]:
-        stripped = [text.strip(delimiters) for text in texts]
-        words = [re.escape(text) for text in sorted(stripped, key=len, reverse=True) if text]
-        if not words:
-            return lambda _: False
-        search = re.compile(b"(?<![^" + marks + b"])(?:" + b"|".join(words) + b")(?![^" + marks + b"])").search
-        return lambda value: search(value) is not None
-    return find
-
-
-def _make_reg(patterns: Sequence[Pattern]) -> Test:
-    searches = [compile_regex(pattern.text, pattern.at, pattern.nocase).search for pattern in patterns]
-    if len(searches) == 1:
-        only = searches[0]
-
-        def match_one(value: Value) -> bool:
-            assert isinstance(value, bytes)
-            return only(value) is not None
-        return match_one
-
-    def match(value: Value) -> bool:
-        assert isinstance(value, bytes)
-        return any(search(value) is not None for search in searches)
-    return match
-
-
-def _make_method(patterns: Sequence[Pattern]) -> Test:
-    """Names of HTTP methods. The known ones always mind the case, as in HAProxy; -i is for the others."""
-    exact, lowered = _texts(patterns)
-    names = frozenset(exact) | frozenset(encode(pattern.text) for pattern in patterns)
-    others = frozenset(lowered)
-
-    def match(value: Value) -> bool:
-        assert isinstance(value, bytes)
-        return value in names or (bool(others) and value not in KNOWN_METHODS and value.lower() in others)
-    return match
+def _make_method(patterns: Sequence[Pattern]) -> Matcher:
+    """Names of HTTP methods; -i is for the unknown ones."""
+    return Methods([encode(pattern.text) for pattern in patterns], _texts(patterns)[1])
 
 
 METHODS: Final[dict[str, Method]] = {
@@ -297,10 +188,10 @@ METHODS: Final[dict[str, Method]] = {
     "ip": Method("ip", Type.ADDR, _make_ip),
     "bin": Method("bin", Type.BIN, _make_bin),
     "len": Method("len", Type.STR, _make_len),
-    "str": Method("str", Type.STR, _by_case(_find_str)),
-    "beg": Method("beg", Type.STR, _by_case(_find_beg)),
-    "end": Method("end", Type.STR, _by_case(_find_end)),
-    "sub": Method("sub", Type.STR, _by_case(_find_sub)),
+    "str": Method("str", Type.STR, _by_case(Texts)),
+    "beg": Method("beg", Type.STR, _by_case(Prefixes)),
+    "end": Method("end", Type.STR, _by_case(Suffixes)),
+    "sub": Method("sub", Type.STR, _by_case(Parts)),
     "dir": Method("dir", Type.STR, _by_case(_delimited(b"/?"))),
     "dom": Method("dom", Type.STR, _by_case(_delimited(b"./:?"))),
     "reg": Method("reg", Type.STR, _make_reg),

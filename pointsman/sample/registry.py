@@ -15,7 +15,7 @@
 
 Those with arguments are factories: called once, when the configuration is compiled, with the parsed arguments
 (arguments.py). Signatures are written as HAProxy's -dKall prints them. A fetch that has many values to offer to an ACL
-returns a Source instead of a plain callable.
+returns a Source (source.py) instead of a plain callable, and so may one for the hot path.
 """
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,34 +23,13 @@ from typing import Final, TypeVar, cast
 
 from pointsman.core.registry import Registry
 from pointsman.sample.arguments import Arguments, Signature, signature
-from pointsman.sample.context import Context
+from pointsman.sample.source import ContextStep, Convert, Getter, Source, Step
 from pointsman.sample.types import Reads, Type, Value, Where
 
-Getter = Callable[[Context], Value | None]
-Many = Callable[[Context], list[Value]]
-Convert = Callable[[Value], Value | None]
-
-
-class Source:
-    """A fetch that yields one value to rules and several to ACLs (all the values of a header)."""
-
-    def get(self, ctx: Context) -> Value | None:
-        """The one value; None: no sample."""
-        raise NotImplementedError
-
-    def values(self, ctx: Context) -> list[Value]:
-        """All of them, in their order."""
-        raise NotImplementedError
-
+__all__ = ["CONVERTERS", "FETCHES", "ContextStep", "Convert", "Converter", "Fetch", "Fetched", "Getter", "Source",
+           "Step", "converter", "converter_with", "fetch", "fetch_with"]
 
 Fetched = Getter | Source
-
-
-class ContextStep:
-    """What a converter's factory returns if it has to ask the exchange itself: variables, captures."""
-
-    def __init__(self, run: Callable[[Context, Value], Value | None]) -> None:
-        self.run = run
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +53,7 @@ class Converter:
     reads: Reads
     manual: str
     signature: Signature
-    make: Callable[[Arguments], "Convert | ContextStep"]
+    make: Callable[[Arguments], Convert | Step]
     documentation: str
 
 
@@ -84,7 +63,7 @@ CONVERTERS: Final[Registry[Converter]] = Registry("converter")
 G = TypeVar("G", bound=Getter)
 M = TypeVar("M", bound=Callable[[Arguments], Fetched])
 C = TypeVar("C", bound=Callable[..., Value | None])
-N = TypeVar("N", bound=Callable[[Arguments], Callable[..., Value | None] | ContextStep])
+N = TypeVar("N", bound=Callable[[Arguments], Callable[..., Value | None] | Step])
 
 
 def fetch(names: str, kind: Type, where: Where, reads: Reads, manual: str) -> Callable[[G], G]:
@@ -121,7 +100,7 @@ def converter_with(names: str, arguments: str, accepts: Type, returns: Type, rea
     """Register the factory of a converter with arguments."""
     def record(factory: N) -> N:
         _add_converter(names, accepts, returns, reads, manual, arguments,
-                       cast(Callable[[Arguments], Convert | ContextStep], factory), factory.__doc__)
+                       cast(Callable[[Arguments], Convert | Step], factory), factory.__doc__)
         return factory
     return record
 
@@ -135,7 +114,7 @@ def _add_fetch(names: str, kind: Type, where: Where, reads: Reads, manual: str, 
 
 
 def _add_converter(names: str, accepts: Type, returns: Type, reads: Reads, manual: str, arguments: str,
-                   make: Callable[[Arguments], Convert | ContextStep], documentation: str | None) -> None:
+                   make: Callable[[Arguments], Convert | Step], documentation: str | None) -> None:
     shape = signature(arguments)
     for name in names.split():
         CONVERTERS.add(name, Converter(name, accepts, returns, reads, manual, shape, make, documentation or ""))

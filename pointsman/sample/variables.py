@@ -75,7 +75,7 @@ def parse_variable(text: str, at: Position, *, parents: bool = False) -> Variabl
     if not text:
         raise ConfigError("Empty variable name cannot be accepted", at, "<scope>.<name>")
     scope, _, name = text.partition(".")
-    if not name or scope not in (*SCOPES, *(PARENTS if parents else ())):
+    if not name or scope not in SCOPES and not (parents and scope in PARENTS):
         raise ConfigError(f"invalid variable name '{text}'. A variable name must be start by its scope. The scope can "
                           "be 'proc', 'sess', 'txn', 'req', 'res' or 'check'", at, "<scope>.<name>, such as txn.name")
     found = NAME.match(name)

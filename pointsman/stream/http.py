@@ -477,6 +477,9 @@ class HttpStream(Replay):
 
     def _remember(self, connection: HttpBack, response: Response, head: bytes) -> None:
         """If all that rules have looked at were the heads."""
+        request = self.context.request
+        if request is None or not request.minor or request.method == b"HEAD" or self.tunnelling:
+            return
         asked = self.context.asked
         of_request = asked & OF_REQUEST
         if asked & ~(OF_REQUEST | OF_RESPONSE) or of_request and self.outcome is None or self.frontend.strict:

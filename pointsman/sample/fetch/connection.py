@@ -3,8 +3,10 @@
 A UNIX socket has no address and no port: no sample.
 """
 from pointsman.core.address import AF_UNIX, NetAddress
+from pointsman.sample.arguments import Arguments
 from pointsman.sample.context import Context
-from pointsman.sample.registry import fetch
+from pointsman.sample.registry import fetch, fetch_with
+from pointsman.sample.source import Source
 from pointsman.sample.types import Reads, Type, Where
 
 
@@ -31,11 +33,26 @@ def _local(address: NetAddress, other: NetAddress) -> bool | None:
     return is_local(address) or address.packed == other.packed
 
 
-@fetch("src", Type.ADDR, Where.TRAFFIC, Reads.CONNECTION, "7.3.3")
 def source(ctx: Context) -> bytes | None:
     """The client's address, as the PROXY protocol or a rule says."""
     address = ctx.source
     return address.packed if address.family != AF_UNIX else None
+
+
+class ClientAddress(Source):
+    """The same as a fetch."""
+
+    def __init__(self) -> None:
+        self.many = False
+
+    def get(self, ctx: Context) -> bytes | None:
+        return source(ctx)
+
+
+@fetch_with("src", "", Type.ADDR, Where.TRAFFIC, Reads.CONNECTION, "7.3.3")
+def client_address(_: Arguments) -> Source:
+    """The client's address, as the PROXY protocol or a rule says."""
+    return ClientAddress()
 
 
 @fetch("src_port", Type.SINT, Where.TRAFFIC, Reads.CONNECTION, "7.3.3")

@@ -198,5 +198,8 @@ def named_acls(args: Arguments) -> Getter:
         raise args.wrong("expects the names of ACLs", "acl(<name>)")
 
     def get(ctx: Context) -> Value:
-        return all(test(ctx) != negated for test, negated in tests)
+        for test, negated in tests:
+            if test(ctx) == negated:
+                return False
+        return True
     return get

@@ -6,15 +6,16 @@ from pointsman.sample.arguments import Arguments
 from pointsman.sample.casts import text_to_int
 from pointsman.sample.context import Context
 from pointsman.sample.fetch.headers import CURRENT, REQUEST, RESPONSE, head_of
-from pointsman.sample.head import request_cookies, response_cookies
-from pointsman.sample.registry import Getter, Source, fetch_with
+from pointsman.sample.head import cookie_set, cookies_of, request_cookies, response_cookies
+from pointsman.sample.registry import fetch_with
+from pointsman.sample.source import OWN, Getter, Source
 from pointsman.sample.types import Reads, Type, Value, Where
 
 
 def _cookies(ctx: Context, side: int) -> list[tuple[bytes, bytes]]:
     if ctx.response is not None and side != REQUEST:
-        return list(response_cookies(ctx.response))
-    return list(request_cookies(ctx.request)) if ctx.request is not None and side != RESPONSE else []
+        return response_cookies(ctx.response)
+    return request_cookies(ctx.request) if ctx.request is not None and side != RESPONSE else []
 
 
 class Cookies(Source):
@@ -23,6 +24,10 @@ class Cookies(Source):
     def __init__(self, args: Arguments, side: int) -> None:
         self.name = args.text(0)
         self.side = side
+        if side != CURRENT:
+            self.lines = OWN
+            self.on_request = side == REQUEST
+            self.header = b"cookie" if self.on_request else b"set-cookie"
 
     def text(self, ctx: Context) -> bytes | None:
         found = self.texts(ctx)
@@ -39,6 +44,14 @@ class Cookies(Source):
     def values(self, ctx: Context) -> list[Value]:
         return list(self.texts(ctx))
 
+    def of_line(self, value: bytes) -> list[Value]:
+        return list(self.texts_of(value))
+
+    def texts_of(self, line: bytes) -> list[bytes]:
+        """The values in one field."""
+        found = cookies_of(line) if self.on_request else cookie_set(line)
+        return [value for name, value in found if not self.name or name == self.name]
+
 
 class NumberCookies(Cookies):
     """The same, as integers."""
@@ -49,6 +62,9 @@ class NumberCookies(Cookies):
 
     def values(self, ctx: Context) -> list[Value]:
         return [text_to_int(text) or 0 for text in self.texts(ctx)]
+
+    def of_line(self, value: bytes) -> list[Value]:
+        return [text_to_int(text) or 0 for text in self.texts_of(value)]
 
 
 def _count(args: Arguments, side: int) -> Getter:

@@ -10,8 +10,9 @@ from pointsman.proto.message import Head
 from pointsman.sample.arguments import Arguments
 from pointsman.sample.casts import text_to_int
 from pointsman.sample.context import Context
-from pointsman.sample.head import field_values, pick
-from pointsman.sample.registry import Getter, Source, fetch, fetch_with
+from pointsman.sample.head import field_values, last_value, pick, split_list
+from pointsman.sample.registry import fetch, fetch_with
+from pointsman.sample.source import OWN, SPLIT, WHOLE, Getter, Source
 from pointsman.sample.types import Reads, Type, Value, Where
 
 REQUEST: Final = 0  # which head a fetch looks at
@@ -41,14 +42,20 @@ class Fields(Source):
         self.occurrence = args.number(1)
         if self.occurrence < -MOST:
             raise args.wrong(f"header occurrence must be >= -{MOST}", f"a number from -{MOST} on")
+        if self.name and not self.occurrence and side != CURRENT:
+            self.header = self.name
+            self.on_request = side == REQUEST
+            self.lines = SPLIT if split else WHOLE
 
     def get(self, ctx: Context) -> Value | None:
         return self.text(ctx)
 
     def text(self, ctx: Context) -> bytes | None:
-        head = ctx.request if self.side == REQUEST else head_of(ctx, self.side)
+        head = head_of(ctx, self.side)
         if head is None:
             return None
+        if self.name and not self.occurrence:
+            return last_value(head, self.name, self.split)
         return pick(field_values(head, self.name, self.split), self.occurrence)
 
     def values(self, ctx: Context) -> list[Value]:
@@ -64,9 +71,18 @@ class Fields(Source):
             return [] if one is None else [one]
         return found
 
+    def parts(self, value: bytes) -> list[bytes]:
+        """The values of one line."""
+        return split_list(value) if self.split else [value]
+
 
 class NumberFields(Fields):
     """The values of a field, as integers."""
+
+    def __init__(self, args: Arguments, side: int) -> None:
+        super().__init__(args, side, True)
+        if self.lines:
+            self.lines = OWN
 
     def get(self, ctx: Context) -> Value | None:
         found = self.text(ctx)
@@ -75,17 +91,36 @@ class NumberFields(Fields):
     def values(self, ctx: Context) -> list[Value]:
         return [text_to_int(text) or 0 for text in self.texts(ctx)]
 
+    def of_line(self, value: bytes) -> list[Value]:
+        return [text_to_int(text) or 0 for text in self.parts(value)]
+
 
 class AddressFields(Fields):
     """The values of a field, as addresses; what is none is left out."""
+
+    def __init__(self, args: Arguments, side: int) -> None:
+        super().__init__(args, side, True)
+        if self.lines:
+            self.lines = OWN
 
     def get(self, ctx: Context) -> Value | None:
         found = self.text(ctx)
         return None if found is None else field_address(found)
 
     def values(self, ctx: Context) -> list[Value]:
-        found = [field_address(text) for text in self.texts(ctx)]
-        return [address for address in found if address is not None]
+        return _addresses(self.texts(ctx))
+
+    def of_line(self, value: bytes) -> list[Value]:
+        return _addresses(self.parts(value))
+
+
+def _addresses(texts: list[bytes]) -> list[Value]:
+    found: list[Value] = []
+    for text in texts:
+        address = field_address(text)
+        if address is not None:
+            found.append(address)
+    return found
 
 
 def field_address(text: bytes) -> bytes | None:
@@ -172,13 +207,13 @@ def request_full_field_count(args: Arguments) -> Getter:
 @fetch_with("req.hdr_ip hdr_ip", "([string,integer])", Type.ADDR, Where.REQUEST, Reads.HEADER_BLOCK, "7.3.6")
 def request_field_ip(args: Arguments) -> Source:
     """req.hdr_ip([<name>[,<occ>]]): a value of a field as an address."""
-    return AddressFields(args, REQUEST, True)
+    return AddressFields(args, REQUEST)
 
 
 @fetch_with("req.hdr_val hdr_val", "([string,integer])", Type.SINT, Where.REQUEST, Reads.HEADER_BLOCK, "7.3.6")
 def request_field_value(args: Arguments) -> Source:
     """req.hdr_val([<name>[,<occ>]]): a value of a field as an integer."""
-    return NumberFields(args, REQUEST, True)
+    return NumberFields(args, REQUEST)
 
 
 @fetch_with("req.hdr_names", "([string])", Type.STR, Where.REQUEST, Reads.HEADER_BLOCK, "7.3.6")
@@ -226,13 +261,13 @@ def response_full_field_count(args: Arguments) -> Getter:
 @fetch_with("res.hdr_ip shdr_ip", "([string,integer])", Type.ADDR, Where.ANSWERED, Reads.RESPONSE_BLOCK, "7.3.6")
 def response_field_ip(args: Arguments) -> Source:
     """res.hdr_ip([<name>[,<occ>]]): a value of a field as an address."""
-    return AddressFields(args, RESPONSE, True)
+    return AddressFields(args, RESPONSE)
 
 
 @fetch_with("res.hdr_val shdr_val", "([string,integer])", Type.SINT, Where.ANSWERED, Reads.RESPONSE_BLOCK, "7.3.6")
 def response_field_value(args: Arguments) -> Source:
     """res.hdr_val([<name>[,<occ>]]): a value of a field as an integer."""
-    return NumberFields(args, RESPONSE, True)
+    return NumberFields(args, RESPONSE)
 
 
 @fetch_with("res.hdr_names", "([string])", Type.STR, Where.ANSWERED, Reads.RESPONSE_BLOCK, "7.3.6")

@@ -1,5 +1,6 @@
 """The request line: method, URI and what is in it (manual 7.3.6)."""
 import socket
+from typing import Final
 
 from pointsman.core.hashes import avalanche, sdbm
 from pointsman.sample.arguments import Arguments
@@ -7,17 +8,30 @@ from pointsman.sample.casts import text_to_int
 from pointsman.sample.context import Context
 from pointsman.sample.fetch.connection import source
 from pointsman.sample.head import authority, parameters
-from pointsman.sample.registry import Getter, Source, fetch, fetch_with
+from pointsman.sample.registry import fetch, fetch_with
+from pointsman.sample.source import Getter, Source
 from pointsman.sample.types import Reads, Type, Value, Where
 
 LINE = Reads.REQUEST_LINE
+_QUESTION_MARK: Final = 0x3F  # as an integer: so it is found without a call
 BOTH = Reads.REQUEST_LINE | Reads.HEADER_BLOCK
 
 
-@fetch("method", Type.METH, Where.STREAM, LINE, "7.3.6")
-def method(ctx: Context) -> bytes | None:
+class Method(Source):
+    """The method of the request."""
+
+    def __init__(self) -> None:
+        self.many = False
+
+    def get(self, ctx: Context) -> bytes | None:
+        request = ctx.request
+        return request.method if request is not None else None
+
+
+@fetch_with("method", "", Type.METH, Where.STREAM, LINE, "7.3.6")
+def method(_: Arguments) -> Source:
     """The method. In an ACL the known ones are compared with their case."""
-    return ctx.request.method if ctx.request is not None else None
+    return Method()
 
 
 @fetch("url", Type.STR, Where.REQUEST, LINE, "7.3.6")
@@ -26,10 +40,26 @@ def url(ctx: Context) -> bytes | None:
     return ctx.request.uri if ctx.request is not None else None
 
 
-@fetch("path", Type.STR, Where.REQUEST, LINE, "7.3.6")
-def path(ctx: Context) -> bytes | None:
+class Path(Source):
+    """The path of the request."""
+
+    def __init__(self) -> None:
+        self.many = False
+
+    def get(self, ctx: Context) -> bytes | None:
+        request = ctx.request
+        if request is None:
+            return None
+        uri = request.uri
+        if _QUESTION_MARK not in uri and uri.startswith(b"/"):
+            return uri
+        return request.path
+
+
+@fetch_with("path", "", Type.STR, Where.REQUEST, LINE, "7.3.6")
+def path(_: Arguments) -> Source:
     """From the first slash behind the authority up to the question mark. No sample for "*"."""
-    return ctx.request.path if ctx.request is not None else None
+    return Path()
 
 
 @fetch("pathq", Type.STR, Where.REQUEST, LINE, "7.3.6")

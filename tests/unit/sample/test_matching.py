@@ -49,13 +49,14 @@ def test_an_index_finds_what_a_compiled_test_finds(name: str) -> None:
             if index < len(added):
                 reference.delete(f"#{added.pop(index).identity}")
         patterns = [Pattern(entry.key, NOWHERE, nocase, "eq", False) for entry in added]
-        test = METHODS[name].make(patterns) if patterns else lambda _: False
+        test = METHODS[name].make(patterns).match if patterns else lambda _: False
         for value in asked:
             found = use.find(value)
             assert (found is not None) == bool(test(value))
             if found is not None:
-                assert METHODS[name].make([Pattern(found.entry.key, NOWHERE, nocase, "eq", False)])(value)
-                matching = [entry for entry, pattern in zip(added, patterns) if METHODS[name].make([pattern])(value)]
+                assert METHODS[name].make([Pattern(found.entry.key, NOWHERE, nocase, "eq", False)]).match(value)
+                matching = [entry for entry, pattern in zip(added, patterns)
+                            if METHODS[name].make([pattern]).match(value)]
                 if name not in ("beg", "ip"):
                     assert found.entry is matching[0]
     run()

@@ -1,0 +1,46 @@
+"""Actions as they run, and the verdicts that they return. What parses and registers them stands in action.py.
+
+This module is compiled, so that actions may be.
+"""
+from typing import Final
+
+from mypy_extensions import mypyc_attr
+
+from pointsman.config.setting import Configuration, Section
+from pointsman.core.diagnostics import Diagnostics
+from pointsman.sample.arguments import Reference
+from pointsman.sample.context import Context
+from pointsman.sample.types import Reads, Writes
+
+CONTINUE: Final = 0  # verdicts: go on with the next rule
+ALLOW: Final = 1  # end this list; the message goes on
+DENY: Final = 2  # context.answer is the page
+ANSWER: Final = 3  # context.answer is what to answer: return, redirect
+DROP: Final = 4  # close without a word
+SILENT_DROP: Final = 5  # forget the connection; context.answer is the time to live of a reset, 0: none
+TARPIT: Final = 6  # context.answer is the page, later
+
+
+@mypyc_attr(allow_interpreted_subclasses=True)
+class Action:
+    """What a rule does. `final`: no rule behind it is looked at once it has run.
+
+    `reads` (Reads) and `writes` (Writes) say what its outcome depends on and what may be another one once it has run.
+    """
+
+    def __init__(self) -> None:
+        self.name = ""
+        self.final = False
+        self.reads = int(Reads.NOTHING)
+        self.writes = int(Writes.ALL)
+        self.references: list[Reference] = []  # what its expressions name: looked up once all sections are known
+
+    def resolve(self, configuration: Configuration, diagnostics: Diagnostics) -> None:
+        """Look up what the rule names, once all sections are known. Raises ConfigError."""
+
+    def check(self, section: Section, diagnostics: Diagnostics) -> None:
+        """Look at the proxy in which the rule stands, once all of it was read."""
+
+    def run(self, context: Context) -> int:
+        """Do it; one of the verdicts above."""
+        raise NotImplementedError
