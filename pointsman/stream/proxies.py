@@ -40,8 +40,22 @@ class Route:
         self.target = target
         self.name = name
         self.asks = condition.reads if condition is not None else 0
-        if name is not None:
-            self.asks |= name.reads
+
+    def holds(self, context: Context) -> bool:
+        """Its condition, noted as asked."""
+        condition = self.condition
+        if condition is None:
+            return True
+        context.asked |= self.asks
+        return condition.test(context) != self.negated
+
+
+class Routes:
+    """A list of routes, looked up (routing.py)."""
+
+    def first(self, context: Context) -> Route | None:
+        """The first rule that holds."""
+        raise NotImplementedError
 
 
 class ServerRoute:
@@ -115,6 +129,7 @@ class Frontend(Acceptor):
         self.http_after_response: list[Step] = []
         self.captures: Captures | None = None
         self.use_backend: list[Route] = []
+        self.routes: Routes | None = None  # a table of these, made when it is first asked
         self.default_backend: BackendProxy | None = None
         self.twin: BackendProxy | None = None  # the backend of the same listen section: it counts all bytes
         self.backends: dict[bytes, BackendProxy] = {}  # all of them, for names that are computed

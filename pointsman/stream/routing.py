@@ -1,20 +1,106 @@
-"""Where a stream goes: use_backend rules, default_backend, use-server rules (manual 4.2)."""
+"""Where a stream goes: use_backend rules, default_backend, use-server rules (manual 4.2).
+
+Many rules of one shape (`use_backend x if { path_beg /x/ }`, `if { hdr(host) -i x.example }`) cost one look-up and not
+a test each: RouteTable keeps an index for each expression that many of them ask (sample/index.py), which tells the
+rules that may hold; the others are tested in their places.
+"""
+from typing import Final
+
+from pointsman.sample.acl import Acl
+from pointsman.sample.condition import Condition
 from pointsman.sample.context import Context
+from pointsman.sample.index import Index
 from pointsman.server.backend import LiveServer
-from pointsman.stream.proxies import BackendProxy, Frontend
+from pointsman.stream.proxies import BackendProxy, Frontend, Route, Routes
+
+FEW: Final = 4  # rules that ask one expression: fewer are tested one by one
+
+
+class RouteTable(Routes):
+    """The use_backend rules of a frontend."""
+
+    def __init__(self, routes: list[Route]) -> None:
+        self.routes = routes
+        self.indexes: list[Index] = []
+        self.asks = 0  # what the indexes read
+        self.others: list[int] = []  # the places of rules that no index knows
+        self.whole: list[bool] = []  # by place: what the index says of the rule is all of its condition
+        found = [_keys(route) for route in routes]
+        counts: dict[str, int] = {}
+        for acls in found:
+            for key in {acl.expression.key for acl in acls}:
+                counts[key] = counts.get(key, 0) + 1
+        groups: dict[str, list[tuple[Acl, int]]] = {}
+        for place, acls in enumerate(found):
+            indexed = bool(acls) and all([counts[acl.expression.key] >= FEW for acl in acls])
+            self.whole.append(indexed and _is_whole(routes[place].condition))
+            if not indexed:
+                self.others.append(place)
+                continue
+            for acl in acls:
+                groups.setdefault(acl.expression.key, []).append((acl, 1 << place))
+                self.asks |= acl.reads
+        for members in groups.values():
+            self.indexes.append(Index(members[0][0].expression, members))
+
+    def first(self, context: Context) -> Route | None:
+        """The first rule that holds."""
+        bits = 0
+        for index in self.indexes:
+            bits |= index.bits(context)
+        context.asked |= self.asks
+        routes = self.routes
+        place = (bits & -bits).bit_length() - 1 if bits else len(routes)
+        for other in self.others:
+            while place < other:
+                if self.whole[place] or routes[place].holds(context):
+                    return routes[place]
+                bits &= bits - 1
+                place = (bits & -bits).bit_length() - 1 if bits else len(routes)
+            if routes[other].holds(context):
+                return routes[other]
+        while place < len(routes):
+            if self.whole[place] or routes[place].holds(context):
+                return routes[place]
+            bits &= bits - 1
+            place = (bits & -bits).bit_length() - 1 if bits else len(routes)
+        return None
+
+
+def _keys(route: Route) -> list[Acl]:
+    """ACLs of which one must hold if the rule does; none: it has to be tested."""
+    condition = route.condition
+    if condition is None or route.negated:
+        return []
+    found: list[Acl] = []
+    for terms in condition.alternatives:
+        for term in terms:
+            if not term.negated and term.usable and all([Index.takes(acl) for acl in term.usable]):
+                found += term.usable
+                break
+        else:
+            return []
+    return found
+
+
+def _is_whole(condition: Condition | None) -> bool:
+    return condition is not None and all([len(terms) == 1 for terms in condition.alternatives])
 
 
 def pick_backend(frontend: Frontend, context: Context) -> BackendProxy | None:
     """The first use_backend rule that holds, else the default backend. A computed name that no backend has falls back
     to the default backend."""
-    for route in frontend.use_backend:
-        context.asked |= route.asks
-        if route.condition is None or route.condition.test(context) != route.negated:
-            if route.name is None:
-                return route.target
-            found = frontend.backends.get(route.name.render(context))
-            return found if found is not None else frontend.default_backend
-    return frontend.default_backend
+    table = frontend.routes
+    if table is None:
+        table = frontend.routes = RouteTable(frontend.use_backend)
+    route = table.first(context)
+    if route is None:
+        return frontend.default_backend
+    if route.name is None:
+        return route.target
+    context.asked |= route.name.reads
+    found = frontend.backends.get(route.name.render(context))
+    return found if found is not None else frontend.default_backend
 
 
 def pick_server(backend: BackendProxy, context: Context) -> LiveServer | None:
