@@ -1,9 +1,25 @@
 """The modules that mypyc compiles: what a request passes, from the reactor to its log line (read by setup.py).
 
 Whole folders, less what only configures: keyword parsers, frozen dataclasses and everything that makes classes at run
-time, which mypyc cannot or need not compile.
+time, which mypyc cannot or need not compile. ARCHITECTURE.md ("What is compiled") has each folder's figure.
+
+A build in the source tree leaves a note (NOTE) of what it was made from: `python compiled.py` compares it with the
+sources as they are and ends with 0 where a build would change nothing, so that make builds only when it must, whatever
+the times of files say after `git pull`. The tests refuse to run with compiled files that are older than their source.
 """
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import sys
 from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+PACKAGE = ROOT / "pointsman"
+NOTE = PACKAGE / ".compiled"  # one line: a digest and YES, FAILED or OFF
+LIBRARY = "pointsman._hot"  # all of them are one library; each module's own file only opens it
+YES, FAILED, OFF = "compiled", "failed", "off"
 
 FOLDERS = {
     "net": (),
@@ -20,11 +36,61 @@ SINGLE = (
     "config/verdict.py", "core/address.py", "core/arena.py", "core/epoch.py", "core/hashes.py",
     "sample/converter/number.py", "sample/converter/text.py")
 
+# mypyc copies the values of constants into the code that uses them, from other modules too.
+CONSTANT = re.compile(r"^\s*\w+\s*:\s*Final\b.*=.*$", re.MULTILINE)
+
 
 def files() -> list[str]:
     """Their paths, from the repository's root."""
-    root = Path("pointsman")
-    found = [root / name for name in SINGLE]
+    found = [PACKAGE / name for name in SINGLE]
     for folder, left_out in FOLDERS.items():
-        found += [path for path in (root / folder).glob("*.py") if path.stem not in ("__init__", *left_out)]
-    return sorted(str(path) for path in found)
+        found += [path for path in (PACKAGE / folder).glob("*.py") if path.stem not in ("__init__", *left_out)]
+    return sorted(str(path.relative_to(ROOT)) for path in found)
+
+
+def digest() -> str:
+    """Of all that the compiled files depend on: their sources, others' constants, what builds them, the interpreter."""
+    listed = set(files())
+    total = hashlib.sha256(f"{sys.implementation.cache_tag}\n".encode())
+    for path in sorted(PACKAGE.rglob("*.py")):
+        name = str(path.relative_to(ROOT))
+        text = path.read_text(encoding="utf-8")
+        total.update(f"{name}\n{text if name in listed else CONSTANT.findall(text)}\n".encode())
+    for name in ("compiled.py", "setup.py", "pointsman/core/_cells.c"):
+        total.update((ROOT / name).read_bytes())
+    return total.hexdigest()
+
+
+def built() -> list[Path]:
+    """Compiled modules in the source tree, whatever they were made from."""
+    return [path for path in PACKAGE.rglob("*.so") if not path.name.startswith("_cells.")]
+
+
+def write_note(how: str) -> None:
+    """`how`: YES, FAILED or OFF."""
+    NOTE.write_text(f"{digest()} {how}\n", encoding="ascii")
+
+
+def noted() -> tuple[str, str]:
+    """What the last build was made from, and how it went; ("", "") without any."""
+    try:
+        was, _, how = NOTE.read_text(encoding="ascii").strip().partition(" ")
+    except OSError:
+        return "", ""
+    return was, how
+
+
+def is_stale() -> bool:
+    """Compiled modules stand in the source tree that were not made from the sources beside them."""
+    return bool(built()) and noted() != (digest(), YES)
+
+
+def is_current() -> bool:
+    """A build would change nothing. Modules that could not be compiled are not tried again before they change."""
+    was, how = noted()
+    wanted = OFF if os.environ.get("POINTSMAN_COMPILE") == "0" else YES
+    return was == digest() and how in (wanted, FAILED) and (bool(built()) == (how == YES))
+
+
+if __name__ == "__main__":
+    sys.exit(0 if is_current() else 1)

@@ -1,31 +1,66 @@
 """What pyproject.toml cannot say: the extensions. Both kinds may be missing: plain Python serves then, on one lane.
 
 - `core/_cells.c`: atomic operations on shared cells
-- the modules that a request passes, compiled by mypyc from their own typed source (compiled.py lists them)
+- the modules that a request passes, compiled by mypyc from their own typed source (compiled.py lists them); all or none
 """
 import os
 import runpy
+import sys
 from pathlib import Path
 
 from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
 
 ROOT = Path(__file__).resolve().parent
+BUILD = runpy.run_path(str(ROOT / "compiled.py"))
+WANTED = os.environ.get("POINTSMAN_COMPILE") != "0"
 cells = Extension("pointsman.core._cells", ["pointsman/core/_cells.c"], optional=True, extra_compile_args=["-O2"])
 
 
 def hot() -> list[Extension]:
     """The compiled modules; none where mypyc is missing or POINTSMAN_COMPILE=0 says so."""
-    if os.environ.get("POINTSMAN_COMPILE") == "0":
+    if not WANTED:
         return []
     try:
         from mypyc.build import mypycify  # noqa: PLC0415 (it may be missing)
     except ImportError:
         return []
-    files = runpy.run_path(str(ROOT / "compiled.py"))["files"]()
-    made: list[Extension] = mypycify(["--strict", "--python-version=3.11", *files], opt_level="3", debug_level="0")
+    words = ["--strict", "--python-version=3.11", *BUILD["files"]()]
+    try:
+        made: list[Extension] = mypycify(words, opt_level="3", debug_level="0", group_name=BUILD["LIBRARY"])
+    except SystemExit as error:  # so it reports what it cannot compile
+        print(f"mypyc: {error}", file=sys.stderr)
+        return []
     for one in made:
         one.optional = True
+        one.extra_compile_args = [*one.extra_compile_args, "-Wno-error"]  # warnings of compilers yet to come
     return made
 
 
-setup(ext_modules=[cells, *hot()])
+class Build(build_ext):
+    """Compiles on all processors; leaves no part of a library whose other parts failed, and a note of the build."""
+
+    def finalize_options(self) -> None:
+        super().finalize_options()
+        self.parallel = self.parallel or len(os.sched_getaffinity(0))
+
+    def run(self) -> None:
+        in_place = bool(self.inplace or getattr(self, "editable_mode", False))
+        if in_place:
+            for path in BUILD["built"]():  # of an earlier list
+                path.unlink()
+        super().run()
+        if in_place:
+            BUILD["write_note"](BUILD["YES"] if BUILD["built"]() else BUILD["FAILED"] if WANTED else BUILD["OFF"])
+
+    def build_extensions(self) -> None:
+        super().build_extensions()
+        paths = [Path(self.get_ext_fullpath(one.name)) for one in extensions[1:]]
+        if not all(path.exists() for path in paths):
+            print("The hot modules could not be compiled: they will run interpreted, on one lane.", file=sys.stderr)
+            for path in paths:
+                path.unlink(missing_ok=True)
+
+
+extensions = [cells, *hot()]
+setup(ext_modules=extensions, cmdclass={"build_ext": Build})

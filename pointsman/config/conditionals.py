@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from typing import Final, NoReturn
 
 from pointsman.config.features import Runtime
-from pointsman.config.lexer import Place, split_line
+from pointsman.config.lexer import split_line
 from pointsman.config.predicates import PREDICATES, Asked, Predicate
 from pointsman.core.diagnostics import NOWHERE, ConfigError, Diagnostics, Finding, Position, Severity
-from pointsman.core.words import Line, Word
+from pointsman.core.words import Line, Place, Word
 
 INTEGER: Final = re.compile(r"[+-]?(?:0[xX][0-9a-fA-F]+|[0-9]+)")
 NAME: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")

@@ -22,6 +22,7 @@ NAMED_ONLY: Final = frozenset({"acl", "http-request", "http-response", "http-aft
                                "tcp-request", "tcp-response"})  # manual 4.1: "(!)"
 REFUSED: Final = frozenset({"server", "server-template", "default-server", "retry-on", "use-fcgi-app",
                             "declare capture", "crt", "be-unpublished", "filter-sequence"})  # not merely ignored
+GLOBAL: Final = In.GLOBAL
 NAMES: Final = {kind: name for name, kind in SECTIONS.items()}
 
 
@@ -40,7 +41,7 @@ def parse_line(line: Line, section: Section, configuration: Configuration, diagn
     entry, count = _find(line.words, section.kind)
     if entry is None:
         return _unregistered(line, section, diagnostics)
-    if not entry.where & section.kind:
+    if not int(entry.where) & int(section.kind):  # plain numbers: the operators of flags are slow
         return _misplaced(entry.name, entry.where, line, section, diagnostics)
     if prefix and not entry.negatable:
         subject = f"option '{entry.name[7:]}'" if entry.name.startswith("option ") else f"'{entry.name}'"
@@ -65,7 +66,7 @@ def _check_defaults(word: Word, section: Section) -> None:
 
 def _find(words: Sequence[Word], kind: In) -> tuple[Keyword | None, int]:
     """The longest registered keyword that the words begin with, and its number of words."""
-    prefix = "global " if kind == In.GLOBAL else ""
+    prefix = "global " if kind == GLOBAL else ""
     for count in range(min(LONGEST, len(words)), 0, -1):
         entry = KEYWORDS.get(prefix + _join(words, count))
         if entry is not None:
@@ -74,7 +75,7 @@ def _find(words: Sequence[Word], kind: In) -> tuple[Keyword | None, int]:
 
 
 def _join(words: Sequence[Word], count: int) -> str:
-    return " ".join(word.text for word in words[:count])
+    return words[0].text if count == 1 else " ".join([word.text for word in words[:count]])
 
 
 def _span(words: Sequence[Word], count: int) -> Position:

@@ -29,7 +29,7 @@ class Args:
         self.section = section
         self.configuration = configuration
         self.diagnostics = diagnostics
-        self.keyword = " ".join(word.text for word in line.words[:start])
+        self.keyword = " ".join([word.text for word in line.words[:start]])
         self.negated = False
         self.reset = False
 

@@ -29,6 +29,7 @@ class Opener:
         self.configuration = configuration
         self.diagnostics = diagnostics
         self.inheritance = Inheritance()
+        self.named: dict[str, list[Section]] = {}  # proxies that have a name
         self.explicit: list[Section] = []  # defaults that somebody names
         self.implicit: list[Section] = []  # defaults that somebody takes because they are the last
 
@@ -191,9 +192,12 @@ class Opener:
 
     def _unique(self, section: Section, line: Line) -> None:
         """Names of proxies are unique (manual 4); a frontend and a backend of one name still work, with a warning."""
-        for other in self.configuration.proxies:
-            if other.name != section.name or not section.name:
-                continue
+        if not section.name:
+            return
+        same = self.named.setdefault(section.name, [])
+        others = list(same)
+        same.append(section)
+        for other in others:
             message = (f"{_kind(section)} '{section.name}' has the same name as {_kind(other)} '{other.name}' declared "
                        f"at {other.at}.")
             if {section.kind, other.kind} == {In.FRONTEND, In.BACKEND}:

@@ -3,6 +3,7 @@
 A line starts from the section's default-server (that of its defaults section before), or from what `from` names, and
 its own words change that; so a ServerLine says all that holds for its server. Names and ids are unique in a section.
 """
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import ClassVar
@@ -17,6 +18,8 @@ from pointsman.core.diagnostics import ConfigError, Position
 from pointsman.core.words import Word
 
 EXPECTED = "<name> and <addr>[:<port>]"
+FORBIDDEN = re.compile(r"[^A-Za-z0-9.:_-]")  # in names of servers
+NOTHING_SAID = ServerParameters()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +61,7 @@ def default_server(args: Args) -> DefaultServer:
     start = _origin(args)
     if start is None:
         found = args.section.one(DefaultServer, name)
-        start = found.parameters if found is not None else ServerParameters()
+        start = found.parameters if found is not None else NOTHING_SAID
     words = Words(args, "'default-server'")
     parameters = read_parameters(words, SERVER_WORDS, SERVER_OTHERS, start)
     for field, said in (("id", parameters.id), ("guid", parameters.guid)):
@@ -130,8 +133,8 @@ def _read(args: Args, name: str, address: Word) -> ServerLine:
     start = _origin(args)
     if start is None:
         found = args.section.one(DefaultServer, "")
-        start = found.parameters if found is not None else ServerParameters()
-    parameters = read_parameters(Words(args, said), SERVER_WORDS, SERVER_OTHERS, start)
+        start = found.parameters if found is not None else NOTHING_SAID
+    parameters = _parameters(args, said, start)
     return ServerLine(name=name, address=spec, parameters=parameters, at=args.at)
 
 
@@ -142,7 +145,7 @@ def _origin(args: Args) -> ServerParameters | None:
     word = args.word("<origin>")
     kind, colon, path = word.text.partition(":")
     if word.text == "none":
-        return ServerParameters()
+        return NOTHING_SAID
     if not colon or kind not in ("be", "srv"):
         raise ConfigError(f"'from' : unknown origin '{word.text}'", word.at,
                           "none, be:[<bename>] or srv:[<bename>/]<name>")
@@ -158,28 +161,61 @@ def _origin(args: Args) -> ServerParameters | None:
     found = section.one(DefaultServer, name)
     if found is None and kind == "srv":
         raise ConfigError(f"'from' : unknown server or default-server '{name}' in '{word.text}'", word.at)
-    return found.parameters if found is not None else ServerParameters()
+    return found.parameters if found is not None else NOTHING_SAID
+
+
+def _parameters(args: Args, said: str, start: ServerParameters) -> ServerParameters:
+    """What all words that are left make of `start`.
+
+    The lines of a large file end alike: what words came to without a finding is remembered, and equal words come to
+    the same. `start` is remembered too, so that its identity stays its own.
+    """
+    known = args.configuration.tails
+    tail = (id(start), "\0".join([word.text for word in args.words[args.index:]]))
+    found = known.get(tail, (None, None))[1]
+    if isinstance(found, ServerParameters):
+        args.index = len(args.words)
+        return found
+    findings = len(args.diagnostics.findings)
+    parameters = read_parameters(Words(args, said), SERVER_WORDS, SERVER_OTHERS, start)
+    if len(args.diagnostics.findings) == findings:
+        known[tail] = (start, parameters)
+    return parameters
 
 
 def _checked_name(word: Word, what: str) -> str:
-    for character in word.text:
-        if not (character.isascii() and (character.isalnum() or character in ".:_-")):
-            raise ConfigError(f"character '{character}' is not permitted in {what} '{word.text}'.", word.at,
-                              "letters, digits, '.', ':', '_' and '-'")
+    wrong = FORBIDDEN.search(word.text)
+    if wrong is not None:
+        raise ConfigError(f"character '{wrong[0]}' is not permitted in {what} '{word.text}'.", word.at,
+                          "letters, digits, '.', ':', '_' and '-'")
     if not word.text:
         raise ConfigError(f"empty {what}", word.at)
     return word.text
 
 
 def _check_unique(section: Section, name: str, parameters: ServerParameters, word: Word) -> None:
-    for other in section.all(ServerLine):
-        if other.name == name:
-            kind = (section.kind.name or "").lower()
-            raise ConfigError(f"{kind} '{section.name}', another server named '{name}' was already "
-                              f"defined at line {other.at.line}, please use distinct names.", word.at)
-        if parameters.id and other.parameters.id == parameters.id:
-            raise ConfigError(f"'server {section.name}/{name}' : 'id' : custom id {parameters.id} already used at "
-                              f"{other.at} ('server {other.name}').", word.at)
+    """Names and ids of a section are looked up, not compared one by one: there may be thousands."""
+    places = section.places
+    lines = section.typed.get(ServerLine, [])
+    for place in range(section.placed, len(lines)):
+        line = lines[place]
+        assert isinstance(line, ServerLine)
+        places.setdefault(line.name, place)
+        places.setdefault(line.parameters.id, place)
+    section.placed = len(lines)
+    same_name = places.get(name, len(lines))
+    same_id = places.get(parameters.id, len(lines)) if parameters.id else len(lines)
+    first = min(same_name, same_id)
+    if first == len(lines):
+        return
+    other = lines[first]
+    assert isinstance(other, ServerLine)
+    if other.name == name:
+        kind = (section.kind.name or "").lower()
+        raise ConfigError(f"{kind} '{section.name}', another server named '{name}' was already "
+                          f"defined at line {other.at.line}, please use distinct names.", word.at)
+    raise ConfigError(f"'server {section.name}/{name}' : 'id' : custom id {parameters.id} already used at "
+                      f"{other.at} ('server {other.name}').", word.at)
 
 
 def server_ids(lines: Iterable[ServerLine]) -> list[int]:

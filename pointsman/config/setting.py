@@ -67,22 +67,37 @@ class Section:
     defaults: "Section | None" = None  # the defaults section that applies (named by `from`, or the last anonymous one)
     settings: list[Setting] = field(default_factory=list)
     latest: dict[object, Setting] = field(default_factory=dict)
+    typed: dict[type[Setting], list[Setting]] = field(default_factory=dict)  # the same settings, by their types
+    places: dict[str | int, int] = field(default_factory=dict)  # of servers, by name and by id: see server_line
+    placed: int = 0  # servers that `places` knows
 
     def put(self, setting: Setting) -> None:
         self.settings.append(setting)
+        kind = type(setting)
+        same = self.typed.get(kind)
+        if same is None:
+            self.typed[kind] = [setting]
+        else:
+            same.append(setting)
         if not setting.many:
-            self.latest[(type(setting), setting.key())] = setting
+            self.latest[(kind, setting.key())] = setting
 
     def forget(self, kind: type[Setting]) -> None:
         """What `no log` does: drop what was said so far, and what is inherited."""
         self.settings = [one for one in self.settings if not isinstance(one, kind)]
+        self.typed = {}
+        for one in self.settings:
+            self.typed.setdefault(type(one), []).append(one)
         self.put(Forgotten(what=kind))
 
     def one(self, kind: type[S], key: object = None) -> S | None:
         """The setting of that type (and key, where the type has keys) that holds here."""
-        found = self.latest.get((kind, kind if key is None else key))
-        if found is None and self.defaults is not None and kind.from_defaults:
-            return self.defaults.one(kind, key)
+        wanted = (kind, kind if key is None else key)
+        found = self.latest.get(wanted)
+        section = self.defaults if kind.from_defaults else None
+        while found is None and section is not None:
+            found = section.latest.get(wanted)
+            section = section.defaults
         assert found is None or isinstance(found, kind)
         return found
 
@@ -91,7 +106,14 @@ class Section:
         inherited: list[S] = []
         if self.defaults is not None and kind.from_defaults and not self._forgets(kind):
             inherited = self.defaults.all(kind)
-        return inherited + [one for one in self.settings if isinstance(one, kind)]
+        own: list[S] = []
+        if kind.__subclasses__():
+            own = [one for one in self.settings if isinstance(one, kind)]
+        else:
+            for one in self.typed.get(kind, ()):
+                assert isinstance(one, kind)
+                own.append(one)
+        return inherited + own if inherited else own
 
     def keyed(self, kind: type[S]) -> Iterator[S]:
         """Each setting of a type with keys that holds here, once."""
@@ -105,7 +127,7 @@ class Section:
             section = section.defaults
 
     def _forgets(self, kind: type[Setting]) -> bool:
-        return any(isinstance(one, Forgotten) and one.what is kind for one in self.settings)
+        return any(isinstance(one, Forgotten) and one.what is kind for one in self.typed.get(Forgotten, ()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +148,7 @@ class Configuration:
     proxies: list[Section] = field(default_factory=list)
     userlists: dict[str, Section] = field(default_factory=dict)
     http_errors: dict[str, Section] = field(default_factory=dict)
+    tails: dict[tuple[int, str], tuple[object, object]] = field(default_factory=dict)  # see server_line._parameters
     environment: MutableMapping[str, str] = field(default_factory=lambda: os.environ)  # what `setenv` changes
 
     def proxy(self, name: str, side: In) -> Section | None:
