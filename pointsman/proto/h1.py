@@ -183,7 +183,7 @@ def field_line(raw: bytes) -> Field:
         raise ProtocolError("invalid field line")
     made = Field(name, value.strip(b" \t"), KINDS.get(name, PLAIN))
     made.raw = raw
-    made.named = len(spelt) + 1
+    made.spelt = spelt + b":"
     return made
 
 
@@ -234,7 +234,7 @@ def _canonical(one: Field, value: bytes) -> Field:
         return one
     made = Field(one.name, value, one.kind)
     made.raw = one.raw
-    made.named = one.named
+    made.spelt = one.spelt
     return made
 
 

@@ -24,8 +24,8 @@ KINDS: Final = {b"content-length": LENGTH, b"transfer-encoding": CODING, b"host"
 class Field:
     """One header field. `name` is in lower case; `value` has no white space around it.
 
-    Of one that was received, `raw` is its line without the end and `named` the bytes of name and colon in it; `wire` is
-    the line as it goes out, once somebody has made it (h1_render.py).
+    Of one that was received, `raw` is its line without the end and `spelt` its name as it came, with the colon; `wire`
+    is the line as it goes out, once somebody has made it (h1_render.py).
     """
 
     def __init__(self, name: bytes, value: bytes, kind: int) -> None:
@@ -33,7 +33,7 @@ class Field:
         self.value = value
         self.kind = kind
         self.raw = b""
-        self.named = 0
+        self.spelt = b""
         self.wire = b""
 
 

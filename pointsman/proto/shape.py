@@ -102,9 +102,10 @@ def _match(shape: Shape, data: bytes, at: int, head: Head, model: Head) -> bool:
 
 def alike(raw: bytes, line: Field) -> Field | None:
     """A line of the same name, spelt the same, as `line`; None if it is none, or looks strange."""
-    named = line.named
-    if raw[:named] != line.raw[:named] or raw.translate(CLEAN) != raw:
+    spelt = line.spelt
+    if not raw.startswith(spelt) or raw.translate(CLEAN) != raw:
         return None
+    named = len(spelt)
     size = len(raw)
     if size > named + 2 and raw[named] == 0x20 and raw[named + 1] > 0x20 and raw[-1] > 0x20:  # as nearly all are
         value = raw[named + 1:]
@@ -112,7 +113,7 @@ def alike(raw: bytes, line: Field) -> Field | None:
         value = raw[named:].strip(b" \t")
     made = Field(line.name, value, line.kind)
     made.raw = raw
-    made.named = named
+    made.spelt = spelt
     return made
 
 

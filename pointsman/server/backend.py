@@ -14,6 +14,7 @@ from functools import partial
 
 from pointsman.core.arena import Arena
 from pointsman.core.counters import CURRENT, HIGHEST, LEFT
+from pointsman.proto.message import Response
 from pointsman.sample.context import Context, ProxyFacts
 from pointsman.server.algorithm import Algorithm
 from pointsman.server.connection import SAFE, Dial, Pool
@@ -30,6 +31,7 @@ class LiveServer(Server):
         self.dial = dial
         self.pool = Pool(self.counters)
         self.queue = Queue(backend.arena)
+        self.model: Response | None = None  # the first one of the last new connection: for its shape
         self.max_reuse = -1  # exchanges of a connection behind its first; -1: no limit
         self.send_proxy = 0  # version of the PROXY header that is sent first; 0: none
 

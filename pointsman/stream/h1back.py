@@ -18,6 +18,7 @@ from pointsman.stream.sides import HttpBack
 class H1Back(HttpBack):
     def __init__(self, reactor: Reactor, server: LiveServer, fd: int) -> None:
         super().__init__(reactor, server, fd)
+        self.target = server
         self.data = b""  # received of a head that is not whole
         self.body = Body()
         self.chunked = False  # how the request's body goes out
@@ -96,7 +97,7 @@ class H1Back(HttpBack):
             return True
         while True:
             response: Response | None = None
-            model = self.model
+            model = self.model or self.target.model
             if model is not None and not known:
                 response = shaped_response(data, model, program.head_limit)
             if response is not None and response.shape is not None:
@@ -107,10 +108,14 @@ class H1Back(HttpBack):
                     self.data = data
                     return False
                 response = parse_response(data[:size], False, program.field_limit, model, program.response_lines)
-            self.raw = data[:size]
+            raw = data[:size]
+            self.repeated = raw == self.raw
+            self.raw = raw
             data = data[size:]
             known = 0
             if program.remembers:
+                if self.model is None:
+                    self.target.model = response
                 self.model = response
             if response.status >= 200 or response.status == 101:
                 break

@@ -156,7 +156,7 @@ class H1Front(HttpFront):
             if self._begin_body(outcome.request, data, len(self.block)):
                 self.stream.begin_again(outcome)
             return
-        model = self.model
+        model = self.model or self.frontend.model
         request: Request | None = None
         try:
             if model is not None and not known:
@@ -176,7 +176,11 @@ class H1Front(HttpFront):
             return
         if program.remembers and not self.frontend.strict:
             self.model = request
-            self.block = data[:size] if size < len(data) else data
+            if self.first:
+                self.frontend.model = request
+            block = data[:size] if size < len(data) else data
+            self.stream.repeated = block == self.block
+            self.block = block
             self.outcome = None
         if self._begin_body(request, data, size):
             self.stream.begin(request)

@@ -40,6 +40,7 @@ class HttpStream(Replay):
         self.last: LiveServer | None = None  # of the exchange before, if its connection was kept
         self.challenged = False  # that exchange ended with 401 or 407
         self.outcome: Outcome | None = None  # of this request, if it would be the same again
+        self.repeated = False  # its head is the same as that of the one before: an outcome is worth keeping
 
     # Head.
 
@@ -320,7 +321,8 @@ class HttpStream(Replay):
             mode = max(self.frontend.mode, backend.mode)
             close = mode != KEEP_ALIVE and not backend.pretend_keepalive or request.close_asked
             head = request_bytes(request, close=close, strict=self.frontend.strict)
-            if not self.context.asked & ~OF_REQUEST and not self.tunnelling and not request.expects_continue:
+            if self.repeated and not self.context.asked & ~OF_REQUEST and not self.tunnelling \
+                    and not request.expects_continue:
                 self.outcome = Outcome(request, backend, head, EPOCH.number)
                 self.client.remember(self.outcome)
         connection.begin_request(head, request.chunked, request.method == b"HEAD")
@@ -470,7 +472,7 @@ class HttpStream(Replay):
         record.status = response.status
         encoding = self._frame(response, kind)
         head = self._rendered(response, encoding)
-        if encoding == kind and not self.bodiless:
+        if connection.repeated and encoding == kind and not self.bodiless:
             self._remember(connection, response, head)
         self._send_answer(head, encoding)
         self._go_on_answering(rest, kind)

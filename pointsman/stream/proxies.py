@@ -8,7 +8,7 @@ from pointsman.core.address import NetAddress
 from pointsman.core.arena import Arena
 from pointsman.log.logger import Logger
 from pointsman.proto.memory import Memory
-from pointsman.proto.message import Field
+from pointsman.proto.message import Field, Request
 from pointsman.rules.captures import Captures
 from pointsman.rules.plan import Step
 from pointsman.rules.reply import Reply
@@ -129,6 +129,7 @@ class Frontend(Acceptor):
         self.http_after_response: list[Step] = []
         self.captures: Captures | None = None
         self.use_backend: list[Route] = []
+        self.model: Request | None = None  # the last one that a new connection began with: for its shape
         self.routes: Routes | None = None  # a table of these, made when it is first asked
         self.default_backend: BackendProxy | None = None
         self.twin: BackendProxy | None = None  # the backend of the same listen section: it counts all bytes

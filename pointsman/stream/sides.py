@@ -69,6 +69,7 @@ class HttpBack(ServerConnection):
     """The server's side."""
 
     keeps = False  # the response allows another exchange on this connection
+    repeated = False  # the response's head is the same as that of the one before
     private = False  # it carries the identity of its client (NTLM, Negotiate): never shared
 
     def begin_request(self, head: bytes, chunked: bool, head_only: bool) -> None:
