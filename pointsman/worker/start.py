@@ -12,7 +12,7 @@ from pointsman.assemble import assemble
 from pointsman.config.command_line import CommandLine
 from pointsman.config.conditionals import check_condition
 from pointsman.config.features import Runtime
-from pointsman.config.lanes import is_capped, is_slow
+from pointsman.config.lanes import is_capped, what_is_slow
 from pointsman.config.load import load
 from pointsman.core.diagnostics import ConfigError, Diagnostics, Severity
 from pointsman.listener.generation import Generation
@@ -69,9 +69,8 @@ def _start(options: Options, console: Console) -> Loaded | int:
     if is_capped(configuration.main):
         diagnostics.warning("'nbthread' is reduced to what 'thread-hard-limit' permits.",
                             hint="lower 'nbthread', or raise 'thread-hard-limit'")
-    if is_slow(configuration.main):
-        diagnostics.notice("the extension for shared cells is not built: several lanes share their state by file "
-                           "locks, which is slow.",
+    if slow := what_is_slow(configuration.main):
+        diagnostics.notice(slow,
                            hint="install a C compiler and Python's headers, then Pointsman again; or say 'nbthread 1'")
     generation: Generation | None = None if diagnostics.failed else assemble(configuration, diagnostics)
     console.show(diagnostics)
