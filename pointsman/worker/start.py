@@ -2,7 +2,6 @@
 
     options -> load -> assemble -> findings -> lists that were asked for -> a status, or a generation and its plan
 """
-import gc
 import os
 from dataclasses import dataclass
 from typing import Final
@@ -47,21 +46,7 @@ def condition(options: Options, console: Console) -> int:
 
 
 def start(options: Options, console: Console) -> Loaded | int:
-    """Load and assemble. An exit status where that is all (-c), or where it went wrong.
-
-    What is made stays: the collector of cycles would look at all of it again and again, and find nothing.
-    """
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        return _start(options, console)
-    finally:
-        gc.freeze()
-        if collecting:
-            gc.enable()
-
-
-def _start(options: Options, console: Console) -> Loaded | int:
+    """Load and assemble. An exit status where that is all (-c), or where it went wrong."""
     diagnostics = Diagnostics()
     configuration = load(options.files, diagnostics, runtime=_runtime(options), local_peer=options.local_peer,
                          directory=options.directory, command_line=_command_line(options))
