@@ -1,60 +1,98 @@
 # make demo     sets up an environment and runs three demo servers behind a balancer, with the statistics page
 # make test     sets up an environment with the tools of development and runs the tests
-# make check    the same as CI: ruff, mypy --strict, import contracts, tests, with two lanes and (ONE_LANE) with one
+# make build    compiles the hot modules where they or what they depend on have changed; all others do so first
+# make check    the same as CI: ruff, mypy --strict, import contracts; the suite compiled, with two lanes and (ONE_LANE)
+#               with one; unit and playbook tests interpreted too; user instructions of a request
+# make check-all        the whole suite both ways
 # make bench    ratios to Debian's haproxy in the same run (needs haproxy, nginx, wrk and h2load; up to 10 minutes)
 # make bench-count      user instructions of a request against the figures in the repository (needs valgrind)
 # make bench-profile    where they go, function by function (needs valgrind)
 # make example EP=ep5    runs a tutorial's configuration without containers; make example lists them
 SHELL := /bin/sh
 VENV := .venv
-BUILD := pyproject.toml setup.py pointsman/core/_cells.c
+INSTALL = $(RUN) -m pip install --quiet --disable-pip-version-check --editable
 RUN := $(VENV)/bin/python
 # Words for pytest: make test PYTEST="tests/unit -k lexer"
 PYTEST ?=
 # Words for the benchmark: make bench BENCH="--rows small --pairs 3", make bench-profile BENCH="close --top 20"
 BENCH ?=
 EP ?=
+# Checked where it can be.
+COUNT := $(if $(shell command -v valgrind),bench-count)
+# Tests within one process.
+UNITS := tests/unit tests/playbook tests/config tests/diagnostics
 # What is played once more with a single process: whatever traffic goes through, but haproxy's own answers.
 ONE_LANE := tests/peer tests/scenario/test_abrupt.py tests/scenario/test_command_line.py tests/scenario/test_seeds.py \
     tests/scenario/test_runtime_socket.py tests/scenario/test_splitting.py tests/scenario/test_statistics.py \
     -k "not haproxy"
 
-.PHONY: demo test check bench bench-count bench-profile example clean
+.PHONY: build tools demo test style interpreted units check check-all bench bench-count bench-profile example clean
 .DELETE_ON_ERROR:
 
-demo: $(VENV)/.installed
+# Compares by content what was built with the sources (compiled.py): git sets times as it likes.
+define COMPILE
+@$(RUN) compiled.py || { echo "compiling the hot modules (two minutes on one processor)"; $(INSTALL) .; }
+@! grep -qs failed pointsman/.compiled || echo "The hot modules are interpreted: gcc or Python's headers are missing," \
+    "or failed. Install gcc, libc6-dev and python3-dev, then: make clean"
+endef
+
+build: $(VENV)/.installed
+	$(COMPILE)
+
+tools: $(VENV)/.tools
+	$(COMPILE)
+
+demo: build
 	@exec $(RUN) -m pointsman.demo
 
-test: $(VENV)/.tools
+test: tools
 	$(RUN) -m pytest $(PYTEST)
 
-check: $(VENV)/.tools
+style: $(VENV)/.tools
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/mypy
 	$(VENV)/bin/mypy --strict bench examples/run.py examples/app/app.py
 	$(VENV)/bin/lint-imports
-	POINTSMAN_TEST_LANES=1 $(RUN) -m pytest $(ONE_LANE)
-	$(RUN) -m pytest $(PYTEST)
 
-bench: $(VENV)/.installed
+interpreted: $(VENV)/.tools
+	POINTSMAN_INTERPRETED=1 $(RUN) -m pytest tests/unit tests/playbook
+
+units: tools
+	$(RUN) -m pytest $(UNITS) --junitxml build/tests-units.xml
+
+# What disturbs nobody runs side by side; what has processes and times of its own, alone.
+check: $(VENV)/.tools
+	+$(MAKE) --no-print-directory -j2 --output-sync tools style
+	+$(MAKE) --no-print-directory -j2 --output-sync interpreted units $(COUNT)
+	POINTSMAN_TEST_LANES=1 $(RUN) -m pytest $(ONE_LANE)
+	$(RUN) -m pytest tests $(UNITS:%=--ignore %) --junitxml build/tests-others.xml
+
+check-all: check
+	POINTSMAN_INTERPRETED=1 POINTSMAN_TEST_LANES=1 $(RUN) -m pytest $(ONE_LANE)
+	POINTSMAN_INTERPRETED=1 $(RUN) -m pytest tests $(UNITS:%=--ignore %)
+	POINTSMAN_INTERPRETED=1 $(RUN) -m pytest tests/config tests/diagnostics
+
+bench: build
 	$(RUN) -m bench $(BENCH)
 
-bench-count: $(VENV)/.installed
+bench-count: build
 	$(RUN) -m bench.count $(BENCH)
 
-bench-profile: $(VENV)/.installed
+bench-profile: build
 	$(RUN) -m bench.profile $(BENCH)
 
-example: $(VENV)/.tools
+example: tools
 	@exec $(RUN) examples/run.py $(EP)
 
 # Made anew when what the installation depends on changes.
-$(VENV)/.installed: $(BUILD) | $(VENV)/bin/python
-	$(RUN) -m pip install --quiet --disable-pip-version-check --editable .
+$(VENV)/.installed: pyproject.toml | $(VENV)/bin/python
+	@echo "installing, and compiling the hot modules (two minutes on one processor)"
+	@$(INSTALL) .
 	@touch $@
 
-$(VENV)/.tools: $(BUILD) | $(VENV)/bin/python
-	$(RUN) -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+$(VENV)/.tools: pyproject.toml | $(VENV)/bin/python
+	@echo "installing, and compiling the hot modules (two minutes on one processor)"
+	@$(INSTALL) '.[dev]'
 	@touch $@ $(VENV)/.installed
 
 # Debian's own interpreter first: builds of other origin are slower.
@@ -66,4 +104,5 @@ $(VENV)/bin/python:
 	echo "No Python of 3.11 or later with venv was found. On Debian: apt-get install python3 python3-venv" >&2; exit 1
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find pointsman -name "*.so" -delete
+	rm -rf pointsman/.compiled $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -62,7 +62,7 @@ def options_of(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seconds", type=int, default=2, help="length of a run (default: 2)")
     parser.add_argument("--python", default=sys.executable, help="the interpreter for Pointsman")
     parser.add_argument("--haproxy", default="haproxy", help="the program to compare with")
-    parser.add_argument("--interpreted", action="store_true", help="measure although no module is compiled")
+    parser.add_argument("--interpreted", action="store_true", help="measure the modules' source")
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     report = ROOT / "build" / "bench" / f"{stamp}.json"
     parser.add_argument("--json", type=Path, default=report, help="where everything measured is written")

@@ -30,7 +30,9 @@ def details(python: str) -> str:
 
 
 def demand_compiled(python: str, interpreted: bool) -> bool:
-    """Whether modules are compiled. SystemExit if not and nobody said that this is meant."""
+    """Whether modules are compiled; `interpreted`: they shall not be. SystemExit if they are not by mistake."""
+    if interpreted:
+        os.environ["POINTSMAN_INTERPRETED"] = "1"  # for every program that is started
     compiled = is_compiled(python)
     if not compiled and not interpreted:
         raise SystemExit(f"{python} runs interpreted modules; build them, or say --interpreted to measure these")

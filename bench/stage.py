@@ -147,6 +147,8 @@ class Stage:
         self.close()
 
     def _start(self) -> None:
+        # An installed package has its bytecode; this tree may have none, or an environment that forbids to write it.
+        subprocess.run([self.commands[OURS][0], "-m", "compileall", "-q", str(ROOT / "pointsman")], check=True)
         www = self.folder / "www"
         www.mkdir()
         for name, size in SIZES.items():

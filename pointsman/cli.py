@@ -9,17 +9,21 @@ asks for it.
 What runs is one process, or a keeper with its lanes, or (-W) a master that starts keepers: see master/. The master
 shall stay small, so this file imports late what it does not need.
 """
+import gc
 import os
 import signal
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pointsman import __version__
 from pointsman.master.channel import Channel, inherited
 from pointsman.worker.arguments import Options, Refusal, UsageError, parse
 from pointsman.worker.console import Console
 from pointsman.worker.notify import VARIABLE
+
+if TYPE_CHECKING:
+    from pointsman.worker.start import Loaded
 
 # ruff: noqa: PLC0415  # the late imports
 OK: Final = 0
@@ -85,12 +89,10 @@ def _start(options: Options, console: Console) -> int:
 def _run(options: Options, console: Console, environment: Mapping[str, str], folder: str,
          channel: Channel | None) -> int:
     """Load, assemble, then check or run. `environment` and `folder`: what the program was started with."""
-    from pointsman.worker import start
-
     if not console.repeated:
         for notice in options.notices:
             console.notice(notice)
-    loaded = start.start(options, console)
+    loaded = _load(options, console)
     if isinstance(loaded, int):
         return loaded
     from pointsman.master import generation, master
@@ -105,6 +107,20 @@ def _run(options: Options, console: Console, environment: Mapping[str, str], fol
     if plan.lanes > 1:
         return generation.keep(loaded.generation, plan, console)
     return process.run(loaded.generation, plan, console)
+
+
+def _load(options: Options, console: Console) -> "Loaded | int":
+    """What is made here stays: the collector of cycles would look at all of it again and again, and find nothing."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        from pointsman.worker import start
+
+        return start.start(options, console)
+    finally:
+        gc.freeze()
+        if collecting:
+            gc.enable()
 
 
 def _usage(reason: str = "") -> int:

@@ -6,10 +6,27 @@ A test marked `peer` needs Debian's `haproxy`; one marked `root` needs root and 
 from __future__ import annotations
 
 import os
+import runpy
 import shutil
+from pathlib import Path
 
 import pytest
 from support.programs import HAPROXY, POINTSMAN, Kind
+
+from pointsman.core.native import how
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Nothing is tested that is not what stands in the source."""
+    interpreted = os.environ.get("POINTSMAN_INTERPRETED") == "1"
+    if not interpreted and runpy.run_path(str(Path(__file__).parents[1] / "compiled.py"))["is_stale"]():
+        raise pytest.UsageError("compiled modules are older than their source: build them (make build), or test the "
+                                "source (POINTSMAN_INTERPRETED=1)")
+
+
+def pytest_report_header() -> str:
+    """Which modules the tests run."""
+    return f"pointsman: hot modules compiled: {how()}"
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -5,8 +5,8 @@ Everything that goes into it is escaped; nothing is fetched from elsewhere. On a
 import html
 from collections.abc import Iterable
 from dataclasses import dataclass
-from importlib.resources import files
 from itertools import groupby
+from pathlib import Path
 from string import Template
 from typing import Final
 
@@ -14,8 +14,8 @@ import pointsman
 from pointsman.admin.info import Facts, duration
 from pointsman.admin.rows import Row
 
-_TEMPLATE: Final = Template(files("pointsman.admin").joinpath("page.html").read_text("utf-8"))
-_STYLE: Final = files("pointsman.admin").joinpath("style.css").read_text("utf-8")
+_TEMPLATE: Final = Template((Path(__file__).parent / "page.html").read_text("utf-8"))
+_STYLE: Final = (Path(__file__).parent / "style.css").read_text("utf-8")
 
 # Groups of columns of the table: heading, then (heading, column of the statistics).
 GROUPS: Final = (

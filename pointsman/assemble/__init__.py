@@ -13,6 +13,9 @@ missing timeouts. Errors are collected, not thrown: one run shows them all.
     admin.py      statistics pages, stats sockets
     live.py       the result: what runs
 """
+import os
+from typing import Final
+
 from pointsman.assemble.admin import fill_admin
 from pointsman.assemble.backends import build_backend, fill_servers
 from pointsman.assemble.checks import build_checks
@@ -35,6 +38,8 @@ from pointsman.sample.context import Names
 from pointsman.stream.acceptor import Room
 from pointsman.stream.proxies import Program
 
+MEMORIES: Final = "POINTSMAN_MEMORIES"  # "off" in the environment: nothing is remembered, to find a fault or to measure
+
 
 def assemble(configuration: Configuration, diagnostics: Diagnostics) -> Live:
     """Build everything. With findings of severity ALERT in `diagnostics` the result must not be started."""
@@ -46,6 +51,8 @@ def assemble(configuration: Configuration, diagnostics: Diagnostics) -> Live:
     room.connection_rate.limit = global_number(main, "maxconnrate")
     room.session_rate.limit = global_number(main, "maxsessrate")
     program = Program(room)
+    if os.environ.get(MEMORIES) == "off":
+        program.forget()
     size, reserve = buffer_sizes(main)
     program.head_limit = size - reserve
     program.field_limit = global_number(main, "tune.http.maxhdr") - 1

@@ -29,12 +29,14 @@ def build_checks(live: Live, configuration: Configuration, diagnostics: Diagnost
             continue
         plan = make_plan(section, diagnostics, timeout(section, "connect"), timeout(section, "check"),
                          buffer_sizes(main)[0])
+        servers = {server.name: server for server in backend.servers}
+        tell = teller(logger)
         for line in lines:
-            server = backend.find(line.name.encode())
+            server = servers.get(line.name.encode())
             if server is None:
                 continue  # its address is wrong, which was said
             try:
-                live.health.add(backend, server, line.parameters, plan, teller(logger), line.at)
+                live.health.add(backend, server, line.parameters, plan, tell, line.at)
                 live.checks += 1
             except ConfigError as error:
                 diagnostics.add(error.finding)

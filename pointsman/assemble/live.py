@@ -25,7 +25,7 @@ WARNING: Final = 4
 
 
 class EverySecond(Hook):
-    """What happens once a second: the wall clock is looked at, idle server connections grow old."""
+    """What happens once a second: the wall clock is looked at, idle server connections and remembered lines grow old."""
 
     def __init__(self, live: "Live") -> None:
         self.live = live
@@ -36,7 +36,10 @@ class EverySecond(Hook):
         if now < self.due:
             return
         self.due = now + SECOND
-        self.live.program.date_offset = wall_ms() - now
+        program = self.live.program
+        program.date_offset = wall_ms() - now
+        program.request_lines.age(now)
+        program.response_lines.age(now)
         for counters in self.live.every_counters():
             counters.session_rate.tick(now)
             counters.connection_rate.tick(now)

@@ -31,11 +31,12 @@ def declare_users(configuration: Configuration, diagnostics: Diagnostics) -> Non
 def check_references(configuration: Configuration, diagnostics: Diagnostics) -> None:
     """An alert for each name that stands for nothing."""
     seen: set[Reference] = set()
+    known: dict[str, dict[str, None]] = {}
     for section in configuration.proxies:
         for one in _references(section):
             if one not in seen:
                 seen.add(one)
-                _check(one, configuration, diagnostics)
+                _check(one, known, configuration, diagnostics)
 
 
 def _references(section: Section) -> Iterator[Reference]:
@@ -54,17 +55,25 @@ def _references(section: Section) -> Iterator[Reference]:
         yield from rule.action.references
 
 
-def _check(one: Reference, configuration: Configuration, diagnostics: Diagnostics) -> None:
-    if one.kind == "user list":
-        names = list(configuration.userlists)
-    elif one.kind in ("backend", "frontend"):
-        side = In.BACK if one.kind == "backend" else In.FRONT
-        names = [proxy.name for proxy in configuration.proxies if proxy.kind & side]
-    elif one.kind == "server" and "/" in one.name:
-        names = [f"{proxy.name}/{line.name}" for proxy in configuration.proxies if proxy.kind & In.BACK
-                 for line in proxy.all(ServerLine)]
-    else:
+def _names(kind: str, configuration: Configuration) -> list[str]:
+    """All names of a kind, servers with those of their backends."""
+    if kind == "user list":
+        return list(configuration.userlists)
+    if kind in ("backend", "frontend"):
+        side = In.BACK if kind == "backend" else In.FRONT
+        return [proxy.name for proxy in configuration.proxies if proxy.kind & side]
+    return [f"{proxy.name}/{line.name}" for proxy in configuration.proxies if proxy.kind & In.BACK
+            for line in proxy.all(ServerLine)]
+
+
+def _check(one: Reference, known: dict[str, dict[str, None]], configuration: Configuration,
+           diagnostics: Diagnostics) -> None:
+    """`known`: the names of each kind that was asked for, in their order."""
+    if one.kind not in ("user list", "backend", "frontend") and not (one.kind == "server" and "/" in one.name):
         return
+    names = known.get(one.kind)
+    if names is None:
+        names = known[one.kind] = dict.fromkeys(_names(one.kind, configuration))
     if one.name and one.name not in names:
         near = nearest(one.name, names)
         diagnostics.alert(f"unable to find {one.kind} '{one.name}'", one.at, f"the name of a {one.kind}",

@@ -161,30 +161,34 @@ def _host(word: Word, host: str, family: int, listening: bool) -> str:
         return "::" if family == AF_INET6 else ""
     bracketed = host.startswith("[") and host.endswith("]")
     name = host[1:-1] if bracketed else host
-    wrong = ConfigError(f"invalid address: '{host}' in '{word.text}'", word.at,
-                        {AF_INET: "an IPv4 address or a host name", AF_INET6: "an IPv6 address or a host name"}.get(
-                            family, "a host name, an IPv4 address or an IPv6 address"),
-                        "what follows the last ':' is the port: write '[address]' around an IPv6 address without port"
-                        if ":" in host and not bracketed else "")
     if ":" in name or bracketed:
         if family == AF_INET or not _is_ipv6(name):
-            raise wrong
+            raise _no_host(word, host, family)
         return name
     if name.replace(".", "").isdigit() and name.isascii():
         if family == AF_INET6:
-            raise wrong
+            raise _no_host(word, host, family)
         try:
             return socket.inet_ntoa(socket.inet_aton(name))  # "127.1" is 127.0.0.1
         except OSError:
-            raise wrong from None
+            raise _no_host(word, host, family) from None
     if not name.isascii() or not name.replace("-", "").replace("_", "").replace(".", "").isalnum():
-        raise wrong
+        raise _no_host(word, host, family)
     if listening:
         found = resolve(name, family)
         if found is None:
-            raise wrong
+            raise _no_host(word, host, family)
         return found
     return name
+
+
+def _no_host(word: Word, host: str, family: int) -> ConfigError:
+    expected = {AF_INET: "an IPv4 address or a host name", AF_INET6: "an IPv6 address or a host name"}
+    bracketed = host.startswith("[") and host.endswith("]")
+    return ConfigError(f"invalid address: '{host}' in '{word.text}'", word.at,
+                       expected.get(family, "a host name, an IPv4 address or an IPv6 address"),
+                       "what follows the last ':' is the port: write '[address]' around an IPv6 address without port"
+                       if ":" in host and not bracketed else "")
 
 
 def _is_ipv6(text: str) -> bool:

@@ -4,7 +4,8 @@ The CPUs at hand are those that the process may run on (taskset, cpusets) and no
 a container with two CPUs' worth of time on a machine with 64 of them is best served by two lanes.
 
 Lanes share cells by atomic operations of an extension. Where that was not built, plain Python does the same with file
-locks, 40 times slower: then only who asks for several lanes gets them.
+locks, 40 times slower. Where the modules that a request passes are not compiled, the machine had no C compiler, and a
+lane is several times slower. In both cases only who asks for several lanes gets them, and a notice.
 """
 import math
 import os
@@ -14,6 +15,7 @@ from typing import Final
 from pointsman.config.global_section import GlobalNumber, global_number
 from pointsman.config.setting import Section
 from pointsman.core.arena import BUILT
+from pointsman.core.native import COMPILED
 
 MOST: Final = 64  # as many as `nbthread` may say
 
@@ -21,7 +23,7 @@ MOST: Final = 64  # as many as `nbthread` may say
 def lane_count(main: Section) -> int:
     """Lanes to run: `nbthread` or the default, at most `thread-hard-limit`."""
     said = main.one(GlobalNumber, "nbthread")
-    lanes = said.value if said is not None else available_cpus() if BUILT else 1
+    lanes = said.value if said is not None else available_cpus() if BUILT and COMPILED else 1
     limit = global_number(main, "thread-hard-limit")
     return min(lanes, limit) if limit else lanes
 
@@ -31,9 +33,13 @@ def is_capped(main: Section) -> bool:
     return 0 < global_number(main, "thread-hard-limit") < global_number(main, "nbthread")
 
 
-def is_slow(main: Section) -> bool:
-    """Several lanes are asked for although the extension is missing, which deserves a notice."""
-    return not BUILT and lane_count(main) > 1
+def what_is_slow(main: Section) -> str:
+    """What makes several lanes slow that are asked for; "": nothing."""
+    if lane_count(main) < 2 or BUILT and COMPILED:
+        return ""
+    if BUILT:
+        return "the modules that a request passes are not compiled: several lanes serve less than they could."
+    return "the extension for shared cells is not built: several lanes share their state by file locks, which is slow."
 
 
 def available_cpus(root: Path = Path("/")) -> int:

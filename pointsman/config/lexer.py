@@ -18,12 +18,11 @@ from collections.abc import Iterator, Mapping
 from typing import Final, NoReturn
 
 from pointsman.core.diagnostics import ConfigError, Diagnostics, Position
-from pointsman.core.words import Line, Place, Word
+from pointsman.core.words import PLAIN, Line, Place, Word
 
 BLANKS: Final = " \t\f\v"
 MOST_WORDS: Final = 64  # HAProxy's limit, found with the program
-PROTECTING: Final = re.compile(r"""['"\\]""")
-PLAIN: Final = re.compile(r"""[^ \t\f\v#'"\\]+""")  # outside quotes
+UNUSUAL: Final = re.compile(r"""['"\\\r\n\x1c-\x1f]""")  # what protects, and what only str.split takes for blanks
 QUOTED: Final = re.compile(r"""[^"\\$]+""")  # inside double quotes
 NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|\.[A-Za-z0-9_]*")
 HEX: Final = re.compile(r"[0-9a-fA-F]{2}")
@@ -36,17 +35,12 @@ def split_line(place: Place, variables: Mapping[str, str], comments: bool = True
 
     comments=False takes `#` as any other character, as the option -cc does.
     """
-    if comments and PROTECTING.search(place.text) is None:
-        words = _plain_words(place)
-        if len(words) <= MOST_WORDS:
-            return words
+    text = place.text
+    if comments and text.isascii() and UNUSUAL.search(text) is None:
+        texts = text.partition("#")[0].split()  # so are most lines
+        if len(texts) <= MOST_WORDS:
+            return tuple([Word(text, place, number) for number, text in enumerate(texts)])
     return _Splitter(place, variables, comments).split()
-
-
-def _plain_words(place: Place) -> tuple[Word, ...]:
-    """Those of a line that protects nothing, as most do not."""
-    text = place.text.partition("#")[0]
-    return tuple([Word(found[0], place, found.start(), len(found[0])) for found in PLAIN.finditer(text)])
 
 
 class _Splitter:
@@ -238,8 +232,7 @@ class Reader:
                 self.diagnostics.add(error.finding)
                 continue
             if words:
-                first, last = words[0].at, words[-1].at
-                yield Line(words, place.at(first.column - 1, last.column + last.length - first.column))
+                yield Line(words, words[0].to(words[-1]))
         if lines[-1]:  # as HAProxy: a file that was cut short must not run
             text = lines[-1].decode("utf-8", "surrogateescape").replace("\0", " ")
             self.diagnostics.alert(

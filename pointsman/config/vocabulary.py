@@ -8,7 +8,7 @@ converter, acl (fetches with a matching method of their own, such as path_beg), 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
+from pathlib import Path
 
 from pointsman.core.diagnostics import ConfigError, Position
 from pointsman.core.registry import nearest
@@ -23,18 +23,23 @@ class Entry:
 
 
 @cache
-def _table() -> dict[str, dict[str, Entry]]:
-    kinds: dict[str, dict[str, Entry]] = {}
-    text = resources.files("pointsman.config").joinpath("vocabulary.tsv").read_text("ascii")
+def _table() -> dict[str, dict[str, tuple[str, str]]]:
+    """Kind -> word -> (where, manual), as written."""
+    kinds: dict[str, dict[str, tuple[str, str]]] = {}
+    text = (Path(__file__).parent / "vocabulary.tsv").read_text("ascii")
     for line in text.splitlines()[1:]:
         kind, word, where, manual = line.split("\t")
-        kinds.setdefault(kind, {})[word] = Entry(kind, word, tuple(where.split(",")) if where else (), manual)
+        kinds.setdefault(kind, {})[word] = where, manual
     return kinds
 
 
 def lookup(kind: str, word: str) -> Entry | None:
     """What is known of a word, or None."""
-    return _table().get(kind, {}).get(word)
+    found = _table().get(kind, {}).get(word)
+    if found is None:
+        return None
+    where, manual = found
+    return Entry(kind, word, tuple(where.split(",")) if where else (), manual)
 
 
 def words(kind: str) -> list[str]:

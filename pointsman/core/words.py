@@ -2,9 +2,14 @@
 
 Few words are ever asked where they stand, so a word of the lexer works its Position out when it is.
 """
+import re
 from dataclasses import dataclass
+from itertools import islice
+from typing import Final
 
 from pointsman.core.diagnostics import Position
+
+PLAIN: Final = re.compile(r"""[^ \t\f\v#'"\\]+""")  # what no quote, escape, blank or comment interrupts
 
 
 @dataclass(slots=True)
@@ -20,25 +25,42 @@ class Place:
         """The position of `length` characters from `index` (which counts from 0)."""
         return Position(self.file, self.number, index + 1, length, self.text)
 
+    def word(self, number: int) -> Position:
+        """The position of a word, counted from 0, in a line where nothing but blanks parts words."""
+        found = next(islice(PLAIN.finditer(self.text), number, None))
+        return self.at(found.start(), len(found[0]))
+
+    def words(self) -> Position:
+        """The position of all words together, in such a line."""
+        text = self.text.partition("#")[0].rstrip()
+        start = len(text) - len(text.lstrip())
+        return self.at(start, len(text) - start)
+
 
 class Word:
     """One word after quotes, escapes and variables are resolved. `at` is where it stands, as it was written."""
 
-    __slots__ = ("_at", "_length", "_start", "text")
+    __slots__ = ("_at", "_number", "text")
 
-    def __init__(self, text: str, at: Position | Place, start: int = 0, length: int = 0) -> None:
-        """`at` may be the line's place: the word is what it has from `start` on."""
+    def __init__(self, text: str, at: Position | Place, number: int = 0) -> None:
+        """`at` may be the place of a line where nothing but blanks parts words: it is that word of them, from 0."""
         self.text = text
         self._at: Position | Place = at
-        self._start = start
-        self._length = length
+        self._number = number
 
     @property
     def at(self) -> Position:
         at = self._at
         if isinstance(at, Place):
-            at = self._at = at.at(self._start, self._length)
+            at = self._at = at.word(self._number)
         return at
+
+    def to(self, last: "Word") -> Position:
+        """The place of all of a line's words together: this is the first one."""
+        if isinstance(self._at, Place):
+            return self._at.words()
+        first, end = self.at, last.at
+        return Position(first.file, first.line, first.column, end.column + end.length - first.column, first.text)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Word) and self.text == other.text and self.at == other.at

@@ -50,6 +50,11 @@ class Shape:
         self.runs = runs  # what stands before each of them, from the CRLF of the line before
         self.last = last  # what stands behind them, up to the end of the head
         self.end = 0  # of the head that matched last
+        self.method = b""  # what rules may edit of a head that serves as model: as it was received
+        self.host: bytes | None = None  # where its line does not vary
+        self.expects_continue = False
+        self.status = 0
+        self.reason = b""
 
 
 class Head:

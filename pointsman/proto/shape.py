@@ -52,7 +52,14 @@ def find_shape(head: Head, earlier: Head) -> None:
     if sized and switches:
         return  # with a body there is no upgrade
     run.append(b"\r\n")
-    head.shape = Shape(places, runs, b"".join(run))
+    shape = head.shape = Shape(places, runs, b"".join(run))
+    if isinstance(head, Request):
+        shape.method = head.method
+        shape.host = head.host
+        shape.expects_continue = head.expects_continue
+    elif isinstance(head, Response):
+        shape.status = head.status
+        shape.reason = head.reason
 
 
 def _match(shape: Shape, data: bytes, at: int, head: Head, model: Head) -> bool:
@@ -143,7 +150,7 @@ def shaped_request(data: bytes, model: Request, limit: int) -> Request | None:
         if end < 0:
             return None
     line = data[:end]
-    method = model.method
+    method = shape.method
     size = len(method)
     if end < size + 11 or not line.startswith(method) or line[size] != 0x20 or not line.endswith(b" HTTP/1.1") \
             or line[size + 1] != 0x2F:
@@ -152,13 +159,13 @@ def shaped_request(data: bytes, model: Request, limit: int) -> Request | None:
     if uri.translate(PLAIN_TARGETS) != uri:
         return None
     head = Request()
-    head.host = model.host
+    head.host = shape.host
     if not _match(shape, data, end, head, model) or shape.end > limit:
         return None
     head.line = line
     head.method = method
     head.uri = uri
-    head.expects_continue = model.expects_continue
+    head.expects_continue = shape.expects_continue
     return head
 
 
@@ -172,8 +179,8 @@ def shaped_response(data: bytes, model: Response, limit: int) -> Response | None
     if not _match(shape, data, len(line), head, model) or shape.end > limit:
         return None
     head.line = line
-    head.status = model.status
-    head.reason = model.reason
+    head.status = shape.status
+    head.reason = shape.reason
     return head
 
 

@@ -46,14 +46,14 @@ class SetLogLevel(Action):
     def __init__(self, level: int) -> None:
         super().__init__()
         self.level = level
-        self.writes = int(Writes.NOTHING)
+        self.writes = int(Writes.MOVING)  # the line is written anew each time
 
     def run(self, context: Context) -> int:
         context.record.level = self.level
         return CONTINUE
 
 
-@action("set-log-level", _HTTP, "4.4", writes=Writes.NOTHING)
+@action("set-log-level", _HTTP, "4.4", writes=Writes.MOVING)
 def parse_set_log_level(args: RuleArgs) -> Action:
     """set-log-level <level>: one of the eight levels of syslog, or "silent" for no line."""
     names = [*LEVELS, "silent"]
@@ -66,14 +66,14 @@ class DisableRetry(Action):
 
     def __init__(self) -> None:
         super().__init__()
-        self.writes = int(Writes.NOTHING)
+        self.writes = int(Writes.MOVING)
 
     def run(self, context: Context) -> int:
         context.no_retry = True
         return CONTINUE
 
 
-@action("disable-l7-retry", HTTP_REQUEST, "4.4", writes=Writes.NOTHING)
+@action("disable-l7-retry", HTTP_REQUEST, "4.4", writes=Writes.MOVING)
 def parse_disable_retry(args: RuleArgs) -> Action:
     """disable-l7-retry: retry only failures to connect."""
     return DisableRetry()

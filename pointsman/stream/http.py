@@ -41,6 +41,7 @@ class HttpStream(Replay):
         self.challenged = False  # that exchange ended with 401 or 407
         self.outcome: Outcome | None = None  # of this request, if it would be the same again
         self.repeated = False  # its head is the same as that of the one before: an outcome is worth keeping
+        self.version = 0  # EPOCH's, when its rules began to be asked
 
     # Head.
 
@@ -75,13 +76,18 @@ class HttpStream(Replay):
     def begin(self, request: Request) -> None:
         """A request whose head is whole."""
         frontend = self.frontend
+        self.version = EPOCH.number
         self._take_up(request)
+        self.bodiless = request.method == b"HEAD"
+        if frontend.captures is not None:
+            frontend.captures.of_request(self.context)
         if frontend.unique_id is not None:
             self._name(request)
         if self._own(frontend.monitor):
             return
         logger = frontend.logger
         if logger is not None and logger.when <= When.REQUEST:
+            self.context.asked |= MOVING  # the line shows the head before its rules
             self.write_log(b"txn_request")
         if not frontend.buffers or self.gather(frontend.http_request_time):
             self.frontend_rules(request)
@@ -90,9 +96,9 @@ class HttpStream(Replay):
         """A request that came before in the very same bytes: its rules are not asked again."""
         self.outcome = outcome
         self._take_up(outcome.request)
-        logger = self.frontend.logger
-        if logger is not None and logger.when <= When.REQUEST:
-            self.write_log(b"txn_request")
+        self.bodiless = outcome.bodiless
+        if self.frontend.captures is not None:
+            outcome.captured(self.context)
         self.enter_backend(outcome.backend)
         self.forced = None
         self.choose()
@@ -109,12 +115,9 @@ class HttpStream(Replay):
         self.context.date_offset = frontend.program.date_offset
         self.count_request(now)
         self.closing = request.close or request.close_after or not (request.minor or request.keep)
-        self.bodiless = request.method == b"HEAD"
         self.tunnelling = request.upgrade or request.method == b"CONNECT"
         self.touch_client()
         self.context.body = self.client.received()
-        if frontend.captures is not None:
-            frontend.captures.of_request(self.context)
 
     def frontend_rules(self, request: Request) -> None:
         if self._request_rules(self.frontend.http_request):
@@ -323,7 +326,7 @@ class HttpStream(Replay):
             head = request_bytes(request, close=close, strict=self.frontend.strict)
             if self.repeated and not self.context.asked & ~OF_REQUEST and not self.tunnelling \
                     and not request.expects_continue:
-                self.outcome = Outcome(request, backend, head, EPOCH.number)
+                self.outcome = Outcome(self.context, request, backend, head, self.bodiless, self.version)
                 self.client.remember(self.outcome)
         connection.begin_request(head, request.chunked, request.method == b"HEAD")
         if self.replaying:
@@ -425,7 +428,7 @@ class HttpStream(Replay):
         response = answer.response
         backend = self.backend
         if backend is not None and backend.retry_statuses:
-            if response.status in backend.retry_statuses and self.retry():
+            if answer.received in backend.retry_statuses and self.retry():
                 return
         self.forget()
         record = self.record
@@ -433,7 +436,7 @@ class HttpStream(Replay):
         record.status = response.status
         self.context.response = response
         if self.frontend.captures is not None:
-            self.frontend.captures.of_response(self.context)
+            answer.captured(self.context)
         self._frame(response, answer.kind)
         if self.closing != answer.closing:
             answer.closing = self.closing
@@ -450,14 +453,15 @@ class HttpStream(Replay):
         if response.status == 101 and not self.tunnelling:
             self.bad_answer()
             return
-        if response.status in backend.retry_statuses and self.retry():
+        received = response.status
+        if received in backend.retry_statuses and self.retry():
             return
         self.forget()
         record.answered = self.reactor.now
-        record.status = response.status
+        record.status = received
         self.context.response = response
         self.context.asked = 0
-        if response.status in (401, 407):
+        if received in (401, 407):
             self.context.asked = MOVING
             connection.private = connection.private or _identifies(response)
         if self.frontend.captures is not None:
@@ -473,11 +477,11 @@ class HttpStream(Replay):
         encoding = self._frame(response, kind)
         head = self._rendered(response, encoding)
         if connection.repeated and encoding == kind and not self.bodiless:
-            self._remember(connection, response, head)
+            self._remember(connection, response, head, received)
         self._send_answer(head, encoding)
         self._go_on_answering(rest, kind)
 
-    def _remember(self, connection: HttpBack, response: Response, head: bytes) -> None:
+    def _remember(self, connection: HttpBack, response: Response, head: bytes, received: int) -> None:
         """If all that rules have looked at were the heads."""
         request = self.context.request
         if request is None or not request.minor or request.method == b"HEAD" or self.tunnelling:
@@ -486,7 +490,8 @@ class HttpStream(Replay):
         of_request = asked & OF_REQUEST
         if asked & ~(OF_REQUEST | OF_RESPONSE) or of_request and self.outcome is None or self.frontend.strict:
             return
-        answer = Answer(response, self.frontend, self.outcome if of_request else None, EPOCH.number)
+        answer = Answer(self.context, response, self.frontend, self.outcome if of_request else None, EPOCH.number)
+        answer.received = received
         answer.closing = self.closing
         answer.wire = head
         connection.remember(answer)

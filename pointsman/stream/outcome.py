@@ -5,33 +5,55 @@ same head on the same connection the outcome is the same: the backend, the edite
 client's side keeps it beside the bytes of the head (h1front.py). The same holds for responses: a server connection
 keeps the last head with the bytes that were sent to the client for it (h1back.py).
 
+Rules edit heads in place. So what is taken from a head before its rules, captures and such, is kept beside it.
+
 An outcome never holds what has to be asked anew: which server, timers, counters, log line. `version`: see
-core/epoch.py.
+core/epoch.py; it is that of the time when the rules were asked.
 """
 from pointsman.proto.message import Request, Response
+from pointsman.sample.context import Context
 from pointsman.stream.proxies import BackendProxy, Frontend
 
 
 class Outcome:
     """Of a request."""
 
-    def __init__(self, request: Request, backend: BackendProxy, head: bytes, version: int) -> None:
+    def __init__(self, context: Context, request: Request, backend: BackendProxy, head: bytes, bodiless: bool,
+                 version: int) -> None:
         self.request = request  # as the rules left it
         self.backend = backend
         self.head = head  # as it goes to the server
+        self.bodiless = bodiless  # the client has sent HEAD, whatever rules made of it
         self.version = version
+        self.captures = context.request_captures
+        self.cookie = context.record.request_cookie
+
+    def captured(self, context: Context) -> None:
+        """The captures, as the head had them when it came."""
+        context.request_captures = self.captures.copy()
+        context.response_captures = [b""] * len(context.response_capture_sizes)
+        context.record.request_cookie = self.cookie
 
 
 class Answer:
     """Of a response."""
 
-    def __init__(self, response: Response, frontend: Frontend, outcome: Outcome | None, version: int) -> None:
+    def __init__(self, context: Context, response: Response, frontend: Frontend, outcome: Outcome | None,
+                 version: int) -> None:
         self.response = response  # as the rules left it
+        self.captures = context.response_captures
+        self.cookie = context.record.response_cookie
         self.frontend = frontend
         self.outcome = outcome  # of the request, if rules looked at that
         self.version = version
+        self.received = 0  # the status that the server sent
         self.closing = False
         self.wire = b""  # as it goes to the client
         self.raw = b""  # as it was received; for the side that keeps it
         self.kind = 0  # of its body
         self.keeps = False  # the server connection allows another exchange
+
+    def captured(self, context: Context) -> None:
+        """The captures, as the head had them when it came."""
+        context.response_captures = self.captures.copy()
+        context.record.response_cookie = self.cookie

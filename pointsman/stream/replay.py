@@ -8,6 +8,7 @@ server, or under option redispatch to another.
 from typing import Final
 
 from pointsman.proto.message import EXPECT, Field, Request
+from pointsman.rules.plan import MOVING
 from pointsman.sample.record import NEVER
 from pointsman.stream.exchange import GATHER, IDLE
 from pointsman.stream.faults import Faults
@@ -56,6 +57,8 @@ class Replay(Faults):
         """Wait for it, at most so many ms since the request began. True: it is here, or the buffer is full."""
         request = self.context.request
         assert request is not None
+        if request.chunked or request.length > 0:
+            self.context.asked |= MOVING  # the next one has to be waited for as well
         if request.expects_continue:
             request.expects_continue = False
             request.fields = [one for one in request.fields if one.kind != EXPECT]

@@ -251,17 +251,21 @@ class Lists:
         self.references: list[Reference] = []
         self.by_name: dict[str, Reference] = {}
         self.taken: set[int] = set()  # numbers that were asked for
+        self.lowest = 0  # no free number is below
 
     def reset(self) -> None:
         """A configuration is about to be read: what another one had is not its own."""
         self.references = []
         self.by_name = {}
         self.taken = set()
+        self.lowest = 0
 
     def new(self, name: str, pairs: bool, number: int = -1) -> Reference:
         """A list that does not exist yet; `number`: the one that it shall have, where that is said."""
         if number < 0:
-            number = next(one for one in range(len(self.taken) + 1) if one not in self.taken)
+            while self.lowest in self.taken:
+                self.lowest += 1
+            number = self.lowest
         self.taken.add(number)
         made = Reference(number, name, pairs)
         self.references.append(made)

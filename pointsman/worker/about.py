@@ -7,8 +7,8 @@ from importlib import metadata
 
 from pointsman import __version__
 from pointsman.config.features import FEATURES, VERSION
+from pointsman.core import native
 from pointsman.core.arena import BUILT
-from pointsman.net import reactor
 
 USAGE = """\
 Usage : pointsman [-f <cfgfile|cfgdir>]* [ -vdVD ] [ -n <maxconn> ] [ -N <maxpconn> ]
@@ -42,11 +42,6 @@ def version_lines() -> str:
             f"Running on: {system.system} {system.release} {system.version} {system.machine}")
 
 
-def compiled() -> bool:
-    """Whether the hot modules are compiled."""
-    return not reactor.__file__.endswith(".py")
-
-
 def library(name: str) -> str:
     """The version of an installed distribution, or ""."""
     try:
@@ -76,7 +71,7 @@ def details() -> str:
         f"Running on Python version : {platform.python_implementation()} {platform.python_version()} "
         f"({sys.executable})",
         f"Event loop of control tasks : {loop_name()}",
-        f"Hot modules are compiled : {'yes' if compiled() else 'no, interpreted'}",
+        f"Hot modules are compiled : {native.how()}",
         f"Shared cells of lanes : {'extension' if BUILT else 'plain Python, so one lane unless nbthread says more'}",
         f"SSL library of this Python (not used yet) : {ssl.OPENSSL_VERSION}",
         f"C library : {' '.join(platform.libc_ver())}",

@@ -2,7 +2,6 @@
 
     options -> load -> assemble -> findings -> lists that were asked for -> a status, or a generation and its plan
 """
-import gc
 import os
 from dataclasses import dataclass
 from typing import Final
@@ -12,7 +11,7 @@ from pointsman.assemble import assemble
 from pointsman.config.command_line import CommandLine
 from pointsman.config.conditionals import check_condition
 from pointsman.config.features import Runtime
-from pointsman.config.lanes import is_capped, is_slow
+from pointsman.config.lanes import is_capped, what_is_slow
 from pointsman.config.load import load
 from pointsman.core.diagnostics import ConfigError, Diagnostics, Severity
 from pointsman.listener.generation import Generation
@@ -47,21 +46,7 @@ def condition(options: Options, console: Console) -> int:
 
 
 def start(options: Options, console: Console) -> Loaded | int:
-    """Load and assemble. An exit status where that is all (-c), or where it went wrong.
-
-    What is made stays: the collector of cycles would look at all of it again and again, and find nothing.
-    """
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        return _start(options, console)
-    finally:
-        gc.freeze()
-        if collecting:
-            gc.enable()
-
-
-def _start(options: Options, console: Console) -> Loaded | int:
+    """Load and assemble. An exit status where that is all (-c), or where it went wrong."""
     diagnostics = Diagnostics()
     configuration = load(options.files, diagnostics, runtime=_runtime(options), local_peer=options.local_peer,
                          directory=options.directory, command_line=_command_line(options))
@@ -69,9 +54,8 @@ def _start(options: Options, console: Console) -> Loaded | int:
     if is_capped(configuration.main):
         diagnostics.warning("'nbthread' is reduced to what 'thread-hard-limit' permits.",
                             hint="lower 'nbthread', or raise 'thread-hard-limit'")
-    if is_slow(configuration.main):
-        diagnostics.notice("the extension for shared cells is not built: several lanes share their state by file "
-                           "locks, which is slow.",
+    if slow := what_is_slow(configuration.main):
+        diagnostics.notice(slow,
                            hint="install a C compiler and Python's headers, then Pointsman again; or say 'nbthread 1'")
     generation: Generation | None = None if diagnostics.failed else assemble(configuration, diagnostics)
     console.show(diagnostics)

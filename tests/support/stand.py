@@ -166,7 +166,7 @@ class Stand:
         self.ends: list[End] = []
         self.logs: dict[str, Lines] = {}
         for frontend in self.live.frontends:
-            frontend.logger = self.logs[frontend.name.decode()] = Lines(when)
+            frontend.logger = self.logs[frontend.name.decode()] = self._logger(when)
         self.doors = {id(frontend): Door("", 1, self.live.room) for frontend in self.live.frontends}
         self._door = socket.create_server(("127.0.0.1", 0), backlog=200)
         self._poll = select.poll()
@@ -179,6 +179,9 @@ class Stand:
         assert error is not None
         self.faults.append(error)
         channel.broken()
+
+    def _logger(self, when: When) -> Lines:
+        return Lines(when)
 
     # Parts.
 
@@ -221,8 +224,12 @@ class Stand:
         door = self.doors[id(frontend)]
         frontend.admit(door, self.reactor.now)
         frontend.arrived(door)
-        frontend.open(accepted.detach(), net_address(*source), self._here(), door, self.reactor.now, b"")
+        frontend.open(accepted.detach(), self._source(net_address(*source)), self._here(), door, self.reactor.now, b"")
         return self._end(sock)
+
+    def _source(self, address: NetAddress) -> NetAddress:
+        """Of a client, as the proxy is told."""
+        return address
 
     def _here(self) -> NetAddress:
         return net_address(*self._door.getsockname())

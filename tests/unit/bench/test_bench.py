@@ -124,6 +124,7 @@ def test_cpu_time_counts_children_too() -> None:
 
 
 def test_interpreted_modules_are_measured_only_on_demand(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POINTSMAN_INTERPRETED", "")
     monkeypatch.setattr("bench.about.is_compiled", lambda python: False)
     assert demand_compiled("python", interpreted=True) is False
     with pytest.raises(SystemExit, match="--interpreted"):

@@ -6,7 +6,7 @@ import pytest
 from support.configs import good
 
 from pointsman.config import lanes as lanes_module
-from pointsman.config.lanes import available_cpus, cpu_quota, is_capped, is_slow, lane_count
+from pointsman.config.lanes import available_cpus, cpu_quota, is_capped, lane_count, what_is_slow
 
 
 @pytest.mark.parametrize(("lines", "lanes", "capped"), [
@@ -16,16 +16,19 @@ def test_what_is_said_and_the_limit(lines: tuple[str, ...], lanes: int, capped: 
                                  monkeypatch: pytest.MonkeyPatch) -> None:
     main = good("global", *lines).main
     monkeypatch.setattr(lanes_module, "BUILT", True)
-    assert (lane_count(main), is_capped(main), is_slow(main)) == (lanes, capped, False)
+    monkeypatch.setattr(lanes_module, "COMPILED", True)
+    assert (lane_count(main), is_capped(main), what_is_slow(main)) == (lanes, capped, "")
 
 
+@pytest.mark.parametrize(("missing", "said"), [("BUILT", "shared cells"), ("COMPILED", "not compiled")])
 @pytest.mark.parametrize(("lines", "lanes", "slow"), [
     ((), 1, False), (("nbthread 1",), 1, False), (("nbthread 3",), 3, True), (("thread-hard-limit 3",), 1, False)])
-def test_without_the_extension_only_who_asks_gets_lanes(lines: tuple[str, ...], lanes: int, slow: bool,
-                                                        monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lanes_module, "BUILT", False)
+def test_without_extensions_only_who_asks_gets_lanes(lines: tuple[str, ...], lanes: int, slow: bool, missing: str,
+                                                     said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("BUILT", "COMPILED"):
+        monkeypatch.setattr(lanes_module, name, name != missing)
     main = good("global", *lines).main
-    assert (lane_count(main), is_slow(main)) == (lanes, slow)
+    assert (lane_count(main), said in what_is_slow(main)) == (lanes, slow)
 
 
 def group(root: Path, version: int, path: str, **files: str) -> None:

@@ -177,6 +177,24 @@ def test_garbage_gives_words_or_one_error(text: str) -> None:
         assert at.column - 1 + at.length <= len(text)
 
 
+@given(st.text(st.sampled_from(" \t\f\v\r\x1c\x85\xa0#ab:é")))
+def test_a_plain_line_is_cut_as_a_protected_one_is(text: str) -> None:
+    """A quoted word in front takes the line to the splitter that reads character by character."""
+    plain = list(split_line(Place("f", 1, text), VARIABLES))
+    whole = list(split_line(Place("f", 1, "'' " + text), VARIABLES))[1:]
+    assert [word.text for word in plain] == [word.text for word in whole]
+    assert [(word.at.column + 3, word.at.length) for word in plain] == [(at.column, at.length) for at in
+                                                                        (word.at for word in whole)]
+
+
+@given(st.text(st.sampled_from(" \t\f#ab'\"\\")))
+def test_a_line_reaches_from_its_first_word_to_its_last(text: str) -> None:
+    for line in Reader("f", text.encode() + b"\n", VARIABLES, Diagnostics()):
+        first, last = line.words[0].at, line.words[-1].at
+        assert (line.at.column, line.at.column + line.at.length) == (first.column, last.column + last.length)
+        assert line.at.text == text
+
+
 @given(st.binary())
 def test_any_bytes_are_a_file(content: bytes) -> None:
     diagnostics = Diagnostics()

@@ -244,3 +244,17 @@ WORDS = st.sampled_from(["check", "weight", "10", "inter", "3s", "source", "1.2.
 def test_any_words_give_a_server_or_an_error(words: list[str]) -> None:
     loaded = section("backend", "server s 10.0.0.1:80 " + " ".join(words))
     assert len(loaded.proxy.all(ServerLine)) + len(loaded.errors) == 1
+
+
+def test_equal_words_mean_the_same_and_are_noticed_on_each_line() -> None:
+    loaded = good("backend", "server a 1.2.3.4:1 weight 5 verify none", "server b 1.2.3.4:2 weight 5 verify none",
+                  "default-server rise 9", "server c 1.2.3.4:3 weight 5", "server d 1.2.3.4:4 weight 5")
+    assert [line.parameters.rise for line in loaded.proxy.all(ServerLine)] == [2, 2, 9, 9]
+    assert [line.parameters.weight for line in loaded.proxy.all(ServerLine)] == [5, 5, 5, 5]
+    assert loaded.notices == [f"'server x/{name}' : 'verify' has no effect without TLS (manual 5.2)" for name in "ab"]
+
+
+def test_of_several_conflicts_the_first_line_is_named() -> None:
+    assert only_error("backend", "server a 1.2.3.4:1", "server b 1.2.3.4:2 id 7", "server c 1.2.3.4:3 id 8",
+                      "server c 1.2.3.4:4 id 7") == (
+        "'server x/c' : 'id' : custom id 7 already used at haproxy.cfg:3 ('server b').")
