@@ -432,31 +432,76 @@ row_note(Row *self, PyObject *const *args, Py_ssize_t given)
     Py_RETURN_NONE;
 }
 
+static void
+add_times(int64_t *sums, const int64_t *times)
+{
+    int full = cell(sums + 8) >= 1024;
+    for (int i = 0; i < 4; i++) {
+        int64_t sum = cell(sums + i);
+        put(sums + i, sum - (full ? sum / 1024 : 0) + times[i]);
+        if (times[i] > cell(sums + 4 + i))
+            put(sums + 4 + i, times[i]);
+    }
+    if (!full)
+        put(sums + 8, cell(sums + 8) + 1);
+}
+
 /* average(place, a, b, c, d): four sums that forget a 1024th with each addition once 1024 were made, from that place
  * on; behind them their maxima, and then how many were added. */
 static PyObject *
 row_average(Row *self, PyObject *const *args, Py_ssize_t given)
 {
     Py_ssize_t place;
-    int64_t value;
+    int64_t times[4];
     if (given != 5) {
         PyErr_SetString(PyExc_TypeError, "5 arguments expected");
         return NULL;
     }
     if (take_place(self, args[0], 9, &place) < 0)
         return NULL;
-    int64_t *sums = self->first + place;
-    int full = cell(sums + 8) >= 1024;
-    for (int i = 0; i < 4; i++) {
-        if (take_value(args[i + 1], &value) < 0)
+    for (int i = 0; i < 4; i++)
+        if (take_value(args[i + 1], &times[i]) < 0)
             return NULL;
-        int64_t sum = cell(sums + i);
-        put(sums + i, sum - (full ? sum / 1024 : 0) + value);
-        if (value > cell(sums + 4 + i))
-            put(sums + 4 + i, value);
+    add_times(self->first + place, times);
+    Py_RETURN_NONE;
+}
+
+/* settle(places, up, down, place, a, b, c, d): up and down are added at the first two of the places and 1 at all
+ * others; then as average. */
+static PyObject *
+row_settle(Row *self, PyObject *const *args, Py_ssize_t given)
+{
+    char *places;
+    Py_ssize_t count, place;
+    int64_t deltas[2], times[4];
+    if (given != 8) {
+        PyErr_SetString(PyExc_TypeError, "8 arguments expected");
+        return NULL;
     }
-    if (!full)
-        put(sums + 8, cell(sums + 8) + 1);
+    if (PyBytes_AsStringAndSize(args[0], &places, &count) < 0)
+        return NULL;
+    if (count < 2) {
+        PyErr_SetString(PyExc_TypeError, "at least two places expected");
+        return NULL;
+    }
+    for (int i = 0; i < 2; i++)
+        if (take_value(args[1 + i], &deltas[i]) < 0)
+            return NULL;
+    if (take_place(self, args[3], 9, &place) < 0)
+        return NULL;
+    for (int i = 0; i < 4; i++)
+        if (take_value(args[4 + i], &times[i]) < 0)
+            return NULL;
+    for (Py_ssize_t i = 0; i < count; i++)
+        if ((unsigned char)places[i] >= self->size) {
+            PyErr_SetString(PyExc_IndexError, "no such place");
+            return NULL;
+        }
+    for (Py_ssize_t i = 0; i < count; i++) {
+        int64_t *at = self->first + (unsigned char)places[i];
+        put(at, cell(at) + (i < 2 ? deltas[i] : 1));
+    }
+    add_times(self->first + place, times);
     Py_RETURN_NONE;
 }
 
@@ -465,6 +510,7 @@ static PyMethodDef row_methods[] = {
     {"total", (PyCFunction)row_total, METH_O, "total(place): the sum over all rows of its table."},
     {"rise", (PyCFunction)row_rise, METH_FASTCALL, "rise(gauge, highest): one more, and note a new maximum of all."},
     {"note", (PyCFunction)row_note, METH_FASTCALL, "note(gauge, highest): note a new maximum of all."},
+    {"settle", (PyCFunction)row_settle, METH_FASTCALL, "settle(places, up, down, place, a, b, c, d): all of one end."},
     {"average", (PyCFunction)row_average, METH_FASTCALL, "average(place, a, b, c, d): add to four moving sums."},
     {NULL, NULL, 0, NULL}};
 

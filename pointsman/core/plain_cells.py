@@ -120,7 +120,8 @@ def row_type(name: str, fields: tuple[str, ...]) -> type:
 
     members: dict[str, object] = {field: member(i) for i, field in enumerate(fields)}
     return type(name.rpartition(".")[2], (), {"__init__": init, "FIELDS": fields, "tally": _tally, "total": _total,
-                                              "rise": _rise, "note": _note, "average": _average, **members})
+                                              "rise": _rise, "note": _note, "average": _average,
+                                              "settle": _settle, **members})
 
 
 def _tally(row: object, places: bytes, *deltas: int) -> None:
@@ -131,6 +132,15 @@ def _tally(row: object, places: bytes, *deltas: int) -> None:
     for place, delta in zip(places, deltas, strict=True):
         _within(row, place, 1)
         cells.store(first + place, cells.load(first + place) + delta)
+
+
+def _settle(row: object, places: bytes, up: int, down: int, place: int, *times: int) -> None:
+    """`up` and `down` are added at the first two of the places and 1 at all others; then as _average."""
+    if len(places) < 2:
+        raise TypeError("at least two places expected")
+    _within(row, max(places), 1)
+    _average(row, place, *times)
+    _tally(row, places, up, down, *[1] * (len(places) - 2))
 
 
 def _within(row: object, place: int, room: int) -> None:

@@ -30,6 +30,8 @@ from typing import Final
 from pointsman.proto.message import CODING, CONNECTION, LENGTH, Field, Request, Response
 from pointsman.proto.tokens import CLEAN, PLAIN_TARGETS, TARGETS, tokens
 
+_VERSION: Final = b"HTTP/1.1\r\n"
+_OLD: Final = b"HTTP/1.0\r\n"
 _CLOSE: Final = b"connection: close\r\n"
 _KEEP: Final = b"connection: keep-alive\r\n"
 _UPGRADE: Final = b"connection: upgrade\r\n"
@@ -77,6 +79,8 @@ class _Fields:
 
     def _connection(self, value: bytes) -> None:
         """What is left of a Connection field."""
+        if value in (b"keep-alive", b"close", b"Keep-Alive", b"Close"):
+            return  # as nearly all say
         kept: list[bytes] = []
         changed = False
         for part in value.split(b","):
@@ -141,7 +145,7 @@ def request_head(method: bytes, uri: bytes, fields: list[Field], *, minor: int =
                  chunked: bool = False, close: bool = False, upgrade: bool = False, strict: bool = False) -> bytes:
     """A request's head. `close`: the server connection is for this exchange only. `length` -1: no Content-Length."""
     block = _Fields(length, chunked)
-    start = b"%b %b HTTP/1.%d\r\n" % (encoded(method), _target(uri), minor)
+    start = b"%b %b %b" % (encoded(method), _target(uri), _VERSION if minor else _OLD)
     block.add(_strict_fields(fields, upgrade) if strict else fields, start, _NO_HOP if strict else _HOP_REQUEST)
     if strict and upgrade:
         block.out.append(_UPGRADE)

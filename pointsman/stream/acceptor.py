@@ -65,7 +65,7 @@ class Room:
     @property
     def connections(self) -> int:
         """Open client connections of all lanes (CurrConns)."""
-        return self.counters.held
+        return self.counters.total(CURRENT)
 
     @property
     def total(self) -> int:
@@ -106,7 +106,7 @@ class Door(ListenerFacts):
     @property
     def connections(self) -> int:
         """Open connections of all lanes that came by this socket."""
-        return self.counters.held
+        return self.counters.total(CURRENT)
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)

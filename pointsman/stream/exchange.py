@@ -491,23 +491,23 @@ class Exchange(Carried):
         if backend is None:
             if frontend.twin is not None:
                 frontend.twin.counters.tally(BYTES, up, down)
-        elif status > 0:
-            backend.counters.tally(over, up, down, 1)
-        else:
-            backend.counters.tally(BYTES, up, down)
-        if server is not None:
-            if status > 0 and record.answered >= 0:
-                server.counters.tally(SERVED[class_of(status)], up, down, 1, 1)
-            else:
-                server.counters.tally(BYTES, up, down)
-        if backend is not None and record.queued >= 0 and record.answered >= 0:
-            queue = record.queued - max(record.head, record.begun)
+        elif record.queued >= 0 and record.answered >= 0:
+            queue = record.queued - (record.head if record.head > record.begun else record.begun)
             connect = record.connected - record.queued if record.connected >= 0 else 0
             response = record.answered - record.connected
             total = record.ended - record.accepted
-            backend.counters.average(QUEUE_TIME, queue, connect, response, total)
+            done = over if status > 0 else BYTES
+            backend.counters.settle(done, up, down, QUEUE_TIME, queue, connect, response, total)
             if server is not None:
-                server.counters.average(QUEUE_TIME, queue, connect, response, total)
+                served = SERVED[class_of(status)] if status > 0 else BYTES
+                server.counters.settle(served, up, down, QUEUE_TIME, queue, connect, response, total)
+        else:
+            if status > 0:
+                backend.counters.tally(over, up, down, 1)
+            else:
+                backend.counters.tally(BYTES, up, down)
+            if server is not None:
+                server.counters.tally(BYTES, up, down)
         if record.cause != 0x2D:
             self._count_fault(server)
 

@@ -135,3 +135,75 @@ def test_bytes_in_cells(made: ModuleType) -> None:
                   lambda: cells.read(3, 0), lambda: cells.write(3, b"")):
         with pytest.raises(IndexError):
             wrong()
+
+
+FIELDS = ("up", "down", "served", "gauge", "highest", *[f"sum{i}" for i in range(4)], *[f"most{i}" for i in range(4)],
+          "timed")
+
+
+def rows(made: ModuleType) -> tuple[object, list[object]]:
+    """A table of three rows."""
+    cells = made.Cells(100)
+    kind = made.row_type("test.Row", FIELDS)
+    width = len(FIELDS)
+    return cells, [kind(cells, 10 + width * lane, 10, width, 3) for lane in range(3)]
+
+
+def values(row: object, *names: str) -> list[int]:
+    return [getattr(row, name) for name in names]
+
+
+def test_a_row_is_added_to_in_one_call(made: ModuleType) -> None:
+    _, (first, second, _) = rows(made)
+    first.tally(bytes([0, 1, 2]), 5, -7, 1)
+    first.tally(bytes([2]), 2)
+    second.tally(bytes([0]), 100)
+    assert values(first, "up", "down", "served") == [5, -7, 3]
+    assert first.total(0) == second.total(0) == 105
+    for wrong in ((bytes([0]),), (bytes([0]), 1, 2), ()):
+        with pytest.raises(TypeError):
+            first.tally(*wrong)
+    with pytest.raises(IndexError):
+        first.tally(bytes([len(FIELDS)]), 1)
+    with pytest.raises(IndexError):
+        first.total(len(FIELDS))
+
+
+def test_a_gauge_notes_the_most_of_all_rows(made: ModuleType) -> None:
+    _, (first, second, third) = rows(made)
+    first.rise(3, 4)
+    second.rise(3, 4)
+    second.rise(3, 4)
+    assert [row.highest for row in (first, second, third)] == [1, 3, 0]
+    second.tally(bytes([3]), -2)
+    third.note(3, 4)
+    first.rise(3, 4)
+    assert [row.highest for row in (first, second, third)] == [2, 3, 1]
+
+
+def test_averages_forget_slowly_and_keep_maxima(made: ModuleType) -> None:
+    _, (first, _, _) = rows(made)
+    sums, most = [f"sum{i}" for i in range(4)], [f"most{i}" for i in range(4)]
+    for _ in range(1024):
+        first.average(5, 1, 2, 0, 10)
+    assert values(first, *sums, *most, "timed") == [1024, 2048, 0, 10240, 1, 2, 0, 10, 1024]
+    first.average(5, 9, 2, 0, 0)
+    assert values(first, *sums, *most, "timed") == [1032, 2048, 0, 10230, 9, 2, 0, 10, 1024]
+
+
+def test_the_end_of_an_exchange_is_one_call(made: ModuleType) -> None:
+    _, (first, second, _) = rows(made)
+    for row, way in ((first, 1), (second, 2)):
+        for _ in range(3):
+            if way == 1:
+                row.settle(bytes([0, 1, 2]), 10, 20, 5, 1, 2, 3, 4)
+            else:
+                row.tally(bytes([0, 1, 2]), 10, 20, 1)
+                row.average(5, 1, 2, 3, 4)
+    assert values(first, *FIELDS) == values(second, *FIELDS)
+    with pytest.raises(IndexError):
+        first.settle(bytes([0, 99]), 1, 1, 5, 1, 1, 1, 1)
+    with pytest.raises(IndexError):
+        first.settle(bytes([0, 1]), 1, 1, 6, 1, 1, 1, 1)
+    with pytest.raises(TypeError):
+        first.settle(bytes([0]), 1, 1, 5, 1, 1, 1, 1)
