@@ -66,9 +66,9 @@ def built() -> list[Path]:
     return [path for path in PACKAGE.rglob("*.so") if not path.name.startswith("_cells.")]
 
 
-def write_note(how: str) -> None:
-    """`how`: YES, FAILED or OFF."""
-    NOTE.write_text(f"{digest()} {how}\n", encoding="ascii")
+def write_note(was: str, how: str) -> None:
+    """`was`: the digest when the build began; `how`: YES, FAILED or OFF."""
+    NOTE.write_text(f"{was} {how}\n", encoding="ascii")
 
 
 def noted() -> tuple[str, str]:
