@@ -73,7 +73,8 @@ def bench() -> Iterator[Bench]:
     yield bench
     for channel in bench.reactor.channels:
         if channel.fd >= 0:
-            bench.reactor.close(channel)
+            assert isinstance(channel, Wire)
+            channel.close()
     bench.reactor.turn(0)
     bench.reactor.epoll.close()
     for other in bench.others:
