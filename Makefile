@@ -21,10 +21,12 @@ EP ?=
 COUNT := $(if $(shell command -v valgrind),bench-count)
 # Tests within one process.
 UNITS := tests/unit tests/playbook tests/config tests/diagnostics
-# What is played once more with a single process: whatever traffic goes through, but haproxy's own answers.
+# What is played once more with a single process: whatever traffic goes through, but haproxy's own answers, and what is
+# about one message alone (parsing, rewriting, framing), which no number of lanes changes.
+ALONE := rules- or bad- or acls- or bodies- or simple-
 ONE_LANE := tests/peer tests/scenario/test_abrupt.py tests/scenario/test_command_line.py tests/scenario/test_seeds.py \
     tests/scenario/test_runtime_socket.py tests/scenario/test_splitting.py tests/scenario/test_statistics.py \
-    -k "not haproxy"
+    -k "not haproxy and not (both_programs and ($(ALONE)))"
 
 .PHONY: build tools demo test style interpreted units check check-all bench bench-count bench-profile example clean
 .DELETE_ON_ERROR:

@@ -40,23 +40,28 @@ def hot() -> list[Extension]:
 class Build(build_ext):
     """Compiles on all processors; leaves no part of a library whose other parts failed, and a note of the build."""
 
+    complete = False  # all hot modules were compiled
+
     def finalize_options(self) -> None:
         super().finalize_options()
         self.parallel = self.parallel or len(os.sched_getaffinity(0))
 
     def run(self) -> None:
         in_place = bool(self.inplace or getattr(self, "editable_mode", False))
-        if in_place:
-            for path in BUILD["built"]():  # of an earlier list
-                path.unlink()
+        was = BUILD["digest"]()
         super().run()
         if in_place:
-            BUILD["write_note"](BUILD["YES"] if BUILD["built"]() else BUILD["FAILED"] if WANTED else BUILD["OFF"])
+            fresh = {ROOT / self.get_ext_filename(one.name) for one in extensions[1:]} if self.complete else set()
+            for path in BUILD["built"]():
+                if path not in fresh:  # of an earlier list
+                    path.unlink()
+            BUILD["write_note"](was, BUILD["YES"] if self.complete else BUILD["FAILED"] if WANTED else BUILD["OFF"])
 
     def build_extensions(self) -> None:
         super().build_extensions()
         paths = [Path(self.get_ext_fullpath(one.name)) for one in extensions[1:]]
-        if not all(path.exists() for path in paths):
+        self.complete = bool(paths) and all(path.exists() for path in paths)
+        if WANTED and not self.complete:
             print("The hot modules could not be compiled: they will run interpreted, on one lane.", file=sys.stderr)
             for path in paths:
                 path.unlink(missing_ok=True)

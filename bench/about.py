@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -33,6 +34,8 @@ def demand_compiled(python: str, interpreted: bool) -> bool:
     """Whether modules are compiled; `interpreted`: they shall not be. SystemExit if they are not by mistake."""
     if interpreted:
         os.environ["POINTSMAN_INTERPRETED"] = "1"  # for every program that is started
+    elif runpy.run_path(str(ROOT / "compiled.py"))["is_stale"]():
+        raise SystemExit("compiled modules are older than their source: build them (make build)")
     compiled = is_compiled(python)
     if not compiled and not interpreted:
         raise SystemExit(f"{python} runs interpreted modules; build them, or say --interpreted to measure these")

@@ -2,13 +2,14 @@
 
 Functions that mypyc has compiled are shown one by one (CPyDef_... is the body of a Python function, CPyPy_... its door
 for interpreted callers); what CPython's interpreter does itself is folded into groups, the C library's into its own.
---unfolded shows everything by its symbol. Interpreted Python functions are invisible here: they are all "the
-interpreter's loop".
+--unfolded shows everything by its symbol, --modules adds up what is compiled by module. Interpreted functions are
+invisible here: they are all "the interpreter's loop".
 """
 from __future__ import annotations
 
 import argparse
 import re
+import runpy
 import shutil
 import sys
 import tempfile
@@ -20,7 +21,7 @@ from bench.about import is_compiled
 from bench.callgrind import Costs, Counting
 from bench.count import NUMBER
 from bench.rows import ROWS
-from bench.stage import MEMORIES_OFF
+from bench.stage import MEMORIES_OFF, ROOT
 
 # CPython's functions, by the beginning of their symbols; the first that fits.
 GROUPS = (
@@ -59,6 +60,20 @@ def fold(place: str, symbol: str) -> str:
     return "[CPython: other]"
 
 
+def by_module(costs: Costs) -> Costs:
+    """The same with the module for a compiled function: mypyc begins a symbol with the end of its module's name."""
+    ends: dict[str, str] = {}
+    for name in runpy.run_path(str(ROOT / "compiled.py"))["files"]():
+        parts = Path(name).with_suffix("").parts[1:]
+        ends.update(("___".join(parts[start:]) + "___", "/".join(parts)) for start in range(len(parts)))
+    added: Costs = Counter()
+    for (place, symbol), cost in costs.items():
+        own = re.match(r"CPy(?:Def|Py|Gen|Static|Type|ExecFn)?_(.*)", symbol)
+        fits = [end for end in ends if own and own[1].startswith(end)]
+        added[(place, f"pointsman {ends[max(fits, key=len)]}") if fits else (place, fold(place, symbol))] += cost
+    return added
+
+
 def table(costs: Costs, number: int, unfolded: bool, top: int) -> list[str]:
     """Lines: instructions of a request, their share, the function."""
     folded: Counter[str] = Counter()
@@ -83,6 +98,7 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--number", type=int, default=0, help="requests of a measurement")
     parser.add_argument("--top", type=int, default=TOP, help=f"functions that are shown (default: {TOP})")
     parser.add_argument("--unfolded", action="store_true", help="every symbol by itself")
+    parser.add_argument("--modules", action="store_true", help="compiled functions by module")
     options = parser.parse_args(words)
     if shutil.which("valgrind") is None:
         raise SystemExit("not installed: valgrind")
@@ -94,7 +110,8 @@ def main(words: Sequence[str] | None = None) -> int:
           Counting(options.python, Path(folder), environment) as counting):
         costs = counting.measure(row, number)
     print(f"{row.name}: {row.tells}; {'compiled' if compiled else 'interpreted'}; {number} requests\n")
-    print("\n".join(table(costs, number, options.unfolded, options.top)))
+    costs = by_module(costs) if options.modules else costs
+    print("\n".join(table(costs, number, options.unfolded or options.modules, options.top)))
     return 0
 
 

@@ -16,7 +16,7 @@ from pointsman.sample.fetch.lane import HERE
 from pointsman.server.checks.checks import Checks
 from pointsman.stream.acceptor import Room
 from pointsman.stream.frontends import LiveFrontend
-from pointsman.stream.h1front import H1Front
+from pointsman.stream.h1front import FORGETS, H1Front
 from pointsman.stream.proxies import BackendProxy, Program
 
 SECOND: Final = 1_000  # ms
@@ -44,10 +44,15 @@ class EverySecond(Hook):
             counters.session_rate.tick(now)
             counters.connection_rate.tick(now)
             counters.request_rate.tick(now)
+        for frontend in self.live.frontends:
+            if frontend.kept is not None and now - frontend.kept.used > FORGETS:
+                frontend.kept = None
         for backend in self.live.backends:
             for server in backend.servers:
                 if server.pool.idle:
                     server.pool.purge(now)
+                if server.kept is not None and now - server.kept.used > FORGETS:
+                    server.kept = None
 
     def wanted(self) -> int:
         return self.due

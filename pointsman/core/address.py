@@ -23,12 +23,23 @@ class NetAddress:
         self.shown_by: object = None
 
 
+_HOSTS: Final[dict[str, NetAddress]] = {}  # one of each IPv4 address met lately
+_MANY: Final = 1024
+
+
 def net_address(host: str, port: int) -> NetAddress:
     """From the textual form that accept() and getsockname() give; a scope ("%eth0") is dropped."""
+    known = _HOSTS.get(host)
+    if known is not None:
+        return NetAddress(AF_INET, known.packed, known.text, port)
     if ":" in host:
         host = host.partition("%")[0]
         return NetAddress(AF_INET6, socket.inet_pton(socket.AF_INET6, host), host.encode(), port)
-    return NetAddress(AF_INET, socket.inet_pton(socket.AF_INET, host), host.encode(), port)
+    made = NetAddress(AF_INET, socket.inet_pton(socket.AF_INET, host), host.encode(), port)
+    if len(_HOSTS) >= _MANY:
+        _HOSTS.clear()
+    _HOSTS[host] = made
+    return made
 
 
 UNIX_ADDRESS: Final = NetAddress(AF_UNIX, b"", b"unix", 0)

@@ -77,6 +77,7 @@ class Generation:
             listener.way = way
         self.enter_lane(number)
         self.room.share.enter()
+        self.reactor.stays = False
 
     def become_control(self) -> None:
         """In a child, before `start`: it does what runs once."""

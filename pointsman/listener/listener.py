@@ -227,6 +227,11 @@ class Listener(Channel):
 
     def _reserve(self) -> bool:
         """Look for room and take it, before the connection is accepted: limits are exact across lanes."""
+        if self.room.share.alone:
+            if not self._has_room():
+                return False
+            self.frontend.admit(self.door, self.reactor.now)
+            return True
         arena = self.room.arena
         if not arena.locked(self.room.lock):
             self._rest(1)

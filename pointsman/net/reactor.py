@@ -33,6 +33,8 @@ GONE: Final = 0x018  # ERR or HUP: both directions are over
 ENDING: Final = 0x2018  # RDHUP too: reads will reach an end
 _EDGES: Final = IN | OUT | RDHUP | select.EPOLLET
 _BATCH: Final = 512
+_STAY: Final = 3  # ms that a nested reactor may go on before others of the loop have a go
+_LOOK: Final = 0.001  # s
 _close: Final = os.close
 
 
@@ -85,6 +87,8 @@ class Reactor:
         self.given_up: list[int] = []
         self.hooks: list[Hook] = []
         self.open = 0  # channels
+        self.busy = False  # the last turn had events
+        self.stays = True  # where it is nested; with several lanes it would take connections from those that sleep
         self.running = True
         self.fault: Callable[[Timed], None] = report
 
@@ -133,6 +137,7 @@ class Reactor:
         """One batch; waits at most `wait` seconds for it."""
         events = self.epoll.poll(0 if self.goes else wait, _BATCH)
         now = self.now = monotonic_ns() // 1_000_000
+        self.busy = len(events) > 0
         channels = self.channels
         for fd, mask in events:
             channel = channels[fd]
@@ -185,6 +190,9 @@ class Nested:
 
     A timer that is set stays set; it is set anew only where a turn leaves the reactor wanting one earlier. So under
     load a turn costs the loop nothing but its reader's callback, and an idle reactor wakes the loop once a second.
+
+    What a turn has sent is often answered at once. So it stays for up to 3 ms, and waits for the answer itself: the way
+    through the loop costs a second system call, and more than the turn.
     """
 
     def __init__(self, reactor: Reactor, loop: asyncio.AbstractEventLoop) -> None:
@@ -199,6 +207,10 @@ class Nested:
         """One batch of events; also to be called after changes from outside, so that they take effect at once."""
         reactor = self.reactor
         reactor.turn(0.0)
+        if reactor.busy and reactor.stays:
+            until = reactor.now + _STAY
+            while reactor.busy and reactor.now < until and reactor.running:
+                reactor.turn(_LOOK)
         if reactor.goes:
             wanted = reactor.now
         else:

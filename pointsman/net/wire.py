@@ -20,13 +20,12 @@ SMALL: Final = 16_384  # bytes of a read for heads
 LARGE: Final = 262_144  # for bodies
 TCP_REPAIR: Final = 19  # <linux/tcp.h>
 ROUNDS: Final = 4  # large reads before others have a go
+_SHUT_WR: Final = 1  # <sys/socket.h> on Linux
+_SOL_SOCKET: Final = 1
+_SO_LINGER: Final = 13
+_AT_ONCE: Final = b"\x01\0\0\0\0\0\0\0"  # struct linger {1, 0}
 _read: Final = os.read
 _write: Final = os.write
-
-
-def _socket(fd: int) -> SocketType:
-    """An object for calls that need one. The family is named only so that nobody asks the kernel for it."""
-    return SocketType(socket.AF_INET, socket.SOCK_STREAM, 0, fd)
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
@@ -34,6 +33,7 @@ class Wire(Channel):
     def __init__(self, reactor: Reactor, fd: int) -> None:
         super().__init__(fd)
         self.reactor = reactor
+        self.sock: SocketType | None = None  # the object that `fd` came from, if it is at hand
         self.out = b""  # not yet taken by the kernel
         self.blocked = False  # the kernel takes no more at the moment
         self.unread = False  # there may be something to read
@@ -83,11 +83,15 @@ class Wire(Channel):
 
     def socket_error(self) -> int:
         """SO_ERROR, which reading clears."""
-        sock = _socket(self.fd)
-        try:
-            return sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        finally:
-            sock.detach()
+        return self.lend().getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+
+    def lend(self) -> SocketType:
+        """An object for calls that need one; `close` takes the descriptor out of it."""
+        sock = self.sock
+        if sock is None:
+            # The family is named only so that nobody asks the kernel for it.
+            sock = self.sock = SocketType(socket.AF_INET, socket.SOCK_STREAM, 0, self.fd)
+        return sock
 
     # Reading and writing.
 
@@ -146,25 +150,19 @@ class Wire(Channel):
         self.shut_down = True
         if self.fd < 0:
             return
-        sock = _socket(self.fd)
         try:
-            sock.shutdown(socket.SHUT_WR)
+            self.lend().shutdown(_SHUT_WR)
         except OSError:
             pass  # the peer is gone already: reads will tell
-        finally:
-            sock.detach()
 
     def reset_on_close(self) -> None:
         """Let close() send a reset instead of waiting politely (option nolinger; an aborted transfer)."""
         if self.fd < 0:
             return
-        sock = _socket(self.fd)
         try:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")  # struct linger {1, 0}
+            self.lend().setsockopt(_SOL_SOCKET, _SO_LINGER, _AT_ONCE)
         except OSError:
             pass  # gone already
-        finally:
-            sock.detach()
 
     def disappear(self, ttl: int) -> None:
         """Make close() leave the peer in the dark: no packet at all, where the kernel lets us (TCP_REPAIR asks for
@@ -183,7 +181,7 @@ class Wire(Channel):
                 sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS, ttl)
             else:
                 sock.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, ttl)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
+            sock.setsockopt(_SOL_SOCKET, _SO_LINGER, _AT_ONCE)
         except OSError:
             pass  # gone already, or a unix socket
         finally:
@@ -191,4 +189,8 @@ class Wire(Channel):
 
     def close(self) -> None:
         self.out = b""
+        sock = self.sock
+        if sock is not None:
+            self.sock = None
+            sock.detach()
         self.reactor.close(self)

@@ -26,8 +26,8 @@ class SetAddress(Action):
         self.get = get
         self.source = source
         self.port = port
-        self.reads = expression.reads | int(Writes.CONNECTION)  # of address and port one stays
-        self.writes = int(Writes.CONNECTION)
+        self.reads = expression.reads | int(Writes.CONNECTION | Writes.SOURCE)  # of address and port one stays
+        self.writes = int(Writes.CONNECTION | Writes.SOURCE)
 
     def run(self, context: Context) -> int:
         value = self.get(context)
@@ -73,7 +73,7 @@ def _parser(source: bool, port: bool) -> Callable[[RuleArgs], Action]:
     return parse
 
 
-action("set-src", HTTP_REQUEST, "4.4", writes=Writes.CONNECTION)(_parser(True, False))
-action("set-src-port", HTTP_REQUEST, "4.4", writes=Writes.CONNECTION)(_parser(True, True))
+action("set-src", HTTP_REQUEST, "4.4", writes=Writes.CONNECTION | Writes.SOURCE)(_parser(True, False))
+action("set-src-port", HTTP_REQUEST, "4.4", writes=Writes.CONNECTION | Writes.SOURCE)(_parser(True, True))
 action("set-dst", HTTP_REQUEST, "4.4", writes=Writes.CONNECTION)(_parser(False, False))
 action("set-dst-port", HTTP_REQUEST, "4.4", writes=Writes.CONNECTION)(_parser(False, True))

@@ -15,7 +15,8 @@ from pointsman.sample.types import Reads, Writes
 
 HEADS: Final = int(Writes.REQUEST_LINE | Writes.HEADER_BLOCK | Writes.RESPONSE_LINE | Writes.RESPONSE_BLOCK)
 MOVING: Final = int(Reads.MOVING)
-OF_REQUEST: Final = int(Reads.CONNECTION | Reads.REQUEST_LINE | Reads.HEADER_BLOCK)
+CONNECTION: Final = int(Reads.CONNECTION)
+OF_REQUEST: Final = int(Reads.CONNECTION | Reads.SOURCE | Reads.REQUEST_LINE | Reads.HEADER_BLOCK)
 OF_RESPONSE: Final = int(Reads.RESPONSE_LINE | Reads.RESPONSE_BLOCK)
 
 

@@ -15,6 +15,7 @@ from typing import Final
 
 from pointsman.core.diagnostics import ConfigError, Position
 from pointsman.core.vocabulary import unknown
+from pointsman.core.wishes import WISHES
 from pointsman.core.words import Word
 from pointsman.sample.arguments import (
     NAMED,
@@ -182,6 +183,7 @@ def _parse_fetch(word: Word, start: int, where: Where) -> tuple[str, Arguments, 
     if not entry.where & where:
         raise ConfigError(f"sample fetch <{name}> may not be reliably used here because it is not available in "
                           f"{describe(where)}", at, f"one that is; '{name}' belongs to: {describe(entry.where)}")
+    WISHES.fetched(name)
     called = f"fetch method '{name}'"
     arguments, texts, index = _parse_arguments(word, start, name, called, entry.signature)
     return name, arguments, texts, index, entry

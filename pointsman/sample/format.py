@@ -16,6 +16,7 @@ from typing import Final
 
 from pointsman.core.diagnostics import ConfigError
 from pointsman.core.vocabulary import unknown
+from pointsman.core.wishes import WISHES
 from pointsman.core.words import Word
 from pointsman.sample.arguments import AclScope, Reference, encode, inside
 from pointsman.sample.context import Context
@@ -253,6 +254,7 @@ class _Parser:
         if not entry.where & self.where:
             raise ConfigError(f"log-format tag '%{name}' is not available here", at,
                               f"a place among: {describe(entry.where)}")
+        WISHES.shown(name)
         return entry
 
 

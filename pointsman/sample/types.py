@@ -35,10 +35,10 @@ class Binary(bytes):
 
 
 class Reads(IntFlag):
-    """What a fetch depends on. Only the first five repeat; what moves is asked anew each time. Unsure means ALL."""
+    """What a fetch depends on. What moves is asked anew each time. Unsure means ALL."""
 
     NOTHING = 0
-    CONNECTION = 1  # addresses, listener, frontend: the same for all requests of a connection
+    CONNECTION = 1  # ports, our address, listener: the same for all requests of a connection
     REQUEST_LINE = 2
     HEADER_BLOCK = 4
     RESPONSE_LINE = 8
@@ -46,20 +46,22 @@ class Reads(IntFlag):
     BODY = 32
     RESPONSE_BODY = 64
     MOVING = 128  # time, counters, variables, tables, random, users, server states
-    ALL = 255
+    SOURCE = 256  # the client's address, without its port: the same for many connections
+    ALL = 511
 
 
 class Writes(IntFlag):
     """What an action may change; the same bits as Reads, so that `reads & written` says what must be asked anew."""
 
     NOTHING = 0
-    CONNECTION = 1  # set-src and its kin
+    CONNECTION = 1  # set-dst and its kin
     REQUEST_LINE = 2
     HEADER_BLOCK = 4
     RESPONSE_LINE = 8
     RESPONSE_BLOCK = 16
     MOVING = 128
-    ALL = 255
+    SOURCE = 256  # set-src
+    ALL = 511
 
 
 class Where(IntFlag):

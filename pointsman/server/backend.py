@@ -22,6 +22,13 @@ from pointsman.server.queue import Grants, Queue, Waiter
 from pointsman.server.server import RUNNING, Server
 
 
+class Kept:
+    """What is kept of an exchange to be used again by another connection."""
+
+    def __init__(self) -> None:
+        self.used = 0  # when it was made or taken over (monotonic ms)
+
+
 class LiveServer(Server):
     """A server with its way in: address, pool, queue."""
 
@@ -33,6 +40,7 @@ class LiveServer(Server):
         self.queue = Queue(backend.arena)
         self.model: Response | None = None  # the first one of the last new connection: for its shape
         self.max_reuse = -1  # exchanges of a connection behind its first; -1: no limit
+        self.kept: Kept | None = None  # the last answer (stream/outcome.py)
         self.send_proxy = 0  # version of the PROXY header that is sent first; 0: none
 
     @property

@@ -29,6 +29,9 @@ AGGRESSIVE: Final = 2
 ALWAYS: Final = 3
 
 _UNIX: Final = NetAddress(AF_UNIX, b"", b"unix", 0)
+_STREAM: Final = 0o2004001  # SOCK_STREAM, SOCK_NONBLOCK, SOCK_CLOEXEC of <sys/socket.h> on Linux
+_IPPROTO_TCP: Final = 6
+_TCP_NODELAY: Final = 1
 _IN_PROGRESS: Final = frozenset((0, errno.EINPROGRESS, errno.EAGAIN))
 
 
@@ -140,13 +143,10 @@ class ServerConnection(Wire):
     def local_address(self) -> NetAddress | None:
         """Our end of it, asked for once."""
         if self.local is None and self.fd >= 0:
-            sock = SocketType(fileno=self.fd)
             try:
-                name = sock.getsockname()
+                name = self.lend().getsockname()
             except OSError:
                 return None
-            finally:
-                sock.detach()
             if isinstance(name, tuple):
                 self.local = net_address(str(name[0]), int(name[1]))
         return self.local
@@ -174,6 +174,7 @@ class Pool:
         self.idle: list[ServerConnection] = []
         self.limit = -1  # pool-max-conn; -1: none
         self.keep_for = 5_000  # ms (pool-purge-delay)
+        self.need = 0  # connections that were used at once, lately
 
     def take(self, mode: int, first: bool) -> ServerConnection | None:
         """An idle connection that a request may use under http-reuse; `first`: it is its client connection's first."""
@@ -198,8 +199,15 @@ class Pool:
         return found
 
     def give(self, connection: ServerConnection) -> None:
-        """Back to the idle ones, or closed where they are too many."""
-        if not self.keep_for or not self._enter(connection.reactor.now):
+        """Back to the idle ones, or closed where they are too many.
+
+        One more is kept than were ever used at once in the last seconds: under `safe` each client connection brings a
+        new one, and nobody would ask for most of them (observed of the peer program).
+        """
+        idle = self.counters.idle
+        self.need = max(self.need, self.counters.links - idle)
+        if not self.keep_for or idle > self.need or not self._enter(connection.reactor.now):
+            connection.reset_on_close()
             connection.close()
             return
         connection.pooled = 1
@@ -223,7 +231,8 @@ class Pool:
         return True
 
     def purge(self, now: int) -> None:
-        """Close what has been idle for long, and forget what has closed."""
+        """Close what has been idle for long, and forget what has closed. Called about once a second."""
+        self.need = max(self.counters.links - self.counters.idle, self.need - (self.need + 7 >> 3))
         kept = [one for one in self.idle if one.fd >= 0 and now - one.since < self.keep_for]
         if len(kept) != len(self.idle):
             for one in self.idle:
@@ -276,13 +285,13 @@ class Dial:
             port = self.next_port
         return host, port
 
-    def open(self, destination: NetAddress) -> int:
-        """A non-blocking descriptor whose connection is under way. Raises OSError (EADDRNOTAVAIL, EAGAIN of a full unix
+    def open(self, destination: NetAddress) -> SocketType:
+        """A non-blocking socket whose connection is under way. Raises OSError (EADDRNOTAVAIL, EAGAIN of a full unix
         socket, EMFILE...)."""
-        sock = SocketType(self.family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+        sock = SocketType(self.family, _STREAM)
         try:
             if self.family != AF_UNIX:
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                sock.setsockopt(_IPPROTO_TCP, _TCP_NODELAY, 1)
                 if self.keepalive:
                     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             for level, name, value in self.options:
@@ -295,7 +304,7 @@ class Dial:
             failure = sock.connect_ex(self._target(destination))
             if failure not in _IN_PROGRESS:
                 raise OSError(failure, os.strerror(failure))
-            return sock.detach()
+            return sock
         except OSError:
             sock.close()
             raise

@@ -228,11 +228,12 @@ class Exchange(Carried):
         backend.counters.connects += 1
         self.phase = CONNECT
         try:
-            fd = server.dial.open(self.context.destination)
+            sock = server.dial.open(self.context.destination)
         except OSError as error:
             self.connect_failed(error.errno or errno.ECONNREFUSED)
             return
-        connection = self.new_connection(server, fd)
+        connection = self.new_connection(server, sock.fileno())
+        connection.sock = sock
         self._attach(connection)
         self.reactor.add(connection)
         self.reactor.wheel.arm(connection, self.reactor.now + backend.connect)

@@ -28,6 +28,11 @@ class H1Back(HttpBack):
         self.model: Response | None = None  # the last response as it was received
         self.answer: Answer | None = None  # what became of a response's head in the same bytes as the last one
         self.raw = b""  # of the head that is being answered
+        kept = server.kept
+        if isinstance(kept, Answer):
+            self.answer = kept
+            self.model = kept.response
+            kept.used = reactor.now
         self.early: bytes | None = None  # payload that came with the head of a chunked response
 
     # The request.
@@ -137,6 +142,11 @@ class H1Back(HttpBack):
         answer.kind = self.body.kind
         answer.keeps = self.keeps
         self.answer = answer
+        if not self.served:
+            answer.used = self.reactor.now
+            stand = self.server
+            if isinstance(stand, LiveServer):
+                stand.kept = answer
 
     def _kind(self, response: Response) -> int:
         """How its body is framed (RFC 9112 6.3)."""

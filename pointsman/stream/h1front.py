@@ -22,7 +22,7 @@ from pointsman.stream.acceptor import Door
 from pointsman.stream.exchange import GATHER, TUNNEL
 from pointsman.stream.h1back import H1Back
 from pointsman.stream.http import HttpStream
-from pointsman.stream.outcome import Outcome
+from pointsman.stream.outcome import Heirloom, Outcome
 from pointsman.stream.proxies import FOREVER, Frontend
 from pointsman.stream.sides import HttpFront
 
@@ -151,6 +151,8 @@ class H1Front(HttpFront):
         self.data = b""
         self.partial = False
         program = self.frontend.program
+        if self.first and not known:
+            self._inherit()
         outcome = self.outcome
         if outcome is not None and not known and data.startswith(self.block) and outcome.version == EPOCH.number:
             if self._begin_body(outcome.request, data, len(self.block)):
@@ -208,9 +210,22 @@ class H1Front(HttpFront):
         stream.record.uploaded = size
         return True
 
+    def _inherit(self) -> None:
+        """A connection's first request may be as that of the one before."""
+        kept = self.frontend.kept
+        if isinstance(kept, Heirloom):
+            self.model = kept.model
+            if kept.holds_for(self.stream.context.source):
+                self.block = kept.block
+                self.outcome = kept.outcome
+                kept.used = self.reactor.now
+
     def remember(self, outcome: Outcome) -> None:
-        if self.model is not None:
+        model = self.model
+        if model is not None:
             self.outcome = outcome
+            if self.first and outcome.source is not None:
+                self.frontend.kept = Heirloom(model, self.block, outcome, self.reactor.now)
 
     def _wait(self, data: bytes, known: int) -> None:
         """The head is not whole yet: `timeout http-request` holds from its first byte on, whatever comes behind it."""

@@ -14,12 +14,13 @@ from pointsman.config.action import ALLOW, ANSWER, CONTINUE, DENY, SILENT_DROP, 
 from pointsman.core.address import NetAddress
 from pointsman.core.counters import CURRENT, ENTERED, HIGHEST, REQUEST
 from pointsman.core.epoch import EPOCH
+from pointsman.core.wishes import WISHES
 from pointsman.log.policy import When
 from pointsman.net.reactor import Reactor
 from pointsman.proto.body import CHUNKED, NONE, TO_CLOSE
 from pointsman.proto.h1_render import interim, request_bytes, response_head
 from pointsman.proto.message import Field, Request, Response, field
-from pointsman.rules.plan import MOVING, OF_REQUEST, OF_RESPONSE, Step, run_steps
+from pointsman.rules.plan import CONNECTION, MOVING, OF_REQUEST, OF_RESPONSE, Step, run_steps
 from pointsman.rules.reply import Challenge, Reply
 from pointsman.sample.context import Context
 from pointsman.sample.record import NEVER as NOT_REACHED
@@ -255,6 +256,7 @@ class HttpStream(Replay):
             self._add_address(request, option, self.context.source)
         option = backend.originalto or frontend.originalto
         if option is not None:
+            self.context.asked |= CONNECTION
             self._add_address(request, option, self.context.destination)
 
     def _add_address(self, request: Request, option: ForwardFor, address: NetAddress) -> None:
@@ -315,7 +317,7 @@ class HttpStream(Replay):
         backend = self.backend
         assert isinstance(connection, HttpBack) and request is not None and backend is not None
         self.phase = WAIT_ANSWER
-        if self.frontend.wants_destination:
+        if WISHES.server_source:
             self.context.server_source = connection.local_address()
         outcome = self.outcome
         if outcome is not None:
@@ -327,6 +329,8 @@ class HttpStream(Replay):
             if self.repeated and not self.context.asked & ~OF_REQUEST and not self.tunnelling \
                     and not request.expects_continue:
                 self.outcome = Outcome(self.context, request, backend, head, self.bodiless, self.version)
+                if not self.context.asked & CONNECTION:
+                    self.outcome.source = self.context.source
                 self.client.remember(self.outcome)
         connection.begin_request(head, request.chunked, request.method == b"HEAD")
         if self.replaying:
@@ -420,6 +424,7 @@ class HttpStream(Replay):
         """Would a response in the same bytes become this answer, whatever else is new?"""
         request = self.context.request
         return answer.frontend is self.frontend and (answer.outcome is None or answer.outcome is self.outcome) \
+            and (answer.client is None or answer.client is self.context.real_source) \
             and answer.version == EPOCH.number and not self.bodiless and not self.tunnelling \
             and self.phase == WAIT_ANSWER and request is not None and request.minor == 1 and request.method != b"HEAD"
 
@@ -492,6 +497,10 @@ class HttpStream(Replay):
             return
         answer = Answer(self.context, response, self.frontend, self.outcome if of_request else None, EPOCH.number)
         answer.received = received
+        if asked & CONNECTION:
+            if not self.context.real_source.packed:
+                return  # a unix socket's clients are all one
+            answer.client = self.context.real_source
         answer.closing = self.closing
         answer.wire = head
         connection.remember(answer)

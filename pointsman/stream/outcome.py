@@ -5,13 +5,19 @@ same head on the same connection the outcome is the same: the backend, the edite
 client's side keeps it beside the bytes of the head (h1front.py). The same holds for responses: a server connection
 keeps the last head with the bytes that were sent to the client for it (h1back.py).
 
+What depends on nothing but the head and the client's address holds for other connections of that client, too: the
+frontend keeps the last such outcome (`Heirloom`), and a new connection begins with it. A server does so with the last
+answer; one that depends on the client's connection names its address object, which no other connection has.
+
 Rules edit heads in place. So what is taken from a head before its rules, captures and such, is kept beside it.
 
 An outcome never holds what has to be asked anew: which server, timers, counters, log line. `version`: see
 core/epoch.py; it is that of the time when the rules were asked.
 """
+from pointsman.core.address import NetAddress
 from pointsman.proto.message import Request, Response
 from pointsman.sample.context import Context
+from pointsman.server.backend import Kept
 from pointsman.stream.proxies import BackendProxy, Frontend
 
 
@@ -25,6 +31,7 @@ class Outcome:
         self.head = head  # as it goes to the server
         self.bodiless = bodiless  # the client has sent HEAD, whatever rules made of it
         self.version = version
+        self.source: NetAddress | None = None  # who it holds for, on any connection; None: on this connection only
         self.captures = context.request_captures
         self.cookie = context.record.request_cookie
 
@@ -35,11 +42,27 @@ class Outcome:
         context.record.request_cookie = self.cookie
 
 
-class Answer:
+class Heirloom(Kept):
+    """What a frontend's next connection may begin with."""
+
+    def __init__(self, model: Request, block: bytes, outcome: Outcome, now: int) -> None:
+        super().__init__()
+        self.model = model  # the request as it was received
+        self.block = block  # its bytes
+        self.outcome = outcome
+        self.used = now
+
+    def holds_for(self, client: NetAddress) -> bool:
+        source = self.outcome.source
+        return source is not None and source.packed == client.packed and source.family == client.family
+
+
+class Answer(Kept):
     """Of a response."""
 
     def __init__(self, context: Context, response: Response, frontend: Frontend, outcome: Outcome | None,
                  version: int) -> None:
+        super().__init__()
         self.response = response  # as the rules left it
         self.captures = context.response_captures
         self.cookie = context.record.response_cookie
@@ -47,6 +70,7 @@ class Answer:
         self.outcome = outcome  # of the request, if rules looked at that
         self.version = version
         self.received = 0  # the status that the server sent
+        self.client: NetAddress | None = None  # of the connection, if rules looked at that
         self.closing = False
         self.wire = b""  # as it goes to the client
         self.raw = b""  # as it was received; for the side that keeps it

@@ -16,7 +16,7 @@ from pointsman.sample.condition import Condition
 from pointsman.sample.context import Context
 from pointsman.sample.format import Format
 from pointsman.server.algorithm import Algorithm
-from pointsman.server.backend import Backend, LiveServer
+from pointsman.server.backend import Backend, Kept, LiveServer
 from pointsman.stream.acceptor import Acceptor, Room
 
 FOREVER: Final = 1 << 40  # ms: a timeout that is not set
@@ -157,6 +157,7 @@ class Frontend(Acceptor):
         self.strict = False  # option pointsman-strict
         self.independent = False  # option independent-streams
         self.close_idle_on_response = False
+        self.kept: Kept | None = None  # the last outcome (stream/outcome.py)
 
 
 class BackendProxy(Backend):

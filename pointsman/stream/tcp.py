@@ -3,6 +3,7 @@
 The client's side is a TcpFront, the exchange a TcpStream; there is one of each for a connection. Routing asks only what
 is known of a connection: addresses, listener, frontend.
 """
+from pointsman.core.wishes import WISHES
 from pointsman.log.policy import When
 from pointsman.net.reactor import Reactor
 from pointsman.net.wire import Wire
@@ -91,7 +92,7 @@ class TcpStream(Exchange):
         self.record.answered = self.reactor.now  # there is no head to wait for
         connection.push(self.early)
         self.early = b""
-        self.context.server_source = connection.local_address() if self.frontend.wants_destination else None
+        self.context.server_source = connection.local_address() if WISHES.server_source else None
         self.log_early(b"txn_connect")
         connection.flush()
         if connection.failed:

@@ -2,10 +2,15 @@
 
 HAProxy 2.6 plays the same stories, so that a promise is known to be kept by the original; the seeds that it refuses
 or reads otherwise (old spellings, rules without `mode http`) are Pointsman's alone, as the kinder readings promise.
+
+A story mostly waits, for health checks with the intervals of its tutorial, and has a network of its own: so several are
+played at the same time, all that were chosen beginning with the first test.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -30,6 +35,8 @@ STORIES = {
     "weighted": "ep9-weighted",
     "cloud": "aws",
 }
+AT_ONCE = 5
+Plays = dict[tuple[str, str], Future[None]]
 OURS_ALONE = {name for name in STORIES if name.endswith("_fragment")} | {"random", "cloud"}
 CASES = [pytest.param(name, POINTSMAN, id=f"{seed}-pointsman") for name, seed in STORIES.items()] + [
     pytest.param(name, HAPROXY, id=f"{seed}-haproxy", marks=pytest.mark.peer)
@@ -44,8 +51,20 @@ def test_no_seed_is_forgotten() -> None:
     assert files == set(STORIES.values())
 
 
+@pytest.fixture(scope="module")
+def plays(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plays]:
+    """The stories of all tests that will run, under way."""
+    chosen = [item.callspec.params for item in request.session.items
+              if isinstance(item, pytest.Function) and item.originalname == test_seed.__name__]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        yield {(words["story"], words["kind"].name): pool.submit(
+            play, words["story"], words["kind"], tmp_path_factory.mktemp(words["story"])) for words in chosen
+            if words["kind"] is POINTSMAN or not HAPROXY.missing}
+        pool.shutdown(cancel_futures=True)
+
+
 @pytest.mark.root
 @pytest.mark.parametrize(("story", "kind"), CASES)
-def test_seed(story: str, kind: Kind, tmp_path: Path) -> None:
+def test_seed(story: str, kind: Kind, plays: Plays) -> None:
     """The tutorial's promises hold."""
-    play(story, kind, tmp_path)
+    plays[story, kind.name].result()

@@ -30,6 +30,7 @@ from pointsman.core.diagnostics import Diagnostics
 from pointsman.log.logger import Logger
 from pointsman.log.policy import When
 from pointsman.net.timers import Timed
+from pointsman.net.wire import Wire
 from pointsman.sample.context import Context
 from pointsman.sample.record import Record
 from pointsman.server.backend import LiveServer
@@ -349,7 +350,9 @@ class Stand:
         for end in self.ends:
             end.sock.close()
         for channel in self.reactor.channels:
-            if channel.fd >= 0:
+            if isinstance(channel, Wire) and channel.fd >= 0:
+                Wire.close(channel)
+            elif channel.fd >= 0:
                 self.reactor.close(channel)
         for fd in self.reactor.given_up:
             os.close(fd)

@@ -49,7 +49,7 @@ class ClientAddress(Source):
         return source(ctx)
 
 
-@fetch_with("src", "", Type.ADDR, Where.TRAFFIC, Reads.CONNECTION, "7.3.3")
+@fetch_with("src", "", Type.ADDR, Where.TRAFFIC, Reads.SOURCE, "7.3.3")
 def client_address(_: Arguments) -> Source:
     """The client's address, as the PROXY protocol or a rule says."""
     return ClientAddress()

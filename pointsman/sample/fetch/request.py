@@ -118,7 +118,7 @@ def base_hash(ctx: Context) -> int | None:
     return avalanche(sdbm(found)) if found is not None else None
 
 
-@fetch("base32+src", Type.BIN, Where.REQUEST, BOTH | Reads.CONNECTION, "7.3.6")
+@fetch("base32+src", Type.BIN, Where.REQUEST, BOTH | Reads.SOURCE, "7.3.6")
 def base_hash_and_source(ctx: Context) -> bytes | None:
     """base32 in 4 bytes and the client's address in 4 or 16."""
     found = base_hash(ctx)
@@ -132,7 +132,7 @@ def url_hash(ctx: Context) -> int | None:
     return avalanche(sdbm(found)) if found is not None else None
 
 
-@fetch("url32+src", Type.BIN, Where.REQUEST, BOTH | Reads.CONNECTION, "7.3.6")
+@fetch("url32+src", Type.BIN, Where.REQUEST, BOTH | Reads.SOURCE, "7.3.6")
 def url_hash_and_source(ctx: Context) -> bytes | None:
     """url32 in 4 bytes and the client's address in 4 or 16."""
     found = url_hash(ctx)

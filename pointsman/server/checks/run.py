@@ -115,7 +115,7 @@ class Run:
         self.deadline = self.loop.time() + limit / 1000
         port = self._port(step)
         try:
-            self.sock = socket.socket(fileno=self._dial(step, port).open(UNIX_ADDRESS))
+            self.sock = socket.socket(fileno=self._dial(step, port).open(UNIX_ADDRESS).detach())
             self.sock.setblocking(False)
             await self._opened(self.sock)
         except TimeoutError:

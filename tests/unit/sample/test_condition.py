@@ -107,7 +107,7 @@ def test_what_cannot_match_is_said(text: str, where: Where, message: str) -> Non
 
 def test_what_a_condition_tells_of_itself() -> None:
     made = condition("a site or { src 10.0.0.0/8 } !{ http_auth(admins) }")
-    assert made.reads == Reads.REQUEST_LINE | Reads.HEADER_BLOCK | Reads.CONNECTION | Reads.MOVING
+    assert made.reads == Reads.REQUEST_LINE | Reads.HEADER_BLOCK | Reads.SOURCE | Reads.MOVING
     assert made.http
     assert not made.sniffs
     assert condition("HTTP").sniffs

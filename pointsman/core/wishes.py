@@ -1,0 +1,24 @@
+"""What somebody has asked for, noted while a configuration is read, that costs a system call for each connection.
+
+Nobody asks for most of it, so it is not found out. A note stays for as long as the process lives: one too many costs
+little, one too few would leave an answer out.
+"""
+from typing import Final
+
+
+class Wishes:
+    def __init__(self) -> None:
+        self.server_source = False  # our own address towards a server: bc_src, bc_src_port, %bi, %bp
+
+    def fetched(self, name: str) -> None:
+        """An expression begins with this fetch."""
+        if name.startswith("bc_src"):
+            self.server_source = True
+
+    def shown(self, name: str) -> None:
+        """A format shows this tag."""
+        if name in ("bi", "bp"):
+            self.server_source = True
+
+
+WISHES: Final = Wishes()
