@@ -30,6 +30,7 @@ class EverySecond(Hook):
     def __init__(self, live: "Live") -> None:
         self.live = live
         self.due = live.reactor.now + SECOND
+        self.forget_at = 0  # when the first heads of connections are forgotten
         live.program.date_offset = wall_ms() - live.reactor.now
 
     def after(self, now: int) -> None:
@@ -44,6 +45,8 @@ class EverySecond(Hook):
             counters.session_rate.tick(now)
             counters.connection_rate.tick(now)
             counters.request_rate.tick(now)
+        if now >= self.forget_at:
+            self._forget(now)
         for frontend in self.live.frontends:
             if frontend.kept is not None and now - frontend.kept.used > FORGETS:
                 frontend.kept = None
@@ -53,6 +56,17 @@ class EverySecond(Hook):
                     server.pool.purge(now)
                 if server.kept is not None and now - server.kept.used > FORGETS:
                     server.kept = None
+
+    def _forget(self, now: int) -> None:
+        """No head, which may hold cookies, lies about for long."""
+        self.forget_at = now + FORGETS
+        for frontend in self.live.frontends:
+            frontend.model = None
+            frontend.first_block = b""
+        for backend in self.live.backends:
+            for server in backend.servers:
+                server.model = None
+                server.first_raw = b""
 
     def wanted(self) -> int:
         return self.due

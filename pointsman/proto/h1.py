@@ -368,6 +368,14 @@ def parse_request(block: bytes, strict: bool = False, max_fields: int = FIELDS, 
     return head
 
 
+def is_secret(head: Request) -> bool:
+    """It carries credentials: not to be kept beyond its connection."""
+    for one in head.fields:
+        if one.name in SECRET:
+            return True
+    return False
+
+
 def _strictly(head: Request, has_body: bool) -> None:
     """What HAProxy tolerates and the RFCs would refuse."""
     if head.host is None and head.minor:

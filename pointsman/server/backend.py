@@ -39,6 +39,7 @@ class LiveServer(Server):
         self.pool = Pool(self.counters)
         self.queue = Queue(backend.arena)
         self.model: Response | None = None  # the first one of the last new connection: for its shape
+        self.first_raw = b""  # its bytes
         self.max_reuse = -1  # exchanges of a connection behind its first; -1: no limit
         self.kept: Kept | None = None  # the last answer (stream/outcome.py)
         self.send_proxy = 0  # version of the PROXY header that is sent first; 0: none

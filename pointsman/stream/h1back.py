@@ -27,7 +27,7 @@ class H1Back(HttpBack):
         self.keeps = False  # the response allows another exchange
         self.model: Response | None = None  # the last response as it was received
         self.answer: Answer | None = None  # what became of a response's head in the same bytes as the last one
-        self.raw = b""  # of the head that is being answered
+        self.raw = server.first_raw  # of the head that is being answered; at first of another connection's first one
         kept = server.kept
         if isinstance(kept, Answer):
             self.answer = kept
@@ -119,8 +119,9 @@ class H1Back(HttpBack):
             data = data[size:]
             known = 0
             if program.remembers:
-                if self.model is None:
+                if not self.served:
                     self.target.model = response
+                    self.target.first_raw = raw
                 self.model = response
             if response.status >= 200 or response.status == 101:
                 break

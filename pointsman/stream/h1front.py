@@ -13,7 +13,7 @@ from pointsman.net.wire import LARGE, ROUNDS, SMALL, Wire
 from pointsman.proto.body import CHUNKED, SIZED, Body, chunk, last_chunk
 from pointsman.proto.body import NONE as NO_BODY
 from pointsman.proto.errors import ProtocolError
-from pointsman.proto.h1 import parse_request, split_head
+from pointsman.proto.h1 import is_secret, parse_request, split_head
 from pointsman.proto.message import Field, Request
 from pointsman.proto.shape import shaped_request
 from pointsman.sample.context import Context
@@ -178,10 +178,15 @@ class H1Front(HttpFront):
             return
         if program.remembers and not self.frontend.strict:
             self.model = request
-            if self.first:
-                self.frontend.model = request
             block = data[:size] if size < len(data) else data
-            self.stream.repeated = block == self.block
+            frontend = self.frontend
+            if self.first:
+                self.stream.repeated = block == frontend.first_block
+                if not is_secret(request):
+                    frontend.first_block = block
+                    frontend.model = request
+            else:
+                self.stream.repeated = block == self.block
             self.block = block
             self.outcome = None
         if self._begin_body(request, data, size):

@@ -130,6 +130,7 @@ class Frontend(Acceptor):
         self.captures: Captures | None = None
         self.use_backend: list[Route] = []
         self.model: Request | None = None  # the last one that a new connection began with: for its shape
+        self.first_block = b""  # its bytes
         self.routes: Routes | None = None  # a table of these, made when it is first asked
         self.default_backend: BackendProxy | None = None
         self.twin: BackendProxy | None = None  # the backend of the same listen section: it counts all bytes
