@@ -25,7 +25,7 @@ WARNING: Final = 4
 
 
 class EverySecond(Hook):
-    """What happens once a second: the wall clock is looked at, idle server connections and remembered lines grow old."""
+    """What happens once a second: the wall clock is looked at; idle server connections and lines grow old."""
 
     def __init__(self, live: "Live") -> None:
         self.live = live
