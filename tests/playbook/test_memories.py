@@ -29,11 +29,12 @@ from pointsman.stream.h1back import H1Back
 from pointsman.stream.h1front import H1Front
 from pointsman.tables.patterns import LISTS
 
-LOG: Final = ("%ci:%cp %fi:%fp %ft %b/%s %TR/%Tw/%Tc/%Tr/%Ta %ST %B %U %CC %CS %tsc %ac/%fc/%bc/%sc/%rc %sq/%bq "
-              "%hr %hs %{+Q}r %HM %HP %HQ %HU %HV %ID %rt %[capture.req.method] %[capture.req.uri] "
-              "%[capture.req.hdr(0)] "
-              "%[capture.res.hdr(0)] %[var(txn.x)] %[var(sess.n)] %[status] %[txn.status] %[method] %[src] "
-              "%[http_first_req] %[res.ver] %[unique-id] %OG")
+LOG: Final = (
+    "%ci:%cp %fi:%fp %ft %b/%s %TR/%Tw/%Tc/%Tr/%Ta %ST %B %U %CC %CS %tsc %ac/%fc/%bc/%sc/%rc %sq/%bq %hr %hs %{+Q}r "
+    "%HM %HP %HQ %HU %HV %ID %rt %[capture.req.method] %[capture.req.uri] %[capture.req.hdr(0)] "
+    "%[capture.res.hdr(0)] %[var(txn.x)] %[var(sess.n)] %[status] %[txn.status] %[method] %[src] %[http_first_req] %[res.ver] "
+    "%[unique-id] %OG")
+CLOSED: Final = b"<closed>"
 
 
 class Told(Lines):
@@ -78,8 +79,8 @@ class Step:
 class Tale:
     """What came of a story."""
 
-    to_servers: list[tuple[str, bytes]] = field(default_factory=list)
-    to_clients: list[tuple[int, bytes, bool]] = field(default_factory=list)
+    to_servers: list[tuple[str, bytes]] = field(default_factory=list)  # of each connection
+    to_clients: dict[int, bytes] = field(default_factory=dict)
     lines: list[str] = field(default_factory=list)
     counters: list[tuple[str, str, int]] = field(default_factory=list)
 
@@ -115,7 +116,7 @@ class Play:
             if end.sock.fileno() >= 0:
                 got = end.take()
                 if got or end.closed:
-                    self.tale.to_clients.append((number, got, end.closed))
+                    self.tale.to_clients[number] = self.tale.to_clients.get(number, b"") + got + CLOSED * end.closed
                 if end.closed:
                     end.close()
 
@@ -125,15 +126,16 @@ class Play:
         for name in ("a", "b"):
             for end in self.stand.arrivals(name):
                 self.servers.append((name, end, bytearray()))
+                self.tale.to_servers.append((name, b""))
                 busy = True
-        for name, end, data in self.servers:
+        for place, (name, end, data) in enumerate(self.servers):
             if end.sock.fileno() < 0:
                 continue
             got = end.take()
             if got:
                 busy = True
                 data += got
-                self.tale.to_servers.append((name, got))
+                self.tale.to_servers[place] = name, self.tale.to_servers[place][1] + got
             while size := whole(data):
                 head_only = data.startswith(b"HEAD ")
                 del data[:size]
