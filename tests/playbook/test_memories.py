@@ -32,8 +32,8 @@ from pointsman.tables.patterns import LISTS
 LOG: Final = (
     "%ci:%cp %fi:%fp %ft %b/%s %TR/%Tw/%Tc/%Tr/%Ta %ST %B %U %CC %CS %tsc %ac/%fc/%bc/%sc/%rc %sq/%bq %hr %hs %{+Q}r "
     "%HM %HP %HQ %HU %HV %ID %rt %[capture.req.method] %[capture.req.uri] %[capture.req.hdr(0)] "
-    "%[capture.res.hdr(0)] %[var(txn.x)] %[var(sess.n)] %[status] %[txn.status] %[method] %[src] %[http_first_req] %[res.ver] "
-    "%[unique-id] %OG")
+    "%[capture.res.hdr(0)] %[var(txn.x)] %[var(sess.n)] %[status] %[txn.status] %[method] %[src] %[http_first_req] "
+    "%[res.ver] %[unique-id] %OG")
 CLOSED: Final = b"<closed>"
 
 
