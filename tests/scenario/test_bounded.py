@@ -42,7 +42,7 @@ frontend web
     bind 127.0.0.1:{port:web}
     http-request set-header x-seen "%[path]" if { path_beg /n }
     option forwardfor
-    use_backend up if { path /up }
+    use_backend up if { path /up /big }
     default_backend app
 backend app
     server s1 {origin}
@@ -170,7 +170,7 @@ class SlowReaders:
 @pytest.mark.timeout(200)
 def test_slow_readers(tmp_path: Path, faucet: Faucet) -> None:
     """They hold two buffers each at most, and others do not notice them."""
-    with running(tmp_path, faucet) as program:
+    with Faucet(humble=True) as large, running(tmp_path, faucet, large) as program:
         port = program.ports["web"]
         alone = p99(port, 5)
         before = resident(program)
