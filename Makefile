@@ -57,15 +57,16 @@ style: $(VENV)/.tools
 	$(VENV)/bin/lint-imports
 
 interpreted: $(VENV)/.tools
-	POINTSMAN_INTERPRETED=1 $(RUN) -m pytest tests/unit tests/playbook
+	POINTSMAN_INTERPRETED=1 $(RUN) -m pytest tests/unit tests/playbook --ignore tests/unit/bench
 
 units: tools
-	$(RUN) -m pytest $(UNITS) --junitxml build/tests-units.xml
+	$(RUN) -m pytest $(UNITS) --ignore tests/unit/bench --junitxml build/tests-units.xml
 
 # What disturbs nobody runs side by side; what has processes and times of its own, alone.
 check: $(VENV)/.tools
 	+$(MAKE) --no-print-directory -j2 --output-sync tools style
 	+$(MAKE) --no-print-directory -j2 --output-sync interpreted units $(COUNT)
+	$(RUN) -m pytest tests/unit/bench --junitxml build/tests-bench.xml
 	POINTSMAN_TEST_LANES=1 $(RUN) -m pytest $(ONE_LANE)
 	$(RUN) -m pytest tests $(UNITS:%=--ignore %) --junitxml build/tests-others.xml
 

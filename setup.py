@@ -6,6 +6,7 @@
 import os
 import runpy
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from setuptools import Extension, setup
@@ -27,12 +28,14 @@ def hot() -> list[Extension]:
         return []
     words = ["--strict", "--python-version=3.11", *BUILD["files"]()]
     try:
-        made: list[Extension] = mypycify(words, opt_level="3", debug_level="0", group_name=BUILD["LIBRARY"])
+        made: list[Extension] = mypycify(words, opt_level="3", debug_level="0", multi_file=True,
+                                         group_name=BUILD["LIBRARY"])
     except SystemExit as error:  # so it reports what it cannot compile
         print(f"mypyc: {error}", file=sys.stderr)
         return []
     for one in made:
         one.optional = True
+        one.include_dirs = [*one.include_dirs, str(Path("build", *BUILD["LIBRARY"].split(".")[:-1]))]  # of the headers
         one.extra_compile_args = [*one.extra_compile_args, "-Wno-error"]  # warnings of compilers yet to come
     return made
 
@@ -58,6 +61,17 @@ class Build(build_ext):
             BUILD["write_note"](was, BUILD["YES"] if self.complete else BUILD["FAILED"] if WANTED else BUILD["OFF"])
 
     def build_extensions(self) -> None:
+        """The files of one library are compiled side by side, too."""
+        compile_some = self.compiler.compile
+
+        def compile_all(sources: list[str], **words: object) -> list[str]:
+            if len(sources) == 1:
+                return compile_some(sources, **words)
+            with ThreadPoolExecutor(self.parallel) as pool:
+                found = pool.map(lambda source: compile_some([source], **words), sources)
+                return [path for paths in found for path in paths]
+
+        self.compiler.compile = compile_all
         super().build_extensions()
         paths = [Path(self.get_ext_fullpath(one.name)) for one in extensions[1:]]
         self.complete = bool(paths) and all(path.exists() for path in paths)

@@ -58,8 +58,8 @@ NO_PATTERN: Final = ("no pattern to match against were provided, so this ACL wil
                      "'-m bool'.")
 
 
-_REPEATING: Final = int(Reads.CONNECTION | Reads.REQUEST_LINE | Reads.HEADER_BLOCK | Reads.RESPONSE_LINE
-                        | Reads.RESPONSE_BLOCK)
+_REPEATING: Final = int(Reads.CONNECTION | Reads.SOURCE | Reads.REQUEST_LINE | Reads.HEADER_BLOCK
+                        | Reads.RESPONSE_LINE | Reads.RESPONSE_BLOCK)
 
 
 class Acl:
