@@ -34,6 +34,10 @@ class ProxyFacts:
         self.number = number  # `id`, by default its position from 2 on (frontends and backends count together)
         self.http = http
         self.counters = Counters(arena)
+        self.tally = self.counters.tally  # what every exchange calls, without a look-up each time
+        self.settle = self.counters.settle
+        self.add_one = self.counters.rise
+        self.total = self.counters.total
         self.noted = 0  # when this lane last said that it had a session (monotonic ms)
         self.names: Names | None = None  # all proxies
 
@@ -41,7 +45,7 @@ class ProxyFacts:
     @property
     def connections(self) -> int:
         """Current streams (backend) or client connections (frontend) of all lanes."""
-        return self.counters.total(CURRENT)
+        return self.total(CURRENT)
 
     @property
     def log_lines(self) -> int:
@@ -58,12 +62,16 @@ class ServerFacts:
         self.spot: i64 = -1  # its name's number for log lines; -1: none yet
         self.number = number
         self.counters = Counters(arena)
+        self.tally = self.counters.tally  # what every exchange calls, without a look-up each time
+        self.settle = self.counters.settle
+        self.add_one = self.counters.rise
+        self.total = self.counters.total
         self.noted = 0  # when this lane last said that it had a session (monotonic ms)
 
     @property
     def connections(self) -> int:
         """Current streams of all lanes."""
-        return self.counters.total(CURRENT)
+        return self.total(CURRENT)
 
     @connections.setter
     def connections(self, count: int) -> None:

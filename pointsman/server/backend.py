@@ -190,7 +190,7 @@ class Backend(ProxyFacts):
         """Count a stream in; False: it is full."""
         if server.row.maxconn:
             return self._locked(lambda: self._reserve(server))
-        server.counters.rise(CURRENT, HIGHEST)
+        server.add_one(CURRENT, HIGHEST)
         self.algorithm.took(server)
         return True
 
@@ -206,7 +206,7 @@ class Backend(ProxyFacts):
         if server.row.maxconn or self.arena.cells.load(self.arrivals) and (len(server.queue) or len(self.queue)):
             self._locked(lambda: self._release(server))
         else:
-            server.counters.tally(LEFT, -1)
+            server.tally(LEFT, -1)
             self.algorithm.left(server)
 
     def _release(self, server: LiveServer) -> bool:

@@ -154,7 +154,7 @@ class ServerConnection(Wire):
     def unpool(self) -> None:
         """Taken out of the pool, or closed: it is not idle any more."""
         if self.pooled:
-            self.server.counters.tally(POOLED, -1, 1 - self.pooled)
+            self.server.tally(POOLED, -1, 1 - self.pooled)
             self.pooled = 0
 
     def close(self) -> None:
@@ -171,6 +171,7 @@ class Pool:
 
     def __init__(self, counters: Counters) -> None:
         self.counters = counters
+        self.tally = counters.tally  # without a look-up each time
         self.idle: list[ServerConnection] = []
         self.limit = -1  # pool-max-conn; -1: none
         self.keep_for = 5_000  # ms (pool-purge-delay)
@@ -213,7 +214,7 @@ class Pool:
         connection.pooled = 1
         if connection.served > 1:
             connection.pooled = 2
-            self.counters.tally(SAFER, 1)
+            self.tally(SAFER, 1)
         connection.since = connection.reactor.now
         connection.reactor.wheel.disarm(connection)
         self.idle.append(connection)
@@ -221,7 +222,7 @@ class Pool:
     def _enter(self, now: int) -> bool:
         """Count one more; False: there are enough in all lanes, and none of this lane's is old."""
         if self.limit < 0:
-            self.counters.tally(POOLED, 1, 0)
+            self.tally(POOLED, 1, 0)
             return True
         if self.counters.hold_idle() > self.limit:
             self.purge(now)

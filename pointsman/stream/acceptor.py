@@ -46,6 +46,8 @@ class Room:
         self.lock = self.arena.take_lock()  # of the limits of connections, here and of frontends and sockets
         self.limit_cell = self.arena.take(1)
         self.counters = Counters(self.arena)
+        self.tally = self.counters.tally  # without a look-up each time
+        self.sum_up = self.counters.total
         self.requests = 0  # of this process: numbers for %rt
         self.connection_rate = self.counters.connection_rate  # its `limit` is maxconnrate
         self.session_rate = self.counters.session_rate  # its `limit` is maxsessrate
@@ -131,9 +133,9 @@ class Acceptor(ProxyFacts):
 
     def admit(self, door: Door, now: int) -> None:
         """Count a connection that a listener is about to accept (monotonic ms). Sessions are counted by `open`."""
-        door.room.counters.tally(ADMITTED, 1, 1)
+        door.room.tally(ADMITTED, 1, 1)
         door.counters.tally(ADMITTED, 1, 1)
-        self.counters.tally(ADMITTED, 1, 1)
+        self.tally(ADMITTED, 1, 1)
 
     def arrived(self, door: Door) -> None:
         """It was accepted."""
@@ -143,9 +145,9 @@ class Acceptor(ProxyFacts):
 
     def withdraw(self, door: Door) -> None:
         """There was no connection to accept after all."""
-        door.room.counters.tally(ADMITTED, -1, -1)
+        door.room.tally(ADMITTED, -1, -1)
         door.counters.tally(ADMITTED, -1, -1)
-        self.counters.tally(ADMITTED, -1, -1)
+        self.tally(ADMITTED, -1, -1)
 
     def open(self, fd: int, source: NetAddress, destination: NetAddress, listener: Door, accepted: int,
              pending: bytes) -> None:
@@ -159,9 +161,9 @@ class Acceptor(ProxyFacts):
     def closed(self, listener: Door) -> None:
         """Called exactly once for each admitted connection, as it ends: lets those in who wait for room."""
         room = listener.room
-        room.counters.tally(LEFT, -1)
+        room.tally(LEFT, -1)
         listener.counters.tally(LEFT, -1)
-        self.counters.tally(LEFT, -1)
+        self.tally(LEFT, -1)
         self.let_in(listener)
 
     def let_in(self, listener: Door) -> None:

@@ -208,8 +208,8 @@ class Exchange(Carried):
             backend.counters.chosen += 1
             self.dial()
             return
-        server.counters.tally(REUSED, 1, 1, 1)
-        backend.counters.tally(PICKED, 1, 1)
+        server.tally(REUSED, 1, 1, 1)
+        backend.tally(PICKED, 1, 1)
         self._attach(connection)
         self.record.connected = now
         self.begin_sending()
@@ -484,31 +484,31 @@ class Exchange(Carried):
         server = found if isinstance(found, LiveServer) else None
         over = OVER[class_of(status)]
         if status > 0:
-            frontend.counters.tally(over, up, down, 1)
+            frontend.tally(over, up, down, 1)
         else:
-            frontend.counters.tally(BYTES, up, down)
+            frontend.tally(BYTES, up, down)
         if frontend.socket_stats and isinstance(self.context.listener, Door):
             self.context.listener.counters.tally(BYTES, up, down)
         if backend is None:
             if frontend.twin is not None:
-                frontend.twin.counters.tally(BYTES, up, down)
+                frontend.twin.tally(BYTES, up, down)
         elif record.queued >= 0 and record.answered >= 0:
             queue = record.queued - (record.head if record.head > record.begun else record.begun)
             connect = record.connected - record.queued if record.connected >= 0 else 0
             response = record.answered - record.connected
             total = record.ended - record.accepted
             done = over if status > 0 else BYTES
-            backend.counters.settle(done, up, down, QUEUE_TIME, queue, connect, response, total)
+            backend.settle(done, up, down, QUEUE_TIME, queue, connect, response, total)
             if server is not None:
                 served = SERVED[class_of(status)] if status > 0 else BYTES
-                server.counters.settle(served, up, down, QUEUE_TIME, queue, connect, response, total)
+                server.settle(served, up, down, QUEUE_TIME, queue, connect, response, total)
         else:
             if status > 0:
-                backend.counters.tally(over, up, down, 1)
+                backend.tally(over, up, down, 1)
             else:
-                backend.counters.tally(BYTES, up, down)
+                backend.tally(BYTES, up, down)
             if server is not None:
-                server.counters.tally(BYTES, up, down)
+                server.tally(BYTES, up, down)
         if record.cause != 0x2D:
             self._count_fault(server)
 
@@ -569,7 +569,7 @@ class Exchange(Carried):
         self.release_server()
         backend = self.backend
         if backend is not None:
-            backend.counters.tally(LEFT, -1)
+            backend.tally(LEFT, -1)
 
     def log_early(self, origin: bytes) -> None:
         """A line that need not wait for the end (option logasap, or a format that shows nothing of it)."""

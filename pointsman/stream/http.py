@@ -128,10 +128,10 @@ class HttpStream(Replay):
         frontend = self.frontend
         program = frontend.program
         room = program.room
-        room.counters.tally(REQUEST, 1)
+        room.tally(REQUEST, 1)
         room.requests += 1
         self.record.number = room.requests
-        frontend.counters.tally(REQUEST, 1)
+        frontend.tally(REQUEST, 1)
 
     def _name(self, request: Request) -> None:
         """unique-id-format and unique-id-header."""
@@ -241,9 +241,8 @@ class HttpStream(Replay):
     def enter_backend(self, backend: BackendProxy) -> None:
         self.backend = backend
         self.context.backend = backend
-        counters = backend.counters
-        counters.rise(CURRENT, HIGHEST)
-        counters.tally(ENTERED, 1, 1)
+        backend.add_one(CURRENT, HIGHEST)
+        backend.tally(ENTERED, 1, 1)
 
     def _add_addresses(self, request: Request, backend: BackendProxy) -> None:
         """option forwardfor and option originalto, of the frontend or of the backend; the backend's name wins."""
