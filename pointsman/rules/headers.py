@@ -52,6 +52,7 @@ class SetHeader(HeaderAction):
         super().__init__(args, header, value, replaces)
         self.format = value
         self.constant = value.constant
+        self.made = field(header, b"")  # the last one: most values repeat, and fields are never changed
         self.also_host(header)
 
     def run(self, context: Context) -> int:
@@ -59,7 +60,10 @@ class SetHeader(HeaderAction):
         if head is None:
             return CONTINUE
         name = self.header
-        made = field(name, self.format.render_header(context))
+        value = self.format.render_header(context)
+        made = self.made
+        if made.value != value:
+            made = self.made = field(name, value)
         if self.replaces:
             fields = [one for one in head.fields if one.name != name]
         else:

@@ -263,7 +263,12 @@ class HttpStream(Replay):
             return
         if option.if_none and request.get(option.header) is not None:
             return
-        request.fields = [*request.fields, field(option.header, address.text)]
+        made = option.made
+        if made.value != address.text:
+            made = option.made = field(option.header, address.text)
+        fields = request.fields.copy()
+        fields.append(made)
+        request.fields = fields
 
     # Server connection.
 

@@ -8,7 +8,7 @@ from pointsman.core.address import NetAddress
 from pointsman.core.arena import Arena
 from pointsman.log.logger import Logger
 from pointsman.proto.memory import Memory
-from pointsman.proto.message import Field, Request
+from pointsman.proto.message import Field, Request, field
 from pointsman.rules.captures import Captures
 from pointsman.rules.plan import Step
 from pointsman.rules.reply import Reply
@@ -85,6 +85,7 @@ class ForwardFor:
         self.header = header
         self.if_none = if_none
         self.networks = networks
+        self.made = field(header, b"")  # the last one: fields are never changed
 
     def excepts(self, address: NetAddress) -> bool:
         packed = address.packed
