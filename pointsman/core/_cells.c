@@ -6,7 +6,7 @@
  *
  * row_type(name, fields) makes a type whose attributes are consecutive cells: row.requests += 1 is a load and a store
  * without any lock, for rows that only one process writes. What is written for every request goes in a few calls:
- * tally, average, rise. A row may know the table that it stands in, one row for each process, whose columns it sums up.
+ * tally, settle, rise. A row may know the table that it stands in, one row for each process, whose columns it sums up.
  */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
@@ -401,16 +401,22 @@ note(Row *self, Py_ssize_t gauge, Py_ssize_t highest)
         put(self->first + highest, held);
 }
 
+static int
+take_gauge(Row *self, PyObject *const *args, Py_ssize_t given, Py_ssize_t *gauge, Py_ssize_t *highest)
+{
+    if (given != 2) {
+        PyErr_SetString(PyExc_TypeError, "2 arguments expected");
+        return -1;
+    }
+    return take_place(self, args[0], 1, gauge) < 0 ? -1 : take_place(self, args[1], 1, highest);
+}
+
 /* rise(gauge, highest): one more here; the sum over all rows is noted if it is a new maximum. */
 static PyObject *
 row_rise(Row *self, PyObject *const *args, Py_ssize_t given)
 {
     Py_ssize_t gauge, highest;
-    if (given != 2) {
-        PyErr_SetString(PyExc_TypeError, "2 arguments expected");
-        return NULL;
-    }
-    if (take_place(self, args[0], 1, &gauge) < 0 || take_place(self, args[1], 1, &highest) < 0)
+    if (take_gauge(self, args, given, &gauge, &highest) < 0)
         return NULL;
     put(self->first + gauge, cell(self->first + gauge) + 1);
     note(self, gauge, highest);
@@ -422,16 +428,14 @@ static PyObject *
 row_note(Row *self, PyObject *const *args, Py_ssize_t given)
 {
     Py_ssize_t gauge, highest;
-    if (given != 2) {
-        PyErr_SetString(PyExc_TypeError, "2 arguments expected");
-        return NULL;
-    }
-    if (take_place(self, args[0], 1, &gauge) < 0 || take_place(self, args[1], 1, &highest) < 0)
+    if (take_gauge(self, args, given, &gauge, &highest) < 0)
         return NULL;
     note(self, gauge, highest);
     Py_RETURN_NONE;
 }
 
+/* Four sums that forget a 1024th with each addition once 1024 were made; behind them their maxima, and then how many
+ * were added. */
 static void
 add_times(int64_t *sums, const int64_t *times)
 {
@@ -446,28 +450,8 @@ add_times(int64_t *sums, const int64_t *times)
         put(sums + 8, cell(sums + 8) + 1);
 }
 
-/* average(place, a, b, c, d): four sums that forget a 1024th with each addition once 1024 were made, from that place
- * on; behind them their maxima, and then how many were added. */
-static PyObject *
-row_average(Row *self, PyObject *const *args, Py_ssize_t given)
-{
-    Py_ssize_t place;
-    int64_t times[4];
-    if (given != 5) {
-        PyErr_SetString(PyExc_TypeError, "5 arguments expected");
-        return NULL;
-    }
-    if (take_place(self, args[0], 9, &place) < 0)
-        return NULL;
-    for (int i = 0; i < 4; i++)
-        if (take_value(args[i + 1], &times[i]) < 0)
-            return NULL;
-    add_times(self->first + place, times);
-    Py_RETURN_NONE;
-}
-
 /* settle(places, up, down, place, a, b, c, d): up and down are added at the first two of the places and 1 at all
- * others; then as average. */
+ * others; a to d to the four sums from `place` on (add_times). */
 static PyObject *
 row_settle(Row *self, PyObject *const *args, Py_ssize_t given)
 {
@@ -511,7 +495,6 @@ static PyMethodDef row_methods[] = {
     {"rise", (PyCFunction)row_rise, METH_FASTCALL, "rise(gauge, highest): one more, and note a new maximum of all."},
     {"note", (PyCFunction)row_note, METH_FASTCALL, "note(gauge, highest): note a new maximum of all."},
     {"settle", (PyCFunction)row_settle, METH_FASTCALL, "settle(places, up, down, place, a, b, c, d): all of one end."},
-    {"average", (PyCFunction)row_average, METH_FASTCALL, "average(place, a, b, c, d): add to four moving sums."},
     {NULL, NULL, 0, NULL}};
 
 static void

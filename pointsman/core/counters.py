@@ -52,7 +52,7 @@ class CounterFields:
     links: int  # connections to a server that are open, in use or idle
     idle: int  # those of them in its pool (srv_icur)
     idle_safe: int  # and those of these that were reused before (safe_conn_cur)
-    queue_time: int  # sums in ms over the last exchanges, see note_times
+    queue_time: int  # sums in ms over the last exchanges (qtime, ctime, rtime, ttime): see settle in _cells.c
     connect_time: int
     response_time: int
     total_time: int
@@ -79,7 +79,7 @@ _LIMIT: Final = 0  # cells of a rate
 _SECOND: Final = 1  # the second that is being counted; 0: none yet
 _START: Final = 2  # the total when it began
 _BEFORE: Final = 3  # events in the one before
-_HIGHEST: Final = 4
+_PEAK: Final = 4
 _RATE_CELLS: Final = 5
 
 
@@ -123,7 +123,6 @@ if TYPE_CHECKING:
         def rise(self, gauge: int, highest: int) -> None: ...
         def note(self, gauge: int, highest: int) -> None: ...
         def settle(self, places: bytes, up: int, down: int, place: int, a: int, b: int, c: int, d: int) -> None: ...
-        def average(self, place: int, a: int, b: int, c: int, d: int) -> None: ...
 
     class Totals(CounterFields):
         table: Table
@@ -180,10 +179,6 @@ class Counters(CounterRow):
         """One more current stream or connection."""
         self.rise(CURRENT, HIGHEST)
 
-    def note_most(self) -> None:
-        """More than ever before?"""
-        self.note(CURRENT, HIGHEST)
-
     def leave(self) -> None:
         self.current -= 1
 
@@ -193,10 +188,6 @@ class Counters(CounterRow):
         return self.table.total(_IDLE)
 
     # Counters.
-
-    def note_times(self, queue: int, connect: int, response: int, total: int) -> None:
-        """For the averages over the last 1024 exchanges (qtime, ctime, rtime, ttime): a sum that forgets a 1024th."""
-        self.average(QUEUE_TIME, queue, connect, response, total)
 
     def _store_everywhere(self, names: tuple[str, ...]) -> None:
         cells = self.table.arena.cells
@@ -243,11 +234,11 @@ class Rate:
     @property
     def highest(self) -> int:
         """The largest count of a second."""
-        return self.cells.load(self.first + _HIGHEST)
+        return self.cells.load(self.first + _PEAK)
 
     @highest.setter
     def highest(self, value: int) -> None:
-        self.cells.store(self.first + _HIGHEST, value)
+        self.cells.store(self.first + _PEAK, value)
 
     def forget(self) -> None:
         """The counter begins anew at 0."""
@@ -266,12 +257,12 @@ class Rate:
         if known:
             counted = max(0, total - cells.load(first + _START))
             cells.store(first + _BEFORE, counted if second == known + 1 else 0)
-            cells.highest(first + _HIGHEST, counted // (second - known))
+            cells.highest(first + _PEAK, counted // (second - known))
             cells.store(first + _START, total)
 
     def read(self, now: int) -> int:
         """Events of the last 1000 ms: the whole current second and the part of the one before that is still in view."""
         self.tick(now)
         counted = max(0, self.table.total(self.place) - self.cells.load(self.first + _START))
-        self.cells.highest(self.first + _HIGHEST, counted)
+        self.cells.highest(self.first + _PEAK, counted)
         return counted + self.cells.load(self.first + _BEFORE) * (1000 - now % 1000) // 1000

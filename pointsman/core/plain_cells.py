@@ -120,8 +120,7 @@ def row_type(name: str, fields: tuple[str, ...]) -> type:
 
     members: dict[str, object] = {field: member(i) for i, field in enumerate(fields)}
     return type(name.rpartition(".")[2], (), {"__init__": init, "FIELDS": fields, "tally": _tally, "total": _total,
-                                              "rise": _rise, "note": _note, "average": _average,
-                                              "settle": _settle, **members})
+                                              "rise": _rise, "note": _note, "settle": _settle, **members})
 
 
 def _tally(row: object, places: bytes, *deltas: int) -> None:
@@ -132,15 +131,6 @@ def _tally(row: object, places: bytes, *deltas: int) -> None:
     for place, delta in zip(places, deltas, strict=True):
         _within(row, place, 1)
         cells.store(first + place, cells.load(first + place) + delta)
-
-
-def _settle(row: object, places: bytes, up: int, down: int, place: int, *times: int) -> None:
-    """`up` and `down` are added at the first two of the places and 1 at all others; then as _average."""
-    if len(places) < 2:
-        raise TypeError("at least two places expected")
-    _within(row, max(places), 1)
-    _average(row, place, *times)
-    _tally(row, places, up, down, *[1] * (len(places) - 2))
 
 
 def _within(row: object, place: int, room: int) -> None:
@@ -169,15 +159,18 @@ def _note(row: object, gauge: int, highest: int) -> None:
     cells.store(first + highest, max(cells.load(first + highest), _total(row, gauge)))
 
 
-def _average(row: object, place: int, *values: int) -> None:
-    """Add to four sums that forget a 1024th each time once 1024 were added; behind them maxima and that number."""
+def _settle(row: object, places: bytes, up: int, down: int, place: int, *times: int) -> None:
+    """`up` and `down` are added at the first two of the places and 1 at all others; `times` to four sums from `place`
+    on, which forget a 1024th each time once 1024 were added. Behind them are their maxima and that number."""
+    if len(places) < 2 or len(times) != 4:
+        raise TypeError("at least two places and 8 arguments expected")
+    _within(row, max(places), 1)
     _within(row, place, 9)
-    if len(values) != 4:
-        raise TypeError("5 arguments expected")
+    _tally(row, places, up, down, *[1] * (len(places) - 2))
     cells, first = _place(row)
     at = first + place
     full = cells.load(at + 8) >= 1024
-    for i, value in enumerate(values, at):
+    for i, value in enumerate(times, at):
         present = cells.load(i)
         forgotten = abs(present) // 1024 * (1 if present >= 0 else -1) if full else 0  # as C divides
         cells.store(i, present - forgotten + value)

@@ -9,6 +9,7 @@ from typing import Final
 
 from pointsman.config.action import CONTINUE, Action
 from pointsman.rules.rule import Rule
+from pointsman.sample import types
 from pointsman.sample.condition import Condition
 from pointsman.sample.context import Context
 from pointsman.sample.types import Reads, Writes
@@ -16,8 +17,8 @@ from pointsman.sample.types import Reads, Writes
 HEADS: Final = int(Writes.REQUEST_LINE | Writes.HEADER_BLOCK | Writes.RESPONSE_LINE | Writes.RESPONSE_BLOCK)
 MOVING: Final = int(Reads.MOVING)
 CONNECTION: Final = int(Reads.CONNECTION)
-OF_REQUEST: Final = int(Reads.CONNECTION | Reads.SOURCE | Reads.REQUEST_LINE | Reads.HEADER_BLOCK)
-OF_RESPONSE: Final = int(Reads.RESPONSE_LINE | Reads.RESPONSE_BLOCK)
+OF_REQUEST: Final = int(types.OF_REQUEST)
+OF_RESPONSE: Final = int(types.OF_RESPONSE)
 
 
 class Step:

@@ -1,12 +1,10 @@
 """A rule: an action and the condition under which it runs. How streams evaluate lists of them stands in plan.py."""
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from pointsman.config.action import CONTINUE, Action
+from pointsman.config.action import Action
 from pointsman.config.setting import Setting
 from pointsman.sample.condition import Condition
-from pointsman.sample.context import Context
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,14 +16,3 @@ class Rule(Setting):
     condition: Condition | None = None
     negated: bool = False  # `unless`
     many: ClassVar[bool] = True
-
-
-def run_rules(rules: Sequence[Rule], context: Context) -> int:
-    """Evaluate them in order; the first verdict other than CONTINUE ends the list (manual 4.4)."""
-    for rule in rules:
-        condition = rule.condition
-        if condition is None or condition.test(context) != rule.negated:
-            verdict = rule.action.run(context)
-            if verdict != CONTINUE:
-                return verdict
-    return CONTINUE

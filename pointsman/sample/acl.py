@@ -38,7 +38,7 @@ from pointsman.sample.pattern import (
     find_method,
 )
 from pointsman.sample.source import NO_LINES, SPLIT, WHOLE, Pure, Source, through, turned
-from pointsman.sample.types import Reads, Type, Value, Where
+from pointsman.sample.types import OF_REQUEST, OF_RESPONSE, Type, Value, Where
 
 ACL_NAME: Final = re.compile(r"[A-Za-z0-9_.:-]+", re.ASCII)
 SUFFIXES: Final = ("beg", "dir", "dom", "end", "len", "reg", "sub")
@@ -58,8 +58,7 @@ NO_PATTERN: Final = ("no pattern to match against were provided, so this ACL wil
                      "'-m bool'.")
 
 
-_REPEATING: Final = int(Reads.CONNECTION | Reads.SOURCE | Reads.REQUEST_LINE | Reads.HEADER_BLOCK
-                        | Reads.RESPONSE_LINE | Reads.RESPONSE_BLOCK)
+_REPEATING: Final = int(OF_REQUEST | OF_RESPONSE)
 
 
 class Acl:

@@ -176,13 +176,17 @@ class Texts(Matcher):
         return value in self.many
 
 
-class Prefixes(Matcher):
-    """Beginnings: each of a few, or by their lengths."""
+class Edges(Matcher):
+    """Base of beginnings and ends: each of a few is compared, or all of one length are looked up at once."""
 
     def __init__(self, texts: list[bytes]) -> None:
         self.few = texts if len(texts) <= FEW else []
         self.many = frozenset(texts)
         self.sizes = [] if self.few else sorted({len(text) for text in texts})
+
+
+class Prefixes(Edges):
+    """Beginnings."""
 
     def match(self, value: Value) -> bool:
         assert isinstance(value, bytes)
@@ -198,13 +202,8 @@ class Prefixes(Matcher):
         return False
 
 
-class Suffixes(Matcher):
+class Suffixes(Edges):
     """Ends."""
-
-    def __init__(self, texts: list[bytes]) -> None:
-        self.few = texts if len(texts) <= FEW else []
-        self.many = frozenset(texts)
-        self.sizes = [] if self.few else sorted({len(text) for text in texts})
 
     def match(self, value: Value) -> bool:
         assert isinstance(value, bytes)

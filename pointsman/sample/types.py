@@ -7,6 +7,7 @@ At run time a sample is a plain value; its type is known since start-up and is n
 "No sample" is None. The table of casts stands in casts.py.
 """
 from enum import IntEnum, IntFlag
+from typing import Final
 
 
 class Type(IntEnum):
@@ -48,6 +49,11 @@ class Reads(IntFlag):
     MOVING = 128  # time, counters, variables, tables, random, users, server states
     SOURCE = 256  # the client's address, without its port: the same for many connections
     ALL = 511
+
+
+# What repeats: the connection and the heads. A decision that stands on nothing else may be remembered.
+OF_REQUEST: Final = Reads.CONNECTION | Reads.SOURCE | Reads.REQUEST_LINE | Reads.HEADER_BLOCK
+OF_RESPONSE: Final = Reads.RESPONSE_LINE | Reads.RESPONSE_BLOCK
 
 
 class Writes(IntFlag):

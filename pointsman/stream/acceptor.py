@@ -67,7 +67,7 @@ class Room:
     @property
     def connections(self) -> int:
         """Open client connections of all lanes (CurrConns)."""
-        return self.counters.total(CURRENT)
+        return self.sum_up(CURRENT)
 
     @property
     def total(self) -> int:

@@ -145,9 +145,7 @@ class H1Back(HttpBack):
         self.answer = answer
         if not self.served:
             answer.used = self.reactor.now
-            stand = self.server
-            if isinstance(stand, LiveServer):
-                stand.kept = answer
+            self.target.kept = answer
 
     def _kind(self, response: Response) -> int:
         """How its body is framed (RFC 9112 6.3)."""

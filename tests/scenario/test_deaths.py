@@ -6,7 +6,6 @@ import os
 import random
 import resource
 import signal
-import socket
 import threading
 import time
 from collections import Counter
@@ -18,7 +17,7 @@ from typing import Final
 
 import pytest
 from support.counting import CountingOrigin
-from support.crowd import children, until
+from support.crowd import children, get, until
 from support.programs import POINTSMAN, Program
 from support.scenario import query, show_stat
 from support.storm import LONG, Storm
@@ -161,19 +160,6 @@ def test_control_dies_under_new_connections(tmp_path: Path, origin: CountingOrig
 
 
 # A queue.
-
-def get(port: int, path: str) -> int:
-    """The status of one request on a connection of its own; 0: it ended without an answer."""
-    try:
-        with socket.create_connection(("127.0.0.1", port), timeout=15) as client:
-            client.sendall(f"GET {path} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n".encode())
-            data = b""
-            while piece := client.recv(65536):
-                data += piece
-    except ConnectionError:
-        return 0
-    return int(data[9:12]) if data.startswith(b"HTTP/1.1 ") else 0
-
 
 class Queueing:
     """Forty clients that want one of five slots again and again."""

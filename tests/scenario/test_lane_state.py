@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from support.counting import CountingOrigin
-from support.crowd import Crowd, children, read_response, until
+from support.crowd import Crowd, children, get, read_response, until
 from support.programs import POINTSMAN, Program
 from support.scenario import query, show_stat
 
@@ -60,19 +60,6 @@ def program(origin: CountingOrigin, tmp_path: Path) -> Iterator[Program]:
     with Program(POINTSMAN, CONFIG, tmp_path, {"origin": f"127.0.0.1:{origin.port}"}) as made:
         until(lambda: len(children(made.pid)) == 3 and (tmp_path / "stats").exists())
         yield made
-
-
-def get(port: int, path: str) -> int:
-    """The status of one request on a connection of its own; 0: it ended without an answer."""
-    try:
-        with socket.create_connection(("127.0.0.1", port), timeout=15) as client:
-            client.sendall(f"GET {path} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n".encode())
-            data = b""
-            while piece := client.recv(65536):
-                data += piece
-    except ConnectionError:
-        return 0
-    return int(data[9:12]) if data.startswith(b"HTTP/1.1 ") else 0
 
 
 def rows(program: Program) -> dict[str, dict[str, str]]:

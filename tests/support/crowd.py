@@ -41,6 +41,19 @@ def ask(port: int) -> str:
     return response.partition(b"\r\n\r\n")[2].decode()
 
 
+def get(port: int, path: str) -> int:
+    """The status of one request on a connection of its own; 0: it ended without an answer."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=15) as client:
+            client.sendall(f"GET {path} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n".encode())
+            data = b""
+            while piece := client.recv(65536):
+                data += piece
+    except ConnectionError:
+        return 0
+    return int(data[9:12]) if data.startswith(b"HTTP/1.1 ") else 0
+
+
 def until(holds: Callable[[], bool], seconds: float = 5.0) -> float:
     """Waits until it holds; returns for how long."""
     begin = time.monotonic()

@@ -2,6 +2,7 @@
 http-buffer-request or a rule that waits for it; else what came with the head."""
 from pointsman.sample.arguments import Arguments
 from pointsman.sample.context import Context
+from pointsman.sample.fetch.request import ignores_case
 from pointsman.sample.registry import Source, fetch, fetch_with
 from pointsman.sample.types import Reads, Type, Value, Where
 
@@ -32,10 +33,7 @@ class BodyParameter(Source):
 
     def __init__(self, args: Arguments) -> None:
         self.name = args.text(0)
-        option = args.word(1)
-        if option not in ("", "i"):
-            raise args.wrong(f"unknown option '{option}'", "i, to ignore the case")
-        self.loose = option == "i"
+        self.loose = ignores_case(args, 1)
         if self.loose:
             self.name = self.name.lower()
 

@@ -163,16 +163,21 @@ def url_port(ctx: Context) -> int | None:
     return int(port) if port.isdigit() and len(port) < 6 else None
 
 
+def ignores_case(args: Arguments, place: int) -> bool:
+    """The argument that may be "i". ConfigError for another."""
+    option = args.word(place)
+    if option not in ("", "i"):
+        raise args.wrong(f"unknown option '{option}'", "i, to ignore the case")
+    return option == "i"
+
+
 class Parameter(Source):
     """The parameters of one name (b"": of any) in the request's URI."""
 
     def __init__(self, args: Arguments) -> None:
         self.name = args.text(0)
         self.delimiter = args.text(1)[:1] or b"?"
-        option = args.word(2)
-        if option not in ("", "i"):
-            raise args.wrong(f"unknown option '{option}'", "i, to ignore the case")
-        self.loose = option == "i"
+        self.loose = ignores_case(args, 2)
         if self.loose:
             self.name = self.name.lower()
 

@@ -185,22 +185,21 @@ def test_averages_forget_slowly_and_keep_maxima(made: ModuleType) -> None:
     _, (first, _, _) = rows(made)
     sums, most = [f"sum{i}" for i in range(4)], [f"most{i}" for i in range(4)]
     for _ in range(1024):
-        first.average(5, 1, 2, 0, 10)
+        first.settle(bytes([0, 1]), 0, 0, 5, 1, 2, 0, 10)
     assert values(first, *sums, *most, "timed") == [1024, 2048, 0, 10240, 1, 2, 0, 10, 1024]
-    first.average(5, 9, 2, 0, 0)
+    first.settle(bytes([0, 1]), 0, 0, 5, 9, 2, 0, 0)
     assert values(first, *sums, *most, "timed") == [1032, 2048, 0, 10230, 9, 2, 0, 10, 1024]
 
 
 def test_the_end_of_an_exchange_is_one_call(made: ModuleType) -> None:
     _, (first, second, _) = rows(made)
-    for row, way in ((first, 1), (second, 2)):
-        for _ in range(3):
-            if way == 1:
-                row.settle(bytes([0, 1, 2]), 10, 20, 5, 1, 2, 3, 4)
-            else:
-                row.tally(bytes([0, 1, 2]), 10, 20, 1)
-                row.average(5, 1, 2, 3, 4)
-    assert values(first, *FIELDS) == values(second, *FIELDS)
+    for _ in range(3):
+        first.settle(bytes([0, 1, 2]), 10, 20, 5, 1, 2, 3, 4)
+        second.tally(bytes([0, 1, 2]), 10, 20, 1)
+    counted = ("up", "down", "served", "gauge", "highest")
+    assert values(first, *counted) == values(second, *counted) == [30, 60, 3, 0, 0]
+    sums, most = [f"sum{i}" for i in range(4)], [f"most{i}" for i in range(4)]
+    assert values(first, *sums, *most, "timed") == [3, 6, 9, 12, 1, 2, 3, 4, 3]
     with pytest.raises(IndexError):
         first.settle(bytes([0, 99]), 1, 1, 5, 1, 1, 1, 1)
     with pytest.raises(IndexError):

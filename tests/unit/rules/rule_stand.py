@@ -5,8 +5,9 @@ from pointsman.core.address import net_address
 from pointsman.core.diagnostics import Severity
 from pointsman.proto.message import Head, Request, Response, field
 from pointsman.rules.captures import captures_of
+from pointsman.rules.plan import run_steps, steps
 from pointsman.rules.reply import Reply
-from pointsman.rules.rule import Rule, run_rules
+from pointsman.rules.rule import Rule
 from pointsman.sample.context import Context, ListenerFacts, ProxyFacts, ServerFacts
 
 
@@ -55,7 +56,7 @@ def run(ctx: Context, *lines: str, before: str = "") -> int:
     if captures is not None:
         captures.of_request(ctx)
         captures.of_response(ctx)
-    return run_rules(found, ctx)
+    return run_steps(steps(found), ctx)
 
 
 def fields(head: Head | None) -> list[tuple[str, str]]:

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from rule_stand import compiled, error, exchange, run
 
-from pointsman.rules.rule import run_rules
+from pointsman.rules.plan import run_steps, steps
 from pointsman.tables.changes import CHANGES, Change
 from pointsman.tables.patterns import LISTS
 
@@ -35,7 +35,7 @@ def test_an_acl_knows_at_once() -> None:
     found = compiled(*rules)
     for rule in found:
         rule.action.resolve(None, None)  # type: ignore[arg-type]  # it asks neither
-    first, second = run_rules(found, exchange()), run_rules(found, exchange())
+    first, second = run_steps(steps(found), exchange()), run_steps(steps(found), exchange())
     assert first != second
     assert content("virt@bad") == [("/path", None)]
 
@@ -63,9 +63,9 @@ def test_a_lane_only_wishes_what_would_change_something(monkeypatch: pytest.Monk
     wishes.clear()
     (rule,) = compiled("http-request set-map(virt@m) a 1")
     rule.action.resolve(None, None)  # type: ignore[arg-type]  # it asks neither
-    run_rules([rule], exchange())
+    run_steps(steps([rule]), exchange())
     CHANGES.apply(wishes.pop())
-    run_rules([rule], exchange())
+    run_steps(steps([rule]), exchange())
     assert wishes == [] and content("virt@m") == [("a", "1")]
 
 
