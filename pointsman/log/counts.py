@@ -2,7 +2,7 @@
 from mypy_extensions import i64
 
 from pointsman.sample.context import Context
-from pointsman.sample.key import Family, Number, Total
+from pointsman.sample.key import Family, Marked, Number, Total
 from pointsman.sample.tag import number_tag
 
 
@@ -56,7 +56,7 @@ class ServerConnections(Number):
         return ctx.record.server_connections
 
 
-class Retries(Number):
+class Retries(Marked):
     """Connection retries; with "+" where the stream was redispatched."""
 
     def value(self, ctx: Context) -> i64:

@@ -8,6 +8,7 @@ from typing import Final
 
 from mypy_extensions import i64, mypyc_attr
 
+from pointsman.core.counters import places
 from pointsman.log.dates import local_date
 from pointsman.log.heading import Heading
 from pointsman.log.policy import When, failed
@@ -21,6 +22,7 @@ from pointsman.sample.record import UNSET
 Line = Piece | Callable[[Context], bytes]
 
 NO_DATA: Final = b"-"  # of RFC 5424, for structured data
+_LINES: Final = places("log_lines")
 _NO_BREAK: Final = bytes.maketrans(b"\n\r\0", b"   ")
 
 
@@ -95,7 +97,7 @@ class Logger:
         wall: i64 = ctx.now + ctx.date_offset
         text = line.text(ctx)
         structured = self.structured.text(ctx) if self.structured is not None else NO_DATA
-        ctx.frontend.counters.log_lines += 1
+        ctx.frontend.counters.tally(_LINES, 1)
         for outlet in self.outlets:
             outlet.put(level, wall, text, structured)
 

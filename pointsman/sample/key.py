@@ -61,14 +61,12 @@ class Number(Key):
         raise NotImplementedError
 
     def marked(self, ctx: Context) -> bool:
-        """A "+" stands before it: there is more to come (option logasap), or it was redispatched (%rc)."""
+        """A "+" stands before it: there is more to come (option logasap), or it was redispatched (%rc). See Marked."""
         return False
 
     def of(self, ctx: Context) -> i64:
         value = self.value(ctx)
-        if value < -1 or value >= self.limit or self.marked(ctx):
-            return -1
-        return value + 1
+        return value + 1 if -1 <= value < self.limit else -1
 
     def get(self, ctx: Context) -> int | bytes:
         """The plain value of the tag."""
@@ -76,7 +74,17 @@ class Number(Key):
         return b"+%d" % value if self.marked(ctx) else value
 
 
-class Total(Number):
+class Marked(Number):
+    """One that may have a "+" before it."""
+
+    def of(self, ctx: Context) -> i64:
+        if self.marked(ctx):
+            return -1
+        value = self.value(ctx)
+        return value + 1 if -1 <= value < self.limit else -1
+
+
+class Total(Marked):
     """A number that still grows while an exchange goes on."""
 
     def marked(self, ctx: Context) -> bool:

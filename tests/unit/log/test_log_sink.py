@@ -94,6 +94,47 @@ def test_udp_without_a_receiver_drops_and_recovers() -> None:
     sink.close()
 
 
+def test_what_a_full_receiver_leaves_comes_later_in_order(tmp_path: Path) -> None:
+    """A UNIX datagram socket holds a few lines only (/proc/sys/net/unix/max_dgram_qlen)."""
+    with receiver(socket.AF_UNIX, str(tmp_path / "log")) as sock:
+        sink = opened(AddressSpec("unix", str(tmp_path / "log"), datagram=True))
+        sent = lines(1500)
+        got: list[bytes] = []
+        for line in sent[:1200]:
+            sink.put(line)
+        sink.flush()
+        assert sink.full
+        taken = 1200 - sink.waiting
+        assert 0 < taken < 1200
+        late = iter(sent[1200:])
+        while len(got) < len(sent):
+            got.append(sock.recv(2000))
+            line = next(late, b"")
+            if line:
+                sink.put(line)
+            sink.flush()
+        assert got == sent
+        assert (sink.waiting, sink.dropped, sink.bytes) == (0, 0, 0)
+        sink.close()
+
+
+def test_what_is_dropped_is_not_sent_later(tmp_path: Path) -> None:
+    with receiver(socket.AF_UNIX, str(tmp_path / "log")) as sock:
+        sink = opened(AddressSpec("unix", str(tmp_path / "log"), datagram=True))
+        for line in lines(1000):
+            sink.put(line)
+        sink.flush()
+        left = sink.waiting
+        sink.drop_all()
+        assert (sink.dropped, sink.waiting) == (left, 0)
+        for _ in range(1000 - left):
+            sock.recv(2000)
+        sink.put(b"new\n")
+        sink.flush()
+        assert sock.recv(2000) == b"new\n"
+        sink.close()
+
+
 def test_unix_datagrams(tmp_path: Path) -> None:
     with receiver(socket.AF_UNIX, str(tmp_path / "log")) as sock:
         sink = opened(AddressSpec("unix", str(tmp_path / "log"), datagram=True))
