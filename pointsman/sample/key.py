@@ -66,7 +66,9 @@ class Number(Key):
 
     def of(self, ctx: Context) -> i64:
         value = self.value(ctx)
-        return value + 1 if -1 <= value < self.limit else -1
+        if value < -1 or value >= self.limit:  # not in one comparison, which compiles to a longer way
+            return -1
+        return value + 1
 
     def get(self, ctx: Context) -> int | bytes:
         """The plain value of the tag."""
@@ -81,7 +83,9 @@ class Marked(Number):
         if self.marked(ctx):
             return -1
         value = self.value(ctx)
-        return value + 1 if -1 <= value < self.limit else -1
+        if value < -1 or value >= self.limit:  # not in one comparison, which compiles to a longer way
+            return -1
+        return value + 1
 
 
 class Total(Marked):
