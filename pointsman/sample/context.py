@@ -3,7 +3,6 @@
 It never holds a connection or a descriptor, so an explanation can fill one for a request that never had a socket.
 Live proxies and servers are seen through the two small base classes below.
 """
-from typing import Final
 
 from mypy_extensions import i64, mypyc_attr
 
@@ -13,8 +12,6 @@ from pointsman.core.counters import CURRENT, Counters
 from pointsman.proto.message import Request, Response
 from pointsman.sample.record import Record
 from pointsman.sample.types import Value
-
-_CURRENT: Final = int(CURRENT)  # native where this is compiled
 
 
 class Names:
