@@ -1,7 +1,8 @@
 """Pointsman under valgrind's callgrind: user instructions of N requests, of 2N requests, and their difference.
 
 Instrumentation is off while the program starts. A measurement: zero the counts, send N requests, dump; the same with
-2N; the difference divided by N is free of what does not belong to a request (a timer, the dump itself).
+2N; the difference divided by N is free of what does not belong to a request (a timer, the dump itself). The program's
+clock is clock.c's: it advances with its readings.
 """
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ CONNECTIONS = 16
 ROUNDS = 3
 SETTLE = 0.1  # s
 WARM = 200  # requests before anything is counted: memories fill, connections are made
-FIXED = {"PYTHONHASHSEED": "0"}
+# The same on every machine: orders of sets, and the C library's functions for strings whatever the processor offers.
+FIXED = {"PYTHONHASHSEED": "0", "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX2,-AVX512F,-AVX512VL,-AVX512BW,-EVEX,-BMI2,-ERMS,-FSRM"}
 
 Costs = Counter[tuple[str, str]]  # (object file, function): instructions of its own
 
@@ -69,10 +71,12 @@ class Counting:
             path = folder / "test.cfg"
             path.write_text(configuration(1, folder / "stats.sock", self.receiver.port, self.ports, [self.crowd.port]))
             output = folder / "output"
+            clock = build_clock(folder)
             cores = sorted(os.sched_getaffinity(0))
             self.process = run(
                 ["valgrind", "--tool=callgrind", "--instr-atstart=no", f"--callgrind-out-file={folder}/callgrind.out",
-                 python, "-m", "pointsman", "-db", "-f", str(path)], cores, output, {**FIXED, **(environment or {})})
+                 python, "-m", "pointsman", "-db", "-f", str(path)], cores, output,
+                {**FIXED, "LD_PRELOAD": str(clock), **(environment or {})})
             wait_for(list(self.ports.values()), self.process, output, PATIENCE)
         except BaseException:
             self.close()
@@ -118,6 +122,16 @@ class Counting:
         found = [difference(self._count(row, number), self._count(row, 2 * number)) for _ in range(ROUNDS)]
         self._control("--instr=off")
         return sorted(found, key=lambda costs: costs.total())[ROUNDS // 2]
+
+
+def build_clock(folder: Path) -> Path:
+    """Compile clock.c there."""
+    made = folder / "clock.so"
+    done = subprocess.run(["gcc", "-O2", "-shared", "-fPIC", "-o", str(made), str(ROOT / "bench" / "clock.c")],
+                          capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"clock.c was not compiled: {done.stderr}")
+    return made
 
 
 def difference(once: Costs, twice: Costs) -> Costs:

@@ -1,8 +1,9 @@
 """A load of exactly N requests, and the server that answers them, in one loop: for counting instructions.
 
-Clients are in lock-step with the program: each connection has one request under way and sends the next when the answer
-is whole. A program under valgrind is far slower than this loop, so it always finds all connections waiting, and its
-turns look the same in every run. Every answer is compared, status and body.
+One request at a time is under way, on one connection after the other: so every turn of the program finds one thing to
+do, however fast the machine is and whatever else runs on it. Requests in parallel would share turns, now more of them,
+now fewer, and instructions would differ by some percent from machine to machine. Every answer is compared, status and
+body.
 
     clients  --(listens: the program)-->  program  --(listens: us)-->  the server, below
 """
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import selectors
 import socket
+from collections import deque
 from dataclasses import dataclass, field
 
 from bench.client import content_length
@@ -39,7 +41,7 @@ class Crowd:
     _left: int = 0  # requests that are not sent yet
     _answered: int = 0
     _next: int = 0  # number of the next request, never used twice
-    _clients: list[Peer] = field(default_factory=list)
+    _clients: deque[Peer] = field(default_factory=deque)  # the first of them asks next
     _listener: socket.socket | None = None
 
     def open(self) -> None:
@@ -51,9 +53,9 @@ class Crowd:
     def play(self, row: Row, port: int, count: int, connections: int) -> None:
         """That many requests to the program's port. SystemExit if an answer is wrong or none comes."""
         self._left, self._answered = count, 0
-        connections = min(connections, count)
-        for _ in range(connections):
+        for _ in range(1 if row.close else min(connections, count)):
             self._connect(row, port)
+        self._ask(row)
         while self._answered < count:
             events = self.selector.select(PATIENCE)
             if not events:
@@ -65,9 +67,8 @@ class Crowd:
                     self._client_readable(row, port, key.data)
                 else:
                     self._server_readable(key.data)
-        for peer in self._clients[:]:
+        for peer in list(self._clients):
             self._drop(peer)
-        self._clients.clear()
 
     def close(self) -> None:
         """Closes everything."""
@@ -83,12 +84,13 @@ class Crowd:
         peer = Peer(sock, True)
         self._clients.append(peer)
         self.selector.register(sock, selectors.EVENT_READ, peer)
-        self._ask(row, peer)
 
-    def _ask(self, row: Row, peer: Peer) -> None:
+    def _ask(self, row: Row) -> None:
+        """The next request, on the connection that has waited longest."""
         self._left -= 1
         self._next += 1
-        peer.sock.sendall(row.request(self._next))
+        self._clients[0].sock.sendall(row.request(self._next))
+        self._clients.rotate(-1)
 
     def _accept(self) -> None:
         assert self._listener is not None
@@ -116,11 +118,13 @@ class Crowd:
         self._answered += 1
         peer.data = b""
         if row.close:
+            if peer.sock.recv(1):
+                raise SystemExit(f"row {row.name}: more than the answer")
             self._drop(peer)
             if self._left:
                 self._connect(row, port)
-        elif self._left:
-            self._ask(row, peer)
+        if self._left:
+            self._ask(row)
 
     def _server_readable(self, peer: Peer) -> None:
         try:
