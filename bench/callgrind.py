@@ -26,7 +26,9 @@ ROUNDS = 3
 SETTLE = 0.1  # s
 WARM = 200  # requests before anything is counted: memories fill, connections are made
 # The same on every machine: orders of sets, and the C library's functions for strings whatever the processor offers.
-FIXED = {"PYTHONHASHSEED": "0", "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX2,-AVX512F,-AVX512VL,-AVX512BW,-EVEX,-BMI2,-ERMS,-FSRM"}
+FIXED = {
+    "PYTHONHASHSEED": "0",
+    "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX2,-AVX512F,-AVX512VL,-AVX512BW,-EVEX,-BMI2,-ERMS,-FSRM"}
 
 Costs = Counter[tuple[str, str]]  # (object file, function): instructions of its own
 

@@ -12,24 +12,22 @@ class Gauge(Hook):
     """Measures over the last whole second (Idle_pct, TotalBytesOut, BytesOutRate of `show info`)."""
 
     def __init__(self, view: View) -> None:
+        super().__init__()
         self.view = view
         self.idle = 100  # per cent of the last second that passed without our using a processor
         self.sent_rate = 0  # bytes
         self.began = view.now
         self.used = time.process_time_ns()
         self.before = sent(view)
+        self.due = self.began + _SECOND
 
     def after(self, now: int) -> None:
         passed = now - self.began
-        if passed < _SECOND:
-            return
         used, total = time.process_time_ns(), sent(self.view)
         self.idle = max(0, min(100, 100 - (used - self.used) // (passed * 10_000)))
         self.sent_rate = max(0, total - self.before) * _SECOND // passed
         self.began, self.used, self.before = now, used, total
-
-    def wanted(self) -> int:
-        return self.began + _SECOND
+        self.due = now + _SECOND
 
 
 def sent(view: View) -> int:

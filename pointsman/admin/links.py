@@ -123,6 +123,7 @@ class LaneEnd(Channel):
             try:
                 self.sock.send(self.blocked[0])
             except BlockingIOError:
+                self.wishes.due = 0  # it tries again
                 return
             except OSError:
                 self.blocked.clear()
@@ -141,17 +142,17 @@ class Wishes(Hook):
     """
 
     def __init__(self, end: LaneEnd) -> None:
+        super().__init__()
         self.end = end
         self.waiting: dict[str, Change] = {}
-        self.now = 0
 
     def add(self, change: Change) -> None:
         subject = json.dumps(change[:2] + change[3:4] if change[0] == "map" else change[:2])
         self.waiting.pop(subject, None)
         self.waiting[subject] = change
+        self.due = 0
 
     def after(self, now: int) -> None:
-        self.now = now
         if self.end.blocked:
             self.end.flush()
         while self.waiting and not self.end.blocked:
@@ -160,10 +161,8 @@ class Wishes(Hook):
             if len(message) <= LONGEST_WISH:
                 self.end.blocked.append(message)
                 self.end.flush()
-
-    def wanted(self) -> int:
-        """Something that control did not take is tried again soon."""
-        return self.now + _AGAIN if self.waiting or self.end.blocked else NEVER
+        # What control did not take is tried again soon.
+        self.due = now + _AGAIN if self.waiting or self.end.blocked else NEVER
 
 
 class ControlEnd:

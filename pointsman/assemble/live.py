@@ -28,14 +28,13 @@ class EverySecond(Hook):
     """What happens once a second: the wall clock is looked at, idle connections and remembered lines grow old."""
 
     def __init__(self, live: "Live") -> None:
+        super().__init__()
         self.live = live
         self.due = live.reactor.now + SECOND
         self.forget_at = 0  # when the first heads of connections are forgotten
         live.program.date_offset = wall_ms() - live.reactor.now
 
     def after(self, now: int) -> None:
-        if now < self.due:
-            return
         self.due = now + SECOND
         program = self.live.program
         program.date_offset = wall_ms() - now
@@ -67,9 +66,6 @@ class EverySecond(Hook):
             for server in backend.servers:
                 server.model = None
                 server.first_raw = b""
-
-    def wanted(self) -> int:
-        return self.due
 
 
 class Service:

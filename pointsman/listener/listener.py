@@ -314,9 +314,9 @@ class Way(Hook):
     """The listeners of a lane that make way for other lanes. In milliseconds, for which the wheel is too coarse."""
 
     def __init__(self, share: Share) -> None:
+        super().__init__()
         self.share = share
         self.listeners: list[Listener] = []
-        self.due = NEVER
 
     def make(self, listener: Listener, due: int) -> None:
         if not self.listeners:
@@ -331,13 +331,8 @@ class Way(Hook):
             self.after(now)
 
     def after(self, now: int) -> None:
-        if now < self.due:
-            return
         listeners, self.listeners = self.listeners, []
         self.due = NEVER
         self.share.rest(False)
         for listener in listeners:
             listener.rested(now)
-
-    def wanted(self) -> int:
-        return self.due

@@ -19,24 +19,22 @@ EDGE: Final = 1 << 31  # EPOLLET
 
 class Ticker(Hook):
     def __init__(self, sinks: list[Sink]) -> None:
+        super().__init__()
         self.sinks = sinks
-        self.flush_at = NEVER
+        self.each = True  # a batch may be together
 
     def after(self, now: int) -> None:
-        due = now >= self.flush_at
+        late = now >= self.due
         waiting = False
         for sink in self.sinks:
             if sink.lines:
-                if due or len(sink.lines) >= BATCH:
+                if late or len(sink.lines) >= BATCH:
                     sink.flush()
                 waiting = waiting or bool(sink.lines)
         if not waiting:
-            self.flush_at = NEVER
-        elif due or self.flush_at == NEVER:
-            self.flush_at = now + DELAY
-
-    def wanted(self) -> int:
-        return self.flush_at
+            self.due = NEVER
+        elif late or self.due == NEVER:
+            self.due = now + DELAY
 
 
 class SinkSet:

@@ -34,6 +34,7 @@ ENDING: Final = 0x2018  # RDHUP too: reads will reach an end
 _EDGES: Final = IN | OUT | RDHUP | select.EPOLLET
 _BATCH: Final = 512
 _STAY: Final = 3  # ms that a nested reactor may go on before others of the loop have a go
+_RETRY: Final = 1000  # ms until a hook that failed has another go
 _LOOK: Final = 0.001  # s
 _close: Final = os.close
 
@@ -67,13 +68,15 @@ class Vacant(Channel):
 
 @mypyc_attr(allow_interpreted_subclasses=True)
 class Hook:
-    """Called after each turn; `wanted` says at which time it wants a turn at the latest."""
+    """Called after the first turn at `due` or later (monotonic ms; a turn waits no longer than that), or, with `each`,
+    after every turn. Plain attributes, because they are looked at in every turn."""
+
+    def __init__(self) -> None:
+        self.due = NEVER
+        self.each = False
 
     def after(self, now: int) -> None:
         raise NotImplementedError
-
-    def wanted(self) -> int:
-        return NEVER
 
 
 class Reactor:
@@ -150,10 +153,12 @@ class Reactor:
         if now >> SHIFT > self.wheel.tick:
             self.wheel.advance(now)
         for hook in self.hooks:
-            try:
-                hook.after(now)
-            except Exception:
-                traceback.print_exc(file=sys.stderr)
+            if hook.each or now >= hook.due:
+                try:
+                    hook.after(now)
+                except Exception:
+                    hook.due = now + _RETRY
+                    traceback.print_exc(file=sys.stderr)
         if self.given_up:
             for fd in self.given_up:
                 _close(fd)
@@ -173,7 +178,7 @@ class Reactor:
         # The wheel moves at the end of a slot: no earlier turn would find anything.
         wanted = ((self.now >> SHIFT) + 1 << SHIFT) if self.wheel.waiting else self.now + 1000
         for hook in self.hooks:
-            wanted = min(wanted, hook.wanted())
+            wanted = min(wanted, hook.due)
         return max(wanted - self.now, 0) / 1000
 
     def run(self) -> None:

@@ -1,6 +1,7 @@
 """Turns of the reactor: descriptors that are given up, goes, faults."""
 import os
 import socket
+import time
 
 import pytest
 
@@ -118,7 +119,9 @@ def test_a_faulty_hook_does_not_keep_descriptors_open(capfd: pytest.CaptureFixtu
             raise ZeroDivisionError
 
     pairs = Pairs()
-    pairs.reactor.hooks.append(Bad())
+    bad = Bad()
+    bad.due = 0
+    pairs.reactor.hooks.append(bad)
     ear = pairs.ear()
     fd = ear.fd
     pairs.reactor.close(ear)
@@ -126,6 +129,29 @@ def test_a_faulty_hook_does_not_keep_descriptors_open(capfd: pytest.CaptureFixtu
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.fstat(fd)
     assert "ZeroDivisionError" in capfd.readouterr().err
+    assert bad.due == pairs.reactor.now + 1000  # not in every turn from now on
+    pairs.close()
+
+
+def test_a_hook_is_called_when_it_is_due_or_each_time() -> None:
+    class Counted(Hook):
+        calls = 0
+
+        def after(self, now: int) -> None:
+            self.calls += 1
+            self.due = now + 10_000
+
+    pairs = Pairs()
+    reactor = pairs.reactor
+    never, once, always = hooks = [Counted() for _ in range(3)]
+    reactor.hooks.extend(hooks)
+    once.due = reactor.now + 3
+    always.each = True
+    assert reactor.patience() <= 0.003
+    time.sleep(0.005)
+    for _ in range(3):
+        reactor.turn(0)
+    assert [hook.calls for hook in (never, once, always)] == [0, 1, 3]
     pairs.close()
 
 

@@ -6,7 +6,6 @@ from collections.abc import Callable
 import pytest
 
 from pointsman.net.reactor import Channel, Hook, Reactor
-from pointsman.net.timers import NEVER
 from pointsman.worker.process import new_loop
 
 
@@ -43,16 +42,13 @@ class Ticker(Hook):
     """Wants a turn every 50 ms."""
 
     def __init__(self) -> None:
-        self.next = 0
+        super().__init__()
+        self.due = 0
         self.ticks = 0
 
     def after(self, now: int) -> None:
-        if now >= self.next:
-            self.next = now + 50
-            self.ticks += 1
-
-    def wanted(self) -> int:
-        return self.next
+        self.due = now + 50
+        self.ticks += 1
 
 
 @pytest.fixture(params=["asyncio", "installed"])
@@ -71,10 +67,9 @@ def run(loop: asyncio.AbstractEventLoop, seconds: float, prepare: Callable[[Reac
             nonlocal turns
             turns += 1
 
-        def wanted(self) -> int:
-            return NEVER
-
-    reactor.hooks.append(Counted())
+    counted = Counted()
+    counted.each = True
+    reactor.hooks.append(counted)
     nested = reactor.nest(loop)
     loop.call_soon(prepare, reactor, pipe)
     loop.call_later(seconds, loop.stop)
