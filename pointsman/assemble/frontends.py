@@ -42,6 +42,7 @@ def build_frontend(live: Live, section: Section, number_of: int, http: bool) -> 
     frontend.log_asap = option(section, "logasap")
     frontend.ignore_probes = option(section, "http-ignore-probes")
     frontend.strict = option(section, "pointsman-strict")
+    frontend.continuous = option(section, "contstats")
     frontend.independent = option(section, "independent-streams")
     frontend.close_idle_on_response = option(section, "idle-close-on-response")
     frontend.forwardfor = forward_for(section)

@@ -17,6 +17,7 @@ from pointsman.server.checks.checks import Checks
 from pointsman.stream.acceptor import Room
 from pointsman.stream.frontends import LiveFrontend
 from pointsman.stream.h1front import FORGETS, H1Front
+from pointsman.stream.progress import look
 from pointsman.stream.proxies import BackendProxy, Program
 
 SECOND: Final = 1_000  # ms
@@ -25,7 +26,8 @@ WARNING: Final = 4
 
 
 class EverySecond(Hook):
-    """What happens once a second: the wall clock is looked at, idle connections and remembered lines grow old."""
+    """What happens once a second: the wall clock is looked at, what lasts is counted, idle connections and
+    remembered lines grow old."""
 
     def __init__(self, live: "Live") -> None:
         super().__init__()
@@ -44,6 +46,7 @@ class EverySecond(Hook):
             counters.session_rate.tick(now)
             counters.connection_rate.tick(now)
             counters.request_rate.tick(now)
+        look(self.live.reactor, now)
         if now >= self.forget_at:
             self._forget(now)
         for frontend in self.live.frontends:

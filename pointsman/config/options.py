@@ -30,7 +30,7 @@ OPTIONS: dict[str, tuple[Kind, In]] = {
     "abortonclose": (Kind.BUILT, In.ANY_PROXY),
     "allbackups": (Kind.BUILT, SERVER),
     "clitcpka": (Kind.BUILT, CLIENT),
-    "contstats": (Kind.HINT, CLIENT),  # counters always move while the data does
+    "contstats": (Kind.BUILT, CLIENT),
     "disable-h2-upgrade": (Kind.HINT, CLIENT),
     "dontlog-normal": (Kind.BUILT, CLIENT),
     "dontlognull": (Kind.BUILT, CLIENT),

@@ -14,6 +14,15 @@ UNSET: Final = -1  # level: what the logger thinks right
 SILENT: Final = 8  # no line at all
 
 
+class Counted:
+    """What counters were told of an exchange that lasts (stream/progress.py)."""
+
+    def __init__(self) -> None:
+        self.at = 0  # monotonic ms
+        self.up = 0  # bytes
+        self.down = 0
+
+
 class Record:
     def __init__(self) -> None:
         self.accepted = 0  # the connection; for a later exchange of a connection the end of the one before
@@ -28,6 +37,7 @@ class Record:
         self.status = NEVER
         self.uploaded = 0  # bytes from client to server, head included (%U)
         self.sent = 0  # bytes to the client, head included (%B)
+        self.counted: Counted | None = None  # how much of these, if something was before the end
         self.cause = 0x2D  # first letter of the termination state, "-" (manual 8.5)
         self.step = 0x2D  # second letter
         self.cookie_request = 0x2D  # third and fourth

@@ -479,6 +479,11 @@ class Exchange(Carried):
         backend = self.backend
         up = record.uploaded
         down = record.sent
+        counted = record.counted
+        if counted is not None:  # it took long (progress.py)
+            up -= counted.up
+            down -= counted.down
+            record.counted = None
         record.ended = self.reactor.now
         found = self.context.server if record.queued >= 0 and backend is not None else None
         server = found if isinstance(found, LiveServer) else None

@@ -139,6 +139,7 @@ class Frontend(Acceptor):
         self.monitor: Service | None = None
         self.services: list[Service] = []
         self.socket_stats = False  # option socket-stats: bytes are counted by listener too
+        self.continuous = False  # option contstats: exchanges are counted once a second, as they go
         self.pages: dict[int, Reply] = {}
         self.logger: Logger | None = None
         self.log_null = True  # not option dontlognull

@@ -233,7 +233,9 @@ class Run:
         while any(row["check_status"].startswith("*") for row in rows.values()) and time.monotonic() < limit:
             time.sleep(0.005)
             rows = show_stat(self.folder / "stats")
-        notes = self.clients.setdefault("show stat", Actor(socket.socket(), self.bells)).notes
+        if "show stat" not in self.clients:
+            self.clients["show stat"] = Actor(socket.socket(), self.bells)
+        notes = self.clients["show stat"].notes
         for name, row in rows.items():
             if re.fullmatch(step.rows, name):
                 notes.append(f"{name}: " + " ".join(f"{column}={row[column]}" for column in step.columns))

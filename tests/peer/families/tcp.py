@@ -7,6 +7,9 @@ from support.scenario import TCP, Logged, Open, Scenario, Stat
 
 ECHO = ((Until(b"ping"), Send(b"pong"), End()),)
 BIG = bytes(range(256)) * 2000
+TWICE = ((Until(b"ping"), Send(b"pong"), Until(b"again"), Send(b"and again"), End()),)
+MORE = (Send(b"again"), Until(b"and again"), Close(), Logged(1))
+BYTES = ("bin", "bout")
 
 
 def tcp(front: str = "", back: str = "", server: str = "{server:a}") -> str:
@@ -30,6 +33,24 @@ SCENARIOS = [
         servers={"a": ECHO},
         talk=[Send(b"ping"), Until(b"pong"), Close()],
         expect=["'ping'", "'pong'", "door app/s1 T/T/T 4 -- 1/1/0/0/0 0/0"],
+    ),
+    Scenario(
+        name="contstats counts what is under way",
+        prelude=TCP,
+        config=tcp(front="option contstats\n    timeout client 20s", back="timeout server 20s"),
+        servers={"a": TWICE},
+        talk=[Send(b"ping"), Until(b"pong"), Pause(6.3), Stat(".*", BYTES), *MORE, Stat(".*", BYTES)],
+        expect=["door/FRONTEND: bin=4 bout=4", "app/s1: bin=4 bout=4", "app/s1: bin=9 bout=13"],
+    ),
+    Scenario(
+        name="what lasts is counted on its way",
+        prelude=TCP,
+        config=tcp(front="timeout client 20s", back="timeout server 20s"),
+        servers={"a": TWICE},
+        talk=[Send(b"ping"), Until(b"pong"), Pause(6.3), Stat("door/.*", BYTES), *MORE, Stat(".*", BYTES)],
+        expect=["door/FRONTEND: bin=0 bout=0", "app/s1: bin=9 bout=13"],
+        differs="bytes of exchanges that last longer than five seconds are counted every five seconds",
+        ours=["door/FRONTEND: bin=4 bout=4", "app/s1: bin=9 bout=13"],
     ),
     Scenario(
         name="server speaks first and closes",

@@ -1,0 +1,65 @@
+"""Counters of exchanges that last: a download of hours, a tunnel.
+
+What an exchange has moved is counted when it ends, in one go (exchange.py, `count_end`). Of one that takes longer,
+`look` counts about every five seconds what it has moved since the last time, and its end only the rest: so totals are
+those of the bytes at any time, and what a lane has counted so outlives its death. Under `option contstats` it is done
+every second, from the first one on (manual 4.2).
+
+Nothing is done for this per request or per piece of payload: once a second somebody walks over the client connections.
+"""
+from typing import Final
+
+from pointsman.core.counters import BYTES
+from pointsman.net.reactor import Reactor
+from pointsman.sample.record import Counted
+from pointsman.server.backend import LiveServer
+from pointsman.stream.acceptor import Door
+from pointsman.stream.exchange import ANSWER, FORWARD, LAST, TUNNEL, Exchange
+from pointsman.stream.h1front import H1Front
+from pointsman.stream.tcp import TcpFront
+
+PERIOD: Final = 4_500  # ms since the last time, or the beginning: seen once a second, that makes five seconds
+
+
+def look(reactor: Reactor, now: int) -> None:
+    """Called once a second."""
+    for channel in reactor.channels:
+        if isinstance(channel, H1Front):
+            stream = channel.stream
+            # What may still be sent again to another server is small, and counted when that is settled.
+            if stream.phase != ANSWER or stream.kept is None:
+                _visit(stream, now)
+        elif isinstance(channel, TcpFront):
+            _visit(channel.stream, now)
+
+
+def _visit(stream: Exchange, now: int) -> None:
+    """In these phases nothing changes any more about whose bytes they are."""
+    if stream.phase not in (ANSWER, FORWARD, LAST, TUNNEL):
+        return
+    record = stream.record
+    counted = record.counted
+    if stream.frontend.continuous or now - (record.begun if counted is None else counted.at) >= PERIOD:
+        if counted is None:
+            counted = record.counted = Counted()
+        counted.at = now
+        _note(stream, record.uploaded - counted.up, record.sent - counted.down)
+        counted.up = record.uploaded
+        counted.down = record.sent
+
+
+def _note(stream: Exchange, up: int, down: int) -> None:
+    if not up and not down:
+        return
+    frontend = stream.frontend
+    context = stream.context
+    frontend.tally(BYTES, up, down)
+    if frontend.socket_stats and isinstance(context.listener, Door):
+        context.listener.counters.tally(BYTES, up, down)
+    backend = stream.backend
+    if backend is not None:
+        backend.tally(BYTES, up, down)
+        if context.record.queued >= 0 and isinstance(context.server, LiveServer):
+            context.server.tally(BYTES, up, down)
+    elif frontend.twin is not None:
+        frontend.twin.tally(BYTES, up, down)
