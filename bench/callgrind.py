@@ -2,7 +2,7 @@
 
 Instrumentation is off while the program starts. A measurement: zero the counts, send N requests, dump; the same with
 2N; the difference divided by N is free of what does not belong to a request (a timer, the dump itself). The program's
-clock is clock.c's: it advances with its readings.
+clock is clock.c's: it advances with its readings, and short waits end with an event only.
 """
 from __future__ import annotations
 
