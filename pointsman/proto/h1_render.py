@@ -24,47 +24,73 @@ What HAProxy was seen to send (each statement has its test), and what these func
   through. HTTP2-Settings does not, being for the hop that it came on; the parser has already reduced TE and Upgrade.
   `strict` (option pointsman-strict) removes what RFC 9110 7.6.1 asks to remove.
 - A CR, LF or NUL that a rule has written into a value comes out percent-encoded.
+
+Heads of one shape (shape.py) go out alike, too: rules drop the same lines and append the same ones. What stood between
+the fields that vary is joined once (`Joined`), in the places where the last head had them. A head takes it if its list
+of fields is the same, object by object, but where they vary; there the names must be the same, and the values are its
+own. So it does not matter which rules have made the list.
 """
 from typing import Final
 
-from pointsman.proto.message import CODING, CONNECTION, LENGTH, Field, Request, Response
+from pointsman.proto.message import (
+    CODING,
+    CONNECTION,
+    HOST,
+    LENGTH,
+    PLAIN,
+    Field,
+    Head,
+    Joined,
+    Request,
+    Response,
+    Shape,
+)
 from pointsman.proto.tokens import CLEAN, PLAIN_TARGETS, TARGETS, tokens
 
-_VERSION: Final = b"HTTP/1.1\r\n"
-_OLD: Final = b"HTTP/1.0\r\n"
-_CLOSE: Final = b"connection: close\r\n"
-_KEEP: Final = b"connection: keep-alive\r\n"
-_UPGRADE: Final = b"connection: upgrade\r\n"
-_CHUNKED: Final = b"transfer-encoding: chunked\r\n"
+_CLOSE: Final = b"\r\nconnection: close\r\n\r\n"
+_KEEP: Final = b"\r\nconnection: keep-alive\r\n\r\n"
+_UPGRADE: Final = b"\r\nconnection: upgrade\r\n\r\n"
+_END: Final = b"\r\n\r\n"
+_CHUNKED: Final = b"\r\ntransfer-encoding: chunked"
+
+_MARK: Final = -1  # kinds of marks in Joined.known: any value, and that of Content-Length
+_SIZE: Final = -2
+_ANY: Final = -2  # Joined.length: there is one, and it varies
 
 
 class _Fields:
-    """The field lines of one head on their way out."""
+    """The field lines of one head on their way out, each with the CRLF before it."""
 
-    def __init__(self, length: int, chunked: bool) -> None:
-        self.length = -1 if chunked else length
+    def __init__(self, out: list[bytes], length: int, chunked: bool, dropped: frozenset[bytes]) -> None:
+        self.length = length
         self.chunked = chunked
+        self.dropped = dropped
+        self.framed = False
         self.upgrade = False  # Connection names it
-        self.out: list[bytes] = []
+        self.out = out
 
-    def add(self, fields: list[Field], start: bytes, dropped: frozenset[bytes]) -> None:
-        out = self.out
-        out.append(start)
-        framed = False
+    def add(self, fields: list[Field]) -> None:
         for one in fields:
-            kind = one.kind
-            if kind:
-                if kind in (LENGTH, CODING):
-                    if not framed:
-                        framed = self._frame(kind)
-                    continue
-                if kind == CONNECTION:
-                    self._connection(one.value)
-                    continue
-                if dropped and one.name in dropped:
-                    continue
-            out.append(one.wire or line(one))
-        if not framed:
+            if one.kind:
+                self._add(one)
+            else:
+                self.out.append(one.wire or line(one))
+        self.end()
+
+    def _add(self, one: Field) -> None:
+        """One that is not plain."""
+        kind = one.kind
+        if kind in (LENGTH, CODING):
+            if not self.framed:
+                self.framed = self._frame(kind)
+        elif kind == CONNECTION:
+            self._connection(one.value)
+        elif one.name not in self.dropped:
+            self.out.append(one.wire or line(one))
+
+    def end(self) -> None:
+        """Behind the last one comes the framing that none of them named."""
+        if not self.framed:
             self._frame(CODING if self.chunked else LENGTH)
 
     def _frame(self, kind: int) -> bool:
@@ -73,7 +99,7 @@ class _Fields:
             self.out.append(_CHUNKED)
             return True
         if kind == LENGTH and self.length >= 0:
-            self.out.append(b"content-length: %d\r\n" % self.length)
+            self.out.append(b"\r\ncontent-length: %d" % self.length)
             return True
         return False
 
@@ -93,15 +119,95 @@ class _Fields:
                 self.upgrade = True
             kept.append(token)
         if kept:
-            self.out.append(b"connection: %b\r\n" % encoded(b",".join(kept) if changed else value))
+            self.out.append(b"\r\nconnection: %b" % encoded(b",".join(kept) if changed else value))
+
+    def join(self, fields: list[Field], varies: list[bool]) -> Joined:
+        """Add them, and join what stands between those that vary."""
+        known: list[Field] = []
+        length = self.length
+        for one, moves in zip(fields, varies):
+            if not moves or one.kind == LENGTH and (self.framed or self.length < 0):
+                known.append(one)
+                if one.kind:
+                    self._add(one)
+                else:
+                    self.out.append(one.wire or line(one))
+                continue
+            if one.kind == LENGTH:
+                self.framed = True
+                length = _ANY
+            mark = Field(one.name, b"", _SIZE if one.kind == LENGTH else _MARK)
+            self.out.append(b"\r\n%b: " % one.name)
+            mark.wire = b"".join(self.out)
+            self.out = []
+            known.append(mark)
+        self.end()
+        joined = Joined(known, b"".join(self.out))
+        joined.length = length
+        joined.chunked = self.chunked
+        joined.upgrade = self.upgrade
+        return joined
+
+
+def _known(out: list[bytes], joined: Joined, fields: list[Field], length: int, chunked: bool) -> bool:
+    """Add the fields if they are as the last ones were."""
+    known = joined.known
+    if len(known) != len(fields) or joined.chunked != chunked:
+        return False
+    if joined.length != length and (joined.length != _ANY or length < 0):
+        return False
+    for one, old in zip(fields, known):
+        if one is not old:
+            if old.kind == _MARK and (one.name is old.name or one.name == old.name):
+                out.append(old.wire)
+                out.append(one.value if one.spelt else encoded(one.value))  # what was received is clean
+            elif old.kind == _SIZE and one.kind == LENGTH:
+                out.append(old.wire)
+                out.append(b"%d" % length)
+            else:
+                return False
+    out.append(joined.last)
+    return True
+
+
+def _varying(head: Head, shape: Shape, fields: list[Field]) -> list[bool]:
+    """Which fields vary: those whose lines do, and those that were others in the last head that was joined."""
+    lines = [head.lines[place] for place in shape.places]
+    last = shape.joined.known if shape.joined is not None else []
+    if len(last) != len(fields):
+        last = fields
+    return [one.kind in (PLAIN, HOST, LENGTH) and (one in lines or one is not old and one.name == old.name)
+            for one, old in zip(fields, last)]
+
+
+def _add_fields(out: list[bytes], head: Head | None, fields: list[Field], length: int, chunked: bool,
+                dropped: frozenset[bytes]) -> bool:
+    """Add them to what goes out; true: Connection names "upgrade". `head`: whose fields they are, if what is known of
+    its shape may be used."""
+    shape = head.shape if head is not None else None
+    if head is not None and shape is not None and shape.end:
+        joined = shape.joined
+        if joined is not None:
+            if _known(out, joined, fields, length, chunked):
+                return joined.upgrade
+            del out[1:]
+        missed = shape.missed = shape.missed + 1
+        if not missed & (missed - 1):  # ever more rarely: some differ each time
+            joined = shape.joined = _Fields([], length, chunked, dropped).join(fields, _varying(head, shape, fields))
+            if _known(out, joined, fields, length, chunked):
+                return joined.upgrade
+            del out[1:]
+    block = _Fields(out, length, chunked, dropped)
+    block.add(fields)
+    return block.upgrade
 
 
 def line(one: Field) -> bytes:
-    """A field's line as it goes out; made once."""
+    """A field's line as it goes out, behind the end of the line before it; made once."""
     value = one.value
-    if not one.raw and value.translate(CLEAN) != value:  # what was received is clean
+    if not one.spelt and value.translate(CLEAN) != value:  # what was received is clean
         value = encoded(value)
-    made = one.wire = b"%b: %b\r\n" % (one.name, value)
+    made = one.wire = b"\r\n%b: %b" % (one.name, value)
     return made
 
 
@@ -142,55 +248,79 @@ def _strict_fields(fields: list[Field], upgrade: bool) -> list[Field]:
 
 
 def request_head(method: bytes, uri: bytes, fields: list[Field], *, minor: int = 1, length: int = -1,
-                 chunked: bool = False, close: bool = False, upgrade: bool = False, strict: bool = False) -> bytes:
-    """A request's head. `close`: the server connection is for this exchange only. `length` -1: no Content-Length."""
-    block = _Fields(length, chunked)
-    start = b"%b %b %b" % (encoded(method), _target(uri), _VERSION if minor else _OLD)
-    block.add(_strict_fields(fields, upgrade) if strict else fields, start, _NO_HOP if strict else _HOP_REQUEST)
+                 chunked: bool = False, close: bool = False, upgrade: bool = False, strict: bool = False,
+                 head: Request | None = None) -> bytes:
+    """A request's head. `close`: the server connection is for this exchange only. `length` -1: no Content-Length.
+    `head`: the one received, with the shape by which it was understood."""
+    shape = head.shape if head is not None else None
+    if head is not None and shape is not None and uri is head.received and method is shape.method and minor:
+        out = [head.line]
+    else:
+        out = [b"%b %b HTTP/1.1" % (encoded(method), _target(uri)) if minor
+               else b"%b %b HTTP/1.0" % (encoded(method), _target(uri))]
+    if chunked:
+        length = -1
+    if strict:
+        named = _add_fields(out, None, _strict_fields(fields, upgrade), length, chunked, _NO_HOP)
+    else:
+        named = _add_fields(out, head, fields, length, chunked, _HOP_REQUEST)
     if strict and upgrade:
-        block.out.append(_UPGRADE)
-    elif block.upgrade:
-        pass
+        out.append(_UPGRADE)
+    elif named:
+        out.append(_END)
     elif close:
-        if minor:
-            block.out.append(_CLOSE)
-    elif not minor and not chunked:
-        block.out.append(_KEEP)
-    block.out.append(b"\r\n")
-    return b"".join(block.out)
+        out.append(_CLOSE if minor else _END)
+    else:
+        out.append(_END if minor or chunked else _KEEP)
+    return b"".join(out)
+
+
+def _status_line(joined: Joined | None, status: int, reason: bytes, minor: int) -> bytes:
+    """The first line of a response; `joined` remembers the last one."""
+    if joined is not None and joined.status == status and joined.reason is reason and joined.minor == minor:
+        return joined.start
+    start = b"HTTP/1.%d %d %b" % (minor, status, encoded(reason))
+    if joined is not None:
+        joined.start = start
+        joined.status = status
+        joined.reason = reason
+        joined.minor = minor
+    return start
 
 
 def response_head(status: int, reason: bytes, fields: list[Field], *, minor: int = 1, client_minor: int = 1,
                   length: int = -1, chunked: bool = False, close: bool = False, tunnel: bool = False,
-                  strict: bool = False) -> bytes:
+                  strict: bool = False, head: Response | None = None) -> bytes:
     """A response's head, also an interim one. `close`: the client's connection ends with it. `client_minor`: of the
-    request's version. `tunnel`: it is a 2xx to CONNECT."""
+    request's version. `tunnel`: it is a 2xx to CONNECT. `head`: the one received, with the shape by which it was
+    understood."""
     if status < 200 or (status == 204 and not tunnel):
         length = -1
         chunked = False
-    if reason.translate(CLEAN) != reason:
-        reason = encoded(reason)
-    block = _Fields(length, chunked)
-    start = b"HTTP/1.%d %d %b\r\n" % (minor, status, reason)
+    elif chunked:
+        length = -1
+    shape = head.shape if head is not None else None
+    out = [_status_line(shape.joined if shape is not None else None, status, reason, minor)]
     switch = status == 101
-    block.add(_strict_fields(fields, switch) if strict else fields, start, _NO_HOP)
+    if strict:
+        named = _add_fields(out, None, _strict_fields(fields, switch), length, chunked, _NO_HOP)
+    else:
+        named = _add_fields(out, head, fields, length, chunked, _NO_HOP)
     if strict and switch:
-        block.out.append(_UPGRADE)
-    elif block.upgrade or status < 200 or tunnel:
-        pass
+        out.append(_UPGRADE)
+    elif named or status < 200 or tunnel:
+        out.append(_END)
     elif close:
-        if minor:
-            block.out.append(_CLOSE)
-    elif not minor or not client_minor:
-        block.out.append(_KEEP)
-    block.out.append(b"\r\n")
-    return b"".join(block.out)
+        out.append(_CLOSE if minor else _END)
+    else:
+        out.append(_END if minor and client_minor else _KEEP)
+    return b"".join(out)
 
 
 def request_bytes(request: Request, *, close: bool, strict: bool = False) -> bytes:
     """A request with the framing in which it was received."""
     return request_head(request.method, request.uri, request.fields, minor=request.minor, length=request.length,
-                        chunked=request.chunked, close=close, upgrade=request.upgrade, strict=strict)
+                        chunked=request.chunked, close=close, upgrade=request.upgrade, strict=strict, head=request)
 
 
 def response_bytes(response: Response, request: Request | None, *, close: bool, strict: bool = False) -> bytes:
@@ -198,7 +328,7 @@ def response_bytes(response: Response, request: Request | None, *, close: bool, 
     tunnel = request is not None and request.method == b"CONNECT" and 200 <= response.status < 300
     return response_head(response.status, response.reason, response.fields, minor=response.minor,
                          client_minor=1 if request is None else request.minor, length=response.length,
-                         chunked=response.chunked, close=close, tunnel=tunnel, strict=strict)
+                         chunked=response.chunked, close=close, tunnel=tunnel, strict=strict, head=response)
 
 
 def interim(response: Response, strict: bool = False) -> bytes:

@@ -6,6 +6,8 @@ remembered or shown again is never changed behind somebody's back.
 """
 from typing import Final
 
+from mypy_extensions import mypyc_attr
+
 PLAIN: Final = 0  # kinds of field: what framing and connections depend on
 LENGTH: Final = 1
 CODING: Final = 2
@@ -21,11 +23,13 @@ KINDS: Final = {b"content-length": LENGTH, b"transfer-encoding": CODING, b"host"
                 b"expect": EXPECT, b"te": TE}
 
 
+@mypyc_attr(acyclic=True)  # bytes refer to nothing: the collector need not know it
 class Field:
     """One header field. `name` is in lower case; `value` has no white space around it.
 
-    Of one that was received, `raw` is its line without the end and `spelt` its name as it came, with the colon; `wire`
-    is the line as it goes out, once somebody has made it (h1_render.py).
+    Of one that was received, `spelt` is its name as it came, with the colon, and `raw` its line without the end, if
+    that was parsed alone (not by its head's shape). `wire` is the line as it goes out, from the CRLF before it, once
+    somebody has made it (h1_render.py).
     """
 
     def __init__(self, name: bytes, value: bytes, kind: int) -> None:
@@ -42,19 +46,40 @@ def field(name: bytes, value: bytes) -> Field:
     return Field(name, value, KINDS.get(name, PLAIN))
 
 
+class Joined:
+    """How the fields of a shape's last head went out: joined between those that vary (h1_render.py)."""
+
+    def __init__(self, known: list[Field], last: bytes) -> None:
+        self.known = known  # by place; where one varies, a mark whose `wire` is all that stands before its value
+        self.last = last  # what stands behind the last mark
+        self.length = -1  # the framing that is in it
+        self.chunked = False
+        self.upgrade = False  # Connection names it
+        self.start = b""  # a response's first line, made of these
+        self.minor = 1
+        self.status = 0
+        self.reason = b""
+
+
 class Shape:
     """Which lines of a connection's heads stay the same from one to the next, as shape.py finds it."""
 
-    def __init__(self, places: list[int], runs: list[bytes], last: bytes) -> None:
+    def __init__(self, places: list[int], runs: list[bytes], last: bytes, names: dict[bytes, int]) -> None:
         self.places = places  # of the lines that vary
-        self.runs = runs  # what stands before each of them, from the CRLF of the line before
+        self.runs = runs  # what stands before the value of each of them, from the CRLF of the line before
         self.last = last  # what stands behind them, up to the end of the head
-        self.end = 0  # of the head that matched last
+        self.names = names  # of all lines: its place, or SEVERAL
+        self.end = 0  # of the head that matched last; 0: none did
         self.method = b""  # what rules may edit of a head that serves as model: as it was received
         self.host: bytes | None = None  # where its line does not vary
         self.expects_continue = False
         self.status = 0
         self.reason = b""
+        self.joined: Joined | None = None
+        self.missed = 0  # heads whose fields were not as `joined` knows them
+
+
+SEVERAL: Final = -1
 
 
 class Head:
@@ -91,6 +116,7 @@ class Request(Head):
         super().__init__()
         self.method = b""
         self.uri = b""
+        self.received = b""  # that very object as long as no rule has written another, and `line` is in the plain form
         self.host: bytes | None = None  # the Host field, else the authority of an absolute URI
         self.expects_continue = False
 

@@ -6,7 +6,7 @@ from typing import Final
 from pointsman.config.action import CONTINUE, HTTP_AFTER, HTTP_REQUEST, HTTP_RESPONSE, Action, RuleArgs, action
 from pointsman.config.keyword import Args
 from pointsman.core.diagnostics import ConfigError
-from pointsman.proto.message import CONNECTION, HOST, Field, Head, Request, field
+from pointsman.proto.message import CONNECTION, HOST, SEVERAL, Field, Head, Request, field
 from pointsman.proto.tokens import TOKEN, tokens
 from pointsman.sample.context import Context
 from pointsman.sample.format import Format
@@ -64,10 +64,9 @@ class SetHeader(HeaderAction):
         made = self.made
         if made.value != value:
             made = self.made = field(name, value)
-        if self.replaces:
-            fields = [one for one in head.fields if one.name != name]
-        else:
-            fields = head.fields.copy()
+        fields = without(head, name) if self.replaces else head.fields
+        if fields is head.fields:
+            fields = fields.copy()
         fields.append(made)
         head.fields = fields
         if made.kind == CONNECTION:
@@ -101,7 +100,10 @@ class DelHeader(HeaderAction):
     def run(self, context: Context) -> int:
         head = self.head(context)
         if head is not None:
-            head.fields = [one for one in head.fields if not self.matches(one.name)]
+            if self.exact:
+                head.fields = without(head, self.header)
+            else:
+                head.fields = [one for one in head.fields if not self.matches(one.name)]
             if head.close_asked and self.matches(b"connection"):
                 head.close_asked = False
         return CONTINUE
@@ -149,6 +151,25 @@ class ReplaceHeader(HeaderAction):
         if found is None:
             return value
         return value[:len(value) - len(value.lstrip(BLANKS))] + expand(found, replacement)
+
+
+def without(head: Head, name: bytes) -> list[Field]:
+    """Its fields less those of that name: the same list if there is none, else a new one. Of a head that no rule has
+    edited, the shape knows the names."""
+    fields = head.fields
+    shape = head.shape
+    if shape is not None and fields is head.lines:
+        place = shape.names.get(name)
+        if place is None:
+            return fields
+        if place != SEVERAL:
+            fields = fields.copy()
+            del fields[place]
+            return fields
+    for one in fields:
+        if one.name == name:
+            return [other for other in fields if other.name != name]
+    return fields
 
 
 def rename_host(head: Head, host: bytes) -> None:

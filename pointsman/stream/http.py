@@ -586,7 +586,7 @@ class HttpStream(Replay):
         return response_head(response.status, response.reason, response.fields, minor=response.minor,
                              client_minor=request.minor, length=response.length,
                              chunked=response.chunked and encoding != TO_CLOSE, close=self.closing,
-                             strict=self.frontend.strict)
+                             strict=self.frontend.strict, head=response)
 
     def _send_answer(self, head: bytes, encoding: int) -> None:
         self.client.begin_response(head, encoding)

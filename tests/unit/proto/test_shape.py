@@ -4,9 +4,11 @@ from hypothesis import strategies as st
 
 from pointsman.proto.errors import ProtocolError
 from pointsman.proto.h1 import LIMIT, parse_request, parse_response, split_head
+from pointsman.proto.h1_render import request_bytes, request_head, response_bytes, response_head
 from pointsman.proto.memory import PERIOD, Memory
-from pointsman.proto.message import Field, Head, Request, Response
+from pointsman.proto.message import SEVERAL, Field, Head, Request, Response, field
 from pointsman.proto.shape import MOST, shaped_request, shaped_response
+from pointsman.rules.headers import without
 
 NAMES = [b"Host", b"Cookie", b"X-Id", b"Content-Length", b"Accept", b"Connection", b"Upgrade", b"TE", b"Expect",
          b"Transfer-Encoding", b"x-id"]
@@ -120,6 +122,128 @@ def test_the_limit_holds_for_shapes_too() -> None:
     data = request(b"X-Id: 333")
     assert shaped_request(data, second, len(data)) is not None
     assert shaped_request(data, second, len(data) - 1) is None
+
+
+# What rules make of a head: drop a name, append a field that is made once or each time, write another value in place of
+# one, drop what stands first, write the request's line.
+KEPT = [field(b"x-kept", b"1"), field(b"x-id", b"\n"), field(b"connection", b"upgrade"), field(b"content-length", b"7")]
+edits = st.lists(st.one_of(
+    st.tuples(st.just("drop"), st.sampled_from([one.lower() for one in NAMES])),
+    st.tuples(st.just("append"), st.sampled_from(KEPT)),
+    st.tuples(st.just("append"), st.builds(field, st.sampled_from([b"x-new", b"cookie", b"host", b"connection"]),
+                                           st.sampled_from([b"1", b"2", b"a\rb", b"close", b""]))),
+    st.tuples(st.just("write"), st.sampled_from([b"1", b"\0", b"close"])),
+    st.tuples(st.just("first"), st.just(b"")),
+    st.tuples(st.just("line"), st.sampled_from([b"/", b"/new", b"/a b", b""]))), max_size=3)
+
+
+def edit(head: Head, orders: list[tuple[str, bytes | Field]]) -> None:
+    for word, what in orders:
+        fields = head.fields
+        if isinstance(what, Field):
+            head.fields = [*fields, what]
+        elif word == "drop":
+            head.fields = without(head, what)
+            assert head.fields == [one for one in fields if one.name != what]
+        elif word == "write" and fields:
+            head.fields = [*fields[:-1], field(fields[-1].name, what)]
+        elif word == "first":
+            head.fields = fields[1:]
+        elif isinstance(head, Request):
+            head.uri = what
+        elif isinstance(head, Response):
+            head.reason = what
+
+
+@given(st.lists(st.tuples(heads(starts), edits, st.booleans()), min_size=1, max_size=3))
+@example([([b"POST / HTTP/1.1\r\nHost: a\r\nCookie: %d\r\nContent-Length: %d\r\nX-Id: 1\r\n\r\n" % (i, i)
+            for i in range(1, 9)], [("append", KEPT[0]), ("drop", b"x-id")], True)])
+@example([([b"GET / HTTP/1.1\r\nHost: a\r\nCookie: %d\r\n\r\n" % i for i in range(1, 9)],
+           [("append", field(b"x-new", b"a\rb"))], False)])
+def test_requests_go_out_as_without_what_is_known_of_their_shape(
+        stories: list[tuple[list[bytes], list[tuple[str, bytes | Field]], bool]]) -> None:
+    model: Request | None = None
+    for found, orders, close in stories:
+        for data in found:
+            plain = plainly(data, True)
+            if plain is None:
+                continue
+            head = shaped_request(data, model, LIMIT) if model is not None else None
+            if head is None:
+                head = parse_request(data[:plain[0]], False, 100, model)
+            model = head
+            edit(head, orders)
+            assert request_bytes(head, close=close) == request_head(
+                head.method, head.uri, head.fields, minor=head.minor, length=head.length, chunked=head.chunked,
+                close=close, upgrade=head.upgrade)
+
+
+@given(st.lists(st.tuples(heads(statuses), edits, st.booleans()), min_size=1, max_size=3))
+@example([([b"HTTP/1.1 200 OK\r\nDate: %d\r\nContent-Length: %d\r\nServer: 1\r\n\r\n" % (i, i) for i in range(1, 9)],
+           [("append", KEPT[0]), ("drop", b"server")], True)])
+def test_responses_go_out_as_without_what_is_known_of_their_shape(
+        stories: list[tuple[list[bytes], list[tuple[str, bytes | Field]], bool]]) -> None:
+    model: Response | None = None
+    for found, orders, close in stories:
+        for data in found:
+            plain = plainly(data, False)
+            if plain is None:
+                continue
+            head = shaped_response(data, model, LIMIT) if model is not None else None
+            if head is None:
+                head = parse_response(data[:plain[0]], False, 100, model)
+            model = head
+            edit(head, orders)
+            assert response_bytes(head, None, close=close) == response_head(
+                head.status, head.reason, head.fields, minor=head.minor, length=head.length, chunked=head.chunked,
+                close=close)
+
+
+def joined_requests(values: list[bytes], added: list[Field]) -> Request:
+    """The last of heads that differ in one value and get one field more."""
+    model: Request | None = None
+    for value, more in zip(values, added, strict=True):
+        data = request(b"Host: a", b"X-Id: " + value, b"Accept: b")
+        head = shaped_request(data, model, LIMIT) if model is not None else None
+        model = head or parse_request(data, False, 100, model)
+        model.fields = [*model.fields, more]
+        request_bytes(model, close=False)
+    assert model is not None
+    return model
+
+
+def test_what_stands_between_fields_that_vary_is_joined_once() -> None:
+    model = joined_requests([b"1", b"2", b"3", b"4"], [KEPT[0]] * 4)
+    assert model.shape is not None and model.shape.joined is not None
+    assert [one.wire for one in model.shape.joined.known if one.kind < 0] == [b"\r\nhost: a\r\nx-id: "]
+    assert model.shape.joined.last == b"\r\naccept: b\r\nx-kept: 1"
+    assert model.shape.missed == 1
+
+
+def test_a_field_that_rules_write_anew_each_time_varies_too() -> None:
+    values = [b"%d" % i for i in range(9)]
+    model = joined_requests(values, [field(b"x-new", one) for one in values])
+    assert model.shape is not None and model.shape.joined is not None
+    assert [one.wire for one in model.shape.joined.known if one.kind < 0] == \
+        [b"\r\nhost: a\r\nx-id: ", b"\r\naccept: b\r\nx-new: "]
+    assert model.shape.missed == 2
+
+
+def test_fields_that_are_never_the_same_are_joined_ever_more_rarely() -> None:
+    values = [b"%d" % i for i in range(70)]
+    model = joined_requests(values, [field(b"x-%b" % one, one) for one in values])
+    assert model.shape is not None and model.shape.missed == 68  # joined at 1, 2, 4 .. 64
+
+
+def test_names_of_a_shape_tell_what_need_not_be_searched() -> None:
+    data = request(b"Host: a", b"X-Id: 1", b"Cookie: x", b"cookie: y")
+    model = parse_request(data, False, 100, parse_request(data))
+    assert model.shape is not None and model.shape.names == {b"host": 0, b"x-id": 1, b"cookie": SEVERAL}
+    assert without(model, b"via") is model.fields
+    assert [one.value for one in without(model, b"cookie")] == [b"a", b"1"]
+    assert [one.value for one in without(model, b"x-id")] == [b"a", b"x", b"y"]
+    model.fields = without(model, b"x-id")
+    assert without(model, b"x-id") is model.fields
 
 
 def test_memory_enters_on_second_sight_and_forgets_what_is_not_used() -> None:
