@@ -116,7 +116,7 @@ class Request(Head):
         super().__init__()
         self.method = b""
         self.uri = b""
-        self.received = b""  # that very object as long as no rule has written another, and `line` is in the plain form
+        self.received: bytes | None = None  # `uri`, if `line` is in the plain form: until a rule writes another
         self.host: bytes | None = None  # the Host field, else the authority of an absolute URI
         self.expects_continue = False
 
