@@ -103,6 +103,8 @@ def _match(shape: Shape, data: bytes, start: int, head: Head, model: Head) -> bo
                 return False
             fresh.append(value)
             lines[place] = made
+        elif line.kind == HOST and isinstance(head, Request):
+            head.host = value  # the shape's is an older one
         at = end
     end = at + len(shape.last)
     if data[at:end] != shape.last or fresh and not _clean(fresh):
