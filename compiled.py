@@ -18,6 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent
 PACKAGE = ROOT / "pointsman"
 NOTE = PACKAGE / ".compiled"  # one line: a digest and YES, FAILED or OFF
+EXTENSIONS = ("core/_cells.c", "core/_lines.c")  # written in C, each a module of its own
 LIBRARY = "pointsman._hot"  # all of them are one library; each module's own file only opens it
 YES, FAILED, OFF = "compiled", "failed", "off"
 
@@ -62,14 +63,15 @@ def digest() -> str:
         name = str(path.relative_to(ROOT))
         text = path.read_text(encoding="utf-8")
         total.update(f"{name}\n{text if name in listed else CONSTANT.findall(text)}\n".encode())
-    for name in ("setup.py", "pointsman/core/_cells.c"):  # compiled.py's lists are in it already
-        total.update((ROOT / name).read_bytes())
+    for path in (ROOT / "setup.py", *[PACKAGE / name for name in EXTENSIONS]):  # compiled.py's lists are in it already
+        total.update(path.read_bytes())
     return total.hexdigest()
 
 
 def built() -> list[Path]:
     """Compiled modules in the source tree, whatever they were made from."""
-    return [path for path in PACKAGE.rglob("*.so") if not path.name.startswith("_cells.")]
+    others = [Path(name).stem for name in EXTENSIONS]
+    return [path for path in PACKAGE.rglob("*.so") if path.name.partition(".")[0] not in others]
 
 
 def write_note(was: str, how: str) -> None:

@@ -1,6 +1,6 @@
 """What pyproject.toml cannot say: the extensions. Both kinds may be missing: plain Python serves then, on one lane.
 
-- `core/_cells.c`: atomic operations on shared cells
+- `core/_cells.c`, atomic operations on shared cells, and `core/_lines.c`, which sends log lines: each on its own
 - the modules that a request passes, compiled by mypyc from their own typed source (compiled.py lists them); all or none
 """
 import os
@@ -15,7 +15,8 @@ from setuptools.command.build_ext import build_ext
 ROOT = Path(__file__).resolve().parent
 BUILD = runpy.run_path(str(ROOT / "compiled.py"))
 WANTED = os.environ.get("POINTSMAN_COMPILE") != "0"
-cells = Extension("pointsman.core._cells", ["pointsman/core/_cells.c"], optional=True, extra_compile_args=["-O2"])
+written = [Extension("pointsman." + name[:-2].replace("/", "."), [f"pointsman/{name}"], optional=True,
+                     extra_compile_args=["-O2"]) for name in BUILD["EXTENSIONS"]]
 
 
 def hot() -> list[Extension]:
@@ -54,7 +55,7 @@ class Build(build_ext):
         was = BUILD["digest"]()
         super().run()
         if in_place:
-            fresh = {ROOT / self.get_ext_filename(one.name) for one in extensions[1:]} if self.complete else set()
+            fresh = {ROOT / self.get_ext_filename(one.name) for one in compiled} if self.complete else set()
             for path in BUILD["built"]():
                 if path not in fresh:  # of an earlier list
                     path.unlink()
@@ -73,7 +74,7 @@ class Build(build_ext):
 
         self.compiler.compile = compile_all
         super().build_extensions()
-        paths = [Path(self.get_ext_fullpath(one.name)) for one in extensions[1:]]
+        paths = [Path(self.get_ext_fullpath(one.name)) for one in compiled]
         self.complete = bool(paths) and all(path.exists() for path in paths)
         if WANTED and not self.complete:
             print("The hot modules could not be compiled: they will run interpreted, on one lane.", file=sys.stderr)
@@ -81,5 +82,5 @@ class Build(build_ext):
                 path.unlink(missing_ok=True)
 
 
-extensions = [cells, *hot()]
-setup(ext_modules=extensions, cmdclass={"build_ext": Build})
+compiled = hot()
+setup(ext_modules=[*written, *compiled], cmdclass={"build_ext": Build})

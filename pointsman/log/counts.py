@@ -1,8 +1,19 @@
 """The tags of log-formats that are numbers, timers apart: status, sizes, connections, queues (manual 8.2.6)."""
+from collections.abc import Sequence
+from typing import Final
+
 from mypy_extensions import i64
 
+from pointsman.log.tags import (
+    LETTERS,
+    NO_REQUEST_CAPTURES,
+    NO_REQUEST_COOKIE,
+    NO_RESPONSE_CAPTURES,
+    NO_RESPONSE_COOKIE,
+    letters_of,
+)
 from pointsman.sample.context import Context
-from pointsman.sample.key import Family, Marked, Number, Total
+from pointsman.sample.key import Family, Key, Marked, Number, Run, Total
 from pointsman.sample.tag import number_tag
 
 
@@ -80,14 +91,77 @@ class BackendQueue(Number):
         return ctx.record.backend_queue
 
 
-# How many bits of a key each takes: "%ST %B %CC %CS %tsc" and "%ac/%fc/%bc/%sc/%rc %sq/%bq" are to fit into one.
-number_tag("ST", StatusCode(Family.STATES, 10))
-number_tag("B", BytesRead(Family.STATES, 20))
+class States(Run):
+    """"%ST %B %CC %CS %tsc": an answer that is complete and of which no cookie was captured."""
+
+    def of(self, ctx: Context) -> i64:
+        record = ctx.record
+        status: i64 = record.status
+        sent: i64 = record.sent
+        if (not record.complete or record.request_cookie is not None or record.response_cookie is not None
+                or status <= 0 or status >= _STATUS or sent < 0 or sent >= _SIZE):
+            return self.slowly(ctx)
+        letters = letters_of(record)
+        if letters < 0:
+            return -1
+        return (status + 1) << 48 | (sent + 1) << 28 | letters
+
+
+class SizeAndState(Run):
+    """"%B %ts": as States, of a TCP line."""
+
+    def of(self, ctx: Context) -> i64:
+        record = ctx.record
+        sent: i64 = record.sent
+        if not record.complete or sent < 0 or sent >= _SIZE:
+            return self.slowly(ctx)
+        letters = letters_of(record)
+        if letters < 0:
+            return -1
+        return (sent + 1) << 28 | letters
+
+
+class Counts(Run):
+    """"%ac/%fc/%bc/%sc/%rc %sq/%bq" without retries and queues, with or without captures that are empty behind it."""
+
+    def __init__(self, keys: Sequence[Key], captures: Sequence[Key]) -> None:
+        super().__init__([*keys, *captures])
+        self.captures = len(captures) > 0
+
+    def of(self, ctx: Context) -> i64:
+        if self.captures and (ctx.request_captures or ctx.response_captures):
+            return -1
+        record = ctx.record
+        first: i64 = record.process_connections
+        second: i64 = record.frontend_connections
+        third: i64 = record.backend_connections
+        fourth: i64 = record.server_connections
+        all_bits = first | second | third | fourth
+        if (all_bits < 0 or all_bits >= _MANY or record.retries != 0 or record.redispatched or record.server_queue != 0
+                or record.backend_queue != 0):
+            return self.slowly(ctx)
+        return (first + 1) << 49 | (second + 1) << 37 | (third + 1) << 25 | (fourth + 1) << 13 | _NO_QUEUE
+
+
+# How many bits of a key each takes: "%ST %B %CC %CS %tsc" and "%ac/%fc/%bc/%sc/%rc %sq/%bq" are to fit into one. The
+# runs above rely on them.
+_STATUS: Final = (1 << 10) - 1
+_SIZE: Final = (1 << 20) - 1
+_MANY: Final = (1 << 12) - 1
+_NO_QUEUE: Final = 1 << 10 | 1 << 5 | 1  # of %rc, %sq and %bq
+
+STATUS: Final = StatusCode(Family.STATES, 10)
+SENT: Final = BytesRead(Family.STATES, 20)
+number_tag("ST", STATUS)
+number_tag("B", SENT)
 number_tag("U", BytesUploaded(Family.STATES, 20))
-number_tag("ac", ActiveConnections(Family.COUNTS, 12))
-number_tag("fc", FrontendConnections(Family.COUNTS, 12))
-number_tag("bc", BackendConnections(Family.COUNTS, 12))
-number_tag("sc", ServerConnections(Family.COUNTS, 12))
-number_tag("rc", Retries(Family.COUNTS, 3))
-number_tag("sq", ServerQueue(Family.COUNTS, 5))
-number_tag("bq", BackendQueue(Family.COUNTS, 5))
+States((STATUS, SENT, NO_REQUEST_COOKIE, NO_RESPONSE_COOKIE, LETTERS))
+SizeAndState((SENT, LETTERS))
+
+COUNTS: Final = (ActiveConnections(Family.COUNTS, 12), FrontendConnections(Family.COUNTS, 12),
+                 BackendConnections(Family.COUNTS, 12), ServerConnections(Family.COUNTS, 12),
+                 Retries(Family.COUNTS, 3), ServerQueue(Family.COUNTS, 5), BackendQueue(Family.COUNTS, 5))
+for _name, _number in zip(("ac", "fc", "bc", "sc", "rc", "sq", "bq"), COUNTS, strict=True):
+    number_tag(_name, _number)
+Counts(COUNTS, ())
+Counts(COUNTS, (NO_REQUEST_CAPTURES, NO_RESPONSE_CAPTURES))

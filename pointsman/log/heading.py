@@ -41,12 +41,23 @@ class Heading:
         self.structured = syntax == Syntax.RFC5424
         self.dated = syntax in (Syntax.LOCAL, Syntax.RFC3164)
         self.second: i64 = -1
+        self.begin: i64 = 0  # the last text was made for this second, level and process
+        self.level: i64 = -1
+        self.shown = b""
         self.process = 0
         self.kept: list[bytes] = [b""] * LEVEL_COUNT
 
     def text(self, level: int, wall: i64, structured: bytes) -> bytes:
         """`wall` in ms; `structured` is for RFC 5424 only, "-" where there is none."""
-        return self._dated(level, wall) if self.dated else self._other(level, wall, structured)
+        passed = wall - self.begin
+        if passed >= 0 and passed < 1000 and level == self.level and PROCESS.number == self.process:
+            return self.shown
+        if not self.dated:
+            return self._other(level, wall, structured)
+        self.shown = self._dated(level, wall)
+        self.begin = self.second * 1000
+        self.level = level
+        return self.shown
 
     def _other(self, level: int, wall: int, structured: bytes) -> bytes:
         syntax = self.syntax

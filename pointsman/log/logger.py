@@ -44,7 +44,19 @@ class Outlet:
             return
         if level < self.minimum:
             level = self.minimum
-        line = b"%b%b\n" % (self.heading.text(level, wall, structured), text)
+        self._cut(b"%b%b\n" % (self.heading.text(level, wall, structured), text))
+
+    def write(self, level: int, wall: i64, line: Piece, ctx: Context) -> None:
+        """The same for a line that nobody else gets."""
+        if level > self.level or (self.period and not self._drawn()):
+            line.text(ctx)  # its converters may set variables
+            return
+        if level < self.minimum:
+            level = self.minimum
+        self._cut(line.between(self.heading.text(level, wall, NO_DATA), ctx, b"\n"))
+
+    def _cut(self, line: bytes) -> None:
+        """Queue it, no longer than the target wants it."""
         if len(line) > self.length:
             line = line[:self.length - 1] + b"\n"
         self.sink.put(line)
@@ -62,6 +74,7 @@ class Logger:
     def __init__(self, outlets: Sequence[Outlet], line: Line, *, error_line: Line | None = None,
                  structured: Line | None = None, separate_errors: bool = False, when: When = When.END) -> None:
         self.outlets = list(outlets)
+        self.only = outlets[0] if len(outlets) == 1 else None
         self.line = _piece(line)
         self.error_line = None if error_line is None else _piece(error_line)
         wanted = any(outlet.heading.structured for outlet in outlets)
@@ -95,9 +108,14 @@ class Logger:
 
     def _write(self, ctx: Context, level: int, line: Piece) -> None:
         wall: i64 = ctx.now + ctx.date_offset
+        only = self.only
+        if only is not None and self.structured is None:
+            only.write(level, wall, line, ctx)
+            ctx.frontend.tally(_LINES, 1)
+            return
         text = line.text(ctx)
         structured = self.structured.text(ctx) if self.structured is not None else NO_DATA
-        ctx.frontend.counters.tally(_LINES, 1)
+        ctx.frontend.tally(_LINES, 1)
         for outlet in self.outlets:
             outlet.put(level, wall, text, structured)
 

@@ -7,29 +7,29 @@
 
 A queue holds at most QUEUE_LINES lines and QUEUE_BYTES bytes: what does not fit is dropped and counted.
 
-A datagram carries one line; sendmmsg(2) sends many at once. Into pipes, terminals and files goes a run of whole lines,
-at most PIPE_BUF bytes at once into pipes, so that lines of processes which share a pipe do not mix (pipe(7)).
+A datagram carries one line; many go at once (core/datagrams.py). Into pipes, terminals and files goes a run of whole
+lines, at most PIPE_BUF bytes at once into pipes, so that lines of processes which share a pipe do not mix (pipe(7)).
 
 A descriptor that we share (stdout) must not become non-blocking under the feet of others: that flag belongs to the
 open file, not to the descriptor. So the file is opened once more through /proc/self/fd, which gives flags of our own;
 where that is refused, poll(2) says before each write whether PIPE_BUF bytes fit. Sockets have MSG_DONTWAIT. Regular
 files never block for long, and are written plainly.
 """
-import ctypes
 import errno
 import os
 import select
 import socket
 import stat
-from struct import Struct
 from typing import Final
 
+from mypy_extensions import i64
+
 from pointsman.core.address import AddressSpec
+from pointsman.core.datagrams import send
 from pointsman.net.clock import monotonic_ms
 from pointsman.net.reactor import Channel
 
-BATCH: Final = 64  # lines of a sendmmsg, and how many make a flush worth while
-LONGEST: Final = 65_536  # bytes: the longest that `len` permits, and its end
+BATCH: Final = 64  # lines that make a flush worth while
 QUEUE_LINES: Final = 16_384
 QUEUE_BYTES: Final = 8 << 20
 PIPE_BUF: Final = select.PIPE_BUF
@@ -46,14 +46,14 @@ class Sink(Channel):
         super().__init__(-1)
         self.address = address
         self.lines: list[bytes] = []
-        self.done = 0  # of them, already taken
-        self.bytes = 0  # of all in the list, taken or not
+        self.done: i64 = 0  # of them, already taken
+        self.bytes: i64 = 0  # of all in the list, taken or not
         self.dropped = 0
         self.full = False  # the target took no more
 
     def put(self, line: bytes) -> None:
         """A whole line, its end included."""
-        size = len(line)
+        size: i64 = len(line)
         lines = self.lines
         if len(lines) - self.done >= QUEUE_LINES or self.bytes + size > QUEUE_BYTES:
             self.dropped += 1
@@ -94,12 +94,14 @@ class Sink(Channel):
         self.lines.clear()
         self.done = self.bytes = 0
 
-    def _taken(self, done: int) -> None:
+    def _taken(self, done: i64) -> None:
         """The first `done` lines of the list are given away."""
         if done >= len(self.lines) or done > 1000:  # not each time: what is behind them would be moved
             del self.lines[:done]
             done = 0
-            self.bytes = sum([len(line) for line in self.lines])
+            self.bytes = 0
+            for line in self.lines:
+                self.bytes += len(line)
         self.done = done
 
     def close(self) -> None:
@@ -116,16 +118,7 @@ class DatagramSink(Sink):
         self.retry = RETRY
         self.tried = -RETRY  # when it was last connected, monotonic ms
         self.failure = ""
-        self._room(BATCH * 1024)
-        self.count = 0  # of the lines at the front of the queue, laid out for the kernel
-        self.laid = 0  # of them, already taken
-        self.packers: list[Struct | None] = [None] * (BATCH + 1)  # of the iovecs of so many lines
-        self.iovecs = ctypes.create_string_buffer(16 * BATCH)  # struct iovec
-        self.headers = (ctypes.c_size_t * (8 * BATCH))()  # struct mmsghdr, laid out once: a flush fills the iovecs only
-        for i in range(BATCH):
-            self.headers[8 * i + 2] = ctypes.addressof(self.iovecs) + i * 16  # msg_iov
-            self.headers[8 * i + 3] = 1  # msg_iovlen
-        self.sendmmsg = ctypes.CDLL(None, use_errno=True).sendmmsg
+        self.send = send
 
     def open(self) -> str:
         spec = self.address
@@ -164,68 +157,23 @@ class DatagramSink(Sink):
         again = True
         self.full = False
         while done < total:
-            if self.laid >= self.count:
-                self._lay(lines[done:done + BATCH])
-            sent = self._send()
+            sent = self.send(self.fd, lines, done, _SEND_FLAGS)
             if sent > 0:
                 done += sent
-                self.laid += sent
                 continue
-            number = ctypes.get_errno()
+            number = -sent
             if number in _FULL:
                 self.full = True
                 break
             if number == errno.EMSGSIZE:  # this line only
                 self.dropped += 1
                 done += 1
-                self.laid += 1
             elif again and self._mended(number):
                 again = False
             else:
                 self.dropped += total - done
                 done = total
-                self.laid = self.count
         self._taken(done)
-
-    def drop_all(self) -> None:
-        super().drop_all()
-        self.laid = self.count
-
-    def _room(self, size: int) -> None:
-        """Memory for the lines of a batch."""
-        memory = ctypes.create_string_buffer(size)
-        self.base = ctypes.addressof(memory)
-        self.memory = memoryview(memory).cast("B")  # holds it
-        self.size = size
-
-    def _lay(self, batch: list[bytes]) -> None:
-        """Make a batch ready for the kernel. What it does not take now stays so for the next time."""
-        size = 0
-        for line in batch:
-            size += len(line)
-        if size > self.size:
-            self._room(max(size, 2 * self.size))
-        at = self.base
-        vectors: list[int] = []
-        for line in batch:
-            length = len(line)
-            vectors.append(at)
-            vectors.append(length)
-            at += length
-        self.memory[:size] = b"".join(batch)
-        count = len(batch)
-        packer = self.packers[count]
-        if packer is None:
-            packer = self.packers[count] = Struct(f"{2 * count}N")
-        packer.pack_into(self.iovecs, 0, *vectors)
-        self.laid = 0
-        self.count = count
-
-    def _send(self) -> int:
-        """Of what is laid out. How many the kernel took; -1: see errno."""
-        laid = self.laid
-        headers = ctypes.byref(self.headers, 64 * laid) if laid else self.headers
-        return int(self.sendmmsg(self.fd, headers, self.count - laid, _SEND_FLAGS))
 
     def _mended(self, number: int) -> bool:
         """After an error: whether it makes sense to send again."""

@@ -14,8 +14,9 @@ from pointsman.core.address import AF_UNIX, NetAddress
 from pointsman.log.dates import MILLISECONDS, local_date, local_zone_date, utc_date
 from pointsman.sample.context import Context
 from pointsman.sample.encode import encode_capture
-from pointsman.sample.key import Family, Key
-from pointsman.sample.tag import Kind, list_tag, tag
+from pointsman.sample.key import AddressKey, Family, Key, Run, Text
+from pointsman.sample.record import Record
+from pointsman.sample.tag import Kind, list_tag, tag, text_tag
 from pointsman.sample.types import Reads, Where
 
 BAD_REQUEST: Final = b"<BADREQ>"
@@ -34,10 +35,30 @@ LIMITS: Final = Limits()
 
 # What decides the texts (sample/key.py). A tag that comes to read something else must get another key.
 
-SOURCE: Final = Key(Family.SOURCE)
-DESTINATION: Final = Key(Family.DESTINATION)
-SERVER_SOURCE: Final = Key(Family.SERVER_SOURCE)
-SERVER_ADDRESS: Final = Key(Family.SERVER_ADDRESS)
+class Source(AddressKey):
+    def address(self, ctx: Context) -> NetAddress | None:
+        return ctx.source
+
+
+class Destination(AddressKey):
+    def address(self, ctx: Context) -> NetAddress | None:
+        return ctx.destination
+
+
+class ServerSource(AddressKey):
+    def address(self, ctx: Context) -> NetAddress | None:
+        return ctx.server_source
+
+
+class ServerAddress(AddressKey):
+    def address(self, ctx: Context) -> NetAddress | None:
+        return ctx.server_address
+
+
+SOURCE: Final = Source(Family.SOURCE)
+DESTINATION: Final = Destination(Family.DESTINATION)
+SERVER_SOURCE: Final = ServerSource(Family.SERVER_SOURCE)
+SERVER_ADDRESS: Final = ServerAddress(Family.SERVER_ADDRESS)
 REQUEST_LINE: Final = Key(Family.REQUEST_LINE)
 _NAME_BITS: Final = 12
 _NAMES: Final[dict[bytes, int]] = {}  # numbers of the names that lines showed: of the configuration, so not many
@@ -96,6 +117,17 @@ class ServerName(Key):
         return server.spot
 
 
+def letters_of(record: Record) -> i64:
+    """All four as one number."""
+    cause: i64 = record.cause
+    step: i64 = record.step
+    third: i64 = record.cookie_request
+    fourth: i64 = record.cookie_response
+    if (cause | step | third | fourth) >= 128:  # not one expression, which would be made of objects
+        return -1
+    return cause << 21 | step << 14 | third << 7 | fourth
+
+
 class Letters(Key):
     """Of %ts and %tsc."""
 
@@ -103,19 +135,14 @@ class Letters(Key):
         super().__init__(Family.STATES, 28)
 
     def of(self, ctx: Context) -> i64:
-        record = ctx.record
-        cause: i64 = record.cause
-        step: i64 = record.step
-        third: i64 = record.cookie_request
-        fourth: i64 = record.cookie_response
-        return cause << 21 | step << 14 | third << 7 | fourth if (cause | step | third | fourth) < 128 else -1
+        return letters_of(ctx.record)
 
 
 class NoRequestCookie(Key):
     """Of %CC: only that there is none."""
 
     def __init__(self) -> None:
-        super().__init__(Family.STATES, 1)
+        super().__init__(Family.STATES)
 
     def of(self, ctx: Context) -> i64:
         return 0 if ctx.record.request_cookie is None else -1
@@ -125,7 +152,7 @@ class NoResponseCookie(Key):
     """Of %CS: only that there is none."""
 
     def __init__(self) -> None:
-        super().__init__(Family.STATES, 1)
+        super().__init__(Family.STATES)
 
     def of(self, ctx: Context) -> i64:
         return 0 if ctx.record.response_cookie is None else -1
@@ -135,7 +162,7 @@ class NoRequestCaptures(Key):
     """Of %hr and %hrl: only that there are none."""
 
     def __init__(self) -> None:
-        super().__init__(Family.CAPTURES, 1)
+        super().__init__(Family.CAPTURES)
 
     def of(self, ctx: Context) -> i64:
         return -1 if ctx.request_captures else 0
@@ -145,7 +172,7 @@ class NoResponseCaptures(Key):
     """Of %hs and %hsl: only that there are none."""
 
     def __init__(self) -> None:
-        super().__init__(Family.CAPTURES, 1)
+        super().__init__(Family.CAPTURES)
 
     def of(self, ctx: Context) -> i64:
         return -1 if ctx.response_captures else 0
@@ -162,7 +189,7 @@ class AcceptDate(Key):
 
 
 class RequestDate(Key):
-    """Of %tr and its kin: that of the request's first byte."""
+    """Of the kin of %tr: that of the request's first byte."""
 
     def __init__(self) -> None:
         super().__init__(Family.REQUEST_DATE, _DATE_BITS)
@@ -171,6 +198,44 @@ class RequestDate(Key):
         return _request_date(ctx)
 
 
+class LocalRequestDate(Text):
+    """The request's date, local, with milliseconds."""
+
+    def __init__(self) -> None:
+        super().__init__(Family.REQUEST_DATE, _DATE_BITS)
+
+    def of(self, ctx: Context) -> i64:
+        return _request_date(ctx)
+
+    def value(self, ctx: Context) -> bytes:
+        return local_date(_request_date(ctx))
+
+
+class Served(Run):
+    """"%ft %b/%s": where there is a server, and all have their numbers."""
+
+    def of(self, ctx: Context) -> i64:
+        backend = ctx.backend
+        server = ctx.server
+        if backend is None or server is None:
+            return self.slowly(ctx)
+        first: i64 = ctx.frontend.spot
+        second: i64 = backend.spot
+        third: i64 = server.spot
+        if (first | second | third) < 0:
+            return self.slowly(ctx)
+        return first << 24 | second << 12 | third  # _NAME_BITS each
+
+
+FRONTEND_NAME: Final = FrontendName()
+BACKEND_NAME: Final = BackendName()
+SERVER_NAME: Final = ServerName()
+LETTERS: Final = Letters()
+NO_REQUEST_COOKIE: Final = NoRequestCookie()
+NO_RESPONSE_COOKIE: Final = NoResponseCookie()
+NO_REQUEST_CAPTURES: Final = NoRequestCaptures()
+NO_RESPONSE_CAPTURES: Final = NoResponseCaptures()
+Served((FRONTEND_NAME, BACKEND_NAME, SERVER_NAME))
 ACCEPTED: Final = AcceptDate()
 REQUESTED: Final = RequestDate()
 
@@ -237,25 +302,25 @@ def server_port(ctx: Context) -> int | None:
     return _port(ctx.server_address, 0)
 
 
-@tag("f", reads=Reads.CONNECTION, key=FrontendName())
+@tag("f", reads=Reads.CONNECTION, key=FRONTEND_NAME)
 def frontend_name(ctx: Context) -> bytes:
     """The frontend's name."""
     return ctx.frontend.name
 
 
-@tag("ft", reads=Reads.CONNECTION, key=FrontendName())
+@tag("ft", reads=Reads.CONNECTION, key=FRONTEND_NAME)
 def frontend_name_transport(ctx: Context) -> bytes:
     """The frontend's name, with "~" behind it where the client speaks TLS."""
     return ctx.frontend.name
 
 
-@tag("b", key=BackendName())
+@tag("b", key=BACKEND_NAME)
 def backend_name(ctx: Context) -> bytes:
     """The backend's name; the frontend's before one was chosen."""
     return ctx.backend.name if ctx.backend is not None else ctx.frontend.name
 
 
-@tag("s", key=ServerName())
+@tag("s", key=SERVER_NAME)
 def server_name(ctx: Context) -> bytes:
     """The server's name; "<NOSRV>" without one, "<STATS>" for the statistics page."""
     return ctx.server.name if ctx.server is not None else ctx.record.stand_in
@@ -312,13 +377,13 @@ def ssl_cipher(_: Context) -> bytes | None:
 # States; sizes and counts stand in counts.py.
 
 
-@tag("ts", Kind.DATE, key=Letters())
+@tag("ts", Kind.DATE, key=LETTERS)
 def termination_state(ctx: Context) -> bytes:
     """Who ended the stream, and in which state it was (manual 8.5)."""
     return bytes((ctx.record.cause, ctx.record.step))
 
 
-@tag("tsc", Kind.DATE, key=Letters())
+@tag("tsc", Kind.DATE, key=LETTERS)
 def termination_state_cookie(ctx: Context) -> bytes:
     """The same, and what became of the persistence cookie."""
     record = ctx.record
@@ -338,10 +403,17 @@ def _target(ctx: Context) -> bytes | None:
     return words[1] if len(words) > 1 else None
 
 
-@tag("r", Kind.TEXT, http=True, key=REQUEST_LINE)
-def http_request(ctx: Context) -> bytes:
+class RequestLine(Text):
     """The request line."""
-    return ctx.record.request_line[:LIMITS.line] or BAD_REQUEST
+
+    def value(self, ctx: Context) -> bytes:
+        line = ctx.record.request_line
+        if len(line) > LIMITS.line:
+            line = line[:LIMITS.line]
+        return line or BAD_REQUEST
+
+
+text_tag("r", Kind.TEXT, RequestLine(Family.REQUEST_LINE), http=True)
 
 
 @tag("HM", Kind.TEXT, http=True, key=REQUEST_LINE)
@@ -399,13 +471,13 @@ def http_version(ctx: Context) -> bytes:
 # Captures.
 
 
-@tag("CC", Kind.TEXT, http=True, key=NoRequestCookie())
+@tag("CC", Kind.TEXT, http=True, key=NO_REQUEST_COOKIE)
 def captured_request_cookie(ctx: Context) -> bytes | None:
     """The captured cookie of the request, as "name=value"."""
     return ctx.record.request_cookie
 
 
-@tag("CS", Kind.TEXT, http=True, key=NoResponseCookie())
+@tag("CS", Kind.TEXT, http=True, key=NO_RESPONSE_COOKIE)
 def captured_response_cookie(ctx: Context) -> bytes | None:
     """The captured cookie of the response."""
     return ctx.record.response_cookie
@@ -416,25 +488,25 @@ def _braces(captures: list[bytes]) -> bytes:
     return b"{" + b"|".join([encode_capture(one) for one in captures]) + b"}" if captures else b""
 
 
-@tag("hr", key=NoRequestCaptures())
+@tag("hr", key=NO_REQUEST_CAPTURES)
 def captured_request_headers(ctx: Context) -> bytes:
     """The captured headers of the request in braces."""
     return _braces(ctx.request_captures)
 
 
-@tag("hs", key=NoResponseCaptures())
+@tag("hs", key=NO_RESPONSE_CAPTURES)
 def captured_response_headers(ctx: Context) -> bytes:
     """The captured headers of the response in braces."""
     return _braces(ctx.response_captures)
 
 
-@list_tag("hrl", key=NoRequestCaptures())
+@list_tag("hrl", key=NO_REQUEST_CAPTURES)
 def captured_request_header_list(ctx: Context) -> list[bytes]:
     """The captured headers of the request, one field each (CLF)."""
     return [encode_capture(one) for one in ctx.request_captures]
 
 
-@list_tag("hsl", key=NoResponseCaptures())
+@list_tag("hsl", key=NO_RESPONSE_CAPTURES)
 def captured_response_header_list(ctx: Context) -> list[bytes]:
     """The captured headers of the response, one field each (CLF)."""
     return [encode_capture(one) for one in ctx.response_captures]
@@ -473,10 +545,7 @@ def accept_date_milliseconds(ctx: Context) -> bytes:
     return MILLISECONDS[ctx.record.accept_date % 1000]
 
 
-@tag("tr", Kind.DATE, http=True, key=REQUESTED)
-def request_date(ctx: Context) -> bytes:
-    """The request's date, local, with milliseconds."""
-    return local_date(_request_date(ctx))
+text_tag("tr", Kind.DATE, LocalRequestDate(), http=True)
 
 
 @tag("trg", Kind.DATE, http=True, key=REQUESTED)

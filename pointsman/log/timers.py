@@ -10,7 +10,7 @@ from typing import Final
 from mypy_extensions import i64
 
 from pointsman.sample.context import Context
-from pointsman.sample.key import Family, Number, Total
+from pointsman.sample.key import Family, Number, Run, Total
 from pointsman.sample.record import Record
 from pointsman.sample.tag import number_tag
 
@@ -19,7 +19,9 @@ BITS: Final = 12  # of a timer in the key of a line's piece: 4 s
 
 
 def _span(start: i64, end: i64) -> i64:
-    return end - start if start >= 0 and end >= 0 else -1
+    if start < 0 or end < 0:  # not one expression, which would be made of objects
+        return -1
+    return end - start
 
 
 def _end(record: Record) -> i64:
@@ -129,14 +131,50 @@ class UserTime(Total):
         return _end(record) - record.accepted - (idle if idle > 0 else 0)
 
 
+class HttpTimers(Run):
+    """"%TR/%Tw/%Tc/%Tr/%Ta" of an exchange that passed all of its marks."""
+
+    def of(self, ctx: Context) -> i64:
+        record = ctx.record
+        begun: i64 = record.begun
+        head: i64 = record.head
+        queued: i64 = record.queued
+        connected: i64 = record.connected
+        answered: i64 = record.answered
+        ended: i64 = record.ended
+        if ((begun | head | queued | connected | answered | ended) < 0 or not record.complete
+                or record.step == TARPITTED or not ctx.frontend.http):
+            return self.slowly(ctx)
+        handshake: i64 = record.handshake
+        active = ended - (begun if begun > handshake else handshake)
+        if active < 0:
+            active = 0
+        wait = queued - head
+        connect = connected - queued
+        answer = answered - connected
+        request = head - begun
+        all_bits = request | wait | connect | answer | active
+        if all_bits < 0 or all_bits >= _LIMIT:
+            return self.slowly(ctx)
+        return (request + 1) << 48 | (wait + 1) << 36 | (connect + 1) << 24 | (answer + 1) << 12 | (active + 1)
+
+
+_LIMIT: Final = (1 << BITS) - 1
+
+REQUEST_TIME: Final = RequestTime(Family.TIMES, BITS)
+QUEUE_TIME: Final = QueueTime(Family.TIMES, BITS)
+CONNECT_TIME: Final = ConnectTime(Family.TIMES, BITS)
+RESPONSE_TIME: Final = ResponseTime(Family.TIMES, BITS)
+ACTIVE_TIME: Final = ActiveTime(Family.TIMES, BITS)
+HttpTimers((REQUEST_TIME, QUEUE_TIME, CONNECT_TIME, RESPONSE_TIME, ACTIVE_TIME))
 number_tag("Th", HandshakeTime(Family.TIMES, BITS))
 number_tag("Ti", IdleTime(Family.TIMES, BITS), http=True)
-number_tag("TR", RequestTime(Family.TIMES, BITS), http=True)
+number_tag("TR", REQUEST_TIME, http=True)
 number_tag("Tq", RequestTotalTime(Family.TIMES, BITS), http=True)
-number_tag("Tw", QueueTime(Family.TIMES, BITS))
-number_tag("Tc", ConnectTime(Family.TIMES, BITS))
-number_tag("Tr", ResponseTime(Family.TIMES, BITS), http=True)
+number_tag("Tw", QUEUE_TIME)
+number_tag("Tc", CONNECT_TIME)
+number_tag("Tr", RESPONSE_TIME, http=True)
 number_tag("Td", DataTime(Family.TIMES, BITS))
-number_tag("Ta", ActiveTime(Family.TIMES, BITS), http=True)
+number_tag("Ta", ACTIVE_TIME, http=True)
 number_tag("Tt", TotalTime(Family.TIMES, BITS))
 number_tag("Tu", UserTime(Family.TIMES, BITS))

@@ -30,11 +30,12 @@ from pointsman.sample.encode import (
     typed,
 )
 from pointsman.sample.expression import Expression, describe, parse_at
-from pointsman.sample.key import Number
+from pointsman.sample.key import AddressKey, Number
 from pointsman.sample.pieces import (
     HEADER,
     LOG,
     PLAIN,
+    AddressText,
     Computed,
     Constant,
     ExpressionText,
@@ -42,6 +43,7 @@ from pointsman.sample.pieces import (
     Loose,
     NumberText,
     Piece,
+    PortText,
     TagText,
     make_line,
 )
@@ -321,6 +323,8 @@ def _tag_piece(tag: Tag, flags: int, use: int) -> Piece:
     kind = tag.kind
     if isinstance(tag.key, Number):
         return NumberText(tag.key)
+    if isinstance(tag.key, AddressKey) and not flags & (QUOTE | HEX):
+        return AddressText(tag.get, tag.key, use) if kind == Kind.ADDRESS else PortText(tag.get, tag.key, use)
     if kind == Kind.LIST:
         return ListText(tag.many, tag.key, use, quoted=bool(flags & QUOTE), escaped=bool(flags & ESCAPE))
     return TagText(tag.get, tag.key, use, encoded=kind == Kind.TEXT,

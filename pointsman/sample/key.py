@@ -2,13 +2,16 @@
 
 A tag registered with a key promises: the same key, the same text, whatever the flags of the item. `of(ctx)` is -1 where
 a number cannot tell (a value that is too large, a captured cookie): the text is then made anew. Tags of one family
-often stand together and change together, so that one table serves them all (pieces.py).
+often stand together and change together, so that one table serves them all (pieces.py): their keys become one, in a
+Chain. For those that stand in the usual formats a Run knows a shorter way to the same number.
 """
+from collections.abc import Sequence
 from enum import IntEnum
 from typing import Final
 
 from mypy_extensions import i64
 
+from pointsman.core.address import NetAddress
 from pointsman.sample.context import Context
 
 KEY_BITS: Final = 61  # of a key of several tags: it stays a native number
@@ -47,11 +50,29 @@ class Key:
         return -1
 
 
+class Text(Key):
+    """A tag that is a text and always there: pieces ask it natively."""
+
+    def value(self, ctx: Context) -> bytes:
+        raise NotImplementedError
+
+    def get(self, ctx: Context) -> bytes:
+        return self.value(ctx)
+
+
+class AddressKey(Key):
+    """Of tags that show an address, or its port."""
+
+    def address(self, ctx: Context) -> NetAddress | None:
+        raise NotImplementedError
+
+
 def digits(number: i64) -> bytes:
     """A number in decimal digits."""
     if 0 <= number < SMALL:
         return DIGITS[number]
-    return b"%d" % number
+    whole: int = number  # formatted with less ado than a native one
+    return b"%d" % whole
 
 
 class Number(Key):
@@ -93,3 +114,81 @@ class Total(Marked):
 
     def marked(self, ctx: Context) -> bool:
         return not ctx.record.complete
+
+
+# Several keys as one.
+
+
+class Link:
+    """A list would look at the class of each key, each time."""
+
+    def __init__(self, key: Key, behind: "Link | None") -> None:
+        self.key = key
+        self.bits: i64 = key.bits
+        self.behind = behind
+
+
+class Chain(Key):
+    """Keys behind one another, the first one's number highest."""
+
+    def __init__(self, keys: Sequence[Key]) -> None:
+        super().__init__(Family(keys[0].family), sum([key.bits for key in keys]))
+        self.keys = list(keys)
+        self.links: Link | None = None
+        for key in reversed(keys):
+            self.links = Link(key, self.links)
+
+    def of(self, ctx: Context) -> i64:
+        return self.slowly(ctx)
+
+    def slowly(self, ctx: Context) -> i64:
+        whole: i64 = 0
+        link = self.links
+        while link is not None:
+            number = link.key.of(ctx)
+            if number < 0:
+                return -1
+            whole = whole << link.bits | number
+            link = link.behind
+        return whole
+
+
+class Run(Chain):
+    """A chain that stands in many lines: `of` computes what slowly() says in one go, where all is as usual."""
+
+    def __init__(self, keys: Sequence[Key]) -> None:
+        super().__init__(keys)
+        _RUNS.append(self)
+        _RUNS.sort(key=_length, reverse=True)
+
+
+_RUNS: Final[list[Run]] = []
+
+
+def _length(run: Run) -> int:
+    return len(run.keys)
+
+
+def one_key(keys: Sequence[Key]) -> Key:
+    """What decides texts that each of the keys decides a part of."""
+    found: list[Key] = []
+    at = 0
+    while at < len(keys):
+        for run in _RUNS:
+            if _stands(run.keys, keys, at):
+                found.append(run)
+                at += len(run.keys)
+                break
+        else:
+            found.append(keys[at])
+            at += 1
+    return found[0] if len(found) == 1 else Chain(found)
+
+
+def _stands(wanted: Sequence[Key], keys: Sequence[Key], at: int) -> bool:
+    if at + len(wanted) > len(keys):
+        return False
+    for number, key in enumerate(wanted):
+        if keys[at + number] is not key:
+            return False
+    return True

@@ -13,17 +13,18 @@ from typing import Final
 
 from mypy_extensions import i64
 
-from pointsman.core.address import AF_UNIX, NetAddress
+from pointsman.core.address import AF_UNIX
 from pointsman.sample.context import Context
 from pointsman.sample.encode import encode_header, encode_line, encode_log, escape_structured
-from pointsman.sample.key import KEY_BITS, Family, Key, Number, digits
+from pointsman.sample.key import KEY_BITS, AddressKey, Family, Key, Number, Text, digits, one_key
 from pointsman.sample.types import Value
 
 PLAIN: Final = 0  # uses of a format
 HEADER: Final = 1
 LOG: Final = 2
 
-KEPT: Final = 4096  # texts that a group remembers
+FEW: Final = 64  # texts that a group may remember, to begin with
+KEPT: Final = 4096  # and at last
 ONE_THING: Final = int(Family.ACCEPT)  # families from here on have one key for all of their tags
 
 
@@ -35,6 +36,10 @@ class Piece:
 
     def text(self, ctx: Context) -> bytes:
         raise NotImplementedError
+
+    def between(self, before: bytes, ctx: Context, behind: bytes) -> bytes:
+        """Its text with others around it."""
+        return b"%b%b%b" % (before, self.text(ctx), behind)
 
 
 class Constant(Piece):
@@ -75,6 +80,7 @@ class TagText(Piece):
                  quoted: bool, escaped: bool, hexadecimal: bool) -> None:
         super().__init__([key] if key is not None else [])
         self.get = get
+        self.native = key if isinstance(key, Text) else None
         self.encoding = use if encoded else PLAIN
         self.quoted = quoted
         self.escaped = escaped
@@ -84,7 +90,8 @@ class TagText(Piece):
         self.empty = self.missing if quoted and encoded else b""
 
     def text(self, ctx: Context) -> bytes:
-        value = self.get(ctx)
+        native = self.native
+        value: Value | None = self.get(ctx) if native is None else native.value(ctx)
         if value is None:
             return self.missing
         if isinstance(value, int):
@@ -98,6 +105,30 @@ class TagText(Piece):
         if self.escaped:
             value = escape_structured(value)
         return b'"%b"' % value if self.quoted else value
+
+
+class AddressText(TagText):
+    """The address that a tag shows, if it has no flags."""
+
+    def __init__(self, get: Callable[[Context], Value | None], key: AddressKey, use: int) -> None:
+        super().__init__(get, key, use, encoded=False, quoted=False, escaped=False, hexadecimal=False)
+        self.key = key
+
+    def text(self, ctx: Context) -> bytes:
+        address = self.key.address(ctx)
+        if address is None or address.family == AF_UNIX:
+            return super().text(ctx)
+        return address.text
+
+
+class PortText(AddressText):
+    """The same of a port."""
+
+    def text(self, ctx: Context) -> bytes:
+        address = self.key.address(ctx)
+        if address is None or address.family == AF_UNIX:
+            return super().text(ctx)
+        return digits(address.port)
 
 
 def _address_hex(text: bytes) -> bytes:
@@ -174,107 +205,11 @@ def _all_keys(pieces: Sequence[Piece]) -> list[Key]:
     return keys
 
 
-# Groups.
-
-
-class Link:
-    """A key in the chain of a group's: a list would look at the class of each, each time."""
-
-    def __init__(self, key: Key, behind: "Link | None") -> None:
-        self.key = key
-        self.bits: i64 = key.bits
-        self.behind = behind
-
-
-class Remembered(Piece):
-    """Pieces whose text small numbers decide."""
-
-    def __init__(self, pieces: Sequence[Piece], keys: Sequence[Key]) -> None:
-        super().__init__(keys)
-        self.pieces = list(pieces)
-        self.links: Link | None = None
-        for key in reversed(keys):
-            self.links = Link(key, self.links)
-        self.table: dict[int, bytes] = {}
-        self.last: i64 = -1
-        self.shown = b""
-
-    def text(self, ctx: Context) -> bytes:
-        key: i64 = 0
-        link = self.links
-        while link is not None:
-            number = link.key.of(ctx)
-            if number < 0:
-                return self.fresh(ctx)
-            key = key << link.bits | number
-            link = link.behind
-        if key == self.last:
-            return self.shown
-        return self.remembered(key, ctx)
-
-    def remembered(self, key: i64, ctx: Context) -> bytes:
-        """For another key than last time."""
-        found = self.table.get(key)
-        if found is None:
-            if len(self.table) >= KEPT:
-                self.table.clear()
-            found = self.table[key] = self.fresh(ctx)
-        self.last = key
-        self.shown = found
-        return found
-
-    def fresh(self, ctx: Context) -> bytes:
-        return b"".join([piece.text(ctx) for piece in self.pieces])
-
-
-class Dated(Remembered):
-    """Pieces that show one date: it never comes again, so only the last text is remembered."""
-
-    def remembered(self, key: i64, ctx: Context) -> bytes:
-        self.shown = self.fresh(ctx)
-        self.last = key
-        return self.shown
-
-
-class Addressed(Remembered):
-    """Pieces that show one address. The text stays with the address, for as long as the connection has it."""
-
-    def text(self, ctx: Context) -> bytes:
-        family = self.keys[0].family
-        if family == Family.SOURCE:
-            address: NetAddress | None = ctx.source
-        elif family == Family.DESTINATION:
-            address = ctx.destination
-        elif family == Family.SERVER_SOURCE:
-            address = ctx.server_source
-        else:
-            address = ctx.server_address
-        if address is None or address.family == AF_UNIX:  # its port is that of the listener
-            return self.fresh(ctx)
-        if address.shown_by is not self:
-            address.shown = self.fresh(ctx)
-            address.shown_by = self
-        return address.shown
-
-
-class Requested(Remembered):
-    """Pieces that show the request line."""
-
-    def __init__(self, pieces: Sequence[Piece], keys: Sequence[Key]) -> None:
-        super().__init__(pieces, keys)
-        self.line: bytes | None = None
-
-    def text(self, ctx: Context) -> bytes:
-        line = ctx.record.request_line
-        last = self.line
-        if last is None or line != last:
-            self.shown = self.fresh(ctx)
-            self.line = line
-        return self.shown
+# Pieces in a row.
 
 
 class Eight(Piece):
-    """Up to eight pieces in a row."""
+    """Up to eight."""
 
     def __init__(self, pieces: Sequence[Piece]) -> None:
         super().__init__()
@@ -287,6 +222,174 @@ class Eight(Piece):
         return b"%b%b%b%b%b%b%b%b" % (
             self.first.text(ctx), self.second.text(ctx), self.third.text(ctx), self.fourth.text(ctx),
             self.fifth.text(ctx), self.sixth.text(ctx), self.seventh.text(ctx), self.eighth.text(ctx))
+
+    def between(self, before: bytes, ctx: Context, behind: bytes) -> bytes:
+        return b"%b%b%b%b%b%b%b%b%b%b" % (
+            before, self.first.text(ctx), self.second.text(ctx), self.third.text(ctx), self.fourth.text(ctx),
+            self.fifth.text(ctx), self.sixth.text(ctx), self.seventh.text(ctx), self.eighth.text(ctx), behind)
+
+
+class Seven(Eight):
+    """As many as the line of option httplog has."""
+
+    def text(self, ctx: Context) -> bytes:
+        return b"%b%b%b%b%b%b%b" % (
+            self.first.text(ctx), self.second.text(ctx), self.third.text(ctx), self.fourth.text(ctx),
+            self.fifth.text(ctx), self.sixth.text(ctx), self.seventh.text(ctx))
+
+    def between(self, before: bytes, ctx: Context, behind: bytes) -> bytes:
+        return b"%b%b%b%b%b%b%b%b%b" % (
+            before, self.first.text(ctx), self.second.text(ctx), self.third.text(ctx), self.fourth.text(ctx),
+            self.fifth.text(ctx), self.sixth.text(ctx), self.seventh.text(ctx), behind)
+
+
+class Four(Eight):
+    """Up to four."""
+
+    def text(self, ctx: Context) -> bytes:
+        return b"%b%b%b%b" % (
+            self.first.text(ctx), self.second.text(ctx), self.third.text(ctx), self.fourth.text(ctx))
+
+    def between(self, before: bytes, ctx: Context, behind: bytes) -> bytes:
+        return b"%b%b%b%b%b%b" % (
+            before, self.first.text(ctx), self.second.text(ctx), self.third.text(ctx), self.fourth.text(ctx), behind)
+
+
+def row(pieces: Sequence[Piece]) -> Piece:
+    """Any number of pieces as one."""
+    parts = list(pieces)
+    while len(parts) > 1:
+        parts = [_row(parts[at:at + 8]) for at in range(0, len(parts), 8)]
+    return parts[0] if parts else Constant(b"")
+
+
+def _row(pieces: list[Piece]) -> Piece:
+    if len(pieces) == 1:
+        return pieces[0]
+    return Four(pieces) if len(pieces) <= 4 else Seven(pieces) if len(pieces) == 7 else Eight(pieces)
+
+
+# Groups.
+
+
+class Slot:
+    """A place of a table: one text."""
+
+    def __init__(self, key: i64, text: bytes) -> None:
+        self.key = key
+        self.shown = text
+
+
+_NONE: Final = Slot(-1, b"")
+
+
+class Remembered(Piece):
+    """Pieces whose text small numbers decide. Each has its place in a table, where a newer one takes it.
+
+    `otherwise` say the same where no number can tell.
+    """
+
+    def __init__(self, pieces: Sequence[Piece], keys: Sequence[Key], otherwise: Piece | None = None) -> None:
+        super().__init__(keys)
+        self.pieces = list(pieces)
+        self.key = one_key(keys)
+        self.whole = row(pieces)
+        self.otherwise = self.whole if otherwise is None else otherwise
+        self.table = [_NONE] * FEW
+        self.mask: i64 = FEW - 1
+        self.made: i64 = 0
+
+    def text(self, ctx: Context) -> bytes:
+        key = self.key.of(ctx)
+        if key < 0:
+            return self.otherwise.text(ctx)
+        slot = self.table[((key ^ key >> 31) & 0x7FFF_FFFF) * 0x9E37_79B1 >> 31 & self.mask]
+        if slot.key == key:
+            return slot.shown
+        return self.made_for(key, ctx)
+
+    def made_for(self, key: i64, ctx: Context) -> bytes:
+        """For a key that has no place."""
+        text = self.whole.text(ctx)
+        self.made += 1
+        if self.made > self.mask and self.mask + 1 < KEPT:
+            self._grow()
+        place = self._place(key)
+        slot = self.table[place]
+        if slot is _NONE:
+            self.table[place] = Slot(key, text)
+        else:
+            slot.key = key
+            slot.shown = text
+        return text
+
+    def _place(self, key: i64) -> i64:
+        return ((key ^ key >> 31) & 0x7FFF_FFFF) * 0x9E37_79B1 >> 31 & self.mask
+
+    def _grow(self) -> None:
+        """As many texts were made as there are places."""
+        old = self.table
+        self.made = 0
+        self.mask = 2 * self.mask + 1
+        self.table = [_NONE] * (2 * len(old))
+        for slot in old:
+            if slot is not _NONE:
+                self.table[self._place(slot.key)] = slot
+
+
+class Dated(Piece):
+    """Pieces that show one date: it never comes again, so only the last text is remembered."""
+
+    def __init__(self, pieces: Sequence[Piece], key: Key) -> None:
+        super().__init__([key])
+        self.whole = row(pieces)
+        self.key = key
+        self.last: i64 = -1
+        self.shown = b""
+
+    def text(self, ctx: Context) -> bytes:
+        key = self.key.of(ctx)
+        if key != self.last or key < 0:
+            self.shown = self.whole.text(ctx)
+            self.last = key
+        return self.shown
+
+
+class Addressed(Piece):
+    """Pieces that show one address. The text stays with the address, for as long as the connection has it."""
+
+    def __init__(self, pieces: Sequence[Piece], key: AddressKey) -> None:
+        super().__init__([key])
+        self.whole = row(pieces)
+        self.key = key
+
+    def text(self, ctx: Context) -> bytes:
+        address = self.key.address(ctx)
+        if address is not None and address.shown_by is self:
+            return address.shown
+        text = self.whole.text(ctx)
+        if address is not None and address.family != AF_UNIX:  # the port of those is that of the listener
+            address.shown = text
+            address.shown_by = self
+        return text
+
+
+class Requested(Piece):
+    """Pieces that show the request line."""
+
+    def __init__(self, pieces: Sequence[Piece], keys: Sequence[Key]) -> None:
+        super().__init__(keys)
+        self.whole = row(pieces)
+        self.line: bytes | None = None
+        self.shown = b""
+
+    def text(self, ctx: Context) -> bytes:
+        line = ctx.record.request_line
+        last = self.line
+        if line is not last and (last is None or line != last):
+            self.shown = self.whole.text(ctx)
+            self.line = line
+        return self.shown
 
 
 def make_line(pieces: Sequence[Piece]) -> Piece:
@@ -308,9 +411,20 @@ def make_line(pieces: Sequence[Piece]) -> Piece:
         else:
             parts.append(piece)
     parts += _closed(group, keys)
-    while len(parts) > 1:
-        parts = [Eight(parts[at:at + 8]) for at in range(0, len(parts), 8)]
-    return parts[0] if parts else Constant(b"")
+    parts = _with_captures(parts)
+    return row(parts)
+
+
+def _with_captures(parts: list[Piece]) -> list[Piece]:
+    """Where nothing is captured, what shows captures is one text with the group before it."""
+    found: list[Piece] = []
+    for part in parts:
+        last = found[-1] if found else None
+        if isinstance(part, Remembered) and part.key.bits == 0 and isinstance(last, Remembered):
+            found[-1] = Remembered(last.pieces + part.pieces, last.keys + part.keys, row([last, part]))
+        else:
+            found.append(part)
+    return found
 
 
 def _joins(keys: list[Key], more: list[Key]) -> bool:
@@ -332,7 +446,9 @@ def _closed(group: list[Piece], keys: list[Key]) -> list[Piece]:
     if family == Family.REQUEST_LINE:
         return [Requested(group, keys)]
     if family >= Family.SOURCE:
-        return [Addressed(group, keys)]
+        first = keys[0]
+        assert isinstance(first, AddressKey)
+        return [Addressed(group, first)]
     if family >= ONE_THING:
-        return [Dated(group, keys[:1])]
+        return [Dated(group, keys[0])]
     return [Remembered(group, keys)]

@@ -15,7 +15,7 @@ from typing import Final, TypeVar
 
 from pointsman.core.registry import Registry
 from pointsman.sample.context import Context
-from pointsman.sample.key import Key, Number
+from pointsman.sample.key import Key, Number, Text
 from pointsman.sample.types import Reads, Value, Where
 
 
@@ -67,6 +67,11 @@ def number_tag(name: str, number: Number, *, http: bool = False) -> None:
     """Register a tag that is a number; its class has the documentation."""
     TAGS.add(name, Tag(name, Kind.NUMBER, Reads.ALL, http, Where.EVERYWHERE, number.get, _none, number,
                        type(number).__doc__ or ""))
+
+
+def text_tag(name: str, kind: Kind, text: Text, *, http: bool = False) -> None:
+    """Register a tag that is a text of which many lines show a new one; its class has the documentation."""
+    TAGS.add(name, Tag(name, kind, Reads.ALL, http, Where.EVERYWHERE, text.get, _none, text, type(text).__doc__ or ""))
 
 
 def list_tag(name: str, *, reads: Reads = Reads.ALL, http: bool = False,

@@ -4,6 +4,7 @@ Random formats and random streams, several of them through one line, so that wha
 next. The expected text comes from the functions of the tags alone: flags, missing values and merged spaces are applied
 here once more, as manual 8.2.6 tells.
 """
+import random
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -21,6 +22,8 @@ from pointsman.log import dates
 from pointsman.sample.context import Context, ListenerFacts, ProxyFacts, ServerFacts
 from pointsman.sample.encode import encode_log, escape_structured
 from pointsman.sample.format import parse_format
+from pointsman.sample.key import KEY_BITS, Chain, Run, one_key
+from pointsman.sample.pieces import FEW, KEPT, Eight, Remembered
 from pointsman.sample.tag import TAGS, Kind, Tag
 from pointsman.sample.types import Where
 
@@ -231,9 +234,68 @@ def test_what_was_remembered_is_for_the_same_only() -> None:
         b"10.2.3.4:9 be/<NOSRV> +5 0", b"10.2.3.4:9 be/<NOSRV> +5 +0"]
 
 
+RUNS = {"%ft %b/%s": 1, "%TR/%Tw/%Tc/%Tr/%Ta": 1, "%ST %B %CC %CS %tsc": 1, "%B %ts": 1,
+        "%ac/%fc/%bc/%sc/%rc %sq/%bq": 1, "%ac/%fc/%bc/%sc/%rc %sq/%bq %hr %hs": 1, "%B %ts %ST": 2}
+
+
+@pytest.mark.parametrize("text", RUNS)
+@settings(max_examples=200, deadline=None)
+@given(streams())
+def test_a_short_way_to_a_key_ends_where_the_long_one_does(text: str, ctx: Context) -> None:
+    form = parse_format(Word(text, NOWHERE), Where.LOG, merge_spaces=True)
+    keys = [key for piece in form.log_pieces for key in piece.keys]
+    whole = one_key(keys)
+    plain = Chain(keys)
+    assert isinstance(whole, Run) is (RUNS[text] == 1)
+    form.render_log(ctx)  # names have their numbers now
+    assert whole.bits == plain.bits <= KEY_BITS
+    assert whole.of(ctx) == plain.slowly(ctx)
+    usual(ctx)
+    form.render_log(ctx)
+    assert whole.of(ctx) == plain.slowly(ctx) >= 0
+
+
+def usual(ctx: Context) -> None:
+    """As nearly all streams are: a key has a number for it."""
+    record = ctx.record
+    ctx.frontend, ctx.backend, ctx.server = FRONTENDS[0], BACKENDS[1], SERVERS[1]
+    record.handshake = record.begun = record.head = record.queued = record.accepted
+    record.connected = record.answered = record.queued + 3
+    record.ended = record.answered + 9
+    record.status, record.sent, record.uploaded, record.complete = 200, 500, 60, True
+    record.cause, record.step, record.cookie_request, record.cookie_response = b"--NI"
+    record.retries, record.redispatched, record.server_queue, record.backend_queue = 0, False, 0, 0
+    record.process_connections = record.frontend_connections = record.backend_connections = 70
+    record.server_connections = 2
+    record.request_cookie = record.response_cookie = None
+    ctx.request_captures, ctx.response_captures = [], []
+
+
+def test_a_line_between_others_is_the_same_line() -> None:
+    ctx = Context(FRONTENDS[0], ListenerFacts("f1", 1))
+    usual(ctx)
+    for text in ("%[src] %H", HTTP_LOG_FORMAT, TCP_LOG_FORMAT, HTTP_CLF_LOG_FORMAT, "constant", "%{+json}o %(a)ci"):
+        form = parse_format(Word(text, NOWHERE), Where.LOG, merge_spaces=True)
+        assert form.line.between(b"<", ctx, b">") == b"<" + form.render_log_plainly(ctx) + b">"
+
+
+def test_keys_that_meet_in_a_table_keep_their_texts() -> None:
+    form = parse_format(Word("%B %ac %fc", NOWHERE), Where.LOG, merge_spaces=True)
+    ctx = Context(FRONTENDS[0], ListenerFacts("f1", 1))
+    numbers = random.Random(3)
+    seen = [(numbers.randrange(1 << 20), numbers.randrange(5000), numbers.randrange(5000)) for _ in range(12_000)]
+    for sent, process, frontend in seen + seen[-3000:]:
+        ctx.record.sent, ctx.record.process_connections, ctx.record.frontend_connections = sent, process, frontend
+        assert form.render_log(ctx) == b"%d %d %d" % (sent, process, frontend)
+
+
 def test_what_is_remembered_is_bounded() -> None:
     form = parse_format(Word("%B %ac", NOWHERE), Where.LOG, merge_spaces=True)
+    assert isinstance(form.line, Eight)
     ctx = Context(FRONTENDS[0], ListenerFacts("f1", 1))
-    for number in range(10_000):
+    groups = [piece for piece in (form.line.first, form.line.second) if isinstance(piece, Remembered)]
+    assert [len(group.table) for group in groups] == [FEW, FEW]
+    for number in range(20_000):
         ctx.record.sent = number
         assert form.render_log(ctx) == b"%d 0" % number
+    assert [len(group.table) for group in groups] == [KEPT, FEW]

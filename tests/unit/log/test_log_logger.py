@@ -5,13 +5,18 @@ from collections.abc import Iterator
 
 import pytest
 
+import pointsman.keywords  # noqa: F401
 from pointsman.core.address import UNIX_ADDRESS, AddressSpec, net_address
+from pointsman.core.diagnostics import NOWHERE
+from pointsman.core.words import Word
 from pointsman.log import dates
 from pointsman.log.heading import Heading
 from pointsman.log.logger import Logger, Outlet, default_line
 from pointsman.log.sink import DatagramSink, Sink
 from pointsman.log.target import ALERT, CRIT, DEBUG, EMERG, ERR, INFO, NOTICE, WARNING, LogTarget, Syntax
 from pointsman.sample.context import Context, ListenerFacts, ProxyFacts
+from pointsman.sample.format import parse_format
+from pointsman.sample.types import Where
 
 ADDRESS = AddressSpec("inet", "127.0.0.1", 9, datagram=True)
 
@@ -104,6 +109,25 @@ def test_samples_balance_between_targets() -> None:
         logger.event(INFO, b"%d" % number)
     assert first.lines == [b"1\n", b"4\n", b"7\n"]
     assert second.lines == [b"2\n", b"3\n", b"5\n", b"6\n"]
+
+
+@pytest.mark.parametrize("more", [{}, {"length": 80}, {"length": 83}, {"level": ERR}, {"minimum": NOTICE},
+                                  {"ranges": ((2, 3),), "period": 3}])
+@pytest.mark.parametrize("syntax", [Syntax.RAW, Syntax.LOCAL, Syntax.RFC5424, Syntax.ISO])
+def test_the_only_target_gets_what_one_of_two_gets(syntax: Syntax, more: dict[str, int]) -> None:
+    only, first, second = DatagramSink(ADDRESS), DatagramSink(ADDRESS), DatagramSink(ADDRESS)
+    form = parse_format(Word("%ci:%cp [%t] %ft %ST %B " + "x" * 30 + "%{+Q}r", NOWHERE), Where.LOG)
+    alone = Logger([outlet(only, syntax, **more)], form.line)
+    both = Logger([outlet(first, syntax, **more), outlet(second)], form.line)
+    ctx = context()
+    for number in range(7):
+        ctx.record.request_line = b"GET /%d" % number
+        ctx.now += 400
+        for logger in (alone, both):
+            logger.stream(ctx, ERR if number == 5 else INFO)
+    assert only.lines == first.lines
+    assert len(second.lines) == 7
+    assert bool(more) or len(only.lines) == 7
 
 
 def test_each_target_has_its_heading() -> None:

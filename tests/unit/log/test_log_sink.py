@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from pointsman.core import datagrams
 from pointsman.core.address import AddressSpec
 from pointsman.log.sink import PIPE_BUF, QUEUE_LINES, DatagramSink, Sink, StreamSink, make_sink
 from pointsman.log.sinks import SinkSet
@@ -17,6 +18,13 @@ def opened(address: AddressSpec) -> Sink:
     sink = make_sink(address)
     assert sink.open() == ""
     return sink
+
+
+@pytest.fixture(params=["each", "many"])
+def send(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a system call for each line, as where the extension was not built, and with what this host has."""
+    if request.param == "each":
+        monkeypatch.setattr("pointsman.log.sink.send", datagrams.send_each)
 
 
 def udp(port: int, host: str = "127.0.0.1") -> AddressSpec:
@@ -34,6 +42,7 @@ def lines(count: int, size: int = 60) -> list[bytes]:
     return [b"%06d " % number + b"x" * (size - 8) + b"\n" for number in range(count)]
 
 
+@pytest.mark.usefixtures("send")
 def test_one_datagram_a_line_over_udp() -> None:
     with receiver() as sock:
         sink = opened(udp(sock.getsockname()[1]))
@@ -46,6 +55,7 @@ def test_one_datagram_a_line_over_udp() -> None:
         sink.close()
 
 
+@pytest.mark.usefixtures("send")
 def test_long_lines_over_udp() -> None:
     with receiver() as sock:
         sink = opened(udp(sock.getsockname()[1]))
@@ -57,6 +67,7 @@ def test_long_lines_over_udp() -> None:
         sink.close()
 
 
+@pytest.mark.usefixtures("send")
 def test_a_line_too_long_for_a_datagram_is_dropped_alone() -> None:
     with receiver() as sock:
         sink = opened(udp(sock.getsockname()[1]))
@@ -69,6 +80,7 @@ def test_a_line_too_long_for_a_datagram_is_dropped_alone() -> None:
         sink.close()
 
 
+@pytest.mark.usefixtures("send")
 def test_udp_over_ipv6() -> None:
     with receiver(socket.AF_INET6, ("::1", 0)) as sock:
         sink = opened(udp(sock.getsockname()[1], "::1"))
@@ -78,6 +90,7 @@ def test_udp_over_ipv6() -> None:
         sink.close()
 
 
+@pytest.mark.usefixtures("send")
 def test_udp_without_a_receiver_drops_and_recovers() -> None:
     with receiver() as sock:
         port = sock.getsockname()[1]
@@ -94,6 +107,7 @@ def test_udp_without_a_receiver_drops_and_recovers() -> None:
     sink.close()
 
 
+@pytest.mark.usefixtures("send")
 def test_what_a_full_receiver_leaves_comes_later_in_order(tmp_path: Path) -> None:
     """A UNIX datagram socket holds a few lines only (/proc/sys/net/unix/max_dgram_qlen)."""
     with receiver(socket.AF_UNIX, str(tmp_path / "log")) as sock:
@@ -118,6 +132,7 @@ def test_what_a_full_receiver_leaves_comes_later_in_order(tmp_path: Path) -> Non
         sink.close()
 
 
+@pytest.mark.usefixtures("send")
 def test_what_is_dropped_is_not_sent_later(tmp_path: Path) -> None:
     with receiver(socket.AF_UNIX, str(tmp_path / "log")) as sock:
         sink = opened(AddressSpec("unix", str(tmp_path / "log"), datagram=True))
@@ -135,6 +150,7 @@ def test_what_is_dropped_is_not_sent_later(tmp_path: Path) -> None:
         sink.close()
 
 
+@pytest.mark.usefixtures("send")
 def test_unix_datagrams(tmp_path: Path) -> None:
     with receiver(socket.AF_UNIX, str(tmp_path / "log")) as sock:
         sink = opened(AddressSpec("unix", str(tmp_path / "log"), datagram=True))
@@ -145,6 +161,7 @@ def test_unix_datagrams(tmp_path: Path) -> None:
         sink.close()
 
 
+@pytest.mark.usefixtures("send")
 def test_the_abstract_namespace() -> None:
     name = f"pointsman-test-{os.getpid()}"
     with receiver(socket.AF_UNIX, b"\0" + name.encode()) as sock:
@@ -155,6 +172,7 @@ def test_the_abstract_namespace() -> None:
         sink.close()
 
 
+@pytest.mark.usefixtures("send")
 def test_a_receiver_that_restarts_is_found_again(tmp_path: Path) -> None:
     path = tmp_path / "log"
     first = receiver(socket.AF_UNIX, str(path))
@@ -179,6 +197,7 @@ def test_a_receiver_that_restarts_is_found_again(tmp_path: Path) -> None:
     sink.close()
 
 
+@pytest.mark.usefixtures("send")
 def test_a_receiver_that_comes_later(tmp_path: Path) -> None:
     path = tmp_path / "log"
     sinks = SinkSet()
@@ -193,6 +212,7 @@ def test_a_receiver_that_comes_later(tmp_path: Path) -> None:
     sinks.close()
 
 
+@pytest.mark.usefixtures("send")
 def test_a_receiver_that_does_not_read_loses_no_line_until_the_queue_is_full(tmp_path: Path) -> None:
     with receiver(socket.AF_UNIX, str(tmp_path / "log")) as sock:
         sink = opened(AddressSpec("unix", str(tmp_path / "log"), datagram=True))
