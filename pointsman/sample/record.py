@@ -68,7 +68,7 @@ class Record:
         self.cause = self.step = self.cookie_request = self.cookie_response = 0x2D
         self.retries = 0
         self.redispatched = False
-        self.server_queue = self.backend_queue = 0
+        self.server_connections = self.server_queue = self.backend_queue = self.number = 0
         self.request_line = b""
         self.complete = True
         self.stand_in = b"<NOSRV>"

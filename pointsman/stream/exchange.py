@@ -45,7 +45,7 @@ GRAIN: Final = 64  # ms: two deadlines this near are the same to the wheel
 _TIMED_OUT: Final = errno.ETIMEDOUT
 _CLIENT: Final = (0x43, 0x63)  # C, c: causes of cli_abrt
 _SERVER: Final = (0x53, 0x73)  # S, s: of srv_abrt
-_NOBODY: Final[list[Server]] = []
+NOBODY: Final[list[Server]] = []
 
 
 class Alarm(Timed):
@@ -77,8 +77,8 @@ class Exchange(Carried):
         self.granted: LiveServer | None = None  # by a queue; taken up at the front's next go
         self.again_from_queue = False
         self.forced: LiveServer | None = None  # by use-server
-        self.avoid: list[Server] = _NOBODY
-        self.timer = Alarm(self)
+        self.avoid: list[Server] = NOBODY
+        self.timer: Alarm | None = None  # made when it is first needed
         self.client_time = frontend.client  # ms of inactivity
         self.server_time = FOREVER
         self.independent = False  # option independent-streams of the backend
@@ -136,7 +136,7 @@ class Exchange(Carried):
             self.record.backend_queue = place + 1
         else:
             self.record.server_queue = place + 1
-        self.reactor.wheel.arm(self.timer, self.reactor.now + backend.queue_time)
+        self.wake_at(self.reactor.now + backend.queue_time)
 
     def grant(self, server: Server) -> None:
         assert isinstance(server, LiveServer)
@@ -152,16 +152,34 @@ class Exchange(Carried):
         server = self.granted
         if server is not None:
             self.granted = None
-            self.reactor.wheel.disarm(self.timer)
+            self.sleep_on()
             self.assigned(server)
             return True
         if self.again_from_queue:
             self.again_from_queue = False
             if self.phase == QUEUE and self.queue is None:
-                self.reactor.wheel.disarm(self.timer)
+                self.sleep_on()
                 self.choose()
             return True
         return False
+
+    def wake_at(self, deadline: int) -> None:
+        """Call `alarm` then (monotonic ms)."""
+        timer = self.timer
+        if timer is None:
+            timer = self.timer = Alarm(self)
+        self.reactor.wheel.arm(timer, deadline)
+
+    def sleep_on(self) -> None:
+        """There is nothing to be called for any more."""
+        timer = self.timer
+        if timer is not None:
+            self.reactor.wheel.disarm(timer)
+
+    def part(self) -> None:
+        """It is not used any more: nothing may keep it alive, not even itself."""
+        self.sleep_on()
+        self.timer = None
 
     def alarm(self) -> None:
         """The queue's time is up, or the pause is over."""
@@ -178,7 +196,7 @@ class Exchange(Carried):
         if self.queue is not None:
             assert self.backend is not None
             self.backend.stop_waiting(self)
-        self.reactor.wheel.disarm(self.timer)
+        self.sleep_on()
         server = self.granted
         if server is not None:
             self.granted = None
@@ -253,7 +271,7 @@ class Exchange(Carried):
         backend = self.backend
         assert server is not None and backend is not None
         self.drop_connection()
-        self.reactor.wheel.disarm(self.timer)
+        self.sleep_on()
         record = self.record
         cause = 0x73 if error == _TIMED_OUT else 0x53
         if error in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL):
@@ -275,7 +293,7 @@ class Exchange(Carried):
             self.dial()
         else:
             self.phase = PAUSE
-            self.reactor.wheel.arm(self.timer, self.reactor.now + min(TURN_AROUND, backend.connect))
+            self.wake_at(self.reactor.now + min(TURN_AROUND, backend.connect))
 
     def may_redispatch(self, backend: BackendProxy, attempt: int) -> bool:
         """option redispatch: an algorithm without affinity goes elsewhere at once; with affinity on the last attempt,

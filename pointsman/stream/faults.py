@@ -25,6 +25,7 @@ from pointsman.stream.exchange import (
     GRAIN,
     IDLE,
     LAST,
+    NOBODY,
     PAUSE,
     QUEUE,
     TARPIT,
@@ -59,7 +60,6 @@ class Faults(Exchange):
         self.half_closed = False  # the client has closed its sending side
         self.late_reply: Reply | None = None  # of a tarpit
         self.own: ServerConnection | None = None  # kept for this client connection alone
-        self.waits_since = front.reactor.now  # the end of the exchange before, or the accept
 
     # What http.py adds.
 
@@ -127,7 +127,7 @@ class Faults(Exchange):
         self.record.head = NEVER
         self.late_reply = reply
         self.phase = TARPIT
-        self.reactor.wheel.arm(self.timer, self.reactor.now + time)
+        self.wake_at(self.reactor.now + time)
 
     def alarm(self) -> None:
         if self.phase == TARPIT:
@@ -139,7 +139,7 @@ class Faults(Exchange):
         """Its time is up, or the client has left."""
         reply = self.late_reply
         assert reply is not None
-        self.reactor.wheel.disarm(self.timer)
+        self.sleep_on()
         self.late_reply = None
         self.record.queued = self.reactor.now
         self.own_reply(reply, _P, 0x54)
@@ -429,8 +429,8 @@ class Faults(Exchange):
     def _reset(self, keep: bool) -> None:
         self.backend = None
         self.forced = None
-        self.avoid = []
-        self.waits_since = self.reactor.now
+        self.avoid = NOBODY
+        self.client.since = self.reactor.now
         self.closing = self.bodiless = self.tunnelling = self.answer_begun = self.half_closed = False
         self.client_time = self.frontend.client
         self.half_open = True

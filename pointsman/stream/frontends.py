@@ -26,17 +26,19 @@ class LiveFrontend(Frontend):
         record.accept_date = accepted + self.program.date_offset
         context.now = now
         context.date_offset = self.program.date_offset
+        return context
+
+    def _count(self, door: Door) -> None:
         self.counters.sessions += 1
-        self.counters.last_session = now
+        self.counters.last_session = self.reactor.now
         door.counters.sessions += 1
         door.room.counters.sessions += 1
-        return context
 
     def open(self, fd: int, source: NetAddress, destination: NetAddress, listener: Door, accepted: int,
              pending: bytes) -> None:
-        context = self._context(source, destination, listener, accepted)
+        self._count(listener)
         if self.http:
-            front = H1Front(self.reactor, self, fd, context, listener)
+            front = H1Front(self.reactor, self, fd, source, destination, listener, accepted)
             self.reactor.add(front)
             try:
                 front.start(pending)
@@ -44,6 +46,7 @@ class LiveFrontend(Frontend):
                 front.broken()  # the listener only tells of it
                 raise
         else:
+            context = self._context(source, destination, listener, accepted)
             raw = TcpFront(self.reactor, self, fd, context, listener)
             self.reactor.add(raw)
             try:
@@ -55,6 +58,7 @@ class LiveFrontend(Frontend):
     def refused(self, source: NetAddress, destination: NetAddress, listener: Door, accepted: int, reason: int,
                 silent: bool) -> None:
         """A failed PROXY header: counted, and logged by the error format."""
+        self._count(listener)
         self.counters.failed_requests += 1
         logger = self.logger
         if logger is None or silent and not self.log_null:

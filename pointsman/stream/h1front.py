@@ -2,11 +2,18 @@
 
       WAIT --head whole--> BUSY --exchange over--> WAIT, or LINGER, or CLOSED
 
-One HttpStream serves all exchanges of the connection, one after the other. What a client sends behind a request
+One HttpStream serves the exchanges of the connection, one after the other. What a client sends behind a request
 (pipelining) stays in the kernel, or in `data` if it came in the same read, until the response is over.
+
+A connection that waits needs little. So it has no stream before its first byte comes, and has none again once it has
+been idle for a moment (`_rest`); what outlives that stands in the attributes here, and `wake` makes a stream of it. The
+busy ones, whose next request comes sooner, notice nothing of it.
+
+      exchange over --RESTS--> no stream --FORGETS--> nothing of the last request --timeout--> closed
 """
 from typing import Final
 
+from pointsman.core.address import NetAddress
 from pointsman.core.epoch import EPOCH
 from pointsman.net.reactor import Reactor
 from pointsman.net.wire import LARGE, ROUNDS, SMALL, Wire
@@ -30,36 +37,101 @@ WAIT: Final = 0
 BUSY: Final = 1
 LINGER: Final = 2
 CLOSED: Final = 3
+RESTS: Final = 128  # ms between two requests after which a connection gives its stream up
 FORGETS: Final = 10_000  # ms between two requests after which what is remembered of the last one is dropped
 LINGERS: Final = 1_000  # ms: what a client still sends is read and dropped, or a reset would destroy the answer
 DRAINS: Final = 64  # reads of a go
+_BODILESS: Final = Body()  # of all connections whose requests have none
 
 
 class H1Front(HttpFront):
-    def __init__(self, reactor: Reactor, frontend: Frontend, fd: int, context: Context, door: Door) -> None:
+    def __init__(self, reactor: Reactor, frontend: Frontend, fd: int, source: NetAddress, destination: NetAddress,
+                 door: Door, accepted: int) -> None:
         super().__init__(reactor, fd)
         self.frontend = frontend
         self.door = door
+        self.source = source  # of the connection itself
+        self.destination = destination
+        self.since = reactor.now
+        self.accept_date = accepted + frontend.program.date_offset
+        self.accepted = accepted  # as the record of the last exchange has it, and so on; while there is no stream
+        self.uploaded = 0
+        self.sent = 0
+        self.retries = 0
+        self.request_line = b""
+        self.last: LiveServer | None = None
+        self.challenged = False
         self.phase = WAIT
         self.data = b""  # received, not yet used
         self.partial = False  # `data` is a head that is not whole, and was looked at
-        self.body = Body()
+        self.body = _BODILESS
         self.owing = False  # the end of the request's body has not been handed on
         self.early = b""  # payload that came with the head
         self.encoding = NO_BODY  # how the response's body goes out
         self.model: Request | None = None  # the last request as it was received
         self.block = b""  # the bytes of the last head that has an outcome
         self.outcome: Outcome | None = None
-        self.waits_until = 0  # between two requests, when forgetting comes first (monotonic ms)
-        self.stream = HttpStream(reactor, frontend, self, context)
+        self.waits_until = 0  # how long it may be idle after an exchange (monotonic ms)
+        self.stream: HttpStream | None = None
 
     def start(self, pending: bytes) -> None:
         """The connection is open. `pending`: bytes that came behind a PROXY header."""
         limit = self.frontend.http_request_time
         self._arm(limit if limit != FOREVER else self.frontend.client)
         if pending:
-            self.stream.first_byte()
-            self._take(pending)
+            self._begin(pending)
+
+    def wake(self) -> HttpStream:
+        """Its stream, which is made if there is none."""
+        stream = self.stream
+        if stream is None:
+            stream = self.stream = self.revived()
+        return stream
+
+    def revived(self) -> HttpStream:
+        """A stream as the last one was left, or for a first exchange. It is not yet the connection's."""
+        frontend = self.frontend
+        context = Context(frontend, self.door)
+        context.source = context.real_source = self.source
+        context.destination = context.real_destination = self.destination
+        context.now = self.reactor.now
+        context.date_offset = frontend.program.date_offset
+        captures = frontend.captures
+        if captures is not None:
+            context.request_capture_sizes = captures.request_sizes
+            context.response_capture_sizes = captures.response_sizes
+        record = context.record
+        record.accepted = self.accepted
+        record.accept_date = self.accept_date
+        record.handshake = record.begun = self.since
+        record.first = self.first
+        record.uploaded = self.uploaded
+        record.sent = self.sent
+        record.retries = self.retries
+        record.request_line = self.request_line
+        stream = HttpStream(self.reactor, frontend, self, context)
+        stream.last = self.last
+        stream.challenged = self.challenged
+        return stream
+
+    def _rest(self) -> None:
+        """Give the stream up, unless it has what only this connection may use."""
+        stream = self.stream
+        if stream is None or stream.own is not None or stream.context.session_variables:
+            return
+        record = stream.record
+        self.accepted = record.accepted
+        self.uploaded = record.uploaded
+        self.sent = record.sent
+        self.retries = record.retries
+        self.request_line = record.request_line
+        self.last = stream.last
+        self.challenged = stream.challenged
+        self.stream = None
+        stream.part()
+        self.body = _BODILESS
+        self.source.shown = b""  # what log lines have made of it
+        self.source.shown_by = None
 
     def _arm(self, limit: int) -> None:
         self.reactor.wheel.arm(self, self.reactor.now + limit)
@@ -71,7 +143,7 @@ class H1Front(HttpFront):
         if phase == WAIT:
             self._go_on()
         elif phase == BUSY:
-            stream = self.stream
+            stream = self.wake()
             if stream.phase == TUNNEL:
                 stream.pump_up()
             elif self.failed:
@@ -89,32 +161,36 @@ class H1Front(HttpFront):
             self._drain()
 
     def again(self) -> None:
-        if self.stream.resume():
-            return
-        self.readable()
+        stream = self.stream
+        if stream is None or not stream.resume():
+            self.readable()
 
     def drained(self) -> None:
-        self.stream.client_drained()
+        self.wake().client_drained()
 
     def moved(self) -> None:
-        self.stream.client_moved()
+        self.wake().client_moved()
 
     def lost(self) -> None:
-        self.stream.client_gone()
+        self.wake().client_gone()
 
     def expired(self, now: int) -> None:
-        if self.phase == WAIT and self.waits_until > now:
-            self._forget()
+        if self.phase == WAIT and (self.first or self.data):
+            stream = self.wake()
+            stream.record.uploaded = len(self.data)
+            stream.request_expired(self.first, self.first and not self.data)
         elif self.phase == WAIT:
-            self.stream.record.uploaded = len(self.data)
-            self.stream.request_expired(self.first, self.first and not self.data)
+            if now < self.waits_until:
+                self._idle_on(now)
+            else:
+                self.next(False)
         elif self.phase == LINGER:
             self.close()
         else:
-            self.stream.client_expired()
+            self.wake().client_expired()
 
     def broken(self) -> None:
-        self.stream.abandon()
+        self.wake().abandon()
 
     # Requests.
 
@@ -122,10 +198,17 @@ class H1Front(HttpFront):
         """What came behind the last request first, then what can be read."""
         if self.data and not self.partial:
             data, self.data = self.data, b""
-            self.stream.first_byte()
-            self._take(data)
+            self._begin(data)
         else:
             self._read_request()
+
+    def _begin(self, data: bytes) -> None:
+        """The first bytes of a request."""
+        stream = self.stream
+        if stream is None:
+            stream = self.wake()
+        stream.first_byte()
+        self._take(stream, data)
 
     def _read_request(self) -> None:
         data = self.read(SMALL)
@@ -133,19 +216,19 @@ class H1Front(HttpFront):
             return
         if not data:
             if self.data or self.first:
-                self.stream.record.uploaded = len(self.data)
-                self.stream.request_aborted(not self.data)
+                stream = self.wake()
+                stream.record.uploaded = len(self.data)
+                stream.request_aborted(not self.data)
             else:
                 self.close()
             return
         if self.data:
             data = self.data + data
-            self._take(data)
+            self._take(self.wake(), data)
         else:
-            self.stream.first_byte()
-            self._take(data)
+            self._begin(data)
 
-    def _take(self, data: bytes) -> None:
+    def _take(self, stream: HttpStream, data: bytes) -> None:
         """Bytes from the beginning of a head on."""
         known = len(self.data)
         self.data = b""
@@ -155,8 +238,8 @@ class H1Front(HttpFront):
             self._inherit()
         outcome = self.outcome
         if outcome is not None and not known and data.startswith(self.block) and outcome.version == EPOCH.number:
-            if self._begin_body(outcome.request, data, len(self.block)):
-                self.stream.begin_again(outcome)
+            if self._begin_body(stream, outcome.request, data, len(self.block)):
+                stream.begin_again(outcome)
             return
         model = self.model or self.frontend.model
         request: Request | None = None
@@ -173,30 +256,31 @@ class H1Front(HttpFront):
                 request = parse_request(data[:size], self.frontend.strict, program.field_limit, model,
                                         program.request_lines)
         except ProtocolError as error:
-            self.stream.record.uploaded = len(data)
-            self.stream.bad_request(error)
+            stream.record.uploaded = len(data)
+            stream.bad_request(error)
             return
         if program.remembers and not self.frontend.strict:
             self.model = request
             block = data[:size] if size < len(data) else data
             frontend = self.frontend
             if self.first:
-                self.stream.repeated = block == frontend.first_block
+                stream.repeated = block == frontend.first_block
                 if not is_secret(request):
                     frontend.first_block = block
                     frontend.model = request
             else:
-                self.stream.repeated = block == self.block
+                stream.repeated = block == self.block
             self.block = block
             self.outcome = None
-        if self._begin_body(request, data, size):
-            self.stream.begin(request)
+        if self._begin_body(stream, request, data, size):
+            stream.begin(request)
 
-    def _begin_body(self, request: Request, data: bytes, size: int) -> bool:
+    def _begin_body(self, stream: HttpStream, request: Request, data: bytes, size: int) -> bool:
         """The body of a request whose head has `size` bytes. False: what is here of it is wrong."""
         body = self.body
-        stream = self.stream
         if request.chunked or request.length > 0:
+            if body is _BODILESS:
+                body = self.body = Body()
             try:
                 body.begin(CHUNKED if request.chunked else SIZED, request.length)
                 self.early = body.feed(data[size:]) if size < len(data) else b""
@@ -207,7 +291,8 @@ class H1Front(HttpFront):
             self.owing = True
             self.data = body.excess
         else:
-            body.begin(NO_BODY, 0)
+            if body is not _BODILESS:
+                body.begin(NO_BODY, 0)
             self.early = b""
             self.owing = False
             self.data = data[size:] if size < len(data) else b""
@@ -220,7 +305,7 @@ class H1Front(HttpFront):
         kept = self.frontend.kept
         if isinstance(kept, Heirloom):
             self.model = kept.model
-            if kept.holds_for(self.stream.context.source):
+            if kept.holds_for(self.source):
                 self.block = kept.block
                 self.outcome = kept.outcome
                 kept.used = self.reactor.now
@@ -253,14 +338,14 @@ class H1Front(HttpFront):
             self.data = data
             if not data:
                 if self.failed:
-                    self.stream.client_gone()
+                    self.wake().client_gone()
                 else:
-                    self.stream.client_ended()
+                    self.wake().client_ended()
 
     def upload(self) -> None:
         """Read the request's body and hand it on, as far as both sides go."""
         body = self.body
-        stream = self.stream
+        stream = self.wake()
         if self.early:
             payload, self.early = self.early, b""
             stream.upload(payload)
@@ -308,12 +393,12 @@ class H1Front(HttpFront):
             if data is None:
                 return False
             if not data:
-                self.stream.body_broken(True, None)
+                self.wake().body_broken(True, None)
                 return False
             try:
                 self.early += body.feed(data)
             except ProtocolError as error:
-                self.stream.body_broken(False, error)
+                self.wake().body_broken(False, error)
                 return False
             if body.done:
                 self.data = body.excess
@@ -372,10 +457,8 @@ class H1Front(HttpFront):
             limit = self.frontend.http_request_time
             if limit == FOREVER:
                 limit = self.frontend.client
-        if self.model is not None and limit > FORGETS:
-            self.waits_until = self.reactor.now + limit
-            limit = FORGETS
-        self._arm(limit)
+        self.waits_until = self.reactor.now + limit
+        self._arm(limit if limit < RESTS else RESTS)
         if self.ending:
             self.unread = True
         if self.data or self.unread:
@@ -403,12 +486,19 @@ class H1Front(HttpFront):
                 return
         self.reactor.another(self)
 
-    def _forget(self) -> None:
-        """It has been idle for long: what it sent, which may hold cookies, is not kept."""
-        self.model = self.outcome = None
-        self.block = b""
-        self._arm(self.waits_until - self.reactor.now)
-        self.waits_until = 0
+    def _idle_on(self, now: int) -> None:
+        """It has been idle for a moment, or for long: then what it sent, which may hold cookies, is not kept."""
+        self._rest()
+        forgets = self.since + FORGETS
+        if now >= forgets:
+            self.model = self.outcome = None
+            self.block = b""
+        until = self.waits_until
+        self.reactor.wheel.arm(self, forgets if now < forgets < until and self.model is not None else until)
+
+    def until(self) -> int:
+        """When its time is up, if nothing happens (monotonic ms)."""
+        return self.waits_until if self.is_idle() and not self.first else self.deadline
 
     def is_idle(self) -> bool:
         """Between two requests, with nothing of the next one received."""
@@ -417,6 +507,10 @@ class H1Front(HttpFront):
     def close(self) -> None:
         if self.phase != CLOSED:
             self.phase = CLOSED
-            self.stream.close_own()
+            stream = self.stream
+            if stream is not None:
+                self.stream = None  # they know each other: nobody else would free them soon
+                stream.close_own()
+                stream.part()
             Wire.close(self)
             self.frontend.closed(self.door)

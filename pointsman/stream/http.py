@@ -52,7 +52,7 @@ class HttpStream(Replay):
         now = self.reactor.now
         if not self.client.first:
             record.reset()
-            record.accepted = record.handshake = self.waits_since
+            record.accepted = record.handshake = self.client.since
         record.begun = now
         self.logged = False
         self.context.request = None

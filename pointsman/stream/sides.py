@@ -14,6 +14,7 @@ class HttpFront(Wire):
     """The client's side."""
 
     first = True  # no exchange of this connection is over yet
+    since = 0  # when the exchange before was over, or the connection accepted and ready (monotonic ms)
 
     @property
     def request_done(self) -> bool:

@@ -318,7 +318,7 @@ class Stand:
                 idle += len(pooled)
         assert reactor.open == idle, f"{reactor.open} channels are open, {idle} server connections are idle"
         assert reactor.wheel.waiting == 0, "deadlines on the wheel"
-        assert sum(map(len, reactor.wheel.slots)) == 0
+        assert all(slot.behind is None for slot in reactor.wheel.slots)
         channels = [one for one in reactor.channels if one is not reactor.vacant]
         assert len(channels) == idle
         ours = sum(1 for end in self.ends if end.sock.fileno() >= 0)

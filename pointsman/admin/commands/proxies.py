@@ -9,7 +9,8 @@ from pointsman.listener.listener import CLOSED, PAUSED
 from pointsman.server.backend import LiveServer
 from pointsman.stream.exchange import ANSWER, CONNECT, ENDED, FORWARD, IDLE, LAST, PAUSE, QUEUE, TUNNEL
 from pointsman.stream.h1front import H1Front
-from pointsman.stream.tcp import TcpFront
+from pointsman.stream.http import HttpStream
+from pointsman.stream.tcp import TcpFront, TcpStream
 
 NOTICE: Final = 5  # levels of syslog
 WARNING: Final = 4
@@ -131,8 +132,15 @@ _FILTERS: Final = ("backend", "frontend", "older", "server")
 def _fronts(call: Call) -> Iterator[Front]:
     """Client connections, in the order of their descriptors."""
     for channel in list(call.view.reactor.channels):
-        if isinstance(channel, H1Front | TcpFront) and channel.stream.phase != ENDED:
+        if isinstance(channel, H1Front | TcpFront) and (channel.stream is None or channel.stream.phase != ENDED):
             yield channel
+
+
+def _stream(front: Front) -> HttpStream | TcpStream:
+    """Its stream; of a connection that rests, one as the next request will find it."""
+    if isinstance(front, H1Front):
+        return front.stream or front.revived()
+    return front.stream
 
 
 def _identity(front: Front) -> str:
@@ -153,23 +161,23 @@ def _family(address: NetAddress) -> str:
     return {AF_INET: "tcpv4", AF_INET6: "tcpv6"}.get(address.family, "unix_stream")
 
 
-def _line(call: Call, front: Front, uri: bool) -> str:
+def _line(call: Call, front: Front, stream: HttpStream | TcpStream, uri: bool) -> str:
     """One stream: who, where to, how old, what it does."""
-    stream = front.stream
     record = stream.record
     backend = stream.backend.name.decode() if stream.backend is not None else "<NONE>"
     server = stream.server.name.decode() if stream.server is not None else "<none>"
     age = max(0, call.view.now - record.accepted) // 1000
-    left = max(0, front.deadline - call.view.now) // 1000
-    line = (f"{_identity(front)}: proto={_family(stream.context.real_source)} src={_source(stream.context.source)} "
+    left = max(0, (front.until() if isinstance(front, H1Front) else front.deadline) - call.view.now) // 1000
+    real = stream.context.real_source
+    source = real if stream.phase == IDLE else stream.context.source  # what set-src wrote holds for an exchange
+    line = (f"{_identity(front)}: proto={_family(real)} src={_source(source)} "
             f"fe={stream.frontend.name.decode()} be={backend} srv={server} age={age}s "
             f"state={_NAMES.get(stream.phase, '-')} bin={record.uploaded} bout={record.sent} "
             f"rc={record.retries} exp={left}s")
     return line + f' uri="{record.request_line.decode("latin-1")}"' if uri and record.request_line else line
 
 
-def _matches(call: Call, front: Front, filters: dict[str, str]) -> bool:
-    stream = front.stream
+def _matches(call: Call, stream: HttpStream | TcpStream, filters: dict[str, str]) -> bool:
     backend = stream.backend.name.decode() if stream.backend is not None else ""
     server = stream.server.name.decode() if stream.server is not None else ""
     checks = {"frontend": stream.frontend.name.decode(), "backend": backend, "server": f"{backend}/{server}"}
@@ -201,13 +209,18 @@ def show_sess(call: Call) -> str:
             wanted = word
         elif word != "all":
             raise CommandError(f"Unsupported option '{word}', try 'help'.")
-    return "".join(_line(call, front, uri or bool(wanted)) + "\n" for front in _fronts(call)
-                   if (not wanted or _identity(front) == wanted) and _matches(call, front, filters))
+    lines: list[str] = []
+    for front in _fronts(call):
+        if not wanted or _identity(front) == wanted:
+            stream = _stream(front)
+            if _matches(call, stream, filters):
+                lines.append(_line(call, front, stream, uri or bool(wanted)) + "\n")
+    return "".join(lines)
 
 
 def _kill(front: Front) -> None:
     """End a stream at once; the log shows K (manual 8.5)."""
-    stream = front.stream
+    stream = front.wake() if isinstance(front, H1Front) else front.stream
     stream.blame(0x4B, _STEPS.get(stream.phase, 0x2D))
     stream.abandon()
 
@@ -229,7 +242,7 @@ def shutdown_session(call: Call) -> str:
 def shutdown_sessions(call: Call) -> str:
     server: LiveServer = wanted_server(call)[1]
     for front in _fronts(call):
-        if front.stream.server is server:
+        if front.stream is not None and front.stream.server is server:
             _kill(front)
     call.view.settle()
     return ""

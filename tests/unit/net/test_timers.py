@@ -79,7 +79,7 @@ def test_what_a_neighbour_disarms_does_not_fire() -> None:
         wheel.arm(one, 100)
     run(wheel, 0, 500)
     assert sum(len(one.fired) for one in both) == 1
-    assert wheel.waiting == 0 and not any(wheel.slots)
+    assert wheel.waiting == 0 and all(slot.behind is None for slot in wheel.slots)
 
 
 def test_a_fault_of_one_does_not_keep_the_others_from_firing() -> None:
