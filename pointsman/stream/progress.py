@@ -27,7 +27,7 @@ def look(reactor: Reactor, now: int) -> None:
         if isinstance(channel, H1Front):
             stream = channel.stream
             # What may still be sent again to another server is small, and counted when that is settled.
-            if stream.phase != ANSWER or stream.kept is None:
+            if stream is not None and (stream.phase != ANSWER or stream.kept is None):
                 _visit(stream, now)
         elif isinstance(channel, TcpFront):
             _visit(channel.stream, now)

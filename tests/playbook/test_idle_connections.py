@@ -5,21 +5,20 @@ Nobody may notice: not the client, not the servers, no log line, nobody who list
 from __future__ import annotations
 
 import gc
+from pathlib import Path
 from unittest import mock
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.stand import End, Stand
-from test_memories import Play, Step, Tale, Twin, configurations, listed, responses, stories
+from test_memories import Play, Step, Tale, Twin, configurations, responses, stories
 
 from pointsman.admin.commands import proxies as commands
 from pointsman.stream.exchange import IDLE
 from pointsman.stream.h1front import FORGETS, RESTS, H1Front
 from pointsman.stream.http import HttpStream
 from pointsman.tables.patterns import LISTS
-
-
 
 CONFIG = """
 defaults
@@ -94,9 +93,10 @@ def test_the_next_line_knows_when_the_exchange_before_was_over() -> None:
         assert second["begun"] == second["head"] == over + 5000
         assert (first["first"], second["first"]) == (True, False)
         assert first["accept_date"] == second["accept_date"]
-        marks = ("accepted", "handshake", "begun", "head", "queued", "connected", "answered", "ended", "number", "first")
-        assert {k: v for k, v in first.items() if k not in marks and k != "request_line"} \
-            == {k: v for k, v in second.items() if k not in marks and k != "request_line"}
+        own = ("accepted", "handshake", "begun", "head", "queued", "connected", "answered", "ended", "number", "first",
+               "request_line")
+        assert {name: value for name, value in first.items() if name not in own} \
+            == {name: value for name, value in second.items() if name not in own}
 
 
 def test_the_first_request_comes_late_or_never() -> None:
@@ -373,10 +373,12 @@ def play(config: str, story: list[Step], answers: list[bytes], rests: bool) -> T
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large,
                                                                  HealthCheck.function_scoped_fixture])
 @given(configurations(), stories(), st.lists(responses(), min_size=1, max_size=3))
-def test_any_traffic_is_served_and_logged_alike(listed: str, config: str, story: list[Step],
+def test_any_traffic_is_served_and_logged_alike(tmp_path: Path, config: str, story: list[Step],
                                                 answers: list[bytes]) -> None:
+    listed = tmp_path / "paths"
+    listed.write_text("/c\n")
     with mock.patch.object(LISTS, "references", []):
-        config = config.replace("{list}", listed)
+        config = config.replace("{list}", str(listed))
         told = [play(config, story, answers, rests) for rests in (True, False)]
         if told[0] != told[1]:  # the kernel may have been late
             told = [play(config, story, answers, rests) for rests in (True, False)]
