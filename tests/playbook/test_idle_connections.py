@@ -5,6 +5,7 @@ Nobody may notice: not the client, not the servers, no log line, nobody who list
 from __future__ import annotations
 
 import gc
+import select
 from pathlib import Path
 from unittest import mock
 
@@ -15,7 +16,6 @@ from support.stand import End, Stand
 from test_memories import Play, Step, Tale, Twin, configurations, responses, stories
 
 from pointsman.admin.commands import proxies as commands
-from pointsman.stream.exchange import IDLE
 from pointsman.stream.h1front import FORGETS, RESTS, H1Front
 from pointsman.stream.http import HttpStream
 from pointsman.tables.patterns import LISTS
@@ -205,7 +205,7 @@ def test_its_own_server_connection_stays_its_own() -> None:
         served(stand, client, b"2", server)
         stand.wait(MOMENT)
         client.close()
-        assert server.ended()
+        assert stand.until_closed(server, 500) < 500
 
 
 @pytest.mark.parametrize("option", ["option prefer-last-server", ""])
@@ -285,7 +285,7 @@ def test_it_can_be_ended_by_command() -> None:
         number = told(stand).partition(":")[0]
         call = mock.Mock(view=View(stand), word=lambda place: number)
         commands.shutdown_session(call)
-        assert client.ended() and stand.lines == ["200 --"]
+        assert stand.until_closed(client, 500) < 500 and stand.lines == ["200 --"]
 
 
 def test_a_soft_stop_closes_it_at_the_second_look() -> None:
@@ -299,12 +299,13 @@ def test_a_soft_stop_closes_it_at_the_second_look() -> None:
         stand.live.idle()
         asking.send(GET % b"mine")
         answer = asking.take()
-        assert b"onnection: close" in answer and asking.closed and not resting.closed
+        assert b"onnection: close" in answer and stand.until_closed(asking, 500) < 500
         resting.sock.send(b"GET /mine HT")  # on its way when the end comes
+        select.select([front(stand).fd], [], [], 5)
         stand.live.idle()
         assert not resting.closed
         resting.send(b"TP/1.1\r\nHost: h\r\n\r\n")
-        assert b"onnection: close" in resting.take() and resting.closed
+        assert b"onnection: close" in resting.take() and stand.until_closed(resting, 500) < 500
 
 
 def test_a_soft_stop_ends_those_that_rest() -> None:
@@ -316,7 +317,7 @@ def test_a_soft_stop_ends_those_that_rest() -> None:
         stand.live.room.stopping = True
         stand.live.idle()
         stand.live.idle()
-        assert client.ended() and stand.lines == ["200 LR"]
+        assert stand.until_closed(client, 500) < 500 and stand.lines == ["200 LR"]
 
 
 def test_closing_leaves_nothing_for_the_collector() -> None:
@@ -359,12 +360,8 @@ def play(config: str, story: list[Step], answers: list[bytes], rests: bool) -> T
         scene = (Play if rests else Restless)(stand, answers)
         for step in story:
             scene.step(step)
-            waiting = [one for one in fronts(stand) if one.stream is not None and one.stream.phase == IDLE]
             scene.step(Step(time=MOMENT))
-            for one in waiting:
-                assert one.fd < 0 or one.data or not rests or one.stream is None or one.stream.own is not None \
-                    or one.stream.context.session_variables
-                assert one.fd < 0 or rests or one.stream is not None
+            assert rests or all(one.stream is not None or one.first for one in fronts(stand))
         stand.live.room.stopping = False
         scene.tale.lines = list(stand.lines)
     return scene.tale
@@ -379,7 +376,8 @@ def test_any_traffic_is_served_and_logged_alike(tmp_path: Path, config: str, sto
     listed.write_text("/c\n")
     with mock.patch.object(LISTS, "references", []):
         config = config.replace("{list}", str(listed))
-        told = [play(config, story, answers, rests) for rests in (True, False)]
-        if told[0] != told[1]:  # the kernel may have been late
+        for _ in range(3):  # the kernel may hand bytes on late: a difference has to show again
             told = [play(config, story, answers, rests) for rests in (True, False)]
+            if told[0] == told[1]:
+                return
     assert told[0] == told[1]
