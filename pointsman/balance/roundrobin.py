@@ -27,6 +27,7 @@ class RoundRobin(Algorithm):
     def share(self, arena: Arena) -> None:
         self.cells = arena.cells
         self.position = arena.take(1)  # turns taken by all lanes
+        self.turn = arena.cells.at(self.position).turn  # without a look-up each time
 
     def weight(self, server: Server) -> int:
         return server.effective
@@ -60,7 +61,7 @@ class RoundRobin(Algorithm):
         schedule = self.schedule
         if not schedule:
             return None
-        return schedule[(self.cells.add(self.position, 1) - 1) % len(schedule)]
+        return schedule[self.turn(len(schedule))]
 
 
 class StaticRoundRobin(RoundRobin):

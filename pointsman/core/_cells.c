@@ -4,9 +4,13 @@
  * sequentially consistent. A lock is a cell that holds its owner's number; who waits spins a little, then yields the
  * processor. Whoever watches the owners may take a dead one's lock away with cas().
  *
+ * cells.at(i) is one cell by itself, for those that are asked for at every request.
+ *
  * row_type(name, fields) makes a type whose attributes are consecutive cells: row.requests += 1 is a load and a store
- * without any lock, for rows that only one process writes. What is written for every request goes in a few calls:
- * tally, settle, rise. A row may know the table that it stands in, one row for each process, whose columns it sums up.
+ * without any lock, for rows that only one process writes. A row may know the table that it stands in, one row for each
+ * process, whose columns it sums up; which of its cells is a gauge, and which keeps the most that all rows of the table
+ * have held; and the row above it, of what contains it (a server's backend, a frontend's process), so that what is
+ * written for every request goes in a few calls: step, climb, conclude. They check all arguments before they write.
  */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
@@ -24,15 +28,24 @@ typedef struct {
 
 typedef struct {
     PyObject_HEAD
+    int64_t *place;
+    Cells *owner; /* kept alive */
+} Cell;
+
+typedef struct Row {
+    PyObject_HEAD
     int64_t *first;
     int64_t *table; /* the first row of its table, of width cells each */
     Py_ssize_t width;
     Py_ssize_t rows;
     Py_ssize_t size; /* cells of a row */
+    Py_ssize_t gauge; /* places; -1: none */
+    Py_ssize_t highest;
     PyObject *owner; /* the Cells, kept alive */
+    struct Row *above;
 } Row;
 
-static PyTypeObject CellsType;
+static PyTypeObject CellsType, CellType, RowType;
 
 static int
 take_index(Cells *self, PyObject *arg, Py_ssize_t *index)
@@ -203,6 +216,22 @@ cells_lock(Cells *self, PyObject *const *args, Py_ssize_t given)
     Py_RETURN_FALSE;
 }
 
+/* at(i): that cell by itself. */
+static PyObject *
+cells_at(Cells *self, PyObject *arg)
+{
+    Py_ssize_t i;
+    if (take_index(self, arg, &i) < 0)
+        return NULL;
+    Cell *made = PyObject_New(Cell, &CellType);
+    if (made == NULL)
+        return NULL;
+    Py_INCREF(self);
+    made->owner = self;
+    made->place = &self->cells[i];
+    return (PyObject *)made;
+}
+
 static PyObject *
 cells_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
 {
@@ -249,6 +278,7 @@ static PyMethodDef cells_methods[] = {
     {"read", (PyCFunction)cells_read, METH_FASTCALL, "read(i, length): bytes that begin in cell i."},
     {"write", (PyCFunction)cells_write, METH_FASTCALL, "write(i, bytes): they begin in cell i."},
     {"lock", (PyCFunction)cells_lock, METH_FASTCALL, "lock(i, owner): false if it took too long."},
+    {"at", (PyCFunction)cells_at, METH_O, "at(i): that cell by itself."},
     {NULL, NULL, 0, NULL}};
 
 static PySequenceMethods cells_sequence = {.sq_length = (lenfunc)cells_length};
@@ -262,6 +292,50 @@ static PyTypeObject CellsType = {
     .tp_dealloc = (destructor)cells_dealloc,
     .tp_methods = cells_methods,
     .tp_as_sequence = &cells_sequence,
+};
+
+/* One cell. */
+
+static PyObject *
+cell_load(Cell *self, PyObject *none)
+{
+    return PyLong_FromLongLong(__atomic_load_n(self->place, __ATOMIC_SEQ_CST));
+}
+
+/* turn(n): one more; what it was before, modulo n. */
+static PyObject *
+cell_turn(Cell *self, PyObject *arg)
+{
+    int64_t count;
+    if (take_value(arg, &count) < 0)
+        return NULL;
+    if (count <= 0) {
+        PyErr_SetString(PyExc_ValueError, "a positive number expected");
+        return NULL;
+    }
+    uint64_t before = (uint64_t)__atomic_fetch_add(self->place, 1, __ATOMIC_SEQ_CST);
+    return PyLong_FromLongLong((int64_t)(before % (uint64_t)count));
+}
+
+static void
+cell_dealloc(Cell *self)
+{
+    Py_DECREF(self->owner);
+    PyObject_Free(self);
+}
+
+static PyMethodDef cell_methods[] = {
+    {"load", (PyCFunction)cell_load, METH_NOARGS, "load(): the cell's value."},
+    {"turn", (PyCFunction)cell_turn, METH_O, "turn(n): add one; what it was before, modulo n."},
+    {NULL, NULL, 0, NULL}};
+
+static PyTypeObject CellType = {
+    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "pointsman.core._cells.Cell",
+    .tp_basicsize = sizeof(Cell),
+    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    .tp_doc = "One of Cells, by its method at().",
+    .tp_dealloc = (destructor)cell_dealloc,
+    .tp_methods = cell_methods,
 };
 
 /* Rows. */
@@ -286,6 +360,24 @@ row_set(Row *self, PyObject *value, void *place)
     return 0;
 }
 
+/* A place that the type names; -1: none. */
+static int
+place_of(Row *self, const char *name, Py_ssize_t size, Py_ssize_t *place)
+{
+    PyObject *value = PyObject_GetAttrString((PyObject *)Py_TYPE(self), name);
+    if (value == NULL)
+        return -1;
+    *place = PyLong_AsSsize_t(value);
+    Py_DECREF(value);
+    if (*place == -1 && PyErr_Occurred())
+        return -1;
+    if (*place < -1 || *place >= size) {
+        PyErr_SetString(PyExc_IndexError, "no such place");
+        return -1;
+    }
+    return 0;
+}
+
 static int
 row_init(Row *self, PyObject *args, PyObject *keywords)
 {
@@ -301,7 +393,8 @@ row_init(Row *self, PyObject *args, PyObject *keywords)
         return -1;
     Py_ssize_t size = PyObject_Length(fields);
     Py_DECREF(fields);
-    if (size < 0)
+    Py_ssize_t gauge, highest;
+    if (size < 0 || place_of(self, "GAUGE", size, &gauge) < 0 || place_of(self, "HIGHEST", size, &highest) < 0)
         return -1;
     if (first < 0 || first + size > cells->count || width < 0 || rows < 1
         || table + width * (rows - 1) + size > cells->count) {
@@ -315,6 +408,8 @@ row_init(Row *self, PyObject *args, PyObject *keywords)
     self->width = width;
     self->rows = rows;
     self->size = size;
+    self->gauge = highest < 0 ? -1 : gauge;
+    self->highest = highest;
     return 0;
 }
 
@@ -331,45 +426,91 @@ put(int64_t *place, int64_t value)
 }
 
 static int
-take_place(Row *self, PyObject *arg, Py_ssize_t room, Py_ssize_t *place)
+take_place(Row *self, PyObject *arg, Py_ssize_t *place)
 {
     *place = PyLong_AsSsize_t(arg);
     if (*place == -1 && PyErr_Occurred())
         return -1;
-    if (self->first == NULL || *place < 0 || *place + room > self->size) {
+    if (self->first == NULL || *place < 0 || *place >= self->size) {
         PyErr_SetString(PyExc_IndexError, "no such place");
         return -1;
     }
     return 0;
 }
 
+/* Places of a row, a byte each. */
+typedef struct {
+    const unsigned char *at;
+    Py_ssize_t count;
+} Places;
+
+static int
+take_bytes(PyObject *arg, Places *places)
+{
+    char *data;
+    if (PyBytes_AsStringAndSize(arg, &data, &places->count) < 0)
+        return -1;
+    places->at = (const unsigned char *)data;
+    return 0;
+}
+
+static int
+check_places(Row *self, const Places *places)
+{
+    Py_ssize_t size = self != NULL && self->first != NULL ? self->size : 0;
+    for (Py_ssize_t i = 0; i < places->count; i++)
+        if (places->at[i] >= size) {
+            PyErr_SetString(PyExc_IndexError, "no such place");
+            return -1;
+        }
+    return 0;
+}
+
+static void
+add(Row *self, Py_ssize_t place, int64_t delta)
+{
+    put(self->first + place, cell(self->first + place) + delta);
+}
+
+static void
+add_all(Row *self, const Places *places, int64_t delta)
+{
+    for (Py_ssize_t i = 0; i < places->count; i++)
+        add(self, places->at[i], delta);
+}
+
+static int
+wants(Py_ssize_t given, Py_ssize_t wanted)
+{
+    if (given == wanted)
+        return 0;
+    PyErr_Format(PyExc_TypeError, "%zd arguments expected", wanted);
+    return -1;
+}
+
 /* tally(places, delta...): each delta is added at the place that the byte of the same position names. */
 static PyObject *
 row_tally(Row *self, PyObject *const *args, Py_ssize_t given)
 {
-    char *places;
-    Py_ssize_t count;
+    Places places;
     int64_t delta;
     if (given < 1) {
         PyErr_SetString(PyExc_TypeError, "places expected");
         return NULL;
     }
-    if (PyBytes_AsStringAndSize(args[0], &places, &count) < 0)
+    if (take_bytes(args[0], &places) < 0)
         return NULL;
-    if (count != given - 1) {
+    if (places.count != given - 1) {
         PyErr_SetString(PyExc_TypeError, "as many deltas as places expected");
         return NULL;
     }
-    for (Py_ssize_t i = 0; i < count; i++) {
-        Py_ssize_t place = (unsigned char)places[i];
-        if (self->first == NULL || place >= self->size) {
-            PyErr_SetString(PyExc_IndexError, "no such place");
-            return NULL;
-        }
+    if (check_places(self, &places) < 0)
+        return NULL;
+    for (Py_ssize_t i = 0; i < places.count; i++) {
         if (take_value(args[i + 1], &delta) < 0)
             return NULL;
         if (delta)
-            put(self->first + place, cell(self->first + place) + delta);
+            add(self, places.at[i], delta);
     }
     Py_RETURN_NONE;
 }
@@ -388,63 +529,146 @@ static PyObject *
 row_total(Row *self, PyObject *arg)
 {
     Py_ssize_t place;
-    if (take_place(self, arg, 1, &place) < 0)
+    if (take_place(self, arg, &place) < 0)
         return NULL;
     return PyLong_FromLongLong(column(self, place));
 }
 
-static void
-note(Row *self, Py_ssize_t gauge, Py_ssize_t highest)
+/* The gauge's sum over all rows (0 without a gauge); it is noted if it is a new maximum. */
+static int64_t
+note(Row *self)
 {
-    int64_t held = column(self, gauge);
-    if (held > cell(self->first + highest))
-        put(self->first + highest, held);
+    if (self->first == NULL || self->gauge < 0)
+        return 0;
+    int64_t held = column(self, self->gauge);
+    if (held > cell(self->first + self->highest))
+        put(self->first + self->highest, held);
+    return held;
+}
+
+static PyObject *
+row_join(Row *self, PyObject *arg)
+{
+    if (!PyObject_TypeCheck(arg, &RowType)) {
+        PyErr_SetString(PyExc_TypeError, "a row expected");
+        return NULL;
+    }
+    for (Row *one = (Row *)arg; one != NULL; one = one->above)
+        if (one == self) {
+            PyErr_SetString(PyExc_ValueError, "a row cannot be above itself");
+            return NULL;
+        }
+    Py_INCREF(arg);
+    Py_XSETREF(self->above, (Row *)arg);
+    Py_RETURN_NONE;
+}
+
+/* step(plus, minus, above): one more at each place of plus, one less at each of minus, and in the row above one more at
+ * each of above. Returns the gauge's sum over all rows, whose maximum is noted. */
+static PyObject *
+row_step(Row *self, PyObject *const *args, Py_ssize_t given)
+{
+    Places plus, minus, above;
+    if (wants(given, 3) < 0 || take_bytes(args[0], &plus) < 0 || take_bytes(args[1], &minus) < 0
+        || take_bytes(args[2], &above) < 0 || check_places(self, &plus) < 0 || check_places(self, &minus) < 0
+        || check_places(self->above, &above) < 0)
+        return NULL;
+    add_all(self, &plus, 1);
+    add_all(self, &minus, -1);
+    add_all(self->above, &above, 1);
+    return PyLong_FromLongLong(note(self));
+}
+
+/* climb(plus, minus): one more at each place of plus, one less at each of minus, here and in all rows above. */
+static PyObject *
+row_climb(Row *self, PyObject *const *args, Py_ssize_t given)
+{
+    Places plus, minus;
+    if (wants(given, 2) < 0 || take_bytes(args[0], &plus) < 0 || take_bytes(args[1], &minus) < 0)
+        return NULL;
+    for (Row *one = self; one != NULL; one = one->above)
+        if (check_places(one, &plus) < 0 || check_places(one, &minus) < 0)
+            return NULL;
+    for (Row *one = self; one != NULL; one = one->above) {
+        add_all(one, &plus, 1);
+        add_all(one, &minus, -1);
+    }
+    Py_RETURN_NONE;
+}
+
+/* peak(): note the maxima of the gauges, here and in all rows above. */
+static PyObject *
+row_peak(Row *self, PyObject *none)
+{
+    for (Row *one = self; one != NULL; one = one->above)
+        note(one);
+    Py_RETURN_NONE;
+}
+
+/* What an exchange leaves behind: bytes up and down at the first two of the places, 1 at all others; four times. */
+typedef struct {
+    Places places;
+    int64_t bytes[2];
+    Py_ssize_t timed; /* the place of the first of the four sums */
+    int64_t times[4];
+} End;
+
+/* places, up, down, place of the first sum, a, b, c, d */
+static int
+take_end(PyObject *const *args, End *end)
+{
+    if (take_bytes(args[0], &end->places) < 0)
+        return -1;
+    if (end->places.count < 2) {
+        PyErr_SetString(PyExc_TypeError, "at least two places expected");
+        return -1;
+    }
+    for (int i = 0; i < 2; i++)
+        if (take_value(args[1 + i], &end->bytes[i]) < 0)
+            return -1;
+    end->timed = PyLong_AsSsize_t(args[3]);
+    if (end->timed == -1 && PyErr_Occurred())
+        return -1;
+    for (int i = 0; i < 4; i++)
+        if (take_value(args[4 + i], &end->times[i]) < 0)
+            return -1;
+    return 0;
 }
 
 static int
-take_gauge(Row *self, PyObject *const *args, Py_ssize_t given, Py_ssize_t *gauge, Py_ssize_t *highest)
+check_end(Row *self, const End *end)
 {
-    if (given != 2) {
-        PyErr_SetString(PyExc_TypeError, "2 arguments expected");
+    if (check_places(self, &end->places) < 0)
+        return -1;
+    if (end->timed < 0 || end->timed + 9 > self->size) {
+        PyErr_SetString(PyExc_IndexError, "no such place");
         return -1;
     }
-    return take_place(self, args[0], 1, gauge) < 0 ? -1 : take_place(self, args[1], 1, highest);
+    return 0;
 }
 
-/* rise(gauge, highest): one more here; the sum over all rows is noted if it is a new maximum. */
-static PyObject *
-row_rise(Row *self, PyObject *const *args, Py_ssize_t given)
+/* Of the places the first `most` count. */
+static void
+add_end(Row *self, const End *end, Py_ssize_t most)
 {
-    Py_ssize_t gauge, highest;
-    if (take_gauge(self, args, given, &gauge, &highest) < 0)
-        return NULL;
-    put(self->first + gauge, cell(self->first + gauge) + 1);
-    note(self, gauge, highest);
-    Py_RETURN_NONE;
-}
-
-/* note(gauge, highest): the sum of a gauge over all rows is noted if it is a new maximum. */
-static PyObject *
-row_note(Row *self, PyObject *const *args, Py_ssize_t given)
-{
-    Py_ssize_t gauge, highest;
-    if (take_gauge(self, args, given, &gauge, &highest) < 0)
-        return NULL;
-    note(self, gauge, highest);
-    Py_RETURN_NONE;
+    add(self, end->places.at[0], end->bytes[0]);
+    add(self, end->places.at[1], end->bytes[1]);
+    for (Py_ssize_t i = 2; i < end->places.count && i < most; i++)
+        add(self, end->places.at[i], 1);
 }
 
 /* Four sums that forget a 1024th with each addition once 1024 were made; behind them their maxima, and then how many
  * were added. */
 static void
-add_times(int64_t *sums, const int64_t *times)
+add_times(Row *self, const End *end)
 {
+    int64_t *sums = self->first + end->timed;
     int full = cell(sums + 8) >= 1024;
     for (int i = 0; i < 4; i++) {
         int64_t sum = cell(sums + i);
-        put(sums + i, sum - (full ? sum / 1024 : 0) + times[i]);
-        if (times[i] > cell(sums + 4 + i))
-            put(sums + 4 + i, times[i]);
+        put(sums + i, sum - (full ? sum / 1024 : 0) + end->times[i]);
+        if (end->times[i] > cell(sums + 4 + i))
+            put(sums + 4 + i, end->times[i]);
     }
     if (!full)
         put(sums + 8, cell(sums + 8) + 1);
@@ -455,46 +679,60 @@ add_times(int64_t *sums, const int64_t *times)
 static PyObject *
 row_settle(Row *self, PyObject *const *args, Py_ssize_t given)
 {
-    char *places;
-    Py_ssize_t count, place;
-    int64_t deltas[2], times[4];
-    if (given != 8) {
-        PyErr_SetString(PyExc_TypeError, "8 arguments expected");
+    End end;
+    if (wants(given, 8) < 0 || take_end(args, &end) < 0 || check_end(self, &end) < 0)
         return NULL;
-    }
-    if (PyBytes_AsStringAndSize(args[0], &places, &count) < 0)
-        return NULL;
-    if (count < 2) {
-        PyErr_SetString(PyExc_TypeError, "at least two places expected");
-        return NULL;
-    }
-    for (int i = 0; i < 2; i++)
-        if (take_value(args[1 + i], &deltas[i]) < 0)
-            return NULL;
-    if (take_place(self, args[3], 9, &place) < 0)
-        return NULL;
-    for (int i = 0; i < 4; i++)
-        if (take_value(args[4 + i], &times[i]) < 0)
-            return NULL;
-    for (Py_ssize_t i = 0; i < count; i++)
-        if ((unsigned char)places[i] >= self->size) {
-            PyErr_SetString(PyExc_IndexError, "no such place");
-            return NULL;
-        }
-    for (Py_ssize_t i = 0; i < count; i++) {
-        int64_t *at = self->first + (unsigned char)places[i];
-        put(at, cell(at) + (i < 2 ? deltas[i] : 1));
-    }
-    add_times(self->first + place, times);
+    add_end(self, &end, end.places.count);
+    add_times(self, &end);
     Py_RETURN_NONE;
+}
+
+/* conclude(front, places, up, down, place, a, b, c, d): an exchange of the client's side `front` ends, and leaves the
+ * row above this one, the server's. All three have its bytes and what the third place counts, this row also what those
+ * behind it count; this one and the one above have the times; the gauge of the one above has one less.
+ *
+ * Returns the gauges (sums over all rows) of the row above front, of front, and of the row above this one, 20 bits
+ * each; -1 where one of them is larger. */
+static PyObject *
+row_conclude(Row *self, PyObject *const *args, Py_ssize_t given)
+{
+    End end;
+    Row *above = self->above;
+    if (wants(given, 9) < 0)
+        return NULL;
+    if (above == NULL || above->gauge < 0 || !PyObject_TypeCheck(args[0], &RowType)) {
+        PyErr_SetString(PyExc_TypeError, "a row above with a gauge, and a row expected");
+        return NULL;
+    }
+    Row *front = (Row *)args[0];
+    if (take_end(args + 1, &end) < 0 || check_end(self, &end) < 0 || check_end(above, &end) < 0
+        || check_end(front, &end) < 0)
+        return NULL;
+    add_end(self, &end, end.places.count);
+    add_end(above, &end, 3);
+    add_end(front, &end, 3);
+    add_times(self, &end);
+    add_times(above, &end);
+    add(above, above->gauge, -1);
+    int64_t held = 0, large = 0;
+    Row *shown[] = {front->above, front, above};
+    for (int i = 0; i < 3; i++) {
+        int64_t one = shown[i] != NULL && shown[i]->gauge >= 0 ? column(shown[i], shown[i]->gauge) : 0;
+        large |= one >> 20; /* a negative number, too */
+        held = held << 20 | (one & 0xFFFFF);
+    }
+    return PyLong_FromLongLong(large ? -1 : held);
 }
 
 static PyMethodDef row_methods[] = {
     {"tally", (PyCFunction)row_tally, METH_FASTCALL, "tally(places, delta...): add each delta at its place."},
     {"total", (PyCFunction)row_total, METH_O, "total(place): the sum over all rows of its table."},
-    {"rise", (PyCFunction)row_rise, METH_FASTCALL, "rise(gauge, highest): one more, and note a new maximum of all."},
-    {"note", (PyCFunction)row_note, METH_FASTCALL, "note(gauge, highest): note a new maximum of all."},
+    {"join", (PyCFunction)row_join, METH_O, "join(row): that is the row above this one."},
+    {"step", (PyCFunction)row_step, METH_FASTCALL, "step(plus, minus, above): one more, one less, one more above."},
+    {"climb", (PyCFunction)row_climb, METH_FASTCALL, "climb(plus, minus): one more, one less, here and above."},
+    {"peak", (PyCFunction)row_peak, METH_NOARGS, "peak(): note the maxima of the gauges here and above."},
     {"settle", (PyCFunction)row_settle, METH_FASTCALL, "settle(places, up, down, place, a, b, c, d): all of one end."},
+    {"conclude", (PyCFunction)row_conclude, METH_FASTCALL, "conclude(front, places, ...): settle in three rows."},
     {NULL, NULL, 0, NULL}};
 
 static void
@@ -502,16 +740,38 @@ row_dealloc(Row *self)
 {
     PyTypeObject *type = Py_TYPE(self);
     Py_XDECREF(self->owner);
+    Py_XDECREF(self->above);
     type->tp_free((PyObject *)self);
-    Py_DECREF(type);
+    Py_DECREF(type); /* all types of rows are made by row_type, or derived from such */
 }
 
+static PyTypeObject RowType = {
+    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "pointsman.core._cells.Row",
+    .tp_basicsize = sizeof(Row),
+    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    .tp_doc = "Base of the types that row_type makes.",
+    .tp_methods = row_methods,
+    .tp_init = (initproc)row_init,
+    .tp_dealloc = (destructor)row_dealloc,
+};
+
+static int
+set_place(PyObject *type, const char *name, int place)
+{
+    PyObject *value = PyLong_FromLong(place);
+    int set = value == NULL ? -1 : PyObject_SetAttrString(type, name, value);
+    Py_XDECREF(value);
+    return set;
+}
+
+/* row_type(name, fields[, gauge, highest]): the two are places, of a gauge and of what keeps its maximum. */
 static PyObject *
 row_type(PyObject *module, PyObject *args)
 {
     const char *name;
     PyObject *fields;
-    if (!PyArg_ParseTuple(args, "sO!", &name, &PyTuple_Type, &fields))
+    int gauge = -1, highest = -1;
+    if (!PyArg_ParseTuple(args, "sO!|ii", &name, &PyTuple_Type, &fields, &gauge, &highest))
         return NULL;
     Py_ssize_t count = PyTuple_GET_SIZE(fields);
     PyGetSetDef *members = PyMem_Calloc(count + 1, sizeof(PyGetSetDef)); /* lives as long as its type: for ever */
@@ -528,16 +788,15 @@ row_type(PyObject *module, PyObject *args)
         members[i].closure = (void *)(intptr_t)i;
     }
     PyType_Slot slots[] = {{Py_tp_getset, members},
-                           {Py_tp_methods, row_methods},
-                           {Py_tp_init, row_init},
                            {Py_tp_dealloc, row_dealloc},
                            {Py_tp_new, PyType_GenericNew},
                            {0, NULL}};
     PyType_Spec spec = {name, sizeof(Row), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, slots};
-    PyObject *type = PyType_FromSpec(&spec);
+    PyObject *type = PyType_FromSpecWithBases(&spec, (PyObject *)&RowType);
     if (type == NULL)
         return NULL;
-    if (PyObject_SetAttrString(type, "FIELDS", fields) < 0) {
+    if (PyObject_SetAttrString(type, "FIELDS", fields) < 0 || set_place(type, "GAUGE", gauge) < 0
+        || set_place(type, "HIGHEST", highest) < 0) {
         Py_DECREF(type);
         return NULL;
     }
@@ -545,7 +804,7 @@ row_type(PyObject *module, PyObject *args)
 }
 
 static PyMethodDef functions[] = {
-    {"row_type", row_type, METH_VARARGS, "row_type(name, fields): a type whose attributes are consecutive cells."},
+    {"row_type", row_type, METH_VARARGS, "row_type(name, fields[, gauge, highest]): a type of rows."},
     {NULL, NULL, 0, NULL}};
 
 static struct PyModuleDef module = {
@@ -554,7 +813,7 @@ static struct PyModuleDef module = {
 PyMODINIT_FUNC
 PyInit__cells(void)
 {
-    if (PyType_Ready(&CellsType) < 0)
+    if (PyType_Ready(&CellsType) < 0 || PyType_Ready(&CellType) < 0 || PyType_Ready(&RowType) < 0)
         return NULL;
     PyObject *made = PyModule_Create(&module);
     if (made == NULL)

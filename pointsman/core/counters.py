@@ -69,9 +69,8 @@ GAUGES: Final = ("current", "waiting", "links", "idle", "idle_safe")  # what a d
 MOST: Final = frozenset(("highest", "queue_time_max", "connect_time_max", "response_time_max", "total_time_max",
                          "last_session"))
 _PLACES: Final = {name: place for place, name in enumerate(FIELDS)}
-CURRENT: Final = _PLACES["current"]
-HIGHEST: Final = _PLACES["highest"]
-QUEUE_TIME: Final = _PLACES["queue_time"]
+_CURRENT: Final = _PLACES["current"]
+_HIGHEST: Final = _PLACES["highest"]
 _WAITING: Final = _PLACES["waiting"]
 _IDLE: Final = _PLACES["idle"]
 
@@ -84,28 +83,8 @@ _RATE_CELLS: Final = 5
 
 
 def places(*names: str) -> bytes:
-    """For CounterRow.tally."""
+    """Of fields, for a row's tally, step, climb, settle and conclude: those that are used stand in core/columns.py."""
     return bytes([_PLACES[name] for name in names])
-
-
-# What is counted once of every exchange, for CounterRow.tally.
-ADMITTED: Final = places("connections", "current")
-ENTERED: Final = places("sessions", "requests")
-REQUEST: Final = places("requests")
-LEFT: Final = places("current")
-REUSED: Final = places("chosen", "sessions", "reuses")  # a server
-PICKED: Final = places("chosen", "reuses")  # its backend
-POOLED: Final = places("idle", "idle_safe")
-SAFER: Final = places("idle_safe")
-BYTES: Final = places("bytes_in", "bytes_out")
-_CLASSES: Final = ("http_other", "http_1xx", "http_2xx", "http_3xx", "http_4xx", "http_5xx")
-OVER: Final = [places("bytes_in", "bytes_out", name) for name in _CLASSES]  # by the class of the status
-SERVED: Final = [places("bytes_in", "bytes_out", name, "requests") for name in _CLASSES]  # a server
-
-
-def class_of(status: int) -> int:
-    """The index of a status in OVER and SERVED."""
-    return status // 100 if 100 <= status < 600 else 0
 
 
 def _total(name: str) -> property:
@@ -120,9 +99,13 @@ if TYPE_CHECKING:
         def __init__(self, cells: object, first: int, table: int = -1, width: int = 0, rows: int = 1) -> None: ...
         def tally(self, places: bytes, *deltas: int) -> None: ...
         def total(self, place: int) -> int: ...
-        def rise(self, gauge: int, highest: int) -> None: ...
-        def note(self, gauge: int, highest: int) -> None: ...
+        def join(self, row: "CounterRow") -> None: ...
+        def step(self, plus: bytes, minus: bytes, above: bytes) -> int: ...
+        def climb(self, plus: bytes, minus: bytes) -> None: ...
+        def peak(self) -> None: ...
         def settle(self, places: bytes, up: int, down: int, place: int, a: int, b: int, c: int, d: int) -> None: ...
+        def conclude(self, front: "CounterRow", places: bytes, up: int, down: int, place: int, a: int, b: int, c: int,
+                     d: int) -> int: ...
 
     class Totals(CounterFields):
         table: Table
@@ -132,10 +115,13 @@ if TYPE_CHECKING:
 
         def __init__(self, table: Table) -> None: ...
 else:
-    CounterRow = row_type("pointsman.core.counters.CounterRow", FIELDS)
+    CounterRow = row_type("pointsman.core.counters.CounterRow", FIELDS, _CURRENT, _HIGHEST)
     Totals = type("Totals", (), {"__doc__": "What all lanes have counted.",
                                  "__init__": lambda self, table: setattr(self, "table", table),
                                  **{name: _total(name) for name in FIELDS}})
+
+
+_ONE: Final = places("current")
 
 
 class Counters(CounterRow):
@@ -168,7 +154,7 @@ class Counters(CounterRow):
     @property
     def held(self) -> int:
         """How many all lanes hold."""
-        return self.total(CURRENT)
+        return self.total(_CURRENT)
 
     @property
     def awaited(self) -> bool:
@@ -177,7 +163,7 @@ class Counters(CounterRow):
 
     def enter(self) -> None:
         """One more current stream or connection."""
-        self.rise(CURRENT, HIGHEST)
+        self.step(_ONE, b"", b"")
 
     def leave(self) -> None:
         self.current -= 1

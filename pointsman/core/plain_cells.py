@@ -11,6 +11,24 @@ import time
 from collections.abc import Callable
 
 
+class Cell:
+    """One of Cells, by its method at()."""
+
+    def __init__(self, cells: "Cells", index: int) -> None:
+        self._cells = cells
+        self._index = index
+
+    def load(self) -> int:
+        """The cell's value."""
+        return self._cells.load(self._index)
+
+    def turn(self, count: int) -> int:
+        """Add one; what it was before, modulo `count`."""
+        if count <= 0:
+            raise ValueError("a positive number expected")
+        return (self._cells.add(self._index, 1) - 1) % count
+
+
 class Cells:
     """Cells(n): n shared 64-bit integers, all 0."""
 
@@ -96,89 +114,167 @@ class Cells:
                 time.sleep(0.00005)
         return False
 
+    def at(self, i: int) -> Cell:
+        """That cell by itself."""
+        self._check(i)
+        return Cell(self, i)
 
-def row_type(name: str, fields: tuple[str, ...]) -> type:
-    """A type whose attributes are consecutive cells."""
-    def init(self: object, cells: Cells, first: int, table: int = -1, width: int = 0, rows: int = 1) -> None:
+
+class Row:
+    """Base of the types that row_type makes; each method means what it does in _cells.c."""
+
+    FIELDS: tuple[str, ...] = ()
+    GAUGE = -1
+    HIGHEST = -1
+    _above: "Row | None" = None
+
+    def __init__(self, cells: Cells, first: int, table: int = -1, width: int = 0, rows: int = 1) -> None:
         beginning = first if table < 0 else table
-        if first < 0 or first + len(fields) > len(cells) or width < 0 or rows < 1 \
-                or beginning + width * (rows - 1) + len(fields) > len(cells):
+        size = len(self.FIELDS)
+        if first < 0 or first + size > len(cells) or width < 0 or rows < 1 \
+                or beginning + width * (rows - 1) + size > len(cells):
             raise IndexError("no such cells")
-        object.__setattr__(self, "_place", (cells, first))
-        object.__setattr__(self, "_table", (beginning, width, rows))
+        if not -1 <= self.GAUGE < size or not -1 <= self.HIGHEST < size:
+            raise IndexError("no such place")
+        self._cells = cells
+        self._first = first
+        self._table = (beginning, width, rows)
 
+    def _within(self, place: int, room: int = 1) -> None:
+        if place < 0 or place + room > len(self.FIELDS):
+            raise IndexError("no such place")
+
+    def _check(self, places: bytes) -> None:
+        if not isinstance(places, bytes):
+            raise TypeError("bytes expected")
+        for place in places:
+            self._within(place)
+
+    def _add(self, places: bytes, delta: int) -> None:
+        for place in places:
+            self._cells.store(self._first + place, self._cells.load(self._first + place) + delta)
+
+    def tally(self, places: bytes, *deltas: int) -> None:
+        """Each delta is added at the place that the byte of the same position names."""
+        if len(places) != len(deltas):
+            raise TypeError("as many deltas as places expected")
+        self._check(places)
+        for place, delta in zip(places, deltas, strict=True):
+            self._add(bytes([place]), delta)
+
+    def total(self, place: int) -> int:
+        """The sum over all rows of its table."""
+        self._within(place)
+        table, width, rows = self._table
+        return self._cells.sum(table + place, width, rows)
+
+    def _note(self) -> int:
+        """The gauge's sum over all rows; it is noted if it is a new maximum."""
+        if self.GAUGE < 0:
+            return 0
+        held = self.total(self.GAUGE)
+        most = self._first + self.HIGHEST
+        self._cells.store(most, max(self._cells.load(most), held))
+        return held
+
+    def _chain(self) -> "list[Row]":
+        above = self._above
+        return [self, *(above._chain() if above is not None else [])]
+
+    def join(self, row: "Row") -> None:
+        """That is the row above this one."""
+        if not isinstance(row, Row):
+            raise TypeError("a row expected")
+        if any(one is self for one in row._chain()):
+            raise ValueError("a row cannot be above itself")
+        self._above = row
+
+    def step(self, plus: bytes, minus: bytes, above: bytes) -> int:
+        """One more at each place of `plus`, one less at each of `minus`, and in the row above one more at each of
+        `above`. Returns the gauge's sum over all rows, whose maximum is noted."""
+        self._check(plus)
+        self._check(minus)
+        if self._above is not None:
+            self._above._check(above)
+            self._above._add(above, 1)
+        elif above != b"":
+            raise IndexError("no such place") if isinstance(above, bytes) else TypeError("bytes expected")
+        self._add(plus, 1)
+        self._add(minus, -1)
+        return self._note()
+
+    def climb(self, plus: bytes, minus: bytes) -> None:
+        """One more at each place of `plus`, one less at each of `minus`, here and in all rows above."""
+        for row in self._chain():
+            row._check(plus + minus)
+        for row in self._chain():
+            row._add(plus, 1)
+            row._add(minus, -1)
+
+    def peak(self) -> None:
+        """Note the maxima of the gauges, here and in all rows above."""
+        for row in self._chain():
+            row._note()
+
+    def _check_end(self, places: bytes, place: int) -> None:
+        if len(places) < 2:
+            raise TypeError("at least two places expected")
+        self._check(places)
+        self._within(place, 9)
+
+    def _time(self, place: int, times: tuple[int, ...]) -> None:
+        """Four sums that forget a 1024th each time once 1024 were added. Behind them are their maxima and that
+        number."""
+        cells = self._cells
+        at = self._first + place
+        full = cells.load(at + 8) >= 1024
+        for i, value in enumerate(times, at):
+            present = cells.load(i)
+            forgotten = abs(present) // 1024 * (1 if present >= 0 else -1) if full else 0  # as C divides
+            cells.store(i, present - forgotten + value)
+            cells.store(i + 4, max(cells.load(i + 4), value))
+        if not full:
+            cells.store(at + 8, cells.load(at + 8) + 1)
+
+    def settle(self, places: bytes, up: int, down: int, place: int, *times: int) -> None:
+        """`up` and `down` are added at the first two of the places and 1 at all others; `times` to four sums from
+        `place` on."""
+        if len(times) != 4:
+            raise TypeError("8 arguments expected")
+        self._check_end(places, place)
+        self.tally(places, up, down, *[1] * (len(places) - 2))
+        self._time(place, times)
+
+    def conclude(self, front: "Row", places: bytes, up: int, down: int, place: int, *times: int) -> int:
+        """An exchange ends, in three rows; the gauges of the row above `front`, of `front`, and of the one above this
+        one."""
+        above = self._above
+        if len(times) != 4 or above is None or above.GAUGE < 0 or not isinstance(front, Row):
+            raise TypeError("9 arguments, a row above with a gauge, and a row expected")
+        for row in (self, above, front):
+            row._check_end(places, place)
+        self.settle(places, up, down, place, *times)
+        above.settle(places[:3], up, down, place, *times)
+        front.tally(places[:3], up, down, *[1] * (len(places[:3]) - 2))
+        above._add(bytes([above.GAUGE]), -1)
+        shown = (front._above, front, above)
+        held = [row.total(row.GAUGE) if row is not None and row.GAUGE >= 0 else 0 for row in shown]
+        if any(not 0 <= one < 1 << 20 for one in held):
+            return -1
+        return held[0] << 40 | held[1] << 20 | held[2]
+
+
+def row_type(name: str, fields: tuple[str, ...], gauge: int = -1, highest: int = -1) -> type:
+    """A type whose attributes are consecutive cells. `gauge`, `highest`: places of a gauge and its maximum."""
     def member(offset: int) -> property:
-        def get(self: object) -> int:
-            cells, first = _place(self)
-            return cells.load(first + offset)
+        def get(self: Row) -> int:
+            return self._cells.load(self._first + offset)
 
-        def put(self: object, value: int) -> None:
-            cells, first = _place(self)
-            cells.store(first + offset, value)
+        def put(self: Row, value: int) -> None:
+            self._cells.store(self._first + offset, value)
 
         return property(get, put)
 
     members: dict[str, object] = {field: member(i) for i, field in enumerate(fields)}
-    return type(name.rpartition(".")[2], (), {"__init__": init, "FIELDS": fields, "tally": _tally, "total": _total,
-                                              "rise": _rise, "note": _note, "settle": _settle, **members})
-
-
-def _tally(row: object, places: bytes, *deltas: int) -> None:
-    """Each delta is added at the place that the byte of the same position names."""
-    if len(places) != len(deltas):
-        raise TypeError("as many deltas as places expected")
-    cells, first = _place(row)
-    for place, delta in zip(places, deltas, strict=True):
-        _within(row, place, 1)
-        cells.store(first + place, cells.load(first + place) + delta)
-
-
-def _within(row: object, place: int, room: int) -> None:
-    if place < 0 or place + room > len(row.FIELDS):  # type: ignore[attr-defined]  # as all types made here
-        raise IndexError("no such place")
-
-
-def _total(row: object, place: int) -> int:
-    """The sum over all rows of its table."""
-    _within(row, place, 1)
-    table, width, rows = row._table  # type: ignore[attr-defined]
-    return _place(row)[0].sum(table + place, width, rows)
-
-
-def _rise(row: object, gauge: int, highest: int) -> None:
-    """One more, and note a new maximum of all rows."""
-    _within(row, highest, 1)
-    _tally(row, bytes([gauge]), 1)
-    _note(row, gauge, highest)
-
-
-def _note(row: object, gauge: int, highest: int) -> None:
-    """Note a new maximum of all rows."""
-    _within(row, highest, 1)
-    cells, first = _place(row)
-    cells.store(first + highest, max(cells.load(first + highest), _total(row, gauge)))
-
-
-def _settle(row: object, places: bytes, up: int, down: int, place: int, *times: int) -> None:
-    """`up` and `down` are added at the first two of the places and 1 at all others; `times` to four sums from `place`
-    on, which forget a 1024th each time once 1024 were added. Behind them are their maxima and that number."""
-    if len(places) < 2 or len(times) != 4:
-        raise TypeError("at least two places and 8 arguments expected")
-    _within(row, max(places), 1)
-    _within(row, place, 9)
-    _tally(row, places, up, down, *[1] * (len(places) - 2))
-    cells, first = _place(row)
-    at = first + place
-    full = cells.load(at + 8) >= 1024
-    for i, value in enumerate(times, at):
-        present = cells.load(i)
-        forgotten = abs(present) // 1024 * (1 if present >= 0 else -1) if full else 0  # as C divides
-        cells.store(i, present - forgotten + value)
-        cells.store(i + 4, max(cells.load(i + 4), value))
-    if not full:
-        cells.store(at + 8, cells.load(at + 8) + 1)
-
-
-def _place(row: object) -> tuple[Cells, int]:
-    place: tuple[Cells, int] = row._place  # type: ignore[attr-defined]  # set by init above
-    return place
+    return type(name.rpartition(".")[2], (Row,), {"FIELDS": fields, "GAUGE": gauge if highest >= 0 else -1,
+                                                  "HIGHEST": highest, **members})

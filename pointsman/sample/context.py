@@ -8,7 +8,8 @@ from mypy_extensions import i64, mypyc_attr
 
 from pointsman.core.address import UNIX_ADDRESS, NetAddress
 from pointsman.core.arena import Arena
-from pointsman.core.counters import CURRENT, Counters
+from pointsman.core.columns import CURRENT
+from pointsman.core.counters import Counters
 from pointsman.proto.message import Request, Response
 from pointsman.sample.record import Record
 from pointsman.sample.types import Value
@@ -35,9 +36,8 @@ class ProxyFacts:
         self.number = number  # `id`, by default its position from 2 on (frontends and backends count together)
         self.http = http
         self.counters = Counters(arena)
-        self.tally = self.counters.tally  # what every exchange calls, without a look-up each time
-        self.settle = self.counters.settle
-        self.add_one = self.counters.rise
+        self.step = self.counters.step  # what every exchange calls, without a look-up each time
+        self.climb = self.counters.climb
         self.total = self.counters.total
         self.noted = 0  # when this lane last said that it had a session (monotonic ms)
         self.names: Names | None = None  # all proxies
@@ -63,9 +63,8 @@ class ServerFacts:
         self.spot: i64 = -1  # its name's number for log lines; -1: none yet
         self.number = number
         self.counters = Counters(arena)
-        self.tally = self.counters.tally  # what every exchange calls, without a look-up each time
-        self.settle = self.counters.settle
-        self.add_one = self.counters.rise
+        self.step = self.counters.step  # what every exchange calls, without a look-up each time
+        self.conclude = self.counters.conclude
         self.total = self.counters.total
         self.noted = 0  # when this lane last said that it had a session (monotonic ms)
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection
 from functools import partial
 
 from pointsman.core.arena import Arena
-from pointsman.core.counters import CURRENT, HIGHEST, LEFT
+from pointsman.core.columns import HELD, NOTHING
 from pointsman.proto.message import Response
 from pointsman.sample.context import Context, ProxyFacts
 from pointsman.server.algorithm import Algorithm
@@ -35,8 +35,9 @@ class LiveServer(Server):
     def __init__(self, name: str, number: int, backend: "Backend", dial: Dial, weight: int) -> None:
         super().__init__(name, number, backend.name.decode(), weight, backend.arena)
         self.backend = backend
+        self.counters.join(backend.counters)
         self.dial = dial
-        self.pool = Pool(self.counters)
+        self.pool = Pool(self)
         self.queue = Queue(backend.arena)
         self.model: Response | None = None  # the first one of the last new connection: for its shape
         self.first_raw = b""  # its bytes
@@ -46,10 +47,9 @@ class LiveServer(Server):
 
     @property
     def full(self) -> bool:
-        limit = self.row.maxconn
-        if not limit:
+        if not self.limited:
             return False
-        return self.slots <= self.counters.held + self.backend.grants.pending(self.number)
+        return 0 < self.slots <= self.counters.held + self.backend.grants.pending(self.number)
 
     @property
     def queued(self) -> int:
@@ -67,7 +67,9 @@ class Backend(ProxyFacts):
         self.grants = Grants(self.arena)
         self.lock = self.arena.take_lock()
         self.version = self.arena.take(1)  # of the servers' states
+        self.latest = self.arena.cells.at(self.version).load  # without a look-up each time
         self.arrivals = self.arena.take(1)
+        self.arrived = self.arena.cells.at(self.arrivals).load
         self.times = self.arena.take(3)  # last change of state (monotonic ms), ms down, times down
         self.seen = 0  # the version that this process has caught up with
         self.all_backups = False
@@ -110,6 +112,8 @@ class Backend(ProxyFacts):
 
     def refresh(self) -> None:
         """Give the algorithm the servers that may be used now."""
+        for server in self.servers:
+            server.refresh()
         usable: list[Server] = [server for server in self.servers if server.usable and not server.backup]
         if not usable:
             usable = [server for server in self.servers if server.usable and server.backup]
@@ -134,6 +138,11 @@ class Backend(ProxyFacts):
             self._catch_up()
         elif self._somebody_waits():
             self._locked(self._share_out)
+
+    def keep_up(self) -> None:
+        """Before anything is decided by the servers' states."""
+        if self.latest() != self.seen:
+            self.look()
 
     def _somebody_waits(self) -> bool:
         """In any lane, or for this one to take up what it was granted.
@@ -172,8 +181,7 @@ class Backend(ProxyFacts):
 
     def pick(self, context: Context, avoid: Collection[Server]) -> LiveServer | None:
         """The algorithm's choice, whether it is full or not. None: there is nobody."""
-        if self.arena.cells.load(self.version) != self.seen:
-            self.look()
+        self.keep_up()
         server = self.algorithm.pick(context, avoid)
         if server is None:
             return None
@@ -187,12 +195,8 @@ class Backend(ProxyFacts):
         return live
 
     def reserve(self, server: LiveServer) -> bool:
-        """Count a stream in; False: it is full."""
-        if server.row.maxconn:
-            return self._locked(lambda: self._reserve(server))
-        server.add_one(CURRENT, HIGHEST)
-        self.algorithm.took(server)
-        return True
+        """Count a stream in; False: it is full. A server without a limit need not be asked: see `Exchange.assigned`."""
+        return self._locked(lambda: self._reserve(server))
 
     def _reserve(self, server: LiveServer) -> bool:
         if server.full:
@@ -201,13 +205,18 @@ class Backend(ProxyFacts):
         self.algorithm.took(server)
         return True
 
-    def release(self, server: LiveServer) -> None:
-        """A stream leaves: the slot goes to the first waiter."""
-        if server.row.maxconn or self.arena.cells.load(self.arrivals) and (len(server.queue) or len(self.queue)):
+    def release(self, server: LiveServer, pooled: bytes = NOTHING) -> int:
+        """A stream leaves: the slot goes to the first waiter. `pooled`: what `Pool.give` said of its connection.
+
+        Returns how many streams others have there.
+        """
+        if server.limited or self.arrived() and (len(server.queue) or len(self.queue)):
+            others = server.step(pooled, NOTHING, NOTHING) - 1
             self._locked(lambda: self._release(server))
         else:
-            server.tally(LEFT, -1)
+            others = server.step(pooled, HELD, NOTHING)
             self.algorithm.left(server)
+        return others
 
     def _release(self, server: LiveServer) -> bool:
         server.counters.leave()
@@ -321,9 +330,3 @@ class Backend(ProxyFacts):
         self.arena.cells.add(self.version, 1)
         if mine:
             self.arena.unlock(self.lock)
-
-    def move(self) -> None:
-        """This process has another lane number by now."""
-        self.counters.move()
-        for server in self.servers:
-            server.counters.move()

@@ -17,7 +17,7 @@ from socket import SocketType
 from typing import Final
 
 from pointsman.core.address import AF_UNIX, NetAddress, net_address
-from pointsman.core.counters import POOLED, SAFER, Counters
+from pointsman.core.columns import LINK, LINK_POOLED, LINK_POOLED_SAFE, NOTHING, POOLED, POOLED_SAFE, SAFE_ONE
 from pointsman.net.reactor import GONE, IN, OUT, RDHUP, Reactor
 from pointsman.net.wire import Wire
 from pointsman.server.queue import Waiter
@@ -78,7 +78,8 @@ class ServerConnection(Wire):
         self.since = 0  # idle since (monotonic ms)
         self.pooled = 0  # 1: lies in its server's pool; 2: and was reused before
         self.local: NetAddress | None = None  # our end, once asked for
-        server.counters.links += 1
+        server.links += 1
+        server.step(LINK, NOTHING, NOTHING)
 
     def ready(self, events: int) -> None:
         user = self.user
@@ -151,34 +152,43 @@ class ServerConnection(Wire):
                 self.local = net_address(str(name[0]), int(name[1]))
         return self.local
 
-    def unpool(self) -> None:
-        """Taken out of the pool, or closed: it is not idle any more."""
-        if self.pooled:
-            self.server.tally(POOLED, -1, 1 - self.pooled)
-            self.pooled = 0
+    def unpool(self) -> bytes:
+        """It is taken out of the pool, and idle no more. Returns the places that its server counts one less at."""
+        pooled = self.pooled
+        if not pooled:
+            return NOTHING
+        self.pooled = 0
+        self.server.idle -= 1
+        return POOLED_SAFE if pooled > 1 else POOLED
 
     def close(self) -> None:
         if self.fd >= 0:
-            self.server.counters.links -= 1
+            server = self.server
+            gone = LINK_POOLED_SAFE if self.pooled > 1 else LINK_POOLED if self.pooled else LINK
             self.unpool()
+            server.links -= 1
+            server.step(NOTHING, gone, NOTHING)
             if self.connecting:
                 self.connecting = False
             super().close()
 
 
 class Pool:
-    """A server's idle connections in this lane. Its limit is for those of all lanes."""
+    """A server's idle connections in this lane. Its limit is for those of all lanes.
 
-    def __init__(self, counters: Counters) -> None:
-        self.counters = counters
-        self.tally = counters.tally  # without a look-up each time
+    What an exchange takes and gives is counted by the exchange, with what else it counts of the server.
+    """
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
         self.idle: list[ServerConnection] = []
         self.limit = -1  # pool-max-conn; -1: none
         self.keep_for = 5_000  # ms (pool-purge-delay)
         self.need = 0  # connections that were used at once, lately
 
     def take(self, mode: int, first: bool) -> ServerConnection | None:
-        """An idle connection that a request may use under http-reuse; `first`: it is its client connection's first."""
+        """An idle connection that a request may use under http-reuse; `first`: it is its client connection's first. It
+        is for the caller to `unpool` it."""
         if mode == NEVER or mode == SAFE and first:
             return None
         idle = self.idle
@@ -195,45 +205,48 @@ class Pool:
         if kept:
             kept.reverse()
             idle.extend(kept)
-        if found is not None:
-            found.unpool()
         return found
 
-    def give(self, connection: ServerConnection) -> None:
-        """Back to the idle ones, or closed where they are too many.
+    def give(self, connection: ServerConnection) -> bytes:
+        """Back to the idle ones, or closed where they are too many. Returns the places that its server, whose counts
+        are for the caller, counts one more at.
 
         One more is kept than were ever used at once in the last seconds: under `safe` each client connection brings a
         new one, and nobody would ask for most of them (observed of the peer program).
         """
-        idle = self.counters.idle
-        self.need = max(self.need, self.counters.links - idle)
-        if not self.keep_for or idle > self.need or not self._enter(connection.reactor.now):
+        server = self.server
+        idle = server.idle
+        used = server.links - idle
+        if used > self.need:
+            self.need = used
+        reactor = connection.reactor
+        if not self.keep_for or idle > self.need or self.limit >= 0 and not self._enter(reactor.now):
             connection.reset_on_close()
             connection.close()
-            return
-        connection.pooled = 1
-        if connection.served > 1:
-            connection.pooled = 2
-            self.tally(SAFER, 1)
-        connection.since = connection.reactor.now
-        connection.reactor.wheel.disarm(connection)
+            return NOTHING
+        server.idle += 1
+        connection.since = reactor.now
+        reactor.wheel.disarm(connection)
         self.idle.append(connection)
+        safe = connection.served > 1
+        connection.pooled = 2 if safe else 1
+        if self.limit >= 0:
+            return SAFE_ONE if safe else NOTHING
+        return POOLED_SAFE if safe else POOLED
 
     def _enter(self, now: int) -> bool:
         """Count one more; False: there are enough in all lanes, and none of this lane's is old."""
-        if self.limit < 0:
-            self.tally(POOLED, 1, 0)
-            return True
-        if self.counters.hold_idle() > self.limit:
+        counters = self.server.counters
+        if counters.hold_idle() > self.limit:
             self.purge(now)
-            if self.counters.totals.idle > self.limit:
-                self.counters.idle -= 1
+            if counters.totals.idle > self.limit:
+                counters.idle -= 1
                 return False
         return True
 
     def purge(self, now: int) -> None:
         """Close what has been idle for long, and forget what has closed. Called about once a second."""
-        self.need = max(self.counters.links - self.counters.idle, self.need - (self.need + 7 >> 3))
+        self.need = max(self.server.links - self.server.idle, self.need - (self.need + 7 >> 3))
         kept = [one for one in self.idle if one.fd >= 0 and now - one.since < self.keep_for]
         if len(kept) != len(self.idle):
             for one in self.idle:

@@ -8,7 +8,9 @@ Two independent things decide whether it gets new work: its operational state (b
 (by configuration, runtime socket, `http-check disable-on-404`). Whoever changes either calls `changed` of its backend,
 which then gives its algorithm the servers that may be used.
 
-All of it lives in the arena: one set of cells that every lane reads and the control process writes.
+All of it lives in the arena: one set of cells that every lane reads and the control process writes. What each exchange
+asks is kept beside them as plain attributes, worked out again (`refresh`) whenever the backend catches up with its
+version, and whenever this process writes a cell.
 """
 from typing import Final
 
@@ -46,6 +48,10 @@ class Server(ServerFacts):
         self.row.state = RUNNING
         self.row.share = 16
         self.row.check_duration = -1
+        self.alive = True  # `up`, as last looked at
+        self.limited = False  # it has a maxconn, as last looked at
+        self.links = 0  # open connections of this lane, and how many of them are idle
+        self.idle = 0
         self.initial_weight = weight
         self.backup = False
         self.maxqueue = 0  # of its queue; 0: no limit
@@ -54,6 +60,11 @@ class Server(ServerFacts):
         self.rise = 2
         self.fall = 3
 
+    def refresh(self) -> None:
+        """Another process may have changed something."""
+        self.alive = self.up
+        self.limited = self.row.maxconn > 0
+
     @property
     def state(self) -> int:
         return self.row.state
@@ -61,6 +72,7 @@ class Server(ServerFacts):
     @state.setter
     def state(self, value: int) -> None:
         self.row.state = value
+        self.refresh()
 
     @property
     def admin(self) -> int:
@@ -69,6 +81,7 @@ class Server(ServerFacts):
     @admin.setter
     def admin(self, value: int) -> None:
         self.row.admin = value
+        self.refresh()
 
     @property
     def weight(self) -> int:
@@ -93,6 +106,7 @@ class Server(ServerFacts):
     @maxconn.setter
     def maxconn(self, value: int) -> None:
         self.row.maxconn = value
+        self.refresh()
 
     @property
     def last_change(self) -> int:

@@ -5,7 +5,8 @@
 
 Three limits bound open connections: the socket's (`bind ... maxconn`), the frontend's (`maxconn`) and the process's
 (global `maxconn`). `admit` counts a connection in all three, `closed` takes it out; who found no room waits in the
-list of the limit that was reached and is called (`again`) when a connection has left it.
+list of the limit that was reached and is called (`again`) when a connection has left it. The counters stand one above
+the other, so that what concerns all three is one call (`climb`).
 """
 from typing import Final
 
@@ -13,7 +14,8 @@ from mypy_extensions import mypyc_attr
 
 from pointsman.core.address import NetAddress
 from pointsman.core.arena import Arena
-from pointsman.core.counters import ADMITTED, CURRENT, HIGHEST, LEFT, Counters
+from pointsman.core.columns import ADMITTED, CURRENT, HELD, NOTHING
+from pointsman.core.counters import Counters
 from pointsman.net.reactor import Channel, Reactor
 from pointsman.sample.context import ListenerFacts, ProxyFacts
 from pointsman.stream.share import Share
@@ -46,7 +48,6 @@ class Room:
         self.lock = self.arena.take_lock()  # of the limits of connections, here and of frontends and sockets
         self.limit_cell = self.arena.take(1)
         self.counters = Counters(self.arena)
-        self.tally = self.counters.tally  # without a look-up each time
         self.sum_up = self.counters.total
         self.requests = 0  # of this process: numbers for %rt
         self.connection_rate = self.counters.connection_rate  # its `limit` is maxconnrate
@@ -89,6 +90,9 @@ class Door(ListenerFacts):
         self.room = room
         self.limit = 0  # maxconn of the bind line; 0: none
         self.counters = Counters(room.arena)  # what `option socket-stats` shows
+        self.climb = self.counters.climb  # without a look-up each time
+        self.peak = self.counters.peak
+        self.frontend: Acceptor | None = None  # whose counters are above its own
         self.waiting: list[Channel] = []
         self.listening_cell = room.arena.take(1)
 
@@ -131,23 +135,25 @@ class Acceptor(ProxyFacts):
     def limit(self, value: int) -> None:
         self.counters.table.arena.cells.store(self.limit_cell, value)
 
+    def belong_to(self, room: Room) -> None:
+        """What is counted here is counted of the process as well."""
+        self.counters.join(room.counters)
+
     def admit(self, door: Door, now: int) -> None:
         """Count a connection that a listener is about to accept (monotonic ms). Sessions are counted by `open`."""
-        door.room.tally(ADMITTED, 1, 1)
-        door.counters.tally(ADMITTED, 1, 1)
-        self.tally(ADMITTED, 1, 1)
+        if door.frontend is not self:
+            self.belong_to(door.room)
+            door.counters.join(self.counters)
+            door.frontend = self
+        door.climb(ADMITTED, NOTHING)
 
     def arrived(self, door: Door) -> None:
         """It was accepted."""
-        door.room.counters.note(CURRENT, HIGHEST)
-        door.counters.note(CURRENT, HIGHEST)
-        self.counters.note(CURRENT, HIGHEST)
+        door.peak()
 
     def withdraw(self, door: Door) -> None:
         """There was no connection to accept after all."""
-        door.room.tally(ADMITTED, -1, -1)
-        door.counters.tally(ADMITTED, -1, -1)
-        self.tally(ADMITTED, -1, -1)
+        door.climb(NOTHING, ADMITTED)
 
     def open(self, fd: int, source: NetAddress, destination: NetAddress, listener: Door, accepted: int,
              pending: bytes) -> None:
@@ -160,10 +166,7 @@ class Acceptor(ProxyFacts):
 
     def closed(self, listener: Door) -> None:
         """Called exactly once for each admitted connection, as it ends: lets those in who wait for room."""
-        room = listener.room
-        room.tally(LEFT, -1)
-        listener.counters.tally(LEFT, -1)
-        self.tally(LEFT, -1)
+        listener.climb(NOTHING, HELD)
         self.let_in(listener)
 
     def let_in(self, listener: Door) -> None:

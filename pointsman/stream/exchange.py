@@ -13,7 +13,25 @@ at once; nothing more is read for a side that is blocked; an end is passed on as
 import errno
 from typing import Final
 
-from pointsman.core.counters import BYTES, LEFT, OVER, PICKED, QUEUE_TIME, REUSED, SERVED, class_of
+from mypy_extensions import i64
+
+from pointsman.core.columns import (
+    BYTES,
+    CHOSEN,
+    CONNECTS,
+    DIALLED,
+    HELD,
+    NOTHING,
+    OVER,
+    PICKED,
+    QUEUE_TIME,
+    REUSED,
+    REUSED_TAKEN,
+    SERVED,
+    TAKEN,
+    class_of,
+)
+from pointsman.core.counters import Counters
 from pointsman.log.policy import When, wanted
 from pointsman.net.reactor import Reactor
 from pointsman.net.timers import Timed
@@ -115,13 +133,17 @@ class Exchange(Carried):
         backend = self.backend
         assert backend is not None
         wanted_server = self.forced or self.last_server(backend)
+        if wanted_server is not None:
+            backend.keep_up()
         server = wanted_server or backend.pick(self.context, self.avoid)
         if server is None:
             self.context.server = None
             backend.counters.failed_connections += 1
             self.refuse(503, 0x53, 0x43)  # SC
             return
-        if backend.reserve(server):
+        if not server.limited:
+            self.assigned(server, False)
+        elif backend.reserve(server):
             self.assigned(server)
         else:
             self._wait(server if wanted_server is not None or backend.algorithm.sticky else None)
@@ -205,12 +227,11 @@ class Exchange(Carried):
 
     # Connection.
 
-    def assigned(self, server: LiveServer) -> None:
-        """A slot of it is reserved for us."""
+    def assigned(self, server: LiveServer, reserved: bool = True) -> None:
+        """A slot of it is reserved for us, or it has no limit and is not even counted yet."""
         backend = self.backend
         assert backend is not None
         now = self.reactor.now
-        self.server = server
         self.context.server = server
         self.context.responding = True
         self.context.server_address = server.dial.address(self.context.destination)
@@ -222,12 +243,15 @@ class Exchange(Carried):
         self.independent = backend.independent
         connection = self.idle_connection(server)
         if connection is None:
-            server.counters.chosen += 1
-            backend.counters.chosen += 1
+            server.step(CHOSEN if reserved else TAKEN, NOTHING, CHOSEN)
+        else:
+            server.step(REUSED if reserved else REUSED_TAKEN, connection.unpool(), PICKED)
+        self.server = server
+        if not reserved:
+            backend.algorithm.took(server)
+        if connection is None:
             self.dial()
             return
-        server.tally(REUSED, 1, 1, 1)
-        backend.tally(PICKED, 1, 1)
         self._attach(connection)
         self.record.connected = now
         self.begin_sending()
@@ -241,9 +265,7 @@ class Exchange(Carried):
         server = self.server
         backend = self.backend
         assert server is not None and backend is not None
-        server.counters.connects += 1
-        server.counters.sessions += 1  # each attempt is one
-        backend.counters.connects += 1
+        server.step(DIALLED, NOTHING, CONNECTS)
         self.phase = CONNECT
         try:
             sock = server.dial.open(self.context.destination)
@@ -326,14 +348,13 @@ class Exchange(Carried):
                 connection.reset_on_close()
             connection.close()
 
-    def release_server(self) -> None:
-        """Give the reserved slot back."""
+    def release_server(self, pooled: bytes = NOTHING) -> None:
+        """Give the reserved slot back. `pooled`: what `Pool.give` said of its connection."""
         server = self.server
         if server is not None:
             self.server = None
             assert self.backend is not None
-            self.record.server_connections = server.connections - 1
-            self.backend.release(server)
+            self.record.server_connections = self.backend.release(server, pooled)
 
     def server_drained(self) -> None:
         if self.phase == TUNNEL:
@@ -490,8 +511,11 @@ class Exchange(Carried):
 
     # The end.
 
-    def count_end(self, status: int) -> None:
-        """What is counted once of every exchange, whatever became of it. `status`: of an HTTP response; 0: none."""
+    def count_end(self, status: int) -> int:
+        """What is counted once of every exchange, whatever became of it. `status`: of an HTTP response; 0: none.
+
+        Returns the gauges that a log line shows, as `conclude` of _cells.c packs them; -1: they must be asked for.
+        """
         record = self.record
         frontend = self.frontend
         backend = self.backend
@@ -502,38 +526,43 @@ class Exchange(Carried):
             up -= counted.up
             down -= counted.down
             record.counted = None
+        gauges = -1
         record.ended = self.reactor.now
         found = self.context.server if record.queued >= 0 and backend is not None else None
         server = found if isinstance(found, LiveServer) else None
-        over = OVER[class_of(status)]
-        if status > 0:
-            frontend.tally(over, up, down, 1)
-        else:
-            frontend.tally(BYTES, up, down)
         if frontend.socket_stats and isinstance(self.context.listener, Door):
             self.context.listener.counters.tally(BYTES, up, down)
-        if backend is None:
-            if frontend.twin is not None:
-                frontend.twin.tally(BYTES, up, down)
-        elif record.queued >= 0 and record.answered >= 0:
+        if record.answered < 0 or record.queued < 0 or backend is None:
+            self._count_unanswered(status, up, down, server)
+        else:
             queue = record.queued - (record.head if record.head > record.begun else record.begun)
             connect = record.connected - record.queued if record.connected >= 0 else 0
             response = record.answered - record.connected
             total = record.ended - record.accepted
-            done = over if status > 0 else BYTES
-            backend.settle(done, up, down, QUEUE_TIME, queue, connect, response, total)
             if server is not None:
-                served = SERVED[class_of(status)] if status > 0 else BYTES
-                server.settle(served, up, down, QUEUE_TIME, queue, connect, response, total)
-        else:
-            if status > 0:
-                backend.tally(over, up, down, 1)
-            else:
-                backend.tally(BYTES, up, down)
-            if server is not None:
-                server.tally(BYTES, up, down)
+                places = SERVED[class_of(status)] if status > 0 else BYTES
+                gauges = server.conclude(frontend.counters, places, up, down, QUEUE_TIME, queue, connect, response,
+                                         total)
+            else:  # a service of the backend's
+                _count_bytes(frontend.counters, status, up, down)
+                backend.step(NOTHING, HELD, NOTHING)
+                backend.counters.settle(OVER[class_of(status)] if status > 0 else BYTES, up, down, QUEUE_TIME, queue,
+                                        connect, response, total)
         if record.cause != 0x2D:
             self._count_fault(server)
+        return gauges
+
+    def _count_unanswered(self, status: int, up: int, down: int, server: LiveServer | None) -> None:
+        frontend = self.frontend
+        backend = self.backend
+        _count_bytes(frontend.counters, status, up, down)
+        if backend is not None:
+            backend.step(NOTHING, HELD, NOTHING)
+            _count_bytes(backend.counters, status, up, down)
+        elif frontend.twin is not None:
+            frontend.twin.counters.tally(BYTES, up, down)
+        if server is not None:
+            server.counters.tally(BYTES, up, down)
 
     def _count_fault(self, server: LiveServer | None) -> None:
         record = self.record
@@ -586,13 +615,10 @@ class Exchange(Carried):
             self.context.listener.counters.denied_responses += 1
 
     def leave_backend(self) -> None:
-        """The slot goes back, and the backend counts one less."""
+        """The slot goes back; that the backend has one less is counted at the end."""
         self.leave_queue()
         self.drop_connection()
         self.release_server()
-        backend = self.backend
-        if backend is not None:
-            backend.tally(LEFT, -1)
 
     def log_early(self, origin: bytes) -> None:
         """A line that need not wait for the end (option logasap, or a format that shows nothing of it)."""
@@ -604,8 +630,8 @@ class Exchange(Carried):
         self.record.ended = self.reactor.now
         self.write_log(origin)
 
-    def write_log(self, origin: bytes = b"txn_close") -> None:
-        """The log line, if one is wanted, and only once."""
+    def write_log(self, origin: bytes, gauges: int = -1) -> None:
+        """The log line, if one is wanted, and only once. `gauges`: of `count_end`."""
         frontend = self.frontend
         logger = frontend.logger
         if logger is None or self.logged:
@@ -618,9 +644,23 @@ class Exchange(Carried):
         backend = self.backend
         if self.server is not None:
             record.server_connections = self.server.connections
-        record.process_connections = frontend.program.room.connections
-        record.frontend_connections = frontend.connections
-        record.backend_connections = backend.connections if backend is not None else 0
+        if gauges >= 0:
+            packed: i64 = gauges
+            record.process_connections = packed >> 40
+            record.frontend_connections = packed >> 20 & 0xFFFFF
+            record.backend_connections = packed & 0xFFFFF
+        else:
+            record.process_connections = frontend.program.room.connections
+            record.frontend_connections = frontend.connections
+            record.backend_connections = backend.connections if backend is not None else 0
         self.context.now = self.reactor.now
         self.context.date_offset = frontend.program.date_offset
         logger.stream(self.context, record.level)
+
+
+def _count_bytes(counters: Counters, status: int, up: int, down: int) -> None:
+    """Both ways, and the status, if there is one."""
+    if status > 0:
+        counters.tally(OVER[class_of(status)], up, down, 1)
+    else:
+        counters.tally(BYTES, up, down)

@@ -414,9 +414,9 @@ class Faults(Exchange):
         self.phase = IDLE
         self.leave_backend()
         record = self.record
-        self.count_end(record.status)
+        gauges = self.count_end(record.status)
         try:
-            self.write_log()
+            self.write_log(b"txn_close", gauges)
         except Exception:
             self._reset(False)
             raise

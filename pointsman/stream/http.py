@@ -12,7 +12,7 @@ two sides. How it ends badly stands in faults.py.
 
 from pointsman.config.action import ALLOW, ANSWER, CONTINUE, DENY, SILENT_DROP, TARPIT
 from pointsman.core.address import NetAddress
-from pointsman.core.counters import CURRENT, ENTERED, HIGHEST, REQUEST
+from pointsman.core.columns import ENTERED, NOTHING, REQUEST
 from pointsman.core.epoch import EPOCH
 from pointsman.core.wishes import WISHES
 from pointsman.log.policy import When
@@ -114,7 +114,10 @@ class HttpStream(Replay):
         self.context.request = request
         self.context.now = now
         self.context.date_offset = frontend.program.date_offset
-        self.count_request(now)
+        room = frontend.program.room
+        room.requests += 1
+        record.number = room.requests
+        frontend.climb(REQUEST, NOTHING)
         self.closing = request.close or request.close_after or not (request.minor or request.keep)
         self.tunnelling = request.upgrade or request.method == b"CONNECT"
         self.touch_client()
@@ -123,15 +126,6 @@ class HttpStream(Replay):
     def frontend_rules(self, request: Request) -> None:
         if self._request_rules(self.frontend.http_request):
             self._route(request)
-
-    def count_request(self, now: int) -> None:
-        frontend = self.frontend
-        program = frontend.program
-        room = program.room
-        room.tally(REQUEST, 1)
-        room.requests += 1
-        self.record.number = room.requests
-        frontend.tally(REQUEST, 1)
 
     def _name(self, request: Request) -> None:
         """unique-id-format and unique-id-header."""
@@ -241,8 +235,7 @@ class HttpStream(Replay):
     def enter_backend(self, backend: BackendProxy) -> None:
         self.backend = backend
         self.context.backend = backend
-        backend.add_one(CURRENT, HIGHEST)
-        backend.tally(ENTERED, 1, 1)
+        backend.step(ENTERED, NOTHING, NOTHING)
 
     def _add_addresses(self, request: Request, backend: BackendProxy) -> None:
         """option forwardfor and option originalto, of the frontend or of the backend; the backend's name wins."""
@@ -292,16 +285,19 @@ class HttpStream(Replay):
         """option prefer-last-server, max-keep-alive-queue (manual 4.2). A connection that stands for a client's
         identity is never left for another server."""
         server = self.last
-        if server is None or server.backend is not backend or not server.usable or server in self.avoid:
+        if server is None or server.backend is not backend:
             return None
-        if isinstance(self.own, HttpBack) and self.own.private and self.own.fd >= 0:
+        own = self.own
+        private = isinstance(own, HttpBack) and own.private and own.fd >= 0
+        # One that has asked who the client is expects to be told.
+        asked = private or not backend.algorithm.sticky and self.challenged
+        if not asked and (backend.algorithm.sticky or not backend.prefer_last_server):
+            return None
+        backend.keep_up()
+        if not server.usable or server in self.avoid:
+            return None
+        if asked:
             return server
-        if backend.algorithm.sticky:
-            return None
-        if self.challenged:  # it has asked who the client is, and now expects to be told
-            return server
-        if not backend.prefer_last_server:
-            return None
         if server.full and 0 <= backend.keep_alive_queue <= len(server.queue):
             return None
         return server
@@ -677,13 +673,14 @@ class HttpStream(Replay):
         backend = self.backend
         assert isinstance(connection, HttpBack) and server is not None and backend is not None
         keep = self.client.request_done and connection.clean \
-            and max(self.frontend.mode, backend.mode) == KEEP_ALIVE and server.up
+            and self.frontend.mode == KEEP_ALIVE and backend.mode == KEEP_ALIVE and server.alive
         request = self.context.request
         connection.served += 1
         if request is not None and request.close_asked or 0 <= server.max_reuse < connection.served:
             keep = False
         self.last = server if keep else None
         self.challenged = self.record.status in (401, 407)
+        pooled = NOTHING
         if keep:
             self.connection = None
             connection.user = None
@@ -691,10 +688,10 @@ class HttpStream(Replay):
                 self.own = connection
                 connection.reactor.wheel.disarm(connection)
             else:
-                server.pool.give(connection)
+                pooled = server.pool.give(connection)
         else:
             self.drop_connection()
-        self.release_server()
+        self.release_server(pooled)
 
     def complete(self) -> None:
         """Nothing more will be added to the response."""

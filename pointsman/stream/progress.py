@@ -9,7 +9,7 @@ Nothing is done for this per request or per piece of payload: once a second some
 """
 from typing import Final
 
-from pointsman.core.counters import BYTES
+from pointsman.core.columns import BYTES
 from pointsman.net.reactor import Reactor
 from pointsman.sample.record import Counted
 from pointsman.server.backend import LiveServer
@@ -53,13 +53,13 @@ def _note(stream: Exchange, up: int, down: int) -> None:
         return
     frontend = stream.frontend
     context = stream.context
-    frontend.tally(BYTES, up, down)
+    frontend.counters.tally(BYTES, up, down)
     if frontend.socket_stats and isinstance(context.listener, Door):
         context.listener.counters.tally(BYTES, up, down)
     backend = stream.backend
     if backend is not None:
-        backend.tally(BYTES, up, down)
+        backend.counters.tally(BYTES, up, down)
         if context.record.queued >= 0 and isinstance(context.server, LiveServer):
-            context.server.tally(BYTES, up, down)
+            context.server.counters.tally(BYTES, up, down)
     elif frontend.twin is not None:
-        frontend.twin.tally(BYTES, up, down)
+        frontend.twin.counters.tally(BYTES, up, down)

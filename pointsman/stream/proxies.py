@@ -124,6 +124,7 @@ class Program:
 class Frontend(Acceptor):
     def __init__(self, program: Program, name: str, number: int, http: bool) -> None:
         super().__init__(name, number, http, program.room.arena)
+        self.belong_to(program.room)
         self.program = program
         self.http_request: list[Step] = []
         self.http_response: list[Step] = []

@@ -3,6 +3,7 @@
 The client's side is a TcpFront, the exchange a TcpStream; there is one of each for a connection. Routing asks only what
 is known of a connection: addresses, listener, frontend.
 """
+from pointsman.core.columns import BEGUN, NOTHING
 from pointsman.core.wishes import WISHES
 from pointsman.log.policy import When
 from pointsman.net.reactor import Reactor
@@ -78,8 +79,7 @@ class TcpStream(Exchange):
             return
         self.backend = backend
         self.context.backend = backend
-        backend.counters.enter()
-        backend.counters.sessions += 1
+        backend.step(BEGUN, NOTHING, NOTHING)
         self.forced = pick_server(backend, self.context)
         self.choose()
 
@@ -144,9 +144,9 @@ class TcpStream(Exchange):
             return
         self.phase = ENDED
         self.leave_backend()
-        self.count_end(0)
+        gauges = self.count_end(0)
         try:
-            self.write_log()
+            self.write_log(b"txn_close", gauges)
         finally:
             self.front.close()
 

@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Callable
+from itertools import pairwise
 from types import ModuleType
 
 import pytest
@@ -141,12 +142,16 @@ FIELDS = ("up", "down", "served", "gauge", "highest", *[f"sum{i}" for i in range
           "timed")
 
 
-def rows(made: ModuleType) -> tuple[object, list[object]]:
-    """A table of three rows."""
-    cells = made.Cells(100)
-    kind = made.row_type("test.Row", FIELDS)
+def table(made: ModuleType, cells: object, first: int) -> list[object]:
+    """Three rows of one table."""
+    kind = made.row_type("test.Row", FIELDS, 3, 4)
     width = len(FIELDS)
-    return cells, [kind(cells, 10 + width * lane, 10, width, 3) for lane in range(3)]
+    return [kind(cells, first + width * lane, first, width, 3) for lane in range(3)]
+
+
+def rows(made: ModuleType) -> tuple[object, list[object]]:
+    cells = made.Cells(100)
+    return cells, table(made, cells, 10)
 
 
 def values(row: object, *names: str) -> list[int]:
@@ -163,22 +168,104 @@ def test_a_row_is_added_to_in_one_call(made: ModuleType) -> None:
     for wrong in ((bytes([0]),), (bytes([0]), 1, 2), ()):
         with pytest.raises(TypeError):
             first.tally(*wrong)
-    with pytest.raises(IndexError):
-        first.tally(bytes([len(FIELDS)]), 1)
+    for places in (bytes([len(FIELDS)]), bytes([0, len(FIELDS)])):
+        with pytest.raises(IndexError):
+            first.tally(places, *[1] * len(places))
     with pytest.raises(IndexError):
         first.total(len(FIELDS))
+    assert values(first, "up", "down", "served") == [5, -7, 3]
 
 
 def test_a_gauge_notes_the_most_of_all_rows(made: ModuleType) -> None:
     _, (first, second, third) = rows(made)
-    first.rise(3, 4)
-    second.rise(3, 4)
-    second.rise(3, 4)
+    gauge = bytes([3])
+    assert [row.step(gauge, b"", b"") for row in (first, second, second)] == [1, 2, 3]
     assert [row.highest for row in (first, second, third)] == [1, 3, 0]
-    second.tally(bytes([3]), -2)
-    third.note(3, 4)
-    first.rise(3, 4)
+    second.tally(gauge, -2)
+    third.peak()
+    assert first.step(gauge, b"", b"") == 2
+    assert first.step(b"", gauge, b"") == 1
     assert [row.highest for row in (first, second, third)] == [2, 3, 1]
+
+
+def test_without_a_gauge_nothing_is_noted(made: ModuleType) -> None:
+    cells = made.Cells(10)
+    row = made.row_type("test.Plain", ("first", "second"))(cells, 4)
+    assert row.step(bytes([0, 1]), b"", b"") == 0
+    row.peak()
+    assert values(row, "first", "second") == [1, 1]
+    with pytest.raises(IndexError):
+        made.row_type("test.Wrong", ("first", "second"), 0, 2)(cells, 4)
+
+
+def test_a_step_counts_above_as_well(made: ModuleType) -> None:
+    cells = made.Cells(100)
+    server, backend = table(made, cells, 0)[1], table(made, cells, 50)[1]
+    with pytest.raises(IndexError):
+        server.step(bytes([0]), b"", bytes([2]))
+    server.join(backend)
+    server.step(bytes([0, 3]), bytes([1]), bytes([2]))
+    assert values(server, "up", "down", "served", "gauge", "highest") == [1, -1, 0, 1, 1]
+    assert values(backend, "up", "down", "served", "gauge", "highest") == [0, 0, 1, 0, 0]
+    outside = bytes([len(FIELDS)])
+    for wrong in ((outside, b"", b""), (bytes([0]), outside, b""), (bytes([0]), b"", outside)):
+        with pytest.raises(IndexError):
+            server.step(*wrong)
+    for wrong in ((b"", b""), ("", b"", b""), (b"", b"", 0)):
+        with pytest.raises(TypeError):
+            server.step(*wrong)
+    assert server.up == 1
+
+
+def test_a_climb_counts_in_all_rows_above(made: ModuleType) -> None:
+    cells = made.Cells(200)
+    chain = [table(made, cells, first)[2] for first in (0, 50, 100)]
+    small = made.row_type("test.Small", ("only",))(cells, 150)
+    for row, above in pairwise(chain):
+        row.join(above)
+    chain[0].climb(bytes([0, 3]), bytes([1]))
+    chain[1].climb(bytes([3]), b"")
+    assert [values(row, "up", "down", "gauge", "highest") for row in chain] == [
+        [1, -1, 1, 0], [1, -1, 2, 0], [1, -1, 2, 0]]
+    chain[0].peak()
+    assert [row.highest for row in chain] == [1, 2, 2]
+    chain[2].join(small)
+    with pytest.raises(IndexError):
+        chain[0].climb(bytes([1]), b"")
+    assert [row.down for row in chain] == [-1, -1, -1]
+    for row in (chain[0], chain[2]):
+        with pytest.raises(ValueError):
+            row.join(chain[0])
+    with pytest.raises(TypeError):
+        chain[0].join(cells)
+
+
+def test_a_row_that_moves_keeps_its_place_in_the_chain(made: ModuleType) -> None:
+    cells = made.Cells(200)
+    (first, second, _), (above, _, _) = table(made, cells, 0), table(made, cells, 50)
+    first.join(above)
+    above.__init__(cells, 50 + len(FIELDS), 50, len(FIELDS), 3)
+    first.__init__(cells, len(FIELDS), 0, len(FIELDS), 3)
+    first.climb(bytes([2]), b"")
+    assert (second.served, above.served) == (1, 1)
+    assert cells.load(50 + len(FIELDS) + 2) == 1
+
+
+def test_one_cell_by_itself(made: ModuleType) -> None:
+    cells = made.Cells(3)
+    one = cells.at(1)
+    cells.store(1, 5)
+    assert one.load() == 5
+    assert [one.turn(3) for _ in range(4)] == [2, 0, 1, 2]
+    assert [cells.load(i) for i in range(3)] == [0, 9, 0]
+    for index in (-1, 3):
+        with pytest.raises(IndexError):
+            cells.at(index)
+    for count in (0, -1):
+        with pytest.raises(ValueError):
+            one.turn(count)
+    del cells
+    assert one.load() == 9
 
 
 def test_averages_forget_slowly_and_keep_maxima(made: ModuleType) -> None:
@@ -206,3 +293,53 @@ def test_the_end_of_an_exchange_is_one_call(made: ModuleType) -> None:
         first.settle(bytes([0, 1]), 1, 1, 6, 1, 1, 1, 1)
     with pytest.raises(TypeError):
         first.settle(bytes([0]), 1, 1, 5, 1, 1, 1, 1)
+
+
+def test_an_exchange_that_ends_is_counted_in_three_rows(made: ModuleType) -> None:
+    cells = made.Cells(400)
+    server, backend, front, process = (table(made, cells, first)[0] for first in (0, 50, 100, 150))
+    end = (bytes([0, 1, 2, 5]), 10, 20, 5, 1, 2, 3, 4)  # its fourth place is for the server alone
+    with pytest.raises(TypeError):
+        server.conclude(front, *end)  # nothing is above
+    server.join(backend)
+    front.join(process)
+    backend.tally(bytes([3]), 5)
+    front.tally(bytes([3]), 7)
+    process.tally(bytes([3]), 9)
+    assert server.conclude(front, *end) == 9 << 40 | 7 << 20 | 4
+    assert server.conclude(front, bytes([0, 1]), 1, 1, 5, 0, 0, 0, 0) == 9 << 40 | 7 << 20 | 3
+    assert [values(row, "up", "down", "served", "gauge") for row in (server, backend, front, process)] == [
+        [11, 21, 1, 0], [11, 21, 1, 3], [11, 21, 1, 7], [0, 0, 0, 9]]
+    sums, most = [f"sum{i}" for i in range(4)], [f"most{i}" for i in range(4)]
+    assert values(server, *sums, *most, "timed") == [2, 2, 3, 4, 1, 2, 3, 4, 2]  # one more in the first: place 5
+    assert values(backend, *sums, *most, "timed") == [1, 2, 3, 4, 1, 2, 3, 4, 2]
+    assert values(front, *sums, "timed") == [0] * 5
+
+
+@pytest.mark.parametrize("held", [1 << 20, -1])
+def test_gauges_that_do_not_fit_have_to_be_asked_for(made: ModuleType, held: int) -> None:
+    cells = made.Cells(400)
+    server, backend, front, process = (table(made, cells, first)[0] for first in (0, 50, 100, 150))
+    server.join(backend)
+    front.join(process)
+    backend.tally(bytes([3]), 10)
+    process.tally(bytes([3]), held)
+    assert server.conclude(front, bytes([0, 1, 2]), 1, 1, 5, 0, 0, 0, 0) == -1
+    assert values(front, "up", "served") == [1, 1]
+    assert backend.gauge == 9
+
+
+def test_an_end_that_is_wrong_is_counted_nowhere(made: ModuleType) -> None:
+    cells = made.Cells(400)
+    server, backend, front = (table(made, cells, first)[0] for first in (0, 50, 100))
+    server.join(backend)
+    small = made.row_type("test.Small", ("only", "other"), 0, 1)(cells, 200)
+    good = (bytes([0, 1, 2]), 10, 20, 5, 1, 2, 3, 4)
+    for error, arguments in ((IndexError, (front, bytes([0, 99]), *good[1:])), (IndexError, (small, *good)),
+                             (IndexError, (front, *good[:3], 6, *good[4:])), (TypeError, (cells, *good)),
+                             (TypeError, (front, b"", *good[1:])), (TypeError, (front, *good[:-1])),
+                             (TypeError, (front, *good, 1))):
+        with pytest.raises(error):
+            server.conclude(*arguments)
+    assert values(server, "up", "served", "timed") == values(front, "up", "served", "timed") == [0, 0, 0]
+    assert values(backend, "up", "gauge") == [0, 0]

@@ -42,8 +42,16 @@ class Lanes:
 
     def give(self, lane: int, served: int = 1) -> ServerConnection:
         made = self.connection(lane, served)
-        self.servers[lane].pool.give(made)
+        server = self.servers[lane]
+        server.step(server.pool.give(made), b"", b"")
         return made
+
+    def take(self, mode: int, first: bool) -> ServerConnection | None:
+        server = self.servers[0]
+        found = server.pool.take(mode, first)
+        if found is not None:
+            server.step(b"", found.unpool(), b"")
+        return found
 
     def shown(self) -> tuple[int, int, int]:
         """Open, idle, idle and reused before."""
@@ -73,7 +81,7 @@ def test_the_limit_counts_all_lanes(lanes: Lanes) -> None:
     kept = [lanes.give(number % 2) for number in range(6)]
     assert [one.fd >= 0 for one in kept] == [True] * 3 + [False] * 3
     assert lanes.shown() == (3, 3, 0)
-    assert lanes.servers[0].pool.take(ALWAYS, False) is kept[2]
+    assert lanes.take(ALWAYS, False) is kept[2]
     assert lanes.shown() == (3, 2, 0)
     assert lanes.give(1).fd >= 0
     kept[2].close()
@@ -111,14 +119,13 @@ def test_what_the_server_closes_is_counted_no_more(lanes: Lanes) -> None:
 def test_reused_ones_are_told_apart(lanes: Lanes) -> None:
     fresh, used = lanes.give(0), lanes.give(0, served=2)
     assert lanes.shown() == (2, 2, 1)
-    pool = lanes.servers[0].pool
-    assert pool.take(NEVER, False) is None
-    assert pool.take(SAFE, True) is None
-    assert pool.take(AGGRESSIVE, True) is used
+    assert lanes.take(NEVER, False) is None
+    assert lanes.take(SAFE, True) is None
+    assert lanes.take(AGGRESSIVE, True) is used
     assert lanes.shown() == (2, 1, 0)
-    assert pool.take(AGGRESSIVE, True) is None
+    assert lanes.take(AGGRESSIVE, True) is None
     assert lanes.shown() == (2, 1, 0)
-    assert pool.take(AGGRESSIVE, False) is fresh
+    assert lanes.take(AGGRESSIVE, False) is fresh
     assert lanes.shown() == (2, 0, 0)
     for one in (fresh, used):
         one.close()

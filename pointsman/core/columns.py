@@ -1,0 +1,39 @@
+"""Places of counters that traffic writes, for the calls of a row (core/_cells.c): a compiled module, so that compiled
+code has them without a look-up."""
+from typing import Final
+
+from pointsman.core.counters import FIELDS, places
+
+CURRENT: Final = FIELDS.index("current")
+QUEUE_TIME: Final = FIELDS.index("queue_time")  # the first of the times
+
+NOTHING: Final = b""
+HELD: Final = places("current")
+REQUEST: Final = places("requests")
+ADMITTED: Final = places("connections", "current")
+ENTERED: Final = places("current", "sessions", "requests")  # a backend, by a request
+BEGUN: Final = places("current", "sessions")  # by a connection
+
+CHOSEN: Final = places("chosen")
+TAKEN: Final = places("chosen", "current")  # a server, with its slot
+REUSED: Final = places("chosen", "sessions", "reuses")
+REUSED_TAKEN: Final = places("chosen", "sessions", "reuses", "current")
+PICKED: Final = places("chosen", "reuses")  # the backend of a server that is reused
+DIALLED: Final = places("connects", "sessions")  # each attempt is a session of the server
+CONNECTS: Final = places("connects")
+LINK: Final = places("links")
+POOLED: Final = places("idle")
+POOLED_SAFE: Final = places("idle", "idle_safe")
+SAFE_ONE: Final = places("idle_safe")  # where the pool has counted it as idle itself
+LINK_POOLED: Final = places("links", "idle")
+LINK_POOLED_SAFE: Final = places("links", "idle", "idle_safe")
+
+BYTES: Final = places("bytes_in", "bytes_out")
+_CLASSES: Final = ("http_other", "http_1xx", "http_2xx", "http_3xx", "http_4xx", "http_5xx")
+OVER: Final = [places("bytes_in", "bytes_out", name) for name in _CLASSES]  # by the class of the status
+SERVED: Final = [places("bytes_in", "bytes_out", name, "requests") for name in _CLASSES]  # a server; see `conclude`
+
+
+def class_of(status: int) -> int:
+    """The index of a status in OVER and SERVED."""
+    return status // 100 if 100 <= status < 600 else 0
