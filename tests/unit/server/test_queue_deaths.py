@@ -177,6 +177,28 @@ def test_a_change_is_announced_though_control_died_before_it_was() -> None:
     assert [server.name for server in lanes[0].backend.usable] == [b"s2"]
 
 
+def test_what_another_process_sets_holds_at_the_next_choice() -> None:
+    lanes, _ = family(0, 0)
+    here, control = lanes[0].backend, lanes[2].backend
+    stream = lanes[0].begin
+    assert not here.servers[0].limited
+    assert here.servers[0].alive
+    for server in control.servers:
+        server.maxconn = 1
+        control.changed(server)
+    assert [stream().server is not None for _ in range(3)] == [True, True, False]
+    control.servers[0].admin = 1
+    control.changed(control.servers[0])
+    here.keep_up()
+    assert not here.servers[0].alive
+    assert here.servers[1].alive
+    for server in control.servers:
+        server.admin = server.maxconn = 0
+        control.changed(server)
+    here.look()
+    assert not any(server.limited for server in here.servers)
+
+
 def test_a_lock_that_is_not_given_back_does_not_hold_the_keeper_up() -> None:
     lanes, keeper = family(*LIMITS)
     assert lanes[1].arena.locked(lanes[1].backend.lock)  # stopped, or dead and not yet known to be
