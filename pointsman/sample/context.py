@@ -38,6 +38,7 @@ class ProxyFacts:
         self.counters = Counters(arena)
         self.step = self.counters.step  # what every exchange calls, without a look-up each time
         self.climb = self.counters.climb
+        self.tally = self.counters.tally
         self.total = self.counters.total
         self.noted = 0  # when this lane last said that it had a session (monotonic ms)
         self.names: Names | None = None  # all proxies
