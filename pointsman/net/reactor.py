@@ -46,6 +46,7 @@ class Channel(Timed):
     def __init__(self, fd: int) -> None:
         super().__init__()
         self.fd = fd
+        self.going = False  # it has asked for another go
 
     def ready(self, events: int) -> None:
         """Something changed; `events` are epoll's bits."""
@@ -133,8 +134,11 @@ class Reactor:
         self.wheel.disarm(channel)
 
     def another(self, channel: Channel) -> None:
-        """Call its `again` later in this turn or in the next: fairness, and no recursion."""
-        self.goes.append(channel)
+        """Call its `again` later in this turn or in the next, once however often it is asked: fairness, and no
+        recursion."""
+        if not channel.going:
+            channel.going = True
+            self.goes.append(channel)
 
     def turn(self, wait: float) -> None:
         """One batch; waits at most `wait` seconds for it."""
@@ -167,6 +171,7 @@ class Reactor:
     def _goes(self) -> None:
         goes, self.goes = self.goes, []
         for channel in goes:
+            channel.going = False
             if channel.fd >= 0:
                 try:
                     channel.again()
@@ -197,7 +202,7 @@ class Nested:
     load a turn costs the loop nothing but its reader's callback, and an idle reactor wakes the loop once a second.
 
     What a turn has sent is often answered at once. So it stays for up to 3 ms, and waits for the answer itself: the way
-    through the loop costs a second system call, and more than the turn.
+    through the loop costs a second system call, and more than the turn. It stays, too, while somebody wants another go.
     """
 
     def __init__(self, reactor: Reactor, loop: asyncio.AbstractEventLoop) -> None:
@@ -212,10 +217,9 @@ class Nested:
         """One batch of events; also to be called after changes from outside, so that they take effect at once."""
         reactor = self.reactor
         reactor.turn(0.0)
-        if reactor.busy and reactor.stays:
-            until = reactor.now + _STAY
-            while reactor.busy and reactor.now < until and reactor.running:
-                reactor.turn(_LOOK)
+        until = reactor.now + _STAY
+        while (reactor.goes or reactor.busy and reactor.stays) and reactor.now < until and reactor.running:
+            reactor.turn(_LOOK)
         if reactor.goes:
             wanted = reactor.now
         else:

@@ -3,6 +3,8 @@
 Reads are pulled by whoever uses the wire; as epoll reports edges only once, `unread` remembers that there may be more.
 Writes are pushed and then flushed in one system call; what the kernel does not take is kept, `blocked` says so, and
 `drained` is called when it is gone. Who forwards reads nothing more for a blocked wire, so at most one read is kept.
+After a read that came back full others have a go first (`Reactor.another`), and until its own nothing more is read, so
+that one fast peer starves nobody.
 
 Pausing is not reading. Nothing here knows a protocol.
 """
@@ -19,7 +21,6 @@ from pointsman.net.reactor import ENDING, GONE, IN, OUT, Channel, Reactor
 SMALL: Final = 16_384  # bytes of a read for heads
 LARGE: Final = 262_144  # for bodies
 TCP_REPAIR: Final = 19  # <linux/tcp.h>
-ROUNDS: Final = 4  # large reads before others have a go
 _SHUT_WR: Final = 1  # <sys/socket.h> on Linux
 _SOL_SOCKET: Final = 1
 _SO_LINGER: Final = 13

@@ -16,7 +16,7 @@ from typing import Final
 from pointsman.core.address import NetAddress
 from pointsman.core.epoch import EPOCH
 from pointsman.net.reactor import Reactor
-from pointsman.net.wire import LARGE, ROUNDS, SMALL, Wire
+from pointsman.net.wire import LARGE, SMALL, Wire
 from pointsman.proto.body import CHUNKED, SIZED, Body, chunk, last_chunk
 from pointsman.proto.body import NONE as NO_BODY
 from pointsman.proto.errors import ProtocolError
@@ -40,7 +40,7 @@ CLOSED: Final = 3
 RESTS: Final = 128  # ms between two requests after which a connection gives its stream up
 FORGETS: Final = 10_000  # ms between two requests after which what is remembered of the last one is dropped
 LINGERS: Final = 1_000  # ms: what a client still sends is read and dropped, or a reset would destroy the answer
-DRAINS: Final = 64  # reads of a go
+DRAINS: Final = 16  # reads of a go
 _BODILESS: Final = Body()  # of all connections whose requests have none
 
 
@@ -349,12 +349,12 @@ class H1Front(HttpFront):
         if self.early:
             payload, self.early = self.early, b""
             stream.upload(payload)
-        for _ in range(ROUNDS):
+        while True:
             if body.done:
                 self.owing = False
                 stream.upload_end(body.trailers)
                 return
-            if stream.upload_blocked():
+            if self.going or stream.upload_blocked():
                 return
             data: bytes | None
             if self.data:
@@ -380,6 +380,8 @@ class H1Front(HttpFront):
                 return
             if not self.unread and not self.data:
                 return
+            if len(data) >= LARGE:
+                break
         self.reactor.another(self)
 
     @property

@@ -99,6 +99,26 @@ def test_a_go_of_a_channel_that_closes_meanwhile_is_dropped() -> None:
     pairs.close()
 
 
+def test_who_asks_again_and_again_goes_once_a_turn() -> None:
+    """A fast peer asks at each event and at each go: its goes must not become more with every turn."""
+    class Greedy(Ear):
+        def ready(self, events: int) -> None:
+            super().ready(events)
+            pairs.reactor.another(self)
+
+        def again(self) -> None:
+            super().again()
+            pairs.reactor.another(self)
+
+    pairs = Pairs()
+    ear = pairs.ear(Greedy)
+    for turn in range(1, 6):
+        pairs.others[0].send(b"x")
+        pairs.reactor.turn(0)
+        assert len(ear.heard) == ear.goes == turn
+    pairs.close()
+
+
 def test_a_fault_takes_no_other_channel_with_it(capfd: pytest.CaptureFixture[str]) -> None:
     pairs = Pairs()
     ears = [pairs.ear(Deaf if i % 2 else Ear) for i in range(6)]
