@@ -22,6 +22,7 @@ LARGE: Final = 10 << 20
 _SMALL: Final = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 _HEAD: Final = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % LARGE
 _PIECE: Final = bytes(65_536)
+_KERNEL: Final = 131_072  # bytes of a connection that the kernel may hold
 
 
 class _Talk(asyncio.Protocol):
@@ -74,7 +75,12 @@ class _Talk(asyncio.Protocol):
 
 async def _serve() -> None:
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(_Talk, "127.0.0.1", 0, backlog=1024)
+    sock = socket.socket()
+    # Hundreds of large buffers would reach the kernel's limit for all of TCP (tcp_mem): then it drops packets of
+    # everybody on the machine, and exchanges wait for seconds.
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _KERNEL)
+    sock.bind(("127.0.0.1", 0))
+    server = await loop.create_server(_Talk, sock=sock, backlog=1024)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 
