@@ -22,6 +22,7 @@ from typing import Final
 
 from mypy_extensions import mypyc_attr
 
+from pointsman.core import calls
 from pointsman.net.timers import NEVER, SHIFT, Timed, Wheel, report
 
 IN: Final = 0x001  # as in <sys/epoll.h>
@@ -32,11 +33,11 @@ RDHUP: Final = 0x2000
 GONE: Final = 0x018  # ERR or HUP: both directions are over
 ENDING: Final = 0x2018  # RDHUP too: reads will reach an end
 _EDGES: Final = IN | OUT | RDHUP | select.EPOLLET
-_BATCH: Final = 512
 _STAY: Final = 3  # ms that a nested reactor may go on before others of the loop have a go
 _RETRY: Final = 1000  # ms until a hook that failed has another go
-_LOOK: Final = 0.001  # s
+_LOOK: Final = 1  # ms
 _close: Final = os.close
+_wait: Final = calls.wait
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
@@ -83,6 +84,7 @@ class Hook:
 class Reactor:
     def __init__(self) -> None:
         self.epoll = select.epoll()
+        self.fd = self.epoll.fileno()
         self.now = monotonic_ns() // 1_000_000
         self.wheel = Wheel(self.now)
         self.vacant: Channel = Vacant(-1)
@@ -100,6 +102,7 @@ class Reactor:
         """A process was forked: an epoll and a clock of its own. Nothing may be watched or armed yet."""
         self.epoll.close()
         self.epoll = select.epoll()
+        self.fd = self.epoll.fileno()
         self.now = monotonic_ns() // 1_000_000
         self.wheel = Wheel(self.now)
 
@@ -140,16 +143,16 @@ class Reactor:
             channel.going = True
             self.goes.append(channel)
 
-    def turn(self, wait: float) -> None:
-        """One batch; waits at most `wait` seconds for it."""
-        events = self.epoll.poll(0 if self.goes else wait, _BATCH)
+    def turn(self, wait: int) -> None:
+        """One batch; waits at most `wait` ms for it."""
+        events = _wait(self.epoll, self.fd, 0 if self.goes else wait)
         now = self.now = monotonic_ns() // 1_000_000
         self.busy = len(events) > 0
         channels = self.channels
-        for fd, mask in events:
-            channel = channels[fd]
+        for i in range(0, len(events), 2):
+            channel = channels[events[i]]
             try:
-                channel.ready(mask)
+                channel.ready(events[i + 1])
             except Exception:
                 self.fault(channel)
         if self.goes:
@@ -178,13 +181,13 @@ class Reactor:
                 except Exception:
                     self.fault(channel)
 
-    def patience(self) -> float:
-        """Seconds that a turn may wait."""
+    def patience(self) -> int:
+        """Milliseconds that a turn may wait."""
         # The wheel moves at the end of a slot: no earlier turn would find anything.
         wanted = ((self.now >> SHIFT) + 1 << SHIFT) if self.wheel.waiting else self.now + 1000
         for hook in self.hooks:
             wanted = min(wanted, hook.due)
-        return max(wanted - self.now, 0) / 1000
+        return max(wanted - self.now, 0)
 
     def run(self) -> None:
         while self.running:
@@ -216,14 +219,14 @@ class Nested:
     def turn(self) -> None:
         """One batch of events; also to be called after changes from outside, so that they take effect at once."""
         reactor = self.reactor
-        reactor.turn(0.0)
+        reactor.turn(0)
         until = reactor.now + _STAY
         while (reactor.goes or reactor.busy and reactor.stays) and reactor.now < until and reactor.running:
             reactor.turn(_LOOK)
         if reactor.goes:
             wanted = reactor.now
         else:
-            wanted = reactor.now + round(reactor.patience() * 1000)
+            wanted = reactor.now + reactor.patience()
         if wanted < self.due:
             if self.timer is not None:
                 self.timer.cancel()

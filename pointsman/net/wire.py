@@ -9,24 +9,26 @@ that one fast peer starves nobody.
 Pausing is not reading. Nothing here knows a protocol.
 """
 import errno
-import os
 import socket
 from socket import SocketType
 from typing import Final
 
 from mypy_extensions import mypyc_attr
 
+from pointsman.core import calls
 from pointsman.net.reactor import ENDING, GONE, IN, OUT, Channel, Reactor
 
 SMALL: Final = 16_384  # bytes of a read for heads
 LARGE: Final = 262_144  # for bodies
 TCP_REPAIR: Final = 19  # <linux/tcp.h>
-_SHUT_WR: Final = 1  # <sys/socket.h> on Linux
 _SOL_SOCKET: Final = 1
 _SO_LINGER: Final = 13
 _AT_ONCE: Final = b"\x01\0\0\0\0\0\0\0"  # struct linger {1, 0}
-_read: Final = os.read
-_write: Final = os.write
+_read: Final = calls.read
+_write: Final = calls.write
+_shut: Final = calls.shut
+_option: Final = calls.option
+_error: Final = calls.error
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
@@ -84,7 +86,7 @@ class Wire(Channel):
 
     def socket_error(self) -> int:
         """SO_ERROR, which reading clears."""
-        return self.lend().getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        return _error(self.fd)
 
     def lend(self) -> SocketType:
         """An object for calls that need one; `close` takes the descriptor out of it."""
@@ -100,15 +102,14 @@ class Wire(Channel):
         """Up to `size` bytes; b"" at the end or on an error (then `failed` is set); None: nothing now."""
         try:
             data = _read(self.fd, size)
-        except BlockingIOError:
-            self.unread = False
-            return None
         except OSError as error:
             self.failed = error.errno or 104
             self.finished = True
             self.unread = False
             return b""
-        if not data:
+        if data is None:
+            self.unread = False
+        elif not data:
             self.finished = True
             self.unread = False
         elif len(data) < size and not self.ending:
@@ -125,8 +126,6 @@ class Wire(Channel):
         if out and not self.blocked and not self.failed:
             try:
                 n = _write(self.fd, out)
-            except BlockingIOError:
-                n = 0
             except OSError as error:
                 self.failed = error.errno or 104
                 self.out = b""
@@ -152,7 +151,7 @@ class Wire(Channel):
         if self.fd < 0:
             return
         try:
-            self.lend().shutdown(_SHUT_WR)
+            _shut(self.fd)
         except OSError:
             pass  # the peer is gone already: reads will tell
 
@@ -161,7 +160,7 @@ class Wire(Channel):
         if self.fd < 0:
             return
         try:
-            self.lend().setsockopt(_SOL_SOCKET, _SO_LINGER, _AT_ONCE)
+            _option(self.fd, _SOL_SOCKET, _SO_LINGER, _AT_ONCE)
         except OSError:
             pass  # gone already
 

@@ -60,13 +60,13 @@ class House:
         end = time.monotonic() + seconds
         while not holds():
             assert time.monotonic() < end, "it did not come about"
-            self.reactor.turn(0.02)
+            self.reactor.turn(20)
 
     def rest(self, seconds: float = 0.15) -> None:
         """Turn for a while: for what must not happen."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            self.reactor.turn(0.02)
+            self.reactor.turn(20)
 
     def close(self) -> None:
         while self.frontend.opened:

@@ -67,7 +67,7 @@ def test_any_split_gives_the_same(cuts: list[int], header: bytes) -> None:
             places = sorted({cut for cut in cuts if cut < len(header)})
             for start, end in zip([0, *places], [*places, len(data)], strict=True):
                 sock.sendall(data[start:end])
-                house.reactor.turn(0.01)
+                house.reactor.turn(10)
             house.until(lambda: bool(house.frontend.opened))
             fd, source, _, pending = house.frontend.opened[0]
             while len(pending) < len(b"GET / HTTP/1.1\r\n"):  # the rest is left for the frontend

@@ -413,7 +413,7 @@ def test_one_sink_for_an_address() -> None:
 def _turn_until(reactor: Reactor, seconds: float) -> None:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        reactor.turn(min(reactor.patience(), 0.02))
+        reactor.turn(min(reactor.patience(), 20))
 
 
 def test_the_reactor_flushes_within_60_ms() -> None:
@@ -428,7 +428,7 @@ def test_the_reactor_flushes_within_60_ms() -> None:
         sink.put(b"one\n")
         reactor.turn(0)
         assert sink.waiting == 1  # it waits for company
-        assert reactor.patience() <= 0.06
+        assert reactor.patience() <= 60
         _turn_until(reactor, 0.08)
         assert sock.recv(100) == b"one\n"
         for _ in range(64):
@@ -456,7 +456,7 @@ def test_the_reactor_goes_on_when_a_full_pipe_has_room() -> None:
     got = b""
     while len(got) < 300_000:
         got += os.read(reading, 65_536)
-        reactor.turn(0.05)
+        reactor.turn(50)
     assert got == b"".join(sent)
     reactor.close(sink)
     reactor.turn(0)

@@ -167,7 +167,7 @@ def test_a_hook_is_called_when_it_is_due_or_each_time() -> None:
     reactor.hooks.extend(hooks)
     once.due = reactor.now + 3
     always.each = True
-    assert reactor.patience() <= 0.003
+    assert reactor.patience() <= 3
     time.sleep(0.005)
     for _ in range(3):
         reactor.turn(0)
@@ -179,7 +179,7 @@ def test_patience_reaches_to_the_end_of_a_slot() -> None:
     pairs = Pairs()
     ear = pairs.ear()
     reactor = pairs.reactor
-    assert reactor.patience() == 1.0
+    assert reactor.patience() == 1000
     reactor.wheel.arm(ear, reactor.now + 30)
-    assert (reactor.now + round(reactor.patience() * 1000)) % 64 == 0
+    assert (reactor.now + reactor.patience()) % 64 == 0
     pairs.close()

@@ -112,7 +112,7 @@ def test_what_the_server_closes_is_counted_no_more(lanes: Lanes) -> None:
     assert lanes.shown() == (2, 2, 1)
     for other in lanes.others:
         other.close()
-    lanes.reactor.turn(0.1)
+    lanes.reactor.turn(100)
     assert lanes.shown() == (0, 0, 0)
 
 

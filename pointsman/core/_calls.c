@@ -1,0 +1,200 @@
+/* System calls on descriptors that never wait, without detours (core/calls.py says what each is for): no object for a
+ * socket, no buffer as large as what might come, no lock given up where nothing is waited for.
+ *
+ * All raise OSError, but for "nothing now", which is an answer and no error.
+ */
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <errno.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define SMALL 65536 /* reads up to this go through a buffer on the stack */
+#define BATCH 512   /* events */
+
+static int
+arguments(PyObject *const *args, Py_ssize_t given, Py_ssize_t wanted, Py_ssize_t numbers, long *values)
+{
+    if (given != wanted) {
+        PyErr_Format(PyExc_TypeError, "%zd arguments expected", wanted);
+        return -1;
+    }
+    for (Py_ssize_t i = 0; i < numbers; i++) {
+        values[i] = PyLong_AsLong(args[i]);
+        if (values[i] == -1 && PyErr_Occurred())
+            return -1;
+    }
+    return 0;
+}
+
+static int
+later(void)
+{
+    return errno == EAGAIN || errno == EWOULDBLOCK;
+}
+
+static PyObject *
+calls_read(PyObject *module, PyObject *const *args, Py_ssize_t given)
+{
+    (void)module;
+    long values[2]; /* descriptor, size */
+    if (arguments(args, given, 2, 2, values) < 0)
+        return NULL;
+    if (values[1] < 0) {
+        PyErr_SetString(PyExc_ValueError, "a size expected");
+        return NULL;
+    }
+    size_t size = (size_t)values[1];
+    ssize_t got;
+    PyObject *data = NULL;
+    char small[SMALL];
+    char *into = small;
+    if (size > SMALL) {
+        if ((data = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)size)) == NULL)
+            return NULL;
+        into = PyBytes_AS_STRING(data);
+    }
+    do
+        got = read((int)values[0], into, size);
+    while (got < 0 && errno == EINTR && PyErr_CheckSignals() == 0);
+    if (got >= 0) {
+        if (data == NULL)
+            return PyBytes_FromStringAndSize(small, got);
+        if ((size_t)got < size)
+            _PyBytes_Resize(&data, got); /* NULL if it fails */
+        return data;
+    }
+    Py_XDECREF(data);
+    if (PyErr_Occurred())
+        return NULL;
+    if (later())
+        Py_RETURN_NONE;
+    return PyErr_SetFromErrno(PyExc_OSError);
+}
+
+static PyObject *
+calls_write(PyObject *module, PyObject *const *args, Py_ssize_t given)
+{
+    (void)module;
+    long fd;
+    ssize_t sent;
+    if (arguments(args, given, 2, 1, &fd) < 0)
+        return NULL;
+    if (!PyBytes_Check(args[1])) {
+        PyErr_SetString(PyExc_TypeError, "bytes expected");
+        return NULL;
+    }
+    do
+        sent = write((int)fd, PyBytes_AS_STRING(args[1]), (size_t)PyBytes_GET_SIZE(args[1]));
+    while (sent < 0 && errno == EINTR && PyErr_CheckSignals() == 0);
+    if (sent >= 0)
+        return PyLong_FromSsize_t(sent);
+    if (PyErr_Occurred())
+        return NULL;
+    if (later())
+        return PyLong_FromLong(0);
+    return PyErr_SetFromErrno(PyExc_OSError);
+}
+
+static PyObject *
+calls_wait(PyObject *module, PyObject *const *args, Py_ssize_t given)
+{
+    (void)module;
+    long values[2]; /* descriptor, ms; before them the object that keeps it open */
+    if (arguments(args + 1, given - 1, 2, 2, values) < 0)
+        return NULL;
+    struct epoll_event events[BATCH];
+    int count;
+    Py_BEGIN_ALLOW_THREADS;
+    count = epoll_wait((int)values[0], events, BATCH, values[1] > INT_MAX ? INT_MAX : (int)values[1]);
+    Py_END_ALLOW_THREADS;
+    if (count < 0) {
+        if (errno != EINTR)
+            return PyErr_SetFromErrno(PyExc_OSError);
+        if (PyErr_CheckSignals() < 0)
+            return NULL;
+        count = 0;
+    }
+    PyObject *found = PyList_New(2 * (Py_ssize_t)count);
+    if (found == NULL)
+        return NULL;
+    for (int i = 0; i < count; i++) {
+        PyObject *fd = PyLong_FromLong(events[i].data.fd), *mask = PyLong_FromUnsignedLong(events[i].events);
+        PyList_SET_ITEM(found, 2 * i, fd);
+        PyList_SET_ITEM(found, 2 * i + 1, mask);
+        if (fd == NULL || mask == NULL) {
+            Py_DECREF(found);
+            return NULL;
+        }
+    }
+    return found;
+}
+
+static PyObject *
+calls_shut(PyObject *module, PyObject *const *args, Py_ssize_t given)
+{
+    (void)module;
+    long fd;
+    if (arguments(args, given, 1, 1, &fd) < 0)
+        return NULL;
+    if (shutdown((int)fd, SHUT_WR) < 0)
+        return PyErr_SetFromErrno(PyExc_OSError);
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+calls_option(PyObject *module, PyObject *const *args, Py_ssize_t given)
+{
+    (void)module;
+    long values[3]; /* descriptor, level, option */
+    if (arguments(args, given, 4, 3, values) < 0)
+        return NULL;
+    if (!PyBytes_Check(args[3])) {
+        PyErr_SetString(PyExc_TypeError, "bytes expected");
+        return NULL;
+    }
+    if (setsockopt((int)values[0], (int)values[1], (int)values[2], PyBytes_AS_STRING(args[3]),
+                   (socklen_t)PyBytes_GET_SIZE(args[3])) < 0)
+        return PyErr_SetFromErrno(PyExc_OSError);
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+calls_error(PyObject *module, PyObject *const *args, Py_ssize_t given)
+{
+    (void)module;
+    long fd;
+    int error = 0;
+    socklen_t size = sizeof error;
+    if (arguments(args, given, 1, 1, &fd) < 0)
+        return NULL;
+    if (getsockopt((int)fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0)
+        return PyErr_SetFromErrno(PyExc_OSError);
+    return PyLong_FromLong(error);
+}
+
+#define CALL(name, words) {#name, (PyCFunction)(void (*)(void))calls_##name, METH_FASTCALL, words}
+
+static PyMethodDef functions[] = {
+    CALL(read, "read(fd, size): bytes; None if there is nothing now"),
+    CALL(write, "write(fd, data): how much was taken; 0 if nothing is now"),
+    CALL(wait, "wait(epoll, fd, ms): descriptors and their events, one after the other"),
+    CALL(shut, "shut(fd): nothing more will be sent"),
+    CALL(option, "option(fd, level, option, value): setsockopt"),
+    CALL(error, "error(fd): SO_ERROR"),
+    {NULL, NULL, 0, NULL},
+};
+
+static struct PyModuleDef module = {
+    .m_base = PyModuleDef_HEAD_INIT,
+    .m_name = "pointsman.core._calls",
+    .m_size = 0,
+    .m_methods = functions,
+};
+
+PyMODINIT_FUNC
+PyInit__calls(void)
+{
+    return PyModuleDef_Init(&module);
+}

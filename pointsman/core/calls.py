@@ -1,0 +1,74 @@
+"""System calls on descriptors that do not wait: from the extension, which goes straight to the kernel, or, where that
+was not built, by the ways of Python's library, which mean the same and cost more.
+
+    read(fd, size)                     what came, b"" at the end; None: nothing now
+    write(fd, data)                    how many bytes were taken; 0: nothing now
+    wait(epoll, fd, ms)                descriptor, events, descriptor, events...; -1 ms: for ever. `fd` is the epoll's
+    shut(fd)                           shutdown(2): no more will be sent
+    option(fd, level, option, value)   setsockopt(2) of the value's bytes
+    error(fd)                          SO_ERROR, which reading clears
+
+What fails otherwise is an OSError.
+"""
+import os
+import select
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+__all__ = ["BATCH", "error", "option", "read", "shut", "wait", "write"]
+
+BATCH: Final = 512  # events of a wait
+
+
+def plain_read(fd: int, size: int) -> bytes | None:
+    try:
+        return os.read(fd, size)
+    except BlockingIOError:
+        return None
+
+
+def plain_write(fd: int, data: bytes) -> int:
+    try:
+        return os.write(fd, data)
+    except BlockingIOError:
+        return 0
+
+
+def plain_wait(epoll: select.epoll, fd: int, ms: int) -> list[int]:
+    return [number for pair in epoll.poll(ms / 1000 if ms >= 0 else None, BATCH) for number in pair]
+
+
+@contextmanager
+def _borrowed(fd: int) -> Iterator[socket.socket]:
+    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 0, fd)  # whatever its family: nothing here asks for it
+    try:
+        yield sock
+    finally:
+        sock.detach()
+
+
+def plain_shut(fd: int) -> None:
+    with _borrowed(fd) as sock:
+        sock.shutdown(socket.SHUT_WR)
+
+
+def plain_option(fd: int, level: int, option: int, value: bytes) -> None:
+    with _borrowed(fd) as sock:
+        sock.setsockopt(level, option, value)
+
+
+def plain_error(fd: int) -> int:
+    with _borrowed(fd) as sock:
+        return sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+
+
+if TYPE_CHECKING:
+    from pointsman.core._calls import error, option, read, shut, wait, write
+else:
+    try:
+        from pointsman.core._calls import error, option, read, shut, wait, write
+    except ImportError:  # no compiler was at hand
+        error, option, read, shut, wait, write = \
+            plain_error, plain_option, plain_read, plain_shut, plain_wait, plain_write
