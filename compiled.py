@@ -18,7 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent
 PACKAGE = ROOT / "pointsman"
 NOTE = PACKAGE / ".compiled"  # one line: a digest and YES, FAILED or OFF
-EXTENSIONS = ("core/_cells.c", "core/_lines.c", "core/_calls.c")  # written in C, each a module of its own
+EXTENSIONS = ("core/_cells.c", "core/_calls.c")  # written in C, each a module of its own
 LIBRARY = "pointsman._hot"  # all of them are one library; each module's own file only opens it
 YES, FAILED, OFF = "compiled", "failed", "off"
 

@@ -1,17 +1,20 @@
 /* System calls on descriptors that never wait, without detours (core/calls.py says what each is for): no object for a
  * socket, no buffer as large as what might come, no lock given up where nothing is waited for.
  *
- * All raise OSError, but for "nothing now", which is an answer and no error.
+ * All raise OSError, but for "nothing now", which is an answer and no error; and send, which names the number.
  */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 #include <errno.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #define SMALL 65536 /* reads up to this go through a buffer on the stack */
 #define BATCH 512   /* events */
+#define LINES 64    /* datagrams */
 
 static int
 arguments(PyObject *const *args, Py_ssize_t given, Py_ssize_t wanted, Py_ssize_t numbers, long *values)
@@ -174,6 +177,46 @@ calls_error(PyObject *module, PyObject *const *args, Py_ssize_t given)
     return PyLong_FromLong(error);
 }
 
+/* sendmmsg(2): lines are read where they are. */
+static PyObject *
+calls_send(PyObject *module, PyObject *const *args, Py_ssize_t given)
+{
+    (void)module;
+    if (given != 4 || !PyList_Check(args[1])) {
+        PyErr_SetString(PyExc_TypeError, "a descriptor, a list of lines, an index and flags expected");
+        return NULL;
+    }
+    PyObject *lines = args[1];
+    long fd = PyLong_AsLong(args[0]);
+    Py_ssize_t start = PyLong_AsSsize_t(args[2]);
+    long flags = PyLong_AsLong(args[3]);
+    if (PyErr_Occurred())
+        return NULL;
+    Py_ssize_t count = PyList_GET_SIZE(lines) - start;
+    if (start < 0 || count <= 0) {
+        PyErr_SetString(PyExc_IndexError, "no such line");
+        return NULL;
+    }
+    if (count > LINES)
+        count = LINES;
+    struct iovec vectors[LINES];
+    struct mmsghdr headers[LINES];
+    memset(headers, 0, (size_t)count * sizeof(headers[0]));
+    for (Py_ssize_t i = 0; i < count; i++) {
+        PyObject *line = PyList_GET_ITEM(lines, start + i);
+        if (!PyBytes_Check(line)) {
+            PyErr_SetString(PyExc_TypeError, "a line is bytes");
+            return NULL;
+        }
+        vectors[i].iov_base = PyBytes_AS_STRING(line);
+        vectors[i].iov_len = (size_t)PyBytes_GET_SIZE(line);
+        headers[i].msg_hdr.msg_iov = &vectors[i];
+        headers[i].msg_hdr.msg_iovlen = 1;
+    }
+    int sent = sendmmsg((int)fd, headers, (unsigned int)count, (int)flags);
+    return PyLong_FromLong(sent < 0 ? -errno : sent);
+}
+
 #define CALL(name, words) {#name, (PyCFunction)(void (*)(void))calls_##name, METH_FASTCALL, words}
 
 static PyMethodDef functions[] = {
@@ -183,6 +226,7 @@ static PyMethodDef functions[] = {
     CALL(shut, "shut(fd): nothing more will be sent"),
     CALL(option, "option(fd, level, option, value): setsockopt"),
     CALL(error, "error(fd): SO_ERROR"),
+    CALL(send, "send(fd, lines, start, flags): how many the kernel took, or the negative number of an error"),
     {NULL, NULL, 0, NULL},
 };
 

@@ -7,6 +7,8 @@ was not built, by the ways of Python's library, which mean the same and cost mor
     shut(fd)                           shutdown(2): no more will be sent
     option(fd, level, option, value)   setsockopt(2) of the value's bytes
     error(fd)                          SO_ERROR, which reading clears
+    send(fd, lines, start, flags)      lines[start:] as datagrams, as many as are taken, at most 64 at once: how many, or
+                                       the negative number of the error that stopped the first
 
 What fails otherwise is an OSError.
 """
@@ -17,9 +19,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-__all__ = ["BATCH", "error", "option", "read", "shut", "wait", "write"]
+__all__ = ["BATCH", "error", "option", "read", "send", "shut", "wait", "write"]
 
 BATCH: Final = 512  # events of a wait
+LINES: Final = 64  # datagrams at once
 
 
 def plain_read(fd: int, size: int) -> bytes | None:
@@ -64,11 +67,25 @@ def plain_error(fd: int) -> int:
         return sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
 
 
+def plain_send(fd: int, lines: list[bytes], start: int, flags: int) -> int:
+    done = start
+    try:
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM, 0, fd)  # whatever its family: nothing here asks for it
+        try:
+            for done in range(start, min(start + LINES, len(lines))):
+                sock.send(lines[done], flags)
+        finally:
+            sock.detach()
+    except OSError as error:
+        return done - start or -(error.errno or 0)
+    return done + 1 - start
+
+
 if TYPE_CHECKING:
-    from pointsman.core._calls import error, option, read, shut, wait, write
+    from pointsman.core._calls import error, option, read, send, shut, wait, write
 else:
     try:
-        from pointsman.core._calls import error, option, read, shut, wait, write
+        from pointsman.core._calls import error, option, read, send, shut, wait, write
     except ImportError:  # no compiler was at hand
-        error, option, read, shut, wait, write = \
-            plain_error, plain_option, plain_read, plain_shut, plain_wait, plain_write
+        error, option, read, send, shut, wait, write = \
+            plain_error, plain_option, plain_read, plain_send, plain_shut, plain_wait, plain_write

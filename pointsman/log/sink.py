@@ -7,7 +7,7 @@
 
 A queue holds at most QUEUE_LINES lines and QUEUE_BYTES bytes: what does not fit is dropped and counted.
 
-A datagram carries one line; many go at once (core/datagrams.py). Into pipes, terminals and files goes a run of whole
+A datagram carries one line; many go at once (core/calls.py). Into pipes, terminals and files goes a run of whole
 lines, at most PIPE_BUF bytes at once into pipes, so that lines of processes which share a pipe do not mix (pipe(7)).
 
 A descriptor that we share (stdout) must not become non-blocking under the feet of others: that flag belongs to the
@@ -25,7 +25,7 @@ from typing import Final
 from mypy_extensions import i64
 
 from pointsman.core.address import AddressSpec
-from pointsman.core.datagrams import send
+from pointsman.core.calls import send
 from pointsman.net.clock import monotonic_ms
 from pointsman.net.reactor import Channel
 

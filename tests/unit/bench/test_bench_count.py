@@ -72,7 +72,7 @@ def test_one_row_that_needs_more_fails_all() -> None:
     ("/usr/lib/libpython3.11.so.1.0", "PyObject_Free", "[CPython: memory]"),
     ("/lib/libc.so.6", "memcpy", "[libc.so.6]"),
     ("/x/pointsman/core/_cells.cpython-311.so", "cells_add", "cells_add"),
-    ("/x/pointsman/core/_lines.cpython-311.so", "lines_send", "lines_send"),
+    ("/x/pointsman/core/_calls.cpython-311.so", "calls_send", "calls_send"),
     ("/x/abc__mypyc.cpython-311.so", "CPyDef_http___Stream___feed", "CPyDef_http___Stream___feed")])
 def test_folding(place: str, symbol: str, name: str) -> None:
     assert fold(place, symbol) == name

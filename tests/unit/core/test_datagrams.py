@@ -7,20 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from pointsman.core.datagrams import send_each
+from pointsman.core.calls import plain_send
 
 Send = Callable[[int, list[bytes], int, int], int]
-SENDERS: list[Send] = [send_each]
+SENDERS: list[Send] = [plain_send]
 try:
-    from pointsman.core import _lines
+    from pointsman.core import _calls
 
-    SENDERS.append(_lines.send)
+    SENDERS.append(_calls.send)
 except ImportError:
     pass
 FLAGS = int(socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
 
 
-@pytest.fixture(params=SENDERS, ids=lambda sender: "plain" if sender is send_each else "built")
+@pytest.fixture(params=SENDERS, ids=lambda sender: "plain" if sender is plain_send else "built")
 def send(request: pytest.FixtureRequest) -> Send:
     found: Send = request.param
     return found

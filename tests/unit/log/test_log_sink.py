@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pointsman.core import datagrams
+from pointsman.core import calls
 from pointsman.core.address import AddressSpec
 from pointsman.log.sink import PIPE_BUF, QUEUE_LINES, DatagramSink, Sink, StreamSink, make_sink
 from pointsman.log.sinks import SinkSet
@@ -24,7 +24,7 @@ def opened(address: AddressSpec) -> Sink:
 def send(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a system call for each line, as where the extension was not built, and with what this host has."""
     if request.param == "each":
-        monkeypatch.setattr("pointsman.log.sink.send", datagrams.send_each)
+        monkeypatch.setattr("pointsman.log.sink.send", calls.plain_send)
 
 
 def udp(port: int, host: str = "127.0.0.1") -> AddressSpec:
