@@ -7,8 +7,8 @@ was not built, by the ways of Python's library, which mean the same and cost mor
     shut(fd)                           shutdown(2): no more will be sent
     option(fd, level, option, value)   setsockopt(2) of the value's bytes
     error(fd)                          SO_ERROR, which reading clears
-    send(fd, lines, start, flags)      lines[start:] as datagrams, at most 64 of them: how many were taken, or the negative
-                                       number of the error that stopped the first
+    send(fd, lines, start, flags)      lines[start:] as datagrams, at most 64 of them: how many were taken, or the
+                                       negative number of the error that stopped the first
 
 What fails otherwise is an OSError.
 """

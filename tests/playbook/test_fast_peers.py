@@ -84,7 +84,7 @@ def turns(stand: Stand, moved: Callable[[], int], size: int) -> list[int]:
     steps: list[int] = []
     begin = known = moved()
     while known - begin < size - LARGE // 2:
-        stand.reactor.turn(0.1)
+        stand.reactor.turn(100)
         steps.append(moved() - known)
         known += steps[-1]
     return steps
