@@ -54,7 +54,7 @@ class EverySecond(Hook):
                 frontend.kept = None
         for backend in self.live.backends:
             for server in backend.servers:
-                if server.pool.idle:
+                if server.pool.top is not None:
                     server.pool.purge(now)
                 if server.kept is not None and now - server.kept.used > FORGETS:
                     server.kept = None

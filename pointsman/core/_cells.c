@@ -61,7 +61,7 @@ take_index(Cells *self, PyObject *arg, Py_ssize_t *index)
     return 0;
 }
 
-static int
+static inline int
 take_value(PyObject *arg, int64_t *value)
 {
     *value = PyLong_AsLongLong(arg);
@@ -444,17 +444,19 @@ typedef struct {
     Py_ssize_t count;
 } Places;
 
-static int
+static inline int
 take_bytes(PyObject *arg, Places *places)
 {
-    char *data;
-    if (PyBytes_AsStringAndSize(arg, &data, &places->count) < 0)
+    if (!PyBytes_Check(arg)) {
+        PyErr_SetString(PyExc_TypeError, "bytes expected");
         return -1;
-    places->at = (const unsigned char *)data;
+    }
+    places->at = (const unsigned char *)PyBytes_AS_STRING(arg);
+    places->count = PyBytes_GET_SIZE(arg);
     return 0;
 }
 
-static int
+static inline int
 check_places(Row *self, const Places *places)
 {
     Py_ssize_t size = self != NULL && self->first != NULL ? self->size : 0;
@@ -466,13 +468,13 @@ check_places(Row *self, const Places *places)
     return 0;
 }
 
-static void
+static inline void
 add(Row *self, Py_ssize_t place, int64_t delta)
 {
     put(self->first + place, cell(self->first + place) + delta);
 }
 
-static void
+static inline void
 add_all(Row *self, const Places *places, int64_t delta)
 {
     for (Py_ssize_t i = 0; i < places->count; i++)
@@ -515,7 +517,7 @@ row_tally(Row *self, PyObject *const *args, Py_ssize_t given)
     Py_RETURN_NONE;
 }
 
-static int64_t
+static inline int64_t
 column(Row *self, Py_ssize_t place)
 {
     int64_t sum = 0;
@@ -635,7 +637,7 @@ take_end(PyObject *const *args, End *end)
     return 0;
 }
 
-static int
+static inline int
 check_end(Row *self, const End *end)
 {
     if (check_places(self, &end->places) < 0)
@@ -648,7 +650,7 @@ check_end(Row *self, const End *end)
 }
 
 /* Of the places the first `most` count. */
-static void
+static inline void
 add_end(Row *self, const End *end, Py_ssize_t most)
 {
     add(self, end->places.at[0], end->bytes[0]);
@@ -659,7 +661,7 @@ add_end(Row *self, const End *end, Py_ssize_t most)
 
 /* Four sums that forget a 1024th with each addition once 1024 were made; behind them their maxima, and then how many
  * were added. */
-static void
+static inline void
 add_times(Row *self, const End *end)
 {
     int64_t *sums = self->first + end->timed;

@@ -5,11 +5,13 @@ from typing import Final
 from pointsman.core.counters import FIELDS, places
 
 CURRENT: Final = FIELDS.index("current")
+WAITING: Final = FIELDS.index("waiting")
 QUEUE_TIME: Final = FIELDS.index("queue_time")  # the first of the times
 
 NOTHING: Final = b""
 HELD: Final = places("current")
 REQUEST: Final = places("requests")
+SESSION: Final = places("sessions")
 ADMITTED: Final = places("connections", "current")
 ENTERED: Final = places("current", "sessions", "requests")  # a backend, by a request
 BEGUN: Final = places("current", "sessions")  # by a connection

@@ -207,11 +207,12 @@ class Rate:
         self.place = place
         self.cells = table.arena.cells
         self.first = table.arena.take(_RATE_CELLS)
+        self.limit_now = self.cells.at(self.first + _LIMIT).load  # without a look-up each time
 
     @property
     def limit(self) -> int:
         """What it may reach; 0: anything."""
-        return self.cells.load(self.first + _LIMIT)
+        return self.limit_now()
 
     @limit.setter
     def limit(self, value: int) -> None:

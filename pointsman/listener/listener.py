@@ -254,9 +254,9 @@ class Listener(Channel):
             self._wait(frontend.waiting, frontend.counters)
         elif 0 < room.limit <= room.connections:
             self._wait(room.waiting, room.counters)
-        elif not (self._within(room.connection_rate, room.connection_rate.limit)
-                  and self._within(room.session_rate, room.session_rate.limit)
-                  and self._within(frontend.counters.session_rate, self.rate_limit)):
+        elif not (self._within(room.connection_rate, room.connection_rate_limit())
+                  and self._within(room.session_rate, room.session_rate_limit())
+                  and (self.rate_limit <= 0 or self._within(frontend.counters.session_rate, self.rate_limit))):
             self._rest(1)
         else:
             return True

@@ -76,6 +76,7 @@ class ServerConnection(Wire):
         self.connecting = True
         self.served = 0  # exchanges completed on it
         self.since = 0  # idle since (monotonic ms)
+        self.below: ServerConnection | None = None  # in the pool: the one that was idle before it came
         self.pooled = 0  # 1: lies in its server's pool; 2: and was reused before
         self.local: NetAddress | None = None  # our end, once asked for
         server.links += 1
@@ -181,7 +182,7 @@ class Pool:
 
     def __init__(self, server: Server) -> None:
         self.server = server
-        self.idle: list[ServerConnection] = []
+        self.top: ServerConnection | None = None  # the last one that came
         self.limit = -1  # pool-max-conn; -1: none
         self.keep_for = 5_000  # ms (pool-purge-delay)
         self.need = 0  # connections that were used at once, lately
@@ -189,22 +190,34 @@ class Pool:
     def take(self, mode: int, first: bool) -> ServerConnection | None:
         """An idle connection that a request may use under http-reuse; `first`: it is its client connection's first. It
         is for the caller to `unpool` it."""
-        if mode == NEVER or mode == SAFE and first:
+        if mode == NEVER or first and mode == SAFE:
             return None
-        idle = self.idle
-        kept: list[ServerConnection] = []
-        found: ServerConnection | None = None
-        while idle and found is None:
-            one = idle.pop()
-            if one.fd < 0:
-                continue
-            if first and mode == AGGRESSIVE and one.served < 2:
-                kept.append(one)
+        above: ServerConnection | None = None
+        one = self.top
+        while one is not None:
+            below = one.below
+            if one.fd >= 0 and first and mode == AGGRESSIVE and one.served < 2:
+                above = one
             else:
-                found = one
-        if kept:
-            kept.reverse()
-            idle.extend(kept)
+                if above is None:
+                    self.top = below
+                else:
+                    above.below = below
+                one.below = None
+                if one.fd >= 0:
+                    return one
+            one = below
+        return None
+
+    @property
+    def idle(self) -> list[ServerConnection]:
+        """Those that lie here, the first one first; some may have closed meanwhile."""
+        found: list[ServerConnection] = []
+        one = self.top
+        while one is not None:
+            found.append(one)
+            one = one.below
+        found.reverse()
         return found
 
     def give(self, connection: ServerConnection) -> bytes:
@@ -227,7 +240,8 @@ class Pool:
         server.idle += 1
         connection.since = reactor.now
         reactor.wheel.disarm(connection)
-        self.idle.append(connection)
+        connection.below = self.top
+        self.top = connection
         safe = connection.served > 1
         connection.pooled = 2 if safe else 1
         if self.limit >= 0:
@@ -247,18 +261,22 @@ class Pool:
     def purge(self, now: int) -> None:
         """Close what has been idle for long, and forget what has closed. Called about once a second."""
         self.need = max(self.server.links - self.server.idle, self.need - (self.need + 7 >> 3))
-        kept = [one for one in self.idle if one.fd >= 0 and now - one.since < self.keep_for]
-        if len(kept) != len(self.idle):
-            for one in self.idle:
-                if one.fd >= 0 and now - one.since >= self.keep_for:
-                    one.close()
-            self.idle = kept
+        self._close_older(now - self.keep_for)
 
     def close(self) -> None:
         """All of them: the server went away, or the process stops."""
+        self._close_older(1 << 60)
+
+    def _close_older(self, moment: int) -> None:
+        kept: ServerConnection | None = None
         for one in self.idle:
-            one.close()
-        self.idle = []
+            if one.fd >= 0 and one.since > moment:
+                one.below = kept
+                kept = one
+            else:
+                one.below = None
+                one.close()
+        self.top = kept
 
 
 class Dial:

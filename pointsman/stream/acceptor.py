@@ -14,7 +14,7 @@ from mypy_extensions import mypyc_attr
 
 from pointsman.core.address import NetAddress
 from pointsman.core.arena import Arena
-from pointsman.core.columns import ADMITTED, CURRENT, HELD, NOTHING
+from pointsman.core.columns import ADMITTED, CURRENT, HELD, NOTHING, WAITING
 from pointsman.core.counters import Counters
 from pointsman.net.reactor import Channel, Reactor
 from pointsman.sample.context import ListenerFacts, ProxyFacts
@@ -47,11 +47,14 @@ class Room:
         self.arena = arena if arena is not None else Arena(1, 1 << 16)
         self.lock = self.arena.take_lock()  # of the limits of connections, here and of frontends and sockets
         self.limit_cell = self.arena.take(1)
+        self.limit_now = self.arena.cells.at(self.limit_cell).load  # without a look-up each time
         self.counters = Counters(self.arena)
         self.sum_up = self.counters.total
         self.requests = 0  # of this process: numbers for %rt
         self.connection_rate = self.counters.connection_rate  # its `limit` is maxconnrate
         self.session_rate = self.counters.session_rate  # its `limit` is maxsessrate
+        self.connection_rate_limit = self.connection_rate.limit_now
+        self.session_rate_limit = self.session_rate.limit_now
         self.waiting: list[Channel] = []  # listeners that found no room here
         self.stopping = False  # a soft stop was asked for (fetch `stopping`)
         self.share = Share(self.arena, self.counters)
@@ -59,7 +62,7 @@ class Room:
     @property
     def limit(self) -> int:
         """Global maxconn; 0: none."""
-        return self.arena.cells.load(self.limit_cell)
+        return self.limit_now()
 
     @limit.setter
     def limit(self, value: int) -> None:
@@ -91,6 +94,7 @@ class Door(ListenerFacts):
         self.limit = 0  # maxconn of the bind line; 0: none
         self.counters = Counters(room.arena)  # what `option socket-stats` shows
         self.climb = self.counters.climb  # without a look-up each time
+        self.total = self.counters.total
         self.peak = self.counters.peak
         self.frontend: Acceptor | None = None  # whose counters are above its own
         self.waiting: list[Channel] = []
@@ -112,7 +116,7 @@ class Door(ListenerFacts):
     @property
     def connections(self) -> int:
         """Open connections of all lanes that came by this socket."""
-        return self.counters.total(CURRENT)
+        return self.total(CURRENT)
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
@@ -122,6 +126,7 @@ class Acceptor(ProxyFacts):
     def __init__(self, name: str, number: int, http: bool, arena: Arena | None = None) -> None:
         super().__init__(name, number, http, arena)
         self.limit_cell = self.counters.table.arena.take(1)
+        self.limit_now = self.counters.table.arena.cells.at(self.limit_cell).load  # without a look-up each time
         self.client_timeout = 0  # ms, for the PROXY header's wait; 0: none
         self.wants_destination = True  # the address the client connected to is asked for by rules or logs
         self.waiting: list[Channel] = []  # listeners that found no room here
@@ -129,7 +134,7 @@ class Acceptor(ProxyFacts):
     @property
     def limit(self) -> int:
         """maxconn of the frontend; 0: none."""
-        return self.counters.table.arena.cells.load(self.limit_cell)
+        return self.limit_now()
 
     @limit.setter
     def limit(self, value: int) -> None:
@@ -139,12 +144,16 @@ class Acceptor(ProxyFacts):
         """What is counted here is counted of the process as well."""
         self.counters.join(room.counters)
 
+    def own(self, door: Door) -> None:
+        """What is counted of the socket is counted here as well."""
+        self.belong_to(door.room)
+        door.counters.join(self.counters)
+        door.frontend = self
+
     def admit(self, door: Door, now: int) -> None:
         """Count a connection that a listener is about to accept (monotonic ms). Sessions are counted by `open`."""
         if door.frontend is not self:
-            self.belong_to(door.room)
-            door.counters.join(self.counters)
-            door.frontend = self
+            self.own(door)
         door.climb(ADMITTED, NOTHING)
 
     def arrived(self, door: Door) -> None:
@@ -172,8 +181,8 @@ class Acceptor(ProxyFacts):
     def let_in(self, listener: Door) -> None:
         """There is room again: whoever waits for it, here or in another lane, looks again."""
         room = listener.room
-        if room.limit and room.counters.awaited or self.limit and self.counters.awaited \
-                or listener.limit and listener.counters.awaited:
+        if room.limit_now() and room.sum_up(WAITING) or self.limit_now() and self.total(WAITING) \
+                or listener.limit and listener.total(WAITING):
             if listener.waiting:
                 listener.counters.waiting = 0
                 room.wake(listener.waiting)

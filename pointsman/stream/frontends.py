@@ -1,8 +1,10 @@
 """From an accepted connection to its stream: one small class per mode."""
 from pointsman.core.address import NetAddress
+from pointsman.core.columns import NOTHING, SESSION
 from pointsman.net.reactor import Reactor
 from pointsman.sample.context import Context
 from pointsman.stream.acceptor import REFUSALS, Door
+from pointsman.stream.exchange import NOTED
 from pointsman.stream.h1front import H1Front
 from pointsman.stream.proxies import Frontend, Program
 from pointsman.stream.tcp import TcpFront
@@ -29,10 +31,13 @@ class LiveFrontend(Frontend):
         return context
 
     def _count(self, door: Door) -> None:
-        self.counters.sessions += 1
-        self.counters.last_session = self.reactor.now
-        door.counters.sessions += 1
-        door.room.counters.sessions += 1
+        if door.frontend is not self:
+            self.own(door)
+        door.climb(SESSION, NOTHING)
+        now = self.reactor.now
+        if now - self.noted >= NOTED:
+            self.noted = now
+            self.counters.last_session = now
 
     def open(self, fd: int, source: NetAddress, destination: NetAddress, listener: Door, accepted: int,
              pending: bytes) -> None:

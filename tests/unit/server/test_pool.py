@@ -142,3 +142,17 @@ def test_a_dead_lane_has_none(lanes: Lanes) -> None:
         one.server.counters.links = 1
         one.pooled = 0
         one.close()
+
+
+def test_what_lies_above_stays_where_one_from_below_is_taken(lanes: Lanes) -> None:
+    used, closed, fresh = lanes.give(0, served=2), lanes.give(0), lanes.give(0)
+    closed.close()
+    pool = lanes.servers[0].pool
+    assert pool.idle == [used, closed, fresh]
+    assert lanes.take(AGGRESSIVE, True) is used
+    assert pool.idle == [fresh]
+    assert lanes.take(ALWAYS, True) is fresh
+    assert pool.idle == []
+    assert lanes.take(ALWAYS, True) is None
+    for one in (used, fresh):
+        one.close()
