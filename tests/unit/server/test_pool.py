@@ -145,9 +145,10 @@ def test_a_dead_lane_has_none(lanes: Lanes) -> None:
 
 
 def test_what_lies_above_stays_where_one_from_below_is_taken(lanes: Lanes) -> None:
+    pool = lanes.servers[0].pool
+    pool.need = 3
     used, closed, fresh = lanes.give(0, served=2), lanes.give(0), lanes.give(0)
     closed.close()
-    pool = lanes.servers[0].pool
     assert pool.idle == [used, closed, fresh]
     assert lanes.take(AGGRESSIVE, True) is used
     assert pool.idle == [fresh]
