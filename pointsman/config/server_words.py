@@ -191,7 +191,9 @@ def maxconn(words: Words, server: ServerParameters) -> ServerParameters:
 
 @server_word("pool-low-conn")
 def pool_low_conn(words: Words, server: ServerParameters) -> ServerParameters:
-    """pool-low-conn <max>: idle connections below which a lane takes none of another lane."""
+    """pool-low-conn <max>: idle connections below which a lane takes none of another lane; here none ever does."""
+    words.args.diagnostics.notice("'pool-low-conn' tunes what does not exist here and has no effect (manual 5.2)",
+                                  words.word.at)
     return replace(server, pool_low_conn=words.integer(0, BIGGEST, "expects <value> as argument"))
 
 

@@ -50,6 +50,9 @@ def _parse(args: Args) -> Timeout:
         raise ConfigError(f"'{args.keyword}' expects an integer value (in milliseconds)", args.here, "<timeout>")
     milliseconds = args.time()
     args.end()
+    if name == "client-hs":
+        args.diagnostics.notice("'timeout client-hs' is for TLS handshakes, which do not exist here yet, and has no "
+                                "effect (manual 4.2)", args.at)
     return Timeout(name=name, milliseconds=milliseconds, at=args.at)
 
 
