@@ -61,13 +61,13 @@ _ANY: Final = -2  # Joined.length: there is one, and it varies
 class _Fields:
     """The field lines of one head on their way out, each with the CRLF before it."""
 
-    def __init__(self, out: list[bytes], length: int, chunked: bool, dropped: frozenset[bytes]) -> None:
+    def __init__(self, length: int, chunked: bool, dropped: frozenset[bytes]) -> None:
         self.length = length
         self.chunked = chunked
         self.dropped = dropped
         self.framed = False
         self.upgrade = False  # Connection names it
-        self.out = out
+        self.out: list[bytes] = [b""]  # the first line's place, then what comes behind it
 
     def add(self, fields: list[Field]) -> None:
         for one in fields:
@@ -124,6 +124,7 @@ class _Fields:
     def join(self, fields: list[Field], varies: list[bool]) -> Joined:
         """Add them, and join what stands between those that vary."""
         known: list[Field] = []
+        pieces = [b""]
         length = self.length
         for one, moves in zip(fields, varies):
             if not moves or one.kind == LENGTH and (self.framed or self.length < 0):
@@ -136,38 +137,37 @@ class _Fields:
             if one.kind == LENGTH:
                 self.framed = True
                 length = _ANY
-            mark = Field(one.name, b"", _SIZE if one.kind == LENGTH else _MARK)
+            known.append(Field(one.name, b"", _SIZE if one.kind == LENGTH else _MARK))
             self.out.append(b"\r\n%b: " % one.name)
-            mark.wire = b"".join(self.out)
+            pieces += [b"".join(self.out), b""]
             self.out = []
-            known.append(mark)
         self.end()
-        joined = Joined(known, b"".join(self.out))
+        joined = Joined(known, [*pieces, b"".join(self.out), b""])
         joined.length = length
         joined.chunked = self.chunked
         joined.upgrade = self.upgrade
         return joined
 
 
-def _known(out: list[bytes], joined: Joined, fields: list[Field], length: int, chunked: bool) -> bool:
-    """Add the fields if they are as the last ones were."""
+def _known(joined: Joined, fields: list[Field], length: int, chunked: bool) -> list[bytes] | None:
+    """What goes out, if the fields are as the last ones were."""
     known = joined.known
     if len(known) != len(fields) or joined.chunked != chunked:
-        return False
+        return None
     if joined.length != length and (joined.length != _ANY or length < 0):
-        return False
+        return None
+    out = joined.pieces.copy()
+    at = 2
     for one, old in zip(fields, known):
         if one is not old:
             if old.kind == _MARK and (one.name is old.name or one.name == old.name):
-                out.append(old.wire)
-                out.append(one.value if one.spelt else encoded(one.value))  # what was received is clean
+                out[at] = one.value if one.spelt else encoded(one.value)  # what was received is clean
             elif old.kind == _SIZE and one.kind == LENGTH:
-                out.append(old.wire)
-                out.append(b"%d" % length)
+                out[at] = b"%d" % length
             else:
-                return False
-    out.append(joined.last)
-    return True
+                return None
+            at += 2
+    return out
 
 
 def _varying(head: Head, shape: Shape, fields: list[Field]) -> list[bool]:
@@ -180,26 +180,27 @@ def _varying(head: Head, shape: Shape, fields: list[Field]) -> list[bool]:
             for one, old in zip(fields, last)]
 
 
-def _add_fields(out: list[bytes], head: Head | None, fields: list[Field], length: int, chunked: bool,
-                dropped: frozenset[bytes]) -> bool:
-    """Add them to what goes out; true: Connection names "upgrade". `head`: whose fields they are, if what is known of
-    its shape may be used."""
+def _pieces(head: Head | None, fields: list[Field], length: int, chunked: bool,
+            dropped: frozenset[bytes]) -> tuple[list[bytes], bool]:
+    """What goes out, with places for the first line and for the end; and: does Connection name "upgrade"? `head`: whose
+    fields they are, if what is known of its shape may be used."""
     shape = head.shape if head is not None else None
     if head is not None and shape is not None and shape.end:
         joined = shape.joined
         if joined is not None:
-            if _known(out, joined, fields, length, chunked):
-                return joined.upgrade
-            del out[1:]
+            out = _known(joined, fields, length, chunked)
+            if out is not None:
+                return out, joined.upgrade
         missed = shape.missed = shape.missed + 1
         if not missed & (missed - 1):  # ever more rarely: some differ each time
-            joined = shape.joined = _Fields([], length, chunked, dropped).join(fields, _varying(head, shape, fields))
-            if _known(out, joined, fields, length, chunked):
-                return joined.upgrade
-            del out[1:]
-    block = _Fields(out, length, chunked, dropped)
+            joined = shape.joined = _Fields(length, chunked, dropped).join(fields, _varying(head, shape, fields))
+            out = _known(joined, fields, length, chunked)
+            if out is not None:
+                return out, joined.upgrade
+    block = _Fields(length, chunked, dropped)
     block.add(fields)
-    return block.upgrade
+    block.out.append(b"")
+    return block.out, block.upgrade
 
 
 def line(one: Field) -> bytes:
@@ -252,26 +253,25 @@ def request_head(method: bytes, uri: bytes, fields: list[Field], *, minor: int =
                  head: Request | None = None) -> bytes:
     """A request's head. `close`: the server connection is for this exchange only. `length` -1: no Content-Length.
     `head`: the one received, with the shape by which it was understood."""
-    shape = head.shape if head is not None else None
-    if head is not None and shape is not None and uri is head.received and method is shape.method and minor:
-        out = [head.line]
-    else:
-        out = [b"%b %b HTTP/1.1" % (encoded(method), _target(uri)) if minor
-               else b"%b %b HTTP/1.0" % (encoded(method), _target(uri))]
     if chunked:
         length = -1
     if strict:
-        named = _add_fields(out, None, _strict_fields(fields, upgrade), length, chunked, _NO_HOP)
+        out, named = _pieces(None, _strict_fields(fields, upgrade), length, chunked, _NO_HOP)
     else:
-        named = _add_fields(out, head, fields, length, chunked, _HOP_REQUEST)
+        out, named = _pieces(head, fields, length, chunked, _HOP_REQUEST)
+    shape = head.shape if head is not None else None
+    if head is not None and shape is not None and uri is head.received and method is shape.method and minor:
+        out[0] = head.line
+    else:
+        out[0] = b"%b %b %b" % (encoded(method), _target(uri), b"HTTP/1.1" if minor else b"HTTP/1.0")
     if strict and upgrade:
-        out.append(_UPGRADE)
+        out[-1] = _UPGRADE
     elif named:
-        out.append(_END)
+        out[-1] = _END
     elif close:
-        out.append(_CLOSE if minor else _END)
+        out[-1] = _CLOSE if minor else _END
     else:
-        out.append(_END if minor or chunked else _KEEP)
+        out[-1] = _END if minor or chunked else _KEEP
     return b"".join(out)
 
 
@@ -299,21 +299,21 @@ def response_head(status: int, reason: bytes, fields: list[Field], *, minor: int
         chunked = False
     elif chunked:
         length = -1
-    shape = head.shape if head is not None else None
-    out = [_status_line(shape.joined if shape is not None else None, status, reason, minor)]
     switch = status == 101
     if strict:
-        named = _add_fields(out, None, _strict_fields(fields, switch), length, chunked, _NO_HOP)
+        out, named = _pieces(None, _strict_fields(fields, switch), length, chunked, _NO_HOP)
     else:
-        named = _add_fields(out, head, fields, length, chunked, _NO_HOP)
+        out, named = _pieces(head, fields, length, chunked, _NO_HOP)
+    shape = head.shape if head is not None else None
+    out[0] = _status_line(shape.joined if shape is not None else None, status, reason, minor)
     if strict and switch:
-        out.append(_UPGRADE)
+        out[-1] = _UPGRADE
     elif named or status < 200 or tunnel:
-        out.append(_END)
+        out[-1] = _END
     elif close:
-        out.append(_CLOSE if minor else _END)
+        out[-1] = _CLOSE if minor else _END
     else:
-        out.append(_END if minor and client_minor else _KEEP)
+        out[-1] = _END if minor and client_minor else _KEEP
     return b"".join(out)
 
 

@@ -49,9 +49,9 @@ def field(name: bytes, value: bytes) -> Field:
 class Joined:
     """How the fields of a shape's last head went out: joined between those that vary (h1_render.py)."""
 
-    def __init__(self, known: list[Field], last: bytes) -> None:
-        self.known = known  # by place; where one varies, a mark whose `wire` is all that stands before its value
-        self.last = last  # what stands behind the last mark
+    def __init__(self, known: list[Field], pieces: list[bytes]) -> None:
+        self.known = known  # by place; where one varies, a mark that is no head's
+        self.pieces = pieces  # the first line, what stands before each value that varies, its place, the rest, the end
         self.length = -1  # the framing that is in it
         self.chunked = False
         self.upgrade = False  # Connection names it
@@ -75,11 +75,15 @@ class Shape:
         self.expects_continue = False
         self.status = 0
         self.reason = b""
+        self.lacks = b""  # the last name that was looked for in vain
         self.joined: Joined | None = None
         self.missed = 0  # heads whose fields were not as `joined` knows them
 
 
 SEVERAL: Final = -1
+
+
+_NO_LINES: Final[list[Field]] = []
 
 
 class Head:
@@ -97,7 +101,7 @@ class Head:
         self.close_asked = False  # a rule has written Connection: close
         self.close_after = False  # ambiguous framing: close the client after the response (RFC 9112 6.1)
         self.line = b""  # the start line as received
-        self.lines: list[Field] = []  # `fields` as they were received, if each stands for one line; else empty
+        self.lines = _NO_LINES  # `fields` as they were received, if each stands for one line; else empty
         self.shape: Shape | None = None  # which lines vary from one head of its connection to the next
 
     def get(self, name: bytes) -> bytes | None:
@@ -108,6 +112,7 @@ class Head:
         return None
 
 
+@mypyc_attr(free_list_len=1)
 class Request(Head):
     """A request's head. `uri` is the target as received, until a rule rewrites it; `body_unknown` never occurs: a
     request without length and coding has no body."""
@@ -142,6 +147,7 @@ class Request(Head):
         return query if mark else None
 
 
+@mypyc_attr(free_list_len=1)
 class Response(Head):
     """A response's head. Without length and coding its body ends with the connection."""
 

@@ -64,11 +64,7 @@ class SetHeader(HeaderAction):
         made = self.made
         if made.value != value:
             made = self.made = field(name, value)
-        fields = without(head, name) if self.replaces else head.fields
-        if fields is head.fields:
-            fields = fields.copy()
-        fields.append(made)
-        head.fields = fields
+        head.fields = (without(head, name) if self.replaces else head.fields) + [made]
         if made.kind == CONNECTION:
             head.close_asked = b"close" in tokens(made.value) or head.close_asked and not self.replaces
         elif made.kind == HOST and self.replaces:
@@ -159,8 +155,11 @@ def without(head: Head, name: bytes) -> list[Field]:
     fields = head.fields
     shape = head.shape
     if shape is not None and fields is head.lines:
+        if shape.lacks is name:
+            return fields
         place = shape.names.get(name)
         if place is None:
+            shape.lacks = name
             return fields
         if place != SEVERAL:
             fields = fields.copy()

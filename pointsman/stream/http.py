@@ -259,9 +259,7 @@ class HttpStream(Replay):
         made = option.made
         if made.value != address.text:
             made = option.made = field(option.header, address.text)
-        fields = request.fields.copy()
-        fields.append(made)
-        request.fields = fields
+        request.fields = request.fields + [made]
 
     # Server connection.
 
@@ -526,23 +524,25 @@ class HttpStream(Replay):
 
     def _response_rules(self, backend: BackendProxy) -> bool:
         """http-response of the backend, then of the frontend (manual 4.2); true: the response goes on."""
-        frontend = self.frontend
-        for rules in (backend.http_response, frontend.http_response):
-            verdict = run_steps(rules, self.context) if rules else CONTINUE
-            if verdict in (CONTINUE, ALLOW):
-                continue
-            if verdict == DENY:
-                self.denied_response(backend)
-                self.drop_answer(self._reply(502), 0x50, 0x48)  # PH
-            elif verdict == ANSWER:
-                self.drop_answer(self._reply(200), 0x4C, 0x48)  # LH
-            else:
-                self.denied_response(backend)
-                self.record.answered = NOT_REACHED
-                self.blame(0x50, 0x52)
-                self._hang_up(verdict)
+        if backend.http_response and not self._goes_on(backend.http_response, backend):
             return False
-        return True
+        return not self.frontend.http_response or self._goes_on(self.frontend.http_response, backend)
+
+    def _goes_on(self, rules: list[Step], backend: BackendProxy) -> bool:
+        verdict = run_steps(rules, self.context)
+        if verdict in (CONTINUE, ALLOW):
+            return True
+        if verdict == DENY:
+            self.denied_response(backend)
+            self.drop_answer(self._reply(502), 0x50, 0x48)  # PH
+        elif verdict == ANSWER:
+            self.drop_answer(self._reply(200), 0x4C, 0x48)  # LH
+        else:
+            self.denied_response(backend)
+            self.record.answered = NOT_REACHED
+            self.blame(0x50, 0x52)
+            self._hang_up(verdict)
+        return False
 
     def after_rules(self) -> None:
         """http-after-response: on every response, our own ones too."""

@@ -162,7 +162,7 @@ class Play:
             while size := whole(data):
                 head_only = data.startswith(b"HEAD ")
                 del data[:size]
-                response = self.responses[self.asked % len(self.responses)]
+                response = self.responses[self.asked % len(self.responses)].replace(b"#", b"%d" % (self.asked * 3))
                 self.asked += 1
                 last = response.rfind(b"HTTP/1.")
                 start = response[last:]
@@ -356,17 +356,17 @@ def configurations(draw: st.DrawFn) -> str:
     return "\n".join(text) + "\n"
 
 
-# Random traffic.
+# Random traffic. A "#" is another number each time, so that heads differ in the same places.
 
 FIELDS_OF: Final = (b"", b"X-One: 1\r\n", b"X-One: 2\r\n", b"X-One: 1\r\nX-One: 2\r\n", b"Cookie: s=7\r\n",
-    b"Cookie: s=1; t=2\r\n",
+    b"Cookie: s=1; t=2\r\n", b"X-One: #\r\n", b"X-One: #\r\nCookie: s=#\r\nUser-Agent: u\r\n", b"X-Two: #\r\n",
                     b"x-one:   1\r\nUser-Agent: u\r\n", b"X-Forwarded-For: 9.9.9.9\r\n", b"X-Two: 5\r\n")
 
 
 @st.composite
 def requests(draw: st.DrawFn) -> bytes:
     method = draw(st.sampled_from([b"GET", b"GET", b"GET", b"POST", b"HEAD", b"PUT"]))
-    path = draw(st.sampled_from([b"/a", b"/a", b"/b", b"/a?x=1", b"/bb?x=2", b"/c", b"http://h/a"]))
+    path = draw(st.sampled_from([b"/a", b"/a", b"/b", b"/a?x=1", b"/a?x=#", b"/#", b"/bb?x=2", b"/c", b"http://h/a"]))
     version = draw(st.sampled_from([b"1.1", b"1.1", b"1.1", b"1.0"]))
     host = draw(st.sampled_from([b"h", b"h", b"g"]))
     head = b"%b %b HTTP/%b\r\nHost: %b\r\n" % (method, path, version, host)
@@ -389,7 +389,15 @@ def stories(draw: st.DrawFn) -> list[Step]:
     """Few different heads, each often."""
     heads = draw(st.lists(requests(), min_size=1, max_size=3))
     story: list[Step] = []
-    for _ in range(draw(st.integers(2, 9))):
+
+    def numbered(one: bytes) -> bytes:
+        return one.replace(b"#", b"%d" % draw(st.integers(1, 200))) if b"#" in one else one
+
+    def any_of(most: int = 1) -> bytes:
+        chosen = draw(st.lists(st.sampled_from(heads), min_size=min(most, 2), max_size=most))
+        return b"".join([numbered(one) for one in chosen])
+
+    for _ in range(draw(st.integers(2, 14))):
         kind = draw(st.integers(0, 19))
         client = draw(st.integers(1, 2))
         if kind == 0:
@@ -399,13 +407,14 @@ def stories(draw: st.DrawFn) -> list[Step]:
         elif kind == 2:
             story.append(Step(stop=True))
         elif kind < 6:
-            story.append(Step(client, b"".join(draw(st.lists(st.sampled_from(heads), min_size=2, max_size=3)))))
+            story.append(Step(client, any_of(3)))
         elif kind == 6:
-            data = draw(st.sampled_from(heads))
+            data = any_of()
             cut = draw(st.integers(1, len(data) - 1))
             story += [Step(client, data[:cut]), Step(client, data[cut:])]
         else:  # mostly the same again and again
-            story += [Step(client, draw(st.sampled_from(heads)))] * draw(st.sampled_from([1, 3, 4, 6]))
+            chosen = draw(st.sampled_from(heads))
+            story += [Step(client, numbered(chosen)) for _ in range(draw(st.sampled_from([1, 3, 4, 6])))]
     return story
 
 
@@ -415,7 +424,8 @@ def responses(draw: st.DrawFn) -> bytes:
         b"503 No",
                                    b"500 Oh"]))
     head = b"HTTP/1.%b %b\r\n" % (draw(st.sampled_from([b"1", b"1", b"1", b"0"])), status)
-    head += draw(st.sampled_from([b"", b"X-Two: 1\r\n", b"X-Two: 2\r\nServer: s\r\n", b"Set-Cookie: s=1\r\n",
+    head += draw(st.sampled_from([b"", b"X-Two: 1\r\n", b"X-Two: 2\r\nServer: s\r\n", b"X-Two: #\r\n",
+                                  b"Server: s\r\nX-Two: #\r\nSet-Cookie: s=#\r\n", b"Set-Cookie: s=1\r\n",
                                   b"WWW-Authenticate: NTLM\r\n", b"Connection: close\r\n"]))
     body = draw(st.sampled_from([b"", b"y", b"yy"]))
     if status[:3] in (b"204", b"304"):
@@ -496,6 +506,10 @@ WAITS: Final = POST.replace(b"Content", b"Expect: 100-continue\r\nContent")
 OLD: Final = b"GET /a HTTP/1.0\r\nHost: h\r\nConnection: keep-alive\r\n\r\n"
 OK: Final = b"HTTP/1.1 200 OK\r\nX-Two: 1\r\nContent-Length: 2\r\n\r\nok"
 
+VARIED: Final = [
+    b"%b /%d HTTP/1.1\r\nHost: h\r\nX-One: %d\r\nCookie: s=%d\r\nContent-Length: %d\r\nAccept: b\r\n\r\n%b"
+    % (b"POST" if i != 9 else b"PUT", i, i * i, i % 3, i % 4, b"x" * (i % 4)) for i in range(12)]
+
 
 @pytest.mark.parametrize(("rule", "option", "sent"), [
     ("http-request del-header x-one", "", [GET] * 4),
@@ -511,13 +525,28 @@ OK: Final = b"HTTP/1.1 200 OK\r\nX-Two: 1\r\nContent-Length: 2\r\n\r\nok"
     ("", "option http-buffer-request", [POST, POST[:-1], POST[-1:], POST, WAITS[:-2], WAITS[-2:], WAITS[:-2],
         WAITS[-2:]]),
     ("", "", [OLD, GET, OLD, GET, GET, OLD]),
+    ("http-request set-header x-new 1", "option forwardfor", VARIED * 2),
+    ("http-request set-header x-new %[req.hdr(x-one)]", "option forwardfor", VARIED),
+    ("http-request del-header x-one", "", VARIED),
+    ("http-request del-header x-one if { path_end 5 }", "", VARIED),
+    ("http-request set-path /%[req.hdr(x-one)]", "option http-server-close", VARIED),
+    ("http-request set-uri /?%[req.hdr(x-one)] if { path_end 5 }", "option forwardfor if-none", VARIED),
+    ("http-request set-header host %[req.hdr(x-one)]", "", VARIED),
+    ("http-request replace-header x-one 5 6", "", VARIED),
+    ("http-response del-header x-two", "", VARIED),
+    ("http-response set-header x-new %[res.hdr(x-two)]", "option httpclose", VARIED),
+    ("http-response set-status 201 if { res.hdr(x-two) 4 8 }", "", VARIED),
     ("http-request set-src req.hdr(x-one) if { path /b }", "option forwardfor", [GET, GET, OTHER]),
 ])
 def test_what_rules_edit(listed: str, rule: str, option: str, sent: list[bytes]) -> None:
     config = PLAIN.replace("{rule}", rule).replace("{option}", option).replace("{list}", listed)
     answer = OK.replace(b"200 OK", b"503 No") if "503" in option else OK
+    if sent[0] is VARIED[0]:
+        answer = OK.replace(b"X-Two: 1", b"X-Two: #\r\nServer: s")
     tale = same(config, [Step(1, data) for data in sent], [answer])
     assert tale.to_servers and tale.to_clients
+    if sent[0] is VARIED[0] and "close" not in option:
+        assert tale.to_clients[1].count(b"HTTP/1.1 20") == len(sent)
 
 
 @pytest.mark.parametrize("rule", ["", "http-request set-header x-new %[path] if { path_beg /a }",
