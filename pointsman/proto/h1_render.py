@@ -53,8 +53,9 @@ _UPGRADE: Final = b"\r\nconnection: upgrade\r\n\r\n"
 _END: Final = b"\r\n\r\n"
 _CHUNKED: Final = b"\r\ntransfer-encoding: chunked"
 
-_MARK: Final = -1  # kinds of marks in Joined.known: any value, and that of Content-Length
-_SIZE: Final = -2
+_MARK: Final = -1  # kinds of marks in Joined.known: what is received, what rules write, the value of Content-Length
+_WRITTEN: Final = -2
+_SIZE: Final = -3
 _ANY: Final = -2  # Joined.length: there is one, and it varies
 
 
@@ -137,7 +138,9 @@ class _Fields:
             if one.kind == LENGTH:
                 self.framed = True
                 length = _ANY
-            known.append(Field(one.name, b"", _SIZE if one.kind == LENGTH else _MARK))
+            mark = Field(one.name, b"", _SIZE if one.kind == LENGTH else _MARK if one.spelt else _WRITTEN)
+            mark.spelt = one.spelt
+            known.append(mark)
             self.out.append(b"\r\n%b: " % one.name)
             pieces += [b"".join(self.out), b""]
             self.out = []
@@ -160,10 +163,13 @@ def _known(joined: Joined, fields: list[Field], length: int, chunked: bool) -> l
     at = 2
     for one, old in zip(fields, known):
         if one is not old:
-            if old.kind == _MARK and (one.name is old.name or one.name == old.name):
-                out[at] = one.value if one.spelt else encoded(one.value)  # what was received is clean
-            elif old.kind == _SIZE and one.kind == LENGTH:
+            kind = old.kind
+            if kind == _MARK and one.spelt is old.spelt:  # the same name; and what was received is clean
+                out[at] = one.value
+            elif kind == _SIZE and one.kind == LENGTH:
                 out[at] = b"%d" % length
+            elif (kind == _MARK or kind == _WRITTEN) and one.name == old.name:
+                out[at] = one.value if one.spelt else encoded(one.value)
             else:
                 return None
             at += 2
