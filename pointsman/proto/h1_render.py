@@ -168,7 +168,7 @@ def _known(joined: Joined, fields: list[Field], length: int, chunked: bool) -> l
                 out[at] = one.value
             elif kind == _SIZE and one.kind == LENGTH:
                 out[at] = b"%d" % length
-            elif (kind == _MARK or kind == _WRITTEN) and one.name == old.name:
+            elif kind in (_MARK, _WRITTEN) and one.name == old.name:
                 out[at] = one.value if one.spelt else encoded(one.value)
             else:
                 return None
