@@ -145,7 +145,9 @@ class _Fields:
             pieces += [b"".join(self.out), b""]
             self.out = []
         self.end()
-        joined = Joined(known, [*pieces, b"".join(self.out), b""])
+        last = b"".join(self.out)
+        joined = Joined(known, [*pieces, last + _END])
+        joined.last = last
         joined.length = length
         joined.chunked = self.chunked
         joined.upgrade = self.upgrade
@@ -187,26 +189,26 @@ def _varying(head: Head, shape: Shape, fields: list[Field]) -> list[bool]:
 
 
 def _pieces(head: Head | None, fields: list[Field], length: int, chunked: bool,
-            dropped: frozenset[bytes]) -> tuple[list[bytes], bool]:
-    """What goes out, with places for the first line and for the end; and: does Connection name "upgrade"? `head`: whose
-    fields they are, if what is known of its shape may be used."""
+            dropped: frozenset[bytes]) -> tuple[list[bytes], bytes, bool]:
+    """What goes out, with a place for the first line; what its last piece is without the end; and: does Connection name
+    "upgrade"? `head`: whose fields they are, if what is known of its shape may be used."""
     shape = head.shape if head is not None else None
     if head is not None and shape is not None and shape.end:
         joined = shape.joined
         if joined is not None:
             out = _known(joined, fields, length, chunked)
             if out is not None:
-                return out, joined.upgrade
+                return out, joined.last, joined.upgrade
         missed = shape.missed = shape.missed + 1
         if not missed & (missed - 1):  # ever more rarely: some differ each time
             joined = shape.joined = _Fields(length, chunked, dropped).join(fields, _varying(head, shape, fields))
             out = _known(joined, fields, length, chunked)
             if out is not None:
-                return out, joined.upgrade
+                return out, joined.last, joined.upgrade
     block = _Fields(length, chunked, dropped)
     block.add(fields)
-    block.out.append(b"")
-    return block.out, block.upgrade
+    block.out.append(_END)
+    return block.out, b"", block.upgrade
 
 
 def line(one: Field) -> bytes:
@@ -262,22 +264,21 @@ def request_head(method: bytes, uri: bytes, fields: list[Field], *, minor: int =
     if chunked:
         length = -1
     if strict:
-        out, named = _pieces(None, _strict_fields(fields, upgrade), length, chunked, _NO_HOP)
+        out, last, named = _pieces(None, _strict_fields(fields, upgrade), length, chunked, _NO_HOP)
     else:
-        out, named = _pieces(head, fields, length, chunked, _HOP_REQUEST)
+        out, last, named = _pieces(head, fields, length, chunked, _HOP_REQUEST)
     shape = head.shape if head is not None else None
     if head is not None and shape is not None and uri is head.received and method is shape.method and minor:
         out[0] = head.line
     else:
         out[0] = b"%b %b %b" % (encoded(method), _target(uri), b"HTTP/1.1" if minor else b"HTTP/1.0")
     if strict and upgrade:
-        out[-1] = _UPGRADE
-    elif named:
-        out[-1] = _END
-    elif close:
-        out[-1] = _CLOSE if minor else _END
-    else:
-        out[-1] = _END if minor or chunked else _KEEP
+        out[-1] = last + _UPGRADE
+    elif not named:
+        if close and minor:
+            out[-1] = last + _CLOSE
+        elif not close and not minor and not chunked:
+            out[-1] = last + _KEEP
     return b"".join(out)
 
 
@@ -307,19 +308,18 @@ def response_head(status: int, reason: bytes, fields: list[Field], *, minor: int
         length = -1
     switch = status == 101
     if strict:
-        out, named = _pieces(None, _strict_fields(fields, switch), length, chunked, _NO_HOP)
+        out, last, named = _pieces(None, _strict_fields(fields, switch), length, chunked, _NO_HOP)
     else:
-        out, named = _pieces(head, fields, length, chunked, _NO_HOP)
+        out, last, named = _pieces(head, fields, length, chunked, _NO_HOP)
     shape = head.shape if head is not None else None
     out[0] = _status_line(shape.joined if shape is not None else None, status, reason, minor)
     if strict and switch:
-        out[-1] = _UPGRADE
-    elif named or status < 200 or tunnel:
-        out[-1] = _END
-    elif close:
-        out[-1] = _CLOSE if minor else _END
-    else:
-        out[-1] = _END if minor and client_minor else _KEEP
+        out[-1] = last + _UPGRADE
+    elif not named and status >= 200 and not tunnel:
+        if close and minor:
+            out[-1] = last + _CLOSE
+        elif not close and not (minor and client_minor):
+            out[-1] = last + _KEEP
     return b"".join(out)
 
 

@@ -51,7 +51,8 @@ class Joined:
 
     def __init__(self, known: list[Field], pieces: list[bytes]) -> None:
         self.known = known  # by place; where one varies, a mark that is no head's
-        self.pieces = pieces  # the first line, what stands before each value that varies, its place, the rest, the end
+        self.pieces = pieces  # the first line's place, what stands before each value that varies, its place; the rest
+        self.last = b""  # the rest without the end of the head
         self.length = -1  # the framing that is in it
         self.chunked = False
         self.upgrade = False  # Connection names it

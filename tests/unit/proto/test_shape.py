@@ -271,7 +271,7 @@ def joined_requests(values: list[bytes], added: list[Field]) -> Request:
 def test_what_stands_between_fields_that_vary_is_joined_once() -> None:
     model = joined_requests([b"1", b"2", b"3", b"4"], [KEPT[0]] * 4)
     assert model.shape is not None and model.shape.joined is not None
-    assert model.shape.joined.pieces == [b"", b"\r\nhost: a\r\nx-id: ", b"", b"\r\naccept: b\r\nx-kept: 1", b""]
+    assert model.shape.joined.pieces == [b"", b"\r\nhost: a\r\nx-id: ", b"", b"\r\naccept: b\r\nx-kept: 1\r\n\r\n"]
     assert model.shape.missed == 1
 
 
@@ -280,7 +280,7 @@ def test_a_field_that_rules_write_anew_each_time_varies_too() -> None:
     model = joined_requests(values, [field(b"x-new", one) for one in values])
     assert model.shape is not None and model.shape.joined is not None
     assert model.shape.joined.pieces == \
-        [b"", b"\r\nhost: a\r\nx-id: ", b"", b"\r\naccept: b\r\nx-new: ", b"", b"", b""]
+        [b"", b"\r\nhost: a\r\nx-id: ", b"", b"\r\naccept: b\r\nx-new: ", b"", b"\r\n\r\n"]
     assert model.shape.missed == 2
 
 
