@@ -356,17 +356,17 @@ def configurations(draw: st.DrawFn) -> str:
     return "\n".join(text) + "\n"
 
 
-# Random traffic. A "#" is another number each time, so that heads differ in the same places.
+# Random traffic.
 
 FIELDS_OF: Final = (b"", b"X-One: 1\r\n", b"X-One: 2\r\n", b"X-One: 1\r\nX-One: 2\r\n", b"Cookie: s=7\r\n",
-    b"Cookie: s=1; t=2\r\n", b"X-One: #\r\n", b"X-One: #\r\nCookie: s=#\r\nUser-Agent: u\r\n", b"X-Two: #\r\n",
+    b"Cookie: s=1; t=2\r\n",
                     b"x-one:   1\r\nUser-Agent: u\r\n", b"X-Forwarded-For: 9.9.9.9\r\n", b"X-Two: 5\r\n")
 
 
 @st.composite
 def requests(draw: st.DrawFn) -> bytes:
     method = draw(st.sampled_from([b"GET", b"GET", b"GET", b"POST", b"HEAD", b"PUT"]))
-    path = draw(st.sampled_from([b"/a", b"/a", b"/b", b"/a?x=1", b"/a?x=#", b"/#", b"/bb?x=2", b"/c", b"http://h/a"]))
+    path = draw(st.sampled_from([b"/a", b"/a", b"/b", b"/a?x=1", b"/bb?x=2", b"/c", b"http://h/a"]))
     version = draw(st.sampled_from([b"1.1", b"1.1", b"1.1", b"1.0"]))
     host = draw(st.sampled_from([b"h", b"h", b"g"]))
     head = b"%b %b HTTP/%b\r\nHost: %b\r\n" % (method, path, version, host)
@@ -389,15 +389,7 @@ def stories(draw: st.DrawFn) -> list[Step]:
     """Few different heads, each often."""
     heads = draw(st.lists(requests(), min_size=1, max_size=3))
     story: list[Step] = []
-
-    def numbered(one: bytes) -> bytes:
-        return one.replace(b"#", b"%d" % draw(st.integers(1, 200))) if b"#" in one else one
-
-    def any_of(most: int = 1) -> bytes:
-        chosen = draw(st.lists(st.sampled_from(heads), min_size=min(most, 2), max_size=most))
-        return b"".join([numbered(one) for one in chosen])
-
-    for _ in range(draw(st.integers(2, 14))):
+    for _ in range(draw(st.integers(2, 9))):
         kind = draw(st.integers(0, 19))
         client = draw(st.integers(1, 2))
         if kind == 0:
@@ -407,14 +399,13 @@ def stories(draw: st.DrawFn) -> list[Step]:
         elif kind == 2:
             story.append(Step(stop=True))
         elif kind < 6:
-            story.append(Step(client, any_of(3)))
+            story.append(Step(client, b"".join(draw(st.lists(st.sampled_from(heads), min_size=2, max_size=3)))))
         elif kind == 6:
-            data = any_of()
+            data = draw(st.sampled_from(heads))
             cut = draw(st.integers(1, len(data) - 1))
             story += [Step(client, data[:cut]), Step(client, data[cut:])]
         else:  # mostly the same again and again
-            chosen = draw(st.sampled_from(heads))
-            story += [Step(client, numbered(chosen)) for _ in range(draw(st.sampled_from([1, 3, 4, 6])))]
+            story += [Step(client, draw(st.sampled_from(heads)))] * draw(st.sampled_from([1, 3, 4, 6]))
     return story
 
 
@@ -424,8 +415,7 @@ def responses(draw: st.DrawFn) -> bytes:
         b"503 No",
                                    b"500 Oh"]))
     head = b"HTTP/1.%b %b\r\n" % (draw(st.sampled_from([b"1", b"1", b"1", b"0"])), status)
-    head += draw(st.sampled_from([b"", b"X-Two: 1\r\n", b"X-Two: 2\r\nServer: s\r\n", b"X-Two: #\r\n",
-                                  b"Server: s\r\nX-Two: #\r\nSet-Cookie: s=#\r\n", b"Set-Cookie: s=1\r\n",
+    head += draw(st.sampled_from([b"", b"X-Two: 1\r\n", b"X-Two: 2\r\nServer: s\r\n", b"Set-Cookie: s=1\r\n",
                                   b"WWW-Authenticate: NTLM\r\n", b"Connection: close\r\n"]))
     body = draw(st.sampled_from([b"", b"y", b"yy"]))
     if status[:3] in (b"204", b"304"):
@@ -474,6 +464,19 @@ def test_memories_change_nothing(listed: str) -> None:
     assert uses.lines > 200, uses
     assert uses.requests > LEAST_REQUESTS * uses.lines, uses
     assert uses.responses > LEAST_RESPONSES * uses.lines, uses
+
+
+@settings(max_examples=500 if LONG else 30, deadline=None, suppress_health_check=list(HealthCheck))
+@given(config=configurations(), numbers=st.lists(st.integers(1, 200), min_size=4, max_size=12),
+       lines=st.lists(st.sampled_from([b"X-One: #", b"Cookie: s=#", b"X-Two: 5", b"User-Agent: u#"]), max_size=4),
+       path=st.sampled_from([b"/a", b"/#", b"/a?x=#"]),
+       answer=st.sampled_from([b"X-Two: #", b"Server: s\r\nX-Two: #\r\nSet-Cookie: s=#", b"ETag: #"]))
+def test_memories_change_nothing_of_heads_that_vary(listed: str, config: str, numbers: list[int], lines: list[bytes],
+                                                    path: bytes, answer: bytes) -> None:
+    """Heads of one shape: a "#" is another number each time."""
+    head = b"\r\n".join([b"GET " + path + b" HTTP/1.1", b"Host: h", *lines, b"Accept: b", b"", b""])
+    same(config.replace("{list}", listed), [Step(1, head.replace(b"#", b"%d" % one)) for one in numbers],
+         [OK.replace(b"X-Two: 1", answer)])
 
 
 # What was forgotten once.
