@@ -434,9 +434,10 @@ def responses(draw: st.DrawFn) -> bytes:
     return head
 
 
-# Of random exchanges, with random rules, the least share that a memory serves (seen: 0.13 and 0.04).
-LEAST_REQUESTS: Final = 0.03
-LEAST_RESPONSES: Final = 0.005
+# Of random exchanges, with random rules, the least share that a memory serves (seen: 0.02 to 0.26 and 0.02 to 0.1; what
+# surely is remembered: test_they_are_used).
+LEAST_REQUESTS: Final = 0.002
+LEAST_RESPONSES: Final = 0.001
 LONG: Final = os.environ.get("POINTSMAN_LONG") == "1"
 
 
@@ -461,7 +462,7 @@ def test_memories_change_nothing(listed: str) -> None:
 
     compare()
     print(uses)
-    assert uses.lines > 200, uses
+    assert uses.lines > 100, uses
     assert uses.requests > LEAST_REQUESTS * uses.lines, uses
     assert uses.responses > LEAST_RESPONSES * uses.lines, uses
 
