@@ -2,7 +2,7 @@
 
 Times are noise on a busy machine, instructions are not. A row that needs more than 5 % above its figure fails; more
 than 5 % below asks to write the new figure down (--update). The figures hold for one minor version of Python, and
-compiled and interpreted modules have their own.
+compiled and interpreted modules have their own. They are those of asyncio's loop: with uvloop a turn costs less.
 """
 from __future__ import annotations
 
