@@ -3,7 +3,7 @@
 Reads are pulled by whoever uses the wire; as epoll reports edges only once, `unread` remembers that there may be more.
 Writes are pushed and then flushed in one system call; what the kernel does not take is kept, `blocked` says so, and
 `drained` is called when it is gone. Who forwards reads nothing more for a blocked wire, so at most one read is kept.
-After a read that came back full others have a go first (`Reactor.another`), and until its own nothing more is read, so
+After reads that came back full others have a go first (`Reactor.another`), and until its own nothing more is read, so
 that one fast peer starves nobody.
 
 Pausing is not reading. Nothing here knows a protocol.
@@ -19,7 +19,8 @@ from pointsman.core import calls
 from pointsman.net.reactor import ENDING, GONE, IN, OUT, Channel, Reactor
 
 SMALL: Final = 16_384  # bytes of a read for heads
-LARGE: Final = 262_144  # for bodies
+LARGE: Final = 524_288  # for bodies
+ROUNDS: Final = 2  # large reads of a go from a server; a client has one, so that one who sends fast starves nobody
 TCP_REPAIR: Final = 19  # <linux/tcp.h>
 _SOL_SOCKET: Final = 1
 _SO_LINGER: Final = 13

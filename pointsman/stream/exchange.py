@@ -35,7 +35,7 @@ from pointsman.core.counters import Counters
 from pointsman.log.policy import When, wanted
 from pointsman.net.reactor import Reactor
 from pointsman.net.timers import Timed
-from pointsman.net.wire import LARGE, Wire
+from pointsman.net.wire import LARGE, ROUNDS, Wire
 from pointsman.proto.proxy import render_v1, render_v2
 from pointsman.sample.context import Context
 from pointsman.sample.record import SILENT
@@ -418,7 +418,7 @@ class Exchange(Carried):
 
     def _pump(self, source: Wire, sink: Wire, up: bool) -> None:
         record = self.record
-        while True:
+        for _ in range(1 if up else ROUNDS):
             if sink.out or sink.failed or source.going or self.phase != TUNNEL:
                 return
             data = source.read(LARGE)
@@ -439,8 +439,6 @@ class Exchange(Carried):
                 return
             if not source.unread:
                 return
-            if len(data) == LARGE:
-                break
         self.reactor.another(source)
 
     def _side_ended(self, source: Wire, sink: Wire, up: bool) -> None:

@@ -3,7 +3,7 @@
 A connection is busy with one exchange from the request's head to the end of the response, then it may lie in the pool.
 """
 from pointsman.net.reactor import Reactor
-from pointsman.net.wire import LARGE, SMALL
+from pointsman.net.wire import LARGE, ROUNDS, SMALL
 from pointsman.proto.body import CHUNKED, NONE, SIZED, TO_CLOSE, Body, chunk, last_chunk
 from pointsman.proto.errors import ProtocolError
 from pointsman.proto.h1 import parse_response, split_head
@@ -179,7 +179,7 @@ class H1Back(HttpBack):
         stream = self.user
         assert isinstance(stream, HttpStream)
         body = self.body
-        while True:
+        for _ in range(ROUNDS):
             if self.going or stream.download_blocked():
                 return
             data = self.read(SMALL if body.kind == SIZED and body.left < SMALL else LARGE)
@@ -198,8 +198,6 @@ class H1Back(HttpBack):
                 return
             if not self.unread:
                 return
-            if len(data) == LARGE:
-                break
         self.reactor.another(self)
 
     def body_kind(self) -> int:
