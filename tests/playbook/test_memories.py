@@ -458,7 +458,7 @@ def test_memories_change_nothing(listed: str) -> None:
 
     compare()
     print(uses)
-    # How often is a matter of luck here (seen: of 100 requests 2 to 26, of 100 responses 0 to 10): see test_they_are_used.
+    # How often is a matter of luck (seen: of 100 requests 2 to 26, of 100 responses 0 to 10): see test_they_are_used.
     assert uses.requests + uses.responses > 0, uses
 
 
