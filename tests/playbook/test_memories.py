@@ -446,7 +446,7 @@ def listed(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def test_memories_change_nothing(listed: str) -> None:
-    """And they were at work: not every exchange was worked out anew."""
+    """How often they serve is a matter of luck here (seen: of 100 requests 0 to 26): see test_they_are_used."""
     uses = Uses()
 
     @settings(max_examples=2000 if LONG else 60, deadline=None, suppress_health_check=list(HealthCheck))
@@ -458,8 +458,7 @@ def test_memories_change_nothing(listed: str) -> None:
 
     compare()
     print(uses)
-    # How often is a matter of luck (seen: of 100 requests 2 to 26, of 100 responses 0 to 10): see test_they_are_used.
-    assert uses.requests + uses.responses > 0, uses
+    assert uses.lines > 100, uses
 
 
 @settings(max_examples=500 if LONG else 30, deadline=None, suppress_health_check=list(HealthCheck))
