@@ -22,11 +22,10 @@ EXTENSIONS = ("core/_cells.c", "core/_calls.c")  # written in C, each a module o
 LIBRARY = "pointsman._hot"  # all of them are one library; each module's own file only opens it
 YES, FAILED, OFF = "compiled", "failed", "off"
 
-# Figures, of an earlier version: user instructions that a request spends in the folder's own compiled code, in the
-# benchmark's rows full, path+id and close: a known request, one that differs, one with its connection. Of 38,200, 63,900
-# and 186,000 in all; what the code asks of CPython is the larger part of the rest. Interpreted: 576,000, 709,000 and
-# 753,000. Measured with Python 3.11.2, mypy 2.4 and gcc 12 by: make bench-profile BENCH="full --modules --top 150", which
-# shows each module.
+# Figures, of an earlier version: user instructions that a request spends in the folder's own compiled code, in the rows
+# full, path+id and close: a known request, one that differs, one with its connection. Of 38,200, 63,900 and 186,000 in
+# all; what the code asks of CPython is the larger part of the rest. Interpreted: 576,000, 709,000 and 753,000. Measured
+# with Python 3.11.2, mypy 2.4 and gcc 12: make bench-profile BENCH="full --modules --top 150" shows each module.
 FOLDERS = {
     "net": (),  # 1,420  1,420  2,380
     "proto": (),  # 150  2,550  7,060
