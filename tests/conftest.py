@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import runpy
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -17,11 +18,13 @@ from pointsman.core.native import how
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Nothing is tested that is not what stands in the source."""
+    """Nothing is tested that is not what stands in the source, and INT has its usual effect."""
     interpreted = os.environ.get("POINTSMAN_INTERPRETED") == "1"
     if not interpreted and runpy.run_path(str(Path(__file__).parents[1] / "compiled.py"))["is_stale"]():
         raise pytest.UsageError("compiled modules are older than their source: build them (make build), or test the "
                                 "source (POINTSMAN_INTERPRETED=1)")
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # a shell's background job; programs would inherit it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_report_header() -> str:
