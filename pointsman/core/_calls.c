@@ -104,8 +104,8 @@ static PyObject *
 calls_wait(PyObject *module, PyObject *const *args, Py_ssize_t given)
 {
     (void)module;
-    long values[2]; /* descriptor, ms; before them the object that keeps it open */
-    if (arguments(args + 1, given - 1, 2, 2, values) < 0)
+    long values[2]; /* descriptor, ms; behind them the object that keeps it open */
+    if (arguments(args, given, 3, 2, values) < 0)
         return NULL;
     struct epoll_event events[BATCH];
     int count;
@@ -222,7 +222,7 @@ calls_send(PyObject *module, PyObject *const *args, Py_ssize_t given)
 static PyMethodDef functions[] = {
     CALL(read, "read(fd, size): bytes; None if there is nothing now"),
     CALL(write, "write(fd, data): how much was taken; 0 if nothing is now"),
-    CALL(wait, "wait(epoll, fd, ms): descriptors and their events, one after the other"),
+    CALL(wait, "wait(fd, ms, epoll): descriptors and their events, one after the other"),
     CALL(shut, "shut(fd): nothing more will be sent"),
     CALL(option, "option(fd, level, option, value): setsockopt"),
     CALL(error, "error(fd): SO_ERROR"),

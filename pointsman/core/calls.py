@@ -3,7 +3,7 @@ was not built, by the ways of Python's library, which mean the same and cost mor
 
     read(fd, size)                     what came, b"" at the end; None: nothing now
     write(fd, data)                    how many bytes were taken; 0: nothing now
-    wait(epoll, fd, ms)                descriptor, events, descriptor, events...; -1 ms: for ever. `fd` is the epoll's
+    wait(fd, ms, epoll)                descriptor, events, descriptor, events...; -1 ms: for ever. `fd` is the epoll's
     shut(fd)                           shutdown(2): no more will be sent
     option(fd, level, option, value)   setsockopt(2) of the value's bytes
     error(fd)                          SO_ERROR, which reading clears
@@ -39,7 +39,7 @@ def plain_write(fd: int, data: bytes) -> int:
         return 0
 
 
-def plain_wait(epoll: select.epoll, fd: int, ms: int) -> list[int]:
+def plain_wait(fd: int, ms: int, epoll: select.epoll) -> list[int]:
     return [number for pair in epoll.poll(ms / 1000 if ms >= 0 else None, BATCH) for number in pair]
 
 

@@ -30,6 +30,7 @@ SAFE_ONE: Final = places("idle_safe")  # where the pool has counted it as idle i
 LINK_POOLED: Final = places("links", "idle")
 LINK_POOLED_SAFE: Final = places("links", "idle", "idle_safe")
 
+LOG_LINES: Final = places("log_lines")
 BYTES: Final = places("bytes_in", "bytes_out")
 _CLASSES: Final = ("http_other", "http_1xx", "http_2xx", "http_3xx", "http_4xx", "http_5xx")
 OVER: Final = [places("bytes_in", "bytes_out", name) for name in _CLASSES]  # by the class of the status

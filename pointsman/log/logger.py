@@ -8,7 +8,7 @@ from typing import Final
 
 from mypy_extensions import i64, mypyc_attr
 
-from pointsman.core.counters import places
+from pointsman.core.columns import LOG_LINES
 from pointsman.log.dates import local_date
 from pointsman.log.heading import Heading
 from pointsman.log.policy import When, failed
@@ -22,7 +22,6 @@ from pointsman.sample.record import UNSET
 Line = Piece | Callable[[Context], bytes]
 
 NO_DATA: Final = b"-"  # of RFC 5424, for structured data
-_LINES: Final = places("log_lines")
 _NO_BREAK: Final = bytes.maketrans(b"\n\r\0", b"   ")
 
 
@@ -111,11 +110,11 @@ class Logger:
         only = self.only
         if only is not None and self.structured is None:
             only.write(level, wall, line, ctx)
-            ctx.frontend.tally(_LINES, 1)
+            ctx.frontend.tally(LOG_LINES, 1)
             return
         text = line.text(ctx)
         structured = self.structured.text(ctx) if self.structured is not None else NO_DATA
-        ctx.frontend.tally(_LINES, 1)
+        ctx.frontend.tally(LOG_LINES, 1)
         for outlet in self.outlets:
             outlet.put(level, wall, text, structured)
 

@@ -145,7 +145,7 @@ class Reactor:
 
     def turn(self, wait: int) -> None:
         """One batch; waits at most `wait` ms for it."""
-        events = _wait(self.epoll, self.fd, 0 if self.goes else wait)
+        events = _wait(self.fd, 0 if self.goes else wait, self.epoll)
         now = self.now = monotonic_ns() // 1_000_000
         self.busy = len(events) > 0
         channels = self.channels

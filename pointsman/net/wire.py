@@ -182,7 +182,7 @@ class Wire(Channel):
                 sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS, ttl)
             else:
                 sock.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, ttl)
-            sock.setsockopt(_SOL_SOCKET, _SO_LINGER, _AT_ONCE)
+            self.reset_on_close()
         except OSError:
             pass  # gone already, or a unix socket
         finally:

@@ -303,7 +303,7 @@ class Remembered(Piece):
         key = self.key.of(ctx)
         if key < 0:
             return self.otherwise.text(ctx)
-        slot = self.table[((key ^ key >> 31) & 0x7FFF_FFFF) * 0x9E37_79B1 >> 31 & self.mask]
+        slot = self.table[self._place(key)]
         if slot.key == key:
             return slot.shown
         return self.made_for(key, ctx)

@@ -94,18 +94,18 @@ def test_waiting(ways: SimpleNamespace, pair: tuple[socket.socket, socket.socket
     with select.epoll() as epoll:
         epoll.register(one.fileno(), select.EPOLLIN | select.EPOLLET)
         epoll.register(other.fileno(), select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLET)
-        assert ways.wait(epoll, epoll.fileno(), 0) == []
-        assert ways.wait(epoll, epoll.fileno(), 5) == []
+        assert ways.wait(epoll.fileno(), 0, epoll) == []
+        assert ways.wait(epoll.fileno(), 5, epoll) == []
         other.send(b"x")
-        assert ways.wait(epoll, epoll.fileno(), -1) == [one.fileno(), select.EPOLLIN]
+        assert ways.wait(epoll.fileno(), -1, epoll) == [one.fileno(), select.EPOLLIN]
         one.close()
-        found = ways.wait(epoll, epoll.fileno(), 1000)
+        found = ways.wait(epoll.fileno(), 1000, epoll)
         assert found[0] == other.fileno()
         assert found[1] & select.EPOLLHUP
         assert len(found) == 2
         epoll.close()
     with pytest.raises((OSError, ValueError)):
-        ways.wait(epoll, 99_999, 0)
+        ways.wait(99_999, 0, epoll)
 
 
 def test_a_shut_side_sends_an_end(ways: SimpleNamespace, pair: tuple[socket.socket, socket.socket]) -> None:
