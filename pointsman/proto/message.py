@@ -23,7 +23,6 @@ KINDS: Final = {b"content-length": LENGTH, b"transfer-encoding": CODING, b"host"
                 b"expect": EXPECT, b"te": TE}
 
 
-@mypyc_attr(acyclic=True)  # bytes refer to nothing: the collector need not know it
 class Field:
     """One header field. `name` is in lower case; `value` has no white space around it.
 
