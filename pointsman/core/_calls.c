@@ -6,6 +6,7 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -97,6 +98,32 @@ calls_write(PyObject *module, PyObject *const *args, Py_ssize_t given)
         return NULL;
     if (later())
         return PyLong_FromLong(0);
+    return PyErr_SetFromErrno(PyExc_OSError);
+}
+
+/* One of both descriptors is a pipe's. */
+static PyObject *
+calls_splice(PyObject *module, PyObject *const *args, Py_ssize_t given)
+{
+    (void)module;
+    long values[3]; /* from, to, at most so many bytes */
+    ssize_t moved;
+    if (arguments(args, given, 3, 3, values) < 0)
+        return NULL;
+    if (values[2] < 0) {
+        PyErr_SetString(PyExc_ValueError, "a size expected");
+        return NULL;
+    }
+    do
+        moved = splice((int)values[0], NULL, (int)values[1], NULL, (size_t)values[2],
+                       SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+    while (moved < 0 && errno == EINTR && PyErr_CheckSignals() == 0);
+    if (moved >= 0)
+        return PyLong_FromSsize_t(moved);
+    if (PyErr_Occurred())
+        return NULL;
+    if (later())
+        return PyLong_FromLong(-1);
     return PyErr_SetFromErrno(PyExc_OSError);
 }
 
@@ -222,6 +249,7 @@ calls_send(PyObject *module, PyObject *const *args, Py_ssize_t given)
 static PyMethodDef functions[] = {
     CALL(read, "read(fd, size): bytes; None if there is nothing now"),
     CALL(write, "write(fd, data): how much was taken; 0 if nothing is now"),
+    CALL(splice, "splice(source, sink, most): how many bytes went on, 0 at the end; -1 if there is nothing now"),
     CALL(wait, "wait(fd, ms, epoll): descriptors and their events, one after the other"),
     CALL(shut, "shut(fd): nothing more will be sent"),
     CALL(option, "option(fd, level, option, value): setsockopt"),

@@ -3,6 +3,7 @@ was not built, by the ways of Python's library, which mean the same and cost mor
 
     read(fd, size)                     what came, b"" at the end; None: nothing now
     write(fd, data)                    how many bytes were taken; 0: nothing now
+    splice(source, sink, most)         how many bytes went on, one of both being a pipe; 0 at the end; -1: nothing now
     wait(fd, ms, epoll)                descriptor, events, descriptor, events...; -1 ms: for ever. `fd` is the epoll's
     shut(fd)                           shutdown(2): no more will be sent
     option(fd, level, option, value)   setsockopt(2) of the value's bytes
@@ -19,10 +20,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-__all__ = ["BATCH", "error", "option", "read", "send", "shut", "wait", "write"]
+__all__ = ["BATCH", "error", "option", "read", "send", "shut", "splice", "wait", "write"]
 
 BATCH: Final = 512  # events of a wait
 LINES: Final = 64  # datagrams at once
+_AT_ONCE: Final = 3  # SPLICE_F_MOVE | SPLICE_F_NONBLOCK
 
 
 def plain_read(fd: int, size: int) -> bytes | None:
@@ -37,6 +39,13 @@ def plain_write(fd: int, data: bytes) -> int:
         return os.write(fd, data)
     except BlockingIOError:
         return 0
+
+
+def plain_splice(source: int, sink: int, most: int) -> int:
+    try:
+        return os.splice(source, sink, most, flags=_AT_ONCE)
+    except BlockingIOError:
+        return -1
 
 
 def plain_wait(fd: int, ms: int, epoll: select.epoll) -> list[int]:
@@ -82,10 +91,10 @@ def plain_send(fd: int, lines: list[bytes], start: int, flags: int) -> int:
 
 
 if TYPE_CHECKING:
-    from pointsman.core._calls import error, option, read, send, shut, wait, write
+    from pointsman.core._calls import error, option, read, send, shut, splice, wait, write
 else:
     try:
-        from pointsman.core._calls import error, option, read, send, shut, wait, write
+        from pointsman.core._calls import error, option, read, send, shut, splice, wait, write
     except ImportError:  # no compiler was at hand
-        error, option, read, send, shut, wait, write = \
-            plain_error, plain_option, plain_read, plain_send, plain_shut, plain_wait, plain_write
+        error, option, read, send, shut, splice, wait, write = \
+            plain_error, plain_option, plain_read, plain_send, plain_shut, plain_splice, plain_wait, plain_write

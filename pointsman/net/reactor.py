@@ -23,6 +23,7 @@ from typing import Final
 from mypy_extensions import mypyc_attr
 
 from pointsman.core import calls
+from pointsman.net.pipe import Pipe
 from pointsman.net.timers import NEVER, SHIFT, Timed, Wheel, report
 
 IN: Final = 0x001  # as in <sys/epoll.h>
@@ -92,6 +93,7 @@ class Reactor:
         self.goes: list[Channel] = []
         self.given_up: list[int] = []
         self.hooks: list[Hook] = []
+        self.pipe = Pipe()
         self.open = 0  # channels
         self.busy = False  # the last turn had events
         self.stays = True  # where it is nested; with several lanes it would take connections from those that sleep

@@ -3,6 +3,7 @@
 Reads are pulled by whoever uses the wire; as epoll reports edges only once, `unread` remembers that there may be more.
 Writes are pushed and then flushed in one system call; what the kernel does not take is kept, `blocked` says so, and
 `drained` is called when it is gone. Who forwards reads nothing more for a blocked wire, so at most one read is kept.
+A connection that brings much is not read but handed on through a pipe (`carry`), where nobody needs to see the bytes.
 After reads that came back full others have a go first (`Reactor.another`), and until its own nothing more is read, so
 that one fast peer starves nobody.
 
@@ -19,6 +20,7 @@ from pointsman.core import calls
 from pointsman.net.reactor import ENDING, GONE, IN, OUT, Channel, Reactor
 
 SMALL: Final = 16_384  # bytes of a read for heads
+BRIEF: Final = 65_536  # for bodies, as long as no more comes at once
 LARGE: Final = 524_288  # for bodies
 ROUNDS: Final = 2  # large reads of a go from a server; a client has one, so that one who sends fast starves nobody
 TCP_REPAIR: Final = 19  # <linux/tcp.h>
@@ -41,6 +43,7 @@ class Wire(Channel):
         self.out = b""  # not yet taken by the kernel
         self.blocked = False  # the kernel takes no more at the moment
         self.unread = False  # there may be something to read
+        self.plenty = False  # the last read came back full
         self.ending = False  # an event said that reads will reach an end
         self.finished = False  # the end was read: the peer sends no more
         self.failed = 0  # errno of a failed read or write: the connection is lost
@@ -113,9 +116,38 @@ class Wire(Channel):
         elif not data:
             self.finished = True
             self.unread = False
-        elif len(data) < size and not self.ending:
-            self.unread = False
+        else:
+            self.plenty = len(data) == size
+            if not self.plenty and not self.ending:
+                self.unread = False
         return data
+
+    def straight(self) -> bool:
+        """Payload may go to it through the pipe."""
+        return not self.out and not self.blocked and not self.failed and self.fd >= 0 and self.reactor.pipe.usable()
+
+    def carry(self, sink: "Wire", most: int) -> int:
+        """Hand up to `most` bytes on to `sink`, for which `straight` holds. How many were read; 0 at the end or on an
+        error, as `read` has it; -1: nothing now. If the sink is gone, its `failed` is set."""
+        pipe = self.reactor.pipe
+        try:
+            got = pipe.fill(self.fd, most)
+        except OSError as error:
+            self.failed = error.errno or 104
+            got = 0
+        if got > 0:
+            if got < BRIEF:
+                self.plenty = False
+            try:
+                sink.out = pipe.empty(sink.fd, got)
+            except OSError as error:
+                sink.failed = error.errno or 104
+            sink.blocked = len(sink.out) > 0
+            return got
+        self.unread = False
+        if got == 0:
+            self.finished = True
+        return got
 
     def push(self, data: bytes) -> None:
         """To be written; `flush` does it."""

@@ -80,6 +80,16 @@ class Body:
             return data
         return self._chunks(data)
 
+    def skip(self, size: int) -> None:
+        """So much of a body that is SIZED or TO_CLOSE, and no more than is left of it, went by unseen."""
+        if self.kind == SIZED:
+            self.left -= size
+            self.done = self.left == 0
+
+    def unframed(self, least: int) -> bool:
+        """At least so many bytes are to come that nobody needs to look at."""
+        return self.kind == SIZED and self.left >= least or self.kind == TO_CLOSE
+
     def ended(self) -> bool:
         """The sender has closed: is the message whole?"""
         if self.kind == TO_CLOSE:

@@ -35,7 +35,7 @@ from pointsman.core.counters import Counters
 from pointsman.log.policy import When, wanted
 from pointsman.net.reactor import Reactor
 from pointsman.net.timers import Timed
-from pointsman.net.wire import LARGE, ROUNDS, Wire
+from pointsman.net.wire import BRIEF, LARGE, ROUNDS, Wire
 from pointsman.proto.proxy import render_v1, render_v2
 from pointsman.sample.context import Context
 from pointsman.sample.record import SILENT
@@ -421,17 +421,23 @@ class Exchange(Carried):
         for _ in range(1 if up else ROUNDS):
             if sink.out or sink.failed or source.going or self.phase != TUNNEL:
                 return
-            data = source.read(LARGE)
-            if data is None:
-                return
-            if not data:
+            if source.plenty and sink.straight():
+                size = source.carry(sink, LARGE)
+                if size < 0:
+                    return
+            else:
+                data = source.read(LARGE if source.plenty else BRIEF)
+                if data is None:
+                    return
+                size = len(data)
+                sink.push(data)
+            if not size:
                 self._side_ended(source, sink, up)
                 return
             if up:
-                record.uploaded += len(data)
+                record.uploaded += size
             else:
-                record.sent += len(data)
-            sink.push(data)
+                record.sent += size
             sink.flush()
             self._touch(not up and self.frontend.independent, up and self.independent)
             if sink.failed:

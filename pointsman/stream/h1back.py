@@ -3,7 +3,7 @@
 A connection is busy with one exchange from the request's head to the end of the response, then it may lie in the pool.
 """
 from pointsman.net.reactor import Reactor
-from pointsman.net.wire import LARGE, ROUNDS, SMALL
+from pointsman.net.wire import BRIEF, LARGE, ROUNDS, SMALL
 from pointsman.proto.body import CHUNKED, NONE, SIZED, TO_CLOSE, Body, chunk, last_chunk
 from pointsman.proto.errors import ProtocolError
 from pointsman.proto.h1 import parse_response, split_head
@@ -49,6 +49,9 @@ class H1Back(HttpBack):
         data = chunk(payload) if self.chunked else payload
         self.push(data)
         return len(data)
+
+    def takes_raw(self) -> bool:
+        return not self.chunked
 
     def end_body(self, trailers: list[Field]) -> int:
         if self.chunked:
@@ -178,27 +181,57 @@ class H1Back(HttpBack):
         """Read the response's body and hand it on, as far as both sides go."""
         stream = self.user
         assert isinstance(stream, HttpStream)
-        body = self.body
         for _ in range(ROUNDS):
             if self.going or stream.download_blocked():
                 return
-            data = self.read(SMALL if body.kind == SIZED and body.left < SMALL else LARGE)
-            if data is None:
-                return
-            if not data:
-                if self.failed or not body.ended():
-                    stream.response_cut(False)
-                else:
-                    stream.response_over(body.trailers)
-                return
-            if not self.feed(data):
-                return
-            if body.done:
-                stream.response_over(body.trailers)
-                return
-            if not self.unread:
+            if self.plenty and self.body.unframed(BRIEF) and stream.download_straight():
+                if not self._carry_body(stream):
+                    return
+            elif not self._read_body(stream):
                 return
         self.reactor.another(self)
+
+    def _read_body(self, stream: HttpStream) -> bool:
+        """A piece of the response's body. True: there may be more at once."""
+        body = self.body
+        data = self.read(SMALL if body.kind == SIZED and body.left < SMALL else LARGE if self.plenty else BRIEF)
+        if data is None:
+            return False
+        if not data:
+            self._body_cut(stream)
+            return False
+        if not self.feed(data):
+            return False
+        if body.done:
+            stream.response_over(body.trailers)
+            return False
+        return self.unread
+
+    def _carry_body(self, stream: HttpStream) -> bool:
+        """The same, unseen."""
+        body = self.body
+        size = self.carry(stream.client, body.left if body.kind == SIZED and body.left < LARGE else LARGE)
+        if size == 0:
+            self._body_cut(stream)
+        if size <= 0:
+            return False
+        body.skip(size)
+        if body.done:
+            body.excess = self.read(SMALL) or b""
+        stream.downloaded(size)
+        if stream.connection is not self:
+            return False
+        if body.done:
+            stream.response_over(body.trailers)
+            return False
+        return True
+
+    def _body_cut(self, stream: HttpStream) -> None:
+        """The server sends no more."""
+        if self.failed or not self.body.ended():
+            stream.response_cut(False)
+        else:
+            stream.response_over(self.body.trailers)
 
     def body_kind(self) -> int:
         return self.body.kind

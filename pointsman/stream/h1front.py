@@ -16,8 +16,8 @@ from typing import Final
 from pointsman.core.address import NetAddress
 from pointsman.core.epoch import EPOCH
 from pointsman.net.reactor import Reactor
-from pointsman.net.wire import LARGE, SMALL, Wire
-from pointsman.proto.body import CHUNKED, SIZED, Body, chunk, last_chunk
+from pointsman.net.wire import BRIEF, LARGE, SMALL, Wire
+from pointsman.proto.body import CHUNKED, SIZED, TO_CLOSE, Body, chunk, last_chunk
 from pointsman.proto.body import NONE as NO_BODY
 from pointsman.proto.errors import ProtocolError
 from pointsman.proto.h1 import is_secret, parse_request, split_head
@@ -356,33 +356,56 @@ class H1Front(HttpFront):
                 return
             if self.going or stream.upload_blocked():
                 return
-            data: bytes | None
-            if self.data:
-                data, self.data = self.data, b""
+            if self.plenty and not self.data and body.kind == SIZED and body.left >= BRIEF and stream.upload_straight():
+                size = self._carry_body(stream)
             else:
-                data = self.read(LARGE)
-                if data is None:
+                size = self._read_body(stream)
+            if size < 0:
+                return
+            if not body.done:
+                if not self.unread and not self.data:
                     return
-                if not data:
-                    stream.body_broken(True, None)
-                    return
-            try:
-                payload = body.feed(data)
-            except ProtocolError as error:
-                stream.body_broken(False, error)
-                return
-            if payload:
-                stream.upload(payload)
-            if body.done:
-                self.data = body.excess
-                self.owing = False
-                stream.upload_end(body.trailers)
-                return
-            if not self.unread and not self.data:
-                return
-            if len(data) >= LARGE:
-                break
+                if size >= BRIEF:
+                    break
         self.reactor.another(self)
+
+    def _read_body(self, stream: HttpStream) -> int:
+        """A piece of the request's body. Returns its size; -1: there is nothing now, or no more."""
+        body = self.body
+        data: bytes | None
+        if self.data:
+            data, self.data = self.data, b""
+        else:
+            data = self.read(LARGE if self.plenty else BRIEF)
+            if data is None:
+                return -1
+            if not data:
+                stream.body_broken(True, None)
+                return -1
+        try:
+            payload = body.feed(data)
+        except ProtocolError as error:
+            stream.body_broken(False, error)
+            return -1
+        if payload:
+            stream.upload(payload)
+        if body.done:
+            self.data = body.excess
+        return len(data)
+
+    def _carry_body(self, stream: HttpStream) -> int:
+        """The same, unseen."""
+        body = self.body
+        connection = stream.connection
+        assert connection is not None
+        size = self.carry(connection, body.left if body.left < LARGE else LARGE)
+        if size > 0:
+            body.skip(size)
+            stream.uploaded(size)
+        elif size == 0:
+            stream.body_broken(True, None)
+            return -1
+        return size
 
     @property
     def request_done(self) -> bool:
@@ -431,6 +454,9 @@ class H1Front(HttpFront):
         data = chunk(payload) if self.encoding == CHUNKED else payload
         self.push(data)
         return len(data)
+
+    def takes_raw(self) -> bool:
+        return self.encoding in (SIZED, TO_CLOSE)
 
     def end_body(self, trailers: list[Field]) -> int:
         if self.encoding == CHUNKED:

@@ -364,6 +364,22 @@ class HttpStream(Replay):
             self.kept.add(payload)
         connection.send_body(payload)
         connection.flush()
+        self._uploaded(connection)
+
+    def upload_straight(self) -> bool:
+        """The next piece may go without being seen."""
+        connection = self.connection
+        return self.kept is None and isinstance(connection, HttpBack) and connection.takes_raw() \
+            and connection.straight()
+
+    def uploaded(self, size: int) -> None:
+        """So much of the request's body has gone to the server, unseen."""
+        connection = self.connection
+        assert isinstance(connection, HttpBack)
+        self.record.uploaded += size
+        self._uploaded(connection)
+
+    def _uploaded(self, connection: HttpBack) -> None:
         self.touch_client()
         if not self.independent:
             self.touch_server()
@@ -626,6 +642,16 @@ class HttpStream(Replay):
         """A piece of the response's body."""
         if not self.bodiless:  # else a rule has made another method of HEAD
             self.record.sent += self.client.send_body(payload)
+        self.flush_client()
+        self._pace()
+
+    def download_straight(self) -> bool:
+        """The next piece may go without being seen."""
+        return not self.bodiless and self.client.takes_raw() and self.client.straight()
+
+    def downloaded(self, size: int) -> None:
+        """So much of the response's body has gone to the client, unseen."""
+        self.record.sent += size
         self.flush_client()
         self._pace()
 

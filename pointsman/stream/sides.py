@@ -47,6 +47,10 @@ class HttpFront(Wire):
     def send_body(self, payload: bytes) -> int:
         raise NotImplementedError
 
+    def takes_raw(self) -> bool:
+        """The response's payload goes out as it is."""
+        return False
+
     def end_body(self, trailers: list[Field]) -> int:
         raise NotImplementedError
 
@@ -78,6 +82,10 @@ class HttpBack(ServerConnection):
 
     def send_body(self, payload: bytes) -> int:
         raise NotImplementedError
+
+    def takes_raw(self) -> bool:
+        """The request's payload goes out as it is."""
+        return False
 
     def end_body(self, trailers: list[Field]) -> int:
         raise NotImplementedError

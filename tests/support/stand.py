@@ -321,6 +321,7 @@ class Stand:
         assert all(slot.behind is None for slot in reactor.wheel.slots)
         channels = [one for one in reactor.channels if one is not reactor.vacant]
         assert len(channels) == idle
+        reactor.pipe.close()
         ours = sum(1 for end in self.ends if end.sock.fileno() >= 0)
         assert len(os.listdir("/proc/self/fd")) == self.descriptors + ours + idle, "descriptors"
 

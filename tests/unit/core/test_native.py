@@ -10,7 +10,8 @@ HAVE_GC = 1 << 14  # Py_TPFLAGS_HAVE_GC
 
 def test_the_collector_knows_them_all() -> None:
     """How mypyc puts off a deep deallocation writes in front of the object, where only such ones have room."""
-    names = {path.removesuffix(".py").replace("/", ".") for path in runpy.run_path(str(ROOT / "compiled.py"))["files"]()}
+    listed = runpy.run_path(str(ROOT / "compiled.py"))["files"]()
+    names = {path.removesuffix(".py").replace("/", ".") for path in listed}
     for name in names:
         importlib.import_module(name)
     classes = [one for one in gc.get_objects() if isinstance(one, type) and one.__module__ in names]
