@@ -3,6 +3,7 @@
 A process has one, made when the first connection wants it. What goes in is taken out again within the same call, as far
 as the other side takes it; the rest is read into memory. So it is empty between two calls, whoever makes them.
 """
+import errno
 import fcntl
 import os
 from typing import Final
@@ -11,8 +12,10 @@ from pointsman.core import calls
 
 SIZE: Final = 1 << 20  # bytes; what an unprivileged process may ask for (/proc/sys/fs/pipe-max-size)
 ENOUGH: Final = 1 << 18  # with less, reading and writing is as good
+NOT_HERE: Final = frozenset((errno.EINVAL, errno.ENOSYS, errno.EPERM))  # the kernel, or a sandbox, has no splice
 _splice: Final = calls.splice
 _read: Final = calls.read
+_write: Final = calls.write
 
 
 class Pipe:
@@ -45,20 +48,32 @@ class Pipe:
             self.close()
         return self.open
 
-    def fill(self, fd: int, most: int) -> int:
-        """From a socket, as `splice` of calls.py returns it."""
+    def put(self, data: bytes) -> None:
+        """What goes before what will be filled in; no more than ENOUGH."""
         self.filled = True
+        if _write(self.inlet, data) < len(data):
+            raise RuntimeError("a pipe takes less than it should")
+
+    def fill(self, fd: int, most: int) -> int:
+        """From a socket, as `splice` of calls.py returns it. Raises OSError."""
+        before, self.filled = self.filled, True
         got = _splice(fd, self.inlet, most)
         if got <= 0:
-            self.filled = False
+            self.filled = before
         return got
 
     def empty(self, fd: int, count: int) -> bytes:
-        """The `count` bytes that were filled in, to a socket. Returns what that did not take. Raises OSError if it is
+        """All `count` bytes that are in it, to a socket. Returns what that did not take. Raises OSError if it is
         gone."""
         left = count
         while left:
-            sent = _splice(self.outlet, fd, left)
+            try:
+                sent = _splice(self.outlet, fd, left)
+            except OSError as error:
+                if error.errno not in NOT_HERE:
+                    raise
+                self.wanted = False
+                break
             if sent <= 0:
                 break
             left -= sent
@@ -70,6 +85,8 @@ class Pipe:
                 raise RuntimeError("a pipe has lost bytes")
             rest = rest + piece if rest else piece
         self.filled = False
+        if not self.wanted:
+            self.close()
         return rest
 
     def close(self) -> None:

@@ -17,6 +17,7 @@ from typing import Final
 from mypy_extensions import mypyc_attr
 
 from pointsman.core import calls
+from pointsman.net.pipe import NOT_HERE
 from pointsman.net.reactor import ENDING, GONE, IN, OUT, Channel, Reactor
 
 SMALL: Final = 16_384  # bytes of a read for heads
@@ -124,30 +125,50 @@ class Wire(Channel):
 
     def straight(self) -> bool:
         """Payload may go to it through the pipe."""
-        return not self.out and not self.blocked and not self.failed and self.fd >= 0 and self.reactor.pipe.usable()
+        return not self.blocked and not self.failed and self.fd >= 0 and len(self.out) <= BRIEF \
+            and self.reactor.pipe.usable()
 
     def carry(self, sink: "Wire", most: int) -> int:
-        """Hand up to `most` bytes on to `sink`, for which `straight` holds. How many were read; 0 at the end or on an
-        error, as `read` has it; -1: nothing now. If the sink is gone, its `failed` is set."""
+        """Hand up to `most` bytes on to `sink`, for which `straight` holds, and what that was to write before them. How
+        many were read; 0 at the end or on an error, as `read` has it; -1: nothing now. If the sink is gone, its
+        `failed` is set."""
         pipe = self.reactor.pipe
+        count = len(sink.out)
+        if count:
+            pipe.put(sink.out)
         try:
             got = pipe.fill(self.fd, most)
         except OSError as error:
+            if error.errno in NOT_HERE:
+                pipe.wanted = False
+                pipe.close()
+                return self._copy(sink, most)
             self.failed = error.errno or 104
             got = 0
         if got > 0:
+            count += got
             if got < BRIEF:
                 self.plenty = False
+        else:
+            self.unread = False
+            if got == 0:
+                self.finished = True
+        if count:
             try:
-                sink.out = pipe.empty(sink.fd, got)
+                sink.out = pipe.empty(sink.fd, count)
             except OSError as error:
                 sink.failed = error.errno or 104
-            sink.blocked = len(sink.out) > 0
-            return got
-        self.unread = False
-        if got == 0:
-            self.finished = True
+                sink.out = b""
+            sink.blocked = len(sink.out) > 0 and pipe.wanted
         return got
+
+    def _copy(self, sink: "Wire", most: int) -> int:
+        """The same where the kernel has no pipes for it: whoever pushes flushes then."""
+        data = self.read(most if most < BRIEF else BRIEF)
+        if data is None:
+            return -1
+        sink.push(data)
+        return len(data)
 
     def push(self, data: bytes) -> None:
         """To be written; `flush` does it."""

@@ -132,7 +132,7 @@ def _lines(block: bytes, hint: list[Field], start: bytes, strict: bool) -> list[
     del raws[last:]
     known = len(hint)
     for i, raw in enumerate(raws):
-        if i > known or raw != (hint[i - 1].raw if i else start):
+        if i > known or not raw or raw != (hint[i - 1].raw if i else start):
             if not _is_line(raw):
                 return _mend(block, strict)
     return raws

@@ -1,7 +1,8 @@
 """Connections to servers and each server's pool of idle ones.
 
-A connection belongs to one exchange at a time (`user`), or lies in its server's pool. Idle, any event means its end:
-a server has nothing to say unasked. The pool is last in, first out, so that what is not needed grows old and is closed.
+A connection belongs to one exchange at a time (`user`), or lies in its server's pool. Idle, whatever comes means its
+end: a server has nothing to say unasked. The pool is last in, first out, so that what is not needed grows old and is
+closed.
 
 Which idle connection may carry a request is `http-reuse` (manual 4.2):
 
@@ -85,7 +86,8 @@ class ServerConnection(Wire):
     def ready(self, events: int) -> None:
         user = self.user
         if user is None:
-            if events & (IN | RDHUP | GONE):
+            # Its last bytes may have been read before this batch told of them: then there is nothing.
+            if events & (RDHUP | GONE) or events & IN and self.read(1) is not None:
                 self.close()
             return
         if not self.connecting:

@@ -174,7 +174,7 @@ class H1Back(HttpBack):
                 stream.response_cut(True)
                 return False
         if payload:
-            stream.download(payload)
+            stream.download(payload, self.unread and self._goes_unseen(stream))
         return stream.connection is self
 
     def download(self) -> None:
@@ -184,12 +184,16 @@ class H1Back(HttpBack):
         for _ in range(ROUNDS):
             if self.going or stream.download_blocked():
                 return
-            if self.plenty and self.body.unframed(BRIEF) and stream.download_straight():
+            if self._goes_unseen(stream):
                 if not self._carry_body(stream):
                     return
             elif not self._read_body(stream):
                 return
         self.reactor.another(self)
+
+    def _goes_unseen(self, stream: HttpStream) -> bool:
+        """So much of the body is at hand that it had better go through the pipe, and it may."""
+        return self.plenty and self.body.unframed(BRIEF) and stream.download_straight()
 
     def _read_body(self, stream: HttpStream) -> bool:
         """A piece of the response's body. True: there may be more at once."""
@@ -203,7 +207,7 @@ class H1Back(HttpBack):
         if not self.feed(data):
             return False
         if body.done:
-            stream.response_over(body.trailers)
+            self._over(stream)
             return False
         return self.unread
 
@@ -216,15 +220,20 @@ class H1Back(HttpBack):
         if size <= 0:
             return False
         body.skip(size)
-        if body.done:
-            body.excess = self.read(SMALL) or b""
         stream.downloaded(size)
         if stream.connection is not self:
             return False
         if body.done:
-            stream.response_over(body.trailers)
+            self._over(stream)
             return False
         return True
+
+    def _over(self, stream: HttpStream) -> None:
+        """All of the body is here. What a full read cannot tell: did the server send more than that?"""
+        body = self.body
+        if self.unread and not body.excess:
+            body.excess = self.read(SMALL) or b""
+        stream.response_over(body.trailers)
 
     def _body_cut(self, stream: HttpStream) -> None:
         """The server sends no more."""

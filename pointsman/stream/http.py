@@ -377,6 +377,7 @@ class HttpStream(Replay):
         connection = self.connection
         assert isinstance(connection, HttpBack)
         self.record.uploaded += size
+        connection.flush()
         self._uploaded(connection)
 
     def _uploaded(self, connection: HttpBack) -> None:
@@ -410,6 +411,8 @@ class HttpStream(Replay):
             self.pump_down()
         if self.client.out and self.client.fd >= 0:
             self.flush_client()
+            if self.phase == FORWARD and self.client.blocked:
+                self._pace()
 
     def server_drained(self) -> None:
         if self.phase == TUNNEL:
@@ -638,11 +641,12 @@ class HttpStream(Replay):
     def download_blocked(self) -> bool:
         return self.client.blocked or self.client.fd < 0
 
-    def download(self, payload: bytes) -> None:
-        """A piece of the response's body."""
+    def download(self, payload: bytes, waits: bool = False) -> None:
+        """A piece of the response's body; it `waits` for the next one, if that goes unseen."""
         if not self.bodiless:  # else a rule has made another method of HEAD
             self.record.sent += self.client.send_body(payload)
-        self.flush_client()
+        if not waits:
+            self.flush_client()
         self._pace()
 
     def download_straight(self) -> bool:

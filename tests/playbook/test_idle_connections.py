@@ -16,6 +16,7 @@ from support.stand import End, Stand
 from test_memories import Play, Step, Tale, Twin, configurations, responses, stories
 
 from pointsman.admin.commands import proxies as commands
+from pointsman.assemble import MEMORIES
 from pointsman.stream.h1front import FORGETS, RESTS, H1Front
 from pointsman.stream.http import HttpStream
 from pointsman.tables.patterns import LISTS
@@ -150,7 +151,8 @@ def test_its_time_ends_as_if_nothing_had_been(remembers: bool) -> None:
         assert stand.lines == ["200 --"]  # a quiet end
 
 
-def test_what_the_last_request_said_is_forgotten() -> None:
+def test_what_the_last_request_said_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(MEMORIES, raising=False)
     with Stand(CONFIG, "a") as stand:
         client = stand.client()
         served(stand, client, b"1")

@@ -2,6 +2,7 @@
 import pytest
 from support.stand import End, Stand
 
+from pointsman.assemble import MEMORIES
 from pointsman.core.address import net_address
 from pointsman.stream.outcome import Heirloom
 
@@ -20,6 +21,14 @@ frontend f
 backend b
     server a {a}
 """
+
+
+@pytest.fixture(autouse=True)
+def memories(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are on, whatever the run's environment says: they are what is tested."""
+    monkeypatch.delenv(MEMORIES, raising=False)
+
+
 GET = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 

@@ -11,7 +11,7 @@ import pytest
 from pointsman.core import calls
 
 PLAIN = SimpleNamespace(read=calls.plain_read, write=calls.plain_write, wait=calls.plain_wait, shut=calls.plain_shut,
-                        option=calls.plain_option, error=calls.plain_error)
+                        option=calls.plain_option, error=calls.plain_error, splice=calls.plain_splice)
 
 
 @pytest.fixture(params=["built", "plain"])
@@ -48,6 +48,32 @@ def test_reading(ways: SimpleNamespace, pair: tuple[socket.socket, socket.socket
     rest = b"hello, world"[size:]
     assert ways.read(one.fileno(), 100) == rest
     assert ways.read(one.fileno(), size) == b""
+
+
+def test_splicing(ways: SimpleNamespace, pair: tuple[socket.socket, socket.socket]) -> None:
+    one, other = pair
+    outlet, inlet = os.pipe2(os.O_NONBLOCK)
+    try:
+        assert ways.splice(one.fileno(), inlet, 100) == -1
+        other.send(b"hello, world")
+        assert ways.splice(one.fileno(), inlet, 5) == 5
+        assert ways.splice(one.fileno(), inlet, 100) == 7
+        assert ways.splice(outlet, one.fileno(), 10) == 10
+        assert other.recv(100) == b"hello, wor"
+        while ways.write(other.fileno(), b"x" * 10_000):
+            pass
+        while ways.write(one.fileno(), b"x" * 10_000):
+            pass
+        assert ways.splice(outlet, one.fileno(), 2) == -1
+        other.shutdown(socket.SHUT_WR)
+        while ways.read(one.fileno(), 100_000):
+            pass
+        assert ways.splice(one.fileno(), inlet, 100) == 0
+        with pytest.raises(OSError, match="Invalid argument"):
+            ways.splice(one.fileno(), other.fileno(), 10)
+    finally:
+        os.close(outlet)
+        os.close(inlet)
 
 
 def test_reading_much(ways: SimpleNamespace, pair: tuple[socket.socket, socket.socket]) -> None:

@@ -195,6 +195,8 @@ MENDED = {
     "default port of a tunnel": (get(b"", b"CONNECT h:443 HTTP/1.1", b"Host: h:443\r\n"), [b"host: h"]),
     "CONNECT with a length": (get(b"Content-Length: 3\r\n", b"CONNECT h:8080 HTTP/1.1", b"Host: h:8080\r\n"),
                               [b"host: h:8080"]),
+    "an empty line before": (b"\r\n" + get(b""), [b"host: h"]),
+    "two empty lines before": (b"\r\n\r\n" + get(b""), [b"host: h"]),
     "empty lines before": (b"\r\n\n\r\n" + get(b""), [b"host: h"]),
     "bare LF": (b"GET /a HTTP/1.1\nHost: h\nX: y\n\n", [b"host: h", b"x: y"]),
     "LF and CRLF": (b"GET /a HTTP/1.1\nHost: h\r\nX: y\n\r\n", [b"host: h", b"x: y"]),
