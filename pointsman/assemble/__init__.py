@@ -24,7 +24,8 @@ from pointsman.assemble.live import Live
 from pointsman.assemble.modes import decide_modes
 from pointsman.assemble.references import check_references, declare_users
 from pointsman.assemble.rules import fill_backend_rules, fill_frontend_rules
-from pointsman.config.global_section import buffer_sizes, global_number
+from pointsman.config.command_line import CommandLine
+from pointsman.config.global_section import buffer_sizes, global_flag, global_number
 from pointsman.config.lanes import lane_count
 from pointsman.config.proxy import Disabled, proxy_ids
 from pointsman.config.setting import Configuration, In, Section
@@ -50,6 +51,8 @@ def assemble(configuration: Configuration, diagnostics: Diagnostics) -> Live:
     room = Room(reactor, arena)
     room.connection_rate.limit = global_number(main, "maxconnrate")
     room.session_rate.limit = global_number(main, "maxsessrate")
+    reactor.pipe.wanted = _splices(main)
+    room.pipes = lanes if reactor.pipe.wanted else 0
     program = Program(room)
     if os.environ.get(MEMORIES) == "off":
         program.forget()
@@ -76,6 +79,15 @@ def assemble(configuration: Configuration, diagnostics: Diagnostics) -> Live:
     declare_users(configuration, diagnostics)
     check_references(configuration, diagnostics)
     return live
+
+
+def _splices(main: Section) -> bool:
+    """Large payload may go through a pipe (manual 3.2; management manual 3: -dS, -dF, -dZ)."""
+    words = main.one(CommandLine)
+    return global_number(main, "maxpipes") > 0 \
+        and not any(global_flag(main, name) for name in ("nosplice", "tune.disable-fast-forward",
+                                                         "tune.disable-zero-copy-forwarding")) \
+        and (words is None or words.splice and words.fast_forward and words.zero_copy)
 
 
 def _name(live: Live) -> None:

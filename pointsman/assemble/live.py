@@ -5,6 +5,7 @@ from typing import Final
 
 from pointsman.admin.links import Links
 from pointsman.config.setting import Section
+from pointsman.core.columns import SPLICED
 from pointsman.core.counters import Counters
 from pointsman.listener.generation import Generation
 from pointsman.listener.listener import Listener
@@ -47,6 +48,10 @@ class EverySecond(Hook):
             counters.connection_rate.tick(now)
             counters.request_rate.tick(now)
         look(self.live.reactor, now)
+        pipe = self.live.reactor.pipe
+        if pipe.passed:
+            self.live.room.counters.tally(SPLICED, pipe.passed)
+            pipe.passed = 0
         if now >= self.forget_at:
             self._forget(now)
         for frontend in self.live.frontends:

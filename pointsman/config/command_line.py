@@ -24,5 +24,6 @@ class CommandLine(Setting):
     reuse_port: bool = True  # not -dR
     fast_forward: bool = True  # not -dF
     zero_copy: bool = True  # not -dZ
+    splice: bool = True  # not -dS
     getaddrinfo: bool = True  # not -dG
     verify_servers: bool = True  # not -dV

@@ -27,7 +27,7 @@ FEATURES: Final[dict[str, bool]] = {
     "LIBATOMIC": False,
     "LIBCRYPT": False,
     "LINUX_CAP": False,
-    "LINUX_SPLICE": False,
+    "LINUX_SPLICE": True,
     "LINUX_TPROXY": True,
     "LUA": False,
     "MATH": False,
@@ -76,4 +76,4 @@ RUNTIME_OPTIONS: Final = ("POLL", "EPOLL", "KQUEUE", "EVPORTS", "SPLICE", "GETAD
 class Runtime:
     """Which of RUNTIME_OPTIONS are on. The command line (-dF, -dR...) changes it before the load."""
 
-    enabled: frozenset[str] = frozenset({"EPOLL", "GETADDRINFO", "REUSEPORT", "FAST-FORWARD"})
+    enabled: frozenset[str] = frozenset({"EPOLL", "GETADDRINFO", "REUSEPORT", "SPLICE", "FAST-FORWARD"})

@@ -82,6 +82,7 @@ NUMBERS: dict[str, Number] = {
     "maxconn": Number(0, BIGGEST, 0, once=True, manual="3.2"),  # 0: from the limits of the system
     "maxconnrate": Number(0, BIGGEST, 0, once=True, manual="3.2"),  # 0: no limit
     "maxsessrate": Number(0, BIGGEST, 0, once=True, manual="3.2"),
+    "maxpipes": Number(0, BIGGEST, 1, manual="3.2"),  # of a process; more than one is never made
     "mworker-max-reloads": Number(0, BIGGEST, 50),
     "nbthread": Number(1, 64, 1),  # where it is not said: see lanes.py
     "spread-checks": Number(0, 50, 0, manual="3.2"),  # per cent
@@ -201,8 +202,11 @@ FLAGS: dict[str, tuple[str, bool]] = {  # section of the manual, and whether `no
     "expose-deprecated-directives": ("3.1", False),  # permits what this version refuses anyway
     "expose-experimental-directives": ("3.1", False),
     "noreuseport": ("3.2", False),
+    "nosplice": ("3.2", False),
     "quiet": ("3.3", False),
     "strict-limits": ("3.1", True),
+    "tune.disable-fast-forward": ("3.2", False),
+    "tune.disable-zero-copy-forwarding": ("3.2", False),
     "zero-warning": ("3.3", False),
 }
 

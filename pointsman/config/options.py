@@ -47,9 +47,6 @@ OPTIONS: dict[str, tuple[Kind, In]] = {
     "pointsman-strict": (Kind.BUILT, CLIENT),  # ours: refuse what RFC 9112 calls an error, where HAProxy is lax
     "prefer-last-server": (Kind.BUILT, SERVER),
     "socket-stats": (Kind.BUILT, CLIENT),
-    "splice-auto": (Kind.HINT, In.ANY_PROXY),
-    "splice-request": (Kind.HINT, In.ANY_PROXY),
-    "splice-response": (Kind.HINT, In.ANY_PROXY),
     "srvtcpka": (Kind.BUILT, SERVER),
     "tcp-smart-accept": (Kind.HINT, CLIENT),
     "tcp-smart-connect": (Kind.HINT, SERVER),
@@ -89,6 +86,19 @@ def _parse_option(args: Args) -> Option | None:
 
 for _name, (_kind, _where) in OPTIONS.items():
     keyword(f"option {_name}", _where, "4.2", negatable=True)(_parse_option)
+
+
+def _parse_splice(args: Args) -> None:
+    """option splice-auto, splice-request, splice-response: what they permit is done by itself; a notice."""
+    name = args.words[args.index - 1].text
+    args.end()
+    if not args.negated and not args.reset:
+        args.diagnostics.notice(f"'option {name}' has no effect: large payload is spliced without it, unless "
+                                "'nosplice' says no (manual 4.2)", args.at)
+
+
+for _name in ("splice-auto", "splice-request", "splice-response"):
+    keyword(f"option {_name}", In.ANY_PROXY, "4.2", negatable=True)(_parse_splice)
 
 
 @keyword("option use-small-buffers", SERVER, "4.2", negatable=True)

@@ -30,6 +30,7 @@ SAFE_ONE: Final = places("idle_safe")  # where the pool has counted it as idle i
 LINK_POOLED: Final = places("links", "idle")
 LINK_POOLED_SAFE: Final = places("links", "idle", "idle_safe")
 
+SPLICED: Final = places("spliced")
 LOG_LINES: Final = places("log_lines")
 BYTES: Final = places("bytes_in", "bytes_out")
 _CLASSES: Final = ("http_other", "http_1xx", "http_2xx", "http_3xx", "http_4xx", "http_5xx")

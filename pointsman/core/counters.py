@@ -45,6 +45,7 @@ class CounterFields:
     internal_errors: int  # eint
     intercepted: int  # requests answered by the proxy itself: statistics, monitor-uri, return, redirect
     failed_header_rewrites: int  # wrew
+    spliced: int  # of the process: bytes that went through a pipe
     log_lines: int  # lines written about its streams
     current: int  # scur
     highest: int  # smax

@@ -25,7 +25,7 @@ class Pipe:
         self.open = False
         self.wanted = True  # False: it is not to be used, or the kernel cannot
         self.filled = False
-        self.passed = 0  # bytes, all in all
+        self.passed = 0  # bytes since they were last counted (once a second)
 
     def usable(self) -> bool:
         """Made if need be."""

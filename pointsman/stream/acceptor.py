@@ -57,6 +57,7 @@ class Room:
         self.session_rate_limit = self.session_rate.limit_now
         self.waiting: list[Channel] = []  # listeners that found no room here
         self.stopping = False  # a soft stop was asked for (fetch `stopping`)
+        self.pipes = 0  # that may be made; each is emptied within the call that fills it
         self.share = Share(self.arena, self.counters)
 
     @property

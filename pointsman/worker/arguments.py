@@ -56,6 +56,7 @@ class Options:
     reuse_port: bool = True
     fast_forward: bool = True
     zero_copy: bool = True
+    splice: bool = True
     getaddrinfo: bool = True
     verify_servers: bool = True
     notices: list[str] = field(default_factory=list)
@@ -76,6 +77,7 @@ FLAGS: Final[dict[str, tuple[str, bool]]] = {  # option: the attribute it sets, 
     "-dG": ("getaddrinfo", False),
     "-dL": ("dump_libraries", True),
     "-dR": ("reuse_port", False),
+    "-dS": ("splice", False),
     "-dV": ("verify_servers", False),
     "-dW": ("zero_warning", True),
     "-dZ": ("zero_copy", False),
@@ -85,7 +87,6 @@ FLAGS: Final[dict[str, tuple[str, bool]]] = {  # option: the attribute it sets, 
 WITHOUT_EFFECT: Final[dict[str, str]] = {
     "-dA": "there is no archive of libraries to dump",
     "-dI": "nothing is ever forked but at start-up",
-    "-dS": "splice() is not used",
     "-dT": "ktls is not used",
     "-dc": "processors are not assigned",
     "-de": "epoll is the only polling system",
@@ -96,10 +97,8 @@ WITHOUT_EFFECT: Final[dict[str, str]] = {
 
 NO_EFFECT_YET: Final[dict[str, str]] = {  # they are noted for those who will obey them
     "-4": "resolvers, which it restricts, are not built yet",
-    "-dF": "there is no fast-forward of data to disable",
     "-dG": "names of servers are looked up by getaddrinfo() alone",
     "-dV": "TLS to servers is not built yet",
-    "-dZ": "there is no zero-copy forwarding to disable",
 }
 
 VALUES: Final = ("-f", "-C", "-L", "-N", "-S", "-n", "-m", "-p", "-x", "-cc")

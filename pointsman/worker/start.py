@@ -88,7 +88,7 @@ def _checked(generation: Generation, warnings: int, console: Console) -> int:
 
 def _runtime(options: Options) -> Runtime:
     off = {name for name, on in (("FAST-FORWARD", options.fast_forward), ("GETADDRINFO", options.getaddrinfo),
-                                 ("REUSEPORT", options.reuse_port)) if not on}
+                                 ("REUSEPORT", options.reuse_port), ("SPLICE", options.splice)) if not on}
     on = set() if options.verify_servers else {"SERVER-SSL-VERIFY-NONE"}
     return Runtime(enabled=(Runtime().enabled - off) | on)
 
@@ -99,7 +99,7 @@ def _command_line(options: Options) -> CommandLine:
         local_peer=options.local_peer, daemon=options.daemon, foreground=options.foreground or options.debug,
         zero_warning=options.zero_warning, ignore_resolution=options.ignore_resolution, ipv4_only=options.ipv4_only,
         reuse_port=options.reuse_port, fast_forward=options.fast_forward, zero_copy=options.zero_copy,
-        getaddrinfo=options.getaddrinfo, verify_servers=options.verify_servers)
+        splice=options.splice, getaddrinfo=options.getaddrinfo, verify_servers=options.verify_servers)
 
 
 def _dumps(options: Options, console: Console) -> None:

@@ -27,7 +27,8 @@ from pointsman.core.address import AddressSpec
     ("stats timeout 2m", "stats timeout", 120_000), ("stats maxconn 3", "stats maxconn", 3),
     ("tune.bufsize 32k", "tune.bufsize", 32768), ("tune.maxrewrite 2048", "tune.maxrewrite", 2048),
     ("tune.http.maxhdr 200", "tune.http.maxhdr", 200), ("maxconnrate 7", "maxconnrate", 7),
-    ("fd-hard-limit 50000", "fd-hard-limit", 50_000), ("nbthread 1", "nbthread", 1)])
+    ("fd-hard-limit 50000", "fd-hard-limit", 50_000), ("nbthread 1", "nbthread", 1),
+    ("maxpipes 0", "maxpipes", 0), ("maxpipes 500", "maxpipes", 500)])
 def test_numbers(line: str, name: str, value: int) -> None:
     assert global_number(good("global", line).main, name) == value
 
@@ -35,8 +36,8 @@ def test_numbers(line: str, name: str, value: int) -> None:
 def test_numbers_that_are_not_said() -> None:
     main = good("global").main
     assert {name: global_number(main, name) for name in NUMBERS} == {
-        "fd-hard-limit": 0, "gid": -1, "grace": 0, "hard-stop-after": 0, "max-spread-checks": 0, "maxconn": 0,
-        "maxconnrate": 0, "maxsessrate": 0, "mworker-max-reloads": 50, "nbthread": 1, "spread-checks": 0,
+        "fd-hard-limit": 0, "gid": -1, "grace": 0, "hard-stop-after": 0, "maxpipes": 1, "max-spread-checks": 0,
+        "maxconn": 0, "maxconnrate": 0, "maxsessrate": 0, "mworker-max-reloads": 50, "nbthread": 1, "spread-checks": 0,
         "stats maxconn": 10, "stats timeout": 10_000, "thread-hard-limit": 0, "tune.bufsize": 16384,
         "tune.http.cookielen": 63, "tune.http.logurilen": 1024, "tune.http.maxhdr": 101,
         "tune.maxrewrite": 1024, "uid": -1, "ulimit-n": 0}
