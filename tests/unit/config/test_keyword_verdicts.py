@@ -24,7 +24,8 @@ ACCEPTED = {
         "server-template a 1-3 localhost:80", "server-template a 2 localhost:80 id 3", "server-template a 2 /tmp/x",
         "default-server disabled backup weight 3 port 80 addr 1.2.3.4 source 1.2.3.4", "default-server id 3",
         "option redispatch 3", "option forwardfor except 10.0.0.0/8 header X-C if-none", "option originalto except ::1",
-        "no option http-keep-alive", "option splice-auto", "no option splice-request", "option splice-response", "stats realm a b", "stats refresh 500ms", "stats show-desc a b", "stats scope .",
+        "no option http-keep-alive",
+        "option splice-auto", "no option splice-request", "option splice-response", "stats realm a b", "stats refresh 500ms", "stats show-desc a b", "stats scope .",
         "retry-on conn-failure", "http-reuse always", "source 1.2.3.4:10", "max-keep-alive-queue -1", "fullconn 0",
         "timeout client 3s"],
     "global": [
