@@ -25,7 +25,8 @@ ACCEPTED = {
         "default-server disabled backup weight 3 port 80 addr 1.2.3.4 source 1.2.3.4", "default-server id 3",
         "option redispatch 3", "option forwardfor except 10.0.0.0/8 header X-C if-none", "option originalto except ::1",
         "no option http-keep-alive",
-        "option splice-auto", "no option splice-request", "option splice-response", "stats realm a b", "stats refresh 500ms", "stats show-desc a b", "stats scope .",
+        "option splice-auto", "no option splice-request", "option splice-response",
+        "stats realm a b", "stats refresh 500ms", "stats show-desc a b", "stats scope .",
         "retry-on conn-failure", "http-reuse always", "source 1.2.3.4:10", "max-keep-alive-queue -1", "fullconn 0",
         "timeout client 3s"],
     "global": [
