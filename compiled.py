@@ -18,7 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent
 PACKAGE = ROOT / "pointsman"
 NOTE = PACKAGE / ".compiled"  # one line: a digest and YES, FAILED or OFF
-EXTENSIONS = ("core/_cells.c", "core/_calls.c")  # written in C, each a module of its own
+EXTENSIONS = ("core/_cells.c", "core/_calls.c", "proto/_cut.c")  # written in C, each a module of its own
 LIBRARY = "pointsman._hot"  # all of them are one library; each module's own file only opens it
 YES, FAILED, OFF = "compiled", "failed", "off"
 
@@ -28,7 +28,7 @@ YES, FAILED, OFF = "compiled", "failed", "off"
 # with Python 3.11.2, mypy 2.4 and gcc 12: make bench-profile BENCH="full --modules --top 150" shows each module.
 FOLDERS = {
     "net": (),  # 1,420  1,420  2,380
-    "proto": (),  # 150  2,550  7,060
+    "proto": ("cut",),  # 150  2,550  7,060
     "stream": (),  # 4,520  5,430  9,360
     "server": ("fetches", "state_row"),  # 1,200  1,200  1,670
     "balance": ("keywords", "build", "registry", "hashing"),  # 170  170  170

@@ -1,6 +1,7 @@
 """What pyproject.toml cannot say: the extensions. Both kinds may be missing: plain Python serves then, on one lane.
 
-- `core/_cells.c`, atomic operations on shared cells, and `core/_calls.c`, system calls without detours: each on its own
+- `core/_cells.c`, atomic operations on shared cells, `core/_calls.c`, system calls without detours, and `proto/_cut.c`,
+  what varies in a head: each on its own
 - the modules that a request passes, compiled by mypyc from their own typed source (compiled.py lists them); all or none
 """
 import os

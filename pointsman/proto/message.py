@@ -84,6 +84,7 @@ SEVERAL: Final = -1
 
 
 _NO_LINES: Final[list[Field]] = []
+_NO_VALUES: Final[list[bytes]] = []
 
 
 class Head:
@@ -102,6 +103,7 @@ class Head:
         self.close_after = False  # ambiguous framing: close the client after the response (RFC 9112 6.1)
         self.line = b""  # the start line as received
         self.lines = _NO_LINES  # `fields` as they were received, if each stands for one line; else empty
+        self.values = _NO_VALUES  # of those that vary, if it has a shape, in the order of its places
         self.shape: Shape | None = None  # which lines vary from one head of its connection to the next
 
     def get(self, name: bytes) -> bytes | None:
