@@ -170,6 +170,7 @@ class Stand:
             frontend.logger = self.logs[frontend.name.decode()] = self._logger(when)
         self.doors = {id(frontend): Door("", 1, self.live.room) for frontend in self.live.frontends}
         self._door = socket.create_server(("127.0.0.1", 0), backlog=200)
+        self._door.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as listeners have it
         self._poll = select.poll()
         self._poll.register(self.reactor.epoll.fileno(), select.POLLIN)
         self.turns = 0
