@@ -162,7 +162,8 @@ class _Splitter:
         if name is None or (name[0][0] == "." and name[0] not in (".FILE", ".LINE", ".SECTION")):
             hint = "to write a dollar sign inside double quotes, put a backslash in front of it" if not braced else ""
             raise ConfigError(f"forbidden first char in environment variable name at position {start + 1}",
-                              self.place.at(start), "a letter or '_', or one of .FILE, .LINE, .SECTION", hint)
+                              self.place.at(min(start, len(text) - 1)),
+                              "a letter or '_', or one of .FILE, .LINE, .SECTION", hint)
         index = name.end()
         several = braced and text.startswith("[", index)
         if several:

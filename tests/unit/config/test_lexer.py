@@ -6,7 +6,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pointsman.config.lexer import MOST_WORDS, Place, Reader, split_line
@@ -165,7 +165,10 @@ def test_variables_are_resolved_when_the_line_is_asked_for() -> None:
     assert seen == ["", "later|now"]
 
 
-@given(st.text(st.characters(exclude_characters="\n", exclude_categories=["Cs"])))
+@given(st.text(st.characters(exclude_characters="\n", exclude_categories=["Cs"]))
+       | st.text(st.sampled_from("\"'$\\x0{}[*]-:.A#\t ")))
+@example('"$')
+@example('"${')
 def test_garbage_gives_words_or_one_error(text: str) -> None:
     try:
         found = [word.at for word in split_line(Place("f", 1, text), VARIABLES)]
