@@ -18,13 +18,16 @@ from pointsman.core.native import how
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Nothing is tested that is not what stands in the source, and INT has its usual effect."""
+    """Nothing is tested that is not what stands in the source, and INT and HUP have their usual effects."""
     interpreted = os.environ.get("POINTSMAN_INTERPRETED") == "1"
     if not interpreted and runpy.run_path(str(Path(__file__).parents[1] / "compiled.py"))["is_stale"]():
         raise pytest.UsageError("compiled modules are older than their source: build them (make build), or test the "
                                 "source (POINTSMAN_INTERPRETED=1)")
-    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # a shell's background job; programs would inherit it
+    # A shell's background job, or nohup; programs would inherit it.
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_report_header() -> str:

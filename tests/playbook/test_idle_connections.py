@@ -369,7 +369,7 @@ def play(config: str, story: list[Step], answers: list[bytes], rests: bool) -> T
     return scene.tale
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large,
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large,
                                                                  HealthCheck.function_scoped_fixture])
 @given(configurations(), stories(), st.lists(responses(), min_size=1, max_size=3))
 def test_any_traffic_is_served_and_logged_alike(tmp_path: Path, config: str, story: list[Step],

@@ -20,11 +20,13 @@ from support.storm import LONG
 from pointsman.net.wire import LARGE
 from pointsman.stream.proxies import LINE_ROOM
 
-MINUTE: Final = 60 if LONG else 8  # s until memory must be flat
-SPAN: Final = 600 if LONG else 18
+MINUTE: Final = 60 if LONG else 6  # s until memory must be flat
+SPAN: Final = 600 if LONG else 13
 MOST: Final = 600 if LONG else 1_000_000  # requests a second: ten minutes long, others may want the machine too
 SLOW: Final = 500  # readers
 TIMES: Final = 2 if LONG else 5  # what others' p99 may grow by; a shared machine is allowed more
+CALM: Final = 5 if LONG else 3  # s of measuring alone, and among others
+BUSY: Final = 8 if LONG else 5
 LEAST: Final = 0.002  # s: a p99 below it is not told from noise
 CLIENTS: Final = 8
 SIDE: Final = 128 << 10  # bytes of heads that each connection remembers at most (docs/performance.md)
@@ -190,12 +192,12 @@ def test_slow_readers(tmp_path: Path, faucet: Faucet) -> None:
     """They hold two buffers each at most, and others do not notice them."""
     with Faucet(humble=True) as large, running(tmp_path, faucet, large) as program:
         port = program.ports["web"]
-        alone = p99(port, 5)
+        alone = p99(port, CALM)
         before = resident(program)
         readers = SlowReaders(port)
         try:
             time.sleep(3)
-            among = p99(port, 8)
+            among = p99(port, BUSY)
             each = (resident(program) - before) // SLOW
         finally:
             readers.end()
@@ -211,11 +213,11 @@ def test_a_flood(tmp_path: Path, faucet: Faucet) -> None:
     """One client sends as fast as it goes."""
     with Faucet(humble=True) as sink, running(tmp_path, faucet, sink) as program:
         port = program.ports["web"]
-        alone = p99(port, 5)
+        alone = p99(port, CALM)
         with Flood(port):
             time.sleep(0.5)
             begun, at = time.monotonic(), written(program)
-            among = p99(port, 8)
+            among = p99(port, BUSY)
             rate = (written(program) - at) / (time.monotonic() - begun)
         print(f"p99 {alone * 1000:.2f} ms alone, {among * 1000:.2f} ms beside {rate / 1e6:.0f} MB/s")
         assert rate > 10e6
