@@ -102,8 +102,10 @@ class Keeper:
             if info is None:
                 continue
             if info.si_signo == signal.SIGCHLD:
-                for pid, status in reap():
+                ended = reap()
+                for pid, _ in ended:
                     self.places.pop(pid, None)
+                for pid, status in ended:
                     self.console.alert(f"[pointsman.main()] A process ({pid}) {exit_words(status)} at its start.")
                     self._kill_all()
                     return False
@@ -203,8 +205,8 @@ class Keeper:
     # Births and deaths.
 
     def _bury(self) -> None:
-        for pid, status in reap():
-            place = self.places.pop(pid, -1)
+        # All are struck off first: whoever ends this process meanwhile must not wait for one that is gone already.
+        for pid, status, place in [(pid, status, self.places.pop(pid, -1)) for pid, status in reap()]:
             if place < 0:
                 continue  # somebody's orphan, where this is the first process of a container
             self.generation.bury(place)

@@ -134,6 +134,21 @@ def test_an_interrupt_of_the_whole_group_replaces_nobody(tmp_path: Path) -> None
     assert "forked" not in program.stderr()
 
 
+def test_an_interrupt_that_ends_all_children_at_once_ends_their_keeper(tmp_path: Path) -> None:
+    """It finds them dead together, and is told to end while it looks whether that was meant for all."""
+    program = Program(POINTSMAN, TWO, tmp_path)
+    program.start()
+    begun(program)
+    ended = children(program.pid)
+    os.kill(program.pid, signal.SIGSTOP)
+    for pid in ended:
+        os.kill(pid, signal.SIGTERM)
+    until(lambda: all(") Z " in Path(f"/proc/{pid}/stat").read_text() for pid in ended))
+    os.kill(program.pid, signal.SIGCONT)
+    until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in ended))
+    assert program.stop() == -signal.SIGTERM
+
+
 def test_a_soft_stop_lets_requests_finish_and_ends_with_0(tmp_path: Path) -> None:
     program = Program(POINTSMAN, TWO, tmp_path)
     program.start()
