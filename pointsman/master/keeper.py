@@ -102,10 +102,7 @@ class Keeper:
             if info is None:
                 continue
             if info.si_signo == signal.SIGCHLD:
-                ended = reap()
-                for pid, _ in ended:
-                    self.places.pop(pid, None)
-                for pid, status in ended:
+                for pid, status, _ in self._ended():
                     self.console.alert(f"[pointsman.main()] A process ({pid}) {exit_words(status)} at its start.")
                     self._kill_all()
                     return False
@@ -192,8 +189,7 @@ class Keeper:
         self._tell(signal.SIGTERM)
         limit = time.monotonic() + _PATIENCE
         while self.places:
-            for pid, _ in reap():
-                self.places.pop(pid, None)
+            self._ended()
             if self.places and signal.sigtimedwait((signal.SIGCHLD,), max(0.0, limit - time.monotonic())) is None:
                 self._tell(signal.SIGKILL)
                 limit = time.monotonic() + _PATIENCE
@@ -204,9 +200,13 @@ class Keeper:
 
     # Births and deaths.
 
+    def _ended(self) -> list[tuple[int, int, int]]:
+        """Children that have ended: pid, status, place (-1: it had none). All of them are struck off before anything
+        else is done: whoever ends this process meanwhile must not wait for one that is gone already."""
+        return [(pid, status, self.places.pop(pid, -1)) for pid, status in reap()]
+
     def _bury(self) -> None:
-        # All are struck off first: whoever ends this process meanwhile must not wait for one that is gone already.
-        for pid, status, place in [(pid, status, self.places.pop(pid, -1)) for pid, status in reap()]:
+        for pid, status, place in self._ended():
             if place < 0:
                 continue  # somebody's orphan, where this is the first process of a container
             self.generation.bury(place)

@@ -86,6 +86,10 @@ class Body:
             self.left -= size
             self.done = self.left == 0
 
+    def at_most(self, most: int) -> int:
+        """`most`, or what is left of a SIZED body."""
+        return self.left if self.kind == SIZED and self.left < most else most
+
     def unframed(self, least: int) -> bool:
         """At least so many bytes are to come that nobody needs to look at."""
         return self.kind == SIZED and self.left >= least or self.kind == TO_CLOSE

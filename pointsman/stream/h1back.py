@@ -214,7 +214,7 @@ class H1Back(HttpBack):
     def _carry_body(self, stream: HttpStream) -> bool:
         """The same, unseen."""
         body = self.body
-        size = self.carry(stream.client, body.left if body.kind == SIZED and body.left < LARGE else LARGE)
+        size = self.carry(stream.client, body.at_most(LARGE))
         if size == 0:
             self._body_cut(stream)
         if size <= 0:

@@ -356,7 +356,7 @@ class H1Front(HttpFront):
                 return
             if self.going or stream.upload_blocked():
                 return
-            if self.plenty and not self.data and body.kind == SIZED and body.left >= BRIEF and stream.upload_straight():
+            if self.plenty and not self.data and body.unframed(BRIEF) and stream.upload_straight():
                 size = self._carry_body(stream)
             else:
                 size = self._read_body(stream)
@@ -398,7 +398,7 @@ class H1Front(HttpFront):
         body = self.body
         connection = stream.connection
         assert connection is not None
-        size = self.carry(connection, body.left if body.left < LARGE else LARGE)
+        size = self.carry(connection, body.at_most(LARGE))
         if size > 0:
             body.skip(size)
             stream.uploaded(size)

@@ -359,12 +359,10 @@ class HttpStream(Replay):
         """A piece of the request's body."""
         connection = self.connection
         assert isinstance(connection, HttpBack)
-        self.record.uploaded += len(payload)
         if self.kept is not None:
             self.kept.add(payload)
         connection.send_body(payload)
-        connection.flush()
-        self._uploaded(connection)
+        self.uploaded(len(payload))
 
     def upload_straight(self) -> bool:
         """The next piece may go without being seen."""
@@ -373,14 +371,11 @@ class HttpStream(Replay):
             and connection.straight()
 
     def uploaded(self, size: int) -> None:
-        """So much of the request's body has gone to the server, unseen."""
+        """So much of the request's body is on its way to the server."""
         connection = self.connection
         assert isinstance(connection, HttpBack)
         self.record.uploaded += size
         connection.flush()
-        self._uploaded(connection)
-
-    def _uploaded(self, connection: HttpBack) -> None:
         self.touch_client()
         if not self.independent:
             self.touch_server()

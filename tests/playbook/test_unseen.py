@@ -42,6 +42,15 @@ def stand_of(config: str, way: str) -> Stand:
     return stand
 
 
+def asked(stand: Stand) -> tuple[End, End]:
+    """A client that has sent a request, and the server that has got it."""
+    client = stand.client()
+    client.send(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+    server = stand.accept("a")
+    server.take()
+    return client, server
+
+
 def noise(size: int) -> bytes:
     return random.Random(size).randbytes(size)
 
@@ -146,10 +155,7 @@ def test_large_ones_do_go_through_the_pipe(config: str) -> None:
 
 def test_small_ones_do_not() -> None:
     with stand_of(HTTP, PIPED) as stand:
-        client = stand.client()
-        client.send(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
-        server = stand.accept("a")
-        server.take()
+        client, server = asked(stand)
         data = b"HTTP/1.1 200 OK\r\ncontent-length: 60000\r\n\r\n" + noise(60_000)
         assert move(server, client, data, [100_000]) == data
         assert stand.reactor.pipe.passed == 0 and not stand.reactor.pipe.open
@@ -157,10 +163,7 @@ def test_small_ones_do_not() -> None:
 
 def test_a_body_that_ends_with_its_connection() -> None:
     with stand_of(HTTP, PIPED) as stand:
-        client = stand.client()
-        client.send(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
-        server = stand.accept("a")
-        server.take()
+        client, server = asked(stand)
         body = noise(2_000_000)
         server.send(b"HTTP/1.1 200 OK\r\n\r\n")
         assert client.take().endswith(b"\r\n\r\n")
@@ -175,10 +178,7 @@ def test_a_body_that_ends_with_its_connection() -> None:
 def test_what_a_server_sends_behind_a_body_is_no_answer(excess: bytes) -> None:
     """Its connection serves nobody else."""
     with stand_of(HTTP, PIPED) as stand:
-        client = stand.client()
-        client.send(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
-        server = stand.accept("a")
-        server.take()
+        client, server = asked(stand)
         head = b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n"
         body = noise(1_000_000)
         server.send_all(head + body[:900_000])
@@ -194,10 +194,7 @@ def test_what_a_server_sends_behind_a_body_is_no_answer(excess: bytes) -> None:
 @pytest.mark.parametrize("size, lines", [(999_999, "200 SD"), (1_000_000, "200 --")])
 def test_a_server_that_leaves_early(size: int, lines: str) -> None:
     with stand_of(HTTP, PIPED) as stand:
-        client = stand.client()
-        client.send(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
-        server = stand.accept("a")
-        server.take()
+        client, server = asked(stand)
         server.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
         client.take()
         assert len(move(server, client, noise(size), [400_000])) == size
@@ -208,10 +205,7 @@ def test_a_server_that_leaves_early(size: int, lines: str) -> None:
 
 def test_a_client_that_leaves_early() -> None:
     with stand_of(HTTP, PIPED) as stand:
-        client = stand.client()
-        client.send(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
-        server = stand.accept("a")
-        server.take()
+        client, server = asked(stand)
         server.send(b"HTTP/1.1 200 OK\r\nContent-Length: 90000000\r\n\r\n")
         move(server, client, noise(1_000_000), [400_000])
         client.abort()
