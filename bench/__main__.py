@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import fcntl
 import json
+import os
 import shutil
 import sys
 import tempfile
@@ -61,7 +62,8 @@ def options_of(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--pairs", type=int, default=5, help="runs of each program for a row (default: 5)")
     parser.add_argument("--seconds", type=int, default=2, help="length of a run (default: 2)")
     parser.add_argument("--python", default=sys.executable, help="the interpreter for Pointsman")
-    parser.add_argument("--haproxy", default="haproxy", help="the program to compare with")
+    parser.add_argument("--haproxy", default=os.environ.get("POINTSMAN_PEER") or "haproxy",
+                        help="the program to compare with (POINTSMAN_PEER, or haproxy)")
     parser.add_argument("--interpreted", action="store_true", help="measure the modules' source")
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     report = ROOT / "build" / "bench" / f"{stamp}.json"

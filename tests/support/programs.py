@@ -2,6 +2,8 @@
 
 Pointsman says itself when that is (Notified); haproxy is ready when all its addresses listen.
 
+POINTSMAN_PEER in the environment of a test run: the program that answers are compared with, in place of Debian's
+`haproxy` (tests/support/newer-haproxy puts a newer one beside it and prints its path).
 POINTSMAN_TEST_LANES in the environment of a test run: with so many lanes, two by default, Pointsman runs where a
 configuration does not say `nbthread` itself. The oracle has one thread, so that its answers do not depend on chance.
 
@@ -21,6 +23,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from support.ports import free_port, listening_ports
@@ -43,8 +46,19 @@ class Kind:
 
 
 LANES = os.environ.get("POINTSMAN_TEST_LANES", "") or "2"
-HAPROXY = Kind("haproxy", ("haproxy",))
+HAPROXY = Kind("haproxy", (os.environ.get("POINTSMAN_PEER") or "haproxy",))
 POINTSMAN = Kind("pointsman", (sys.executable, "-m", "pointsman"))
+
+
+@cache
+def peer_version() -> tuple[int, int]:
+    """Major and minor version of the peer; (0, 0) where there is none."""
+    if HAPROXY.missing:
+        return 0, 0
+    printed = subprocess.run([*HAPROXY.command, "-v"], capture_output=True, check=False, text=True).stdout
+    found = re.search(r"version (\d+)\.(\d+)", printed)
+    assert found is not None, printed
+    return int(found[1]), int(found[2])
 
 
 def environment() -> dict[str, str]:

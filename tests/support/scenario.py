@@ -79,8 +79,10 @@ class Logged(Step):
 class Scenario:
     """Data of one comparison. `expect` are texts that every right transcript has (a line may be matched in part).
 
-    differs: why Pointsman's transcript must differ from Debian's haproxy 2.6; then `expect` is what haproxy shows and
-    `ours` what Pointsman shows, and equality of the two fails the test, so that the list of differences stays true.
+    differs: why Pointsman's transcript must differ from haproxy's; then `expect` is what haproxy shows and `ours` what
+    Pointsman shows, and equality of the two fails the test, so that the list of differences stays true.
+    from_peer, until_peer: the peer's versions for which that holds, the last one excluded; with any other both
+    transcripts have to be equal, and to hold `ours`. (2, 6) is Debian 12's.
     """
 
     name: str
@@ -91,6 +93,8 @@ class Scenario:
     expect: Sequence[str] = ()
     logs: int = 1
     differs: str = ""
+    from_peer: tuple[int, int] = (0, 0)
+    until_peer: tuple[int, int] = (99, 0)
     ours: Sequence[str] = ()
     files: Mapping[str, bytes] = field(default_factory=dict)
     # The keyword for which Pointsman refuses this configuration as long as it has not been built.
@@ -103,6 +107,10 @@ class Scenario:
     unordered: bool = False
     # Servers are also asked by health checks: how often depends on time, so equal connections are shown once, sorted.
     repeats: bool = False
+
+    def differs_from(self, version: tuple[int, int]) -> bool:
+        """True where the two transcripts must not be equal with this version of the peer."""
+        return bool(self.differs) and self.from_peer <= version < self.until_peer
 
 
 @dataclass(slots=True)
