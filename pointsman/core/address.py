@@ -22,6 +22,10 @@ class NetAddress:
         self.shown = b""
         self.shown_by: object = None
 
+    def same(self, other: "NetAddress") -> bool:
+        """The same end, port included."""
+        return self is other or self.packed == other.packed and self.port == other.port and self.family == other.family
+
 
 _HOSTS: Final[dict[str, NetAddress]] = {}  # one of each IPv4 address met lately
 _MANY: Final = 1024

@@ -10,6 +10,10 @@ Which idle connection may carry a request is `http-reuse` (manual 4.2):
     safe         not for a client connection's first request
     aggressive   for a first request only connections that have been reused before
     always       any
+
+An idle connection is never lent to another destination. Where the request or the client's connection chooses it (a
+server without a port, or at 0.0.0.0: `Dial.follows`), connections are not pooled: the next request of the same client
+may use them, if it goes to the same place. One that was opened before the server's address was changed is not kept.
 """
 import errno
 import os
@@ -80,6 +84,10 @@ class ServerConnection(Wire):
         self.below: ServerConnection | None = None  # in the pool: the one that was idle before it came
         self.pooled = 0  # 1: lies in its server's pool; 2: and was reused before
         self.local: NetAddress | None = None  # our end, once asked for
+        self.aim: tuple[str, int] | str = ""  # the server's target when it was opened
+        self.address: NetAddress | None = None  # where it goes
+        self.told_source: NetAddress | None = None  # what its PROXY header has said, if it had one
+        self.told_destination: NetAddress | None = None
         server.links += 1
         server.step(LINK, NOTHING, NOTHING)
 
@@ -154,6 +162,14 @@ class ServerConnection(Wire):
             if isinstance(name, tuple):
                 self.local = net_address(str(name[0]), int(name[1]))
         return self.local
+
+    def leads_to(self, address: NetAddress, source: NetAddress, destination: NetAddress) -> bool:
+        """It goes there, and has said nothing else of who the client is."""
+        there = self.address
+        told = self.told_source
+        other = self.told_destination
+        return there is not None and there.same(address) and (told is None or told.same(source)) \
+            and (other is None or other.same(destination))
 
     def unpool(self) -> bytes:
         """It is taken out of the pool, and idle no more. Returns the places that its server counts one less at."""
@@ -298,6 +314,11 @@ class Dial:
         self.keepalive = False  # srvtcpka
         self.options: list[tuple[int, int, int]] = []  # setsockopt(level, name, value)
         self.interface = b""
+
+    @property
+    def follows(self) -> bool:
+        """Where a connection goes depends on where its client has connected to, or on what rules say of that."""
+        return self.follow_address or self.follow_port
 
     def _target(self, destination: NetAddress) -> tuple[str, int] | str:
         target = self.target

@@ -274,6 +274,8 @@ class Exchange(Carried):
             return
         connection = self.new_connection(server, sock.fileno())
         connection.sock = sock
+        connection.aim = server.dial.target
+        connection.address = self.context.server_address
         self._attach(connection)
         self.reactor.add(connection)
         self.reactor.wheel.arm(connection, self.reactor.now + backend.connect)
@@ -286,6 +288,8 @@ class Exchange(Carried):
         if server.send_proxy:
             render = render_v1 if server.send_proxy == 1 else render_v2
             connection.push(render(self.context.source, self.context.destination))
+            connection.told_source = self.context.source
+            connection.told_destination = self.context.destination
         self.begin_sending()
 
     def connect_failed(self, error: int) -> None:

@@ -269,11 +269,13 @@ class HttpStream(Replay):
         own = self.own
         if own is not None:
             self.own = None
-            if own.fd >= 0 and own.server is server and own.user is None:
+            address = self.context.server_address
+            if own.fd >= 0 and own.server is server and own.user is None and address is not None \
+                    and own.leads_to(address, self.context.source, self.context.destination):
                 return own
             own.close()
-        if server.send_proxy:
-            return None  # the header names this client
+        if server.send_proxy or server.dial.follows:
+            return None  # its header names this client; it goes where another client wanted to go
         return server.pool.take(backend.reuse, self.client.first)
 
     def new_connection(self, server: LiveServer, fd: int) -> ServerConnection:
@@ -698,7 +700,8 @@ class HttpStream(Replay):
         backend = self.backend
         assert isinstance(connection, HttpBack) and server is not None and backend is not None
         keep = self.client.request_done and connection.clean \
-            and self.frontend.mode == KEEP_ALIVE and backend.mode == KEEP_ALIVE and server.alive
+            and self.frontend.mode == KEEP_ALIVE and backend.mode == KEEP_ALIVE and server.alive \
+            and connection.aim is server.dial.target
         request = self.context.request
         connection.served += 1
         if request is not None and request.close_asked or 0 <= server.max_reuse < connection.served:
@@ -709,7 +712,7 @@ class HttpStream(Replay):
         if keep:
             self.connection = None
             connection.user = None
-            if connection.private or backend.reuse == NEVER or server.send_proxy:
+            if connection.private or backend.reuse == NEVER or server.send_proxy or server.dial.follows:
                 self.own = connection
                 connection.reactor.wheel.disarm(connection)
             else:

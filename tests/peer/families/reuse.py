@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from support.actor import Close, End, Pause, Recv, Send, Serve
+from support.actor import Close, End, Pause, Recv, Send, Serve, Step, Until
 from support.scenario import Open, Scenario
 
 from families.requests import get, response
@@ -55,6 +55,54 @@ backend app
     server s2 {server:b}
 """
 THREE_REQUESTS = [Send(get("/1")), Recv(), Send(get("/2")), Recv(), Send(get("/3")), Recv()]
+KEYED = "Where each request may choose its server's address or port"
+
+def chosen(
+    name: str,
+    server: str,
+    *rules: str,
+    paths: Sequence[str] = ("/a1", "/a2", "/b1"),
+    back: str = "",
+    before: Sequence[Step] = (),
+    expect: Sequence[str],
+    ours: Sequence[str] = (),
+) -> Scenario:
+    """A client whose requests choose where the server is: /a... there, /b... elsewhere."""
+    lines = "".join(f"    {rule}\n" for rule in rules)
+    return Scenario(
+        name=name,
+        config=f"""
+frontend web
+    bind 127.0.0.1:{{port:front}}
+{lines}    default_backend app
+backend app
+    retries 0
+    {back}
+    server s1 {server}
+""",
+        servers={
+            one: ((*before, Serve(response("200 OK", "Content-Length: 2", f"X-I-Am: {one}", body=b"ok"))),)
+            for one in "ab"
+            if f"server:{one}" in lines + server
+        },
+        talk=[step for path in paths for step in (Send(get(path)), Recv())],
+        logs=len(paths),
+        expect=expect,
+        differs=KEYED if ours else "",
+        ours=ours,
+    )
+
+
+def to_port(server: str) -> str:
+    """The rule for the path that begins with its letter."""
+    return f"http-request set-dst-port str({{server:{server}}}),field(2,:) if {{ path_beg /{server} }}"
+
+
+HERE = "http-request set-dst str(127.0.0.1) if { path_beg /a }"
+ELSEWHERE = "http-request set-dst str(127.0.0.9) if { path_beg /b }"
+IN_TURN = ["x-i-am: a", "x-i-am: b", asked("/a1", "/a2"), asked("/b1")]
+AGAIN = ["x-i-am: a", "x-i-am: b", "connections: 2", asked("/a1"), asked("/a2"), asked("/b1")]
+
 OLDEST = ("connections: 2", asked("/x1", "/x2", "/y2"), asked("/y1"))
 LATEST = ("connections: 2", asked("/x1", "/x2"), asked("/y1", "/y2"))
 
@@ -129,6 +177,65 @@ SCENARIOS = [
         expect=["connections: 2", asked("/x1", "/y2"), asked("/y1")],
         differs=NEWEST,
         ours=["connections: 2", asked("/x1"), asked("/y1", "/y2")],
+    ),
+    *(
+        chosen(
+            f"a request that chooses its port, {mode}",
+            "127.0.0.1",
+            to_port("a"),
+            to_port("b"),
+            back=f"http-reuse {mode}",
+            expect=IN_TURN,
+        )
+        for mode in ("safe", "always", "never")
+    ),
+    chosen(
+        "a request that chooses address and port",
+        "0.0.0.0",
+        HERE,
+        to_port("a"),
+        to_port("b"),
+        back="http-reuse always",
+        expect=IN_TURN,
+    ),
+    chosen(
+        "a request that chooses as the one before the last",
+        "127.0.0.1",
+        to_port("a"),
+        to_port("b"),
+        paths=("/a1", "/b1", "/a2"),
+        expect=["x-i-am: a", "x-i-am: b", asked("/a1", "/a2"), asked("/b1")],
+        ours=AGAIN,
+    ),
+    Scenario(
+        name="a request that chooses its address",
+        config=f"""
+frontend web
+    bind 127.0.0.1:{{port:front}}
+    log-format "%b/%s %ST %{{+Q}}r"
+    {HERE}
+    {ELSEWHERE}
+    default_backend app
+backend app
+    http-reuse always
+    server s1 0.0.0.0:{{port:inner}}
+frontend inner
+    no log
+    bind 0.0.0.0:{{port:inner}}
+    http-request return status 200 hdr x-at %[dst]
+""",
+        talk=[step for path in ("/a1", "/b1", "/a2") for step in (Send(get(path)), Recv())],
+        logs=3,
+        expect=["x-at: 127.0.0.1", "x-at: 127.0.0.9"],
+    ),
+    chosen(
+        "a PROXY header for whom rules name",
+        "{server:a} send-proxy",
+        "http-request set-src str(10.0.0.1) if { path_beg /a }",
+        "http-request set-src str(10.0.0.2) if { path_beg /b }",
+        before=(Until(b"\r\n"),),
+        paths=("/a1", "/b1"),
+        expect=["PROXY TCP4 10.0.0.1", "PROXY TCP4 10.0.0.2"],
     ),
 ]
 # Idle connections belong to a lane, and chance says which client meets which lane.
