@@ -143,7 +143,7 @@ def _dial(section: Section, line: ServerLine, address: AddressSpec | None) -> Di
         if address.kind == "abns":
             name = "\0" + name + "\0" * (107 - len(name.encode()))
         elif address.kind == "abnsz":
-            name = "\0" + name + "\0"
+            name = "\0" + name
         dial.target = name
     source = parameters.source
     if source is None:

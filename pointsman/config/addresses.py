@@ -9,11 +9,17 @@
 What follows the last colon is the port, so an IPv6 address without brackets needs a colon behind it, as in "::1:80".
 Where something listens, the word may be a list ("a:80,b:80") and a port may be a range ("80-90"); where something
 connects, a port may be relative to the one the client connected to ("+1000").
+
+Any part of an address may be an environment variable, inside quotes or not (manual 4.2, bind and server): the lexer
+resolves those inside double quotes, `expand` those that are left.
 """
 import os
+import re
 import socket
 import stat
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from pointsman.core.address import AF_INET, AF_INET6, AddressSpec
 from pointsman.core.diagnostics import ConfigError, Position
@@ -22,6 +28,7 @@ from pointsman.core.words import Word
 
 PATH_MAX = 107  # bytes in sun_path, less the final zero (unix(7))
 ANY = ("", "*", "0.0.0.0")
+VARIABLE: Final = re.compile(r"\\(.)|\$(?:\{(\w*)(?:-([^}]*))?\}|(\w*))", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +66,30 @@ ALIASES: dict[str, Prefix] = {
 }
 TYPES = ("stream", "dgram", "quic")
 NOT_BUILT = {"mptcp": "2.9.3", "rhttp": "4.2", "sockpair": "2.9.1"}  # kinds, and where the manual has them
+
+
+def expand(word: Word, variables: Mapping[str, str]) -> Word:
+    """An address with $NAME, ${NAME} and ${NAME-default} resolved (manual 2.3); a variable that is not set is empty.
+
+    A backslash protects what follows it. Raises ConfigError if nothing is left.
+    """
+    if "$" not in word.text:
+        return word
+
+    def value(found: re.Match[str]) -> str:
+        escaped, braced, default, plain = found.groups()
+        if escaped is not None:
+            return str(escaped)
+        if not plain and word.text.startswith("{", found.end()):
+            raise ConfigError(f"unmatched brace in environment variable name in '{word.text}'", word.at,
+                              "${NAME}, or ${NAME-default}")
+        return variables.get(braced if plain is None else plain, default or "")
+
+    text = VARIABLE.sub(value, word.text)
+    if not text:
+        raise ConfigError(f"'{word.text}' resolves to an empty address (environment variable missing?)", word.at,
+                          "an address", "a default stands behind a '-', as in ${NAME-127.0.0.1} (manual 2.3)")
+    return Word(text, word.at)
 
 
 def parse_addresses(word: Word, *, default_port: int | None, listening: bool) -> list[AddressSpec]:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from pointsman.config.addresses import parse_addresses
+from pointsman.config.addresses import expand, parse_addresses
 from pointsman.config.keyword import Args, keyword
 from pointsman.config.parameters import Others, Parameter, Words, read_parameters
 from pointsman.config.setting import In, Setting
@@ -283,7 +283,7 @@ def bind(args: Args) -> Bind:
     if not args.more():
         raise ConfigError("'bind' expects {<path>|[addr1]:port1[-end1]}{,[addr]:port[-end]}... as arguments.",
                           args.here)
-    address = args.word("<address>")
+    address = expand(args.word("<address>"), args.configuration.environment)
     defaults = args.configuration.main.one(UnixBind) or UnixBind()
     addresses: list[AddressSpec] = []
     for spec in parse_addresses(address, default_port=None, listening=True):

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
-from pointsman.config.addresses import parse_addresses
+from pointsman.config.addresses import expand, parse_addresses
 from pointsman.config.bind import (
     BIND_OTHERS,
     BIND_WORDS,
@@ -334,7 +334,7 @@ def stats_socket(args: Args) -> StatsSocket:
     if not args.more():
         raise ConfigError("'stats socket' in global section expects an address or a path to a UNIX socket", args.here,
                           "<address:port> or <path>")
-    address = args.word("<path>")
+    address = expand(args.word("<path>"), args.configuration.environment)
     addresses = tuple(parse_addresses(address, default_port=None, listening=True))
     if any(spec.datagram for spec in addresses):
         raise ConfigError(f"'stats socket' : dgram-type address not acceptable in '{address.text}'", address.at)

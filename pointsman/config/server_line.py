@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from pointsman.config.addresses import parse_addresses, resolve
+from pointsman.config.addresses import expand, parse_addresses, resolve
 from pointsman.config.keyword import Args, keyword
 from pointsman.config.parameters import Words, read_parameters
 from pointsman.config.server_words import SERVER_OTHERS, SERVER_WORDS, ServerParameters, is_ip
@@ -122,6 +122,7 @@ def _read(args: Args, name: str, address: Word) -> ServerLine:
     """What follows the name."""
     said = f"'server {args.section.name}/{name}'"
     try:
+        address = expand(address, args.configuration.environment)
         spec = parse_addresses(address, default_port=None, listening=False)[0]
     except ConfigError as error:
         finding = error.finding
@@ -172,6 +173,8 @@ def _parameters(args: Args, said: str, start: ServerParameters) -> ServerParamet
     """
     known = args.configuration.tails
     tail = (id(start), "\0".join([word.text for word in args.words[args.index:]]))
+    if "$" in tail[1]:  # addresses in it depend on the environment too
+        return read_parameters(Words(args, said), SERVER_WORDS, SERVER_OTHERS, start)
     found = known.get(tail, (None, None))[1]
     if isinstance(found, ServerParameters):
         args.index = len(args.words)

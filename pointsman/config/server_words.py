@@ -1,9 +1,9 @@
 """The words of `server` and `default-server` lines (manual 5.2), one small function each."""
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from pointsman.config.addresses import parse_addresses, resolve
+from pointsman.config.addresses import expand, parse_addresses, resolve
 from pointsman.config.bind import check_proto
 from pointsman.config.parameters import Others, Parameter, Words
 from pointsman.core.address import AddressSpec
@@ -108,7 +108,7 @@ flag("tfo", lambda words, server: replace(server, tfo=True))
 def addr(words: Words, server: ServerParameters) -> ServerParameters:
     """addr <ipv4|ipv6>: check at another address; a port behind it counts as `port`."""
     word = words.value("expects <ipv4|ipv6> as argument", "<ipv4|ipv6>")
-    host, port = _ip_and_port(words, word)
+    host, port = read_check_address(word, words.args.configuration.environment, f"{words.said} : 'addr'")
     return replace(server, check_address=host, check_port=port or server.check_port)
 
 
@@ -281,19 +281,29 @@ def is_ip(text: str) -> bool:
     return False
 
 
-def _ip_and_port(words: Words, word: Word) -> tuple[str, int]:
-    """A literal address, or a host name that resolves now; without or with a port."""
-    if is_ip(word.text):
-        return word.text, 0
-    spec = parse_addresses(word, default_port=None, listening=False)[0]
-    host = spec.host if is_ip(spec.host) else resolve(spec.host, spec.family)
-    if spec.kind != "inet" or spec.port_offset or not host:
-        raise words.wrong(f"invalid address: '{spec.host}' in '{word.text}'", word, "<ipv4|ipv6>")
-    return host, spec.port or 0
+def read_check_address(word: Word, variables: Mapping[str, str], said: str) -> tuple[str, int]:
+    """Where to check instead: a literal address, or a host name that resolves now; without (0) or with a port.
+
+    Host "": the server's own, where only a port is written. `said` begins each error.
+    """
+    try:
+        word = expand(word, variables)
+        if is_ip(word.text):
+            return word.text, 0
+        spec = parse_addresses(word, default_port=None, listening=False)[0]
+    except ConfigError as error:
+        finding = error.finding
+        raise ConfigError(f"{said} : {finding.message}", finding.position, finding.expected, finding.hint) from None
+    host = spec.host if not spec.host or is_ip(spec.host) else resolve(spec.host, spec.family) or ""
+    if spec.kind != "inet" or spec.port_offset or spec.datagram or (spec.host and not host):
+        what = "port offset not permitted here in" if spec.port_offset else f"invalid address: '{spec.host}' in"
+        raise ConfigError(f"{said} : {what} '{word.text}'", word.at, "<ipv4|ipv6>[:<port>]")
+    return "" if host in ("0.0.0.0", "::") else host, spec.port or 0
 
 
 def read_source(words: Words, word: Word, ranges: bool) -> SourceAddress:
     """An address to bind outgoing connections to, and `interface` behind it. `ranges`: a port may be a range."""
+    word = expand(word, words.args.configuration.environment)
     text, dash, last = word.text, "", ""
     if ranges and not is_ip(text) and "-" in text.rpartition(":")[2] and ":" in text:
         text, dash, last = word.text.rpartition("-")

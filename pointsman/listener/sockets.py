@@ -86,9 +86,9 @@ def _is_shut(sock: socket.socket) -> bool:
 
 
 def _abstract_name(spec: AddressSpec) -> bytes:
-    """abns@: padded with zeros to all of sun_path; abnsz@: one zero behind it (manual 2.9.1)."""
+    """abns@: padded with zeros to all of sun_path; abnsz@: as it is (manual 2.9.1)."""
     name = b"\0" + spec.host.encode()[:_PATH_LIMIT - 1]
-    return name + b"\0" if spec.kind == "abnsz" else name.ljust(_ABSTRACT_LENGTH, b"\0")
+    return name if spec.kind == "abnsz" else name.ljust(_ABSTRACT_LENGTH, b"\0")
 
 
 class Opening:

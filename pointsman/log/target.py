@@ -4,7 +4,7 @@ from enum import IntEnum
 from itertools import pairwise
 from typing import ClassVar, Final
 
-from pointsman.config.addresses import parse_addresses
+from pointsman.config.addresses import expand, parse_addresses
 from pointsman.config.keyword import Args, keyword
 from pointsman.config.setting import In, Setting
 from pointsman.core.address import AddressSpec
@@ -96,7 +96,7 @@ def log(args: Args) -> LogTarget | None:
 def _target(args: Args) -> LogTarget:
     if len(args.words) - args.index < 2:
         raise ConfigError("'log' expects <address> and <facility> or global as arguments", args.here, USAGE)
-    address = parse_target(args.word("<target>"))
+    address = parse_target(expand(args.word("<target>"), args.configuration.environment))
     length = parse_length(args.word("<length>")) if args.accept("len") else DEFAULT_LENGTH
     syntax = SYNTAXES[args.choice("<format>", tuple(SYNTAXES))] if args.accept("format") else Syntax.DEFAULT
     ranges: tuple[tuple[int, int], ...] = ()

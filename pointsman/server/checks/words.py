@@ -1,10 +1,10 @@
 """Reading the words that http-check and tcp-check rules share: connect, comment, expect (manual 4.2)."""
-import ipaddress
 import re
 from collections.abc import Callable
 from typing import Final
 
 from pointsman.config.keyword import Args
+from pointsman.config.server_words import read_check_address
 from pointsman.core.diagnostics import ConfigError
 from pointsman.core.words import Word
 from pointsman.sample.arguments import encode
@@ -69,6 +69,7 @@ def read_connect(args: Args) -> Connect:
     """connect [default] [port <expr>] [addr <ip>] [send-proxy] [linger] [comment <msg>]"""
     step = Connect(own=True)
     port, port_expression, address, remark = 0, step.port_expression, "", ""
+    behind = 0  # the port behind the address
     default = send_proxy = linger = False
     while args.more():
         word = args.word("an argument")
@@ -77,7 +78,8 @@ def read_connect(args: Args) -> Connect:
         elif word.text == "port":
             port, port_expression = _port(args)
         elif word.text == "addr":
-            address = _address(args)
+            address, behind = read_check_address(value(args, "addr", "an address"), args.configuration.environment,
+                                                 f"'{args.keyword}' : 'addr'")
         elif word.text == "send-proxy":
             send_proxy = True
         elif word.text == "linger":
@@ -91,8 +93,8 @@ def read_connect(args: Args) -> Connect:
                               word.at)
         else:
             raise unexpected(args, word, "'comment', 'port', 'addr', 'send-proxy', 'linger', 'proto' or 'default'")
-    return Connect(port=port, port_expression=port_expression, address=address, own=not default, send_proxy=send_proxy,
-                   linger=linger, comment=remark)
+    return Connect(port=port or behind, port_expression=port_expression, address=address, own=not default,
+                   send_proxy=send_proxy, linger=linger, comment=remark)
 
 
 def _port(args: Args) -> tuple[int, Expression | None]:
@@ -107,15 +109,6 @@ def _port(args: Args) -> tuple[int, Expression | None]:
         raise ConfigError(f"'{args.keyword}' : '{word.text}' cannot be a port", word.at,
                           "an expression that yields a number")
     return 0, expression
-
-
-def _address(args: Args) -> str:
-    word = value(args, "addr", "an IP address")
-    try:
-        return str(ipaddress.ip_address(word.text))
-    except ValueError:
-        raise ConfigError(f"'{args.keyword}' : 'addr' : invalid address: '{word.text}'", word.at,
-                          "an IPv4 or IPv6 address") from None
 
 
 def _proto(args: Args) -> None:

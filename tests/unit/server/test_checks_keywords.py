@@ -64,7 +64,7 @@ FIRST = ("first step MUST also be a 'connect', optionally preceded by a 'set-var
      "'http-check connect' : 'via-socks4' is not built yet (manual 4.2, http-check connect)"),
     ("http-check connect proto h2",
      "'http-check connect' : protocol 'h2' is not built yet (manual 4.2, http-check connect)"),
-    ("http-check connect addr foo", "'http-check connect' : 'addr' : invalid address: 'foo'"),
+    ("http-check connect addr foo", "'http-check connect' : 'addr' : invalid address: 'foo' in 'foo'"),
     ("http-check comment", "'http-check comment' : expects a string as argument."),
     ("http-check expect status 200|http-check connect", f"'http-check connect' : {FIRST}"),
     ("http-check connect|http-check expect status 200",
