@@ -2,6 +2,7 @@
 from pointsman.balance.hashed import Key, by_hash
 from pointsman.balance.hashing import Function, number
 from pointsman.balance.registry import Make, algorithm
+from pointsman.config.acls import acls_of
 from pointsman.config.keyword import Args
 from pointsman.core.diagnostics import ConfigError
 from pointsman.sample.context import Context
@@ -33,5 +34,5 @@ def hash_expression(args: Args, argument: str) -> Make:
     """hash <expr>: by any sample of the request (manual 4.2)."""
     if not args.more():
         raise ConfigError("balance hash requires a sample expression.", args.here, "<expr>")
-    expression = parse_expression(args.word("<expr>"), Where.REQUEST)
+    expression = parse_expression(args.word("<expr>"), Where.REQUEST, acls_of(args.section))
     return by_hash(Sample(expression), expression)

@@ -6,6 +6,7 @@ depends on the proxy's mode, which may be said later: build.py looks when the se
 from dataclasses import dataclass
 from typing import ClassVar
 
+from pointsman.config.acls import acls_of
 from pointsman.config.keyword import Args, keyword
 from pointsman.config.setting import In, Setting
 from pointsman.core.diagnostics import ConfigError
@@ -86,7 +87,7 @@ def _one_format(args: Args, where: Where) -> tuple[Word, Format]:
     if args.more():
         raise ConfigError(f"{args.keyword} expects only one argument, don't forget to escape spaces!", args.here,
                           "one argument, best in quotes")
-    return word, parse_format(word, where, merge_spaces=True)
+    return word, parse_format(word, where, merge_spaces=True, acls=acls_of(args.section))
 
 
 @keyword("log-format", In.ANY_PROXY, "4.2")

@@ -146,10 +146,10 @@ class UseServer(Setting):
     many: ClassVar[bool] = True
 
 
-def _computed(word: Word, where: Where) -> Format | None:
+def _computed(args: Args, word: Word, where: Where) -> Format | None:
     if "%" not in word.text:
         return None
-    compiled = parse_format(word, where)
+    compiled = parse_format(word, where, acls=acls_of(args.section))
     return compiled if compiled.constant is None else None
 
 
@@ -157,7 +157,7 @@ def _computed(word: Word, where: Where) -> Format | None:
 def parse_use_backend(args: Args) -> UseBackend:
     """use_backend <backend> [{if | unless} <condition>]: the first rule that holds chooses the backend."""
     name = args.word("<backend>")
-    computed = _computed(name, Where.HTTP_REQ)
+    computed = _computed(args, name, Where.HTTP_REQ)
     condition, negated = parse_if(args, Where.HTTP_REQ)
     return UseBackend(at=args.at, name=name, format=computed, condition=condition, negated=negated)
 
@@ -172,7 +172,7 @@ def parse_default_backend(args: Args) -> DefaultBackend:
 def parse_use_server(args: Args) -> UseServer:
     """use-server <server> {if | unless} <condition>: only that server, if it is up."""
     name = args.word("<server>")
-    computed = _computed(name, Where.HTTP_REQ)
+    computed = _computed(args, name, Where.HTTP_REQ)
     condition, negated = parse_if(args, Where.HTTP_REQ)
     if condition is None:
         raise ConfigError("'use-server' expects either 'if' or 'unless' followed by a condition", args.here,

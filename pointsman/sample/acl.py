@@ -52,6 +52,16 @@ DERIVATIVES: Final[dict[str, tuple[str, str]]] = {
     "http_auth_group": ("http_auth_group", "str"), "payload": ("req.payload", "bin"),
     "payload_lv": ("req.payload_lv", "bin")}
 
+PREDEFINED: Final = {  # manual 7.4
+    "FALSE": "always_false", "TRUE": "always_true", "HTTP": "req.proto_http",
+    "HTTP_1.0": "req.ver 1.0", "HTTP_1.1": "req.ver 1.1", "HTTP_2.0": "req.ver 2.0", "HTTP_3.0": "req.ver 3.0",
+    "HTTP_CONTENT": "req.hdr_val(content-length) gt 0", "HTTP_URL_ABS": "url_reg ^[^/:]*://",
+    "HTTP_URL_SLASH": "url_beg /", "HTTP_URL_STAR": "url *", "LOCALHOST": "src 127.0.0.1/8 ::1",
+    "METH_CONNECT": "method CONNECT", "METH_DELETE": "method DELETE", "METH_GET": "method GET HEAD",
+    "METH_HEAD": "method HEAD", "METH_OPTIONS": "method OPTIONS", "METH_POST": "method POST",
+    "METH_PUT": "method PUT", "METH_TRACE": "method TRACE", "RDP_COOKIE": "req.rdp_cookie_cnt gt 0",
+    "REQ_CONTENT": "req.len gt 0", "WAIT_END": "wait_end"}
+
 NO_PATTERN: Final = ("no pattern to match against were provided, so this ACL will never match. If this is what you "
                      "intended, please add '--' to get rid of this warning. If you intended to match only for "
                      "existence, please use '-m found'. If you wanted to force an int to match as a bool, please use "
@@ -186,10 +196,13 @@ class AclTable(AclScope):
         self.lines.setdefault(name.text, []).append(acl)
         return acl
 
-    def find(self, name: str) -> tuple[Callable[[Context], bool], int] | None:
+    def find(self, name: str, at: Position) -> tuple[Callable[[Context], bool], int] | None:
         lines = self.lines.get(name)
         if lines is None:
-            return None
+            one = predefined(name, at)
+            if one is None:
+                return None
+            lines = [one]
         reads = 0
         for line in lines:
             reads |= line.reads
@@ -228,6 +241,12 @@ def parse_acl(words: Sequence[Word], acls: AclScope | None = None) -> Acl:
         message = f"parsing acl keyword '{criterion.text}' : {NO_PATTERN}"
         acl.findings.append(Finding(Severity.WARNING, message, criterion.at))
     return acl
+
+
+def predefined(name: str, at: Position) -> Acl | None:
+    """One of the ACLs that every section has without declaring it (manual 7.4); None: there is none of that name."""
+    text = PREDEFINED.get(name)
+    return None if text is None else parse_acl([Word(part, at) for part in text.split(" ")])
 
 
 def _parse_criterion(word: Word, acls: AclScope | None) -> tuple[Expression, Method | None]:

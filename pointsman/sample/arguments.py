@@ -71,8 +71,8 @@ def inside(word: Word, start: int, length: int) -> Position:
 class AclScope:
     """The named ACLs that an expression may ask (the fetch `acl`)."""
 
-    def find(self, name: str) -> tuple[Callable[[Context], bool], int] | None:
-        """The test of a named ACL, and what it reads; None: there is none of that name."""
+    def find(self, name: str, at: Position) -> tuple[Callable[[Context], bool], int] | None:
+        """The test of a named ACL, and what it reads; None: there is none of that name. `at`: where it is asked for."""
         raise NotImplementedError
 
 

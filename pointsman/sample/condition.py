@@ -7,26 +7,15 @@ A condition is a list of alternatives, each a list of terms. A term is a named A
 business.
 """
 from collections.abc import Sequence
-from typing import Final
 
 from pointsman.core.diagnostics import NOWHERE, ConfigError, Diagnostics, Finding, Position, Severity
 from pointsman.core.registry import nearest
 from pointsman.core.words import Word
-from pointsman.sample.acl import Acl, AclTable, parse_acl
+from pointsman.sample.acl import PREDEFINED, Acl, AclTable, parse_acl, predefined
 from pointsman.sample.arguments import Reference
 from pointsman.sample.context import Context
 from pointsman.sample.expression import describe
 from pointsman.sample.types import Where
-
-PREDEFINED: Final = {  # manual 7.4
-    "FALSE": "always_false", "TRUE": "always_true", "HTTP": "req.proto_http",
-    "HTTP_1.0": "req.ver 1.0", "HTTP_1.1": "req.ver 1.1", "HTTP_2.0": "req.ver 2.0", "HTTP_3.0": "req.ver 3.0",
-    "HTTP_CONTENT": "req.hdr_val(content-length) gt 0", "HTTP_URL_ABS": "url_reg ^[^/:]*://",
-    "HTTP_URL_SLASH": "url_beg /", "HTTP_URL_STAR": "url *", "LOCALHOST": "src 127.0.0.1/8 ::1",
-    "METH_CONNECT": "method CONNECT", "METH_DELETE": "method DELETE", "METH_GET": "method GET HEAD",
-    "METH_HEAD": "method HEAD", "METH_OPTIONS": "method OPTIONS", "METH_POST": "method POST",
-    "METH_PUT": "method PUT", "METH_TRACE": "method TRACE", "RDP_COOKIE": "req.rdp_cookie_cnt gt 0",
-    "REQ_CONTENT": "req.len gt 0", "WAIT_END": "wait_end"}
 
 
 class Term:
@@ -176,9 +165,9 @@ class _Parser:
         declared = self.acls.get(name)
         if declared is not None:
             return declared
-        text = PREDEFINED.get(name)
-        if text is not None:
-            return [parse_acl([Word(part, at) for part in text.split(" ")])]
+        one = predefined(name, at)
+        if one is not None:
+            return [one]
         hint = ""
         if name.startswith("{") or name.endswith("}"):
             hint = "braces must be words of their own: put spaces around them"

@@ -5,6 +5,7 @@ import random
 import time
 from typing import Final
 
+from pointsman.sample.acl import AclTable
 from pointsman.sample.arguments import Arguments, encode
 from pointsman.sample.context import Context
 from pointsman.sample.registry import Getter, fetch, fetch_with
@@ -181,17 +182,19 @@ def make_uuid(version: int, noise: bytes, milliseconds: int) -> bytes:
 @fetch_with("acl", "(string[,string,string,string,string,string,string,string,string,string,string,string])", Type.BOOL,
             Where.EVERYWHERE, Reads.NOTHING, "7.3.2")
 def named_acls(args: Arguments) -> Getter:
-    """acl([!]<name>[,...]): true if all of these ACLs of the same section match (do not match, with "!")."""
+    """acl([!]<name>[,...]): true if all of these ACLs match (do not match, with "!").
+
+    They are those of the same section, and those that every section has (manual 7.4).
+    """
+    scope = args.acls or AclTable()
     tests = []
     for value in args.values:
         if not isinstance(value, str) or not value:
             continue
         name = value.lstrip("!")
-        if args.acls is None:
-            raise args.wrong("named ACLs cannot be used here", "an ACL or a condition")
-        found = args.acls.find(name)
+        found = scope.find(name, args.at)
         if found is None:
-            raise args.wrong(f"ACL '{name}' not found", "the name of an ACL that is declared above")
+            raise args.wrong(f"ACL '{name}' not found", "an ACL that is declared above, or a predefined one")
         args.reads |= found[1]
         tests.append((found[0], (len(value) - len(name)) % 2 == 1))
     if not tests:

@@ -34,7 +34,7 @@ def option_httpchk(args: Args) -> list[CheckKind | CheckRule]:
     if len(given) > 2:
         step = _version_and_more(args, step, given[2])
     if len(given) > 3:
-        host = ((b"host", Text(form=words.form(given[3]))),)
+        host = ((b"host", Text(form=words.form(args, given[3]))),)
         step = SendRequest(method=step.method, uri=step.uri, version=step.version, headers=host + step.headers,
                            body=step.body)
     return [CheckKind(kind=HTTP, at=args.at), CheckRule(kind=HTTP, step=step, line=True, at=args.at)]
@@ -142,7 +142,7 @@ def http_check_send(args: Args) -> CheckRule:
 
 def _text(args: Args, name: str) -> Text:
     word = words.value(args, name)
-    return Text(form=words.form(word)) if name.endswith("-lf") else words.text(word)
+    return Text(form=words.form(args, word)) if name.endswith("-lf") else words.text(word)
 
 
 def _header(args: Args, before: list[tuple[bytes, Text]]) -> tuple[bytes, Text]:
@@ -155,4 +155,4 @@ def _header(args: Args, before: list[tuple[bytes, Text]]) -> tuple[bytes, Text]:
         raise ConfigError(f"'{args.keyword}' : invalid header name '{word.text}'", word.at, "a header name")
     if name == b"host" and any(other == b"host" for other, _ in before):
         raise ConfigError(f"'{args.keyword}' : 'host' header already defined.", word.at)
-    return name, Text(form=words.form(args.word("<fmt>")))
+    return name, Text(form=words.form(args, args.word("<fmt>")))

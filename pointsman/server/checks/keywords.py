@@ -75,7 +75,7 @@ def tcp_check_send(args: Args) -> CheckRule:
 def tcp_check_send_lf(args: Args) -> CheckRule:
     """tcp-check send-lf <fmt> [comment <msg>]"""
     word, comment = _send(args, "send-lf")
-    return _rule(args, SendData(data=Text(form=words.form(word)), comment=comment))
+    return _rule(args, SendData(data=Text(form=words.form(args, word)), comment=comment))
 
 
 @keyword("tcp-check send-binary", BACK, "4.2")
@@ -89,7 +89,7 @@ def tcp_check_send_binary(args: Args) -> CheckRule:
 def tcp_check_send_binary_lf(args: Args) -> CheckRule:
     """tcp-check send-binary-lf <hexfmt> [comment <msg>]"""
     word, comment = _send(args, "send-binary-lf")
-    return _rule(args, SendData(data=Text(form=words.form(word), hexadecimal=True), comment=comment))
+    return _rule(args, SendData(data=Text(form=words.form(args, word), hexadecimal=True), comment=comment))
 
 
 @keyword("tcp-check expect", BACK, "4.2")

@@ -3,6 +3,7 @@ import re
 from collections.abc import Callable
 from typing import Final
 
+from pointsman.config.acls import acls_of
 from pointsman.config.keyword import Args
 from pointsman.config.server_words import read_check_address
 from pointsman.core.diagnostics import ConfigError
@@ -34,8 +35,8 @@ METHODS: Final = ("str", "beg", "end", "sub", "reg")
 TLS: Final = ("ssl", "sni", "alpn")
 
 
-def form(word: Word) -> Format:
-    return parse_format(word, Where.CHECK)
+def form(args: Args, word: Word) -> Format:
+    return parse_format(word, Where.CHECK, acls=acls_of(args.section))
 
 
 def value(args: Args, name: str, what: str = "a string") -> Word:
@@ -104,7 +105,7 @@ def _port(args: Args) -> tuple[int, Expression | None]:
             raise ConfigError(f"'{args.keyword}' : expects a valid TCP port (from range 1 to 65535) or a sample "
                               f"expression, got {word.text}.", word.at)
         return int(word.text), None
-    expression = parse_expression(word, Where.CHECK)
+    expression = parse_expression(word, Where.CHECK, acls_of(args.section))
     if expression.cast_to(Type.SINT) is None:
         raise ConfigError(f"'{args.keyword}' : '{word.text}' cannot be a port", word.at,
                           "an expression that yields a number")
@@ -146,9 +147,9 @@ class ExpectWords:
         elif option == "tout-status":
             self.timeout_status = _status(args, option, TIMEOUT_STATUSES)
         elif option == "on-success":
-            self.on_success = form(value(args, option))
+            self.on_success = form(args, value(args, option))
         elif option == "on-error":
-            self.on_error = form(value(args, option))
+            self.on_error = form(args, value(args, option))
         elif option == "status-code":
             self.status_code = _number(args)
         else:
@@ -173,7 +174,7 @@ def _status(args: Args, option: str, names: tuple[str, ...]) -> str:
 
 def _number(args: Args) -> Expression:
     word = value(args, "status-code", "an expression")
-    expression = parse_expression(word, Where.CHECK)
+    expression = parse_expression(word, Where.CHECK, acls_of(args.section))
     if expression.type not in (Type.SINT, Type.BOOL):
         raise ConfigError(f"'{args.keyword}' : 'status-code' : '{word.text}' is no number", word.at,
                           "an expression that yields a number")
@@ -211,7 +212,7 @@ def _read_match(args: Args, kind: str, log_format: bool, name: str) -> Expect:
         return _read_header(args, kind)
     word = value(args, name, "a <pattern>")
     if log_format:
-        return Expect(kind=kind, text=Text(form=form(word), hexadecimal=kind == BINARY))
+        return Expect(kind=kind, text=Text(form=form(args, word), hexadecimal=kind == BINARY))
     if kind == STATUS:
         return Expect(kind=kind, ranges=_ranges(args, word))
     if kind in (RSTATUS, RSTRING, RBINARY):
@@ -254,7 +255,7 @@ def _read_text_match(args: Args, names: tuple[str, str]) -> Match | None:
         if name.endswith("-lf"):
             raise ConfigError(f"'{args.keyword}' : '{name}' : a log-format cannot be a regular expression.", word.at)
         return Match(method, Text(), compile_regex(word.text, word.at, nocase=names[0] == "name"))
-    return Match(method, Text(form=form(word)) if name.endswith("-lf") else text(word))
+    return Match(method, Text(form=form(args, word)) if name.endswith("-lf") else text(word))
 
 
 Reader = Callable[[Args], Expect]

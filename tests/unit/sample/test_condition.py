@@ -2,14 +2,16 @@
 import itertools
 
 import pytest
-from exchanges import exchange, words
+from exchanges import exchange, word, words
 from hypothesis import given
 from hypothesis import strategies as st
+from support.configs import good, section
 
 import pointsman.keywords  # noqa: F401
 from pointsman.core.diagnostics import ConfigError, Diagnostics
-from pointsman.sample.acl import AclTable
-from pointsman.sample.condition import PREDEFINED, Condition, parse_condition
+from pointsman.sample.acl import PREDEFINED, AclTable
+from pointsman.sample.condition import Condition, parse_condition
+from pointsman.sample.format import parse_format
 from pointsman.sample.types import Reads, Where
 
 
@@ -129,3 +131,32 @@ def test_against_a_model(parts: list[str]) -> None:
          "||")) if not split]
         expected = any(all(facts[part.lstrip("!")] != part.startswith("!") for part in group) for group in groups)
         assert made.test(exchange(f"{method} {path} HTTP/1.1")) is expected
+
+
+def test_the_fetch_acl_knows_the_predefined_ones() -> None:
+    """Manual 7.3.2 "acl" and 7.4; those of the section prevail."""
+    declared = table()
+    for line in ("mine always_true", "METH_POST always_true", "nested acl(METH_GET,!FALSE)"):
+        declared.declare(words(line))
+    ctx = exchange("GET / HTTP/1.1")
+    text = "%[acl(TRUE)]%[acl(FALSE)]%[acl(TRUE,mine,!FALSE)]%[acl(METH_GET)]%[acl(METH_POST)]%[acl(nested)]"
+    assert parse_format(word(text), Where.HTTP_REQ, acls=declared).render(ctx) == b"101111"
+    assert parse_format(word("%[acl(TRUE)]%[acl(!METH_POST)]"), Where.HTTP_REQ).render(ctx) == b"11"
+    assert parse_format(word("%[acl(METH_GET)]"), Where.HTTP_REQ).reads == Reads.REQUEST_LINE
+    with pytest.raises(ConfigError, match="ACL 'TRUEE' not found"):
+        parse_format(word("%[acl(TRUEE)]"), Where.HTTP_REQ)
+
+
+@pytest.mark.parametrize(("kind", "line"), [
+    ("frontend", 'log-format "%[acl(mine,TRUE)]"'), ("frontend", 'unique-id-format "%[acl(mine,TRUE)]"'),
+    ("frontend", 'use_backend "%[acl(mine)]"'), ("backend", "balance hash acl(mine,TRUE)"),
+    ("backend", 'http-check send hdr x "%[acl(mine,TRUE)]"'),
+    ("frontend", 'http-request redirect location "/%[acl(mine)]"'),
+])
+def test_where_the_fetch_acl_knows_the_acls_of_its_section(kind: str, line: str) -> None:
+    good(kind, "mode http", "acl mine always_true", line)
+    assert section(kind, "mode http", line).errors != []
+
+
+def test_predefined_acls_need_no_section() -> None:
+    assert good("global", 'set-var-fmt proc.predefined "%[acl(TRUE)]"', "set-var proc.bare acl(!FALSE)").errors == []
