@@ -3,7 +3,7 @@ import json
 from collections.abc import Iterable
 from typing import Final
 
-from pointsman.admin.columns import COLUMNS, HEADER
+from pointsman.admin.columns import COLUMNS, HEADER, line
 from pointsman.admin.rows import Row, Value
 
 OBJECTS: Final = {"F": "Frontend", "B": "Backend", "L": "Listener", "S": "Server"}
@@ -24,7 +24,7 @@ def quoted(value: Value) -> str:
 
 def csv(rows: Iterable[Row]) -> str:
     lines = [HEADER]
-    lines += [",".join(quoted(row.get(column.name)) for column in COLUMNS) + ",-," for row in rows]
+    lines += [line(quoted(row.get(column.name)) for column in COLUMNS) for row in rows]
     return "\n".join(lines) + "\n"
 
 
@@ -41,8 +41,8 @@ def typed(rows: Iterable[Row], descriptions: bool = False) -> str:
     lines: list[str] = []
     for row in rows:
         for position, column in enumerate(COLUMNS):
-            value = row.get(column.name)
-            if value == "":
+            value = row.values.get(column.name)
+            if value is None:
                 continue
             tags = column.tags_of(row.kind)
             lines.append(f"{row.kind}.{row.number}.{row.sid}.{position}.{column.name}.{PROCESS}:"
@@ -67,5 +67,5 @@ def as_json(rows: Iterable[Row]) -> str:
     for row in rows:
         head: dict[str, object] = {"objType": OBJECTS[row.kind], "proxyId": row.number, "id": row.sid}
         found.append([head | item(position, column.name, column.tags_of(row.kind), column.type, row.get(column.name))
-                      for position, column in enumerate(COLUMNS) if row.get(column.name) != ""])
+                      for position, column in enumerate(COLUMNS) if column.name in row.values])
     return compact(found)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from pointsman.admin.columns import POSITIONS
+from pointsman.admin.columns import POSITIONS, PROTOCOLS
 from pointsman.admin.view import BackSide, FrontSide, ProxyView, View, address_text
 from pointsman.core.address import AF_INET, AF_INET6
 from pointsman.core.counters import Totals
@@ -98,7 +98,8 @@ def _row(kind: str, proxy: ProxyView, name: str, sid: int, counters: Totals) -> 
     row.put_all(pxname=proxy.name, svname=name, smax=counters.highest, stot=counters.sessions, bin=counters.bytes_in,
                 bout=counters.bytes_out, dresp=counters.denied_responses, pid=1, iid=proxy.number, sid=sid,
                 type=TYPES[kind], mode="http" if proxy.http else "tcp", wrew=counters.failed_header_rewrites,
-                eint=counters.internal_errors, reqbin=counters.bytes_in, resbout=counters.bytes_out)
+                eint=counters.internal_errors, ssl_sess=0, ssl_reused_sess=0, ssl_failed_handshake=0, ssl_ocsp_staple=0,
+                ssl_failed_ocsp_staple=0)
     return row
 
 
@@ -108,11 +109,27 @@ def _responses(row: Row, counters: Totals) -> None:
                 req_tot=counters.requests)
 
 
+def _flows(row: Row, counters: Totals) -> None:
+    """Bytes by direction. What went to servers and came from them is not counted apart from the clients' side."""
+    row.put_all(reqbin=counters.bytes_in, reqbout=counters.bytes_in, resbin=counters.bytes_out,
+                resbout=counters.bytes_out)
+
+
 def _unbuilt(row: Row, http: bool) -> None:
-    """Compression and cache: nothing is compressed or cached yet."""
+    """Compression, cache and HTTP/2: none of them is there yet."""
     row.put_all(comp_in=0, comp_out=0, comp_byp=0, comp_rsp=0)
     if http:
         row.put_all(cache_lookups=0, cache_hits=0, cache_hint_hits=0)
+    for column in PROTOCOLS:
+        if column.name.startswith("h2_"):
+            row.put(column.name, 0)
+
+
+def _http1(row: Row, *, links: int, streams: int, connections: int, exchanges: int, received: int, sent: int) -> None:
+    """The columns of HTTP/1; pipes are counted for the whole process alone."""
+    row.put_all(h1_open_connections=links, h1_open_streams=streams, h1_total_connections=connections,
+                h1_total_streams=exchanges, h1_bytes_in=received, h1_bytes_out=sent, h1_spliced_bytes_in=0,
+                h1_spliced_bytes_out=0)
 
 
 # Frontends and listeners.
@@ -135,15 +152,21 @@ def frontend_row(view: View, proxy: ProxyView, front: FrontSide) -> Row:
                 rate_lim=front.rate_limit, rate_max=counters.session_rate.highest,
                 conn_rate=counters.connection_rate.read(now), conn_rate_max=counters.connection_rate.highest,
                 conn_tot=counters.connections, dcon=counters.denied_connections, dses=counters.denied_sessions,
-                sess_other=0 if http else counters.sessions, h1_sess=counters.sessions if http else 0, h2_sess=0,
-                h3_sess=0, req_other=0 if http else counters.sessions, h1req=counters.requests if http else 0, h2req=0,
+                sess_other=0 if http else counters.sessions, h1sess=counters.sessions if http else 0, h2sess=0,
+                h3sess=0, req_other=0 if http else counters.sessions, h1req=counters.requests if http else 0, h2req=0,
                 h3req=0)
     row.put_all(req_rate=counters.request_rate.read(now), req_rate_max=counters.request_rate.highest,
                 req_tot=counters.requests)
     if http:
         _responses(row, counters)
         row.put("intercepted", counters.intercepted)
+    _flows(row, counters)
     _unbuilt(row, http)
+    if http:
+        _http1(row, links=frontend.connections, streams=0, connections=counters.sessions, exchanges=counters.requests,
+               received=counters.bytes_in, sent=counters.bytes_out)
+    else:
+        _http1(row, links=0, streams=0, connections=0, exchanges=0, received=0, sent=0)
     return row
 
 
@@ -163,7 +186,8 @@ def listener_row(proxy: ProxyView, listener: Listener, chosen: Selection) -> Row
     counters = door.counters.totals
     row = _row("L", proxy, door.name.decode() or f"sock-{door.number}", door.number, counters)
     row.put_all(scur=door.connections, slim=door.limit, dreq=counters.denied_requests, ereq=counters.failed_requests,
-                status=listener_status(listener), dcon=counters.denied_connections, dses=counters.denied_sessions,
+                status=listener_status(listener), conn_tot=counters.connections,
+                dcon=counters.denied_connections, dses=counters.denied_sessions,
                 proto={AF_INET: "tcpv4", AF_INET6: "tcpv6"}.get(listener.family, "unix_stream"))
     if chosen.private:
         row.put("addr", listener_address(listener))
@@ -236,7 +260,8 @@ def server_row(view: View, proxy: ProxyView, server: LiveServer, chosen: Selecti
     totals = counters  # of all lanes
     used = totals.links - totals.idle
     row.put_all(srv_icur=totals.idle, idle_conn_cur=totals.idle - totals.idle_safe, safe_conn_cur=totals.idle_safe,
-                used_conn_cur=used, need_conn_est=used)
+                used_conn_cur=used, need_conn_est=used, priv_idle_cur=0)
+    _flows(row, counters)
     if server.pool.limit >= 0:
         row.put("src_ilim", server.pool.limit)
     if server.checked:
@@ -253,7 +278,7 @@ def _checks(view: View, row: Row, server: LiveServer) -> None:
     row.put_all(chkfail=server.check_fails, chkdown=server.downs, downtime=down // 1000)
     if server.admin & MAINT:
         return
-    row.put_all(check_status=server.check_status or "UNK", hanafail=0, check_rise=server.rise, check_fall=server.fall,
+    row.put_all(check_status=server.check_status or "UNK", check_rise=server.rise, check_fall=server.fall,
                 check_health=server.check_health, last_chk=server.last_check)
     known = STATUSES.get(server.check_status.removeprefix("* "))
     if known is not None:
@@ -289,7 +314,7 @@ def backend_row(view: View, proxy: ProxyView, back: BackSide, chosen: Selection)
                 bck=sum(1 for one in usable if one.backup), chkdown=backend.downs,
                 lastchg=view.since(backend.last_change),
                 agg_server_status=sum(1 for one in backend.servers if one.up),
-                agg_server_status_check=sum(1 for one in backend.servers if one.up),
+                agg_server_check_status=sum(1 for one in backend.servers if one.up),
                 agg_check_status=sum(1 for one in backend.servers if one.checked and one.state in (RUNNING, STARTING)))
     if backend.servers:
         down = backend.down_time
@@ -300,10 +325,23 @@ def backend_row(view: View, proxy: ProxyView, back: BackSide, chosen: Selection)
         row.put("status", f"{status} ({sum(1 for one in backend.servers if one.up)}/{len(backend.servers)})")
     if proxy.http:
         _responses(row, counters)
-        row.put("intercepted", counters.intercepted)
     if chosen.private:
         row.put("algo", back.algorithm)
         if back.cookie:
             row.put("cookie", back.cookie)
+    _flows(row, counters)
     _unbuilt(row, proxy.http)
+    _server_side(row, proxy, back)
     return row
+
+
+def _server_side(row: Row, proxy: ProxyView, back: BackSide) -> None:
+    """The columns of HTTP/1 of a backend: of what goes on between us and its servers, checks left out."""
+    if not proxy.http:
+        _http1(row, links=0, streams=0, connections=0, exchanges=0, received=0, sent=0)
+        return
+    counters = back.backend.counters.totals
+    servers = [server.counters.totals for server in back.backend.servers]
+    _http1(row, links=sum(one.links for one in servers), streams=sum(one.current for one in servers),
+           connections=counters.connects, exchanges=counters.connects + counters.reuses, received=counters.bytes_out,
+           sent=counters.bytes_in)

@@ -6,39 +6,15 @@ import json
 import pytest
 from admin_stand import TEXT, Stand, stand
 
-from pointsman.admin.columns import COLUMNS, HEADER
 from pointsman.admin.render import as_json, quoted, typed
 from pointsman.admin.render import csv as as_csv
 from pointsman.admin.rows import Row, Selection, rows, server_status
 from pointsman.server.server import DRAIN, MAINT, RUNNING, STARTING, STOPPED, STOPPING
 
-# The static columns in the order of management manual 9.1.
-IN_ORDER = """
-pxname svname qcur qmax scur smax slim stot bin bout dreq dresp ereq econ eresp wretr wredis status weight act bck
-chkfail chkdown lastchg downtime qlimit pid iid sid throttle lbtot tracked type rate rate_lim rate_max check_status
-check_code check_duration hrsp_1xx hrsp_2xx hrsp_3xx hrsp_4xx hrsp_5xx hrsp_other hanafail req_rate req_rate_max
-req_tot cli_abrt srv_abrt comp_in comp_out comp_byp comp_rsp lastsess last_chk last_agt qtime ctime rtime ttime
-agent_status agent_code agent_duration check_desc agent_desc check_rise check_fall check_health agent_rise
-agent_fall agent_health addr cookie mode algo conn_rate conn_rate_max conn_tot intercepted dcon dses wrew connect
-reuse cache_lookups cache_hits srv_icur src_ilim qtime_max ctime_max rtime_max ttime_max eint idle_conn_cur
-safe_conn_cur used_conn_cur need_conn_est uweight agg_server_status agg_server_status_check agg_check_status srid
-sess_other h1_sess h2_sess h3_sess req_other h1req h2req h3req proto priv_idle_cur reqbin reqbout resbin resbout
-cache_hint_hits
-"""
-MANUAL = IN_ORDER.split()
-
 
 def table(one: Stand, selection: Selection | None = None) -> dict[str, dict[str, str]]:
     text = as_csv(rows(one.view, selection or Selection()))
     return {f"{row['pxname']}/{row['svname']}": row for row in csv.DictReader(io.StringIO(text[2:]))}
-
-
-def test_columns_stand_in_the_order_of_the_manual() -> None:
-    assert [column.name for column in COLUMNS] == MANUAL
-    assert HEADER.startswith("# pxname,svname,qcur,") and HEADER.endswith(",cache_hint_hits,-,")
-    with stand() as one:
-        lines = as_csv(rows(one.view, Selection())).splitlines()
-    assert {line.count(",") for line in lines} == {HEADER.count(",")}
 
 
 def test_rows_stand_in_the_order_of_the_configuration() -> None:
