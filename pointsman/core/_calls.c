@@ -7,6 +7,9 @@
 #include <Python.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <netinet/in.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -16,6 +19,10 @@
 #define SMALL 65536 /* reads up to this go through a buffer on the stack */
 #define BATCH 512   /* events */
 #define LINES 64    /* datagrams */
+#define RUN 60000   /* bytes of a run of them at most */
+#ifndef UDP_SEGMENT
+#define UDP_SEGMENT 103 /* <linux/udp.h>, since Linux 4.18; an older kernel refuses it */
+#endif
 
 static int
 arguments(PyObject *const *args, Py_ssize_t given, Py_ssize_t wanted, Py_ssize_t numbers, long *values)
@@ -204,19 +211,37 @@ calls_error(PyObject *module, PyObject *const *args, Py_ssize_t given)
     return PyLong_FromLong(error);
 }
 
+/* Lines from `vectors[0]` on that go as one message, which the kernel cuts into datagrams of the first one's length
+ * (UDP_SEGMENT, udp(7)): equally long ones, of which the last may be shorter. One line makes no such message. */
+static size_t
+run_of(const struct iovec *vectors, size_t count, size_t most)
+{
+    size_t length = vectors[0].iov_len, total = length, size = 1;
+    if (length == 0 || length > most)
+        return 1;
+    while (size < count && vectors[size].iov_len != 0 && vectors[size].iov_len <= length &&
+           total + vectors[size].iov_len <= RUN) {
+        total += vectors[size].iov_len;
+        if (vectors[size++].iov_len < length)
+            break;
+    }
+    return size;
+}
+
 /* sendmmsg(2): lines are read where they are. */
 static PyObject *
 calls_send(PyObject *module, PyObject *const *args, Py_ssize_t given)
 {
     (void)module;
-    if (given != 4 || !PyList_Check(args[1])) {
-        PyErr_SetString(PyExc_TypeError, "a descriptor, a list of lines, an index and flags expected");
+    if (given != 5 || !PyList_Check(args[1])) {
+        PyErr_SetString(PyExc_TypeError, "a descriptor, a list of lines, an index, flags and a length expected");
         return NULL;
     }
     PyObject *lines = args[1];
     long fd = PyLong_AsLong(args[0]);
     Py_ssize_t start = PyLong_AsSsize_t(args[2]);
     long flags = PyLong_AsLong(args[3]);
+    Py_ssize_t most = PyLong_AsSsize_t(args[4]);
     if (PyErr_Occurred())
         return NULL;
     Py_ssize_t count = PyList_GET_SIZE(lines) - start;
@@ -224,11 +249,18 @@ calls_send(PyObject *module, PyObject *const *args, Py_ssize_t given)
         PyErr_SetString(PyExc_IndexError, "no such line");
         return NULL;
     }
+    if (most < 0 || most > UINT16_MAX) {
+        PyErr_SetString(PyExc_ValueError, "a datagram's length expected");
+        return NULL;
+    }
     if (count > LINES)
         count = LINES;
     struct iovec vectors[LINES];
     struct mmsghdr headers[LINES];
-    memset(headers, 0, (size_t)count * sizeof(headers[0]));
+    union { /* aligned as a control message has to be */
+        char bytes[CMSG_SPACE(sizeof(uint16_t))];
+        struct cmsghdr header;
+    } controls[LINES];
     for (Py_ssize_t i = 0; i < count; i++) {
         PyObject *line = PyList_GET_ITEM(lines, start + i);
         if (!PyBytes_Check(line)) {
@@ -237,11 +269,34 @@ calls_send(PyObject *module, PyObject *const *args, Py_ssize_t given)
         }
         vectors[i].iov_base = PyBytes_AS_STRING(line);
         vectors[i].iov_len = (size_t)PyBytes_GET_SIZE(line);
-        headers[i].msg_hdr.msg_iov = &vectors[i];
-        headers[i].msg_hdr.msg_iovlen = 1;
     }
-    int sent = sendmmsg((int)fd, headers, (unsigned int)count, (int)flags);
-    return PyLong_FromLong(sent < 0 ? -errno : sent);
+    unsigned int messages = 0;
+    for (size_t i = 0; i < (size_t)count; messages++) {
+        size_t size = run_of(vectors + i, (size_t)count - i, (size_t)most);
+        struct msghdr *one = &headers[messages].msg_hdr;
+        memset(&headers[messages], 0, sizeof headers[0]);
+        one->msg_iov = vectors + i;
+        one->msg_iovlen = size;
+        if (size > 1) {
+            uint16_t length = (uint16_t)vectors[i].iov_len;
+            memset(&controls[messages], 0, sizeof controls[0]);
+            one->msg_control = controls[messages].bytes;
+            one->msg_controllen = sizeof controls[0].bytes;
+            struct cmsghdr *control = CMSG_FIRSTHDR(one);
+            control->cmsg_level = IPPROTO_UDP;
+            control->cmsg_type = UDP_SEGMENT;
+            control->cmsg_len = CMSG_LEN(sizeof length);
+            memcpy(CMSG_DATA(control), &length, sizeof length);
+        }
+        i += size;
+    }
+    int sent = sendmmsg((int)fd, headers, messages, (int)flags);
+    if (sent < 0)
+        return PyLong_FromLong(-errno);
+    size_t taken = 0;
+    for (int i = 0; i < sent; i++)
+        taken += headers[i].msg_hdr.msg_iovlen;
+    return PyLong_FromSize_t(taken);
 }
 
 #define CALL(name, words) {#name, (PyCFunction)(void (*)(void))calls_##name, METH_FASTCALL, words}
@@ -254,7 +309,7 @@ static PyMethodDef functions[] = {
     CALL(shut, "shut(fd): nothing more will be sent"),
     CALL(option, "option(fd, level, option, value): setsockopt"),
     CALL(error, "error(fd): SO_ERROR"),
-    CALL(send, "send(fd, lines, start, flags): how many the kernel took, or the negative number of an error"),
+    CALL(send, "send(fd, lines, start, flags, most): how many the kernel took, or the negative number of an error"),
     {NULL, NULL, 0, NULL},
 };
 

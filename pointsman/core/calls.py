@@ -8,8 +8,9 @@ was not built, by the ways of Python's library, which mean the same and cost mor
     shut(fd)                           shutdown(2): no more will be sent
     option(fd, level, option, value)   setsockopt(2) of the value's bytes
     error(fd)                          SO_ERROR, which reading clears
-    send(fd, lines, start, flags)      lines[start:] as datagrams, at most 64 of them: how many were taken, or the
-                                       negative number of the error that stopped the first
+    send(fd, lines, start, flags, most)  lines[start:] as datagrams, at most 64 of them: how many were taken, or the
+                                       negative number of the error that stopped the first. Of UDP, runs of equally long
+                                       lines of up to `most` bytes may go to the kernel as one message each
 
 What fails otherwise is an OSError.
 """
@@ -76,7 +77,7 @@ def plain_error(fd: int) -> int:
         return sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
 
 
-def plain_send(fd: int, lines: list[bytes], start: int, flags: int) -> int:
+def plain_send(fd: int, lines: list[bytes], start: int, flags: int, most: int) -> int:
     done = start
     try:
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM, 0, fd)  # whatever its family: nothing here asks for it

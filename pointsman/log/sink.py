@@ -7,7 +7,8 @@
 
 A queue holds at most QUEUE_LINES lines and QUEUE_BYTES bytes: what does not fit is dropped and counted.
 
-A datagram carries one line; many go at once (core/calls.py). Into pipes, terminals and files goes a run of whole
+A datagram carries one line; many go at once, and over UDP runs of equally long ones as one message, which the kernel
+cuts again (core/calls.py): a receiver sees the same datagrams. Into pipes, terminals and files goes a run of whole
 lines, at most PIPE_BUF bytes at once into pipes, so that lines of processes which share a pipe do not mix (pipe(7)).
 
 A descriptor that we share (stdout) must not become non-blocking under the feet of others: that flag belongs to the
@@ -37,6 +38,12 @@ CHUNK: Final = 65_536  # bytes of a write into what is no pipe
 RETRY: Final = 1000  # ms between attempts to connect
 _SEND_FLAGS: Final = int(socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
 _FULL: Final = (errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOBUFS, errno.ENOMEM)
+# A kernel, a device or a path that takes no runs (udp(7), UDP_SEGMENT): each of its lines is sent by itself.
+_NO_RUNS: Final = (errno.EINVAL, errno.EIO, errno.EMSGSIZE, errno.EOPNOTSUPP, errno.ENOPROTOOPT)
+_IP_MTU: Final = 14  # <linux/in.h>: the path's, of a connected socket
+_IPV6_MTU: Final = 24
+_HEADERS: Final = 28  # of IPv4 and UDP, in bytes
+_HEADERS_IPV6: Final = 48
 
 
 class Sink(Channel):
@@ -110,6 +117,16 @@ class Sink(Channel):
             self.fd = -1
 
 
+def longest_of_run(sock: socket.socket) -> int:
+    """Bytes of the longest line that goes to the socket's receiver as one packet; 0 where nobody knows."""
+    six = sock.family == socket.AF_INET6
+    try:
+        mtu = sock.getsockopt(socket.IPPROTO_IPV6, _IPV6_MTU) if six else sock.getsockopt(socket.IPPROTO_IP, _IP_MTU)
+    except OSError:
+        return 0
+    return min(max(mtu - (_HEADERS_IPV6 if six else _HEADERS), 0), 0xFFFF)
+
+
 class DatagramSink(Sink):
     """A syslog receiver: UDP, or a UNIX datagram socket."""
 
@@ -118,6 +135,7 @@ class DatagramSink(Sink):
         self.retry = RETRY
         self.tried = -RETRY  # when it was last connected, monotonic ms
         self.failure = ""
+        self.most: i64 = 0  # bytes of a line that may be one of a run; 0: no runs here
         self.send = send
 
     def open(self) -> str:
@@ -138,6 +156,7 @@ class DatagramSink(Sink):
         try:
             if spec.kind == "inet":
                 sock.connect((spec.host, spec.port or 0))
+                self.most = longest_of_run(sock)
             else:
                 sock.connect(spec.host if spec.kind == "unix" else b"\0" + spec.host.encode())
             self.failure = ""
@@ -157,11 +176,14 @@ class DatagramSink(Sink):
         again = True
         self.full = False
         while done < total:
-            sent = self.send(self.fd, lines, done, _SEND_FLAGS)
+            sent = self.send(self.fd, lines, done, _SEND_FLAGS, self.most)
             if sent > 0:
                 done += sent
                 continue
             number = -sent
+            if self.most and number in _NO_RUNS and self._begins_run(done):
+                self.most = 0  # until it is connected anew
+                continue
             if number in _FULL:
                 self.full = True
                 break
@@ -174,6 +196,12 @@ class DatagramSink(Sink):
                 self.dropped += total - done
                 done = total
         self._taken(done)
+
+    def _begins_run(self, start: i64) -> bool:
+        """The line there and the next one were sent as one message."""
+        lines = self.lines
+        return start + 1 < len(lines) and len(lines[start]) <= self.most \
+            and 0 < len(lines[start + 1]) <= len(lines[start])
 
     def _mended(self, number: int) -> bool:
         """After an error: whether it makes sense to send again."""

@@ -1,4 +1,5 @@
 """Sinks with real sockets, pipes and files: nothing is mixed, nothing blocks, what is lost is counted."""
+import errno
 import os
 import socket
 import threading
@@ -463,3 +464,54 @@ def test_the_reactor_goes_on_when_a_full_pipe_has_room() -> None:
     reactor.epoll.close()
     os.close(writing)
     os.close(reading)
+
+
+def test_lines_of_one_length_go_as_runs() -> None:
+    """Some at once as one message where the kernel can cut it; the receiver sees one line in each datagram."""
+    with receiver() as sock:
+        sink = opened(udp(sock.getsockname()[1]))
+        assert isinstance(sink, DatagramSink) and sink.most == 65_507  # the loopback takes any datagram
+        sent = lines(64) + [b"x" * 70_000 + b"\n"] + lines(70, 30)
+        for line in sent:
+            sink.put(line)
+        sink.flush()
+        del sent[64]
+        assert [sock.recv(2000) for _ in sent] == sent
+        assert (sink.dropped, sink.waiting, sink.most) == (1, 0, 65_507)  # a line too long says nothing about runs
+        sink.close()
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.EIO, errno.EMSGSIZE])
+def test_a_kernel_that_takes_no_runs(number: int) -> None:
+    asked = []
+
+    def refuse(fd: int, some: list[bytes], start: int, flags: int, most: int) -> int:
+        asked.append(most)
+        return -number if most else calls.plain_send(fd, some, start, flags, most)
+
+    with receiver() as sock:
+        sink = opened(udp(sock.getsockname()[1]))
+        assert isinstance(sink, DatagramSink)
+        sink.send = refuse
+        sent = lines(100)
+        for line in sent:
+            sink.put(line)
+        sink.flush()
+        assert [sock.recv(2000) for _ in sent] == sent
+        assert (sink.dropped, sink.waiting, asked) == (0, 0, [65_507, 0, 0])
+        sink.close()
+
+
+def test_lines_over_the_path_s_limit_are_no_runs() -> None:
+    """As with a device whose packets have 1,500 bytes."""
+    with receiver() as sock:
+        sink = opened(udp(sock.getsockname()[1]))
+        assert isinstance(sink, DatagramSink)
+        sink.most = 1_472
+        sent = lines(3, 1_472) + lines(3, 1_473) + lines(3, 1_472)
+        for line in sent:
+            sink.put(line)
+        sink.flush()
+        assert [sock.recv(2000) for _ in sent] == sent
+        assert sink.most == 1_472
+        sink.close()
