@@ -30,8 +30,26 @@ OK: Final = 0
 FAILED: Final = 1
 
 
+def _fill_standard_descriptors() -> None:
+    """Put one that cannot be written in the place of each standard descriptor that is closed.
+
+    The next file or socket would get its number, and what is printed would go there. Log lines for it are counted as
+    dropped.
+    """
+    for fd in (0, 1, 2):
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.open(os.devnull, os.O_RDONLY)  # takes the lowest number, which is this one
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # it was closed when the interpreter started
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 (for the life of the process)
+
+
 def main(words: Sequence[str] | None = None) -> int:
     """Run the command; `words` are those behind the program's name. Returns the exit status."""
+    if words is None:
+        _fill_standard_descriptors()
     console = Console()
     if words is None and signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # not KeyboardInterrupt: who interrupts a start sees no traceback

@@ -17,6 +17,7 @@ where that is refused, poll(2) says before each write whether PIPE_BUF bytes fit
 files never block for long, and are written plainly.
 """
 import errno
+import fcntl
 import os
 import select
 import socket
@@ -224,12 +225,15 @@ class StreamSink(Sink):
         self.datagrams = False
         self.polled = False  # blocking, so ask before each write
         self.regular = False
+        self.watched = False  # epoll can say when there is room: not for files and for most devices (/dev/null)
 
     def open(self) -> str:
         if self.fd >= 0:
             return ""
         try:
             mode = os.fstat(self.shared).st_mode
+            if fcntl.fcntl(self.shared, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:
+                return os.strerror(errno.EBADF)  # opened once more it would be another file than the one meant
             self.socket = stat.S_ISSOCK(mode)
             self.regular = stat.S_ISREG(mode)
             if stat.S_ISFIFO(mode):
@@ -238,6 +242,7 @@ class StreamSink(Sink):
                 self.fd = os.dup(self.shared)
             else:
                 self._reopen()
+            self.watched = not self.regular and _can_be_watched(self.fd)
         except OSError as error:
             return error.strerror or str(error)
         if self.socket:
@@ -257,7 +262,7 @@ class StreamSink(Sink):
             self.chunk = PIPE_BUF
 
     def watchable(self) -> bool:
-        return self.fd >= 0 and not self.regular
+        return self.fd >= 0 and self.watched
 
     def flush(self) -> None:
         if self.fd < 0:
@@ -309,6 +314,16 @@ class StreamSink(Sink):
                 sock.detach()
         except OSError as error:
             return 0 if error.errno in _FULL or error.errno == errno.EINTR else -1
+
+
+def _can_be_watched(fd: int) -> bool:
+    """False where epoll refuses such files. Raises OSError where there is no descriptor for an epoll."""
+    with select.epoll(1) as epoll:
+        try:
+            epoll.register(fd, select.EPOLLOUT)
+        except PermissionError:
+            return False
+    return True
 
 
 def make_sink(address: AddressSpec) -> Sink:

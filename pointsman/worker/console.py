@@ -63,7 +63,7 @@ class Console:
             return
         if finding.severity >= Severity.WARNING:
             self._introduce()
-        print(finding.render(), file=sys.stderr, flush=True)
+        self._write(finding.render())
 
     def _introduce(self) -> None:
         """Who is speaking: precedes the first thing that is wrong."""
@@ -74,4 +74,12 @@ class Console:
 
     def _print(self, severity: Severity, text: str) -> None:
         head = f"[{severity.name}]"
-        print(f"{head:<10} ({os.getpid()}) : {text}", file=sys.stderr, flush=True)
+        self._write(f"{head:<10} ({os.getpid()}) : {text}")
+
+    @staticmethod
+    def _write(text: str) -> None:
+        """On stderr; nobody reads it where that is closed or full, which is no reason to end."""
+        try:
+            print(text, file=sys.stderr, flush=True)
+        except OSError:
+            pass
