@@ -25,7 +25,7 @@ from pointsman.config.verdict import (
     TARPIT,
     Action,
 )
-from pointsman.core.diagnostics import ConfigError, Diagnostics, Position
+from pointsman.core.diagnostics import Diagnostics, Position
 from pointsman.core.registry import Registry
 from pointsman.core.words import Line, Word
 from pointsman.sample.arguments import Reference
@@ -68,16 +68,9 @@ class RuleArgs(Args):
     def place(self) -> Where:
         return PLACE[self.rule_set]
 
-    def filled(self, expected: str) -> Word:
-        """The next word, which must not be empty."""
-        word = self.word(expected)
-        if not word.text:
-            raise ConfigError(f"'{self.keyword}' expects {expected}", word.at, expected)
-        return word
-
     def format(self, expected: str) -> Format:
         """The next word as a log-format."""
-        return self.compiled(self.filled(expected))
+        return self.compiled(self.word(expected))
 
     def compiled(self, word: Word) -> Format:
         """A word as a log-format."""

@@ -67,7 +67,7 @@ def _pair(args: Args) -> tuple[str, str]:
 
 
 def _valid(args: Args, word: Word) -> str:
-    if not word.text or "=" in word.text:
+    if "=" in word.text:
         raise ConfigError(f"'{args.keyword}' failed on variable '{word.text}' : Invalid argument.", word.at,
                           "a name without '='")
     return word.text

@@ -8,8 +8,8 @@ the other in a single pass:
     "..."   protects blanks, `#` and `'`; variables are resolved here and only here
     '...'   protects everything
 
-A variable is $NAME, ${NAME} or ${NAME-default}; ${NAME[*]} makes one word of each of its words. The pseudo-variables
-.FILE, .LINE and .SECTION tell the place. A word remembers where it stood, as it was written.
+A variable is $NAME, ${NAME} or ${NAME-default}; ${NAME[*]} makes one word of each of its words, and none if it has
+none. The pseudo-variables .FILE, .LINE and .SECTION tell the place. A word remembers where it stood, as it was written.
 
 Files are UTF-8; bytes that are not (also those written as \xNN) travel as surrogate escapes.
 """
@@ -53,6 +53,7 @@ class _Splitter:
         self.comments = comments
         self.index = 0
         self.parts: list[str] = []  # of the word at hand
+        self.expanded = False  # the word at hand has a ${X[*]} in it: where nothing is left of it, it is no word
         self.pending: list[str] = []  # words that ${X[*]} finished inside the word at hand
         self.words: list[Word] = []
 
@@ -67,9 +68,11 @@ class _Splitter:
             self._word()
             at = self.place.at(start, self.index - start)
             for part in (*self.pending, "".join(self.parts)):
-                self._add(part, at)
+                if part or not self.expanded:
+                    self._add(part, at)
             self.pending.clear()
             self.parts.clear()
+            self.expanded = False
 
     def _add(self, text: str, at: Position) -> None:
         if len(self.words) == MOST_WORDS:
@@ -196,6 +199,7 @@ class _Splitter:
 
     def _expand(self, value: str) -> None:
         """Every run of blanks in the value ends a word; the last part goes on with what follows the brace."""
+        self.expanded = True
         first, *others = SPACES.split(value)
         self.parts.append(first)
         for part in others:

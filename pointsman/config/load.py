@@ -17,7 +17,7 @@ from pointsman.config.features import Runtime
 from pointsman.config.lexer import Reader
 from pointsman.config.predicates import Asked
 from pointsman.config.sections import Opener, is_section
-from pointsman.config.setting import Configuration, In, Section
+from pointsman.config.setting import SECTIONS, Configuration, In, Section
 from pointsman.core.diagnostics import NOWHERE, ConfigError, Diagnostics
 from pointsman.core.words import Line
 from pointsman.tables.patterns import LISTS
@@ -94,6 +94,22 @@ def load_text(text: str, diagnostics: Diagnostics, *, file: str = "haproxy.cfg",
     return configuration
 
 
+def _has_empty_words(line: Line, diagnostics: Diagnostics) -> bool:
+    """An empty word is an error (manual 2.3): what an unset variable leaves could silently switch a rule off.
+
+    Directives (.if and its kin) and lines of blocks that are left out may have some.
+    """
+    for number, word in enumerate(line.words):
+        if not word.text:
+            diagnostics.alert(
+                f"argument number {number} at position {word.at.column} is empty and marks the end of the argument "
+                "list", word.at, "a word that is not empty",
+                '"${NAME[*]}" is no word at all where the variable is unset or empty, and "${NAME-default}" has a '
+                "default for one that is unset (manual 2.3)")
+            return True
+    return False
+
+
 class _Loader:
     """Reads one file after the other into one Configuration."""
 
@@ -119,15 +135,24 @@ class _Loader:
         conditionals = Conditionals(Asked(variables, self.runtime), self.diagnostics)
         self.section, self.skipping = None, False
         for line in reader:
-            if not conditionals.take(line) or not line.words[0].text:  # a line that begins with "" is none
+            if not conditionals.take(line):
                 continue
-            if is_section(line.words[0].text):
+            if _has_empty_words(line, self.diagnostics):
+                if is_section(line.words[0].text):
+                    self._unnamed(line)
+            elif is_section(line.words[0].text):
                 self.section = self.opener.open(line)
                 self.skipping = self.section is None
                 reader.section = self._name(line)
             else:
                 self._line(line)
         conditionals.end()
+
+    def _unnamed(self, line: Line) -> None:
+        """A section whose first line cannot be used: its other lines are read for their mistakes alone."""
+        kind = SECTIONS.get(line.words[0].text)
+        self.section = Section(kind, "", line.at) if kind is not None else None
+        self.skipping = kind is None
 
     def _name(self, line: Line) -> str:
         """What $.SECTION shows: the section's name, else its kind."""

@@ -66,7 +66,7 @@ class Opener:
     def _name(self, line: Line, message: str) -> str:
         """The name behind the section's word; "" with an error if there is none or it cannot be one."""
         keyword = line.words[0]
-        if len(line.words) < 2 or not line.words[1].text:
+        if len(line.words) < 2:
             at = keyword.at
             self.diagnostics.alert(message, Position(at.file, at.line, at.column + at.length, 1, at.text), "a name")
             return ""

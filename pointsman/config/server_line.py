@@ -191,8 +191,6 @@ def _checked_name(word: Word, what: str) -> str:
     if wrong is not None:
         raise ConfigError(f"character '{wrong[0]}' is not permitted in {what} '{word.text}'.", word.at,
                           "letters, digits, '.', ':', '_' and '-'")
-    if not word.text:
-        raise ConfigError(f"empty {what}", word.at)
     return word.text
 
 

@@ -26,5 +26,5 @@ def parse_auth(args: RuleArgs) -> Action:
     """auth [realm <realm>]: answer 401 and ask for a user and a password."""
     realm = b""
     if args.accept("realm"):
-        realm = args.filled("<realm>").text.encode("utf-8", "surrogateescape")
+        realm = args.word("<realm>").text.encode("utf-8", "surrogateescape")
     return Auth(realm)

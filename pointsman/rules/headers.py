@@ -222,7 +222,7 @@ def _replacer(each: bool) -> Callable[[RuleArgs], Action]:
     def parse(args: RuleArgs) -> Action:
         """<name> <match-regex> <replace-fmt>: rewrite values that match; replace-value looks at the parts of lists."""
         name = header_name(args)
-        word = args.filled("<match-regex>")
+        word = args.word("<match-regex>")
         regex = compile_regex(word.text, word.at)
         return ReplaceHeader(args, name, regex, args.format("<replace-fmt>"), each)
     return parse
@@ -237,7 +237,7 @@ action("replace-value", _EVERYWHERE, "4.4", writes=Writes.HEADER_BLOCK)(_replace
 @action("del-header", _EVERYWHERE, "4.4", writes=Writes.HEADER_BLOCK)
 def parse_del_header(args: RuleArgs) -> Action:
     """del-header <name> [-m <meth>]: drop every field whose name matches; `meth` is str, beg, end, sub or reg."""
-    word = args.filled("<name>")
+    word = args.word("<name>")
     method = "str"
     if args.accept("-m"):
         method = args.choice("<meth>", _METHODS)

@@ -143,13 +143,13 @@ def _code(args: RuleArgs) -> int:
 
 def _value(args: RuleArgs, expected: str, computed: bool) -> bytes | Format:
     if not computed:
-        return args.filled(expected).text.encode("utf-8", "surrogateescape")
+        return args.word(expected).text.encode("utf-8", "surrogateescape")
     compiled = args.format(expected)
     return compiled if compiled.constant is None else compiled.constant
 
 
 def _cookie(args: RuleArgs, kind: str) -> bytes | Format:
-    word = args.filled("NAME[=value]")
+    word = args.word("NAME[=value]")
     text = word.text.encode("utf-8", "surrogateescape")
     if kind == "set-cookie":
         return text + b"; path=/;"

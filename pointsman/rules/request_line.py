@@ -123,7 +123,7 @@ def _setter(edit: Edit) -> Callable[[RuleArgs], Action]:
 def _replacer(part: int, edit: Edit) -> Callable[[RuleArgs], Action]:
     def parse(args: RuleArgs) -> Action:
         """<match-regex> <replace-fmt>: replace that part of the request's line where it matches."""
-        word = args.filled("<match-regex>")
+        word = args.word("<match-regex>")
         regex = compile_regex(word.text, word.at)
         return ReplacePart(part, edit, regex, args.format("<replace-fmt>"))
     return parse

@@ -36,7 +36,7 @@ def parse_set_status(args: RuleArgs) -> Action:
     status = args.integer("<status>", 100, 999)
     reason = reason_of(status)
     if args.accept("reason"):
-        reason = args.filled("<str>").text.encode("utf-8", "surrogateescape")
+        reason = args.word("<str>").text.encode("utf-8", "surrogateescape")
     return SetStatus(status, reason)
 
 

@@ -336,8 +336,6 @@ class _Flags:
         found: list[Pattern] = []
         operator = "eq"
         for word in self.words[self.index:]:
-            if not word.text:  # HAProxy's lines end at an empty word
-                break
             if numbers and word.text in OPERATORS:
                 operator = word.text
                 continue

@@ -120,7 +120,7 @@ def test_anonymous_defaults_from_named_ones() -> None:
 
 @pytest.mark.parametrize(("text", "expected"), [
     ("frontend\n", [(1, "'frontend' expects an <id> argument")]),
-    ('backend ""\n', [(1, "'backend' expects an <id> argument")]),
+    ('backend ""\n', [(1, "argument number 1 at position 9 is empty and marks the end of the argument list")]),
     ("frontend f@\n", [(1, "character '@' is not permitted in 'frontend' name 'f@'.")]),
     ("frontend f extra\n", [(1, "please use the 'bind' keyword for listening addresses.")]),
     ("listen l 127.0.0.1:8000\n", [(1, "please use the 'bind' keyword for listening addresses.")]),
@@ -245,8 +245,33 @@ def test_the_nearest_word_may_be_one_of_another_proxy() -> None:
     assert [one.hint for one in diagnostics.findings] == ["did you mean 'xdeep'?"]
 
 
-def test_a_line_that_begins_with_an_empty_word_is_none() -> None:
-    assert read('backend b\n "$NOPE" nothing\n')[1] == []
+EMPTY = "argument number {} at position {} is empty and marks the end of the argument list"
+
+
+@pytest.mark.parametrize(("line", "number", "column"), [
+    ('"$NOPE" nothing', 0, 2), ('server s :1 "" weight 3', 3, 14), ("server s :1 '' \"$NOPE\"", 3, 14),
+    ('http-request deny if { req.hdr(x) -m str "$NOPE" }', 7, 43), ("http-request deny if { path_dir '' }", 5, 34),
+    ('acl a path ""', 3, 13), ('http-request set-header x ""', 3, 28), ('description "${NOPE}"', 1, 14),
+])
+def test_an_empty_word_is_an_error(line: str, number: int, column: int) -> None:
+    """Manual 2.3, and what 3.5 prints."""
+    configuration, found = read(f"backend b\n {line}\n")
+    assert found == [("ALERT", 2, EMPTY.format(number, column))]
+    assert configuration.proxies[0].settings == []
+
+
+def test_a_section_whose_first_line_has_an_empty_word_is_still_read() -> None:
+    assert alerts('backend b ""\n nothing\nresolvers ""\n nothing\n') == [
+        (1, EMPTY.format(2, 11)), (2, "unknown keyword 'nothing' in 'backend' section"), (3, EMPTY.format(1, 11))]
+
+
+def test_empty_words_of_directives_and_of_lines_that_are_left_out() -> None:
+    assert read('.if ""\n backend b\n.endif\n.if defined(NOPE)\n bind "$NOPE"\n.endif\n.notice ""\n')[1] == [
+        ("NOTICE", 7, "''.")]
+
+
+def test_an_expansion_to_nothing_is_no_word() -> None:
+    assert read('"${NOPE[*]}"\nbackend b "${NOPE[*]}"\n server s :1 "${NOPE[*]}" weight 3\n "${NOPE[*]}"\n')[1] == []
 
 
 def test_the_environment_changes_at_once() -> None:

@@ -111,7 +111,7 @@ def test_an_id_that_no_slot_has() -> None:
     ("capture response header X foo 1", "'capture response header' expects 'len' <length>", 27),
     ("capture response header X len 1 y", "'capture response header' cannot handle unexpected argument 'y'", 33),
     ("capture cookie", "'capture cookie' expects <name>", 15),
-    ('capture cookie "" len 1', "'capture cookie' expects <name>", 16),
+    ("capture cookie", "'capture cookie' expects <name>", 15),
     ("capture cookie X", "'capture cookie' expects 'len' <length>", 17),
     ("declare capture", "'declare capture' expects <direction>", 16),
     ("declare capture both len 1", "'declare capture': unknown direction 'both'", 17),

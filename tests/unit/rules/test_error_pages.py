@@ -88,7 +88,6 @@ def test_a_section_that_is_not_there() -> None:
     ("errorfiles", "'errorfiles' expects <name>", 11),
     ("errorfiles mine 418", "'errorfiles': status code '418' not handled", 17),
     ("errorloc 403", "'errorloc' expects <url>", 13),
-    ('errorloc303 403 ""', "'errorloc303' expects <code> and <url>", 17),
     ("http-error", "'http-error': missing the status code", 11),
     ("http-error status", "'http-error' expects <code>", 18),
     ("http-error status 418", "'http-error': status code '418' not handled", 19),

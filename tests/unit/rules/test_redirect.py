@@ -92,7 +92,7 @@ SUPPORTED = "'http-request redirect': unsupported HTTP code"
     ("http-request redirect code 302", "'http-request redirect': missing 'location', 'prefix' or 'scheme'", 31),
     ("http-request redirect foo", "'http-request redirect': unrecognized parameter 'foo'", 23),
     ("http-request redirect location", "'http-request redirect' expects a value of 'location'", 31),
-    ('http-request redirect prefix ""', "'http-request redirect' expects a value of 'prefix'", 30),
+    ("http-request redirect prefix", "'http-request redirect' expects a value of 'prefix'", 29),
     ("http-request redirect location / code", "'http-request redirect' expects <code>", 38),
     ("http-request redirect location / code 304", f"{SUPPORTED} '304'", 39),
     ("http-request redirect location / code abc", f"{SUPPORTED} 'abc'", 39),

@@ -67,7 +67,6 @@ def test_host_names_the_authority(rule: str) -> None:
 def test_errors_of_setters(action: str) -> None:
     name = f"http-request {action}"
     assert error(name) == (f"'{name}' expects <fmt>", len(name) + 1)
-    assert error(f'{name} ""') == (f"'{name}' expects <fmt>", len(name) + 2)
     assert error(f"{name} %[nope]") == ("unknown fetch method 'nope'", len(name) + 4)
     assert error(f"{name} a b") == (f"'{name}' cannot handle unexpected argument 'b'", len(name) + 4)
     assert error(f"http-response {action} a")[0] == f"'http-response': action '{action}' is not possible here"

@@ -35,7 +35,8 @@ def test_set_var_keeps_value_and_type(expression: str, value: object) -> None:
 
 def test_set_var_fmt() -> None:
     ctx = exchange()
-    run(ctx, "http-request set-var-fmt(txn.from) %[src]:%[src_port]", 'http-request set-var-fmt(txn.none) ""')
+    run(ctx, "http-request set-var-fmt(txn.from) %[src]:%[src_port]",
+        "http-request set-var-fmt(txn.none) %[req.hdr(n)]")
     assert ctx.variables == {b"txn.from": b"192.0.2.7:40000", b"txn.none": b""}
 
 

@@ -192,7 +192,7 @@ def test_empty_conditions() -> None:
      "status code '418' not handled by default with 'errorfiles' argument", 28),
     ("http-request return string x", "a content-type must be defined with 'string' argument", 28),
     ("http-request return status 204 content-type x string y", "No body expected for 204 responses.", 54),
-    ('http-request return string "" content-type a', "'http-request return' expects an argument of 'string'", 28),
+    ("http-request return string", "'http-request return' expects an argument of 'string'", 27),
     ("http-request return string a string b", "'string': another payload was given already ('string')", 30),
     ("http-request return hdr x", "'http-request return' expects <fmt>", 26),
     ('http-request return hdr "a b" c', "'http-request return': 'a b' is no header name", 25),

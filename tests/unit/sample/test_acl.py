@@ -80,13 +80,6 @@ def test_without_patterns_nothing_matches_and_that_is_said(text: str) -> None:
     assert not acl(text + " --").findings
 
 
-def test_an_empty_word_ends_the_patterns() -> None:
-    at = words("x")[0].at
-    made = parse_acl([Word("path", at), Word("", at), Word("/a/foo", at)])
-    assert not made.test(REQUEST)
-    assert made.findings
-
-
 @pytest.mark.parametrize(("text", "message"), [
     ("req.hdr(n) -m int -1", "'-1' is not a valid ACL option. Please use '--' before any pattern beginning with a '-'"),
     ("path -z /a", "'-z' is not a valid ACL option"), ("req.hdr_val(m) x", "'x' is not a number"),
