@@ -9,6 +9,7 @@ None. What it leaves untaken is an error of the caller ("too many arguments"). `
 (manual 2.1 and 4.1) reach a parser as `args.negated` and `args.reset`; a parser that understands them says so with
 negatable=True.
 """
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -100,8 +101,7 @@ class Args:
 
     def time(self, expected: str = "<timeout>", unit: str = "ms") -> int:
         """The next word as a time (manual 2.5), in milliseconds; a bare number counts in `unit`."""
-        word = self.word(expected)
-        return parse_time(word, unit)
+        return parse_time(self.word(expected), unit, self.diagnostics)
 
     def end(self) -> None:
         """Nothing may follow."""
@@ -112,6 +112,8 @@ class Args:
 
 
 UNITS = {"us": 1, "ms": 1_000, "s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000}
+TIME = re.compile(r"([0-9]+)(us|ms|[smhd]|)(.*)", re.ASCII | re.DOTALL)
+SUSPICIOUS = 100  # ms: a smaller time without a unit was probably meant in seconds
 LONGEST = (1 << 31) - 1  # ms: about 24.8 days, the longest time (manual 2.5)
 
 
@@ -120,20 +122,32 @@ def is_number(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) <= 20
 
 
-def parse_time(word: Word, unit: str = "ms") -> int:
+def parse_time(word: Word, unit: str = "ms", diagnostics: Diagnostics | None = None) -> int:
     """A time such as "10", "30s", "500us" (manual 2.5), in milliseconds; a positive one below a millisecond is one.
 
-    Raises ConfigError at the word.
+    What follows the unit ("5sec", "1h30m") is ignored with a warning, as in HAProxy. Raises ConfigError at the word.
     """
-    digits = word.text.rstrip("usmhd")
-    suffix = word.text[len(digits):] or unit
-    if not is_number(digits) or suffix not in UNITS:
+    found = TIME.match(word.text)
+    if found is None or not is_number(found[1]) or (not found[2] and found[3]):
         raise ConfigError(f"'{word.text}' is not a time", word.at, "a number, followed by one of us, ms, s, m, h, d")
-    microseconds = int(digits) * UNITS[suffix]
+    if found[3] and diagnostics is not None:
+        diagnostics.warning(
+            f"unexpected character '{found[3][0]}' after the timer value '{word.text}', only (us=microseconds,"
+            "ms=milliseconds,s=seconds,m=minutes,h=hours,d=days) are supported. This will be reported as an error in "
+            f"next versions.", word.at, "one number with one unit", f"'{found[1]}{found[2]}' is what counts")
+    microseconds = int(found[1]) * UNITS[found[2] or unit]
     milliseconds = -(-microseconds // 1000)
     if milliseconds > LONGEST:
         raise ConfigError(f"timer overflow in '{word.text}'", word.at, "at most 2147483647 ms (about 24.8 days)")
     return milliseconds
+
+
+def warn_if_small(word: Word, milliseconds: int, said: str, place: str, diagnostics: Diagnostics) -> None:
+    """A number without a unit that was probably meant in seconds."""
+    if is_number(word.text) and 0 < milliseconds < SUSPICIOUS:
+        diagnostics.warning(f"'{said}' in {place} is suspiciously small for a value in milliseconds. Please use an "
+                            f"explicit unit ('{milliseconds}ms') if that was the intent.", word.at,
+                            hint=f"'{milliseconds}s' if seconds are meant")
 
 
 def parse_size(word: Word) -> int:

@@ -53,7 +53,7 @@ class Words:
 
     def time(self, missing: str = "expects a delay as argument") -> int:
         """The next word as a time in milliseconds (manual 2.5)."""
-        return parse_time(self.value(missing, "a time"))
+        return parse_time(self.value(missing, "a time"), "ms", self.args.diagnostics)
 
     def choice(self, names: tuple[str, ...], missing: str = "missing value") -> str:
         word = self.value(missing, "one of " + ", ".join(names))

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from pointsman.config.addresses import expand, parse_addresses, resolve
 from pointsman.config.bind import check_proto
+from pointsman.config.keyword import parse_time, warn_if_small
 from pointsman.config.parameters import Others, Parameter, Words
 from pointsman.core.address import AddressSpec
 from pointsman.core.diagnostics import ConfigError
@@ -257,7 +258,10 @@ def weight(words: Words, server: ServerParameters) -> ServerParameters:
 
 
 def _positive_time(words: Words) -> int:
-    milliseconds = words.time(f"'{words.word.text}' expects a delay as argument.")
+    word = words.value(f"'{words.word.text}' expects a delay as argument.", "a time")
+    milliseconds = parse_time(word, "ms", words.args.diagnostics)
+    name = words.said.rpartition("/")[2].strip("'")  # "'server b/s'", or "'default-server'"
+    warn_if_small(word, milliseconds, f"{words.word.text} {word.text}", f"server '{name}'", words.args.diagnostics)
     if milliseconds == 0:
         raise words.wrong(f"invalid value 0 for argument '{words.word.text}'")
     return milliseconds

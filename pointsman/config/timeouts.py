@@ -1,7 +1,7 @@
 """`timeout <name> <time>` (manual 4.2), and the spellings that HAProxy has removed."""
 from dataclasses import dataclass
 
-from pointsman.config.keyword import Args, keyword
+from pointsman.config.keyword import Args, keyword, parse_time, warn_if_small
 from pointsman.config.setting import In, Section, Setting
 from pointsman.core.diagnostics import ConfigError
 
@@ -43,13 +43,20 @@ def timeout(section: Section, name: str, otherwise: int = 0) -> int:
     return otherwise if found is None else found.milliseconds
 
 
+def _place(section: Section) -> str:
+    kind = {In.DEFAULTS: "defaults", In.FRONTEND: "frontend", In.BACKEND: "backend"}.get(section.kind, "proxy")
+    return f"{kind} '{section.name}'"
+
+
 def _parse(args: Args) -> Timeout:
     """timeout <name> <timeout>: in milliseconds, or with a unit."""
     name = args.words[args.index - 1].text
     if not args.more():
         raise ConfigError(f"'{args.keyword}' expects an integer value (in milliseconds)", args.here, "<timeout>")
-    milliseconds = args.time()
+    word = args.word("<timeout>")
+    milliseconds = parse_time(word, "ms", args.diagnostics)
     args.end()
+    warn_if_small(word, milliseconds, f"{args.keyword} {word.text}", _place(args.section), args.diagnostics)
     if name == "client-hs":
         args.diagnostics.notice("'timeout client-hs' is for TLS handshakes, which do not exist here yet, and has no "
                                 "effect (manual 4.2)", args.at)

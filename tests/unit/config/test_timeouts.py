@@ -2,6 +2,7 @@
 import pytest
 from support.configs import good, only_error, section
 
+from pointsman.config.server_line import ServerLine
 from pointsman.config.timeouts import TIMEOUTS, Timeout, timeout
 
 
@@ -64,3 +65,42 @@ def test_old_spellings_work_with_a_warning(old: str, name: str) -> None:
     loaded = good("listen", f"{old} 5000")
     assert timeout(loaded.proxy, name) == 5000
     assert loaded.warnings == [f"'{old}' is an old spelling that HAProxy removed in 2.1. Use 'timeout {name}'."]
+
+
+SUFFIX = ("unexpected character '{}' after the timer value '{}', only (us=microseconds,ms=milliseconds,s=seconds,"
+          "m=minutes,h=hours,d=days) are supported. This will be reported as an error in next versions.")
+
+
+@pytest.mark.parametrize(("text", "character", "milliseconds"), [
+    ("5sec", "e", 5000), ("5min", "i", 300_000), ("1h30m", "3", 3_600_000), ("5msec", "e", 5), ("5usec", "e", 1),
+    ("2days", "a", 172_800_000), ("5ss", "s", 5000), ("5mn", "n", 300_000)])
+def test_what_follows_a_unit_is_ignored_with_a_warning(text: str, character: str, milliseconds: int) -> None:
+    """As in HAProxy 2.6 to 3.5; manual 2.5 knows one number and one unit."""
+    loaded = good("listen", f"timeout connect {text}", f"server s :1 slowstart {text}", f"clitcpka-idle {text}")
+    assert timeout(loaded.proxy, "connect") == milliseconds
+    assert loaded.proxy.all(ServerLine)[0].parameters.slowstart == milliseconds
+    assert loaded.warnings == [SUFFIX.format(character, text)] * 3
+
+
+@pytest.mark.parametrize("text", ["5u", "5S", "1.5s", "s5", "3xyz", "+5", "-5", "0x5", "5\udce9", "٣s"])
+def test_no_times(text: str) -> None:
+    assert only_error("listen", f"timeout connect '{text}'") == f"'{text}' is not a time"
+
+
+SMALL = ("'{} {}' in {} is suspiciously small for a value in milliseconds. Please use an explicit unit ('{}ms') if "
+         "that was the intent.")
+
+
+def test_small_times_without_a_unit() -> None:
+    """The same words as 3.5's."""
+    assert good("listen", "timeout client 30").warnings == [SMALL.format("timeout client", "30", "proxy 'x'", 30)]
+    assert good("frontend", "timeout client 05").warnings == [SMALL.format("timeout client", "05", "frontend 'x'", 5)]
+    assert good("backend", "timeout check 99").warnings == [SMALL.format("timeout check", "99", "backend 'x'", 99)]
+    assert good("backend", "server s :1 inter 5").warnings == [SMALL.format("inter", "5", "server 's'", 5)]
+    assert good("backend", "default-server downinter 7").warnings == [
+        SMALL.format("downinter", "7", "server 'default-server'", 7)]
+
+
+def test_times_that_are_meant() -> None:
+    assert good("listen", "timeout client 100", "timeout server 99ms", "timeout connect 0", "server s :1 inter 20ms",
+                "clitcpka-idle 5").warnings == []
