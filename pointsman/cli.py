@@ -2,9 +2,8 @@
 
     words -> options -> (help, version, a condition) -> load -> assemble -> findings -> check, or run
 
-Status: 0 all is well (also -c, -v; -cc: true), 1 a mistake anywhere (-cc: false), 2 with -c: no error, but nothing
-listens (-cc: error). Findings and messages go to stderr, results to stdout. -c says nothing about success unless -V
-asks for it.
+Status: 0 all is well (also -c, -v; -cc: true), 1 a mistake anywhere (-cc: false), 2 a condition that cannot be read
+(-cc). Findings and messages go to stderr, results to stdout. -c says nothing about success unless -V asks for it.
 
 What runs is one process, or a keeper with its lanes, or (-W) a master that starts keepers: see master/. The master
 shall stay small, so this file imports late what it does not need.

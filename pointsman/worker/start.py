@@ -22,7 +22,7 @@ from pointsman.worker.plan import Plan, is_quiet, make_plan, refuses_warnings
 
 OK: Final = 0
 FAILED: Final = 1
-NO_LISTENER: Final = 2
+NO_CONDITION: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ def condition(options: Options, console: Console) -> int:
         diagnostics = Diagnostics()
         diagnostics.add(error.finding)
         console.show(diagnostics)
-        return NO_LISTENER
+        return NO_CONDITION
 
 
 def start(options: Options, console: Console) -> Loaded | int:
@@ -68,19 +68,17 @@ def start(options: Options, console: Console) -> Loaded | int:
         console.alert("config : Some warnings were found and 'zero-warning' is set. Aborting.")
         return FAILED
     if options.check:
-        return _checked(generation, warnings, console)
-    if not generation.listeners:
+        return _checked(warnings, console)
+    if not generation.openings():
         console.alert("[pointsman.main()] No enabled listener found (check for 'bind' directives) ! Exiting.")
         return FAILED
     return Loaded(generation, make_plan(configuration, options))
 
 
-def _checked(generation: Generation, warnings: int, console: Console) -> int:
+def _checked(warnings: int, console: Console) -> int:
+    """What listens is not asked: a part of several files may be checked alone, as with HAProxy 3.5."""
     if warnings:
         console.out("Warnings were found.")
-    if not generation.listeners:
-        console.out("Configuration file has no error but will not start (no listener) => exit(2).")
-        return NO_LISTENER
     if console.verbose:
         console.out("Configuration file is valid")
     return OK

@@ -81,15 +81,14 @@ CASES = ["", "-c", "-v", "-vv", "-Z", "foo", "-c -f sound.cfg foo", "-c -q -f so
          "-c -V -f sound.cfg", "-c -q -V -f sound.cfg", "-c -V -q -f sound.cfg", "-c -q -f warns.cfg",
          "-c -V -f warns.cfg", "-c -f warns.cfg", "-c -dW -f warns.cfg", "-c -q -dW -f warns.cfg",
          "-c -V -dW -f warns.cfg", "-c -dW -V -f sound.cfg", "-c -f strict.cfg", "-c -f bad.cfg", "-c -q -f bad.cfg",
-         "-c -V -f bad.cfg", "-c -f nobody.cfg", "-c -V -f nobody.cfg", "-c -q -f nobody.cfg", "-f nobody.cfg",
-         "-q -f nobody.cfg", "-c -f missing.cfg", "-c -V -f quiet.cfg", "-c -f quiet.cfg", "-c -V -- sound.cfg",
+         "-c -V -f bad.cfg", "-f nobody.cfg", "-q -f nobody.cfg", "-c -f missing.cfg", "-c -V -f quiet.cfg", "-c -f quiet.cfg", "-c -V -- sound.cfg",
          "-c -V -f nobody.cfg -- sound.cfg", "-c -V -- sound.cfg --", "-c -V -- -v",
          "-C /nonexistent -c -f sound.cfg", "-C . -c -V -f sound.cfg", "-n 5 -c -V -f sound.cfg",
          "-N 5 -c -V -f sound.cfg", "-m 900 -c -V -f sound.cfg", "-p pid -c -V -f sound.cfg",
          "-L me -c -V -f sound.cfg", "-sf -c -V -f sound.cfg", "-st 99999999 -c -V -f sound.cfg",
          "-sf abc -c -V -f sound.cfg", "-sf 12x -c -f sound.cfg", "-D -c -V -f sound.cfg", "-db -c -V -f sound.cfg",
          "-dr -c -V -f sound.cfg", "-dR -c -V -f sound.cfg", "-dV -q -c -f sound.cfg", "-dG -q -c -f sound.cfg",
-         "-dKhelp -c -q -f sound.cfg", "-dKall -c -q -f nobody.cfg", "-dMhelp -c -f sound.cfg", "-f folder -c -V",
+         "-dKhelp -c -q -f sound.cfg", "-dKall -c -q -f sound.cfg", "-dMhelp -c -f sound.cfg", "-f folder -c -V",
          "-cc 1", "-cc 0", "-cc true", "-cc bogus()", "-cc version_atleast(2.4)", "-cc defined(NO_SUCH_VARIABLE)",
          "-cc streq(", "-V -cc 0", "-cc 1 -c -f bad.cfg", "-c -f bad.cfg -v", "-v -Z", "-f sound.cfg -p", "-L", "-C",
          "-n"]
@@ -125,6 +124,33 @@ def test_silence_of_a_sound_file_is_that_of_the_35_manual(files: Path) -> None:
     assert run(HAPROXY, ["-c", "-f", "sound.cfg"], files).stdout == "Configuration file is valid\n"
     ours = run(POINTSMAN, ["-c", "-f", "sound.cfg"], files)
     assert (ours.returncode, ours.stdout, ours.stderr) == (0, "", "")
+
+
+@pytest.mark.peer
+def test_a_file_without_listeners_is_sound_as_in_35(files: Path) -> None:
+    # 2.6 and 3.2 end with status 2; 3.5 has ended this.
+    assert run(HAPROXY, ["-c", "-f", "nobody.cfg"], files).returncode == 2
+    ours = run(POINTSMAN, ["-c", "-f", "nobody.cfg"], files)
+    assert (ours.returncode, ours.stdout, ours.stderr) == (0, "", "")
+
+
+def test_a_file_with_nothing_but_a_stats_socket_runs(peer: Kind, tmp_path: Path) -> None:
+    """Checks without traffic (management manual 9.3)."""
+    text = ("global\n    stats socket {dir}/s level admin\n" + DEFAULTS
+            + "backend app\n    server s 127.0.0.1:1 check inter 50 fall 1\n")
+    with running(peer, text, tmp_path) as program:
+        until(lambda: b"DOWN" in answer_of(tmp_path / "s", b"show stat app 4 -1\n"))
+        assert program.stop(signal.SIGTERM) in (0, 128 + signal.SIGTERM, -signal.SIGTERM)
+
+
+def answer_of(path: Path, command: bytes) -> bytes:
+    with socket.socket(socket.AF_UNIX) as client:
+        try:
+            client.connect(str(path))
+        except OSError:  # not there yet
+            return b""
+        client.sendall(command)
+        return b"".join(iter(lambda: client.recv(65536), b""))
 
 
 @pytest.mark.parametrize("words", ["-4 -c -f sound.cfg", "-dF -c -f sound.cfg", "-dZ -c -f sound.cfg"])

@@ -24,7 +24,6 @@ BAD = GOOD + " blah\n"
 NOBODY = "global\n"
 SOUND = "Configuration file is valid\n"
 WARNED = "Warnings were found.\n"
-EMPTY = "Configuration file has no error but will not start (no listener) => exit(2).\n"
 
 
 class Calls:
@@ -89,8 +88,9 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ("-c -V -f quiet.cfg -f warns.cfg", 0, WARNED + SOUND, "already specified"),
     ("-c -f bad.cfg", 1, "", "unknown keyword 'blah' in 'frontend' section"),
     ("-c -q -f bad.cfg", 1, "", ""),
-    ("-c -f nobody.cfg", 2, EMPTY, ""),
-    ("-c -q -f nobody.cfg", 2, "", ""),
+    ("-c -f nobody.cfg", 0, "", ""),
+    ("-c -V -f nobody.cfg", 0, SOUND, ""),
+    ("-c -q -f nobody.cfg", 0, "", ""),
     ("-f nobody.cfg", 1, "", "No enabled listener found (check for 'bind' directives) ! Exiting."),
     ("-c -f missing.cfg", 1, "", "Cannot open configuration file/directory missing.cfg : No such file or directory"),
     ("-c -C /nonexistent -f good.cfg", 1, "", "Could not change to directory /nonexistent"),
