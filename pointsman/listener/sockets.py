@@ -100,6 +100,7 @@ class Opening:
         self.place = place
         self.owner = owner
         self.sock: socket.socket | None = None
+        self.twin: Opening | None = None  # of fd@<n>: another one, opened before, that has the same descriptor
         self.warnings: list[str] = []
         self._temporary = ""  # the name a unix socket has until it is committed
         self._inherited: socket.socket | None = None
@@ -266,10 +267,15 @@ class Opening:
                                  f"({error.strerror}) for [{self.address}]")
 
     def _adopt(self) -> socket.socket:
-        """fd@<n>: inherited from the parent; bound, and maybe listening already."""
+        """fd@<n>: inherited from the parent; bound, and maybe listening already.
+
+        Where several lines name the same one, the first has it and the others have copies: whoever is the first to
+        accept serves the connection.
+        """
         number = self.spec.port or 0
+        first = self.twin.sock if self.twin is not None else None
         try:
-            sock = socket.socket(fileno=number)
+            sock = socket.socket(fileno=number) if first is None else first.dup()
         except OSError as error:
             raise BindError(f"cannot use file descriptor '{number}' : {error.strerror}") from None
         try:
@@ -278,7 +284,7 @@ class Opening:
             if not sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
                 sock.listen(self.options.backlog)
             sock.setblocking(False)
-            os.set_inheritable(number, False)
+            sock.set_inheritable(False)
             if sock.family in (socket.AF_INET, socket.AF_INET6):
                 self._prepare_tcp(sock)
         except OSError as error:

@@ -28,6 +28,7 @@ def tell(pids: Sequence[int], number: signal.Signals) -> None:
 
 def open_all(openings: Sequence[Opening], old_pids: Sequence[int], console: Console) -> bool:
     """Open them all, or none. Failures are shown on the console."""
+    _find_twins(openings)
     failures = _try(openings)
     paused = False
     if failures and old_pids and all(error.in_use for _, error in failures):
@@ -52,6 +53,15 @@ def open_all(openings: Sequence[Opening], old_pids: Sequence[int], console: Cons
     if paused:  # only now, when none of their addresses is held here any more
         tell(old_pids, signal.SIGTTIN)
     return False
+
+
+def _find_twins(openings: Sequence[Opening]) -> None:
+    """The same inherited descriptor may be named by several lines."""
+    first: dict[int | None, Opening] = {}
+    for opening in openings:
+        if opening.spec.kind == "fd":
+            one = first.setdefault(opening.spec.port, opening)
+            opening.twin = one if one is not opening else None
 
 
 def _try(openings: Sequence[Opening]) -> list[tuple[Opening, BindError]]:

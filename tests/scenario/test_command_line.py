@@ -304,6 +304,27 @@ def test_an_inherited_descriptor(peer: Kind, tmp_path: Path) -> None:
             assert process.wait(10) == -signal.SIGTERM
 
 
+@pytest.mark.parametrize("lanes", [1, 2])
+def test_an_inherited_descriptor_in_two_lines(peer: Kind, tmp_path: Path, lanes: int) -> None:
+    """Whichever frontend is the first to accept serves; USR1 closes both."""
+    with socket.create_server(("127.0.0.1", 0)) as given:
+        port, number = given.getsockname()[1], given.fileno()
+        (tmp_path / "fd.cfg").write_text(f"global\n    nbthread {lanes}\n" + DEFAULTS + "".join(
+            f"listen {name}\n    bind fd@${{FD_WEB}}\n{HELLO}" for name in ("a", "b")))
+        process = subprocess.Popen([*peer.command, "-db", "-f", "fd.cfg"], cwd=tmp_path, pass_fds=[number],
+                                   env={**environment(), "FD_WEB": str(number)}, stderr=subprocess.DEVNULL)
+    try:
+        for _ in range(5):
+            until(lambda: not refused(port))
+            word, pid = ask(port)
+            assert word == str(port) and serves(pid, process.pid)
+        process.send_signal(signal.SIGUSR1)
+        until(lambda: refused(port))
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
 def test_all_bind_failures_are_told(peer: Kind, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as first, socket.create_server(("127.0.0.1", 0)) as second:
         ports = [sock.getsockname()[1] for sock in (first, second)]
