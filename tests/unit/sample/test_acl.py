@@ -153,7 +153,7 @@ def test_lines_of_one_name_add_up() -> None:
     table.declare(words("X path /c"))
     assert [line.method for line in table.get("x") or []] == ["str", "beg"]
     assert len(table.get("X") or []) == 1
-    found = table.find("x")
+    found = table.find("x", NOWHERE)
     assert found is not None
     assert found[0](REQUEST)
     assert table.get("y") is None
@@ -175,7 +175,7 @@ def test_the_fetch_acl() -> None:
     assert not table.declare(words("neither acl(!foo)")).test(REQUEST)
     with pytest.raises(ConfigError, match="ACL 'none' not found"):
         table.declare(words("x acl(none)"))
-    with pytest.raises(ConfigError, match="named ACLs cannot be used here"):
+    with pytest.raises(ConfigError, match="ACL 'foo' not found"):
         acl("acl(foo)")
 
 
