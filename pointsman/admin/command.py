@@ -84,15 +84,17 @@ class Command:
     text: str
     level: int
     everywhere: int = HERE
+    experimental: bool = False  # it says itself that it is restricted to experimental mode
 
 
 COMMANDS: Final[Registry[Command]] = Registry("runtime command")
 
 
-def command(name: str, usage: str, text: str, *, level: int = USER, everywhere: int = HERE) -> Callable[[Run], Run]:
+def command(name: str, usage: str, text: str, *, level: int = USER, everywhere: int = HERE,
+            experimental: bool = False) -> Callable[[Run], Run]:
     """Register a runtime command. `usage`: name and arguments, for the page of help; `text`: what it does."""
     def record(run: Run) -> Run:
-        COMMANDS.add(name, Command(name, run, usage, text, level, everywhere))
+        COMMANDS.add(name, Command(name, run, usage, text, level, everywhere, experimental))
         return run
     return record
 

@@ -91,15 +91,15 @@ BIND_OTHERS = Others(
 Parse = Callable[[Words, BindParameters], BindParameters]
 
 
-def bind_word(name: str) -> Callable[[Parse], Parse]:
+def bind_word(name: str, values: int = 1) -> Callable[[Parse], Parse]:
     """Register a word of bind lines."""
     def record(parse: Parse) -> Parse:
-        BIND_WORDS.add(name, Parameter(name, parse))
+        BIND_WORDS.add(name, Parameter(name, parse, values))
         return parse
     return record
 
 
-@bind_word("accept-proxy")
+@bind_word("accept-proxy", values=0)
 def accept_proxy(words: Words, bind: BindParameters) -> BindParameters:
     """accept-proxy: each connection begins with a PROXY protocol header, version 1 or 2."""
     return replace(bind, accept_proxy=True)
@@ -111,7 +111,7 @@ def backlog(words: Words, bind: BindParameters) -> BindParameters:
     return replace(bind, backlog=words.integer(0, (1 << 31) - 1))
 
 
-@bind_word("defer-accept")
+@bind_word("defer-accept", values=0)
 def defer_accept(words: Words, bind: BindParameters) -> BindParameters:
     """defer-accept: accept a connection once it has sent something."""
     return replace(bind, defer_accept=True)
@@ -207,13 +207,13 @@ def tcp_ut(words: Words, bind: BindParameters) -> BindParameters:
     return replace(bind, user_timeout=words.time("missing TCP User Timeout value"))
 
 
-@bind_word("tfo")
+@bind_word("tfo", values=0)
 def tfo(words: Words, bind: BindParameters) -> BindParameters:
     """tfo: TCP Fast Open."""
     return replace(bind, tfo=True)
 
 
-@bind_word("transparent")
+@bind_word("transparent", values=0)
 def transparent(words: Words, bind: BindParameters) -> BindParameters:
     """transparent: bind addresses that are not the machine's own (IP_TRANSPARENT)."""
     return replace(bind, transparent=True)
@@ -235,13 +235,13 @@ def user(words: Words, bind: BindParameters) -> BindParameters:
     return replace(bind, owner=replace(bind.owner, uid=number))
 
 
-@bind_word("v4v6")
+@bind_word("v4v6", values=0)
 def v4v6(words: Words, bind: BindParameters) -> BindParameters:
     """v4v6: "::" takes IPv4 too."""
     return replace(bind, v4v6=True)
 
 
-@bind_word("v6only")
+@bind_word("v6only", values=0)
 def v6only(words: Words, bind: BindParameters) -> BindParameters:
     """v6only: "::" takes IPv6 alone."""
     return replace(bind, v6only=True)

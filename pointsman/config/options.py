@@ -51,6 +51,13 @@ OPTIONS: dict[str, tuple[Kind, In]] = {
     "tcp-smart-accept": (Kind.HINT, CLIENT),
     "tcp-smart-connect": (Kind.HINT, SERVER),
 }
+# Those that mean something in mode http alone (manual 4.2).
+HTTP_ONLY: frozenset[str] = frozenset({
+    "accept-unsafe-violations-in-http-request", "accept-unsafe-violations-in-http-response", "checkcache",
+    "disable-h2-upgrade", "forwarded", "forwardfor", "http-buffer-request", "http-drop-request-trailers",
+    "http-drop-response-trailers", "http-ignore-probes", "http-keep-alive", "http-no-delay", "http-pretend-keepalive",
+    "http-restrict-req-hdr-names", "http-server-close", "http-use-proxy-header", "httpclose", "idle-close-on-response",
+    "originalto", "prefer-last-server"})
 MODES: dict[str, str] = {"http-keep-alive": "keep-alive", "http-server-close": "server-close", "httpclose": "close"}
 
 

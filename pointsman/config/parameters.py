@@ -69,6 +69,7 @@ class Words:
 class Parameter(Generic[P]):
     name: str
     parse: Callable[[Words, P], P]
+    values: int = 1  # words that follow it; -1: as many as it likes. For lists alone: `parse` takes what it takes
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,17 +76,17 @@ SERVER_OTHERS = Others(
 Parse = Callable[[Words, ServerParameters], ServerParameters]
 
 
-def server_word(name: str) -> Callable[[Parse], Parse]:
+def server_word(name: str, values: int = 1) -> Callable[[Parse], Parse]:
     """Register a word of server and default-server lines."""
     def record(parse: Parse) -> Parse:
-        SERVER_WORDS.add(name, Parameter(name, parse))
+        SERVER_WORDS.add(name, Parameter(name, parse, values))
         return parse
     return record
 
 
 def flag(name: str, change: Parse) -> None:
     """A word without values."""
-    SERVER_WORDS.add(name, Parameter(name, change))
+    SERVER_WORDS.add(name, Parameter(name, change, 0))
 
 
 flag("backup", lambda words, server: replace(server, backup=True))
@@ -238,7 +238,7 @@ def slowstart(words: Words, server: ServerParameters) -> ServerParameters:
     return replace(server, slowstart=words.time())
 
 
-@server_word("source")
+@server_word("source", values=-1)
 def source(words: Words, server: ServerParameters) -> ServerParameters:
     """source <addr>[:<port>[-<port>]] [interface <name>]: our own end of connections to the server."""
     missing = "expects <addr>[:<port>[-<port>]], and optionally 'usesrc' <addr>, and 'interface' <name> as argument."

@@ -78,19 +78,19 @@ def usable(backend: Backend) -> int:
     return active or backup
 
 
-@fetch_with("nbsrv", "([backend])", Type.SINT, Where.EVERYWHERE, Reads.MOVING, "7.3.2")
+@fetch_with("nbsrv", "(backend)", Type.SINT, Where.RUNNING, Reads.MOVING, "7.3.2")
 def nbsrv(args: Arguments) -> Getter:
     """nbsrv([<backend>]): the number of usable servers."""
     return of_backend(args, lambda backend, _: usable(backend))
 
 
-@fetch_with("queue", "([backend])", Type.SINT, Where.EVERYWHERE, Reads.MOVING, "7.3.2")
+@fetch_with("queue", "(backend)", Type.SINT, Where.RUNNING, Reads.MOVING, "7.3.2")
 def queue(args: Arguments) -> Getter:
     """queue([<backend>]): streams that wait for the backend or one of its servers."""
     return of_backend(args, lambda backend, _: waiting(backend))
 
 
-@fetch_with("avg_queue", "([backend])", Type.SINT, Where.EVERYWHERE, Reads.MOVING, "7.3.2")
+@fetch_with("avg_queue", "(backend)", Type.SINT, Where.RUNNING, Reads.MOVING, "7.3.2")
 def avg_queue(args: Arguments) -> Getter:
     """avg_queue([<backend>]): waiting streams for each usable server, rounded up; twice as many where there is none."""
     def ask(backend: Backend, _: Context) -> int:
@@ -100,13 +100,13 @@ def avg_queue(args: Arguments) -> Getter:
     return of_backend(args, ask)
 
 
-@fetch_with("be_conn", "([backend])", Type.SINT, Where.EVERYWHERE, Reads.MOVING, "7.3.2")
+@fetch_with("be_conn", "(backend)", Type.SINT, Where.RUNNING, Reads.MOVING, "7.3.2")
 def be_conn(args: Arguments) -> Getter:
     """be_conn([<backend>]): current streams of the backend."""
     return of_backend(args, lambda backend, _: backend.connections)
 
 
-@fetch_with("be_conn_free", "([backend])", Type.SINT, Where.EVERYWHERE, Reads.MOVING, "7.3.2")
+@fetch_with("be_conn_free", "(backend)", Type.SINT, Where.RUNNING, Reads.MOVING, "7.3.2")
 def be_conn_free(args: Arguments) -> Getter:
     """be_conn_free([<backend>]): free slots of the usable servers; -1 where one has no limit."""
     def ask(backend: Backend, _: Context) -> int:
@@ -121,7 +121,7 @@ def be_conn_free(args: Arguments) -> Getter:
     return of_backend(args, ask)
 
 
-@fetch_with("connslots", "([backend])", Type.SINT, Where.EVERYWHERE, Reads.MOVING, "7.3.2")
+@fetch_with("connslots", "(backend)", Type.SINT, Where.RUNNING, Reads.MOVING, "7.3.2")
 def connslots(args: Arguments) -> Getter:
     """connslots([<backend>]): free slots and queue places of all servers that are up; -1 where one has no limit."""
     def ask(backend: Backend, _: Context) -> int:
@@ -135,7 +135,7 @@ def connslots(args: Arguments) -> Getter:
     return of_backend(args, ask)
 
 
-@fetch_with("be_sess_rate", "([backend])", Type.SINT, Where.EVERYWHERE, Reads.MOVING, "7.3.2")
+@fetch_with("be_sess_rate", "(backend)", Type.SINT, Where.RUNNING, Reads.MOVING, "7.3.2")
 def be_sess_rate(args: Arguments) -> Getter:
     """be_sess_rate([<backend>]): new sessions in the last second."""
     return of_backend(args, lambda backend, ctx: backend.counters.session_rate.read(ctx.now))
@@ -150,31 +150,31 @@ def _of_frontend(args: Arguments, ask: Callable[[ProxyFacts, Context], int]) -> 
     return get
 
 
-@fetch_with("fe_conn", "([frontend])", Type.SINT, Where.EVERYWHERE, Reads.MOVING, "7.3.2")
+@fetch_with("fe_conn", "(frontend)", Type.SINT, Where.RUNNING, Reads.MOVING, "7.3.2")
 def fe_conn(args: Arguments) -> Getter:
     """fe_conn([<frontend>]): client connections of the frontend."""
     return _of_frontend(args, lambda frontend, _: frontend.connections)
 
 
-@fetch_with("fe_sess_rate", "([frontend])", Type.SINT, Where.EVERYWHERE, Reads.MOVING, "7.3.2")
+@fetch_with("fe_sess_rate", "(frontend)", Type.SINT, Where.RUNNING, Reads.MOVING, "7.3.2")
 def fe_sess_rate(args: Arguments) -> Getter:
     """fe_sess_rate([<frontend>]): new sessions in the last second."""
     return _of_frontend(args, lambda frontend, ctx: frontend.counters.session_rate.read(ctx.now))
 
 
-@fetch_with("fe_req_rate", "([frontend])", Type.SINT, Where.EVERYWHERE, Reads.MOVING, "7.3.2")
+@fetch_with("fe_req_rate", "(frontend)", Type.SINT, Where.RUNNING, Reads.MOVING, "7.3.2")
 def fe_req_rate(args: Arguments) -> Getter:
     """fe_req_rate([<frontend>]): HTTP requests in the last second."""
     return _of_frontend(args, lambda frontend, ctx: frontend.counters.request_rate.read(ctx.now))
 
 
-@fetch_with("srv_conn", "(server)", Type.SINT, Where.EVERYWHERE, Reads.MOVING, "7.3.2")
+@fetch_with("srv_conn", "(server)", Type.SINT, Where.RUNNING, Reads.MOVING, "7.3.2")
 def srv_conn(args: Arguments) -> Getter:
     """srv_conn([<backend>/]<server>): current streams of a server."""
     return of_server(args, lambda server, _: server.connections)
 
 
-@fetch_with("srv_conn_free", "(server)", Type.SINT, Where.EVERYWHERE, Reads.MOVING, "7.3.2")
+@fetch_with("srv_conn_free", "(server)", Type.SINT, Where.RUNNING, Reads.MOVING, "7.3.2")
 def srv_conn_free(args: Arguments) -> Getter:
     """srv_conn_free([<backend>/]<server>): free slots of a server; -1: it has no limit."""
     def ask(server: LiveServer, _: Context) -> int:
@@ -182,37 +182,37 @@ def srv_conn_free(args: Arguments) -> Getter:
     return of_server(args, ask)
 
 
-@fetch_with("srv_is_up", "(server)", Type.BOOL, Where.EVERYWHERE, Reads.MOVING, "7.3.2")
+@fetch_with("srv_is_up", "(server)", Type.BOOL, Where.RUNNING, Reads.MOVING, "7.3.2")
 def srv_is_up(args: Arguments) -> Getter:
     """srv_is_up([<backend>/]<server>): neither down nor in maintenance."""
     return of_server(args, lambda server, _: server.state != STOPPED and server.up)
 
 
-@fetch_with("srv_queue", "(server)", Type.SINT, Where.EVERYWHERE, Reads.MOVING, "7.3.2")
+@fetch_with("srv_queue", "(server)", Type.SINT, Where.RUNNING, Reads.MOVING, "7.3.2")
 def srv_queue(args: Arguments) -> Getter:
     """srv_queue([<backend>/]<server>): streams that wait for that server."""
     return of_server(args, lambda server, _: server.queued)
 
 
-@fetch_with("srv_sess_rate", "(server)", Type.SINT, Where.EVERYWHERE, Reads.MOVING, "7.3.2")
+@fetch_with("srv_sess_rate", "(server)", Type.SINT, Where.RUNNING, Reads.MOVING, "7.3.2")
 def srv_sess_rate(args: Arguments) -> Getter:
     """srv_sess_rate([<backend>/]<server>): new sessions in the last second."""
     return of_server(args, lambda server, ctx: server.counters.session_rate.read(ctx.now))
 
 
-@fetch_with("srv_iweight", "(server)", Type.SINT, Where.EVERYWHERE, Reads.MOVING, "7.3.2")
+@fetch_with("srv_iweight", "(server)", Type.SINT, Where.RUNNING, Reads.MOVING, "7.3.2")
 def srv_iweight(args: Arguments) -> Getter:
     """srv_iweight([<backend>/]<server>): the configured weight."""
     return of_server(args, lambda server, _: server.initial_weight)
 
 
-@fetch_with("srv_uweight", "(server)", Type.SINT, Where.EVERYWHERE, Reads.MOVING, "7.3.2")
+@fetch_with("srv_uweight", "(server)", Type.SINT, Where.RUNNING, Reads.MOVING, "7.3.2")
 def srv_uweight(args: Arguments) -> Getter:
     """srv_uweight([<backend>/]<server>): the weight as users see it, changes at run time included."""
     return of_server(args, lambda server, _: server.weight)
 
 
-@fetch_with("srv_weight", "(server)", Type.SINT, Where.EVERYWHERE, Reads.MOVING, "7.3.2")
+@fetch_with("srv_weight", "(server)", Type.SINT, Where.RUNNING, Reads.MOVING, "7.3.2")
 def srv_weight(args: Arguments) -> Getter:
     """srv_weight([<backend>/]<server>): the weight in force, less during slowstart."""
     return of_server(args, lambda server, _: -(-server.weight * server.share // 16))

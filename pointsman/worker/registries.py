@@ -1,19 +1,47 @@
-"""-dK<class>[,<class>]*: what is registered, in the form that HAProxy prints (management manual 3)."""
-from collections.abc import Callable, Iterator
-from typing import Final
+"""-dK<class>[,<class>]*: what is registered, in the form that HAProxy prints (management manual 3).
 
-from pointsman.config.action import ACTIONS, RULE_SETS
+Programs read these lists (completions, highlighting), so a word has the line that HAProxy 3.5 prints for it. Words that
+HAProxy does not list because its parser knows them by other means (balance, acl) stand here as well. Where a fetch may
+be used at more places than in HAProxy, its columns say so.
+"""
+from collections.abc import Callable, Iterator
+from typing import Final, TypeVar
+
+from pointsman.admin.command import COMMANDS
+from pointsman.config.action import (
+    ACTIONS,
+    HTTP_AFTER,
+    HTTP_REQUEST,
+    HTTP_RESPONSE,
+    RULE_SETS,
+    TCP_CONNECTION,
+    TCP_CONTENT,
+    TCP_RESPONSE,
+    TCP_SESSION,
+)
+from pointsman.config.bind import BIND_OTHERS, BIND_WORDS
 from pointsman.config.keyword import KEYWORDS
-from pointsman.config.setting import SECTIONS
+from pointsman.config.options import HTTP_ONLY
+from pointsman.config.parameters import Others, Parameter
+from pointsman.config.server_words import SERVER_OTHERS, SERVER_WORDS
+from pointsman.config.setting import SECTIONS, In
+from pointsman.config.vocabulary import words as vocabulary
+from pointsman.core.registry import Registry
+from pointsman.sample.acl import SHORT
 from pointsman.sample.arguments import Signature
 from pointsman.sample.registry import CONVERTERS, FETCHES
 from pointsman.sample.types import Where
 
+P = TypeVar("P")
+
 CLASSES: Final = {
+    "acl": "ACL keywords",
     "cfg": "configuration keywords",
-    "rul": "actions of rules",
+    "cli": "CLI keywords",
     "cnv": "sample converter keywords",
+    "flt": "filter names",
     "smp": "sample fetch functions",
+    "svc": "service names",
 }
 
 # The columns of HAProxy's table of fetches and what they are here.
@@ -31,53 +59,125 @@ COLUMNS: Final[tuple[tuple[Where, str], ...]] = (
     (Where.HTTP_RES, "frontend http-response body rule"), (Where.LOG, "logs"), (Where.CHECK, "backend tcp-check rule"),
     (Where.CONFIG, "configuration parser"), (Where.CLI, "CLI parser"))
 
-
-def classes_help() -> str:
-    lines = ["# List of supported keyword classes:", "all: list all keywords"]
-    return "\n".join(lines + [f"{name}: {text}" for name, text in CLASSES.items()])
+_RULE_SETS: Final = (TCP_CONNECTION, TCP_SESSION, TCP_CONTENT, TCP_RESPONSE, HTTP_REQUEST, HTTP_RESPONSE, HTTP_AFTER)
 
 
 def dump(classes: str) -> str:
-    """The lists of these classes, "all" for all of them. Raises KeyError with the name of one that is unknown."""
+    """The lists of these classes, "all" for all of them, "help" for the list of classes. Unknown ones have no list."""
     names = [name for word in classes.split(",") for name in (CLASSES if word == "all" else (word,))]
-    return "\n".join(line for name in names for line in _DUMPS[name]())
+    return "\n".join(line for name in names if name in _DUMPS for line in _DUMPS[name]())
+
+
+def unknown_classes(classes: str) -> list[str]:
+    """Those that have no list."""
+    return [word for word in classes.split(",") if word not in _DUMPS and word != "all"]
+
+
+def _help() -> Iterator[str]:
+    yield "# List of supported keyword classes:"
+    yield "all: list all keywords"
+    yield from (f"{name}: {text}" for name, text in CLASSES.items())
+
+
+def _acls() -> Iterator[str]:
+    """Short criteria, as far as the fetch behind them is built."""
+    yield "# List of registered ACL keywords:"
+    for name, (real, method) in sorted(SHORT.items()):
+        if real in FETCHES:
+            yield f"{name} = {real} -m {method}"
 
 
 def _keywords() -> Iterator[str]:
     yield "# List of registered configuration keywords:"
-    for section, kind in SECTIONS.items():
-        yield section
-        names = {entry.name for key in KEYWORDS if (entry := KEYWORDS.get(key)) is not None and entry.where & kind}
-        yield from ("\t" + name for name in sorted(names))
+    yield "global"
+    yield from _firsts(In.GLOBAL)
+    yield "listen"
+    yield from _firsts(In.ANY_PROXY)
+    yield from _parameters("bind <addr>", BIND_WORDS, BIND_OTHERS)
+    yield from _parameters("server <name> <addr>", SERVER_WORDS, SERVER_OTHERS)
+    yield from _options()
+    yield from _actions()
+    for name in ("userlist", "http-errors"):
+        yield name
+        yield from _firsts(SECTIONS[name])
+
+
+def _firsts(where: In) -> Iterator[str]:
+    """The first words of the keywords of these sections."""
+    names = {entry.name for key in KEYWORDS if (entry := KEYWORDS.get(key)) is not None and entry.where & where
+             and key.startswith("global ") == bool(where & In.GLOBAL)}
+    yield from ("\t" + name for name in sorted({name.split()[0] for name in names} - {"option"}))
+
+
+def _parameters(line: str, words: Registry[Parameter[P]], others: Others) -> Iterator[str]:
+    """Words behind an address, with the number of values that each takes."""
+    counts = {**others.hints, **{name: found.values for name in words if (found := words.get(name)) is not None}}
+    for name in sorted(counts):
+        yield f"\t{line} {name}" + (f" +{counts[name]}" if counts[name] else "")
+
+
+def _options() -> Iterator[str]:
+    """Options, with the sides that they are for, and whether they are for HTTP alone."""
+    for key in KEYWORDS:
+        entry = KEYWORDS.get(key)
+        if entry is not None and key.startswith("option "):
+            sides = "FE " * bool(entry.where & In.FRONTEND) + "BE " * bool(entry.where & In.BACKEND)
+            yield f"\t{key} [ {sides}{'HTTP ' * (key[7:] in HTTP_ONLY)}]"
 
 
 def _actions() -> Iterator[str]:
-    yield "# List of registered actions:"
-    for rule_set, title in RULE_SETS.items():
+    """Actions of rules; a star stands where something in parentheses follows the name."""
+    for rule_set in _RULE_SETS:
         for name in ACTIONS:
             entry = ACTIONS.get(name)
             if entry is not None and entry.rule_sets & rule_set:
-                yield f"{title} {name}"
+                yield f"\t{RULE_SETS[rule_set]} {name}{'*' * entry.named}"
+
+
+def _commands() -> Iterator[str]:
+    """Commands of the runtime socket: all of them are the worker's."""
+    yield "# List of registered CLI keywords:"
+    lines: dict[str, str] = {}
+    for name in COMMANDS:
+        entry = COMMANDS.get(name)
+        if entry is not None:
+            # "set rate-limit connections global" is an argument of "set rate-limit" in HAProxy's list.
+            word = next((known for known in vocabulary("command") if name.startswith(known + " ")), name)
+            lines[word] = f"{word} [WORKER] {'[EXPERIM] ' * entry.experimental}"
+    for word in sorted(lines):
+        yield lines[word]
 
 
 def _converters() -> Iterator[str]:
+    """What comes out stands in front of what goes in."""
     yield "# List of registered sample converter functions:"
     for name in CONVERTERS:
         entry = CONVERTERS.get(name)
         if entry is not None:
-            yield (f"{name}{signature_text(entry.signature)}: {entry.accepts.name.lower()} => "
-                   f"{entry.returns.name.lower()}")
+            yield (f"{name}{signature_text(entry.signature)}: {entry.returns.name.lower()} => "
+                   f"{entry.accepts.name.lower()}")
+
+
+def _filters() -> Iterator[str]:
+    yield "# List of registered filter names:"
 
 
 def _fetches() -> Iterator[str]:
-    yield "# List of registered sample fetch functions, by columns:"
-    for number, (_, title) in enumerate(COLUMNS, 1):
-        yield f"# {number:2} {title}"
+    yield "# List of registered sample fetch functions:"
+    count = len(COLUMNS)
+    for number, (_, title) in enumerate(COLUMNS):
+        yield f"#{' ' * (count + 1 - number)}{'/ ' * number}_.{'-' * (count - number)} {title}"
+    yield "# " + "/ " * count + " "
+    yield "# " + "| " * count
     for name in FETCHES:
         entry = FETCHES.get(name)
         if entry is not None:
             marks = " ".join("Y" if entry.where & where else "." for where, _ in COLUMNS)
             yield f"[ {marks} ] {name}{signature_text(entry.signature)}: {entry.type.name.lower()}"
+
+
+def _services() -> Iterator[str]:
+    yield "# List of registered service names:"
 
 
 def signature_text(signature: Signature) -> str:
@@ -92,4 +192,5 @@ def signature_text(signature: Signature) -> str:
 
 
 _DUMPS: Final[dict[str, Callable[[], Iterator[str]]]] = {
-    "cfg": _keywords, "rul": _actions, "cnv": _converters, "smp": _fetches}
+    "acl": _acls, "cfg": _keywords, "cli": _commands, "cnv": _converters, "flt": _filters, "smp": _fetches,
+    "svc": _services, "help": _help}

@@ -102,13 +102,12 @@ def _command_line(options: Options) -> CommandLine:
 
 def _dumps(options: Options, console: Console) -> None:
     """Lists that were asked for: on stdout, also in quiet mode."""
-    if options.registries == "help":
-        print(registries.classes_help())
-    elif options.registries:
-        try:
-            print(registries.dump(options.registries))
-        except KeyError as error:
-            console.notice(f"-dK: there is no class {error}; see -dKhelp.")
+    if options.registries:
+        listed = registries.dump(options.registries)
+        if listed:
+            print(listed)
+        for name in registries.unknown_classes(options.registries):
+            console.notice(f"-dK: there is no class '{name}'; see -dKhelp.")
     if options.dump_configuration:
         for line in dump.configuration(options.files):
             print(line)

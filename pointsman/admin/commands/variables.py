@@ -44,7 +44,7 @@ def get_var(call: Call) -> str:
 
 
 @command("set var", "set var <name> [fmt|expr] {<fmt>|<expr>}", "set variable from an expression/format",
-         level=OPERATOR)
+         level=OPERATOR, experimental=True)
 async def set_var(call: Call) -> str:
     """set var <name> <expression>, or expr <expression>, or fmt <format>; in experimental mode only."""
     if not call.terminal.experimental:

@@ -69,7 +69,7 @@ def compare_securely(args: Arguments) -> ContextStep:
     return ContextStep(equal)
 
 
-@converter_with("concat", "([string,string,string])", Type.STR, Type.STR, Reads.MOVING)
+@converter_with("concat", "(string[,string,string])", Type.STR, Type.STR, Reads.MOVING)
 def concatenate(args: Arguments) -> ContextStep:
     """concat([<start>[,<var>[,<end>]]]): append a constant, a variable and another constant."""
     start, end = args.text(0), args.text(2)
@@ -82,7 +82,7 @@ def concatenate(args: Arguments) -> ContextStep:
     return ContextStep(append)
 
 
-@converter_with("add_item", "(string[,string,string])", Type.STR, Type.STR, Reads.MOVING)
+@converter_with("add_item", "(string,string[,string])", Type.STR, Type.STR, Reads.MOVING)
 def add_item(args: Arguments) -> ContextStep:
     """add_item(<delim>[,<var>[,<suff>]]): append a variable and a constant, behind the delimiter where there is
     something on both sides of it."""
