@@ -10,6 +10,7 @@ from typing import Final, Protocol
 
 from pointsman.admin.gauge import Gauge
 from pointsman.admin.view import View
+from pointsman.core.refused import refusal
 from pointsman.core.registry import Registry
 
 USER: Final = 0  # levels of a stats socket (manual 5.1, level)
@@ -153,6 +154,9 @@ def help_page(words: list[str]) -> str:
 
 def unknown(words: list[str]) -> str:
     """The answer to a line that is no command."""
+    reason = refusal("command", " ".join(words))
+    if reason:
+        return f"'{' '.join(words[:2])}' is not supported: {reason}.\n"
     matching = _matching(words) if words else []
     if matching:
         return page("Unknown command, but maybe one of the following ones is a better match:", matching)

@@ -14,6 +14,7 @@ from pointsman.config.keyword import KEYWORDS, Args, Keyword
 from pointsman.config.removed import removed
 from pointsman.config.setting import SECTIONS, Configuration, In, Section, Setting
 from pointsman.core.diagnostics import ConfigError, Diagnostics, Position
+from pointsman.core.refused import refusal
 from pointsman.core.registry import nearest
 from pointsman.core.words import Line, Word
 
@@ -97,6 +98,9 @@ def _unregistered(line: Line, section: Section, diagnostics: Diagnostics) -> Non
         if gone is not None:
             since = f" since HAProxy {gone[0]}" if gone[0] else ""
             raise ConfigError(f"The '{text}' directive is not supported anymore{since}.", at, hint=gone[1])
+        reason = refusal(_table(section.kind), text)
+        if reason:
+            raise ConfigError(f"'{text}' is not supported: {reason}", at)
         plain = text.partition("(")[0]  # "set-var(...)" and "set-var-fmt(...)" are "set-var" in the manual's lists
         entry = vocabulary.lookup(_table(section.kind), plain.removesuffix("-fmt") if plain != text else text)
         if entry is not None and NAMES[section.kind] in entry.where:

@@ -13,10 +13,11 @@ from pointsman.config.setting import In
 # any (as many as one likes).
 TUNING: dict[str, str] = {
     "busy-polling": "flag",
+    "debug.counters": "switch",
+    "force-cfg-parser-pause": "time",
     "max-threads-per-group": "number",
     "no-memory-trimming": "flag",
     "noepoll": "flag",
-    "noevports": "flag",
     "nogetaddrinfo": "flag",
     "nokqueue": "flag",
     "nopoll": "flag",
@@ -32,6 +33,7 @@ TUNING: dict[str, str] = {
     "tune.buffers.reserve": "number",
     "tune.bufsize.large": "size",
     "tune.bufsize.small": "size",
+    "tune.chksize": "size",
     "tune.cli.max-payload-size": "size",
     "tune.defaults.purge": "any",
     "tune.epoll.mask-events": "words",
@@ -101,10 +103,8 @@ TLS: dict[str, str] = {
     "ssl-default-server-options": "any",
     "ssl-default-server-sigalgs": "words",
     "ssl-dh-param-file": "words",
-    "ssl-engine": "words",
     "ssl-load-extra-del-ext": "flag",
     "ssl-load-extra-files": "words",
-    "ssl-mode-async": "flag",
     "ssl-propquery": "words",
     "ssl-provider": "words",
     "ssl-provider-path": "words",
@@ -191,8 +191,6 @@ COMPRESSION: dict[str, str] = {
     "tune.zlib.memlevel": "number",
     "tune.zlib.windowsize": "number",
 }
-CAPTURES: dict[str, str] = {
-}
 TABLES: dict[str, str] = {
     "tune.peers.max-updates-at-once": "number",
     "tune.stick-counters": "number",
@@ -208,10 +206,10 @@ FAMILIES: tuple[tuple[dict[str, str], str], ...] = (
     (QUIC, "is for QUIC, which is not built yet"),
     (LUA, "is for Lua, which is not built yet"),
     (COMPRESSION, "is for compression, which is not built yet"),
-    (CAPTURES, "is for captured cookies, which are not built yet"),
     (TABLES, "is for stick tables, which are not built yet"),
     (PERMISSIONS, "permits what this program never does"),
 )
+HINTS: dict[str, str] = {**TUNING, **PERMISSIONS}  # nothing is waited for: these never mean anything here
 NEGATABLE = ("busy-polling", "h2-workaround-bogus-websocket-clients", "insecure-fork-wanted",
              "insecure-setuid-wanted", "numa-cpu-mapping")
 

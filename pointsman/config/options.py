@@ -51,6 +51,8 @@ OPTIONS: dict[str, tuple[Kind, In]] = {
     "tcp-smart-accept": (Kind.HINT, CLIENT),
     "tcp-smart-connect": (Kind.HINT, SERVER),
 }
+HINT_OPTIONS: frozenset[str] = frozenset({*(name for name, (kind, _) in OPTIONS.items() if kind is Kind.HINT),
+                                          "splice-auto", "splice-request", "splice-response", "use-small-buffers"})
 # Those that mean something in mode http alone (manual 4.2).
 HTTP_ONLY: frozenset[str] = frozenset({
     "accept-unsafe-violations-in-http-request", "accept-unsafe-violations-in-http-response", "checkcache",

@@ -43,7 +43,6 @@ REMOVED: Final[dict[str, tuple[str, str]]] = {
     "option tcpsplice": ("", "use 'option splice-auto' (manual 4.2)"),
     "bind-process": ("2.7", "remove it: it has no effect without nbproc"),
     "nbproc": ("2.5", "use 'nbthread' (manual 3.1)"),
-    "tune.chksize": ("", "remove it, or use 'tune.bufsize' (manual 3.2)"),
     "program": ("", "start the program by the service manager"),
 }
 

@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from pointsman.core.diagnostics import ConfigError, Position
+from pointsman.core.refused import refusal
 from pointsman.core.registry import nearest
 
 
@@ -58,6 +59,9 @@ def not_built(kind: str, word: str, at: Position, known: Iterable[str] = (), sai
     places where HAProxy has words of its own).
     """
     name = KIND_NAMES.get(kind, kind)
+    reason = refusal(kind, word)
+    if reason:
+        return ConfigError(f"{name} '{word}' is not supported: {reason}", at)
     entry = lookup(kind, word) or (lookup("acl", word) if kind == "fetch" else None)
     if entry is not None:
         return ConfigError(f"{name} '{word}' is not built yet", at, hint=f"manual {entry.manual} describes it")

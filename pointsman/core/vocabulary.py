@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from pointsman.core.diagnostics import ConfigError, Position
+from pointsman.core.refused import refusal
 from pointsman.core.registry import nearest
 
 
@@ -24,6 +25,9 @@ def sample_words() -> dict[str, dict[str, str]]:
 def unknown(kind: str, word: str, at: Position, known: Iterable[str] = ()) -> ConfigError:
     """The error for a word that is not registered; `known` are the registered ones."""
     called = {"fetch": "fetch method"}.get(kind, kind)
+    reason = refusal(kind, word)
+    if reason:
+        return ConfigError(f"{called} '{word}' is not supported: {reason}", at)
     section = sample_words().get(kind, {}).get(word)
     if section is not None:
         return ConfigError(f"{called} '{word}' is not built yet (manual {section})", at)

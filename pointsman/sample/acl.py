@@ -50,13 +50,13 @@ DERIVATIVES: Final[dict[str, tuple[str, str]]] = {
     **{name: (real, "str") for name, real in FAMILIES.items() if name != real},
     "ssl_fc_sni_end": ("ssl_fc_sni", "end"), "ssl_fc_sni_reg": ("ssl_fc_sni", "reg"),
     "http_auth_group": ("http_auth_group", "str"), "payload": ("req.payload", "bin"),
-    "payload_lv": ("req.payload_lv", "bin")}
+    "payload_lv": ("req.payload_lv", "bin"), "req_rdp_cookie": ("req.rdp_cookie", "str"),
+    "req_rdp_cookie_cnt": ("req.rdp_cookie_cnt", "int")}
 # What "-dKacl" lists: all short criteria, also those that are no more than the fetch itself.
 SHORT: Final[dict[str, tuple[str, str]]] = {
     **{name: (real, "str") for name, real in FAMILIES.items()}, **DERIVATIVES, "method": ("method", "str"),
-    "req.ssl_ver": ("req.ssl_ver", "int"), "req_rdp_cookie": ("req.rdp_cookie", "str"),
-    "req_rdp_cookie_cnt": ("req.rdp_cookie_cnt", "int"), "req_ssl_sni": ("req.ssl_sni", "str"),
-    "req_ssl_ver": ("req.ssl_ver", "int"), "req_ver": ("req.ver", "str"), "resp_ver": ("res.ver", "str")}
+    "req.ssl_ver": ("req.ssl_ver", "int"), "req_ssl_sni": ("req.ssl_sni", "str"), "req_ssl_ver": ("req.ssl_ver", "int"),
+    "req_ver": ("req.ver", "str"), "resp_ver": ("res.ver", "str")}
 
 PREDEFINED: Final = {  # manual 7.4
     "FALSE": "always_false", "TRUE": "always_true", "HTTP": "req.proto_http",
