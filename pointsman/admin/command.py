@@ -58,7 +58,6 @@ class Call:
     terminal: Terminal
     words: list[str]
     payload: str = ""
-    consoles: int = 0  # connections to stats sockets
 
     def word(self, index: int) -> str:
         """The word at that place, or ""."""

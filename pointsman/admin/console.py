@@ -4,11 +4,13 @@
 
 Without `prompt` the connection ends behind the answers to what it had sent. A command whose last word is "<<" or
 "<<pattern" is followed by lines of payload, up to an empty one or to the pattern. Everything that is sent is read in
-lines; time enters only as the wait for them.
+lines; time enters only as the wait for them. What is too long is told so, with the name of the limit, and ends the
+connection.
 """
 import asyncio
+import socket
 import traceback
-from typing import Final
+from typing import Final, Protocol
 
 from pointsman.admin.command import (
     CHANGE,
@@ -25,9 +27,41 @@ from pointsman.admin.command import (
 from pointsman.admin.gauge import Gauge
 from pointsman.admin.view import View
 
-LONGEST_LINE: Final = 16_384  # bytes: tune.bufsize
-LONGEST_PAYLOAD: Final = 131_072  # bytes: tune.cli.max-payload-size
+LONGEST_LINE: Final = 16_384  # bytes: tune.bufsize, where nothing else is said
+LONGEST_PAYLOAD: Final = 131_072  # bytes: tune.cli.max-payload-size, where nothing else is said
 _PATTERN: Final = 64  # characters that may follow "<<"
+_READ: Final = 16_384  # bytes asked for at once
+
+
+class Wire(Protocol):
+    """The bytes of a connection."""
+
+    async def receive(self) -> bytes:
+        """Some of them; b"": there are no more."""
+
+    async def send(self, data: bytes) -> None:
+        """All of them."""
+
+
+class SocketWire:
+    """A socket that does not block, on the loop that runs."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+
+    async def receive(self) -> bytes:
+        return await asyncio.get_running_loop().sock_recv(self.sock, _READ)
+
+    async def send(self, data: bytes) -> None:
+        await asyncio.get_running_loop().sock_sendall(self.sock, data)
+
+
+class _Ended(Exception):
+    """There is no further line. `text`: what the client is to know about it."""
+
+    def __init__(self, text: str = "") -> None:
+        super().__init__(text)
+        self.text = text
 
 
 def split_commands(line: str) -> list[list[str]]:
@@ -57,56 +91,66 @@ def split_commands(line: str) -> list[list[str]]:
 class Console:
     """The state of one connection, and its life."""
 
-    def __init__(self, view: View, gauge: Gauge, level: str, severity_output: str, timeout: int) -> None:
+    def __init__(self, view: View, gauge: Gauge, level: str, severity_output: str, timeout: int, *,
+                 longest_line: int = LONGEST_LINE, longest_payload: int = LONGEST_PAYLOAD) -> None:
         self.view = view
         self.gauge = gauge
         self.level = LEVELS.index(level)
         self.severity_output = severity_output
         self.timeout = timeout  # ms without a line
+        self.longest_line = longest_line
+        self.longest_payload = longest_payload
         self.interactive = False
         self.prompting = False
         self.timed = False
         self.experimental = False
         self.ended = False
-        self.consoles = 1
+        self.heard = False  # a whole command has come
         self.received = b""  # and not yet taken as lines
 
-    async def run(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def run(self, wire: Wire) -> None:
         """Until the client leaves, quits, says nothing for too long, or has its answers."""
+        try:
+            await self._converse(wire)
+        except _Ended as end:
+            if end.text:
+                await self._send(wire, self._complaint(CommandError(end.text)))
+        except (TimeoutError, ConnectionError):
+            return
+
+    async def _converse(self, wire: Wire) -> None:
         while not self.ended:
-            line = await self._line(reader)
-            if line is None:
-                return
-            payload = await self._payload(reader, writer, line)
-            if payload is None:
-                return
-            for words in split_commands(line if not payload[0] else line[:line.rindex("<<")]):
-                text = await self.answer(words, payload[1])
-                writer.write((text + self._prompt()).encode("utf-8", "surrogateescape"))
-                await writer.drain()
+            line = await self._line(wire)
+            announced, payload = await self._payload(wire, line)
+            self.heard = True
+            for words in split_commands(line if not announced else line[:line.rindex("<<")]):
+                text = await self.answer(words, payload)
+                await self._send(wire, text + self._prompt())
                 if self.ended:
                     return
             if not self.interactive and b"\n" not in self.received:
                 return
 
-    async def _line(self, reader: asyncio.StreamReader) -> str | None:
-        """The next whole line; None: there is none any more, or it is too long."""
+    async def _send(self, wire: Wire, text: str) -> None:
+        """TimeoutError: the client does not take it."""
+        if text:
+            await asyncio.wait_for(wire.send(text.encode("utf-8", "surrogateescape")), self.timeout / 1000)
+
+    async def _line(self, wire: Wire) -> str:
+        """The next whole line. Raises _Ended where there is none, or it is too long."""
         while b"\n" not in self.received:
-            if len(self.received) > LONGEST_LINE:
-                return None
-            try:
-                data = await asyncio.wait_for(reader.read(LONGEST_LINE), self.timeout / 1000)
-            except (TimeoutError, ConnectionError):
-                return None
+            if len(self.received) >= self.longest_line:
+                raise _Ended(f"The command line is too long: it takes at most {self.longest_line} bytes "
+                             "(tune.bufsize).")
+            data = await asyncio.wait_for(wire.receive(), self.timeout / 1000)
             if not data:
-                return None
+                raise _Ended
             self.received += data
         line, _, self.received = self.received.partition(b"\n")
         return line.rstrip(b"\r").decode("utf-8", "surrogateescape")
 
-    async def _payload(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter,
-                       line: str) -> tuple[bool, str] | None:
-        """Whether the line announces a payload, and it; None: the connection ended before it was whole."""
+    async def _payload(self, wire: Wire, line: str) -> tuple[bool, str]:
+        """Whether the line announces a payload, and it."""
         last = line.rsplit(" ", maxsplit=1)[-1]
         if not last.startswith("<<") or len(last) > _PATTERN + 2:
             return False, ""
@@ -114,16 +158,15 @@ class Console:
         size = 0
         while True:
             if self.prompting:
-                writer.write(b"+ ")
-            text = await self._line(reader)
-            if text is None:
-                return None
+                await self._send(wire, "+ ")
+            text = await self._line(wire)
             if text == last[2:]:
                 return True, "".join(one + "\n" for one in lines)
             lines.append(text)
-            size += len(text) + 1
-            if size > LONGEST_PAYLOAD:
-                return None
+            size += len(text.encode("utf-8", "surrogateescape")) + 1
+            if size + len(last) - 2 > self.longest_payload:
+                raise _Ended(f"The payload is too large: it takes at most {self.longest_payload} bytes "
+                             "(tune.cli.max-payload-size).")
 
     def _prompt(self) -> str:
         if not self.prompting or not self.interactive or self.ended:
@@ -141,7 +184,7 @@ class Console:
         command, rest = found
         if self.level < command.level:
             return self._complaint(CommandError(DENIED))
-        call = Call(self.view, self.gauge, self, rest, payload, self.consoles)
+        call = Call(self.view, self.gauge, self, rest, payload)
         try:
             if command.everywhere != HERE and self.view.lanes is not None:
                 text = await self._everywhere(command, words)

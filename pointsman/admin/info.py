@@ -1,11 +1,12 @@
 """The fields of `show info` (management manual 9.3), declared once: position, name, tags, type, words, value.
 
-Tools find them by name, so all names are here, also those of what this process does not have (TLS, compression, pipes,
-peers): their value is the truth, zero. Holes in the positions are HAProxy's own.
+Tools find them by name, so all names of 3.5 are here, also those of what this process does not have (TLS, compression,
+peers): their value is the truth, zero. Holes in the positions are HAProxy's own. Tools that look at `Name` and
+`Version` want to know which language and commands they have before them: these are HAProxy's; ours stand at the end.
 """
 import asyncio
 import resource
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,7 +15,11 @@ from pointsman.admin.gauge import Gauge, sent
 from pointsman.admin.render import PROCESS, compact, item
 from pointsman.admin.rows import Value
 from pointsman.admin.view import View
+from pointsman.config.features import VERSION
 from pointsman.net.clock import monotonic_ms
+from pointsman.tables.patterns import LISTS
+
+BUILD: Final = f"{VERSION}-pointsman-{pointsman.__version__}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +28,21 @@ class Facts:
 
     view: View
     gauge: Gauge
-    consoles: int = 0  # connections to stats sockets
 
     @property
     def uptime(self) -> int:
         """ms"""
         return monotonic_ms() - self.view.started
+
+    @property
+    def cli_sessions(self) -> int:
+        """Connections to stats sockets since the start."""
+        return self.view.room.counters.totals.cli_sessions
+
+    @property
+    def requests(self) -> int:
+        """Each connection to a stats socket counts as one."""
+        return self.view.program.requests + self.cli_sessions
 
     @property
     def listeners(self) -> int:
@@ -44,7 +58,7 @@ class Field:
     tags: str
     type: str
     text: str
-    value: Callable[[Facts], Value | float]
+    value: Callable[[Facts], Value | float | None]  # None: not shown
 
 
 def _zero(facts: Facts) -> int:
@@ -72,8 +86,8 @@ def _highest(rate: str) -> Callable[[Facts], int]:
 
 
 FIELDS: Final = (
-    Field(0, "Name", "POSV", "str", "Name of the product", lambda _: "Pointsman"),
-    Field(1, "Version", "POSV", "str", "Its version", lambda _: pointsman.__version__),
+    Field(0, "Name", "POSV", "str", "Product whose language and commands these are", lambda _: "HAProxy"),
+    Field(1, "Version", "POSV", "str", "Version of that language", lambda _: VERSION),
     Field(2, "Release_date", "POSV", "str", "Date of this version", lambda _: pointsman.__date__),
     Field(3, "Nbthread", "CGSV", "u32", "Traffic processes (nbthread)",
           lambda facts: facts.view.nbthread),
@@ -91,9 +105,11 @@ FIELDS: Final = (
     Field(15, "Maxconn", "CLPV", "u32", "Limit of connections", lambda facts: facts.view.room.limit),
     Field(16, "Hard_maxconn", "CLPV", "u32", "The same at the start", lambda facts: facts.view.limit),
     Field(17, "CurrConns", "MGPV", "u32", "Client connections now", lambda facts: facts.view.room.connections),
-    Field(18, "CumConns", "MCPV", "u32", "Client connections since the start", lambda facts: facts.view.room.total),
-    Field(19, "CumReq", "MCPV", "u32", "Requests since the start", lambda facts: facts.view.program.requests),
-    Field(20, "MaxSslConns", "CLPV", "u32", "Limit of TLS connections", _zero),
+    Field(18, "CumConns", "MCPV", "u32", "Connections of clients and of the stats sockets since the start",
+          lambda facts: facts.view.room.total + facts.cli_sessions),
+    Field(19, "CumReq", "MCPV", "u32", "Requests of clients and on the stats sockets since the start",
+          lambda facts: facts.requests),
+    Field(20, "MaxSslConns", "MMPV", "u32", "Limit of TLS connections", _zero),
     Field(21, "CurrSslConns", "MGPV", "u32", "TLS connections now", _zero),
     Field(22, "CumSslConns", "MCPV", "u32", "TLS connections since the start", _zero),
     Field(23, "Maxpipes", "CLPV", "u32", "Limit of pipes for splicing",
@@ -109,13 +125,13 @@ FIELDS: Final = (
           lambda facts: facts.view.room.session_rate.read(facts.view.now)),
     Field(30, "SessRateLimit", "CLPV", "u32", "Their limit (maxsessrate)",
           lambda facts: facts.view.room.session_rate.limit),
-    Field(31, "MaxSessRate", "MMPV", "u32", "Most of them in one second", _highest("sessions")),
+    Field(31, "MaxSessRate", "MRPV", "u32", "Most of them in one second", _highest("sessions")),
     Field(32, "SslRate", "MRPV", "u32", "TLS connections during the last second", _zero),
     Field(33, "SslRateLimit", "CLPV", "u32", "Their limit", _zero),
     Field(34, "MaxSslRate", "MMPV", "u32", "Most of them in one second", _zero),
-    Field(35, "SslFrontendKeyRate", "MRPV", "u32", "TLS keys made for clients during the last second", _zero),
+    Field(35, "SslFrontendKeyRate", "MGPV", "u32", "TLS keys made for clients during the last second", _zero),
     Field(36, "SslFrontendMaxKeyRate", "MMPV", "u32", "Most of them in one second", _zero),
-    Field(37, "SslFrontendSessionReuse_pct", "MaPV", "u32", "Per cent of TLS connections without a new key", _zero),
+    Field(37, "SslFrontendSessionReuse_pct", "MGPV", "u32", "Per cent of TLS connections without a new key", _zero),
     Field(38, "SslBackendKeyRate", "MRPV", "u32", "TLS keys made for servers during the last second", _zero),
     Field(39, "SslBackendMaxKeyRate", "MMPV", "u32", "Most of them in one second", _zero),
     Field(40, "SslCacheLookups", "MCPV", "u32", "TLS sessions looked for", _zero),
@@ -128,61 +144,76 @@ FIELDS: Final = (
           lambda facts: len(facts.view.reactor.goes)),
     Field(49, "Idle_pct", "MaPV", "u32", "Per cent of the last second without work", lambda facts: facts.gauge.idle),
     Field(50, "node", "COSV", "str", "Name of this node", lambda facts: facts.view.node),
-    Field(51, "description", "COSV", "str", "Its description", lambda facts: facts.view.description),
-    Field(52, "Stopping", "SGPV", "u32", "1 during a soft stop", lambda facts: int(facts.view.room.stopping)),
+    Field(51, "description", "COSV", "str", "Its description", lambda facts: facts.view.description or None),
+    Field(52, "Stopping", "MGPV", "u32", "1 during a soft stop", lambda facts: int(facts.view.room.stopping)),
     Field(53, "Jobs", "MGPV", "u32", "Connections and listeners",
-          lambda facts: facts.view.room.connections + facts.consoles + facts.listeners),
+          lambda facts: facts.view.room.connections + len(facts.view.consoles) + facts.listeners),
     Field(54, "Unstoppable Jobs", "MGPV", "u32", "Those that a soft stop does not wait for", _zero),
     Field(55, "Listeners", "MGPV", "u32", "Listening sockets", lambda facts: facts.listeners),
     Field(56, "ActivePeers", "MGPV", "u32", "Peers connected to", _zero),
     Field(57, "ConnectedPeers", "MGPV", "u32", "Peers connected", _zero),
-    Field(58, "DroppedLogs", "MCPV", "u32", "Log lines that nobody will ever read",
+    Field(58, "DroppedLogs", "MGPV", "u32", "Log lines that nobody will ever read",
           lambda facts: facts.view.dropped_logs()),
-    Field(59, "BusyPolling", "CGPV", "u32", "1 under busy-polling", _zero),
-    Field(60, "FailedResolutions", "MCPV", "u32", "Names that could not be resolved", _zero),
-    Field(61, "TotalBytesOut", "MCPV", "u64", "Bytes sent to clients", lambda facts: sent(facts.view)),
-    Field(62, "TotalSplicdedBytesOut", "MCPV", "u64", "Bytes that went through a pipe, in both directions",
+    Field(59, "BusyPolling", "MGPV", "u32", "1 under busy-polling", _zero),
+    Field(60, "FailedResolutions", "MGPV", "u32", "Names that could not be resolved", _zero),
+    Field(61, "TotalBytesOut", "MGPV", "u64", "Bytes sent to clients", lambda facts: sent(facts.view)),
+    Field(62, "TotalSplicedBytesOut", "MGPV", "u64", "Bytes that went through a pipe, in both directions",
           lambda facts: facts.view.room.counters.totals.spliced),
     Field(63, "BytesOutRate", "MRPV", "u64", "Bytes sent to clients during the last second",
           lambda facts: facts.gauge.sent_rate),
-    Field(64, "DebugCommandsIssued", "MCPV", "u32", "Debug commands given", _zero),
+    Field(64, "DebugCommandsIssued", "MGPV", "u32", "Debug commands given", _zero),
     Field(65, "CumRecvLogs", "MCPV", "u32", "Log lines received to be forwarded", _zero),
-    Field(66, "Build info", "POSV", "str", "Version and build", lambda _: pointsman.__version__),
-    Field(67, "Memmax_bytes", "CLPV", "u64", "Limit of memory (-m)", lambda facts: facts.view.memory << 20),
+    Field(66, "Build info", "POSV", "str", "Version and build", lambda _: BUILD),
+    Field(67, "Memmax_bytes", "CLPV", "u32", "Limit of memory (-m)", lambda facts: facts.view.memory << 20),
     Field(68, "PoolAlloc_bytes", "MGPV", "u64", "Memory in pools", _zero),
     Field(69, "PoolUsed_bytes", "MGPV", "u64", "Memory of pools in use", _zero),
     Field(70, "Start_time_sec", "MDPV", "u32", "When it was started, seconds since 1970",
           lambda facts: facts.view.started_date),
     Field(71, "Tainted", "SGPV", "str", "Experimental features in use", lambda _: "0"),
+    Field(72, "TotalWarnings", "MCPV", "u32", "Warnings about the configuration", lambda facts: facts.view.warnings()),
+    Field(73, "MaxconnReached", "MCPV", "u32", "How often maxconn was reached",
+          lambda facts: facts.view.room.counters.totals.maxconn_reached),
+    Field(74, "BootTime_ms", "MDPV", "u32", "Milliseconds from the program's start until it served",
+          lambda facts: max(0, facts.view.started - facts.view.born)),
+    Field(75, "Niced_tasks", "MGPV", "u32", "Tasks of another priority", _zero),
+    Field(76, "CurrStreams", "MGPV", "u64", "Streams now: in backends, and on the stats sockets",
+          lambda facts: len(facts.view.consoles) + sum(
+              proxy.back.backend.connections for proxy in facts.view.proxies if proxy.back is not None)),
+    Field(77, "CumStreams", "MGPV", "u64", "Streams since the start", lambda facts: facts.requests),
+    Field(78, "BlockedTrafficWarnings", "MGPV", "u32", "Warnings about traffic that one task has held up", _zero),
+    Field(79, "PatternsAdded", "MGPV", "u64", "Entries added to maps and ACLs", lambda _: LISTS.added),
+    Field(80, "PatternsFreed", "MGPV", "u64", "Entries taken from them", lambda _: LISTS.added - LISTS.count()),
+    Field(81, "NbThreadGroups", "CGSV", "u32", "Thread groups", lambda facts: facts.view.groups),
+    Field(82, "Product", "POSV", "str", "Name of this program", lambda _: "Pointsman"),
+    Field(83, "Product_version", "POSV", "str", "Its own version", lambda _: pointsman.__version__),
 )
 
 
-def _value(field: Field, facts: Facts, floats: bool) -> Value:
-    found = field.value(facts)
-    if isinstance(found, float):
-        return f"{found:f}" if floats else int(found)
-    return found
-
-
-def plain(facts: Facts, descriptions: bool, floats: bool) -> str:
-    """<name>: <value>"""
-    return "".join(f"{field.name}: {_value(field, facts, floats)}{_quoted(field, descriptions)}\n" for field in FIELDS)
+def _shown(facts: Facts, floats: bool = False) -> Iterator[tuple[Field, str, Value]]:
+    """Each field that has a value, with its type."""
+    for field in FIELDS:
+        found = field.value(facts)
+        if isinstance(found, float):
+            yield (field, "flt", f"{found:f}") if floats else (field, field.type, int(found))
+        elif found is not None:
+            yield field, field.type, found
 
 
 def _quoted(field: Field, descriptions: bool) -> str:
     return f':"{field.text}"' if descriptions else ""
 
 
+def plain(facts: Facts, descriptions: bool, floats: bool) -> str:
+    """<name>: <value>"""
+    return "".join(f"{field.name}: {value}{_quoted(field, descriptions)}\n"
+                   for field, _, value in _shown(facts, floats))
+
+
 def typed(facts: Facts, descriptions: bool, floats: bool) -> str:
     """<field_pos>.<field_name>.<process_num>:<tags>:<type>:<value>"""
-    return "".join(f"{field.position}.{field.name}.{PROCESS}:{field.tags}:{_type(field, facts, floats)}:"
-                   f"{_value(field, facts, floats)}{_quoted(field, descriptions)}\n" for field in FIELDS)
-
-
-def _type(field: Field, facts: Facts, floats: bool) -> str:
-    return "flt" if floats and isinstance(field.value(facts), float) else field.type
+    return "".join(f"{field.position}.{field.name}.{PROCESS}:{field.tags}:{kind}:{value}"
+                   f"{_quoted(field, descriptions)}\n" for field, kind, value in _shown(facts, floats))
 
 
 def as_json(facts: Facts) -> str:
-    return compact([item(field.position, field.name, field.tags, field.type, _value(field, facts, False))
-                    for field in FIELDS])
+    return compact([item(field.position, field.name, field.tags, kind, value) for field, kind, value in _shown(facts)])

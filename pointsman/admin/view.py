@@ -5,6 +5,7 @@ A proxy is one entry, whatever its sides: a `listen` section has a frontend and 
 """
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from pointsman.admin.links import ControlEnd
 from pointsman.listener.listener import Listener
@@ -63,6 +64,24 @@ class SocketView:
     level: str
 
 
+class Patience(Protocol):
+    """How long a connection to a stats socket may be silent, in ms: `set timeout cli` changes it."""
+
+    timeout: int
+
+
+@dataclass(slots=True, eq=False)
+class ConsoleView:
+    """A connection to a stats socket, as `show sess` shows it. `door`: the number of its socket, from 1 on."""
+
+    door: int
+    fd: int
+    family: int
+    source: str
+    began: int  # monotonic ms
+    patience: Patience
+
+
 @dataclass(slots=True)
 class View:
     reactor: Reactor
@@ -83,6 +102,10 @@ class View:
     started: int = 0  # monotonic ms
     started_date: int = 0  # the wall clock then, s
     limit: int = 0  # the process's maxconn at its start
+    born: int = 0  # when the program was started (monotonic ms)
+    groups: int = 1  # thread groups
+    warnings: Callable[[], int] = lambda: 0  # how many there were about the configuration
+    consoles: list[ConsoleView] = field(default_factory=list)  # of this process
 
     @property
     def now(self) -> int:

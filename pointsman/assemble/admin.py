@@ -1,6 +1,7 @@
 """Statistics pages, stats sockets, and the view of the generation that both have."""
 import asyncio
 import os
+import socket
 from typing import Final
 
 from pointsman.admin.addresses import ServerAddresses
@@ -14,16 +15,16 @@ from pointsman.assemble.live import Live, Service
 from pointsman.balance.hashing import hashing_of
 from pointsman.balance.registry import Balance
 from pointsman.config.command_line import CommandLine
-from pointsman.config.global_section import StatsSocket, global_number, global_text
+from pointsman.config.global_section import StatsSocket, buffer_sizes, global_number, global_text
 from pointsman.config.lanes import lane_count
 from pointsman.config.options import option
 from pointsman.config.proxy import Description, number
 from pointsman.config.setting import Configuration, In, Section
 from pointsman.config.stats import page_position, statistics_page
 from pointsman.core.address import AddressSpec
-from pointsman.core.diagnostics import Diagnostics
+from pointsman.core.diagnostics import Diagnostics, Severity
 from pointsman.listener.sockets import Opening, socket_options
-from pointsman.net.clock import monotonic_ms, wall_ms
+from pointsman.net.clock import monotonic_ms, program_start, wall_ms
 from pointsman.net.reactor import IN
 from pointsman.server.checks.health import watch
 from pointsman.stream.frontends import LiveFrontend
@@ -35,7 +36,7 @@ DEFAULT_ALGORITHM: Final = "random"  # without `balance` (manual 4.2)
 
 def fill_admin(live: Live, configuration: Configuration, diagnostics: Diagnostics) -> None:
     """All proxies are whole: show them to whoever may ask."""
-    view = build_view(live, configuration)
+    view = build_view(live, configuration, diagnostics)
     gauge = Gauge(view)
     for frontend in live.frontends:
         section = live.sections[id(frontend)]
@@ -51,7 +52,8 @@ def fill_admin(live: Live, configuration: Configuration, diagnostics: Diagnostic
     CHANGES.followers["server"] = ServerAddresses(view, lambda: live.health)
     doors = _doors(live, view, configuration)
     main = configuration.main
-    runtime = Runtime(view, gauge, doors, global_number(main, "stats maxconn"), global_number(main, "stats timeout"))
+    runtime = Runtime(view, gauge, doors, global_number(main, "stats maxconn"), global_number(main, "stats timeout"),
+                      buffer_sizes(main)[0], global_number(main, "tune.cli.max-payload-size"))
     live.services.append(Administration(live, view, gauge, runtime))
 
 
@@ -68,13 +70,14 @@ def _service(view: View, gauge: Gauge, section: Section, http: bool, diagnostics
 
 # The view.
 
-def build_view(live: Live, configuration: Configuration) -> View:
+def build_view(live: Live, configuration: Configuration, diagnostics: Diagnostics) -> View:
     main = configuration.main
     command_line = main.one(CommandLine)
     view = View(live.reactor, live.room, live.program, environment=dict(configuration.environment),
-                node=global_text(main, "node"), description=global_text(main, "description"),
+                node=global_text(main, "node") or socket.gethostname(), description=global_text(main, "description"),
                 nbthread=lane_count(main), memory=command_line.memory if command_line is not None else 0,
-                dropped_logs=lambda: live.sinks.dropped, logger=live.logger)
+                dropped_logs=live.dropped_logs, logger=live.logger, born=program_start(),
+                groups=max(1, len(live.groups)), warnings=lambda: diagnostics.count(Severity.WARNING))
     by_section: dict[int, ProxyView] = {}
     for one in (*live.frontends, *live.backends):
         section = live.sections[id(one)]

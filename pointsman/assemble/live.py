@@ -5,7 +5,7 @@ from typing import Final
 
 from pointsman.admin.links import Links
 from pointsman.config.setting import Section
-from pointsman.core.columns import SPLICED
+from pointsman.core.columns import DROPPED_LOGS, SPLICED
 from pointsman.core.counters import Counters
 from pointsman.listener.generation import Generation
 from pointsman.listener.listener import Listener
@@ -48,6 +48,7 @@ class EverySecond(Hook):
             counters.connection_rate.tick(now)
             counters.request_rate.tick(now)
         look(self.live.reactor, now)
+        self.live.tell_lost_lines()
         pipe = self.live.reactor.pipe
         if pipe.passed:
             self.live.room.counters.tally(SPLICED, pipe.passed)
@@ -111,6 +112,7 @@ class Live(Generation):
         super().__init__(reactor, room)
         self.program = program
         self.sinks = sinks
+        self.lost_lines = 0  # log lines of this process that the counters know of
         self.logger = logger  # of the process
         self.frontends: list[LiveFrontend] = []
         self.backends: list[BackendProxy] = []
@@ -123,6 +125,18 @@ class Live(Generation):
         self.sections: dict[int, Section] = {}  # by id() of the frontend or backend
         self.services: list[Service] = []  # what begins and ends with the generation
         self.resting: set[H1Front] = set()  # in a soft stop: connections that were idle at the last look
+
+    def tell_lost_lines(self) -> None:
+        """The other processes shall know how many log lines this one has lost."""
+        lost = self.sinks.dropped - self.lost_lines
+        if lost:
+            self.room.counters.tally(DROPPED_LOGS, lost)
+            self.lost_lines += lost
+
+    def dropped_logs(self) -> int:
+        """Log lines that all processes have lost; what another one has lost in this second is not known yet."""
+        self.tell_lost_lines()
+        return self.room.counters.totals.dropped_logs
 
     def every_counters(self) -> list[Counters]:
         """Those of the process, the sockets, the proxies and the servers."""

@@ -90,6 +90,7 @@ NUMBERS: dict[str, Number] = {
     "stats timeout": Number(1, BIGGEST, 10_000, unit="time"),
     "thread-hard-limit": Number(1, BIGGEST, 0),  # 0: none
     "tune.bufsize": Number(1, BIGGEST, 16384, unit="size", manual="3.2"),
+    "tune.cli.max-payload-size": Number(1, BIGGEST, 131_072, unit="size", manual="3.2"),
     "tune.http.cookielen": Number(1, BIGGEST, 63, manual="3.2"),
     "tune.http.logurilen": Number(0, BIGGEST, 1024, manual="3.2"),
     "tune.http.maxhdr": Number(1, 32767, 101, manual="3.2"),

@@ -34,7 +34,6 @@ TUNING: dict[str, str] = {
     "tune.bufsize.large": "size",
     "tune.bufsize.small": "size",
     "tune.chksize": "size",
-    "tune.cli.max-payload-size": "size",
     "tune.defaults.purge": "any",
     "tune.epoll.mask-events": "words",
     "tune.events.max-events-at-once": "number",

@@ -32,6 +32,7 @@ LINK_POOLED_SAFE: Final = places("links", "idle", "idle_safe")
 
 SPLICED: Final = places("spliced")
 LOG_LINES: Final = places("log_lines")
+DROPPED_LOGS: Final = places("dropped_logs")
 BYTES: Final = places("bytes_in", "bytes_out")
 _CLASSES: Final = ("http_other", "http_1xx", "http_2xx", "http_3xx", "http_4xx", "http_5xx")
 OVER: Final = [places("bytes_in", "bytes_out", name) for name in _CLASSES]  # by the class of the status

@@ -47,6 +47,9 @@ class CounterFields:
     failed_header_rewrites: int  # wrew
     spliced: int  # of the process: bytes that went through a pipe
     log_lines: int  # lines written about its streams
+    dropped_logs: int  # of the process: log lines that nobody will ever read
+    maxconn_reached: int  # of the process: how often its maxconn kept a connection waiting
+    cli_sessions: int  # of the process: connections to stats sockets
     current: int  # scur
     highest: int  # smax
     waiting: int  # 1: a listener of this lane waits for room here

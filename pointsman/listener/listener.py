@@ -253,6 +253,7 @@ class Listener(Channel):
         elif 0 < frontend.limit <= frontend.connections:
             self._wait(frontend.waiting, frontend.counters)
         elif 0 < room.limit <= room.connections:
+            room.counters.maxconn_reached += 1
             self._wait(room.waiting, room.counters)
         elif not (self._within(room.connection_rate, room.connection_rate_limit())
                   and self._within(room.session_rate, room.session_rate_limit())

@@ -273,6 +273,15 @@ class Lists:
             self.by_name[name] = made
         return made
 
+    @property
+    def added(self) -> int:
+        """Entries that were ever added, from the configuration on: no number is given twice."""
+        return sum(one.issued - (one.number + 1 << 32) for one in self.references)
+
+    def count(self) -> int:
+        """Entries there are."""
+        return sum(one.count() for one in self.references)
+
     def find(self, text: str) -> Reference | None:
         """By its name, or by "#" and its number."""
         if text.startswith("#"):

@@ -101,10 +101,10 @@ def test_they_arrive_and_the_pipe_may_be_forbidden(tmp_path: Path, origin: int, 
             exchange(program.ports[name])
         if word or arguments:
             assert info(tmp_path, "Maxpipes") == 0
-            assert info(tmp_path, "TotalSplicdedBytesOut") == 0
+            assert info(tmp_path, "TotalSplicedBytesOut") == 0
         else:
             assert info(tmp_path, "Maxpipes") == 2
             most = 2 * 2 * ROUNDS * SIZE  # two doors, two directions
-            until(lambda: info(tmp_path, "TotalSplicdedBytesOut") > most // 10)  # counted once a second
-            assert info(tmp_path, "TotalSplicdedBytesOut") < most + 100_000
+            until(lambda: info(tmp_path, "TotalSplicedBytesOut") > most // 10)  # counted once a second
+            assert info(tmp_path, "TotalSplicedBytesOut") < most + 100_000
         assert "no effect" not in program.stderr()

@@ -11,7 +11,7 @@ import stat
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -98,11 +98,11 @@ def until(sock: socket.socket, mark: bytes) -> bytes:
 
 
 @contextmanager
-def running(kind: Kind, folder: Path) -> Iterator[Running]:
+def running(kind: Kind, folder: Path, text: str = TEXT) -> Iterator[Running]:
     origins = [Origin(answering(b"one")), Origin(answering(b"two"))]
     try:
         values = {"one": str(origins[0].port), "two": str(origins[1].port)}
-        with Program(kind, TEXT, folder, values) as program:
+        with Program(kind, text, folder, values) as program:
             yield Running(program, folder)
     finally:
         for origin in origins:
@@ -166,6 +166,25 @@ def test_stats_maxconn(pointsman: Kind, tmp_path: Path) -> None:
             assert everything(third) == b"admin\n\n"
 
 
+def test_half_commands_starve_nobody(pointsman: Kind, tmp_path: Path) -> None:
+    """200 clients have begun a command; whoever says a whole one has his answer soon, and who converses stays."""
+    text = TEXT.replace("    stats maxconn 2\n", "").replace("maxconn 100\n", "maxconn 1000\n").replace(
+        "timeout 1s", "timeout 60s")
+    with running(pointsman, tmp_path, text) as one, ExitStack() as crowd, one.connect() as talking:
+        talking.sendall(b"prompt i\n")
+        assert until(talking, b"\n") == b"\n"
+        for _ in range(200):
+            crowd.enter_context(one.connect()).sendall(b"show ver")
+        began = time.monotonic()
+        with one.connect() as sock:
+            sock.settimeout(10)
+            sock.sendall(b"show version\n")
+            assert everything(sock).startswith(b"3.5")
+        assert time.monotonic() - began < 5
+        talking.sendall(b"show cli level\n")
+        assert until(talking, b"\n\n") == b"admin\n\n"
+
+
 @pytest.mark.skipif(shutil.which("socat") is None, reason="socat is not installed")
 def test_by_socat(peer: Kind, tmp_path: Path) -> None:
     with running(peer, tmp_path) as one:
@@ -188,7 +207,7 @@ def test_every_field_of_show_info_is_there(tmp_path: Path, pointsman: Kind) -> N
         CumSslConns Maxpipes PipesUsed PipesFree ConnRate ConnRateLimit MaxConnRate SessRate SessRateLimit MaxSessRate
         SslRate SslRateLimit MaxSslRate SslFrontendKeyRate SslFrontendMaxKeyRate SslFrontendSessionReuse_pct
         SslBackendKeyRate SslBackendMaxKeyRate SslCacheLookups SslCacheMisses CompressBpsIn CompressBpsOut
-        CompressBpsRateLim Tasks Run_queue Idle_pct node description Stopping Jobs Listeners ActivePeers
+        CompressBpsRateLim Tasks Run_queue Idle_pct node Stopping Jobs Listeners ActivePeers
         ConnectedPeers DroppedLogs BusyPolling FailedResolutions TotalBytesOut BytesOutRate DebugCommandsIssued
         CumRecvLogs Memmax_bytes PoolAlloc_bytes PoolUsed_bytes Start_time_sec Tainted"""
     with running(pointsman, tmp_path) as one:
@@ -196,7 +215,25 @@ def test_every_field_of_show_info_is_there(tmp_path: Path, pointsman: Kind) -> N
             one.get()
         info = dict(line.split(":", 1) for line in one.ask("show info").strip().splitlines())
     assert set(known.split()) <= set(info)
-    assert (info["CumConns"], info["CumReq"], info["Listeners"]) == (" 4", " 4", " 5")
+    # The connection to the socket is one, too.
+    assert (info["CumConns"], info["CumReq"], info["Listeners"]) == (" 5", " 5", " 5")
+
+
+@pytest.mark.parametrize("lanes", [1, 2])
+def test_lost_log_lines_of_all_lanes_are_counted(pointsman: Kind, tmp_path: Path, lanes: int) -> None:
+    """Nobody listens at the log's socket."""
+    text = TEXT.replace("global", f"global\n    nbthread {lanes}\n    log {{dir}}/nobody local0").replace(
+        "mode http", "mode http\n    log global\n    option httplog")
+    with running(pointsman, tmp_path, text) as one:
+        def dropped() -> int:
+            info = dict(line.split(": ", 1) for line in one.ask("show info").strip().splitlines())
+            return int(info["DroppedLogs"])
+
+        before = dropped()
+        assert [one.get() for _ in range(20)] == [b"one", b"two"] * 10
+        wait(lambda: dropped() == before + 20)
+        one.ask("clear counters all")
+        assert dropped() == before + 20
 
 
 def test_states_and_weights_take_effect(peer: Kind, tmp_path: Path) -> None:

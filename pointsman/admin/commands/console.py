@@ -3,8 +3,8 @@ import asyncio
 from collections.abc import Awaitable
 from typing import Final
 
-import pointsman
 from pointsman.admin.command import LEVELS, OPERATOR, USER, Call, CommandError, command, help_page
+from pointsman.config.features import VERSION
 from pointsman.config.keyword import parse_time
 from pointsman.core.diagnostics import ConfigError, Position
 from pointsman.core.words import Word
@@ -136,7 +136,8 @@ def set_timeout(call: Call) -> str:
 
 @command("show version", "show version", "show the version of this process")
 def show_version(call: Call) -> str:
-    return pointsman.__version__ + "\n"
+    """Version of `show info`: that of the language."""
+    return VERSION + "\n"
 
 
 @command("show env", "show env [<name>]", "list environment variables, or show one", level=OPERATOR)

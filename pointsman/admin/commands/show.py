@@ -14,7 +14,7 @@ DOMAINS: Final = ("proxy", "resolvers")
 @command("show info", "show info [desc|json|typed|float]*", "report the state of this process")
 def show_info(call: Call) -> str:
     """show info [typed|json] [desc] [float]"""
-    facts = info.Facts(call.view, call.gauge, call.consoles)
+    facts = info.Facts(call.view, call.gauge)
     descriptions, floats = "desc" in call.words, "float" in call.words
     if "json" in call.words:
         return info.as_json(facts)
@@ -66,28 +66,66 @@ def show_schema(call: Call) -> str:
     return show_schema_text()
 
 
+_LARGEST: Final = (1 << 53) - 1  # what a number of JavaScript holds exactly
+_RANGES: Final = {"s32": (-(1 << 31), (1 << 31) - 1), "s64": (-_LARGEST, _LARGEST), "u32": (0, (1 << 32) - 1),
+                  "u64": (0, _LARGEST)}
+_TEXT: Final = {"type": "string"}
+
+
+def _whole(lowest: int) -> dict[str, object]:
+    return {"type": "integer", "minimum": lowest}
+
+
+def _reference(name: str) -> dict[str, str]:
+    return {"$ref": f"#/definitions/{name}"}
+
+
+def _typed(kind: object, value: object) -> dict[str, object]:
+    return {"properties": {"type": kind, "value": value}}
+
+
+def _value_kinds() -> dict[str, object]:
+    """A value names its type; each type has its own range."""
+    kinds: dict[str, object] = {
+        f"{name}Value": {**_typed({"type": "string", "enum": [name]},
+                                  {"type": "integer", "minimum": low, "maximum": high}), "required": ["type", "value"]}
+        for name, (low, high) in _RANGES.items()}
+    kinds["strValue"] = {**_typed({"type": "string", "enum": ["str"]}, _TEXT), "required": ["type", "value"]}
+    kinds["unknownValue"] = {**_typed(_whole(0), {"type": "string", "enum": ["unknown"]}),
+                             "required": ["type", "value"]}
+    return kinds
+
+
 def show_schema_text() -> str:
-    """The schema, also for the statistics page."""
-    words = {"type": "string"}
-    whole = {"type": "integer"}
-    value = {"type": "object", "properties": {
-        "type": {"type": "string", "enum": ["s32", "s64", "u32", "u64", "str"]},
-        "value": {"type": ["integer", "string"]}}, "required": ["type", "value"]}
-    tags = {"type": "object", "properties": {
-        "origin": {"type": "string", "enum": list(ORIGINS.values())},
-        "nature": {"type": "string", "enum": list(NATURES.values())},
-        "scope": {"type": "string", "enum": list(SCOPES.values())}}, "required": ["origin", "nature", "scope"]}
-    place = {"type": "object", "properties": {"pos": whole, "name": words}, "required": ["pos", "name"]}
-    plain = {"field": place, "processNum": whole, "tags": tags, "value": value}
-    object_type = {"type": "string", "enum": ["Frontend", "Backend", "Listener", "Server"]}
-    counted = {"objType": object_type, "proxyId": whole, "id": whole, **plain}
+    """The schema, also for the statistics page: the peer's, to the letter, for programs check answers against it."""
+    shared = {name: _reference(name) for name in ("field", "processNum", "tags")}
+    row = {"objType": {"enum": ["Frontend", "Backend", "Listener", "Server", "Unknown"]}, "proxyId": _whole(0),
+           "id": _whole(0), **shared, "typedValue": _reference("typedValue")}
+    info = {**shared, "value": _reference("typedValue")}
+    kinds = _value_kinds()
+    tags = {"type": "object",
+            "origin": {**_TEXT, "enum": [*ORIGINS.values(), "Unknown"]},
+            "nature": {**_TEXT, "enum": [NATURES[letter] for letter in "GLmMRCDATNOa"] + ["Unknown"]},
+            "scope": {**_TEXT, "enum": [SCOPES[letter] for letter in "CPSs"] + ["Unknown"]},
+            "required": ["origin", "nature", "scope"]}
     return compact({
         "$schema": "http://json-schema.org/draft-04/schema#",
         "oneOf": [
-            {"title": "Info", "type": "array",
-             "items": {"type": "object", "properties": plain, "required": list(plain)}},
-            {"title": "Stat", "type": "array", "items": {"type": "array", "items": {
-                "type": "object", "properties": counted, "required": list(counted)}}}]})
+            {"title": "Info", "type": "array", "items": {
+                "title": "InfoItem", "type": "object", "properties": info,
+                "required": ["field", "processNum", "tags", "value"]}},
+            {"title": "Stat", "type": "array", "items": {
+                "title": "InfoItem", "type": "object", "properties": row,
+                "required": ["objType", "proxyId", "id", "field", "processNum", "tags", "value"]}},
+            {"title": "Error", "type": "object", "properties": {"errorStr": _TEXT}, "required": ["errorStr"]}],
+        "definitions": {
+            "field": {"type": "object", "pos": _whole(0), "name": _TEXT, "required": ["pos", "name"]},
+            "processNum": _whole(1),
+            "tags": tags,
+            "typedValue": {"type": "object",
+                           "oneOf": [_reference(f"typedValue/definitions/{name}") for name in kinds
+                                     if name != "unknownValue"],
+                           "definitions": kinds}}})
 
 
 # Counters.

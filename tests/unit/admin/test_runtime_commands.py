@@ -1,12 +1,12 @@
 """Each runtime command: what it answers, what it changes, how it complains."""
-import json
+import re
 
 import pytest
 from admin_stand import stand
 
-import pointsman
 from pointsman.admin.command import COMMANDS, find
-from pointsman.admin.info import FIELDS, duration
+from pointsman.admin.info import duration
+from pointsman.config.features import VERSION
 from pointsman.server.server import DRAIN, MAINT
 
 # What is asked and a part of what is answered, for commands that only show something.
@@ -14,8 +14,8 @@ SHOWN = [
     ("help", "The following commands are valid at this level:"),
     ("help", "  show info [desc|json|typed|float]*      : "),
     ("help show servers", "  show servers state [<backend>]"),
-    ("show version", pointsman.__version__ + "\n"),
-    ("show version ignored", pointsman.__version__ + "\n"),
+    ("show version", VERSION + "\n"),
+    ("show version ignored", VERSION + "\n"),
     ("show backend", "# name\nboth\napp\nspare\nraw\n"),
     ("show backend x", "# name\n"),
     ("show env HOME", "HOME=/root\n"),
@@ -25,7 +25,7 @@ SHOWN = [
     ("show cli level x", "admin\n"),
     ("show cli sockets", "# socket lvl processes\nunix@/nowhere/sock admin all\nipv4@127.0.0.1:9999 user all\n"),
     ("show cli sockets x", "# socket lvl processes\n"),
-    ("show info", "Name: Pointsman\n"),
+    ("show info", "Name: HAProxy\n"),
     ("show info", "\nMaxconn: 500\n"),
     ("show info", "\nConnRateLimit: 7\n"),
     ("show info", "\nnode: here\n"),
@@ -249,16 +249,11 @@ def test_timeout_and_severity_are_the_connections_own() -> None:
         assert one.ask("set severity-output none") == "" and one.ask("get weight x/y") == "No such backend.\n"
 
 
-def test_info_has_every_name_once_in_three_forms() -> None:
+def test_times_with_fractions() -> None:
     with stand() as one:
-        plain, lines, data = one.ask("show info"), one.ask("show info typed"), json.loads(one.ask("show info json"))
-        floats = one.ask("show info float")
-    names = [line.partition(":")[0] for line in plain.splitlines()]
-    assert names == [field.name for field in FIELDS] == [item["field"]["name"] for item in data]
-    assert len(set(names)) == len(names)
-    assert [line.split(".")[0] for line in lines.splitlines()] == [str(field.position) for field in FIELDS]
-    assert {line.split(":")[2] for line in lines.splitlines()} == {"str", "u32", "u64"}
-    assert "." in next(line for line in floats.splitlines() if line.startswith("Uptime_sec:"))
+        plain, floats = one.ask("show info float"), one.ask("show info typed float")
+    assert re.search(r"^Uptime_sec: \d+\.\d{6}$", plain, re.MULTILINE)
+    assert re.search(r"^8\.Uptime_sec\.1:MDPV:flt:\d+\.\d{6}$", floats, re.MULTILINE)
 
 
 def test_durations() -> None:

@@ -1,11 +1,12 @@
 """How a connection to a stats socket is cut into commands, and how it lives."""
 import asyncio
+import socket
 
 from admin_stand import stand
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pointsman.admin.console import Console, split_commands
+from pointsman.admin.console import Console, SocketWire, split_commands
 
 
 def test_commands_and_words() -> None:
@@ -24,26 +25,37 @@ def test_any_word_can_be_escaped(commands: list[list[str]]) -> None:
 
 async def _talk(console: Console, sent: bytes) -> bytes:
     """All that the console answers to these bytes and the end of the stream."""
-    server_done = asyncio.Event()
+    ours, theirs = socket.socketpair()
+    for sock in (ours, theirs):
+        sock.setblocking(False)
+    loop = asyncio.get_running_loop()
 
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await console.run(reader, writer)
-        writer.close()
-        await writer.wait_closed()
-        server_done.set()
+    async def serve() -> None:
+        await console.run(SocketWire(theirs))
+        theirs.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    host, port = server.sockets[0].getsockname()
-    reader, writer = await asyncio.open_connection(host, port)
-    writer.write(sent)
-    writer.write_eof()
-    answer = await reader.read()
-    writer.close()
-    await writer.wait_closed()
-    await server_done.wait()
-    server.close()
-    await server.wait_closed()
+    async def say() -> None:
+        try:
+            await loop.sock_sendall(ours, sent)
+            ours.shutdown(socket.SHUT_WR)
+        except ConnectionError:
+            pass  # it has heard enough
+
+    serving, saying = loop.create_task(serve()), loop.create_task(say())
+    answer = b""
+    while some := await _received(loop, ours):
+        answer += some
+    await serving
+    await saying
+    ours.close()
     return answer
+
+
+async def _received(loop: asyncio.AbstractEventLoop, sock: socket.socket) -> bytes:
+    try:
+        return await loop.sock_recv(sock, 65_536)
+    except ConnectionError:  # it did not read all that was said
+        return b""
 
 
 def talk(sent: bytes, timeout: int = 2_000) -> bytes:
@@ -75,12 +87,46 @@ def test_a_payload_is_taken_up_to_its_end() -> None:
 
 def test_a_client_that_says_nothing_is_left() -> None:
     async def wait(console: Console) -> bytes:
-        reader = asyncio.StreamReader()
-        reader.feed_data(b"show info")
-        await console.run(reader, None)  # type: ignore[arg-type]  # nothing is written
+        ours, theirs = socket.socketpair()
+        for sock in (ours, theirs):
+            sock.setblocking(False)
+        ours.send(b"show info")
+        await asyncio.wait_for(console.run(SocketWire(theirs)), 2)
+        ours.close()
+        theirs.close()
         return console.received
 
     with stand() as one:
         assert asyncio.run(wait(Console(one.view, one.gauge, "user", "none", 50))) == b"show info"
 
 
+def test_a_client_that_takes_no_answer_is_left() -> None:
+    async def wait(console: Console) -> None:
+        ours, theirs = socket.socketpair()
+        for sock in (ours, theirs):
+            sock.setblocking(False)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        ours.send(b"prompt i\n" + b"show stat json;" * 100 + b"\n")
+        await asyncio.wait_for(console.run(SocketWire(theirs)), 5)
+        ours.close()
+        theirs.close()
+
+    with stand() as one:
+        asyncio.run(wait(Console(one.view, one.gauge, "user", "none", 100)))
+
+
+def test_what_is_too_long_is_told_with_the_name_of_its_limit() -> None:
+    with stand() as one:
+        def limited() -> Console:
+            return Console(one.view, one.gauge, "admin", "number", 2_000, longest_line=64, longest_payload=100)
+
+        def said(sent: bytes) -> str:
+            return asyncio.run(_talk(limited(), sent)).decode()
+
+        assert said(b"echo " + b"x" * 58 + b"\n") == "x" * 58 + "\n\n"
+        assert said(b"echo " + b"x" * 200) == (
+            "[3]: The command line is too long: it takes at most 64 bytes (tune.bufsize).\n\n")
+        line = b"0123456789" * 4 + b"\n"
+        assert said(b"echo x <<EOF\n" + line * 2 + b"0123456789\nEOF\n") == "x\n\n"
+        assert said(b"echo x <<EOF\n" + line * 3 + b"EOF\n") == (
+            "[3]: The payload is too large: it takes at most 100 bytes (tune.cli.max-payload-size).\n\n")
