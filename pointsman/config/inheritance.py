@@ -21,6 +21,7 @@ class Inheritance:
     def __init__(self) -> None:
         self.rules: dict[int, set[str]] = {}  # by the identity of the section
         self.users: dict[int, In] = {}
+        self.captures: set[int] = set()  # defaults whose rules make slots, which frontends alone have
 
     def note(self, section: Section, line: Line) -> None:
         """A line that was put into a defaults section."""
@@ -28,6 +29,8 @@ class Inheritance:
         rule = words[0] if words[0] in RULES else " ".join(words)
         if rule in RULES:
             self.rules.setdefault(id(section), set()).add(rule)
+        if words == ["http-request", "capture"] and any(word.text == "len" for word in line.words):
+            self.captures.add(id(section))
 
     def check(self, section: Section, defaults: Section, at: Position) -> None:
         """Raises ConfigError if the section may not take these defaults."""
@@ -44,6 +47,10 @@ class Inheritance:
         if wrong:
             named = " or ".join(f"'{rule}'" for rule in wrong)
             raise ConfigError(f"{forbidden} {named} {whose}", at)
+        if kind == In.BACKEND and id(defaults) in self.captures:
+            raise ConfigError(f"a backend section cannot inherit from a defaults section defining captures (defaults "
+                              f"section at {defaults.at}).", at, hint="'http-request capture' with 'len' makes a slot "
+                              "of a frontend; put such rules into frontends, or into defaults of their own")
         before = self.users.setdefault(id(defaults), kind)
         if before != kind:
             raise ConfigError("frontends and backends cannot inherit from the same defaults section if it defines "

@@ -24,13 +24,12 @@ LONGEST: Final = (1 << 31) - 1  # bytes of a slot
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaptureSlot(Setting):
-    """A slot. `header`: the field that fills it, b"" if only rules do."""
+    """A slot. `header`: the field that fills it, b"" if only rules do. Slots of rules in defaults come first."""
 
     response: bool
     header: bytes
     length: int
     many: ClassVar[bool] = True
-    from_defaults: ClassVar[bool] = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,8 +137,6 @@ keyword("capture response header", In.FRONT, "4.2")(_header(True))
 def parse_capture_cookie(args: Args) -> CaptureCookie:
     """capture cookie <name> len <length>: the first cookie whose name begins like that, in requests and responses."""
     word = args.word("<name>")
-    if not word.text:
-        raise ConfigError("'capture cookie' expects <name>", word.at, "the beginning of a cookie's name")
     return CaptureCookie(at=args.at, name=word.text.encode("utf-8", "surrogateescape"), length=_length(args))
 
 
@@ -190,7 +187,7 @@ def parse_capture(args: RuleArgs) -> Action:
     if word.text == "id":
         at = args.here
         return Capture(expression, args.integer("<id>", 0, LONGEST), response, at)
-    if not args.section.kind & In.FRONT:
+    if args.section.kind == In.BACKEND:
         raise ConfigError(f"'{args.keyword}': proxy '{args.section.name}' has no frontend capability", word.at,
                           "id <id>", "declare the slot in the frontend")
     length = args.integer("<length>", 1, LONGEST)

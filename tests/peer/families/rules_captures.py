@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from support.actor import Serve
+from support.actor import Recv, Send, Serve
 from support.origin import ok
+from support.scenario import Scenario
 
 from families.requests import get
 from families.rules_talk import talk
@@ -35,6 +36,27 @@ SCENARIOS = [
         "{/some|2|GET|127.0.0.1}",
         "x-c: /some 2 GET",
         "x-d: 127.0.0.1 .",
+    ),
+    Scenario(
+        name="slots of rules in defaults come first",
+        config="""
+defaults named
+    mode http
+    log global
+    option httplog
+    timeout connect 2s
+    timeout client 5s
+    timeout server 5s
+    http-request capture hdr(Host) len 40
+    http-request capture hdr(xa) len 8
+frontend web from named
+    bind 127.0.0.1:{port:front}
+    declare capture request len 16
+    http-request capture hdr(xb) id 2
+    http-request return status 200
+""",
+        talk=[Send(get("/", "Xa: 123456789", "Xb: bb")), Recv()],
+        expect=["{h|12345678|bb}"],
     ),
     talk(
         "a cookie whose name begins so",

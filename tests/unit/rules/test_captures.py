@@ -3,6 +3,7 @@ import pytest
 from rule_stand import error, exchange, run
 from support.configs import good
 
+from pointsman.config.load import load_text
 from pointsman.config.setting import In
 from pointsman.core.diagnostics import Diagnostics
 from pointsman.rules.captures import captures_of, slots_of
@@ -48,6 +49,36 @@ def test_rules_fill_slots_of_responses(rule_set: str) -> None:
 def test_len_makes_a_slot_behind_those_before() -> None:
     loaded = good("frontend", "mode http", *BOTH, "http-request capture path len 50")
     assert [(slot.header, slot.length) for slot in slots_of(loaded.proxy, False)] == [(b"x-a", 4), (b"", 3), (b"", 50)]
+
+
+DEFAULTS = "defaults d\n mode http\n http-request capture req.hdr(a) len 40\n http-request capture req.hdr(b) len 2\n"
+
+
+def test_slots_of_defaults_come_first() -> None:
+    """Manual 4.4, capture; 4: rules of a named defaults section run before the proxy's own."""
+    text = (DEFAULTS + "frontend f from d\n declare capture request len 16\n http-request capture req.hdr(c) id 2\n"
+            "frontend g from d\n http-request capture req.hdr(c) len 3\n")
+    diagnostics = Diagnostics()
+    f, g = load_text(text, diagnostics).proxies
+    assert diagnostics.findings == []
+    for proxy, kept in ((f, [b"1", b"23", b"4567"]), (g, [b"1", b"23", b"456"])):
+        captures = captures_of(proxy, 63, diagnostics)
+        assert captures is not None
+        ctx = exchange("GET / HTTP/1.1", "a: 1", "b: 234", "c: 4567")
+        captures.of_request(ctx)
+        for rule in proxy.all(Rule):
+            rule.action.check(proxy, diagnostics)
+            rule.action.run(ctx)
+        assert ctx.request_captures == kept
+    assert diagnostics.findings == []
+
+
+@pytest.mark.parametrize(("kind", "what"), [("backend", "captures"), ("listen", "TCP/HTTP rules")])
+def test_who_has_no_slots_cannot_take_such_defaults(kind: str, what: str) -> None:
+    diagnostics = Diagnostics()
+    load_text(f"{DEFAULTS}{kind} b from d\n", diagnostics)
+    assert [one.message for one in diagnostics.findings] == [
+        f"a {kind} section cannot inherit from a defaults section defining {what} (defaults section at haproxy.cfg:1)."]
 
 
 def test_a_rule_of_a_backend_may_lack_its_slot() -> None:
