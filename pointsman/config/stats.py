@@ -109,13 +109,13 @@ def refresh(args: Args) -> StatsText:
 
 @keyword("stats auth", In.ANY_PROXY, "4.2")
 def auth(args: Args) -> StatsAccount:
-    """stats auth <user>:<password>: may be repeated."""
+    """stats auth <user>:<password>: may be repeated. Without a colon, or with nothing behind it: an empty password."""
     if not args.more():
         raise ConfigError("'auth' needs a user:password account.", args.here, "<user>:<passwd>")
     word = args.word("<user>:<passwd>")
-    user, colon, password = word.text.partition(":")
-    if not user or not colon:
-        raise ConfigError("'auth' needs a user:password account.", word.at, "<user>:<passwd>")
+    user, _, password = word.text.partition(":")
+    if not password:
+        args.diagnostics.notice(f"'{args.keyword}': the password of '{user}' is empty", word.at, "<user>:<passwd>")
     _overlook(args)
     return StatsAccount(user=user.encode(), password=password.encode(), at=args.at)
 

@@ -117,6 +117,16 @@ backend app
         expect=["HTTP/1.1 200 OK"],
     ),
     Scenario(
+        name="statistics with an account without a colon",
+        config=simple(front=PAGE + "stats auth admin"),
+        talk=[
+            Send(request("HEAD", "/stats", b"Authorization: Basic YWRtaW46")),  # "admin:"
+            Recv(head_only=True),
+            End(0.2),
+        ],
+        expect=["HTTP/1.1 200 OK"],
+    ),
+    Scenario(
         name="statistics as CSV",
         config=simple(front=PAGE),
         talk=[Send(request("HEAD", "/stats;csv")), Recv(head_only=True), End(0.2)],

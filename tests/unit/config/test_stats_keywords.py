@@ -47,11 +47,18 @@ def test_defaults_are_inherited_and_hide_version_takes_back() -> None:
     assert (found.uri, found.hide_version, found.accounts) == (b"/s", True, ((b"a", b"b"), (b"c", b"d")))
 
 
+@pytest.mark.parametrize(("word", "user"), [("admin", b"admin"), ("admin:", b"admin"), (":", b"")])
+def test_an_empty_password_is_noticed(word: str, user: bytes) -> None:
+    loaded = good("listen", f"stats auth {word}", "stats auth :c")
+    found = statistics_page(loaded.proxy)
+    assert found is not None and found.accounts == ((user, b""), (b"", b"c"))
+    assert loaded.notices == [f"'stats auth': the password of '{user.decode()}' is empty"]
+
+
 @pytest.mark.parametrize("line, message", [
     ("stats uri", "'uri' needs an URI prefix."),
     ("stats realm", "'realm' needs an realm name."),
     ("stats auth", "'auth' needs a user:password account."),
-    ("stats auth x", "'auth' needs a user:password account."),
     ("stats scope", "'scope' needs a proxy name."),
     ("stats refresh x", "'x' is not a time"),
     ("stats admin if TRUE", "'stats admin' is not built yet"),
