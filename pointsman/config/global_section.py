@@ -84,6 +84,8 @@ NUMBERS: dict[str, Number] = {
     "maxsessrate": Number(0, BIGGEST, 0, once=True, manual="3.2"),
     "maxpipes": Number(0, BIGGEST, 1, manual="3.2"),  # of a process; more than one is never made
     "mworker-max-reloads": Number(0, BIGGEST, 50),
+    # Ours: a lane that has not turned for so long is killed; 0: never.
+    "pointsman-lane-timeout": Number(0, BIGGEST, 10_000, unit="time"),
     "nbthread": Number(1, 64, 1),  # where it is not said: see lanes.py
     "spread-checks": Number(0, 50, 0, manual="3.2"),  # per cent
     "stats maxconn": Number(1, BIGGEST, 10),

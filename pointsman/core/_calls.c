@@ -6,14 +6,17 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 #include <errno.h>
+#include <execinfo.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 #define SMALL 65536 /* reads up to this go through a buffer on the stack */
@@ -299,6 +302,143 @@ calls_send(PyObject *module, PyObject *const *args, Py_ssize_t given)
     return PyLong_FromSize_t(taken);
 }
 
+/* Signals whose receiver may be in the midst of something that never ends, where nobody looks at them (core/calls.py).
+ *
+ *     insist    a signal comes: its handler is called, as before, and a timer is started
+ *     heard     the process looked at it: the timer's end means nothing
+ *     overdue   the timer's end: the process ends by the signal that it has not heard
+ *
+ * What runs in a handler is async-signal-safe (signal-safety(7)).
+ */
+#define FRAMES 48
+static struct sigaction handlers[NSIG]; /* what a signal did before */
+static long patience[NSIG];             /* ms */
+static timer_t timer;
+static volatile sig_atomic_t timer_of; /* the process that has made it; 0: none */
+static volatile sig_atomic_t unheard;  /* the number of a signal; 0: none */
+static int trace_fd = -1;
+
+static void
+call_before(int number, siginfo_t *info, void *place)
+{
+    struct sigaction *before = &handlers[number];
+    if (before->sa_flags & SA_SIGINFO)
+        before->sa_sigaction(number, info, place);
+    else if (before->sa_handler != SIG_DFL && before->sa_handler != SIG_IGN)
+        before->sa_handler(number);
+}
+
+static void
+on_insisted(int number, siginfo_t *info, void *place)
+{
+    int kept = errno;
+    if (!unheard && timer_of == (sig_atomic_t)getpid()) {
+        struct itimerspec due = {{0, 0}, {patience[number] / 1000, patience[number] % 1000 * 1000000}};
+        unheard = number;
+        timer_settime(timer, 0, &due, NULL);
+    }
+    call_before(number, info, place);
+    errno = kept;
+}
+
+static void
+on_overdue(int number)
+{
+    (void)number;
+    int last = unheard;
+    if (!last)
+        return;
+    struct sigaction plain = {.sa_handler = SIG_DFL};
+    sigset_t only;
+    sigemptyset(&only);
+    sigaddset(&only, last);
+    sigaction(last, &plain, NULL);
+    sigprocmask(SIG_UNBLOCK, &only, NULL);
+    kill(getpid(), last);
+    _exit(128 + last); /* the first process of a container is not ended by signals */
+}
+
+/* Puts `handler` in front of what the signal does now; what it did is kept in `handlers`. */
+static int
+precede(int number, void (*handler)(int, siginfo_t *, void *))
+{
+    struct sigaction now = {.sa_sigaction = handler, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART}, before;
+    sigemptyset(&now.sa_mask);
+    if (sigaction(number, NULL, &before) < 0)
+        return -1;
+    if ((before.sa_flags & SA_SIGINFO) && before.sa_sigaction == handler)
+        return 0;
+    handlers[number] = before;
+    return sigaction(number, &now, NULL);
+}
+
+static PyObject *
+calls_insist(PyObject *module, PyObject *const *args, Py_ssize_t given)
+{
+    (void)module;
+    long values[2]; /* signal, ms */
+    if (arguments(args, given, 2, 2, values) < 0)
+        return NULL;
+    if (values[0] <= 0 || values[0] >= SIGRTMIN || values[1] <= 0) {
+        PyErr_SetString(PyExc_ValueError, "a signal and milliseconds expected");
+        return NULL;
+    }
+    if (timer_of != (sig_atomic_t)getpid()) { /* a child does not inherit it */
+        struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGRTMAX};
+        struct sigaction end = {.sa_handler = on_overdue};
+        sigemptyset(&end.sa_mask);
+        if (sigaction(SIGRTMAX, &end, NULL) < 0 || timer_create(CLOCK_MONOTONIC, &event, &timer) < 0)
+            return PyErr_SetFromErrno(PyExc_OSError);
+        unheard = 0;
+        timer_of = (sig_atomic_t)getpid();
+    }
+    patience[values[0]] = values[1];
+    if (precede((int)values[0], on_insisted) < 0)
+        return PyErr_SetFromErrno(PyExc_OSError);
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+calls_heard(PyObject *module, PyObject *const *args, Py_ssize_t given)
+{
+    (void)module;
+    if (arguments(args, given, 0, 0, NULL) < 0)
+        return NULL;
+    unheard = 0;
+    Py_RETURN_NONE;
+}
+
+/* The compiled functions that are being executed, from the innermost one on, a line each. */
+static void
+on_traced(int number, siginfo_t *info, void *place)
+{
+    int kept = errno;
+    void *frames[FRAMES];
+    int count = backtrace(frames, FRAMES);
+    backtrace_symbols_fd(frames, count, trace_fd);
+    call_before(number, info, place);
+    errno = kept;
+}
+
+static PyObject *
+calls_trace(PyObject *module, PyObject *const *args, Py_ssize_t given)
+{
+    (void)module;
+    long values[2]; /* signal, descriptor */
+    void *once[1];
+    if (arguments(args, given, 2, 2, values) < 0)
+        return NULL;
+    if (values[0] <= 0 || values[0] >= SIGRTMIN) {
+        PyErr_SetString(PyExc_ValueError, "a signal expected");
+        return NULL;
+    }
+    backtrace(once, 1); /* loads what it needs, which a handler must not do */
+    trace_fd = (int)values[1];
+    if (precede((int)values[0], on_traced) < 0)
+        return PyErr_SetFromErrno(PyExc_OSError);
+    Py_RETURN_NONE;
+}
+
 #define CALL(name, words) {#name, (PyCFunction)(void (*)(void))calls_##name, METH_FASTCALL, words}
 
 static PyMethodDef functions[] = {
@@ -310,6 +450,9 @@ static PyMethodDef functions[] = {
     CALL(option, "option(fd, level, option, value): setsockopt"),
     CALL(error, "error(fd): SO_ERROR"),
     CALL(send, "send(fd, lines, start, flags, most): how many the kernel took, or the negative number of an error"),
+    CALL(insist, "insist(signal, ms): the process ends by it, unless it calls `heard` so many ms after it came"),
+    CALL(heard, "heard(): it has looked at the signals that have come"),
+    CALL(trace, "trace(signal, fd): at this signal the compiled functions that are executed are written there"),
     {NULL, NULL, 0, NULL},
 };
 

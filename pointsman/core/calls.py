@@ -11,8 +11,14 @@ was not built, by the ways of Python's library, which mean the same and cost mor
     send(fd, lines, start, flags, most)  lines[start:] as datagrams, at most 64 of them: how many were taken, or the
                                        negative number of the error that stopped the first. Of UDP, runs of equally long
                                        lines of up to `most` bytes may go to the kernel as one message each
+    insist(signal, ms)                 the process ends by this signal, unless it calls `heard` so many ms after the
+                                       signal came: it may be computing something that never ends. To be called when
+                                       the signal has its handler, and in the process itself, as a fork forgets it
+    heard()                            the signals that have come were looked at
+    trace(signal, fd)                  when this signal comes, compiled functions that are being executed are written
+                                       there, the innermost first, before what else it does
 
-What fails otherwise is an OSError.
+What fails otherwise is an OSError. Nothing in Python's library insists or traces: without the extension nobody does.
 """
 import os
 import select
@@ -21,7 +27,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-__all__ = ["BATCH", "error", "option", "read", "send", "shut", "splice", "wait", "write"]
+__all__ = ["BATCH", "error", "heard", "insist", "option", "read", "send", "shut", "splice", "trace", "wait", "write"]
 
 BATCH: Final = 512  # events of a wait
 LINES: Final = 64  # datagrams at once
@@ -91,11 +97,24 @@ def plain_send(fd: int, lines: list[bytes], start: int, flags: int, most: int) -
     return done + 1 - start
 
 
+def plain_insist(number: int, ms: int) -> None:
+    pass
+
+
+def plain_heard() -> None:
+    pass
+
+
+def plain_trace(number: int, fd: int) -> None:
+    pass
+
+
 if TYPE_CHECKING:
-    from pointsman.core._calls import error, option, read, send, shut, splice, wait, write
+    from pointsman.core._calls import error, heard, insist, option, read, send, shut, splice, trace, wait, write
 else:
     try:
-        from pointsman.core._calls import error, option, read, send, shut, splice, wait, write
+        from pointsman.core._calls import error, heard, insist, option, read, send, shut, splice, trace, wait, write
     except ImportError:  # no compiler was at hand
+        heard, insist, trace = plain_heard, plain_insist, plain_trace
         error, option, read, send, shut, splice, wait, write = \
             plain_error, plain_option, plain_read, plain_send, plain_shut, plain_splice, plain_wait, plain_write

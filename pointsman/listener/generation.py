@@ -23,8 +23,10 @@ from collections.abc import Callable
 
 from pointsman.listener.listener import Listener, Way
 from pointsman.listener.sockets import Opening
+from pointsman.net.clock import monotonic_ms
 from pointsman.net.reactor import Reactor
 from pointsman.stream.acceptor import Room
+from pointsman.stream.share import Pulse
 
 
 class Generation:
@@ -90,11 +92,18 @@ class Generation:
 
     def begun(self) -> None:
         """In a child: it runs, and will accept."""
+        pulse = Pulse(self.room.share)
+        pulse.after(monotonic_ms())
+        self.reactor.hooks.append(pulse)
         self.room.share.begun()
 
     def is_alive(self, number: int) -> bool:
         """In the keeper: whether that process has begun."""
         return self.room.share.is_alive(number)
+
+    def last_turn(self, number: int) -> int:
+        """In the keeper: when that process's loop has turned (monotonic ms), to a second; 0: it has not begun to."""
+        return self.room.share.last_turn(number)
 
     def bury(self, number: int) -> None:
         """In the keeper: that process has died, and its successor is not yet there."""

@@ -16,7 +16,9 @@ that mean something:
     USR2        the master has something to say
 
 The children leave INT, which a terminal sends to the whole group, to the keeper: nobody is replaced while all end. If
-the keeper itself dies, the kernel sends USR1 to the lanes, which finish what they have, and TERM to control.
+the keeper itself dies, the kernel sends USR1 to the lanes, which finish what they have, and TERM to control. One that
+is stuck then (it does not look at the signal in time, worker/process.py) ends by it, so that nobody holds the sockets
+who does not accept. While the keeper lives it looks for such processes itself (master/stuck.py).
 
 Five deaths within ten seconds are no accident: from then on a successor has to wait a second, until there is peace.
 """
@@ -34,6 +36,7 @@ from pointsman.listener.generation import Generation
 from pointsman.log.target import ALERT, NOTICE, WARNING
 from pointsman.master.channel import Channel
 from pointsman.master.processes import exit_words, follow_parent, reap, tell
+from pointsman.master.stuck import LastWords, Watch, place_of
 from pointsman.worker.background import Readiness
 from pointsman.worker.console import Console
 from pointsman.worker.plan import Plan
@@ -65,6 +68,8 @@ class Keeper:
         self.paused = False
         self.kill_at = 0.0  # in a soft stop with a bound: when patience ends
         self.readiness = Readiness()
+        self.watch = Watch(plan.lane_timeout / 1000)
+        self.last_words: dict[int, LastWords] = {}  # by pid
         self.watched = [number for number in _WATCHED if signal.getsignal(number) != signal.SIG_IGN]
 
     @property
@@ -86,10 +91,13 @@ class Keeper:
         if not self._all_begin():
             return 1
         readiness.tell()
+        self.watch = Watch(self.plan.lane_timeout / 1000)
         if self.channel is not None:
             self.channel.send("ready")
         while not self._through():
-            self._turn(self._patience())
+            self._turn(self.watch.wait(self._patience()))
+            if self.watch.limit:
+                self._look_for_stuck()
         self._end_control()
         self.generation.flush()
         return 0
@@ -198,6 +206,27 @@ class Keeper:
         """The last lane has gone."""
         self._kill_all()
 
+    def _look_for_stuck(self) -> None:
+        turns = {pid: self.generation.last_turn(place) / 1000 for pid, place in self.places.items()}
+        for pid in self.watch.look(turns):
+            self._say(ALERT, f"{self._name(self.places[pid]).capitalize()} ({pid}) has not turned for "
+                             f"{self.plan.lane_timeout / 1000:g} seconds and is killed (pointsman-lane-timeout).")
+
+    def _name(self, place: int) -> str:
+        return "control" if place == self.control else f"lane {place + 1}"
+
+    def _tell_where(self, pid: int, status: int) -> None:
+        """Of a process that a fault has ended, or that was stuck: where it stood."""
+        words = self.last_words.pop(pid, None)
+        if words is None:
+            return
+        told = words.read() if os.WIFSIGNALED(status) else b""
+        words.close()
+        if told:
+            self._say(ALERT, f"Former worker ({pid}) stood {place_of(told) or 'nobody knows where'}.")
+            if not self.console.silent:
+                print(told.decode("utf-8", "replace"), file=sys.stderr, flush=True)
+
     # Births and deaths.
 
     def _ended(self) -> list[tuple[int, int, int]]:
@@ -210,6 +239,7 @@ class Keeper:
             if place < 0:
                 continue  # somebody's orphan, where this is the first process of a container
             self.generation.bury(place)
+            self._tell_where(pid, status)
             if self.stopping:
                 if status:
                     self._say(WARNING, f"Former worker ({pid}) {exit_words(status)}")
@@ -243,26 +273,30 @@ class Keeper:
         for place in [place for place, due in self.due.items() if due <= now]:
             del self.due[place]
             pid = self._fork(place)
-            name = "control" if place == self.control else f"lane {place + 1}"
-            self._say(NOTICE, f"New worker ({pid}) forked: {name}")
+            self._say(NOTICE, f"New worker ({pid}) forked: {self._name(place)}")
 
     def _fork(self, place: int) -> int:
         self.generation.flush()  # or the child would write it once more
         sys.stdout.flush()
         sys.stderr.flush()
         keeper = os.getpid()
+        words = LastWords()
         pid = os.fork()
         if pid == 0:
-            self._become(place, keeper)
+            self._become(place, keeper, words)
         self.places[pid] = place
+        self.last_words[pid] = words
         if self.paused and place != self.control:
             tell(pid, signal.SIGTTOU)
         return pid
 
-    def _become(self, place: int, keeper: int) -> None:
+    def _become(self, place: int, keeper: int, words: LastWords) -> None:
         """In the child. Never returns."""
         status = 1
         try:
+            for other in self.last_words.values():
+                other.close()
+            words.prepare()
             gc.enable()
             random.seed()
             if place == self.control:

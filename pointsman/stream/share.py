@@ -9,16 +9,21 @@ as usual.
 Short-lived connections are spread unevenly for a moment all the time. That does no harm, and the bound is far enough
 from the average that a lane which makes way has enough to do.
 
-How many connections a lane holds and has accepted is what the process's counters say of its row. Two more cells tell
-whether it runs and whether it rests. Control has a row, too, but is no lane.
+How many connections a lane holds and has accepted is what the process's counters say of its row. Three more cells tell
+whether it runs, whether it rests, and when its loop has turned (`Pulse`), by which the keeper knows one that is stuck.
+Control has a row, too, but is no lane.
 """
 from typing import Final
 
 from pointsman.core.arena import Arena, Table
 from pointsman.core.counters import Counters
+from pointsman.net.reactor import Hook
 
 _ALIVE: Final = 0  # columns: 1 while the process runs
 _RESTS: Final = 1  # 1 while the lane makes way for others
+_TURNED: Final = 2  # when its loop has turned (monotonic ms), to a second; 0: it has not begun
+
+_PULSE: Final = 1000  # ms
 
 _FREE: Final = 8  # connections that a lane may hold on top of the average, at least
 
@@ -29,7 +34,7 @@ class Share:
     def __init__(self, arena: Arena, counters: Counters) -> None:
         self.arena = arena
         self.counters = counters
-        self.table = Table(arena, 2)
+        self.table = Table(arena, 3)
         self.alone = True  # there is one lane only, and it is this process
 
     def enter(self) -> None:
@@ -48,6 +53,15 @@ class Share:
         """That process has died; what it held is buried with the counters."""
         self.arena.cells.store(self.table.row(number) + _ALIVE, 0)
         self.arena.cells.store(self.table.row(number) + _RESTS, 0)
+        self.arena.cells.store(self.table.row(number) + _TURNED, 0)
+
+    def turned(self, now: int) -> None:
+        """The loop of this process turns."""
+        self.arena.cells.store(self.table.row(self.arena.lane) + _TURNED, now)
+
+    def last_turn(self, number: int) -> int:
+        """When that process's loop has turned (monotonic ms), to a second; 0: it has not yet begun to."""
+        return self.arena.cells.load(self.table.row(number) + _TURNED)
 
     @property
     def held(self) -> int:
@@ -85,3 +99,16 @@ class Share:
     def taken_by_others(self) -> int:
         """Changes while other lanes accept."""
         return self.counters.totals.connections - self.counters.connections
+
+
+class Pulse(Hook):
+    """Notes once a second that this process's loop turns."""
+
+    def __init__(self, share: Share) -> None:
+        super().__init__()
+        self.share = share
+        self.due = 0
+
+    def after(self, now: int) -> None:
+        self.due = now + _PULSE
+        self.share.turned(now)

@@ -19,6 +19,7 @@ class Plan:
     grace: int = 0  # ms between SIGUSR1 and the soft stop
     hard_stop_after: int = 0  # ms a soft stop may take; 0: for ever
     lanes: int = 1  # traffic processes
+    lane_timeout: int = 0  # ms without a turn after which a lane is killed; 0: never
     master: bool = False  # -W, master-worker
     survives: bool = False  # master-worker no-exit-on-failure
     max_reloads: int = 0  # mworker-max-reloads
@@ -39,7 +40,8 @@ def make_plan(configuration: Configuration, options: Options) -> Plan:
             dumpable=global_flag(main, "set-dumpable")),
         wanted=_wanted(main, options), strict_limits=global_flag(main, "strict-limits", True),
         grace=global_number(main, "grace"), hard_stop_after=global_number(main, "hard-stop-after"),
-        lanes=lane_count(main), master=options.master or master is not None,
+        lanes=lane_count(main), lane_timeout=global_number(main, "pointsman-lane-timeout"),
+        master=options.master or master is not None,
         survives=master is not None and master.survives, max_reloads=global_number(main, "mworker-max-reloads"),
         old_pids=tuple(options.old_pids), old_finish=options.old_finish)
 

@@ -24,6 +24,7 @@ import sys
 from types import ModuleType
 from typing import Final, NoReturn
 
+from pointsman.core import calls
 from pointsman.listener.generation import Generation
 from pointsman.net.reactor import Nested
 from pointsman.worker import background, limits, opening, privileges
@@ -34,6 +35,7 @@ from pointsman.worker.plan import Plan
 _LOOK_EVERY: Final = 0.05  # s between two looks whether a soft stop is through
 # Until the loop takes signals these wait, for their default action would end or stop a process that is just starting.
 _HELD_BACK: Final = (signal.SIGUSR1, signal.SIGUSR2, signal.SIGHUP, signal.SIGTTOU, signal.SIGTTIN, signal.SIGQUIT)
+_AT_ONCE: Final = 2000  # ms that a process may take to end at INT or TERM; then it is stuck, and ends by that signal
 _GC_THRESHOLDS: Final = (50_000, 20, 100)  # what a request allocates is freed by reference counts
 
 
@@ -197,6 +199,11 @@ class Worker:
         add(signal.SIGHUP, self._dump)
         add(signal.SIGQUIT, self._memory)
         signal.signal(signal.SIGUSR2, signal.SIG_IGN)  # it is the master's
+        for number in (signal.SIGINT, signal.SIGTERM):
+            if signal.getsignal(number) != signal.SIG_IGN:
+                calls.insist(number, _AT_ONCE)
+        if self.plan.lane_timeout:
+            calls.insist(signal.SIGUSR1, self.plan.lane_timeout)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
     def _die(self, number: int) -> None:
@@ -233,6 +240,7 @@ class Worker:
     # Soft stop.
 
     def _soft_stop(self) -> None:
+        calls.heard()
         if self.stopping:
             return
         self.stopping = True

@@ -1,0 +1,98 @@
+"""Which of a generation's processes do not turn any more, and where they stand: in an endless computation, in a call.
+
+Each process notes once a second that its loop has turned (stream/share.py). The keeper looks about as often. One whose
+note is older than `pointsman-lane-timeout` is killed: it serves nobody, but holds connections, locks and slots.
+
+While the keeper itself did not run (a machine that was suspended, a container that was frozen), neither did the
+others: what it overslept does not count.
+
+Where a process stands it writes itself, into a file in memory that the keeper has opened. ABRT, which it gets first,
+lets the extension write which compiled functions are being executed (core/calls.py), and Python which interpreted ones
+(faulthandler); then the process ends. So it does at a fault such as SEGV. One that does not even do this gets KILL.
+"""
+from __future__ import annotations
+
+import faulthandler
+import os
+import re
+import signal
+import time
+from typing import Final
+
+from pointsman.core import calls
+from pointsman.master.processes import tell
+
+LOOK: Final = 1.0  # s between two looks
+_NOTED: Final = 1.0  # s that a note may be old although the loop turns
+_OVERSLEPT: Final = 1.0  # s that a look may be late
+_LAST_WORDS: Final = 1.0  # s from ABRT to KILL
+_FAULTS: Final = (signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL)
+_MOST: Final = 65_536  # bytes that are read of what a process has written
+_COMPILED: Final = re.compile(rb"\(CPyDef_(\w+?)\+0x")
+_INTERPRETED: Final = re.compile(rb'File "([^"]+)", line (\d+) in (\S+)')
+
+
+class LastWords:
+    """What a process says of its place when it is about to end. Made by the keeper, before it forks that process."""
+
+    def __init__(self) -> None:
+        self.fd = os.memfd_create("last-words", os.MFD_CLOEXEC)
+
+    def prepare(self) -> None:
+        """In the process: whatever kills it, it tells first."""
+        faulthandler.enable(self.fd)
+        for number in _FAULTS:
+            calls.trace(number, self.fd)
+
+    def close(self) -> None:
+        os.close(self.fd)
+
+    def read(self) -> bytes:
+        """In the keeper, after its end; empty where it did not say anything."""
+        return os.pread(self.fd, _MOST, 0)
+
+
+def place_of(words: bytes) -> str:
+    """The innermost place of our own that was written, as "in tags.Tag.text", or as "in f (file.py:12)"; else ""."""
+    for name in _COMPILED.findall(words):
+        parts = [part for part in name.decode("ascii").split("___") if part]
+        if parts[-1:] != ["__top_level__"]:
+            return "in " + ".".join(parts)
+    found = _INTERPRETED.search(words)
+    if found is None:
+        return ""
+    return f"in {found[3].decode()} ({os.path.basename(found[1]).decode('utf-8', 'replace')}:{found[2].decode()})"
+
+
+class Watch:
+    """Looks for processes that are stuck. `limit`: seconds without a turn; 0: nobody is watched."""
+
+    def __init__(self, limit: float) -> None:
+        self.limit = limit
+        self.looked = self.calm = time.monotonic()  # the last look; since when everything ran
+        self.doomed: dict[int, float] = {}  # who got ABRT, and when KILL follows
+
+    def wait(self, seconds: float) -> float:
+        """How long the keeper may sleep, which otherwise had nothing to do for so long."""
+        return min(seconds, LOOK) if self.limit else seconds
+
+    def look(self, turns: dict[int, float]) -> list[int]:
+        """Ends those that are stuck. `turns`: when each process was seen to turn (monotonic s; 0: it has not begun).
+
+        Returns who is ended by this look.
+        """
+        now = time.monotonic()
+        if now - self.looked > LOOK + _OVERSLEPT:
+            self.calm = now
+        self.looked = now
+        for pid, kill_at in self.doomed.items():
+            if now >= kill_at and pid in turns:
+                tell(pid, signal.SIGKILL)
+        self.doomed = {pid: kill_at for pid, kill_at in self.doomed.items() if pid in turns}
+        stuck = [pid for pid, turned in turns.items()
+                 if turned and now - max(turned, self.calm) > self.limit + _NOTED and pid not in self.doomed]
+        for pid in stuck:
+            tell(pid, signal.SIGABRT)
+            tell(pid, signal.SIGCONT)  # a stopped process gets its signals only when it goes on
+            self.doomed[pid] = now + _LAST_WORDS
+        return stuck

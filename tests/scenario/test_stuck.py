@@ -1,0 +1,179 @@
+"""A process that does not turn any more: the keeper replaces it and says where it stood; nobody is left behind."""
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from support.ports import free_port
+from support.programs import POINTSMAN, environment
+
+CONFIG = """
+global
+    nbthread {lanes}
+    pointsman-lane-timeout {limit}
+defaults
+    mode http
+    timeout connect 2s
+    timeout client 5s
+    timeout server 5s
+frontend web
+    bind 127.0.0.1:{port}
+    http-request return status 200 content-type text/plain lf-string "%pid"
+"""
+ENDLESS = f"""
+import signal
+def endless(number, frame):
+    while True:
+        pass
+signal.signal({int(signal.SIGRTMIN) + 5}, endless)
+"""
+
+
+class Running:
+    """The program; a process of it that gets `stick` computes without end."""
+
+    def __init__(self, folder: Path, lanes: int, limit: str) -> None:
+        self.port = free_port()
+        (folder / "one.cfg").write_text(CONFIG.format(lanes=lanes, limit=limit, port=self.port))
+        (folder / "sitecustomize.py").write_text(ENDLESS)
+        self.errors = folder / "stderr"
+        paths = os.pathsep.join([str(folder), environment()["PYTHONPATH"]])
+        with self.errors.open("wb") as errors:
+            self.process = subprocess.Popen([*POINTSMAN.command, "-db", "-f", str(folder / "one.cfg")], cwd=folder,
+                                            env={**environment(), "PYTHONPATH": paths}, stderr=errors)
+        until(lambda: self.ask() > 0, 10)
+
+    def ask(self) -> int:
+        """Who serves; 0: nobody does."""
+        with socket.socket() as client:
+            client.settimeout(0.5)
+            try:
+                client.connect(("127.0.0.1", self.port))
+                client.sendall(b"GET / HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n")
+                answer = b""
+                while data := client.recv(1000):
+                    answer += data
+            except OSError:
+                return 0
+        return int(answer.partition(b"\r\n\r\n")[2] or b"0")
+
+    def stick(self, pid: int) -> None:
+        os.kill(pid, signal.SIGRTMIN + 5)
+
+    def printed(self) -> str:
+        return self.errors.read_text()
+
+    def end(self) -> None:
+        for pid in [*children(self.process.pid), self.process.pid]:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        self.process.wait(10)
+
+
+def children(pid: int) -> list[int]:
+    try:
+        return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except FileNotFoundError:
+        return []
+
+
+def until(holds: Callable[[], bool], seconds: float = 10) -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, "it did not come about"
+        time.sleep(0.02)
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+@pytest.mark.parametrize("how", ["computes", "stopped"])
+def test_a_lane_that_is_stuck_is_replaced(tmp_path: Path, how: str) -> None:
+    program = Running(tmp_path, 2, "1s")
+    try:
+        stuck = program.ask()
+        if how == "computes":
+            program.stick(stuck)
+        else:
+            os.kill(stuck, signal.SIGSTOP)
+        until(lambda: not alive(stuck))
+        until(lambda: "forked: lane" in program.printed())
+        printed = program.printed()
+        assert f"({stuck}) has not turned for 1 seconds and is killed" in printed
+        if how == "computes":
+            assert f"Former worker ({stuck}) stood in endless (sitecustomize.py:" in printed
+        answers = [program.ask() for _ in range(20)]
+        assert stuck not in answers and 0 not in answers
+    finally:
+        program.end()
+
+
+def test_control_is_replaced_too(tmp_path: Path) -> None:
+    program = Running(tmp_path, 2, "1s")
+    try:
+        control = children(program.process.pid)[-1]
+        program.stick(control)
+        until(lambda: "forked: control" in program.printed())
+        assert f"Control ({control}) has not turned" in program.printed()
+    finally:
+        program.end()
+
+
+def test_nobody_is_killed_while_the_machine_stands_still(tmp_path: Path) -> None:
+    """All processes are stopped for longer than the limit, as a frozen container is, and go on."""
+    program = Running(tmp_path, 2, "1s")
+    try:
+        everybody = [program.process.pid, *children(program.process.pid)]
+        for pid in everybody:
+            os.kill(pid, signal.SIGSTOP)
+        time.sleep(3)
+        for pid in everybody:
+            os.kill(pid, signal.SIGCONT)
+        time.sleep(1.5)
+        assert [program.process.pid, *children(program.process.pid)] == everybody
+        assert program.ask() in everybody
+    finally:
+        program.end()
+
+
+def test_no_orphan_keeps_a_listening_socket(tmp_path: Path) -> None:
+    """The keeper is killed while a lane is stuck. That lane does not look at the signal that tells it so, and ends."""
+    program = Running(tmp_path, 2, "2s")
+    family = children(program.process.pid)
+    try:
+        stuck = program.ask()
+        program.stick(stuck)
+        program.process.kill()
+        program.process.wait(10)
+        until(lambda: not any(alive(pid) for pid in family))
+        with socket.socket() as client:
+            assert client.connect_ex(("127.0.0.1", program.port)) != 0
+    finally:
+        program.end()
+        for pid in family:
+            if alive(pid):
+                os.kill(pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize(("lanes", "number"), [(1, signal.SIGTERM), (1, signal.SIGINT), (2, signal.SIGTERM)])
+def test_it_ends_when_told_whatever_it_computes(tmp_path: Path, lanes: int, number: signal.Signals) -> None:
+    program = Running(tmp_path, lanes, "0")
+    family = children(program.process.pid)
+    try:
+        program.stick(program.ask())
+        time.sleep(0.2)
+        os.kill(program.process.pid, number)
+        assert program.process.wait(10) == -number
+        assert not any(alive(pid) for pid in family)
+    finally:
+        program.end()
