@@ -1,26 +1,37 @@
-# make demo     sets up an environment and runs three demo servers behind a balancer, with the statistics page
-# make test     sets up an environment with the tools of development and runs the tests
-# make build    compiles the hot modules where they or what they depend on have changed; all others do so first
-# make check    the same as CI: ruff, mypy --strict, import contracts; the suite compiled, with two lanes and (ONE_LANE)
-#               with one; unit and playbook tests interpreted too; user instructions of a request
-# make check-all        the whole suite both ways
+# make demo     runs three demo servers behind a balancer, with the statistics page: at once, compiled or not
+# make test     sets up the tools of development, compiles if nothing is compiled, and runs the tests side by side
+# make try T=tests/unit/stream      runs some tests on the modules as they stand in the source: nothing is compiled
+# make build    compiles the hot modules as they are installed, if they or what they depend on have changed
+# make everyday compiles them for development: what has changed, in seconds
+# make check    the same as CI: ruff, mypy --strict, import contracts, the tests, user instructions of a request, and one
+#               of the passes (PASSES) in turn
+# make check-all        all of the passes
 # make bench    ratios to Debian's haproxy in the same run (needs haproxy, nginx, wrk and h2load; up to 10 minutes)
 # make bench-count      user instructions of a request against the figures in the repository (needs valgrind)
 # make bench-profile    where they go, function by function (needs valgrind)
 # make example EP=ep5    runs a tutorial's configuration without containers; make example lists them
 SHELL := /bin/sh
 VENV := .venv
-INSTALL = $(RUN) -m pip install --quiet --disable-pip-version-check --editable
 RUN := $(VENV)/bin/python
+PIP := $(RUN) -m pip --quiet --disable-pip-version-check
+# pip does not compile: that is done here, where it shows how far it is.
+INSTALL := POINTSMAN_BUILD=extensions $(PIP) install --no-build-isolation --editable
+SETUP := $(RUN) -W ignore setup.py --quiet build_ext --inplace
 # Words for pytest: make test PYTEST="tests/unit -k lexer"
 PYTEST ?=
+# Processes that run tests: most tests wait now and then.
+WORKERS ?= $(shell expr $$(nproc) + 1)
+SPREAD := -n $(WORKERS) --dist worksteal
+T ?= tests/unit
 # Words for the benchmark: make bench BENCH="--rows small --pairs 3", make bench-profile BENCH="close --top 20"
 BENCH ?=
 EP ?=
 # Checked where it can be.
 COUNT := $(if $(shell command -v valgrind),bench-count)
-# Tests within one process.
-UNITS := tests/unit tests/playbook tests/config tests/diagnostics
+# What differs from the tests as `make test` runs them is played by one of these, in turn from commit to commit.
+PASSES := one-lane interpreted interpreted-one-lane everyday-build
+NUMBER := $(shell git rev-list --count HEAD 2>/dev/null || date +%j)
+PASS ?= $(word $(shell expr $(NUMBER) % $(words $(PASSES)) + 1),$(PASSES))
 # What is played once more with a single process: whatever traffic goes through, but haproxy's own answers, and what is
 # about one message alone (parsing, rewriting, framing), which no number of lanes changes.
 ALONE := rules- or bad- or acls- or bodies- or simple-
@@ -28,52 +39,74 @@ ONE_LANE := tests/peer tests/scenario/test_abrupt.py tests/scenario/test_command
     tests/scenario/test_runtime_socket.py tests/scenario/test_splitting.py tests/scenario/test_statistics.py \
     -k "not haproxy and not (both_programs and ($(ALONE)))"
 
-.PHONY: build tools demo test style interpreted units check check-all bench bench-count bench-profile example clean
+.PHONY: build everyday tools demo test try style check pass check-all $(PASSES) bench bench-count bench-profile example clean
 .DELETE_ON_ERROR:
 
 # Compares by content what was built with the sources (compiled.py): git sets times as it likes.
-define COMPILE
-@$(RUN) compiled.py || { echo "compiling the hot modules (two minutes on one processor)"; $(INSTALL) .; }
+define FAILED
 @! grep -qs failed pointsman/.compiled || echo "The hot modules are interpreted: gcc or Python's headers are missing," \
     "or failed. Install gcc, libc6-dev and python3-dev, then: make clean"
 endef
 
-build: $(VENV)/.installed
-	$(COMPILE)
+# Before a command: it runs what stands in the source where nothing is compiled, or something else.
+define READY
+$(RUN) compiled.py || { echo "Not compiled as it stands: this runs interpreted, several times slower. make build" \
+    "compiles it."; export POINTSMAN_INTERPRETED=1; };
+endef
 
+build: $(VENV)/.build
+	@$(RUN) compiled.py optimized || POINTSMAN_BUILD=optimized $(SETUP)
+	$(FAILED)
+
+everyday: $(VENV)/.build
+	@$(RUN) compiled.py everyday || POINTSMAN_BUILD=everyday $(SETUP)
+	$(FAILED)
+
+# Any build serves for tests.
 tools: $(VENV)/.tools
-	$(COMPILE)
+	@$(RUN) compiled.py || POINTSMAN_BUILD=everyday $(SETUP)
+	$(FAILED)
 
-demo: build
-	@exec $(RUN) -m pointsman.demo
+demo: $(VENV)/.installed
+	@$(READY) exec $(RUN) -m pointsman.demo
 
 test: tools
-	$(RUN) -m pytest $(PYTEST)
+	$(RUN) -m pytest $(or $(PYTEST),$(SPREAD) --junitxml build/tests.xml)
+
+try: $(VENV)/.tools
+	POINTSMAN_INTERPRETED=1 $(RUN) -m pytest $(T) $(PYTEST)
 
 style: $(VENV)/.tools
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/mypy
-	$(VENV)/bin/mypy --strict bench examples/run.py examples/app/app.py
+	$(VENV)/bin/mypy --strict bench examples/run.py examples/app/app.py compiled.py objectcache.py
 	$(VENV)/bin/lint-imports
 
-interpreted: $(VENV)/.tools
-	POINTSMAN_INTERPRETED=1 $(RUN) -m pytest tests/unit tests/playbook --ignore tests/unit/bench
-
-units: tools
-	$(RUN) -m pytest $(UNITS) --ignore tests/unit/bench --junitxml build/tests-units.xml
-
-# What disturbs nobody runs side by side; what has processes and times of its own, alone.
+# What is installed is compiled, measured and tested.
 check: $(VENV)/.tools
-	+$(MAKE) --no-print-directory -j2 --output-sync tools style
-	+$(MAKE) --no-print-directory -j2 --output-sync interpreted units $(COUNT)
-	$(RUN) -m pytest tests/unit/bench --junitxml build/tests-bench.xml
-	POINTSMAN_TEST_LANES=1 $(RUN) -m pytest $(ONE_LANE)
-	$(RUN) -m pytest tests $(UNITS:%=--ignore %) --junitxml build/tests-others.xml
+	+$(MAKE) --no-print-directory -j2 --output-sync style $(or $(COUNT),build)
+	+$(MAKE) --no-print-directory test
+	+$(MAKE) --no-print-directory pass
 
-check-all: check
-	POINTSMAN_INTERPRETED=1 POINTSMAN_TEST_LANES=1 $(RUN) -m pytest $(ONE_LANE)
-	POINTSMAN_INTERPRETED=1 $(RUN) -m pytest tests $(UNITS:%=--ignore %)
-	POINTSMAN_INTERPRETED=1 $(RUN) -m pytest tests/config tests/diagnostics
+pass:
+	+$(if $(PASS),$(MAKE) --no-print-directory $(PASS))
+
+check-all: $(VENV)/.tools
+	+$(MAKE) --no-print-directory check PASS=
+	+for pass in $(PASSES); do $(MAKE) --no-print-directory $$pass || exit; done
+
+one-lane: tools
+	POINTSMAN_TEST_LANES=1 $(RUN) -m pytest $(SPREAD) $(ONE_LANE)
+
+interpreted: $(VENV)/.tools
+	POINTSMAN_INTERPRETED=1 $(RUN) -m pytest $(SPREAD) --ignore tests/unit/bench
+
+interpreted-one-lane: $(VENV)/.tools
+	POINTSMAN_INTERPRETED=1 POINTSMAN_TEST_LANES=1 $(RUN) -m pytest $(SPREAD) $(ONE_LANE)
+
+# In another order, too: no test depends on one before it.
+everyday-build: everyday
+	POINTSMAN_TEST_ORDER=$(NUMBER) $(RUN) -m pytest $(SPREAD) --ignore tests/unit/bench
 
 bench: build
 	$(RUN) -m bench $(BENCH)
@@ -84,19 +117,32 @@ bench-count: build
 bench-profile: build
 	$(RUN) -m bench.profile $(BENCH)
 
-example: tools
-	@exec $(RUN) examples/run.py $(EP)
+# Lists them with whatever Python there is.
+example: $(if $(EP),$(VENV)/.examples)
+ifeq ($(EP),)
+	@exec $(or $(wildcard $(RUN)),python3) examples/run.py
+else
+	@$(READY) exec $(RUN) examples/run.py $(EP)
+endif
 
 # Made anew when what the installation depends on changes.
 $(VENV)/.installed: pyproject.toml | $(VENV)/bin/python
-	@echo "installing, and compiling the hot modules (two minutes on one processor)"
+	@$(PIP) install "setuptools>=66,<90" wheel
 	@$(INSTALL) .
 	@touch $@
 
-$(VENV)/.tools: pyproject.toml | $(VENV)/bin/python
-	@echo "installing, and compiling the hot modules (two minutes on one processor)"
+$(VENV)/.build: $(VENV)/.installed
+	@$(RUN) compiled.py requirements | $(PIP) install -r /dev/stdin
+	@touch $@
+
+$(VENV)/.examples: $(VENV)/.installed
+	@$(INSTALL) '.[examples]'
+	@touch $@
+
+$(VENV)/.tools: $(VENV)/.installed
+	@echo "installing the tools of development"
 	@$(INSTALL) '.[dev]'
-	@touch $@ $(VENV)/.installed
+	@touch $@ $(VENV)/.build $(VENV)/.examples
 
 # Debian's own interpreter first: builds of other origin are slower.
 $(VENV)/bin/python:

@@ -3,9 +3,17 @@
 Whole folders, less what only configures: keyword parsers, frozen dataclasses and everything that makes classes at run
 time, which mypyc cannot or need not compile. Each folder has its figure.
 
-A build in the source tree leaves a note (NOTE) of what it was made from: `python compiled.py` compares it with the
-sources as they are and ends with 0 where a build would change nothing, so that make builds only when it must, whatever
-the times of files say after `git pull`. The tests refuse to run with compiled files that are older than their source.
+There are two such builds, and two without (POINTSMAN_BUILD in the environment of setup.py):
+
+- optimized     one library at -O3, what runs fastest: installations, wheels, the benchmark, CI; the default
+- everyday      a library for each module at -O1, so that a change of one is compiled in seconds: development
+- off           none of them, and what there was is removed (also: POINTSMAN_COMPILE=0)
+- extensions    those written in C alone; the hot modules stay as they are, compiled or not
+
+A build in the source tree leaves a note (NOTE) of what it was made from: `python compiled.py [KIND]` compares it with
+the sources as they are and ends with 0 where a build would change nothing, so that make builds only when it must,
+whatever the times of files say after `git pull`. The tests refuse to run with compiled files that are older than their
+source. `python compiled.py requirements` prints what a build needs of PyPI.
 """
 from __future__ import annotations
 
@@ -13,14 +21,17 @@ import hashlib
 import os
 import re
 import sys
+import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
 PACKAGE = ROOT / "pointsman"
-NOTE = PACKAGE / ".compiled"  # one line: a digest and YES, FAILED or OFF
+NOTE = PACKAGE / ".compiled"  # one line: a digest, and a kind or FAILED
 EXTENSIONS = ("core/_cells.c", "core/_calls.c", "proto/_cut.c")  # written in C, each a module of its own
 LIBRARY = "pointsman._hot"  # all of them are one library; each module's own file only opens it
-YES, FAILED, OFF = "compiled", "failed", "off"
+OPTIMIZED, EVERYDAY, OFF, EXTENSIONS_ONLY = "optimized", "everyday", "off", "extensions"
+COMPILED = (OPTIMIZED, EVERYDAY)
+FAILED = "failed"
 
 # Figures, of an earlier version: user instructions that a request spends in the folder's own compiled code, in the rows
 # full, path+id and close: a known request, one that differs, one with its connection. Of 38,200, 63,900 and 186,000 in
@@ -64,7 +75,8 @@ def digest() -> str:
         name = str(path.relative_to(ROOT))
         text = path.read_text(encoding="utf-8")
         total.update(f"{name}\n{text if name in listed else CONSTANT.findall(text)}\n".encode())
-    for path in (ROOT / "setup.py", *[PACKAGE / name for name in EXTENSIONS]):  # compiled.py's lists are in it already
+    # compiled.py's lists are in it already
+    for path in (ROOT / "setup.py", ROOT / "objectcache.py", *[PACKAGE / name for name in EXTENSIONS]):
         total.update(path.read_bytes())
     return total.hexdigest()
 
@@ -75,8 +87,18 @@ def built() -> list[Path]:
     return [path for path in PACKAGE.rglob("*.so") if path.name.partition(".")[0] not in others]
 
 
+def kind() -> str:
+    """Which build the environment wants. SystemExit where it names none."""
+    if os.environ.get("POINTSMAN_COMPILE") == "0":
+        return OFF
+    wanted = os.environ.get("POINTSMAN_BUILD") or OPTIMIZED
+    if wanted not in (*COMPILED, OFF, EXTENSIONS_ONLY):
+        raise SystemExit(f"POINTSMAN_BUILD={wanted}: one of {', '.join((*COMPILED, OFF, EXTENSIONS_ONLY))} is expected")
+    return wanted
+
+
 def write_note(was: str, how: str) -> None:
-    """`was`: the digest when the build began; `how`: YES, FAILED or OFF."""
+    """`was`: the digest when the build began; `how`: its kind, or FAILED."""
     NOTE.write_text(f"{was} {how}\n", encoding="ascii")
 
 
@@ -91,15 +113,20 @@ def noted() -> tuple[str, str]:
 
 def is_stale() -> bool:
     """Compiled modules stand in the source tree that were not made from the sources beside them."""
-    return bool(built()) and noted() != (digest(), YES)
-
-
-def is_current() -> bool:
-    """A build would change nothing. Modules that could not be compiled are not tried again before they change."""
     was, how = noted()
-    wanted = OFF if os.environ.get("POINTSMAN_COMPILE") == "0" else YES
-    return was == digest() and how in (wanted, FAILED) and (bool(built()) == (how == YES))
+    return bool(built()) and not (was == digest() and how in COMPILED)
+
+
+def is_current(wanted: str = "") -> bool:
+    """A build would change nothing; "": any compiled one serves. What could not be compiled is not tried again before
+    it changes."""
+    was, how = noted()
+    kinds = (OFF,) if kind() == OFF else (wanted,) if wanted else COMPILED
+    return was == digest() and how in (*kinds, FAILED) and bool(built()) == (how in COMPILED)
 
 
 if __name__ == "__main__":
-    sys.exit(0 if is_current() else 1)
+    if sys.argv[1:] == ["requirements"]:
+        print(*tomllib.loads((ROOT / "pyproject.toml").read_text())["build-system"]["requires"], sep="\n")
+        sys.exit()
+    sys.exit(0 if is_current(*sys.argv[1:2]) else 1)

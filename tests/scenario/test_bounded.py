@@ -20,6 +20,8 @@ from support.storm import LONG
 from pointsman.net.wire import LARGE
 from pointsman.stream.proxies import LINE_ROOM
 
+pytestmark = pytest.mark.alone  # how long a request waits
+
 MINUTE: Final = 60 if LONG else 6  # s until memory must be flat
 SPAN: Final = 600 if LONG else 13
 MOST: Final = 600 if LONG else 1_000_000  # requests a second: ten minutes long, others may want the machine too

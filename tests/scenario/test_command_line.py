@@ -433,7 +433,7 @@ def test_without_root_strict_limits_decide(peer: Kind, tmp_path: Path) -> None:
         return subprocess.run(words, capture_output=True, text=True, timeout=30, check=False, env=environment(),
                               cwd="/", preexec_fn=None)
 
-    for folder in (tmp_path, *tmp_path.parents[:2]):
+    for folder in (tmp_path, *(one for one in tmp_path.parents if one.name.startswith(("pytest-", "popen-")))):
         os.chmod(folder, 0o755)
     done = limited("")
     assert done.returncode == 1

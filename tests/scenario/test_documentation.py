@@ -51,6 +51,12 @@ def test_commands_of_make_exist() -> None:
     assert named <= targets
 
 
+def test_ci_runs_the_command_of_the_readme() -> None:
+    """What a newcomer is told to run is what CI runs."""
+    told = re.search(r"(?m)^    (make test)\b", (ROOT / "README.md").read_text(encoding="utf-8"))
+    assert told and re.search(rf"(?m)^\s+{told[1]}$", (ROOT / ".ci" / "run").read_text(encoding="utf-8"))
+
+
 def test_the_tour_names_every_folder() -> None:
     """ARCHITECTURE.md and the import contract know each part of the package."""
     tour = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")

@@ -328,6 +328,7 @@ def test_a_new_lane_gets_its_share(tmp_path: Path) -> None:
         clients = connect(port, 100)
         os.kill(victim, signal.SIGKILL)
         until(lambda: victim not in children(program.pid) and len(children(program.pid)) == 3)
+        serving(port)
         owners = {client: owner(client) for client in clients}
         assert set(owners.values()) == {0, other}
         left = [client for client, pid in owners.items() if pid]

@@ -154,6 +154,7 @@ def test_the_receiver_counts_every_line() -> None:
     receiver.close()
 
 
+@pytest.mark.alone
 @pytest.mark.peer
 @pytest.mark.skipif(not (shutil.which("nginx") and shutil.which("wrk")), reason="nginx and wrk are not installed")
 def test_a_short_run(tmp_path: Path) -> None:
