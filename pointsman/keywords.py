@@ -7,6 +7,7 @@ import pointsman.admin.commands.servers  # noqa: F401
 import pointsman.admin.commands.set_server  # noqa: F401
 import pointsman.admin.commands.show  # noqa: F401
 import pointsman.admin.commands.variables  # noqa: F401
+import pointsman.admin.metrics  # noqa: F401
 import pointsman.balance.first  # noqa: F401
 import pointsman.balance.hash_expression  # noqa: F401
 import pointsman.balance.hashing  # noqa: F401
@@ -47,6 +48,7 @@ import pointsman.rules.keywords  # noqa: F401
 import pointsman.rules.lists  # noqa: F401
 import pointsman.rules.redirect  # noqa: F401
 import pointsman.rules.request_line  # noqa: F401
+import pointsman.rules.service  # noqa: F401
 import pointsman.rules.small  # noqa: F401
 import pointsman.rules.variables  # noqa: F401
 import pointsman.rules.verdicts  # noqa: F401

@@ -3,6 +3,7 @@
     control --(number, command line)--> each lane, by a socket pair of its own
     control <--(number, more?, complaint?, text)-- each of them, within a deadline
     control <--(-1, changes)-- a lane that wants them made, for set-map and its kin
+    control <--(-2, name, question) and a socket-- a lane that wants an answer written to it (admin/answers.py)
 
 A runtime command that is about live objects (`show sess`, `shutdown session`), or that changes what is no cell of the
 arena (`disable frontend`), runs in every lane. Such a change is written to a list of commands, one line each, in which
@@ -20,9 +21,10 @@ import asyncio
 import json
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
+from pointsman.admin.answers import Answers, received
 from pointsman.admin.log import Log
 from pointsman.net.reactor import Channel, Hook
 from pointsman.net.timers import NEVER
@@ -33,6 +35,7 @@ DEADLINE: Final = 1.0  # s that a lane may take for an answer
 LARGEST: Final = 65_536  # bytes of a message; a longer answer comes in several
 FOLLOW: Final = ""  # the question that is none: read the log
 WISH: Final = -1  # the number of a message that answers nothing
+QUESTION: Final = -2  # of one that comes with a socket for the answer
 _NAMED: Final = 3  # words of a change that say what is changed, as in "disable frontend web"
 LONGEST_WISH: Final = 131_072  # bytes; what is longer does not fit through a socket pair, and is not made
 _AGAIN: Final = 50  # ms after which what control did not take is sent again
@@ -117,6 +120,20 @@ class LaneEnd(Channel):
             more = place < len(pieces) - 1
             self.blocked.append(json.dumps([number, more, complaint, piece]).encode())
 
+    def ask(self, name: str, question: Mapping[str, str]) -> int:
+        """Let control write an answer: a descriptor by which it comes; -1: control takes nothing more."""
+        try:
+            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        except OSError:
+            return -1
+        with theirs:
+            try:
+                socket.send_fds(self.sock, [json.dumps([QUESTION, name, dict(question)]).encode()], [theirs.fileno()])
+            except OSError:
+                ours.close()
+                return -1
+        return ours.detach()
+
     def flush(self) -> None:
         """Send what waits, as far as control takes it."""
         while self.blocked:
@@ -168,8 +185,9 @@ class Wishes(Hook):
 class ControlEnd:
     """In control: ask all lanes, and make what they wish."""
 
-    def __init__(self, links: Links) -> None:
+    def __init__(self, links: Links, answers: Answers) -> None:
         self.links = links
+        self.writing = answers
         self.number = 0
         self.turn = asyncio.Lock()  # one question at a time
         self.answers: dict[int, asyncio.Queue[list[object]]] = {}  # of the question that is under way, by lane
@@ -189,13 +207,16 @@ class ControlEnd:
         changed = False
         while True:
             try:
-                data = self.links.pairs[lane][0].recv(LONGEST_WISH)
+                data, descriptors, _, _ = socket.recv_fds(self.links.pairs[lane][0], LONGEST_WISH, 1)
             except OSError:
                 break
             if not data:
                 break
             message = json.loads(data)
-            if message[0] == WISH:
+            sock = received(descriptors)
+            if sock is not None:
+                self.writing.take(message[1], message[2], sock)
+            elif message[0] == WISH:
                 changed = self._grant(message[1]) or changed
             elif message[0] == self.asked and lane in self.answers:
                 self.answers[lane].put_nowait(message)

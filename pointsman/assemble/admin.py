@@ -2,9 +2,12 @@
 import asyncio
 import os
 import socket
+from functools import partial
 from typing import Final
 
+from pointsman.admin import metrics
 from pointsman.admin.addresses import ServerAddresses
+from pointsman.admin.answers import Answers
 from pointsman.admin.gauge import Gauge
 from pointsman.admin.lane_agent import LaneAgent
 from pointsman.admin.links import ControlEnd, LaneEnd, Links
@@ -26,6 +29,8 @@ from pointsman.core.diagnostics import Diagnostics, Severity
 from pointsman.listener.sockets import Opening, socket_options
 from pointsman.net.clock import monotonic_ms, program_start, wall_ms
 from pointsman.net.reactor import IN
+from pointsman.rules.rule import Rule
+from pointsman.rules.service import HttpService, UseService
 from pointsman.server.checks.health import watch
 from pointsman.stream.frontends import LiveFrontend
 from pointsman.stream.proxies import BackendProxy
@@ -38,6 +43,8 @@ def fill_admin(live: Live, configuration: Configuration, diagnostics: Diagnostic
     """All proxies are whole: show them to whoever may ask."""
     view = build_view(live, configuration, diagnostics)
     gauge = Gauge(view)
+    answers = Answers()
+    _fill_services(answers, view, gauge, configuration)
     for frontend in live.frontends:
         section = live.sections[id(frontend)]
         service = _service(view, gauge, section, frontend.http, diagnostics)
@@ -54,7 +61,21 @@ def fill_admin(live: Live, configuration: Configuration, diagnostics: Diagnostic
     main = configuration.main
     runtime = Runtime(view, gauge, doors, global_number(main, "stats maxconn"), global_number(main, "stats timeout"),
                       buffer_sizes(main)[0], global_number(main, "tune.cli.max-payload-size"))
-    live.services.append(Administration(live, view, gauge, runtime))
+    live.services.append(Administration(live, view, gauge, runtime, answers))
+
+
+def _fill_services(answers: Answers, view: View, gauge: Gauge, configuration: Configuration) -> None:
+    """What use-service rules answer with, and who writes it."""
+    answers.writers.add(metrics.NAME, partial(metrics.write_metrics, view, gauge))
+    made: dict[str, HttpService] = {}
+    for section in configuration.proxies:
+        for rule in section.all(Rule):
+            action = rule.action
+            if isinstance(action, UseService):
+                name = action.entry.name
+                if name not in made:
+                    made[name] = action.entry.make(answers.ask)
+                action.made = made[name]
 
 
 def _service(view: View, gauge: Gauge, section: Section, http: bool, diagnostics: Diagnostics) -> Statistics | None:
@@ -149,11 +170,13 @@ def _address(spec: AddressSpec) -> str:
 class Administration(Service):
     """Begins and ends with the generation."""
 
-    def __init__(self, live: Live, view: View, gauge: Gauge, runtime: Runtime) -> None:
+    def __init__(self, live: Live, view: View, gauge: Gauge, runtime: Runtime,
+                 answers: Answers) -> None:
         self.live = live
         self.view = view
         self.gauge = gauge
         self.runtime = runtime
+        self.answers = answers
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         live, view = self.live, self.view
@@ -171,6 +194,7 @@ class Administration(Service):
                     watch(backend, monotonic_ms)
         live.reactor.hooks.append(self.gauge)
         if live.controls:
+            self.answers.start(loop)
             self.runtime.start(loop)
         if live.links is not None:
             self._link(live.links, loop)
@@ -179,7 +203,7 @@ class Administration(Service):
         """Several processes: control asks, lanes answer, and begin with what was changed before they began."""
         live = self.live
         if live.controls:
-            self.view.lanes = ControlEnd(links)
+            self.view.lanes = ControlEnd(links, self.answers)
             self.view.lanes.start(loop)
             return
         agent = LaneAgent(self.view, self.gauge)
@@ -187,6 +211,7 @@ class Administration(Service):
             agent.run(line)
         links.follow()
         end = LaneEnd(links, live.lane, agent.run)
+        self.answers.far = end.ask
         live.reactor.add(end, IN)
         live.reactor.hooks.append(end.wishes)
 

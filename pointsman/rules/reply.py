@@ -98,3 +98,19 @@ class Reply:
         content = body if isinstance(body, bytes) else body.render_header(context)
         head.length = len(content)
         return head, content
+
+
+@mypyc_attr(allow_interpreted_subclasses=True)
+class Served(Reply):
+    """An answer that is written elsewhere. `stand_in`: what logs show for the server (manual 8.2.3); `filtered`: it
+    passes the http-response rules as a server's does; `page`: not 0: the error page of this status, and no more."""
+
+    def __init__(self, stand_in: bytes, filtered: bool, page: int = 0) -> None:
+        Reply.__init__(self, 200, [], b"")
+        self.stand_in = stand_in
+        self.filtered = filtered
+        self.page = page
+
+    def open(self, context: Context) -> int:
+        """The descriptor by which the answer comes; -1: nobody can be asked."""
+        raise NotImplementedError

@@ -56,6 +56,7 @@ TUNNEL: Final = 7  # raw, both ways
 ENDED: Final = 8
 TARPIT: Final = 9  # the client waits for its rejection
 GATHER: Final = 10  # the request's body is waited for
+SERVICE: Final = 11  # a service writes the answer
 
 TURN_AROUND: Final = 1_000  # ms between two attempts on the same server (manual 4.2, retries)
 NOTED: Final = 500  # ms between two notes of the last session, which is shown in seconds
@@ -615,10 +616,11 @@ class Exchange(Carried):
         if isinstance(self.context.listener, Door):
             self.context.listener.counters.denied_requests += 1
 
-    def denied_response(self, backend: BackendProxy) -> None:
+    def denied_response(self, backend: BackendProxy | None) -> None:
         """A rule has denied it (dresp)."""
         self.frontend.counters.denied_responses += 1
-        backend.counters.denied_responses += 1
+        if backend is not None:
+            backend.counters.denied_responses += 1
         if isinstance(self.context.server, LiveServer):
             self.context.server.counters.denied_responses += 1
         if isinstance(self.context.listener, Door):

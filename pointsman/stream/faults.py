@@ -28,6 +28,7 @@ from pointsman.stream.exchange import (
     NOBODY,
     PAUSE,
     QUEUE,
+    SERVICE,
     TARPIT,
     TUNNEL,
     Exchange,
@@ -388,7 +389,7 @@ class Faults(Exchange):
         elif phase == GATHER:
             self.failed_request()
             self.body_missing(408, _CLIENT_TIME)
-        elif phase == LAST or phase in (FORWARD, ANSWER) and self.client.out:
+        elif phase == LAST or phase in (FORWARD, ANSWER, SERVICE) and self.client.out:
             self.blame(_CLIENT_TIME, _D)
             self.client.out = b""
             self.closing = True

@@ -21,21 +21,21 @@ from pointsman.proto.body import CHUNKED, NONE, TO_CLOSE
 from pointsman.proto.h1_render import interim, request_bytes, response_head
 from pointsman.proto.message import Field, Request, Response, field
 from pointsman.rules.plan import CONNECTION, MOVING, OF_REQUEST, OF_RESPONSE, Step, run_steps
-from pointsman.rules.reply import Challenge, Reply
+from pointsman.rules.reply import Challenge, Reply, Served
 from pointsman.sample.context import Context
 from pointsman.sample.record import NEVER as NOT_REACHED
 from pointsman.server.backend import LiveServer
 from pointsman.server.connection import NEVER, ServerConnection
 from pointsman.stream.exchange import ANSWER as WAIT_ANSWER
-from pointsman.stream.exchange import FORWARD, IDLE, LAST, TUNNEL
+from pointsman.stream.exchange import FORWARD, IDLE, LAST, SERVICE, TUNNEL
 from pointsman.stream.outcome import Answer, Outcome
 from pointsman.stream.proxies import CLOSE, FOREVER, KEEP_ALIVE, BackendProxy, ForwardFor, Frontend, Service
-from pointsman.stream.replay import Replay
 from pointsman.stream.routing import pick_backend, pick_server
+from pointsman.stream.served import ServedStream
 from pointsman.stream.sides import HttpBack, HttpFront
 
 
-class HttpStream(Replay):
+class HttpStream(ServedStream):
     def __init__(self, reactor: Reactor, frontend: Frontend, front: HttpFront, context: Context) -> None:
         super().__init__(reactor, frontend, front, context)
         self.last: LiveServer | None = None  # of the exchange before, if its connection was kept
@@ -147,8 +147,12 @@ class HttpStream(Replay):
             self.denied_request()
             self.own_reply(self._reply(403), 0x50, 0x52)  # PR
         elif verdict == ANSWER:
-            self.frontend.counters.intercepted += 1
-            self.own_reply(self._reply(200), 0x4C, 0x52)  # LR
+            reply = self._reply(200)
+            if isinstance(reply, Served):
+                self.serve(reply, self.backend or self.frontend)
+            else:
+                self.frontend.counters.intercepted += 1
+                self.own_reply(reply, 0x4C, 0x52)  # LR
         else:
             self.denied_request()
             if verdict == TARPIT:
@@ -222,6 +226,9 @@ class HttpStream(Replay):
         reply = service.answer(self.context)
         if reply is None:
             return False
+        if isinstance(reply, Served):
+            self.serve(reply, proxy)
+            return True
         proxy.counters.intercepted += 1
         record = self.record
         record.queued = record.connected = self.reactor.now
@@ -485,7 +492,7 @@ class HttpStream(Replay):
             connection.private = connection.private or _identifies(response)
         if self.frontend.captures is not None:
             self.frontend.captures.of_response(self.context)
-        if not self._response_rules(backend):
+        if not self.response_rules(backend):
             return
         kind = connection.body_kind()
         if response.status == 101 or self.tunnelling and self._is_connect() and 200 <= response.status < 300:
@@ -538,13 +545,13 @@ class HttpStream(Replay):
         request = self.context.request
         return request is not None and request.method == b"CONNECT"
 
-    def _response_rules(self, backend: BackendProxy) -> bool:
+    def response_rules(self, backend: BackendProxy | None) -> bool:
         """http-response of the backend, then of the frontend (manual 4.2); true: the response goes on."""
-        if backend.http_response and not self._goes_on(backend.http_response, backend):
+        if backend is not None and backend.http_response and not self._goes_on(backend.http_response, backend):
             return False
         return not self.frontend.http_response or self._goes_on(self.frontend.http_response, backend)
 
-    def _goes_on(self, rules: list[Step], backend: BackendProxy) -> bool:
+    def _goes_on(self, rules: list[Step], backend: BackendProxy | None) -> bool:
         verdict = run_steps(rules, self.context)
         if verdict in (CONTINUE, ALLOW):
             return True
@@ -686,6 +693,9 @@ class HttpStream(Replay):
             self._touch()
             self.pump_down()
             self._over()
+        elif phase == SERVICE:
+            self.touch_client()
+            self.fed()
 
     def response_over(self, trailers: list[Field]) -> None:
         """All of the response was received."""

@@ -27,6 +27,7 @@ from pointsman.config.server_words import SERVER_OTHERS, SERVER_WORDS
 from pointsman.config.setting import SECTIONS, In
 from pointsman.config.vocabulary import words as vocabulary
 from pointsman.core.registry import Registry
+from pointsman.rules.service import SERVICES
 from pointsman.sample.acl import SHORT
 from pointsman.sample.arguments import Signature
 from pointsman.sample.registry import CONVERTERS, FETCHES
@@ -178,6 +179,7 @@ def _fetches() -> Iterator[str]:
 
 def _services() -> Iterator[str]:
     yield "# List of registered service names:"
+    yield from SERVICES
 
 
 def signature_text(signature: Signature) -> str:

@@ -1,0 +1,204 @@
+"""Answers of services: written by another process, or by this one in slices, and passed on as they come.
+
+      serve --> SERVICE: the head is waited for --> rules, forward --> its end mark --> LAST
+
+The answer comes by a socket: lines of the head (the status, then "name: value"), an empty line, the body, and a NUL,
+which no body has, behind all of it. Where that is missing the answer is not whole, and the client sees that it is not.
+Nothing more is read while the client takes nothing; then the writer waits, too.
+"""
+from typing import Final
+
+from pointsman.net.reactor import Reactor
+from pointsman.net.wire import BRIEF, Wire
+from pointsman.proto.body import CHUNKED, NONE, SIZED, TO_CLOSE
+from pointsman.proto.h1_render import response_head
+from pointsman.proto.message import Response, field
+from pointsman.rules.reply import Served, reason_of
+from pointsman.sample.context import Context
+from pointsman.stream.exchange import LAST, SERVICE
+from pointsman.stream.proxies import CLOSE, BackendProxy, Frontend
+from pointsman.stream.replay import Replay
+from pointsman.stream.sides import HttpFront
+
+END: Final = b"\0"
+SILENCE: Final = 10_000  # ms without a byte after which the writer is given up
+
+
+class Feed(Wire):
+    """The socket by which an answer comes."""
+
+    def __init__(self, reactor: Reactor, fd: int, stream: "ServedStream") -> None:
+        super().__init__(reactor, fd)
+        self.stream: ServedStream | None = stream
+        self.data = b""  # the head, as far as it is here
+
+    def readable(self) -> None:
+        if self.stream is not None:
+            self.stream.fed()
+
+    def again(self) -> None:
+        self.readable()
+
+    def expired(self, now: int) -> None:
+        if self.stream is not None:
+            self.stream.feed_ended()
+
+    def broken(self) -> None:
+        if self.stream is not None:
+            self.stream.abandon()
+
+
+class ServedStream(Replay):
+    def __init__(self, reactor: Reactor, frontend: Frontend, front: HttpFront, context: Context) -> None:
+        super().__init__(reactor, frontend, front, context)
+        self.feed: Feed | None = None
+        self.filtered = False  # the answer passes the http-response rules
+
+    def response_rules(self, backend: BackendProxy | None) -> bool:
+        raise NotImplementedError
+
+    def serve(self, reply: Served, proxy: Frontend | BackendProxy) -> None:
+        """Answer with what a service writes. `proxy`: whose service it is."""
+        proxy.counters.intercepted += 1
+        record = self.record
+        record.queued = record.connected = record.answered = self.reactor.now
+        record.stand_in = reply.stand_in
+        self.context.backend = proxy
+        self.filtered = reply.filtered
+        if reply.page:
+            page = self.page(reply.page)
+            response, content = page.render(self.context)
+            self.closing = self.closing or page.close or response.close_asked
+            self.phase = LAST
+            self._answer(response, content)
+            return
+        fd = reply.open(self.context)
+        if fd < 0:
+            self.own_reply(self.page(503), 0x52, 0x43)  # RC: whoever should write it cannot be asked
+            return
+        self.phase = SERVICE
+        feed = self.feed = Feed(self.reactor, fd, self)
+        feed.unread = True
+        self.reactor.add(feed)
+        self._arm_feed(feed)
+
+    def _arm_feed(self, feed: Feed) -> None:
+        self.reactor.wheel.arm(feed, self.reactor.now + SILENCE)
+
+    def drop_feed(self) -> None:
+        feed = self.feed
+        if feed is not None:
+            self.feed = None
+            feed.stream = None
+            feed.close()
+
+    def leave_backend(self) -> None:
+        self.drop_feed()
+        super().leave_backend()
+
+    # What comes.
+
+    def fed(self) -> None:
+        """There may be something to read, and the client may take it."""
+        feed = self.feed
+        if feed is None or not feed.unread or feed.going or self.client.blocked:
+            return
+        data = feed.read(BRIEF)
+        if data is None:
+            return
+        if not data:
+            self.feed_ended()
+            return
+        self._arm_feed(feed)
+        if not self.answer_begun:
+            feed.data += data
+            head, mark, data = feed.data.partition(b"\n\n")
+            if mark:
+                feed.data = b""
+                self._answer(_head(head), b"")
+        if self.feed is feed and self.answer_begun:
+            self._forward(data)
+        if self.feed is feed and feed.unread:
+            self.reactor.another(feed)
+
+    def _forward(self, data: bytes) -> None:
+        """A piece of the body; the last one ends with the mark."""
+        last = data.endswith(END)
+        if last:
+            data = data[:-1]
+        if data and not self.bodiless:
+            self.record.sent += self.client.send_body(data)
+        if last:
+            self.drop_feed()
+            if not self.bodiless:
+                self.record.sent += self.client.end_body([])
+            self.complete()
+            return
+        self.flush_client()
+        if self.feed is not None and self.client.blocked:
+            self.touch_client()
+            self.reactor.wheel.disarm(self.feed)  # it is the client that takes its time
+
+    def feed_ended(self) -> None:
+        """Nothing more comes, though the answer is not whole: the writer is gone, or stands still."""
+        self.drop_feed()
+        if self.answer_begun:
+            self.blame(0x49, 0x44)  # ID
+            self.cut()
+        else:
+            self.own_reply(self.page(503), 0x52, 0x43)
+
+    # The response.
+
+    def _answer(self, response: Response, content: bytes) -> None:
+        """Its head goes out, and `content`, if that is all of the body (the length says so)."""
+        self.blame(0x4C, 0x52)  # LR
+        context = self.context
+        context.response = response
+        context.responding = True
+        self.record.status = response.status
+        self.record.answered = self.reactor.now
+        frontend = self.frontend
+        if self.filtered:
+            if frontend.captures is not None:
+                frontend.captures.of_response(context)
+            if not self.response_rules(self.backend):
+                self.drop_feed()
+                return
+        self.after_rules()
+        self.record.status = response.status
+        request = context.request
+        minor = request.minor if request is not None else 1
+        encoding = SIZED if response.length >= 0 else CHUNKED if minor else TO_CLOSE
+        if self.bodiless:
+            encoding = NONE
+        response.chunked = response.length < 0 and minor > 0
+        if not self.client.drop_body() or encoding == TO_CLOSE or frontend.mode == CLOSE or response.close_asked \
+                or frontend.program.room.stopping:
+            self.closing = True
+        head = response_head(response.status, response.reason, response.fields, length=response.length,
+                             chunked=response.chunked, client_minor=minor, close=self.closing)
+        self.client.begin_response(head, encoding)
+        self.record.sent += len(head)
+        self.answer_begun = True
+        self.log_early(b"txn_response")
+        if self.phase == LAST:  # a page: it is all here
+            if content and not self.bodiless:
+                self.record.sent += self.client.send_body(content)
+            self.complete()
+
+
+def _head(text: bytes) -> Response:
+    """A head as services write it. They know the length of short answers, and say it."""
+    lines = text.split(b"\n")
+    response = Response()
+    response.status = int(lines[0])
+    response.reason = reason_of(response.status)
+    response.length = -1
+    for line in lines[1:]:
+        name, _, value = line.partition(b": ")
+        if name == b"content-length":
+            response.length = int(value)
+        else:
+            response.fields.append(field(name, value))
+    return response
