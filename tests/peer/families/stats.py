@@ -120,7 +120,7 @@ backend app
         name="statistics with an account without a colon",
         config=simple(front=PAGE + "stats auth admin"),
         talk=[
-            Send(request("HEAD", "/stats", b"Authorization: Basic YWRtaW46")),  # "admin:"
+            Send(request("HEAD", "/stats", "Authorization: Basic YWRtaW46")),  # "admin:"
             Recv(head_only=True),
             End(0.2),
         ],
