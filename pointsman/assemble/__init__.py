@@ -93,6 +93,7 @@ def _splices(main: Section) -> bool:
 def _name(live: Live) -> None:
     """The table in which expressions look up other proxies."""
     names = Names()
+    names.process = live.room.counters
     for backend in live.backends:
         names.backends[backend.name] = backend
         backend.names = names

@@ -98,6 +98,7 @@ def build_listeners(live: Live, frontend: LiveFrontend, section: Section, config
                 counted += 1
             door = Door(parameters.name, parameters.id or counted, live.room)
             door.limit = parameters.maxconn
+            door.proxied = parameters.accept_proxy
             opening = Opening(address, options, str(bind.at), f"frontend {section.name}")
             make = ProxyListener if parameters.accept_proxy else Listener
             listener = make(live.reactor, frontend, door, opening)

@@ -70,6 +70,7 @@ def fill_frontend_rules(live: Live, frontend: LiveFrontend, section: Section, co
     default = section.one(DefaultBackend)
     if default is not None:
         frontend.default_backend = _find(frontend, default.name, section, "default_backend", diagnostics)
+        frontend.default_backend_name = default.name.text.encode("utf-8", "surrogateescape")
     elif section.kind == In.LISTEN:
         frontend.default_backend = frontend.backends.get(frontend.name)
 

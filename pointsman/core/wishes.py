@@ -1,4 +1,4 @@
-"""What somebody has asked for, noted while a configuration is read, that costs a system call for each connection.
+"""What somebody has asked for, noted while a configuration is read, that costs something for each connection.
 
 Nobody asks for most of it, so it is not found out. A note stays for as long as the process lives: one too many costs
 little, one too few would leave an answer out.
@@ -9,11 +9,14 @@ from typing import Final
 class Wishes:
     def __init__(self) -> None:
         self.server_source = False  # our own address towards a server: bc_src, bc_src_port, %bi, %bp
+        self.sending = False  # what is known when a request goes to its server: bc_reused, req.bytes_out
 
     def fetched(self, name: str) -> None:
         """An expression begins with this fetch."""
         if name.startswith("bc_src"):
             self.server_source = True
+        elif name in ("bc_reused", "req.bytes_out"):
+            self.sending = True
 
     def shown(self, name: str) -> None:
         """A format shows this tag."""

@@ -21,6 +21,7 @@ class Names:
     def __init__(self) -> None:
         self.frontends: dict[bytes, ProxyFacts] = {}
         self.backends: dict[bytes, ProxyFacts] = {}
+        self.process: Counters | None = None  # of all of them together
 
 
 Variables = dict[bytes, Value | None]  # None: it is there, but not set
@@ -35,6 +36,7 @@ class ProxyFacts:
         self.spot: i64 = -1  # its name's number for log lines; -1: none yet
         self.number = number  # `id`, by default its position from 2 on (frontends and backends count together)
         self.http = http
+        self.default_backend_name = b""  # of a frontend; b"": it names none
         self.counters = Counters(arena)
         self.step = self.counters.step  # what every exchange calls, without a look-up each time
         self.climb = self.counters.climb
@@ -87,6 +89,7 @@ class ListenerFacts:
     def __init__(self, name: str, number: int) -> None:
         self.name = name.encode()  # `name`, or b""
         self.number = number
+        self.proxied = False  # each of its connections begins with a PROXY protocol header
 
 
 class Context:
@@ -105,6 +108,7 @@ class Context:
         self.server: ServerFacts | None = None
         self.server_source: NetAddress | None = None  # our own end of the server connection (%bi:%bp)
         self.server_address: NetAddress | None = None  # its far end (%si:%sp)
+        self.reused = False  # the server connection had carried exchanges before; see WISHES.sending
         self.record = Record()
         self.unique_id = b""
         self.date_offset = 0  # wall-clock ms minus monotonic ms

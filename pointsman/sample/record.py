@@ -36,6 +36,7 @@ class Record:
         self.ended = NEVER
         self.status = NEVER
         self.uploaded = 0  # bytes from client to server, head included (%U)
+        self.grown = 0  # by how many bytes the head grew on its way to the server; see WISHES.sending
         self.sent = 0  # bytes to the client, head included (%B)
         self.counted: Counted | None = None  # how much of these, if something was before the end
         self.cause = 0x2D  # first letter of the termination state, "-" (manual 8.5)

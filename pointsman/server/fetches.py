@@ -7,9 +7,10 @@ assemble fills (ProxyFacts.names); whether they exist is checked at start-up, by
 from collections.abc import Callable
 from typing import Final
 
+from pointsman.core.columns import CURRENT
 from pointsman.sample.arguments import Arguments
 from pointsman.sample.context import Context, ProxyFacts
-from pointsman.sample.registry import Getter, fetch_with
+from pointsman.sample.registry import Getter, fetch, fetch_with
 from pointsman.sample.types import Reads, Type, Where
 from pointsman.server.backend import Backend, LiveServer
 from pointsman.server.server import STOPPED
@@ -154,6 +155,13 @@ def _of_frontend(args: Arguments, ask: Callable[[ProxyFacts, Context], int]) -> 
 def fe_conn(args: Arguments) -> Getter:
     """fe_conn([<frontend>]): client connections of the frontend."""
     return _of_frontend(args, lambda frontend, _: frontend.connections)
+
+
+@fetch("act_conn", Type.SINT, Where.EVERYWHERE, Reads.MOVING, "7.3.2")
+def active_connections(ctx: Context) -> int:
+    """The open client connections of the process, in all lanes; 0 where nobody knows of any."""
+    names = ctx.frontend.names
+    return 0 if names is None or names.process is None else names.process.total(CURRENT)
 
 
 @fetch_with("fe_sess_rate", "(frontend)", Type.SINT, Where.RUNNING, Reads.MOVING, "7.3.2")

@@ -339,6 +339,10 @@ class HttpStream(ServedStream):
                 if not self.context.asked & CONNECTION:
                     self.outcome.source = self.context.source
                 self.client.remember(self.outcome)
+        if WISHES.sending:
+            self.context.reused = connection.served > 0
+            if not self.replaying:
+                self.record.grown = len(head) - self.record.uploaded
         connection.begin_request(head, request.chunked, request.method == b"HEAD")
         if self.replaying:
             assert self.kept is not None

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from pointsman.core.diagnostics import ConfigError
-from pointsman.core.hashes import avalanche, crc32, djb2, sdbm
+from pointsman.core.hashes import avalanche, crc32, djb2, sdbm, wt6
 from pointsman.sample.arguments import Arguments
 from pointsman.sample.context import Context
 from pointsman.sample.converter.number import signed
@@ -38,6 +38,12 @@ def hash_sdbm(args: Arguments) -> Hash:
 def hash_djb2(args: Arguments) -> Hash:
     """djb2([<avalanche>]): 32 bits."""
     return _spread(args, djb2)
+
+
+@converter_with("wt6", "([integer])", Type.BIN, Type.SINT)
+def hash_wt6(args: Arguments) -> Hash:
+    """wt6([<avalanche>]): 32 bits, the same as those of `hash-type ... wt6` here."""
+    return _spread(args, wt6)
 
 
 @converter_with("crc32", "([integer])", Type.BIN, Type.SINT)

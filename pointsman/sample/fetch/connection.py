@@ -5,6 +5,7 @@ A UNIX socket has no address and no port: no sample.
 from pointsman.core.address import AF_UNIX, NetAddress
 from pointsman.sample.arguments import Arguments
 from pointsman.sample.context import Context
+from pointsman.sample.record import NEVER
 from pointsman.sample.registry import fetch, fetch_with
 from pointsman.sample.source import Source
 from pointsman.sample.types import Reads, Type, Where
@@ -145,6 +146,18 @@ def server_destination_port(ctx: Context) -> int | None:
     return _port(ctx.server_address)
 
 
+@fetch("bc_reused", Type.BOOL, Where.SERVER_SIDE, Reads.MOVING, "7.3.3")
+def server_connection_is_reused(ctx: Context) -> bool:
+    """Whether the server connection had carried other exchanges before; false where no server was reached."""
+    return ctx.reused and ctx.server is not None and ctx.record.connected != NEVER
+
+
+@fetch("fc_rcvd_proxy", Type.BOOL, Where.TRAFFIC, Reads.CONNECTION, "7.3.3")
+def received_proxy_header(ctx: Context) -> bool:
+    """Whether the client's connection began with a PROXY protocol header."""
+    return ctx.listener.proxied
+
+
 @fetch("so_id", Type.SINT, Where.SESSION, Reads.CONNECTION, "7.3.3")
 def listener_id(ctx: Context) -> int:
     """The number of the bind line."""
@@ -167,6 +180,12 @@ def frontend_id(ctx: Context) -> int:
 def frontend_name(ctx: Context) -> bytes:
     """The name of the frontend."""
     return ctx.frontend.name
+
+
+@fetch("fe_defbe", Type.STR, Where.SESSION, Reads.CONNECTION, "7.3.3")
+def default_backend_name(ctx: Context) -> bytes | None:
+    """The name of the frontend's default backend. No sample without one, as in a listen section."""
+    return ctx.frontend.default_backend_name or None
 
 
 @fetch("be_id", Type.SINT, Where.BACKEND_SIDE, Reads.MOVING, "7.3.3")

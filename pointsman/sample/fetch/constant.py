@@ -108,6 +108,19 @@ def one_process(_: Context) -> int:
     return 1
 
 
+@fetch("quic_enabled", Type.BOOL, Where.EVERYWHERE, Reads.NOTHING, "7.3.2")
+def quic_enabled(_: Context) -> bool:
+    """False: there is no QUIC here yet."""
+    return False
+
+
+@fetch("cpu_calls cpu_ns_avg cpu_ns_tot cpu_usage_grp cpu_usage_proc cpu_usage_thr lat_ns_avg lat_ns_tot", Type.SINT,
+       Where.RUNNING, Reads.NOTHING, "7.3.2")
+def not_measured(_: Context) -> int:
+    """0: nobody measures here what HAProxy's scheduler measures of each stream."""
+    return 0
+
+
 @fetch("pid", Type.SINT, Where.EVERYWHERE, Reads.MOVING, "7.3.2")
 def process_id(_: Context) -> int:
     """The number of the worker process."""

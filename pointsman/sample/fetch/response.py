@@ -94,6 +94,15 @@ def bytes_from_client(ctx: Context) -> int:
     return ctx.record.uploaded
 
 
+@fetch("req.bytes_out", Type.SINT, Where.STREAM, Reads.MOVING, "7.3.3")
+def bytes_to_server(ctx: Context) -> int:
+    """Bytes of the request that went to the server so far, as its head went out; 0 where none was reached."""
+    record = ctx.record
+    if ctx.server is None or record.connected == NEVER:
+        return 0
+    return record.uploaded + record.grown
+
+
 @fetch("res.bytes_in res.bytes_out bytes_out", Type.SINT, Where.STREAM, Reads.MOVING, "7.3.3")
 def bytes_from_server(ctx: Context) -> int:
     """Bytes of the response so far; without compression as many go out as come in."""

@@ -17,6 +17,7 @@ frontend web
     bind 127.0.0.1:{port:front} accept-proxy
     option forwardfor
     http-request set-header X-From %[src]:%[src_port]>%[dst]:%[dst_port]
+    http-request set-header X-Known %[fc_rcvd_proxy],%[fe_defbe]
     default_backend app
 backend app
     server s1 {server:a}
@@ -48,7 +49,11 @@ def accept(name: str, header: bytes, *expect: str, talk: tuple[Step, ...] = (Rec
 
 SCENARIOS = [
     accept(
-        "v1 TCP4", b"PROXY TCP4 10.1.2.3 10.9.9.9 1234 443\r\n", "x-from: 10.1.2.3:1234>10.9.9.9:443", "10.1.2.3:1234 ["
+        "v1 TCP4",
+        b"PROXY TCP4 10.1.2.3 10.9.9.9 1234 443\r\n",
+        "x-from: 10.1.2.3:1234>10.9.9.9:443",
+        "10.1.2.3:1234 [",
+        "x-known: 1,app",
     ),
     accept("v1 TCP6", b"PROXY TCP6 2001:db8::1 2001:db8::2 1234 443\r\n", "x-forwarded-for: 2001:db8::1"),
     accept("v1 UNKNOWN", b"PROXY UNKNOWN\r\n", "x-forwarded-for: 127.0.0.1"),
