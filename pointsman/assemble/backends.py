@@ -18,6 +18,7 @@ from pointsman.core.diagnostics import ConfigError, Diagnostics
 from pointsman.server.backend import LiveServer
 from pointsman.server.connection import AGGRESSIVE, ALWAYS, NEVER, SAFE, Dial
 from pointsman.server.server import MAINT
+from pointsman.stream.checkcache import CacheCheck
 from pointsman.stream.proxies import CLOSE, FOREVER, KEEP_ALIVE, SERVER_CLOSE, BackendProxy
 
 MODES: Final = {"keep-alive": KEEP_ALIVE, "server-close": SERVER_CLOSE, "close": CLOSE}
@@ -51,6 +52,9 @@ def build_backend(arena: Arena, section: Section, number_of: int, http: bool, di
     backend.independent = option(section, "independent-streams")
     backend.keep_alive_queue = number(section, "max-keep-alive-queue")
     backend.full_connections = number(section, "fullconn")
+    backend.drop_trailers = option(section, "http-drop-request-trailers")
+    if option(section, "checkcache"):
+        backend.cache_check = CacheCheck(section.name)
     backend.forwardfor = forward_for(section)
     backend.originalto = original_to(section)
     if section.kind == In.BACKEND and not (timeout(section, "connect") and timeout(section, "server")) \

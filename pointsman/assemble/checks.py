@@ -24,6 +24,8 @@ def build_checks(live: Live, configuration: Configuration, diagnostics: Diagnost
         section = live.sections[id(backend)]
         logger = Logger(build_outlets(section, main, live.sinks), default_line)
         live.loggers[id(backend)] = logger
+        if backend.cache_check is not None:
+            backend.cache_check.logger = logger
         lines = [line for line in section.all(ServerLine) if line.parameters.check]
         if not lines:
             continue

@@ -45,6 +45,7 @@ def build_frontend(live: Live, section: Section, number_of: int, http: bool) -> 
     frontend.continuous = option(section, "contstats")
     frontend.independent = option(section, "independent-streams")
     frontend.close_idle_on_response = option(section, "idle-close-on-response")
+    frontend.drop_trailers = option(section, "http-drop-response-trailers")
     frontend.forwardfor = forward_for(section)
     frontend.originalto = original_to(section)
     return frontend

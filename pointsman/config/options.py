@@ -29,12 +29,15 @@ SERVER = In.DEFAULTS | In.BACK
 OPTIONS: dict[str, tuple[Kind, In]] = {
     "abortonclose": (Kind.BUILT, In.ANY_PROXY),
     "allbackups": (Kind.BUILT, SERVER),
+    "checkcache": (Kind.BUILT, SERVER),
     "clitcpka": (Kind.BUILT, CLIENT),
     "contstats": (Kind.BUILT, CLIENT),
     "disable-h2-upgrade": (Kind.HINT, CLIENT),
     "dontlog-normal": (Kind.BUILT, CLIENT),
     "dontlognull": (Kind.BUILT, CLIENT),
     "http-buffer-request": (Kind.BUILT, In.ANY_PROXY),
+    "http-drop-request-trailers": (Kind.BUILT, SERVER),
+    "http-drop-response-trailers": (Kind.BUILT, CLIENT),
     "http-ignore-probes": (Kind.BUILT, CLIENT),
     "http-no-delay": (Kind.HINT, In.ANY_PROXY),  # nothing is ever delayed to fill a segment
     "http-pretend-keepalive": (Kind.BUILT, SERVER),

@@ -75,7 +75,7 @@ def parse_add_acl(args: RuleArgs) -> Action:
     return _make(args, False, "replace", False)
 
 
-@action("del-acl", _BOTH, "4.4", writes=Writes.MOVING, named=True)
+@action("del-acl", _ALL, "4.4", writes=Writes.MOVING, named=True)
 def parse_del_acl(args: RuleArgs) -> Action:
     """del-acl(<file-name>) <key fmt>: take a pattern out of an ACL's file, as it is in memory."""
     return _make(args, False, "drop", False)

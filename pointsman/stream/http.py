@@ -398,6 +398,8 @@ class HttpStream(ServedStream):
 
     def upload_end(self, trailers: list[Field]) -> None:
         connection = self.connection
+        if self.backend is not None and self.backend.drop_trailers:
+            trailers = []
         if isinstance(connection, HttpBack):
             if self.kept is not None:
                 self.kept.trailers = trailers
@@ -550,10 +552,16 @@ class HttpStream(ServedStream):
         return request is not None and request.method == b"CONNECT"
 
     def response_rules(self, backend: BackendProxy | None) -> bool:
-        """http-response of the backend, then of the frontend (manual 4.2); true: the response goes on."""
+        """http-response of the backend, then of the frontend, option checkcache (manual 4.2); true: it goes on."""
         if backend is not None and backend.http_response and not self._goes_on(backend.http_response, backend):
             return False
-        return not self.frontend.http_response or self._goes_on(self.frontend.http_response, backend)
+        if self.frontend.http_response and not self._goes_on(self.frontend.http_response, backend):
+            return False
+        if backend is None or backend.cache_check is None or not backend.cache_check.blocks(self.context):
+            return True
+        self.denied_response(backend)
+        self.drop_answer(self.page(502), 0x50, 0x48)  # PH
+        return False
 
     def _goes_on(self, rules: list[Step], backend: BackendProxy | None) -> bool:
         verdict = run_steps(rules, self.context)
@@ -703,7 +711,7 @@ class HttpStream(ServedStream):
 
     def response_over(self, trailers: list[Field]) -> None:
         """All of the response was received."""
-        self.record.sent += self.client.end_body(trailers)
+        self.record.sent += self.client.end_body([] if self.frontend.drop_trailers else trailers)
         self._detach()
         self.complete()
 

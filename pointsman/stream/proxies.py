@@ -18,6 +18,7 @@ from pointsman.sample.format import Format
 from pointsman.server.algorithm import Algorithm
 from pointsman.server.backend import Backend, Kept, LiveServer
 from pointsman.stream.acceptor import Acceptor, Room
+from pointsman.stream.checkcache import CacheCheck
 
 FOREVER: Final = 1 << 40  # ms: a timeout that is not set
 
@@ -161,6 +162,7 @@ class Frontend(Acceptor):
         self.strict = False  # option pointsman-strict
         self.independent = False  # option independent-streams
         self.close_idle_on_response = False
+        self.drop_trailers = False  # option http-drop-response-trailers
         self.kept: Kept | None = None  # the last outcome (stream/outcome.py)
 
 
@@ -198,4 +200,6 @@ class BackendProxy(Backend):
         self.full_connections = 0  # fullconn
         self.prefer_last_server = False
         self.independent = False  # option independent-streams
+        self.drop_trailers = False  # option http-drop-request-trailers
+        self.cache_check: CacheCheck | None = None  # option checkcache
         self.keep_alive_queue = -1  # max-keep-alive-queue; -1: no limit

@@ -40,6 +40,14 @@ def test_an_acl_knows_at_once() -> None:
     assert content("virt@bad") == [("/path", None)]
 
 
+def test_what_responses_may_take_back() -> None:
+    run(exchange(), "http-request add-acl(virt@l) a", "http-request add-acl(virt@l) b",
+        "http-request set-map(virt@m) a 1", "http-after-response del-acl(virt@l) a",
+        "http-after-response del-map(virt@m) a")
+    assert content("virt@l") == [("b", None)]
+    assert content("virt@m") == []
+
+
 def test_a_key_that_looks_like_a_number_of_an_entry_is_a_key() -> None:
     run(exchange(), "http-request set-map(virt@m) a 1", 'http-request set-map(virt@m) "%[str(#0x100000001)]" 2',
         'http-request del-map(virt@m) "%[str(#0x100000001)]"', 'http-request del-map(virt@m) "%[str(#4294967297)]"')
