@@ -11,7 +11,7 @@ from dataclasses import replace
 from pointsman.admin.view import View
 from pointsman.server.backend import LiveServer
 from pointsman.server.checks.checks import Checker, Checks
-from pointsman.tables.changes import Change, Follower, number, text
+from pointsman.tables.changes import CHANGES, Change, Follower, number, text
 from pointsman.tables.patterns import PatternError
 
 
@@ -60,3 +60,9 @@ class ServerAddresses(Follower):
 
     def snapshot(self) -> list[Change]:
         return list(self.made.values())
+
+
+def checker_of(server: LiveServer) -> Checker | None:
+    """The checks of a server; None where it has none."""
+    addresses = CHANGES.followers.get("server")
+    return addresses.checker(server) if isinstance(addresses, ServerAddresses) else None

@@ -85,16 +85,17 @@ class Command:
     level: int
     everywhere: int = HERE
     experimental: bool = False  # it says itself that it is restricted to experimental mode
+    after: Callable[[Call], None] | None = None  # once it has run everywhere: in the process that was asked
 
 
 COMMANDS: Final[Registry[Command]] = Registry("runtime command")
 
 
 def command(name: str, usage: str, text: str, *, level: int = USER, everywhere: int = HERE,
-            experimental: bool = False) -> Callable[[Run], Run]:
+            experimental: bool = False, after: Callable[[Call], None] | None = None) -> Callable[[Run], Run]:
     """Register a runtime command. `usage`: name and arguments, for the page of help; `text`: what it does."""
     def record(run: Run) -> Run:
-        COMMANDS.add(name, Command(name, run, usage, text, level, everywhere, experimental))
+        COMMANDS.add(name, Command(name, run, usage, text, level, everywhere, experimental, after))
         return run
     return record
 

@@ -191,6 +191,8 @@ class Console:
             else:
                 answer = command.run(call)
                 text = answer if isinstance(answer, str) else await answer
+            if command.after is not None:
+                command.after(call)
         except CommandError as error:
             return self._complaint(error)
         except Exception:  # a bug: whoever asks is told so, and the process lives on

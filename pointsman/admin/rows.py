@@ -73,7 +73,7 @@ def rows(view: View, chosen: Selection) -> Iterator[Row]:
         if not chosen.wants(proxy):
             continue
         front, back = proxy.front, proxy.back
-        if front is not None and not front.stopped:
+        if front is not None:
             if chosen.types & FRONTEND and chosen.sid in (ALL, 0):
                 yield frontend_row(view, proxy, front)
             if chosen.types & LISTENER and front.socket_stats:
@@ -135,8 +135,11 @@ def _http1(row: Row, *, links: int, streams: int, connections: int, exchanges: i
 # Frontends and listeners.
 
 def frontend_status(front: FrontSide) -> str:
-    if not front.open:
+    """STOP: for good; PAUSED: it may come back."""
+    if front.stopped or front.frontend.program.room.stopping:
         return "STOP"
+    if front.listeners and not front.open:
+        return "PAUSED"
     full = 0 < front.frontend.limit <= front.frontend.connections
     return "FULL" if full else "OPEN"
 
@@ -208,16 +211,19 @@ def server_status(server: LiveServer) -> str:
     """As manual 9.1 names it, with how far a server that changes has come: "UP 1/3", "DOWN 1/2"."""
     if server.admin & MAINT:
         return "MAINT"
+    checked = server.checked and not server.check_paused
     health, rise, fall = server.check_health, server.rise, server.fall
     if server.state == STOPPED:
-        return f"DOWN {health}/{rise}" if 0 < health < rise else "DOWN"
+        return f"DOWN {health}/{rise}" if checked and 0 < health < rise else "DOWN"
     if server.admin & DRAIN:
         word = "DRAIN"
-    elif not server.checked:
+    elif server.state == STOPPING:
+        word = "NOLB"
+    elif not checked:
         return "no check"
     else:
-        word = "NOLB" if server.state == STOPPING else "UP"
-    if server.checked and rise <= health < rise + fall - 1:
+        word = "UP"
+    if checked and rise <= health < rise + fall - 1:
         return f"{word} {health - rise + 1}/{fall}"
     return word
 
@@ -264,7 +270,7 @@ def server_row(view: View, proxy: ProxyView, server: LiveServer, chosen: Selecti
     _flows(row, counters)
     if server.pool.limit >= 0:
         row.put("src_ilim", server.pool.limit)
-    if server.checked:
+    if server.checked and not server.check_paused:
         _checks(view, row, server)
     if chosen.private:
         row.put("addr", address_text(server))
@@ -273,7 +279,7 @@ def server_row(view: View, proxy: ProxyView, server: LiveServer, chosen: Selecti
 
 def _checks(view: View, row: Row, server: LiveServer) -> None:
     down = server.down_time
-    if server.state == STOPPED:
+    if server.state == STOPPED or server.admin & MAINT:
         down += view.now - max(server.last_change, view.started)
     row.put_all(chkfail=server.check_fails, chkdown=server.downs, downtime=down // 1000)
     if server.admin & MAINT:

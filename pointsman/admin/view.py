@@ -9,10 +9,11 @@ from typing import Protocol
 
 from pointsman.admin.links import ControlEnd
 from pointsman.listener.listener import Listener
-from pointsman.log.logger import Logger
+from pointsman.log.teller import Teller
 from pointsman.net.clock import monotonic_ms
 from pointsman.net.reactor import Reactor
 from pointsman.server.backend import LiveServer
+from pointsman.server.news import Tell
 from pointsman.stream.acceptor import Room
 from pointsman.stream.frontends import LiveFrontend
 from pointsman.stream.proxies import BackendProxy, Program
@@ -26,7 +27,17 @@ class FrontSide:
     listeners: list[Listener]
     socket_stats: bool = False  # option socket-stats: a row for each socket
     rate_limit: int = 0  # rate-limit sessions
-    stopped: bool = False  # by `shutdown frontend`: for good
+    tell: Tell = field(default_factory=lambda: Teller(None))  # messages about it
+    stopped_cell: int = -1  # in the arena
+
+    @property
+    def stopped(self) -> bool:
+        """By `shutdown frontend`: for good."""
+        return self.frontend.counters.table.arena.cells.load(self.stopped_cell) == 1
+
+    def stop(self) -> None:
+        """For all lanes."""
+        self.frontend.counters.table.arena.cells.store(self.stopped_cell, 1)
 
     @property
     def open(self) -> bool:
@@ -43,7 +54,7 @@ class BackSide:
     static: bool = False
     cookie: str = ""
     full_connections: int = 0  # fullconn, or what it is by default
-    logger: Logger | None = None  # messages about its servers
+    tell: Tell = field(default_factory=lambda: Teller(None))  # messages about its servers
 
 
 @dataclass(slots=True)
@@ -95,7 +106,6 @@ class View:
     nbthread: int = 1
     memory: int = 0  # -m, MB
     dropped_logs: Callable[[], int] = lambda: 0
-    logger: Logger | None = None  # of the process
     settle: Callable[[], None] = lambda: None  # lets changes from outside take effect in the reactor now
     lanes: ControlEnd | None = None  # in control: the way to the lanes
     pid: int = 0  # of the generation: its keeper's, where there is one
@@ -118,7 +128,7 @@ class View:
     def front(self, name: str) -> FrontSide | None:
         """By its name, or by "#" and its number."""
         for proxy in self.proxies:
-            if proxy.front is not None and not proxy.front.stopped and named(name, proxy.name, proxy.number):
+            if proxy.front is not None and named(name, proxy.name, proxy.number):
                 return proxy.front
         return None
 

@@ -18,7 +18,7 @@ from typing import Final
 
 from pointsman.assemble.admin import fill_admin
 from pointsman.assemble.backends import build_backend, fill_servers
-from pointsman.assemble.checks import build_checks
+from pointsman.assemble.checks import build_backend_loggers, build_checks
 from pointsman.assemble.frontends import build_frontend, build_listeners, fill_frontend
 from pointsman.assemble.live import Live
 from pointsman.assemble.modes import decide_modes
@@ -74,6 +74,7 @@ def assemble(configuration: Configuration, diagnostics: Diagnostics) -> Live:
             live.frontends.append(build_frontend(live, proxy, numbers[id(proxy)], modes[id(proxy)]))
     _name(live)
     _fill(live, configuration, enabled, diagnostics)
+    build_backend_loggers(live, configuration)
     fill_admin(live, configuration, diagnostics)
     build_checks(live, configuration, diagnostics)
     declare_users(configuration, diagnostics)

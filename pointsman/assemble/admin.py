@@ -27,6 +27,7 @@ from pointsman.config.stats import page_position, statistics_page
 from pointsman.core.address import AddressSpec
 from pointsman.core.diagnostics import Diagnostics, Severity
 from pointsman.listener.sockets import Opening, socket_options
+from pointsman.log.teller import TERMINAL, Teller
 from pointsman.net.clock import monotonic_ms, program_start, wall_ms
 from pointsman.net.reactor import IN
 from pointsman.rules.rule import Rule
@@ -97,8 +98,8 @@ def build_view(live: Live, configuration: Configuration, diagnostics: Diagnostic
     view = View(live.reactor, live.room, live.program, environment=dict(configuration.environment),
                 node=global_text(main, "node") or socket.gethostname(), description=global_text(main, "description"),
                 nbthread=lane_count(main), memory=command_line.memory if command_line is not None else 0,
-                dropped_logs=live.dropped_logs, logger=live.logger, born=program_start(),
-                groups=max(1, len(live.groups)), warnings=lambda: diagnostics.count(Severity.WARNING))
+                dropped_logs=live.dropped_logs, born=program_start(),
+                groups=max(1, len(live.groups)), warnings=lambda: diagnostics.count(Severity.WARNING) + TERMINAL.said)
     by_section: dict[int, ProxyView] = {}
     for one in (*live.frontends, *live.backends):
         section = live.sections[id(one)]
@@ -125,7 +126,8 @@ def _description(section: Section) -> str:
 def _front(live: Live, frontend: LiveFrontend, section: Section) -> FrontSide:
     frontend.socket_stats = option(section, "socket-stats")
     return FrontSide(frontend, [listener for listener in live.listeners if listener.frontend is frontend],
-                     socket_stats=frontend.socket_stats, rate_limit=number(section, "rate-limit sessions"))
+                     socket_stats=frontend.socket_stats, rate_limit=number(section, "rate-limit sessions"),
+                     tell=Teller(frontend.logger), stopped_cell=live.room.arena.take(1))
 
 
 def _back(live: Live, backend: BackendProxy, section: Section) -> BackSide:
@@ -133,7 +135,7 @@ def _back(live: Live, backend: BackendProxy, section: Section) -> BackSide:
     name = balance.algorithm.name if balance is not None else DEFAULT_ALGORITHM
     static = name == "static-rr" or balance is not None and balance.algorithm.hashed \
         and not hashing_of(section).consistent
-    return BackSide(backend, name, static, logger=live.loggers.get(id(backend)))
+    return BackSide(backend, name, static, tell=Teller(live.loggers[id(backend)]))
 
 
 def full_connections(live: Live, backend: BackendProxy) -> int:

@@ -123,6 +123,7 @@ def _server(backend: BackendProxy, section: Section, line: ServerLine, server_nu
                                address.port if address is not None else None)
     if parameters.disabled or address is None:
         server.admin |= MAINT
+        server.configured_down = True
     return server
 
 

@@ -1,7 +1,4 @@
 """Health checks: which servers are checked, how, and who is told."""
-import os
-import sys
-
 from pointsman.assemble.live import Live
 from pointsman.config.global_section import buffer_sizes, global_number, global_text
 from pointsman.config.server_line import ServerLine
@@ -10,29 +7,34 @@ from pointsman.config.timeouts import timeout
 from pointsman.core.diagnostics import ConfigError, Diagnostics
 from pointsman.log.build import build_outlets
 from pointsman.log.logger import Logger, default_line
+from pointsman.log.teller import Teller
 from pointsman.server.checks.checks import Checks
-from pointsman.server.checks.health import ALERT, Log
 from pointsman.server.checks.plan import make_plan
 
 
+def build_backend_loggers(live: Live, configuration: Configuration) -> None:
+    """Of each backend: messages about its servers go to its own log targets."""
+    for backend in live.backends:
+        outlets = build_outlets(live.sections[id(backend)], configuration.main, live.sinks)
+        logger = live.loggers[id(backend)] = Logger(outlets, default_line)
+        if backend.cache_check is not None:
+            backend.cache_check.logger = logger
+
+
 def build_checks(live: Live, configuration: Configuration, diagnostics: Diagnostics) -> None:
-    """A checker for each server with `check`, and a logger for the messages about each backend's servers."""
+    """A checker for each server with `check`."""
     main = configuration.main
     live.health = Checks(spread=global_number(main, "spread-checks"),
                          max_spread=global_number(main, "max-spread-checks"), node=global_text(main, "node"))
     for backend in live.backends:
         section = live.sections[id(backend)]
-        logger = Logger(build_outlets(section, main, live.sinks), default_line)
-        live.loggers[id(backend)] = logger
-        if backend.cache_check is not None:
-            backend.cache_check.logger = logger
         lines = [line for line in section.all(ServerLine) if line.parameters.check]
         if not lines:
             continue
         plan = make_plan(section, diagnostics, timeout(section, "connect"), timeout(section, "check"),
                          buffer_sizes(main)[0])
         servers = {server.name: server for server in backend.servers}
-        tell = teller(logger)
+        tell = Teller(live.loggers[id(backend)])
         for line in lines:
             server = servers.get(line.name.encode())
             if server is None:
@@ -42,17 +44,3 @@ def build_checks(live: Live, configuration: Configuration, diagnostics: Diagnost
                 live.checks += 1
             except ConfigError as error:
                 diagnostics.add(error.finding)
-
-
-def teller(logger: Logger) -> Log:
-    """Messages about servers go to the log and, as long as somebody may read it, to stderr."""
-    def tell(level: int, text: bytes) -> None:
-        logger.event(level, text)
-        severity = "ALERT" if level <= ALERT else "WARNING"
-        head = f"[{severity}]"
-        try:
-            sys.stderr.write(f"{head:<10} ({os.getpid()}) : {text.decode('utf-8', 'replace')}\n")
-            sys.stderr.flush()
-        except (OSError, ValueError):
-            pass  # nobody reads it any more
-    return tell

@@ -11,11 +11,12 @@ from pointsman.listener.generation import Generation
 from pointsman.listener.listener import Listener
 from pointsman.log.logger import Logger
 from pointsman.log.sinks import SinkSet
+from pointsman.log.teller import Teller
 from pointsman.net.clock import wall_ms
 from pointsman.net.reactor import IN, Channel, Hook, Reactor
 from pointsman.sample.fetch.lane import HERE
 from pointsman.server.checks.checks import Checks
-from pointsman.stream.acceptor import Room
+from pointsman.stream.acceptor import STOPPED_TEXT, Room
 from pointsman.stream.frontends import LiveFrontend
 from pointsman.stream.h1front import FORGETS, H1Front
 from pointsman.stream.progress import look
@@ -227,10 +228,20 @@ class Live(Generation):
         super().soft_stop()
         for service in self.services:
             service.stop()
+        if self.controls:
+            self._tell_end()
+
+    def _tell_end(self) -> None:
+        """Each proxy has stopped; a listen section is one."""
+        twins = {id(self.sections[id(backend)]): backend for backend in self.backends}
         for frontend in self.frontends:
-            if frontend.logger is not None and self.controls:
-                frontend.logger.event(WARNING, b"Proxy %b stopped (cumulated conns: FE: %d, BE: %d)." % (
-                    frontend.name, frontend.counters.totals.sessions, 0))
+            twin = twins.pop(id(self.sections[id(frontend)]), None)
+            Teller(frontend.logger)(WARNING, STOPPED_TEXT % (
+                frontend.name, frontend.counters.totals.sessions,
+                0 if twin is None else twin.counters.totals.sessions))
+        for backend in twins.values():
+            Teller(self.loggers[id(backend)])(WARNING, STOPPED_TEXT % (
+                backend.name, 0, backend.counters.totals.sessions))
 
     def idle(self) -> bool:
         """Each look closes the connections that wait for another request, and did so at the look before, too.

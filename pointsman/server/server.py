@@ -57,6 +57,7 @@ class Server(ServerFacts):
         self.maxqueue = 0  # of its queue; 0: no limit
         self.hash_key = b""  # what places it on a consistent hash (balance.build.hash_key); b"": its number
         self.checked = False
+        self.configured_down = False  # its line says `disabled`
         self.rise = 2
         self.fall = 3
 
@@ -163,6 +164,15 @@ class Server(ServerFacts):
     @check_health.setter
     def check_health(self, value: int) -> None:
         self.row.check_health = value
+
+    @property
+    def check_paused(self) -> bool:
+        """Its health checks were stopped by the runtime socket."""
+        return self.row.check_paused == 1
+
+    @check_paused.setter
+    def check_paused(self, value: bool) -> None:
+        self.row.check_paused = int(value)
 
     @property
     def check_status(self) -> str:

@@ -21,6 +21,7 @@ class StateFields:
     check_code: int
     check_duration: int  # ms, -1: none yet
     check_health: int  # 0 .. rise + fall - 1
+    check_paused: int  # 1: by `disable health`
     moved: int  # when its load last changed, as a number in its backend's changes (balance leastconn)
 
 

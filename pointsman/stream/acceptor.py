@@ -20,6 +20,8 @@ from pointsman.net.reactor import Channel, Reactor
 from pointsman.sample.context import ListenerFacts, ProxyFacts
 from pointsman.stream.share import Share
 
+STOPPED_TEXT: Final = b"Proxy %b stopped (cumulated conns: FE: %d, BE: %d)."  # the message of a proxy's end
+
 PROXY_EMPTY: Final = 11  # why a PROXY header was refused: identifiers of fc_err (manual 7.3.3)
 PROXY_ABORT: Final = 12
 PROXY_TIMEOUT: Final = 13

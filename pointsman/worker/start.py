@@ -15,6 +15,7 @@ from pointsman.config.lanes import is_capped, what_is_slow
 from pointsman.config.load import load
 from pointsman.core.diagnostics import ConfigError, Diagnostics, Severity
 from pointsman.listener.generation import Generation
+from pointsman.log.teller import TERMINAL
 from pointsman.worker import dump, registries
 from pointsman.worker.arguments import Options
 from pointsman.worker.console import Console
@@ -51,6 +52,7 @@ def start(options: Options, console: Console) -> Loaded | int:
     configuration = load(options.files, diagnostics, runtime=_runtime(options), local_peer=options.local_peer,
                          directory=options.directory, command_line=_command_line(options))
     console.quiet = options.quiet or is_quiet(configuration)
+    TERMINAL.quiet = console.silent
     if is_capped(configuration.main):
         diagnostics.warning("'nbthread' is reduced to what 'thread-hard-limit' permits.",
                             hint="lower 'nbthread', or raise 'thread-hard-limit'")

@@ -1,5 +1,5 @@
 """Commands about frontends, the process's limits, and streams (management manual 9.3)."""
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from pointsman.admin.command import ADMIN, CHANGE, LANES, OPERATOR, Call, CommandError, command
@@ -7,64 +7,77 @@ from pointsman.admin.lookup import wanted_frontend, wanted_server, whole_number
 from pointsman.core.address import AF_INET, AF_INET6, NetAddress
 from pointsman.listener.listener import CLOSED, PAUSED
 from pointsman.server.backend import LiveServer
+from pointsman.stream.acceptor import STOPPED_TEXT
 from pointsman.stream.exchange import ANSWER, CONNECT, ENDED, FORWARD, IDLE, LAST, PAUSE, QUEUE, TUNNEL
 from pointsman.stream.h1front import H1Front
 from pointsman.stream.http import HttpStream
 from pointsman.stream.tcp import TcpFront, TcpStream
 
-NOTICE: Final = 5  # levels of syslog
-WARNING: Final = 4
+WARNING: Final = 4  # a level of syslog
 
 Front = H1Front | TcpFront
 
 
-def _say(call: Call, level: int, text: str) -> None:
-    if call.view.logger is not None:
-        call.view.logger.event(level, text.encode())
+def _told(text: str) -> Callable[[Call], None]:
+    """Once a frontend has changed in all lanes: say so. `text` has a place for its name."""
+    def tell(call: Call) -> None:
+        front = wanted_frontend(call)
+        front.tell(WARNING, text.encode() % front.frontend.name)
+    return tell
 
 
 @command("disable frontend", "disable frontend <frontend>", "stop accepting, until it is enabled again",
-         level=ADMIN, everywhere=CHANGE)
+         level=ADMIN, everywhere=CHANGE, after=_told("Paused frontend %b."))
 def disable_frontend(call: Call) -> str:
     """Its sockets do not listen any more, connections go on."""
     front = wanted_frontend(call)
+    if front.stopped:
+        raise CommandError("Frontend was previously shut down, cannot disable.")
     if all(listener.state in (PAUSED, CLOSED) for listener in front.listeners):
         raise CommandError("All sockets are already disabled.")
     for listener in front.listeners:
         listener.pause()
     call.view.settle()
-    _say(call, WARNING, f"Paused frontend {front.frontend.name.decode()}.")
     return ""
 
 
 @command("enable frontend", "enable frontend <frontend>", "accept again",
-         level=ADMIN, everywhere=CHANGE)
+         level=ADMIN, everywhere=CHANGE, after=_told("Resumed frontend %b."))
 def enable_frontend(call: Call) -> str:
     """After `disable frontend`."""
     front = wanted_frontend(call)
+    if front.stopped:
+        raise CommandError("Frontend was previously shut down, cannot enable.")
     paused = [listener for listener in front.listeners if listener.state == PAUSED]
     if not paused:
         raise CommandError("All sockets are already enabled.")
     if not all([listener.resume() for listener in paused]):
         raise CommandError("Failed to resume frontend, check logs for precise cause (port conflict?).")
     call.view.settle()
-    _say(call, WARNING, f"Resumed frontend {front.frontend.name.decode()}.")
     return ""
 
 
+def _tell_end(call: Call) -> None:
+    """Counts are those of the proxy, its backend side included where it has one."""
+    front = wanted_frontend(call)
+    proxy = next(proxy for proxy in call.view.proxies if proxy.front is front)
+    back = proxy.back.backend.counters.totals.sessions if proxy.back is not None else 0
+    front.tell(WARNING, STOPPED_TEXT % (front.frontend.name, front.frontend.counters.totals.connections, back))
+
+
 @command("shutdown frontend", "shutdown frontend <frontend>", "stop a frontend for good",
-         level=ADMIN, everywhere=CHANGE)
+         level=ADMIN, everywhere=CHANGE, after=_tell_end)
 def shutdown_frontend(call: Call) -> str:
     """Its addresses are free for others; connections go on."""
     front = wanted_frontend(call)
+    if front.stopped and all(listener.state == CLOSED for listener in front.listeners):
+        raise CommandError("Frontend was already shut down.")
     for listener in front.listeners:
         if listener.state == PAUSED:
             listener.resume()
         listener.end()
-    front.stopped = True
+    front.stop()
     call.view.settle()
-    _say(call, WARNING, f"Proxy {front.frontend.name.decode()} stopped (cumulated conns: FE: "
-                        f"{front.frontend.counters.totals.connections}, BE: 0).")
     return ""
 
 

@@ -89,9 +89,7 @@ def _new_port(text: str, server: LiveServer) -> tuple[str, int, bool, int]:
 
 
 def _log(call: Call, back: BackSide, message: str) -> None:
-    logger = back.logger or call.view.logger
-    if logger is not None:
-        logger.event(NOTICE, message.encode())
+    back.tell(NOTICE, message.encode())
 
 
 @part("check-addr")

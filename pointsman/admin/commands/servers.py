@@ -1,13 +1,12 @@
 """Commands that show servers (management manual 9.3)."""
 from typing import Final
 
-from pointsman.admin.addresses import ServerAddresses
-from pointsman.admin.command import OPERATOR, Call, CommandError, command
+from pointsman.admin.addresses import checker_of
+from pointsman.admin.command import Call, CommandError, command
 from pointsman.admin.view import ProxyView
 from pointsman.server.backend import LiveServer
 from pointsman.server.checks.status import STATUSES
 from pointsman.server.server import MAINT, STOPPED
-from pointsman.tables.changes import CHANGES
 
 STATE_VERSION: Final = 1  # of the format of `show servers state`
 STATE_COLUMNS: Final = (
@@ -25,6 +24,7 @@ STATUS_NUMBERS: Final = {"UNK": 0, "INI": 1, "SOCKERR": 5, "L4OK": 6, "L4TOUT": 
 CONFIGURED: Final = 2  # bits of srv_check_state (manual 9.3)
 ENABLED: Final = 4
 PAUSED: Final = 8
+BY_CONFIGURATION: Final = 4  # a bit of srv_admin_state: the server's line says `disabled`
 
 
 def _backends(call: Call, index: int) -> list[ProxyView]:
@@ -48,8 +48,7 @@ def _place(server: LiveServer) -> tuple[str, int]:
 
 def _checked_at(server: LiveServer) -> tuple[int, str]:
     """Port and address of its checks, where they are not its own."""
-    addresses = CHANGES.followers.get("server")
-    checker = addresses.checker(server) if isinstance(addresses, ServerAddresses) else None
+    checker = checker_of(server)
     return (checker.target.port, checker.target.address or "-") if checker is not None else (0, "-")
 
 
@@ -75,19 +74,19 @@ def _state(call: Call, proxy: ProxyView, server: LiveServer) -> str:
     result = 0
     if server.checked and status in STATUSES and STATUSES[status][0] and status not in ("UNK", "INI"):
         result = (4 if status == "L7OKC" else 3) if STATUSES[status][1] else 2
-    check_state = (CONFIGURED | ENABLED) if server.checked else 0
-    health = server.check_health if server.checked else 0 if maintenance else server.rise
+    check_state = (CONFIGURED | (0 if server.check_paused else ENABLED)) if server.checked else 0
+    health = server.check_health if server.checked else 0
     values: list[int | str] = [
         proxy.number, proxy.name, server.number, server.name.decode(), address,
-        STOPPED if maintenance else server.state, server.admin, server.weight, server.initial_weight,
+        STOPPED if maintenance else server.state, server.admin | (BY_CONFIGURATION if server.configured_down else 0),
+        server.weight, server.initial_weight,
         call.view.since(server.last_change),
         STATUS_NUMBERS.get(status, 1), result, health, check_state | (PAUSED if maintenance else 0), 0, 0, 0, "-", port,
         "-", 0, *_checked_at(server), "-", 0]
     return " ".join(str(value) for value in values)
 
 
-@command("show servers conn", "show servers conn [<backend>]", "list the server connections, in use and idle",
-         level=OPERATOR)
+@command("show servers conn", "show servers conn [<backend>]", "list the server connections, in use and idle")
 def show_servers_conn(call: Call) -> str:
     lines = [f"# {CONNECTION_COLUMNS}"]
     for proxy in _backends(call, 0):

@@ -2,15 +2,14 @@
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+from pointsman.admin.addresses import checker_of
 from pointsman.admin.command import ADMIN, Call, CommandError, Run, command
 from pointsman.admin.lookup import wanted_server
-from pointsman.admin.view import BackSide
-from pointsman.server.backend import LiveServer
-from pointsman.server.server import DRAIN, MAINT
+from pointsman.server.checks.health import Health
+from pointsman.server.news import News
+from pointsman.server.server import DRAIN, MAINT, RUNNING, STOPPED, STOPPING
 
 HEAVIEST: Final = 256
-ALERT: Final = 1  # levels of syslog
-NOTICE: Final = 5
 
 _PARTS: Final[dict[str, Run]] = {}
 
@@ -27,7 +26,7 @@ def part(name: str) -> Callable[[Run], Run]:
 
 @command("set server", "set server <bk>/<srv> [opts]", "change a server's state, weight or address", level=ADMIN)
 def set_server(call: Call) -> str | Awaitable[str]:
-    """set server <backend>/<server> state|weight|addr|check-addr|check-port|fqdn ..."""
+    """set server <backend>/<server> state|weight|health|addr|check-addr|check-port|fqdn|agent ..."""
     wanted_server(call)
     change = _PARTS.get(call.word(1))
     if change is None:
@@ -40,14 +39,13 @@ def set_server(call: Call) -> str | Awaitable[str]:
 @part("state")
 def _set_state(call: Call) -> str:
     """set server <backend>/<server> state [ ready | drain | maint ]"""
-    back, server = wanted_server(call)
     state = call.word(2)
     if state == "maint":
-        to_maintenance(call, back, server)
+        to_maintenance(call)
     elif state == "drain":
-        to_drain(call, back, server)
+        to_drain(call)
     elif state == "ready":
-        to_ready(call, back, server)
+        to_ready(call)
     else:
         raise CommandError("'set server <srv> state' expects 'ready', 'drain' and 'maint'.")
     return ""
@@ -55,95 +53,131 @@ def _set_state(call: Call) -> str:
 
 @command("disable server", "disable server <bk>/<srv>", "put a server into maintenance", level=ADMIN)
 def disable_server(call: Call) -> str:
-    to_maintenance(call, *wanted_server(call))
+    to_maintenance(call)
     return ""
 
 
 @command("enable server", "enable server <bk>/<srv>", "end a server's maintenance", level=ADMIN)
 def enable_server(call: Call) -> str:
-    back, server = wanted_server(call)
-    if server.admin & MAINT:
-        _leave_maintenance(call, back, server)
+    if wanted_server(call)[1].admin & MAINT:
+        to_ready(call)
     return ""
 
 
-def to_maintenance(call: Call, back: BackSide, server: LiveServer) -> None:
+def _health(call: Call) -> Health:
+    """Of the server that a command names, checked or not."""
+    back, server = wanted_server(call)
+    checker = checker_of(server)
+    return checker.health if checker is not None else Health(back.backend, server, back.tell)
+
+
+def to_maintenance(call: Call) -> None:
     """No traffic and no checks. Whoever waits for it chooses again."""
-    if server.admin & MAINT:
-        return
-    requeued = server.queued
-    sessions = server.connections
-    alive = bool(back.backend.usable)
-    server.admin |= MAINT
-    server.admin &= ~DRAIN
-    _changed(call, back, server)
-    _say(call, back, ALERT, f"Server {_name(server)} is going DOWN for maintenance. {_left(back, 'left')} {sessions} "
-                            f"sessions active, {requeued} requeued, {len(back.backend.queue)} remaining in queue.")
-    _tell_if_empty(call, back, alive)
+    health = _health(call)
+    if not health.server.admin & MAINT:
+        health.enter_maintenance(call.view.now)
+        call.view.settle()
 
 
-def to_drain(call: Call, back: BackSide, server: LiveServer) -> None:
+def to_drain(call: Call) -> None:
     """No new work, but what persists; checks go on."""
-    if server.admin & MAINT:
-        server.admin |= DRAIN
-        _leave_maintenance(call, back, server)
-        return
-    if server.admin & DRAIN:
-        return
-    requeued = server.queued
-    alive = bool(back.backend.usable)
-    server.admin |= DRAIN
-    _changed(call, back, server)
-    _say(call, back, NOTICE, f"Server {_name(server)} enters drain state. {_left(back, 'online')} {requeued} sessions "
-                             f"requeued, {len(back.backend.queue)} total in queue.")
-    _tell_if_empty(call, back, alive)
-
-
-def to_ready(call: Call, back: BackSide, server: LiveServer) -> None:
-    """As the checks say: neither maintenance nor drain."""
-    drained = bool(server.admin & DRAIN)
-    server.admin &= ~DRAIN
-    if server.admin & MAINT:
-        _leave_maintenance(call, back, server)
-    elif drained:
-        _changed(call, back, server)
-        _say(call, back, NOTICE, f"Server {_name(server)} is {'UP' if server.up else 'DOWN'} (leaving forced drain).")
-
-
-def _leave_maintenance(call: Call, back: BackSide, server: LiveServer) -> None:
-    server.admin &= ~MAINT
-    _changed(call, back, server)
-    mode = "DRAIN" if server.admin & DRAIN else "READY"
-    _say(call, back, NOTICE, f"Server {_name(server)} is {'UP' if server.up else 'DOWN'}/{mode} "
-                             "(leaving forced maintenance).")
-
-
-def _changed(call: Call, back: BackSide, server: LiveServer) -> None:
-    server.last_change = call.view.now
-    back.backend.changed(server)
+    health = _health(call)
+    if health.server.admin & MAINT:
+        health.leave_maintenance(call.view.now, drain=True)
+    elif not health.server.admin & DRAIN:
+        health.enter_drain()
     call.view.settle()
 
 
-def _name(server: LiveServer) -> str:
-    return server.route.decode()
+def to_ready(call: Call) -> None:
+    """Neither maintenance nor drain."""
+    health = _health(call)
+    if health.server.admin & MAINT:
+        health.leave_maintenance(call.view.now)
+    elif health.server.admin & DRAIN:
+        health.leave_drain()
+    call.view.settle()
 
 
-def _left(back: BackSide, word: str) -> str:
-    usable = [server for server in back.backend.servers if server.usable]
-    active = sum(1 for server in usable if not server.backup)
-    return f"{active} active and {len(usable) - active} backup servers {word}."
+# Health.
+
+_STATES: Final = {"up": RUNNING, "stopping": STOPPING, "down": STOPPED}
 
 
-def _say(call: Call, back: BackSide, level: int, text: str) -> None:
-    """A line in the backend's log, or in the process's."""
-    logger = back.logger or call.view.logger
-    if logger is not None:
-        logger.event(level, text.encode())
+@part("health")
+def _set_health(call: Call) -> str:
+    """set server <backend>/<server> health [ up | stopping | down ]"""
+    state = _STATES.get(call.word(2))
+    if state is None:
+        raise CommandError("'set server <srv> health' expects 'up', 'stopping', or 'down'.")
+    _health(call).force(state, call.view.now)
+    call.view.settle()
+    return ""
 
 
-def _tell_if_empty(call: Call, back: BackSide, alive: bool) -> None:
-    if alive and not back.backend.usable:
-        _say(call, back, 0, f"backend {back.backend.name.decode()} has no server available!")
+@command("disable health", "disable health <bk>/<srv>", "stop a server's health checks for a while", level=ADMIN)
+def disable_health(call: Call) -> str:
+    """The server keeps the state it has; without checks that is what it was up to now."""
+    server = wanted_server(call)[1]
+    if server.checked:
+        server.check_paused = True
+    return ""
+
+
+@command("enable health", "enable health <bk>/<srv>", "go on with a server's health checks", level=ADMIN)
+def enable_health(call: Call) -> str:
+    """After `disable health`."""
+    server = wanted_server(call)[1]
+    if not server.checked:
+        raise CommandError("Health check was not configured on this server, cannot enable.")
+    server.check_paused = False
+    return ""
+
+
+# Agents: no server has one yet.
+
+@command("disable agent", "disable agent <bk>/<srv>", "stop a server's agent checks for a while", level=ADMIN)
+def disable_agent(call: Call) -> str:
+    """There is none to be stopped."""
+    wanted_server(call)
+    return ""
+
+
+@command("enable agent", "enable agent <bk>/<srv>", "go on with a server's agent checks", level=ADMIN)
+def enable_agent(call: Call) -> str:
+    """Complains: there is none."""
+    wanted_server(call)
+    raise CommandError("Agent was not configured on this server, cannot enable.")
+
+
+@part("agent")
+def _set_agent(call: Call) -> str:
+    """set server <backend>/<server> agent [ up | down ]"""
+    raise CommandError("agent checks are not enabled on this server.")
+
+
+@part("agent-addr")
+def _set_agent_address(call: Call) -> str:
+    """set server <backend>/<server> agent-addr <addr> [port <port>]"""
+    raise CommandError("agent checks are not enabled on this server")
+
+
+@part("agent-port")
+def _set_agent_port(call: Call) -> str:
+    """set server <backend>/<server> agent-port <port>"""
+    raise CommandError("agent checks are not enabled on this server")
+
+
+@part("agent-send")
+def _set_agent_text(call: Call) -> str:
+    """set server <backend>/<server> agent-send <value>"""
+    raise CommandError("agent checks are not enabled on this server.")
+
+
+@part("ssl")
+def _set_ssl(call: Call) -> str:
+    """set server <backend>/<server> ssl [ on | off ]: there is no TLS to servers yet."""
+    raise CommandError("'set server <srv> ssl' cannot be set.  default-server should define ssl settings")
 
 
 # Weights.
@@ -189,9 +223,12 @@ def _change_weight(call: Call, text: str) -> None:
         raise CommandError("Absolute weight can only be between 0 and 256 inclusive.")
     if back.static and weight not in (0, server.initial_weight):
         raise CommandError("Backend is using a static LB algorithm and only accepts weights '0%' and '100%'.")
+    news = News(back.backend, back.tell)
+    alive = news.alive
     server.weight = weight
     back.backend.changed(server)
     call.view.settle()
+    news.tell_if_empty(alive)
 
 
 # Limits.

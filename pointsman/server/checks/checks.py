@@ -13,9 +13,10 @@ from pointsman.config.server_words import ServerParameters
 from pointsman.core.diagnostics import ConfigError, Position
 from pointsman.net.clock import monotonic_ms
 from pointsman.server.backend import Backend, LiveServer
-from pointsman.server.checks.health import Health, Log, watch
+from pointsman.server.checks.health import Health, watch
 from pointsman.server.checks.plan import Plan
 from pointsman.server.checks.run import Run, Target
+from pointsman.server.news import Tell
 from pointsman.server.server import MAINT, STOPPING, Server
 
 
@@ -28,14 +29,19 @@ class Checker:
         self.parameters = parameters
         self.checks = checks
         self.target = Target(parameters.check_address, parameters.check_port, parameters.check_send_proxy)
-        self.enabled = True  # disable health, enable health
         self.task: asyncio.Task[None] | None = None
+
+    @property
+    def enabled(self) -> bool:
+        """Neither in maintenance nor paused by `disable health`."""
+        server = self.health.server
+        return not server.admin & MAINT and not server.check_paused
 
     async def run(self, delay: int) -> None:
         """Until it is cancelled."""
         await asyncio.sleep(delay / 1000)
         while True:
-            if self.enabled and not self.health.server.admin & MAINT:
+            if self.enabled:
                 try:
                     await self.once()
                 except Exception as error:  # a bug: it is reported, and does not end the checks
@@ -71,7 +77,7 @@ class Checks:
         self.node = node or socket.gethostname()
         self.checkers: dict[Server, Checker] = {}
 
-    def add(self, backend: Backend, server: LiveServer, parameters: ServerParameters, plan: Plan, log: Log,
+    def add(self, backend: Backend, server: LiveServer, parameters: ServerParameters, plan: Plan, tell: Tell,
             at: Position) -> Checker:
         """A server with `check`. ConfigError if nothing says at which port; `at` is the place of its line."""
         dial = server.dial
@@ -80,7 +86,7 @@ class Checks:
                               "service port nor check port nor tcp_check rule 'connect' with port information.", at)
         server.rise = parameters.rise
         server.fall = parameters.fall
-        health = Health(backend, server, log)
+        health = Health(backend, server, tell)
         health.log_all = plan.log_all
         health.slowstart = parameters.slowstart
         health.start(parameters.init_state, self.clock())

@@ -14,14 +14,10 @@ from typing import Final
 
 from pointsman.server.backend import Backend, LiveServer
 from pointsman.server.checks.status import Result
-from pointsman.server.server import MAINT, RUNNING, STARTING, STOPPED, STOPPING, Server
+from pointsman.server.news import ALERT, NOTICE, News, Tell
+from pointsman.server.server import DRAIN, MAINT, RUNNING, STARTING, STOPPED, STOPPING, Server
 
-EMERGENCY: Final = 0  # levels of messages (RFC 5424)
-ALERT: Final = 1
-NOTICE: Final = 5
 FULL_SHARE: Final = 16
-
-Log = Callable[[int, bytes], None]
 
 
 def watch(backend: Backend, clock: Callable[[], int]) -> None:
@@ -43,12 +39,12 @@ def watch(backend: Backend, clock: Callable[[], int]) -> None:
 
 
 class Health:
-    """Of one server. `log` writes a line to the backend's logs."""
+    """Of one server, checked or not. `tell` takes the messages."""
 
-    def __init__(self, backend: Backend, server: LiveServer, log: Log) -> None:
+    def __init__(self, backend: Backend, server: LiveServer, tell: Tell) -> None:
         self.backend = backend
         self.server = server
-        self.log = log
+        self.news = News(backend, tell)
         self.log_all = False  # option log-health-checks
         self.slowstart = 0  # ms
         self.status = "INI"  # of the last result
@@ -72,6 +68,8 @@ class Health:
         server.check_health = others.get(init_state, server.rise)
         if server.check_health < server.rise:
             server.state = STOPPED
+        if server.admin & MAINT:
+            server.check_health = 0
 
     def interval(self, inter: int, fast: int, down: int) -> int:
         """Milliseconds to the next check (manual 5.2 inter, the table); `fast` and `down` are 0 where not set."""
@@ -116,8 +114,8 @@ class Health:
         else:
             state = f"{server.check_health}/{server.rise} DOWN"
         kind = "backup server" if server.backup else "server"
-        route = server.route.decode()
-        self._log(NOTICE, f"Health check for {kind} {route} {verb}, {result.reason()}, status: {state}.")
+        text = f"Health check for {kind} {server.route.decode()} {verb}, {result.reason()}, status: {state}."
+        self.news.tell(NOTICE, text.encode("latin-1", "replace"))
 
     def _act(self, result: Result, now: int) -> None:
         """What the result means for the server's state."""
@@ -139,41 +137,109 @@ class Health:
     def set_down(self, now: int, reason: str = "") -> None:
         """The server goes down. `reason` is what the message tells, "": nothing."""
         server = self.server
-        was_stopping = server.state == STOPPING
-        before = len(self.backend.usable)
+        expected = server.state == STOPPING or bool(server.admin & DRAIN)
+        self._stop(now, STOPPED, NOTICE if expected else ALERT, f"is DOWN{_said(reason)}")
+
+    def _stop(self, now: int, state: int, level: int, what: str) -> None:
+        server = self.server
+        alive = self.news.alive
         sessions, requeued = server.connections, server.queued
-        server.state = STOPPED
+        server.state = state
         server.share = FULL_SHARE
         server.downs += 1
         self._changed(now)
-        level = NOTICE if was_stopping else ALERT
-        self._say(level, "is DOWN", reason, "left",
-                  f"{sessions} sessions active, {requeued} requeued, {len(self.backend.queue)} remaining in queue.")
-        self._tell_if_empty(before)
+        self.news.say(level, server, f"{what}. {self.news.losses(sessions, requeued)}")
+        self.news.tell_if_empty(alive)
 
     def set_stopping(self, now: int, reason: str = "") -> None:
         """The server gets no new work (404 under disable-on-404)."""
-        before = len(self.backend.usable)
-        requeued = self.server.queued
-        self.server.state = STOPPING
+        server = self.server
+        alive = self.news.alive
+        requeued = server.queued
+        self._end_downtime(now)
+        server.state = STOPPING
         self._changed(now)
-        self._say(NOTICE, "is stopping", reason, "online",
-                  f"{requeued} sessions requeued, {len(self.backend.queue)} total in queue.")
-        self._tell_if_empty(before)
+        self.news.say(NOTICE, server, f"is stopping{_said(reason)}. {self.news.queues(requeued)}")
+        self.news.tell_if_empty(alive)
 
     def set_up(self, now: int, reason: str = "") -> None:
         """The server is back, slowly where slowstart says so and it was down."""
-        server = self.server
-        if server.state == STOPPED:
-            server.down_time += now - server.last_change
-        if self.slowstart and server.state == STOPPED:
-            server.state = STARTING
-            server.share = 1
-        else:
-            server.state = RUNNING
-            server.share = FULL_SHARE
-        self._changed(now)
+        self._end_downtime(now)
+        self._run(now)
         self._say_up(reason)
+
+    def _run(self, now: int) -> None:
+        server = self.server
+        slowly = self.slowstart and server.state == STOPPED
+        server.state = STARTING if slowly else RUNNING
+        server.share = 1 if slowly else FULL_SHARE
+        self._changed(now)
+
+    def _end_downtime(self, now: int) -> None:
+        if self.server.state == STOPPED:
+            self.server.down_time += now - self.server.last_change
+
+    # The same by the runtime socket (management manual 9.3, set server).
+
+    def enter_maintenance(self, now: int) -> None:
+        """No traffic and no checks until it is left. Whoever waits for the server chooses again."""
+        server = self.server
+        draining = bool(server.admin & DRAIN)
+        server.admin = server.admin & ~DRAIN | MAINT
+        server.check_health = 0
+        if server.state == STOPPED:
+            self.backend.changed(server)
+            self.news.say(NOTICE, server, "was DOWN and now enters maintenance.")
+            return
+        level = NOTICE if draining or server.state == STOPPING else ALERT
+        self._stop(now, STOPPED, level, "is going DOWN for maintenance")
+
+    def leave_maintenance(self, now: int, drain: bool = False) -> None:
+        """It is up until a check says otherwise."""
+        server = self.server
+        server.admin &= ~MAINT
+        if drain:
+            server.admin |= DRAIN
+        server.check_health = server.rise
+        self._end_downtime(now)
+        self._run(now)
+        mode = "DRAIN" if drain else "READY"
+        self.news.say(NOTICE, server, f"is UP/{mode} (leaving forced maintenance).")
+        if drain:
+            self.news.say(NOTICE, server, "remains in forced drain mode.")
+
+    def enter_drain(self) -> None:
+        """No new work but what persists; checks go on."""
+        server = self.server
+        alive = self.news.alive
+        sessions, requeued = server.connections, server.queued
+        server.admin |= DRAIN
+        self.backend.changed(server)
+        rest = self.news.queues(requeued) if server.up else self.news.losses(sessions, requeued)
+        self.news.say(NOTICE, server, f"enters drain state. {rest}")
+        self.news.tell_if_empty(alive)
+
+    def leave_drain(self) -> None:
+        server = self.server
+        server.admin &= ~DRAIN
+        self.backend.changed(server)
+        self.news.say(NOTICE, server, f"is {'UP' if server.up else 'DOWN'} (leaving forced drain).")
+
+    def force(self, state: int, now: int) -> None:
+        """RUNNING, STOPPING or STOPPED, whatever checks have said; they go on, and may say otherwise."""
+        server = self.server
+        if server.admin & MAINT:
+            return
+        reason = "changed from CLI"
+        server.check_health = 0 if state == STOPPED else self.sound
+        if state == STOPPED:
+            if server.state != STOPPED:
+                self.set_down(now, reason)
+        elif state == STOPPING:
+            if server.state != STOPPING:
+                self.set_stopping(now, reason)
+        elif server.state in (STOPPED, STOPPING):
+            self.set_up(now, reason)
 
     def warm(self, now: int) -> None:
         """More weight for a server that starts slowly: from 1 to 16 sixteenths, linearly in time."""
@@ -195,28 +261,9 @@ class Health:
         self.backend.changed(server)
         server.last_change = now
 
-    def _tell_if_empty(self, before: int) -> None:
-        if before and not self.backend.usable:
-            self._log(EMERGENCY, f"backend {self.backend.name.decode()} has no server available!")
-
-    # Messages.
-
     def _say_up(self, reason: str) -> None:
-        self._say(NOTICE, "is UP", reason, "online",
-                  f"0 sessions requeued, {len(self.backend.queue)} total in queue.")
+        self.news.say(NOTICE, self.server, f"is UP{_said(reason)}. {self.news.queues()}")
 
-    def _say(self, level: int, what: str, reason: str, who: str, rest: str) -> None:
-        active = backup = 0
-        for server in self.backend.servers:
-            if server.usable:
-                backup += server.backup
-                active += not server.backup
-        kind = "Backup Server" if self.server.backup else "Server"
-        text = f"{kind} {self.server.route.decode()} {what}{', ' + reason if reason else ''}. "
-        text += f"{active} active and {backup} backup servers {who}. "
-        if not active and backup:
-            text += "Running on backup. "
-        self._log(level, text + rest)
 
-    def _log(self, level: int, text: str) -> None:
-        self.log(level, text.encode("latin-1", "replace"))
+def _said(reason: str) -> str:
+    return f", {reason}" if reason else ""

@@ -21,7 +21,7 @@ from pointsman.server.checks.expect import judge_data, judge_reply, label
 from pointsman.server.checks.http_request import render_request
 from pointsman.server.checks.http_response import Reply
 from pointsman.server.checks.plan import Plan
-from pointsman.server.checks.status import Result
+from pointsman.server.checks.status import Result, connection_error
 from pointsman.server.checks.steps import Connect, Expect, Remark, SendData, SendRequest, Step
 from pointsman.server.connection import Dial
 from pointsman.server.server import RUNNING, STARTING, STOPPING
@@ -121,7 +121,7 @@ class Run:
         except TimeoutError:
             raise self._connect_failed(step, "L4TOUT", "") from None
         except OSError as error:
-            raise self._connect_failed(step, "L4CON", os.strerror(error.errno) if error.errno else str(error)) from None
+            raise self._connect_failed(step, "L4CON", connection_error(error)) from None
         self.in_order = step.linger
         if plan.read_timeout:
             self.deadline = self.loop.time() + plan.read_timeout / 1000

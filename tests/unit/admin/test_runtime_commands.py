@@ -37,7 +37,7 @@ SHOWN = [
     ("show stat domain nonsense", "Invalid statistics domain.\n"),
     ("show stat typed up", "F.2.0.0.pxname.1:KNSV:str:web\n"),
     ("show servers state app", "\n4 app 1 s1 127.0.0.1 2 0 2 2 "),
-    ("show servers state", "\n4 app 3 s3 127.0.0.1 0 1 1 1 "),
+    ("show servers state", "\n4 app 3 s3 127.0.0.1 0 5 1 1 "),
     ("show servers state #5", "\n5 spare 1 u1 - 2 0 3 3 "),
     ("show servers state nope", "Can't find backend.\n"),
     ("show servers conn", "\nboth/l1 3/1 127.0.0.1 81 - 5000 0 0 0 0 0 0 0 -1 0 0\n"),
@@ -71,7 +71,23 @@ SHOWN = [
     ("set weight spare/u1 7", "Backend is using a static LB algorithm and only accepts weights '0%' and '100%'.\n"),
     ("set server", "Require 'backend/server'.\n"),
     ("set server app/s1",
-     "usage: set server <backend>/<server> addr | check-addr | check-port | fqdn | state | weight\n"),
+     "usage: set server <backend>/<server> addr | agent | agent-addr | agent-port | agent-send | check-addr | "
+     "check-port | fqdn | health | ssl | state | weight\n"),
+    ("set server app/s1 health", "'set server <srv> health' expects 'up', 'stopping', or 'down'.\n"),
+    ("set server app/s1 health well", "'set server <srv> health' expects 'up', 'stopping', or 'down'.\n"),
+    ("set server app/s1 agent up", "agent checks are not enabled on this server.\n"),
+    ("set server app/s1 agent-addr 127.0.0.1", "agent checks are not enabled on this server\n"),
+    ("set server app/s1 agent-port 5", "agent checks are not enabled on this server\n"),
+    ("set server app/s1 agent-send hello", "agent checks are not enabled on this server.\n"),
+    ("set server app/s1 ssl on", "'set server <srv> ssl' cannot be set.  default-server should define ssl settings\n"),
+    ("disable health app/s1", ""),
+    ("disable health", "Require 'backend/server'.\n"),
+    ("enable health app/s1", "Health check was not configured on this server, cannot enable.\n"),
+    ("enable health app/nope", "No such server.\n"),
+    ("disable agent app/s1", ""),
+    ("disable agent nope/s1", "No such backend.\n"),
+    ("enable agent app/s1", "Agent was not configured on this server, cannot enable.\n"),
+    ("enable agent app/nope", "No such server.\n"),
     ("set server app/s1 state", "'set server <srv> state' expects 'ready', 'drain' and 'maint'.\n"),
     ("show map", "# id (file) description\n"),
     ("show map #0", "Unknown map identifier. Please use #<id> or <file>.\n"),
@@ -215,7 +231,7 @@ def test_counters_begin_anew() -> None:
 
 def test_levels() -> None:
     with stand(level="user") as one:
-        for line in ("show env", "show sess", "show servers conn", "clear counters", "set weight app/s1 1", "operator"):
+        for line in ("show env", "show sess", "clear counters", "set weight app/s1 1", "operator"):
             assert one.ask(line) == "Permission denied\n"
         assert one.ask("show cli level") == "user\n" and one.ask("get weight app/s1") == "2 (initial 2)\n"
     with stand(level="operator") as one:

@@ -99,7 +99,7 @@ class Farm:
             self.checkers.append(self.checks.add(self.backend, server, line.parameters, self.plan, self._log, line.at))
         self.backend.refresh()
 
-    def _log(self, level: int, text: bytes) -> None:
+    def _log(self, level: int, text: bytes, shown: bytes = b"") -> None:
         self.lines.append((level, re.sub(r"duration: \d+ms", "duration: 0ms", text.decode())))
 
     def said(self) -> list[str]:

@@ -281,12 +281,12 @@ def test_a_server_without_a_port() -> None:
     made.server.dial.follow_port = True
     checker = made.checkers[0]
     with pytest.raises(ConfigError, match="server 's1' has neither service port nor check port"):
-        made.checks.add(made.backend, made.server, checker.parameters, made.plan, lambda level, text: None,
+        made.checks.add(made.backend, made.server, checker.parameters, made.plan, lambda level, text, shown=b"": None,
                         NOWHERE)
     explicit = farm("option tcp-check|tcp-check connect port 7")
     explicit.server.dial.follow_port = True
     assert explicit.checks.add(explicit.backend, explicit.server, checker.parameters, explicit.plan,
-                               lambda level, text: None, NOWHERE).target.port == 0
+                               lambda level, text, shown=b"": None, NOWHERE).target.port == 0
 
 
 def test_the_task_finds_a_death_and_a_return() -> None:

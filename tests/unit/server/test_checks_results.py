@@ -8,6 +8,8 @@ assert pointsman.keywords
 
 OK = b"HTTP/1.0 200 OK\r\n\r\n"
 
+REFUSED = "ECONNREFUSED returned by OS (Connection refused)"
+
 
 def answer(status: bytes, body: bytes = b"", head: bytes = b"") -> bytes:
     return b"HTTP/1.1 %b\r\n%bcontent-length: %d\r\n\r\n%b" % (status, head, len(body), body)
@@ -169,11 +171,11 @@ T = "option tcp-check|tcp-check expect "
      ("L4OK", 0, "(tcp-check)")),
     ("option tcp-check|tcp-check connect|tcp-check expect string +PONG|tcp-check connect port 1 comment other\\ port",
      b"+PONG",
-     ("L4CON", 0, "Connection refused at step 3 of tcp-check (connect port 1) comment: 'other port'")),
+     ("L4CON", 0, f"{REFUSED} at step 3 of tcp-check (connect port 1) comment: 'other port'")),
     ("option tcp-check|tcp-check comment hello\\ there|tcp-check connect port 1", b"",
-     ("L4CON", 0, "Connection refused at step 2 of tcp-check (connect port 1) comment: 'hello there'")),
+     ("L4CON", 0, f"{REFUSED} at step 2 of tcp-check (connect port 1) comment: 'hello there'")),
     ("option tcp-check|tcp-check connect addr 127.0.0.9 port 1", b"",
-     ("L4CON", 0, "Connection refused at step 1 of tcp-check (connect port 1)")),
+     ("L4CON", 0, f"{REFUSED} at step 1 of tcp-check (connect port 1)")),
 ])
 def test_tcp_results(lines: str, said: bytes, expected: tuple[str, int, str]) -> None:
     assert check(lines, Scripted(said, early=True)) == expected
@@ -209,7 +211,7 @@ def test_a_reset_in_a_sequence() -> None:
 @pytest.mark.parametrize("lines", ["", "option httpchk", "option httpchk|http-check connect comment c|http-check send"])
 def test_nobody_listens(lines: str) -> None:
     script = Scripted()
-    assert check(lines, script, "check inter 150 port 1") == ("L4CON", 0, "Connection refused")
+    assert check(lines, script, "check inter 150 port 1") == ("L4CON", 0, REFUSED)
     assert script.requests == []
 
 
