@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from pointsman.balance.roundrobin import RoundRobin
 from pointsman.config.load import load_text
 from pointsman.config.server_line import ServerLine
-from pointsman.core.diagnostics import Diagnostics
+from pointsman.core.diagnostics import Diagnostics, Severity
 from pointsman.server.backend import Backend, LiveServer
 from pointsman.server.checks.checks import Checker, Checks
 from pointsman.server.checks.plan import make_plan
@@ -81,7 +81,7 @@ class Farm:
             text += f" server s{number} 127.0.0.1:{ports[number - 1]} {words}\n"
         self.diagnostics = Diagnostics()
         section = load_text(text, self.diagnostics).proxies[0]
-        assert [one.render() for one in self.diagnostics.findings if one.severity > 1] == []
+        assert [one.render() for one in self.diagnostics.findings if one.severity > Severity.WARNING] == []
         self.plan = make_plan(section, self.diagnostics, 500, 0)
         self.backend = Backend("b", 2, True, RoundRobin())
         self.lines: list[tuple[int, str]] = []
