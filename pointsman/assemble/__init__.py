@@ -35,6 +35,7 @@ from pointsman.core.diagnostics import ConfigError, Diagnostics
 from pointsman.log.build import build_process_logger
 from pointsman.log.sinks import SinkSet
 from pointsman.net.reactor import Reactor
+from pointsman.proto.h1 import ANY_PAYLOAD, KEEP_AMBIGUOUS
 from pointsman.sample.context import Names
 from pointsman.stream.acceptor import Room
 from pointsman.stream.proxies import Program
@@ -59,6 +60,7 @@ def assemble(configuration: Configuration, diagnostics: Diagnostics) -> Live:
     size, reserve = buffer_sizes(main)
     program.head_limit = size - reserve
     program.field_limit = global_number(main, "tune.http.maxhdr") - 1
+    program.lax = _lax(main)
     sinks = SinkSet()
     live = Live(reactor, room, program, sinks, build_process_logger(main, sinks))
     live.pins = pins(main, members(main, lanes))
@@ -80,6 +82,12 @@ def assemble(configuration: Configuration, diagnostics: Diagnostics) -> Live:
     declare_users(configuration, diagnostics)
     check_references(configuration, diagnostics)
     return live
+
+
+def _lax(main: Section) -> int:
+    """What heads may have that others could read otherwise (manual 3.1)."""
+    return (ANY_PAYLOAD if global_flag(main, "h1-accept-payload-with-any-method") else 0) \
+        | (KEEP_AMBIGUOUS if global_flag(main, "h1-do-not-close-on-insecure-transfer-encoding") else 0)
 
 
 def _splices(main: Section) -> bool:

@@ -204,6 +204,8 @@ FLAGS: dict[str, tuple[str, bool]] = {  # section of the manual, and whether `no
     "daemon": ("3.1", False),
     "expose-deprecated-directives": ("3.1", False),  # permits what this version refuses anyway
     "expose-experimental-directives": ("3.1", False),
+    "h1-accept-payload-with-any-method": ("3.1", False),
+    "h1-do-not-close-on-insecure-transfer-encoding": ("3.1", False),
     "noreuseport": ("3.2", False),
     "nosplice": ("3.2", False),
     "quiet": ("3.3", False),

@@ -36,6 +36,8 @@ from pointsman.proto.message import (
 from pointsman.proto.shape import find_shape
 from pointsman.proto.tokens import BASE64S, CLEAN, HOSTS, NAMES, TARGETS, TEXT, tokens
 
+ANY_PAYLOAD: Final = 1  # bits of `lax`: h1-accept-payload-with-any-method
+KEEP_AMBIGUOUS: Final = 2  # h1-do-not-close-on-insecure-transfer-encoding
 LIMIT: Final = 15_360  # bytes of a head: tune.bufsize less tune.maxrewrite
 FIELDS: Final = 100  # tune.http.maxhdr counts the first line too
 _DIGITS: Final = 20  # of 2^64 - 1
@@ -188,7 +190,7 @@ def field_line(raw: bytes) -> Field:
 
 
 def _parse_fields(head: Head, raws: list[bytes], strict: bool, max_fields: int, is_request: bool,
-                  hint: list[Field], memory: Memory[Field] | None) -> None:
+                  hint: list[Field], memory: Memory[Field] | None, lax: int) -> None:
     """`hint`: the lines of an earlier head; what stands in the same place again is the same field."""
     if len(raws) - 1 > max_fields:
         raise ProtocolError("too many fields")
@@ -217,7 +219,7 @@ def _parse_fields(head: Head, raws: list[bytes], strict: bool, max_fields: int, 
     head.fields = fields
     if special:
         _judge(head, is_request)
-        _settle(head, strict)
+        _settle(head, strict, lax)
 
 
 def _as_received(head: Head, raws: list[bytes], earlier: Head | None) -> None:
@@ -319,36 +321,36 @@ def _codings(value: bytes) -> None:
         raise ProtocolError("unknown transfer coding", 422)
 
 
-def _settle(head: Head, strict: bool) -> None:
+def _settle(head: Head, strict: bool, lax: int) -> None:
     """Two framings at once, or one that the version does not know: chunked wins, and nothing may follow (RFC 9112
-    6.1)."""
+    6.1), unless the configuration says that nobody before us could have read two framings otherwise."""
     if not head.chunked:
         return
     if head.length >= 0 or not head.minor:
         if strict:
             raise ProtocolError("Transfer-Encoding with Content-Length or in HTTP/1.0")
-        head.close_after = True
+        head.close_after = head.length < 0 or not lax & KEEP_AMBIGUOUS
     if head.length >= 0:
         head.length = -1
         head.fields = [one for one in head.fields if one.kind != LENGTH]
 
 
 def parse_request(block: bytes, strict: bool = False, max_fields: int = FIELDS, earlier: Request | None = None,
-                  memory: Memory[Field] | None = None) -> Request:
+                  memory: Memory[Field] | None = None, lax: int = 0) -> Request:
     """One whole head, as cut by split_head. Raises ProtocolError. `earlier`: the one before it on its connection;
-    `memory`: of lines; both only save work."""
+    `memory`: of lines; both only save work. `lax`: bits of what the configuration permits."""
     hint = earlier.lines if earlier is not None and not strict else []
     raws = _lines(block, hint, earlier.line if earlier is not None else b"", strict)
     head = Request()
     _request_line(head, raws[0], strict)
-    _parse_fields(head, raws, strict, max_fields, True, hint, memory)
+    _parse_fields(head, raws, strict, max_fields, True, hint, memory, lax)
     head.host = head.get(b"host")
     if head.uri[0] != 0x2F or head.method == b"CONNECT":
         check_target(head, strict)
     if head.method == b"CONNECT":
         _tunnel(head, strict)
     has_body = head.length > 0 or head.chunked
-    if has_body and not head.minor and head.method in _BODILESS:
+    if has_body and not head.minor and head.method in _BODILESS and not lax & ANY_PAYLOAD:
         raise ProtocolError("body in an HTTP/1.0 request of this method", 413)
     upgrade = False
     for one in head.fields:
@@ -432,21 +434,21 @@ def _without_upgrade(connection: Field) -> Field:
 
 
 def parse_response(block: bytes, strict: bool = False, max_fields: int = FIELDS, earlier: Response | None = None,
-                   memory: Memory[Field] | None = None) -> Response:
+                   memory: Memory[Field] | None = None, lax: int = 0) -> Response:
     """One whole head of a response. Raises ProtocolError, whose status is 502. Else as parse_request."""
     try:
-        return _response(block, strict, max_fields, earlier, memory)
+        return _response(block, strict, max_fields, earlier, memory, lax)
     except ProtocolError as error:
         raise ProtocolError(str(error), 502) from None
 
 
 def _response(block: bytes, strict: bool, max_fields: int, earlier: Response | None,
-              memory: Memory[Field] | None) -> Response:
+              memory: Memory[Field] | None, lax: int) -> Response:
     hint = earlier.lines if earlier is not None and not strict else []
     raws = _lines(block, hint, earlier.line if earlier is not None else b"", strict)
     head = Response()
     _status_line(head, raws[0])
-    _parse_fields(head, raws, strict, max_fields, False, hint, memory)
+    _parse_fields(head, raws, strict, max_fields, False, hint, memory, lax)
     if head.chunked and head.minor == 0:  # whoever is next cannot know where it ends
         head.close = True
     elif head.close_after:  # two framings: what follows on this server connection is not to be trusted

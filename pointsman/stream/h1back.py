@@ -117,7 +117,8 @@ class H1Back(HttpBack):
                 if not size:
                     self.data = data
                     return False
-                response = parse_response(data[:size], False, program.field_limit, model, program.response_lines)
+                response = parse_response(data[:size], False, program.field_limit, model, program.response_lines,
+                                          program.lax)
             raw = data[:size]
             self.repeated = raw == self.raw
             self.raw = raw

@@ -254,7 +254,7 @@ class H1Front(HttpFront):
                     self._wait(data, known)
                     return
                 request = parse_request(data[:size], self.frontend.strict, program.field_limit, model,
-                                        program.request_lines)
+                                        program.request_lines, program.lax)
         except ProtocolError as error:
             stream.record.uploaded = len(data)
             stream.bad_request(error)

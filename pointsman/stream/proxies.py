@@ -106,6 +106,7 @@ class Program:
         self.date_offset = 0  # wall clock minus monotonic, ms; looked at once a second
         self.head_limit = 15_360  # bytes of a head: tune.bufsize less tune.maxrewrite
         self.field_limit = 100  # tune.http.maxhdr, less one for the request line
+        self.lax = 0  # bits of what heads may have (proto/h1.py)
         self.remembers = True  # what repeats: lines, shapes, outcomes
         self.request_lines: Memory[Field] = Memory(LINES, LINE_ROOM, LONGEST_LINE)
         self.response_lines: Memory[Field] = Memory(LINES, LINE_ROOM, LONGEST_LINE)
