@@ -23,6 +23,8 @@ from pointsman.stream.frontends import LiveFrontend
 from pointsman.stream.monitor import Monitor
 from pointsman.stream.proxies import FOREVER, KEEP_ALIVE
 
+UNPRIVILEGED = 1024  # the first port that needs no rights (RFC 6335 6)
+
 
 def build_frontend(live: Live, section: Section, number_of: int, http: bool) -> LiveFrontend:
     """The frontend without what refers to other proxies."""
@@ -79,6 +81,7 @@ def build_listeners(live: Live, frontend: LiveFrontend, section: Section, config
         frontend.limit = command_line.proxy_maxconn
     taken = {bind.parameters.id for bind in section.all(Bind)}
     rate = number(section, "rate-limit sessions")
+    lowest_port = UNPRIVILEGED if global_flag(configuration.main, "harden.reject-privileged-ports.tcp") else 0
     groups = members(configuration.main, lane_count(configuration.main))
     for bind in section.all(Bind):
         parameters = bind.parameters
@@ -104,5 +107,6 @@ def build_listeners(live: Live, frontend: LiveFrontend, section: Section, config
             make = ProxyListener if parameters.accept_proxy else Listener
             listener = make(live.reactor, frontend, door, opening)
             listener.rate_limit = rate
+            listener.lowest_port = lowest_port
             listener.lanes = lanes
             live.listeners.append(listener)

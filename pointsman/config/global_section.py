@@ -228,6 +228,17 @@ for _name, (_manual, _negatable) in FLAGS.items():
     keyword(_name, In.GLOBAL, _manual, negatable=_negatable)(_flag_parser(_name))
 
 
+@keyword("harden.reject-privileged-ports.tcp", In.GLOBAL, "3.1")
+def reject_privileged_ports(args: Args) -> GlobalFlag:
+    """harden.reject-privileged-ports.tcp on|off: close connections of clients whose source port is below 1024."""
+    word = args.peek()
+    if word not in ("on", "off"):
+        raise ConfigError(f"'{args.keyword}' expects either 'on' or 'off'.", args.here, "on or off")
+    args.take("on or off")
+    args.end()
+    return GlobalFlag(name="harden.reject-privileged-ports.tcp", on=word == "on", at=args.at)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MasterWorker(Setting):
     """`master-worker`: a process that stays starts the others."""

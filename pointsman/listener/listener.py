@@ -58,6 +58,7 @@ class Listener(Channel):
         self.bound: NetAddress = UNIX_ADDRESS  # the address it is bound to
         self.any = False  # bound to any address: only each connection knows to which one it came
         self.lanes: frozenset[int] | None = None  # bind ... thread: those that accept here, from 1 on; None: all
+        self.lowest_port = 0  # of clients: harden.reject-privileged-ports.tcp
         self.rate_limit = 0  # rate-limit sessions; 0: none
         self.way: "Way | None" = None  # None: there is one lane only
         self.others_taken = -1  # what the other lanes had taken when this one made way for them
@@ -199,12 +200,17 @@ class Listener(Channel):
                 self.frontend.withdraw(self.door)
                 self._rest(_REST)
                 return False
-            self.frontend.arrived(self.door)
-            os.set_blocking(fd, False)
             if self.family in (AF_INET, AF_INET6):
                 source = net_address(address[0], address[1])
+                if source.port < self.lowest_port:
+                    os.close(fd)
+                    self.frontend.withdraw(self.door)
+                    self.frontend.let_in(self.door)
+                    continue
             else:
                 source = UNIX_ADDRESS
+            self.frontend.arrived(self.door)
+            os.set_blocking(fd, False)
             self.accepted(fd, source)
         return True
 

@@ -5,6 +5,7 @@ import pwd
 import pytest
 from support.configs import good, only_error, read, section
 
+from pointsman.assemble import assemble
 from pointsman.config.bind import BindParameters, SocketOwner, UnixBind
 from pointsman.config.global_section import (
     NUMBERS,
@@ -38,7 +39,7 @@ def test_numbers_that_are_not_said() -> None:
     assert {name: global_number(main, name) for name in NUMBERS} == {
         "fd-hard-limit": 0, "gid": -1, "grace": 0, "hard-stop-after": 0, "maxpipes": 1, "max-spread-checks": 0,
         "maxconn": 0, "maxconnrate": 0, "maxsessrate": 0, "mworker-max-reloads": 50, "nbthread": 1, "spread-checks": 0,
-        "pointsman-lane-timeout": 10_000,
+        "pointsman-lane-timeout": 10_000, "spread-checks": 0,
         "stats maxconn": 10, "stats timeout": 10_000, "thread-hard-limit": 0, "tune.bufsize": 16384,
         "tune.cli.max-payload-size": 131_072,
         "tune.http.cookielen": 63, "tune.http.logurilen": 1024, "tune.http.maxhdr": 101,
@@ -180,3 +181,18 @@ def test_tuning_is_noticed(name: str, how: str) -> None:
      "not a number"), ("ca-base", "'ca-base' expects <value>"), ("tune.idletimer x", "'x' is not a time")])
 def test_tuning_is_checked(line: str, message: str) -> None:
     assert only_error("global", line) == message
+
+
+@pytest.mark.parametrize(("words", "said"), [
+    ("", "expects either 'on' or 'off'."), ("auto", "expects either 'on' or 'off'."),
+    ("on off", "unexpected argument 'off'")])
+def test_reject_privileged_ports_is_on_or_off(words: str, said: str) -> None:
+    assert said in only_error("global", f"harden.reject-privileged-ports.tcp {words}")
+
+
+@pytest.mark.parametrize(("words", "lowest"), [("", 0), ("harden.reject-privileged-ports.tcp on", 1024),
+                                               ("harden.reject-privileged-ports.tcp off", 0)])
+def test_which_ports_clients_must_not_have(words: str, lowest: int) -> None:
+    loaded = read(f"global\n {words}\nfrontend f\n bind 127.0.0.1:1\n timeout client 1s\n")
+    live = assemble(loaded.configuration, loaded.diagnostics)
+    assert [listener.lowest_port for listener in live.listeners] == [lowest]

@@ -242,3 +242,26 @@ def test_stop_respects_a_limit(house: House, clients: list[socket.socket]) -> No
 
 def test_states_are_distinct() -> None:
     assert len({module.CLOSED, module.OPEN, module.FULL, module.RESTING, module.PAUSED}) == 5
+
+
+def test_clients_below_the_lowest_port_are_closed_and_not_counted(house: House, clients: list[socket.socket]) -> None:
+    """harden.reject-privileged-ports.tcp, with a bound that needs no rights to be tested."""
+    listener = house.listener()
+    first = socket.create_connection(address(listener), timeout=5)
+    clients.append(first)
+    listener.lowest_port = first.getsockname()[1] + 1
+    house.until(lambda: house.frontend.counters.connections == 0 and _is_closed(first))
+    assert house.frontend.opened == []
+    assert (house.frontend.counters.current, listener.door.connections, house.room.connections) == (0, 0, 0)
+    listener.lowest_port = 1
+    connect(listener, clients)
+    house.until(lambda: len(house.frontend.opened) == 1)
+    assert house.frontend.counters.connections == 1
+
+
+def _is_closed(client: socket.socket) -> bool:
+    client.setblocking(False)
+    try:
+        return client.recv(1) == b""
+    except BlockingIOError:
+        return False
