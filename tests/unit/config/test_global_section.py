@@ -38,7 +38,7 @@ def test_numbers_that_are_not_said() -> None:
     main = good("global").main
     assert {name: global_number(main, name) for name in NUMBERS} == {
         "fd-hard-limit": 0, "gid": -1, "grace": 0, "hard-stop-after": 0, "maxpipes": 1, "max-spread-checks": 0,
-        "maxconn": 0, "maxconnrate": 0, "maxsessrate": 0, "mworker-max-reloads": 50, "nbthread": 1, "spread-checks": 0,
+        "maxconn": 0, "maxconnrate": 0, "maxsessrate": 0, "mworker-max-reloads": 50, "nbthread": 1,
         "pointsman-lane-timeout": 10_000, "spread-checks": 0,
         "stats maxconn": 10, "stats timeout": 10_000, "thread-hard-limit": 0, "tune.bufsize": 16384,
         "tune.cli.max-payload-size": 131_072,
