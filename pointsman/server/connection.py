@@ -103,10 +103,11 @@ class ServerConnection(Wire):
             return
         if events & GONE:
             error = self.socket_error()
-            if error or not events & OUT:
+            if error != errno.ECONNRESET and (error or not events & OUT):
                 user.connect_failed(error or errno.ECONNREFUSED)
                 return
             self.ending = True
+            self.failed = error  # a reset ends only what was open
         if events & OUT:
             self.connecting = False
             if events & RDHUP:

@@ -213,7 +213,7 @@ class Exchange(Carried):
             self.record.queued = self.reactor.now  # how long it waited is worth a line
             self.refuse(503, 0x73, 0x51)  # sQ
         elif self.phase == PAUSE:
-            self.dial()
+            self._dial_again()
 
     def leave_queue(self) -> None:
         if self.queue is not None:
@@ -314,13 +314,20 @@ class Exchange(Carried):
             if others:
                 self.redispatch(backend, server)
                 return
-        server.counters.retries += 1  # on the same server; elsewhere it is a redispatch
-        backend.counters.retries += 1
         if error == _TIMED_OUT:
-            self.dial()
+            self._dial_again()
         else:
             self.phase = PAUSE
             self.wake_at(self.reactor.now + min(TURN_AROUND, backend.connect))
+
+    def _dial_again(self) -> None:
+        """Another attempt on the same server; on another one it is a redispatch."""
+        server = self.server
+        backend = self.backend
+        assert server is not None and backend is not None
+        server.counters.retries += 1
+        backend.counters.retries += 1
+        self.dial()
 
     def may_redispatch(self, backend: BackendProxy, attempt: int) -> bool:
         """option redispatch: an algorithm without affinity goes elsewhere at once; with affinity on the last attempt,
@@ -580,19 +587,30 @@ class Exchange(Carried):
         frontend = self.frontend
         if record.cause == 0x49:
             self._count_internal_error(frontend, server)
-        sets = []
-        if self.backend is not None:
-            sets.append(self.backend.counters)
-        if server is not None:
-            sets.append(server.counters)
-        if record.cause in _CLIENT and record.step != 0x52:
+        if self._is_client_abort():
             frontend.counters.client_aborts += 1
-            for counters in sets:
-                counters.client_aborts += 1
+            if self.backend is not None:
+                self.backend.counters.client_aborts += 1
+            if server is not None:
+                server.counters.client_aborts += 1
         elif record.cause in _SERVER and record.step == 0x44:
-            frontend.counters.server_aborts += 1
-            for counters in sets:
-                counters.server_aborts += 1
+            self.count_server_abort(server)
+
+    def _is_client_abort(self) -> bool:
+        """The client ended a transfer that had begun: nothing is transferred for one that waits for its server."""
+        cause = self.record.cause
+        step = self.record.step
+        if step == 0x52:  # R: its body was waited for, by a backend
+            return cause == 0x43 and self.backend is not None
+        return cause in _CLIENT and step not in (0x43, 0x51)  # C, Q
+
+    def count_server_abort(self, server: LiveServer | None) -> None:
+        """The server ended a transfer that had begun (srv_abrt)."""
+        self.frontend.counters.server_aborts += 1
+        if self.backend is not None:
+            self.backend.counters.server_aborts += 1
+        if server is not None:
+            server.counters.server_aborts += 1
 
     def _count_internal_error(self, frontend: Frontend, server: object) -> None:
         """A bug of ours (I in the log)."""

@@ -58,7 +58,6 @@ class Faults(Exchange):
         self.bodiless = False  # HEAD: the response has no body
         self.tunnelling = False  # the request asked for a tunnel (Upgrade, CONNECT)
         self.answer_begun = False  # something of the final response was handed to the client's side
-        self.half_closed = False  # the client has closed its sending side
         self.late_reply: Reply | None = None  # of a tarpit
         self.own: ServerConnection | None = None  # kept for this client connection alone
 
@@ -239,36 +238,32 @@ class Faults(Exchange):
             self.blame(_C if by_client else _P, _D)
             self.cut()
             return
-        self.failed_request()
-        if self.phase == GATHER:
-            self.body_missing(-1 if by_client else error.status if error is not None else 400, _C if by_client else _P)
-            return
         if by_client:
-            self.client_gone()
+            self._client_left(False)
+            return
+        status = error.status if error is not None else 400
+        if self.phase == GATHER:
+            self.body_missing(status, _P)
         else:
-            self.refuse(error.status if error is not None else 400, _P, _H if self.phase == ANSWER else _R)
+            self.failed_request()
+            self.refuse(status, _P, _H if self.phase == ANSWER else _R)
 
     def body_missing(self, status: int, cause: int) -> None:
-        """The body that was waited for will never be whole (option http-buffer-request). No status: the client left."""
+        """The body that was waited for will never be whole (option http-buffer-request)."""
+        self.failed_request()
         self.closing = True
-        if status < 0:
-            self.blame(cause, _R)
-            self.vanish()
-        else:
-            self.record.head = NEVER
-            self.own_reply(self.page(status), cause, _R)
+        self.record.head = NEVER
+        self.own_reply(self.page(status), cause, _R)
 
     # The server.
 
     def no_response(self, begun: bool) -> None:
-        """The server closed before its response's head was whole. A connection that was idle before may have been
-        closed while our request was under way: then, if it may be repeated, it is sent again on another one."""
+        """The server closed before its response's head was whole (`begun`: amid it). A connection that was idle before
+        may have been closed while our request was under way: then, if it may be repeated, it is sent again on another
+        one. Each attempt that fails counts, repeated or not (eresp)."""
         connection = self.connection
         request = self.context.request
         assert connection is not None and request is not None and self.server is not None
-        if self.half_closed:
-            self.client_gone()
-            return
         if connection.served and not begun:
             if request.method in _IDEMPOTENT and not request.chunked and request.length <= 0:
                 self.drop_connection()
@@ -276,15 +271,16 @@ class Faults(Exchange):
                 return
             if not self.client.first:  # a client repeats what an old connection did not answer (manual 4.2, http-reuse)
                 self._count_failed_response()
+                self.count_server_abort(self.server)
                 self.logged = True
                 self.vanish()
                 return
-        if connection.failed:
-            self._count_failed_response()
+        if begun:
+            self.bad_answer()  # half a head is no response: the manual has it among the junk (4.2, retry-on)
+            return
+        self._count_failed_response()
         if self.backend is not None and self.backend.retry_empty and self.retry():
             return
-        if not connection.failed:
-            self._count_failed_response()
         self.refuse(502, _S, _H)
 
     def _count_failed_response(self) -> None:
@@ -354,31 +350,39 @@ class Faults(Exchange):
         if phase == TARPIT:
             self.end_tarpit()
             return
-        if phase == GATHER:
-            self.failed_request()
-            self.body_missing(-1, _C)
-            return
-        self._blame_client(_C)
-        if not self.answer_begun:
-            self.record.status = NEVER if not self.half_closed else 400
-        self.closing = True
-        self.finish()
-
-    def _blame_client(self, cause: int) -> None:
-        phase = self.phase
-        waits = phase == ANSWER and self.client.request_done
-        self.blame(cause, _Q if phase == QUEUE else _C if phase in (CONNECT, PAUSE) else _H if waits else _D)
+        self._client_left(True)
 
     def client_ended(self) -> None:
-        """The client closed its sending side behind its request (manual 4.2, abortonclose)."""
+        """The client closed its sending side behind its request: under abortonclose that is as good as leaving. Who
+        means to read on cannot be told from who has closed both sides, and the latter is what happens."""
         backend = self.backend
-        if self.half_closed or backend is None or not backend.abort_on_close:
-            return
-        self.half_closed = True
-        if self.phase in (QUEUE, CONNECT, PAUSE):
-            self.client_gone()
-        elif self.phase == ANSWER and self.connection is not None:
-            self.connection.end_write()
+        if backend is not None and backend.abort_on_close and self.phase in (QUEUE, CONNECT, PAUSE, ANSWER, FORWARD):
+            self._client_left(False)
+
+    def _client_left(self, by_reset: bool) -> None:
+        """It waits no longer: whatever is done for it ends at once, so that its place is free for others. Letters and
+        statuses are the peer program's; no status stands for an exchange that no server has seen."""
+        phase = self.phase
+        record = self.record
+        self.closing = True
+        if phase == QUEUE:
+            self.blame(_C, _Q)
+            record.queued = self.reactor.now  # so long it has waited
+        elif phase in (CONNECT, PAUSE):
+            self.blame(_C, _C)
+        elif phase == GATHER:
+            self.blame(_C, _R)
+            record.head = self.reactor.now
+            record.status = 400
+        elif phase == ANSWER and not self.answer_begun:
+            if not by_reset and self.client.request_done:
+                self.refuse(400, _C, _H)
+                return
+            self.blame(_C, _D if self.client.request_done else _H)
+            record.status = 400
+        else:
+            self.blame(_C, _D)
+        self.finish()
 
     def client_expired(self) -> None:
         """timeout client: it neither sends what it owes nor takes what waits for it."""
@@ -387,7 +391,6 @@ class Faults(Exchange):
             self.blame(_CLIENT_TIME, _D)
             self.finish()
         elif phase == GATHER:
-            self.failed_request()
             self.body_missing(408, _CLIENT_TIME)
         elif phase == LAST or phase in (FORWARD, ANSWER, SERVICE) and self.client.out:
             self.blame(_CLIENT_TIME, _D)
@@ -421,7 +424,7 @@ class Faults(Exchange):
         except Exception:
             self._reset(False)
             raise
-        keep = not self.closing and not self.half_closed and not tunnel \
+        keep = not self.closing and not tunnel \
             and record.cause in (0x2D, _L, _P, _S, _SERVER_TIME, _R)
         if record.cause == _C or record.cause == _CLIENT_TIME and record.step == _D:
             keep = False
@@ -432,7 +435,7 @@ class Faults(Exchange):
         self.forced = None
         self.avoid = NOBODY
         self.client.since = self.reactor.now
-        self.closing = self.bodiless = self.tunnelling = self.answer_begun = self.half_closed = False
+        self.closing = self.bodiless = self.tunnelling = self.answer_begun = False
         self.client_time = self.frontend.client
         self.half_open = True
         if not keep:

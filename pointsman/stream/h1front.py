@@ -142,6 +142,8 @@ class H1Front(HttpFront):
         phase = self.phase
         if phase == WAIT:
             self._go_on()
+            if self.ending and self.phase == BUSY:
+                self.reactor.another(self)  # the end stands behind the request
         elif phase == BUSY:
             stream = self.wake()
             if stream.phase == TUNNEL:
@@ -150,13 +152,15 @@ class H1Front(HttpFront):
                 stream.client_gone()
             elif stream.phase == GATHER:
                 stream.go_on_gathering()
+                if self.ending and self.phase == BUSY and stream.phase != GATHER:
+                    self.reactor.another(self)
             elif not self.request_done:
                 if stream.takes_body:
                     self.upload()
                 elif self.ending:
                     stream.client_ended()
             elif self.ending:
-                self._look_for_end()
+                stream.client_ended()
         elif phase == LINGER:
             self._drain()
 
@@ -164,6 +168,8 @@ class H1Front(HttpFront):
         stream = self.stream
         if stream is None or not stream.resume():
             self.readable()
+        elif self.ending and self.phase == BUSY:
+            self.reactor.another(self)
 
     def drained(self) -> None:
         self.wake().client_drained()
@@ -329,19 +335,6 @@ class H1Front(HttpFront):
         if self.unread:
             self.reactor.another(self)
 
-    def _look_for_end(self) -> None:
-        """The client has closed, or sent another request and then closed: only reading tells."""
-        if not self.data:
-            data = self.read(SMALL)
-            if data is None:
-                return
-            self.data = data
-            if not data:
-                if self.failed:
-                    self.wake().client_gone()
-                else:
-                    self.wake().client_ended()
-
     def upload(self) -> None:
         """Read the request's body and hand it on, as far as both sides go."""
         body = self.body
@@ -353,6 +346,8 @@ class H1Front(HttpFront):
             if body.done:
                 self.owing = False
                 stream.upload_end(body.trailers)
+                if self.ending:
+                    self.reactor.another(self)
                 return
             if self.going or stream.upload_blocked():
                 return

@@ -75,6 +75,7 @@ class Replay(Faults):
 
     def _gathered(self) -> None:
         self.phase = IDLE
+        self.record.head = self.reactor.now  # the wait for its body is part of the request's time (%TR)
         self.context.body = self.client.received()
 
     def go_on_gathering(self) -> None:
@@ -110,7 +111,7 @@ class Replay(Faults):
         record = self.record
         if kept is None or kept.room < 0 or backend is None or server is None or not self.client.request_done:
             return False
-        if record.retries >= backend.retries or self.context.no_retry or self.half_closed:
+        if record.retries >= backend.retries or self.context.no_retry:
             return False
         self.drop_connection()
         self.replaying = True

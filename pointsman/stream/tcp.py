@@ -96,8 +96,7 @@ class TcpStream(Exchange):
         self.log_early(b"txn_connect")
         connection.flush()
         if connection.failed:
-            self.side_failed(False)
-            return
+            connection.unread = True  # reading tells how it ends
         self.tunnel()
 
     # Events.

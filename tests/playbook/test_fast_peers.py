@@ -35,8 +35,11 @@ HEADS = {  # what the sender begins with, and what the other has to say before
 
 
 def drain(sock: socket.socket, pieces: list[int]) -> None:
-    while size := len(sock.recv(1 << 20)):
-        pieces.append(size)
+    try:
+        while size := len(sock.recv(1 << 20)):
+            pieces.append(size)
+    except ConnectionResetError:
+        pass  # its client has left without waiting for an answer
 
 
 @pytest.mark.parametrize("story", HEADS)
@@ -61,7 +64,8 @@ def test_a_turn_takes_two_goes_of_it_at_most(story: str) -> None:
         record = record_of(stand)
         moved = lambda: record.uploaded if direction == "up" else record.sent  # noqa: E731
         steps = turns(stand, moved, SIZE)
-        stand.settle()
+        while sum(pieces) < SIZE:  # before the end: a client that leaves ends its request at once
+            stand.settle()
         sender.sock.close()
         receiver.sock.shutdown(socket.SHUT_WR)
         while threads[1].is_alive():

@@ -2,7 +2,10 @@
 
 Every phase of an exchange meets every way in which a peer can go and every timeout.
 """
+import socket
+import struct
 from collections.abc import Callable
+from unittest import mock
 
 import pytest
 from support.stand import End, Stand
@@ -148,14 +151,14 @@ NONE = "none"
 EXPECTED: dict[str, tuple[str, str, str, str, str]] = {
     "fresh": ("400 CR", "400 CR", "", "", "408 cR"),
     "in_head": ("400 CR", "400 CR", "", "", "408 cR"),
-    "queued": ("400 CQ", "-1 CQ", "502 SH", "502 SH", "504 sH"),  # server and time meet the first client
-    "queued_with_body": ("400 CQ", "-1 CQ", "502 SH", "502 SH", "504 sH"),
-    "asked": (NONE, "-1 CH", "502 SH", "502 SH", "504 sH"),
-    "uploading": ("-1 CD", "-1 CD", "502 SH", "502 SH", "408 cH"),
-    "answering": (NONE, "-1 CH", "502 SH", "502 SH", "504 sH"),
-    "downloading": (NONE, "200 CD", "200 SD", "200 SD", "200 sD"),
+    "queued": ("-1 CQ", "-1 CQ", "502 SH", "502 SH", "504 sH"),  # server and time meet the first client
+    "queued_with_body": ("-1 CQ", "-1 CQ", "502 SH", "502 SH", "504 sH"),
+    "asked": ("400 CH", "400 CD", "502 SH", "502 SH", "504 sH"),
+    "uploading": ("400 CH", "400 CH", "502 SH", "502 SH", "408 cH"),
+    "answering": ("400 CH", "400 CD", "502 PH", "502 PH", "504 sH"),
+    "downloading": ("200 CD", "200 CD", "200 SD", "200 SD", "200 sD"),
     "both": ("200 CD", "200 CD", "200 SD", "200 SD", "200 cD"),
-    "blocked": (NONE, "200 CD", NONE, NONE, "200 cD"),
+    "blocked": ("200 CD", "200 CD", NONE, NONE, "200 cD"),
     "last": (NONE, "200 CD", NONE, NONE, "200 cD"),
     "switched": (NONE, "101 CD", "101 --", "101 SD", "101 cD"),
     "kept": (NONE, NONE, NONE, NONE, NONE),
@@ -302,3 +305,123 @@ def test_a_client_that_leaves_resets_its_server() -> None:
         client.abort()
         server.take()
         assert server.reset
+
+
+@pytest.mark.parametrize("number", [0, 1], ids=WAYS[:2])
+@pytest.mark.parametrize("phase", [asked, uploading, answering, downloading], ids=lambda phase: phase.__name__)
+def test_the_slot_of_a_client_that_leaves_is_free_at_once(phase: Phase, number: int) -> None:
+    """The server has maxconn 1, and has not answered: whoever waits gets its place, not one moment later."""
+    with Stand(CONFIG, "a") as stand:
+        client, server = phase(stand)
+        second = stand.client()
+        second.send(GET)
+        assert server is not None and stand.arrivals("a") == []
+        part(number, stand, client, server)
+        assert stand.accept("a").take().startswith(b"GET /")
+        server.take()
+        assert server.reset
+
+
+@pytest.mark.parametrize("number", [0, 1], ids=WAYS[:2])
+def test_the_time_in_a_queue_that_a_client_left(number: int) -> None:
+    """0/300/-1/-1/300"""
+    with Stand(CONFIG, "a") as stand:
+        client, server = queued(stand)
+        stand.wait(300)
+        part(number, stand, client, server)
+        marks = stand.record
+        assert marks["queued"] - marks["head"] == marks["ended"] - marks["begun"] == 300  # type: ignore[operator]
+        assert marks["connected"] == marks["answered"] == -1
+
+
+BUFFERED = CONFIG.replace("default_backend b\n", "{front}\n    default_backend b\n").replace("maxconn 1", "")
+
+
+@pytest.mark.parametrize("number", [0, 1], ids=WAYS[:2])
+@pytest.mark.parametrize("side", ["front", "back"])
+def test_a_client_that_leaves_while_its_body_is_waited_for(side: str, number: int) -> None:
+    """300/-1/-1/-1, 400 CR"""
+    text = BUFFERED.replace("{front}", "option http-buffer-request" if side == "front" else "")
+    if side == "back":
+        text = text.replace("backend b\n    server", "backend b\n    option http-buffer-request\n    server")
+    with Stand(text, "a") as stand:
+        client = stand.client()
+        client.send(POST + b"123")
+        stand.wait(300)
+        part(number, stand, client, None)
+        assert stand.lines == ["400 CR"]
+        marks = stand.record
+        assert marks["head"] - marks["begun"] == 300  # type: ignore[operator]
+        assert marks["queued"] == -1
+        assert stand.backend().counters.client_aborts == (side == "back")
+        assert stand.frontend().counters.failed_requests == 0
+
+
+def test_the_time_for_a_body_is_part_of_the_requests() -> None:
+    """300/0/0/0: it counts in %TR, not in %Tw."""
+    with Stand(BUFFERED.replace("{front}", "option http-buffer-request"), "a") as stand:
+        client = stand.client()
+        client.send(POST + b"123")
+        stand.wait(300)
+        client.send(b"4567890")
+        stand.accept("a").send(HEAD + b"1234567890")
+        assert client.take().endswith(b"1234567890")
+        marks = stand.record
+        assert marks["head"] - marks["begun"] == 300  # type: ignore[operator]
+        assert marks["queued"] == marks["head"]
+
+
+@pytest.mark.parametrize("request_bytes", [GET, POST + b"1234567890", GET + GET], ids=["GET", "POST", "two"])
+@pytest.mark.parametrize("option, left", [("", True), ("no option abortonclose", False)])
+def test_an_end_right_behind_the_request(request_bytes: bytes, option: str, left: bool) -> None:
+    """Both come in one read, and no event tells of the end again."""
+    text = CONFIG.replace("server a {a} maxconn 1", f"{option}\n    server a {{a}}")
+    with Stand(text, "a") as stand:
+        client = stand.client()
+        client.sock.send(request_bytes)
+        client.shut()
+        servers = stand.arrivals("a")
+        if left:
+            assert stand.lines in (["-1 CC"], ["400 CH"])
+            return
+        servers[0].send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        assert client.take().endswith(b"ok")
+        assert stand.lines[0] == "200 --"
+
+
+def test_who_leaves_is_counted_once_a_transfer_began() -> None:
+    """cli_abrt: not in a queue, not while connecting."""
+    with Stand(CONFIG, "a") as stand:
+        client, _ = queued(stand)
+        client.abort()
+        assert stand.backend().counters.client_aborts == 0
+    for phase in (asked, uploading, downloading):
+        for number in (0, 1):
+            with Stand(CONFIG, "a") as stand:
+                part(number, stand, *phase(stand))
+                assert stand.backend().counters.client_aborts == stand.server("a").counters.client_aborts == 1
+
+
+def reset_before_it_is_seen(stand: Stand) -> End:
+    """A client whose server has accepted and reset before the proxy looks."""
+    with mock.patch.object(stand, "settle"):
+        client = stand.client()
+        client.send(GET)
+        while not stand.server("a").links:
+            stand.reactor.turn(10)
+        sock, _ = stand.listeners["a"].accept()
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        sock.close()
+    stand.settle()
+    return client
+
+
+@pytest.mark.parametrize("text, line", [(TCP, "-1 SD"), (CONFIG, "502 SH")], ids=["tcp", "http"])
+def test_a_server_that_accepts_and_resets(text: str, line: str) -> None:
+    """It was connected to: no attempt has failed, and none is made again."""
+    with Stand(text.replace("retries 0", "retries 3"), "a") as stand:
+        client = reset_before_it_is_seen(stand)
+        assert client.take().startswith(b"HTTP/1.1 502") if text is CONFIG else client.ended()
+        assert stand.lines == [line]
+        counters = stand.server("a").counters
+        assert counters.retries == 0 and counters.connects == 1

@@ -76,7 +76,10 @@ SCENARIOS = [
         config=CONFIG,
         servers={"a": ((Recv(), Send(b"HTTP/1.1 200 OK\r\nContent-Le"), Close()),)},
         talk=[Send(get("/")), Recv(), End()],
-        expect=["HTTP/1.1 502 Bad Gateway"],
+        expect=["HTTP/1.1 502 Bad Gateway", "SH--"],
+        differs="half a response head is no response (502 `PH`, and `junk-response` to `retry-on`); 2.6 says `SH`",
+        until_peer=(3, 0),
+        ours=["HTTP/1.1 502 Bad Gateway", "PH--"],
     ),
     Scenario(
         name="body cut short",

@@ -11,6 +11,8 @@ from families.simple import SIMPLE, simple
 OK = response("200 OK", "Content-Length: 2", body=b"ok")
 LARGE = response("200 OK", "Content-Length: 30000000", body=b"x" * 30000000)
 HANG = ((Recv(), Tell("asked"), End()),)
+GONE = "a client that leaves while its request is under way has the status 400 in the log; 2.6 says -1"
+ABORTS = HTTP + "    option abortonclose\n"
 
 
 def refused(words: str = "", more: str = "") -> str:
@@ -135,29 +137,40 @@ backend app
         talk=[Open(), Reset()],
         expect=["CR--", "<BADREQ>"],
     ),
-    Scenario(
-        name="client resets while it waits",
-        config=SIMPLE,
-        servers={"a": ((Recv(), Tell("asked"), Pause(0.3), Send(OK), End()),)},
-        talk=[Send(get("/")), Wait("asked"), Reset()],
-        expect=["CD--"],
-        differs="`option abortonclose` is on by default in HTTP backends, as the 3.5 manual says; in 2.6 it is off",
-        ours=["CH--"],
+    *(
+        Scenario(
+            name=f"client leaves while {phase}: {type(way).__name__}",
+            prelude=ABORTS,
+            config=config,
+            servers={"a": HANG} if "{server:a}" in config else {},
+            talk=[Send(get("/")), *waits, way, *([End(1)] if isinstance(way, HalfClose) else [Pause(0.1)])],
+            expect=["CD--" if "works" in phase and isinstance(way, Reset) else logged],
+            differs=GONE if "works" in phase and isinstance(way, Reset) else "",
+            until_peer=(3, 0),
+            ours=["400 B - - CD--"] if "works" in phase and isinstance(way, Reset) else [],
+        )
+        for phase, config, waits, logged in (
+            ("the server works", SIMPLE, (Wait("asked"),), "400 B - - CH--"),
+            ("connecting", SIMPLE.replace("{server:a}", "{silent:s1}"), (Pause(0.1),), "-1 B - - CC--"),
+            ("pausing", refused(more="retries 1").replace("retries 0", ""), (Pause(0.1),), "-1 B - - CC--"),
+        )
+        for way in (Close(), Reset(), HalfClose())
     ),
     Scenario(
-        name="client closes while it waits, option abortonclose",
-        prelude=HTTP + "    option abortonclose\n",
-        config=SIMPLE,
-        servers={"a": HANG},
-        talk=[Send(get("/")), Wait("asked"), Close()],
-        expect=["CH--"],
-    ),
-    Scenario(
-        name="client half-closes while it waits",
+        name="client half-closes while it waits, no option abortonclose",
+        prelude=HTTP + "    no option abortonclose\n",
         config=SIMPLE,
         servers={"a": ((Recv(), Tell("asked"), Pause(0.1), Send(OK), End()),)},
         talk=[Send(get("/")), Wait("asked"), HalfClose(), Recv(), End()],
         expect=["'ok'"],
+    ),
+    Scenario(
+        name="client half-closes in the body of the response",
+        prelude=ABORTS,
+        config=SIMPLE,
+        servers={"a": ((Recv(), Send(response("200 OK", "Content-Length: 9", body=b"half")), End()),)},
+        talk=[Send(get("/")), Until(b"half"), HalfClose(), End()],
+        expect=["200 B - - CD--"],
     ),
     Scenario(
         name="client resets in the body of the response",
@@ -172,6 +185,9 @@ backend app
         servers={"a": ((Until(b"half"), Tell("half"), End()),)},
         talk=[Send(request("POST", "/", "Content-Length: 9") + b"half"), Wait("half"), Close()],
         expect=["CD--"],
+        differs=GONE,
+        until_peer=(3, 0),
+        ours=["400 B - - CH--"],
     ),
     Scenario(
         name="bad chunk in the body of the request",
@@ -184,7 +200,10 @@ backend app
             Recv(),
             End(),
         ],
-        expect=["HTTP/1.1 400 Bad request"],
+        expect=["400 B - - PH--"],
+        differs="A request whose body turns out to be wrong is answered by 400; 3.2 closes without a word",
+        from_peer=(3, 0),
+        ours=["HTTP/1.1 400 Bad request"],
     ),
     Scenario(
         name="redispatch to a server that lives",

@@ -127,9 +127,9 @@ SCENARIOS = [
             Pause(0.1),
             end,
             Pause(0.2),
-            expect="app/<NOSRV> T/-1/-1/-1/T -1 B - - CR--",
+            expect="app/<NOSRV> T/-1/-1/-1/T ",
             differs=LEAVES,
-            ours=["web/<NOSRV> T/-1/-1/-1/T -1 B - - CR--"],
+            ours=["web/<NOSRV> T/-1/-1/-1/T 400 B - - CR--"],
         )
         for end in (Close(), HalfClose())
     ),
