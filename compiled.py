@@ -27,7 +27,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent
 PACKAGE = ROOT / "pointsman"
 NOTE = PACKAGE / ".compiled"  # one line: a digest, and a kind or FAILED
-EXTENSIONS = ("core/_cells.c", "core/_calls.c", "proto/_cut.c")  # written in C, each a module of its own
+# Written in C, each a module of its own.
+EXTENSIONS = ("core/_cells.c", "core/_calls.c", "core/_pcre.c", "proto/_cut.c")
+LIBRARIES = {"core/_pcre.c": ["pcre2-8"]}  # what they are linked with
 LIBRARY = "pointsman._hot"  # all of them are one library; each module's own file only opens it
 OPTIMIZED, EVERYDAY, OFF, EXTENSIONS_ONLY = "optimized", "everyday", "off", "extensions"
 COMPILED = (OPTIMIZED, EVERYDAY)

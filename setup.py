@@ -23,7 +23,8 @@ KIND = BUILD["kind"]()
 WANTED = KIND in BUILD["COMPILED"]
 WAS = BUILD["digest"]()  # before anything is read
 written = [Extension("pointsman." + name[:-2].replace("/", "."), [f"pointsman/{name}"], optional=True,
-                     extra_compile_args=["-O2"]) for name in BUILD["EXTENSIONS"]]
+                     extra_compile_args=["-O2"], libraries=BUILD["LIBRARIES"].get(name, []))
+           for name in BUILD["EXTENSIONS"]]
 
 
 def hot() -> list[Extension]:

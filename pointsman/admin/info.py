@@ -186,6 +186,8 @@ FIELDS: Final = (
     Field(81, "NbThreadGroups", "CGSV", "u32", "Thread groups", lambda facts: facts.view.groups),
     Field(82, "Product", "POSV", "str", "Name of this program", lambda _: "Pointsman"),
     Field(83, "Product_version", "POSV", "str", "Its own version", lambda _: pointsman.__version__),
+    Field(84, "ExhaustedRegexes", "MGPV", "u64", "Matches of regular expressions given up after too many steps",
+          lambda facts: facts.view.room.counters.totals.exhausted),
 )
 
 

@@ -5,8 +5,9 @@ from typing import Final
 
 from pointsman.admin.links import Links
 from pointsman.config.setting import Section
-from pointsman.core.columns import DROPPED_LOGS, SPLICED
+from pointsman.core.columns import DROPPED_LOGS, EXHAUSTED_REGEXES, SPLICED
 from pointsman.core.counters import Counters
+from pointsman.core.regex import EXHAUSTED
 from pointsman.listener.generation import Generation
 from pointsman.listener.listener import Listener
 from pointsman.log.logger import Logger
@@ -14,6 +15,7 @@ from pointsman.log.sinks import SinkSet
 from pointsman.log.teller import Teller
 from pointsman.net.clock import wall_ms
 from pointsman.net.reactor import IN, Channel, Hook, Reactor
+from pointsman.sample.encode import LINE_UNSAFE
 from pointsman.sample.fetch.lane import HERE
 from pointsman.server.checks.checks import Checks
 from pointsman.stream.acceptor import STOPPED_TEXT, Room
@@ -54,6 +56,8 @@ class EverySecond(Hook):
         if pipe.passed:
             self.live.room.counters.tally(SPLICED, pipe.passed)
             pipe.passed = 0
+        if EXHAUSTED.count:
+            self._tell_exhausted()
         if now >= self.forget_at:
             self._forget(now)
         for frontend in self.live.frontends:
@@ -65,6 +69,14 @@ class EverySecond(Hook):
                     server.pool.purge(now)
                 if server.kept is not None and now - server.kept.used > FORGETS:
                     server.kept = None
+
+    def _tell_exhausted(self) -> None:
+        """Matches of regular expressions were given up during the last second."""
+        count, pattern = EXHAUSTED.count, EXHAUSTED.pattern
+        EXHAUSTED.clear()
+        self.live.room.counters.tally(EXHAUSTED_REGEXES, count)
+        self.live.note(WARNING, b"Matches of regular expressions given up after too many steps: %d, the first of "
+                                b"them that of '%b'." % (count, LINE_UNSAFE.sub(b"?", pattern)))
 
     def _forget(self, now: int) -> None:
         """No head, which may hold cookies, lies about for long."""

@@ -5,6 +5,8 @@ A name turns to True in the commit that builds the feature, never before: files 
 from dataclasses import dataclass
 from typing import Final
 
+from pointsman.core import regex
+
 VERSION: Final = "3.5.0"  # the HAProxy version whose manual we follow; conditions compare with it
 BRANCH: Final = "3.5"
 
@@ -39,8 +41,8 @@ FEATURES: Final[dict[str, bool]] = {
     "OPENSSL_WOLFSSL": False,
     "OT": False,
     "PCRE": False,
-    "PCRE2": False,
-    "PCRE2_JIT": False,
+    "PCRE2": regex.VERSION != "",
+    "PCRE2_JIT": regex.JIT,
     "PCRE_JIT": False,
     "POLL": False,
     "PRCTL": False,

@@ -31,6 +31,7 @@ LINK_POOLED: Final = places("links", "idle")
 LINK_POOLED_SAFE: Final = places("links", "idle", "idle_safe")
 
 SPLICED: Final = places("spliced")
+EXHAUSTED_REGEXES: Final = places("exhausted")
 LOG_LINES: Final = places("log_lines")
 DROPPED_LOGS: Final = places("dropped_logs")
 BYTES: Final = places("bytes_in", "bytes_out")

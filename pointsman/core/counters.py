@@ -46,6 +46,7 @@ class CounterFields:
     intercepted: int  # requests answered by the proxy itself: statistics, monitor-uri, return, redirect
     failed_header_rewrites: int  # wrew
     spliced: int  # of the process: bytes that went through a pipe
+    exhausted: int  # of the process: matches of regular expressions that took too many steps
     log_lines: int  # lines written about its streams
     dropped_logs: int  # of the process: log lines that nobody will ever read
     maxconn_reached: int  # of the process: how often its maxconn kept a connection waiting

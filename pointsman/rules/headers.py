@@ -1,17 +1,18 @@
 """Actions on header fields: add-header, set-header, del-header, replace-header, replace-value (manual 4.4)."""
-import re
 from collections.abc import Callable
 from typing import Final
 
 from pointsman.config.action import CONTINUE, HTTP_AFTER, HTTP_REQUEST, HTTP_RESPONSE, Action, RuleArgs, action
 from pointsman.config.keyword import Args
 from pointsman.core.diagnostics import ConfigError
+from pointsman.core.regex import Regex
 from pointsman.proto.message import CONNECTION, HOST, SEVERAL, Field, Head, Request, field
 from pointsman.proto.tokens import TOKEN, tokens
 from pointsman.sample.context import Context
 from pointsman.sample.format import Format
 from pointsman.sample.head import BLANKS, authority, cut_list
 from pointsman.sample.regex import compile_regex
+from pointsman.sample.substitution import expand
 from pointsman.sample.types import Writes
 
 _EVERYWHERE: Final = HTTP_REQUEST | HTTP_RESPONSE | HTTP_AFTER
@@ -75,11 +76,11 @@ class SetHeader(HeaderAction):
 class DelHeader(HeaderAction):
     """Drop the fields whose name matches."""
 
-    def __init__(self, args: RuleArgs, pattern: bytes, method: str, regex: "re.Pattern[bytes] | None" = None) -> None:
+    def __init__(self, args: RuleArgs, pattern: bytes, method: str, regex: Regex | None = None) -> None:
         super().__init__(args, pattern, None, True)
         self.method = method
         self.exact = method == "str"
-        self.search = regex.search if regex is not None else None
+        self.regex = regex
 
     def matches(self, name: bytes) -> bool:
         method = self.method
@@ -91,7 +92,7 @@ class DelHeader(HeaderAction):
             return name.endswith(self.header)
         if method == "sub":
             return name.find(self.header) >= 0
-        return self.search is not None and self.search(name) is not None
+        return self.regex is not None and self.regex.test(name)
 
     def run(self, context: Context) -> int:
         head = self.head(context)
@@ -108,7 +109,7 @@ class DelHeader(HeaderAction):
 class ReplaceHeader(HeaderAction):
     """Rewrite what a regular expression matches: the whole field's value, or each of its comma-separated parts."""
 
-    def __init__(self, args: RuleArgs, header: bytes, regex: "re.Pattern[bytes]", value: Format, each: bool) -> None:
+    def __init__(self, args: RuleArgs, header: bytes, regex: Regex, value: Format, each: bool) -> None:
         super().__init__(args, header, value, False)
         self.exact = False
         self.regex = regex
@@ -143,10 +144,10 @@ class ReplaceHeader(HeaderAction):
     def _replaced(self, value: bytes, replacement: bytes) -> bytes:
         """A value with blanks around it; those before it stay, so that lists keep their look."""
         stripped = value.strip(BLANKS)
-        found = self.regex.search(stripped)
-        if found is None:
+        groups = self.regex.groups(stripped)
+        if groups is None:
             return value
-        return value[:len(value) - len(value.lstrip(BLANKS))] + expand(found, replacement)
+        return value[:len(value) - len(value.lstrip(BLANKS))] + expand(groups, replacement)
 
 
 def without(head: Head, name: bytes) -> list[Field]:
@@ -179,25 +180,6 @@ def rename_host(head: Head, host: bytes) -> None:
         if old is not None:
             start = head.uri.find(b"://") + 3
             head.uri = head.uri[:start] + host + head.uri[start + len(old):]
-
-
-def expand(found: "re.Match[bytes]", template: bytes) -> bytes:
-    """A replacement with \\0 to \\9 for what was captured (manual 4.4, replace-header)."""
-    out: list[bytes] = []
-    at = 0
-    while True:
-        mark = template.find(b"\\", at)
-        if mark < 0 or mark + 1 >= len(template):
-            out.append(template[at:])
-            return b"".join(out)
-        out.append(template[at:mark])
-        digit = template[mark + 1:mark + 2]
-        if digit.isdigit():
-            number = int(digit)
-            out.append((found.group(number) or b"") if number <= (found.re.groups) else b"")
-        else:
-            out.append(digit)
-        at = mark + 2
 
 
 def header_name(args: Args) -> bytes:

@@ -3,17 +3,17 @@
 The log goes on showing the line that was received. An absolute URI and the Host field always name the same host: who
 writes one writes both (RFC 9112 3.2.2).
 """
-import re
 from collections.abc import Callable
 from typing import Final
 
 from pointsman.config.action import CONTINUE, HTTP_REQUEST, Action, RuleArgs, action
+from pointsman.core.regex import Regex
 from pointsman.proto.message import HOST, Request, field
-from pointsman.rules.headers import expand
 from pointsman.sample.context import Context
 from pointsman.sample.format import Format
 from pointsman.sample.head import authority
 from pointsman.sample.regex import compile_regex
+from pointsman.sample.substitution import expand
 from pointsman.sample.types import Writes
 
 Edit = Callable[[Request, bytes], None]
@@ -85,7 +85,7 @@ URI: Final = 2
 class ReplacePart(Action):
     """Replace a part of the line wholly where a regular expression matches it."""
 
-    def __init__(self, part: int, edit: Edit, regex: "re.Pattern[bytes]", value: Format) -> None:
+    def __init__(self, part: int, edit: Edit, regex: Regex, value: Format) -> None:
         super().__init__()
         self.part = part
         self.edit = edit
@@ -104,9 +104,9 @@ class ReplacePart(Action):
             if not old.startswith(b"/", start):
                 return CONTINUE
             old = old[start:end]
-        found = self.regex.search(old)
-        if found is not None:
-            self.edit(request, expand(found, self.value.render_header(context)))
+        groups = self.regex.groups(old)
+        if groups is not None:
+            self.edit(request, expand(groups, self.value.render_header(context)))
         return CONTINUE
 
 

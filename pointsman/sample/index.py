@@ -8,10 +8,10 @@ Equal strings, beginnings, ends and single numbers are looked up, each with and 
 tried only where the value begins with the text that it must begin with. All other patterns are tested one by one, but
 on a value that was fetched once. When a list of patterns changes the tables are made anew.
 """
-import re
 from typing import Final
 
 from pointsman.core.epoch import EPOCH
+from pointsman.core.regex import Regex
 from pointsman.sample.acl import Acl
 from pointsman.sample.context import Context
 from pointsman.sample.expression import Expression
@@ -35,6 +35,7 @@ from pointsman.sample.types import Value
 
 SPECIAL: Final = b".^$*+?{}[]\\|()"
 OPTIONAL: Final = b"*?{"  # behind these what stands before need not occur
+UNUSUAL: Final = (b"[:", b"[.", b"[=", b"\\Q", b"\\E", b"#")  # classes by name, literal parts, comments
 
 
 class _Trial:
@@ -105,7 +106,7 @@ class _Table:
         self.used = True
         return True
 
-    def add_regex(self, opening: bytes, pattern: re.Pattern[bytes], bit: int) -> None:
+    def add_regex(self, opening: bytes, pattern: Regex, bit: int) -> None:
         self.openings.add(opening, 1 << len(self.trials))
         self.trials.append(_Trial(Regexes([pattern]), bit))
         self.used = True
@@ -182,11 +183,11 @@ class Index:
         elif not isinstance(matcher, Never):
             self.trials.append(_Trial(matcher, bit))
 
-    def _add_regex(self, pattern: re.Pattern[bytes], bit: int) -> None:
+    def _add_regex(self, pattern: Regex, bit: int) -> None:
         opening = opening_of(pattern)
         if not opening:
             self.trials.append(_Trial(Regexes([pattern]), bit))
-        elif pattern.flags & re.IGNORECASE:
+        elif pattern.nocase:
             self.loose.add_regex(opening.lower(), pattern, bit)
         else:
             self.plain.add_regex(opening, pattern, bit)
@@ -245,10 +246,10 @@ class Followed(Matcher):
         return self.acl.matcher.match(value)
 
 
-def opening_of(pattern: re.Pattern[bytes]) -> bytes:
+def opening_of(pattern: Regex) -> bytes:
     """What every match begins with, at the beginning of the value; b"" where that is not easily told."""
     text = pattern.pattern
-    if not text.startswith(b"^") or pattern.flags & (re.MULTILINE | re.VERBOSE) or _alternatives(text):
+    if not text.startswith(b"^") or any([mark in text for mark in UNUSUAL]) or _alternatives(text):
         return b""
     out = bytearray()
     index = 1
@@ -276,6 +277,7 @@ def _alternatives(text: bytes) -> bool:
             index += 1
         elif char == 0x5B:  # a class, up to its end: the first "]" that does not stand at its beginning
             index += 1 if text[index + 1:index + 2] == b"^" else 0
+            index += 1 if text[index + 1:index + 2] == b"]" else 0
             while index + 1 < len(text) and text[index + 1] != 0x5D:
                 index += 2 if text[index + 1] == 0x5C else 1
             index += 1

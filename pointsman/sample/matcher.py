@@ -10,6 +10,7 @@ from typing import Final
 
 from mypy_extensions import i64, mypyc_attr
 
+from pointsman.core.regex import Regex
 from pointsman.sample.casts import MAPPED, Cast, ipv4_of
 from pointsman.sample.types import Value
 
@@ -256,14 +257,13 @@ class Parts(Matcher):
 class Regexes(Matcher):
     """Regular expressions, anywhere in the value."""
 
-    def __init__(self, patterns: list[re.Pattern[bytes]]) -> None:
+    def __init__(self, patterns: list[Regex]) -> None:
         self.patterns = patterns
-        self.searches = [pattern.search for pattern in patterns]
 
     def match(self, value: Value) -> bool:
         assert isinstance(value, bytes)
-        for search in self.searches:
-            if search(value) is not None:
+        for pattern in self.patterns:
+            if pattern.test(value):
                 return True
         return False
 

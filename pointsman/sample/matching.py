@@ -18,6 +18,7 @@ from collections.abc import Callable
 from typing import Final
 
 from pointsman.core.diagnostics import ConfigError, Position
+from pointsman.core.regex import Regex
 from pointsman.sample.arguments import INTEGER, encode
 from pointsman.sample.casts import MAPPED, ipv4_of
 from pointsman.sample.pattern import HIGHEST, LOWEST, Pattern, parse_hex, parse_network, parse_range
@@ -29,13 +30,13 @@ from pointsman.tables.patterns import Entry, PatternError, Use
 class Item:
     """An entry in an index. `value`: what the map gives, as the type that it gives."""
 
-    __slots__ = ("entry", "order", "search", "test", "value")
+    __slots__ = ("entry", "order", "regex", "test", "value")
 
     def __init__(self, entry: Entry, value: Value) -> None:
         self.entry = entry
         self.value = value
         self.order = entry.identity
-        self.search: re.Pattern[bytes] | None = None
+        self.regex: Regex | None = None
         self.test: Callable[[bytes], bool] | None = None
 
 
@@ -363,22 +364,32 @@ class Domains(Delimited):
 class Regexes(Walked):
     """reg"""
 
+    groups = False
+
     def check(self, entry: Entry) -> None:
-        compile_regex(entry.key, Position(*entry.place), self.nocase)
+        self.regex(entry)
+
+    def regex(self, entry: Entry) -> Regex:
+        return compile_regex(entry.key, Position(*entry.place), self.nocase, self.groups)
 
     def compile(self, item: Item) -> Callable[[bytes], bool]:
-        pattern = compile_regex(item.entry.key, Position(*item.entry.place), self.nocase)
-        item.search = pattern
-        return lambda subject: pattern.search(subject) is not None
+        item.regex = self.regex(item.entry)
+        return item.regex.test
 
     def subject(self, value: Value) -> bytes:
         assert isinstance(value, bytes)
         return value
 
 
+class GroupRegexes(Regexes):
+    """regm: groups are asked for."""
+
+    groups = True
+
+
 INDEXES: Final[dict[str, type[Index]]] = {
     "str": Exact, "bin": Blocks, "beg": Prefixes, "end": Suffixes, "ip": Networks, "int": Numbers, "len": Sizes,
-    "sub": Substrings, "dir": Directories, "dom": Domains, "reg": Regexes, "regm": Regexes}
+    "sub": Substrings, "dir": Directories, "dom": Domains, "reg": Regexes, "regm": GroupRegexes}
 TREES: Final = ("str", "bin", "beg", "ip")  # what `get map` calls a tree: where the finest match wins
 
 

@@ -173,7 +173,7 @@ def _delimited(delimiters: bytes) -> Callable[[list[bytes]], Matcher]:
 
 
 def _make_reg(patterns: Sequence[Pattern]) -> Matcher:
-    return Regexes([compile_regex(pattern.text, pattern.at, pattern.nocase) for pattern in patterns])
+    return Regexes([compile_regex(pattern.text, pattern.at, pattern.nocase, groups=False) for pattern in patterns])
 
 
 def _make_method(patterns: Sequence[Pattern]) -> Matcher:

@@ -7,7 +7,7 @@ from importlib import metadata
 
 from pointsman import __version__
 from pointsman.config.features import FEATURES, VERSION
-from pointsman.core import native
+from pointsman.core import native, regex
 from pointsman.core.arena import BUILT
 
 USAGE = """\
@@ -73,6 +73,7 @@ def details() -> str:
         f"Event loop of control tasks : {loop_name()}",
         f"Hot modules are compiled : {native.how()}",
         f"Shared cells of lanes : {'extension' if BUILT else 'plain Python, so one lane unless nbthread says more'}",
+        f"Regular expressions : {regex.how()}",
         f"SSL library of this Python (not used yet) : {ssl.OPENSSL_VERSION}",
         f"C library : {' '.join(platform.libc_ver())}",
         "",

@@ -13,6 +13,7 @@ from pointsman.config.conditionals import check_condition
 from pointsman.config.features import Runtime
 from pointsman.config.lanes import is_capped, what_is_slow
 from pointsman.config.load import load
+from pointsman.core import plain_regex
 from pointsman.core.diagnostics import ConfigError, Diagnostics, Severity
 from pointsman.listener.generation import Generation
 from pointsman.log.teller import TERMINAL
@@ -49,6 +50,7 @@ def condition(options: Options, console: Console) -> int:
 def start(options: Options, console: Console) -> Loaded | int:
     """Load and assemble. An exit status where that is all (-c), or where it went wrong."""
     diagnostics = Diagnostics()
+    plain = plain_regex.Regex.made
     configuration = load(options.files, diagnostics, runtime=_runtime(options), local_peer=options.local_peer,
                          directory=options.directory, command_line=_command_line(options))
     console.quiet = options.quiet or is_quiet(configuration)
@@ -60,6 +62,9 @@ def start(options: Options, console: Console) -> Loaded | int:
         diagnostics.notice(slow,
                            hint="install a C compiler and Python's headers, then Pointsman again; or say 'nbthread 1'")
     generation: Generation | None = None if diagnostics.failed else assemble(configuration, diagnostics)
+    if plain_regex.Regex.made > plain:
+        diagnostics.notice("regular expressions are Python's: the extension for PCRE2 is not built.",
+                           hint="install a C compiler, Python's headers and libpcre2-dev, then Pointsman again")
     console.show(diagnostics)
     _dumps(options, console)
     if diagnostics.failed or generation is None:

@@ -85,17 +85,16 @@ def map_groups(args: Arguments) -> Convert:
         item = lookup.find(value)
         if item is None:
             return default
-        pattern, text = item.search, item.value
-        assert pattern is not None and isinstance(text, bytes)
-        found = pattern.search(value)
-        assert found is not None
-        return text if text.find(b"\\") < 0 else _GROUP.sub(lambda mark: _group(found, int(mark.group(1))), text)
+        regex, text = item.regex, item.value
+        assert regex is not None and isinstance(text, bytes)
+        groups = regex.groups(value) if b"\\" in text else None
+        return text if groups is None else _GROUP.sub(lambda mark: _group(groups, int(mark.group(1))), text)
     return convert
 
 
-def _group(found: re.Match[bytes], number: int) -> bytes:
-    """A group that there is not, or that took no part, is empty."""
-    return (found.group(number) or b"") if number <= found.re.groups else b""
+def _group(groups: tuple[bytes, ...], number: int) -> bytes:
+    """A group that there is not is empty."""
+    return groups[number] if number < len(groups) else b""
 
 
 def _register() -> None:

@@ -7,6 +7,7 @@ from pointsman.sample.context import Context
 from pointsman.sample.converter.number import operand
 from pointsman.sample.regex import compile_regex
 from pointsman.sample.registry import ContextStep, converter, converter_with
+from pointsman.sample.substitution import substitute
 from pointsman.sample.types import Type, Value
 
 Edit = Callable[[bytes], bytes | None]
@@ -141,48 +142,15 @@ def word(args: Arguments) -> Edit:
 
 
 @converter_with("regsub", "(regex,string[,string])", Type.STR, Type.STR)
-def substitute(args: Arguments) -> Edit:
+def regsub(args: Arguments) -> Edit:
     """regsub(<regex>,<subst>[,<flags>]): replace the first match, all with flag g; flag i ignores the case."""
     flags = args.word(2)
     if not set(flags) <= {"g", "i"}:
         raise args.wrong(f"unknown flags '{flags}'", "g, i, or both")
-    pattern = compile_regex(args.word(0), args.at, "i" in flags)
-    replacement = template(args.text(1))
-    count = 0 if "g" in flags else 1
-    if isinstance(replacement, bytes):
-        text = replacement
-        return lambda value: pattern.sub(lambda _: text, value, count)
-    expand = replacement
-    return lambda value: pattern.sub(expand, value, count)
-
-
-def template(text: bytes) -> bytes | Callable[[re.Match[bytes]], bytes]:
-    """A substitution: "\\1" is what the first group matched (nothing, if there is none), "\\0" the whole match; another
-    character behind a backslash stands for itself. Plain bytes if it names no group."""
-    parts: list[bytes | int] = []
-    plain = b""
-    index = 0
-    while index < len(text):
-        char = text[index:index + 1]
-        following = text[index + 1:index + 2]
-        if char == b"\\" and following.isdigit():
-            parts += [plain, int(following)]
-            plain = b""
-        elif char == b"\\" and following:
-            plain += following
-        else:
-            plain += char
-            index -= 1
-        index += 2
-    if not parts:
-        return plain
-    parts.append(plain)
-
-    def expand(found: re.Match[bytes]) -> bytes:
-        groups = found.re.groups
-        return b"".join([part if isinstance(part, bytes) else (found.group(part) or b"") if part <= groups else b""
-                         for part in parts])
-    return expand
+    regex = compile_regex(args.word(0), args.at, "i" in flags)
+    template = args.text(1)
+    every = "g" in flags
+    return lambda value: substitute(regex, template, every, value)
 
 
 @converter_with("param", "(string[,string])", Type.STR, Type.STR)

@@ -52,7 +52,7 @@ def judge_data(expect: Expect, data: bytes, ended: bool, context: Context) -> Re
         found = wanted in data
     else:
         assert expect.regex is not None
-        found = expect.regex.search(data.hex().encode() if expect.kind == RBINARY else data) is not None
+        found = expect.regex.test(data.hex().encode() if expect.kind == RBINARY else data)
     if not found and not ended and expect.min_recv < 0:
         return None
     if found != expect.inverse:
@@ -99,7 +99,7 @@ def _found_in_head(expect: Expect, reply: Reply, context: Context) -> bool:
         return any(low <= head.status <= high for low, high in expect.ranges)
     if expect.kind == RSTATUS:
         assert expect.regex is not None
-        return expect.regex.search(b"%d" % head.status) is not None
+        return expect.regex.test(b"%d" % head.status)
     assert expect.name is not None
     for field in head.fields:
         if expect.name.test(field.name, context, lower=True):
@@ -117,7 +117,7 @@ def _found_in_body(expect: Expect, reply: Reply, context: Context) -> bool | Non
         return None
     if expect.kind == RSTRING:
         assert expect.regex is not None
-        found = expect.regex.search(body) is not None
+        found = expect.regex.test(body)
     else:
         assert expect.text is not None
         found = expect.text.render(context) in body

@@ -1,8 +1,8 @@
 """The steps of a check: connect, send, expect (manual 4.2 http-check, tcp-check). Made at start-up, only read later."""
-import re
 from dataclasses import dataclass
 from typing import Final
 
+from pointsman.core.regex import Regex
 from pointsman.sample.context import Context
 from pointsman.sample.expression import Expression
 from pointsman.sample.format import Format
@@ -82,11 +82,11 @@ class Match:
 
     method: str
     text: Text
-    regex: re.Pattern[bytes] | None = None
+    regex: Regex | None = None
 
     def test(self, value: bytes, context: Context, lower: bool = False) -> bool:
         if self.regex is not None:
-            return self.regex.search(value) is not None
+            return self.regex.test(value)
         wanted = self.text.render(context)
         if lower:
             wanted, value = wanted.lower(), value.lower()
@@ -104,7 +104,7 @@ class Expect(Step):
     kind: str = STATUS
     inverse: bool = False
     ranges: tuple[tuple[int, int], ...] = ()  # of statuses
-    regex: re.Pattern[bytes] | None = None
+    regex: Regex | None = None
     text: Text | None = None  # of STRING and BINARY
     name: Match | None = None  # of HDR and FHDR
     value: Match | None = None

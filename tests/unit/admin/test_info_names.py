@@ -43,8 +43,9 @@ def test_typed_lines() -> None:
     with stand() as one:
         lines = [line.rsplit(":", 1)[0] for line in one.ask("show info typed").splitlines()
                  if not line.startswith("7.Uptime.")]
-    assert lines[:-2] == [one for one in KNOWN if not one.startswith("7.Uptime.")]
-    assert lines[-2:] == ["82.Product.1:POSV:str", "83.Product_version.1:POSV:str"]
+    assert lines[:-3] == [one for one in KNOWN if not one.startswith("7.Uptime.")]
+    assert lines[-3:] == ["82.Product.1:POSV:str", "83.Product_version.1:POSV:str",
+                          "84.ExhaustedRegexes.1:MGPV:u64"]
 
 
 def test_names_in_their_order() -> None:
@@ -52,8 +53,9 @@ def test_names_in_their_order() -> None:
     with stand() as one:
         plain = [line.partition(": ")[0] for line in one.ask("show info").splitlines()]
         data = json.loads(one.ask("show info json"))
-    assert plain == [*names, "Product", "Product_version"] == [item["field"]["name"] for item in data]
-    assert [item["field"]["pos"] for item in data][:-2] == [int(line.partition(".")[0]) for line in KNOWN]
+    ours = ["Product", "Product_version", "ExhaustedRegexes"]
+    assert plain == [*names, *ours] == [item["field"]["name"] for item in data]
+    assert [item["field"]["pos"] for item in data][:-3] == [int(line.partition(".")[0]) for line in KNOWN]
 
 
 def test_a_description_has_its_place_where_there_is_one() -> None:

@@ -1,12 +1,9 @@
 """set-header and its kin (manual 4.4). What replace-value leaves of blanks follows the manual's example."""
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from rule_stand import error, exchange, fields, run, values
 
 from pointsman.config.action import CONTINUE
-from pointsman.rules.headers import expand
-from pointsman.sample.regex import re
+from pointsman.core.regex import VERSION
 
 
 def test_set_header_replaces_all_of_its_name_and_goes_last() -> None:
@@ -111,21 +108,12 @@ def test_a_rule_may_ask_for_the_end_of_the_connection(rules: list[str], asked: b
     ("http-request del-header X -m", "'http-request del-header' expects <meth>", 29),
     ("http-request del-header X -m foo", "'http-request del-header': unknown meth 'foo'", 30),
     ("http-request del-header X[ -m reg",
-     "regex 'X[' is invalid (missing terminating ] for character class)", 25),
+     f"regex 'X[' is invalid (error=missing terminating ] for character class, erroffset={2 if VERSION else 0})", 25),
     ("http-request replace-header X", "'http-request replace-header' expects <match-regex>", 30),
     ("http-request replace-header X a", "'http-request replace-header' expects <replace-fmt>", 32),
     ("http-request replace-value X ( b",
-     "regex '(' is invalid (missing ), unterminated subpattern at position 0)", 30),
+     "regex '(' is invalid (error=missing closing parenthesis, erroffset=1)" if VERSION else
+     "regex '(' is invalid (error=missing ), unterminated subpattern, erroffset=0)", 30),
 ])
 def test_errors(line: str, message: str, column: int) -> None:
     assert error(line) == (message, column)
-
-
-@given(st.binary(), st.binary(max_size=20))
-def test_expanding_is_total_and_literal_without_backslash(template: bytes, subject: bytes) -> None:
-    found = re.compile(rb"(?s)(.?)(.*)").search(subject)
-    assert found is not None
-    made = expand(found, template)
-    if b"\\" not in template:
-        assert made == template
-    assert expand(found, rb"\1\2") == subject
