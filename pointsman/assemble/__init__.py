@@ -10,6 +10,7 @@ missing timeouts. Errors are collected, not thrown: one run shows them all.
     backends.py   servers, algorithm, queue
     frontends.py  listeners, loggers, options
     rules.py      rules, routes, error pages
+    ignored.py    warnings of what is said in vain
     admin.py      statistics pages, stats sockets
     live.py       the result: what runs
 """
@@ -20,6 +21,7 @@ from pointsman.assemble.admin import fill_admin
 from pointsman.assemble.backends import build_backend, fill_servers
 from pointsman.assemble.checks import build_backend_loggers, build_checks
 from pointsman.assemble.frontends import build_frontend, build_listeners, fill_frontend
+from pointsman.assemble.ignored import warn_of_ignored
 from pointsman.assemble.live import Live
 from pointsman.assemble.modes import decide_modes
 from pointsman.assemble.references import check_references, declare_users
@@ -74,6 +76,8 @@ def assemble(configuration: Configuration, diagnostics: Diagnostics) -> Live:
     for proxy in enabled:
         if proxy.kind & In.FRONT:
             live.frontends.append(build_frontend(live, proxy, numbers[id(proxy)], modes[id(proxy)]))
+    for proxy in enabled:
+        warn_of_ignored(proxy, modes[id(proxy)], diagnostics)
     _name(live)
     _fill(live, configuration, enabled, diagnostics)
     build_backend_loggers(live, configuration)

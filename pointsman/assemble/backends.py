@@ -80,8 +80,7 @@ def _retries(backend: BackendProxy, section: Section) -> None:
 
 def missing_timeouts(section: Section) -> str:
     """HAProxy's words for it; without timeouts resources are held for ever."""
-    kind = "backend" if section.kind == In.BACKEND else "frontend"
-    return (f"missing timeouts for {kind} '{section.name}'.\n"
+    return (f"missing timeouts for {section.title}.\n"
             "   | While not properly invalid, you will certainly encounter various problems\n"
             "   | with such a configuration. To fix this, please ensure that all following\n"
             "   | timeouts are set to a non-zero value: 'client', 'connect', 'server'.")

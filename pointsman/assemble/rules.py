@@ -19,13 +19,14 @@ def _rules(section: Section, rule_set: int, http: bool, configuration: Configura
            diagnostics: Diagnostics) -> list[Step]:
     """Those of one list; `redirect` lines stand behind all http-request rules."""
     found = [one for one in section.all(Rule) if one.rule_set == rule_set]
-    if rule_set == HTTP_REQUEST:
-        found += [line.rule for line in section.all(RedirectLine)]
-    if found and not http:
-        kind = "backend" if section.kind == In.BACKEND else "frontend"
-        diagnostics.warning(f"'{RULE_SETS[rule_set]}' rules ignored for {kind} '{section.name}' as they require HTTP "
-                            "mode.", found[0].at)
+    redirects = [line.rule for line in section.all(RedirectLine)] if rule_set == HTTP_REQUEST else []
+    if not http:
+        for name, rules in ((RULE_SETS[rule_set], found), ("redirect", redirects)):
+            if rules:
+                diagnostics.warning(f"'{name}' rules ignored for {section.title} as they require HTTP mode.",
+                                    rules[0].at)
         return []
+    found += redirects
     for one in found:
         try:
             one.action.resolve(configuration, diagnostics)

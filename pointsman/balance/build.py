@@ -18,7 +18,7 @@ def build(section: Section, http: bool, diagnostics: Diagnostics) -> Algorithm:
     if chosen is None:
         return Random(factor=hashing.factor)
     if chosen.algorithm.http and not http:
-        diagnostics.warning(f"Layer 7 hash not possible for backend '{section.name}' (needs 'mode http'). "
+        diagnostics.warning(f"Layer 7 hash not possible for {section.title} (needs 'mode http'). "
                             "Falling back to round robin.", chosen.at)
         return RoundRobin()
     if hashing.factor and chosen.algorithm.hashed and not hashing.consistent:

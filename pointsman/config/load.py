@@ -16,6 +16,7 @@ from pointsman.config.dispatch import UnknownSection, parse_line, unknown_keywor
 from pointsman.config.features import Runtime
 from pointsman.config.lexer import Reader
 from pointsman.config.predicates import Asked
+from pointsman.config.rule_order import RuleOrder
 from pointsman.config.sections import Opener, is_section
 from pointsman.config.setting import SECTIONS, Configuration, In, Section
 from pointsman.core.diagnostics import NOWHERE, ConfigError, Diagnostics
@@ -118,6 +119,7 @@ class _Loader:
         self.diagnostics = diagnostics
         self.runtime = runtime
         self.opener = Opener(configuration, diagnostics)
+        self.order = RuleOrder()
         self.section: Section | None = None
         self.skipping = False  # in a section whose kind is not known: its lines would be errors without use
 
@@ -141,6 +143,7 @@ class _Loader:
                 if is_section(line.words[0].text):
                     self._unnamed(line)
             elif is_section(line.words[0].text):
+                self.order.begin()
                 self.section = self.opener.open(line)
                 self.skipping = self.section is None
                 reader.section = self._name(line)
@@ -167,6 +170,7 @@ class _Loader:
             if self.section is None:
                 raise unknown_keyword(line.words[0], None)
             parse_line(line, self.section, self.configuration, self.diagnostics)
+            self.order.note(line, self.diagnostics)
             if self.section.kind == In.DEFAULTS:
                 self.opener.inheritance.note(self.section, line)
         except ConfigError as error:

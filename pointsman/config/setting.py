@@ -42,6 +42,9 @@ SECTIONS: dict[str, In] = {"global": In.GLOBAL, "defaults": In.DEFAULTS, "fronte
                            "backend": In.BACKEND, "userlist": In.USERLIST, "http-errors": In.HTTP_ERRORS}
 
 
+TITLES: dict[In, str] = {In.DEFAULTS: "defaults", In.FRONTEND: "frontend", In.BACKEND: "backend"}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
     """Base of what keyword parsers return."""
@@ -70,6 +73,11 @@ class Section:
     typed: dict[type[Setting], list[Setting]] = field(default_factory=dict)  # the same settings, by their types
     places: dict[str | int, int] = field(default_factory=dict)  # of servers, by name and by id: see server_line
     placed: int = 0  # servers that `places` knows
+
+    @property
+    def title(self) -> str:
+        """As messages of HAProxy name it: "frontend 'www'"; a listen section is a "proxy"."""
+        return f"{TITLES.get(self.kind, 'proxy')} '{self.name}'"
 
     def put(self, setting: Setting) -> None:
         self.settings.append(setting)

@@ -43,11 +43,6 @@ def timeout(section: Section, name: str, otherwise: int = 0) -> int:
     return otherwise if found is None else found.milliseconds
 
 
-def _place(section: Section) -> str:
-    kind = {In.DEFAULTS: "defaults", In.FRONTEND: "frontend", In.BACKEND: "backend"}.get(section.kind, "proxy")
-    return f"{kind} '{section.name}'"
-
-
 def _parse(args: Args) -> Timeout:
     """timeout <name> <timeout>: in milliseconds, or with a unit."""
     name = args.words[args.index - 1].text
@@ -56,7 +51,7 @@ def _parse(args: Args) -> Timeout:
     word = args.word("<timeout>")
     milliseconds = parse_time(word, "ms", args.diagnostics)
     args.end()
-    warn_if_small(word, milliseconds, f"{args.keyword} {word.text}", _place(args.section), args.diagnostics)
+    warn_if_small(word, milliseconds, f"{args.keyword} {word.text}", args.section.title, args.diagnostics)
     if name == "client-hs":
         args.diagnostics.notice("'timeout client-hs' is for TLS handshakes, which do not exist here yet, and has no "
                                 "effect (manual 4.2)", args.at)

@@ -43,7 +43,7 @@ def build_logger(section: Section, main: Section, sinks: SinkSet, *, http: bool,
     outlets = build_outlets(section, main, sinks)
     if not outlets:
         if section.kind & In.FRONT and form is not None:
-            diagnostics.warning(f"log format ignored for {_kind(section)} '{section.name}' since it has no log "
+            diagnostics.warning(f"log format ignored for {section.title} since it has no log "
                                 "address.", form.at)
         return None
     error = section.one(ErrorFormat)
@@ -79,11 +79,6 @@ def build_outlets(section: Section, main: Section, sinks: SinkSet) -> list[Outle
     return outlets
 
 
-def _kind(section: Section) -> str:
-    """HAProxy calls every proxy with a bind line a frontend here."""
-    return "backend" if section.kind == In.BACKEND else "frontend"
-
-
 def _line_format(form: LineFormat | None, section: Section, http: bool, diagnostics: Diagnostics) -> Format | None:
     """The format that holds; None is the default format."""
     if form is None or not section.kind & In.FRONT:
@@ -95,7 +90,7 @@ def _line_format(form: LineFormat | None, section: Section, http: bool, diagnost
     kind = form.kind
     if kind.startswith("http") and not http:
         option = kind.partition(" ")[0]
-        diagnostics.warning(f"'option {option}' not usable with {_kind(section)} '{section.name}' (needs 'mode http'). "
+        diagnostics.warning(f"'option {option}' not usable with {section.title} (needs 'mode http'). "
                             "Falling back to 'option tcplog'.", form.at)
         kind = "tcplog"
     return _standard(kind, form.at, diagnostics)

@@ -4,7 +4,7 @@
 depends on the proxy's mode, which may be said later: build.py looks when the section is whole.
 """
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 from pointsman.config.acls import acls_of
 from pointsman.config.keyword import Args, keyword
@@ -79,9 +79,28 @@ def _ignored(args: Args) -> bool:
     return True
 
 
+F = TypeVar("F", LineFormat, ErrorFormat)
+
+
+def _said_once(args: Args, setting: F) -> F:
+    """In one defaults section a second format is probably a mistake; in a frontend it overrides on purpose."""
+    before = args.section.latest.get((type(setting), setting.key())) if args.section.kind == In.DEFAULTS else None
+    if isinstance(before, LineFormat | ErrorFormat):
+        args.diagnostics.warning(f"{_words_of(setting)} overrides previous {_words_of(before)} in 'defaults' section.",
+                                 args.at, hint=f"the previous one is at {before.at}")
+    return setting
+
+
+def _words_of(setting: LineFormat | ErrorFormat) -> str:
+    """What its line begins with."""
+    if isinstance(setting, ErrorFormat):
+        return "'error-log-format'"
+    return f"'{setting.kind}'" if setting.kind == "log-format" else f"'option {setting.kind}'"
+
+
 def _one_format(args: Args, where: Where) -> tuple[Word, Format]:
     """The only argument of a keyword: a log-format."""
-    if not args.peek():
+    if not args.more():
         raise ConfigError(f"{args.keyword} expects an argument.", args.here, "<fmt>")
     word = args.word("<fmt>")
     if args.more():
@@ -94,7 +113,8 @@ def _one_format(args: Args, where: Where) -> tuple[Word, Format]:
 def log_format(args: Args) -> LineFormat | None:
     """log-format <fmt>: the line of a stream (manual 4.2 and 8.2.6)."""
     word, compiled = _one_format(args, Where.LOG)
-    return None if _ignored(args) else LineFormat(at=args.at, kind="log-format", format=compiled, word=word)
+    return None if _ignored(args) else _said_once(args, LineFormat(at=args.at, kind="log-format", format=compiled,
+                                                                   word=word))
 
 
 @keyword("error-log-format", In.ANY_PROXY, "4.2")
@@ -102,7 +122,7 @@ def error_log_format(args: Args) -> ErrorFormat | None:
     """error-log-format <fmt>: the line of a stream that failed, and of a connection that never became one
     (manual 4.2)."""
     word, compiled = _one_format(args, Where.LOG)
-    return None if _ignored(args) else ErrorFormat(at=args.at, format=compiled, word=word)
+    return None if _ignored(args) else _said_once(args, ErrorFormat(at=args.at, format=compiled, word=word))
 
 
 @keyword("log-format-sd", In.ANY_PROXY, "4.2")
@@ -120,7 +140,7 @@ def _clf(args: Args, name: str) -> LineFormat | None:
             raise args.wrong(word, f"keyword '{name}' only supports option 'clf'.", ("clf",))
         kind += " clf"
     args.end()
-    return None if _ignored(args) else LineFormat(at=args.at, kind=kind)
+    return None if _ignored(args) else _said_once(args, LineFormat(at=args.at, kind=kind))
 
 
 @keyword("option httplog", In.ANY_PROXY, "4.2")
@@ -139,7 +159,7 @@ def option_tcplog(args: Args) -> LineFormat | None:
 def option_httpslog(args: Args) -> LineFormat | None:
     """option httpslog: the HTTP format and what is known of TLS (manual 8.2.4)."""
     args.end()
-    return None if _ignored(args) else LineFormat(at=args.at, kind="httpslog")
+    return None if _ignored(args) else _said_once(args, LineFormat(at=args.at, kind="httpslog"))
 
 
 @keyword("log-tag", In.GLOBAL | In.ANY_PROXY, "4.2")

@@ -17,6 +17,8 @@ from pointsman.rules.reply import Reply
 from pointsman.sample.format import Format, parse_format
 from pointsman.sample.types import Where
 
+_OWN: Final = {b"content-length": "it is that of the payload", b"transfer-encoding": "the payload's length is known",
+               b"content-type": "'content-type' has a word of its own"}
 _PAGES: Final = ("default-errorfiles", "errorfile", "errorfiles")
 _PAYLOADS: Final = ("default-errorfiles", "errorfile", "errorfiles", "file", "lf-file", "string", "lf-string")
 
@@ -80,22 +82,20 @@ def _read(args: Args, where: Where, status_words: tuple[str, ...]) -> _Words:
                 raise ConfigError(f"'{word.text}': another payload was given already ('{words.payload}')", word.at)
             words.payload = word.text
             if word.text != "default-errorfiles":
-                words.argument = _filled(args, f"an argument of '{word.text}'")
+                words.argument = args.word(f"an argument of '{word.text}'")
         elif word.text == "hdr":
+            at = args.here
             name = header_name(args)
-            value = _format(args, _filled(args, "<fmt>"), where)
-            words.headers.append((name, value if value.constant is None else value.constant))
+            value = _format(args, args.word("<fmt>"), where)
+            if name in _OWN:
+                written = args.words[args.index - 2].text
+                args.diagnostics.warning(f"header '{written}' always ignored by the http reply.", at, hint=_OWN[name])
+            else:
+                words.headers.append((name, value if value.constant is None else value.constant))
         else:
             raise args.wrong(word, f"'{args.keyword}': unknown argument '{word.text}'",
                              (*status_words, "content-type", "hdr", *_PAYLOADS))
     return words
-
-
-def _filled(args: Args, expected: str) -> Word:
-    word = args.word(expected)
-    if not word.text:
-        raise ConfigError(f"'{args.keyword}' expects {expected}", word.at, expected)
-    return word
 
 
 def _format(args: Args, word: Word, where: Where) -> Format:

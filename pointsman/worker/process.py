@@ -120,6 +120,9 @@ def _take_over(plan: Plan, console: Console) -> bool:
         elif os.geteuid() == 0:
             console.warning("[pointsman.main()] Started as root without 'chroot': consider 'chroot auto', "
                             "or 'chroot /' to silence this message (manual 3.1).")
+        if rights.uid is None and os.geteuid() == 0:
+            console.warning("[pointsman.main()] Started as root without 'user': it goes on as root; say 'user <name>', "
+                            "or 'user root' to silence this message (manual 3.1).")
         # Told while we may still signal processes of other users.
         opening.tell(plan.old_pids, signal.SIGUSR1 if plan.old_finish else signal.SIGTERM)
         for warning in privileges.drop(rights):

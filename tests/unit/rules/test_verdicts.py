@@ -57,6 +57,8 @@ def test_a_verdict_ends_the_list() -> None:
      [("content-length", ""), ("content-type", "text/plain")], b"%[path]"),
     ("return status 404 content-type text/plain lf-string %[path]%%", 404,
      [("content-length", ""), ("content-type", "text/plain")], b"/path%"),
+    ("return string x content-type a/b hdr Content-Length 9 hdr transfer-encoding chunked hdr Content-Type c hdr y z",
+     200, [("y", "z"), ("content-length", ""), ("content-type", "a/b")], b"x"),
     ("deny status 403 hdr x y", 403, [("x", "y"), ("content-length", "")], b""),
     ("deny deny_status 403 content-type a/b string no", 403,
      [("content-length", ""), ("content-type", "a/b")], b"no"),

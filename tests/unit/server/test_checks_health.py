@@ -235,10 +235,10 @@ def test_maintenance_hides_results() -> None:
 ])
 def test_intervals(results: list[Result], interval: int) -> None:
     """Manual 5.2 inter: the table."""
-    made = farm("", "check inter 10 fastinter 20 downinter 30")
+    made = farm("", "check inter 10ms fastinter 20ms downinter 30ms")
     note(made, *results)
     assert made.checkers[0].pause() == interval
-    plain = farm("", "check inter 10")
+    plain = farm("", "check inter 10ms")
     note(plain, *results)
     assert plain.checkers[0].pause() == 10
 
@@ -293,7 +293,7 @@ def test_the_task_finds_a_death_and_a_return() -> None:
     script = Scripted(early=True)
 
     async def scene() -> None:
-        made = Farm("", ["check inter 20 rise 1 fall 1"], [script.port])
+        made = Farm("", ["check inter 20ms rise 1 fall 1"], [script.port])
         made.checks.start()
         try:
             await until(lambda: made.server.check_status == "L4OK")

@@ -388,7 +388,16 @@ def test_chroot_auto_is_an_empty_place_without_a_name(start) -> None:  # type: i
 def test_root_without_chroot_is_warned(start) -> None:  # type: ignore[no-untyped-def]
     program = start(ports=[free_port()])
     program.ready()
-    assert "Started as root without 'chroot'" in program.end(signal.SIGTERM)[2]
+    said = program.end(signal.SIGTERM)[2]
+    assert "Started as root without 'chroot'" in said
+    assert "Started as root without 'user'" in said
+
+
+@pytest.mark.root
+def test_root_by_its_own_will_is_not_warned(start) -> None:  # type: ignore[no-untyped-def]
+    program = start(ports=[free_port()], plan={"privileges": {"chroot": "/", "uid": 0}})
+    program.ready()
+    assert "Started as root" not in program.end(signal.SIGTERM)[2]
 
 
 @pytest.mark.root
