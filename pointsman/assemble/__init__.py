@@ -39,6 +39,7 @@ from pointsman.log.sinks import SinkSet
 from pointsman.net.reactor import Reactor
 from pointsman.proto.h1 import ANY_PAYLOAD, KEEP_AMBIGUOUS
 from pointsman.sample.context import Names
+from pointsman.sample.variable_limits import LIMITS
 from pointsman.stream.acceptor import Room
 from pointsman.stream.proxies import Program
 
@@ -62,6 +63,8 @@ def assemble(configuration: Configuration, diagnostics: Diagnostics) -> Live:
     size, reserve = buffer_sizes(main)
     program.head_limit = size - reserve
     program.field_limit = global_number(main, "tune.http.maxhdr") - 1
+    LIMITS.set(*[global_number(main, f"tune.vars.{scope}-max-size")
+                 for scope in ("global", "proc", "sess", "txn", "reqres")])
     program.lax = _lax(main)
     sinks = SinkSet()
     live = Live(reactor, room, program, sinks, build_process_logger(main, sinks))

@@ -97,6 +97,8 @@ NUMBERS: dict[str, Number] = {
     "tune.http.logurilen": Number(0, BIGGEST, 1024, manual="3.2"),
     "tune.http.maxhdr": Number(1, 32767, 101, manual="3.2"),
     "tune.maxrewrite": Number(0, BIGGEST, 1024, unit="size", manual="3.2"),
+    **{f"tune.vars.{scope}-max-size": Number(0, BIGGEST, 0, unit="size", manual="3.2")
+       for scope in ("check", "global", "proc", "reqres", "sess", "txn")},  # 0: no limit
     "uid": Number(0, (1 << 32) - 2, -1, once=True),
     "ulimit-n": Number(0, BIGGEST, 0),  # 0: from the rest of the configuration
 }

@@ -17,6 +17,7 @@ from typing import Final
 from pointsman.core.diagnostics import ConfigError, Position
 from pointsman.sample.context import Context, Variables
 from pointsman.sample.types import Binary, Packed, Type, Value
+from pointsman.sample.variable_limits import LIMITS
 from pointsman.tables.changes import CHANGES, Change, Follower, text
 
 SCOPES: Final = ("proc", "sess", "txn", "req", "res", "check")
@@ -61,6 +62,8 @@ class Variable:
         store = self.store(ctx)
         if store is None:
             return
+        if LIMITS.on:
+            LIMITS.admits(ctx, self.key, None, PROCESS)
         if store is PROCESS:
             if store.get(self.key) is not None:
                 store[self.key] = None
@@ -114,13 +117,15 @@ def conditions(words: Sequence[str], at: Position) -> list[Check]:
 
 
 def assign(variable: Variable, checks: Sequence[Check], ctx: Context, value: Value) -> bool:
-    """Set it if all conditions hold."""
+    """Set it if all conditions hold, and there is room for it."""
     store = variable.store(ctx)
     if store is None:
         return False
     for check in checks:
         if not check(store, variable.key, value):
             return False
+    if LIMITS.on and not LIMITS.admits(ctx, variable.key, value, PROCESS):
+        return False
     if store is PROCESS:
         old = store.get(variable.key)
         if old != value or type(old) is not type(value):

@@ -39,6 +39,7 @@ from pointsman.net.wire import BRIEF, LARGE, ROUNDS, Wire
 from pointsman.proto.proxy import render_v1, render_v2
 from pointsman.sample.context import Context
 from pointsman.sample.record import SILENT
+from pointsman.sample.variable_limits import LIMITS
 from pointsman.server.backend import LiveServer
 from pointsman.server.connection import Carried, ServerConnection
 from pointsman.server.server import Server
@@ -203,6 +204,7 @@ class Exchange(Carried):
         """It is not used any more: nothing may keep it alive, not even itself."""
         self.sleep_on()
         self.timer = None
+        LIMITS.connection_over(self.context)
 
     def alarm(self) -> None:
         """The queue's time is up, or the pause is over."""

@@ -24,6 +24,7 @@ from pointsman.rules.plan import CONNECTION, MOVING, OF_REQUEST, OF_RESPONSE, St
 from pointsman.rules.reply import Challenge, Reply, Served
 from pointsman.sample.context import Context
 from pointsman.sample.record import NEVER as NOT_REACHED
+from pointsman.sample.variable_limits import LIMITS
 from pointsman.server.backend import LiveServer
 from pointsman.server.connection import NEVER, ServerConnection
 from pointsman.stream.exchange import ANSWER as WAIT_ANSWER
@@ -70,6 +71,7 @@ class HttpStream(ServedStream):
         self.context.destination = self.context.real_destination
         if self.context.variables:
             self.context.variables = {}
+            LIMITS.exchange_over(self.context)
         if self.frontend.captures is not None:
             self.context.request_captures = []
             self.context.response_captures = []

@@ -9,6 +9,7 @@ from pointsman.log.policy import When
 from pointsman.net.reactor import Reactor
 from pointsman.net.wire import Wire
 from pointsman.sample.context import Context
+from pointsman.sample.variable_limits import LIMITS
 from pointsman.server.backend import LiveServer
 from pointsman.server.connection import ServerConnection
 from pointsman.stream.acceptor import Door
@@ -148,6 +149,7 @@ class TcpStream(Exchange):
             self.write_log(b"txn_close", gauges)
         finally:
             self.front.close()
+            LIMITS.connection_over(self.context)
 
     def abandon(self) -> None:
         self.blame(0x49, 0x2D)  # I: an internal error

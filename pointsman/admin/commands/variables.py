@@ -9,6 +9,7 @@ from pointsman.sample.context import Context, ListenerFacts, ProxyFacts
 from pointsman.sample.expression import parse_words
 from pointsman.sample.format import parse_format
 from pointsman.sample.types import Binary, Packed, Type, Value, Where
+from pointsman.sample.variable_limits import LIMITS
 from pointsman.sample.variables import PROCESS, marked, parse_variable, process_change
 
 _HERE = Position("the runtime socket", 0)
@@ -59,12 +60,18 @@ async def set_var(call: Call) -> str:
         value = _evaluated(words[1:])
     except ConfigError as error:
         raise CommandError(f"'set var': {error}") from None
+    if value is not None and LIMITS.on and not LIMITS.admits(_nobody(), variable.key, value, PROCESS):
+        raise CommandError("'set var': no room for the variable: see tune.vars.proc-max-size.")
     return await publish(call, process_change(variable.key, value))
+
+
+def _nobody() -> Context:
+    return Context(ProxyFacts("", 0, False), ListenerFacts("", 0))
 
 
 def _evaluated(words: list[str]) -> Value | None:
     """The value of what was typed. An expression that has none unsets the variable."""
-    nobody = Context(ProxyFacts("", 0, False), ListenerFacts("", 0))
+    nobody = _nobody()
     kind = words[0] if words[0] in ("expr", "fmt") and len(words) > 1 else "expr"
     rest = [Word(word, _HERE) for word in (words[1:] if words[0] in ("expr", "fmt") and len(words) > 1 else words)]
     if kind == "fmt":

@@ -43,7 +43,9 @@ def test_numbers_that_are_not_said() -> None:
         "stats maxconn": 10, "stats timeout": 10_000, "thread-hard-limit": 0, "tune.bufsize": 16384,
         "tune.cli.max-payload-size": 131_072,
         "tune.http.cookielen": 63, "tune.http.logurilen": 1024, "tune.http.maxhdr": 101,
-        "tune.maxrewrite": 1024, "uid": -1, "ulimit-n": 0}
+        "tune.maxrewrite": 1024,
+        **{f"tune.vars.{scope}-max-size": 0 for scope in ("check", "global", "proc", "reqres", "sess", "txn")},
+        "uid": -1, "ulimit-n": 0}
 
 
 @pytest.mark.parametrize("lines, sizes", [

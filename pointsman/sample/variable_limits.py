@@ -1,0 +1,91 @@
+"""tune.vars.*-max-size: how much memory variables may take (manual 3.2).
+
+Limits contain each other: what a variable of a request takes counts for the exchange, its connection, the process, and
+all together. A variable that does not fit is not set and keeps the value that it has. As in HAProxy (measured of 3.2),
+each takes 80 bytes, and a string its length besides. With several lanes each counts for itself.
+"""
+from typing import Final
+
+from pointsman.sample.context import Context, Variables
+from pointsman.sample.types import Packed, Value
+
+COST: Final = 80
+_REQUEST: Final = b"req."
+_RESPONSE: Final = b"res."
+
+
+class Limits:
+    """In bytes; 0: none."""
+
+    def __init__(self) -> None:
+        self.on = False  # there is any
+        self.used = 0  # of connections and exchanges of this lane
+        self.set(0, 0, 0, 0, 0)
+
+    def set(self, overall: int, process: int, session: int, exchange: int, message: int) -> None:
+        self.overall = overall
+        self.process = process
+        self.session = session
+        self.exchange = exchange
+        self.message = message
+        self.on = overall > 0 or process > 0 or session > 0 or exchange > 0 or message > 0
+        self.used = 0
+
+    def admits(self, ctx: Context, key: bytes, value: Value | None, process: Variables) -> bool:
+        """Whether a variable may have that value (None: it is unset); then it counts."""
+        store = process if key.startswith(b"proc.") else ctx.session_variables if key.startswith(b"sess.") \
+            else ctx.variables
+        grows = weight(value) - weight(store.get(key))
+        if grows > 0 and not self._fits(ctx, key, grows, process):
+            return False
+        if store is not process:
+            self.used += grows
+            if store is ctx.variables:
+                ctx.charge += grows
+            else:
+                ctx.session_charge += grows
+        return True
+
+    def _fits(self, ctx: Context, key: bytes, grows: int, process: Variables) -> bool:
+        limit = min(self.overall or self.process, self.process or self.overall)
+        if limit and self.used + weights(process, b"") + grows > limit:
+            return False
+        if key.startswith(b"proc."):
+            return True
+        if self.session and ctx.charge + ctx.session_charge + grows > self.session:
+            return False
+        if key.startswith(b"sess."):
+            return True
+        if self.exchange and ctx.charge + grows > self.exchange:
+            return False
+        scope = _RESPONSE if ctx.responding else _REQUEST
+        return not (self.message and key.startswith(scope) and weights(ctx.variables, scope) + grows > self.message)
+
+    def exchange_over(self, ctx: Context) -> None:
+        """Its variables are gone."""
+        self.used -= ctx.charge
+        ctx.charge = 0
+
+    def connection_over(self, ctx: Context) -> None:
+        """All of it is gone."""
+        self.used -= ctx.charge + ctx.session_charge
+        ctx.charge = ctx.session_charge = 0
+
+
+def weight(value: Value | None) -> int:
+    """What a variable with that value takes."""
+    if value is None:
+        return 0
+    return COST + len(value) if isinstance(value, bytes) and not isinstance(value, Packed) else COST
+
+
+def weights(store: Variables, start: bytes) -> int:
+    """What all variables take whose names begin so."""
+    total = 0
+    for key, value in store.items():
+        if key.startswith(start):
+            total += weight(value)
+    return total
+
+
+LIMITS: Final = Limits()
