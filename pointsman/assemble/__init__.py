@@ -55,6 +55,7 @@ def assemble(configuration: Configuration, diagnostics: Diagnostics) -> Live:
     room = Room(reactor, arena)
     room.connection_rate.limit = global_number(main, "maxconnrate")
     room.session_rate.limit = global_number(main, "maxsessrate")
+    room.spread = global_number(main, "close-spread-time")
     reactor.pipe.wanted = _splices(main)
     room.pipes = lanes if reactor.pipe.wanted else 0
     program = Program(room)

@@ -1,6 +1,7 @@
 """What runs: one generation with everything in it."""
 import asyncio
 import os
+import random
 from typing import Final
 
 from pointsman.admin.links import Links
@@ -137,6 +138,7 @@ class Live(Generation):
         self.groups: list[list[int]] = []  # thread groups: their lanes, from 1 on
         self.sections: dict[int, Section] = {}  # by id() of the frontend or backend
         self.services: list[Service] = []  # what begins and ends with the generation
+        self.looked = reactor.now  # in a soft stop: when it was last looked whether all is over (monotonic ms)
         self.resting: set[H1Front] = set()  # in a soft stop: connections that were idle at the last look
 
     def tell_lost_lines(self) -> None:
@@ -260,14 +262,19 @@ class Live(Generation):
 
         Not those that are idle just now: the client may be about to send. Its next response would tell it to close
         (management manual 4). What has come in before the very end is read, and answered. Who has not yet sent a
-        first request may do so.
+        first request may do so. With close-spread-time only a part of them each time.
         """
         before, self.resting = self.resting, set()
         for channel in self.reactor.channels:
             if isinstance(channel, H1Front) and channel.is_idle() and not (
                     channel.first or channel.frontend.close_idle_on_response):
                 self.resting.add(channel)
+        now = self.reactor.now
+        share = self.room.idle_share(now - self.looked)
+        self.looked = now
         for channel in before & self.resting:
+            if random.random() >= share:
+                continue
             channel.unread = True
             channel.readable()
             if channel.fd >= 0 and channel.is_idle():

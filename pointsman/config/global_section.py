@@ -74,6 +74,7 @@ class Number:
 
 
 NUMBERS: dict[str, Number] = {
+    "close-spread-time": Number(-1, BIGGEST, 0, unit="time"),  # 0: at once; -1: "infinite"
     "fd-hard-limit": Number(0, BIGGEST, 0),  # 0: not said
     "gid": Number(0, (1 << 32) - 2, -1, once=True),  # -1: not said, here and for uid
     "grace": Number(0, BIGGEST, 0, unit="time"),
@@ -158,7 +159,7 @@ def _number_parser(name: str, what: Number) -> Callable[[Args], GlobalNumber | N
 
 
 for _name, _number in NUMBERS.items():
-    if _name != "nbthread":
+    if _name not in ("nbthread", "close-spread-time"):
         keyword(_name, In.GLOBAL, _number.manual)(_number_parser(_name, _number))
 
 
@@ -175,6 +176,16 @@ def nbthread(args: Args) -> GlobalNumber:
     args.take("<number>")
     args.end()
     return GlobalNumber(name="nbthread", value=int(text), at=args.at)
+
+
+@keyword("close-spread-time", In.GLOBAL, "3.1")
+def close_spread_time(args: Args) -> GlobalNumber:
+    """close-spread-time <time>|infinite: over which time a soft stop spreads the ends of connections."""
+    if not args.more():
+        raise ConfigError("'close-spread-time' expects <time> as argument.", args.here, "a time, or infinite")
+    value = -1 if args.accept("infinite") else args.time("<time>")
+    args.end()
+    return GlobalNumber(name="close-spread-time", value=value, at=args.at)
 
 
 # name: section of the manual, what HAProxy says where the word is missing, whether the first line wins

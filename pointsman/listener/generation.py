@@ -130,6 +130,7 @@ class Generation:
     def soft_stop(self) -> None:
         """Stop listening, close idle connections; what is at work may finish (management manual 4)."""
         self.room.stopping = True
+        self.room.spread_from = monotonic_ms()
         for listener in self.listeners:
             listener.stop()
 

@@ -8,6 +8,7 @@ Three limits bound open connections: the socket's (`bind ... maxconn`), the fron
 list of the limit that was reached and is called (`again`) when a connection has left it. The counters stand one above
 the other, so that what concerns all three is one call (`climb`).
 """
+import random
 from typing import Final
 
 from mypy_extensions import mypyc_attr
@@ -29,6 +30,8 @@ PROXY_TRUNCATED: Final = 14
 PROXY_NOT_A_HEADER: Final = 15
 PROXY_BAD_HEADER: Final = 16
 PROXY_BAD_PROTOCOL: Final = 17
+
+NEVER: Final = -1
 
 REFUSALS: Final[dict[int, bytes]] = {  # as fc_err_str and the error log (manual 8.2.5) say it
     PROXY_EMPTY: b"Connection closed while waiting for PROXY protocol header",
@@ -59,6 +62,8 @@ class Room:
         self.session_rate_limit = self.session_rate.limit_now
         self.waiting: list[Channel] = []  # listeners that found no room here
         self.stopping = False  # a soft stop was asked for (fetch `stopping`)
+        self.spread = 0  # ms over which a soft stop ends connections (close-spread-time); 0: at once, -1: never
+        self.spread_from = NEVER  # when that began (monotonic ms)
         self.pipes = 0  # that may be made; each is emptied within the call that fills it
         self.share = Share(self.arena, self.counters)
 
@@ -80,6 +85,19 @@ class Room:
     def total(self) -> int:
         """Connections since start (CumConns)."""
         return self.counters.totals.connections
+
+    def drawn(self) -> bool:
+        """In a soft stop: the connection that is about to answer ends with that. The later, the likelier."""
+        if self.spread <= 0:
+            return self.spread == 0
+        return self.spread_from != NEVER and random.random() * self.spread < self.reactor.now - self.spread_from
+
+    def idle_share(self, elapsed: int) -> float:
+        """In a soft stop: which part of the idle connections is to be closed now, `elapsed` ms after the last time."""
+        if self.spread <= 0:
+            return 1.0 if self.spread == 0 else 0.0
+        left = self.spread_from + self.spread - self.reactor.now
+        return elapsed / (left + elapsed) if left > 0 else 1.0
 
     def wake(self, waiting: list[Channel]) -> None:
         """A connection has left: those who waited look again, in their order."""

@@ -109,7 +109,10 @@ class Faults(Exchange):
         request = self.context.request
         whole = self.client.request_done if reply.close_on_body else self.client.drop_body()
         frontend = self.frontend
-        if reply.close or response.close_asked or not whole or frontend.mode == CLOSE or frontend.program.room.stopping:
+        if reply.close or response.close_asked or not whole or frontend.mode == CLOSE:
+            self.closing = True
+        room = frontend.program.room
+        if room.stopping and room.drawn():
             self.closing = True
         head = response_head(response.status, response.reason, response.fields, length=response.length,
                              client_minor=request.minor if request is not None else 1, close=self.closing)

@@ -470,7 +470,8 @@ class H1Front(HttpFront):
         if self.fd < 0:
             self.phase = CLOSED
             return
-        if not keep or not self.request_done or self.failed or self.frontend.program.room.stopping:
+        room = self.frontend.program.room
+        if not keep or not self.request_done or self.failed or room.stopping and not room.spread:
             self._leave()
             return
         self.phase = WAIT

@@ -607,7 +607,8 @@ class HttpStream(ServedStream):
             self.closing = True
         if not self.client.request_done:
             self.closing = True  # it answered without waiting for the rest of the request
-        if self.frontend.program.room.stopping:
+        room = self.frontend.program.room
+        if room.stopping and room.drawn():
             self.closing = True  # a soft stop ends connections behind their next response (manual 3.1)
         return encoding
 

@@ -173,8 +173,9 @@ class ServedStream(Replay):
         if self.bodiless:
             encoding = NONE
         response.chunked = response.length < 0 and minor > 0
+        room = frontend.program.room
         if not self.client.drop_body() or encoding == TO_CLOSE or frontend.mode == CLOSE or response.close_asked \
-                or frontend.program.room.stopping:
+                or room.stopping and room.drawn():
             self.closing = True
         head = response_head(response.status, response.reason, response.fields, length=response.length,
                              chunked=response.chunked, client_minor=minor, close=self.closing)

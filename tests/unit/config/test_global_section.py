@@ -37,7 +37,8 @@ def test_numbers(line: str, name: str, value: int) -> None:
 def test_numbers_that_are_not_said() -> None:
     main = good("global").main
     assert {name: global_number(main, name) for name in NUMBERS} == {
-        "fd-hard-limit": 0, "gid": -1, "grace": 0, "hard-stop-after": 0, "maxpipes": 1, "max-spread-checks": 0,
+        "close-spread-time": 0, "fd-hard-limit": 0,
+        "gid": -1, "grace": 0, "hard-stop-after": 0, "maxpipes": 1, "max-spread-checks": 0,
         "maxconn": 0, "maxconnrate": 0, "maxsessrate": 0, "mworker-max-reloads": 50, "nbthread": 1,
         "pointsman-lane-timeout": 10_000, "spread-checks": 0,
         "stats maxconn": 10, "stats timeout": 10_000, "thread-hard-limit": 0, "tune.bufsize": 16384,
@@ -183,6 +184,19 @@ def test_tuning_is_noticed(name: str, how: str) -> None:
      "not a number"), ("ca-base", "'ca-base' expects <value>"), ("tune.idletimer x", "'x' is not a time")])
 def test_tuning_is_checked(line: str, message: str) -> None:
     assert only_error("global", line) == message
+
+
+@pytest.mark.parametrize(("words", "value"), [("infinite", -1), ("5s", 5000), ("0", 0)])
+def test_how_long_ends_are_spread(words: str, value: int) -> None:
+    loaded = good("global", f"close-spread-time {words}")
+    assert global_number(loaded.main, "close-spread-time") == value
+
+
+@pytest.mark.parametrize(("words", "said"), [
+    ("", "expects <time> as argument."), ("-1", "'-1' is not a time"), ("Infinite", "'Infinite' is not a time"),
+    ("1s 2s", "unexpected argument '2s'")])
+def test_times_over_which_nothing_can_be_spread(words: str, said: str) -> None:
+    assert said in only_error("global", f"close-spread-time {words}")
 
 
 @pytest.mark.parametrize(("words", "said"), [
