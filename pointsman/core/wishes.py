@@ -11,17 +11,23 @@ class Wishes:
         self.server_source = False  # our own address towards a server: bc_src, bc_src_port, %bi, %bp
         self.sending = False  # what is known when a request goes to its server: bc_reused, req.bytes_out
 
+        self.number = False  # one sequence of numbers for the exchanges of all lanes: %rt, txn.id32
+
     def fetched(self, name: str) -> None:
         """An expression begins with this fetch."""
         if name.startswith("bc_src"):
             self.server_source = True
         elif name in ("bc_reused", "req.bytes_out"):
             self.sending = True
+        elif name == "txn.id32":
+            self.number = True
 
     def shown(self, name: str) -> None:
         """A format shows this tag."""
         if name in ("bi", "bp"):
             self.server_source = True
+        elif name == "rt":
+            self.number = True
 
 
 WISHES: Final = Wishes()

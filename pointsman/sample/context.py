@@ -126,3 +126,28 @@ class Context:
         self.no_retry = False  # disable-l7-retry: the request is not sent a second time once a server had it
         self.asked = 0  # bits of Reads: of all that has decided something (rules/plan.py)
         self.answer: object = None  # what a rule decided to answer (rules.reply.Reply); read by the stream
+
+    def reset(self) -> None:
+        """For the next exchange of the same connection: whatever is not the connection's own is as it was made. The
+        record has a `reset` of its own."""
+        self.source = self.real_source  # as they were before set-src and set-dst
+        self.destination = self.real_destination
+        self.request = None
+        self.response = None
+        self.backend = None
+        self.server = None
+        self.server_source = None
+        self.server_address = None
+        self.reused = False
+        self.unique_id = b""
+        if self.request_captures:
+            self.request_captures = []
+        if self.response_captures:
+            self.response_captures = []
+        if self.variables:
+            self.variables = {}
+        self.responding = False
+        self.body = b""
+        self.no_retry = False
+        self.asked = 0
+        self.answer = None

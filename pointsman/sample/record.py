@@ -52,7 +52,7 @@ class Record:
         self.server_queue = 0  # %sq: position when queued
         self.backend_queue = 0  # %bq
         self.request_line = b""  # as received; "<BADREQ>" is the log's word for none
-        self.number = 0  # %rt: of the exchange, in this process
+        self.number = 0  # %rt: of the exchange; see Room.next_number
         self.complete = True  # False in a logasap line: sizes and times get a "+"
         self.first = True  # the first exchange of its connection
         self.stand_in = b"<NOSRV>"  # %s where no server was chosen; "<STATS>" when the statistics answered
@@ -65,7 +65,7 @@ class Record:
         """For the next exchange of the same connection; the marks of the connection stay."""
         self.first = False
         self.head = self.queued = self.connected = self.answered = self.ended = self.status = NEVER
-        self.uploaded = self.sent = 0
+        self.uploaded = self.grown = self.sent = 0
         self.cause = self.step = self.cookie_request = self.cookie_response = 0x2D
         self.retries = 0
         self.redispatched = False

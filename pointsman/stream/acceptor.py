@@ -17,6 +17,7 @@ from pointsman.core.address import NetAddress
 from pointsman.core.arena import Arena
 from pointsman.core.columns import ADMITTED, CURRENT, HELD, NOTHING, WAITING
 from pointsman.core.counters import Counters
+from pointsman.core.wishes import WISHES
 from pointsman.net.reactor import Channel, Reactor
 from pointsman.sample.context import ListenerFacts, ProxyFacts
 from pointsman.stream.share import Share
@@ -55,7 +56,8 @@ class Room:
         self.limit_now = self.arena.cells.at(self.limit_cell).load  # without a look-up each time
         self.counters = Counters(self.arena)
         self.sum_up = self.counters.total
-        self.requests = 0  # of this process: numbers for %rt
+        self.requests = 0  # of this process: their numbers, where nobody asks for those of all
+        self.number_cell = self.arena.take(1)
         self.connection_rate = self.counters.connection_rate  # its `limit` is maxconnrate
         self.session_rate = self.counters.session_rate  # its `limit` is maxsessrate
         self.connection_rate_limit = self.connection_rate.limit_now
@@ -98,6 +100,14 @@ class Room:
             return 1.0 if self.spread == 0 else 0.0
         left = self.spread_from + self.spread - self.reactor.now
         return elapsed / (left + elapsed) if left > 0 else 1.0
+
+    def next_number(self) -> int:
+        """Of an exchange, from 0 on: one sequence over all lanes where somebody asks for it (%rt, txn.id32)."""
+        if WISHES.number:
+            return self.arena.cells.add(self.number_cell, 1) - 1
+        number = self.requests
+        self.requests += 1
+        return number
 
     def wake(self, waiting: list[Channel]) -> None:
         """A connection has left: those who waited look again, in their order."""

@@ -32,6 +32,7 @@ from pointsman.core.columns import (
     class_of,
 )
 from pointsman.core.counters import Counters
+from pointsman.core.wishes import WISHES
 from pointsman.log.policy import When, wanted
 from pointsman.net.reactor import Reactor
 from pointsman.net.timers import Timed
@@ -212,10 +213,17 @@ class Exchange(Carried):
             self.leave_queue()
             if self.backend is not None:
                 self.backend.counters.failed_connections += 1
-            self.record.queued = self.reactor.now  # how long it waited is worth a line
+            self.waited_in_vain()
             self.refuse(503, 0x73, 0x51)  # sQ
         elif self.phase == PAUSE:
             self._dial_again()
+
+    def waited_in_vain(self) -> None:
+        """It leaves a queue without a server: how long it waited is logged, and what its server is busy with."""
+        self.record.queued = self.reactor.now
+        server = self.context.server
+        if isinstance(server, LiveServer):
+            self.record.server_connections = server.connections
 
     def leave_queue(self) -> None:
         if self.queue is not None:
@@ -299,6 +307,8 @@ class Exchange(Carried):
         server = self.server
         backend = self.backend
         assert server is not None and backend is not None
+        if WISHES.server_source and self.connection is not None:
+            self.context.server_source = self.connection.local_address()
         self.drop_connection()
         self.sleep_on()
         record = self.record

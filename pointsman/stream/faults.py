@@ -224,6 +224,7 @@ class Faults(Exchange):
         self.logged = False
         frontend = self.frontend
         self.failed_request()
+        record.number = frontend.program.room.next_number()
         frontend.counters.requests += 1
         self.phase = LAST
         custom = frontend.pages.get(status)
@@ -260,10 +261,11 @@ class Faults(Exchange):
 
     # The server.
 
-    def no_response(self, begun: bool) -> None:
-        """The server closed before its response's head was whole (`begun`: amid it). A connection that was idle before
-        may have been closed while our request was under way: then, if it may be repeated, it is sent again on another
-        one. Each attempt that fails counts, repeated or not (eresp)."""
+    def no_response(self, begun: bool, half: bool) -> None:
+        """The server closed before its response's head was whole. `begun`: it had sent something, if only a 1xx;
+        `half`: some of that head. A connection that was idle before may have been closed while our request was under
+        way: then, if it may be repeated, it is sent again on another one. Each attempt that fails counts, repeated or
+        not (eresp)."""
         connection = self.connection
         request = self.context.request
         assert connection is not None and request is not None and self.server is not None
@@ -278,7 +280,7 @@ class Faults(Exchange):
                 self.logged = True
                 self.vanish()
                 return
-        if begun:
+        if half:
             self.bad_answer()  # half a head is no response: the manual has it among the junk (4.2, retry-on)
             return
         self._count_failed_response()
@@ -370,7 +372,7 @@ class Faults(Exchange):
         self.closing = True
         if phase == QUEUE:
             self.blame(_C, _Q)
-            record.queued = self.reactor.now  # so long it has waited
+            self.waited_in_vain()
         elif phase in (CONNECT, PAUSE):
             self.blame(_C, _C)
         elif phase == GATHER:
@@ -405,7 +407,6 @@ class Faults(Exchange):
             if self.connection is not None and self.connection.deadline <= self.reactor.now + GRAIN:
                 self.server_expired()  # both are due: the peer program blames the server
                 return
-            self.failed_request()
             self.refuse(408, _CLIENT_TIME, _H)
         elif phase == FORWARD and not self.client.request_done and not self.upload_blocked():
             self.blame(_CLIENT_TIME, _D)

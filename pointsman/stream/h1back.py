@@ -73,7 +73,7 @@ class H1Back(HttpBack):
             if data is None:
                 return
             if not data:
-                stream.no_response(self.begun)
+                stream.no_response(self.begun, len(self.data) > 0)
                 return
             self.begun = True
             known = len(self.data)

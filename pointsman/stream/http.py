@@ -50,31 +50,16 @@ class HttpStream(ServedStream):
     def first_byte(self) -> None:
         """The first byte of a request came."""
         record = self.record
-        now = self.reactor.now
         if not self.client.first:
             record.reset()
             record.accepted = record.handshake = self.client.since
-        record.begun = now
+        record.begun = self.reactor.now
+        if self.context.variables:
+            LIMITS.exchange_over(self.context)
+        self.context.reset()
         self.logged = False
-        self.context.request = None
-        self.context.response = None
-        self.context.server = None
-        self.context.backend = None
-        self.context.answer = None
-        self.context.unique_id = b""
-        self.context.responding = False
-        self.context.no_retry = False
-        self.context.asked = 0
         self.outcome = None
         self.forget()
-        self.context.source = self.context.real_source  # as they were before set-src and set-dst
-        self.context.destination = self.context.real_destination
-        if self.context.variables:
-            self.context.variables = {}
-            LIMITS.exchange_over(self.context)
-        if self.frontend.captures is not None:
-            self.context.request_captures = []
-            self.context.response_captures = []
 
     def begin(self, request: Request) -> None:
         """A request whose head is whole."""
@@ -116,9 +101,7 @@ class HttpStream(ServedStream):
         self.context.request = request
         self.context.now = now
         self.context.date_offset = frontend.program.date_offset
-        room = frontend.program.room
-        room.requests += 1
-        record.number = room.requests
+        record.number = frontend.program.room.next_number()
         frontend.climb(REQUEST, NOTHING)
         self.closing = request.close or request.close_after or not (request.minor or request.keep)
         self.tunnelling = request.upgrade or request.method == b"CONNECT"
@@ -485,6 +468,8 @@ class HttpStream(ServedStream):
         assert isinstance(connection, HttpBack) and backend is not None
         record = self.record
         if response.status == 101 and not self.tunnelling:
+            if self.server is not None:
+                self.server.counters.http_1xx += 1
             self.bad_answer()
             return
         received = response.status

@@ -13,7 +13,7 @@ from pointsman.sample.variable_limits import LIMITS
 from pointsman.server.backend import LiveServer
 from pointsman.server.connection import ServerConnection
 from pointsman.stream.acceptor import Door
-from pointsman.stream.exchange import ENDED, TUNNEL, Exchange
+from pointsman.stream.exchange import ENDED, QUEUE, TUNNEL, Exchange
 from pointsman.stream.proxies import Frontend
 from pointsman.stream.routing import pick_backend, pick_server
 
@@ -69,6 +69,7 @@ class TcpStream(Exchange):
         self.early = pending
         record = self.record
         record.head = record.begun
+        record.number = self.frontend.program.room.next_number()
         record.uploaded = len(pending)
         self.touch_client()
         logger = self.frontend.logger
@@ -120,6 +121,9 @@ class TcpStream(Exchange):
 
     def client_gone(self) -> None:
         """A reset from the client."""
+        if self.phase == QUEUE:
+            self.blame(0x43, 0x51)  # CQ
+            self.waited_in_vain()
         self.blame(0x43, 0x44 if self.phase == TUNNEL else 0x43 if self.record.queued >= 0 else 0x51)
         self.finish()
 

@@ -14,6 +14,7 @@ from unittest import mock
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.everything import everything
 from support.stand import End, Lines, Stand
 
 from pointsman.assemble import MEMORIES
@@ -34,6 +35,7 @@ LOG: Final = (
     "%HM %HP %HQ %HU %HV %ID %rt %[capture.req.method] %[capture.req.uri] %[capture.req.hdr(0)] "
     "%[capture.res.hdr(0)] %[var(txn.x)] %[var(sess.n)] %[status] %[txn.status] %[method] %[src] %[http_first_req] "
     "%[res.ver] %[unique-id] %OG")
+PLACES: Final = frozenset(("%bp", "%sp", "bc_src_port", "bc_dst_port"))  # by chance others each time
 CLOSED: Final = b"<closed>"
 
 
@@ -57,11 +59,13 @@ class Told(Lines):
     def __init__(self, when: When, line: Format) -> None:
         super().__init__(when)
         self.form = line
+        self.all = everything()
         self.uses = Uses()
         self.seen: dict[int, object] = {}  # by id(), and kept, so that no id comes again
 
     def stream(self, ctx: Context, level: int = 6) -> None:
         self.lines.append(f"{level} {self.form.render(ctx)!r}")
+        self.lines += [f"{name} {one.render(ctx)!r}" for name, one in self.all.items() if name not in PLACES]
         self.uses.lines += 1
         self.uses.requests += id(ctx.request) in self.seen
         self.uses.responses += id(ctx.response) in self.seen

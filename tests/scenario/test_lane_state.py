@@ -30,6 +30,7 @@ frontend web
     use_backend late if { path_beg /late }
     use_backend least if { path_beg /least }
     http-request return status 418 if { path_beg /tea }
+    http-request return status 200 content-type text/plain lf-string "%rt %[txn.id32]" if { path /number }
     default_backend weights
 backend weights
     balance roundrobin
@@ -337,3 +338,19 @@ def test_idle_connections_are_limited_and_shown_over_all_lanes(origin: CountingO
         for pid in children(program.pid)[:2]:
             os.kill(pid, signal.SIGKILL)
         until(lambda: rows(program)["app/limited"]["srv_icur"] == "0")
+
+
+def test_exchanges_are_numbered_in_one_sequence(program: Program) -> None:
+    """%rt and txn.id32, whichever lane serves them."""
+    port = program.ports["web"]
+
+    def number(_: int) -> bytes:
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as client:
+            client.sendall(b"GET /number HTTP/1.1\r\nHost: h\r\n\r\n")
+            return read_response(client).partition(b"\r\n\r\n")[2]
+
+    with ThreadPoolExecutor(20) as pool:
+        texts = list(pool.map(number, range(200)))
+    assert all(len(set(text.split())) == 1 for text in texts)
+    numbers = sorted(int(text.split()[0]) for text in texts)
+    assert numbers == list(range(numbers[0], numbers[0] + 200))

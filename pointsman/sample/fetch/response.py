@@ -33,7 +33,7 @@ def termination_state(ctx: Context) -> bytes:
 
 @fetch("txn.id32", Type.SINT, Where.RUNNING, Reads.MOVING, "7.3.2")
 def exchange_number(ctx: Context) -> int:
-    """The number of the exchange in this process."""
+    """The number of the exchange, of all lanes'."""
     return ctx.record.number & 0xFFFFFFFF
 
 
@@ -84,8 +84,9 @@ def captured_request_version(ctx: Context) -> bytes | None:
 
 @fetch("capture.res.ver", Type.STR, Where.STREAM, Reads.RESPONSE_LINE, "7.3.6")
 def captured_response_version(ctx: Context) -> bytes | None:
-    """"HTTP/1.0" or "HTTP/1.1"."""
-    return b"HTTP/1.%d" % ctx.response.minor if ctx.response is not None else None
+    """"HTTP/1.0" or "HTTP/1.1", as the server has said it: none for a response of our own."""
+    response = ctx.response
+    return b"HTTP/1.%d" % response.minor if response is not None and response.line else None
 
 
 @fetch("req.bytes_in bytes_in", Type.SINT, Where.STREAM, Reads.MOVING, "7.3.3")

@@ -283,6 +283,29 @@ backend app
         logs=2,
         expect=["HTTP/1.1 503", "sQ--", "'ok'", "0/1"],
     ),
+    *(
+        Scenario(
+            name=f"queue of a server: {type(end).__name__}",
+            prelude=ABORTS,
+            config=simple(back="balance source\ntimeout queue 300ms", server="maxconn 1"),
+            servers={"a": ((Recv(), Tell("busy"), Pause(0.8), Send(OK), End()),)},
+            talk=[
+                Open(name="first"),
+                Send(get("/1")),
+                Wait("busy"),
+                Open(name="second"),
+                Send(get("/2")),
+                Pause(0.1),
+                end,
+                Pause(0.1),
+                On("first"),
+                Recv(),
+            ],
+            logs=2,
+            expect=["app/s1 T/T/-1/-1/T", "2/2/1/1/0 1/0"],
+        )
+        for end in (Recv(), Close(), Reset(), HalfClose())
+    ),
     Scenario(
         name="queue in a backend, served when a slot frees",
         config=simple(back="timeout queue 2s", server="maxconn 1"),

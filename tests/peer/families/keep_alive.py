@@ -177,4 +177,29 @@ SCENARIOS = [
         logs=2,
         expect=["connections: 2"],
     ),
+    Scenario(
+        name="nothing of an exchange is left to the next",
+        config="""
+frontend web
+    bind 127.0.0.1:{port:front}
+    log-format "%b/%s %ST %tsc %bi %si:%sp %[bc_dst]:%[bc_dst_port] %[capture.res.ver] %{+Q}r"
+    http-request deny if { path /denied }
+    http-request return status 200 if { path /mine }
+    http-after-response set-header x-dst %[bc_dst]:%[bc_dst_port]
+    use_backend dead if { path /dead }
+    default_backend app
+backend app
+    server s1 {server:a}
+backend dead
+    retries 0
+    server s1 {refused:s1}
+""",
+        talk=[
+            step
+            for path in ("/1", "/denied", "/2", "/mine", "/dead", "/3")
+            for step in (Send(get(path)), Recv())
+        ],
+        logs=6,
+        expect=["x-dst: :\n", "web/<NOSRV> 403 PR-- - -:- -:- - "],
+    ),
 ]

@@ -48,6 +48,7 @@ def exchange(line: str = "GET / HTTP/1.1", fields: str | bytes = "host: a", sour
     ctx.request = request
     if answer is not None:
         response = Response()
+        response.line = answer.encode()
         version, status, response_reason = answer.split(" ", 2)
         response.minor, response.status, response.reason = int(version[-1]), int(status), response_reason.encode()
         _fields(response, answer_fields)
