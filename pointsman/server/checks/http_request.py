@@ -7,6 +7,8 @@ from pointsman.server.checks.steps import SendRequest
 
 # A request with another method says that it has no body.
 BODILESS: Final = frozenset((b"GET", b"HEAD", b"DELETE", b"OPTIONS"))
+BLANKS: Final = b" \t"
+OURS: Final = frozenset((b"close", b"keep-alive"))  # members of Connection that are written anew, as the last field
 FRAMING: Final = frozenset((b"content-length", b"transfer-encoding"))
 ABSOLUTE: Final = re.compile(rb"([A-Za-z][A-Za-z0-9+.-]*://)[^/?#]*")
 
@@ -17,28 +19,38 @@ def render_request(step: SendRequest, context: Context, state: bytes = b"") -> b
     uri = step.uri.render(context) if step.uri is not None else b"/"
     version = step.version or b"HTTP/1.0"
     fields: list[tuple[bytes, bytes]] = []
-    keep = False
+    wishes: list[bytes] = []  # what headers say of the connection
     for name, text in step.headers:
         if name in FRAMING:
             continue
         value = text.render(context)
         if name == b"connection":
-            keep = b"close" not in value.lower()
-            continue
-        if name == b"host":
+            wishes += members(value)
+            value = b",".join([part for part in value.split(b",") if part.strip(BLANKS).lower() not in OURS])
+        elif name == b"host":
             uri = _with_authority(uri, value)
-        fields.append((name, value))
+        elif name == b"upgrade" and b"h2c" in members(value):
+            continue  # HTTP/2 is not what would be spoken then
+        if value:
+            fields.append((name, value))
     if state:
         fields.append((b"x-haproxy-server-state", state))
     body = step.body.render(context) if step.body is not None else b""
     if body or method not in BODILESS:
         fields.append((b"content-length", b"%d" % len(body)))
-    if keep and version == b"HTTP/1.0":
-        fields.append((b"connection", b"keep-alive"))
-    elif not keep and version != b"HTTP/1.0":
-        fields.append((b"connection", b"close"))
+    if b"upgrade" not in wishes:
+        keep = bool(wishes) and b"close" not in wishes
+        if keep and version == b"HTTP/1.0":
+            fields.append((b"connection", b"keep-alive"))
+        elif not keep and version != b"HTTP/1.0":
+            fields.append((b"connection", b"close"))
     head = b"".join(b"%b: %b\r\n" % (name, _line(value)) for name, value in fields)
     return b"%b %b %b\r\n%b\r\n%b" % (method, _line(uri).replace(b" ", b"%20"), version, head, body)
+
+
+def members(value: bytes) -> list[bytes]:
+    """The members of a list, in lower case."""
+    return [part.strip(BLANKS) for part in value.lower().split(b",")]
 
 
 def _with_authority(uri: bytes, host: bytes) -> bytes:

@@ -9,6 +9,8 @@ from typing import ClassVar, Final
 
 from pointsman.config.setting import Section, Setting
 from pointsman.core.diagnostics import Diagnostics
+from pointsman.log.keywords import UniqueIdFormat
+from pointsman.sample.format import Format
 from pointsman.server.checks.steps import STATUS, Connect, Expect, Remark, SendRequest, Step
 
 TCP: Final = "tcp-check"  # kinds of rules
@@ -75,6 +77,7 @@ class Plan:
     connect_timeout: int = 0  # ms; 0: none
     read_timeout: int = 0  # `timeout check`; 0: not said
     size: int = 16_384  # bytes of a response that are looked at (tune.bufsize)
+    unique_id: Format | None = None  # unique-id-format of the backend
 
     @property
     def has_port(self) -> bool:
@@ -97,16 +100,19 @@ def make_plan(section: Section, diagnostics: Diagnostics, connect_timeout: int, 
             diagnostics.warning(f"backend '{section.name}' uses {other} rules without '{OPTIONS[other]}', so the rules "
                                 "are ignored.", rules[0].at)
     log_all = flag(section, "log-health-checks")
+    unique = section.one(UniqueIdFormat)
+    unique_id = unique.format if unique is not None else None
     if kind == HTTP:
         return Plan(_http_steps(rules_of(section, HTTP)), http=True, told=True,
                     disable_on_404=flag(section, "disable-on-404"), send_state=flag(section, "send-state"),
-                    log_all=log_all, connect_timeout=connect_timeout, read_timeout=read_timeout, size=size)
+                    log_all=log_all, connect_timeout=connect_timeout, read_timeout=read_timeout, size=size,
+                    unique_id=unique_id)
     steps = _numbered([rule.step for rule in rules_of(section, TCP)]) if kind == TCP else []
     told = bool(steps)
     if not any(isinstance(step, Connect) for step in steps):
         steps.insert(0, Connect())
     return Plan(tuple(steps), told=told, log_all=log_all, connect_timeout=connect_timeout, read_timeout=read_timeout,
-                size=size)
+                size=size, unique_id=unique_id)
 
 
 def _numbered(steps: list[Step]) -> list[Step]:

@@ -1,7 +1,8 @@
 """One check of one server, on asyncio: its steps one after the other, each with its deadline.
 
 The connection is closed by a reset, as HAProxy does, so that it leaves no TIME_WAIT behind; in order where `linger`
-asks for it, or where the last thing was to send something that must arrive.
+asks for it, or where the last thing was to send something that must arrive. A check that only connects does not even
+complete the handshake: the reset answers SYN/ACK, so that the server has nothing to accept.
 """
 import asyncio
 import copy
@@ -26,6 +27,7 @@ from pointsman.server.checks.steps import Connect, Expect, Remark, SendData, Sen
 from pointsman.server.connection import Dial
 from pointsman.server.server import RUNNING, STARTING, STOPPING
 
+SILENT: Final = (socket.IPPROTO_TCP, socket.TCP_QUICKACK, 0)  # an option, set before connecting: no ACK at once
 RESET: Final = struct.pack("ii", 1, 0)  # SO_LINGER: on, 0 seconds
 
 
@@ -70,6 +72,8 @@ class Run:
         context.server = self.server
         context.now = monotonic_ms()
         context.date_offset = wall_ms() - context.now
+        if self.plan.unique_id is not None:
+            context.unique_id = self.plan.unique_id.render(context)
         return context
 
     async def perform(self) -> Result:
@@ -115,7 +119,10 @@ class Run:
         self.deadline = self.loop.time() + limit / 1000
         port = self._port(step)
         try:
-            self.sock = socket.socket(fileno=self._dial(step, port).open(UNIX_ADDRESS).detach())
+            dial = self._dial(step, port)
+            if dial.family != socket.AF_UNIX and self._stays_silent(step):
+                dial.options = [*dial.options, SILENT]
+            self.sock = socket.socket(fileno=dial.open(UNIX_ADDRESS).detach())
             self.sock.setblocking(False)
             await self._opened(self.sock)
         except TimeoutError:
@@ -128,6 +135,13 @@ class Run:
         header = self._proxy_header(step)
         if header:
             await self._write(step, header)
+
+    def _stays_silent(self, step: Connect) -> bool:
+        """Nothing is done with the connection: what comes next is its end, by a reset. The kernel keeps its ACK for a
+        moment then, and the reset takes its place."""
+        steps = [one for one in self.plan.steps if not isinstance(one, Remark)]
+        last = steps[-1] is step or isinstance(steps[steps.index(step) + 1], Connect)
+        return last and not step.linger and not self._proxy_version(step)
 
     def _port(self, step: Connect) -> int:
         """The port that the rule or the line says; 0: the server's own."""
@@ -174,7 +188,8 @@ class Run:
             info += self._place(step, step.label(step.port))
         return Failed(Result(status, 0, info))
 
-    def _proxy_header(self, step: Connect) -> bytes:
+    def _proxy_version(self, step: Connect) -> int:
+        """0: no PROXY header."""
         version = 0
         if step.send_proxy:
             version = 1
@@ -184,6 +199,10 @@ class Run:
                 version = self.server.send_proxy
             if self.target.send_proxy:
                 version = version or 1
+        return version
+
+    def _proxy_header(self, step: Connect) -> bytes:
+        version = self._proxy_version(step)
         if not version or self.sock is None:
             return b""
         if version & 2:

@@ -1,4 +1,7 @@
 """Single checks against a scripted server. Requests, statuses and words are those of HAProxy 2.6."""
+import asyncio
+import socket
+
 import pytest
 from scripted import RESET, Farm, Scripted, with_server
 
@@ -50,6 +53,27 @@ def check(lines: str, script: Scripted, words: str = "check inter 150") -> tuple
     ("option httpchk GET /a|http-check send hdr connection keep-alive",
      b"GET /a HTTP/1.0\r\nconnection: keep-alive\r\n\r\n"),
     ("option httpchk GET /a|http-check send hdr connection close", b"GET /a HTTP/1.0\r\n\r\n"),
+    ("option httpchk|http-check send ver HTTP/1.1 hdr Connection upgrade hdr Upgrade plain",
+     b"OPTIONS / HTTP/1.1\r\nconnection: upgrade\r\nupgrade: plain\r\n\r\n"),
+    ("option httpchk|http-check send hdr Connection upgrade hdr Upgrade plain",
+     b"OPTIONS / HTTP/1.0\r\nconnection: upgrade\r\nupgrade: plain\r\n\r\n"),
+    ("option httpchk|http-check send ver HTTP/1.1 hdr Upgrade plain",
+     b"OPTIONS / HTTP/1.1\r\nupgrade: plain\r\nconnection: close\r\n\r\n"),
+    ("option httpchk|http-check send ver HTTP/1.1 hdr Connection Upgrade,foo,Close hdr Upgrade plain body xx",
+     b"OPTIONS / HTTP/1.1\r\nconnection: Upgrade,foo\r\nupgrade: plain\r\ncontent-length: 2\r\n\r\nxx"),
+    ("option httpchk|http-check send ver HTTP/1.1 hdr Connection close,foo hdr Connection bar",
+     b"OPTIONS / HTTP/1.1\r\nconnection: foo\r\nconnection: bar\r\nconnection: close\r\n\r\n"),
+    ("option httpchk|http-check send ver HTTP/1.1 hdr Connection foo hdr Keep-Alive x",
+     b"OPTIONS / HTTP/1.1\r\nconnection: foo\r\nkeep-alive: x\r\n\r\n"),
+    ("option httpchk|http-check send hdr Connection keep-alive,foo",
+     b"OPTIONS / HTTP/1.0\r\nconnection: foo\r\nconnection: keep-alive\r\n\r\n"),
+    ("option httpchk|http-check send hdr Connection upgrade hdr Upgrade h2c",
+     b"OPTIONS / HTTP/1.0\r\nconnection: upgrade\r\n\r\n"),
+    ("option httpchk|http-check send hdr X %[str()] hdr Y a%[str()]", b"OPTIONS / HTTP/1.0\r\ny: a\r\n\r\n"),
+    ("option httpchk|http-check send hdr X %[unique-id] hdr Y [%ID]", b"OPTIONS / HTTP/1.0\r\ny: []\r\n\r\n"),
+    ("unique-id-format %b.%s-x|option httpchk|http-check send hdr Connection upgrade hdr Upgrade plain hdr R "
+     "%[unique-id] hdr S %ID",
+     b"OPTIONS / HTTP/1.0\r\nconnection: upgrade\r\nupgrade: plain\r\nr: b.s1-x\r\ns: b.s1-x\r\n\r\n"),
     ("option tcp-check|tcp-check send PING\\r\\n", b"PING\r\n"),
     ("option tcp-check|tcp-check send-binary 50494e470d0a|tcp-check expect binary 48545450", b"PING\r\n"),
     ("option tcp-check|tcp-check send-lf a%%b", b"a%b"),
@@ -67,6 +91,42 @@ def test_the_host_of_httpchk() -> None:
     script = Scripted(OK)
     check("option httpchk GET /h HTTP/1.1 www.example.com", script)
     assert script.requests == [b"GET /h HTTP/1.1\r\nhost: www.example.com\r\nconnection: close\r\n\r\n"]
+
+
+def accepted(lines: str, checks: int, words: str = "check inter 1000") -> int:
+    """How many connections a listener has to accept after so many checks, all passed, of which it accepts none."""
+    with socket.create_server(("127.0.0.1", 0), backlog=1) as listener:
+        listener.setblocking(False)
+        farm = Farm(lines, [words], [listener.getsockname()[1]])
+
+        async def scene() -> None:
+            for _ in range(checks):
+                await farm.checkers[0].once()
+                assert farm.server.check_status in ("L4OK", "L7OK")
+        asyncio.run(scene())
+        count = 0
+        while True:
+            try:
+                listener.accept()[0].close()
+            except BlockingIOError:
+                return count
+            count += 1
+
+
+@pytest.mark.parametrize("lines", ["", "option tcp-check", "option tcp-check|tcp-check connect|tcp-check comment end",
+                                   "option tcp-check|tcp-check connect|tcp-check connect"])
+def test_a_check_that_only_connects_leaves_nothing_to_accept(lines: str) -> None:
+    """A listener whose backlog is 1, and that never accepts, stays up."""
+    assert accepted(lines, 20) == 0
+
+
+@pytest.mark.parametrize(("lines", "words"), [
+    ("option tcp-check|tcp-check connect linger", "check inter 1000"),
+    ("option tcp-check|tcp-check connect send-proxy", "check inter 1000"),
+    ("option tcp-check|tcp-check send x", "check inter 1000"),
+    ("", "check inter 1000 send-proxy"), ("", "check inter 1000 check-send-proxy")])
+def test_others_complete_the_handshake(lines: str, words: str) -> None:
+    assert accepted(lines, 1, words) == 1
 
 
 def test_several_requests() -> None:
