@@ -145,8 +145,8 @@ cells_sum(Cells *self, PyObject *const *args, Py_ssize_t given)
     int64_t value[2];
     if (take(self, args, given, 3, &i, value) < 0)
         return NULL;
-    int64_t stride = value[0], count = value[1], sum = 0;
-    if (count > 0 && (stride < 0 || i + stride * (count - 1) >= self->count)) {
+    int64_t stride = value[0], count = value[1], sum = 0, last;
+    if (count > 0 && (stride < 0 || __builtin_mul_overflow(stride, count - 1, &last) || last >= self->count - i)) {
         PyErr_SetString(PyExc_IndexError, "no such cell");
         return NULL;
     }
@@ -340,9 +340,21 @@ static PyTypeObject CellType = {
 
 /* Rows. */
 
+/* The type of a row is made before its cells are known. */
+static int
+has_cells(Row *self)
+{
+    if (self->first != NULL)
+        return 1;
+    PyErr_SetString(PyExc_IndexError, "no such place");
+    return 0;
+}
+
 static PyObject *
 row_get(Row *self, void *place)
 {
+    if (!has_cells(self))
+        return NULL;
     return PyLong_FromLongLong(__atomic_load_n(&self->first[(intptr_t)place], __ATOMIC_RELAXED));
 }
 
@@ -354,7 +366,7 @@ row_set(Row *self, PyObject *value, void *place)
         PyErr_SetString(PyExc_AttributeError, "a cell cannot be deleted");
         return -1;
     }
-    if (take_value(value, &number) < 0)
+    if (take_value(value, &number) < 0 || !has_cells(self))
         return -1;
     __atomic_store_n(&self->first[(intptr_t)place], number, __ATOMIC_RELAXED);
     return 0;
@@ -396,8 +408,10 @@ row_init(Row *self, PyObject *args, PyObject *keywords)
     Py_ssize_t gauge, highest;
     if (size < 0 || place_of(self, "GAUGE", size, &gauge) < 0 || place_of(self, "HIGHEST", size, &highest) < 0)
         return -1;
-    if (first < 0 || first + size > cells->count || width < 0 || rows < 1
-        || table + width * (rows - 1) + size > cells->count) {
+    Py_ssize_t last;
+    if (first < 0 || size > cells->count || first > cells->count - size || width < 0 || rows < 1
+        || __builtin_mul_overflow(width, rows - 1, &last) || table > cells->count - size
+        || last > cells->count - size - table) {
         PyErr_SetString(PyExc_IndexError, "no such cells");
         return -1;
     }
@@ -490,30 +504,32 @@ wants(Py_ssize_t given, Py_ssize_t wanted)
     return -1;
 }
 
+#define DELTAS 16 /* of a tally, at most */
+
 /* tally(places, delta...): each delta is added at the place that the byte of the same position names. */
 static PyObject *
 row_tally(Row *self, PyObject *const *args, Py_ssize_t given)
 {
     Places places;
-    int64_t delta;
+    int64_t deltas[DELTAS];
     if (given < 1) {
         PyErr_SetString(PyExc_TypeError, "places expected");
         return NULL;
     }
     if (take_bytes(args[0], &places) < 0)
         return NULL;
-    if (places.count != given - 1) {
-        PyErr_SetString(PyExc_TypeError, "as many deltas as places expected");
+    if (places.count != given - 1 || places.count > DELTAS) {
+        PyErr_SetString(PyExc_TypeError, "as many deltas as places expected, 16 at most");
         return NULL;
     }
+    for (Py_ssize_t i = 0; i < places.count; i++)
+        if (take_value(args[i + 1], &deltas[i]) < 0)
+            return NULL;
     if (check_places(self, &places) < 0)
         return NULL;
-    for (Py_ssize_t i = 0; i < places.count; i++) {
-        if (take_value(args[i + 1], &delta) < 0)
-            return NULL;
-        if (delta)
-            add(self, places.at[i], delta);
-    }
+    for (Py_ssize_t i = 0; i < places.count; i++)
+        if (deltas[i])
+            add(self, places.at[i], deltas[i]);
     Py_RETURN_NONE;
 }
 
@@ -642,7 +658,7 @@ check_end(Row *self, const End *end)
 {
     if (check_places(self, &end->places) < 0)
         return -1;
-    if (end->timed < 0 || end->timed + 9 > self->size) {
+    if (end->timed < 0 || end->timed > self->size - 9) {
         PyErr_SetString(PyExc_IndexError, "no such place");
         return -1;
     }
@@ -780,11 +796,11 @@ row_type(PyObject *module, PyObject *args)
     if (members == NULL)
         return PyErr_NoMemory();
     for (Py_ssize_t i = 0; i < count; i++) {
-        PyObject *field = PyTuple_GET_ITEM(fields, i);
-        Py_INCREF(field); /* its text is the member's name */
-        members[i].name = PyUnicode_AsUTF8(field);
-        if (members[i].name == NULL)
+        members[i].name = PyUnicode_AsUTF8(PyTuple_GET_ITEM(fields, i));
+        if (members[i].name == NULL) {
+            PyMem_Free(members);
             return NULL;
+        }
         members[i].get = (getter)row_get;
         members[i].set = (setter)row_set;
         members[i].closure = (void *)(intptr_t)i;
@@ -795,8 +811,11 @@ row_type(PyObject *module, PyObject *args)
                            {0, NULL}};
     PyType_Spec spec = {name, sizeof(Row), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, slots};
     PyObject *type = PyType_FromSpecWithBases(&spec, (PyObject *)&RowType);
-    if (type == NULL)
+    if (type == NULL) {
+        PyMem_Free(members);
         return NULL;
+    }
+    Py_INCREF(fields); /* their texts are the names of members */
     if (PyObject_SetAttrString(type, "FIELDS", fields) < 0 || set_place(type, "GAUGE", gauge) < 0
         || set_place(type, "HIGHEST", highest) < 0) {
         Py_DECREF(type);

@@ -5,10 +5,13 @@ when their process dies. Within a process nothing else runs in between, as there
 """
 import fcntl
 import mmap
+import operator
 import os
 import tempfile
 import time
 from collections.abc import Callable
+
+DELTAS = 16  # of a tally, at most
 
 
 class Cell:
@@ -120,6 +123,14 @@ class Cells:
         return Cell(self, i)
 
 
+def number(value: int) -> int:
+    """It fits into a cell: else OverflowError; TypeError for what is no integer."""
+    whole = operator.index(value)
+    if not -1 << 63 <= whole < 1 << 63:
+        raise OverflowError("int too big to convert")
+    return whole
+
+
 class Row:
     """Base of the types that row_type makes; each method means what it does in _cells.c."""
 
@@ -156,11 +167,16 @@ class Row:
 
     def tally(self, places: bytes, *deltas: int) -> None:
         """Each delta is added at the place that the byte of the same position names."""
-        if len(places) != len(deltas):
-            raise TypeError("as many deltas as places expected")
+        if len(places) != len(deltas) or len(places) > DELTAS:
+            raise TypeError("as many deltas as places expected, 16 at most")
+        self._tally(places, deltas)
+
+    def _tally(self, places: bytes, deltas: tuple[int, ...]) -> None:
+        """All is checked before any is written."""
+        values = [number(delta) for delta in deltas]
         self._check(places)
-        for place, delta in zip(places, deltas, strict=True):
-            self._add(bytes([place]), delta)
+        for place, value in zip(places, values, strict=True):
+            self._add(bytes([place]), value)
 
     def total(self, place: int) -> int:
         """The sum over all rows of its table."""
@@ -242,7 +258,7 @@ class Row:
         if len(times) != 4:
             raise TypeError("8 arguments expected")
         self._check_end(places, place)
-        self.tally(places, up, down, *[1] * (len(places) - 2))
+        self._tally(places, (up, down, *[1] * (len(places) - 2)))
         self._time(place, times)
 
     def conclude(self, front: "Row", places: bytes, up: int, down: int, place: int, *times: int) -> int:
@@ -255,7 +271,7 @@ class Row:
             row._check_end(places, place)
         self.settle(places, up, down, place, *times)
         above.settle(places[:3], up, down, place, *times)
-        front.tally(places[:3], up, down, *[1] * (len(places[:3]) - 2))
+        front._tally(places[:3], (up, down, *[1] * (len(places[:3]) - 2)))
         above._add(bytes([above.GAUGE]), -1)
         shown = (front._above, front, above)
         held = [row.total(row.GAUGE) if row is not None and row.GAUGE >= 0 else 0 for row in shown]

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from collections.abc import Callable
 from itertools import pairwise
 from types import ModuleType
@@ -125,6 +126,41 @@ def test_rows_are_cells_with_names(made: ModuleType) -> None:
         made.row_type("test.Row", ("first", "second"))(cells, 9)
 
 
+def test_a_row_without_cells(made: ModuleType) -> None:
+    """No place of it is read or written."""
+    kind = made.row_type("test.Row", FIELDS, 3, 4)
+    row, other = kind.__new__(kind), made.Cells(1)
+    for wrong in (lambda: row.up, lambda: setattr(row, "up", 1), lambda: row.total(0), lambda: row.tally(b"\0", 1),
+                  lambda: row.step(b"\0", b"", b""), lambda: row.climb(b"\0", b""),
+                  lambda: row.settle(b"\0\1", 1, 1, 5, 1, 1, 1, 1), lambda: kind.up.__get__(row)):
+        with pytest.raises((IndexError, AttributeError)):
+            wrong()
+    with pytest.raises(AttributeError):
+        del row.up
+    assert other.load(0) == 0
+
+
+@pytest.mark.parametrize("numbers", [
+    (sys.maxsize,), (sys.maxsize - 1,), (-1,), (0, sys.maxsize), (0, 0, sys.maxsize, 3), (0, 0, 1 << 62, 5),
+    (0, 1, 0, sys.maxsize, 1), (0, 2, 15, 2), (0, 0, 15, 3), (0, 0, -1, 2), (0, 0, 15, 0)])
+def test_rows_lie_within_their_cells(made: ModuleType, numbers: tuple[int, ...]) -> None:
+    kind = made.row_type("test.Row", FIELDS, 3, 4)
+    cells = made.Cells(2 * len(FIELDS) + 1)
+    with pytest.raises((IndexError, TypeError)):
+        kind(cells, *numbers)
+    assert kind(cells, 0, 0, len(FIELDS), 2).total(0) == 0
+
+
+def test_sums_lie_within_their_cells(made: ModuleType) -> None:
+    cells = made.Cells(8)
+    cells.store(7, 5)
+    assert cells.sum(1, 6, 2) == cells.sum(7, sys.maxsize, 1) == 5
+    assert cells.sum(0, 1, 0) == cells.sum(0, 1, -5) == 0
+    for numbers in ((0, 1, 9), (7, 1, 2), (0, -1, 2), (1, sys.maxsize, 3), (0, 1 << 62, 5), (7, 1, sys.maxsize)):
+        with pytest.raises(IndexError):
+            cells.sum(*numbers)
+
+
 def test_bytes_in_cells(made: ModuleType) -> None:
     cells = made.Cells(3)
     cells.write(1, b"0123456789abcdef")
@@ -165,9 +201,13 @@ def test_a_row_is_added_to_in_one_call(made: ModuleType) -> None:
     second.tally(bytes([0]), 100)
     assert values(first, "up", "down", "served") == [5, -7, 3]
     assert first.total(0) == second.total(0) == 105
-    for wrong in ((bytes([0]),), (bytes([0]), 1, 2), ()):
+    for wrong in ((bytes([0]),), (bytes([0]), 1, 2), (), (bytes(17), *[1] * 17)):
         with pytest.raises(TypeError):
             first.tally(*wrong)
+    for bad, error in (("x", TypeError), (1.0, TypeError), (1 << 63, OverflowError), (None, TypeError)):
+        with pytest.raises(error):
+            first.tally(bytes([0, 1]), 1000, bad)
+    assert values(first, "up", "down") == [5, -7]  # nothing was written
     for places in (bytes([len(FIELDS)]), bytes([0, len(FIELDS)])):
         with pytest.raises(IndexError):
             first.tally(places, *[1] * len(places))
