@@ -46,7 +46,7 @@ FOLDERS = {
     "server": ("fetches", "state_row"),  # 1,200  1,200  1,670
     "balance": ("keywords", "build", "registry", "hashing"),  # 170  170  170
     "log": ("keywords", "build", "target"),  # 1,390  1,410  1,330
-    "rules": ("captures", "errors", "keywords", "pages", "reply_words", "rule", "service"),  # 0  550  800
+    "rules": ("captures", "errors", "keywords", "pages", "reply_words", "rule", "service", "stats"),  # 0  550  800
     # 1,770  4,750  4,360
     "sample": ("acl_lists", "arguments", "lists", "matching", "pattern", "regex", "registry", "tag", "types", "users"),
     "sample/fetch": (),  # nothing in these rows: their conditions are answered from what heads and shapes remember

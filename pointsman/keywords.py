@@ -50,6 +50,7 @@ import pointsman.rules.redirect  # noqa: F401
 import pointsman.rules.request_line  # noqa: F401
 import pointsman.rules.service  # noqa: F401
 import pointsman.rules.small  # noqa: F401
+import pointsman.rules.stats  # noqa: F401
 import pointsman.rules.variables  # noqa: F401
 import pointsman.rules.verdicts  # noqa: F401
 import pointsman.sample.converter.captures  # noqa: F401

@@ -1,47 +1,63 @@
-"""The statistics page: page.html and style.css filled with the rows (manual 4.2, `stats enable` and its kin).
+"""The statistics page (manual 4.2, `stats enable` and its kin): page.html, style.css and script.js, filled.
 
-Everything that goes into it is escaped; nothing is fetched from elsewhere. On a narrow screen each row becomes a card.
+One answer holds all of it: nothing is fetched from elsewhere, and the Content-Security-Policy lets nothing run but what
+it names by digest. Everything that goes in is escaped. Without JavaScript the page is whole, and refreshes as a whole;
+the script fetches it again and puts new rows in place of old ones. On a narrow screen each row becomes a card.
+
+It is made in pieces, so that ten thousand servers keep nobody waiting (answers.py).
 """
-import html
-from collections.abc import Iterable
-from dataclasses import dataclass
+import base64
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 from string import Template
 from typing import Final
 
 import pointsman
+from pointsman.admin.cells import ADDRESS, COLUMNS, MODULES, Column, cell, escape, look_of
+from pointsman.admin.history import PERIOD, SAMPLES, History, Ring
 from pointsman.admin.info import Facts, duration
-from pointsman.admin.rows import Row
+from pointsman.admin.rows import Row, backend_status, server_status
+from pointsman.admin.view import ProxyView
 
-_TEMPLATE: Final = Template((Path(__file__).parent / "page.html").read_text("utf-8"))
-_STYLE: Final = (Path(__file__).parent / "style.css").read_text("utf-8")
+_FOLDER: Final = Path(__file__).parent
+STYLE: Final = (_FOLDER / "style.css").read_text("utf-8")
+SCRIPT: Final = (_FOLDER / "script.js").read_text("utf-8")
+LIVE: Final = 5  # s between two updates by the script, where `stats refresh` says nothing
+SHOWN: Final = 12  # servers that the summary names, at most
+HEIGHT: Final = 22  # of a drawing, its width is that of the samples
 
-# Groups of columns of the table: heading, then (heading, column of the statistics).
-GROUPS: Final = (
-    ("Queue", (("Now", "qcur"), ("Max", "qmax"), ("Limit", "qlimit"))),
-    ("Sessions per second", (("Now", "rate"), ("Max", "rate_max"), ("Limit", "rate_lim"))),
-    ("Sessions", (("Now", "scur"), ("Max", "smax"), ("Limit", "slim"), ("Total", "stot"), ("Chosen", "lbtot"),
-                  ("Last", "lastsess"))),
-    ("Requests", (("Total", "req_tot"), ("Per second", "req_rate"))),
-    ("Responses", (("2xx", "hrsp_2xx"), ("3xx", "hrsp_3xx"), ("4xx", "hrsp_4xx"), ("5xx", "hrsp_5xx"))),
-    ("Bytes", (("In", "bin"), ("Out", "bout"))),
-    ("Denied", (("Requests", "dreq"), ("Responses", "dresp"))),
-    ("Errors", (("Requests", "ereq"), ("Connections", "econ"), ("Responses", "eresp"))),
-    ("Repeated", (("Retries", "wretr"), ("Redispatches", "wredis"))),
-    ("Servers", (("Status", "status"), ("Last check", "check_status"), ("Weight", "weight"), ("Active", "act"),
-                 ("Backup", "bck"), ("Failed checks", "chkfail"), ("Downs", "chkdown"), ("Downtime", "downtime"),
-                 ("Slow start", "throttle"))),
-)
-LEGENDS: Final = ("Details", (("Address", "addr"), ("Cookie", "cookie"), ("Algorithm", "algo"), ("Mode", "mode"),
-                              ("Id", "iid"), ("Server id", "sid")))
-MODULES: Final = ("Connections", (("HTTP/1 requests", "h1req"), ("New", "connect"), ("Reused", "reuse"),
-                                  ("In use", "used_conn_cur"), ("Idle", "srv_icur"), ("Connect ms", "ctime"),
-                                  ("Response ms", "rtime"), ("Total ms", "ttime")))
-Group = tuple[str, tuple[tuple[str, str], ...]]
+# What the forms of the page can do to servers: HAProxy's words for the thirteen actions (`action=`), and ours.
+ACTIONS: Final = {
+    "ready": "Ready: as checks say", "drain": "Drain: no new clients", "maint": "Maintenance", "dhlth":
+    "Health checks: off", "ehlth": "Health checks: on", "hrunn": "Health: up", "hnolb": "Health: no new work",
+    "hdown": "Health: down", "dagent": "Agent checks: off", "eagent": "Agent checks: on", "arunn": "Agent: up",
+    "adown": "Agent: down", "shutdown": "End all sessions"}
 
-AGES: Final = frozenset(("downtime", "lastsess"))  # columns in seconds
-SIZES: Final = frozenset(("bin", "bout"))
+# What became of such a form (`st=`): the colour, and the words.
+OUTCOMES: Final = {
+    "DONE": ("up", "Done."),
+    "NONE": ("changing", "Nothing has changed."),
+    "PART": ("changing", "Done in part: some of the servers are not known here, or did not allow it."),
+    "ERRP": ("down", "Not done: the action, the backend or the servers are not known here."),
+    "EXCD": ("down", "Not done: the request does not fit into a buffer. Choose fewer servers at a time."),
+    "DENY": ("down", "Denied: you may not change anything here (see 'stats admin' in the manual), or the page that "
+                     "you used was too old."),
+}
+UNEXPECTED: Final = ("unchecked", "What became of it is not known.")
+
+
+def _digest(text: str) -> str:
+    return "'sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() + "'"
+
+
+POLICY: Final = (f"default-src 'none'; style-src {_digest(STYLE)}; script-src {_digest(SCRIPT)}; connect-src 'self'; "
+                 "img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
+_START, _REST = (_FOLDER / "page.html").read_text("utf-8").split("$proxies")
+_HEAD: Final = Template(_START)
+_TAIL: Final = Template(_REST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,104 +73,151 @@ class Look:
     legends: bool = False
     modules: bool = False
     hide_down: bool = False
-    message: str = ""
+    outcome: str = ""  # of a form: one of OUTCOMES
     search: str = ""
-    descriptions: tuple[tuple[str, str], ...] = ()  # of proxies, by name
+    token: str = ""  # of the forms; "": whoever looks may not change anything
+    descriptions: dict[str, str] = field(default_factory=dict)  # of proxies, by name
 
 
-def escape(text: object) -> str:
-    return html.escape(str(text), quote=True)
+# The top: what is down?
+
+@dataclass(slots=True)
+class Tally:
+    """How many servers are in which state, and where the bad ones are."""
+
+    counts: dict[str, int] = field(default_factory=dict)
+    down: list[tuple[str, str]] = field(default_factory=list)  # anchor and name, the first ones
+    dead: list[tuple[str, str]] = field(default_factory=list)  # backends without a server
 
 
-def age(seconds: int) -> str:
-    """At most two units: 5s, 3m12s, 2h5m, 4d1h."""
-    if seconds < 0:
-        return ""
-    units = (("d", seconds // 86400), ("h", seconds // 3600 % 24), ("m", seconds // 60 % 60), ("s", seconds % 60))
-    first = next((index for index, (_, count) in enumerate(units) if count), 3)
-    return "".join(f"{count}{unit}" for unit, count in units[first:first + 2] if count or first == 3)
+def tally(made: Tally, wanted: list[ProxyView]) -> Iterator[None]:
+    """Yields after each server, so that others may have a go."""
+    for proxy in wanted:
+        if proxy.back is None:
+            continue
+        for server in proxy.back.backend.servers:
+            state = look_of(server_status(server))
+            made.counts[state] = made.counts.get(state, 0) + 1
+            if state == "down" and len(made.down) < SHOWN:
+                made.down.append((anchor(proxy.number, "S", server.number), f"{proxy.name}/{server.name.decode()}"))
+            yield
+        if backend_status(proxy.back) == "DOWN":
+            made.dead.append((anchor(proxy.number, "B", 0), proxy.name))
 
 
-def size(count: int) -> str:
-    """With decimal prefixes from ten thousand bytes on."""
-    if count < 10_000:
-        return str(count)
-    value = count / 1000
-    for prefix in "kMG":
-        if value < 1000:
-            return f"{value:.1f} {prefix}"
-        value /= 1000
-    return f"{value:.1f} T"
+def anchor(number: int, kind: str, sid: int) -> str:
+    return f"p{number}-{kind}{sid}"
 
 
-def colour(status: str) -> str:
-    """The class of a state, for the style sheet."""
-    word, _, progress = status.partition(" ")
-    if word in ("UP", "DOWN") and "/" in progress and not progress.startswith("("):
-        return "changing"
-    return {"UP": "up", "OPEN": "up", "DOWN": "down", "FULL": "changing", "WAITING": "changing", "STOP": "maint",
-            "MAINT": "maint", "DRAIN": "drain", "NOLB": "drain", "no": "unchecked"}.get(word, "unchecked")
+def _named(found: list[tuple[str, str]], total: int) -> str:
+    links = ", ".join(f'<a href="#{place}">{escape(name)}</a>' for place, name in found[:SHOWN])
+    return links + (f" and {total - SHOWN} more" if total > SHOWN else "")
 
 
-def _cell(row: Row, title: str, name: str) -> str:
-    value = row.get(name)
-    classes = ""
-    tip = ""
-    if name == "status":
-        classes = f"word {colour(str(value))}"
-        since = row.get("lastchg")
-        text = f"{value} {age(since)}" if isinstance(since, int) and value != "no check" else str(value)
-    elif name == "check_status" and value != "":
-        classes = "word"
-        code, took = row.get("check_code"), row.get("check_duration")
-        text = f"{value}/{code}" if code != "" else str(value)
-        text += f" in {took}ms" if took != "" else ""
-        tip = ": ".join(str(row.get(part)) for part in ("check_desc", "last_chk") if row.get(part) != "")
-    elif isinstance(value, int) and name in AGES:
-        text = age(value)
-    elif isinstance(value, int) and name in SIZES:
-        text, tip = size(value), str(value)
-    elif name == "throttle" and value != "":
-        text = f"{value}%"
-    elif name in ("rate_lim", "slim") and value == 0:
-        text = ""
-    else:
-        text = str(value)
-    if not text:
-        classes = "none"
-    return (f'<td data-name="{escape(title)}"' + (f' class="{classes}"' if classes else "")
-            + (f' title="{escape(tip)}"' if tip else "") + f">{escape(text)}</td>")
-
-
-def _row(row: Row, groups: tuple[Group, ...]) -> str:
-    cells = "".join(_cell(row, f"{heading}: {title}" if heading != "Servers" else title, name)
-                    for heading, columns in groups for title, name in columns)
-    kind = ' class="sum"' if row.kind in "FB" else ""
-    name = {"F": "Frontend", "B": "Backend"}.get(row.kind, str(row.get("svname")))
-    return f'<tr{kind}><th scope="row">{escape(name)}</th>{cells}</tr>\n'
-
-
-def _table(rows: list[Row], groups: tuple[Group, ...], look: Look) -> str:
-    name = str(rows[0].get("pxname"))
-    said = dict(look.descriptions).get(name, "")
-    small = f" <small>{escape(said)}</small>" if said else ""
-    over = "".join(f'<th colspan="{len(columns)}">{escape(heading)}</th>' for heading, columns in groups)
-    under = "".join(f"<th>{escape(title)}</th>" for _, columns in groups for title, _ in columns)
-    return (f'<section id="{escape(name)}"><h2><a href="#{escape(name)}">{escape(name)}</a>{small}</h2>\n'
-            f'<div class="table"><table><thead><tr><th></th>{over}</tr><tr><th></th>{under}</tr></thead>\n<tbody>\n'
-            + "".join(_row(row, groups) for row in rows) + "</tbody></table></div></section>\n")
+def summary(found: Tally) -> str:
+    """One line that says what is wrong, and one with the numbers."""
+    counts = found.counts
+    down = counts.get("down", 0)
+    total = sum(counts.values())
+    lines: list[str] = []
+    if found.dead:
+        lines.append(f"<strong>No server is left</strong> for {_named(found.dead, len(found.dead))}.")
+    if down:
+        lines.append(f"<strong>{down} of {total} servers {'is' if down == 1 else 'are'} down</strong>: "
+                     f"{_named(found.down, down)}.")
+    words = [f"{counts[state]} {word}" for state, word in (
+        ("up", "up"), ("changing", "changing"), ("drain", "draining or without new work"), ("maint", "in maintenance"),
+        ("unchecked", "not checked")) if counts.get(state)]
+    if words:
+        lines.append(("" if lines else "No server is down: ") + ", ".join(words) + ".")
+    elif not lines:
+        lines.append("There are no servers.")
+    state = "down" if down or found.dead else "changing" if counts.get("changing") else "up"
+    return f'<p class="summary {state}">{" ".join(lines)}</p>\n'
 
 
 def _facts(facts: Facts) -> str:
     view = facts.view
     room = view.room
     known = (
-        ("Process", facts.view.pid), ("Uptime", duration(facts.uptime)),
+        ("Process", view.pid), ("Uptime", duration(facts.uptime)),
         ("Connections", f"{room.connections} of {room.limit}"),
         ("Connections per second", room.connection_rate.read(view.now)), ("Connections so far", room.total),
-        ("Requests so far", view.program.requests), ("Idle", f"{facts.gauge.idle}%"),
+        ("Requests so far", view.program.requests), ("idle", f"{facts.gauge.idle}%"),
         ("State", "stopping" if room.stopping else "running"))
-    return "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>\n" for name, value in known)
+    return '<dl class="facts">' + "".join(
+        f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>\n" for name, value in known) + "</dl>\n"
+
+
+# Drawings.
+
+def _points(values: list[int], top: int) -> str:
+    left = SAMPLES - len(values)
+    return " ".join(f"{left + index},{HEIGHT - 1 - (HEIGHT - 2) * value // top}" for index, value in enumerate(values))
+
+
+def _rate(tenths: int) -> str:
+    return f"{tenths / 10:.1f}" if tenths < 1000 else str(tenths // 10)
+
+
+def _drawing(ring: Ring, word: str, kind: str) -> str:
+    values = ring.recent()
+    if not values:
+        return ""
+    top = max(values)
+    text = (f"{word} per second over the last {len(values) * PERIOD // 60} min {len(values) * PERIOD % 60} s: now "
+            f"{_rate(values[-1])}, highest {_rate(top)}")
+    return (f'<figure class="{kind}"><svg viewBox="0 0 {SAMPLES} {HEIGHT}" preserveAspectRatio="none" role="img" '
+            f'aria-label="{text}"><title>{text}</title><polyline points="{_points(values, top or 1)}"/></svg>'
+            f"<figcaption>{_rate(values[-1])} {word.lower()}/s</figcaption></figure>")
+
+
+# Tables.
+
+def _row(row: Row, columns: list[Column], form: bool) -> str:
+    name = {"F": "Frontend", "B": "Backend"}.get(row.kind, str(row.get("svname")))
+    state = look_of(str(row.get("status")))
+    box = ""
+    if form:
+        box = (f'<input type="checkbox" name="s" value="{escape(name)}" aria-label="{escape(name)}">'
+               if row.kind == "S" else "")
+    kind = " sum" if row.kind in "FB" else ""
+    cells = "".join(cell(row, column) for column in columns)
+    return (f'<tr id="{anchor(row.number, row.kind, row.sid)}" class="{state}{kind}"><th scope="row" '
+            f'title="{escape(name)}"><label>{box}{escape(name)}</label></th>{cells}</tr>\n')
+
+
+def _section(rows: Iterable[Row], proxy: ProxyView, look: Look, history: History, place: str) -> Iterator[str]:
+    name = proxy.name
+    found = history.tracks.get(proxy.number)
+    said = look.descriptions.get(name, "")
+    small = f" <small>{escape(said)}</small>" if said else ""
+    drawings = ""
+    if found is not None:
+        drawings = _drawing(found.requests, "Requests", "rate") + _drawing(found.errors, "Errors", "errors")
+    columns = [column for column in COLUMNS if column.name not in ADDRESS or look.legends]
+    if look.modules:
+        columns += MODULES
+    heads = "".join(f'<th class="{column.classes}" scope="col" title="{escape(column.tip)}">{escape(column.title)}</th>'
+                    for column in columns)
+    yield (f'<section id="{escape(place)}"><h2><a href="#{escape(place)}">{escape(name)}</a>{small}</h2>'
+           f'<div class="drawings">{drawings}</div>\n')
+    form = bool(look.token) and proxy.back is not None and bool(proxy.back.backend.servers)
+    yield f'<form method="post" action="{escape(look.base)}">' if form else ""
+    yield f'<div class="table"><table><thead><tr><th class="name" scope="col">Name</th>{heads}</tr></thead>\n<tbody>\n'
+    for row in rows:
+        yield _row(row, columns, form)
+    yield "</tbody></table></div>"
+    yield _form(name, look) + "</form>" if form else ""
+    yield "</section>\n"
+
+
+def _form(name: str, look: Look) -> str:
+    options = "".join(f'<option value="{word}">{escape(text)}</option>' for word, text in ACTIONS.items())
+    return (f'<p class="form"><label>With the chosen servers: <select name="action"><option value="" selected>choose'
+            f"</option>{options}</select></label> <button>Apply</button>"
+            f'<input type="hidden" name="b" value="{escape(name)}">'
+            f'<input type="hidden" name="token" value="{escape(look.token)}"></p>')
 
 
 def _links(look: Look) -> str:
@@ -170,20 +233,31 @@ def _links(look: Look) -> str:
     return " ".join(f'<a href="{escape(look.base + options)}">{escape(text)}</a>' for text, options in links)
 
 
-def render(rows: Iterable[Row], facts: Facts, look: Look) -> str:
-    """The whole page."""
-    groups: tuple[Group, ...] = GROUPS
-    if look.legends:
-        groups = (*groups, LEGENDS)
-    if look.modules:
-        groups = (*groups, MODULES)
-    tables = "".join(_table(list(some), groups, look)
-                     for _, some in groupby(rows, lambda row: (row.number, row.get("pxname"))))
+def _message(look: Look) -> str:
+    if not look.outcome:
+        return ""
+    state, words = OUTCOMES.get(look.outcome, UNEXPECTED)
+    return f'<p class="message {state}" role="status">{escape(words)} <a href="{escape(look.base)}">Close</a></p>\n'
+
+
+def render(rows: Iterable[Row], facts: Facts, look: Look, history: History, wanted: list[ProxyView]) -> Iterator[str]:
+    """The whole page. `wanted`: the proxies that it shows."""
+    found = Tally()
+    for _ in tally(found, wanted):
+        yield ""
     title = "Statistics" + (f" of {look.node}" if look.node else "")
     about = ([look.description] if look.description else []) + (
         [f"Pointsman version {pointsman.__version__}"] if look.version else [])
-    return _TEMPLATE.substitute(
-        refresh=f'<meta http-equiv="refresh" content="{look.refresh}">\n' if look.refresh else "",
-        title=escape(title), style=_STYLE, facts=_facts(facts), links=_links(look), proxies=tables,
-        about="".join(f'<p class="about">{escape(text)}</p>\n' for text in about),
-        message=f'<p class="message">{escape(look.message)}</p>\n' if look.message else "")
+    yield _HEAD.substitute(
+        refresh=f'<noscript><meta http-equiv="refresh" content="{look.refresh}"></noscript>\n' if look.refresh else "",
+        title=escape(title), style=STYLE, links=_links(look), live=look.refresh or LIVE, message=_message(look),
+        summary=summary(found) + _facts(facts),
+        about="".join(f'<p class="about">{escape(text)}</p>\n' for text in about))
+    known = {proxy.number: proxy for proxy in wanted}
+    places: set[str] = set()
+    for number, some in groupby(rows, lambda row: row.number):
+        proxy = known[number]
+        place = proxy.name if proxy.name not in places else f"{proxy.name}.{number}"  # a frontend and a backend
+        places.add(place)
+        yield from _section(some, proxy, look, history, place)
+    yield _TAIL.substitute(script=SCRIPT)

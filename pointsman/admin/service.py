@@ -1,64 +1,104 @@
-"""The statistics of a proxy by HTTP: who may see them, which form they have (manual 4.2, `stats`; management 9).
+"""The statistics of a proxy by HTTP, as a lane sees it: who is admitted, what is asked for (manual 4.2, `stats`).
 
     /uri;csv;norefresh     behind semicolons: csv, json, json-schema, typed, up, no-maint, norefresh, scope=<part>
 
-GET and HEAD are answered. POST would change servers, which needs `stats admin`: it is answered as if that were denied.
+GET and HEAD show; POST is a form of the page, which changes servers where `stats admin` permits it. What is shown or
+changed is the business of the process that writes answers (answers.py, statistics.py).
+
+A form is only believed if it comes from the page itself: HAProxy compares Origin, or else Referer, with Host. As not
+all browsers send these, and some addresses are shared, a browser has to bring the token of its page, too. Scripts,
+which nobody can lead astray, need none: what names neither an origin nor itself as a browser is a script.
 """
+import hashlib
 import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
-from pointsman.admin.commands.show import show_schema_text
-from pointsman.admin.gauge import Gauge
-from pointsman.admin.info import Facts
-from pointsman.admin.page import Look, render
-from pointsman.admin.render import as_json, csv, typed
-from pointsman.admin.rows import Selection, rows
-from pointsman.admin.view import View
 from pointsman.config.stats import StatisticsPage
-from pointsman.proto.message import Response
+from pointsman.proto.message import Request
 from pointsman.rules.pages import DEFAULT_PAGES
-from pointsman.rules.reply import Reply
+from pointsman.rules.reply import Challenge, Reply, Served
+from pointsman.rules.service import Ask
+from pointsman.rules.stats import StatsAdmin, StatsRule, is_admin, verdict
 from pointsman.sample.context import Context
 from pointsman.sample.fetch.auth import basic
-from pointsman.sample.format import Format
-from pointsman.stream.proxies import Service
+from pointsman.stream.proxies import Program, Service
 
 METHODS: Final = (b"GET", b"HEAD", b"POST")
-HTML: Final = b"text/html"
-TEXT: Final = b"text/plain"
-JSON: Final = b"application/json"
-DENIED: Final = "This page may not change anything: see 'stats admin' in the manual."
+NAME: Final = "statistics"  # of the writer
+STAND_IN: Final = b"<STATS>"
+_BROWSERS: Final = (b"origin", b"referer", b"sec-fetch-site", b"cookie")  # fields that scripts do not send
 
 
-class Answer(Reply):
-    """To HEAD it says no length: the body would be other bytes a moment later."""
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Who may do what: the lines of rules/stats.py, and the key of the forms' tokens."""
 
-    def render(self, context: Context) -> tuple[Response, bytes]:
-        head, content = Reply.render(self, context)
-        if context.request is not None and context.request.method == b"HEAD":
-            head.length = -1
-        return head, content
+    rules: tuple[StatsRule, ...] = ()
+    admin: tuple[StatsAdmin, ...] = ()
+    secret: bytes = b""
+
+
+class _Answer(Served):
+    def __init__(self, ask: Ask, question: Mapping[str, str]) -> None:
+        super().__init__(STAND_IN, False)
+        self.ask = ask
+        self.question = question
+
+    def open(self, context: Context) -> int:
+        return self.ask(NAME, self.question)
 
 
 class Statistics(Service):
-    def __init__(self, view: View, gauge: Gauge, page: StatisticsPage) -> None:
-        self.view = view
-        self.gauge = gauge
+    """`number`: which of the pages of this configuration it is."""
+
+    def __init__(self, number: int, page: StatisticsPage, access: Access, program: Program, ask: Ask) -> None:
+        self.number = number
+        self.program = program
         self.page = page
-        unauthorized = DEFAULT_PAGES[401]
-        self.unauthorized = Reply(401, [*unauthorized.fields, (b"www-authenticate", b'Basic realm="%b"' % page.realm)],
-                                  unauthorized.body)
+        self.access = access
+        self.ask = ask
+        self.unauthorized = _challenge(page.realm)
+
+    def is_asked(self, context: Context) -> bool:
+        request = context.request
+        return request is not None and request.method in METHODS and request.uri.startswith(self.page.uri)
+
+    def wants_body(self, context: Context) -> bool:
+        request = context.request
+        return request is not None and request.method == b"POST" and self.is_asked(context)
 
     def answer(self, context: Context) -> Reply | None:
         request = context.request
-        if request is None or request.method not in METHODS or not request.uri.startswith(self.page.uri):
+        if request is None or not self.is_asked(context):
             return None
-        if not self._admits(context):
-            return self.unauthorized
+        refusal = self._refusal(context)
+        if refusal is not None:
+            return refusal
+        user = (basic(context) or (b"", b""))[0]
+        admin = is_admin(self.access.admin, context)
+        question = {"page": str(self.number), "rest": request.uri[len(self.page.uri):].decode("latin-1"),
+                    "method": request.method.decode("latin-1")}
+        if admin:
+            question["token"] = token_of(self.access.secret, self.number, user)
         if request.method == b"POST":
-            return Reply(303, [(b"cache-control", b"no-cache"), (b"content-type", TEXT),
-                               (b"content-length", b""), (b"location", self.page.uri + b";st=DENY")], b"")
-        return self._show(request.uri[len(self.page.uri):])
+            if not admin or not same_origin(request):
+                question["outcome"] = "DENY"
+            elif request.length != len(context.body) and len(context.body) >= self.program.head_limit:
+                question["outcome"] = "EXCD"  # the buffer is full, and that was not all of it
+            question["body"] = context.body.decode("latin-1")
+            question["browser"] = "1" if is_browser(request) else ""
+        return _Answer(self.ask, question)
+
+    def _refusal(self, context: Context) -> Reply | None:
+        """The answer to who may not even look."""
+        rule = verdict(self.access.rules, context)
+        if rule is not None:
+            if rule.verdict == "allow":
+                return None
+            return DEFAULT_PAGES[403] if rule.verdict == "deny" else _challenge(rule.realm.encode() or self.page.realm)
+        return None if self._admits(context) else self.unauthorized
 
     def _admits(self, context: Context) -> bool:
         """Compared in constant time, with all accounts, so that time tells nothing of them."""
@@ -71,38 +111,28 @@ class Statistics(Service):
             admitted |= hmac.compare_digest(secret, password) and same_name
         return admitted
 
-    def _show(self, rest: bytes) -> Reply:
-        """`rest`: the URI behind the page's own."""
-        text = rest.decode("latin-1")
-        options = text.replace("?", ";").replace("&", ";").split(";")
-        search = next((one[6:] for one in options if one.startswith("scope=")), "")
-        refresh = 0 if "norefresh" in options else self.page.refresh
-        legends = self.page.legends
-        found = rows(self.view, Selection(scope=self.page.scope, search=search, hide_down="up" in options,
-                                          hide_maintenance="no-maint" in options, private=legends))
-        if "csv" in options:
-            return self._reply(TEXT, csv(found), refresh)
-        if "typed" in options:
-            return self._reply(TEXT, typed(found), refresh)
-        if "json" in options:
-            return self._reply(JSON, as_json(found), refresh)
-        if "json-schema" in options:
-            return self._reply(JSON, show_schema_text(), 0)
-        look = Look(
-            base=self.page.uri.decode("latin-1"), refresh=refresh, can_refresh=self.page.refresh,
-            version=not self.page.hide_version, node=self._or(self.page.node, self.view.node),
-            description=self._or(self.page.description, self.view.description), legends=legends,
-            modules=self.page.modules, hide_down="up" in options, search=search,
-            message=DENIED if "st=DENY" in options else "",
-            descriptions=tuple((proxy.name, proxy.description) for proxy in self.view.proxies))
-        return self._reply(HTML, render(found, Facts(self.view, self.gauge), look), refresh)
 
-    def _or(self, said: str | None, otherwise: str) -> str:
-        """None: not shown; "": what the global section says."""
-        return "" if said is None else said or otherwise
+def _challenge(realm: bytes) -> Reply:
+    return DEFAULT_PAGES[401].challenging(Challenge(401, b"www-authenticate", b'Basic realm="%b"' % realm))
 
-    def _reply(self, kind: bytes, text: str, refresh: int) -> Reply:
-        fields: list[tuple[bytes, bytes | Format]] = [(b"cache-control", b"no-cache"), (b"content-type", kind)]
-        if refresh:
-            fields.append((b"refresh", b"%d" % refresh))
-        return Answer(200, fields, text.encode())
+
+def token_of(secret: bytes, number: int, user: bytes) -> str:
+    """Of the forms that this user gets on this page. The secret is made at the start, and the same in all lanes."""
+    return hmac.new(secret, b"%d:%b" % (number, user), hashlib.sha256).hexdigest()[:32]
+
+
+def same_origin(request: Request) -> bool:
+    """Origin, or else Referer, names the host that was asked; true where there is neither."""
+    origin = request.get(b"origin")
+    if origin is None:
+        origin = request.get(b"referer")
+    if origin is None:
+        return True
+    host = origin.partition(b"://")[2].partition(b"/")[0]
+    return bool(host) and host.lower() == (request.get(b"host") or b"").lower()
+
+
+def is_browser(request: Request) -> bool:
+    if any(request.get(name) is not None for name in _BROWSERS):
+        return True
+    return (request.get(b"user-agent") or b"").startswith(b"Mozilla/")

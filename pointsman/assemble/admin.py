@@ -12,7 +12,9 @@ from pointsman.admin.gauge import Gauge
 from pointsman.admin.lane_agent import LaneAgent
 from pointsman.admin.links import ControlEnd, LaneEnd, Links
 from pointsman.admin.runtime import Runtime, StatsDoor
-from pointsman.admin.service import Statistics
+from pointsman.admin.service import NAME as STATISTICS
+from pointsman.admin.service import Access, Statistics
+from pointsman.admin.statistics import Writer
 from pointsman.admin.view import BackSide, FrontSide, ProxyView, SocketView, View
 from pointsman.assemble.live import Live, Service
 from pointsman.balance.hashing import hashing_of
@@ -32,6 +34,7 @@ from pointsman.net.clock import monotonic_ms, program_start, wall_ms
 from pointsman.net.reactor import IN
 from pointsman.rules.rule import Rule
 from pointsman.rules.service import HttpService, UseService
+from pointsman.rules.stats import StatsAdmin, StatsRule
 from pointsman.server.checks.health import watch
 from pointsman.stream.frontends import LiveFrontend
 from pointsman.stream.proxies import BackendProxy
@@ -46,15 +49,18 @@ def fill_admin(live: Live, configuration: Configuration, diagnostics: Diagnostic
     gauge = Gauge(view)
     answers = Answers()
     _fill_services(answers, view, gauge, configuration)
+    writer = Writer(view, gauge)
+    answers.writers.add(STATISTICS, writer.write)
+    secret = os.urandom(32)
     for frontend in live.frontends:
         section = live.sections[id(frontend)]
-        service = _service(view, gauge, section, frontend.http, diagnostics)
+        service = _page(live, writer, answers, secret, section, frontend.http, diagnostics)
         if service is not None:
             frontend.services.append(service)
     for backend in live.backends:
         section = live.sections[id(backend)]
         if section.kind == In.BACKEND:  # a listen section's page is its frontend's
-            service = _service(view, gauge, section, backend.http, diagnostics)
+            service = _page(live, writer, answers, secret, section, backend.http, diagnostics)
             if service is not None:
                 backend.services.append(service)
     CHANGES.followers["server"] = ServerAddresses(view, lambda: live.health)
@@ -62,7 +68,7 @@ def fill_admin(live: Live, configuration: Configuration, diagnostics: Diagnostic
     main = configuration.main
     runtime = Runtime(view, gauge, doors, global_number(main, "stats maxconn"), global_number(main, "stats timeout"),
                       buffer_sizes(main)[0], global_number(main, "tune.cli.max-payload-size"))
-    live.services.append(Administration(live, view, gauge, runtime, answers))
+    live.services.append(Administration(live, view, gauge, runtime, answers, writer))
 
 
 def _fill_services(answers: Answers, view: View, gauge: Gauge, configuration: Configuration) -> None:
@@ -79,15 +85,18 @@ def _fill_services(answers: Answers, view: View, gauge: Gauge, configuration: Co
                 action.made = made[name]
 
 
-def _service(view: View, gauge: Gauge, section: Section, http: bool, diagnostics: Diagnostics) -> Statistics | None:
-    page = statistics_page(section)
+def _page(live: Live, writer: Writer, answers: Answers, secret: bytes, section: Section, http: bool,
+          diagnostics: Diagnostics) -> Statistics | None:
+    rules, admin = tuple(section.all(StatsRule)), tuple(section.all(StatsAdmin))
+    page = statistics_page(section, bool(rules or admin))
     if page is None:
         return None
     if not http:
         diagnostics.warning(f"'stats' statement ignored for proxy '{section.name}' as it requires HTTP mode.",
                             page_position(section))
         return None
-    return Statistics(view, gauge, page)
+    writer.pages.append(page)
+    return Statistics(len(writer.pages) - 1, page, Access(rules, admin, secret), live.program, answers.ask)
 
 
 # The view.
@@ -173,12 +182,13 @@ class Administration(Service):
     """Begins and ends with the generation."""
 
     def __init__(self, live: Live, view: View, gauge: Gauge, runtime: Runtime,
-                 answers: Answers) -> None:
+                 answers: Answers, writer: Writer) -> None:
         self.live = live
         self.view = view
         self.gauge = gauge
         self.runtime = runtime
         self.answers = answers
+        self.writer = writer
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         live, view = self.live, self.view
@@ -197,6 +207,8 @@ class Administration(Service):
         live.reactor.hooks.append(self.gauge)
         if live.controls:
             self.answers.start(loop)
+            if self.writer.pages:
+                self.writer.history.start(loop)
             self.runtime.start(loop)
         if live.links is not None:
             self._link(live.links, loop)
@@ -220,3 +232,4 @@ class Administration(Service):
     def stop(self) -> None:
         """A soft stop: nobody new is let in."""
         self.runtime.stop()
+        self.writer.history.stop()

@@ -10,6 +10,7 @@ from pointsman.config.setting import Configuration, In, Section
 from pointsman.config.userlist import users_of
 from pointsman.core.diagnostics import ConfigError, Diagnostics
 from pointsman.core.registry import nearest
+from pointsman.rules import stats
 from pointsman.rules.keywords import MonitorFail, RedirectLine, UseBackend, UseServer
 from pointsman.rules.rule import Rule
 from pointsman.sample.arguments import Reference
@@ -48,6 +49,7 @@ def _references(section: Section) -> Iterator[Reference]:
     conditions += [line.condition for line in section.all(UseBackend)]
     conditions += [line.condition for line in section.all(UseServer)]
     conditions += [line.condition for line in section.all(MonitorFail)]
+    conditions += stats.conditions(section)
     for condition in conditions:
         if condition is not None:
             yield from condition.references

@@ -130,12 +130,12 @@ def scope(args: Args) -> StatsScope:
     return StatsScope(proxy=proxy, at=args.at)
 
 
-def statistics_page(section: Section) -> StatisticsPage | None:
-    """The statistics page of a proxy; None: it has none."""
+def statistics_page(section: Section, enabled: bool = False) -> StatisticsPage | None:
+    """The statistics page of a proxy; None: it has none. `enabled`: by a line that is not of these (rules/stats.py)."""
     said = {setting.name: setting.text for setting in section.keyed(StatsText)}
     accounts = tuple((one.user, one.password) for one in section.all(StatsAccount))
     scopes = tuple(section.name if one.proxy == "." else one.proxy for one in section.all(StatsScope))
-    if not said and not accounts and not scopes:
+    if not said and not accounts and not scopes and not enabled:
         return None
     return StatisticsPage(
         uri=said.get("uri", "").encode() or DEFAULT_URI,

@@ -208,6 +208,15 @@ class HttpStream(ServedStream):
         self.choose()
 
     def _own_service(self, service: Service, proxy: Frontend | BackendProxy) -> bool:
+        if service.wants_body(self.context):
+            self.asked = service
+            self.asked_by = proxy
+            if not self.gather(self.frontend.http_request_time):
+                return True
+        return self.answer_by(service, proxy)
+
+    def answer_by(self, service: Service, proxy: Frontend | BackendProxy) -> bool:
+        self.asked = None
         reply = service.answer(self.context)
         if reply is None:
             return False

@@ -74,6 +74,10 @@ class ServerRoute:
 class Service:
     """Something that answers requests inside the proxy: the statistics page, monitor-uri."""
 
+    def wants_body(self, context: Context) -> bool:
+        """The request is for it, and its body has to be here before it can answer."""
+        return False
+
     def answer(self, context: Context) -> Reply | None:
         """The answer, or None where the request is not for it."""
         raise NotImplementedError

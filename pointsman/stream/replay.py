@@ -66,14 +66,14 @@ class Replay(Faults):
             self.client.flush()
         self.phase = GATHER
         if self.client.gather(self.frontend.program.head_limit):
-            self._gathered()
+            self.gathered()
             return True
         if self.phase == GATHER:
             time = time if time != FOREVER else self.frontend.client
             self.reactor.wheel.arm(self.client, self.record.begun + time)
         return False
 
-    def _gathered(self) -> None:
+    def gathered(self) -> None:
         self.phase = IDLE
         self.record.head = self.reactor.now  # the wait for its body is part of the request's time (%TR)
         self.context.body = self.client.received()
@@ -83,7 +83,7 @@ class Replay(Faults):
         request = self.context.request
         assert request is not None
         if self.client.gather(self.frontend.program.head_limit):
-            self._gathered()
+            self.gathered()
             self.touch_client()
             if self.backend is None:
                 self.frontend_rules(request)

@@ -16,7 +16,7 @@ from pointsman.proto.message import Response, field
 from pointsman.rules.reply import Served, reason_of
 from pointsman.sample.context import Context
 from pointsman.stream.exchange import LAST, SERVICE
-from pointsman.stream.proxies import CLOSE, BackendProxy, Frontend
+from pointsman.stream.proxies import CLOSE, BackendProxy, Frontend, Service
 from pointsman.stream.replay import Replay
 from pointsman.stream.sides import HttpFront
 
@@ -53,9 +53,23 @@ class ServedStream(Replay):
         super().__init__(reactor, frontend, front, context)
         self.feed: Feed | None = None
         self.filtered = False  # the answer passes the http-response rules
+        self.asked: Service | None = None  # which waits for the request's body
+        self.asked_by: Frontend | BackendProxy | None = None  # whose it is
 
     def response_rules(self, backend: BackendProxy | None) -> bool:
         raise NotImplementedError
+
+    def answer_by(self, service: Service, proxy: Frontend | BackendProxy) -> bool:
+        raise NotImplementedError
+
+    def go_on_gathering(self) -> None:
+        service, proxy = self.asked, self.asked_by
+        if service is None or proxy is None:
+            super().go_on_gathering()
+        elif self.client.gather(self.frontend.program.head_limit):
+            self.gathered()
+            self.touch_client()
+            self.answer_by(service, proxy)
 
     def serve(self, reply: Served, proxy: Frontend | BackendProxy) -> None:
         """Answer with what a service writes. `proxy`: whose service it is."""
@@ -94,6 +108,7 @@ class ServedStream(Replay):
 
     def leave_backend(self) -> None:
         self.drop_feed()
+        self.asked = None
         super().leave_backend()
 
     # What comes.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pointsman.keywords  # noqa: F401  # fills the registries
 from pointsman.admin.console import Console
 from pointsman.admin.gauge import Gauge
+from pointsman.admin.statistics import Writer
 from pointsman.admin.view import View
 from pointsman.assemble import assemble
 from pointsman.assemble.admin import Administration
@@ -58,6 +59,7 @@ class Stand:
     view: View
     gauge: Gauge
     console: Console
+    writer: Writer
 
     def ask(self, line: str) -> str:
         """The answer to one command, without the empty line that ends it."""
@@ -83,6 +85,7 @@ def stand(text: str = TEXT, level: str = "admin") -> Iterator[Stand]:
     view.started = monotonic_ms()
     view.limit = view.room.limit = 500
     try:
-        yield Stand(live, view, administration.gauge, Console(view, administration.gauge, level, "none", 10_000))
+        yield Stand(live, view, administration.gauge, Console(view, administration.gauge, level, "none", 10_000),
+                    administration.writer)
     finally:
         live.reactor.epoll.close()

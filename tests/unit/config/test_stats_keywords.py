@@ -61,8 +61,10 @@ def test_an_empty_password_is_noticed(word: str, user: bytes) -> None:
     ("stats auth", "'auth' needs a user:password account."),
     ("stats scope", "'scope' needs a proxy name."),
     ("stats refresh x", "'x' is not a time"),
-    ("stats admin if TRUE", "'stats admin' is not built yet"),
-    ("stats http-request allow", "'stats http-request' is not built yet"),
+    ("stats admin", "'stats admin' requires either 'if' or 'unless' followed by a condition"),
+    ("stats admin TRUE", "'stats admin' requires either 'if' or 'unless' followed by a condition"),
+    ("stats http-request alow", "'stats http-request' expects 'allow', 'deny' or 'auth', but got 'alow'"),
+    ("stats http-request allow x", "'stats http-request' cannot handle unexpected argument 'x'"),
 ])
 def test_errors(line: str, message: str) -> None:
     assert only_error("listen", line) == message

@@ -1,0 +1,170 @@
+"""The columns of the statistics page, and how their cells look."""
+import html
+from dataclasses import dataclass
+from typing import Final
+
+from pointsman.admin.rows import Row
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """`name`: of the statistics (columns.py). `rare`: shown when somebody asks for all columns."""
+
+    title: str
+    name: str
+    tip: str
+    rare: bool = False
+
+    @property
+    def classes(self) -> str:
+        return self.name + (" rare" if self.rare else "")
+
+
+ADDRESS: Final = ("addr", "cookie", "algo")  # with show-legends only
+COLUMNS: Final = (
+    Column("Status", "status", "State, and since when"),
+    Column("Last check", "check_status", "What the last health check came to"),
+    Column("Weight", "weight", "Weight in force; of a backend the sum of what is in use"),
+    Column("Address", "addr", "Address and port"),
+    Column("Queue", "qcur", "Requests that wait now"),
+    Column("Queue max", "qmax", "Most requests that have waited at once", True),
+    Column("Queue limit", "qlimit", "maxqueue", True),
+    Column("Sessions", "scur", "Sessions now"),
+    Column("Max", "smax", "Most sessions at once", True),
+    Column("Limit", "slim", "maxconn, of a backend fullconn", True),
+    Column("Total", "stot", "Sessions since the start"),
+    Column("Rate", "rate", "New sessions during the last second"),
+    Column("Rate max", "rate_max", "Most new sessions in one second", True),
+    Column("Rate limit", "rate_lim", "rate-limit sessions", True),
+    Column("Requests", "req_tot", "HTTP requests since the start"),
+    Column("Requests/s", "req_rate", "HTTP requests during the last second", True),
+    Column("2xx", "hrsp_2xx", "Responses from 200 to 299", True),
+    Column("3xx", "hrsp_3xx", "Responses from 300 to 399", True),
+    Column("4xx", "hrsp_4xx", "Responses from 400 to 499"),
+    Column("5xx", "hrsp_5xx", "Responses from 500 to 599"),
+    Column("Request errors", "ereq", "Requests that never became whole or were invalid", True),
+    Column("Connect errors", "econ", "Requests for which no server connection could be had"),
+    Column("Response errors", "eresp", "Responses that were invalid or broken off"),
+    Column("In", "bin", "Bytes received from clients"),
+    Column("Out", "bout", "Bytes sent to clients"),
+    Column("Denied requests", "dreq", "Requests that rules denied", True),
+    Column("Denied responses", "dresp", "Responses that rules denied", True),
+    Column("Retries", "wretr", "Repeated attempts to connect", True),
+    Column("Redispatches", "wredis", "Requests that went to another server than the one chosen first", True),
+    Column("Chosen", "lbtot", "How often it was chosen", True),
+    Column("Last session", "lastsess", "Time since the last session", True),
+    Column("Active", "act", "Active servers in use", True),
+    Column("Backup", "bck", "Backup servers that are up", True),
+    Column("Failed checks", "chkfail", "Checks that failed while the server was up", True),
+    Column("Downs", "chkdown", "Changes from UP to DOWN", True),
+    Column("Downtime", "downtime", "Time spent DOWN", True),
+    Column("Slow start", "throttle", "Per cent of its weight during slowstart", True),
+    Column("Queue ms", "qtime", "Average time in the queue, of the last 1024 requests", True),
+    Column("Connect ms", "ctime", "Average time to connect", True),
+    Column("Response ms", "rtime", "Average time until the response", True),
+    Column("Total ms", "ttime", "Average time in all", True),
+    Column("Cookie", "cookie", "Cookie value of a server, cookie name of a backend", True),
+    Column("Algorithm", "algo", "Balance algorithm", True),
+    Column("Mode", "mode", "http or tcp", True),
+    Column("Proxy id", "iid", "Number of the proxy", True),
+    Column("Id", "sid", "Number of the server or listener in its proxy", True),
+)
+MODULES: Final = (  # with show-modules
+    Column("HTTP/1 requests", "h1req", "Requests of HTTP/1", True),
+    Column("New connections", "connect", "Attempts to open a server connection", True),
+    Column("Reused connections", "reuse", "Requests that used an idle server connection", True),
+    Column("Used now", "used_conn_cur", "Server connections in use", True),
+    Column("Idle now", "srv_icur", "Idle server connections", True),
+)
+
+_AGES: Final = frozenset(("downtime", "lastsess"))  # columns in seconds
+_SIZES: Final = frozenset(("bin", "bout"))
+_IDS: Final = frozenset(("iid", "sid"))
+_LARGE: Final = 100_000  # counts from here on are shown with a prefix, and as they are in the tooltip
+_WORDS: Final = frozenset(("status", "check_status", "addr", "cookie", "algo", "mode"))
+_BAD: Final = frozenset(("hrsp_5xx", "econ", "eresp", "ereq"))  # which stand out where they are not 0
+
+
+def escape(text: object) -> str:
+    return html.escape(str(text), quote=True)
+
+
+def age(seconds: int) -> str:
+    """At most two units: 5s, 3m12s, 2h5m, 4d1h."""
+    if seconds < 0:
+        return ""
+    units = (("d", seconds // 86400), ("h", seconds // 3600 % 24), ("m", seconds // 60 % 60), ("s", seconds % 60))
+    first = next((index for index, (_, count) in enumerate(units) if count), 3)
+    return "".join(f"{count}{unit}" for unit, count in units[first:first + 2] if count or first == 3)
+
+
+def size(count: int) -> str:
+    """With decimal prefixes from ten thousand on."""
+    if count < 10_000:
+        return str(count)
+    value = count / 1000
+    for prefix in "kMG":
+        if value < 1000:
+            return f"{value:.1f} {prefix}"
+        value /= 1000
+    return f"{value:.1f} T"
+
+
+def look_of(status: str) -> str:
+    """The class of a state, for the style sheet."""
+    word, _, progress = status.partition(" ")
+    if word in ("UP", "DOWN") and "/" in progress and not progress.startswith("("):
+        return "changing"
+    return {"UP": "up", "OPEN": "up", "DOWN": "down", "FULL": "changing", "WAITING": "changing", "STOP": "maint",
+            "PAUSED": "maint", "MAINT": "maint", "DRAIN": "drain", "NOLB": "drain"}.get(word, "unchecked")
+
+
+def _status(row: Row, status: str) -> str:
+    since = row.get("lastchg")
+    text = age(since) if isinstance(since, int) and status != "no check" else ""
+    return (f'<td data-name="Status" class="status"><span class="pill {look_of(status)}">{escape(status)}</span> '
+            f"<small>{text}</small></td>")
+
+
+def _check(row: Row, status: str) -> str:
+    """Its status, code and time; what it said if it failed."""
+    code, took, said = row.get("check_code"), row.get("check_duration"), str(row.get("last_chk"))
+    text = f"{status}/{code}" if code not in ("", 0) else status
+    text += f" in {took}ms" if took != "" else ""
+    described = str(row.get("check_desc"))
+    tip = f"{described}: {said}" if said else described
+    failed = f" <small>{escape(said)}</small>" if said and look_of(str(row.get("status"))) != "up" else ""
+    return f'<td data-name="Last check" class="word check" title="{escape(tip)}">{escape(text)}{failed}</td>'
+
+
+def cell(row: Row, column: Column) -> str:
+    name = column.name
+    value = row.get(name)
+    if name == "status" and value != "":
+        return _status(row, str(value))
+    if name == "check_status" and value != "":
+        return _check(row, str(value))
+    classes = ["rare"] if column.rare else []
+    tip = ""
+    text = str(value)
+    if isinstance(value, int):
+        if name in _AGES:
+            text = age(value)
+        elif name in _SIZES:
+            text, tip = size(value), str(value)
+        elif name in ("rate_lim", "slim") and value == 0:
+            text = ""
+        elif value >= _LARGE and name not in _IDS:
+            text, tip = size(value), str(value)
+        elif value == 0:
+            classes.append("zero")
+        if name in _BAD and value:
+            classes.append("bad")
+        if name == "throttle":
+            text = f"{value}%"
+    if name in _WORDS:
+        classes.append("word")
+    if not text:
+        classes.append("none")
+    return (f'<td data-name="{escape(column.title)}"' + (f' class="{" ".join(classes)}"' if classes else "")
+            + (f' title="{escape(tip)}"' if tip else "") + f">{escape(text)}</td>")
