@@ -116,6 +116,25 @@ class View:
     groups: int = 1  # thread groups
     warnings: Callable[[], int] = lambda: 0  # how many there were about the configuration
     consoles: list[ConsoleView] = field(default_factory=list)  # of this process
+    limit_cells: int = -1  # in the arena: of two limits that nothing can reach yet
+
+    @property
+    def ssl_rate_limit(self) -> int:
+        """TLS sessions in a second; 0: any number."""
+        return self.room.arena.cells.load(self.limit_cells)
+
+    @ssl_rate_limit.setter
+    def ssl_rate_limit(self, value: int) -> None:
+        self.room.arena.cells.store(self.limit_cells, value)
+
+    @property
+    def compression_rate_limit(self) -> int:
+        """Bytes that compression may give in a second; 0: any number."""
+        return self.room.arena.cells.load(self.limit_cells + 1)
+
+    @compression_rate_limit.setter
+    def compression_rate_limit(self, value: int) -> None:
+        self.room.arena.cells.store(self.limit_cells + 1, value)
 
     @property
     def now(self) -> int:

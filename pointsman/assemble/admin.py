@@ -107,7 +107,7 @@ def build_view(live: Live, configuration: Configuration, diagnostics: Diagnostic
     view = View(live.reactor, live.room, live.program, environment=dict(configuration.environment),
                 node=global_text(main, "node") or socket.gethostname(), description=global_text(main, "description"),
                 nbthread=lane_count(main), memory=command_line.memory if command_line is not None else 0,
-                dropped_logs=live.dropped_logs, born=program_start(),
+                dropped_logs=live.dropped_logs, born=program_start(), limit_cells=live.room.arena.take(2),
                 groups=max(1, len(live.groups)), warnings=lambda: diagnostics.count(Severity.WARNING) + TERMINAL.said)
     by_section: dict[int, ProxyView] = {}
     for one in (*live.frontends, *live.backends):

@@ -154,6 +154,10 @@ class Counters(CounterRow):
         for name in GAUGES:
             self.table.arena.cells.store(self.table.row(lane) + _PLACES[name], 0)
 
+    def of_lane(self, lane: int, name: str) -> int:
+        """What one lane has counted."""
+        return self.table.arena.cells.load(self.table.row(lane) + _PLACES[name])
+
     # Gauges.
 
     @property

@@ -17,6 +17,25 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 
+class StartupLog:
+    """What was said until the program served, for `show startup-logs`."""
+
+    LONGEST = 65_536  # characters
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.size = 0
+
+    def add(self, text: str) -> None:
+        """The first ones are kept: what comes later follows from them."""
+        self.size += len(text) + 1
+        if self.size <= self.LONGEST:
+            self.lines.append(text)
+
+
+STARTUP = StartupLog()
+
+
 class Severity(IntEnum):
     """In the order of HAProxy's words for them."""
 

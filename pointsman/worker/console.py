@@ -6,7 +6,12 @@ import os
 import sys
 
 from pointsman import __version__
-from pointsman.core.diagnostics import Diagnostics, Finding, Severity
+from pointsman.core.diagnostics import STARTUP, Diagnostics, Finding, Severity
+
+
+def _line(severity: Severity, text: str) -> str:
+    head = f"[{severity.name}]"
+    return f"{head:<10} ({os.getpid()}) : {text}"
 
 
 class Console:
@@ -28,6 +33,7 @@ class Console:
         if severity >= Severity.ALERT:
             self.alerts.append(text)
         if self.silent:
+            STARTUP.add(_line(severity, text))
             return
         if severity >= Severity.WARNING:
             self._introduce()
@@ -58,12 +64,15 @@ class Console:
         if finding.severity >= Severity.ALERT:
             where = f"[{finding.position}] : " if finding.position.line else ""
             self.alerts.append(where + finding.message)
-        if self.silent or (finding.severity == Severity.DIAG and not self.diagnosing) or (
-                self.repeated and finding.severity < Severity.ALERT):
+        if finding.severity == Severity.DIAG and not self.diagnosing:
             return
-        if finding.severity >= Severity.WARNING:
+        silent = self.silent or self.repeated and finding.severity < Severity.ALERT
+        if not silent and finding.severity >= Severity.WARNING:
             self._introduce()
-        self._write(finding.render())
+        text = finding.render()
+        STARTUP.add(text)
+        if not silent:
+            self._write(text)
 
     def _introduce(self) -> None:
         """Who is speaking: precedes the first thing that is wrong."""
@@ -73,8 +82,9 @@ class Console:
             self._print(Severity.NOTICE, f"path to executable is {os.path.abspath(sys.argv[0])}")
 
     def _print(self, severity: Severity, text: str) -> None:
-        head = f"[{severity.name}]"
-        self._write(f"{head:<10} ({os.getpid()}) : {text}")
+        line = _line(severity, text)
+        STARTUP.add(line)
+        self._write(line)
 
     @staticmethod
     def _write(text: str) -> None:

@@ -236,6 +236,21 @@ def test_lost_log_lines_of_all_lanes_are_counted(pointsman: Kind, tmp_path: Path
         assert dropped() == before + 20
 
 
+@pytest.mark.parametrize("arguments", [("-db",), ("-W", "-db"), ("-q", "-db")])
+def test_what_was_said_at_the_start(pointsman: Kind, tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    """Also where it was not shown."""
+    text = TEXT.replace("balance roundrobin", "balance roundrobin\n    timeout client 5s")
+    program = Program(pointsman, text, tmp_path, {"one": "1", "two": "2"}, arguments)
+    program.start()
+    try:
+        one = Running(program, tmp_path)
+        said = one.ask("show startup-logs")
+        assert "[WARNING]  (" in said and "'timeout client'" in said, said
+        assert one.ask("show startup-logs", "user") == "Permission denied\n\n"
+    finally:
+        program.stop()
+
+
 def test_states_and_weights_take_effect(peer: Kind, tmp_path: Path) -> None:
     with running(peer, tmp_path) as one:
         assert [one.get() for _ in range(2)] == [b"one", b"two"]

@@ -27,6 +27,8 @@ _CLF_BYTES = re.compile(r'(?<=HTTP/1.1" \d{3}) \d+')
 _RFC5424 = re.compile(r"^(<\d+>1 <date> \S+ \S+) \d+ ")
 # How long a health check took; 0 or 1 on a quiet machine.
 _CHECK = re.compile(r"(?<=check duration: )\d+(?=ms)")
+# What the system said of a check's connection: 3.5 names the error, too.
+_SYSTEM_ERROR = re.compile(r"E[A-Z]+ returned by OS \(([^)]*)\)")
 _PID = re.compile(r"(?<=\[)\d+(?=\]: )")
 
 
@@ -47,7 +49,7 @@ def log_line(line: str) -> str:
     """A log line without its dates, process id and the lengths of its timers."""
     line = _SYSLOG_DATE.sub(r"\1<date> ", line)
     line = _ISO_DATE.sub("<date>", _DATE.sub("<date>", line))
-    line = _CHECK.sub("T", _PID.sub("<pid>", line))
+    line = _SYSTEM_ERROR.sub(r"\1", _CHECK.sub("T", _PID.sub("<pid>", line)))
     line = _CUSTOM_TIMERS.sub(_timers, line)
     line = _RFC5424.sub(r"\1 <pid> ", line)
     line, clf = _CLF.subn(lambda match: f"{match[1]} T{match[2]} {_TIMER.sub(_timer, match[3])}", line)

@@ -4,10 +4,12 @@ from collections.abc import Awaitable
 from typing import Final
 
 from pointsman.admin.command import LEVELS, OPERATOR, USER, Call, CommandError, command, help_page
+from pointsman.admin.lookup import whole_number
 from pointsman.config.features import VERSION
 from pointsman.config.keyword import parse_time
-from pointsman.core.diagnostics import ConfigError, Position
+from pointsman.core.diagnostics import STARTUP, ConfigError, Position
 from pointsman.core.words import Word
+from pointsman.net.clock import wall_ms
 
 SEVERITY_OUTPUTS: Final = ("none", "number", "string")
 
@@ -138,6 +140,28 @@ def set_timeout(call: Call) -> str:
 def show_version(call: Call) -> str:
     """Version of `show info`: that of the language."""
     return VERSION + "\n"
+
+
+@command("show startup-logs", "show startup-logs", "show what was said at the start", level=OPERATOR)
+def show_startup_logs(call: Call) -> str:
+    """Messages about the configuration and the process."""
+    return "".join(f"{line}\n" for line in STARTUP.lines)
+
+
+@command("show activity", "show activity [-1|0|<lane>]", "show what lanes have done", level=OPERATOR)
+def show_activity(call: Call) -> str:
+    """show activity [-1 | 0 | <number>]: all with their sum, 0 the sum alone, or one lane."""
+    counters, lanes = call.view.room.counters, call.view.nbthread
+    wanted = whole_number(call.word(0) or "-1", "Invalid thread number.")
+    if not -1 <= wanted <= lanes:
+        raise CommandError("Invalid thread number.")
+    each = [counters.of_lane(lane, "connections") for lane in range(lanes)]
+    shown = str(each[wanted - 1]) if wanted > 0 else str(sum(each))
+    if wanted < 0 and lanes > 1:
+        shown += f" [ {' '.join(str(one) for one in each)} ]"
+    now = wall_ms()
+    return (f"thread_id: {max(1, wanted)} (1..{lanes})\ndate_now: {now // 1000}.{now % 1000:03}000\n"
+            f"uptime_now: {(call.view.now - call.view.started) / 1000:f}\naccepted: {shown}\n")
 
 
 @command("show env", "show env [<name>]", "list environment variables, or show one", level=OPERATOR)

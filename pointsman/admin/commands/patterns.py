@@ -6,7 +6,7 @@ command is answered (see admin/links.py).
 from collections.abc import Awaitable
 from typing import Final
 
-from pointsman.admin.command import OPERATOR, Call, CommandError, command
+from pointsman.admin.command import ADMIN, Call, CommandError, command
 from pointsman.admin.publish import publish
 from pointsman.sample.acl_lists import Compiled
 from pointsman.sample.arguments import encode
@@ -73,13 +73,13 @@ def _show(call: Call, kind: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-@command("show map", "show map [@ver] [map]", "report avail maps or dump a map's contents")
+@command("show map", "show map [@ver] [map]", "report avail maps or dump a map's contents", level=ADMIN)
 def show_map(call: Call) -> str:
     """show map [[@<ver>] <map>]"""
     return _show(call, _MAP)
 
 
-@command("show acl", "show acl [@ver] [acl]", "report avail acls or dump an acl's contents")
+@command("show acl", "show acl [@ver] [acl]", "report avail acls or dump an acl's contents", level=ADMIN)
 def show_acl(call: Call) -> str:
     """show acl [[@<ver>] <acl>]"""
     return _show(call, "acl")
@@ -122,13 +122,13 @@ def _find(use: Lookup | Compiled, text: str) -> Item | None:
     return None if value is None else use.find(value)
 
 
-@command("get map", "get map <map> <key>", "report the keys and values matching a sample for a map")
+@command("get map", "get map <map> <key>", "report the keys and values matching a sample for a map", level=ADMIN)
 def get_map(call: Call) -> str:
     """get map <map> <value>"""
     return _get(call, _MAP)
 
 
-@command("get acl", "get acl <acl> <key>", "report the patterns matching a sample for an ACL")
+@command("get acl", "get acl <acl> <key>", "report the patterns matching a sample for an ACL", level=ADMIN)
 def get_acl(call: Call) -> str:
     """get acl <acl> <value>"""
     return _get(call, "acl")
@@ -168,19 +168,19 @@ def _existing(kind: str, found: Reference, version: int) -> int:
 
 
 @command("add map", "add map [@<ver>] <map> <key> <val>", "add a map entry (payload supported instead of key/val)",
-         level=OPERATOR)
+         level=ADMIN)
 def add_map(call: Call) -> Awaitable[str]:
     """add map [@<ver>] <map> <key> <value>, or [@<ver>] <map> and a payload of such lines"""
     return _add(call, _MAP)
 
 
-@command("add acl", "add acl [@<ver>] <acl> <pattern>", "add an acl entry", level=OPERATOR)
+@command("add acl", "add acl [@<ver>] <acl> <pattern>", "add an acl entry", level=ADMIN)
 def add_acl(call: Call) -> Awaitable[str]:
     """add acl [@<ver>] <acl> <pattern>, or a payload of a pattern a line"""
     return _add(call, "acl")
 
 
-@command("set map", "set map <map> [<key>|#<ref>] <value>", "modify a map entry", level=OPERATOR)
+@command("set map", "set map <map> [<key>|#<ref>] <value>", "modify a map entry", level=ADMIN)
 def set_map(call: Call) -> Awaitable[str]:
     """set map <map> [<key>|#<ref>] <value>"""
     if len(call.words) < 3:
@@ -196,13 +196,13 @@ def _del(call: Call, kind: str) -> Awaitable[str]:
     return publish(call, ["map", found.number, "del", call.words[1]])
 
 
-@command("del map", "del map <map> [<key>|#<ref>]", "delete map entry", level=OPERATOR)
+@command("del map", "del map <map> [<key>|#<ref>]", "delete map entry", level=ADMIN)
 def del_map(call: Call) -> Awaitable[str]:
     """del map <map> [<key>|#<ref>]"""
     return _del(call, _MAP)
 
 
-@command("del acl", "del acl <acl> [<key>|#<ref>]", "delete acl entries matching <key>", level=OPERATOR)
+@command("del acl", "del acl <acl> [<key>|#<ref>]", "delete acl entries matching <key>", level=ADMIN)
 def del_acl(call: Call) -> Awaitable[str]:
     """del acl <acl> [<key>|#<ref>]"""
     return _del(call, "acl")
@@ -215,13 +215,13 @@ def _clear(call: Call, kind: str) -> Awaitable[str]:
     return publish(call, ["map", _wanted(kind, words[0]).number, "clear", version])
 
 
-@command("clear map", "clear map [@<ver>] <map>", "clear the contents of this map", level=OPERATOR)
+@command("clear map", "clear map [@<ver>] <map>", "clear the contents of this map", level=ADMIN)
 def clear_map(call: Call) -> Awaitable[str]:
     """clear map [@<ver>] <map>"""
     return _clear(call, _MAP)
 
 
-@command("clear acl", "clear acl [@<ver>] <acl>", "clear the contents of this acl", level=OPERATOR)
+@command("clear acl", "clear acl [@<ver>] <acl>", "clear the contents of this acl", level=ADMIN)
 def clear_acl(call: Call) -> Awaitable[str]:
     """clear acl [@<ver>] <acl>"""
     return _clear(call, "acl")
@@ -235,13 +235,13 @@ async def _prepare(call: Call, kind: str) -> str:
     return f"New version created: {version}\n"
 
 
-@command("prepare map", "prepare map <map>", "prepare a new version for atomic map replacement", level=OPERATOR)
+@command("prepare map", "prepare map <map>", "prepare a new version for atomic map replacement", level=ADMIN)
 def prepare_map(call: Call) -> Awaitable[str]:
     """prepare map <map>"""
     return _prepare(call, _MAP)
 
 
-@command("prepare acl", "prepare acl <acl>", "prepare a new version for atomic ACL replacement", level=OPERATOR)
+@command("prepare acl", "prepare acl <acl>", "prepare a new version for atomic ACL replacement", level=ADMIN)
 def prepare_acl(call: Call) -> Awaitable[str]:
     """prepare acl <acl>"""
     return _prepare(call, "acl")
@@ -256,13 +256,13 @@ def _commit(call: Call, kind: str) -> Awaitable[str]:
     return publish(call, ["map", found.number, "commit", version])
 
 
-@command("commit map", "commit map @<ver> <map>", "commit the map at this version", level=OPERATOR)
+@command("commit map", "commit map @<ver> <map>", "commit the map at this version", level=ADMIN)
 def commit_map(call: Call) -> Awaitable[str]:
     """commit map @<ver> <map>"""
     return _commit(call, _MAP)
 
 
-@command("commit acl", "commit acl @<ver> <acl>", "commit the ACL at this version", level=OPERATOR)
+@command("commit acl", "commit acl @<ver> <acl>", "commit the ACL at this version", level=ADMIN)
 def commit_acl(call: Call) -> Awaitable[str]:
     """commit acl @<ver> <acl>"""
     return _commit(call, "acl")

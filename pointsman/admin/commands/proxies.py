@@ -14,6 +14,10 @@ from pointsman.stream.http import HttpStream
 from pointsman.stream.tcp import TcpFront, TcpStream
 
 WARNING: Final = 4  # a level of syslog
+RATE_LIMITS: Final = {
+    "connections global": "the connections of a second", "sessions global": "the sessions of a second",
+    "ssl-sessions global": "the TLS sessions of a second",
+    "http-compression global": "what compression gives in a second, in kB"}
 
 Front = H1Front | TcpFront
 
@@ -110,27 +114,29 @@ def set_maxconn_global(call: Call) -> str:
     return ""
 
 
-@command("set rate-limit connections global", "set rate-limit connections global <value>",
-         "change the limit of new connections per second", level=ADMIN)
-def set_connection_rate(call: Call) -> str:
-    """maxconnrate; zero takes the limit away."""
-    call.view.room.connection_rate.limit = _rate(call)
-    return ""
+@command("set rate-limit", "set rate-limit <setting> <value>", "change a limit per second", level=ADMIN)
+def set_rate_limit(call: Call) -> str:
+    """set rate-limit {connections|sessions|ssl-sessions|http-compression} global <value>: zero takes it away.
 
-
-@command("set rate-limit sessions global", "set rate-limit sessions global <value>",
-         "change the limit of new sessions per second", level=ADMIN)
-def set_session_rate(call: Call) -> str:
-    """maxsessrate; zero takes the limit away."""
-    call.view.room.session_rate.limit = _rate(call)
-    return ""
-
-
-def _rate(call: Call) -> int:
-    value = whole_number(call.word(0), "Expects an integer value.")
+    The last two are kept and shown; there is no TLS and no compression yet that they could limit.
+    """
+    room, view = call.view.room, call.view
+    name = " ".join(call.words[:2])
+    if name not in RATE_LIMITS:
+        raise CommandError("'set rate-limit' only supports :\n" + "".join(
+            f"   - '{one}' to limit {what}\n" for one, what in RATE_LIMITS.items()))
+    value = whole_number(call.word(2), "Expects an integer value.")
     if value < 0:
         raise CommandError("Value out of range.")
-    return value
+    if name == "connections global":
+        room.connection_rate.limit = value
+    elif name == "sessions global":
+        room.session_rate.limit = value
+    elif name == "ssl-sessions global":
+        view.ssl_rate_limit = value
+    else:
+        view.compression_rate_limit = value * 1024
+    return ""
 
 
 # Streams.

@@ -136,6 +136,9 @@ SHOWN = [
     ("set maxconn frontend nope 5", "No such frontend.\n"),
     ("set maxconn global", "Expects an integer value.\n"),
     ("set maxconn global 501", "Value out of range.\n"),
+    ("set rate-limit", "'set rate-limit' only supports :\n   - 'connections global' to "),
+    ("set rate-limit connections local 5", "\n   - 'http-compression global' to "),
+    ("set rate-limit ssl-sessions global", "Expects an integer value.\n"),
     ("set rate-limit connections global x", "Expects an integer value.\n"),
     ("set rate-limit sessions global", "Expects an integer value.\n"),
     ("set rate-limit connections global", "Expects an integer value.\n"),
@@ -150,6 +153,68 @@ SHOWN = [
     ("shutdown sessions server app/s1", ""),
     ("shutdown sessions server app", "Require 'backend/server'.\n"),
     ("clear counters server app", "Require 'backend/server'.\n"),
+    # What there is none of yet.
+    ("show table", ""),
+    ("show table t", "No such table\n"),
+    ("clear table", "No such table\n"),
+    ("clear table t data.gpc0 gt 1", "No such table\n"),
+    ("set table", "No such table\n"),
+    ("set table t key 10.0.0.1 data.gpc0 1", "No such table\n"),
+    ("show peers", ""),
+    ("show peers dict", ""),
+    ("show peers mates", "No such peers\n"),
+    ("show cache", ""),
+    ("show cache x", ""),
+    ("show resolvers", ""),
+    ("show resolvers dns", "Can't find that resolvers section\n"),
+    ("show default-server", ""),
+    ("show default-server app", ""),
+    ("show defaults", ""),
+    ("show defaults x", ""),
+    ("show anon", "Anonymized mode disabled\n"),
+    ("show anon x", "Anonymized mode disabled\n"),
+    ("show errors", "] : 0\n"),
+    ("show errors app request", "Total events captured on ["),
+    ("show errors nope", "No such proxy.\n"),
+    ("show events", "Supported events sinks are listed below."),
+    ("show events buf0", "No such event sink\n"),
+    ("show trace", "Supported trace sources and states"),
+    ("show trace h2", "No such trace source\n"),
+    ("trace", "Supported trace sources and states"),
+    ("trace h2 start now", "No such trace source 'h2'\n"),
+    ("trace 0", ""),
+    ("show tasks", "Running tasks: 0 ("),
+    ("show tasks x", "function                     places"),
+    ("show pools", "Dumping pools usage."),
+    ("show pools byname", "\nTotal: 0 pools, 0 bytes allocated, 0 used"),
+    ("show profiling", "Per-task CPU profiling              : off "),
+    ("show profiling all", "\nMemory usage profiling              : off "),
+    ("show ssl cert", ""),
+    ("show ssl cert x.pem", "Can't display the certificate: Not found or the certificate is a bundle!\n"),
+    ("show ssl ca-file", "# filename\n"),
+    ("show ssl ca-file x.pem", "Can't display the CA file : Not found!\n"),
+    ("show ssl crl-file", "# filename\n"),
+    ("show ssl crl-file x.pem", "Can't display the CRL file : Not found!\n"),
+    ("show ssl jwt", "# filename\n"),
+    ("show ssl jwt x", "# filename\n"),
+    ("show ssl crt-list", ""),
+    ("show ssl crt-list -n x", "didn't find the specified filename\n"),
+    ("show ssl ocsp-response", ""),
+    ("show ssl ocsp-response x", "Certificate ID or path does not match any certificate.\n"),
+    ("show ssl ocsp-updates", "OCSP Certid | Path | Next Update | "),
+    ("show ssl ocsp-updates x", " | Last Update Status (str)\n"),
+    ("show ssl providers", "Loaded providers : \n"),
+    ("show ssl providers x", "Loaded providers : \n"),
+    ("show ssl sni", "# Frontend/Bind\tSNI\t"),
+    ("show ssl sni -f web", "\tNotAfter\tNotBefore\n"),
+    ("show tls-keys", "# id (file)\n"),
+    ("show tls-keys *", "# id secret\n"),
+    ("show tls-keys x", "'show tls-keys' unable to locate referenced filename\n"),
+    ("show activity", "\naccepted: 0"),
+    ("show activity 0", "\naccepted: 0\n"),
+    ("show activity 65", "Invalid thread number.\n"),
+    ("show startup-logs", ""),
+    ("show startup-logs x", ""),
 ]
 
 
@@ -217,6 +282,11 @@ def test_limits_change() -> None:
         assert one.ask("set maxconn global 0") == "" and one.view.room.limit == 500
         assert one.ask("set rate-limit connections global 5") == "" and one.view.room.connection_rate.limit == 5
         assert one.ask("set rate-limit sessions global 6") == "" and one.view.room.session_rate.limit == 6
+        assert one.ask("set rate-limit ssl-sessions global 7") == ""
+        assert one.ask("set rate-limit http-compression global 8") == ""
+        info = one.ask("show info")
+        assert "\nConnRateLimit: 5\n" in info and "\nSessRateLimit: 6\n" in info
+        assert "\nSslRateLimit: 7\n" in info and "\nCompressBpsRateLim: 8192\n" in info
 
 
 def test_counters_begin_anew() -> None:

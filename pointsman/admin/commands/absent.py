@@ -1,0 +1,207 @@
+"""Commands about what this program does not have yet: stick tables, peers, caches, resolvers, TLS, rings, traces.
+
+Who asks what there is gets the true answer in the usual form: a list without entries. Who names something is told that
+it is not there. What would change or make such a thing is no command yet. A command leaves this file on the day that it
+can find something.
+"""
+from typing import Final
+
+from pointsman.admin.command import ADMIN, OPERATOR, Call, CommandError, command
+from pointsman.log.dates import local_date
+from pointsman.net.clock import wall_ms
+
+_NO_TABLE: Final = "No such table"
+
+
+def _named(call: Call, complaint: str) -> None:
+    """Nothing has a name."""
+    if call.word(0):
+        raise CommandError(complaint)
+
+
+@command("show table", "show table [<table> [<filter>]*]", "list the stick tables, or one's entries")
+def show_table(call: Call) -> str:
+    """show table [<name> [...]]: there are no stick tables yet."""
+    _named(call, _NO_TABLE)
+    return ""
+
+
+@command("clear table", "clear table <table> [<filter>]*", "take entries out of a stick table")
+def clear_table(call: Call) -> str:
+    """clear table <table> [...]: there is none."""
+    raise CommandError(_NO_TABLE)
+
+
+@command("set table", "set table <table> key <key> [data.* <value>]*", "make or change an entry of a stick table")
+def set_table(call: Call) -> str:
+    """set table <table> key <key> [...]: there is none."""
+    raise CommandError(_NO_TABLE)
+
+
+@command("show peers", "show peers [dict|-] [<section>]", "list the peers")
+def show_peers(call: Call) -> str:
+    """show peers [dict|-] [<section>]: there are no peers yet."""
+    words = call.words[1:] if call.word(0) in ("dict", "-") else call.words
+    if words:
+        raise CommandError("No such peers")
+    return ""
+
+
+@command("show cache", "show cache", "list the caches and what they hold", level=ADMIN)
+def show_cache(call: Call) -> str:
+    """There are no caches yet."""
+    return ""
+
+
+@command("show resolvers", "show resolvers [<id>]", "list the resolvers and their counters")
+def show_resolvers(call: Call) -> str:
+    """show resolvers [<section>]: there are no resolvers yet."""
+    _named(call, "Can't find that resolvers section")
+    return ""
+
+
+@command("show default-server", "show default-server [<backend>]", "list the default-servers that may be used again")
+def show_default_server(call: Call) -> str:
+    """They are kept for 'add server', which does not exist yet."""
+    return ""
+
+
+@command("show defaults", "show defaults", "list the named defaults sections that may be used again")
+def show_defaults(call: Call) -> str:
+    """They are kept for 'add backend', which does not exist yet."""
+    return ""
+
+
+@command("show anon", "show anon", "show whether names and addresses are hidden")
+def show_anon(call: Call) -> str:
+    """They never are."""
+    return "Anonymized mode disabled\n"
+
+
+@command("show errors", "show errors [<px>] [request|response]", "show the last invalid messages of proxies",
+         level=OPERATOR)
+def show_errors(call: Call) -> str:
+    """show errors [<iid>|<proxy>] [request|response]: none are kept yet."""
+    if call.word(0) not in ("", "-1") and call.view.proxy(call.word(0)) is None:
+        raise CommandError("No such proxy.")
+    return f"Total events captured on [{local_date(wall_ms()).decode()}] : 0\n"
+
+
+@command("show events", "show events [<sink>] [-w] [-n] [-0]", "list the sinks of events, or what one holds")
+def show_events(call: Call) -> str:
+    """show events [<sink>] [-w] [-n] [-0]: there are no rings yet."""
+    _named(call, "No such event sink")
+    return "Supported events sinks are listed below. Add -0(zero), -w(wait), -n(new). Any key to stop.\n"
+
+
+_TRACES: Final = "Supported trace sources and states (.=stopped, w=waiting, R=running) :\n"
+
+
+@command("show trace", "show trace [<source>]", "list the sources of traces")
+def show_trace(call: Call) -> str:
+    """show trace [<source>]: there are none."""
+    _named(call, "No such trace source")
+    return _TRACES
+
+
+@command("trace", "trace [<source>|0] [<words>...]", "start and stop traces", level=OPERATOR)
+def trace(call: Call) -> str:
+    """trace [<source>]: there are none, so nothing has to be stopped either."""
+    if call.word(0) not in ("", "0"):
+        raise CommandError(f"No such trace source '{call.word(0)}'")
+    return "" if call.words else _TRACES
+
+
+@command("show tasks", "show tasks", "count the tasks that run")
+def show_tasks(call: Call) -> str:
+    """In the form of a scheduler with priorities, which does not exist here."""
+    return (f"Running tasks: 0 ({call.view.nbthread} threads)\n"
+            "  function                     places     %    lat_tot   lat_avg  calls_tot  calls_avg calls%\n")
+
+
+@command("show pools", "show pools [by*] [match <pfx>] [nb]", "list the pools of memory")
+def show_pools(call: Call) -> str:
+    """Memory is the system's and Python's; there are no pools."""
+    return ("Dumping pools usage. Use SIGQUIT to flush them.\n"
+            "Total: 0 pools, 0 bytes allocated, 0 used (~0 by thread caches).\n")
+
+
+@command("show profiling", "show profiling [<what>|<#lines>|<opts>]*", "show what is being profiled", level=ADMIN)
+def show_profiling(call: Call) -> str:
+    """Nothing is: see docs/performance.md for the tools that do it from outside."""
+    return ("Per-task CPU profiling              : off           # set profiling tasks {on|auto|off}\n"
+            "Memory usage profiling              : off           # set profiling memory {on|off}\n")
+
+
+# TLS: nothing is loaded.
+
+@command("show ssl cert", "show ssl cert [<certfile>]", "list the certificates in memory, or one's details",
+         level=OPERATOR)
+def show_certificates(call: Call) -> str:
+    """show ssl cert [<filename>]"""
+    _named(call, "Can't display the certificate: Not found or the certificate is a bundle!")
+    return ""
+
+
+@command("show ssl ca-file", "show ssl ca-file [<cafile>[:<index>]]", "list the CA files in memory, or one's details",
+         level=OPERATOR)
+def show_ca_files(call: Call) -> str:
+    """show ssl ca-file [<cafile>[:<index>]]"""
+    _named(call, "Can't display the CA file : Not found!")
+    return "# filename\n"
+
+
+@command("show ssl crl-file", "show ssl crl-file [<crlfile>[:<index>]]", "list the CRL files in memory",
+         level=OPERATOR)
+def show_crl_files(call: Call) -> str:
+    """show ssl crl-file [<crlfile>[:<index>]]"""
+    _named(call, "Can't display the CRL file : Not found!")
+    return "# filename\n"
+
+
+@command("show ssl jwt", "show ssl jwt", "list the certificates that check JSON web tokens", level=OPERATOR)
+def show_jwt(call: Call) -> str:
+    return "# filename\n"
+
+
+@command("show ssl crt-list", "show ssl crt-list [-n] [<list>]", "list the crt-lists, or one's lines", level=ADMIN)
+def show_crt_lists(call: Call) -> str:
+    """show ssl crt-list [-n] [<filename>]"""
+    words = [word for word in call.words if word != "-n"]
+    if words:
+        raise CommandError("didn't find the specified filename")
+    return ""
+
+
+@command("show ssl ocsp-response", "show ssl ocsp-response [[text|base64] <id>]", "list the OCSP responses in memory",
+         level=ADMIN)
+def show_ocsp_responses(call: Call) -> str:
+    """show ssl ocsp-response [[text|base64] <id or path>]"""
+    _named(call, "Certificate ID or path does not match any certificate.")
+    return ""
+
+
+@command("show ssl ocsp-updates", "show ssl ocsp-updates", "list the OCSP responses that are updated", level=ADMIN)
+def show_ocsp_updates(call: Call) -> str:
+    return ("OCSP Certid | Path | Next Update | Last Update | Successes | Failures | Last Update Status | "
+            "Last Update Status (str)\n")
+
+
+@command("show ssl providers", "show ssl providers", "list the providers of OpenSSL that are loaded")
+def show_providers(call: Call) -> str:
+    return "Loaded providers : \n"
+
+
+@command("show ssl sni", "show ssl sni [-f <frontend>] [-A]", "list the names for which there are certificates")
+def show_sni(call: Call) -> str:
+    """show ssl sni [-f <frontend>] [-A]"""
+    return "# Frontend/Bind\tSNI\tNegative Filter\tType\tFilename\tNotAfter\tNotBefore\n"
+
+
+@command("show tls-keys", "show tls-keys [<id>|*]", "list the keys of TLS tickets", level=ADMIN)
+def show_ticket_keys(call: Call) -> str:
+    """show tls-keys [id|*]"""
+    if call.word(0) == "*":
+        return "# id secret\n"
+    _named(call, "'show tls-keys' unable to locate referenced filename")
+    return "# id (file)\n"
