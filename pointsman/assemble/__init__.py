@@ -34,6 +34,7 @@ from pointsman.config.setting import Configuration, In, Section
 from pointsman.config.threads import members, pins
 from pointsman.core.arena import Arena
 from pointsman.core.diagnostics import ConfigError, Diagnostics
+from pointsman.core.wishes import WISHES
 from pointsman.log.build import build_process_logger
 from pointsman.log.sinks import SinkSet
 from pointsman.net.reactor import Reactor
@@ -41,6 +42,7 @@ from pointsman.proto.h1 import ANY_PAYLOAD, KEEP_AMBIGUOUS
 from pointsman.sample.context import Names
 from pointsman.sample.variable_limits import LIMITS
 from pointsman.stream.acceptor import Room
+from pointsman.stream.glitches import Glitches
 from pointsman.stream.proxies import Program
 
 MEMORIES: Final = "POINTSMAN_MEMORIES"  # "off" in the environment: nothing is remembered, to find a fault or to measure
@@ -66,6 +68,7 @@ def assemble(configuration: Configuration, diagnostics: Diagnostics) -> Live:
     program.field_limit = global_number(main, "tune.http.maxhdr") - 1
     LIMITS.set(*[global_number(main, f"tune.vars.{scope}-max-size")
                  for scope in ("global", "proc", "sess", "txn", "reqres")])
+    program.glitches = _glitches(main)
     program.lax = _lax(main)
     sinks = SinkSet()
     live = Live(reactor, room, program, sinks, build_process_logger(main, sinks))
@@ -90,6 +93,14 @@ def assemble(configuration: Configuration, diagnostics: Diagnostics) -> Live:
     declare_users(configuration, diagnostics)
     check_references(configuration, diagnostics)
     return live
+
+
+def _glitches(main: Section) -> Glitches | None:
+    """Who counts glitches, if somebody asks for them."""
+    front, back = [global_number(main, f"tune.h1.{side}.glitches-threshold") for side in ("fe", "be")]
+    if not front and not back and not WISHES.glitches:
+        return None
+    return Glitches(front, back, global_number(main, "tune.glitches.kill.cpu-usage"))
 
 
 def _lax(main: Section) -> int:

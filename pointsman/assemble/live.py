@@ -45,6 +45,8 @@ class EverySecond(Hook):
         self.due = now + SECOND
         program = self.live.program
         program.date_offset = wall_ms() - now
+        if program.glitches is not None:
+            program.glitches.sample(now)
         program.request_lines.age(now)
         program.response_lines.age(now)
         for counters in self.live.every_counters():

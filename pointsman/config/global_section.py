@@ -94,6 +94,9 @@ NUMBERS: dict[str, Number] = {
     "thread-hard-limit": Number(1, BIGGEST, 0),  # 0: none
     "tune.bufsize": Number(1, BIGGEST, 16384, unit="size", manual="3.2"),
     "tune.cli.max-payload-size": Number(1, BIGGEST, 131_072, unit="size", manual="3.2"),
+    "tune.glitches.kill.cpu-usage": Number(0, 100, 0, manual="3.2"),  # per cent
+    "tune.h1.be.glitches-threshold": Number(0, BIGGEST, 0, manual="3.2"),  # 0: none
+    "tune.h1.fe.glitches-threshold": Number(0, BIGGEST, 0, manual="3.2"),
     "tune.http.cookielen": Number(1, BIGGEST, 63, manual="3.2"),
     "tune.http.logurilen": Number(0, BIGGEST, 1024, manual="3.2"),
     "tune.http.maxhdr": Number(1, 32767, 101, manual="3.2"),

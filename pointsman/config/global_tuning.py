@@ -40,7 +40,6 @@ TUNING: dict[str, str] = {
     "tune.fail-alloc": "number",
     "tune.fd.edge-triggered": "switch",
     "tune.fd.tables": "switch",
-    "tune.glitches.kill.cpu-usage": "number",
     "tune.h1.zero-copy-fwd-recv": "switch",
     "tune.h1.zero-copy-fwd-send": "switch",
     "tune.idle-pool.shared": "switch",

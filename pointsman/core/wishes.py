@@ -9,8 +9,8 @@ from typing import Final
 class Wishes:
     def __init__(self) -> None:
         self.server_source = False  # our own address towards a server: bc_src, bc_src_port, %bi, %bp
+        self.glitches = False  # fc_glitches, bc_glitches
         self.sending = False  # what is known when a request goes to its server: bc_reused, req.bytes_out
-
         self.number = False  # one sequence of numbers for the exchanges of all lanes: %rt, txn.id32
 
     def fetched(self, name: str) -> None:
@@ -21,6 +21,8 @@ class Wishes:
             self.sending = True
         elif name == "txn.id32":
             self.number = True
+        elif name in ("fc_glitches", "bc_glitches"):
+            self.glitches = self.sending = True
 
     def shown(self, name: str) -> None:
         """A format shows this tag."""

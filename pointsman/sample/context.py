@@ -119,6 +119,8 @@ class Context:
         self.response_capture_sizes: list[int] = []
         self.variables: Variables = {}  # of this exchange (manual 2.8)
         self.session_variables: Variables = {}  # of the client connection
+        self.client_glitches = 0  # of the client's connection so far, and of the server's; see WISHES.glitches
+        self.server_glitches = 0
         self.charge = 0  # what these take, where that is limited (variable_limits.py)
         self.session_charge = 0
         self.responding = False  # a server was tried, or the answer is ours: no more variables of the request

@@ -6,10 +6,12 @@ from pointsman.net.reactor import Reactor
 from pointsman.net.wire import BRIEF, LARGE, ROUNDS, SMALL
 from pointsman.proto.body import CHUNKED, NONE, SIZED, TO_CLOSE, Body, chunk, last_chunk
 from pointsman.proto.errors import ProtocolError
+from pointsman.proto.glitches import count_glitches
 from pointsman.proto.h1 import parse_response, split_head
 from pointsman.proto.message import Field, Response
 from pointsman.proto.shape import shaped_response
 from pointsman.server.backend import LiveServer
+from pointsman.stream.glitches import END, KILL, Glitches
 from pointsman.stream.http import HttpStream
 from pointsman.stream.outcome import Answer
 from pointsman.stream.sides import HttpBack
@@ -34,6 +36,7 @@ class H1Back(HttpBack):
             self.model = kept.response
             kept.used = reactor.now
         self.early: bytes | None = None  # payload that came with the head of a chunked response
+        self.glitches = 0
 
     # The request.
 
@@ -107,6 +110,7 @@ class H1Back(HttpBack):
             return True
         while True:
             response: Response | None = None
+            odd = 0
             model = self.model or self.target.model
             if model is not None and not known:
                 response = shaped_response(data, model, program.head_limit)
@@ -119,12 +123,18 @@ class H1Back(HttpBack):
                     return False
                 response = parse_response(data[:size], False, program.field_limit, model, program.response_lines,
                                           program.lax)
+                if program.glitches is not None:
+                    odd = self._glitches(stream, program.glitches, response, data[:size])
             raw = data[:size]
             self.repeated = raw == self.raw
             self.raw = raw
             data = data[size:]
             known = 0
-            if program.remembers:
+            if odd:  # a head with glitches must be looked at again each time
+                self.repeated = False
+                self.raw = b""
+                self.model = None
+            elif program.remembers:
                 if not self.served:
                     self.target.model = response
                     self.target.first_raw = raw
@@ -141,6 +151,19 @@ class H1Back(HttpBack):
             self.early = self.body.feed(data)  # what is wrong here already spoils the whole response
         stream.answered(response, data)
         return True
+
+    def _glitches(self, stream: HttpStream, glitches: Glitches, response: Response, head: bytes) -> int:
+        """Count those of a head. Raises ProtocolError where they are too many."""
+        found = count_glitches(head, False)
+        if found:
+            self.glitches += found
+            verdict = glitches.verdict(self.glitches, glitches.back)
+            if verdict == KILL:
+                raise ProtocolError("too many glitches", 502)
+            if verdict == END:
+                response.close = True
+        stream.context.server_glitches = self.glitches
+        return found
 
     def remember(self, answer: Answer) -> None:
         if self.model is None:

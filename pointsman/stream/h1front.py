@@ -20,6 +20,7 @@ from pointsman.net.wire import BRIEF, LARGE, SMALL, Wire
 from pointsman.proto.body import CHUNKED, SIZED, TO_CLOSE, Body, chunk, last_chunk
 from pointsman.proto.body import NONE as NO_BODY
 from pointsman.proto.errors import ProtocolError
+from pointsman.proto.glitches import count_glitches
 from pointsman.proto.h1 import is_secret, parse_request, split_head
 from pointsman.proto.message import Field, Request
 from pointsman.proto.shape import shaped_request
@@ -27,6 +28,7 @@ from pointsman.sample.context import Context
 from pointsman.server.backend import LiveServer
 from pointsman.stream.acceptor import Door
 from pointsman.stream.exchange import GATHER, TUNNEL
+from pointsman.stream.glitches import END, KILL, Glitches
 from pointsman.stream.h1back import H1Back
 from pointsman.stream.http import HttpStream
 from pointsman.stream.outcome import Heirloom, Outcome
@@ -59,6 +61,7 @@ class H1Front(HttpFront):
         self.sent = 0
         self.retries = 0
         self.request_line = b""
+        self.glitches = 0
         self.last: LiveServer | None = None
         self.challenged = False
         self.phase = WAIT
@@ -100,6 +103,7 @@ class H1Front(HttpFront):
         if captures is not None:
             context.request_capture_sizes = captures.request_sizes
             context.response_capture_sizes = captures.response_sizes
+        context.client_glitches = self.glitches
         record = context.record
         record.accepted = self.accepted
         record.accept_date = self.accept_date
@@ -249,6 +253,7 @@ class H1Front(HttpFront):
             return
         model = self.model or self.frontend.model
         request: Request | None = None
+        odd = 0
         try:
             if model is not None and not known:
                 request = shaped_request(data, model, program.head_limit)
@@ -261,11 +266,17 @@ class H1Front(HttpFront):
                     return
                 request = parse_request(data[:size], self.frontend.strict, program.field_limit, model,
                                         program.request_lines, program.lax)
+                if program.glitches is not None:
+                    odd = self._glitches(stream, program.glitches, request, data[:size])
         except ProtocolError as error:
             stream.record.uploaded = len(data)
             stream.bad_request(error)
             return
-        if program.remembers and not self.frontend.strict:
+        if odd:  # a head with glitches must be looked at again each time
+            self.model = self.outcome = None
+            self.block = b""
+            stream.repeated = False
+        elif program.remembers and not self.frontend.strict:
             self.model = request
             block = data[:size] if size < len(data) else data
             frontend = self.frontend
@@ -280,6 +291,19 @@ class H1Front(HttpFront):
             self.outcome = None
         if self._begin_body(stream, request, data, size):
             stream.begin(request)
+
+    def _glitches(self, stream: HttpStream, glitches: Glitches, request: Request, head: bytes) -> int:
+        """Count those of a head. Raises ProtocolError where they are too many."""
+        found = count_glitches(head, True)
+        if found:
+            self.glitches += found
+            verdict = glitches.verdict(self.glitches, glitches.front)
+            if verdict == KILL:
+                raise ProtocolError("too many glitches")
+            if verdict == END:
+                request.close_after = True
+        stream.context.client_glitches = self.glitches
+        return found
 
     def _begin_body(self, stream: HttpStream, request: Request, data: bytes, size: int) -> bool:
         """The body of a request whose head has `size` bytes. False: what is here of it is wrong."""

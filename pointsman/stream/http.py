@@ -335,6 +335,7 @@ class HttpStream(ServedStream):
                 self.client.remember(self.outcome)
         if WISHES.sending:
             self.context.reused = connection.served > 0
+            self.context.server_glitches = connection.glitches
             if not self.replaying:
                 self.record.grown = len(head) - self.record.uploaded
         connection.begin_request(head, request.chunked, request.method == b"HEAD")

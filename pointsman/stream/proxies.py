@@ -19,6 +19,7 @@ from pointsman.server.algorithm import Algorithm
 from pointsman.server.backend import Backend, Kept, LiveServer
 from pointsman.stream.acceptor import Acceptor, Room
 from pointsman.stream.checkcache import CacheCheck
+from pointsman.stream.glitches import Glitches
 
 FOREVER: Final = 1 << 40  # ms: a timeout that is not set
 
@@ -111,6 +112,7 @@ class Program:
         self.head_limit = 15_360  # bytes of a head: tune.bufsize less tune.maxrewrite
         self.field_limit = 100  # tune.http.maxhdr, less one for the request line
         self.lax = 0  # bits of what heads may have (proto/h1.py)
+        self.glitches: Glitches | None = None  # nobody asks for them
         self.remembers = True  # what repeats: lines, shapes, outcomes
         self.request_lines: Memory[Field] = Memory(LINES, LINE_ROOM, LONGEST_LINE)
         self.response_lines: Memory[Field] = Memory(LINES, LINE_ROOM, LONGEST_LINE)

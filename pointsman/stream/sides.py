@@ -73,6 +73,7 @@ class HttpFront(Wire):
 class HttpBack(ServerConnection):
     """The server's side."""
 
+    glitches = 0  # what was odd in responses so far, where that is counted
     keeps = False  # the response allows another exchange on this connection
     repeated = False  # the response's head is the same as that of the one before
     private = False  # it carries the identity of its client (NTLM, Negotiate): never shared

@@ -158,6 +158,18 @@ def received_proxy_header(ctx: Context) -> bool:
     return ctx.listener.proxied
 
 
+@fetch("fc_glitches", Type.SINT, Where.TRAFFIC, Reads.MOVING, "7.3.3")
+def client_glitches(ctx: Context) -> int:
+    """What was odd, and accepted, in heads on the client's connection so far (proto/glitches.py)."""
+    return ctx.client_glitches
+
+
+@fetch("bc_glitches", Type.SINT, Where.SERVER_SIDE, Reads.MOVING, "7.3.3")
+def server_glitches(ctx: Context) -> int | None:
+    """The same on the server's connection. No sample where no server was reached."""
+    return ctx.server_glitches if ctx.server is not None and ctx.record.connected != NEVER else None
+
+
 @fetch("so_id", Type.SINT, Where.SESSION, Reads.CONNECTION, "7.3.3")
 def listener_id(ctx: Context) -> int:
     """The number of the bind line."""

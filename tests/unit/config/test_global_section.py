@@ -43,6 +43,7 @@ def test_numbers_that_are_not_said() -> None:
         "pointsman-lane-timeout": 10_000, "spread-checks": 0,
         "stats maxconn": 10, "stats timeout": 10_000, "thread-hard-limit": 0, "tune.bufsize": 16384,
         "tune.cli.max-payload-size": 131_072,
+        "tune.glitches.kill.cpu-usage": 0, "tune.h1.be.glitches-threshold": 0, "tune.h1.fe.glitches-threshold": 0,
         "tune.http.cookielen": 63, "tune.http.logurilen": 1024, "tune.http.maxhdr": 101,
         "tune.maxrewrite": 1024,
         **{f"tune.vars.{scope}-max-size": 0 for scope in ("check", "global", "proc", "reqres", "sess", "txn")},
