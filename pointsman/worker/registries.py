@@ -1,8 +1,7 @@
 """-dK<class>[,<class>]*: what is registered, in the form that HAProxy prints (management manual 3).
 
 Programs read these lists (completions, highlighting), so a word has the line that HAProxy 3.5 prints for it. Words that
-HAProxy does not list because its parser knows them by other means (balance, acl) stand here as well. Where a fetch may
-be used at more places than in HAProxy, its columns say so.
+HAProxy does not list because its parser knows them by other means (balance, acl) stand here as well.
 """
 from collections.abc import Callable, Iterator
 from typing import Final, TypeVar
@@ -60,6 +59,17 @@ COLUMNS: Final[tuple[tuple[Where, str], ...]] = (
     (Where.HTTP_RES, "frontend http-response body rule"), (Where.LOG, "logs"), (Where.CHECK, "backend tcp-check rule"),
     (Where.CONFIG, "configuration parser"), (Where.CLI, "CLI parser"))
 
+# Of fetches that may be used at more places here, which HAProxy does not tell apart as this program does: its columns.
+_THEIRS: Final = {
+    "be_id": "......YYYYYYYYYYYYYY..", "be_name": "......YYYYYYYYYYYYYY..", "bytes_out": ".........YYYYYYYYYY...",
+    "req.timer.hdr": "..YYYYYYYYY...........", "req.timer.idle": "..YYYYYYYYY...........",
+    "req.timer.tq": "..YYYYYYYYY...........", "res.bytes_in": ".........YYYYYYYYYY...",
+    "res.bytes_out": ".........YYYYYYYYYY...", "res.timer.data": ".........YYYYYYYYYY...",
+    "res.timer.hdr": "...........YYYYYYY.Y..", "srv_id": "..........YYYYYYYYYY..", "srv_name": "..........YYYYYYYYYY.."}
+# Commands that HAProxy's master knows on a socket of its own (-S), which is not built here.
+_OF_MASTER: Final = frozenset(("echo", "experimental-mode", "expert-mode", "help", "operator", "prompt", "quit",
+                               "show cli level", "show cli sockets", "show env", "show startup-logs", "show version",
+                               "user"))
 _RULE_SETS: Final = (TCP_CONNECTION, TCP_SESSION, TCP_CONTENT, TCP_RESPONSE, HTTP_REQUEST, HTTP_RESPONSE, HTTP_AFTER)
 
 
@@ -136,7 +146,7 @@ def _actions() -> Iterator[str]:
 
 
 def _commands() -> Iterator[str]:
-    """Commands of the runtime socket: all of them are the worker's."""
+    """Commands of the runtime socket."""
     yield "# List of registered CLI keywords:"
     lines: dict[str, str] = {}
     for name in COMMANDS:
@@ -144,7 +154,8 @@ def _commands() -> Iterator[str]:
         if entry is not None:
             # "set rate-limit connections global" is an argument of "set rate-limit" in HAProxy's list.
             word = next((known for known in vocabulary("command") if name.startswith(known + " ")), name)
-            lines[word] = f"{word} [WORKER] {'[EXPERIM] ' * entry.experimental}"
+            master = "[MASTER] " if word in _OF_MASTER else ""
+            lines[word] = f"{word} {master}[WORKER] {'[EXPERIM] ' * entry.experimental}"
     for word in sorted(lines):
         yield lines[word]
 
@@ -173,7 +184,7 @@ def _fetches() -> Iterator[str]:
     for name in FETCHES:
         entry = FETCHES.get(name)
         if entry is not None:
-            marks = " ".join("Y" if entry.where & where else "." for where, _ in COLUMNS)
+            marks = " ".join(_THEIRS.get(name) or ("Y" if entry.where & where else "." for where, _ in COLUMNS))
             yield f"[ {marks} ] {name}{signature_text(entry.signature)}: {entry.type.name.lower()}"
 
 

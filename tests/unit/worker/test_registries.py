@@ -59,7 +59,7 @@ listen
 userlist
 \tgroup
 \tuser""",
-    "cli": "# List of registered CLI keywords:\n"
+    "cli": "# List of registered CLI keywords:\nhelp [MASTER] [WORKER] \n"
            "set rate-limit [WORKER] \nset var [WORKER] [EXPERIM] \nshow stat [WORKER] ",
     "cnv": """\
 # List of registered sample converter functions:
@@ -103,10 +103,12 @@ ub64enc: str => bin""",
 [ Y Y Y Y Y Y Y Y Y Y Y Y Y Y Y Y Y Y Y Y . . ] accept_date([string]): sint
 [ . . Y Y Y Y Y Y Y Y Y . . . . . . . . . . . ] base32+src: bin
 [ Y Y Y Y Y Y Y Y Y Y Y Y Y Y Y Y Y Y Y Y . Y ] be_conn(backend): sint
+[ . . . . . . Y Y Y Y Y Y Y Y Y Y Y Y Y Y . . ] be_name: str
 [ . . Y Y Y Y Y Y Y Y Y Y Y Y Y Y Y Y . Y . . ] hdr([string,integer]): str
 [ Y Y Y Y Y Y Y Y Y Y Y Y Y Y Y Y Y Y Y Y Y Y ] int(integer): sint
 [ . . Y Y Y Y Y Y Y Y Y . . . . . . . . . . . ] path: str
 [ . . . . . . . . . . . Y Y Y Y Y Y Y . Y . . ] res.hdr([string,integer]): str
+[ . . . . . . . . . . Y Y Y Y Y Y Y Y Y Y . . ] srv_id: sint
 [ Y Y Y Y Y Y Y Y Y Y Y Y Y Y Y Y Y Y Y Y . Y ] srv_is_up(server): bool
 [ . . . . . . . . . . . Y Y Y Y Y Y Y Y Y . . ] status: sint""".format("  ", " "),
     "svc": "# List of registered service names:",
