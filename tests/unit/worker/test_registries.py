@@ -1,10 +1,12 @@
 """What -dK and -dC print."""
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.programs import HAPROXY
 
 import pointsman.keywords  # noqa: F401
 from pointsman.config.lexer import Place, split_line
@@ -120,6 +122,17 @@ def test_a_word_has_haproxys_line_at_its_place(name: str) -> None:
     ours = iter(dump(name).splitlines())
     for line in THEIRS[name].splitlines():
         assert line in ours, line  # the iterator goes on from there, so that the order is looked at too
+
+
+@pytest.mark.peer
+def test_the_peer_prints_the_same_headings_and_criteria() -> None:
+    done = subprocess.run([*HAPROXY.command, "-dKall", "-q", "-c", "-f", "/dev/null"], capture_output=True, check=False,
+                          text=True)
+    theirs, ours = done.stdout.splitlines(), dump("all").splitlines()
+    assert [line for line in ours if line.startswith("#")] == [line for line in theirs if line.startswith("#")]
+    criteria = dump("acl").splitlines()
+    assert len(criteria) > 60
+    assert set(criteria) <= set(theirs)
 
 
 @pytest.mark.parametrize("name", ["acl", "cli", "cnv", "smp"])
