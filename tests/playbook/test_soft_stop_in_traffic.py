@@ -1,5 +1,6 @@
 """A soft stop amid traffic loses nothing: each request that was sent is answered, or its connection never existed."""
 import http.client
+import select
 import signal
 import socket
 import threading
@@ -97,3 +98,36 @@ def test_a_soft_stop_amid_traffic(tmp_path: Path) -> None:
     assert [fault for fault in faults if not fault.startswith("never accepted")] == []
     assert len(faults) <= 1
     assert all(client.answers > 5 for client in clients)
+
+
+def test_a_soft_stop_that_takes_its_time(tmp_path: Path) -> None:
+    """close-spread-time (manual 3.1), in several lanes: idle connections end one after the other."""
+    text = "global\n    close-spread-time 2s\n" + CONFIG
+    program = Program(POINTSMAN, text, tmp_path, {"a": "127.0.0.1:1"})
+    program.start()
+    clients = [socket.create_connection(("127.0.0.1", program.ports["http"])) for _ in range(40)]
+    ends: list[float] = []
+    statuses: list[int] = []
+    try:
+        for client in clients:
+            client.sendall(b"GET /mine HTTP/1.1\r\nHost: h\r\n\r\n")
+            assert b"\r\nconnection: close" not in client.recv(4096)
+        waiter = threading.Thread(target=lambda: statuses.append(program.stop(signal.SIGUSR1)), daemon=True)
+        begun = time.monotonic()
+        waiter.start()
+        waiting = list(clients)
+        while waiting and time.monotonic() < begun + 20:
+            for client in select.select(waiting, [], [], 1)[0]:
+                assert client.recv(10) == b""
+                waiting.remove(client)
+                ends.append(time.monotonic() - begun)
+        waiter.join(20)
+        assert statuses == [0]
+        assert len(ends) == 40
+        assert ends[0] < 1.0 < ends[-1] < 4
+        assert len({round(one, 1) for one in ends}) > 5
+    finally:
+        for client in clients:
+            client.close()
+        program.stop(signal.SIGKILL)
+    assert "Traceback" not in program.stderr()
