@@ -1,8 +1,9 @@
 """Global keywords that change nothing here: they are checked, and a notice says so (manual 3.1 to 3.4).
 
-Three kinds: tuning of HAProxy's threads, memory, pollers and buffers, where this program has others or none; defaults
-for what is refused by name wherever it is asked for (TLS, HTTP/2, QUIC, Lua, compression, peers); permissions that
-nothing here makes use of. A keyword leaves this table on the day it begins to mean something.
+Four kinds: tuning of HAProxy's threads, memory, pollers and buffers, where this program has others or none; defaults
+for what is refused by name wherever it is asked for (TLS, HTTP/2, QUIC, Lua, compression, peers); what only HAProxy's
+developers need; permissions that nothing here makes use of. A keyword leaves this table on the day it begins to mean
+something.
 """
 from collections.abc import Callable
 
@@ -13,8 +14,6 @@ from pointsman.config.setting import In
 # any (as many as one likes).
 TUNING: dict[str, str] = {
     "busy-polling": "flag",
-    "debug.counters": "switch",
-    "force-cfg-parser-pause": "time",
     "max-threads-per-group": "number",
     "no-memory-trimming": "flag",
     "noepoll": "flag",
@@ -27,7 +26,6 @@ TUNING: dict[str, str] = {
     "profiling.tasks": "words",
     "quick-exit": "flag",
     "stats calculate-max-counters": "switch",
-    "stress-level": "number",
     "tune.applet.zero-copy-forwarding": "switch",
     "tune.buffers.limit": "number",
     "tune.buffers.reserve": "number",
@@ -37,7 +35,6 @@ TUNING: dict[str, str] = {
     "tune.defaults.purge": "any",
     "tune.epoll.mask-events": "words",
     "tune.events.max-events-at-once": "number",
-    "tune.fail-alloc": "number",
     "tune.fd.edge-triggered": "switch",
     "tune.fd.tables": "switch",
     "tune.h1.zero-copy-fwd-recv": "switch",
@@ -193,6 +190,12 @@ TABLES: dict[str, str] = {
     "tune.peers.max-updates-at-once": "number",
     "tune.stick-counters": "number",
 }
+DEVELOPMENT: dict[str, str] = {
+    "debug.counters": "switch",
+    "force-cfg-parser-pause": "time",
+    "stress-level": "number",
+    "tune.fail-alloc": "number",
+}
 PERMISSIONS: dict[str, str] = {
     "insecure-fork-wanted": "flag",
     "insecure-setuid-wanted": "flag",
@@ -205,9 +208,11 @@ FAMILIES: tuple[tuple[dict[str, str], str], ...] = (
     (LUA, "is for Lua, which is not built yet"),
     (COMPRESSION, "is for compression, which is not built yet"),
     (TABLES, "is for stick tables, which are not built yet"),
+    (DEVELOPMENT, "is for who develops HAProxy itself"),
     (PERMISSIONS, "permits what this program never does"),
 )
-HINTS: dict[str, str] = {**TUNING, **PERMISSIONS}  # nothing is waited for: these never mean anything here
+# Those that wait for nothing: they will never mean anything here.
+HINTS: dict[str, str] = {**TUNING, **DEVELOPMENT, **PERMISSIONS}
 NEGATABLE = ("busy-polling", "h2-workaround-bogus-websocket-clients", "insecure-fork-wanted",
              "insecure-setuid-wanted", "numa-cpu-mapping")
 

@@ -45,10 +45,10 @@ _EXACT, _STARTS = _lists()
 
 
 def refusal(kind: str, word: str) -> str:
-    """Why a word of that kind is refused for good; "" if it is not."""
+    """Why a word of that kind is refused for good; "" if it is not. Of a command, `word` may be the whole line."""
     reason = _EXACT.get((kind, word), "")
     if not reason:
         for of, start, why in _STARTS:
-            if of == kind and word.startswith(start):
+            if of == kind and word.startswith(start) and (kind == "command" or " " not in word):
                 return why
     return reason
