@@ -50,12 +50,14 @@ def main(words: Sequence[str] | None = None) -> int:
     if words is None:
         _fill_standard_descriptors()
     console = Console()
-    if words is None and signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # not KeyboardInterrupt: who interrupts a start sees no traceback
+    if words is None:
+        # Not KeyboardInterrupt: who interrupts a start sees no traceback. And not ignored, as a shell has it for jobs
+        # in the background: containers and scripts end the program by this signal, as they do HAProxy.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
         options = parse(sys.argv[1:] if words is None else words)
     except UsageError as error:
-        return _usage(error.reason)
+        return _usage(console, error.reason)
     except Refusal as error:
         console.alert(str(error))
         return FAILED
@@ -63,18 +65,18 @@ def main(words: Sequence[str] | None = None) -> int:
     console.verbose = options.verbose
     console.diagnosing = options.diagnosing
     if options.version:
-        return _version(options.version)
+        return _version(options.version, console)
     if options.help:
-        return _help()
+        return _help(console)
     if options.memory_help:
-        print("-dM: memory is managed by Python; there is nothing to set. See PYTHONMALLOC of python(1).")
+        console.list("-dM: memory is managed by Python; there is nothing to set. See PYTHONMALLOC of python(1).")
         return OK
     if options.condition is not None:
         from pointsman.worker import start
 
         return start.condition(options, console)
     if not options.files:
-        return _usage()
+        return _usage(console)
     return _start(options, console)
 
 
@@ -140,30 +142,30 @@ def _load(options: Options, console: Console) -> "Loaded | int":
             gc.enable()
 
 
-def _usage(reason: str = "") -> int:
+def _usage(console: Console, reason: str = "") -> int:
     from pointsman.worker import about
 
-    print(about.version_lines(), flush=True)
+    console.list(about.version_lines())
     if reason:
         print(f"{reason}\n", file=sys.stderr)
     print(about.USAGE, file=sys.stderr)
     return FAILED
 
 
-def _help() -> int:
+def _help(console: Console) -> int:
     from pointsman.worker import about
 
-    print(about.USAGE)
+    console.list(about.USAGE)
     return OK
 
 
-def _version(kind: str) -> int:
+def _version(kind: str, console: Console) -> int:
     if kind == "vq":
-        print(__version__)
+        console.list(__version__)
         return OK
     from pointsman.worker import about
 
-    print(about.version_lines())
+    console.list(about.version_lines())
     if kind == "vv":
-        print(about.details())
+        console.list(about.details())
     return OK

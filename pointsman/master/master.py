@@ -234,6 +234,8 @@ class Master:
         """A keeper has ended; that its lanes go with it is the kernel's care."""
         self.generations.remove(one)
         one.channel.close()
+        if self.stopping and os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGINT:
+            self.status = exit_code(status)  # 130, as HAProxy; the end by SIGTERM counts as a success
         if one.state in (LOADING, STARTING):
             for fd in one.sockets.values():
                 os.close(fd)
@@ -281,7 +283,7 @@ class Master:
         self._end(number)
 
     def _end(self, number: int) -> None:
-        """All generations finish (USR1) or end at once."""
+        """All generations finish (USR1) or end at once (INT, TERM)."""
         if not self.stopping:
             self.notifier.stopping()
         self.stopping = True
@@ -291,7 +293,7 @@ class Master:
         self.sockets = {}
         for one in self.generations:
             finish = number == signal.SIGUSR1 and one.state in (CURRENT, LEAVING)
-            tell(one.pid, signal.SIGUSR1 if finish else signal.SIGTERM)
+            tell(one.pid, signal.SIGUSR1 if finish else signal.SIGTERM if number == signal.SIGUSR1 else number)
         if number != signal.SIGUSR1:
             self.kill_at = time.monotonic() + _PATIENCE
 

@@ -58,7 +58,19 @@ class Console:
     def out(self, text: str) -> None:
         """A result, on stdout."""
         if not self.silent:
+            self.list(text)
+
+    def list(self, text: str) -> None:
+        """What was asked for, on stdout, in quiet mode too.
+
+        Its reader may have gone (`| head -1`), or the disk be full: that ends nothing, and the rest goes nowhere.
+        """
+        try:
             print(text, flush=True)
+        except OSError:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, 1)  # or Python would complain at its end of what it could not write
+            os.close(nowhere)
 
     def _show(self, finding: Finding) -> None:
         if finding.severity >= Severity.ALERT:

@@ -193,7 +193,7 @@ class Worker:
         if self.kept:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
         for number in (signal.SIGINT, signal.SIGTERM):
-            # One that is ignored at start stays so: a shell does this for its background jobs.
+            # A keeper ends its lanes by TERM; INT, which a terminal sends to all of them, is the keeper's.
             if signal.getsignal(number) != signal.SIG_IGN:
                 add(number, self._die, number)
         add(signal.SIGUSR1, self._soft_stop)

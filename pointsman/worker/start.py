@@ -112,12 +112,12 @@ def _dumps(options: Options, console: Console) -> None:
     if options.registries:
         listed = registries.dump(options.registries)
         if listed:
-            print(listed)
+            console.list(listed)
         for name in registries.unknown_classes(options.registries):
             console.notice(f"-dK: there is no class '{name}'; see -dKhelp.")
     if options.dump_configuration:
         for line in dump.configuration(options.files):
-            print(line)
+            console.list(line)
     if options.dump_libraries:
         for path in dump.libraries():
-            print(path)
+            console.list(path)

@@ -443,3 +443,55 @@ def test_without_root_strict_limits_decide(peer: Kind, tmp_path: Path) -> None:
     assert "Cannot raise FD limit to" in done.stderr
     assert "FD limit (100) too low for maxconn=1000/maxsock=201" in done.stderr
     assert "Please raise 'ulimit-n' to 201" in done.stderr
+
+
+# Who reads may leave; SIGINT ends in every case.
+
+@pytest.mark.parametrize("words", ["-v", "-vv", "--help", "-dKall -c -q -f sound.cfg", "-c -V -f sound.cfg",
+                                   "-Z"])
+@pytest.mark.parametrize("full", [False, True])
+def test_a_reader_who_leaves_ends_nothing(files: Path, words: str, full: bool) -> None:
+    if full:
+        target = os.open("/dev/full", os.O_WRONLY)
+    else:
+        reader, target = os.pipe()
+        os.close(reader)
+    try:
+        done = subprocess.run([*POINTSMAN.command, *words.split()], cwd=files, env=environment(), stdout=target,
+                              stderr=subprocess.PIPE, text=True, timeout=20, check=False)
+    finally:
+        os.close(target)
+    assert done.returncode == (1 if words == "-Z" else 0)
+    assert "Error" not in done.stderr
+
+
+# What a shell without job control does to its background jobs.
+IGNORING = ("sh", "-c", 'trap "" INT; exec "$@"', "sh")
+
+
+@pytest.mark.parametrize("master", [False, True])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("lanes", [1, 2])
+def test_the_status_of_an_end_by_a_signal(tmp_path: Path, master: bool, number: signal.Signals, lanes: int) -> None:
+    """As 3.2 has it. Debian's 2.6 does not end by INT where its parent ignored that."""
+    port = free_port()
+    (tmp_path / "a.cfg").write_text(f"global\n    nbthread {lanes}\n" + WEB.replace("{port:web}", str(port)))
+    words = [*IGNORING, *POINTSMAN.command, "-W" if master else "-db", "-f", "a.cfg"]
+    stderr = tmp_path / "stderr"
+    with stderr.open("wb") as file:
+        process = subprocess.Popen(words, cwd=tmp_path, env=environment(), stderr=file)
+    try:
+        until(lambda: not refused(port) and (not master or "Loading success" in stderr.read_text()), 15)
+        ask(port)
+        process.send_signal(number)
+        process.wait(10)
+    finally:
+        process.kill()
+    said = stderr.read_text()
+    if not master:
+        assert process.returncode == -number
+        return
+    code, status = (130, 130) if number == signal.SIGINT else (143, 0)
+    assert f"exited with code {code} (" in said
+    assert f"All workers exited. Exiting... ({status})" in said
+    assert process.returncode == status
