@@ -7,8 +7,9 @@ stands in; the few fields that decide about framing, routing and the connection 
 
 What two parsers could read differently is refused (RFC 9112 2.2, 3.2, 5, 6.1, 6.3, 11.2); a few things are mended in
 the head's fields, so that rules and servers see one meaning: equal repeated Content-Lengths and Hosts become one,
-Content-Length beside Transfer-Encoding goes away, TE keeps only "trailers", an Upgrade to h2c goes away, and so does
-any Upgrade of a request with a body, and default ports of an absolute target.
+Content-Length beside Transfer-Encoding goes away, TE keeps only "trailers", an Upgrade to HTTP/2 goes away, and so do an
+Upgrade that Connection does not name and the "upgrade" of a Connection without it, and default ports of an absolute
+target.
 
 What HAProxy tolerates (bare LF, a missing Host, controls in values, TRACE, bodies of GET, unknown expectations) is
 tolerated too, unless `strict` (option pointsman-strict).
@@ -43,6 +44,8 @@ FIELDS: Final = 100  # tune.http.maxhdr counts the first line too
 _DIGITS: Final = 20  # of 2^64 - 1
 _LARGEST: Final = 1 << 64
 SECRET: Final = frozenset((b"authorization", b"proxy-authorization"))  # never remembered beyond their connection
+_HTTP2: Final = frozenset((b"h2", b"h2c"))
+_SWITCHES: Final = frozenset((b"upgrade", b"http2-settings"))  # what Connection names for an upgrade
 _KEY: Final = 24  # a WebSocket's key: 16 bytes in base64 (RFC 6455 4.1)
 _METHODS: Final = frozenset((b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"OPTIONS", b"PATCH", b"CONNECT"))
 # Of HTTP/1.0 (manual 3.1, h1-accept-payload-with-any-method)
@@ -275,7 +278,8 @@ def _judge(head: Head, is_request: bool) -> None:
             host = one.value
         fields.append(one)
     head.fields = fields
-    head.upgrade = upgrade and seen
+    if upgrade or seen:
+        _upgrade(head, upgrade)
     if codings:
         _codings(b",".join(codings))
         head.chunked = True
@@ -352,17 +356,14 @@ def parse_request(block: bytes, strict: bool = False, max_fields: int = FIELDS, 
     has_body = head.length > 0 or head.chunked
     if has_body and not head.minor and head.method in _BODILESS and not lax & ANY_PAYLOAD:
         raise ProtocolError("body in an HTTP/1.0 request of this method", 413)
-    upgrade = False
     for one in head.fields:
         if one.kind == EXPECT:
             if one.value.lower() == b"100-continue":
                 head.expects_continue = head.minor > 0
             elif strict:
                 raise ProtocolError("unknown expectation", 417)
-        elif one.kind == UPGRADE:
-            upgrade = True
-    if upgrade:
-        _upgrade(head, has_body)
+    if head.upgrade:
+        _check_websocket(head)
     if strict:
         _strictly(head, has_body)
     else:
@@ -397,40 +398,48 @@ def _tunnel(head: Request, strict: bool) -> None:
     head.fields = [one for one in head.fields if one.kind not in (LENGTH, CODING)]
 
 
-def _upgrade(head: Request, has_body: bool) -> None:
-    """Upgrade (RFC 9110 7.8): never to h2c, which would pass through unseen; none with a body; WebSocket only with
-    its key."""
+def _upgrade(head: Head, named: bool) -> None:
+    """Upgrade holds if Connection names it; neither goes on without the other, which somebody behind us may take for
+    both (RFC 9110 7.8). Never to HTTP/2, which would pass through unseen (RFC 9113 3.1)."""
     fields: list[Field] = []
-    left = refused = False
-    websocket = False
+    left = False
     for one in head.fields:
         if one.kind == UPGRADE:
-            if has_body:
+            value = _without(one.value, _HTTP2) if named else b""
+            if not value:
                 continue
-            names = tokens(one.value)
-            if b"h2c" in names:
-                refused = True
-                wanted = [part.strip(b" \t") for part in one.value.split(b",")]
-                one = Field(one.name, b", ".join([part for part in wanted if part and part.lower() != b"h2c"]), UPGRADE)
-                if not one.value:
-                    continue
             left = True
-            websocket = websocket or b"websocket" in names
+            if value != one.value:
+                one = Field(one.name, value, UPGRADE)
         fields.append(one)
     head.fields = fields
-    if head.upgrade and websocket:
-        key = head.get(b"sec-websocket-key") or b""
-        if len(key) != _KEY or not key.translate(BASE64S).isascii():
-            raise ProtocolError("WebSocket without its key")
-    head.upgrade = head.upgrade and left
-    if refused and not left:
-        head.fields = [one if one.kind != CONNECTION else _without_upgrade(one) for one in fields]
+    head.upgrade = left
+    if not left and named:
+        head.fields = []
+        for one in fields:
+            if one.kind == CONNECTION:
+                value = _without(one.value, _SWITCHES)
+                if not value:
+                    continue
+                if value != one.value:
+                    one = Field(one.name, value, CONNECTION)
+            head.fields.append(one)
 
 
-def _without_upgrade(connection: Field) -> Field:
-    parts = [part.strip(b" \t") for part in connection.value.split(b",")]
-    kept = [part for part in parts if part and part.lower() not in (b"upgrade", b"http2-settings")]
-    return Field(connection.name, b", ".join(kept), CONNECTION)
+def _without(value: bytes, names: frozenset[bytes]) -> bytes:
+    """A list less these members; as it came if it has none of them and is not empty."""
+    parts = [part.strip(b" \t") for part in value.split(b",")]
+    kept = [part for part in parts if part and part.lower() not in names]
+    return value if len(kept) == len(parts) else b", ".join(kept)
+
+
+def _check_websocket(head: Request) -> None:
+    """A request for a WebSocket has a key (RFC 6455 4.1)."""
+    for one in head.fields:
+        if one.kind == UPGRADE and b"websocket" in tokens(one.value):
+            key = head.get(b"sec-websocket-key") or b""
+            if len(key) != _KEY or not key.translate(BASE64S).isascii():
+                raise ProtocolError("WebSocket without its key")
 
 
 def parse_response(block: bytes, strict: bool = False, max_fields: int = FIELDS, earlier: Response | None = None,
@@ -460,13 +469,14 @@ def _response(block: bytes, strict: bool, max_fields: int, earlier: Response | N
 
 
 def check_switch(request: Request, response: Response) -> None:
-    """May this 101 stand? Only for who asked, and a WebSocket needs its accept field (RFC 9110 15.2.2, RFC 6455
-    4.1)."""
+    """May this 101 stand? Only for who asked and has sent what it asked with, if it says what is switched to, and a
+    WebSocket needs its accept field (RFC 9110 15.2.2, RFC 6455 4.1)."""
     if not request.upgrade or not response.upgrade:
         raise ProtocolError("101 that was not asked for", 502)
-    wanted = request.get(b"upgrade") or b""
-    if b"websocket" in tokens(wanted) and not response.get(b"sec-websocket-accept"):
-        raise ProtocolError("WebSocket without its accept field", 502)
+    if response.get(b"sec-websocket-accept") is None:
+        for one in response.fields:
+            if one.kind == UPGRADE and b"websocket" in tokens(one.value):
+                raise ProtocolError("WebSocket without its accept field", 502)
 
 
 def _version(version: bytes, strict: bool) -> int:

@@ -7,8 +7,8 @@ What HAProxy was seen to send (each statement has its test), and what these func
 - Content-Length and Transfer-Encoding keep the place of the first of them; their values are written from the framing
   that the caller names, and what does not fit the framing is left out. Where the fields name none, they are appended. A
   204 and interim responses (1xx) go out without either; responses to HEAD and 304 keep theirs.
-- Of Connection the members "close" and "keep-alive" are dropped and the others stay in place, joined by "," when one
-  was dropped; a Connection field of which nothing is left goes away. Then, behind all other fields, comes what this hop
+- Of Connection the members "close" and "keep-alive" are dropped, and "upgrade" where no field says what to; the others
+  stay in place, joined by "," when one was dropped; a Connection field of which nothing is left goes away. Then, behind all other fields, comes what this hop
   wants to say:
 
       request    connection close   "close" to HTTP/1.1, nothing to HTTP/1.0
@@ -38,6 +38,7 @@ from pointsman.proto.message import (
     HOST,
     LENGTH,
     PLAIN,
+    UPGRADE,
     Field,
     Head,
     Joined,
@@ -69,8 +70,10 @@ class _Fields:
         self.framed = False
         self.upgrade = False  # Connection names it
         self.out: list[bytes] = [b""]  # the first line's place, then what comes behind it
+        self.fields: list[Field] = []  # all of them
 
     def add(self, fields: list[Field]) -> None:
+        self.fields = fields
         for one in fields:
             if one.kind:
                 self._add(one)
@@ -117,13 +120,24 @@ class _Fields:
                 changed = True
                 continue
             if lower == b"upgrade":
+                if not self._switches():
+                    changed = True
+                    continue
                 self.upgrade = True
             kept.append(token)
         if kept:
             self.out.append(b"\r\nconnection: %b" % encoded(b",".join(kept) if changed else value))
 
+    def _switches(self) -> bool:
+        """There is an Upgrade, too."""
+        for one in self.fields:
+            if one.kind == UPGRADE:
+                return True
+        return False
+
     def join(self, fields: list[Field], varies: list[bool]) -> Joined:
         """Add them, and join what stands between those that vary."""
+        self.fields = fields
         known: list[Field] = []
         pieces = [b""]
         length = self.length

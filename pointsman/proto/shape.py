@@ -14,7 +14,7 @@ error.
 from typing import Final
 
 from pointsman.proto import cut
-from pointsman.proto.message import HOST, LENGTH, PLAIN, SEVERAL, UPGRADE, Field, Head, Request, Response, Shape
+from pointsman.proto.message import HOST, LENGTH, PLAIN, SEVERAL, Field, Head, Request, Response, Shape
 from pointsman.proto.tokens import PLAIN_HOSTS, PLAIN_TARGETS
 
 MOST: Final = 16  # lines that may vary
@@ -34,7 +34,6 @@ def find_shape(head: Head, earlier: Head) -> None:
     runs: list[bytes] = []
     run = [b"\r\n"]
     names: dict[bytes, int] = {}
-    sized = switches = False
     for place in range(len(lines)):
         line = lines[place]
         other = earlier.lines[place]
@@ -42,13 +41,10 @@ def find_shape(head: Head, earlier: Head) -> None:
         if not line.raw:
             return  # it was mended
         names[line.name] = SEVERAL if line.name in names else place
-        if kind == UPGRADE:
-            switches = True
         if (line is other or line.raw == other.raw) and place not in varied:
             run.append(line.raw)
             run.append(b"\r\n")
         elif kind == other.kind and kind in _VARY and line.name == other.name and len(places) < MOST:
-            sized = sized or kind == LENGTH
             before = line.raw[:len(line.raw) - len(line.value)]
             if before.rstrip(b" \t") != line.spelt:
                 return  # blanks behind the value
@@ -58,8 +54,6 @@ def find_shape(head: Head, earlier: Head) -> None:
             run = [b"\r\n"]
         else:
             return
-    if sized and switches:
-        return  # with a body there is no upgrade
     run.append(b"\r\n")
     shape = head.shape = Shape(places, runs, b"".join(run), names)
     head.values = [lines[place].value for place in places]

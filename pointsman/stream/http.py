@@ -18,6 +18,8 @@ from pointsman.core.wishes import WISHES
 from pointsman.log.policy import When
 from pointsman.net.reactor import Reactor
 from pointsman.proto.body import CHUNKED, NONE, TO_CLOSE
+from pointsman.proto.errors import ProtocolError
+from pointsman.proto.h1 import check_switch
 from pointsman.proto.h1_render import interim, request_bytes, response_head
 from pointsman.proto.message import Field, Request, Response, field
 from pointsman.rules.plan import CONNECTION, MOVING, OF_REQUEST, OF_RESPONSE, Step, run_steps
@@ -477,7 +479,7 @@ class HttpStream(ServedStream):
         backend = self.backend
         assert isinstance(connection, HttpBack) and backend is not None
         record = self.record
-        if response.status == 101 and not self.tunnelling:
+        if response.status == 101 and not self._may_switch(response):
             if self.server is not None:
                 self.server.counters.http_1xx += 1
             self.bad_answer()
@@ -543,6 +545,17 @@ class HttpStream(ServedStream):
             connection.download()
         else:
             self._pace()
+
+    def _may_switch(self, response: Response) -> bool:
+        """A 101 is good: it was asked for, and all that was sent with the question has gone on."""
+        request = self.context.request
+        if request is None or not self.client.request_done:
+            return False
+        try:
+            check_switch(request, response)
+        except ProtocolError:
+            return False
+        return True
 
     def _is_connect(self) -> bool:
         request = self.context.request

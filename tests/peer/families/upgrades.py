@@ -5,7 +5,7 @@ from __future__ import annotations
 from support.actor import Close, End, HalfClose, Recv, Send, Until
 from support.scenario import Scenario
 
-from families.requests import get, request, response
+from families.requests import get, post, request, response
 from families.simple import SIMPLE, simple
 
 WEBSOCKET = get(
@@ -22,6 +22,9 @@ SWITCHED = response(
     "Connection: Upgrade",
     "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=",
 )
+ATTACH = post("/exec/1/start", b"{}", "Connection: Upgrade", "Upgrade: tcp")
+ATTACHED = response("101 UPGRADED", "Connection: Upgrade", "Upgrade: tcp")
+ALONE = "`Upgrade` without a `Connection` that names it is taken out, and so is `Connection: upgrade` without `Upgrade`"
 TALK_BACK = (Send(b"welcome"), Until(b"ping"), Send(b"pong"), End())
 
 SCENARIOS = [
@@ -87,7 +90,44 @@ SCENARIOS = [
         name="Upgrade without Connection",
         config=SIMPLE,
         talk=[Send(get("/", "Upgrade: foo")), Recv()],
-        expect=["HTTP/1.1 200 OK"],
+        expect=["upgrade: foo"],
+        differs=ALONE,
+        ours=["HTTP/1.1 200 OK", "  GET / HTTP/1.1\n  host: h\n---"],
+    ),
+    Scenario(
+        name="Connection names an upgrade that is none",
+        config=SIMPLE,
+        talk=[Send(get("/", "Connection: upgrade")), Recv()],
+        expect=["connection: upgrade"],
+        differs=ALONE,
+        ours=["HTTP/1.1 200 OK", "  GET / HTTP/1.1\n  host: h\n---"],
+    ),
+    Scenario(
+        name="Upgrade with a body",
+        config=SIMPLE,
+        servers={"a": ((Recv(), Send(ATTACHED), *TALK_BACK),)},
+        talk=[Send(ATTACH), Until(b"\r\n\r\n"), Until(b"welcome"), Send(b"ping"), Until(b"pong"), Close()],
+        expect=["HTTP/1.1 502 Bad Gateway", " PH-- "],
+        differs="An upgrade of a request with a body (`docker attach`) goes through",
+        ours=["upgrade: tcp", "bytes 'pong'", "101 "],
+    ),
+    Scenario(
+        name="a WebSocket that the server does not accept",
+        config=SIMPLE,
+        servers={
+            "a": (
+                (Recv(), Send(response("101 Switching Protocols", "Upgrade: websocket", "Connection: Upgrade")), End()),
+            )
+        },
+        talk=[Send(WEBSOCKET), Recv()],
+        expect=["HTTP/1.1 502 Bad Gateway", " PH-- "],
+    ),
+    Scenario(
+        name="101 without Connection",
+        config=SIMPLE,
+        servers={"a": ((Recv(), Send(response("101 Switching Protocols", "Upgrade: foo")), End()),)},
+        talk=[Send(get("/", "Upgrade: foo", "Connection: upgrade")), Recv()],
+        expect=["HTTP/1.1 502 Bad Gateway", " PH-- "],
     ),
     Scenario(
         name="CONNECT, data both ways",

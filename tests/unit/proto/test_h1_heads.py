@@ -120,6 +120,7 @@ REFUSED = {
     "WebSocket without key": get(b"Upgrade: websocket\r\nConnection: upgrade\r\n"),
     "WebSocket in a list without key": get(b"Upgrade: foo, WebSocket\r\nConnection: x, Upgrade\r\n"),
     "WebSocket with a short key": get(b"Upgrade: websocket\r\nConnection: upgrade\r\nSec-WebSocket-Key: x\r\n"),
+    "WebSocket with a body but without key": post(b"Upgrade: websocket\r\nConnection: upgrade\r\nContent-Length: 0\r\n"),
     "WebSocket with an odd key": get(b"Upgrade: websocket\r\nConnection: upgrade\r\nSec-WebSocket-Key: " + b"\v" * 24
                                      + b"\r\n"),
     # CONNECT
@@ -186,11 +187,18 @@ MENDED = {
     "TE": (get(b"TE: gzip\r\nX: 1\r\nTE: x, trailers\r\nY: 1\r\n"),
            [b"host: h", b"x: 1", b"te: trailers", b"y: 1"]),
     "h2c": (get(b"Upgrade: h2c\r\nHTTP2-Settings: abc\r\nConnection: Upgrade, HTTP2-Settings\r\nA: 1\r\n"),
-            [b"host: h", b"http2-settings: abc", b"connection: ", b"a: 1"]),
+            [b"host: h", b"http2-settings: abc", b"a: 1"]),
+    "h2": (get(b"Upgrade: h2\r\nConnection: x, Upgrade\r\n"), [b"host: h", b"connection: x"]),
+    "an empty upgrade": (get(b"Upgrade:\r\nConnection: Upgrade\r\n"), [b"host: h"]),
+    "an upgrade that Connection does not name": (get(b"Upgrade: foo\r\nConnection: x\r\n"),
+                                                 [b"host: h", b"connection: x"]),
+    "a WebSocket that Connection does not name": (get(b"Upgrade: websocket\r\n"), [b"host: h"]),
+    "Connection names an upgrade that is none": (get(b"Connection: keep-alive, Upgrade\r\nA: 1\r\n"),
+                                                 [b"host: h", b"connection: keep-alive", b"a: 1"]),
     "h2c and another": (get(b"Upgrade: H2C, foo\r\nConnection: upgrade\r\n"),
                         [b"host: h", b"upgrade: foo", b"connection: upgrade"]),
     "upgrade with a body": (post(b"Connection: upgrade\r\nUpgrade: foo\r\nContent-Length: 3\r\n"),
-                            [b"host: h", b"connection: upgrade", b"content-length: 3"]),
+                            [b"host: h", b"connection: upgrade", b"upgrade: foo", b"content-length: 3"]),
     "default port": (get(b"", b"GET http://h:80/a?b HTTP/1.1", b"Host: h:80\r\n"), [b"host: h"]),
     "default port of a tunnel": (get(b"", b"CONNECT h:443 HTTP/1.1", b"Host: h:443\r\n"), [b"host: h"]),
     "CONNECT with a length": (get(b"Content-Length: 3\r\n", b"CONNECT h:8080 HTTP/1.1", b"Host: h:8080\r\n"),
@@ -384,8 +392,14 @@ def test_switching_protocols() -> None:
                                      b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n", b"HTTP/1.1 101 x"))
     check_switch(asked, given)
     check_switch(socket, accepted)
+    check_switch(socket, given)  # another protocol, which has no accept field
     bare = parse_response(answer(b"", b"HTTP/1.1 101 x"))
-    for request, response in ((plain, given), (asked, bare), (socket, given)):
+    unnamed = parse_response(answer(b"Upgrade: bar\r\n", b"HTTP/1.1 101 x"))
+    to_nothing = parse_response(answer(b"Connection: upgrade\r\n", b"HTTP/1.1 101 x"))
+    to_http2 = parse_response(answer(b"Connection: upgrade\r\nUpgrade: h2c\r\n", b"HTTP/1.1 101 x"))
+    unaccepted = parse_response(answer(b"Upgrade: WebSocket\r\nConnection: upgrade\r\n", b"HTTP/1.1 101 x"))
+    for request, response in ((plain, given), (asked, bare), (asked, unnamed), (asked, to_nothing), (asked, to_http2),
+                              (socket, unaccepted), (asked, unaccepted)):
         with pytest.raises(ProtocolError) as caught:
             check_switch(request, response)
         assert caught.value.status == 502

@@ -34,17 +34,18 @@ REQUESTS = [
      GET + b"host: h\r\na: 1\r\nconnection: b\r\n"),
     (GET + HOST + b"Connection: a\r\nA: 1\r\nConnection: b\r\n", True,
      GET + b"host: h\r\nconnection: a\r\na: 1\r\nconnection: b\r\nconnection: close\r\n"),
-    (GET + HOST + b"Connection: a, close, Upgrade, a\r\n", True, GET + b"host: h\r\nconnection: a,Upgrade,a\r\n"),
+    (GET + HOST + b"Connection: a, close, Upgrade, a\r\nUpgrade: x\r\n", True,
+     GET + b"host: h\r\nconnection: a,Upgrade,a\r\nupgrade: x\r\n"),
     (GET + HOST + b"Connection:\r\n", False, GET + b"host: h\r\n"),
     (GET + HOST + b"Connection: , ,\r\n", False, GET + b"host: h\r\n"),
-    (GET + HOST + b"Upgrade: foo\r\nA: 1\r\n", True, GET + b"host: h\r\nupgrade: foo\r\na: 1\r\nconnection: close\r\n"),
-    (GET + HOST + b"Connection: upgrade\r\nA: 1\r\n", True, GET + b"host: h\r\nconnection: upgrade\r\na: 1\r\n"),
+    (GET + HOST + b"Upgrade: foo\r\nA: 1\r\n", True, GET + b"host: h\r\na: 1\r\nconnection: close\r\n"),
+    (GET + HOST + b"Connection: upgrade\r\nA: 1\r\n", True, GET + b"host: h\r\na: 1\r\nconnection: close\r\n"),
     (GET + HOST + b"Upgrade: foo\r\nConnection: Upgrade\r\n", False,
      GET + b"host: h\r\nupgrade: foo\r\nconnection: Upgrade\r\n"),
     (OLD + HOST + b"Connection: upgrade\r\nUpgrade: foo\r\n", False,
      OLD + b"host: h\r\nconnection: upgrade\r\nupgrade: foo\r\n"),
     (b"POST /a HTTP/1.1\r\nHost: h\r\nConnection: upgrade\r\nUpgrade: foo\r\nTransfer-Encoding: chunked\r\n", False,
-     b"POST /a HTTP/1.1\r\nhost: h\r\nconnection: upgrade\r\ntransfer-encoding: chunked\r\n"),
+     b"POST /a HTTP/1.1\r\nhost: h\r\nconnection: upgrade\r\nupgrade: foo\r\ntransfer-encoding: chunked\r\n"),
     (b"POST /a HTTP/1.1\r\nA: 1\r\nHost: h\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\nB: 2\r\n", True,
      b"POST /a HTTP/1.1\r\na: 1\r\nhost: h\r\ntransfer-encoding: chunked\r\nb: 2\r\nconnection: close\r\n"),
     (b"POST /a HTTP/1.0\r\nA: 1\r\nConnection: keep-alive\r\nHost: h\r\nTransfer-Encoding: chunked\r\nB: 2\r\n", True,
@@ -72,6 +73,13 @@ REQUESTS = [
 @pytest.mark.parametrize(("received", "close", "sent"), REQUESTS)
 def test_requests(received: bytes, close: bool, sent: bytes) -> None:
     assert request_bytes(asked(received), close=close) == sent + b"\r\n"
+
+
+def test_an_upgrade_whose_protocol_a_rule_has_removed_does_not_go_on() -> None:
+    """Ours: HAProxy sends what is left, "connection: x, upgrade" and no Upgrade."""
+    request = asked(GET + HOST + b"Connection: x, upgrade\r\nUpgrade: foo\r\n")
+    request.fields = [one for one in request.fields if one.name != b"upgrade"]
+    assert request_bytes(request, close=False) == GET + b"host: h\r\nconnection: x\r\n\r\n"
 
 
 PLAIN = asked(GET + HOST)
