@@ -3,7 +3,7 @@ import socket
 from typing import Final
 
 from pointsman.assemble.live import Live
-from pointsman.assemble.options import forward_for, original_to
+from pointsman.assemble.options import forward_for, header_names, original_to
 from pointsman.balance.build import build, hash_key
 from pointsman.config.command_line import CommandLine
 from pointsman.config.options import ConnectionMode, Redispatch, option
@@ -57,6 +57,7 @@ def build_backend(arena: Arena, section: Section, number_of: int, http: bool, di
         backend.cache_check = CacheCheck(section.name)
     backend.forwardfor = forward_for(section)
     backend.originalto = original_to(section)
+    backend.header_names = header_names(section)
     if section.kind == In.BACKEND and not (timeout(section, "connect") and timeout(section, "server")) \
             and section.all(ServerLine):
         diagnostics.warning(missing_timeouts(section), section.at)

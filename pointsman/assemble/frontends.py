@@ -1,7 +1,7 @@
 """Frontends, their listeners, and what they log."""
 from pointsman.assemble.backends import MODES, missing_timeouts
 from pointsman.assemble.live import Live
-from pointsman.assemble.options import forward_for, original_to
+from pointsman.assemble.options import forward_for, header_names, original_to
 from pointsman.config.bind import Bind
 from pointsman.config.command_line import CommandLine
 from pointsman.config.global_section import global_flag
@@ -50,6 +50,7 @@ def build_frontend(live: Live, section: Section, number_of: int, http: bool) -> 
     frontend.drop_trailers = option(section, "http-drop-response-trailers")
     frontend.forwardfor = forward_for(section)
     frontend.originalto = original_to(section)
+    frontend.header_names = header_names(section)
     return frontend
 
 

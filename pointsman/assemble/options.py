@@ -1,12 +1,19 @@
 """Small options that frontends and backends share."""
 from pointsman.config.options import ForwardFor as ForwardForSetting
-from pointsman.config.options import Network, OriginalTo
+from pointsman.config.options import Network, OriginalTo, RestrictHeaderNames
 from pointsman.config.setting import Section
+from pointsman.stream.header_names import POLICIES, PRESERVE
 from pointsman.stream.proxies import ForwardFor
 
 
 def _networks(excluded: Network | None) -> list[tuple[bytes, int]]:
     return [] if excluded is None else [(excluded.network_address.packed, excluded.prefixlen)]
+
+
+def header_names(section: Section) -> int:
+    """option http-restrict-req-hdr-names of a section."""
+    found = section.one(RestrictHeaderNames)
+    return POLICIES[found.policy] if found is not None else PRESERVE
 
 
 def forward_for(section: Section) -> ForwardFor | None:

@@ -17,6 +17,7 @@ from pointsman.sample.types import Reads, Writes
 HEADS: Final = int(Writes.REQUEST_LINE | Writes.HEADER_BLOCK | Writes.RESPONSE_LINE | Writes.RESPONSE_BLOCK)
 MOVING: Final = int(Reads.MOVING)
 CONNECTION: Final = int(Reads.CONNECTION)
+HEADER_BLOCK: Final = int(Reads.HEADER_BLOCK)
 OF_REQUEST: Final = int(types.OF_REQUEST)
 OF_RESPONSE: Final = int(types.OF_RESPONSE)
 

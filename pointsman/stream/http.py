@@ -22,7 +22,7 @@ from pointsman.proto.errors import ProtocolError
 from pointsman.proto.h1 import check_switch
 from pointsman.proto.h1_render import interim, request_bytes, response_head
 from pointsman.proto.message import Field, Request, Response, field
-from pointsman.rules.plan import CONNECTION, MOVING, OF_REQUEST, OF_RESPONSE, Step, run_steps
+from pointsman.rules.plan import CONNECTION, HEADER_BLOCK, MOVING, OF_REQUEST, OF_RESPONSE, Step, run_steps
 from pointsman.rules.reply import Challenge, Reply, Served
 from pointsman.sample.context import Context
 from pointsman.sample.record import NEVER as NOT_REACHED
@@ -31,8 +31,18 @@ from pointsman.server.backend import LiveServer
 from pointsman.server.connection import NEVER, ServerConnection
 from pointsman.stream.exchange import ANSWER as WAIT_ANSWER
 from pointsman.stream.exchange import FORWARD, IDLE, LAST, SERVICE, TUNNEL
+from pointsman.stream.header_names import PRESERVE, names_pass
 from pointsman.stream.outcome import Answer, Outcome
-from pointsman.stream.proxies import CLOSE, FOREVER, KEEP_ALIVE, BackendProxy, ForwardFor, Frontend, Service
+from pointsman.stream.proxies import (
+    CLOSE,
+    FOREVER,
+    KEEP_ALIVE,
+    SERVER_CLOSE,
+    BackendProxy,
+    ForwardFor,
+    Frontend,
+    Service,
+)
 from pointsman.stream.routing import pick_backend, pick_server
 from pointsman.stream.served import ServedStream
 from pointsman.stream.sides import HttpBack, HttpFront
@@ -111,7 +121,8 @@ class HttpStream(ServedStream):
         self.context.body = self.client.received()
 
     def frontend_rules(self, request: Request) -> None:
-        if self._request_rules(self.frontend.http_request):
+        frontend = self.frontend
+        if self._request_rules(frontend.http_request) and self._names_pass(request, frontend.header_names):
             self._route(request)
 
     def _name(self, request: Request) -> None:
@@ -148,6 +159,17 @@ class HttpStream(ServedStream):
                 self.record.head = NOT_REACHED
                 self.blame(0x50, 0x52)
                 self._hang_up(verdict)
+        return False
+
+    def _names_pass(self, request: Request, policy: int) -> bool:
+        """option http-restrict-req-hdr-names of a proxy; true: the request goes on."""
+        if policy == PRESERVE:
+            return True
+        self.context.asked |= HEADER_BLOCK
+        if names_pass(request, policy):
+            return True
+        self.denied_request()
+        self.own_reply(self.page(403), 0x50, 0x52)  # PR
         return False
 
     def _hang_up(self, verdict: int) -> None:
@@ -197,7 +219,8 @@ class HttpStream(ServedStream):
             self.backend_rules(request, backend)
 
     def backend_rules(self, request: Request, backend: BackendProxy) -> None:
-        if backend.http_request and not self._request_rules(backend.http_request):
+        if backend.http_request and not self._request_rules(backend.http_request) \
+                or not self._names_pass(request, backend.header_names):
             return
         for service in backend.services:
             if self._own_service(service, backend):
@@ -241,23 +264,24 @@ class HttpStream(ServedStream):
         backend.step(ENTERED, NOTHING, NOTHING)
 
     def _add_addresses(self, request: Request, backend: BackendProxy) -> None:
-        """option forwardfor and option originalto, of the frontend or of the backend; the backend's name wins."""
+        """option forwardfor and option originalto, of the frontend or of the backend."""
         frontend = self.frontend
-        option = backend.forwardfor or frontend.forwardfor
-        if option is not None:
-            if frontend.forwardfor is not None and backend.forwardfor is not None \
-                    and frontend.forwardfor.if_none != backend.forwardfor.if_none:
-                option = ForwardFor(option.header, False, option.networks)  # the stricter one adds it in any case
-            self._add_address(request, option, self.context.source)
-        option = backend.originalto or frontend.originalto
-        if option is not None:
+        self._add_address(request, frontend.forwardfor, backend.forwardfor, self.context.source)
+        if frontend.originalto is not None or backend.originalto is not None:
             self.context.asked |= CONNECTION
-            self._add_address(request, option, self.context.destination)
+            self._add_address(request, frontend.originalto, backend.originalto, self.context.destination)
 
-    def _add_address(self, request: Request, option: ForwardFor, address: NetAddress) -> None:
-        if not address.packed or option.excepts(address):
+    def _add_address(self, request: Request, front: ForwardFor | None, back: ForwardFor | None,
+                     address: NetAddress) -> None:
+        """Where both have the option, the backend's header is taken, what either excepts is left out, and who does not
+        say if-none adds it in any case."""
+        option = back if back is not None else front
+        if option is None or not address.packed:
             return
-        if option.if_none and request.get(option.header) is not None:
+        if front is not None and front.excepts(address) or back is not None and back.excepts(address):
+            return
+        if (front is None or front.if_none) and (back is None or back.if_none) \
+                and request.get(option.header) is not None:
             return
         made = option.made
         if made.value != address.text:
@@ -326,8 +350,7 @@ class HttpStream(ServedStream):
         if outcome is not None:
             head = outcome.head
         else:
-            mode = max(self.frontend.mode, backend.mode)
-            close = mode != KEEP_ALIVE and not backend.pretend_keepalive or request.close_asked
+            close = not self._keeps_servers(backend) and not backend.pretend_keepalive or request.close_asked
             head = request_bytes(request, close=close, strict=self.frontend.strict)
             if self.repeated and not self.context.asked & ~OF_REQUEST and not self.tunnelling \
                     and not request.expects_continue:
@@ -726,6 +749,10 @@ class HttpStream(ServedStream):
         self._detach()
         self.complete()
 
+    def _keeps_servers(self, backend: BackendProxy) -> bool:
+        """Connections to them outlive an exchange. A frontend's httpclose is about its clients alone (manual 4.2)."""
+        return backend.mode == KEEP_ALIVE and self.frontend.mode != SERVER_CLOSE
+
     def _detach(self) -> None:
         """The server connection goes to the pool, stays with this client, or is closed."""
         connection = self.connection
@@ -733,7 +760,7 @@ class HttpStream(ServedStream):
         backend = self.backend
         assert isinstance(connection, HttpBack) and server is not None and backend is not None
         keep = self.client.request_done and connection.clean \
-            and self.frontend.mode == KEEP_ALIVE and backend.mode == KEEP_ALIVE and server.alive \
+            and self._keeps_servers(backend) and server.alive \
             and connection.aim is server.dial.target
         request = self.context.request
         connection.served += 1

@@ -20,6 +20,7 @@ from pointsman.server.backend import Backend, Kept, LiveServer
 from pointsman.stream.acceptor import Acceptor, Room
 from pointsman.stream.checkcache import CacheCheck
 from pointsman.stream.glitches import Glitches
+from pointsman.stream.header_names import PRESERVE
 
 FOREVER: Final = 1 << 40  # ms: a timeout that is not set
 
@@ -162,6 +163,7 @@ class Frontend(Acceptor):
         self.tarpit = 0  # ms
         self.buffers = False  # option http-buffer-request
         self.mode = KEEP_ALIVE
+        self.header_names = PRESERVE  # option http-restrict-req-hdr-names
         self.forwardfor: ForwardFor | None = None
         self.originalto: ForwardFor | None = None
         self.unique_id: Format | None = None
@@ -199,6 +201,7 @@ class BackendProxy(Backend):
         self.retries_requests = False  # one of those that need the request again
         self.redispatch = 0  # 0: no; n: every n-th retry; -1: the last one only
         self.mode = KEEP_ALIVE
+        self.header_names = PRESERVE  # option http-restrict-req-hdr-names
         self.forwardfor: ForwardFor | None = None
         self.originalto: ForwardFor | None = None
         self.abort_on_close = True  # 3.5: the default of HTTP backends

@@ -327,7 +327,8 @@ def configurations(draw: st.DrawFn) -> str:
     options = ["option http-server-close", "option httpclose", "option forwardfor", "option forwardfor if-none",
                "option originalto", "monitor-uri /b", "option http-buffer-request", "option forwardfor header x-one",
                "option http-pretend-keepalive", "http-reuse never", "http-reuse always", "option http-keep-alive",
-               "timeout http-keep-alive 15s", "retry-on 503 empty-response", "stats uri /statistics"]
+               "timeout http-keep-alive 15s", "retry-on 503 empty-response", "stats uri /statistics",
+               "option http-restrict-req-hdr-names delete", "option http-restrict-req-hdr-names reject"]
     fronts = ["monitor-uri /b", "unique-id-format %ci-%rt\n    unique-id-header x-id", "unique-id-format %[path]%rt"]
     text = ["defaults", "    mode http", "    timeout connect 5s", "    timeout client 60s", "    timeout server 30s"]
     text += ["    " + one for one in draw(st.lists(st.sampled_from(options), unique=True, max_size=3))
@@ -364,7 +365,8 @@ def configurations(draw: st.DrawFn) -> str:
 
 FIELDS_OF: Final = (b"", b"X-One: 1\r\n", b"X-One: 2\r\n", b"X-One: 1\r\nX-One: 2\r\n", b"Cookie: s=7\r\n",
     b"Cookie: s=1; t=2\r\n",
-                    b"x-one:   1\r\nUser-Agent: u\r\n", b"X-Forwarded-For: 9.9.9.9\r\n", b"X-Two: 5\r\n")
+                    b"x-one:   1\r\nUser-Agent: u\r\n", b"X-Forwarded-For: 9.9.9.9\r\n", b"X-Two: 5\r\n",
+                    b"X_Odd: 1\r\n")
 
 
 @st.composite
@@ -502,6 +504,7 @@ backend two
 """
 GET: Final = b"GET /a HTTP/1.1\r\nHost: h\r\nX-One: 1\r\nCookie: s=7\r\n\r\n"
 HEAD: Final = GET.replace(b"GET", b"HEAD")
+ODD: Final = GET.replace(b"Cookie", b"X_Odd: 1\r\nCookie")
 OTHER: Final = GET.replace(b"X-One: 1", b"X-One: 2")
 POST: Final = b"POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nab"
 WAITS: Final = POST.replace(b"Content", b"Expect: 100-continue\r\nContent")
@@ -538,6 +541,9 @@ VARIED: Final = [
     ("http-response del-header x-two", "", VARIED),
     ("http-response set-header x-new %[res.hdr(x-two)]", "option httpclose", VARIED),
     ("http-response set-status 201 if { res.hdr(x-two) 4 8 }", "", VARIED),
+    ("", "option http-restrict-req-hdr-names delete", [ODD] * 4),
+    ("", "option http-restrict-req-hdr-names delete", [one.replace(b"Accept", b"Acc_ept") for one in VARIED]),
+    ("http-request del-header x_odd", "option http-restrict-req-hdr-names reject", [ODD] * 4),
     ("http-request set-src req.hdr(x-one) if { path /b }", "option forwardfor", [GET, GET, OTHER]),
 ])
 def test_what_rules_edit(listed: str, rule: str, option: str, sent: list[bytes]) -> None:

@@ -425,3 +425,15 @@ def test_a_server_that_accepts_and_resets(text: str, line: str) -> None:
         assert stand.lines == [line]
         counters = stand.server("a").counters
         assert counters.retries == 0 and counters.connects == 1
+
+
+@pytest.mark.parametrize("front, back, ends", [
+    ("", "", True), ("no option abortonclose", "", True), ("option abortonclose", "no option abortonclose", False),
+    ("", "option abortonclose", True), ("no option abortonclose", "option abortonclose", True)])
+def test_abortonclose_of_frontend_and_backend(front: str, back: str, ends: bool) -> None:
+    """A frontend's is about TLS handshakes (manual 4.2); for HTTP requests the backend's counts."""
+    text = CONFIG.replace("default_backend b\n", f"{front}\n    default_backend b\n")
+    with Stand(text.replace("backend b\n    server", f"backend b\n    {back}\n    server"), "a") as stand:
+        client, _ = asked(stand)
+        client.shut()
+        assert stand.lines == (["400 CH"] if ends else [])

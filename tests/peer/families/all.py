@@ -11,6 +11,7 @@ from families import (
     bad_requests,
     bad_responses,
     bodies,
+    both_sides,
     checks,
     faults,
     keep_alive,
@@ -34,6 +35,7 @@ from families import (
 
 FAMILIES: Mapping[str, Sequence[Scenario]] = {
     "keep-alive": keep_alive.SCENARIOS,
+    "both-sides": both_sides.SCENARIOS,
     "bodies": bodies.SCENARIOS,
     "upgrades": upgrades.SCENARIOS,
     "bad-requests": bad_requests.SCENARIOS,
