@@ -49,6 +49,7 @@ def main(words: Sequence[str] | None = None) -> int:
     """Run the command; `words` are those behind the program's name. Returns the exit status."""
     if words is None:
         _fill_standard_descriptors()
+        signal.signal(signal.SIGALRM, signal.SIG_IGN)  # in all processes, as in HAProxy: nothing here sets an alarm
     console = Console()
     if words is None:
         # Not KeyboardInterrupt: who interrupts a start sees no traceback. And not ignored, as a shell has it for jobs

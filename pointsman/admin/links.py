@@ -26,6 +26,7 @@ from typing import Final
 
 from pointsman.admin.answers import Answers, received
 from pointsman.admin.log import Log
+from pointsman.core.cells import Cells
 from pointsman.net.reactor import Channel, Hook
 from pointsman.net.timers import NEVER
 from pointsman.tables.changes import CHANGES, Change
@@ -38,6 +39,7 @@ WISH: Final = -1  # the number of a message that answers nothing
 QUESTION: Final = -2  # of one that comes with a socket for the answer
 _NAMED: Final = 3  # words of a change that say what is changed, as in "disable frontend web"
 LONGEST_WISH: Final = 131_072  # bytes; what is longer does not fit through a socket pair, and is not made
+_LENGTH_BITS: Final = 31
 _AGAIN: Final = 50  # ms after which what control did not take is sent again
 _ROOM: Final = LARGEST // 8  # characters of a piece: one takes at most six bytes in JSON
 
@@ -48,21 +50,32 @@ class Links:
     def __init__(self, lanes: int) -> None:
         self.pairs = [socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK)
                       for _ in range(lanes)]
-        self.changes = os.memfd_create("changes", os.MFD_CLOEXEC)
+        self.changes = (os.memfd_create("changes-a", os.MFD_CLOEXEC), os.memfd_create("changes-b", os.MFD_CLOEXEC))
+        self.written = Cells(1)  # how often they were written, which says which one counts; and how many bytes of it
         self.log = Log()
 
     def record(self, line: str) -> None:
-        """A change that every future lane needs as well. Control is the only writer."""
+        """A change that every future lane needs as well. Control is the only writer.
+
+        The file that does not count is written, and then counts: whoever is killed meanwhile has changed nothing.
+        """
         what = _subject(line)
         lines = [one for one in self.recorded() if _subject(one) != what]
         data = "".join(one + "\n" for one in [*lines, line]).encode()
-        os.pwrite(self.changes, data, 0)
-        os.ftruncate(self.changes, len(data))
+        number = (self.written.load(0) >> _LENGTH_BITS) + 1
+        done = 0
+        while done < len(data):
+            done += os.pwrite(self.changes[number & 1], data[done:], done)
+        self.written.store(0, number << _LENGTH_BITS | len(data))
 
     def recorded(self) -> list[str]:
         """The changes so far, in their order."""
-        size = os.fstat(self.changes).st_size
-        return os.pread(self.changes, size, 0).decode().splitlines()
+        while True:
+            written = self.written.load(0)
+            number, length = divmod(written, 1 << _LENGTH_BITS)
+            data = os.pread(self.changes[number & 1], length, 0)
+            if self.written.load(0) == written:  # else the file may have been written anew meanwhile
+                return data.decode().splitlines()
 
     def follow(self) -> None:
         """Make all changes that this process has not made yet."""

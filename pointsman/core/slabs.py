@@ -215,7 +215,11 @@ class Slab:
             return base
         if not cells.cas(lock, ORPHANED, owner):
             raise Busy("the shard is locked")
-        self._rebuild(base)
+        try:
+            self._rebuild(base)
+        except BaseException:  # a signal, no memory: it is still to be put in order, by whoever comes next
+            cells.cas(lock, owner, ORPHANED)
+            raise
         return base
 
     def _unlock(self, base: int) -> None:

@@ -158,6 +158,29 @@ def test_without_nbthread_there_is_a_lane_for_each_cpu(service: Service) -> None
     assert service.end() == -signal.SIGTERM
 
 
+def family(pid: int) -> list[int]:
+    """That process and all below it."""
+    found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [pid, *[below for child in found for below in family(int(child))]]
+
+
+@pytest.mark.parametrize(("lanes", "words", "processes"), [(1, ["-db"], 1), (2, ["-db"], 4), (2, ["-W", "-db"], 5)])
+def test_an_alarm_is_ignored(service: Service, lanes: int, words: list[str], processes: int) -> None:
+    """By all processes: SIGALRM would end those that leave it at its default."""
+    pid = service.start(lanes, "", *words)
+    while "READY" not in service.told():
+        pass
+    alive = family(pid)
+    assert len(alive) == processes
+    for one in alive:
+        os.kill(one, signal.SIGALRM)
+    time.sleep(0.2)
+    assert family(pid) == alive
+    assert service.answers()
+    os.kill(pid, signal.SIGTERM)
+    service.end()
+
+
 @pytest.mark.parametrize(("said", "processes"), [("", 1), ("nbthread 2", 4)])
 def test_without_the_extension_for_cells(service: Service, said: str, processes: int) -> None:
     """Plain Python serves one lane unless more are asked for."""

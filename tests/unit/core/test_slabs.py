@@ -156,6 +156,26 @@ def test_what_cannot_be_leaves_everything_as_it_was(made: ModuleType) -> None:
     sound(slab)
 
 
+def test_a_shard_that_cannot_be_put_in_order_now_is_later(made: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its lock is not kept, and nobody takes the shard for sound."""
+    slab = Slab(8, 8, 1, made.Cells)
+    slab.put(b"a", [1], 0, 1)
+    slab.cells.store(slabs._LOCK, 5)
+    slab.bury(4)
+
+    def fail(self: Slab, base: int) -> None:
+        raise MemoryError
+    with monkeypatch.context() as patch:
+        patch.setattr(Slab, "_rebuild", fail)
+        for _ in range(2):
+            with pytest.raises(MemoryError):
+                slab.get(b"a", 1)
+            assert slab.cells.load(slabs._LOCK) == slabs.ORPHANED
+    assert slab.get(b"a", 1) == (1,)
+    assert slab.cells.load(slabs._LOCK) == 0
+    sound(slab)
+
+
 def run(work: Callable[[int], None], count: int) -> None:
     """In so many processes, as lanes."""
     children = []
