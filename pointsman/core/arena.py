@@ -9,17 +9,26 @@ reserve that is left. Three kinds of state live in it:
                the control process alone (a server's state).
     locks      a cell that names its owner; the keeper takes a dead lane's locks away.
 
+A lock is held for microseconds. Who cannot have one within about 10 ms does without, where that is possible (`locked`:
+a listener rests, a stick table is left alone), and waits otherwise (`hold`). The one policy for an owner that does not
+let go, because it is stopped or computes without end: it is killed, and what it held is given back as after any death.
+Whoever waits says for which lock (`awaited`) and goes on noting that it turns; the keeper, which looks once a second,
+kills an owner that does not turn while others wait for it (master/stuck.py). Nobody takes a lock away from the living:
+it would go on where it stood.
+
 Lane numbers run from 0; the control process has the row behind the last lane. With one process all of it is row 0.
 
 Where the extension was not built, plain_cells.py stands in (cells.py decides).
 """
 import os
+import time
 from typing import Final
 
 from pointsman.core.cells import BUILT, Cells, row_type
 
 __all__ = ["BUILT", "Arena", "Cells", "row_type"]
 
+_ATTEMPTS: Final = 100  # of about 10 ms, after which the keeper takes it that an owner does not let go
 ROOM: Final = 1 << 21  # cells for each row: 16 MB of addresses; only what is touched takes memory
 
 
@@ -30,7 +39,10 @@ class Arena:
         self.lanes = lanes
         self.rows = rows or lanes
         self.room = room or ROOM * self.rows
-        self.cells = Cells(self.room)
+        self.cells = Cells(self.room + 2 * self.rows)
+        self.turns = self.room  # for each row when its process's loop has turned (monotonic ms), to a second
+        self.awaited = self.turns + self.rows  # for each row the lock that it waits for, and 1; 0: none
+        self.obstinate: set[int] = set()  # in the keeper: whose locks it could not have
         self.next = 0
         self.lane = 0  # this process's row
         self.locks: list[int] = []
@@ -68,6 +80,30 @@ class Arena:
         """Take a lock; False: its owner did not give way in time (it may be dead: the keeper will see to that)."""
         return self.cells.lock(lock, self.lane + 1)
 
+    def hold(self, lock: int) -> None:
+        """Take a lock, however long that takes. Not in the keeper."""
+        if self.locked(lock):
+            return
+        assert self.cells.load(lock) != self.lane + 1, "this process holds that lock already"
+        self.cells.store(self.awaited + self.lane, lock + 1)
+        while not self.locked(lock):
+            self.turned(time.monotonic_ns() // 1_000_000)  # it is somebody else who is stuck
+        self.cells.store(self.awaited + self.lane, 0)
+
+    def turned(self, now: int) -> None:
+        """The loop of this process turns (monotonic ms)."""
+        self.cells.store(self.turns + self.lane, now)
+
+    def in_the_way(self) -> set[int]:
+        """In the keeper: rows whose process holds a lock that another one waits for."""
+        found: set[int] = set()
+        for row in range(self.rows):
+            lock = self.cells.load(self.awaited + row) - 1
+            owner = self.cells.load(lock) - 1 if lock >= 0 else -1
+            if 0 <= owner < self.rows and owner != row:
+                found.add(owner)
+        return found
+
     def unlock(self, lock: int) -> None:
         self.cells.cas(lock, self.lane + 1, 0)
 
@@ -77,11 +113,22 @@ class Arena:
 
     def inherit(self, lock: int, lane: int) -> bool:
         """In the keeper, after a lane's death: this lock is the keeper's, so that nobody sees what it protects before
-        that is tidied up. False: somebody else holds it, and does not give way (stopped, or dead as well)."""
-        return self.cells.cas(lock, lane + 1, self.lane + 1) or self.locked(lock)
+        that is tidied up. False: somebody else holds it and does not let go, stopped or dead as well: it is to be
+        killed (`obstinate`), and does not go on."""
+        if self.cells.cas(lock, lane + 1, self.lane + 1):
+            return True
+        for _ in range(_ATTEMPTS if not self.obstinate else 1):
+            if self.locked(lock):
+                return True
+        owner = self.cells.load(lock) - 1
+        if 0 <= owner < self.rows:
+            self.obstinate.add(owner)
+        return False
 
     def dispossess(self, lane: int) -> None:
-        """In the keeper: a lane has died; whatever it had locked is free."""
+        """In the keeper: a lane has died; whatever it had locked is free, and it waits for nothing."""
+        self.obstinate.discard(lane)
+        self.cells.store(self.awaited + lane, 0)
         for lock in self.locks:
             self.cells.cas(lock, lane + 1, 0)
 

@@ -105,6 +105,15 @@ class Generation:
         """In the keeper: when that process's loop has turned (monotonic ms), to a second; 0: it has not begun to."""
         return self.room.share.last_turn(number)
 
+    def in_the_way(self) -> set[int]:
+        """In the keeper: processes that hold a lock for which another one waits."""
+        return self.room.arena.in_the_way()
+
+    def obstinate(self) -> set[int]:
+        """In the keeper: processes that did not let go of a lock which the keeper needed, to bury another one."""
+        found, self.room.arena.obstinate = self.room.arena.obstinate, set()
+        return found
+
     def bury(self, number: int) -> None:
         """In the keeper: that process has died, and its successor is not yet there."""
         self.room.share.bury(number)

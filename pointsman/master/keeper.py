@@ -96,8 +96,7 @@ class Keeper:
             self.channel.send("ready")
         while not self._through():
             self._turn(self.watch.wait(self._patience()))
-            if self.watch.limit:
-                self._look_for_stuck()
+            self._look_for_stuck()
         self._end_control()
         self.generation.flush()
         return 0
@@ -208,9 +207,20 @@ class Keeper:
 
     def _look_for_stuck(self) -> None:
         turns = {pid: self.generation.last_turn(place) / 1000 for pid, place in self.places.items()}
-        for pid in self.watch.look(turns):
+        blocking = self.generation.in_the_way()
+        in_the_way = {pid for pid, place in self.places.items() if place in blocking}
+        for pid in self.watch.look(turns, in_the_way):
+            why = "others wait for a lock that it holds" if pid in in_the_way else "pointsman-lane-timeout"
             self._say(ALERT, f"{self._name(self.places[pid]).capitalize()} ({pid}) has not turned for "
-                             f"{self.plan.lane_timeout / 1000:g} seconds and is killed (pointsman-lane-timeout).")
+                             f"{self.watch.patience(pid in in_the_way):g} seconds and is killed ({why}).")
+
+    def _kill_obstinate(self) -> None:
+        """Those that hold a lock which this process could not have must not go on where they stand."""
+        obstinate = self.generation.obstinate()
+        for pid, place in self.places.items():
+            if place in obstinate:
+                tell(pid, signal.SIGKILL)
+                self._say(ALERT, f"{self._name(place).capitalize()} ({pid}) does not let go of a lock and is killed.")
 
     def _name(self, place: int) -> str:
         return "control" if place == self.control else f"lane {place + 1}"
@@ -239,6 +249,7 @@ class Keeper:
             if place < 0:
                 continue  # somebody's orphan, where this is the first process of a container
             self.generation.bury(place)
+            self._kill_obstinate()
             self._tell_where(pid, status)
             if self.stopping:
                 if status:

@@ -1,7 +1,8 @@
 """Which of a generation's processes do not turn any more, and where they stand: in an endless computation, in a call.
 
 Each process notes once a second that its loop has turned (stream/share.py). The keeper looks about as often. One whose
-note is older than `pointsman-lane-timeout` is killed: it serves nobody, but holds connections, locks and slots.
+note is older than `pointsman-lane-timeout` is killed: it serves nobody, but holds connections, locks and slots. Where
+others wait for a lock that it holds, this takes a second or two, whatever the timeout is (core/arena.py).
 
 While the keeper itself did not run (a machine that was suspended, a container that was frozen), neither did the
 others: what it overslept does not count.
@@ -17,12 +18,14 @@ import os
 import re
 import signal
 import time
+from collections.abc import Collection
 from typing import Final
 
 from pointsman.core import calls
 from pointsman.master.processes import tell
 
 LOOK: Final = 1.0  # s between two looks
+HELD: Final = 1.0  # s without a turn, of a process for which others wait
 _NOTED: Final = 1.0  # s that a note may be old although the loop turns
 _OVERSLEPT: Final = 1.0  # s that a look may be late
 _LAST_WORDS: Final = 1.0  # s from ABRT to KILL
@@ -65,7 +68,7 @@ def place_of(words: bytes) -> str:
 
 
 class Watch:
-    """Looks for processes that are stuck. `limit`: seconds without a turn; 0: nobody is watched."""
+    """Looks for processes that are stuck. `limit`: seconds without a turn; 0: only those that hold up others are."""
 
     def __init__(self, limit: float) -> None:
         self.limit = limit
@@ -74,10 +77,15 @@ class Watch:
 
     def wait(self, seconds: float) -> float:
         """How long the keeper may sleep, which otherwise had nothing to do for so long."""
-        return min(seconds, LOOK) if self.limit else seconds
+        return min(seconds, LOOK)
 
-    def look(self, turns: dict[int, float]) -> list[int]:
+    def patience(self, in_the_way: bool) -> float:
+        """Seconds without a turn; 0: for ever."""
+        return min(HELD, self.limit or HELD) if in_the_way else self.limit
+
+    def look(self, turns: dict[int, float], in_the_way: Collection[int] = ()) -> list[int]:
         """Ends those that are stuck. `turns`: when each process was seen to turn (monotonic s; 0: it has not begun).
+        `in_the_way`: those whose locks others wait for.
 
         Returns who is ended by this look.
         """
@@ -89,8 +97,11 @@ class Watch:
             if now >= kill_at and pid in turns:
                 tell(pid, signal.SIGKILL)
         self.doomed = {pid: kill_at for pid, kill_at in self.doomed.items() if pid in turns}
-        stuck = [pid for pid, turned in turns.items()
-                 if turned and now - max(turned, self.calm) > self.limit + _NOTED and pid not in self.doomed]
+        stuck: list[int] = []
+        for pid, turned in turns.items():
+            limit = self.patience(pid in in_the_way)
+            if turned and limit and now - max(turned, self.calm) > limit + _NOTED and pid not in self.doomed:
+                stuck.append(pid)
         for pid in stuck:
             tell(pid, signal.SIGABRT)
             tell(pid, signal.SIGCONT)  # a stopped process gets its signals only when it goes on

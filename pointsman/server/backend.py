@@ -227,9 +227,8 @@ class Backend(ProxyFacts):
     # Waiting.
 
     def _locked(self, step: Callable[[], object]) -> bool:
-        """Do it under the backend's lock. The owner holds it for microseconds; if it died, the keeper frees it soon."""
-        while not self.arena.locked(self.lock):
-            pass
+        """Do it under the backend's lock."""
+        self.arena.hold(self.lock)
         try:
             self._take_up()  # first, or a waiter that was granted a slot would be published again
             return bool(step())

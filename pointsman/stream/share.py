@@ -9,8 +9,9 @@ as usual.
 Short-lived connections are spread unevenly for a moment all the time. That does no harm, and the bound is far enough
 from the average that a lane which makes way has enough to do.
 
-How many connections a lane holds and has accepted is what the process's counters say of its row. Three more cells tell
-whether it runs, whether it rests, and when its loop has turned (`Pulse`), by which the keeper knows one that is stuck.
+How many connections a lane holds and has accepted is what the process's counters say of its row. Two more cells tell
+whether it runs and whether it rests; and the arena knows when its loop has turned (`Pulse`), by which the keeper knows
+one that is stuck.
 Control has a row, too, but is no lane.
 """
 from typing import Final
@@ -21,7 +22,6 @@ from pointsman.net.reactor import Hook
 
 _ALIVE: Final = 0  # columns: 1 while the process runs
 _RESTS: Final = 1  # 1 while the lane makes way for others
-_TURNED: Final = 2  # when its loop has turned (monotonic ms), to a second; 0: it has not begun
 
 _PULSE: Final = 1000  # ms
 
@@ -34,7 +34,7 @@ class Share:
     def __init__(self, arena: Arena, counters: Counters) -> None:
         self.arena = arena
         self.counters = counters
-        self.table = Table(arena, 3)
+        self.table = Table(arena, 2)
         self.alone = True  # there is one lane only, and it is this process
 
     def enter(self) -> None:
@@ -53,15 +53,15 @@ class Share:
         """That process has died; what it held is buried with the counters."""
         self.arena.cells.store(self.table.row(number) + _ALIVE, 0)
         self.arena.cells.store(self.table.row(number) + _RESTS, 0)
-        self.arena.cells.store(self.table.row(number) + _TURNED, 0)
+        self.arena.cells.store(self.arena.turns + number, 0)
 
     def turned(self, now: int) -> None:
         """The loop of this process turns."""
-        self.arena.cells.store(self.table.row(self.arena.lane) + _TURNED, now)
+        self.arena.turned(now)
 
     def last_turn(self, number: int) -> int:
         """When that process's loop has turned (monotonic ms), to a second; 0: it has not yet begun to."""
-        return self.arena.cells.load(self.table.row(number) + _TURNED)
+        return self.arena.cells.load(self.arena.turns + number)
 
     @property
     def held(self) -> int:

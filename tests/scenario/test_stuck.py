@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from support.counting import CountingOrigin
 from support.ports import free_port
 from support.programs import POINTSMAN, environment
 
@@ -22,7 +23,7 @@ defaults
     timeout server 5s
 frontend web
     bind 127.0.0.1:{port}
-    http-request return status 200 content-type text/plain lf-string "%pid"
+    http-request return status 200 content-type text/plain lf-string "%pid" unless {{ path /server }}
 """
 ENDLESS = f"""
 import signal
@@ -36,10 +37,10 @@ signal.signal({int(signal.SIGRTMIN) + 5}, endless)
 class Running:
     """The program; a process of it that gets `stick` computes without end."""
 
-    def __init__(self, folder: Path, lanes: int, limit: str) -> None:
+    def __init__(self, folder: Path, lanes: int, limit: str, more: str = "", code: str = ENDLESS) -> None:
         self.port = free_port()
-        (folder / "one.cfg").write_text(CONFIG.format(lanes=lanes, limit=limit, port=self.port))
-        (folder / "sitecustomize.py").write_text(ENDLESS)
+        (folder / "one.cfg").write_text(CONFIG.format(lanes=lanes, limit=limit, port=self.port) + more)
+        (folder / "sitecustomize.py").write_text(code)
         self.errors = folder / "stderr"
         paths = os.pathsep.join([str(folder), environment()["PYTHONPATH"]])
         with self.errors.open("wb") as errors:
@@ -60,6 +61,23 @@ class Running:
             except OSError:
                 return 0
         return int(answer.partition(b"\r\n\r\n")[2] or b"0")
+
+    def begin(self, path: str) -> socket.socket:
+        client = socket.create_connection(("127.0.0.1", self.port), 10)
+        client.sendall(f"GET {path} HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n".encode())
+        return client
+
+    @staticmethod
+    def end_of(client: socket.socket) -> bytes:
+        """All that came, up to the end of the connection."""
+        answer = b""
+        with client:
+            try:
+                while data := client.recv(1000):
+                    answer += data
+            except OSError:
+                pass
+        return answer
 
     def stick(self, pid: int) -> None:
         os.kill(pid, signal.SIGRTMIN + 5)
@@ -90,11 +108,59 @@ def until(holds: Callable[[], bool], seconds: float = 10) -> None:
         time.sleep(0.02)
 
 
+def state(pid: int) -> str:
+    """One letter (proc(5)); "": there is no such process."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return ""
+
+
+def serving(program: Running) -> set[int]:
+    """Who answers, of 60 requests."""
+    return {program.ask() for _ in range(60)}
+
+
 def alive(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+OBSTINATE = f"""
+import gc, os, signal
+def obstinate(number, frame):
+    gc.unfreeze()
+    backend = next(one for one in gc.get_objects() if type(one).__name__ == "BackendProxy" and one.servers)
+    assert backend.arena.locked(backend.lock)
+    os.kill(os.getpid(), signal.SIGSTOP)
+signal.signal({int(signal.SIGRTMIN) + 6}, obstinate)
+"""
+
+
+@pytest.mark.parametrize("limit", ["0", "10s"])
+def test_a_lane_that_stands_still_with_a_lock_that_others_need(tmp_path: Path, limit: str) -> None:
+    """It is killed soon, whatever the timeout; those that wait for it are not, and go on."""
+    with CountingOrigin() as origin:
+        backend = f"    default_backend limited\nbackend limited\n    server s 127.0.0.1:{origin.port} maxconn 1\n"
+        program = Running(tmp_path, 2, limit, backend, OBSTINATE)
+        try:
+            lanes = [pid for pid in children(program.process.pid) if pid in serving(program)]
+            stopped, other = lanes
+            os.kill(stopped, signal.SIGRTMIN + 6)
+            until(lambda: state(stopped) == "T")
+            asked = [program.begin("/server") for _ in range(12)]  # the kernel gives some to each lane
+            until(lambda: not alive(stopped))
+            until(lambda: "forked: lane" in program.printed())
+            assert f"({stopped}) has not turned for 1 seconds and is killed (others wait for a lock that it holds)" \
+                in program.printed()
+            answers = [program.end_of(client) for client in asked]
+            assert sum(answer.startswith(b"HTTP/1.1 200 ") for answer in answers) > 0
+            assert alive(other)
+            assert all(program.end_of(program.begin("/server")).startswith(b"HTTP/1.1 200 ") for _ in range(20))
+        finally:
+            program.end()
 
 
 @pytest.mark.parametrize("how", ["computes", "stopped"])

@@ -58,8 +58,24 @@ def test_what_the_keeper_overslept_does_not_count(sent: list[tuple[int, int]], c
     assert watch.look({7: 100.5}) == [7]
 
 
-def test_nobody_is_watched_without_a_limit() -> None:
-    assert Watch(0).wait(3600) == 3600
+@pytest.mark.parametrize("limit", [0, 30])
+def test_who_is_in_the_way_of_others(sent: list[tuple[int, int]], clock: list[float], limit: int) -> None:
+    """Is ended soon, if it does not turn; with 0 nobody else is."""
+    watch = Watch(limit)
+    for clock[0] in (101.0, 102.0):
+        assert watch.look({7: 100.0, 8: clock[0], 9: 100.0}, {7, 8}) == []
+    clock[0] = 102.5
+    assert watch.look({7: 100.0, 8: 102.0, 9: 100.0}, {8}) == []
+    assert watch.look({7: 100.0, 8: 102.0, 9: 100.0}, {7, 8}) == [7]
+    assert sent == ABORT
+    for number in range(30):
+        clock[0] = 103.0 + number
+        watch.look({8: clock[0], 9: 100.0}, {8})
+    assert ((9, signal.SIGABRT) in sent) == (limit > 0)
+
+
+def test_how_long_the_keeper_may_sleep() -> None:
+    assert Watch(0).wait(3600) == stuck.LOOK
     assert Watch(5).wait(3600) == stuck.LOOK
     assert Watch(5).wait(0.1) == 0.1
 
