@@ -41,7 +41,11 @@ COMMANDS: Final = {
 IDLE: Final[dict[str, Callable[[LiveServer], bool]]] = {
     "disable": lambda server: bool(server.admin & MAINT), "enable": lambda server: not server.admin & MAINT,
     "stop": lambda server: bool(server.admin & DRAIN), "start": lambda server: not server.admin & DRAIN,
-    "dhlth": lambda server: not server.checked}
+    "dhlth": lambda server: not server.checked,
+    "ehlth": lambda server: not server.checked,
+    # No server has an agent yet.
+    "dagent": lambda server: True, "eagent": lambda server: True, "arunn": lambda server: True,
+    "adown": lambda server: True}
 
 
 class _Actor(Console):

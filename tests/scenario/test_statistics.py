@@ -117,8 +117,8 @@ def test_counts_are_what_clients_did(peer: Kind, tmp_path: Path) -> None:
 def test_bytes_are_those_on_the_wire(pointsman: Kind, tmp_path: Path) -> None:
     request = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
     with running(pointsman, tmp_path) as one:
-        done = subprocess.run(["socat", "-t5", "-", f"TCP:127.0.0.1:{one.program.ports['web']}"], input=request,
-                              capture_output=True, check=True)
+        address = f"TCP:127.0.0.1:{one.program.ports['web']},shut-none"  # who ends its sending would give up
+        done = subprocess.run(["socat", "-t5", "-", address], input=request, capture_output=True, check=True)
         found = one.rows()
     assert done.stdout.startswith(b"HTTP/1.1 200 ")
     for name in ("web/FRONTEND", "web/main", "app/s2", "app/BACKEND"):  # the heavier one comes first
@@ -189,7 +189,10 @@ def test_header_lines_agree_with_the_peer(tmp_path: Path) -> None:
     assert ours.index("-") == 119
 
 
-FORMS = TEXT.replace("    stats auth admin:secret\n", "    stats admin unless { hdr(x-guest) 1 }\n")
+FORMS = TEXT.replace("    stats auth admin:secret\n", "    stats admin unless { hdr(x-guest) 1 }\n") + """
+backend checked
+    server c1 127.0.0.1:{origin} check inter 20ms rise 1
+"""
 
 
 def form(one: Running, body: bytes, *fields: str, framing: str = "") -> tuple[int, str]:
@@ -244,6 +247,21 @@ def test_forms_of_the_page_change_servers(peer: Kind, tmp_path: Path) -> None:
         assert form(one, b"s=s1&action=ready&b=app", "Expect: 100-continue") == (303, "/stats;st=DONE")
         assert form(one, b"x=" + b"y" * 20_000 + b"&s=s1&action=maint&b=app") == (303, "/stats;st=EXCD")
         assert one.rows()["app/s1"]["status"] == "no check"
+
+
+def test_forms_about_checks(peer: Kind, tmp_path: Path) -> None:
+    with running(peer, tmp_path, FORMS) as one:
+        for action, outcome, state in (
+                ("ehlth", "DONE", "UP"), ("dhlth", "DONE", "no check"), ("dhlth", "DONE", "no check"),
+                ("hdown", "DONE", "DOWN"), ("hnolb", "DONE", "NOLB"), ("hrunn", "DONE", "no check"),
+                ("ehlth", "DONE", "UP"), ("eagent", "NONE", "UP"), ("arunn", "NONE", "UP"), ("adown", "NONE", "UP")):
+            assert form(one, f"s=c1&action={action}&b=checked".encode()) == (303, f"/stats;st={outcome}"), action
+            limit = time.monotonic() + 5
+            while one.rows()["checked/c1"]["status"] != state and time.monotonic() < limit:
+                time.sleep(0.02)
+            assert one.rows()["checked/c1"]["status"] == state, action
+        assert form(one, b"s=s1&action=hdown&b=app") == (303, "/stats;st=DONE")
+        assert one.rows()["app/s1"]["status"] == "DOWN"
 
 
 def test_a_page_of_ten_thousand_servers_keeps_nobody_waiting(tmp_path: Path) -> None:
