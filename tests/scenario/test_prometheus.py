@@ -294,6 +294,7 @@ frontend metrics
 backend many
     server-template s 1-10000 127.0.0.1:9
 backend checked
+    option httpchk
     server c1 127.0.0.1:{origin} check inter 50ms
 """
 
