@@ -72,6 +72,7 @@ class Call:
 HERE: Final = 0  # where a command runs if there are several lanes: in the process that was asked
 LANES: Final = 1  # in each of them, and their answers are put together
 CHANGE: Final = 2  # in each of them, and in those that come later
+EVERY: Final = 3  # in each of them and in the process that was asked, whose own connections are asked for as well
 
 Run = Callable[[Call], str | Awaitable[str]]
 

@@ -15,6 +15,7 @@ from typing import Final, Protocol
 from pointsman.admin.command import (
     CHANGE,
     DENIED,
+    EVERY,
     HERE,
     LEVELS,
     SEVERITIES,
@@ -187,7 +188,7 @@ class Console:
         call = Call(self.view, self.gauge, self, rest, payload)
         try:
             if command.everywhere != HERE and self.view.lanes is not None:
-                text = await self._everywhere(command, words)
+                text = await self._everywhere(command, call, words)
             else:
                 answer = command.run(call)
                 text = answer if isinstance(answer, str) else await answer
@@ -202,7 +203,7 @@ class Console:
             return ""
         return text + "\n" if text.endswith("\n") or not text else text + "\n\n"
 
-    async def _everywhere(self, command: Command, words: list[str]) -> str:
+    async def _everywhere(self, command: Command, call: Call, words: list[str]) -> str:
         """Ask all lanes. Where one has done it, that others had nothing to do is no complaint."""
         lanes = self.view.lanes
         assert lanes is not None
@@ -210,6 +211,13 @@ class Console:
         answers = await lanes.ask(line)
         if not answers:
             raise CommandError("No lane has answered in time.")
+        if command.everywhere == EVERY:
+            try:
+                answer = command.run(call)
+                assert isinstance(answer, str)
+                answers.append((False, answer))
+            except CommandError as error:
+                answers.append((True, str(error)))
         good = [text for complaint, text in answers if not complaint]
         if not good:
             raise CommandError(answers[0][1])

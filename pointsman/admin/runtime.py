@@ -119,8 +119,9 @@ class Runtime:
         sock.setblocking(False)
         console = Console(self.view, self.gauge, door.level, door.severity_output, self.timeout,
                           longest_line=self.longest_line, longest_payload=self.longest_payload)
-        guest = _Guest(sock, console, ConsoleView(number, sock.fileno(), int(sock.family), _source(sock, number),
-                                                  monotonic_ms(), console))
+        seen = ConsoleView(self.view.room.counters.cli_sessions, number, sock.fileno(), int(sock.family),
+                           _source(sock, number), monotonic_ms(), console)
+        guest = _Guest(sock, console, seen)
         self.guests.append(guest)
         self.view.consoles.append(guest.seen)
         try:

@@ -85,6 +85,7 @@ class Patience(Protocol):
 class ConsoleView:
     """A connection to a stats socket, as `show sess` shows it. `door`: the number of its socket, from 1 on."""
 
+    number: int
     door: int
     fd: int
     family: int

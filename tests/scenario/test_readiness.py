@@ -200,6 +200,7 @@ def test_without_the_extension_for_cells(service: Service, said: str, processes:
     assert all(service.answers() for _ in range(8))
     assert len(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()) == processes - 1
     info = query(service.folder / "admin", "show info")
-    assert "\nCumReq: 8\n" in info and f"\nNbthread: {max(1, processes - 2)}\n" in info
+    assert "\nCumReq: 9\n" in info and "\nCumConns: 9\n" in info  # the socket's is one of them
+    assert f"\nNbthread: {max(1, processes - 2)}\n" in info
     service.process.terminate()
     assert service.end() == -signal.SIGTERM

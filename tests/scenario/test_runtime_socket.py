@@ -348,11 +348,26 @@ def test_sessions_are_listed_and_ended(pointsman: Kind, tmp_path: Path) -> None:
             time.sleep(0.1)
             listed = one.ask("show sess").splitlines()
             source = sock.getsockname()[1]
-            assert len(listed) == 2 and f" src=127.0.0.1:{source} fe=web be=<NONE> srv=<none> " in listed[0]
+            assert len(listed) == 3 and f" src=127.0.0.1:{source} fe=web be=<NONE> srv=<none> " in listed[0]
+            assert " proto=unix_stream src=unix:1 fe=GLOBAL be=<NONE> srv=<none> " in listed[1]
+            keys = "proto src fe be srv ts epoch age calls rate cpu lat exp rc c_exp"
+            for line in listed[:2]:
+                assert [key for key in re.findall(r" (\w+)=", line) if key in keys.split()] == keys.split()
+                assert re.search(r" rq\[f=\w+h,i=\d+,an=\w+h,ax=] rp\[f=\w+h,i=\d+,an=\w+h,ax=] scf=\[8,\w+h,fd=\d/\d+,"
+                                 r"rex=\d+s,wex=] scb=\[\d,\w+h,fd=\d/-1,rex=,wex=] exp=", line)
+            assert one.ask("show sess older 60") == one.ask("show sess susp") == "\n"
+            assert one.ask("show sess older 0").splitlines()[0].partition(":")[0] == listed[0].partition(":")[0]
+            first, *rest = one.ask(f"show sess {listed[0].partition(':')[0]}").splitlines()
+            assert f" proto=tcpv4 source=127.0.0.1:{source}" in first and all(line[:2] in ("  ", "") for line in rest)
+            words = [line.split("=")[0].strip() for line in rest[:6]]
+            assert words == ["flags", "p_con", "frontend", "backend", "server", "task"]
+            everything_known = one.ask("show sess all")
+            assert "  frontend=web (id=" in everything_known and "  frontend=GLOBAL (id=0 mode=tcp)" in everything_known
+            assert "applet=<CLI>" in everything_known
             assert one.ask("show sess frontend other") == "\n"
             assert one.ask(f"shutdown session {listed[0].partition(':')[0]}") == "\n"
             assert everything(sock) == b""
-        assert one.ask("show sess") == "\n"
+        assert [line for line in one.ask("show sess").splitlines() if " fe=GLOBAL " not in line] == [""]
 
 
 def test_counters_are_cleared(peer: Kind, tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ PAIRS = [(" ".join(name.split()), LEVELS.index(level)) for level, names in LOWES
 BUILT = [(name, level) for name, level in PAIRS if name in COMMANDS or name.rpartition(" ")[0] in COMMANDS]
 OURS = {"set var": OPERATOR, "experimental-mode": ADMIN, "shutdown frontend": ADMIN,
         "shutdown session": ADMIN, "shutdown sessions server": ADMIN, "operator": OPERATOR, "user": USER, "help": USER,
-        "prompt": USER, "wait": USER, "echo": USER}
+        "prompt": USER, "wait": USER, "echo": USER, "show sess help": OPERATOR}
 
 
 def test_the_list_is_whole() -> None:

@@ -176,7 +176,7 @@ def test_forms_change_servers() -> None:
                               ("action=maint&b=app", "NONE"), ("s=s1&action=other&b=app", "ERRP"),
                               ("s=s9&action=maint&b=app", "ERRP"), ("s=s1&action=maint&b=web", "ERRP"),
                               ("s=&action=&b=", "ERRP"), ("s=s1;action=maint;b=app", "NONE"),
-                              ("s=s9&s=s1&action=ready&b=app", "PART"), ("s=s1&action=dagent&b=app", "NONE")):
+                              ("s=s9&s=s1&action=ready&b=app", "PART"), ("s=s1&action=eagent&b=app", "NONE")):
             assert post(one, body) == f"/stats;st={outcome}", body
         for outcome in ("DONE", "NONE", "PART", "ERRP", "EXCD", "DENY"):
             assert '<p class="message ' in text_of(one, f"/stats;st={outcome}")
