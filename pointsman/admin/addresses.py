@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from pointsman.admin.view import View
+from pointsman.balance.build import hash_key
 from pointsman.server.backend import LiveServer
 from pointsman.server.checks.checks import Checker, Checks
 from pointsman.tables.changes import CHANGES, Change, Follower, number, text
@@ -57,6 +58,9 @@ class ServerAddresses(Follower):
         dial.follow_address = False
         dial.follow_port, dial.offset = follow, offset
         server.pool.close()
+        if server.hash_kind in ("addr", "addr-port"):  # where it is decides its places on the ring
+            server.hash_key = hash_key(server.hash_kind, server.number, "", host, None if follow else port)
+            server.backend.refresh()
 
     def snapshot(self) -> list[Change]:
         return list(self.made.values())

@@ -119,6 +119,7 @@ def _server(backend: BackendProxy, section: Section, line: ServerLine, server_nu
     server.pool.limit = parameters.pool_max_conn
     server.pool.keep_for = parameters.pool_purge_delay
     host = address.host if address is not None else ""
+    server.hash_kind = parameters.hash_key
     server.hash_key = hash_key(parameters.hash_key, server_number, parameters.guid, host,
                                address.port if address is not None else None)
     if parameters.disabled or address is None:

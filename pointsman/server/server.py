@@ -55,6 +55,7 @@ class Server(ServerFacts):
         self.initial_weight = weight
         self.backup = False
         self.maxqueue = 0  # of its queue; 0: no limit
+        self.hash_kind = "id"  # what that is made of (manual 5.2, hash-key)
         self.hash_key = b""  # what places it on a consistent hash (balance.build.hash_key); b"": its number
         self.checked = False
         self.configured_down = False  # its line says `disabled`

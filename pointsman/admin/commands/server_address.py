@@ -49,12 +49,10 @@ async def set_address(call: Call) -> str:
         raise CommandError("set server <b>/<s> addr requires an address and optionally a port.")
     host = _address(call.word(2))
     if not host:
-        raise CommandError(f"Invalid addr '{call.word(2)}' {_BY}")
+        raise CommandError(f"Invalid addr '{call.word(2)}'")
     said: list[str] = []
     if host != dial.target[0]:
         said.append(f"IP changed from '{dial.target[0]}' to '{host}'")
-    else:
-        said.append("no need to change the addr")
     port, follow, offset = dial.target[1], dial.follow_port, dial.offset
     if call.word(3) == "port":
         said_port, port, follow, offset = _new_port(call.word(4), server)
@@ -67,7 +65,7 @@ async def set_address(call: Call) -> str:
         await publish(call, change)
         call.view.settle()
         _log(call, back, f"{route} : {', '.join(said)} {_BY}")
-    return f"{', '.join(said)} {_BY}\n"
+    return f"{', '.join(said)} {_BY}\n" if said else "nothing changed\n"
 
 
 def _new_port(text: str, server: LiveServer) -> tuple[str, int, bool, int]:
@@ -77,7 +75,7 @@ def _new_port(text: str, server: LiveServer) -> tuple[str, int, bool, int]:
     old = dial.target[1], dial.follow_port, dial.offset
     digits = text[1:] if text[:1] in ("+", "-") else text
     if not digits.isascii() or not digits.isdigit() or len(digits) > 9 or int(digits) > 65_535:
-        return f"problem converting port '{text}' to an int", *old
+        raise CommandError(f"problem converting port '{text}' to an int")
     mapped = digits != text
     checker = _addresses().checker(server)
     if mapped and (checker is None or not checker.target.port):

@@ -7,6 +7,7 @@ from pointsman.admin.lookup import wanted_server
 from pointsman.admin.render import NATURES, ORIGINS, SCOPES, as_json, compact, csv, typed
 from pointsman.admin.rows import ALL, Selection, rows
 from pointsman.core.counters import Counters
+from pointsman.server.backend import LiveServer
 
 DOMAINS: Final = ("proxy", "resolvers")
 
@@ -152,7 +153,7 @@ def _queues(call: Call) -> None:
                 queue.highest = len(queue)
 
 
-@command("clear counters", "clear counters [all|server <bk>/<srv>]", "begin anew with the highest values, or with all",
+@command("clear counters", "clear counters [all|server <bk>/<srv> [force]]", "begin anew with maxima, or with all",
          level=OPERATOR)
 def clear_counters(call: Call) -> str:
     """clear counters [all | server <backend>/<server> [force]]"""
@@ -179,11 +180,20 @@ def _clear_checks(call: Call) -> None:
         if proxy.back is not None:
             proxy.back.backend.downs = proxy.back.backend.down_time = 0
             for server in proxy.back.backend.servers:
-                server.downs = server.check_fails = server.down_time = 0
+                _clear_checks_of(server)
+
+
+def _clear_checks_of(server: LiveServer) -> None:
+    server.downs = server.check_fails = server.down_time = 0
 
 
 def _clear_server(call: Call) -> str:
+    """Its state is left as it is. `force` is for statistics that other programs read from shared memory: none are."""
     server = wanted_server(call, 1)[1]
+    if call.word(2) not in ("", "force"):
+        raise CommandError(f"'clear counters server <bk>/<srv>' knows only 'force', not '{call.word(2)}'.")
     server.counters.clear()
     server.counters.highest = server.connections
+    server.queue.highest = len(server.queue)
+    _clear_checks_of(server)
     return ""

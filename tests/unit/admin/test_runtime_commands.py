@@ -167,6 +167,7 @@ SHOWN = [
     ("shutdown sessions server app/s1", ""),
     ("shutdown sessions server app", "Require 'backend/server'.\n"),
     ("clear counters server app", "Require 'backend/server'.\n"),
+    ("clear counters server app/s1 now", "'clear counters server <bk>/<srv>' knows only 'force', not 'now'.\n"),
     # What there is none of yet.
     ("show table", ""),
     ("show table t", "No such table\n"),
@@ -306,11 +307,13 @@ def test_limits_change() -> None:
 def test_counters_begin_anew() -> None:
     with stand() as one:
         server = one.server("app", "s1")
-        for words, total, highest in (("", 5, 1), ("all", 0, 1), ("server app/s1", 0, 1)):
+        for words, total, highest in (("", 5, 1), ("all", 0, 1), ("server app/s1", 0, 1), ("server #4/#1 force", 0, 1)):
             server.connections = 1
             server.counters.sessions = server.counters.highest = 5
+            server.downs = server.check_fails = 5
             assert one.ask(f"clear counters {words}") == ""
             assert (server.counters.sessions, server.counters.highest) == (total, highest)
+            assert (server.downs, server.check_fails) == (total, total)
 
 
 def test_levels() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from admin_stand import TEXT, Stand, stand
 
+from pointsman.balance.hashed import Hashed, Ring
 from pointsman.core.regex import VERSION
 from pointsman.sample.variables import PROCESS
 from pointsman.tables.changes import CHANGES
@@ -165,19 +166,57 @@ def test_variables() -> None:
     PROCESS.pop(b"proc.name")
 
 
+RINGS = """
+defaults
+    mode http
+    timeout connect 1s
+    timeout client 1s
+    timeout server 1s
+    balance hash path
+    hash-type consistent
+backend moved
+    server s1 192.0.2.1:81 hash-key {key}
+    server s2 192.0.2.2:82 hash-key {key}
+backend there
+    server s1 192.0.2.9:99 hash-key {key}
+    server s2 192.0.2.2:82 hash-key {key}
+"""
+
+
+@pytest.mark.parametrize("key", ["addr", "addr-port"])
+def test_a_server_that_is_placed_by_its_address_moves_on_the_ring(key: str) -> None:
+    """Two balancers shall agree, whether the address was configured or changed."""
+    def places(backend: str) -> list[int]:
+        proxy = one.view.back(backend)
+        assert proxy is not None and proxy.back is not None
+        algorithm = proxy.back.backend.algorithm
+        assert isinstance(algorithm, Hashed) and isinstance(algorithm.table, Ring)
+        return [algorithm.table.find(value).number for value in range(0, 1 << 32, 1 << 22)]
+
+    with stand(RINGS.format(key=key)) as one:
+        assert places("moved") != places("there")
+        assert one.ask("set server moved/s1 addr 192.0.2.9 port 99").startswith("IP changed from ")
+        assert places("moved") == places("there")
+
+
 def test_addresses_of_servers() -> None:
     with stand() as one:
         server = one.server("app", "s1")
-        no = "no need to change the addr by 'stats socket command'\n"
+        no = "nothing changed\n"
         assert one.ask("set server app/s1 addr 127.0.0.1") == no
         assert one.ask("set server app/s1 addr 10.0.0.2 port 8080") == (
             "IP changed from '127.0.0.1' to '10.0.0.2', port changed from '81' to '8080' by 'stats socket command'\n")
         assert server.dial.target == ("10.0.0.2", 8080)
         assert "app 1 s1 10.0.0.2 " in one.ask("show servers state app")
-        assert one.ask("set server app/s1 addr ::1 port x") == (
-            "IP changed from '10.0.0.2' to '::1', problem converting port 'x' to an int by 'stats socket command'\n")
-        assert server.dial.target == ("::1", 8080)
-        assert one.ask("set server app/s1 addr x") == "Invalid addr 'x' by 'stats socket command'\n"
+        assert one.ask("set server app/s1 addr 10.0.0.2 port 8080") == no
+        assert one.ask("set server app/s1 addr 10.0.0.2 port 8081") == (
+            "port changed from '8080' to '8081' by 'stats socket command'\n")
+        assert one.ask("set server app/s1 addr ::1 port x") == "problem converting port 'x' to an int\n"
+        assert server.dial.target == ("10.0.0.2", 8081)
+        assert one.ask("set server app/s1 addr ::1") == (
+            "IP changed from '10.0.0.2' to '::1' by 'stats socket command'\n")
+        assert server.dial.target == ("::1", 8081)
+        assert one.ask("set server app/s1 addr x") == "Invalid addr 'x'\n"
         assert one.ask("set server app/s1 addr").startswith("set server <b>/<s> addr requires an address")
         assert "can't change <port> to port map" in one.ask("set server app/s1 addr ::1 port +5")
         assert one.ask("set server spare/u1 addr 10.0.0.1").startswith("Update for the current server address family")
@@ -185,7 +224,7 @@ def test_addresses_of_servers() -> None:
             assert one.ask(f"set server app/s1 {words}") == "health checks are not enabled on this server\n"
         assert one.ask("set server app/s1 fqdn a.b") == (
             "set server <b>/<s> fqdn failed because no resolution is configured.\n")
-        assert CHANGES.followers["server"].snapshot() == [["server", "app/s1", "addr", "::1", 8080, False, 0]]
+        assert CHANGES.followers["server"].snapshot() == [["server", "app/s1", "addr", "::1", 8081, False, 0]]
 
 
 def test_where_checks_go() -> None:
