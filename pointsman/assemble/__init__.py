@@ -11,6 +11,7 @@ missing timeouts. Errors are collected, not thrown: one run shows them all.
     frontends.py  listeners, loggers, options
     rules.py      rules, routes, error pages
     ignored.py    warnings of what is said in vain
+    more_errors.py  what a file that is wrong has beside its wrong lines
     admin.py      statistics pages, stats sockets
     live.py       the result: what runs
 """
@@ -48,8 +49,11 @@ from pointsman.stream.proxies import Program
 MEMORIES: Final = "POINTSMAN_MEMORIES"  # "off" in the environment: nothing is remembered, to find a fault or to measure
 
 
-def assemble(configuration: Configuration, diagnostics: Diagnostics) -> Live:
-    """Build everything. With findings of severity ALERT in `diagnostics` the result must not be started."""
+def assemble(configuration: Configuration, diagnostics: Diagnostics, resolves: bool = True) -> Live:
+    """Build everything. With findings of severity ALERT in `diagnostics` the result must not be started.
+
+    resolves=False: names of servers are not looked up, which may take long; nor may that result be started.
+    """
     main = configuration.main
     lanes = lane_count(main)
     reactor = Reactor()
@@ -72,6 +76,7 @@ def assemble(configuration: Configuration, diagnostics: Diagnostics) -> Live:
     program.lax = _lax(main)
     sinks = SinkSet()
     live = Live(reactor, room, program, sinks, build_process_logger(main, sinks))
+    live.resolves = resolves
     live.pins = pins(main, members(main, lanes))
     live.groups = members(main, lanes)
     modes = decide_modes(configuration, diagnostics)

@@ -1,5 +1,6 @@
 """Backends and their servers."""
 import socket
+from dataclasses import replace
 from typing import Final
 
 from pointsman.assemble.live import Live
@@ -95,7 +96,7 @@ def fill_servers(live: Live, backend: BackendProxy, section: Section, configurat
     ignore = command_line is not None and command_line.ignore_resolution
     for line, server_number in zip(lines, server_ids(lines)):
         try:
-            address = initial_address(line, section)
+            address = initial_address(line, section) if live.resolves else replace(line.address, host="")
         except ConfigError as error:
             if not ignore:
                 diagnostics.add(error.finding)

@@ -127,6 +127,7 @@ class Live(Generation):
     def __init__(self, reactor: Reactor, room: Room, program: Program, sinks: SinkSet, logger: Logger) -> None:
         super().__init__(reactor, room)
         self.program = program
+        self.resolves = True  # look up names of servers
         self.sinks = sinks
         self.lost_lines = 0  # log lines of this process that the counters know of
         self.logger = logger  # of the process

@@ -86,7 +86,9 @@ BIND_OTHERS = Others(
          "no-tlsv10": 0, "no-tlsv11": 0, "no-tlsv12": 0, "no-tlsv13": 0, "npn": 1, "prefer-client-ciphers": 0,
          "sigalgs": 1, "ssl-max-ver": 1, "ssl-min-ver": 1, "strict-sni": 0, "tls-ticket-keys": 1, "tls-tickets": 0,
          "verify": 1},
-    hints={"idle-ping": 1, "nice": 1})
+    hints={"idle-ping": 1, "nice": 1},
+    coming={"accept-netscaler-cip": 1, "cc": 1, "guid-prefix": 1, "label": 1, "namespace": 1, "nbconn": 1,
+            "quic-cc-algo": 1, "quic-force-retry": 0, "quic-socket": 1, "tcp-md5sig": 1, "tcp-ss": 1})
 
 Parse = Callable[[Words, BindParameters], BindParameters]
 

@@ -13,6 +13,7 @@ from pointsman.config import vocabulary
 from pointsman.config.keyword import KEYWORDS, Args, Keyword
 from pointsman.config.removed import removed
 from pointsman.config.setting import SECTIONS, Configuration, In, Section, Setting
+from pointsman.config.timeouts import OLD_SPELLINGS
 from pointsman.core.diagnostics import ConfigError, Diagnostics, Position
 from pointsman.core.refused import refusal
 from pointsman.core.registry import nearest
@@ -198,7 +199,9 @@ def unknown_keyword(word: Word, section: Section | None) -> ConfigError:
     """The error for a word that is no keyword of the section; UnknownSection if it is most like a section's name."""
     where = f"in '{NAMES[section.kind]}' section" if section is not None else "out of section."
     sections = vocabulary.words("section")
-    near = nearest(word.text, [*sections, *(_known(_all(section.kind)) if section is not None else [])])
+    known = _known(_all(section.kind)) if section is not None else []
+    near = nearest(word.text, dict.fromkeys([*sections, *(name.partition(" ")[0] for name in known
+                                                          if name not in OLD_SPELLINGS)]))
     message = f"unknown keyword '{word.text}' {where}"
     expected = "" if section is not None else "a section: " + ", ".join(SECTIONS)
     hint = f"did you mean '{near}'?" if near else ""

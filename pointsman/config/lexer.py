@@ -216,6 +216,7 @@ class Reader:
         self.variables = variables
         self.diagnostics = diagnostics
         self.section = ""
+        self.failed: set[str] = set()  # the first words of lines that could not be cut
 
     def __iter__(self) -> Iterator[Line]:
         """Each line that has words. A line that cannot be cut is reported and left out.
@@ -235,6 +236,7 @@ class Reader:
                 words = split_line(place, self.variables)
             except ConfigError as error:
                 self.diagnostics.add(error.finding)
+                self.failed.update(part.strip("\"'") for part in text.split()[:3])
                 continue
             if words:
                 yield Line(words, words[0].to(words[-1]))

@@ -7,6 +7,7 @@ The registries must be full before a load: import pointsman.keywords first.
 """
 import os
 from collections.abc import MutableMapping, Sequence
+from typing import Final
 
 from pointsman.config import default_path, environment
 from pointsman.config.command_line import CommandLine
@@ -19,7 +20,7 @@ from pointsman.config.predicates import Asked
 from pointsman.config.rule_order import RuleOrder
 from pointsman.config.sections import Opener, is_section
 from pointsman.config.setting import SECTIONS, Configuration, In, Section
-from pointsman.core.diagnostics import NOWHERE, ConfigError, Diagnostics
+from pointsman.core.diagnostics import NOWHERE, ConfigError, Diagnostics, Severity, UnknownName
 from pointsman.core.words import Line
 from pointsman.tables.patterns import LISTS
 
@@ -111,6 +112,9 @@ def _has_empty_words(line: Line, diagnostics: Diagnostics) -> bool:
     return False
 
 
+USERS: Final = ("use_backend", "default_backend", "use-server")  # lines that only use names
+
+
 class _Loader:
     """Reads one file after the other into one Configuration."""
 
@@ -134,18 +138,23 @@ class _Loader:
     def _read(self, file: str, content: bytes) -> None:
         variables = self.configuration.environment
         reader = Reader(file, content, variables, self.diagnostics)
+        reader.failed = self.configuration.failed
         conditionals = Conditionals(Asked(variables, self.runtime), self.diagnostics)
         self.section, self.skipping = None, False
         for line in reader:
             if not conditionals.take(line):
                 continue
             if _has_empty_words(line, self.diagnostics):
+                self._note_failure(line)
                 if is_section(line.words[0].text):
                     self._unnamed(line)
             elif is_section(line.words[0].text):
                 self.order.begin()
+                alerts = self.diagnostics.count(Severity.ALERT)
                 self.section = self.opener.open(line)
                 self.skipping = self.section is None
+                if self.skipping or self.diagnostics.count(Severity.ALERT) > alerts:
+                    self._note_failure(line)
                 reader.section = self._name(line)
             else:
                 self._line(line)
@@ -156,6 +165,12 @@ class _Loader:
         kind = SECTIONS.get(line.words[0].text)
         self.section = Section(kind, "", line.at) if kind is not None else None
         self.skipping = kind is None
+
+    def _note_failure(self, line: Line) -> None:
+        """What it may have declared is not missed a second time where it is used."""
+        if line.words[0].text in USERS:
+            return
+        self.configuration.failed.update(word.text for word in line.words[:3])
 
     def _name(self, line: Line) -> str:
         """What $.SECTION shows: the section's name, else its kind."""
@@ -174,6 +189,9 @@ class _Loader:
             if self.section.kind == In.DEFAULTS:
                 self.opener.inheritance.note(self.section, line)
         except ConfigError as error:
+            if isinstance(error, UnknownName) and error.name in self.configuration.failed:
+                return  # the line that declares it is wrong, which was said
             self.diagnostics.add(error.finding)
+            self._note_failure(line)
             if isinstance(error, UnknownSection):
                 self.section, self.skipping = None, True

@@ -76,7 +76,7 @@ class Parameter(Generic[P]):
 class Others:
     """The words of one family of lines that change nothing here. Each has the number of its values.
 
-    `tls` means nothing without one of `encrypts`; `hints` are tuning alone.
+    `tls` means nothing without one of `encrypts`; `hints` are tuning alone; `coming` are not built yet.
     """
 
     kind: str  # in the vocabulary
@@ -84,34 +84,50 @@ class Others:
     tls: Mapping[str, int]
     encrypts: tuple[str, ...]
     hints: Mapping[str, int]
+    coming: Mapping[str, int]
 
 
 def read_parameters(words: Words, table: Registry[Parameter[P]], others: Others, start: P) -> P:
-    """All words that are left, applied to `start`. Raises ConfigError at the first that is wrong."""
+    """All words that are left, applied to `start`. Raises ConfigError at the first that is wrong.
+
+    One that is not built yet is an error too, but what stands behind its values is still looked at.
+    """
     args = words.args
     result = start
     without: list[Word] = []
-    encrypts: Word | None = None
-    while args.more():
-        words.word = args.word("a parameter")
-        text = words.word.text
-        found = table.get(text)
-        if found is not None:
-            result = found.parse(words, result)
-        elif text in others.encrypts:
-            encrypts = encrypts or words.word
-        elif text in others.tls:
-            without.append(words.word)
-            _skip(words, others.tls[text])
-        elif text in others.hints:
-            _skip(words, others.hints[text])
-            args.diagnostics.notice(f"{words.said} : '{text}' tunes what does not exist here and has no effect "
-                                    f"(manual {others.manual})", words.word.at)
-        else:
-            raise not_built(others.kind, text, words.word.at, table, f"{words.said} : unknown keyword '{text}'")
-    if encrypts is not None:
-        raise ConfigError(f"{words.said} : '{encrypts.text}' asks for TLS, which is not built yet "
-                          f"(manual {others.manual})", encrypts.at)
+    encrypts: list[Word] = []
+    missing: list[ConfigError] = []  # words that are not built
+    try:
+        while args.more():
+            words.word = args.word("a parameter")
+            text = words.word.text
+            found = table.get(text)
+            if found is not None:
+                result = found.parse(words, result)
+            elif text in others.encrypts:
+                encrypts.append(words.word)
+            elif text in others.tls:
+                without.append(words.word)
+                _skip(words, others.tls[text])
+            elif text in others.hints:
+                _skip(words, others.hints[text])
+                args.diagnostics.notice(f"{words.said} : '{text}' tunes what does not exist here and has no effect "
+                                        f"(manual {others.manual})", words.word.at)
+            else:
+                missing.append(not_built(others.kind, text, words.word.at, table,
+                                         f"{words.said} : unknown keyword '{text}'"))
+                if text not in others.coming:
+                    raise missing.pop()
+                _skip(words, others.coming[text])
+        if encrypts:
+            raise ConfigError(f"{words.said} : '{encrypts[0].text}' asks for TLS, which is not built yet "
+                              f"(manual {others.manual})", encrypts[0].at)
+        if missing:
+            raise missing.pop()
+    except ConfigError:
+        for one in missing:
+            args.diagnostics.add(one.finding)
+        raise
     for word in without:
         args.diagnostics.notice(f"{words.said} : '{word.text}' has no effect without TLS (manual {others.manual})",
                                 word.at)

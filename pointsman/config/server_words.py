@@ -70,7 +70,14 @@ SERVER_OTHERS = Others(
          "no-ssl-reuse": 0, "no-sslv3": 0, "no-tls-tickets": 0, "no-tlsv10": 0, "no-tlsv11": 0, "no-tlsv12": 0,
          "no-tlsv13": 0, "no-verifyhost": 0, "npn": 1, "renegotiate": 0, "sigalgs": 1, "sni": 1, "sni-auto": 0,
          "ssl-max-ver": 1, "ssl-min-ver": 1, "ssl-reuse": 0, "tls-tickets": 0, "verify": 1, "verifyhost": 1},
-    hints={"idle-ping": 1, "log-bufsize": 1, "log-proto": 1, "quic-cc-algo": 1})
+    hints={"idle-ping": 1, "log-bufsize": 1, "log-proto": 1, "quic-cc-algo": 1},
+    coming={"agent-addr": 1, "agent-check": 0, "agent-inter": 1, "agent-port": 1, "agent-send": 1, "cc": 1,
+            "check-pool-conn-name": 1, "check-proto": 1, "check-reuse-pool": 0, "check-via-socks4": 0, "cookie": 1,
+            "error-limit": 1, "healthcheck": 1, "maxqueue": 1, "minconn": 1, "namespace": 1, "non-stick": 0,
+            "observe": 1, "on-error": 1, "on-marked-down": 1, "on-marked-up": 1, "pool-conn-name": 1,
+            "proxy-v2-options": 1, "redir": 1, "resolve-net": 1, "resolve-opts": 1, "resolve-prefer": 1,
+            "resolvers": 1, "send-proxy-v2-ssl": 0, "send-proxy-v2-ssl-cn": 0, "set-proxy-v2-tlv-fmt": 1, "shard": 1,
+            "socks4": 1, "strict-maxconn": 0, "tcp-md5sig": 1, "track": 1, "ws": 1})
 
 Parse = Callable[[Words, ServerParameters], ServerParameters]
 

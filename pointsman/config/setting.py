@@ -157,6 +157,7 @@ class Configuration:
     userlists: dict[str, Section] = field(default_factory=dict)
     http_errors: dict[str, Section] = field(default_factory=dict)
     tails: dict[tuple[int, str], tuple[object, object]] = field(default_factory=dict)  # see server_line._parameters
+    failed: set[str] = field(default_factory=set)  # the first words of lines that were wrong: names they might declare
     environment: MutableMapping[str, str] = field(default_factory=lambda: os.environ)  # what `setenv` changes
 
     def proxy(self, name: str, side: In) -> Section | None:

@@ -96,6 +96,14 @@ class ConfigError(Exception):
         self.finding = Finding(Severity.ALERT, message, position, expected, hint)
 
 
+class UnknownName(ConfigError):
+    """An error for a name that nothing declares. If a line that would declare it was wrong, that was said already."""
+
+    def __init__(self, name: str, message: str, position: Position, expected: str = "", hint: str = "") -> None:
+        super().__init__(message, position, expected, hint)
+        self.name = name
+
+
 @dataclass(slots=True)
 class Diagnostics:
     """The findings of one load."""

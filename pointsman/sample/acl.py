@@ -17,10 +17,11 @@ from mypy_extensions import i64
 
 from pointsman.core.diagnostics import ConfigError, Finding, Position, Severity
 from pointsman.core.registry import nearest
+from pointsman.core.vocabulary import unknown
 from pointsman.core.words import Word
 from pointsman.proto.message import Head
 from pointsman.sample.acl_lists import File, Patterns
-from pointsman.sample.arguments import AclScope
+from pointsman.sample.arguments import AclScope, inside
 from pointsman.sample.casts import Cast, same
 from pointsman.sample.context import Context
 from pointsman.sample.expression import NAME, Expression, join_words, parse_expression
@@ -37,6 +38,7 @@ from pointsman.sample.pattern import (
     find_matching_cast,
     find_method,
 )
+from pointsman.sample.registry import FETCHES
 from pointsman.sample.source import NO_LINES, SPLIT, WHOLE, Pure, Source, through, turned
 from pointsman.sample.types import OF_REQUEST, OF_RESPONSE, Type, Value, Where
 
@@ -261,6 +263,8 @@ def _parse_criterion(word: Word, acls: AclScope | None) -> tuple[Expression, Met
     name = found.group() if found else ""
     derivative = DERIVATIVES.get(name)
     if derivative is None:
+        if name and name not in FETCHES:
+            raise unknown("fetch", name, inside(word, 0, len(name)), [*FETCHES, *SHORT])
         return parse_expression(word, Where.EVERYWHERE, acls), None
     real, suffix = derivative
     text = real + word.text[len(name):]

@@ -61,10 +61,17 @@ def encode(text: str) -> bytes:
 
 
 def inside(word: Word, start: int, length: int) -> Position:
-    """The place of a part of a word: exact where it was written without quotes and escapes, else the whole word."""
+    """The place of a part of a word: exact where that can be known behind quotes and escapes, else the whole word."""
     at = word.at
-    if at.length != len(word.text) or at.text[at.column - 1:at.column - 1 + at.length] != word.text:
-        return at
+    written = at.text[at.column - 1:at.column - 1 + at.length]
+    if written != word.text:
+        part = word.text[start:start + length]
+        if written[1:-1] == word.text and written[0] in "'\"":
+            start += 1
+        elif part and written.count(part) == 1:
+            start = written.index(part)
+        else:
+            return at
     return Position(at.file, at.line, at.column + start, max(length, 1), at.text)
 
 

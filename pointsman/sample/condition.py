@@ -8,7 +8,7 @@ business.
 """
 from collections.abc import Sequence
 
-from pointsman.core.diagnostics import NOWHERE, ConfigError, Diagnostics, Finding, Position, Severity
+from pointsman.core.diagnostics import NOWHERE, ConfigError, Diagnostics, Finding, Position, Severity, UnknownName
 from pointsman.core.registry import nearest
 from pointsman.core.words import Word
 from pointsman.sample.acl import PREDEFINED, Acl, AclTable, parse_acl, predefined
@@ -176,4 +176,4 @@ class _Parser:
         else:
             near = nearest(name, [*self.acls.lines, *PREDEFINED])
             hint = f"did you mean '{near}'?" if near else ""
-        raise ConfigError(f"no such ACL : '{name}'", at, "the name of an ACL, '!', 'or', '||', or '{'", hint)
+        raise UnknownName(name, f"no such ACL : '{name}'", at, "the name of an ACL, '!', 'or', '||', or '{'", hint)

@@ -252,7 +252,9 @@ class _Parser:
         entry = TAGS.get(name)
         at = inside(self.word, start, end - start)
         if entry is None:
-            raise unknown("log-format tag", name, at, TAGS)
+            wrong = unknown("log-format tag", name, at, TAGS).finding
+            raise ConfigError(wrong.message, at, "a tag of manual 8.2.6, or '%%' for the character '%' itself",
+                              wrong.hint)
         if not entry.where & self.where:
             raise ConfigError(f"log-format tag '%{name}' is not available here", at,
                               f"a place among: {describe(entry.where)}")

@@ -8,6 +8,7 @@ from typing import Final
 
 import pointsman.keywords  # noqa: F401  # fills the registries
 from pointsman.assemble import assemble
+from pointsman.assemble.more_errors import find_more
 from pointsman.config.command_line import CommandLine
 from pointsman.config.conditionals import check_condition
 from pointsman.config.features import Runtime
@@ -61,7 +62,11 @@ def start(options: Options, console: Console) -> Loaded | int:
     if slow := what_is_slow(configuration.main):
         diagnostics.notice(slow,
                            hint="install a C compiler and Python's headers, then Pointsman again; or say 'nbthread 1'")
-    generation: Generation | None = None if diagnostics.failed else assemble(configuration, diagnostics)
+    generation: Generation | None = None
+    if diagnostics.failed:
+        find_more(configuration, diagnostics)
+    else:
+        generation = assemble(configuration, diagnostics)
     if plain_regex.Regex.made > plain:
         diagnostics.notice("regular expressions are Python's: the extension for PCRE2 is not built.",
                            hint="install a C compiler, Python's headers and libpcre2-dev, then Pointsman again")
