@@ -3,6 +3,7 @@ from pointsman.balance.hashed import Key, by_hash
 from pointsman.balance.registry import Make, algorithm
 from pointsman.config.keyword import Args
 from pointsman.core.diagnostics import ConfigError
+from pointsman.proto.message import path_start
 from pointsman.sample.context import Context
 
 
@@ -21,8 +22,7 @@ class Uri(Key):
             return None
         uri = request.uri
         if self.path_only and not uri.startswith(b"/"):
-            scheme = uri.find(b"://")
-            start = uri.find(b"/", scheme + 3) if scheme >= 0 else -1
+            start = path_start(uri)
             if start < 0:
                 return None
             uri = uri[start:]

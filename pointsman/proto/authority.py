@@ -3,7 +3,8 @@ them.
 
 A target and a Host that name different places are refused; a port that is its scheme's default counts as absent, and
 where an absolute target writes one it is taken from target and Host, so that rules compare one spelling (RFC 3986
-6.2.3).
+6.2.3). For the same reason an absolute target that ends with its authority gets the path "/", but for OPTIONS, where
+that means another thing (RFC 9112 3.2.4).
 """
 from typing import Final
 
@@ -33,10 +34,22 @@ def split_port(authority: bytes) -> tuple[bytes, bytes | None]:
     return authority[:colon], authority[colon + 1:]
 
 
+def is_host(text: bytes) -> bool:
+    """Host and port as they may stand in a Host field. Brackets stand about the whole of the host or nowhere (RFC 3986
+    3.2.2): "[::1" would be somebody else's "::1"."""
+    if not text.translate(HOSTS).isascii():
+        return False
+    opened = text.rfind(b"[")
+    closed = text.find(b"]")
+    if opened < 0 and closed < 0:
+        return True
+    return opened == 0 and closed == text.rfind(b"]") > 0 and text[closed + 1:closed + 2] in (b"", b":")
+
+
 def _connect(head: Request) -> None:
-    """authority-form: host and port; a Host without port means 80 or 443."""
+    """authority-form: host and port; a Host without port, or with an empty one, means 80 or 443."""
     host, port = split_port(head.uri)
-    if not host or not port or not port.isdigit() or not head.uri.translate(HOSTS).isascii():
+    if not port or not port.isdigit() or not is_host(head.uri):
         raise ProtocolError("CONNECT needs host and port")
     given = head.host
     if given is None:
@@ -46,27 +59,31 @@ def _connect(head: Request) -> None:
     if given.lower() == head.uri.lower():
         if default:
             _set_host(head, given[:len(host)])
-    elif not default or given.lower() != host.lower():
+    elif not default or given.lower() not in (host.lower(), host.lower() + b":"):
         raise ProtocolError("authority differs from Host")
 
 
 def _absolute(head: Request, strict: bool) -> None:
     scheme, mark, rest = head.uri.partition(b"://")
-    authority = rest.partition(b"/")[0]
+    authority = rest.partition(b"/")[0].partition(b"?")[0].partition(b"#")[0]
     user, at, place = authority.rpartition(b"@")
     if not mark or not scheme[:1].isalpha() or not scheme.translate(SCHEMES).isascii() or (strict and at):
         raise ProtocolError("invalid request target")
     host, port = split_port(place)
-    if not host or not place.translate(HOSTS).isascii():
+    if not is_host(place) or host[:1] != b"[" and host.find(b":") >= 0:
         raise ProtocolError("invalid authority")
     default = _DEFAULTS.get(scheme.lower())
     shortened = default is not None and port is not None and port in (b"", default)
-    if shortened:
-        uri = scheme + b"://" + user + at + host + rest[len(authority):]
+    tail = rest[len(authority):]
+    if shortened or not tail and head.method != b"OPTIONS":
+        if shortened:
+            place = host
+            port = None
+        if not tail and head.method != b"OPTIONS":
+            tail = b"/"
+        uri = scheme + b"://" + user + at + place + tail
         head.line = head.line.replace(head.uri, uri, 1)
         head.uri = uri
-        place = host
-        port = None
     given = head.host
     if given is None:
         head.host = place

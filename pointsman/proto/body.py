@@ -27,8 +27,8 @@ _SIZE: Final = 0
 _DATA: Final = 1
 _CRLF: Final = 2
 _TRAILER: Final = 3
-_DIGITS: Final = 13  # of a chunk's size: 14 and more are refused, whatever they are
-_LINE: Final = 4_096  # bytes of a size line with its extensions
+_DIGITS: Final = 13  # of a chunk's size, without zeros in front: 14 and more are refused, whatever they are
+_LINE: Final = LIMIT  # bytes of a size line with its extensions
 # Framing and routing cannot be said behind the body (RFC 9110 6.5.1).
 _NOT_TRAILERS: Final = frozenset((b"content-length", b"transfer-encoding", b"host"))
 
@@ -146,7 +146,7 @@ class Body:
             raise ProtocolError("chunk longer than its size")
         if self._state == _SIZE:
             digits = line.partition(b";")[0].rstrip(b" \t\r")
-            if not digits or len(digits) > _DIGITS or not digits.translate(HEXES).isascii():
+            if not digits or not digits.translate(HEXES).isascii() or len(digits.lstrip(b"0")) > _DIGITS:
                 raise ProtocolError("invalid chunk size")
         if (size > _LINE and self._state == _SIZE) or size + self._weight > LIMIT:
             raise ProtocolError("line too long in a chunked body")
@@ -156,6 +156,8 @@ class Body:
         """chunk-size [ chunk-ext ] (RFC 9112 7.1). int(x, 16) alone takes "+2", "0x2", "2_0" and " 2"."""
         digits, semicolon, extension = line.partition(b";")
         digits = digits.rstrip(b" \t")
+        if len(digits) > _DIGITS:
+            digits = digits.lstrip(b"0") or b"0"
         if not digits or len(digits) > _DIGITS or len(line) > _LINE or not digits.translate(HEXES).isascii():
             raise ProtocolError("invalid chunk size")
         if semicolon:

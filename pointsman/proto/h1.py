@@ -7,8 +7,8 @@ stands in; the few fields that decide about framing, routing and the connection 
 
 What two parsers could read differently is refused (RFC 9112 2.2, 3.2, 5, 6.1, 6.3, 11.2); a few things are mended in
 the head's fields, so that rules and servers see one meaning: equal repeated Content-Lengths and Hosts become one,
-Content-Length beside Transfer-Encoding goes away, TE keeps only "trailers", an Upgrade to HTTP/2 goes away, and so do an
-Upgrade that Connection does not name and the "upgrade" of a Connection without it, and default ports of an absolute
+Content-Length beside Transfer-Encoding goes away, TE keeps only "trailers", an Upgrade to HTTP/2 goes away, and so do
+an Upgrade that Connection does not name and the "upgrade" of a Connection without it, and default ports of an absolute
 target.
 
 What HAProxy tolerates (bare LF, a missing Host, controls in values, TRACE, bodies of GET, unknown expectations) is
@@ -16,8 +16,8 @@ tolerated too, unless `strict` (option pointsman-strict).
 """
 from typing import Final
 
-from pointsman.proto.authority import check_target
-from pointsman.proto.errors import ProtocolError
+from pointsman.proto.authority import check_target, is_host
+from pointsman.proto.errors import UNANSWERED, ProtocolError
 from pointsman.proto.memory import Memory
 from pointsman.proto.message import (
     CODING,
@@ -35,7 +35,7 @@ from pointsman.proto.message import (
     Response,
 )
 from pointsman.proto.shape import find_shape
-from pointsman.proto.tokens import BASE64S, CLEAN, HOSTS, NAMES, TARGETS, TEXT, tokens
+from pointsman.proto.tokens import BASE64S, CLEAN, NAMES, PLAIN_HOSTS, TARGETS, TEXT, tokens
 
 ANY_PAYLOAD: Final = 1  # bits of `lax`: h1-accept-payload-with-any-method
 KEEP_AMBIGUOUS: Final = 2  # h1-do-not-close-on-insecure-transfer-encoding
@@ -269,11 +269,8 @@ def _judge(head: Head, is_request: bool) -> None:
                 continue
             one = _canonical(one, b"trailers")
         elif kind == HOST and is_request:
-            if not one.value.translate(HOSTS).isascii():
-                raise ProtocolError("invalid Host")
+            _check_host(one.value, host)
             if host is not None:
-                if host.lower() != one.value.lower():
-                    raise ProtocolError("differing Hosts")
                 continue
             host = one.value
         fields.append(one)
@@ -283,6 +280,13 @@ def _judge(head: Head, is_request: bool) -> None:
     if codings:
         _codings(b",".join(codings))
         head.chunked = True
+
+
+def _check_host(value: bytes, earlier: bytes | None) -> None:
+    if value.translate(PLAIN_HOSTS) != value and not is_host(value):
+        raise ProtocolError("invalid Host")
+    if earlier is not None and earlier.lower() != value.lower():
+        raise ProtocolError("differing Hosts")
 
 
 def _connection(head: Head, value: bytes) -> bool:
@@ -458,8 +462,9 @@ def _response(block: bytes, strict: bool, max_fields: int, earlier: Response | N
     head = Response()
     _status_line(head, raws[0])
     _parse_fields(head, raws, strict, max_fields, False, hint, memory, lax)
-    if head.chunked and head.minor == 0:  # whoever is next cannot know where it ends
+    if head.chunked and head.minor == 0:  # whoever is next may not know where it ends (RFC 9112 6.1)
         head.close = True
+        head.close_after = True
     elif head.close_after:  # two framings: what follows on this server connection is not to be trusted
         head.close = True
         head.close_after = False
@@ -493,11 +498,19 @@ def _version(version: bytes, strict: bool) -> int:
 
 
 def _request_line(head: Request, raw: bytes, strict: bool) -> None:
-    """method SP request-target SP HTTP-version (RFC 9112 3); a tab is taken for a space unless `strict`."""
-    parts = raw.split(b" ") if strict else raw.replace(b"\t", b" ").split(b" ")
+    """method SP request-target SP HTTP-version (RFC 9112 3); several blanks or tabs count as one space, unless
+    `strict`, and then go on as one."""
+    parts = raw.split(b" ")
+    if not strict and (len(parts) != 3 or raw.find(b"\t") >= 0):
+        parts = raw.replace(b"\t", b" ").split(b" ")
+        if parts[0] and parts[-1]:
+            parts = [part for part in parts if part]
+            raw = b" ".join(parts)
     if len(parts) != 3:
         raise ProtocolError("invalid request line")
     method = parts[0]
+    if raw == b"PRI * HTTP/2.0":
+        raise ProtocolError("HTTP/2 is not spoken here", UNANSWERED)
     target = parts[1]
     if method not in _METHODS and (not method or method == b"PRI" or not method.translate(NAMES).isascii()):
         raise ProtocolError("invalid method")

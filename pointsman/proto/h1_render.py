@@ -8,8 +8,8 @@ What HAProxy was seen to send (each statement has its test), and what these func
   that the caller names, and what does not fit the framing is left out. Where the fields name none, they are appended. A
   204 and interim responses (1xx) go out without either; responses to HEAD and 304 keep theirs.
 - Of Connection the members "close" and "keep-alive" are dropped, and "upgrade" where no field says what to; the others
-  stay in place, joined by "," when one was dropped; a Connection field of which nothing is left goes away. Then, behind all other fields, comes what this hop
-  wants to say:
+  stay in place, joined by "," when one was dropped; a Connection field of which nothing is left goes away. Then,
+  behind all other fields, comes what this hop wants to say:
 
       request    connection close   "close" to HTTP/1.1, nothing to HTTP/1.0
                  connection kept    "keep-alive" to HTTP/1.0 (but not with chunks, which it does not know), nothing to
@@ -185,7 +185,7 @@ def _known(joined: Joined, fields: list[Field], length: int, chunked: bool) -> l
             elif kind == _SIZE and one.kind == LENGTH:
                 out[at] = b"%d" % length
             elif kind in (_MARK, _WRITTEN) and one.name == old.name:
-                out[at] = one.value if one.spelt else encoded(one.value)
+                out[at] = one.value if one.spelt else encoded(one.blanks or one.value)
             else:
                 return None
             at += 2
@@ -227,7 +227,7 @@ def _pieces(head: Head | None, fields: list[Field], length: int, chunked: bool,
 
 def line(one: Field) -> bytes:
     """A field's line as it goes out, behind the end of the line before it; made once."""
-    value = one.value
+    value = one.blanks or one.value
     if not one.spelt and value.translate(CLEAN) != value:  # what was received is clean
         value = encoded(value)
     made = one.wire = b"\r\n%b: %b" % (one.name, value)

@@ -18,6 +18,8 @@ UPGRADE: Final = 6
 EXPECT: Final = 7
 TE: Final = 8
 
+BLANK: Final = (0x20, 0x09)
+
 KINDS: Final = {b"content-length": LENGTH, b"transfer-encoding": CODING, b"host": HOST, b"connection": CONNECTION,
                 b"keep-alive": HOP, b"proxy-connection": HOP, b"http2-settings": HOP, b"upgrade": UPGRADE,
                 b"expect": EXPECT, b"te": TE}
@@ -28,7 +30,8 @@ class Field:
 
     Of one that was received, `spelt` is its name as it came, with the colon, and `raw` its line without the end, if
     that was parsed alone (not by its head's shape). `wire` is the line as it goes out, from the CRLF before it, once
-    somebody has made it (h1_render.py).
+    somebody has made it (h1_render.py). `blanks` is what a rule has written with white space around it: that goes out,
+    though nobody who asks for the value sees it.
     """
 
     def __init__(self, name: bytes, value: bytes, kind: int) -> None:
@@ -38,11 +41,27 @@ class Field:
         self.raw = b""
         self.spelt = b""
         self.wire = b""
+        self.blanks = b""
 
 
 def field(name: bytes, value: bytes) -> Field:
     """A field that rules write; `name` in lower case."""
-    return Field(name, value, KINDS.get(name, PLAIN))
+    made = Field(name, value, KINDS.get(name, PLAIN))
+    if value and (value[0] in BLANK or value[-1] in BLANK):
+        made.value = value.strip(b" \t")
+        made.blanks = value
+    return made
+
+
+def path_start(uri: bytes) -> int:
+    """Where the path of a target begins; -1: it has none ("*", authorities, and "http://h?x=/y")."""
+    if uri.startswith(b"/"):
+        return 0
+    scheme = uri.find(b"://")
+    start = uri.find(b"/", scheme + 3) if scheme >= 0 else -1
+    if start > 0 and uri.find(b"?", scheme, start) >= 0:
+        return -1
+    return start
 
 
 class Joined:
@@ -131,14 +150,9 @@ class Request(Head):
     def path(self) -> bytes | None:
         """From the first "/" after the authority up to the query (manual 7.3.6, path); None for "*" and authorities."""
         uri = self.uri
-        start = 0
-        if not uri.startswith(b"/"):
-            scheme = uri.find(b"://")
-            if scheme < 0:
-                return None
-            start = uri.find(b"/", scheme + 3)
-            if start < 0:
-                return None
+        start = path_start(uri)
+        if start < 0:
+            return None
         end = uri.find(b"?", start)
         return uri[start:end] if end >= 0 else uri[start:]
 

@@ -27,7 +27,7 @@ TARGETS: Final = _only(bytes([c for c in range(0x21, 0x7F) if c != 0x23]))  # VC
 CLEAN: Final = bytes([c if c not in (0, 10, 13) else c + 1 for c in range(256)])
 # The same test by comparison, which compiled code does in half the time.
 PLAIN_TARGETS: Final = bytes([c if 0x21 <= c < 0x7F and c != 0x23 else c ^ 1 for c in range(256)])
-PLAIN_HOSTS: Final = bytes([c if c in _HOST else c ^ 0xFF for c in range(256)])
+PLAIN_HOSTS: Final = bytes([c if c in _HOST and c not in b"[]" else c ^ 0xFF for c in range(256)])
 TEXT: Final = bytes([c if (c >= 0x20 and c != 0x7F) or c == 9 else 0x20 for c in range(256)])
 
 

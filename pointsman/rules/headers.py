@@ -54,6 +54,7 @@ class SetHeader(HeaderAction):
         self.format = value
         self.constant = value.constant
         self.made = field(header, b"")  # the last one: most values repeat, and fields are never changed
+        self.written = b""  # its value as it was rendered
         self.also_host(header)
 
     def run(self, context: Context) -> int:
@@ -63,7 +64,8 @@ class SetHeader(HeaderAction):
         name = self.header
         value = self.format.render_header(context)
         made = self.made
-        if made.value != value:
+        if self.written != value:
+            self.written = value
             made = self.made = field(name, value)
         head.fields = (without(head, name) if self.replaces else head.fields) + [made]
         if made.kind == CONNECTION:

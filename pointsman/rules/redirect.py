@@ -60,7 +60,6 @@ class Redirect(Action):
         if self.cookie is not None:
             fields.append((b"set-cookie", self.cookie))
         reply = Reply(self.code, fields, b"", MOVED[self.code])
-        reply.close_on_body = True
         context.answer = reply
         return ANSWER
 

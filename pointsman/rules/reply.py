@@ -73,7 +73,6 @@ class Reply:
         self.logged = 0  # the status of log and counters, where it is not the one that goes out (error files)
         self.silent = False  # no bytes at all: the connection is just closed (errorfile /dev/null)
         self.close = False  # the connection is closed behind it, whatever the client wants
-        self.close_on_body = False  # the same, if the request has a body (redirections)
 
     def challenging(self, challenge: Challenge) -> "Reply":
         """The same with the challenge as its only one."""
@@ -91,6 +90,8 @@ class Reply:
         head.reason = self.reason
         for name, value in self.fields:
             content = value if isinstance(value, bytes) else value.render_header(context)
+            if not content and not isinstance(value, bytes):
+                continue  # as HAProxy does where a reply is made; set-header writes the field all the same
             head.fields.append(field(name, content))
             if name == b"connection" and b"close" in tokens(content):
                 head.close_asked = True

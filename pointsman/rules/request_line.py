@@ -8,7 +8,7 @@ from typing import Final
 
 from pointsman.config.action import CONTINUE, HTTP_REQUEST, Action, RuleArgs, action
 from pointsman.core.regex import Regex
-from pointsman.proto.message import HOST, Request, field
+from pointsman.proto.message import HOST, Request, field, path_start
 from pointsman.sample.context import Context
 from pointsman.sample.format import Format
 from pointsman.sample.head import authority
@@ -20,14 +20,14 @@ Edit = Callable[[Request, bytes], None]
 
 
 def path_bounds(uri: bytes, with_query: bool) -> tuple[int, int]:
-    """Where path (and query) of a target begin and end. What has no path ("*", an authority, an absolute URI without
-    one) is taken as a whole."""
-    start = 0
-    if not uri.startswith(b"/"):
-        scheme = uri.find(b"://")
-        start = uri.find(b"/", scheme + 3) if scheme >= 0 else -1
-        if start < 0:
+    """Where path (and query) of a target begin and end; the place for it in an absolute URI without one. "*" and an
+    authority are taken as a whole."""
+    start = path_start(uri)
+    if start < 0:
+        if uri.find(b"://") < 0:
             return 0, len(uri)
+        mark = uri.find(b"?")
+        start = mark if mark >= 0 else len(uri)
     end = -1 if with_query else uri.find(b"?", start)
     return start, end if end >= 0 else len(uri)
 

@@ -8,7 +8,7 @@ response that cannot be completed is ended by closing, so that the client sees t
 from typing import Final
 
 from pointsman.net.reactor import Reactor
-from pointsman.proto.errors import ProtocolError
+from pointsman.proto.errors import UNANSWERED, ProtocolError
 from pointsman.proto.h1_render import response_head
 from pointsman.proto.message import Field
 from pointsman.rules.pages import DEFAULT_PAGES, raw_page
@@ -107,7 +107,7 @@ class Faults(Exchange):
         self.record.status = reply.logged or response.status
         self.after_rules()
         request = self.context.request
-        whole = self.client.request_done if reply.close_on_body else self.client.drop_body()
+        whole = self.client.drop_body()
         frontend = self.frontend
         if reply.close or response.close_asked or not whole or frontend.mode == CLOSE:
             self.closing = True
@@ -187,7 +187,7 @@ class Faults(Exchange):
 
     def bad_request(self, error: ProtocolError) -> None:
         """Bytes that are no request. Nothing of it is forwarded, and the connection is closed."""
-        self._no_request(error.status, _P)
+        self._no_request(error.status or 400, _P, error.status != UNANSWERED)
 
     def request_expired(self, first: bool, empty: bool) -> None:
         """The time for a request is up. Between two requests that is a quiet end."""
@@ -211,7 +211,7 @@ class Faults(Exchange):
         self.phase = ENDED
         self.client.next(False)
 
-    def _no_request(self, status: int, cause: int) -> None:
+    def _no_request(self, status: int, cause: int, answers: bool = True) -> None:
         record = self.record
         if self.client.first and self.phase == IDLE and record.begun == 0:
             record.begun = record.accepted
@@ -228,7 +228,7 @@ class Faults(Exchange):
         frontend.counters.requests += 1
         self.phase = LAST
         custom = frontend.pages.get(status)
-        if custom is None or not custom.silent:
+        if answers and (custom is None or not custom.silent):
             page = raw_page(status, custom, self.context)
             record.sent = len(page)
             self.client.push(page)

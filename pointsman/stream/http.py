@@ -634,7 +634,7 @@ class HttpStream(ServedStream):
             self.closing = True  # rules have made something of it that the client cannot frame
         if self.frontend.mode == CLOSE:  # a backend's httpclose is for its servers
             self.closing = True
-        if response.close_asked:
+        if response.close_asked or response.close_after:
             self.closing = True
         if not self.client.request_done:
             self.closing = True  # it answered without waiting for the rest of the request

@@ -1,8 +1,13 @@
-"""monitor-uri and monitor fail (manual 4.2): is this proxy alive, for whoever balances the balancers."""
+"""monitor-uri and monitor fail (manual 4.2): is this proxy alive, for whoever balances the balancers.
+
+A monitor-uri that is a path is met by that path with its query, also in an absolute target; one with a scheme is
+compared with the whole target.
+"""
 from pointsman.rules.pages import DEFAULT_PAGES
 from pointsman.rules.reply import Reply
 from pointsman.sample.condition import Condition
 from pointsman.sample.context import Context
+from pointsman.sample.fetch.request import path_and_query_of
 from pointsman.stream.proxies import Frontend, Service
 
 
@@ -16,7 +21,8 @@ class Monitor(Service):
 
     def answer(self, context: Context) -> Reply | None:
         request = context.request
-        if request is None or request.uri != self.uri:
+        if request is None or request.uri != self.uri and (
+                request.uri[:1] == b"/" or self.uri[:1] != b"/" or self.uri != path_and_query_of(request.uri)):
             return None
         status = 200
         for condition, negated in self.fails:

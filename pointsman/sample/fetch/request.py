@@ -3,6 +3,7 @@ import socket
 from typing import Final
 
 from pointsman.core.hashes import avalanche, sdbm
+from pointsman.proto.message import path_start
 from pointsman.sample.arguments import Arguments
 from pointsman.sample.casts import text_to_int
 from pointsman.sample.context import Context
@@ -69,11 +70,10 @@ def path_and_query(ctx: Context) -> bytes | None:
 
 
 def path_and_query_of(uri: bytes) -> bytes | None:
-    """The URI from its first slash behind an authority; None if it has none."""
-    if uri.startswith(b"/"):
-        return uri
-    scheme = uri.find(b"://")
-    start = uri.find(b"/", scheme + 3) if scheme >= 0 else -1
+    """The URI from behind an authority; None if there is nothing."""
+    start = path_start(uri)
+    if start < 0 and uri.find(b"://") >= 0:
+        start = uri.find(b"?")
     return uri[start:] if start >= 0 else None
 
 

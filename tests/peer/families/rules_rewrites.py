@@ -11,7 +11,7 @@ from families.rules_talk import talk
 from families.simple import simple
 
 ABSOLUTE = b"GET http://o.example:81/p/q?x=1 HTTP/1.1\r\nHost: o.example:81\r\n\r\n"
-BARE = b"GET http://o.example HTTP/1.1\r\nHost: o.example\r\n\r\n"
+BARE = b"GET http://o.example/ HTTP/1.1\r\nHost: o.example\r\n\r\n"
 TARGETS = (get("/a/b?x=1&y"), get("/"), get("/?"), ABSOLUTE, BARE, request("OPTIONS", "*"))
 EMPTY = {"a": ((Serve(response("200 OK", "Content-Length: 0")),),)}
 LEVELS = "no log\nlog {log} format priority local0\n"
@@ -30,7 +30,7 @@ SCENARIOS = [
             ("set-path", "/n?z", ("GET /n?z?x=1&y",)),
             ("set-pathq", "/new", ("GET /new HTTP/1.1", "GET http://o.example:81/new HTTP")),
             ("set-pathq", "/new?%[path]", ("GET /new?/a/b",)),
-            ("set-query", "a=%[path]", ("GET /a/b?a=/a/b", "GET http://o.example?a=")),
+            ("set-query", "a=%[path]", ("GET /a/b?a=/a/b", "GET http://o.example/?a=")),
             ("set-query", '"%[req.hdr(nope)]"', ("GET /a/b? HTTP", "GET / HTTP", "GET /? HTTP")),
             ("set-uri", "/u?v", ("GET /u?v HTTP/1.1",)),
             ("set-uri", "http://n.example/u?v", ("GET http://n.example/u?v HTTP/1.1", "host: n.example")),
@@ -38,7 +38,7 @@ SCENARIOS = [
             ("replace-path", "/foo/(.*) /\\1", ("GET /a/b?x=1&y",)),
             ("replace-pathq", "([^?]*)(\\?(.*))? \\1/foo\\2", ("GET /a/b/foo?x=1&y",)),
             ("replace-uri", "^http://(.*) https://\\1", ("GET https://o.example:81/p/q?x=1",)),
-            ("replace-uri", "([^/:]*://[^/]*)?(.*) \\1/foo\\2", ("GET http://o.example/foo HTTP/1.1",)),
+            ("replace-uri", "([^/:]*://[^/]*)?(.*) \\1/foo\\2", ("GET http://o.example/foo/ HTTP/1.1",)),
         )
     ),
     talk(
@@ -88,7 +88,7 @@ SCENARIOS = [
         "Host and an absolute URI stay one",
         "http-request set-header Host other",
         "GET http://other/p/q?x=1",
-        "GET http://other HTTP/1.1",
+        "GET http://other/ HTTP/1.1",
         "host: other",
         requests=[ABSOLUTE, BARE],
     ),

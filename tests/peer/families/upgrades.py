@@ -92,6 +92,7 @@ SCENARIOS = [
         talk=[Send(get("/", "Upgrade: foo")), Recv()],
         expect=["upgrade: foo"],
         differs=ALONE,
+        until_peer=(3, 0),
         ours=["HTTP/1.1 200 OK", "  GET / HTTP/1.1\n  host: h\n---"],
     ),
     Scenario(
@@ -100,6 +101,7 @@ SCENARIOS = [
         talk=[Send(get("/", "Connection: upgrade")), Recv()],
         expect=["connection: upgrade"],
         differs=ALONE,
+        until_peer=(3, 0),
         ours=["HTTP/1.1 200 OK", "  GET / HTTP/1.1\n  host: h\n---"],
     ),
     Scenario(
@@ -110,6 +112,7 @@ SCENARIOS = [
         expect=["HTTP/1.1 502 Bad Gateway", " PH-- "],
         differs="An upgrade of a request with a body (`docker attach`) goes through",
         ours=["upgrade: tcp", "bytes 'pong'", "101 "],
+        until_peer=(3, 0),
     ),
     Scenario(
         name="a WebSocket that the server does not accept",

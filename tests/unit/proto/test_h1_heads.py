@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pointsman.proto.errors import ProtocolError
+from pointsman.proto.errors import UNANSWERED, ProtocolError
 from pointsman.proto.h1 import check_switch, parse_request, parse_response
 from pointsman.proto.message import Request
 
@@ -94,7 +94,17 @@ REFUSED = {
     "the other scheme's port": get(b"", b"GET https://h:80/ HTTP/1.1"),
     "no authority": get(b"", b"GET http:/h/ HTTP/1.1"),
     "empty authority": get(b"", b"GET http:///a HTTP/1.1"),
-    "query in the authority": get(b"", b"GET http://h?x=/ HTTP/1.1"),
+    "query that differs from Host": get(b"", b"GET http://g?x=/ HTTP/1.1"),
+    "query in Host": get(b"", b"GET http://h?x HTTP/1.1", b"Host: h?x\r\n"),
+    "two ports in the authority": get(b"", b"GET http://h:80:/ HTTP/1.1", b"Host: h:80\r\n"),
+    "open bracket in the authority": get(b"", b"GET http://[::1/ HTTP/1.1", b"Host: [::1\r\n"),
+    "bracket amid the authority": get(b"", b"GET http://[a]x/ HTTP/1.1", b""),
+    "Host that is empty, and a target": get(b"", b"GET http://h/ HTTP/1.1", b"Host:\r\n"),
+    "Host with an open bracket": get(b"", host=b"Host: [::1\r\n"),
+    "Host with a closing bracket": get(b"", host=b"Host: ::1]\r\n"),
+    "Host with something behind its bracket": get(b"", host=b"Host: [::1]x\r\n"),
+    "Host with two brackets": get(b"", host=b"Host: [[::1]]\r\n"),
+    "Host with brackets the wrong way": get(b"", host=b"Host: ][\r\n"),
     "scheme with a digit first": get(b"", b"GET 1http://h/ HTTP/1.1"),
     "differing Hosts": get(b"Host: g\r\n"),
     "Host with a comma": get(b"", host=b"Host: h,g\r\n"),
@@ -111,16 +121,20 @@ REFUSED = {
     "RTSP/1.0": get(b"", b"GET /a RTSP/1.0"),
     "version and a space": get(b"", b"GET /a HTTP/1.1 "),
     "version and a NUL": get(b"", b"GET /a HTTP/1.1\0"),
-    "two spaces": get(b"", b"GET  /a HTTP/1.1"),
+    "a space at the end": get(b"", b"GET /a HTTP/1.1 "),
+    "a tab at the end": get(b"", b"GET /a HTTP/1.1\t"),
+    "a vertical tab": get(b"", b"GET\v/a HTTP/1.1"),
+    "a form feed": get(b"", b"GET \f/a HTTP/1.1"),
     "no target": get(b"", b"GET  HTTP/1.1"),
     "no method": get(b"", b" /a HTTP/1.1"),
     "method with an at sign": get(b"", b"G@T /a HTTP/1.1"),
     "method above 127": get(b"", b"G\xe9T /a HTTP/1.1"),
-    "the preface of HTTP/2": b"PRI * HTTP/2.0\r\n\r\n",
+    "the method of HTTP/2's preface": get(b"", b"PRI /a HTTP/1.1"),
     "WebSocket without key": get(b"Upgrade: websocket\r\nConnection: upgrade\r\n"),
     "WebSocket in a list without key": get(b"Upgrade: foo, WebSocket\r\nConnection: x, Upgrade\r\n"),
     "WebSocket with a short key": get(b"Upgrade: websocket\r\nConnection: upgrade\r\nSec-WebSocket-Key: x\r\n"),
-    "WebSocket with a body but without key": post(b"Upgrade: websocket\r\nConnection: upgrade\r\nContent-Length: 0\r\n"),
+    "WebSocket with a body but without key": post(b"Upgrade: websocket\r\nConnection: upgrade\r\n"
+                                                  b"Content-Length: 1\r\n"),
     "WebSocket with an odd key": get(b"Upgrade: websocket\r\nConnection: upgrade\r\nSec-WebSocket-Key: " + b"\v" * 24
                                      + b"\r\n"),
     # CONNECT
@@ -233,10 +247,41 @@ def test_mended(block: bytes, fields: list[bytes]) -> None:
     (b"CONNECT h:80 HTTP/1.1", b"h", b"h:80"),
     (b"CONNECT [::1]:443 HTTP/1.1", b"[::1]:443", b"[::1]:443"),
     (b"GET\t/a HTTP/1.1", b"h", b"/a"),
+    (b"GET  /a \tHTTP/1.1", b"h", b"/a"),
+    (b"GET http://h HTTP/1.1", b"h", b"http://h/"),
+    (b"GET http://u@h:80 HTTP/1.1", b"h", b"http://u@h/"),
+    (b"GET ftp://h:21 HTTP/1.1", b"h:21", b"ftp://h:21/"),
+    (b"GET http://h?x=/a@b HTTP/1.1", b"h", b"http://h?x=/a@b"),
+    (b"GET http://h:80?x HTTP/1.1", b"h", b"http://h?x"),
+    (b"OPTIONS http://h:80 HTTP/1.1", b"h", b"http://h"),
+    (b"GET http:///a HTTP/1.1", b"", b"http:///a"),
+    (b"GET http:///a HTTP/1.1", b":80", b"http:///a"),
+    (b"GET http://:80/ HTTP/1.1", b":80", b"http:///"),
+    (b"GET http://:81/ HTTP/1.1", b":81", b"http://:81/"),
+    (b"GET http:// HTTP/1.1", b"", b"http:///"),
+    (b"CONNECT h:80 HTTP/1.1", b"h:", b"h:80"),
+    (b"CONNECT [::1]:443 HTTP/1.1", b"[::1]:", b"[::1]:443"),
+    (b"CONNECT :80 HTTP/1.1", b"", b":80"),
     (b'GET /<>"\\^`{|}%zz HTTP/1.1', b"h", b'/<>"\\^`{|}%zz'),
 ])
 def test_targets(first: bytes, host: bytes, uri: bytes) -> None:
     assert parse_request(get(b"", first, b"Host: " + host + b"\r\n")).uri == uri
+
+
+def test_blanks_in_a_request_line_go_on_as_single_ones() -> None:
+    request = parse_request(get(b"", b"GET \t http://h:80\t\tHTTP/1.1"))
+    assert request.line == b"GET http://h/ HTTP/1.1"
+
+
+def test_who_speaks_http2_is_not_answered() -> None:
+    with pytest.raises(ProtocolError) as caught:
+        parse_request(b"PRI * HTTP/2.0\r\n\r\n")
+    assert caught.value.status == UNANSWERED
+
+
+@pytest.mark.parametrize("host", [b"[::1]", b"[::1]:80", b"h:80", b"", b":80", b"[]", b"[v1.x]:", b"::1"])
+def test_good_hosts(host: bytes) -> None:
+    assert parse_request(get(b"", host=b"Host: " + host + b"\r\n")).host == host
 
 
 def test_host_of_a_target_without_a_host_field() -> None:
@@ -258,6 +303,8 @@ def test_coding_in_http_10() -> None:
 
 TOLERATED = {
     "HTTP/1.1 without Host": (get(b"", host=b""), 400),
+    "two spaces": (get(b"", b"GET  /a HTTP/1.1"), 400),
+    "a tab": (get(b"", b"GET\t/a HTTP/1.1"), 400),
     "bare LF": (b"GET /a HTTP/1.1\nHost: h\r\n\r\n", 400),
     "0x01 in a value": (get(b"A: a\x01b\r\n"), 400),
     "0x7F in a value": (get(b"A: a\x7f\r\n"), 400),

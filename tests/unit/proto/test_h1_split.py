@@ -77,7 +77,7 @@ def test_what_is_refused_early_is_refused_when_whole(pieces: list[bytes], is_req
 @pytest.mark.parametrize("data", [
     b"\x16\x03\x01", b"G\0", b"GET /\x80", b"GET /a#", b"GET /a\n", b"GET /a\r\n", b"GET /a HTTX\r\n",
     b"GET /a HTTP/1.1\r\nA b\r\n", b"GET /a HTTP/1.1\r\nA b", b"GET /a HTTP/1.1\r\nA: b\r\n(", b"SSH-2.0-x\r\n",
-    b"GET /a HTTP/1.1\r\nA: b\r\n: c", b"PRI * HTTP/2.0\r\n", b"\rGET",
+    b"GET /a HTTP/1.1\r\nA: b\r\n: c", b"PRI * HTTP/1.0\r\n", b"\rGET",
 ])
 def test_no_request_is_refused_at_once(data: bytes) -> None:
     with pytest.raises(ProtocolError) as caught:

@@ -29,6 +29,8 @@ GOOD = {
     "empty": (b"0\r\n\r\n", b"", []),
     "several": (b"2\r\nab\r\nA\r\n0123456789\r\n3\r\n\r\n\n\r\n0\r\n\r\n", b"ab0123456789\r\n\n", []),
     "zeros": (b"0000000000002\r\nab\r\n000\r\n\r\n", b"ab", []),
+    "very many zeros": (b"0" * 300 + b"2\r\nab\r\n" + b"0" * 20 + b"\r\n\r\n", b"ab", []),
+    "a long extension": (b"2;" + b"x" * 15_000 + b"\r\nab\r\n0\r\n\r\n", b"ab", []),
     "hexadecimal in both cases": (b"a\r\n0123456789\r\nB\r\n0123456789a\r\n0\r\n\r\n", b"01234567890123456789a", []),
     "blanks behind the size": (b"2 \r\nab\r\n0\t\r\n\r\n", b"ab", []),
     "extension": (b"2;a=b\r\nab\r\n0;x\r\n\r\n", b"ab", []),
@@ -58,7 +60,7 @@ BAD = {
     "2_": b"2_\r\nab\r\n0\r\n\r\n",
     "1_0": b"1_0\r\n0123456789abcdef\r\n0\r\n\r\n",
     "vertical tab": b"2\v\r\nab\r\n0\r\n\r\n",
-    "14 digits": b"00000000000002\r\nab\r\n0\r\n\r\n",
+    "14 digits": b"10000000000002\r\nab\r\n0\r\n\r\n",
     "16 digits": b"FFFFFFFFFFFFFFFF\r\nab\r\n0\r\n\r\n",
     "no digits": b";a\r\nab\r\n0\r\n\r\n",
     "an empty line first": b"\r\n2\r\nab\r\n0\r\n\r\n",
@@ -101,13 +103,13 @@ def test_bad_chunks(data: bytes) -> None:
         assert caught.value.status == 400
 
 
-@pytest.mark.parametrize("data", [b"0x", b"x", b"\n", b" ", b"00000000000000", b"2 x", b"2\r\nabc", b"2\r\nab0"])
+@pytest.mark.parametrize("data", [b"0x", b"x", b"\n", b" ", b"10000000000000", b"2 x", b"2\r\nabc", b"2\r\nab0"])
 def test_refused_before_its_line_ends(data: bytes) -> None:
     with pytest.raises(ProtocolError):
         fed([data])
 
 
-@pytest.mark.parametrize("data", [b"2;" + b"x" * 5000, b"0\r\nA: " + b"x" * 16_000,
+@pytest.mark.parametrize("data", [b"2;" + b"x" * 16_000, b"0" * 16_000, b"0\r\nA: " + b"x" * 16_000,
                                   b"0\r\n" + (b"a: " + b"x" * 1000 + b"\r\n") * 16])
 def test_what_is_held_is_bounded(data: bytes) -> None:
     with pytest.raises(ProtocolError):

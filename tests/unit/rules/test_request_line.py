@@ -21,7 +21,10 @@ TARGETS = st.one_of(
     ("/bar", 'set-query "%[req.hdr(none)]"', "/bar"),
     ("/a?x%3D1&y%3D2", "set-query %[query,regsub(%3D,=,g)]", "/a?x=1&y=2"),
     ("*", "set-path /x", "/x"),
-    ("http://a", "set-path /x", "/x"),
+    ("http://a", "set-path /x", "http://a/x"),
+    ("http://a?b=/c", "set-path /x", "http://a/x?b=/c"),
+    ("http://a?b=/c", "set-pathq /x?y", "http://a/x?y"),
+    ("http://a?b=/c", "set-query d", "http://a?d"),
     ("http://a/b?c", "set-path /x", "http://a/x?c"),
     ("/bar?q=1", r"replace-path (.*) /foo\\1", "/foo/bar?q=1"),
     ("/foo/bar?q=1", r"replace-path /foo/(.*) /\\1", "/bar?q=1"),
@@ -94,5 +97,7 @@ def test_bounds_agree_with_the_fetches(uri: bytes) -> None:
         whole = request.path + (b"" if request.query is None else b"?" + request.query)
         assert path_bounds(uri, True) == (start, start + len(whole))
         assert uri[start:] == whole
+    elif b"://" in uri:  # the place where a path would stand
+        assert start == end and uri[end:end + 1] in (b"", b"?") and b"/" not in uri[uri.find(b"://") + 3:end]
     else:
         assert (start, end) == (0, len(uri))
