@@ -524,6 +524,7 @@ class Exchange(Carried):
             self.blame(0x43, 0x44)  # CD
         elif not (self.front.finished and connection is not None and not connection.out and connection.shut_down):
             self.blame(0x53, 0x44)  # SD; a reset that answers our own end is no fault
+            self.failed_response()
         self.finish()
 
     def tunnel_expired(self) -> None:
@@ -637,6 +638,13 @@ class Exchange(Carried):
         self.frontend.counters.failed_requests += 1
         if isinstance(self.context.listener, Door):
             self.context.listener.counters.failed_requests += 1
+
+    def failed_response(self) -> None:
+        """The server has broken off, or what it sent is no response (eresp)."""
+        if self.backend is not None:
+            self.backend.counters.failed_responses += 1
+        if self.server is not None:
+            self.server.counters.failed_responses += 1
 
     def denied_request(self) -> None:
         """A rule has denied it (dreq)."""

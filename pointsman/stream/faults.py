@@ -275,7 +275,7 @@ class Faults(Exchange):
                 self.dial()
                 return
             if not self.client.first:  # a client repeats what an old connection did not answer (manual 4.2, http-reuse)
-                self._count_failed_response()
+                self.failed_response()
                 self.count_server_abort(self.server)
                 self.logged = True
                 self.vanish()
@@ -283,23 +283,17 @@ class Faults(Exchange):
         if half:
             self.bad_answer()  # half a head is no response: the manual has it among the junk (4.2, retry-on)
             return
-        self._count_failed_response()
+        self.failed_response()
         if self.backend is not None and self.backend.retry_empty and self.retry():
             return
         self.refuse(502, _S, _H)
-
-    def _count_failed_response(self) -> None:
-        if self.backend is not None:
-            self.backend.counters.failed_responses += 1
-        if self.server is not None:
-            self.server.counters.failed_responses += 1
 
     def bad_response(self, error: ProtocolError) -> None:
         self.bad_answer()
 
     def bad_answer(self) -> None:
         """What the server sent is no response, or none that may be passed on."""
-        self._count_failed_response()
+        self.failed_response()
         if self.backend is not None and self.backend.retry_junk and self.retry():
             return
         self.refuse(502, _P, _H)
@@ -309,7 +303,7 @@ class Faults(Exchange):
         if not self.answer_begun:
             self.bad_answer()
             return
-        self._count_failed_response()
+        self.failed_response()
         self.blame(_P if by_protocol else _S, _D)
         self.cut()
 
@@ -328,10 +322,7 @@ class Faults(Exchange):
         if phase == ANSWER:
             if self.backend is not None and self.backend.retry_timeouts and self.retry():
                 return
-            if self.backend is not None:
-                self.backend.counters.failed_responses += 1
-            if self.server is not None:
-                self.server.counters.failed_responses += 1
+            self.failed_response()
             self.refuse(504, _SERVER_TIME, _H)
         elif phase == FORWARD:
             self.blame(_SERVER_TIME, _D)

@@ -7,7 +7,7 @@ from pointsman.core.columns import BEGUN, NOTHING
 from pointsman.core.wishes import WISHES
 from pointsman.log.policy import When
 from pointsman.net.reactor import Reactor
-from pointsman.net.wire import Wire
+from pointsman.net.wire import BRIEF, Wire
 from pointsman.sample.context import Context
 from pointsman.sample.variable_limits import LIMITS
 from pointsman.server.backend import LiveServer
@@ -152,6 +152,8 @@ class TcpStream(Exchange):
         try:
             self.write_log(b"txn_close", gauges)
         finally:
+            if self.front.fd >= 0 and not self.front.finished and not self.front.failed:
+                self.front.read(BRIEF)  # what it has sent in vain: unread, it would make a reset of our end
             self.front.close()
             LIMITS.connection_over(self.context)
 

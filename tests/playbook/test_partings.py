@@ -10,6 +10,9 @@ from unittest import mock
 import pytest
 from support.stand import End, Stand
 
+from pointsman.net.reactor import IN, RDHUP
+from pointsman.stream.tcp import TcpFront
+
 CONFIG = """
 defaults
     mode http
@@ -425,6 +428,7 @@ def test_a_server_that_accepts_and_resets(text: str, line: str) -> None:
         assert stand.lines == [line]
         counters = stand.server("a").counters
         assert counters.retries == 0 and counters.connects == 1
+        assert counters.failed_responses == stand.backend().counters.failed_responses == 1
 
 
 @pytest.mark.parametrize("front, back, ends", [
@@ -437,3 +441,38 @@ def test_abortonclose_of_frontend_and_backend(front: str, back: str, ends: bool)
         client, _ = asked(stand)
         client.shut()
         assert stand.lines == (["400 CH"] if ends else [])
+
+
+def test_tcp_a_client_without_a_server_sees_a_clean_end() -> None:
+    """What it has sent goes nowhere, and yet its connection is not reset."""
+    with Stand(TCP.replace("server a {a}", "server a 127.0.0.1:1 disabled"), "a") as stand:
+        client = stand.client()
+        client.send(b"hello")
+        assert client.ended() and not client.reset
+
+
+@pytest.mark.parametrize("phase", ["queue", "connect"])
+def test_tcp_a_client_that_gives_up_waiting(phase: str) -> None:
+    """Under abortonclose its end is noticed, whatever it has sent before."""
+    text = TCP.replace("server a {a}", "option abortonclose\n    server a {a} maxconn 1")
+    with Stand(text, "a") as stand:
+        if phase == "queue":
+            stand.client()
+            client = stand.client()
+        else:
+            with mock.patch.object(stand, "settle"):
+                client = stand.client()
+                client.sock.send(b"hello")
+                client.sock.shutdown(socket.SHUT_WR)
+                (front,) = [one for one in stand.reactor.channels if isinstance(one, TcpFront)]
+                front.ready(IN | RDHUP)
+            client.take()
+            assert stand.lines == ["-1 CC"] and client.closed and not client.reset
+            return
+        client.send(b"hello")
+        stand.wait(300)
+        client.shut()
+        assert stand.lines == ["-1 CQ"]
+        assert client.ended() and not client.reset
+        marks = stand.record
+        assert marks["queued"] - marks["head"] == 300  # type: ignore[operator]
