@@ -99,6 +99,7 @@ class Faults(Exchange):
         """Answer with it. The connection goes on if the request was received wholly and the reply allows it."""
         self.blame(cause, step)
         if reply.silent:
+            self.record.status = reply.logged or NEVER  # it is logged and counted as if it had been sent
             self.vanish()
             return
         response, content = reply.render(self.context)

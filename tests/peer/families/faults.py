@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from support.actor import Close, End, HalfClose, Pause, Recv, Reset, Send, Silence, Tell, Until, Wait
-from support.scenario import HTTP, On, Open, Scenario
+from support.scenario import HTTP, On, Open, Scenario, Stat
 
 from families.requests import get, request, response
 from families.simple import SIMPLE, simple
@@ -41,6 +41,12 @@ SCENARIOS = [
         talk=[Send(get("/1")), Recv(), Send(get("/2")), Recv()],
         logs=2,
         expect=['503 B - - SC-- 1/1/0/0/0 0/0 "GET /2 HTTP/1.1"'],
+    ),
+    Scenario(
+        name="server refuses, and the error page is nothing",
+        config=refused(more="errorfile 503 /dev/null"),
+        talk=[Send(get("/")), End(), Stat("app/BACKEND", ("hrsp_5xx", "econ"))],
+        expect=["503 B - - SC--", "hrsp_5xx=1", "(closed)"],
     ),
     Scenario(
         name="connect timeout",
