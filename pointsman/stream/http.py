@@ -122,7 +122,9 @@ class HttpStream(ServedStream):
 
     def frontend_rules(self, request: Request) -> None:
         frontend = self.frontend
-        if self._request_rules(frontend.http_request) and self._names_pass(request, frontend.header_names):
+        if not self._request_rules(frontend.http_request):
+            return
+        if frontend.header_names == PRESERVE or self._names_pass(request, frontend.header_names):
             self._route(request)
 
     def _name(self, request: Request) -> None:
@@ -163,8 +165,6 @@ class HttpStream(ServedStream):
 
     def _names_pass(self, request: Request, policy: int) -> bool:
         """option http-restrict-req-hdr-names of a proxy; true: the request goes on."""
-        if policy == PRESERVE:
-            return True
         self.context.asked |= HEADER_BLOCK
         if names_pass(request, policy):
             return True
@@ -219,8 +219,9 @@ class HttpStream(ServedStream):
             self.backend_rules(request, backend)
 
     def backend_rules(self, request: Request, backend: BackendProxy) -> None:
-        if backend.http_request and not self._request_rules(backend.http_request) \
-                or not self._names_pass(request, backend.header_names):
+        if backend.http_request and not self._request_rules(backend.http_request):
+            return
+        if backend.header_names != PRESERVE and not self._names_pass(request, backend.header_names):
             return
         for service in backend.services:
             if self._own_service(service, backend):
