@@ -234,7 +234,8 @@ class HttpStream(ServedStream):
         self.choose()
 
     def _own_service(self, service: Service, proxy: Frontend | BackendProxy) -> bool:
-        if service.wants_body(self.context):
+        request = self.context.request
+        if request is not None and request.method == b"POST" and service.wants_body(self.context):
             self.asked = service
             self.asked_by = proxy
             if not self.gather(self.frontend.http_request_time):
