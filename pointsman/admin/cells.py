@@ -133,7 +133,8 @@ def _check(row: Row, status: str) -> str:
     text += f" in {took}ms" if took != "" else ""
     described = str(row.get("check_desc"))
     tip = f"{described}: {said}" if said else described
-    failed = f" <small>{escape(said)}</small>" if said and look_of(str(row.get("status"))) != "up" else ""
+    brief = said.partition(" returned by OS (")[2].removesuffix(")") or said  # the system's words alone
+    failed = f" <small>{escape(brief)}</small>" if said and look_of(str(row.get("status"))) != "up" else ""
     return f'<td data-name="Last check" class="word check" title="{escape(tip)}">{escape(text)}{failed}</td>'
 
 

@@ -319,18 +319,21 @@ def test_looks_of_states() -> None:
         assert look_of(status) == expected
 
 
+REFUSED = "ECONNREFUSED returned by OS (Connection refused)"
+
+
 def test_the_top_says_what_is_down() -> None:
     with stand(with_page()) as one:
         assert '<p class="summary up">No server is down: 1 in maintenance, 4 not checked.</p>' in text_of(one, "/stats")
         server = one.server("app", "s1")
-        server.checked, server.state, server.check_status, server.last_check = True, STOPPED, "L4CON", "refused"
+        server.checked, server.state, server.check_status, server.last_check = True, STOPPED, "L4CON", REFUSED
         text = text_of(one, "/stats")
     assert '<p class="summary down"><strong>1 of 5 servers is down</strong>: <a href="#p4-S1">app/s1</a>.' in text
     [row] = re.findall('<tr id="p4-S1".*?</tr>', text, re.S)
     # Name, state and last check are the first cells of the row, which has the state's colour.
     assert row.startswith('<tr id="p4-S1" class="down"><th scope="row" title="s1"><label>s1</label></th>'
                           '<td data-name="Status" class="status"><span class="pill down">DOWN</span>')
-    assert row.index("L4CON") < row.index('data-name="Weight"') and "<small>refused</small>" in row
+    assert row.index("L4CON") < row.index('data-name="Weight"') and "<small>Connection refused</small>" in row
 
 
 def test_a_ring_keeps_what_is_recent() -> None:
