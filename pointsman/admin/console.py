@@ -179,6 +179,8 @@ class Console:
 
     async def answer(self, words: list[str], payload: str = "") -> str:
         """One command's answer with the empty line that ends it; "" for what ends the connection."""
+        if not words:
+            return "\n"  # an empty line, or nothing between two semicolons
         found = find(words)
         if found is None:
             return unknown(words) + "\n"

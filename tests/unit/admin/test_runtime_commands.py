@@ -260,7 +260,7 @@ def test_an_unknown_command_is_answered_with_its_like() -> None:
     assert "  show backend " in near and "  shutdown frontend" not in near and near.endswith(": disconnect\n")
     assert none.startswith("Unknown command. Please enter one of the following commands only:\n")
     assert none.count("\n") == len(COMMANDS) + 1
-    assert empty == none
+    assert empty == ""
 
 
 def test_states_of_servers_change() -> None:
