@@ -65,6 +65,9 @@ STORY: list[tuple[str, list[str]]] = [
     ("disable server b/s1;enable server b/s1", [
         f"<129>Server b/s1 {MAINT} 0 active and {BACKUP} {LOST}",
         "<133>Server b/s1 is UP/READY (leaving forced maintenance)."]),
+    ("set server b/s1 state drain;enable server b/s1", [
+        f"<133>Server b/s1 enters drain state. 0 active and 1 backup servers online. Running on backup. {KEPT}",
+        "<133>Server b/s1 is UP (leaving forced drain)."]),
     ("set server b/s1 weight 0", []),
     ("set server b/s2 weight 0", ["<128>backend b has no server available!"]),
     ("set server b/s1 weight 100%;set server b/s2 weight 100%", []),

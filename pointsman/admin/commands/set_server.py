@@ -59,8 +59,8 @@ def disable_server(call: Call) -> str:
 
 @command("enable server", "enable server <bk>/<srv>", "end a server's maintenance", level=ADMIN)
 def enable_server(call: Call) -> str:
-    if wanted_server(call)[1].admin & MAINT:
-        to_ready(call)
+    """As `set server ... state ready`: a drain ends, too."""
+    to_ready(call)
     return ""
 
 
