@@ -16,6 +16,8 @@ missing timeouts. Errors are collected, not thrown: one run shows them all.
     live.py       the result: what runs
 """
 import os
+from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from pointsman.assemble.admin import fill_admin
@@ -27,14 +29,16 @@ from pointsman.assemble.live import Live
 from pointsman.assemble.modes import decide_modes
 from pointsman.assemble.references import check_references, declare_users
 from pointsman.assemble.rules import fill_backend_rules, fill_frontend_rules
+from pointsman.config.bind import Bind
 from pointsman.config.command_line import CommandLine
 from pointsman.config.global_section import buffer_sizes, global_flag, global_number
 from pointsman.config.lanes import lane_count
 from pointsman.config.proxy import Disabled, proxy_ids
+from pointsman.config.server_line import ServerLine
 from pointsman.config.setting import Configuration, In, Section
 from pointsman.config.threads import members, pins
-from pointsman.core.arena import Arena
-from pointsman.core.diagnostics import ConfigError, Diagnostics
+from pointsman.core.arena import ROOM, Arena
+from pointsman.core.diagnostics import ConfigError, Diagnostics, unforeseen
 from pointsman.core.wishes import WISHES
 from pointsman.log.build import build_process_logger
 from pointsman.log.sinks import SinkSet
@@ -46,6 +50,9 @@ from pointsman.stream.acceptor import Room
 from pointsman.stream.glitches import Glitches
 from pointsman.stream.proxies import Program
 
+# Cells that a proxy, a server or a listening address takes at most, in the row of each lane and beside them.
+CELLS_IN_ROW: Final = 192
+CELLS: Final = 256
 MEMORIES: Final = "POINTSMAN_MEMORIES"  # "off" in the environment: nothing is remembered, to find a fault or to measure
 
 
@@ -57,7 +64,7 @@ def assemble(configuration: Configuration, diagnostics: Diagnostics, resolves: b
     main = configuration.main
     lanes = lane_count(main)
     reactor = Reactor()
-    arena = Arena(lanes, rows=lanes + 1)
+    arena = _arena(configuration, lanes)
     room = Room(reactor, arena)
     room.connection_rate.limit = global_number(main, "maxconnrate")
     room.session_rate.limit = global_number(main, "maxsessrate")
@@ -98,6 +105,33 @@ def assemble(configuration: Configuration, diagnostics: Diagnostics, resolves: b
     declare_users(configuration, diagnostics)
     check_references(configuration, diagnostics)
     return live
+
+
+def assembled(configuration: Configuration, diagnostics: Diagnostics, resolves: bool = True) -> Live | None:
+    """The same; None where it raised something, which is recorded."""
+    try:
+        return assemble(configuration, diagnostics, resolves)
+    except ConfigError as error:
+        diagnostics.add(error.finding)
+    except Exception as error:
+        diagnostics.add(unforeseen(error, "while putting the sections together"))
+    return None
+
+
+def _arena(configuration: Configuration, lanes: int) -> Arena:
+    """Shared cells for all that is configured, and a reserve. Raises ConfigError where they cannot be had."""
+    rows = lanes + 1
+    objects = 0
+    for proxy in configuration.proxies:
+        objects += 2 + len(proxy.all(ServerLine)) + sum(len(bind.addresses) for bind in proxy.all(Bind))
+    cells = (ROOM + objects * CELLS_IN_ROW) * rows + objects * CELLS
+    try:
+        return Arena(lanes, cells, rows)
+    except (OSError, MemoryError, ValueError) as error:
+        raise ConfigError(
+            f"cannot reserve {cells >> 17} MB for the state of {objects} proxies, servers and addresses in {lanes} "
+            f"lanes: {error}", hint="permit more (ulimit -v), or configure fewer servers or lanes (nbthread)"
+            ) from error
 
 
 def _glitches(main: Section) -> Glitches | None:
@@ -149,19 +183,20 @@ def _fill(live: Live, configuration: Configuration, enabled: list[Section], diag
             backend = next(backends)
             live.sections[id(backend)] = proxy
             for fill in (fill_servers, fill_backend_rules):
-                try:
-                    fill(live, backend, proxy, configuration, diagnostics)
-                except ConfigError as error:
-                    diagnostics.add(error.finding)
+                _attempt(partial(fill, live, backend, proxy, configuration, diagnostics), proxy, diagnostics)
         if proxy.kind & In.FRONT:
             frontend = next(frontends)
             live.sections[id(frontend)] = proxy
             for fill_front in (fill_frontend, fill_frontend_rules):
-                try:
-                    fill_front(live, frontend, proxy, configuration, diagnostics)
-                except ConfigError as error:
-                    diagnostics.add(error.finding)
-            try:
-                build_listeners(live, frontend, proxy, configuration)
-            except ConfigError as error:
-                diagnostics.add(error.finding)
+                _attempt(partial(fill_front, live, frontend, proxy, configuration, diagnostics), proxy, diagnostics)
+            _attempt(partial(build_listeners, live, frontend, proxy, configuration), proxy, diagnostics)
+
+
+def _attempt(part: Callable[[], None], proxy: Section, diagnostics: Diagnostics) -> None:
+    """Do one part for one proxy; what goes wrong is recorded."""
+    try:
+        part()
+    except ConfigError as error:
+        diagnostics.add(error.finding)
+    except Exception as error:
+        diagnostics.add(unforeseen(error, f"while putting {proxy.title} together", proxy.at))

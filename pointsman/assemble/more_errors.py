@@ -7,7 +7,7 @@ wrong, a server whose line could not be read. The loader keeps the words of such
 import re
 from typing import Final
 
-from pointsman.assemble import assemble
+from pointsman.assemble import assembled
 from pointsman.config.setting import Configuration
 from pointsman.core.diagnostics import Diagnostics, Finding, Position, Severity
 
@@ -17,7 +17,7 @@ MISSING: Final = re.compile(r".*(?:unable to find [^']*|incompatible [a-z]+ back
 def find_more(configuration: Configuration, diagnostics: Diagnostics) -> None:
     """Add what putting the sections together finds. Nothing is kept of the result, and no name is looked up."""
     more = Diagnostics()
-    assemble(configuration, more, resolves=False)
+    assembled(configuration, more, resolves=False)
     said = {_line(finding.position) for finding in diagnostics.findings if finding.severity == Severity.ALERT}
     for finding in more.findings:
         if finding.severity == Severity.ALERT and _line(finding.position) not in said and not _follows(

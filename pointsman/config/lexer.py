@@ -17,7 +17,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Final, NoReturn
 
-from pointsman.core.diagnostics import ConfigError, Diagnostics, Position
+from pointsman.core.diagnostics import ConfigError, Diagnostics, Position, unforeseen
 from pointsman.core.words import PLAIN, Line, Place, Word
 
 BLANKS: Final = " \t\f\v"
@@ -237,6 +237,9 @@ class Reader:
             except ConfigError as error:
                 self.diagnostics.add(error.finding)
                 self.failed.update(part.strip("\"'") for part in text.split()[:3])
+                continue
+            except Exception as error:
+                self.diagnostics.add(unforeseen(error, "while cutting this line into words", place.at(0, len(text))))
                 continue
             if words:
                 yield Line(words, words[0].to(words[-1]))

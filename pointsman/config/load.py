@@ -20,7 +20,7 @@ from pointsman.config.predicates import Asked
 from pointsman.config.rule_order import RuleOrder
 from pointsman.config.sections import Opener, is_section
 from pointsman.config.setting import SECTIONS, Configuration, In, Section
-from pointsman.core.diagnostics import NOWHERE, ConfigError, Diagnostics, Severity, UnknownName
+from pointsman.core.diagnostics import NOWHERE, ConfigError, Diagnostics, Severity, UnknownName, unforeseen
 from pointsman.core.words import Line
 from pointsman.tables.patterns import LISTS
 
@@ -74,6 +74,9 @@ def load(paths: Sequence[str], diagnostics: Diagnostics, *, variables: MutableMa
                 content = stream.read()
         except OSError as error:
             diagnostics.alert(f"Cannot open configuration file/directory {file} : {error.strerror}")
+            continue
+        except MemoryError as error:
+            diagnostics.add(unforeseen(error, f"while reading the file {file}"))
             continue
         try:
             with default_path.reading(configuration, file):
@@ -142,23 +145,30 @@ class _Loader:
         conditionals = Conditionals(Asked(variables, self.runtime), self.diagnostics)
         self.section, self.skipping = None, False
         for line in reader:
-            if not conditionals.take(line):
-                continue
-            if _has_empty_words(line, self.diagnostics):
+            try:
+                if conditionals.take(line):
+                    self._take(line, reader)
+            except Exception as error:
+                self.diagnostics.add(unforeseen(error, "while reading this line", line.at))
                 self._note_failure(line)
-                if is_section(line.words[0].text):
-                    self._unnamed(line)
-            elif is_section(line.words[0].text):
-                self.order.begin()
-                alerts = self.diagnostics.count(Severity.ALERT)
-                self.section = self.opener.open(line)
-                self.skipping = self.section is None
-                if self.skipping or self.diagnostics.count(Severity.ALERT) > alerts:
-                    self._note_failure(line)
-                reader.section = self._name(line)
-            else:
-                self._line(line)
         conditionals.end()
+
+    def _take(self, line: Line, reader: Reader) -> None:
+        """A line that counts: the first one of a section, or one of its others."""
+        if _has_empty_words(line, self.diagnostics):
+            self._note_failure(line)
+            if is_section(line.words[0].text):
+                self._unnamed(line)
+        elif is_section(line.words[0].text):
+            self.order.begin()
+            before = len(self.diagnostics.findings)
+            self.section = self.opener.open(line)
+            self.skipping = self.section is None
+            if self.skipping or any(one.severity == Severity.ALERT for one in self.diagnostics.findings[before:]):
+                self._note_failure(line)
+            reader.section = self._name(line)
+        else:
+            self._line(line)
 
     def _unnamed(self, line: Line) -> None:
         """A section whose first line cannot be used: its other lines are read for their mistakes alone."""

@@ -111,17 +111,24 @@ class Section:
 
     def all(self, kind: type[S]) -> list[S]:
         """All settings of that type in their order, inherited ones first."""
-        inherited: list[S] = []
-        if self.defaults is not None and kind.from_defaults and not self._forgets(kind):
-            inherited = self.defaults.all(kind)
-        own: list[S] = []
+        found = self._own(kind)
+        section = self
+        while kind.from_defaults and section.defaults is not None and not section._forgets(kind):
+            section = section.defaults  # a chain of them may be long
+            inherited = section._own(kind)
+            if inherited:
+                found = inherited + found
+        return found
+
+    def _own(self, kind: type[S]) -> list[S]:
+        """Those of the section itself."""
         if kind.__subclasses__():
-            own = [one for one in self.settings if isinstance(one, kind)]
-        else:
-            for one in self.typed.get(kind, ()):
-                assert isinstance(one, kind)
-                own.append(one)
-        return inherited + own if inherited else own
+            return [one for one in self.settings if isinstance(one, kind)]
+        own: list[S] = []
+        for one in self.typed.get(kind, ()):
+            assert isinstance(one, kind)
+            own.append(one)
+        return own
 
     def keyed(self, kind: type[S]) -> Iterator[S]:
         """Each setting of a type with keys that holds here, once."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import pointsman.keywords  # noqa: F401  # fills the registries
-from pointsman.assemble import assemble
+from pointsman.assemble import assembled
 from pointsman.assemble.more_errors import find_more
 from pointsman.config.command_line import CommandLine
 from pointsman.config.conditionals import check_condition
@@ -66,7 +66,7 @@ def start(options: Options, console: Console) -> Loaded | int:
     if diagnostics.failed:
         find_more(configuration, diagnostics)
     else:
-        generation = assemble(configuration, diagnostics)
+        generation = assembled(configuration, diagnostics)
     if plain_regex.Regex.made > plain:
         diagnostics.notice("regular expressions are Python's: the extension for PCRE2 is not built.",
                            hint="install a C compiler, Python's headers and libpcre2-dev, then Pointsman again")

@@ -55,7 +55,7 @@ class Calls:
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[Calls]:
     made = Calls()
-    monkeypatch.setattr("pointsman.worker.start.assemble", made.assemble)
+    monkeypatch.setattr("pointsman.worker.start.assembled", made.assemble)
     monkeypatch.setattr("pointsman.worker.process.run", made.run)
     monkeypatch.setattr("pointsman.master.generation.keep", made.run)  # with several lanes
     yield made
