@@ -148,7 +148,7 @@ def _dial(section: Section, line: ServerLine, address: AddressSpec | None) -> Di
         dial.family = socket.AF_UNIX
         name = address.host
         if address.kind == "abns":
-            name = "\0" + name + "\0" * (107 - len(name.encode()))
+            name = "\0" + name + "\0" * (107 - len(name.encode("utf-8", "surrogateescape")))
         elif address.kind == "abnsz":
             name = "\0" + name
         dial.target = name
@@ -169,7 +169,7 @@ def _bind_source(dial: Dial, source: SourceAddress) -> None:
         dial.source = (host, source.address.port or 0)
         dial.last_port = source.last_port
     if source.interface:
-        dial.interface = source.interface.encode()
+        dial.interface = source.interface.encode("utf-8", "surrogateescape")
 
 
 def _tcp_options(dial: Dial, section: Section, line: ServerLine) -> None:

@@ -23,8 +23,9 @@ def declare_users(configuration: Configuration, diagnostics: Diagnostics) -> Non
     for name, section in configuration.userlists.items():
         try:
             for user in users_of(section).values():
-                groups = frozenset(group.encode() for group in user.groups)
-                userlist(name).declare(user.name.encode(), user.password, user.encrypted, groups)
+                groups = frozenset(group.encode("utf-8", "surrogateescape") for group in user.groups)
+                login = user.name.encode("utf-8", "surrogateescape")
+                userlist(name).declare(login, user.password, user.encrypted, groups)
         except ConfigError as error:
             diagnostics.add(error.finding)
 

@@ -46,7 +46,7 @@ def fill_backend_rules(live: Live, backend: BackendProxy, section: Section, conf
     for line in section.all(UseServer):
         target = None
         if line.format is None:
-            target = backend.find(line.name.text.encode())
+            target = backend.find(line.name.text.encode("utf-8", "surrogateescape"))
             if target is None:
                 names = [server.name.decode() for server in backend.servers]
                 diagnostics.alert(f"unable to find server '{line.name.text}' in backend '{section.name}' referenced in "
@@ -78,7 +78,7 @@ def fill_frontend_rules(live: Live, frontend: LiveFrontend, section: Section, co
 
 def _find(frontend: LiveFrontend, name: Word, section: Section, keyword: str,
           diagnostics: Diagnostics) -> BackendProxy | None:
-    backend = frontend.backends.get(name.text.encode())
+    backend = frontend.backends.get(name.text.encode("utf-8", "surrogateescape"))
     kind = (section.kind.name or "").lower()
     if backend is None:
         what = f"required {keyword}" if keyword == "use_backend" else "required default_backend"

@@ -42,4 +42,4 @@ def hdr(args: Args, argument: str) -> Make:
             raise args.wrong(word, f"balance hdr({argument}) only accepts 'use_domain_only' modifier "
                                    f"(got '{word.text}').", ("use_domain_only",))
         domain_only = True
-    return by_hash(Header(argument.encode(), domain_only))
+    return by_hash(Header(argument.encode("utf-8", "surrogateescape"), domain_only))

@@ -35,4 +35,4 @@ def url_param(args: Args, argument: str) -> Make:
                              ("check_post",))
         raise ConfigError("'check_post' of 'balance url_param' is not built yet (manual 4.2, balance)", word.at,
                           "url_param <param>")
-    return by_hash(UrlParam(name.encode()))
+    return by_hash(UrlParam(name.encode("utf-8", "surrogateescape")))

@@ -173,7 +173,7 @@ def _descriptor(word: Word, text: str, listening: bool) -> int:
 def _path(word: Word, text: str) -> str:
     if not text:
         raise ConfigError(f"missing path or name in '{word.text}'", word.at)
-    if len(text.encode()) > PATH_MAX:
+    if len(text.encode("utf-8", "surrogateescape")) > PATH_MAX:
         raise ConfigError(f"socket path '{text}' too long (max {PATH_MAX})", word.at)
     return text
 

@@ -187,7 +187,12 @@ def mss(words: Words, bind: BindParameters) -> BindParameters:
 @bind_word("name")
 def name(words: Words, bind: BindParameters) -> BindParameters:
     """name <name>: of the sockets, in statistics."""
-    return replace(bind, name=words.value("missing name", "<name>").text)
+    word = words.value("missing name", "<name>")
+    try:
+        word.text.encode()  # it is shown in texts
+    except UnicodeEncodeError:
+        raise words.wrong("cannot take bytes that are not UTF-8", word) from None
+    return replace(bind, name=word.text)
 
 
 @bind_word("proto")

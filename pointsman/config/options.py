@@ -232,7 +232,7 @@ def _header_words(args: Args, names: tuple[str, ...], listed: str) -> tuple[byte
         elif word.text == "except":
             excluded = _network(args, args.word("<network>"))
         else:
-            header = args.take("<name>").lower().encode()
+            header = args.take("<name>").lower().encode("utf-8", "surrogateescape")
     return header, excluded, if_none
 
 

@@ -113,11 +113,12 @@ def auth(args: Args) -> StatsAccount:
     if not args.more():
         raise ConfigError("'auth' needs a user:password account.", args.here, "<user>:<passwd>")
     word = args.word("<user>:<passwd>")
-    user, _, password = word.text.partition(":")
+    user, _, password = word.text.encode("utf-8", "surrogateescape").partition(b":")
     if not password:
-        args.diagnostics.notice(f"'{args.keyword}': the password of '{user}' is empty", word.at, "<user>:<passwd>")
+        args.diagnostics.notice(f"'{args.keyword}': the password of '{word.text.rstrip(':')}' is empty", word.at,
+                                "<user>:<passwd>")
     _overlook(args)
-    return StatsAccount(user=user.encode(), password=password.encode(), at=args.at)
+    return StatsAccount(user=user, password=password, at=args.at)
 
 
 @keyword("stats scope", In.ANY_PROXY, "4.2")
@@ -138,8 +139,8 @@ def statistics_page(section: Section, enabled: bool = False) -> StatisticsPage |
     if not said and not accounts and not scopes and not enabled:
         return None
     return StatisticsPage(
-        uri=said.get("uri", "").encode() or DEFAULT_URI,
-        realm=said.get("realm", "").encode() or DEFAULT_REALM,
+        uri=said.get("uri", "").encode("utf-8", "surrogateescape") or DEFAULT_URI,
+        realm=said.get("realm", "").encode("utf-8", "surrogateescape") or DEFAULT_REALM,
         accounts=accounts,
         scope=scopes,
         refresh=int(said.get("refresh", "0")),

@@ -67,7 +67,7 @@ def user(args: Args) -> UserLine | None:
     while args.more():
         word = args.word("an option")
         if word.text in ("password", "insecure-password"):
-            password = args.take("<password>").encode()
+            password = args.take("<password>").encode("utf-8", "surrogateescape")
             encrypted = word.text == "password"
         elif word.text == "groups":
             groups = _names(args.take("<group>,..."))

@@ -87,7 +87,7 @@ def _is_shut(sock: socket.socket) -> bool:
 
 def _abstract_name(spec: AddressSpec) -> bytes:
     """abns@: padded with zeros to all of sun_path; abnsz@: as it is (manual 2.9.1)."""
-    name = b"\0" + spec.host.encode()[:_PATH_LIMIT - 1]
+    name = b"\0" + os.fsencode(spec.host)[:_PATH_LIMIT - 1]
     return name if spec.kind == "abnsz" else name.ljust(_ABSTRACT_LENGTH, b"\0")
 
 
@@ -221,7 +221,7 @@ class Opening:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if options.interface:
             try:
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, options.interface.encode() + b"\0")
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, os.fsencode(options.interface) + b"\0")
             except OSError as error:
                 raise BindError(f"cannot bind listener to device '{options.interface}' ({error.strerror}) "
                                 f"for [{self.address}]") from None
@@ -317,7 +317,7 @@ class Opening:
     def _bind_path(self, sock: socket.socket) -> None:
         """Bind to a temporary name, so that nobody connects before owner and mode are right."""
         path = self.spec.host
-        if len(path.encode()) > _PATH_LIMIT:
+        if len(os.fsencode(path)) > _PATH_LIMIT:
             raise BindError(f"cannot bind UNIX socket (socket path is longer than {_PATH_LIMIT} bytes) [{path}]")
         try:
             if not stat.S_ISSOCK(os.lstat(path).st_mode):
@@ -325,7 +325,7 @@ class Opening:
         except FileNotFoundError:
             pass
         temporary = f"{path}.{os.getpid()}.tmp"
-        if len(temporary.encode()) <= _PATH_LIMIT:
+        if len(os.fsencode(temporary)) <= _PATH_LIMIT:
             sock.bind(temporary)
         else:  # only the path itself fits into sun_path: go by way of a descriptor of its folder
             folder, name = os.path.split(temporary)

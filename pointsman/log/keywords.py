@@ -169,7 +169,7 @@ def log_tag(args: Args) -> LogTag:
         raise ConfigError("'log-tag' expects a tag for use in syslog.", args.here, "<string>")
     text = args.take("<string>")
     args.end()
-    return LogTag(at=args.at, text=text.encode())
+    return LogTag(at=args.at, text=text.encode("utf-8", "surrogateescape"))
 
 
 @keyword("log-send-hostname", In.GLOBAL, "3.1")
@@ -177,7 +177,7 @@ def log_send_hostname(args: Args) -> SendHostname:
     """log-send-hostname [<string>]: this name, or the host's, in the header of lines (manual 3.1)."""
     text = args.take("<string>") if args.more() else ""
     args.end()
-    return SendHostname(at=args.at, text=text.encode())
+    return SendHostname(at=args.at, text=text.encode("utf-8", "surrogateescape"))
 
 
 @keyword("unique-id-format", In.ANY_PROXY, "4.2")
@@ -194,4 +194,4 @@ def unique_id_header(args: Args) -> UniqueIdHeader:
         raise ConfigError("unique-id-header expects an argument.", args.here, "<name>")
     name = args.take("<name>")
     args.end()
-    return UniqueIdHeader(at=args.at, name=name.lower().encode())
+    return UniqueIdHeader(at=args.at, name=name.lower().encode("utf-8", "surrogateescape"))

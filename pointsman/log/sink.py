@@ -159,7 +159,7 @@ class DatagramSink(Sink):
                 sock.connect((spec.host, spec.port or 0))
                 self.most = longest_of_run(sock)
             else:
-                sock.connect(spec.host if spec.kind == "unix" else b"\0" + spec.host.encode())
+                sock.connect(spec.host if spec.kind == "unix" else b"\0" + spec.host.encode("utf-8", "surrogateescape"))
             self.failure = ""
         except OSError as error:
             self.failure = error.strerror or str(error)

@@ -140,7 +140,7 @@ def _built(args: Args, words: _Words, code: int, where: Where) -> Reply:
             args.diagnostics.warning("content-type ignored: the payload is empty", argument.at)
     fields = [*words.headers, (b"content-length", b"")]
     if words.content_type and body:
-        fields.append((b"content-type", words.content_type.encode()))
+        fields.append((b"content-type", words.content_type.encode("utf-8", "surrogateescape")))
     return Reply(code, fields, body)
 
 

@@ -185,7 +185,7 @@ def _algorithm(args: Arguments) -> str:
     name = args.word(0).lower()
     try:
         fixed = hashlib.new(name).digest_size > 0
-    except ValueError:
+    except (ValueError, TypeError):  # of no algorithm; of bytes that are not UTF-8
         fixed = False
     if not fixed:
         raise args.wrong(f"Algorithm must be a valid OpenSSL message digest name, not '{args.word(0)}'",
