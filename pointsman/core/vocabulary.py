@@ -22,9 +22,19 @@ def sample_words() -> dict[str, dict[str, str]]:
     return table
 
 
+def of_lua(called: str, word: str, at: Position) -> ConfigError | None:
+    """The error for a name that only a Lua script could register; None: it is none such."""
+    if not word.startswith("lua."):
+        return None
+    return ConfigError(f"{called} '{word}' is not built yet: Lua is not", at, hint="manual 3.1 describes lua-load")
+
+
 def unknown(kind: str, word: str, at: Position, known: Iterable[str] = ()) -> ConfigError:
     """The error for a word that is not registered; `known` are the registered ones."""
     called = {"fetch": "fetch method"}.get(kind, kind)
+    lua = of_lua(called, word, at)
+    if lua is not None:
+        return lua
     reason = refusal(kind, word)
     if reason:
         return ConfigError(f"{called} '{word}' is not supported: {reason}", at)

@@ -12,6 +12,7 @@ from pointsman.config.vocabulary import lookup, not_built
 from pointsman.config.vocabulary import words as words_of
 from pointsman.core.diagnostics import ConfigError
 from pointsman.core.registry import nearest
+from pointsman.core.vocabulary import of_lua
 from pointsman.core.words import Word
 from pointsman.rules.redirect import Redirect, parse_words
 from pointsman.rules.rule import Rule
@@ -69,6 +70,9 @@ def _rules(rule_set: int) -> Callable[[Args], Rule]:
 def _no_action(word: Word, rule_set: int) -> ConfigError:
     """The error for a word that is no action of a rule set."""
     name = RULE_SETS[rule_set]
+    lua = of_lua("action", word.text, word.at)
+    if lua is not None:
+        return lua
     built = [one for one in ACTIONS if (found := ACTIONS.get(one)) is not None and found.rule_sets & rule_set]
     entry = lookup("action", word.text)
     if entry is not None and name in entry.where:

@@ -13,6 +13,7 @@ from typing import Final
 from pointsman.config.action import ANSWER, HTTP_REQUEST, Action, RuleArgs, action
 from pointsman.core.diagnostics import ConfigError
 from pointsman.core.registry import Registry
+from pointsman.core.vocabulary import of_lua
 from pointsman.rules.reply import Served
 from pointsman.sample.context import Context
 from pointsman.sample.types import Reads, Writes
@@ -68,6 +69,9 @@ def parse_use_service(args: RuleArgs) -> Action:
     word = args.word("<service-name>")
     entry = SERVICES.get(word.text)
     if entry is None:
+        lua = of_lua("service", word.text, word.at)
+        if lua is not None:
+            raise lua
         near = SERVICES.nearest(word.text)
         raise ConfigError(f"unknown service name '{word.text}'", word.at,
                           "one of " + ", ".join(SERVICES), f"did you mean '{near}'?" if near else "")
