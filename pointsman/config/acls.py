@@ -26,6 +26,7 @@ def parse_acl_line(args: Args) -> AclLine:
     """
     words = tuple(args.rest())
     table = acls_of(args.section)
+    table.findings.clear()
     if args.section.kind == In.DEFAULTS and not args.section.name:
         raise ConfigError("'acl' not allowed in anonymous 'defaults' section", args.at, "a name for that section")
     try:
@@ -39,11 +40,17 @@ def parse_acl_line(args: Args) -> AclLine:
 
 
 def acls_of(section: Section) -> AclTable:
-    """The ACLs that are declared in a section and in its defaults, in their order."""
-    table = AclTable()
-    for line in section.all(AclLine):
-        if line.words:
-            lines = table.lines.setdefault(line.words[0].text, [])
-            if line.acl is not None:
-                lines.append(line.acl)
+    """The ACLs that are declared in a section and in its defaults, in their order.
+
+    Each rule asks for them, so the section keeps the table and only lines that are new are entered.
+    """
+    table = section.tables.get(AclTable)
+    if not isinstance(table, AclTable):
+        table = section.tables[AclTable] = AclTable()
+        if section.defaults is not None:
+            table.lines = {name: list(lines) for name, lines in acls_of(section.defaults).lines.items()}
+    own = section.typed.get(AclLine, [])
+    for line in own[table.entered:]:
+        assert isinstance(line, AclLine)
+        table.enter(line.words, line.acl)
     return table

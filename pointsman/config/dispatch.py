@@ -7,6 +7,7 @@ A keyword in a proxy that lacks the side it is for (balance in a frontend) is wh
 no harm: a warning, and the line is ignored. A few words are errors there, and so they are here.
 """
 from collections.abc import Sequence
+from functools import cache, lru_cache
 from typing import Final
 
 from pointsman.config import vocabulary
@@ -156,6 +157,7 @@ def _elsewhere(words: Sequence[Word], section: Section, shortest: int) -> Config
     return None
 
 
+@cache
 def _known(kind: In) -> list[str]:
     """All keywords that may stand in a section, built or not."""
     prefix = "global " if kind == In.GLOBAL else ""
@@ -195,13 +197,19 @@ def _family(words: Sequence[Word], section: Section) -> ConfigError | None:
     return ConfigError(f"'{first}' supports {listed} (got '{got}')", at, hint=hint)
 
 
+@lru_cache(1000)
+def _nearest_first_word(text: str, kind: In | None) -> str | None:
+    """The section's name, or the first word of a keyword of such a section, that is most like the text."""
+    known = _known(_all(kind)) if kind is not None else []
+    return nearest(text, dict.fromkeys([*vocabulary.words("section"), *(name.partition(" ")[0] for name in known
+                                                                        if name not in OLD_SPELLINGS)]))
+
+
 def unknown_keyword(word: Word, section: Section | None) -> ConfigError:
     """The error for a word that is no keyword of the section; UnknownSection if it is most like a section's name."""
     where = f"in '{NAMES[section.kind]}' section" if section is not None else "out of section."
     sections = vocabulary.words("section")
-    known = _known(_all(section.kind)) if section is not None else []
-    near = nearest(word.text, dict.fromkeys([*sections, *(name.partition(" ")[0] for name in known
-                                                          if name not in OLD_SPELLINGS)]))
+    near = _nearest_first_word(word.text, section.kind if section is not None else None)
     message = f"unknown keyword '{word.text}' {where}"
     expected = "" if section is not None else "a section: " + ", ".join(SECTIONS)
     hint = f"did you mean '{near}'?" if near else ""

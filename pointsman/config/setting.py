@@ -71,6 +71,7 @@ class Section:
     settings: list[Setting] = field(default_factory=list)
     latest: dict[object, Setting] = field(default_factory=dict)
     typed: dict[type[Setting], list[Setting]] = field(default_factory=dict)  # the same settings, by their types
+    tables: dict[type[object], object] = field(default_factory=dict)  # see acls_of
     places: dict[str | int, int] = field(default_factory=dict)  # of servers, by name and by id: see server_line
     placed: int = 0  # servers that `places` knows
 

@@ -186,9 +186,10 @@ class AclTable(AclScope):
     def __init__(self) -> None:
         self.lines: dict[str, list[Acl]] = {}
         self.findings: list[Finding] = []
+        self.entered = 0  # lines of the section itself that it knows
 
     def declare(self, words: Sequence[Word]) -> Acl:
-        """Add what an `acl` line says behind the keyword. ConfigError at what is wrong."""
+        """Enter what an `acl` line says behind the keyword. ConfigError at what is wrong, which is not entered."""
         if len(words) < 2:
             at = words[-1].at if words else Position("", 0)
             raise ConfigError("'acl' expects a name and a criterion", at, "<aclname> <criterion> [flags] [<value>] ...")
@@ -201,8 +202,16 @@ class AclTable(AclScope):
                               "condition.", name.at, "another name")
         acl = parse_acl(words[1:], self)
         self.findings += acl.findings
-        self.lines.setdefault(name.text, []).append(acl)
+        self.enter(words, acl)
         return acl
+
+    def enter(self, words: Sequence[Word], acl: Acl | None) -> None:
+        """A line of the section, in its turn; `acl` is None where it was wrong: its name is known nevertheless."""
+        self.entered += 1
+        if words:
+            lines = self.lines.setdefault(words[0].text, [])
+            if acl is not None:
+                lines.append(acl)
 
     def find(self, name: str, at: Position) -> tuple[Callable[[Context], bool], int] | None:
         lines = self.lines.get(name)
@@ -214,7 +223,7 @@ class AclTable(AclScope):
         reads = 0
         for line in lines:
             reads |= line.reads
-        return (lines[0].test if len(lines) == 1 else AnyOf(lines).test), reads
+        return (lines[0].test if len(lines) == 1 else AnyOf(list(lines)).test), reads
 
     def get(self, name: str) -> list[Acl] | None:
         """The lines of an ACL; None: it was not declared here."""
