@@ -25,14 +25,13 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import yaml
-from werkzeug.serving import BaseWSGIServer, make_server
+if TYPE_CHECKING:
+    from werkzeug.serving import BaseWSGIServer
 
 EXAMPLES = Path(__file__).resolve().parent
 sys.path[:0] = [str(EXAMPLES.parent), str(EXAMPLES / "app")]
-
-from app import create_app  # noqa: E402
 
 from pointsman.demo.balancer import balance, free_port  # noqa: E402
 
@@ -60,6 +59,8 @@ class Episode:
 
 def read_episode(name: str) -> Episode:
     """The episode of that name. Raises FileNotFoundError."""
+    import yaml  # noqa: PLC0415 (whoever only lists them needs nothing installed)
+
     folder = EXAMPLES / name
     compose = yaml.safe_load((folder / "compose.yaml").read_text(encoding="utf-8"))
     services = []
@@ -103,6 +104,9 @@ class Run:
 
     def start_services(self) -> dict[str, str]:
         """Starts the applications; where each address of the file is now."""
+        from app import create_app  # noqa: PLC0415
+        from werkzeug.serving import make_server  # noqa: PLC0415
+
         moved = {}
         for service in self.episode.services:
             host, wanted = own_address(service.address), int(service.settings["PORT"])
