@@ -3,8 +3,14 @@
     GET  anything   "Hello from server one!", as a small page for browsers
     GET  /health    200, or 503 while it is switched off: what health checks ask for
     POST /off, /on  switches it off (requests are still answered) and on again
+
+`python -m pointsman.demo.server 9001 9002` runs some on these ports, named by them, until Ctrl-C.
 """
 import asyncio
+import os
+import signal
+import sys
+from collections.abc import Sequence
 from typing import Final
 
 MOST: Final = 65536  # bytes of a head
@@ -26,9 +32,9 @@ class DemoServer:
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.StreamWriter] = set()
 
-    async def start(self) -> None:
-        """Listen on a free port of 127.0.0.1."""
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=MOST)
+    async def start(self, port: int = 0) -> None:
+        """Listen on that port of 127.0.0.1, or on a free one. Raises OSError."""
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", port, limit=MOST)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
@@ -83,3 +89,37 @@ class DemoServer:
             shown = path.replace("&", "&amp;").replace("<", "&lt;")
             return "200 OK", "text/html", PAGE.format(name=self.name, path=shown)
         return "200 OK", "text/plain", f"Hello from server {self.name}!\n"
+
+
+async def serve(ports: Sequence[int]) -> int:
+    """Servers on these ports until SIGINT or SIGTERM; the exit status."""
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    servers = [DemoServer(str(port)) for port in ports]
+    try:
+        for server, port in zip(servers, ports):
+            await server.start(port)
+    except OSError as error:
+        print(f"{server.name}: {os.strerror(error.errno or 0)}", file=sys.stderr)
+        return 1
+    else:
+        print(f"Servers listen on {', '.join(server.name for server in servers)} of 127.0.0.1. Ctrl-C ends them.",
+              flush=True)
+        await stop.wait()
+        return 0
+    finally:
+        for server in servers:
+            await server.stop()
+
+
+def main(words: Sequence[str]) -> int:
+    """The command."""
+    if not words or not all(word.isascii() and word.isdigit() and 0 < int(word) < 65536 for word in words):
+        print("usage: python -m pointsman.demo.server PORT...", file=sys.stderr)
+        return 2
+    return asyncio.run(serve([int(word) for word in words]))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

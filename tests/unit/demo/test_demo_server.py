@@ -1,10 +1,16 @@
 """The demo's servers answer as their docstring says."""
 import asyncio
+import signal
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable
+from urllib.request import urlopen
 
 import pytest
+from support.ports import free_port
+from support.programs import environment
 
-from pointsman.demo.server import DemoServer
+from pointsman.demo.server import DemoServer, main
 
 Talk = Callable[[bytes], Awaitable[bytes]]
 
@@ -88,3 +94,27 @@ def test_stopping_closes_open_connections() -> None:
         writer.close()
         return rest
     assert asyncio.run(story()) == b""
+
+
+def test_servers_on_given_ports(capfd: pytest.CaptureFixture[str]) -> None:
+    """`python -m pointsman.demo.server PORT...` runs them until a signal; a port that is taken is said."""
+    ports = [free_port(), free_port()]
+    command = [sys.executable, "-m", "pointsman.demo.server", *map(str, ports)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment()) as process:
+        try:
+            assert process.stdout is not None
+            capfd.readouterr()
+            said = process.stdout.readline()
+            assert said == f"Servers listen on {ports[0]}, {ports[1]} of 127.0.0.1. Ctrl-C ends them.\n"
+            for port in ports:
+                with urlopen(f"http://127.0.0.1:{port}/health", timeout=5) as answer:
+                    assert answer.status == 200
+            assert main([str(ports[1])]) == 1
+            assert capfd.readouterr().err == f"{ports[1]}: Address already in use\n"
+            process.send_signal(signal.SIGINT)
+            assert process.wait(10) == 0
+        finally:
+            process.kill()
+    for words in ([], ["x"], ["0"], ["65536"], ["8080", "-1"]):
+        assert main(words) == 2
+        assert capfd.readouterr().err == "usage: python -m pointsman.demo.server PORT...\n"
