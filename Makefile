@@ -9,6 +9,7 @@
 # make bench    ratios to Debian's haproxy in the same run (needs haproxy, nginx, wrk and h2load; up to 10 minutes)
 # make bench-count      user instructions of a request against the figures in the repository (needs valgrind)
 # make bench-profile    where they go, function by function (needs valgrind)
+# make wheel    builds a wheel and a source distribution in dist/
 # make example EP=ep5    runs a tutorial's configuration without containers; make example lists them
 SHELL := /bin/sh
 VENV := .venv
@@ -17,6 +18,7 @@ PIP := $(RUN) -m pip --quiet --disable-pip-version-check
 # pip does not compile: that is done here, where it shows how far it is.
 INSTALL := POINTSMAN_BUILD=extensions $(PIP) install --no-build-isolation --editable
 SETUP := $(RUN) -W ignore setup.py --quiet build_ext --inplace
+PACK := $(RUN) -W ignore setup.py --quiet
 # Words for pytest: make test PYTEST="tests/unit -k lexer"
 PYTEST ?=
 # Processes that run tests: most tests wait now and then.
@@ -39,7 +41,7 @@ ONE_LANE := tests/peer tests/scenario/test_abrupt.py tests/scenario/test_command
     tests/scenario/test_runtime_socket.py tests/scenario/test_splitting.py tests/scenario/test_statistics.py \
     -k "not haproxy and not (both_programs and ($(ALONE)))"
 
-.PHONY: build everyday tools demo test try style check pass check-all $(PASSES) bench bench-count bench-profile example clean
+.PHONY: build everyday tools demo test try style check pass check-all $(PASSES) bench bench-count bench-profile wheel example clean
 .DELETE_ON_ERROR:
 
 # Compares by content what was built with the sources (compiled.py): git sets times as it likes.
@@ -116,6 +118,12 @@ bench-count: build
 
 bench-profile: build
 	$(RUN) -m bench.profile $(BENCH)
+
+wheel: $(VENV)/.build
+	rm -rf build/wheel
+	@POINTSMAN_BUILD=optimized $(PACK) build --build-base build/wheel bdist_wheel --dist-dir dist
+	@POINTSMAN_BUILD=extensions $(PACK) sdist --dist-dir dist
+	@ls dist
 
 # Lists them with whatever Python there is.
 example: $(if $(EP),$(VENV)/.examples)

@@ -82,6 +82,10 @@ class Build(build_ext):
                                    self.parallel, self.compiler.include_dirs)
         libraries = [self._library(one) for one in self.extensions]
         failed = builder.build(libraries)
+        places = {one.target for one in libraries}
+        for path in Path(self.build_lib).rglob("*.so"):  # of another kind of build
+            if path not in places:
+                path.unlink()
         hot_ones = {Path(self.get_ext_fullpath(one.name)) for one in compiled}
         self.complete = bool(hot_ones) and not hot_ones & {one.target for one in failed}
         if not self.complete:
