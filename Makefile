@@ -120,7 +120,7 @@ bench-profile: build
 	$(RUN) -m bench.profile $(BENCH)
 
 wheel: $(VENV)/.build
-	rm -rf build/wheel
+	rm -rf build/wheel dist
 	@POINTSMAN_BUILD=optimized $(PACK) build --build-base build/wheel bdist_wheel --dist-dir dist
 	@POINTSMAN_BUILD=extensions $(PACK) sdist --dist-dir dist
 	@ls dist
