@@ -10,7 +10,7 @@ from pointsman.config.keyword import Args, keyword
 from pointsman.config.setting import In, Setting
 from pointsman.config.vocabulary import lookup, not_built
 from pointsman.config.vocabulary import words as words_of
-from pointsman.core.diagnostics import ConfigError
+from pointsman.core.diagnostics import ConfigError, UnknownName
 from pointsman.core.registry import nearest
 from pointsman.core.vocabulary import of_lua
 from pointsman.core.words import Word
@@ -45,6 +45,7 @@ def _rules(rule_set: int) -> Callable[[Args], Rule]:
         bare, mark, rest = word.text.partition("(")
         entry = ACTIONS.get(bare)
         if entry is None or not entry.rule_sets & rule_set:
+            _look_at_condition(args, PLACE[rule_set])
             raise _no_action(Word(bare, inside(word, 0, len(bare))), rule_set)
         if entry.named != bool(mark) or mark and not rest.endswith(")"):
             expected = f"{bare}(<name>)" if entry.named else bare
@@ -65,6 +66,18 @@ def _rules(rule_set: int) -> Callable[[Args], Rule]:
 
     parse.__doc__ = f"{kind} [options] [{{if | unless}} <condition>]: one rule of the list."
     return parse
+
+
+def _look_at_condition(args: Args, where: Where) -> None:
+    """Of a rule whose action is none: a mistake in its condition is told in the same run."""
+    for index in range(len(args.words) - 1, args.index - 1, -1):
+        if args.words[index].text in ("if", "unless"):
+            try:
+                parse_condition(args.words[index + 1:], acls_of(args.section), where)
+            except ConfigError as error:
+                if not (isinstance(error, UnknownName) and error.name in args.configuration.failed):
+                    args.diagnostics.add(error.finding)
+            return
 
 
 def _no_action(word: Word, rule_set: int) -> ConfigError:

@@ -84,6 +84,18 @@ def test_warnings_of_a_file_that_is_wrong_are_those_of_its_lines() -> None:
     assert [one.severity for one in diagnostics.findings] == [Severity.WARNING, Severity.ALERT]
 
 
+@pytest.mark.parametrize(("line", "expected"), [
+    ("http-request track-sc0 src if nosuch", ["no such ACL : 'nosuch'", "action 'track-sc0' is not built yet"]),
+    ("http-request set-haeder a b unless { path_bge / }",
+     ["unknown fetch method 'path_bge'", "'http-request': unknown action 'set-haeder'"]),
+    ("http-request lua.x if a", ["action 'lua.x' is not built yet: Lua is not"]),
+    ("http-request lua.x", ["action 'lua.x' is not built yet: Lua is not"]),
+])
+def test_conditions_behind_an_action_that_is_none(line: str, expected: list[str]) -> None:
+    found = errors(f"frontend f\n bind :1\n acl a nofetch\n {line}\n")
+    assert [message for at, message in found if at == 4] == expected
+
+
 @pytest.mark.parametrize(("line", "errors_of"), [
     ("server s :1 cookie a wieght 3", ["server option 'cookie' is not built yet",
                                        "'server b/s' : unknown keyword 'wieght'"]),
