@@ -143,7 +143,7 @@ def _facts(facts: Facts) -> str:
         ("Process", view.pid), ("Uptime", duration(facts.uptime)),
         ("Connections", f"{room.connections} of {room.limit}"),
         ("Connections per second", room.connection_rate.read(view.now)), ("Connections so far", room.total),
-        ("Requests so far", view.program.requests), ("idle", f"{facts.gauge.idle}%"),
+        ("Requests so far", view.program.requests), ("Process time", f"idle = {facts.gauge.idle} %"),
         ("State", "stopping" if room.stopping else "running"))
     return '<dl class="facts">' + "".join(
         f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>\n" for name, value in known) + "</dl>\n"

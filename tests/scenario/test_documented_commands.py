@@ -26,7 +26,8 @@ BLOCK = re.compile(r"(?ms)^```(\w*)\n(.*?)^```$")
 STARTS = ("make", "curl", "echo", "kill", "ln", "cp", "apt-get", "systemctl", "docker", "python3", "pointsman",
           ".venv/bin/", "/opt/", "pip", "uv", "man", "socat")
 # Of a whole machine: packages, services, images. What can be seen of them without one, test_examples.py looks at.
-ELSEWHERE = ("apt-get", "systemctl", "docker", "ln -s", "cp deploy/", "python3 -m venv /opt", "/opt/pointsman/bin/pip")
+ELSEWHERE = ("apt-get", "systemctl", "docker", "ln -s", "cp deploy/", "python3 -m venv /opt", "/opt/pointsman/bin/pip",
+             "/opt/clients/bin/pip")
 # What make would do is looked at, not done: hours of others' tests, or figures that need a machine of their own.
 LOOKED_AT = ("make test", "make build", "make wheel", "make bench", "make check")
 

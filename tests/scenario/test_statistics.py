@@ -171,6 +171,7 @@ def test_the_page_by_curl(pointsman: Kind, tmp_path: Path) -> None:
     for name in ("web", "admin", "app", "dead"):
         assert f'<section id="{name}">' in done.stdout
     assert '<span class="pill maint">MAINT</span>' in done.stdout
+    assert re.search(r"idle = \d+ %", done.stdout)  # what netdata's plugin looks for
     assert head.stdout.startswith(b"HTTP/1.1 200 OK\r\n") and b"content-length" not in head.stdout
 
 
