@@ -16,7 +16,7 @@ STATE_COLUMNS: Final = (
     "srv_agent_addr srv_agent_port")
 CONNECTION_COLUMNS: Final = (
     "bkname/svname bkid/svid addr port - purge_delay served used_cur used_max need_est idle_sess unsafe_nb safe_nb "
-    "idle_lim idle_cur idle_per_thr[1]")
+    "idle_lim idle_cur idle_per_thr[{}]")
 
 # Numbers of check statuses in the state file, as the peer program writes them.
 STATUS_NUMBERS: Final = {"UNK": 0, "INI": 1, "SOCKERR": 5, "L4OK": 6, "L4TOUT": 7, "L4CON": 8, "L6OK": 9, "L6TOUT": 10,
@@ -88,7 +88,8 @@ def _state(call: Call, proxy: ProxyView, server: LiveServer) -> str:
 
 @command("show servers conn", "show servers conn [<backend>]", "list the server connections, in use and idle")
 def show_servers_conn(call: Call) -> str:
-    lines = [f"# {CONNECTION_COLUMNS}"]
+    lanes = call.view.nbthread
+    lines = ["# " + CONNECTION_COLUMNS.format(lanes)]
     for proxy in _backends(call, 0):
         assert proxy.back is not None
         for server in proxy.back.backend.servers:
@@ -98,6 +99,7 @@ def show_servers_conn(call: Call) -> str:
             values: list[int | str] = [
                 f"{proxy.name}/{server.name.decode()}", f"{proxy.number}/{server.number}", address, port, "-",
                 server.pool.keep_for, server.connections, used, totals.highest, used, 0,
-                totals.idle - totals.idle_safe, totals.idle_safe, server.pool.limit, totals.idle, totals.idle]
+                totals.idle - totals.idle_safe, totals.idle_safe, server.pool.limit, totals.idle,
+                *[server.counters.of_lane(lane, "idle") for lane in range(lanes)]]
             lines.append(" ".join(str(value) for value in values))
     return "\n".join(lines) + "\n"

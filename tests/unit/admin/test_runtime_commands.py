@@ -2,7 +2,7 @@
 import re
 
 import pytest
-from admin_stand import stand
+from admin_stand import TEXT, stand
 
 from pointsman.admin.command import COMMANDS, find
 from pointsman.admin.info import duration
@@ -40,7 +40,7 @@ SHOWN = [
     ("show servers state", "\n4 app 3 s3 127.0.0.1 0 5 1 1 "),
     ("show servers state #5", "\n5 spare 1 u1 - 2 0 3 3 "),
     ("show servers state nope", "Can't find backend.\n"),
-    ("show servers conn", "\nboth/l1 3/1 127.0.0.1 81 - 5000 0 0 0 0 0 0 0 -1 0 0\n"),
+    ("show servers conn", "\nboth/l1 3/1 127.0.0.1 81 - 5000 0 0 0 0 0 0 0 -1 0 0"),
     ("show servers conn nope", "Can't find backend.\n"),
     ("show sess", ""),
     ("show sess help", "Usage: show sess "),
@@ -285,6 +285,15 @@ def test_weights_change() -> None:
             assert one.ask("get weight app/s1") == f"{weight} (initial 2)\n"
         assert one.ask("set server app/s1 weight 3") == "" and server.weight == 3
         assert one.ask("set weight spare/u1 0%") == "" and one.server("spare", "u1").weight == 0
+
+
+def test_idle_connections_are_shown_by_lane() -> None:
+    with stand(TEXT.replace("global\n", "global\n    nbthread 2\n", 1)) as one:
+        server = one.server("app", "s1")
+        server.counters.links, server.counters.idle = 3, 2
+        lines = one.ask("show servers conn app").splitlines()
+    assert lines[0].endswith(" idle_lim idle_cur idle_per_thr[2]")
+    assert lines[1] == "app/s1 4/1 127.0.0.1 81 - 5000 0 1 0 1 0 2 0 -1 2 2 0"
 
 
 def test_limits_change() -> None:
