@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <stdint.h>
 #include <string.h>
@@ -48,10 +49,10 @@ later(void)
     return errno == EAGAIN || errno == EWOULDBLOCK;
 }
 
+/* recv(2) of a socket looks up less than read(2), and so does send(2). */
 static PyObject *
-calls_read(PyObject *module, PyObject *const *args, Py_ssize_t given)
+receive(PyObject *const *args, Py_ssize_t given, int is_socket)
 {
-    (void)module;
     long values[2]; /* descriptor, size */
     if (arguments(args, given, 2, 2, values) < 0)
         return NULL;
@@ -70,7 +71,7 @@ calls_read(PyObject *module, PyObject *const *args, Py_ssize_t given)
         into = PyBytes_AS_STRING(data);
     }
     do
-        got = read((int)values[0], into, size);
+        got = is_socket ? recv((int)values[0], into, size, MSG_DONTWAIT) : read((int)values[0], into, size);
     while (got < 0 && errno == EINTR && PyErr_CheckSignals() == 0);
     if (got >= 0) {
         if (data == NULL)
@@ -88,9 +89,22 @@ calls_read(PyObject *module, PyObject *const *args, Py_ssize_t given)
 }
 
 static PyObject *
-calls_write(PyObject *module, PyObject *const *args, Py_ssize_t given)
+calls_read(PyObject *module, PyObject *const *args, Py_ssize_t given)
 {
     (void)module;
+    return receive(args, given, 0);
+}
+
+static PyObject *
+calls_receive(PyObject *module, PyObject *const *args, Py_ssize_t given)
+{
+    (void)module;
+    return receive(args, given, 1);
+}
+
+static PyObject *
+transmit(PyObject *const *args, Py_ssize_t given, int is_socket)
+{
     long fd;
     ssize_t sent;
     if (arguments(args, given, 2, 1, &fd) < 0)
@@ -100,7 +114,9 @@ calls_write(PyObject *module, PyObject *const *args, Py_ssize_t given)
         return NULL;
     }
     do
-        sent = write((int)fd, PyBytes_AS_STRING(args[1]), (size_t)PyBytes_GET_SIZE(args[1]));
+        sent = is_socket ? send((int)fd, PyBytes_AS_STRING(args[1]), (size_t)PyBytes_GET_SIZE(args[1]),
+                                MSG_DONTWAIT | MSG_NOSIGNAL)
+                         : write((int)fd, PyBytes_AS_STRING(args[1]), (size_t)PyBytes_GET_SIZE(args[1]));
     while (sent < 0 && errno == EINTR && PyErr_CheckSignals() == 0);
     if (sent >= 0)
         return PyLong_FromSsize_t(sent);
@@ -109,6 +125,84 @@ calls_write(PyObject *module, PyObject *const *args, Py_ssize_t given)
     if (later())
         return PyLong_FromLong(0);
     return PyErr_SetFromErrno(PyExc_OSError);
+}
+
+static PyObject *
+calls_write(PyObject *module, PyObject *const *args, Py_ssize_t given)
+{
+    (void)module;
+    return transmit(args, given, 0);
+}
+
+static PyObject *
+calls_transmit(PyObject *module, PyObject *const *args, Py_ssize_t given)
+{
+    (void)module;
+    return transmit(args, given, 1);
+}
+
+static PyObject *
+calls_accept(PyObject *module, PyObject *const *args, Py_ssize_t given)
+{
+    (void)module;
+    long fd;
+    if (arguments(args, given, 1, 1, &fd) < 0)
+        return NULL;
+    union {
+        struct sockaddr any;
+        struct sockaddr_in four;
+        struct sockaddr_in6 six;
+        struct sockaddr_storage room;
+    } address;
+    socklen_t size = sizeof address;
+    int made;
+    do {
+        address.any.sa_family = AF_UNSPEC;
+        made = accept4((int)fd, &address.any, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    } while (made < 0 && errno == EINTR && PyErr_CheckSignals() == 0);
+    if (made < 0) {
+        if (PyErr_Occurred())
+            return NULL;
+        if (later())
+            Py_RETURN_NONE;
+        return PyErr_SetFromErrno(PyExc_OSError);
+    }
+    PyObject *found;
+    if (address.any.sa_family == AF_INET)
+        found = Py_BuildValue("iy#i", made, (char *)&address.four.sin_addr, (Py_ssize_t)4, ntohs(address.four.sin_port));
+    else if (address.any.sa_family == AF_INET6)
+        found = Py_BuildValue("iy#i", made, (char *)&address.six.sin6_addr, (Py_ssize_t)16,
+                              ntohs(address.six.sin6_port));
+    else
+        found = Py_BuildValue("iy#i", made, "", (Py_ssize_t)0, 0);
+    if (found == NULL)
+        close(made);
+    return found;
+}
+
+static PyObject *
+calls_connect(PyObject *module, PyObject *const *args, Py_ssize_t given)
+{
+    (void)module;
+    int yes = 1, fd, done;
+    if (given != 1 || !PyBytes_Check(args[0]) || PyBytes_GET_SIZE(args[0]) < (Py_ssize_t)sizeof(sa_family_t)) {
+        PyErr_SetString(PyExc_TypeError, "a socket's address as bytes expected");
+        return NULL;
+    }
+    const struct sockaddr *address = (const struct sockaddr *)PyBytes_AS_STRING(args[0]);
+    if ((fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)) < 0)
+        return PyErr_SetFromErrno(PyExc_OSError);
+    if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes) == 0) {
+        do
+            done = connect(fd, address, (socklen_t)PyBytes_GET_SIZE(args[0]));
+        while (done < 0 && errno == EINTR && PyErr_CheckSignals() == 0);
+        if (!PyErr_Occurred() && (done == 0 || errno == EINPROGRESS))
+            return PyLong_FromLong(fd);
+    }
+    if (!PyErr_Occurred())
+        PyErr_SetFromErrno(PyExc_OSError);
+    close(fd);
+    return NULL;
 }
 
 /* One of both descriptors is a pipe's. */
@@ -146,9 +240,13 @@ calls_wait(PyObject *module, PyObject *const *args, Py_ssize_t given)
         return NULL;
     struct epoll_event events[BATCH];
     int count;
-    Py_BEGIN_ALLOW_THREADS;
-    count = epoll_wait((int)values[0], events, BATCH, values[1] > INT_MAX ? INT_MAX : (int)values[1]);
-    Py_END_ALLOW_THREADS;
+    if (values[1] == 0) { /* nothing is waited for: to give up the interpreter's lock would cost more */
+        count = epoll_wait((int)values[0], events, BATCH, 0);
+    } else {
+        Py_BEGIN_ALLOW_THREADS;
+        count = epoll_wait((int)values[0], events, BATCH, values[1] > INT_MAX ? INT_MAX : (int)values[1]);
+        Py_END_ALLOW_THREADS;
+    }
     if (count < 0) {
         if (errno != EINTR)
             return PyErr_SetFromErrno(PyExc_OSError);
@@ -444,6 +542,10 @@ calls_trace(PyObject *module, PyObject *const *args, Py_ssize_t given)
 static PyMethodDef functions[] = {
     CALL(read, "read(fd, size): bytes; None if there is nothing now"),
     CALL(write, "write(fd, data): how much was taken; 0 if nothing is now"),
+    CALL(receive, "receive(fd, size): read, of a socket"),
+    CALL(transmit, "transmit(fd, data): write, into a socket"),
+    CALL(accept, "accept(fd): a descriptor, the packed address and the port of who connects; None if there is nobody"),
+    CALL(connect, "connect(address): the descriptor of a TCP socket that begins to connect there"),
     CALL(splice, "splice(source, sink, most): how many bytes went on, 0 at the end; -1 if there is nothing now"),
     CALL(wait, "wait(fd, ms, epoll): descriptors and their events, one after the other"),
     CALL(shut, "shut(fd): nothing more will be sent"),

@@ -28,6 +28,7 @@ class NetAddress:
 
 
 _HOSTS: Final[dict[str, NetAddress]] = {}  # one of each IPv4 address met lately
+_PACKED: Final[dict[bytes, NetAddress]] = {}  # and one of each address of those who connected lately
 _MANY: Final = 1024
 
 
@@ -44,6 +45,18 @@ def net_address(host: str, port: int) -> NetAddress:
         _HOSTS.clear()
     _HOSTS[host] = made
     return made
+
+
+def from_packed(packed: bytes, port: int) -> NetAddress:
+    """From the 4 or 16 bytes of an internet address."""
+    known = _PACKED.get(packed)
+    if known is None:
+        family = AF_INET if len(packed) == 4 else AF_INET6
+        known = NetAddress(family, packed, socket.inet_ntop(family, packed).encode(), 0)
+        if len(_PACKED) >= _MANY:
+            _PACKED.clear()
+        _PACKED[packed] = known
+    return NetAddress(known.family, packed, known.text, port)
 
 
 UNIX_ADDRESS: Final = NetAddress(AF_UNIX, b"", b"unix", 0)

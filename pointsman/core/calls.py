@@ -3,6 +3,12 @@ was not built, by the ways of Python's library, which mean the same and cost mor
 
     read(fd, size)                     what came, b"" at the end; None: nothing now
     write(fd, data)                    how many bytes were taken; 0: nothing now
+    receive(fd, size)                  read, of a socket
+    transmit(fd, data)                 write, into a socket
+    accept(fd)                         of a listening socket: a descriptor that does not wait, the packed address of who
+                                       connects (b"" where it is no internet address) and its port; None: nobody now
+    connect(address)                   a TCP socket, with TCP_NODELAY, that begins to connect: its descriptor. The
+                                       address is in the system's form (`socket_address`)
     splice(source, sink, most)         how many bytes went on, one of both being a pipe; 0 at the end; -1: nothing now
     wait(fd, ms, epoll)                descriptor, events, descriptor, events...; -1 ms: for ever. `fd` is the epoll's
     shut(fd)                           shutdown(2): no more will be sent
@@ -20,14 +26,17 @@ was not built, by the ways of Python's library, which mean the same and cost mor
 
 What fails otherwise is an OSError. Nothing in Python's library insists or traces: without the extension nobody does.
 """
+import errno
 import os
 import select
 import socket
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-__all__ = ["BATCH", "error", "heard", "insist", "option", "read", "send", "shut", "splice", "trace", "wait", "write"]
+__all__ = ["BATCH", "accept", "connect", "error", "heard", "insist", "option", "read", "receive", "send", "shut",
+           "socket_address", "splice", "trace", "transmit", "wait", "write"]
 
 BATCH: Final = 512  # events of a wait
 LINES: Final = 64  # datagrams at once
@@ -46,6 +55,44 @@ def plain_write(fd: int, data: bytes) -> int:
         return os.write(fd, data)
     except BlockingIOError:
         return 0
+
+
+def plain_accept(fd: int) -> tuple[int, bytes, int] | None:
+    try:
+        with _borrowed(fd) as listener:
+            family = listener.getsockopt(socket.SOL_SOCKET, socket.SO_DOMAIN)
+        listener = socket.socket(family, socket.SOCK_STREAM, 0, fd)
+        try:
+            sock, address = listener.accept()
+        finally:
+            listener.detach()
+    except BlockingIOError:
+        return None
+    sock.setblocking(False)
+    if family not in (socket.AF_INET, socket.AF_INET6):
+        return sock.detach(), b"", 0
+    return sock.detach(), socket.inet_pton(family, address[0].partition("%")[0]), address[1]
+
+
+def plain_connect(address: bytes) -> int:
+    family = int.from_bytes(address[:2], sys.byteorder)
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setblocking(False)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        packed = address[4:8] if family == socket.AF_INET else address[8:24]
+        failure = sock.connect_ex((socket.inet_ntop(family, packed), int.from_bytes(address[2:4], "big")))
+        if failure not in (0, errno.EINPROGRESS):
+            raise OSError(failure, os.strerror(failure))
+        return sock.detach()
+    finally:
+        sock.close()
+
+
+def socket_address(family: int, packed: bytes, port: int) -> bytes:
+    """An internet address in the system's form, struct sockaddr_in or sockaddr_in6."""
+    head = family.to_bytes(2, sys.byteorder) + port.to_bytes(2, "big")
+    return head + (packed + bytes(8) if family == socket.AF_INET else bytes(4) + packed + bytes(4))
 
 
 def plain_splice(source: int, sink: int, most: int) -> int:
@@ -110,11 +157,44 @@ def plain_trace(number: int, fd: int) -> None:
 
 
 if TYPE_CHECKING:
-    from pointsman.core._calls import error, heard, insist, option, read, send, shut, splice, trace, wait, write
+    from pointsman.core._calls import (
+        accept,
+        connect,
+        error,
+        heard,
+        insist,
+        option,
+        read,
+        receive,
+        send,
+        shut,
+        splice,
+        trace,
+        transmit,
+        wait,
+        write,
+    )
 else:
     try:
-        from pointsman.core._calls import error, heard, insist, option, read, send, shut, splice, trace, wait, write
+        from pointsman.core._calls import (
+            accept,
+            connect,
+            error,
+            heard,
+            insist,
+            option,
+            read,
+            receive,
+            send,
+            shut,
+            splice,
+            trace,
+            transmit,
+            wait,
+            write,
+        )
     except ImportError:  # no compiler was at hand
         heard, insist, trace = plain_heard, plain_insist, plain_trace
+        accept, connect, receive, transmit = plain_accept, plain_connect, plain_read, plain_write
         error, option, read, send, shut, splice, wait, write = \
             plain_error, plain_option, plain_read, plain_send, plain_shut, plain_splice, plain_wait, plain_write

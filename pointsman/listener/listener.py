@@ -7,8 +7,8 @@
                more than this lane's share: a moment) ----'
 
 While it is not OPEN the connections wait in the kernel's queue (manual 4.2, maxconn). Accepting goes in bursts,
-level-triggered: what a burst leaves is reported again. A burst ends when there is none left, and to be told so costs an
-exception, dearer than a turn, so the burst follows what is found.
+level-triggered: what a burst leaves is reported again. A burst ends when there is none left, and to be told so costs a
+system call, so the burst follows what is found.
 
 All lanes watch the same sockets, exclusively: the kernel need not wake all of them for one connection. epoll watches
 the open socket, not the descriptor, and others hold it too, so what is not OPEN must be taken out of epoll by hand.
@@ -18,7 +18,8 @@ import select
 import socket
 from typing import Final
 
-from pointsman.core.address import AF_INET, AF_INET6, UNIX_ADDRESS, NetAddress, net_address
+from pointsman.core import calls
+from pointsman.core.address import AF_INET, AF_INET6, UNIX_ADDRESS, NetAddress, from_packed, net_address
 from pointsman.core.counters import Counters, Rate
 from pointsman.listener.sockets import BindError, Opening
 from pointsman.net.reactor import IN, Channel, Hook, Reactor
@@ -40,6 +41,7 @@ _ALONE: Final = 1000  # ms for which a lane takes it that the others are stuck, 
 _BURST: Final = 64  # connections accepted in one go at most
 _LAST_BURST: Final = 4096  # taken from the kernel's queue before the socket closes
 _WATCH: Final = IN | select.EPOLLEXCLUSIVE
+_accept: Final = calls.accept
 _ANY: Final = frozenset((b"0.0.0.0", b"::"))
 
 
@@ -183,16 +185,11 @@ class Listener(Channel):
 
     def _accept_some(self, burst: int) -> bool:
         """Accept up to so many; False: none is left, or there is no room."""
-        sock = self.sock
-        assert sock is not None
         for _ in range(burst):
             if not self._reserve():
                 return False
             try:
-                fd, address = sock._accept()  # type: ignore[attr-defined]  # accept() without a socket object
-            except BlockingIOError:
-                self.frontend.withdraw(self.door)
-                return False
+                made = _accept(self.fd)
             except ConnectionError:
                 self.frontend.withdraw(self.door)
                 continue
@@ -200,18 +197,17 @@ class Listener(Channel):
                 self.frontend.withdraw(self.door)
                 self._rest(_REST)
                 return False
-            if self.family in (AF_INET, AF_INET6):
-                source = net_address(address[0], address[1])
-                if source.port < self.lowest_port:
-                    os.close(fd)
-                    self.frontend.withdraw(self.door)
-                    self.frontend.let_in(self.door)
-                    continue
-            else:
-                source = UNIX_ADDRESS
+            if made is None:
+                self.frontend.withdraw(self.door)
+                return False
+            fd, packed, port = made
+            if packed and port < self.lowest_port:
+                os.close(fd)
+                self.frontend.withdraw(self.door)
+                self.frontend.let_in(self.door)
+                continue
             self.frontend.arrived(self.door)
-            os.set_blocking(fd, False)
-            self.accepted(fd, source)
+            self.accepted(fd, from_packed(packed, port) if packed else UNIX_ADDRESS)
         return True
 
     def accepted(self, fd: int, source: NetAddress) -> None:

@@ -28,8 +28,8 @@ TCP_REPAIR: Final = 19  # <linux/tcp.h>
 _SOL_SOCKET: Final = 1
 _SO_LINGER: Final = 13
 _AT_ONCE: Final = b"\x01\0\0\0\0\0\0\0"  # struct linger {1, 0}
-_read: Final = calls.read
-_write: Final = calls.write
+_receive: Final = calls.receive
+_transmit: Final = calls.transmit
 _shut: Final = calls.shut
 _option: Final = calls.option
 _error: Final = calls.error
@@ -106,7 +106,7 @@ class Wire(Channel):
     def read(self, size: int) -> bytes | None:
         """Up to `size` bytes; b"" at the end or on an error (then `failed` is set); None: nothing now."""
         try:
-            data = _read(self.fd, size)
+            data = _receive(self.fd, size)
         except OSError as error:
             self.failed = error.errno or 104
             self.finished = True
@@ -179,7 +179,7 @@ class Wire(Channel):
         out = self.out
         if out and not self.blocked and not self.failed:
             try:
-                n = _write(self.fd, out)
+                n = _transmit(self.fd, out)
             except OSError as error:
                 self.failed = error.errno or 104
                 self.out = b""

@@ -21,6 +21,7 @@ import socket
 from socket import SocketType
 from typing import Final
 
+from pointsman.core import calls
 from pointsman.core.address import AF_UNIX, NetAddress, net_address
 from pointsman.core.columns import LINK, LINK_POOLED, LINK_POOLED_SAFE, NOTHING, POOLED, POOLED_SAFE, SAFE_ONE
 from pointsman.net.reactor import GONE, IN, OUT, RDHUP, Reactor
@@ -37,6 +38,7 @@ _UNIX: Final = NetAddress(AF_UNIX, b"", b"unix", 0)
 _STREAM: Final = 0o2004001  # SOCK_STREAM, SOCK_NONBLOCK, SOCK_CLOEXEC of <sys/socket.h> on Linux
 _IPPROTO_TCP: Final = 6
 _TCP_NODELAY: Final = 1
+_connect: Final = calls.connect
 _IN_PROGRESS: Final = frozenset((0, errno.EINPROGRESS, errno.EAGAIN))
 
 
@@ -315,6 +317,8 @@ class Dial:
         self.keepalive = False  # srvtcpka
         self.options: list[tuple[int, int, int]] = []  # setsockopt(level, name, value)
         self.interface = b""
+        self.plain: tuple[str, int] | str = ""  # the target, if a connection asks for nothing but to be opened there
+        self.ready = b""  # its address in the system's form
 
     @property
     def follows(self) -> bool:
@@ -364,6 +368,18 @@ class Dial:
         except OSError:
             sock.close()
             raise
+
+    def connect(self, destination: NetAddress) -> int:
+        """The descriptor of a socket whose connection is under way. Raises OSError as `open` does."""
+        target = self.target
+        if self.plain is not target:
+            if isinstance(target, str) or self.follows or self.keepalive or self.options or self.interface \
+                    or self.source is not None:
+                return self.open(destination).detach()
+            end = net_address(target[0], target[1])
+            self.ready = calls.socket_address(end.family, end.packed, end.port)
+            self.plain = target
+        return _connect(self.ready)
 
     def address(self, destination: NetAddress) -> NetAddress:
         """Where a connection goes, for logs."""

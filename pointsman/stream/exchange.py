@@ -279,12 +279,11 @@ class Exchange(Carried):
         server.step(DIALLED, NOTHING, CONNECTS)
         self.phase = CONNECT
         try:
-            sock = server.dial.open(self.context.destination)
+            fd = server.dial.connect(self.context.destination)
         except OSError as error:
             self.connect_failed(error.errno or errno.ECONNREFUSED)
             return
-        connection = self.new_connection(server, sock.fileno())
-        connection.sock = sock
+        connection = self.new_connection(server, fd)
         connection.aim = server.dial.target
         connection.address = self.context.server_address
         self._attach(connection)

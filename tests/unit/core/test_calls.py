@@ -4,6 +4,7 @@ import os
 import select
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -11,7 +12,9 @@ import pytest
 from pointsman.core import calls
 
 PLAIN = SimpleNamespace(read=calls.plain_read, write=calls.plain_write, wait=calls.plain_wait, shut=calls.plain_shut,
-                        option=calls.plain_option, error=calls.plain_error, splice=calls.plain_splice)
+                        option=calls.plain_option, error=calls.plain_error, splice=calls.plain_splice,
+                        receive=calls.plain_read, transmit=calls.plain_write, accept=calls.plain_accept,
+                        connect=calls.plain_connect)
 
 
 @pytest.fixture(params=["built", "plain"])
@@ -162,3 +165,60 @@ def test_the_error_of_a_socket_is_read_once(ways: SimpleNamespace) -> None:
         poller.poll(1000)
         assert ways.error(sock.fileno()) == errno.ECONNREFUSED
         assert ways.error(sock.fileno()) == 0
+
+
+@pytest.mark.parametrize(("family", "host"), [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")])
+def test_who_connects(ways: SimpleNamespace, family: int, host: str) -> None:
+    with socket.socket(family) as listener:
+        listener.bind((host, 0))
+        listener.listen()
+        listener.setblocking(False)
+        assert ways.accept(listener.fileno()) is None
+        packed, port = socket.inet_pton(family, host), listener.getsockname()[1]
+        with socket.socket(fileno=ways.connect(calls.socket_address(family, packed, port))) as client:
+            assert os.get_blocking(client.fileno()) is False and os.get_inheritable(client.fileno()) is False
+            assert client.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1
+            found = None
+            while found is None:
+                found = ways.accept(listener.fileno())
+            with socket.socket(fileno=found[0]) as server:
+                assert os.get_blocking(found[0]) is False and os.get_inheritable(found[0]) is False
+                assert found[1:] == (packed, client.getsockname()[1])
+                assert ways.receive(found[0], 100) is None
+                assert ways.transmit(client.fileno(), b"hello") == 5
+                select.select([server], [], [], 5)
+                assert ways.receive(found[0], 3) == b"hel"
+                assert ways.receive(found[0], 100_000) == b"lo"
+
+
+def test_who_connects_to_a_path(ways: SimpleNamespace, tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as client:
+        listener.bind(str(tmp_path / "s"))
+        listener.listen()
+        client.connect(str(tmp_path / "s"))
+        fd, packed, port = ways.accept(listener.fileno())
+        os.close(fd)
+        assert (packed, port) == (b"", 0)
+
+
+def test_nobody_listens(ways: SimpleNamespace) -> None:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        address = calls.socket_address(socket.AF_INET, socket.inet_aton("127.0.0.1"), bound.getsockname()[1])
+        try:
+            fd = ways.connect(address)
+        except ConnectionRefusedError:
+            return
+        select.select([], [fd], [], 5)
+        assert ways.error(fd) == errno.ECONNREFUSED
+        os.close(fd)
+
+
+def test_no_socket_at_all(ways: SimpleNamespace, pair: tuple[socket.socket, socket.socket]) -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    unreachable = calls.socket_address(socket.AF_INET, socket.inet_aton("255.255.255.255"), 1)
+    with pytest.raises(OSError, match=r"Network is unreachable|Permission denied|Invalid argument"):
+        ways.connect(unreachable)
+    with pytest.raises(OSError, match="Invalid argument"):
+        ways.accept(pair[0].fileno())
+    assert len(os.listdir("/proc/self/fd")) == before
