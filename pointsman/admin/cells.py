@@ -165,7 +165,8 @@ def cell(row: Row, column: Column) -> str:
             text = f"{value}%"
     if name in _WORDS:
         classes.append("word")
-    if not text:
-        classes.append("none")
-    return (f'<td data-name="{escape(column.title)}"' + (f' class="{" ".join(classes)}"' if classes else "")
-            + (f' title="{escape(tip)}"' if tip else "") + f">{escape(text)}</td>")
+    kind = f' class="{" ".join(classes)}"' if classes else ""
+    if not text or "zero" in classes:  # a card does not show it, so it needs no name
+        return f"<td{kind}>{text}</td>"
+    return (f'<td data-name="{escape(column.title)}"{kind}' + (f' title="{escape(tip)}"' if tip else "")
+            + f">{escape(text)}</td>")
