@@ -7,7 +7,7 @@ from pointsman.assemble.live import Live
 from pointsman.assemble.options import forward_for, header_names, original_to
 from pointsman.balance.build import build, hash_key
 from pointsman.config.command_line import CommandLine
-from pointsman.config.options import ConnectionMode, Redispatch, option
+from pointsman.config.options import UNSAFE_RESPONSES, ConnectionMode, Redispatch, option
 from pointsman.config.proxy import HttpReuse, RetryOn, Source, number
 from pointsman.config.server_line import ServerLine, initial_address, server_ids
 from pointsman.config.server_words import SourceAddress
@@ -48,6 +48,7 @@ def build_backend(arena: Arena, section: Section, number_of: int, http: bool, di
     backend.all_backups = option(section, "allbackups")
     backend.abort_on_close = option(section, "abortonclose", http)
     backend.no_linger = option(section, "nolinger")
+    backend.unsafe = option(section, UNSAFE_RESPONSES)
     backend.pretend_keepalive = option(section, "http-pretend-keepalive")
     backend.prefer_last_server = option(section, "prefer-last-server")
     backend.independent = option(section, "independent-streams")

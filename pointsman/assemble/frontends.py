@@ -6,7 +6,7 @@ from pointsman.config.bind import Bind
 from pointsman.config.command_line import CommandLine
 from pointsman.config.global_section import global_flag
 from pointsman.config.lanes import lane_count
-from pointsman.config.options import ConnectionMode, option
+from pointsman.config.options import UNSAFE_REQUESTS, ConnectionMode, option
 from pointsman.config.proxy import number
 from pointsman.config.setting import Configuration, In, Section
 from pointsman.config.threads import NO_THREADS, accepting, members
@@ -44,6 +44,7 @@ def build_frontend(live: Live, section: Section, number_of: int, http: bool) -> 
     frontend.log_asap = option(section, "logasap")
     frontend.ignore_probes = option(section, "http-ignore-probes")
     frontend.strict = option(section, "pointsman-strict")
+    frontend.unsafe = option(section, UNSAFE_REQUESTS) and not frontend.strict
     frontend.continuous = option(section, "contstats")
     frontend.independent = option(section, "independent-streams")
     frontend.close_idle_on_response = option(section, "idle-close-on-response")

@@ -26,7 +26,11 @@ class Kind(Enum):
 CLIENT = In.DEFAULTS | In.FRONT
 SERVER = In.DEFAULTS | In.BACK
 
+UNSAFE_REQUESTS = "accept-unsafe-violations-in-http-request"
+UNSAFE_RESPONSES = "accept-unsafe-violations-in-http-response"
 OPTIONS: dict[str, tuple[Kind, In]] = {
+    UNSAFE_REQUESTS: (Kind.BUILT, CLIENT),
+    UNSAFE_RESPONSES: (Kind.BUILT, SERVER),
     "abortonclose": (Kind.BUILT, In.ANY_PROXY),
     "allbackups": (Kind.BUILT, SERVER),
     "checkcache": (Kind.BUILT, SERVER),
@@ -98,6 +102,22 @@ def _parse_option(args: Args) -> Option | None:
 
 for _name, (_kind, _where) in OPTIONS.items():
     keyword(f"option {_name}", _where, "4.2", negatable=True)(_parse_option)
+
+
+OLD_SPELLINGS = {"accept-invalid-http-request": UNSAFE_REQUESTS, "accept-invalid-http-response": UNSAFE_RESPONSES}
+
+
+def _parse_old_spelling(args: Args) -> Option:
+    """option accept-invalid-http-request, accept-invalid-http-response: deprecated names; a warning."""
+    name = args.words[args.index - 1].text
+    args.end()
+    args.diagnostics.warning(f"option '{name}' is deprecated. please use 'option {OLD_SPELLINGS[name]}' if absolutely "
+                             "needed.", args.at)
+    return Option(name=OLD_SPELLINGS[name], on=None if args.reset else not args.negated, at=args.at)
+
+
+for _name, _new in OLD_SPELLINGS.items():
+    keyword(f"option {_name}", OPTIONS[_new][1], "4.2", negatable=True)(_parse_old_spelling)
 
 
 def _parse_splice(args: Args) -> None:

@@ -15,15 +15,19 @@ from pointsman.proto.tokens import HOSTS, SCHEMES
 _DEFAULTS: Final = {b"http": b"80", b"https": b"443"}
 
 
-def check_target(head: Request, strict: bool) -> None:
-    """For a target that does not begin with "/", and for CONNECT. Raises ProtocolError."""
-    if head.method == b"CONNECT":
+def check_target(head: Request, strict: bool, unsafe: bool = False) -> None:
+    """For a target that does not begin with "/", and for CONNECT. Raises ProtocolError. `unsafe`: whatever host it
+    names, and whatever Host says."""
+    if head.method == b"CONNECT" and unsafe and head.uri.find(b"/") < 0:
+        if head.host is None:
+            head.host = head.uri
+    elif head.method == b"CONNECT":
         _connect(head)
     elif head.uri == b"*":
         if head.method != b"OPTIONS":
             raise ProtocolError("only OPTIONS may ask for *")
     else:
-        _absolute(head, strict)
+        _absolute(head, strict, unsafe)
 
 
 def split_port(authority: bytes) -> tuple[bytes, bytes | None]:
@@ -63,14 +67,14 @@ def _connect(head: Request) -> None:
         raise ProtocolError("authority differs from Host")
 
 
-def _absolute(head: Request, strict: bool) -> None:
+def _absolute(head: Request, strict: bool, unsafe: bool) -> None:
     scheme, mark, rest = head.uri.partition(b"://")
     authority = rest.partition(b"/")[0].partition(b"?")[0].partition(b"#")[0]
     user, at, place = authority.rpartition(b"@")
     if not mark or not scheme[:1].isalpha() or not scheme.translate(SCHEMES).isascii() or (strict and at):
         raise ProtocolError("invalid request target")
     host, port = split_port(place)
-    if not is_host(place) or host[:1] != b"[" and host.find(b":") >= 0:
+    if not unsafe and (not is_host(place) or host[:1] != b"[" and host.find(b":") >= 0):
         raise ProtocolError("invalid authority")
     default = _DEFAULTS.get(scheme.lower())
     shortened = default is not None and port is not None and port in (b"", default)
@@ -88,7 +92,7 @@ def _absolute(head: Request, strict: bool) -> None:
     if given is None:
         head.host = place
         return
-    if given.lower() == place.lower():
+    if unsafe or given.lower() == place.lower():
         return
     given_host, given_port = split_port(given)
     if port is not None or given_host.lower() != host.lower() or default is None or given_port not in (b"", default):

@@ -16,7 +16,7 @@ from typing import Final
 from pointsman.proto.errors import ProtocolError
 from pointsman.proto.h1 import FIELDS, LIMIT, field_line
 from pointsman.proto.message import Field
-from pointsman.proto.tokens import CLEAN, HEXES, TEXT
+from pointsman.proto.tokens import CLEAN, HEXES, NAMES, TEXT
 
 NONE: Final = 0  # no body
 SIZED: Final = 1  # Content-Length
@@ -40,6 +40,7 @@ class Body:
         self.kind = NONE
         self.left = 0
         self.done = True
+        self.unsafe = False  # trailers with bad names are dropped, and NUL is let through (proto/unsafe.py)
         self.excess = b""
         self.trailers: list[Field] = []
         self._state = _SIZE
@@ -168,7 +169,7 @@ class Body:
     def _trailer(self, line: bytes) -> None:
         """One line of the trailer section; folds become spaces, as in heads."""
         self._weight += len(line) + 2
-        if self._weight > LIMIT or line.translate(CLEAN) != line:
+        if self._weight > LIMIT or (line.translate(CLEAN) != line and (not self.unsafe or line.find(b"\r") >= 0)):
             raise ProtocolError("trailers too long, or a control in one")
         if line[0] == 0x20 or line[0] == 0x09:
             if not self._lines:
@@ -179,7 +180,11 @@ class Body:
         self._lines.append(line)
 
     def _add(self) -> None:
-        one = field_line(b"".join(self._lines))
+        line = b"".join(self._lines)
+        if self.unsafe and line.find(b":") > 0 and not line.partition(b":")[0].translate(NAMES).isascii():
+            self._lines = []
+            return
+        one = field_line(line)
         if one.name in _NOT_TRAILERS:
             raise ProtocolError("forbidden trailer")
         self.trailers.append(one)

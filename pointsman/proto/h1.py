@@ -36,6 +36,16 @@ from pointsman.proto.message import (
 )
 from pointsman.proto.shape import find_shape
 from pointsman.proto.tokens import BASE64S, CLEAN, NAMES, PLAIN_HOSTS, TARGETS, TEXT, tokens
+from pointsman.proto.unsafe import (
+    UNSAFE,
+    end_of_simple_request,
+    is_odd_target,
+    is_odd_version,
+    odd_status,
+    simple_target,
+    unsafe_lines,
+    without_codings,
+)
 
 ANY_PAYLOAD: Final = 1  # bits of `lax`: h1-accept-payload-with-any-method
 KEEP_AMBIGUOUS: Final = 2  # h1-do-not-close-on-insecure-transfer-encoding
@@ -52,13 +62,17 @@ _METHODS: Final = frozenset((b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"OPTI
 _BODILESS: Final = frozenset((b"GET", b"HEAD", b"DELETE"))
 
 
-def split_head(data: bytes, known: int, limit: int, is_request: bool) -> int:
+def split_head(data: bytes, known: int, limit: int, is_request: bool, unsafe: bool = False) -> int:
     """The length of the head that `data` begins with, up to and with its empty line; 0: needs more.
 
     Empty lines before the head are skipped and counted in the result. The first `known` bytes were looked at before.
     Raises ProtocolError for what is too large (414 if it is all one line, else 431) and for what cannot become a head.
     """
     start = _first(data)
+    if unsafe and is_request:
+        simple = end_of_simple_request(data, start)
+        if simple:
+            return simple
     begin = max(start, known - 2)
     end = data.find(b"\n\r\n", begin)
     bare = data.find(b"\n\n", begin, end + 1 if end >= 0 else len(data))
@@ -73,7 +87,7 @@ def split_head(data: bytes, known: int, limit: int, is_request: bool) -> int:
             raise ProtocolError("response head too large", 502)
         alone = data.find(b"\n", start, start + limit) < 0
         raise ProtocolError("URI too long" if alone else "request head too large", 414 if alone else 431)
-    if not size and len(data) > start:
+    if not size and len(data) > start and not unsafe:
         if is_request:
             _hopeless(data, start, known, True)
         else:
@@ -221,7 +235,7 @@ def _parse_fields(head: Head, raws: list[bytes], strict: bool, max_fields: int, 
         fields.append(one)
     head.fields = fields
     if special:
-        _judge(head, is_request)
+        _judge(head, is_request, lax)
         _settle(head, strict, lax)
 
 
@@ -243,7 +257,7 @@ def _canonical(one: Field, value: bytes) -> Field:
     return made
 
 
-def _judge(head: Head, is_request: bool) -> None:
+def _judge(head: Head, is_request: bool, lax: int) -> None:
     """What the fields say that decide about framing and connections. Doubles are dropped."""
     fields: list[Field] = []
     codings: list[bytes] = []
@@ -278,8 +292,7 @@ def _judge(head: Head, is_request: bool) -> None:
     if upgrade or seen:
         _upgrade(head, upgrade)
     if codings:
-        _codings(b",".join(codings))
-        head.chunked = True
+        _chunked(head, codings, lax & UNSAFE != 0 and not is_request)
 
 
 def _check_host(value: bytes, earlier: bytes | None) -> None:
@@ -329,6 +342,16 @@ def _codings(value: bytes) -> None:
         raise ProtocolError("unknown transfer coding", 422)
 
 
+def _chunked(head: Head, codings: list[bytes], unsafe: bool) -> None:
+    """There is a Transfer-Encoding."""
+    if not unsafe:
+        _codings(b",".join(codings))
+    elif without_codings(codings):
+        head.fields = [one for one in head.fields if one.kind != CODING]
+        return
+    head.chunked = True
+
+
 def _settle(head: Head, strict: bool, lax: int) -> None:
     """Two framings at once, or one that the version does not know: chunked wins, and nothing may follow (RFC 9112
     6.1), unless the configuration says that nobody before us could have read two framings otherwise."""
@@ -347,14 +370,16 @@ def parse_request(block: bytes, strict: bool = False, max_fields: int = FIELDS, 
                   memory: Memory[Field] | None = None, lax: int = 0) -> Request:
     """One whole head, as cut by split_head. Raises ProtocolError. `earlier`: the one before it on its connection;
     `memory`: of lines; both only save work. `lax`: bits of what the configuration permits."""
+    unsafe = lax & UNSAFE != 0
     hint = earlier.lines if earlier is not None and not strict else []
-    raws = _lines(block, hint, earlier.line if earlier is not None else b"", strict)
+    raws = _lines(block, hint, earlier.line if earlier is not None else b"", strict) if not unsafe \
+        else unsafe_lines(block)
     head = Request()
-    _request_line(head, raws[0], strict)
+    _request_line(head, raws[0], strict, unsafe)
     _parse_fields(head, raws, strict, max_fields, True, hint, memory, lax)
     head.host = head.get(b"host")
     if head.uri[0] != 0x2F or head.method == b"CONNECT":
-        check_target(head, strict)
+        check_target(head, strict, unsafe)
     if head.method == b"CONNECT":
         _tunnel(head, strict)
     has_body = head.length > 0 or head.chunked
@@ -366,11 +391,11 @@ def parse_request(block: bytes, strict: bool = False, max_fields: int = FIELDS, 
                 head.expects_continue = head.minor > 0
             elif strict:
                 raise ProtocolError("unknown expectation", 417)
-    if head.upgrade:
+    if head.upgrade and not unsafe:
         _check_websocket(head)
     if strict:
         _strictly(head, has_body)
-    else:
+    elif not unsafe:
         _as_received(head, raws, earlier)
     return head
 
@@ -457,10 +482,15 @@ def parse_response(block: bytes, strict: bool = False, max_fields: int = FIELDS,
 
 def _response(block: bytes, strict: bool, max_fields: int, earlier: Response | None,
               memory: Memory[Field] | None, lax: int) -> Response:
+    unsafe = lax & UNSAFE != 0
     hint = earlier.lines if earlier is not None and not strict else []
-    raws = _lines(block, hint, earlier.line if earlier is not None else b"", strict)
+    raws = _lines(block, hint, earlier.line if earlier is not None else b"", strict) if not unsafe \
+        else unsafe_lines(block)
     head = Response()
-    _status_line(head, raws[0])
+    if unsafe:
+        _odd_status_line(head, raws[0])
+    else:
+        _status_line(head, raws[0])
     _parse_fields(head, raws, strict, max_fields, False, hint, memory, lax)
     if head.chunked and head.minor == 0:  # whoever is next may not know where it ends (RFC 9112 6.1)
         head.close = True
@@ -468,17 +498,17 @@ def _response(block: bytes, strict: bool, max_fields: int, earlier: Response | N
     elif head.close_after:  # two framings: what follows on this server connection is not to be trusted
         head.close = True
         head.close_after = False
-    if not strict:
+    if not strict and not unsafe:
         _as_received(head, raws, earlier)
     return head
 
 
-def check_switch(request: Request, response: Response) -> None:
+def check_switch(request: Request, response: Response, unsafe: bool = False) -> None:
     """May this 101 stand? Only for who asked and has sent what it asked with, if it says what is switched to, and a
     WebSocket needs its accept field (RFC 9110 15.2.2, RFC 6455 4.1)."""
     if not request.upgrade or not response.upgrade:
         raise ProtocolError("101 that was not asked for", 502)
-    if response.get(b"sec-websocket-accept") is None:
+    if response.get(b"sec-websocket-accept") is None and not unsafe:
         for one in response.fields:
             if one.kind == UPGRADE and b"websocket" in tokens(one.value):
                 raise ProtocolError("WebSocket without its accept field", 502)
@@ -497,7 +527,7 @@ def _version(version: bytes, strict: bool) -> int:
     return 1 if major > 1 or (major == 1 and minor > 0) else 0
 
 
-def _request_line(head: Request, raw: bytes, strict: bool) -> None:
+def _request_line(head: Request, raw: bytes, strict: bool, unsafe: bool = False) -> None:
     """method SP request-target SP HTTP-version (RFC 9112 3); several blanks or tabs count as one space, unless
     `strict`, and then go on as one."""
     parts = raw.split(b" ")
@@ -506,6 +536,9 @@ def _request_line(head: Request, raw: bytes, strict: bool) -> None:
         if parts[0] and parts[-1]:
             parts = [part for part in parts if part]
             raw = b" ".join(parts)
+    if unsafe and simple_target(raw):
+        parts = [b"GET", simple_target(raw), b"HTTP/1.0"]
+        raw = b" ".join(parts)
     if len(parts) != 3:
         raise ProtocolError("invalid request line")
     method = parts[0]
@@ -515,12 +548,43 @@ def _request_line(head: Request, raw: bytes, strict: bool) -> None:
     if method not in _METHODS and (not method or method == b"PRI" or not method.translate(NAMES).isascii()):
         raise ProtocolError("invalid method")
     if parts[2] != b"HTTP/1.1":
-        head.minor = _version(parts[2], strict)
+        try:
+            head.minor = _version(parts[2], strict)
+        except ProtocolError:
+            if not unsafe or not is_odd_version(parts[2]):
+                raise
+            head.version = parts[2]
+            head.minor = 0
     if not target or not target.translate(TARGETS).isascii():
-        raise ProtocolError("invalid request target")
+        if not unsafe or not is_odd_target(target):
+            raise ProtocolError("invalid request target")
+        head.odd = True
     head.line = raw
     head.method = method
     head.uri = target
+
+
+def _odd_status_line(head: Response, raw: bytes) -> None:
+    """The same with another version, or a status of more digits."""
+    version, _, rest = raw.replace(b"\t", b" ").partition(b" ")
+    if version != b"HTTP/1.1":
+        try:
+            head.minor = _version(version, False)
+        except ProtocolError:
+            if not is_odd_version(version):
+                raise
+            head.version = version
+            head.minor = 0
+    digits = rest.lstrip(b" ").partition(b" ")[0]
+    status = odd_status(digits)
+    if status >= 0:
+        head.digits = digits
+        digits = b"%d" % status
+    elif len(digits) != 3 or not digits.isdigit() or digits[0] == 0x30:
+        raise ProtocolError("invalid status line")
+    head.line = raw
+    head.status = int(digits)
+    head.reason = rest.lstrip(b" ").partition(b" ")[2].lstrip(b" ")
 
 
 def _status_line(head: Response, raw: bytes) -> None:

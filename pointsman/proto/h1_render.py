@@ -46,7 +46,8 @@ from pointsman.proto.message import (
     Response,
     Shape,
 )
-from pointsman.proto.tokens import CLEAN, PLAIN_TARGETS, TARGETS, tokens
+from pointsman.proto.tokens import CLEAN, PLAIN_TARGETS, tokens
+from pointsman.proto.unsafe import ODD_TARGETS
 
 _CLOSE: Final = b"\r\nconnection: close\r\n\r\n"
 _KEEP: Final = b"\r\nconnection: keep-alive\r\n\r\n"
@@ -241,13 +242,13 @@ def encoded(value: bytes) -> bytes:
     return value.replace(b"\r", b"%0D").replace(b"\n", b"%0A").replace(b"\0", b"%00")
 
 
-def _target(uri: bytes) -> bytes:
+def _target(uri: bytes, allowed: bytes) -> bytes:
     """A target that a rule has written: what may not stand in one is percent-encoded."""
-    if uri and uri.translate(PLAIN_TARGETS) == uri:
+    if uri and uri.translate(allowed) == uri:
         return uri
     if not uri:
         return b"/"
-    return b"".join([b"%%%02X" % byte if TARGETS[byte] == 0x80 else uri[i:i + 1] for i, byte in enumerate(uri)])
+    return b"".join([b"%%%02X" % byte if allowed[byte] != byte else uri[i:i + 1] for i, byte in enumerate(uri)])
 
 
 _HOP_REQUEST: Final = frozenset((b"http2-settings",))
@@ -285,7 +286,11 @@ def request_head(method: bytes, uri: bytes, fields: list[Field], *, minor: int =
     if head is not None and shape is not None and uri is head.received and method is shape.method and minor:
         out[0] = head.line
     else:
-        out[0] = b"%b %b %b" % (encoded(method), _target(uri), b"HTTP/1.1" if minor else b"HTTP/1.0")
+        version = b"HTTP/1.1" if minor else b"HTTP/1.0"
+        target = _target(uri, ODD_TARGETS if head is not None and head.odd else PLAIN_TARGETS)
+        if head is not None and head.version:
+            version = head.version
+        out[0] = b"%b %b %b" % (encoded(method), target, version)
     if strict and upgrade:
         out[-1] = last + _UPGRADE
     elif not named:
@@ -327,6 +332,9 @@ def response_head(status: int, reason: bytes, fields: list[Field], *, minor: int
         out, last, named = _pieces(head, fields, length, chunked, _NO_HOP)
     shape = head.shape if head is not None else None
     out[0] = _status_line(shape.joined if shape is not None else None, status, reason, minor)
+    if head is not None and (head.version or head.digits):
+        digits = head.digits if head.digits and int(head.digits) == status else b"%d" % status
+        out[0] = b"%b %b %b" % (head.version or out[0][:8], digits, encoded(reason))
     if strict and switch:
         out[-1] = last + _UPGRADE
     elif not named and status >= 200 and not tunnel:

@@ -121,6 +121,7 @@ class Head:
         self.close_asked = False  # a rule has written Connection: close
         self.close_after = False  # ambiguous framing: close the client after the response (RFC 9112 6.1)
         self.line = b""  # the start line as received
+        self.version = b""  # where it is none of HTTP's (proto/unsafe.py): then that goes on
         self.lines = _NO_LINES  # `fields` as they were received, if each stands for one line; else empty
         self.values = _NO_VALUES  # of those that vary, if it has a shape, in the order of its places
         self.shape: Shape | None = None  # which lines vary from one head of its connection to the next
@@ -145,6 +146,7 @@ class Request(Head):
         self.received: bytes | None = None  # `uri`, if `line` is in the plain form: until a rule writes another
         self.host: bytes | None = None  # the Host field, else the authority of an absolute URI
         self.expects_continue = False
+        self.odd = False  # `uri` has bytes that no target may have (proto/unsafe.py), which go on
 
     @property
     def path(self) -> bytes | None:
@@ -171,3 +173,4 @@ class Response(Head):
         super().__init__()
         self.status = 0
         self.reason = b""
+        self.digits = b""  # of the status, where they are more than three (proto/unsafe.py)

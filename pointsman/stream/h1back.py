@@ -10,6 +10,7 @@ from pointsman.proto.glitches import count_glitches
 from pointsman.proto.h1 import parse_response, split_head
 from pointsman.proto.message import Field, Response
 from pointsman.proto.shape import shaped_response
+from pointsman.proto.unsafe import UNSAFE
 from pointsman.server.backend import LiveServer
 from pointsman.stream.glitches import END, KILL, Glitches
 from pointsman.stream.http import HttpStream
@@ -117,14 +118,10 @@ class H1Back(HttpBack):
             if response is not None and response.shape is not None:
                 size = response.shape.end
             else:
-                size = split_head(data, known, program.head_limit, False)
-                if not size:
+                size, response, odd = self._parse(stream, data, known, model)
+                if response is None:
                     self.data = data
                     return False
-                response = parse_response(data[:size], False, program.field_limit, model, program.response_lines,
-                                          program.lax)
-                if program.glitches is not None:
-                    odd = self._glitches(stream, program.glitches, response, data[:size])
             raw = data[:size]
             self.repeated = raw == self.raw
             self.raw = raw
@@ -151,6 +148,29 @@ class H1Back(HttpBack):
             self.early = self.body.feed(data)  # what is wrong here already spoils the whole response
         stream.answered(response, data)
         return True
+
+    def _parse(self, stream: HttpStream, data: bytes, known: int,
+               model: Response | None) -> tuple[int, Response | None, int]:
+        """A head's size, the head, and: is it such that it must be looked at again each time? None: needs more."""
+        program = stream.frontend.program
+        odd = 0
+        try:
+            size = split_head(data, known, program.head_limit, False)
+            if not size:
+                return 0, None, 0
+            response = parse_response(data[:size], False, program.field_limit, model, program.response_lines,
+                                      program.lax)
+        except ProtocolError:
+            if not self.body.unsafe:  # option accept-unsafe-violations-in-http-response
+                raise
+            odd = 1
+            size = split_head(data, known, program.head_limit, False, True)
+            if not size:
+                return 0, None, 0
+            response = parse_response(data[:size], False, program.field_limit, None, None, program.lax | UNSAFE)
+        if program.glitches is not None:
+            odd |= self._glitches(stream, program.glitches, response, data[:size])
+        return size, response, odd
 
     def _glitches(self, stream: HttpStream, glitches: Glitches, response: Response, head: bytes) -> int:
         """Count those of a head. Raises ProtocolError where they are too many."""

@@ -24,6 +24,7 @@ from pointsman.proto.glitches import count_glitches
 from pointsman.proto.h1 import is_secret, parse_request, split_head
 from pointsman.proto.message import Field, Request
 from pointsman.proto.shape import shaped_request
+from pointsman.proto.unsafe import UNSAFE
 from pointsman.sample.context import Context
 from pointsman.server.backend import LiveServer
 from pointsman.stream.acceptor import Door
@@ -269,28 +270,50 @@ class H1Front(HttpFront):
                 if program.glitches is not None:
                     odd = self._glitches(stream, program.glitches, request, data[:size])
         except ProtocolError as error:
-            stream.record.uploaded = len(data)
-            stream.bad_request(error)
-            return
+            odd = 1
+            size, request = self._tolerated(stream, data, known, error)
+            if request is None:
+                return
         if odd:  # a head with glitches must be looked at again each time
             self.model = self.outcome = None
             self.block = b""
             stream.repeated = False
         elif program.remembers and not self.frontend.strict:
-            self.model = request
-            block = data[:size] if size < len(data) else data
-            frontend = self.frontend
-            if self.first:
-                stream.repeated = block == frontend.first_block
-                if not is_secret(request):
-                    frontend.first_block = block
-                    frontend.model = request
-            else:
-                stream.repeated = block == self.block
-            self.block = block
-            self.outcome = None
+            self._learn(stream, request, data[:size] if size < len(data) else data)
         if self._begin_body(stream, request, data, size):
             stream.begin(request)
+
+    def _learn(self, stream: HttpStream, request: Request, block: bytes) -> None:
+        """The next head may be like this one."""
+        self.model = request
+        frontend = self.frontend
+        if self.first:
+            stream.repeated = block == frontend.first_block
+            if not is_secret(request):
+                frontend.first_block = block
+                frontend.model = request
+        else:
+            stream.repeated = block == self.block
+        self.block = block
+        self.outcome = None
+
+    def _tolerated(self, stream: HttpStream, data: bytes, known: int,
+                   error: ProtocolError) -> tuple[int, Request | None]:
+        """The size of a head that was refused, and what it means, where option accept-unsafe-violations-in-http-request
+        accepts it. None: it stays refused, or is not whole."""
+        program = self.frontend.program
+        try:
+            if not self.frontend.unsafe:
+                raise error
+            size = split_head(data, known, program.head_limit, True, True)
+            if not size:
+                self._wait(data, known)
+                return 0, None
+            return size, parse_request(data[:size], False, program.field_limit, None, None, program.lax | UNSAFE)
+        except ProtocolError:
+            stream.record.uploaded = len(data)
+            stream.bad_request(error)
+            return 0, None
 
     def _glitches(self, stream: HttpStream, glitches: Glitches, request: Request, head: bytes) -> int:
         """Count those of a head. Raises ProtocolError where they are too many."""
@@ -311,6 +334,7 @@ class H1Front(HttpFront):
         if request.chunked or request.length > 0:
             if body is _BODILESS:
                 body = self.body = Body()
+                body.unsafe = self.frontend.unsafe
             try:
                 body.begin(CHUNKED if request.chunked else SIZED, request.length)
                 self.early = body.feed(data[size:]) if size < len(data) else b""
@@ -485,7 +509,10 @@ class H1Front(HttpFront):
         return 0
 
     def new_connection(self, server: LiveServer, fd: int) -> H1Back:
-        return H1Back(self.reactor, server, fd)
+        made = H1Back(self.reactor, server, fd)
+        backend = self.wake().backend
+        made.body.unsafe = backend is not None and backend.unsafe
+        return made
 
     # Between exchanges, and the end.
 

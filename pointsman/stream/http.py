@@ -577,7 +577,7 @@ class HttpStream(ServedStream):
         if request is None or not self.client.request_done:
             return False
         try:
-            check_switch(request, response)
+            check_switch(request, response, self.backend is not None and self.backend.unsafe)
         except ProtocolError:
             return False
         return True

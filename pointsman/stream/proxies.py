@@ -169,6 +169,7 @@ class Frontend(Acceptor):
         self.unique_id: Format | None = None
         self.unique_id_header = b""
         self.strict = False  # option pointsman-strict
+        self.unsafe = False  # option accept-unsafe-violations-in-http-request
         self.independent = False  # option independent-streams
         self.close_idle_on_response = False
         self.drop_trailers = False  # option http-drop-response-trailers
@@ -204,6 +205,7 @@ class BackendProxy(Backend):
         self.header_names = PRESERVE  # option http-restrict-req-hdr-names
         self.forwardfor: ForwardFor | None = None
         self.originalto: ForwardFor | None = None
+        self.unsafe = False  # option accept-unsafe-violations-in-http-response
         self.abort_on_close = True  # 3.5: the default of HTTP backends
         self.no_linger = False
         self.pretend_keepalive = False

@@ -20,6 +20,7 @@ CAPTURES = simple(
 PATH = "`GET http://box` gets its path: rules, log and server see `http://box/`"
 QUERY = "`GET http://box?x=1` has the authority `box`"
 OWN = "a redirection of a POST whose body has come keeps the connection, as all other answers do"
+DROPPED = "fields with bad names are dropped under them, as in 3.5; 2.6 forwards those"
 BRACKET = "a Host with an open bracket or something behind one (`[::1`)"
 TRIMMED = """
     http-request set-header tr "v "
@@ -147,6 +148,25 @@ SCENARIOS = [
         },
         talk=[Send(get()), Recv(), End()],
         expect=["HTTP/1.0 200 OK", "(closed)"],
+    ),
+    Scenario(
+        name="an invalid request that is accepted",
+        config=simple(front="option accept-invalid-http-request"),
+        talk=[Send(b"GET /\xe9 HTTP/1.1\r\nHost: h\r\nX(A): b\r\nY: z\r\n\r\n"), Recv()],
+        expect=["HTTP/1.1 200 OK", "y: z"],
+        differs=DROPPED,
+        ours=["HTTP/1.1 200 OK", "y: z"],
+        until_peer=(3, 0),
+    ),
+    Scenario(
+        name="an invalid response that is accepted",
+        config=simple(back="option accept-invalid-http-response"),
+        servers={"a": ((Recv(), Send(response("200 OK", "X(A): b", "Y: z", "Content-Length: 2", body=b"ok"))),)},
+        talk=[Send(get()), Recv()],
+        expect=["HTTP/1.1 200 OK", "y: z"],
+        differs=DROPPED,
+        ours=["HTTP/1.1 200 OK", "y: z"],
+        until_peer=(3, 0),
     ),
     Scenario(
         name="Host with an open bracket",

@@ -145,3 +145,14 @@ def test_restricted_header_names() -> None:
 def test_small_buffers_are_noticed() -> None:
     assert len(good("listen", "option use-small-buffers queue check").notices) == 1
     assert only_error("listen", "option use-small-buffers x") == "'option use-small-buffers': unknown place 'x'"
+
+
+@pytest.mark.parametrize("side", ["request", "response"])
+def test_deprecated_spellings(side: str) -> None:
+    """They warn, and mean the option that has replaced them (manual 4.2)."""
+    name = f"accept-unsafe-violations-in-http-{side}"
+    loaded = good("listen", f"option accept-invalid-http-{side}")
+    assert option(loaded.proxy, name)
+    assert loaded.warnings == [f"option 'accept-invalid-http-{side}' is deprecated. please use 'option {name}' if "
+                               "absolutely needed."]
+    assert not option(good("listen", f"no option accept-invalid-http-{side}").proxy, name, True)
