@@ -409,6 +409,7 @@ calls_send(PyObject *module, PyObject *const *args, Py_ssize_t given)
  * What runs in a handler is async-signal-safe (signal-safety(7)).
  */
 #define FRAMES 48
+#define LAST_SIGNAL (SIGRTMAX - 1) /* valgrind keeps SIGRTMAX for itself */
 static struct sigaction handlers[NSIG]; /* what a signal did before */
 static long patience[NSIG];             /* ms */
 static timer_t timer;
@@ -482,10 +483,10 @@ calls_insist(PyObject *module, PyObject *const *args, Py_ssize_t given)
         return NULL;
     }
     if (timer_of != (sig_atomic_t)getpid()) { /* a child does not inherit it */
-        struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGRTMAX};
+        struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = LAST_SIGNAL};
         struct sigaction end = {.sa_handler = on_overdue};
         sigemptyset(&end.sa_mask);
-        if (sigaction(SIGRTMAX, &end, NULL) < 0 || timer_create(CLOCK_MONOTONIC, &event, &timer) < 0)
+        if (sigaction(LAST_SIGNAL, &end, NULL) < 0 || timer_create(CLOCK_MONOTONIC, &event, &timer) < 0)
             return PyErr_SetFromErrno(PyExc_OSError);
         unheard = 0;
         timer_of = (sig_atomic_t)getpid();
