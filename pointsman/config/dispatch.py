@@ -157,9 +157,14 @@ def _elsewhere(words: Sequence[Word], section: Section, shortest: int) -> Config
     return None
 
 
-@cache
 def _known(kind: In) -> list[str]:
     """All keywords that may stand in a section, built or not."""
+    return _known_of(kind, len(KEYWORDS))
+
+
+@cache
+def _known_of(kind: In, registered: int) -> list[str]:
+    """The same as long as so many are registered."""
     prefix = "global " if kind == In.GLOBAL else ""
     names = {name.removeprefix(prefix) for name in KEYWORDS
              if (entry := KEYWORDS.get(name)) is not None and entry.where & kind
@@ -198,7 +203,7 @@ def _family(words: Sequence[Word], section: Section) -> ConfigError | None:
 
 
 @lru_cache(1000)
-def _nearest_first_word(text: str, kind: In | None) -> str | None:
+def _nearest_first_word(text: str, kind: In | None, registered: int) -> str | None:
     """The section's name, or the first word of a keyword of such a section, that is most like the text."""
     known = _known(_all(kind)) if kind is not None else []
     return nearest(text, dict.fromkeys([*vocabulary.words("section"), *(name.partition(" ")[0] for name in known
@@ -209,7 +214,7 @@ def unknown_keyword(word: Word, section: Section | None) -> ConfigError:
     """The error for a word that is no keyword of the section; UnknownSection if it is most like a section's name."""
     where = f"in '{NAMES[section.kind]}' section" if section is not None else "out of section."
     sections = vocabulary.words("section")
-    near = _nearest_first_word(word.text, section.kind if section is not None else None)
+    near = _nearest_first_word(word.text, section.kind if section is not None else None, len(KEYWORDS))
     message = f"unknown keyword '{word.text}' {where}"
     expected = "" if section is not None else "a section: " + ", ".join(SECTIONS)
     hint = f"did you mean '{near}'?" if near else ""
