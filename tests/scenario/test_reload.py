@@ -278,12 +278,12 @@ def test_an_old_generation_survives_only_so_many_reloads(service: Service) -> No
 
 # Start and end.
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1])
-def test_how_signals_end_it(service: Service, number: int) -> None:
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 0), (signal.SIGUSR1, 0)])
+def test_how_signals_end_it(service: Service, number: int, status: int) -> None:
     service.begin("first")
     keeper = children(service.pid)[0]
     family = [keeper, *children(keeper)]
-    assert service.end(number) == 0
+    assert service.end(number) == status
     assert not [pid for pid in family if os.path.exists(f"/proc/{pid}")]
     assert service.port not in listening_ports()
 
