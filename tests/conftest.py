@@ -24,7 +24,9 @@ from pathlib import Path
 import pytest
 from support.programs import HAPROXY, POINTSMAN, Kind
 
+from pointsman.core.diagnostics import STARTUP
 from pointsman.core.native import how
+from pointsman.log.teller import TERMINAL
 
 LOCKS = Path(__file__).parents[1] / "build"
 
@@ -93,6 +95,14 @@ def collector() -> Iterator[None]:
     gc.set_threshold(*thresholds)
     if enabled:
         gc.enable()
+
+
+@pytest.fixture(autouse=True)
+def unsaid() -> None:
+    """What a process has said in earlier tests is not told again, nor counted."""
+    STARTUP.lines.clear()
+    STARTUP.size = TERMINAL.said = 0
+    TERMINAL.quiet = False
 
 
 @pytest.fixture(params=[pytest.param(HAPROXY, marks=pytest.mark.peer), POINTSMAN], ids=["haproxy", "pointsman"])
