@@ -9,6 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import pointsman.keywords  # noqa: F401 (all words are known, whatever ran before)
+from pointsman.config import dispatch
 from pointsman.config.keyword import KEYWORDS, Args, Keyword
 from pointsman.config.load import find_files, load, load_text
 from pointsman.config.setting import Configuration, In, Setting
@@ -240,6 +242,8 @@ def test_a_misspelt_section_is_one_error() -> None:
 
 
 def test_the_nearest_word_may_be_one_of_another_proxy() -> None:
+    dispatch._known.cache_clear()  # filled before this file's words were known
+    dispatch._nearest_first_word.cache_clear()
     diagnostics = Diagnostics()
     load_text("frontend f\n xdep 1\n", diagnostics)
     assert [one.hint for one in diagnostics.findings] == ["did you mean 'xdeep'?"]
