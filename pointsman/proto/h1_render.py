@@ -46,6 +46,7 @@ from pointsman.proto.message import (
     Response,
     Shape,
 )
+from pointsman.proto.reasons import reason_of
 from pointsman.proto.tokens import CLEAN, PLAIN_TARGETS, tokens
 from pointsman.proto.unsafe import ODD_TARGETS
 
@@ -305,7 +306,7 @@ def _status_line(joined: Joined | None, status: int, reason: bytes, minor: int) 
     """The first line of a response; `joined` remembers the last one."""
     if joined is not None and joined.status == status and joined.reason is reason and joined.minor == minor:
         return joined.start
-    start = b"HTTP/1.%d %d %b" % (minor, status, encoded(reason))
+    start = b"HTTP/1.%d %d %b" % (minor, status, encoded(reason) if reason else reason_of(status))
     if joined is not None:
         joined.start = start
         joined.status = status
@@ -334,7 +335,7 @@ def response_head(status: int, reason: bytes, fields: list[Field], *, minor: int
     out[0] = _status_line(shape.joined if shape is not None else None, status, reason, minor)
     if head is not None and (head.version or head.digits):
         digits = head.digits if head.digits and int(head.digits) == status else b"%d" % status
-        out[0] = b"%b %b %b" % (head.version or out[0][:8], digits, encoded(reason))
+        out[0] = b"%b %b %b" % (head.version or out[0][:8], digits, encoded(reason) if reason else reason_of(status))
     if strict and switch:
         out[-1] = last + _UPGRADE
     elif not named and status >= 200 and not tunnel:

@@ -10,7 +10,8 @@ from pointsman.proto.errors import ProtocolError
 from pointsman.proto.h1 import parse_response, split_head
 from pointsman.proto.h1_render import response_head
 from pointsman.proto.message import CODING, CONNECTION
-from pointsman.rules.reply import REASONS, Reply
+from pointsman.proto.reasons import REASONS
+from pointsman.rules.reply import Reply
 from pointsman.sample.context import Context
 from pointsman.sample.format import Format
 

@@ -4,7 +4,7 @@ from typing import Final
 from pointsman.config.action import CONTINUE, HTTP_AFTER, HTTP_REQUEST, HTTP_RESPONSE, Action, RuleArgs, action
 from pointsman.core.diagnostics import ConfigError
 from pointsman.log.target import LEVELS
-from pointsman.rules.reply import reason_of
+from pointsman.proto.reasons import reason_of
 from pointsman.sample.context import Context
 from pointsman.sample.record import SILENT
 from pointsman.sample.types import Writes

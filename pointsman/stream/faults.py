@@ -166,7 +166,6 @@ class Faults(Exchange):
 
     def drop_answer(self, reply: Reply, cause: int, step: int) -> None:
         """The server's response is not sent on; this is, instead."""
-        self.record.answered = NEVER
         self.drop_connection()
         self.release_server()
         self.own_reply(reply, cause, step)
@@ -321,6 +320,10 @@ class Faults(Exchange):
         """timeout server, or timeout tunnel."""
         phase = self.phase
         if phase == ANSWER:
+            if not self.client.request_done and not self.upload_blocked() \
+                    and self.client.deadline <= self.reactor.now + GRAIN:
+                self.client_expired()  # both are due: the server was waiting for the client
+                return
             if self.backend is not None and self.backend.retry_timeouts and self.retry():
                 return
             self.failed_response()
@@ -396,10 +399,7 @@ class Faults(Exchange):
             self.drop_connection()
             self.finish()
         elif phase == ANSWER and not self.client.request_done and not self.upload_blocked():
-            if self.connection is not None and self.connection.deadline <= self.reactor.now + GRAIN:
-                self.server_expired()  # both are due: the peer program blames the server
-                return
-            self.refuse(408, _CLIENT_TIME, _H)
+            self.refuse(400, _CLIENT_TIME, _H)
         elif phase == FORWARD and not self.client.request_done and not self.upload_blocked():
             self.blame(_CLIENT_TIME, _D)
             self.cut()

@@ -609,7 +609,6 @@ class HttpStream(ServedStream):
             self.drop_answer(self._reply(200), 0x4C, 0x48)  # LH
         else:
             self.denied_response(backend)
-            self.record.answered = NOT_REACHED
             self.blame(0x50, 0x52)
             self._hang_up(verdict)
         return False

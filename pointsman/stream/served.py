@@ -13,7 +13,8 @@ from pointsman.net.wire import BRIEF, Wire
 from pointsman.proto.body import CHUNKED, NONE, SIZED, TO_CLOSE
 from pointsman.proto.h1_render import response_head
 from pointsman.proto.message import Response, field
-from pointsman.rules.reply import Served, reason_of
+from pointsman.proto.reasons import reason_of
+from pointsman.rules.reply import Served
 from pointsman.sample.context import Context
 from pointsman.stream.exchange import LAST, SERVICE
 from pointsman.stream.proxies import CLOSE, BackendProxy, Frontend, Service
@@ -215,6 +216,5 @@ def _head(text: bytes) -> Response:
         name, _, value = line.partition(b": ")
         if name == b"content-length":
             response.length = int(value)
-        else:
-            response.fields.append(field(name, value))
+        response.fields.append(field(name, value))
     return response

@@ -157,7 +157,7 @@ EXPECTED: dict[str, tuple[str, str, str, str, str]] = {
     "queued": ("-1 CQ", "-1 CQ", "502 SH", "502 SH", "504 sH"),  # server and time meet the first client
     "queued_with_body": ("-1 CQ", "-1 CQ", "502 SH", "502 SH", "504 sH"),
     "asked": ("400 CH", "400 CD", "502 SH", "502 SH", "504 sH"),
-    "uploading": ("400 CH", "400 CH", "502 SH", "502 SH", "408 cH"),
+    "uploading": ("400 CH", "400 CH", "502 SH", "502 SH", "400 cH"),
     "answering": ("400 CH", "400 CD", "502 PH", "502 PH", "504 sH"),
     "downloading": ("200 CD", "200 CD", "200 SD", "200 SD", "200 sD"),
     "both": ("200 CD", "200 CD", "200 SD", "200 SD", "200 cD"),

@@ -56,7 +56,7 @@ def dead_port() -> str:
     ("timeout http-request 3s", b"GET / HT", 3000, "408 cR"),
     ("timeout client 2s", b"", 2000, "408 cR"),
     ("timeout server 4s", GET % 1, 4000, "504 sH"),
-    ("timeout client 2s", b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nab", 2000, "408 cH"),
+    ("timeout client 2s", b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nab", 2000, "400 cH"),
 ])
 def test_a_timeout_fires_at_its_time(defaults: str, sent: bytes, after: int, line: str) -> None:
     with Stand(config(defaults), "a") as stand:

@@ -116,11 +116,12 @@ def url_encode(args: Arguments) -> Callable[[bytes], bytes]:
 
 @converter_with("url_dec", "([integer])", Type.STR, Type.STR)
 def url_decode(args: Arguments) -> Callable[[bytes], bytes | None]:
-    """url_dec([<in_form>]): %XX as bytes; "+" is a space behind "?", in a form everywhere. No sample if it is wrong."""
+    """url_dec([<in_form>]): %XX as bytes; "+" is a space behind "?", in a form everywhere. No sample if it is wrong, or
+    NUL is in it (as in 3.x of the peer program)."""
     form = args.number(0) != 0
 
     def decode(value: bytes) -> bytes | None:
-        if value.count(b"%") != len(ESCAPE.findall(value)):
+        if value.count(b"%") != len(ESCAPE.findall(value)) or b"%00" in value:
             return None
         if form:
             value = value.replace(b"+", b" ")

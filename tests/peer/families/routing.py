@@ -43,6 +43,7 @@ def picks(
     targets: list[str] | None = None,
     differs: str = "",
     ours: Sequence[str] = (),
+    alone: str = "",
 ) -> Scenario:
     """`count` requests on one connection; the log tells who was chosen. Both programs show `expect`."""
     chosen = targets or ["/"] * count
@@ -54,6 +55,7 @@ def picks(
         expect=expect,
         differs=differs,
         ours=(*expect, *ours) if differs else (),
+        alone=alone,
     )
 
 
@@ -183,7 +185,15 @@ backend app
         *served(a=6, b=2, c=2),
         differs=ORDER,
     ),
-    picks("leastconn when all are idle", pool("balance leastconn", THREE), 6, "app/s3"),
+    picks(
+        "leastconn when all are idle",
+        pool("balance leastconn", THREE),
+        6,
+        "[length] 'a'\nHTTP/1.1 200 OK\ncontent-length: 1\n[length] 'b'\nHTTP/1.1 200 OK\ncontent-length: 1\n"
+        "[length] 'c'\nHTTP/1.1 200 OK\ncontent-length: 1\n[length] 'a'",
+        alone="Of servers with equally few connections `leastconn` takes the one that has waited longest; "
+        "3.2 any",
+    ),
     picks("first", pool("balance first", THREE.replace("{server:a}", "{server:a} maxconn 10")), 3, "app/s1"),
     Scenario(
         name="source keeps its server",

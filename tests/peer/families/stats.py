@@ -23,6 +23,7 @@ COUNTS = (
     "lbtot",
 )
 BASIC = "Authorization: Basic YWRtaW46c2VjcmV0"
+OWN = "The statistics page is our own"
 PAGE = "stats enable\nstats uri /stats\n"
 
 SCENARIOS = [
@@ -87,12 +88,16 @@ backend app
         config=simple(front=PAGE),
         talk=[Send(request("HEAD", "/stats")), Recv(head_only=True), End(0.2)],
         expect=["HTTP/1.1 200 OK", "content-type: text/html", "cache-control: no-cache"],
+        differs=OWN,
+        ours=["content-type: text/html", "cache-control: no-cache", "content-security-policy: ", "(still open)"],
     ),
     Scenario(
         name="statistics page refreshes",
         config=simple(front=PAGE + "stats refresh 5s"),
         talk=[Send(request("HEAD", "/stats")), Recv(head_only=True), End(0.2)],
         expect=["refresh: 5"],
+        differs="What `stats refresh` says stands in it",
+        ours=["HTTP/1.1 200 OK", "content-type: text/html"],
     ),
     Scenario(
         name="statistics without credentials",
@@ -115,6 +120,8 @@ backend app
         config=simple(front=PAGE + "stats auth admin:secret"),
         talk=[Send(request("HEAD", "/stats", BASIC)), Recv(head_only=True), End(0.2)],
         expect=["HTTP/1.1 200 OK"],
+        differs=OWN,
+        ours=["HTTP/1.1 200 OK", "content-security-policy: "],
     ),
     Scenario(
         name="statistics with an account without a colon",
@@ -125,12 +132,16 @@ backend app
             End(0.2),
         ],
         expect=["HTTP/1.1 200 OK"],
+        differs=OWN,
+        ours=["HTTP/1.1 200 OK", "content-security-policy: "],
     ),
     Scenario(
         name="statistics as CSV",
         config=simple(front=PAGE),
         talk=[Send(request("HEAD", "/stats;csv")), Recv(head_only=True), End(0.2)],
         expect=["content-type: text/plain"],
+        differs="To HEAD they are announced as to GET, with their framing; HAProxy leaves it out, and 3.2 closes",
+        ours=["content-type: text/plain", "transfer-encoding: chunked", "(still open)"],
     ),
     Scenario(
         name="another path reaches the server beside the page",

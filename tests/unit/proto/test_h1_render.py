@@ -124,7 +124,7 @@ RESPONSES = [
     (b"HTTP/1.1 304 No\r\nX: y\r\n", PLAIN, False, b"HTTP/1.1 304 No\r\nx: y\r\n"),
     (OK + CODED + SIZED, PLAIN, False, OK + CODED),
     (OLD_OK + CODED, PLAIN, True, OLD_OK + CODED),
-    (b"HTTP/1.1 200\r\n" + SIZED, PLAIN, False, b"HTTP/1.1 200 \r\n" + SIZED),
+    (b"HTTP/1.1 200\r\n" + SIZED, PLAIN, False, b"HTTP/1.1 200 OK\r\n" + SIZED),
     (b"HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nContent-Length: 3\r\nX: y\r\n",
      PLAIN, True, b"HTTP/1.1 101 Switching\r\nupgrade: websocket\r\nconnection: Upgrade\r\nx: y\r\n"),
     (b"HTTP/1.1 200 Yes\r\nX: y\r\ncontent-length: 3\r\n", TUNNEL, True,

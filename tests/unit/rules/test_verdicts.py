@@ -6,8 +6,9 @@ from rule_stand import answered, error, exchange, reply_of, run, values, warning
 from support.configs import section
 
 from pointsman.config.action import ALLOW, ANSWER, CONTINUE, DENY, DROP, SILENT_DROP, TARPIT
+from pointsman.proto.reasons import reason_of
 from pointsman.rules.pages import CODES, DEFAULT_PAGES
-from pointsman.rules.reply import Challenge, Reply, reason_of
+from pointsman.rules.reply import Challenge, Reply
 
 PAGE = "HTTP/1.0 200 OK\r\nX-Page: mine\r\nContent-Length: 3\r\n\r\nabc"
 SECTION = "http-errors mine\n errorfile 404 {}\n"

@@ -102,7 +102,7 @@ UTF8 = exchange("GET / HTTP/1.1", b'u: h\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\xff
     ("bin(01020304050607),be2hex(--,2,1)", b"0102--0304--0506"),
     ("bin(0102030405060708),be2hex(,3,1)", b"010203040506"),
     ("str(a%20b+c?d+e),url_dec", b"a b+c?d e"), ("str(a%20b+c?d+e),url_dec(1)", b"a b c?d e"),
-    ("str(a%2),url_dec", None),
+    ("str(a%2),url_dec", None), ("str(a%00b),url_dec", None), ("str(a%2500b),url_dec", b"a%00b"),
     ("str(%zz),url_dec", None), ("str(%41%6a%4A),url_dec", b"AjJ"),
     ("req.hdr(u),json", rb'h\u00c3\u00a9\u00e2\u0082\u00ac\u00f0\u009f\u0098\u0080\u00ff\u00c0\u00af\/\"\\z'),
     ("req.hdr(u),json(utf8)", None), ("req.hdr(u),json(utf8s)", rb'h\u00e9\u20ac\/\"\\z'),
@@ -253,7 +253,7 @@ def test_encodings_are_undone(value: bytes) -> None:
     block = f"bin({value.hex()})"
     assert sample(block + ",base64,b64dec") == value
     assert sample(block + ",ub64enc,ub64dec") == value
-    assert sample(block + ",url_enc,url_dec") == value
+    assert sample(block + ",url_enc,url_dec") == (value if b"\0" not in value else None)
     assert sample(block + ",hex,lower") == value.hex().encode()
     points = code_points(value)
     try:
