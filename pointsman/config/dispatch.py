@@ -70,11 +70,24 @@ def _check_defaults(word: Word, section: Section) -> None:
 def _find(words: Sequence[Word], kind: In) -> tuple[Keyword | None, int]:
     """The longest registered keyword that the words begin with, and its number of words."""
     prefix = "global " if kind == GLOBAL else ""
-    for count in range(min(LONGEST, len(words)), 0, -1):
+    longest = _lengths(len(KEYWORDS)).get(prefix + words[0].text, 0)
+    for count in range(min(longest, len(words)), 0, -1):
         entry = KEYWORDS.get(prefix + _join(words, count))
         if entry is not None:
             return entry, count
     return None, 0
+
+
+@lru_cache(1)
+def _lengths(_: int) -> dict[str, int]:
+    """How many words the longest keyword has that begins with a word; "global " stands before those of that section.
+    Made anew when there are more keywords."""
+    longest: dict[str, int] = {}
+    for name in KEYWORDS:
+        prefix = "global " if name.startswith("global ") else ""
+        first, *others = name.removeprefix(prefix).split(" ")
+        longest[prefix + first] = max(longest.get(prefix + first, 0), 1 + len(others))
+    return longest
 
 
 def _join(words: Sequence[Word], count: int) -> str:

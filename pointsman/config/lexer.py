@@ -223,9 +223,8 @@ class Reader:
 
         The line's variables are resolved when it is asked for, so that a `setenv` before it counts.
         """
-        lines = self.content.split(b"\n")
-        for number, raw in enumerate(lines, 1):
-            text = raw.decode("utf-8", "surrogateescape")
+        lines = self.content.decode("utf-8", "surrogateescape").split("\n")
+        for number, text in enumerate(lines, 1):
             place = Place(self.file, number, text, self.section)
             try:
                 if number == 1 or "\0" in text:
@@ -242,9 +241,9 @@ class Reader:
                 self.diagnostics.add(unforeseen(error, "while cutting this line into words", place.at(0, len(text))))
                 continue
             if words:
-                yield Line(words, words[0].to(words[-1]))
+                yield Line(words)
         if lines[-1]:  # as HAProxy: a file that was cut short must not run
-            text = lines[-1].decode("utf-8", "surrogateescape").replace("\0", " ")
+            text = lines[-1].replace("\0", " ")
             self.diagnostics.alert(
                 f"Missing LF on last line, file might have been truncated at position {len(text) + 1}.",
                 Place(self.file, len(lines), text).at(len(text)), "a line feed at the end of the file")

@@ -104,6 +104,8 @@ def _has_empty_words(line: Line, diagnostics: Diagnostics) -> bool:
 
     Directives (.if and its kin) and lines of blocks that are left out may have some.
     """
+    if all([word.text for word in line.words]):
+        return False
     for number, word in enumerate(line.words):
         if not word.text:
             diagnostics.alert(

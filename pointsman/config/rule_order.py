@@ -37,6 +37,8 @@ class RuleOrder:
         if rank is None:
             return
         self.met.setdefault(family, rank)
+        if len(self.met) == 1:
+            return
         later = [one for one, other in self.met.items() if rank < other and (rank < REQUESTS) == (other < REQUESTS)]
         if later:
             first = min(later, key=RANKS.__getitem__)

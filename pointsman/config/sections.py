@@ -5,6 +5,7 @@ all the same, so that the mistakes in its other lines are found in the same run.
 """
 import re
 from collections.abc import Sequence
+from functools import cache
 from typing import Final
 
 from pointsman.config import vocabulary
@@ -19,7 +20,12 @@ FORBIDDEN: Final = re.compile(r"[^A-Za-z0-9_.:-]")  # in names of proxies (manua
 
 def is_section(word: str) -> bool:
     """Does a line that begins so open a section (built or not)?"""
-    return word in SECTIONS or vocabulary.lookup("section", word) is not None or word == "program"
+    return word in _section_words()
+
+
+@cache
+def _section_words() -> frozenset[str]:
+    return frozenset([*SECTIONS, *vocabulary.words("section"), "program"])
 
 
 class Opener:

@@ -16,6 +16,7 @@ import os
 import traceback
 from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import NamedTuple
 
 
 class StartupLog:
@@ -46,8 +47,7 @@ class Severity(IntEnum):
     ALERT = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(NamedTuple):
     """A place in a configuration. Lines and columns count from 1; `length` is that of the text in question."""
 
     file: str

@@ -32,9 +32,9 @@ class Place:
 
     def words(self) -> Position:
         """The position of all words together, in such a line."""
-        text = self.text.partition("#")[0].rstrip()
-        start = len(text) - len(text.lstrip())
-        return self.at(start, len(text) - start)
+        text = (self.text.partition("#")[0] if "#" in self.text else self.text).rstrip()
+        length = len(text.lstrip())
+        return Position(self.file, self.number, len(text) - length + 1, length, self.text)
 
 
 class Word:
@@ -55,6 +55,12 @@ class Word:
             at = self._at = at.word(self._number)
         return at
 
+    @property
+    def source(self) -> tuple[str, int]:
+        """The file and the line."""
+        at = self._at
+        return (at.file, at.number) if isinstance(at, Place) else (at.file, at.line)
+
     def to(self, last: "Word") -> Position:
         """The place of all of a line's words together: this is the first one."""
         if isinstance(self._at, Place):
@@ -72,9 +78,20 @@ class Word:
         return f"Word(text={self.text!r}, at={self.at!r})"
 
 
-@dataclass(frozen=True, slots=True)
 class Line:
-    """The words of one line that is neither empty nor a directive (`.if` and its kin are resolved by the lexer)."""
+    """The words of one line that is neither empty nor a directive (`.if` and its kin are resolved by the lexer).
 
-    words: tuple[Word, ...]
-    at: Position
+    `at` is the place of all of them together, worked out when it is asked for if nobody has said it.
+    """
+
+    __slots__ = ("_at", "words")
+
+    def __init__(self, words: tuple[Word, ...], at: Position | None = None) -> None:
+        self.words = words
+        self._at = at
+
+    @property
+    def at(self) -> Position:
+        if self._at is None:
+            self._at = self.words[0].to(self.words[-1])
+        return self._at

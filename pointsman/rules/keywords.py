@@ -27,10 +27,9 @@ def parse_if(args: Args, where: Where) -> tuple[Condition | None, bool]:
     word = args.accept("if", "unless")
     if not word:
         return None, False
-    at = args.here
     words = args.rest()
     if not words:
-        args.diagnostics.warning(f"'{args.keyword}': empty condition behind '{word}', it never holds", at,
+        args.diagnostics.warning(f"'{args.keyword}': empty condition behind '{word}', it never holds", args.here,
                                  "a condition")
         return parse_condition(words, acls_of(args.section), where), word == "unless"
     return parse_condition(words, acls_of(args.section), where, args.diagnostics), word == "unless"
@@ -55,7 +54,8 @@ def _rules(rule_set: int) -> Callable[[Args], Rule]:
         inner.keyword = f"{name} {word.text}"
         inner.rule_set = rule_set
         inner.parameters = rest[:-1]
-        inner.parameters_at = inside(word, len(bare) + 1, len(rest) - 1) if mark else word.at
+        if mark:
+            inner.parameters_at = inside(word, len(bare) + 1, len(rest) - 1)
         made = entry.parse(inner)
         made.name = entry.name
         made.references += inner.references
@@ -101,8 +101,9 @@ def _no_action(word: Word, rule_set: int) -> ConfigError:
 
 def _warn_of_final(args: Args, rule_set: int) -> None:
     """The line before this one ends the list in any case."""
-    for setting in reversed(args.section.settings):
-        if isinstance(setting, Rule) and setting.rule_set == rule_set:
+    for setting in reversed(args.section.typed.get(Rule, ())):
+        assert isinstance(setting, Rule)
+        if setting.rule_set == rule_set:
             if setting.condition is None and setting.action.final:
                 args.diagnostics.warning(f"previous '{RULE_SETS[rule_set]}' action is final and has no condition "
                                          "attached, further entries are NOOP.", args.at)

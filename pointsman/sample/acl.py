@@ -77,6 +77,9 @@ NO_PATTERN: Final = ("no pattern to match against were provided, so this ACL wil
 
 
 _REPEATING: Final = int(OF_REQUEST | OF_RESPONSE)
+# What criteria say, by their text: only of those whose meaning depends on nothing but the text (Expression.timeless).
+CRITERIA: Final[dict[str, tuple[Expression, Method | None]]] = {}
+MOST_KEPT: Final = 1000
 
 
 class Acl:
@@ -87,16 +90,16 @@ class Acl:
     decided line by line, true if `holds_line` is for the value of one field of that name; None: it is not so.
     """
 
-    def __init__(self, expression: Expression, method: Method, patterns: Patterns, at: Position) -> None:
+    def __init__(self, expression: Expression, method: Method, patterns: Patterns) -> None:
         self.expression = expression
         self.method = method.name
         self.patterns = patterns.texts  # as they were read; those of today are in the lists
         self.nocase = patterns.nocase
         self.identity = 0  # -u: for the runtime socket
-        self.at = at
         self.findings: list[Finding] = []
         self.lists = patterns
         self.reads = expression.reads
+        self.where = int(expression.where)
         self.moving = self.reads & ~_REPEATING != 0
         self.version = 0
         cast = find_matching_cast(method, expression.type)
@@ -250,9 +253,8 @@ def parse_acl(words: Sequence[Word], acls: AclScope | None = None) -> Acl:
         raise ConfigError(f"matching method '{method.name}' cannot be used with fetch keyword '{expression.text}'",
                           (flags.method or criterion).at)
     patterns = flags.all_patterns(method.name in ("int", "len"))
-    lists = Patterns(method, patterns if method.patterns else [], flags.files, criterion.at, criterion.text,
-                     flags.identity)
-    acl = Acl(expression, method, lists, criterion.at)
+    lists = Patterns(method, patterns if method.patterns else [], flags.files, criterion, flags.identity)
+    acl = Acl(expression, method, lists)
     acl.identity = flags.identity
     if method.patterns and not patterns and not flags.ended and not flags.files:
         message = f"parsing acl keyword '{criterion.text}' : {NO_PATTERN}"
@@ -260,14 +262,27 @@ def parse_acl(words: Sequence[Word], acls: AclScope | None = None) -> Acl:
     return acl
 
 
-def predefined(name: str, at: Position) -> Acl | None:
+def predefined(name: str, place: Position | Word) -> Acl | None:
     """One of the ACLs that every section has without declaring it (manual 7.4); None: there is none of that name."""
     text = PREDEFINED.get(name)
-    return None if text is None else parse_acl([Word(part, at) for part in text.split(" ")])
+    if text is None:
+        return None
+    at = place.at if isinstance(place, Word) else place
+    return parse_acl([Word(part, at) for part in text.split(" ")])
 
 
 def _parse_criterion(word: Word, acls: AclScope | None) -> tuple[Expression, Method | None]:
     """The expression, and the method that a derivative implies if no converter follows it."""
+    known = CRITERIA.get(word.text)
+    if known is not None:
+        return known
+    made = _read_criterion(word, acls)
+    if made[0].timeless and len(CRITERIA) < MOST_KEPT:
+        CRITERIA[word.text] = made
+    return made
+
+
+def _read_criterion(word: Word, acls: AclScope | None) -> tuple[Expression, Method | None]:
     found = NAME.match(word.text)
     name = found.group() if found else ""
     derivative = DERIVATIVES.get(name)
@@ -358,5 +373,5 @@ class _Flags:
             if numbers and word.text in OPERATORS:
                 operator = word.text
                 continue
-            found.append(Pattern(word.text, word.at, self.nocase, operator, self.resolve))
+            found.append(Pattern(word.text, word, self.nocase, operator, self.resolve))
         return found

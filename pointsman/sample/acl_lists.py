@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from pointsman.core.diagnostics import ConfigError, Position
+from pointsman.core.words import Word
 from pointsman.sample.arguments import encode
 from pointsman.sample.lists import said_at
 from pointsman.sample.matcher import Either, Matcher, Never
@@ -94,21 +95,22 @@ class Patterns:
     """All patterns of one ACL line. `matcher` is that of now, `version` how often they have changed; `take` is told of
     both."""
 
-    def __init__(self, method: Method, line: Sequence[Pattern], files: Sequence["File"], at: Position, criterion: str,
+    def __init__(self, method: Method, line: Sequence[Pattern], files: Sequence["File"], criterion: Word,
                  identity: int) -> None:
         self.matcher: Matcher = Never()
         self.version = 0
         self.renewed = True  # the matcher is that of the lists as they are
         self.take: Callable[[Matcher, int], None] | None = None
         self.texts: list[str] = []
-        self.nocase = any(pattern.nocase for pattern in line) or any(file.nocase for file in files)
+        self.nocase = any([pattern.nocase for pattern in line]) or any([file.nocase for file in files])
         self._indexed: list[Indexed] = []
         self._compiled: list[Compiled] = []
+        self.own: OfLine | None = None
         for file in files:
             self.texts += [entry.key for entry in file.reference.entries()]
-            self._add_file(method, file, at)
-        self.texts += [pattern.text for pattern in line]
-        self._own(method, line, at, criterion, identity)
+            self._add_file(method, file, criterion.at)
+        self.texts.extend([pattern.text for pattern in line])
+        self._take_line(method, line, criterion, identity)
 
     def _add_file(self, method: Method, file: "File", at: Position) -> None:
         reference = file.reference
@@ -135,24 +137,20 @@ class Patterns:
             use.stale.append(self.forget)
             self._compiled.append(use)
 
-    def _own(self, method: Method, line: Sequence[Pattern], at: Position, criterion: str, identity: int) -> None:
+    def _take_line(self, method: Method, line: Sequence[Pattern], criterion: Word, identity: int) -> None:
         """The list of what stands on the line itself: it has a number, and can be changed like one of a file."""
         own = method.make(line) if line or not method.patterns else None
-        reference = LISTS.new("", False, identity or -1)
-        reference.description = f"acl '{criterion}' {said_at(at)}"
-        reference.for_acl = True
-        for pattern in line:
-            reference.add(_key(pattern, method), None, place=(pattern.at.file, pattern.at.line))
-        reference.changed = False
+        made = OfLine(LISTS.number(identity or -1), method, line, criterion, self.nocase)
+        LISTS.enter(made)
         if method.patterns:
-            first = line[0] if line else None
-            use = Compiled(reference, method, first is not None and first.nocase or self.nocase,
-                           first is None or first.resolve)
-            reference.uses["line"] = use
-            use.stale.append(self.forget)
-            self._compiled.append(use)
-        found = [compiled.make() for compiled in self._compiled if compiled.reference is not reference]
-        self._set([*found, own])
+            self.own = made
+            made.owner = self
+        self._set([*[compiled.make() for compiled in self._compiled], own])
+
+    def follow(self, use: Compiled) -> None:
+        """One more list that the matcher is made of."""
+        use.stale.append(self.forget)
+        self._compiled.append(use)
 
     def _set(self, compiled: list[Matcher | None]) -> Matcher:
         matchers: list[Matcher] = [*self._indexed, *[one for one in compiled if one is not None]]
@@ -173,7 +171,62 @@ class Patterns:
     def renew(self) -> Matcher:
         """The matcher, as the lists are now."""
         self.renewed = True
+        if self.own is not None:
+            self.own.fill()
         return self._set([compiled.make() for compiled in self._compiled])
+
+
+class OfLine(Reference):
+    """The list of what stands on an ACL's line. Most of them are never asked for, and there may be a hundred thousand:
+    what a list is made of is made when somebody asks for a part of it."""
+
+    for_acl = True
+    for_map = False
+    changed = False
+
+    def __init__(self, number: int, method: Method, line: Sequence[Pattern], criterion: Word, nocase: bool) -> None:
+        self.number = number
+        self.issued = (number + 1 << 32) + len(line)
+        self.method = method
+        self.line: Sequence[Pattern] | None = line  # None: it is filled
+        self.criterion = criterion
+        self.nocase = nocase
+        self.owner: Patterns | None = None
+
+    def __getattr__(self, name: str) -> object:
+        line = self.line if name in _PARTS else None
+        if line is None:
+            raise AttributeError(name)
+        self.fill()
+        return getattr(self, name)
+
+    def fill(self) -> None:
+        """Make the list, if it is not made yet."""
+        line, self.line = self.line, None
+        if line is None:
+            return
+        method = self.method
+        issued = self.issued
+        super().__init__(self.number, "", False)
+        self.for_acl = True
+        at = self.criterion.at
+        self.description = f"acl '{self.criterion.text}' {said_at(at)}"
+        for pattern in line:
+            self.add(_key(pattern, method), None, place=pattern.source)
+        self.issued = max(self.issued, issued)
+        self.changed = False
+        if self.owner is not None:
+            first = line[0] if line else None
+            use = Compiled(self, method, first is not None and first.nocase or self.nocase,
+                           first is None or first.resolve)
+            self.uses["line"] = use
+            self.owner.follow(use)
+
+    def count(self) -> int:
+        return super().count() if self.line is None else len(self.line)
+
+
+_PARTS: Final = ("name", "pairs", "description", "places", "current", "next", "versions", "by_key", "uses")
 
 
 class File:

@@ -75,6 +75,21 @@ def inside(word: Word, start: int, length: int) -> Position:
     return Position(at.file, at.line, at.column + start, max(length, 1), at.text)
 
 
+class Spot:
+    """A part of a word, whose place is worked out when it is asked for: few are."""
+
+    __slots__ = ("length", "start", "word")
+
+    def __init__(self, word: Word, start: int, length: int) -> None:
+        self.word = word
+        self.start = start
+        self.length = length
+
+    @property
+    def at(self) -> Position:
+        return inside(self.word, self.start, self.length)
+
+
 class AclScope:
     """The named ACLs that an expression may ask (the fetch `acl`)."""
 
@@ -86,13 +101,17 @@ class AclScope:
 class Arguments:
     """The arguments of one fetch or converter, typed."""
 
-    def __init__(self, called: str, values: list[Argument | None], at: Position) -> None:
+    def __init__(self, called: str, values: list[Argument | None], place: Spot) -> None:
         self.acls: AclScope | None = None
         self.input = Type.ANY  # what comes into a converter
         self.reads = 0  # what the arguments themselves read; added to what the fetch declares
         self.called = called  # "fetch method 'str'"
         self.values = values  # None: left out
-        self.at = at
+        self.place = place
+
+    @property
+    def at(self) -> Position:
+        return self.place.at
 
     def given(self, index: int) -> bool:
         return index < len(self.values) and self.values[index] is not None
@@ -151,28 +170,28 @@ def split_arguments(word: Word, start: int, called: str) -> tuple[list[str], int
                       "a closing quote" if quote else "')' behind the arguments")
 
 
-def type_arguments(shape: Signature, texts: list[str], called: str, at: Position) -> Arguments:
+def type_arguments(shape: Signature, texts: list[str], called: str, place: Spot) -> Arguments:
     """Check the texts against a signature. Missing strings are empty, as in HAProxy; other missing ones are errors."""
     if texts == [""]:
         texts = []
     if len(texts) > len(shape.kinds):
         extra = texts[len(shape.kinds)]
-        raise ConfigError(f"{called} : expected ')' before '{extra}'", at,
+        raise ConfigError(f"{called} : expected ')' before '{extra}'", place.at,
                           f"at most {len(shape.kinds)} arguments" if shape.kinds else "no arguments")
     values: list[Argument | None] = []
     for index, kind in enumerate(shape.kinds):
         if index < len(texts) and (texts[index] or kind == "string"):
-            values.append(_typed(kind, texts[index], called, index + 1, at))
+            values.append(_typed(kind, texts[index], called, index + 1, place))
         elif index < shape.required and kind == "string":
             values.append("")
         elif index < len(texts) or (index < shape.required and kind not in NAMED):
-            raise ConfigError(f"{called} : expected type '{kind}' at position {index + 1}, but got nothing", at)
+            raise ConfigError(f"{called} : expected type '{kind}' at position {index + 1}, but got nothing", place.at)
         else:
             values.append(None)
-    return Arguments(called, values, at)
+    return Arguments(called, values, place)
 
 
-def _typed(kind: str, text: str, called: str, place: int, at: Position) -> Argument:
+def _typed(kind: str, text: str, called: str, number: int, place: Spot) -> Argument:
     value: Argument | None = text
     if kind == "integer":
         value = min(max(int(text), LOWEST), HIGHEST) if INTEGER.fullmatch(text) else None
@@ -182,7 +201,7 @@ def _typed(kind: str, text: str, called: str, place: int, at: Position) -> Argum
         value = parse_mask(text, kind == "IPv6 mask")
     if value is None:
         raise ConfigError(f"{called} : failed to parse '{text}' as type '{kind}' "
-                          f"at position {place}", at)
+                          f"at position {number}", place.at)
     return value
 
 

@@ -8,7 +8,7 @@ business.
 """
 from collections.abc import Sequence
 
-from pointsman.core.diagnostics import NOWHERE, ConfigError, Diagnostics, Finding, Position, Severity, UnknownName
+from pointsman.core.diagnostics import NOWHERE, ConfigError, Diagnostics, Finding, Severity, UnknownName
 from pointsman.core.registry import nearest
 from pointsman.core.words import Word
 from pointsman.sample.acl import PREDEFINED, Acl, AclTable, parse_acl, predefined
@@ -75,7 +75,7 @@ def parse_condition(words: Sequence[Word], acls: AclTable, where: Where,
     """
     parser = _Parser(words, acls)
     parser.run()
-    condition = Condition(parser.alternatives, " ".join(word.text for word in words))
+    condition = Condition(parser.alternatives, " ".join([word.text for word in words]))
     condition.findings += parser.findings
     for terms in parser.alternatives:
         for term in terms:
@@ -91,12 +91,13 @@ def parse_condition(words: Sequence[Word], acls: AclTable, where: Where,
     return condition
 
 
-def _check(term: Term, where: Where, at: Position) -> Finding | None:
+def _check(term: Term, where: Where, word: Word) -> Finding | None:
     """Keep of a term what can match here, and say what cannot."""
-    term.usable = [acl for acl in term.acls if acl.expression.where & where]
-    lost = [acl for acl in term.acls if not acl.expression.where & where]
+    bits = int(where)
+    lost = [acl for acl in term.acls if not acl.where & bits]
     if not lost:
         return None
+    term.usable = [acl for acl in term.acls if acl.where & bits]
     keyword = lost[0].expression.fetch
     place = f"incompatible with '{describe(where)}'"
     if not term.name:
@@ -105,7 +106,7 @@ def _check(term: Term, where: Where, at: Position) -> Finding | None:
         message = f"acl '{term.name}' involves keywords '{keyword}' which is {place}"
     else:
         message = f"acl '{term.name}' will never match because it only involves keywords that are {place}"
-    return Finding(Severity.WARNING, message, at)
+    return Finding(Severity.WARNING, message, word.at)
 
 
 class _Parser:
@@ -113,7 +114,7 @@ class _Parser:
         self.words = words
         self.acls = acls
         self.alternatives: list[list[Term]] = []
-        self.places: dict[int, Position] = {}
+        self.places: dict[int, Word] = {}  # of terms
         self.findings: list[Finding] = []
 
     def run(self) -> None:
@@ -134,10 +135,10 @@ class _Parser:
             if not text:
                 continue
             if text == "{":
-                term, index = self._anonymous(index, word.at, negated)
+                term, index = self._anonymous(index, word, negated)
             else:
-                term = Term(text, self._named(text, word.at), negated)
-            self.places[id(term)] = word.at
+                term = Term(text, self._named(text, word), negated)
+            self.places[id(term)] = word
             current.append(term)
             negated = False
         self._close(current)
@@ -148,24 +149,24 @@ class _Parser:
             self.alternatives.append(terms)
         return []
 
-    def _anonymous(self, start: int, at: Position, negated: bool) -> tuple[Term, int]:
+    def _anonymous(self, start: int, word: Word, negated: bool) -> tuple[Term, int]:
         """The ACL up to the next brace, and the index behind that."""
         end = start
         while end < len(self.words) and self.words[end].text != "}":
             end += 1
         if end == len(self.words):
-            raise ConfigError("missing closing '}' in condition", at, "'}' as a word of its own")
+            raise ConfigError("missing closing '}' in condition", word.at, "'}' as a word of its own")
         if end == start:
-            raise ConfigError("missing fetch method in ACL expression ''", at, "a criterion between the braces")
+            raise ConfigError("missing fetch method in ACL expression ''", word.at, "a criterion between the braces")
         acl = parse_acl(self.words[start:end], self.acls)
         self.findings += acl.findings
         return Term("", [acl], negated), end + 1
 
-    def _named(self, name: str, at: Position) -> list[Acl]:
+    def _named(self, name: str, word: Word) -> list[Acl]:
         declared = self.acls.get(name)
         if declared is not None:
             return declared
-        one = predefined(name, at)
+        one = predefined(name, word)
         if one is not None:
             return [one]
         hint = ""
@@ -176,4 +177,4 @@ class _Parser:
         else:
             near = nearest(name, [*self.acls.lines, *PREDEFINED])
             hint = f"did you mean '{near}'?" if near else ""
-        raise UnknownName(name, f"no such ACL : '{name}'", at, "the name of an ACL, '!', 'or', '||', or '{'", hint)
+        raise UnknownName(name, f"no such ACL : '{name}'", word.at, "the name of an ACL, '!', 'or', '||', or '{'", hint)

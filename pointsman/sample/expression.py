@@ -23,6 +23,7 @@ from pointsman.sample.arguments import (
     Arguments,
     Reference,
     Signature,
+    Spot,
     inside,
     split_arguments,
     type_arguments,
@@ -31,8 +32,9 @@ from pointsman.sample.casts import Cast, find_cast, same
 from pointsman.sample.context import Context
 from pointsman.sample.registry import CONVERTERS, FETCHES, Converter, Fetch
 from pointsman.sample.source import Asked, Convert, Getter, Plain, Source, Step, through
-from pointsman.sample.types import Type, Value, Where
+from pointsman.sample.types import OF_REQUEST, OF_RESPONSE, Type, Value, Where
 
+_REPEATING: Final = int(OF_REQUEST | OF_RESPONSE)
 NAME: Final = re.compile(r"[A-Za-z0-9_.:+-]*", re.ASCII)
 
 
@@ -45,6 +47,7 @@ class Expression:
         self.reads = reads
         self.where = where  # where its fetch has something to tell
         self.http = False  # it asks about HTTP messages
+        self.timeless = False  # its text says all: neither its place, its section nor other settings matter
         self.source = source
         self.steps = steps
         self.many = source.many  # values() may give more than one
@@ -169,20 +172,33 @@ def parse_at(word: Word, start: int, where: Where, acls: AclScope | None = None)
     expression.http = entry.http
     expression.references = references
     expression.fetch, expression.arguments, expression.converters = name, texts, names
+    expression.timeless = not names and _is_timeless(reads, entry.signature)
     return expression, index
+
+
+def _is_timeless(reads: int, shape: Signature) -> bool:
+    """Whether a fetch of that kind asks the heads or the connection alone, with arguments that are no names of others:
+    not `acl`, `var`, `env` and their like, which depend on the section or on other settings."""
+    if reads == 0 or reads & ~_REPEATING != 0:
+        return False
+    for kind in shape.kinds:
+        if kind not in ("string", "integer"):
+            return False
+    return True
 
 
 def _parse_fetch(word: Word, start: int, where: Where) -> tuple[str, Arguments, list[str], int, Fetch]:
     name = _name(word.text, start)
-    at = inside(word, start, len(name))
     entry = FETCHES.get(name)
     if not name:
-        raise ConfigError("missing fetch method", at, "the name of a fetch, such as path or req.hdr(host)")
+        raise ConfigError("missing fetch method", inside(word, start, len(name)),
+                          "the name of a fetch, such as path or req.hdr(host)")
     if entry is None:
-        raise unknown("fetch", name, at, FETCHES)
-    if not entry.where & where:
+        raise unknown("fetch", name, inside(word, start, len(name)), FETCHES)
+    if not int(entry.where) & int(where):  # plain numbers: the operators of flags are slow
         raise ConfigError(f"sample fetch <{name}> may not be reliably used here because it is not available in "
-                          f"{describe(where)}", at, f"one that is; '{name}' belongs to: {describe(entry.where)}")
+                          f"{describe(where)}", inside(word, start, len(name)),
+                          f"one that is; '{name}' belongs to: {describe(entry.where)}")
     WISHES.fetched(name)
     called = f"fetch method '{name}'"
     arguments, texts, index = _parse_arguments(word, start, name, called, entry.signature)
@@ -209,7 +225,7 @@ def _parse_arguments(word: Word, start: int, name: str, called: str,
     texts: list[str] = []
     if word.text[index:index + 1] == "(":
         texts, index = split_arguments(word, index + 1, called)
-    return type_arguments(shape, texts, called, inside(word, start, index - start)), texts, index
+    return type_arguments(shape, texts, called, Spot(word, start, index - start)), texts, index
 
 
 def _references(shape: Signature, arguments: Arguments) -> list[Reference]:

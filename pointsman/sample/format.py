@@ -98,6 +98,10 @@ class Format:
             self.reads |= item.reads
             if item.expression is not None:
                 self.references += item.expression.references
+        if not flags & (JSON | CBOR) and self._is_constant():
+            self._take_constant()
+            return
+        self.constant: bytes | None = None
         self.http = [item.tag.name for item in items if item.tag is not None and item.tag.http]  # need mode http
         self._plain = _compile(items, PLAIN, flags)
         self._header = _compile(items, HEADER, flags)
@@ -105,10 +109,19 @@ class Format:
         if merge_spaces and not flags & (JSON | CBOR):
             self.log_pieces = _loose(items, self.log_pieces)
         self.line = make_line(self.log_pieces)
-        self.constant: bytes | None = None
-        if not flags & (JSON | CBOR) and all(item.tag is None and item.expression is None for item in items):
-            self.constant = encode("".join(item.literal for item in items))
-            self.line = Constant(self.constant)
+
+    def _is_constant(self) -> bool:
+        for item in self.items:
+            if item.tag is not None or item.expression is not None:
+                return False
+        return True
+
+    def _take_constant(self) -> None:
+        """It is nothing but text, as most formats of rules are: one piece serves all uses."""
+        self.constant = encode("".join([item.literal for item in self.items]))
+        self.http = []
+        self.line = Constant(self.constant)
+        self._plain = self._header = self.log_pieces = [self.line]
 
     def render(self, ctx: Context) -> bytes:
         """The value as it is; what is missing is empty."""
@@ -140,6 +153,8 @@ def parse_format(word: Word, where: Where, *, merge_spaces: bool = False, acls: 
 
     Raises ConfigError at the item that is wrong.
     """
+    if "%" not in word.text and not merge_spaces:
+        return Format(word.text, [Item(word.text)] if word.text else [], 0)
     parser = _Parser(word, where, acls)
     parser.run()
     items = _merge(parser.items) if merge_spaces else parser.items

@@ -11,6 +11,7 @@ from typing import Final
 
 from pointsman.core.diagnostics import ConfigError, Position
 from pointsman.core.registry import nearest
+from pointsman.core.words import Word
 from pointsman.sample.arguments import INTEGER, encode, parse_mask
 from pointsman.sample.casts import Cast, find_cast
 from pointsman.sample.matcher import (
@@ -34,15 +35,28 @@ from pointsman.sample.regex import compile_regex
 from pointsman.sample.types import Type
 
 
-@dataclass(frozen=True, slots=True)
 class Pattern:
-    """One pattern as it was written. `operator` is that of an integer ("ge"), or "eq"."""
+    """One pattern as it was written. `operator` is that of an integer ("ge"), or "eq"; `resolve`: a host name may stand
+    for an address (no flag -n). `place`: where it stands, or the word, which tells that when it is asked."""
 
-    text: str
-    at: Position
-    nocase: bool = False
-    operator: str = "eq"
-    resolve: bool = True  # a host name may stand for an address (no flag -n)
+    __slots__ = ("nocase", "operator", "place", "resolve", "text")
+
+    def __init__(self, text: str, place: Position | Word, nocase: bool = False, operator: str = "eq",
+                 resolve: bool = True) -> None:
+        self.text = text
+        self.place = place
+        self.nocase = nocase
+        self.operator = operator
+        self.resolve = resolve
+
+    @property
+    def at(self) -> Position:
+        return self.place.at if isinstance(self.place, Word) else self.place
+
+    @property
+    def source(self) -> tuple[str, int]:
+        """The file and the line."""
+        return self.place.source if isinstance(self.place, Word) else (self.place.file, self.place.line)
 
 
 @dataclass(frozen=True, slots=True)

@@ -262,16 +262,25 @@ class Lists:
 
     def new(self, name: str, pairs: bool, number: int = -1) -> Reference:
         """A list that does not exist yet; `number`: the one that it shall have, where that is said."""
-        if number < 0:
-            while self.lowest in self.taken:
-                self.lowest += 1
-            number = self.lowest
-        self.taken.add(number)
-        made = Reference(number, name, pairs)
-        self.references.append(made)
+        made = Reference(self.number(number), name, pairs)
+        self.enter(made)
         if name:
             self.by_name[name] = made
         return made
+
+    def number(self, wanted: int) -> int:
+        """The number of a list that is about to be made; below 0: any that is free."""
+        if wanted < 0:
+            taken = self.taken
+            while self.lowest in taken:
+                self.lowest += 1
+            wanted = self.lowest
+        self.taken.add(wanted)
+        return wanted
+
+    def enter(self, made: Reference) -> None:
+        """One more list."""
+        self.references.append(made)
 
     @property
     def added(self) -> int:

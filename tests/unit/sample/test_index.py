@@ -93,7 +93,8 @@ def test_a_list_that_changes_is_entered_anew() -> None:
     ctx = exchange("GET /new HTTP/1.1")
     assert index.bits(ctx) == 0
     first = acls[0][0]
-    own = next(use.reference for use in first.lists._compiled)
+    own = first.lists.own
+    assert own is not None
     before, version = EPOCH.number, first.version
     own.add("/new", None)
     assert EPOCH.number > before
