@@ -44,7 +44,7 @@ class ChangeList(Action):
         found = self.list
         assert found is not None
         key = _text(self.key.render(context))
-        same = found.by_key[found.current].get(key)
+        same = found.same(key)
         if self.verb == "drop":
             if same:
                 CHANGES.propose(["map", found.number, "drop", key])

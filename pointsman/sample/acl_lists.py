@@ -28,7 +28,7 @@ class Compiled(Use):
         self.stale: list[Callable[[], None]] = []
 
     def pattern(self, entry: Entry) -> Pattern:
-        return Pattern(entry.key, Position(*entry.place), self.nocase, "eq", self.resolve)
+        return Pattern(entry.key, Position(*self.reference.place(entry)), self.nocase, "eq", self.resolve)
 
     def make(self) -> Matcher | None:
         """The matcher, as the list is now; None: it is empty. ConfigError at a pattern that is none."""
@@ -128,7 +128,7 @@ class Patterns:
         bad = first_bad(reference, make())
         if bad is not None:
             entry, reason = bad
-            raise ConfigError(reason, Position(*entry.place, 1, len(entry.key), entry.key))
+            raise ConfigError(reason, Position(*reference.place(entry), 1, len(entry.key), entry.key))
         use = reference.use((method.name, method.accepts, file.nocase, file.resolve), make)
         if isinstance(use, Lookup):
             use.stale.append(self.forget)
@@ -212,7 +212,7 @@ class OfLine(Reference):
         at = self.criterion.at
         self.description = f"acl '{self.criterion.text}' {said_at(at)}"
         for pattern in line:
-            self.add(_key(pattern, method), None, place=pattern.source)
+            self.add(_key(pattern, method), None)
         self.issued = max(self.issued, issued)
         self.changed = False
         if self.owner is not None:
@@ -226,7 +226,7 @@ class OfLine(Reference):
         return super().count() if self.line is None else len(self.line)
 
 
-_PARTS: Final = ("name", "pairs", "description", "places", "current", "next", "versions", "by_key", "uses")
+_PARTS: Final = ("name", "pairs", "description", "places", "lines", "current", "next", "versions", "by_key", "uses")
 
 
 class File:
@@ -251,7 +251,7 @@ def _key(pattern: Pattern, method: Method) -> str:
 
 def first_bad(reference: Reference, use: Use) -> tuple[Entry, str] | None:
     """The first entry that is none for this use, and why."""
-    for entry in reference.entries():
+    for entry in reference.entries() if use.checks() else ():
         try:
             use.check(entry)
         except PatternError as error:

@@ -4,8 +4,8 @@ A name is read once; whoever names it again shares the list. "opt@": the file ne
 at all, and the prefix is part of the name; "file@" says what is so anyway. A relative name starts at the working
 directory, which `default-path` moves.
 """
-import re
-from pathlib import Path
+from array import array
+from collections.abc import Iterator
 from typing import Final
 
 from pointsman.core.diagnostics import ConfigError, Position
@@ -28,44 +28,52 @@ def find_list(name: str, pairs: bool, at: Position) -> Reference:
             raise ConfigError(f'The file "{known.name}" is already used as {has} column file and cannot be used by as '
                               f"{wanted} column file.", at, "", "an ACL reads a map's file with '-M'")
         return known
-    lines = _read(name, at)
-    made = LISTS.new(list_name(name), pairs)
-    for number, line in enumerate(lines, 1):
-        if line.startswith("#"):
+    keys: list[str] = []
+    values: list[str | None] = []
+    numbers = array("I")
+    for number, line in enumerate(_read(name, at), 1):
+        if line[:1] == "#":
             continue
         text = line.lstrip(_BLANKS).rstrip("\r")
         if not text:
             continue
-        if not pairs:
-            made.add(text, None, place=(made.name, number))
-            continue
-        key, value = split_pair(text)
-        made.add(key, value, place=(made.name, number))
-    made.changed = False
+        value: str | None = None
+        if pairs:
+            text, value = split_pair(text)
+        keys.append(text)
+        values.append(value)
+        numbers.append(number)
+    made = LISTS.new(list_name(name), pairs)
+    made.read(keys, values, numbers)
     return made
 
 
 def split_pair(text: str) -> tuple[str, str]:
     """A key, which is the first word, and the rest without the blanks around it."""
-    key, *rest = re.split(r"[ \t]+", text.strip(_BLANKS), maxsplit=1)
-    return key, rest[0] if rest else ""
+    text = text.strip(_BLANKS)
+    key, mark, value = text.partition(" ")
+    if "\t" in key or not mark:
+        key, _, value = text.partition("\t")
+    return key, value.lstrip(_BLANKS)
 
 
-def _read(name: str, at: Position) -> list[str]:
+def _read(name: str, at: Position) -> Iterator[str]:
+    """The lines of the file, without their ends. One after the other: the file may be large."""
     if name.startswith("virt@"):
-        return []
+        return
     path = list_name(name)
+    missing = ConfigError(f"failed to open pattern file <{path}>.", at, "a file that exists")
+    if not path:
+        raise missing
     try:
-        content = Path(path).read_text("utf-8", "surrogateescape") if path else None
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+            for line in file:
+                yield line.removesuffix("\n")
     except FileNotFoundError:
-        if name.startswith("opt@"):
-            return []
-        content = None
+        if not name.startswith("opt@"):
+            raise missing from None
     except (OSError, ValueError) as error:
         raise ConfigError(f"failed to open pattern file <{path}> : {error}", at) from None
-    if content is None:
-        raise ConfigError(f"failed to open pattern file <{path}>.", at, "a file that exists")
-    return content.split("\n")
 
 
 def said_at(at: Position) -> str:

@@ -14,10 +14,10 @@ gives when they are added, not when they are asked for.
 """
 import re
 import socket
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, TypeVar
 
-from pointsman.core.diagnostics import ConfigError, Position
+from pointsman.core.diagnostics import NOWHERE, ConfigError
 from pointsman.core.regex import Regex
 from pointsman.sample.arguments import INTEGER, encode
 from pointsman.sample.casts import MAPPED, ipv4_of
@@ -30,18 +30,37 @@ from pointsman.tables.patterns import Entry, PatternError, Use
 class Item:
     """An entry in an index. `value`: what the map gives, as the type that it gives."""
 
-    __slots__ = ("entry", "order", "regex", "test", "value")
+    __slots__ = ("entry", "value")
+    regex: Regex | None = None
+    test: Callable[[bytes], bool] | None = None
 
     def __init__(self, entry: Entry, value: Value) -> None:
         self.entry = entry
         self.value = value
-        self.order = entry.identity
+
+    @property
+    def order(self) -> int:
+        return self.entry.identity
+
+
+class Tested(Item):
+    """One that is compared by a function of its own."""
+
+    __slots__ = ("regex", "test")
+
+    def __init__(self, entry: Entry, value: Value) -> None:
+        super().__init__(entry, value)
         self.regex: Regex | None = None
         self.test: Callable[[bytes], bool] | None = None
 
 
+ItemType = TypeVar("ItemType", bound=Item)
+
+
 class Index:
     """Base. `nocase`: letters match whatever their case. `resolve`: host names may stand for addresses."""
+
+    item = Item  # how its entries are kept
 
     def __init__(self, nocase: bool, resolve: bool) -> None:
         self.nocase = nocase
@@ -52,6 +71,11 @@ class Index:
 
     def add(self, item: Item) -> None:
         raise NotImplementedError
+
+    def fill(self, items: Sequence[Item]) -> None:
+        """Many at once, of an index that is empty."""
+        for item in items:
+            self.add(item)
 
     def remove(self, item: Item) -> None:
         raise NotImplementedError
@@ -65,14 +89,14 @@ class Index:
         return found.lower() if self.nocase else found
 
     def pattern(self, entry: Entry) -> Pattern:
-        return Pattern(entry.key, Position(*entry.place), self.nocase, "eq", self.resolve)
+        return Pattern(entry.key, NOWHERE, self.nocase, "eq", self.resolve)
 
     def subject(self, value: Value) -> bytes:
         assert isinstance(value, bytes)
         return value.lower() if self.nocase else value
 
 
-def _drop(items: list[Item], item: Item) -> None:
+def _drop(items: list[ItemType], item: Item) -> None:
     """By its entry: the value may have changed since."""
     for index, one in enumerate(items):
         if one.entry is item.entry:
@@ -81,24 +105,37 @@ def _drop(items: list[Item], item: Item) -> None:
 
 
 class Slots:
-    """Items by a key; of those with the same key the first one counts."""
+    """Items by a key; of those with the same key the first one counts. `others`: those behind it."""
 
     def __init__(self) -> None:
-        self.items: dict[bytes | int, list[Item]] = {}
+        self.items: dict[bytes | int, Item] = {}
+        self.others: dict[bytes | int, list[Item]] = {}
+        self.get = self.items.get
 
     def add(self, key: bytes | int, item: Item) -> None:
-        self.items.setdefault(key, []).append(item)
+        if self.items.setdefault(key, item) is not item:
+            self.others.setdefault(key, []).append(item)
+
+    def fill(self, keys: Sequence[bytes], items: Sequence[Item]) -> None:
+        """Many at once, where there is none."""
+        self.items.update(zip(reversed(keys), reversed(items), strict=True))
+        if len(self.items) < len(items):
+            self.items.clear()
+            for key, item in zip(keys, items, strict=True):
+                self.add(key, item)
 
     def remove(self, key: bytes | int, item: Item) -> None:
-        found = self.items.get(key)
-        if found is not None:
-            _drop(found, item)
-            if not found:
+        first = self.items.get(key)
+        others = self.others.get(key)
+        if first is not None and first.entry is item.entry:
+            if others:
+                self.items[key] = others.pop(0)
+            else:
                 del self.items[key]
-
-    def get(self, key: bytes | int) -> Item | None:
-        found = self.items.get(key)
-        return found[0] if found else None
+        elif others is not None:
+            _drop(others, item)
+        if others is not None and not others:
+            del self.others[key]
 
 
 class Exact(Index):
@@ -110,6 +147,9 @@ class Exact(Index):
 
     def add(self, item: Item) -> None:
         self.slots.add(self.key(item.entry), item)
+
+    def fill(self, items: Sequence[Item]) -> None:
+        self.slots.fill([self.key(item.entry) for item in items], items)
 
     def remove(self, item: Item) -> None:
         self.slots.remove(self.key(item.entry), item)
@@ -304,18 +344,21 @@ class Sizes(Numbers):
 class Walked(Index):
     """Base of what is compared one after the other."""
 
+    item = Tested
+
     def __init__(self, nocase: bool, resolve: bool) -> None:
         super().__init__(nocase, resolve)
-        self.items: list[Item] = []
+        self.items: list[Tested] = []
 
     def add(self, item: Item) -> None:
+        assert isinstance(item, Tested)
         item.test = self.compile(item)
         self.items.append(item)
 
     def remove(self, item: Item) -> None:
         _drop(self.items, item)
 
-    def compile(self, item: Item) -> Callable[[bytes], bool]:
+    def compile(self, item: Tested) -> Callable[[bytes], bool]:
         raise NotImplementedError
 
     def find(self, value: Value) -> Item | None:
@@ -330,7 +373,7 @@ class Walked(Index):
 class Substrings(Walked):
     """sub"""
 
-    def compile(self, item: Item) -> Callable[[bytes], bool]:
+    def compile(self, item: Tested) -> Callable[[bytes], bool]:
         key = self.key(item.entry)
         return lambda subject: subject.find(key) >= 0
 
@@ -340,7 +383,7 @@ class Delimited(Walked):
 
     delimiters = b""
 
-    def compile(self, item: Item) -> Callable[[bytes], bool]:
+    def compile(self, item: Tested) -> Callable[[bytes], bool]:
         key = self.key(item.entry).strip(self.delimiters)
         if not key:
             return lambda _: False
@@ -370,9 +413,9 @@ class Regexes(Walked):
         self.regex(entry)
 
     def regex(self, entry: Entry) -> Regex:
-        return compile_regex(entry.key, Position(*entry.place), self.nocase, self.groups)
+        return compile_regex(entry.key, NOWHERE, self.nocase, self.groups)
 
-    def compile(self, item: Item) -> Callable[[bytes], bool]:
+    def compile(self, item: Tested) -> Callable[[bytes], bool]:
         item.regex = self.regex(item.entry)
         return item.regex.test
 
@@ -433,8 +476,24 @@ class Lookup(Use):
         return b"" if value is None else value
 
     def add(self, entry: Entry, version: int) -> None:
-        item = self.items[entry.identity] = Item(entry, self._value(entry))
-        self._index(version).add(item)
+        index = self._index(version)
+        item = self.items[entry.identity] = index.item(entry, self._value(entry))
+        index.add(item)
+        self._tell(version)
+
+    def checks(self) -> bool:
+        return self.output not in (Type.ANY, Type.STR) or type(self.index).check is not Index.check
+
+    def fill(self, entries: Iterable[Entry], version: int) -> None:
+        index = self._index(version)
+        checks, value, kind = self.checks(), self._value, index.item
+        made: list[Item] = []
+        for entry in entries:
+            if checks:
+                self.check(entry)
+            made.append(kind(entry, value(entry)))
+        index.fill(made)
+        self.items.update(zip([item.entry.identity for item in made], made, strict=True))
         self._tell(version)
 
     def _tell(self, version: int) -> None:

@@ -101,7 +101,7 @@ class MapFollower(Follower):
         elif verb == "del":
             found.delete(text(change, 3))
         elif verb == "drop":
-            for entry in list(found.by_key[found.current].get(text(change, 3), ())):
+            for entry in found.same(text(change, 3)):
                 found.delete(f"#{entry.identity:#x}")
         elif verb == "clear":
             found.clear(number(change, 3))
@@ -133,7 +133,7 @@ def _add_all(found: Reference, version: int, pairs: Plain) -> None:
 
 def _replace(found: Reference, key: str, value: str | None) -> None:
     """By key alone: what traffic sends is no number of an entry, whatever it looks like."""
-    same = found.by_key[found.current].get(key)
+    same = found.same(key)
     if not same:
         found.add(key, value)
     elif value is not None and any(entry.value != value for entry in same):

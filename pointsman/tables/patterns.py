@@ -12,7 +12,9 @@ shows them all at once (management manual 9.3, `prepare map`).
 Several processes hold the same lists: they are made before the fork, and every change is carried out by all of them in
 the same order (changes.py), so that numbers are the same everywhere.
 """
-from collections.abc import Callable, Iterator
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import repeat
 from typing import Final
 
 from pointsman.core.epoch import EPOCH
@@ -25,16 +27,15 @@ class PatternError(Exception):
 
 
 class Entry:
-    """One pattern. `value`: what a map gives for it; None in a list that is no map. `place`: where it was read."""
+    """One pattern. `value`: what a map gives for it; None in a list that is no map. There may be millions."""
 
-    __slots__ = ("identity", "key", "place", "value", "version")
+    __slots__ = ("identity", "key", "value", "version")
 
-    def __init__(self, identity: int, key: str, value: str | None, version: int, place: tuple[str, int]) -> None:
+    def __init__(self, identity: int, key: str, value: str | None, version: int) -> None:
         self.identity = identity
         self.key = key
         self.value = value
         self.version = version
-        self.place = place
 
 
 class Use:
@@ -47,6 +48,16 @@ class Use:
     def check_value(self, value: str) -> None:
         """Raises PatternError if that is no value for this use."""
         raise NotImplementedError
+
+    def checks(self) -> bool:
+        """Whether `check` may find something."""
+        return True
+
+    def fill(self, entries: Iterable[Entry], version: int) -> None:
+        """All entries of a version, when the use is new."""
+        for entry in entries:
+            self.check(entry)
+            self.add(entry, version)
 
     def add(self, entry: Entry, version: int) -> None:
         """One more entry of that version."""
@@ -83,7 +94,8 @@ class Reference:
         self.next = 0
         self.issued = number + 1 << 32  # the last entry's number: none is given twice
         self.versions: dict[int, dict[int, Entry]] = {0: {}}
-        self.by_key: dict[int, dict[str, list[Entry]]] = {0: {}}
+        self.by_key: dict[int, dict[str, Entry | list[Entry]]] = {0: {}}  # a list only where several have one key
+        self.lines = array("I")  # of its file: where the entries stand that were read from it
         self.uses: dict[object, Use] = {}
         self.changed = False  # by whoever, since the configuration was read
 
@@ -106,7 +118,17 @@ class Reference:
                 return [entry]
             if number is not None and key.startswith("#0x"):
                 return []
-        return list(self.by_key[self.current].get(key, ()))
+        return self.same(key)
+
+    def same(self, key: str) -> list[Entry]:
+        """Entries of the current version with that key."""
+        found = self.by_key[self.current].get(key)
+        return [] if found is None else [found] if isinstance(found, Entry) else list(found)
+
+    def place(self, entry: Entry) -> tuple[str, int]:
+        """The file and the line where an entry was read; line 0: it came later."""
+        index = entry.identity - (self.number + 1 << 32) - 1
+        return self.name, self.lines[index] if 0 <= index < len(self.lines) else 0
 
     def _change(self) -> None:
         """Whoever remembers what was decided by this list has to ask again."""
@@ -122,9 +144,7 @@ class Reference:
             return found
         made = make()
         for version, entries in self.versions.items():
-            for entry in entries.values():
-                made.check(entry)
-                made.add(entry, version)
+            made.fill(entries.values(), version)
         made.commit(self.current)
         self.uses[name] = made
         return made
@@ -139,20 +159,33 @@ class Reference:
 
     def check(self, key: str, value: str | None) -> None:
         """PatternError if this cannot be added."""
-        entry = Entry(0, key, value, 0, ("", 0))
+        entry = Entry(0, key, value, 0)
         for use in self.uses.values():
             use.check(entry)
 
-    def add(self, key: str, value: str | None, version: int = -1, place: tuple[str, int] = ("", 0)) -> Entry:
+    def read(self, keys: Sequence[str], values: Sequence[str | None], lines: "array[int]") -> None:
+        """The entries of a new list, from its file; nobody uses it yet. `lines`: where they stand."""
+        first = self.issued + 1
+        self.issued += len(keys)
+        entries = list(map(Entry, range(first, first + len(keys)), keys, values, repeat(self.current)))
+        self.versions[self.current] = {entry.identity: entry for entry in entries}
+        self.by_key[self.current] = by_key = dict[str, Entry | list[Entry]](zip(keys, entries, strict=True))
+        if len(by_key) < len(keys):
+            by_key.clear()
+            for entry in entries:
+                _append(by_key, entry)
+        self.lines = lines
+
+    def add(self, key: str, value: str | None, version: int = -1) -> Entry:
         """One more entry, whether or not there is one of that key. PatternError, and then nothing has changed."""
         self.check(key, value)
-        return self._put(self.issued + 1, key, value, self.version(version), place)
+        return self._put(self.issued + 1, key, value, self.version(version))
 
-    def _put(self, number: int, key: str, value: str | None, version: int, place: tuple[str, int]) -> Entry:
+    def _put(self, number: int, key: str, value: str | None, version: int) -> Entry:
         self.issued = max(self.issued, number)
-        entry = Entry(number, key, value, version, place)
+        entry = Entry(number, key, value, version)
         self.versions.setdefault(version, {})[number] = entry
-        self.by_key.setdefault(version, {}).setdefault(key, []).append(entry)
+        _append(self.by_key.setdefault(version, {}), entry)
         for use in self.uses.values():
             use.add(entry, version)
         self._change()
@@ -179,8 +212,9 @@ class Reference:
         for entry in found:
             del self.versions[self.current][entry.identity]
             same = self.by_key[self.current][entry.key]
-            same.remove(entry)
-            if not same:
+            if isinstance(same, list) and len(same) > 1:
+                same.remove(entry)
+            else:
                 del self.by_key[self.current][entry.key]
             for use in self.uses.values():
                 use.remove(entry, self.current)
@@ -230,11 +264,19 @@ class Reference:
         self.by_key = {current: {}}
         self.current, self.next = current, following
         for number, key, value, version in entries:
-            self._put(number, key, value, version, ("", 0))
+            self._put(number, key, value, version)
         for use in self.uses.values():
             use.commit(current)
         self.issued = issued
         self._change()
+
+
+def _append(by_key: dict[str, Entry | list[Entry]], entry: Entry) -> None:
+    same = by_key.setdefault(entry.key, entry)
+    if isinstance(same, list):
+        same.append(entry)
+    elif same is not entry:
+        by_key[entry.key] = [same, entry]
 
 
 def _number(text: str) -> int | None:

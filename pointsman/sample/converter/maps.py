@@ -42,7 +42,7 @@ def _lookup(args: Arguments, method: str, output: Type) -> Lookup:
     found.places.append(f"by map at {said_at(args.at)}")
     bad = first_bad(found, Lookup(method, output))
     if bad is not None:
-        (file, line), reason = bad[0].place, bad[1]
+        (file, line), reason = found.place(bad[0]), bad[1]
         raise args.wrong(f"{reason} at line {line} of file '{file}'.")
     use = found.use((method, output), lambda: Lookup(method, output))
     assert isinstance(use, Lookup)

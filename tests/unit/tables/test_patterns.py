@@ -67,7 +67,7 @@ def test_processes_that_make_the_same_changes_have_the_same_lists(steps: list[tu
             assert state(first) == before, "a change that failed has changed something"
     found = {key: use.find(key.encode()) for key in ("a", "b", "c", "more")}
     for key, item in found.items():
-        same = first.by_key[first.current].get(key)
+        same = first.same(key)
         assert (item is None) == (not same)
         if item is not None and same:
             assert item.entry is same[0]
