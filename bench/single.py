@@ -16,6 +16,7 @@ from pathlib import Path
 from bench.client import exchange, once
 from bench.configs import idle_configuration, large_configuration
 from bench.load import alternate, measure
+from bench.loading import LOADS
 from bench.processes import anonymous_kilobytes, show_stat
 from bench.results import Goal, Single
 from bench.rows import ROWS, SMALL
@@ -168,5 +169,6 @@ SINGLES: dict[str, tuple[str, Callable[[Stage, int, int], Single]]] = {
     "p99": ("p99 at 70 % of haproxy's own peak rate", paced),
     "idle": ("own memory per idle client connection, 10,000 of them", idle),
     "check": ("-c on a file of 2,000 backends with 5 servers each", check),
+    **LOADS,
     "start": ("start to first answered request, the first seed", start),
 }

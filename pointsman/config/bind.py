@@ -8,7 +8,7 @@ from typing import ClassVar
 from pointsman.config.addresses import expand, parse_addresses
 from pointsman.config.keyword import Args, keyword
 from pointsman.config.parameters import Others, Parameter, Words, read_parameters
-from pointsman.config.setting import In, Setting
+from pointsman.config.setting import In, Section, Setting
 from pointsman.core.address import AddressSpec
 from pointsman.core.diagnostics import ConfigError
 from pointsman.core.registry import Registry
@@ -302,20 +302,26 @@ def bind(args: Args) -> Bind:
     words = Words(args, f"'bind {address.text}' in section '{(args.section.kind.name or '').lower()}'")
     parameters = read_parameters(words, BIND_WORDS, BIND_OTHERS, BindParameters(owner=defaults.owner))
     line = Bind(addresses=tuple(addresses), parameters=parameters, text=address.text, at=args.at)
-    _check_id(words, line, args.section.all(Bind))
+    _check_id(words, line, args.section)
     return line
 
 
-def _check_id(words: Words, line: Bind, others: Iterable[Bind]) -> None:
+class _Numbered(dict[int, Bind]):
+    """The lines of a section that say an id, by it."""
+
+
+def _check_id(words: Words, line: Bind, section: Section) -> None:
     number = line.parameters.id
     if not number:
         return
     if len(line.addresses) > 1:
         raise ConfigError(f"{words.said} : 'id' can only be used with a single socket", line.at)
-    for other in others:
-        if other.parameters.id == number:
-            raise ConfigError(f"{words.said} : 'id' : custom id {number} already used at {other.at} "
-                              f"('bind {other.text}')", line.at)
+    numbered = section.tables.setdefault(_Numbered, _Numbered())
+    assert isinstance(numbered, _Numbered)
+    other = numbered.setdefault(number, line)
+    if other is not line:
+        raise ConfigError(f"{words.said} : 'id' : custom id {number} already used at {other.at} "
+                          f"('bind {other.text}')", line.at)
 
 
 def socket_ids(binds: Iterable[Bind]) -> list[int]:
