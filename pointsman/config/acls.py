@@ -49,7 +49,9 @@ def acls_of(section: Section) -> AclTable:
         table = section.tables[AclTable] = AclTable()
         if section.defaults is not None:
             table.lines = {name: list(lines) for name, lines in acls_of(section.defaults).lines.items()}
-    own = section.typed.get(AclLine, [])
+    own = section.typed.get(AclLine)
+    if own is None or len(own) == table.entered:
+        return table
     for line in own[table.entered:]:
         assert isinstance(line, AclLine)
         table.enter(line.words, line.acl)

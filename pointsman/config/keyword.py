@@ -30,9 +30,15 @@ class Args:
         self.section = section
         self.configuration = configuration
         self.diagnostics = diagnostics
-        self.keyword = " ".join([word.text for word in line.words[:start]])
+        self.start = start
+        self.said = ""  # what errors call the keyword, where it is not the words in front
         self.negated = False
         self.reset = False
+
+    @property
+    def keyword(self) -> str:
+        """What errors call it."""
+        return self.said or " ".join([word.text for word in self.words[:self.start]])
 
     @property
     def at(self) -> Position:

@@ -104,7 +104,7 @@ def _has_empty_words(line: Line, diagnostics: Diagnostics) -> bool:
 
     Directives (.if and its kin) and lines of blocks that are left out may have some.
     """
-    if all([word.text for word in line.words]):
+    if line.words[0].plain:
         return False
     for number, word in enumerate(line.words):
         if not word.text:

@@ -16,7 +16,7 @@ import os
 from collections.abc import Iterator, MutableMapping
 from dataclasses import dataclass, field
 from enum import IntFlag
-from typing import ClassVar, TypeVar
+from typing import ClassVar, TypeVar, cast
 
 from pointsman.core.diagnostics import NOWHERE, Position
 
@@ -125,11 +125,7 @@ class Section:
         """Those of the section itself."""
         if kind.__subclasses__():
             return [one for one in self.settings if isinstance(one, kind)]
-        own: list[S] = []
-        for one in self.typed.get(kind, ()):
-            assert isinstance(one, kind)
-            own.append(one)
-        return own
+        return cast(list[S], list(self.typed.get(kind, ())))  # put() keeps them by their type
 
     def keyed(self, kind: type[S]) -> Iterator[S]:
         """Each setting of a type with keys that holds here, once."""

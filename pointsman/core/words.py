@@ -56,6 +56,11 @@ class Word:
         return at
 
     @property
+    def plain(self) -> bool:
+        """It is part of a line where nothing but blanks parts words, and nobody has asked for its place yet."""
+        return isinstance(self._at, Place)
+
+    @property
     def source(self) -> tuple[str, int]:
         """The file and the line."""
         at = self._at

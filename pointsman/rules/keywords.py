@@ -51,7 +51,7 @@ def _rules(rule_set: int) -> Callable[[Args], Rule]:
             raise ConfigError(f"'{name}': invalid or incomplete action '{word.text}'", word.at, expected)
         _warn_of_final(args, rule_set)
         inner = RuleArgs(args.line, args.index, args.section, args.configuration, args.diagnostics)
-        inner.keyword = f"{name} {word.text}"
+        inner.said = f"{name} {word.text}"
         inner.rule_set = rule_set
         inner.parameters = rest[:-1]
         if mark:

@@ -90,7 +90,7 @@ class Acl:
     decided line by line, true if `holds_line` is for the value of one field of that name; None: it is not so.
     """
 
-    def __init__(self, expression: Expression, method: Method, patterns: Patterns) -> None:
+    def __init__(self, expression: Expression, method: Method, patterns: Patterns, cast: Cast) -> None:
         self.expression = expression
         self.method = method.name
         self.patterns = patterns.texts  # as they were read; those of today are in the lists
@@ -102,11 +102,10 @@ class Acl:
         self.where = int(expression.where)
         self.moving = self.reads & ~_REPEATING != 0
         self.version = 0
-        cast = find_matching_cast(method, expression.type)
-        assert cast is not None
         self.cast: Cast | None = None if cast is same else cast
         self.matcher: Matcher = patterns.matcher
-        self.take(patterns.matcher, patterns.version)
+        if self.cast is not None or patterns.version:
+            self.take(patterns.matcher, patterns.version)
         patterns.take = self.take
         source = expression.source
         self.source: Source = source
@@ -254,7 +253,7 @@ def parse_acl(words: Sequence[Word], acls: AclScope | None = None) -> Acl:
                           (flags.method or criterion).at)
     patterns = flags.all_patterns(method.name in ("int", "len"))
     lists = Patterns(method, patterns if method.patterns else [], flags.files, criterion, flags.identity)
-    acl = Acl(expression, method, lists)
+    acl = Acl(expression, method, lists, cast)
     acl.identity = flags.identity
     if method.patterns and not patterns and not flags.ended and not flags.files:
         message = f"parsing acl keyword '{criterion.text}' : {NO_PATTERN}"

@@ -317,6 +317,7 @@ class Lists:
             while self.lowest in taken:
                 self.lowest += 1
             wanted = self.lowest
+            self.lowest += 1
         self.taken.add(wanted)
         return wanted
 
