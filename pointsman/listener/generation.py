@@ -94,7 +94,7 @@ class Generation:
         """In a child: it runs, and will accept."""
         pulse = Pulse(self.room.share)
         pulse.after(monotonic_ms())
-        self.reactor.hooks.append(pulse)
+        self.reactor.pulse = pulse
         self.room.share.begun()
 
     def is_alive(self, number: int) -> bool:

@@ -93,6 +93,7 @@ class Reactor:
         self.goes: list[Channel] = []
         self.given_up: list[int] = []
         self.hooks: list[Hook] = []
+        self.pulse = Hook()  # told now and then that there are turns; not among the hooks, which cost more each turn
         self.pipe = Pipe()
         self.open = 0  # channels
         self.busy = False  # the last turn had events
@@ -168,6 +169,9 @@ class Reactor:
                 except Exception:
                     hook.due = now + _RETRY
                     traceback.print_exc(file=sys.stderr)
+        pulse = self.pulse
+        if now >= pulse.due:
+            pulse.after(now)
         if self.given_up:
             for fd in self.given_up:
                 _close(fd)
@@ -189,6 +193,7 @@ class Reactor:
         wanted = ((self.now >> SHIFT) + 1 << SHIFT) if self.wheel.waiting else self.now + 1000
         for hook in self.hooks:
             wanted = min(wanted, hook.due)
+        wanted = min(wanted, self.pulse.due)
         return max(wanted - self.now, 0)
 
     def run(self) -> None:
