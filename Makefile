@@ -31,7 +31,7 @@ EP ?=
 # Checked where it can be.
 COUNT := $(if $(shell command -v valgrind),bench-count)
 # What differs from the tests as `make test` runs them is played by one of these, in turn from commit to commit.
-PASSES := one-lane interpreted interpreted-one-lane everyday-build
+PASSES := one-lane interpreted interpreted-one-lane everyday-build older-peer
 NUMBER := $(shell git rev-list --count HEAD 2>/dev/null || date +%j)
 PASS ?= $(word $(shell expr $(NUMBER) % $(words $(PASSES)) + 1),$(PASSES))
 # What is played once more with a single process: whatever traffic goes through, but haproxy's own answers, and what is
@@ -109,6 +109,10 @@ interpreted-one-lane: $(VENV)/.tools
 # In another order, too: no test depends on one before it.
 everyday-build: everyday
 	POINTSMAN_TEST_ORDER=$(NUMBER) $(RUN) -m pytest $(SPREAD) --ignore tests/unit/bench
+
+# Debian 12's haproxy as the peer, where POINTSMAN_PEER names a newer one.
+older-peer: tools
+	POINTSMAN_PEER= $(RUN) -m pytest $(SPREAD) -m peer
 
 bench: build
 	$(RUN) -m bench $(BENCH)

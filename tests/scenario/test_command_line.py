@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from support.ports import free_port
-from support.programs import HAPROXY, POINTSMAN, Kind, Program, environment
+from support.programs import HAPROXY, POINTSMAN, Kind, Program, environment, peer_version
 
 DEFAULTS = """
 defaults
@@ -121,8 +121,9 @@ def test_status_and_streams_are_haproxys(files: Path, words: str) -> None:
 
 @pytest.mark.peer
 def test_silence_of_a_sound_file_is_that_of_the_35_manual(files: Path) -> None:
-    # The 2.6 program still says "Configuration file is valid" without -V; the manual of 3.5 has ended this.
-    assert run(HAPROXY, ["-c", "-f", "sound.cfg"], files).stdout == "Configuration file is valid\n"
+    # The 2.6 program still says "Configuration file is valid" without -V; 3.2 and the manual of 3.5 have ended this.
+    said = "Configuration file is valid\n" if peer_version() < (3, 0) else ""
+    assert run(HAPROXY, ["-c", "-f", "sound.cfg"], files).stdout == said
     ours = run(POINTSMAN, ["-c", "-f", "sound.cfg"], files)
     assert (ours.returncode, ours.stdout, ours.stderr) == (0, "", "")
 
@@ -333,8 +334,8 @@ def test_all_bind_failures_are_told(peer: Kind, tmp_path: Path) -> None:
         done = run(peer, ["-db", "-f", "used.cfg"], tmp_path)
     assert done.returncode == 1
     for line, port in zip((8, 9), ports, strict=True):
-        assert (f"Binding [used.cfg:{line}] for frontend web: cannot bind socket (Address already in use) "
-                f"for [127.0.0.1:{port}]") in done.stderr
+        assert f"Binding [used.cfg:{line}] for frontend web: " in done.stderr
+        assert f"cannot bind socket (Address already in use) for [127.0.0.1:{port}]" in done.stderr
     assert "cannot bind socket (Cannot assign requested address) for [192.0.2.1:81]" in done.stderr
     assert "cannot bind UNIX socket (No such file or directory) [/nonexistent/s]" in done.stderr
     assert "Some protocols failed to start their listeners! Exiting." in done.stderr
@@ -436,6 +437,8 @@ def test_without_root_strict_limits_decide(peer: Kind, tmp_path: Path) -> None:
     for folder in (tmp_path, *(one for one in tmp_path.parents if one.name.startswith(("pytest-", "popen-")))):
         os.chmod(folder, 0o755)
     done = limited("")
+    if peer is HAPROXY and done.returncode == 126:
+        pytest.skip("the peer lies where root alone can run it")
     assert done.returncode == 1
     assert "Cannot raise FD limit to 2018, limit is 100." in done.stderr or \
         "Cannot raise FD limit to 2017, limit is 100." in done.stderr

@@ -6,6 +6,7 @@ pause long enough for the program to have read it, the second.
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 import time
@@ -16,7 +17,7 @@ from pathlib import Path
 import pytest
 from support.actor import Actor, Bells
 from support.ports import free_port
-from support.programs import HAPROXY, Kind, Program
+from support.programs import HAPROXY, Kind, Program, peer_version
 from support.wire import Incomplete, Message, cut
 
 CONFIG = """
@@ -45,6 +46,7 @@ REQUESTS = {
         b"5\r\nhello\r\n1;ext=1\r\n \r\n005\r\nworld\r\n0\r\nX-Sum: 11\r\nX-B: c\r\n\r\n"
     ),
 }
+STATUS = re.compile(rb"HTTP/1\.1 (\d\d\d)")
 RESPONSES = {
     "length": b"HTTP/1.1 200 OK\r\nServer: demo\r\nContent-Length: 5\r\nX-Case: Aa\r\nSet-Cookie: a=b\r\n\r\nhello",
     "chunked": (
@@ -200,9 +202,12 @@ def test_a_response_cut_anywhere(peer: Kind, name: str, tmp_path: Path) -> None:
         # 2.6 withholds body bytes that come late behind a response that had an interim one: cut its heads only.
         size -= len(b"no") + 1
     count = 2 if name == "interim" else 1
+    # 3.2 answers 502 now and then where a status is cut within its digits.
+    unsure = {found.start(1) + more for found in STATUS.finditer(RESPONSES[name]) for more in (1, 2)} \
+        if peer is HAPROXY and peer_version() >= (3, 0) else set()
     with started(peer, tmp_path) as (_, port):
-        paths = [str(at) for at in range(1, size + 1)]
-        if size == len(RESPONSES[name]):
+        paths = [str(at) for at in range(1, size + 1) if at not in unsure]
+        if size == len(RESPONSES[name]) and not unsure:
             paths.append("bytes")
         socks = [connect(port) for _ in paths]
         for sock, at in zip(socks, paths, strict=True):

@@ -4,6 +4,7 @@ import subprocess
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.programs import HAPROXY
 
 from pointsman.config import features
 from pointsman.config.conditionals import check_condition, evaluate
@@ -44,7 +45,7 @@ def test_false(text: str) -> None:
 @pytest.mark.peer
 @pytest.mark.parametrize("text", TRUE + FALSE)
 def test_as_haproxy(text: str) -> None:
-    done = subprocess.run(["haproxy", "-cc", text], capture_output=True, check=False, timeout=30,
+    done = subprocess.run([*HAPROXY.command, "-cc", text], capture_output=True, check=False, timeout=30,
                           env={"HOME": "/root", "PATH": "/usr/sbin:/usr/bin"})
     assert done.returncode == (0 if text in TRUE else 1), done.stderr
 

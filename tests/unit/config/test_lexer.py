@@ -8,6 +8,7 @@ from random import Random
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from support.programs import HAPROXY
 
 from pointsman.config.lexer import MOST_WORDS, Place, Reader, split_line
 from pointsman.core.diagnostics import ConfigError, Diagnostics, Severity
@@ -247,10 +248,14 @@ def test_quoting_as_haproxy(tmp_path: Path, seed: int) -> None:
     # Not more in one file: HAProxy stops at the fiftieth error.
     lines = [".notice " + "".join(random.choices(PIECES, k=random.randint(1, 9))) for _ in range(45)]
     file = tmp_path / "t.cfg"
-    file.write_text("global\n" + "\n".join(lines) + "\n")
-    printed = subprocess.run(["haproxy", "-c", "-f", str(file)], capture_output=True, check=False,
-                             env={**os.environ, "X": VARIABLES["X"]}, timeout=30).stderr
-    theirs = {int(number): text.decode() for _, number, text in HEAD.findall(printed)}
+    theirs: dict[int, str] = {}
+    for _ in range(3):
+        # 3.2 says of a file with errors nothing else: the next run is without what is known by then.
+        file.write_text("global\n" + "\n".join(
+            "" if number in theirs else line for number, line in enumerate(lines, 2)) + "\n")
+        printed = subprocess.run([*HAPROXY.command, "-c", "-f", str(file)], capture_output=True, check=False,
+                                 env={**os.environ, "X": VARIABLES["X"]}, timeout=30).stderr
+        theirs |= {int(number): text.decode() for _, number, text in HEAD.findall(printed)}
     for number, line in enumerate(lines, 2):
         ours = told(Place(str(file), number, line, "global"))
         if line.isascii() or "position" not in ours:  # they count bytes, we count characters
