@@ -152,7 +152,7 @@ SCENARIOS = [
         talk=[Send(get("/", "Cookie: sid=")), Recv(), Send(get("/", "Cookie: sid=; a=b")), Recv()],
         logs=2,
         expect=["cookie: sid=\n  x-found: 0", "cookie: sid=; a=b\n  x-found: 1"],
-        differs="2.6 does not see a cookie without a value at the end of the header; Pointsman sees it everywhere",
+        differs="HAProxy does not see a cookie without a value at the end of the header; Pointsman sees it everywhere",
         ours=["cookie: sid=\n  x-found: 1", "cookie: sid=; a=b\n  x-found: 1"],
     ),
     Scenario(

@@ -109,7 +109,8 @@ SCENARIOS = [
         servers={"a": ((Serve(CHUNKED_DOWN + b"\r\n"),),)},
         talk=[Send(get("/", version="HTTP/1.0")), Recv(), End()],
         expect=["transfer-encoding: chunked", "[chunked] 'abcdefg'", "(closed)"],
-        differs="2.6 sends chunks to a client of HTTP/1.0; Pointsman takes the framing away and closes (RFC 9112 6.1)",
+        differs="HAProxy sends chunks to a client of HTTP/1.0; Pointsman takes the framing away and closes "
+        "(RFC 9112 6.1)",
         ours=["HTTP/1.1 200 OK\nconnection: close\n[close] 'abcdefg'\n(closed)"],
     ),
     scripted(

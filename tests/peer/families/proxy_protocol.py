@@ -69,8 +69,8 @@ SCENARIOS = [
         config=ACCEPT,
         talk=[Send(b"PROXY TCP4 10.1.2.3 10.9.9.9 1234 443\r\n" + get("/"), apart=16), Recv()],
         expect=["Truncated PROXY protocol header", "(closed"],
-        differs="a PROXY header (`accept-proxy`) may come in pieces; 2.6 refuses one that is not whole in its first "
-        "read",
+        differs="a PROXY header (`accept-proxy`) may come in pieces; HAProxy refuses one that is not whole in its "
+        "first read",
         ours=["x-from: 10.1.2.3:1234>10.9.9.9:443"],
     ),
     *(
@@ -79,7 +79,8 @@ SCENARIOS = [
             config=ACCEPT,
             talk=[Send(header + get("/")), Recv()],
             expect=["HTTP/1.1 200 OK"],
-            differs="bad addresses and ports in a version 1 PROXY header are refused; 2.6 reads something out of them",
+            differs="bad addresses and ports in a version 1 PROXY header are refused; HAProxy reads something "
+            "out of them",
             ours=["Received an invalid PROXY protocol header", "(closed"],
         )
         for name, header in BAD_LINES.items()
@@ -89,7 +90,7 @@ SCENARIOS = [
         config=ACCEPT,
         talk=[Send(version2(1, 0x12, INET) + get("/")), Recv()],
         expect=["Received an invalid PROXY protocol header", "(closed"],
-        differs="a version 2 PROXY header that speaks of datagrams is taken for its addresses; 2.6 refuses it",
+        differs="a version 2 PROXY header that speaks of datagrams is taken for its addresses; HAProxy refuses it",
         ours=["x-from: 10.1.2.3:1234>10.9.9.9:443"],
     ),
     Scenario(

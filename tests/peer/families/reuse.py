@@ -147,8 +147,8 @@ SCENARIOS = [
         talk=THREE_REQUESTS,
         logs=3,
         expect=[asked("/1", "/3"), asked("/2")],
-        differs="`option prefer-last-server` looks at shared idle connections, too; 2.6 only at those that belong to "
-        "the client",
+        differs="`option prefer-last-server` looks at shared idle connections, too; HAProxy only at those that belong "
+        "to the client",
         ours=[asked("/1", "/2", "/3")],
     ),
     Scenario(

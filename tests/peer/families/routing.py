@@ -170,7 +170,8 @@ backend app
         talk=talk(*["/"] * 40),
         logs=40,
         expect=["app/s1", "app/s2", "app/s3"],
-        alone="Without `balance`, servers are chosen by two random draws, as the 3.5 manual says; 2.6 takes turns",
+        alone="Without `balance`, servers are chosen by two random draws, as the 3.5 manual says; HAProxy "
+        "takes turns until then",
     ),
     picks(
         "weight 0 takes nothing",
