@@ -1,6 +1,7 @@
 """One connection to a stats socket (management manual 9.3).
 
-      line ';' line  -->  words  -->  command  -->  answer, an empty line  -->  the next, a prompt, or the end
+      line ';' line  -->  words  -->  command  -->  answer, an empty line  -->  the next; behind the line a prompt, or
+      the end
 
 Without `prompt` the connection ends behind the answers to what it had sent. A command whose last word is "<<" or
 "<<pattern" is followed by lines of payload, up to an empty one or to the pattern. Everything that is sent is read in
@@ -125,10 +126,10 @@ class Console:
             announced, payload = await self._payload(wire, line)
             self.heard = True
             for words in split_commands(line if not announced else line[:line.rindex("<<")]):
-                text = await self.answer(words, payload)
-                await self._send(wire, text + self._prompt())
+                await self._send(wire, await self.answer(words, payload))
                 if self.ended:
                     return
+            await self._send(wire, self._prompt())
             if not self.interactive and b"\n" not in self.received:
                 return
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 from support.origin import Origin, answering
-from support.programs import Kind, Program
+from support.programs import HAPROXY, Kind, Program, peer_version
 
 TEXT = """
 global
@@ -138,7 +138,10 @@ def test_prompt(peer: Kind, tmp_path: Path) -> None:
         sock.sendall(b"show cli level\n")
         assert until(sock, b"> ") == b"admin\n\n> "
         sock.sendall(b"show cli level;show cli level\n")
-        assert until(sock, b"> ") + until(sock, b"> ") == b"admin\n\n> admin\n\n> "
+        if peer is HAPROXY and peer_version() < (3, 0):  # has a prompt behind each command
+            assert until(sock, b"> ") + until(sock, b"> ") == b"admin\n\n> admin\n\n> "
+        else:
+            assert until(sock, b"> ") == b"admin\n\nadmin\n\n> "
         sock.sendall(b"quit\n")
         assert everything(sock) == b""
 
