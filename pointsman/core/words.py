@@ -3,7 +3,6 @@
 Few words are ever asked where they stand, so a word of the lexer works its Position out when it is.
 """
 import re
-from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
@@ -12,14 +11,16 @@ from pointsman.core.diagnostics import Position
 PLAIN: Final = re.compile(r"""[^ \t\f\v#'"\\]+""")  # what no quote, escape, blank or comment interrupts
 
 
-@dataclass(slots=True)
 class Place:
     """Where a line comes from: all that an error or a pseudo-variable of it must know."""
 
-    file: str
-    number: int
-    text: str
-    section: str = ""
+    __slots__ = ("file", "number", "section", "text")
+
+    def __init__(self, file: str, number: int, text: str, section: str = "") -> None:
+        self.file = file
+        self.number = number
+        self.text = text
+        self.section = section
 
     def at(self, index: int, length: int = 1) -> Position:
         """The position of `length` characters from `index` (which counts from 0)."""

@@ -93,10 +93,9 @@ class Acl:
     def __init__(self, expression: Expression, method: Method, patterns: Patterns, cast: Cast) -> None:
         self.expression = expression
         self.method = method.name
-        self.patterns = patterns.texts  # as they were read; those of today are in the lists
         self.nocase = patterns.nocase
         self.identity = 0  # -u: for the runtime socket
-        self.findings: list[Finding] = []
+        self.findings: Sequence[Finding] = ()
         self.lists = patterns
         self.reads = expression.reads
         self.where = int(expression.where)
@@ -117,6 +116,11 @@ class Acl:
         self._on_request = source.on_request
         if source.lines != NO_LINES and len(self.steps) == len(expression.steps):
             self.header = source.header
+
+    @property
+    def patterns(self) -> list[str]:
+        """As they were written."""
+        return self.lists.texts
 
     def take(self, matcher: Matcher, version: int) -> None:
         """The patterns of now."""
@@ -257,7 +261,7 @@ def parse_acl(words: Sequence[Word], acls: AclScope | None = None) -> Acl:
     acl.identity = flags.identity
     if method.patterns and not patterns and not flags.ended and not flags.files:
         message = f"parsing acl keyword '{criterion.text}' : {NO_PATTERN}"
-        acl.findings.append(Finding(Severity.WARNING, message, criterion.at))
+        acl.findings = [Finding(Severity.WARNING, message, criterion.at)]
     return acl
 
 

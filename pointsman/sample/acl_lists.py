@@ -95,22 +95,29 @@ class Patterns:
     """All patterns of one ACL line. `matcher` is that of now, `version` how often they have changed; `take` is told of
     both."""
 
+    __slots__ = ("_compiled", "_files", "_indexed", "_line", "matcher", "nocase", "own", "renewed", "take", "version")
+
     def __init__(self, method: Method, line: Sequence[Pattern], files: Sequence["File"], criterion: Word,
                  identity: int) -> None:
         self.matcher: Matcher = Never()
         self.version = 0
         self.renewed = True  # the matcher is that of the lists as they are
         self.take: Callable[[Matcher, int], None] | None = None
-        self.texts: list[str] = []
         self.nocase = any([pattern.nocase for pattern in line]) or any([file.nocase for file in files])
-        self._indexed: list[Indexed] = []
-        self._compiled: list[Compiled] = []
+        self._indexed: Sequence[Indexed] = ()
+        self._compiled: Sequence[Compiled] = ()
+        self._files = files
+        self._line = line
         self.own: OfLine | None = None
         for file in files:
-            self.texts += [entry.key for entry in file.reference.entries()]
             self._add_file(method, file, criterion.at)
-        self.texts.extend([pattern.text for pattern in line])
         self._take_line(method, line, criterion, identity)
+
+    @property
+    def texts(self) -> list[str]:
+        """All of them: those of files as they are now, those of the line as they were written."""
+        of_files = [entry.key for file in self._files for entry in file.reference.entries()]
+        return [*of_files, *[pattern.text for pattern in self._line]]
 
     def _add_file(self, method: Method, file: "File", at: Position) -> None:
         reference = file.reference
@@ -132,10 +139,9 @@ class Patterns:
         use = reference.use((method.name, method.accepts, file.nocase, file.resolve), make)
         if isinstance(use, Lookup):
             use.stale.append(self.forget)
-            self._indexed.append(Indexed(use))
+            self._indexed = [*self._indexed, Indexed(use)]
         elif isinstance(use, Compiled):
-            use.stale.append(self.forget)
-            self._compiled.append(use)
+            self.follow(use)
 
     def _take_line(self, method: Method, line: Sequence[Pattern], criterion: Word, identity: int) -> None:
         """The list of what stands on the line itself: it has a number, and can be changed like one of a file."""
@@ -150,7 +156,7 @@ class Patterns:
     def follow(self, use: Compiled) -> None:
         """One more list that the matcher is made of."""
         use.stale.append(self.forget)
-        self._compiled.append(use)
+        self._compiled = [*self._compiled, use]
 
     def _set(self, compiled: list[Matcher | None]) -> Matcher:
         matchers: list[Matcher] = [*self._indexed, *[one for one in compiled if one is not None]]

@@ -69,7 +69,6 @@ FILES: dict[str, Callable[[int], str]] = {
     "unknown words": unknown_words,
     "unknown backends": in_frontend("use_backend noneN if { path / }"),
     "unknown acls": in_frontend("use_backend b if noneN"),
-    "comments": in_frontend("# N"),
 }
 
 
