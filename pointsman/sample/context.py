@@ -32,7 +32,7 @@ class ProxyFacts:
     """What expressions know of a frontend or backend; live proxies extend it."""
 
     def __init__(self, name: str, number: int, http: bool, arena: Arena | None = None) -> None:
-        self.name = name.encode()
+        self.name = name.encode("utf-8", "surrogateescape")  # a refused name may be any bytes
         self.spot: i64 = -1  # its name's number for log lines; -1: none yet
         self.number = number  # `id`, by default its position from 2 on (frontends and backends count together)
         self.http = http

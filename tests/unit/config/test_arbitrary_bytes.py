@@ -80,6 +80,17 @@ def test_keywords(name: str, section: bytes, line: list[bytes]) -> None:
 
 
 @many
+@given(st.sampled_from([b"frontend", b"backend", b"listen", b"defaults", b"userlist", b"http-errors"]), words, several)
+@example(b"frontend", b"\xff", [])
+@example(b"backend", b"f\xff", [b"from", b"\xff"])
+@example(b"listen", b"\xff?\x05", [])
+def test_names_of_sections(section: bytes, name: bytes, line: list[bytes]) -> None:
+    head = b" ".join(escaped(word) for word in (section, name, *line) if word)
+    check(head, [b"default_backend", name])
+    check(head, [b"server", b"s", b"127.0.0.1:1"])
+
+
+@many
 @given(st.sampled_from(list(ACTIONS)), st.sampled_from([b"http-request", b"http-response", b"http-after-response"]),
        st.sampled_from([b"frontend f", b"backend b"]), inner, several)
 def test_actions(name: str, rules: bytes, section: bytes, parameter: bytes, line: list[bytes]) -> None:
