@@ -9,6 +9,7 @@
 # make bench    ratios to Debian's haproxy in the same run (needs haproxy, nginx, wrk and h2load; up to 10 minutes)
 # make bench-count      user instructions of a request against the figures in the repository (needs valgrind)
 # make bench-profile    where they go, function by function (needs valgrind)
+# make fuzz     fuzzes each parser for a minute (SECONDS=60), or one: make fuzz TARGETS=heads
 # make wheel    builds a wheel and a source distribution in dist/
 # make example EP=ep5    runs a tutorial's configuration without containers; make example lists them
 SHELL := /bin/sh
@@ -28,6 +29,9 @@ T ?= tests/unit
 # Words for the benchmark: make bench BENCH="--rows small --pairs 3", make bench-profile BENCH="close --top 20"
 BENCH ?=
 EP ?=
+# What make fuzz runs, one after the other, and for how long each; none: all of fuzz/.
+TARGETS ?=
+SECONDS ?= 60
 # Checked where it can be.
 COUNT := $(if $(shell command -v valgrind),bench-count)
 # What differs from the tests as `make test` runs them is played by one of these, in turn from commit to commit.
@@ -41,7 +45,7 @@ ONE_LANE := tests/peer tests/scenario/test_abrupt.py tests/scenario/test_command
     tests/scenario/test_runtime_socket.py tests/scenario/test_splitting.py tests/scenario/test_statistics.py \
     -k "not haproxy and not (both_programs and ($(ALONE)))"
 
-.PHONY: build everyday tools demo test try style check pass check-all $(PASSES) bench bench-count bench-profile wheel example clean
+.PHONY: build everyday tools demo test try style check pass check-all $(PASSES) bench bench-count bench-profile fuzz wheel example clean
 .DELETE_ON_ERROR:
 
 # Compares by content what was built with the sources (compiled.py): git sets times as it likes.
@@ -81,7 +85,7 @@ try: $(VENV)/.tools
 style: $(VENV)/.tools
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/mypy
-	$(VENV)/bin/mypy --strict bench examples/run.py examples/app/app.py compiled.py objectcache.py
+	$(VENV)/bin/mypy --strict bench fuzz examples/run.py examples/app/app.py compiled.py objectcache.py
 	$(VENV)/bin/lint-imports
 
 # What is installed is compiled, measured and tested.
@@ -123,6 +127,10 @@ bench-count: build
 bench-profile: build
 	$(RUN) -m bench.profile $(BENCH)
 
+fuzz: $(VENV)/.fuzz
+	@for target in $(or $(TARGETS),$$($(RUN) -c 'import fuzz; print(*fuzz.TARGETS)')); do \
+	    echo "fuzzing $$target"; $(RUN) -m fuzz $$target -max_total_time=$(SECONDS) -print_final_stats=1 || exit; done
+
 wheel: $(VENV)/.build
 	rm -rf build/wheel dist
 	@POINTSMAN_BUILD=optimized $(PACK) build --build-base build/wheel bdist_wheel --dist-dir dist
@@ -155,6 +163,10 @@ $(VENV)/.tools: $(VENV)/.installed
 	@echo "installing the tools of development"
 	@$(INSTALL) '.[dev]'
 	@touch $@ $(VENV)/.build $(VENV)/.examples
+
+$(VENV)/.fuzz: $(VENV)/.installed
+	@$(INSTALL) '.[fuzz]'
+	@touch $@
 
 # Debian's own interpreter first: builds of other origin are slower.
 $(VENV)/bin/python:
