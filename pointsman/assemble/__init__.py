@@ -74,9 +74,8 @@ def assemble(configuration: Configuration, diagnostics: Diagnostics, resolves: b
     program = Program(room)
     if os.environ.get(MEMORIES) == "off":
         program.forget()
-    size, reserve = buffer_sizes(main)
-    program.head_limit = size - reserve
     program.field_limit = global_number(main, "tune.http.maxhdr") - 1
+    program.set_buffer(*buffer_sizes(main))
     LIMITS.set(*[global_number(main, f"tune.vars.{scope}-max-size")
                  for scope in ("global", "proc", "sess", "txn", "reqres")])
     program.glitches = _glitches(main)

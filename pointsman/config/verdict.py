@@ -19,6 +19,7 @@ ANSWER: Final = 3  # context.answer is what to answer: return, redirect
 DROP: Final = 4  # close without a word
 SILENT_DROP: Final = 5  # forget the connection; context.answer is the time to live of a reset, 0: none
 TARPIT: Final = 6  # context.answer is the page, later
+FAILED: Final = 7  # a rewrite did not fit: an internal error
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)

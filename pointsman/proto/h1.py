@@ -49,6 +49,8 @@ from pointsman.proto.unsafe import (
 
 ANY_PAYLOAD: Final = 1  # bits of `lax`: h1-accept-payload-with-any-method
 KEEP_AMBIGUOUS: Final = 2  # h1-do-not-close-on-insecure-transfer-encoding
+REQUEST_TOO_LARGE: Final = "request head too large"
+RESPONSE_TOO_LARGE: Final = "response head too large"
 LIMIT: Final = 15_360  # bytes of a head: tune.bufsize less tune.maxrewrite
 FIELDS: Final = 100  # tune.http.maxhdr counts the first line too
 _DIGITS: Final = 20  # of 2^64 - 1
@@ -84,9 +86,9 @@ def split_head(data: bytes, known: int, limit: int, is_request: bool, unsafe: bo
         size = 0
     if (size or len(data)) - start > limit:
         if not is_request:
-            raise ProtocolError("response head too large", 502)
+            raise ProtocolError(RESPONSE_TOO_LARGE, 502)
         alone = data.find(b"\n", start, start + limit) < 0
-        raise ProtocolError("URI too long" if alone else "request head too large", 414 if alone else 431)
+        raise ProtocolError("URI too long" if alone else REQUEST_TOO_LARGE, 414 if alone else 431)
     if not size and len(data) > start and not unsafe:
         if is_request:
             _hopeless(data, start, known, True)

@@ -8,6 +8,8 @@ from pointsman.core.diagnostics import ConfigError
 from pointsman.core.regex import Regex
 from pointsman.proto.message import CONNECTION, HOST, SEVERAL, Field, Head, Request, field
 from pointsman.proto.tokens import TOKEN, tokens
+from pointsman.proto.weight import PIECE
+from pointsman.rules.room import failed, take
 from pointsman.sample.context import Context
 from pointsman.sample.format import Format
 from pointsman.sample.head import BLANKS, authority, cut_list
@@ -67,12 +69,30 @@ class SetHeader(HeaderAction):
         if self.written != value:
             self.written = value
             made = self.made = field(name, value)
-        head.fields = (without(head, name) if self.replaces else head.fields) + [made]
+        fields = without(head, name) if self.replaces else head.fields
+        room = context.room - PIECE - len(name) - len(value)
+        if room < 0:
+            return self._closely(context, head, fields, made)
+        context.room = room
+        return self._write(head, fields, made)
+
+    def _write(self, head: Head, fields: list[Field], made: Field) -> int:
+        head.fields = fields + [made]
         if made.kind == CONNECTION:
             head.close_asked = b"close" in tokens(made.value) or head.close_asked and not self.replaces
         elif made.kind == HOST and self.replaces:
             rename_host(head, made.value)
         return CONTINUE
+
+    def _closely(self, context: Context, head: Head, fields: list[Field], made: Field) -> int:
+        """There may be too little room. The fields that it replaces are gone in any case, as in the peer program, and
+        take a part of their place up to the next rewrite."""
+        gaps = PIECE * (len(head.fields) - len(fields))
+        head.fields = fields
+        if not take(context, head, gaps + PIECE + len(made.name) + len(made.blanks or made.value)):
+            return failed(context)
+        context.room += gaps
+        return self._write(head, fields, made)
 
 
 class DelHeader(HeaderAction):
@@ -126,6 +146,8 @@ class ReplaceHeader(HeaderAction):
             return CONTINUE
         replacement = self.format.render_header(context)
         fields: list[Field] = []
+        edited: list[Field] = []
+        grows = 0
         for one in head.fields:
             if one.name != self.header:
                 fields.append(one)
@@ -135,12 +157,18 @@ class ReplaceHeader(HeaderAction):
             else:
                 value = self._replaced(one.value, replacement)
             made = field(one.name, value)
-            if made.kind == CONNECTION and value != one.value:
-                head.close_asked = b"close" in tokens(value)
-            elif made.kind == HOST:
-                rename_host(head, value)
             fields.append(made)
+            grows += len(value) - len(one.value)
+            if made.kind == HOST or made.kind == CONNECTION and value != one.value:
+                edited.append(made)
+        if grows > 0 and not take(context, head, grows):
+            return failed(context)
         head.fields = fields
+        for made in edited:
+            if made.kind == HOST:
+                rename_host(head, made.value)
+            else:
+                head.close_asked = b"close" in tokens(made.value)
         return CONTINUE
 
     def _replaced(self, value: bytes, replacement: bytes) -> bytes:

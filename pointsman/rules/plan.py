@@ -41,6 +41,7 @@ def steps(rules: list[Rule]) -> list[Step]:
 
 def run_steps(rules: list[Step], context: Context) -> int:
     """Evaluate them in order; the first verdict other than CONTINUE ends the list (manual 4.4)."""
+    context.lenient = False  # strict-mode is on at the beginning of each list
     for step in rules:
         condition = step.condition
         if condition is not None:

@@ -9,6 +9,7 @@ from typing import Final
 from pointsman.config.action import CONTINUE, HTTP_REQUEST, Action, RuleArgs, action
 from pointsman.core.regex import Regex
 from pointsman.proto.message import HOST, Request, field, path_start
+from pointsman.rules.room import failed, weigh
 from pointsman.sample.context import Context
 from pointsman.sample.format import Format
 from pointsman.sample.head import authority
@@ -60,6 +61,24 @@ def set_uri(request: Request, value: bytes) -> None:
         request.fields = [field(one.name, host) if one.kind == HOST else one for one in request.fields]
 
 
+def write(context: Context, request: Request, edit: Edit, value: bytes) -> int:
+    """Edit it, if what it becomes fits: the verdict."""
+    method, uri, host, fields = request.method, request.uri, request.host, request.fields
+    edit(request, value)
+    grows = len(request.uri) - len(uri) + len(request.method) - len(method)
+    if request.fields is fields:
+        if grows <= 0:
+            return CONTINUE
+        if context.room >= grows:
+            context.room -= grows
+            return CONTINUE
+    if weigh(context, request) >= 0:
+        return CONTINUE
+    request.method, request.uri, request.host, request.fields = method, uri, host, fields
+    weigh(context, request)
+    return failed(context)
+
+
 class SetPart(Action):
     """Write a part of the line."""
 
@@ -73,7 +92,7 @@ class SetPart(Action):
     def run(self, context: Context) -> int:
         request = context.request
         if request is not None:
-            self.edit(request, self.value.render_header(context))
+            return write(context, request, self.edit, self.value.render_header(context))
         return CONTINUE
 
 
@@ -106,7 +125,7 @@ class ReplacePart(Action):
             old = old[start:end]
         groups = self.regex.groups(old)
         if groups is not None:
-            self.edit(request, expand(groups, self.value.render_header(context)))
+            return write(context, request, self.edit, expand(groups, self.value.render_header(context)))
         return CONTINUE
 
 

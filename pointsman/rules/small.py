@@ -5,6 +5,7 @@ from pointsman.config.action import CONTINUE, HTTP_AFTER, HTTP_REQUEST, HTTP_RES
 from pointsman.core.diagnostics import ConfigError
 from pointsman.log.target import LEVELS
 from pointsman.proto.reasons import reason_of
+from pointsman.rules.room import failed, take
 from pointsman.sample.context import Context
 from pointsman.sample.record import SILENT
 from pointsman.sample.types import Writes
@@ -24,6 +25,9 @@ class SetStatus(Action):
     def run(self, context: Context) -> int:
         response = context.response
         if response is not None:
+            grows = len(self.reason) - len(response.reason)
+            if grows > 0 and not take(context, response, grows):
+                return failed(context)
             response.status = self.status
             response.reason = self.reason
             context.record.status = self.status
@@ -101,9 +105,21 @@ def parse_set_nice(args: RuleArgs) -> Action:
     return Nothing()
 
 
+class StrictMode(Action):
+    """Whether a rewrite that does not fit (rules/room.py) ends the exchange or is left out, for the rest of a list."""
+
+    def __init__(self, lenient: bool) -> None:
+        super().__init__()
+        self.lenient = lenient
+        self.writes = int(Writes.NOTHING)
+
+    def run(self, context: Context) -> int:
+        context.lenient = self.lenient
+        return CONTINUE
+
+
 @action("strict-mode", _HTTP, "4.4", writes=Writes.NOTHING)
 def parse_strict_mode(args: RuleArgs) -> Action:
-    """strict-mode {on | off}: whether a rewrite that fails ends the exchange. Heads have no fixed room here, so
-    rewrites do not fail, and both modes are the same."""
-    args.choice("<mode>", ("on", "off"))
-    return Nothing()
+    """strict-mode {on | off}: whether a rewrite that does not fit into a buffer (tune.bufsize, tune.maxrewrite) ends
+    the exchange with an internal error. It is on at the beginning of each list."""
+    return StrictMode(args.choice("<mode>", ("on", "off")) == "off")

@@ -11,6 +11,7 @@ from pointsman.core.arena import Arena
 from pointsman.core.columns import CURRENT
 from pointsman.core.counters import Counters
 from pointsman.proto.message import Request, Response
+from pointsman.proto.weight import ENDLESS, Buffer
 from pointsman.sample.record import Record
 from pointsman.sample.types import Value
 
@@ -91,6 +92,9 @@ class ListenerFacts:
         self.number = number
         self.proxied = False  # each of its connections begins with a PROXY protocol header
 
+    def rewrite_failed(self) -> None:
+        """Count that (option socket-stats)."""
+
 
 class Context:
     """All that can be asked about one exchange."""
@@ -128,6 +132,10 @@ class Context:
         self.no_retry = False  # disable-l7-retry: the request is not sent a second time once a server had it
         self.asked = 0  # bits of Reads: of all that has decided something (rules/plan.py)
         self.answer: object = None  # what a rule decided to answer (rules.reply.Reply); read by the stream
+        self.buffer: Buffer = ENDLESS
+        self.room = ENDLESS.reserve  # what rewrites may add before the head has to be weighed (rules/room.py)
+        self.waiting = 0  # what a body takes of the buffer that the head is in
+        self.lenient = False  # strict-mode off, until the end of the list of rules
 
     def reset(self) -> None:
         """For the next exchange of the same connection: whatever is not the connection's own is as it was made. The
@@ -153,3 +161,5 @@ class Context:
         self.no_retry = False
         self.asked = 0
         self.answer = None
+        self.room = self.buffer.reserve
+        self.waiting = 0

@@ -131,6 +131,9 @@ class Door(ListenerFacts):
         self.waiting: list[Channel] = []
         self.listening_cell = room.arena.take(1)
 
+    def rewrite_failed(self) -> None:
+        self.counters.failed_header_rewrites += 1
+
     @property
     def listening(self) -> bool:
         """Its socket is open for connections, in the lanes."""

@@ -632,6 +632,12 @@ class Exchange(Carried):
         if isinstance(server, LiveServer):
             server.counters.internal_errors += 1
 
+    def internal_error(self) -> None:
+        """A rewrite did not fit, and that ends the exchange (eint)."""
+        self._count_internal_error(self.frontend, self.context.server)
+        if isinstance(self.context.listener, Door):
+            self.context.listener.counters.internal_errors += 1
+
     def failed_request(self) -> None:
         """Nothing that could be forwarded came from the client (ereq)."""
         self.frontend.counters.failed_requests += 1

@@ -10,7 +10,8 @@ from typing import Final
 from pointsman.net.reactor import Reactor
 from pointsman.proto.errors import UNANSWERED, ProtocolError
 from pointsman.proto.h1_render import response_head
-from pointsman.proto.message import Field
+from pointsman.proto.message import Field, Response
+from pointsman.proto.weight import PIECE
 from pointsman.rules.pages import DEFAULT_PAGES, raw_page
 from pointsman.rules.reply import Reply
 from pointsman.sample.context import Context
@@ -63,7 +64,7 @@ class Faults(Exchange):
 
     # What http.py adds.
 
-    def after_rules(self) -> None:
+    def after_rules(self) -> bool:
         raise NotImplementedError
 
     def complete(self) -> None:
@@ -104,9 +105,14 @@ class Faults(Exchange):
             return
         response, content = reply.render(self.context)
         self.context.responding = True
-        self.context.response = response
-        self.record.status = reply.logged or response.status
-        self.after_rules()
+        if not self._own_rules(reply, response, content) and reply is not self.page(500):
+            if cause == _L:
+                self.internal_error()
+                if step == _R:
+                    self.record.head = NEVER
+            reply = self.page(500)
+            response, content = reply.render(self.context)
+            self._own_rules(reply, response, content)
         request = self.context.request
         whole = self.client.drop_body()
         frontend = self.frontend
@@ -124,6 +130,15 @@ class Faults(Exchange):
         self.phase = LAST
         self.client.push(head + content)
         self.complete()
+
+    def _own_rules(self, reply: Reply, response: Response, content: bytes) -> bool:
+        """http-after-response; false: what its rules add does not fit beside it."""
+        context = self.context
+        context.response = response
+        context.room = 0  # nobody has weighed it
+        context.waiting = PIECE + len(content) if content else 0
+        self.record.status = reply.logged or response.status
+        return self.after_rules()
 
     def tarpit(self, reply: Reply, time: int) -> None:
         """Let the client wait so many ms for it."""

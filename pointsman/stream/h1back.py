@@ -7,7 +7,7 @@ from pointsman.net.wire import BRIEF, LARGE, ROUNDS, SMALL
 from pointsman.proto.body import CHUNKED, NONE, SIZED, TO_CLOSE, Body, chunk, last_chunk
 from pointsman.proto.errors import ProtocolError
 from pointsman.proto.glitches import count_glitches
-from pointsman.proto.h1 import parse_response, split_head
+from pointsman.proto.h1 import RESPONSE_TOO_LARGE, parse_response, split_head
 from pointsman.proto.message import Field, Response
 from pointsman.proto.shape import shaped_response
 from pointsman.proto.unsafe import UNSAFE
@@ -122,6 +122,8 @@ class H1Back(HttpBack):
                 if response is None:
                     self.data = data
                     return False
+            if size > program.weighs_from and program.too_heavy(response, size):
+                raise ProtocolError(RESPONSE_TOO_LARGE, 502)
             raw = data[:size]
             self.repeated = raw == self.raw
             self.raw = raw

@@ -21,7 +21,7 @@ from pointsman.proto.body import CHUNKED, SIZED, TO_CLOSE, Body, chunk, last_chu
 from pointsman.proto.body import NONE as NO_BODY
 from pointsman.proto.errors import ProtocolError
 from pointsman.proto.glitches import count_glitches
-from pointsman.proto.h1 import is_secret, parse_request, split_head
+from pointsman.proto.h1 import REQUEST_TOO_LARGE, is_secret, parse_request, split_head
 from pointsman.proto.message import Field, Request
 from pointsman.proto.shape import shaped_request
 from pointsman.proto.unsafe import UNSAFE
@@ -105,6 +105,8 @@ class H1Front(HttpFront):
             context.request_capture_sizes = captures.request_sizes
             context.response_capture_sizes = captures.response_sizes
         context.client_glitches = self.glitches
+        context.buffer = frontend.program.buffer
+        context.room = context.buffer.reserve
         record = context.record
         record.accepted = self.accepted
         record.accept_date = self.accept_date
@@ -269,6 +271,8 @@ class H1Front(HttpFront):
                                         program.request_lines, program.lax)
                 if program.glitches is not None:
                     odd = self._glitches(stream, program.glitches, request, data[:size])
+            if size > program.weighs_from and program.too_heavy(request, size):
+                raise ProtocolError(REQUEST_TOO_LARGE, 431)
         except ProtocolError as error:
             odd = 1
             size, request = self._tolerated(stream, data, known, error)
@@ -309,7 +313,10 @@ class H1Front(HttpFront):
             if not size:
                 self._wait(data, known)
                 return 0, None
-            return size, parse_request(data[:size], False, program.field_limit, None, None, program.lax | UNSAFE)
+            request = parse_request(data[:size], False, program.field_limit, None, None, program.lax | UNSAFE)
+            if program.too_heavy(request, size):
+                raise ProtocolError(REQUEST_TOO_LARGE, 431)
+            return size, request
         except ProtocolError:
             stream.record.uploaded = len(data)
             stream.bad_request(error)

@@ -10,7 +10,7 @@ The stream sees heads without a version and payload without framing; how they lo
 two sides. How it ends badly stands in faults.py.
 """
 
-from pointsman.config.action import ALLOW, ANSWER, CONTINUE, DENY, SILENT_DROP, TARPIT
+from pointsman.config.verdict import ALLOW, ANSWER, CONTINUE, DENY, FAILED, SILENT_DROP, TARPIT
 from pointsman.core.address import NetAddress
 from pointsman.core.columns import ENTERED, NOTHING, REQUEST
 from pointsman.core.epoch import EPOCH
@@ -24,6 +24,7 @@ from pointsman.proto.h1_render import interim, request_bytes, response_head
 from pointsman.proto.message import Field, Request, Response, field
 from pointsman.rules.plan import CONNECTION, HEADER_BLOCK, MOVING, OF_REQUEST, OF_RESPONSE, Step, run_steps
 from pointsman.rules.reply import Challenge, Reply, Served
+from pointsman.rules.room import add_field
 from pointsman.sample.context import Context
 from pointsman.sample.record import NEVER as NOT_REACHED
 from pointsman.sample.variable_limits import LIMITS
@@ -81,8 +82,9 @@ class HttpStream(ServedStream):
         self.bodiless = request.method == b"HEAD"
         if frontend.captures is not None:
             frontend.captures.of_request(self.context)
-        if frontend.unique_id is not None:
-            self._name(request)
+        if frontend.unique_id is not None and not self._name(request):
+            self._fail_request()
+            return
         if self._own(frontend.monitor):
             return
         logger = frontend.logger
@@ -127,14 +129,14 @@ class HttpStream(ServedStream):
         if frontend.header_names == PRESERVE or self._names_pass(request, frontend.header_names):
             self._route(request)
 
-    def _name(self, request: Request) -> None:
-        """unique-id-format and unique-id-header."""
+    def _name(self, request: Request) -> bool:
+        """unique-id-format and unique-id-header; false: it does not fit."""
         frontend = self.frontend
         assert frontend.unique_id is not None
         self.context.asked |= MOVING
         self.context.unique_id = frontend.unique_id.render(self.context)
-        if frontend.unique_id_header:
-            request.fields = [*request.fields, field(frontend.unique_id_header, self.context.unique_id)]
+        return not frontend.unique_id_header \
+            or add_field(self.context, request, field(frontend.unique_id_header, self.context.unique_id))
 
     # Rules.
 
@@ -146,6 +148,8 @@ class HttpStream(ServedStream):
         if verdict == DENY:
             self.denied_request()
             self.own_reply(self._reply(403), 0x50, 0x52)  # PR
+        elif verdict == FAILED:
+            self._fail_request()
         elif verdict == ANSWER:
             reply = self._reply(200)
             if isinstance(reply, Served):
@@ -162,6 +166,13 @@ class HttpStream(ServedStream):
                 self.blame(0x50, 0x52)
                 self._hang_up(verdict)
         return False
+
+    def _fail_request(self) -> None:
+        """What a rule or an option writes does not fit (rules/room.py)."""
+        self.internal_error()
+        if not self.context.waiting:  # as the peer program: only who has waited for a body shows that time
+            self.record.head = NOT_REACHED
+        self.own_reply(self.page(500), 0x50, 0x52)  # PR
 
     def _names_pass(self, request: Request, policy: int) -> bool:
         """option http-restrict-req-hdr-names of a proxy; true: the request goes on."""
@@ -230,8 +241,10 @@ class HttpStream(ServedStream):
         if backend.use_server:
             self.context.asked |= MOVING
             self.forced = pick_server(backend, self.context)
-        self._add_addresses(request, backend)
-        self.choose()
+        if self._add_addresses(request, backend):
+            self.choose()
+        else:
+            self._fail_request()
 
     def _own_service(self, service: Service, proxy: Frontend | BackendProxy) -> bool:
         request = self.context.request
@@ -265,30 +278,32 @@ class HttpStream(ServedStream):
         self.context.backend = backend
         backend.step(ENTERED, NOTHING, NOTHING)
 
-    def _add_addresses(self, request: Request, backend: BackendProxy) -> None:
-        """option forwardfor and option originalto, of the frontend or of the backend."""
+    def _add_addresses(self, request: Request, backend: BackendProxy) -> bool:
+        """option forwardfor and option originalto, of the frontend or of the backend; false: they do not fit."""
         frontend = self.frontend
-        self._add_address(request, frontend.forwardfor, backend.forwardfor, self.context.source)
-        if frontend.originalto is not None or backend.originalto is not None:
-            self.context.asked |= CONNECTION
-            self._add_address(request, frontend.originalto, backend.originalto, self.context.destination)
+        if not self._add_address(request, frontend.forwardfor, backend.forwardfor, self.context.source):
+            return False
+        if frontend.originalto is None and backend.originalto is None:
+            return True
+        self.context.asked |= CONNECTION
+        return self._add_address(request, frontend.originalto, backend.originalto, self.context.destination)
 
     def _add_address(self, request: Request, front: ForwardFor | None, back: ForwardFor | None,
-                     address: NetAddress) -> None:
+                     address: NetAddress) -> bool:
         """Where both have the option, the backend's header is taken, what either excepts is left out, and who does not
         say if-none adds it in any case."""
         option = back if back is not None else front
         if option is None or not address.packed:
-            return
+            return True
         if front is not None and front.excepts(address) or back is not None and back.excepts(address):
-            return
+            return True
         if (front is None or front.if_none) and (back is None or back.if_none) \
                 and request.get(option.header) is not None:
-            return
+            return True
         made = option.made
         if made.value != address.text:
             made = option.made = field(option.header, address.text)
-        request.fields = request.fields + [made]
+        return add_field(self.context, request, made)
 
     # Server connection.
 
@@ -516,7 +531,10 @@ class HttpStream(ServedStream):
         record.answered = self.reactor.now
         record.status = received
         self.context.response = response
-        self.context.asked = 0
+        context = self.context
+        context.asked = 0
+        context.room = context.buffer.reserve
+        context.waiting = 0
         if received in (401, 407):
             self.context.asked = MOVING
             connection.private = connection.private or _identifies(response)
@@ -528,7 +546,9 @@ class HttpStream(ServedStream):
         if response.status == 101 or self.tunnelling and self._is_connect() and 200 <= response.status < 300:
             self._switch(response, rest)
             return
-        self.after_rules()
+        if not self.after_rules():
+            self._fail_answer()
+            return
         record.status = response.status
         encoding = self._frame(response, kind)
         head = self._rendered(response, encoding)
@@ -607,19 +627,27 @@ class HttpStream(ServedStream):
             self.drop_answer(self._reply(502), 0x50, 0x48)  # PH
         elif verdict == ANSWER:
             self.drop_answer(self._reply(200), 0x4C, 0x48)  # LH
+        elif verdict == FAILED:
+            self._fail_answer()
         else:
             self.denied_response(backend)
             self.blame(0x50, 0x52)
             self._hang_up(verdict)
         return False
 
-    def after_rules(self) -> None:
-        """http-after-response: on every response, our own ones too."""
+    def after_rules(self) -> bool:
+        """http-after-response: on every response, our own ones too. False: a rewrite did not fit."""
         backend = self.backend
-        if backend is not None and backend.http_after_response:
-            run_steps(backend.http_after_response, self.context)
-        if self.frontend.http_after_response:
-            run_steps(self.frontend.http_after_response, self.context)
+        if backend is not None and backend.http_after_response \
+                and run_steps(backend.http_after_response, self.context) == FAILED:
+            return False
+        rules = self.frontend.http_after_response
+        return not rules or run_steps(rules, self.context) != FAILED
+
+    def _fail_answer(self) -> None:
+        """A rule's rewrite of the server's response did not fit."""
+        self.internal_error()
+        self.drop_answer(self.page(500), 0x50, 0x48)  # PH
 
     def _frame(self, response: Response, kind: int) -> int:
         """How the body goes out to this client, and whether the connection ends with it."""
@@ -665,7 +693,9 @@ class HttpStream(ServedStream):
         request = self.context.request
         connection = self.connection
         assert request is not None and connection is not None
-        self.after_rules()
+        if not self.after_rules():
+            self._fail_answer()
+            return
         head = response_head(response.status, response.reason, response.fields, minor=response.minor,
                              client_minor=request.minor, tunnel=response.status != 101, strict=self.frontend.strict)
         self.client.begin_response(head, NONE)

@@ -8,7 +8,8 @@ from pointsman.core.address import NetAddress
 from pointsman.core.arena import Arena
 from pointsman.log.logger import Logger
 from pointsman.proto.memory import Memory
-from pointsman.proto.message import Field, Request, field
+from pointsman.proto.message import Field, Head, Request, field
+from pointsman.proto.weight import Buffer, least_to_weigh, weight
 from pointsman.rules.captures import Captures
 from pointsman.rules.plan import Step
 from pointsman.rules.reply import Reply
@@ -110,13 +111,23 @@ class Program:
     def __init__(self, room: Room) -> None:
         self.room = room  # counts of connections, the process's limits
         self.date_offset = 0  # wall clock minus monotonic, ms; looked at once a second
-        self.head_limit = 15_360  # bytes of a head: tune.bufsize less tune.maxrewrite
         self.field_limit = 100  # tune.http.maxhdr, less one for the request line
+        self.set_buffer(16_384, 1_024)
         self.lax = 0  # bits of what heads may have (proto/h1.py)
         self.glitches: Glitches | None = None  # nobody asks for them
         self.remembers = True  # what repeats: lines, shapes, outcomes
         self.request_lines: Memory[Field] = Memory(LINES, LINE_ROOM, LONGEST_LINE)
         self.response_lines: Memory[Field] = Memory(LINES, LINE_ROOM, LONGEST_LINE)
+
+    def set_buffer(self, size: int, reserve: int) -> None:
+        """tune.bufsize and tune.maxrewrite, once `field_limit` is known."""
+        self.buffer = Buffer(size, reserve)
+        self.head_limit = size - reserve  # bytes of a head, and its weight
+        self.weighs_from = least_to_weigh(self.head_limit, self.field_limit)  # a smaller head is within the limit
+
+    def too_heavy(self, head: Head, size: int) -> bool:
+        """It has `size` bytes on the wire, and takes more of a buffer than a head may."""
+        return size > self.weighs_from and weight(head) > self.head_limit
 
     def forget(self) -> None:
         """Remember nothing at all, from now on."""

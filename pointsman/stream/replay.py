@@ -8,6 +8,7 @@ server, or under option redispatch to another.
 from typing import Final
 
 from pointsman.proto.message import EXPECT, Field, Request
+from pointsman.proto.weight import PIECE, weight
 from pointsman.rules.plan import MOVING
 from pointsman.sample.record import NEVER
 from pointsman.stream.exchange import GATHER, IDLE
@@ -76,7 +77,14 @@ class Replay(Faults):
     def gathered(self) -> None:
         self.phase = IDLE
         self.record.head = self.reactor.now  # the wait for its body is part of the request's time (%TR)
-        self.context.body = self.client.received()
+        context = self.context
+        context.body = self.client.received()
+        request = context.request
+        if context.body and request is not None:  # what waits is in the buffer, but never in what rewrites may use
+            buffer = context.buffer
+            own = weight(request)
+            context.waiting = max(0, min(PIECE + len(context.body), buffer.size - buffer.reserve - own))
+            context.room = buffer.size - context.waiting - own
 
     def go_on_gathering(self) -> None:
         """More of it may have come."""

@@ -14,6 +14,7 @@ from pointsman.proto.body import CHUNKED, NONE, SIZED, TO_CLOSE
 from pointsman.proto.h1_render import response_head
 from pointsman.proto.message import Response, field
 from pointsman.proto.reasons import reason_of
+from pointsman.proto.weight import PIECE
 from pointsman.rules.reply import Served
 from pointsman.sample.context import Context
 from pointsman.stream.exchange import LAST, SERVICE
@@ -172,6 +173,8 @@ class ServedStream(Replay):
         context = self.context
         context.response = response
         context.responding = True
+        context.room = 0  # nobody has weighed it
+        context.waiting = PIECE + len(content) if content else 0
         self.record.status = response.status
         self.record.answered = self.reactor.now
         frontend = self.frontend
@@ -181,7 +184,11 @@ class ServedStream(Replay):
             if not self.response_rules(self.backend):
                 self.drop_feed()
                 return
-        self.after_rules()
+        if not self.after_rules():
+            self.internal_error()
+            self.drop_feed()
+            self.own_reply(self.page(500), 0x4C, 0x52)
+            return
         self.record.status = response.status
         request = context.request
         minor = request.minor if request is not None else 1

@@ -282,6 +282,7 @@ def conditions(acls: Sequence[str], more: Sequence[str]) -> st.SearchStrategy[st
         st.builds(lambda a, joint, b: f" if {a} {joint} {b}", term, st.sampled_from(["", "or"]), term))
 
 
+BIG: Final = "add-header x-big " + "b" * 9_000  # one fits into a buffer, two do not
 NAMES: Final = st.sampled_from(["x-one", "x-two", "x-new", "host", "cookie", "connection"])
 REQUEST_ACTIONS: Final = st.one_of(
     st.builds(lambda how, name, value: f"{how} {name} \"{value}\"", st.sampled_from(["set-header", "add-header"]),
@@ -299,7 +300,7 @@ REQUEST_ACTIONS: Final = st.one_of(
         "deny", "deny deny_status 429", "return status 200 content-type text/plain lf-string \"%[path]\"",
         "redirect location /else", "redirect prefix /p code 303", "allow", "set-log-level silent",
         "set-log-level err", "capture req.hdr(x-one) len 9", "capture path id 0", "disable-l7-retry", "set-nice 3",
-        "reject", "set-header x-a \"%[capture.req.hdr(0)]\""]))
+        "strict-mode off", BIG, "reject", "set-header x-a \"%[capture.req.hdr(0)]\""]))
 RESPONSE_ACTIONS: Final = st.one_of(
     st.builds(lambda how, name, value: f"{how} {name} \"{value}\"", st.sampled_from(["set-header", "add-header"]),
               st.sampled_from(["x-two", "x-new", "set-cookie"]),
@@ -308,7 +309,8 @@ RESPONSE_ACTIONS: Final = st.one_of(
     st.sampled_from([
         "replace-header x-two (.*) <\\1>", "replace-value x-two 1 9", "set-status 201", "set-status 503 reason no",
         "set-status 404", "set-var(txn.x) res.hdr(x-two)", "set-var(sess.n) status", "set-header connection close",
-        "set-log-level silent", "set-log-level warning", "allow", "capture res.hdr(x-two) id 0", "unset-var(txn.x)"]))
+        "set-log-level silent", "set-log-level warning", "allow", "capture res.hdr(x-two) id 0", "unset-var(txn.x)",
+        "strict-mode off", BIG]))
 STRICT_RESPONSE: Final = st.sampled_from(["deny", "redirect location /gone", "return status 200"])
 
 
@@ -545,6 +547,10 @@ VARIED: Final = [
     ("", "option http-restrict-req-hdr-names delete", [one.replace(b"Accept", b"Acc_ept") for one in VARIED]),
     ("http-request del-header x_odd", "option http-restrict-req-hdr-names reject", [ODD] * 4),
     ("http-request set-src req.hdr(x-one) if { path /b }", "option forwardfor", [GET, GET, OTHER]),
+    (f"http-request strict-mode off\n    http-request {BIG}\n    http-request {BIG}", "", [GET] * 5),
+    (f"http-request {BIG}\n    http-request {BIG} if {{ path /b }}", "", [GET, GET, OTHER, OTHER, GET]),
+    (f"http-response strict-mode off\n    http-response {BIG}\n    http-response {BIG}", "", [GET] * 6),
+    (f"http-response {BIG}\n    http-after-response {BIG}", "", [GET] * 5),
 ])
 def test_what_rules_edit(listed: str, rule: str, option: str, sent: list[bytes]) -> None:
     config = PLAIN.replace("{rule}", rule).replace("{option}", option).replace("{list}", listed)

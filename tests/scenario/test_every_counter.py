@@ -23,8 +23,6 @@ NOTHING_COUNTS: Final = {
     "hanafail",  # observe
     "srid",  # servers that come and go while running
     "h2sess", "h3sess", "h2req", "h3req",
-    "eint",  # an exception of ours
-    "wrew",  # rewrites that do not fit
 }
 
 CONFIG: Final = """
@@ -42,6 +40,9 @@ frontend web
     option socket-stats
     http-request deny if { path /denied }
     http-request redirect location /else if { path /else }
+    http-request set-header x-big {big} if { path /big }
+    http-request add-header x-big {big} if { path /big }
+    http-request add-header x-big {big} if { path /big }
     http-response deny if { res.hdr(x-bad) -m found }
     stats uri /statistics
     use_backend refused if { path /refused }
@@ -88,7 +89,8 @@ def program(tmp_path: Path) -> Iterator[Program]:
     origin = Origin(((Serve(answer("200 OK"), PATHS),),))
     with socket.socket() as dead:
         dead.bind(("127.0.0.1", 0))
-        values = {"origin": f"127.0.0.1:{origin.port}", "dead": f"127.0.0.1:{dead.getsockname()[1]}"}
+        values = {"origin": f"127.0.0.1:{origin.port}", "dead": f"127.0.0.1:{dead.getsockname()[1]}",
+                  "big": "b" * 6_000}
         with Program(POINTSMAN, CONFIG, tmp_path, values) as made:
             yield made
     origin.close()
@@ -108,7 +110,7 @@ def test_every_counter_moves(program: Program) -> None:
     for path, _ in PATHS:
         ask(program, path)
     ask(program, "/1", "/2")
-    for path in ("/denied", "/else", "/refused", "/two", "/two", "/statistics"):
+    for path in ("/denied", "/big", "/else", "/refused", "/two", "/two", "/statistics"):
         ask(program, path)
     ask(program, "/1", port="raw")
     with socket.create_connection(("127.0.0.1", program.ports["web"]), timeout=5) as client:
