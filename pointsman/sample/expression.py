@@ -172,13 +172,13 @@ def parse_at(word: Word, start: int, where: Where, acls: AclScope | None = None)
     expression.http = entry.http
     expression.references = references
     expression.fetch, expression.arguments, expression.converters = name, texts, names
-    expression.timeless = not names and _is_timeless(reads, entry.signature)
+    expression.timeless = not names and not arguments.reads and _is_timeless(int(entry.reads), entry.signature)
     return expression, index
 
 
 def _is_timeless(reads: int, shape: Signature) -> bool:
-    """Whether a fetch of that kind asks the heads or the connection alone, with arguments that are no names of others:
-    not `acl`, `var`, `env` and their like, which depend on the section or on other settings."""
+    """Whether a fetch that reads so much by itself asks the heads or the connection alone, with arguments that are no
+    names of others: not `acl`, `var`, `env` and their like, which depend on the section or on other settings."""
     if reads == 0 or reads & ~_REPEATING != 0:
         return False
     for kind in shape.kinds:

@@ -13,9 +13,11 @@ from pointsman.config.setting import Configuration, In, Section
 from pointsman.core.diagnostics import NOWHERE, ConfigError, Diagnostics
 from pointsman.core.words import Line, Word
 from pointsman.sample.acl import DERIVATIVES, Acl, AclTable, parse_acl
+from pointsman.sample.acl_lists import OfLine
 from pointsman.sample.condition import parse_condition
 from pointsman.sample.registry import FETCHES
 from pointsman.sample.types import Reads, Where
+from pointsman.tables.patterns import LISTS
 
 REQUEST = exchange("GET /a/foo?x=1 HTTP/1.1", """
 host: WWW.Example.com:80
@@ -225,3 +227,45 @@ def test_any_words_are_an_acl_or_a_config_error(texts: list[str]) -> None:
     except ConfigError:
         return
     assert made.test(REQUEST) in (True, False)
+
+
+@pytest.mark.parametrize(("text", "shared"), [
+    ("path", True), ("path_beg", True), ("hdr(host)", True), ("src", True), ("acl(foo)", False), ("env(HOME)", False),
+    ("var(txn.a)", False), ("nbsrv(b)", False), ("bool(true)", False), ("path,lower", False),
+    ("path,map(virt@x)", False), ("rand", False)])
+def test_criteria_are_shared_where_their_text_says_all(text: str, shared: bool) -> None:
+    table = AclTable()
+    table.declare(words("foo path /a/foo"))
+    first, second = (parse_acl(words(f"{text} -m found"), table) for _ in range(2))
+    assert (first.expression is second.expression) == shared
+
+
+def test_a_shared_criterion_keeps_its_patterns_apart() -> None:
+    first, second = acl("path_beg /a"), acl("path_beg /b")
+    assert (first.test(REQUEST), second.test(REQUEST)) == (True, False)
+    assert (first.expression.text, acl("path -m beg /a").expression.text) == ("path_beg", "path")
+
+
+def test_the_list_of_a_line_is_made_when_it_is_asked_for() -> None:
+    LISTS.reset()
+    one = acl("path /x /y")
+    own = LISTS.references[0]
+    assert isinstance(own, OfLine)
+    assert own.line is not None
+    assert (own.number, own.count(), LISTS.added, own.changed) == (0, 2, 2, False)
+    assert [(entry.identity, entry.key) for entry in own.entries()] == [((1 << 32) + 1, "/x"), ((1 << 32) + 2, "/y")]
+    assert (own.line is None, own.changed, LISTS.added, own.description[:10]) == (True, False, 2, "acl 'path'")
+    assert not one.test(REQUEST)
+    assert own.add("/a/foo", None).identity == (1 << 32) + 3
+    assert one.test(REQUEST)
+    assert own.changed
+    own.clear()
+    assert not one.test(REQUEST)
+
+
+def test_an_acl_of_another_section_is_another_one() -> None:
+    """Both criteria have the same text."""
+    here, there = AclTable(), AclTable()
+    here.declare(words("foo path /a/foo"))
+    there.declare(words("foo path /other"))
+    assert [parse_acl(words("acl(foo) -m bool"), table).test(REQUEST) for table in (here, there)] == [True, False]
