@@ -84,6 +84,7 @@ try: $(VENV)/.tools
 
 style: $(VENV)/.tools
 	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check --quiet
 	$(VENV)/bin/mypy
 	$(VENV)/bin/mypy --strict bench fuzz examples/run.py examples/app/app.py compiled.py objectcache.py
 	$(VENV)/bin/lint-imports

@@ -242,7 +242,6 @@ def test_a_misspelt_section_is_one_error() -> None:
 
 
 def test_the_nearest_word_may_be_one_of_another_proxy() -> None:
-    dispatch._known.cache_clear()  # filled before this file's words were known
     dispatch._nearest_first_word.cache_clear()
     diagnostics = Diagnostics()
     load_text("frontend f\n xdep 1\n", diagnostics)
