@@ -15,6 +15,7 @@ the sources as they are and ends with 0 where a build would change nothing, so t
 whatever the times of files say after `git pull`. The tests refuse to run with compiled files that are older than their
 source. `python compiled.py requirements` prints what a build needs of PyPI.
 """
+
 from __future__ import annotations
 
 import hashlib
@@ -53,9 +54,20 @@ FOLDERS = {
 }
 # core: 0  0  740. lexer and words: nothing in these rows, but a tenth of the time in which a large file is read
 SINGLE = (
-    "config/lexer.py", "config/verdict.py", "core/address.py", "core/arena.py", "core/columns.py", "core/epoch.py",
-    "core/hashes.py", "core/wishes.py", "core/words.py", "listener/listener.py", "listener/proxy_wait.py",
-    "sample/converter/number.py", "sample/converter/text.py")
+    "config/lexer.py",
+    "config/verdict.py",
+    "core/address.py",
+    "core/arena.py",
+    "core/columns.py",
+    "core/epoch.py",
+    "core/hashes.py",
+    "core/wishes.py",
+    "core/words.py",
+    "listener/listener.py",
+    "listener/proxy_wait.py",
+    "sample/converter/number.py",
+    "sample/converter/text.py",
+)
 
 # mypyc copies the values of constants into the code that uses them, from other modules too.
 CONSTANT = re.compile(r"^\s*\w+\s*:\s*Final\b.*=.*$", re.MULTILINE)

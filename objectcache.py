@@ -7,6 +7,7 @@ count: clones, worktrees, branches and pip's temporary folders share what they h
 Both live in ~/.cache/pointsman (under XDG_CACHE_HOME, where that is set), or in build/cache where that cannot be or is
 another user's; POINTSMAN_CACHE names another folder. What has not been used for longest goes when there is too much.
 """
+
 from __future__ import annotations
 
 import hashlib
@@ -83,8 +84,9 @@ def _with_headers(source: str, folders: Iterable[str]) -> Iterator[bytes]:
 class Builder:
     """Makes libraries with one compiler, on `jobs` processors. Messages of the compiler go to standard error."""
 
-    def __init__(self, folder: Path, compiler: Sequence[str], linker: Sequence[str], jobs: int,
-                 include_dirs: Sequence[str] = ()) -> None:
+    def __init__(
+        self, folder: Path, compiler: Sequence[str], linker: Sequence[str], jobs: int, include_dirs: Sequence[str] = ()
+    ) -> None:
         self.folder = folder
         self.compiler, self.linker = list(compiler), list(linker)
         self.system = [f"-I{name}" for name in include_dirs]
@@ -97,11 +99,18 @@ class Builder:
         objects = [self._objects(library) for library in libraries]
         keys = [self._key(*parts, *self.linker, *library.link_words) for library, parts in zip(libraries, objects)]
         absent = [number for number, key in enumerate(keys) if not self._has(f"{key}.so")]
-        wanted = {key: (libraries[number], source) for number in absent for key, source in objects[number].items()
-                  if not self._has(f"{key}.o")}
+        wanted = {
+            key: (libraries[number], source)
+            for number in absent
+            for key, source in objects[number].items()
+            if not self._has(f"{key}.o")
+        }
         self._side_by_side("compiling", [(self._compile, key, *wanted[key]) for key in wanted])
-        links = [(self._link, keys[number], libraries[number], list(objects[number])) for number in absent
-                 if all(self._has(f"{key}.o") for key in objects[number])]
+        links = [
+            (self._link, keys[number], libraries[number], list(objects[number]))
+            for number in absent
+            if all(self._has(f"{key}.o") for key in objects[number])
+        ]
         self._side_by_side("linking", links)
         failed = [library for library, key in zip(libraries, keys) if not self._put(key, library.target)]
         self._prune()
@@ -175,8 +184,9 @@ class Builder:
 
     def _prune(self) -> None:
         """What has not been used for longest, until there is little enough; what a killed build left, after a day."""
-        files = sorted(((path.stat(), path) for path in self.folder.iterdir() if path.is_file()),
-                       key=lambda one: one[0].st_mtime)
+        files = sorted(
+            ((path.stat(), path) for path in self.folder.iterdir() if path.is_file()), key=lambda one: one[0].st_mtime
+        )
         total = sum(stat.st_size for stat, _ in files)
         for stat, path in files:
             old = path.name.startswith("new-") and stat.st_mtime < time.time() - 86400
@@ -186,7 +196,7 @@ class Builder:
 
 
 class Progress:
-    """"compiling 37 of 112", written over itself on a terminal, else now and then as a line."""
+    """ "compiling 37 of 112", written over itself on a terminal, else now and then as a line."""
 
     def __init__(self, what: str, total: int) -> None:
         self.what, self.total, self.count = what, total, 0
@@ -207,8 +217,9 @@ class Progress:
 def _identity(compiler: str) -> str:
     """What else decides what comes out: the compiler's version and machine, and whose headers it reads."""
     try:
-        said = subprocess.run([compiler, "-v"], capture_output=True, text=True, check=False,
-                              env={**os.environ, "LC_ALL": "C"}).stderr
+        said = subprocess.run(
+            [compiler, "-v"], capture_output=True, text=True, check=False, env={**os.environ, "LC_ALL": "C"}
+        ).stderr
     except OSError:
         said = "none"
     return f"{said}\0{sys.hexversion}\0{sysconfig.get_config_var('EXT_SUFFIX')}"

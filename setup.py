@@ -7,6 +7,7 @@
 POINTSMAN_BUILD in the environment says which (compiled.py, KINDS). Objects are reused by content (objectcache.py), so
 nothing here looks at times.
 """
+
 import os
 import runpy
 import shutil
@@ -22,9 +23,16 @@ CACHE = runpy.run_path(str(ROOT / "objectcache.py"))
 KIND = BUILD["kind"]()
 WANTED = KIND in BUILD["COMPILED"]
 WAS = BUILD["digest"]()  # before anything is read
-written = [Extension("pointsman." + name[:-2].replace("/", "."), [f"pointsman/{name}"], optional=True,
-                     extra_compile_args=["-O2"], libraries=BUILD["LIBRARIES"].get(name, []))
-           for name in BUILD["EXTENSIONS"]]
+written = [
+    Extension(
+        "pointsman." + name[:-2].replace("/", "."),
+        [f"pointsman/{name}"],
+        optional=True,
+        extra_compile_args=["-O2"],
+        libraries=BUILD["LIBRARIES"].get(name, []),
+    )
+    for name in BUILD["EXTENSIONS"]
+]
 
 
 def hot() -> list[Extension]:
@@ -78,8 +86,13 @@ class Build(build_ext):
 
     def build_extensions(self) -> None:
         """All of them at once, and what no compiler can make is left out."""
-        builder = CACHE["Builder"](CACHE["cache_folder"](ROOT), self.compiler.compiler_so, self.compiler.linker_so,
-                                   self.parallel, self.compiler.include_dirs)
+        builder = CACHE["Builder"](
+            CACHE["cache_folder"](ROOT),
+            self.compiler.compiler_so,
+            self.compiler.linker_so,
+            self.parallel,
+            self.compiler.include_dirs,
+        )
         libraries = [self._library(one) for one in self.extensions]
         failed = builder.build(libraries)
         places = {one.target for one in libraries}
@@ -95,11 +108,19 @@ class Build(build_ext):
                 path.unlink(missing_ok=True)
 
     def _library(self, one: Extension) -> object:
-        links = [*(f"-L{name}" for name in one.library_dirs), *one.extra_link_args,
-                 *(f"-l{name}" for name in one.libraries)]
+        links = [
+            *(f"-L{name}" for name in one.library_dirs),
+            *one.extra_link_args,
+            *(f"-l{name}" for name in one.libraries),
+        ]
         defined = [f"-D{name}" if value is None else f"-D{name}={value}" for name, value in one.define_macros]
-        return CACHE["Library"](one.sources, Path(self.get_ext_fullpath(one.name)), one.include_dirs,
-                                [*defined, *one.extra_compile_args], links)
+        return CACHE["Library"](
+            one.sources,
+            Path(self.get_ext_fullpath(one.name)),
+            one.include_dirs,
+            [*defined, *one.extra_compile_args],
+            links,
+        )
 
     def copy_extensions_to_source(self) -> None:
         """In one step each: what runs keeps what it has opened."""

@@ -5,6 +5,7 @@ median and the spread of all. Requests per second: above 1 is better than haprox
 program for one request): below 1 is better. Where the other core is the busier one, only CPU tells the programs apart.
 Every run is verified (bench/verify.py); a run in which two counts differ makes the whole benchmark fail.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -42,28 +43,46 @@ def alone() -> Iterator[None]:
         yield
 
 
-def write_report(path: Path, lines: dict[str, str], results: Sequence[Result | Single],
-                 options: argparse.Namespace) -> None:
+def write_report(
+    path: Path, lines: dict[str, str], results: Sequence[Result | Single], options: argparse.Namespace
+) -> None:
     """Everything that was measured, as JSON."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    report = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "about": lines, "pairs": options.pairs,
-              "seconds": options.seconds, "rows": [result.json() for result in results], "warnings": warnings(results)}
+    report = {
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "about": lines,
+        "pairs": options.pairs,
+        "seconds": options.seconds,
+        "rows": [result.json() for result in results],
+        "warnings": warnings(results),
+    }
     path.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
 
 
 def options_of(words: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
-    listed = "\n".join(f"  {name:13} {tells}" for name, tells in (
-        *((row.name, row.tells) for row in ROWS.values()), *((name, tells) for name, (tells, _) in SINGLES.items())))
+    listed = "\n".join(
+        f"  {name:13} {tells}"
+        for name, tells in (
+            *((row.name, row.tells) for row in ROWS.values()),
+            *((name, tells) for name, (tells, _) in SINGLES.items()),
+        )
+    )
     parser = argparse.ArgumentParser(
-        prog="python -m bench", description=(__doc__ or "").splitlines()[0], epilog=f"rows:\n{listed}",
-        formatter_class=argparse.RawDescriptionHelpFormatter)
+        prog="python -m bench",
+        description=(__doc__ or "").splitlines()[0],
+        epilog=f"rows:\n{listed}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--rows", default=",".join(NAMES), help="names, separated by commas (default: all)")
     parser.add_argument("--pairs", type=int, default=5, help="runs of each program for a row (default: 5)")
     parser.add_argument("--seconds", type=int, default=2, help="length of a run (default: 2)")
     parser.add_argument("--python", default=sys.executable, help="the interpreter for Pointsman")
-    parser.add_argument("--haproxy", default=os.environ.get("POINTSMAN_PEER") or "haproxy",
-                        help="the program to compare with (POINTSMAN_PEER, or haproxy)")
+    parser.add_argument(
+        "--haproxy",
+        default=os.environ.get("POINTSMAN_PEER") or "haproxy",
+        help="the program to compare with (POINTSMAN_PEER, or haproxy)",
+    )
     parser.add_argument("--interpreted", action="store_true", help="measure the modules' source")
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     report = ROOT / "build" / "bench" / f"{stamp}.json"
@@ -85,8 +104,11 @@ def measured(stage: Stage, names: Sequence[str], pairs: int, seconds: int) -> It
             print(f"\n{heading}", flush=True)
         for name in part:
             under_load = name in ROWS
-            result: Result | Single = (measure_row(stage, ROWS[name], pairs, seconds) if under_load
-                                       else SINGLES[name][1](stage, pairs, seconds))
+            result: Result | Single = (
+                measure_row(stage, ROWS[name], pairs, seconds)
+                if under_load
+                else SINGLES[name][1](stage, pairs, seconds)
+            )
             print(result.line(), flush=True)
             yield result
 
@@ -98,8 +120,9 @@ def main(words: Sequence[str] | None = None) -> int:
     needed = ["nginx", "wrk", "taskset", options.haproxy, *(["h2load"] if "p99" in names else [])]
     missing = [name for name in needed if shutil.which(name) is None]
     if missing:
-        raise SystemExit(f"not installed: {', '.join(missing)} (Debian: nginx-light wrk nghttp2-client util-linux "
-                         "haproxy)")
+        raise SystemExit(
+            f"not installed: {', '.join(missing)} (Debian: nginx-light wrk nghttp2-client util-linux haproxy)"
+        )
     compiled = demand_compiled(options.python, options.interpreted)
     began = time.monotonic()
     with alone(), Stage(options.python, options.haproxy) as stage:
@@ -107,8 +130,9 @@ def main(words: Sequence[str] | None = None) -> int:
         for name, value in lines.items():
             print(f"{name}: {value}")
         results = list(measured(stage, names, options.pairs, options.seconds))
-    print("\nTwo figures in a cell are ours / haproxy's, medians of all runs. ~: the noise is larger than the "
-          "difference.")
+    print(
+        "\nTwo figures in a cell are ours / haproxy's, medians of all runs. ~: the noise is larger than the difference."
+    )
     for sentence in warnings(results):
         print(f"warning: {sentence}")
     write_report(options.json, lines, results, options)

@@ -1,4 +1,5 @@
 """What the figures depend on: the interpreter, whether its modules are compiled, the peer, the machine."""
+
 from __future__ import annotations
 
 import os
@@ -44,6 +45,7 @@ def demand_compiled(python: str, interpreted: bool) -> bool:
 
 def about(stage: Stage, python: str, haproxy: str, compiled: bool) -> dict[str, str]:
     """Lines for the head of a report."""
+
     def first(*command: str) -> str:
         done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
         return ((done.stdout + done.stderr).strip().splitlines() or ["not installed"])[0]
@@ -59,7 +61,7 @@ def about(stage: Stage, python: str, haproxy: str, compiled: bool) -> dict[str, 
         "kernel": " ".join(os.uname()[i] for i in (0, 2)),
         "processor": f"{models[0].partition(':')[2].strip() if models else 'unknown'}, {os.cpu_count()} cores",
         "cores": f"program {stage.core}; nginx, load and receivers of logs {load}; two lanes, and their load: "
-                 f"{','.join(map(str, stage.cores))}",
+        f"{','.join(map(str, stage.cores))}",
         "load average": " ".join(f"{value:.2f}" for value in os.getloadavg()),
         "python of this script": sys.version.split()[0],
     }

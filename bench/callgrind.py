@@ -4,6 +4,7 @@ Instrumentation is off while the program starts. A measurement: zero the counts,
 2N; the difference divided by N is free of what does not belong to a request (a timer, the dump itself). The program's
 clock is clock.c's: it advances with its readings, and short waits end with an event only.
 """
+
 from __future__ import annotations
 
 import os
@@ -28,7 +29,8 @@ WARM = 200  # requests before anything is counted: memories fill, connections ar
 # The same on every machine: orders of sets, and the C library's functions for strings whatever the processor offers.
 FIXED = {
     "PYTHONHASHSEED": "0",
-    "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX2,-AVX512F,-AVX512VL,-AVX512BW,-EVEX,-BMI2,-ERMS,-FSRM"}
+    "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX2,-AVX512F,-AVX512VL,-AVX512BW,-EVEX,-BMI2,-ERMS,-FSRM",
+}
 
 Costs = Counter[tuple[str, str]]  # (object file, function): instructions of its own
 
@@ -76,9 +78,22 @@ class Counting:
             clock = build_clock(folder)
             cores = sorted(os.sched_getaffinity(0))
             self.process = run(
-                ["valgrind", "--tool=callgrind", "--instr-atstart=no", f"--callgrind-out-file={folder}/callgrind.out",
-                 python, "-m", "pointsman", "-db", "-f", str(path)], cores, output,
-                {**FIXED, "LD_PRELOAD": str(clock), **(environment or {})})
+                [
+                    "valgrind",
+                    "--tool=callgrind",
+                    "--instr-atstart=no",
+                    f"--callgrind-out-file={folder}/callgrind.out",
+                    python,
+                    "-m",
+                    "pointsman",
+                    "-db",
+                    "-f",
+                    str(path),
+                ],
+                cores,
+                output,
+                {**FIXED, "LD_PRELOAD": str(clock), **(environment or {})},
+            )
             wait_for(list(self.ports.values()), self.process, output, PATIENCE)
         except BaseException:
             self.close()
@@ -99,8 +114,9 @@ class Counting:
         self.receiver.close()
 
     def _control(self, *words: str) -> None:
-        done = subprocess.run(["callgrind_control", *words, str(self.process.pid)], capture_output=True, text=True,
-                              check=False, cwd=ROOT)
+        done = subprocess.run(
+            ["callgrind_control", *words, str(self.process.pid)], capture_output=True, text=True, check=False, cwd=ROOT
+        )
         if done.returncode:
             raise SystemExit(f"callgrind_control failed: {done.stdout}{done.stderr}")
 
@@ -129,8 +145,12 @@ class Counting:
 def build_clock(folder: Path) -> Path:
     """Compile clock.c there."""
     made = folder / "clock.so"
-    done = subprocess.run(["gcc", "-O2", "-shared", "-fPIC", "-o", str(made), str(ROOT / "bench" / "clock.c")],
-                          capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["gcc", "-O2", "-shared", "-fPIC", "-o", str(made), str(ROOT / "bench" / "clock.c")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if done.returncode:
         raise SystemExit(f"clock.c was not compiled: {done.stderr}")
     return made

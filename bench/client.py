@@ -1,4 +1,5 @@
 """One HTTP exchange with sockets that may block: for what is looked at outside of the load."""
+
 from __future__ import annotations
 
 import socket
@@ -35,7 +36,7 @@ def exchange(sock: socket.socket, request: bytes) -> Answer:
         data += _more(sock)
     first, *lines = data[:end].split(b"\r\n")
     length = content_length(lines)
-    body = data[end + 4:]
+    body = data[end + 4 :]
     while len(body) < length:
         body += _more(sock)
     return Answer(int(first.split(b" ")[1]), lines, body)

@@ -4,6 +4,7 @@ The frontend "full" has three ACLs, a deny, a set-header, forwardfor, a del-head
 use_backend rules on path and host, a tenth of them by regular expression, of which only the last holds for the row's
 requests. Nothing here is set for the benchmark alone: where a setting has a default, it is left at that.
 """
+
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -13,8 +14,10 @@ from bench.rows import RULES, SMALL
 
 # Two lines (v) and five lines (w) that no other response has; $request_id is 32 random hexadecimal digits.
 TWO = "add_header X-Request-Id $request_id; add_header X-Serial $connection-$connection_requests;"
-FIVE = (TWO + ' add_header Set-Cookie "s=$request_id; Path=/"; add_header ETag \'"$request_id"\';'
-        " add_header X-Trace trace-$request_id;")
+FIVE = (
+    TWO + ' add_header Set-Cookie "s=$request_id; Path=/"; add_header ETag \'"$request_id"\';'
+    " add_header X-Trace trace-$request_id;"
+)
 NGINX = """\
 worker_processes 1; daemon off; pid {folder}/nginx.pid; error_log {folder}/nginx.log;
 events {{ worker_connections 16384; }}
@@ -122,8 +125,10 @@ backend servers
 
 def nginx(folder: Path, ports: Sequence[int]) -> str:
     """Its configuration: a server a port, and a socket that tells how many requests were served."""
-    servers = "".join(SERVER.format(port=port, folder=folder, text=(SMALL % number).decode(), two=TWO, five=FIVE)
-                      for number, port in enumerate(ports, 1))
+    servers = "".join(
+        SERVER.format(port=port, folder=folder, text=(SMALL % number).decode(), two=TWO, five=FIVE)
+        for number, port in enumerate(ports, 1)
+    )
     return NGINX.format(folder=folder, servers=servers)
 
 
@@ -150,8 +155,9 @@ def server_lines(ports: Sequence[int]) -> str:
 
 def configuration(lanes: int, socket: Path, log: int, ports: Mapping[str, int], servers: Sequence[int]) -> str:
     """What both programs read, with their own ports."""
-    return CONFIGURATION.format(lanes=lanes, socket=socket, log=log, routes=routes(), servers=server_lines(servers),
-                                **ports)
+    return CONFIGURATION.format(
+        lanes=lanes, socket=socket, log=log, routes=routes(), servers=server_lines(servers), **ports
+    )
 
 
 def idle_configuration(socket: Path, port: int, servers: Sequence[int]) -> str:
@@ -164,7 +170,9 @@ def large_configuration(backends: int, servers: int) -> str:
     lines = [LARGE_HEAD]
     for number in range(backends):
         lines += [f"backend app{number}", "    balance roundrobin", "    option httpchk GET /health"]
-        lines += [f"    server s{n} 10.{number >> 8}.{number & 255}.{n + 1}:8080 check inter 5s weight {n * 10 + 10}"
-                  for n in range(servers)]
+        lines += [
+            f"    server s{n} 10.{number >> 8}.{number & 255}.{n + 1}:8080 check inter 5s weight {n * 10 + 10}"
+            for n in range(servers)
+        ]
         lines.append("")
     return "\n".join(lines)

@@ -4,6 +4,7 @@ Times are noise on a busy machine, instructions are not. A row that needs more t
 than 5 % below asks to write the new figure down (--update). The figures hold for one minor version of Python, and
 compiled and interpreted modules have their own. They are those of asyncio's loop: with uvloop a turn costs less.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -29,7 +30,7 @@ Figures = dict[str, dict[str, int]]  # "3.11 compiled": row: instructions
 
 
 def verdict(now: int, figure: int | None) -> str:
-    """"ok", "MORE", "update" or "new"."""
+    """ "ok", "MORE", "update" or "new"."""
     if figure is None:
         return "new"
     if now > figure * (1 + TOLERANCE):
@@ -70,8 +71,10 @@ def main(words: Sequence[str] | None = None) -> int:
     key = f"{python_version()} {'compiled' if compiled else 'interpreted'}"
     number = options.number or NUMBER[compiled]
     measured = {}
-    with (tempfile.TemporaryDirectory(prefix="pointsman-count-") as folder,
-          Counting(options.python, Path(folder)) as counting):
+    with (
+        tempfile.TemporaryDirectory(prefix="pointsman-count-") as folder,
+        Counting(options.python, Path(folder)) as counting,
+    ):
         for name in options.rows.split(","):
             row = ROWS[name]
             times = number * TCP_TIMES if row.tcp else number

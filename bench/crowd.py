@@ -7,6 +7,7 @@ body.
 
     clients  --(listens: the program)-->  program  --(listens: us)-->  the server, below
 """
+
 from __future__ import annotations
 
 import selectors
@@ -149,9 +150,14 @@ class Crowd:
 
 def response(path: bytes, number: int, close: bool) -> bytes:
     """What a server of the benchmark would say; `number` makes the lines different where the path asks for it."""
-    lines = [b"HTTP/1.1 200 OK", b"Server: nginx/1.22.1", b"Date: Sat, 01 Jan 2022 00:00:00 GMT",
-             b"Content-Type: text/plain", b"Content-Length: %d" % len(BODY),
-             b"Connection: " + (b"close" if close else b"keep-alive")]
+    lines = [
+        b"HTTP/1.1 200 OK",
+        b"Server: nginx/1.22.1",
+        b"Date: Sat, 01 Jan 2022 00:00:00 GMT",
+        b"Content-Type: text/plain",
+        b"Content-Length: %d" % len(BODY),
+        b"Connection: " + (b"close" if close else b"keep-alive"),
+    ]
     token = b"%032x" % (number * 0x9E3779B97F4A7C15F39CC0605CEDC834 % (1 << 128))
     if path.startswith((b"/v", b"/w")):
         lines += [b"X-Request-Id: " + token, b"X-Serial: %d" % number]

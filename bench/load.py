@@ -2,6 +2,7 @@
 
 wrk sends as fast as answers come (`measure`), h2load at a rate that is given (`measure_paced`).
 """
+
 from __future__ import annotations
 
 import json
@@ -26,8 +27,9 @@ def wrk(stage: Stage, program: Program, row: Row, seconds: int) -> dict[str, int
     script = stage.folder / "load.lua"
     script.write_text(row.script(stage.next_run() * SPAN))
     address = f"http://127.0.0.1:{program.ports[row.frontend]}/"
-    done = _pinned(stage, program, ["wrk", "-t1", f"-c{row.connections}", f"-d{seconds}s", "--latency",
-                                    "-s", str(script), address])
+    done = _pinned(
+        stage, program, ["wrk", "-t1", f"-c{row.connections}", f"-d{seconds}s", "--latency", "-s", str(script), address]
+    )
     found = [line for line in done.splitlines() if line.startswith("RESULT ")]
     if not found:
         raise SystemExit(f"wrk failed: {done}")
@@ -41,16 +43,30 @@ def h2load(stage: Stage, program: Program, row: Row, seconds: int, rate: float) 
     log.unlink(missing_ok=True)
     # A number of requests, not -D: h2load 1.52 spins for ever when it is given a rate and a duration.
     number = int(rate * seconds)
-    done = _pinned(stage, program, ["h2load", "--h1", "-t1", f"-c{PACED_CLIENTS}", f"-n{number}",
-                                    f"--rps={rate / PACED_CLIENTS:.3f}", f"--log-file={log}",
-                                    f"http://127.0.0.1:{program.ports[row.frontend]}{row.path}"])
+    done = _pinned(
+        stage,
+        program,
+        [
+            "h2load",
+            "--h1",
+            "-t1",
+            f"-c{PACED_CLIENTS}",
+            f"-n{number}",
+            f"--rps={rate / PACED_CLIENTS:.3f}",
+            f"--log-file={log}",
+            f"http://127.0.0.1:{program.ports[row.frontend]}{row.path}",
+        ],
+    )
     return h2load_result(done, log.read_text() if log.exists() else "")
 
 
 def h2load_result(printed: str, log: str) -> dict[str, int]:
     """In the words of wrk's result. SystemExit if the output is not understood."""
-    total = re.search(r"requests: \d+ total, \d+ started, (\d+) done, \d+ succeeded, (\d+) failed, "
-                      r"(\d+) errored, (\d+) timeout", printed)
+    total = re.search(
+        r"requests: \d+ total, \d+ started, (\d+) done, \d+ succeeded, (\d+) failed, "
+        r"(\d+) errored, (\d+) timeout",
+        printed,
+    )
     size = re.search(r"traffic: .*?\((\d+)\) total", printed)
     rate = re.search(r"finished in .*?, ([\d.]+) req/s", printed)
     if total is None or size is None or rate is None or not float(rate[1]):
@@ -59,9 +75,16 @@ def h2load_result(printed: str, log: str) -> dict[str, int]:
     times = sorted(int(fields[2]) for fields in lines)
     wrong = sum(fields[1] != "200" for fields in lines)
     count = int(total[1])
-    return {"requests": count, "microseconds": round(count / float(rate[1]) * 1e6), "bytes": int(size[1]),
-            "status": max(int(total[2]), wrong), "read": int(total[3]), "timeout": int(total[4]),
-            "p50": percentile(times, 50), "p99": percentile(times, 99)}
+    return {
+        "requests": count,
+        "microseconds": round(count / float(rate[1]) * 1e6),
+        "bytes": int(size[1]),
+        "status": max(int(total[2]), wrong),
+        "read": int(total[3]),
+        "timeout": int(total[4]),
+        "p50": percentile(times, 50),
+        "p99": percentile(times, 99),
+    }
 
 
 def percentile(ordered: list[int], part: float) -> int:
@@ -94,9 +117,18 @@ def measure(stage: Stage, program: Program, row: Row, seconds: int, rate: float 
     problems = verify(replace(row, connections=PACED_CLIENTS) if rate else row, result, counts, program.name)
     if rate and abs(reached / rate - 1) > RATE_ERROR:
         problems = "; ".join(filter(None, (problems, f"{program.name}: {reached:,.0f} requests/s, not {rate:,.0f}")))
-    return Sample(requests=result["requests"], rate=reached, user=spent.user / count, system=spent.system / count,
-                  p50=result["p50"], p99=result["p99"], memory=anonymous_kilobytes(program.pid), log_lines=counts.lines,
-                  cores=cores, problems=problems)
+    return Sample(
+        requests=result["requests"],
+        rate=reached,
+        user=spent.user / count,
+        system=spent.system / count,
+        p50=result["p50"],
+        p99=result["p99"],
+        memory=anonymous_kilobytes(program.pid),
+        log_lines=counts.lines,
+        cores=cores,
+        problems=problems,
+    )
 
 
 def alternate(stage: Stage, row: Row, pairs: int, seconds: int, rate: float = 0.0) -> tuple[list[Sample], list[Sample]]:

@@ -5,6 +5,7 @@ in it. All of these are linear in Pointsman; that is tested without a clock (tes
 haproxy 2.6 compares each ACL and each server with all of those before it, which is why the row of servers has 20,000,
 and why these two are measured once.
 """
+
 from __future__ import annotations
 
 import os
@@ -46,21 +47,28 @@ class File:
 
 
 FILES = {
-    "load-rules": File("-c on 100,000 set-header rules with a condition each",
-                       "http-request set-header x-N vN if { path /pN }", 100_000),
-    "load-use": File("-c on 100,000 use_backend rules with a condition each", "use_backend app if { path /pN }",
-                     100_000),
+    "load-rules": File(
+        "-c on 100,000 set-header rules with a condition each",
+        "http-request set-header x-N vN if { path /pN }",
+        100_000,
+    ),
+    "load-use": File(
+        "-c on 100,000 use_backend rules with a condition each", "use_backend app if { path /pN }", 100_000
+    ),
     "load-acls": File("-c on 100,000 named ACLs", "acl aN path_beg /pN", 100_000, most_pairs=1),
-    "load-servers": File("-c on 20,000 servers", "server tN 127.0.0.1:18081 check weight 3", 20_000, in_backend=True,
-                         most_pairs=1)}
+    "load-servers": File(
+        "-c on 20,000 servers", "server tN 127.0.0.1:18081 check weight 3", 20_000, in_backend=True, most_pairs=1
+    ),
+}
 ENTRIES = 1_000_000
 GOAL = Goal(4, 2, lower=True)
 
 
 def cpu_of_check(command: list[str], path: Path) -> float:
     """Seconds of CPU that `-c` on a file takes. SystemExit if the file is refused."""
-    with subprocess.Popen([*command, "-c", "-f", str(path)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                          cwd=ROOT) as process:
+    with subprocess.Popen(
+        [*command, "-c", "-f", str(path)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=ROOT
+    ) as process:
         assert process.stderr is not None
         said = process.stderr.read().decode(errors="replace")
         _, status, used = os.wait4(process.pid, 0)
@@ -84,6 +92,7 @@ def _lines(row: str, file: File) -> Callable[[Stage, int, int], Single]:
         path = stage.folder / f"{row}.cfg"
         path.write_text(file.text())
         return compare(stage, row, path, min(pairs, file.most_pairs), f"{file.count:,} lines")
+
     return measure
 
 
@@ -100,4 +109,5 @@ def load_map(stage: Stage, pairs: int, seconds: int) -> Single:
 
 LOADS: dict[str, tuple[str, Callable[[Stage, int, int], Single]]] = {
     **{row: (file.tells, _lines(row, file)) for row, file in FILES.items()},
-    "load-map": ("-c on a file with a map of 1,000,000 entries", load_map)}
+    "load-map": ("-c on a file with a map of 1,000,000 entries", load_map),
+}

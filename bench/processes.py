@@ -1,4 +1,5 @@
 """What Linux tells of a process (/proc), and what a program tells of itself on its runtime socket."""
+
 from __future__ import annotations
 
 import csv

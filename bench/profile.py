@@ -5,6 +5,7 @@ for interpreted callers); what CPython's interpreter does itself is folded into 
 --unfolded shows everything by its symbol, --modules adds up what is compiled by module. Interpreted functions are
 invisible here: they are all "the interpreter's loop".
 """
+
 from __future__ import annotations
 
 import argparse
@@ -26,15 +27,21 @@ from bench.stage import MEMORIES_OFF, ROOT
 # CPython's functions, by the beginning of their symbols; the first that fits.
 GROUPS = (
     ("the interpreter's loop", r"_?PyEval_|_PyFunction_Vectorcall|_PyFrame|_PyEvalFrame"),
-    ("memory", r"_?PyObject_(Malloc|Free|Calloc|Realloc|GC_)|_?PyMem_|_PyObject_(GC_)?New|PyObject_GC|_?PyGC_|"
-               r"PyType_Generic|_Py_Dealloc|_Py_NewReference|PyObject_Init"),
+    (
+        "memory",
+        r"_?PyObject_(Malloc|Free|Calloc|Realloc|GC_)|_?PyMem_|_PyObject_(GC_)?New|PyObject_GC|_?PyGC_|"
+        r"PyType_Generic|_Py_Dealloc|_Py_NewReference|PyObject_Init",
+    ),
     ("dictionaries and sets", r"_?PyDict|dict|_?PySet|set_|insertdict|lookdict|PyFrozenSet"),
     ("bytes", r"_?PyBytes|bytes_|_?PyByteArray|bytearray_|stringlib|_Py_bytes|fastsearch"),
     ("text", r"_?PyUnicode|unicode"),
     ("integers", r"_?PyLong|long_|_?PyBool|PyNumber|_?PyFloat|float_"),
     ("tuples and lists", r"_?PyTuple|tuple|_?PyList|list_|PySequence|PyIter"),
-    ("arguments and calls", r"_?PyArg|PyVectorcall|_?PyObject_(Vectorcall|Call|FastCall|MakeTpCall)|cfunction_|"
-                            r"method_vectorcall|PyCFunction|vgetargs|convertitem|_PyStack|PyMethod|method_|PyCell"),
+    (
+        "arguments and calls",
+        r"_?PyArg|PyVectorcall|_?PyObject_(Vectorcall|Call|FastCall|MakeTpCall)|cfunction_|"
+        r"method_vectorcall|PyCFunction|vgetargs|convertitem|_PyStack|PyMethod|method_|PyCell",
+    ),
     ("attributes", r"_?PyObject_(Generic)?(Get|Set)|_PyType|type_|PyDescr|PyMember|member_|_PyObject_Lookup|PyType_"),
     ("system calls", r"os_|posix_|_Py_(read|write)|sock_|select_|PyEval_(Save|Restore)|take_gil|drop_gil|time_"),
     ("exceptions", r"_?PyErr|PyException|BaseException|_PyErr"),
@@ -106,8 +113,10 @@ def main(words: Sequence[str] | None = None) -> int:
     number = options.number or NUMBER[compiled]
     row = ROWS[options.row]
     environment = MEMORIES_OFF if row.variant == "off" else {}
-    with (tempfile.TemporaryDirectory(prefix="pointsman-profile-") as folder,
-          Counting(options.python, Path(folder), environment) as counting):
+    with (
+        tempfile.TemporaryDirectory(prefix="pointsman-profile-") as folder,
+        Counting(options.python, Path(folder), environment) as counting,
+    ):
         costs = counting.measure(row, number)
     print(f"{row.name}: {row.tells}; {'compiled' if compiled else 'interpreted'}; {number} requests\n")
     costs = by_module(costs) if options.modules else costs

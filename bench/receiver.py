@@ -3,6 +3,7 @@
 UDP, because its buffer can be large: a unix socket holds few datagrams (net.unix.max_dgram_qlen), so that what comes
 while this thread waits for its core would be dropped. What the kernel dropped all the same stands in /proc/net/udp.
 """
+
 from __future__ import annotations
 
 import socket

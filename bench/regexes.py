@@ -1,5 +1,6 @@
 """python -m bench.regexes: nanoseconds of one call, by engine: the extension over PCRE2, Python's `re`, and the package
 pypcre where it is installed. What core/regex.py quotes."""
+
 import importlib
 import re
 import timeit
@@ -28,7 +29,10 @@ def cost(call: Callable[[bytes], object], value: bytes) -> int:
 def engines(pattern: bytes) -> list[tuple[str, Callable[[bytes], object]]]:
     made = compile_bytes(pattern, False, True)
     found: list[tuple[str, Callable[[bytes], object]]] = [
-        ("test", made.test), ("groups", made.groups), ("re", re.compile(pattern).search)]
+        ("test", made.test),
+        ("groups", made.groups),
+        ("re", re.compile(pattern).search),
+    ]
     try:
         found.append(("pypcre", importlib.import_module("pcre").compile(pattern).search))
     except ImportError:

@@ -1,4 +1,5 @@
 """The arithmetic: samples of runs, ratios of pairs, medians and spreads, lines of the table."""
+
 from __future__ import annotations
 
 import statistics
@@ -112,28 +113,57 @@ class Result:
 
     def line(self) -> str:
         """For the table."""
+
         def both(what: Callable[[Sample], float], digits: int) -> str:
             return " / ".join(f"{statistics.median(map(what, side)):,.{digits}f}" for side in (self.ours, self.theirs))
 
         user, system = both(lambda sample: sample.user, 1), both(lambda sample: sample.system, 1)
         cells = [
-            f"{self.row:12}", self.rates.text(), self.costs.text(), f"{both(lambda s: s.rate, 0):>17}",
-            f"{user:>13}", f"{system:>13}", f"{both(lambda s: s.p50 / 1000, 2):>13}",
-            f"{both(lambda s: s.p99 / 1000, 2):>13}", f"{both(lambda s: s.memory / 1024, 1):>11}",
-            self.goal.text(self.rates.median), "; ".join(self.problems)]
+            f"{self.row:12}",
+            self.rates.text(),
+            self.costs.text(),
+            f"{both(lambda s: s.rate, 0):>17}",
+            f"{user:>13}",
+            f"{system:>13}",
+            f"{both(lambda s: s.p50 / 1000, 2):>13}",
+            f"{both(lambda s: s.p99 / 1000, 2):>13}",
+            f"{both(lambda s: s.memory / 1024, 1):>11}",
+            self.goal.text(self.rates.median),
+            "; ".join(self.problems),
+        ]
         return f"| {' | '.join(cells)} |"
 
     def json(self) -> Json:
         """Everything."""
-        return {"row": self.row, "kind": "load", "goal": asdict(self.goal),
-                "verdict": self.goal.verdict(self.rates.median), "rate_ratio": self.rates.median,
-                "rate_ratios": self.rates.values, "rate_unsure": self.rates.unsure, "cpu_ratio": self.costs.median,
-                "cpu_ratios": self.costs.values, "cpu_unsure": self.costs.unsure,
-                "ours": [asdict(sample) for sample in self.ours], "theirs": [asdict(sample) for sample in self.theirs]}
+        return {
+            "row": self.row,
+            "kind": "load",
+            "goal": asdict(self.goal),
+            "verdict": self.goal.verdict(self.rates.median),
+            "rate_ratio": self.rates.median,
+            "rate_ratios": self.rates.values,
+            "rate_unsure": self.rates.unsure,
+            "cpu_ratio": self.costs.median,
+            "cpu_ratios": self.costs.values,
+            "cpu_unsure": self.costs.unsure,
+            "ours": [asdict(sample) for sample in self.ours],
+            "theirs": [asdict(sample) for sample in self.theirs],
+        }
 
 
-TITLES = ("row", "req/s ratio (least..most)", "CPU ratio (least..most)", "req/s ours / haproxy", "user µs", "system µs",
-          "p50 ms", "p99 ms", "memory MB", "goal, req/s", "problems")
+TITLES = (
+    "row",
+    "req/s ratio (least..most)",
+    "CPU ratio (least..most)",
+    "req/s ours / haproxy",
+    "user µs",
+    "system µs",
+    "p50 ms",
+    "p99 ms",
+    "memory MB",
+    "goal, req/s",
+    "problems",
+)
 HEAD = f"| {' | '.join(TITLES)} |\n|{'---|' * len(TITLES)}"
 
 
@@ -163,16 +193,33 @@ class Single:
     def line(self) -> str:
         """For the table."""
         ours, theirs = statistics.median(self.ours), statistics.median(self.theirs)
-        cells = [f"{self.row:12}", self.ratios.text(), f"{figure(ours)} / {figure(theirs)} {self.unit}",
-                 self.goal.text(self.judged), self.about, "; ".join(self.problems)]
+        cells = [
+            f"{self.row:12}",
+            self.ratios.text(),
+            f"{figure(ours)} / {figure(theirs)} {self.unit}",
+            self.goal.text(self.judged),
+            self.about,
+            "; ".join(self.problems),
+        ]
         return f"| {' | '.join(cells)} |"
 
     def json(self) -> Json:
         """Everything."""
-        return {"row": self.row, "kind": "single", "unit": self.unit, "goal": asdict(self.goal), "about": self.about,
-                "absolute": self.absolute, "verdict": self.goal.verdict(self.judged), "ratio": self.ratios.median,
-                "ratios": self.ratios.values, "unsure": self.ratios.unsure, "ours": self.ours, "theirs": self.theirs,
-                "problems": self.problems}
+        return {
+            "row": self.row,
+            "kind": "single",
+            "unit": self.unit,
+            "goal": asdict(self.goal),
+            "about": self.about,
+            "absolute": self.absolute,
+            "verdict": self.goal.verdict(self.judged),
+            "ratio": self.ratios.median,
+            "ratios": self.ratios.values,
+            "unsure": self.ratios.unsure,
+            "ours": self.ours,
+            "theirs": self.theirs,
+            "problems": self.problems,
+        }
 
 
 def figure(value: float) -> str:
@@ -191,6 +238,8 @@ def warnings(results: Sequence[Result | Single]) -> list[str]:
         named = {"req/s": result.rates, "CPU": result.costs} if isinstance(result, Result) else {"ratio": result.ratios}
         for name, values in named.items():
             if values.unsure:
-                found.append(f"{result.row}, {name}: the noise ({values.spread:.2f} between the least and the most) is "
-                             f"larger than the difference from 1 ({abs(values.median - 1):.2f})")
+                found.append(
+                    f"{result.row}, {name}: the noise ({values.spread:.2f} between the least and the most) is "
+                    f"larger than the difference from 1 ({abs(values.median - 1):.2f})"
+                )
     return found

@@ -4,6 +4,7 @@ A request is a template: {n} is another number in every request, {t} a random on
 script of it, `request` the bytes for our own client; both send the same lines in the same order. Paths below /v ask a
 server for two header lines that are never the same, paths below /w for five (`bench/configs.py`, `bench/crowd.py`).
 """
+
 from __future__ import annotations
 
 import random
@@ -99,9 +100,11 @@ class Row:
         if "{" not in text:
             return f"local raw = {quoted(text)}\nwrk.format = function() return raw end\n{LAST_LINE}"
         parts = [part if part in "nt" else quoted(part) for part in re.split(r"\{([nt])\}", text) if part]
-        return (f"local n, random = {start}, math.random\nmath.randomseed({start % (1 << 31)})\n"
-                f"request = function()\n   n = n + 1\n   local t = random(100000000, 999999999)\n"
-                f"   return {' .. '.join(parts)}\nend\n{LAST_LINE}")
+        return (
+            f"local n, random = {start}, math.random\nmath.randomseed({start % (1 << 31)})\n"
+            f"request = function()\n   n = n + 1\n   local t = random(100000000, 999999999)\n"
+            f"   return {' .. '.join(parts)}\nend\n{LAST_LINE}"
+        )
 
 
 def quoted(text: str) -> str:
@@ -126,28 +129,87 @@ ROWS = {
         Row(name="full", tells="small keep-alive, full configuration", least=1.2, aim=1.6, must=True, frontend="full"),
         Row(name="small", tells="small keep-alive, plain configuration", least=1.0, aim=1.2),
         Row(name="browser", tells="full, a browser's headers", least=1.2, aim=1.6, frontend="full", lines=BROWSER),
-        Row(name="path+id", tells="full, path and id header differ in every request", least=1.1, aim=1.5, must=True,
-            frontend="full", path="/p{t}-{n}", lines=IDENTIFIED),
-        Row(name="responses", tells="and every response differs in two header lines", least=1.1, aim=1.6,
-            frontend="full", path="/v/p{t}-{n}", lines=IDENTIFIED),
-        Row(name="all-differ", tells="and no line is like another, in both directions", least=1.0, aim=1.5, must=True,
-            frontend="full", path="/w/p{t}-{n}", host="h{n}.example.com", lines=DIFFERENT),
-        Row(name="memories-off", tells="full with the memories switched off", least=0.6, aim=0.8, frontend="full",
-            variant="off"),
-        Row(name="rules200", tells="200 use_backend rules, path tail and a header differ, last rule hit", least=1.1,
-            aim=2.0, frontend="rules", path="/last/p{t}-{n}", lines=IDENTIFIED, backend="others"),
+        Row(
+            name="path+id",
+            tells="full, path and id header differ in every request",
+            least=1.1,
+            aim=1.5,
+            must=True,
+            frontend="full",
+            path="/p{t}-{n}",
+            lines=IDENTIFIED,
+        ),
+        Row(
+            name="responses",
+            tells="and every response differs in two header lines",
+            least=1.1,
+            aim=1.6,
+            frontend="full",
+            path="/v/p{t}-{n}",
+            lines=IDENTIFIED,
+        ),
+        Row(
+            name="all-differ",
+            tells="and no line is like another, in both directions",
+            least=1.0,
+            aim=1.5,
+            must=True,
+            frontend="full",
+            path="/w/p{t}-{n}",
+            host="h{n}.example.com",
+            lines=DIFFERENT,
+        ),
+        Row(
+            name="memories-off",
+            tells="full with the memories switched off",
+            least=0.6,
+            aim=0.8,
+            frontend="full",
+            variant="off",
+        ),
+        Row(
+            name="rules200",
+            tells="200 use_backend rules, path tail and a header differ, last rule hit",
+            least=1.1,
+            aim=2.0,
+            frontend="rules",
+            path="/last/p{t}-{n}",
+            lines=IDENTIFIED,
+            backend="others",
+        ),
         Row(name="post10k", tells="POST with 10 KB", least=0.9, aim=1.2, path="/post", post=POSTED),
         Row(name="10k", tells="10 KB down", least=0.95, aim=1.2, path="/10k.bin", size=10_000),
         Row(name="1m", tells="1 MB down", least=1.4, aim=3, must=True, path="/1m.bin", size=1_000_000, connections=16),
-        Row(name="close", tells="connection: close, full configuration", least=0.85, aim=1.1, must=True,
-            frontend="full", close=True),
+        Row(
+            name="close",
+            tells="connection: close, full configuration",
+            least=0.85,
+            aim=1.1,
+            must=True,
+            frontend="full",
+            close=True,
+        ),
         Row(name="1000", tells="1,000 connections keep-alive", least=1.0, aim=1.3, connections=1000),
         Row(name="one", tells="one connection (latency)", least=0.9, aim=1.0, connections=1),
         Row(name="tcp", tells="TCP mode ping-pong", least=0.85, aim=1.0, must=True, frontend="tcp"),
         Row(name="tcp-connect", tells="TCP mode, new connection each", least=0.8, aim=1.0, frontend="tcp", close=True),
-        Row(name="tcp-1m", tells="TCP mode 1 MB", least=1.5, aim=3, frontend="tcp", path="/1m.bin", size=1_000_000,
-            connections=16),
-        Row(name="two-lanes", tells="two lanes and nbthread 2, small full", least=1.0, aim=1.4, frontend="full",
-            variant="two"),
+        Row(
+            name="tcp-1m",
+            tells="TCP mode 1 MB",
+            least=1.5,
+            aim=3,
+            frontend="tcp",
+            path="/1m.bin",
+            size=1_000_000,
+            connections=16,
+        ),
+        Row(
+            name="two-lanes",
+            tells="two lanes and nbthread 2, small full",
+            least=1.0,
+            aim=1.4,
+            frontend="full",
+            variant="two",
+        ),
     )
 }

@@ -1,6 +1,7 @@
 """The rows with one figure a run: memory of idle connections, a large file checked, the first answer after the start,
 and the 99th percentile at a rate that both programs can serve.
 """
+
 from __future__ import annotations
 
 import os
@@ -47,12 +48,22 @@ def paced(stage: Stage, pairs: int, seconds: int) -> Single:
     peak = statistics.median(measure(stage, stage.program(THEIRS, "one"), row, seconds).rate for _ in range(3))
     ours, theirs = alternate(stage, row, pairs, seconds, peak * SHARE)
     problems = sorted({sample.problems for sample in (*ours, *theirs) if sample.problems})
-    p50, user = (" / ".join(f"{statistics.median(getter):,.2f}" for getter in figures) for figures in (
-        [[sample.p50 / 1000 for sample in side] for side in (ours, theirs)],
-        [[sample.cpu for sample in side] for side in (ours, theirs)]))
-    return Single("p99", "ms", Goal(1.2, 0.8, lower=True), [sample.p99 / 1000 for sample in ours],
-                  [sample.p99 / 1000 for sample in theirs], problems=problems,
-                  about=f"{peak * SHARE:,.0f} requests/s offered; p50 {p50} ms; CPU {user} µs")
+    p50, user = (
+        " / ".join(f"{statistics.median(getter):,.2f}" for getter in figures)
+        for figures in (
+            [[sample.p50 / 1000 for sample in side] for side in (ours, theirs)],
+            [[sample.cpu for sample in side] for side in (ours, theirs)],
+        )
+    )
+    return Single(
+        "p99",
+        "ms",
+        Goal(1.2, 0.8, lower=True),
+        [sample.p99 / 1000 for sample in ours],
+        [sample.p99 / 1000 for sample in theirs],
+        problems=problems,
+        about=f"{peak * SHARE:,.0f} requests/s offered; p50 {p50} ms; CPU {user} µs",
+    )
 
 
 def idle(stage: Stage, pairs: int, seconds: int) -> Single:
@@ -65,8 +76,15 @@ def idle(stage: Stage, pairs: int, seconds: int) -> Single:
         ours, theirs = pairs_of(lambda name: _idle_bytes(stage, name, count, problems), min(pairs, IDLE_PAIRS))
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    return Single("idle", "bytes", Goal(1.0, 0.5, lower=True), ours, theirs, problems=sorted(set(problems)),
-                  about=f"{count:,} connections")
+    return Single(
+        "idle",
+        "bytes",
+        Goal(1.0, 0.5, lower=True),
+        ours,
+        theirs,
+        problems=sorted(set(problems)),
+        about=f"{count:,} connections",
+    )
 
 
 def _idle_bytes(stage: Stage, name: str, count: int, problems: list[str]) -> float:
@@ -115,8 +133,14 @@ def check(stage: Stage, pairs: int, seconds: int) -> Single:
         return spent
 
     ours, theirs = pairs_of(one, pairs)
-    return Single("check", "s", Goal(20, 8, lower=True), ours, theirs,
-                  about=f"{BACKENDS:,} backends, {SERVERS} servers each, {path.stat().st_size >> 10} KB")
+    return Single(
+        "check",
+        "s",
+        Goal(20, 8, lower=True),
+        ours,
+        theirs,
+        about=f"{BACKENDS:,} backends, {SERVERS} servers each, {path.stat().st_size >> 10} KB",
+    )
 
 
 def seed_text(text: str, folder: Path, port: int, servers: list[int], root: bool) -> str:
@@ -136,6 +160,7 @@ def seed_text(text: str, folder: Path, port: int, servers: list[int], root: bool
 
 def start(stage: Stage, pairs: int, seconds: int) -> Single:
     """From the start of the process to the first request that is answered, in ms."""
+
     def one(name: str) -> float:
         port = free_ports(1)[0]
         program: Program = stage.spare(name, "start")

@@ -6,6 +6,7 @@
 A program is started when the first row wants it: each in its variants "one" (a lane), "two" (lanes), "off" (without
 memories; only Pointsman has any), and idles when others are measured.
 """
+
 from __future__ import annotations
 
 import os
@@ -77,13 +78,20 @@ class Program:
             self.receiver = None
 
 
-def run(command: Sequence[str], cores: Sequence[int], output: Path,
-        environment: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
+def run(
+    command: Sequence[str], cores: Sequence[int], output: Path, environment: Mapping[str, str] | None = None
+) -> subprocess.Popen[bytes]:
     """Start a process on these cores. taskset becomes the command, so the process id is the command's."""
     pinned = ["taskset", "-c", ",".join(map(str, cores)), *command]
     with output.open("wb") as out:
-        return subprocess.Popen(pinned, stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=ROOT,
-                                env={**os.environ, **(environment or {})})
+        return subprocess.Popen(
+            pinned,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            cwd=ROOT,
+            env={**os.environ, **(environment or {})},
+        )
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
@@ -165,13 +173,22 @@ class Stage:
         found = self.programs.get((name, variant))
         if found is None:
             cores = self.cores if variant == "two" else [self.core]
-            found = Program(name, self.commands[name], self.folder / f"{name}-{variant}", cores,
-                            dict(zip(FRONTENDS, free_ports(len(FRONTENDS)), strict=True)),
-                            MEMORIES_OFF if variant == "off" else {}, Receiver())
+            found = Program(
+                name,
+                self.commands[name],
+                self.folder / f"{name}-{variant}",
+                cores,
+                dict(zip(FRONTENDS, free_ports(len(FRONTENDS)), strict=True)),
+                MEMORIES_OFF if variant == "off" else {},
+                Receiver(),
+            )
             self.programs[name, variant] = found
             assert found.receiver is not None
-            found.start(configuration(2 if variant == "two" else 1, found.socket, found.receiver.port, found.ports,
-                                      self.servers))
+            found.start(
+                configuration(
+                    2 if variant == "two" else 1, found.socket, found.receiver.port, found.ports, self.servers
+                )
+            )
             assert found.process is not None
             wait_for(list(found.ports.values()), found.process, found.folder / "output")
         return found
@@ -212,8 +229,17 @@ class Stage:
         receiver = program.receiver
         assert receiver is not None
         routed = back["stot"]
-        return Counts(self.served(), int(front["stot"]), int(front["req_tot"] or 0), int(front["hrsp_2xx"] or 0),
-                      int(front["bin"]), int(routed), receiver.lines, dropped_logs(program.socket), receiver.dropped())
+        return Counts(
+            self.served(),
+            int(front["stot"]),
+            int(front["req_tot"] or 0),
+            int(front["hrsp_2xx"] or 0),
+            int(front["bin"]),
+            int(routed),
+            receiver.lines,
+            dropped_logs(program.socket),
+            receiver.dropped(),
+        )
 
     def settled(self, program: Program, row: Row, patience: float = 3.0) -> Counts:
         """The counts when they have come to rest: log lines wait for a flush, connections for their end."""

@@ -1,10 +1,11 @@
 """What is wrong with a run: nothing is believed that was not counted twice.
 
-    wrk          answers it has seen, errors, bytes          at most one request of each connection is under way when
-    the program  requests or sessions, 2xx, bytes, backend   wrk stops: such a request may have been counted by the
-    nginx        requests it has answered                    program and by nginx, but not by wrk
-    the log      lines received; dropped by the program or by the kernel: lines equal the program's own count
+wrk          answers it has seen, errors, bytes          at most one request of each connection is under way when
+the program  requests or sessions, 2xx, bytes, backend   wrk stops: such a request may have been counted by the
+nginx        requests it has answered                    program and by nginx, but not by wrk
+the log      lines received; dropped by the program or by the kernel: lines equal the program's own count
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -31,9 +32,16 @@ class Counts:
 
     def __sub__(self, before: Counts) -> Counts:
         return Counts(
-            self.served - before.served, self.sessions - before.sessions, self.requests - before.requests,
-            self.good - before.good, self.bytes_in - before.bytes_in, self.routed - before.routed,
-            self.lines - before.lines, self.dropped - before.dropped, self.lost - before.lost)
+            self.served - before.served,
+            self.sessions - before.sessions,
+            self.requests - before.requests,
+            self.good - before.good,
+            self.bytes_in - before.bytes_in,
+            self.routed - before.routed,
+            self.lines - before.lines,
+            self.dropped - before.dropped,
+            self.lost - before.lost,
+        )
 
 
 def verify(row: Row, load: dict[str, int], counts: Counts, name: str) -> str:

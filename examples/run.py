@@ -12,6 +12,7 @@ not touched. A copy of it runs, with these substitutions, each of which is print
 
 What runs the file as it is: docker compose in the episode's folder, or `pointsman -f` as root where its names resolve.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -143,8 +144,10 @@ class Run:
 
     def told(self) -> str:
         """What to try."""
-        lines = [_PRIVATE.sub("127", re.sub(r"http://localhost(:\d+)?/", f"http://localhost:{self.listening}/", line))
-                 for line in self.episode.tries]
+        lines = [
+            _PRIVATE.sub("127", re.sub(r"http://localhost(:\d+)?/", f"http://localhost:{self.listening}/", line))
+            for line in self.episode.tries
+        ]
         return "\nIt runs. In another terminal:\n\n  " + "\n  ".join(lines) + "\n\nCtrl-C ends it.\n"
 
 
@@ -159,9 +162,15 @@ def run(name: str, port: int) -> int:
             path = Path(scratch) / "haproxy.cfg"
             path.write_text(adapted, encoding="utf-8")
             print(original)
-            sys.stdout.writelines(difflib.unified_diff(
-                original.splitlines(keepends=True), adapted.splitlines(keepends=True),
-                f"examples/{name}/haproxy.cfg, as above", str(path), n=0))
+            sys.stdout.writelines(
+                difflib.unified_diff(
+                    original.splitlines(keepends=True),
+                    adapted.splitlines(keepends=True),
+                    f"examples/{name}/haproxy.cfg, as above",
+                    str(path),
+                    n=0,
+                )
+            )
             sys.stdout.flush()
             return asyncio.run(balance(str(path), this.listening, this.told(), {}))
         finally:

@@ -4,7 +4,16 @@ Each has SEEDS, the inputs that the fuzzer begins with, and `fuzz_one`, which ta
 what its parser documents; whatever else is raised is a finding. `python -m fuzz <target>` runs one (fuzz/__main__.py);
 tests/unit/fuzz feeds each with mutants of its seeds, without atheris. A finding becomes a test of the parser's own.
 """
+
 from typing import Final
 
-TARGETS: Final = ("configuration", "expressions", "conditions", "log_formats", "heads", "chunked_bodies",
-                  "proxy_headers", "runtime_commands")
+TARGETS: Final = (
+    "configuration",
+    "expressions",
+    "conditions",
+    "log_formats",
+    "heads",
+    "chunked_bodies",
+    "proxy_headers",
+    "runtime_commands",
+)

@@ -3,6 +3,7 @@
 `-max_total_time=<seconds>` ends a run without findings. What libFuzzer collects lies in build/fuzz/<target>, an input
 that fails in build/fuzz/<target>-crash-<digest>; named behind the target, such a file is played once more.
 """
+
 import hashlib
 import importlib
 import os
@@ -33,8 +34,9 @@ def main() -> None:
         module = importlib.import_module(f"fuzz.{target}")
     if all(word.startswith("-") for word in words):
         words.append(str(corpus(target, module.SEEDS)))
-    atheris.Setup([sys.argv[0], "-max_len=600", "-timeout=20", f"-artifact_prefix={COLLECTED / target}-", *words],
-                  module.fuzz_one)
+    atheris.Setup(
+        [sys.argv[0], "-max_len=600", "-timeout=20", f"-artifact_prefix={COLLECTED / target}-", *words], module.fuzz_one
+    )
     atheris.Fuzz()
 
 

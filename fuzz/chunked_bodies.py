@@ -1,4 +1,5 @@
 """Chunked bodies: payload, trailers and what comes behind are the same however they are cut, or ProtocolError."""
+
 from typing import Final
 
 from pointsman.proto.body import CHUNKED, Body
@@ -6,9 +7,11 @@ from pointsman.proto.errors import ProtocolError
 
 SEEDS: Final = [
     b"\x032\r\nab\r\n0\r\n\r\n",
-    b"\x052;a=\"b\\\"c;\"\r\nab\r\n0;x\r\nX-T: 1\r\nY:\t2 \r\n\r\nGET /",
+    b'\x052;a="b\\"c;"\r\nab\r\n0;x\r\nX-T: 1\r\nY:\t2 \r\n\r\nGET /',
     b"\x09000A \t\r\n0123456789\r\n00\r\n\r\n",
-    b"\x0b0\r\nA: b\r\n c\r\n\r\n", b"\x022\nab\n0\n\n", b"\x07ffffffffffffffff\r\n",
+    b"\x0b0\r\nA: b\r\n c\r\n\r\n",
+    b"\x022\nab\n0\n\n",
+    b"\x07ffffffffffffffff\r\n",
 ]
 
 
@@ -30,4 +33,4 @@ def fuzz_one(data: bytes) -> None:
     cut = at[0] % (len(body) + 1) if at else 0
     whole = fed([body])
     assert fed([body[:cut], body[cut:]]) == whole
-    assert fed([body[i:i + 1] for i in range(len(body))]) == whole
+    assert fed([body[i : i + 1] for i in range(len(body))]) == whole

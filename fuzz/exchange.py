@@ -1,12 +1,15 @@
 """What expressions, conditions and formats are tried on: an exchange with a request and a response."""
+
 from pointsman.core.address import net_address
 from pointsman.core.diagnostics import Position
 from pointsman.core.words import Word
 from pointsman.proto.h1 import parse_request, parse_response
 from pointsman.sample.context import Context, ListenerFacts, ProxyFacts, ServerFacts
 
-REQUEST = (b"GET /a/b.c?d=e&f=%67 HTTP/1.1\r\nHost: www.example.org:80\r\nCookie: s=1; t=2\r\n"
-           b"X: a\"b#c{d}|\\e]f\x7f\xe9, g%\r\nN: 7\r\nE:\r\n\r\n")
+REQUEST = (
+    b"GET /a/b.c?d=e&f=%67 HTTP/1.1\r\nHost: www.example.org:80\r\nCookie: s=1; t=2\r\n"
+    b'X: a"b#c{d}|\\e]f\x7f\xe9, g%\r\nN: 7\r\nE:\r\n\r\n'
+)
 RESPONSE = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nSet-Cookie: s=1; path=/\r\nX: y\r\n\r\n"
 
 

@@ -1,4 +1,5 @@
 """Expressions (a fetch and its converters): a value of bytes or none, or ConfigError."""
+
 from typing import Final
 
 import pointsman.keywords  # noqa: F401  # fills the registries
@@ -12,9 +13,16 @@ SEEDS: Final = [
     b"req.hdr(host,-1),word(1,.),length",
     b"src,ipmask(24,64)",
     b"str(\"a,b\"),regsub('(a)',\\1,g)",
-    b"int(-5),add(3),mul(2),hex", b"bin(4142),base64,url_enc", b"date(0),utime(%Y)", b"acl(TRUE,!FALSE)",
-    b"url_param(d),json_query('$.a'),iif(x,y)", b"res.cook(s),crc32(1),mod(7)", b"str(x),hmac(sha1,eA==),hex",
-    b"str(01020304),bytes(1,2),digest(sha256),xxh64", b"ipv6(2001:db8::1),concat(a,txn.b,c)", b"str(%41+),url_dec(1)",
+    b"int(-5),add(3),mul(2),hex",
+    b"bin(4142),base64,url_enc",
+    b"date(0),utime(%Y)",
+    b"acl(TRUE,!FALSE)",
+    b"url_param(d),json_query('$.a'),iif(x,y)",
+    b"res.cook(s),crc32(1),mod(7)",
+    b"str(x),hmac(sha1,eA==),hex",
+    b"str(01020304),bytes(1,2),digest(sha256),xxh64",
+    b"ipv6(2001:db8::1),concat(a,txn.b,c)",
+    b"str(%41+),url_dec(1)",
 ]
 
 

@@ -1,4 +1,5 @@
 """Heads of requests and responses: found alike however they arrive, and a message or ProtocolError."""
+
 from typing import Final
 
 from pointsman.proto.errors import ProtocolError

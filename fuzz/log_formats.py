@@ -1,4 +1,5 @@
 """Log formats: bytes in each of the three ways in which they are written, or ConfigError."""
+
 from typing import Final
 
 import pointsman.keywords  # noqa: F401  # fills the registries
@@ -9,8 +10,11 @@ from pointsman.sample.types import Where
 
 SEEDS: Final = [
     b"%ci:%cp [%tr] %ft %b/%s %TR/%Tw/%Tc/%Tr/%Ta %ST %B %CC %CS %tsc %ac/%fc/%bc/%sc/%rc %sq/%bq %hr %hs %{+Q}r",
-    b"%{+json}o %(a)[src] %(b:sint)Ta %HM%HP%HQ%HV%HU", b"%{+Q,+E}[req.hdr(x)] %% \"%[path,lower]\"",
-    b"%{+cbor}o%(x)[int(5)]%(y:str)[src]", b"%[str(a\\]b)]%{-Q}[res.hdr(x)]", b"%{+X}pid %rt %ID %lc %t %T %Ts %ms",
+    b"%{+json}o %(a)[src] %(b:sint)Ta %HM%HP%HQ%HV%HU",
+    b'%{+Q,+E}[req.hdr(x)] %% "%[path,lower]"',
+    b"%{+cbor}o%(x)[int(5)]%(y:str)[src]",
+    b"%[str(a\\]b)]%{-Q}[res.hdr(x)]",
+    b"%{+X}pid %rt %ID %lc %t %T %Ts %ms",
 ]
 
 

@@ -1,4 +1,5 @@
 """PROXY headers of both versions: needs more, a header whose size is its own, or ProtocolError."""
+
 from typing import Final
 
 from pointsman.core.address import net_address
@@ -8,8 +9,12 @@ from pointsman.proto.proxy import AUTHORITY, SIGNATURE, UNIQUE_ID, parse, render
 FOUR: Final = net_address("1.2.3.4", 80)
 SIX: Final = net_address("2001:db8::1", 65535)
 SEEDS: Final = [
-    b"PROXY UNKNOWN x\r\nrest", render_v1(FOUR, FOUR) + b"GET", render_v1(SIX, SIX), render_v2(FOUR, FOUR, [], False),
-    render_v2(SIX, FOUR, [(AUTHORITY, b"a.b"), (UNIQUE_ID, b"x")], True) + b"rest", SIGNATURE + b"\x20\x00\x00\x00",
+    b"PROXY UNKNOWN x\r\nrest",
+    render_v1(FOUR, FOUR) + b"GET",
+    render_v1(SIX, SIX),
+    render_v2(FOUR, FOUR, [], False),
+    render_v2(SIX, FOUR, [(AUTHORITY, b"a.b"), (UNIQUE_ID, b"x")], True) + b"rest",
+    SIGNATURE + b"\x20\x00\x00\x00",
     SIGNATURE + b"\x21\x31\x00\xd8" + b"/a".ljust(108, b"\0") + b"/b".ljust(108, b"\0"),
 ]
 
@@ -22,7 +27,7 @@ def fuzz_one(data: bytes) -> None:
     if header is None:
         return
     assert 0 < header.size <= len(data)
-    again = parse(data[:header.size])
+    again = parse(data[: header.size])
     assert again is not None and again.size == header.size
     for end in range(header.size):
         assert parse(data[:end]) is None

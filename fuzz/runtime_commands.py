@@ -1,4 +1,5 @@
 """Commands of the runtime socket: each line has an answer, and none is an internal error."""
+
 import asyncio
 from typing import Final
 

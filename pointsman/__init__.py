@@ -3,6 +3,7 @@
 POINTSMAN_INTERPRETED=1 in the environment: modules are read from their source although compiled files stand beside it.
 That is for tests, and for whoever looks for a mistake of the compiler; it is slower, and changes nothing else.
 """
+
 import os
 import sys
 
@@ -15,8 +16,10 @@ def _read_sources() -> None:
     from importlib import abc, machinery  # noqa: PLC0415 (nobody else pays for it)
 
     root = os.path.dirname(os.path.abspath(__file__))
-    make = machinery.FileFinder.path_hook((machinery.SourceFileLoader, machinery.SOURCE_SUFFIXES),
-                                          (machinery.ExtensionFileLoader, machinery.EXTENSION_SUFFIXES))
+    make = machinery.FileFinder.path_hook(
+        (machinery.SourceFileLoader, machinery.SOURCE_SUFFIXES),
+        (machinery.ExtensionFileLoader, machinery.EXTENSION_SUFFIXES),
+    )
 
     def hook(path: str) -> abc.PathEntryFinder:
         if os.path.abspath(path) != root and not os.path.abspath(path).startswith(root + os.sep):

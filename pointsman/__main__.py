@@ -1,4 +1,5 @@
 """python -m pointsman: the same as the command `pointsman`."""
+
 import sys
 
 from pointsman.cli import main

@@ -8,6 +8,7 @@ Status: 0 all is well (also -c, -v; -cc: true), 1 a mistake anywhere (-cc: false
 What runs is one process, or a keeper with its lanes, or (-W) a master that starts keepers: see master/. The master
 shall stay small, so this file imports late what it does not need.
 """
+
 import gc
 import os
 import signal
@@ -106,8 +107,9 @@ def _start(options: Options, console: Console) -> int:
     return status
 
 
-def _run(options: Options, console: Console, environment: Mapping[str, str], folder: str,
-         channel: Channel | None) -> int:
+def _run(
+    options: Options, console: Console, environment: Mapping[str, str], folder: str, channel: Channel | None
+) -> int:
     """Load, assemble, then check or run. `environment` and `folder`: what the program was started with."""
     if not console.repeated:
         for notice in options.notices:

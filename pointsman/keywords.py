@@ -1,4 +1,5 @@
 """Imports every module that registers something, by name: nothing scans folders. Keep the list sorted."""
+
 import pointsman.admin.commands.absent  # noqa: F401
 import pointsman.admin.commands.console  # noqa: F401
 import pointsman.admin.commands.patterns  # noqa: F401

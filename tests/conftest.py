@@ -35,8 +35,10 @@ def pytest_configure(config: pytest.Config) -> None:
     """Nothing is tested that is not what stands in the source, and INT and HUP have their usual effects."""
     interpreted = os.environ.get("POINTSMAN_INTERPRETED") == "1"
     if not interpreted and runpy.run_path(str(Path(__file__).parents[1] / "compiled.py"))["is_stale"]():
-        raise pytest.UsageError("compiled modules are older than their source: build them (make build), or test the "
-                                "source (POINTSMAN_INTERPRETED=1)")
+        raise pytest.UsageError(
+            "compiled modules are older than their source: build them (make build), or test the "
+            "source (POINTSMAN_INTERPRETED=1)"
+        )
     LOCKS.mkdir(exist_ok=True)
     # Frozen objects are not listed: whoever looks for objects (gc.get_objects) would depend on what ran before.
     gc.freeze = lambda: None

@@ -1,9 +1,10 @@
 """The service behind every episode: a small Flask application, set up by its environment.
 
-    NAME   who it is: "1"                          TEXT   what / answers: "Hello from Flask App 1!"
-    HOST   address to listen on: 0.0.0.0           PORT   port to listen on: 5000
-    DELAY  seconds that each answer takes: 0
+NAME   who it is: "1"                          TEXT   what / answers: "Hello from Flask App 1!"
+HOST   address to listen on: 0.0.0.0           PORT   port to listen on: 5000
+DELAY  seconds that each answer takes: 0
 """
+
 from __future__ import annotations
 
 import os

@@ -5,6 +5,7 @@
 In any order; of several backends or actions the last one holds. Each action is a runtime command, so that it is in
 force in all lanes, is told in the log, and answers as that does. enable, disable, start and stop are older spellings.
 """
+
 from collections.abc import Callable
 from enum import Enum
 from typing import Final
@@ -30,22 +31,39 @@ class Outcome(Enum):
 
 # The runtime command of an action; {} is backend/server.
 COMMANDS: Final = {
-    "ready": "set server {} state ready", "drain": "set server {} state drain", "maint": "set server {} state maint",
-    "dhlth": "disable health {}", "ehlth": "enable health {}", "hrunn": "set server {} health up",
-    "hnolb": "set server {} health stopping", "hdown": "set server {} health down", "dagent": "disable agent {}",
-    "eagent": "enable agent {}", "arunn": "set server {} agent up", "adown": "set server {} agent down",
-    "shutdown": "shutdown sessions server {}", "disable": "set server {} state maint",
-    "enable": "set server {} state ready", "stop": "set server {} state drain", "start": "set server {} state ready"}
+    "ready": "set server {} state ready",
+    "drain": "set server {} state drain",
+    "maint": "set server {} state maint",
+    "dhlth": "disable health {}",
+    "ehlth": "enable health {}",
+    "hrunn": "set server {} health up",
+    "hnolb": "set server {} health stopping",
+    "hdown": "set server {} health down",
+    "dagent": "disable agent {}",
+    "eagent": "enable agent {}",
+    "arunn": "set server {} agent up",
+    "adown": "set server {} agent down",
+    "shutdown": "shutdown sessions server {}",
+    "disable": "set server {} state maint",
+    "enable": "set server {} state ready",
+    "stop": "set server {} state drain",
+    "start": "set server {} state ready",
+}
 
 # Where an action would change nothing: true, then it is left out.
 IDLE: Final[dict[str, Callable[[LiveServer], bool]]] = {
-    "disable": lambda server: bool(server.admin & MAINT), "enable": lambda server: not server.admin & MAINT,
-    "stop": lambda server: bool(server.admin & DRAIN), "start": lambda server: not server.admin & DRAIN,
+    "disable": lambda server: bool(server.admin & MAINT),
+    "enable": lambda server: not server.admin & MAINT,
+    "stop": lambda server: bool(server.admin & DRAIN),
+    "start": lambda server: not server.admin & DRAIN,
     "dhlth": lambda server: not server.checked,
     "ehlth": lambda server: not server.checked,
     # No server has an agent yet.
-    "dagent": lambda server: True, "eagent": lambda server: True, "arunn": lambda server: True,
-    "adown": lambda server: True}
+    "dagent": lambda server: True,
+    "eagent": lambda server: True,
+    "arunn": lambda server: True,
+    "adown": lambda server: True,
+}
 
 
 class _Actor(Console):

@@ -3,6 +3,7 @@
 A change is ["server", <backend/server>, <what>, ...] with all that there is to say about it, so that making it twice
 does no harm: ["server", "app/s1", "addr", "10.0.0.2", 80, false, 0] or ["server", "app/s1", "check", "10.0.0.2", 8080].
 """
+
 import ipaddress
 import socket
 from collections.abc import Callable

@@ -6,6 +6,7 @@ With one process the same task runs there. A slice takes about a millisecond, th
 socket, and, with one process, traffic. A writer waits for a client that takes its time; the lane closes the socket of
 one that has left, or is too slow.
 """
+
 import asyncio
 import os
 import socket

@@ -1,4 +1,5 @@
 """The columns of the statistics page, and how their cells look."""
+
 import html
 from dataclasses import dataclass
 from typing import Final
@@ -95,7 +96,7 @@ def age(seconds: int) -> str:
         return ""
     units = (("d", seconds // 86400), ("h", seconds // 3600 % 24), ("m", seconds // 60 % 60), ("s", seconds % 60))
     first = next((index for index, (_, count) in enumerate(units) if count), 3)
-    return "".join(f"{count}{unit}" for unit, count in units[first:first + 2] if count or first == 3)
+    return "".join(f"{count}{unit}" for unit, count in units[first : first + 2] if count or first == 3)
 
 
 def size(count: int) -> str:
@@ -115,15 +116,27 @@ def look_of(status: str) -> str:
     word, _, progress = status.partition(" ")
     if word in ("UP", "DOWN") and "/" in progress and not progress.startswith("("):
         return "changing"
-    return {"UP": "up", "OPEN": "up", "DOWN": "down", "FULL": "changing", "WAITING": "changing", "STOP": "maint",
-            "PAUSED": "maint", "MAINT": "maint", "DRAIN": "drain", "NOLB": "drain"}.get(word, "unchecked")
+    return {
+        "UP": "up",
+        "OPEN": "up",
+        "DOWN": "down",
+        "FULL": "changing",
+        "WAITING": "changing",
+        "STOP": "maint",
+        "PAUSED": "maint",
+        "MAINT": "maint",
+        "DRAIN": "drain",
+        "NOLB": "drain",
+    }.get(word, "unchecked")
 
 
 def _status(row: Row, status: str) -> str:
     since = row.get("lastchg")
     text = age(since) if isinstance(since, int) and status != "no check" else ""
-    return (f'<td data-name="Status" class="status"><span class="pill {look_of(status)}">{escape(status)}</span> '
-            f"<small>{text}</small></td>")
+    return (
+        f'<td data-name="Status" class="status"><span class="pill {look_of(status)}">{escape(status)}</span> '
+        f"<small>{text}</small></td>"
+    )
 
 
 def _check(row: Row, status: str) -> str:
@@ -168,5 +181,8 @@ def cell(row: Row, column: Column) -> str:
     kind = f' class="{" ".join(classes)}"' if classes else ""
     if not text or "zero" in classes:  # a card does not show it, so it needs no name
         return f"<td{kind}>{text}</td>"
-    return (f'<td data-name="{escape(column.title)}"{kind}' + (f' title="{escape(tip)}"' if tip else "")
-            + f">{escape(text)}</td>")
+    return (
+        f'<td data-name="{escape(column.title)}"{kind}'
+        + (f' title="{escape(tip)}"' if tip else "")
+        + f">{escape(text)}</td>"
+    )

@@ -7,6 +7,7 @@ file of statistics could keep it over a reload). A column whose nature depends o
 Two groups: the columns that each version has at the same places, and behind a column named "-" those of protocols,
 named after them. What nothing counts yet (compression, cache, TLS, HTTP/2) is zero where HAProxy shows a number.
 """
+
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
@@ -182,7 +183,7 @@ DIVIDER: Final = "-"  # in CSV, a column between the two groups; it has no posit
 def line(cells: Iterable[str]) -> str:
     """A line of CSV from one cell for each column."""
     texts = list(cells)
-    return ",".join([*texts[:len(STATIC)], DIVIDER, *texts[len(STATIC):]]) + ","
+    return ",".join([*texts[: len(STATIC)], DIVIDER, *texts[len(STATIC) :]]) + ","
 
 
 HEADER: Final = "# " + line(column.name for column in COLUMNS)

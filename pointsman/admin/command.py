@@ -3,6 +3,7 @@
 A command is one small function that takes a Call and gives its answer as text, or an awaitable of it. Its name may have
 several words; the longest name that a line begins with wins. It complains by raising CommandError.
 """
+
 import difflib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -92,12 +93,22 @@ class Command:
 COMMANDS: Final[Registry[Command]] = Registry("runtime command")
 
 
-def command(name: str, usage: str, text: str, *, level: int = USER, everywhere: int = HERE,
-            experimental: bool = False, after: Callable[[Call], None] | None = None) -> Callable[[Run], Run]:
+def command(
+    name: str,
+    usage: str,
+    text: str,
+    *,
+    level: int = USER,
+    everywhere: int = HERE,
+    experimental: bool = False,
+    after: Callable[[Call], None] | None = None,
+) -> Callable[[Run], Run]:
     """Register a runtime command. `usage`: name and arguments, for the page of help; `text`: what it does."""
+
     def record(run: Run) -> Run:
         COMMANDS.add(name, Command(name, run, usage, text, level, everywhere, experimental, after))
         return run
+
     return record
 
 
@@ -117,7 +128,7 @@ _ALWAYS: Final = ("help", "prompt", "quit")  # stand at the end of every page
 
 def _distance(words: list[str], name: str) -> float:
     """How unlike a line and a name are, from 0 to 1."""
-    typed = " ".join(words[:len(name.split())])
+    typed = " ".join(words[: len(name.split())])
     return 1 - difflib.SequenceMatcher(None, typed, name).ratio()
 
 
@@ -133,7 +144,7 @@ def _matching(words: list[str]) -> list[str]:
         if near:
             return near if len(near) <= NEAR else sorted(sorted(near, key=lambda name: _distance(words, name))[:NEAR])
     ranked = sorted(names, key=lambda name: _distance(words, name))
-    return sorted(name for name in ranked[:NEAR // 2] if _distance(words, name) < 0.6)
+    return sorted(name for name in ranked[: NEAR // 2] if _distance(words, name) < 0.6)
 
 
 def page(heading: str, names: list[str]) -> str:
@@ -149,8 +160,10 @@ def page(heading: str, names: list[str]) -> str:
 def help_page(words: list[str]) -> str:
     """`help`: all commands, or those that match."""
     matching = _matching(words) if words else []
-    return page("The following commands are valid at this level:",
-                matching or [name for name in COMMANDS if name not in _ALWAYS])
+    return page(
+        "The following commands are valid at this level:",
+        matching or [name for name in COMMANDS if name not in _ALWAYS],
+    )
 
 
 def unknown(words: list[str]) -> str:
@@ -161,5 +174,7 @@ def unknown(words: list[str]) -> str:
     matching = _matching(words) if words else []
     if matching:
         return page("Unknown command, but maybe one of the following ones is a better match:", matching)
-    return page("Unknown command. Please enter one of the following commands only:",
-                [name for name in COMMANDS if name not in _ALWAYS])
+    return page(
+        "Unknown command. Please enter one of the following commands only:",
+        [name for name in COMMANDS if name not in _ALWAYS],
+    )

@@ -8,6 +8,7 @@ Without `prompt` the connection ends behind the answers to what it had sent. A c
 lines; time enters only as the wait for them. What is too long is told so, with the name of the limit, and ends the
 connection.
 """
+
 import asyncio
 import socket
 import traceback
@@ -93,8 +94,17 @@ def split_commands(line: str) -> list[list[str]]:
 class Console:
     """The state of one connection, and its life."""
 
-    def __init__(self, view: View, gauge: Gauge, level: str, severity_output: str, timeout: int, *,
-                 longest_line: int = LONGEST_LINE, longest_payload: int = LONGEST_PAYLOAD) -> None:
+    def __init__(
+        self,
+        view: View,
+        gauge: Gauge,
+        level: str,
+        severity_output: str,
+        timeout: int,
+        *,
+        longest_line: int = LONGEST_LINE,
+        longest_payload: int = LONGEST_PAYLOAD,
+    ) -> None:
         self.view = view
         self.gauge = gauge
         self.level = LEVELS.index(level)
@@ -125,7 +135,7 @@ class Console:
             line = await self._line(wire)
             announced, payload = await self._payload(wire, line)
             self.heard = True
-            for words in split_commands(line if not announced else line[:line.rindex("<<")]):
+            for words in split_commands(line if not announced else line[: line.rindex("<<")]):
                 await self._send(wire, await self.answer(words, payload))
                 if self.ended:
                     return
@@ -142,8 +152,9 @@ class Console:
         """The next whole line. Raises _Ended where there is none, or it is too long."""
         while b"\n" not in self.received:
             if len(self.received) >= self.longest_line:
-                raise _Ended(f"The command line is too long: it takes at most {self.longest_line} bytes "
-                             "(tune.bufsize).")
+                raise _Ended(
+                    f"The command line is too long: it takes at most {self.longest_line} bytes (tune.bufsize)."
+                )
             data = await asyncio.wait_for(wire.receive(), self.timeout / 1000)
             if not data:
                 raise _Ended
@@ -167,8 +178,10 @@ class Console:
             lines.append(text)
             size += len(text.encode("utf-8", "surrogateescape")) + 1
             if size + len(last) - 2 > self.longest_payload:
-                raise _Ended(f"The payload is too large: it takes at most {self.longest_payload} bytes "
-                             "(tune.cli.max-payload-size).")
+                raise _Ended(
+                    f"The payload is too large: it takes at most {self.longest_payload} bytes "
+                    "(tune.cli.max-payload-size)."
+                )
 
     def _prompt(self) -> str:
         if not self.prompting or not self.interactive or self.ended:
@@ -235,4 +248,3 @@ class Console:
         elif self.severity_output == "string":
             text = f"[{SEVERITIES[error.severity]}]: {text}"
         return text + "\n\n"
-

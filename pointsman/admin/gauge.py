@@ -1,4 +1,5 @@
 """What must be looked at once a second to be known: how idle the process is, and how much it sends."""
+
 import time
 from typing import Final
 

@@ -3,6 +3,7 @@
 Control looks at the counters of all lanes every five seconds, in slices, and keeps 120 samples of each proxy in a ring
 that never grows. A control process that takes over begins anew. Without a statistics page nothing is sampled.
 """
+
 import asyncio
 from array import array
 from time import monotonic
@@ -32,8 +33,8 @@ class Ring:
 
     def recent(self) -> list[int]:
         """Oldest first."""
-        values = list(self.values[self.at:]) + list(self.values[:self.at])
-        return values[SAMPLES - self.count:]
+        values = list(self.values[self.at :]) + list(self.values[: self.at])
+        return values[SAMPLES - self.count :]
 
 
 class Track:

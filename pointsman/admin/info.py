@@ -4,6 +4,7 @@ Tools find them by name, so all names of 3.5 are here, also those of what this p
 peers): their value is the truth, zero. Holes in the positions are HAProxy's own. Tools that look at `Name` and
 `Version` want to know which language and commands they have before them: these are HAProxy's; ours stand at the end.
 """
+
 import asyncio
 import resource
 from collections.abc import Callable, Iterator
@@ -47,8 +48,11 @@ class Facts:
     @property
     def listeners(self) -> int:
         return len(self.view.sockets) + sum(
-            1 for proxy in self.view.proxies if proxy.front is not None and proxy.front.open
-            for _ in proxy.front.listeners)
+            1
+            for proxy in self.view.proxies
+            if proxy.front is not None and proxy.front.open
+            for _ in proxy.front.listeners
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +93,7 @@ FIELDS: Final = (
     Field(0, "Name", "POSV", "str", "Product whose language and commands these are", lambda _: "HAProxy"),
     Field(1, "Version", "POSV", "str", "Version of that language", lambda _: VERSION),
     Field(2, "Release_date", "POSV", "str", "Date of this version", lambda _: pointsman.__date__),
-    Field(3, "Nbthread", "CGSV", "u32", "Traffic processes (nbthread)",
-          lambda facts: facts.view.nbthread),
+    Field(3, "Nbthread", "CGSV", "u32", "Traffic processes (nbthread)", lambda facts: facts.view.nbthread),
     Field(4, "Nbproc", "CGSV", "u32", "Worker processes", lambda _: 1),
     Field(5, "Process_num", "KGPV", "u32", "Number of this process", lambda _: PROCESS),
     Field(6, "Pid", "SGPV", "u32", "Its number in the system", lambda facts: facts.view.pid),
@@ -105,26 +108,61 @@ FIELDS: Final = (
     Field(15, "Maxconn", "CLPV", "u32", "Limit of connections", lambda facts: facts.view.room.limit),
     Field(16, "Hard_maxconn", "CLPV", "u32", "The same at the start", lambda facts: facts.view.limit),
     Field(17, "CurrConns", "MGPV", "u32", "Client connections now", lambda facts: facts.view.room.connections),
-    Field(18, "CumConns", "MCPV", "u32", "Connections of clients and of the stats sockets since the start",
-          lambda facts: facts.view.room.total + facts.cli_sessions),
-    Field(19, "CumReq", "MCPV", "u32", "Requests of clients and on the stats sockets since the start",
-          lambda facts: facts.requests),
+    Field(
+        18,
+        "CumConns",
+        "MCPV",
+        "u32",
+        "Connections of clients and of the stats sockets since the start",
+        lambda facts: facts.view.room.total + facts.cli_sessions,
+    ),
+    Field(
+        19,
+        "CumReq",
+        "MCPV",
+        "u32",
+        "Requests of clients and on the stats sockets since the start",
+        lambda facts: facts.requests,
+    ),
     Field(20, "MaxSslConns", "MMPV", "u32", "Limit of TLS connections", _zero),
     Field(21, "CurrSslConns", "MGPV", "u32", "TLS connections now", _zero),
     Field(22, "CumSslConns", "MCPV", "u32", "TLS connections since the start", _zero),
-    Field(23, "Maxpipes", "CLPV", "u32", "Limit of pipes for splicing",
-          lambda facts: facts.view.room.pipes),
+    Field(23, "Maxpipes", "CLPV", "u32", "Limit of pipes for splicing", lambda facts: facts.view.room.pipes),
     Field(24, "PipesUsed", "MGPV", "u32", "Pipes in use", _zero),
     Field(25, "PipesFree", "MGPV", "u32", "Pipes at hand", _zero),
-    Field(26, "ConnRate", "MRPV", "u32", "Connections accepted during the last second",
-          lambda facts: facts.view.room.connection_rate.read(facts.view.now)),
-    Field(27, "ConnRateLimit", "CLPV", "u32", "Their limit (maxconnrate)",
-          lambda facts: facts.view.room.connection_rate.limit),
+    Field(
+        26,
+        "ConnRate",
+        "MRPV",
+        "u32",
+        "Connections accepted during the last second",
+        lambda facts: facts.view.room.connection_rate.read(facts.view.now),
+    ),
+    Field(
+        27,
+        "ConnRateLimit",
+        "CLPV",
+        "u32",
+        "Their limit (maxconnrate)",
+        lambda facts: facts.view.room.connection_rate.limit,
+    ),
     Field(28, "MaxConnRate", "MMPV", "u32", "Most of them in one second", _highest("connections")),
-    Field(29, "SessRate", "MRPV", "u32", "Sessions begun during the last second",
-          lambda facts: facts.view.room.session_rate.read(facts.view.now)),
-    Field(30, "SessRateLimit", "CLPV", "u32", "Their limit (maxsessrate)",
-          lambda facts: facts.view.room.session_rate.limit),
+    Field(
+        29,
+        "SessRate",
+        "MRPV",
+        "u32",
+        "Sessions begun during the last second",
+        lambda facts: facts.view.room.session_rate.read(facts.view.now),
+    ),
+    Field(
+        30,
+        "SessRateLimit",
+        "CLPV",
+        "u32",
+        "Their limit (maxsessrate)",
+        lambda facts: facts.view.room.session_rate.limit,
+    ),
     Field(31, "MaxSessRate", "MRPV", "u32", "Most of them in one second", _highest("sessions")),
     Field(32, "SslRate", "MRPV", "u32", "TLS connections during the last second", _zero),
     Field(33, "SslRateLimit", "CLPV", "u32", "Their limit", lambda facts: facts.view.ssl_rate_limit),
@@ -138,48 +176,98 @@ FIELDS: Final = (
     Field(41, "SslCacheMisses", "MCPV", "u32", "TLS sessions not found", _zero),
     Field(42, "CompressBpsIn", "MRPV", "u32", "Bytes given to the compressor during the last second", _zero),
     Field(43, "CompressBpsOut", "MRPV", "u32", "Bytes that it gave", _zero),
-    Field(44, "CompressBpsRateLim", "CLPV", "u32", "Their limit",
-          lambda facts: facts.view.compression_rate_limit),
+    Field(44, "CompressBpsRateLim", "CLPV", "u32", "Their limit", lambda facts: facts.view.compression_rate_limit),
     Field(47, "Tasks", "MGPV", "u32", "Descriptors and tasks at work", _tasks),
-    Field(48, "Run_queue", "MGPV", "u32", "Channels that wait for another go",
-          lambda facts: len(facts.view.reactor.goes)),
+    Field(
+        48, "Run_queue", "MGPV", "u32", "Channels that wait for another go", lambda facts: len(facts.view.reactor.goes)
+    ),
     Field(49, "Idle_pct", "MaPV", "u32", "Per cent of the last second without work", lambda facts: facts.gauge.idle),
     Field(50, "node", "COSV", "str", "Name of this node", lambda facts: facts.view.node),
     Field(51, "description", "COSV", "str", "Its description", lambda facts: facts.view.description or None),
     Field(52, "Stopping", "MGPV", "u32", "1 during a soft stop", lambda facts: int(facts.view.room.stopping)),
-    Field(53, "Jobs", "MGPV", "u32", "Connections and listeners",
-          lambda facts: facts.view.room.connections + len(facts.view.consoles) + facts.listeners),
+    Field(
+        53,
+        "Jobs",
+        "MGPV",
+        "u32",
+        "Connections and listeners",
+        lambda facts: facts.view.room.connections + len(facts.view.consoles) + facts.listeners,
+    ),
     Field(54, "Unstoppable Jobs", "MGPV", "u32", "Those that a soft stop does not wait for", _zero),
     Field(55, "Listeners", "MGPV", "u32", "Listening sockets", lambda facts: facts.listeners),
     Field(56, "ActivePeers", "MGPV", "u32", "Peers connected to", _zero),
     Field(57, "ConnectedPeers", "MGPV", "u32", "Peers connected", _zero),
-    Field(58, "DroppedLogs", "MGPV", "u32", "Log lines that nobody will ever read",
-          lambda facts: facts.view.dropped_logs()),
+    Field(
+        58,
+        "DroppedLogs",
+        "MGPV",
+        "u32",
+        "Log lines that nobody will ever read",
+        lambda facts: facts.view.dropped_logs(),
+    ),
     Field(59, "BusyPolling", "MGPV", "u32", "1 under busy-polling", _zero),
     Field(60, "FailedResolutions", "MGPV", "u32", "Names that could not be resolved", _zero),
     Field(61, "TotalBytesOut", "MGPV", "u64", "Bytes sent to clients", lambda facts: sent(facts.view)),
-    Field(62, "TotalSplicedBytesOut", "MGPV", "u64", "Bytes that went through a pipe, in both directions",
-          lambda facts: facts.view.room.counters.totals.spliced),
-    Field(63, "BytesOutRate", "MRPV", "u64", "Bytes sent to clients during the last second",
-          lambda facts: facts.gauge.sent_rate),
+    Field(
+        62,
+        "TotalSplicedBytesOut",
+        "MGPV",
+        "u64",
+        "Bytes that went through a pipe, in both directions",
+        lambda facts: facts.view.room.counters.totals.spliced,
+    ),
+    Field(
+        63,
+        "BytesOutRate",
+        "MRPV",
+        "u64",
+        "Bytes sent to clients during the last second",
+        lambda facts: facts.gauge.sent_rate,
+    ),
     Field(64, "DebugCommandsIssued", "MGPV", "u32", "Debug commands given", _zero),
     Field(65, "CumRecvLogs", "MCPV", "u32", "Log lines received to be forwarded", _zero),
     Field(66, "Build info", "POSV", "str", "Version and build", lambda _: BUILD),
     Field(67, "Memmax_bytes", "CLPV", "u32", "Limit of memory (-m)", lambda facts: facts.view.memory << 20),
     Field(68, "PoolAlloc_bytes", "MGPV", "u64", "Memory in pools", _zero),
     Field(69, "PoolUsed_bytes", "MGPV", "u64", "Memory of pools in use", _zero),
-    Field(70, "Start_time_sec", "MDPV", "u32", "When it was started, seconds since 1970",
-          lambda facts: facts.view.started_date),
+    Field(
+        70,
+        "Start_time_sec",
+        "MDPV",
+        "u32",
+        "When it was started, seconds since 1970",
+        lambda facts: facts.view.started_date,
+    ),
     Field(71, "Tainted", "SGPV", "str", "Experimental features in use", lambda _: "0"),
     Field(72, "TotalWarnings", "MCPV", "u32", "Warnings about the configuration", lambda facts: facts.view.warnings()),
-    Field(73, "MaxconnReached", "MCPV", "u32", "How often maxconn was reached",
-          lambda facts: facts.view.room.counters.totals.maxconn_reached),
-    Field(74, "BootTime_ms", "MDPV", "u32", "Milliseconds from the program's start until it served",
-          lambda facts: max(0, facts.view.started - facts.view.born)),
+    Field(
+        73,
+        "MaxconnReached",
+        "MCPV",
+        "u32",
+        "How often maxconn was reached",
+        lambda facts: facts.view.room.counters.totals.maxconn_reached,
+    ),
+    Field(
+        74,
+        "BootTime_ms",
+        "MDPV",
+        "u32",
+        "Milliseconds from the program's start until it served",
+        lambda facts: max(0, facts.view.started - facts.view.born),
+    ),
     Field(75, "Niced_tasks", "MGPV", "u32", "Tasks of another priority", _zero),
-    Field(76, "CurrStreams", "MGPV", "u64", "Streams now: in backends, and on the stats sockets",
-          lambda facts: len(facts.view.consoles) + sum(
-              proxy.back.backend.connections for proxy in facts.view.proxies if proxy.back is not None)),
+    Field(
+        76,
+        "CurrStreams",
+        "MGPV",
+        "u64",
+        "Streams now: in backends, and on the stats sockets",
+        lambda facts: (
+            len(facts.view.consoles)
+            + sum(proxy.back.backend.connections for proxy in facts.view.proxies if proxy.back is not None)
+        ),
+    ),
     Field(77, "CumStreams", "MGPV", "u64", "Streams since the start", lambda facts: facts.requests),
     Field(78, "BlockedTrafficWarnings", "MGPV", "u32", "Warnings about traffic that one task has held up", _zero),
     Field(79, "PatternsAdded", "MGPV", "u64", "Entries added to maps and ACLs", lambda _: LISTS.added),
@@ -187,8 +275,14 @@ FIELDS: Final = (
     Field(81, "NbThreadGroups", "CGSV", "u32", "Thread groups", lambda facts: facts.view.groups),
     Field(82, "Product", "POSV", "str", "Name of this program", lambda _: "Pointsman"),
     Field(83, "Product_version", "POSV", "str", "Its own version", lambda _: pointsman.__version__),
-    Field(84, "ExhaustedRegexes", "MGPV", "u64", "Matches of regular expressions given up after too many steps",
-          lambda facts: facts.view.room.counters.totals.exhausted),
+    Field(
+        84,
+        "ExhaustedRegexes",
+        "MGPV",
+        "u64",
+        "Matches of regular expressions given up after too many steps",
+        lambda facts: facts.view.room.counters.totals.exhausted,
+    ),
 )
 
 
@@ -208,14 +302,17 @@ def _quoted(field: Field, descriptions: bool) -> str:
 
 def plain(facts: Facts, descriptions: bool, floats: bool) -> str:
     """<name>: <value>"""
-    return "".join(f"{field.name}: {value}{_quoted(field, descriptions)}\n"
-                   for field, _, value in _shown(facts, floats))
+    return "".join(
+        f"{field.name}: {value}{_quoted(field, descriptions)}\n" for field, _, value in _shown(facts, floats)
+    )
 
 
 def typed(facts: Facts, descriptions: bool, floats: bool) -> str:
     """<field_pos>.<field_name>.<process_num>:<tags>:<type>:<value>"""
-    return "".join(f"{field.position}.{field.name}.{PROCESS}:{field.tags}:{kind}:{value}"
-                   f"{_quoted(field, descriptions)}\n" for field, kind, value in _shown(facts, floats))
+    return "".join(
+        f"{field.position}.{field.name}.{PROCESS}:{field.tags}:{kind}:{value}{_quoted(field, descriptions)}\n"
+        for field, kind, value in _shown(facts, floats)
+    )
 
 
 def as_json(facts: Facts) -> str:

@@ -1,4 +1,5 @@
 """In a lane: carries out the runtime commands that control sends to all lanes. There, permissions were looked at."""
+
 import traceback
 
 from pointsman.admin.command import ADMIN, Call, CommandError, find

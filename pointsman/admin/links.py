@@ -17,6 +17,7 @@ control process before it answers.
 The pairs and the log are made by the keeper before anything is forked, so a replaced process finds them where they
 were.
 """
+
 import asyncio
 import json
 import os
@@ -48,8 +49,9 @@ class Links:
     """Made in the keeper, used by all."""
 
     def __init__(self, lanes: int) -> None:
-        self.pairs = [socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK)
-                      for _ in range(lanes)]
+        self.pairs = [
+            socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK) for _ in range(lanes)
+        ]
         self.changes = (os.memfd_create("changes-a", os.MFD_CLOEXEC), os.memfd_create("changes-b", os.MFD_CLOEXEC))
         self.written = Cells(1)  # how often they were written, which says which one counts; and how many bytes of it
         self.log = Log()
@@ -128,7 +130,7 @@ class LaneEnd(Channel):
 
     def _answer(self, number: int, complaint: bool, text: str) -> None:
         """In pieces: (number, is there more, complaint, piece)."""
-        pieces = [text[at:at + _ROOM] for at in range(0, len(text), _ROOM)] or [""]
+        pieces = [text[at : at + _ROOM] for at in range(0, len(text), _ROOM)] or [""]
         for place, piece in enumerate(pieces):
             more = place < len(pieces) - 1
             self.blocked.append(json.dumps([number, more, complaint, piece]).encode())

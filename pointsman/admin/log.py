@@ -11,6 +11,7 @@ changed.
 A reader keeps its place; where the epoch has moved on it goes through the other file from its beginning, leaving out
 what it has done already.
 """
+
 import json
 import os
 from collections.abc import Callable

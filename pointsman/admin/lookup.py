@@ -1,4 +1,5 @@
 """Names in runtime commands: <backend>/<server>, <frontend>, numbers (management manual 9.3)."""
+
 from pointsman.admin.command import Call, CommandError
 from pointsman.admin.view import BackSide, FrontSide, named
 from pointsman.server.backend import LiveServer

@@ -12,6 +12,7 @@
 The lane that was asked looks at the parameters and asks for the text, which is written metric by metric (answers.py).
 So all rows are worked out first, and kept as columns, which takes little room.
 """
+
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -101,6 +102,7 @@ def parse_query(text: str) -> Query:
 
 # In the lane.
 
+
 class _Metrics(Served):
     def __init__(self, ask: Ask, query: str) -> None:
         super().__init__(STAND_IN, True)
@@ -133,6 +135,7 @@ def make_exporter(ask: Ask) -> HttpService:
 
 
 # In the process that writes.
+
 
 def _label(text: str) -> str:
     """A label's value, escaped as the format wants it."""
@@ -206,8 +209,12 @@ class Exposition:
     def _wanted(self, kind: str, scope: str) -> list[Metric]:
         found = [one for one in (*METRICS, *NEWER) if kind in one.kinds]
         if "extra-counters" in self.query.flags:
-            found += [Metric(column.name, column.name, COUNTER, kind, optional=True)
-                      for prefix in EXTRA for column in COLUMNS if column.name.startswith(prefix)]
+            found += [
+                Metric(column.name, column.name, COUNTER, kind, optional=True)
+                for prefix in EXTRA
+                for column in COLUMNS
+                if column.name.startswith(prefix)
+            ]
         return [one for one in found if self.query.has(f"haproxy_{scope}_{one.name}")]
 
     async def _rows(self, kind: str, scope: str) -> None:
@@ -229,10 +236,12 @@ class Exposition:
 
     def _found(self, kind: str) -> Iterator[Row]:
         if kind == "F":  # those that were shut down, too
-            return (frontend_row(self.view, proxy, proxy.front) for proxy in self.view.proxies
-                    if proxy.front is not None)
-        return rows(self.view, Selection(types=TYPES[kind], hide_maintenance="no-maint" in self.query.flags,
-                                         private=False))
+            return (
+                frontend_row(self.view, proxy, proxy.front) for proxy in self.view.proxies if proxy.front is not None
+            )
+        return rows(
+            self.view, Selection(types=TYPES[kind], hide_maintenance="no-maint" in self.query.flags, private=False)
+        )
 
     async def _aggregate(self, sheet: Sheet) -> None:
         """How many servers of each backend are in each state, and how many came to each result of a check."""
@@ -263,12 +272,12 @@ class Exposition:
                     await self._header(name, metric.type, _meaning(metric))
                 await self.out.write(lines)
 
-    def _series(self, name: str, metric: Metric, kind: str, sheet: Sheet, index: int, labels: str,
-                code: str) -> str:
+    def _series(self, name: str, metric: Metric, kind: str, sheet: Sheet, index: int, labels: str, code: str) -> str:
         states = _STATES.get(metric.name)
         if states is not None:
-            return "".join(f'{name}{{{labels},state="{state}"}} {count}\n'
-                           for state, count in states(kind, sheet, index))
+            return "".join(
+                f'{name}{{{labels},state="{state}"}} {count}\n' for state, count in states(kind, sheet, index)
+            )
         if code:
             return f'{name}{{{labels},code="{code}"}} {_number(sheet.columns[f"hrsp_{code}"][index], metric)}\n'
         value = sheet.columns[metric.column][index]
@@ -318,8 +327,12 @@ def _aggregated(which: int, kind: str, sheet: Sheet, index: int) -> States:
 
 
 _STATES: Final[Mapping[str, Callable[[str, Sheet, int], States]]] = {
-    "status": _status, "check_status": _check_status, "agg_server_status": partial(_aggregated, 0),
-    "agg_server_check_status": partial(_aggregated, 0), "agg_check_status": partial(_aggregated, 1)}
+    "status": _status,
+    "check_status": _check_status,
+    "agg_server_status": partial(_aggregated, 0),
+    "agg_server_check_status": partial(_aggregated, 0),
+    "agg_check_status": partial(_aggregated, 1),
+}
 
 
 async def write_metrics(view: View, gauge: Gauge, out: Outlet, question: Question) -> None:

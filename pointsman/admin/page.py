@@ -6,6 +6,7 @@ the script fetches it again and puts new rows in place of old ones. On a narrow 
 
 It is made in pieces, so that ten thousand servers keep nobody waiting (answers.py).
 """
+
 import base64
 import hashlib
 from collections.abc import Iterable, Iterator
@@ -31,10 +32,20 @@ HEIGHT: Final = 22  # of a drawing, its width is that of the samples
 
 # What the forms of the page can do to servers: HAProxy's words for the thirteen actions (`action=`), and ours.
 ACTIONS: Final = {
-    "ready": "Ready: as checks say", "drain": "Drain: no new clients", "maint": "Maintenance", "dhlth":
-    "Health checks: off", "ehlth": "Health checks: on", "hrunn": "Health: up", "hnolb": "Health: no new work",
-    "hdown": "Health: down", "dagent": "Agent checks: off", "eagent": "Agent checks: on", "arunn": "Agent: up",
-    "adown": "Agent: down", "shutdown": "End all sessions"}
+    "ready": "Ready: as checks say",
+    "drain": "Drain: no new clients",
+    "maint": "Maintenance",
+    "dhlth": "Health checks: off",
+    "ehlth": "Health checks: on",
+    "hrunn": "Health: up",
+    "hnolb": "Health: no new work",
+    "hdown": "Health: down",
+    "dagent": "Agent checks: off",
+    "eagent": "Agent checks: on",
+    "arunn": "Agent: up",
+    "adown": "Agent: down",
+    "shutdown": "End all sessions",
+}
 
 # What became of such a form (`st=`): the colour, and the words.
 OUTCOMES: Final = {
@@ -43,8 +54,11 @@ OUTCOMES: Final = {
     "PART": ("changing", "Done in part: some of the servers are not known here, or did not allow it."),
     "ERRP": ("down", "Not done: the action, the backend or the servers are not known here."),
     "EXCD": ("down", "Not done: the request does not fit into a buffer. Choose fewer servers at a time."),
-    "DENY": ("down", "Denied: you may not change anything here (see 'stats admin' in the manual), or the page that "
-                     "you used was too old."),
+    "DENY": (
+        "down",
+        "Denied: you may not change anything here (see 'stats admin' in the manual), or the page that "
+        "you used was too old.",
+    ),
 }
 UNEXPECTED: Final = ("unchecked", "What became of it is not known.")
 
@@ -53,8 +67,10 @@ def _digest(text: str) -> str:
     return "'sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() + "'"
 
 
-POLICY: Final = (f"default-src 'none'; style-src {_digest(STYLE)}; script-src {_digest(SCRIPT)}; connect-src 'self'; "
-                 "img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
+POLICY: Final = (
+    f"default-src 'none'; style-src {_digest(STYLE)}; script-src {_digest(SCRIPT)}; connect-src 'self'; "
+    "img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
 _START, _REST = (_FOLDER / "page.html").read_text("utf-8").split("$proxies")
 _HEAD: Final = Template(_START)
 _TAIL: Final = Template(_REST)
@@ -80,6 +96,7 @@ class Look:
 
 
 # The top: what is down?
+
 
 @dataclass(slots=True)
 class Tally:
@@ -123,11 +140,21 @@ def summary(found: Tally) -> str:
     if found.dead:
         lines.append(f"<strong>No server is left</strong> for {_named(found.dead, len(found.dead))}.")
     if down:
-        lines.append(f"<strong>{down} of {total} servers {'is' if down == 1 else 'are'} down</strong>: "
-                     f"{_named(found.down, down)}.")
-    words = [f"{counts[state]} {word}" for state, word in (
-        ("up", "up"), ("changing", "changing"), ("drain", "draining or without new work"), ("maint", "in maintenance"),
-        ("unchecked", "not checked")) if counts.get(state)]
+        lines.append(
+            f"<strong>{down} of {total} servers {'is' if down == 1 else 'are'} down</strong>: "
+            f"{_named(found.down, down)}."
+        )
+    words = [
+        f"{counts[state]} {word}"
+        for state, word in (
+            ("up", "up"),
+            ("changing", "changing"),
+            ("drain", "draining or without new work"),
+            ("maint", "in maintenance"),
+            ("unchecked", "not checked"),
+        )
+        if counts.get(state)
+    ]
     if words:
         lines.append(("" if lines else "No server is down: ") + ", ".join(words) + ".")
     elif not lines:
@@ -140,16 +167,24 @@ def _facts(facts: Facts) -> str:
     view = facts.view
     room = view.room
     known = (
-        ("Process", view.pid), ("Uptime", duration(facts.uptime)),
+        ("Process", view.pid),
+        ("Uptime", duration(facts.uptime)),
         ("Connections", f"{room.connections} of {room.limit}"),
-        ("Connections per second", room.connection_rate.read(view.now)), ("Connections so far", room.total),
-        ("Requests so far", view.program.requests), ("Process time", f"idle = {facts.gauge.idle} %"),
-        ("State", "stopping" if room.stopping else "running"))
-    return '<dl class="facts">' + "".join(
-        f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>\n" for name, value in known) + "</dl>\n"
+        ("Connections per second", room.connection_rate.read(view.now)),
+        ("Connections so far", room.total),
+        ("Requests so far", view.program.requests),
+        ("Process time", f"idle = {facts.gauge.idle} %"),
+        ("State", "stopping" if room.stopping else "running"),
+    )
+    return (
+        '<dl class="facts">'
+        + "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>\n" for name, value in known)
+        + "</dl>\n"
+    )
 
 
 # Drawings.
+
 
 def _points(values: list[int], top: int) -> str:
     left = SAMPLES - len(values)
@@ -165,26 +200,36 @@ def _drawing(ring: Ring, word: str, kind: str) -> str:
     if not values:
         return ""
     top = max(values)
-    text = (f"{word} per second over the last {len(values) * PERIOD // 60} min {len(values) * PERIOD % 60} s: now "
-            f"{_rate(values[-1])}, highest {_rate(top)}")
-    return (f'<figure class="{kind}"><svg viewBox="0 0 {SAMPLES} {HEIGHT}" preserveAspectRatio="none" role="img" '
-            f'aria-label="{text}"><title>{text}</title><polyline points="{_points(values, top or 1)}"/></svg>'
-            f"<figcaption>{_rate(values[-1])} {word.lower()}/s</figcaption></figure>")
+    text = (
+        f"{word} per second over the last {len(values) * PERIOD // 60} min {len(values) * PERIOD % 60} s: now "
+        f"{_rate(values[-1])}, highest {_rate(top)}"
+    )
+    return (
+        f'<figure class="{kind}"><svg viewBox="0 0 {SAMPLES} {HEIGHT}" preserveAspectRatio="none" role="img" '
+        f'aria-label="{text}"><title>{text}</title><polyline points="{_points(values, top or 1)}"/></svg>'
+        f"<figcaption>{_rate(values[-1])} {word.lower()}/s</figcaption></figure>"
+    )
 
 
 # Tables.
+
 
 def _row(row: Row, columns: list[Column], form: bool) -> str:
     name = {"F": "Frontend", "B": "Backend"}.get(row.kind, str(row.get("svname")))
     state = look_of(str(row.get("status")))
     box = ""
     if form:
-        box = (f'<input type="checkbox" name="s" value="{escape(name)}" aria-label="{escape(name)}">'
-               if row.kind == "S" else "")
+        box = (
+            f'<input type="checkbox" name="s" value="{escape(name)}" aria-label="{escape(name)}">'
+            if row.kind == "S"
+            else ""
+        )
     kind = " sum" if row.kind in "FB" else ""
     cells = "".join(cell(row, column) for column in columns)
-    return (f'<tr id="{anchor(row.number, row.kind, row.sid)}" class="{state}{kind}"><th scope="row" '
-            f'title="{escape(name)}"><label>{box}{escape(name)}</label></th>{cells}</tr>\n')
+    return (
+        f'<tr id="{anchor(row.number, row.kind, row.sid)}" class="{state}{kind}"><th scope="row" '
+        f'title="{escape(name)}"><label>{box}{escape(name)}</label></th>{cells}</tr>\n'
+    )
 
 
 def _section(rows: Iterable[Row], proxy: ProxyView, look: Look, history: History, place: str) -> Iterator[str]:
@@ -198,10 +243,14 @@ def _section(rows: Iterable[Row], proxy: ProxyView, look: Look, history: History
     columns = [column for column in COLUMNS if column.name not in ADDRESS or look.legends]
     if look.modules:
         columns += MODULES
-    heads = "".join(f'<th class="{column.classes}" scope="col" title="{escape(column.tip)}">{escape(column.title)}</th>'
-                    for column in columns)
-    yield (f'<section id="{escape(place)}"><h2><a href="#{escape(place)}">{escape(name)}</a>{small}</h2>'
-           f'<div class="drawings">{drawings}</div>\n')
+    heads = "".join(
+        f'<th class="{column.classes}" scope="col" title="{escape(column.tip)}">{escape(column.title)}</th>'
+        for column in columns
+    )
+    yield (
+        f'<section id="{escape(place)}"><h2><a href="#{escape(place)}">{escape(name)}</a>{small}</h2>'
+        f'<div class="drawings">{drawings}</div>\n'
+    )
     form = bool(look.token) and proxy.back is not None and bool(proxy.back.backend.servers)
     yield f'<form method="post" action="{escape(look.base)}">' if form else ""
     yield f'<div class="table"><table><thead><tr><th class="name" scope="col">Name</th>{heads}</tr></thead>\n<tbody>\n'
@@ -214,21 +263,27 @@ def _section(rows: Iterable[Row], proxy: ProxyView, look: Look, history: History
 
 def _form(name: str, look: Look) -> str:
     options = "".join(f'<option value="{word}">{escape(text)}</option>' for word, text in ACTIONS.items())
-    return (f'<p class="form"><label>With the chosen servers: <select name="action"><option value="" selected>choose'
-            f"</option>{options}</select></label> <button>Apply</button>"
-            f'<input type="hidden" name="b" value="{escape(name)}">'
-            f'<input type="hidden" name="token" value="{escape(look.token)}"></p>')
+    return (
+        f'<p class="form"><label>With the chosen servers: <select name="action"><option value="" selected>choose'
+        f"</option>{options}</select></label> <button>Apply</button>"
+        f'<input type="hidden" name="b" value="{escape(name)}">'
+        f'<input type="hidden" name="token" value="{escape(look.token)}"></p>'
+    )
 
 
 def _links(look: Look) -> str:
     refresh = "" if look.refresh else ";norefresh"
     down = ";up" if look.hide_down else ""
     scope = f";scope={look.search}" if look.search else ""
-    links = [("Show all servers", f"{refresh}{scope}") if look.hide_down else
-             ("Hide servers that are down", f";up{refresh}{scope}")]
+    links = [
+        ("Show all servers", f"{refresh}{scope}")
+        if look.hide_down
+        else ("Hide servers that are down", f";up{refresh}{scope}")
+    ]
     if look.can_refresh:
-        links.append(("Do not refresh", f"{down};norefresh{scope}") if look.refresh else
-                     ("Refresh itself", f"{down}{scope}"))
+        links.append(
+            ("Do not refresh", f"{down};norefresh{scope}") if look.refresh else ("Refresh itself", f"{down}{scope}")
+        )
     links += [("Refresh now", f"{down}{refresh}{scope}"), ("CSV", ";csv;norefresh"), ("JSON", ";json;norefresh")]
     return " ".join(f'<a href="{escape(look.base + options)}">{escape(text)}</a>' for text, options in links)
 
@@ -247,12 +302,18 @@ def render(rows: Iterable[Row], facts: Facts, look: Look, history: History, want
         yield ""
     title = "Statistics" + (f" of {look.node}" if look.node else "")
     about = ([look.description] if look.description else []) + (
-        [f"Pointsman version {pointsman.__version__}"] if look.version else [])
+        [f"Pointsman version {pointsman.__version__}"] if look.version else []
+    )
     yield _HEAD.substitute(
         refresh=f'<noscript><meta http-equiv="refresh" content="{look.refresh}"></noscript>\n' if look.refresh else "",
-        title=escape(title), style=STYLE, links=_links(look), live=look.refresh or LIVE, message=_message(look),
+        title=escape(title),
+        style=STYLE,
+        links=_links(look),
+        live=look.refresh or LIVE,
+        message=_message(look),
         summary=summary(found) + _facts(facts),
-        about="".join(f'<p class="about">{escape(text)}</p>\n' for text in about))
+        about="".join(f'<p class="about">{escape(text)}</p>\n' for text in about),
+    )
     known = {proxy.number: proxy for proxy in wanted}
     places: set[str] = set()
     for number, some in groupby(rows, lambda row: row.number):

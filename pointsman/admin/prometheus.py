@@ -4,6 +4,7 @@ Names, types, labels and their order are those that HAProxy 2.6 and 3.2 print, s
 working; 2.6 has fewer. What a metric means is the text of its column (columns.py) or field (info.py). NEWER has columns
 that HAProxy 3.5 added: their names are ours, by the same rules.
 """
+
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,8 +17,23 @@ SCOPES: Final = {"F": "frontend", "L": "listener", "B": "backend", "S": "server"
 SERVER_STATES: Final = ("DOWN", "UP", "MAINT", "DRAIN", "NOLB")
 STATES: Final = {"F": ("DOWN", "UP"), "L": ("WAITING", "OPEN", "FULL"), "B": ("DOWN", "UP"), "S": SERVER_STATES}
 CHECK_STATES: Final = (
-    "HANA", "SOCKERR", "L4OK", "L4TOUT", "L4CON", "L6OK", "L6TOUT", "L6RSP", "L7TOUT", "L7RSP", "L7OK", "L7OKC",
-    "L7STS", "PROCERR", "PROCTOUT", "PROCOK")
+    "HANA",
+    "SOCKERR",
+    "L4OK",
+    "L4TOUT",
+    "L4CON",
+    "L6OK",
+    "L6TOUT",
+    "L6RSP",
+    "L7TOUT",
+    "L7RSP",
+    "L7OK",
+    "L7OKC",
+    "L7STS",
+    "PROCERR",
+    "PROCTOUT",
+    "PROCOK",
+)
 CODES: Final = ("1xx", "2xx", "3xx", "4xx", "5xx", "other")  # of http_responses_total: columns hrsp_1xx and its kin
 
 

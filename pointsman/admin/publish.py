@@ -1,4 +1,5 @@
 """How a runtime command changes what is no cell: in this process, and in all lanes where there are some."""
+
 from pointsman.admin.command import Call, CommandError
 from pointsman.tables.changes import CHANGES, Change
 from pointsman.tables.patterns import PatternError

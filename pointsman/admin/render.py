@@ -1,4 +1,5 @@
 """Rows as text: CSV (manual 9.1), typed lines and JSON (manual 9.2). Also of `show info`, whose fields are alike."""
+
 import json
 from collections.abc import Iterable
 from typing import Final
@@ -8,8 +9,20 @@ from pointsman.admin.rows import Row, Value
 
 OBJECTS: Final = {"F": "Frontend", "B": "Backend", "L": "Listener", "S": "Server"}
 ORIGINS: Final = {"M": "Metric", "S": "Status", "K": "Key", "C": "Config", "P": "Product"}
-NATURES: Final = {"A": "Age", "a": "Avg", "C": "Counter", "D": "Duration", "G": "Gauge", "L": "Limit", "M": "Max",
-                  "m": "Min", "N": "Name", "O": "Output", "R": "Rate", "T": "Time"}
+NATURES: Final = {
+    "A": "Age",
+    "a": "Avg",
+    "C": "Counter",
+    "D": "Duration",
+    "G": "Gauge",
+    "L": "Limit",
+    "M": "Max",
+    "m": "Min",
+    "N": "Name",
+    "O": "Output",
+    "R": "Rate",
+    "T": "Time",
+}
 SCOPES: Final = {"C": "Cluster", "P": "Process", "S": "Service", "s": "System"}
 PROCESS: Final = 1
 
@@ -45,16 +58,21 @@ def typed(rows: Iterable[Row], descriptions: bool = False) -> str:
             if value is None:
                 continue
             tags = column.tags_of(row.kind)
-            lines.append(f"{row.kind}.{row.number}.{row.sid}.{position}.{column.name}.{PROCESS}:"
-                         f"{typed_value(tags, column.type, value)}{_described(column.text, descriptions)}")
+            lines.append(
+                f"{row.kind}.{row.number}.{row.sid}.{position}.{column.name}.{PROCESS}:"
+                f"{typed_value(tags, column.type, value)}{_described(column.text, descriptions)}"
+            )
     return "".join(line + "\n" for line in lines)
 
 
 def item(position: int, name: str, tags: str, type_name: str, value: Value) -> dict[str, object]:
     """One value in JSON."""
-    return {"field": {"pos": position, "name": name}, "processNum": PROCESS,
-            "tags": {"origin": ORIGINS[tags[0]], "nature": NATURES[tags[1]], "scope": SCOPES[tags[2]]},
-            "value": {"type": type_name, "value": value}}
+    return {
+        "field": {"pos": position, "name": name},
+        "processNum": PROCESS,
+        "tags": {"origin": ORIGINS[tags[0]], "nature": NATURES[tags[1]], "scope": SCOPES[tags[2]]},
+        "value": {"type": type_name, "value": value},
+    }
 
 
 def compact(data: object) -> str:
@@ -66,6 +84,11 @@ def as_json(rows: Iterable[Row]) -> str:
     found: list[list[dict[str, object]]] = []
     for row in rows:
         head: dict[str, object] = {"objType": OBJECTS[row.kind], "proxyId": row.number, "id": row.sid}
-        found.append([head | item(position, column.name, column.tags_of(row.kind), column.type, row.get(column.name))
-                      for position, column in enumerate(COLUMNS) if column.name in row.values])
+        found.append(
+            [
+                head | item(position, column.name, column.tags_of(row.kind), column.type, row.get(column.name))
+                for position, column in enumerate(COLUMNS)
+                if column.name in row.values
+            ]
+        )
     return compact(found)

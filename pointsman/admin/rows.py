@@ -3,6 +3,7 @@
 A row holds the columns that its kind has; the others are empty. What is derived (rates, ages, sums of weights) is
 worked out here, when somebody looks, never by traffic.
 """
+
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
@@ -77,12 +78,18 @@ def rows(view: View, chosen: Selection) -> Iterator[Row]:
             if chosen.types & FRONTEND and chosen.sid in (ALL, 0):
                 yield frontend_row(view, proxy, front)
             if chosen.types & LISTENER and front.socket_stats:
-                yield from (listener_row(proxy, listener, chosen) for listener in front.listeners
-                            if chosen.sid in (ALL, listener.door.number))
+                yield from (
+                    listener_row(proxy, listener, chosen)
+                    for listener in front.listeners
+                    if chosen.sid in (ALL, listener.door.number)
+                )
         if back is not None:
             if chosen.types & SERVER:
-                yield from (server_row(view, proxy, server, chosen) for server in back.backend.servers
-                            if chosen.sid in (ALL, server.number) and not _hidden(server, chosen))
+                yield from (
+                    server_row(view, proxy, server, chosen)
+                    for server in back.backend.servers
+                    if chosen.sid in (ALL, server.number) and not _hidden(server, chosen)
+                )
             if chosen.types & BACKEND and chosen.sid in (ALL, 0):
                 yield backend_row(view, proxy, back, chosen)
 
@@ -95,24 +102,47 @@ def _hidden(server: LiveServer, chosen: Selection) -> bool:
 def _row(kind: str, proxy: ProxyView, name: str, sid: int, counters: Totals) -> Row:
     """What all four kinds have."""
     row = Row(kind, proxy.number, sid)
-    row.put_all(pxname=proxy.name, svname=name, smax=counters.highest, stot=counters.sessions, bin=counters.bytes_in,
-                bout=counters.bytes_out, dresp=counters.denied_responses, pid=1, iid=proxy.number, sid=sid,
-                type=TYPES[kind], mode="http" if proxy.http else "tcp", wrew=counters.failed_header_rewrites,
-                eint=counters.internal_errors, ssl_sess=0, ssl_reused_sess=0, ssl_failed_handshake=0, ssl_ocsp_staple=0,
-                ssl_failed_ocsp_staple=0)
+    row.put_all(
+        pxname=proxy.name,
+        svname=name,
+        smax=counters.highest,
+        stot=counters.sessions,
+        bin=counters.bytes_in,
+        bout=counters.bytes_out,
+        dresp=counters.denied_responses,
+        pid=1,
+        iid=proxy.number,
+        sid=sid,
+        type=TYPES[kind],
+        mode="http" if proxy.http else "tcp",
+        wrew=counters.failed_header_rewrites,
+        eint=counters.internal_errors,
+        ssl_sess=0,
+        ssl_reused_sess=0,
+        ssl_failed_handshake=0,
+        ssl_ocsp_staple=0,
+        ssl_failed_ocsp_staple=0,
+    )
     return row
 
 
 def _responses(row: Row, counters: Totals) -> None:
-    row.put_all(hrsp_1xx=counters.http_1xx, hrsp_2xx=counters.http_2xx, hrsp_3xx=counters.http_3xx,
-                hrsp_4xx=counters.http_4xx, hrsp_5xx=counters.http_5xx, hrsp_other=counters.http_other,
-                req_tot=counters.requests)
+    row.put_all(
+        hrsp_1xx=counters.http_1xx,
+        hrsp_2xx=counters.http_2xx,
+        hrsp_3xx=counters.http_3xx,
+        hrsp_4xx=counters.http_4xx,
+        hrsp_5xx=counters.http_5xx,
+        hrsp_other=counters.http_other,
+        req_tot=counters.requests,
+    )
 
 
 def _flows(row: Row, counters: Totals) -> None:
     """Bytes by direction. What went to servers and came from them is not counted apart from the clients' side."""
-    row.put_all(reqbin=counters.bytes_in, reqbout=counters.bytes_in, resbin=counters.bytes_out,
-                resbout=counters.bytes_out)
+    row.put_all(
+        reqbin=counters.bytes_in, reqbout=counters.bytes_in, resbin=counters.bytes_out, resbout=counters.bytes_out
+    )
 
 
 def _unbuilt(row: Row, http: bool) -> None:
@@ -127,12 +157,20 @@ def _unbuilt(row: Row, http: bool) -> None:
 
 def _http1(row: Row, *, links: int, streams: int, connections: int, exchanges: int, received: int, sent: int) -> None:
     """The columns of HTTP/1; pipes are counted for the whole process alone."""
-    row.put_all(h1_open_connections=links, h1_open_streams=streams, h1_total_connections=connections,
-                h1_total_streams=exchanges, h1_bytes_in=received, h1_bytes_out=sent, h1_spliced_bytes_in=0,
-                h1_spliced_bytes_out=0)
+    row.put_all(
+        h1_open_connections=links,
+        h1_open_streams=streams,
+        h1_total_connections=connections,
+        h1_total_streams=exchanges,
+        h1_bytes_in=received,
+        h1_bytes_out=sent,
+        h1_spliced_bytes_in=0,
+        h1_spliced_bytes_out=0,
+    )
 
 
 # Frontends and listeners.
+
 
 def frontend_status(front: FrontSide) -> str:
     """STOP: for good; PAUSED: it may come back."""
@@ -150,24 +188,47 @@ def frontend_row(view: View, proxy: ProxyView, front: FrontSide) -> Row:
     now = view.now
     http = proxy.http
     row = _row("F", proxy, "FRONTEND", 0, counters)
-    row.put_all(scur=frontend.connections, slim=frontend.limit or view.room.limit, dreq=counters.denied_requests,
-                ereq=counters.failed_requests, status=frontend_status(front), rate=counters.session_rate.read(now),
-                rate_lim=front.rate_limit, rate_max=counters.session_rate.highest,
-                conn_rate=counters.connection_rate.read(now), conn_rate_max=counters.connection_rate.highest,
-                conn_tot=counters.connections, dcon=counters.denied_connections, dses=counters.denied_sessions,
-                sess_other=0 if http else counters.sessions, h1sess=counters.sessions if http else 0, h2sess=0,
-                h3sess=0, req_other=0 if http else counters.sessions, h1req=counters.requests if http else 0, h2req=0,
-                h3req=0)
-    row.put_all(req_rate=counters.request_rate.read(now), req_rate_max=counters.request_rate.highest,
-                req_tot=counters.requests)
+    row.put_all(
+        scur=frontend.connections,
+        slim=frontend.limit or view.room.limit,
+        dreq=counters.denied_requests,
+        ereq=counters.failed_requests,
+        status=frontend_status(front),
+        rate=counters.session_rate.read(now),
+        rate_lim=front.rate_limit,
+        rate_max=counters.session_rate.highest,
+        conn_rate=counters.connection_rate.read(now),
+        conn_rate_max=counters.connection_rate.highest,
+        conn_tot=counters.connections,
+        dcon=counters.denied_connections,
+        dses=counters.denied_sessions,
+        sess_other=0 if http else counters.sessions,
+        h1sess=counters.sessions if http else 0,
+        h2sess=0,
+        h3sess=0,
+        req_other=0 if http else counters.sessions,
+        h1req=counters.requests if http else 0,
+        h2req=0,
+        h3req=0,
+    )
+    row.put_all(
+        req_rate=counters.request_rate.read(now), req_rate_max=counters.request_rate.highest, req_tot=counters.requests
+    )
     if http:
         _responses(row, counters)
         row.put("intercepted", counters.intercepted)
     _flows(row, counters)
     _unbuilt(row, http)
     if http:
-        _http1(row, links=frontend.connections, streams=0, connections=counters.sessions, exchanges=counters.requests,
-               received=counters.bytes_in, sent=counters.bytes_out)
+        _http1(
+            row,
+            links=frontend.connections,
+            streams=0,
+            connections=counters.sessions,
+            exchanges=counters.requests,
+            received=counters.bytes_in,
+            sent=counters.bytes_out,
+        )
     else:
         _http1(row, links=0, streams=0, connections=0, exchanges=0, received=0, sent=0)
     return row
@@ -188,10 +249,17 @@ def listener_row(proxy: ProxyView, listener: Listener, chosen: Selection) -> Row
     door = listener.door
     counters = door.counters.totals
     row = _row("L", proxy, door.name.decode() or f"sock-{door.number}", door.number, counters)
-    row.put_all(scur=door.connections, slim=door.limit, dreq=counters.denied_requests, ereq=counters.failed_requests,
-                status=listener_status(listener), conn_tot=counters.connections,
-                dcon=counters.denied_connections, dses=counters.denied_sessions,
-                proto={AF_INET: "tcpv4", AF_INET6: "tcpv6"}.get(listener.family, "unix_stream"))
+    row.put_all(
+        scur=door.connections,
+        slim=door.limit,
+        dreq=counters.denied_requests,
+        ereq=counters.failed_requests,
+        status=listener_status(listener),
+        conn_tot=counters.connections,
+        dcon=counters.denied_connections,
+        dses=counters.denied_sessions,
+        proto={AF_INET: "tcpv4", AF_INET6: "tcpv6"}.get(listener.family, "unix_stream"),
+    )
     if chosen.private:
         row.put("addr", listener_address(listener))
     return row
@@ -206,6 +274,7 @@ def listener_address(listener: Listener) -> str:
 
 
 # Servers and backends.
+
 
 def server_status(server: LiveServer) -> str:
     """As manual 9.1 names it, with how far a server that changes has come: "UP 1/3", "DOWN 1/2"."""
@@ -236,25 +305,46 @@ def weight_of(server: LiveServer) -> int:
 def _shared(view: View, row: Row, counters: Totals) -> None:
     """What servers and backends have in common."""
     count = max(1, counters.timed)
-    row.put_all(econ=counters.failed_connections, eresp=counters.failed_responses, wretr=counters.retries,
-                wredis=counters.redispatches, lbtot=counters.chosen, rate=counters.session_rate.read(view.now),
-                rate_max=counters.session_rate.highest, cli_abrt=counters.client_aborts,
-                srv_abrt=counters.server_aborts,
-                lastsess=-1 if counters.last_session <= 0 else view.since(counters.last_session),
-                qtime=counters.queue_time // count, ctime=counters.connect_time // count,
-                rtime=counters.response_time // count, ttime=counters.total_time // count,
-                qtime_max=counters.queue_time_max, ctime_max=counters.connect_time_max,
-                rtime_max=counters.response_time_max, ttime_max=counters.total_time_max, connect=counters.connects,
-                reuse=counters.reuses)
+    row.put_all(
+        econ=counters.failed_connections,
+        eresp=counters.failed_responses,
+        wretr=counters.retries,
+        wredis=counters.redispatches,
+        lbtot=counters.chosen,
+        rate=counters.session_rate.read(view.now),
+        rate_max=counters.session_rate.highest,
+        cli_abrt=counters.client_aborts,
+        srv_abrt=counters.server_aborts,
+        lastsess=-1 if counters.last_session <= 0 else view.since(counters.last_session),
+        qtime=counters.queue_time // count,
+        ctime=counters.connect_time // count,
+        rtime=counters.response_time // count,
+        ttime=counters.total_time // count,
+        qtime_max=counters.queue_time_max,
+        ctime_max=counters.connect_time_max,
+        rtime_max=counters.response_time_max,
+        ttime_max=counters.total_time_max,
+        connect=counters.connects,
+        reuse=counters.reuses,
+    )
 
 
 def server_row(view: View, proxy: ProxyView, server: LiveServer, chosen: Selection) -> Row:
     counters = server.counters.totals
     row = _row("S", proxy, server.name.decode(), server.number, counters)
     _shared(view, row, counters)
-    row.put_all(qcur=server.queued, qmax=server.queue.highest, scur=server.connections, status=server_status(server),
-                weight=weight_of(server), uweight=server.weight, act=0 if server.backup else 1,
-                bck=1 if server.backup else 0, lastchg=view.since(server.last_change), srid=0)
+    row.put_all(
+        qcur=server.queued,
+        qmax=server.queue.highest,
+        scur=server.connections,
+        status=server_status(server),
+        weight=weight_of(server),
+        uweight=server.weight,
+        act=0 if server.backup else 1,
+        bck=1 if server.backup else 0,
+        lastchg=view.since(server.last_change),
+        srid=0,
+    )
     if server.maxconn:
         row.put("slim", server.maxconn)
     if server.maxqueue:
@@ -265,8 +355,14 @@ def server_row(view: View, proxy: ProxyView, server: LiveServer, chosen: Selecti
         _responses(row, counters)
     totals = counters  # of all lanes
     used = totals.links - totals.idle
-    row.put_all(srv_icur=totals.idle, idle_conn_cur=totals.idle - totals.idle_safe, safe_conn_cur=totals.idle_safe,
-                used_conn_cur=used, need_conn_est=used, priv_idle_cur=0)
+    row.put_all(
+        srv_icur=totals.idle,
+        idle_conn_cur=totals.idle - totals.idle_safe,
+        safe_conn_cur=totals.idle_safe,
+        used_conn_cur=used,
+        need_conn_est=used,
+        priv_idle_cur=0,
+    )
     _flows(row, counters)
     if server.pool.limit >= 0:
         row.put("src_ilim", server.pool.limit)
@@ -284,8 +380,13 @@ def _checks(view: View, row: Row, server: LiveServer) -> None:
     row.put_all(chkfail=server.check_fails, chkdown=server.downs, downtime=down // 1000)
     if server.admin & MAINT:
         return
-    row.put_all(check_status=server.check_status or "UNK", check_rise=server.rise, check_fall=server.fall,
-                check_health=server.check_health, last_chk=server.last_check)
+    row.put_all(
+        check_status=server.check_status or "UNK",
+        check_rise=server.rise,
+        check_fall=server.fall,
+        check_health=server.check_health,
+        last_chk=server.last_check,
+    )
     known = STATUSES.get(server.check_status.removeprefix("* "))
     if known is not None:
         row.put("check_desc", known[0])
@@ -314,14 +415,23 @@ def backend_row(view: View, proxy: ProxyView, back: BackSide, chosen: Selection)
     usable = [server for server in backend.servers if server.usable]
     effective, user = weights(back)
     status = backend_status(back)
-    row.put_all(qcur=len(backend.queue), qmax=backend.queue.highest, scur=backend.connections,
-                slim=back.full_connections, dreq=counters.denied_requests, status=status,
-                weight=effective, uweight=user, act=sum(1 for one in usable if not one.backup),
-                bck=sum(1 for one in usable if one.backup), chkdown=backend.downs,
-                lastchg=view.since(backend.last_change),
-                agg_server_status=sum(1 for one in backend.servers if one.up),
-                agg_server_check_status=sum(1 for one in backend.servers if one.up),
-                agg_check_status=sum(1 for one in backend.servers if one.checked and one.state in (RUNNING, STARTING)))
+    row.put_all(
+        qcur=len(backend.queue),
+        qmax=backend.queue.highest,
+        scur=backend.connections,
+        slim=back.full_connections,
+        dreq=counters.denied_requests,
+        status=status,
+        weight=effective,
+        uweight=user,
+        act=sum(1 for one in usable if not one.backup),
+        bck=sum(1 for one in usable if one.backup),
+        chkdown=backend.downs,
+        lastchg=view.since(backend.last_change),
+        agg_server_status=sum(1 for one in backend.servers if one.up),
+        agg_server_check_status=sum(1 for one in backend.servers if one.up),
+        agg_check_status=sum(1 for one in backend.servers if one.checked and one.state in (RUNNING, STARTING)),
+    )
     if backend.servers:
         down = backend.down_time
         if status == "DOWN":
@@ -348,6 +458,12 @@ def _server_side(row: Row, proxy: ProxyView, back: BackSide) -> None:
         return
     counters = back.backend.counters.totals
     servers = [server.counters.totals for server in back.backend.servers]
-    _http1(row, links=sum(one.links for one in servers), streams=sum(one.current for one in servers),
-           connections=counters.connects, exchanges=counters.connects + counters.reuses, received=counters.bytes_out,
-           sent=counters.bytes_in)
+    _http1(
+        row,
+        links=sum(one.links for one in servers),
+        streams=sum(one.current for one in servers),
+        connections=counters.connects,
+        exchanges=counters.connects + counters.reuses,
+        received=counters.bytes_out,
+        sent=counters.bytes_in,
+    )

@@ -5,6 +5,7 @@ The sockets are opened with all others, before privileges are dropped; here they
 that has not said a whole command yet does not keep others out for long: while somebody waits, the oldest of these is
 closed.
 """
+
 import asyncio
 import socket
 import sys
@@ -50,8 +51,16 @@ class _Guest:
 class Runtime:
     """Serves all of them."""
 
-    def __init__(self, view: View, gauge: Gauge, doors: list[StatsDoor], limit: int, timeout: int,
-                 longest_line: int = LONGEST_LINE, longest_payload: int = LONGEST_PAYLOAD) -> None:
+    def __init__(
+        self,
+        view: View,
+        gauge: Gauge,
+        doors: list[StatsDoor],
+        limit: int,
+        timeout: int,
+        longest_line: int = LONGEST_LINE,
+        longest_payload: int = LONGEST_PAYLOAD,
+    ) -> None:
         self.view = view
         self.gauge = gauge
         self.doors = doors
@@ -81,8 +90,14 @@ class Runtime:
                 door.opening.sock = None
         self.view.sockets.clear()
 
-    async def _listen(self, loop: asyncio.AbstractEventLoop, number: int, door: StatsDoor, listening: socket.socket,
-                      room: asyncio.Semaphore) -> None:
+    async def _listen(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        number: int,
+        door: StatsDoor,
+        listening: socket.socket,
+        room: asyncio.Semaphore,
+    ) -> None:
         while True:
             try:
                 sock, _ = await loop.sock_accept(listening)
@@ -117,10 +132,24 @@ class Runtime:
 
     async def _serve(self, number: int, door: StatsDoor, sock: socket.socket, room: asyncio.Semaphore) -> None:
         sock.setblocking(False)
-        console = Console(self.view, self.gauge, door.level, door.severity_output, self.timeout,
-                          longest_line=self.longest_line, longest_payload=self.longest_payload)
-        seen = ConsoleView(self.view.room.counters.cli_sessions, number, sock.fileno(), int(sock.family),
-                           _source(sock, number), monotonic_ms(), console)
+        console = Console(
+            self.view,
+            self.gauge,
+            door.level,
+            door.severity_output,
+            self.timeout,
+            longest_line=self.longest_line,
+            longest_payload=self.longest_payload,
+        )
+        seen = ConsoleView(
+            self.view.room.counters.cli_sessions,
+            number,
+            sock.fileno(),
+            int(sock.family),
+            _source(sock, number),
+            monotonic_ms(),
+            console,
+        )
         guest = _Guest(sock, console, seen)
         self.guests.append(guest)
         self.view.consoles.append(guest.seen)

@@ -9,6 +9,7 @@ A form is only believed if it comes from the page itself: HAProxy compares Origi
 all browsers send these, and some addresses are shared, a browser has to bring the token of its page, too. Scripts,
 which nobody can lead astray, need none: what names neither an origin nor itself as a browser is a script.
 """
+
 import hashlib
 import hmac
 from collections.abc import Mapping
@@ -78,8 +79,11 @@ class Statistics(Service):
             return refusal
         user = (basic(context) or (b"", b""))[0]
         admin = is_admin(self.access.admin, context)
-        question = {"page": str(self.number), "rest": request.uri[len(self.page.uri):].decode("latin-1"),
-                    "method": request.method.decode("latin-1")}
+        question = {
+            "page": str(self.number),
+            "rest": request.uri[len(self.page.uri) :].decode("latin-1"),
+            "method": request.method.decode("latin-1"),
+        }
         if admin:
             question["token"] = token_of(self.access.secret, self.number, user)
         if request.method == b"POST":

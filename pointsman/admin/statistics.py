@@ -1,4 +1,5 @@
 """Writes what the statistics' address shows, in slices; carries out what its forms ask for (answers.py, service.py)."""
+
 import hmac
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -81,9 +82,16 @@ class Writer:
     async def _show(self, out: Outlet, page: StatisticsPage, question: Question, asked: Asked) -> None:
         options = asked.options
         refresh = 0 if "norefresh" in options else page.refresh
-        found = rows(self.view, selection := Selection(
-            scope=page.scope, search=asked.search, hide_down="up" in options, hide_maintenance="no-maint" in options,
-            private=page.legends))
+        found = rows(
+            self.view,
+            selection := Selection(
+                scope=page.scope,
+                search=asked.search,
+                hide_down="up" in options,
+                hide_maintenance="no-maint" in options,
+                private=page.legends,
+            ),
+        )
         if "csv" in options:
             kind, pieces = TEXT, _lines(found)
         elif "typed" in options:
@@ -98,8 +106,12 @@ class Writer:
             kind, pieces = HTML, render(found, Facts(self.view, self.gauge), look, self.history, wanted)
         fields = {"cache_control": "no-cache", "content_type": kind}
         if kind == HTML:  # its refresh stands in the page, for browsers without JavaScript
-            fields |= {"content_security_policy": POLICY, "x_content_type_options": "nosniff",
-                       "x_frame_options": "DENY", "referrer_policy": "same-origin"}
+            fields |= {
+                "content_security_policy": POLICY,
+                "x_content_type_options": "nosniff",
+                "x_frame_options": "DENY",
+                "referrer_policy": "same-origin",
+            }
         elif refresh:
             fields["refresh"] = str(refresh)
         await out.head(200, **fields)
@@ -109,10 +121,20 @@ class Writer:
 
     def _look(self, page: StatisticsPage, question: Question, asked: Asked, refresh: int) -> Look:
         return Look(
-            base=page.uri.decode("latin-1"), refresh=refresh, can_refresh=page.refresh, version=not page.hide_version,
-            node=_or(page.node, self.view.node), description=_or(page.description, self.view.description),
-            legends=page.legends, modules=page.modules, hide_down="up" in asked.options, search=asked.search,
-            outcome=asked.outcome, token=question.get("token", ""), descriptions=_descriptions(self.view))
+            base=page.uri.decode("latin-1"),
+            refresh=refresh,
+            can_refresh=page.refresh,
+            version=not page.hide_version,
+            node=_or(page.node, self.view.node),
+            description=_or(page.description, self.view.description),
+            legends=page.legends,
+            modules=page.modules,
+            hide_down="up" in asked.options,
+            search=asked.search,
+            outcome=asked.outcome,
+            token=question.get("token", ""),
+            descriptions=_descriptions(self.view),
+        )
 
 
 def _descriptions(view: View) -> dict[str, str]:

@@ -3,6 +3,7 @@ configuration becomes live objects.
 
 A proxy is one entry, whatever its sides: a `listen` section has a frontend and a backend under one name and number.
 """
+
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol

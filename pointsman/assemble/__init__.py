@@ -15,6 +15,7 @@ missing timeouts. Errors are collected, not thrown: one run shows them all.
     admin.py      statistics pages, stats sockets
     live.py       the result: what runs
 """
+
 import os
 from collections.abc import Callable
 from functools import partial
@@ -76,8 +77,9 @@ def assemble(configuration: Configuration, diagnostics: Diagnostics, resolves: b
         program.forget()
     program.field_limit = global_number(main, "tune.http.maxhdr") - 1
     program.set_buffer(*buffer_sizes(main))
-    LIMITS.set(*[global_number(main, f"tune.vars.{scope}-max-size")
-                 for scope in ("global", "proc", "sess", "txn", "reqres")])
+    LIMITS.set(
+        *[global_number(main, f"tune.vars.{scope}-max-size") for scope in ("global", "proc", "sess", "txn", "reqres")]
+    )
     program.glitches = _glitches(main)
     program.lax = _lax(main)
     sinks = SinkSet()
@@ -129,8 +131,9 @@ def _arena(configuration: Configuration, lanes: int) -> Arena:
     except (OSError, MemoryError, ValueError) as error:
         raise ConfigError(
             f"cannot reserve {cells >> 17} MB for the state of {objects} proxies, servers and addresses in {lanes} "
-            f"lanes: {error}", hint="permit more (ulimit -v), or configure fewer servers or lanes (nbthread)"
-            ) from error
+            f"lanes: {error}",
+            hint="permit more (ulimit -v), or configure fewer servers or lanes (nbthread)",
+        ) from error
 
 
 def _glitches(main: Section) -> Glitches | None:
@@ -143,17 +146,22 @@ def _glitches(main: Section) -> Glitches | None:
 
 def _lax(main: Section) -> int:
     """What heads may have that others could read otherwise (manual 3.1)."""
-    return (ANY_PAYLOAD if global_flag(main, "h1-accept-payload-with-any-method") else 0) \
-        | (KEEP_AMBIGUOUS if global_flag(main, "h1-do-not-close-on-insecure-transfer-encoding") else 0)
+    return (ANY_PAYLOAD if global_flag(main, "h1-accept-payload-with-any-method") else 0) | (
+        KEEP_AMBIGUOUS if global_flag(main, "h1-do-not-close-on-insecure-transfer-encoding") else 0
+    )
 
 
 def _splices(main: Section) -> bool:
     """Large payload may go through a pipe (manual 3.2; management manual 3: -dS, -dF, -dZ)."""
     words = main.one(CommandLine)
-    return global_number(main, "maxpipes") > 0 \
-        and not any(global_flag(main, name) for name in ("nosplice", "tune.disable-fast-forward",
-                                                         "tune.disable-zero-copy-forwarding")) \
+    return (
+        global_number(main, "maxpipes") > 0
+        and not any(
+            global_flag(main, name)
+            for name in ("nosplice", "tune.disable-fast-forward", "tune.disable-zero-copy-forwarding")
+        )
         and (words is None or words.splice and words.fast_forward and words.zero_copy)
+    )
 
 
 def _name(live: Live) -> None:

@@ -1,4 +1,5 @@
 """Statistics pages, stats sockets, and the view of the generation that both have."""
+
 import asyncio
 import os
 import socket
@@ -66,8 +67,15 @@ def fill_admin(live: Live, configuration: Configuration, diagnostics: Diagnostic
     CHANGES.followers["server"] = ServerAddresses(view, lambda: live.health)
     doors = _doors(live, view, configuration)
     main = configuration.main
-    runtime = Runtime(view, gauge, doors, global_number(main, "stats maxconn"), global_number(main, "stats timeout"),
-                      buffer_sizes(main)[0], global_number(main, "tune.cli.max-payload-size"))
+    runtime = Runtime(
+        view,
+        gauge,
+        doors,
+        global_number(main, "stats maxconn"),
+        global_number(main, "stats timeout"),
+        buffer_sizes(main)[0],
+        global_number(main, "tune.cli.max-payload-size"),
+    )
     live.services.append(Administration(live, view, gauge, runtime, answers, writer))
 
 
@@ -85,15 +93,17 @@ def _fill_services(answers: Answers, view: View, gauge: Gauge, configuration: Co
                 action.made = made[name]
 
 
-def _page(live: Live, writer: Writer, answers: Answers, secret: bytes, section: Section, http: bool,
-          diagnostics: Diagnostics) -> Statistics | None:
+def _page(
+    live: Live, writer: Writer, answers: Answers, secret: bytes, section: Section, http: bool, diagnostics: Diagnostics
+) -> Statistics | None:
     rules, admin = tuple(section.all(StatsRule)), tuple(section.all(StatsAdmin))
     page = statistics_page(section, bool(rules or admin))
     if page is None:
         return None
     if not http:
-        diagnostics.warning(f"'stats' statement ignored for proxy '{section.name}' as it requires HTTP mode.",
-                            page_position(section))
+        diagnostics.warning(
+            f"'stats' statement ignored for proxy '{section.name}' as it requires HTTP mode.", page_position(section)
+        )
         return None
     writer.pages.append(page)
     return Statistics(len(writer.pages) - 1, page, Access(rules, admin, secret), live.program, answers.ask)
@@ -101,19 +111,31 @@ def _page(live: Live, writer: Writer, answers: Answers, secret: bytes, section: 
 
 # The view.
 
+
 def build_view(live: Live, configuration: Configuration, diagnostics: Diagnostics) -> View:
     main = configuration.main
     command_line = main.one(CommandLine)
-    view = View(live.reactor, live.room, live.program, environment=dict(configuration.environment),
-                node=global_text(main, "node") or socket.gethostname(), description=global_text(main, "description"),
-                nbthread=lane_count(main), memory=command_line.memory if command_line is not None else 0,
-                dropped_logs=live.dropped_logs, born=program_start(), limit_cells=live.room.arena.take(2),
-                groups=max(1, len(live.groups)), warnings=lambda: diagnostics.count(Severity.WARNING) + TERMINAL.said)
+    view = View(
+        live.reactor,
+        live.room,
+        live.program,
+        environment=dict(configuration.environment),
+        node=global_text(main, "node") or socket.gethostname(),
+        description=global_text(main, "description"),
+        nbthread=lane_count(main),
+        memory=command_line.memory if command_line is not None else 0,
+        dropped_logs=live.dropped_logs,
+        born=program_start(),
+        limit_cells=live.room.arena.take(2),
+        groups=max(1, len(live.groups)),
+        warnings=lambda: diagnostics.count(Severity.WARNING) + TERMINAL.said,
+    )
     by_section: dict[int, ProxyView] = {}
     for one in (*live.frontends, *live.backends):
         section = live.sections[id(one)]
-        by_section.setdefault(id(section), ProxyView(section.name, one.number, one.http,
-                                                     description=_description(section)))
+        by_section.setdefault(
+            id(section), ProxyView(section.name, one.number, one.http, description=_description(section))
+        )
     for frontend in live.frontends:
         section = live.sections[id(frontend)]
         by_section[id(section)].front = _front(live, frontend, section)
@@ -134,16 +156,22 @@ def _description(section: Section) -> str:
 
 def _front(live: Live, frontend: LiveFrontend, section: Section) -> FrontSide:
     frontend.socket_stats = option(section, "socket-stats")
-    return FrontSide(frontend, [listener for listener in live.listeners if listener.frontend is frontend],
-                     socket_stats=frontend.socket_stats, rate_limit=number(section, "rate-limit sessions"),
-                     tell=Teller(frontend.logger), stopped_cell=live.room.arena.take(1))
+    return FrontSide(
+        frontend,
+        [listener for listener in live.listeners if listener.frontend is frontend],
+        socket_stats=frontend.socket_stats,
+        rate_limit=number(section, "rate-limit sessions"),
+        tell=Teller(frontend.logger),
+        stopped_cell=live.room.arena.take(1),
+    )
 
 
 def _back(live: Live, backend: BackendProxy, section: Section) -> BackSide:
     balance = section.one(Balance)
     name = balance.algorithm.name if balance is not None else DEFAULT_ALGORITHM
-    static = name == "static-rr" or balance is not None and balance.algorithm.hashed \
-        and not hashing_of(section).consistent
+    static = (
+        name == "static-rr" or balance is not None and balance.algorithm.hashed and not hashing_of(section).consistent
+    )
     return BackSide(backend, name, static, tell=Teller(live.loggers[id(backend)]))
 
 
@@ -151,13 +179,16 @@ def full_connections(live: Live, backend: BackendProxy) -> int:
     """fullconn; where it is not said a tenth of what the frontends that may come here hold (manual 4.2, fullconn)."""
     if backend.full_connections:
         return backend.full_connections
-    held = sum(frontend.limit or live.room.limit for frontend in live.frontends
-               if frontend.default_backend is backend
-               or any(route.target is backend for route in frontend.use_backend))
+    held = sum(
+        frontend.limit or live.room.limit
+        for frontend in live.frontends
+        if frontend.default_backend is backend or any(route.target is backend for route in frontend.use_backend)
+    )
     return max(1, -(-held // 10))
 
 
 # Stats sockets.
+
 
 def _doors(live: Live, view: View, configuration: Configuration) -> list[StatsDoor]:
     doors: list[StatsDoor] = []
@@ -181,8 +212,9 @@ def _address(spec: AddressSpec) -> str:
 class Administration(Service):
     """Begins and ends with the generation."""
 
-    def __init__(self, live: Live, view: View, gauge: Gauge, runtime: Runtime,
-                 answers: Answers, writer: Writer) -> None:
+    def __init__(
+        self, live: Live, view: View, gauge: Gauge, runtime: Runtime, answers: Answers, writer: Writer
+    ) -> None:
         self.live = live
         self.view = view
         self.gauge = gauge

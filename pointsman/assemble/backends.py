@@ -1,4 +1,5 @@
 """Backends and their servers."""
+
 import socket
 from dataclasses import replace
 from typing import Final
@@ -60,8 +61,11 @@ def build_backend(arena: Arena, section: Section, number_of: int, http: bool, di
     backend.forwardfor = forward_for(section)
     backend.originalto = original_to(section)
     backend.header_names = header_names(section)
-    if section.kind == In.BACKEND and not (timeout(section, "connect") and timeout(section, "server")) \
-            and section.all(ServerLine):
+    if (
+        section.kind == In.BACKEND
+        and not (timeout(section, "connect") and timeout(section, "server"))
+        and section.all(ServerLine)
+    ):
         diagnostics.warning(missing_timeouts(section), section.at)
     return backend
 
@@ -83,14 +87,17 @@ def _retries(backend: BackendProxy, section: Section) -> None:
 
 def missing_timeouts(section: Section) -> str:
     """HAProxy's words for it; without timeouts resources are held for ever."""
-    return (f"missing timeouts for {section.title}.\n"
-            "   | While not properly invalid, you will certainly encounter various problems\n"
-            "   | with such a configuration. To fix this, please ensure that all following\n"
-            "   | timeouts are set to a non-zero value: 'client', 'connect', 'server'.")
+    return (
+        f"missing timeouts for {section.title}.\n"
+        "   | While not properly invalid, you will certainly encounter various problems\n"
+        "   | with such a configuration. To fix this, please ensure that all following\n"
+        "   | timeouts are set to a non-zero value: 'client', 'connect', 'server'."
+    )
 
 
-def fill_servers(live: Live, backend: BackendProxy, section: Section, configuration: Configuration,
-                 diagnostics: Diagnostics) -> None:
+def fill_servers(
+    live: Live, backend: BackendProxy, section: Section, configuration: Configuration, diagnostics: Diagnostics
+) -> None:
     """Its servers. Raises ConfigError for an address that does not resolve."""
     lines = section.all(ServerLine)
     command_line = configuration.main.one(CommandLine)
@@ -107,8 +114,9 @@ def fill_servers(live: Live, backend: BackendProxy, section: Section, configurat
     backend.refresh()
 
 
-def _server(backend: BackendProxy, section: Section, line: ServerLine, server_number: int,
-            address: AddressSpec | None) -> LiveServer:
+def _server(
+    backend: BackendProxy, section: Section, line: ServerLine, server_number: int, address: AddressSpec | None
+) -> LiveServer:
     parameters = line.parameters
     dial = _dial(section, line, address)
     server = LiveServer(line.name, server_number, backend, dial, parameters.weight)
@@ -122,8 +130,9 @@ def _server(backend: BackendProxy, section: Section, line: ServerLine, server_nu
     server.pool.keep_for = parameters.pool_purge_delay
     host = address.host if address is not None else ""
     server.hash_kind = parameters.hash_key
-    server.hash_key = hash_key(parameters.hash_key, server_number, parameters.guid, host,
-                               address.port if address is not None else None)
+    server.hash_key = hash_key(
+        parameters.hash_key, server_number, parameters.guid, host, address.port if address is not None else None
+    )
     if parameters.disabled or address is None:
         server.admin |= MAINT
         server.configured_down = True
@@ -177,8 +186,11 @@ def _tcp_options(dial: Dial, section: Section, line: ServerLine) -> None:
     tcp = socket.IPPROTO_TCP
     if option(section, "srvtcpka"):
         dial.keepalive = True
-        for keyword, name in (("srvtcpka-idle", socket.TCP_KEEPIDLE), ("srvtcpka-intvl", socket.TCP_KEEPINTVL),
-                              ("srvtcpka-cnt", socket.TCP_KEEPCNT)):
+        for keyword, name in (
+            ("srvtcpka-idle", socket.TCP_KEEPIDLE),
+            ("srvtcpka-intvl", socket.TCP_KEEPINTVL),
+            ("srvtcpka-cnt", socket.TCP_KEEPCNT),
+        ):
             value = number(section, keyword)
             if value:
                 dial.options.append((tcp, name, value))

@@ -1,4 +1,5 @@
 """Health checks: which servers are checked, how, and who is told."""
+
 from pointsman.assemble.live import Live
 from pointsman.config.global_section import buffer_sizes, global_number, global_text
 from pointsman.config.server_line import ServerLine
@@ -24,15 +25,19 @@ def build_backend_loggers(live: Live, configuration: Configuration) -> None:
 def build_checks(live: Live, configuration: Configuration, diagnostics: Diagnostics) -> None:
     """A checker for each server with `check`."""
     main = configuration.main
-    live.health = Checks(spread=global_number(main, "spread-checks"),
-                         max_spread=global_number(main, "max-spread-checks"), node=global_text(main, "node"))
+    live.health = Checks(
+        spread=global_number(main, "spread-checks"),
+        max_spread=global_number(main, "max-spread-checks"),
+        node=global_text(main, "node"),
+    )
     for backend in live.backends:
         section = live.sections[id(backend)]
         lines = [line for line in section.all(ServerLine) if line.parameters.check]
         if not lines:
             continue
-        plan = make_plan(section, diagnostics, timeout(section, "connect"), timeout(section, "check"),
-                         buffer_sizes(main)[0])
+        plan = make_plan(
+            section, diagnostics, timeout(section, "connect"), timeout(section, "check"), buffer_sizes(main)[0]
+        )
         servers = {server.name: server for server in backend.servers}
         tell = Teller(live.loggers[id(backend)])
         for line in lines:

@@ -1,4 +1,5 @@
 """Frontends, their listeners, and what they log."""
+
 from pointsman.assemble.backends import MODES, missing_timeouts
 from pointsman.assemble.live import Live
 from pointsman.assemble.options import forward_for, header_names, original_to
@@ -55,11 +56,18 @@ def build_frontend(live: Live, section: Section, number_of: int, http: bool) -> 
     return frontend
 
 
-def fill_frontend(live: Live, frontend: LiveFrontend, section: Section, configuration: Configuration,
-                  diagnostics: Diagnostics) -> None:
+def fill_frontend(
+    live: Live, frontend: LiveFrontend, section: Section, configuration: Configuration, diagnostics: Diagnostics
+) -> None:
     """Logger, identifiers, monitoring."""
-    frontend.logger = build_logger(section, configuration.main, live.sinks, http=frontend.http,
-                                   separate_errors=option(section, "log-separate-errors"), diagnostics=diagnostics)
+    frontend.logger = build_logger(
+        section,
+        configuration.main,
+        live.sinks,
+        http=frontend.http,
+        separate_errors=option(section, "log-separate-errors"),
+        diagnostics=diagnostics,
+    )
     unique = section.one(UniqueIdFormat)
     if unique is not None:
         frontend.unique_id = unique.format
@@ -70,8 +78,9 @@ def fill_frontend(live: Live, frontend: LiveFrontend, section: Section, configur
     if uri is not None and frontend.http:
         fails = [(one.condition, one.negated) for one in section.all(MonitorFail)]
         frontend.monitor = Monitor(frontend, uri.uri, fails)
-    if not timeout(section, "client") or (section.kind == In.LISTEN
-                                          and not (timeout(section, "connect") and timeout(section, "server"))):
+    if not timeout(section, "client") or (
+        section.kind == In.LISTEN and not (timeout(section, "connect") and timeout(section, "server"))
+    ):
         diagnostics.warning(missing_timeouts(section), section.at)
 
 
@@ -89,7 +98,8 @@ def build_listeners(live: Live, frontend: LiveFrontend, section: Section, config
         parameters = bind.parameters
         options = socket_options(parameters, number(section, "backlog") or frontend.limit)
         options.reuse_port = not global_flag(configuration.main, "noreuseport") and (
-            command_line is None or command_line.reuse_port)
+            command_line is None or command_line.reuse_port
+        )
         options.keepalive = option(section, "clitcpka")
         options.no_linger = option(section, "nolinger")
         options.keepalive_idle = number(section, "clitcpka-idle")

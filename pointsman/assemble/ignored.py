@@ -3,6 +3,7 @@
 Options and statements of HTTP in a proxy of mode tcp, which usually come from its defaults (manual 4.2 of each); a
 frontend that listens nowhere.
 """
+
 from pointsman.config.bind import Bind
 from pointsman.config.options import HTTP_ONLY, OPTIONS, ForwardFor, Option, OriginalTo
 from pointsman.config.setting import In, Section, Setting
@@ -17,21 +18,27 @@ def warn_of_ignored(section: Section, http: bool, diagnostics: Diagnostics) -> N
         _options(section, diagnostics)
         _statements(section, diagnostics)
     if section.kind & In.FRONT and not section.all(Bind):
-        diagnostics.warning(f"{section.title} has no 'bind' directive. Please declare it as a backend if this was "
-                            "intended.", section.at)
+        diagnostics.warning(
+            f"{section.title} has no 'bind' directive. Please declare it as a backend if this was intended.", section.at
+        )
 
 
 def _options(section: Section, diagnostics: Diagnostics) -> None:
     found: list[tuple[str, Position]] = [
-        (one.name, one.at) for one in section.keyed(Option) if one.on and one.name in HTTP_ONLY
-        and OPTIONS[one.name][1] & section.kind]
+        (one.name, one.at)
+        for one in section.keyed(Option)
+        if one.on and one.name in HTTP_ONLY and OPTIONS[one.name][1] & section.kind
+    ]
     for name, setting in (("forwardfor", section.one(ForwardFor)), ("originalto", section.one(OriginalTo))):
         if setting is not None:
             found.append((name, setting.at))
     for name, at in found:
-        diagnostics.warning(f"'option {name}' ignored for {section.title} as it requires HTTP mode.", at,
-                            "'mode http'", f"'no option {name}' in this section says that it is not wanted here"
-                            if name in OPTIONS else "")
+        diagnostics.warning(
+            f"'option {name}' ignored for {section.title} as it requires HTTP mode.",
+            at,
+            "'mode http'",
+            f"'no option {name}' in this section says that it is not wanted here" if name in OPTIONS else "",
+        )
 
 
 def _statements(section: Section, diagnostics: Diagnostics) -> None:
@@ -40,5 +47,6 @@ def _statements(section: Section, diagnostics: Diagnostics) -> None:
         statements += [("monitor-uri", section.one(MonitorUri)), ("capture", section.one(CaptureCookie))]
     for name, setting in statements:
         if setting is not None:
-            diagnostics.warning(f"'{name}' statement ignored for {section.title} as it requires HTTP mode.", setting.at,
-                                "'mode http'")
+            diagnostics.warning(
+                f"'{name}' statement ignored for {section.title} as it requires HTTP mode.", setting.at, "'mode http'"
+            )

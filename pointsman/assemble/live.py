@@ -1,4 +1,5 @@
 """What runs: one generation with everything in it."""
+
 import asyncio
 import os
 import random
@@ -78,8 +79,11 @@ class EverySecond(Hook):
         count, pattern = EXHAUSTED.count, EXHAUSTED.pattern
         EXHAUSTED.clear()
         self.live.room.counters.tally(EXHAUSTED_REGEXES, count)
-        self.live.note(WARNING, b"Matches of regular expressions given up after too many steps: %d, the first of "
-                                b"them that of '%b'." % (count, LINE_UNSAFE.sub(b"?", pattern)))
+        self.live.note(
+            WARNING,
+            b"Matches of regular expressions given up after too many steps: %d, the first of "
+            b"them that of '%b'." % (count, LINE_UNSAFE.sub(b"?", pattern)),
+        )
 
     def _forget(self, now: int) -> None:
         """No head, which may hold cookies, lies about for long."""
@@ -253,12 +257,19 @@ class Live(Generation):
         twins = {id(self.sections[id(backend)]): backend for backend in self.backends}
         for frontend in self.frontends:
             twin = twins.pop(id(self.sections[id(frontend)]), None)
-            Teller(frontend.logger)(WARNING, STOPPED_TEXT % (
-                frontend.name, frontend.counters.totals.sessions,
-                0 if twin is None else twin.counters.totals.sessions))
+            Teller(frontend.logger)(
+                WARNING,
+                STOPPED_TEXT
+                % (
+                    frontend.name,
+                    frontend.counters.totals.sessions,
+                    0 if twin is None else twin.counters.totals.sessions,
+                ),
+            )
         for backend in twins.values():
-            Teller(self.loggers[id(backend)])(WARNING, STOPPED_TEXT % (
-                backend.name, 0, backend.counters.totals.sessions))
+            Teller(self.loggers[id(backend)])(
+                WARNING, STOPPED_TEXT % (backend.name, 0, backend.counters.totals.sessions)
+            )
 
     def idle(self) -> bool:
         """Each look closes the connections that wait for another request, and did so at the look before, too.
@@ -269,8 +280,11 @@ class Live(Generation):
         """
         before, self.resting = self.resting, set()
         for channel in self.reactor.channels:
-            if isinstance(channel, H1Front) and channel.is_idle() and not (
-                    channel.first or channel.frontend.close_idle_on_response):
+            if (
+                isinstance(channel, H1Front)
+                and channel.is_idle()
+                and not (channel.first or channel.frontend.close_idle_on_response)
+            ):
                 self.resting.add(channel)
         now = self.reactor.now
         share = self.room.idle_share(now - self.looked)
@@ -298,10 +312,27 @@ class Live(Generation):
         for backend in self.backends:
             logger = self.loggers.get(id(backend)) or self.logger
             for server in backend.servers:
-                logger.event(NOTICE, b"SIGHUP: Server %b is %b. Conn: %d act, %d pend, %d tot." % (
-                    server.route, b"UP" if server.up else b"DOWN", server.connections, server.queued,
-                    server.counters.totals.sessions))
+                logger.event(
+                    NOTICE,
+                    b"SIGHUP: Server %b is %b. Conn: %d act, %d pend, %d tot."
+                    % (
+                        server.route,
+                        b"UP" if server.up else b"DOWN",
+                        server.connections,
+                        server.queued,
+                        server.counters.totals.sessions,
+                    ),
+                )
             if not backend.servers:
-                logger.event(NOTICE, b"SIGHUP: Proxy %b has no servers. Conn: act(FE+BE): 0+%d, %d pend (%d unass), "
-                                     b"tot(FE+BE): 0+%d." % (backend.name, backend.connections, len(backend.queue),
-                                                             len(backend.queue), backend.counters.totals.sessions))
+                logger.event(
+                    NOTICE,
+                    b"SIGHUP: Proxy %b has no servers. Conn: act(FE+BE): 0+%d, %d pend (%d unass), "
+                    b"tot(FE+BE): 0+%d."
+                    % (
+                        backend.name,
+                        backend.connections,
+                        len(backend.queue),
+                        len(backend.queue),
+                        backend.counters.totals.sessions,
+                    ),
+                )

@@ -5,6 +5,7 @@ which no mode is set and that itself contains HTTP rules, or routes by HTTP samp
 that it alone uses and that set no mode follow it. Elsewhere a `deny` rule would silently be ignored, which is
 dangerous. Options inherited from defaults never cause this, nor do sections that sniff protocols (req.proto_http).
 """
+
 from pointsman.config.acls import AclLine
 from pointsman.config.proxy import Mode
 from pointsman.config.setting import Configuration, In, Section
@@ -24,8 +25,10 @@ def decide_modes(configuration: Configuration, diagnostics: Diagnostics) -> dict
     for proxy in configuration.proxies:
         if proxy.one(Mode) is None and proxy.kind & In.FRONT and _asks_http(proxy):
             modes[id(proxy)] = True
-            diagnostics.warning(f"{_kind(proxy)} '{proxy.name}' has HTTP rules but no mode: it runs in mode http. "
-                                "Say 'mode http'.", proxy.at)
+            diagnostics.warning(
+                f"{_kind(proxy)} '{proxy.name}' has HTTP rules but no mode: it runs in mode http. Say 'mode http'.",
+                proxy.at,
+            )
             _follow(configuration, proxy, modes)
     return modes
 
@@ -45,8 +48,11 @@ def _asks_http(proxy: Section) -> bool:
 
 
 def _sniffs(proxy: Section) -> bool:
-    if any("req.proto_http" in word.text or "req_proto_http" in word.text or word.text == "HTTP"
-           for line in proxy.all(AclLine) for word in line.words):
+    if any(
+        "req.proto_http" in word.text or "req_proto_http" in word.text or word.text == "HTTP"
+        for line in proxy.all(AclLine)
+        for word in line.words
+    ):
         return True
     conditions: list[Condition | None] = [one.condition for one in proxy.all(UseBackend)]
     conditions += [one.condition for one in proxy.all(Rule)]
@@ -62,8 +68,12 @@ def used_backends(proxy: Section) -> list[Word]:
 
 def _follow(configuration: Configuration, front: Section, modes: dict[int, bool]) -> None:
     """Backends without a mode that only this frontend uses speak what it speaks."""
-    others = {word.text for proxy in configuration.proxies if proxy.kind & In.FRONT and not modes[id(proxy)]
-              for word in used_backends(proxy)}
+    others = {
+        word.text
+        for proxy in configuration.proxies
+        if proxy.kind & In.FRONT and not modes[id(proxy)]
+        for word in used_backends(proxy)
+    }
     for word in used_backends(front):
         back = configuration.proxy(word.text, In.BACK)
         if back is not None and back.one(Mode) is None and word.text not in others:

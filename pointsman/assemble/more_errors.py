@@ -4,6 +4,7 @@ else that only shows when sections are put together. So one run tells everything
 What only follows from an error that was said is left out: a backend that seems to be missing because its first line was
 wrong, a server whose line could not be read. The loader keeps the words of such lines (Configuration.failed).
 """
+
 import re
 from typing import Final
 
@@ -20,8 +21,11 @@ def find_more(configuration: Configuration, diagnostics: Diagnostics) -> None:
     assembled(configuration, more, resolves=False)
     said = {_line(finding.position) for finding in diagnostics.findings if finding.severity == Severity.ALERT}
     for finding in more.findings:
-        if finding.severity == Severity.ALERT and _line(finding.position) not in said and not _follows(
-                finding, configuration.failed):
+        if (
+            finding.severity == Severity.ALERT
+            and _line(finding.position) not in said
+            and not _follows(finding, configuration.failed)
+        ):
             diagnostics.add(finding)
     files: dict[str, int] = {}
     for finding in diagnostics.findings:

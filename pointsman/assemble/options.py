@@ -1,4 +1,5 @@
 """Small options that frontends and backends share."""
+
 from pointsman.config.options import ForwardFor as ForwardForSetting
 from pointsman.config.options import Network, OriginalTo, RestrictHeaderNames
 from pointsman.config.setting import Section

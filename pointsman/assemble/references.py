@@ -2,6 +2,7 @@
 
 A userlist may stand behind the rule that asks it, so its users are declared here, once everything was read.
 """
+
 from collections.abc import Iterator
 
 from pointsman.config.acls import AclLine
@@ -65,12 +66,17 @@ def _names(kind: str, configuration: Configuration) -> list[str]:
     if kind in ("backend", "frontend"):
         side = In.BACK if kind == "backend" else In.FRONT
         return [proxy.name for proxy in configuration.proxies if proxy.kind & side]
-    return [f"{proxy.name}/{line.name}" for proxy in configuration.proxies if proxy.kind & In.BACK
-            for line in proxy.all(ServerLine)]
+    return [
+        f"{proxy.name}/{line.name}"
+        for proxy in configuration.proxies
+        if proxy.kind & In.BACK
+        for line in proxy.all(ServerLine)
+    ]
 
 
-def _check(one: Reference, known: dict[str, dict[str, None]], configuration: Configuration,
-           diagnostics: Diagnostics) -> None:
+def _check(
+    one: Reference, known: dict[str, dict[str, None]], configuration: Configuration, diagnostics: Diagnostics
+) -> None:
     """`known`: the names of each kind that was asked for, in their order."""
     if one.kind not in ("user list", "backend", "frontend") and not (one.kind == "server" and "/" in one.name):
         return
@@ -79,5 +85,9 @@ def _check(one: Reference, known: dict[str, dict[str, None]], configuration: Con
         names = known[one.kind] = dict.fromkeys(_names(one.kind, configuration))
     if one.name and one.name not in names:
         near = nearest(one.name, names)
-        diagnostics.alert(f"unable to find {one.kind} '{one.name}'", one.at, f"the name of a {one.kind}",
-                          f"did you mean '{near}'?" if near else "")
+        diagnostics.alert(
+            f"unable to find {one.kind} '{one.name}'",
+            one.at,
+            f"the name of a {one.kind}",
+            f"did you mean '{near}'?" if near else "",
+        )

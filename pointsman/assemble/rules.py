@@ -1,4 +1,5 @@
 """Rules, routes and error pages of live proxies."""
+
 from pointsman.assemble.live import Live
 from pointsman.config.action import HTTP_AFTER, HTTP_REQUEST, HTTP_RESPONSE, RULE_SETS
 from pointsman.config.global_section import global_number
@@ -15,16 +16,18 @@ from pointsman.stream.frontends import LiveFrontend
 from pointsman.stream.proxies import BackendProxy, Route, ServerRoute
 
 
-def _rules(section: Section, rule_set: int, http: bool, configuration: Configuration,
-           diagnostics: Diagnostics) -> list[Step]:
+def _rules(
+    section: Section, rule_set: int, http: bool, configuration: Configuration, diagnostics: Diagnostics
+) -> list[Step]:
     """Those of one list; `redirect` lines stand behind all http-request rules."""
     found = [one for one in section.all(Rule) if one.rule_set == rule_set]
     redirects = [line.rule for line in section.all(RedirectLine)] if rule_set == HTTP_REQUEST else []
     if not http:
         for name, rules in ((RULE_SETS[rule_set], found), ("redirect", redirects)):
             if rules:
-                diagnostics.warning(f"'{name}' rules ignored for {section.title} as they require HTTP mode.",
-                                    rules[0].at)
+                diagnostics.warning(
+                    f"'{name}' rules ignored for {section.title} as they require HTTP mode.", rules[0].at
+                )
         return []
     found += redirects
     for one in found:
@@ -36,8 +39,9 @@ def _rules(section: Section, rule_set: int, http: bool, configuration: Configura
     return steps(found)
 
 
-def fill_backend_rules(live: Live, backend: BackendProxy, section: Section, configuration: Configuration,
-                       diagnostics: Diagnostics) -> None:
+def fill_backend_rules(
+    live: Live, backend: BackendProxy, section: Section, configuration: Configuration, diagnostics: Diagnostics
+) -> None:
     if section.kind == In.BACKEND:  # a listen section's rules are run once, by its frontend
         backend.http_request = _rules(section, HTTP_REQUEST, backend.http, configuration, diagnostics)
         backend.http_response = _rules(section, HTTP_RESPONSE, backend.http, configuration, diagnostics)
@@ -49,13 +53,18 @@ def fill_backend_rules(live: Live, backend: BackendProxy, section: Section, conf
             target = backend.find(line.name.text.encode("utf-8", "surrogateescape"))
             if target is None:
                 names = [server.name.decode() for server in backend.servers]
-                diagnostics.alert(f"unable to find server '{line.name.text}' in backend '{section.name}' referenced in "
-                                  "a 'use-server' rule.", line.name.at, hint=_did_you_mean(line.name.text, names))
+                diagnostics.alert(
+                    f"unable to find server '{line.name.text}' in backend '{section.name}' referenced in "
+                    "a 'use-server' rule.",
+                    line.name.at,
+                    hint=_did_you_mean(line.name.text, names),
+                )
         backend.use_server.append(ServerRoute(line.condition, line.negated, target, line.format))
 
 
-def fill_frontend_rules(live: Live, frontend: LiveFrontend, section: Section, configuration: Configuration,
-                        diagnostics: Diagnostics) -> None:
+def fill_frontend_rules(
+    live: Live, frontend: LiveFrontend, section: Section, configuration: Configuration, diagnostics: Diagnostics
+) -> None:
     frontend.http_request = _rules(section, HTTP_REQUEST, frontend.http, configuration, diagnostics)
     frontend.http_response = _rules(section, HTTP_RESPONSE, frontend.http, configuration, diagnostics)
     frontend.http_after_response = _rules(section, HTTP_AFTER, frontend.http, configuration, diagnostics)
@@ -76,20 +85,28 @@ def fill_frontend_rules(live: Live, frontend: LiveFrontend, section: Section, co
         frontend.default_backend = frontend.backends.get(frontend.name)
 
 
-def _find(frontend: LiveFrontend, name: Word, section: Section, keyword: str,
-          diagnostics: Diagnostics) -> BackendProxy | None:
+def _find(
+    frontend: LiveFrontend, name: Word, section: Section, keyword: str, diagnostics: Diagnostics
+) -> BackendProxy | None:
     backend = frontend.backends.get(name.text.encode("utf-8", "surrogateescape"))
     kind = (section.kind.name or "").lower()
     if backend is None:
         what = f"required {keyword}" if keyword == "use_backend" else "required default_backend"
         names = [one.decode() for one in frontend.backends]
-        diagnostics.alert(f"{kind} '{section.name}': unable to find {what}: '{name.text}'.", name.at,
-                          "the name of a backend or listen section", _did_you_mean(name.text, names))
+        diagnostics.alert(
+            f"{kind} '{section.name}': unable to find {what}: '{name.text}'.",
+            name.at,
+            "the name of a backend or listen section",
+            _did_you_mean(name.text, names),
+        )
     elif backend.http != frontend.http:
         ours, theirs = ("http", "tcp") if frontend.http else ("tcp", "http")
         if frontend.http:
-            diagnostics.alert(f"{ours} {kind} '{section.name}' tries to use incompatible {theirs} backend "
-                              f"'{name.text}' ({keyword}).", name.at, f"a backend in mode {ours}")
+            diagnostics.alert(
+                f"{ours} {kind} '{section.name}' tries to use incompatible {theirs} backend '{name.text}' ({keyword}).",
+                name.at,
+                f"a backend in mode {ours}",
+            )
     return backend
 
 

@@ -1,4 +1,5 @@
 """From a backend's section to its live algorithm."""
+
 from pointsman.balance.hashing import HashBalanceFactor, hashing_of
 from pointsman.balance.random_draws import Random
 from pointsman.balance.registry import Balance
@@ -18,13 +19,17 @@ def build(section: Section, http: bool, diagnostics: Diagnostics) -> Algorithm:
     if chosen is None:
         return Random(factor=hashing.factor)
     if chosen.algorithm.http and not http:
-        diagnostics.warning(f"Layer 7 hash not possible for {section.title} (needs 'mode http'). "
-                            "Falling back to round robin.", chosen.at)
+        diagnostics.warning(
+            f"Layer 7 hash not possible for {section.title} (needs 'mode http'). Falling back to round robin.",
+            chosen.at,
+        )
         return RoundRobin()
     if hashing.factor and chosen.algorithm.hashed and not hashing.consistent:
         factor = section.one(HashBalanceFactor)
-        diagnostics.notice(f"'hash-balance-factor' has no effect on backend '{section.name}' without "
-                           "'hash-type consistent'", factor.at if factor else section.at)
+        diagnostics.notice(
+            f"'hash-balance-factor' has no effect on backend '{section.name}' without 'hash-type consistent'",
+            factor.at if factor else section.at,
+        )
     return chosen.make.algorithm(hashing)
 
 

@@ -1,4 +1,5 @@
 """First: the first server that has a free slot, by numeric identifier (manual 4.2 "balance first")."""
+
 from collections.abc import Collection
 
 from pointsman.balance.registry import Make, algorithm

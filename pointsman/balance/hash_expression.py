@@ -1,4 +1,5 @@
 """Hash: the value of an expression names the server (manual 4.2 "balance hash")."""
+
 from pointsman.balance.hashed import Key, by_hash
 from pointsman.balance.hashing import Function, number
 from pointsman.balance.registry import Make, algorithm

@@ -10,6 +10,7 @@ Two tables turn a hash into an order of servers, of which normally the first is 
 Without a key (no such header...) round robin takes over. Points are our own choice, so that a consistent hash does not
 choose the same server as HAProxy's; a map with equal weights does.
 """
+
 from bisect import bisect_left
 from collections.abc import Collection, Iterator
 from hashlib import blake2b
@@ -111,7 +112,7 @@ class Ring(Table):
             places = []
         while len(places) < count:
             digest = blake2b(b"%d %b" % (len(places) // PER_DIGEST, name)).digest()
-            places += [int.from_bytes(digest[start:start + 4], "big") for start in range(0, 64, 4)]
+            places += [int.from_bytes(digest[start : start + 4], "big") for start in range(0, 64, 4)]
         self.places[server] = (name, places)
         return places[:count]
 
@@ -122,8 +123,9 @@ class Ring(Table):
 
     def walk(self, value: int) -> Iterator[Server]:
         start = bisect_left(self.points, value << BITS)
-        return once([self.servers[point & INDEX] for point in self.points[start:] + self.points[:start]],
-                    len(self.servers))
+        return once(
+            [self.servers[point & INDEX] for point in self.points[start:] + self.points[:start]], len(self.servers)
+        )
 
 
 def once(turns: list[Server], count: int) -> Iterator[Server]:

@@ -1,7 +1,8 @@
 """How keys become servers: `hash-type`, `hash-balance-factor`, `hash-preserve-affinity` (manual 4.2).
 
-    key --function--> 32 bits --avalanche, if asked--> a slot of the map, or a place on the ring
+key --function--> 32 bits --avalanche, if asked--> a slot of the map, or a place on the ring
 """
+
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -69,8 +70,11 @@ def hash_type(args: Args) -> HashType:
     A consistent hash for which no function is named uses sdbm and avalanche.
     """
     if args.peek() == "avalanche":
-        raise ConfigError("experimental feature 'hash-type avalanche' is not supported anymore", args.here,
-                          hint="please use 'hash-type map-based sdbm avalanche' instead")
+        raise ConfigError(
+            "experimental feature 'hash-type avalanche' is not supported anymore",
+            args.here,
+            hint="please use 'hash-type map-based sdbm avalanche' instead",
+        )
     consistent = args.choice("<method>", ("map-based", "consistent")) == "consistent"
     if not args.more():
         return HashType(consistent=consistent, function="sdbm", avalanche=consistent, at=args.at)
@@ -100,8 +104,10 @@ def hashing_of(section: Section) -> Hashing:
     kind = section.one(HashType)
     factor = section.one(HashBalanceFactor)
     affinity = section.one(HashPreserveAffinity)
-    return Hashing(consistent=kind.consistent if kind else False,
-                   function=FUNCTIONS[kind.function] if kind else sdbm,
-                   avalanche=kind.avalanche if kind else False,
-                   factor=factor.factor if factor else 0,
-                   affinity=affinity.affinity if affinity else ALWAYS)
+    return Hashing(
+        consistent=kind.consistent if kind else False,
+        function=FUNCTIONS[kind.function] if kind else sdbm,
+        avalanche=kind.avalanche if kind else False,
+        factor=factor.factor if factor else 0,
+        affinity=affinity.affinity if affinity else ALWAYS,
+    )

@@ -1,4 +1,5 @@
 """Header: the value of one names the server (manual 4.2 "balance hdr")."""
+
 from pointsman.balance.hashed import Key, by_hash
 from pointsman.balance.registry import Make, algorithm
 from pointsman.config.keyword import Args
@@ -26,7 +27,7 @@ def main_domain(host: bytes) -> bytes:
     dot = host.rfind(b".")
     if dot <= 0:
         return host
-    return host[host.rfind(b".", 0, dot - 1) + 1:dot]
+    return host[host.rfind(b".", 0, dot - 1) + 1 : dot]
 
 
 @algorithm("hdr", http=True, hashed=True, argument="<name>")
@@ -39,7 +40,10 @@ def hdr(args: Args, argument: str) -> Make:
     if args.more():
         word = args.word("use_domain_only")
         if word.text != "use_domain_only":
-            raise args.wrong(word, f"balance hdr({argument}) only accepts 'use_domain_only' modifier "
-                                   f"(got '{word.text}').", ("use_domain_only",))
+            raise args.wrong(
+                word,
+                f"balance hdr({argument}) only accepts 'use_domain_only' modifier (got '{word.text}').",
+                ("use_domain_only",),
+            )
         domain_only = True
     return by_hash(Header(argument.encode("utf-8", "surrogateescape"), domain_only))

@@ -1,4 +1,5 @@
 """The keyword `balance` (manual 4.2), and the spelling `random draw <n>`, which is kinder than the original."""
+
 from pointsman.balance.random_draws import MOST_DRAWS, Random
 from pointsman.balance.registry import ALGORITHMS, Balance, Make
 from pointsman.config.keyword import Args, keyword

@@ -5,6 +5,7 @@ equal load take turns. Streams that wait for a server count as its load. Loads a
 costs a look at each server, but it cannot be wrong whatever changed meanwhile. Changes of load are numbered over all
 lanes, and the number of a server's last one lies in its state, so that all lanes agree who has waited longest.
 """
+
 from collections.abc import Collection
 
 from pointsman.balance.registry import Make, algorithm

@@ -1,4 +1,5 @@
 """Comparing the loads of servers, with their weights."""
+
 from collections.abc import Sequence
 
 from pointsman.server.server import Server

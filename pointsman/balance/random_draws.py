@@ -2,6 +2,7 @@
 
 Also known as the power of two random choices. Of equal loads, the lower rate of the last second wins.
 """
+
 import random
 from bisect import bisect_right
 from collections.abc import Collection
@@ -61,6 +62,7 @@ def random_draws(args: Args, argument: str) -> Make:
     else:
         raise ConfigError(f"balance random : '{argument}' is not a number", at, "random(<draws>)")
     if not 1 <= draws <= MOST_DRAWS:
-        raise ConfigError("balance random : number of draws must be at least 1.", at,
-                          f"a number from 1 to {MOST_DRAWS}")
+        raise ConfigError(
+            "balance random : number of draws must be at least 1.", at, f"a number from 1 to {MOST_DRAWS}"
+        )
     return Make(lambda hashing: Random(draws, hashing.factor))

@@ -7,6 +7,7 @@
 The function reads the words behind the algorithm's name (`argument` is what stood in parentheses) and returns what
 makes the live object: that is called once per backend, with the settings of its hash, when the backend is assembled.
 """
+
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -43,9 +44,11 @@ ALGORITHMS: Registry[AlgorithmEntry] = Registry("balance algorithm")
 
 def algorithm(name: str, http: bool = False, hashed: bool = False, argument: str = "") -> Callable[[Parse], Parse]:
     """Register an algorithm of the `balance` keyword."""
+
     def record(parse: Parse) -> Parse:
         ALGORITHMS.add(name, AlgorithmEntry(name, parse, http, hashed, argument))
         return parse
+
     return record
 
 

@@ -4,6 +4,7 @@ The turns stand in a schedule that is made when a weight or a state changes; a p
 for all lanes. Where the weights are too large and too odd for a schedule (during slow starts, say), each lane computes
 the turns one by one, passing over those that other lanes take: so it is exact over all lanes in either case.
 """
+
 from collections.abc import Collection
 
 from pointsman.balance.registry import Make, algorithm

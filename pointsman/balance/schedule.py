@@ -6,6 +6,7 @@ is for large ones: turn k of a server of weight w is due at (k + 1/2) / w, and a
 before any turn of the period can be computed, so that lanes may share the turns. In both, each period holds each server
 exactly as often as its (reduced) weight says.
 """
+
 import heapq
 import math
 from collections.abc import Sequence
@@ -64,8 +65,10 @@ class Strides:
         self._fill()
 
     def _fill(self) -> None:
-        self.heap = [(((2 * taken + 1) << SHIFT) // weight, -weight, index)
-                     for index, (weight, taken) in enumerate(zip(self.weights, self.taken, strict=True))]
+        self.heap = [
+            (((2 * taken + 1) << SHIFT) // weight, -weight, index)
+            for index, (weight, taken) in enumerate(zip(self.weights, self.taken, strict=True))
+        ]
         heapq.heapify(self.heap)
 
     def turn(self, number: int) -> int:

@@ -1,4 +1,5 @@
 """Source: the client's address names the server (manual 4.2 "balance source")."""
+
 from pointsman.balance.hashed import Key, by_hash
 from pointsman.balance.hashing import Function
 from pointsman.balance.registry import Make, algorithm
@@ -22,7 +23,7 @@ class Source(Key):
             return None
         value = 0
         for start in range(0, len(packed), 4):
-            value ^= int.from_bytes(packed[start:start + 4], "big")
+            value ^= int.from_bytes(packed[start : start + 4], "big")
         return value
 
 

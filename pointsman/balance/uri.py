@@ -1,4 +1,5 @@
 """URI: the request's target names the server (manual 4.2 "balance uri")."""
+
 from pointsman.balance.hashed import Key, by_hash
 from pointsman.balance.registry import Make, algorithm
 from pointsman.config.keyword import Args
@@ -27,11 +28,11 @@ class Uri(Key):
                 return None
             uri = uri[start:]
         if self.length:
-            uri = uri[:self.length]
+            uri = uri[: self.length]
         if not self.whole:
             uri = uri.partition(b"?")[0]
         if self.depth:
-            uri = b"/".join(uri.split(b"/", self.depth + 1)[:self.depth + 1])
+            uri = b"/".join(uri.split(b"/", self.depth + 1)[: self.depth + 1])
         return uri
 
 
@@ -51,14 +52,18 @@ def uri(args: Args, argument: str) -> Make:
         elif word.text == "depth":
             depth = _positive(args, "depth")
         else:
-            raise args.wrong(word, f"balance uri only accepts parameters 'len', 'depth', 'path-only', and 'whole' "
-                                   f"(got '{word.text}').", ("whole", "len", "depth", "path-only"))
+            raise args.wrong(
+                word,
+                f"balance uri only accepts parameters 'len', 'depth', 'path-only', and 'whole' (got '{word.text}').",
+                ("whole", "len", "depth", "path-only"),
+            )
     return by_hash(Uri(whole, length, depth, path_only))
 
 
 def _positive(args: Args, name: str) -> int:
     at, text = args.here, args.peek()
     if not (text.isascii() and text.isdigit() and int(text) > 0):
-        raise ConfigError(f"balance uri : '{name}' expects a positive integer (got '{text}').", at,
-                          "a positive integer")
+        raise ConfigError(
+            f"balance uri : '{name}' expects a positive integer (got '{text}').", at, "a positive integer"
+        )
     return args.integer("<number>", 1, (1 << 31) - 1)

@@ -1,4 +1,5 @@
 """URL parameter: the value of one names the server (manual 4.2 "balance url_param")."""
+
 from pointsman.balance.hashed import Key, by_hash
 from pointsman.balance.registry import Make, algorithm
 from pointsman.config.keyword import Args
@@ -18,7 +19,7 @@ class UrlParam(Key):
             return None
         for pair in query.split(b"&"):
             if pair.startswith(self.name):
-                return pair[len(self.name):]
+                return pair[len(self.name) :]
         return None
 
 
@@ -31,8 +32,10 @@ def url_param(args: Args, argument: str) -> Make:
     if args.more():
         word = args.word("check_post")
         if word.text != "check_post":
-            raise args.wrong(word, f"balance url_param only accepts 'check_post' modifier (got '{word.text}').",
-                             ("check_post",))
-        raise ConfigError("'check_post' of 'balance url_param' is not built yet (manual 4.2, balance)", word.at,
-                          "url_param <param>")
+            raise args.wrong(
+                word, f"balance url_param only accepts 'check_post' modifier (got '{word.text}').", ("check_post",)
+            )
+        raise ConfigError(
+            "'check_post' of 'balance url_param' is not built yet (manual 4.2, balance)", word.at, "url_param <param>"
+        )
     return by_hash(UrlParam(name.encode("utf-8", "surrogateescape")))

@@ -1,4 +1,5 @@
 """The keyword `acl` (manual 4.2 and 7.1) and the table of ACLs of a section."""
+
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -52,7 +53,7 @@ def acls_of(section: Section) -> AclTable:
     own = section.typed.get(AclLine)
     if own is None or len(own) == table.entered:
         return table
-    for line in own[table.entered:]:
+    for line in own[table.entered :]:
         assert isinstance(line, AclLine)
         table.enter(line.words, line.acl)
     return table

@@ -8,6 +8,7 @@ each message that reaches the rule:
 
 `if` and `unless` are taken off by the caller. What an action reads is the union over its expressions.
 """
+
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -33,9 +34,30 @@ from pointsman.sample.expression import Expression, parse_words
 from pointsman.sample.format import Format, parse_format
 from pointsman.sample.types import Where, Writes
 
-__all__ = ["ACTIONS", "ALLOW", "ANSWER", "CONTINUE", "DENY", "DROP", "HTTP_AFTER", "HTTP_REQUEST", "HTTP_RESPONSE",
-           "PLACE", "RULE_SETS", "SILENT_DROP", "TARPIT", "TCP_CONNECTION", "TCP_CONTENT", "TCP_RESPONSE",
-           "TCP_SESSION", "Action", "ActionEntry", "RuleArgs", "RulePlace", "action"]
+__all__ = [
+    "ACTIONS",
+    "ALLOW",
+    "ANSWER",
+    "CONTINUE",
+    "DENY",
+    "DROP",
+    "HTTP_AFTER",
+    "HTTP_REQUEST",
+    "HTTP_RESPONSE",
+    "PLACE",
+    "RULE_SETS",
+    "SILENT_DROP",
+    "TARPIT",
+    "TCP_CONNECTION",
+    "TCP_CONTENT",
+    "TCP_RESPONSE",
+    "TCP_SESSION",
+    "Action",
+    "ActionEntry",
+    "RuleArgs",
+    "RulePlace",
+    "action",
+]
 
 HTTP_REQUEST: Final = 1  # rule sets
 HTTP_RESPONSE: Final = 2
@@ -45,19 +67,32 @@ TCP_SESSION: Final = 16
 TCP_CONTENT: Final = 32
 TCP_RESPONSE: Final = 64
 
-RULE_SETS: Final = {HTTP_REQUEST: "http-request", HTTP_RESPONSE: "http-response", HTTP_AFTER: "http-after-response",
-                    TCP_CONNECTION: "tcp-request connection", TCP_SESSION: "tcp-request session",
-                    TCP_CONTENT: "tcp-request content", TCP_RESPONSE: "tcp-response content"}
-PLACE: Final = {HTTP_REQUEST: Where.HTTP_REQ, HTTP_RESPONSE: Where.HTTP_RES, HTTP_AFTER: Where.HTTP_AFTER,
-                TCP_CONNECTION: Where.TCP_REQ_CON, TCP_SESSION: Where.TCP_REQ_SES, TCP_CONTENT: Where.TCP_REQ_CNT,
-                TCP_RESPONSE: Where.TCP_RES_CNT}
+RULE_SETS: Final = {
+    HTTP_REQUEST: "http-request",
+    HTTP_RESPONSE: "http-response",
+    HTTP_AFTER: "http-after-response",
+    TCP_CONNECTION: "tcp-request connection",
+    TCP_SESSION: "tcp-request session",
+    TCP_CONTENT: "tcp-request content",
+    TCP_RESPONSE: "tcp-response content",
+}
+PLACE: Final = {
+    HTTP_REQUEST: Where.HTTP_REQ,
+    HTTP_RESPONSE: Where.HTTP_RES,
+    HTTP_AFTER: Where.HTTP_AFTER,
+    TCP_CONNECTION: Where.TCP_REQ_CON,
+    TCP_SESSION: Where.TCP_REQ_SES,
+    TCP_CONTENT: Where.TCP_REQ_CNT,
+    TCP_RESPONSE: Where.TCP_RES_CNT,
+}
 
 
 class RuleArgs(Args):
     """The words of an action behind its name; `rule_set` is the one it stands in."""
 
-    def __init__(self, line: Line, start: int, section: Section, configuration: Configuration,
-                 diagnostics: Diagnostics) -> None:
+    def __init__(
+        self, line: Line, start: int, section: Section, configuration: Configuration, diagnostics: Diagnostics
+    ) -> None:
         super().__init__(line, start, section, configuration, diagnostics)
         self.rule_set = HTTP_REQUEST
         self.parameters = ""  # between the parentheses of the action's name
@@ -82,7 +117,7 @@ class RuleArgs(Args):
         """The next words as a sample expression."""
         if not self.more():
             self.word(expected)
-        made, used = parse_words(self.words[self.index:], self.place, acls_of(self.section))
+        made, used = parse_words(self.words[self.index :], self.place, acls_of(self.section))
         self.index += used
         self.references += made.references
         return made
@@ -101,12 +136,15 @@ class ActionEntry:
 ACTIONS: Registry[ActionEntry] = Registry("action")
 
 
-def action(name: str, rule_sets: int, manual: str, writes: Writes = Writes.ALL, named: bool = False) -> Callable[
-        [Callable[[RuleArgs], Action]], Callable[[RuleArgs], Action]]:
+def action(
+    name: str, rule_sets: int, manual: str, writes: Writes = Writes.ALL, named: bool = False
+) -> Callable[[Callable[[RuleArgs], Action]], Callable[[RuleArgs], Action]]:
     """Register the parser of an action."""
+
     def record(parse: Callable[[RuleArgs], Action]) -> Callable[[RuleArgs], Action]:
         ACTIONS.add(name, ActionEntry(name, rule_sets, manual, writes, parse, named))
         return parse
+
     return record
 
 

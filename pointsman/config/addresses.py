@@ -13,6 +13,7 @@ connects, a port may be relative to the one the client connected to ("+1000").
 Any part of an address may be an environment variable, inside quotes or not (manual 4.2, bind and server): the lexer
 resolves those inside double quotes, `expand` those that are left.
 """
+
 import os
 import re
 import socket
@@ -81,14 +82,19 @@ def expand(word: Word, variables: Mapping[str, str]) -> Word:
         if escaped is not None:
             return str(escaped)
         if not plain and word.text.startswith("{", found.end()):
-            raise ConfigError(f"unmatched brace in environment variable name in '{word.text}'", word.at,
-                              "${NAME}, or ${NAME-default}")
+            raise ConfigError(
+                f"unmatched brace in environment variable name in '{word.text}'", word.at, "${NAME}, or ${NAME-default}"
+            )
         return variables.get(braced if plain is None else plain, default or "")
 
     text = VARIABLE.sub(value, word.text)
     if not text:
-        raise ConfigError(f"'{word.text}' resolves to an empty address (environment variable missing?)", word.at,
-                          "an address", "a default stands behind a '-', as in ${NAME-127.0.0.1} (manual 2.3)")
+        raise ConfigError(
+            f"'{word.text}' resolves to an empty address (environment variable missing?)",
+            word.at,
+            "an address",
+            "a default stands behind a '-', as in ${NAME-127.0.0.1} (manual 2.3)",
+        )
     return Word(text, word.at)
 
 
@@ -151,8 +157,12 @@ def _prefix(word: Word) -> tuple[Prefix, str]:
     found = FAMILIES.get(family)
     if found is None or (plus and kind not in TYPES):
         near = nearest(family, [*FAMILIES, *ALIASES])
-        raise ConfigError(f"invalid address: '{name}@' in '{text}'", word.at, "an address family prefix (manual 2.9)",
-                          f"did you mean '{near}@'?" if near else "")
+        raise ConfigError(
+            f"invalid address: '{name}@' in '{text}'",
+            word.at,
+            "an address family prefix (manual 2.9)",
+            f"did you mean '{near}@'?" if near else "",
+        )
     return Prefix(found.kind, found.family, kind), rest
 
 
@@ -165,8 +175,11 @@ def _descriptor(word: Word, text: str, listening: bool) -> int:
             if not stat.S_ISSOCK(os.fstat(number).st_mode):
                 raise ConfigError(f"cannot use file descriptor '{text}' : Socket operation on non-socket.", word.at)
         except (OSError, OverflowError):
-            raise ConfigError(f"cannot use file descriptor '{text}' : Bad file descriptor.", word.at,
-                              "a bound socket, inherited from the parent process") from None
+            raise ConfigError(
+                f"cannot use file descriptor '{text}' : Bad file descriptor.",
+                word.at,
+                "a bound socket, inherited from the parent process",
+            ) from None
     return number
 
 
@@ -216,10 +229,14 @@ def _host(word: Word, host: str, family: int, listening: bool) -> str:
 def _no_host(word: Word, host: str, family: int) -> ConfigError:
     expected = {AF_INET: "an IPv4 address or a host name", AF_INET6: "an IPv6 address or a host name"}
     bracketed = host.startswith("[") and host.endswith("]")
-    return ConfigError(f"invalid address: '{host}' in '{word.text}'", word.at,
-                       expected.get(family, "a host name, an IPv4 address or an IPv6 address"),
-                       "what follows the last ':' is the port: write '[address]' around an IPv6 address without port"
-                       if ":" in host and not bracketed else "")
+    return ConfigError(
+        f"invalid address: '{host}' in '{word.text}'",
+        word.at,
+        expected.get(family, "a host name, an IPv4 address or an IPv6 address"),
+        "what follows the last ':' is the port: write '[address]' around an IPv6 address without port"
+        if ":" in host and not bracketed
+        else "",
+    )
 
 
 def _is_ipv6(text: str) -> bool:
@@ -274,8 +291,9 @@ def _port(word: Word, text: str, default_port: int | None) -> tuple[int | None, 
 def _number(word: Word, text: str, lowest: int) -> int:
     for character in text:
         if character not in "0123456789":
-            raise ConfigError(f"invalid character '{character}' in port number '{text}' in '{word.text}'", word.at,
-                              "a port number")
+            raise ConfigError(
+                f"invalid character '{character}' in port number '{text}' in '{word.text}'", word.at, "a port number"
+            )
     if not text or len(text) > 6 or not lowest <= int(text) <= 65535:
         raise ConfigError(f"invalid port '{text}'", word.at, f"a port from {lowest} to 65535")
     return int(text)

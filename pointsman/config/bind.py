@@ -1,4 +1,5 @@
 """`bind` lines: where a frontend listens, and the parameters of its sockets (manual 4.2 "bind", 5.1)."""
+
 import grp
 import pwd
 from collections.abc import Callable, Iterable
@@ -76,28 +77,80 @@ class UnixBind(Setting):
 BIND_WORDS: Registry[Parameter[BindParameters]] = Registry("bind parameter")
 
 BIND_OTHERS = Others(
-    kind="bind", manual="5.1",
+    kind="bind",
+    manual="5.1",
     encrypts=("ssl",),
-    tls={"allow-0rtt": 0, "alpn": 1, "ca-file": 1, "ca-ignore-err": 1, "ca-sign-file": 1, "ca-sign-pass": 1,
-         "ca-verify-file": 1, "ciphers": 1, "ciphersuites": 1, "client-sigalgs": 1, "crl-file": 1, "crt": 1,
-         "crt-ignore-err": 1, "crt-list": 1, "curves": 1, "default-crt": 1, "ecdhe": 1, "ech": 1, "force-sslv3": 0,
-         "force-tlsv10": 0, "force-tlsv11": 0, "force-tlsv12": 0, "force-tlsv13": 0, "generate-certificates": 0,
-         "ktls": 1, "no-alpn": 0, "no-ca-names": 0, "no-sslv3": 0, "no-strict-sni": 0, "no-tls-tickets": 0,
-         "no-tlsv10": 0, "no-tlsv11": 0, "no-tlsv12": 0, "no-tlsv13": 0, "npn": 1, "prefer-client-ciphers": 0,
-         "sigalgs": 1, "ssl-max-ver": 1, "ssl-min-ver": 1, "strict-sni": 0, "tls-ticket-keys": 1, "tls-tickets": 0,
-         "verify": 1},
+    tls={
+        "allow-0rtt": 0,
+        "alpn": 1,
+        "ca-file": 1,
+        "ca-ignore-err": 1,
+        "ca-sign-file": 1,
+        "ca-sign-pass": 1,
+        "ca-verify-file": 1,
+        "ciphers": 1,
+        "ciphersuites": 1,
+        "client-sigalgs": 1,
+        "crl-file": 1,
+        "crt": 1,
+        "crt-ignore-err": 1,
+        "crt-list": 1,
+        "curves": 1,
+        "default-crt": 1,
+        "ecdhe": 1,
+        "ech": 1,
+        "force-sslv3": 0,
+        "force-tlsv10": 0,
+        "force-tlsv11": 0,
+        "force-tlsv12": 0,
+        "force-tlsv13": 0,
+        "generate-certificates": 0,
+        "ktls": 1,
+        "no-alpn": 0,
+        "no-ca-names": 0,
+        "no-sslv3": 0,
+        "no-strict-sni": 0,
+        "no-tls-tickets": 0,
+        "no-tlsv10": 0,
+        "no-tlsv11": 0,
+        "no-tlsv12": 0,
+        "no-tlsv13": 0,
+        "npn": 1,
+        "prefer-client-ciphers": 0,
+        "sigalgs": 1,
+        "ssl-max-ver": 1,
+        "ssl-min-ver": 1,
+        "strict-sni": 0,
+        "tls-ticket-keys": 1,
+        "tls-tickets": 0,
+        "verify": 1,
+    },
     hints={"idle-ping": 1, "nice": 1},
-    coming={"accept-netscaler-cip": 1, "cc": 1, "guid-prefix": 1, "label": 1, "namespace": 1, "nbconn": 1,
-            "quic-cc-algo": 1, "quic-force-retry": 0, "quic-socket": 1, "tcp-md5sig": 1, "tcp-ss": 1})
+    coming={
+        "accept-netscaler-cip": 1,
+        "cc": 1,
+        "guid-prefix": 1,
+        "label": 1,
+        "namespace": 1,
+        "nbconn": 1,
+        "quic-cc-algo": 1,
+        "quic-force-retry": 0,
+        "quic-socket": 1,
+        "tcp-md5sig": 1,
+        "tcp-ss": 1,
+    },
+)
 
 Parse = Callable[[Words, BindParameters], BindParameters]
 
 
 def bind_word(name: str, values: int = 1) -> Callable[[Parse], Parse]:
     """Register a word of bind lines."""
+
     def record(parse: Parse) -> Parse:
         BIND_WORDS.add(name, Parameter(name, parse, values))
         return parse
+
     return record
 
 
@@ -288,8 +341,9 @@ def group_number(name: str) -> int | None:
 def bind(args: Args) -> Bind:
     """bind <address>[, ...] [parameters]: where the frontend listens."""
     if not args.more():
-        raise ConfigError("'bind' expects {<path>|[addr1]:port1[-end1]}{,[addr]:port[-end]}... as arguments.",
-                          args.here)
+        raise ConfigError(
+            "'bind' expects {<path>|[addr1]:port1[-end1]}{,[addr]:port[-end]}... as arguments.", args.here
+        )
     address = expand(args.word("<address>"), args.configuration.environment)
     defaults = args.configuration.main.one(UnixBind) or UnixBind()
     addresses: list[AddressSpec] = []
@@ -320,8 +374,9 @@ def _check_id(words: Words, line: Bind, section: Section) -> None:
     assert isinstance(numbered, _Numbered)
     other = numbered.setdefault(number, line)
     if other is not line:
-        raise ConfigError(f"{words.said} : 'id' : custom id {number} already used at {other.at} "
-                          f"('bind {other.text}')", line.at)
+        raise ConfigError(
+            f"{words.said} : 'id' : custom id {number} already used at {other.at} ('bind {other.text}')", line.at
+        )
 
 
 def socket_ids(binds: Iterable[Bind]) -> list[int]:

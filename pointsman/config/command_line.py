@@ -2,6 +2,7 @@
 
 The loader keeps it as a setting of the global section, so whoever builds something asks `main.one(CommandLine)`.
 """
+
 from dataclasses import dataclass
 
 from pointsman.config.setting import Setting

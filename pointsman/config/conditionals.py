@@ -9,6 +9,7 @@ it goes. What lies behind a decided && or || is still parsed, so that a mistake 
 
 The arguments have a second level of quoting (manual 2.2): the same as the first, but without \\#, \\$ and \\xNN.
 """
+
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -42,8 +43,10 @@ class _Condition:
         result = self._or(True)
         self._blanks()
         if self.index < len(self.text):
-            self._fail(f"unexpected character '{self.text[self.index]}' at the end of conditional expression "
-                       f"'{self.text}'", "'&&', '||' or the end of the line")
+            self._fail(
+                f"unexpected character '{self.text[self.index]}' at the end of conditional expression '{self.text}'",
+                "'&&', '||' or the end of the line",
+            )
         return result
 
     def _or(self, wanted: bool) -> bool:
@@ -89,16 +92,21 @@ class _Condition:
             near = PREDICATES.nearest(name[0]) if name is not None else None
             if self.index == len(self.text):
                 self.index = self.operator
-            self._fail(f"unparsable conditional expression '{self.text[self.index:]}'",
-                       "0, 1, '!', '(' or one of " + ", ".join(PREDICATES), f"did you mean '{near}'?" if near else "")
+            self._fail(
+                f"unparsable conditional expression '{self.text[self.index :]}'",
+                "0, 1, '!', '(' or one of " + ", ".join(PREDICATES),
+                f"did you mean '{near}'?" if near else "",
+            )
         start = self.index
         self.index = name.end()
         arguments = self._arguments(found) if self.text.startswith("(", self.index) else [""]
         missing = len(found.arguments) - len(arguments)
         if missing > 0:
-            self._fail(f"missing arguments (got {len(arguments)}/{len(found.arguments)}), type 'string' expected in "
-                       f"argument {len(arguments)} of predicate '{found.name}' used in conditional expression",
-                       found.name + "(" + ",".join(found.arguments) + ")")
+            self._fail(
+                f"missing arguments (got {len(arguments)}/{len(found.arguments)}), type 'string' expected in "
+                f"argument {len(arguments)} of predicate '{found.name}' used in conditional expression",
+                found.name + "(" + ",".join(found.arguments) + ")",
+            )
         if not wanted:
             return False
         try:
@@ -114,10 +122,13 @@ class _Condition:
             self.index += 1
             arguments.append(self._argument())
         if not self.text.startswith(")", self.index):
-            left = self.text[self.index:]
+            left = self.text[self.index :]
             before = f" before '{left}'" if left else ""
-            self._fail(f"expected ')'{before} in argument {len(arguments) - 1} of predicate '{found.name}' used in "
-                       "conditional expression", found.name + "(" + ",".join(found.arguments) + ")")
+            self._fail(
+                f"expected ')'{before} in argument {len(arguments) - 1} of predicate '{found.name}' used in "
+                "conditional expression",
+                found.name + "(" + ",".join(found.arguments) + ")",
+            )
         self.index += 1
         return arguments
 
@@ -134,7 +145,7 @@ class _Condition:
                 quote = ""
             elif quote == "" and char in "'\"":
                 quote = char
-            elif char == "\\" and quote != "'" and text[self.index:self.index + 1] in ESCAPED:
+            elif char == "\\" and quote != "'" and text[self.index : self.index + 1] in ESCAPED:
                 parts.append(ESCAPED[text[self.index]])
                 self.index += 1
             else:
@@ -183,8 +194,9 @@ def check_condition(text: str, variables: Mapping[str, str], runtime: Runtime | 
         return joined != "" and _Condition(joined, words, asked, "").evaluate()
     except ConfigError as error:
         found = error.finding
-        raise ConfigError(f"Failed to evaluate condition: {found.message}", found.position, found.expected,
-                          found.hint) from None
+        raise ConfigError(
+            f"Failed to evaluate condition: {found.message}", found.position, found.expected, found.hint
+        ) from None
 
 
 @dataclass(slots=True)
@@ -200,8 +212,12 @@ class _Block:
 class Conditionals:
     """The open blocks of one file. Every line goes through `take`."""
 
-    MESSAGES: Final = {".diag": Severity.DIAG, ".notice": Severity.NOTICE, ".warning": Severity.WARNING,
-                       ".alert": Severity.ALERT}
+    MESSAGES: Final = {
+        ".diag": Severity.DIAG,
+        ".notice": Severity.NOTICE,
+        ".warning": Severity.WARNING,
+        ".alert": Severity.ALERT,
+    }
 
     def __init__(self, asked: Asked, diagnostics: Diagnostics) -> None:
         self.asked = asked
@@ -273,10 +289,16 @@ class Conditionals:
     def _message(self, name: str, line: Line) -> None:
         severity = self.MESSAGES.get(name)
         if severity is None:
-            raise ConfigError(f"unknown directive '{name}'.", line.words[0].at,
-                              "one of .if, .elif, .else, .endif, " + ", ".join(self.MESSAGES))
+            raise ConfigError(
+                f"unknown directive '{name}'.",
+                line.words[0].at,
+                "one of .if, .elif, .else, .endif, " + ", ".join(self.MESSAGES),
+            )
         if len(line.words) > 2:
-            raise ConfigError(f"Unexpected argument '{line.words[2].text}' for '{name}'. Use quotes if the message "
-                              "should contain spaces.", line.words[2].at)
+            raise ConfigError(
+                f"Unexpected argument '{line.words[2].text}' for '{name}'. Use quotes if the message "
+                "should contain spaces.",
+                line.words[2].at,
+            )
         text = line.words[1].text if len(line.words) > 1 else ""
         self.diagnostics.add(Finding(severity, f"'{text}'.", Position(line.at.file, line.at.line)))

@@ -2,6 +2,7 @@
 
 As the manual has it, the working directory itself moves while a file is read, and moves back behind it.
 """
+
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,8 +38,12 @@ def default_path(args: Args) -> DefaultPath:
     """default-path current|config|parent|origin <path>: replaces the one before, at once."""
     at, policy = args.here, args.peek()
     if policy not in POLICIES:
-        raise ConfigError(f"unsupported default-path mode '{policy}' for 'default-path', supported modes include "
-                          "'current', 'config', 'parent', and 'origin'.", at, "one of " + ", ".join(POLICIES))
+        raise ConfigError(
+            f"unsupported default-path mode '{policy}' for 'default-path', supported modes include "
+            "'current', 'config', 'parent', and 'origin'.",
+            at,
+            "one of " + ", ".join(POLICIES),
+        )
     args.take("<policy>")
     origin = ""
     if policy == "origin":
@@ -47,13 +52,16 @@ def default_path(args: Args) -> DefaultPath:
         origin = args.take("<path>")
     args.end()
     before = args.section.one(DefaultPath)
-    setting = DefaultPath(policy=policy, origin=origin, home=before.home if before is not None else os.getcwd(),
-                          at=args.at)
+    setting = DefaultPath(
+        policy=policy, origin=origin, home=before.home if before is not None else os.getcwd(), at=args.at
+    )
     try:
         os.chdir(setting.directory(args.at.file))
     except OSError as error:
-        raise ConfigError(f"couldn't set 'default-path' to {policy} '{origin or setting.directory(args.at.file)}': "
-                          f"{error.strerror}.", at) from None
+        raise ConfigError(
+            f"couldn't set 'default-path' to {policy} '{origin or setting.directory(args.at.file)}': {error.strerror}.",
+            at,
+        ) from None
     return setting
 
 
@@ -67,8 +75,9 @@ def reading(configuration: Configuration, file: str) -> Iterator[None]:
             try:
                 os.chdir(setting.directory(file))
             except OSError as error:
-                raise ConfigError(f"couldn't set 'default-path' to {setting.policy} for '{file}': {error.strerror}.",
-                                  setting.at) from None
+                raise ConfigError(
+                    f"couldn't set 'default-path' to {setting.policy} for '{file}': {error.strerror}.", setting.at
+                ) from None
         yield
     finally:
         os.chdir(home)

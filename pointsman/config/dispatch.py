@@ -6,6 +6,7 @@ HAProxy dropped, a word of another place, a word that is not built yet, one of a
 A keyword in a proxy that lacks the side it is for (balance in a frontend) is what HAProxy takes for a mistake that does
 no harm: a warning, and the line is ignored. A few words are errors there, and so they are here.
 """
+
 from collections.abc import Sequence
 from functools import cache, lru_cache
 from typing import Final
@@ -21,10 +22,22 @@ from pointsman.core.registry import nearest
 from pointsman.core.words import Line, Word
 
 LONGEST: Final = 3  # words of a keyword
-NAMED_ONLY: Final = frozenset({"acl", "http-request", "http-response", "http-after-response", "quic-initial",
-                               "tcp-request", "tcp-response"})  # manual 4.1: "(!)"
-REFUSED: Final = frozenset({"server", "server-template", "default-server", "retry-on", "use-fcgi-app",
-                            "declare capture", "crt", "be-unpublished", "filter-sequence"})  # not merely ignored
+NAMED_ONLY: Final = frozenset(
+    {"acl", "http-request", "http-response", "http-after-response", "quic-initial", "tcp-request", "tcp-response"}
+)  # manual 4.1: "(!)"
+REFUSED: Final = frozenset(
+    {
+        "server",
+        "server-template",
+        "default-server",
+        "retry-on",
+        "use-fcgi-app",
+        "declare capture",
+        "crt",
+        "be-unpublished",
+        "filter-sequence",
+    }
+)  # not merely ignored
 GLOBAL: Final = In.GLOBAL
 NAMES: Final = {kind: name for name, kind in SECTIONS.items()}
 
@@ -57,14 +70,17 @@ def parse_line(line: Line, section: Section, configuration: Configuration, diagn
     except UnicodeEncodeError as error:
         raise ConfigError(f"'{entry.name}' cannot take bytes that are not UTF-8", line.at) from error
     args.end()
-    for setting in ([parsed] if isinstance(parsed, Setting) else parsed or []):
+    for setting in [parsed] if isinstance(parsed, Setting) else parsed or []:
         section.put(setting)
 
 
 def _check_defaults(word: Word, section: Section) -> None:
     if section.kind == In.DEFAULTS and not section.name and word.text in NAMED_ONLY:
-        raise ConfigError(f"'{word.text}' not allowed in anonymous 'defaults' section.", word.at,
-                          hint="give the section a name: 'defaults <name>' (manual 4.1)")
+        raise ConfigError(
+            f"'{word.text}' not allowed in anonymous 'defaults' section.",
+            word.at,
+            hint="give the section a name: 'defaults <name>' (manual 4.1)",
+        )
 
 
 def _find(words: Sequence[Word], kind: In) -> tuple[Keyword | None, int]:
@@ -122,8 +138,12 @@ def _unregistered(line: Line, section: Section, diagnostics: Diagnostics) -> Non
             raise ConfigError(f"'{text}' is not built yet", at, hint=f"manual {entry.manual} describes it")
         if entry is not None:
             return _misplaced(text, _flags(entry.where), line, section, diagnostics)
-    raise (_elsewhere(words, section, 2) or _family(words, section) or _elsewhere(words, section, 1)
-           or unknown_keyword(words[0], section))
+    raise (
+        _elsewhere(words, section, 2)
+        or _family(words, section)
+        or _elsewhere(words, section, 1)
+        or unknown_keyword(words[0], section)
+    )
 
 
 def _flags(names: Sequence[str]) -> In:
@@ -165,8 +185,11 @@ def _elsewhere(words: Sequence[Word], section: Section, shortest: int) -> Config
             known = vocabulary.lookup("global", text)
         where = entry.where if entry is not None else _flags(known.where) if known is not None else In(0)
         if where and not where & section.kind:
-            return ConfigError(f"unknown keyword '{text}' in '{NAMES[section.kind]}' section", _span(words, count),
-                               f"'{text}' in {_places(where)}")
+            return ConfigError(
+                f"unknown keyword '{text}' in '{NAMES[section.kind]}' section",
+                _span(words, count),
+                f"'{text}' in {_places(where)}",
+            )
     return None
 
 
@@ -179,9 +202,13 @@ def _known(kind: In) -> list[str]:
 def _known_of(kind: In, registered: int) -> list[str]:
     """The same as long as so many are registered."""
     prefix = "global " if kind == In.GLOBAL else ""
-    names = {name.removeprefix(prefix) for name in KEYWORDS
-             if (entry := KEYWORDS.get(name)) is not None and entry.where & kind
-             and name.startswith("global ") == bool(prefix)}
+    names = {
+        name.removeprefix(prefix)
+        for name in KEYWORDS
+        if (entry := KEYWORDS.get(name)) is not None
+        and entry.where & kind
+        and name.startswith("global ") == bool(prefix)
+    }
     for name in vocabulary.words(_table(kind)):
         known = vocabulary.lookup(_table(kind), name)
         if known is not None and _flags(known.where) & kind:
@@ -198,12 +225,12 @@ def _family(words: Sequence[Word], section: Section) -> ConfigError | None:
     """The error for a second word that its first word ("option", "timeout", ...) does not have."""
     first = words[0].text
     second = words[1] if len(words) > 1 else None
-    members = [name[len(first) + 1:] for name in _known(section.kind) if name.startswith(first + " ")]
+    members = [name[len(first) + 1 :] for name in _known(section.kind) if name.startswith(first + " ")]
     if not members:
         return None
     last = words[-1].at if second is None else second.at
     at = last if second is not None else Position(last.file, last.line, last.column + last.length, 1, last.text)
-    others = [name[len(first) + 1:] for name in _known(_all(section.kind)) if name.startswith(first + " ")]
+    others = [name[len(first) + 1 :] for name in _known(_all(section.kind)) if name.startswith(first + " ")]
     near = nearest(second.text, others) if second is not None else None
     hint = f"did you mean '{near}'?" if near else ""
     if first == "option":
@@ -219,8 +246,12 @@ def _family(words: Sequence[Word], section: Section) -> ConfigError | None:
 def _nearest_first_word(text: str, kind: In | None, registered: int) -> str | None:
     """The section's name, or the first word of a keyword of such a section, that is most like the text."""
     known = _known(_all(kind)) if kind is not None else []
-    return nearest(text, dict.fromkeys([*vocabulary.words("section"), *(name.partition(" ")[0] for name in known
-                                                                        if name not in OLD_SPELLINGS)]))
+    return nearest(
+        text,
+        dict.fromkeys(
+            [*vocabulary.words("section"), *(name.partition(" ")[0] for name in known if name not in OLD_SPELLINGS)]
+        ),
+    )
 
 
 def unknown_keyword(word: Word, section: Section | None) -> ConfigError:

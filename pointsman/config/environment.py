@@ -3,6 +3,7 @@
 The variables live in `Configuration.environment`, which is the process's own environment unless a load is given
 another: what a configuration sets is seen by later lines, by env() and by programs that are started.
 """
+
 import socket
 from collections.abc import MutableMapping
 from typing import Final
@@ -14,20 +15,35 @@ from pointsman.core.diagnostics import ConfigError
 from pointsman.core.words import Word
 
 TCP_LOG_FORMAT: Final = "%ci:%cp [%t] %ft %b/%s %Tw/%Tc/%Tt %B %ts %ac/%fc/%bc/%sc/%rc %sq/%bq"  # manual 8.2.2
-TCP_CLF_LOG_FORMAT: Final = ('%{Q}o %{-Q}ci - - [%T] "TCP " 000 %B "" "" %cp %ms %ft %b %s %Th %Tw %Tc %Tt %U %ts-- '
-                             '%ac %fc %bc %sc %rc %sq %bq "" "" ')  # manual 8.2.2
-HTTP_LOG_FORMAT: Final = ("%ci:%cp [%tr] %ft %b/%s %TR/%Tw/%Tc/%Tr/%Ta %ST %B %CC %CS %tsc %ac/%fc/%bc/%sc/%rc %sq/%bq "
-                          "%hr %hs %{+Q}r")  # manual 8.2.3
-HTTP_CLF_LOG_FORMAT: Final = ('%{+Q}o %{-Q}ci - - [%trg] %r %ST %B "" "" %cp %ms %ft %b %s %TR %Tw %Tc %Tr %Ta %tsc '
-                              '%ac %fc %bc %sc %rc %sq %bq %CC %CS %hrl %hsl')  # manual 8.2.3
-HTTPS_LOG_FORMAT: Final = (HTTP_LOG_FORMAT + " %[fc_err]/%[ssl_fc_err,hex]/%[ssl_c_err]/%[ssl_c_ca_err]/"
-                           "%[ssl_fc_is_resumed] %[ssl_fc_sni]/%sslv/%sslc")  # manual 8.2.4
+TCP_CLF_LOG_FORMAT: Final = (
+    '%{Q}o %{-Q}ci - - [%T] "TCP " 000 %B "" "" %cp %ms %ft %b %s %Th %Tw %Tc %Tt %U %ts-- '
+    '%ac %fc %bc %sc %rc %sq %bq "" "" '
+)  # manual 8.2.2
+HTTP_LOG_FORMAT: Final = (
+    "%ci:%cp [%tr] %ft %b/%s %TR/%Tw/%Tc/%Tr/%Ta %ST %B %CC %CS %tsc %ac/%fc/%bc/%sc/%rc %sq/%bq "
+    "%hr %hs %{+Q}r"
+)  # manual 8.2.3
+HTTP_CLF_LOG_FORMAT: Final = (
+    '%{+Q}o %{-Q}ci - - [%trg] %r %ST %B "" "" %cp %ms %ft %b %s %TR %Tw %Tc %Tr %Ta %tsc '
+    "%ac %fc %bc %sc %rc %sq %bq %CC %CS %hrl %hsl"
+)  # manual 8.2.3
+HTTPS_LOG_FORMAT: Final = (
+    HTTP_LOG_FORMAT + " %[fc_err]/%[ssl_fc_err,hex]/%[ssl_c_err]/%[ssl_c_ca_err]/"
+    "%[ssl_fc_is_resumed] %[ssl_fc_sni]/%sslv/%sslc"
+)  # manual 8.2.4
 
 
 def _keylog(side: str) -> str:
     """The lines of a key log for TLS 1.3 (manual 3.2, tune.ssl.keylog)."""
-    labels = ("CLIENT_EARLY_TRAFFIC_SECRET", "CLIENT_HANDSHAKE_TRAFFIC_SECRET", "SERVER_HANDSHAKE_TRAFFIC_SECRET",
-              "CLIENT_TRAFFIC_SECRET_0", "SERVER_TRAFFIC_SECRET_0", "EXPORTER_SECRET", "EARLY_EXPORTER_SECRET")
+    labels = (
+        "CLIENT_EARLY_TRAFFIC_SECRET",
+        "CLIENT_HANDSHAKE_TRAFFIC_SECRET",
+        "SERVER_HANDSHAKE_TRAFFIC_SECRET",
+        "CLIENT_TRAFFIC_SECRET_0",
+        "SERVER_TRAFFIC_SECRET_0",
+        "EXPORTER_SECRET",
+        "EARLY_EXPORTER_SECRET",
+    )
     return "\n".join(f"{label} %[ssl_{side}_client_random,hex] %[ssl_{side}_{label.lower()}]" for label in labels)
 
 
@@ -60,16 +76,21 @@ def set_after_load(variables: MutableMapping[str, str], files: list[str]) -> Non
 def _pair(args: Args) -> tuple[str, str]:
     name, value = _valid(args, args.word("a name and a value")), args.take("a name and a value")
     if args.more():  # HAProxy says nothing
-        args.diagnostics.warning(f"'{args.keyword}': what follows the value is ignored", args.here, "end of line",
-                                 "put quotes around a value with spaces")
+        args.diagnostics.warning(
+            f"'{args.keyword}': what follows the value is ignored",
+            args.here,
+            "end of line",
+            "put quotes around a value with spaces",
+        )
         args.rest()
     return name, value
 
 
 def _valid(args: Args, word: Word) -> str:
     if "=" in word.text:
-        raise ConfigError(f"'{args.keyword}' failed on variable '{word.text}' : Invalid argument.", word.at,
-                          "a name without '='")
+        raise ConfigError(
+            f"'{args.keyword}' failed on variable '{word.text}' : Invalid argument.", word.at, "a name without '='"
+        )
     return word.text
 
 

@@ -2,6 +2,7 @@
 
 A name turns to True in the commit that builds the feature, never before: files choose between two ways by it.
 """
+
 from dataclasses import dataclass
 from typing import Final
 
@@ -70,8 +71,17 @@ SSL_LIBRARY: Final = ""  # such as "OpenSSL 3.0.15 3 Sep 2024"; empty as long as
 SSL_VERSION: Final = ""  # such as "3.0.15"
 AWSLC_API: Final = -1
 
-RUNTIME_OPTIONS: Final = ("POLL", "EPOLL", "KQUEUE", "EVPORTS", "SPLICE", "GETADDRINFO", "REUSEPORT", "FAST-FORWARD",
-                          "SERVER-SSL-VERIFY-NONE")  # the names that enabled() knows
+RUNTIME_OPTIONS: Final = (
+    "POLL",
+    "EPOLL",
+    "KQUEUE",
+    "EVPORTS",
+    "SPLICE",
+    "GETADDRINFO",
+    "REUSEPORT",
+    "FAST-FORWARD",
+    "SERVER-SSL-VERIFY-NONE",
+)  # the names that enabled() knows
 
 
 @dataclass(slots=True)

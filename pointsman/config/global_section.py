@@ -3,6 +3,7 @@
 Global sections add up. Where HAProxy takes the first of two lines (maxconn, pidfile, user, ...) so is it here, with a
 warning. What is pure tuning, or tunes what does not exist here, is in global_tuning.
 """
+
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -101,8 +102,10 @@ NUMBERS: dict[str, Number] = {
     "tune.http.logurilen": Number(0, BIGGEST, 1024, manual="3.2"),
     "tune.http.maxhdr": Number(1, 32767, 101, manual="3.2"),
     "tune.maxrewrite": Number(0, BIGGEST, 1024, unit="size", manual="3.2"),
-    **{f"tune.vars.{scope}-max-size": Number(0, BIGGEST, 0, unit="size", manual="3.2")
-       for scope in ("check", "global", "proc", "reqres", "sess", "txn")},  # 0: no limit
+    **{
+        f"tune.vars.{scope}-max-size": Number(0, BIGGEST, 0, unit="size", manual="3.2")
+        for scope in ("check", "global", "proc", "reqres", "sess", "txn")
+    },  # 0: no limit
     "uid": Number(0, (1 << 32) - 2, -1, once=True),
     "ulimit-n": Number(0, BIGGEST, 0),  # 0: from the rest of the configuration
 }
@@ -133,8 +136,9 @@ def buffer_sizes(main: Section) -> tuple[int, int]:
 
 
 def _already(args: Args, said: str) -> bool:
-    args.diagnostics.warning(f"{said} already specified. Continuing.", args.at,
-                             hint="the first one holds; remove this line")
+    args.diagnostics.warning(
+        f"{said} already specified. Continuing.", args.at, hint="the first one holds; remove this line"
+    )
     return True
 
 
@@ -157,6 +161,7 @@ def _number_parser(name: str, what: Number) -> Callable[[Args], GlobalNumber | N
             _already(args, "user/uid" if name == "uid" else "group/gid" if name == "gid" else f"'{name}'")
             return None
         return GlobalNumber(name=name, value=value, at=args.at)
+
     parse.__doc__ = f"{name} <{what.unit or 'number'}>"
     return parse
 
@@ -172,8 +177,9 @@ def nbthread(args: Args) -> GlobalNumber:
     word = args.words[args.index] if args.more() else None
     text = word.text if word is not None else ""
     if not is_number(text):
-        raise ConfigError(f"'nbthread' passed a missing or unparsable integer value in '{text}'", args.here,
-                          "a number from 1 to 64")
+        raise ConfigError(
+            f"'nbthread' passed a missing or unparsable integer value in '{text}'", args.here, "a number from 1 to 64"
+        )
     if not 1 <= int(text) <= 64:
         raise ConfigError(f"'nbthread' value must be between 1 and 64 (was {text})", args.here, "a number from 1 to 64")
     args.take("<number>")
@@ -208,6 +214,7 @@ def _text_parser(name: str, missing: str, once: bool) -> Callable[[Args], Global
             _already(args, f"'{name}'")
             return None
         return GlobalText(name=name, text=text, at=args.at)
+
     parse.__doc__ = f"{name} <word>"
     return parse
 
@@ -236,6 +243,7 @@ def _flag_parser(name: str) -> Callable[[Args], GlobalFlag]:
     def parse(args: Args) -> GlobalFlag:
         args.end()
         return GlobalFlag(name=name, on=not args.negated, at=args.at)
+
     parse.__doc__ = name
     return parse
 
@@ -302,8 +310,12 @@ def node(args: Args) -> GlobalText:
     """node <name>: of this instance, on the statistics page."""
     text = args.peek()
     if not text or not text.isascii() or not text.replace("-", "").replace("_", "").replace(".", "x").isalnum():
-        raise ConfigError("'node' requires valid node name - non-empty string with digits(0-9), letters(A-Z, a-z), "
-                          "dot(.), hyphen(-) or underscode(_).", args.here, "<name>")
+        raise ConfigError(
+            "'node' requires valid node name - non-empty string with digits(0-9), letters(A-Z, a-z), "
+            "dot(.), hyphen(-) or underscode(_).",
+            args.here,
+            "<name>",
+        )
     args.take("<name>")
     args.end()
     return GlobalText(name="node", text=text, at=args.at)
@@ -336,8 +348,9 @@ def localpeer(args: Args) -> GlobalText | None:
     args.end()
     variables = args.configuration.environment
     if variables.get("HAPROXY_LOCALPEER", name) not in (name, socket.gethostname()):
-        args.diagnostics.warning("'localpeer' ignored since it is already set by using the '-L' command line argument.",
-                                 args.at)
+        args.diagnostics.warning(
+            "'localpeer' ignored since it is already set by using the '-L' command line argument.", args.at
+        )
         return None
     variables["HAPROXY_LOCALPEER"] = name
     return GlobalText(name="localpeer", text=name, at=args.at)
@@ -346,8 +359,11 @@ def localpeer(args: Args) -> GlobalText | None:
 @keyword("stats", In.GLOBAL, "3.1")
 def stats(args: Args) -> None:
     """stats socket, maxconn, timeout: this is for a second word that is none of them."""
-    raise ConfigError(f"'stats' only supports 'socket', 'maxconn' and 'timeout' (got '{args.peek()}')", args.here,
-                      "socket, maxconn or timeout")
+    raise ConfigError(
+        f"'stats' only supports 'socket', 'maxconn' and 'timeout' (got '{args.peek()}')",
+        args.here,
+        "socket, maxconn or timeout",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -364,8 +380,11 @@ class StatsSocket(Setting):
 def stats_socket(args: Args) -> StatsSocket:
     """stats socket [<address:port>|<path>] [parameters of bind lines]"""
     if not args.more():
-        raise ConfigError("'stats socket' in global section expects an address or a path to a UNIX socket", args.here,
-                          "<address:port> or <path>")
+        raise ConfigError(
+            "'stats socket' in global section expects an address or a path to a UNIX socket",
+            args.here,
+            "<address:port> or <path>",
+        )
     address = expand(args.word("<path>"), args.configuration.environment)
     addresses = tuple(parse_addresses(address, default_port=None, listening=True))
     if any(spec.datagram for spec in addresses):
@@ -383,8 +402,11 @@ def unix_bind(args: Args) -> UnixBind:
     while args.more():
         words.word = args.word("an option")
         if words.word.text not in UNIX_WORDS:
-            raise args.wrong(words.word, "'unix-bind' only supports the 'prefix', 'mode', 'uid', 'gid', 'user' and "
-                             "'group' options.", UNIX_WORDS)
+            raise args.wrong(
+                words.word,
+                "'unix-bind' only supports the 'prefix', 'mode', 'uid', 'gid', 'user' and 'group' options.",
+                UNIX_WORDS,
+            )
         if words.word.text == "prefix":
             prefix = words.value("missing prefix").text
             continue
@@ -393,7 +415,12 @@ def unix_bind(args: Args) -> UnixBind:
         parameters = found.parse(words, parameters)
     before = args.section.one(UnixBind) or UnixBind()
     owner, said = before.owner, parameters.owner
-    return UnixBind(prefix=prefix or before.prefix, at=args.at, owner=SocketOwner(
-        mode=owner.mode if said.mode is None else said.mode,
-        uid=owner.uid if said.uid is None else said.uid,
-        gid=owner.gid if said.gid is None else said.gid))
+    return UnixBind(
+        prefix=prefix or before.prefix,
+        at=args.at,
+        owner=SocketOwner(
+            mode=owner.mode if said.mode is None else said.mode,
+            uid=owner.uid if said.uid is None else said.uid,
+            gid=owner.gid if said.gid is None else said.gid,
+        ),
+    )

@@ -5,6 +5,7 @@ for what is refused by name wherever it is asked for (TLS, HTTP/2, QUIC, Lua, co
 developers need; permissions that nothing here makes use of. A keyword leaves this table on the day it begins to mean
 something.
 """
+
 from collections.abc import Callable
 
 from pointsman.config.keyword import Args, keyword, parse_size
@@ -143,10 +144,20 @@ HTTP2: dict[str, str] = {
     "tune.h2.zero-copy-fwd-send": "switch",
     "tune.streams-elasticity": "number",
 }
-_QUIC_BOTH = {"cc.cubic-min-losses": "number", "cc.hystart": "switch", "cc.max-frame-loss": "number",
-              "cc.max-win-size": "size", "cc.reorder-ratio": "number", "max-idle-timeout": "time",
-              "sec.glitches-threshold": "number", "stream.data-ratio": "number", "stream.max-concurrent": "number",
-              "stream.rxbuf": "size", "tx.pacing": "switch", "tx.udp-gso": "switch"}
+_QUIC_BOTH = {
+    "cc.cubic-min-losses": "number",
+    "cc.hystart": "switch",
+    "cc.max-frame-loss": "number",
+    "cc.max-win-size": "size",
+    "cc.reorder-ratio": "number",
+    "max-idle-timeout": "time",
+    "sec.glitches-threshold": "number",
+    "stream.data-ratio": "number",
+    "stream.max-concurrent": "number",
+    "stream.rxbuf": "size",
+    "tx.pacing": "switch",
+    "tx.udp-gso": "switch",
+}
 QUIC: dict[str, str] = {
     "cluster-secret": "words",
     "harden.reject-privileged-ports.quic": "switch",
@@ -213,8 +224,13 @@ FAMILIES: tuple[tuple[dict[str, str], str], ...] = (
 )
 # Those that wait for nothing: they will never mean anything here.
 HINTS: dict[str, str] = {**TUNING, **DEVELOPMENT, **PERMISSIONS}
-NEGATABLE = ("busy-polling", "h2-workaround-bogus-websocket-clients", "insecure-fork-wanted",
-             "insecure-setuid-wanted", "numa-cpu-mapping")
+NEGATABLE = (
+    "busy-polling",
+    "h2-workaround-bogus-websocket-clients",
+    "insecure-fork-wanted",
+    "insecure-setuid-wanted",
+    "numa-cpu-mapping",
+)
 
 
 def _check(args: Args, how: str) -> None:
@@ -236,6 +252,7 @@ def _parser(name: str, how: str, why: str) -> Callable[[Args], None]:
     def parse(args: Args) -> None:
         _check(args, how)
         args.diagnostics.notice(f"'{name}' has no effect: it {why}", args.at)
+
     parse.__doc__ = f"{name}: accepted without effect; it {why}."
     return parse
 

@@ -9,6 +9,7 @@ None. What it leaves untaken is an error of the caller ("too many arguments"). `
 (manual 2.1 and 4.1) reach a parser as `args.negated` and `args.reset`; a parser that understands them says so with
 negatable=True.
 """
+
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,8 +23,9 @@ from pointsman.core.words import Line, Word
 class Args:
     """The words of one line behind its keyword."""
 
-    def __init__(self, line: Line, start: int, section: Section, configuration: Configuration,
-                 diagnostics: Diagnostics) -> None:
+    def __init__(
+        self, line: Line, start: int, section: Section, configuration: Configuration, diagnostics: Diagnostics
+    ) -> None:
         self.line = line
         self.words = line.words
         self.index = start
@@ -38,7 +40,7 @@ class Args:
     @property
     def keyword(self) -> str:
         """What errors call it."""
-        return self.said or " ".join([word.text for word in self.words[:self.start]])
+        return self.said or " ".join([word.text for word in self.words[: self.start]])
 
     @property
     def at(self) -> Position:
@@ -79,7 +81,7 @@ class Args:
 
     def rest(self) -> list[Word]:
         """All words that are left."""
-        words = list(self.words[self.index:])
+        words = list(self.words[self.index :])
         self.index = len(self.words)
         return words
 
@@ -101,8 +103,9 @@ class Args:
         word = self.word(expected)
         text = word.text[1:] if word.text[:1] == "-" else word.text
         if not is_number(text) or not low <= int(word.text) <= high:
-            raise ConfigError(f"'{self.keyword}': '{word.text}' is not a number", word.at,
-                              f"a number from {low} to {high}")
+            raise ConfigError(
+                f"'{self.keyword}': '{word.text}' is not a number", word.at, f"a number from {low} to {high}"
+            )
         return int(word.text)
 
     def time(self, expected: str = "<timeout>", unit: str = "ms") -> int:
@@ -113,8 +116,9 @@ class Args:
         """Nothing may follow."""
         if self.more():
             word = self.words[self.index]
-            raise ConfigError(f"'{self.keyword}' cannot handle unexpected argument '{word.text}'", word.at,
-                              "end of line")
+            raise ConfigError(
+                f"'{self.keyword}' cannot handle unexpected argument '{word.text}'", word.at, "end of line"
+            )
 
 
 UNITS = {"us": 1, "ms": 1_000, "s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000}
@@ -140,7 +144,11 @@ def parse_time(word: Word, unit: str = "ms", diagnostics: Diagnostics | None = N
         diagnostics.warning(
             f"unexpected character '{found[3][0]}' after the timer value '{word.text}', only (us=microseconds,"
             "ms=milliseconds,s=seconds,m=minutes,h=hours,d=days) are supported. This will be reported as an error in "
-            f"next versions.", word.at, "one number with one unit", f"'{found[1]}{found[2]}' is what counts")
+            f"next versions.",
+            word.at,
+            "one number with one unit",
+            f"'{found[1]}{found[2]}' is what counts",
+        )
     microseconds = int(found[1]) * UNITS[found[2] or unit]
     milliseconds = -(-microseconds // 1000)
     if milliseconds > LONGEST:
@@ -151,9 +159,12 @@ def parse_time(word: Word, unit: str = "ms", diagnostics: Diagnostics | None = N
 def warn_if_small(word: Word, milliseconds: int, said: str, place: str, diagnostics: Diagnostics) -> None:
     """A number without a unit that was probably meant in seconds."""
     if is_number(word.text) and 0 < milliseconds < SUSPICIOUS:
-        diagnostics.warning(f"'{said}' in {place} is suspiciously small for a value in milliseconds. Please use an "
-                            f"explicit unit ('{milliseconds}ms') if that was the intent.", word.at,
-                            hint=f"'{milliseconds}s' if seconds are meant")
+        diagnostics.warning(
+            f"'{said}' in {place} is suspiciously small for a value in milliseconds. Please use an "
+            f"explicit unit ('{milliseconds}ms') if that was the intent.",
+            word.at,
+            hint=f"'{milliseconds}s' if seconds are meant",
+        )
 
 
 def parse_size(word: Word) -> int:
@@ -180,12 +191,14 @@ class Keyword:
 KEYWORDS: Registry[Keyword] = Registry("keyword")
 
 
-def keyword(name: str, where: In, manual: str, negatable: bool = False) -> Callable[[Callable[[Args], Parsed]],
-                                                                                  Callable[[Args], Parsed]]:
+def keyword(
+    name: str, where: In, manual: str, negatable: bool = False
+) -> Callable[[Callable[[Args], Parsed]], Callable[[Args], Parsed]]:
     """Register a parser for the keyword `name` in the sections `where`.
 
     A name may be registered once for global and once for proxies ("log"): the registry's key is then "global log".
     """
+
     def record(parse: Callable[[Args], Parsed]) -> Callable[[Args], Parsed]:
         entry = Keyword(name, where, manual, parse, negatable)
         if where & In.GLOBAL:
@@ -193,4 +206,5 @@ def keyword(name: str, where: In, manual: str, negatable: bool = False) -> Calla
         if where & ~In.GLOBAL:
             KEYWORDS.add(name, entry)
         return parse
+
     return record

@@ -7,6 +7,7 @@ Lanes share cells by atomic operations of an extension. Where that was not built
 locks, 40 times slower. Where the modules that a request passes are not compiled, the machine had no C compiler, and a
 lane is several times slower. In both cases only who asks for several lanes gets them, and a notice.
 """
+
 import math
 import os
 from pathlib import Path
@@ -64,8 +65,11 @@ def _groups(root: Path) -> list[Path]:
         _, controllers, path = line.split(":", 2)
         if controllers and "cpu" not in controllers.split(","):
             continue
-        mounts = [root / "sys/fs/cgroup" / controllers, root / "sys/fs/cgroup/cpu"] if controllers else [
-            root / "sys/fs/cgroup", root / "sys/fs/cgroup/unified"]
+        mounts = (
+            [root / "sys/fs/cgroup" / controllers, root / "sys/fs/cgroup/cpu"]
+            if controllers
+            else [root / "sys/fs/cgroup", root / "sys/fs/cgroup/unified"]
+        )
         parts = [part for part in path.split("/") if part and part != ".."]
         for mount in mounts:
             folders += [mount.joinpath(*parts[:depth]) for depth in range(len(parts), -1, -1)]
@@ -74,8 +78,10 @@ def _groups(root: Path) -> list[Path]:
 
 def _quota(folder: Path) -> float:
     """cpu.max of version 2 ("max 100000", "150000 100000"), or the two files of version 1 (-1: no bound)."""
-    words = _text(folder / "cpu.max").split() or [_text(folder / "cpu.cfs_quota_us").strip(),
-                                                  _text(folder / "cpu.cfs_period_us").strip()]
+    words = _text(folder / "cpu.max").split() or [
+        _text(folder / "cpu.cfs_quota_us").strip(),
+        _text(folder / "cpu.cfs_period_us").strip(),
+    ]
     if len(words) != 2 or not (words[0].isdigit() and words[1].isdigit()) or words[1] == "0":
         return 0.0
     return int(words[0]) / int(words[1])

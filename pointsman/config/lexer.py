@@ -13,6 +13,7 @@ none. The pseudo-variables .FILE, .LINE and .SECTION tell the place. A word reme
 
 Files are UTF-8; bytes that are not (also those written as \xNN) travel as surrogate escapes.
 """
+
 import re
 from collections.abc import Iterator, Mapping
 from typing import Final, NoReturn
@@ -76,8 +77,11 @@ class _Splitter:
 
     def _add(self, text: str, at: Position) -> None:
         if len(self.words) == MOST_WORDS:
-            raise ConfigError(f"too many words, truncating after word {MOST_WORDS}, position {at.column}: <{text}>.",
-                              at, f"at most {MOST_WORDS} words in a line")
+            raise ConfigError(
+                f"too many words, truncating after word {MOST_WORDS}, position {at.column}: <{text}>.",
+                at,
+                f"at most {MOST_WORDS} words in a line",
+            )
         try:
             text.encode()
         except UnicodeEncodeError:  # bytes written one by one as \xNN may make a character together
@@ -100,14 +104,14 @@ class _Splitter:
             else:
                 plain = PLAIN.match(text, self.index)
                 end = plain.end() if plain is not None else self.index + 1  # else: a "#" that is no comment
-                self.parts.append(text[self.index:end])
+                self.parts.append(text[self.index : end])
                 self.index = end
 
     def _strong(self) -> None:
         end = self.text.find("'", self.index + 1)
         if end < 0:
             self._unmatched_quote(self.index)
-        self.parts.append(self.text[self.index + 1:end])
+        self.parts.append(self.text[self.index + 1 : end])
         self.index = end + 1
 
     def _weak(self) -> None:
@@ -131,16 +135,22 @@ class _Splitter:
         self._unmatched_quote(start)
 
     def _unmatched_quote(self, start: int) -> NoReturn:
-        raise ConfigError(f"unmatched quote at position {start + 1}",
-                          self.place.at(start, len(self.text.rstrip()) - start), f"a closing {self.text[start]}")
+        raise ConfigError(
+            f"unmatched quote at position {start + 1}",
+            self.place.at(start, len(self.text.rstrip()) - start),
+            f"a closing {self.text[start]}",
+        )
 
     def _escape(self, weak: bool) -> None:
-        following = self.text[self.index + 1:self.index + 2]
+        following = self.text[self.index + 1 : self.index + 2]
         if following == "x":
             digits = HEX.match(self.text, self.index + 2)
             if digits is None:
-                raise ConfigError(f"truncated or invalid hexadecimal sequence at position {self.index + 1}",
-                                  self.place.at(self.index, 2), "two hexadecimal digits behind \\x")
+                raise ConfigError(
+                    f"truncated or invalid hexadecimal sequence at position {self.index + 1}",
+                    self.place.at(self.index, 2),
+                    "two hexadecimal digits behind \\x",
+                )
             value = int(digits[0], 16)
             if value == 0:
                 raise ConfigError("a NUL character has no place in a word", self.place.at(self.index, 4))
@@ -164,25 +174,33 @@ class _Splitter:
         name = NAME.match(text, start)
         if name is None or (name[0][0] == "." and name[0] not in (".FILE", ".LINE", ".SECTION")):
             hint = "to write a dollar sign inside double quotes, put a backslash in front of it" if not braced else ""
-            raise ConfigError(f"forbidden first char in environment variable name at position {start + 1}",
-                              self.place.at(min(start, len(text) - 1)),
-                              "a letter or '_', or one of .FILE, .LINE, .SECTION", hint)
+            raise ConfigError(
+                f"forbidden first char in environment variable name at position {start + 1}",
+                self.place.at(min(start, len(text) - 1)),
+                "a letter or '_', or one of .FILE, .LINE, .SECTION",
+                hint,
+            )
         index = name.end()
         several = braced and text.startswith("[", index)
         if several:
             if not text.startswith("[*]", index):
-                raise ConfigError(f"truncated or invalid word expansion sequence at position {index + 1}",
-                                  self.place.at(index), "[*]")
+                raise ConfigError(
+                    f"truncated or invalid word expansion sequence at position {index + 1}", self.place.at(index), "[*]"
+                )
             index += 3
         default = ""
         if braced:
             end = text.find("}", index)
             if end < 0 or (end > index and text[index] != "-"):
-                raise ConfigError(f"unmatched brace in environment variable name at position {start + 1}",
-                                  self.place.at(dollar, index - dollar), "'}', or '-' and a default value",
-                                  "here the default follows a single '-', as in ${NAME-value}"
-                                  if text.startswith(":-", index) else "")
-            default = text[index + 1:end]
+                raise ConfigError(
+                    f"unmatched brace in environment variable name at position {start + 1}",
+                    self.place.at(dollar, index - dollar),
+                    "'}', or '-' and a default value",
+                    "here the default follows a single '-', as in ${NAME-value}"
+                    if text.startswith(":-", index)
+                    else "",
+                )
+            default = text[index + 1 : end]
             index = end + 1
         self.index = index
         value = self._value(name[0], default)
@@ -246,24 +264,33 @@ class Reader:
             text = lines[-1].replace("\0", " ")
             self.diagnostics.alert(
                 f"Missing LF on last line, file might have been truncated at position {len(text) + 1}.",
-                Place(self.file, len(lines), text).at(len(text)), "a line feed at the end of the file")
+                Place(self.file, len(lines), text).at(len(text)),
+                "a line feed at the end of the file",
+            )
 
     def _check(self, place: Place) -> None:
         nul = place.text.find("\0")
         if nul >= 0:
             shown = Place(place.file, place.number, place.text.replace("\0", " "))
-            raise ConfigError(f"unexpected NUL character at position {nul + 1}, the file is probably not a text file",
-                              shown.at(nul))
+            raise ConfigError(
+                f"unexpected NUL character at position {nul + 1}, the file is probably not a text file", shown.at(nul)
+            )
         if place.number == 1 and place.text.startswith("\ufeff"):
-            raise ConfigError("the file begins with a byte order mark", place.at(0),
-                              hint="save it as UTF-8 without a byte order mark (BOM)")
+            raise ConfigError(
+                "the file begins with a byte order mark",
+                place.at(0),
+                hint="save it as UTF-8 without a byte order mark (BOM)",
+            )
 
     def _before_return(self, place: Place) -> str:
         """A line ends at a carriage return, as HAProxy ends it; if something follows, say so."""
         kept, _, ignored = place.text.partition("\r")
         if ignored.strip():
-            self.diagnostics.warning("what follows a carriage return is ignored", place.at(len(kept)),
-                                     hint="end lines with a line feed; write \\r where a carriage return is meant")
+            self.diagnostics.warning(
+                "what follows a carriage return is ignored",
+                place.at(len(kept)),
+                hint="end lines with a line feed; write \\r where a carriage return is meant",
+            )
         return kept
 
 

@@ -5,6 +5,7 @@ errors of all files are found in one run: ask `diagnostics.failed` before you us
 
 The registries must be full before a load: import pointsman.keywords first.
 """
+
 import os
 from collections.abc import MutableMapping, Sequence
 from typing import Final
@@ -45,9 +46,16 @@ def find_files(paths: Sequence[str], diagnostics: Diagnostics) -> list[str]:
     return files
 
 
-def load(paths: Sequence[str], diagnostics: Diagnostics, *, variables: MutableMapping[str, str] | None = None,
-         runtime: Runtime | None = None, local_peer: str = "", directory: str = "",
-         command_line: CommandLine | None = None) -> Configuration:
+def load(
+    paths: Sequence[str],
+    diagnostics: Diagnostics,
+    *,
+    variables: MutableMapping[str, str] | None = None,
+    runtime: Runtime | None = None,
+    local_peer: str = "",
+    directory: str = "",
+    command_line: CommandLine | None = None,
+) -> Configuration:
     """Read the files and folders in `paths`. Mistakes are recorded in `diagnostics`, none is raised.
 
     `variables` is the environment that the files see and change, by default the process's own. `directory` is entered
@@ -87,8 +95,9 @@ def load(paths: Sequence[str], diagnostics: Diagnostics, *, variables: MutableMa
     return configuration
 
 
-def load_text(text: str, diagnostics: Diagnostics, *, file: str = "haproxy.cfg",
-              variables: MutableMapping[str, str] | None = None) -> Configuration:
+def load_text(
+    text: str, diagnostics: Diagnostics, *, file: str = "haproxy.cfg", variables: MutableMapping[str, str] | None = None
+) -> Configuration:
     """Read one configuration from a string, with an environment of its own."""
     configuration = Configuration(Section(In.GLOBAL, "", NOWHERE))
     LISTS.reset()
@@ -110,9 +119,12 @@ def _has_empty_words(line: Line, diagnostics: Diagnostics) -> bool:
         if not word.text:
             diagnostics.alert(
                 f"argument number {number} at position {word.at.column} is empty and marks the end of the argument "
-                "list", word.at, "a word that is not empty",
+                "list",
+                word.at,
+                "a word that is not empty",
                 '"${NAME[*]}" is no word at all where the variable is unset or empty, and "${NAME-default}" has a '
-                "default for one that is unset (manual 2.3)")
+                "default for one that is unset (manual 2.3)",
+            )
             return True
     return False
 

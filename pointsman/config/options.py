@@ -8,6 +8,7 @@ The table says of each option where it may stand, and whether it is
 The options of logs and health checks are registered by those packages. Options that are in neither are not built yet;
 the loader says so.
 """
+
 import ipaddress
 from dataclasses import dataclass
 from enum import Enum
@@ -58,15 +59,40 @@ OPTIONS: dict[str, tuple[Kind, In]] = {
     "tcp-smart-accept": (Kind.HINT, CLIENT),
     "tcp-smart-connect": (Kind.HINT, SERVER),
 }
-HINT_OPTIONS: frozenset[str] = frozenset({*(name for name, (kind, _) in OPTIONS.items() if kind is Kind.HINT),
-                                          "splice-auto", "splice-request", "splice-response", "use-small-buffers"})
+HINT_OPTIONS: frozenset[str] = frozenset(
+    {
+        *(name for name, (kind, _) in OPTIONS.items() if kind is Kind.HINT),
+        "splice-auto",
+        "splice-request",
+        "splice-response",
+        "use-small-buffers",
+    }
+)
 # Those that mean something in mode http alone (manual 4.2).
-HTTP_ONLY: frozenset[str] = frozenset({
-    "accept-unsafe-violations-in-http-request", "accept-unsafe-violations-in-http-response", "checkcache",
-    "disable-h2-upgrade", "forwarded", "forwardfor", "http-buffer-request", "http-drop-request-trailers",
-    "http-drop-response-trailers", "http-ignore-probes", "http-keep-alive", "http-no-delay", "http-pretend-keepalive",
-    "http-restrict-req-hdr-names", "http-server-close", "http-use-proxy-header", "httpclose", "idle-close-on-response",
-    "originalto", "prefer-last-server"})
+HTTP_ONLY: frozenset[str] = frozenset(
+    {
+        "accept-unsafe-violations-in-http-request",
+        "accept-unsafe-violations-in-http-response",
+        "checkcache",
+        "disable-h2-upgrade",
+        "forwarded",
+        "forwardfor",
+        "http-buffer-request",
+        "http-drop-request-trailers",
+        "http-drop-response-trailers",
+        "http-ignore-probes",
+        "http-keep-alive",
+        "http-no-delay",
+        "http-pretend-keepalive",
+        "http-restrict-req-hdr-names",
+        "http-server-close",
+        "http-use-proxy-header",
+        "httpclose",
+        "idle-close-on-response",
+        "originalto",
+        "prefer-last-server",
+    }
+)
 MODES: dict[str, str] = {"http-keep-alive": "keep-alive", "http-server-close": "server-close", "httpclose": "close"}
 
 
@@ -94,8 +120,9 @@ def _parse_option(args: Args) -> Option | None:
     args.end()
     if OPTIONS[name][0] is Kind.HINT:
         if not args.negated and not args.reset:
-            args.diagnostics.notice(f"'option {name}' tunes what does not exist here and has no effect (manual 4.2)",
-                                    args.at)
+            args.diagnostics.notice(
+                f"'option {name}' tunes what does not exist here and has no effect (manual 4.2)", args.at
+            )
         return None
     return Option(name=name, on=None if args.reset else not args.negated, at=args.at)
 
@@ -111,8 +138,9 @@ def _parse_old_spelling(args: Args) -> Option:
     """option accept-invalid-http-request, accept-invalid-http-response: deprecated names; a warning."""
     name = args.words[args.index - 1].text
     args.end()
-    args.diagnostics.warning(f"option '{name}' is deprecated. please use 'option {OLD_SPELLINGS[name]}' if absolutely "
-                             "needed.", args.at)
+    args.diagnostics.warning(
+        f"option '{name}' is deprecated. please use 'option {OLD_SPELLINGS[name]}' if absolutely needed.", args.at
+    )
     return Option(name=OLD_SPELLINGS[name], on=None if args.reset else not args.negated, at=args.at)
 
 
@@ -125,8 +153,11 @@ def _parse_splice(args: Args) -> None:
     name = args.words[args.index - 1].text
     args.end()
     if not args.negated and not args.reset:
-        args.diagnostics.notice(f"'option {name}' has no effect: large payload is spliced without it, unless "
-                                "'nosplice' says no (manual 4.2)", args.at)
+        args.diagnostics.notice(
+            f"'option {name}' has no effect: large payload is spliced without it, unless "
+            "'nosplice' says no (manual 4.2)",
+            args.at,
+        )
 
 
 for _name in ("splice-auto", "splice-request", "splice-response"):
@@ -138,8 +169,9 @@ def use_small_buffers(args: Args) -> None:
     """option use-small-buffers [queue|l7-retries|check]*: memory is not taken in buffers here; a notice."""
     while args.more():
         args.choice("<place>", ("queue", "l7-retries", "check"))
-    args.diagnostics.notice("'option use-small-buffers' tunes what does not exist here and has no effect (manual 4.2)",
-                            args.at)
+    args.diagnostics.notice(
+        "'option use-small-buffers' tunes what does not exist here and has no effect (manual 4.2)", args.at
+    )
 
 
 @keyword("option tcpka", In.ANY_PROXY, "4.2")
@@ -176,8 +208,11 @@ for _name in MODES:
 
 def connection_mode(front: Section, back: Section | None = None) -> str:
     """The mode of exchanges between a frontend and a backend: "keep-alive", "server-close" or "close"."""
-    modes = {found.mode for section in (front, back) if section is not None
-             and (found := section.one(ConnectionMode)) is not None}
+    modes = {
+        found.mode
+        for section in (front, back)
+        if section is not None and (found := section.one(ConnectionMode)) is not None
+    }
     return "close" if "close" in modes else "server-close" if "server-close" in modes else "keep-alive"
 
 
@@ -226,8 +261,7 @@ class OriginalTo(Setting):
 @keyword("option forwardfor", In.ANY_PROXY, "4.2")
 def forwardfor(args: Args) -> ForwardFor:
     """option forwardfor [except <network>] [header <name>] [if-none]"""
-    header, excluded, if_none = _header_words(args, ("except", "header", "if-none"),
-                                              "'except', 'header' and 'if-none'")
+    header, excluded, if_none = _header_words(args, ("except", "header", "if-none"), "'except', 'header' and 'if-none'")
     return ForwardFor(header=header, excluded=excluded, if_none=if_none, at=args.at)
 
 
@@ -260,8 +294,11 @@ def _network(args: Args, word: Word) -> Network:
     try:
         return ipaddress.ip_network(word.text, strict=False)
     except ValueError:
-        raise ConfigError(f"'{args.keyword} except' expects <address>[/mask] as argument.", word.at,
-                          "an address, or a network such as 10.0.0.0/8") from None
+        raise ConfigError(
+            f"'{args.keyword} except' expects <address>[/mask] as argument.",
+            word.at,
+            "an address, or a network such as 10.0.0.0/8",
+        ) from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -276,8 +313,10 @@ class RestrictHeaderNames(Setting):
 def restrict_header_names(args: Args) -> RestrictHeaderNames:
     """option http-restrict-req-hdr-names preserve|delete|reject"""
     if not args.more():
-        raise ConfigError("missing parameter. option 'http-restrict-req-hdr-names' expects 'preserve', 'reject' or "
-                          "'delete' option.", args.here)
+        raise ConfigError(
+            "missing parameter. option 'http-restrict-req-hdr-names' expects 'preserve', 'reject' or 'delete' option.",
+            args.here,
+        )
     policy = args.choice("<policy>", ("preserve", "delete", "reject"))
     args.end()
     return RestrictHeaderNames(policy=policy, at=args.at)

@@ -10,6 +10,7 @@ Each word is a small function that takes its values and returns the parameters w
 A word that is known but not built is an error that cites the manual; a pure tuning hint gives a notice; words of TLS
 are collected, so that a line which asks for `ssl` gives one error, and words that mean nothing without it a notice.
 """
+
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -60,8 +61,12 @@ class Words:
         if word.text not in names:
             listed = ", ".join(f"'{name}'" for name in names)
             near = nearest(word.text, names)
-            raise self.wrong(f"only supports {listed} (got '{word.text}')", word, "one of " + ", ".join(names),
-                             f"did you mean '{near}'?" if near else "")
+            raise self.wrong(
+                f"only supports {listed} (got '{word.text}')",
+                word,
+                "one of " + ", ".join(names),
+                f"did you mean '{near}'?" if near else "",
+            )
         return word.text
 
 
@@ -111,17 +116,23 @@ def read_parameters(words: Words, table: Registry[Parameter[P]], others: Others,
                 _skip(words, others.tls[text])
             elif text in others.hints:
                 _skip(words, others.hints[text])
-                args.diagnostics.notice(f"{words.said} : '{text}' tunes what does not exist here and has no effect "
-                                        f"(manual {others.manual})", words.word.at)
+                args.diagnostics.notice(
+                    f"{words.said} : '{text}' tunes what does not exist here and has no effect "
+                    f"(manual {others.manual})",
+                    words.word.at,
+                )
             else:
-                missing.append(not_built(others.kind, text, words.word.at, table,
-                                         f"{words.said} : unknown keyword '{text}'"))
+                missing.append(
+                    not_built(others.kind, text, words.word.at, table, f"{words.said} : unknown keyword '{text}'")
+                )
                 if text not in others.coming:
                     raise missing.pop()
                 _skip(words, others.coming[text])
         if encrypts:
-            raise ConfigError(f"{words.said} : '{encrypts[0].text}' asks for TLS, which is not built yet "
-                              f"(manual {others.manual})", encrypts[0].at)
+            raise ConfigError(
+                f"{words.said} : '{encrypts[0].text}' asks for TLS, which is not built yet (manual {others.manual})",
+                encrypts[0].at,
+            )
         if missing:
             raise missing.pop()
     except ConfigError:
@@ -129,8 +140,9 @@ def read_parameters(words: Words, table: Registry[Parameter[P]], others: Others,
             args.diagnostics.add(one.finding)
         raise
     for word in without:
-        args.diagnostics.notice(f"{words.said} : '{word.text}' has no effect without TLS (manual {others.manual})",
-                                word.at)
+        args.diagnostics.notice(
+            f"{words.said} : '{word.text}' has no effect without TLS (manual {others.manual})", word.at
+        )
     return result
 
 

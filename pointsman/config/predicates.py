@@ -1,8 +1,9 @@
 """The predicates of conditional blocks (manual 2.4): one small function each.
 
-    @predicate("streq", "<str1>", "<str2>")
-    def streq(asked: Asked, arguments: Sequence[str]) -> bool: ...
+@predicate("streq", "<str1>", "<str2>")
+def streq(asked: Asked, arguments: Sequence[str]) -> bool: ...
 """
+
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -35,9 +36,11 @@ PREDICATES: Registry[Predicate] = Registry("predicate")
 
 def predicate(name: str, *arguments: str) -> Callable[[Test], Test]:
     """Register a predicate with the names of its arguments."""
+
     def record(test: Test) -> Test:
         PREDICATES.add(name, Predicate(name, arguments, test))
         return test
+
     return record
 
 
@@ -80,9 +83,11 @@ def enabled(asked: Asked, arguments: Sequence[str]) -> bool:
     name = arguments[0]
     if name not in features.RUNTIME_OPTIONS:
         near = nearest(name.upper(), [option.lower() for option in features.RUNTIME_OPTIONS])
-        raise ConfigError(f"unknown option '{name}' in predicate 'enabled'",
-                          expected="one of " + ", ".join(features.RUNTIME_OPTIONS),
-                          hint=f"did you mean '{near.upper()}'?" if near else "")
+        raise ConfigError(
+            f"unknown option '{name}' in predicate 'enabled'",
+            expected="one of " + ", ".join(features.RUNTIME_OPTIONS),
+            hint=f"did you mean '{near.upper()}'?" if near else "",
+        )
     return name in asked.runtime.enabled
 
 

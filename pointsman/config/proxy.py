@@ -1,4 +1,5 @@
 """Keywords of proxies that say one thing each (manual 4.2): mode, limits, names, retries, reuse, source address."""
+
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -29,8 +30,9 @@ def mode(args: Args) -> Mode:
     if text in ("log", "spop", "haterm"):
         raise ConfigError(f"'mode {text}' is not built yet", at, "tcp or http", "manual 4.2 describes it")
     if text == "health":
-        raise ConfigError("'mode health' doesn't exist anymore. Please use 'http-request return status 200' instead.",
-                          at)
+        raise ConfigError(
+            "'mode health' doesn't exist anymore. Please use 'http-request return status 200' instead.", at
+        )
     if text not in ("tcp", "http"):
         raise ConfigError(f"unknown proxy mode '{text}'.", at, "tcp or http")
     args.end()
@@ -60,8 +62,12 @@ NUMBERS: dict[str, tuple[In, int, int, str]] = {
     "srvtcpka-cnt": (BACK, 0, BIGGEST, "expects an integer value"),
 }
 # keywords with a time that counts in seconds; the setting is in seconds too, as the socket options are
-SECONDS: dict[str, In] = {"clitcpka-idle": FRONT, "clitcpka-intvl": FRONT, "srvtcpka-idle": BACK,
-                          "srvtcpka-intvl": BACK}
+SECONDS: dict[str, In] = {
+    "clitcpka-idle": FRONT,
+    "clitcpka-intvl": FRONT,
+    "srvtcpka-idle": BACK,
+    "srvtcpka-intvl": BACK,
+}
 OTHERWISE = {"max-keep-alive-queue": -1, "retries": 3}
 
 
@@ -81,6 +87,7 @@ def _number_parser(name: str) -> Callable[[Args], ProxyNumber]:
         value = args.integer("<number>", low, high)
         args.end()
         return ProxyNumber(name=name, value=value, at=args.at)
+
     parse.__doc__ = f"{name} <number>, from {low} on"
     return parse
 
@@ -90,6 +97,7 @@ def _seconds_parser(name: str) -> Callable[[Args], ProxyNumber]:
         milliseconds = args.time("<timeout>", "s")
         args.end()
         return ProxyNumber(name=name, value=-(-milliseconds // 1000), at=args.at)
+
     parse.__doc__ = f"{name} <timeout>, in seconds by default"
     return parse
 
@@ -119,8 +127,11 @@ def identity(args: Args) -> Identity:
     for other in args.configuration.proxies:
         found = other.one(Identity)
         if found is not None and found.number == value and other is not args.section:
-            raise ConfigError(f"custom id {value} for proxy {args.section.name} already used by proxy {other.name} "
-                              f"(declared at {other.at}).", word.at)
+            raise ConfigError(
+                f"custom id {value} for proxy {args.section.name} already used by proxy {other.name} "
+                f"(declared at {other.at}).",
+                word.at,
+            )
     args.end()
     return Identity(number=value, at=args.at)
 
@@ -176,8 +187,7 @@ def guid(args: Args) -> Guid:
 def check_guids(configuration: Configuration, servers: Iterable[tuple[str, Position]]) -> None:
     """Each guid once, of proxies and of `servers` (guid and place). Raises ConfigError at the second one."""
     seen: dict[str, Position] = {}
-    found = [(setting.text, setting.at) for proxy in configuration.proxies
-             if (setting := proxy.one(Guid)) is not None]
+    found = [(setting.text, setting.at) for proxy in configuration.proxies if (setting := proxy.one(Guid)) is not None]
     for text, at in [*found, *servers]:
         if text in seen:
             raise ConfigError(f"'guid': '{text}' already used at {seen[text]}", at)
@@ -217,16 +227,26 @@ def http_reuse(args: Args) -> HttpReuse:
     """http-reuse never|safe|aggressive|always"""
     names = ("never", "safe", "aggressive", "always")
     if args.peek() not in names:
-        raise ConfigError("'http-reuse' only supports 'never', 'safe', 'aggressive', 'always'.", args.here,
-                          "one of " + ", ".join(names))
+        raise ConfigError(
+            "'http-reuse' only supports 'never', 'safe', 'aggressive', 'always'.",
+            args.here,
+            "one of " + ", ".join(names),
+        )
     policy = args.take("<policy>")
     args.end()
     return HttpReuse(policy=policy, at=args.at)
 
 
 RETRY_STATUS = ("401", "403", "404", "408", "421", "425", "429", "500", "501", "502", "503", "504")
-RETRY_WORDS = ("all-retryable-errors", "conn-failure", "empty-response", "junk-response", "response-timeout",
-               "0rtt-rejected", "none")
+RETRY_WORDS = (
+    "all-retryable-errors",
+    "conn-failure",
+    "empty-response",
+    "junk-response",
+    "response-timeout",
+    "0rtt-rejected",
+    "none",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,8 +256,9 @@ class RetryOn(Setting):
     reasons: frozenset[str]  # words and statuses; all-retryable-errors is spelled out
 
 
-ALL_RETRYABLE = frozenset(("conn-failure", "empty-response", "junk-response", "response-timeout", "0rtt-rejected",
-                           "500", "502", "503", "504"))
+ALL_RETRYABLE = frozenset(
+    ("conn-failure", "empty-response", "junk-response", "response-timeout", "0rtt-rejected", "500", "502", "503", "504")
+)
 
 
 @keyword("retry-on", BACK, "4.2")
@@ -268,8 +289,11 @@ class Source(Setting):
 def source(args: Args) -> Source:
     """source <addr>[:<port>] [interface <name>]: `usesrc` is not built yet."""
     if not args.more():
-        raise ConfigError("'source' expects <addr>[:<port>], and optionally 'usesrc' <addr>, and 'interface' <name>.",
-                          args.here, "<addr>[:<port>]")
+        raise ConfigError(
+            "'source' expects <addr>[:<port>], and optionally 'usesrc' <addr>, and 'interface' <name>.",
+            args.here,
+            "<addr>[:<port>]",
+        )
     words = Words(args, "'source'")
     words.word = args.word("<addr>")
     found = read_source(words, words.word, ranges=False)

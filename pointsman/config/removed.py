@@ -3,6 +3,7 @@
 The versions are those that the program names ("" where it names none). Words whose meaning is clear and simple are not
 here but still work, with a warning (contimeout, clitimeout, srvtimeout).
 """
+
 from typing import Final
 
 _REQUEST = "use 'http-request {}' (manual 4.4)"

@@ -6,14 +6,24 @@ of each family). Who writes a deny below a use_backend may believe that it only 
     tcp-request connection, session, content; monitor fail; http-request; redirect; use_backend and use-server
     tcp-response content; http-response
 """
+
 from typing import Final
 
 from pointsman.core.diagnostics import Diagnostics
 from pointsman.core.words import Line
 
-RANKS: Final = {"tcp-request connection": 1, "tcp-request session": 2, "tcp-request content": 3, "monitor fail": 4,
-                "http-request": 5, "redirect": 6, "use_backend": 7, "use-server": 7,
-                "tcp-response content": 11, "http-response": 12}
+RANKS: Final = {
+    "tcp-request connection": 1,
+    "tcp-request session": 2,
+    "tcp-request content": 3,
+    "monitor fail": 4,
+    "http-request": 5,
+    "redirect": 6,
+    "use_backend": 7,
+    "use-server": 7,
+    "tcp-response content": 11,
+    "http-response": 12,
+}
 REQUESTS: Final = 10  # ranks below are of requests, those above of responses
 TWO_WORDS: Final = ("tcp-request", "tcp-response", "monitor")
 
@@ -43,5 +53,8 @@ class RuleOrder:
         if later:
             first = min(later, key=RANKS.__getitem__)
             article = "an" if first.startswith("http") else "a"
-            diagnostics.warning(f"a '{family}' rule placed after {article} '{first}' rule will still be processed "
-                                "before.", line.at, hint=f"put it above the '{first}' rules")
+            diagnostics.warning(
+                f"a '{family}' rule placed after {article} '{first}' rule will still be processed before.",
+                line.at,
+                hint=f"put it above the '{first}' rules",
+            )

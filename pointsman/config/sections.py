@@ -3,6 +3,7 @@
 `Opener.open` makes the Section and puts it into the Configuration. A section with a mistake in its first line is opened
 all the same, so that the mistakes in its other lines are found in the same run.
 """
+
 import re
 from collections.abc import Sequence
 from functools import cache
@@ -59,15 +60,19 @@ class Opener:
         entry = vocabulary.lookup("section", word.text)
         gone = removed(word.text)
         if entry is not None:
-            self.diagnostics.alert(f"section '{word.text}' is not built yet", word.at,
-                                   hint=f"manual {entry.manual} describes it; its lines were skipped")
+            self.diagnostics.alert(
+                f"section '{word.text}' is not built yet",
+                word.at,
+                hint=f"manual {entry.manual} describes it; its lines were skipped",
+            )
         elif gone is not None:
             self.diagnostics.alert(f"The '{word.text}' section is not supported anymore.", word.at, hint=gone[1])
 
     def _nothing_more(self, keyword: Word, words: Sequence[Word]) -> None:
         if words:
-            self.diagnostics.alert(f"'{keyword.text}' cannot handle unexpected argument '{words[0].text}'.",
-                                   words[0].at, "end of line")
+            self.diagnostics.alert(
+                f"'{keyword.text}' cannot handle unexpected argument '{words[0].text}'.", words[0].at, "end of line"
+            )
 
     def _name(self, line: Line, message: str) -> str:
         """The name behind the section's word; "" with an error if there is none or it cannot be one."""
@@ -79,8 +84,11 @@ class Opener:
         word = line.words[1]
         wrong = FORBIDDEN.search(word.text)
         if wrong is not None:
-            self.diagnostics.alert(f"character '{wrong[0]}' is not permitted in '{keyword.text}' name '{word.text}'.",
-                                   word.at, "letters, digits, '-', '_', '.', ':'")
+            self.diagnostics.alert(
+                f"character '{wrong[0]}' is not permitted in '{keyword.text}' name '{word.text}'.",
+                word.at,
+                "letters, digits, '-', '_', '.', ':'",
+            )
         return word.text
 
     def _userlist(self, line: Line) -> Section:
@@ -89,8 +97,9 @@ class Opener:
         section = Section(In.USERLIST, name, line.at)
         first = self.configuration.userlists.setdefault(name, section)
         if first is not section:
-            self.diagnostics.warning(f"ignoring duplicated userlist '{name}'.", line.words[1].at,
-                                     hint=f"the first one is at {first.at}")
+            self.diagnostics.warning(
+                f"ignoring duplicated userlist '{name}'.", line.words[1].at, hint=f"the first one is at {first.at}"
+            )
         return section
 
     def _http_errors(self, line: Line) -> Section:
@@ -99,15 +108,17 @@ class Opener:
         section = Section(In.HTTP_ERRORS, name, line.at)
         first = self.configuration.http_errors.setdefault(name, section)
         if first is not section and name:
-            self.diagnostics.alert(f"http-errors section '{name}' already exists (declared at {first.at}).",
-                                   line.words[1].at)
+            self.diagnostics.alert(
+                f"http-errors section '{name}' already exists (declared at {first.at}).", line.words[1].at
+            )
         return section
 
     def _ignored(self, keyword: Word, words: Sequence[Word]) -> None:
         """What HAProxy overlooks without a word."""
         if words:
-            self.diagnostics.warning(f"'{keyword.text}': argument '{words[0].text}' is ignored", words[0].at,
-                                     "end of line")
+            self.diagnostics.warning(
+                f"'{keyword.text}': argument '{words[0].text}' is ignored", words[0].at, "end of line"
+            )
 
     def _proxy(self, kind: In, line: Line) -> Section:
         """defaults, frontend, backend, listen: [<name>] [from <defaults>]."""
@@ -138,19 +149,25 @@ class Opener:
         extra = words[:index]
         if extra and kind & In.FRONT:
             text = extra[0].text
-            self.diagnostics.alert("please use the 'bind' keyword for listening addresses.", extra[0].at,
-                                   "'from <defaults>' or the end of the line",
-                                   f"write 'bind {text}' on a line of its own" if ":" in text else "")
+            self.diagnostics.alert(
+                "please use the 'bind' keyword for listening addresses.",
+                extra[0].at,
+                "'from <defaults>' or the end of the line",
+                f"write 'bind {text}' on a line of its own" if ":" in text else "",
+            )
         else:
             self._ignored(keyword, extra)
         if index == len(words):
             return None
         if index + 1 == len(words):
             at = words[index].at
-            self.diagnostics.alert(f"'{keyword.text}' expects the name of a defaults section behind 'from'",
-                                   Position(at.file, at.line, at.column + at.length, 1, at.text), "a name")
+            self.diagnostics.alert(
+                f"'{keyword.text}' expects the name of a defaults section behind 'from'",
+                Position(at.file, at.line, at.column + at.length, 1, at.text),
+                "a name",
+            )
             return None
-        self._nothing_more(keyword, words[index + 2:])
+        self._nothing_more(keyword, words[index + 2 :])
         return words[index + 1]
 
     def _defaults(self, section: Section, keyword: Word, named: Word | None) -> Section | None:
@@ -176,25 +193,35 @@ class Opener:
         if not found:
             names = ", ".join(f"'{one.name}'" for one in self.configuration.defaults if one.name)
             expected = f"one of {names}, declared before" if names else "a named defaults section before it"
-            raise ConfigError(f"defaults section '{named.text}' not found for {keyword.text} '{section.name}'.",
-                              named.at, expected)
+            raise ConfigError(
+                f"defaults section '{named.text}' not found for {keyword.text} '{section.name}'.", named.at, expected
+            )
         if len(found) > 1:
-            raise ConfigError(f"ambiguous defaults section name '{named.text}' referenced by {keyword.text} "
-                              f"'{section.name}' exists at least at {found[0].at} and {found[1].at}.", named.at)
+            raise ConfigError(
+                f"ambiguous defaults section name '{named.text}' referenced by {keyword.text} "
+                f"'{section.name}' exists at least at {found[0].at} and {found[1].at}.",
+                named.at,
+            )
         wrong = FORBIDDEN.search(named.text)
         if wrong is not None:
-            raise ConfigError(f"character '{wrong[0]}' is not permitted in defaults section name '{named.text}' when "
-                              f"designated by its name (section found at {found[0].at}).", named.at,
-                              "letters, digits, '-', '_', '.', ':'")
+            raise ConfigError(
+                f"character '{wrong[0]}' is not permitted in defaults section name '{named.text}' when "
+                f"designated by its name (section found at {found[0].at}).",
+                named.at,
+                "letters, digits, '-', '_', '.', ':'",
+            )
         return found[0]
 
     def _mixed(self, defaults: Section, section: Section, others: list[Section]) -> None:
         """A warning if the same defaults are named by one proxy and taken without a name by another (manual 4)."""
         if any(one is defaults for one in others):
             name = f"'{defaults.name}' " if defaults.name else ""
-            self.diagnostics.warning(f"defaults section {name}(declared at {defaults.at}) is explicitly referenced by "
-                                     "one proxy and implicitly used by another.", section.at,
-                                     hint="always name it with 'from', or put another defaults section last")
+            self.diagnostics.warning(
+                f"defaults section {name}(declared at {defaults.at}) is explicitly referenced by "
+                "one proxy and implicitly used by another.",
+                section.at,
+                hint="always name it with 'from', or put another defaults section last",
+            )
 
     def _unique(self, section: Section, line: Line) -> None:
         """Names of proxies are unique (manual 4); a frontend and a backend of one name still work, with a warning."""
@@ -204,11 +231,16 @@ class Opener:
         others = list(same)
         same.append(section)
         for other in others:
-            message = (f"{_kind(section)} '{section.name}' has the same name as {_kind(other)} '{other.name}' declared "
-                       f"at {other.at}.")
+            message = (
+                f"{_kind(section)} '{section.name}' has the same name as {_kind(other)} '{other.name}' declared "
+                f"at {other.at}."
+            )
             if {section.kind, other.kind} == {In.FRONTEND, In.BACKEND}:
-                self.diagnostics.warning(message, line.words[1].at,
-                                         hint="give one of them another name, or join them in one 'listen' section")
+                self.diagnostics.warning(
+                    message,
+                    line.words[1].at,
+                    hint="give one of them another name, or join them in one 'listen' section",
+                )
                 continue
             self.diagnostics.alert(message, line.words[1].at, "a name that no other proxy has")
             return

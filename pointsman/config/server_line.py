@@ -3,6 +3,7 @@
 A line starts from the section's default-server (that of its defaults section before), or from what `from` names, and
 its own words change that; so a ServerLine says all that holds for its server. Names and ids are unique in a section.
 """
+
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -87,8 +88,11 @@ def server(args: Args) -> ServerLine:
 def server_template(args: Args) -> list[ServerLine]:
     """server-template <prefix> <num|range> <fqdn>[:<port>] [parameters]: servers with numbered names."""
     if len(args.words) - args.index < 3:
-        raise ConfigError("'server-template' expects <prefix> <nb | range> <addr>[:<port>] as arguments.", args.here,
-                          "<prefix> <num | range> <fqdn>[:<port>]")
+        raise ConfigError(
+            "'server-template' expects <prefix> <nb | range> <addr>[:<port>] as arguments.",
+            args.here,
+            "<prefix> <num | range> <fqdn>[:<port>]",
+        )
     prefix = args.word("<prefix>")
     _checked_name(prefix, "server name")
     count = args.word("<num | range>")
@@ -148,8 +152,9 @@ def _origin(args: Args) -> ServerParameters | None:
     if word.text == "none":
         return NOTHING_SAID
     if not colon or kind not in ("be", "srv"):
-        raise ConfigError(f"'from' : unknown origin '{word.text}'", word.at,
-                          "none, be:[<bename>] or srv:[<bename>/]<name>")
+        raise ConfigError(
+            f"'from' : unknown origin '{word.text}'", word.at, "none, be:[<bename>] or srv:[<bename>/]<name>"
+        )
     backend, _, name = path.rpartition("/") if kind == "srv" else (path, "", "")
     section: Section | None = args.section
     if backend:
@@ -172,7 +177,7 @@ def _parameters(args: Args, said: str, start: ServerParameters) -> ServerParamet
     the same. `start` is remembered too, so that its identity stays its own.
     """
     known = args.configuration.tails
-    tail = (id(start), "\0".join([word.text for word in args.words[args.index:]]))
+    tail = (id(start), "\0".join([word.text for word in args.words[args.index :]]))
     if "$" in tail[1]:  # addresses in it depend on the environment too
         return read_parameters(Words(args, said), SERVER_WORDS, SERVER_OTHERS, start)
     found = known.get(tail, (None, None))[1]
@@ -189,8 +194,11 @@ def _parameters(args: Args, said: str, start: ServerParameters) -> ServerParamet
 def _checked_name(word: Word, what: str) -> str:
     wrong = FORBIDDEN.search(word.text)
     if wrong is not None:
-        raise ConfigError(f"character '{wrong[0]}' is not permitted in {what} '{word.text}'.", word.at,
-                          "letters, digits, '.', ':', '_' and '-'")
+        raise ConfigError(
+            f"character '{wrong[0]}' is not permitted in {what} '{word.text}'.",
+            word.at,
+            "letters, digits, '.', ':', '_' and '-'",
+        )
     return word.text
 
 
@@ -213,10 +221,16 @@ def _check_unique(section: Section, name: str, parameters: ServerParameters, wor
     assert isinstance(other, ServerLine)
     if other.name == name:
         kind = (section.kind.name or "").lower()
-        raise ConfigError(f"{kind} '{section.name}', another server named '{name}' was already "
-                          f"defined at line {other.at.line}, please use distinct names.", word.at)
-    raise ConfigError(f"'server {section.name}/{name}' : 'id' : custom id {parameters.id} already used at "
-                      f"{other.at} ('server {other.name}').", word.at)
+        raise ConfigError(
+            f"{kind} '{section.name}', another server named '{name}' was already "
+            f"defined at line {other.at.line}, please use distinct names.",
+            word.at,
+        )
+    raise ConfigError(
+        f"'server {section.name}/{name}' : 'id' : custom id {parameters.id} already used at "
+        f"{other.at} ('server {other.name}').",
+        word.at,
+    )
 
 
 def server_ids(lines: Iterable[ServerLine]) -> list[int]:
@@ -253,5 +267,8 @@ def initial_address(line: ServerLine, section: Section) -> AddressSpec | None:
         if host is not None:
             return replace(spec, host=host)
     at: Position = line.at
-    raise ConfigError(f"'server {section.name}/{line.name}' : could not resolve address '{spec.host}'.", at,
-                      "a host name that resolves, or 'init-addr' with 'none' (manual 5.2)")
+    raise ConfigError(
+        f"'server {section.name}/{line.name}' : could not resolve address '{spec.host}'.",
+        at,
+        "a host name that resolves, or 'init-addr' with 'none' (manual 5.2)",
+    )

@@ -1,4 +1,5 @@
 """The words of `server` and `default-server` lines (manual 5.2), one small function each."""
+
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -61,32 +62,105 @@ class ServerParameters:
 SERVER_WORDS: Registry[Parameter[ServerParameters]] = Registry("server parameter")
 
 SERVER_OTHERS = Others(
-    kind="server", manual="5.2",
+    kind="server",
+    manual="5.2",
     encrypts=("ssl", "check-ssl"),
-    tls={"allow-0rtt": 0, "alpn": 1, "ca-file": 1, "check-alpn": 1, "check-sni": 1, "check-sni-auto": 0, "ciphers": 1,
-         "ciphersuites": 1, "client-sigalgs": 1, "crl-file": 1, "crt": 1, "curves": 1, "force-sslv3": 0,
-         "force-tlsv10": 0, "force-tlsv11": 0, "force-tlsv12": 0, "force-tlsv13": 0, "ktls": 1,
-         "no-check-sni-auto": 0, "no-check-ssl": 0, "no-renegotiate": 0, "no-sni-auto": 0, "no-ssl": 0,
-         "no-ssl-reuse": 0, "no-sslv3": 0, "no-tls-tickets": 0, "no-tlsv10": 0, "no-tlsv11": 0, "no-tlsv12": 0,
-         "no-tlsv13": 0, "no-verifyhost": 0, "npn": 1, "renegotiate": 0, "sigalgs": 1, "sni": 1, "sni-auto": 0,
-         "ssl-max-ver": 1, "ssl-min-ver": 1, "ssl-reuse": 0, "tls-tickets": 0, "verify": 1, "verifyhost": 1},
+    tls={
+        "allow-0rtt": 0,
+        "alpn": 1,
+        "ca-file": 1,
+        "check-alpn": 1,
+        "check-sni": 1,
+        "check-sni-auto": 0,
+        "ciphers": 1,
+        "ciphersuites": 1,
+        "client-sigalgs": 1,
+        "crl-file": 1,
+        "crt": 1,
+        "curves": 1,
+        "force-sslv3": 0,
+        "force-tlsv10": 0,
+        "force-tlsv11": 0,
+        "force-tlsv12": 0,
+        "force-tlsv13": 0,
+        "ktls": 1,
+        "no-check-sni-auto": 0,
+        "no-check-ssl": 0,
+        "no-renegotiate": 0,
+        "no-sni-auto": 0,
+        "no-ssl": 0,
+        "no-ssl-reuse": 0,
+        "no-sslv3": 0,
+        "no-tls-tickets": 0,
+        "no-tlsv10": 0,
+        "no-tlsv11": 0,
+        "no-tlsv12": 0,
+        "no-tlsv13": 0,
+        "no-verifyhost": 0,
+        "npn": 1,
+        "renegotiate": 0,
+        "sigalgs": 1,
+        "sni": 1,
+        "sni-auto": 0,
+        "ssl-max-ver": 1,
+        "ssl-min-ver": 1,
+        "ssl-reuse": 0,
+        "tls-tickets": 0,
+        "verify": 1,
+        "verifyhost": 1,
+    },
     hints={"idle-ping": 1, "log-bufsize": 1, "log-proto": 1, "quic-cc-algo": 1},
-    coming={"agent-addr": 1, "agent-check": 0, "agent-inter": 1, "agent-port": 1, "agent-send": 1, "cc": 1,
-            "check-pool-conn-name": 1, "check-proto": 1, "check-reuse-pool": 0, "check-via-socks4": 0, "cookie": 1,
-            "error-limit": 1, "healthcheck": 1, "maxqueue": 1, "minconn": 1, "namespace": 1, "non-stick": 0,
-            "observe": 1, "on-error": 1, "on-marked-down": 1, "on-marked-up": 1, "pool-conn-name": 1,
-            "proxy-v2-options": 1, "redir": 1, "resolve-net": 1, "resolve-opts": 1, "resolve-prefer": 1,
-            "resolvers": 1, "send-proxy-v2-ssl": 0, "send-proxy-v2-ssl-cn": 0, "set-proxy-v2-tlv-fmt": 1, "shard": 1,
-            "socks4": 1, "strict-maxconn": 0, "tcp-md5sig": 1, "track": 1, "ws": 1})
+    coming={
+        "agent-addr": 1,
+        "agent-check": 0,
+        "agent-inter": 1,
+        "agent-port": 1,
+        "agent-send": 1,
+        "cc": 1,
+        "check-pool-conn-name": 1,
+        "check-proto": 1,
+        "check-reuse-pool": 0,
+        "check-via-socks4": 0,
+        "cookie": 1,
+        "error-limit": 1,
+        "healthcheck": 1,
+        "maxqueue": 1,
+        "minconn": 1,
+        "namespace": 1,
+        "non-stick": 0,
+        "observe": 1,
+        "on-error": 1,
+        "on-marked-down": 1,
+        "on-marked-up": 1,
+        "pool-conn-name": 1,
+        "proxy-v2-options": 1,
+        "redir": 1,
+        "resolve-net": 1,
+        "resolve-opts": 1,
+        "resolve-prefer": 1,
+        "resolvers": 1,
+        "send-proxy-v2-ssl": 0,
+        "send-proxy-v2-ssl-cn": 0,
+        "set-proxy-v2-tlv-fmt": 1,
+        "shard": 1,
+        "socks4": 1,
+        "strict-maxconn": 0,
+        "tcp-md5sig": 1,
+        "track": 1,
+        "ws": 1,
+    },
+)
 
 Parse = Callable[[Words, ServerParameters], ServerParameters]
 
 
 def server_word(name: str, values: int = 1) -> Callable[[Parse], Parse]:
     """Register a word of server and default-server lines."""
+
     def record(parse: Parse) -> Parse:
         SERVER_WORDS.add(name, Parameter(name, parse, values))
         return parse
+
     return record
 
 
@@ -170,8 +244,9 @@ def init_addr(words: Words, server: ServerParameters) -> ServerParameters:
     methods: list[str] = []
     for method in word.text.split(","):
         if method and method not in INIT_METHODS and not is_ip(method):
-            raise words.wrong(f"unknown init-addr method '{method}', supported methods are 'libc', 'last', 'none'.",
-                              word)
+            raise words.wrong(
+                f"unknown init-addr method '{method}', supported methods are 'libc', 'last', 'none'.", word
+            )
         if method:
             methods.append(method)
     return replace(server, init_addr=tuple(methods))
@@ -204,8 +279,9 @@ def maxconn(words: Words, server: ServerParameters) -> ServerParameters:
 @server_word("pool-low-conn")
 def pool_low_conn(words: Words, server: ServerParameters) -> ServerParameters:
     """pool-low-conn <max>: idle connections below which a lane takes none of another lane; here none ever does."""
-    words.args.diagnostics.notice("'pool-low-conn' tunes what does not exist here and has no effect (manual 5.2)",
-                                  words.word.at)
+    words.args.diagnostics.notice(
+        "'pool-low-conn' tunes what does not exist here and has no effect (manual 5.2)", words.word.at
+    )
     return replace(server, pool_low_conn=words.integer(0, BIGGEST, "expects <value> as argument"))
 
 
@@ -322,8 +398,11 @@ def read_source(words: Words, word: Word, ranges: bool) -> SourceAddress:
     text, dash, last = word.text, "", ""
     if ranges and not is_ip(text) and "-" in text.rpartition(":")[2] and ":" in text:
         text, dash, last = word.text.rpartition("-")
-    spec = AddressSpec("inet", text) if is_ip(text) else parse_addresses(
-        Word(text, word.at), default_port=None, listening=False)[0]
+    spec = (
+        AddressSpec("inet", text)
+        if is_ip(text)
+        else parse_addresses(Word(text, word.at), default_port=None, listening=False)[0]
+    )
     host = spec.host if not spec.host or is_ip(spec.host) else resolve(spec.host, spec.family) or ""
     if spec.kind != "inet" or spec.port_offset or spec.datagram or (spec.host and not host):
         raise words.wrong(f"invalid address: '{spec.host}' in '{word.text}'", word, "<addr>[:<port>]")
@@ -342,8 +421,9 @@ def check_guid(word: Word) -> str:
     """A globally unique name (manual 4.2 "guid"): up to 127 letters, digits, '.', ':', '-', '_'."""
     text = word.text
     if not text or len(text) > 127 or not text.isascii() or not text.translate(GUID_MARKS).isalnum():
-        raise ConfigError(f"'guid': invalid value '{text}'", word.at,
-                          "up to 127 letters, digits, '.', ':', '-' and '_'")
+        raise ConfigError(
+            f"'guid': invalid value '{text}'", word.at, "up to 127 letters, digits, '.', ':', '-' and '_'"
+        )
     return text
 
 

@@ -12,6 +12,7 @@ How settings add up is said by the class:
     many           True: they add up instead (bind, server, acl, rules, log)
     from_defaults  False: not inherited (what a defaults section may not contain needs no care)
 """
+
 import os
 from collections.abc import Iterator, MutableMapping
 from dataclasses import dataclass, field
@@ -38,8 +39,15 @@ class In(IntFlag):
     ANY_PROXY = DEFAULTS | PROXY
 
 
-SECTIONS: dict[str, In] = {"global": In.GLOBAL, "defaults": In.DEFAULTS, "frontend": In.FRONTEND, "listen": In.LISTEN,
-                           "backend": In.BACKEND, "userlist": In.USERLIST, "http-errors": In.HTTP_ERRORS}
+SECTIONS: dict[str, In] = {
+    "global": In.GLOBAL,
+    "defaults": In.DEFAULTS,
+    "frontend": In.FRONTEND,
+    "listen": In.LISTEN,
+    "backend": In.BACKEND,
+    "userlist": In.USERLIST,
+    "http-errors": In.HTTP_ERRORS,
+}
 
 
 TITLES: dict[In, str] = {In.DEFAULTS: "defaults", In.FRONTEND: "frontend", In.BACKEND: "backend"}

@@ -1,4 +1,5 @@
 """`stats` lines of proxies: the statistics page (manual 4.2). Each of them also enables it."""
+
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
@@ -59,8 +60,12 @@ def _overlook(args: Args) -> None:
     """HAProxy overlooks what follows; so do we, but not in silence."""
     if args.more():
         word = args.word("end of line")
-        args.diagnostics.warning(f"'{args.keyword}': argument '{word.text}' is ignored", word.at, "end of line",
-                                 "put quotes around a text with spaces")
+        args.diagnostics.warning(
+            f"'{args.keyword}': argument '{word.text}' is ignored",
+            word.at,
+            "end of line",
+            "put quotes around a text with spaces",
+        )
         args.rest()
 
 
@@ -71,6 +76,7 @@ def _word_parser(name: str, needs: str) -> Callable[[Args], StatsText]:
         text = args.take("<text>")
         _overlook(args)
         return StatsText(name=name, text=text, at=args.at)
+
     return parse
 
 
@@ -82,6 +88,7 @@ def _flag_parser(name: str) -> Callable[[Args], StatsText]:
     def parse(args: Args) -> StatsText:
         _overlook(args)
         return StatsText(name="version" if name.endswith("-version") else name, text=name, at=args.at)
+
     return parse
 
 
@@ -92,6 +99,7 @@ for _name in ("enable", "hide-version", "show-version", "show-legends", "show-mo
 def _optional_parser(name: str) -> Callable[[Args], StatsText]:
     def parse(args: Args) -> StatsText:
         return StatsText(name=name, text=" ".join(word.text for word in args.rest()), at=args.at)
+
     return parse
 
 
@@ -115,8 +123,9 @@ def auth(args: Args) -> StatsAccount:
     word = args.word("<user>:<passwd>")
     user, _, password = word.text.encode("utf-8", "surrogateescape").partition(b":")
     if not password:
-        args.diagnostics.notice(f"'{args.keyword}': the password of '{word.text.rstrip(':')}' is empty", word.at,
-                                "<user>:<passwd>")
+        args.diagnostics.notice(
+            f"'{args.keyword}': the password of '{word.text.rstrip(':')}' is empty", word.at, "<user>:<passwd>"
+        )
     _overlook(args)
     return StatsAccount(user=user, password=password, at=args.at)
 
@@ -148,7 +157,8 @@ def statistics_page(section: Section, enabled: bool = False) -> StatisticsPage |
         node=said.get("show-node"),
         description=said.get("show-desc"),
         legends="show-legends" in said,
-        modules="show-modules" in said)
+        modules="show-modules" in said,
+    )
 
 
 def page_position(section: Section) -> Position:

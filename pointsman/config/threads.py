@@ -6,6 +6,7 @@ Sets of threads are written `all | odd | even | number[-[number]]`, of CPUs `num
 1 on; thread groups only number them once more, as "<group>/<thread>": each group has its share of the lanes in a row,
 unless `thread-group` says which ones.
 """
+
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -34,8 +35,9 @@ def parse_set(text: str, most: int) -> frozenset[int]:
         return frozenset(range(1 if text == "odd" else 2, most + 1, 2))
     first, dash, last = text.partition("-")
     if not (first or last) or any(end and not is_number(end) for end in (first, last)):
-        raise ValueError(f"'{text}' is not a valid number/range." + (
-            "" if text else f" It supports numbers from 1 to {most}."))
+        raise ValueError(
+            f"'{text}' is not a valid number/range." + ("" if text else f" It supports numbers from 1 to {most}.")
+        )
     low = int(first) if first else 1
     high = (int(last) if last else most) if dash else low
     if not (1 <= low <= most and 1 <= high <= most):
@@ -60,6 +62,7 @@ def parse_cpus(words: Iterable[str]) -> tuple[int, ...]:
 
 # Groups.
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThreadGroups(Setting):
     """`thread-groups`: into how many groups lanes are counted."""
@@ -81,12 +84,18 @@ class ThreadGroup(Setting):
 def _number(args: Args, low: int, high: int) -> int:
     text = args.peek()
     if not is_number(text):
-        raise ConfigError(f"'{args.keyword}' passed a missing or unparsable integer value in '{text}'", args.here,
-                          f"a number from {low} to {high}")
+        raise ConfigError(
+            f"'{args.keyword}' passed a missing or unparsable integer value in '{text}'",
+            args.here,
+            f"a number from {low} to {high}",
+        )
     if not low <= int(text) <= high:
         what = "value" if args.keyword == "thread-groups" else "thread-group number"
-        raise ConfigError(f"'{args.keyword}' {what} must be between {low} and {high} (was {text})", args.here,
-                          f"a number from {low} to {high}")
+        raise ConfigError(
+            f"'{args.keyword}' {what} must be between {low} and {high} (was {text})",
+            args.here,
+            f"a number from {low} to {high}",
+        )
     args.take("<number>")
     return int(text)
 
@@ -97,8 +106,11 @@ def thread_groups(args: Args) -> ThreadGroups:
     count = _number(args, 1, GROUPS)
     args.end()
     if count > 1:
-        args.diagnostics.notice("'thread-groups' only numbers the lanes, for 'cpu-map' and 'bind ... thread': all of "
-                                "them share everything.", args.at)
+        args.diagnostics.notice(
+            "'thread-groups' only numbers the lanes, for 'cpu-map' and 'bind ... thread': all of "
+            "them share everything.",
+            args.at,
+        )
     return ThreadGroups(count=count, at=args.at)
 
 
@@ -114,8 +126,11 @@ def thread_group(args: Args) -> ThreadGroup:
                 raise ValueError(word.text)
             threads |= parse_set(word.text, MOST * GROUPS)
         except ValueError:
-            raise ConfigError(f"'thread-group {group}' passed an unparsable or invalid thread number '{word.text}' "
-                              f"(valid range is 1 to {MOST * GROUPS})", word.at) from None
+            raise ConfigError(
+                f"'thread-group {group}' passed an unparsable or invalid thread number '{word.text}' "
+                f"(valid range is 1 to {MOST * GROUPS})",
+                word.at,
+            ) from None
     return ThreadGroup(group=group, threads=threads, at=args.at)
 
 
@@ -139,6 +154,7 @@ def members(main: Section, lanes: int) -> list[list[int]]:
 
 
 # Bind lines.
+
 
 @bind_word("thread")
 def thread(words: Words, bind: BindParameters) -> BindParameters:
@@ -173,8 +189,9 @@ def process(words: Words, bind: BindParameters) -> BindParameters:
     except ValueError as error:
         raise words.wrong(str(error), word) from None
     better = f" Please use 'thread {threads}' instead." if slash else ""
-    words.args.diagnostics.warning(f"{words.said} : 'process {word.text}' on 'bind' lines is deprecated.{better}",
-                                   words.word.at)
+    words.args.diagnostics.warning(
+        f"{words.said} : 'process {word.text}' on 'bind' lines is deprecated.{better}", words.word.at
+    )
     return replace(bind, lanes=bind.lanes + _lanes(words, word, threads)) if slash else bind
 
 
@@ -185,8 +202,11 @@ def shards(words: Words, bind: BindParameters) -> BindParameters:
     if word.text not in ("by-thread", "by-group") and not (is_number(word.text) and 1 <= int(word.text) <= SHARDS):
         value = word.text if is_number(word.text) else "0"
         raise words.wrong(f"invalid value {value}, allowed range is 1..{SHARDS}, 'by-thread' or 'by-group'", word)
-    words.args.diagnostics.notice(f"{words.said} : 'shards' has no effect: all lanes share one socket, so that no "
-                                  "connection that waits is lost with a lane (manual 5.1)", words.word.at)
+    words.args.diagnostics.notice(
+        f"{words.said} : 'shards' has no effect: all lanes share one socket, so that no "
+        "connection that waits is lost with a lane (manual 5.1)",
+        words.word.at,
+    )
     return bind
 
 
@@ -206,6 +226,7 @@ def accepting(lanes: Sequence[Lanes], groups: list[list[int]]) -> frozenset[int]
 
 # CPUs.
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CpuMap(Setting):
     """`cpu-map`: the CPUs of some threads of some groups, all for each or, with `auto`, one for each."""
@@ -217,9 +238,11 @@ class CpuMap(Setting):
     many: ClassVar[bool] = True
 
 
-_CPU_MAP: Final = ("cpu-map expects a thread group ('all', 'odd', 'even', a number from 1 to 64 or a range), "
-                   "optionally with '/' and a thread set, followed by a list of CPU ranges with numbers from 0 to "
-                   f"{LAST_CPU}.")
+_CPU_MAP: Final = (
+    "cpu-map expects a thread group ('all', 'odd', 'even', a number from 1 to 64 or a range), "
+    "optionally with '/' and a thread set, followed by a list of CPU ranges with numbers from 0 to "
+    f"{LAST_CPU}."
+)
 
 
 @keyword("cpu-map", In.GLOBAL, "3.1")
@@ -243,8 +266,9 @@ def cpu_map(args: Args) -> CpuMap:
     if auto and len(groups) > 1 and len(threads) > 1:
         raise ConfigError("cpu-map : 'auto:' supports one range only: of groups or of threads", words[0].at)
     if auto and max(len(groups), len(threads)) != len(cpus):
-        raise ConfigError("cpu-map : thread range and CPU sets must have the same size to be automatically bound",
-                          words[0].at)
+        raise ConfigError(
+            "cpu-map : thread range and CPU sets must have the same size to be automatically bound", words[0].at
+        )
     return CpuMap(auto=auto, groups=groups, threads=threads, cpus=cpus, at=args.at)
 
 
@@ -340,9 +364,21 @@ def _listed(path: Path) -> frozenset[int]:
         return frozenset()
 
 
-POLICIES: Final = ("none", "efficiency", "first-usable-node", "group-by-2-ccx", "group-by-2-clusters",
-                   "group-by-3-ccx", "group-by-3-clusters", "group-by-4-ccx", "group-by-4-clusters", "group-by-ccx",
-                   "group-by-cluster", "performance", "resource")
+POLICIES: Final = (
+    "none",
+    "efficiency",
+    "first-usable-node",
+    "group-by-2-ccx",
+    "group-by-2-clusters",
+    "group-by-3-ccx",
+    "group-by-3-clusters",
+    "group-by-4-ccx",
+    "group-by-4-clusters",
+    "group-by-ccx",
+    "group-by-cluster",
+    "performance",
+    "resource",
+)
 AFFINITIES: Final = ("auto", "per-ccx", "per-core", "per-group", "per-thread")
 
 
@@ -354,8 +390,10 @@ def cpu_policy(args: Args) -> None:
         args.choice("<option>", ("threads-per-core",))
         args.choice("<number>", ("1", "auto"))
     args.end()
-    args.diagnostics.notice("'cpu-policy' has no effect: the system places lanes on CPUs, within 'cpu-set', unless "
-                            "'cpu-map' says where.", args.at)
+    args.diagnostics.notice(
+        "'cpu-policy' has no effect: the system places lanes on CPUs, within 'cpu-set', unless 'cpu-map' says where.",
+        args.at,
+    )
 
 
 @keyword("cpu-affinity", In.GLOBAL, "3.1")
@@ -365,5 +403,7 @@ def cpu_affinity(args: Args) -> None:
     if args.more() and affinity == "per-group":
         args.choice("<option>", ("auto", "loose"))
     args.end()
-    args.diagnostics.notice("'cpu-affinity' has no effect: the system places lanes on CPUs, within 'cpu-set', unless "
-                            "'cpu-map' says where.", args.at)
+    args.diagnostics.notice(
+        "'cpu-affinity' has no effect: the system places lanes on CPUs, within 'cpu-set', unless 'cpu-map' says where.",
+        args.at,
+    )

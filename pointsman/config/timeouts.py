@@ -1,4 +1,5 @@
 """`timeout <name> <time>` (manual 4.2), and the spellings that HAProxy has removed."""
+
 from dataclasses import dataclass
 
 from pointsman.config.keyword import Args, keyword, parse_time, warn_if_small
@@ -53,16 +54,19 @@ def _parse(args: Args) -> Timeout:
     args.end()
     warn_if_small(word, milliseconds, f"{args.keyword} {word.text}", args.section.title, args.diagnostics)
     if name == "client-hs":
-        args.diagnostics.notice("'timeout client-hs' is for TLS handshakes, which do not exist here yet, and has no "
-                                "effect (manual 4.2)", args.at)
+        args.diagnostics.notice(
+            "'timeout client-hs' is for TLS handshakes, which do not exist here yet, and has no effect (manual 4.2)",
+            args.at,
+        )
     return Timeout(name=name, milliseconds=milliseconds, at=args.at)
 
 
 def _parse_old(args: Args) -> Timeout:
     """contimeout, clitimeout, srvtimeout <timeout>: removed in HAProxy 2.1; still clear, so they work here."""
     name = OLD_SPELLINGS[args.words[args.index - 1].text]
-    args.diagnostics.warning(f"'{args.keyword}' is an old spelling that HAProxy removed in 2.1. Use 'timeout {name}'.",
-                             args.at)
+    args.diagnostics.warning(
+        f"'{args.keyword}' is an old spelling that HAProxy removed in 2.1. Use 'timeout {name}'.", args.at
+    )
     milliseconds = args.time()
     args.end()
     return Timeout(name=name, milliseconds=milliseconds, at=args.at)

@@ -1,4 +1,5 @@
 """userlist sections: groups and users with their passwords (manual 12.2)."""
+
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -72,8 +73,11 @@ def user(args: Args) -> UserLine | None:
         elif word.text == "groups":
             groups = _names(args.take("<group>,..."))
         else:
-            raise args.wrong(word, "'user' only supports 'password', 'insecure-password' and 'groups' options.",
-                             ("password", "insecure-password", "groups"))
+            raise args.wrong(
+                word,
+                "'user' only supports 'password', 'insecure-password' and 'groups' options.",
+                ("password", "insecure-password", "groups"),
+            )
     if any(line.name == name for line in args.section.all(UserLine)):
         args.diagnostics.warning(f"ignoring duplicated user '{name}' in userlist '{args.section.name}'.", args.at)
         return None
@@ -92,12 +96,15 @@ def users_of(section: Section) -> dict[str, User]:
     for line in lines:
         for name in line.groups:
             if name not in known:
-                raise ConfigError(f"userlist '{section.name}': no such group '{name}' specified in user '{line.name}'",
-                                  line.at)
+                raise ConfigError(
+                    f"userlist '{section.name}': no such group '{name}' specified in user '{line.name}'", line.at
+                )
     for group_line in section.all(GroupLine):
         for name in group_line.users:
             if name not in groups:
-                raise ConfigError(f"userlist '{section.name}': no such user '{name}' specified in group "
-                                  f"'{group_line.name}'", group_line.at)
+                raise ConfigError(
+                    f"userlist '{section.name}': no such user '{name}' specified in group '{group_line.name}'",
+                    group_line.at,
+                )
             groups[name].add(group_line.name)
     return {line.name: User(line.name, line.password, line.encrypted, frozenset(groups[line.name])) for line in lines}

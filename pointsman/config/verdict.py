@@ -2,6 +2,7 @@
 
 This module is compiled, so that actions may be.
 """
+
 from typing import Final
 
 from mypy_extensions import mypyc_attr

@@ -5,6 +5,7 @@ knows: is it a word that is not built yet (then the error says so and cites the 
 names the nearest known word)? Kinds: section, global, proxy, userlist, http-errors, action, bind, server, fetch,
 converter, acl (fetches with a matching method of their own, such as path_beg), filter, service, command (runtime API).
 """
+
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -48,8 +49,13 @@ def words(kind: str) -> list[str]:
     return sorted(_table().get(kind, {}))
 
 
-KIND_NAMES = {"bind": "bind option", "server": "server option", "fetch": "sample fetch method", "command": "command",
-              "acl": "sample fetch method"}
+KIND_NAMES = {
+    "bind": "bind option",
+    "server": "server option",
+    "fetch": "sample fetch method",
+    "command": "command",
+    "acl": "sample fetch method",
+}
 
 
 def not_built(kind: str, word: str, at: Position, known: Iterable[str] = (), said: str = "") -> ConfigError:

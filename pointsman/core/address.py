@@ -1,4 +1,5 @@
 """Network addresses as values: what a connection has, and what a configuration names."""
+
 import socket
 from dataclasses import dataclass
 from typing import Final

@@ -20,6 +20,7 @@ Lane numbers run from 0; the control process has the row behind the last lane. W
 
 Where the extension was not built, plain_cells.py stands in (cells.py decides).
 """
+
 import os
 import time
 from typing import Final

@@ -26,6 +26,7 @@ was not built, by the ways of Python's library, which mean the same and cost mor
 
 What fails otherwise is an OSError. Nothing in Python's library insists or traces: without the extension nobody does.
 """
+
 import errno
 import os
 import select
@@ -35,8 +36,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-__all__ = ["BATCH", "accept", "connect", "error", "heard", "insist", "option", "read", "receive", "send", "shut",
-           "socket_address", "splice", "trace", "transmit", "wait", "write"]
+__all__ = [
+    "BATCH",
+    "accept",
+    "connect",
+    "error",
+    "heard",
+    "insist",
+    "option",
+    "read",
+    "receive",
+    "send",
+    "shut",
+    "socket_address",
+    "splice",
+    "trace",
+    "transmit",
+    "wait",
+    "write",
+]
 
 BATCH: Final = 512  # events of a wait
 LINES: Final = 64  # datagrams at once
@@ -196,5 +214,13 @@ else:
     except ImportError:  # no compiler was at hand
         heard, insist, trace = plain_heard, plain_insist, plain_trace
         accept, connect, receive, transmit = plain_accept, plain_connect, plain_read, plain_write
-        error, option, read, send, shut, splice, wait, write = \
-            plain_error, plain_option, plain_read, plain_send, plain_shut, plain_splice, plain_wait, plain_write
+        error, option, read, send, shut, splice, wait, write = (
+            plain_error,
+            plain_option,
+            plain_read,
+            plain_send,
+            plain_shut,
+            plain_splice,
+            plain_wait,
+            plain_write,
+        )

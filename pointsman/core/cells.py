@@ -1,5 +1,6 @@
 """Which cells there are: those of the extension, or where that was not built plain ones, which mean the same and are
 slower."""
+
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:

@@ -1,5 +1,6 @@
 """Places of counters that traffic writes, for the calls of a row (core/_cells.c): a compiled module, so that compiled
 code has them without a look-up."""
+
 from typing import Final
 
 from pointsman.core.counters import FIELDS, places

@@ -9,6 +9,7 @@ a row of these cells in the arena:
 `current` is a gauge: what a lane holds. When a lane dies its `current` is set to zero (`bury`) and what it had counted
 stays, for its successor goes on in the same row. Rates are derived by readers from totals, once a second (`Rates`).
 """
+
 from typing import TYPE_CHECKING, Final
 
 from pointsman.core.arena import Arena, Table, row_type
@@ -71,8 +72,9 @@ class CounterFields:
 
 FIELDS: Final = tuple(CounterFields.__annotations__)
 GAUGES: Final = ("current", "waiting", "links", "idle", "idle_safe")  # what a dead lane no longer holds
-MOST: Final = frozenset(("highest", "queue_time_max", "connect_time_max", "response_time_max", "total_time_max",
-                         "last_session"))
+MOST: Final = frozenset(
+    ("highest", "queue_time_max", "connect_time_max", "response_time_max", "total_time_max", "last_session")
+)
 _PLACES: Final = {name: place for place, name in enumerate(FIELDS)}
 _CURRENT: Final = _PLACES["current"]
 _HIGHEST: Final = _PLACES["highest"]
@@ -100,6 +102,7 @@ def _total(name: str) -> property:
 
 
 if TYPE_CHECKING:
+
     class CounterRow(CounterFields):
         def __init__(self, cells: object, first: int, table: int = -1, width: int = 0, rows: int = 1) -> None: ...
         def tally(self, places: bytes, *deltas: int) -> None: ...
@@ -109,8 +112,9 @@ if TYPE_CHECKING:
         def climb(self, plus: bytes, minus: bytes) -> None: ...
         def peak(self) -> None: ...
         def settle(self, places: bytes, up: int, down: int, place: int, a: int, b: int, c: int, d: int) -> None: ...
-        def conclude(self, front: "CounterRow", places: bytes, up: int, down: int, place: int, a: int, b: int, c: int,
-                     d: int) -> int: ...
+        def conclude(
+            self, front: "CounterRow", places: bytes, up: int, down: int, place: int, a: int, b: int, c: int, d: int
+        ) -> int: ...
 
     class Totals(CounterFields):
         table: Table
@@ -121,9 +125,15 @@ if TYPE_CHECKING:
         def __init__(self, table: Table) -> None: ...
 else:
     CounterRow = row_type("pointsman.core.counters.CounterRow", FIELDS, _CURRENT, _HIGHEST)
-    Totals = type("Totals", (), {"__doc__": "What all lanes have counted.",
-                                 "__init__": lambda self, table: setattr(self, "table", table),
-                                 **{name: _total(name) for name in FIELDS}})
+    Totals = type(
+        "Totals",
+        (),
+        {
+            "__doc__": "What all lanes have counted.",
+            "__init__": lambda self, table: setattr(self, "table", table),
+            **{name: _total(name) for name in FIELDS},
+        },
+    )
 
 
 _ONE: Final = places("current")

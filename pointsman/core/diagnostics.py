@@ -12,6 +12,7 @@ The first line of a finding has HAProxy's form, so that tools which read it keep
             ^^^^^^
         did you mean 'balance'?
 """
+
 import os
 import traceback
 from dataclasses import dataclass, field
@@ -109,13 +110,23 @@ def unforeseen(error: Exception, doing: str, at: Position = NOWHERE) -> Finding:
     """The last net: an exception that no parser raises on purpose, told with the place it came to. `doing`: what was
     done, as in "while reading this line"."""
     if isinstance(error, MemoryError):
-        return Finding(Severity.ALERT, f"out of memory {doing}.", at, "",
-                       "permit more memory (ulimit -v, the container's limit), or configure less: fewer servers, "
-                       "shorter lists, fewer lanes (nbthread)")
+        return Finding(
+            Severity.ALERT,
+            f"out of memory {doing}.",
+            at,
+            "",
+            "permit more memory (ulimit -v, the container's limit), or configure less: fewer servers, "
+            "shorter lists, fewer lanes (nbthread)",
+        )
     frames = traceback.extract_tb(error.__traceback__)
     where = f" ({os.path.basename(frames[-1].filename)}:{frames[-1].lineno})" if frames else ""
-    return Finding(Severity.ALERT, f"internal error {doing}: {type(error).__name__}: {error}{where}", at, "",
-                   "this is a fault of Pointsman: please report it, with this line")
+    return Finding(
+        Severity.ALERT,
+        f"internal error {doing}: {type(error).__name__}: {error}{where}",
+        at,
+        "",
+        "this is a fault of Pointsman: please report it, with this line",
+    )
 
 
 @dataclass(slots=True)

@@ -3,6 +3,7 @@
 Whoever changes such a thing raises the number; whoever remembers a decision keeps the number with it, and does not
 trust it any more when the two differ.
 """
+
 from typing import Final
 
 

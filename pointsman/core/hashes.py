@@ -5,6 +5,7 @@ burtleburtle.net/bob/hash/integer.html) times a constant that was measured on th
 numbers as HAProxy's. The manual gives no formula for wt6; ours has the same purpose (mixing keys that are numbers or
 differ in few bits) but gives other numbers.
 """
+
 import zlib
 from typing import Final
 

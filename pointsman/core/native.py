@@ -1,4 +1,5 @@
 """Whether the modules that a request passes are compiled. They all are, or none (setup.py)."""
+
 import os
 import sys
 from typing import Final

@@ -3,6 +3,7 @@
 Exclusion between processes is by record locks (fcntl(2)) on a temporary file, one byte a cell: the system drops them
 when their process dies. Within a process nothing else runs in between, as there are no threads that use cells.
 """
+
 import fcntl
 import mmap
 import operator
@@ -99,14 +100,14 @@ class Cells:
         self._check(i)
         if not 0 <= length <= (len(self._view) - i) * 8:
             raise IndexError("no such cell")
-        return bytes(self._bytes[8 * i:8 * i + length])
+        return bytes(self._bytes[8 * i : 8 * i + length])
 
     def write(self, i: int, data: bytes) -> None:
         """They begin in cell i."""
         self._check(i)
         if len(data) > (len(self._view) - i) * 8:
             raise IndexError("no such cell")
-        self._bytes[8 * i:8 * i + len(data)] = data
+        self._bytes[8 * i : 8 * i + len(data)] = data
 
     def lock(self, i: int, owner: int) -> bool:
         """False if it took too long (about 10 ms)."""
@@ -142,8 +143,13 @@ class Row:
     def __init__(self, cells: Cells, first: int, table: int = -1, width: int = 0, rows: int = 1) -> None:
         beginning = first if table < 0 else table
         size = len(self.FIELDS)
-        if first < 0 or first + size > len(cells) or width < 0 or rows < 1 \
-                or beginning + width * (rows - 1) + size > len(cells):
+        if (
+            first < 0
+            or first + size > len(cells)
+            or width < 0
+            or rows < 1
+            or beginning + width * (rows - 1) + size > len(cells)
+        ):
             raise IndexError("no such cells")
         if not -1 <= self.GAUGE < size or not -1 <= self.HIGHEST < size:
             raise IndexError("no such place")
@@ -282,6 +288,7 @@ class Row:
 
 def row_type(name: str, fields: tuple[str, ...], gauge: int = -1, highest: int = -1) -> type:
     """A type whose attributes are consecutive cells. `gauge`, `highest`: places of a gauge and its maximum."""
+
     def member(offset: int) -> property:
         def get(self: Row) -> int:
             return self._cells.load(self._first + offset)
@@ -292,5 +299,8 @@ def row_type(name: str, fields: tuple[str, ...], gauge: int = -1, highest: int =
         return property(get, put)
 
     members: dict[str, object] = {field: member(i) for i, field in enumerate(fields)}
-    return type(name.rpartition(".")[2], (Row,), {"FIELDS": fields, "GAUGE": gauge if highest >= 0 else -1,
-                                                  "HIGHEST": highest, **members})
+    return type(
+        name.rpartition(".")[2],
+        (Row,),
+        {"FIELDS": fields, "GAUGE": gauge if highest >= 0 else -1, "HIGHEST": highest, **members},
+    )

@@ -4,16 +4,35 @@ The two agree on nearly all that users of HAProxy write. Differences that occur 
 classes ("[[:alpha:]]"), flags that are not at the start ("^(?i)foo"), "(?<name>...)", "\\z", "\\Z", "\\h", and brackets
 in classes. Nothing limits how long a match takes.
 """
+
 import re
 from typing import ClassVar, Final
 
-CLASSES: Final = {"alpha": "a-zA-Z", "digit": "0-9", "alnum": "a-zA-Z0-9", "upper": "A-Z", "lower": "a-z",
-                  "space": r"\s", "blank": r" \t", "punct": "!-/:-@\\[-`{-~", "xdigit": "0-9A-Fa-f", "word": r"\w",
-                  "cntrl": r"\x00-\x1f\x7f", "print": r"\x20-\x7e", "graph": r"\x21-\x7e"}
+CLASSES: Final = {
+    "alpha": "a-zA-Z",
+    "digit": "0-9",
+    "alnum": "a-zA-Z0-9",
+    "upper": "A-Z",
+    "lower": "a-z",
+    "space": r"\s",
+    "blank": r" \t",
+    "punct": "!-/:-@\\[-`{-~",
+    "xdigit": "0-9A-Fa-f",
+    "word": r"\w",
+    "cntrl": r"\x00-\x1f\x7f",
+    "print": r"\x20-\x7e",
+    "graph": r"\x21-\x7e",
+}
 POSIX: Final = re.compile(r"\[:(\^?)([a-z]+):\]")
 FLAGS: Final = re.compile(r"\(\?([imsx]+)\)")
-LETTERS: Final = {"z": r"\Z", "Z": r"(?=\n?\Z)", "h": r"[ \t]", "H": r"[^ \t]", "R": r"(?:\r\n|[\n\v\f\r])",
-                  "e": r"\x1b"}
+LETTERS: Final = {
+    "z": r"\Z",
+    "Z": r"(?=\n?\Z)",
+    "h": r"[ \t]",
+    "H": r"[^ \t]",
+    "R": r"(?:\r\n|[\n\v\f\r])",
+    "e": r"\x1b",
+}
 
 
 class Regex:
@@ -59,7 +78,7 @@ def translate(text: str) -> str:
         char = text[index]
         flags = FLAGS.match(text, index)
         if char == "\\":
-            out.append(_escape(text[index + 1:index + 2]))
+            out.append(_escape(text[index + 1 : index + 2]))
             index += 2
         elif char == "[":
             piece, index = _class(text, index)
@@ -71,7 +90,7 @@ def translate(text: str) -> str:
         else:
             if char == "(":
                 inner.append([])
-                if text.startswith("(?<", index) and text[index + 3:index + 4] not in ("=", "!"):
+                if text.startswith("(?<", index) and text[index + 3 : index + 4] not in ("=", "!"):
                     out.append("(?P")
                     index += 2
                     continue
@@ -98,7 +117,7 @@ def _class(text: str, start: int) -> tuple[str, int]:
     """A bracket expression, and the index behind it. Raises re.error for one that is not closed."""
     out = ["["]
     index = start + 1
-    if text[index:index + 1] == "^":
+    if text[index : index + 1] == "^":
         out.append("^")
         index += 1
     first = index
@@ -113,7 +132,7 @@ def _class(text: str, start: int) -> tuple[str, int]:
             out.append(CLASSES[posix.group(2)])
             index = posix.end()
         elif char == "\\":
-            letter = text[index + 1:index + 2]
+            letter = text[index + 1 : index + 2]
             out.append(r" \t" if letter == "h" else char + letter)
             index += 2
         else:

@@ -3,6 +3,7 @@
 A word that is only not built yet is not here: its error says so and cites the manual. Words that HAProxy itself has
 dropped stand in config/removed.py. A name that ends in "*" means all words that begin so.
 """
+
 from typing import Final
 
 _LIBRARY: Final = "it needs the proprietary library of {}, which may not be linked here"
@@ -20,8 +21,11 @@ _TABLE: Final[tuple[tuple[tuple[str, ...], str, str], ...]] = (
     (("fetch",), "internal.*", "it looks into HAProxy's own form of messages (HTX), which does not exist here"),
     (("fetch",), "bs.debug_str", _INSIDES),
     (("fetch",), "fs.debug_str", _INSIDES),
-    (("global",), "ssl-engine", "OpenSSL has dropped engines for providers, and HAProxy is built without them: see "
-                                "'ssl-provider' (manual 3.2)"),
+    (
+        ("global",),
+        "ssl-engine",
+        "OpenSSL has dropped engines for providers, and HAProxy is built without them: see 'ssl-provider' (manual 3.2)",
+    ),
     (("global",), "ssl-mode-async", "it is for engines of OpenSSL, which has dropped them"),
     (("filter",), "opentracing", "HAProxy has removed it; its successor is 'opentelemetry'"),
     (("proxy",), "filter opentracing", "HAProxy has removed it; its successor is 'opentelemetry'"),

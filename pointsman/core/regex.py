@@ -14,6 +14,7 @@ A match that takes too many steps is given up: it is no match. EXHAUSTED counts 
 second. With PCRE2's machine code (JIT) a call takes 30 ns, 60 ns with groups; Python's takes 90 to 140 ns, and the
 package pypcre 190 to 380 ns (bench/regexes.py).
 """
+
 from typing import TYPE_CHECKING, Final
 
 __all__ = ["EXHAUSTED", "JIT", "VERSION", "Exhausted", "Regex", "compile_bytes"]

@@ -3,6 +3,7 @@
 One registry per family of names (keywords, fetches, converters, actions, log tags, runtime commands...). A name that is
 registered twice stops the program at import; a name that is not found can be answered with the nearest known one.
 """
+
 import difflib
 from collections.abc import Iterable, Iterator
 from typing import Generic, TypeVar

@@ -18,6 +18,7 @@ happened; an entry counts from the moment its state says so.
 Times are milliseconds of one clock; an expiry of 0 is never. Where a lock cannot be had (its owner hangs, or has died
 and is not buried yet), `Busy` is raised: traffic goes on without the table.
 """
+
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
@@ -99,8 +100,10 @@ class Slab:
 
     def put(self, key: bytes, values: Sequence[int], expiry: int, now: int) -> None:
         """Give an entry these fields (signed, 64 bits); it is made if there is none."""
+
         def replace(fields: list[int]) -> None:
             fields[:] = values
+
         self.change(key, replace, expiry, now)
 
     def change(self, key: bytes, change: Change, expiry: int, now: int, make: bool = True) -> tuple[int, ...] | None:
@@ -187,8 +190,10 @@ class Slab:
         for shard in range(self.shards):
             base = self._lock(shard)
             try:
-                found = [(self._key(entry), cells.load(entry + _EXPIRY), self._fields(entry))
-                         for entry in self._entries(base)]
+                found = [
+                    (self._key(entry), cells.load(entry + _EXPIRY), self._fields(entry))
+                    for entry in self._entries(base)
+                ]
             finally:
                 self._unlock(base)
             yield from [one for one in found if not 0 < one[1] <= now]
@@ -322,8 +327,11 @@ class Slab:
     def _is_sound(self, entry: int) -> bool:
         """It was written to its end."""
         cells = self.cells
-        return (cells.load(entry + _STATE) == USED and 0 <= cells.load(entry + _LENGTH) <= self.key_size
-                and cells.load(entry + _HASH) == hash(self._key(entry)))
+        return (
+            cells.load(entry + _STATE) == USED
+            and 0 <= cells.load(entry + _LENGTH) <= self.key_size
+            and cells.load(entry + _HASH) == hash(self._key(entry))
+        )
 
     def _rebuild(self, base: int) -> None:
         """All chains anew, from the entries alone."""

@@ -3,6 +3,7 @@
 It answers one question: is a word that nobody registered misspelt, or only not built yet? The table is samples.tsv:
 kind, word, section of the configuration manual.
 """
+
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path

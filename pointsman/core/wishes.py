@@ -3,6 +3,7 @@
 Nobody asks for most of it, so it is not found out. A note stays for as long as the process lives: one too many costs
 little, one too few would leave an answer out.
 """
+
 from typing import Final
 
 

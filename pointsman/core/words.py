@@ -2,6 +2,7 @@
 
 Few words are ever asked where they stand, so a word of the lexer works its Position out when it is.
 """
+
 import re
 from itertools import islice
 from typing import Final

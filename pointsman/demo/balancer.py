@@ -1,4 +1,5 @@
 """A balancer in a process of its own, for demonstrations: started, waited for, and ended in order at Ctrl-C."""
+
 import asyncio
 import os
 import signal
@@ -35,9 +36,11 @@ async def balance(file: str, port: int, told: str, variables: Mapping[str, str])
         loop.add_signal_handler(number, stop.set)
     # A session of its own: Ctrl-C in the terminal is for us, who then end it in order.
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "pointsman", "-db", "-f", file, env={**os.environ, **variables}, start_new_session=True)
+        sys.executable, "-m", "pointsman", "-db", "-f", file, env={**os.environ, **variables}, start_new_session=True
+    )
     waits: Sequence[asyncio.Future[None]] = [
-        asyncio.ensure_future(wait) for wait in (_ended(process), _set(stop), _listening(port))]
+        asyncio.ensure_future(wait) for wait in (_ended(process), _set(stop), _listening(port))
+    ]
     ended, stopped, listening = waits
     try:
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED, timeout=PATIENCE)

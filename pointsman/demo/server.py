@@ -6,6 +6,7 @@
 
 `python -m pointsman.demo.server 9001 9002` runs some on these ports, named by them, until Ctrl-C.
 """
+
 import asyncio
 import os
 import signal
@@ -70,8 +71,11 @@ class DemoServer:
         await reader.readexactly(int(length))
         status, kind, body = self._content(method, rest.rpartition(" ")[0], "text/html" in fields.get("accept", ""))
         data = body.encode()
-        writer.write(f"HTTP/1.1 {status}\r\nContent-Type: {kind}; charset=utf-8\r\nContent-Length: {len(data)}\r\n"
-                     f"X-Server: {self.name}\r\n\r\n".encode() + (data if method != "HEAD" else b""))
+        writer.write(
+            f"HTTP/1.1 {status}\r\nContent-Type: {kind}; charset=utf-8\r\nContent-Length: {len(data)}\r\n"
+            f"X-Server: {self.name}\r\n\r\n".encode()
+            + (data if method != "HEAD" else b"")
+        )
         await writer.drain()
         return fields.get("connection", "").lower() != "close"
 
@@ -79,8 +83,11 @@ class DemoServer:
         """Status, media type and body."""
         path = target.partition("?")[0]
         if path == "/health":
-            return ("200 OK", "text/plain", "well\n") if self.healthy else (
-                "503 Service Unavailable", "text/plain", "off\n")
+            return (
+                ("200 OK", "text/plain", "well\n")
+                if self.healthy
+                else ("503 Service Unavailable", "text/plain", "off\n")
+            )
         if method == "POST" and path in ("/on", "/off"):
             self.healthy = path == "/on"
             return "200 OK", "text/plain", f"Server {self.name} is {path[1:]}.\n"
@@ -104,8 +111,10 @@ async def serve(ports: Sequence[int]) -> int:
         print(f"{server.name}: {os.strerror(error.errno or 0)}", file=sys.stderr)
         return 1
     else:
-        print(f"Servers listen on {', '.join(server.name for server in servers)} of 127.0.0.1. Ctrl-C ends them.",
-              flush=True)
+        print(
+            f"Servers listen on {', '.join(server.name for server in servers)} of 127.0.0.1. Ctrl-C ends them.",
+            flush=True,
+        )
         await stop.wait()
         return 0
     finally:

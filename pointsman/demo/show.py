@@ -4,6 +4,7 @@
 
 The balancer's log goes to this terminal, one line a request.
 """
+
 import argparse
 import asyncio
 import os

@@ -17,6 +17,7 @@ Where a generation is one single process it is lane 0 of one, and does everythin
 
 This base knows the sockets; what else is alive (checks, runtime sockets, logs) is added by whoever extends it.
 """
+
 import asyncio
 import os
 from collections.abc import Callable

@@ -13,6 +13,7 @@ system call, so the burst follows what is found.
 All lanes watch the same sockets, exclusively: the kernel need not wake all of them for one connection. epoll watches
 the open socket, not the descriptor, and others hold it too, so what is not OPEN must be taken out of epoll by hand.
 """
+
 import os
 import select
 import socket
@@ -257,9 +258,11 @@ class Listener(Channel):
         elif 0 < room.limit <= room.connections:
             room.counters.maxconn_reached += 1
             self._wait(room.waiting, room.counters)
-        elif not (self._within(room.connection_rate, room.connection_rate_limit())
-                  and self._within(room.session_rate, room.session_rate_limit())
-                  and (self.rate_limit <= 0 or self._within(frontend.counters.session_rate, self.rate_limit))):
+        elif not (
+            self._within(room.connection_rate, room.connection_rate_limit())
+            and self._within(room.session_rate, room.session_rate_limit())
+            and (self.rate_limit <= 0 or self._within(frontend.counters.session_rate, self.rate_limit))
+        ):
             self._rest(1)
         else:
             return True

@@ -6,6 +6,7 @@
 The wait lasts as long as `timeout client` allows. A LOCAL or UNKNOWN header keeps the connection's own addresses. What
 came behind the header goes on as `pending`.
 """
+
 import os
 from typing import Final
 
@@ -77,7 +78,7 @@ class ProxyWait(Channel):
         listener = self.listener
         fd = self.fd
         listener.reactor.release(self)
-        listener.frontend.open(fd, source, destination, listener.door, self.since, self.data[header.size:])
+        listener.frontend.open(fd, source, destination, listener.door, self.since, self.data[header.size :])
 
     def expired(self, now: int) -> None:
         self._refuse(PROXY_TIMEOUT)
@@ -97,7 +98,7 @@ class ProxyWait(Channel):
 def reason_of(data: bytes) -> int:
     """Which of the reasons of fc_err holds for bytes that are no header."""
     if data.startswith(_WORD):
-        word = data[len(_WORD):].partition(b" ")[0].partition(b"\r")[0]
+        word = data[len(_WORD) :].partition(b" ")[0].partition(b"\r")[0]
         return PROXY_BAD_HEADER if word in _PROTOCOLS else PROXY_BAD_PROTOCOL
     known = data.startswith(SIGNATURE) and (len(data) == len(SIGNATURE) or data[len(SIGNATURE)] >> 4 == 2)
     return PROXY_BAD_HEADER if known else PROXY_NOT_A_HEADER

@@ -9,6 +9,7 @@ An Opening is opened in two steps, because nothing of the old process may be dis
 What accepted connections inherit from a listening socket on Linux (TCP_NODELAY, keep-alive and its times, user timeout,
 linger) is set here once and costs a connection nothing.
 """
+
 import errno
 import os
 import select
@@ -62,20 +63,34 @@ class SocketOptions:
 def socket_options(parameters: BindParameters, backlog: int) -> SocketOptions:
     """What a `bind` line says. `backlog`: of the frontend, else its maxconn, for lines that have none of their own."""
     return SocketOptions(
-        backlog=parameters.backlog or backlog, interface=parameters.interface, transparent=parameters.transparent,
-        v4v6=parameters.v4v6, v6only=parameters.v6only, defer_accept=parameters.defer_accept,
-        fast_open=parameters.tfo, max_segment=parameters.mss, user_timeout=parameters.user_timeout,
-        mode=parameters.owner.mode, uid=parameters.owner.uid, gid=parameters.owner.gid)
+        backlog=parameters.backlog or backlog,
+        interface=parameters.interface,
+        transparent=parameters.transparent,
+        v4v6=parameters.v4v6,
+        v6only=parameters.v6only,
+        defer_accept=parameters.defer_accept,
+        fast_open=parameters.tfo,
+        max_segment=parameters.mss,
+        user_timeout=parameters.user_timeout,
+        mode=parameters.owner.mode,
+        uid=parameters.owner.uid,
+        gid=parameters.owner.gid,
+    )
 
 
 def keep_alive_options(options: SocketOptions) -> list[tuple[int, int, int]]:
     """option clitcpka, clitcpka-idle, clitcpka-intvl, clitcpka-cnt (manual 4.2): (level, name, value)."""
     if not options.keepalive:
         return []
-    asked = [(socket.TCP_KEEPIDLE, options.keepalive_idle), (socket.TCP_KEEPINTVL, options.keepalive_interval),
-             (socket.TCP_KEEPCNT, options.keepalive_count)]
-    return [(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
-            *((socket.IPPROTO_TCP, name, value) for name, value in asked if value)]
+    asked = [
+        (socket.TCP_KEEPIDLE, options.keepalive_idle),
+        (socket.TCP_KEEPINTVL, options.keepalive_interval),
+        (socket.TCP_KEEPCNT, options.keepalive_count),
+    ]
+    return [
+        (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+        *((socket.IPPROTO_TCP, name, value) for name, value in asked if value),
+    ]
 
 
 def _is_shut(sock: socket.socket) -> bool:
@@ -87,7 +102,7 @@ def _is_shut(sock: socket.socket) -> bool:
 
 def _abstract_name(spec: AddressSpec) -> bytes:
     """abns@: padded with zeros to all of sun_path; abnsz@: as it is (manual 2.9.1)."""
-    name = b"\0" + os.fsencode(spec.host)[:_PATH_LIMIT - 1]
+    name = b"\0" + os.fsencode(spec.host)[: _PATH_LIMIT - 1]
     return name if spec.kind == "abnsz" else name.ljust(_ABSTRACT_LENGTH, b"\0")
 
 
@@ -124,8 +139,18 @@ class Opening:
         spec, options = self.spec, self.options
         if spec.kind == "fd":
             return ""
-        return "|".join((spec.kind, str(spec.family), spec.host, str(spec.port or ""), options.interface,
-                         str(int(options.transparent)), str(int(options.v4v6)), str(int(options.v6only))))
+        return "|".join(
+            (
+                spec.kind,
+                str(spec.family),
+                spec.host,
+                str(spec.port or ""),
+                options.interface,
+                str(int(options.transparent)),
+                str(int(options.v4v6)),
+                str(int(options.v6only)),
+            )
+        )
 
     def inherit(self, sock: socket.socket) -> bool:
         """Take over an open socket of this address when it comes to `open`. False: it is of no use any more."""
@@ -223,8 +248,9 @@ class Opening:
             try:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, os.fsencode(options.interface) + b"\0")
             except OSError as error:
-                raise BindError(f"cannot bind listener to device '{options.interface}' ({error.strerror}) "
-                                f"for [{self.address}]") from None
+                raise BindError(
+                    f"cannot bind listener to device '{options.interface}' ({error.strerror}) for [{self.address}]"
+                ) from None
         if options.transparent:
             try:
                 if family == socket.AF_INET6:
@@ -232,8 +258,9 @@ class Opening:
                 else:
                     sock.setsockopt(socket.IPPROTO_IP, IP_TRANSPARENT, 1)
             except OSError as error:
-                raise BindError(f"cannot make listening socket transparent ({error.strerror}) "
-                                f"for [{self.address}]") from None
+                raise BindError(
+                    f"cannot make listening socket transparent ({error.strerror}) for [{self.address}]"
+                ) from None
         if family == socket.AF_INET6 and (options.v6only or options.v4v6):
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1 if options.v6only else 0)
         self._prepare_tcp(sock)
@@ -263,8 +290,10 @@ class Opening:
         try:
             sock.setsockopt(socket.IPPROTO_TCP, name, value)
         except OSError as error:
-            self.warnings.append(f"Binding [{self.place}] for {self.owner}: cannot set {what} to {value} "
-                                 f"({error.strerror}) for [{self.address}]")
+            self.warnings.append(
+                f"Binding [{self.place}] for {self.owner}: cannot set {what} to {value} "
+                f"({error.strerror}) for [{self.address}]"
+            )
 
     def _adopt(self) -> socket.socket:
         """fd@<n>: inherited from the parent; bound, and maybe listening already.
@@ -352,5 +381,6 @@ class Opening:
 
     def _unix_error(self, error: OSError) -> BindError:
         used = error.errno == errno.EADDRINUSE
-        return BindError(f"cannot bind UNIX socket ({'already in use' if used else error.strerror}) "
-                         f"[{self.address}]", used)
+        return BindError(
+            f"cannot bind UNIX socket ({'already in use' if used else error.strerror}) [{self.address}]", used
+        )

@@ -3,6 +3,7 @@
 The mode of a proxy decides which formats fit: an HTTP format in a TCP proxy falls back to tcplog with a warning, as
 HAProxy does; a log-format with a tag that needs HTTP is an error there.
 """
+
 import platform
 from typing import Final
 
@@ -28,12 +29,18 @@ from pointsman.sample.format import Format, parse_format
 from pointsman.sample.types import Where
 
 PROGRAM: Final = b"haproxy"  # the tag by default: filters on logs look for it
-FORMATS: Final = {"httplog": HTTP_LOG_FORMAT, "httplog clf": HTTP_CLF_LOG_FORMAT, "tcplog": TCP_LOG_FORMAT,
-                  "tcplog clf": TCP_CLF_LOG_FORMAT, "httpslog": HTTPS_LOG_FORMAT}
+FORMATS: Final = {
+    "httplog": HTTP_LOG_FORMAT,
+    "httplog clf": HTTP_CLF_LOG_FORMAT,
+    "tcplog": TCP_LOG_FORMAT,
+    "tcplog clf": TCP_CLF_LOG_FORMAT,
+    "httpslog": HTTPS_LOG_FORMAT,
+}
 
 
-def build_logger(section: Section, main: Section, sinks: SinkSet, *, http: bool, separate_errors: bool,
-                 diagnostics: Diagnostics) -> Logger | None:
+def build_logger(
+    section: Section, main: Section, sinks: SinkSet, *, http: bool, separate_errors: bool, diagnostics: Diagnostics
+) -> Logger | None:
     """The logger of a proxy; None where it has no target. `main` is the global section.
 
     Errors and warnings go to `diagnostics`, at the lines that are to blame.
@@ -43,8 +50,7 @@ def build_logger(section: Section, main: Section, sinks: SinkSet, *, http: bool,
     outlets = build_outlets(section, main, sinks)
     if not outlets:
         if section.kind & In.FRONT and form is not None:
-            diagnostics.warning(f"log format ignored for {section.title} since it has no log "
-                                "address.", form.at)
+            diagnostics.warning(f"log format ignored for {section.title} since it has no log address.", form.at)
         return None
     error = section.one(ErrorFormat)
     structured = section.one(StructuredFormat)
@@ -52,9 +58,14 @@ def build_logger(section: Section, main: Section, sinks: SinkSet, *, http: bool,
         if setting is not None:
             _check_mode(setting.format, setting.word, http, diagnostics)
     renderer: Line = line.line if line is not None else default_line
-    return Logger(outlets, renderer, error_line=error.format.line if error is not None else None,
-                  structured=structured.format.line if structured is not None else None,
-                  separate_errors=separate_errors, when=when(line, http))
+    return Logger(
+        outlets,
+        renderer,
+        error_line=error.format.line if error is not None else None,
+        structured=structured.format.line if structured is not None else None,
+        separate_errors=separate_errors,
+        when=when(line, http),
+    )
 
 
 def build_process_logger(main: Section, sinks: SinkSet) -> Logger:
@@ -90,8 +101,10 @@ def _line_format(form: LineFormat | None, section: Section, http: bool, diagnost
     kind = form.kind
     if kind.startswith("http") and not http:
         option = kind.partition(" ")[0]
-        diagnostics.warning(f"'option {option}' not usable with {section.title} (needs 'mode http'). "
-                            "Falling back to 'option tcplog'.", form.at)
+        diagnostics.warning(
+            f"'option {option}' not usable with {section.title} (needs 'mode http'). Falling back to 'option tcplog'.",
+            form.at,
+        )
         kind = "tcplog"
     return _standard(kind, form.at, diagnostics)
 
@@ -106,5 +119,8 @@ def _standard(kind: str, at: Position, diagnostics: Diagnostics) -> Format | Non
 
 def _check_mode(compiled: Format, word: Word, http: bool, diagnostics: Diagnostics) -> None:
     if not http and compiled.http:
-        diagnostics.alert(f"failed to parse log-format : format variable '{compiled.http[0]}' is reserved for HTTP "
-                          "mode.", word.at, "a tag without the mark H in the table of manual 8.2.6, or mode http")
+        diagnostics.alert(
+            f"failed to parse log-format : format variable '{compiled.http[0]}' is reserved for HTTP mode.",
+            word.at,
+            "a tag without the mark H in the table of manual 8.2.6, or mode http",
+        )

@@ -1,4 +1,5 @@
 """The tags of log-formats that are numbers, timers apart: status, sizes, connections, queues (manual 8.2.6)."""
+
 from collections.abc import Sequence
 from typing import Final
 
@@ -92,14 +93,21 @@ class BackendQueue(Number):
 
 
 class States(Run):
-    """"%ST %B %CC %CS %tsc": an answer that is complete and of which no cookie was captured."""
+    """ "%ST %B %CC %CS %tsc": an answer that is complete and of which no cookie was captured."""
 
     def of(self, ctx: Context) -> i64:
         record = ctx.record
         status: i64 = record.status
         sent: i64 = record.sent
-        if (not record.complete or record.request_cookie is not None or record.response_cookie is not None
-                or status <= 0 or status >= _STATUS or sent < 0 or sent >= _SIZE):
+        if (
+            not record.complete
+            or record.request_cookie is not None
+            or record.response_cookie is not None
+            or status <= 0
+            or status >= _STATUS
+            or sent < 0
+            or sent >= _SIZE
+        ):
             return self.slowly(ctx)
         letters = letters_of(record)
         if letters < 0:
@@ -108,7 +116,7 @@ class States(Run):
 
 
 class SizeAndState(Run):
-    """"%B %ts": as States, of a TCP line."""
+    """ "%B %ts": as States, of a TCP line."""
 
     def of(self, ctx: Context) -> i64:
         record = ctx.record
@@ -122,7 +130,7 @@ class SizeAndState(Run):
 
 
 class Counts(Run):
-    """"%ac/%fc/%bc/%sc/%rc %sq/%bq" without retries and queues, with or without captures that are empty behind it."""
+    """ "%ac/%fc/%bc/%sc/%rc %sq/%bq" without retries and queues, with or without captures that are empty behind it."""
 
     def __init__(self, keys: Sequence[Key], captures: Sequence[Key]) -> None:
         super().__init__([*keys, *captures])
@@ -137,8 +145,14 @@ class Counts(Run):
         third: i64 = record.backend_connections
         fourth: i64 = record.server_connections
         all_bits = first | second | third | fourth
-        if (all_bits < 0 or all_bits >= _MANY or record.retries != 0 or record.redispatched or record.server_queue != 0
-                or record.backend_queue != 0):
+        if (
+            all_bits < 0
+            or all_bits >= _MANY
+            or record.retries != 0
+            or record.redispatched
+            or record.server_queue != 0
+            or record.backend_queue != 0
+        ):
             return self.slowly(ctx)
         return (first + 1) << 49 | (second + 1) << 37 | (third + 1) << 25 | (fourth + 1) << 13 | _NO_QUEUE
 
@@ -158,9 +172,15 @@ number_tag("U", BytesUploaded(Family.STATES, 20))
 States((STATUS, SENT, NO_REQUEST_COOKIE, NO_RESPONSE_COOKIE, LETTERS))
 SizeAndState((SENT, LETTERS))
 
-COUNTS: Final = (ActiveConnections(Family.COUNTS, 12), FrontendConnections(Family.COUNTS, 12),
-                 BackendConnections(Family.COUNTS, 12), ServerConnections(Family.COUNTS, 12),
-                 Retries(Family.COUNTS, 3), ServerQueue(Family.COUNTS, 5), BackendQueue(Family.COUNTS, 5))
+COUNTS: Final = (
+    ActiveConnections(Family.COUNTS, 12),
+    FrontendConnections(Family.COUNTS, 12),
+    BackendConnections(Family.COUNTS, 12),
+    ServerConnections(Family.COUNTS, 12),
+    Retries(Family.COUNTS, 3),
+    ServerQueue(Family.COUNTS, 5),
+    BackendQueue(Family.COUNTS, 5),
+)
 for _name, _number in zip(("ac", "fc", "bc", "sc", "rc", "sq", "bq"), COUNTS, strict=True):
     number_tag(_name, _number)
 Counts(COUNTS, ())

@@ -2,6 +2,7 @@
 
 All take wall-clock milliseconds. Month names are HAProxy's (English), whatever the locale.
 """
+
 import time
 from typing import Final
 
@@ -42,8 +43,14 @@ def _zone(local: time.struct_time) -> tuple[bytes, int, int]:
 
 
 def _day(date: time.struct_time) -> bytes:
-    return b"%02d/%b/%04d:%02d:%02d:%02d" % (date.tm_mday, MONTHS[date.tm_mon], date.tm_year, date.tm_hour, date.tm_min,
-                                             date.tm_sec)
+    return b"%02d/%b/%04d:%02d:%02d:%02d" % (
+        date.tm_mday,
+        MONTHS[date.tm_mon],
+        date.tm_year,
+        date.tm_hour,
+        date.tm_min,
+        date.tm_sec,
+    )
 
 
 class LocalSeconds(Seconds):
@@ -82,7 +89,14 @@ class IsoSeconds(Seconds):
     def make(self, second: int) -> bytes:
         date = time.localtime(second)
         return b"%04d-%02d-%02dT%02d:%02d:%02d %b%02d:%02d" % (
-            date.tm_year, date.tm_mon, date.tm_mday, date.tm_hour, date.tm_min, date.tm_sec, *_zone(date))
+            date.tm_year,
+            date.tm_mon,
+            date.tm_mday,
+            date.tm_hour,
+            date.tm_min,
+            date.tm_sec,
+            *_zone(date),
+        )
 
 
 _local: Final = LocalSeconds()

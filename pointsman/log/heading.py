@@ -2,6 +2,7 @@
 
 A heading is made once per second, level and process; formats that show fractions of a second are made for each line.
 """
+
 import os
 from typing import Final
 
@@ -64,8 +65,14 @@ class Heading:
         if syntax == Syntax.RAW:
             return b""
         if syntax == Syntax.RFC5424:
-            return b"<%d>1 %b %b %b %d - %b " % (self.facility << 3 | level, iso_date(wall), self.hostname or b"-",
-                                                 self.tag, PROCESS.number, structured)
+            return b"<%d>1 %b %b %b %d - %b " % (
+                self.facility << 3 | level,
+                iso_date(wall),
+                self.hostname or b"-",
+                self.tag,
+                PROCESS.number,
+                structured,
+            )
         if syntax == Syntax.PRIORITY:
             return b"<%d>" % (self.facility << 3 | level)
         if syntax == Syntax.SHORT:

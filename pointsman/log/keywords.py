@@ -3,6 +3,7 @@
 `log-format` and the options httplog, tcplog and httpslog are one setting: the later wins. Which tags a format may use
 depends on the proxy's mode, which may be said later: build.py looks when the section is whole.
 """
+
 from dataclasses import dataclass
 from typing import ClassVar, TypeVar
 
@@ -74,8 +75,9 @@ def _ignored(args: Args) -> bool:
     """A backend never logs streams: HAProxy warns, and so does this."""
     if args.section.kind != In.BACKEND:
         return False
-    args.diagnostics.warning(f"backend '{args.section.name}' : '{args.keyword}' directive is ignored in backends.",
-                             args.at)
+    args.diagnostics.warning(
+        f"backend '{args.section.name}' : '{args.keyword}' directive is ignored in backends.", args.at
+    )
     return True
 
 
@@ -86,8 +88,11 @@ def _said_once(args: Args, setting: F) -> F:
     """In one defaults section a second format is probably a mistake; in a frontend it overrides on purpose."""
     before = args.section.latest.get((type(setting), setting.key())) if args.section.kind == In.DEFAULTS else None
     if isinstance(before, LineFormat | ErrorFormat):
-        args.diagnostics.warning(f"{_words_of(setting)} overrides previous {_words_of(before)} in 'defaults' section.",
-                                 args.at, hint=f"the previous one is at {before.at}")
+        args.diagnostics.warning(
+            f"{_words_of(setting)} overrides previous {_words_of(before)} in 'defaults' section.",
+            args.at,
+            hint=f"the previous one is at {before.at}",
+        )
     return setting
 
 
@@ -104,8 +109,11 @@ def _one_format(args: Args, where: Where) -> tuple[Word, Format]:
         raise ConfigError(f"{args.keyword} expects an argument.", args.here, "<fmt>")
     word = args.word("<fmt>")
     if args.more():
-        raise ConfigError(f"{args.keyword} expects only one argument, don't forget to escape spaces!", args.here,
-                          "one argument, best in quotes")
+        raise ConfigError(
+            f"{args.keyword} expects only one argument, don't forget to escape spaces!",
+            args.here,
+            "one argument, best in quotes",
+        )
     return word, parse_format(word, where, merge_spaces=True, acls=acls_of(args.section))
 
 
@@ -113,8 +121,11 @@ def _one_format(args: Args, where: Where) -> tuple[Word, Format]:
 def log_format(args: Args) -> LineFormat | None:
     """log-format <fmt>: the line of a stream (manual 4.2 and 8.2.6)."""
     word, compiled = _one_format(args, Where.LOG)
-    return None if _ignored(args) else _said_once(args, LineFormat(at=args.at, kind="log-format", format=compiled,
-                                                                   word=word))
+    return (
+        None
+        if _ignored(args)
+        else _said_once(args, LineFormat(at=args.at, kind="log-format", format=compiled, word=word))
+    )
 
 
 @keyword("error-log-format", In.ANY_PROXY, "4.2")

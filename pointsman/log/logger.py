@@ -3,6 +3,7 @@
 A logger is asked for the line of a stream when the stream is over (or at the moment that `when` names), and for
 messages such as "Server b/s is DOWN". It decides the level and the format; log/policy.py says what counts as failed.
 """
+
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -57,7 +58,7 @@ class Outlet:
     def _cut(self, line: bytes) -> None:
         """Queue it, no longer than the target wants it."""
         if len(line) > self.length:
-            line = line[:self.length - 1] + b"\n"
+            line = line[: self.length - 1] + b"\n"
         self.sink.put(line)
 
     def _drawn(self) -> bool:
@@ -70,8 +71,16 @@ class Outlet:
 class Logger:
     """`line`, `error_line` and `structured` render a stream; without error_line failed ones look like the others."""
 
-    def __init__(self, outlets: Sequence[Outlet], line: Line, *, error_line: Line | None = None,
-                 structured: Line | None = None, separate_errors: bool = False, when: When = When.END) -> None:
+    def __init__(
+        self,
+        outlets: Sequence[Outlet],
+        line: Line,
+        *,
+        error_line: Line | None = None,
+        structured: Line | None = None,
+        separate_errors: bool = False,
+        when: When = When.END,
+    ) -> None:
         self.outlets = list(outlets)
         self.only = outlets[0] if len(outlets) == 1 else None
         self.line = _piece(line)
@@ -140,8 +149,13 @@ def session_error_line(ctx: Context) -> bytes:
     listener = ctx.listener
     source = ctx.source
     port = source.port if source.packed else listener.number
-    return b"%b:%d [%b] %b/%b: " % (source.text, port, local_date(ctx.record.accept_date), ctx.frontend.name,
-                                    listener.name or b"%d" % listener.number)
+    return b"%b:%d [%b] %b/%b: " % (
+        source.text,
+        port,
+        local_date(ctx.record.accept_date),
+        ctx.frontend.name,
+        listener.name or b"%d" % listener.number,
+    )
 
 
 def default_line(ctx: Context) -> bytes:
@@ -150,5 +164,11 @@ def default_line(ctx: Context) -> bytes:
     source, destination = ctx.source, ctx.destination
     if not source.packed:
         return b"Connect to unix:%d (%b/%b)" % (ctx.listener.number, ctx.frontend.name, mode)
-    return b"Connect from %b:%d to %b:%d (%b/%b)" % (source.text, source.port, destination.text, destination.port,
-                                                     ctx.frontend.name, mode)
+    return b"Connect from %b:%d to %b:%d (%b/%b)" % (
+        source.text,
+        source.port,
+        destination.text,
+        destination.port,
+        ctx.frontend.name,
+        mode,
+    )

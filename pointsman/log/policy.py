@@ -4,6 +4,7 @@ A stream is *null* when the client never sent a byte (port probes); it is *norma
 timeout, no retry, no redispatch and, in HTTP, no status of 500 or above. Answers that the proxy gave by itself on
 request (termination "L": redirects, the statistics page) are normal; denied requests ("P") are not.
 """
+
 from enum import IntEnum
 from typing import Final
 
@@ -24,12 +25,50 @@ class When(IntEnum):
 
 
 # What is only known at the end (or is taken so far, with a "+", by option logasap): sizes, times, states, gauges.
-AT_END: Final = frozenset({"B", "U", "ID", "ts", "tsc", "rc", "ac", "fc", "bc", "sc", "sq", "bq",
-                           "Ta", "Tc", "Td", "Th", "Ti", "Tq", "TR", "Tr", "Tt", "Tu", "Tw"})
+AT_END: Final = frozenset(
+    {
+        "B",
+        "U",
+        "ID",
+        "ts",
+        "tsc",
+        "rc",
+        "ac",
+        "fc",
+        "bc",
+        "sc",
+        "sq",
+        "bq",
+        "Ta",
+        "Tc",
+        "Td",
+        "Th",
+        "Ti",
+        "Tq",
+        "TR",
+        "Tr",
+        "Tt",
+        "Tu",
+        "Tw",
+    }
+)
 # Expressions that wait for the end too: what they measure is still moving.
-AT_END_FETCHES: Final = ("txn.timer.", "fc.timer.", "bc.timer.", "req.timer.", "res.timer.", "req.bytes_", "res.bytes_",
-                         "fc.bytes_", "bc.bytes_", "bytes_in", "bytes_out", "txn.sess_term_state", "txn.conn_retries",
-                         "txn.redispatched")
+AT_END_FETCHES: Final = (
+    "txn.timer.",
+    "fc.timer.",
+    "bc.timer.",
+    "req.timer.",
+    "res.timer.",
+    "req.bytes_",
+    "res.bytes_",
+    "fc.bytes_",
+    "bc.bytes_",
+    "bytes_in",
+    "bytes_out",
+    "txn.sess_term_state",
+    "txn.conn_retries",
+    "txn.redispatched",
+)
 
 
 def failed(ctx: Context) -> bool:

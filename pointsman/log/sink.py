@@ -16,6 +16,7 @@ open file, not to the descriptor. So the file is opened once more through /proc/
 where that is refused, poll(2) says before each write whether PIPE_BUF bytes fit. Sockets have MSG_DONTWAIT. Regular
 files never block for long, and are written plainly.
 """
+
 import errno
 import fcntl
 import os
@@ -201,8 +202,9 @@ class DatagramSink(Sink):
     def _begins_run(self, start: i64) -> bool:
         """The line there and the next one were sent as one message."""
         lines = self.lines
-        return start + 1 < len(lines) and len(lines[start]) <= self.most \
-            and 0 < len(lines[start + 1]) <= len(lines[start])
+        return (
+            start + 1 < len(lines) and len(lines[start]) <= self.most and 0 < len(lines[start + 1]) <= len(lines[start])
+        )
 
     def _mended(self, number: int) -> bool:
         """After an error: whether it makes sense to send again."""
@@ -254,8 +256,9 @@ class StreamSink(Sink):
     def _reopen(self) -> None:
         """The same file, with flags of our own."""
         try:
-            self.fd = os.open(f"/proc/self/fd/{self.shared}",
-                              os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC | os.O_APPEND)
+            self.fd = os.open(
+                f"/proc/self/fd/{self.shared}", os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC | os.O_APPEND
+            )
         except OSError:
             self.fd = os.dup(self.shared)
             self.polled = os.get_blocking(self.fd)
@@ -303,7 +306,7 @@ class StreamSink(Sink):
             poll.register(self.fd, select.POLLOUT)
             if not [1 for _, events in poll.poll(0) if events & select.POLLOUT]:
                 return 0
-            data = data[:self.chunk]  # a longer one could block in its middle
+            data = data[: self.chunk]  # a longer one could block in its middle
         try:
             if not self.socket:
                 return os.write(self.fd, data)

@@ -6,6 +6,7 @@
 
 The Ticker flushes a sink when a batch is together or 60 ms after its first line.
 """
+
 from typing import Final
 
 from pointsman.core.address import AddressSpec

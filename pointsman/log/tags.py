@@ -4,6 +4,7 @@ Timers stand in timers.py, numbers in counts.py. What is missing is None and wri
 it is (%HQ, %hr).
 What a request line said is taken from the line as it was received: rules that rewrite a request do not change its log.
 """
+
 import os
 import platform
 from typing import Final
@@ -34,6 +35,7 @@ LIMITS: Final = Limits()
 
 
 # What decides the texts (sample/key.py). A tag that comes to read something else must get another key.
+
 
 class Source(AddressKey):
     def address(self, ctx: Context) -> NetAddress | None:
@@ -212,7 +214,7 @@ class LocalRequestDate(Text):
 
 
 class Served(Run):
-    """"%ft %b/%s": where there is a server, and all have their numbers."""
+    """ "%ft %b/%s": where there is a server, and all have their numbers."""
 
     def of(self, ctx: Context) -> i64:
         backend = ctx.backend
@@ -409,7 +411,7 @@ class RequestLine(Text):
     def value(self, ctx: Context) -> bytes:
         line = ctx.record.request_line
         if len(line) > LIMITS.line:
-            line = line[:LIMITS.line]
+            line = line[: LIMITS.line]
         return line or BAD_REQUEST
 
 
@@ -484,7 +486,7 @@ def captured_response_cookie(ctx: Context) -> bytes | None:
 
 
 def _braces(captures: list[bytes]) -> bytes:
-    """"{a|b}"; nothing where nothing is captured (manual 8.2.3)."""
+    """ "{a|b}"; nothing where nothing is captured (manual 8.2.3)."""
     return b"{" + b"|".join([encode_capture(one) for one in captures]) + b"}" if captures else b""
 
 

@@ -1,4 +1,5 @@
 """Where logs go: the keyword `log` (manual 4.2 and 3.1), its words and the values they stand for."""
+
 from dataclasses import dataclass
 from enum import IntEnum
 from itertools import pairwise
@@ -11,9 +12,32 @@ from pointsman.core.address import AddressSpec
 from pointsman.core.diagnostics import ConfigError
 from pointsman.core.words import Word
 
-FACILITIES: Final = ("kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "auth2", "ftp",
-                     "ntp", "audit", "alert", "cron2", "local0", "local1", "local2", "local3", "local4", "local5",
-                     "local6", "local7")
+FACILITIES: Final = (
+    "kern",
+    "user",
+    "mail",
+    "daemon",
+    "auth",
+    "syslog",
+    "lpr",
+    "news",
+    "uucp",
+    "cron",
+    "auth2",
+    "ftp",
+    "ntp",
+    "audit",
+    "alert",
+    "cron2",
+    "local0",
+    "local1",
+    "local2",
+    "local3",
+    "local4",
+    "local5",
+    "local6",
+    "local7",
+)
 LEVELS: Final = ("emerg", "alert", "crit", "err", "warning", "notice", "info", "debug")
 
 EMERG: Final = 0  # the levels of RFC 5424 6.2.1
@@ -30,9 +54,21 @@ DEFAULT_LENGTH: Final = 1024
 LENGTHS: Final = (80, 65535)
 
 # Targets that need what does not exist yet, by their prefix.
-NOT_BUILT: Final = {"ring@": "12.5", "backend@": "4.2, mode log", "tcp@": "12.5", "tcp4@": "12.5", "tcp6@": "12.5",
-                    "uxst@": "12.5", "mptcp@": "12.5", "mptcp4@": "12.5", "mptcp6@": "12.5", "stream+": "12.5",
-                    "quic4@": "2.9.3", "quic6@": "2.9.3", "load@": "12.5"}
+NOT_BUILT: Final = {
+    "ring@": "12.5",
+    "backend@": "4.2, mode log",
+    "tcp@": "12.5",
+    "tcp4@": "12.5",
+    "tcp6@": "12.5",
+    "uxst@": "12.5",
+    "mptcp@": "12.5",
+    "mptcp4@": "12.5",
+    "mptcp6@": "12.5",
+    "stream+": "12.5",
+    "quic4@": "2.9.3",
+    "quic6@": "2.9.3",
+    "load@": "12.5",
+}
 USAGE: Final = "<target> [len <length>] [format <format>] [sample <ranges>:<size>] <facility> [<level> [<minlevel>]]"
 
 
@@ -50,9 +86,16 @@ class Syntax(IntEnum):
     RAW = 8
 
 
-SYNTAXES: Final = {"local": Syntax.LOCAL, "rfc3164": Syntax.RFC3164, "rfc5424": Syntax.RFC5424,
-                   "priority": Syntax.PRIORITY, "short": Syntax.SHORT, "timed": Syntax.TIMED, "iso": Syntax.ISO,
-                   "raw": Syntax.RAW}
+SYNTAXES: Final = {
+    "local": Syntax.LOCAL,
+    "rfc3164": Syntax.RFC3164,
+    "rfc5424": Syntax.RFC5424,
+    "priority": Syntax.PRIORITY,
+    "short": Syntax.SHORT,
+    "timed": Syntax.TIMED,
+    "iso": Syntax.ISO,
+    "raw": Syntax.RAW,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,16 +152,28 @@ def _target(args: Args) -> LogTarget:
     level = LEVELS.index(args.choice("<level>", LEVELS)) if args.more() else DEBUG
     minimum = LEVELS.index(args.choice("<minlevel>", LEVELS)) if args.more() else EMERG
     args.end()
-    return LogTarget(at=args.at, address=address, length=length, syntax=syntax, ranges=ranges, period=period,
-                     facility=facility, level=level, minimum=minimum)
+    return LogTarget(
+        at=args.at,
+        address=address,
+        length=length,
+        syntax=syntax,
+        ranges=ranges,
+        period=period,
+        facility=facility,
+        level=level,
+        minimum=minimum,
+    )
 
 
 def parse_length(word: Word) -> int:
     """The longest line, its end included. Raises ConfigError at the word."""
     low, high = LENGTHS
     if not _number(word.text) or not low <= int(word.text) <= high:
-        raise ConfigError(f"invalid log length '{word.text}', must be between {low} and {high}", word.at,
-                          f"a number from {low} to {high}")
+        raise ConfigError(
+            f"invalid log length '{word.text}', must be between {low} and {high}",
+            word.at,
+            f"a number from {low} to {high}",
+        )
     return int(word.text)
 
 
@@ -137,8 +192,11 @@ def parse_target(word: Word) -> AddressSpec:
         return AddressSpec("fd", "", int(number))
     for prefix, section in NOT_BUILT.items():
         if text.startswith(prefix):
-            raise ConfigError(f"log target '{text}' is not built yet: '{prefix}' (manual {section})", word.at,
-                              "UDP, a UNIX datagram socket, stdout, stderr or fd@<number>")
+            raise ConfigError(
+                f"log target '{text}' is not built yet: '{prefix}' (manual {section})",
+                word.at,
+                "UDP, a UNIX datagram socket, stdout, stderr or fd@<number>",
+            )
     specs = parse_addresses(word, default_port=SYSLOG_PORT, listening=True)
     if len(specs) != 1:
         raise ConfigError(f"port range not permitted here in '{text}'", word.at, "one address")
@@ -150,7 +208,7 @@ def parse_target(word: Word) -> AddressSpec:
 
 
 def parse_sample(word: Word) -> tuple[tuple[tuple[int, int], ...], int]:
-    """"1-2,4:5" as ranges and their period (manual 4.2, log). Raises ConfigError at the word."""
+    """ "1-2,4:5" as ranges and their period (manual 4.2, log). Raises ConfigError at the word."""
     text, colon, size = word.text.partition(":")
     if not colon or not _number(size):
         raise ConfigError("Missing sample size", word.at, "<ranges>:<sample_size>, as in '1-2,5:6'")
@@ -166,8 +224,10 @@ def parse_sample(word: Word) -> tuple[tuple[tuple[int, int], ...], int]:
         if after <= before:
             raise ConfigError("ranges are overlapping", word.at)
     if int(size) < ranges[-1][1]:
-        raise ConfigError(f"sample size {size} should be greater or equal to {ranges[-1][1]} the maximum of the high "
-                          "ranges limits", word.at)
+        raise ConfigError(
+            f"sample size {size} should be greater or equal to {ranges[-1][1]} the maximum of the high ranges limits",
+            word.at,
+        )
     return tuple(ranges), int(size)
 
 

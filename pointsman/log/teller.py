@@ -3,6 +3,7 @@
 They are rare and wanted at once, so a log is not left to wait for more lines. On stderr a message is a warning, or an
 alert where nothing is left that could serve; quiet mode silences both (management manual 3, -q).
 """
+
 import os
 import sys
 from typing import Final

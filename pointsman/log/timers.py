@@ -5,6 +5,7 @@
 Tq, Ta, Tt and Tu span several of them. A line that is written before the end (option logasap) counts them up to the
 last mark that was reached, and puts a "+" before those that reach to the end.
 """
+
 from typing import Final
 
 from mypy_extensions import i64
@@ -132,7 +133,7 @@ class UserTime(Total):
 
 
 class HttpTimers(Run):
-    """"%TR/%Tw/%Tc/%Tr/%Ta" of an exchange that passed all of its marks."""
+    """ "%TR/%Tw/%Tc/%Tr/%Ta" of an exchange that passed all of its marks."""
 
     def of(self, ctx: Context) -> i64:
         record = ctx.record
@@ -142,8 +143,12 @@ class HttpTimers(Run):
         connected: i64 = record.connected
         answered: i64 = record.answered
         ended: i64 = record.ended
-        if ((begun | head | queued | connected | answered | ended) < 0 or not record.complete
-                or record.step == TARPITTED or not ctx.frontend.http):
+        if (
+            (begun | head | queued | connected | answered | ended) < 0
+            or not record.complete
+            or record.step == TARPITTED
+            or not ctx.frontend.http
+        ):
             return self.slowly(ctx)
         handshake: i64 = record.handshake
         active = ended - (begun if begun > handshake else handshake)

@@ -10,6 +10,7 @@
 
 A message is one packet: words, with a NUL between them, and at most PACK descriptors (the kernel's bound is 253).
 """
+
 import os
 import socket
 from array import array
@@ -50,8 +51,11 @@ class Channel:
         """The next message. None: the other end is closed; or there is none, where it shall not wait."""
         try:
             # Not socket.recv_fds: it forgets its flags (Python 3.11).
-            data, others, _, _ = self.sock.recvmsg(_LARGEST, socket.CMSG_SPACE(PACK * array("i").itemsize),
-                                                   socket.MSG_CMSG_CLOEXEC | (0 if wait else socket.MSG_DONTWAIT))
+            data, others, _, _ = self.sock.recvmsg(
+                _LARGEST,
+                socket.CMSG_SPACE(PACK * array("i").itemsize),
+                socket.MSG_CMSG_CLOEXEC | (0 if wait else socket.MSG_DONTWAIT),
+            )
         except OSError:
             return None
         if not data:
@@ -65,8 +69,10 @@ class Channel:
 
     def send_sockets(self, sockets: Mapping[str, int]) -> bool:
         """Listening sockets by their keys."""
-        return all(self.send("sockets", *keys, descriptors=tuple(sockets[key] for key in keys))
-                   for keys in _packs(list(sockets)))
+        return all(
+            self.send("sockets", *keys, descriptors=tuple(sockets[key] for key in keys))
+            for keys in _packs(list(sockets))
+        )
 
     def close(self) -> None:
         self.sock.close()
@@ -95,4 +101,4 @@ def mark(channel: Channel, quiet: bool) -> str:
 
 def _packs(keys: list[str]) -> Iterator[list[str]]:
     for start in range(0, len(keys), PACK):
-        yield keys[start:start + PACK]
+        yield keys[start : start + PACK]

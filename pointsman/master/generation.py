@@ -1,4 +1,5 @@
 """A generation under a master: its program reports what it has loaded, takes over sockets, and becomes a keeper."""
+
 import os
 import signal
 import socket

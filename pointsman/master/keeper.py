@@ -22,6 +22,7 @@ who does not accept. While the keeper lives it looks for such processes itself (
 
 Five deaths within ten seconds are no accident: from then on a successor has to wait a second, until there is peace.
 """
+
 import gc
 import os
 import random
@@ -42,8 +43,17 @@ from pointsman.worker.console import Console
 from pointsman.worker.plan import Plan
 from pointsman.worker.process import Worker, die_by
 
-_WATCHED: Final = (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2, signal.SIGHUP,
-                   signal.SIGTTOU, signal.SIGTTIN, signal.SIGQUIT)
+_WATCHED: Final = (
+    signal.SIGCHLD,
+    signal.SIGINT,
+    signal.SIGTERM,
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+    signal.SIGHUP,
+    signal.SIGTTOU,
+    signal.SIGTTIN,
+    signal.SIGQUIT,
+)
 _ENDINGS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 _MANY: Final = 5  # deaths
 _SPELL: Final = 10.0  # s
@@ -211,8 +221,11 @@ class Keeper:
         in_the_way = {pid for pid, place in self.places.items() if place in blocking}
         for pid in self.watch.look(turns, in_the_way):
             why = "others wait for a lock that it holds" if pid in in_the_way else "pointsman-lane-timeout"
-            self._say(ALERT, f"{self._name(self.places[pid]).capitalize()} ({pid}) has not turned for "
-                             f"{self.watch.patience(pid in in_the_way):g} seconds and is killed ({why}).")
+            self._say(
+                ALERT,
+                f"{self._name(self.places[pid]).capitalize()} ({pid}) has not turned for "
+                f"{self.watch.patience(pid in in_the_way):g} seconds and is killed ({why}).",
+            )
 
     def _kill_obstinate(self) -> None:
         """Those that hold a lock which this process could not have must not go on where they stand."""
@@ -269,8 +282,11 @@ class Keeper:
             return 0.0
         if not self.slow:
             self.slow = True
-            self._say(ALERT, f"{_MANY} processes have died within {_SPELL:.0f} seconds: from now on a successor starts "
-                             f"only after {_PAUSE:.0f} second.")
+            self._say(
+                ALERT,
+                f"{_MANY} processes have died within {_SPELL:.0f} seconds: from now on a successor starts "
+                f"only after {_PAUSE:.0f} second.",
+            )
         return _PAUSE
 
     def _was_it_meant_for_all(self) -> None:

@@ -16,6 +16,7 @@ Only when it accepts is the old one told to finish.
 It knows nothing of the configuration but what keepers report; it stays root, in the folder and with the environment in
 which it was started, because the next generation needs them. -Ws or NOTIFY_SOCKET: systemd is told how it goes.
 """
+
 import os
 import resource
 import select
@@ -38,8 +39,17 @@ LOADING: Final = 0
 STARTING: Final = 1
 CURRENT: Final = 2
 LEAVING: Final = 3
-_SIGNALS: Final = (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2, signal.SIGHUP,
-                   signal.SIGTTOU, signal.SIGTTIN, signal.SIGQUIT)
+_SIGNALS: Final = (
+    signal.SIGCHLD,
+    signal.SIGINT,
+    signal.SIGTERM,
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+    signal.SIGHUP,
+    signal.SIGTTOU,
+    signal.SIGTTIN,
+    signal.SIGQUIT,
+)
 _PATIENCE: Final = 10.0  # s from TERM to KILL; a keeper has its own with its children
 _AGAIN: Final = 1.0  # s before a generation that crashed is replaced (no-exit-on-failure)
 _ALERT: Final = 1  # levels of syslog
@@ -65,8 +75,7 @@ class Master:
         self.options = options
         self.console = console
         self.notifier = Notifier(environment.get(VARIABLE, ""))
-        self.environment = {name: value for name, value in environment.items()
-                            if name not in (VARIABLE, MARK, BECOME)}
+        self.environment = {name: value for name, value in environment.items() if name not in (VARIABLE, MARK, BECOME)}
         self.generations: list[Started] = []
         self.number = 0
         self.sockets: dict[str, int] = {}  # of the generation that is current

@@ -1,4 +1,5 @@
 """What the kernel says about processes: how one ended, and what becomes of it when its parent ends."""
+
 import ctypes
 import os
 import signal

@@ -11,6 +11,7 @@ Where a process stands it writes itself, into a file in memory that the keeper h
 lets the extension write which compiled functions are being executed (core/calls.py), and Python which interpreted ones
 (faulthandler); then the process ends. So it does at a fault such as SEGV. One that does not even do this gets KILL.
 """
+
 from __future__ import annotations
 
 import faulthandler

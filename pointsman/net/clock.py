@@ -1,4 +1,5 @@
 """The two clocks: monotonic milliseconds for everything that waits, wall-clock milliseconds for what people read."""
+
 import os
 import time
 

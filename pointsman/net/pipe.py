@@ -3,6 +3,7 @@
 A process has one, made when the first connection wants it. What goes in is taken out again within the same call, as far
 as the other side takes it; the rest is read into memory. So it is empty between two calls, whoever makes them.
 """
+
 import errno
 import fcntl
 import os

@@ -11,6 +11,7 @@ simply does not read, and must try again when it resumes.
 The reactor can run by itself (`run`) or inside an asyncio loop (`nest`): its epoll descriptor is readable when it has
 events, so one `add_reader` is all that is needed, and no future or task exists for a request.
 """
+
 import asyncio
 import os
 import select

@@ -9,6 +9,7 @@ that one fast peer starves nobody.
 
 Pausing is not reading. Nothing here knows a protocol.
 """
+
 import errno
 import socket
 from socket import SocketType
@@ -125,8 +126,13 @@ class Wire(Channel):
 
     def straight(self) -> bool:
         """Payload may go to it through the pipe."""
-        return not self.blocked and not self.failed and self.fd >= 0 and len(self.out) <= BRIEF \
+        return (
+            not self.blocked
+            and not self.failed
+            and self.fd >= 0
+            and len(self.out) <= BRIEF
             and self.reactor.pipe.usable()
+        )
 
     def carry(self, sink: "Wire", most: int) -> int:
         """Hand up to `most` bytes on to `sink`, for which `straight` holds, and what that was to write before them. How

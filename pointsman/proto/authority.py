@@ -6,6 +6,7 @@ where an absolute target writes one it is taken from target and Host, so that ru
 6.2.3). For the same reason an absolute target that ends with its authority gets the path "/", but for OPTIONS, where
 that means another thing (RFC 9112 3.2.4).
 """
+
 from typing import Final
 
 from pointsman.proto.errors import ProtocolError
@@ -35,7 +36,7 @@ def split_port(authority: bytes) -> tuple[bytes, bytes | None]:
     colon = authority.rfind(b":")
     if colon < 0 or colon < authority.rfind(b"]"):
         return authority, None
-    return authority[:colon], authority[colon + 1:]
+    return authority[:colon], authority[colon + 1 :]
 
 
 def is_host(text: bytes) -> bool:
@@ -47,7 +48,7 @@ def is_host(text: bytes) -> bool:
     closed = text.find(b"]")
     if opened < 0 and closed < 0:
         return True
-    return opened == 0 and closed == text.rfind(b"]") > 0 and text[closed + 1:closed + 2] in (b"", b":")
+    return opened == 0 and closed == text.rfind(b"]") > 0 and text[closed + 1 : closed + 2] in (b"", b":")
 
 
 def _connect(head: Request) -> None:
@@ -62,7 +63,7 @@ def _connect(head: Request) -> None:
     default = port in (b"80", b"443")
     if given.lower() == head.uri.lower():
         if default:
-            _set_host(head, given[:len(host)])
+            _set_host(head, given[: len(host)])
     elif not default or given.lower() not in (host.lower(), host.lower() + b":"):
         raise ProtocolError("authority differs from Host")
 
@@ -78,7 +79,7 @@ def _absolute(head: Request, strict: bool, unsafe: bool) -> None:
         raise ProtocolError("invalid authority")
     default = _DEFAULTS.get(scheme.lower())
     shortened = default is not None and port is not None and port in (b"", default)
-    tail = rest[len(authority):]
+    tail = rest[len(authority) :]
     if shortened or not tail and head.method != b"OPTIONS":
         if shortened:
             place = host

@@ -11,6 +11,7 @@ has understood (RFC 9112 7.1).
          v |
         DATA --> CRLF
 """
+
 from typing import Final
 
 from pointsman.proto.errors import ProtocolError
@@ -111,7 +112,7 @@ class Body:
         size = len(data)
         while at < size:
             if self._state == _DATA:
-                piece = data[at:at + self.left]
+                piece = data[at : at + self.left]
                 at += len(piece)
                 self.left -= len(piece)
                 out.append(piece)
@@ -124,7 +125,7 @@ class Body:
                 break
             if end == at or data[end - 1] != 0x0D:
                 raise ProtocolError("bare LF in a chunked body")
-            line = data[at:end - 1]
+            line = data[at : end - 1]
             at = end + 1
             if self._state == _SIZE:
                 self._size(line)

@@ -9,6 +9,7 @@ first, stays where it is the same again, and is replaced where it is another. A 
 control at its ends and no CR, LF or NUL in it. Returns where `last` ends; -1: it is another head, and `values` is to be
 thrown away.
 """
+
 from typing import TYPE_CHECKING
 
 __all__ = ["cut"]

@@ -10,6 +10,7 @@ fetches fc_glitches and bc_glitches, 7.3.3). The manual leaves open what counts;
 
 This looks at the bytes anew, and so costs nothing where nobody asks.
 """
+
 from pointsman.proto.tokens import NAMES, TARGETS, TEXT
 
 

@@ -14,6 +14,7 @@ target.
 What HAProxy tolerates (bare LF, a missing Host, controls in values, TRACE, bodies of GET, unknown expectations) is
 tolerated too, unless `strict` (option pointsman-strict).
 """
+
 from typing import Final
 
 from pointsman.proto.authority import check_target, is_host
@@ -122,16 +123,16 @@ def _hopeless(data: bytes, start: int, known: int, is_request: bool) -> None:
             method, _, rest = data[start:].replace(b"\t", b" ").partition(b" ")
             if not method.translate(NAMES).isascii() or not rest.partition(b" ")[0].translate(TARGETS).isascii():
                 raise ProtocolError("invalid method or target")
-        elif not b"HTTP/".startswith(data[start:start + 5]):
+        elif not b"HTTP/".startswith(data[start : start + 5]):
             raise ProtocolError("no HTTP response")
         return
     if known <= end:
-        line = data[start:end - 1] if data[end - 1] == 0x0D else data[start:end]
+        line = data[start : end - 1] if data[end - 1] == 0x0D else data[start:end]
         if is_request:
             _request_line(Request(), line, False)
         else:
             _status_line(Response(), line)
-    raws = data[max(end, data.rfind(b"\n", 0, known)) + 1:].split(b"\n")
+    raws = data[max(end, data.rfind(b"\n", 0, known)) + 1 :].split(b"\n")
     for i, raw in enumerate(raws):
         if raw and raw != b"\r" and raw[0] != 0x20 and raw[0] != 0x09:
             name, colon, _ = raw.partition(b":")
@@ -162,7 +163,7 @@ def _lines(block: bytes, hint: list[Field], start: bytes, strict: bool) -> list[
 def _mend(block: bytes, strict: bool) -> list[bytes]:
     """The same for heads with empty lines before them, bare LFs or folds: each byte of a line's end that was folded
     becomes a space (RFC 9112 5.2)."""
-    block = block[_first(block):]
+    block = block[_first(block) :]
     if block.find(b"\0") >= 0:
         raise ProtocolError("NUL in a head")
     lines: list[bytes] = []
@@ -208,8 +209,16 @@ def field_line(raw: bytes) -> Field:
     return made
 
 
-def _parse_fields(head: Head, raws: list[bytes], strict: bool, max_fields: int, is_request: bool,
-                  hint: list[Field], memory: Memory[Field] | None, lax: int) -> None:
+def _parse_fields(
+    head: Head,
+    raws: list[bytes],
+    strict: bool,
+    max_fields: int,
+    is_request: bool,
+    hint: list[Field],
+    memory: Memory[Field] | None,
+    lax: int,
+) -> None:
     """`hint`: the lines of an earlier head; what stands in the same place again is the same field."""
     if len(raws) - 1 > max_fields:
         raise ProtocolError("too many fields")
@@ -368,14 +377,21 @@ def _settle(head: Head, strict: bool, lax: int) -> None:
         head.fields = [one for one in head.fields if one.kind != LENGTH]
 
 
-def parse_request(block: bytes, strict: bool = False, max_fields: int = FIELDS, earlier: Request | None = None,
-                  memory: Memory[Field] | None = None, lax: int = 0) -> Request:
+def parse_request(
+    block: bytes,
+    strict: bool = False,
+    max_fields: int = FIELDS,
+    earlier: Request | None = None,
+    memory: Memory[Field] | None = None,
+    lax: int = 0,
+) -> Request:
     """One whole head, as cut by split_head. Raises ProtocolError. `earlier`: the one before it on its connection;
     `memory`: of lines; both only save work. `lax`: bits of what the configuration permits."""
     unsafe = lax & UNSAFE != 0
     hint = earlier.lines if earlier is not None and not strict else []
-    raws = _lines(block, hint, earlier.line if earlier is not None else b"", strict) if not unsafe \
-        else unsafe_lines(block)
+    raws = (
+        _lines(block, hint, earlier.line if earlier is not None else b"", strict) if not unsafe else unsafe_lines(block)
+    )
     head = Request()
     _request_line(head, raws[0], strict, unsafe)
     _parse_fields(head, raws, strict, max_fields, True, hint, memory, lax)
@@ -473,8 +489,14 @@ def _check_websocket(head: Request) -> None:
                 raise ProtocolError("WebSocket without its key")
 
 
-def parse_response(block: bytes, strict: bool = False, max_fields: int = FIELDS, earlier: Response | None = None,
-                   memory: Memory[Field] | None = None, lax: int = 0) -> Response:
+def parse_response(
+    block: bytes,
+    strict: bool = False,
+    max_fields: int = FIELDS,
+    earlier: Response | None = None,
+    memory: Memory[Field] | None = None,
+    lax: int = 0,
+) -> Response:
     """One whole head of a response. Raises ProtocolError, whose status is 502. Else as parse_request."""
     try:
         return _response(block, strict, max_fields, earlier, memory, lax)
@@ -482,12 +504,14 @@ def parse_response(block: bytes, strict: bool = False, max_fields: int = FIELDS,
         raise ProtocolError(str(error), 502) from None
 
 
-def _response(block: bytes, strict: bool, max_fields: int, earlier: Response | None,
-              memory: Memory[Field] | None, lax: int) -> Response:
+def _response(
+    block: bytes, strict: bool, max_fields: int, earlier: Response | None, memory: Memory[Field] | None, lax: int
+) -> Response:
     unsafe = lax & UNSAFE != 0
     hint = earlier.lines if earlier is not None and not strict else []
-    raws = _lines(block, hint, earlier.line if earlier is not None else b"", strict) if not unsafe \
-        else unsafe_lines(block)
+    raws = (
+        _lines(block, hint, earlier.line if earlier is not None else b"", strict) if not unsafe else unsafe_lines(block)
+    )
     head = Response()
     if unsafe:
         _odd_status_line(head, raws[0])
@@ -596,8 +620,13 @@ def _status_line(head: Response, raw: bytes) -> None:
     if version != b"HTTP/1.1":
         head.minor = _version(version, False)
     code = rest[:3]
-    if len(rest) + 8 == len(raw) or len(code) != 3 or not code.isdigit() or code[0] == 0x30 \
-            or rest[3:4] not in (b"", b" ", b"\t"):
+    if (
+        len(rest) + 8 == len(raw)
+        or len(code) != 3
+        or not code.isdigit()
+        or code[0] == 0x30
+        or rest[3:4] not in (b"", b" ", b"\t")
+    ):
         raise ProtocolError("invalid status line")
     head.line = raw
     head.status = int(code)

@@ -30,6 +30,7 @@ the fields that vary is joined once (`Joined`), in the places where the last hea
 of fields is the same, object by object, but where they vary; there the names must be the same, and the values are its
 own. So it does not matter which rules have made the list.
 """
+
 from typing import Final
 
 from pointsman.proto.message import (
@@ -200,12 +201,15 @@ def _varying(head: Head, shape: Shape, fields: list[Field]) -> list[bool]:
     last = shape.joined.known if shape.joined is not None else []
     if len(last) != len(fields):
         last = fields
-    return [one.kind in (PLAIN, HOST, LENGTH) and (one in lines or one is not old and one.name == old.name)
-            for one, old in zip(fields, last)]
+    return [
+        one.kind in (PLAIN, HOST, LENGTH) and (one in lines or one is not old and one.name == old.name)
+        for one, old in zip(fields, last)
+    ]
 
 
-def _pieces(head: Head | None, fields: list[Field], length: int, chunked: bool,
-            dropped: frozenset[bytes]) -> tuple[list[bytes], bytes, bool]:
+def _pieces(
+    head: Head | None, fields: list[Field], length: int, chunked: bool, dropped: frozenset[bytes]
+) -> tuple[list[bytes], bytes, bool]:
     """What goes out, with a place for the first line; what its last piece is without the end; and: does Connection name
     "upgrade"? `head`: whose fields they are, if what is known of its shape may be used."""
     shape = head.shape if head is not None else None
@@ -249,7 +253,7 @@ def _target(uri: bytes, allowed: bytes) -> bytes:
         return uri
     if not uri:
         return b"/"
-    return b"".join([b"%%%02X" % byte if allowed[byte] != byte else uri[i:i + 1] for i, byte in enumerate(uri)])
+    return b"".join([b"%%%02X" % byte if allowed[byte] != byte else uri[i : i + 1] for i, byte in enumerate(uri)])
 
 
 _HOP_REQUEST: Final = frozenset((b"http2-settings",))
@@ -272,9 +276,19 @@ def _strict_fields(fields: list[Field], upgrade: bool) -> list[Field]:
     return [one for one in fields if one.kind != CONNECTION and one.name not in named]
 
 
-def request_head(method: bytes, uri: bytes, fields: list[Field], *, minor: int = 1, length: int = -1,
-                 chunked: bool = False, close: bool = False, upgrade: bool = False, strict: bool = False,
-                 head: Request | None = None) -> bytes:
+def request_head(
+    method: bytes,
+    uri: bytes,
+    fields: list[Field],
+    *,
+    minor: int = 1,
+    length: int = -1,
+    chunked: bool = False,
+    close: bool = False,
+    upgrade: bool = False,
+    strict: bool = False,
+    head: Request | None = None,
+) -> bytes:
     """A request's head. `close`: the server connection is for this exchange only. `length` -1: no Content-Length.
     `head`: the one received, with the shape by which it was understood."""
     if chunked:
@@ -315,9 +329,20 @@ def _status_line(joined: Joined | None, status: int, reason: bytes, minor: int) 
     return start
 
 
-def response_head(status: int, reason: bytes, fields: list[Field], *, minor: int = 1, client_minor: int = 1,
-                  length: int = -1, chunked: bool = False, close: bool = False, tunnel: bool = False,
-                  strict: bool = False, head: Response | None = None) -> bytes:
+def response_head(
+    status: int,
+    reason: bytes,
+    fields: list[Field],
+    *,
+    minor: int = 1,
+    client_minor: int = 1,
+    length: int = -1,
+    chunked: bool = False,
+    close: bool = False,
+    tunnel: bool = False,
+    strict: bool = False,
+    head: Response | None = None,
+) -> bytes:
     """A response's head, also an interim one. `close`: the client's connection ends with it. `client_minor`: of the
     request's version. `tunnel`: it is a 2xx to CONNECT. `head`: the one received, with the shape by which it was
     understood."""
@@ -348,16 +373,36 @@ def response_head(status: int, reason: bytes, fields: list[Field], *, minor: int
 
 def request_bytes(request: Request, *, close: bool, strict: bool = False) -> bytes:
     """A request with the framing in which it was received."""
-    return request_head(request.method, request.uri, request.fields, minor=request.minor, length=request.length,
-                        chunked=request.chunked, close=close, upgrade=request.upgrade, strict=strict, head=request)
+    return request_head(
+        request.method,
+        request.uri,
+        request.fields,
+        minor=request.minor,
+        length=request.length,
+        chunked=request.chunked,
+        close=close,
+        upgrade=request.upgrade,
+        strict=strict,
+        head=request,
+    )
 
 
 def response_bytes(response: Response, request: Request | None, *, close: bool, strict: bool = False) -> bytes:
     """A response with the framing in which it was received. `request` None: there was none that could be read."""
     tunnel = request is not None and request.method == b"CONNECT" and 200 <= response.status < 300
-    return response_head(response.status, response.reason, response.fields, minor=response.minor,
-                         client_minor=1 if request is None else request.minor, length=response.length,
-                         chunked=response.chunked, close=close, tunnel=tunnel, strict=strict, head=response)
+    return response_head(
+        response.status,
+        response.reason,
+        response.fields,
+        minor=response.minor,
+        client_minor=1 if request is None else request.minor,
+        length=response.length,
+        chunked=response.chunked,
+        close=close,
+        tunnel=tunnel,
+        strict=strict,
+        head=response,
+    )
 
 
 def interim(response: Response, strict: bool = False) -> bytes:

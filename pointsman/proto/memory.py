@@ -10,6 +10,7 @@ than a fresh parse would: it *is* an earlier parse of the same bytes.
 - Entered on second sight: a key's first sight leaves only its hash in a fixed table. What never repeats thus neither
   fills the memory nor pushes out what does repeat.
 """
+
 from typing import Final, Generic, TypeVar
 
 _SEEN: Final = 4096

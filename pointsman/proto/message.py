@@ -4,6 +4,7 @@ them.
 A head's fields are an ordered list of immutable Field objects; an edit makes a new list, so that a head that is
 remembered or shown again is never changed behind somebody's back.
 """
+
 from typing import Final
 
 from mypy_extensions import mypyc_attr
@@ -20,9 +21,18 @@ TE: Final = 8
 
 BLANK: Final = (0x20, 0x09)
 
-KINDS: Final = {b"content-length": LENGTH, b"transfer-encoding": CODING, b"host": HOST, b"connection": CONNECTION,
-                b"keep-alive": HOP, b"proxy-connection": HOP, b"http2-settings": HOP, b"upgrade": UPGRADE,
-                b"expect": EXPECT, b"te": TE}
+KINDS: Final = {
+    b"content-length": LENGTH,
+    b"transfer-encoding": CODING,
+    b"host": HOST,
+    b"connection": CONNECTION,
+    b"keep-alive": HOP,
+    b"proxy-connection": HOP,
+    b"http2-settings": HOP,
+    b"upgrade": UPGRADE,
+    b"expect": EXPECT,
+    b"te": TE,
+}
 
 
 class Field:

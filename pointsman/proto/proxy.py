@@ -7,6 +7,7 @@ cannot become a header is refused at its first wrong byte, because a receiver mu
     version 1   PROXY TCP4 192.0.2.1 198.51.100.2 56324 443 CR LF     at most 107 bytes
     version 2   12 bytes signature, version and command, family and transport, length (2), addresses, TLVs
 """
+
 import socket
 import struct
 from typing import Final
@@ -74,7 +75,7 @@ def _parse_v1(data: bytes) -> ProxyHeader | None:
     if data[end - 1] != 0x0D:
         raise ProtocolError("PROXY line ends in a bare LF")
     header = ProxyHeader(end + 1, 1)
-    parts = data[len(_WORD):end - 1].split(b" ")
+    parts = data[len(_WORD) : end - 1].split(b" ")
     if parts[0] == b"UNKNOWN":  # the rest of the line is to be ignored
         return header
     if len(parts) != 5 or parts[0] not in (b"TCP4", b"TCP6"):
@@ -123,7 +124,7 @@ def _parse_v2(data: bytes) -> ProxyHeader | None:
     if family == 0 or data[13] & 15 == 0:  # UNSPEC: known to no more than that there was a proxy
         return header
     header.local = False
-    block = data[_FIXED:_FIXED + _SIZES[family]]
+    block = data[_FIXED : _FIXED + _SIZES[family]]
     if family == 3:
         header.source = _unix(block[:_PATH])
         header.destination = _unix(block[_PATH:])
@@ -131,7 +132,7 @@ def _parse_v2(data: bytes) -> ProxyHeader | None:
         width = 4 if family == 1 else 16
         kind = AF_INET if family == 1 else AF_INET6
         header.source = _made(kind, block[:width], block[-4] << 8 | block[-3])
-        header.destination = _made(kind, block[width:2 * width], block[-2] << 8 | block[-1])
+        header.destination = _made(kind, block[width : 2 * width], block[-2] << 8 | block[-1])
     _parse_tlvs(header, data[:size], _FIXED + _SIZES[family])
     return header
 
@@ -157,8 +158,11 @@ def _parse_tlvs(header: ProxyHeader, data: bytes, at: int) -> None:
         if kind == NOOP:
             continue
         if kind == CRC32C:
-            if checked or len(value) != 4 or crc32c(data[:start] + b"\0\0\0\0" + data[end:]) != \
-                    int.from_bytes(value, "big"):
+            if (
+                checked
+                or len(value) != 4
+                or crc32c(data[:start] + b"\0\0\0\0" + data[end:]) != int.from_bytes(value, "big")
+            ):
                 raise ProtocolError("wrong checksum of a PROXY header")
             checked = True
         elif kind == UNIQUE_ID and len(value) > _UNIQUE:
@@ -185,12 +189,20 @@ def render_v1(source: NetAddress | None, destination: NetAddress | None) -> byte
     if not family or source is None or destination is None:
         return b"PROXY UNKNOWN\r\n"
     return b"PROXY %b %b %b %d %d\r\n" % (
-        b"TCP4" if family == AF_INET else b"TCP6", socket.inet_ntop(family, packed_source).encode("ascii"),
-        socket.inet_ntop(family, packed_destination).encode("ascii"), source.port, destination.port)
+        b"TCP4" if family == AF_INET else b"TCP6",
+        socket.inet_ntop(family, packed_source).encode("ascii"),
+        socket.inet_ntop(family, packed_destination).encode("ascii"),
+        source.port,
+        destination.port,
+    )
 
 
-def render_v2(source: NetAddress | None, destination: NetAddress | None, tlvs: list[tuple[int, bytes]] | None = None,
-              checksum: bool = False) -> bytes:
+def render_v2(
+    source: NetAddress | None,
+    destination: NetAddress | None,
+    tlvs: list[tuple[int, bytes]] | None = None,
+    checksum: bool = False,
+) -> bytes:
     """The header of version 2; LOCAL if the ends are no IP addresses. `checksum` puts a CRC32c before the other TLVs.
 
     A TLV that would make the header longer than it may be is an error of the caller (ValueError).
@@ -214,7 +226,7 @@ def render_v2(source: NetAddress | None, destination: NetAddress | None, tlvs: l
         raise ValueError("PROXY header too long")
     header = SIGNATURE + fixed + struct.pack(">H", len(block)) + block
     if checksum:
-        header = header[:place] + struct.pack(">I", crc32c(header)) + header[place + 4:]
+        header = header[:place] + struct.pack(">I", crc32c(header)) + header[place + 4 :]
     return header
 
 

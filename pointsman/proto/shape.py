@@ -11,6 +11,7 @@ very same lines, and the first empty one is the end of the head. Of the lines th
 only a Host and a Content-Length may vary, each checked by itself. A guess that fails means "look closer", never an
 error.
 """
+
 from typing import Final
 
 from pointsman.proto import cut
@@ -45,7 +46,7 @@ def find_shape(head: Head, earlier: Head) -> None:
             run.append(line.raw)
             run.append(b"\r\n")
         elif kind == other.kind and kind in _VARY and line.name == other.name and len(places) < MOST:
-            before = line.raw[:len(line.raw) - len(line.value)]
+            before = line.raw[: len(line.raw) - len(line.value)]
             if before.rstrip(b" \t") != line.spelt:
                 return  # blanks behind the value
             places.append(place)
@@ -125,10 +126,15 @@ def shaped_request(data: bytes, model: Request, limit: int) -> Request | None:
     line = data[:end]
     method = shape.method
     size = len(method)
-    if end < size + 11 or not line.startswith(method) or line[size] != 0x20 or not line.endswith(b" HTTP/1.1") \
-            or line[size + 1] != 0x2F:
+    if (
+        end < size + 11
+        or not line.startswith(method)
+        or line[size] != 0x20
+        or not line.endswith(b" HTTP/1.1")
+        or line[size + 1] != 0x2F
+    ):
         return None
-    uri = line[size + 1:-9]
+    uri = line[size + 1 : -9]
     if uri.translate(PLAIN_TARGETS) != uri:
         return None
     head = Request()

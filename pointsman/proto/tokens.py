@@ -3,6 +3,7 @@
 A table maps what is allowed to ASCII and everything else to 0x80, so that `text.translate(TABLE).isascii()` is the
 test.
 """
+
 from typing import Final
 
 TOKEN: Final = b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"  # RFC 9110 5.6.2

@@ -3,6 +3,7 @@
 A head is read by these rules only after it was refused by all others, so good ones never come here, and nothing of it
 is remembered. Names that are no tokens go away with their lines: whoever is behind us cannot read them in another way.
 """
+
 from typing import Final
 
 from pointsman.proto.errors import ProtocolError

@@ -4,6 +4,7 @@ limits of that, not of the bytes on the wire.
 Heads have no fixed room here. But whoever sets these two expects the same heads to pass, and the same rewrites to fail.
 The figures were measured: a fixed part, the parts of the first line, and each field with a part for itself.
 """
+
 from typing import Final
 
 from pointsman.proto.message import Head, Request, Response

@@ -3,6 +3,7 @@
 What an exchange says of itself (src, dst, logs, forwardfor, PROXY headers, servers at 0.0.0.0) follows; the next
 request of the same connection begins with the real ones.
 """
+
 from collections.abc import Callable
 from typing import Final
 
@@ -67,9 +68,13 @@ def _parser(source: bool, port: bool) -> Callable[[RuleArgs], Action]:
         wanted = Type.SINT if port else Type.ADDR
         get = expression.cast_to(wanted)
         if get is None:
-            raise ConfigError(f"'{args.keyword}': '{expression.text}' yields no {'port' if port else 'address'}", at,
-                              "an expression that yields one")
+            raise ConfigError(
+                f"'{args.keyword}': '{expression.text}' yields no {'port' if port else 'address'}",
+                at,
+                "an expression that yields one",
+            )
         return SetAddress(expression, get, source, port)
+
     return parse
 
 

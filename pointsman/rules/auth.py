@@ -1,4 +1,5 @@
 """http-request auth (manual 4.4): ask for a user and a password (RFC 7617)."""
+
 from pointsman.config.action import ANSWER, HTTP_REQUEST, Action, RuleArgs, action
 from pointsman.rules.reply import Challenge
 from pointsman.sample.context import Context

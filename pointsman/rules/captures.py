@@ -4,6 +4,7 @@ declare capture; 4.4, capture; 8.2.3 and 8.6).
 A frontend has numbered slots for requests and others for responses. A slot is filled from a header field when the head
 comes, before any rule (capture request header), or by a rule (http-request capture). One cookie may be captured too.
 """
+
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import ClassVar, Final
@@ -44,8 +45,9 @@ class CaptureCookie(Setting):
 class Captures:
     """The slots of a frontend, and how they are filled. Slots are (header, length)."""
 
-    def __init__(self, request: list[tuple[bytes, int]], response: list[tuple[bytes, int]],
-                 cookie: CaptureCookie | None) -> None:
+    def __init__(
+        self, request: list[tuple[bytes, int]], response: list[tuple[bytes, int]], cookie: CaptureCookie | None
+    ) -> None:
         self.request = request
         self.response = response
         self.cookie = cookie
@@ -92,7 +94,7 @@ def _first(cookies: Iterable[tuple[bytes, bytes]], wanted: CaptureCookie) -> byt
     for name, value in cookies:
         text = name + b"=" + value
         if text.startswith(wanted.name):
-            return text[:wanted.length]
+            return text[: wanted.length]
     return None
 
 
@@ -107,8 +109,11 @@ def captures_of(section: Section, longest_cookie: int, diagnostics: Diagnostics)
     response = [(one.header, one.length) for one in slots_of(section, True)]
     cookie = section.one(CaptureCookie)
     if cookie is not None and cookie.length > longest_cookie:
-        diagnostics.warning(f"truncating capture length to {longest_cookie} bytes for frontend '{section.name}'.",
-                            cookie.at, hint="tune.http.cookielen sets the limit")
+        diagnostics.warning(
+            f"truncating capture length to {longest_cookie} bytes for frontend '{section.name}'.",
+            cookie.at,
+            hint="tune.http.cookielen sets the limit",
+        )
         cookie = replace(cookie, length=longest_cookie)
     if not request and not response and cookie is None:
         return None
@@ -120,6 +125,7 @@ def _header(response: bool) -> Callable[[Args], Parsed]:
         """<name> len <length>: capture the last field of that name, up to so many bytes."""
         name = header_name(args)
         return CaptureSlot(at=args.at, response=response, header=name, length=_length(args))
+
     return parse
 
 
@@ -162,8 +168,11 @@ class Capture(Action):
     def check(self, section: Section, diagnostics: Diagnostics) -> None:
         if section.kind & In.FRONT and self.index >= len(slots_of(section, self.response)):
             where = "http-response" if self.response else "http-request"
-            diagnostics.alert(f"unable to find capture id '{self.index}' referenced by {where} capture rule.", self.at,
-                              "the number of a slot: 'declare capture' makes one")
+            diagnostics.alert(
+                f"unable to find capture id '{self.index}' referenced by {where} capture rule.",
+                self.at,
+                "the number of a slot: 'declare capture' makes one",
+            )
 
     def run(self, context: Context) -> int:
         slots = context.response_captures if self.response else context.request_captures
@@ -171,7 +180,7 @@ class Capture(Action):
             value = self.expression.get_bytes(context)
             if value is not None:
                 sizes = context.response_capture_sizes if self.response else context.request_capture_sizes
-                slots[self.index] = value[:sizes[self.index]]
+                slots[self.index] = value[: sizes[self.index]]
         return CONTINUE
 
 
@@ -188,8 +197,12 @@ def parse_capture(args: RuleArgs) -> Action:
         at = args.here
         return Capture(expression, args.integer("<id>", 0, LONGEST), response, at)
     if args.section.kind == In.BACKEND:
-        raise ConfigError(f"'{args.keyword}': proxy '{args.section.name}' has no frontend capability", word.at,
-                          "id <id>", "declare the slot in the frontend")
+        raise ConfigError(
+            f"'{args.keyword}': proxy '{args.section.name}' has no frontend capability",
+            word.at,
+            "id <id>",
+            "declare the slot in the frontend",
+        )
     length = args.integer("<length>", 1, LONGEST)
     index = len(slots_of(args.section, False))
     args.section.put(CaptureSlot(at=args.at, response=False, header=b"", length=length))

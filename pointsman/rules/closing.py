@@ -1,4 +1,5 @@
 """Actions that end a connection without an answer: reject and silent-drop (manual 4.4)."""
+
 from typing import Final
 
 from pointsman.config.action import (

@@ -1,5 +1,6 @@
 """Where error pages come from: errorfile, errorfiles, errorloc*, http-error, the section http-errors (manual 4.2 and
 12.4)."""
+
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
@@ -33,8 +34,9 @@ class ErrorImport(Setting):
     many: ClassVar[bool] = True
 
 
-def error_pages(section: Section, configuration: Configuration | None = None,
-                diagnostics: Diagnostics | None = None) -> dict[int, Reply]:
+def error_pages(
+    section: Section, configuration: Configuration | None = None, diagnostics: Diagnostics | None = None
+) -> dict[int, Reply]:
     """The pages that a proxy or an http-errors section defines, later lines over earlier ones. Raises ConfigError for a
     section that does not exist; a status that it does not declare is worth a warning."""
     pages: dict[int, Reply] = {}
@@ -47,13 +49,17 @@ def error_pages(section: Section, configuration: Configuration | None = None,
         elif isinstance(setting, ErrorImport) and configuration is not None:
             found = configuration.http_errors.get(setting.name.text)
             if found is None:
-                raise ConfigError(f"unable to find the http-errors section '{setting.name.text}'", setting.name.at,
-                                  "the name of an http-errors section")
+                raise ConfigError(
+                    f"unable to find the http-errors section '{setting.name.text}'",
+                    setting.name.at,
+                    "the name of an http-errors section",
+                )
             imported = error_pages(found)
             for status in setting.codes:
                 if status not in imported and diagnostics is not None:
-                    diagnostics.warning(f"status '{status}' not declared in http-errors section '{setting.name.text}'",
-                                        setting.at)
+                    diagnostics.warning(
+                        f"status '{status}' not declared in http-errors section '{setting.name.text}'", setting.at
+                    )
             for status, page in imported.items():
                 if not setting.codes or status in setting.codes:
                     pages[status] = page
@@ -63,8 +69,11 @@ def error_pages(section: Section, configuration: Configuration | None = None,
 def _status(args: Args) -> int:
     word = args.word("<code>")
     if not (word.text.isascii() and word.text.isdigit()) or int(word.text) not in CODES:
-        raise ConfigError(f"'{args.keyword}': status code '{word.text}' not handled", word.at,
-                          "one of " + ", ".join(str(code) for code in CODES))
+        raise ConfigError(
+            f"'{args.keyword}': status code '{word.text}' not handled",
+            word.at,
+            "one of " + ", ".join(str(code) for code in CODES),
+        )
     return int(word.text)
 
 
@@ -95,10 +104,14 @@ def _location(status: int) -> Callable[[Args], Parsed]:
             raise ConfigError(f"'{args.keyword}' expects <code> and <url>", word.at, "<url>")
         url = word.text.encode("utf-8", "surrogateescape")
         fields: list[tuple[bytes, bytes | Format]] = [
-            (b"cache-control", b"no-cache"), (b"content-length", b""), (b"location", url)]
+            (b"cache-control", b"no-cache"),
+            (b"content-length", b""),
+            (b"location", url),
+        ]
         page = Reply(status, fields, b"", MOVED[status])
         page.logged = code
         return ErrorPage(at=args.at, status=code, page=page)
+
     return parse
 
 
@@ -114,8 +127,11 @@ def parse_http_error(args: Args) -> Parsed:
     if not answer.status:
         raise ConfigError("'http-error': missing the status code", args.here, "status <code>")
     if answer.status not in CODES:
-        raise ConfigError(f"'http-error': status code '{answer.status}' not handled", answer.at or args.at,
-                          "one of " + ", ".join(str(code) for code in CODES))
+        raise ConfigError(
+            f"'http-error': status code '{answer.status}' not handled",
+            answer.at or args.at,
+            "one of " + ", ".join(str(code) for code in CODES),
+        )
     if answer.section is not None:
         return ErrorImport(at=args.at, name=answer.section, codes=(answer.status,))
     return ErrorPage(at=args.at, status=answer.status, page=answer.reply)

@@ -1,4 +1,5 @@
 """Actions on header fields: add-header, set-header, del-header, replace-header, replace-value (manual 4.4)."""
+
 from collections.abc import Callable
 from typing import Final
 
@@ -177,7 +178,7 @@ class ReplaceHeader(HeaderAction):
         groups = self.regex.groups(stripped)
         if groups is None:
             return value
-        return value[:len(value) - len(value.lstrip(BLANKS))] + expand(groups, replacement)
+        return value[: len(value) - len(value.lstrip(BLANKS))] + expand(groups, replacement)
 
 
 def without(head: Head, name: bytes) -> list[Field]:
@@ -209,7 +210,7 @@ def rename_host(head: Head, host: bytes) -> None:
         old = authority(head.uri)
         if old is not None:
             start = head.uri.find(b"://") + 3
-            head.uri = head.uri[:start] + host + head.uri[start + len(old):]
+            head.uri = head.uri[:start] + host + head.uri[start + len(old) :]
 
 
 def header_name(args: Args) -> bytes:
@@ -227,6 +228,7 @@ def _setter(replaces: bool) -> Callable[[RuleArgs], Action]:
         """<name> <fmt>: append a field; set-header drops all of that name before."""
         name = header_name(args)
         return SetHeader(args, name, args.format("<fmt>"), replaces)
+
     return parse
 
 
@@ -237,6 +239,7 @@ def _replacer(each: bool) -> Callable[[RuleArgs], Action]:
         word = args.word("<match-regex>")
         regex = compile_regex(word.text, word.at)
         return ReplaceHeader(args, name, regex, args.format("<replace-fmt>"), each)
+
     return parse
 
 

@@ -1,5 +1,6 @@
 """The keywords that hold rules: http-request, http-response, http-after-response, redirect, use_backend,
 default_backend, use-server, monitor-uri, monitor fail (manual 4.2)."""
+
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
@@ -29,8 +30,9 @@ def parse_if(args: Args, where: Where) -> tuple[Condition | None, bool]:
         return None, False
     words = args.rest()
     if not words:
-        args.diagnostics.warning(f"'{args.keyword}': empty condition behind '{word}', it never holds", args.here,
-                                 "a condition")
+        args.diagnostics.warning(
+            f"'{args.keyword}': empty condition behind '{word}', it never holds", args.here, "a condition"
+        )
         return parse_condition(words, acls_of(args.section), where), word == "unless"
     return parse_condition(words, acls_of(args.section), where, args.diagnostics), word == "unless"
 
@@ -73,7 +75,7 @@ def _look_at_condition(args: Args, where: Where) -> None:
     for index in range(len(args.words) - 1, args.index - 1, -1):
         if args.words[index].text in ("if", "unless"):
             try:
-                parse_condition(args.words[index + 1:], acls_of(args.section), where)
+                parse_condition(args.words[index + 1 :], acls_of(args.section), where)
             except ConfigError as error:
                 if not (isinstance(error, UnknownName) and error.name in args.configuration.failed):
                     args.diagnostics.add(error.finding)
@@ -90,13 +92,26 @@ def _no_action(word: Word, rule_set: int) -> ConfigError:
     entry = lookup("action", word.text)
     if entry is not None and name in entry.where:
         return not_built("action", word.text, word.at)
-    near = nearest(word.text, [*built, *(one for one in words_of("action")
-                                         if (known := lookup("action", one)) is not None and name in known.where)])
+    near = nearest(
+        word.text,
+        [
+            *built,
+            *(
+                one
+                for one in words_of("action")
+                if (known := lookup("action", one)) is not None and name in known.where
+            ),
+        ],
+    )
     if entry is not None:
         places = " or ".join(f"'{place}'" for place in entry.where)
         return ConfigError(f"'{name}': action '{word.text}' is not possible here", word.at, f"it belongs to {places}")
-    return ConfigError(f"'{name}': unknown action '{word.text}'", word.at, "an action (manual 4.4)",
-                       f"did you mean '{near}'?" if near else "")
+    return ConfigError(
+        f"'{name}': unknown action '{word.text}'",
+        word.at,
+        "an action (manual 4.4)",
+        f"did you mean '{near}'?" if near else "",
+    )
 
 
 def _warn_of_final(args: Args, rule_set: int) -> None:
@@ -105,8 +120,11 @@ def _warn_of_final(args: Args, rule_set: int) -> None:
         assert isinstance(setting, Rule)
         if setting.rule_set == rule_set:
             if setting.condition is None and setting.action.final:
-                args.diagnostics.warning(f"previous '{RULE_SETS[rule_set]}' action is final and has no condition "
-                                         "attached, further entries are NOOP.", args.at)
+                args.diagnostics.warning(
+                    f"previous '{RULE_SETS[rule_set]}' action is final and has no condition "
+                    "attached, further entries are NOOP.",
+                    args.at,
+                )
             return
 
 
@@ -133,8 +151,9 @@ def parse_redirect_line(args: Args) -> RedirectLine:
     condition, negated = parse_if(inner, Where.HTTP_REQ)
     inner.end()
     args.index = inner.index
-    return RedirectLine(at=args.at, rule=Rule(at=args.at, rule_set=HTTP_REQUEST, action=made, condition=condition,
-                                              negated=negated))
+    return RedirectLine(
+        at=args.at, rule=Rule(at=args.at, rule_set=HTTP_REQUEST, action=made, condition=condition, negated=negated)
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,8 +212,9 @@ def parse_use_server(args: Args) -> UseServer:
     computed = _computed(args, name, Where.HTTP_REQ)
     condition, negated = parse_if(args, Where.HTTP_REQ)
     if condition is None:
-        raise ConfigError("'use-server' expects either 'if' or 'unless' followed by a condition", args.here,
-                          "'if' or 'unless'")
+        raise ConfigError(
+            "'use-server' expects either 'if' or 'unless' followed by a condition", args.here, "'if' or 'unless'"
+        )
     return UseServer(at=args.at, name=name, format=computed, condition=condition, negated=negated)
 
 

@@ -3,6 +3,7 @@
 With several lanes such a change goes to control, which puts all changes in order; every lane, the own one too, has made
 it a moment later (tables/changes.py). An entry that is no pattern, or whose value a map cannot give, is left out.
 """
+
 from pointsman.config.action import CONTINUE, HTTP_AFTER, HTTP_REQUEST, HTTP_RESPONSE, Action, RuleArgs, action
 from pointsman.config.setting import Configuration
 from pointsman.core.diagnostics import ConfigError, Diagnostics
@@ -62,8 +63,9 @@ def _text(value: bytes) -> str:
 
 def _make(args: RuleArgs, in_map: bool, verb: str, with_value: bool) -> Action:
     if not args.parameters:
-        raise ConfigError(f"'{args.keyword}' expects a name in parentheses", args.parameters_at,
-                          f"{args.keyword}(<file-name>)")
+        raise ConfigError(
+            f"'{args.keyword}' expects a name in parentheses", args.parameters_at, f"{args.keyword}(<file-name>)"
+        )
     key = args.format("<key fmt>")
     value = args.format("<value fmt>") if with_value else None
     return ChangeList(args.parameters, in_map, verb, key, value)

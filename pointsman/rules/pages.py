@@ -3,6 +3,7 @@
 A page is a Reply; what goes out of it is rendered like any response. Only what the HTTP/1 side itself refuses, before
 there is a request, goes out as fixed bytes (`raw_page`), because nothing of the request is known then.
 """
+
 from typing import Final
 
 from pointsman.core.diagnostics import ConfigError, Position
@@ -42,8 +43,13 @@ _TEXTS: Final = {
     504: b"The server didn't respond in time.",
 }
 # Where the page's words are not those of REASONS.
-_TITLES: Final = {400: b"Bad request", 407: b"Unauthorized", 413: b"Payload Too Large", 414: b"URI Too Long",
-                  502: b"Bad Gateway"}
+_TITLES: Final = {
+    400: b"Bad request",
+    407: b"Unauthorized",
+    413: b"Payload Too Large",
+    414: b"URI Too Long",
+    502: b"Bad Gateway",
+}
 _CLOSING: Final = (400, 408)  # pages that say "Connection: close"
 
 
@@ -54,7 +60,10 @@ def _content(status: int) -> bytes:
 
 def _page(status: int) -> Reply:
     fields: list[tuple[bytes, bytes | Format]] = [
-        (b"content-length", b""), (b"cache-control", b"no-cache"), (b"content-type", b"text/html")]
+        (b"content-length", b""),
+        (b"cache-control", b"no-cache"),
+        (b"content-type", b"text/html"),
+    ]
     reply = Reply(status, fields, _content(status), _TITLES.get(status, b""))
     reply.close = status in _CLOSING
     return reply
@@ -67,16 +76,17 @@ def raw_page(status: int, custom: Reply | None, context: Context) -> bytes:
     """The bytes for a request that could not be read: an error file's, or the built-in ones."""
     if custom is not None:
         response, content = custom.render(context)
-        return response_head(response.status, response.reason, response.fields, length=len(content),
-                             close=True) + content
+        return (
+            response_head(response.status, response.reason, response.fields, length=len(content), close=True) + content
+        )
     if status not in _TEXTS:
         status = 400
     content = _content(status)
     # The connection ends behind any of them, but only these two say so (as the peer program's pages).
     close = b"Connection: close\r\n" if status in _CLOSING else b""
-    return (b"HTTP/1.1 %d %b\r\nContent-length: %d\r\nCache-Control: no-cache\r\n%b"
-            b"Content-Type: text/html\r\n\r\n%b") % (status, _TITLES.get(status, REASONS[status]), len(content), close,
-                                                       content)
+    return (
+        b"HTTP/1.1 %d %b\r\nContent-length: %d\r\nCache-Control: no-cache\r\n%bContent-Type: text/html\r\n\r\n%b"
+    ) % (status, _TITLES.get(status, REASONS[status]), len(content), close, content)
 
 
 def page_from_file(path: str, at: Position, status: int) -> Reply:
@@ -111,8 +121,9 @@ def parse_page(data: bytes, name: str, at: Position) -> Reply:
     if 0 <= head.length < len(content):
         raise ConfigError(f"'{name}': the body is longer than its Content-Length", at)
     if head.length > len(content):
-        raise ConfigError(f"'{name}': the body is shorter than its Content-Length "
-                          f"({len(content)} of {head.length} bytes)", at)
+        raise ConfigError(
+            f"'{name}': the body is shorter than its Content-Length ({len(content)} of {head.length} bytes)", at
+        )
     fields: list[tuple[bytes, bytes | Format]] = []
     for one in head.fields:
         if one.kind not in (CODING, CONNECTION):

@@ -5,6 +5,7 @@ tested, values that were rendered. When no bit of it moves (sample/types.py), th
 be treated in the same way, and the stream remembers the outcome (stream/outcome.py). What moves, or writes something
 that moves, is never remembered.
 """
+
 from typing import Final
 
 from pointsman.config.action import CONTINUE, Action

@@ -1,4 +1,5 @@
 """Redirections: the action `redirect` and the proxy keyword of that name (manual 4.2)."""
+
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,8 +13,16 @@ from pointsman.sample.types import Reads, Writes
 
 KINDS: Final = ("location", "prefix", "scheme")
 CODES: Final = tuple(MOVED)
-_OPTIONS: Final = ("code", "drop-query", "append-slash", "ignore-empty", "keep-query", "set-cookie", "set-cookie-fmt",
-                   "clear-cookie")
+_OPTIONS: Final = (
+    "code",
+    "drop-query",
+    "append-slash",
+    "ignore-empty",
+    "keep-query",
+    "set-cookie",
+    "set-cookie-fmt",
+    "clear-cookie",
+)
 _NOT_CACHED: Final = (302, 303, 307)
 
 
@@ -126,8 +135,11 @@ def parse_words(args: RuleArgs, computed: bool) -> Words:
         else:
             raise args.wrong(word, f"'{args.keyword}': unrecognized parameter '{word.text}'", (*KINDS, *_OPTIONS))
     if not words.kind:
-        raise ConfigError(f"'{args.keyword}': missing 'location', 'prefix' or 'scheme'", args.here,
-                          "location <loc>, prefix <pfx> or scheme <sch>")
+        raise ConfigError(
+            f"'{args.keyword}': missing 'location', 'prefix' or 'scheme'",
+            args.here,
+            "location <loc>, prefix <pfx> or scheme <sch>",
+        )
     return words
 
 
@@ -136,8 +148,11 @@ def _code(args: RuleArgs) -> int:
     for code in CODES:
         if word.text == str(code):
             return code
-    raise ConfigError(f"'{args.keyword}': unsupported HTTP code '{word.text}'", word.at,
-                      "one of " + ", ".join(str(code) for code in CODES))
+    raise ConfigError(
+        f"'{args.keyword}': unsupported HTTP code '{word.text}'",
+        word.at,
+        "one of " + ", ".join(str(code) for code in CODES),
+    )
 
 
 def _value(args: RuleArgs, expected: str, computed: bool) -> bytes | Format:

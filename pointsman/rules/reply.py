@@ -3,6 +3,7 @@
 A Reply is compiled at start-up; `render` gives the head and the body for one request. Where the body comes from a
 log-format it is evaluated each time, else it is the same bytes for all.
 """
+
 from typing import Final
 
 from mypy_extensions import mypyc_attr
@@ -13,8 +14,13 @@ from pointsman.proto.tokens import tokens
 from pointsman.sample.context import Context
 from pointsman.sample.format import Format
 
-MOVED: Final = {301: b"Moved Permanently", 302: b"Found", 303: b"See Other", 307: b"Temporary Redirect",
-                308: b"Permanent Redirect"}  # those of redirections
+MOVED: Final = {
+    301: b"Moved Permanently",
+    302: b"Found",
+    303: b"See Other",
+    307: b"Temporary Redirect",
+    308: b"Permanent Redirect",
+}  # those of redirections
 
 
 class Challenge:
@@ -31,8 +37,9 @@ class Reply:
     """An answer of the proxy's own. `fields`: names in lower case with constant or computed values; content-length is
     added when it goes out. `body` is constant bytes or a log-format."""
 
-    def __init__(self, status: int, fields: list[tuple[bytes, bytes | Format]], body: bytes | Format,
-                 reason: bytes = b"") -> None:
+    def __init__(
+        self, status: int, fields: list[tuple[bytes, bytes | Format]], body: bytes | Format, reason: bytes = b""
+    ) -> None:
         self.status = status
         self.reason = reason or reason_of(status)
         self.fields = fields

@@ -1,8 +1,9 @@
 """The words that describe an answer of our own: those of `return`, `deny` and `http-error` (manual 4.4, return).
 
-    [status <code>] [content-type <type>] [{default-errorfiles | errorfile <file> | errorfiles <name> | file <file> |
-    lf-file <file> | string <str> | lf-string <fmt>}] [hdr <name> <fmt>]*
+[status <code>] [content-type <type>] [{default-errorfiles | errorfile <file> | errorfiles <name> | file <file> |
+lf-file <file> | string <str> | lf-string <fmt>}] [hdr <name> <fmt>]*
 """
+
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -17,8 +18,11 @@ from pointsman.rules.reply import Reply
 from pointsman.sample.format import Format, parse_format
 from pointsman.sample.types import Where
 
-_OWN: Final = {b"content-length": "it is that of the payload", b"transfer-encoding": "the payload's length is known",
-               b"content-type": "'content-type' has a word of its own"}
+_OWN: Final = {
+    b"content-length": "it is that of the payload",
+    b"transfer-encoding": "the payload's length is known",
+    b"content-type": "'content-type' has a word of its own",
+}
 _PAGES: Final = ("default-errorfiles", "errorfile", "errorfiles")
 _PAYLOADS: Final = ("default-errorfiles", "errorfile", "errorfiles", "file", "lf-file", "string", "lf-string")
 
@@ -45,8 +49,9 @@ class _Words:
     headers: list[tuple[bytes, bytes | Format]] = field(default_factory=list)
 
 
-def parse_answer(args: Args, where: Where, status: int, *, status_words: tuple[str, ...] = ("status",),
-                 default: bool = False) -> Answer:
+def parse_answer(
+    args: Args, where: Where, status: int, *, status_words: tuple[str, ...] = ("status",), default: bool = False
+) -> Answer:
     """Read them all; `status` is the default one. `default`: without a payload the error pages answer (deny)."""
     words = _read(args, where, status_words)
     code = words.status or status
@@ -54,8 +59,11 @@ def parse_answer(args: Args, where: Where, status: int, *, status_words: tuple[s
     if not words.payload and default and not words.headers and words.status_word != status_words[0]:
         words.payload = "default-errorfiles"
     if words.payload in ("default-errorfiles", "errorfiles") and code not in CODES:
-        raise ConfigError(f"status code '{code}' not handled by default with '{words.payload}' argument", at,
-                          "one of " + ", ".join(str(one) for one in CODES))
+        raise ConfigError(
+            f"status code '{code}' not handled by default with '{words.payload}' argument",
+            at,
+            "one of " + ", ".join(str(one) for one in CODES),
+        )
     _ignored(args, words)
     if words.payload == "default-errorfiles":
         return Answer(code, default=True, at=at)
@@ -93,8 +101,11 @@ def _read(args: Args, where: Where, status_words: tuple[str, ...]) -> _Words:
             else:
                 words.headers.append((name, value if value.constant is None else value.constant))
         else:
-            raise args.wrong(word, f"'{args.keyword}': unknown argument '{word.text}'",
-                             (*status_words, "content-type", "hdr", *_PAYLOADS))
+            raise args.wrong(
+                word,
+                f"'{args.keyword}': unknown argument '{word.text}'",
+                (*status_words, "content-type", "hdr", *_PAYLOADS),
+            )
     return words
 
 
@@ -108,11 +119,15 @@ def _format(args: Args, word: Word, where: Where) -> Format:
 def _ignored(args: Args, words: _Words) -> None:
     """Warn of what was said in vain, in HAProxy's words."""
     if words.content_type and not words.payload:
-        args.diagnostics.warning(f"content-type '{words.content_type}' ignored by the http reply because neither "
-                                 "errorfile nor payload defined.", args.at)
+        args.diagnostics.warning(
+            f"content-type '{words.content_type}' ignored by the http reply because neither "
+            "errorfile nor payload defined.",
+            args.at,
+        )
     elif words.content_type and words.argument is None or words.content_type and words.payload in _PAGES:
-        args.diagnostics.warning(f"content-type '{words.content_type}' ignored by the http reply when used with an "
-                                 "errorfile.", args.at)
+        args.diagnostics.warning(
+            f"content-type '{words.content_type}' ignored by the http reply when used with an errorfile.", args.at
+        )
     if words.headers and words.payload in _PAGES:
         args.diagnostics.warning("hdr parameters ignored by the http reply when used with an errorfile.", args.at)
 
@@ -134,8 +149,9 @@ def _built(args: Args, words: _Words, code: int, where: Where) -> Reply:
         if content and code in (204, 304):
             raise ConfigError(f"No body expected for {code} responses.", argument.at)
         if content and not words.content_type:
-            raise ConfigError(f"a content-type must be defined with '{words.payload}' argument", argument.at,
-                              "content-type <type>")
+            raise ConfigError(
+                f"a content-type must be defined with '{words.payload}' argument", argument.at, "content-type <type>"
+            )
         if not content and words.content_type:
             args.diagnostics.warning("content-type ignored: the payload is empty", argument.at)
     fields = [*words.headers, (b"content-length", b"")]

@@ -3,6 +3,7 @@
 The log goes on showing the line that was received. An absolute URI and the Host field always name the same host: who
 writes one writes both (RFC 9112 3.2.2).
 """
+
 from collections.abc import Callable
 from typing import Final
 
@@ -136,6 +137,7 @@ def _setter(edit: Edit) -> Callable[[RuleArgs], Action]:
     def parse(args: RuleArgs) -> Action:
         """<fmt>: write that part of the request's line."""
         return SetPart(edit, args.format("<fmt>"))
+
     return parse
 
 
@@ -145,6 +147,7 @@ def _replacer(part: int, edit: Edit) -> Callable[[RuleArgs], Action]:
         word = args.word("<match-regex>")
         regex = compile_regex(word.text, word.at)
         return ReplacePart(part, edit, regex, args.format("<replace-fmt>"))
+
     return parse
 
 

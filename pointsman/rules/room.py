@@ -4,6 +4,7 @@ A message that comes leaves at least tune.maxrewrite free. So `Context.room` beg
 what it adds, and only one that finds too little there weighs the whole head. One that does not fit is counted (wrew)
 and ends the exchange with an internal error, unless `strict-mode off` has come before it in its list.
 """
+
 from pointsman.config.verdict import CONTINUE, FAILED
 from pointsman.proto.message import Field, Head
 from pointsman.proto.weight import PIECE, weight

@@ -1,4 +1,5 @@
 """A rule: an action and the condition under which it runs. How streams evaluate lists of them stands in plan.py."""
+
 from dataclasses import dataclass
 from typing import ClassVar
 

@@ -6,6 +6,7 @@ Who writes the answer is none of the stream's business: for what this program ha
 the runtime socket. A service registers its name and a function that makes it; the function gets `ask`, by which a
 question goes to whoever writes answers. Made it is when all proxies are whole (assemble/admin.py).
 """
+
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -39,9 +40,11 @@ SERVICES: Final[Registry[ServiceEntry]] = Registry("service")
 
 def service(name: str, text: str) -> Callable[[Callable[[Ask], HttpService]], Callable[[Ask], HttpService]]:
     """Register what makes an HTTP service. `text`: what it is for."""
+
     def record(make: Callable[[Ask], HttpService]) -> Callable[[Ask], HttpService]:
         SERVICES.add(name, ServiceEntry(name, text, make))
         return make
+
     return record
 
 
@@ -73,6 +76,10 @@ def parse_use_service(args: RuleArgs) -> Action:
         if lua is not None:
             raise lua
         near = SERVICES.nearest(word.text)
-        raise ConfigError(f"unknown service name '{word.text}'", word.at,
-                          "one of " + ", ".join(SERVICES), f"did you mean '{near}'?" if near else "")
+        raise ConfigError(
+            f"unknown service name '{word.text}'",
+            word.at,
+            "one of " + ", ".join(SERVICES),
+            f"did you mean '{near}'?" if near else "",
+        )
     return UseService(entry)

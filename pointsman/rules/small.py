@@ -1,4 +1,5 @@
 """Small actions: set-status, set-log-level, set-nice, strict-mode, disable-l7-retry (manual 4.4)."""
+
 from typing import Final
 
 from pointsman.config.action import CONTINUE, HTTP_AFTER, HTTP_REQUEST, HTTP_RESPONSE, Action, RuleArgs, action

@@ -1,5 +1,6 @@
 """Who may see the statistics page, and who may change servers with it: `stats http-request` and `stats admin`
 (manual 4.2). The other `stats` lines stand in config/stats.py; each of these enables the page, too."""
+
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
@@ -40,8 +41,9 @@ def parse_stats_admin(args: Args) -> StatsAdmin:
     """stats admin {if | unless} <cond>: whoever fulfils it may change servers."""
     condition, negated = parse_if(args, Where.HTTP_REQ)
     if condition is None:
-        raise ConfigError("'stats admin' requires either 'if' or 'unless' followed by a condition", args.here,
-                          "'if' or 'unless'")
+        raise ConfigError(
+            "'stats admin' requires either 'if' or 'unless' followed by a condition", args.here, "'if' or 'unless'"
+        )
     return StatsAdmin(at=args.at, condition=condition, negated=negated)
 
 
@@ -51,8 +53,12 @@ def parse_stats_http_request(args: Args) -> StatsRule:
     word = args.word("'allow', 'deny' or 'auth'")
     if word.text not in VERDICTS:
         near = nearest(word.text, VERDICTS)
-        raise ConfigError(f"'stats http-request' expects 'allow', 'deny' or 'auth', but got '{word.text}'", word.at,
-                          "'allow', 'deny' or 'auth'", f"did you mean '{near}'?" if near else "")
+        raise ConfigError(
+            f"'stats http-request' expects 'allow', 'deny' or 'auth', but got '{word.text}'",
+            word.at,
+            "'allow', 'deny' or 'auth'",
+            f"did you mean '{near}'?" if near else "",
+        )
     realm = args.word("<realm>").text if word.text == "auth" and args.accept("realm") else ""
     condition, negated = parse_if(args, Where.HTTP_REQ)
     return StatsRule(at=args.at, verdict=word.text, realm=realm, condition=condition, negated=negated)

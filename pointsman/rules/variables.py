@@ -1,4 +1,5 @@
 """set-var, set-var-fmt, unset-var (manual 4.4 and 2.8), and the global keywords that give process-wide values (3.1)."""
+
 from collections.abc import Sequence
 from typing import Final
 
@@ -24,7 +25,7 @@ from pointsman.sample.format import Format, parse_format
 from pointsman.sample.types import Where, Writes
 from pointsman.sample.variables import PROCESS, Check, Variable, assign, conditions, marked, parse_variable
 
-_ALL: Final = (HTTP_REQUEST | HTTP_RESPONSE | HTTP_AFTER | TCP_CONNECTION | TCP_SESSION | TCP_CONTENT | TCP_RESPONSE)
+_ALL: Final = HTTP_REQUEST | HTTP_RESPONSE | HTTP_AFTER | TCP_CONNECTION | TCP_SESSION | TCP_CONTENT | TCP_RESPONSE
 
 
 class VariableAction(Action):
@@ -105,8 +106,12 @@ def _process_wide(args: Args) -> Variable:
     word = args.word("<var-name>")
     variable = parse_variable(word.text, word.at)
     if variable.scope != "proc":
-        raise ConfigError(f"'{args.keyword}': cannot set variable '{word.text}', only scope 'proc' is permitted in the "
-                          "global section.", word.at, "proc.<name>")
+        raise ConfigError(
+            f"'{args.keyword}': cannot set variable '{word.text}', only scope 'proc' is permitted in the "
+            "global section.",
+            word.at,
+            "proc.<name>",
+        )
     return variable
 
 
@@ -121,7 +126,7 @@ def parse_global_set_var(args: Args) -> None:
     variable = _process_wide(args)
     if not args.more():
         args.word("<expr>")
-    expression, used = parse_words(args.words[args.index:], Where.CONFIG)
+    expression, used = parse_words(args.words[args.index :], Where.CONFIG)
     args.index += used
     value = expression.get(_nobody())
     if value is not None:

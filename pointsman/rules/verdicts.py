@@ -1,4 +1,5 @@
 """Actions that end a list of rules: allow, deny, tarpit, return (manual 4.4)."""
+
 from pointsman.config.action import (
     ALLOW,
     ANSWER,
@@ -48,12 +49,18 @@ class Answering(Action):
             return
         found = configuration.http_errors.get(section.text)
         if found is None:
-            raise ConfigError(f"unable to find the http-errors section '{section.text}'", section.at,
-                              "the name of an http-errors section")
+            raise ConfigError(
+                f"unable to find the http-errors section '{section.text}'",
+                section.at,
+                "the name of an http-errors section",
+            )
         pages = error_pages(found)
         if self.asked.status not in pages:
-            diagnostics.warning(f"status '{self.asked.status}' referenced by an http reply not declared in http-errors "
-                                f"section '{section.text}'.", section.at)
+            diagnostics.warning(
+                f"status '{self.asked.status}' referenced by an http reply not declared in http-errors "
+                f"section '{section.text}'.",
+                section.at,
+            )
         self.answer = pages.get(self.asked.status, self.asked.status)
 
     def run(self, context: Context) -> int:

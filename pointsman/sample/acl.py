@@ -9,6 +9,7 @@
 A line is compiled to an Acl; several lines with one name are OR'd. What an Acl was made from stays readable
 (expression, method, patterns), so that a table of many ACLs of one shape can be built and decisions can be explained.
 """
+
 import re
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -45,35 +46,71 @@ from pointsman.sample.types import OF_REQUEST, OF_RESPONSE, Type, Value, Where
 ACL_NAME: Final = re.compile(r"[A-Za-z0-9_.:-]+", re.ASCII)
 SUFFIXES: Final = ("beg", "dir", "dom", "end", "len", "reg", "sub")
 # Names that take all suffixes, and the fetch they stand for; the others that HAProxy knows stand below.
-FAMILIES: Final = {"base": "base", "cook": "req.cook", "hdr": "req.hdr", "path": "path", "scook": "res.cook",
-                   "shdr": "res.hdr", "url": "url", "urlp": "urlp"}
+FAMILIES: Final = {
+    "base": "base",
+    "cook": "req.cook",
+    "hdr": "req.hdr",
+    "path": "path",
+    "scook": "res.cook",
+    "shdr": "res.hdr",
+    "url": "url",
+    "urlp": "urlp",
+}
 DERIVATIVES: Final[dict[str, tuple[str, str]]] = {
     **{f"{name}_{suffix}": (real, suffix) for name, real in FAMILIES.items() for suffix in SUFFIXES},
     **{name: (real, "str") for name, real in FAMILIES.items() if name != real},
-    "ssl_fc_sni_end": ("ssl_fc_sni", "end"), "ssl_fc_sni_reg": ("ssl_fc_sni", "reg"),
-    "http_auth_group": ("http_auth_group", "str"), "payload": ("req.payload", "bin"),
-    "payload_lv": ("req.payload_lv", "bin"), "req_rdp_cookie": ("req.rdp_cookie", "str"),
-    "req_rdp_cookie_cnt": ("req.rdp_cookie_cnt", "int")}
+    "ssl_fc_sni_end": ("ssl_fc_sni", "end"),
+    "ssl_fc_sni_reg": ("ssl_fc_sni", "reg"),
+    "http_auth_group": ("http_auth_group", "str"),
+    "payload": ("req.payload", "bin"),
+    "payload_lv": ("req.payload_lv", "bin"),
+    "req_rdp_cookie": ("req.rdp_cookie", "str"),
+    "req_rdp_cookie_cnt": ("req.rdp_cookie_cnt", "int"),
+}
 # What "-dKacl" lists: all short criteria, also those that are no more than the fetch itself.
 SHORT: Final[dict[str, tuple[str, str]]] = {
-    **{name: (real, "str") for name, real in FAMILIES.items()}, **DERIVATIVES, "method": ("method", "str"),
-    "req.ssl_ver": ("req.ssl_ver", "int"), "req_ssl_sni": ("req.ssl_sni", "str"), "req_ssl_ver": ("req.ssl_ver", "int"),
-    "req_ver": ("req.ver", "str"), "resp_ver": ("res.ver", "str")}
+    **{name: (real, "str") for name, real in FAMILIES.items()},
+    **DERIVATIVES,
+    "method": ("method", "str"),
+    "req.ssl_ver": ("req.ssl_ver", "int"),
+    "req_ssl_sni": ("req.ssl_sni", "str"),
+    "req_ssl_ver": ("req.ssl_ver", "int"),
+    "req_ver": ("req.ver", "str"),
+    "resp_ver": ("res.ver", "str"),
+}
 
 PREDEFINED: Final = {  # manual 7.4
-    "FALSE": "always_false", "TRUE": "always_true", "HTTP": "req.proto_http",
-    "HTTP_1.0": "req.ver 1.0", "HTTP_1.1": "req.ver 1.1", "HTTP_2.0": "req.ver 2.0", "HTTP_3.0": "req.ver 3.0",
-    "HTTP_CONTENT": "req.hdr_val(content-length) gt 0", "HTTP_URL_ABS": "url_reg ^[^/:]*://",
-    "HTTP_URL_SLASH": "url_beg /", "HTTP_URL_STAR": "url *", "LOCALHOST": "src 127.0.0.1/8 ::1",
-    "METH_CONNECT": "method CONNECT", "METH_DELETE": "method DELETE", "METH_GET": "method GET HEAD",
-    "METH_HEAD": "method HEAD", "METH_OPTIONS": "method OPTIONS", "METH_POST": "method POST",
-    "METH_PUT": "method PUT", "METH_TRACE": "method TRACE", "RDP_COOKIE": "req.rdp_cookie_cnt gt 0",
-    "REQ_CONTENT": "req.len gt 0", "WAIT_END": "wait_end"}
+    "FALSE": "always_false",
+    "TRUE": "always_true",
+    "HTTP": "req.proto_http",
+    "HTTP_1.0": "req.ver 1.0",
+    "HTTP_1.1": "req.ver 1.1",
+    "HTTP_2.0": "req.ver 2.0",
+    "HTTP_3.0": "req.ver 3.0",
+    "HTTP_CONTENT": "req.hdr_val(content-length) gt 0",
+    "HTTP_URL_ABS": "url_reg ^[^/:]*://",
+    "HTTP_URL_SLASH": "url_beg /",
+    "HTTP_URL_STAR": "url *",
+    "LOCALHOST": "src 127.0.0.1/8 ::1",
+    "METH_CONNECT": "method CONNECT",
+    "METH_DELETE": "method DELETE",
+    "METH_GET": "method GET HEAD",
+    "METH_HEAD": "method HEAD",
+    "METH_OPTIONS": "method OPTIONS",
+    "METH_POST": "method POST",
+    "METH_PUT": "method PUT",
+    "METH_TRACE": "method TRACE",
+    "RDP_COOKIE": "req.rdp_cookie_cnt gt 0",
+    "REQ_CONTENT": "req.len gt 0",
+    "WAIT_END": "wait_end",
+}
 
-NO_PATTERN: Final = ("no pattern to match against were provided, so this ACL will never match. If this is what you "
-                     "intended, please add '--' to get rid of this warning. If you intended to match only for "
-                     "existence, please use '-m found'. If you wanted to force an int to match as a bool, please use "
-                     "'-m bool'.")
+NO_PATTERN: Final = (
+    "no pattern to match against were provided, so this ACL will never match. If this is what you "
+    "intended, please add '--' to get rid of this warning. If you intended to match only for "
+    "existence, please use '-m found'. If you wanted to force an int to match as a bool, please use "
+    "'-m bool'."
+)
 
 
 _REPEATING: Final = int(OF_REQUEST | OF_RESPONSE)
@@ -201,11 +238,15 @@ class AclTable(AclScope):
             raise ConfigError("'acl' expects a name and a criterion", at, "<aclname> <criterion> [flags] [<value>] ...")
         name = words[0]
         if not ACL_NAME.fullmatch(name.text):
-            raise ConfigError(f"invalid character in ACL name '{name.text}'", name.at,
-                              "letters, digits, '-', '_', '.', ':'")
+            raise ConfigError(
+                f"invalid character in ACL name '{name.text}'", name.at, "letters, digits, '-', '_', '.', ':'"
+            )
         if name.text.lower() == "or":
-            raise ConfigError("acl name 'or' will never match. 'or' is used to express a logical disjunction within a "
-                              "condition.", name.at, "another name")
+            raise ConfigError(
+                "acl name 'or' will never match. 'or' is used to express a logical disjunction within a condition.",
+                name.at,
+                "another name",
+            )
         acl = parse_acl(words[1:], self)
         self.findings += acl.findings
         self.enter(words, acl)
@@ -253,8 +294,10 @@ def parse_acl(words: Sequence[Word], acls: AclScope | None = None) -> Acl:
         method = _default(expression, criterion)
     cast = find_matching_cast(method, expression.type)
     if cast is None:
-        raise ConfigError(f"matching method '{method.name}' cannot be used with fetch keyword '{expression.text}'",
-                          (flags.method or criterion).at)
+        raise ConfigError(
+            f"matching method '{method.name}' cannot be used with fetch keyword '{expression.text}'",
+            (flags.method or criterion).at,
+        )
     patterns = flags.all_patterns(method.name in ("int", "len"))
     lists = Patterns(method, patterns if method.patterns else [], flags.files, criterion, flags.identity)
     acl = Acl(expression, method, lists, cast)
@@ -294,7 +337,7 @@ def _read_criterion(word: Word, acls: AclScope | None) -> tuple[Expression, Meth
             raise unknown("fetch", name, inside(word, 0, len(name)), [*FETCHES, *SHORT])
         return parse_expression(word, Where.EVERYWHERE, acls), None
     real, suffix = derivative
-    text = real + word.text[len(name):]
+    text = real + word.text[len(name) :]
     expression = parse_expression(Word(text, word.at), Where.EVERYWHERE, acls)
     expression.text = word.text
     return expression, None if expression.converters else METHODS[suffix]
@@ -305,8 +348,12 @@ def _default(expression: Expression, criterion: Word) -> Method:
         return METHOD_NAME
     name = DEFAULTS.get(expression.type)
     if name is None:
-        raise ConfigError("matching method must be specified first (using '-m') when using a sample fetch of this type "
-                          f"('{criterion.text}')", criterion.at, "-m and one of " + ", ".join(METHODS))
+        raise ConfigError(
+            "matching method must be specified first (using '-m') when using a sample fetch of this type "
+            f"('{criterion.text}')",
+            criterion.at,
+            "-m and one of " + ", ".join(METHODS),
+        )
     return METHODS[name]
 
 
@@ -348,8 +395,9 @@ class _Flags:
                 raise ConfigError("only one explicit matching method can be specified", word.at)
             self.method = self._argument(word, "a matching method")
             if self.files:
-                raise ConfigError("'-m' must only be specified before patterns and files in parsing ACL expression",
-                                  word.at)
+                raise ConfigError(
+                    "'-m' must only be specified before patterns and files in parsing ACL expression", word.at
+                )
         elif word.text == "-u":
             identity = self._argument(word, "a number")
             if not (identity.text.isascii() and identity.text.isdigit()):
@@ -359,8 +407,11 @@ class _Flags:
             name = self._argument(word, "a file")
             self.files.append(File(find_list(name.text, self.map, name.at), self.nocase, self.resolve))
         else:
-            raise ConfigError(f"'{word.text}' is not a valid ACL option. Please use '--' before any pattern beginning "
-                              "with a '-'", word.at, "one of -f, -i, -m, -M, -n, -u, --")
+            raise ConfigError(
+                f"'{word.text}' is not a valid ACL option. Please use '--' before any pattern beginning with a '-'",
+                word.at,
+                "one of -f, -i, -m, -M, -n, -u, --",
+            )
 
     def _argument(self, flag: Word, expected: str) -> Word:
         if self.index >= len(self.words):
@@ -372,7 +423,7 @@ class _Flags:
         """Those of the line; an operator holds for the numbers behind it."""
         found: list[Pattern] = []
         operator = "eq"
-        for word in self.words[self.index:]:
+        for word in self.words[self.index :]:
             if numbers and word.text in OPERATORS:
                 operator = word.text
                 continue

@@ -3,6 +3,7 @@
 What stands on the line is compiled into one matcher (pattern.py), and compiled anew when it is asked for the first time
 after a change; files, which may be large and change often, are looked up in an index (matching.py).
 """
+
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -97,8 +98,9 @@ class Patterns:
 
     __slots__ = ("_compiled", "_files", "_indexed", "_line", "matcher", "nocase", "own", "renewed", "take", "version")
 
-    def __init__(self, method: Method, line: Sequence[Pattern], files: Sequence["File"], criterion: Word,
-                 identity: int) -> None:
+    def __init__(
+        self, method: Method, line: Sequence[Pattern], files: Sequence["File"], criterion: Word, identity: int
+    ) -> None:
         self.matcher: Matcher = Never()
         self.version = 0
         self.renewed = True  # the matcher is that of the lists as they are
@@ -223,8 +225,9 @@ class OfLine(Reference):
         self.changed = False
         if self.owner is not None:
             first = line[0] if line else None
-            use = Compiled(self, method, first is not None and first.nocase or self.nocase,
-                           first is None or first.resolve)
+            use = Compiled(
+                self, method, first is not None and first.nocase or self.nocase, first is None or first.resolve
+            )
             self.uses["line"] = use
             self.owner.follow(use)
 

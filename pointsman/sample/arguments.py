@@ -3,6 +3,7 @@
 A signature is written as HAProxy prints it: "(string,integer[,table])"; what stands in brackets may be left out. The
 text between the parentheses has a level of quoting of its own, like that of the file but without \\#, \\$ and \\xNN.
 """
+
 import re
 import socket
 from collections.abc import Callable
@@ -15,8 +16,20 @@ from pointsman.sample.context import Context
 from pointsman.sample.types import Type
 
 ESCAPES: Final = {"n": "\n", "r": "\r", "t": "\t", " ": " ", "\\": "\\", '"': '"', "'": "'"}
-KINDS: Final = {"string", "integer", "regex", "user list", "table", "frontend", "backend", "server",
-                "IPv4 address", "IPv6 address", "IPv4 mask", "IPv6 mask"}
+KINDS: Final = {
+    "string",
+    "integer",
+    "regex",
+    "user list",
+    "table",
+    "frontend",
+    "backend",
+    "server",
+    "IPv4 address",
+    "IPv6 address",
+    "IPv4 mask",
+    "IPv6 mask",
+}
 # Types that name another object of the configuration: the text is kept, and whoever builds the object looks it up.
 NAMED: Final = {"user list", "table", "frontend", "backend", "server"}
 INTEGER: Final = re.compile(r"[+-]?[0-9]+", re.ASCII)
@@ -63,9 +76,9 @@ def encode(text: str) -> bytes:
 def inside(word: Word, start: int, length: int) -> Position:
     """The place of a part of a word: exact where that can be known behind quotes and escapes, else the whole word."""
     at = word.at
-    written = at.text[at.column - 1:at.column - 1 + at.length]
+    written = at.text[at.column - 1 : at.column - 1 + at.length]
     if written != word.text:
-        part = word.text[start:start + length]
+        part = word.text[start : start + length]
         if written[1:-1] == word.text and written[0] in "'\"":
             start += 1
         elif part and written.count(part) == 1:
@@ -145,7 +158,7 @@ def split_arguments(word: Word, start: int, called: str) -> tuple[list[str], int
     index = start
     while index < len(text):
         char = text[index]
-        following = text[index + 1:index + 2]
+        following = text[index + 1 : index + 2]
         if char == "\\" and quote != "'" and following and following in ESCAPES:
             current.append(ESCAPES[following])
             index += 1
@@ -166,8 +179,11 @@ def split_arguments(word: Word, start: int, called: str) -> tuple[list[str], int
             current.append(char)
         index += 1
     what = f"unmatched quote ({quote})" if quote else "expected ')'"
-    raise ConfigError(f"{called} : {what}", inside(word, start - 1, len(text) - start + 1),
-                      "a closing quote" if quote else "')' behind the arguments")
+    raise ConfigError(
+        f"{called} : {what}",
+        inside(word, start - 1, len(text) - start + 1),
+        "a closing quote" if quote else "')' behind the arguments",
+    )
 
 
 def type_arguments(shape: Signature, texts: list[str], called: str, place: Spot) -> Arguments:
@@ -176,8 +192,11 @@ def type_arguments(shape: Signature, texts: list[str], called: str, place: Spot)
         texts = []
     if len(texts) > len(shape.kinds):
         extra = texts[len(shape.kinds)]
-        raise ConfigError(f"{called} : expected ')' before '{extra}'", place.at,
-                          f"at most {len(shape.kinds)} arguments" if shape.kinds else "no arguments")
+        raise ConfigError(
+            f"{called} : expected ')' before '{extra}'",
+            place.at,
+            f"at most {len(shape.kinds)} arguments" if shape.kinds else "no arguments",
+        )
     values: list[Argument | None] = []
     for index, kind in enumerate(shape.kinds):
         if index < len(texts) and (texts[index] or kind == "string"):
@@ -200,8 +219,7 @@ def _typed(kind: str, text: str, called: str, number: int, place: Spot) -> Argum
     elif kind in ("IPv4 mask", "IPv6 mask"):
         value = parse_mask(text, kind == "IPv6 mask")
     if value is None:
-        raise ConfigError(f"{called} : failed to parse '{text}' as type '{kind}' "
-                          f"at position {number}", place.at)
+        raise ConfigError(f"{called} : failed to parse '{text}' as type '{kind}' at position {number}", place.at)
     return value
 
 

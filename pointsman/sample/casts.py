@@ -4,6 +4,7 @@ They are chosen when an expression is compiled, so that nothing looks at types a
 an error of the configuration; an entry may still yield "no sample" (None) for a value such as the string "abc" as an
 address. The pairs are those that the program accepts.
 """
+
 import re
 import socket
 from collections.abc import Callable
@@ -188,4 +189,5 @@ def _dynamic(wanted: Type) -> Cast:
         if isinstance(value, Packed):
             return from_address(value)
         return from_binary(value) if isinstance(value, Binary) else from_text(value)
+
     return convert

@@ -6,6 +6,7 @@ A condition is a list of alternatives, each a list of terms. A term is a named A
 (manual 7.4), or an anonymous one between braces. Whether the rule runs on true or false (`if`, `unless`) is its owner's
 business.
 """
+
 from collections.abc import Sequence
 
 from pointsman.core.diagnostics import NOWHERE, ConfigError, Diagnostics, Finding, Severity, UnknownName
@@ -67,8 +68,9 @@ class Condition:
         return False
 
 
-def parse_condition(words: Sequence[Word], acls: AclTable, where: Where,
-                    diagnostics: Diagnostics | None = None) -> Condition:
+def parse_condition(
+    words: Sequence[Word], acls: AclTable, where: Where, diagnostics: Diagnostics | None = None
+) -> Condition:
     """The condition that the words behind `if` or `unless` make. Named ACLs are looked up in the section's table.
 
     Raises ConfigError. Warnings (an ACL that can never match there) go to `diagnostics` and stay in `findings`.

@@ -46,7 +46,6 @@ class ProxyFacts:
         self.noted = 0  # when this lane last said that it had a session (monotonic ms)
         self.names: Names | None = None  # all proxies
 
-
     @property
     def connections(self) -> int:
         """Current streams (backend) or client connections (frontend) of all lanes."""

@@ -1,4 +1,5 @@
 """How bytes are made safe for where they go: log lines, header fields, JSON and CBOR (manual 8.2.6 and 8.6)."""
+
 import json
 import re
 from typing import Final

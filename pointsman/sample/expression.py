@@ -9,6 +9,7 @@ cast between them is inserted (casts.py). The result is a source, the steps behi
     get_bytes(ctx)  the same as a string
     values(ctx)     all values, where the fetch has several (the values of a header); for ACLs
 """
+
 import re
 from collections.abc import Sequence
 from typing import Final
@@ -115,8 +116,11 @@ def parse_expression(word: Word, where: Where, acls: AclScope | None = None) -> 
     expression, end = parse_at(word, 0, where, acls)
     if end < len(word.text):
         rest = word.text[end:]
-        raise ConfigError(f"unexpected '{rest}' after '{word.text[:end]}'", inside(word, end, len(rest)),
-                          "',' and a converter, or the end")
+        raise ConfigError(
+            f"unexpected '{rest}' after '{word.text[:end]}'",
+            inside(word, end, len(rest)),
+            "',' and a converter, or the end",
+        )
     return expression
 
 
@@ -128,7 +132,7 @@ def parse_words(words: Sequence[Word], where: Where, acls: AclScope | None = Non
     used = 1
     while used < len(words):
         name = _name(words[used].text, 0)
-        behind = words[used].text[len(name):len(name) + 1]
+        behind = words[used].text[len(name) : len(name) + 1]
         separate = name in CONVERTERS and behind in ("", "(", ",")
         if not separate and not words[used - 1].text.endswith(","):
             break
@@ -157,8 +161,8 @@ def parse_at(word: Word, start: int, where: Where, acls: AclScope | None = None)
     references = _references(entry.signature, arguments)
     names: list[str] = []
     steps: list[Step] = []
-    while word.text[index:index + 1] == ",":
-        while word.text[index:index + 1] == ",":  # empty ones are skipped, as HAProxy does
+    while word.text[index : index + 1] == ",":
+        while word.text[index : index + 1] == ",":  # empty ones are skipped, as HAProxy does
             index += 1
         converter, converted, index = _parse_converter(word, index)
         cast, step, kind = _join(converter, converted, kind)
@@ -191,14 +195,17 @@ def _parse_fetch(word: Word, start: int, where: Where) -> tuple[str, Arguments, 
     name = _name(word.text, start)
     entry = FETCHES.get(name)
     if not name:
-        raise ConfigError("missing fetch method", inside(word, start, len(name)),
-                          "the name of a fetch, such as path or req.hdr(host)")
+        raise ConfigError(
+            "missing fetch method", inside(word, start, len(name)), "the name of a fetch, such as path or req.hdr(host)"
+        )
     if entry is None:
         raise unknown("fetch", name, inside(word, start, len(name)), FETCHES)
     if not int(entry.where) & int(where):  # plain numbers: the operators of flags are slow
-        raise ConfigError(f"sample fetch <{name}> may not be reliably used here because it is not available in "
-                          f"{describe(where)}", inside(word, start, len(name)),
-                          f"one that is; '{name}' belongs to: {describe(entry.where)}")
+        raise ConfigError(
+            f"sample fetch <{name}> may not be reliably used here because it is not available in {describe(where)}",
+            inside(word, start, len(name)),
+            f"one that is; '{name}' belongs to: {describe(entry.where)}",
+        )
     WISHES.fetched(name)
     called = f"fetch method '{name}'"
     arguments, texts, index = _parse_arguments(word, start, name, called, entry.signature)
@@ -219,27 +226,32 @@ def _name(text: str, start: int) -> str:
     return found.group() if found else ""
 
 
-def _parse_arguments(word: Word, start: int, name: str, called: str,
-                     shape: Signature) -> tuple[Arguments, list[str], int]:
+def _parse_arguments(
+    word: Word, start: int, name: str, called: str, shape: Signature
+) -> tuple[Arguments, list[str], int]:
     index = start + len(name)
     texts: list[str] = []
-    if word.text[index:index + 1] == "(":
+    if word.text[index : index + 1] == "(":
         texts, index = split_arguments(word, index + 1, called)
     return type_arguments(shape, texts, called, Spot(word, start, index - start)), texts, index
 
 
 def _references(shape: Signature, arguments: Arguments) -> list[Reference]:
     """What must exist elsewhere. A name that was left out is "": the proxy in which the expression stands."""
-    return [Reference(kind, arguments.word(index), arguments.at)
-            for index, kind in enumerate(shape.kinds) if kind in NAMED]
+    return [
+        Reference(kind, arguments.word(index), arguments.at) for index, kind in enumerate(shape.kinds) if kind in NAMED
+    ]
 
 
 def _join(converter: Converter, arguments: Arguments, kind: Type) -> tuple[Cast, Convert | Step, Type]:
     """A converter behind a value of type `kind`: the cast before it, and the type that comes out."""
     cast = find_cast(kind, converter.accepts)
     if cast is None:
-        raise ConfigError(f"converter '{converter.name}' cannot be applied", arguments.at,
-                          f"a value that can become {converter.accepts.name.lower()}, not {kind.name.lower()}")
+        raise ConfigError(
+            f"converter '{converter.name}' cannot be applied",
+            arguments.at,
+            f"a value that can become {converter.accepts.name.lower()}, not {kind.name.lower()}",
+        )
     arguments.input = kind
     step = converter.make(arguments)
     returns = kind if converter.returns == Type.ANY and converter.accepts == Type.ANY else converter.returns
@@ -250,15 +262,23 @@ def _then(get: Getter, cast: Cast) -> Getter:
     def converted(ctx: Context) -> Value | None:
         value = get(ctx)
         return None if value is None else cast(value)
+
     return converted
 
 
 PLACES: Final = {
-    Where.TCP_REQ_CON: "tcp-request connection rules", Where.TCP_REQ_SES: "tcp-request session rules",
-    Where.TCP_REQ_CNT: "tcp-request content rules", Where.TCP_RES_CNT: "tcp-response content rules",
-    Where.HTTP_REQ: "http-request rules", Where.HTTP_RES: "http-response rules",
-    Where.HTTP_AFTER: "http-after-response rules", Where.LOG: "logs", Where.CHECK: "health checks",
-    Where.CONFIG: "the configuration parser", Where.CLI: "the runtime socket"}
+    Where.TCP_REQ_CON: "tcp-request connection rules",
+    Where.TCP_REQ_SES: "tcp-request session rules",
+    Where.TCP_REQ_CNT: "tcp-request content rules",
+    Where.TCP_RES_CNT: "tcp-response content rules",
+    Where.HTTP_REQ: "http-request rules",
+    Where.HTTP_RES: "http-response rules",
+    Where.HTTP_AFTER: "http-after-response rules",
+    Where.LOG: "logs",
+    Where.CHECK: "health checks",
+    Where.CONFIG: "the configuration parser",
+    Where.CLI: "the runtime socket",
+}
 
 
 def describe(where: Where) -> str:

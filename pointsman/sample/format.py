@@ -10,6 +10,7 @@ A format is cut into items once; each item is compiled to one piece per use (pie
 
 Deliberate: in logs, control characters in the value of an expression become "#0A", so that one exchange is one line.
 """
+
 import re
 from collections.abc import Callable
 from typing import Final
@@ -190,12 +191,12 @@ class _Parser:
     def _item(self, start: int) -> int:
         """The item whose "%" is at `start`; the index behind it."""
         index = start + 1
-        if self.text[index:index + 1] == "%":
+        if self.text[index : index + 1] == "%":
             self.items.append(Item("%"))
             return index + 1
         name, kind, index = self._named(index)
         plus, minus, index = self._flags(index)
-        if self.text[index:index + 1] == "[":
+        if self.text[index : index + 1] == "[":
             item, index = self._expression(start, index)
         else:
             found = TAG_NAME.match(self.text, index)
@@ -219,34 +220,38 @@ class _Parser:
         return self._wrong(start, index + 1, message, "a tag such as %ci, an expression %[...], or %% for '%' itself")
 
     def _named(self, index: int) -> tuple[str, Type, int]:
-        """"(name:type)", if it is there."""
-        if self.text[index:index + 1] != "(":
+        """ "(name:type)", if it is there."""
+        if self.text[index : index + 1] != "(":
             return "", Type.ANY, index
         end = self.text.find(")", index)
         if end < 0:
             raise self._wrong(index, len(self.text), "missing ')' after the name of an item", "%(name) or %(name:type)")
-        name, mark, kind = self.text[index + 1:end].partition(":")
+        name, mark, kind = self.text[index + 1 : end].partition(":")
         if mark and kind not in ITEM_TYPES:
             raise self._wrong(end - len(kind), end, f"unknown type '{kind}' of an item", "one of str, sint, bool")
         return name, ITEM_TYPES[kind] if mark else Type.ANY, end + 1
 
     def _flags(self, index: int) -> tuple[int, int, int]:
-        """"{+Q,-E}", if it is there: what to set, what to clear."""
-        if self.text[index:index + 1] != "{":
+        """ "{+Q,-E}", if it is there: what to set, what to clear."""
+        if self.text[index : index + 1] != "{":
             return 0, 0, index
         end = self.text.find("}", index)
         if end < 0:
-            message = f"truncated line after '{self.text[index + 1:]}'"
+            message = f"truncated line after '{self.text[index + 1 :]}'"
             raise self._wrong(index, len(self.text), message, "'}' behind the flags")
         plus = minus = 0
         place = index + 1
-        for flag in self.text[index + 1:end].split(","):
+        for flag in self.text[index + 1 : end].split(","):
             bit = FLAGS.get(flag[1:])
             if flag in FLAGS:
                 bit = None  # without a sign it has no effect, as in the manual's "%{Q}o" (8.2.2)
             elif flag and (bit is None or flag[0] not in "+-"):
-                raise self._wrong(place, place + len(flag), f"unknown flag '{flag}' of a log-format item",
-                                  "'+' or '-' followed by one of " + ", ".join(FLAGS))
+                raise self._wrong(
+                    place,
+                    place + len(flag),
+                    f"unknown flag '{flag}' of a log-format item",
+                    "'+' or '-' followed by one of " + ", ".join(FLAGS),
+                )
             if bit is not None and flag[0] == "+":
                 plus |= bit
             elif bit is not None:
@@ -256,11 +261,15 @@ class _Parser:
 
     def _expression(self, start: int, index: int) -> tuple[Item, int]:
         expression, end = parse_at(self.word, index + 1, self.where, self.acls)
-        if self.text[end:end + 1] != "]":
+        if self.text[end : end + 1] != "]":
             if end >= len(self.text):
                 raise self._wrong(start, end, f"missing ']' after '{expression.text}'")
-            raise self._wrong(end, end + 1, f"expected ']' after '{expression.text}', but found '{self.text[end]}'",
-                              "',' and a converter, or ']'")
+            raise self._wrong(
+                end,
+                end + 1,
+                f"expected ']' after '{expression.text}', but found '{self.text[end]}'",
+                "',' and a converter, or ']'",
+            )
         return Item(expression=expression), end + 1
 
     def _tag(self, name: str, start: int, end: int) -> Tag:
@@ -268,11 +277,13 @@ class _Parser:
         at = inside(self.word, start, end - start)
         if entry is None:
             wrong = unknown("log-format tag", name, at, TAGS).finding
-            raise ConfigError(wrong.message, at, "a tag of manual 8.2.6, or '%%' for the character '%' itself",
-                              wrong.hint)
+            raise ConfigError(
+                wrong.message, at, "a tag of manual 8.2.6, or '%%' for the character '%' itself", wrong.hint
+            )
         if not entry.where & self.where:
-            raise ConfigError(f"log-format tag '%{name}' is not available here", at,
-                              f"a place among: {describe(entry.where)}")
+            raise ConfigError(
+                f"log-format tag '%{name}' is not available here", at, f"a place among: {describe(entry.where)}"
+            )
         WISHES.shown(name)
         return entry
 
@@ -299,7 +310,7 @@ def _loose(items: list[Item], pieces: list[Piece]) -> list[Piece]:
     for item, piece in zip(items, pieces, strict=True):
         if item.tag is None and item.expression is None:
             if between and item.literal.startswith(" "):
-                found[-len(between):] = [Loose(between, encode(item.literal))]
+                found[-len(between) :] = [Loose(between, encode(item.literal))]
             else:
                 found.append(piece)
             between = [] if item.literal.endswith(" ") else None
@@ -344,10 +355,15 @@ def _tag_piece(tag: Tag, flags: int, use: int) -> Piece:
         return AddressText(tag.get, tag.key, use) if kind == Kind.ADDRESS else PortText(tag.get, tag.key, use)
     if kind == Kind.LIST:
         return ListText(tag.many, tag.key, use, quoted=bool(flags & QUOTE), escaped=bool(flags & ESCAPE))
-    return TagText(tag.get, tag.key, use, encoded=kind == Kind.TEXT,
-                   quoted=bool(flags & QUOTE) and kind in (Kind.NAME, Kind.TEXT, Kind.ADDRESS),
-                   escaped=bool(flags & ESCAPE) and kind in (Kind.NAME, Kind.TEXT),
-                   hexadecimal=bool(flags & HEX) and kind in (Kind.HEX, Kind.ADDRESS))
+    return TagText(
+        tag.get,
+        tag.key,
+        use,
+        encoded=kind == Kind.TEXT,
+        quoted=bool(flags & QUOTE) and kind in (Kind.NAME, Kind.TEXT, Kind.ADDRESS),
+        escaped=bool(flags & ESCAPE) and kind in (Kind.NAME, Kind.TEXT),
+        hexadecimal=bool(flags & HEX) and kind in (Kind.HEX, Kind.ADDRESS),
+    )
 
 
 def _value(item: Item, ctx: Context) -> Value | None:
@@ -380,6 +396,7 @@ def _encoded(item: Item) -> Render:
     def text(ctx: Context) -> bytes:
         value = _encode_item(item, ctx, cbor)
         return value.hex().upper().encode() if cbor and not raw else value
+
     return text
 
 
@@ -395,4 +412,5 @@ def _document(items: list[Item], flags: int) -> Render:
         pairs = [cbor_value(name) + _encode_item(item, ctx, True) for item, name in named]
         document = CBOR_MAP + b"".join(pairs) + CBOR_END
         return document if flags & BINARY else document.hex().upper().encode()
+
     return as_cbor if flags & CBOR else as_json

@@ -2,6 +2,7 @@
 
 Values of lists are cut at commas outside quotes, as HAProxy does for every field that is asked for with req.hdr.
 """
+
 import re
 from collections.abc import Iterator
 from typing import Final
@@ -121,4 +122,4 @@ def authority(uri: bytes) -> bytes | None:
     scheme = uri.find(b"://")
     if scheme < 0 or uri.startswith(b"/"):
         return None
-    return re.split(rb"[/?#]", uri[scheme + 3:], maxsplit=1)[0]
+    return re.split(rb"[/?#]", uri[scheme + 3 :], maxsplit=1)[0]

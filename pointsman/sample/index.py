@@ -8,6 +8,7 @@ Equal strings, beginnings, ends and single numbers are looked up, each with and 
 tried only where the value begins with the text that it must begin with. All other patterns are tested one by one, but
 on a value that was fetched once. When a list of patterns changes the tables are made anew.
 """
+
 from typing import Final
 
 from pointsman.core.epoch import EPOCH
@@ -73,7 +74,7 @@ class _Lengths:
         bits = 0
         for index, size in enumerate(self.sizes):
             if size <= len(value):
-                found = self.tables[index].get(value[len(value) - size:])
+                found = self.tables[index].get(value[len(value) - size :])
                 if found is not None:
                     bits |= found
         return bits
@@ -276,8 +277,8 @@ def _alternatives(text: bytes) -> bool:
         if char == 0x5C:
             index += 1
         elif char == 0x5B:  # a class, up to its end: the first "]" that does not stand at its beginning
-            index += 1 if text[index + 1:index + 2] == b"^" else 0
-            index += 1 if text[index + 1:index + 2] == b"]" else 0
+            index += 1 if text[index + 1 : index + 2] == b"^" else 0
+            index += 1 if text[index + 1 : index + 2] == b"]" else 0
             while index + 1 < len(text) and text[index + 1] != 0x5D:
                 index += 2 if text[index + 1] == 0x5C else 1
             index += 1

@@ -5,6 +5,7 @@ a number cannot tell (a value that is too large, a captured cookie): the text is
 often stand together and change together, so that one table serves them all (pieces.py): their keys become one, in a
 Chain. For those that stand in the usual formats a Run knows a shorter way to the same number.
 """
+
 from collections.abc import Sequence
 from enum import IntEnum
 from typing import Final

@@ -4,6 +4,7 @@ A name is read once; whoever names it again shares the list. "opt@": the file ne
 at all, and the prefix is part of the name; "file@" says what is so anyway. A relative name starts at the working
 directory, which `default-path` moves.
 """
+
 from array import array
 from collections.abc import Iterator
 from typing import Final
@@ -25,8 +26,13 @@ def find_list(name: str, pairs: bool, at: Position) -> Reference:
     if known is not None:
         if known.pairs != pairs:
             has, wanted = ("two", "one") if known.pairs else ("one", "two")
-            raise ConfigError(f'The file "{known.name}" is already used as {has} column file and cannot be used by as '
-                              f"{wanted} column file.", at, "", "an ACL reads a map's file with '-M'")
+            raise ConfigError(
+                f'The file "{known.name}" is already used as {has} column file and cannot be used by as '
+                f"{wanted} column file.",
+                at,
+                "",
+                "an ACL reads a map's file with '-M'",
+            )
         return known
     keys: list[str] = []
     values: list[str | None] = []

@@ -4,6 +4,7 @@ pattern.py makes them when the configuration is compiled. What many patterns sha
 set, prefixes and suffixes by their lengths, networks by their masks; a few are compared one after the other, because
 that costs less than a look-up.
 """
+
 import re
 from collections.abc import Sequence
 from typing import Final
@@ -215,7 +216,7 @@ class Suffixes(Edges):
         for length in self.sizes:
             if length > size:
                 return False
-            if value[size - length:] in self.many:
+            if value[size - length :] in self.many:
                 return True
         return False
 
@@ -234,7 +235,7 @@ def contains(value: bytes, text: bytes) -> bool:
     size: i64 = len(text)
     at: i64 = 0
     while at <= last:
-        if value[at] == first and value[at:at + size] == text:
+        if value[at] == first and value[at : at + size] == text:
             return True
         at += 1
     return False

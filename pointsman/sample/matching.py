@@ -12,6 +12,7 @@ An index holds the entries of one version under one method of matching:
 A Lookup is the way in which a map or an ACL asks: it has an index for each version, and converts values to what the map
 gives when they are added, not when they are asked for.
 """
+
 import re
 import socket
 from collections.abc import Callable, Iterable, Sequence
@@ -220,7 +221,7 @@ class Suffixes(Lengths):
         best: Item | None = None
         for length in self.order:
             if length <= len(subject):
-                found = self.lengths[length].get(subject[len(subject) - length:])
+                found = self.lengths[length].get(subject[len(subject) - length :])
                 if found is not None and (best is None or found.order < best.order):
                     best = found
         return best
@@ -431,8 +432,19 @@ class GroupRegexes(Regexes):
 
 
 INDEXES: Final[dict[str, type[Index]]] = {
-    "str": Exact, "bin": Blocks, "beg": Prefixes, "end": Suffixes, "ip": Networks, "int": Numbers, "len": Sizes,
-    "sub": Substrings, "dir": Directories, "dom": Domains, "reg": Regexes, "regm": GroupRegexes}
+    "str": Exact,
+    "bin": Blocks,
+    "beg": Prefixes,
+    "end": Suffixes,
+    "ip": Networks,
+    "int": Numbers,
+    "len": Sizes,
+    "sub": Substrings,
+    "dir": Directories,
+    "dom": Domains,
+    "reg": Regexes,
+    "regm": GroupRegexes,
+}
 TREES: Final = ("str", "bin", "beg", "ip")  # what `get map` calls a tree: where the finest match wins
 
 

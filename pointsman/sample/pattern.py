@@ -2,6 +2,7 @@
 
 A method of matching turns a list of patterns into one Matcher (matcher.py) when the configuration is compiled.
 """
+
 import ipaddress
 import re
 import socket
@@ -41,8 +42,9 @@ class Pattern:
 
     __slots__ = ("nocase", "operator", "place", "resolve", "text")
 
-    def __init__(self, text: str, place: Position | Word, nocase: bool = False, operator: str = "eq",
-                 resolve: bool = True) -> None:
+    def __init__(
+        self, text: str, place: Position | Word, nocase: bool = False, operator: str = "eq", resolve: bool = True
+    ) -> None:
         self.text = text
         self.place = place
         self.nocase = nocase
@@ -129,8 +131,11 @@ def parse_network(pattern: Pattern) -> list[tuple[bytes, bytes]]:
     if packed_mask is not None:
         addresses = _addresses(host, v6, pattern.resolve)
     if not addresses or packed_mask is None or (v6 and mark and not mask.isdigit()):
-        raise ConfigError(f"'{pattern.text}' is not a valid IPv4 or IPv6 address", pattern.at,
-                          "an address or a network such as 10.0.0.0/8 or 2001:db8::/32")
+        raise ConfigError(
+            f"'{pattern.text}' is not a valid IPv4 or IPv6 address",
+            pattern.at,
+            "an address or a network such as 10.0.0.0/8 or 2001:db8::/32",
+        )
     return [(address, packed_mask) for address in addresses]
 
 
@@ -171,18 +176,21 @@ def _texts(patterns: Sequence[Pattern]) -> tuple[list[bytes], list[bytes]]:
 
 def _by_case(made: Callable[[list[bytes]], Matcher]) -> Callable[[Sequence[Pattern]], Matcher]:
     """A method for strings, with and without case, from one that compares bytes."""
+
     def make(patterns: Sequence[Pattern]) -> Matcher:
         exact, lowered = _texts(patterns)
         if not lowered:
             return made(exact)
         loose = Lowered(made(lowered))
         return Either([made(exact), loose]) if exact else loose
+
     return make
 
 
 def _delimited(delimiters: bytes) -> Callable[[list[bytes]], Matcher]:
     def make(texts: list[bytes]) -> Matcher:
         return Between(texts, delimiters)
+
     return make
 
 
@@ -211,8 +219,14 @@ METHODS: Final[dict[str, Method]] = {
     "reg": Method("reg", Type.STR, _make_reg),
 }
 METHOD_NAME: Final = Method("str", Type.METH, _make_method)
-DEFAULTS: Final = {Type.BOOL: "bool", Type.SINT: "int", Type.ADDR: "ip", Type.IPV4: "ip", Type.IPV6: "ip",
-                   Type.STR: "str"}
+DEFAULTS: Final = {
+    Type.BOOL: "bool",
+    Type.SINT: "int",
+    Type.ADDR: "ip",
+    Type.IPV4: "ip",
+    Type.IPV6: "ip",
+    Type.STR: "str",
+}
 
 
 def find_method(name: str, at: Position) -> Method:
@@ -220,8 +234,12 @@ def find_method(name: str, at: Position) -> Method:
     method = METHODS.get(name)
     if method is None:
         near = nearest(name, METHODS)
-        raise ConfigError(f"unknown matching method '{name}' when parsing ACL expression", at,
-                          "one of " + ", ".join(METHODS), f"did you mean '{near}'?" if near else "")
+        raise ConfigError(
+            f"unknown matching method '{name}' when parsing ACL expression",
+            at,
+            "one of " + ", ".join(METHODS),
+            f"did you mean '{near}'?" if near else "",
+        )
     return method
 
 

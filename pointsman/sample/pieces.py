@@ -7,6 +7,7 @@ Loose. A line (make_line) is made of groups of them. A group remembers the text 
 them included, with what decided it: small numbers in a bounded table, the last date, the address itself, the last
 request line. It asks its plain pieces when what decides is new, so a group can only ever say what they say.
 """
+
 import socket
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -76,8 +77,17 @@ class NumberText(Piece):
 class TagText(Piece):
     """A tag that is a function. `hexadecimal` is for numbers and addresses, by what it yields."""
 
-    def __init__(self, get: Callable[[Context], Value | None], key: Key | None, use: int, *, encoded: bool,
-                 quoted: bool, escaped: bool, hexadecimal: bool) -> None:
+    def __init__(
+        self,
+        get: Callable[[Context], Value | None],
+        key: Key | None,
+        use: int,
+        *,
+        encoded: bool,
+        quoted: bool,
+        escaped: bool,
+        hexadecimal: bool,
+    ) -> None:
         super().__init__([key] if key is not None else [])
         self.get = get
         self.native = key if isinstance(key, Text) else None
@@ -132,7 +142,7 @@ class PortText(AddressText):
 
 
 def _address_hex(text: bytes) -> bytes:
-    """"127.0.0.1" as 7F000001; what is no address ("unix") as it is."""
+    """ "127.0.0.1" as 7F000001; what is no address ("unix") as it is."""
     try:
         name = text.decode("ascii")
         return socket.inet_pton(socket.AF_INET6 if ":" in name else socket.AF_INET, name).hex().upper().encode()
@@ -141,8 +151,9 @@ def _address_hex(text: bytes) -> bytes:
 
 
 class ListText(Piece):
-    def __init__(self, many: Callable[[Context], list[bytes]], key: Key | None, use: int, *, quoted: bool,
-                 escaped: bool) -> None:
+    def __init__(
+        self, many: Callable[[Context], list[bytes]], key: Key | None, use: int, *, quoted: bool, escaped: bool
+    ) -> None:
         super().__init__([key] if key is not None else [])
         self.many = many
         self.quoted = quoted
@@ -161,8 +172,9 @@ class ListText(Piece):
 class ExpressionText(Piece):
     """`encoding` is PLAIN, LOG or HEADER."""
 
-    def __init__(self, get: Callable[[Context], bytes | None], use: int, encoding: int, *, quoted: bool,
-                 escaped: bool) -> None:
+    def __init__(
+        self, get: Callable[[Context], bytes | None], use: int, encoding: int, *, quoted: bool, escaped: bool
+    ) -> None:
         super().__init__()
         self.get = get
         self.log = use == LOG
@@ -220,13 +232,29 @@ class Eight(Piece):
 
     def text(self, ctx: Context) -> bytes:
         return b"%b%b%b%b%b%b%b%b" % (
-            self.first.text(ctx), self.second.text(ctx), self.third.text(ctx), self.fourth.text(ctx),
-            self.fifth.text(ctx), self.sixth.text(ctx), self.seventh.text(ctx), self.eighth.text(ctx))
+            self.first.text(ctx),
+            self.second.text(ctx),
+            self.third.text(ctx),
+            self.fourth.text(ctx),
+            self.fifth.text(ctx),
+            self.sixth.text(ctx),
+            self.seventh.text(ctx),
+            self.eighth.text(ctx),
+        )
 
     def between(self, before: bytes, ctx: Context, behind: bytes) -> bytes:
         return b"%b%b%b%b%b%b%b%b%b%b" % (
-            before, self.first.text(ctx), self.second.text(ctx), self.third.text(ctx), self.fourth.text(ctx),
-            self.fifth.text(ctx), self.sixth.text(ctx), self.seventh.text(ctx), self.eighth.text(ctx), behind)
+            before,
+            self.first.text(ctx),
+            self.second.text(ctx),
+            self.third.text(ctx),
+            self.fourth.text(ctx),
+            self.fifth.text(ctx),
+            self.sixth.text(ctx),
+            self.seventh.text(ctx),
+            self.eighth.text(ctx),
+            behind,
+        )
 
 
 class Seven(Eight):
@@ -234,32 +262,51 @@ class Seven(Eight):
 
     def text(self, ctx: Context) -> bytes:
         return b"%b%b%b%b%b%b%b" % (
-            self.first.text(ctx), self.second.text(ctx), self.third.text(ctx), self.fourth.text(ctx),
-            self.fifth.text(ctx), self.sixth.text(ctx), self.seventh.text(ctx))
+            self.first.text(ctx),
+            self.second.text(ctx),
+            self.third.text(ctx),
+            self.fourth.text(ctx),
+            self.fifth.text(ctx),
+            self.sixth.text(ctx),
+            self.seventh.text(ctx),
+        )
 
     def between(self, before: bytes, ctx: Context, behind: bytes) -> bytes:
         return b"%b%b%b%b%b%b%b%b%b" % (
-            before, self.first.text(ctx), self.second.text(ctx), self.third.text(ctx), self.fourth.text(ctx),
-            self.fifth.text(ctx), self.sixth.text(ctx), self.seventh.text(ctx), behind)
+            before,
+            self.first.text(ctx),
+            self.second.text(ctx),
+            self.third.text(ctx),
+            self.fourth.text(ctx),
+            self.fifth.text(ctx),
+            self.sixth.text(ctx),
+            self.seventh.text(ctx),
+            behind,
+        )
 
 
 class Four(Eight):
     """Up to four."""
 
     def text(self, ctx: Context) -> bytes:
-        return b"%b%b%b%b" % (
-            self.first.text(ctx), self.second.text(ctx), self.third.text(ctx), self.fourth.text(ctx))
+        return b"%b%b%b%b" % (self.first.text(ctx), self.second.text(ctx), self.third.text(ctx), self.fourth.text(ctx))
 
     def between(self, before: bytes, ctx: Context, behind: bytes) -> bytes:
         return b"%b%b%b%b%b%b" % (
-            before, self.first.text(ctx), self.second.text(ctx), self.third.text(ctx), self.fourth.text(ctx), behind)
+            before,
+            self.first.text(ctx),
+            self.second.text(ctx),
+            self.third.text(ctx),
+            self.fourth.text(ctx),
+            behind,
+        )
 
 
 def row(pieces: Sequence[Piece]) -> Piece:
     """Any number of pieces as one."""
     parts = list(pieces)
     while len(parts) > 1:
-        parts = [_row(parts[at:at + 8]) for at in range(0, len(parts), 8)]
+        parts = [_row(parts[at : at + 8]) for at in range(0, len(parts), 8)]
     return parts[0] if parts else Constant(b"")
 
 

@@ -7,6 +7,7 @@ Marks are monotonic milliseconds (the reactor's clock), -1: not reached. The tim
     Tw = queued - head              Tc = connected - queued            Tr = answered - connected
     Td = ended - answered           Ta = ended - begun                 Tt = ended - accepted (of this exchange)
 """
+
 from typing import Final
 
 NEVER: Final = -1

@@ -17,6 +17,7 @@ Those with arguments are factories: called once, when the configuration is compi
 (arguments.py). Signatures are written as HAProxy's -dKall prints them. A fetch that has many values to offer to an ACL
 returns a Source (source.py) instead of a plain callable, and so may one for the hot path.
 """
+
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, TypeVar, cast
@@ -26,8 +27,22 @@ from pointsman.sample.arguments import Arguments, Signature, signature
 from pointsman.sample.source import ContextStep, Convert, Getter, Source, Step
 from pointsman.sample.types import Reads, Type, Value, Where
 
-__all__ = ["CONVERTERS", "FETCHES", "ContextStep", "Convert", "Converter", "Fetch", "Fetched", "Getter", "Source",
-           "Step", "converter", "converter_with", "fetch", "fetch_with"]
+__all__ = [
+    "CONVERTERS",
+    "FETCHES",
+    "ContextStep",
+    "Convert",
+    "Converter",
+    "Fetch",
+    "Fetched",
+    "Getter",
+    "Source",
+    "Step",
+    "converter",
+    "converter_with",
+    "fetch",
+    "fetch_with",
+]
 
 Fetched = Getter | Source
 
@@ -68,53 +83,89 @@ N = TypeVar("N", bound=Callable[[Arguments], Callable[..., Value | None] | Step]
 
 def fetch(names: str, kind: Type, where: Where, reads: Reads, manual: str) -> Callable[[G], G]:
     """Register a fetch without arguments under its names (separated by spaces)."""
+
     def record(function: G) -> G:
         def make(_: Arguments) -> Fetched:
             return function
+
         _add_fetch(names, kind, where, reads, manual, "", make, function.__doc__)
         return function
+
     return record
 
 
 def fetch_with(names: str, arguments: str, kind: Type, where: Where, reads: Reads, manual: str) -> Callable[[M], M]:
     """Register the factory of a fetch with arguments."""
+
     def record(factory: M) -> M:
         _add_fetch(names, kind, where, reads, manual, arguments, factory, factory.__doc__)
         return factory
+
     return record
 
 
-def converter(names: str, accepts: Type, returns: Type, reads: Reads = Reads.NOTHING,
-              manual: str = "7.3.1") -> Callable[[C], C]:
+def converter(
+    names: str, accepts: Type, returns: Type, reads: Reads = Reads.NOTHING, manual: str = "7.3.1"
+) -> Callable[[C], C]:
     """Register a converter without arguments. It is called with a value of the type it accepts."""
+
     def record(function: C) -> C:
         def make(_: Arguments) -> Convert:
             return cast(Convert, function)
+
         _add_converter(names, accepts, returns, reads, manual, "", make, function.__doc__)
         return function
+
     return record
 
 
-def converter_with(names: str, arguments: str, accepts: Type, returns: Type, reads: Reads = Reads.NOTHING,
-                   manual: str = "7.3.1") -> Callable[[N], N]:
+def converter_with(
+    names: str, arguments: str, accepts: Type, returns: Type, reads: Reads = Reads.NOTHING, manual: str = "7.3.1"
+) -> Callable[[N], N]:
     """Register the factory of a converter with arguments."""
+
     def record(factory: N) -> N:
-        _add_converter(names, accepts, returns, reads, manual, arguments,
-                       cast(Callable[[Arguments], Convert | Step], factory), factory.__doc__)
+        _add_converter(
+            names,
+            accepts,
+            returns,
+            reads,
+            manual,
+            arguments,
+            cast(Callable[[Arguments], Convert | Step], factory),
+            factory.__doc__,
+        )
         return factory
+
     return record
 
 
-def _add_fetch(names: str, kind: Type, where: Where, reads: Reads, manual: str, arguments: str,
-               make: Callable[[Arguments], Fetched], documentation: str | None) -> None:
+def _add_fetch(
+    names: str,
+    kind: Type,
+    where: Where,
+    reads: Reads,
+    manual: str,
+    arguments: str,
+    make: Callable[[Arguments], Fetched],
+    documentation: str | None,
+) -> None:
     shape = signature(arguments)
     for name in names.split():
         http = manual == "7.3.6" and name not in ("req.proto_http", "req_proto_http")
         FETCHES.add(name, Fetch(name, kind, where, reads, manual, shape, make, documentation or "", http))
 
 
-def _add_converter(names: str, accepts: Type, returns: Type, reads: Reads, manual: str, arguments: str,
-                   make: Callable[[Arguments], Convert | Step], documentation: str | None) -> None:
+def _add_converter(
+    names: str,
+    accepts: Type,
+    returns: Type,
+    reads: Reads,
+    manual: str,
+    arguments: str,
+    make: Callable[[Arguments], Convert | Step],
+    documentation: str | None,
+) -> None:
     shape = signature(arguments)
     for name in names.split():
         CONVERTERS.add(name, Converter(name, accepts, returns, reads, manual, shape, make, documentation or ""))

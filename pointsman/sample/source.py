@@ -9,6 +9,7 @@
 Several values often come from several field lines. A Source that can say what one line alone gives (`header` names the
 lines, `of_line` takes one's value) lets ACLs on it be decided line by line, and remembered with the line.
 """
+
 from collections.abc import Callable
 from typing import Final
 

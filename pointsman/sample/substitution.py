@@ -1,4 +1,5 @@
 """What takes the place of a regular expression's match: replace-header and its kin, and the converter regsub."""
+
 from typing import Final
 
 from pointsman.core.regex import Regex
@@ -17,13 +18,13 @@ def expand(groups: tuple[bytes, ...], template: bytes) -> bytes:
     at = 0
     while mark >= 0 and mark + 1 < len(template):
         out.append(template[at:mark])
-        char = template[mark + 1:mark + 2]
+        char = template[mark + 1 : mark + 2]
         at = mark + 2
         if char.isdigit():
             number = int(char)
             out.append(groups[number] if number < len(groups) else b"")
-        elif char == b"x" and _is_pair(template[at:at + _PAIR]):
-            out.append(bytes.fromhex(template[at:at + _PAIR].decode("ascii")))
+        elif char == b"x" and _is_pair(template[at : at + _PAIR]):
+            out.append(bytes.fromhex(template[at : at + _PAIR].decode("ascii")))
             at += _PAIR
         else:
             out.append(char)
@@ -53,7 +54,7 @@ def substitute(regex: Regex, template: bytes, every: bool, value: bytes) -> byte
         if not every or at_end and first == last:
             break
         if first == last:
-            out.append(value[last:last + 1])
+            out.append(value[last : last + 1])
             start = min(last + 1, len(value))
     out.append(value[start:])
     return b"".join(out)

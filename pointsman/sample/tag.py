@@ -8,6 +8,7 @@ A tag yields a value; how it is written (quotes, hexadecimal, escapes, "-" for n
 goes by the kind, and of pieces.py. Numbers are declared as a class, number_tag("TR", RequestTime(...)), so that a line
 reads them natively. A `key` says what decides the tag's text, for lines that remember texts (key.py).
 """
+
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
@@ -54,19 +55,32 @@ G = TypeVar("G", bound=TagGetter)
 L = TypeVar("L", bound=TagLister)
 
 
-def tag(name: str, kind: Kind = Kind.NAME, *, reads: Reads = Reads.ALL, http: bool = False,
-        where: Where = Where.EVERYWHERE, key: Key | None = None) -> Callable[[G], G]:
+def tag(
+    name: str,
+    kind: Kind = Kind.NAME,
+    *,
+    reads: Reads = Reads.ALL,
+    http: bool = False,
+    where: Where = Where.EVERYWHERE,
+    key: Key | None = None,
+) -> Callable[[G], G]:
     """Register the function of a tag."""
+
     def record(function: G) -> G:
         TAGS.add(name, Tag(name, kind, reads, http, where, function, _none, key, function.__doc__ or ""))
         return function
+
     return record
 
 
 def number_tag(name: str, number: Number, *, http: bool = False) -> None:
     """Register a tag that is a number; its class has the documentation."""
-    TAGS.add(name, Tag(name, Kind.NUMBER, Reads.ALL, http, Where.EVERYWHERE, number.get, _none, number,
-                       type(number).__doc__ or ""))
+    TAGS.add(
+        name,
+        Tag(
+            name, Kind.NUMBER, Reads.ALL, http, Where.EVERYWHERE, number.get, _none, number, type(number).__doc__ or ""
+        ),
+    )
 
 
 def text_tag(name: str, kind: Kind, text: Text, *, http: bool = False) -> None:
@@ -74,12 +88,15 @@ def text_tag(name: str, kind: Kind, text: Text, *, http: bool = False) -> None:
     TAGS.add(name, Tag(name, kind, Reads.ALL, http, Where.EVERYWHERE, text.get, _none, text, type(text).__doc__ or ""))
 
 
-def list_tag(name: str, *, reads: Reads = Reads.ALL, http: bool = False,
-             where: Where = Where.EVERYWHERE, key: Key | None = None) -> Callable[[L], L]:
+def list_tag(
+    name: str, *, reads: Reads = Reads.ALL, http: bool = False, where: Where = Where.EVERYWHERE, key: Key | None = None
+) -> Callable[[L], L]:
     """Register a tag with several values, already encoded; an empty one is written "-"."""
+
     def record(function: L) -> L:
         TAGS.add(name, Tag(name, Kind.LIST, reads, http, where, _nothing, function, key, function.__doc__ or ""))
         return function
+
     return record
 
 

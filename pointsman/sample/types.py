@@ -6,6 +6,7 @@ At run time a sample is a plain value; its type is known since start-up and is n
 
 "No sample" is None. The table of casts stands in casts.py.
 """
+
 from enum import IntEnum, IntFlag
 from typing import Final
 

@@ -4,6 +4,7 @@ A userlist may stand behind the rule that names it, so a list is found by name a
 is built. Encrypted passwords are checked with crypt(3) of the system; what was checked is remembered, because one check
 may take milliseconds.
 """
+
 import ctypes
 import hmac
 from typing import Final

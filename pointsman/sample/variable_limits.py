@@ -4,6 +4,7 @@ Limits contain each other: what a variable of a request takes counts for the exc
 all together. A variable that does not fit is not set and keeps the value that it has. As in HAProxy (measured of 3.2),
 each takes 80 bytes, and a string its length besides. With several lanes each counts for itself.
 """
+
 from typing import Final
 
 from pointsman.sample.context import Context, Variables
@@ -33,8 +34,13 @@ class Limits:
 
     def admits(self, ctx: Context, key: bytes, value: Value | None, process: Variables) -> bool:
         """Whether a variable may have that value (None: it is unset); then it counts."""
-        store = process if key.startswith(b"proc.") else ctx.session_variables if key.startswith(b"sess.") \
+        store = (
+            process
+            if key.startswith(b"proc.")
+            else ctx.session_variables
+            if key.startswith(b"sess.")
             else ctx.variables
+        )
         grows = weight(value) - weight(store.get(key))
         if grows > 0 and not self._fits(ctx, key, grows, process):
             return False

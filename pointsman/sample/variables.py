@@ -10,6 +10,7 @@ read. Variables of the process that the configuration names are always there, se
 With several lanes each has the variables of the process for itself. One that is set has its new value in that lane at
 once, and in the others a moment later, when control has put the changes of all lanes in order (tables/changes.py).
 """
+
 import re
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -32,8 +33,14 @@ _EXCHANGE: Final = 2
 _REQUEST: Final = 3
 _RESPONSE: Final = 4
 _PROCESS: Final = 5
-_PLACES: Final = {"proc": _PROCESS, "sess": _SESSION, "txn": _EXCHANGE, "req": _REQUEST, "res": _RESPONSE,
-                  "check": _NO_PLACE}
+_PLACES: Final = {
+    "proc": _PROCESS,
+    "sess": _SESSION,
+    "txn": _EXCHANGE,
+    "req": _REQUEST,
+    "res": _RESPONSE,
+    "check": _NO_PLACE,
+}
 
 
 class Variable:
@@ -79,10 +86,14 @@ def parse_variable(text: str, at: Position, *, parents: bool = False) -> Variabl
         raise ConfigError("Empty variable name cannot be accepted", at, "<scope>.<name>")
     scope, _, name = text.partition(".")
     if not name or scope not in SCOPES and not (parents and scope in PARENTS):
-        raise ConfigError(f"invalid variable name '{text}'. A variable name must be start by its scope. The scope can "
-                          "be 'proc', 'sess', 'txn', 'req', 'res' or 'check'", at, "<scope>.<name>, such as txn.name")
+        raise ConfigError(
+            f"invalid variable name '{text}'. A variable name must be start by its scope. The scope can "
+            "be 'proc', 'sess', 'txn', 'req', 'res' or 'check'",
+            at,
+            "<scope>.<name>, such as txn.name",
+        )
     found = NAME.match(name)
-    rest = name[found.end():] if found is not None else name
+    rest = name[found.end() :] if found is not None else name
     if rest:
         raise ConfigError(f"invalid syntax at char '{rest}'", at, "letters, digits and '_' behind the scope")
     variable = Variable(scope, name)

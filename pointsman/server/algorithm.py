@@ -3,6 +3,7 @@
 A Backend gives it the usable servers (`rebuild`) whenever a weight or a state changes, so a pick neither asks for
 states nor walks over dead servers. It never blocks and never fails: None means that there is nobody.
 """
+
 from collections.abc import Collection
 
 from pointsman.core.arena import Arena

@@ -9,6 +9,7 @@ of them catches up (`look`) at its bell or at its next pick, whichever comes fir
 A server with a `maxconn` has slots: a stream reserves one under the backend's lock and gives it back by `release`,
 which hands it to the earliest waiter of all lanes (queue.py). A server without one is only counted.
 """
+
 from collections.abc import Callable, Collection
 from functools import partial
 

@@ -15,6 +15,7 @@ An idle connection is never lent to another destination. Where the request or th
 server without a port, or at 0.0.0.0: `Dial.follows`), connections are not pooled: the next request of the same client
 may use them, if it goes to the same place. One that was opened before the server's address was changed is not kept.
 """
+
 import errno
 import os
 import socket
@@ -171,8 +172,12 @@ class ServerConnection(Wire):
         there = self.address
         told = self.told_source
         other = self.told_destination
-        return there is not None and there.same(address) and (told is None or told.same(source)) \
+        return (
+            there is not None
+            and there.same(address)
+            and (told is None or told.same(source))
             and (other is None or other.same(destination))
+        )
 
     def unpool(self) -> bytes:
         """It is taken out of the pool, and idle no more. Returns the places that its server counts one less at."""
@@ -373,8 +378,14 @@ class Dial:
         """The descriptor of a socket whose connection is under way. Raises OSError as `open` does."""
         target = self.target
         if self.plain is not target:
-            if isinstance(target, str) or self.follows or self.keepalive or self.options or self.interface \
-                    or self.source is not None:
+            if (
+                isinstance(target, str)
+                or self.follows
+                or self.keepalive
+                or self.options
+                or self.interface
+                or self.source is not None
+            ):
                 return self.open(destination).detach()
             end = net_address(target[0], target[1])
             self.ready = calls.socket_address(end.family, end.packed, end.port)

@@ -4,6 +4,7 @@ Without a name they are about the current proxy: the backend of the stream, or, 
 has the frontend's name (a listen section is both). Names are looked up when a sample is asked for, in the table that
 assemble fills (ProxyFacts.names); whether they exist is checked at start-up, by the references of expressions.
 """
+
 from collections.abc import Callable
 from typing import Final
 
@@ -51,6 +52,7 @@ def of_backend(args: Arguments, ask: OfBackend) -> Getter:
     def get(ctx: Context) -> int | None:
         backend = find_backend(ctx, name)
         return None if backend is None else ask(backend, ctx)
+
     return get
 
 
@@ -61,6 +63,7 @@ def of_server(args: Arguments, ask: OfServer) -> Getter:
     def get(ctx: Context) -> int | None:
         server = find_server(ctx, path)
         return None if server is None else ask(server, ctx)
+
     return get
 
 
@@ -94,10 +97,12 @@ def queue(args: Arguments) -> Getter:
 @fetch_with("avg_queue", "(backend)", Type.SINT, Where.RUNNING, Reads.MOVING, "7.3.2")
 def avg_queue(args: Arguments) -> Getter:
     """avg_queue([<backend>]): waiting streams for each usable server, rounded up; twice as many where there is none."""
+
     def ask(backend: Backend, _: Context) -> int:
         servers = usable(backend)
         total = waiting(backend)
         return -(-total // servers) if servers else 2 * total
+
     return of_backend(args, ask)
 
 
@@ -110,6 +115,7 @@ def be_conn(args: Arguments) -> Getter:
 @fetch_with("be_conn_free", "(backend)", Type.SINT, Where.RUNNING, Reads.MOVING, "7.3.2")
 def be_conn_free(args: Arguments) -> Getter:
     """be_conn_free([<backend>]): free slots of the usable servers; -1 where one has no limit."""
+
     def ask(backend: Backend, _: Context) -> int:
         active = any(server.usable and not server.backup for server in backend.servers)
         free = 0
@@ -119,12 +125,14 @@ def be_conn_free(args: Arguments) -> Getter:
                     return UNLIMITED
                 free += max(0, server.maxconn - server.connections)
         return free
+
     return of_backend(args, ask)
 
 
 @fetch_with("connslots", "(backend)", Type.SINT, Where.RUNNING, Reads.MOVING, "7.3.2")
 def connslots(args: Arguments) -> Getter:
     """connslots([<backend>]): free slots and queue places of all servers that are up; -1 where one has no limit."""
+
     def ask(backend: Backend, _: Context) -> int:
         free = 0
         for server in backend.servers:
@@ -133,6 +141,7 @@ def connslots(args: Arguments) -> Getter:
                     return UNLIMITED
                 free += server.maxconn - server.connections + server.maxqueue - server.queued
         return free
+
     return of_backend(args, ask)
 
 
@@ -148,6 +157,7 @@ def _of_frontend(args: Arguments, ask: Callable[[ProxyFacts, Context], int]) -> 
     def get(ctx: Context) -> int | None:
         frontend = find_frontend(ctx, name)
         return None if frontend is None else ask(frontend, ctx)
+
     return get
 
 
@@ -185,8 +195,10 @@ def srv_conn(args: Arguments) -> Getter:
 @fetch_with("srv_conn_free", "(server)", Type.SINT, Where.RUNNING, Reads.MOVING, "7.3.2")
 def srv_conn_free(args: Arguments) -> Getter:
     """srv_conn_free([<backend>/]<server>): free slots of a server; -1: it has no limit."""
+
     def ask(server: LiveServer, _: Context) -> int:
         return max(0, server.maxconn - server.connections) if server.maxconn else UNLIMITED
+
     return of_server(args, ask)
 
 
@@ -224,4 +236,3 @@ def srv_uweight(args: Arguments) -> Getter:
 def srv_weight(args: Arguments) -> Getter:
     """srv_weight([<backend>/]<server>): the weight in force, less during slowstart."""
     return of_server(args, lambda server, _: -(-server.weight * server.share // 16))
-

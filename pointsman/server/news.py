@@ -1,4 +1,5 @@
 """What operators are told about a backend's servers, in the words that programs look for in logs."""
+
 from typing import Final, Protocol
 
 from pointsman.server.backend import Backend, LiveServer
@@ -40,8 +41,10 @@ class News:
 
     def losses(self, sessions: int, requeued: int) -> str:
         """What became of a server's work when it went down."""
-        return (f"{self.counts('left')} {sessions} sessions active, {requeued} requeued, "
-                f"{len(self.backend.queue)} remaining in queue.")
+        return (
+            f"{self.counts('left')} {sessions} sessions active, {requeued} requeued, "
+            f"{len(self.backend.queue)} remaining in queue."
+        )
 
     def queues(self, requeued: int = 0) -> str:
         """What became of those who waited when a server's state changed."""
@@ -51,5 +54,8 @@ class News:
         """`alive`: before the change there was somebody to get work."""
         if alive and not self.alive:
             name = self.backend.name
-            self.tell(EMERGENCY, b"backend %b has no server available!" % name,
-                      b"backend '%b' has no server available!" % name)
+            self.tell(
+                EMERGENCY,
+                b"backend %b has no server available!" % name,
+                b"backend '%b' has no server available!" % name,
+            )

@@ -13,6 +13,7 @@ it happens under the backend's lock. A granted pair counts as a used slot until 
 A lane that is killed between two stores leaves no drift: its rows and its ring are cleared, and the others publish
 their queues anew (`publish`), so that a head that was being handed out comes back.
 """
+
 from collections.abc import Callable
 from itertools import islice
 from typing import Final

@@ -12,6 +12,7 @@ All of it lives in the arena: one set of cells that every lane reads and the con
 asks is kept beside them as plain attributes, worked out again (`refresh`) whenever the backend catches up with its
 version, and whenever this process writes a cell.
 """
+
 from typing import Final
 
 from mypy_extensions import mypyc_attr
@@ -193,9 +194,9 @@ class Server(ServerFacts):
 
     @last_check.setter
     def last_check(self, text: str) -> None:
-        data = text.encode()[:8 * TEXT].ljust(8 * TEXT, b"\0")
+        data = text.encode()[: 8 * TEXT].ljust(8 * TEXT, b"\0")
         for i in range(TEXT):
-            self.cells.store(self.text_cells + i, int.from_bytes(data[8 * i:8 * i + 8], "big", signed=True))
+            self.cells.store(self.text_cells + i, int.from_bytes(data[8 * i : 8 * i + 8], "big", signed=True))
 
     @property
     def usable(self) -> bool:

@@ -1,5 +1,6 @@
 """The cells of a server's state in the arena. In a module of its own because it makes a class at run time, which is
 nothing for a compiled module."""
+
 from typing import TYPE_CHECKING, Final
 
 from pointsman.core.arena import row_type
@@ -28,6 +29,7 @@ class StateFields:
 FIELDS: Final = tuple(StateFields.__annotations__)
 
 if TYPE_CHECKING:
+
     class StateRow(StateFields):
         def __init__(self, cells: object, first: int) -> None: ...
 else:

@@ -8,6 +8,7 @@ Three limits bound open connections: the socket's (`bind ... maxconn`), the fron
 list of the limit that was reached and is called (`again`) when a connection has left it. The counters stand one above
 the other, so that what concerns all three is one call (`climb`).
 """
+
 import random
 from typing import Final
 
@@ -198,8 +199,9 @@ class Acceptor(ProxyFacts):
         """There was no connection to accept after all."""
         door.climb(NOTHING, ADMITTED)
 
-    def open(self, fd: int, source: NetAddress, destination: NetAddress, listener: Door, accepted: int,
-             pending: bytes) -> None:
+    def open(
+        self, fd: int, source: NetAddress, destination: NetAddress, listener: Door, accepted: int, pending: bytes
+    ) -> None:
         """A connection is ready: `fd` is non-blocking and now the frontend's.
 
         `accepted` is when it came (monotonic ms), `pending` what was received behind a PROXY header. The frontend calls
@@ -215,8 +217,14 @@ class Acceptor(ProxyFacts):
     def let_in(self, listener: Door) -> None:
         """There is room again: whoever waits for it, here or in another lane, looks again."""
         room = listener.room
-        if room.limit_now() and room.sum_up(WAITING) or self.limit_now() and self.total(WAITING) \
-                or listener.limit and listener.total(WAITING):
+        if (
+            room.limit_now()
+            and room.sum_up(WAITING)
+            or self.limit_now()
+            and self.total(WAITING)
+            or listener.limit
+            and listener.total(WAITING)
+        ):
             if listener.waiting:
                 listener.counters.waiting = 0
                 room.wake(listener.waiting)
@@ -228,8 +236,9 @@ class Acceptor(ProxyFacts):
                 room.wake(room.waiting)
             room.arena.ring_others()
 
-    def refused(self, source: NetAddress, destination: NetAddress, listener: Door, accepted: int, reason: int,
-                silent: bool) -> None:
+    def refused(
+        self, source: NetAddress, destination: NetAddress, listener: Door, accepted: int, reason: int, silent: bool
+    ) -> None:
         """An accepted connection never became a session (its PROXY header failed): for the error log (manual 8.2.5).
 
         `reason` is a key of REFUSALS; `silent`: nothing was received, so `option dontlognull` keeps quiet about it. The

@@ -2,6 +2,7 @@
 
 A cache would hand the cookie, and the session behind it, to everybody who asks for the same object.
 """
+
 from typing import Final
 
 from pointsman.log.logger import Logger
@@ -13,8 +14,9 @@ from pointsman.sample.head import field_values
 
 _CACHED: Final = frozenset((200, 203, 204, 206, 300, 301, 404, 405, 410, 414, 501))  # unless the response forbids it
 _SAFE: Final = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE"))
-_FORBIDS: Final = frozenset((b"private", b"no-store", b"no-cache", b"max-age=0", b"s-maxage=0",
-                             b'no-cache="set-cookie"'))
+_FORBIDS: Final = frozenset(
+    (b"private", b"no-store", b"no-cache", b"max-age=0", b"s-maxage=0", b'no-cache="set-cookie"')
+)
 _REQUEST_LINE: Final = int(types.Reads.REQUEST_LINE)
 
 
@@ -37,8 +39,11 @@ class CacheCheck:
         logger = self.logger
         if logger is not None:
             server = ctx.server
-            logger.event(ALERT, b"Blocked a response with a cacheable cookie from instance %b, server %b." % (
-                self.backend, server.name if server is not None else b"<NOSRV>"))
+            logger.event(
+                ALERT,
+                b"Blocked a response with a cacheable cookie from instance %b, server %b."
+                % (self.backend, server.name if server is not None else b"<NOSRV>"),
+            )
         return True
 
 

@@ -10,6 +10,7 @@ ends.
 Of a raw stream (TCP mode, or a tunnel behind 101 or CONNECT) both directions are pumped here: what is read is sent on
 at once; nothing more is read for a side that is blocked; an end is passed on as a half-close.
 """
+
 import errno
 from typing import Final
 
@@ -571,13 +572,22 @@ class Exchange(Carried):
             total = record.ended - record.accepted
             if server is not None:
                 places = SERVED[class_of(status)] if status > 0 else BYTES
-                gauges = server.conclude(frontend.counters, places, up, down, QUEUE_TIME, queue, connect, response,
-                                         total)
+                gauges = server.conclude(
+                    frontend.counters, places, up, down, QUEUE_TIME, queue, connect, response, total
+                )
             else:  # a service of the backend's
                 _count_bytes(frontend.counters, status, up, down)
                 backend.step(NOTHING, HELD, NOTHING)
-                backend.counters.settle(OVER[class_of(status)] if status > 0 else BYTES, up, down, QUEUE_TIME, queue,
-                                        connect, response, total)
+                backend.counters.settle(
+                    OVER[class_of(status)] if status > 0 else BYTES,
+                    up,
+                    down,
+                    QUEUE_TIME,
+                    queue,
+                    connect,
+                    response,
+                    total,
+                )
         if record.cause != 0x2D:
             self._count_fault(server)
         return gauges

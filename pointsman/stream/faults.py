@@ -5,6 +5,7 @@ Faults carry HAProxy's two letters (manual 8.5): who (C client, S server, P prox
 and when (R request, Q queue, C connect, H response head, D data). An error page is sent if nothing of a response was; a
 response that cannot be completed is ended by closing, so that the client sees that it is not whole.
 """
+
 from typing import Final
 
 from pointsman.net.reactor import Reactor
@@ -121,8 +122,14 @@ class Faults(Exchange):
         room = frontend.program.room
         if room.stopping and room.drawn():
             self.closing = True
-        head = response_head(response.status, response.reason, response.fields, length=response.length,
-                             client_minor=request.minor if request is not None else 1, close=self.closing)
+        head = response_head(
+            response.status,
+            response.reason,
+            response.fields,
+            length=response.length,
+            client_minor=request.minor if request is not None else 1,
+            close=self.closing,
+        )
         if self.bodiless or response.status in (204, 304):
             content = b""
         self.record.sent += len(head) + len(content)
@@ -335,8 +342,11 @@ class Faults(Exchange):
         """timeout server, or timeout tunnel."""
         phase = self.phase
         if phase == ANSWER:
-            if not self.client.request_done and not self.upload_blocked() \
-                    and self.client.deadline <= self.reactor.now + GRAIN:
+            if (
+                not self.client.request_done
+                and not self.upload_blocked()
+                and self.client.deadline <= self.reactor.now + GRAIN
+            ):
                 self.client_expired()  # both are due: the server was waiting for the client
                 return
             if self.backend is not None and self.backend.retry_timeouts and self.retry():
@@ -435,8 +445,7 @@ class Faults(Exchange):
         except Exception:
             self._reset(False)
             raise
-        keep = not self.closing and not tunnel \
-            and record.cause in (0x2D, _L, _P, _S, _SERVER_TIME, _R)
+        keep = not self.closing and not tunnel and record.cause in (0x2D, _L, _P, _S, _SERVER_TIME, _R)
         if record.cause == _C or record.cause == _CLIENT_TIME and record.step == _D:
             keep = False
         self._reset(keep)

@@ -1,4 +1,5 @@
 """From an accepted connection to its stream: one small class per mode."""
+
 from pointsman.core.address import NetAddress
 from pointsman.core.columns import NOTHING, SESSION
 from pointsman.net.reactor import Reactor
@@ -39,8 +40,9 @@ class LiveFrontend(Frontend):
             self.noted = now
             self.counters.last_session = now
 
-    def open(self, fd: int, source: NetAddress, destination: NetAddress, listener: Door, accepted: int,
-             pending: bytes) -> None:
+    def open(
+        self, fd: int, source: NetAddress, destination: NetAddress, listener: Door, accepted: int, pending: bytes
+    ) -> None:
         self._count(listener)
         if self.http:
             front = H1Front(self.reactor, self, fd, source, destination, listener, accepted)
@@ -60,8 +62,9 @@ class LiveFrontend(Frontend):
                 raw.broken()
                 raise
 
-    def refused(self, source: NetAddress, destination: NetAddress, listener: Door, accepted: int, reason: int,
-                silent: bool) -> None:
+    def refused(
+        self, source: NetAddress, destination: NetAddress, listener: Door, accepted: int, reason: int, silent: bool
+    ) -> None:
         """A failed PROXY header: counted, and logged by the error format."""
         self._count(listener)
         self.counters.failed_requests += 1

@@ -4,6 +4,7 @@ At the threshold a connection is killed; from three quarters of it on, it ends w
 sender that is only slightly wrong goes on by another one. `tune.glitches.kill.cpu-usage` spares them as long as this
 lane has time to spare.
 """
+
 import time
 from typing import Final
 

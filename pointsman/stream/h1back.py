@@ -2,6 +2,7 @@
 
 A connection is busy with one exchange from the request's head to the end of the response, then it may lie in the pool.
 """
+
 from pointsman.net.reactor import Reactor
 from pointsman.net.wire import BRIEF, LARGE, ROUNDS, SMALL
 from pointsman.proto.body import CHUNKED, NONE, SIZED, TO_CLOSE, Body, chunk, last_chunk
@@ -100,11 +101,16 @@ class H1Back(HttpBack):
         """True: the final head was found, or the stream is gone."""
         program = stream.frontend.program
         answer = self.answer
-        if answer is not None and not known and not self.head_only and data.startswith(answer.raw) \
-                and stream.repeats(answer):
+        if (
+            answer is not None
+            and not known
+            and not self.head_only
+            and data.startswith(answer.raw)
+            and stream.repeats(answer)
+        ):
             self.body.begin(answer.kind, answer.response.length)
             self.keeps = answer.keeps
-            data = data[len(answer.raw):]
+            data = data[len(answer.raw) :]
             if answer.kind == CHUNKED and data:
                 self.early = self.body.feed(data)
             stream.answered_again(answer, data)
@@ -151,8 +157,9 @@ class H1Back(HttpBack):
         stream.answered(response, data)
         return True
 
-    def _parse(self, stream: HttpStream, data: bytes, known: int,
-               model: Response | None) -> tuple[int, Response | None, int]:
+    def _parse(
+        self, stream: HttpStream, data: bytes, known: int, model: Response | None
+    ) -> tuple[int, Response | None, int]:
         """A head's size, the head, and: is it such that it must be looked at again each time? None: needs more."""
         program = stream.frontend.program
         odd = 0
@@ -160,8 +167,9 @@ class H1Back(HttpBack):
             size = split_head(data, known, program.head_limit, False)
             if not size:
                 return 0, None, 0
-            response = parse_response(data[:size], False, program.field_limit, model, program.response_lines,
-                                      program.lax)
+            response = parse_response(
+                data[:size], False, program.field_limit, model, program.response_lines, program.lax
+            )
         except ProtocolError:
             if not self.body.unsafe:  # option accept-unsafe-violations-in-http-response
                 raise
@@ -301,5 +309,13 @@ class H1Back(HttpBack):
     @property
     def clean(self) -> bool:
         """One gate for reuse: nothing unsent, nothing in excess or unread, no hang-up seen, no fault."""
-        return self.keeps and not self.out and not self.body.excess and not self.unread and not self.ending \
-            and not self.finished and not self.failed and not self.shutting
+        return (
+            self.keeps
+            and not self.out
+            and not self.body.excess
+            and not self.unread
+            and not self.ending
+            and not self.finished
+            and not self.failed
+            and not self.shutting
+        )

@@ -11,6 +11,7 @@ busy ones, whose next request comes sooner, notice nothing of it.
 
       exchange over --RESTS--> no stream --FORGETS--> nothing of the last request --timeout--> closed
 """
+
 from typing import Final
 
 from pointsman.core.address import NetAddress
@@ -48,8 +49,16 @@ _BODILESS: Final = Body()  # of all connections whose requests have none
 
 
 class H1Front(HttpFront):
-    def __init__(self, reactor: Reactor, frontend: Frontend, fd: int, source: NetAddress, destination: NetAddress,
-                 door: Door, accepted: int) -> None:
+    def __init__(
+        self,
+        reactor: Reactor,
+        frontend: Frontend,
+        fd: int,
+        source: NetAddress,
+        destination: NetAddress,
+        door: Door,
+        accepted: int,
+    ) -> None:
         super().__init__(reactor, fd)
         self.frontend = frontend
         self.door = door
@@ -267,8 +276,9 @@ class H1Front(HttpFront):
                 if not size:
                     self._wait(data, known)
                     return
-                request = parse_request(data[:size], self.frontend.strict, program.field_limit, model,
-                                        program.request_lines, program.lax)
+                request = parse_request(
+                    data[:size], self.frontend.strict, program.field_limit, model, program.request_lines, program.lax
+                )
                 if program.glitches is not None:
                     odd = self._glitches(stream, program.glitches, request, data[:size])
             if size > program.weighs_from and program.too_heavy(request, size):
@@ -301,8 +311,9 @@ class H1Front(HttpFront):
         self.block = block
         self.outcome = None
 
-    def _tolerated(self, stream: HttpStream, data: bytes, known: int,
-                   error: ProtocolError) -> tuple[int, Request | None]:
+    def _tolerated(
+        self, stream: HttpStream, data: bytes, known: int, error: ProtocolError
+    ) -> tuple[int, Request | None]:
         """The size of a head that was refused, and what it means, where option accept-unsafe-violations-in-http-request
         accepts it. None: it stays refused, or is not whole."""
         program = self.frontend.program

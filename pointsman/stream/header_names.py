@@ -3,6 +3,7 @@
 An application may be handed X_Forwarded_For and X-Forwarded-For as one variable, so that rules about the one are evaded
 by the other. Each proxy looks behind its http-request rules.
 """
+
 from typing import Final
 
 from pointsman.proto.message import Field, Request

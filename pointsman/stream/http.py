@@ -135,8 +135,9 @@ class HttpStream(ServedStream):
         assert frontend.unique_id is not None
         self.context.asked |= MOVING
         self.context.unique_id = frontend.unique_id.render(self.context)
-        return not frontend.unique_id_header \
-            or add_field(self.context, request, field(frontend.unique_id_header, self.context.unique_id))
+        return not frontend.unique_id_header or add_field(
+            self.context, request, field(frontend.unique_id_header, self.context.unique_id)
+        )
 
     # Rules.
 
@@ -288,8 +289,9 @@ class HttpStream(ServedStream):
         self.context.asked |= CONNECTION
         return self._add_address(request, frontend.originalto, backend.originalto, self.context.destination)
 
-    def _add_address(self, request: Request, front: ForwardFor | None, back: ForwardFor | None,
-                     address: NetAddress) -> bool:
+    def _add_address(
+        self, request: Request, front: ForwardFor | None, back: ForwardFor | None, address: NetAddress
+    ) -> bool:
         """Where both have the option, the backend's header is taken, what either excepts is left out, and who does not
         say if-none adds it in any case."""
         option = back if back is not None else front
@@ -297,8 +299,11 @@ class HttpStream(ServedStream):
             return True
         if front is not None and front.excepts(address) or back is not None and back.excepts(address):
             return True
-        if (front is None or front.if_none) and (back is None or back.if_none) \
-                and request.get(option.header) is not None:
+        if (
+            (front is None or front.if_none)
+            and (back is None or back.if_none)
+            and request.get(option.header) is not None
+        ):
             return True
         made = option.made
         if made.value != address.text:
@@ -314,8 +319,13 @@ class HttpStream(ServedStream):
         if own is not None:
             self.own = None
             address = self.context.server_address
-            if own.fd >= 0 and own.server is server and own.user is None and address is not None \
-                    and own.leads_to(address, self.context.source, self.context.destination):
+            if (
+                own.fd >= 0
+                and own.server is server
+                and own.user is None
+                and address is not None
+                and own.leads_to(address, self.context.source, self.context.destination)
+            ):
                 return own
             own.close()
         if server.send_proxy or server.dial.follows:
@@ -369,8 +379,12 @@ class HttpStream(ServedStream):
         else:
             close = not self._keeps_servers(backend) and not backend.pretend_keepalive or request.close_asked
             head = request_bytes(request, close=close, strict=self.frontend.strict)
-            if self.repeated and not self.context.asked & ~OF_REQUEST and not self.tunnelling \
-                    and not request.expects_continue:
+            if (
+                self.repeated
+                and not self.context.asked & ~OF_REQUEST
+                and not self.tunnelling
+                and not request.expects_continue
+            ):
                 self.outcome = Outcome(self.context, request, backend, head, self.bodiless, self.version)
                 if not self.context.asked & CONNECTION:
                     self.outcome.source = self.context.source
@@ -417,8 +431,9 @@ class HttpStream(ServedStream):
     def upload_straight(self) -> bool:
         """The next piece may go without being seen."""
         connection = self.connection
-        return self.kept is None and isinstance(connection, HttpBack) and connection.takes_raw() \
-            and connection.straight()
+        return (
+            self.kept is None and isinstance(connection, HttpBack) and connection.takes_raw() and connection.straight()
+        )
 
     def uploaded(self, size: int) -> None:
         """So much of the request's body is on its way to the server."""
@@ -487,10 +502,18 @@ class HttpStream(ServedStream):
     def repeats(self, answer: Answer) -> bool:
         """Would a response in the same bytes become this answer, whatever else is new?"""
         request = self.context.request
-        return answer.frontend is self.frontend and (answer.outcome is None or answer.outcome is self.outcome) \
-            and (answer.client is None or answer.client is self.context.real_source) \
-            and answer.version == EPOCH.number and not self.bodiless and not self.tunnelling \
-            and self.phase == WAIT_ANSWER and request is not None and request.minor == 1 and request.method != b"HEAD"
+        return (
+            answer.frontend is self.frontend
+            and (answer.outcome is None or answer.outcome is self.outcome)
+            and (answer.client is None or answer.client is self.context.real_source)
+            and answer.version == EPOCH.number
+            and not self.bodiless
+            and not self.tunnelling
+            and self.phase == WAIT_ANSWER
+            and request is not None
+            and request.minor == 1
+            and request.method != b"HEAD"
+        )
 
     def answered_again(self, answer: Answer, rest: bytes) -> None:
         """A response whose head came before in the very same bytes: its rules are not asked again."""
@@ -638,8 +661,11 @@ class HttpStream(ServedStream):
     def after_rules(self) -> bool:
         """http-after-response: on every response, our own ones too. False: a rewrite did not fit."""
         backend = self.backend
-        if backend is not None and backend.http_after_response \
-                and run_steps(backend.http_after_response, self.context) == FAILED:
+        if (
+            backend is not None
+            and backend.http_after_response
+            and run_steps(backend.http_after_response, self.context) == FAILED
+        ):
             return False
         rules = self.frontend.http_after_response
         return not rules or run_steps(rules, self.context) != FAILED
@@ -677,10 +703,18 @@ class HttpStream(ServedStream):
         body."""
         request = self.context.request
         assert request is not None
-        return response_head(response.status, response.reason, response.fields, minor=response.minor,
-                             client_minor=request.minor, length=response.length,
-                             chunked=response.chunked and encoding != TO_CLOSE, close=self.closing,
-                             strict=self.frontend.strict, head=response)
+        return response_head(
+            response.status,
+            response.reason,
+            response.fields,
+            minor=response.minor,
+            client_minor=request.minor,
+            length=response.length,
+            chunked=response.chunked and encoding != TO_CLOSE,
+            close=self.closing,
+            strict=self.frontend.strict,
+            head=response,
+        )
 
     def _send_answer(self, head: bytes, encoding: int) -> None:
         self.client.begin_response(head, encoding)
@@ -696,8 +730,15 @@ class HttpStream(ServedStream):
         if not self.after_rules():
             self._fail_answer()
             return
-        head = response_head(response.status, response.reason, response.fields, minor=response.minor,
-                             client_minor=request.minor, tunnel=response.status != 101, strict=self.frontend.strict)
+        head = response_head(
+            response.status,
+            response.reason,
+            response.fields,
+            minor=response.minor,
+            client_minor=request.minor,
+            tunnel=response.status != 101,
+            strict=self.frontend.strict,
+        )
         self.client.begin_response(head, NONE)
         self.client.push(rest)
         self.record.sent += len(head) + len(rest)
@@ -790,9 +831,13 @@ class HttpStream(ServedStream):
         server = self.server
         backend = self.backend
         assert isinstance(connection, HttpBack) and server is not None and backend is not None
-        keep = self.client.request_done and connection.clean \
-            and self._keeps_servers(backend) and server.alive \
+        keep = (
+            self.client.request_done
+            and connection.clean
+            and self._keeps_servers(backend)
+            and server.alive
             and connection.aim is server.dial.target
+        )
         request = self.context.request
         connection.served += 1
         if request is not None and request.close_asked or 0 <= server.max_reuse < connection.served:

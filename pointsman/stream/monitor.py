@@ -3,6 +3,7 @@
 A monitor-uri that is a path is met by that path with its query, also in an absolute target; one with a scheme is
 compared with the whole target.
 """
+
 from pointsman.rules.pages import DEFAULT_PAGES
 from pointsman.rules.reply import Reply
 from pointsman.sample.condition import Condition
@@ -21,8 +22,11 @@ class Monitor(Service):
 
     def answer(self, context: Context) -> Reply | None:
         request = context.request
-        if request is None or request.uri != self.uri and (
-                request.uri[:1] == b"/" or self.uri[:1] != b"/" or self.uri != path_and_query_of(request.uri)):
+        if (
+            request is None
+            or request.uri != self.uri
+            and (request.uri[:1] == b"/" or self.uri[:1] != b"/" or self.uri != path_and_query_of(request.uri))
+        ):
             return None
         status = 200
         for condition, negated in self.fails:

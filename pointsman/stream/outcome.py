@@ -14,6 +14,7 @@ Rules edit heads in place. So what is taken from a head before its rules, captur
 An outcome never holds what has to be asked anew: which server, timers, counters, log line. `version`: see
 core/epoch.py; it is that of the time when the rules were asked.
 """
+
 from pointsman.core.address import NetAddress
 from pointsman.proto.message import Request, Response
 from pointsman.sample.context import Context
@@ -24,8 +25,9 @@ from pointsman.stream.proxies import BackendProxy, Frontend
 class Outcome:
     """Of a request."""
 
-    def __init__(self, context: Context, request: Request, backend: BackendProxy, head: bytes, bodiless: bool,
-                 version: int) -> None:
+    def __init__(
+        self, context: Context, request: Request, backend: BackendProxy, head: bytes, bodiless: bool, version: int
+    ) -> None:
         self.request = request  # as the rules left it
         self.backend = backend
         self.head = head  # as it goes to the server
@@ -60,8 +62,9 @@ class Heirloom(Kept):
 class Answer(Kept):
     """Of a response."""
 
-    def __init__(self, context: Context, response: Response, frontend: Frontend, outcome: Outcome | None,
-                 version: int) -> None:
+    def __init__(
+        self, context: Context, response: Response, frontend: Frontend, outcome: Outcome | None, version: int
+    ) -> None:
         super().__init__()
         self.response = response  # as the rules left it
         self.captures = context.response_captures

@@ -7,6 +7,7 @@ every second, from the first one on (manual 4.2).
 
 Nothing is done for this per request or per piece of payload: once a second somebody walks over the client connections.
 """
+
 from typing import Final
 
 from pointsman.core.columns import BYTES

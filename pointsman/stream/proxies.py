@@ -1,5 +1,6 @@
 """Live frontends and backends: what the streams of one proxy share. Built by assemble.py, never changed by a stream
 but for counters and gauges."""
+
 from typing import Final
 
 from mypy_extensions import mypyc_attr
@@ -37,8 +38,9 @@ LONGEST_LINE: Final = 1024
 class Route:
     """A use_backend rule: a backend known at start-up, or a name that is computed."""
 
-    def __init__(self, condition: Condition | None, negated: bool, target: "BackendProxy | None",
-                 name: Format | None) -> None:
+    def __init__(
+        self, condition: Condition | None, negated: bool, target: "BackendProxy | None", name: Format | None
+    ) -> None:
         self.condition = condition
         self.negated = negated
         self.target = target
@@ -65,8 +67,9 @@ class Routes:
 class ServerRoute:
     """A use-server rule: a server known at start-up, or a name that is computed."""
 
-    def __init__(self, condition: Condition | None, negated: bool, target: LiveServer | None,
-                 name: Format | None) -> None:
+    def __init__(
+        self, condition: Condition | None, negated: bool, target: LiveServer | None, name: Format | None
+    ) -> None:
         self.condition = condition
         self.negated = negated
         self.target = target

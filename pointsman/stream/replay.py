@@ -5,6 +5,7 @@ What was sent to a server is kept, head and body together no larger than a buffe
 the server's answer is of a kind that retry-on names, and the request was sent wholly, it is sent again: to the same
 server, or under option redispatch to another.
 """
+
 from typing import Final
 
 from pointsman.proto.message import EXPECT, Field, Request

@@ -4,6 +4,7 @@ Many rules of one shape (`use_backend x if { path_beg /x/ }`, `if { hdr(host) -i
 a test each: RouteTable keeps an index for each expression that many of them ask (sample/index.py), which tells the
 rules that may hold; the others are tested in their places.
 """
+
 from typing import Final
 
 from pointsman.sample.acl import Acl

@@ -6,6 +6,7 @@ The answer comes by a socket: lines of the head (the status, then "name: value")
 which no body has, behind all of it. Where that is missing the answer is not whole, and the client sees that it is not.
 Nothing more is read while the client takes nothing; then the writer waits, too.
 """
+
 from typing import Final
 
 from pointsman.net.reactor import Reactor
@@ -197,11 +198,24 @@ class ServedStream(Replay):
             encoding = NONE
         response.chunked = response.length < 0 and minor > 0
         room = frontend.program.room
-        if not self.client.drop_body() or encoding == TO_CLOSE or frontend.mode == CLOSE or response.close_asked \
-                or room.stopping and room.drawn():
+        if (
+            not self.client.drop_body()
+            or encoding == TO_CLOSE
+            or frontend.mode == CLOSE
+            or response.close_asked
+            or room.stopping
+            and room.drawn()
+        ):
             self.closing = True
-        head = response_head(response.status, response.reason, response.fields, length=response.length,
-                             chunked=response.chunked, client_minor=minor, close=self.closing)
+        head = response_head(
+            response.status,
+            response.reason,
+            response.fields,
+            length=response.length,
+            chunked=response.chunked,
+            client_minor=minor,
+            close=self.closing,
+        )
         self.client.begin_response(head, encoding)
         self.record.sent += len(head)
         self.answer_begun = True

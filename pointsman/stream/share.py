@@ -14,6 +14,7 @@ whether it runs and whether it rests; and the arena knows when its loop has turn
 one that is stuck.
 Control has a row, too, but is no lane.
 """
+
 from typing import Final
 
 from pointsman.core.arena import Arena, Table

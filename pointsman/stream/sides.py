@@ -3,6 +3,7 @@
 HTTP/1 implements them in h1front.py and h1back.py. A stream sees heads without a version, payload without framing, and
 credit: it does not hand on more than the other side takes.
 """
+
 from pointsman.net.wire import Wire
 from pointsman.proto.message import Field
 from pointsman.server.backend import LiveServer

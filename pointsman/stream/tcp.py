@@ -3,6 +3,7 @@
 The client's side is a TcpFront, the exchange a TcpStream; there is one of each for a connection. Routing asks only what
 is known of a connection: addresses, listener, frontend.
 """
+
 from pointsman.core.columns import BEGUN, NOTHING
 from pointsman.core.wishes import WISHES
 from pointsman.log.policy import When

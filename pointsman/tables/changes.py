@@ -9,6 +9,7 @@ With one process a change is made at once. With several, control makes all chang
 set-map) is proposed to it, put in order, and comes back to all lanes (admin/links.py); a change that came from the
 runtime socket has reached all lanes before it is answered.
 """
+
 from collections.abc import Callable
 from typing import Final
 

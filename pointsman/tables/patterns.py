@@ -12,6 +12,7 @@ shows them all at once (management manual 9.3, `prepare map`).
 Several processes hold the same lists: they are made before the fork, and every change is carried out by all of them in
 the same order (changes.py), so that numbers are the same everywhere.
 """
+
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import repeat
@@ -254,8 +255,9 @@ class Reference:
             del self.by_key[one]
         self._change()
 
-    def restore(self, current: int, following: int, issued: int,
-                entries: list[tuple[int, str, str | None, int]]) -> None:
+    def restore(
+        self, current: int, following: int, issued: int, entries: list[tuple[int, str, str | None, int]]
+    ) -> None:
         """Make it what it is in another process: (number, key, value, version) of all entries in their order."""
         for version in list(self.versions):
             for use in self.uses.values():

@@ -1,4 +1,5 @@
 """What -v, -vv and -vq print, and the page of help (management manual 3)."""
+
 import importlib
 import platform
 import ssl
@@ -38,8 +39,10 @@ Usage : pointsman [-f <cfgfile|cfgdir>]* [ -vdVD ] [ -n <maxconn> ] [ -N <maxpco
 
 def version_lines() -> str:
     system = platform.uname()
-    return (f"Pointsman version {__version__} - runs the configuration language of HAProxy {VERSION}\n"
-            f"Running on: {system.system} {system.release} {system.version} {system.machine}")
+    return (
+        f"Pointsman version {__version__} - runs the configuration language of HAProxy {VERSION}\n"
+        f"Running on: {system.system} {system.release} {system.version} {system.machine}"
+    )
 
 
 def library(name: str) -> str:
@@ -61,23 +64,26 @@ def loop_name() -> str:
 def details() -> str:
     """What -vv adds to -v."""
     features = " ".join(("+" if built else "-") + name for name, built in sorted(FEATURES.items()))
-    return "\n".join([
-        "",
-        f"Feature list : {features}",
-        "",
-        "Default settings :",
-        "  bufsize = 16384, maxrewrite = 1024",
-        "",
-        f"Running on Python version : {platform.python_implementation()} {platform.python_version()} "
-        f"({sys.executable})",
-        f"Event loop of control tasks : {loop_name()}",
-        f"Hot modules are compiled : {native.how()}",
-        f"Shared cells of lanes : {'extension' if BUILT else 'plain Python, so one lane unless nbthread says more'}",
-        f"Regular expressions : {regex.how()}",
-        f"SSL library of this Python (not used yet) : {ssl.OPENSSL_VERSION}",
-        f"C library : {' '.join(platform.libc_ver())}",
-        "",
-        "Available polling systems :",
-        "      epoll : edge-triggered",
-        "Total: 1 (1 usable), will use epoll.",
-    ])
+    return "\n".join(
+        [
+            "",
+            f"Feature list : {features}",
+            "",
+            "Default settings :",
+            "  bufsize = 16384, maxrewrite = 1024",
+            "",
+            f"Running on Python version : {platform.python_implementation()} {platform.python_version()} "
+            f"({sys.executable})",
+            f"Event loop of control tasks : {loop_name()}",
+            f"Hot modules are compiled : {native.how()}",
+            "Shared cells of lanes : "
+            + ("extension" if BUILT else "plain Python, so one lane unless nbthread says more"),
+            f"Regular expressions : {regex.how()}",
+            f"SSL library of this Python (not used yet) : {ssl.OPENSSL_VERSION}",
+            f"C library : {' '.join(platform.libc_ver())}",
+            "",
+            "Available polling systems :",
+            "      epoll : edge-triggered",
+            "Total: 1 (1 usable), will use epoll.",
+        ]
+    )

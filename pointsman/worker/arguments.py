@@ -3,6 +3,7 @@
 What begins with "-" and is none of them ends in the page of help and status 1. Options that mean nothing here are
 accepted with a notice, those of features that are not built yet are refused by name.
 """
+
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final

@@ -7,6 +7,7 @@
 
 So what goes wrong until then is still seen on the terminal, and the caller's exit status tells it.
 """
+
 import os
 from typing import Final
 

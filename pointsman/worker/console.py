@@ -2,6 +2,7 @@
 
 Quiet mode (-q, `quiet`) silences all of it, alerts too; verbose mode (-V) takes precedence over quiet mode.
 """
+
 import os
 import sys
 
@@ -50,7 +51,7 @@ class Console:
 
     def show(self, diagnostics: Diagnostics) -> None:
         """Findings that have not been shown yet, in their order."""
-        new = diagnostics.findings[self._shown:]
+        new = diagnostics.findings[self._shown :]
         self._shown = len(diagnostics.findings)
         for finding in new:
             self._show(finding)

@@ -1,4 +1,5 @@
 """-dC and -dL: the configuration as it was read, and the libraries that are loaded (management manual 3)."""
+
 import os
 import re
 from collections.abc import Iterator, Sequence

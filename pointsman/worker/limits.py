@@ -3,6 +3,7 @@
 A connection needs two descriptors, one on each side; on top come listeners, health checks and what the process itself
 holds. Either maxconn is given and the descriptors follow, or the descriptors are and maxconn follows.
 """
+
 import resource
 from dataclasses import dataclass, replace
 from typing import Final
@@ -65,8 +66,11 @@ def apply(limits: Limits, strict: bool) -> list[str]:
         if strict:
             raise LimitError(problem)
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-        return [problem, f"[pointsman.main()] FD limit ({hard}) too low for maxconn={limits.maxconn}/maxsock={need}. "
-                         f"Please raise 'ulimit-n' to {need} or more to avoid any trouble."]
+        return [
+            problem,
+            f"[pointsman.main()] FD limit ({hard}) too low for maxconn={limits.maxconn}/maxsock={need}. "
+            f"Please raise 'ulimit-n' to {need} or more to avoid any trouble.",
+        ]
     return []
 
 

@@ -8,6 +8,7 @@ one. The variable is taken out of the environment, so that nobody else finds it.
     STOPPING=1                                the end begins
     STATUS=<text>                             shown by systemctl status
 """
+
 import os
 import socket
 import time

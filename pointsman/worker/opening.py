@@ -4,6 +4,7 @@ First try; where an address is in use and older processes are known, they are as
 again for a while; if that fails too, they are asked to resume (SIGTTIN). Unix sockets get their names last, so an old
 process loses nothing to a new one that cannot start.
 """
+
 import os
 import signal
 import time

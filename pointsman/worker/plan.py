@@ -1,4 +1,5 @@
 """What a process is asked to be, by the global section and the command line, which prevails (management manual 3)."""
+
 from dataclasses import dataclass, field
 
 from pointsman.config.global_section import MasterWorker, global_flag, global_number, global_text
@@ -36,20 +37,32 @@ def make_plan(configuration: Configuration, options: Options) -> Plan:
         daemon=(options.daemon or global_flag(main, "daemon")) and not (options.foreground or options.debug),
         pidfile=options.pidfile or global_text(main, "pidfile"),
         privileges=Privileges(
-            chroot=global_text(main, "chroot"), uid=None if uid < 0 else uid, gid=None if gid < 0 else gid,
-            dumpable=global_flag(main, "set-dumpable")),
-        wanted=_wanted(main, options), strict_limits=global_flag(main, "strict-limits", True),
-        grace=global_number(main, "grace"), hard_stop_after=global_number(main, "hard-stop-after"),
-        lanes=lane_count(main), lane_timeout=global_number(main, "pointsman-lane-timeout"),
+            chroot=global_text(main, "chroot"),
+            uid=None if uid < 0 else uid,
+            gid=None if gid < 0 else gid,
+            dumpable=global_flag(main, "set-dumpable"),
+        ),
+        wanted=_wanted(main, options),
+        strict_limits=global_flag(main, "strict-limits", True),
+        grace=global_number(main, "grace"),
+        hard_stop_after=global_number(main, "hard-stop-after"),
+        lanes=lane_count(main),
+        lane_timeout=global_number(main, "pointsman-lane-timeout"),
         master=options.master or master is not None,
-        survives=master is not None and master.survives, max_reloads=global_number(main, "mworker-max-reloads"),
-        old_pids=tuple(options.old_pids), old_finish=options.old_finish)
+        survives=master is not None and master.survives,
+        max_reloads=global_number(main, "mworker-max-reloads"),
+        old_pids=tuple(options.old_pids),
+        old_finish=options.old_finish,
+    )
 
 
 def _wanted(main: Section, options: Options) -> Wanted:
     return Wanted(
-        maxconn=options.maxconn or global_number(main, "maxconn"), descriptors=global_number(main, "ulimit-n"),
-        most=global_number(main, "fd-hard-limit"), memory=options.memory)
+        maxconn=options.maxconn or global_number(main, "maxconn"),
+        descriptors=global_number(main, "ulimit-n"),
+        most=global_number(main, "fd-hard-limit"),
+        memory=options.memory,
+    )
 
 
 def is_quiet(configuration: Configuration) -> bool:

@@ -2,6 +2,7 @@
 
 Root is needed only where something asks for it. Without root a chroot is tried from within a user namespace of its own.
 """
+
 import ctypes
 import importlib
 import os
@@ -15,9 +16,22 @@ CLONE_NEWUSER: Final = 0x10000000  # <sched.h>
 PR_SET_DUMPABLE: Final = 4  # <linux/prctl.h>
 
 # What Python would import on first use, which fails behind a chroot.
-_LATE: Final = ("asyncio.base_subprocess", "asyncio.unix_events", "concurrent.futures.thread", "encodings.ascii",
-                "encodings.idna", "encodings.latin_1", "encodings.utf_8", "linecache", "locale", "multiprocessing",
-                "stringprep", "tokenize", "traceback", "unicodedata")
+_LATE: Final = (
+    "asyncio.base_subprocess",
+    "asyncio.unix_events",
+    "concurrent.futures.thread",
+    "encodings.ascii",
+    "encodings.idna",
+    "encodings.latin_1",
+    "encodings.utf_8",
+    "linecache",
+    "locale",
+    "multiprocessing",
+    "stringprep",
+    "tokenize",
+    "traceback",
+    "unicodedata",
+)
 
 
 class PrivilegeError(Exception):
@@ -75,8 +89,10 @@ def drop(privileges: Privileges) -> list[str]:
             if os.getgroups():
                 os.setgroups([])
         except OSError:
-            warnings.append("[pointsman.main()] Failed to drop supplementary groups. Using 'gid'/'group' without "
-                            "'uid'/'user' is generally useless.")
+            warnings.append(
+                "[pointsman.main()] Failed to drop supplementary groups. Using 'gid'/'group' without "
+                "'uid'/'user' is generally useless."
+            )
     try:
         if gid is not None:
             os.setgid(gid)

@@ -14,6 +14,7 @@ wake-up descriptor, never through Python's own handlers, which compiled code wou
 With several lanes the keeper goes through all that comes before the loop, and each of its children is a Worker (see
 master/keeper.py): it leaves INT, which a terminal sends to all, to the keeper, and control stays until it is told.
 """
+
 import asyncio
 import gc
 import importlib
@@ -118,11 +119,15 @@ def _take_over(plan: Plan, console: Console) -> bool:
         if rights.chroot:
             privileges.enter_jail(rights.chroot)
         elif os.geteuid() == 0:
-            console.warning("[pointsman.main()] Started as root without 'chroot': consider 'chroot auto', "
-                            "or 'chroot /' to silence this message (manual 3.1).")
+            console.warning(
+                "[pointsman.main()] Started as root without 'chroot': consider 'chroot auto', "
+                "or 'chroot /' to silence this message (manual 3.1)."
+            )
         if rights.uid is None and os.geteuid() == 0:
-            console.warning("[pointsman.main()] Started as root without 'user': it goes on as root; say 'user <name>', "
-                            "or 'user root' to silence this message (manual 3.1).")
+            console.warning(
+                "[pointsman.main()] Started as root without 'user': it goes on as root; say 'user <name>', "
+                "or 'user root' to silence this message (manual 3.1)."
+            )
         # Told while we may still signal processes of other users.
         opening.tell(plan.old_pids, signal.SIGUSR1 if plan.old_finish else signal.SIGTERM)
         for warning in privileges.drop(rights):
@@ -231,9 +236,12 @@ class Worker:
 
     def _memory(self) -> None:
         usage = resource.getrusage(resource.RUSAGE_SELF)
-        print(f"Memory: at most {usage.ru_maxrss} kB resident, {len(gc.get_objects())} objects tracked, "
-              f"{gc.get_freeze_count()} frozen, {self.generation.room.connections} connections.",
-              file=sys.stderr, flush=True)
+        print(
+            f"Memory: at most {usage.ru_maxrss} kB resident, {len(gc.get_objects())} objects tracked, "
+            f"{gc.get_freeze_count()} frozen, {self.generation.room.connections} connections.",
+            file=sys.stderr,
+            flush=True,
+        )
 
     def _settle(self) -> None:
         """Let changes from outside take effect now, closed descriptors too."""

@@ -3,6 +3,7 @@
 Programs read these lists (completions, highlighting), so a word has the line that HAProxy 3.5 prints for it. Words that
 HAProxy does not list because its parser knows them by other means (balance, acl) stand here as well.
 """
+
 from collections.abc import Callable, Iterator
 from typing import Final, TypeVar
 
@@ -48,28 +49,61 @@ CLASSES: Final = {
 COLUMNS: Final[tuple[tuple[Where, str], ...]] = (
     (Where.TCP_REQ_CON, "frontend tcp-request connection rule"),
     (Where.TCP_REQ_SES, "frontend tcp-request session rule"),
-    (Where.TCP_REQ_CNT, "frontend tcp-request content rule"), (Where.HTTP_REQ, "frontend http-request header rule"),
-    (Where.HTTP_REQ, "frontend http-request body rule"), (Where.HTTP_REQ, "frontend use-backend rule"),
-    (Where.TCP_REQ_CNT, "backend tcp-request content rule"), (Where.HTTP_REQ, "backend http-request header rule"),
+    (Where.TCP_REQ_CNT, "frontend tcp-request content rule"),
+    (Where.HTTP_REQ, "frontend http-request header rule"),
+    (Where.HTTP_REQ, "frontend http-request body rule"),
+    (Where.HTTP_REQ, "frontend use-backend rule"),
+    (Where.TCP_REQ_CNT, "backend tcp-request content rule"),
+    (Where.HTTP_REQ, "backend http-request header rule"),
     (Where.HTTP_REQ, "backend http-request body rule"),
-    (Where.HTTP_REQ, "backend use-server, balance or stick-match rule"), (Where.HTTP_REQ, "server source selection"),
-    (Where.TCP_RES_CNT, "backend tcp-response content rule"), (Where.HTTP_RES, "backend http-response header rule"),
-    (Where.HTTP_RES, "backend http-response body rule"), (Where.HTTP_RES, "backend stick-store rule"),
-    (Where.TCP_RES_CNT, "frontend tcp-response content rule"), (Where.HTTP_RES, "frontend http-response header rule"),
-    (Where.HTTP_RES, "frontend http-response body rule"), (Where.LOG, "logs"), (Where.CHECK, "backend tcp-check rule"),
-    (Where.CONFIG, "configuration parser"), (Where.CLI, "CLI parser"))
+    (Where.HTTP_REQ, "backend use-server, balance or stick-match rule"),
+    (Where.HTTP_REQ, "server source selection"),
+    (Where.TCP_RES_CNT, "backend tcp-response content rule"),
+    (Where.HTTP_RES, "backend http-response header rule"),
+    (Where.HTTP_RES, "backend http-response body rule"),
+    (Where.HTTP_RES, "backend stick-store rule"),
+    (Where.TCP_RES_CNT, "frontend tcp-response content rule"),
+    (Where.HTTP_RES, "frontend http-response header rule"),
+    (Where.HTTP_RES, "frontend http-response body rule"),
+    (Where.LOG, "logs"),
+    (Where.CHECK, "backend tcp-check rule"),
+    (Where.CONFIG, "configuration parser"),
+    (Where.CLI, "CLI parser"),
+)
 
 # Of fetches that may be used at more places here, which HAProxy does not tell apart as this program does: its columns.
 _THEIRS: Final = {
-    "be_id": "......YYYYYYYYYYYYYY..", "be_name": "......YYYYYYYYYYYYYY..", "bytes_out": ".........YYYYYYYYYY...",
-    "req.timer.hdr": "..YYYYYYYYY...........", "req.timer.idle": "..YYYYYYYYY...........",
-    "req.timer.tq": "..YYYYYYYYY...........", "res.bytes_in": ".........YYYYYYYYYY...",
-    "res.bytes_out": ".........YYYYYYYYYY...", "res.timer.data": ".........YYYYYYYYYY...",
-    "res.timer.hdr": "...........YYYYYYY.Y..", "srv_id": "..........YYYYYYYYYY..", "srv_name": "..........YYYYYYYYYY.."}
+    "be_id": "......YYYYYYYYYYYYYY..",
+    "be_name": "......YYYYYYYYYYYYYY..",
+    "bytes_out": ".........YYYYYYYYYY...",
+    "req.timer.hdr": "..YYYYYYYYY...........",
+    "req.timer.idle": "..YYYYYYYYY...........",
+    "req.timer.tq": "..YYYYYYYYY...........",
+    "res.bytes_in": ".........YYYYYYYYYY...",
+    "res.bytes_out": ".........YYYYYYYYYY...",
+    "res.timer.data": ".........YYYYYYYYYY...",
+    "res.timer.hdr": "...........YYYYYYY.Y..",
+    "srv_id": "..........YYYYYYYYYY..",
+    "srv_name": "..........YYYYYYYYYY..",
+}
 # Commands that HAProxy's master knows on a socket of its own (-S), which is not built here.
-_OF_MASTER: Final = frozenset(("echo", "experimental-mode", "expert-mode", "help", "operator", "prompt", "quit",
-                               "show cli level", "show cli sockets", "show env", "show startup-logs", "show version",
-                               "user"))
+_OF_MASTER: Final = frozenset(
+    (
+        "echo",
+        "experimental-mode",
+        "expert-mode",
+        "help",
+        "operator",
+        "prompt",
+        "quit",
+        "show cli level",
+        "show cli sockets",
+        "show env",
+        "show startup-logs",
+        "show version",
+        "user",
+    )
+)
 _RULE_SETS: Final = (TCP_CONNECTION, TCP_SESSION, TCP_CONTENT, TCP_RESPONSE, HTTP_REQUEST, HTTP_RESPONSE, HTTP_AFTER)
 
 
@@ -115,8 +149,13 @@ def _keywords() -> Iterator[str]:
 
 def _firsts(where: In) -> Iterator[str]:
     """The first words of the keywords of these sections."""
-    names = {entry.name for key in KEYWORDS if (entry := KEYWORDS.get(key)) is not None and entry.where & where
-             and key.startswith("global ") == bool(where & In.GLOBAL)}
+    names = {
+        entry.name
+        for key in KEYWORDS
+        if (entry := KEYWORDS.get(key)) is not None
+        and entry.where & where
+        and key.startswith("global ") == bool(where & In.GLOBAL)
+    }
     yield from ("\t" + name for name in sorted({name.split()[0] for name in names} - {"option"}))
 
 
@@ -166,8 +205,9 @@ def _converters() -> Iterator[str]:
     for name in CONVERTERS:
         entry = CONVERTERS.get(name)
         if entry is not None:
-            yield (f"{name}{signature_text(entry.signature)}: {entry.returns.name.lower()} => "
-                   f"{entry.accepts.name.lower()}")
+            yield (
+                f"{name}{signature_text(entry.signature)}: {entry.returns.name.lower()} => {entry.accepts.name.lower()}"
+            )
 
 
 def _filters() -> Iterator[str]:
@@ -194,16 +234,23 @@ def _services() -> Iterator[str]:
 
 
 def signature_text(signature: Signature) -> str:
-    """"(string,integer[,string])", or "" where there are no arguments."""
+    """ "(string,integer[,string])", or "" where there are no arguments."""
     if not signature.kinds:
         return ""
-    required = ",".join(signature.kinds[:signature.required])
-    optional = ",".join(signature.kinds[signature.required:])
+    required = ",".join(signature.kinds[: signature.required])
+    optional = ",".join(signature.kinds[signature.required :])
     if not optional:
         return f"({required})"
     return f"({required}[,{optional}])" if required else f"([{optional}])"
 
 
 _DUMPS: Final[dict[str, Callable[[], Iterator[str]]]] = {
-    "acl": _acls, "cfg": _keywords, "cli": _commands, "cnv": _converters, "flt": _filters, "smp": _fetches,
-    "svc": _services, "help": _help}
+    "acl": _acls,
+    "cfg": _keywords,
+    "cli": _commands,
+    "cnv": _converters,
+    "flt": _filters,
+    "smp": _fetches,
+    "svc": _services,
+    "help": _help,
+}

@@ -1,7 +1,8 @@
 """From the command line to something that could run: load the files, assemble, show what was found.
 
-    options -> load -> assemble -> findings -> lists that were asked for -> a status, or a generation and its plan
+options -> load -> assemble -> findings -> lists that were asked for -> a status, or a generation and its plan
 """
+
 import os
 from dataclasses import dataclass
 from typing import Final
@@ -52,24 +53,35 @@ def start(options: Options, console: Console) -> Loaded | int:
     """Load and assemble. An exit status where that is all (-c), or where it went wrong."""
     diagnostics = Diagnostics()
     plain = plain_regex.Regex.made
-    configuration = load(options.files, diagnostics, runtime=_runtime(options), local_peer=options.local_peer,
-                         directory=options.directory, command_line=_command_line(options))
+    configuration = load(
+        options.files,
+        diagnostics,
+        runtime=_runtime(options),
+        local_peer=options.local_peer,
+        directory=options.directory,
+        command_line=_command_line(options),
+    )
     console.quiet = options.quiet or is_quiet(configuration)
     TERMINAL.quiet = console.silent
     if is_capped(configuration.main):
-        diagnostics.warning("'nbthread' is reduced to what 'thread-hard-limit' permits.",
-                            hint="lower 'nbthread', or raise 'thread-hard-limit'")
+        diagnostics.warning(
+            "'nbthread' is reduced to what 'thread-hard-limit' permits.",
+            hint="lower 'nbthread', or raise 'thread-hard-limit'",
+        )
     if slow := what_is_slow(configuration.main):
-        diagnostics.notice(slow,
-                           hint="install a C compiler and Python's headers, then Pointsman again; or say 'nbthread 1'")
+        diagnostics.notice(
+            slow, hint="install a C compiler and Python's headers, then Pointsman again; or say 'nbthread 1'"
+        )
     generation: Generation | None = None
     if diagnostics.failed:
         find_more(configuration, diagnostics)
     else:
         generation = assembled(configuration, diagnostics)
     if plain_regex.Regex.made > plain:
-        diagnostics.notice("regular expressions are Python's: the extension for PCRE2 is not built.",
-                           hint="install a C compiler, Python's headers and libpcre2-dev, then Pointsman again")
+        diagnostics.notice(
+            "regular expressions are Python's: the extension for PCRE2 is not built.",
+            hint="install a C compiler, Python's headers and libpcre2-dev, then Pointsman again",
+        )
     console.show(diagnostics)
     _dumps(options, console)
     if diagnostics.failed or generation is None:
@@ -97,19 +109,39 @@ def _checked(warnings: int, console: Console) -> int:
 
 
 def _runtime(options: Options) -> Runtime:
-    off = {name for name, on in (("FAST-FORWARD", options.fast_forward), ("GETADDRINFO", options.getaddrinfo),
-                                 ("REUSEPORT", options.reuse_port), ("SPLICE", options.splice)) if not on}
+    off = {
+        name
+        for name, on in (
+            ("FAST-FORWARD", options.fast_forward),
+            ("GETADDRINFO", options.getaddrinfo),
+            ("REUSEPORT", options.reuse_port),
+            ("SPLICE", options.splice),
+        )
+        if not on
+    }
     on = set() if options.verify_servers else {"SERVER-SSL-VERIFY-NONE"}
     return Runtime(enabled=(Runtime().enabled - off) | on)
 
 
 def _command_line(options: Options) -> CommandLine:
     return CommandLine(
-        maxconn=options.maxconn, proxy_maxconn=options.proxy_maxconn, memory=options.memory, pidfile=options.pidfile,
-        local_peer=options.local_peer, daemon=options.daemon, foreground=options.foreground or options.debug,
-        zero_warning=options.zero_warning, ignore_resolution=options.ignore_resolution, ipv4_only=options.ipv4_only,
-        reuse_port=options.reuse_port, fast_forward=options.fast_forward, zero_copy=options.zero_copy,
-        splice=options.splice, getaddrinfo=options.getaddrinfo, verify_servers=options.verify_servers)
+        maxconn=options.maxconn,
+        proxy_maxconn=options.proxy_maxconn,
+        memory=options.memory,
+        pidfile=options.pidfile,
+        local_peer=options.local_peer,
+        daemon=options.daemon,
+        foreground=options.foreground or options.debug,
+        zero_warning=options.zero_warning,
+        ignore_resolution=options.ignore_resolution,
+        ipv4_only=options.ipv4_only,
+        reuse_port=options.reuse_port,
+        fast_forward=options.fast_forward,
+        zero_copy=options.zero_copy,
+        splice=options.splice,
+        getaddrinfo=options.getaddrinfo,
+        verify_servers=options.verify_servers,
+    )
 
 
 def _dumps(options: Options, console: Console) -> None:

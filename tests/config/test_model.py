@@ -3,6 +3,7 @@
 The model is written as a line for each section (kind, name, and the defaults it takes) with its settings below: line
 number, type and fields. Messages come last.
 """
+
 import re
 from dataclasses import fields
 from pathlib import Path
@@ -29,8 +30,13 @@ def written(section: Section) -> list[str]:
 
 
 def model(configuration: Configuration, diagnostics: Diagnostics) -> str:
-    sections = [configuration.main, *configuration.defaults, *configuration.proxies, *configuration.userlists.values(),
-                *configuration.http_errors.values()]
+    sections = [
+        configuration.main,
+        *configuration.defaults,
+        *configuration.proxies,
+        *configuration.userlists.values(),
+        *configuration.http_errors.values(),
+    ]
     lines = [line for section in sections for line in written(section)]
     lines += [f"{one.severity.name} {one.position.line}: {one.message}" for one in diagnostics.findings]
     return "\n".join(lines) + "\n"

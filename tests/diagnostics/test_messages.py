@@ -3,6 +3,7 @@
 Process identifiers are written as (PID). Only words that the language layer itself answers for are used, or words that
 will stay what they are.
 """
+
 import re
 from pathlib import Path
 

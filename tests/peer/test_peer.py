@@ -65,8 +65,9 @@ class Plays:
         self.folder = folder
         self.pool = ThreadPoolExecutor(AT_ONCE)
         # Short names: the path of a unix socket has at most 107 bytes.
-        self.plays = {name: self.pool.submit(play, NAMED[name], folder / str(number))
-                      for number, name in enumerate(names)}
+        self.plays = {
+            name: self.pool.submit(play, NAMED[name], folder / str(number)) for number, name in enumerate(names)
+        }
 
     def result(self, name: str) -> Played:
         return self.plays[name].result()

@@ -1,4 +1,5 @@
 """Bodies on their way: whole, in order, with bounded memory, whoever is slow."""
+
 import hashlib
 import random
 
@@ -49,7 +50,7 @@ def pour(stand: Stand, source: End, sink: End, data: bytes, piece: int) -> tuple
     size = 0
     while size < len(data):
         if view:
-            view = view[source.send(bytes(view[:1_000_000])):]
+            view = view[source.send(bytes(view[:1_000_000])) :]
             most = max(most, held(stand))
         part = sink.take(piece)
         got.append(part)
@@ -95,7 +96,7 @@ def chunked(body: bytes, sizes: list[int], trailers: bytes = b"") -> bytes:
     out: list[bytes] = []
     at = 0
     while at < len(body):
-        piece = body[at:at + sizes[len(out) % len(sizes)]]
+        piece = body[at : at + sizes[len(out) % len(sizes)]]
         out.append(b"%x\r\n%b\r\n" % (len(piece), piece))
         at += len(piece)
     return b"".join(out) + b"0\r\n" + trailers + b"\r\n"
@@ -110,7 +111,7 @@ def unchunked(data: bytes) -> tuple[bytes, bytes]:
         if not size:
             return b"".join(out), data
         out.append(data[:size])
-        data = data[size + 2:]
+        data = data[size + 2 :]
 
 
 @pytest.mark.parametrize("cut", [1, 7, 1000, 262_144, 10_000_000])
@@ -127,7 +128,7 @@ def test_a_chunked_response_in_pieces(cut: int, alone: bool) -> None:
             data = head + data
         got = b""
         for at in range(0, len(data), cut):
-            server.send_all(data[at:at + cut])
+            server.send_all(data[at : at + cut])
             got += client.take()
         got = got.partition(b"\r\n\r\n")[2]
         assert unchunked(got) == (body, b"x-sum: 5\r\n\r\n")
@@ -140,11 +141,12 @@ def test_a_chunked_upload_in_pieces(cut: int) -> None:
         client = stand.client()
         body = noise(300 if cut < 10 else 700_000)
         data = b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n" + chunked(
-            body, [1, 10, 300_000, 17], b"X-Sum: 5\r\n")
+            body, [1, 10, 300_000, 17], b"X-Sum: 5\r\n"
+        )
         got = b""
         server: End | None = None
         for at in range(0, len(data), cut):
-            client.send_all(data[at:at + cut])
+            client.send_all(data[at : at + cut])
             for one in stand.arrivals("a"):
                 server = one
             if server is not None:
@@ -271,7 +273,7 @@ def test_a_response_that_ends_with_its_connection() -> None:
         server.close()
         got += client.take()
         assert client.closed and not client.reset
-        assert got.partition(b"\r\n\r\n")[2] == body[:len(got.partition(b"\r\n\r\n")[2])]
+        assert got.partition(b"\r\n\r\n")[2] == body[: len(got.partition(b"\r\n\r\n")[2])]
         assert stand.lines == ["200 --"]
 
 

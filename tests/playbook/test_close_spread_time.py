@@ -1,4 +1,5 @@
 """close-spread-time (manual 3.1): a soft stop ends connections over a time, at a response or while idle."""
+
 from __future__ import annotations
 
 import pytest

@@ -1,4 +1,5 @@
 """An idle server connection is never lent to another destination than its own (manual 4.2, http-reuse; 5.2, server)."""
+
 from __future__ import annotations
 
 from support.stand import Stand

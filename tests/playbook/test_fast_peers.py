@@ -1,4 +1,5 @@
 """A peer that sends as fast as loopback goes: how much of it others have to wait for."""
+
 from __future__ import annotations
 
 import socket
@@ -57,8 +58,10 @@ def test_a_turn_takes_two_goes_of_it_at_most(story: str) -> None:
         for end in (sender, receiver):
             end.sock.setblocking(True)
         pieces: list[int] = []
-        threads = [threading.Thread(target=sender.sock.sendall, args=(bytes(SIZE),)),
-                   threading.Thread(target=drain, args=(receiver.sock, pieces))]
+        threads = [
+            threading.Thread(target=sender.sock.sendall, args=(bytes(SIZE),)),
+            threading.Thread(target=drain, args=(receiver.sock, pieces)),
+        ]
         for thread in threads:
             thread.start()
         record = record_of(stand)

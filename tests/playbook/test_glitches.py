@@ -1,5 +1,6 @@
 """tune.h1.fe.glitches-threshold, tune.h1.be.glitches-threshold, tune.glitches.kill.cpu-usage (manual 3.2); fc_glitches
 and bc_glitches (7.3.3)."""
+
 from __future__ import annotations
 
 import pytest
@@ -44,8 +45,16 @@ def test_they_add_up_on_each_connection() -> None:
         client = scene.client()
         server = None
         seen = []
-        for request, answer in ((GOOD, OK), (ODD, OK), (ODD, OK), (ODD, ODD_OK), (GOOD, ODD_OK), (GOOD, ODD_OK),
-                                (GOOD, OK), (GOOD, OK)):
+        for request, answer in (
+            (GOOD, OK),
+            (ODD, OK),
+            (ODD, OK),
+            (ODD, ODD_OK),
+            (GOOD, ODD_OK),
+            (GOOD, ODD_OK),
+            (GOOD, OK),
+            (GOOD, OK),
+        ):
             client.send(request)
             server = server or scene.accept("a")
             server.send(answer)
@@ -120,9 +129,19 @@ def test_nobody_counts_unasked() -> None:
         assert scene.live.program.glitches is None
 
 
-@pytest.mark.parametrize(("count", "threshold", "busy", "usage", "verdict"), [
-    (100, 0, 0, 100, GO_ON), (74, 100, 0, 0, GO_ON), (75, 100, 0, 0, END), (99, 100, 0, 0, END), (100, 100, 0, 0, KILL),
-    (100, 100, 50, 49, END), (100, 100, 50, 50, KILL), (1, 1, 0, 0, KILL)])
+@pytest.mark.parametrize(
+    ("count", "threshold", "busy", "usage", "verdict"),
+    [
+        (100, 0, 0, 100, GO_ON),
+        (74, 100, 0, 0, GO_ON),
+        (75, 100, 0, 0, END),
+        (99, 100, 0, 0, END),
+        (100, 100, 0, 0, KILL),
+        (100, 100, 50, 49, END),
+        (100, 100, 50, 50, KILL),
+        (1, 1, 0, 0, KILL),
+    ],
+)
 def test_what_becomes_of_a_connection(count: int, threshold: int, busy: int, usage: int, verdict: int) -> None:
     glitches = Glitches(threshold, threshold, busy)
     glitches.usage = usage

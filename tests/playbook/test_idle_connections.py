@@ -2,6 +2,7 @@
 
 Nobody may notice: not the client, not the servers, no log line, nobody who lists the connections.
 """
+
 from __future__ import annotations
 
 import gc
@@ -94,10 +95,22 @@ def test_the_next_line_knows_when_the_exchange_before_was_over() -> None:
         assert second["begun"] == second["head"] == over + 5000
         assert (first["first"], second["first"]) == (True, False)
         assert first["accept_date"] == second["accept_date"]
-        own = ("accepted", "handshake", "begun", "head", "queued", "connected", "answered", "ended", "number", "first",
-               "request_line")
-        assert {name: value for name, value in first.items() if name not in own} \
-            == {name: value for name, value in second.items() if name not in own}
+        own = (
+            "accepted",
+            "handshake",
+            "begun",
+            "head",
+            "queued",
+            "connected",
+            "answered",
+            "ended",
+            "number",
+            "first",
+            "request_line",
+        )
+        assert {name: value for name, value in first.items() if name not in own} == {
+            name: value for name, value in second.items() if name not in own
+        }
 
 
 def test_the_first_request_comes_late_or_never() -> None:
@@ -110,7 +123,10 @@ def test_the_first_request_comes_late_or_never() -> None:
         gone.close()
         assert stand.lines[1:] == ["400 CR"]
         assert (stand.record["accepted"], stand.record["begun"], stand.record["uploaded"]) == (
-            stand.clock - 1000, stand.clock - 1000, 0)
+            stand.clock - 1000,
+            stand.clock - 1000,
+            0,
+        )
         stand.wait(3200)
         assert never.take().startswith(b"HTTP/1.1 408") and stand.lines[2:] == ["408 cR"]
         assert never.closed and not late.closed
@@ -229,8 +245,9 @@ def test_it_goes_to_the_server_of_before(option: str) -> None:
 
 
 def test_captures_of_a_connection_that_begins_with_anothers_outcome() -> None:
-    text = CONFIG.replace("    default", "    capture request header x len 9\n    capture response header y len 9\n"
-                                         "    default", 1)
+    text = CONFIG.replace(
+        "    default", "    capture request header x len 9\n    capture response header y len 9\n    default", 1
+    )
     with Stand(text + "    http-reuse always\n", "a") as stand:
         server = None
         for _ in range(4):
@@ -276,8 +293,10 @@ def test_it_is_listed_as_before() -> None:
         assert told(stand, "show-uri") == before.replace("=30s", "=29s")
         assert front(stand).stream is None
         stand.wait(10_000)
-        assert told(stand, "older", "9") == before.partition(" uri")[0].replace(
-            "=30s", "=19s").replace("age=0s", "age=10s") + "\n"
+        assert (
+            told(stand, "older", "9")
+            == before.partition(" uri")[0].replace("=30s", "=19s").replace("age=0s", "age=10s") + "\n"
+        )
         assert told(stand, "older", "11") == ""
 
 
@@ -371,11 +390,15 @@ def play(config: str, story: list[Step], answers: list[bytes], rests: bool) -> T
     return scene.tale
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large,
-                                                                 HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=30,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture],
+)
 @given(configurations(), stories(), st.lists(responses(), min_size=1, max_size=3))
-def test_any_traffic_is_served_and_logged_alike(tmp_path: Path, config: str, story: list[Step],
-                                                answers: list[bytes]) -> None:
+def test_any_traffic_is_served_and_logged_alike(
+    tmp_path: Path, config: str, story: list[Step], answers: list[bytes]
+) -> None:
     listed = tmp_path / "paths"
     listed.write_text("/c\n")
     with mock.patch.object(LISTS, "references", []):

@@ -2,6 +2,7 @@
 
 What is expected here was seen of HAProxy 3.2, of versions 1.0 and 1.1, requests and responses.
 """
+
 from __future__ import annotations
 
 import pytest
@@ -52,8 +53,10 @@ def test_a_body_in_an_old_request(method: bytes, fields: bytes, body: bytes) -> 
         assert client.take().startswith(b"HTTP/1.1 200 ")
 
 
-@pytest.mark.parametrize(("version", "fields", "kept"), [
-    (b"1.1", LENGTH + CODING, True), (b"1.0", ALIVE + LENGTH + CODING, True), (b"1.0", ALIVE + CODING, False)])
+@pytest.mark.parametrize(
+    ("version", "fields", "kept"),
+    [(b"1.1", LENGTH + CODING, True), (b"1.0", ALIVE + LENGTH + CODING, True), (b"1.0", ALIVE + CODING, False)],
+)
 def test_a_request_with_two_framings(version: bytes, fields: bytes, kept: bool) -> None:
     for word, alive in (("", False), (KEEP, kept)):
         with stand(word) as scene:

@@ -1,4 +1,5 @@
 """What one connection leaves to the next: outcomes of requests, answers, and idle server connections."""
+
 import pytest
 from support.stand import End, Stand
 

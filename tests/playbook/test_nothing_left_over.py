@@ -3,6 +3,7 @@ what it says of the same exchange on a connection of its own.
 
 Only what counts or measures may tell them apart (`TELLS`).
 """
+
 from __future__ import annotations
 
 import re
@@ -51,14 +52,32 @@ backend refused
     server r {dead}
 """
 # The first exchange of a connection begins with it; and these count requests.
-TELLS: Final = frozenset(("%Th", "%Ti", "%Tq", "%Tt", "%Tu", "%rt", "http_first_req", "fc.timer.handshake",
-                          "fc.timer.total", "req.timer.idle", "req.timer.tq", "txn.timer.total", "txn.timer.user",
-                          "txn.id32"))
+TELLS: Final = frozenset(
+    (
+        "%Th",
+        "%Ti",
+        "%Tq",
+        "%Tt",
+        "%Tu",
+        "%rt",
+        "http_first_req",
+        "fc.timer.handshake",
+        "fc.timer.total",
+        "req.timer.idle",
+        "req.timer.tq",
+        "txn.timer.total",
+        "txn.timer.user",
+        "txn.id32",
+    )
+)
 PORTS: Final = frozenset(("%bp", "%sp", "bc_dst_port", "bc_src_port", "bc_reused"))  # any, but there or not
-FULL: Final = (b"POST /full?x=1 HTTP/1.1\r\nHost: h\r\nX-One: 1\r\nCookie: s=7\r\nContent-Length: 3\r\n"
-               b"Authorization: Basic dTpw\r\nReferer: r\r\nUser-Agent: u\r\n\r\nx=y")
-ANSWER: Final = (b"HTTP/1.1 201 Made\r\nX-One: 2\r\nX-Two: 3\r\nSet-Cookie: s=9\r\nContent-Type: a/b\r\n"
-                 b"Content-Length: 2\r\n\r\nok")
+FULL: Final = (
+    b"POST /full?x=1 HTTP/1.1\r\nHost: h\r\nX-One: 1\r\nCookie: s=7\r\nContent-Length: 3\r\n"
+    b"Authorization: Basic dTpw\r\nReferer: r\r\nUser-Agent: u\r\n\r\nx=y"
+)
+ANSWER: Final = (
+    b"HTTP/1.1 201 Made\r\nX-One: 2\r\nX-Two: 3\r\nSet-Cookie: s=9\r\nContent-Type: a/b\r\nContent-Length: 2\r\n\r\nok"
+)
 
 
 class Asked(Lines):

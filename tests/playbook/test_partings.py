@@ -2,6 +2,7 @@
 
 Every phase of an exchange meets every way in which a peer can go and every timeout.
 """
+
 import socket
 import struct
 from collections.abc import Callable
@@ -145,8 +146,21 @@ def kept(stand: Stand) -> tuple[End, End | None]:
     return client, server
 
 
-PHASES: list[Phase] = [fresh, in_head, queued, queued_with_body, asked, uploading, answering, downloading, both,
-                       blocked, last, switched, kept]
+PHASES: list[Phase] = [
+    fresh,
+    in_head,
+    queued,
+    queued_with_body,
+    asked,
+    uploading,
+    answering,
+    downloading,
+    both,
+    blocked,
+    last,
+    switched,
+    kept,
+]
 
 # For each phase the line behind: the client ends, it resets, the server ends, it resets, time passes. The letters are
 # those of manual 8.5. NONE: no line (yet); "" no such case.
@@ -188,8 +202,9 @@ def part(number: int, stand: Stand, client: End, server: End | None) -> None:
 PARTINGS = [(phase, number) for phase in PHASES for number in range(5) if EXPECTED[phase.__name__][number]]
 
 
-@pytest.mark.parametrize(("phase", "number"), PARTINGS,
-                         ids=[f"{phase.__name__}-{WAYS[number]}" for phase, number in PARTINGS])
+@pytest.mark.parametrize(
+    ("phase", "number"), PARTINGS, ids=[f"{phase.__name__}-{WAYS[number]}" for phase, number in PARTINGS]
+)
 def test_http(phase: Phase, number: int) -> None:
     """Leaving the block checks that no descriptor, slot, queue entry, deadline or gauge is left."""
     expected = EXPECTED[phase.__name__][number]
@@ -197,7 +212,7 @@ def test_http(phase: Phase, number: int) -> None:
         client, server = phase(stand)
         before = len(stand.lines)
         part(number, stand, client, server)
-        assert stand.lines[before:before + 1] == ([] if expected == NONE else [expected])
+        assert stand.lines[before : before + 1] == ([] if expected == NONE else [expected])
 
 
 @pytest.mark.parametrize("second", range(5), ids=WAYS)
@@ -431,9 +446,16 @@ def test_a_server_that_accepts_and_resets(text: str, line: str) -> None:
         assert counters.failed_responses == stand.backend().counters.failed_responses == 1
 
 
-@pytest.mark.parametrize("front, back, ends", [
-    ("", "", True), ("no option abortonclose", "", True), ("option abortonclose", "no option abortonclose", False),
-    ("", "option abortonclose", True), ("no option abortonclose", "option abortonclose", True)])
+@pytest.mark.parametrize(
+    "front, back, ends",
+    [
+        ("", "", True),
+        ("no option abortonclose", "", True),
+        ("option abortonclose", "no option abortonclose", False),
+        ("", "option abortonclose", True),
+        ("no option abortonclose", "option abortonclose", True),
+    ],
+)
 def test_abortonclose_of_frontend_and_backend(front: str, back: str, ends: bool) -> None:
     """A frontend's is about TLS handshakes (manual 4.2); for HTTP requests the backend's counts."""
     text = CONFIG.replace("default_backend b\n", f"{front}\n    default_backend b\n")

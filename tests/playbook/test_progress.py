@@ -1,4 +1,5 @@
 """Exchanges that last are counted on their way (option contstats, manual 4.2): never twice, and to the byte."""
+
 from __future__ import annotations
 
 import pytest
@@ -30,16 +31,22 @@ HEAD = b"HTTP/1.1 200 OK\r\ncontent-length: 10000\r\n\r\n"
 
 
 def stand(mode: str = "http", options: str = "", rules: str = "", back: str = "") -> Stand:
-    made = Stand(CONFIG.replace("{mode}", mode).replace("{options}", options).replace("{rules}", rules)
-                 .replace("{back}", back), "a")
+    made = Stand(
+        CONFIG.replace("{mode}", mode).replace("{options}", options).replace("{rules}", rules).replace("{back}", back),
+        "a",
+    )
     made.reactor.hooks.append(EverySecond(made.live))
     return made
 
 
 def counters(scene: Stand) -> list[Counters]:
     """All that count the bytes of an exchange with the server."""
-    return [scene.frontend().counters, scene.doors[id(scene.frontend())].counters, scene.backend().counters,
-            scene.server("a").counters]
+    return [
+        scene.frontend().counters,
+        scene.doors[id(scene.frontend())].counters,
+        scene.backend().counters,
+        scene.server("a").counters,
+    ]
 
 
 def counted(scene: Stand) -> tuple[int, int]:
@@ -182,8 +189,12 @@ def test_an_upload() -> None:
 
 def test_what_may_be_sent_again_is_counted_once_it_is_settled() -> None:
     """The server that did not answer has none of it."""
-    made = CONFIG.replace("{mode}", "http").replace("{options}", "option contstats").replace("{rules}", "").replace(
-        "{back}", "retry-on empty-response\n    option redispatch 1\n    balance roundrobin\n    server z {z}")
+    made = (
+        CONFIG.replace("{mode}", "http")
+        .replace("{options}", "option contstats")
+        .replace("{rules}", "")
+        .replace("{back}", "retry-on empty-response\n    option redispatch 1\n    balance roundrobin\n    server z {z}")
+    )
     with Stand(made, "a", "z") as scene:
         scene.reactor.hooks.append(EverySecond(scene.live))
         client = scene.client()

@@ -1,4 +1,5 @@
 """Many requests on one connection: pipelined, cut anywhere, answered here or by a server."""
+
 import pytest
 from support.stand import Stand
 
@@ -29,7 +30,7 @@ def test_ten_thousand_pipelined_requests_that_are_answered_here() -> None:
         data = GET % b"mine" * 10_000
         got = b""
         while data:
-            data = data[client.send(data):]
+            data = data[client.send(data) :]
             got += client.take()
         one = got.index(b"mine") + 4
         got += client.take_all(10_000 * one - len(got))
@@ -76,9 +77,11 @@ def test_a_head_that_is_not_whole_does_not_turn_the_reactor() -> None:
 def test_pipelined_posts_with_bodies_of_both_framings() -> None:
     with Stand(CONFIG, "a") as stand:
         client = stand.client()
-        client.send(b"POST /1 HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc"
-                    b"POST /2 HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\ndef\r\n0\r\n\r\n"
-                    b"GET /3 HTTP/1.1\r\nHost: h\r\n\r\n")
+        client.send(
+            b"POST /1 HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc"
+            b"POST /2 HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\ndef\r\n0\r\n\r\n"
+            b"GET /3 HTTP/1.1\r\nHost: h\r\n\r\n"
+        )
         server = stand.accept("a")
         assert server.take().endswith(b"\r\n\r\nabc")
         server.send(OK)
@@ -130,7 +133,7 @@ def test_interim_responses_without_end_wait_for_the_client() -> None:
         interim = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n"
         sent = 0
         for _ in range(200):
-            sent += server.send((interim * 1001)[sent % len(interim):])
+            sent += server.send((interim * 1001)[sent % len(interim) :])
         kept = max(len(one.out) for one in stand.reactor.channels if hasattr(one, "out"))
         assert kept < 300_000
         assert sent < 200 * 1000 * len(interim)

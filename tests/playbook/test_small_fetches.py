@@ -1,4 +1,5 @@
 """act_conn, fe_defbe, fc_rcvd_proxy, bc_reused, req.bytes_out, quic_enabled (manual 7.3.2 and 7.3.3)."""
+
 from __future__ import annotations
 
 from support.stand import End, Stand

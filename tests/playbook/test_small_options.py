@@ -1,4 +1,5 @@
 """option checkcache, http-drop-request-trailers and http-drop-response-trailers (manual 4.2)."""
+
 from __future__ import annotations
 
 import pytest
@@ -29,11 +30,15 @@ def stand(front: str = "", back: str = "") -> Stand:
     return Stand(CONFIG.replace("{front}", front).replace("{back}", back), "a")
 
 
-@pytest.mark.parametrize(("front", "back", "up", "down"), [
-    ("", "", True, True), ("", "option http-drop-request-trailers", False, True),
-    ("option http-drop-response-trailers", "", True, False),
-    ("option http-drop-response-trailers", "option http-drop-request-trailers", False, False),
-])
+@pytest.mark.parametrize(
+    ("front", "back", "up", "down"),
+    [
+        ("", "", True, True),
+        ("", "option http-drop-request-trailers", False, True),
+        ("option http-drop-response-trailers", "", True, False),
+        ("option http-drop-response-trailers", "option http-drop-request-trailers", False, False),
+    ],
+)
 def test_trailers(front: str, back: str, up: bool, down: bool) -> None:
     with stand(front, back) as scene:
         client = scene.client()
@@ -58,13 +63,20 @@ def test_trailers_of_a_request_that_is_sent_again_are_dropped_too() -> None:
         assert client.take().startswith(b"HTTP/1.1 200")
 
 
-@pytest.mark.parametrize(("kind", "option", "said"), [
-    ("backend", "http-drop-request-trailers", ""), ("listen", "http-drop-request-trailers", ""),
-    ("frontend", "http-drop-request-trailers", "has no backend capability"), ("defaults", "checkcache", ""),
-    ("frontend", "http-drop-response-trailers", ""), ("listen", "http-drop-response-trailers", ""),
-    ("backend", "http-drop-response-trailers", "has no frontend capability"),
-    ("backend", "checkcache", ""), ("frontend", "checkcache", "has no backend capability"),
-])
+@pytest.mark.parametrize(
+    ("kind", "option", "said"),
+    [
+        ("backend", "http-drop-request-trailers", ""),
+        ("listen", "http-drop-request-trailers", ""),
+        ("frontend", "http-drop-request-trailers", "has no backend capability"),
+        ("defaults", "checkcache", ""),
+        ("frontend", "http-drop-response-trailers", ""),
+        ("listen", "http-drop-response-trailers", ""),
+        ("backend", "http-drop-response-trailers", "has no frontend capability"),
+        ("backend", "checkcache", ""),
+        ("frontend", "checkcache", "has no backend capability"),
+    ],
+)
 def test_where_they_stand(kind: str, option: str, said: str) -> None:
     loaded = read(f"{kind} x\n mode http\n option {option}\n no option {option}\n")
     assert loaded.errors == []
@@ -83,12 +95,29 @@ def exchange(scene: Stand, method: bytes, status: int, *fields: bytes) -> bytes:
     return answer.partition(b"\r\n")[0].split(b" ")[1]
 
 
-ALLOWED = [b"Pragma: no-cache", b"Pragma: x, No-Cache", b"Cache-control: private", b"Cache-control: no-store",
-           b"Cache-control: max-age=0", b"Cache-control: s-maxage=0", b"Cache-control: no-cache",
-           b'Cache-control: no-cache="set-cookie"', b'Cache-control: no-cache="set-cookie,x"',
-           b"Cache-control: must-revalidate, Private", b"Cache-control: public, no-store"]
-BLOCKED = [b"X: y", b"Pragma: x", b"Cache-control: public", b"Cache-control: max-age=10", b"Cache-control: max-age=00",
-           b'Cache-control: no-cache="x"', b'Cache-control: no-cache="set-cookie2"', b"Cache-control: must-revalidate"]
+ALLOWED = [
+    b"Pragma: no-cache",
+    b"Pragma: x, No-Cache",
+    b"Cache-control: private",
+    b"Cache-control: no-store",
+    b"Cache-control: max-age=0",
+    b"Cache-control: s-maxage=0",
+    b"Cache-control: no-cache",
+    b'Cache-control: no-cache="set-cookie"',
+    b'Cache-control: no-cache="set-cookie,x"',
+    b"Cache-control: must-revalidate, Private",
+    b"Cache-control: public, no-store",
+]
+BLOCKED = [
+    b"X: y",
+    b"Pragma: x",
+    b"Cache-control: public",
+    b"Cache-control: max-age=10",
+    b"Cache-control: max-age=00",
+    b'Cache-control: no-cache="x"',
+    b'Cache-control: no-cache="set-cookie2"',
+    b"Cache-control: must-revalidate",
+]
 
 
 def test_a_cookie_that_caches_would_keep_is_blocked() -> None:

@@ -1,4 +1,5 @@
 """A soft stop amid traffic loses nothing: each request that was sent is answered, or its connection never existed."""
+
 import http.client
 import select
 import signal

@@ -1,4 +1,5 @@
 """Timeouts at their time, retries, idle server connections, and the options that steer them."""
+
 import socket
 
 import pytest
@@ -51,13 +52,17 @@ def dead_port() -> str:
 
 # Timeouts.
 
-@pytest.mark.parametrize("defaults, sent, after, line", [
-    ("timeout http-request 3s", b"", 3000, "408 cR"),
-    ("timeout http-request 3s", b"GET / HT", 3000, "408 cR"),
-    ("timeout client 2s", b"", 2000, "408 cR"),
-    ("timeout server 4s", GET % 1, 4000, "504 sH"),
-    ("timeout client 2s", b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nab", 2000, "400 cH"),
-])
+
+@pytest.mark.parametrize(
+    "defaults, sent, after, line",
+    [
+        ("timeout http-request 3s", b"", 3000, "408 cR"),
+        ("timeout http-request 3s", b"GET / HT", 3000, "408 cR"),
+        ("timeout client 2s", b"", 2000, "408 cR"),
+        ("timeout server 4s", GET % 1, 4000, "504 sH"),
+        ("timeout client 2s", b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nab", 2000, "400 cH"),
+    ],
+)
 def test_a_timeout_fires_at_its_time(defaults: str, sent: bytes, after: int, line: str) -> None:
     with Stand(config(defaults), "a") as stand:
         client = stand.client()
@@ -68,12 +73,15 @@ def test_a_timeout_fires_at_its_time(defaults: str, sent: bytes, after: int, lin
         assert stand.lines == [line]
 
 
-@pytest.mark.parametrize("defaults, after", [
-    ("timeout http-keep-alive 3s", 3000),
-    ("timeout http-keep-alive 3s\n    timeout http-request 1s", 3000),
-    ("timeout http-request 2s", 2000),  # holds where http-keep-alive is not set
-    ("timeout client 5s", 5000),
-])
+@pytest.mark.parametrize(
+    "defaults, after",
+    [
+        ("timeout http-keep-alive 3s", 3000),
+        ("timeout http-keep-alive 3s\n    timeout http-request 1s", 3000),
+        ("timeout http-request 2s", 2000),  # holds where http-keep-alive is not set
+        ("timeout client 5s", 5000),
+    ],
+)
 def test_an_idle_connection_ends_quietly(defaults: str, after: int) -> None:
     with Stand(config(defaults), "a") as stand:
         client, _ = served(stand)
@@ -140,6 +148,7 @@ def test_timeout_tunnel_takes_over_in_tunnels() -> None:
 
 # Connecting.
 
+
 def test_a_dead_server_is_tried_again_after_a_second_each_time() -> None:
     with Stand(config("retries 2"), values={"a": dead_port()}) as stand:
         client = stand.client()
@@ -173,6 +182,7 @@ def test_redispatch_finds_the_living_server() -> None:
 
 
 # Idle server connections.
+
 
 @pytest.mark.parametrize("reuse, connections", [("never", 2), ("safe", 2), ("aggressive", 1), ("always", 1)])
 def test_http_reuse_for_a_first_request(reuse: str, connections: int) -> None:
@@ -247,18 +257,21 @@ def test_max_reuse_ends_a_connection() -> None:
         assert stand.accept("a").take()
 
 
-@pytest.mark.parametrize("front, back, told, client_told", [
-    ("", "", False, False),
-    ("", "option http-server-close", True, False),
-    ("option http-server-close", "", True, False),
-    ("", "option httpclose", True, False),
-    ("option httpclose", "", False, True),
-    ("option httpclose", "option http-server-close", True, True),
-    ("", "option http-server-close\n    option http-pretend-keepalive", False, False),
-    ("", "option httpclose\n    option http-pretend-keepalive", False, False),
-    ("option httpclose", "option http-pretend-keepalive", False, True),
-    ("option http-server-close", "option http-pretend-keepalive", False, False),
-])
+@pytest.mark.parametrize(
+    "front, back, told, client_told",
+    [
+        ("", "", False, False),
+        ("", "option http-server-close", True, False),
+        ("option http-server-close", "", True, False),
+        ("", "option httpclose", True, False),
+        ("option httpclose", "", False, True),
+        ("option httpclose", "option http-server-close", True, True),
+        ("", "option http-server-close\n    option http-pretend-keepalive", False, False),
+        ("", "option httpclose\n    option http-pretend-keepalive", False, False),
+        ("option httpclose", "option http-pretend-keepalive", False, True),
+        ("option http-server-close", "option http-pretend-keepalive", False, False),
+    ],
+)
 def test_who_is_told_of_the_end(front: str, back: str, told: bool, client_told: bool) -> None:
     """A frontend's httpclose is for clients, a backend's for servers (manual 4.2)."""
     with Stand(config(front=front, back=back), "a") as stand:
@@ -272,8 +285,7 @@ def test_who_is_told_of_the_end(front: str, back: str, told: bool, client_told: 
         assert server.ended() == ("close" in back or "server-close" in front)
 
 
-@pytest.mark.parametrize("rule", ["deny", "redirect location /x",
-                                  "return status 200 content-type text/plain string x"])
+@pytest.mark.parametrize("rule", ["deny", "redirect location /x", "return status 200 content-type text/plain string x"])
 def test_httpclose_holds_for_answers_of_our_own(rule: str) -> None:
     with Stand(config(front=f"option httpclose\n    http-request {rule}"), "a") as stand:
         client = stand.client()

@@ -1,4 +1,5 @@
 """Large payload goes through the process's pipe, unseen; whatever the kernel offers, the same arrives."""
+
 import hashlib
 import os
 import random
@@ -60,7 +61,7 @@ def move(source: End, sink: End, data: bytes, pieces: list[int]) -> bytes:
     got: list[bytes] = []
     at = size = turn = 0
     while size < len(data):
-        at += source.send(data[at:at + pieces[turn % len(pieces)]])
+        at += source.send(data[at : at + pieces[turn % len(pieces)]])
         turn += 1
         part = sink.take(pieces[turn % len(pieces)])
         got.append(part)
@@ -83,8 +84,9 @@ EXCHANGES = st.lists(st.tuples(SIZES, SIZES, st.booleans(), PIECES), min_size=1,
 @settings(max_examples=25, deadline=None)
 @example([(1, 1, False, [LARGE]), (1, LARGE - 1, False, [LARGE - 1]), (1, 1, False, [LARGE])], 200_000)
 @given(EXCHANGES, st.sampled_from([0, 50_000, 200_000]))
-def test_every_byte_arrives_over_http(way: str, exchanges: list[tuple[int, int, bool, list[int]]],
-                                      buffers: int) -> None:
+def test_every_byte_arrives_over_http(
+    way: str, exchanges: list[tuple[int, int, bool, list[int]]], buffers: int
+) -> None:
     """Requests and responses of all sizes on one connection, heads with or without the first bytes behind them."""
     with stand_of(HTTP, way) as stand:
         client = stand.client(buffers=buffers)

@@ -1,4 +1,5 @@
 """tune.vars.*-max-size (manual 3.2): the sizes at which HAProxy 3.2 keeps a variable, and what happens beyond."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -49,10 +50,20 @@ MEASURED = [
     ("txn", ["set-var(txn.a) src"], "%[var(txn.a)]", "127.0.0.1", 80),
     ("txn", ["set-var(txn.abcdefghijklmnop) int(5)"], "%[var(txn.abcdefghijklmnop)]", "5", 80),
     ("txn", ["set-var(txn.a) int(5)", "set-var(txn.b) int(6)"], "%[var(txn.a)]%[var(txn.b)]", "56", 160),
-    ("txn", [f"set-var(txn.a) str({TEN})", "set-var(txn.a) str(y)", "set-var(txn.b) str(zzzzzzzzz)"],
-     "%[var(txn.a)]%[var(txn.b)]", "yzzzzzzzzz", 170),
-    ("txn", [f"set-var(txn.a) str({TEN})", "unset-var(txn.a)", "set-var(txn.b) str(zzzzzzzzzz)"], "%[var(txn.b)]",
-     "zzzzzzzzzz", 90),
+    (
+        "txn",
+        [f"set-var(txn.a) str({TEN})", "set-var(txn.a) str(y)", "set-var(txn.b) str(zzzzzzzzz)"],
+        "%[var(txn.a)]%[var(txn.b)]",
+        "yzzzzzzzzz",
+        170,
+    ),
+    (
+        "txn",
+        [f"set-var(txn.a) str({TEN})", "unset-var(txn.a)", "set-var(txn.b) str(zzzzzzzzzz)"],
+        "%[var(txn.b)]",
+        "zzzzzzzzzz",
+        90,
+    ),
     ("reqres", [f"set-var(req.a) str({TEN})"], "%[var(req.a)]", TEN, 90),
     ("txn", [f"set-var(req.a) str({TEN})"], "%[var(req.a)]", TEN, 90),
     ("sess", [f"set-var(req.a) str({TEN})"], "%[var(req.a)]", TEN, 90),

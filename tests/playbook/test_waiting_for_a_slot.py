@@ -1,4 +1,5 @@
 """Servers with maxconn: never more at once, nobody forgotten, whatever happens to those who wait."""
+
 import random
 import socket
 import struct
@@ -75,8 +76,18 @@ class Farm:
         raise AssertionError
 
 
-@pytest.mark.parametrize("balance", ["balance roundrobin", "balance leastconn", "balance first", "balance static-rr",
-                                     "balance random", "balance source", "balance uri"])
+@pytest.mark.parametrize(
+    "balance",
+    [
+        "balance roundrobin",
+        "balance leastconn",
+        "balance first",
+        "balance static-rr",
+        "balance random",
+        "balance source",
+        "balance uri",
+    ],
+)
 def test_everyone_is_served_and_never_more_than_maxconn_at_once(balance: str) -> None:
     with stand_with(balance) as stand:
         clients = ask(stand, 30)
@@ -249,8 +260,17 @@ def answered_by_all(stand: Stand) -> int:
 def test_any_order_of_events(seed: int) -> None:
     """Clients come, leave, are answered, servers fall and stand up again; at the end all counts are zero."""
     rng = random.Random(seed)
-    balance = rng.choice(["balance roundrobin", "balance leastconn", "balance source", "balance uri", "balance random",
-                          "balance first", "balance static-rr"])
+    balance = rng.choice(
+        [
+            "balance roundrobin",
+            "balance leastconn",
+            "balance source",
+            "balance uri",
+            "balance random",
+            "balance first",
+            "balance static-rr",
+        ]
+    )
     with stand_with(balance) as stand:
         farm = Farm(stand)
         clients: list[End] = []

@@ -2,6 +2,7 @@
 
 POINTSMAN_LONG=1 in the environment runs the long forms: ten minutes of requests, and stricter latencies.
 """
+
 import os
 import socket
 import threading
@@ -108,7 +109,7 @@ def exchange(client: socket.socket, data: bytes) -> None:
 def unlike(number: int) -> bytes:
     """A request whose path, cookie and 8 KB of lines no other has."""
     noise = os.urandom(4000).hex().encode()
-    lines = b"".join(b"X-Noise-%d: %b\r\n" % (place, noise[place * 500:place * 500 + 500]) for place in range(16))
+    lines = b"".join(b"X-Noise-%d: %b\r\n" % (place, noise[place * 500 : place * 500 + 500]) for place in range(16))
     return b"GET /n%d HTTP/1.1\r\nHost: h%d\r\nCookie: id=%b\r\n%b\r\n" % (number, number, noise[:32], lines)
 
 

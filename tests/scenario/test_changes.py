@@ -2,6 +2,7 @@
 
 Maps, ACLs, variables of the process, addresses of servers; and which lanes a `bind` line is for.
 """
+
 import os
 import signal
 import socket
@@ -141,14 +142,20 @@ def test_maps_and_acls_are_the_same_everywhere_and_outlive_everybody(program: Pr
     assert get(program, "/worst") != "403"
     version = ask(program, f"prepare map {names}").rpartition(" ")[2]
     assert ask(program, f"add map @{version} {names} a prepared") == ""
-    listed = [ask(program, f"show map {names}"), ask(program, f"show map @{version} {names}"),
-              ask(program, f"show acl {bad}")]
+    listed = [
+        ask(program, f"show map {names}"),
+        ask(program, f"show map @{version} {names}"),
+        ask(program, f"show acl {bad}"),
+    ]
     kill(program, LANES)
     for path, expected in (("/a", "new"), ("/b", "added"), ("/c", "none")):
         all_say(program, path, expected, "first")
     kill(program, EVERYBODY)
-    assert listed == [ask(program, f"show map {names}"), ask(program, f"show map @{version} {names}"),
-                      ask(program, f"show acl {bad}")]
+    assert listed == [
+        ask(program, f"show map {names}"),
+        ask(program, f"show map @{version} {names}"),
+        ask(program, f"show acl {bad}"),
+    ]
     assert [get(program, path) for path in ("/bad", "/extra", "/line")] == ["403", "410", "410"]
     assert ask(program, f"commit map @{version} {names}") == ""
     for path, expected in (("/a", "prepared"), ("/b", "none")):
@@ -176,7 +183,8 @@ def test_a_server_moves_for_all_lanes_and_its_checks_follow(program: Program, or
     two = origins[1].port
     assert get(program, "/app") == "one"
     assert f"port changed from '{origins[0].port}' to '{two}'" in ask(
-        program, f"set server app/s1 addr 127.0.0.1 port {two}")
+        program, f"set server app/s1 addr 127.0.0.1 port {two}"
+    )
     assert {get(program, "/app") for _ in range(20)} == {"two"}
     kill(program, LANES)
     assert {get(program, "/app") for _ in range(20)} == {"two"}
@@ -208,6 +216,7 @@ def test_many_entries_at_once_and_a_long_history(program: Program) -> None:
 def test_a_bind_line_is_for_its_lanes_only(program: Program) -> None:
     def lane_of(port: str) -> set[str]:
         return {get(program, "/", port).split()[0] for _ in range(20)}
+
     assert (lane_of("first"), lane_of("second")) == ({"0"}, {"1"})
     kill(program, LANES)
     assert (lane_of("first"), lane_of("second")) == ({"0"}, {"1"})

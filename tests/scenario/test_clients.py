@@ -126,8 +126,10 @@ def command(name: str) -> str:
 def python_with(module: str) -> str:
     """An interpreter that has it."""
     for place in (str(HERE / "python"), sys.executable):
-        if Path(place).exists() and subprocess.run([place, "-c", f"import {module}"], capture_output=True,
-                                                   check=False).returncode == 0:
+        if (
+            Path(place).exists()
+            and subprocess.run([place, "-c", f"import {module}"], capture_output=True, check=False).returncode == 0
+        ):
             return place
     pytest.skip(f"the Python package {module} is not installed")
 
@@ -174,18 +176,22 @@ def test_haproxyadmin(peer: Kind, tmp_path: Path) -> None:
         "frontends": [["web", "OPEN", 13], ["other", "OPEN", 0], ["stats", "OPEN", 0]],
         "backends": [["app", "UP", ["s1", "s2"]], ["spare", "UP", ["u1"]]],
         "servers": [["s1", "UP", "2", "L4OK", 8], ["s2", "UP", "1", "L4OK", 4], ["u1", "no check", "1", "", 0]],
-        "drain": [True, "DRAIN"], "maint": [True, "MAINT"], "ready": [True, "UP"],
+        "drain": [True, "DRAIN"],
+        "maint": [True, "MAINT"],
+        "ready": [True, "UP"],
         "weight": [True, "5", True, "1"],
         "map": [True, True, 'type=str, case=sensitive, found=yes, idx=tree, key="z", value="27", type="str"', True, 2],
         "acl": [True, 'type=str, case=sensitive, match=yes, idx=tree, pattern="/zz"', True],
         "frontend": [True, "PAUSED", True, "OPEN", True, True],
-        "limits": [True] * 5}
+        "limits": [True] * 5,
+    }
 
 
 def test_haproxytool(peer: Kind, tmp_path: Path) -> None:
     """haproxytool 0.5.7 (PyPI)."""
     tool = command("haproxytool")
     with running(peer, tmp_path) as one:
+
         def say(words: str) -> list[list[str]]:
             """Its answer in words, by lines; headings left out."""
             kind, *rest = words.split()
@@ -233,8 +239,16 @@ def test_collectd_haproxy(peer: Kind, tmp_path: Path) -> None:
     with running(peer, tmp_path) as one:
         names, rows = json.loads(run([python, "-c", COLLECTD, one.socket]))
     assert names == [True] * 3
-    assert rows == {"web/FRONTEND": "13", "other/FRONTEND": "0", "stats/FRONTEND": "0", "app/s1": "8", "app/s2": "4",
-                    "app/BACKEND": "12", "spare/u1": "0", "spare/BACKEND": "0"}
+    assert rows == {
+        "web/FRONTEND": "13",
+        "other/FRONTEND": "0",
+        "stats/FRONTEND": "0",
+        "app/s1": "8",
+        "app/s2": "4",
+        "app/BACKEND": "12",
+        "spare/u1": "0",
+        "spare/BACKEND": "0",
+    }
 
 
 def test_hatop(peer: Kind, tmp_path: Path) -> None:
@@ -243,8 +257,14 @@ def test_hatop(peer: Kind, tmp_path: Path) -> None:
     with running(peer, tmp_path) as one:
         terminal, inner = pty.openpty()
         fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 150, 0, 0))
-        client = subprocess.Popen([program, "-s", one.socket, "-i", "1"], stdin=inner, stdout=inner, stderr=inner,
-                                  env={**os.environ, "TERM": "xterm"}, start_new_session=True)
+        client = subprocess.Popen(
+            [program, "-s", one.socket, "-i", "1"],
+            stdin=inner,
+            stdout=inner,
+            stderr=inner,
+            env={**os.environ, "TERM": "xterm"},
+            start_new_session=True,
+        )
         os.close(inner)
         shown = b""
         try:
@@ -267,8 +287,10 @@ def test_prometheus_haproxy_exporter(peer: Kind, tmp_path: Path) -> None:
     with running(peer, tmp_path) as one:
         for where in (f"unix:{one.socket}", one.url("stats", "/stats;csv")):
             port = free_port()
-            with subprocess.Popen([program, f"--haproxy.scrape-uri={where}", f"--web.listen-address=127.0.0.1:{port}"],
-                                  stderr=subprocess.DEVNULL) as exporter:
+            with subprocess.Popen(
+                [program, f"--haproxy.scrape-uri={where}", f"--web.listen-address=127.0.0.1:{port}"],
+                stderr=subprocess.DEVNULL,
+            ) as exporter:
                 text = ""
                 limit = time.monotonic() + 10
                 while not text and time.monotonic() < limit:
@@ -278,10 +300,13 @@ def test_prometheus_haproxy_exporter(peer: Kind, tmp_path: Path) -> None:
                     except OSError:
                         time.sleep(0.1)
                 exporter.terminate()
-            for line in ("haproxy_up 1", 'haproxy_backend_up{backend="app"} 1',
-                         'haproxy_frontend_http_responses_total{code="2xx",frontend="web"} 12',
-                         'haproxy_server_weight{backend="app",server="s1"} 2',
-                         "haproxy_exporter_csv_parse_failures_total 0"):
+            for line in (
+                "haproxy_up 1",
+                'haproxy_backend_up{backend="app"} 1',
+                'haproxy_frontend_http_responses_total{code="2xx",frontend="web"} 12',
+                'haproxy_server_weight{backend="app",server="s1"} 2',
+                "haproxy_exporter_csv_parse_failures_total 0",
+            ):
                 assert line in text, line
 
 
@@ -311,11 +336,16 @@ def test_haproxy_log_analysis(peer: Kind, tmp_path: Path) -> None:
     """haproxy-log-analysis 6.0.0 (PyPI)."""
     program = command("haproxy_log_analysis")
     with running(peer, tmp_path) as one:
-        lines = run([program, "-l", log_file(one), "--json", "-c",
-                     "counter,http_methods,status_codes_counter,server_load"]).splitlines()
+        lines = run(
+            [program, "-l", log_file(one), "--json", "-c", "counter,http_methods,status_codes_counter,server_load"]
+        ).splitlines()
     found: dict[str, object] = {}
     for line in lines:
         if line.startswith("{"):
             found.update(json.loads(line))
-    assert found == {"COUNTER": 13, "HTTP_METHODS": [{"GET": 13}], "STATUS_CODES_COUNTER": [{"200": 12}, {"403": 1}],
-                     "SERVER_LOAD": [{"s1": 8}, {"s2": 4}, {"<NOSRV>": 1}]}
+    assert found == {
+        "COUNTER": 13,
+        "HTTP_METHODS": [{"GET": 13}],
+        "STATUS_CODES_COUNTER": [{"200": 12}, {"403": 1}],
+        "SERVER_LOAD": [{"s1": 8}, {"s2": 4}, {"<NOSRV>": 1}],
+    }

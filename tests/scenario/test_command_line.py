@@ -1,4 +1,5 @@
 """The command line, signals, sockets and privileges of the whole program, side by side with haproxy's."""
+
 import contextlib
 import grp
 import os
@@ -28,8 +29,16 @@ REQUEST = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n"
 
 
 def run(kind: Kind, words: list[str], folder: Path) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run([*kind.command, *words], cwd=folder, env=environment(), capture_output=True, text=True,
-                          timeout=20, check=False, stdin=subprocess.DEVNULL)
+    return subprocess.run(
+        [*kind.command, *words],
+        cwd=folder,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
 
 
 def ask(port: int, host: str = "127.0.0.1", client: socket.socket | None = None) -> list[str]:
@@ -77,22 +86,75 @@ def until(holds: Callable[[], bool], seconds: float = 5) -> None:
 
 # Exit status, and whether anything is said on stdout and stderr, for the same words.
 
-CASES = ["", "-c", "-v", "-vv", "-Z", "foo", "-c -f sound.cfg foo", "-c -q -f sound.cfg",
-         "-c -V -f sound.cfg", "-c -q -V -f sound.cfg", "-c -V -q -f sound.cfg", "-c -q -f warns.cfg",
-         "-c -V -f warns.cfg", "-c -f warns.cfg", "-c -dW -f warns.cfg", "-c -q -dW -f warns.cfg",
-         "-c -V -dW -f warns.cfg", "-c -dW -V -f sound.cfg", "-c -f strict.cfg", "-c -f bad.cfg", "-c -q -f bad.cfg",
-         "-c -V -f bad.cfg", "-f nobody.cfg",
-         "-q -f nobody.cfg", "-c -f missing.cfg", "-c -V -f quiet.cfg", "-c -f quiet.cfg", "-c -V -- sound.cfg",
-         "-c -V -f nobody.cfg -- sound.cfg", "-c -V -- sound.cfg --", "-c -V -- -v",
-         "-C /nonexistent -c -f sound.cfg", "-C . -c -V -f sound.cfg", "-n 5 -c -V -f sound.cfg",
-         "-N 5 -c -V -f sound.cfg", "-m 900 -c -V -f sound.cfg", "-p pid -c -V -f sound.cfg",
-         "-L me -c -V -f sound.cfg", "-sf -c -V -f sound.cfg", "-st 99999999 -c -V -f sound.cfg",
-         "-sf abc -c -V -f sound.cfg", "-sf 12x -c -f sound.cfg", "-D -c -V -f sound.cfg", "-db -c -V -f sound.cfg",
-         "-dr -c -V -f sound.cfg", "-dR -c -V -f sound.cfg", "-dV -q -c -f sound.cfg", "-dG -q -c -f sound.cfg",
-         "-dKhelp -c -q -f sound.cfg", "-dKall -c -q -f sound.cfg", "-dMhelp -c -f sound.cfg", "-f folder -c -V",
-         "-cc 1", "-cc 0", "-cc true", "-cc bogus()", "-cc version_atleast(2.4)", "-cc defined(NO_SUCH_VARIABLE)",
-         "-cc streq(", "-V -cc 0", "-cc 1 -c -f bad.cfg", "-c -f bad.cfg -v", "-v -Z", "-f sound.cfg -p", "-L", "-C",
-         "-n"]
+CASES = [
+    "",
+    "-c",
+    "-v",
+    "-vv",
+    "-Z",
+    "foo",
+    "-c -f sound.cfg foo",
+    "-c -q -f sound.cfg",
+    "-c -V -f sound.cfg",
+    "-c -q -V -f sound.cfg",
+    "-c -V -q -f sound.cfg",
+    "-c -q -f warns.cfg",
+    "-c -V -f warns.cfg",
+    "-c -f warns.cfg",
+    "-c -dW -f warns.cfg",
+    "-c -q -dW -f warns.cfg",
+    "-c -V -dW -f warns.cfg",
+    "-c -dW -V -f sound.cfg",
+    "-c -f strict.cfg",
+    "-c -f bad.cfg",
+    "-c -q -f bad.cfg",
+    "-c -V -f bad.cfg",
+    "-f nobody.cfg",
+    "-q -f nobody.cfg",
+    "-c -f missing.cfg",
+    "-c -V -f quiet.cfg",
+    "-c -f quiet.cfg",
+    "-c -V -- sound.cfg",
+    "-c -V -f nobody.cfg -- sound.cfg",
+    "-c -V -- sound.cfg --",
+    "-c -V -- -v",
+    "-C /nonexistent -c -f sound.cfg",
+    "-C . -c -V -f sound.cfg",
+    "-n 5 -c -V -f sound.cfg",
+    "-N 5 -c -V -f sound.cfg",
+    "-m 900 -c -V -f sound.cfg",
+    "-p pid -c -V -f sound.cfg",
+    "-L me -c -V -f sound.cfg",
+    "-sf -c -V -f sound.cfg",
+    "-st 99999999 -c -V -f sound.cfg",
+    "-sf abc -c -V -f sound.cfg",
+    "-sf 12x -c -f sound.cfg",
+    "-D -c -V -f sound.cfg",
+    "-db -c -V -f sound.cfg",
+    "-dr -c -V -f sound.cfg",
+    "-dR -c -V -f sound.cfg",
+    "-dV -q -c -f sound.cfg",
+    "-dG -q -c -f sound.cfg",
+    "-dKhelp -c -q -f sound.cfg",
+    "-dKall -c -q -f sound.cfg",
+    "-dMhelp -c -f sound.cfg",
+    "-f folder -c -V",
+    "-cc 1",
+    "-cc 0",
+    "-cc true",
+    "-cc bogus()",
+    "-cc version_atleast(2.4)",
+    "-cc defined(NO_SUCH_VARIABLE)",
+    "-cc streq(",
+    "-V -cc 0",
+    "-cc 1 -c -f bad.cfg",
+    "-c -f bad.cfg -v",
+    "-v -Z",
+    "-f sound.cfg -p",
+    "-L",
+    "-C",
+    "-n",
+]
 
 
 @pytest.fixture(scope="module")
@@ -100,8 +162,14 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("files")
     sound = WEB.replace("{port:web}", "18999")
     warns = sound.replace("timeout client 20s", "timeout tarpit 1s")
-    for name, text in (("sound", sound), ("warns", warns), ("strict", "global\n    zero-warning\n" + warns),
-                       ("bad", sound + "    blah\n"), ("nobody", "global\n"), ("quiet", "global\n    quiet\n" + warns)):
+    for name, text in (
+        ("sound", sound),
+        ("warns", warns),
+        ("strict", "global\n    zero-warning\n" + warns),
+        ("bad", sound + "    blah\n"),
+        ("nobody", "global\n"),
+        ("quiet", "global\n    quiet\n" + warns),
+    ):
         (folder / f"{name}.cfg").write_text(text)
     (folder / "folder").mkdir()
     (folder / "folder" / "1.cfg").write_text("global\n")
@@ -115,7 +183,10 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_status_and_streams_are_haproxys(files: Path, words: str) -> None:
     theirs, ours = run(HAPROXY, words.split(), files), run(POINTSMAN, words.split(), files)
     assert (ours.returncode, bool(ours.stdout), bool(ours.stderr)) == (
-        theirs.returncode, bool(theirs.stdout), bool(theirs.stderr)), f"{theirs}\n{ours}"
+        theirs.returncode,
+        bool(theirs.stdout),
+        bool(theirs.stderr),
+    ), f"{theirs}\n{ours}"
     assert "Traceback" not in ours.stderr
 
 
@@ -138,8 +209,11 @@ def test_a_file_without_listeners_is_sound_as_in_35(files: Path) -> None:
 
 def test_a_file_with_nothing_but_a_stats_socket_runs(peer: Kind, tmp_path: Path) -> None:
     """Checks without traffic (management manual 9.3)."""
-    text = ("global\n    stats socket {dir}/s level admin\n" + DEFAULTS
-            + "backend app\n    server s 127.0.0.1:1 check inter 50 fall 1\n")
+    text = (
+        "global\n    stats socket {dir}/s level admin\n"
+        + DEFAULTS
+        + "backend app\n    server s 127.0.0.1:1 check inter 50 fall 1\n"
+    )
     with running(peer, text, tmp_path) as program:
         until(lambda: b"DOWN" in answer_of(tmp_path / "s", b"show stat app 4 -1\n"))
         assert program.stop(signal.SIGTERM) in (0, 128 + signal.SIGTERM, -signal.SIGTERM)
@@ -161,6 +235,7 @@ def test_options_that_only_35_knows(files: Path, words: str) -> None:
 
 
 # Signals.
+
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, -2), (signal.SIGTERM, -15), (signal.SIGUSR1, 0)])
 def test_how_signals_end_it(peer: Kind, tmp_path: Path, number: int, status: int) -> None:
@@ -202,8 +277,10 @@ def test_a_soft_stop_closes_idle_connections(peer: Kind, tmp_path: Path) -> None
 
 
 def test_hard_stop_after_ends_a_soft_stop(peer: Kind, tmp_path: Path) -> None:
-    with (running(peer, "global\n    hard-stop-after 500ms\n" + WEB, tmp_path) as program,
-          socket.create_connection(("127.0.0.1", program.ports["web"]), timeout=5) as client):
+    with (
+        running(peer, "global\n    hard-stop-after 500ms\n" + WEB, tmp_path) as program,
+        socket.create_connection(("127.0.0.1", program.ports["web"]), timeout=5) as client,
+    ):
         client.sendall(REQUEST[:10])
         time.sleep(0.1)
         begin = time.monotonic()
@@ -212,6 +289,7 @@ def test_hard_stop_after_ends_a_soft_stop(peer: Kind, tmp_path: Path) -> None:
 
 
 # Sockets.
+
 
 def test_a_range_of_ports_and_maxconn_of_the_frontend(peer: Kind, tmp_path: Path) -> None:
     first = free_port()
@@ -256,8 +334,14 @@ def test_maxconn_of_the_command_line(peer: Kind, tmp_path: Path, word: str) -> N
 
 
 def test_ipv6_v4v6_and_v6only(peer: Kind, tmp_path: Path) -> None:
-    text = DEFAULTS + ("frontend web\n    bind :::{port:both} v4v6\n    bind :::{port:six} v6only\n"
-                       "    bind ipv6@:{port:prefix} v6only\n") + HELLO
+    text = (
+        DEFAULTS
+        + (
+            "frontend web\n    bind :::{port:both} v4v6\n    bind :::{port:six} v6only\n"
+            "    bind ipv6@:{port:prefix} v6only\n"
+        )
+        + HELLO
+    )
     with Program(peer, text, tmp_path) as program:
         both, six, prefix = (program.ports[name] for name in ("both", "six", "prefix"))
         for host in ("::1", "127.0.0.1"):
@@ -278,8 +362,10 @@ def unix_ask(path: str) -> bytes:
 
 @pytest.mark.root
 def test_unix_sockets_with_mode_and_owner(peer: Kind, tmp_path: Path) -> None:
-    text = ("global\n    unix-bind prefix {dir} mode 660\n" + DEFAULTS + "frontend web\n    bind 127.0.0.1:{port:web}\n"
-            "    bind /a user nobody group nogroup mode 600\n    bind unix@/b\n    bind abns@{abstract}\n" + HELLO)
+    text = (
+        "global\n    unix-bind prefix {dir} mode 660\n" + DEFAULTS + "frontend web\n    bind 127.0.0.1:{port:web}\n"
+        "    bind /a user nobody group nogroup mode 600\n    bind unix@/b\n    bind abns@{abstract}\n" + HELLO
+    )
     name = f"pointsman-scenario-{os.getpid()}"
     with Program(peer, text, tmp_path, {"abstract": name}):
         a, b = (tmp_path / "a").stat(), (tmp_path / "b").stat()
@@ -295,8 +381,13 @@ def test_an_inherited_descriptor(peer: Kind, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as given:
         port = given.getsockname()[1]
         (tmp_path / "fd.cfg").write_text(DEFAULTS + f'frontend web\n    bind "fd@${{FD_WEB}}"\n{HELLO}')
-        process = subprocess.Popen([*peer.command, "-db", "-f", "fd.cfg"], cwd=tmp_path, pass_fds=[given.fileno()],
-                                   env={**environment(), "FD_WEB": str(given.fileno())}, stderr=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            [*peer.command, "-db", "-f", "fd.cfg"],
+            cwd=tmp_path,
+            pass_fds=[given.fileno()],
+            env={**environment(), "FD_WEB": str(given.fileno())},
+            stderr=subprocess.DEVNULL,
+        )
         try:
             word, pid = ask(port)
             assert word == str(port) and serves(pid, process.pid)
@@ -310,10 +401,18 @@ def test_an_inherited_descriptor_in_two_lines(peer: Kind, tmp_path: Path, lanes:
     """Whichever frontend is the first to accept serves; USR1 closes both."""
     with socket.create_server(("127.0.0.1", 0)) as given:
         port, number = given.getsockname()[1], given.fileno()
-        (tmp_path / "fd.cfg").write_text(f"global\n    nbthread {lanes}\n" + DEFAULTS + "".join(
-            f"listen {name}\n    bind fd@${{FD_WEB}}\n{HELLO}" for name in ("a", "b")))
-        process = subprocess.Popen([*peer.command, "-db", "-f", "fd.cfg"], cwd=tmp_path, pass_fds=[number],
-                                   env={**environment(), "FD_WEB": str(number)}, stderr=subprocess.DEVNULL)
+        (tmp_path / "fd.cfg").write_text(
+            f"global\n    nbthread {lanes}\n"
+            + DEFAULTS
+            + "".join(f"listen {name}\n    bind fd@${{FD_WEB}}\n{HELLO}" for name in ("a", "b"))
+        )
+        process = subprocess.Popen(
+            [*peer.command, "-db", "-f", "fd.cfg"],
+            cwd=tmp_path,
+            pass_fds=[number],
+            env={**environment(), "FD_WEB": str(number)},
+            stderr=subprocess.DEVNULL,
+        )
     try:
         for _ in range(5):
             until(lambda: not refused(port))
@@ -329,8 +428,12 @@ def test_an_inherited_descriptor_in_two_lines(peer: Kind, tmp_path: Path, lanes:
 def test_all_bind_failures_are_told(peer: Kind, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as first, socket.create_server(("127.0.0.1", 0)) as second:
         ports = [sock.getsockname()[1] for sock in (first, second)]
-        (tmp_path / "used.cfg").write_text(DEFAULTS + "frontend web\n" + "".join(
-            f"    bind 127.0.0.1:{port}\n" for port in ports) + "    bind 192.0.2.1:81\n    bind /nonexistent/s\n")
+        (tmp_path / "used.cfg").write_text(
+            DEFAULTS
+            + "frontend web\n"
+            + "".join(f"    bind 127.0.0.1:{port}\n" for port in ports)
+            + "    bind 192.0.2.1:81\n    bind /nonexistent/s\n"
+        )
         done = run(peer, ["-db", "-f", "used.cfg"], tmp_path)
     assert done.returncode == 1
     for line, port in zip((8, 9), ports, strict=True):
@@ -343,6 +446,7 @@ def test_all_bind_failures_are_told(peer: Kind, tmp_path: Path) -> None:
 
 # Background, take-over, privileges.
 
+
 @pytest.fixture
 def daemons() -> Iterator[list[int]]:
     pids: list[int] = []
@@ -354,8 +458,9 @@ def daemons() -> Iterator[list[int]]:
 
 def test_daemons_take_over_from_each_other(peer: Kind, tmp_path: Path, daemons: list[int]) -> None:
     port = free_port()
-    (tmp_path / "d.cfg").write_text("global\n    daemon\n    pidfile {}\n".format(tmp_path / "pid")
-                                    + WEB.replace("{port:web}", str(port)))
+    (tmp_path / "d.cfg").write_text(
+        "global\n    daemon\n    pidfile {}\n".format(tmp_path / "pid") + WEB.replace("{port:web}", str(port))
+    )
     done = run(peer, ["-f", "d.cfg"], tmp_path)
     assert done.returncode == 0, done.stderr
     old = int((tmp_path / "pid").read_text())
@@ -392,8 +497,7 @@ def test_chroot_user_group_and_a_port_of_root(peer: Kind, tmp_path: Path) -> Non
     jail = tmp_path / "jail"
     jail.mkdir()
     port = next(port for port in range(600, 1024) if refused(port))
-    text = (f"global\n    chroot {jail}\n    user nobody\n    group nogroup\n" + WEB
-            + f"    bind 127.0.0.1:{port}\n")
+    text = f"global\n    chroot {jail}\n    user nobody\n    group nogroup\n" + WEB + f"    bind 127.0.0.1:{port}\n"
     with Program(peer, text, tmp_path) as program:
         until(lambda: Path(f"/proc/{program.pid}").stat().st_uid == pwd.getpwnam("nobody").pw_uid)
         word, pid = ask(port)
@@ -424,15 +528,30 @@ def test_unknown_users_and_jails_are_errors(peer: Kind, tmp_path: Path) -> None:
 
 @pytest.mark.root
 def test_without_root_strict_limits_decide(peer: Kind, tmp_path: Path) -> None:
-    script = ('ulimit -n 100; exec setpriv --reuid nobody --regid nogroup --clear-groups "$@"')
+    script = 'ulimit -n 100; exec setpriv --reuid nobody --regid nogroup --clear-groups "$@"'
 
     def limited(text: str) -> "subprocess.CompletedProcess[str]":
         os.chmod(tmp_path, 0o755)
         (tmp_path / "l.cfg").write_text(text + WEB.replace("{port:web}", str(free_port())))
-        words = ["bash", "-c", script, "-", "timeout", "-s", "USR1", "3", *peer.command, "-db", "-n", "1000", "-f",
-                 str(tmp_path / "l.cfg")]
-        return subprocess.run(words, capture_output=True, text=True, timeout=30, check=False, env=environment(),
-                              cwd="/", preexec_fn=None)
+        words = [
+            "bash",
+            "-c",
+            script,
+            "-",
+            "timeout",
+            "-s",
+            "USR1",
+            "3",
+            *peer.command,
+            "-db",
+            "-n",
+            "1000",
+            "-f",
+            str(tmp_path / "l.cfg"),
+        ]
+        return subprocess.run(
+            words, capture_output=True, text=True, timeout=30, check=False, env=environment(), cwd="/", preexec_fn=None
+        )
 
     for folder in (tmp_path, *(one for one in tmp_path.parents if one.name.startswith(("pytest-", "popen-")))):
         os.chmod(folder, 0o755)
@@ -440,8 +559,10 @@ def test_without_root_strict_limits_decide(peer: Kind, tmp_path: Path) -> None:
     if peer is HAPROXY and done.returncode == 126:
         pytest.skip("the peer lies where root alone can run it")
     assert done.returncode == 1
-    assert "Cannot raise FD limit to 2018, limit is 100." in done.stderr or \
-        "Cannot raise FD limit to 2017, limit is 100." in done.stderr
+    assert (
+        "Cannot raise FD limit to 2018, limit is 100." in done.stderr
+        or "Cannot raise FD limit to 2017, limit is 100." in done.stderr
+    )
     done = limited("global\n    no strict-limits\n")
     assert "Cannot raise FD limit to" in done.stderr
     assert "FD limit (100) too low for maxconn=1000/maxsock=201" in done.stderr
@@ -450,8 +571,8 @@ def test_without_root_strict_limits_decide(peer: Kind, tmp_path: Path) -> None:
 
 # Who reads may leave; SIGINT ends in every case.
 
-@pytest.mark.parametrize("words", ["-v", "-vv", "--help", "-dKall -c -q -f sound.cfg", "-c -V -f sound.cfg",
-                                   "-Z"])
+
+@pytest.mark.parametrize("words", ["-v", "-vv", "--help", "-dKall -c -q -f sound.cfg", "-c -V -f sound.cfg", "-Z"])
 @pytest.mark.parametrize("full", [False, True])
 def test_a_reader_who_leaves_ends_nothing(files: Path, words: str, full: bool) -> None:
     if full:
@@ -460,8 +581,16 @@ def test_a_reader_who_leaves_ends_nothing(files: Path, words: str, full: bool) -
         reader, target = os.pipe()
         os.close(reader)
     try:
-        done = subprocess.run([*POINTSMAN.command, *words.split()], cwd=files, env=environment(), stdout=target,
-                              stderr=subprocess.PIPE, text=True, timeout=20, check=False)
+        done = subprocess.run(
+            [*POINTSMAN.command, *words.split()],
+            cwd=files,
+            env=environment(),
+            stdout=target,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=20,
+            check=False,
+        )
     finally:
         os.close(target)
     assert done.returncode == (1 if words == "-Z" else 0)

@@ -2,6 +2,7 @@
 
 POINTSMAN_LONG=1 in the environment runs the long forms: ten deaths in a row, 200 at random instants.
 """
+
 import os
 import random
 import resource
@@ -77,14 +78,21 @@ def checked(folder: Path) -> bool:
         rows = show_stat(folder / "stats")
     except OSError:
         return False
-    return all(rows[f"app/s{number}"]["check_status"].removeprefix("* ") == "L4OK"
-               or rows[f"app/s{number}"]["status"] == "MAINT" for number in (1, 2, 3))
+    return all(
+        rows[f"app/s{number}"]["check_status"].removeprefix("* ") == "L4OK"
+        or rows[f"app/s{number}"]["status"] == "MAINT"
+        for number in (1, 2, 3)
+    )
 
 
 def gauges(folder: Path) -> dict[str, str]:
     """Those that are not 0."""
-    found = {f"{name} {column}": row[column] for name, row in show_stat(folder / "stats").items()
-             for column in ("scur", "qcur", "used_conn_cur") if row[column] not in ("", "0")}
+    found = {
+        f"{name} {column}": row[column]
+        for name, row in show_stat(folder / "stats").items()
+        for column in ("scur", "qcur", "used_conn_cur")
+        if row[column] not in ("", "0")
+    }
     current = query(folder / "stats", "show info").partition("CurrConns: ")[2].partition("\n")[0]
     return found if current == "0" else found | {"CurrConns": current}
 
@@ -94,6 +102,7 @@ def all_return_to_zero(folder: Path) -> None:
 
 
 # New connections, two thousand a second.
+
 
 @pytest.mark.slow
 @pytest.mark.timeout(200)
@@ -111,8 +120,11 @@ def test_lanes_die_under_new_connections(tmp_path: Path, origin: CountingOrigin,
                 os.kill(victim, number)
                 until(lambda dead=victim: dead not in children(program.pid))
                 deaths[victim] = begin, time.monotonic()
-                until(lambda old=before: set(children(program.pid)) - set(old) <= set(storm.owners)
-                      and len(children(program.pid)) == 3)
+                until(
+                    lambda old=before: (
+                        set(children(program.pid)) - set(old) <= set(storm.owners) and len(children(program.pid)) == 3
+                    )
+                )
                 assert time.monotonic() - begin < 1, "it was not back within a second"
             time.sleep(PEACE / 2)
         for client in storm.failures:
@@ -133,8 +145,13 @@ def test_control_dies_under_new_connections(tmp_path: Path, origin: CountingOrig
     """Traffic does not notice; checks and socket are back within a second, with all that was set."""
     stats = tmp_path / "stats"
     with running(tmp_path, origin) as (program, control):
-        for command in ("set server app/s1 state maint", "set server app/s2 weight 7", "set maxconn server app/s2 33",
-                        "set maxconn frontend web 1900", "set rate-limit connections global 100000"):
+        for command in (
+            "set server app/s1 state maint",
+            "set server app/s2 weight 7",
+            "set maxconn server app/s2 33",
+            "set maxconn frontend web 1900",
+            "set rate-limit connections global 100000",
+        ):
             assert query(stats, command).strip() == ""
         with Storm(program.ports["web"], RATE, "/app", every=8) as storm:
             for _ in range(IN_A_ROW):
@@ -160,6 +177,7 @@ def test_control_dies_under_new_connections(tmp_path: Path, origin: CountingOrig
 
 
 # A queue.
+
 
 class Queueing:
     """Forty clients that want one of five slots again and again."""

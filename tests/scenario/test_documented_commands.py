@@ -23,11 +23,36 @@ from support.programs import POINTSMAN, ROOT, Program, environment
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"(?ms)^```(\w*)\n(.*?)^```$")
-STARTS = ("make", "curl", "echo", "kill", "ln", "cp", "apt-get", "systemctl", "docker", "python3", "pointsman",
-          ".venv/bin/", "/opt/", "pip", "uv", "man", "socat")
+STARTS = (
+    "make",
+    "curl",
+    "echo",
+    "kill",
+    "ln",
+    "cp",
+    "apt-get",
+    "systemctl",
+    "docker",
+    "python3",
+    "pointsman",
+    ".venv/bin/",
+    "/opt/",
+    "pip",
+    "uv",
+    "man",
+    "socat",
+)
 # Of a whole machine: packages, services, images. What can be seen of them without one, test_examples.py looks at.
-ELSEWHERE = ("apt-get", "systemctl", "docker", "ln -s", "cp deploy/", "python3 -m venv /opt", "/opt/pointsman/bin/pip",
-             "/opt/clients/bin/pip")
+ELSEWHERE = (
+    "apt-get",
+    "systemctl",
+    "docker",
+    "ln -s",
+    "cp deploy/",
+    "python3 -m venv /opt",
+    "/opt/pointsman/bin/pip",
+    "/opt/clients/bin/pip",
+)
 # What make would do is looked at, not done: hours of others' tests, or figures that need a machine of their own.
 LOOKED_AT = ("make test", "make build", "make wheel", "make bench", "make check")
 
@@ -57,8 +82,11 @@ ALL = sorted({command for page in PAGES for command in commands(page)})
 
 def configuration(page: str, word: str) -> str:
     """The page's configuration that holds the word."""
-    found = [text for kind, text in BLOCK.findall((ROOT / page).read_text(encoding="utf-8"))
-             if kind == "haproxy" and word in text]
+    found = [
+        text
+        for kind, text in BLOCK.findall((ROOT / page).read_text(encoding="utf-8"))
+        if kind == "haproxy" and word in text
+    ]
     assert found, (page, word)
     return str(found[0])
 
@@ -70,15 +98,19 @@ def shell(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     command = re.sub(r"^\.venv/bin/python\b", sys.executable, command)
     for place in ("/run/haproxy/", "/etc/haproxy/", "/run/"):
         command = command.replace(place, f"{folder}/")
-    return subprocess.run(command, shell=True, cwd=folder, env=environment(), capture_output=True, text=True,
-                          timeout=60, check=False)
+    return subprocess.run(
+        command, shell=True, cwd=folder, env=environment(), capture_output=True, text=True, timeout=60, check=False
+    )
 
 
 @contextmanager
 def background(command: str, folder: Path) -> Iterator[None]:
     """The command, running; it ends at Ctrl-C."""
-    words = re.sub(r"^\.venv/bin/(pointsman|python)", lambda found: sys.executable + (
-        " -m pointsman" if found[1] == "pointsman" else ""), command).split()
+    words = re.sub(
+        r"^\.venv/bin/(pointsman|python)",
+        lambda found: sys.executable + (" -m pointsman" if found[1] == "pointsman" else ""),
+        command,
+    ).split()
     with subprocess.Popen(words, cwd=folder, env=environment(), stdout=subprocess.DEVNULL) as process:
         try:
             yield
@@ -100,15 +132,38 @@ def patiently(command: str, folder: Path) -> str:
 def alone(name: str, folder: Path) -> None:
     """Runs a function of this file in namespaces of its own, where every port is free and nothing is left behind."""
     paths = [str(ROOT / "tests"), str(ROOT / "tests" / "scenario"), str(ROOT)]
-    script = (f"import sys; sys.path[:0] = {paths}; from pathlib import Path; import test_documented_commands as here; "
-              f"here.{name}(Path({str(folder)!r}))")
-    done = subprocess.run(["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c",
-                           'ip link set lo up && exec "$@"', "-", sys.executable, "-c", script],
-                          env=environment(), capture_output=True, text=True, timeout=100, check=False)
+    script = (
+        f"import sys; sys.path[:0] = {paths}; from pathlib import Path; import test_documented_commands as here; "
+        f"here.{name}(Path({str(folder)!r}))"
+    )
+    done = subprocess.run(
+        [
+            "unshare",
+            "--net",
+            "--mount",
+            "--pid",
+            "--fork",
+            "--kill-child",
+            "--mount-proc",
+            "sh",
+            "-c",
+            'ip link set lo up && exec "$@"',
+            "-",
+            sys.executable,
+            "-c",
+            script,
+        ],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 # What runs in such namespaces; each says which commands it has run.
+
 
 def first_steps(folder: Path) -> None:
     """The README's own first file, from its servers to its answers."""
@@ -143,7 +198,8 @@ def moving_house(folder: Path) -> None:
     check, master, again, over = (one for one in told if one.startswith(("pointsman", "kill")))
     (folder / "haproxy.cfg").write_text(
         "defaults\n    mode http\n    timeout connect 5s\n    timeout client 5s\n    timeout server 5s\n"
-        "frontend web\n    bind 127.0.0.1:8080\n    http-request return status 200 content-type text/plain string ok\n")
+        "frontend web\n    bind 127.0.0.1:8080\n    http-request return status 200 content-type text/plain string ok\n"
+    )
     assert shell(check, folder).stdout == "Configuration file is valid\n"
     assert shell(master, folder).returncode == 0
     before = (folder / "pointsman.pid").read_text().split()[0]
@@ -177,8 +233,9 @@ MAKE = ["make", *STAMPS, f"RUN={sys.executable}"]
 
 def make(*words: str) -> subprocess.CompletedProcess[str]:
     """make with these words."""
-    return subprocess.run([*MAKE, *words], cwd=ROOT, env=environment(),
-                          capture_output=True, text=True, timeout=100, check=False)
+    return subprocess.run(
+        [*MAKE, *words], cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=100, check=False
+    )
 
 
 def test_make_lists_the_examples_at_once() -> None:
@@ -196,8 +253,9 @@ def test_make_knows_how(command: str) -> None:
 
 def test_the_demo() -> None:
     """`make demo` says in one line when it runs interpreted, and then what to try."""
-    with subprocess.Popen([*MAKE, "demo"], cwd=ROOT, env=environment(), stdout=subprocess.PIPE, text=True,
-                          start_new_session=True) as process:
+    with subprocess.Popen(
+        [*MAKE, "demo"], cwd=ROOT, env=environment(), stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
         assert process.stdout is not None
         said = ""
         for line in process.stdout:
@@ -217,5 +275,10 @@ def test_every_command_is_run_or_says_why_not() -> None:
     for command in ALL:
         page = command in run and command.startswith(("echo", "curl", "kill", "pointsman"))
         known = command.startswith((*ELSEWHERE, *LOOKED_AT, "make demo", "make example", "make try"))
-        assert page or known or any(form in text for form in (command, command.replace("curl ", "curl -sf "))) \
-            or ".../off" in command or command.endswith("-f haproxy.cfg"), command
+        assert (
+            page
+            or known
+            or any(form in text for form in (command, command.replace("curl ", "curl -sf ")))
+            or ".../off" in command
+            or command.endswith("-f haproxy.cfg")
+        ), command

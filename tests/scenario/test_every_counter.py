@@ -1,4 +1,5 @@
 """No counter of the statistics is zero by omission: traffic of every kind moves all but those that are named here."""
+
 import socket
 import struct
 import time
@@ -17,12 +18,21 @@ from pointsman.admin.columns import STATIC
 
 # What counts in a feature that is not built, or in a bug of ours.
 NOTHING_COUNTS: Final = {
-    "comp_in", "comp_out", "comp_byp", "comp_rsp",  # compression
-    "cache_lookups", "cache_hits", "cache_hint_hits",
-    "dcon", "dses",  # rules of tcp-request
+    "comp_in",
+    "comp_out",
+    "comp_byp",
+    "comp_rsp",  # compression
+    "cache_lookups",
+    "cache_hits",
+    "cache_hint_hits",
+    "dcon",
+    "dses",  # rules of tcp-request
     "hanafail",  # observe
     "srid",  # servers that come and go while running
-    "h2sess", "h3sess", "h2req", "h3req",
+    "h2sess",
+    "h3sess",
+    "h2req",
+    "h3req",
 }
 
 CONFIG: Final = """
@@ -89,8 +99,11 @@ def program(tmp_path: Path) -> Iterator[Program]:
     origin = Origin(((Serve(answer("200 OK"), PATHS),),))
     with socket.socket() as dead:
         dead.bind(("127.0.0.1", 0))
-        values = {"origin": f"127.0.0.1:{origin.port}", "dead": f"127.0.0.1:{dead.getsockname()[1]}",
-                  "big": "b" * 6_000}
+        values = {
+            "origin": f"127.0.0.1:{origin.port}",
+            "dead": f"127.0.0.1:{dead.getsockname()[1]}",
+            "big": "b" * 6_000,
+        }
         with Program(POINTSMAN, CONFIG, tmp_path, values) as made:
             yield made
     origin.close()

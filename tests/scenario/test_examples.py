@@ -107,14 +107,18 @@ def test_systemd_unit(tmp_path: Path) -> None:
     assert re.search(r"(?m)^ExecStart=\S+/pointsman -Ws -f \$CONFIG \$EXTRAOPTS$", text)
     rights = " ".join(re.findall(r"(?m)^CapabilityBoundingSet=(.*)$", text)).split()
     assert {"CAP_NET_BIND_SERVICE", "CAP_SETUID", "CAP_SETGID", "CAP_SYS_CHROOT"} <= set(rights)
-    names = {line.split("=")[0] for line in (ROOT / "deploy" / "pointsman.default").read_text().splitlines()
-             if "=" in line and not line.startswith("#")}
+    names = {
+        line.split("=")[0]
+        for line in (ROOT / "deploy" / "pointsman.default").read_text().splitlines()
+        if "=" in line and not line.startswith("#")
+    }
     assert names == {"CONFIG", "EXTRAOPTS"} and all(f'"{name}=' in text for name in names)
     unit = tmp_path / "pointsman.service"
     unit.write_text(text.replace("/usr/local/bin/pointsman", "/bin/true"))
     try:
-        done = subprocess.run(["systemd-analyze", "--man=no", "verify", str(unit)], capture_output=True, text=True,
-                              check=False)
+        done = subprocess.run(
+            ["systemd-analyze", "--man=no", "verify", str(unit)], capture_output=True, text=True, check=False
+        )
     except FileNotFoundError:
         return  # what could be checked without systemd was checked
     assert (done.returncode, done.stderr) == (0, "")

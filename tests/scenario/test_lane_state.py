@@ -1,4 +1,5 @@
 """What is one across lanes: turns, slots and queues, states, counters, limits; and after a lane's death."""
+
 import os
 import signal
 import socket
@@ -156,12 +157,16 @@ def test_statistics_are_the_sum_of_what_clients_did(program: Program) -> None:
             until(lambda old=pid: old not in children(program.pid) and len(children(program.pid)) == 3)
             done.append(("/tea", False, talk(port, ["/tea"], False)))
             until(lambda: rows(program)["web/FRONTEND"]["scur"] == "0")  # or it might die before it has counted that
-    answers = {path: [one for where, _, found in done for one in found if where == path]
-               for path in ("/", "/slow", "/tea")}
+    answers = {
+        path: [one for where, _, found in done for one in found if where == path] for path in ("/", "/slow", "/tea")
+    }
     everything = [one for found in answers.values() for one in found]
     connections = sum(1 if keep else len(found) for _, keep, found in done)
     assert {path: {status for status, _, _ in found} for path, found in answers.items()} == {
-        "/": {200}, "/slow": {200}, "/tea": {418}}
+        "/": {200},
+        "/slow": {200},
+        "/tea": {418},
+    }
     found = rows(program)
     front = found["web/FRONTEND"]
     assert counted(front, "stot", "conn_tot", "req_tot") == [connections, connections, len(everything)]
@@ -300,8 +305,9 @@ frontend web
 """
 
 
-@pytest.mark.parametrize(("limit", "own"), [("maxconnrate 40", ""), ("maxsessrate 40", ""),
-                                            ("", "rate-limit sessions 40")])
+@pytest.mark.parametrize(
+    ("limit", "own"), [("maxconnrate 40", ""), ("maxsessrate 40", ""), ("", "rate-limit sessions 40")]
+)
 def test_rates_are_limited_over_all_lanes(tmp_path: Path, limit: str, own: str) -> None:
     """Four clients want as much as they get, for three seconds: what both lanes accept is what one of them may."""
     with Program(POINTSMAN, RATES, tmp_path, {"limit": limit, "own": own}) as program:

@@ -1,4 +1,5 @@
 """Several lanes: who dies is replaced, only its own connections go with it, and all lanes get their share."""
+
 import os
 import re
 import signal
@@ -97,6 +98,7 @@ def logged(log: LogReceiver, text: str) -> bool:
 
 
 # Who runs.
+
 
 def test_two_lanes_and_control_are_children_of_the_keeper(tmp_path: Path) -> None:
     with lanes(tmp_path) as program:
@@ -200,6 +202,7 @@ def test_hup_is_for_one_of_them(tmp_path: Path) -> None:
 
 # Deaths.
 
+
 def die_and_return(program: Program, victim: int, number: int) -> float:
     """Seconds until the successor serves, after a lane was killed."""
     port = program.ports["web"]
@@ -279,6 +282,7 @@ def _runs(pid: int) -> bool:
 
 
 # Shares.
+
 
 def connect(port: int, count: int, at_once: bool = False) -> list[socket.socket]:
     """Connections that have been asked something; each waits for the one before to be answered, or none does."""

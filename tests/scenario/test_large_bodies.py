@@ -1,4 +1,5 @@
 """Large bodies through whole programs, in two lanes: what arrives, and which way the statistics say it took."""
+
 from __future__ import annotations
 
 import hashlib
@@ -87,13 +88,22 @@ def info(folder: Path, name: str) -> int:
     return int(lines[name])
 
 
-WAYS = [("", ()), ("nosplice", ()), ("maxpipes 0", ()), ("tune.disable-fast-forward", ()),
-        ("tune.disable-zero-copy-forwarding", ()), ("", ("-dS",)), ("", ("-dF",)), ("", ("-dZ",))]
+WAYS = [
+    ("", ()),
+    ("nosplice", ()),
+    ("maxpipes 0", ()),
+    ("tune.disable-fast-forward", ()),
+    ("tune.disable-zero-copy-forwarding", ()),
+    ("", ("-dS",)),
+    ("", ("-dF",)),
+    ("", ("-dZ",)),
+]
 
 
 @pytest.mark.parametrize("word, arguments", WAYS, ids=[word or "".join(more) or "as it is" for word, more in WAYS])
-def test_they_arrive_and_the_pipe_may_be_forbidden(tmp_path: Path, origin: int, word: str,
-                                                   arguments: tuple[str, ...]) -> None:
+def test_they_arrive_and_the_pipe_may_be_forbidden(
+    tmp_path: Path, origin: int, word: str, arguments: tuple[str, ...]
+) -> None:
     values = {"origin": str(origin), "word": word}
     with Program(POINTSMAN, CONFIG, tmp_path, values, arguments=("-db", *arguments)) as program:
         until((tmp_path / "stats").exists)

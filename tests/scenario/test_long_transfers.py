@@ -1,4 +1,5 @@
 """Transfers that last, through two lanes: their bytes show while they flow, agree at the end, and outlive a lane."""
+
 from __future__ import annotations
 
 import os
@@ -103,8 +104,10 @@ def running(folder: Path) -> Iterator[tuple[Program, Trickle]]:
 def counted(folder: Path, name: str) -> list[tuple[int, int]]:
     """Bytes in and out by frontend, socket, backend and server."""
     rows = show_stat(folder / "stats")
-    return [(int(rows[key]["bin"]), int(rows[key]["bout"]))
-            for key in (f"{name}/FRONTEND", f"{name}/sock-1", f"{name}-app/BACKEND", f"{name}-app/s1")]
+    return [
+        (int(rows[key]["bin"]), int(rows[key]["bout"]))
+        for key in (f"{name}/FRONTEND", f"{name}/sock-1", f"{name}-app/BACKEND", f"{name}-app/s1")
+    ]
 
 
 def received(client: socket.socket, wanted: int) -> int:

@@ -1,4 +1,5 @@
 """What a wheel and a source distribution hold: all that is needed, and nothing else (hot modules are not compiled)."""
+
 import os
 import re
 import subprocess
@@ -21,11 +22,30 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder with both."""
     pytest.importorskip("setuptools")
     folder = tmp_path_factory.mktemp("packed")
-    words = ["egg_info", "--egg-base", str(folder), "build", "--build-base", str(folder / "build"),
-             "bdist_wheel", "--bdist-dir", str(folder / "bdist"), "--dist-dir", str(folder / "dist"),
-             "sdist", "--dist-dir", str(folder / "dist")]
-    done = subprocess.run([sys.executable, "-W", "ignore", "setup.py", "--quiet", *words], cwd=ROOT, text=True,
-                          env={**environment(), "POINTSMAN_BUILD": "extensions"}, capture_output=True, check=False)
+    words = [
+        "egg_info",
+        "--egg-base",
+        str(folder),
+        "build",
+        "--build-base",
+        str(folder / "build"),
+        "bdist_wheel",
+        "--bdist-dir",
+        str(folder / "bdist"),
+        "--dist-dir",
+        str(folder / "dist"),
+        "sdist",
+        "--dist-dir",
+        str(folder / "dist"),
+    ]
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "setup.py", "--quiet", *words],
+        cwd=ROOT,
+        text=True,
+        env={**environment(), "POINTSMAN_BUILD": "extensions"},
+        capture_output=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return folder / "dist"
 
@@ -48,9 +68,21 @@ def test_the_source_distribution_builds_itself(packed: Path) -> None:
     (path,) = packed.glob("*.tar.gz")
     with tarfile.open(path) as tar:
         names = {name.partition("/")[2] for name in tar.getnames()}
-    wanted = {"setup.py", "compiled.py", "objectcache.py", "pyproject.toml", "README.md", "LICENSE", "Makefile",
-              "deploy/Dockerfile", "deploy/pointsman.service", "deploy/pointsman.1", "examples/run.py",
-              "examples/ep5/compose.yaml", "pointsman/core/_cells.c"}
+    wanted = {
+        "setup.py",
+        "compiled.py",
+        "objectcache.py",
+        "pyproject.toml",
+        "README.md",
+        "LICENSE",
+        "Makefile",
+        "deploy/Dockerfile",
+        "deploy/pointsman.service",
+        "deploy/pointsman.1",
+        "examples/run.py",
+        "examples/ep5/compose.yaml",
+        "pointsman/core/_cells.c",
+    }
     docs = {str(one.relative_to(ROOT)) for one in (ROOT / "docs").glob("*.md")}
     assert wanted | docs <= names
     assert not [name for name in names if name.endswith((".so", ".pyc", ".o"))]
@@ -66,8 +98,13 @@ def test_the_manual_page_has_every_option() -> None:
 def test_the_manual_page_is_sound() -> None:
     """man prints it without a complaint, where it is installed."""
     try:
-        done = subprocess.run(["man", "--warnings", "-l", "-Tascii", str(ROOT / "deploy" / "pointsman.1")],
-                              capture_output=True, text=True, check=False, env={**os.environ, "MANWIDTH": "80"})
+        done = subprocess.run(
+            ["man", "--warnings", "-l", "-Tascii", str(ROOT / "deploy" / "pointsman.1")],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "MANWIDTH": "80"},
+        )
     except FileNotFoundError:
         done = None
     assert done is None or (done.returncode, done.stderr) == (0, "")

@@ -72,9 +72,11 @@ TYPE = re.compile("(?m)^# TYPE (?!haproxy_resolver|haproxy_server_(?:check_failu
 MOVING = re.compile(
     r"haproxy_process_(?!nbproc|node|stopping|max_connections|limit|max_ssl|current_ssl|ssl|busy|dropped)"
     r"|haproxy_process_limit_http_comp|.*_bytes_|.*_max_sessions|.*_seconds|.*rate|.*downtime|.*_limit_sessions\{|haproxy_frontend.*\"metrics\""
-    r"|haproxy_.*check_(failures|last|duration|code)|.*idle_connections|.*_connections_current")
-ADDED = re.compile("haproxy_[a-z]+_(sessions_other|requests_other|h[123]_|private_idle|request_bytes|response_bytes"
-                   "|http_cache_hint)")
+    r"|haproxy_.*check_(failures|last|duration|code)|.*idle_connections|.*_connections_current"
+)
+ADDED = re.compile(
+    "haproxy_[a-z]+_(sessions_other|requests_other|h[123]_|private_idle|request_bytes|response_bytes|http_cache_hint)"
+)
 
 
 class Running:
@@ -95,8 +97,11 @@ class Running:
     def series(self, parameters: str = "") -> dict[str, str]:
         status, _, text = self.get("/metrics" + parameters)
         assert status == 200
-        return {f"{found[1]}{found[2] or ''}": found[3] for found in map(SERIES.fullmatch, text.splitlines())
-                if found and not found[1].startswith("haproxy_resolver_")}  # 3.2 makes resolvers of its own accord
+        return {
+            f"{found[1]}{found[2] or ''}": found[3]
+            for found in map(SERIES.fullmatch, text.splitlines())
+            if found and not found[1].startswith("haproxy_resolver_")
+        }  # 3.2 makes resolvers of its own accord
 
     def log_line(self) -> str:
         """Of the next request: not what is told about servers."""
@@ -122,8 +127,11 @@ def settle(one: Running) -> None:
     limit = time.monotonic() + 10
     while time.monotonic() < limit:
         found = show_stat(one.folder / "stats")
-        if found["app/s4"]["status"] == "DOWN" and found["app/s1"]["check_status"] == "L7OK" and all(
-                row["scur"] == "0" for row in found.values()):
+        if (
+            found["app/s4"]["status"] == "DOWN"
+            and found["app/s1"]["check_status"] == "L7OK"
+            and all(row["scur"] == "0" for row in found.values())
+        ):
             return
         time.sleep(0.05)
     raise AssertionError("the checks have come to nothing")
@@ -154,8 +162,11 @@ def test_the_series_are_those_of_the_peer(tmp_path: Path) -> None:
     in_order = [name for name in ours if name in theirs]
     assert in_order == [name for name in theirs if name in ours]
     assert [line for line in types["pointsman"] if line in types["haproxy"]] == types["haproxy"]
-    different = {name: (value, ours[name]) for name, value in theirs.items()
-                 if name in ours and ours[name] != value and not MOVING.match(name)}
+    different = {
+        name: (value, ours[name])
+        for name, value in theirs.items()
+        if name in ours and ours[name] != value and not MOVING.match(name)
+    }
     assert different == {}
     compared = [name for name in theirs if not MOVING.match(name)]
     assert len(compared) > 400
@@ -188,10 +199,17 @@ def test_parameters(peer: Kind, tmp_path: Path) -> None:
     with running(peer, tmp_path) as one:
         settle(one)
         for parameters, expected in (
-                ("?scope=global", {"process"}), ("?scope=server&scope=backend", {"server", "backend"}),
-                ("?scope=*", every), ("?scope=", set()), ("?scope=server&scope=", set()),
-                ("?scope=&scope=listener", {"listener"}), ("?scope=ser%76er", {"server"}), ("?other=1", every),
-                ("?", every), ("?sc%6fpe=frontend&x", {"frontend"})):
+            ("?scope=global", {"process"}),
+            ("?scope=server&scope=backend", {"server", "backend"}),
+            ("?scope=*", every),
+            ("?scope=", set()),
+            ("?scope=server&scope=", set()),
+            ("?scope=&scope=listener", {"listener"}),
+            ("?scope=ser%76er", {"server"}),
+            ("?other=1", every),
+            ("?", every),
+            ("?sc%6fpe=frontend&x", {"frontend"}),
+        ):
             assert scopes(one.series(parameters)) == expected, parameters
         full = one.series("?scope=server")
         less = one.series("?scope=server&no-maint")
@@ -206,18 +224,24 @@ def test_parameters_of_newer_versions(pointsman: Kind, tmp_path: Path) -> None:
     with running(pointsman, tmp_path, text) as one:
         weight, status = "haproxy_backend_weight", "haproxy_backend_status"
         for parameters, expected in (
-                (f"?metrics={weight},{status}", {weight, status}),
-                (f"?metrics={weight}&metrics={status}", {weight, status}),
-                (f"?metrics={weight},-{weight}", set()), ("?metrics=nothing", set()), ("?scope=resolver", set()),
-                (f"?metrics=,{weight},", {weight}), (f"?metrics={weight}%2C{status}", {weight, status})):
+            (f"?metrics={weight},{status}", {weight, status}),
+            (f"?metrics={weight}&metrics={status}", {weight, status}),
+            (f"?metrics={weight},-{weight}", set()),
+            ("?metrics=nothing", set()),
+            ("?scope=resolver", set()),
+            (f"?metrics=,{weight},", {weight}),
+            (f"?metrics={weight}%2C{status}", {weight, status}),
+        ):
             assert {name.partition("{")[0] for name in one.series(parameters)} == expected, parameters
         rest = one.series(f"?scope=backend&metrics=-{status}")
         assert rest and not any(name.startswith(status) for name in rest)
         assert one.series("?metrics=").keys() == one.series().keys()
         assert one.get("/metrics?metrics")[0] == 400
         described = one.series(f"?desc-labels&metrics={weight}")
-        assert list(described) == [f'{weight}{{proxy="{name}"{text}}}' for name, text in (
-            ("raw", ""), ("app", ""), ("dead", r',desc="a \"b\" c"'), ("late", ""))]
+        assert list(described) == [
+            f'{weight}{{proxy="{name}"{text}}}'
+            for name, text in (("raw", ""), ("app", ""), ("dead", r',desc="a \"b\" c"'), ("late", ""))
+        ]
 
 
 def test_an_answer_passes_the_rules_of_responses(peer: Kind, tmp_path: Path) -> None:
@@ -225,7 +249,10 @@ def test_an_answer_passes_the_rules_of_responses(peer: Kind, tmp_path: Path) -> 
     with running(peer, tmp_path) as one:
         status, fields, _ = one.get("/metrics?scope=listener")
         assert (status, fields["content-type"], fields["cache-control"]) == (
-            200, "text/plain; version=0.0.4", "no-cache")
+            200,
+            "text/plain; version=0.0.4",
+            "no-cache",
+        )
         assert (fields["x-response-rule"], fields["x-after-rule"], fields["x-late"]) == ("yes", "yes", None)
         assert re.search(r" metrics metrics/<PROMEX> 0/0/0/\d+/\d+ 200 \d+ - - LR-- ", one.log_line())
         status, fields, _ = one.get("/else?scope=listener")
@@ -262,8 +289,10 @@ def test_requests_of_a_connection_and_of_http_1_0(pointsman: Kind, tmp_path: Pat
             sock.sendall(b"GET /metrics?scope=listener HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
             data = b"".join(iter(lambda: sock.recv(65_536), b""))
         assert b"transfer-encoding" not in data and b"connection: close" in data
-        assert data.endswith(b'haproxy_listener_internal_errors_total{proxy="web",listener="main"} 0\n') or \
-            b"haproxy_listener_response_bytes_out_total" in data.rsplit(b"\n", 2)[1]
+        assert (
+            data.endswith(b'haproxy_listener_internal_errors_total{proxy="web",listener="main"} 0\n')
+            or b"haproxy_listener_response_bytes_out_total" in data.rsplit(b"\n", 2)[1]
+        )
 
 
 def test_prometheus_own_parser_reads_it(pointsman: Kind, tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
 """Who waits for the program learns when it is ready: through NOTIFY_SOCKET, with one process and with several."""
+
 import os
 import pwd
 import signal
@@ -48,9 +49,13 @@ class Service:
         """Returns its pid."""
         text = TEXT.format(lanes=lanes, folder=self.folder, port=self.port, more=more)
         (self.folder / "web.cfg").write_text(text)
-        self.process = subprocess.Popen([*POINTSMAN.command, *words, "-f", "web.cfg"], cwd=self.folder,
-                                        stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                                        env={**environment(), "NOTIFY_SOCKET": str(self.folder / "notify")})
+        self.process = subprocess.Popen(
+            [*POINTSMAN.command, *words, "-f", "web.cfg"],
+            cwd=self.folder,
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env={**environment(), "NOTIFY_SOCKET": str(self.folder / "notify")},
+        )
         return self.process.pid
 
     def told(self) -> dict[str, str]:
@@ -147,8 +152,11 @@ def test_what_does_not_come_to_serve_is_not_ready(service: Service, lanes: int) 
 def test_without_nbthread_there_is_a_lane_for_each_cpu(service: Service) -> None:
     text = TEXT.format(lanes=2, folder=service.folder, port=service.port, more="thread-hard-limit 3")
     (service.folder / "web.cfg").write_text(text.replace("nbthread 2", ""))
-    service.process = subprocess.Popen([*POINTSMAN.command, "-db", "-f", "web.cfg"], cwd=service.folder,
-                                       env={**environment(), "NOTIFY_SOCKET": str(service.folder / "notify")})
+    service.process = subprocess.Popen(
+        [*POINTSMAN.command, "-db", "-f", "web.cfg"],
+        cwd=service.folder,
+        env={**environment(), "NOTIFY_SOCKET": str(service.folder / "notify")},
+    )
     assert service.told()["READY"] == "1"
     lanes = min(3, available_cpus()) if COMPILED else 1
     children = Path(f"/proc/{service.process.pid}/task/{service.process.pid}/children").read_text().split()
@@ -186,15 +194,26 @@ def test_without_the_extension_for_cells(service: Service, said: str, processes:
     """Plain Python serves one lane unless more are asked for."""
     (service.folder / "sitecustomize.py").write_text("import sys\nsys.modules['pointsman.core._cells'] = None\n")
     (service.folder / "web.cfg").write_text(
-        TEXT.format(lanes=2, folder=service.folder, port=service.port, more="").replace("nbthread 2", said))
+        TEXT.format(lanes=2, folder=service.folder, port=service.port, more="").replace("nbthread 2", said)
+    )
     variables = environment()
     variables["PYTHONPATH"] += f"{os.pathsep}{service.folder}"
-    done = subprocess.run([*POINTSMAN.command, "-c", "-f", "web.cfg"], cwd=service.folder, env=variables, check=True,
-                          capture_output=True, text=True)
+    done = subprocess.run(
+        [*POINTSMAN.command, "-c", "-f", "web.cfg"],
+        cwd=service.folder,
+        env=variables,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
     assert ("the extension for shared cells is not built" in done.stderr) == (processes > 1)
     with (service.folder / "stderr").open("wb") as err:
-        service.process = subprocess.Popen([*POINTSMAN.command, "-db", "-f", "web.cfg"], cwd=service.folder, stderr=err,
-                                           env={**variables, "NOTIFY_SOCKET": str(service.folder / "notify")})
+        service.process = subprocess.Popen(
+            [*POINTSMAN.command, "-db", "-f", "web.cfg"],
+            cwd=service.folder,
+            stderr=err,
+            env={**variables, "NOTIFY_SOCKET": str(service.folder / "notify")},
+        )
     pid = service.process.pid
     assert service.told()["MAINPID"] == str(pid)
     assert all(service.answers() for _ in range(8))

@@ -1,4 +1,5 @@
 """Regular expressions: a match that takes too long is none, is counted and logged; and what is there without PCRE2."""
+
 import os
 import socket
 import subprocess
@@ -75,23 +76,31 @@ def prepared(folder: Path, text: str) -> dict[str, str]:
 
 
 def run(folder: Path, variables: dict[str, str], *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*POINTSMAN.command, *words], cwd=folder, env=variables, check=True, capture_output=True,
-                          text=True)
+    return subprocess.run(
+        [*POINTSMAN.command, *words], cwd=folder, env=variables, check=True, capture_output=True, text=True
+    )
 
 
 def test_without_pcre2(tmp_path: Path) -> None:
     """Python's expressions serve; a notice, -vv and feature(PCRE2) say so."""
     port = free_port()
     variables = prepared(tmp_path, TEXT.format(lanes=1, log="127.0.0.1:9", folder=tmp_path, port=port))
-    assert "regular expressions are Python's: the extension for PCRE2 is not built" in run(
-        tmp_path, variables, "-c", "-f", "web.cfg").stderr
+    assert (
+        "regular expressions are Python's: the extension for PCRE2 is not built"
+        in run(tmp_path, variables, "-c", "-f", "web.cfg").stderr
+    )
     told = run(tmp_path, variables, "-vv").stdout
     assert "\nRegular expressions : Python's re" in told
     assert " -PCRE2 -PCRE2_JIT " in told
-    assert subprocess.run([*POINTSMAN.command, "-cc", "feature(PCRE2)"], cwd=tmp_path, env=variables,
-                          check=False).returncode == 1
-    process = subprocess.Popen([*POINTSMAN.command, "-db", "-f", "web.cfg"], cwd=tmp_path, env=variables,
-                               stderr=subprocess.DEVNULL)
+    assert (
+        subprocess.run(
+            [*POINTSMAN.command, "-cc", "feature(PCRE2)"], cwd=tmp_path, env=variables, check=False
+        ).returncode
+        == 1
+    )
+    process = subprocess.Popen(
+        [*POINTSMAN.command, "-db", "-f", "web.cfg"], cwd=tmp_path, env=variables, stderr=subprocess.DEVNULL
+    )
     try:
         limit = time.monotonic() + 10
         while time.monotonic() < limit:
@@ -108,8 +117,11 @@ def test_without_pcre2(tmp_path: Path) -> None:
 
 
 def test_nothing_is_said_where_no_expression_is_used(tmp_path: Path) -> None:
-    variables = prepared(tmp_path, "defaults\n    mode http\n    timeout client 1s\nfrontend web\n"
-                                   "    bind 127.0.0.1:8080\n    http-request deny if { path /x }\n")
+    variables = prepared(
+        tmp_path,
+        "defaults\n    mode http\n    timeout client 1s\nfrontend web\n"
+        "    bind 127.0.0.1:8080\n    http-request deny if { path /x }\n",
+    )
     assert "PCRE2" not in run(tmp_path, variables, "-c", "-f", "web.cfg").stderr
 
 

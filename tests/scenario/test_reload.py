@@ -1,4 +1,5 @@
 """The master: reloads on the same sockets without a failed request, systemd's protocol, pid file, statuses."""
+
 import os
 import re
 import signal
@@ -51,14 +52,25 @@ class Service:
 
     def write(self, text: str, more: str = "") -> None:
         """A sound file; `more` may break it."""
-        self.path.write_text((self.head + self.body).replace("{dir}", str(self.folder)).replace("{text}", text)
-                             .replace("{port}", str(self.port)) + more)
+        self.path.write_text(
+            (self.head + self.body)
+            .replace("{dir}", str(self.folder))
+            .replace("{text}", text)
+            .replace("{port}", str(self.port))
+            + more
+        )
 
     def start(self, *words: str, variables: dict[str, str] | None = None, inherited: tuple[int, ...] = ()) -> None:
         with (self.folder / "stderr").open("wb") as errors:
-            self.process = subprocess.Popen([*POINTSMAN.command, *words, "-f", str(self.path)], cwd=self.folder,
-                                            env={**environment(), **(variables or {})}, stdin=subprocess.DEVNULL,
-                                            stdout=subprocess.DEVNULL, stderr=errors, pass_fds=inherited)
+            self.process = subprocess.Popen(
+                [*POINTSMAN.command, *words, "-f", str(self.path)],
+                cwd=self.folder,
+                env={**environment(), **(variables or {})},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+                pass_fds=inherited,
+            )
 
     def begin(self, text: str, *words: str) -> None:
         """Write, start, wait until it is at work."""
@@ -116,6 +128,7 @@ def service(tmp_path: Path) -> Iterator[Service]:
 
 # Reload.
 
+
 @pytest.mark.parametrize("number", [signal.SIGUSR2, signal.SIGHUP])
 def test_a_reload_is_a_new_generation(service: Service, number: int) -> None:
     service.begin("first")
@@ -168,8 +181,11 @@ def test_addresses_come_and_go(service: Service) -> None:
 @pytest.mark.timeout(200)
 def test_ten_reloads_under_new_connections(service: Service) -> None:
     """Two thousand new connections a second, every second file broken: none fails. The long form is of 50,000."""
-    service.body = BODY.replace("    http-request", '    http-request return status 200 content-type text/plain '
-                                                    'lf-string "%pid" if { path /who }\n    http-request')
+    service.body = BODY.replace(
+        "    http-request",
+        "    http-request return status 200 content-type text/plain "
+        'lf-string "%pid" if { path /who }\n    http-request',
+    )
     service.begin("0")
     with Storm(service.port, 2000, hold=0) as storm:
         for number in range(1, 11):
@@ -199,8 +215,10 @@ def test_a_request_that_was_sent_is_answered(service: Service) -> None:
 def test_a_long_request_outlives_the_reload_and_hard_stop_after_bounds_it(service: Service) -> None:
     service.head = HEAD.replace("nbthread 2", "nbthread 2\n    hard-stop-after 1s")
     service.begin("first")
-    with socket.create_connection(("127.0.0.1", service.port)) as slow, \
-            socket.create_connection(("127.0.0.1", service.port)) as endless:
+    with (
+        socket.create_connection(("127.0.0.1", service.port)) as slow,
+        socket.create_connection(("127.0.0.1", service.port)) as endless,
+    ):
         for client in (slow, endless):
             client.sendall(b"GET / HTTP/1.1\r\nhost: a\r\n")
         time.sleep(0.2)
@@ -277,6 +295,7 @@ def test_an_old_generation_survives_only_so_many_reloads(service: Service) -> No
 
 
 # Start and end.
+
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 0), (signal.SIGUSR1, 0)])
 def test_how_signals_end_it(service: Service, number: int, status: int) -> None:
@@ -379,6 +398,7 @@ def test_in_the_background(service: Service, where: str) -> None:
 
 # systemd.
 
+
 class Notified:
     """A NOTIFY_SOCKET."""
 
@@ -401,8 +421,9 @@ def test_systemd_is_told(service: Service, word: str) -> None:
     service.write("first")
     with closing(Notified(service.folder / "notify")) as notified:
         # In -Ws the file's `daemon` is overruled: systemd wants to see the process that it has started.
-        service.start(word, *(() if word == "-Ws" else ("-db",)),
-                      variables={"NOTIFY_SOCKET": str(service.folder / "notify")})
+        service.start(
+            word, *(() if word == "-Ws" else ("-db",)), variables={"NOTIFY_SOCKET": str(service.folder / "notify")}
+        )
         ready = {"READY": "1", "MAINPID": str(service.pid), "STATUS": "Ready."}
         assert notified.next() == ready
         assert service.ask() == "first"

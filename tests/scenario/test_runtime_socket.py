@@ -171,8 +171,11 @@ def test_stats_maxconn(pointsman: Kind, tmp_path: Path) -> None:
 
 def test_half_commands_starve_nobody(pointsman: Kind, tmp_path: Path) -> None:
     """200 clients have begun a command; whoever says a whole one has his answer soon, and who converses stays."""
-    text = TEXT.replace("    stats maxconn 2\n", "").replace("maxconn 100\n", "maxconn 1000\n").replace(
-        "timeout 1s", "timeout 60s")
+    text = (
+        TEXT.replace("    stats maxconn 2\n", "")
+        .replace("maxconn 100\n", "maxconn 1000\n")
+        .replace("timeout 1s", "timeout 60s")
+    )
     with running(pointsman, tmp_path, text) as one, ExitStack() as crowd, one.connect() as talking:
         talking.sendall(b"prompt i\n")
         assert until(talking, b"\n") == b"\n"
@@ -191,8 +194,12 @@ def test_half_commands_starve_nobody(pointsman: Kind, tmp_path: Path) -> None:
 @pytest.mark.skipif(shutil.which("socat") is None, reason="socat is not installed")
 def test_by_socat(peer: Kind, tmp_path: Path) -> None:
     with running(peer, tmp_path) as one:
-        done = subprocess.run(["socat", "-t5", f"UNIX-CONNECT:{one.folder}/admin", "-"], input=b"show info;show stat\n",
-                              capture_output=True, check=True)
+        done = subprocess.run(
+            ["socat", "-t5", f"UNIX-CONNECT:{one.folder}/admin", "-"],
+            input=b"show info;show stat\n",
+            capture_output=True,
+            check=True,
+        )
         pid = one.program.pid
     info, rows = done.stdout.decode().split("\n\n", 1)
     fields = dict(line.split(": ", 1) for line in info.splitlines() if not line.endswith(": "))
@@ -226,8 +233,10 @@ def test_every_field_of_show_info_is_there(tmp_path: Path, pointsman: Kind) -> N
 def test_lost_log_lines_of_all_lanes_are_counted(pointsman: Kind, tmp_path: Path, lanes: int) -> None:
     """Nobody listens at the log's socket."""
     text = TEXT.replace("global", f"global\n    nbthread {lanes}\n    log {{dir}}/nobody local0").replace(
-        "mode http", "mode http\n    log global\n    option httplog")
+        "mode http", "mode http\n    log global\n    option httplog"
+    )
     with running(pointsman, tmp_path, text) as one:
+
         def dropped() -> int:
             info = dict(line.split(": ", 1) for line in one.ask("show info").strip().splitlines())
             return int(info["DroppedLogs"])
@@ -292,13 +301,16 @@ def refuses(family: int, where: str | tuple[str, int]) -> bool:
 def test_what_was_shut_down_is_back_after_a_reload(pointsman: Kind, tmp_path: Path, lanes: int) -> None:
     """No process holds the address so that somebody would wait there; a new lane does not accept there either."""
     text = TEXT.replace("global", f"global\n    nbthread {lanes}").replace(
-        "frontend other", "frontend other\n    bind {dir}/other")
+        "frontend other", "frontend other\n    bind {dir}/other"
+    )
     program = Program(pointsman, text, tmp_path, {"one": "1", "two": "2"}, ("-W", "-db"))
     program.start()
     try:
         one = Running(program, tmp_path)
         places: list[tuple[int, str | tuple[str, int]]] = [
-            (socket.AF_INET, ("127.0.0.1", program.ports["other"])), (socket.AF_UNIX, str(tmp_path / "other"))]
+            (socket.AF_INET, ("127.0.0.1", program.ports["other"])),
+            (socket.AF_UNIX, str(tmp_path / "other")),
+        ]
         assert not any(refuses(*place) for place in places)
         assert one.ask("shutdown frontend other") == "\n"
         assert all(refuses(*place) for place in places)
@@ -356,8 +368,11 @@ def test_sessions_are_listed_and_ended(pointsman: Kind, tmp_path: Path) -> None:
             keys = "proto src fe be srv ts epoch age calls rate cpu lat exp rc c_exp"
             for line in listed[:2]:
                 assert [key for key in re.findall(r" (\w+)=", line) if key in keys.split()] == keys.split()
-                assert re.search(r" rq\[f=\w+h,i=\d+,an=\w+h,ax=] rp\[f=\w+h,i=\d+,an=\w+h,ax=] scf=\[8,\w+h,fd=\d/\d+,"
-                                 r"rex=\d+s,wex=] scb=\[\d,\w+h,fd=\d/-1,rex=,wex=] exp=", line)
+                assert re.search(
+                    r" rq\[f=\w+h,i=\d+,an=\w+h,ax=] rp\[f=\w+h,i=\d+,an=\w+h,ax=] scf=\[8,\w+h,fd=\d/\d+,"
+                    r"rex=\d+s,wex=] scb=\[\d,\w+h,fd=\d/-1,rex=,wex=] exp=",
+                    line,
+                )
             assert one.ask("show sess older 60") == one.ask("show sess susp") == "\n"
             assert one.ask("show sess older 0").splitlines()[0].partition(":")[0] == listed[0].partition(":")[0]
             first, *rest = one.ask(f"show sess {listed[0].partition(':')[0]}").splitlines()

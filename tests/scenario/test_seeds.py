@@ -54,12 +54,19 @@ def test_no_seed_is_forgotten() -> None:
 @pytest.fixture(scope="module")
 def plays(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plays]:
     """The stories of all tests that will run, under way."""
-    chosen = [item.callspec.params for item in request.session.items
-              if isinstance(item, pytest.Function) and item.originalname == test_seed.__name__]
+    chosen = [
+        item.callspec.params
+        for item in request.session.items
+        if isinstance(item, pytest.Function) and item.originalname == test_seed.__name__
+    ]
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        yield {(words["story"], words["kind"].name): pool.submit(
-            play, words["story"], words["kind"], tmp_path_factory.mktemp(words["story"])) for words in chosen
-            if words["kind"] is POINTSMAN or not HAPROXY.missing}
+        yield {
+            (words["story"], words["kind"].name): pool.submit(
+                play, words["story"], words["kind"], tmp_path_factory.mktemp(words["story"])
+            )
+            for words in chosen
+            if words["kind"] is POINTSMAN or not HAPROXY.missing
+        }
         pool.shutdown(cancel_futures=True)
 
 

@@ -203,8 +203,11 @@ def test_a_response_cut_anywhere(peer: Kind, name: str, tmp_path: Path) -> None:
         size -= len(b"no") + 1
     count = 2 if name == "interim" else 1
     # 3.2 answers 502 now and then where a status is cut within its digits.
-    unsure = {found.start(1) + more for found in STATUS.finditer(RESPONSES[name]) for more in (1, 2)} \
-        if peer is HAPROXY and peer_version() >= (3, 0) else set()
+    unsure = (
+        {found.start(1) + more for found in STATUS.finditer(RESPONSES[name]) for more in (1, 2)}
+        if peer is HAPROXY and peer_version() >= (3, 0)
+        else set()
+    )
     with started(peer, tmp_path) as (_, port):
         paths = [str(at) for at in range(1, size + 1) if at not in unsure]
         if size == len(RESPONSES[name]) and not unsure:

@@ -1,5 +1,6 @@
 """Logs to stdout and stderr, whatever these are: /dev/null, a full device, or nothing at all (cron, nohup, systemd's
 StandardOutput=null): the program runs, and lines that nobody can read are counted."""
+
 import contextlib
 import os
 import signal
@@ -40,9 +41,14 @@ def started(folder: Path, stream: str, target: str, lanes: int, words: list[str]
     path = folder / "one.cfg"
     path.write_text(CONFIG.format(stream=stream, folder=folder, lanes=lanes, port=port))
     shell = f'exec "$@" {NUMBERS[stream]}>{target or "&-"}'
-    process = subprocess.Popen(["sh", "-c", shell, "sh", *POINTSMAN.command, *words, "-p", str(folder / "pid"), "-f",
-                                str(path)], cwd=folder, env=environment(), stdin=subprocess.DEVNULL,
-                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        ["sh", "-c", shell, "sh", *POINTSMAN.command, *words, "-p", str(folder / "pid"), "-f", str(path)],
+        cwd=folder,
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     pid = process.pid
     try:
         until(lambda: serves(port), 10)
@@ -84,8 +90,9 @@ def test_it_runs(tmp_path: Path, stream: str, target: str, lanes: int, words: li
             assert serves(port)
 
 
-@pytest.mark.parametrize(("target", "lost"), [("/dev/null", False), ("/dev/full", True), ("", True)],
-                         ids=["null", "full", "closed"])
+@pytest.mark.parametrize(
+    ("target", "lost"), [("/dev/null", False), ("/dev/full", True), ("", True)], ids=["null", "full", "closed"]
+)
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])
 def test_what_is_lost_is_counted(tmp_path: Path, stream: str, target: str, lost: bool) -> None:
     """/dev/null takes what it gets: such lines are not lost but unwanted."""

@@ -183,17 +183,20 @@ def test_header_lines_agree_with_the_peer(tmp_path: Path) -> None:
     for kind in (HAPROXY, POINTSMAN):
         with running(kind, tmp_path / kind.name) as one:
             names[kind.name] = list(one.rows()["app/s1"])
-    theirs = names["haproxy"][:names["haproxy"].index("-")]
+    theirs = names["haproxy"][: names["haproxy"].index("-")]
     ours = names["pointsman"]
     renamed = {"h1_sess": "h1sess", "h2_sess": "h2sess", "h3_sess": "h3sess"}
-    assert [renamed.get(name, name) for name in theirs] == ours[:len(theirs)]
+    assert [renamed.get(name, name) for name in theirs] == ours[: len(theirs)]
     assert ours.index("-") == 119
 
 
-FORMS = TEXT.replace("    stats auth admin:secret\n", "    stats admin unless { hdr(x-guest) 1 }\n") + """
+FORMS = (
+    TEXT.replace("    stats auth admin:secret\n", "    stats admin unless { hdr(x-guest) 1 }\n")
+    + """
 backend checked
     server c1 127.0.0.1:{origin} check inter 20ms rise 1
 """
+)
 
 
 def form(one: Running, body: bytes, *fields: str, framing: str = "") -> tuple[int, str]:
@@ -220,24 +223,25 @@ def test_forms_of_the_page_change_servers(peer: Kind, tmp_path: Path) -> None:
     """Each form on a lane of its own accord; the change holds for all, and the answers are HAProxy's."""
     with running(peer, tmp_path, FORMS) as one:
         for body, outcome, states in (
-                (b"s=s1&action=maint&b=app", "DONE", "MAINT no check MAINT"),
-                (b"s=s1&action=maint&b=app&action=ready", "DONE", "no check no check MAINT"),
-                (b"b=app&s=s1&s=s2&action=drain", "DONE", "DRAIN DRAIN MAINT"),
-                (b"action=ready&b=%61pp&s=s2&s=s%31&s=s3", "DONE", "no check no check no check"),
-                (b"s=s1&s=s9&action=maint&b=app", "PART", "MAINT no check no check"),
-                (b"s=s1&action=ready&b=app", "DONE", "no check no check no check"),
-                (b"s=s9&action=maint&b=app", "ERRP", "no check no check no check"),
-                (b"s=s1&action=maint&b=web", "ERRP", "no check no check no check"),
-                (b"s=s1&action=maint&b=none", "ERRP", "no check no check no check"),
-                (b"s=s1&action=what&b=app", "ERRP", "no check no check no check"),
-                (b"s=s1&action=maint", "NONE", "no check no check no check"),
-                (b"s=s1&b=app", "NONE", "no check no check no check"),
-                (b"action=maint&b=app", "NONE", "no check no check no check"),
-                (b"s=s1;action=maint;b=app", "NONE", "no check no check no check"),
-                (b"s=s1&action=dagent&b=app", "NONE", "no check no check no check"),
-                (b"s=s1&action=dhlth&b=app", "NONE", "no check no check no check"),
-                (b"s=s1&action=shutdown&b=app", "DONE", "no check no check no check"),
-                (b"nothing", "NONE", "no check no check no check")):
+            (b"s=s1&action=maint&b=app", "DONE", "MAINT no check MAINT"),
+            (b"s=s1&action=maint&b=app&action=ready", "DONE", "no check no check MAINT"),
+            (b"b=app&s=s1&s=s2&action=drain", "DONE", "DRAIN DRAIN MAINT"),
+            (b"action=ready&b=%61pp&s=s2&s=s%31&s=s3", "DONE", "no check no check no check"),
+            (b"s=s1&s=s9&action=maint&b=app", "PART", "MAINT no check no check"),
+            (b"s=s1&action=ready&b=app", "DONE", "no check no check no check"),
+            (b"s=s9&action=maint&b=app", "ERRP", "no check no check no check"),
+            (b"s=s1&action=maint&b=web", "ERRP", "no check no check no check"),
+            (b"s=s1&action=maint&b=none", "ERRP", "no check no check no check"),
+            (b"s=s1&action=what&b=app", "ERRP", "no check no check no check"),
+            (b"s=s1&action=maint", "NONE", "no check no check no check"),
+            (b"s=s1&b=app", "NONE", "no check no check no check"),
+            (b"action=maint&b=app", "NONE", "no check no check no check"),
+            (b"s=s1;action=maint;b=app", "NONE", "no check no check no check"),
+            (b"s=s1&action=dagent&b=app", "NONE", "no check no check no check"),
+            (b"s=s1&action=dhlth&b=app", "NONE", "no check no check no check"),
+            (b"s=s1&action=shutdown&b=app", "DONE", "no check no check no check"),
+            (b"nothing", "NONE", "no check no check no check"),
+        ):
             assert form(one, body) == (303, f"/stats;st={outcome}"), body
             found = one.rows()
             assert " ".join(found[f"app/{name}"]["status"] for name in ("s1", "s2", "s3")) == states, body
@@ -253,9 +257,17 @@ def test_forms_of_the_page_change_servers(peer: Kind, tmp_path: Path) -> None:
 def test_forms_about_checks(peer: Kind, tmp_path: Path) -> None:
     with running(peer, tmp_path, FORMS) as one:
         for action, outcome, state in (
-                ("ehlth", "DONE", "UP"), ("dhlth", "DONE", "no check"), ("dhlth", "DONE", "no check"),
-                ("hdown", "DONE", "DOWN"), ("hnolb", "DONE", "NOLB"), ("hrunn", "DONE", "no check"),
-                ("ehlth", "DONE", "UP"), ("eagent", "NONE", "UP"), ("arunn", "NONE", "UP"), ("adown", "NONE", "UP")):
+            ("ehlth", "DONE", "UP"),
+            ("dhlth", "DONE", "no check"),
+            ("dhlth", "DONE", "no check"),
+            ("hdown", "DONE", "DOWN"),
+            ("hnolb", "DONE", "NOLB"),
+            ("hrunn", "DONE", "no check"),
+            ("ehlth", "DONE", "UP"),
+            ("eagent", "NONE", "UP"),
+            ("arunn", "NONE", "UP"),
+            ("adown", "NONE", "UP"),
+        ):
             assert form(one, f"s=c1&action={action}&b=checked".encode()) == (303, f"/stats;st={outcome}"), action
             limit = time.monotonic() + 5
             while one.rows()["checked/c1"]["status"] != state and time.monotonic() < limit:

@@ -1,4 +1,5 @@
 """A process that does not turn any more: the keeper replaces it and says where it stood; nobody is left behind."""
+
 import os
 import signal
 import socket
@@ -45,8 +46,12 @@ class Running:
         self.errors = folder / "stderr"
         paths = os.pathsep.join([str(folder), environment()["PYTHONPATH"]])
         with self.errors.open("wb") as errors:
-            self.process = subprocess.Popen([*POINTSMAN.command, "-db", "-f", str(folder / "one.cfg")], cwd=folder,
-                                            env={**environment(), "PYTHONPATH": paths}, stderr=errors)
+            self.process = subprocess.Popen(
+                [*POINTSMAN.command, "-db", "-f", str(folder / "one.cfg")],
+                cwd=folder,
+                env={**environment(), "PYTHONPATH": paths},
+                stderr=errors,
+            )
         until(lambda: self.ask() > 0, 10)
 
     def ask(self) -> int:
@@ -148,8 +153,10 @@ def test_a_lane_that_stands_still_with_a_lock_that_others_need(tmp_path: Path, l
             asked = [program.begin("/server") for _ in range(12)]  # the kernel gives some to each lane
             until(lambda: not alive(stopped))
             until(lambda: "forked: lane" in program.printed())
-            assert f"({stopped}) has not turned for 1 seconds and is killed (others wait for a lock that it holds)" \
+            assert (
+                f"({stopped}) has not turned for 1 seconds and is killed (others wait for a lock that it holds)"
                 in program.printed()
+            )
             answers = [program.end_of(client) for client in asked]
             assert sum(answer.startswith(b"HTTP/1.1 200 ") for answer in answers) > 0
             assert alive(other)

@@ -46,47 +46,76 @@ KEPT = "0 sessions requeued, 0 total in queue."
 
 # A command and the messages that it brings, with their levels in the log.
 STORY: list[tuple[str, list[str]]] = [
-    ("set server b/s1 state maint", [
-        f"<129>Server b/s1 {MAINT} 0 active and {BACKUP} {LOST}"]),
+    ("set server b/s1 state maint", [f"<129>Server b/s1 {MAINT} 0 active and {BACKUP} {LOST}"]),
     ("set server b/s1 state maint", []),
-    ("set server b/s2 state maint", [
-        f"<129>Backup Server b/s2 is going DOWN for maintenance. 0 active and 0 backup servers left. {LOST}",
-        "<128>backend b has no server available!"]),
+    (
+        "set server b/s2 state maint",
+        [
+            f"<129>Backup Server b/s2 is going DOWN for maintenance. 0 active and 0 backup servers left. {LOST}",
+            "<128>backend b has no server available!",
+        ],
+    ),
     ("set server b/s1 state ready", ["<133>Server b/s1 is UP/READY (leaving forced maintenance)."]),
     ("set server b/s2 state ready", ["<133>Backup Server b/s2 is UP/READY (leaving forced maintenance)."]),
-    ("set server b/s1 state drain", [
-        f"<133>Server b/s1 enters drain state. 0 active and 1 backup servers online. Running on backup. {KEPT}"]),
+    (
+        "set server b/s1 state drain",
+        [f"<133>Server b/s1 enters drain state. 0 active and 1 backup servers online. Running on backup. {KEPT}"],
+    ),
     ("set server b/s1 state drain", []),
-    ("set server b/s1 state maint", [
-        f"<133>Server b/s1 {MAINT} 0 active and {BACKUP} {LOST}"]),
-    ("set server b/s1 state drain", ["<133>Server b/s1 is UP/DRAIN (leaving forced maintenance).",
-                                     "<133>Server b/s1 remains in forced drain mode."]),
+    ("set server b/s1 state maint", [f"<133>Server b/s1 {MAINT} 0 active and {BACKUP} {LOST}"]),
+    (
+        "set server b/s1 state drain",
+        [
+            "<133>Server b/s1 is UP/DRAIN (leaving forced maintenance).",
+            "<133>Server b/s1 remains in forced drain mode.",
+        ],
+    ),
     ("set server b/s1 state ready", ["<133>Server b/s1 is UP (leaving forced drain)."]),
-    ("disable server b/s1;enable server b/s1", [
-        f"<129>Server b/s1 {MAINT} 0 active and {BACKUP} {LOST}",
-        "<133>Server b/s1 is UP/READY (leaving forced maintenance)."]),
-    ("set server b/s1 state drain;enable server b/s1", [
-        f"<133>Server b/s1 enters drain state. 0 active and 1 backup servers online. Running on backup. {KEPT}",
-        "<133>Server b/s1 is UP (leaving forced drain)."]),
+    (
+        "disable server b/s1;enable server b/s1",
+        [
+            f"<129>Server b/s1 {MAINT} 0 active and {BACKUP} {LOST}",
+            "<133>Server b/s1 is UP/READY (leaving forced maintenance).",
+        ],
+    ),
+    (
+        "set server b/s1 state drain;enable server b/s1",
+        [
+            f"<133>Server b/s1 enters drain state. 0 active and 1 backup servers online. Running on backup. {KEPT}",
+            "<133>Server b/s1 is UP (leaving forced drain).",
+        ],
+    ),
     ("set server b/s1 weight 0", []),
     ("set server b/s2 weight 0", ["<128>backend b has no server available!"]),
     ("set server b/s1 weight 100%;set server b/s2 weight 100%", []),
     ("set server d/s1 state maint", ["<133>Server d/s1 was DOWN and now enters maintenance."]),
     ("set server d/s1 state ready", ["<133>Server d/s1 is UP/READY (leaving forced maintenance)."]),
-    ("set server d/s1 health down", [
-        f"<129>Server d/s1 is DOWN, changed from CLI. 2 active and 0 backup servers left. {LOST}"]),
-    ("set server d/s1 state drain", [
-        f"<133>Server d/s1 enters drain state. 2 active and 0 backup servers left. {LOST}"]),
+    (
+        "set server d/s1 health down",
+        [f"<129>Server d/s1 is DOWN, changed from CLI. 2 active and 0 backup servers left. {LOST}"],
+    ),
+    (
+        "set server d/s1 state drain",
+        [f"<133>Server d/s1 enters drain state. 2 active and 0 backup servers left. {LOST}"],
+    ),
     ("set server d/s1 state ready", ["<133>Server d/s1 is DOWN (leaving forced drain)."]),
-    ("set server d/s1 health stopping", [
-        f"<133>Server d/s1 is stopping, changed from CLI. 2 active and 0 backup servers online. {KEPT}"]),
-    ("set server d/s1 health up", [
-        f"<133>Server d/s1 is UP, changed from CLI. 3 active and 0 backup servers online. {KEPT}"]),
+    (
+        "set server d/s1 health stopping",
+        [f"<133>Server d/s1 is stopping, changed from CLI. 2 active and 0 backup servers online. {KEPT}"],
+    ),
+    (
+        "set server d/s1 health up",
+        [f"<133>Server d/s1 is UP, changed from CLI. 3 active and 0 backup servers online. {KEPT}"],
+    ),
     ("set server d/s1 health up", []),
-    ("set server d/s5 health down", [
-        f"<129>Server d/s5 is DOWN, changed from CLI. 2 active and 0 backup servers left. {LOST}"]),
-    ("set server d/s5 health up", [
-        f"<133>Server d/s5 is UP, changed from CLI. 3 active and 0 backup servers online. {KEPT}"]),
+    (
+        "set server d/s5 health down",
+        [f"<129>Server d/s5 is DOWN, changed from CLI. 2 active and 0 backup servers left. {LOST}"],
+    ),
+    (
+        "set server d/s5 health up",
+        [f"<133>Server d/s5 is UP, changed from CLI. 3 active and 0 backup servers online. {KEPT}"],
+    ),
     ("disable frontend web", ["<132>Paused frontend web."]),
     ("disable frontend web", []),
     ("enable frontend web", ["<132>Resumed frontend web."]),
@@ -209,8 +238,9 @@ def test_checks_stand_still_while_they_are_disabled(pointsman: Kind, tmp_path: P
 def test_quiet_mode_silences_stderr_only(pointsman: Kind, tmp_path: Path, values: dict[str, str]) -> None:
     receiver, origin = LogReceiver(), Origin(answering(b"ok"))
     try:
-        with Program(pointsman, TEXT, tmp_path, values | {"log": receiver.where, "up": str(origin.port)},
-                     ("-q", "-db")) as program:
+        with Program(
+            pointsman, TEXT, tmp_path, values | {"log": receiver.where, "up": str(origin.port)}, ("-q", "-db")
+        ) as program:
             receiver.wait(1)
             ask(tmp_path, "disable server d/s5")
             assert len(receiver.wait(2)) == 2 and program.stderr() == ""

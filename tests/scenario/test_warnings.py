@@ -1,4 +1,5 @@
 """Warnings that an operator needs: both programs give them for the same file, in the same words."""
+
 import re
 import subprocess
 from pathlib import Path
@@ -30,24 +31,35 @@ NEEDS_HTTP = "'{}' ignored for proxy 'l' as it requires HTTP mode."
 def warnings(kind: Kind, text: str, folder: Path) -> list[str]:
     """What the program warns of, without places and process numbers; the file itself is sound."""
     (folder / "a.cfg").write_text(text)
-    done = subprocess.run([*kind.command, "-c", "-f", "a.cfg"], cwd=folder, env=environment(), capture_output=True,
-                          text=True, timeout=20, check=False)
+    done = subprocess.run(
+        [*kind.command, "-c", "-f", "a.cfg"],
+        cwd=folder,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
     assert "[ALERT]" not in done.stderr, done.stderr
     found = re.findall(r"^\[WARNING\] *\(\d+\) : (.*)$", done.stderr, re.M)
     return [re.sub(r"^(config : )?(parsing \[[^]]*\] ?: )?", "", line) for line in found]
 
 
 def listen(*lines: str, mode: str = "http") -> str:
-    return (f"{DEFAULTS}backend b\n    server s 127.0.0.1:1\nlisten l\n    mode {mode}\n    bind 127.0.0.1:1\n"
-            "    server s 127.0.0.1:1\n" + "".join(f"    {line}\n" for line in lines))
+    return (
+        f"{DEFAULTS}backend b\n    server s 127.0.0.1:1\nlisten l\n    mode {mode}\n    bind 127.0.0.1:1\n"
+        "    server s 127.0.0.1:1\n" + "".join(f"    {line}\n" for line in lines)
+    )
 
 
 def test_rules_below_those_of_a_later_family(peer: Kind, tmp_path: Path) -> None:
     for first, line in RULES.items():
         for second, other in RULES.items():
-            wrong = second in ORDER and (first == "use-server" or (
-                first in ORDER and ORDER.index(first) > ORDER.index(second))) and {first, second} != {
-                    "use_backend", "use-server"}
+            wrong = (
+                second in ORDER
+                and (first == "use-server" or (first in ORDER and ORDER.index(first) > ORDER.index(second)))
+                and {first, second} != {"use_backend", "use-server"}
+            )
             article = "an" if first.startswith("http") else "a"
             expected = [BELOW.format(second, article, first)] if wrong else []
             if peer is POINTSMAN or wrong:  # not all pairs twice: each is a program's start
@@ -55,15 +67,29 @@ def test_rules_below_those_of_a_later_family(peer: Kind, tmp_path: Path) -> None
 
 
 def test_the_nearest_of_several_families_is_named(peer: Kind, tmp_path: Path) -> None:
-    text = listen(*(RULES[name] for name in ("redirect", "use_backend", "use-server", "http-request", "http-request",
-                                             "monitor fail")))
+    text = listen(
+        *(
+            RULES[name]
+            for name in ("redirect", "use_backend", "use-server", "http-request", "http-request", "monitor fail")
+        )
+    )
     assert warnings(peer, text, tmp_path) == [BELOW.format("http-request", "a", "redirect")] * 2 + [
-        BELOW.format("monitor fail", "an", "http-request")]
+        BELOW.format("monitor fail", "an", "http-request")
+    ]
 
 
-@pytest.mark.parametrize("name", [
-    "forwardfor", "originalto", "http-buffer-request", "http-ignore-probes", "http-pretend-keepalive",
-    "idle-close-on-response", "prefer-last-server"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "forwardfor",
+        "originalto",
+        "http-buffer-request",
+        "http-ignore-probes",
+        "http-pretend-keepalive",
+        "idle-close-on-response",
+        "prefer-last-server",
+    ],
+)
 def test_options_of_http_in_mode_tcp(peer: Kind, tmp_path: Path, name: str) -> None:
     expected = [NEEDS_HTTP.format(f"option {name}")]
     assert warnings(peer, listen(f"option {name}", mode="tcp"), tmp_path) == expected
@@ -72,14 +98,17 @@ def test_options_of_http_in_mode_tcp(peer: Kind, tmp_path: Path, name: str) -> N
     assert warnings(peer, listen(f"option {name}"), tmp_path) == []
 
 
-@pytest.mark.parametrize(("line", "message"), [
-    ("capture cookie x len 3", "'capture' statement ignored for proxy 'l' as it requires HTTP mode."),
-    ("stats enable", "'stats' statement ignored for proxy 'l' as it requires HTTP mode."),
-    ("redirect location /", "'redirect' rules ignored for proxy 'l' as they require HTTP mode."),
-    ("http-request deny", "'http-request' rules ignored for proxy 'l' as they require HTTP mode."),
-    ("http-response deny", "'http-response' rules ignored for proxy 'l' as they require HTTP mode."),
-    ("balance uri", "Layer 7 hash not possible for proxy 'l' (needs 'mode http'). Falling back to round robin."),
-])
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("capture cookie x len 3", "'capture' statement ignored for proxy 'l' as it requires HTTP mode."),
+        ("stats enable", "'stats' statement ignored for proxy 'l' as it requires HTTP mode."),
+        ("redirect location /", "'redirect' rules ignored for proxy 'l' as they require HTTP mode."),
+        ("http-request deny", "'http-request' rules ignored for proxy 'l' as they require HTTP mode."),
+        ("http-response deny", "'http-response' rules ignored for proxy 'l' as they require HTTP mode."),
+        ("balance uri", "Layer 7 hash not possible for proxy 'l' (needs 'mode http'). Falling back to round robin."),
+    ],
+)
 def test_statements_of_http_in_mode_tcp(peer: Kind, tmp_path: Path, line: str, message: str) -> None:
     assert warnings(peer, listen(line, mode="tcp"), tmp_path) == [message]
 
@@ -87,16 +116,23 @@ def test_statements_of_http_in_mode_tcp(peer: Kind, tmp_path: Path, line: str, m
 def test_monitor_uri_in_mode_tcp(tmp_path: Path) -> None:
     # In 3.5's words; 2.6 says "will be ignored for proxy 'l' (needs 'mode http')".
     assert warnings(POINTSMAN, listen("monitor-uri /x", mode="tcp"), tmp_path) == [
-        "'monitor-uri' statement ignored for proxy 'l' as it requires HTTP mode."]
+        "'monitor-uri' statement ignored for proxy 'l' as it requires HTTP mode."
+    ]
 
 
 @pytest.mark.parametrize("name", ["Content-Length", "transfer-encoding", "Content-Type"])
-@pytest.mark.parametrize("rule", ["http-request return status 200 content-type text/plain string x",
-                                  "http-request deny status 403",
-                                  "http-error status 404 content-type text/plain string x"])
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "http-request return status 200 content-type text/plain string x",
+        "http-request deny status 403",
+        "http-error status 404 content-type text/plain string x",
+    ],
+)
 def test_headers_that_a_reply_has_by_itself(peer: Kind, tmp_path: Path, rule: str, name: str) -> None:
     assert warnings(peer, listen(f"{rule} hdr {name} 9 hdr x y"), tmp_path) == [
-        f"header '{name}' always ignored by the http reply."]
+        f"header '{name}' always ignored by the http reply."
+    ]
 
 
 @pytest.mark.parametrize("lines", ["frontend f\n    default_backend b", "listen f\n    server s 127.0.0.1:1"])
@@ -117,7 +153,8 @@ def test_a_second_format_in_defaults(tmp_path: Path, first: str) -> None:
         text = f"{DEFAULTS}    {first}\n    {second}\nbackend b\n    server s 127.0.0.1:1\n"
         later, before = (line.removesuffix(" %ci") for line in (second, first))
         assert warnings(POINTSMAN, text, tmp_path) == [
-            f"'{later}' overrides previous '{before}' in 'defaults' section."]
+            f"'{later}' overrides previous '{before}' in 'defaults' section."
+        ]
 
 
 def test_a_second_format_in_a_frontend_is_meant(peer: Kind, tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
 """Small configurations for tests of keywords: text in, sections and findings out."""
+
 from dataclasses import dataclass
 
 import pointsman.keywords  # noqa: F401

@@ -1,4 +1,5 @@
 """A server for tests of limits: it answers after a while, and knows how many requests it had at once."""
+
 from __future__ import annotations
 
 import asyncio

@@ -2,6 +2,7 @@
 
 So a tag or a fetch that is added tomorrow is tested the same day.
 """
+
 from __future__ import annotations
 
 import pointsman.keywords  # noqa: F401
@@ -13,15 +14,43 @@ from pointsman.sample.tag import TAGS
 from pointsman.sample.types import Where
 
 # What tells of the moment, of chance or of this process, and so of no exchange.
-MOMENTARY = frozenset((
-    "%T", "%Tl", "%Ts", "%t", "%tr", "%trg", "%trl", "%ms", "%lc", "%pid",
-    "accept_date", "date", "date_us", "pid", "rand", "request_date", "uuid"))
+MOMENTARY = frozenset(
+    (
+        "%T",
+        "%Tl",
+        "%Ts",
+        "%t",
+        "%tr",
+        "%trg",
+        "%trl",
+        "%ms",
+        "%lc",
+        "%pid",
+        "accept_date",
+        "date",
+        "date_us",
+        "pid",
+        "rand",
+        "request_date",
+        "uuid",
+    )
+)
 OF_SECTIONS = frozenset(("backend", "frontend", "server", "user list"))  # these tell of another section
 
 # An argument of each kind; by name where the kind does not say enough.
 ARGUMENTS = {"integer": "0", "IPv4 address": "192.0.2.1", "IPv6 address": "2001:db8::1"}
-NAMED = {"acl": "TRUE", "var": "txn.x", "bool": "true", "str": "s", "bin": "00ff", "env": "HOME", "meth": "GET",
-         "url_param": "x", "urlp": "x", "urlp_val": "x"}
+NAMED = {
+    "acl": "TRUE",
+    "var": "txn.x",
+    "bool": "true",
+    "str": "s",
+    "bin": "00ff",
+    "env": "HOME",
+    "meth": "GET",
+    "url_param": "x",
+    "urlp": "x",
+    "urlp_val": "x",
+}
 
 
 def fetch_text(name: str) -> str | None:
@@ -35,7 +64,7 @@ def fetch_text(name: str) -> str | None:
         return f"{name}({NAMED[name]})"
     if not found.signature.required:
         return f"{name}(x-one)" if "hdr" in name and kinds[:1] == ("string",) and "hdr_names" not in name else name
-    return f"{name}({','.join(ARGUMENTS[kind] for kind in kinds[:found.signature.required])})"
+    return f"{name}({','.join(ARGUMENTS[kind] for kind in kinds[: found.signature.required])})"
 
 
 def everything() -> dict[str, Format]:
@@ -45,5 +74,8 @@ def everything() -> dict[str, Format]:
         text = fetch_text(name)
         if text is not None:
             texts[name] = f"%[{text}]"
-    return {name: parse_format(Word(text, NOWHERE), Where.LOG, merge_spaces=True)
-            for name, text in texts.items() if name not in MOMENTARY}
+    return {
+        name: parse_format(Word(text, NOWHERE), Where.LOG, merge_spaces=True)
+        for name, text in texts.items()
+        if name not in MOMENTARY
+    }

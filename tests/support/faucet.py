@@ -8,6 +8,7 @@ dropped, and answered when they are whole. Run as a program it prints its port.
 A Flood is a client that sends a body without an end, as fast as it goes. Both may be `humble`: they leave the processor
 to whoever else wants it, so that what is measured meanwhile is the program and not the machine.
 """
+
 from __future__ import annotations
 
 import asyncio
@@ -47,7 +48,7 @@ class _Talk(asyncio.Protocol):
         while (end := self.data.find(b"\r\n\r\n") + 4) > 3:
             head, self.data = self.data[:end].lower(), self.data[end:]
             if (at := head.find(b"content-length: ")) >= 0:
-                size = int(head[at + 16:head.index(b"\r", at)])
+                size = int(head[at + 16 : head.index(b"\r", at)])
                 self.upload = max(size - len(self.data), 0)
                 self.data = self.data[size:]
             if self.upload:
@@ -68,7 +69,7 @@ class _Talk(asyncio.Protocol):
 
     def _pour(self) -> None:
         while self.left and not self.paused:
-            piece = _PIECE[:self.left]
+            piece = _PIECE[: self.left]
             self.left -= len(piece)
             self.transport.write(piece)
 

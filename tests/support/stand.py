@@ -10,6 +10,7 @@
 Nothing sleeps: `settle` turns the reactor until nothing is left to do. Leaving the block closes all clients and checks
 what a proxy that serves nobody must look like (`check`).
 """
+
 from __future__ import annotations
 
 import os
@@ -92,7 +93,7 @@ class End:
         for _ in range(100_000):
             if not view:
                 return
-            view = view[self.send(bytes(view[:1 << 20])):]
+            view = view[self.send(bytes(view[: 1 << 20])) :]
         raise AssertionError("the proxy takes no more")
 
     def take(self, most: int = 1 << 26) -> bytes:
@@ -194,12 +195,13 @@ class Stand:
         return next(one for one in self.live.backends if not name or one.name == name.encode())
 
     def server(self, name: str) -> LiveServer:
-        return next(server for backend in self.live.backends for server in backend.servers
-                    if server.name == name.encode())
+        return next(
+            server for backend in self.live.backends for server in backend.servers if server.name == name.encode()
+        )
 
     @property
     def lines(self) -> list[str]:
-        """"status letters" of each log line of the first frontend."""
+        """ "status letters" of each log line of the first frontend."""
         return self.logs[self.frontend().name.decode()].lines
 
     @property
@@ -339,8 +341,9 @@ class Stand:
     def __enter__(self) -> Stand:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         try:
             if error is None:
                 self.leave()

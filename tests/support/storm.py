@@ -3,6 +3,7 @@
 Each connection asks twice. The first answer's body is the pid of the lane that has it, so that of whoever fails later
 it is known whose it was; the second request ends the connection. One thread, one epoll, clients that never wait.
 """
+
 from __future__ import annotations
 
 import errno

@@ -1,4 +1,5 @@
 """The command in this process: which messages and which status come of which words and files."""
+
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -44,7 +45,8 @@ class Calls:
             if section.kind & In.FRONT:
                 opening = Opening(AddressSpec("inet", "127.0.0.1", 0), SocketOptions(), "x:1", "frontend x")
                 generation.listeners.append(
-                    Listener(reactor, Acceptor(section.name, 2, True), Door("", 1, room), opening))
+                    Listener(reactor, Acceptor(section.name, 2, True), Door("", 1, room), opening)
+                )
         return generation
 
     def run(self, generation: Generation, plan: Plan, console: Console) -> int:
@@ -65,49 +67,64 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[Calls]:
 
 @pytest.fixture
 def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name, text in (("good", GOOD), ("warns", WARNS), ("bad", BAD), ("nobody", NOBODY),
-                       ("quiet", "global\n quiet\n"), ("strict", "global\n zero-warning\n")):
+    for name, text in (
+        ("good", GOOD),
+        ("warns", WARNS),
+        ("bad", BAD),
+        ("nobody", NOBODY),
+        ("quiet", "global\n quiet\n"),
+        ("strict", "global\n zero-warning\n"),
+    ):
         (tmp_path / f"{name}.cfg").write_text(text)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
-@pytest.mark.parametrize(("words", "status", "out", "err"), [
-    ("-c -f good.cfg", 0, "", ""),
-    ("-c -V -f good.cfg", 0, SOUND, ""),
-    ("-c -q -V -f good.cfg", 0, SOUND, ""),
-    ("-c -q -f good.cfg", 0, "", ""),
-    ("-c -f warns.cfg", 0, WARNED, "already specified"),
-    ("-c -V -f warns.cfg", 0, WARNED + SOUND, "already specified"),
-    ("-c -q -f warns.cfg", 0, "", ""),
-    ("-c -dW -f warns.cfg", 1, "", "Some warnings were found and 'zero-warning' is set. Aborting."),
-    ("-c -dW -f good.cfg", 0, "", ""),
-    ("-c -q -dW -f warns.cfg", 1, "", ""),
-    ("-c -f strict.cfg -f warns.cfg", 1, "", "'zero-warning' is set"),
-    ("-c -f quiet.cfg -f warns.cfg", 0, "", ""),
-    ("-c -V -f quiet.cfg -f warns.cfg", 0, WARNED + SOUND, "already specified"),
-    ("-c -f bad.cfg", 1, "", "unknown keyword 'blah' in 'frontend' section"),
-    ("-c -q -f bad.cfg", 1, "", ""),
-    ("-c -f nobody.cfg", 0, "", ""),
-    ("-c -V -f nobody.cfg", 0, SOUND, ""),
-    ("-c -q -f nobody.cfg", 0, "", ""),
-    ("-f nobody.cfg", 1, "", "No enabled listener found (check for 'bind' directives) ! Exiting."),
-    ("-c -f missing.cfg", 1, "", "Cannot open configuration file/directory missing.cfg : No such file or directory"),
-    ("-c -C /nonexistent -f good.cfg", 1, "", "Could not change to directory /nonexistent"),
-    ("-W -c -f good.cfg", 0, "", ""),
-    ("-c -- good.cfg", 0, "", ""),
-    ("-cc 1", 0, "", ""),
-    ("-cc 0 -c -f missing.cfg", 1, "", ""),
-    ("-cc version_atleast(3.5)", 0, "", ""),
-    ("-cc bogus()", 2, "", "Failed to evaluate condition: unparsable conditional expression 'bogus()'"),
-    ("-cc defined(POINTSMAN)", 0, "", ""),
-    ("-dR -cc enabled(REUSEPORT)", 1, "", ""),
-    ("-cc enabled(REUSEPORT)", 0, "", ""),
-    ("-vq", 0, f"{__version__}\n", ""),
-    ("-de -c -f good.cfg", 0, "", "'-de' has no effect: epoll is the only polling system."),
-])
-def test_status_and_messages(calls: Calls, files: Path, capsys: pytest.CaptureFixture[str], words: str, status: int,
-                             out: str, err: str) -> None:
+@pytest.mark.parametrize(
+    ("words", "status", "out", "err"),
+    [
+        ("-c -f good.cfg", 0, "", ""),
+        ("-c -V -f good.cfg", 0, SOUND, ""),
+        ("-c -q -V -f good.cfg", 0, SOUND, ""),
+        ("-c -q -f good.cfg", 0, "", ""),
+        ("-c -f warns.cfg", 0, WARNED, "already specified"),
+        ("-c -V -f warns.cfg", 0, WARNED + SOUND, "already specified"),
+        ("-c -q -f warns.cfg", 0, "", ""),
+        ("-c -dW -f warns.cfg", 1, "", "Some warnings were found and 'zero-warning' is set. Aborting."),
+        ("-c -dW -f good.cfg", 0, "", ""),
+        ("-c -q -dW -f warns.cfg", 1, "", ""),
+        ("-c -f strict.cfg -f warns.cfg", 1, "", "'zero-warning' is set"),
+        ("-c -f quiet.cfg -f warns.cfg", 0, "", ""),
+        ("-c -V -f quiet.cfg -f warns.cfg", 0, WARNED + SOUND, "already specified"),
+        ("-c -f bad.cfg", 1, "", "unknown keyword 'blah' in 'frontend' section"),
+        ("-c -q -f bad.cfg", 1, "", ""),
+        ("-c -f nobody.cfg", 0, "", ""),
+        ("-c -V -f nobody.cfg", 0, SOUND, ""),
+        ("-c -q -f nobody.cfg", 0, "", ""),
+        ("-f nobody.cfg", 1, "", "No enabled listener found (check for 'bind' directives) ! Exiting."),
+        (
+            "-c -f missing.cfg",
+            1,
+            "",
+            "Cannot open configuration file/directory missing.cfg : No such file or directory",
+        ),
+        ("-c -C /nonexistent -f good.cfg", 1, "", "Could not change to directory /nonexistent"),
+        ("-W -c -f good.cfg", 0, "", ""),
+        ("-c -- good.cfg", 0, "", ""),
+        ("-cc 1", 0, "", ""),
+        ("-cc 0 -c -f missing.cfg", 1, "", ""),
+        ("-cc version_atleast(3.5)", 0, "", ""),
+        ("-cc bogus()", 2, "", "Failed to evaluate condition: unparsable conditional expression 'bogus()'"),
+        ("-cc defined(POINTSMAN)", 0, "", ""),
+        ("-dR -cc enabled(REUSEPORT)", 1, "", ""),
+        ("-cc enabled(REUSEPORT)", 0, "", ""),
+        ("-vq", 0, f"{__version__}\n", ""),
+        ("-de -c -f good.cfg", 0, "", "'-de' has no effect: epoll is the only polling system."),
+    ],
+)
+def test_status_and_messages(
+    calls: Calls, files: Path, capsys: pytest.CaptureFixture[str], words: str, status: int, out: str, err: str
+) -> None:
     assert cli.main(words.split()) == status
     shown = capsys.readouterr()
     assert shown.out == out
@@ -115,8 +132,9 @@ def test_status_and_messages(calls: Calls, files: Path, capsys: pytest.CaptureFi
 
 
 @pytest.mark.parametrize("words", ["", "-c", "-Z", "foo", "-V", "-c -f good.cfg foo", "-x", "-cc"])
-def test_help_is_status_1_with_the_version_on_stdout(files: Path, capsys: pytest.CaptureFixture[str],
-                                                     words: str) -> None:
+def test_help_is_status_1_with_the_version_on_stdout(
+    files: Path, capsys: pytest.CaptureFixture[str], words: str
+) -> None:
     assert cli.main(words.split()) == 1
     shown = capsys.readouterr()
     assert shown.out.startswith(f"Pointsman version {__version__}")
@@ -136,8 +154,9 @@ def test_version_begins_with_our_name(capsys: pytest.CaptureFixture[str]) -> Non
     assert "Hot modules are compiled : " in long
 
 
-def test_who_speaks_is_said_before_the_first_alert_only(calls: Calls, files: Path,
-                                                        capsys: pytest.CaptureFixture[str]) -> None:
+def test_who_speaks_is_said_before_the_first_alert_only(
+    calls: Calls, files: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     cli.main(["-c", "-f", "bad.cfg"])
     lines = capsys.readouterr().err.splitlines()
     assert "pointsman version is" in lines[0] and lines[0].startswith("[NOTICE] ")
@@ -162,8 +181,10 @@ def test_lists_are_printed_in_quiet_mode_too(calls: Calls, files: Path, capsys: 
 
 
 def test_the_command_line_prevails(calls: Calls, files: Path) -> None:
-    (files / "all.cfg").write_text("global\n maxconn 10\n pidfile a\n daemon\n ulimit-n 500\n grace 5\n uid 12\n"
-                                   " gid 13\n hard-stop-after 7s\n no strict-limits\n chroot /var/empty\n" + GOOD)
+    (files / "all.cfg").write_text(
+        "global\n maxconn 10\n pidfile a\n daemon\n ulimit-n 500\n grace 5\n uid 12\n"
+        " gid 13\n hard-stop-after 7s\n no strict-limits\n chroot /var/empty\n" + GOOD
+    )
     words = ["-f", "all.cfg", "-n", "77", "-p", "b", "-db", "-N", "5", "-dr", "-4", "-dR", "-sf", "123", "124"]
     assert cli.main(words) == 0
     plan = calls.plans[0]

@@ -4,6 +4,7 @@ Who asks what there is gets the true answer in the usual form: a list without en
 it is not there. What would change or make such a thing is no command yet. A command leaves this file on the day that it
 can find something.
 """
+
 from typing import Final
 
 from pointsman.admin.command import ADMIN, OPERATOR, Call, CommandError, command
@@ -78,8 +79,9 @@ def show_anon(call: Call) -> str:
     return "Anonymized mode disabled\n"
 
 
-@command("show errors", "show errors [<px>] [request|response]", "show the last invalid messages of proxies",
-         level=OPERATOR)
+@command(
+    "show errors", "show errors [<px>] [request|response]", "show the last invalid messages of proxies", level=OPERATOR
+)
 def show_errors(call: Call) -> str:
     """show errors [<iid>|<proxy>] [request|response]: none are kept yet."""
     if call.word(0) not in ("", "-1") and call.view.proxy(call.word(0)) is None:
@@ -115,44 +117,55 @@ def trace(call: Call) -> str:
 @command("show tasks", "show tasks", "count the tasks that run")
 def show_tasks(call: Call) -> str:
     """In the form of a scheduler with priorities, which does not exist here."""
-    return (f"Running tasks: 0 ({call.view.nbthread} threads)\n"
-            "  function                     places     %    lat_tot   lat_avg  calls_tot  calls_avg calls%\n")
+    return (
+        f"Running tasks: 0 ({call.view.nbthread} threads)\n"
+        "  function                     places     %    lat_tot   lat_avg  calls_tot  calls_avg calls%\n"
+    )
 
 
 @command("show pools", "show pools [by*] [match <pfx>] [nb]", "list the pools of memory")
 def show_pools(call: Call) -> str:
     """Memory is the system's and Python's; there are no pools."""
-    return ("Dumping pools usage. Use SIGQUIT to flush them.\n"
-            "Total: 0 pools, 0 bytes allocated, 0 used (~0 by thread caches).\n")
+    return (
+        "Dumping pools usage. Use SIGQUIT to flush them.\n"
+        "Total: 0 pools, 0 bytes allocated, 0 used (~0 by thread caches).\n"
+    )
 
 
 @command("show profiling", "show profiling [<what>|<#lines>|<opts>]*", "show what is being profiled", level=ADMIN)
 def show_profiling(call: Call) -> str:
     """Nothing is: see docs/performance.md for the tools that do it from outside."""
-    return ("Per-task CPU profiling              : off           # set profiling tasks {on|auto|off}\n"
-            "Memory usage profiling              : off           # set profiling memory {on|off}\n")
+    return (
+        "Per-task CPU profiling              : off           # set profiling tasks {on|auto|off}\n"
+        "Memory usage profiling              : off           # set profiling memory {on|off}\n"
+    )
 
 
 # TLS: nothing is loaded.
 
-@command("show ssl cert", "show ssl cert [<certfile>]", "list the certificates in memory, or one's details",
-         level=OPERATOR)
+
+@command(
+    "show ssl cert", "show ssl cert [<certfile>]", "list the certificates in memory, or one's details", level=OPERATOR
+)
 def show_certificates(call: Call) -> str:
     """show ssl cert [<filename>]"""
     _named(call, "Can't display the certificate: Not found or the certificate is a bundle!")
     return ""
 
 
-@command("show ssl ca-file", "show ssl ca-file [<cafile>[:<index>]]", "list the CA files in memory, or one's details",
-         level=OPERATOR)
+@command(
+    "show ssl ca-file",
+    "show ssl ca-file [<cafile>[:<index>]]",
+    "list the CA files in memory, or one's details",
+    level=OPERATOR,
+)
 def show_ca_files(call: Call) -> str:
     """show ssl ca-file [<cafile>[:<index>]]"""
     _named(call, "Can't display the CA file : Not found!")
     return "# filename\n"
 
 
-@command("show ssl crl-file", "show ssl crl-file [<crlfile>[:<index>]]", "list the CRL files in memory",
-         level=OPERATOR)
+@command("show ssl crl-file", "show ssl crl-file [<crlfile>[:<index>]]", "list the CRL files in memory", level=OPERATOR)
 def show_crl_files(call: Call) -> str:
     """show ssl crl-file [<crlfile>[:<index>]]"""
     _named(call, "Can't display the CRL file : Not found!")
@@ -173,8 +186,12 @@ def show_crt_lists(call: Call) -> str:
     return ""
 
 
-@command("show ssl ocsp-response", "show ssl ocsp-response [[text|base64] <id>]", "list the OCSP responses in memory",
-         level=ADMIN)
+@command(
+    "show ssl ocsp-response",
+    "show ssl ocsp-response [[text|base64] <id>]",
+    "list the OCSP responses in memory",
+    level=ADMIN,
+)
 def show_ocsp_responses(call: Call) -> str:
     """show ssl ocsp-response [[text|base64] <id or path>]"""
     _named(call, "Certificate ID or path does not match any certificate.")
@@ -183,8 +200,10 @@ def show_ocsp_responses(call: Call) -> str:
 
 @command("show ssl ocsp-updates", "show ssl ocsp-updates", "list the OCSP responses that are updated", level=ADMIN)
 def show_ocsp_updates(call: Call) -> str:
-    return ("OCSP Certid | Path | Next Update | Last Update | Successes | Failures | Last Update Status | "
-            "Last Update Status (str)\n")
+    return (
+        "OCSP Certid | Path | Next Update | Last Update | Successes | Failures | Last Update Status | "
+        "Last Update Status (str)\n"
+    )
 
 
 @command("show ssl providers", "show ssl providers", "list the providers of OpenSSL that are loaded")

@@ -1,4 +1,5 @@
 """Commands about the connection itself, the process's environment and help (management manual 9.3)."""
+
 import asyncio
 from collections.abc import Awaitable
 from typing import Final
@@ -12,7 +13,6 @@ from pointsman.core.words import Word
 from pointsman.net.clock import wall_ms
 
 SEVERITY_OUTPUTS: Final = ("none", "number", "string")
-
 
 
 def _span(text: str, unit: str) -> int | None:
@@ -46,11 +46,13 @@ def prompt(call: Call) -> str:
             terminal.timed = not terminal.timed
             terminal.interactive = terminal.prompting = True
         else:
-            return ("Usage: prompt [help | n | i | p | timed]*\n"
-                    "  n      one line of commands, then the end\n"
-                    "  i      any number of lines\n"
-                    "  p      the same with a prompt\n"
-                    "  timed  show the uptime in the prompt, or do not\n")
+            return (
+                "Usage: prompt [help | n | i | p | timed]*\n"
+                "  n      one line of commands, then the end\n"
+                "  i      any number of lines\n"
+                "  p      the same with a prompt\n"
+                "  timed  show the uptime in the prompt, or do not\n"
+            )
     return ""
 
 
@@ -160,8 +162,10 @@ def show_activity(call: Call) -> str:
     if wanted < 0 and lanes > 1:
         shown += f" [ {' '.join(str(one) for one in each)} ]"
     now = wall_ms()
-    return (f"thread_id: {max(1, wanted)} (1..{lanes})\ndate_now: {now // 1000}.{now % 1000:03}000\n"
-            f"uptime_now: {(call.view.now - call.view.started) / 1000:f}\naccepted: {shown}\n")
+    return (
+        f"thread_id: {max(1, wanted)} (1..{lanes})\ndate_now: {now // 1000}.{now % 1000:03}000\n"
+        f"uptime_now: {(call.view.now - call.view.started) / 1000:f}\naccepted: {shown}\n"
+    )
 
 
 @command("show env", "show env [<name>]", "list environment variables, or show one", level=OPERATOR)
@@ -174,4 +178,3 @@ def show_env(call: Call) -> str:
     if value is None:
         raise CommandError("Variable not found")
     return f"{name}={value}\n"
-

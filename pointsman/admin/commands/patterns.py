@@ -3,6 +3,7 @@
 A list is named by its file, or by "#" and its number. Each change is one record that all lanes have made before the
 command is answered (see admin/links.py).
 """
+
 from collections.abc import Awaitable
 from typing import Final
 
@@ -48,18 +49,22 @@ def _version(kind: str, words: list[str]) -> tuple[int, list[str]]:
 
 def _not_shared(kind: str, found: Reference, verb: str) -> None:
     if kind != _MAP and found.for_map:
-        raise CommandError("This ACL is shared with a map containing samples. You must use the command "
-                           f"'{verb} map' to {verb} values.")
+        raise CommandError(
+            f"This ACL is shared with a map containing samples. You must use the command '{verb} map' to {verb} values."
+        )
 
 
 # Showing.
+
 
 def _show(call: Call, kind: str) -> str:
     version, words = _version(kind, call.words)
     if words:
         found = _wanted(kind, words[0])
-        return "".join(f"{entry.identity:#x} {entry.key}{'' if entry.value is None else ' ' + entry.value}\n"
-                       for entry in found.entries(version))
+        return "".join(
+            f"{entry.identity:#x} {entry.key}{'' if entry.value is None else ' ' + entry.value}\n"
+            for entry in found.entries(version)
+        )
     if version >= 0:
         raise _unknown(kind)
     lines = ["# id (file) description"]
@@ -68,8 +73,9 @@ def _show(call: Call, kind: str) -> str:
             continue
         said = one.description or f"pattern loaded from file '{one.name}' used {', '.join(one.places)}"
         said += "" if said.endswith(".") else "."
-        lines.append(f"{one.number} ({one.name}) {said} curr_ver={one.current} next_ver={one.next} "
-                     f"entry_cnt={one.count()}")
+        lines.append(
+            f"{one.number} ({one.name}) {said} curr_ver={one.current} next_ver={one.next} entry_cnt={one.count()}"
+        )
     return "\n".join(lines) + "\n"
 
 
@@ -89,8 +95,9 @@ def _get(call: Call, kind: str) -> str:
     if len(call.words) < 2 or not call.words[1]:
         raise CommandError(f"Missing {_NAMES[kind]} identifier and/or key.")
     found = _wanted(kind, call.words[0])
-    return "".join(_looked_up(use, call.words[1], kind) + "\n" for use in found.uses.values()
-                   if isinstance(use, Lookup | Compiled))
+    return "".join(
+        _looked_up(use, call.words[1], kind) + "\n" for use in found.uses.values() if isinstance(use, Lookup | Compiled)
+    )
 
 
 def _looked_up(use: Lookup | Compiled, text: str, kind: str) -> str:
@@ -112,8 +119,11 @@ def _looked_up(use: Lookup | Compiled, text: str, kind: str) -> str:
 
 def _find(use: Lookup | Compiled, text: str) -> Item | None:
     """As a sample of that text would be looked up."""
-    name = "reg" if isinstance(use, Lookup) and use.method == "regm" else (
-        use.method if isinstance(use, Lookup) else use.method.name)
+    name = (
+        "reg"
+        if isinstance(use, Lookup) and use.method == "regm"
+        else (use.method if isinstance(use, Lookup) else use.method.name)
+    )
     cast = find_cast(Type.STR, METHODS[name].accepts if isinstance(use, Lookup) else use.method.accepts)
     value: Value | None = encode(text)
     if cast is not None:
@@ -136,13 +146,16 @@ def get_acl(call: Call) -> str:
 
 # Changing.
 
+
 def _add(call: Call, kind: str) -> Awaitable[str]:
     version, words = _version(kind, call.words)
     pairs: list[tuple[str, str | None]] = []
     if kind == _MAP:
         if not (len(words) == 1 and call.payload) and len(words) < 3:
-            raise CommandError("'add map' expects three parameters (map identifier, key and value) or one parameter "
-                               "(map identifier) and a payload")
+            raise CommandError(
+                "'add map' expects three parameters (map identifier, key and value) or one parameter "
+                "(map identifier) and a payload"
+            )
     elif len(words) < 2 and not (words and call.payload):
         raise CommandError("'add acl' expects two parameters: ACL identifier and pattern.")
     found = _wanted(kind, words[0])
@@ -156,8 +169,9 @@ def _add(call: Call, kind: str) -> Awaitable[str]:
     for key, value in pairs:
         if kind == _MAP and not value:
             raise CommandError(f"Missing value for key '{key}'.")
-    return publish(call, ["map", found.number, "add", _existing(kind, found, version),
-                          [[key, value] for key, value in pairs]])
+    return publish(
+        call, ["map", found.number, "add", _existing(kind, found, version), [[key, value] for key, value in pairs]]
+    )
 
 
 def _existing(kind: str, found: Reference, version: int) -> int:
@@ -167,8 +181,12 @@ def _existing(kind: str, found: Reference, version: int) -> int:
         raise CommandError(_FUTURE.format(kind=kind)) from None
 
 
-@command("add map", "add map [@<ver>] <map> <key> <val>", "add a map entry (payload supported instead of key/val)",
-         level=ADMIN)
+@command(
+    "add map",
+    "add map [@<ver>] <map> <key> <val>",
+    "add a map entry (payload supported instead of key/val)",
+    level=ADMIN,
+)
 def add_map(call: Call) -> Awaitable[str]:
     """add map [@<ver>] <map> <key> <value>, or [@<ver>] <map> and a payload of such lines"""
     return _add(call, _MAP)

@@ -1,4 +1,5 @@
 """Commands about frontends and the process's limits (management manual 9.3)."""
+
 from collections.abc import Callable
 from typing import Final
 
@@ -9,21 +10,31 @@ from pointsman.stream.acceptor import STOPPED_TEXT
 
 WARNING: Final = 4  # a level of syslog
 RATE_LIMITS: Final = {
-    "connections global": "the connections of a second", "sessions global": "the sessions of a second",
+    "connections global": "the connections of a second",
+    "sessions global": "the sessions of a second",
     "ssl-sessions global": "the TLS sessions of a second",
-    "http-compression global": "what compression gives in a second, in kB"}
+    "http-compression global": "what compression gives in a second, in kB",
+}
 
 
 def _told(text: str) -> Callable[[Call], None]:
     """Once a frontend has changed in all lanes: say so. `text` has a place for its name."""
+
     def tell(call: Call) -> None:
         front = wanted_frontend(call)
         front.tell(WARNING, text.encode() % front.frontend.name)
+
     return tell
 
 
-@command("disable frontend", "disable frontend <frontend>", "stop accepting, until it is enabled again",
-         level=ADMIN, everywhere=CHANGE, after=_told("Paused frontend %b."))
+@command(
+    "disable frontend",
+    "disable frontend <frontend>",
+    "stop accepting, until it is enabled again",
+    level=ADMIN,
+    everywhere=CHANGE,
+    after=_told("Paused frontend %b."),
+)
 def disable_frontend(call: Call) -> str:
     """Its sockets do not listen any more, connections go on."""
     front = wanted_frontend(call)
@@ -37,8 +48,14 @@ def disable_frontend(call: Call) -> str:
     return ""
 
 
-@command("enable frontend", "enable frontend <frontend>", "accept again",
-         level=ADMIN, everywhere=CHANGE, after=_told("Resumed frontend %b."))
+@command(
+    "enable frontend",
+    "enable frontend <frontend>",
+    "accept again",
+    level=ADMIN,
+    everywhere=CHANGE,
+    after=_told("Resumed frontend %b."),
+)
 def enable_frontend(call: Call) -> str:
     """After `disable frontend`."""
     front = wanted_frontend(call)
@@ -61,8 +78,14 @@ def _tell_end(call: Call) -> None:
     front.tell(WARNING, STOPPED_TEXT % (front.frontend.name, front.frontend.counters.totals.connections, back))
 
 
-@command("shutdown frontend", "shutdown frontend <frontend>", "stop a frontend for good",
-         level=ADMIN, everywhere=CHANGE, after=_tell_end)
+@command(
+    "shutdown frontend",
+    "shutdown frontend <frontend>",
+    "stop a frontend for good",
+    level=ADMIN,
+    everywhere=CHANGE,
+    after=_tell_end,
+)
 def shutdown_frontend(call: Call) -> str:
     """Its addresses are free for others; connections go on."""
     front = wanted_frontend(call)
@@ -78,6 +101,7 @@ def shutdown_frontend(call: Call) -> str:
 
 
 # Limits.
+
 
 @command("set maxconn frontend", "set maxconn frontend <frontend> <value>", "change a frontend's maxconn", level=ADMIN)
 def set_maxconn_frontend(call: Call) -> str:
@@ -115,8 +139,10 @@ def set_rate_limit(call: Call) -> str:
     room, view = call.view.room, call.view
     name = " ".join(call.words[:2])
     if name not in RATE_LIMITS:
-        raise CommandError("'set rate-limit' only supports :\n" + "".join(
-            f"   - '{one}' to limit {what}\n" for one, what in RATE_LIMITS.items()))
+        raise CommandError(
+            "'set rate-limit' only supports :\n"
+            + "".join(f"   - '{one}' to limit {what}\n" for one, what in RATE_LIMITS.items())
+        )
     value = whole_number(call.word(2), "Expects an integer value.")
     if value < 0:
         raise CommandError("Value out of range.")

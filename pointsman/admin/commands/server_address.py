@@ -1,4 +1,5 @@
 """set server <backend>/<server> addr, check-addr, check-port, fqdn (management manual 9.3)."""
+
 import ipaddress
 from collections.abc import Awaitable
 
@@ -14,8 +15,10 @@ from pointsman.tables.changes import CHANGES, Change
 
 NOTICE = 5  # a level of syslog
 _BY = "by 'stats socket command'"
-_NO_MAP = ("can't change <port> to port map because it is incompatible with current health check port configuration "
-           "(use 'port' statement from the 'server' directive.")
+_NO_MAP = (
+    "can't change <port> to port map because it is incompatible with current health check port configuration "
+    "(use 'port' statement from the 'server' directive."
+)
 
 
 def _addresses() -> ServerAddresses:
@@ -43,8 +46,9 @@ async def set_address(call: Call) -> str:
     back, server = wanted_server(call)
     dial = server.dial
     if isinstance(dial.target, str):
-        raise CommandError("Update for the current server address family is only supported through configuration file "
-                           + _BY)
+        raise CommandError(
+            "Update for the current server address family is only supported through configuration file " + _BY
+        )
     if not call.word(2):
         raise CommandError("set server <b>/<s> addr requires an address and optionally a port.")
     host = _address(call.word(2))

@@ -1,4 +1,5 @@
 """Commands that show servers (management manual 9.3)."""
+
 from typing import Final
 
 from pointsman.admin.addresses import checker_of
@@ -13,14 +14,30 @@ STATE_COLUMNS: Final = (
     "be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight "
     "srv_time_since_last_change srv_check_status srv_check_result srv_check_health srv_check_state srv_agent_state "
     "bk_f_forced_id srv_f_forced_id srv_fqdn srv_port srvrecord srv_use_ssl srv_check_port srv_check_addr "
-    "srv_agent_addr srv_agent_port")
+    "srv_agent_addr srv_agent_port"
+)
 CONNECTION_COLUMNS: Final = (
     "bkname/svname bkid/svid addr port - purge_delay served used_cur used_max need_est idle_sess unsafe_nb safe_nb "
-    "idle_lim idle_cur idle_per_thr[{}]")
+    "idle_lim idle_cur idle_per_thr[{}]"
+)
 
 # Numbers of check statuses in the state file, as the peer program writes them.
-STATUS_NUMBERS: Final = {"UNK": 0, "INI": 1, "SOCKERR": 5, "L4OK": 6, "L4TOUT": 7, "L4CON": 8, "L6OK": 9, "L6TOUT": 10,
-                         "L6RSP": 11, "L7TOUT": 12, "L7RSP": 13, "L7OK": 15, "L7OKC": 16, "L7STS": 17}
+STATUS_NUMBERS: Final = {
+    "UNK": 0,
+    "INI": 1,
+    "SOCKERR": 5,
+    "L4OK": 6,
+    "L4TOUT": 7,
+    "L4CON": 8,
+    "L6OK": 9,
+    "L6TOUT": 10,
+    "L6RSP": 11,
+    "L7TOUT": 12,
+    "L7RSP": 13,
+    "L7OK": 15,
+    "L7OKC": 16,
+    "L7STS": 17,
+}
 CONFIGURED: Final = 2  # bits of srv_check_state (manual 9.3)
 ENABLED: Final = 4
 PAUSED: Final = 8
@@ -77,12 +94,31 @@ def _state(call: Call, proxy: ProxyView, server: LiveServer) -> str:
     check_state = (CONFIGURED | (0 if server.check_paused else ENABLED)) if server.checked else 0
     health = server.check_health if server.checked else 0
     values: list[int | str] = [
-        proxy.number, proxy.name, server.number, server.name.decode(), address,
-        STOPPED if maintenance else server.state, server.admin | (BY_CONFIGURATION if server.configured_down else 0),
-        server.weight, server.initial_weight,
+        proxy.number,
+        proxy.name,
+        server.number,
+        server.name.decode(),
+        address,
+        STOPPED if maintenance else server.state,
+        server.admin | (BY_CONFIGURATION if server.configured_down else 0),
+        server.weight,
+        server.initial_weight,
         call.view.since(server.last_change),
-        STATUS_NUMBERS.get(status, 1), result, health, check_state | (PAUSED if maintenance else 0), 0, 0, 0, "-", port,
-        "-", 0, *_checked_at(server), "-", 0]
+        STATUS_NUMBERS.get(status, 1),
+        result,
+        health,
+        check_state | (PAUSED if maintenance else 0),
+        0,
+        0,
+        0,
+        "-",
+        port,
+        "-",
+        0,
+        *_checked_at(server),
+        "-",
+        0,
+    ]
     return " ".join(str(value) for value in values)
 
 
@@ -97,9 +133,22 @@ def show_servers_conn(call: Call) -> str:
             totals = server.counters.totals
             used = totals.links - totals.idle
             values: list[int | str] = [
-                f"{proxy.name}/{server.name.decode()}", f"{proxy.number}/{server.number}", address, port, "-",
-                server.pool.keep_for, server.connections, used, totals.highest, used, 0,
-                totals.idle - totals.idle_safe, totals.idle_safe, server.pool.limit, totals.idle,
-                *[server.counters.of_lane(lane, "idle") for lane in range(lanes)]]
+                f"{proxy.name}/{server.name.decode()}",
+                f"{proxy.number}/{server.number}",
+                address,
+                port,
+                "-",
+                server.pool.keep_for,
+                server.connections,
+                used,
+                totals.highest,
+                used,
+                0,
+                totals.idle - totals.idle_safe,
+                totals.idle_safe,
+                server.pool.limit,
+                totals.idle,
+                *[server.counters.of_lane(lane, "idle") for lane in range(lanes)],
+            ]
             lines.append(" ".join(str(value) for value in values))
     return "\n".join(lines) + "\n"

@@ -1,4 +1,5 @@
 """Commands that change servers: state, weight, maxconn (management manual 9.3)."""
+
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -16,11 +17,13 @@ _PARTS: Final[dict[str, Run]] = {}
 
 def part(name: str) -> Callable[[Run], Run]:
     """Register what `set server <backend>/<server> <name>` does."""
+
     def record(change: Run) -> Run:
         if name in _PARTS:
             raise RuntimeError(f"'set server {name}' is registered twice")
         _PARTS[name] = change
         return change
+
     return record
 
 
@@ -35,6 +38,7 @@ def set_server(call: Call) -> str | Awaitable[str]:
 
 
 # States.
+
 
 @part("state")
 def _set_state(call: Call) -> str:
@@ -136,6 +140,7 @@ def enable_health(call: Call) -> str:
 
 # Agents: no server has one yet.
 
+
 @command("disable agent", "disable agent <bk>/<srv>", "stop a server's agent checks for a while", level=ADMIN)
 def disable_agent(call: Call) -> str:
     """There is none to be stopped."""
@@ -181,6 +186,7 @@ def _set_ssl(call: Call) -> str:
 
 
 # Weights.
+
 
 @command("get weight", "get weight <bk>/<srv>", "show a server's weight")
 def get_weight(call: Call) -> str:
@@ -232,6 +238,7 @@ def _change_weight(call: Call, text: str) -> None:
 
 
 # Limits.
+
 
 @command("set maxconn server", "set maxconn server <bk>/<srv> <value>", "change a server's maxconn", level=ADMIN)
 def set_maxconn_server(call: Call) -> str:

@@ -1,4 +1,5 @@
 """show info, show stat, show schema json, clear counters (management manual 9.3)."""
+
 from typing import Final
 
 from pointsman.admin import info
@@ -38,8 +39,17 @@ def show_stat(call: Call) -> str:
     if len(words) >= 3 and _is_number(words[1]) and _is_number(words[2]):
         number, types, sid = _proxy(call, words[0]), int(words[1]), int(words[2])
         del words[:3]
-    found = rows(call.view, Selection(types=types, sid=sid, number=number, hide_down="up" in words,
-                                      hide_maintenance="no-maint" in words, private=call.terminal.level >= OPERATOR))
+    found = rows(
+        call.view,
+        Selection(
+            types=types,
+            sid=sid,
+            number=number,
+            hide_down="up" in words,
+            hide_maintenance="no-maint" in words,
+            private=call.terminal.level >= OPERATOR,
+        ),
+    )
     if "json" in words:
         return as_json(found)
     if "typed" in words:
@@ -68,8 +78,12 @@ def show_schema(call: Call) -> str:
 
 
 _LARGEST: Final = (1 << 53) - 1  # what a number of JavaScript holds exactly
-_RANGES: Final = {"s32": (-(1 << 31), (1 << 31) - 1), "s64": (-_LARGEST, _LARGEST), "u32": (0, (1 << 32) - 1),
-                  "u64": (0, _LARGEST)}
+_RANGES: Final = {
+    "s32": (-(1 << 31), (1 << 31) - 1),
+    "s64": (-_LARGEST, _LARGEST),
+    "u32": (0, (1 << 32) - 1),
+    "u64": (0, _LARGEST),
+}
 _TEXT: Final = {"type": "string"}
 
 
@@ -88,48 +102,81 @@ def _typed(kind: object, value: object) -> dict[str, object]:
 def _value_kinds() -> dict[str, object]:
     """A value names its type; each type has its own range."""
     kinds: dict[str, object] = {
-        f"{name}Value": {**_typed({"type": "string", "enum": [name]},
-                                  {"type": "integer", "minimum": low, "maximum": high}), "required": ["type", "value"]}
-        for name, (low, high) in _RANGES.items()}
+        f"{name}Value": {
+            **_typed({"type": "string", "enum": [name]}, {"type": "integer", "minimum": low, "maximum": high}),
+            "required": ["type", "value"],
+        }
+        for name, (low, high) in _RANGES.items()
+    }
     kinds["strValue"] = {**_typed({"type": "string", "enum": ["str"]}, _TEXT), "required": ["type", "value"]}
-    kinds["unknownValue"] = {**_typed(_whole(0), {"type": "string", "enum": ["unknown"]}),
-                             "required": ["type", "value"]}
+    kinds["unknownValue"] = {
+        **_typed(_whole(0), {"type": "string", "enum": ["unknown"]}),
+        "required": ["type", "value"],
+    }
     return kinds
 
 
 def show_schema_text() -> str:
     """The schema, also for the statistics page: the peer's, to the letter, for programs check answers against it."""
     shared = {name: _reference(name) for name in ("field", "processNum", "tags")}
-    row = {"objType": {"enum": ["Frontend", "Backend", "Listener", "Server", "Unknown"]}, "proxyId": _whole(0),
-           "id": _whole(0), **shared, "typedValue": _reference("typedValue")}
+    row = {
+        "objType": {"enum": ["Frontend", "Backend", "Listener", "Server", "Unknown"]},
+        "proxyId": _whole(0),
+        "id": _whole(0),
+        **shared,
+        "typedValue": _reference("typedValue"),
+    }
     info = {**shared, "value": _reference("typedValue")}
     kinds = _value_kinds()
-    tags = {"type": "object",
-            "origin": {**_TEXT, "enum": [*ORIGINS.values(), "Unknown"]},
-            "nature": {**_TEXT, "enum": [NATURES[letter] for letter in "GLmMRCDATNOa"] + ["Unknown"]},
-            "scope": {**_TEXT, "enum": [SCOPES[letter] for letter in "CPSs"] + ["Unknown"]},
-            "required": ["origin", "nature", "scope"]}
-    return compact({
-        "$schema": "http://json-schema.org/draft-04/schema#",
-        "oneOf": [
-            {"title": "Info", "type": "array", "items": {
-                "title": "InfoItem", "type": "object", "properties": info,
-                "required": ["field", "processNum", "tags", "value"]}},
-            {"title": "Stat", "type": "array", "items": {
-                "title": "InfoItem", "type": "object", "properties": row,
-                "required": ["objType", "proxyId", "id", "field", "processNum", "tags", "value"]}},
-            {"title": "Error", "type": "object", "properties": {"errorStr": _TEXT}, "required": ["errorStr"]}],
-        "definitions": {
-            "field": {"type": "object", "pos": _whole(0), "name": _TEXT, "required": ["pos", "name"]},
-            "processNum": _whole(1),
-            "tags": tags,
-            "typedValue": {"type": "object",
-                           "oneOf": [_reference(f"typedValue/definitions/{name}") for name in kinds
-                                     if name != "unknownValue"],
-                           "definitions": kinds}}})
+    tags = {
+        "type": "object",
+        "origin": {**_TEXT, "enum": [*ORIGINS.values(), "Unknown"]},
+        "nature": {**_TEXT, "enum": [NATURES[letter] for letter in "GLmMRCDATNOa"] + ["Unknown"]},
+        "scope": {**_TEXT, "enum": [SCOPES[letter] for letter in "CPSs"] + ["Unknown"]},
+        "required": ["origin", "nature", "scope"],
+    }
+    return compact(
+        {
+            "$schema": "http://json-schema.org/draft-04/schema#",
+            "oneOf": [
+                {
+                    "title": "Info",
+                    "type": "array",
+                    "items": {
+                        "title": "InfoItem",
+                        "type": "object",
+                        "properties": info,
+                        "required": ["field", "processNum", "tags", "value"],
+                    },
+                },
+                {
+                    "title": "Stat",
+                    "type": "array",
+                    "items": {
+                        "title": "InfoItem",
+                        "type": "object",
+                        "properties": row,
+                        "required": ["objType", "proxyId", "id", "field", "processNum", "tags", "value"],
+                    },
+                },
+                {"title": "Error", "type": "object", "properties": {"errorStr": _TEXT}, "required": ["errorStr"]},
+            ],
+            "definitions": {
+                "field": {"type": "object", "pos": _whole(0), "name": _TEXT, "required": ["pos", "name"]},
+                "processNum": _whole(1),
+                "tags": tags,
+                "typedValue": {
+                    "type": "object",
+                    "oneOf": [_reference(f"typedValue/definitions/{name}") for name in kinds if name != "unknownValue"],
+                    "definitions": kinds,
+                },
+            },
+        }
+    )
 
 
 # Counters.
+
 
 def _each(call: Call) -> list[tuple[Counters, int]]:
     """All counters, each with what its gauge shows now."""
@@ -153,8 +200,12 @@ def _queues(call: Call) -> None:
                 queue.highest = len(queue)
 
 
-@command("clear counters", "clear counters [all|server <bk>/<srv> [force]]", "begin anew with maxima, or with all",
-         level=OPERATOR)
+@command(
+    "clear counters",
+    "clear counters [all|server <bk>/<srv> [force]]",
+    "begin anew with maxima, or with all",
+    level=OPERATOR,
+)
 def clear_counters(call: Call) -> str:
     """clear counters [all | server <backend>/<server> [force]]"""
     if call.word(0) in ("all", "server"):

@@ -5,6 +5,7 @@ insides have (flags of its buffers, its tasks' calls) is zero or nil here; what 
 the line: what the stream does (`state`), and its bytes in both directions. Connections to stats sockets are streams
 too, of the frontend GLOBAL.
 """
+
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -29,10 +30,26 @@ from pointsman.stream.tcp import TcpFront, TcpStream
 Front = H1Front | TcpFront
 Stream = HttpStream | TcpStream
 
-_STEPS: Final = {IDLE: 0x52, QUEUE: 0x51, PAUSE: 0x43, CONNECT: 0x43, ANSWER: 0x48, FORWARD: 0x44, LAST: 0x4C,
-                 TUNNEL: 0x44}
-_NAMES: Final = {QUEUE: "queue", PAUSE: "pause", CONNECT: "connect", ANSWER: "answer", FORWARD: "forward", LAST: "last",
-                 TUNNEL: "tunnel", IDLE: "request"}
+_STEPS: Final = {
+    IDLE: 0x52,
+    QUEUE: 0x51,
+    PAUSE: 0x43,
+    CONNECT: 0x43,
+    ANSWER: 0x48,
+    FORWARD: 0x44,
+    LAST: 0x4C,
+    TUNNEL: 0x44,
+}
+_NAMES: Final = {
+    QUEUE: "queue",
+    PAUSE: "pause",
+    CONNECT: "connect",
+    ANSWER: "answer",
+    FORWARD: "forward",
+    LAST: "last",
+    TUNNEL: "tunnel",
+    IDLE: "request",
+}
 _SIDES: Final = {IDLE: (0, "INI"), QUEUE: (2, "QUE"), PAUSE: (3, "TAR"), CONNECT: (5, "CON")}  # of the server's side
 _OPEN: Final = (8, "EST")
 _METHODS: Final = ("OPTIONS", "GET", "HEAD", "POST", "PUT", "DELETE", "TRACE", "CONNECT")  # by their numbers
@@ -87,6 +104,7 @@ def _family(family: int) -> str:
 
 # What is shown of a stream.
 
+
 @dataclass(slots=True)
 class _Seen:
     """A stream as it is now. Times in ms; `left`, `connecting` -1: for ever."""
@@ -140,12 +158,27 @@ def _of_front(call: Call, front: Front, stream: Stream) -> _Seen:
     due = front.until() if isinstance(front, H1Front) else front.deadline
     real = context.real_source
     source = real if stream.phase == IDLE else context.source  # what set-src wrote holds for an exchange
-    seen = _Seen(_identity(call, front), record.number, real.family, _source(source, front.door.number),
-                 stream.frontend.name.decode(), stream.frontend.number, stream.frontend.http, front.door.number,
-                 _source(context.real_destination, front.door.number), accepted=record.accept_date,
-                 age=max(0, now - record.accepted), left=-1 if due == NEVER else due - now, phase=stream.phase,
-                 retries=record.retries, fd=front.fd, received=record.uploaded, sent=record.sent, status=record.status,
-                 request_line=record.request_line.decode("latin-1"))
+    seen = _Seen(
+        _identity(call, front),
+        record.number,
+        real.family,
+        _source(source, front.door.number),
+        stream.frontend.name.decode(),
+        stream.frontend.number,
+        stream.frontend.http,
+        front.door.number,
+        _source(context.real_destination, front.door.number),
+        accepted=record.accept_date,
+        age=max(0, now - record.accepted),
+        left=-1 if due == NEVER else due - now,
+        phase=stream.phase,
+        retries=record.retries,
+        fd=front.fd,
+        received=record.uploaded,
+        sent=record.sent,
+        status=record.status,
+        request_line=record.request_line.decode("latin-1"),
+    )
     if stream.backend is not None:
         seen.backend, seen.backend_number = stream.backend.name.decode(), stream.backend.number
     connection = stream.connection
@@ -160,14 +193,22 @@ def _of_front(call: Call, front: Front, stream: Stream) -> _Seen:
 
 def _of_console(call: Call, console: ConsoleView) -> _Seen:
     now = call.view.now
-    return _Seen(_identity(call, console), console.number, console.family, console.source, door=console.door,
-                 destination=f"unix:{console.door}" if console.family == socket.AF_UNIX else "",
-                 accepted=wall_ms() - (now - console.began), age=now - console.began,
-                 left=console.patience.timeout, fd=console.fd)
+    return _Seen(
+        _identity(call, console),
+        console.number,
+        console.family,
+        console.source,
+        door=console.door,
+        destination=f"unix:{console.door}" if console.family == socket.AF_UNIX else "",
+        accepted=wall_ms() - (now - console.began),
+        age=now - console.began,
+        left=console.patience.timeout,
+        fd=console.fd,
+    )
 
 
 def _seconds(milliseconds: int) -> str:
-    """"" for ever."""
+    """ "" for ever."""
     return "" if milliseconds < 0 else f"{milliseconds // 1000}s"
 
 
@@ -180,12 +221,14 @@ def _line(call: Call, one: _Seen, uri: bool) -> str:
     lane = call.view.room.arena.lane + 1
     left = one.rest
     client_left, server_left = one.rests
-    line = (f"{one.identity}: proto={_family(one.family)} src={one.source} fe={one.frontend} "
-            f"be={one.backend or '<NONE>'} srv={one.server or '<none>'} ts=00 epoch=0 age={one.age // 1000}s calls=1 "
-            f"rate=0 cpu=0 lat=0 rq[f=0h,i=0,an=00h,ax=] rp[f=0h,i=0,an=00h,ax=] "
-            f"scf=[8,0h,fd={lane}/{one.fd},rex={_seconds(client_left)},wex=] "
-            f"scb=[{_SIDES.get(one.phase, _OPEN)[0]},0h,fd={lane}/{one.server_fd},rex={_seconds(server_left)},wex=] "
-            f"exp={_seconds(left)} rc={one.retries} c_exp={_seconds(left) if one.phase == CONNECT else ''}")
+    line = (
+        f"{one.identity}: proto={_family(one.family)} src={one.source} fe={one.frontend} "
+        f"be={one.backend or '<NONE>'} srv={one.server or '<none>'} ts=00 epoch=0 age={one.age // 1000}s calls=1 "
+        f"rate=0 cpu=0 lat=0 rq[f=0h,i=0,an=00h,ax=] rp[f=0h,i=0,an=00h,ax=] "
+        f"scf=[8,0h,fd={lane}/{one.fd},rex={_seconds(client_left)},wex=] "
+        f"scb=[{_SIDES.get(one.phase, _OPEN)[0]},0h,fd={lane}/{one.server_fd},rex={_seconds(server_left)},wex=] "
+        f"exp={_seconds(left)} rc={one.retries} c_exp={_seconds(left) if one.phase == CONNECT else ''}"
+    )
     if one.frontend_number:
         line += f" state={_NAMES.get(one.phase, '-')} bin={one.received} bout={one.sent}"
     return line + f' uri="{one.request_line}"' * (uri and bool(one.request_line)) + "\n"
@@ -197,25 +240,31 @@ def _block(call: Call, one: _Seen, uri: bool) -> str:
     lines = [*_whose(one, lane)]
     if one.http and one.request_line:
         request, response = _progress(one)
-        lines.append(f"txn=(nil) flags=0x0 meth={one.method} status={one.status} req.st={request} rsp.st={response} "
-                     "req.f=0x00 rsp.f=0x00")
+        lines.append(
+            f"txn=(nil) flags=0x0 meth={one.method} status={one.status} req.st={request} rsp.st={response} "
+            "req.f=0x00 rsp.f=0x00"
+        )
         if uri:
             lines.append(f'uri="{one.request_line}"')
     client_left, server_left = one.rests
     target = f"mux={'H1' if one.http else 'PASS'} target="
-    lines += [_side(one, "scf", "EST", one.received, one.sent, client_left),
-              f"    co0=(nil) ctrl={_family(one.family)} xprt=RAW {target}LISTENER:(nil)", _descriptor(lane, one.fd)]
+    lines += [
+        _side(one, "scf", "EST", one.received, one.sent, client_left),
+        f"    co0=(nil) ctrl={_family(one.family)} xprt=RAW {target}LISTENER:(nil)",
+        _descriptor(lane, one.fd),
+    ]
     if one.frontend_number:
         lines.append(_side(one, "scb", _SIDES.get(one.phase, _OPEN)[1], one.sent, one.received, server_left))
     else:
-        lines += ["scb=(nil) flags=0x00000000 ioto=0s state=EST endp=APPCTX,(nil),0x0 sub=0 in=0 out=0 rex=<NEVER> "
-                  "wex=<NEVER> rto=<NEVER> wto=<NEVER>",
-                  f"    app1=(nil) st0=0 st1=0 applet=<CLI> tid={lane - 1} nice=0 calls=1 rate=0"]
+        lines += [
+            "scb=(nil) flags=0x00000000 ioto=0s state=EST endp=APPCTX,(nil),0x0 sub=0 in=0 out=0 rex=<NEVER> "
+            "wex=<NEVER> rto=<NEVER> wto=<NEVER>",
+            f"    app1=(nil) st0=0 st1=0 applet=<CLI> tid={lane - 1} nice=0 calls=1 rate=0",
+        ]
     if one.server_fd >= 0:
         lines += [f"    co1=(nil) ctrl=tcpv4 xprt=RAW {target}SERVER:(nil)", _descriptor(lane, one.server_fd)]
     for name in ("req", "res"):
-        lines += [f"{name}=(nil) (f=0x0 an=0x0 tofwd=0)",
-                  "    an_exp=<NEVER> buf=(nil) data=(nil) o=0 p=0 i=0 size=0"]
+        lines += [f"{name}=(nil) (f=0x0 an=0x0 tofwd=0)", "    an_exp=<NEVER> buf=(nil) data=(nil) o=0 p=0 i=0 size=0"]
     date = local_date(one.accepted).decode()
     head = f"{one.identity}: [{date}000] id={one.number} proto={_family(one.family)} source={one.source}\n"
     return head + "".join(f"  {line}\n" for line in lines)
@@ -225,22 +274,30 @@ def _whose(one: _Seen, lane: int) -> Iterator[str]:
     """Who takes part."""
     mode = "http" if one.http else "tcp"
     connecting = one.rest if one.phase == CONNECT else -1
-    yield (f"flags=0x0, conn_retries={one.retries}, conn_exp={_long(connecting)} conn_et=0x000 srv_conn=(nil), "
-           f"pend_pos=(nil) waiting={int(one.phase == QUEUE)} epoch=0")
+    yield (
+        f"flags=0x0, conn_retries={one.retries}, conn_exp={_long(connecting)} conn_et=0x000 srv_conn=(nil), "
+        f"pend_pos=(nil) waiting={int(one.phase == QUEUE)} epoch=0"
+    )
     yield "p_con=0 p_stc=0 p_req=0 p_res=0 p_prp=0"
-    yield (f"frontend={one.frontend} (id={one.frontend_number} mode={mode}), listener=? (id={one.door}) "
-           f"addr={one.destination or '?'}")
+    yield (
+        f"frontend={one.frontend} (id={one.frontend_number} mode={mode}), listener=? (id={one.door}) "
+        f"addr={one.destination or '?'}"
+    )
     local = f" addr={one.local}" if one.local else ""
     yield f"backend={one.backend or '<NONE>'} (id={one.backend_number} mode={mode if one.backend else '-'}){local}"
     there = f" addr={one.server_address}" if one.server else ""
     yield f"server={one.server or '<NONE>'} (id={one.server_number}){there}"
-    yield (f"task=(nil) (state=0x00 nice=0 calls=1 rate=0 exp={_long(one.rest)} tid={lane - 1}(1/{lane - 1}) "
-           f"age={one.age // 1000}s)")
+    yield (
+        f"task=(nil) (state=0x00 nice=0 calls=1 rate=0 exp={_long(one.rest)} tid={lane - 1}(1/{lane - 1}) "
+        f"age={one.age // 1000}s)"
+    )
 
 
 def _side(one: _Seen, name: str, state: str, received: int, sent: int, left: int) -> str:
-    return (f"{name}=(nil) flags=0x00000000 ioto={_long(one.rest)} state={state} endp=CONN,(nil),0x0 sub=0 "
-            f"in={received} out={sent} rex={_long(left)} wex=<NEVER> rto={_long(left)} wto=<NEVER>")
+    return (
+        f"{name}=(nil) flags=0x00000000 ioto={_long(one.rest)} state={state} endp=CONN,(nil),0x0 sub=0 "
+        f"in={received} out={sent} rex={_long(left)} wex=<NEVER> rto={_long(left)} wto=<NEVER>"
+    )
 
 
 def _descriptor(lane: int, fd: int) -> str:
@@ -256,6 +313,7 @@ def _progress(one: _Seen) -> tuple[str, str]:
 
 
 # Which are shown.
+
 
 @dataclass(slots=True)
 class _Wish:
@@ -314,8 +372,14 @@ def _filter(call: Call, wish: _Wish, word: str, value: str) -> None:
     elif word == "frontend":
         if not value:
             raise CommandError("Missing frontend name.")
-        proxy = next((proxy for proxy in call.view.proxies if proxy.front is not None and value in (
-            proxy.name, f"#{proxy.number}")), None)
+        proxy = next(
+            (
+                proxy
+                for proxy in call.view.proxies
+                if proxy.front is not None and value in (proxy.name, f"#{proxy.number}")
+            ),
+            None,
+        )
         if proxy is None:
             raise CommandError("No such frontend.")
         wish.frontend = proxy.name
@@ -361,6 +425,7 @@ def show_sess(call: Call) -> str:
 
 # Ending them.
 
+
 def _kill(front: Front) -> None:
     """End a stream at once; the log shows K (manual 8.5)."""
     stream = front.wake() if isinstance(front, H1Front) else front.stream
@@ -381,8 +446,13 @@ def shutdown_session(call: Call) -> str:
     raise CommandError("No such session (use 'show sess').")
 
 
-@command("shutdown sessions server", "shutdown sessions server <bk>/<srv>", "end all streams of a server",
-         level=ADMIN, everywhere=LANES)
+@command(
+    "shutdown sessions server",
+    "shutdown sessions server <bk>/<srv>",
+    "end all streams of a server",
+    level=ADMIN,
+    everywhere=LANES,
+)
 def shutdown_sessions(call: Call) -> str:
     """shutdown sessions server <backend>/<server>"""
     server: LiveServer = wanted_server(call)[1]

@@ -1,4 +1,5 @@
 """Commands about variables of the process (management manual 9.3)."""
+
 import socket
 
 from pointsman.admin.command import ADMIN, OPERATOR, Call, CommandError, command
@@ -44,8 +45,13 @@ def get_var(call: Call) -> str:
     return f"{name}: {_shown(value)}\n"
 
 
-@command("set var", "set var <name> [fmt|expr] {<fmt>|<expr>}", "set variable from an expression/format",
-         level=OPERATOR, experimental=True)
+@command(
+    "set var",
+    "set var <name> [fmt|expr] {<fmt>|<expr>}",
+    "set variable from an expression/format",
+    level=OPERATOR,
+    experimental=True,
+)
 async def set_var(call: Call) -> str:
     """set var <name> <expression>, or expr <expression>, or fmt <format>; in experimental mode only."""
     if not call.terminal.experimental:
@@ -85,8 +91,9 @@ def _evaluated(words: list[str]) -> Value | None:
     return None if value is None else marked(Type(expression.type))(value)
 
 
-@command("experimental-mode", "experimental-mode [on|off]", "enable experimental commands of this connection",
-         level=ADMIN)
+@command(
+    "experimental-mode", "experimental-mode [on|off]", "enable experimental commands of this connection", level=ADMIN
+)
 def experimental_mode(call: Call) -> str:
     """experimental-mode [on | off]: without a word it says which it is."""
     word = call.word(0)

@@ -1,4 +1,5 @@
 """Converters that keep what passes through them in a capture slot of the frontend (manual 7.3.1)."""
+
 from pointsman.sample.arguments import Arguments
 from pointsman.sample.context import Context
 from pointsman.sample.registry import ContextStep, converter_with
@@ -12,6 +13,7 @@ def capture_request(args: Arguments) -> ContextStep:
 
     def keep(ctx: Context, value: Value) -> Value | None:
         return _store(ctx.request_captures, ctx.request_capture_sizes, index, value)
+
     return ContextStep(keep)
 
 
@@ -22,6 +24,7 @@ def capture_response(args: Arguments) -> ContextStep:
 
     def keep(ctx: Context, value: Value) -> Value | None:
         return _store(ctx.response_captures, ctx.response_capture_sizes, index, value)
+
     return ContextStep(keep)
 
 
@@ -36,5 +39,5 @@ def _store(slots: list[bytes], sizes: list[int], index: int, value: Value) -> Va
     assert isinstance(value, bytes)
     if index >= len(slots):
         return None
-    slots[index] = value[:sizes[index]]
+    slots[index] = value[: sizes[index]]
     return value

@@ -1,4 +1,5 @@
 """Dates (manual 7.3.1): from seconds, milliseconds or microseconds since 1970 to text, and back."""
+
 import calendar
 import re
 import time
@@ -33,7 +34,8 @@ def write_date(layout: str, ticks: int, parts: int, local: bool) -> bytes | None
             return found.group() if local else "GMT"
         if parts == 1:  # the converters of seconds do not know %N
             return found.group()
-        return nanoseconds[:int(found.group(2) or "9")]
+        return nanoseconds[: int(found.group(2) or "9")]
+
     try:
         fields = time.localtime(seconds) if local else time.gmtime(seconds)
         return encode(time.strftime(SPECIFIER.sub(own, layout), fields))
@@ -97,8 +99,11 @@ def http_date(args: Arguments) -> Write:
         except (ValueError, OverflowError, OSError):
             return None
         fraction = "" if parts == 1 else f".{rest:0{len(str(parts)) - 1}d}"
-        return (f"{DAYS[date.tm_wday]}, {date.tm_mday:02d} {MONTHS[date.tm_mon - 1]} {date.tm_year:04d} "
-                f"{date.tm_hour:02d}:{date.tm_min:02d}:{date.tm_sec:02d}{fraction} GMT").encode()
+        return (
+            f"{DAYS[date.tm_wday]}, {date.tm_mday:02d} {MONTHS[date.tm_mon - 1]} {date.tm_year:04d} "
+            f"{date.tm_hour:02d}:{date.tm_min:02d}:{date.tm_sec:02d}{fraction} GMT"
+        ).encode()
+
     return write
 
 

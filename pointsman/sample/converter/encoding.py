@@ -1,4 +1,5 @@
 """Encodings: base64, hexadecimal, URLs, JSON (manual 7.3.1)."""
+
 import base64
 import binascii
 import json
@@ -72,15 +73,16 @@ def to_binary(value: bytes) -> bytes:
 def _chunks(value: bytes, size: int, truncate: bool) -> list[bytes]:
     """Parts of that size; the last may be shorter, or is left out."""
     end = len(value) - len(value) % size if truncate else len(value)
-    return [value[start:start + size] for start in range(0, end, size)]
+    return [value[start : start + size] for start in range(0, end, size)]
 
 
 def _decimal(args: Arguments, first: bool) -> Callable[[bytes], bytes]:
     separator, size, truncate = args.text(0), args.number(1, 1), bool(args.number(2))
     if not 1 <= size <= 8:
         raise args.wrong("chunk_size value must be between 1 and 8", "a number from 1 to 8")
-    return lambda value: separator.join([b"%d" % int.from_bytes(chunk, "big" if first else "little")
-                                         for chunk in _chunks(value, size, truncate)])
+    return lambda value: separator.join(
+        [b"%d" % int.from_bytes(chunk, "big" if first else "little") for chunk in _chunks(value, size, truncate)]
+    )
 
 
 @converter_with("be2dec", "(string[,integer,integer])", Type.BIN, Type.STR)
@@ -129,11 +131,20 @@ def url_decode(args: Arguments) -> Callable[[bytes], bytes | None]:
             before, mark, behind = value.partition(b"?")
             value = before + mark + behind.replace(b"+", b" ")
         return ESCAPE.sub(lambda found: bytes([int(found.group(1), 16)]), value)
+
     return decode
 
 
-SHORT: Final = {0x22: b'\\"', 0x5C: b"\\\\", 0x2F: b"\\/", 0x08: b"\\b", 0x0C: b"\\f", 0x0A: b"\\n", 0x0D: b"\\r",
-                0x09: b"\\t"}
+SHORT: Final = {
+    0x22: b'\\"',
+    0x5C: b"\\\\",
+    0x2F: b"\\/",
+    0x08: b"\\b",
+    0x0C: b"\\f",
+    0x0A: b"\\n",
+    0x0D: b"\\r",
+    0x09: b"\\t",
+}
 CODES: Final = ("ascii", "utf8", "utf8s", "utf8p", "utf8ps")
 INVALID: Final = -1
 OVERLONG: Final = 1 << 32  # added to the code point of a sequence that is longer than it need be
@@ -164,6 +175,7 @@ def to_json(args: Arguments) -> Callable[[bytes], bytes | None]:
                 continue
             out.append(json_escape(point))
         return b"".join(out)
+
     return escape
 
 

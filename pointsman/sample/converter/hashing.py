@@ -1,4 +1,5 @@
 """Hashes (manual 7.3.1): the functions of `hash-type`, CRC-32C, xxHash, and message digests."""
+
 import base64
 import binascii
 import hashlib
@@ -99,7 +100,7 @@ def xxh32(value: bytes, seed: int = 0) -> int:
         lanes = [(seed + P32[0] + P32[1]) & M32, (seed + P32[1]) & M32, seed & M32, (seed - P32[0]) & M32]
         while index <= size - 16:
             for lane in range(4):
-                word = int.from_bytes(value[index:index + 4], "little")
+                word = int.from_bytes(value[index : index + 4], "little")
                 lanes[lane] = _rotate32((lanes[lane] + word * P32[1]) & M32, 13) * P32[0] & M32
                 index += 4
         total = sum(_rotate32(lane, bits) for lane, bits in zip(lanes, (1, 7, 12, 18))) & M32
@@ -107,7 +108,7 @@ def xxh32(value: bytes, seed: int = 0) -> int:
         total = (seed + P32[4]) & M32
     total = (total + size) & M32
     while index <= size - 4:
-        word = int.from_bytes(value[index:index + 4], "little")
+        word = int.from_bytes(value[index : index + 4], "little")
         total = _rotate32((total + word * P32[2]) & M32, 17) * P32[3] & M32
         index += 4
     for octet in value[index:]:
@@ -128,7 +129,7 @@ def xxh64(value: bytes, seed: int = 0) -> int:
         lanes = [(seed + P64[0] + P64[1]) & M64, (seed + P64[1]) & M64, seed & M64, (seed - P64[0]) & M64]
         while index <= size - 32:
             for lane in range(4):
-                lanes[lane] = _round64(lanes[lane], int.from_bytes(value[index:index + 8], "little"))
+                lanes[lane] = _round64(lanes[lane], int.from_bytes(value[index : index + 8], "little"))
                 index += 8
         total = sum(_rotate64(lane, bits) for lane, bits in zip(lanes, (1, 7, 12, 18))) & M64
         for lane in lanes:
@@ -137,11 +138,11 @@ def xxh64(value: bytes, seed: int = 0) -> int:
         total = (seed + P64[4]) & M64
     total = (total + size) & M64
     while index <= size - 8:
-        word = int.from_bytes(value[index:index + 8], "little")
+        word = int.from_bytes(value[index : index + 8], "little")
         total = (_rotate64(total ^ _round64(0, word), 27) * P64[0] + P64[3]) & M64
         index += 8
     if index <= size - 4:
-        word = int.from_bytes(value[index:index + 4], "little")
+        word = int.from_bytes(value[index : index + 4], "little")
         total = (_rotate64(total ^ word * P64[0] & M64, 23) * P64[1] + P64[2]) & M64
         index += 4
     for octet in value[index:]:
@@ -188,8 +189,9 @@ def _algorithm(args: Arguments) -> str:
     except (ValueError, TypeError):  # of no algorithm; of bytes that are not UTF-8
         fixed = False
     if not fixed:
-        raise args.wrong(f"Algorithm must be a valid OpenSSL message digest name, not '{args.word(0)}'",
-                         "a digest such as sha256")
+        raise args.wrong(
+            f"Algorithm must be a valid OpenSSL message digest name, not '{args.word(0)}'", "a digest such as sha256"
+        )
     return name
 
 
@@ -219,6 +221,7 @@ def authentication_code(args: Arguments) -> Callable[[bytes], bytes] | ContextSt
         found = variable.get(ctx)
         known = _key(found) if isinstance(found, bytes) else None
         return None if known is None else hmac.new(known, value, name).digest()
+
     return ContextStep(run)
 
 

@@ -6,6 +6,7 @@ The family is made from its table: methods str, beg, sub, dir, dom, end, reg, in
 `map` is map_str, and map_regm puts what the groups of the expression matched in place of \\1 to \\9 (\\0: all of it).
 Files are read at start-up, once each; their entries change by the runtime socket (`set map`) and by actions (set-map).
 """
+
 import re
 from collections.abc import Callable
 from typing import Final
@@ -19,11 +20,24 @@ from pointsman.sample.registry import Convert, converter_with
 from pointsman.sample.types import Reads, Type, Value
 from pointsman.tables.patterns import Reference
 
-INPUTS: Final = {"str": Type.STR, "beg": Type.STR, "sub": Type.STR, "dir": Type.STR, "dom": Type.STR, "end": Type.STR,
-                 "reg": Type.STR, "int": Type.SINT, "ip": Type.ADDR}
+INPUTS: Final = {
+    "str": Type.STR,
+    "beg": Type.STR,
+    "sub": Type.STR,
+    "dir": Type.STR,
+    "dom": Type.STR,
+    "end": Type.STR,
+    "reg": Type.STR,
+    "int": Type.SINT,
+    "ip": Type.ADDR,
+}
 # name: what comes out, how the default is written, how values are kept (ANY: the key is what comes out)
-OUTPUTS: Final = {"str": (Type.STR, "[,string]", Type.STR), "int": (Type.SINT, "[,integer]", Type.SINT),
-                  "ip": (Type.ADDR, "[,string]", Type.ADDR), "key": (Type.STR, "", Type.ANY)}
+OUTPUTS: Final = {
+    "str": (Type.STR, "[,string]", Type.STR),
+    "int": (Type.SINT, "[,integer]", Type.SINT),
+    "ip": (Type.ADDR, "[,string]", Type.ADDR),
+    "key": (Type.STR, "", Type.ANY),
+}
 _GROUP: Final = re.compile(rb"\\([0-9])")
 
 
@@ -59,7 +73,9 @@ def _make(method: str, name: str) -> Callable[[Arguments], Convert]:
         def convert(value: Value) -> Value | None:
             item = lookup.find(value)
             return default if item is None else item.value
+
         return convert
+
     factory.__doc__ = f"map_{method}_{name}(<name>[,<default>]): look up by '{method}', give the {name}."
     return factory
 
@@ -89,6 +105,7 @@ def map_groups(args: Arguments) -> Convert:
         assert regex is not None and isinstance(text, bytes)
         groups = regex.groups(value) if b"\\" in text else None
         return text if groups is None else _GROUP.sub(lambda mark: _group(groups, int(mark.group(1))), text)
+
     return convert
 
 
@@ -108,5 +125,3 @@ def _register() -> None:
 
 
 _register()
-
-

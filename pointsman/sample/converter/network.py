@@ -1,4 +1,5 @@
 """Addresses, hosts and ports, and the Forwarded field (manual 7.3.1; RFC 7239)."""
+
 import re
 from collections.abc import Callable
 from typing import Final
@@ -19,6 +20,7 @@ def mask_address(args: Arguments) -> Callable[[bytes], bytes | None]:
         if not mask:
             return None
         return (int.from_bytes(value, "big") & int.from_bytes(mask, "big")).to_bytes(len(value), "big")
+
     return apply
 
 
@@ -44,8 +46,9 @@ def port_only(value: bytes) -> int:
 
 
 # RFC 7239 4 and 6.
-PAIR: Final = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+)=(?:([!#$%&'*+.^_`|~0-9A-Za-z-]+)|\"((?:\\.|[^\"\\])*)\")",
-                         re.DOTALL)
+PAIR: Final = re.compile(
+    rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+)=(?:([!#$%&'*+.^_`|~0-9A-Za-z-]+)|\"((?:\\.|[^\"\\])*)\")", re.DOTALL
+)
 NODE: Final = re.compile(rb"(unknown|_[A-Za-z0-9._-]+|[0-9.]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}|_[A-Za-z0-9._-]+))?")
 HOST: Final = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+)(?::[0-9]{0,5})?")
 OBFUSCATED: Final = re.compile(rb"[A-Za-z0-9._-]+")
@@ -69,7 +72,7 @@ def forwarded(value: bytes) -> dict[bytes, bytes] | None:
         index = pair.end()
         if index == len(value):
             return found
-        if value[index:index + 1] != b";":
+        if value[index : index + 1] != b";":
             return None
         index += 1
 
@@ -114,6 +117,7 @@ def forwarded_field(args: Arguments) -> Callable[[bytes], bytes | None]:
     def get(value: bytes) -> bytes | None:
         found = forwarded(value)
         return None if found is None else found.get(name)
+
     return get
 
 
@@ -144,6 +148,7 @@ def make_node_name(args: Arguments) -> Callable[[Value], bytes | None]:
         if not text:
             return b"unknown"
         return b"_" + text if OBFUSCATED.fullmatch(text) else None
+
     return make
 
 

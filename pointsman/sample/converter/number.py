@@ -2,6 +2,7 @@
 
 Integers have 64 bits; results saturate instead of wrapping.
 """
+
 from collections.abc import Callable
 from typing import Final
 
@@ -60,6 +61,7 @@ def with_operand(args: Arguments, operate: Callable[[int, int], int]) -> Operati
         assert isinstance(value, int)
         known = number_of(variable, ctx)
         return None if known is None else operate(value, known)
+
     return ContextStep(run)
 
 

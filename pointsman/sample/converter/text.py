@@ -1,4 +1,5 @@
 """Strings: case, parts, substitution (manual 7.3.1)."""
+
 import re
 from collections.abc import Callable
 
@@ -79,7 +80,8 @@ def some_bytes(args: Arguments) -> ContextStep:
             return None
         if not 0 <= offset < len(value) or length is not None and length < 0:
             return b""
-        return value[offset:] if length is None else value[offset:offset + length]
+        return value[offset:] if length is None else value[offset : offset + length]
+
     return ContextStep(cut)
 
 
@@ -87,7 +89,7 @@ def _delimiters(args: Arguments) -> re.Pattern[bytes]:
     characters = args.text(1)
     if not characters:
         raise args.wrong("expects delimiters", "one character or more")
-    return re.compile(b"[" + b"".join(re.escape(characters[i:i + 1]) for i in range(len(characters))) + b"]")
+    return re.compile(b"[" + b"".join(re.escape(characters[i : i + 1]) for i in range(len(characters))) + b"]")
 
 
 def _index(args: Arguments) -> int:
@@ -125,7 +127,8 @@ def _part(args: Arguments, empty: bool) -> Edit:
         if empty or start < len(value):
             places.append((start, len(value)))
         span = _span(places, index, count, len(value))
-        return None if span is None else value[span[0]:span[1]]
+        return None if span is None else value[span[0] : span[1]]
+
     return cut
 
 
@@ -169,6 +172,7 @@ def parameter(args: Arguments) -> Edit:
             if key == name:
                 return content
         return None
+
     return find
 
 
@@ -188,6 +192,7 @@ def language(args: Arguments) -> Edit:
             if weight > highest and found in known:
                 chosen, highest = found, weight
         return chosen
+
     return best
 
 

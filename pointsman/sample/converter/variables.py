@@ -1,4 +1,5 @@
 """Converters about variables: set-var, unset-var, and comparisons with one (manual 7.3.1)."""
+
 import hmac
 
 from pointsman.sample.arguments import Arguments
@@ -28,6 +29,7 @@ def set_variable(args: Arguments) -> ContextStep:
 
     def keep(ctx: Context, value: Value) -> Value | None:
         return value if assign(variable, checks, ctx, mark(value)) else None
+
     return ContextStep(keep)
 
 
@@ -39,6 +41,7 @@ def unset_variable(args: Arguments) -> ContextStep:
     def forget(ctx: Context, value: Value) -> Value | None:
         variable.unset(ctx)
         return value
+
     return ContextStep(forget)
 
 
@@ -53,6 +56,7 @@ def compare(args: Arguments) -> ContextStep:
         if other is None:
             return None
         return 0 if value == other else -1 if value < other else 1
+
     return ContextStep(difference)
 
 
@@ -66,6 +70,7 @@ def compare_securely(args: Arguments) -> ContextStep:
         known = variable.get(ctx)
         other = None if known is None else _AS_BYTES(known)
         return hmac.compare_digest(value, other) if isinstance(other, bytes) else None
+
     return ContextStep(equal)
 
 
@@ -79,6 +84,7 @@ def concatenate(args: Arguments) -> ContextStep:
         assert isinstance(value, bytes)
         middle = text_of(variable, ctx) if variable is not None else None
         return value + start + (middle or b"") + end
+
     return ContextStep(append)
 
 
@@ -96,4 +102,5 @@ def add_item(args: Arguments) -> ContextStep:
         item = (text_of(variable, ctx) or b"") if variable is not None else b""
         added = item + suffix
         return value + (delimiter if value and added else b"") + added
+
     return ContextStep(append)

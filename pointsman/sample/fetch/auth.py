@@ -1,4 +1,5 @@
 """What a client says in Authorization (manual 7.3.6, http_auth and its kin)."""
+
 import base64
 import binascii
 
@@ -48,7 +49,7 @@ def password(ctx: Context) -> bytes | None:
 
 @fetch("http_auth_type", Type.STR, Where.REQUEST, Reads.HEADER_BLOCK, "7.3.6")
 def scheme(ctx: Context) -> bytes | None:
-    """"Basic" or "Bearer"."""
+    """ "Basic" or "Bearer"."""
     found = credentials(ctx)
     name = found[0].lower() if found is not None else b""
     return name.capitalize() if name in (b"basic", b"bearer") else None
@@ -62,6 +63,7 @@ def bearer(args: Arguments) -> Getter:
     def get(ctx: Context) -> Value | None:
         found = credentials(ctx, name)
         return found[1] if found is not None and found[0].lower() == b"bearer" else None
+
     return get
 
 
@@ -73,6 +75,7 @@ def authenticated(args: Arguments) -> Getter:
     def get(ctx: Context) -> Value | None:
         found = basic(ctx)
         return found is not None and users.check(found[0], found[1])
+
     return get
 
 

@@ -1,5 +1,6 @@
 """The body of requests, as far as it is here (manual 7.3.6): all of it, or a buffer full, under option
 http-buffer-request or a rule that waits for it; else what came with the head."""
+
 from pointsman.sample.arguments import Arguments
 from pointsman.sample.context import Context
 from pointsman.sample.fetch.request import ignores_case

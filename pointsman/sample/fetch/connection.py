@@ -2,6 +2,7 @@
 
 A UNIX socket has no address and no port: no sample.
 """
+
 from pointsman.core.address import AF_UNIX, NetAddress
 from pointsman.sample.arguments import Arguments
 from pointsman.sample.context import Context

@@ -1,4 +1,5 @@
 """Constants, and what the process knows: environment, dates, random numbers (manual 7.3.2)."""
+
 import os
 import platform
 import random
@@ -19,6 +20,7 @@ UNITS: Final = {b"s": 1, b"ms": 1000, b"us": 1_000_000}  # in a second
 def _constant(value: Value) -> Getter:
     def get(_: Context) -> Value:
         return value
+
     return get
 
 
@@ -93,6 +95,7 @@ def environment(args: Arguments) -> Getter:
 
     def get(_: Context) -> Value | None:
         return text
+
     return get
 
 
@@ -114,8 +117,13 @@ def quic_enabled(_: Context) -> bool:
     return False
 
 
-@fetch("cpu_calls cpu_ns_avg cpu_ns_tot cpu_usage_grp cpu_usage_proc cpu_usage_thr lat_ns_avg lat_ns_tot", Type.SINT,
-       Where.RUNNING, Reads.NOTHING, "7.3.2")
+@fetch(
+    "cpu_calls cpu_ns_avg cpu_ns_tot cpu_usage_grp cpu_usage_proc cpu_usage_thr lat_ns_avg lat_ns_tot",
+    Type.SINT,
+    Where.RUNNING,
+    Reads.NOTHING,
+    "7.3.2",
+)
 def not_measured(_: Context) -> int:
     """0: nobody measures here what HAProxy's scheduler measures of each stream."""
     return 0
@@ -148,6 +156,7 @@ def date(args: Arguments) -> Getter:
 
     def get(_: Context) -> Value:
         return time.time_ns() * parts // 1_000_000_000 + offset
+
     return get
 
 
@@ -166,6 +175,7 @@ def random_number(args: Arguments) -> Getter:
 
     def get(_: Context) -> Value:
         return random.randrange(above)
+
     return get
 
 
@@ -178,6 +188,7 @@ def unique_identifier(args: Arguments) -> Getter:
 
     def get(_: Context) -> Value:
         return make_uuid(version, os.urandom(16), time.time_ns() // 1_000_000)
+
     return get
 
 
@@ -192,8 +203,14 @@ def make_uuid(version: int, noise: bytes, milliseconds: int) -> bytes:
     return b"-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
 
 
-@fetch_with("acl", "(string[,string,string,string,string,string,string,string,string,string,string,string])", Type.BOOL,
-            Where.EVERYWHERE, Reads.NOTHING, "7.3.2")
+@fetch_with(
+    "acl",
+    "(string[,string,string,string,string,string,string,string,string,string,string,string])",
+    Type.BOOL,
+    Where.EVERYWHERE,
+    Reads.NOTHING,
+    "7.3.2",
+)
 def named_acls(args: Arguments) -> Getter:
     """acl([!]<name>[,...]): true if all of these ACLs match (do not match, with "!").
 
@@ -218,4 +235,5 @@ def named_acls(args: Arguments) -> Getter:
             if test(ctx) == negated:
                 return False
         return True
+
     return get

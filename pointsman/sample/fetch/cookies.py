@@ -2,6 +2,7 @@
 
 Rules get the last cookie of a name, or the first of all; ACLs look at all.
 """
+
 from pointsman.sample.arguments import Arguments
 from pointsman.sample.casts import text_to_int
 from pointsman.sample.context import Context
@@ -72,6 +73,7 @@ def _count(args: Arguments, side: int) -> Getter:
 
     def get(ctx: Context) -> Value | None:
         return None if head_of(ctx, side) is None else len(source.texts(ctx))
+
     return get
 
 
@@ -82,6 +84,7 @@ def _names(args: Arguments, side: int) -> Getter:
         if head_of(ctx, side) is None:
             return None
         return delimiter.join([name for name, _ in _cookies(ctx, side)])
+
     return get
 
 

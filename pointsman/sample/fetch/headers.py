@@ -2,6 +2,7 @@
 
 "hdr" cuts values at commas, "fhdr" takes them whole. Rules get one value, by position or the last; ACLs look at all.
 """
+
 import re
 import socket
 from typing import Final
@@ -142,6 +143,7 @@ def _count(args: Arguments, side: int, split: bool) -> Getter:
     def get(ctx: Context) -> Value | None:
         head = head_of(ctx, side)
         return None if head is None else len(field_values(head, name, split))
+
     return get
 
 
@@ -151,6 +153,7 @@ def _names(args: Arguments, side: int) -> Getter:
     def get(ctx: Context) -> Value | None:
         head = head_of(ctx, side)
         return None if head is None else delimiter.join([field.name for field in head.fields])
+
     return get
 
 

@@ -1,4 +1,5 @@
 """Which lane evaluates an expression (manual 7.3.2): lanes are what the manual calls threads."""
+
 from typing import Final
 
 from pointsman.sample.context import Context

@@ -1,4 +1,5 @@
 """The request line: method, URI and what is in it (manual 7.3.6)."""
+
 import socket
 from typing import Final
 
@@ -88,6 +89,7 @@ def query(args: Arguments) -> Getter:
     def get(ctx: Context) -> Value | None:
         found = ctx.request.query if ctx.request is not None else None
         return mark + found if found else found
+
     return get
 
 
@@ -191,8 +193,11 @@ class Parameter(Source):
     def texts(self, ctx: Context) -> list[bytes]:
         if ctx.request is None:
             return []
-        return [value for name, value in parameters(ctx.request.uri, self.delimiter)
-                if not self.name or self.name == (name.lower() if self.loose else name)]
+        return [
+            value
+            for name, value in parameters(ctx.request.uri, self.delimiter)
+            if not self.name or self.name == (name.lower() if self.loose else name)
+        ]
 
 
 class NumberParameter(Parameter):
@@ -220,7 +225,7 @@ def url_parameter_value(args: Arguments) -> Source:
 
 @fetch("req.ver req_ver", Type.STR, Where.STREAM, LINE, "7.3.6")
 def request_version(ctx: Context) -> bytes | None:
-    """"1.0" or "1.1"."""
+    """ "1.0" or "1.1"."""
     return b"1.%d" % ctx.request.minor if ctx.request is not None else None
 
 

@@ -1,4 +1,5 @@
 """The status line of responses, captures, and how an exchange went (manual 7.3.2 and 7.3.6)."""
+
 from pointsman.sample.arguments import Arguments
 from pointsman.sample.context import Context
 from pointsman.sample.fetch.request import path_and_query_of
@@ -21,7 +22,7 @@ def logged_status(ctx: Context) -> int | None:
 
 @fetch("res.ver resp_ver", Type.STR, Where.SERVER_SIDE, Reads.RESPONSE_LINE, "7.3.6")
 def response_version(ctx: Context) -> bytes | None:
-    """"1.0" or "1.1"."""
+    """ "1.0" or "1.1"."""
     return b"1.%d" % ctx.response.minor if ctx.response is not None else None
 
 
@@ -47,6 +48,7 @@ def captured_request_field(args: Arguments) -> Getter:
     def get(ctx: Context) -> Value | None:
         found = ctx.request_captures
         return (found[index] or None) if index < len(found) else None
+
     return get
 
 
@@ -60,6 +62,7 @@ def captured_response_field(args: Arguments) -> Getter:
     def get(ctx: Context) -> Value | None:
         found = ctx.response_captures
         return (found[index] or None) if index < len(found) else None
+
     return get
 
 
@@ -78,13 +81,13 @@ def captured_uri(ctx: Context) -> bytes | None:
 
 @fetch("capture.req.ver", Type.STR, Where.STREAM, Reads.REQUEST_LINE, "7.3.6")
 def captured_request_version(ctx: Context) -> bytes | None:
-    """"HTTP/1.0" or "HTTP/1.1"."""
+    """ "HTTP/1.0" or "HTTP/1.1"."""
     return b"HTTP/1.%d" % ctx.request.minor if ctx.request is not None else None
 
 
 @fetch("capture.res.ver", Type.STR, Where.STREAM, Reads.RESPONSE_LINE, "7.3.6")
 def captured_response_version(ctx: Context) -> bytes | None:
-    """"HTTP/1.0" or "HTTP/1.1", as the server has said it: none for a response of our own."""
+    """ "HTTP/1.0" or "HTTP/1.1", as the server has said it: none for a response of our own."""
     response = ctx.response
     return b"HTTP/1.%d" % response.minor if response is not None and response.line else None
 

@@ -1,4 +1,5 @@
 """Times of an exchange (manual 8.4): marks of its record and their differences, in milliseconds; -1: not reached."""
+
 from pointsman.sample.arguments import Arguments
 from pointsman.sample.context import Context
 from pointsman.sample.fetch.constant import unit_of
@@ -28,6 +29,7 @@ def accept_date(args: Arguments) -> Getter:
 
     def get(ctx: Context) -> Value:
         return ctx.record.accept_date * parts // 1000
+
     return get
 
 
@@ -39,6 +41,7 @@ def request_date(args: Arguments) -> Getter:
     def get(ctx: Context) -> Value:
         record = ctx.record
         return (record.accept_date + max(record.begun - record.accepted, 0)) * parts // 1000
+
     return get
 
 

@@ -2,6 +2,7 @@
 
 Two things are known of a clear connection, that it is clear and that it was not resumed; all else is no sample.
 """
+
 from typing import Final
 
 from pointsman.sample.arguments import Arguments
@@ -16,8 +17,10 @@ STRINGS: Final = "alpn cipher curve npn protocol sni crtname err_str"
 NUMBERS: Final = "alg_keysize use_keysize err protocol_hello_id cipherlist_xxh"
 BLOCKS: Final = "client_random server_random session_id session_key unique_id"
 BOOLS: Final = "early_rcvd has_crt has_early"
-SECRETS: Final = ("client_early_traffic_secret client_handshake_traffic_secret client_traffic_secret_0 "
-                  "early_exporter_secret exporter_secret server_handshake_traffic_secret server_traffic_secret_0")
+SECRETS: Final = (
+    "client_early_traffic_secret client_handshake_traffic_secret client_traffic_secret_0 "
+    "early_exporter_secret exporter_secret server_handshake_traffic_secret server_traffic_secret_0"
+)
 HELLO_STRINGS: Final = "cipherlist_bin cipherlist_str eclist_bin extlist_bin"
 HELLO_BLOCKS: Final = "cipherlist_hex sigalgs_bin supported_versions_bin"
 CERTIFICATE_STRINGS: Final = "key_alg notafter notbefore sig_alg"

@@ -1,4 +1,5 @@
 """The fetch of variables (manual 7.3.2, var)."""
+
 from pointsman.sample.arguments import Arguments
 from pointsman.sample.context import Context
 from pointsman.sample.registry import Getter, fetch_with
@@ -17,4 +18,5 @@ def variable(args: Arguments) -> Getter:
     def get(ctx: Context) -> Value | None:
         value = found.get(ctx)
         return default if value is None else value
+
     return get

@@ -4,6 +4,7 @@ assemble adds each server that has `check`; `start` is called on the asyncio loo
 a task of its own, which sleeps between checks (manual 5.2 inter). The first ones are spread over the shortest interval
 of all, so that a machine with many servers is not asked everything at once.
 """
+
 import asyncio
 import random
 import socket
@@ -47,7 +48,8 @@ class Checker:
                 except Exception as error:  # a bug: it is reported, and does not end the checks
                     route = self.health.server.route.decode()
                     asyncio.get_running_loop().call_exception_handler(
-                        {"message": f"check of server {route}", "exception": error})
+                        {"message": f"check of server {route}", "exception": error}
+                    )
             await asyncio.sleep(self.pause() / 1000)
 
     async def once(self) -> None:
@@ -69,21 +71,26 @@ class Checker:
 class Checks:
     """`spread`: percent (spread-checks); `max_spread`: ms, 0: no bound (max-spread-checks)."""
 
-    def __init__(self, clock: Callable[[], int] = monotonic_ms, spread: int = 0, max_spread: int = 0,
-                 node: str = "") -> None:
+    def __init__(
+        self, clock: Callable[[], int] = monotonic_ms, spread: int = 0, max_spread: int = 0, node: str = ""
+    ) -> None:
         self.clock = clock
         self.spread = spread
         self.max_spread = max_spread
         self.node = node or socket.gethostname()
         self.checkers: dict[Server, Checker] = {}
 
-    def add(self, backend: Backend, server: LiveServer, parameters: ServerParameters, plan: Plan, tell: Tell,
-            at: Position) -> Checker:
+    def add(
+        self, backend: Backend, server: LiveServer, parameters: ServerParameters, plan: Plan, tell: Tell, at: Position
+    ) -> Checker:
         """A server with `check`. ConfigError if nothing says at which port; `at` is the place of its line."""
         dial = server.dial
         if dial.follow_port and not parameters.check_port and not plan.has_port:
-            raise ConfigError(f"config: backend '{backend.name.decode()}': server '{server.name.decode()}' has neither "
-                              "service port nor check port nor tcp_check rule 'connect' with port information.", at)
+            raise ConfigError(
+                f"config: backend '{backend.name.decode()}': server '{server.name.decode()}' has neither "
+                "service port nor check port nor tcp_check rule 'connect' with port information.",
+                at,
+            )
         server.rise = parameters.rise
         server.fall = parameters.fall
         health = Health(backend, server, tell)
@@ -127,6 +134,8 @@ def state_header(health: Health, node: str) -> bytes:
     address, port = ("unix", "unix") if isinstance(target, str) else (target[0], str(target[1]))
     weights = sum(one.weight for one in backend.servers if one.usable and one.backup == server.backup)
     current = sum(one.connections for one in backend.servers)
-    return (f"{text}; address={address}; port={port}; name={server.route.decode()}; node={node}; "
-            f"weight={server.weight if server.usable else 0}/{weights}; scur={server.connections}/{current}; "
-            f"qcur={server.queued}").encode("latin-1", "replace")
+    return (
+        f"{text}; address={address}; port={port}; name={server.route.decode()}; node={node}; "
+        f"weight={server.weight if server.usable else 0}/{weights}; scur={server.connections}/{current}; "
+        f"qcur={server.queued}"
+    ).encode("latin-1", "replace")

@@ -3,6 +3,7 @@
 A judge answers None for "not yet": more bytes are needed. What is found decides at once; what is not found decides when
 nothing more can come, or when min-recv says so. The words of the answers are the program's.
 """
+
 from typing import Final
 
 from pointsman.sample.context import Context

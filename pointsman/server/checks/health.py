@@ -9,6 +9,7 @@ A pass below `rise` adds one, and reaching `rise` makes the server up and sound 
 up. A failure while it is up takes one, and falling below `rise` makes it down and 0 at once; so does any failure while
 it is down. A server starts up, at `rise`: the first result decides (manual 5.2 init-state has the other ways).
 """
+
 from collections.abc import Callable
 from typing import Final
 
@@ -35,6 +36,7 @@ def watch(backend: Backend, clock: Callable[[], int]) -> None:
         else:
             backend.downs += 1
         backend.last_change = now
+
     backend.on_change.append(changed)
 
 

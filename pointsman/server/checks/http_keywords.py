@@ -1,4 +1,5 @@
 """The keywords of HTTP health checks: option httpchk and http-check (manual 4.2)."""
+
 import re
 from typing import Final
 
@@ -35,8 +36,9 @@ def option_httpchk(args: Args) -> list[CheckKind | CheckRule]:
         step = _version_and_more(args, step, given[2])
     if len(given) > 3:
         host = ((b"host", Text(form=words.form(args, given[3]))),)
-        step = SendRequest(method=step.method, uri=step.uri, version=step.version, headers=host + step.headers,
-                           body=step.body)
+        step = SendRequest(
+            method=step.method, uri=step.uri, version=step.version, headers=host + step.headers, body=step.body
+        )
     return [CheckKind(kind=HTTP, at=args.at), CheckRule(kind=HTTP, step=step, line=True, at=args.at)]
 
 
@@ -48,8 +50,9 @@ def _method(args: Args, word: Word) -> bytes:
 
 def _version(args: Args, word: Word, text: str) -> bytes:
     if text not in VERSIONS:
-        raise ConfigError(f"'{args.keyword}' : version '{text}' is not one that checks can send", word.at,
-                          "HTTP/1.0 or HTTP/1.1")
+        raise ConfigError(
+            f"'{args.keyword}' : version '{text}' is not one that checks can send", word.at, "HTTP/1.0 or HTTP/1.1"
+        )
     return text.encode()
 
 
@@ -59,8 +62,11 @@ def _version_and_more(args: Args, step: SendRequest, word: Word) -> SendRequest:
     headers: list[tuple[bytes, Text]] = []
     body: Text | None = None
     if rest:
-        args.diagnostics.warning("'option httpchk' : hiding headers or body at the end of the version string is "
-                                 "deprecated. Please, consider to use 'http-check send' directive instead.", args.at)
+        args.diagnostics.warning(
+            "'option httpchk' : hiding headers or body at the end of the version string is "
+            "deprecated. Please, consider to use 'http-check send' directive instead.",
+            args.at,
+        )
         head, _, content = rest.partition("\r\n\r\n")
         body = Text(encode(content)) if content else None
         for line in head.split("\r\n"):
@@ -69,8 +75,9 @@ def _version_and_more(args: Args, step: SendRequest, word: Word) -> SendRequest:
                 if not colon or not NAME.fullmatch(name):
                     raise ConfigError(f"'option httpchk' : invalid header '{line}' behind the version", word.at)
                 headers.append((name.lower().encode(), Text(encode(value.strip()))))
-    return SendRequest(method=step.method, uri=step.uri, version=_version(args, word, version),
-                       headers=tuple(headers), body=body)
+    return SendRequest(
+        method=step.method, uri=step.uri, version=_version(args, word, version), headers=tuple(headers), body=body
+    )
 
 
 @keyword("http-check disable-on-404", BACK, "4.2")
@@ -136,8 +143,9 @@ def http_check_send(args: Args) -> CheckRule:
             comment = words.comment(args)
         else:
             raise words.unexpected(args, word, SENDS)
-    return _rule(args, SendRequest(method=method, uri=uri, version=version, headers=tuple(headers), body=body,
-                                   comment=comment))
+    return _rule(
+        args, SendRequest(method=method, uri=uri, version=version, headers=tuple(headers), body=body, comment=comment)
+    )
 
 
 def _text(args: Args, name: str) -> Text:
@@ -147,8 +155,9 @@ def _text(args: Args, name: str) -> Text:
 
 def _header(args: Args, before: list[tuple[bytes, Text]]) -> tuple[bytes, Text]:
     if len(args.words) - args.index < 2:
-        raise ConfigError(f"'{args.keyword}' : 'hdr' expects <name> and <value> as arguments.", args.here,
-                          "<name> <fmt>")
+        raise ConfigError(
+            f"'{args.keyword}' : 'hdr' expects <name> and <value> as arguments.", args.here, "<name> <fmt>"
+        )
     word = args.word("<name>")
     name = word.text.lower().encode()
     if not NAME.fullmatch(word.text):

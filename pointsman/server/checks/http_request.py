@@ -1,4 +1,5 @@
 """The bytes of an HTTP check's request (manual 4.2 option httpchk, http-check send). No I/O."""
+
 import re
 from typing import Final
 
@@ -56,7 +57,7 @@ def members(value: bytes) -> list[bytes]:
 def _with_authority(uri: bytes, host: bytes) -> bytes:
     """An absolute URI names the same host as the header."""
     found = ABSOLUTE.match(uri)
-    return uri if found is None else found.group(1) + host + uri[found.end():]
+    return uri if found is None else found.group(1) + host + uri[found.end() :]
 
 
 def _line(value: bytes) -> bytes:

@@ -1,4 +1,5 @@
 """Reading the response of an HTTP check: bytes in, a head and as much of the body as has come. No I/O."""
+
 from pointsman.proto.body import CHUNKED, NONE, SIZED, TO_CLOSE, Body
 from pointsman.proto.errors import ProtocolError
 from pointsman.proto.h1 import LIMIT, parse_response, split_head

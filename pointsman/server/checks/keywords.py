@@ -1,4 +1,5 @@
 """The keywords of health checks that hold for both kinds, and those of tcp-check (manual 4.2)."""
+
 from pointsman.config.keyword import Args, keyword
 from pointsman.config.setting import In
 from pointsman.core.diagnostics import ConfigError

@@ -1,11 +1,14 @@
 """In which order the steps of a check may stand (manual 4.2 http-check connect, tcp-check connect)."""
+
 from pointsman.config.keyword import Args
 from pointsman.core.diagnostics import ConfigError
 from pointsman.server.checks.plan import HTTP, own_rules
 from pointsman.server.checks.steps import Connect, Expect, Remark, SendRequest, Step
 
-FIRST = ("first step MUST also be a 'connect', optionally preceded by a 'set-var', an 'unset-var' or a 'comment', when "
-         "there is a 'connect' step in the tcp-check ruleset.")
+FIRST = (
+    "first step MUST also be a 'connect', optionally preceded by a 'set-var', an 'unset-var' or a 'comment', when "
+    "there is a 'connect' step in the tcp-check ruleset."
+)
 
 
 def check_order(args: Args, kind: str, step: Step) -> None:
@@ -21,8 +24,14 @@ def check_order(args: Args, kind: str, step: Step) -> None:
     last = acting[-1]
     where = f"at step {len(before) + 1}"
     if isinstance(step, SendRequest) and not isinstance(last, Connect):
-        raise ConfigError(f"'{args.keyword}' : unable to add http-check send rule {where} (missing connect rule).",
-                          args.at, "an 'http-check connect' before each 'http-check send' but a first one")
+        raise ConfigError(
+            f"'{args.keyword}' : unable to add http-check send rule {where} (missing connect rule).",
+            args.at,
+            "an 'http-check connect' before each 'http-check send' but a first one",
+        )
     if isinstance(step, Expect) and isinstance(last, Connect):
-        raise ConfigError(f"'{args.keyword}' : unable to add http-check expect rule {where} (missing send rule).",
-                          args.at, "an 'http-check send' between 'connect' and 'expect'")
+        raise ConfigError(
+            f"'{args.keyword}' : unable to add http-check expect rule {where} (missing send rule).",
+            args.at,
+            "an 'http-check send' between 'connect' and 'expect'",
+        )

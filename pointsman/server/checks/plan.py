@@ -4,6 +4,7 @@ The rules of a section replace those of its defaults, all of them together: the 
 connect, send, expect and comment. The first request is made of `option httpchk` and of the first `http-check send`, in
 the order of their lines.
 """
+
 from dataclasses import dataclass, replace
 from typing import ClassVar, Final
 
@@ -88,31 +89,52 @@ class Plan:
         return False
 
 
-def make_plan(section: Section, diagnostics: Diagnostics, connect_timeout: int, read_timeout: int,
-              size: int = 16_384) -> Plan:
+def make_plan(
+    section: Section, diagnostics: Diagnostics, connect_timeout: int, read_timeout: int, size: int = 16_384
+) -> Plan:
     """The plan of a backend. Rules without the option that makes them count are worth a warning."""
     chosen = section.one(CheckKind)
     kind = chosen.kind if chosen is not None else ""
     for other in (TCP, HTTP):
         rules = own_rules(section, other)
-        if rules and other != kind and not any(one.kind == other for one in section.settings
-                                               if isinstance(one, CheckKind)):
-            diagnostics.warning(f"backend '{section.name}' uses {other} rules without '{OPTIONS[other]}', so the rules "
-                                "are ignored.", rules[0].at)
+        if (
+            rules
+            and other != kind
+            and not any(one.kind == other for one in section.settings if isinstance(one, CheckKind))
+        ):
+            diagnostics.warning(
+                f"backend '{section.name}' uses {other} rules without '{OPTIONS[other]}', so the rules are ignored.",
+                rules[0].at,
+            )
     log_all = flag(section, "log-health-checks")
     unique = section.one(UniqueIdFormat)
     unique_id = unique.format if unique is not None else None
     if kind == HTTP:
-        return Plan(_http_steps(rules_of(section, HTTP)), http=True, told=True,
-                    disable_on_404=flag(section, "disable-on-404"), send_state=flag(section, "send-state"),
-                    log_all=log_all, connect_timeout=connect_timeout, read_timeout=read_timeout, size=size,
-                    unique_id=unique_id)
+        return Plan(
+            _http_steps(rules_of(section, HTTP)),
+            http=True,
+            told=True,
+            disable_on_404=flag(section, "disable-on-404"),
+            send_state=flag(section, "send-state"),
+            log_all=log_all,
+            connect_timeout=connect_timeout,
+            read_timeout=read_timeout,
+            size=size,
+            unique_id=unique_id,
+        )
     steps = _numbered([rule.step for rule in rules_of(section, TCP)]) if kind == TCP else []
     told = bool(steps)
     if not any(isinstance(step, Connect) for step in steps):
         steps.insert(0, Connect())
-    return Plan(tuple(steps), told=told, log_all=log_all, connect_timeout=connect_timeout, read_timeout=read_timeout,
-                size=size, unique_id=unique_id)
+    return Plan(
+        tuple(steps),
+        told=told,
+        log_all=log_all,
+        connect_timeout=connect_timeout,
+        read_timeout=read_timeout,
+        size=size,
+        unique_id=unique_id,
+    )
 
 
 def _numbered(steps: list[Step]) -> list[Step]:
@@ -146,9 +168,13 @@ def _http_steps(rules: list[CheckRule]) -> tuple[Step, ...]:
 
 def merge(earlier: SendRequest, later: SendRequest) -> SendRequest:
     """What a later line says counts; headers add up."""
-    return replace(earlier, method=later.method if later.method is not None else earlier.method,
-                   uri=later.uri if later.uri is not None else earlier.uri,
-                   version=later.version if later.version is not None else earlier.version,
-                   headers=earlier.headers + later.headers,
-                   body=later.body if later.body is not None else earlier.body,
-                   comment=later.comment or earlier.comment, number=later.number)
+    return replace(
+        earlier,
+        method=later.method if later.method is not None else earlier.method,
+        uri=later.uri if later.uri is not None else earlier.uri,
+        version=later.version if later.version is not None else earlier.version,
+        headers=earlier.headers + later.headers,
+        body=later.body if later.body is not None else earlier.body,
+        comment=later.comment or earlier.comment,
+        number=later.number,
+    )

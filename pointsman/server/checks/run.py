@@ -4,6 +4,7 @@ The connection is closed by a reset, as HAProxy does, so that it leaves no TIME_
 asks for it, or where the last thing was to send something that must arrive. A check that only connects does not even
 complete the handshake: the reset answers SYN/ACK, so that the server has nothing to accept.
 """
+
 import asyncio
 import copy
 import ipaddress
@@ -231,8 +232,9 @@ class Run:
             try:
                 data = step.data.render(self.context)
             except ValueError:
-                raise Failed(Result("SOCKERR", 0, "the log-format does not yield hexadecimal digits"
-                                    + self._place(step, "send"))) from None
+                raise Failed(
+                    Result("SOCKERR", 0, "the log-format does not yield hexadecimal digits" + self._place(step, "send"))
+                ) from None
             await self._write(step, data)
 
     async def _write(self, step: Step, data: bytes) -> None:
@@ -279,8 +281,11 @@ class Run:
             try:
                 return judge_data(step, self.data, ended, self.context)
             except ValueError:
-                return Result("SOCKERR", 0, "the log-format does not yield hexadecimal digits"
-                              + self._place(step, "expect binary"))
+                return Result(
+                    "SOCKERR",
+                    0,
+                    "the log-format does not yield hexadecimal digits" + self._place(step, "expect binary"),
+                )
         alive = self.server.state in (RUNNING, STARTING, STOPPING)
         return judge_reply(step, self.reply, self.plan.disable_on_404 and alive, self.context)
 

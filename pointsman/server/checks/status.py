@@ -1,4 +1,5 @@
 """What a check can come to: the statuses of management manual 9.1 (check_status), and one result."""
+
 import errno
 import os
 from dataclasses import dataclass
@@ -27,10 +28,19 @@ STATUSES: Final[dict[str, tuple[str, bool, bool]]] = {
 
 # What the system may say of a connection, and the messages that HAProxy has for it (manual 7.3.3, fc_err_str).
 _SYSTEM_ERRORS: Final = {
-    errno.ECONNREFUSED: "ECONNREFUSED", errno.ECONNRESET: "ECONNRESET", errno.ENETUNREACH: "ENETUNREACH",
-    errno.EHOSTUNREACH: "ENETUNREACH", errno.ENOMEM: "ENOMEM", errno.EBADF: "EBADF", errno.EFAULT: "EFAULT",
-    errno.EINVAL: "EINVAL", errno.ENOTCONN: "ENCONN", errno.ENOTSOCK: "ENSOCK", errno.ENOBUFS: "ENOBUFS",
-    errno.EPIPE: "EPIPE"}
+    errno.ECONNREFUSED: "ECONNREFUSED",
+    errno.ECONNRESET: "ECONNRESET",
+    errno.ENETUNREACH: "ENETUNREACH",
+    errno.EHOSTUNREACH: "ENETUNREACH",
+    errno.ENOMEM: "ENOMEM",
+    errno.EBADF: "EBADF",
+    errno.EFAULT: "EFAULT",
+    errno.EINVAL: "EINVAL",
+    errno.ENOTCONN: "ENCONN",
+    errno.ENOTSOCK: "ENSOCK",
+    errno.ENOBUFS: "ENOBUFS",
+    errno.EPIPE: "EPIPE",
+}
 
 
 def connection_error(error: OSError) -> str:

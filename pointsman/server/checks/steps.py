@@ -1,4 +1,5 @@
 """The steps of a check: connect, send, expect (manual 4.2 http-check, tcp-check). Made at start-up, only read later."""
+
 from dataclasses import dataclass
 from typing import Final
 

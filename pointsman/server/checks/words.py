@@ -1,4 +1,5 @@
 """Reading the words that http-check and tcp-check rules share: connect, comment, expect (manual 4.2)."""
+
 import re
 from collections.abc import Callable
 from typing import Final
@@ -57,8 +58,11 @@ def text(word: Word) -> Text:
 def binary(args: Args, word: Word) -> Text:
     """Hexadecimal digits, two a byte."""
     if len(word.text) % 2 or not re.fullmatch(r"[0-9A-Fa-f]*", word.text) or not word.text:
-        raise ConfigError(f"'{args.keyword}' : '{word.text}' invalid binary string (an even number of hex digit is "
-                          "expected).", word.at, "hexadecimal digits, two for each byte")
+        raise ConfigError(
+            f"'{args.keyword}' : '{word.text}' invalid binary string (an even number of hex digit is expected).",
+            word.at,
+            "hexadecimal digits, two for each byte",
+        )
     return Text(bytes.fromhex(word.text))
 
 
@@ -79,8 +83,9 @@ def read_connect(args: Args) -> Connect:
         elif word.text == "port":
             port, port_expression = _port(args)
         elif word.text == "addr":
-            address, behind = read_check_address(value(args, "addr", "an address"), args.configuration.environment,
-                                                 f"'{args.keyword}' : 'addr'")
+            address, behind = read_check_address(
+                value(args, "addr", "an address"), args.configuration.environment, f"'{args.keyword}' : 'addr'"
+            )
         elif word.text == "send-proxy":
             send_proxy = True
         elif word.text == "linger":
@@ -90,33 +95,48 @@ def read_connect(args: Args) -> Connect:
         elif word.text == "proto":
             _proto(args)
         elif word.text in TLS or word.text == "via-socks4":
-            raise ConfigError(f"'{args.keyword}' : '{word.text}' is not built yet (manual 4.2, {args.keyword})",
-                              word.at)
+            raise ConfigError(
+                f"'{args.keyword}' : '{word.text}' is not built yet (manual 4.2, {args.keyword})", word.at
+            )
         else:
             raise unexpected(args, word, "'comment', 'port', 'addr', 'send-proxy', 'linger', 'proto' or 'default'")
-    return Connect(port=port or behind, port_expression=port_expression, address=address, own=not default,
-                   send_proxy=send_proxy, linger=linger, comment=remark)
+    return Connect(
+        port=port or behind,
+        port_expression=port_expression,
+        address=address,
+        own=not default,
+        send_proxy=send_proxy,
+        linger=linger,
+        comment=remark,
+    )
 
 
 def _port(args: Args) -> tuple[int, Expression | None]:
     word = value(args, "port", "a port number or a sample expression")
     if word.text.isascii() and word.text.isdigit():
         if not 1 <= int(word.text) <= 65535:
-            raise ConfigError(f"'{args.keyword}' : expects a valid TCP port (from range 1 to 65535) or a sample "
-                              f"expression, got {word.text}.", word.at)
+            raise ConfigError(
+                f"'{args.keyword}' : expects a valid TCP port (from range 1 to 65535) or a sample "
+                f"expression, got {word.text}.",
+                word.at,
+            )
         return int(word.text), None
     expression = parse_expression(word, Where.CHECK, acls_of(args.section))
     if expression.cast_to(Type.SINT) is None:
-        raise ConfigError(f"'{args.keyword}' : '{word.text}' cannot be a port", word.at,
-                          "an expression that yields a number")
+        raise ConfigError(
+            f"'{args.keyword}' : '{word.text}' cannot be a port", word.at, "an expression that yields a number"
+        )
     return 0, expression
 
 
 def _proto(args: Args) -> None:
     word = value(args, "proto", "a name")
     if word.text not in ("h1", "none"):
-        raise ConfigError(f"'{args.keyword}' : protocol '{word.text}' is not built yet (manual 4.2, {args.keyword})",
-                          word.at, "h1 or none")
+        raise ConfigError(
+            f"'{args.keyword}' : protocol '{word.text}' is not built yet (manual 4.2, {args.keyword})",
+            word.at,
+            "h1 or none",
+        )
 
 
 class ExpectWords:
@@ -176,8 +196,11 @@ def _number(args: Args) -> Expression:
     word = value(args, "status-code", "an expression")
     expression = parse_expression(word, Where.CHECK, acls_of(args.section))
     if expression.type not in (Type.SINT, Type.BOOL):
-        raise ConfigError(f"'{args.keyword}' : 'status-code' : '{word.text}' is no number", word.at,
-                          "an expression that yields a number")
+        raise ConfigError(
+            f"'{args.keyword}' : 'status-code' : '{word.text}' is no number",
+            word.at,
+            "an expression that yields a number",
+        )
     return expression
 
 
@@ -201,10 +224,23 @@ def read_expect(args: Args, kinds: tuple[str, ...], forms: dict[str, str], names
             raise ConfigError(f"'{args.keyword}' : 'only supports {names} but got '{word.text}' as argument.", word.at)
     if made is None:
         raise ConfigError(f"'{args.keyword}' : expects a matching pattern.", args.here, names)
-    return Expect(kind=made.kind, inverse=words.inverse, ranges=made.ranges, regex=made.regex, text=made.text,
-                  name=made.name, value=made.value, min_recv=words.min_recv, ok_status=words.ok_status,
-                  error_status=words.error_status, timeout_status=words.timeout_status, on_success=words.on_success,
-                  on_error=words.on_error, status_code=words.status_code, comment=words.comment)
+    return Expect(
+        kind=made.kind,
+        inverse=words.inverse,
+        ranges=made.ranges,
+        regex=made.regex,
+        text=made.text,
+        name=made.name,
+        value=made.value,
+        min_recv=words.min_recv,
+        ok_status=words.ok_status,
+        error_status=words.error_status,
+        timeout_status=words.timeout_status,
+        on_success=words.on_success,
+        on_error=words.on_error,
+        status_code=words.status_code,
+        comment=words.comment,
+    )
 
 
 def _read_match(args: Args, kind: str, log_format: bool, name: str) -> Expect:
@@ -221,15 +257,18 @@ def _read_match(args: Args, kind: str, log_format: bool, name: str) -> Expect:
 
 
 def _ranges(args: Args, word: Word) -> tuple[tuple[int, int], ...]:
-    """"200,201,300-310"."""
+    """ "200,201,300-310"."""
     ranges: list[tuple[int, int]] = []
     for part in word.text.split(","):
         found = re.fullmatch(r"([0-9]{1,4})(?:-([0-9]{1,4}))?", part)
         if found is None:
             wrong = re.search(r"[^0-9,-]", word.text)
             what = f"invalid character '{wrong.group()}' in" if wrong else "wrong format of"
-            raise ConfigError(f"'{args.keyword}' : {what} the list of status codes.", word.at,
-                              "codes and ranges such as 200,201,300-310")
+            raise ConfigError(
+                f"'{args.keyword}' : {what} the list of status codes.",
+                word.at,
+                "codes and ranges such as 200,201,300-310",
+            )
         low = int(found.group(1))
         ranges.append((low, int(found.group(2) or low)))
     return tuple(ranges)
@@ -238,8 +277,11 @@ def _ranges(args: Args, word: Word) -> tuple[tuple[int, int], ...]:
 def _read_header(args: Args, kind: str) -> Expect:
     name = _read_text_match(args, ("name", "name-lf"))
     if name is None:
-        raise ConfigError(f"'{args.keyword}' : '{kind}' expects 'name' or 'name-lf' with a pattern.", args.here,
-                          f"{kind} name [-m <meth>] <name> [value [-m <meth>] <value>]")
+        raise ConfigError(
+            f"'{args.keyword}' : '{kind}' expects 'name' or 'name-lf' with a pattern.",
+            args.here,
+            f"{kind} name [-m <meth>] <name> [value [-m <meth>] <value>]",
+        )
     return Expect(kind=kind, name=name, value=_read_text_match(args, ("value", "value-lf")))
 
 

@@ -18,6 +18,7 @@ def reply(data: bytes) -> Script:
     """Reads the request, sends these bytes, keeps the connection a while, closes it."""
     return (Recv(), Send(data), Pause(0.1), Close())
 
+
 SHORT = "A status below 100 (`20`, `099`) is 502 (`PH`) here; HAProxy relays it"
 
 REFUSED = {

@@ -43,8 +43,17 @@ backend b{place}
     server s1 {{server:a}}
 """
         steps += [Open(port=f"f{place}", name=f"{front} | {back}"), *talk, Close(), Pause(0.01)]
-    return Scenario(name=name, config=config, servers={"a": ((Serve(OK),),)}, talk=steps, logs=0, expect=[expect],
-                    differs=differs, until_peer=(3, 0), ours=ours)
+    return Scenario(
+        name=name,
+        config=config,
+        servers={"a": ((Serve(OK),),)},
+        talk=steps,
+        logs=0,
+        expect=[expect],
+        differs=differs,
+        until_peer=(3, 0),
+        ours=ours,
+    )
 
 
 def options(name: str, *words: str) -> list[str]:
@@ -58,8 +67,15 @@ TWICE = [Send(get("/1")), Recv(), Send(get("/2")), Recv(), Silence(0.02)]
 SCENARIOS = [
     pairs(
         "forwardfor",
-        options("forwardfor", "", "except 127.0.0.1", "header x-h", "if-none", "except 127.0.0.1 if-none",
-                "except 10.0.0.1 header x-k"),
+        options(
+            "forwardfor",
+            "",
+            "except 127.0.0.1",
+            "header x-h",
+            "if-none",
+            "except 127.0.0.1 if-none",
+            "except 10.0.0.1 header x-k",
+        ),
         [Send(get("/1")), Recv(), Send(get("/2", "X-Forwarded-For: 9.9.9.9", "X-H: 9.9.9.8")), Recv()],
         "x-k: 127.0.0.1",
     ),
@@ -69,8 +85,14 @@ SCENARIOS = [
         [Send(get("/1")), Recv(), Send(get("/2", "X-Original-To: 9.9.9.9", "X-H: 9.9.9.8")), Recv()],
         "x-k: 127.0.0.1",
     ),
-    pairs("connection modes", MODES, TWICE, "connection: close", differs=CLOSES,
-          ours=["connection 7:\n  GET /1 HTTP/1.1\n  host: h\nconnection 8:"]),
+    pairs(
+        "connection modes",
+        MODES,
+        TWICE,
+        "connection: close",
+        differs=CLOSES,
+        ours=["connection 7:\n  GET /1 HTTP/1.1\n  host: h\nconnection 8:"],
+    ),
     pairs(
         "connection modes and HTTP/1.0",
         MODES,

@@ -194,11 +194,7 @@ backend dead
     retries 0
     server s1 {refused:s1}
 """,
-        talk=[
-            step
-            for path in ("/1", "/denied", "/2", "/mine", "/dead", "/3")
-            for step in (Send(get(path)), Recv())
-        ],
+        talk=[step for path in ("/1", "/denied", "/2", "/mine", "/dead", "/3") for step in (Send(get(path)), Recv())],
         logs=6,
         expect=["x-dst: :\n", "web/<NOSRV> 403 PR-- - -:- -:- - "],
     ),

@@ -40,31 +40,63 @@ def asked(*paths: str) -> Sequence[Step]:
 
 
 def told(name: str, paths: Sequence[str], expressions: Sequence[str], *expect: str) -> Scenario:
-    return Scenario(name=name, config=said(*expressions), talk=asked(*paths), files=FILES, logs=len(paths),
-                    expect=expect)
+    return Scenario(
+        name=name, config=said(*expressions), talk=asked(*paths), files=FILES, logs=len(paths), expect=expect
+    )
 
 
 WORD = "path,field(2,/)"
 
 SCENARIOS = [
-    told("map_str", ["/one", "/two", "/three", "/One", "/#four", "/nobody"], [
-        f"{WORD},map({{file:str.map}})", f"{WORD},map_str({{file:str.map}},none)"],
-        "[first value] [first value]", "[] [none]"),
+    told(
+        "map_str",
+        ["/one", "/two", "/three", "/One", "/#four", "/nobody"],
+        [f"{WORD},map({{file:str.map}})", f"{WORD},map_str({{file:str.map}},none)"],
+        "[first value] [first value]",
+        "[] [none]",
+    ),
     told("map_beg", ["/", "/x", "/ab", "/a/b/c", "/a/b"], ["path,map_beg({file:beg.map})"], "[long]", "[short]"),
-    told("map_end and map_sub", ["/x.css", "/x.min.css", "/administer", "/min", "/none"], [
-        "path,map_end({file:end.map})", "path,map_sub({file:sub.map},no)"], "[style] [part]", "[] [yes]"),
-    told("map_dir and map_dom", ["/img/x", "/imgs/x", "/x/a/b/c", "/c", "/d?img"], [
-        "path,map_dir({file:dir.map})", "url,map_dir({file:dir.map})", "req.hdr(host),map_dom({file:dom.map},else)"],
-        "[pictures] [pictures] [else]", "[both] [both]"),
-    told("map_reg and map_regm", ["/u/12/x", "/u/x", "/v"], [
-        "path,map_reg({file:reg.map})", "path,map_regm({file:reg.map},no)"], "[id=12,rest=x,all=/u/12/x,none=]"),
+    told(
+        "map_end and map_sub",
+        ["/x.css", "/x.min.css", "/administer", "/min", "/none"],
+        ["path,map_end({file:end.map})", "path,map_sub({file:sub.map},no)"],
+        "[style] [part]",
+        "[] [yes]",
+    ),
+    told(
+        "map_dir and map_dom",
+        ["/img/x", "/imgs/x", "/x/a/b/c", "/c", "/d?img"],
+        ["path,map_dir({file:dir.map})", "url,map_dir({file:dir.map})", "req.hdr(host),map_dom({file:dom.map},else)"],
+        "[pictures] [pictures] [else]",
+        "[both] [both]",
+    ),
+    told(
+        "map_reg and map_regm",
+        ["/u/12/x", "/u/x", "/v"],
+        ["path,map_reg({file:reg.map})", "path,map_regm({file:reg.map},no)"],
+        "[id=12,rest=x,all=/u/12/x,none=]",
+    ),
     told("map_int", ["/1", "/2", "/5", "/7", "/-3", "/x"], [f"{WORD},map_int({{file:int.map}})"], "[one]", "[some]"),
-    told("map_ip", ["/10.1.2.3", "/127.0.0.1", "/127.9.9.9", "/::1", "/x"], [
-        f"{WORD},map_ip({{file:ip.map}})", "src,map_ip({file:ip.map})"], "[any] [here]", "[local] [here]"),
-    told("integers and addresses as values", ["/a", "/b", "/c", "/d"], [
-        f"{WORD},map_str_int({{file:num.map}})", f"{WORD},map_str_int({{file:num.map}},4),add(1)",
-        f"{WORD},map_str_ip({{file:addr.map}})", f"{WORD},map_str_ip({{file:addr.map}},192.0.2.1)"],
-        "[5] [6] [10.0.0.1] [10.0.0.1]", "[-7] [-6] [::1] [::1]", "[] [5] [] [192.0.2.1]"),
+    told(
+        "map_ip",
+        ["/10.1.2.3", "/127.0.0.1", "/127.9.9.9", "/::1", "/x"],
+        [f"{WORD},map_ip({{file:ip.map}})", "src,map_ip({file:ip.map})"],
+        "[any] [here]",
+        "[local] [here]",
+    ),
+    told(
+        "integers and addresses as values",
+        ["/a", "/b", "/c", "/d"],
+        [
+            f"{WORD},map_str_int({{file:num.map}})",
+            f"{WORD},map_str_int({{file:num.map}},4),add(1)",
+            f"{WORD},map_str_ip({{file:addr.map}})",
+            f"{WORD},map_str_ip({{file:addr.map}},192.0.2.1)",
+        ],
+        "[5] [6] [10.0.0.1] [10.0.0.1]",
+        "[-7] [-6] [::1] [::1]",
+        "[] [5] [] [192.0.2.1]",
+    ),
     Scenario(
         name="traffic changes maps and ACLs",
         config="""
@@ -81,9 +113,25 @@ frontend web
 """,
         files=FILES,
         talk=[
-            *(step for path in ("/one", "/set/one/1", "/one", "/set/new/2", "/new", "/del/one", "/one", "/add/x", "/x",
-                                "/add/x", "/drop/x", "/x", "/drop/x")
-              for step in (Send(get(path)), Recv(), Pause(0.15))),
+            *(
+                step
+                for path in (
+                    "/one",
+                    "/set/one/1",
+                    "/one",
+                    "/set/new/2",
+                    "/new",
+                    "/del/one",
+                    "/one",
+                    "/add/x",
+                    "/x",
+                    "/add/x",
+                    "/drop/x",
+                    "/x",
+                    "/drop/x",
+                )
+                for step in (Send(get(path)), Recv(), Pause(0.15))
+            ),
         ],
         logs=13,
         expect=["[first value]", "[1]", "[2]", "[none]", "403"],

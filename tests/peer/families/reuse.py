@@ -57,6 +57,7 @@ backend app
 THREE_REQUESTS = [Send(get("/1")), Recv(), Send(get("/2")), Recv(), Send(get("/3")), Recv()]
 KEYED = "Where each request may choose its server's address or port"
 
+
 def chosen(
     name: str,
     server: str,

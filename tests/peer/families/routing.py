@@ -192,8 +192,7 @@ backend app
         6,
         "[length] 'a'\nHTTP/1.1 200 OK\ncontent-length: 1\n[length] 'b'\nHTTP/1.1 200 OK\ncontent-length: 1\n"
         "[length] 'c'\nHTTP/1.1 200 OK\ncontent-length: 1\n[length] 'a'",
-        alone="Of servers with equally few connections `leastconn` takes the one that has waited longest; "
-        "3.2 any",
+        alone="Of servers with equally few connections `leastconn` takes the one that has waited longest; 3.2 any",
     ),
     picks("first", pool("balance first", THREE.replace("{server:a}", "{server:a} maxconn 10")), 3, "app/s1"),
     Scenario(

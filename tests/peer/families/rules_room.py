@@ -100,8 +100,14 @@ SCENARIOS = [
         sent=[padded(1_800), padded(1_500)],
     ),
     *(
-        fits(f"{rule} at its edge", f"http-request {rule} {value}", " 200 ", " 500 ", "PR--",
-             sent=[padded(edge), padded(edge + 1)])
+        fits(
+            f"{rule} at its edge",
+            f"http-request {rule} {value}",
+            " 200 ",
+            " 500 ",
+            "PR--",
+            sent=[padded(edge), padded(edge + 1)],
+        )
         for rule, value, edge in (
             ("set-header", "y " + "b" * 300, ROOMY),
             ("add-header", "y " + "b" * 300, ROOMY),
@@ -115,27 +121,70 @@ SCENARIOS = [
             ("replace-uri", ".* /" + "u" * 300, 1_629),
         )
     ),
-    fits("a rewrite beside a body that waits, at its edge", f"option http-buffer-request\nhttp-request {header(300)}",
-         " 500 ", " 200 ", sent=[post("/", b"x" * 1_594), post("/", b"x" * 1_595)]),
-    fits("a field that replaces one, at its edge", f"http-request {header(300)}", " 500 ", " 200 ",
-         sent=[get("/", "Y: " + "c" * 100, "X: " + "a" * size) for size in (1_612, 1_613)]),
-    fits("strict-mode off leaves out what does not fit",
-         f"http-request strict-mode off\nhttp-request {header(300)}\nhttp-request set-header z 1", "z: 1",
-         sent=[*TIGHT, get("/", "Y: " + "c" * 100, "X: " + "a" * 1_660)]),
-    fits("strict-mode under a condition, and on again",
-         f"http-request strict-mode off if {{ path /off }}\nhttp-request {header(300)}\nhttp-request strict-mode on\n"
-         f"http-request {header(300, 'z')} if {{ path /on }}", " 500 ", " 200 ",
-         sent=[get(path, "X: " + "a" * 1_700) for path in ("/off", "/", "/on", "/off")]),
-    fits("strict-mode ends with its list", "http-request strict-mode off", " 500 ", sent=TIGHT,
-         back=f"http-request {header(300)}"),
-    fits("option forwardfor does not fit", f"option forwardfor header {'z' * 200}\nhttp-request strict-mode off",
-         " 200 ", " 500 ", sent=[padded(1_712), padded(1_713)]),
-    fits("option originalto of a backend does not fit", "", " 200 ", " 500 ", sent=[padded(1_712), padded(1_713)],
-         back=f"option originalto header {'z' * 200}"),
+    fits(
+        "a rewrite beside a body that waits, at its edge",
+        f"option http-buffer-request\nhttp-request {header(300)}",
+        " 500 ",
+        " 200 ",
+        sent=[post("/", b"x" * 1_594), post("/", b"x" * 1_595)],
+    ),
+    fits(
+        "a field that replaces one, at its edge",
+        f"http-request {header(300)}",
+        " 500 ",
+        " 200 ",
+        sent=[get("/", "Y: " + "c" * 100, "X: " + "a" * size) for size in (1_612, 1_613)],
+    ),
+    fits(
+        "strict-mode off leaves out what does not fit",
+        f"http-request strict-mode off\nhttp-request {header(300)}\nhttp-request set-header z 1",
+        "z: 1",
+        sent=[*TIGHT, get("/", "Y: " + "c" * 100, "X: " + "a" * 1_660)],
+    ),
+    fits(
+        "strict-mode under a condition, and on again",
+        f"http-request strict-mode off if {{ path /off }}\nhttp-request {header(300)}\nhttp-request strict-mode on\n"
+        f"http-request {header(300, 'z')} if {{ path /on }}",
+        " 500 ",
+        " 200 ",
+        sent=[get(path, "X: " + "a" * 1_700) for path in ("/off", "/", "/on", "/off")],
+    ),
+    fits(
+        "strict-mode ends with its list",
+        "http-request strict-mode off",
+        " 500 ",
+        sent=TIGHT,
+        back=f"http-request {header(300)}",
+    ),
+    fits(
+        "option forwardfor does not fit",
+        f"option forwardfor header {'z' * 200}\nhttp-request strict-mode off",
+        " 200 ",
+        " 500 ",
+        sent=[padded(1_712), padded(1_713)],
+    ),
+    fits(
+        "option originalto of a backend does not fit",
+        "",
+        " 200 ",
+        " 500 ",
+        sent=[padded(1_712), padded(1_713)],
+        back=f"option originalto header {'z' * 200}",
+    ),
     # Rules on responses.
     *(
-        fits(f"a rewrite of a response by a {where}", front, " 500 ", "PH--", sent=[get(), get()], answer=ANSWER,
-             back=back, differs=TIMED, until_peer=(3, 0), ours=[" T/T/T/T/T 500 "])
+        fits(
+            f"a rewrite of a response by a {where}",
+            front,
+            " 500 ",
+            "PH--",
+            sent=[get(), get()],
+            answer=ANSWER,
+            back=back,
+            differs=TIMED,
+            until_peer=(3, 0),
+            ours=[" T/T/T/T/T 500 "],
+        )
         for where, front, back in (
             ("frontend", f"http-response {header(300)}", ""),
             ("backend", "", f"http-response {header(300)}"),
@@ -144,14 +193,32 @@ SCENARIOS = [
             ("late rule that hits its page too", f"http-after-response {header(1_900)}", ""),
         )
     ),
-    fits("strict-mode off of responses", "", " 200 ", "y: bb", sent=[get(), get()], answer=ANSWER,
-         back=f"http-response strict-mode off\nhttp-response add-header y {'b' * 100}\n"
-              f"http-response add-header z {'b' * 100}"),
-    fits("strict-mode off of late rules", "http-after-response strict-mode off\n"
-         f"http-after-response {header(1_990)}\nhttp-request return status 200", " 200 ", sent=[get()]),
+    fits(
+        "strict-mode off of responses",
+        "",
+        " 200 ",
+        "y: bb",
+        sent=[get(), get()],
+        answer=ANSWER,
+        back=f"http-response strict-mode off\nhttp-response add-header y {'b' * 100}\n"
+        f"http-response add-header z {'b' * 100}",
+    ),
+    fits(
+        "strict-mode off of late rules",
+        f"http-after-response strict-mode off\nhttp-after-response {header(1_990)}\nhttp-request return status 200",
+        " 200 ",
+        sent=[get()],
+    ),
     fits("late rules on a denial", f"http-request deny\nhttp-after-response {header(1_990)}", " 500 ", sent=[get()]),
-    fits("late rules on a reply of ours", f"http-request return status 200\nhttp-after-response {header(1_990)}",
-         " 500 ", "PR--", sent=[get()], until_peer=(3, 0), ours=["LR--"],
-         differs="a reply of ours that `http-after-response` makes too large is logged with `LR`, as by 3.2; "
-                 "2.6 says `PR`"),
+    fits(
+        "late rules on a reply of ours",
+        f"http-request return status 200\nhttp-after-response {header(1_990)}",
+        " 500 ",
+        "PR--",
+        sent=[get()],
+        until_peer=(3, 0),
+        ours=["LR--"],
+        differs="a reply of ours that `http-after-response` makes too large is logged with `LR`, as by 3.2; "
+        "2.6 says `PR`",
+    ),
 ]

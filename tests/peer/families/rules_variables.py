@@ -246,7 +246,7 @@ SCENARIOS = [
     ),
     Scenario(
         name="set in the global section",
-        config="global\n    set-var proc.g str(gg)\n    set-var-fmt proc.h \"h%[int(3)]\"\n"
+        config='global\n    set-var proc.g str(gg)\n    set-var-fmt proc.h "h%[int(3)]"\n'
         "    set-var proc.i int(1),add(proc.i)\n"
         + simple(front=shown("%[var(proc.g)] %[var(proc.h)] .%[var(proc.i)].")),
         talk=[Send(get("/")), Recv()],

@@ -1,4 +1,5 @@
 """A generation from a text, assembled but not started, and a console to it: no socket is opened."""
+
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -85,7 +86,12 @@ def stand(text: str = TEXT, level: str = "admin") -> Iterator[Stand]:
     view.started = monotonic_ms()
     view.limit = view.room.limit = 500
     try:
-        yield Stand(live, view, administration.gauge, Console(view, administration.gauge, level, "none", 10_000),
-                    administration.writer)
+        yield Stand(
+            live,
+            view,
+            administration.gauge,
+            Console(view, administration.gauge, level, "none", 10_000),
+            administration.writer,
+        )
     finally:
         live.reactor.epoll.close()

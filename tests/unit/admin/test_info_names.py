@@ -1,4 +1,5 @@
 """Names, order, positions, tags and types of `show info`, which programs parse: as HAProxy 3.5 prints them."""
+
 import json
 import socket
 
@@ -41,11 +42,13 @@ def name_of(line: str) -> str:
 
 def test_typed_lines() -> None:
     with stand() as one:
-        lines = [line.rsplit(":", 1)[0] for line in one.ask("show info typed").splitlines()
-                 if not line.startswith("7.Uptime.")]
+        lines = [
+            line.rsplit(":", 1)[0]
+            for line in one.ask("show info typed").splitlines()
+            if not line.startswith("7.Uptime.")
+        ]
     assert lines[:-3] == [one for one in KNOWN if not one.startswith("7.Uptime.")]
-    assert lines[-3:] == ["82.Product.1:POSV:str", "83.Product_version.1:POSV:str",
-                          "84.ExhaustedRegexes.1:MGPV:u64"]
+    assert lines[-3:] == ["82.Product.1:POSV:str", "83.Product_version.1:POSV:str", "84.ExhaustedRegexes.1:MGPV:u64"]
 
 
 def test_names_in_their_order() -> None:
@@ -109,11 +112,15 @@ def test_the_schema_names_what_values_may_be() -> None:
     tags = schema["definitions"]["tags"]
     assert tags["origin"]["enum"] == ["Metric", "Status", "Key", "Config", "Product", "Unknown"]
     assert " ".join(tags["nature"]["enum"]) == (
-        "Gauge Limit Min Max Rate Counter Duration Age Time Name Output Avg Unknown")
+        "Gauge Limit Min Max Rate Counter Duration Age Time Name Output Avg Unknown"
+    )
     assert tags["scope"]["enum"] == ["Cluster", "Process", "Service", "System", "Unknown"]
     for item in values:
         assert all(item["tags"][name] in tags[name]["enum"] for name in ("origin", "nature", "scope")), item
         range_of = kinds[item["value"]["type"] + "Value"]["properties"]["value"]
         value = item["value"]["value"]
-        assert isinstance(value, str) if range_of["type"] == "string" else (
-            range_of["minimum"] <= value <= range_of["maximum"]), item
+        assert (
+            isinstance(value, str)
+            if range_of["type"] == "string"
+            else (range_of["minimum"] <= value <= range_of["maximum"])
+        ), item

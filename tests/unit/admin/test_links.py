@@ -1,4 +1,5 @@
 """The list of commands that a replaced lane carries out: whole at every moment, whoever is killed when."""
+
 import os
 import signal
 from collections.abc import Iterator

@@ -1,4 +1,5 @@
 """The log of changes: followers see all of it, once, whenever they come and however it is compacted."""
+
 import os
 from collections.abc import Iterator
 

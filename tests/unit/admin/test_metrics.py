@@ -1,4 +1,5 @@
 """Prometheus' metrics: what parameters mean, and that every metric stands on what this program knows."""
+
 import pytest
 
 import pointsman.keywords  # noqa: F401  # fills the registries
@@ -8,11 +9,22 @@ from pointsman.admin.metrics import ALL_SCOPES, QueryError, parse_query
 from pointsman.admin.prometheus import COUNTER, METRICS, NEWER, PROCESS, SCOPES
 
 
-@pytest.mark.parametrize(("text", "scopes"), [
-    ("", set(ALL_SCOPES)), ("a=b&c", set(ALL_SCOPES)), ("scope=*", set(ALL_SCOPES)), ("scope=", set()),
-    ("scope=global", {"global"}), ("scope=global&scope=server", {"global", "server"}), ("scope=server&scope=", set()),
-    ("scope=&scope=server", {"server"}), ("scope=%2a", set(ALL_SCOPES)), ("s%63ope=backend", {"backend"}),
-    ("SCOPE=global", set(ALL_SCOPES))])
+@pytest.mark.parametrize(
+    ("text", "scopes"),
+    [
+        ("", set(ALL_SCOPES)),
+        ("a=b&c", set(ALL_SCOPES)),
+        ("scope=*", set(ALL_SCOPES)),
+        ("scope=", set()),
+        ("scope=global", {"global"}),
+        ("scope=global&scope=server", {"global", "server"}),
+        ("scope=server&scope=", set()),
+        ("scope=&scope=server", {"server"}),
+        ("scope=%2a", set(ALL_SCOPES)),
+        ("s%63ope=backend", {"backend"}),
+        ("SCOPE=global", set(ALL_SCOPES)),
+    ],
+)
 def test_scopes(text: str, scopes: set[str]) -> None:
     assert parse_query(text).scopes == scopes
 

@@ -1,4 +1,5 @@
 """Each runtime command: what it answers, what it changes, how it complains."""
+
 import re
 
 import pytest
@@ -84,9 +85,11 @@ SHOWN = [
     ("set weight app/s1 -5%", "Relative weight must be positive.\n"),
     ("set weight spare/u1 7", "Backend is using a static LB algorithm and only accepts weights '0%' and '100%'.\n"),
     ("set server", "Require 'backend/server'.\n"),
-    ("set server app/s1",
-     "usage: set server <backend>/<server> addr | agent | agent-addr | agent-port | agent-send | check-addr | "
-     "check-port | fqdn | health | ssl | state | weight\n"),
+    (
+        "set server app/s1",
+        "usage: set server <backend>/<server> addr | agent | agent-addr | agent-port | agent-send | check-addr | "
+        "check-port | fqdn | health | ssl | state | weight\n",
+    ),
     ("set server app/s1 health", "'set server <srv> health' expects 'up', 'stopping', or 'down'.\n"),
     ("set server app/s1 health well", "'set server <srv> health' expects 'up', 'stopping', or 'down'.\n"),
     ("set server app/s1 agent up", "agent checks are not enabled on this server.\n"),
@@ -110,7 +113,7 @@ SHOWN = [
     ("get map", "Missing map identifier and/or key.\n"),
     ("get map #0 x", "Unknown map identifier. Please use #<id> or <file>.\n"),
     ("get acl #0", "Missing ACL identifier and/or key.\n"),
-    ("get acl #0 /app", "type=str, case=sensitive, match=yes, idx=list, pattern=\"/app\"\n"),
+    ("get acl #0 /app", 'type=str, case=sensitive, match=yes, idx=list, pattern="/app"\n'),
     ("add map", "'add map' expects three parameters (map identifier, key and value) or one parameter (map"),
     ("add map #0 a b", "Unknown map identifier. Please use #<id> or <file>.\n"),
     ("add acl #0", "'add acl' expects two parameters: ACL identifier and pattern.\n"),
@@ -241,8 +244,17 @@ def test_answers(line: str, part: str) -> None:
 
 
 def test_every_command_is_tried_twice() -> None:
-    changing = {"quit", "user", "operator", "prompt", "set timeout", "set severity-output", "clear counters",
-                "shutdown frontend", "wait"}  # below, by name
+    changing = {
+        "quit",
+        "user",
+        "operator",
+        "prompt",
+        "set timeout",
+        "set severity-output",
+        "clear counters",
+        "shutdown frontend",
+        "wait",
+    }  # below, by name
     asked = [found[0].name for line, _ in SHOWN if (found := find(line.split())) is not None]
     assert {name for name in COMMANDS if asked.count(name) < 2} <= changing
 
@@ -348,8 +360,15 @@ def test_modes_of_the_connection() -> None:
         for line in ("prompt", "prompt", "prompt i", "prompt", "prompt n", "prompt p", "prompt timed"):
             assert one.ask(line) == ""
             seen.append((console.interactive, console.prompting, console.timed))
-    assert seen == [(True, True, False), (False, False, False), (True, False, False), (True, True, False),
-                    (False, False, False), (True, True, False), (True, True, True)]
+    assert seen == [
+        (True, True, False),
+        (False, False, False),
+        (True, False, False),
+        (True, True, False),
+        (False, False, False),
+        (True, True, False),
+        (True, True, True),
+    ]
 
 
 def test_timeout_and_severity_are_the_connections_own() -> None:
@@ -370,7 +389,11 @@ def test_times_with_fractions() -> None:
 
 def test_durations() -> None:
     assert [duration(ms) for ms in (0, 27_999, 3_600_000, 90_061_000)] == [
-        "0d 0h00m00s", "0d 0h00m27s", "0d 1h00m00s", "1d 1h01m01s"]
+        "0d 0h00m00s",
+        "0d 0h00m27s",
+        "0d 1h00m00s",
+        "1d 1h01m01s",
+    ]
 
 
 def test_a_bug_in_a_command_does_not_end_the_process(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,5 @@
 """How a connection to a stats socket is cut into commands, and how it lives."""
+
 import asyncio
 import socket
 
@@ -117,6 +118,7 @@ def test_a_client_that_takes_no_answer_is_left() -> None:
 
 def test_what_is_too_long_is_told_with_the_name_of_its_limit() -> None:
     with stand() as one:
+
         def limited() -> Console:
             return Console(one.view, one.gauge, "admin", "number", 2_000, longest_line=64, longest_payload=100)
 
@@ -125,8 +127,10 @@ def test_what_is_too_long_is_told_with_the_name_of_its_limit() -> None:
 
         assert said(b"echo " + b"x" * 58 + b"\n") == "x" * 58 + "\n\n"
         assert said(b"echo " + b"x" * 200) == (
-            "[3]: The command line is too long: it takes at most 64 bytes (tune.bufsize).\n\n")
+            "[3]: The command line is too long: it takes at most 64 bytes (tune.bufsize).\n\n"
+        )
         line = b"0123456789" * 4 + b"\n"
         assert said(b"echo x <<EOF\n" + line * 2 + b"0123456789\nEOF\n") == "x\n\n"
         assert said(b"echo x <<EOF\n" + line * 3 + b"EOF\n") == (
-            "[3]: The payload is too large: it takes at most 100 bytes (tune.cli.max-payload-size).\n\n")
+            "[3]: The payload is too large: it takes at most 100 bytes (tune.cli.max-payload-size).\n\n"
+        )

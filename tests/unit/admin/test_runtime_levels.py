@@ -1,4 +1,5 @@
 """Which level each command wants: as HAProxy 3.5 answered when it was asked every command at every level."""
+
 import pytest
 from admin_stand import stand
 
@@ -34,9 +35,20 @@ LOWEST = {
 }
 PAIRS = [(" ".join(name.split()), LEVELS.index(level)) for level, names in LOWEST.items() for name in names.split(",")]
 BUILT = [(name, level) for name, level in PAIRS if name in COMMANDS or name.rpartition(" ")[0] in COMMANDS]
-OURS = {"set var": OPERATOR, "experimental-mode": ADMIN, "shutdown frontend": ADMIN,
-        "shutdown session": ADMIN, "shutdown sessions server": ADMIN, "operator": OPERATOR, "user": USER, "help": USER,
-        "prompt": USER, "wait": USER, "echo": USER, "show sess help": OPERATOR}
+OURS = {
+    "set var": OPERATOR,
+    "experimental-mode": ADMIN,
+    "shutdown frontend": ADMIN,
+    "shutdown session": ADMIN,
+    "shutdown sessions server": ADMIN,
+    "operator": OPERATOR,
+    "user": USER,
+    "help": USER,
+    "prompt": USER,
+    "wait": USER,
+    "echo": USER,
+    "show sess help": OPERATOR,
+}
 
 
 def test_the_list_is_whole() -> None:

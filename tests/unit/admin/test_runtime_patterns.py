@@ -1,4 +1,5 @@
 """Commands about maps, ACLs, variables and addresses of servers. Answers are those of the haproxy program."""
+
 import asyncio
 import re
 from pathlib import Path
@@ -27,8 +28,14 @@ frontend maps
     http-request set-header f %[path,map_str_int({0}/numbers.map,4)]
     http-request set-header g %[path,map_ip_key({0}/nets.map)]
 """
-FILES = {"acl.lst": "foo\nbar baz\n", "both.map": "/a/b aval\n", "nets.map": "10.0.0.0/8  ten net \n10.1.0.0/16 one\n",
-         "names.map": "/a va\n/a/b vab x\n/a second\n", "groups.map": "^/x(.*)y$ got\\1\\0\n", "numbers.map": "k 7\n"}
+FILES = {
+    "acl.lst": "foo\nbar baz\n",
+    "both.map": "/a/b aval\n",
+    "nets.map": "10.0.0.0/8  ten net \n10.1.0.0/16 one\n",
+    "names.map": "/a va\n/a/b vab x\n/a second\n",
+    "groups.map": "^/x(.*)y$ got\\1\\0\n",
+    "numbers.map": "k 7\n",
+}
 
 
 @pytest.fixture
@@ -54,79 +61,126 @@ def test_what_there_is(folder: Path) -> None:
     with stand(TEXT + RULES.format(folder)) as one:
         maps, acls = one.ask("show map"), one.ask("show acl")
     assert [line.partition(" pattern")[0] for line in maps.splitlines()[1:]] == [
-        f"4 ({folder}/both.map)", f"7 ({folder}/nets.map)", f"8 ({folder}/names.map)", f"9 ({folder}/groups.map)",
-        f"10 ({folder}/numbers.map)"]
-    assert (f"({folder}/names.map) pattern loaded from file '{folder}/names.map' used by map at file 'haproxy.cfg' "
-            "line ") in maps
+        f"4 ({folder}/both.map)",
+        f"7 ({folder}/nets.map)",
+        f"8 ({folder}/names.map)",
+        f"9 ({folder}/groups.map)",
+        f"10 ({folder}/numbers.map)",
+    ]
+    assert (
+        f"({folder}/names.map) pattern loaded from file '{folder}/names.map' used by map at file 'haproxy.cfg' line "
+    ) in maps
     assert maps.splitlines()[3].endswith(" curr_ver=0 next_ver=0 entry_cnt=3")
-    assert f"1 ({folder}/acl.lst) pattern loaded from file '{folder}/acl.lst' used by acl at file 'haproxy.cfg' line" \
+    assert (
+        f"1 ({folder}/acl.lst) pattern loaded from file '{folder}/acl.lst' used by acl at file 'haproxy.cfg' line"
         in acls
+    )
     assert re.search(r"^3 \(\) acl 'path' file 'haproxy.cfg' line \d+. curr_ver=0 next_ver=0 entry_cnt=1$", acls, re.M)
     assert f"4 ({folder}/both.map)" in acls and "nets.map" not in acls
 
 
 def test_looking_up(folder: Path) -> None:
-    story(folder,
-          ("show map {0}/names.map", "/a va\n/a/b vab x\n/a second\n"),
-          ("show acl #1", "foo\nbar baz\n"),
-          ("show acl #2", ""),
-          ("show acl #3", "foo1\n"),
-          ("get map {0}/nets.map 10.1.2.3",
-           'type=ip, case=sensitive, found=yes, idx=tree, key="10.1.0.0/16", value="one", type="str"\n'
-           'type=ip, case=sensitive, found=yes, idx=tree, key="10.1.0.0/16", value=none\n'),
-          ("get map {0}/nets.map x", "type=ip, case=sensitive, found=no\n" * 2),
-          ("get map {0}/names.map /a",
-           'type=beg, case=sensitive, found=yes, idx=tree, key="/a", value="va", type="str"\n'
-           'type=str, case=sensitive, found=yes, idx=tree, key="/a", value="va", type="str"\n'),
-          ("get acl #1 foo", 'type=str, case=sensitive, match=yes, idx=tree, pattern="foo"\n'
-                             'type=str, case=insensitive, match=yes, idx=list, pattern="foo"\n'),
-          ("get acl #1 FOO", 'type=str, case=sensitive, match=no\n'
-                             'type=str, case=insensitive, match=yes, idx=list, pattern="foo"\n'),
-          ("get map #9 /x1y", 'type=regm, case=sensitive, found=yes, idx=list, key="^/x(.*)y$", value="got\\1\\0", '
-                              'type="str"\n'),
-          ("get map #4 /a/b", 'type=str, case=sensitive, found=yes, idx=tree, key="/a/b", value=none\n'
-                              'type=sub, case=sensitive, found=yes, idx=list, key="/a/b", value="aval", type="str"\n'),
-          ("get map #10 k", 'type=str, case=sensitive, found=yes, idx=tree, key="k", value="7", type="sint"\n'))
+    story(
+        folder,
+        ("show map {0}/names.map", "/a va\n/a/b vab x\n/a second\n"),
+        ("show acl #1", "foo\nbar baz\n"),
+        ("show acl #2", ""),
+        ("show acl #3", "foo1\n"),
+        (
+            "get map {0}/nets.map 10.1.2.3",
+            'type=ip, case=sensitive, found=yes, idx=tree, key="10.1.0.0/16", value="one", type="str"\n'
+            'type=ip, case=sensitive, found=yes, idx=tree, key="10.1.0.0/16", value=none\n',
+        ),
+        ("get map {0}/nets.map x", "type=ip, case=sensitive, found=no\n" * 2),
+        (
+            "get map {0}/names.map /a",
+            'type=beg, case=sensitive, found=yes, idx=tree, key="/a", value="va", type="str"\n'
+            'type=str, case=sensitive, found=yes, idx=tree, key="/a", value="va", type="str"\n',
+        ),
+        (
+            "get acl #1 foo",
+            'type=str, case=sensitive, match=yes, idx=tree, pattern="foo"\n'
+            'type=str, case=insensitive, match=yes, idx=list, pattern="foo"\n',
+        ),
+        (
+            "get acl #1 FOO",
+            'type=str, case=sensitive, match=no\ntype=str, case=insensitive, match=yes, idx=list, pattern="foo"\n',
+        ),
+        (
+            "get map #9 /x1y",
+            'type=regm, case=sensitive, found=yes, idx=list, key="^/x(.*)y$", value="got\\1\\0", type="str"\n',
+        ),
+        (
+            "get map #4 /a/b",
+            'type=str, case=sensitive, found=yes, idx=tree, key="/a/b", value=none\n'
+            'type=sub, case=sensitive, found=yes, idx=list, key="/a/b", value="aval", type="str"\n',
+        ),
+        ("get map #10 k", 'type=str, case=sensitive, found=yes, idx=tree, key="k", value="7", type="sint"\n'),
+    )
 
 
 def test_changing(folder: Path) -> None:
     names = "{0}/names.map"
-    story(folder,
-          ("add map {0}/nets.map 10.9.9.9 nine", ""),
-          ("add map {0}/nets.map bad nine", "'bad' is not a valid IPv4 or IPv6 address.\n"),
-          ("add map #10 a b", "unable to parse 'b'.\n"),
-          ("set map #10 k x", "unable to parse 'x'.\n"),
-          ("add map #9 ( x", "regex '(' is invalid (error=missing closing parenthesis, erroffset=1).\n" if VERSION else
-           "regex '(' is invalid (error=missing ), unterminated subpattern, erroffset=0).\n"),
-          ("add acl #1 1.1.1.1", ""), ("add acl #1 1.1.1.1 more", ""),
-          ("show acl #1", "foo\nbar baz\n1.1.1.1\n1.1.1.1\n"),
-          ("add acl #4 /x", "This ACL is shared with a map containing samples. You must use the command 'add map' to "
-                            "add values.\n"),
-          (f"set map {names} /a new", ""), (f"set map {names} /no new", "entry not found.\n"),
-          (f"show map {names}", "/a new\n/a/b vab x\n/a new\n"),
-          (f"del map {names} /a", ""), (f"del map {names} /a", "Key not found.\n"),
-          (f"show map {names}", "/a/b vab x\n"),
-          (f"set map {names} #0x1 y", "key or pattern not found.\n"),
-          (f"del map {names} #0x1", "Key not found.\n"),
-          (f"clear map {names}", ""), (f"show map {names}", ""))
+    story(
+        folder,
+        ("add map {0}/nets.map 10.9.9.9 nine", ""),
+        ("add map {0}/nets.map bad nine", "'bad' is not a valid IPv4 or IPv6 address.\n"),
+        ("add map #10 a b", "unable to parse 'b'.\n"),
+        ("set map #10 k x", "unable to parse 'x'.\n"),
+        (
+            "add map #9 ( x",
+            "regex '(' is invalid (error=missing closing parenthesis, erroffset=1).\n"
+            if VERSION
+            else "regex '(' is invalid (error=missing ), unterminated subpattern, erroffset=0).\n",
+        ),
+        ("add acl #1 1.1.1.1", ""),
+        ("add acl #1 1.1.1.1 more", ""),
+        ("show acl #1", "foo\nbar baz\n1.1.1.1\n1.1.1.1\n"),
+        (
+            "add acl #4 /x",
+            "This ACL is shared with a map containing samples. You must use the command 'add map' to add values.\n",
+        ),
+        (f"set map {names} /a new", ""),
+        (f"set map {names} /no new", "entry not found.\n"),
+        (f"show map {names}", "/a new\n/a/b vab x\n/a new\n"),
+        (f"del map {names} /a", ""),
+        (f"del map {names} /a", "Key not found.\n"),
+        (f"show map {names}", "/a/b vab x\n"),
+        (f"set map {names} #0x1 y", "key or pattern not found.\n"),
+        (f"del map {names} #0x1", "Key not found.\n"),
+        (f"clear map {names}", ""),
+        (f"show map {names}", ""),
+    )
 
 
 def test_versions(folder: Path) -> None:
     names = "{0}/names.map"
-    story(folder,
-          (f"add map @1 {names} k v", "Version number in the future, please use 'prepare map' before.\n"),
-          (f"prepare map {names}", "New version created: 1\n"),
-          (f"prepare map {names}", "New version created: 2\n"),
-          (f"add map @1 {names} k v", ""), (f"add map @2 {names} k w", ""),
-          (f"get map {names} k", "type=beg, case=sensitive, found=no\ntype=str, case=sensitive, found=no\n"),
-          (f"show map @1 {names}", "k v\n"), (f"show map @7 {names}", ""),
-          (f"commit map @3 {names}", "Version number out of range.\n"),
-          (f"commit map @1 {names}", ""), (f"show map {names}", "k v\n"), (f"show map @0 {names}", ""),
-          (f"commit map @1 {names}", "Version number out of range.\n"),
-          (f"show map @2 {names}", "k w\n"), (f"clear map @2 {names}", ""), (f"commit map @2 {names}", ""),
-          (f"show map {names}", ""), ("clear map @5 #9", ""), ("prepare acl #4",
-           "This ACL is shared with a map containing samples. You must use the command 'prepare map' to prepare "
-           "values.\n"))
+    story(
+        folder,
+        (f"add map @1 {names} k v", "Version number in the future, please use 'prepare map' before.\n"),
+        (f"prepare map {names}", "New version created: 1\n"),
+        (f"prepare map {names}", "New version created: 2\n"),
+        (f"add map @1 {names} k v", ""),
+        (f"add map @2 {names} k w", ""),
+        (f"get map {names} k", "type=beg, case=sensitive, found=no\ntype=str, case=sensitive, found=no\n"),
+        (f"show map @1 {names}", "k v\n"),
+        (f"show map @7 {names}", ""),
+        (f"commit map @3 {names}", "Version number out of range.\n"),
+        (f"commit map @1 {names}", ""),
+        (f"show map {names}", "k v\n"),
+        (f"show map @0 {names}", ""),
+        (f"commit map @1 {names}", "Version number out of range.\n"),
+        (f"show map @2 {names}", "k w\n"),
+        (f"clear map @2 {names}", ""),
+        (f"commit map @2 {names}", ""),
+        (f"show map {names}", ""),
+        ("clear map @5 #9", ""),
+        (
+            "prepare acl #4",
+            "This ACL is shared with a map containing samples. You must use the command 'prepare map' to prepare "
+            "values.\n",
+        ),
+    )
 
 
 def test_one_entry_by_its_number(folder: Path) -> None:
@@ -159,7 +213,8 @@ def test_variables() -> None:
         assert one.ask("set var proc.name expr ipv4(10.0.0.1)") == ""
         assert one.ask("get var proc.name") == "proc.name: type=ipv4 value=<10.0.0.1>\n"
         assert one.ask("set var txn.x int(3)") == (
-            "'set var': cannot set variable 'txn.x', only scope 'proc' is permitted here.\n")
+            "'set var': cannot set variable 'txn.x', only scope 'proc' is permitted here.\n"
+        )
         assert one.ask("set var proc.name pth").startswith("'set var': unknown fetch method 'pth'")
         assert one.ask("experimental-mode") == "experimental-mode is ON\n"
     PROCESS.pop(b"proc.of_a_command")
@@ -186,6 +241,7 @@ backend there
 @pytest.mark.parametrize("key", ["addr", "addr-port"])
 def test_a_server_that_is_placed_by_its_address_moves_on_the_ring(key: str) -> None:
     """Two balancers shall agree, whether the address was configured or changed."""
+
     def places(backend: str) -> list[int]:
         proxy = one.view.back(backend)
         assert proxy is not None and proxy.back is not None
@@ -205,16 +261,19 @@ def test_addresses_of_servers() -> None:
         no = "nothing changed\n"
         assert one.ask("set server app/s1 addr 127.0.0.1") == no
         assert one.ask("set server app/s1 addr 10.0.0.2 port 8080") == (
-            "IP changed from '127.0.0.1' to '10.0.0.2', port changed from '81' to '8080' by 'stats socket command'\n")
+            "IP changed from '127.0.0.1' to '10.0.0.2', port changed from '81' to '8080' by 'stats socket command'\n"
+        )
         assert server.dial.target == ("10.0.0.2", 8080)
         assert "app 1 s1 10.0.0.2 " in one.ask("show servers state app")
         assert one.ask("set server app/s1 addr 10.0.0.2 port 8080") == no
         assert one.ask("set server app/s1 addr 10.0.0.2 port 8081") == (
-            "port changed from '8080' to '8081' by 'stats socket command'\n")
+            "port changed from '8080' to '8081' by 'stats socket command'\n"
+        )
         assert one.ask("set server app/s1 addr ::1 port x") == "problem converting port 'x' to an int\n"
         assert server.dial.target == ("10.0.0.2", 8081)
         assert one.ask("set server app/s1 addr ::1") == (
-            "IP changed from '10.0.0.2' to '::1' by 'stats socket command'\n")
+            "IP changed from '10.0.0.2' to '::1' by 'stats socket command'\n"
+        )
         assert server.dial.target == ("::1", 8081)
         assert one.ask("set server app/s1 addr x") == "Invalid addr 'x'\n"
         assert one.ask("set server app/s1 addr").startswith("set server <b>/<s> addr requires an address")
@@ -223,7 +282,8 @@ def test_addresses_of_servers() -> None:
         for words in ("check-addr 10.0.0.1", "check-port 5"):
             assert one.ask(f"set server app/s1 {words}") == "health checks are not enabled on this server\n"
         assert one.ask("set server app/s1 fqdn a.b") == (
-            "set server <b>/<s> fqdn failed because no resolution is configured.\n")
+            "set server <b>/<s> fqdn failed because no resolution is configured.\n"
+        )
         assert CHANGES.followers["server"].snapshot() == [["server", "app/s1", "addr", "::1", 8081, False, 0]]
 
 
@@ -240,7 +300,8 @@ def test_where_checks_go() -> None:
         assert one.ask("set server checked/c check-port 99999") == "provided port is invalid\n"
         assert one.ask("set server checked/c check-addr x") == "invalid addr 'x'\n"
         assert one.ask("set server checked/c addr 10.0.0.1 port +5") == (
-            "IP changed from '127.0.0.1' to '10.0.0.1', port changed from '81' to '+5' by 'stats socket command'\n")
+            "IP changed from '127.0.0.1' to '10.0.0.1', port changed from '81' to '+5' by 'stats socket command'\n"
+        )
         server = one.server("checked", "c")
         assert (server.dial.follow_port, server.dial.offset) == (True, 5)
 

@@ -1,4 +1,5 @@
 """Names, order, tags and types of `show stat`, which programs parse: as HAProxy 3.5 prints them."""
+
 import csv
 import io
 
@@ -181,14 +182,21 @@ def test_a_row_has_the_columns_of_its_kind(key: str) -> None:
         found = [name for row, proxy, name, _ in lines(one) if row == kind and proxy == mode]
     never_checked = {"check_duration"} if key == "S http" else set()  # and the peer's had been when it was asked
     assert [name for name in PRESENT[key].split() if name not in never_checked] == [
-        name for name in found if name not in BEHIND_THE_DIVIDER.split()]
+        name for name in found if name not in BEHIND_THE_DIVIDER.split()
+    ]
 
 
 def test_columns_of_protocols() -> None:
     """A server has those of TLS, frontends and backends have all of them; a listener has those of TLS."""
     with stand(TEXT) as one:
-        found = {(row, proxy): [name for kind, other, name, _ in lines(one) if (kind, other) == (row, proxy)
-                                and name in BEHIND_THE_DIVIDER.split()] for row, proxy, _, _ in lines(one)}
+        found = {
+            (row, proxy): [
+                name
+                for kind, other, name, _ in lines(one)
+                if (kind, other) == (row, proxy) and name in BEHIND_THE_DIVIDER.split()
+            ]
+            for row, proxy, _, _ in lines(one)
+        }
     tls = [name for name in BEHIND_THE_DIVIDER.split() if name.startswith("ssl_")]
     assert found["S", "http"] == found["L", "http"] == found["S", "tcp"] == tls
     for key in (("F", "http"), ("B", "http"), ("F", "tcp"), ("B", "tcp")):

@@ -1,4 +1,5 @@
 """The statistics by HTTP: who is admitted, which form is sent, what the page says and what its forms do."""
+
 import asyncio
 import base64
 import hashlib
@@ -42,8 +43,9 @@ class Paper(Outlet):
         pass
 
 
-def ask(one: Stand, uri: str, *fields: str, method: str = "GET",
-        body: str = "") -> tuple[int, dict[str, str], str] | None:
+def ask(
+    one: Stand, uri: str, *fields: str, method: str = "GET", body: str = ""
+) -> tuple[int, dict[str, str], str] | None:
     """Status, fields and body; None: the request is not for the page."""
     front = one.view.front("web")
     assert front is not None
@@ -126,12 +128,16 @@ def test_nothing_runs_but_what_the_policy_names() -> None:
 def test_fields_of_the_answer() -> None:
     """A page refreshes itself by what stands in it, where there is no JavaScript; other forms by a field."""
     with stand(with_page()) as one:
-        for uri, kind, refresh in (("/stats", "text/html", None), ("/stats;csv", "text/plain", "7"),
-                                   ("/stats/;csv;norefresh", "text/plain", None),
-                                   ("/stats;json", "application/json", "7"),
-                                   ("/stats;norefresh", "text/html", None), ("/stats?anything", "text/html", None),
-                                   ("/stats;typed", "text/plain", "7"),
-                                   ("/stats;json-schema", "application/json", None)):
+        for uri, kind, refresh in (
+            ("/stats", "text/html", None),
+            ("/stats;csv", "text/plain", "7"),
+            ("/stats/;csv;norefresh", "text/plain", None),
+            ("/stats;json", "application/json", "7"),
+            ("/stats;norefresh", "text/html", None),
+            ("/stats?anything", "text/html", None),
+            ("/stats;typed", "text/plain", "7"),
+            ("/stats;json-schema", "application/json", None),
+        ):
             answer = ask(one, uri)
             assert answer is not None
             assert (answer[0], answer[1]["content-type"], answer[1].get("refresh")) == (200, kind, refresh)
@@ -170,13 +176,24 @@ def test_forms_change_servers() -> None:
         assert one.server("app", "s1").admin == 0
         assert post(one, "s=%731&action=disable&b=a%70p") == "/stats;st=DONE"
         assert post(one, "s=s1&action=disable&b=app") == "/stats;st=NONE"
-        assert post(one, "s=s1&action=enable&b=app", uri="/stats;up;norefresh;scope=ap") \
+        assert (
+            post(one, "s=s1&action=enable&b=app", uri="/stats;up;norefresh;scope=ap")
             == "/stats;st=DONE;up;norefresh;scope=ap"
-        for body, outcome in (("", "NONE"), ("x=y", "NONE"), ("s=s1&action=maint", "NONE"), ("s=s1&b=app", "NONE"),
-                              ("action=maint&b=app", "NONE"), ("s=s1&action=other&b=app", "ERRP"),
-                              ("s=s9&action=maint&b=app", "ERRP"), ("s=s1&action=maint&b=web", "ERRP"),
-                              ("s=&action=&b=", "ERRP"), ("s=s1;action=maint;b=app", "NONE"),
-                              ("s=s9&s=s1&action=ready&b=app", "PART"), ("s=s1&action=eagent&b=app", "NONE")):
+        )
+        for body, outcome in (
+            ("", "NONE"),
+            ("x=y", "NONE"),
+            ("s=s1&action=maint", "NONE"),
+            ("s=s1&b=app", "NONE"),
+            ("action=maint&b=app", "NONE"),
+            ("s=s1&action=other&b=app", "ERRP"),
+            ("s=s9&action=maint&b=app", "ERRP"),
+            ("s=s1&action=maint&b=web", "ERRP"),
+            ("s=&action=&b=", "ERRP"),
+            ("s=s1;action=maint;b=app", "NONE"),
+            ("s=s9&s=s1&action=ready&b=app", "PART"),
+            ("s=s1&action=eagent&b=app", "NONE"),
+        ):
             assert post(one, body) == f"/stats;st={outcome}", body
         for outcome in ("DONE", "NONE", "PART", "ERRP", "EXCD", "DENY"):
             assert '<p class="message ' in text_of(one, f"/stats;st={outcome}")
@@ -214,16 +231,20 @@ def test_a_browser_must_come_from_the_page_itself() -> None:
     with stand(with_page("    stats admin if TRUE\n")) as one:
         [token] = set(re.findall('name="token" value="([0-9a-f]{32})"', text_of(one, "/stats")))
         for fields, body, outcome in (
-                ([browser], form, "DENY"), ([browser], f"{form}&token={token}", "DONE"),
-                ([browser], f"{form}&token={'0' * 32}", "DENY"), (["Cookie: a=b"], form, "DENY"),
-                (["Sec-Fetch-Site: cross-site"], form, "DENY"),
-                (["Origin: http://evil"], f"{form}&token={token}", "DENY"),
-                (["Origin: null"], f"{form}&token={token}", "DENY"), (["Origin: http://x"], form, "DENY"),
-                (["Origin: http://x"], f"{form}&token={token}", "DONE"),
-                (["Referer: http://x/stats;up"], f"token={token}&{form}", "DONE"),
-                (["Referer: http://x.evil/stats"], f"{form}&token={token}", "DENY"),
-                (["Origin: http://x", "Referer: http://evil/"], f"{form}&token={token}", "DONE"),
-                (["User-Agent: curl/7.88"], form, "DONE")):
+            ([browser], form, "DENY"),
+            ([browser], f"{form}&token={token}", "DONE"),
+            ([browser], f"{form}&token={'0' * 32}", "DENY"),
+            (["Cookie: a=b"], form, "DENY"),
+            (["Sec-Fetch-Site: cross-site"], form, "DENY"),
+            (["Origin: http://evil"], f"{form}&token={token}", "DENY"),
+            (["Origin: null"], f"{form}&token={token}", "DENY"),
+            (["Origin: http://x"], form, "DENY"),
+            (["Origin: http://x"], f"{form}&token={token}", "DONE"),
+            (["Referer: http://x/stats;up"], f"token={token}&{form}", "DONE"),
+            (["Referer: http://x.evil/stats"], f"{form}&token={token}", "DENY"),
+            (["Origin: http://x", "Referer: http://evil/"], f"{form}&token={token}", "DONE"),
+            (["User-Agent: curl/7.88"], form, "DONE"),
+        ):
             assert post(one, body, *fields) == f"/stats;st={outcome}", (fields, body)
             assert (one.server("app", "s1").admin == MAINT) == (outcome == "DONE")
             one.server("app", "s1").admin = 0
@@ -250,20 +271,36 @@ def test_each_backend_has_a_form_with_all_actions() -> None:
 
 
 def test_who_may_look_by_stats_http_request() -> None:
-    more = ("    stats http-request allow if { hdr(x-friend) 1 }\n    stats http-request deny if { hdr(x-foe) 1 }\n"
-            "    stats http-request auth realm Mine unless { hdr(x-known) 1 }\n    stats auth a:b\n")
+    more = (
+        "    stats http-request allow if { hdr(x-friend) 1 }\n    stats http-request deny if { hdr(x-foe) 1 }\n"
+        "    stats http-request auth realm Mine unless { hdr(x-known) 1 }\n    stats auth a:b\n"
+    )
     with stand(with_page(more)) as one:
-        for fields, status in ((["X-Friend: 1", "X-Foe: 1"], 200), (["X-Foe: 1"], 403), ([], 401),
-                               (["X-Known: 1"], 401), (["X-Known: 1", "Authorization: Basic YTpi"], 200)):
+        for fields, status in (
+            (["X-Friend: 1", "X-Foe: 1"], 200),
+            (["X-Foe: 1"], 403),
+            ([], 401),
+            (["X-Known: 1"], 401),
+            (["X-Known: 1", "Authorization: Basic YTpi"], 200),
+        ):
             answer = ask(one, "/stats", *fields)
             assert answer is not None and answer[0] == status, fields
         answer = ask(one, "/stats")
         assert answer is not None and answer[1]["www-authenticate"] == 'Basic realm="Mine"'
 
 
-@pytest.mark.parametrize(("credentials", "status"), [
-    ("admin:secret", 200), ("other:word:with:colons", 200), ("admin:wrong", 401), ("other:secret", 401), (":", 401),
-    ("admin:", 401), ("", 401)])
+@pytest.mark.parametrize(
+    ("credentials", "status"),
+    [
+        ("admin:secret", 200),
+        ("other:word:with:colons", 200),
+        ("admin:wrong", 401),
+        ("other:secret", 401),
+        (":", 401),
+        ("admin:", 401),
+        ("", 401),
+    ],
+)
 def test_accounts(credentials: str, status: int) -> None:
     more = "    stats auth admin:secret\n    stats auth other:word:with:colons\n    stats realm My\\ Place\n"
     with stand(with_page(more)) as one:
@@ -277,8 +314,14 @@ def test_accounts(credentials: str, status: int) -> None:
 def test_rows_are_chosen_by_configuration_and_by_the_uri() -> None:
     with stand(with_page("    stats scope app\n    stats scope .\n")) as one:
         names = [line.split(",")[:2] for line in text_of(one, "/stats;csv").splitlines()[1:]]
-        assert names == [["web", "FRONTEND"], ["web", "one"], ["app", "s1"], ["app", "s2"], ["app", "s3"],
-                         ["app", "BACKEND"]]
+        assert names == [
+            ["web", "FRONTEND"],
+            ["web", "one"],
+            ["app", "s1"],
+            ["app", "s2"],
+            ["app", "s3"],
+            ["app", "BACKEND"],
+        ]
         some = [line.split(",")[:2] for line in text_of(one, "/stats;csv;up;scope=ap").splitlines()[1:]]
         assert some == [["app", "s1"], ["app", "s2"], ["app", "BACKEND"]]
 
@@ -286,19 +329,27 @@ def test_rows_are_chosen_by_configuration_and_by_the_uri() -> None:
 def test_legends_and_modules_and_names() -> None:
     with stand(with_page()) as one:
         plain = text_of(one, "/stats")
-    more = ("    stats show-legends\n    stats show-modules\n    stats show-node\n    stats show-version\n"
-            "    stats show-desc What it is <for>\n")
+    more = (
+        "    stats show-legends\n    stats show-modules\n    stats show-node\n    stats show-version\n"
+        "    stats show-desc What it is <for>\n"
+    )
     with stand(with_page(more)) as one:
         rich = text_of(one, "/stats")
-    for part in ("127.0.0.1:81", "Algorithm", "Reused connections", "Statistics of here", "What it is &lt;for&gt;",
-                 "Pointsman version"):
+    for part in (
+        "127.0.0.1:81",
+        "Algorithm",
+        "Reused connections",
+        "Statistics of here",
+        "What it is &lt;for&gt;",
+        "Pointsman version",
+    ):
         assert part in rich and part not in plain
 
 
 def test_everything_is_escaped() -> None:
     with stand(with_page()) as one:
         server = one.server("app", "s1")
-        server.checked, server.check_status, server.last_check = True, "L7STS", '<script>"&\'</script>'
+        server.checked, server.check_status, server.last_check = True, "L7STS", "<script>\"&'</script>"
         text = text_of(one, "/stats")
         searched = text_of(one, '/stats;scope="><script>')
     assert "&lt;script&gt;&quot;&amp;&#x27;&lt;/script&gt;" in text
@@ -307,15 +358,33 @@ def test_everything_is_escaped() -> None:
 
 def test_words_for_numbers() -> None:
     assert [age(seconds) for seconds in (-1, 0, 59, 60, 192, 7500, 90_000)] == [
-        "", "0s", "59s", "1m", "3m12s", "2h5m", "1d1h"]
+        "",
+        "0s",
+        "59s",
+        "1m",
+        "3m12s",
+        "2h5m",
+        "1d1h",
+    ]
     assert [size(count) for count in (0, 9_999, 10_000, 12_345_678)] == ["0", "9999", "10.0 k", "12.3 M"]
 
 
 def test_looks_of_states() -> None:
     for status, expected in (
-            ("UP", "up"), ("UP 1/3", "changing"), ("DOWN", "down"), ("DOWN 1/2", "changing"), ("MAINT", "maint"),
-            ("DRAIN", "drain"), ("NOLB", "drain"), ("no check", "unchecked"), ("OPEN", "up"), ("FULL", "changing"),
-            ("STOP", "maint"), ("PAUSED", "maint"), ("UP (1/2)", "up")):
+        ("UP", "up"),
+        ("UP 1/3", "changing"),
+        ("DOWN", "down"),
+        ("DOWN 1/2", "changing"),
+        ("MAINT", "maint"),
+        ("DRAIN", "drain"),
+        ("NOLB", "drain"),
+        ("no check", "unchecked"),
+        ("OPEN", "up"),
+        ("FULL", "changing"),
+        ("STOP", "maint"),
+        ("PAUSED", "maint"),
+        ("UP (1/2)", "up"),
+    ):
         assert look_of(status) == expected
 
 
@@ -331,8 +400,10 @@ def test_the_top_says_what_is_down() -> None:
     assert '<p class="summary down"><strong>1 of 5 servers is down</strong>: <a href="#p4-S1">app/s1</a>.' in text
     [row] = re.findall('<tr id="p4-S1".*?</tr>', text, re.S)
     # Name, state and last check are the first cells of the row, which has the state's colour.
-    assert row.startswith('<tr id="p4-S1" class="down"><th scope="row" title="s1"><label>s1</label></th>'
-                          '<td data-name="Status" class="status"><span class="pill down">DOWN</span>')
+    assert row.startswith(
+        '<tr id="p4-S1" class="down"><th scope="row" title="s1"><label>s1</label></th>'
+        '<td data-name="Status" class="status"><span class="pill down">DOWN</span>'
+    )
     assert row.index("L4CON") < row.index('data-name="Weight"') and "<small>Connection refused</small>" in row
 
 

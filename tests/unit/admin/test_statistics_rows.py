@@ -1,4 +1,5 @@
 """Rows and columns of the statistics: what is where, what is derived."""
+
 import csv
 import io
 import json
@@ -20,22 +21,48 @@ def table(one: Stand, selection: Selection | None = None) -> dict[str, dict[str,
 def test_rows_stand_in_the_order_of_the_configuration() -> None:
     with stand() as one:
         assert list(table(one)) == [
-            "web/FRONTEND", "web/one", "both/FRONTEND", "both/l1", "both/BACKEND", "app/s1", "app/s2", "app/s3",
-            "app/BACKEND", "spare/u1", "spare/BACKEND", "raw/BACKEND"]
+            "web/FRONTEND",
+            "web/one",
+            "both/FRONTEND",
+            "both/l1",
+            "both/BACKEND",
+            "app/s1",
+            "app/s2",
+            "app/s3",
+            "app/BACKEND",
+            "spare/u1",
+            "spare/BACKEND",
+            "raw/BACKEND",
+        ]
 
 
 def test_what_the_configuration_says() -> None:
     with stand() as one:
         found = table(one)
     assert [found[name]["slim"] for name in ("web/FRONTEND", "both/FRONTEND", "both/l1", "app/s1")] == [
-        "123", "500", "10", ""]
+        "123",
+        "500",
+        "10",
+        "",
+    ]
     assert [found[name]["algo"] for name in ("both/BACKEND", "app/BACKEND", "raw/BACKEND")] == [
-        "leastconn", "roundrobin", "random"]
+        "leastconn",
+        "roundrobin",
+        "random",
+    ]
     assert [found[name]["addr"] for name in ("both/l1", "app/s2", "spare/u1")] == ["127.0.0.1:81", "[::1]:82", "unix"]
     assert [found[name]["iid"] for name in ("web/FRONTEND", "both/FRONTEND", "both/BACKEND", "app/s3")] == [
-        "2", "3", "3", "4"]
+        "2",
+        "3",
+        "3",
+        "4",
+    ]
     assert [found[name]["type"] for name in ("web/FRONTEND", "app/BACKEND", "app/s1", "web/one")] == [
-        "0", "1", "2", "3"]
+        "0",
+        "1",
+        "2",
+        "3",
+    ]
     assert found["web/FRONTEND"]["rate_lim"] == "9"
     assert (found["app/s2"]["act"], found["app/s2"]["bck"]) == ("0", "1")
     assert found["raw/BACKEND"]["mode"] == "tcp" and found["raw/BACKEND"]["hrsp_2xx"] == ""
@@ -48,7 +75,13 @@ def test_counters_are_shown_as_they_are() -> None:
         counters.http_2xx, counters.failed_connections, counters.timed, counters.total_time = 5, 2, 4, 20
         row = table(one)["app/s1"]
     assert (row["stot"], row["bin"], row["bout"], row["hrsp_2xx"], row["econ"], row["ttime"]) == (
-        "7", "100", "2000", "5", "2", "5")
+        "7",
+        "100",
+        "2000",
+        "5",
+        "2",
+        "5",
+    )
 
 
 def test_a_backend_sums_the_servers_that_are_in_use() -> None:
@@ -74,9 +107,15 @@ def test_states_of_a_server() -> None:
         server.admin = MAINT
         assert server_status(server) == "MAINT"
         server.admin, server.checked, server.rise, server.fall = 0, True, 2, 3
-        for state, health, status in ((RUNNING, 4, "UP"), (RUNNING, 3, "UP 2/3"), (RUNNING, 2, "UP 1/3"),
-                                      (STOPPED, 0, "DOWN"), (STOPPED, 1, "DOWN 1/2"), (STOPPING, 4, "NOLB"),
-                                      (STARTING, 4, "UP")):
+        for state, health, status in (
+            (RUNNING, 4, "UP"),
+            (RUNNING, 3, "UP 2/3"),
+            (RUNNING, 2, "UP 1/3"),
+            (STOPPED, 0, "DOWN"),
+            (STOPPED, 1, "DOWN 1/2"),
+            (STOPPING, 4, "NOLB"),
+            (STARTING, 4, "UP"),
+        ):
             server.state, server.check_health = state, health
             assert server_status(server) == status
 
@@ -89,8 +128,7 @@ def test_checks_have_columns_only_where_there_are_checks() -> None:
         found = table(one)
     row, other = found["app/s1"], found["app/s2"]
     shown = ("check_status", "check_code", "check_duration", "check_desc", "last_chk", "chkfail")
-    assert [row[name] for name in shown] == [
-        "L7STS", "503", "4", "Layer7 wrong status", "no, thanks", "3"]
+    assert [row[name] for name in shown] == ["L7STS", "503", "4", "Layer7 wrong status", "no, thanks", "3"]
     assert [other[name] for name in ("check_status", "chkfail", "downtime")] == ["", "", ""]
 
 
@@ -123,7 +161,12 @@ def test_addresses_are_for_operators() -> None:
 
 def test_cells_are_quoted_where_they_are_ambiguous() -> None:
     assert [quoted(value) for value in (5, "plain", 'a "b"', "a,b", "a\nb")] == [
-        "5", "plain", '"a ""b"""', '"a,b"', "a b"]
+        "5",
+        "plain",
+        '"a ""b"""',
+        '"a,b"',
+        "a b",
+    ]
 
 
 def test_typed_lines_and_json_say_the_same() -> None:
@@ -134,9 +177,15 @@ def test_typed_lines_and_json_say_the_same() -> None:
     assert any(line.startswith("B.4.0.19.act.1:MGPV:u32:1:") for line in lines)
     assert any(line.startswith("S.4.1.19.act.1:SGPV:u32:1:") for line in lines)
     assert sum(len(row) for row in found) == len(lines)
-    assert found[0][0] == {"objType": "Server", "proxyId": 4, "id": 1, "field": {"pos": 0, "name": "pxname"},
-                           "processNum": 1, "tags": {"origin": "Key", "nature": "Name", "scope": "Service"},
-                           "value": {"type": "str", "value": "app"}}
+    assert found[0][0] == {
+        "objType": "Server",
+        "proxyId": 4,
+        "id": 1,
+        "field": {"pos": 0, "name": "pxname"},
+        "processNum": 1,
+        "tags": {"origin": "Key", "nature": "Name", "scope": "Service"},
+        "value": {"type": "str", "value": "app"},
+    }
 
 
 def test_a_column_that_is_not_declared_is_a_bug() -> None:

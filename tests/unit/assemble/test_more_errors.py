@@ -1,4 +1,5 @@
 """All errors of a file in one run, and no error that only follows from another (manual 2.1; 4)."""
+
 import pytest
 
 import pointsman.keywords
@@ -40,8 +41,11 @@ backend b
         (4, "unable to find user list 'nolist'"),
         (5, "unable to find capture id '3' referenced by http-request capture rule."),
         (6, "frontend 'f': unable to find required use_backend: 'nobackend'."),
-        (9, "config: backend 'b': server 's' has neither service port nor check port nor tcp_check rule 'connect' with "
-            "port information."),
+        (
+            9,
+            "config: backend 'b': server 's' has neither service port nor check port nor tcp_check rule 'connect' with "
+            "port information.",
+        ),
         (10, "backend 'b', another server named 's' was already defined at line 14, please use distinct names."),
         (11, "unable to find server 'noserver' in backend 'b' referenced in a 'use-server' rule."),
         (12, "backend 'b' has the same name as backend 'b' declared at haproxy.cfg:13."),
@@ -49,30 +53,52 @@ backend b
     ]
 
 
-@pytest.mark.parametrize(("text", "expected"), [
-    # ACLs
-    ("frontend f\n bind :1\n acl a path_bge /x\n http-request deny if a\n", [(3, "unknown fetch method 'path_bge'")]),
-    ("frontend f\n bind :1\n acl a path \"/x\n http-request deny if !a\n use_backend b if a\nbackend b\n",
-     [(3, "unmatched quote at position 13")]),
-    ("frontend f\n bind :1\n acl a path ''\n http-request deny if a\n",
-     [(3, "argument number 3 at position 13 is empty and marks the end of the argument list")]),
-    # backends
-    ("frontend f\n bind :1\n default_backend b\nbakend b\n server s :1\n",
-     [(4, "unknown keyword 'bakend' in 'frontend' section")]),
-    ("frontend f\n bind :1\n default_backend b\nbackend b from nobody\n server s :1\n",
-     [(4, "defaults section 'nobody' not found for backend 'b'.")]),
-    ("frontend f\n bind :1\n default_backend b\nbackend b\n mode htttp\n", [(5, "unknown proxy mode 'htttp'.")]),
-    # servers, captures, lists of users
-    ("backend b\n server s 127.0.0.1:x\n use-server s if TRUE\n",
-     [(2, "'server b/s' : invalid character 'x' in port number 'x' in '127.0.0.1:x'")]),
-    ("frontend f\n bind :1\n declare capture request len x\n http-request capture path id 0\n",
-     [(3, "'declare capture': 'x' is not a number")]),
-    ("userlist \"u\n user a password b\nfrontend f\n bind :1\n http-request deny if { http_auth(u) }\n",
-     [(1, "unmatched quote at position 10"), (2, "unknown keyword 'user' in 'defaults' section")]),
-    # names of servers are not looked up for the rest of a file that is wrong
-    ("backend b\n server s no-such-host.invalid:80 check\n nonsense\n",
-     [(3, "unknown keyword 'nonsense' in 'backend' section")]),
-])
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        # ACLs
+        (
+            "frontend f\n bind :1\n acl a path_bge /x\n http-request deny if a\n",
+            [(3, "unknown fetch method 'path_bge'")],
+        ),
+        (
+            'frontend f\n bind :1\n acl a path "/x\n http-request deny if !a\n use_backend b if a\nbackend b\n',
+            [(3, "unmatched quote at position 13")],
+        ),
+        (
+            "frontend f\n bind :1\n acl a path ''\n http-request deny if a\n",
+            [(3, "argument number 3 at position 13 is empty and marks the end of the argument list")],
+        ),
+        # backends
+        (
+            "frontend f\n bind :1\n default_backend b\nbakend b\n server s :1\n",
+            [(4, "unknown keyword 'bakend' in 'frontend' section")],
+        ),
+        (
+            "frontend f\n bind :1\n default_backend b\nbackend b from nobody\n server s :1\n",
+            [(4, "defaults section 'nobody' not found for backend 'b'.")],
+        ),
+        ("frontend f\n bind :1\n default_backend b\nbackend b\n mode htttp\n", [(5, "unknown proxy mode 'htttp'.")]),
+        # servers, captures, lists of users
+        (
+            "backend b\n server s 127.0.0.1:x\n use-server s if TRUE\n",
+            [(2, "'server b/s' : invalid character 'x' in port number 'x' in '127.0.0.1:x'")],
+        ),
+        (
+            "frontend f\n bind :1\n declare capture request len x\n http-request capture path id 0\n",
+            [(3, "'declare capture': 'x' is not a number")],
+        ),
+        (
+            'userlist "u\n user a password b\nfrontend f\n bind :1\n http-request deny if { http_auth(u) }\n',
+            [(1, "unmatched quote at position 10"), (2, "unknown keyword 'user' in 'defaults' section")],
+        ),
+        # names of servers are not looked up for the rest of a file that is wrong
+        (
+            "backend b\n server s no-such-host.invalid:80 check\n nonsense\n",
+            [(3, "unknown keyword 'nonsense' in 'backend' section")],
+        ),
+    ],
+)
 def test_what_follows_from_an_error_is_not_told(text: str, expected: list[tuple[int, str]]) -> None:
     assert errors(text) == expected
 
@@ -84,28 +110,47 @@ def test_warnings_of_a_file_that_is_wrong_are_those_of_its_lines() -> None:
     assert [one.severity for one in diagnostics.findings] == [Severity.WARNING, Severity.ALERT]
 
 
-@pytest.mark.parametrize(("line", "expected"), [
-    ("http-request track-sc0 src if nosuch", ["no such ACL : 'nosuch'", "action 'track-sc0' is not built yet"]),
-    ("http-request set-haeder a b unless { path_bge / }",
-     ["unknown fetch method 'path_bge'", "'http-request': unknown action 'set-haeder'"]),
-    ("http-request lua.x if a", ["action 'lua.x' is not built yet: Lua is not"]),
-    ("http-request lua.x", ["action 'lua.x' is not built yet: Lua is not"]),
-])
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("http-request track-sc0 src if nosuch", ["no such ACL : 'nosuch'", "action 'track-sc0' is not built yet"]),
+        (
+            "http-request set-haeder a b unless { path_bge / }",
+            ["unknown fetch method 'path_bge'", "'http-request': unknown action 'set-haeder'"],
+        ),
+        ("http-request lua.x if a", ["action 'lua.x' is not built yet: Lua is not"]),
+        ("http-request lua.x", ["action 'lua.x' is not built yet: Lua is not"]),
+    ],
+)
 def test_conditions_behind_an_action_that_is_none(line: str, expected: list[str]) -> None:
     found = errors(f"frontend f\n bind :1\n acl a nofetch\n {line}\n")
     assert [message for at, message in found if at == 4] == expected
 
 
-@pytest.mark.parametrize(("line", "errors_of"), [
-    ("server s :1 cookie a wieght 3", ["server option 'cookie' is not built yet",
-                                       "'server b/s' : unknown keyword 'wieght'"]),
-    ("server s :1 cookie a weight x", ["server option 'cookie' is not built yet",
-                                       "'server b/s' : 'weight' : 'x' is not a number"]),
-    ("server s :1 agent-check agent-port", ["server option 'agent-check' is not built yet",
-                                            "server option 'agent-port' is not built yet",
-                                            "'server b/s' : 'agent-port' : missing value"]),
-    ("server s :1 observe layer7 error-limit 5 weight 3", ["server option 'observe' is not built yet",
-                                                           "server option 'error-limit' is not built yet"]),
-])
+@pytest.mark.parametrize(
+    ("line", "errors_of"),
+    [
+        (
+            "server s :1 cookie a wieght 3",
+            ["server option 'cookie' is not built yet", "'server b/s' : unknown keyword 'wieght'"],
+        ),
+        (
+            "server s :1 cookie a weight x",
+            ["server option 'cookie' is not built yet", "'server b/s' : 'weight' : 'x' is not a number"],
+        ),
+        (
+            "server s :1 agent-check agent-port",
+            [
+                "server option 'agent-check' is not built yet",
+                "server option 'agent-port' is not built yet",
+                "'server b/s' : 'agent-port' : missing value",
+            ],
+        ),
+        (
+            "server s :1 observe layer7 error-limit 5 weight 3",
+            ["server option 'observe' is not built yet", "server option 'error-limit' is not built yet"],
+        ),
+    ],
+)
 def test_words_behind_one_that_is_not_built_are_looked_at(line: str, errors_of: list[str]) -> None:
     assert [message for _, message in errors(f"backend b\n {line}\n")] == errors_of

@@ -1,4 +1,5 @@
 """Sizes come from the configuration; what cannot be had, and what nobody foresaw, is an error with a place."""
+
 import errno
 import os
 
@@ -75,14 +76,17 @@ def test_memory_for_cells_that_cannot_be_had(monkeypatch: pytest.MonkeyPatch) ->
     text = f"global\n nbthread 1\n{DEFAULTS}backend b\n server s :1\n"
     assert assembled(load_text(text, diagnostics), diagnostics) is None
     (finding,) = diagnostics.findings
-    assert finding.message == ("cannot reserve 32 MB for the state of 3 proxies, servers and addresses in 1 lanes: "
-                               "[Errno 12] Cannot allocate memory")
+    assert finding.message == (
+        "cannot reserve 32 MB for the state of 3 proxies, servers and addresses in 1 lanes: "
+        "[Errno 12] Cannot allocate memory"
+    )
     assert "nbthread" in finding.hint
 
 
 def raising(error: Exception) -> Keyword:
     def parse(args: Args) -> Setting:
         raise error
+
     found = KEYWORDS.get("balance")
     assert found is not None
     return Keyword("balance", found.where, "4.2", parse)
@@ -111,6 +115,7 @@ def test_memory_that_runs_out_while_a_line_is_read(monkeypatch: pytest.MonkeyPat
 def test_an_exception_of_assembling_names_the_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     def fill(*args: object) -> None:
         raise KeyError("x")
+
     monkeypatch.setattr(pointsman.assemble, "fill_servers", fill)
     diagnostics = Diagnostics()
     assert assembled(load_text(f"{DEFAULTS}backend b\n server s :1\n", diagnostics), diagnostics) is not None

@@ -1,4 +1,5 @@
 """Servers and streams for the tests of algorithms."""
+
 from pointsman.core.address import net_address
 from pointsman.proto.message import Request, field
 from pointsman.sample.context import Context, ListenerFacts, ProxyFacts

@@ -1,4 +1,5 @@
 """Servers by hash: the program's own choices on a map, and the promises of a ring."""
+
 from collections import Counter
 
 import pytest
@@ -20,19 +21,57 @@ from pointsman.server.algorithm import Algorithm
 from pointsman.server.server import Server
 
 assert pointsman.keywords
-SOURCES = [f"192.0.2.{last}" for last in range(1, 9)] + ["10.1.2.3", "172.31.6.124", "8.8.8.8", "2001:db8::1",
-                                                        "2001:db8:1:2::7f", "::1"]
-URIS = ["/", "/a", "/a?b=c", "/abc/def/ghi", "/abc/def/ghi?x=1", "//x", "/a/b/c/d/e", "http://host.example/a/b/c",
-        "http://host.example/a/b/c?q=1/2/3", "/q?a=/b/c/d", "/r1/s7", "/r2/s14"]
+SOURCES = [f"192.0.2.{last}" for last in range(1, 9)] + [
+    "10.1.2.3",
+    "172.31.6.124",
+    "8.8.8.8",
+    "2001:db8::1",
+    "2001:db8:1:2::7f",
+    "::1",
+]
+URIS = [
+    "/",
+    "/a",
+    "/a?b=c",
+    "/abc/def/ghi",
+    "/abc/def/ghi?x=1",
+    "//x",
+    "/a/b/c/d/e",
+    "http://host.example/a/b/c",
+    "http://host.example/a/b/c?q=1/2/3",
+    "/q?a=/b/c/d",
+    "/r1/s7",
+    "/r2/s14",
+]
 HEADERS = ["Firefox", "one, two", "a,b,c", "www.example.com", "v1", "v2", "v3"]
-HOSTS = ["haproxy.1wt.eu", "www.example.com", "a.b.c.d.example.co.uk", "localhost", "www.example.com:8080",
-         "192.168.1.10", "a..b", "[::1]:80", "foo.com."]
-QUERIES = ["/?id=abc", "/?x=1&id=abc", "/p?id=a%20b", "/p?id=a;b&c", "/p?id=1&id=2", "/p?xid=1&id=zz", "/p?id=a?id=b",
-           "/p?id=&id=5"]
-STREAMS = {"sources": [stream(source=source) for source in SOURCES], "uris": [stream(uri) for uri in URIS],
-           "headers": [stream(fields={"x-id": value}) for value in HEADERS],
-           "hosts": [stream(fields={"x-id": value}) for value in HOSTS],
-           "queries": [stream(query) for query in QUERIES]}
+HOSTS = [
+    "haproxy.1wt.eu",
+    "www.example.com",
+    "a.b.c.d.example.co.uk",
+    "localhost",
+    "www.example.com:8080",
+    "192.168.1.10",
+    "a..b",
+    "[::1]:80",
+    "foo.com.",
+]
+QUERIES = [
+    "/?id=abc",
+    "/?x=1&id=abc",
+    "/p?id=a%20b",
+    "/p?id=a;b&c",
+    "/p?id=1&id=2",
+    "/p?xid=1&id=zz",
+    "/p?id=a?id=b",
+    "/p?id=&id=5",
+]
+STREAMS = {
+    "sources": [stream(source=source) for source in SOURCES],
+    "uris": [stream(uri) for uri in URIS],
+    "headers": [stream(fields={"x-id": value}) for value in HEADERS],
+    "hosts": [stream(fields={"x-id": value}) for value in HOSTS],
+    "queries": [stream(query) for query in QUERIES],
+}
 
 # What HAProxy 2.6 chose of seven servers s1 to s7 of weight 1 for these streams, in their order.
 CHOSEN = [
@@ -86,18 +125,30 @@ def test_a_map_chooses_as_the_program_does(streams: str, lines: str, expected: s
     assert "".join(map(str, numbers(algorithm, STREAMS[streams]))) == expected
 
 
-@pytest.mark.parametrize(("host", "domain"), [(b"haproxy.1wt.eu", b"1wt"), (b"example.com", b"example"), (b"a", b"a"),
-                                              (b"www.example.com:80", b"example"), (b"", b""), (b"x.", b"x")])
+@pytest.mark.parametrize(
+    ("host", "domain"),
+    [
+        (b"haproxy.1wt.eu", b"1wt"),
+        (b"example.com", b"example"),
+        (b"a", b"a"),
+        (b"www.example.com:80", b"example"),
+        (b"", b""),
+        (b"x.", b"x"),
+    ],
+)
 def test_main_domain(host: bytes, domain: bytes) -> None:
     assert main_domain(host) == domain
 
 
-@pytest.mark.parametrize(("lines", "keyless"), [
-    ("balance hdr(x-id)", [stream(), stream(fields={"x-id": ""}), stream(fields={"x-id": " ,a"})]),
-    ("balance url_param id", [stream("/"), stream("/?id"), stream("/?ids=1&ID=2")]),
-    ("balance hash req.hdr(x-id)", [stream()] * 3),
-    ("balance uri path-only", [stream("*")] * 3),
-])
+@pytest.mark.parametrize(
+    ("lines", "keyless"),
+    [
+        ("balance hdr(x-id)", [stream(), stream(fields={"x-id": ""}), stream(fields={"x-id": " ,a"})]),
+        ("balance url_param id", [stream("/"), stream("/?id"), stream("/?ids=1&ID=2")]),
+        ("balance hash req.hdr(x-id)", [stream()] * 3),
+        ("balance uri path-only", [stream("*")] * 3),
+    ],
+)
 def test_without_a_key_it_goes_around(lines: str, keyless: list[Context]) -> None:
     for kind in ("map-based", "consistent"):
         algorithm = configured(f"{lines}|hash-type {kind}")

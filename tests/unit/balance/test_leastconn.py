@@ -1,4 +1,5 @@
 """Least connections, and first: both look at what servers carry."""
+
 from farm import ANY, Waited, begin, end, farm
 from hypothesis import given
 from hypothesis import strategies as st
@@ -88,8 +89,9 @@ def test_waiters_are_load() -> None:
     assert least.pick(ANY) is servers[1]
 
 
-FARMS = st.lists(st.tuples(st.integers(1, 256), st.integers(0, 50), st.integers(0, 9), st.integers(1, 16)), min_size=1,
-                 max_size=12)
+FARMS = st.lists(
+    st.tuples(st.integers(1, 256), st.integers(0, 50), st.integers(0, 9), st.integers(1, 16)), min_size=1, max_size=12
+)
 
 
 def loaded(drawn: list[tuple[int, int, int, int]]) -> list[Waited]:
@@ -110,8 +112,9 @@ def test_never_a_busier_one(drawn: list[tuple[int, int, int, int]], avoided: set
     others = [server for server in servers if server not in avoid] or servers
     assert chosen in others
     for other in others:
-        assert ((chosen.connections + chosen.queued) * other.effective
-                <= (other.connections + other.queued) * chosen.effective)
+        assert (chosen.connections + chosen.queued) * other.effective <= (
+            other.connections + other.queued
+        ) * chosen.effective
 
 
 def test_changes_of_the_farm() -> None:

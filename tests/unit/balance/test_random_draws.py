@@ -1,4 +1,5 @@
 """Random draws. Every test seeds the generator, so that it always sees the same numbers."""
+
 import random
 from collections import Counter
 

@@ -1,4 +1,5 @@
 """Turns by weight: exact over every period, evenly spread, and no one left out when things change."""
+
 import random
 from collections import Counter
 

@@ -1,4 +1,5 @@
 """The benchmark finds what is wrong with a run, and works from end to end."""
+
 import json
 import shutil
 import subprocess
@@ -17,10 +18,21 @@ from bench.rows import ROWS
 from bench.single import SEED, SINGLES, seed_text
 from bench.verify import Counts, verify
 
-GOOD = {"requests": 1000, "microseconds": 10**6, "bytes": 10**9, "connect": 0, "read": 0, "write": 0, "status": 0,
-        "timeout": 0, "p50": 1, "p99": 2}
-COUNTED = Counts(served=1000, sessions=64, requests=1000, good=1000, bytes_in=10**8, routed=1000, lines=1000, dropped=0,
-                 lost=0)
+GOOD = {
+    "requests": 1000,
+    "microseconds": 10**6,
+    "bytes": 10**9,
+    "connect": 0,
+    "read": 0,
+    "write": 0,
+    "status": 0,
+    "timeout": 0,
+    "p50": 1,
+    "p99": 2,
+}
+COUNTED = Counts(
+    served=1000, sessions=64, requests=1000, good=1000, bytes_in=10**8, routed=1000, lines=1000, dropped=0, lost=0
+)
 
 
 def test_a_good_run_has_no_problems() -> None:
@@ -32,22 +44,26 @@ def test_a_good_run_has_no_problems() -> None:
     assert verify(ROWS["tcp-connect"], GOOD, replace(COUNTED, sessions=1010, routed=1010, requests=0), "x") == ""
 
 
-@pytest.mark.parametrize(("row", "load", "counted", "part"), [
-    ("small", {"status": 3}, {}, "x: 3 status errors"),
-    ("small", {"timeout": 1}, {}, "x: 1 timeout errors"),
-    ("small", {"requests": 0}, {}, "no request"),
-    ("small", {}, {"served": 999}, "999 requests at nginx for 1,000"),
-    ("small", {}, {"served": 1066}, "1,066 requests at nginx"),
-    ("small", {}, {"requests": 999}, "999 requests in show stat"),
-    ("small", {}, {"good": 998}, "998 answers with 2xx"),
-    ("rules200", {}, {"routed": 0}, "0 requests of others"),
-    ("1m", {"bytes": 999_999_999}, {}, "bodies are too short"),
-    ("post10k", {}, {"bytes_in": 9_999_999}, "bodies that were sent are too short"),
-    ("full", {}, {"lines": 999}, "999 log lines for 1,000 requests"),
-    ("full", {}, {"dropped": 2}, "2 by the program, 0 by the kernel"),
-    ("full", {}, {"lost": 1}, "0 by the program, 1 by the kernel"),
-    ("tcp", {}, {"sessions": 66}, "66 sessions for 64 connections"),
-    ("tcp-connect", {}, {"sessions": 64}, "64 sessions for 1,000")])
+@pytest.mark.parametrize(
+    ("row", "load", "counted", "part"),
+    [
+        ("small", {"status": 3}, {}, "x: 3 status errors"),
+        ("small", {"timeout": 1}, {}, "x: 1 timeout errors"),
+        ("small", {"requests": 0}, {}, "no request"),
+        ("small", {}, {"served": 999}, "999 requests at nginx for 1,000"),
+        ("small", {}, {"served": 1066}, "1,066 requests at nginx"),
+        ("small", {}, {"requests": 999}, "999 requests in show stat"),
+        ("small", {}, {"good": 998}, "998 answers with 2xx"),
+        ("rules200", {}, {"routed": 0}, "0 requests of others"),
+        ("1m", {"bytes": 999_999_999}, {}, "bodies are too short"),
+        ("post10k", {}, {"bytes_in": 9_999_999}, "bodies that were sent are too short"),
+        ("full", {}, {"lines": 999}, "999 log lines for 1,000 requests"),
+        ("full", {}, {"dropped": 2}, "2 by the program, 0 by the kernel"),
+        ("full", {}, {"lost": 1}, "0 by the program, 1 by the kernel"),
+        ("tcp", {}, {"sessions": 66}, "66 sessions for 64 connections"),
+        ("tcp-connect", {}, {"sessions": 64}, "64 sessions for 1,000"),
+    ],
+)
 def test_a_bad_run_says_why(row: str, load: dict[str, int], counted: dict[str, int], part: str) -> None:
     assert part in verify(ROWS[row], GOOD | load, replace(COUNTED, **counted), "x")
 
@@ -74,8 +90,15 @@ traffic: 145.50KB (149000) total, 105.47KB (108000) headers (space savings 0.00%
 def test_what_h2load_prints_is_understood() -> None:
     log = "1\t200\t30\n2\t200\t10\n3\t503\t20\n4\t503\t40\n"
     assert h2load_result(H2LOAD, log) == {
-        "requests": 1000, "microseconds": 2_000_000, "bytes": 149_000, "status": 2, "read": 2, "timeout": 3, "p50": 20,
-        "p99": 40}
+        "requests": 1000,
+        "microseconds": 2_000_000,
+        "bytes": 149_000,
+        "status": 2,
+        "read": 2,
+        "timeout": 3,
+        "p50": 20,
+        "p99": 40,
+    }
     with pytest.raises(SystemExit, match="h2load failed"):
         h2load_result("nothing", "")
 
@@ -103,8 +126,11 @@ def test_the_first_seed_is_changed_only_in_its_addresses() -> None:
     changed = [(a, b) for a, b in zip(old.splitlines(), new.splitlines(), strict=False) if a != b]
     assert ("    bind *:80", "    bind 127.0.0.1:8123") in changed
     assert ("    server app3 192.168.1.4:5000 check", "    server app3 127.0.0.1:9001 check") in changed
-    assert not [line for line in seed_text(old, Path("/run/x"), 8123, [9001], root=False).splitlines()
-                if line.split()[:1] in (["chroot"], ["user"], ["group"])]
+    assert not [
+        line
+        for line in seed_text(old, Path("/run/x"), 8123, [9001], root=False).splitlines()
+        if line.split()[:1] in (["chroot"], ["user"], ["group"])
+    ]
 
 
 def test_names_of_rows_are_unique() -> None:

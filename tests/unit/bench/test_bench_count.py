@@ -1,4 +1,5 @@
 """Instructions: dumps of callgrind are understood, figures that are exceeded fail, and the crowd checks its answers."""
+
 import socket
 import threading
 from collections import Counter
@@ -38,8 +39,13 @@ totals: 1032
 
 def test_own_costs_leave_out_what_was_called() -> None:
     costs = parse(DUMP)
-    assert costs == Counter({("/usr/bin/python3.11", "PyDict_GetItem"): 125, ("/lib/libc.so.6", "memcpy"): 900,
-                             ("/lib/libc.so.6", "PyDict_GetItem'2"): 7})
+    assert costs == Counter(
+        {
+            ("/usr/bin/python3.11", "PyDict_GetItem"): 125,
+            ("/lib/libc.so.6", "memcpy"): 900,
+            ("/lib/libc.so.6", "PyDict_GetItem'2"): 7,
+        }
+    )
     assert costs.total() == 1032
 
 
@@ -49,9 +55,17 @@ def test_the_difference_frees_a_request_of_what_is_constant() -> None:
     assert difference(once, twice) == {("a", "each"): 10, ("a", "rare"): -5, ("a", "new"): 1}
 
 
-@pytest.mark.parametrize(("now", "figure", "word"), [
-    (1000, 1000, "ok"), (1050, 1000, "ok"), (1051, 1000, "MORE"), (950, 1000, "ok"), (949, 1000, "update"),
-    (10, None, "new")])
+@pytest.mark.parametrize(
+    ("now", "figure", "word"),
+    [
+        (1000, 1000, "ok"),
+        (1050, 1000, "ok"),
+        (1051, 1000, "MORE"),
+        (950, 1000, "ok"),
+        (949, 1000, "update"),
+        (10, None, "new"),
+    ],
+)
 def test_five_percent(now: int, figure: int | None, word: str) -> None:
     assert verdict(now, figure) == word
 
@@ -65,25 +79,36 @@ def test_one_row_that_needs_more_fails_all() -> None:
     assert report({"full": 90}, {"full": 100})[1]
 
 
-@pytest.mark.parametrize(("place", "symbol", "name"), [
-    ("/usr/bin/python3.11", "_PyEval_EvalFrameDefault'2", "[CPython: the interpreter's loop]"),
-    ("/usr/bin/python3.11", "PyDict_GetItem", "[CPython: dictionaries and sets]"),
-    ("/usr/bin/python3.11", "0x0000000000540000", "[CPython: functions without a symbol]"),
-    ("/usr/lib/libpython3.11.so.1.0", "PyObject_Free", "[CPython: memory]"),
-    ("/lib/libc.so.6", "memcpy", "[libc.so.6]"),
-    ("/x/pointsman/core/_cells.cpython-311.so", "cells_add", "cells_add"),
-    ("/x/pointsman/core/_calls.cpython-311.so", "calls_send", "calls_send"),
-    ("/x/abc__mypyc.cpython-311.so", "CPyDef_http___Stream___feed", "CPyDef_http___Stream___feed")])
+@pytest.mark.parametrize(
+    ("place", "symbol", "name"),
+    [
+        ("/usr/bin/python3.11", "_PyEval_EvalFrameDefault'2", "[CPython: the interpreter's loop]"),
+        ("/usr/bin/python3.11", "PyDict_GetItem", "[CPython: dictionaries and sets]"),
+        ("/usr/bin/python3.11", "0x0000000000540000", "[CPython: functions without a symbol]"),
+        ("/usr/lib/libpython3.11.so.1.0", "PyObject_Free", "[CPython: memory]"),
+        ("/lib/libc.so.6", "memcpy", "[libc.so.6]"),
+        ("/x/pointsman/core/_cells.cpython-311.so", "cells_add", "cells_add"),
+        ("/x/pointsman/core/_calls.cpython-311.so", "calls_send", "calls_send"),
+        ("/x/abc__mypyc.cpython-311.so", "CPyDef_http___Stream___feed", "CPyDef_http___Stream___feed"),
+    ],
+)
 def test_folding(place: str, symbol: str, name: str) -> None:
     assert fold(place, symbol) == name
 
 
 def test_the_table_adds_up() -> None:
-    costs = Counter({("/usr/bin/python3.11", "PyDict_GetItem"): 600, ("/lib/libc.so.6", "memcpy"): 300,
-                     ("/lib/libc.so.6", "strlen"): 100})
+    costs = Counter(
+        {
+            ("/usr/bin/python3.11", "PyDict_GetItem"): 600,
+            ("/lib/libc.so.6", "memcpy"): 300,
+            ("/lib/libc.so.6", "strlen"): 100,
+        }
+    )
     assert table(costs, 10, False, 1)[2:] == [
-        "|           60 |  60.0 % | [CPython: dictionaries and sets] |", "|           40 |  40.0 % | all others |",
-        "|          100 | 100.0 % | a request |"]
+        "|           60 |  60.0 % | [CPython: dictionaries and sets] |",
+        "|           40 |  40.0 % | all others |",
+        "|          100 | 100.0 % | a request |",
+    ]
 
 
 def test_a_crowd_asks_exactly_as_often_as_it_was_told() -> None:
@@ -102,6 +127,7 @@ def test_a_crowd_asks_exactly_as_often_as_it_was_told() -> None:
 def test_a_crowd_refuses_a_wrong_answer() -> None:
     crowd = Crowd(0)
     with socket.create_server(("127.0.0.1", 0)) as listener:
+
         def answer() -> None:
             sock, _ = listener.accept()
             with sock:

@@ -1,4 +1,5 @@
 """The rows that load large files: their files are right, and a file that is refused ends the benchmark."""
+
 import sys
 from dataclasses import replace
 from pathlib import Path

@@ -1,4 +1,5 @@
 """Ratios, medians, spreads, goals and warnings."""
+
 import pytest
 
 from bench.results import Goal, Ratio, Result, Sample, Single, figure, ratio, warnings
@@ -18,9 +19,16 @@ def test_ratios_are_of_pairs() -> None:
         ratio([1.0, 2.0], [1.0])
 
 
-@pytest.mark.parametrize(("values", "unsure"), [
-    ((1.5, 1.5, 1.6), False), ((1.1, 0.9, 1.2), True), ((0.5, 0.6, 0.55), False), ((0.9, 0.95, 1.1), True),
-    ((1.0,), False)])
+@pytest.mark.parametrize(
+    ("values", "unsure"),
+    [
+        ((1.5, 1.5, 1.6), False),
+        ((1.1, 0.9, 1.2), True),
+        ((0.5, 0.6, 0.55), False),
+        ((0.9, 0.95, 1.1), True),
+        ((1.0,), False),
+    ],
+)
 def test_noise_larger_than_the_difference(values: tuple[float, ...], unsure: bool) -> None:
     assert Ratio(values).unsure is unsure
     assert Ratio(values).text().startswith("~" if unsure else " ")
@@ -32,21 +40,42 @@ def test_a_row_of_the_table() -> None:
     assert result.rates.values == (1.2, 0.9, 1.1)
     assert result.costs.values == (0.5, 0.8, 0.9)
     cells = [cell.strip() for cell in result.line().split("|")[1:-1]]
-    assert cells == ["small", "~ 1.10 (0.90..1.20)", "~ 0.80 (0.50..0.90)", "110 / 100", "4.0 / 6.0", "4.0 / 4.0",
-                     "1.00 / 1.00", "2.50 / 2.50", "2.0 / 2.0", "met (at least 1)", ""]
+    assert cells == [
+        "small",
+        "~ 1.10 (0.90..1.20)",
+        "~ 0.80 (0.50..0.90)",
+        "110 / 100",
+        "4.0 / 6.0",
+        "4.0 / 4.0",
+        "1.00 / 1.00",
+        "2.50 / 2.50",
+        "2.0 / 2.0",
+        "met (at least 1)",
+        "",
+    ]
     assert result.json()["verdict"] == "met"
 
 
 def test_problems_of_any_run_are_shown_once() -> None:
     bad = sample(problems="x: wrong")
     assert Result("small", Goal(1, 1), [bad, bad], [sample(), sample(problems="y: wrong")]).problems == [
-        "x: wrong", "y: wrong"]
+        "x: wrong",
+        "y: wrong",
+    ]
 
 
-@pytest.mark.parametrize(("goal", "value", "word"), [
-    (Goal(1.0, 1.2), 1.2, "aim"), (Goal(1.0, 1.2), 1.0, "met"), (Goal(1.0, 1.2), 0.99, "below"),
-    (Goal(1.0, 1.2, must=True), 0.99, "BELOW"), (Goal(20, 8, lower=True), 8, "aim"),
-    (Goal(20, 8, lower=True), 20, "met"), (Goal(20, 8, lower=True), 20.1, "below")])
+@pytest.mark.parametrize(
+    ("goal", "value", "word"),
+    [
+        (Goal(1.0, 1.2), 1.2, "aim"),
+        (Goal(1.0, 1.2), 1.0, "met"),
+        (Goal(1.0, 1.2), 0.99, "below"),
+        (Goal(1.0, 1.2, must=True), 0.99, "BELOW"),
+        (Goal(20, 8, lower=True), 8, "aim"),
+        (Goal(20, 8, lower=True), 20, "met"),
+        (Goal(20, 8, lower=True), 20.1, "below"),
+    ],
+)
 def test_goals(goal: Goal, value: float, word: str) -> None:
     assert goal.verdict(value) == word
 
@@ -66,4 +95,5 @@ def test_a_sentence_for_each_figure_that_is_only_noise() -> None:
     noisy = Result("small", Goal(1, 1), [sample(rate=90.0), sample(rate=120.0)], [sample(), sample()])
     clear = Single("check", "s", Goal(20, 8, lower=True), [3.0, 3.1], [1.0, 1.0])
     assert warnings([noisy, clear]) == [
-        "small, req/s: the noise (0.30 between the least and the most) is larger than the difference from 1 (0.05)"]
+        "small, req/s: the noise (0.30 between the least and the most) is larger than the difference from 1 (0.05)"
+    ]

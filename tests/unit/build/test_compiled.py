@@ -1,4 +1,5 @@
 """Which build is wanted, and whether what stands in the source tree serves."""
+
 from pathlib import Path
 
 import pytest
@@ -57,10 +58,17 @@ def test_what_failed_is_not_tried_again_before_it_changes(package: Path) -> None
     assert not compiled.is_current()
 
 
-@pytest.mark.parametrize(("name", "text", "matters"), [
-    ("net/wire.py", "SIZE = 2\n", True), ("net/more.py", "", True), ("core/_cells.c", "int x;\n", True),
-    ("words.py", "X: Final = 2\ny = 1\n", True), ("words.py", "X: Final = 1\ny = 2\n", False),
-    ("plain.txt", "x", False)])
+@pytest.mark.parametrize(
+    ("name", "text", "matters"),
+    [
+        ("net/wire.py", "SIZE = 2\n", True),
+        ("net/more.py", "", True),
+        ("core/_cells.c", "int x;\n", True),
+        ("words.py", "X: Final = 2\ny = 1\n", True),
+        ("words.py", "X: Final = 1\ny = 2\n", False),
+        ("plain.txt", "x", False),
+    ],
+)
 def test_what_makes_it_stale(package: Path, name: str, text: str, matters: bool) -> None:
     build(package, compiled.EVERYDAY)
     (package / name).write_text(text)

@@ -1,4 +1,5 @@
 """What a compiler made once is not made again for the same content, and always for another."""
+
 import os
 import shutil
 import subprocess
@@ -36,8 +37,9 @@ class Place:
         """How many objects and libraries had to be made, and whether the library is there."""
         objectcache._read.cache_clear()
         builder = Builder(self.cache, [CC, "-fPIC"], [CC, "-shared"], 2)
-        library = Library([str(self.folder / one) for one in sources], self.folder / "lib.so",
-                          [str(self.folder / "include")], words)
+        library = Library(
+            [str(self.folder / one) for one in sources], self.folder / "lib.so", [str(self.folder / "include")], words
+        )
         failed = builder.build([library])
         assert failed in ([], [library]) and bool(failed) != library.target.exists()
         return builder.made, not failed

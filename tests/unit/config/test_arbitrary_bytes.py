@@ -3,6 +3,7 @@
 Each family of words is tried with all its names; arguments are pieces that mean something somewhere, and bytes that
 mean nothing anywhere, in any order. What a parser does not foresee is told by the last net as an internal error.
 """
+
 import socket
 from collections.abc import Iterable
 
@@ -25,14 +26,68 @@ from pointsman.sample.tag import TAGS
 assert pointsman.keywords
 
 MEANINGFUL = [
-    "1", "0", "-1", "99999999999999999999", "1s", "4k", "/", ":80", "*", "%[src]", "%[", "%", "sha256",
-    "()", "txn.a", "::1", "127.0.0.1", "127.0.0.1:80", "[", "$X", "@", "if", "TRUE", "{", "}", "'x'",
-    "=", "unix@", "abns@x", "fd@1", "len", "id", "str", "-m", "-i", "-f", "status", "200", "hdr",
-    "name", "1-3", "3-1", "0x", "1e5", "auto:1/1", "all", "odd", "GET", "HTTP/1.1", "code", "err", "on",
-    "off", "from", "except", "raw", "local0"
+    "1",
+    "0",
+    "-1",
+    "99999999999999999999",
+    "1s",
+    "4k",
+    "/",
+    ":80",
+    "*",
+    "%[src]",
+    "%[",
+    "%",
+    "sha256",
+    "()",
+    "txn.a",
+    "::1",
+    "127.0.0.1",
+    "127.0.0.1:80",
+    "[",
+    "$X",
+    "@",
+    "if",
+    "TRUE",
+    "{",
+    "}",
+    "'x'",
+    "=",
+    "unix@",
+    "abns@x",
+    "fd@1",
+    "len",
+    "id",
+    "str",
+    "-m",
+    "-i",
+    "-f",
+    "status",
+    "200",
+    "hdr",
+    "name",
+    "1-3",
+    "3-1",
+    "0x",
+    "1e5",
+    "auto:1/1",
+    "all",
+    "odd",
+    "GET",
+    "HTTP/1.1",
+    "code",
+    "err",
+    "on",
+    "off",
+    "from",
+    "except",
+    "raw",
+    "local0",
 ]
-pieces = st.one_of(st.sampled_from([*(piece.encode() for piece in MEANINGFUL), b"x" * 200]),
-                   st.binary(min_size=1, max_size=4).filter(lambda data: b"\0" not in data))
+pieces = st.one_of(
+    st.sampled_from([*(piece.encode() for piece in MEANINGFUL), b"x" * 200]),
+    st.binary(min_size=1, max_size=4).filter(lambda data: b"\0" not in data),
+)
 words = st.lists(pieces, min_size=1, max_size=2).map(b"".join)
 several = st.lists(words, max_size=5)
 inner = st.lists(pieces.map(lambda data: data.translate(None, b"(),")), max_size=3).map(b",".join)
@@ -59,18 +114,24 @@ def check(section: bytes, line: Iterable[bytes]) -> None:
 @pytest.fixture(autouse=True)
 def no_names(monkeypatch: pytest.MonkeyPatch) -> None:
     """Names are not looked up: that would take long, and leave the machine."""
+
     def fail(*args: object, **named: object) -> None:
         raise socket.gaierror("not here")
+
     monkeypatch.setattr(socket, "getaddrinfo", fail)
 
 
-many = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture,
-                                                                        HealthCheck.too_slow])
+many = settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 
 
 @many
-@given(st.sampled_from(list(KEYWORDS)), st.sampled_from([b"frontend f", b"backend b", b"listen l", b"defaults d",
-                                                         b"userlist u", b"http-errors e"]), several)
+@given(
+    st.sampled_from(list(KEYWORDS)),
+    st.sampled_from([b"frontend f", b"backend b", b"listen l", b"defaults d", b"userlist u", b"http-errors e"]),
+    several,
+)
 @example("stats uri", b"backend b", [b"\xed\xa0\x80"])
 @example("stats auth", b"backend b", [b"\xff:\xff"])
 @example("log-tag", b"frontend f", [b"\xff"])
@@ -91,8 +152,13 @@ def test_names_of_sections(section: bytes, name: bytes, line: list[bytes]) -> No
 
 
 @many
-@given(st.sampled_from(list(ACTIONS)), st.sampled_from([b"http-request", b"http-response", b"http-after-response"]),
-       st.sampled_from([b"frontend f", b"backend b"]), inner, several)
+@given(
+    st.sampled_from(list(ACTIONS)),
+    st.sampled_from([b"http-request", b"http-response", b"http-after-response"]),
+    st.sampled_from([b"frontend f", b"backend b"]),
+    inner,
+    several,
+)
 def test_actions(name: str, rules: bytes, section: bytes, parameter: bytes, line: list[bytes]) -> None:
     check(section, [rules, name.encode() + (b"(" + parameter + b")" if parameter else b""), *line])
 
@@ -126,8 +192,18 @@ def test_words_of_bind_lines(name: str, line: list[bytes]) -> None:
 
 
 @many
-@given(st.lists(st.one_of(pieces, st.sampled_from([f"%{name}".encode() for name in TAGS]),
-                          pieces.map(lambda data: b"%[" + data + b"]"), pieces.map(lambda data: b"%{" + data + b"}ci"),
-                          pieces.map(lambda data: b"%(" + data + b")ci")), min_size=1, max_size=3).map(b"".join))
+@given(
+    st.lists(
+        st.one_of(
+            pieces,
+            st.sampled_from([f"%{name}".encode() for name in TAGS]),
+            pieces.map(lambda data: b"%[" + data + b"]"),
+            pieces.map(lambda data: b"%{" + data + b"}ci"),
+            pieces.map(lambda data: b"%(" + data + b")ci"),
+        ),
+        min_size=1,
+        max_size=3,
+    ).map(b"".join)
+)
 def test_formats(text: bytes) -> None:
     check(b"frontend f", [b"log-format", text])

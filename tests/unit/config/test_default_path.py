@@ -1,4 +1,5 @@
 """`default-path`: where relative names start from while a file is read (manual 3.1)."""
+
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +22,7 @@ def where(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     def note(args: Args) -> None:
         args.rest()
         seen.append(os.getcwd())
+
     monkeypatch.setitem(KEYWORDS._entries, "global description", Keyword("description", In.GLOBAL, "3.1", note))
     yield seen
 
@@ -30,10 +32,13 @@ def put(path: Path, text: str) -> None:
     path.write_text(text)
 
 
-@pytest.mark.parametrize("policy, first, second", [
-    ("current", "", ""), ("config", "etc", "more/etc"), ("parent", "", "more"), ("origin maps", "maps", "maps")])
-def test_policies(policy: str, first: str, second: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-                  where: list[str]) -> None:
+@pytest.mark.parametrize(
+    "policy, first, second",
+    [("current", "", ""), ("config", "etc", "more/etc"), ("parent", "", "more"), ("origin maps", "maps", "maps")],
+)
+def test_policies(
+    policy: str, first: str, second: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: list[str]
+) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "maps").mkdir()
     put(tmp_path / "etc/a.cfg", f"global\n description before\n default-path {policy}\n description behind\n")
@@ -49,5 +54,6 @@ def test_policies(policy: str, first: str, second: str, tmp_path: Path, monkeypa
 def test_a_directory_that_is_not_there() -> None:
     home = os.getcwd()
     assert only_error("global", "default-path origin /nosuch") == (
-        "couldn't set 'default-path' to origin '/nosuch': No such file or directory.")
+        "couldn't set 'default-path' to origin '/nosuch': No such file or directory."
+    )
     assert os.getcwd() == home

@@ -1,4 +1,5 @@
 """How many lanes run."""
+
 import os
 from pathlib import Path
 
@@ -9,11 +10,19 @@ from pointsman.config import lanes as lanes_module
 from pointsman.config.lanes import available_cpus, cpu_quota, is_capped, lane_count, what_is_slow
 
 
-@pytest.mark.parametrize(("lines", "lanes", "capped"), [
-    ((), available_cpus(), False), (("nbthread 1",), 1, False), (("nbthread 7",), 7, False),
-    (("nbthread 7", "thread-hard-limit 3"), 3, True), (("nbthread 2", "thread-hard-limit 3"), 2, False)])
-def test_what_is_said_and_the_limit(lines: tuple[str, ...], lanes: int, capped: bool,
-                                 monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("lines", "lanes", "capped"),
+    [
+        ((), available_cpus(), False),
+        (("nbthread 1",), 1, False),
+        (("nbthread 7",), 7, False),
+        (("nbthread 7", "thread-hard-limit 3"), 3, True),
+        (("nbthread 2", "thread-hard-limit 3"), 2, False),
+    ],
+)
+def test_what_is_said_and_the_limit(
+    lines: tuple[str, ...], lanes: int, capped: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     main = good("global", *lines).main
     monkeypatch.setattr(lanes_module, "BUILT", True)
     monkeypatch.setattr(lanes_module, "COMPILED", True)
@@ -21,10 +30,13 @@ def test_what_is_said_and_the_limit(lines: tuple[str, ...], lanes: int, capped: 
 
 
 @pytest.mark.parametrize(("missing", "said"), [("BUILT", "shared cells"), ("COMPILED", "not compiled")])
-@pytest.mark.parametrize(("lines", "lanes", "slow"), [
-    ((), 1, False), (("nbthread 1",), 1, False), (("nbthread 3",), 3, True), (("thread-hard-limit 3",), 1, False)])
-def test_without_extensions_only_who_asks_gets_lanes(lines: tuple[str, ...], lanes: int, slow: bool, missing: str,
-                                                     said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("lines", "lanes", "slow"),
+    [((), 1, False), (("nbthread 1",), 1, False), (("nbthread 3",), 3, True), (("thread-hard-limit 3",), 1, False)],
+)
+def test_without_extensions_only_who_asks_gets_lanes(
+    lines: tuple[str, ...], lanes: int, slow: bool, missing: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("BUILT", "COMPILED"):
         monkeypatch.setattr(lanes_module, name, name != missing)
     main = good("global", *lines).main

@@ -1,4 +1,5 @@
 """Words, quotes, escapes, variables (manual 2.1 to 2.3). The expected words were found with HAProxy 2.6."""
+
 import os
 import re
 import subprocess
@@ -21,57 +22,60 @@ def words(text: str, comments: bool = True) -> list[str]:
     return [word.text for word in split_line(place, VARIABLES, comments)]
 
 
-@pytest.mark.parametrize(("text", "expected"), [
-    ("", []),
-    ("   \t \f ", []),
-    ("# all comment", []),
-    ("  # comment", []),
-    ("mode http", ["mode", "http"]),
-    ("\tmode\t \thttp  ", ["mode", "http"]),
-    ("global#comment", ["global"]),
-    (r"a\#b", ["a#b"]),
-    ('"a#b"', ["a#b"]),
-    ("'#'", ["#"]),
-    ("\"'#'\"#c", ["'#'"]),
-    (r"a\ \ b\\c\'d\"e", ["a  b\\c'd\"e"]),
-    (r"'it'\''s'", ["it's"]),
-    ("'a b'\"c d\"e", ["a bc de"]),
-    ("a\"b c\"d'e f'g h", ["ab cde fg", "h"]),
-    ('""', [""]),
-    ("'' x", ["", "x"]),
-    (r"\x41\x20b", ["A b"]),
-    (r'"\x41\x20b\n"', ["A b\n"]),
-    (r"'\x41 \n $X'", [r"\x41 \n $X"]),
-    (r"\n|\r|\t|\q|\0|\a\b\.", ["\n|\r|\t|\\q|\\0|\\a\\b\\."]),
-    (r'''"\n|\r|\t|\q|\0|\'|\""''', ["\n|\r|\t|\\q|\\0|'|\""]),
-    ('"a\\ b\\#c\\\td"', ["a b#c\\\td"]),
-    ("a\\\td", ["a\\", "d"]),
-    ("a\\", ["a\\"]),
-    ("'a\\'", ["a\\"]),
-    (r"$X \$X ${X} '$X'", ["$X", r"\$X", "${X}", "$X"]),
-    (r'"\$X|$X|${X}|${X}y"', ["$X|one two  three|one two  three|one two  threey"]),
-    ('"$NOPE" "${NOPE}"', ["", ""]),
-    ('"a$NOPE-b"', ["a-b"]),
-    ('"${NOPE-d e}"', ["d e"]),
-    ('"${NOPE-}" "${EMPTY-d}" "${NOPE-a-b}"', ["", "", "a-b"]),
-    ('"${NOPE-"x"}"', ['"x"']),
-    ('"${NOPE-$X}"', ["$X"]),
-    (r'"${NOPE-a\}b}"', [r"a\b}"]),
-    ('"$SIGNS"', ["q'\"#\\$X"]),
-    ('"$X.Y" "{$X}"', ["one two  three.Y", "{one two  three}"]),
-    ('"${X[*]}"', ["one", "two", "three"]),
-    ('foo"a ${X[*]} b"bar', ["fooa one", "two", "three bbar"]),
-    ('foo"${WIDE[*]}"bar', ["foo", "lead", "trail", "bar"]),
-    ('foo "${WIDE[*]}" bar', ["foo", "lead", "trail", "bar"]),
-    ('foo "${EMPTY[*]}" "${NOPE[*]}" bar', ["foo", "bar"]),
-    ('foo "${NOPE[*]}""${EMPTY[*]}" "${NOPE[*]}"bar ""', ["foo", "bar", ""]),
-    ('"${NOPE[*]}"', []),
-    ('foo "${NOPE[*]-x  y }" bar', ["foo", "x", "y", "bar"]),
-    ('"$.FILE|$.LINE|$.SECTION" "${.LINE}"', ["a.cfg|7|web", "7"]),
-    ("log-format %{+Q}o\\ %t\\ %s\\ %{-Q}r", ["log-format", "%{+Q}o %t %s %{-Q}r"]),
-    ("log-format \"%{+Q}o %t\"' %s'\\ %{-Q}r", ["log-format", "%{+Q}o %t %s %{-Q}r"]),
-    ("http-request set-var(txn.foo) str(\"\\\\'foo\\\\'\")", ["http-request", "set-var(txn.foo)", r"str(\'foo\')"]),
-])
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", []),
+        ("   \t \f ", []),
+        ("# all comment", []),
+        ("  # comment", []),
+        ("mode http", ["mode", "http"]),
+        ("\tmode\t \thttp  ", ["mode", "http"]),
+        ("global#comment", ["global"]),
+        (r"a\#b", ["a#b"]),
+        ('"a#b"', ["a#b"]),
+        ("'#'", ["#"]),
+        ("\"'#'\"#c", ["'#'"]),
+        (r"a\ \ b\\c\'d\"e", ["a  b\\c'd\"e"]),
+        (r"'it'\''s'", ["it's"]),
+        ("'a b'\"c d\"e", ["a bc de"]),
+        ("a\"b c\"d'e f'g h", ["ab cde fg", "h"]),
+        ('""', [""]),
+        ("'' x", ["", "x"]),
+        (r"\x41\x20b", ["A b"]),
+        (r'"\x41\x20b\n"', ["A b\n"]),
+        (r"'\x41 \n $X'", [r"\x41 \n $X"]),
+        (r"\n|\r|\t|\q|\0|\a\b\.", ["\n|\r|\t|\\q|\\0|\\a\\b\\."]),
+        (r'''"\n|\r|\t|\q|\0|\'|\""''', ["\n|\r|\t|\\q|\\0|'|\""]),
+        ('"a\\ b\\#c\\\td"', ["a b#c\\\td"]),
+        ("a\\\td", ["a\\", "d"]),
+        ("a\\", ["a\\"]),
+        ("'a\\'", ["a\\"]),
+        (r"$X \$X ${X} '$X'", ["$X", r"\$X", "${X}", "$X"]),
+        (r'"\$X|$X|${X}|${X}y"', ["$X|one two  three|one two  three|one two  threey"]),
+        ('"$NOPE" "${NOPE}"', ["", ""]),
+        ('"a$NOPE-b"', ["a-b"]),
+        ('"${NOPE-d e}"', ["d e"]),
+        ('"${NOPE-}" "${EMPTY-d}" "${NOPE-a-b}"', ["", "", "a-b"]),
+        ('"${NOPE-"x"}"', ['"x"']),
+        ('"${NOPE-$X}"', ["$X"]),
+        (r'"${NOPE-a\}b}"', [r"a\b}"]),
+        ('"$SIGNS"', ["q'\"#\\$X"]),
+        ('"$X.Y" "{$X}"', ["one two  three.Y", "{one two  three}"]),
+        ('"${X[*]}"', ["one", "two", "three"]),
+        ('foo"a ${X[*]} b"bar', ["fooa one", "two", "three bbar"]),
+        ('foo"${WIDE[*]}"bar', ["foo", "lead", "trail", "bar"]),
+        ('foo "${WIDE[*]}" bar', ["foo", "lead", "trail", "bar"]),
+        ('foo "${EMPTY[*]}" "${NOPE[*]}" bar', ["foo", "bar"]),
+        ('foo "${NOPE[*]}""${EMPTY[*]}" "${NOPE[*]}"bar ""', ["foo", "bar", ""]),
+        ('"${NOPE[*]}"', []),
+        ('foo "${NOPE[*]-x  y }" bar', ["foo", "x", "y", "bar"]),
+        ('"$.FILE|$.LINE|$.SECTION" "${.LINE}"', ["a.cfg|7|web", "7"]),
+        ("log-format %{+Q}o\\ %t\\ %s\\ %{-Q}r", ["log-format", "%{+Q}o %t %s %{-Q}r"]),
+        ("log-format \"%{+Q}o %t\"' %s'\\ %{-Q}r", ["log-format", "%{+Q}o %t %s %{-Q}r"]),
+        ("http-request set-var(txn.foo) str(\"\\\\'foo\\\\'\")", ["http-request", "set-var(txn.foo)", r"str(\'foo\')"]),
+    ],
+)
 def test_words(text: str, expected: list[str]) -> None:
     assert words(text) == expected
 
@@ -80,25 +84,28 @@ def test_no_comments_on_the_command_line() -> None:
     assert words("streq(a#,a) # b", comments=False) == ["streq(a#,a)", "#", "b"]
 
 
-@pytest.mark.parametrize(("text", "message", "column"), [
-    ("  log-format 'abc", "unmatched quote at position 14", 14),
-    ("log-format \"abc", "unmatched quote at position 12", 12),
-    ('log-tag "a\\"', "unmatched quote at position 9", 9),
-    (r"log-tag \x4", "truncated or invalid hexadecimal sequence at position 9", 9),
-    (r"log-tag \xzz", "truncated or invalid hexadecimal sequence at position 9", 9),
-    (r"log-tag a\x", "truncated or invalid hexadecimal sequence at position 10", 10),
-    (r"log-tag a\x00b", "a NUL character has no place in a word", 10),
-    ('log-tag "${A"', "unmatched brace in environment variable name at position 12", 10),
-    ('log-tag "${A:-x}"', "unmatched brace in environment variable name at position 12", 10),
-    ('log-tag "${A }"', "unmatched brace in environment variable name at position 12", 10),
-    ('log-tag "${A[*]x}"', "unmatched brace in environment variable name at position 12", 10),
-    ('log-tag "${1A}"', "forbidden first char in environment variable name at position 12", 12),
-    ('log-tag "${}"', "forbidden first char in environment variable name at position 12", 12),
-    ('log-tag "$"', "forbidden first char in environment variable name at position 11", 11),
-    ('log-tag "$.LINEX"', "forbidden first char in environment variable name at position 11", 11),
-    ('log-tag "${.FOO-x}"', "forbidden first char in environment variable name at position 12", 12),
-    ('log-tag "${A[0]}"', "truncated or invalid word expansion sequence at position 13", 13),
-])
+@pytest.mark.parametrize(
+    ("text", "message", "column"),
+    [
+        ("  log-format 'abc", "unmatched quote at position 14", 14),
+        ('log-format "abc', "unmatched quote at position 12", 12),
+        ('log-tag "a\\"', "unmatched quote at position 9", 9),
+        (r"log-tag \x4", "truncated or invalid hexadecimal sequence at position 9", 9),
+        (r"log-tag \xzz", "truncated or invalid hexadecimal sequence at position 9", 9),
+        (r"log-tag a\x", "truncated or invalid hexadecimal sequence at position 10", 10),
+        (r"log-tag a\x00b", "a NUL character has no place in a word", 10),
+        ('log-tag "${A"', "unmatched brace in environment variable name at position 12", 10),
+        ('log-tag "${A:-x}"', "unmatched brace in environment variable name at position 12", 10),
+        ('log-tag "${A }"', "unmatched brace in environment variable name at position 12", 10),
+        ('log-tag "${A[*]x}"', "unmatched brace in environment variable name at position 12", 10),
+        ('log-tag "${1A}"', "forbidden first char in environment variable name at position 12", 12),
+        ('log-tag "${}"', "forbidden first char in environment variable name at position 12", 12),
+        ('log-tag "$"', "forbidden first char in environment variable name at position 11", 11),
+        ('log-tag "$.LINEX"', "forbidden first char in environment variable name at position 11", 11),
+        ('log-tag "${.FOO-x}"', "forbidden first char in environment variable name at position 12", 12),
+        ('log-tag "${A[0]}"', "truncated or invalid word expansion sequence at position 13", 13),
+    ],
+)
 def test_errors(text: str, message: str, column: int) -> None:
     with pytest.raises(ConfigError) as caught:
         words(text)
@@ -133,10 +140,12 @@ def read(content: bytes) -> tuple[list[list[str]], list[tuple[Severity, int, str
 
 
 def test_a_file_is_read_to_its_end() -> None:
-    lines, findings = read(b"a 'b\nc\n\nd \"$\"\r\n  e f\r\n")
+    lines, findings = read(b'a \'b\nc\n\nd "$"\r\n  e f\r\n')
     assert lines == [["c"], ["e", "f"]]
-    assert findings == [(Severity.ALERT, 1, "unmatched quote at position 3"),
-                        (Severity.ALERT, 4, "forbidden first char in environment variable name at position 5")]
+    assert findings == [
+        (Severity.ALERT, 1, "unmatched quote at position 3"),
+        (Severity.ALERT, 4, "forbidden first char in environment variable name at position 5"),
+    ]
 
 
 def test_the_last_line_must_end() -> None:
@@ -155,7 +164,8 @@ def test_nul_mark_and_carriage_return() -> None:
     assert findings == [
         (Severity.ALERT, 1, "the file begins with a byte order mark"),
         (Severity.ALERT, 2, "unexpected NUL character at position 2, the file is probably not a text file"),
-        (Severity.WARNING, 3, "what follows a carriage return is ignored")]
+        (Severity.WARNING, 3, "what follows a carriage return is ignored"),
+    ]
 
 
 def test_variables_are_resolved_when_the_line_is_asked_for() -> None:
@@ -168,8 +178,10 @@ def test_variables_are_resolved_when_the_line_is_asked_for() -> None:
     assert seen == ["", "later|now"]
 
 
-@given(st.text(st.characters(exclude_characters="\n", exclude_categories=["Cs"]))
-       | st.text(st.sampled_from("\"'$\\x0{}[*]-:.A#\t ")))
+@given(
+    st.text(st.characters(exclude_characters="\n", exclude_categories=["Cs"]))
+    | st.text(st.sampled_from("\"'$\\x0{}[*]-:.A#\t "))
+)
 @example('"$')
 @example('"${')
 def test_garbage_gives_words_or_one_error(text: str) -> None:
@@ -189,8 +201,9 @@ def test_a_plain_line_is_cut_as_a_protected_one_is(text: str) -> None:
     plain = list(split_line(Place("f", 1, text), VARIABLES))
     whole = list(split_line(Place("f", 1, "'' " + text), VARIABLES))[1:]
     assert [word.text for word in plain] == [word.text for word in whole]
-    assert [(word.at.column + 3, word.at.length) for word in plain] == [(at.column, at.length) for at in
-                                                                        (word.at for word in whole)]
+    assert [(word.at.column + 3, word.at.length) for word in plain] == [
+        (at.column, at.length) for at in (word.at for word in whole)
+    ]
 
 
 @given(st.text(st.sampled_from(" \t\f#ab'\"\\")))
@@ -234,9 +247,41 @@ def test_what_is_quoted_comes_back(parts: list) -> None:
     assert words(text) == [word for word, _ in parts]
 
 
-PIECES = ["a", "b", " ", "  ", "\t", "'", '"', "\\", "#", "$", "$X", "${X}", "${X[*]}", "${NOPE-d}", "${NOPE-", "{",
-          "}", "\\x41", "\\x4", "\\ ", "\\#", "\\'", '\\"', "\\\\", "\\$", "\\q", "$.LINE", "$.", "[*]", "é",
-          "%[path]", "(", ","]
+PIECES = [
+    "a",
+    "b",
+    " ",
+    "  ",
+    "\t",
+    "'",
+    '"',
+    "\\",
+    "#",
+    "$",
+    "$X",
+    "${X}",
+    "${X[*]}",
+    "${NOPE-d}",
+    "${NOPE-",
+    "{",
+    "}",
+    "\\x41",
+    "\\x4",
+    "\\ ",
+    "\\#",
+    "\\'",
+    '\\"',
+    "\\\\",
+    "\\$",
+    "\\q",
+    "$.LINE",
+    "$.",
+    "[*]",
+    "é",
+    "%[path]",
+    "(",
+    ",",
+]
 HEAD = re.compile(rb"^\[(NOTICE|ALERT)\] +\(\d+\) : config : parsing \[[^\]:]+:(\d+)\] ?: (.*)$", re.M)
 
 
@@ -251,10 +296,16 @@ def test_quoting_as_haproxy(tmp_path: Path, seed: int) -> None:
     theirs: dict[int, str] = {}
     for _ in range(3):
         # 3.2 says of a file with errors nothing else: the next run is without what is known by then.
-        file.write_text("global\n" + "\n".join(
-            "" if number in theirs else line for number, line in enumerate(lines, 2)) + "\n")
-        printed = subprocess.run([*HAPROXY.command, "-c", "-f", str(file)], capture_output=True, check=False,
-                                 env={**os.environ, "X": VARIABLES["X"]}, timeout=30).stderr
+        file.write_text(
+            "global\n" + "\n".join("" if number in theirs else line for number, line in enumerate(lines, 2)) + "\n"
+        )
+        printed = subprocess.run(
+            [*HAPROXY.command, "-c", "-f", str(file)],
+            capture_output=True,
+            check=False,
+            env={**os.environ, "X": VARIABLES["X"]},
+            timeout=30,
+        ).stderr
         theirs |= {int(number): text.decode() for _, number, text in HEAD.findall(printed)}
     for number, line in enumerate(lines, 2):
         ours = told(Place(str(file), number, line, "global"))

@@ -1,5 +1,6 @@
 """Four times as many lines are four times the work, whatever they hold. The work is counted in instructions of the
 interpreter, so that no clock and no other process has a say in it; compiled modules do theirs uncounted."""
+
 import itertools
 import sys
 from collections.abc import Callable
@@ -12,8 +13,10 @@ from pointsman.cli import main
 
 FEW, MANY = 250, 1000
 SERIAL = itertools.count()
-HEAD = ("defaults\n mode http\n timeout connect 1s\n timeout client 1s\n timeout server 1s\n"
-        "frontend f\n bind 127.0.0.1:1\n default_backend b\n")
+HEAD = (
+    "defaults\n mode http\n timeout connect 1s\n timeout client 1s\n timeout server 1s\n"
+    "frontend f\n bind 127.0.0.1:1\n default_backend b\n"
+)
 TAIL = "backend b\n server s 127.0.0.1:1\n"
 
 
@@ -110,7 +113,6 @@ def test_a_map(tmp_path: Path) -> None:
     found: list[int] = []
     for count in (FEW, FEW, MANY):  # the first for what is made once
         (tmp_path / "m.map").write_text("".join([f"/path/{number} value{number}\n" for number in range(count)]))
-        (tmp_path / "f.cfg").write_text(
-            f"{HEAD} http-request set-header x %[path,map_str({tmp_path}/m.map)]\n{TAIL}")
+        (tmp_path / "f.cfg").write_text(f"{HEAD} http-request set-header x %[path,map_str({tmp_path}/m.map)]\n{TAIL}")
         found.append(work(tmp_path / "f.cfg"))
     assert MANY - FEW < found[2] - found[1] <= 300 * (MANY - FEW)

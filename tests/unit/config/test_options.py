@@ -1,4 +1,5 @@
 """`option` lines (manual 4.2)."""
+
 import ipaddress
 
 import pytest
@@ -50,29 +51,36 @@ def test_places_are_those_of_the_manual(name: str) -> None:
     entry = lookup("proxy", f"option {name}")
     assert entry is not None
     for kind, other in (("frontend", "backend"), ("backend", "frontend")):
-        expected = [] if kind in entry.where else [
-            f"'{name}' ignored because {kind} 'x' has no {other} capability."]
+        expected = [] if kind in entry.where else [f"'{name}' ignored because {kind} 'x' has no {other} capability."]
         assert section(kind, f"option {name}").warnings == expected
 
 
-@pytest.mark.parametrize("line, message", [
-    ("option", "'option' expects an option name."),
-    ("option foo", "unknown option 'foo'."),
-    ("option dontlognull x", "'option dontlognull' cannot handle unexpected argument 'x'"),
-    ("no option tcpka", "negation/default is not supported for option 'tcpka'."),
-    ("no option forwardfor", "negation/default is not supported for option 'forwardfor'."),
-    ("option forwardfor foo", "'option forwardfor' only supports optional values: 'except', 'header' and 'if-none'."),
-    ("option forwardfor except", "'option forwardfor except' expects <address>[/mask] as argument."),
-    ("option forwardfor except x", "'option forwardfor except' expects <address>[/mask] as argument."),
-    ("option forwardfor except 10.0.0.0/33", "'option forwardfor except' expects <address>[/mask] as argument."),
-    ("option forwardfor header", "'option forwardfor header' expects <header_name> as argument."),
-    ("option originalto if-none", "'option originalto' only supports optional values: 'except' and 'header'."),
-    ("option http-restrict-req-hdr-names", "missing parameter. option 'http-restrict-req-hdr-names' expects "
-                                           "'preserve', 'reject' or 'delete' option."),
-    ("option redispatch x", "'option redispatch': 'x' is not a number"),
-    ("option forwarded", "'option forwarded' is not built yet"),
-    ("option forceclose", "The 'option forceclose' directive is not supported anymore since HAProxy 2.0."),
-])
+@pytest.mark.parametrize(
+    "line, message",
+    [
+        ("option", "'option' expects an option name."),
+        ("option foo", "unknown option 'foo'."),
+        ("option dontlognull x", "'option dontlognull' cannot handle unexpected argument 'x'"),
+        ("no option tcpka", "negation/default is not supported for option 'tcpka'."),
+        ("no option forwardfor", "negation/default is not supported for option 'forwardfor'."),
+        (
+            "option forwardfor foo",
+            "'option forwardfor' only supports optional values: 'except', 'header' and 'if-none'.",
+        ),
+        ("option forwardfor except", "'option forwardfor except' expects <address>[/mask] as argument."),
+        ("option forwardfor except x", "'option forwardfor except' expects <address>[/mask] as argument."),
+        ("option forwardfor except 10.0.0.0/33", "'option forwardfor except' expects <address>[/mask] as argument."),
+        ("option forwardfor header", "'option forwardfor header' expects <header_name> as argument."),
+        ("option originalto if-none", "'option originalto' only supports optional values: 'except' and 'header'."),
+        (
+            "option http-restrict-req-hdr-names",
+            "missing parameter. option 'http-restrict-req-hdr-names' expects 'preserve', 'reject' or 'delete' option.",
+        ),
+        ("option redispatch x", "'option redispatch': 'x' is not a number"),
+        ("option forwarded", "'option forwarded' is not built yet"),
+        ("option forceclose", "The 'option forceclose' directive is not supported anymore since HAProxy 2.0."),
+    ],
+)
 def test_errors(line: str, message: str) -> None:
     assert only_error("listen", line) == message
 
@@ -80,22 +88,26 @@ def test_errors(line: str, message: str) -> None:
 def test_tcpka_is_both_sides_that_there_are() -> None:
     def sides(loaded: Loaded) -> tuple[bool, bool]:
         return option(loaded.proxy, "clitcpka"), option(loaded.proxy, "srvtcpka")
+
     assert sides(good("listen", "option tcpka")) == (True, True)
     assert sides(good("frontend", "option tcpka")) == (True, False)
     assert sides(good("backend", "option tcpka")) == (False, True)
     assert sides(good("frontend", before="defaults\n option tcpka\n")) == (True, True)
 
 
-@pytest.mark.parametrize("lines, mode", [
-    ((), "keep-alive"),
-    (("option http-keep-alive",), "keep-alive"),
-    (("option http-server-close",), "server-close"),
-    (("option httpclose",), "close"),
-    (("option httpclose", "option http-server-close"), "server-close"),
-    (("option http-server-close", "no option httpclose"), "server-close"),
-    (("option http-server-close", "no option http-server-close"), "keep-alive"),
-    (("option httpclose", "option http-keep-alive"), "keep-alive"),
-])
+@pytest.mark.parametrize(
+    "lines, mode",
+    [
+        ((), "keep-alive"),
+        (("option http-keep-alive",), "keep-alive"),
+        (("option http-server-close",), "server-close"),
+        (("option httpclose",), "close"),
+        (("option httpclose", "option http-server-close"), "server-close"),
+        (("option http-server-close", "no option httpclose"), "server-close"),
+        (("option http-server-close", "no option http-server-close"), "keep-alive"),
+        (("option httpclose", "option http-keep-alive"), "keep-alive"),
+    ],
+)
 def test_connection_modes_replace_each_other(lines: tuple[str, ...], mode: str) -> None:
     assert connection_mode(good("listen", *lines).proxy) == mode
 
@@ -108,17 +120,30 @@ def test_connection_modes_of_defaults_are_replaced_and_taken_back() -> None:
     assert good("listen", "option httpclose", before=before).proxy.one(ConnectionMode) is not None
 
 
-@pytest.mark.parametrize("front, back, mode", [
-    ("http-keep-alive", "http-server-close", "server-close"), ("http-server-close", "httpclose", "close"),
-    ("httpclose", "http-keep-alive", "close"), ("http-keep-alive", "http-keep-alive", "keep-alive")])
+@pytest.mark.parametrize(
+    "front, back, mode",
+    [
+        ("http-keep-alive", "http-server-close", "server-close"),
+        ("http-server-close", "httpclose", "close"),
+        ("httpclose", "http-keep-alive", "close"),
+        ("http-keep-alive", "http-keep-alive", "keep-alive"),
+    ],
+)
 def test_connection_modes_of_both_sides(front: str, back: str, mode: str) -> None:
     loaded = read(f"frontend f\n option {front}\nbackend b\n option {back}\n")
     assert connection_mode(*loaded.configuration.proxies) == mode
 
 
-@pytest.mark.parametrize("line, interval", [("option redispatch", -1), ("option redispatch 3", 3),
-                                            ("option redispatch -2", -2), ("option redispatch 0", 0),
-                                            ("no option redispatch", 0)])
+@pytest.mark.parametrize(
+    "line, interval",
+    [
+        ("option redispatch", -1),
+        ("option redispatch 3", 3),
+        ("option redispatch -2", -2),
+        ("option redispatch 0", 0),
+        ("no option redispatch", 0),
+    ],
+)
 def test_redispatch(line: str, interval: int) -> None:
     found = good("backend", line).proxy.one(Redispatch)
     assert found is not None and found.interval == interval
@@ -153,6 +178,7 @@ def test_deprecated_spellings(side: str) -> None:
     name = f"accept-unsafe-violations-in-http-{side}"
     loaded = good("listen", f"option accept-invalid-http-{side}")
     assert option(loaded.proxy, name)
-    assert loaded.warnings == [f"option 'accept-invalid-http-{side}' is deprecated. please use 'option {name}' if "
-                               "absolutely needed."]
+    assert loaded.warnings == [
+        f"option 'accept-invalid-http-{side}' is deprecated. please use 'option {name}' if absolutely needed."
+    ]
     assert not option(good("listen", f"no option accept-invalid-http-{side}").proxy, name, True)

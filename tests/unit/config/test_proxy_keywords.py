@@ -1,4 +1,5 @@
 """Keywords of proxies that say one thing each (manual 4.2). Words of errors are those of the haproxy program."""
+
 import pytest
 from support.configs import good, only_error, read, section
 
@@ -19,12 +20,22 @@ from pointsman.core.address import AddressSpec
 from pointsman.core.diagnostics import NOWHERE, ConfigError
 
 
-@pytest.mark.parametrize("line, name, value", [
-    ("maxconn 100", "maxconn", 100), ("maxconn 0", "maxconn", 0), ("backlog 3", "backlog", 3),
-    ("fullconn 9", "fullconn", 9), ("retries 0", "retries", 0), ("rate-limit sessions 10", "rate-limit sessions", 10),
-    ("max-keep-alive-queue -1", "max-keep-alive-queue", -1), ("clitcpka-cnt 4", "clitcpka-cnt", 4),
-    ("clitcpka-idle 30", "clitcpka-idle", 30), ("srvtcpka-intvl 2m", "srvtcpka-intvl", 120),
-    ("srvtcpka-idle 1500ms", "srvtcpka-idle", 2)])
+@pytest.mark.parametrize(
+    "line, name, value",
+    [
+        ("maxconn 100", "maxconn", 100),
+        ("maxconn 0", "maxconn", 0),
+        ("backlog 3", "backlog", 3),
+        ("fullconn 9", "fullconn", 9),
+        ("retries 0", "retries", 0),
+        ("rate-limit sessions 10", "rate-limit sessions", 10),
+        ("max-keep-alive-queue -1", "max-keep-alive-queue", -1),
+        ("clitcpka-cnt 4", "clitcpka-cnt", 4),
+        ("clitcpka-idle 30", "clitcpka-idle", 30),
+        ("srvtcpka-intvl 2m", "srvtcpka-intvl", 120),
+        ("srvtcpka-idle 1500ms", "srvtcpka-idle", 2),
+    ],
+)
 def test_numbers(line: str, name: str, value: int) -> None:
     assert number(good("listen", line).proxy, name) == value
 
@@ -34,48 +45,61 @@ def test_numbers_that_are_not_said() -> None:
     assert [number(proxy, name) for name in ("maxconn", "retries", "max-keep-alive-queue", "fullconn")] == [0, 3, -1, 7]
 
 
-@pytest.mark.parametrize("line, message", [
-    ("maxconn", "'maxconn' expects an integer argument."),
-    ("maxconn 10 20", "'maxconn' cannot handle unexpected argument '20'"),
-    ("maxconn x", "'maxconn': 'x' is not a number"),
-    ("fullconn", "'fullconn' expects an integer argument."),
-    ("backlog", "'backlog' expects an integer argument."),
-    ("retries", "'retries' expects an integer argument (dispatch counts for one)."),
-    ("rate-limit sessions x", "'rate-limit sessions': 'x' is not a number"),
-    ("max-keep-alive-queue -2", "'max-keep-alive-queue': '-2' is not a number"),
-    ("clitcpka-cnt", "'clitcpka-cnt' expects an integer value"),
-    ("mode", "unknown proxy mode ''."),
-    ("mode foo", "unknown proxy mode 'foo'."),
-    ("mode log", "'mode log' is not built yet"),
-    ("mode health", "'mode health' doesn't exist anymore. Please use 'http-request return status 200' instead."),
-    ("mode tcp x", "'mode' cannot handle unexpected argument 'x'"),
-    ("retry-on", "'retry-on' needs at least one keyword to specify when to retry"),
-    ("retry-on foo", "'retry-on': unknown keyword 'foo'"),
-    ("retry-on 418", "'retry-on': unknown keyword '418'"),
-    ("retry-on none conn-failure", "'retry-on' 'none' keyworld only usable alone"),
-    ("source", "'source' expects <addr>[:<port>], and optionally 'usesrc' <addr>, and 'interface' <name>."),
-    ("source nosuch.invalid", "'source' : 'nosuch.invalid' : invalid address: 'nosuch.invalid' in 'nosuch.invalid'"),
-    ("source 1.2.3.4:10-20", "port range not permitted here in '1.2.3.4:10-20'"),
-    ("source 1.2.3.4 interface", "'source' : '1.2.3.4' : missing interface name"),
-    ("source 1.2.3.4 usesrc clientip", "'source' : 'usesrc' is not built yet (manual 4.2 \"source\")"),
-    ("source 1.2.3.4 foo", "'source' only supports optional keywords 'interface' and 'usesrc'."),
-    ("http-reuse", "'http-reuse' only supports 'never', 'safe', 'aggressive', 'always'."),
-    ("http-reuse foo", "'http-reuse' only supports 'never', 'safe', 'aggressive', 'always'."),
-    ("id", "'id' expects an integer argument."),
-    ("id 0", "custom id has to be > 0."),
-    ("description", "'description' expects a string argument."),
-    ("disabled x", "'disabled' cannot handle unexpected argument 'x'"),
-    ("guid a/b", "'guid': invalid value 'a/b'"),
-])
+@pytest.mark.parametrize(
+    "line, message",
+    [
+        ("maxconn", "'maxconn' expects an integer argument."),
+        ("maxconn 10 20", "'maxconn' cannot handle unexpected argument '20'"),
+        ("maxconn x", "'maxconn': 'x' is not a number"),
+        ("fullconn", "'fullconn' expects an integer argument."),
+        ("backlog", "'backlog' expects an integer argument."),
+        ("retries", "'retries' expects an integer argument (dispatch counts for one)."),
+        ("rate-limit sessions x", "'rate-limit sessions': 'x' is not a number"),
+        ("max-keep-alive-queue -2", "'max-keep-alive-queue': '-2' is not a number"),
+        ("clitcpka-cnt", "'clitcpka-cnt' expects an integer value"),
+        ("mode", "unknown proxy mode ''."),
+        ("mode foo", "unknown proxy mode 'foo'."),
+        ("mode log", "'mode log' is not built yet"),
+        ("mode health", "'mode health' doesn't exist anymore. Please use 'http-request return status 200' instead."),
+        ("mode tcp x", "'mode' cannot handle unexpected argument 'x'"),
+        ("retry-on", "'retry-on' needs at least one keyword to specify when to retry"),
+        ("retry-on foo", "'retry-on': unknown keyword 'foo'"),
+        ("retry-on 418", "'retry-on': unknown keyword '418'"),
+        ("retry-on none conn-failure", "'retry-on' 'none' keyworld only usable alone"),
+        ("source", "'source' expects <addr>[:<port>], and optionally 'usesrc' <addr>, and 'interface' <name>."),
+        (
+            "source nosuch.invalid",
+            "'source' : 'nosuch.invalid' : invalid address: 'nosuch.invalid' in 'nosuch.invalid'",
+        ),
+        ("source 1.2.3.4:10-20", "port range not permitted here in '1.2.3.4:10-20'"),
+        ("source 1.2.3.4 interface", "'source' : '1.2.3.4' : missing interface name"),
+        ("source 1.2.3.4 usesrc clientip", "'source' : 'usesrc' is not built yet (manual 4.2 \"source\")"),
+        ("source 1.2.3.4 foo", "'source' only supports optional keywords 'interface' and 'usesrc'."),
+        ("http-reuse", "'http-reuse' only supports 'never', 'safe', 'aggressive', 'always'."),
+        ("http-reuse foo", "'http-reuse' only supports 'never', 'safe', 'aggressive', 'always'."),
+        ("id", "'id' expects an integer argument."),
+        ("id 0", "custom id has to be > 0."),
+        ("description", "'description' expects a string argument."),
+        ("disabled x", "'disabled' cannot handle unexpected argument 'x'"),
+        ("guid a/b", "'guid': invalid value 'a/b'"),
+    ],
+)
 def test_errors(line: str, message: str) -> None:
     assert only_error("listen", line) == message
 
 
-@pytest.mark.parametrize("kind, line, side", [
-    ("frontend", "retries 3", "backend"), ("frontend", "fullconn 3", "backend"),
-    ("frontend", "http-reuse safe", "backend"), ("frontend", "source 1.2.3.4", "backend"),
-    ("backend", "maxconn 3", "frontend"), ("backend", "backlog 3", "frontend"),
-    ("backend", "rate-limit sessions 3", "frontend")])
+@pytest.mark.parametrize(
+    "kind, line, side",
+    [
+        ("frontend", "retries 3", "backend"),
+        ("frontend", "fullconn 3", "backend"),
+        ("frontend", "http-reuse safe", "backend"),
+        ("frontend", "source 1.2.3.4", "backend"),
+        ("backend", "maxconn 3", "frontend"),
+        ("backend", "backlog 3", "frontend"),
+        ("backend", "rate-limit sessions 3", "frontend"),
+    ],
+)
 def test_the_wrong_side_is_a_warning(kind: str, line: str, side: str) -> None:
     loaded = section(kind, line)
     assert loaded.errors == []
@@ -83,13 +107,29 @@ def test_the_wrong_side_is_a_warning(kind: str, line: str, side: str) -> None:
     assert loaded.warnings == [f"'{name}' ignored because {kind} 'x' has no {side} capability."]
 
 
-@pytest.mark.parametrize("words, reasons", [
-    ("none", {"none"}),
-    ("conn-failure", {"conn-failure"}),
-    ("503 404 empty-response", {"503", "404", "empty-response"}),
-    ("all-retryable-errors 404", {"conn-failure", "empty-response", "junk-response", "response-timeout",
-                                  "0rtt-rejected", "500", "502", "503", "504", "404"}),
-])
+@pytest.mark.parametrize(
+    "words, reasons",
+    [
+        ("none", {"none"}),
+        ("conn-failure", {"conn-failure"}),
+        ("503 404 empty-response", {"503", "404", "empty-response"}),
+        (
+            "all-retryable-errors 404",
+            {
+                "conn-failure",
+                "empty-response",
+                "junk-response",
+                "response-timeout",
+                "0rtt-rejected",
+                "500",
+                "502",
+                "503",
+                "504",
+                "404",
+            },
+        ),
+    ],
+)
 def test_reasons_to_retry(words: str, reasons: set[str]) -> None:
     found = good("backend", "retry-on 401", f"retry-on {words}").proxy.one(RetryOn)
     assert found is not None
@@ -97,8 +137,17 @@ def test_reasons_to_retry(words: str, reasons: set[str]) -> None:
 
 
 def test_words() -> None:
-    proxy = good("listen", "mode http", "http-reuse always", "retry-on none", "description a  b", "guid px:1",
-                 "source 1.2.3.4:10 interface eth0", "enabled", before="defaults\n disabled\n mode tcp\n").proxy
+    proxy = good(
+        "listen",
+        "mode http",
+        "http-reuse always",
+        "retry-on none",
+        "description a  b",
+        "guid px:1",
+        "source 1.2.3.4:10 interface eth0",
+        "enabled",
+        before="defaults\n disabled\n mode tcp\n",
+    ).proxy
     assert (proxy.one(Mode) or Mode(mode="")).mode == "http"
     assert (proxy.one(HttpReuse) or HttpReuse(policy="")).policy == "always"
     assert (proxy.one(RetryOn) or RetryOn(reasons=frozenset())).reasons == {"none"}
@@ -106,15 +155,17 @@ def test_words() -> None:
     assert (proxy.one(Guid) or Guid(text="")).text == "px:1"
     assert (proxy.one(Disabled) or Disabled(on=True)).on is False
     found = proxy.one(Source)
-    assert found is not None and found.source == SourceAddress(address=AddressSpec("inet", "1.2.3.4", 10),
-                                                               interface="eth0")
+    assert found is not None and found.source == SourceAddress(
+        address=AddressSpec("inet", "1.2.3.4", 10), interface="eth0"
+    )
 
 
 def test_ids_are_unique_and_the_others_count_from_two() -> None:
     loaded = read("frontend a\nbackend b\n id 2\nbackend c\n id 1\nbackend d\n")
     assert proxy_ids(loaded.configuration.proxies) == [3, 2, 1, 4]
     assert read("backend a\n id 5\nbackend b\n id 5\n").errors == [
-        "custom id 5 for proxy b already used by proxy a (declared at haproxy.cfg:1)."]
+        "custom id 5 for proxy b already used by proxy a (declared at haproxy.cfg:1)."
+    ]
 
 
 def test_guids_are_unique() -> None:

@@ -1,4 +1,5 @@
 """Server lines (manual 4.2, 5.2). Words of errors are those of the haproxy program where it has some."""
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,40 +19,52 @@ def parameters(words: str) -> ServerParameters:
     return servers(f"server s 10.0.0.1:80 {words}")[0].parameters
 
 
-@pytest.mark.parametrize("words, expected", [
-    ("", ServerParameters()),
-    ("check", ServerParameters(check=True)),
-    ("check no-check", ServerParameters()),
-    ("weight 0", ServerParameters(weight=0)),
-    ("weight 256 maxconn 30", ServerParameters(weight=256, maxconn=30)),
-    ("backup disabled", ServerParameters(backup=True, disabled=True)),
-    ("backup disabled no-backup enabled", ServerParameters()),
-    ("inter 3s fastinter 500 downinter 1m", ServerParameters(interval=3000, fast_interval=500, down_interval=60_000)),
-    ("rise 3 fall 5", ServerParameters(rise=3, fall=5)),
-    ("port 8080 addr 127.0.0.2", ServerParameters(check_port=8080, check_address="127.0.0.2")),
-    ("addr ::1", ServerParameters(check_address="::1")),
-    ("addr 1.2.3.4:90", ServerParameters(check_address="1.2.3.4", check_port=90)),
-    ("slowstart 30s", ServerParameters(slowstart=30_000)),
-    ("send-proxy", ServerParameters(send_proxy=1)),
-    ("send-proxy-v2 check-send-proxy", ServerParameters(send_proxy=2, check_send_proxy=True)),
-    ("send-proxy-v2 no-send-proxy", ServerParameters(send_proxy=2)),
-    ("send-proxy-v2 no-send-proxy-v2", ServerParameters()),
-    ("send-proxy no-send-proxy", ServerParameters()),
-    ("id 7 guid srv:one.a_b-c", ServerParameters(id=7, guid="srv:one.a_b-c")),
-    ("init-addr last,libc,none", ServerParameters(init_addr=("last", "libc", "none"))),
-    ("init-addr last,,1.2.3.4", ServerParameters(init_addr=("last", "1.2.3.4"))),
-    ("init-state down hash-key addr", ServerParameters(init_state="down", hash_key="addr")),
-    ("tfo tcp-ut 20s", ServerParameters(tfo=True, user_timeout=20_000)),
-    ("tfo no-tfo", ServerParameters()),
-    ("pool-purge-delay 0 pool-max-conn 10 pool-low-conn 2 max-reuse 5",
-     ServerParameters(pool_purge_delay=0, pool_max_conn=10, pool_low_conn=2, max_reuse=5)),
-    ("proto h1", ServerParameters()),
-    ("source 1.2.3.4", ServerParameters(source=SourceAddress(address=AddressSpec("inet", "1.2.3.4")))),
-    ("source ::1", ServerParameters(source=SourceAddress(address=AddressSpec("inet", "::1")))),
-    ("source 1.2.3.4:10-20 interface eth0", ServerParameters(source=SourceAddress(
-        address=AddressSpec("inet", "1.2.3.4", 10), last_port=20, interface="eth0"))),
-    ("source 0.0.0.0:1024", ServerParameters(source=SourceAddress(address=AddressSpec("inet", "", 1024)))),
-])
+@pytest.mark.parametrize(
+    "words, expected",
+    [
+        ("", ServerParameters()),
+        ("check", ServerParameters(check=True)),
+        ("check no-check", ServerParameters()),
+        ("weight 0", ServerParameters(weight=0)),
+        ("weight 256 maxconn 30", ServerParameters(weight=256, maxconn=30)),
+        ("backup disabled", ServerParameters(backup=True, disabled=True)),
+        ("backup disabled no-backup enabled", ServerParameters()),
+        (
+            "inter 3s fastinter 500 downinter 1m",
+            ServerParameters(interval=3000, fast_interval=500, down_interval=60_000),
+        ),
+        ("rise 3 fall 5", ServerParameters(rise=3, fall=5)),
+        ("port 8080 addr 127.0.0.2", ServerParameters(check_port=8080, check_address="127.0.0.2")),
+        ("addr ::1", ServerParameters(check_address="::1")),
+        ("addr 1.2.3.4:90", ServerParameters(check_address="1.2.3.4", check_port=90)),
+        ("slowstart 30s", ServerParameters(slowstart=30_000)),
+        ("send-proxy", ServerParameters(send_proxy=1)),
+        ("send-proxy-v2 check-send-proxy", ServerParameters(send_proxy=2, check_send_proxy=True)),
+        ("send-proxy-v2 no-send-proxy", ServerParameters(send_proxy=2)),
+        ("send-proxy-v2 no-send-proxy-v2", ServerParameters()),
+        ("send-proxy no-send-proxy", ServerParameters()),
+        ("id 7 guid srv:one.a_b-c", ServerParameters(id=7, guid="srv:one.a_b-c")),
+        ("init-addr last,libc,none", ServerParameters(init_addr=("last", "libc", "none"))),
+        ("init-addr last,,1.2.3.4", ServerParameters(init_addr=("last", "1.2.3.4"))),
+        ("init-state down hash-key addr", ServerParameters(init_state="down", hash_key="addr")),
+        ("tfo tcp-ut 20s", ServerParameters(tfo=True, user_timeout=20_000)),
+        ("tfo no-tfo", ServerParameters()),
+        (
+            "pool-purge-delay 0 pool-max-conn 10 pool-low-conn 2 max-reuse 5",
+            ServerParameters(pool_purge_delay=0, pool_max_conn=10, pool_low_conn=2, max_reuse=5),
+        ),
+        ("proto h1", ServerParameters()),
+        ("source 1.2.3.4", ServerParameters(source=SourceAddress(address=AddressSpec("inet", "1.2.3.4")))),
+        ("source ::1", ServerParameters(source=SourceAddress(address=AddressSpec("inet", "::1")))),
+        (
+            "source 1.2.3.4:10-20 interface eth0",
+            ServerParameters(
+                source=SourceAddress(address=AddressSpec("inet", "1.2.3.4", 10), last_port=20, interface="eth0")
+            ),
+        ),
+        ("source 0.0.0.0:1024", ServerParameters(source=SourceAddress(address=AddressSpec("inet", "", 1024)))),
+    ],
+)
 def test_parameters(words: str, expected: ServerParameters) -> None:
     assert parameters(words) == expected
 
@@ -59,43 +72,51 @@ def test_parameters(words: str, expected: ServerParameters) -> None:
 SAID = "'server x/s'"
 
 
-@pytest.mark.parametrize("words, message", [
-    ("foo", f"{SAID} : unknown keyword 'foo'"),
-    ("weight 257", f"{SAID} : 'weight' : invalid value 257, allowed range is 0..256"),
-    ("weight", f"{SAID} : 'weight' : missing value"),
-    ("maxconn 2x", f"{SAID} : 'maxconn' : '2x' is not a number"),
-    ("inter 0", f"{SAID} : 'inter' : invalid value 0 for argument 'inter'"),
-    ("inter", f"{SAID} : 'inter' : 'inter' expects a delay as argument."),
-    ("inter x", "'x' is not a time"),
-    ("inter 30d", "timer overflow in '30d'"),
-    ("rise 0", f"{SAID} : 'rise' : has to be > 0"),
-    ("fall -1", f"{SAID} : 'fall' : has to be > 0"),
-    ("id", f"{SAID} : 'id' : expects an integer argument"),
-    ("id 0", f"{SAID} : 'id' : custom id has to be > 0"),
-    ("port 70000", f"{SAID} : 'port' : invalid value 70000, allowed range is 0..65535"),
-    ("addr", f"{SAID} : 'addr' : expects <ipv4|ipv6> as argument"),
-    ("addr nosuch.invalid", f"{SAID} : 'addr' : invalid address: 'nosuch.invalid' in 'nosuch.invalid'"),
-    ("init-addr foo", f"{SAID} : 'init-addr' : unknown init-addr method 'foo', supported methods are 'libc', 'last', "
-                      "'none'."),
-    ("source", f"{SAID} : 'source' : expects <addr>[:<port>[-<port>]], and optionally 'usesrc' <addr>, and 'interface' "
-               "<name> as argument."),
-    ("source nosuch.invalid", f"{SAID} : 'source' : invalid address: 'nosuch.invalid' in 'nosuch.invalid'"),
-    ("source 1.2.3.4 interface", f"{SAID} : 'source' : missing interface name"),
-    ("source 1.2.3.4 usesrc clientip", f"{SAID} : 'usesrc' is not built yet (manual 4.2 \"source\")"),
-    ("source 1.2.3.4:20-10", f"{SAID} : 'source' : invalid port range in '1.2.3.4:20-10'"),
-    ("pool-max-conn -2", f"{SAID} : 'pool-max-conn' : must be >= -1"),
-    ("pool-max-conn", f"{SAID} : 'pool-max-conn' : expects <value> as argument"),
-    ("proto foo", f"{SAID} : 'proto' : unknown MUX protocol 'foo'"),
-    ("guid a/b", "'guid': invalid value 'a/b'"),
-    ("cookie a", "server option 'cookie' is not built yet"),
-    ("minconn 3", "server option 'minconn' is not built yet"),
-    ("agent-check", "server option 'agent-check' is not built yet"),
-    ("resolvers dns", "server option 'resolvers' is not built yet"),
-    ("observe layer7", "server option 'observe' is not built yet"),
-    ("send-proxy-v2-ssl", "server option 'send-proxy-v2-ssl' is not built yet"),
-    ("ssl verify none", f"{SAID} : 'ssl' asks for TLS, which is not built yet (manual 5.2)"),
-    ("check check-ssl", f"{SAID} : 'check-ssl' asks for TLS, which is not built yet (manual 5.2)"),
-])
+@pytest.mark.parametrize(
+    "words, message",
+    [
+        ("foo", f"{SAID} : unknown keyword 'foo'"),
+        ("weight 257", f"{SAID} : 'weight' : invalid value 257, allowed range is 0..256"),
+        ("weight", f"{SAID} : 'weight' : missing value"),
+        ("maxconn 2x", f"{SAID} : 'maxconn' : '2x' is not a number"),
+        ("inter 0", f"{SAID} : 'inter' : invalid value 0 for argument 'inter'"),
+        ("inter", f"{SAID} : 'inter' : 'inter' expects a delay as argument."),
+        ("inter x", "'x' is not a time"),
+        ("inter 30d", "timer overflow in '30d'"),
+        ("rise 0", f"{SAID} : 'rise' : has to be > 0"),
+        ("fall -1", f"{SAID} : 'fall' : has to be > 0"),
+        ("id", f"{SAID} : 'id' : expects an integer argument"),
+        ("id 0", f"{SAID} : 'id' : custom id has to be > 0"),
+        ("port 70000", f"{SAID} : 'port' : invalid value 70000, allowed range is 0..65535"),
+        ("addr", f"{SAID} : 'addr' : expects <ipv4|ipv6> as argument"),
+        ("addr nosuch.invalid", f"{SAID} : 'addr' : invalid address: 'nosuch.invalid' in 'nosuch.invalid'"),
+        (
+            "init-addr foo",
+            f"{SAID} : 'init-addr' : unknown init-addr method 'foo', supported methods are 'libc', 'last', 'none'.",
+        ),
+        (
+            "source",
+            f"{SAID} : 'source' : expects <addr>[:<port>[-<port>]], and optionally 'usesrc' <addr>, and 'interface' "
+            "<name> as argument.",
+        ),
+        ("source nosuch.invalid", f"{SAID} : 'source' : invalid address: 'nosuch.invalid' in 'nosuch.invalid'"),
+        ("source 1.2.3.4 interface", f"{SAID} : 'source' : missing interface name"),
+        ("source 1.2.3.4 usesrc clientip", f"{SAID} : 'usesrc' is not built yet (manual 4.2 \"source\")"),
+        ("source 1.2.3.4:20-10", f"{SAID} : 'source' : invalid port range in '1.2.3.4:20-10'"),
+        ("pool-max-conn -2", f"{SAID} : 'pool-max-conn' : must be >= -1"),
+        ("pool-max-conn", f"{SAID} : 'pool-max-conn' : expects <value> as argument"),
+        ("proto foo", f"{SAID} : 'proto' : unknown MUX protocol 'foo'"),
+        ("guid a/b", "'guid': invalid value 'a/b'"),
+        ("cookie a", "server option 'cookie' is not built yet"),
+        ("minconn 3", "server option 'minconn' is not built yet"),
+        ("agent-check", "server option 'agent-check' is not built yet"),
+        ("resolvers dns", "server option 'resolvers' is not built yet"),
+        ("observe layer7", "server option 'observe' is not built yet"),
+        ("send-proxy-v2-ssl", "server option 'send-proxy-v2-ssl' is not built yet"),
+        ("ssl verify none", f"{SAID} : 'ssl' asks for TLS, which is not built yet (manual 5.2)"),
+        ("check check-ssl", f"{SAID} : 'check-ssl' asks for TLS, which is not built yet (manual 5.2)"),
+    ],
+)
 def test_errors(words: str, message: str) -> None:
     assert only_error("backend", f"server s 10.0.0.1:80 {words}") == message
 
@@ -106,29 +127,38 @@ def test_verify_without_ssl_is_noticed() -> None:
     assert loaded.proxy.all(ServerLine)[0].parameters.check
 
 
-@pytest.mark.parametrize("lines, message", [
-    (("server",), "'server' expects <name> and <addr>[:<port>] as arguments."),
-    (("server a",), "'server' expects <name> and <addr>[:<port>] as arguments."),
-    (("server a/b 1.2.3.4:80",), "character '/' is not permitted in server name 'a/b'."),
-    (("server a@b 1.2.3.4:80",), "character '@' is not permitted in server name 'a@b'."),
-    (("server 'a b' 1.2.3.4:80",), "character ' ' is not permitted in server name 'a b'."),
-    (("server a fd@3",), "'server x/a' : a file descriptor is not acceptable here in 'fd@3'"),
-    (("server a udp@1.2.3.4:80",), "'server x/a' : dgram-type address not acceptable in 'udp@1.2.3.4:80'"),
-    (("server a 1.2.3.4:80-81",), "'server x/a' : port range not permitted here in '1.2.3.4:80-81'"),
-    (("server a 1.2.3.4:80", "server a 1.2.3.5:80"),
-     "backend 'x', another server named 'a' was already defined at line 2, please use distinct names."),
-    (("server a 1.2.3.4:80 id 1", "server b 1.2.3.5:80 id 1"),
-     "'server x/b' : 'id' : custom id 1 already used at haproxy.cfg:2 ('server a')."),
-    (("server-template a",), "'server-template' expects <prefix> <nb | range> <addr>[:<port>] as arguments."),
-    (("server-template a x 1.2.3.4:80",), "Wrong server-template number or range arg 'x'."),
-    (("server-template a 0 foo:80",), "Wrong server-template number or range arg '0'."),
-    (("server-template a 3-1 localhost:80",), "Wrong server-template number or range arg '3-1'."),
-    (("server-template a -3 localhost:80",), "Wrong server-template number or range arg '-3'."),
-    (("server-template a 3- localhost:80",), "Wrong server-template number or range arg '3-'."),
-    (("server a2 1.2.3.4:80", "server-template a 3 1.2.3.4:80"),
-     "backend 'x', another server named 'a2' was already defined at line 2, please use distinct names."),
-    (("default-server 1.2.3.4:80",), "'default-server' : unknown keyword '1.2.3.4:80'"),
-])
+@pytest.mark.parametrize(
+    "lines, message",
+    [
+        (("server",), "'server' expects <name> and <addr>[:<port>] as arguments."),
+        (("server a",), "'server' expects <name> and <addr>[:<port>] as arguments."),
+        (("server a/b 1.2.3.4:80",), "character '/' is not permitted in server name 'a/b'."),
+        (("server a@b 1.2.3.4:80",), "character '@' is not permitted in server name 'a@b'."),
+        (("server 'a b' 1.2.3.4:80",), "character ' ' is not permitted in server name 'a b'."),
+        (("server a fd@3",), "'server x/a' : a file descriptor is not acceptable here in 'fd@3'"),
+        (("server a udp@1.2.3.4:80",), "'server x/a' : dgram-type address not acceptable in 'udp@1.2.3.4:80'"),
+        (("server a 1.2.3.4:80-81",), "'server x/a' : port range not permitted here in '1.2.3.4:80-81'"),
+        (
+            ("server a 1.2.3.4:80", "server a 1.2.3.5:80"),
+            "backend 'x', another server named 'a' was already defined at line 2, please use distinct names.",
+        ),
+        (
+            ("server a 1.2.3.4:80 id 1", "server b 1.2.3.5:80 id 1"),
+            "'server x/b' : 'id' : custom id 1 already used at haproxy.cfg:2 ('server a').",
+        ),
+        (("server-template a",), "'server-template' expects <prefix> <nb | range> <addr>[:<port>] as arguments."),
+        (("server-template a x 1.2.3.4:80",), "Wrong server-template number or range arg 'x'."),
+        (("server-template a 0 foo:80",), "Wrong server-template number or range arg '0'."),
+        (("server-template a 3-1 localhost:80",), "Wrong server-template number or range arg '3-1'."),
+        (("server-template a -3 localhost:80",), "Wrong server-template number or range arg '-3'."),
+        (("server-template a 3- localhost:80",), "Wrong server-template number or range arg '3-'."),
+        (
+            ("server a2 1.2.3.4:80", "server-template a 3 1.2.3.4:80"),
+            "backend 'x', another server named 'a2' was already defined at line 2, please use distinct names.",
+        ),
+        (("default-server 1.2.3.4:80",), "'default-server' : unknown keyword '1.2.3.4:80'"),
+    ],
+)
 def test_line_errors(lines: tuple[str, ...], message: str) -> None:
     assert only_error("backend", *lines) == message
 
@@ -136,19 +166,27 @@ def test_line_errors(lines: tuple[str, ...], message: str) -> None:
 def test_addresses() -> None:
     lines = servers("server a 127.0.0.1:+1000", "server b *", "server c unix@/x", "server d ipv6@host.example:1")
     assert [line.address for line in lines] == [
-        AddressSpec("inet", "127.0.0.1", 1000, 0, True), AddressSpec("inet", "", None), AddressSpec("unix", "/x"),
-        AddressSpec("inet", "host.example", 1, AF_INET6)]
+        AddressSpec("inet", "127.0.0.1", 1000, 0, True),
+        AddressSpec("inet", "", None),
+        AddressSpec("unix", "/x"),
+        AddressSpec("inet", "host.example", 1, AF_INET6),
+    ]
 
 
 def test_a_frontend_has_no_servers() -> None:
     assert only_error("frontend", "server a 1.2.3.4:80") == (
-        "'server' not allowed because frontend 'x' has no backend capability.")
+        "'server' not allowed because frontend 'x' has no backend capability."
+    )
 
 
 def test_default_server_adds_up_and_holds_for_later_lines() -> None:
     first, second, third = servers(
-        "server a 1.2.3.4:1", "default-server inter 1s weight 13", "server b 1.2.3.4:2 weight 5",
-        "default-server check", "server c 1.2.3.4:3 no-check")
+        "server a 1.2.3.4:1",
+        "default-server inter 1s weight 13",
+        "server b 1.2.3.4:2 weight 5",
+        "default-server check",
+        "server c 1.2.3.4:3 no-check",
+    )
     assert first.parameters == ServerParameters()
     assert second.parameters == ServerParameters(interval=1000, weight=5)
     assert third.parameters == ServerParameters(interval=1000, weight=13)
@@ -161,8 +199,11 @@ def test_an_id_of_all_servers_is_overlooked_with_a_warning() -> None:
 
 
 def test_default_server_of_the_defaults_section() -> None:
-    (line,) = servers("default-server fall 2", "server a 1.2.3.4:80 rise 4",
-                      before="defaults\n default-server inter 3s fall 3 check\n")
+    (line,) = servers(
+        "default-server fall 2",
+        "server a 1.2.3.4:80 rise 4",
+        before="defaults\n default-server inter 3s fall 3 check\n",
+    )
     assert line.parameters == ServerParameters(interval=3000, fall=2, rise=4, check=True)
 
 
@@ -193,14 +234,18 @@ backend two
         "g": ServerParameters(maxconn=5),
     }
     assert one.one(DefaultServer, "slow") == DefaultServer(
-        name="slow", parameters=ServerParameters(interval=10_000), at=one.all(DefaultServer)[1].at)
+        name="slow", parameters=ServerParameters(interval=10_000), at=one.all(DefaultServer)[1].at
+    )
 
 
-@pytest.mark.parametrize("origin, message", [
-    ("foo", "'from' : unknown origin 'foo'"),
-    ("be:nosuch", "'from' : unknown backend 'nosuch' in 'be:nosuch'"),
-    ("srv:nosuch", "'from' : unknown server or default-server 'nosuch' in 'srv:nosuch'"),
-])
+@pytest.mark.parametrize(
+    "origin, message",
+    [
+        ("foo", "'from' : unknown origin 'foo'"),
+        ("be:nosuch", "'from' : unknown backend 'nosuch' in 'be:nosuch'"),
+        ("srv:nosuch", "'from' : unknown server or default-server 'nosuch' in 'srv:nosuch'"),
+    ],
+)
 def test_from_errors(origin: str, message: str) -> None:
     assert only_error("backend", f"server a 1.2.3.4:80 from {origin}") == message
 
@@ -209,13 +254,18 @@ def test_from_errors(origin: str, message: str) -> None:
 def test_templates(numbers: str, names: list[str]) -> None:
     lines = servers(f"server-template a {numbers} host.example:80 check")
     assert [line.name for line in lines] == names
-    assert all(line.template and line.parameters.check and line.address == AddressSpec("inet", "host.example", 80)
-               for line in lines)
+    assert all(
+        line.template and line.parameters.check and line.address == AddressSpec("inet", "host.example", 80)
+        for line in lines
+    )
 
 
 def test_ids_of_servers() -> None:
-    assert server_ids(servers("server a 1.2.3.4:1", "server b 1.2.3.4:1 id 2", "server c 1.2.3.4:1",
-                              "server-template t 2 1.2.3.4:1 id 10")) == [1, 2, 3, 10, 11]
+    assert server_ids(
+        servers(
+            "server a 1.2.3.4:1", "server b 1.2.3.4:1 id 2", "server c 1.2.3.4:1", "server-template t 2 1.2.3.4:1 id 10"
+        )
+    ) == [1, 2, 3, 10, 11]
 
 
 def resolved(words: str, host: str = "nosuch.invalid") -> AddressSpec | None:
@@ -236,8 +286,31 @@ def test_initial_addresses() -> None:
     assert caught.value.finding.position.line == 2
 
 
-WORDS = st.sampled_from(["check", "weight", "10", "inter", "3s", "source", "1.2.3.4", "from", "none", "ssl", "x", "id",
-                         "init-addr", "addr", "::1", "maxconn", "-1", "port", "guid", "backup", "99999999999999999999"])
+WORDS = st.sampled_from(
+    [
+        "check",
+        "weight",
+        "10",
+        "inter",
+        "3s",
+        "source",
+        "1.2.3.4",
+        "from",
+        "none",
+        "ssl",
+        "x",
+        "id",
+        "init-addr",
+        "addr",
+        "::1",
+        "maxconn",
+        "-1",
+        "port",
+        "guid",
+        "backup",
+        "99999999999999999999",
+    ]
+)
 
 
 @given(st.lists(WORDS, max_size=6))
@@ -247,14 +320,20 @@ def test_any_words_give_a_server_or_an_error(words: list[str]) -> None:
 
 
 def test_equal_words_mean_the_same_and_are_noticed_on_each_line() -> None:
-    loaded = good("backend", "server a 1.2.3.4:1 weight 5 verify none", "server b 1.2.3.4:2 weight 5 verify none",
-                  "default-server rise 9", "server c 1.2.3.4:3 weight 5", "server d 1.2.3.4:4 weight 5")
+    loaded = good(
+        "backend",
+        "server a 1.2.3.4:1 weight 5 verify none",
+        "server b 1.2.3.4:2 weight 5 verify none",
+        "default-server rise 9",
+        "server c 1.2.3.4:3 weight 5",
+        "server d 1.2.3.4:4 weight 5",
+    )
     assert [line.parameters.rise for line in loaded.proxy.all(ServerLine)] == [2, 2, 9, 9]
     assert [line.parameters.weight for line in loaded.proxy.all(ServerLine)] == [5, 5, 5, 5]
     assert loaded.notices == [f"'server x/{name}' : 'verify' has no effect without TLS (manual 5.2)" for name in "ab"]
 
 
 def test_of_several_conflicts_the_first_line_is_named() -> None:
-    assert only_error("backend", "server a 1.2.3.4:1", "server b 1.2.3.4:2 id 7", "server c 1.2.3.4:3 id 8",
-                      "server c 1.2.3.4:4 id 7") == (
-        "'server x/c' : 'id' : custom id 7 already used at haproxy.cfg:3 ('server b').")
+    assert only_error(
+        "backend", "server a 1.2.3.4:1", "server b 1.2.3.4:2 id 7", "server c 1.2.3.4:3 id 8", "server c 1.2.3.4:4 id 7"
+    ) == ("'server x/c' : 'id' : custom id 7 already used at haproxy.cfg:3 ('server b').")

@@ -1,4 +1,5 @@
 """`timeout` lines (manual 4.2), and the spellings that HAProxy removed."""
+
 import pytest
 from support.configs import good, only_error, section
 
@@ -6,8 +7,10 @@ from pointsman.config.server_line import ServerLine
 from pointsman.config.timeouts import TIMEOUTS, Timeout, timeout
 
 
-@pytest.mark.parametrize("text, milliseconds", [("0", 0), ("30", 30), ("5s", 5000), ("1m", 60_000), ("1us", 1),
-                                                ("1500us", 2), ("24d", 24 * 86_400_000)])
+@pytest.mark.parametrize(
+    "text, milliseconds",
+    [("0", 0), ("30", 30), ("5s", 5000), ("1m", 60_000), ("1us", 1), ("1500us", 2), ("24d", 24 * 86_400_000)],
+)
 def test_times(text: str, milliseconds: int) -> None:
     assert timeout(good("listen", f"timeout connect {text}").proxy, "connect") == milliseconds
 
@@ -17,10 +20,20 @@ def test_every_name() -> None:
         assert timeout(good("listen", f"timeout {name} 7s").proxy, name) == 7000
 
 
-@pytest.mark.parametrize("kind, name, side", [
-    ("frontend", "connect", "backend"), ("frontend", "server", "backend"), ("frontend", "queue", "backend"),
-    ("frontend", "check", "backend"), ("frontend", "tunnel", "backend"), ("frontend", "server-fin", "backend"),
-    ("backend", "client", "frontend"), ("backend", "client-fin", "frontend"), ("backend", "client-hs", "frontend")])
+@pytest.mark.parametrize(
+    "kind, name, side",
+    [
+        ("frontend", "connect", "backend"),
+        ("frontend", "server", "backend"),
+        ("frontend", "queue", "backend"),
+        ("frontend", "check", "backend"),
+        ("frontend", "tunnel", "backend"),
+        ("frontend", "server-fin", "backend"),
+        ("backend", "client", "frontend"),
+        ("backend", "client-fin", "frontend"),
+        ("backend", "client-hs", "frontend"),
+    ],
+)
 def test_the_wrong_side_is_a_warning(kind: str, name: str, side: str) -> None:
     loaded = section(kind, f"timeout {name} 3s")
     assert loaded.errors == []
@@ -30,7 +43,8 @@ def test_the_wrong_side_is_a_warning(kind: str, name: str, side: str) -> None:
 
 def test_one_that_has_no_effect_is_noticed() -> None:
     assert good("frontend", "timeout client-hs 3s").notices == [
-        "'timeout client-hs' is for TLS handshakes, which do not exist here yet, and has no effect (manual 4.2)"]
+        "'timeout client-hs' is for TLS handshakes, which do not exist here yet, and has no effect (manual 4.2)"
+    ]
 
 
 def test_both_sides_have_the_timeouts_of_http() -> None:
@@ -44,12 +58,15 @@ def test_defaults_and_what_is_not_said() -> None:
     assert (timeout(proxy, "server"), timeout(proxy, "connect"), timeout(proxy, "queue", 5)) == (2000, 1000, 5)
 
 
-@pytest.mark.parametrize("line, message", [
-    ("timeout connect", "'timeout connect' expects an integer value (in milliseconds)"),
-    ("timeout connect x", "'x' is not a time"),
-    ("timeout connect 30d", "timer overflow in '30d'"),
-    ("timeout connect 1s 2s", "'timeout connect' cannot handle unexpected argument '2s'"),
-])
+@pytest.mark.parametrize(
+    "line, message",
+    [
+        ("timeout connect", "'timeout connect' expects an integer value (in milliseconds)"),
+        ("timeout connect x", "'x' is not a time"),
+        ("timeout connect 30d", "timer overflow in '30d'"),
+        ("timeout connect 1s 2s", "'timeout connect' cannot handle unexpected argument '2s'"),
+    ],
+)
 def test_errors(line: str, message: str) -> None:
     assert only_error("listen", line) == message
 
@@ -67,13 +84,25 @@ def test_old_spellings_work_with_a_warning(old: str, name: str) -> None:
     assert loaded.warnings == [f"'{old}' is an old spelling that HAProxy removed in 2.1. Use 'timeout {name}'."]
 
 
-SUFFIX = ("unexpected character '{}' after the timer value '{}', only (us=microseconds,ms=milliseconds,s=seconds,"
-          "m=minutes,h=hours,d=days) are supported. This will be reported as an error in next versions.")
+SUFFIX = (
+    "unexpected character '{}' after the timer value '{}', only (us=microseconds,ms=milliseconds,s=seconds,"
+    "m=minutes,h=hours,d=days) are supported. This will be reported as an error in next versions."
+)
 
 
-@pytest.mark.parametrize(("text", "character", "milliseconds"), [
-    ("5sec", "e", 5000), ("5min", "i", 300_000), ("1h30m", "3", 3_600_000), ("5msec", "e", 5), ("5usec", "e", 1),
-    ("2days", "a", 172_800_000), ("5ss", "s", 5000), ("5mn", "n", 300_000)])
+@pytest.mark.parametrize(
+    ("text", "character", "milliseconds"),
+    [
+        ("5sec", "e", 5000),
+        ("5min", "i", 300_000),
+        ("1h30m", "3", 3_600_000),
+        ("5msec", "e", 5),
+        ("5usec", "e", 1),
+        ("2days", "a", 172_800_000),
+        ("5ss", "s", 5000),
+        ("5mn", "n", 300_000),
+    ],
+)
 def test_what_follows_a_unit_is_ignored_with_a_warning(text: str, character: str, milliseconds: int) -> None:
     """As in HAProxy 2.6 to 3.5; manual 2.5 knows one number and one unit."""
     loaded = good("listen", f"timeout connect {text}", f"server s :1 slowstart {text}", f"clitcpka-idle {text}")
@@ -87,8 +116,10 @@ def test_no_times(text: str) -> None:
     assert only_error("listen", f"timeout connect '{text}'") == f"'{text}' is not a time"
 
 
-SMALL = ("'{} {}' in {} is suspiciously small for a value in milliseconds. Please use an explicit unit ('{}ms') if "
-         "that was the intent.")
+SMALL = (
+    "'{} {}' in {} is suspiciously small for a value in milliseconds. Please use an explicit unit ('{}ms') if "
+    "that was the intent."
+)
 
 
 def test_small_times_without_a_unit() -> None:
@@ -98,9 +129,19 @@ def test_small_times_without_a_unit() -> None:
     assert good("backend", "timeout check 99").warnings == [SMALL.format("timeout check", "99", "backend 'x'", 99)]
     assert good("backend", "server s :1 inter 5").warnings == [SMALL.format("inter", "5", "server 's'", 5)]
     assert good("backend", "default-server downinter 7").warnings == [
-        SMALL.format("downinter", "7", "server 'default-server'", 7)]
+        SMALL.format("downinter", "7", "server 'default-server'", 7)
+    ]
 
 
 def test_times_that_are_meant() -> None:
-    assert good("listen", "timeout client 100", "timeout server 99ms", "timeout connect 0", "server s :1 inter 20ms",
-                "clitcpka-idle 5").warnings == []
+    assert (
+        good(
+            "listen",
+            "timeout client 100",
+            "timeout server 99ms",
+            "timeout connect 0",
+            "server s :1 inter 20ms",
+            "clitcpka-idle 5",
+        ).warnings
+        == []
+    )

@@ -1,4 +1,5 @@
 """The table of all words, and what it says of those that are not built."""
+
 import pytest
 
 from pointsman.config import vocabulary
@@ -9,26 +10,29 @@ from pointsman.core.diagnostics import Position
 AT = Position("f", 1, 1, 1, "x")
 
 
-@pytest.mark.parametrize(("kind", "word", "where", "manual"), [
-    ("proxy", "balance", ("defaults", "listen", "backend"), "4.2"),
-    ("proxy", "capture request header", ("frontend", "listen"), "4.2"),
-    ("global", "nbthread", ("global",), "3.1"),
-    ("global", "tune.bufsize", ("global",), "3.2"),
-    ("action", "set-method", ("http-request",), "4.4"),
-    ("action", "set-status", ("http-response", "http-after-response"), "4.4"),
-    ("bind", "crt-list", (), "5.1"),
-    ("server", "weight", (), "5.2"),
-    ("converter", "regsub", (), "7.3.1"),
-    ("fetch", "always_true", (), "7.3.2"),
-    ("fetch", "src", (), "7.3.3"),
-    ("fetch", "ssl_fc_sni", (), "7.3.4"),
-    ("fetch", "req.payload", (), "7.3.5"),
-    ("fetch", "path", (), "7.3.6"),
-    ("acl", "path_beg", (), "7.3.6"),
-    ("section", "peers", (), "11.2"),
-    ("filter", "spoe", (), "9"),
-    ("command", "show stat", (), "management 9.3"),
-])
+@pytest.mark.parametrize(
+    ("kind", "word", "where", "manual"),
+    [
+        ("proxy", "balance", ("defaults", "listen", "backend"), "4.2"),
+        ("proxy", "capture request header", ("frontend", "listen"), "4.2"),
+        ("global", "nbthread", ("global",), "3.1"),
+        ("global", "tune.bufsize", ("global",), "3.2"),
+        ("action", "set-method", ("http-request",), "4.4"),
+        ("action", "set-status", ("http-response", "http-after-response"), "4.4"),
+        ("bind", "crt-list", (), "5.1"),
+        ("server", "weight", (), "5.2"),
+        ("converter", "regsub", (), "7.3.1"),
+        ("fetch", "always_true", (), "7.3.2"),
+        ("fetch", "src", (), "7.3.3"),
+        ("fetch", "ssl_fc_sni", (), "7.3.4"),
+        ("fetch", "req.payload", (), "7.3.5"),
+        ("fetch", "path", (), "7.3.6"),
+        ("acl", "path_beg", (), "7.3.6"),
+        ("section", "peers", (), "11.2"),
+        ("filter", "spoe", (), "9"),
+        ("command", "show stat", (), "management 9.3"),
+    ],
+)
 def test_facts_of_the_manual(kind: str, word: str, where: tuple[str, ...], manual: str) -> None:
     entry = vocabulary.lookup(kind, word)
     assert entry is not None
@@ -54,12 +58,15 @@ def test_unknown_words_have_no_entry() -> None:
     assert vocabulary.lookup("nothing", "balance") is None
 
 
-@pytest.mark.parametrize(("kind", "word", "message", "hint"), [
-    ("server", "check-ssl", "server option 'check-ssl' is not built yet", "manual 5.2 describes it"),
-    ("fetch", "path_beg", "sample fetch method 'path_beg' is not built yet", "manual 7.3.6 describes it"),
-    ("converter", "regsbu", "unknown converter 'regsbu'", "did you mean 'regsub'?"),
-    ("bind", "qqqqqq", "unknown bind option 'qqqqqq'", ""),
-])
+@pytest.mark.parametrize(
+    ("kind", "word", "message", "hint"),
+    [
+        ("server", "check-ssl", "server option 'check-ssl' is not built yet", "manual 5.2 describes it"),
+        ("fetch", "path_beg", "sample fetch method 'path_beg' is not built yet", "manual 7.3.6 describes it"),
+        ("converter", "regsbu", "unknown converter 'regsbu'", "did you mean 'regsub'?"),
+        ("bind", "qqqqqq", "unknown bind option 'qqqqqq'", ""),
+    ],
+)
 def test_not_built(kind: str, word: str, message: str, hint: str) -> None:
     finding = vocabulary.not_built(kind, word, AT).finding
     assert (finding.message, finding.hint, finding.position) == (message, hint, AT)

@@ -4,6 +4,7 @@ words.tsv beside this file names them all: kind, word, where it may stand, and w
 changes its row in the commit that changes what becomes of it. Kinds are those of config/vocabulary.py, and the
 sections acme, crt-store and traces, whose words come with them.
 """
+
 from pathlib import Path
 
 import pytest
@@ -24,8 +25,7 @@ from pointsman.core.refused import refusal
 from pointsman.sample.acl import DERIVATIVES
 from pointsman.sample.registry import CONVERTERS, FETCHES
 
-ROWS = [tuple(line.split("\t")) for line in
-        Path(__file__).with_name("words.tsv").read_text("ascii").splitlines()[1:]]
+ROWS = [tuple(line.split("\t")) for line in Path(__file__).with_name("words.tsv").read_text("ascii").splitlines()[1:]]
 STATES = {"built", "refused", "coming", "tuning"}
 PROXY = "listen x\n mode http\n bind 127.0.0.1:1\n timeout client 1s\n timeout server 1s\n timeout connect 1s\n"
 
@@ -39,14 +39,24 @@ def registered(kind: str, word: str) -> bool:
         return real in FETCHES
     if kind == "command":
         return word in COMMANDS or any(name.startswith(word + " ") for name in COMMANDS)
-    table = {"proxy": KEYWORDS, "userlist": KEYWORDS, "http-errors": KEYWORDS, "action": ACTIONS, "bind": BIND_WORDS,
-             "server": SERVER_WORDS, "fetch": FETCHES, "converter": CONVERTERS, "section": SECTIONS}.get(kind, ())
+    table = {
+        "proxy": KEYWORDS,
+        "userlist": KEYWORDS,
+        "http-errors": KEYWORDS,
+        "action": ACTIONS,
+        "bind": BIND_WORDS,
+        "server": SERVER_WORDS,
+        "fetch": FETCHES,
+        "converter": CONVERTERS,
+        "section": SECTIONS,
+    }.get(kind, ())
     return word in table or (kind == "proxy" and any(name.startswith(word + " ") for name in KEYWORDS))
 
 
 def is_hint(kind: str, word: str) -> bool:
     return {"global": HINTS, "bind": BIND_OTHERS.hints, "server": SERVER_OTHERS.hints}.get(kind, {}).get(
-        word) is not None or (kind == "proxy" and word.removeprefix("option ") in HINT_OPTIONS)
+        word
+    ) is not None or (kind == "proxy" and word.removeprefix("option ") in HINT_OPTIONS)
 
 
 def waits(kind: str, word: str) -> bool:
@@ -74,8 +84,11 @@ def test_each_word_has_one_row_and_the_vocabulary_knows_it() -> None:
 
 @pytest.mark.parametrize("kind", sorted({row[0] for row in ROWS}))
 def test_what_the_rows_say_is_so(kind: str) -> None:
-    wrong = [(word, verdict, state(kind, word)) for of, word, _, verdict in ROWS
-             if of == kind and verdict != state(kind, word)]
+    wrong = [
+        (word, verdict, state(kind, word))
+        for of, word, _, verdict in ROWS
+        if of == kind and verdict != state(kind, word)
+    ]
     assert wrong == [], "change these rows of words.tsv: (word, its row, what it is)"
 
 
@@ -123,10 +136,14 @@ def test_what_the_loader_says(kind: str) -> None:
             continue
         loaded = read(line_of(kind, word, where))
         text = said(loaded)
-        told = {"coming": "not built yet" in text, "tuning": "no effect" in text and not loaded.errors,
-                "refused": bool(loaded.errors) and "not built yet" not in text
-                           and ("is not supported" in text or "not supported anymore" in text),
-                "built": "is not built yet" not in text.replace("which is not built yet", "")}[verdict]
+        told = {
+            "coming": "not built yet" in text,
+            "tuning": "no effect" in text and not loaded.errors,
+            "refused": bool(loaded.errors)
+            and "not built yet" not in text
+            and ("is not supported" in text or "not supported anymore" in text),
+            "built": "is not built yet" not in text.replace("which is not built yet", ""),
+        }[verdict]
         if not told:
             wrong.append((word, verdict, text))
     assert wrong == []

@@ -1,4 +1,5 @@
 """Locks: who waits for one says so, and the keeper knows who is in the way."""
+
 import os
 import signal
 import time

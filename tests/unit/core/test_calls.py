@@ -1,4 +1,5 @@
 """System calls on descriptors: the extension and plain Python mean the same."""
+
 import errno
 import os
 import select
@@ -11,10 +12,19 @@ import pytest
 
 from pointsman.core import calls
 
-PLAIN = SimpleNamespace(read=calls.plain_read, write=calls.plain_write, wait=calls.plain_wait, shut=calls.plain_shut,
-                        option=calls.plain_option, error=calls.plain_error, splice=calls.plain_splice,
-                        receive=calls.plain_read, transmit=calls.plain_write, accept=calls.plain_accept,
-                        connect=calls.plain_connect)
+PLAIN = SimpleNamespace(
+    read=calls.plain_read,
+    write=calls.plain_write,
+    wait=calls.plain_wait,
+    shut=calls.plain_shut,
+    option=calls.plain_option,
+    error=calls.plain_error,
+    splice=calls.plain_splice,
+    receive=calls.plain_read,
+    transmit=calls.plain_write,
+    accept=calls.plain_accept,
+    connect=calls.plain_connect,
+)
 
 
 @pytest.fixture(params=["built", "plain"])
@@ -102,8 +112,14 @@ def test_what_is_wrong_is_an_error(ways: SimpleNamespace, pair: tuple[socket.soc
     one, other = pair
     closed = os.dup(0)
     os.close(closed)
-    for call in (lambda: ways.read(closed, 10), lambda: ways.read(closed, 100_000), lambda: ways.write(closed, b"x"),
-                 lambda: ways.shut(closed), lambda: ways.error(closed), lambda: ways.option(closed, 1, 13, b"\0" * 8)):
+    for call in (
+        lambda: ways.read(closed, 10),
+        lambda: ways.read(closed, 100_000),
+        lambda: ways.write(closed, b"x"),
+        lambda: ways.shut(closed),
+        lambda: ways.error(closed),
+        lambda: ways.option(closed, 1, 13, b"\0" * 8),
+    ):
         with pytest.raises(OSError) as caught:
             call()
         assert caught.value.errno == errno.EBADF

@@ -70,8 +70,14 @@ def test_operations_return_what_they_say(made: ModuleType) -> None:
 @pytest.mark.parametrize("index", [-1, 2, 1 << 40])
 def test_a_cell_that_is_not_there_is_an_error(made: ModuleType, index: int) -> None:
     cells = made.Cells(2)
-    for use in (lambda: cells.load(index), lambda: cells.store(index, 1), lambda: cells.add(index, 1),
-                lambda: cells.cas(index, 0, 1), lambda: cells.sum(index, 1, 1), lambda: cells.highest(index, 1)):
+    for use in (
+        lambda: cells.load(index),
+        lambda: cells.store(index, 1),
+        lambda: cells.add(index, 1),
+        lambda: cells.cas(index, 0, 1),
+        lambda: cells.sum(index, 1, 1),
+        lambda: cells.highest(index, 1),
+    ):
         with pytest.raises(IndexError):
             use()
     with pytest.raises(IndexError):
@@ -130,9 +136,16 @@ def test_a_row_without_cells(made: ModuleType) -> None:
     """No place of it is read or written."""
     kind = made.row_type("test.Row", FIELDS, 3, 4)
     row, other = kind.__new__(kind), made.Cells(1)
-    for wrong in (lambda: row.up, lambda: setattr(row, "up", 1), lambda: row.total(0), lambda: row.tally(b"\0", 1),
-                  lambda: row.step(b"\0", b"", b""), lambda: row.climb(b"\0", b""),
-                  lambda: row.settle(b"\0\1", 1, 1, 5, 1, 1, 1, 1), lambda: kind.up.__get__(row)):
+    for wrong in (
+        lambda: row.up,
+        lambda: setattr(row, "up", 1),
+        lambda: row.total(0),
+        lambda: row.tally(b"\0", 1),
+        lambda: row.step(b"\0", b"", b""),
+        lambda: row.climb(b"\0", b""),
+        lambda: row.settle(b"\0\1", 1, 1, 5, 1, 1, 1, 1),
+        lambda: kind.up.__get__(row),
+    ):
         with pytest.raises((IndexError, AttributeError)):
             wrong()
     with pytest.raises(AttributeError):
@@ -140,9 +153,22 @@ def test_a_row_without_cells(made: ModuleType) -> None:
     assert other.load(0) == 0
 
 
-@pytest.mark.parametrize("numbers", [
-    (sys.maxsize,), (sys.maxsize - 1,), (-1,), (0, sys.maxsize), (0, 0, sys.maxsize, 3), (0, 0, 1 << 62, 5),
-    (0, 1, 0, sys.maxsize, 1), (0, 2, 15, 2), (0, 0, 15, 3), (0, 0, -1, 2), (0, 0, 15, 0)])
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        (sys.maxsize,),
+        (sys.maxsize - 1,),
+        (-1,),
+        (0, sys.maxsize),
+        (0, 0, sys.maxsize, 3),
+        (0, 0, 1 << 62, 5),
+        (0, 1, 0, sys.maxsize, 1),
+        (0, 2, 15, 2),
+        (0, 0, 15, 3),
+        (0, 0, -1, 2),
+        (0, 0, 15, 0),
+    ],
+)
 def test_rows_lie_within_their_cells(made: ModuleType, numbers: tuple[int, ...]) -> None:
     kind = made.row_type("test.Row", FIELDS, 3, 4)
     cells = made.Cells(2 * len(FIELDS) + 1)
@@ -168,14 +194,27 @@ def test_bytes_in_cells(made: ModuleType) -> None:
     assert cells.read(2, 3) == b"89a"
     assert cells.load(1) == int.from_bytes(b"01234567", "little")
     assert cells.read(0, 0) == b""
-    for wrong in (lambda: cells.write(2, b"123456789"), lambda: cells.read(2, 9), lambda: cells.read(0, -1),
-                  lambda: cells.read(3, 0), lambda: cells.write(3, b"")):
+    for wrong in (
+        lambda: cells.write(2, b"123456789"),
+        lambda: cells.read(2, 9),
+        lambda: cells.read(0, -1),
+        lambda: cells.read(3, 0),
+        lambda: cells.write(3, b""),
+    ):
         with pytest.raises(IndexError):
             wrong()
 
 
-FIELDS = ("up", "down", "served", "gauge", "highest", *[f"sum{i}" for i in range(4)], *[f"most{i}" for i in range(4)],
-          "timed")
+FIELDS = (
+    "up",
+    "down",
+    "served",
+    "gauge",
+    "highest",
+    *[f"sum{i}" for i in range(4)],
+    *[f"most{i}" for i in range(4)],
+    "timed",
+)
 
 
 def table(made: ModuleType, cells: object, first: int) -> list[object]:
@@ -266,7 +305,10 @@ def test_a_climb_counts_in_all_rows_above(made: ModuleType) -> None:
     chain[0].climb(bytes([0, 3]), bytes([1]))
     chain[1].climb(bytes([3]), b"")
     assert [values(row, "up", "down", "gauge", "highest") for row in chain] == [
-        [1, -1, 1, 0], [1, -1, 2, 0], [1, -1, 2, 0]]
+        [1, -1, 1, 0],
+        [1, -1, 2, 0],
+        [1, -1, 2, 0],
+    ]
     chain[0].peak()
     assert [row.highest for row in chain] == [1, 2, 2]
     chain[2].join(small)
@@ -349,7 +391,11 @@ def test_an_exchange_that_ends_is_counted_in_three_rows(made: ModuleType) -> Non
     assert server.conclude(front, *end) == 9 << 40 | 7 << 20 | 4
     assert server.conclude(front, bytes([0, 1]), 1, 1, 5, 0, 0, 0, 0) == 9 << 40 | 7 << 20 | 3
     assert [values(row, "up", "down", "served", "gauge") for row in (server, backend, front, process)] == [
-        [11, 21, 1, 0], [11, 21, 1, 3], [11, 21, 1, 7], [0, 0, 0, 9]]
+        [11, 21, 1, 0],
+        [11, 21, 1, 3],
+        [11, 21, 1, 7],
+        [0, 0, 0, 9],
+    ]
     sums, most = [f"sum{i}" for i in range(4)], [f"most{i}" for i in range(4)]
     assert values(server, *sums, *most, "timed") == [2, 2, 3, 4, 1, 2, 3, 4, 2]  # one more in the first: place 5
     assert values(backend, *sums, *most, "timed") == [1, 2, 3, 4, 1, 2, 3, 4, 2]
@@ -375,10 +421,15 @@ def test_an_end_that_is_wrong_is_counted_nowhere(made: ModuleType) -> None:
     server.join(backend)
     small = made.row_type("test.Small", ("only", "other"), 0, 1)(cells, 200)
     good = (bytes([0, 1, 2]), 10, 20, 5, 1, 2, 3, 4)
-    for error, arguments in ((IndexError, (front, bytes([0, 99]), *good[1:])), (IndexError, (small, *good)),
-                             (IndexError, (front, *good[:3], 6, *good[4:])), (TypeError, (cells, *good)),
-                             (TypeError, (front, b"", *good[1:])), (TypeError, (front, *good[:-1])),
-                             (TypeError, (front, *good, 1))):
+    for error, arguments in (
+        (IndexError, (front, bytes([0, 99]), *good[1:])),
+        (IndexError, (small, *good)),
+        (IndexError, (front, *good[:3], 6, *good[4:])),
+        (TypeError, (cells, *good)),
+        (TypeError, (front, b"", *good[1:])),
+        (TypeError, (front, *good[:-1])),
+        (TypeError, (front, *good, 1)),
+    ):
         with pytest.raises(error):
             server.conclude(*arguments)
     assert values(server, "up", "served", "timed") == values(front, "up", "served", "timed") == [0, 0, 0]

@@ -1,4 +1,5 @@
 """Lines as datagrams: the extension and its plain stand-in take the same, and name the same errors."""
+
 import errno
 import os
 import random
@@ -28,8 +29,10 @@ def send(request: pytest.FixtureRequest) -> Send:
 
 
 def test_from_the_start_on_at_most_64(send: Send) -> None:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as far, socket.socket(socket.AF_INET,
-                                                                              socket.SOCK_DGRAM) as near:
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as far,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as near,
+    ):
         far.bind(("127.0.0.1", 0))
         near.connect(far.getsockname())
         lines = [b"%d\n" % number for number in range(100)]
@@ -47,7 +50,7 @@ def test_what_a_full_receiver_takes(send: Send) -> None:
         taken = send(near.fileno(), lines, 3, FLAGS, 0)
         assert 0 < taken < 61
         assert send(near.fileno(), lines, 3 + taken, FLAGS, 0) == -errno.EAGAIN
-        assert [far.recv(40_000) for _ in range(taken)] == lines[3:3 + taken]
+        assert [far.recv(40_000) for _ in range(taken)] == lines[3 : 3 + taken]
 
 
 def test_errors_have_their_numbers(send: Send, tmp_path: Path) -> None:
@@ -70,8 +73,10 @@ def test_errors_have_their_numbers(send: Send, tmp_path: Path) -> None:
 @pytest.fixture
 def ends() -> Iterator[tuple[socket.socket, socket.socket]]:
     """A UDP socket and the one that it is connected to."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as far, socket.socket(socket.AF_INET,
-                                                                              socket.SOCK_DGRAM) as near:
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as far,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as near,
+    ):
         far.bind(("127.0.0.1", 0))
         far.settimeout(5)
         near.connect(far.getsockname())
@@ -109,7 +114,7 @@ def test_runs_end_before_a_message_grows_too_large(send: Send, ends: tuple[socke
         lines = [b"%d" % number * length for number in range(10)]
         got = []
         for one in range(0, 10, 2):  # two at once have room in the receiver
-            got += all_of(send, *ends, lines[one:one + 2], 65_508)
+            got += all_of(send, *ends, lines[one : one + 2], 65_508)
         assert got == lines
 
 

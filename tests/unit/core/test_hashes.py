@@ -1,4 +1,5 @@
 """Hashes. The expected numbers of sdbm, djb2 and CRC-32, plain and avalanched, are those of HAProxy 2.6."""
+
 from collections import Counter
 
 import pytest
@@ -57,5 +58,5 @@ def test_wt6_spreads_keys_that_differ_little() -> None:
 def test_wt6_sees_every_bit(key: bytes, data: st.DataObject) -> None:
     index = data.draw(st.integers(0, len(key) - 1))
     bit = data.draw(st.integers(0, 7))
-    changed = key[:index] + bytes([key[index] ^ 1 << bit]) + key[index + 1:]
+    changed = key[:index] + bytes([key[index] ^ 1 << bit]) + key[index + 1 :]
     assert wt6(changed) != wt6(key)

@@ -1,4 +1,5 @@
 """Classes of the modules that are compiled."""
+
 import importlib
 import runpy
 from pathlib import Path

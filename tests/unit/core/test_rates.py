@@ -1,4 +1,5 @@
 """Rates per second, as all lanes see them, and what becomes of them when a lane or control dies."""
+
 from pointsman.core.arena import Arena
 from pointsman.core.counters import Counters
 
@@ -18,7 +19,7 @@ def lanes(count: int) -> list[Counters]:
 
 
 def test_a_rate_is_of_the_last_second() -> None:
-    counters, = lanes(1)
+    (counters,) = lanes(1)
     rate = counters.session_rate
     rate.tick(5_000)
     counters.sessions += 10

@@ -1,4 +1,5 @@
 """Regular expressions: PCRE2's by the extension, and Python's, which stand in for them, under the same names."""
+
 import gc
 import re
 import sys
@@ -34,15 +35,38 @@ def made(request: pytest.FixtureRequest) -> ModuleType:
 
 
 # What both know alike, in PCRE's notation: a value with each that matches or does not.
-@pytest.mark.parametrize(("pattern", "value", "matches"), [
-    ("^(?i)foo", b"FOOd", True), ("a(?i)b|c", b"aB", True), ("a(?i)b|c", b"C", True), ("a(?i)b|c", b"Ab", False),
-    ("(a(?i)b)c", b"aBc", True), ("(a(?i)b)c", b"aBC", False), ("(?<x>a)\\1", b"aa", True),
-    ("[[:digit:][:space:]]x", b" x", True), ("[^[:alpha:]]", b"a", False), ("[a[b]", b"[", True), ("[]a]", b"]", True),
-    ("a\\z", b"a\n", False), ("a\\Z", b"a\n", True), ("a$", b"a\n", True), ("a\\h+b", b"a \tb", True),
-    ("(?<!a)b", b"ab", False), ("\\.(js|css)$", b"/x.css", True), ("[a&&b]", b"&", True), ("a++b", b"aab", True),
-    ("[\\x00-\\x1f]", b"a\x01", True), ("[\\x80-\\xff]", b"a\x80", True), ("^.$", b"\xc3\xa9", False),
-    ("a.b", b"a\nb", False), ("(?s)a.b", b"a\nb", True), ("", b"", True), ("\\d", "٣".encode(), False),
-    ("\\w", b"\xe9", False)])
+@pytest.mark.parametrize(
+    ("pattern", "value", "matches"),
+    [
+        ("^(?i)foo", b"FOOd", True),
+        ("a(?i)b|c", b"aB", True),
+        ("a(?i)b|c", b"C", True),
+        ("a(?i)b|c", b"Ab", False),
+        ("(a(?i)b)c", b"aBc", True),
+        ("(a(?i)b)c", b"aBC", False),
+        ("(?<x>a)\\1", b"aa", True),
+        ("[[:digit:][:space:]]x", b" x", True),
+        ("[^[:alpha:]]", b"a", False),
+        ("[a[b]", b"[", True),
+        ("[]a]", b"]", True),
+        ("a\\z", b"a\n", False),
+        ("a\\Z", b"a\n", True),
+        ("a$", b"a\n", True),
+        ("a\\h+b", b"a \tb", True),
+        ("(?<!a)b", b"ab", False),
+        ("\\.(js|css)$", b"/x.css", True),
+        ("[a&&b]", b"&", True),
+        ("a++b", b"aab", True),
+        ("[\\x00-\\x1f]", b"a\x01", True),
+        ("[\\x80-\\xff]", b"a\x80", True),
+        ("^.$", b"\xc3\xa9", False),
+        ("a.b", b"a\nb", False),
+        ("(?s)a.b", b"a\nb", True),
+        ("", b"", True),
+        ("\\d", "٣".encode(), False),
+        ("\\w", b"\xe9", False),
+    ],
+)
 def test_what_both_know(made: ModuleType, pattern: str, value: bytes, matches: bool) -> None:
     regex = made.compile_bytes(pattern.encode(), False, True)
     assert regex.test(value) is matches
@@ -52,8 +76,9 @@ def test_what_both_know(made: ModuleType, pattern: str, value: bytes, matches: b
     assert regex.nocase is False
 
 
-@pytest.mark.parametrize("pattern", [b"(", b"[a", b"*", b"[[:nope:]]", b"(?<x", b"\\", b"(?<n>a)(?<n>b)", b"(?<!a+)b",
-                                     b"a{2,1}"])
+@pytest.mark.parametrize(
+    "pattern", [b"(", b"[a", b"*", b"[[:nope:]]", b"(?<x", b"\\", b"(?<n>a)(?<n>b)", b"(?<!a+)b", b"a{2,1}"]
+)
 def test_what_is_none(made: ModuleType, pattern: bytes) -> None:
     with pytest.raises(ValueError) as caught:
         made.compile_bytes(pattern, False, True)
@@ -158,6 +183,7 @@ class TestExtension:
     def test_what_the_listener_raises_comes_out(self) -> None:
         def fail(_: object) -> None:
             raise LookupError("of mine")
+
         regex = _pcre.compile_bytes(STUCK, False, True)
         _pcre.report(fail)
         try:
@@ -173,6 +199,7 @@ class TestExtension:
 
         def match(_: object) -> None:
             found.append(_pcre.compile_bytes(b"(.)" * 300, False, True).groups(b"x" * 300))
+
         regex = _pcre.compile_bytes(STUCK, False, True)
         _pcre.report(match)
         try:
@@ -205,8 +232,12 @@ class TestExtension:
     @pytest.mark.parametrize("wrong", ["a", None, 1, bytearray(b"a"), memoryview(b"a")])
     def test_wrong_types(self, wrong: bytes) -> None:
         regex = _pcre.compile_bytes(b"a", False, True)
-        for call in (lambda: regex.test(wrong), lambda: regex.groups(wrong), lambda: regex.locate(wrong, 0),
-                     lambda: _pcre.compile_bytes(wrong, False, True)):
+        for call in (
+            lambda: regex.test(wrong),
+            lambda: regex.groups(wrong),
+            lambda: regex.locate(wrong, 0),
+            lambda: _pcre.compile_bytes(wrong, False, True),
+        ):
             with pytest.raises(TypeError, match="bytes expected"):
                 call()
 
@@ -217,8 +248,11 @@ class TestExtension:
                 regex.locate(b"a", start)
         with pytest.raises(OverflowError):
             regex.locate(b"a", 1 << 64)
-        for call in (lambda: regex.locate(b"a"), lambda: _pcre.compile_bytes(b"a"),  # type: ignore[call-arg]
-                     type(regex)):
+        for call in (
+            lambda: regex.locate(b"a"),
+            lambda: _pcre.compile_bytes(b"a"),  # type: ignore[call-arg]
+            type(regex),
+        ):
             with pytest.raises(TypeError):
                 call()
         with pytest.raises(AttributeError):
@@ -245,6 +279,7 @@ class TestExtension:
                         _pcre.compile_bytes(bad, False, True)
                 with pytest.raises(TypeError):
                     regex.test(None)  # type: ignore[arg-type]
+
         rounds(50)
         gc.collect()
         before, held = sys.getallocatedblocks(), sys.getrefcount(value)

@@ -1,4 +1,5 @@
 """Slabs: as a dictionary with expiry and a limit; between processes; and with one that dies at any step."""
+
 import os
 import signal
 from collections import OrderedDict
@@ -85,9 +86,16 @@ class Model:
         self.entries.move_to_end(key)
 
 
-STEPS = st.lists(st.tuples(
-    st.sampled_from(["put", "add", "get", "touch", "remove", "expire", "clear"]), st.sampled_from(KEYS),
-    st.integers(-(1 << 40), 1 << 40), st.integers(0, 3), st.integers(0, 2)), max_size=60)
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["put", "add", "get", "touch", "remove", "expire", "clear"]),
+        st.sampled_from(KEYS),
+        st.integers(-(1 << 40), 1 << 40),
+        st.integers(0, 3),
+        st.integers(0, 2),
+    ),
+    max_size=60,
+)
 
 
 @settings(max_examples=150, deadline=None)
@@ -101,8 +109,10 @@ def test_it_is_a_dictionary_with_expiry_and_a_limit(steps: list[tuple[str, bytes
             slab.put(key, [value], expiry, now)
             model.put(key, value, expiry, now)
         elif verb == "add":
+
             def add(fields: list[int], value: int = value) -> None:
                 fields[0] += value
+
             before = model.entries[key][0] if model.live(key, now) else 0
             assert slab.change(key, add, expiry, now) == (before + value,)
             model.put(key, before + value, expiry, now)
@@ -147,6 +157,7 @@ def test_what_cannot_be_leaves_everything_as_it_was(made: ModuleType) -> None:
     def fail(fields: list[int]) -> None:
         fields[0] = 7
         raise KeyError
+
     with pytest.raises(KeyError):
         slab.change(b"a", fail, 0, 1)
     with pytest.raises(KeyError):
@@ -165,6 +176,7 @@ def test_a_shard_that_cannot_be_put_in_order_now_is_later(made: ModuleType, monk
 
     def fail(self: Slab, base: int) -> None:
         raise MemoryError
+
     with monkeypatch.context() as patch:
         patch.setattr(Slab, "_rebuild", fail)
         for _ in range(2):
@@ -201,6 +213,7 @@ def test_processes_count_together(made: ModuleType) -> None:
         def add(fields: list[int]) -> None:
             fields[0] += 1
             fields[1] -= 1
+
         for number in range(rounds):
             while True:
                 try:
@@ -208,6 +221,7 @@ def test_processes_count_together(made: ModuleType) -> None:
                     break
                 except Busy:
                     continue
+
     run(work, 4)
     assert content(slab) == {b"key%d" % n: (4 * rounds // 5, -4 * rounds // 5) for n in range(5)}
     sound(slab)
@@ -232,6 +246,7 @@ def test_processes_that_evict_each_others_entries_break_nothing(made: ModuleType
                 assert found is None or found == (int(key),)
             except Busy:
                 continue
+
     run(work, 4)
     sound(slab)
     assert all(fields == (int(key),) for key, fields in content(slab).items())

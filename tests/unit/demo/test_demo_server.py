@@ -1,4 +1,5 @@
 """The demo's servers answer as their docstring says."""
+
 import asyncio
 import signal
 import subprocess
@@ -17,6 +18,7 @@ Talk = Callable[[bytes], Awaitable[bytes]]
 
 def play(story: Callable[[DemoServer, Talk], Awaitable[None]]) -> None:
     """Run it with a started server and a function that sends bytes on a new connection and reads to its end."""
+
     async def run() -> None:
         server = DemoServer("two")
         await server.start()
@@ -43,6 +45,7 @@ def test_says_who_it_is_and_keeps_the_connection() -> None:
         assert answer.count(b"HTTP/1.1 200 OK\r\n") == 2
         assert answer.count(b"\r\n\r\nHello from server two!\n") == 2
         assert server.requests == 2
+
     play(story)
 
 
@@ -51,6 +54,7 @@ def test_a_browser_gets_a_page_that_is_escaped() -> None:
         answer = await talk(b"GET /<b>&?q HTTP/1.1\r\nAccept: text/html,*/*\r\nConnection: close\r\n\r\n")
         assert b"Content-Type: text/html; charset=utf-8\r\n" in answer
         assert b"<h1>Hello from server two!</h1>" in answer and b"<code>/&lt;b>&amp;</code>" in answer
+
     play(story)
 
 
@@ -58,6 +62,7 @@ def test_head_has_the_length_but_no_body() -> None:
     async def story(server: DemoServer, talk: Talk) -> None:
         answer = await talk(b"HEAD / HTTP/1.1\r\nConnection: close\r\n\r\n")
         assert b"Content-Length: 23\r\n" in answer and answer.endswith(b"\r\n\r\n")
+
     play(story)
 
 
@@ -65,12 +70,14 @@ def test_it_is_switched_off_and_on() -> None:
     async def story(server: DemoServer, talk: Talk) -> None:
         async def status(line: str) -> bytes:
             return (await talk(f"{line} HTTP/1.1\r\nContent-Length: 2\r\nConnection: close\r\n\r\nab".encode()))[9:12]
+
         assert await status("GET /health") == b"200"
         assert await status("POST /off") == b"200"
         assert await status("GET /health") == b"503"
         assert await status("GET /") == b"200"
         assert await status("POST /on") == b"200"
         assert await status("GET /health") == b"200"
+
     play(story)
 
 
@@ -79,6 +86,7 @@ def test_framing_beyond_it_is_refused(line: str) -> None:
     async def story(server: DemoServer, talk: Talk) -> None:
         answer = await talk(f"POST / HTTP/1.1\r\n{line}\r\n\r\n".encode())
         assert answer.startswith(b"HTTP/1.1 501 ") and b"Connection: close\r\n" in answer
+
     play(story)
 
 
@@ -93,6 +101,7 @@ def test_stopping_closes_open_connections() -> None:
         rest = await asyncio.wait_for(reader.read(), 5)
         writer.close()
         return rest
+
     assert asyncio.run(story()) == b""
 
 

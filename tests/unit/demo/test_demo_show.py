@@ -1,4 +1,5 @@
 """The whole demonstration: it balances, shows statistics, notices an ill server, and ends cleanly at Ctrl-C."""
+
 import http.client
 import re
 import signal
@@ -60,7 +61,11 @@ def _ready(process: subprocess.Popen[str]) -> Running:
             break
     else:
         raise AssertionError(said + process.stderr.read())
-    parts = (r"balances http://127.0.0.1:(\d+)/", r"http://127.0.0.1:(\d+)/ +the stat", r"POST http://127.0.0.1:(\d+)/off")
+    parts = (
+        r"balances http://127.0.0.1:(\d+)/",
+        r"http://127.0.0.1:(\d+)/ +the stat",
+        r"POST http://127.0.0.1:(\d+)/off",
+    )
     found = [re.search(part, said) for part in parts]
     port, statistics, two = (int(one[1]) for one in found if one)
     return Running(process, said, port, statistics, two)

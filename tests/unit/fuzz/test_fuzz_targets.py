@@ -1,4 +1,5 @@
 """The targets of the fuzzer take what it will feed them: their seeds, and mutants of these, drawn from a number."""
+
 import importlib
 import random
 import re
@@ -20,14 +21,14 @@ def mutant(draw: random.Random, seeds: list[bytes]) -> bytes:
         at = draw.randint(0, len(data))
         change = draw.randrange(4)
         if change == 0:
-            data[at:at + 1] = bytes([draw.randrange(256)])
+            data[at : at + 1] = bytes([draw.randrange(256)])
         elif change == 1:
-            del data[at:at + draw.randint(1, 8)]
+            del data[at : at + draw.randint(1, 8)]
         elif change == 2:
-            data[at:at] = data[at:at + draw.randint(1, 8)]
+            data[at:at] = data[at : at + draw.randint(1, 8)]
         else:
             other = draw.choice(seeds)
-            data[at:] = other[draw.randint(0, len(other)):]
+            data[at:] = other[draw.randint(0, len(other)) :]
     return bytes(data)
 
 
@@ -57,6 +58,7 @@ def test_a_target_finds_what_is_not_documented(monkeypatch: pytest.MonkeyPatch) 
 
     def parse(*args: object) -> None:
         raise IndexError
+
     monkeypatch.setattr(module, "parse_request", parse)
     with pytest.raises(IndexError):
         module.fuzz_one(module.SEEDS[0])

@@ -1,4 +1,5 @@
 """A frontend that only remembers what it was given, and a reactor that runs until something holds."""
+
 import os
 import time
 from collections.abc import Callable
@@ -17,14 +18,16 @@ class Frontend(Acceptor):
         self.doors: list[Door] = []
         self.refusals: list[tuple[int, bool]] = []
 
-    def open(self, fd: int, source: NetAddress, destination: NetAddress, listener: Door, accepted: int,
-             pending: bytes) -> None:
+    def open(
+        self, fd: int, source: NetAddress, destination: NetAddress, listener: Door, accepted: int, pending: bytes
+    ) -> None:
         self.opened.append((fd, source, destination, pending))
         self.doors.append(listener)
         self.counters.sessions += 1
 
-    def refused(self, source: NetAddress, destination: NetAddress, listener: Door, accepted: int, reason: int,
-                silent: bool) -> None:
+    def refused(
+        self, source: NetAddress, destination: NetAddress, listener: Door, accepted: int, reason: int, silent: bool
+    ) -> None:
         self.refusals.append((reason, silent))
 
     def end(self, index: int = 0) -> None:
@@ -43,10 +46,15 @@ class House:
         self.frontend = Frontend()
         self.listeners: list[Listener] = []
 
-    def listener(self, kind: type[Listener] = Listener, spec: AddressSpec | None = None,
-                 options: SocketOptions | None = None) -> Listener:
-        opening = Opening(spec or AddressSpec("inet", "127.0.0.1", 0), options or SocketOptions(backlog=64),
-                          "web.cfg:3", "frontend www")
+    def listener(
+        self, kind: type[Listener] = Listener, spec: AddressSpec | None = None, options: SocketOptions | None = None
+    ) -> Listener:
+        opening = Opening(
+            spec or AddressSpec("inet", "127.0.0.1", 0),
+            options or SocketOptions(backlog=64),
+            "web.cfg:3",
+            "frontend www",
+        )
         opening.open()
         opening.commit()
         door = Door("web", len(self.listeners) + 1, self.room)

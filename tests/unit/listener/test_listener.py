@@ -1,4 +1,5 @@
 """Accepting: limits, pauses, ends."""
+
 import os
 import resource
 import socket

@@ -1,4 +1,5 @@
 """accept-proxy: connections that say in their first bytes who the client is."""
+
 import os
 import select
 import socket
@@ -79,12 +80,15 @@ def test_any_split_gives_the_same(cuts: list[int], header: bytes) -> None:
         house.close()
 
 
-@pytest.mark.parametrize(("data", "reason"), [
-    (b"GET / HTTP/1.1\r\n", acceptor.PROXY_NOT_A_HEADER),
-    (b"PROXY TCP4 1.2.3.4 5.6\r\n", acceptor.PROXY_BAD_HEADER),
-    (b"PROXY TCP9 1.2.3.4 5.6.7.8 1 2\r\n", acceptor.PROXY_BAD_PROTOCOL),
-    (b"\r\n\r\n\0\r\nQUIT\n\x31\x11\0\0", acceptor.PROXY_NOT_A_HEADER),
-])
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"GET / HTTP/1.1\r\n", acceptor.PROXY_NOT_A_HEADER),
+        (b"PROXY TCP4 1.2.3.4 5.6\r\n", acceptor.PROXY_BAD_HEADER),
+        (b"PROXY TCP9 1.2.3.4 5.6.7.8 1 2\r\n", acceptor.PROXY_BAD_PROTOCOL),
+        (b"\r\n\r\n\0\r\nQUIT\n\x31\x11\0\0", acceptor.PROXY_NOT_A_HEADER),
+    ],
+)
 def test_what_is_no_header_ends_the_connection(house: House, client: socket.socket, data: bytes, reason: int) -> None:
     client.sendall(data)
     house.until(lambda: bool(house.frontend.refusals))
@@ -97,8 +101,9 @@ def test_what_is_no_header_ends_the_connection(house: House, client: socket.sock
     assert not house.frontend.opened
 
 
-@pytest.mark.parametrize(("sent", "expected"), [(b"", (acceptor.PROXY_EMPTY, True)),
-                                                (b"PROXY TCP4", (acceptor.PROXY_TRUNCATED, False))])
+@pytest.mark.parametrize(
+    ("sent", "expected"), [(b"", (acceptor.PROXY_EMPTY, True)), (b"PROXY TCP4", (acceptor.PROXY_TRUNCATED, False))]
+)
 def test_an_early_end(house: House, client: socket.socket, sent: bytes, expected: tuple[int, bool]) -> None:
     client.sendall(sent)
     client.shutdown(socket.SHUT_WR)

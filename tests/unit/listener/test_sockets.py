@@ -1,4 +1,5 @@
 """Listening sockets as bind lines ask for them."""
+
 import grp
 import os
 import pwd
@@ -85,7 +86,8 @@ def test_a_port_in_use_is_told_in_haproxys_words(openings: list[Opening]) -> Non
         assert caught.value.in_use
         assert opening.complaint(caught.value) == (
             "Binding [web.cfg:3] for frontend www: cannot bind socket (Address already in use) "
-            f"for [127.0.0.1:{other.getsockname()[1]}]")
+            f"for [127.0.0.1:{other.getsockname()[1]}]"
+        )
 
 
 def test_an_address_that_is_not_ours_is_not_in_use(openings: list[Opening]) -> None:
@@ -95,8 +97,19 @@ def test_an_address_that_is_not_ours_is_not_in_use(openings: list[Opening]) -> N
 
 
 def test_tcp_options_are_set_and_inherited(openings: list[Opening]) -> None:
-    sock = make(openings, inet(), user_timeout=12_000, defer_accept=True, fast_open=True, max_segment=900,
-                keepalive=True, keepalive_idle=77, keepalive_interval=11, keepalive_count=4, no_linger=True).open()
+    sock = make(
+        openings,
+        inet(),
+        user_timeout=12_000,
+        defer_accept=True,
+        fast_open=True,
+        max_segment=900,
+        keepalive=True,
+        keepalive_idle=77,
+        keepalive_interval=11,
+        keepalive_count=4,
+        no_linger=True,
+    ).open()
     tcp = socket.IPPROTO_TCP
     assert sock.getsockopt(tcp, socket.TCP_DEFER_ACCEPT) > 0
     assert sock.getsockopt(tcp, socket.TCP_FASTOPEN) > 0
@@ -139,6 +152,7 @@ def test_transparent_binds_foreign_addresses(openings: list[Opening]) -> None:
 
 
 # Unix sockets.
+
 
 def test_unix_socket_gets_its_name_only_when_committed(openings: list[Opening], tmp_path: Path) -> None:
     path = tmp_path / "s"
@@ -223,6 +237,7 @@ def test_an_abstract_name_in_use(openings: list[Opening]) -> None:
 
 # Inherited descriptors.
 
+
 @pytest.mark.parametrize("listening", [True, False])
 def test_an_inherited_descriptor_is_used(openings: list[Opening], listening: bool) -> None:
     given = socket.socket()
@@ -252,8 +267,17 @@ def test_a_datagram_descriptor_is_refused_and_left_open(openings: list[Opening])
 
 
 def test_socket_options_take_what_a_bind_line_says() -> None:
-    parameters = BindParameters(backlog=7, interface="eth0", v6only=True, defer_accept=True, tfo=True, transparent=True,
-                                mss=-40, user_timeout=5, owner=SocketOwner(mode=0o600, uid=1, gid=2))
+    parameters = BindParameters(
+        backlog=7,
+        interface="eth0",
+        v6only=True,
+        defer_accept=True,
+        tfo=True,
+        transparent=True,
+        mss=-40,
+        user_timeout=5,
+        owner=SocketOwner(mode=0o600, uid=1, gid=2),
+    )
     options = socket_options(parameters, 99)
     assert (options.backlog, options.interface, options.v6only, options.v4v6) == (7, "eth0", True, False)
     assert (options.defer_accept, options.fast_open, options.transparent) == (True, True, True)

@@ -1,4 +1,5 @@
 """From sections to loggers: targets, formats, modes, fallbacks (manual 4.2 and 8.2)."""
+
 import os
 import time
 from collections.abc import Iterator
@@ -42,8 +43,9 @@ def built(text: str, http: bool = True) -> tuple[Logger | None, Diagnostics, Sin
     configuration = load_text(text, diagnostics)
     assert not diagnostics.failed, diagnostics.findings
     sinks = SinkSet()
-    logger = build_logger(configuration.proxies[0], configuration.main, sinks, http=http, separate_errors=False,
-                          diagnostics=diagnostics)
+    logger = build_logger(
+        configuration.proxies[0], configuration.main, sinks, http=http, separate_errors=False, diagnostics=diagnostics
+    )
     return logger, diagnostics, sinks
 
 
@@ -61,18 +63,31 @@ def findings(diagnostics: Diagnostics) -> list[tuple[Severity, int, str]]:
     return [(one.severity, one.position.line, one.message) for one in diagnostics.findings]
 
 
-@pytest.mark.parametrize(("option", "http", "expected", "moment"), [
-    ("option httplog", True, HTTPLOG, When.END),
-    ("option httplog clf", True, b'10.0.0.1 - - [21/Nov/2026:07:52:14 +0000] "<BADREQ>" -1 0 "" "" 7 427 "f" "f" '
-     b'"<NOSRV>" -1 -1 -1 -1 0 ---- 0 0 0 0 0 0 0 "" "" ', When.END),
-    ("option tcplog", True, TCPLOG, When.END),
-    ("option tcplog", False, TCPLOG, When.END),
-    ("option tcplog clf", False, b'10.0.0.1 - - [21/Nov/2026:07:52:14 +0000] "TCP " 000 0 "" "" 7 427 f f <NOSRV> '
-     b'0 -1 -1 0 0 ---- 0 0 0 0 0 0 0 "" "" ', When.END),
-    ("log-format \"%ci   %f\"", True, b"10.0.0.1 f", When.DATA),
-    ("", True, b"Connect from 10.0.0.1:7 to 10.0.0.2:8 (f/HTTP)", When.REQUEST),
-    ("", False, b"Connect from 10.0.0.1:7 to 10.0.0.2:8 (f/TCP)", When.ACCEPT),
-])
+@pytest.mark.parametrize(
+    ("option", "http", "expected", "moment"),
+    [
+        ("option httplog", True, HTTPLOG, When.END),
+        (
+            "option httplog clf",
+            True,
+            b'10.0.0.1 - - [21/Nov/2026:07:52:14 +0000] "<BADREQ>" -1 0 "" "" 7 427 "f" "f" '
+            b'"<NOSRV>" -1 -1 -1 -1 0 ---- 0 0 0 0 0 0 0 "" "" ',
+            When.END,
+        ),
+        ("option tcplog", True, TCPLOG, When.END),
+        ("option tcplog", False, TCPLOG, When.END),
+        (
+            "option tcplog clf",
+            False,
+            b'10.0.0.1 - - [21/Nov/2026:07:52:14 +0000] "TCP " 000 0 "" "" 7 427 f f <NOSRV> '
+            b'0 -1 -1 0 0 ---- 0 0 0 0 0 0 0 "" "" ',
+            When.END,
+        ),
+        ('log-format "%ci   %f"', True, b"10.0.0.1 f", When.DATA),
+        ("", True, b"Connect from 10.0.0.1:7 to 10.0.0.2:8 (f/HTTP)", When.REQUEST),
+        ("", False, b"Connect from 10.0.0.1:7 to 10.0.0.2:8 (f/TCP)", When.ACCEPT),
+    ],
+)
 def test_formats(option: str, http: bool, expected: bytes, moment: When) -> None:
     logger, diagnostics, _ = built(f"{GLOBAL}frontend f\n    log global\n    {option}\n", http)
     assert findings(diagnostics) == []
@@ -86,23 +101,29 @@ def test_an_http_format_in_a_tcp_proxy_falls_back(option: str) -> None:
     logger, diagnostics, _ = built(f"{GLOBAL}frontend f\n    log global\n    {option}\n", http=False)
     name = " ".join(option.split()[:2])
     assert findings(diagnostics) == [
-        (Severity.WARNING, 5, f"'{name}' not usable with frontend 'f' (needs 'mode http'). "
-         "Falling back to 'option tcplog'.")]
+        (
+            Severity.WARNING,
+            5,
+            f"'{name}' not usable with frontend 'f' (needs 'mode http'). Falling back to 'option tcplog'.",
+        )
+    ]
     assert line_of(logger, False) == [TCPLOG + b"\n"]
 
 
-@pytest.mark.parametrize("line", ["log-format \"%ci %r\"", "error-log-format %r", "log-format-sd [x=%r]"])
+@pytest.mark.parametrize("line", ['log-format "%ci %r"', "error-log-format %r", "log-format-sd [x=%r]"])
 def test_http_tags_in_a_tcp_proxy_are_errors(line: str) -> None:
     _, diagnostics, _ = built(f"{GLOBAL}frontend f\n    log global\n    {line}\n", http=False)
     assert findings(diagnostics) == [
-        (Severity.ALERT, 5, "failed to parse log-format : format variable 'r' is reserved for HTTP mode.")]
+        (Severity.ALERT, 5, "failed to parse log-format : format variable 'r' is reserved for HTTP mode.")
+    ]
 
 
 def test_a_format_without_a_target_is_warned_of() -> None:
     logger, diagnostics, _ = built("frontend f\n    option httplog\n")
     assert logger is None
     assert findings(diagnostics) == [
-        (Severity.WARNING, 2, "log format ignored for frontend 'f' since it has no log address.")]
+        (Severity.WARNING, 2, "log format ignored for frontend 'f' since it has no log address.")
+    ]
     assert built("frontend f\n")[1].findings == []
     assert built("defaults\n    mode http\n    option httplog\nbackend b\n")[1].findings == []
 
@@ -134,10 +155,15 @@ frontend f
     assert [sink.lines for sink in sinks.by_address.values()] == [[b"hello\n", b"<133>hello\n"], [b"<5>hello\n"]]
 
 
-@pytest.mark.parametrize(("main", "own", "expected"), [
-    ("", "", b"haproxy"), ("log-tag lb", "", b"lb"), ("log-tag lb", "log-tag shop", b"shop"),
-    ("", "log-tag shop", b"shop"),
-])
+@pytest.mark.parametrize(
+    ("main", "own", "expected"),
+    [
+        ("", "", b"haproxy"),
+        ("log-tag lb", "", b"lb"),
+        ("log-tag lb", "log-tag shop", b"shop"),
+        ("", "log-tag shop", b"shop"),
+    ],
+)
 def test_tags(main: str, own: str, expected: bytes) -> None:
     logger, _, sinks = built(f"global\n    log fd@9 local0\n    {main}\nfrontend f\n    log global\n    {own}\n")
     assert logger is not None
@@ -155,8 +181,10 @@ def test_host_names() -> None:
 
 
 def test_structured_data() -> None:
-    logger, _, _ = built("global\n    log fd@9 format rfc5424 local0\nfrontend f\n    mode http\n    log global\n"
-                         "    log-format %f\n    log-format-sd '[e@1 st=\"%ST\" r=\"%{+E}HP\"]'\n")
+    logger, _, _ = built(
+        "global\n    log fd@9 format rfc5424 local0\nfrontend f\n    mode http\n    log global\n"
+        '    log-format %f\n    log-format-sd \'[e@1 st="%ST" r="%{+E}HP"]\'\n'
+    )
     (line,) = line_of(logger)
     assert line.endswith(b' - haproxy %d - [e@1 st="-1" r="<BADREQ>"] f\n' % os.getpid())
 

@@ -1,4 +1,5 @@
 """Headings of lines (manual 4.2, log; RFC 3164 4.1; RFC 5424 6.2). Facility local3 (19) and level info (6): 158."""
+
 import os
 import time
 from collections.abc import Iterator
@@ -25,21 +26,24 @@ def new_york(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     dates.forget()
 
 
-@pytest.mark.parametrize(("syntax", "hostname", "expected"), [
-    (Syntax.LOCAL, None, b"<158>Nov 21 02:53:44 haproxy[PID]: "),
-    (Syntax.LOCAL, b"foo", b"<158>Nov 21 02:53:44 haproxy[PID]: "),
-    (Syntax.DEFAULT, None, b"<158>Nov 21 02:53:44 haproxy[PID]: "),
-    (Syntax.DEFAULT, b"foo", b"<158>Nov 21 02:53:44 foo haproxy[PID]: "),
-    (Syntax.RFC3164, None, b"<158>Nov 21 02:53:44 localhost haproxy[PID]: "),
-    (Syntax.RFC3164, b"foo", b"<158>Nov 21 02:53:44 foo haproxy[PID]: "),
-    (Syntax.RFC5424, None, b"<158>1 2026-11-21T02:53:44.026000-05:00 - haproxy PID - [e@1] "),
-    (Syntax.RFC5424, b"foo", b"<158>1 2026-11-21T02:53:44.026000-05:00 foo haproxy PID - [e@1] "),
-    (Syntax.PRIORITY, None, b"<158>"),
-    (Syntax.SHORT, None, b"<6>"),
-    (Syntax.TIMED, None, b"<6>2026-11-21T02:53:44.026000-05:00 "),
-    (Syntax.ISO, None, b"2026-11-21T02:53:44.026000-05:00 "),
-    (Syntax.RAW, None, b""),
-])
+@pytest.mark.parametrize(
+    ("syntax", "hostname", "expected"),
+    [
+        (Syntax.LOCAL, None, b"<158>Nov 21 02:53:44 haproxy[PID]: "),
+        (Syntax.LOCAL, b"foo", b"<158>Nov 21 02:53:44 haproxy[PID]: "),
+        (Syntax.DEFAULT, None, b"<158>Nov 21 02:53:44 haproxy[PID]: "),
+        (Syntax.DEFAULT, b"foo", b"<158>Nov 21 02:53:44 foo haproxy[PID]: "),
+        (Syntax.RFC3164, None, b"<158>Nov 21 02:53:44 localhost haproxy[PID]: "),
+        (Syntax.RFC3164, b"foo", b"<158>Nov 21 02:53:44 foo haproxy[PID]: "),
+        (Syntax.RFC5424, None, b"<158>1 2026-11-21T02:53:44.026000-05:00 - haproxy PID - [e@1] "),
+        (Syntax.RFC5424, b"foo", b"<158>1 2026-11-21T02:53:44.026000-05:00 foo haproxy PID - [e@1] "),
+        (Syntax.PRIORITY, None, b"<158>"),
+        (Syntax.SHORT, None, b"<6>"),
+        (Syntax.TIMED, None, b"<6>2026-11-21T02:53:44.026000-05:00 "),
+        (Syntax.ISO, None, b"2026-11-21T02:53:44.026000-05:00 "),
+        (Syntax.RAW, None, b""),
+    ],
+)
 def test_every_format(syntax: Syntax, hostname: bytes | None, expected: bytes) -> None:
     assert Heading(syntax, LOCAL3, b"haproxy", hostname).text(INFO, WALL, b"[e@1]") == expected.replace(b"PID", PID)
 

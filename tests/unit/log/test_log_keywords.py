@@ -2,6 +2,7 @@
 
 The messages are HAProxy 2.6's, without the "log : " in front of some.
 """
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -33,22 +34,37 @@ def frontend(line: str) -> str:
     return f"frontend f\n    mode http\n    {line}\n"
 
 
-@pytest.mark.parametrize(("line", "expected"), [
-    ("log 127.0.0.1 local0", LogTarget(address=AddressSpec("inet", "127.0.0.1", 514, datagram=True), facility=16)),
-    ("log 127.0.0.1:10514 len 8192 format rfc5424 sample 1-2,4:5 local1 info err",
-     LogTarget(address=AddressSpec("inet", "127.0.0.1", 10514, datagram=True), length=8192, syntax=Syntax.RFC5424,
-               ranges=((1, 2), (4, 4)), period=5, facility=17, level=INFO, minimum=ERR)),
-    ("log [::1]:514 kern", LogTarget(address=AddressSpec("inet", "::1", 514, datagram=True))),
-    ("log :514 kern", LogTarget(address=AddressSpec("inet", "127.0.0.1", 514, datagram=True))),
-    ("log /dev/log local7", LogTarget(address=AddressSpec("unix", "/dev/log", datagram=True), facility=23)),
-    ("log uxdg@/run/log user", LogTarget(address=AddressSpec("unix", "/run/log", datagram=True), facility=1)),
-    ("log abns@syslog user", LogTarget(address=AddressSpec("abns", "syslog", datagram=True), facility=1)),
-    ("log stdout format raw daemon", LogTarget(address=AddressSpec("fd", "", 1), syntax=Syntax.RAW, facility=3)),
-    ("log stderr format short daemon debug",
-     LogTarget(address=AddressSpec("fd", "", 2), syntax=Syntax.SHORT, facility=3, level=DEBUG)),
-    ("log fd@5 local0", LogTarget(address=AddressSpec("fd", "", 5), facility=16)),
-    ("log global", LogTarget(address=None)),
-])
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("log 127.0.0.1 local0", LogTarget(address=AddressSpec("inet", "127.0.0.1", 514, datagram=True), facility=16)),
+        (
+            "log 127.0.0.1:10514 len 8192 format rfc5424 sample 1-2,4:5 local1 info err",
+            LogTarget(
+                address=AddressSpec("inet", "127.0.0.1", 10514, datagram=True),
+                length=8192,
+                syntax=Syntax.RFC5424,
+                ranges=((1, 2), (4, 4)),
+                period=5,
+                facility=17,
+                level=INFO,
+                minimum=ERR,
+            ),
+        ),
+        ("log [::1]:514 kern", LogTarget(address=AddressSpec("inet", "::1", 514, datagram=True))),
+        ("log :514 kern", LogTarget(address=AddressSpec("inet", "127.0.0.1", 514, datagram=True))),
+        ("log /dev/log local7", LogTarget(address=AddressSpec("unix", "/dev/log", datagram=True), facility=23)),
+        ("log uxdg@/run/log user", LogTarget(address=AddressSpec("unix", "/run/log", datagram=True), facility=1)),
+        ("log abns@syslog user", LogTarget(address=AddressSpec("abns", "syslog", datagram=True), facility=1)),
+        ("log stdout format raw daemon", LogTarget(address=AddressSpec("fd", "", 1), syntax=Syntax.RAW, facility=3)),
+        (
+            "log stderr format short daemon debug",
+            LogTarget(address=AddressSpec("fd", "", 2), syntax=Syntax.SHORT, facility=3, level=DEBUG),
+        ),
+        ("log fd@5 local0", LogTarget(address=AddressSpec("fd", "", 5), facility=16)),
+        ("log global", LogTarget(address=None)),
+    ],
+)
 def test_targets(line: str, expected: LogTarget) -> None:
     configuration, diagnostics = loaded(frontend(line))
     assert not diagnostics.failed, diagnostics.findings
@@ -58,43 +74,48 @@ def test_targets(line: str, expected: LogTarget) -> None:
     assert [getattr(found, name) for name in fields] == [getattr(expected, name) for name in fields]
 
 
-@pytest.mark.parametrize(("line", "message"), [
-    ("log", "'log' expects <address> and <facility> or global as arguments"),
-    ("log 127.0.0.1", "'log' expects <address> and <facility> or global as arguments"),
-    ("log 127.0.0.1 foo", "'log': unknown facility 'foo'"),
-    ("log 127.0.0.1 LOCAL0", "'log': unknown facility 'LOCAL0'"),
-    ("log 127.0.0.1 local0 foo", "'log': unknown level 'foo'"),
-    ("log 127.0.0.1 local0 info foo", "'log': unknown minlevel 'foo'"),
-    ("log 127.0.0.1 local0 info err extra", "'log' cannot handle unexpected argument 'extra'"),
-    ("log 127.0.0.1 len 79 local0", "invalid log length '79', must be between 80 and 65535"),
-    ("log 127.0.0.1 len 65536 local0", "invalid log length '65536', must be between 80 and 65535"),
-    ("log 127.0.0.1 format foo local0", "'log': unknown format 'foo'"),
-    ("log 127.0.0.1 format raw len 80 local0", "'log': unknown facility 'len'"),
-    ("log 127.0.0.1 sample x local0", "Missing sample size"),
-    ("log 127.0.0.1 sample 0:2 local0", "wrong sample range '0'"),
-    ("log 127.0.0.1 sample 2-1:3 local0", "wrong sample range '2-1'"),
-    ("log 127.0.0.1 sample 1-2,2:3 local0", "ranges are overlapping"),
-    ("log 127.0.0.1 sample 3:2 local0",
-     "sample size 2 should be greater or equal to 3 the maximum of the high ranges limits"),
-    ("log 127.0.0.1:10-20 local0", "port range not permitted here in '127.0.0.1:10-20'"),
-    ("log fd@x local0", "file descriptor 'x' is not a valid integer in 'fd@x'"),
-    ("log 127.0.0.1 profile x local0", "log profiles are not built yet (manual 8.3.5)"),
-    ("log ring@x local0", "log target 'ring@x' is not built yet: 'ring@' (manual 12.5)"),
-    ("log backend@x local0", "log target 'backend@x' is not built yet: 'backend@' (manual 4.2, mode log)"),
-    ("log tcp@127.0.0.1:514 local0", "log target 'tcp@127.0.0.1:514' is not built yet: 'tcp@' (manual 12.5)"),
-    ("log uxst@/run/log local0", "log target 'uxst@/run/log' is not built yet: 'uxst@' (manual 12.5)"),
-    ("no log global", "'no log' does not expect arguments"),
-    ("log-tag", "'log-tag' expects a tag for use in syslog."),
-    ("log-tag", "'log-tag' expects a tag for use in syslog."),
-    ("log-format", "log-format expects an argument."),
-    ("log-format", "log-format expects an argument."),
-    ("log-format a b", "log-format expects only one argument, don't forget to escape spaces!"),
-    ("log-format %zz", "unknown log-format tag 'zz'"),
-    ("option httplog foo", "keyword 'httplog' only supports option 'clf'."),
-    ("option tcplog x", "keyword 'tcplog' only supports option 'clf'."),
-    ("unique-id-header", "unique-id-header expects an argument."),
-    ("unique-id-format", "unique-id-format expects an argument."),
-])
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("log", "'log' expects <address> and <facility> or global as arguments"),
+        ("log 127.0.0.1", "'log' expects <address> and <facility> or global as arguments"),
+        ("log 127.0.0.1 foo", "'log': unknown facility 'foo'"),
+        ("log 127.0.0.1 LOCAL0", "'log': unknown facility 'LOCAL0'"),
+        ("log 127.0.0.1 local0 foo", "'log': unknown level 'foo'"),
+        ("log 127.0.0.1 local0 info foo", "'log': unknown minlevel 'foo'"),
+        ("log 127.0.0.1 local0 info err extra", "'log' cannot handle unexpected argument 'extra'"),
+        ("log 127.0.0.1 len 79 local0", "invalid log length '79', must be between 80 and 65535"),
+        ("log 127.0.0.1 len 65536 local0", "invalid log length '65536', must be between 80 and 65535"),
+        ("log 127.0.0.1 format foo local0", "'log': unknown format 'foo'"),
+        ("log 127.0.0.1 format raw len 80 local0", "'log': unknown facility 'len'"),
+        ("log 127.0.0.1 sample x local0", "Missing sample size"),
+        ("log 127.0.0.1 sample 0:2 local0", "wrong sample range '0'"),
+        ("log 127.0.0.1 sample 2-1:3 local0", "wrong sample range '2-1'"),
+        ("log 127.0.0.1 sample 1-2,2:3 local0", "ranges are overlapping"),
+        (
+            "log 127.0.0.1 sample 3:2 local0",
+            "sample size 2 should be greater or equal to 3 the maximum of the high ranges limits",
+        ),
+        ("log 127.0.0.1:10-20 local0", "port range not permitted here in '127.0.0.1:10-20'"),
+        ("log fd@x local0", "file descriptor 'x' is not a valid integer in 'fd@x'"),
+        ("log 127.0.0.1 profile x local0", "log profiles are not built yet (manual 8.3.5)"),
+        ("log ring@x local0", "log target 'ring@x' is not built yet: 'ring@' (manual 12.5)"),
+        ("log backend@x local0", "log target 'backend@x' is not built yet: 'backend@' (manual 4.2, mode log)"),
+        ("log tcp@127.0.0.1:514 local0", "log target 'tcp@127.0.0.1:514' is not built yet: 'tcp@' (manual 12.5)"),
+        ("log uxst@/run/log local0", "log target 'uxst@/run/log' is not built yet: 'uxst@' (manual 12.5)"),
+        ("no log global", "'no log' does not expect arguments"),
+        ("log-tag", "'log-tag' expects a tag for use in syslog."),
+        ("log-tag", "'log-tag' expects a tag for use in syslog."),
+        ("log-format", "log-format expects an argument."),
+        ("log-format", "log-format expects an argument."),
+        ("log-format a b", "log-format expects only one argument, don't forget to escape spaces!"),
+        ("log-format %zz", "unknown log-format tag 'zz'"),
+        ("option httplog foo", "keyword 'httplog' only supports option 'clf'."),
+        ("option tcplog x", "keyword 'tcplog' only supports option 'clf'."),
+        ("unique-id-header", "unique-id-header expects an argument."),
+        ("unique-id-format", "unique-id-format expects an argument."),
+    ],
+)
 def test_errors(line: str, message: str) -> None:
     assert messages(frontend(line)) == [message]
 
@@ -102,7 +123,8 @@ def test_errors(line: str, message: str) -> None:
 def test_errors_of_the_global_section() -> None:
     assert messages("global\n    log global\n") == ["'global' is not supported for a global syslog server"]
     assert messages("global\n    log-send-hostname a b\n") == [
-        "'log-send-hostname' cannot handle unexpected argument 'b'"]
+        "'log-send-hostname' cannot handle unexpected argument 'b'"
+    ]
 
 
 def test_no_log_forgets_what_is_inherited() -> None:
@@ -121,8 +143,10 @@ frontend c
     log 127.0.0.4 local4
 """)
     assert not diagnostics.failed
-    hosts = [[one.address.host if one.address is not None else "global" for one in proxy.all(LogTarget)]
-             for proxy in configuration.proxies]
+    hosts = [
+        [one.address.host if one.address is not None else "global" for one in proxy.all(LogTarget)]
+        for proxy in configuration.proxies
+    ]
     assert hosts == [["global", "127.0.0.1", "127.0.0.2"], [], ["127.0.0.4"]]
 
 
@@ -146,13 +170,23 @@ def test_the_later_format_wins() -> None:
     assert kind("option httplog", "option tcplog clf") == "tcplog clf"
 
 
-@pytest.mark.parametrize("line", ["log-format %ci", "option httplog", "option tcplog", "option httpslog",
-                                  "error-log-format %ci", "log-format-sd [x]"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "log-format %ci",
+        "option httplog",
+        "option tcplog",
+        "option httpslog",
+        "error-log-format %ci",
+        "log-format-sd [x]",
+    ],
+)
 def test_backends_ignore_formats_aloud(line: str) -> None:
     name = " ".join(line.split()[:2]) if line.startswith("option") else line.split(maxsplit=1)[0]
     configuration, diagnostics = loaded(f"backend b\n    {line}\n")
     assert [(one.severity, one.message) for one in diagnostics.findings] == [
-        (Severity.WARNING, f"backend 'b' : '{name}' directive is ignored in backends.")]
+        (Severity.WARNING, f"backend 'b' : '{name}' directive is ignored in backends.")
+    ]
     assert configuration.proxies[0].one(LineFormat) is None
     assert configuration.proxies[0].one(ErrorFormat) is None
 

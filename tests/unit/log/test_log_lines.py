@@ -4,6 +4,7 @@ Random formats and random streams, several of them through one line, so that wha
 next. The expected text comes from the functions of the tags alone: flags, missing values and merged spaces are applied
 here once more, as manual 8.2.6 tells.
 """
+
 import random
 import socket
 import time
@@ -121,8 +122,11 @@ def formats(draw: st.DrawFn) -> list[Piece]:
     for _ in range(draw(st.integers(1, 14))):
         if pieces and pieces[-1].tag and draw(st.integers(0, 4)):
             pieces.append(Piece(draw(LITERALS)))
-        flags = "".join(draw(st.lists(st.sampled_from(FLAGS), unique=True, max_size=2))) if draw(
-            st.integers(0, 3)) == 0 else ""
+        flags = (
+            "".join(draw(st.lists(st.sampled_from(FLAGS), unique=True, max_size=2)))
+            if draw(st.integers(0, 3)) == 0
+            else ""
+        )
         pieces.append(Piece(tag=draw(st.sampled_from(NAMES)), flags=flags))
     return pieces
 
@@ -136,8 +140,18 @@ SIZES = st.sampled_from([0, 1, 58, 1 << 20, (1 << 20) - 2, (1 << 20) - 1, 10**12
 CONNECTIONS = st.sampled_from([0, 1, 7, 4094, 4095, 4096, 100_000])
 LETTERS = st.sampled_from(b"-CSLPTRHD\x7f")
 CAPTURES = st.sampled_from([[], [b""], [b"a.example"], [b"x|{y}", b""], [b"", b'"\n']])
-REQUESTS = st.sampled_from([b"", b"GET / HTTP/1.1", b"GET /foo?bar=b HTTP/1.1", b'GET /a"#\x80 HTTP/1.0', b"GET",
-                            b"OPTIONS * HTTP/1.1", b"GET http://a/b?c HTTP/1.1", b"GET /" + b"x" * 2000 + b" HTTP/1.1"])
+REQUESTS = st.sampled_from(
+    [
+        b"",
+        b"GET / HTTP/1.1",
+        b"GET /foo?bar=b HTTP/1.1",
+        b'GET /a"#\x80 HTTP/1.0',
+        b"GET",
+        b"OPTIONS * HTTP/1.1",
+        b"GET http://a/b?c HTTP/1.1",
+        b"GET /" + b"x" * 2000 + b" HTTP/1.1",
+    ]
+)
 
 
 def _marks(draw: st.DrawFn, ctx: Context) -> None:
@@ -195,9 +209,17 @@ def test_a_line_says_what_its_tags_say(pieces: list[Piece], contexts: list[Conte
         assert line == expected(shown, ctx)
 
 
-@pytest.mark.parametrize("text", [HTTP_LOG_FORMAT, HTTP_CLF_LOG_FORMAT, TCP_LOG_FORMAT,
-                                  "%{+Q,+X}o %ci %cp %si:%sp %HM %{-Q}HU %HQ %Ts.%ms %hrl %[src] %B/%U %rt",
-                                  "%{+json}o %(client)ci %(bytes:sint)B", "%{+E}o [x@1 r=\"%r\" c=\"%CC\"] %ID %OG %H"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        HTTP_LOG_FORMAT,
+        HTTP_CLF_LOG_FORMAT,
+        TCP_LOG_FORMAT,
+        "%{+Q,+X}o %ci %cp %si:%sp %HM %{-Q}HU %HQ %Ts.%ms %hrl %[src] %B/%U %rt",
+        "%{+json}o %(client)ci %(bytes:sint)B",
+        '%{+E}o [x@1 r="%r" c="%CC"] %ID %OG %H',
+    ],
+)
 @settings(max_examples=15, deadline=None)
 @given(contexts=st.lists(streams(), min_size=1, max_size=8))
 def test_standard_and_free_formats(text: str, contexts: list[Context]) -> None:
@@ -230,12 +252,23 @@ def test_what_was_remembered_is_for_the_same_only() -> None:
         ctx.record.redispatched = True
 
     assert _one_after_the_other("%ci:%cp %b/%s %B %rc", [source, backend, unfinished, redispatched]) == [
-        b"unix:1 fe/<NOSRV> 0 0", b"10.2.3.4:9 fe/<NOSRV> 0 0", b"10.2.3.4:9 be/<NOSRV> 0 0",
-        b"10.2.3.4:9 be/<NOSRV> +5 0", b"10.2.3.4:9 be/<NOSRV> +5 +0"]
+        b"unix:1 fe/<NOSRV> 0 0",
+        b"10.2.3.4:9 fe/<NOSRV> 0 0",
+        b"10.2.3.4:9 be/<NOSRV> 0 0",
+        b"10.2.3.4:9 be/<NOSRV> +5 0",
+        b"10.2.3.4:9 be/<NOSRV> +5 +0",
+    ]
 
 
-RUNS = {"%ft %b/%s": 1, "%TR/%Tw/%Tc/%Tr/%Ta": 1, "%ST %B %CC %CS %tsc": 1, "%B %ts": 1,
-        "%ac/%fc/%bc/%sc/%rc %sq/%bq": 1, "%ac/%fc/%bc/%sc/%rc %sq/%bq %hr %hs": 1, "%B %ts %ST": 2}
+RUNS = {
+    "%ft %b/%s": 1,
+    "%TR/%Tw/%Tc/%Tr/%Ta": 1,
+    "%ST %B %CC %CS %tsc": 1,
+    "%B %ts": 1,
+    "%ac/%fc/%bc/%sc/%rc %sq/%bq": 1,
+    "%ac/%fc/%bc/%sc/%rc %sq/%bq %hr %hs": 1,
+    "%B %ts %ST": 2,
+}
 
 
 @pytest.mark.parametrize("text", RUNS)

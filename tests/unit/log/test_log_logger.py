@@ -1,4 +1,5 @@
 """Loggers: levels, filters, sampling, lengths, formats of failed streams, messages (manual 4.2, log; 8.2.5; 8.3.3)."""
+
 import os
 import time
 from collections.abc import Iterator
@@ -32,10 +33,26 @@ def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     dates.forget()
 
 
-def outlet(sink: Sink, syntax: Syntax = Syntax.SHORT, *, level: int = DEBUG, minimum: int = EMERG, length: int = 1024,
-           ranges: tuple[tuple[int, int], ...] = (), period: int = 0) -> Outlet:
-    target = LogTarget(address=ADDRESS, syntax=syntax, level=level, minimum=minimum, length=length, ranges=ranges,
-                       period=period, facility=16)
+def outlet(
+    sink: Sink,
+    syntax: Syntax = Syntax.SHORT,
+    *,
+    level: int = DEBUG,
+    minimum: int = EMERG,
+    length: int = 1024,
+    ranges: tuple[tuple[int, int], ...] = (),
+    period: int = 0,
+) -> Outlet:
+    target = LogTarget(
+        address=ADDRESS,
+        syntax=syntax,
+        level=level,
+        minimum=minimum,
+        length=length,
+        ranges=ranges,
+        period=period,
+        facility=16,
+    )
     return Outlet(target, sink, Heading(syntax, target.facility, b"haproxy", None))
 
 
@@ -103,16 +120,20 @@ def test_lengths_count_the_whole_line() -> None:
 def test_samples_balance_between_targets() -> None:
     """Manual 4.2: `sample 1:3`, `sample 2-3:3` share the lines, each goes to one."""
     first, second = DatagramSink(ADDRESS), DatagramSink(ADDRESS)
-    logger = Logger([outlet(first, Syntax.RAW, ranges=((1, 1),), period=3),
-                     outlet(second, Syntax.RAW, ranges=((2, 3),), period=3)], normal)
+    logger = Logger(
+        [outlet(first, Syntax.RAW, ranges=((1, 1),), period=3), outlet(second, Syntax.RAW, ranges=((2, 3),), period=3)],
+        normal,
+    )
     for number in range(1, 8):
         logger.event(INFO, b"%d" % number)
     assert first.lines == [b"1\n", b"4\n", b"7\n"]
     assert second.lines == [b"2\n", b"3\n", b"5\n", b"6\n"]
 
 
-@pytest.mark.parametrize("more", [{}, {"length": 80}, {"length": 83}, {"level": ERR}, {"minimum": NOTICE},
-                                  {"ranges": ((2, 3),), "period": 3}])
+@pytest.mark.parametrize(
+    "more",
+    [{}, {"length": 80}, {"length": 83}, {"level": ERR}, {"minimum": NOTICE}, {"ranges": ((2, 3),), "period": 3}],
+)
 @pytest.mark.parametrize("syntax", [Syntax.RAW, Syntax.LOCAL, Syntax.RFC5424, Syntax.ISO])
 def test_the_only_target_gets_what_one_of_two_gets(syntax: Syntax, more: dict[str, int]) -> None:
     only, first, second = DatagramSink(ADDRESS), DatagramSink(ADDRESS), DatagramSink(ADDRESS)
@@ -132,12 +153,18 @@ def test_the_only_target_gets_what_one_of_two_gets(syntax: Syntax, more: dict[st
 
 def test_each_target_has_its_heading() -> None:
     sink = DatagramSink(ADDRESS)
-    logger = Logger([outlet(sink, Syntax.LOCAL), outlet(sink, Syntax.RFC5424), outlet(sink, Syntax.RAW)], normal,
-                    structured=lambda _: b"[e@1]")
+    logger = Logger(
+        [outlet(sink, Syntax.LOCAL), outlet(sink, Syntax.RFC5424), outlet(sink, Syntax.RAW)],
+        normal,
+        structured=lambda _: b"[e@1]",
+    )
     logger.stream(context())
     pid = os.getpid()
-    assert sink.lines == [b"<134>Nov 21 07:52:14 haproxy[%d]: normal\n" % pid,
-                          b"<134>1 2026-11-21T07:52:14.427000+00:00 - haproxy %d - [e@1] normal\n" % pid, b"normal\n"]
+    assert sink.lines == [
+        b"<134>Nov 21 07:52:14 haproxy[%d]: normal\n" % pid,
+        b"<134>1 2026-11-21T07:52:14.427000+00:00 - haproxy %d - [e@1] normal\n" % pid,
+        b"normal\n",
+    ]
 
 
 def test_messages_have_no_structured_data_and_the_date_of_now() -> None:
@@ -189,7 +216,8 @@ def test_session_errors() -> None:
         b"<6>10.0.1.2:33312 [21/Nov/2026:07:52:14.427] www/f1: Connection error during SSL handshake\n",
         b"<3>10.0.1.2:33312 [21/Nov/2026:07:52:14.427] www/3: Truncated\n",
         b"<6>unix:3 [21/Nov/2026:07:52:14.427] www/3: Truncated\n",
-        b"<6>sess_error\n"]
+        b"<6>sess_error\n",
+    ]
 
 
 def test_the_default_format() -> None:

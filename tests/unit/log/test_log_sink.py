@@ -1,4 +1,5 @@
 """Sinks with real sockets, pipes and files: nothing is mixed, nothing blocks, what is lost is counted."""
+
 import errno
 import os
 import socket
@@ -298,8 +299,9 @@ def test_a_write_into_a_pipe_ends_at_a_line(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.parametrize("refused", [False, True], ids=["own file", "poll"])
-def test_a_line_longer_than_pipe_buf_is_finished_before_the_next(refused: bool,
-                                                                 monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_line_longer_than_pipe_buf_is_finished_before_the_next(
+    refused: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     reading, writing = os.pipe()
     if refused:
         monkeypatch.setattr(os, "open", _no_open)

@@ -3,6 +3,7 @@
 The scenes are streams that were made to happen with HAProxy 2.6; the expected texts are what it logged for them, dates,
 ports and process numbers replaced by those of the scene. Where 2.6 and the manual part, the test says so.
 """
+
 import os
 import platform
 import time
@@ -80,44 +81,107 @@ def test_every_tag_of_the_manual_is_there() -> None:
     assert set(sample_words()["log-format tag"]) - {"o"} == set(TAGS)
 
 
-@pytest.mark.parametrize(("tag", "plain", "quoted", "hexadecimal"), [
-    ("CC", b"-", b'""', b"-"), ("CS", b"-", b'""', b"-"), ("hr", b"", b"", b""), ("hs", b"", b"", b""),
-    ("hrl", b"", b"", b""), ("hsl", b"", b"", b""), ("ID", b"-", b'""', b"-"), ("lc", b"0", b"0", b"0000"),
-    ("sslc", b"-", b'""', b"-"), ("sslv", b"-", b'""', b"-"), ("tsc", b"----", b"----", b"----"),
-    ("ts", b"--", b"--", b"--"), ("ac", b"1", b"1", b"1"), ("fc", b"1", b"1", b"1"), ("bc", b"0", b"0", b"0"),
-    ("sc", b"0", b"0", b"0"), ("rc", b"0", b"0", b"0"), ("sq", b"0", b"0", b"0"), ("bq", b"0", b"0", b"0"),
-    ("ci", b"127.0.0.1", b'"127.0.0.1"', b"7F000001"), ("cp", b"33512", b"33512", b"82E8"),
-    ("bi", b"127.0.0.1", b'"127.0.0.1"', b"7F000001"), ("bp", b"47340", b"47340", b"B8EC"),
-    ("si", b"127.0.0.1", b'"127.0.0.1"', b"7F000001"), ("sp", b"43383", b"43383", b"A977"),
-    ("fi", b"127.0.0.1", b'"127.0.0.1"', b"7F000001"), ("fp", b"36519", b"36519", b"8EA7"),
-    ("b", b"be", b'"be"', b"be"), ("s", b"s1", b'"s1"', b"s1"), ("f", b"fe", b'"fe"', b"fe"),
-    ("ft", b"fe", b'"fe"', b"fe"), ("HM", b"GET", b'"GET"', b"GET"), ("HP", b"/foo", b'"/foo"', b"/foo"),
-    ("HPO", b"/foo", b'"/foo"', b"/foo"), ("HQ", b"?bar=baz", b'"?bar=baz"', b"?bar=baz"),
-    ("HU", b"/foo?bar=baz", b'"/foo?bar=baz"', b"/foo?bar=baz"), ("HV", b"HTTP/1.1", b'"HTTP/1.1"', b"HTTP/1.1"),
-    ("r", b"GET /foo?bar=baz HTTP/1.1", b'"GET /foo?bar=baz HTTP/1.1"', b"GET /foo?bar=baz HTTP/1.1"),
-    ("rt", b"0", b"0", b"0000"), ("B", b"58", b"58", b"58"), ("U", b"49", b"49", b"49"), ("ST", b"200", b"200", b"200"),
-    ("t", b"21/Nov/2026:07:52:14.427", b"21/Nov/2026:07:52:14.427", b"21/Nov/2026:07:52:14.427"),
-    ("T", b"21/Nov/2026:07:52:14 +0000", b"21/Nov/2026:07:52:14 +0000", b"21/Nov/2026:07:52:14 +0000"),
-    ("Ts", b"1795247534", b"1795247534", b"6B014DAE"), ("ms", b"427", b"427", b"427"),
-    ("TR", b"0", b"0", b"0"), ("Th", b"0", b"0", b"0"), ("Ti", b"0", b"0", b"0"), ("Tq", b"0", b"0", b"0"),
-    ("Tw", b"0", b"0", b"0"), ("Tc", b"0", b"0", b"0"), ("Tr", b"0", b"0", b"0"), ("Td", b"0", b"0", b"0"),
-    ("Ta", b"0", b"0", b"0"), ("Tt", b"0", b"0", b"0"), ("Tu", b"0", b"0", b"0"),
-])
+@pytest.mark.parametrize(
+    ("tag", "plain", "quoted", "hexadecimal"),
+    [
+        ("CC", b"-", b'""', b"-"),
+        ("CS", b"-", b'""', b"-"),
+        ("hr", b"", b"", b""),
+        ("hs", b"", b"", b""),
+        ("hrl", b"", b"", b""),
+        ("hsl", b"", b"", b""),
+        ("ID", b"-", b'""', b"-"),
+        ("lc", b"0", b"0", b"0000"),
+        ("sslc", b"-", b'""', b"-"),
+        ("sslv", b"-", b'""', b"-"),
+        ("tsc", b"----", b"----", b"----"),
+        ("ts", b"--", b"--", b"--"),
+        ("ac", b"1", b"1", b"1"),
+        ("fc", b"1", b"1", b"1"),
+        ("bc", b"0", b"0", b"0"),
+        ("sc", b"0", b"0", b"0"),
+        ("rc", b"0", b"0", b"0"),
+        ("sq", b"0", b"0", b"0"),
+        ("bq", b"0", b"0", b"0"),
+        ("ci", b"127.0.0.1", b'"127.0.0.1"', b"7F000001"),
+        ("cp", b"33512", b"33512", b"82E8"),
+        ("bi", b"127.0.0.1", b'"127.0.0.1"', b"7F000001"),
+        ("bp", b"47340", b"47340", b"B8EC"),
+        ("si", b"127.0.0.1", b'"127.0.0.1"', b"7F000001"),
+        ("sp", b"43383", b"43383", b"A977"),
+        ("fi", b"127.0.0.1", b'"127.0.0.1"', b"7F000001"),
+        ("fp", b"36519", b"36519", b"8EA7"),
+        ("b", b"be", b'"be"', b"be"),
+        ("s", b"s1", b'"s1"', b"s1"),
+        ("f", b"fe", b'"fe"', b"fe"),
+        ("ft", b"fe", b'"fe"', b"fe"),
+        ("HM", b"GET", b'"GET"', b"GET"),
+        ("HP", b"/foo", b'"/foo"', b"/foo"),
+        ("HPO", b"/foo", b'"/foo"', b"/foo"),
+        ("HQ", b"?bar=baz", b'"?bar=baz"', b"?bar=baz"),
+        ("HU", b"/foo?bar=baz", b'"/foo?bar=baz"', b"/foo?bar=baz"),
+        ("HV", b"HTTP/1.1", b'"HTTP/1.1"', b"HTTP/1.1"),
+        ("r", b"GET /foo?bar=baz HTTP/1.1", b'"GET /foo?bar=baz HTTP/1.1"', b"GET /foo?bar=baz HTTP/1.1"),
+        ("rt", b"0", b"0", b"0000"),
+        ("B", b"58", b"58", b"58"),
+        ("U", b"49", b"49", b"49"),
+        ("ST", b"200", b"200", b"200"),
+        ("t", b"21/Nov/2026:07:52:14.427", b"21/Nov/2026:07:52:14.427", b"21/Nov/2026:07:52:14.427"),
+        ("T", b"21/Nov/2026:07:52:14 +0000", b"21/Nov/2026:07:52:14 +0000", b"21/Nov/2026:07:52:14 +0000"),
+        ("Ts", b"1795247534", b"1795247534", b"6B014DAE"),
+        ("ms", b"427", b"427", b"427"),
+        ("TR", b"0", b"0", b"0"),
+        ("Th", b"0", b"0", b"0"),
+        ("Ti", b"0", b"0", b"0"),
+        ("Tq", b"0", b"0", b"0"),
+        ("Tw", b"0", b"0", b"0"),
+        ("Tc", b"0", b"0", b"0"),
+        ("Tr", b"0", b"0", b"0"),
+        ("Td", b"0", b"0", b"0"),
+        ("Ta", b"0", b"0", b"0"),
+        ("Tt", b"0", b"0", b"0"),
+        ("Tu", b"0", b"0", b"0"),
+    ],
+)
 def test_tags_of_a_good_request(tag: str, plain: bytes, quoted: bytes, hexadecimal: bytes) -> None:
     # %ms under +X: 2.6 prints "1AB"; the manual names addresses, ports, %Ts, %rt and %pid only.
     ctx = scene()
     assert (render(f"%{tag}", ctx), render(f"%{{+Q}}{tag}", ctx), render(f"%{{+X}}{tag}", ctx)) == (
-        plain, quoted, hexadecimal)
+        plain,
+        quoted,
+        hexadecimal,
+    )
 
 
-@pytest.mark.parametrize(("tag", "plain", "quoted"), [
-    ("bi", b"-", b'""'), ("bp", b"-", b"-"), ("si", b"-", b'""'), ("sp", b"-", b"-"), ("b", b"fe", b'"fe"'),
-    ("s", b"<NOSRV>", b'"<NOSRV>"'), ("r", b"<BADREQ>", b'"<BADREQ>"'), ("HM", b"<BADREQ>", b'"<BADREQ>"'),
-    ("HP", b"<BADREQ>", b'"<BADREQ>"'), ("HPO", b"<BADREQ>", b'"<BADREQ>"'), ("HQ", b"<BADREQ>", b'"<BADREQ>"'),
-    ("HU", b"<BADREQ>", b'"<BADREQ>"'), ("HV", b"<BADREQ>", b'"<BADREQ>"'), ("ST", b"400", b"400"),
-    ("tsc", b"PR--", b"PR--"), ("TR", b"-1", b"-1"), ("Th", b"0", b"0"), ("Tq", b"-1", b"-1"), ("Tw", b"-1", b"-1"),
-    ("Tc", b"-1", b"-1"), ("Tr", b"-1", b"-1"), ("Td", b"-1", b"-1"), ("Ta", b"0", b"0"), ("Tt", b"0", b"0"),
-])
+@pytest.mark.parametrize(
+    ("tag", "plain", "quoted"),
+    [
+        ("bi", b"-", b'""'),
+        ("bp", b"-", b"-"),
+        ("si", b"-", b'""'),
+        ("sp", b"-", b"-"),
+        ("b", b"fe", b'"fe"'),
+        ("s", b"<NOSRV>", b'"<NOSRV>"'),
+        ("r", b"<BADREQ>", b'"<BADREQ>"'),
+        ("HM", b"<BADREQ>", b'"<BADREQ>"'),
+        ("HP", b"<BADREQ>", b'"<BADREQ>"'),
+        ("HPO", b"<BADREQ>", b'"<BADREQ>"'),
+        ("HQ", b"<BADREQ>", b'"<BADREQ>"'),
+        ("HU", b"<BADREQ>", b'"<BADREQ>"'),
+        ("HV", b"<BADREQ>", b'"<BADREQ>"'),
+        ("ST", b"400", b"400"),
+        ("tsc", b"PR--", b"PR--"),
+        ("TR", b"-1", b"-1"),
+        ("Th", b"0", b"0"),
+        ("Tq", b"-1", b"-1"),
+        ("Tw", b"-1", b"-1"),
+        ("Tc", b"-1", b"-1"),
+        ("Tr", b"-1", b"-1"),
+        ("Td", b"-1", b"-1"),
+        ("Ta", b"0", b"0"),
+        ("Tt", b"0", b"0"),
+    ],
+)
 def test_tags_of_a_bad_request(tag: str, plain: bytes, quoted: bytes) -> None:
     # Quoted ports that are missing are `""` in 2.6; a number is never quoted, so "-" here.
     ctx = bad_request()
@@ -130,12 +194,19 @@ def test_process_and_host() -> None:
     assert render("%{+X}pid", ctx) == b"%04X" % os.getpid()
 
 
-@pytest.mark.parametrize(("line", "expected"), [
-    (b"GET /a HTTP/1.0", b"HQ= /a /a /a"), (b"GET /a? HTTP/1.0", b"HQ=? /a /a /a?"),
-    (b"GET /a?x?y HTTP/1.0", b"HQ=?x?y /a /a /a?x?y"), (b"GET http://h/p?q HTTP/1.0", b"HQ=?q http://h/p /p http://h/p?q"),
-    (b"GET http://h HTTP/1.0", b"HQ= http://h  http://h"), (b"OPTIONS * HTTP/1.1", b"HQ= *  *"),
-    (b"CONNECT h:1 HTTP/1.0", b"HQ= h:1  h:1"), (b'GET /a?"]\\ HTTP/1.0', b"HQ=?#22]\\ /a /a /a?#22]\\"),
-])
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        (b"GET /a HTTP/1.0", b"HQ= /a /a /a"),
+        (b"GET /a? HTTP/1.0", b"HQ=? /a /a /a?"),
+        (b"GET /a?x?y HTTP/1.0", b"HQ=?x?y /a /a /a?x?y"),
+        (b"GET http://h/p?q HTTP/1.0", b"HQ=?q http://h/p /p http://h/p?q"),
+        (b"GET http://h HTTP/1.0", b"HQ= http://h  http://h"),
+        (b"OPTIONS * HTTP/1.1", b"HQ= *  *"),
+        (b"CONNECT h:1 HTTP/1.0", b"HQ= h:1  h:1"),
+        (b'GET /a?"]\\ HTTP/1.0', b"HQ=?#22]\\ /a /a /a?#22]\\"),
+    ],
+)
 def test_parts_of_a_target(line: bytes, expected: bytes) -> None:
     ctx = scene()
     ctx.record.request_line = line
@@ -145,7 +216,7 @@ def test_parts_of_a_target(line: bytes, expected: bytes) -> None:
 def test_escapes_of_structured_data() -> None:
     ctx = scene()
     ctx.record.request_line = b'GET /a?"]\\ HTTP/1.0'
-    assert render('%{+E}r|%{+Q,+E}HU', ctx) == b'GET /a?#22\\]\\\\ HTTP/1.0|"/a?#22\\]\\\\"'
+    assert render("%{+E}r|%{+Q,+E}HU", ctx) == b'GET /a?#22\\]\\\\ HTTP/1.0|"/a?#22\\]\\\\"'
 
 
 def test_a_long_request_line_is_cut() -> None:
@@ -175,7 +246,8 @@ def test_captures() -> None:
     ctx.record.request_cookie = b'a="b'
     assert render("%hr  %hs |%hrl|%hsl|%{+Q}hr|%{+Q}hrl|%{+Q}hsl|%{+E}hr|%{+Q,+E}hrl", ctx) == (
         b'{h|#80#22#7B]\\} {x|} |h #80#22#7B]\\|x -|"{h|#80#22#7B]\\}"|"h" "#80#22#7B]\\"|"x" ""|'
-        b'{h|#80#22#7B\\]\\\\}|"h" "#80#22#7B\\]\\\\"')
+        b'{h|#80#22#7B\\]\\\\}|"h" "#80#22#7B\\]\\\\"'
+    )
     # Manual 8.6: '"' becomes "#22" in a log; 2.6 leaves it in a captured cookie.
     assert render("%CC|%CS", ctx) == b"a=#22b|-"
 
@@ -228,7 +300,8 @@ def test_dates_follow_the_time_zone(monkeypatch: pytest.MonkeyPatch) -> None:
     ctx.record.accept_date = 1_795_247_624_026
     assert render("%T %Tl %t %trg %trl %Ts", ctx) == (
         b"21/Nov/2026:07:53:44 +0000 21/Nov/2026:02:53:44 -0500 21/Nov/2026:02:53:44.026 21/Nov/2026:07:53:44 +0000 "
-        b"21/Nov/2026:02:53:44 -0500 1795247624")
+        b"21/Nov/2026:02:53:44 -0500 1795247624"
+    )
 
 
 # The standard formats.
@@ -240,13 +313,15 @@ def test_httplog() -> None:
     ctx.record.request_line = b"GET /{}|%\\ HTTP/1.1"
     assert render(HTTP_LOG_FORMAT, ctx) == (
         b"127.0.0.1:33512 [21/Nov/2026:07:52:14.427] fe be/s1 0/0/0/0/0 200 58 - - ---- 1/1/0/0/0 0/0 "
-        b'{h|#23#7B#7D#22#7C\\ ]#E9} {x} "GET /{}|%\\ HTTP/1.1"')
+        b'{h|#23#7B#7D#22#7C\\ ]#E9} {x} "GET /{}|%\\ HTTP/1.1"'
+    )
 
 
 def test_httplog_of_a_bad_request() -> None:
     assert render(HTTP_LOG_FORMAT, bad_request()) == (
         b"127.0.0.1:33512 [21/Nov/2026:07:52:14.427] fe fe/<NOSRV> -1/-1/-1/-1/0 400 0 - - PR-- 1/1/0/0/0 0/0 "
-        b'"<BADREQ>"')
+        b'"<BADREQ>"'
+    )
 
 
 def test_httplog_of_the_statistics() -> None:
@@ -257,7 +332,8 @@ def test_httplog_of_the_statistics() -> None:
     ctx.record.request_line, ctx.record.sent = b"GET /stats HTTP/1.1", 55005
     assert render(HTTP_LOG_FORMAT, ctx) == (
         b"127.0.0.1:33512 [21/Nov/2026:07:52:14.427] fe fe/<STATS> 0/0/0/0/0 200 55005 - - LR-- 1/1/0/0/0 0/0 "
-        b'"GET /stats HTTP/1.1"')
+        b'"GET /stats HTTP/1.1"'
+    )
 
 
 def test_httplog_without_a_server_that_answers() -> None:
@@ -270,7 +346,8 @@ def test_httplog_without_a_server_that_answers() -> None:
     record.request_line = b"GET /dead HTTP/1.1"
     assert render(HTTP_LOG_FORMAT, ctx) == (
         b"127.0.0.1:33512 [21/Nov/2026:07:52:14.427] fe be/s1 0/0/-1/-1/301 503 217 - - SC-- 1/1/0/0/1 0/0 "
-        b'"GET /dead HTTP/1.1"')
+        b'"GET /dead HTTP/1.1"'
+    )
 
 
 def test_clf() -> None:
@@ -278,13 +355,15 @@ def test_clf() -> None:
     ctx.request_captures, ctx.response_captures = [b"h", b""], [b"x"]
     assert render(HTTP_CLF_LOG_FORMAT, ctx) == (
         b'127.0.0.1 - - [21/Nov/2026:07:52:14 +0000] "GET /foo?bar=baz HTTP/1.1" 200 58 "" "" 33512 427 "fe" "be" "s1" '
-        b'0 0 0 0 0 ---- 1 1 0 0 0 0 0 "" "" "h" "" "x"')
+        b'0 0 0 0 0 ---- 1 1 0 0 0 0 0 "" "" "h" "" "x"'
+    )
 
 
 def test_clf_of_a_bad_request_ends_with_a_space() -> None:
     assert render(HTTP_CLF_LOG_FORMAT, bad_request()) == (
         b'127.0.0.1 - - [21/Nov/2026:07:52:14 +0000] "<BADREQ>" 400 0 "" "" 33512 427 "fe" "fe" "<NOSRV>" '
-        b'-1 -1 -1 -1 0 PR-- 1 1 0 0 0 0 0 "" "" ')
+        b'-1 -1 -1 -1 0 PR-- 1 1 0 0 0 0 0 "" "" '
+    )
 
 
 def test_tcplog() -> None:
@@ -295,7 +374,8 @@ def test_tcplog() -> None:
     record.ended, record.sent = 5302, 0
     record.cause, record.step = ord("c"), ord("D")
     assert render(TCP_LOG_FORMAT, ctx) == (
-        b"127.0.0.1:33512 [21/Nov/2026:07:52:14.427] fe be/s1 1/0/302 0 cD 1/1/0/0/0 0/0")
+        b"127.0.0.1:33512 [21/Nov/2026:07:52:14.427] fe be/s1 1/0/302 0 cD 1/1/0/0/0 0/0"
+    )
 
 
 def test_tcplog_of_a_dead_server() -> None:
@@ -305,7 +385,8 @@ def test_tcplog_of_a_dead_server() -> None:
     record.retries, record.sent = 1, 0
     record.cause, record.step = ord("S"), ord("C")
     assert render(TCP_LOG_FORMAT, ctx) == (
-        b"127.0.0.1:33512 [21/Nov/2026:07:52:14.427] fe be/s1 1/-1/301 0 SC 1/1/0/0/1 0/0")
+        b"127.0.0.1:33512 [21/Nov/2026:07:52:14.427] fe be/s1 1/-1/301 0 SC 1/1/0/0/1 0/0"
+    )
 
 
 def test_tcp_clf() -> None:
@@ -314,7 +395,8 @@ def test_tcp_clf() -> None:
     ctx.record.uploaded, ctx.record.sent = 38, 51
     assert render(TCP_CLF_LOG_FORMAT, ctx) == (
         b'127.0.0.1 - - [21/Nov/2026:07:52:14 +0000] "TCP " 000 51 "" "" 33512 427 fe be s1 0 0 0 0 38 ---- '
-        b'1 1 0 0 0 0 0 "" "" ')
+        b'1 1 0 0 0 0 0 "" "" '
+    )
 
 
 def test_status_of_a_tcp_stream() -> None:

@@ -1,4 +1,5 @@
 """What master and keeper say to each other, and what is said to systemd."""
+
 import os
 import socket
 import time

@@ -1,4 +1,5 @@
 """How processes end, and what becomes of those who follow them."""
+
 import os
 import signal
 import subprocess
@@ -13,10 +14,16 @@ from pointsman.master.processes import exit_code, exit_words, reap, tell
 ROOT = Path(__file__).resolve().parents[3]
 
 
-@pytest.mark.parametrize(("status", "code", "words"), [
-    (0, 0, "exited with code 0 (Exit)"), (3 << 8, 3, "exited with code 3 (Exit)"),
-    (9, 137, "exited with code 137 (Killed)"), (11 | 0x80, 139, "exited with code 139 (Segmentation fault)"),
-    (15, 143, "exited with code 143 (Terminated)")])
+@pytest.mark.parametrize(
+    ("status", "code", "words"),
+    [
+        (0, 0, "exited with code 0 (Exit)"),
+        (3 << 8, 3, "exited with code 3 (Exit)"),
+        (9, 137, "exited with code 137 (Killed)"),
+        (11 | 0x80, 139, "exited with code 139 (Segmentation fault)"),
+        (15, 143, "exited with code 143 (Terminated)"),
+    ],
+)
 def test_how_it_ended(status: int, code: int, words: str) -> None:
     assert (exit_code(status), exit_words(status)) == (code, words)
 
@@ -45,8 +52,9 @@ if pid == 0:
     time.sleep(60)
 time.sleep(60)
 """
-    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True,
-                          env={**os.environ, "PYTHONPATH": str(ROOT)}) as process:
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)}
+    ) as process:
         assert process.stdout is not None
         follower = int(process.stdout.readline())
         process.kill()

@@ -1,4 +1,5 @@
 """Processes that do not turn: who is ended, when, and what is known of its place."""
+
 import os
 import signal
 import time
@@ -80,14 +81,24 @@ def test_how_long_the_keeper_may_sleep() -> None:
     assert Watch(5).wait(0.1) == 0.1
 
 
-@pytest.mark.parametrize(("words", "place"), [
-    (b"", ""),
-    (b"noise\n", ""),
-    (b'Fatal Python error: Aborted\n\nCurrent thread 0x1 (most recent call first):\n  File "/x/y/regex.py", line 12 in '
-     b'find\n  File "/x/loop.py", line 3 in run\n', "in find (regex.py:12)"),
-    (b"/x/_calls.so(+0x1)[0x2]\n/lib/libc.so.6(+0x3)[0x4]\n/x/_hot__mypyc.so(CPyDef_tags___Tag___text+0x1f)[0x5]\n"
-     b'  File "/x/loop.py", line 3 in run\n', "in tags.Tag.text"),
-])
+@pytest.mark.parametrize(
+    ("words", "place"),
+    [
+        (b"", ""),
+        (b"noise\n", ""),
+        (
+            b"Fatal Python error: Aborted\n\nCurrent thread 0x1 (most recent call first):\n"
+            b'  File "/x/y/regex.py", line 12 in '
+            b'find\n  File "/x/loop.py", line 3 in run\n',
+            "in find (regex.py:12)",
+        ),
+        (
+            b"/x/_calls.so(+0x1)[0x2]\n/lib/libc.so.6(+0x3)[0x4]\n/x/_hot__mypyc.so(CPyDef_tags___Tag___text+0x1f)[0x5]\n"
+            b'  File "/x/loop.py", line 3 in run\n',
+            "in tags.Tag.text",
+        ),
+    ],
+)
 def test_the_place(words: bytes, place: str) -> None:
     assert place_of(words) == place
 

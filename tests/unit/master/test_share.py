@@ -1,4 +1,5 @@
 """When a lane makes way for the others."""
+
 import os
 
 import pytest
@@ -42,9 +43,18 @@ def test_a_single_process_never_makes_way() -> None:
 
 
 def test_who_has_more_than_its_share_is_over() -> None:
-    for held, over in (((50, 50), False), ((58, 42), False), ((59, 41), True), ((8, 0), False), ((16, 0), False),
-                       ((17, 0), True), ((30, 30, 50), True), ((33, 33, 34), False), ((560, 440), False),
-                       ((570, 430), True)):
+    for held, over in (
+        ((50, 50), False),
+        ((58, 42), False),
+        ((59, 41), True),
+        ((8, 0), False),
+        ((16, 0), False),
+        ((17, 0), True),
+        ((30, 30, 50), True),
+        ((33, 33, 34), False),
+        ((560, 440), False),
+        ((570, 430), True),
+    ):
         assert lanes(*held)[held.index(max(held))].over() == over, held
 
 

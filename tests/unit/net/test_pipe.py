@@ -1,4 +1,5 @@
 """Payload that goes from one socket to another through the process's pipe."""
+
 import errno
 import os
 import socket

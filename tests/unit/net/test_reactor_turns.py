@@ -1,4 +1,5 @@
 """Turns of the reactor: descriptors that are given up, goes, faults."""
+
 import os
 import socket
 import time
@@ -101,6 +102,7 @@ def test_a_go_of_a_channel_that_closes_meanwhile_is_dropped() -> None:
 
 def test_who_asks_again_and_again_goes_once_a_turn() -> None:
     """A fast peer asks at each event and at each go: its goes must not become more with every turn."""
+
     class Greedy(Ear):
         def ready(self, events: int) -> None:
             super().ready(events)

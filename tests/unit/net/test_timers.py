@@ -1,4 +1,5 @@
 """The wheel: deadlines fire in time, once, and whatever their neighbours do."""
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -100,8 +101,11 @@ def test_a_fault_of_one_does_not_keep_the_others_from_firing() -> None:
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.lists(st.tuples(st.integers(0, 4), st.sampled_from(("arm", "disarm", "pass")), st.integers(0, 90_000)),
-                max_size=25))
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 4), st.sampled_from(("arm", "disarm", "pass")), st.integers(0, 90_000)), max_size=25
+    )
+)
 def test_like_a_list_of_deadlines(steps: list[tuple[int, str, int]]) -> None:
     """Whatever is done, a thing fires between its deadline and a slot later, and only then."""
     now = 5000

@@ -1,4 +1,5 @@
 """A stream socket on the reactor: partial writes, half-closes, resets, what is known to be unread."""
+
 import select
 import socket
 import struct

@@ -1,4 +1,5 @@
 """Wires that leave their peer in the dark (manual 4.4, silent-drop)."""
+
 import socket
 
 import pytest

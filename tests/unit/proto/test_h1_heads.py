@@ -1,4 +1,5 @@
 """What a head must be, case by case: refused with its status, mended, or tolerated (but under strict)."""
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -133,10 +134,12 @@ REFUSED = {
     "WebSocket without key": get(b"Upgrade: websocket\r\nConnection: upgrade\r\n"),
     "WebSocket in a list without key": get(b"Upgrade: foo, WebSocket\r\nConnection: x, Upgrade\r\n"),
     "WebSocket with a short key": get(b"Upgrade: websocket\r\nConnection: upgrade\r\nSec-WebSocket-Key: x\r\n"),
-    "WebSocket with a body but without key": post(b"Upgrade: websocket\r\nConnection: upgrade\r\n"
-                                                  b"Content-Length: 1\r\n"),
-    "WebSocket with an odd key": get(b"Upgrade: websocket\r\nConnection: upgrade\r\nSec-WebSocket-Key: " + b"\v" * 24
-                                     + b"\r\n"),
+    "WebSocket with a body but without key": post(
+        b"Upgrade: websocket\r\nConnection: upgrade\r\nContent-Length: 1\r\n"
+    ),
+    "WebSocket with an odd key": get(
+        b"Upgrade: websocket\r\nConnection: upgrade\r\nSec-WebSocket-Key: " + b"\v" * 24 + b"\r\n"
+    ),
     # CONNECT
     "CONNECT without port": get(b"", b"CONNECT h HTTP/1.1"),
     "CONNECT with an empty port": get(b"", b"CONNECT h: HTTP/1.1", b"Host: h:\r\n"),
@@ -161,8 +164,16 @@ def test_refused(block: bytes) -> None:
         assert caught.value.status == 400
 
 
-@pytest.mark.parametrize("coding", [b"gzip,chunked", b"gzip, chunked", b"identity, chunked", b"deflate,chunked",
-                                    b"gzip\r\nTransfer-Encoding: chunked"])
+@pytest.mark.parametrize(
+    "coding",
+    [
+        b"gzip,chunked",
+        b"gzip, chunked",
+        b"identity, chunked",
+        b"deflate,chunked",
+        b"gzip\r\nTransfer-Encoding: chunked",
+    ],
+)
 def test_unknown_coding_before_chunked(coding: bytes) -> None:
     with pytest.raises(ProtocolError) as caught:
         parse_request(post(b"Transfer-Encoding: " + coding + b"\r\n"))
@@ -183,40 +194,59 @@ def test_old_methods_that_may_have_a_body() -> None:
 
 
 MENDED = {
-    "equal lengths": (post(b"Content-Length: 2, 2\r\nX: y\r\ncontent-length:2\r\n"),
-                      [b"host: h", b"content-length: 2", b"x: y"]),
+    "equal lengths": (
+        post(b"Content-Length: 2, 2\r\nX: y\r\ncontent-length:2\r\n"),
+        [b"host: h", b"content-length: 2", b"x: y"],
+    ),
     "a length with zeros": (post(b"Content-Length: 02\r\n"), [b"host: h", b"content-length: 2"]),
     "many zeros": (post(b"Content-Length: " + b"0" * 40 + b"2\r\n"), [b"host: h", b"content-length: 2"]),
-    "2^64 - 1": (post(b"Content-Length: 18446744073709551615\r\n"),
-                 [b"host: h", b"content-length: 18446744073709551615"]),
-    "length and coding": (post(b"A: 1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\nB: 2\r\n"),
-                          [b"host: h", b"a: 1", b"transfer-encoding: chunked", b"b: 2"]),
+    "2^64 - 1": (
+        post(b"Content-Length: 18446744073709551615\r\n"),
+        [b"host: h", b"content-length: 18446744073709551615"],
+    ),
+    "length and coding": (
+        post(b"A: 1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\nB: 2\r\n"),
+        [b"host: h", b"a: 1", b"transfer-encoding: chunked", b"b: 2"],
+    ),
     "tabs around chunked": (post(b"Transfer-Encoding: \tChunked\t\r\n"), [b"host: h", b"transfer-encoding: chunked"]),
     "a folded coding": (post(b"Transfer-Encoding:\r\n chunked\r\n"), [b"host: h", b"transfer-encoding: chunked"]),
-    "folds": (b"GET /a HTTP/1.1\nHost: h\nX: y\n  z\r\n\t\r\n  a \r\nY: \r\n\r\n",
-              [b"host: h", b"x: y   z  \t    a", b"y: "]),
+    "folds": (
+        b"GET /a HTTP/1.1\nHost: h\nX: y\n  z\r\n\t\r\n  a \r\nY: \r\n\r\n",
+        [b"host: h", b"x: y   z  \t    a", b"y: "],
+    ),
     "fold of nothing": (get(b"X:\r\n  z\r\n"), [b"host: h", b"x: z"]),
     "white space": (get(b"X:  a b \t \r\nY:\r\nZ:\xe9\x80\r\n"), [b"host: h", b"x: a b", b"y: ", b"z: \xe9\x80"]),
     "equal Hosts": (get(b"A: b\r\nhoST: H\r\n"), [b"host: h", b"a: b"]),
-    "TE": (get(b"TE: gzip\r\nX: 1\r\nTE: x, trailers\r\nY: 1\r\n"),
-           [b"host: h", b"x: 1", b"te: trailers", b"y: 1"]),
-    "h2c": (get(b"Upgrade: h2c\r\nHTTP2-Settings: abc\r\nConnection: Upgrade, HTTP2-Settings\r\nA: 1\r\n"),
-            [b"host: h", b"http2-settings: abc", b"a: 1"]),
+    "TE": (get(b"TE: gzip\r\nX: 1\r\nTE: x, trailers\r\nY: 1\r\n"), [b"host: h", b"x: 1", b"te: trailers", b"y: 1"]),
+    "h2c": (
+        get(b"Upgrade: h2c\r\nHTTP2-Settings: abc\r\nConnection: Upgrade, HTTP2-Settings\r\nA: 1\r\n"),
+        [b"host: h", b"http2-settings: abc", b"a: 1"],
+    ),
     "h2": (get(b"Upgrade: h2\r\nConnection: x, Upgrade\r\n"), [b"host: h", b"connection: x"]),
     "an empty upgrade": (get(b"Upgrade:\r\nConnection: Upgrade\r\n"), [b"host: h"]),
-    "an upgrade that Connection does not name": (get(b"Upgrade: foo\r\nConnection: x\r\n"),
-                                                 [b"host: h", b"connection: x"]),
+    "an upgrade that Connection does not name": (
+        get(b"Upgrade: foo\r\nConnection: x\r\n"),
+        [b"host: h", b"connection: x"],
+    ),
     "a WebSocket that Connection does not name": (get(b"Upgrade: websocket\r\n"), [b"host: h"]),
-    "Connection names an upgrade that is none": (get(b"Connection: keep-alive, Upgrade\r\nA: 1\r\n"),
-                                                 [b"host: h", b"connection: keep-alive", b"a: 1"]),
-    "h2c and another": (get(b"Upgrade: H2C, foo\r\nConnection: upgrade\r\n"),
-                        [b"host: h", b"upgrade: foo", b"connection: upgrade"]),
-    "upgrade with a body": (post(b"Connection: upgrade\r\nUpgrade: foo\r\nContent-Length: 3\r\n"),
-                            [b"host: h", b"connection: upgrade", b"upgrade: foo", b"content-length: 3"]),
+    "Connection names an upgrade that is none": (
+        get(b"Connection: keep-alive, Upgrade\r\nA: 1\r\n"),
+        [b"host: h", b"connection: keep-alive", b"a: 1"],
+    ),
+    "h2c and another": (
+        get(b"Upgrade: H2C, foo\r\nConnection: upgrade\r\n"),
+        [b"host: h", b"upgrade: foo", b"connection: upgrade"],
+    ),
+    "upgrade with a body": (
+        post(b"Connection: upgrade\r\nUpgrade: foo\r\nContent-Length: 3\r\n"),
+        [b"host: h", b"connection: upgrade", b"upgrade: foo", b"content-length: 3"],
+    ),
     "default port": (get(b"", b"GET http://h:80/a?b HTTP/1.1", b"Host: h:80\r\n"), [b"host: h"]),
     "default port of a tunnel": (get(b"", b"CONNECT h:443 HTTP/1.1", b"Host: h:443\r\n"), [b"host: h"]),
-    "CONNECT with a length": (get(b"Content-Length: 3\r\n", b"CONNECT h:8080 HTTP/1.1", b"Host: h:8080\r\n"),
-                              [b"host: h:8080"]),
+    "CONNECT with a length": (
+        get(b"Content-Length: 3\r\n", b"CONNECT h:8080 HTTP/1.1", b"Host: h:8080\r\n"),
+        [b"host: h:8080"],
+    ),
     "an empty line before": (b"\r\n" + get(b""), [b"host: h"]),
     "two empty lines before": (b"\r\n\r\n" + get(b""), [b"host: h"]),
     "empty lines before": (b"\r\n\n\r\n" + get(b""), [b"host: h"]),
@@ -230,40 +260,43 @@ def test_mended(block: bytes, fields: list[bytes]) -> None:
     assert shown(parse_request(block)) == fields
 
 
-@pytest.mark.parametrize(("first", "host", "uri"), [
-    (b"GET http://h:80/a?b HTTP/1.1", b"h", b"http://h/a?b"),
-    (b"GET http://h:/ HTTP/1.1", b"h", b"http://h/"),
-    (b"GET HTTP://h:80/ HTTP/1.1", b"h:80", b"HTTP://h/"),
-    (b"GET https://h:443/ HTTP/1.1", b"h", b"https://h/"),
-    (b"GET http://[::1]:80/ HTTP/1.1", b"[::1]", b"http://[::1]/"),
-    (b"GET http://u@h:80/ HTTP/1.1", b"h", b"http://u@h/"),
-    (b"GET http://h/a HTTP/1.1", b"h:80", b"http://h/a"),
-    (b"GET http://h/a HTTP/1.1", b"h:", b"http://h/a"),
-    (b"GET https://h:80/a HTTP/1.1", b"h:80", b"https://h:80/a"),
-    (b"GET HTTP://H/a HTTP/1.1", b"h", b"HTTP://H/a"),
-    (b"GET ftp://h/a HTTP/1.1", b"h", b"ftp://h/a"),
-    (b"OPTIONS http://h HTTP/1.1", b"h", b"http://h"),
-    (b"OPTIONS * HTTP/1.1", b"h", b"*"),
-    (b"CONNECT h:80 HTTP/1.1", b"h", b"h:80"),
-    (b"CONNECT [::1]:443 HTTP/1.1", b"[::1]:443", b"[::1]:443"),
-    (b"GET\t/a HTTP/1.1", b"h", b"/a"),
-    (b"GET  /a \tHTTP/1.1", b"h", b"/a"),
-    (b"GET http://h HTTP/1.1", b"h", b"http://h/"),
-    (b"GET http://u@h:80 HTTP/1.1", b"h", b"http://u@h/"),
-    (b"GET ftp://h:21 HTTP/1.1", b"h:21", b"ftp://h:21/"),
-    (b"GET http://h?x=/a@b HTTP/1.1", b"h", b"http://h?x=/a@b"),
-    (b"GET http://h:80?x HTTP/1.1", b"h", b"http://h?x"),
-    (b"OPTIONS http://h:80 HTTP/1.1", b"h", b"http://h"),
-    (b"GET http:///a HTTP/1.1", b"", b"http:///a"),
-    (b"GET http:///a HTTP/1.1", b":80", b"http:///a"),
-    (b"GET http://:80/ HTTP/1.1", b":80", b"http:///"),
-    (b"GET http://:81/ HTTP/1.1", b":81", b"http://:81/"),
-    (b"GET http:// HTTP/1.1", b"", b"http:///"),
-    (b"CONNECT h:80 HTTP/1.1", b"h:", b"h:80"),
-    (b"CONNECT [::1]:443 HTTP/1.1", b"[::1]:", b"[::1]:443"),
-    (b"CONNECT :80 HTTP/1.1", b"", b":80"),
-    (b'GET /<>"\\^`{|}%zz HTTP/1.1', b"h", b'/<>"\\^`{|}%zz'),
-])
+@pytest.mark.parametrize(
+    ("first", "host", "uri"),
+    [
+        (b"GET http://h:80/a?b HTTP/1.1", b"h", b"http://h/a?b"),
+        (b"GET http://h:/ HTTP/1.1", b"h", b"http://h/"),
+        (b"GET HTTP://h:80/ HTTP/1.1", b"h:80", b"HTTP://h/"),
+        (b"GET https://h:443/ HTTP/1.1", b"h", b"https://h/"),
+        (b"GET http://[::1]:80/ HTTP/1.1", b"[::1]", b"http://[::1]/"),
+        (b"GET http://u@h:80/ HTTP/1.1", b"h", b"http://u@h/"),
+        (b"GET http://h/a HTTP/1.1", b"h:80", b"http://h/a"),
+        (b"GET http://h/a HTTP/1.1", b"h:", b"http://h/a"),
+        (b"GET https://h:80/a HTTP/1.1", b"h:80", b"https://h:80/a"),
+        (b"GET HTTP://H/a HTTP/1.1", b"h", b"HTTP://H/a"),
+        (b"GET ftp://h/a HTTP/1.1", b"h", b"ftp://h/a"),
+        (b"OPTIONS http://h HTTP/1.1", b"h", b"http://h"),
+        (b"OPTIONS * HTTP/1.1", b"h", b"*"),
+        (b"CONNECT h:80 HTTP/1.1", b"h", b"h:80"),
+        (b"CONNECT [::1]:443 HTTP/1.1", b"[::1]:443", b"[::1]:443"),
+        (b"GET\t/a HTTP/1.1", b"h", b"/a"),
+        (b"GET  /a \tHTTP/1.1", b"h", b"/a"),
+        (b"GET http://h HTTP/1.1", b"h", b"http://h/"),
+        (b"GET http://u@h:80 HTTP/1.1", b"h", b"http://u@h/"),
+        (b"GET ftp://h:21 HTTP/1.1", b"h:21", b"ftp://h:21/"),
+        (b"GET http://h?x=/a@b HTTP/1.1", b"h", b"http://h?x=/a@b"),
+        (b"GET http://h:80?x HTTP/1.1", b"h", b"http://h?x"),
+        (b"OPTIONS http://h:80 HTTP/1.1", b"h", b"http://h"),
+        (b"GET http:///a HTTP/1.1", b"", b"http:///a"),
+        (b"GET http:///a HTTP/1.1", b":80", b"http:///a"),
+        (b"GET http://:80/ HTTP/1.1", b":80", b"http:///"),
+        (b"GET http://:81/ HTTP/1.1", b":81", b"http://:81/"),
+        (b"GET http:// HTTP/1.1", b"", b"http:///"),
+        (b"CONNECT h:80 HTTP/1.1", b"h:", b"h:80"),
+        (b"CONNECT [::1]:443 HTTP/1.1", b"[::1]:", b"[::1]:443"),
+        (b"CONNECT :80 HTTP/1.1", b"", b":80"),
+        (b'GET /<>"\\^`{|}%zz HTTP/1.1', b"h", b'/<>"\\^`{|}%zz'),
+    ],
+)
 def test_targets(first: bytes, host: bytes, uri: bytes) -> None:
     assert parse_request(get(b"", first, b"Host: " + host + b"\r\n")).uri == uri
 
@@ -360,6 +393,7 @@ def test_hundred_fields_are_allowed() -> None:
 
 # Responses.
 
+
 def answer(lines: bytes, first: bytes = b"HTTP/1.1 200 OK") -> bytes:
     return first + b"\r\n" + lines + b"\r\n"
 
@@ -395,16 +429,19 @@ def test_bad_responses(block: bytes) -> None:
     assert caught.value.status == 502
 
 
-@pytest.mark.parametrize(("first", "status", "reason", "minor"), [
-    (b"HTTP/1.1 200 OK", 200, b"OK", 1),
-    (b"HTTP/1.0 404 Not Found", 404, b"Not Found", 0),
-    (b"HTTP/1.1 200 ", 200, b"", 1),
-    (b"HTTP/1.1 200", 200, b"", 1),
-    (b"HTTP/1.1 200  a\tb\xff ", 200, b"a\tb\xff ", 1),
-    (b"HTTP/1.1  200 OK", 200, b"OK", 1),
-    (b"HTTP/1.1\t200\tOK", 200, b"OK", 1),
-    (b"HTTP/1.1 999 x", 999, b"x", 1),
-])
+@pytest.mark.parametrize(
+    ("first", "status", "reason", "minor"),
+    [
+        (b"HTTP/1.1 200 OK", 200, b"OK", 1),
+        (b"HTTP/1.0 404 Not Found", 404, b"Not Found", 0),
+        (b"HTTP/1.1 200 ", 200, b"", 1),
+        (b"HTTP/1.1 200", 200, b"", 1),
+        (b"HTTP/1.1 200  a\tb\xff ", 200, b"a\tb\xff ", 1),
+        (b"HTTP/1.1  200 OK", 200, b"OK", 1),
+        (b"HTTP/1.1\t200\tOK", 200, b"OK", 1),
+        (b"HTTP/1.1 999 x", 999, b"x", 1),
+    ],
+)
 def test_status_lines(first: bytes, status: int, reason: bytes, minor: int) -> None:
     head = parse_response(answer(b"", first))
     assert (head.status, head.reason, head.minor) == (status, reason, minor)
@@ -435,8 +472,12 @@ def test_switching_protocols() -> None:
     socket = parse_request(get(b"Upgrade: websocket\r\nConnection: upgrade\r\n" + KEY))
     plain = parse_request(get(b""))
     given = parse_response(answer(b"Upgrade: bar\r\nConnection: upgrade\r\n", b"HTTP/1.1 101 x"))
-    accepted = parse_response(answer(b"Upgrade: websocket\r\nConnection: upgrade\r\n"
-                                     b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n", b"HTTP/1.1 101 x"))
+    accepted = parse_response(
+        answer(
+            b"Upgrade: websocket\r\nConnection: upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n",
+            b"HTTP/1.1 101 x",
+        )
+    )
     check_switch(asked, given)
     check_switch(socket, accepted)
     check_switch(socket, given)  # another protocol, which has no accept field
@@ -445,14 +486,22 @@ def test_switching_protocols() -> None:
     to_nothing = parse_response(answer(b"Connection: upgrade\r\n", b"HTTP/1.1 101 x"))
     to_http2 = parse_response(answer(b"Connection: upgrade\r\nUpgrade: h2c\r\n", b"HTTP/1.1 101 x"))
     unaccepted = parse_response(answer(b"Upgrade: WebSocket\r\nConnection: upgrade\r\n", b"HTTP/1.1 101 x"))
-    for request, response in ((plain, given), (asked, bare), (asked, unnamed), (asked, to_nothing), (asked, to_http2),
-                              (socket, unaccepted), (asked, unaccepted)):
+    for request, response in (
+        (plain, given),
+        (asked, bare),
+        (asked, unnamed),
+        (asked, to_nothing),
+        (asked, to_http2),
+        (socket, unaccepted),
+        (asked, unaccepted),
+    ):
         with pytest.raises(ProtocolError) as caught:
             check_switch(request, response)
         assert caught.value.status == 502
 
 
 # Python's own readings of text must not leak in.
+
 
 @given(st.binary(min_size=1, max_size=24))
 def test_a_length_is_digits(text: bytes) -> None:
@@ -474,8 +523,12 @@ def test_only_lf_ends_a_line_and_only_blanks_are_trimmed(odd: bytes) -> None:
 
 @given(st.binary(max_size=120), st.booleans())
 def test_garbage_raises_only_protocol_errors(data: bytes, strict: bool) -> None:
-    for block in (data, b"GET / HTTP/1.1\r\n" + data + b"\r\n\r\n", b"HTTP/1.1 200 " + data + b"\r\n\r\n",
-                  data + b"\r\nHost: h\r\n\r\n"):
+    for block in (
+        data,
+        b"GET / HTTP/1.1\r\n" + data + b"\r\n\r\n",
+        b"HTTP/1.1 200 " + data + b"\r\n\r\n",
+        data + b"\r\nHost: h\r\n\r\n",
+    ):
         for parse in (parse_request, parse_response):
             try:
                 parse(block, strict)
@@ -483,11 +536,47 @@ def test_garbage_raises_only_protocol_errors(data: bytes, strict: bool) -> None:
                 continue
 
 
-ALPHABET = st.sampled_from([b"GET", b"CONNECT", b" ", b"/", b"*", b"http://", b"h", b":80", b"HTTP/1.1", b"HTTP/1.0",
-                            b"\r\n", b"\n", b"\r", b"\t", b"\0", b":", b",", b"Host", b"Content-Length", b"2", b"3",
-                            b"Transfer-Encoding", b"chunked", b"gzip", b"Connection", b"upgrade", b"Upgrade", b"h2c",
-                            b"websocket", b"TE", b"trailers", b"Expect", b"100-continue", b"@", b"[::1]", b"#",
-                            b"\x80"])
+ALPHABET = st.sampled_from(
+    [
+        b"GET",
+        b"CONNECT",
+        b" ",
+        b"/",
+        b"*",
+        b"http://",
+        b"h",
+        b":80",
+        b"HTTP/1.1",
+        b"HTTP/1.0",
+        b"\r\n",
+        b"\n",
+        b"\r",
+        b"\t",
+        b"\0",
+        b":",
+        b",",
+        b"Host",
+        b"Content-Length",
+        b"2",
+        b"3",
+        b"Transfer-Encoding",
+        b"chunked",
+        b"gzip",
+        b"Connection",
+        b"upgrade",
+        b"Upgrade",
+        b"h2c",
+        b"websocket",
+        b"TE",
+        b"trailers",
+        b"Expect",
+        b"100-continue",
+        b"@",
+        b"[::1]",
+        b"#",
+        b"\x80",
+    ]
+)
 
 
 @given(st.lists(ALPHABET, max_size=40))

@@ -1,4 +1,5 @@
 """Where a head ends, however its bytes arrive."""
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -57,8 +58,25 @@ def test_any_cut_gives_the_same_head(head: bytes, cuts: list[int], rest: bytes) 
     assert [(one.name, one.value) for one in parsed.fields] == [(one.name, one.value) for one in again.fields]
 
 
-PIECES = st.lists(st.sampled_from([b"GET / HTTP/1.1", b"\r\n", b"\n", b"\r", b"A: b", b"A:", b" c", b"HTTP/1.1 200 OK",
-                                   b"\0", b"\x80", b"A b", b"Host: h"]), max_size=12)
+PIECES = st.lists(
+    st.sampled_from(
+        [
+            b"GET / HTTP/1.1",
+            b"\r\n",
+            b"\n",
+            b"\r",
+            b"A: b",
+            b"A:",
+            b" c",
+            b"HTTP/1.1 200 OK",
+            b"\0",
+            b"\x80",
+            b"A b",
+            b"Host: h",
+        ]
+    ),
+    max_size=12,
+)
 
 
 @given(PIECES, st.booleans())
@@ -74,28 +92,57 @@ def test_what_is_refused_early_is_refused_when_whole(pieces: list[bytes], is_req
     assert arrive(whole, list(range(1, len(whole))), is_request) == at_once
 
 
-@pytest.mark.parametrize("data", [
-    b"\x16\x03\x01", b"G\0", b"GET /\x80", b"GET /a#", b"GET /a\n", b"GET /a\r\n", b"GET /a HTTX\r\n",
-    b"GET /a HTTP/1.1\r\nA b\r\n", b"GET /a HTTP/1.1\r\nA b", b"GET /a HTTP/1.1\r\nA: b\r\n(", b"SSH-2.0-x\r\n",
-    b"GET /a HTTP/1.1\r\nA: b\r\n: c", b"PRI * HTTP/1.0\r\n", b"\rGET",
-])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x16\x03\x01",
+        b"G\0",
+        b"GET /\x80",
+        b"GET /a#",
+        b"GET /a\n",
+        b"GET /a\r\n",
+        b"GET /a HTTX\r\n",
+        b"GET /a HTTP/1.1\r\nA b\r\n",
+        b"GET /a HTTP/1.1\r\nA b",
+        b"GET /a HTTP/1.1\r\nA: b\r\n(",
+        b"SSH-2.0-x\r\n",
+        b"GET /a HTTP/1.1\r\nA: b\r\n: c",
+        b"PRI * HTTP/1.0\r\n",
+        b"\rGET",
+    ],
+)
 def test_no_request_is_refused_at_once(data: bytes) -> None:
     with pytest.raises(ProtocolError) as caught:
         split_head(data, 0, LIMIT, True)
     assert caught.value.status == 400
 
 
-@pytest.mark.parametrize("data", [b"\x15\x03", b"HTTX", b"HTTP/1.1 2x0\r\n", b"HTTP/1.1 200 OK\r\nA b\r\n",
-                                  b"SSH-2.0-x"])
+@pytest.mark.parametrize(
+    "data", [b"\x15\x03", b"HTTX", b"HTTP/1.1 2x0\r\n", b"HTTP/1.1 200 OK\r\nA b\r\n", b"SSH-2.0-x"]
+)
 def test_no_response_is_refused_at_once(data: bytes) -> None:
     with pytest.raises(ProtocolError) as caught:
         split_head(data, 0, LIMIT, False)
     assert caught.value.status == 502
 
 
-@pytest.mark.parametrize("data", [b"", b"G", b"GET", b"GET ", b"GET /a", b"GET /a HTTX", b"GET /a HTTP/1.1\r",
-                                  b"GET /a HTTP/1.1\r\nA", b"GET /a HTTP/1.1\r\nA: b\r\n\r", b"\r", b"\r\n",
-                                  b"\n\r\n\r"])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"G",
+        b"GET",
+        b"GET ",
+        b"GET /a",
+        b"GET /a HTTX",
+        b"GET /a HTTP/1.1\r",
+        b"GET /a HTTP/1.1\r\nA",
+        b"GET /a HTTP/1.1\r\nA: b\r\n\r",
+        b"\r",
+        b"\r\n",
+        b"\n\r\n\r",
+    ],
+)
 def test_needs_more(data: bytes) -> None:
     assert split_head(data, 0, LIMIT, True) == 0
 

@@ -1,4 +1,5 @@
 """Bodies: what is payload, where the body ends, and what cannot be one; whole, and cut at every byte."""
+
 from itertools import pairwise
 
 import pytest
@@ -20,7 +21,7 @@ def fed(pieces: list[bytes], kind: int = CHUNKED, length: int = -1) -> tuple[byt
 
 def every_way(data: bytes) -> list[list[bytes]]:
     """Cut at each byte once, and at all of them."""
-    single = [data[i:i + 1] for i in range(len(data))]
+    single = [data[i : i + 1] for i in range(len(data))]
     return [[data], single, *([data[:i], data[i:]] for i in range(1, len(data)))]
 
 
@@ -109,25 +110,35 @@ def test_refused_before_its_line_ends(data: bytes) -> None:
         fed([data])
 
 
-@pytest.mark.parametrize("data", [b"2;" + b"x" * 16_000, b"0" * 16_000, b"0\r\nA: " + b"x" * 16_000,
-                                  b"0\r\n" + (b"a: " + b"x" * 1000 + b"\r\n") * 16])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"2;" + b"x" * 16_000,
+        b"0" * 16_000,
+        b"0\r\nA: " + b"x" * 16_000,
+        b"0\r\n" + (b"a: " + b"x" * 1000 + b"\r\n") * 16,
+    ],
+)
 def test_what_is_held_is_bounded(data: bytes) -> None:
     with pytest.raises(ProtocolError):
         fed([data])
     with pytest.raises(ProtocolError):
-        fed([data[i:i + 50] for i in range(0, len(data), 50)])
+        fed([data[i : i + 50] for i in range(0, len(data), 50)])
     with pytest.raises(ProtocolError):
         fed([data + b"\r\n"])
 
 
-@pytest.mark.parametrize(("pieces", "payload", "done", "excess"), [
-    ([b"ab"], b"ab", True, b""),
-    ([b"a", b"b"], b"ab", True, b""),
-    ([b"a"], b"a", False, b""),
-    ([b"abc"], b"ab", True, b"c"),
-    ([b"a", b"bcd"], b"ab", True, b"cd"),
-    ([b"ab", b"c", b"d"], b"ab", True, b"cd"),
-])
+@pytest.mark.parametrize(
+    ("pieces", "payload", "done", "excess"),
+    [
+        ([b"ab"], b"ab", True, b""),
+        ([b"a", b"b"], b"ab", True, b""),
+        ([b"a"], b"a", False, b""),
+        ([b"abc"], b"ab", True, b"c"),
+        ([b"a", b"bcd"], b"ab", True, b"cd"),
+        ([b"ab", b"c", b"d"], b"ab", True, b"cd"),
+    ],
+)
 def test_sized(pieces: list[bytes], payload: bytes, done: bool, excess: bytes) -> None:
     assert fed(pieces, SIZED, 2) == (payload, done, excess, [])
 
@@ -166,8 +177,12 @@ def test_encoding() -> None:
     assert last_chunk([field(b"x-t", b"1"), field(b"y", b"")]) == b"0\r\nx-t: 1\r\ny: \r\n\r\n"
 
 
-@given(st.lists(st.binary(max_size=300), max_size=6), st.lists(st.integers(0, 2000), max_size=8), st.binary(max_size=5),
-       st.booleans())
+@given(
+    st.lists(st.binary(max_size=300), max_size=6),
+    st.lists(st.integers(0, 2000), max_size=8),
+    st.binary(max_size=5),
+    st.booleans(),
+)
 def test_round_trip(parts: list[bytes], cuts: list[int], rest: bytes, trailers: bool) -> None:
     fields = [field(b"x-t", b"1")] if trailers else []
     data = b"".join([chunk(part) for part in parts]) + last_chunk(fields) + rest
@@ -176,8 +191,32 @@ def test_round_trip(parts: list[bytes], cuts: list[int], rest: bytes, trailers: 
     assert fed(pieces) == (b"".join(parts), True, rest, [b"x-t: 1"] if trailers else [])
 
 
-@given(st.lists(st.sampled_from([b"0", b"2", b"a", b"\r\n", b"\n", b"\r", b";", b'"', b"\\", b"ab", b" ", b"A: b", b"x",
-                                 b"0\r\n", b"2\r\nab\r\n", b"\0", b"Host: h"]), max_size=14))
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                b"0",
+                b"2",
+                b"a",
+                b"\r\n",
+                b"\n",
+                b"\r",
+                b";",
+                b'"',
+                b"\\",
+                b"ab",
+                b" ",
+                b"A: b",
+                b"x",
+                b"0\r\n",
+                b"2\r\nab\r\n",
+                b"\0",
+                b"Host: h",
+            ]
+        ),
+        max_size=14,
+    )
+)
 def test_any_cut_gives_the_same_or_an_error(pieces: list[bytes]) -> None:
     whole = b"".join(pieces)
     results: list[tuple[bytes, bool, bytes, list[bytes]] | None] = []

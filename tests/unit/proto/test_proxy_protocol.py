@@ -1,4 +1,5 @@
 """The PROXY protocol, both versions, both ways."""
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,8 +26,14 @@ ENDS4 = bytes([1, 2, 3, 4, 5, 6, 7, 8, 0, 80, 1, 187])
 
 def said(header: ProxyHeader | None) -> tuple[int, int, bytes, int, bytes, int]:
     assert header is not None and header.source is not None and header.destination is not None and not header.local
-    return (header.size, header.source.family, header.source.text, header.source.port, header.destination.text,
-            header.destination.port)
+    return (
+        header.size,
+        header.source.family,
+        header.source.text,
+        header.source.port,
+        header.destination.text,
+        header.destination.port,
+    )
 
 
 def v2(family: int, block: bytes, command: int = 0x21) -> bytes:
@@ -43,18 +50,36 @@ def test_version_1() -> None:
         assert header is not None and (header.size, header.local, header.source) == (len(line), True, None)
 
 
-@pytest.mark.parametrize("data", [
-    b"GET / HTTP/1.1\r\n", b"PROXX", b"PROXY\r\n", b"proxy TCP4 1.2.3.4 5.6.7.8 80 443\r\n", b"PROXY  TCP4\r\n",
-    b"PROXY TCP4 1.2.3.4 5.6.7.8 80 443\n", b"PROXY TCP4 1.2.3.4  5.6.7.8 80 443\r\n",
-    b"PROXY TCP4 1.2.3.4 5.6.7.8 80 443 9\r\n", b"PROXY TCP4 1.2.3.4 5.6.7.8 80\r\n",
-    b"PROXY UDP4 1.2.3.4 5.6.7.8 80 443\r\n", b"PROXY TCP6 1.2.3.4 ::2 1 2\r\n", b"PROXY TCP4 ::1 ::2 1 2\r\n",
-    b"PROXY TCP4 1.2.3 5.6.7.8 1 2\r\n", b"PROXY TCP4 1.2.3.4\0 5.6.7.8 1 2\r\n",
-    b"PROXY TCP4 1.2.3.\xb2 5.6.7.8 1 2\r\n",
-    b"PROXY TCP4 1.2.3.4 5.6.7.8 65536 2\r\n", b"PROXY TCP4 1.2.3.4 5.6.7.8 +1 2\r\n",
-    b"PROXY TCP4 1.2.3.4 5.6.7.8 1_0 2\r\n", b"PROXY TCP4 1.2.3.4 5.6.7.8 1 \v2\r\n",
-    b"PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\r\n",
-    b"PROXY UNKNOWN " + b"x" * 200, b"PROXY UNKNOWN " + b"x" * 92 + b"\r\n", b"\r\n\r\n\0\r\nQUIX", b"\n", b"PROXY \n",
-])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"GET / HTTP/1.1\r\n",
+        b"PROXX",
+        b"PROXY\r\n",
+        b"proxy TCP4 1.2.3.4 5.6.7.8 80 443\r\n",
+        b"PROXY  TCP4\r\n",
+        b"PROXY TCP4 1.2.3.4 5.6.7.8 80 443\n",
+        b"PROXY TCP4 1.2.3.4  5.6.7.8 80 443\r\n",
+        b"PROXY TCP4 1.2.3.4 5.6.7.8 80 443 9\r\n",
+        b"PROXY TCP4 1.2.3.4 5.6.7.8 80\r\n",
+        b"PROXY UDP4 1.2.3.4 5.6.7.8 80 443\r\n",
+        b"PROXY TCP6 1.2.3.4 ::2 1 2\r\n",
+        b"PROXY TCP4 ::1 ::2 1 2\r\n",
+        b"PROXY TCP4 1.2.3 5.6.7.8 1 2\r\n",
+        b"PROXY TCP4 1.2.3.4\0 5.6.7.8 1 2\r\n",
+        b"PROXY TCP4 1.2.3.\xb2 5.6.7.8 1 2\r\n",
+        b"PROXY TCP4 1.2.3.4 5.6.7.8 65536 2\r\n",
+        b"PROXY TCP4 1.2.3.4 5.6.7.8 +1 2\r\n",
+        b"PROXY TCP4 1.2.3.4 5.6.7.8 1_0 2\r\n",
+        b"PROXY TCP4 1.2.3.4 5.6.7.8 1 \v2\r\n",
+        b"PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\r\n",
+        b"PROXY UNKNOWN " + b"x" * 200,
+        b"PROXY UNKNOWN " + b"x" * 92 + b"\r\n",
+        b"\r\n\r\n\0\r\nQUIX",
+        b"\n",
+        b"PROXY \n",
+    ],
+)
 def test_bad_version_1(data: bytes) -> None:
     with pytest.raises(ProtocolError):
         parse(data)
@@ -76,13 +101,20 @@ def test_version_2() -> None:
     assert said(parse(v2(0x31, paths))) == (232, AF_UNIX, b"/a", 0, b"unix", 0)
 
 
-@pytest.mark.parametrize("data", [v2(0, b"", 0x20), v2(0x11, ENDS4, 0x20), v2(0x99, b"abc", 0x20), v2(0, b""),
-                                  v2(0, b"abc"), v2(0x10, ENDS4)])
+@pytest.mark.parametrize(
+    "data",
+    [v2(0, b"", 0x20), v2(0x11, ENDS4, 0x20), v2(0x99, b"abc", 0x20), v2(0, b""), v2(0, b"abc"), v2(0x10, ENDS4)],
+)
 def test_version_2_without_addresses(data: bytes) -> None:
     header = parse(data + b"X")
     assert header is not None
-    assert (header.size, header.local, header.source, header.destination, header.tlvs) == \
-        (len(data), True, None, None, [])
+    assert (header.size, header.local, header.source, header.destination, header.tlvs) == (
+        len(data),
+        True,
+        None,
+        None,
+        [],
+    )
 
 
 def test_tlvs() -> None:
@@ -93,22 +125,43 @@ def test_tlvs() -> None:
     assert (header.tlv(UNIQUE_ID), header.tlv(AUTHORITY), header.tlv(1)) == (b"abc", b"h.tld", None)
 
 
-@pytest.mark.parametrize("data", [
-    v2(0x11, ENDS4[:-1]), v2(0x21, ENDS4), v2(0x31, b"x" * 215), v2(0x41, ENDS4), v2(0x13, ENDS4),
-    v2(0x11, ENDS4, 0x22),
-    v2(0x11, ENDS4, 0x31), v2(0x11, ENDS4, 0x11), v2(0x11, ENDS4 + b"\4\0"), v2(0x11, ENDS4 + b"\4"),
-    v2(0x11, ENDS4 + b"\4\0\5abcd"), v2(0x11, ENDS4 + b"\3\0\4abcd"), v2(0x11, ENDS4 + b"\3\0\3abc"),
-    v2(0x11, ENDS4 + b"\5\0\x81" + b"x" * 129), v2(0x11, b"x" * 20_000),
-    SIGNATURE + b"\x21\x11\xff\xff", SIGNATURE + b"\x22",
-])
+@pytest.mark.parametrize(
+    "data",
+    [
+        v2(0x11, ENDS4[:-1]),
+        v2(0x21, ENDS4),
+        v2(0x31, b"x" * 215),
+        v2(0x41, ENDS4),
+        v2(0x13, ENDS4),
+        v2(0x11, ENDS4, 0x22),
+        v2(0x11, ENDS4, 0x31),
+        v2(0x11, ENDS4, 0x11),
+        v2(0x11, ENDS4 + b"\4\0"),
+        v2(0x11, ENDS4 + b"\4"),
+        v2(0x11, ENDS4 + b"\4\0\5abcd"),
+        v2(0x11, ENDS4 + b"\3\0\4abcd"),
+        v2(0x11, ENDS4 + b"\3\0\3abc"),
+        v2(0x11, ENDS4 + b"\5\0\x81" + b"x" * 129),
+        v2(0x11, b"x" * 20_000),
+        SIGNATURE + b"\x21\x11\xff\xff",
+        SIGNATURE + b"\x22",
+    ],
+)
 def test_bad_version_2(data: bytes) -> None:
     with pytest.raises(ProtocolError):
         parse(data)
 
 
-@pytest.mark.parametrize("data", [b"PROXY TCP4 1.2.3.4 5.6.7.8 80 443\r\n", v2(0x11, ENDS4 + b"\5\0\3abc"),
-                                  v2(0, b"ab"),
-                                  v2(0x11, ENDS4, 0x20), b"PROXY UNKNOWN x\r\n"])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"PROXY TCP4 1.2.3.4 5.6.7.8 80 443\r\n",
+        v2(0x11, ENDS4 + b"\5\0\3abc"),
+        v2(0, b"ab"),
+        v2(0x11, ENDS4, 0x20),
+        b"PROXY UNKNOWN x\r\n",
+    ],
+)
 def test_needs_more(data: bytes) -> None:
     for size in range(len(data)):
         assert parse(data[:size]) is None
@@ -127,7 +180,7 @@ def test_checksum() -> None:
         if i in (28, 34):  # the types of the TLVs: one hides the checksum, or adds a second
             continue
         with pytest.raises(ProtocolError):
-            parse(whole[:i] + bytes([whole[i] ^ 1]) + whole[i + 1:])
+            parse(whole[:i] + bytes([whole[i] ^ 1]) + whole[i + 1 :])
     twice = v2(0x11, ENDS4 + b"\3\0\4" + b"\0" * 4 + b"\3\0\4" + b"\0" * 4)
     with pytest.raises(ProtocolError):
         parse(twice)
@@ -136,23 +189,38 @@ def test_checksum() -> None:
 def test_as_haproxy_renders() -> None:
     """Bytes that HAProxy 2.6 sent with send-proxy, send-proxy-v2 and proxy-v2-options unique-id,crc32c."""
     local = net_address("127.0.0.1", 60223)
-    assert render_v1(net_address("127.0.0.1", 58940), net_address("127.0.0.1", 56977)) == \
-        b"PROXY TCP4 127.0.0.1 127.0.0.1 58940 56977\r\n"
+    assert (
+        render_v1(net_address("127.0.0.1", 58940), net_address("127.0.0.1", 56977))
+        == b"PROXY TCP4 127.0.0.1 127.0.0.1 58940 56977\r\n"
+    )
     assert render_v1(UNIX_ADDRESS, UNIX_ADDRESS) == b"PROXY UNKNOWN\r\n"
-    assert render_v1(net_address("2001:db8::1", 52382), local) == \
-        b"PROXY TCP6 2001:db8::1 ::ffff:127.0.0.1 52382 60223\r\n"
+    assert (
+        render_v1(net_address("2001:db8::1", 52382), local)
+        == b"PROXY TCP6 2001:db8::1 ::ffff:127.0.0.1 52382 60223\r\n"
+    )
     assert render_v1(net_address("2001:db8::1", 1), net_address("::2", 2)) == b"PROXY TCP6 2001:db8::1 ::2 1 2\r\n"
     assert render_v2(UNIX_ADDRESS, UNIX_ADDRESS) == b"\r\n\r\n\x00\r\nQUIT\n \x00\x00\x00"
-    assert render_v2(net_address("127.0.0.1", 0xD088), net_address("127.0.0.1", 0x9073)) == \
-        b"\r\n\r\n\x00\r\nQUIT\n!\x11\x00\x0c\x7f\x00\x00\x01\x7f\x00\x00\x01\xd0\x88\x90s"
-    assert render_v2(net_address("2001:db8::1", 0xB8D4), net_address("127.0.0.1", 0xB993)) == \
-        b"\r\n\r\n\x00\r\nQUIT\n!!\x00$ \x01\r\xb8" + b"\x00" * 11 + b"\x01" + b"\x00" * 10 + \
-        b"\xff\xff\x7f\x00\x00\x01\xb8\xd4\xb9\x93"
-    assert render_v2(net_address("1.2.3.4", 0x8080), net_address("127.0.0.1", 0x9CCD), [(UNIQUE_ID, b"abc")], True) == \
-        b"\r\n\r\n\x00\r\nQUIT\n!\x11\x00\x19\x01\x02\x03\x04\x7f\x00\x00\x01\x80\x80\x9c\xcd" \
+    assert (
+        render_v2(net_address("127.0.0.1", 0xD088), net_address("127.0.0.1", 0x9073))
+        == b"\r\n\r\n\x00\r\nQUIT\n!\x11\x00\x0c\x7f\x00\x00\x01\x7f\x00\x00\x01\xd0\x88\x90s"
+    )
+    assert (
+        render_v2(net_address("2001:db8::1", 0xB8D4), net_address("127.0.0.1", 0xB993))
+        == b"\r\n\r\n\x00\r\nQUIT\n!!\x00$ \x01\r\xb8"
+        + b"\x00" * 11
+        + b"\x01"
+        + b"\x00" * 10
+        + b"\xff\xff\x7f\x00\x00\x01\xb8\xd4\xb9\x93"
+    )
+    assert (
+        render_v2(net_address("1.2.3.4", 0x8080), net_address("127.0.0.1", 0x9CCD), [(UNIQUE_ID, b"abc")], True)
+        == b"\r\n\r\n\x00\r\nQUIT\n!\x11\x00\x19\x01\x02\x03\x04\x7f\x00\x00\x01\x80\x80\x9c\xcd"
         b"\x03\x00\x04i\x1f^\xa3\x05\x00\x03abc"
-    assert render_v2(UNIX_ADDRESS, UNIX_ADDRESS, [(UNIQUE_ID, b"")], True) == \
-        b"\r\n\r\n\x00\r\nQUIT\n \x00\x00\n\x03\x00\x04\x82ct\xb8\x05\x00\x00"
+    )
+    assert (
+        render_v2(UNIX_ADDRESS, UNIX_ADDRESS, [(UNIQUE_ID, b"")], True)
+        == b"\r\n\r\n\x00\r\nQUIT\n \x00\x00\n\x03\x00\x04\x82ct\xb8\x05\x00\x00"
+    )
 
 
 def test_too_much_to_say() -> None:
@@ -167,8 +235,9 @@ TLVS = st.lists(st.tuples(st.sampled_from([1, 2, 5, 0x20, 0x30, 0xE0]), st.binar
 
 
 @given(ADDRESSES, PORTS, ADDRESSES, PORTS, TLVS, st.booleans())
-def test_round_trip(source: str, port: int, target: str, target_port: int, tlvs: list[tuple[int, bytes]],
-                    checksum: bool) -> None:
+def test_round_trip(
+    source: str, port: int, target: str, target_port: int, tlvs: list[tuple[int, bytes]], checksum: bool
+) -> None:
     first = net_address(source, port)
     second = net_address(target, target_port)
     for data in (render_v1(first, second), render_v2(first, second, tlvs, checksum)):
@@ -184,8 +253,13 @@ def test_round_trip(source: str, port: int, target: str, target_port: int, tlvs:
 
 @given(st.binary(max_size=60))
 def test_garbage(data: bytes) -> None:
-    for block in (data, SIGNATURE + data, SIGNATURE + b"\x21" + data, b"PROXY " + data + b"\r\n",
-                  v2(0x11, ENDS4 + data)):
+    for block in (
+        data,
+        SIGNATURE + data,
+        SIGNATURE + b"\x21" + data,
+        b"PROXY " + data + b"\r\n",
+        v2(0x11, ENDS4 + data),
+    ):
         try:
             header = parse(block)
         except ProtocolError:

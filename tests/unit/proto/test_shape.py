@@ -1,4 +1,5 @@
 """A head that is understood by the shape of earlier ones means what a parse of its own would give."""
+
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -10,14 +11,45 @@ from pointsman.proto.message import SEVERAL, Field, Head, Request, Response, fie
 from pointsman.proto.shape import MOST, shaped_request, shaped_response
 from pointsman.rules.headers import without
 
-NAMES = [b"Host", b"Cookie", b"X-Id", b"Content-Length", b"Accept", b"Connection", b"Upgrade", b"TE", b"Expect",
-         b"Transfer-Encoding", b"x-id"]
-VALUES = [b" a", b" b", b"  c\t", b" 5", b" 12", b" 05", b"", b" close", b" keep-alive", b" upgrade", b" websocket",
-          b" trailers", b" 100-continue", b" chunked", b" a\rb", b" x y", b" h\xe9", b" a.example:80", b" a,b"]
+NAMES = [
+    b"Host",
+    b"Cookie",
+    b"X-Id",
+    b"Content-Length",
+    b"Accept",
+    b"Connection",
+    b"Upgrade",
+    b"TE",
+    b"Expect",
+    b"Transfer-Encoding",
+    b"x-id",
+]
+VALUES = [
+    b" a",
+    b" b",
+    b"  c\t",
+    b" 5",
+    b" 12",
+    b" 05",
+    b"",
+    b" close",
+    b" keep-alive",
+    b" upgrade",
+    b" websocket",
+    b" trailers",
+    b" 100-continue",
+    b" chunked",
+    b" a\rb",
+    b" x y",
+    b" h\xe9",
+    b" a.example:80",
+    b" a,b",
+]
 line = st.tuples(st.sampled_from(NAMES), st.sampled_from(VALUES)).map(lambda one: one[0] + b":" + one[1])
 targets = st.sampled_from([b"/", b"/a", b"/b?c", b"/long/path/that/goes/on", b"/x#y", b"/a b", b"*", b"/\xe9"])
-starts = st.tuples(st.sampled_from([b"GET", b"POST", b"CONNECT"]), targets,
-                   st.sampled_from([b"HTTP/1.1", b"HTTP/1.0", b"HTTP/1.1"])).map(b" ".join)
+starts = st.tuples(
+    st.sampled_from([b"GET", b"POST", b"CONNECT"]), targets, st.sampled_from([b"HTTP/1.1", b"HTTP/1.0", b"HTTP/1.1"])
+).map(b" ".join)
 statuses = st.sampled_from([b"HTTP/1.1 200 OK", b"HTTP/1.1 200 Fine", b"HTTP/1.0 404 No", b"HTTP/1.1 204 "])
 ends = st.sampled_from([b"\r\n", b"\r\n", b"\r\n", b"\n", b"\r\n ", b"\r\n\r\n"])
 
@@ -31,7 +63,7 @@ def heads(draw: st.DrawFn, first: st.SearchStrategy[bytes]) -> list[bytes]:
         for _ in range(draw(st.integers(0, 3))):
             if lines:
                 place = draw(st.integers(0, len(lines) - 1))
-                lines = [*lines[:place], draw(line), *lines[place + 1:]]
+                lines = [*lines[:place], draw(line), *lines[place + 1 :]]
         glue = [draw(ends) if draw(st.integers(0, 20)) == 0 else b"\r\n" for _ in lines]
         pieces = [one for pair in zip(lines, glue, strict=True) for one in pair]
         found.append(draw(first) + b"\r\n" + b"".join(pieces) + b"\r\n" + draw(st.sampled_from([b"", b"", b"body"])))
@@ -44,8 +76,18 @@ def facts(head: Head) -> tuple[object, ...]:
         own = (head.method, head.uri, head.host, head.expects_continue)
     elif isinstance(head, Response):
         own = (head.status, head.reason)
-    return (own, head.line, head.minor, head.length, head.chunked, head.close, head.keep, head.upgrade,
-            head.close_after, [(one.name, one.value, one.kind) for one in head.fields])
+    return (
+        own,
+        head.line,
+        head.minor,
+        head.length,
+        head.chunked,
+        head.close,
+        head.keep,
+        head.upgrade,
+        head.close_after,
+        [(one.name, one.value, one.kind) for one in head.fields],
+    )
 
 
 def plainly(data: bytes, is_request: bool) -> tuple[int, Head] | None:
@@ -60,8 +102,13 @@ def plainly(data: bytes, is_request: bool) -> tuple[int, Head] | None:
 
 
 @given(heads(starts))
-@example([b"GET / HTTP/1.1\r\nHost: a\r\nX-Id: 1\r\n\r\n", b"GET / HTTP/1.1\r\nHost: a\r\nX-Id: 22\r\n\r\n",
-          b"GET /b HTTP/1.1\r\nHost: b\r\nX-Id: 333\r\n\r\nrest"])
+@example(
+    [
+        b"GET / HTTP/1.1\r\nHost: a\r\nX-Id: 1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nX-Id: 22\r\n\r\n",
+        b"GET /b HTTP/1.1\r\nHost: b\r\nX-Id: 333\r\n\r\nrest",
+    ]
+)
 def test_a_request_by_its_shape_means_the_same_as_a_parse(found: list[bytes]) -> None:
     model: Request | None = None
     memory: Memory[Field] = Memory(100, 10_000, 100)
@@ -74,7 +121,7 @@ def test_a_request_by_its_shape_means_the_same_as_a_parse(found: list[bytes]) ->
             assert (shaped.shape.end, facts(shaped)) == (plain[0], facts(plain[1]))
             model = shaped
         elif plain is not None:
-            model = parse_request(data[:plain[0]], False, 100, model, memory)
+            model = parse_request(data[: plain[0]], False, 100, model, memory)
             assert facts(model) == facts(plain[1])
 
 
@@ -91,7 +138,7 @@ def test_a_response_by_its_shape_means_the_same_as_a_parse(found: list[bytes]) -
             assert (shaped.shape.end, facts(shaped)) == (plain[0], facts(plain[1]))
             model = shaped
         elif plain is not None:
-            model = parse_response(data[:plain[0]], False, 100, model, memory)
+            model = parse_response(data[: plain[0]], False, 100, model, memory)
             assert facts(model) == facts(plain[1])
 
 
@@ -134,22 +181,39 @@ def test_the_limit_holds_for_shapes_too() -> None:
 
 
 PLAINLY = [b"Host", b"Cookie", b"X-Id", b"Accept", b"Accept"]  # names of lines that vary, and of some that do not
-FIXED = [b"Connection: keep-alive", b"Connection: upgrade", b"Connection: a, Upgrade", b"Expect: x", b"Via: 1",
-         b"HTTP2-Settings: x", b"Keep-Alive: 5", b"TE: trailers"]
+FIXED = [
+    b"Connection: keep-alive",
+    b"Connection: upgrade",
+    b"Connection: a, Upgrade",
+    b"Expect: x",
+    b"Via: 1",
+    b"HTTP2-Settings: x",
+    b"Keep-Alive: 5",
+    b"TE: trailers",
+]
 
 
 @st.composite
 def series(draw: st.DrawFn, firsts: list[bytes], fixed: list[bytes]) -> list[bytes]:
     """Heads of one connection that have a shape: the same lines each time, with other values."""
     framing = draw(st.sampled_from([[], [b"Content-Length: 5"], [b"Content-Length"], [b"Transfer-Encoding: chunked"]]))
-    names = draw(st.permutations([*draw(st.lists(st.sampled_from(PLAINLY), max_size=4)), *framing,
-                                  *draw(st.lists(st.sampled_from(fixed), max_size=3))]))
+    names = draw(
+        st.permutations(
+            [
+                *draw(st.lists(st.sampled_from(PLAINLY), max_size=4)),
+                *framing,
+                *draw(st.lists(st.sampled_from(fixed), max_size=3)),
+            ]
+        )
+    )
     numbers = st.integers(1, 2000).map(lambda one: b"%d" % one)
     values = st.one_of(numbers, st.sampled_from([b"1", b"a b", b"xyz"]))
     found = []
     for _ in range(draw(st.integers(3, 7))):
-        lines = [name if b":" in name else name + b": " + draw(numbers if name == b"Content-Length" else values)
-                 for name in names]
+        lines = [
+            name if b":" in name else name + b": " + draw(numbers if name == b"Content-Length" else values)
+            for name in names
+        ]
         found.append(b"\r\n".join([draw(st.sampled_from(firsts)), *lines, b"", b""]))
     return found
 
@@ -161,16 +225,36 @@ Order = tuple[str, bytes | Field]
 orders = st.one_of(
     st.tuples(st.just("drop"), st.sampled_from([one.lower() for one in NAMES])),
     st.tuples(st.just("append"), st.sampled_from(KEPT)),
-    st.tuples(st.just("anew"), st.sampled_from([b"x-new: 1", b"x-new: a\rb", b"x-new: ", b"cookie: 2", b"cookie: \0",
-                                                b"connection: close", b"connection: upgrade", b"content-length: 3"])),
+    st.tuples(
+        st.just("anew"),
+        st.sampled_from(
+            [
+                b"x-new: 1",
+                b"x-new: a\rb",
+                b"x-new: ",
+                b"cookie: 2",
+                b"cookie: \0",
+                b"connection: close",
+                b"connection: upgrade",
+                b"content-length: 3",
+            ]
+        ),
+    ),
     st.tuples(st.just("write"), st.sampled_from([b"1", b"\0", b"close", b""])),
     st.tuples(st.just("first"), st.just(b"")),
     st.tuples(st.just("line"), st.sampled_from([b"/", b"/new", b"/a b", b""])),
-    st.tuples(st.just("verb"), st.sampled_from([b"PUT", b"GET"])))
+    st.tuples(st.just("verb"), st.sampled_from([b"PUT", b"GET"])),
+)
 # For each head: what is done to it, whether the connection ends, how its body is framed (None: as it was received).
-turns = st.lists(st.tuples(st.sampled_from([0, 0, 0, 1]), st.booleans(),
-                           st.sampled_from([None, None, None, (-1, False), (8, False), (-1, True), (8, True)])),
-                 min_size=7, max_size=7)
+turns = st.lists(
+    st.tuples(
+        st.sampled_from([0, 0, 0, 1]),
+        st.booleans(),
+        st.sampled_from([None, None, None, (-1, False), (8, False), (-1, True), (8, True)]),
+    ),
+    min_size=7,
+    max_size=7,
+)
 edits = st.lists(st.lists(orders, max_size=3), min_size=2, max_size=2)
 Story = tuple[list[bytes], list[list[Order]], list[tuple[int, bool, tuple[int, bool] | None]]]
 
@@ -200,8 +284,9 @@ def edit(head: Head, todo: list[Order]) -> None:
             head.status = 204
 
 
-@given(st.lists(st.tuples(series([b"GET / HTTP/1.1", b"GET /abc HTTP/1.1"], FIXED), edits, turns), min_size=1,
-                max_size=2))
+@given(
+    st.lists(st.tuples(series([b"GET / HTTP/1.1", b"GET /abc HTTP/1.1"], FIXED), edits, turns), min_size=1, max_size=2)
+)
 def test_requests_go_out_as_without_what_is_known_of_their_shape(stories: list[Story]) -> None:
     model: Request | None = None
     for found, todo, ways in stories:
@@ -212,14 +297,29 @@ def test_requests_go_out_as_without_what_is_known_of_their_shape(stories: list[S
             model = head = head or parse_request(data, False, 100, model)
             edit(head, todo[which])
             length, chunked = framing or (head.length, head.chunked)
-            assert request_head(head.method, head.uri, head.fields, minor=head.minor, length=length, chunked=chunked,
-                                close=close, head=head) \
-                == request_head(head.method, head.uri, head.fields, minor=head.minor, length=length, chunked=chunked,
-                                close=close)
+            assert request_head(
+                head.method,
+                head.uri,
+                head.fields,
+                minor=head.minor,
+                length=length,
+                chunked=chunked,
+                close=close,
+                head=head,
+            ) == request_head(
+                head.method, head.uri, head.fields, minor=head.minor, length=length, chunked=chunked, close=close
+            )
 
 
-@given(st.lists(st.tuples(series([b"HTTP/1.1 200 OK", b"HTTP/1.1 200 OK", b"HTTP/1.0 200 OK"], [b"Server: x", *FIXED]),
-                          edits, turns), min_size=1, max_size=2))
+@given(
+    st.lists(
+        st.tuples(
+            series([b"HTTP/1.1 200 OK", b"HTTP/1.1 200 OK", b"HTTP/1.0 200 OK"], [b"Server: x", *FIXED]), edits, turns
+        ),
+        min_size=1,
+        max_size=2,
+    )
+)
 def test_responses_go_out_as_without_what_is_known_of_their_shape(stories: list[Story]) -> None:
     model: Response | None = None
     for found, todo, ways in stories:
@@ -230,16 +330,29 @@ def test_responses_go_out_as_without_what_is_known_of_their_shape(stories: list[
             model = head = head or parse_response(data, False, 100, model)
             edit(head, todo[which])
             length, chunked = framing or (head.length, head.chunked)
-            assert response_head(head.status, head.reason, head.fields, minor=head.minor, length=length,
-                                 chunked=chunked, close=close, head=head) \
-                == response_head(head.status, head.reason, head.fields, minor=head.minor, length=length,
-                                 chunked=chunked, close=close)
+            assert response_head(
+                head.status,
+                head.reason,
+                head.fields,
+                minor=head.minor,
+                length=length,
+                chunked=chunked,
+                close=close,
+                head=head,
+            ) == response_head(
+                head.status, head.reason, head.fields, minor=head.minor, length=length, chunked=chunked, close=close
+            )
 
 
-@given(series([b"GET / HTTP/1.1", b"GET /abc HTTP/1.1"], FIXED), st.integers(2, 6), st.sampled_from(
-    [b"\r", b"\n", b"\0", b" ", b"\t", b"\r\n", b"\r\nA: b", b"", b"\x01"]), st.data())
+@given(
+    series([b"GET / HTTP/1.1", b"GET /abc HTTP/1.1"], FIXED),
+    st.integers(2, 6),
+    st.sampled_from([b"\r", b"\n", b"\0", b" ", b"\t", b"\r\n", b"\r\nA: b", b"", b"\x01"]),
+    st.data(),
+)
 def test_a_byte_more_in_a_head_that_has_a_shape_means_the_same_as_a_parse(
-        found: list[bytes], which: int, byte: bytes, data: st.DataObject) -> None:
+    found: list[bytes], which: int, byte: bytes, data: st.DataObject
+) -> None:
     which = min(which, len(found) - 1)
     at = data.draw(st.integers(found[which].index(b"\r"), len(found[which])))
     found = [*found[:which], found[which][:at] + byte + found[which][at:]]
@@ -252,7 +365,7 @@ def test_a_byte_more_in_a_head_that_has_a_shape_means_the_same_as_a_parse(
             assert (shaped.shape.end, facts(shaped)) == (plain[0], facts(plain[1]))
             model = shaped
         elif plain is not None:
-            model = parse_request(one[:plain[0]], False, 100, model)
+            model = parse_request(one[: plain[0]], False, 100, model)
 
 
 def joined_requests(values: list[bytes], added: list[Field]) -> Request:
@@ -279,8 +392,14 @@ def test_a_field_that_rules_write_anew_each_time_varies_too() -> None:
     values = [b"%d" % i for i in range(9)]
     model = joined_requests(values, [field(b"x-new", one) for one in values])
     assert model.shape is not None and model.shape.joined is not None
-    assert model.shape.joined.pieces == \
-        [b"", b"\r\nhost: a\r\nx-id: ", b"", b"\r\naccept: b\r\nx-new: ", b"", b"\r\n\r\n"]
+    assert model.shape.joined.pieces == [
+        b"",
+        b"\r\nhost: a\r\nx-id: ",
+        b"",
+        b"\r\naccept: b\r\nx-new: ",
+        b"",
+        b"\r\n\r\n",
+    ]
     assert model.shape.missed == 2
 
 
@@ -293,8 +412,9 @@ def test_fields_that_are_never_the_same_are_joined_ever_more_rarely() -> None:
 def test_a_mark_holds_for_its_name_only() -> None:
     model = joined_requests([b"%d" % i for i in range(9)], [field(b"x-new", b"%d" % i) for i in range(9)])
     model.fields = [*model.lines, field(b"x-other", b"9")]
-    assert request_bytes(model, close=False) == \
-        b"GET / HTTP/1.1\r\nhost: a\r\nx-id: 8\r\naccept: b\r\nx-other: 9\r\n\r\n"
+    assert (
+        request_bytes(model, close=False) == b"GET / HTTP/1.1\r\nhost: a\r\nx-id: 8\r\naccept: b\r\nx-other: 9\r\n\r\n"
+    )
 
 
 def test_the_first_line_of_a_response_is_its_own() -> None:

@@ -1,4 +1,5 @@
 """Rules on a test stand: lines of a configuration in, verdicts and edited heads out."""
+
 from support.configs import Loaded, good, section
 
 from pointsman.core.address import net_address
@@ -93,5 +94,3 @@ def warnings(*lines: str, before: str = "") -> list[str]:
     """What is said of lines that are accepted."""
     loaded: Loaded = good("frontend", "mode http", *lines, before=before)
     return loaded.warnings
-
-

@@ -1,20 +1,24 @@
 """set-src, set-dst and their ports (manual 4.4)."""
+
 import pytest
 from rule_stand import error, exchange, run
 
 from pointsman.core.address import AF_INET, AF_INET6, UNIX_ADDRESS
 
 
-@pytest.mark.parametrize("rules, text, port, family", [
-    (["set-src str(10.1.2.3)"], b"10.1.2.3", 40000, AF_INET),
-    (["set-src src,ipmask(24)"], b"192.0.2.0", 40000, AF_INET),
-    (["set-src str(::5)"], b"::5", 40000, AF_INET6),
-    (["set-src str(bad)"], b"192.0.2.7", 40000, AF_INET),
-    (["set-src req.hdr(none)"], b"192.0.2.7", 40000, AF_INET),
-    (["set-src-port int(4000)"], b"192.0.2.7", 4000, AF_INET),
-    (["set-src-port int(70000)"], b"192.0.2.7", 4464, AF_INET),
-    (["set-src str(::1)", "set-src-port int(1)"], b"::1", 1, AF_INET6),
-])
+@pytest.mark.parametrize(
+    "rules, text, port, family",
+    [
+        (["set-src str(10.1.2.3)"], b"10.1.2.3", 40000, AF_INET),
+        (["set-src src,ipmask(24)"], b"192.0.2.0", 40000, AF_INET),
+        (["set-src str(::5)"], b"::5", 40000, AF_INET6),
+        (["set-src str(bad)"], b"192.0.2.7", 40000, AF_INET),
+        (["set-src req.hdr(none)"], b"192.0.2.7", 40000, AF_INET),
+        (["set-src-port int(4000)"], b"192.0.2.7", 4000, AF_INET),
+        (["set-src-port int(70000)"], b"192.0.2.7", 4464, AF_INET),
+        (["set-src str(::1)", "set-src-port int(1)"], b"::1", 1, AF_INET6),
+    ],
+)
 def test_sources(rules: list[str], text: bytes, port: int, family: int) -> None:
     ctx = exchange()
     run(ctx, *(f"http-request {rule}" for rule in rules))
@@ -47,5 +51,4 @@ def test_errors(action: str) -> None:
 
 
 def test_types_that_are_no_address() -> None:
-    assert error("http-request set-src always_true") == \
-        ("'http-request set-src': 'always_true' yields no address", 22)
+    assert error("http-request set-src always_true") == ("'http-request set-src': 'always_true' yields no address", 22)

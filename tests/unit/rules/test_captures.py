@@ -1,4 +1,5 @@
 """Slots and cookies (manual 4.2, capture and declare capture; 4.4, capture). Lengths and orders as haproxy has them."""
+
 import pytest
 from rule_stand import error, exchange, run
 from support.configs import good
@@ -26,13 +27,16 @@ def test_slots_without_a_head() -> None:
     assert ctx.response_captures == [b""]
 
 
-@pytest.mark.parametrize("words, value", [
-    ("capture path id 1", b"/pa"),
-    ("capture path,length id 1", b"5"),
-    ("capture always_true id 1", b"1"),
-    ("capture src id 1", b"192"),
-    ("capture req.hdr(none) id 1", b""),
-])
+@pytest.mark.parametrize(
+    "words, value",
+    [
+        ("capture path id 1", b"/pa"),
+        ("capture path,length id 1", b"5"),
+        ("capture always_true id 1", b"1"),
+        ("capture src id 1", b"192"),
+        ("capture req.hdr(none) id 1", b""),
+    ],
+)
 def test_rules_fill_slots(words: str, value: bytes) -> None:
     ctx = exchange()
     run(ctx, *BOTH, f"http-request {words}")
@@ -56,8 +60,10 @@ DEFAULTS = "defaults d\n mode http\n http-request capture req.hdr(a) len 40\n ht
 
 def test_slots_of_defaults_come_first() -> None:
     """Manual 4.4, capture; 4: rules of a named defaults section run before the proxy's own."""
-    text = (DEFAULTS + "frontend f from d\n declare capture request len 16\n http-request capture req.hdr(c) id 2\n"
-            "frontend g from d\n http-request capture req.hdr(c) len 3\n")
+    text = (
+        DEFAULTS + "frontend f from d\n declare capture request len 16\n http-request capture req.hdr(c) id 2\n"
+        "frontend g from d\n http-request capture req.hdr(c) len 3\n"
+    )
     diagnostics = Diagnostics()
     f, g = load_text(text, diagnostics).proxies
     assert diagnostics.findings == []
@@ -78,7 +84,8 @@ def test_who_has_no_slots_cannot_take_such_defaults(kind: str, what: str) -> Non
     diagnostics = Diagnostics()
     load_text(f"{DEFAULTS}{kind} b from d\n", diagnostics)
     assert [one.message for one in diagnostics.findings] == [
-        f"a {kind} section cannot inherit from a defaults section defining {what} (defaults section at haproxy.cfg:1)."]
+        f"a {kind} section cannot inherit from a defaults section defining {what} (defaults section at haproxy.cfg:1)."
+    ]
 
 
 def test_a_rule_of_a_backend_may_lack_its_slot() -> None:
@@ -89,13 +96,16 @@ def test_a_rule_of_a_backend_may_lack_its_slot() -> None:
     assert ctx.request_captures == [b"", b""]
 
 
-@pytest.mark.parametrize("cookie, sent, kept", [
-    ("SID len 10", "a=b; SIDx=1234567890; SID=2", b"SIDx=12345"),
-    ("SID= len 10", "a=b; SIDx=1; SID=2", b"SID=2"),
-    ("sid len 10", "SID=2", None),
-    ("SID len 10", "SID", None),
-    ("SID len 0", "SID=2", b""),
-])
+@pytest.mark.parametrize(
+    "cookie, sent, kept",
+    [
+        ("SID len 10", "a=b; SIDx=1234567890; SID=2", b"SIDx=12345"),
+        ("SID= len 10", "a=b; SIDx=1; SID=2", b"SID=2"),
+        ("sid len 10", "SID=2", None),
+        ("SID len 10", "SID", None),
+        ("SID len 0", "SID=2", b""),
+    ],
+)
 def test_cookies(cookie: str, sent: str, kept: bytes | None) -> None:
     ctx = exchange("GET / HTTP/1.1", f"Cookie: {sent}", answer=("200 OK", "Set-Cookie: SID=9; Path=/"))
     run(ctx, f"capture cookie {cookie}")
@@ -123,43 +133,55 @@ def test_nothing_to_capture() -> None:
 
 
 def test_an_id_that_no_slot_has() -> None:
-    loaded = good("frontend", "mode http", "declare capture request len 3",
-                  "http-request capture path id 0",
-                  "http-request capture path id 1",
-                  "declare capture response len 9", "http-response capture status id 1")
+    loaded = good(
+        "frontend",
+        "mode http",
+        "declare capture request len 3",
+        "http-request capture path id 0",
+        "http-request capture path id 1",
+        "declare capture response len 9",
+        "http-response capture status id 1",
+    )
     for rule in loaded.proxy.all(Rule):
         rule.action.check(loaded.proxy, loaded.diagnostics)
-    assert loaded.errors == ["unable to find capture id '1' referenced by http-request capture rule.",
-                             "unable to find capture id '1' referenced by http-response capture rule."]
+    assert loaded.errors == [
+        "unable to find capture id '1' referenced by http-request capture rule.",
+        "unable to find capture id '1' referenced by http-response capture rule.",
+    ]
     assert loaded.proxy.kind == In.FRONTEND
 
 
-@pytest.mark.parametrize("line, message, column", [
-    ("capture request header", "'capture request header' expects <name>", 23),
-    ("capture request header X", "'capture request header' expects 'len' <length>", 25),
-    ("capture request header X len", "'capture request header' expects <length>", 29),
-    ("capture request header X len x", "'capture request header': 'x' is not a number", 30),
-    ("capture response header X foo 1", "'capture response header' expects 'len' <length>", 27),
-    ("capture response header X len 1 y", "'capture response header' cannot handle unexpected argument 'y'", 33),
-    ("capture cookie", "'capture cookie' expects <name>", 15),
-    ("capture cookie", "'capture cookie' expects <name>", 15),
-    ("capture cookie X", "'capture cookie' expects 'len' <length>", 17),
-    ("declare capture", "'declare capture' expects <direction>", 16),
-    ("declare capture both len 1", "'declare capture': unknown direction 'both'", 17),
-    ("declare capture request 10", "'declare capture' expects 'len' <length>", 25),
-    ("declare capture request len 0", "'declare capture': '0' is not a number", 29),
-    ("http-request capture", "'http-request capture' expects <sample>", 21),
-    ("http-request capture path", "'http-request capture' expects 'len' or 'id'", 26),
-    ("http-request capture path foo 1", "'http-request capture': expects len or id, found 'foo'", 27),
-    ("http-request capture path len 0", "'http-request capture': '0' is not a number", 31),
-    ("http-request capture path id x", "'http-request capture': 'x' is not a number", 30),
-    ("http-request capture nope len 1", "unknown fetch method 'nope'", 22),
-    ("http-response capture status len 1", "'http-response capture': expects id, found 'len'", 30),
-])
+@pytest.mark.parametrize(
+    "line, message, column",
+    [
+        ("capture request header", "'capture request header' expects <name>", 23),
+        ("capture request header X", "'capture request header' expects 'len' <length>", 25),
+        ("capture request header X len", "'capture request header' expects <length>", 29),
+        ("capture request header X len x", "'capture request header': 'x' is not a number", 30),
+        ("capture response header X foo 1", "'capture response header' expects 'len' <length>", 27),
+        ("capture response header X len 1 y", "'capture response header' cannot handle unexpected argument 'y'", 33),
+        ("capture cookie", "'capture cookie' expects <name>", 15),
+        ("capture cookie", "'capture cookie' expects <name>", 15),
+        ("capture cookie X", "'capture cookie' expects 'len' <length>", 17),
+        ("declare capture", "'declare capture' expects <direction>", 16),
+        ("declare capture both len 1", "'declare capture': unknown direction 'both'", 17),
+        ("declare capture request 10", "'declare capture' expects 'len' <length>", 25),
+        ("declare capture request len 0", "'declare capture': '0' is not a number", 29),
+        ("http-request capture", "'http-request capture' expects <sample>", 21),
+        ("http-request capture path", "'http-request capture' expects 'len' or 'id'", 26),
+        ("http-request capture path foo 1", "'http-request capture': expects len or id, found 'foo'", 27),
+        ("http-request capture path len 0", "'http-request capture': '0' is not a number", 31),
+        ("http-request capture path id x", "'http-request capture': 'x' is not a number", 30),
+        ("http-request capture nope len 1", "unknown fetch method 'nope'", 22),
+        ("http-response capture status len 1", "'http-response capture': expects id, found 'len'", 30),
+    ],
+)
 def test_errors(line: str, message: str, column: int) -> None:
     assert error(line) == (message, column)
 
 
 def test_len_needs_a_frontend() -> None:
-    assert error("http-request capture path len 10", kind="backend") == \
-        ("'http-request capture': proxy 'x' has no frontend capability", 27)
+    assert error("http-request capture path len 10", kind="backend") == (
+        "'http-request capture': proxy 'x' has no frontend capability",
+        27,
+    )

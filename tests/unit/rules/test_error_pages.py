@@ -1,4 +1,5 @@
 """errorfile, errorfiles, errorloc*, http-error, http-errors sections (manual 4.2, 12.4)."""
+
 from pathlib import Path
 
 import pytest
@@ -27,8 +28,12 @@ def file(tmp_path: Path) -> str:
 
 def test_errorfile(file: str) -> None:
     page = pages(f"errorfile 403 {file}")[403]
-    assert (page.status, page.reason, page.fields, page.body) == \
-        (418, b"Teapot", [(b"x-a", b"1"), (b"content-length", b"3")], b"abc")
+    assert (page.status, page.reason, page.fields, page.body) == (
+        418,
+        b"Teapot",
+        [(b"x-a", b"1"), (b"content-length", b"3")],
+        b"abc",
+    )
     assert (page.logged, page.close, page.silent) == (403, True, False)
 
 
@@ -40,8 +45,12 @@ def test_no_answer_at_all() -> None:
 def test_errorloc(keyword: str, status: int) -> None:
     page = pages(f"{keyword} 404 http://sorry/")[404]
     head, body = page.render(exchange())
-    assert (head.status, head.reason, body, page.logged) == \
-        (status, b"Found" if status == 302 else b"See Other", b"", 404)
+    assert (head.status, head.reason, body, page.logged) == (
+        status,
+        b"Found" if status == 302 else b"See Other",
+        b"",
+        404,
+    )
     assert head.get(b"location") == b"http://sorry/"
 
 
@@ -78,33 +87,39 @@ def test_a_section_that_is_not_there() -> None:
         error_pages(loaded.proxy, loaded.configuration)
 
 
-@pytest.mark.parametrize("line, message, column", [
-    ("errorfile", "'errorfile' expects <code>", 10),
-    ("errorfile 404", "'errorfile' expects <file>", 14),
-    ("errorfile 418 /dev/null", "'errorfile': status code '418' not handled", 11),
-    ("errorfile abc /dev/null", "'errorfile': status code 'abc' not handled", 11),
-    ("errorfile 403 /nope", "unable to read error file '/nope': No such file or directory", 15),
-    ("errorfile 403 /dev/null x", "'errorfile' cannot handle unexpected argument 'x'", 25),
-    ("errorfiles", "'errorfiles' expects <name>", 11),
-    ("errorfiles mine 418", "'errorfiles': status code '418' not handled", 17),
-    ("errorloc 403", "'errorloc' expects <url>", 13),
-    ("http-error", "'http-error': missing the status code", 11),
-    ("http-error status", "'http-error' expects <code>", 18),
-    ("http-error status 418", "'http-error': status code '418' not handled", 19),
-    ("http-error status 403 string x", "a content-type must be defined with 'string' argument", 30),
-    ("http-error content-type a string x", "'http-error': missing the status code", 35),
-    ("http-error status 403 foo", "'http-error': unknown argument 'foo'", 23),
-])
+@pytest.mark.parametrize(
+    "line, message, column",
+    [
+        ("errorfile", "'errorfile' expects <code>", 10),
+        ("errorfile 404", "'errorfile' expects <file>", 14),
+        ("errorfile 418 /dev/null", "'errorfile': status code '418' not handled", 11),
+        ("errorfile abc /dev/null", "'errorfile': status code 'abc' not handled", 11),
+        ("errorfile 403 /nope", "unable to read error file '/nope': No such file or directory", 15),
+        ("errorfile 403 /dev/null x", "'errorfile' cannot handle unexpected argument 'x'", 25),
+        ("errorfiles", "'errorfiles' expects <name>", 11),
+        ("errorfiles mine 418", "'errorfiles': status code '418' not handled", 17),
+        ("errorloc 403", "'errorloc' expects <url>", 13),
+        ("http-error", "'http-error': missing the status code", 11),
+        ("http-error status", "'http-error' expects <code>", 18),
+        ("http-error status 418", "'http-error': status code '418' not handled", 19),
+        ("http-error status 403 string x", "a content-type must be defined with 'string' argument", 30),
+        ("http-error content-type a string x", "'http-error': missing the status code", 35),
+        ("http-error status 403 foo", "'http-error': unknown argument 'foo'", 23),
+    ],
+)
 def test_errors(line: str, message: str, column: int) -> None:
     assert error(line) == (message, column)
 
 
-@pytest.mark.parametrize("data, message", [
-    (b"nonsense", "unable to parse 'p' as an HTTP response"),
-    (b"HTTP/1.1 200 OK\r\nX: 1\r\n", "unable to parse 'p' as an HTTP response"),
-    (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nabc", "the body is longer than its Content-Length"),
-    (b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nabc", r"shorter than its Content-Length \(3 of 4 bytes\)"),
-])
+@pytest.mark.parametrize(
+    "data, message",
+    [
+        (b"nonsense", "unable to parse 'p' as an HTTP response"),
+        (b"HTTP/1.1 200 OK\r\nX: 1\r\n", "unable to parse 'p' as an HTTP response"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nabc", "the body is longer than its Content-Length"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nabc", r"shorter than its Content-Length \(3 of 4 bytes\)"),
+    ],
+)
 def test_files_that_are_no_response(data: bytes, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         parse_page(data, "p", NOWHERE)
@@ -122,8 +137,10 @@ def test_pages_for_what_could_not_be_read() -> None:
     assert head.startswith(b"HTTP/1.1 400 Bad request\r\n")
     assert b"Content-length: %d" % len(body) in head
     own = Reply(429, [(b"content-length", b"")], b"abc")
-    assert raw_page(400, own, exchange()) == \
-        b"HTTP/1.1 429 Too Many Requests\r\ncontent-length: 3\r\nconnection: close\r\n\r\nabc"
+    assert (
+        raw_page(400, own, exchange())
+        == b"HTTP/1.1 429 Too Many Requests\r\ncontent-length: 3\r\nconnection: close\r\n\r\nabc"
+    )
 
 
 @given(st.one_of(st.binary(), st.binary().map(lambda tail: b"HTTP/1.1 200 OK\r\n" + tail)))

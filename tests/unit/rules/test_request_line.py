@@ -1,4 +1,5 @@
 """set-path and its kin (manual 4.4, with its examples). The peer tests compare absolute URIs and "*" with haproxy."""
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,28 +14,31 @@ TARGETS = st.one_of(
 )
 
 
-@pytest.mark.parametrize("target, rule, expected", [
-    ("/bar?q=1", "set-path /%[hdr(host)]%[path]", "/h/bar?q=1"),
-    ("/bar?q=1", "set-pathq /foo", "/foo"),
-    ("/bar", "set-query a", "/bar?a"),
-    ("/bar?", 'set-query "%[req.hdr(none)]"', "/bar?"),
-    ("/bar", 'set-query "%[req.hdr(none)]"', "/bar"),
-    ("/a?x%3D1&y%3D2", "set-query %[query,regsub(%3D,=,g)]", "/a?x=1&y=2"),
-    ("*", "set-path /x", "/x"),
-    ("http://a", "set-path /x", "http://a/x"),
-    ("http://a?b=/c", "set-path /x", "http://a/x?b=/c"),
-    ("http://a?b=/c", "set-pathq /x?y", "http://a/x?y"),
-    ("http://a?b=/c", "set-query d", "http://a?d"),
-    ("http://a/b?c", "set-path /x", "http://a/x?c"),
-    ("/bar?q=1", r"replace-path (.*) /foo\\1", "/foo/bar?q=1"),
-    ("/foo/bar?q=1", r"replace-path /foo/(.*) /\\1", "/bar?q=1"),
-    ("/foo/bar?q=1", r"replace-path /foo/(.*) /\\1 if { url_beg /foo/ }", "/bar?q=1"),
-    ("/bar?q=1", r"replace-pathq ([^?]*)(\\?(.*))? \\1/foo\\2", "/bar/foo?q=1"),
-    ("http://a/b", r"replace-uri ^http://(.*) https://\\1", "https://a/b"),
-    ("/bar?q=1", r"replace-uri ([^/:]*://[^/]*)?(.*) \\1/foo\\2", "/foo/bar?q=1"),
-    ("*", "replace-path .* /x", "*"),
-    ("/bar", "replace-path nothing /x", "/bar"),
-])
+@pytest.mark.parametrize(
+    "target, rule, expected",
+    [
+        ("/bar?q=1", "set-path /%[hdr(host)]%[path]", "/h/bar?q=1"),
+        ("/bar?q=1", "set-pathq /foo", "/foo"),
+        ("/bar", "set-query a", "/bar?a"),
+        ("/bar?", 'set-query "%[req.hdr(none)]"', "/bar?"),
+        ("/bar", 'set-query "%[req.hdr(none)]"', "/bar"),
+        ("/a?x%3D1&y%3D2", "set-query %[query,regsub(%3D,=,g)]", "/a?x=1&y=2"),
+        ("*", "set-path /x", "/x"),
+        ("http://a", "set-path /x", "http://a/x"),
+        ("http://a?b=/c", "set-path /x", "http://a/x?b=/c"),
+        ("http://a?b=/c", "set-pathq /x?y", "http://a/x?y"),
+        ("http://a?b=/c", "set-query d", "http://a?d"),
+        ("http://a/b?c", "set-path /x", "http://a/x?c"),
+        ("/bar?q=1", r"replace-path (.*) /foo\\1", "/foo/bar?q=1"),
+        ("/foo/bar?q=1", r"replace-path /foo/(.*) /\\1", "/bar?q=1"),
+        ("/foo/bar?q=1", r"replace-path /foo/(.*) /\\1 if { url_beg /foo/ }", "/bar?q=1"),
+        ("/bar?q=1", r"replace-pathq ([^?]*)(\\?(.*))? \\1/foo\\2", "/bar/foo?q=1"),
+        ("http://a/b", r"replace-uri ^http://(.*) https://\\1", "https://a/b"),
+        ("/bar?q=1", r"replace-uri ([^/:]*://[^/]*)?(.*) \\1/foo\\2", "/foo/bar?q=1"),
+        ("*", "replace-path .* /x", "*"),
+        ("/bar", "replace-path nothing /x", "/bar"),
+    ],
+)
 def test_targets(target: str, rule: str, expected: str) -> None:
     ctx = exchange(f"GET {target} HTTP/1.1", "Host: h")
     run(ctx, f"http-request {rule}")
@@ -81,8 +85,10 @@ def test_errors_of_replacers(action: str) -> None:
     assert error(name) == (f"'{name}' expects <match-regex>", len(name) + 1)
     assert error(f"{name} a") == (f"'{name}' expects <replace-fmt>", len(name) + 3)
     assert error(f"{name} ( b")[1] == len(name) + 2
-    assert error(f"http-after-response {action} a b")[0] == \
-        f"'http-after-response': action '{action}' is not possible here"
+    assert (
+        error(f"http-after-response {action} a b")[0]
+        == f"'http-after-response': action '{action}' is not possible here"
+    )
 
 
 @given(TARGETS)
@@ -98,6 +104,6 @@ def test_bounds_agree_with_the_fetches(uri: bytes) -> None:
         assert path_bounds(uri, True) == (start, start + len(whole))
         assert uri[start:] == whole
     elif b"://" in uri:  # the place where a path would stand
-        assert start == end and uri[end:end + 1] in (b"", b"?") and b"/" not in uri[uri.find(b"://") + 3:end]
+        assert start == end and uri[end : end + 1] in (b"", b"?") and b"/" not in uri[uri.find(b"://") + 3 : end]
     else:
         assert (start, end) == (0, len(uri))

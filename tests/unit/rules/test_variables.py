@@ -1,4 +1,5 @@
 """Variables in rules (manual 2.8, 4.4). The peer tests compare scopes, conditions and types with haproxy too."""
+
 import pytest
 from rule_stand import error, exchange, run, values
 from support.configs import only_error, read
@@ -17,14 +18,17 @@ def told(ctx: Context, text: str) -> str:
     return values(ctx.request, "told")[-1]
 
 
-@pytest.mark.parametrize("expression, value", [
-    ("path", b"/path"),
-    ("int(5)", 5),
-    ("bool(true)", True),
-    ("src", Packed(b"\xc0\x00\x02\x07")),
-    ("bin(00ff)", Binary(b"\x00\xff")),
-    ("method,lower", b"get"),
-])
+@pytest.mark.parametrize(
+    "expression, value",
+    [
+        ("path", b"/path"),
+        ("int(5)", 5),
+        ("bool(true)", True),
+        ("src", Packed(b"\xc0\x00\x02\x07")),
+        ("bin(00ff)", Binary(b"\x00\xff")),
+        ("method,lower", b"get"),
+    ],
+)
 def test_set_var_keeps_value_and_type(expression: str, value: object) -> None:
     ctx = exchange()
     run(ctx, f"http-request set-var(txn.x) {expression}")
@@ -35,8 +39,9 @@ def test_set_var_keeps_value_and_type(expression: str, value: object) -> None:
 
 def test_set_var_fmt() -> None:
     ctx = exchange()
-    run(ctx, "http-request set-var-fmt(txn.from) %[src]:%[src_port]",
-        "http-request set-var-fmt(txn.none) %[req.hdr(n)]")
+    run(
+        ctx, "http-request set-var-fmt(txn.from) %[src]:%[src_port]", "http-request set-var-fmt(txn.none) %[req.hdr(n)]"
+    )
     assert ctx.variables == {b"txn.from": b"192.0.2.7:40000", b"txn.none": b""}
 
 
@@ -76,12 +81,21 @@ def test_a_lane_tells_the_others_what_it_has_changed(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(CHANGES, "outbox", wishes.append)
     ctx = exchange()
     for _ in range(2):  # the second time nothing changes
-        run(ctx, "http-request set-var(proc.of_lanes) int(7)", "http-request set-var(proc.from) src",
-            "http-request set-var(proc.flag) bool(true)", "http-request set-var(proc.raw) bin(00ff)",
-            "http-request set-var(txn.mine) int(7)")
+        run(
+            ctx,
+            "http-request set-var(proc.of_lanes) int(7)",
+            "http-request set-var(proc.from) src",
+            "http-request set-var(proc.flag) bool(true)",
+            "http-request set-var(proc.raw) bin(00ff)",
+            "http-request set-var(txn.mine) int(7)",
+        )
     assert PROCESS[b"proc.of_lanes"] == 7
-    assert wishes == [["var", "proc.of_lanes", "sint", 7], ["var", "proc.from", "addr", "\xc0\x00\x02\x07"],
-                      ["var", "proc.flag", "bool", True], ["var", "proc.raw", "bin", "\x00\xff"]]
+    assert wishes == [
+        ["var", "proc.of_lanes", "sint", 7],
+        ["var", "proc.from", "addr", "\xc0\x00\x02\x07"],
+        ["var", "proc.flag", "bool", True],
+        ["var", "proc.raw", "bin", "\x00\xff"],
+    ]
     run(ctx, "http-request unset-var(proc.flag)", "http-request unset-var(proc.flag)")
     assert wishes[4:] == [["var", "proc.flag", "", None]]
     for key in (b"proc.of_lanes", b"proc.from", b"proc.flag", b"proc.raw"):
@@ -90,28 +104,37 @@ def test_a_lane_tells_the_others_what_it_has_changed(monkeypatch: pytest.MonkeyP
     for change in wishes:
         follower.apply(change)
     found = {key: PROCESS.pop(key) for key in (b"proc.of_lanes", b"proc.from", b"proc.flag", b"proc.raw")}
-    assert found == {b"proc.of_lanes": 7, b"proc.from": b"\xc0\x00\x02\x07", b"proc.flag": None,
-                     b"proc.raw": b"\x00\xff"}
+    assert found == {
+        b"proc.of_lanes": 7,
+        b"proc.from": b"\xc0\x00\x02\x07",
+        b"proc.flag": None,
+        b"proc.raw": b"\x00\xff",
+    }
     assert (type(found[b"proc.from"]), type(found[b"proc.raw"])) == (Packed, Binary)
     assert len(follower.snapshot()) == 4
 
 
-@pytest.mark.parametrize("text, expected", [
-    ("%[str(012345),bytes(txn.n)]", "345"),
-    ("%[str(012345),bytes(1,txn.n)]", "123"),
-    ("%[str(012345),bytes(txn.none)].", "."),
-    ("%[str(a),add_item(-,txn.n)]", "a-3"),
-    ("%[str(),add_item(-,txn.n,+)]", "3+"),
-    ("%[str(a),add_item(-,txn.none)]", "a"),
-    ("%[str(a),add_item(-,txn.none,+)]", "a-+"),
-    ("%[str(a),concat(<,txn.n,>)]", "a<3>"),
-    ("%[int(4),add(txn.n),mul(txn.n)]", "21"),
-    # RFC 4231 4.3
-    ("%[str(what do ya want for nothing?),hmac(sha256,txn.key),hex,lower]",
-     "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"),
-    ("%[var(txn.n,x)] %[var(txn.none,x)]", "3 x"),
-    ("%[var(psess.n,x)]", "x"),  # there is no parent stream
-])
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("%[str(012345),bytes(txn.n)]", "345"),
+        ("%[str(012345),bytes(1,txn.n)]", "123"),
+        ("%[str(012345),bytes(txn.none)].", "."),
+        ("%[str(a),add_item(-,txn.n)]", "a-3"),
+        ("%[str(),add_item(-,txn.n,+)]", "3+"),
+        ("%[str(a),add_item(-,txn.none)]", "a"),
+        ("%[str(a),add_item(-,txn.none,+)]", "a-+"),
+        ("%[str(a),concat(<,txn.n,>)]", "a<3>"),
+        ("%[int(4),add(txn.n),mul(txn.n)]", "21"),
+        # RFC 4231 4.3
+        (
+            "%[str(what do ya want for nothing?),hmac(sha256,txn.key),hex,lower]",
+            "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843",
+        ),
+        ("%[var(txn.n,x)] %[var(txn.none,x)]", "3 x"),
+        ("%[var(psess.n,x)]", "x"),  # there is no parent stream
+    ],
+)
 def test_arguments(text: str, expected: str) -> None:
     ctx = exchange()
     run(ctx, "http-request set-var(txn.n) int(3)", "http-request set-var(txn.key) str(SmVmZQ==)")
@@ -120,17 +143,22 @@ def test_arguments(text: str, expected: str) -> None:
 
 def test_secure_comparison() -> None:
     ctx = exchange()
-    run(ctx, "http-request set-var(txn.t) str(abc)",
+    run(
+        ctx,
+        "http-request set-var(txn.t) str(abc)",
         "http-request set-header same 1 if { str(abc),secure_memcmp(txn.t) }",
         "http-request set-header other 1 if { str(abd),secure_memcmp(txn.t) }",
-        "http-request set-header none 1 if { str(abc),secure_memcmp(txn.none) }")
+        "http-request set-header none 1 if { str(abc),secure_memcmp(txn.none) }",
+    )
     assert ctx.request is not None
     assert [one.name for one in ctx.request.fields] == [b"same"]
 
 
 def test_global_values() -> None:
-    read("global\n set-var proc.test_a int(200),sub(proc.test_b)\n set-var proc.test_b int(5)\n"
-         " set-var proc.test_c int(200),sub(proc.test_b)\n set-var-fmt proc.test_d \"%[var(proc.test_c)]!\"\n")
+    read(
+        "global\n set-var proc.test_a int(200),sub(proc.test_b)\n set-var proc.test_b int(5)\n"
+        ' set-var proc.test_c int(200),sub(proc.test_b)\n set-var-fmt proc.test_d "%[var(proc.test_c)]!"\n'
+    )
     found = {key: PROCESS.pop(key) for key in (b"proc.test_a", b"proc.test_b", b"proc.test_c", b"proc.test_d")}
     assert list(found.values()) == [None, 5, 195, b"195!"]
 
@@ -147,35 +175,51 @@ def test_names_need_a_scope(text: str) -> None:
         parse_variable(text, NOWHERE)
 
 
-@pytest.mark.parametrize("line, message, column", [
-    ("http-request set-var", "'http-request': invalid or incomplete action 'set-var'", 14),
-    ("http-request set-var(txn.x", "'http-request': invalid or incomplete action 'set-var(txn.x'", 14),
-    ("http-request set-var() str(a)", "Empty variable name cannot be accepted", 22),
-    ("http-request set-var(x) str(a)", f"invalid variable name 'x'. {SAID}", 22),
-    ("http-request set-var(txn.x-y) str(a)", "invalid syntax at char '-y'", 22),
-    ("http-request set-var(txn.x,foo) str(a)", 'unknown condition "foo"', 22),
-    ("http-request set-var(txn.x)", "'http-request set-var(txn.x)' expects <expr>", 28),
-    ("http-request set-var(txn.x) nope", "unknown fetch method 'nope'", 29),
-    ("http-request set-var(txn.x) str(a) b", "'http-request set-var(txn.x)' cannot handle unexpected argument 'b'", 36),
-    ("http-request set-var-fmt(txn.x)", "'http-request set-var-fmt(txn.x)' expects <fmt>", 32),
-    ("http-request unset-var(txn.x) a", "'http-request unset-var(txn.x)' cannot handle unexpected argument 'a'", 31),
-    ("http-request set-header X %[var()]", "invalid args in fetch method 'var' : Empty variable name", 29),
-])
+@pytest.mark.parametrize(
+    "line, message, column",
+    [
+        ("http-request set-var", "'http-request': invalid or incomplete action 'set-var'", 14),
+        ("http-request set-var(txn.x", "'http-request': invalid or incomplete action 'set-var(txn.x'", 14),
+        ("http-request set-var() str(a)", "Empty variable name cannot be accepted", 22),
+        ("http-request set-var(x) str(a)", f"invalid variable name 'x'. {SAID}", 22),
+        ("http-request set-var(txn.x-y) str(a)", "invalid syntax at char '-y'", 22),
+        ("http-request set-var(txn.x,foo) str(a)", 'unknown condition "foo"', 22),
+        ("http-request set-var(txn.x)", "'http-request set-var(txn.x)' expects <expr>", 28),
+        ("http-request set-var(txn.x) nope", "unknown fetch method 'nope'", 29),
+        (
+            "http-request set-var(txn.x) str(a) b",
+            "'http-request set-var(txn.x)' cannot handle unexpected argument 'b'",
+            36,
+        ),
+        ("http-request set-var-fmt(txn.x)", "'http-request set-var-fmt(txn.x)' expects <fmt>", 32),
+        (
+            "http-request unset-var(txn.x) a",
+            "'http-request unset-var(txn.x)' cannot handle unexpected argument 'a'",
+            31,
+        ),
+        ("http-request set-header X %[var()]", "invalid args in fetch method 'var' : Empty variable name", 29),
+    ],
+)
 def test_errors(line: str, message: str, column: int) -> None:
     said, at = error(line)
     assert said.startswith(message.removeprefix("invalid args in fetch method 'var' : "))
     assert at == column
 
 
-@pytest.mark.parametrize("line, message", [
-    ("set-var", "'set-var' expects <var-name>"),
-    ("set-var proc.of_errors", "'set-var' expects <expr>"),
-    ("set-var txn.x str(a)",
-     "'set-var': cannot set variable 'txn.x', only scope 'proc' is permitted in the global section."),
-    ("set-var proc.of_errors nope", "unknown fetch method 'nope'"),
-    ("set-var proc.of_errors str(a) b", "'set-var' cannot handle unexpected argument 'b'"),
-    ("set-var-fmt proc.of_errors", "'set-var-fmt' expects <fmt>"),
-])
+@pytest.mark.parametrize(
+    "line, message",
+    [
+        ("set-var", "'set-var' expects <var-name>"),
+        ("set-var proc.of_errors", "'set-var' expects <expr>"),
+        (
+            "set-var txn.x str(a)",
+            "'set-var': cannot set variable 'txn.x', only scope 'proc' is permitted in the global section.",
+        ),
+        ("set-var proc.of_errors nope", "unknown fetch method 'nope'"),
+        ("set-var proc.of_errors str(a) b", "'set-var' cannot handle unexpected argument 'b'"),
+        ("set-var-fmt proc.of_errors", "'set-var-fmt' expects <fmt>"),
+    ],
+)
 def test_errors_of_the_global_section(line: str, message: str) -> None:
     assert only_error("global", line) == message
     PROCESS.pop(b"proc.of_errors", None)

@@ -1,4 +1,5 @@
 """An exchange for tests of expressions: a context with a request, and a response if one is asked for."""
+
 from pointsman.core.address import net_address
 from pointsman.core.diagnostics import Position
 from pointsman.core.words import Word
@@ -32,10 +33,15 @@ def _fields(head: Head, lines: str | bytes) -> None:
             head.fields.append(field(name.strip().lower(), value.strip(b" \t")))
 
 
-def exchange(line: str = "GET / HTTP/1.1", fields: str | bytes = "host: a", source: str = "127.0.0.1",
-             answer: str | None = None, answer_fields: str = "") -> Context:
+def exchange(
+    line: str = "GET / HTTP/1.1",
+    fields: str | bytes = "host: a",
+    source: str = "127.0.0.1",
+    answer: str | None = None,
+    answer_fields: str = "",
+) -> Context:
     """A context as a stream has it once the request's head is there,
-     and the response's if `answer` is its first line."""
+    and the response's if `answer` is its first line."""
     ctx = Context(ProxyFacts("front", 2, True), ListenerFacts("", 1))
     ctx.source = ctx.real_source = net_address(source, 40000)
     ctx.destination = ctx.real_destination = net_address("::1" if ":" in source else "127.0.0.1", 8080)

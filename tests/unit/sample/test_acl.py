@@ -1,4 +1,5 @@
 """ACLs: criteria, derivatives, flags, files (manual 7.1). Verdicts were compared with the program's on this request."""
+
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,9 @@ from pointsman.sample.registry import FETCHES
 from pointsman.sample.types import Reads, Where
 from pointsman.tables.patterns import LISTS
 
-REQUEST = exchange("GET /a/foo?x=1 HTTP/1.1", """
+REQUEST = exchange(
+    "GET /a/foo?x=1 HTTP/1.1",
+    """
 host: WWW.Example.com:80
 x: a, B ,c
 x: d,,
@@ -28,48 +31,103 @@ m: 5
 e:
 ip: 1.2.3.4
 ip6: ::ffff:1.2.3.4
-""")
+""",
+)
 
 
 def acl(text: str) -> Acl:
     return parse_acl(words(text))
 
 
-@pytest.mark.parametrize(("text", "matches"), [
-    ("url_dir foo", True), ("url_dir foo?x", False), ("url_dir x=1", True), ("path_dir /", False),
-    ("path_dir /a/", True),
-    ("path_dir /a/foo/", True), ("hdr_dom(host) example", False), ("hdr_dom(host) -i example", True),
-    ("hdr_dom(host) -i .example.", True), ("hdr_dom(host) -i ex", False), ("hdr_dom(host) 80", True),
-    ("hdr(x) B", True),
-    ("hdr(x) b", False), ("hdr(x) -i b", True), ("hdr(x) d", True), ("req.hdr(x) -m len 0", True),
-    ("req.hdr(e) -m found", True),
-    ("req.hdr(zz) -m found", False), ("req.hdr_val(n) lt 0", True), ("req.hdr_val(m) ge 5 le 3", True),
-    ("req.hdr_val(m) 4:6", True), ("req.hdr_val(m) :5", True), ("req.hdr_val(m) 6:", False),
-    ("req.hdr_val(m) 6 5", True),
-    ("req.hdr_val(m) gt 1:3", False), ("req.hdr_val(n) -- -1", True), ("path -- -z /a/foo", True),
-    ("path -i /A/FOO", True),
-    ("path /A/FOO -i", False), ("bin(7f000001) -m bin 7F000001", True), ("src 127.1", True), ("src 127.0.0.0/8", True),
-    ("src 127", False), ("src ::1", False), ("src ::ffff:127.0.0.0/104", True), ("hdr_ip(ip) 1.2.3.0/24", True),
-    ("hdr_ip(ip6) 1.2.3.0/24", True), ("ipv6(2002:102:304::) 1.2.3.4", True), ("ipv6(::1.2.3.4) 1.2.3.4", True),
-    ("method GET", True), ("method get", False), ("method -i get", False), ("method -m beg G", True),
-    ("method -m reg ^G", True),
-    ("always_true 5", True), ("always_true", True), ("int(5) -m bool", True), ("int(0) -m bool", False),
-    ("str(a) a", True),
-    ("path_beg -m end foo", True), ("path_beg,lower /a/foo", True), ("path_beg,lower /a", False),
-    ("path,lower -m beg /a", True),
-    ("bool(true) -m int 1", True), ("bool(true) -m str 1", True), ("src -m str 127.0.0.1", True),
-    ("src -m beg 127.", True),
-    ("src_port gt 1", True), ("path_reg [[:alpha:]]+", True), ("path -m reg -i FOO$", True), ("url_sub -i FOO", True),
-    ("path_end foo bar", True), ("path_len 6", True), ("path_len gt 5", True), ("str(1) -m int 1", True),
-    ("str(1) -m bool", True),
-    ("path -m found x", True), ("hdr(x) -m found", True), ("hdr_sub(host) -i www", True), ("path eq /a/foo", True),
-    ("req.hdr(host),lower -m dom www.example.com", True), ("path_beg eq /a", True), ("hdr_beg(host) -i www.", True),
-    ("hdr(host) -m beg -i www.", True), ("hdr_dom(host) -m beg -i www.", True), ("urlp(x) 1", True),
-    ("urlp_val(x) 1:2", True),
-    ("base_beg -i www.example.com:80/a", True), ("hdr_cnt(x) 6", True), ("hdr(x,1) B", False),
-    ("path_beg -n -u 7 /a", True), ("path, upper /A/FOO", True), ("path ,upper /A/FOO", True),
-    ("path upper /a/foo", True),
-])
+@pytest.mark.parametrize(
+    ("text", "matches"),
+    [
+        ("url_dir foo", True),
+        ("url_dir foo?x", False),
+        ("url_dir x=1", True),
+        ("path_dir /", False),
+        ("path_dir /a/", True),
+        ("path_dir /a/foo/", True),
+        ("hdr_dom(host) example", False),
+        ("hdr_dom(host) -i example", True),
+        ("hdr_dom(host) -i .example.", True),
+        ("hdr_dom(host) -i ex", False),
+        ("hdr_dom(host) 80", True),
+        ("hdr(x) B", True),
+        ("hdr(x) b", False),
+        ("hdr(x) -i b", True),
+        ("hdr(x) d", True),
+        ("req.hdr(x) -m len 0", True),
+        ("req.hdr(e) -m found", True),
+        ("req.hdr(zz) -m found", False),
+        ("req.hdr_val(n) lt 0", True),
+        ("req.hdr_val(m) ge 5 le 3", True),
+        ("req.hdr_val(m) 4:6", True),
+        ("req.hdr_val(m) :5", True),
+        ("req.hdr_val(m) 6:", False),
+        ("req.hdr_val(m) 6 5", True),
+        ("req.hdr_val(m) gt 1:3", False),
+        ("req.hdr_val(n) -- -1", True),
+        ("path -- -z /a/foo", True),
+        ("path -i /A/FOO", True),
+        ("path /A/FOO -i", False),
+        ("bin(7f000001) -m bin 7F000001", True),
+        ("src 127.1", True),
+        ("src 127.0.0.0/8", True),
+        ("src 127", False),
+        ("src ::1", False),
+        ("src ::ffff:127.0.0.0/104", True),
+        ("hdr_ip(ip) 1.2.3.0/24", True),
+        ("hdr_ip(ip6) 1.2.3.0/24", True),
+        ("ipv6(2002:102:304::) 1.2.3.4", True),
+        ("ipv6(::1.2.3.4) 1.2.3.4", True),
+        ("method GET", True),
+        ("method get", False),
+        ("method -i get", False),
+        ("method -m beg G", True),
+        ("method -m reg ^G", True),
+        ("always_true 5", True),
+        ("always_true", True),
+        ("int(5) -m bool", True),
+        ("int(0) -m bool", False),
+        ("str(a) a", True),
+        ("path_beg -m end foo", True),
+        ("path_beg,lower /a/foo", True),
+        ("path_beg,lower /a", False),
+        ("path,lower -m beg /a", True),
+        ("bool(true) -m int 1", True),
+        ("bool(true) -m str 1", True),
+        ("src -m str 127.0.0.1", True),
+        ("src -m beg 127.", True),
+        ("src_port gt 1", True),
+        ("path_reg [[:alpha:]]+", True),
+        ("path -m reg -i FOO$", True),
+        ("url_sub -i FOO", True),
+        ("path_end foo bar", True),
+        ("path_len 6", True),
+        ("path_len gt 5", True),
+        ("str(1) -m int 1", True),
+        ("str(1) -m bool", True),
+        ("path -m found x", True),
+        ("hdr(x) -m found", True),
+        ("hdr_sub(host) -i www", True),
+        ("path eq /a/foo", True),
+        ("req.hdr(host),lower -m dom www.example.com", True),
+        ("path_beg eq /a", True),
+        ("hdr_beg(host) -i www.", True),
+        ("hdr(host) -m beg -i www.", True),
+        ("hdr_dom(host) -m beg -i www.", True),
+        ("urlp(x) 1", True),
+        ("urlp_val(x) 1:2", True),
+        ("base_beg -i www.example.com:80/a", True),
+        ("hdr_cnt(x) 6", True),
+        ("hdr(x,1) B", False),
+        ("path_beg -n -u 7 /a", True),
+        ("path, upper /A/FOO", True),
+        ("path ,upper /A/FOO", True),
+        ("path upper /a/foo", True),
+    ],
+)
 def test_verdicts(text: str, matches: bool) -> None:
     assert acl(text).test(REQUEST) is matches
 
@@ -82,20 +140,31 @@ def test_without_patterns_nothing_matches_and_that_is_said(text: str) -> None:
     assert not acl(text + " --").findings
 
 
-@pytest.mark.parametrize(("text", "message"), [
-    ("req.hdr(n) -m int -1", "'-1' is not a valid ACL option. Please use '--' before any pattern beginning with a '-'"),
-    ("path -z /a", "'-z' is not a valid ACL option"), ("req.hdr_val(m) x", "'x' is not a number"),
-    ("bin(7f000001) 1", "matching method must be specified first (using '-m')"),
-    ("bin(7f000001) -m ip 127.0.0.1", "matching method 'ip' cannot be used with fetch keyword 'bin(7f000001)'"),
-    ("src -m bin 7f", "matching method 'bin' cannot be used"), ("src -m bool", "matching method 'bool' cannot be used"),
-    ("str(a) -m foo x", "unknown matching method 'foo'"), ("foo x", "unknown fetch method 'foo'"),
-    ("path -m beg -m end x", "only one explicit matching method"), ("path_reg (", "regex '(' is invalid"),
-    ("path -m", "'-m' expects a matching method"), ("path -f", "'-f' expects a file"),
-    ("path -u x /", "'x' is not a valid unique id"),
-    ("path -f /no/such/file", "failed to open pattern file </no/such/file>"),
-    ("src 1.2.3.4/33", "is not a valid IPv4 or IPv6 address"),
-    ("path_bge /a", "unknown fetch method 'path_bge'"),
-])
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "req.hdr(n) -m int -1",
+            "'-1' is not a valid ACL option. Please use '--' before any pattern beginning with a '-'",
+        ),
+        ("path -z /a", "'-z' is not a valid ACL option"),
+        ("req.hdr_val(m) x", "'x' is not a number"),
+        ("bin(7f000001) 1", "matching method must be specified first (using '-m')"),
+        ("bin(7f000001) -m ip 127.0.0.1", "matching method 'ip' cannot be used with fetch keyword 'bin(7f000001)'"),
+        ("src -m bin 7f", "matching method 'bin' cannot be used"),
+        ("src -m bool", "matching method 'bool' cannot be used"),
+        ("str(a) -m foo x", "unknown matching method 'foo'"),
+        ("foo x", "unknown fetch method 'foo'"),
+        ("path -m beg -m end x", "only one explicit matching method"),
+        ("path_reg (", "regex '(' is invalid"),
+        ("path -m", "'-m' expects a matching method"),
+        ("path -f", "'-f' expects a file"),
+        ("path -u x /", "'x' is not a valid unique id"),
+        ("path -f /no/such/file", "failed to open pattern file </no/such/file>"),
+        ("src 1.2.3.4/33", "is not a valid IPv4 or IPv6 address"),
+        ("path_bge /a", "unknown fetch method 'path_bge'"),
+    ],
+)
 def test_errors(text: str, message: str) -> None:
     with pytest.raises(ConfigError) as caught:
         acl(text)
@@ -104,7 +173,11 @@ def test_errors(text: str, message: str) -> None:
 
 def test_derivatives_name_fetches() -> None:
     assert {real for real, _ in DERIVATIVES.values()} - set(FETCHES) == {
-        "req.payload", "req.payload_lv", "req.rdp_cookie", "req.rdp_cookie_cnt"}
+        "req.payload",
+        "req.payload_lv",
+        "req.rdp_cookie",
+        "req.rdp_cookie_cnt",
+    }
     # In ACLs "hdr" always means the request, also where there is a response.
     ctx = exchange("GET / HTTP/1.1", "x: req", answer="HTTP/1.1 200 OK", answer_fields="x: res")
     assert acl("hdr(x) req").test(ctx)
@@ -129,8 +202,15 @@ def test_patterns_from_files(tmp_path: Path) -> None:
 
     def agent(name: str) -> bool:
         return made.test(exchange("GET / HTTP/1.1", f"user-agent: {name}"))
+
     assert [agent(name) for name in ("Curl/8", "curl/8", "mozilla", "TEST", "#sharp", "# a comment")] == [
-        True, False, True, True, True, False]
+        True,
+        False,
+        True,
+        True,
+        True,
+        False,
+    ]
 
 
 def test_files_of_networks_and_maps(tmp_path: Path) -> None:
@@ -182,8 +262,9 @@ def test_the_fetch_acl() -> None:
         acl("acl(foo)")
 
 
-def section_with(*lines: str, defaults: Section | None = None, kind: In = In.FRONTEND,
- name: str = "f") -> tuple[Section, Diagnostics]:
+def section_with(
+    *lines: str, defaults: Section | None = None, kind: In = In.FRONTEND, name: str = "f"
+) -> tuple[Section, Diagnostics]:
     section = Section(kind, name, NOWHERE, defaults)
     diagnostics = Diagnostics()
     for text in lines:
@@ -211,10 +292,39 @@ def test_one_error_is_not_followed_by_others() -> None:
     assert not parse_condition(words("x or y"), acls_of(section), Where.HTTP_REQ).test(REQUEST)
 
 
-PIECES = st.sampled_from(["path", "path_beg", "hdr(x)", "src", "method", "-i", "-m", "str", "reg", "ip", "int",
- "--", "-n", "/a", "(",
-                          "5", "1.2.3.4", "ge", "found", "-f", "-u", "bool", "len", "virt@x", "a.b", "dom", "bin",
-                           "41", ""])
+PIECES = st.sampled_from(
+    [
+        "path",
+        "path_beg",
+        "hdr(x)",
+        "src",
+        "method",
+        "-i",
+        "-m",
+        "str",
+        "reg",
+        "ip",
+        "int",
+        "--",
+        "-n",
+        "/a",
+        "(",
+        "5",
+        "1.2.3.4",
+        "ge",
+        "found",
+        "-f",
+        "-u",
+        "bool",
+        "len",
+        "virt@x",
+        "a.b",
+        "dom",
+        "bin",
+        "41",
+        "",
+    ]
+)
 
 
 @given(st.lists(st.one_of(PIECES, st.text(max_size=6)), min_size=1, max_size=7))
@@ -229,10 +339,23 @@ def test_any_words_are_an_acl_or_a_config_error(texts: list[str]) -> None:
     assert made.test(REQUEST) in (True, False)
 
 
-@pytest.mark.parametrize(("text", "shared"), [
-    ("path", True), ("path_beg", True), ("hdr(host)", True), ("src", True), ("acl(foo)", False), ("env(HOME)", False),
-    ("var(txn.a)", False), ("nbsrv(b)", False), ("bool(true)", False), ("path,lower", False),
-    ("path,map(virt@x)", False), ("rand", False)])
+@pytest.mark.parametrize(
+    ("text", "shared"),
+    [
+        ("path", True),
+        ("path_beg", True),
+        ("hdr(host)", True),
+        ("src", True),
+        ("acl(foo)", False),
+        ("env(HOME)", False),
+        ("var(txn.a)", False),
+        ("nbsrv(b)", False),
+        ("bool(true)", False),
+        ("path,lower", False),
+        ("path,map(virt@x)", False),
+        ("rand", False),
+    ],
+)
 def test_criteria_are_shared_where_their_text_says_all(text: str, shared: bool) -> None:
     table = AclTable()
     table.declare(words("foo path /a/foo"))

@@ -1,4 +1,5 @@
 """Expressions: parsing, casts between converters, errors with places."""
+
 import pytest
 from exchanges import exchange, sample, shown, word, words
 from hypothesis import example, given
@@ -13,27 +14,59 @@ from pointsman.sample.registry import CONVERTERS, FETCHES
 from pointsman.sample.types import Reads, Type, Where
 
 
-@pytest.mark.parametrize(("text", "value"), [
-    # Measured on the program: what a string, a boolean, an address is as something else.
-    ("str(-5x),add(0)", b"-5"), ("str(5x),add(0)", b"5"), ("str(abc),add(0)", b"0"), ("str(),add(0)", None),
-    ("str(99999999999999999999),add(0)", b"9223372036854775807"), ("str(+5),add(0)", b"5"), ("str(-),add(0)", b"0"),
-    ("str(0x10),add(0)", b"0"), ("bool(true)", b"1"), ("bool(0)", b"0"), ("bool(true),add(1)", b"2"),
-    ("bool(true),hex", b"0000000000000001"), ("int(65),hex", b"0000000000000041"), ("int(-1),hex", b"F" * 16),
-    ("int(5),iif(a,b)", b"a"), ("str(true),iif(a,b)", b"b"), ("str(1),iif(a,b)", b"a"), ("str(5x),bool", b"1"),
-    ("ipv4(1.2.3.4),add(0)", b"16909060"), ("int(16909060),ipmask(24)", b"1.2.3.0"),
-    ("int(-1),ipmask(32)", b"255.255.255.255"),
-    ("str(1.2.3.4),ipmask(24)", b"1.2.3.0"), ("str(1.2),ipmask(24)", None), ("str(5),ipmask(32)", None),
-    ("str(::1),ipmask(24,64)", b"::"), ("str(localhost),ipmask(24)", None), ("method,length", b"3"),
-    ("src", b"127.0.0.1"), ("ipv6(2002:102:304::),ipmask(24)", None), ("str(a),,lower", b"a"),
-])
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        # Measured on the program: what a string, a boolean, an address is as something else.
+        ("str(-5x),add(0)", b"-5"),
+        ("str(5x),add(0)", b"5"),
+        ("str(abc),add(0)", b"0"),
+        ("str(),add(0)", None),
+        ("str(99999999999999999999),add(0)", b"9223372036854775807"),
+        ("str(+5),add(0)", b"5"),
+        ("str(-),add(0)", b"0"),
+        ("str(0x10),add(0)", b"0"),
+        ("bool(true)", b"1"),
+        ("bool(0)", b"0"),
+        ("bool(true),add(1)", b"2"),
+        ("bool(true),hex", b"0000000000000001"),
+        ("int(65),hex", b"0000000000000041"),
+        ("int(-1),hex", b"F" * 16),
+        ("int(5),iif(a,b)", b"a"),
+        ("str(true),iif(a,b)", b"b"),
+        ("str(1),iif(a,b)", b"a"),
+        ("str(5x),bool", b"1"),
+        ("ipv4(1.2.3.4),add(0)", b"16909060"),
+        ("int(16909060),ipmask(24)", b"1.2.3.0"),
+        ("int(-1),ipmask(32)", b"255.255.255.255"),
+        ("str(1.2.3.4),ipmask(24)", b"1.2.3.0"),
+        ("str(1.2),ipmask(24)", None),
+        ("str(5),ipmask(32)", None),
+        ("str(::1),ipmask(24,64)", b"::"),
+        ("str(localhost),ipmask(24)", None),
+        ("method,length", b"3"),
+        ("src", b"127.0.0.1"),
+        ("ipv6(2002:102:304::),ipmask(24)", None),
+        ("str(a),,lower", b"a"),
+    ],
+)
 def test_values_are_cast_where_converters_meet(text: str, value: bytes | None) -> None:
     assert shown(text) == value
 
 
-@pytest.mark.parametrize(("given", "wanted"), [
-    (Type.BOOL, Type.ADDR), (Type.IPV6, Type.SINT), (Type.IPV6, Type.BOOL), (Type.IPV4, Type.BOOL),
-    (Type.BIN, Type.SINT),
-    (Type.BIN, Type.ADDR), (Type.METH, Type.SINT), (Type.ADDR, Type.BOOL)])
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        (Type.BOOL, Type.ADDR),
+        (Type.IPV6, Type.SINT),
+        (Type.IPV6, Type.BOOL),
+        (Type.IPV4, Type.BOOL),
+        (Type.BIN, Type.SINT),
+        (Type.BIN, Type.ADDR),
+        (Type.METH, Type.SINT),
+        (Type.ADDR, Type.BOOL),
+    ],
+)
 def test_impossible_casts(given: Type, wanted: Type) -> None:
     assert find_cast(given, wanted) is None
 
@@ -46,18 +79,21 @@ def test_an_impossible_cast_is_an_error_at_the_converter() -> None:
     assert (finding.position.column, finding.position.length) == (9, 6)
 
 
-@pytest.mark.parametrize(("text", "message", "column", "hint"), [
-    ("pth", "unknown fetch method 'pth'", 1, "did you mean 'path'?"),
-    ("path,lowr", "unknown converter 'lowr'", 6, "did you mean 'lower'?"),
-    ("path,ungrpc(1)", "converter 'ungrpc' is not built yet (manual 7.3.1)", 6, ""),
-    ("sc0_http_req_rate", "fetch method 'sc0_http_req_rate' is not built yet (manual 7.3.3)", 1, ""),
-    ("path,", "unknown converter ''", 6, ""),
-    ("", "missing fetch method", 1, ""),
-    (" path", "missing fetch method", 1, ""),
-    ("str(a)b", "unexpected 'b' after 'str(a)'", 7, ""),
-    ("str(a) ,lower", "unexpected ' ,lower' after 'str(a)'", 7, ""),
-    ("str(a), lower", "unknown converter ''", 8, ""),
-])
+@pytest.mark.parametrize(
+    ("text", "message", "column", "hint"),
+    [
+        ("pth", "unknown fetch method 'pth'", 1, "did you mean 'path'?"),
+        ("path,lowr", "unknown converter 'lowr'", 6, "did you mean 'lower'?"),
+        ("path,ungrpc(1)", "converter 'ungrpc' is not built yet (manual 7.3.1)", 6, ""),
+        ("sc0_http_req_rate", "fetch method 'sc0_http_req_rate' is not built yet (manual 7.3.3)", 1, ""),
+        ("path,", "unknown converter ''", 6, ""),
+        ("", "missing fetch method", 1, ""),
+        (" path", "missing fetch method", 1, ""),
+        ("str(a)b", "unexpected 'b' after 'str(a)'", 7, ""),
+        ("str(a) ,lower", "unexpected ' ,lower' after 'str(a)'", 7, ""),
+        ("str(a), lower", "unknown converter ''", 8, ""),
+    ],
+)
 def test_errors_point_into_the_word(text: str, message: str, column: int, hint: str) -> None:
     with pytest.raises(ConfigError) as caught:
         parse_expression(word(text), Where.EVERYWHERE)
@@ -79,7 +115,11 @@ def test_what_an_expression_tells_of_itself() -> None:
     assert expression.arguments == ["Host"]
     assert expression.converters == ["lower", "length"]
     assert (expression.type, expression.reads, expression.many, expression.http) == (
-        Type.SINT, Reads.HEADER_BLOCK, True, True)
+        Type.SINT,
+        Reads.HEADER_BLOCK,
+        True,
+        True,
+    )
     assert not parse_expression(word("req.proto_http"), Where.HTTP_REQ).http
     assert parse_expression(word("str(a),upper"), Where.HTTP_REQ).constant
 
@@ -109,20 +149,58 @@ def test_every_fetch_and_converter_is_documented() -> None:
         assert converter.documentation, name
 
 
-@pytest.mark.parametrize(("text", "used", "value"), [
-    ("path, upper if x", 2, b"/"), ("method lower", 2, b"get"), ("method, lower,length rest", 2, 3),
-    ("method lower length if", 3, 3),
-    ("method", 1, b"GET"), ("method if", 1, b"GET"), ("method lowercase", 1, b"GET"),
-    ("str(a),upper concat(x) if", 2, b"Ax")])
+@pytest.mark.parametrize(
+    ("text", "used", "value"),
+    [
+        ("path, upper if x", 2, b"/"),
+        ("method lower", 2, b"get"),
+        ("method, lower,length rest", 2, 3),
+        ("method lower length if", 3, 3),
+        ("method", 1, b"GET"),
+        ("method if", 1, b"GET"),
+        ("method lowercase", 1, b"GET"),
+        ("str(a),upper concat(x) if", 2, b"Ax"),
+    ],
+)
 def test_converters_in_words_of_their_own(text: str, used: int, value: object) -> None:
     expression, count = parse_words(words(text), Where.HTTP_REQ)
     assert (count, expression.get(exchange())) == (used, value)
 
 
-PARTS = st.sampled_from(["path", "str", "req.hdr", "(", ")", ",", "lower", "field", "1", "-2", "/", '"', "'", "\\",
- " ", "a",
-                         "regsub", "[", "int", "json", "add", "src", "ipmask", "acl", "x", "%", "é", "\udce9",
-                          "bytes", "."])
+PARTS = st.sampled_from(
+    [
+        "path",
+        "str",
+        "req.hdr",
+        "(",
+        ")",
+        ",",
+        "lower",
+        "field",
+        "1",
+        "-2",
+        "/",
+        '"',
+        "'",
+        "\\",
+        " ",
+        "a",
+        "regsub",
+        "[",
+        "int",
+        "json",
+        "add",
+        "src",
+        "ipmask",
+        "acl",
+        "x",
+        "%",
+        "é",
+        "\udce9",
+        "bytes",
+        ".",
+    ]
+)
 
 
 @given(st.one_of(st.text(max_size=30), st.lists(PARTS, max_size=14).map("".join)))

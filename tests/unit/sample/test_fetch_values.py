@@ -1,4 +1,5 @@
 """Fetches against what the program yields for the same requests, or worked out from the manual."""
+
 import pytest
 from exchanges import exchange, many, sample, shown
 
@@ -8,7 +9,9 @@ from pointsman.sample.fetch.constant import make_uuid
 from pointsman.sample.fetch.headers import variable_integer
 from pointsman.sample.users import matches, userlist
 
-LIST = exchange("GET http://h.com:81/a/b;jsid=9?x=1&y=2;z=3&X=5&e=&q HTTP/1.1", """
+LIST = exchange(
+    "GET http://h.com:81/a/b;jsid=9?x=1&y=2;z=3&X=5&e=&q HTTP/1.1",
+    """
 host: H.com:81
 x: a, B ,c
 X: "q,r", d,,
@@ -19,34 +22,92 @@ ip: 1.2.3.4:80, [::1]:99, ::2, 5.6.7.8
 cookie: a=1; b="x y"; a=2; c; d=; =e
 cookie: a=3, f=4
 xf: zz
-""")
+""",
+)
 
 
-@pytest.mark.parametrize(("text", "value"), [
-    ("req.hdr(x)", b""), ("req.hdr(x,1)", b"a"), ("req.hdr(x,2)", b"B"), ("req.hdr(x,3)", b"c"),
-    ("req.hdr(x,4)", b'"q,r"'),
-    ("req.hdr(x,-3)", b"d"), ("req.hdr(x,-4)", b'"q,r"'), ("req.hdr(x,0)", b""), ("req.hdr(x,9)", None),
-    ("req.fhdr(x)", b'"q,r", d,,'), ("req.fhdr(x,1)", b"a, B ,c"), ("req.fhdr(x,-2)", b"a, B ,c"),
-    ("req.hdr()", b"zz"), ("req.hdr(,1)", b"H.com:81"), ("req.hdr(,2)", b"a"), ("req.hdr(none)", None),
-    ("req.hdr_cnt(x)", b"7"), ("req.hdr_cnt", b"20"), ("req.fhdr_cnt(x)", b"2"), ("req.fhdr_cnt", b"10"),
-    ("req.hdr_cnt(e)", b"1"), ("req.hdr_cnt(zz)", b"0"), ("req.hdr_val(n)", b"7"), ("req.hdr_val(n,1)", b"12"),
-    ("req.hdr_val(n,2)", b"-5"), ("req.hdr_val(e)", b"0"), ("req.hdr_val(zz)", None), ("req.hdr(e)", b""),
-    ("req.hdr_ip(ip)", b"5.6.7.8"), ("req.hdr_ip(ip,1)", b"1.2.3.4"), ("req.hdr_ip(ip,2)", None),
-    ("req.hdr_ip(ip,3)", b"::2"), ("req.hdr_names", b"host,x,x,n,n,e,ip,cookie,cookie,xf"),
-    ("req.hdr_names(;x)", b"host;x;x;n;n;e;ip;cookie;cookie;xf"), ("hdr(xf)", b"zz"),
-    ("req.cook(a)", b"3"), ("req.cook(b)", b'"x y"'), ("req.cook(c)", None), ("req.cook(d)", b""), ("req.cook", b"1"),
-    ("req.cook(A)", None), ("req.cook(f)", b"4"), ("req.cook_cnt(a)", b"3"), ("req.cook_cnt", b"7"),
-    ("req.cook_val(a)", b"3"), ("req.cook_names", b"a,b,a,d,,a,f"), ("cookie(f)", b"4"),
-    ("url", b"http://h.com:81/a/b;jsid=9?x=1&y=2;z=3&X=5&e=&q"), ("path", b"/a/b;jsid=9"),
-    ("pathq", b"/a/b;jsid=9?x=1&y=2;z=3&X=5&e=&q"), ("query", b"x=1&y=2;z=3&X=5&e=&q"),
-    ("query(with_qm)", b"?x=1&y=2;z=3&X=5&e=&q"), ("base", b"H.com:81/a/b;jsid=9"),
-    ("baseq", b"H.com:81/a/b;jsid=9?x=1&y=2;z=3&X=5&e=&q"), ("base32", b"2350757645"), ("url32", b"2083421932"),
-    ("base32+src,hex", b"8C1DB70D7F000001"), ("url_ip", None), ("url_port", b"81"),
-    ("urlp(x)", b"1"), ("urlp(z)", b"3"), ("urlp(X)", b"5"), ("urlp(X,;)", b"5"), ("urlp(X,,i)", b"1"), ("urlp", b"1"),
-    ("urlp(e)", b""), ("urlp(q)", None), ("urlp(jsid,;)", b"9?x=1"), ("urlp_val(x)", b"1"), ("urlp_val(e)", b"0"),
-    ("method", b"GET"), ("req.ver", b"1.1"), ("capture.req.method", b"GET"), ("capture.req.ver", b"HTTP/1.1"),
-    ("capture.req.uri", b"/a/b;jsid=9?x=1&y=2;z=3&X=5&e=&q"), ("http_first_req", b"1"), ("req.proto_http", b"1"),
-])
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("req.hdr(x)", b""),
+        ("req.hdr(x,1)", b"a"),
+        ("req.hdr(x,2)", b"B"),
+        ("req.hdr(x,3)", b"c"),
+        ("req.hdr(x,4)", b'"q,r"'),
+        ("req.hdr(x,-3)", b"d"),
+        ("req.hdr(x,-4)", b'"q,r"'),
+        ("req.hdr(x,0)", b""),
+        ("req.hdr(x,9)", None),
+        ("req.fhdr(x)", b'"q,r", d,,'),
+        ("req.fhdr(x,1)", b"a, B ,c"),
+        ("req.fhdr(x,-2)", b"a, B ,c"),
+        ("req.hdr()", b"zz"),
+        ("req.hdr(,1)", b"H.com:81"),
+        ("req.hdr(,2)", b"a"),
+        ("req.hdr(none)", None),
+        ("req.hdr_cnt(x)", b"7"),
+        ("req.hdr_cnt", b"20"),
+        ("req.fhdr_cnt(x)", b"2"),
+        ("req.fhdr_cnt", b"10"),
+        ("req.hdr_cnt(e)", b"1"),
+        ("req.hdr_cnt(zz)", b"0"),
+        ("req.hdr_val(n)", b"7"),
+        ("req.hdr_val(n,1)", b"12"),
+        ("req.hdr_val(n,2)", b"-5"),
+        ("req.hdr_val(e)", b"0"),
+        ("req.hdr_val(zz)", None),
+        ("req.hdr(e)", b""),
+        ("req.hdr_ip(ip)", b"5.6.7.8"),
+        ("req.hdr_ip(ip,1)", b"1.2.3.4"),
+        ("req.hdr_ip(ip,2)", None),
+        ("req.hdr_ip(ip,3)", b"::2"),
+        ("req.hdr_names", b"host,x,x,n,n,e,ip,cookie,cookie,xf"),
+        ("req.hdr_names(;x)", b"host;x;x;n;n;e;ip;cookie;cookie;xf"),
+        ("hdr(xf)", b"zz"),
+        ("req.cook(a)", b"3"),
+        ("req.cook(b)", b'"x y"'),
+        ("req.cook(c)", None),
+        ("req.cook(d)", b""),
+        ("req.cook", b"1"),
+        ("req.cook(A)", None),
+        ("req.cook(f)", b"4"),
+        ("req.cook_cnt(a)", b"3"),
+        ("req.cook_cnt", b"7"),
+        ("req.cook_val(a)", b"3"),
+        ("req.cook_names", b"a,b,a,d,,a,f"),
+        ("cookie(f)", b"4"),
+        ("url", b"http://h.com:81/a/b;jsid=9?x=1&y=2;z=3&X=5&e=&q"),
+        ("path", b"/a/b;jsid=9"),
+        ("pathq", b"/a/b;jsid=9?x=1&y=2;z=3&X=5&e=&q"),
+        ("query", b"x=1&y=2;z=3&X=5&e=&q"),
+        ("query(with_qm)", b"?x=1&y=2;z=3&X=5&e=&q"),
+        ("base", b"H.com:81/a/b;jsid=9"),
+        ("baseq", b"H.com:81/a/b;jsid=9?x=1&y=2;z=3&X=5&e=&q"),
+        ("base32", b"2350757645"),
+        ("url32", b"2083421932"),
+        ("base32+src,hex", b"8C1DB70D7F000001"),
+        ("url_ip", None),
+        ("url_port", b"81"),
+        ("urlp(x)", b"1"),
+        ("urlp(z)", b"3"),
+        ("urlp(X)", b"5"),
+        ("urlp(X,;)", b"5"),
+        ("urlp(X,,i)", b"1"),
+        ("urlp", b"1"),
+        ("urlp(e)", b""),
+        ("urlp(q)", None),
+        ("urlp(jsid,;)", b"9?x=1"),
+        ("urlp_val(x)", b"1"),
+        ("urlp_val(e)", b"0"),
+        ("method", b"GET"),
+        ("req.ver", b"1.1"),
+        ("capture.req.method", b"GET"),
+        ("capture.req.ver", b"HTTP/1.1"),
+        ("capture.req.uri", b"/a/b;jsid=9?x=1&y=2;z=3&X=5&e=&q"),
+        ("http_first_req", b"1"),
+        ("req.proto_http", b"1"),
+    ],
+)
 def test_requests(text: str, value: bytes | None) -> None:
     assert shown(text, LIST) == value
 
@@ -62,87 +123,169 @@ def test_acls_see_all_values() -> None:
     assert many("path", exchange("OPTIONS * HTTP/1.1")) == []
 
 
-@pytest.mark.parametrize(("line", "fields", "text", "value"), [
-    ("GET http://10.1.2.3:81/a HTTP/1.1", "host: x", "url_ip", b"10.1.2.3"),
-    ("GET http://10.1.2.3/a HTTP/1.1", "host: x", "url_port", b"80"),
-    ("GET http://[::1]/a HTTP/1.1", "host: x", "url_port", b"80"),
-    ("GET /a HTTP/1.1", "host: x", "url_port", None),
-    ("OPTIONS * HTTP/1.1", "host: a", "path", None), ("OPTIONS * HTTP/1.1", "host: a", "url", b"*"),
-    ("OPTIONS * HTTP/1.1", "host: a", "base", b"a"), ("OPTIONS * HTTP/1.1", "host: a", "capture.req.uri", None),
-    ("GET /?? HTTP/1.0", "", "query", b"?"), ("GET /?? HTTP/1.0", "", "base", b"/"),
-    ("GET /?? HTTP/1.0", "", "req.ver", b"1.0"),
-    ("GET /?? HTTP/1.0", "", "base32", b"2118074832"), ("GET /?? HTTP/1.0", "", "url32", b"498953469"),
-    ("GET /a? HTTP/1.1", "host: x", "query", b""), ("GET /a? HTTP/1.1", "host: x", "query(with_qm)", b""),
-    ("GET /a HTTP/1.1", "host: x", "query", None), ("GET /a HTTP/1.1", "host: x", "req.cook", None),
-    ("GET /a HTTP/1.1", "host: x", "req.cook_cnt", b"0"), ("GET /a HTTP/1.1", "host: x", "req.hdr_ip(host)", None),
-    ("GET /p?a;b=2&a=1&&=4&x;y=3 HTTP/1.1", "", "urlp(a)", b"1"), ("GET /p?a;b=2&a=1 HTTP/1.1", "", "urlp", b"2"),
-    ("GET /p:k=1:a=3&b=4?b=5 HTTP/1.1", "", "urlp(k,:)", b"1"),
-    ("GET /p:k=1:a=3&b=4?b=5 HTTP/1.1", "", "urlp(k)", None),
-    ("GET /p:k=1:a=3&b=4?b=5 HTTP/1.1", "", "urlp(b,:)", b"4?b=5"),
-    ("GET / HTTP/1.1", 'cookie: a="1;2"; b=x,y; c = 5 ;a', "req.cook(a)", b'"1;2"'),
-    ("GET / HTTP/1.1", 'cookie: a="1;2"; b=x,y; c = 5 ;a', "req.cook(b)", b"x"),
-    ("GET / HTTP/1.1", 'cookie: a="1;2"; b=x,y; c = 5 ;a', "req.cook(c)", b"5"),
-    ("GET / HTTP/1.1", 'cookie: a="1;2"; b=x,y; c = 5 ;a', "req.cook_cnt", b"3"),
-    ("GET / HTTP/1.1", "ip: 1.2.3.4:, 1.2.3.4:99999", "req.hdr_ip(ip,1)", None),
-    ("GET / HTTP/1.1", "ip: 1.2.3.4:, 1.2.3.4:99999", "req.hdr_ip(ip,2)", None),
-    ("GET / HTTP/1.1", "host: a\nb: c", "req.hdrs", b"host: a\r\nb: c\r\n\r\n"),
-    ("GET / HTTP/1.1", "host: a\nb: c", "req.hdrs_bin,hex", b"04686F7374016101620163" + b"0000"),
-    ("GET / HTTP/1.1", "authorization: Basic Zm9vOmJhcjpiYXo=", "http_auth_user", b"foo"),
-    ("GET / HTTP/1.1", "authorization: Basic Zm9vOmJhcjpiYXo=", "http_auth_pass", b"bar:baz"),
-    ("GET / HTTP/1.1", "authorization: basic Zm9vOmJhcjpiYXo=", "http_auth_type", b"Basic"),
-    ("GET / HTTP/1.1", "authorization: bearer abc.def", "http_auth_type", b"Bearer"),
-    ("GET / HTTP/1.1", "authorization: bearer abc.def", "http_auth_bearer", b"abc.def"),
-    ("GET / HTTP/1.1", "x: Bearer abc", "http_auth_bearer(X)", b"abc"),
-    ("GET / HTTP/1.1", "authorization: Basic !!", "http_auth_user", None),
-    ("GET / HTTP/1.1", "host: a", "http_auth_user", None),
-])
+@pytest.mark.parametrize(
+    ("line", "fields", "text", "value"),
+    [
+        ("GET http://10.1.2.3:81/a HTTP/1.1", "host: x", "url_ip", b"10.1.2.3"),
+        ("GET http://10.1.2.3/a HTTP/1.1", "host: x", "url_port", b"80"),
+        ("GET http://[::1]/a HTTP/1.1", "host: x", "url_port", b"80"),
+        ("GET /a HTTP/1.1", "host: x", "url_port", None),
+        ("OPTIONS * HTTP/1.1", "host: a", "path", None),
+        ("OPTIONS * HTTP/1.1", "host: a", "url", b"*"),
+        ("OPTIONS * HTTP/1.1", "host: a", "base", b"a"),
+        ("OPTIONS * HTTP/1.1", "host: a", "capture.req.uri", None),
+        ("GET /?? HTTP/1.0", "", "query", b"?"),
+        ("GET /?? HTTP/1.0", "", "base", b"/"),
+        ("GET /?? HTTP/1.0", "", "req.ver", b"1.0"),
+        ("GET /?? HTTP/1.0", "", "base32", b"2118074832"),
+        ("GET /?? HTTP/1.0", "", "url32", b"498953469"),
+        ("GET /a? HTTP/1.1", "host: x", "query", b""),
+        ("GET /a? HTTP/1.1", "host: x", "query(with_qm)", b""),
+        ("GET /a HTTP/1.1", "host: x", "query", None),
+        ("GET /a HTTP/1.1", "host: x", "req.cook", None),
+        ("GET /a HTTP/1.1", "host: x", "req.cook_cnt", b"0"),
+        ("GET /a HTTP/1.1", "host: x", "req.hdr_ip(host)", None),
+        ("GET /p?a;b=2&a=1&&=4&x;y=3 HTTP/1.1", "", "urlp(a)", b"1"),
+        ("GET /p?a;b=2&a=1 HTTP/1.1", "", "urlp", b"2"),
+        ("GET /p:k=1:a=3&b=4?b=5 HTTP/1.1", "", "urlp(k,:)", b"1"),
+        ("GET /p:k=1:a=3&b=4?b=5 HTTP/1.1", "", "urlp(k)", None),
+        ("GET /p:k=1:a=3&b=4?b=5 HTTP/1.1", "", "urlp(b,:)", b"4?b=5"),
+        ("GET / HTTP/1.1", 'cookie: a="1;2"; b=x,y; c = 5 ;a', "req.cook(a)", b'"1;2"'),
+        ("GET / HTTP/1.1", 'cookie: a="1;2"; b=x,y; c = 5 ;a', "req.cook(b)", b"x"),
+        ("GET / HTTP/1.1", 'cookie: a="1;2"; b=x,y; c = 5 ;a', "req.cook(c)", b"5"),
+        ("GET / HTTP/1.1", 'cookie: a="1;2"; b=x,y; c = 5 ;a', "req.cook_cnt", b"3"),
+        ("GET / HTTP/1.1", "ip: 1.2.3.4:, 1.2.3.4:99999", "req.hdr_ip(ip,1)", None),
+        ("GET / HTTP/1.1", "ip: 1.2.3.4:, 1.2.3.4:99999", "req.hdr_ip(ip,2)", None),
+        ("GET / HTTP/1.1", "host: a\nb: c", "req.hdrs", b"host: a\r\nb: c\r\n\r\n"),
+        ("GET / HTTP/1.1", "host: a\nb: c", "req.hdrs_bin,hex", b"04686F7374016101620163" + b"0000"),
+        ("GET / HTTP/1.1", "authorization: Basic Zm9vOmJhcjpiYXo=", "http_auth_user", b"foo"),
+        ("GET / HTTP/1.1", "authorization: Basic Zm9vOmJhcjpiYXo=", "http_auth_pass", b"bar:baz"),
+        ("GET / HTTP/1.1", "authorization: basic Zm9vOmJhcjpiYXo=", "http_auth_type", b"Basic"),
+        ("GET / HTTP/1.1", "authorization: bearer abc.def", "http_auth_type", b"Bearer"),
+        ("GET / HTTP/1.1", "authorization: bearer abc.def", "http_auth_bearer", b"abc.def"),
+        ("GET / HTTP/1.1", "x: Bearer abc", "http_auth_bearer(X)", b"abc"),
+        ("GET / HTTP/1.1", "authorization: Basic !!", "http_auth_user", None),
+        ("GET / HTTP/1.1", "host: a", "http_auth_user", None),
+    ],
+)
 def test_other_requests(line: str, fields: str, text: str, value: bytes | None) -> None:
     assert shown(text, exchange(line, fields)) == value
 
 
-RESPONSE = exchange("GET /path HTTP/1.1", "host: a\nx: req", answer="HTTP/1.0 302 Found", answer_fields="""
+RESPONSE = exchange(
+    "GET /path HTTP/1.1",
+    "host: a\nx: req",
+    answer="HTTP/1.0 302 Found",
+    answer_fields="""
 x: 1, 2
 set-cookie: s=abc; Path=/; Expires=Wed, 21 Oct 2026 07:28:00 GMT
 set-cookie: t=5
-""")
+""",
+)
 
 
-@pytest.mark.parametrize(("text", "value"), [
-    ("status", b"302"), ("res.ver", b"1.0"), ("resp_ver", b"1.0"), ("res.hdr(x)", b"2"), ("shdr(x,1)", b"1"),
-    ("hdr(x)", b"2"),
-    ("res.fhdr(x)", b"1, 2"), ("res.hdr_cnt(x)", b"2"), ("res.fhdr_cnt", b"3"), ("res.hdr_val(x)", b"2"),
-    ("res.hdr_ip(x)", None), ("res.hdr_names", b"x,set-cookie,set-cookie"), ("res.cook(s)", b"abc"), ("scook(t)", b"5"),
-    ("res.cook_cnt", b"2"), ("res.cook_val(t)", b"5"), ("res.cook_names", b"s,t"), ("cookie(s)", b"abc"),
-    ("res.cook", b"abc"),
-    ("be_name", b"back"), ("be_id", b"3"), ("srv_name", b"s1"), ("srv_id", b"1"), ("bc_src", b"127.0.0.1"),
-    ("bc_src_port", b"50000"), ("bc_dst", b"10.0.0.9"), ("bc_dst_port", b"80"), ("capture.res.ver", b"HTTP/1.0"),
-    ("bc_http_major", b"1"), ("txn.status", None), ("txn.sess_term_state", b"--"), ("txn.redispatched", b"0"),
-])
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("status", b"302"),
+        ("res.ver", b"1.0"),
+        ("resp_ver", b"1.0"),
+        ("res.hdr(x)", b"2"),
+        ("shdr(x,1)", b"1"),
+        ("hdr(x)", b"2"),
+        ("res.fhdr(x)", b"1, 2"),
+        ("res.hdr_cnt(x)", b"2"),
+        ("res.fhdr_cnt", b"3"),
+        ("res.hdr_val(x)", b"2"),
+        ("res.hdr_ip(x)", None),
+        ("res.hdr_names", b"x,set-cookie,set-cookie"),
+        ("res.cook(s)", b"abc"),
+        ("scook(t)", b"5"),
+        ("res.cook_cnt", b"2"),
+        ("res.cook_val(t)", b"5"),
+        ("res.cook_names", b"s,t"),
+        ("cookie(s)", b"abc"),
+        ("res.cook", b"abc"),
+        ("be_name", b"back"),
+        ("be_id", b"3"),
+        ("srv_name", b"s1"),
+        ("srv_id", b"1"),
+        ("bc_src", b"127.0.0.1"),
+        ("bc_src_port", b"50000"),
+        ("bc_dst", b"10.0.0.9"),
+        ("bc_dst_port", b"80"),
+        ("capture.res.ver", b"HTTP/1.0"),
+        ("bc_http_major", b"1"),
+        ("txn.status", None),
+        ("txn.sess_term_state", b"--"),
+        ("txn.redispatched", b"0"),
+    ],
+)
 def test_responses(text: str, value: bytes | None) -> None:
     assert shown(text, RESPONSE) == value
 
 
 def test_without_a_response_there_is_no_sample() -> None:
-    for text in ("status", "res.ver", "res.hdr(x)", "res.hdr_cnt(x)", "res.cook(a)", "res.cook_cnt", "be_name",
-     "srv_id",
-                 "bc_src", "bc_dst_port", "res.hdrs", "res.hdr_names"):
+    for text in (
+        "status",
+        "res.ver",
+        "res.hdr(x)",
+        "res.hdr_cnt(x)",
+        "res.cook(a)",
+        "res.cook_cnt",
+        "be_name",
+        "srv_id",
+        "bc_src",
+        "bc_dst_port",
+        "res.hdrs",
+        "res.hdr_names",
+    ):
         assert sample(text) is None, text
 
 
-@pytest.mark.parametrize(("text", "value"), [
-    ("so_id", 1), ("so_name", None), ("fe_name", b"front"), ("fe_id", 2), ("src_port", 40000), ("dst_port", 8080),
-    ("src_is_local", True), ("dst_is_local", True), ("fc_src", bytes([127, 0, 0, 1])), ("fc_dst_port", 8080),
-    ("nbproc", 1), ("proc", 1), ("always_true", True), ("always_false", False), ("wait_end", True),
-    ("fc_http_major", 1),
-    ("ssl_fc", False), ("ssl_fc_has_sni", False), ("ssl_fc_is_resumed", False), ("ssl_fc_sni", None),
-    ("ssl_c_used", None),
-    ("ssl_fc_protocol", None), ("ssl_c_s_dn(CN)", None), ("ssl_fc_has_crt", None), ("ssl_f_version", None),
-    ("ssl_bc", False),
-    ("unique-id", None), ("capture.req.hdr(0)", None), ("bool(false)", False), ("bin(41ff)", b"A\xff"),
-    ("meth(PUT)", b"PUT"),
-    ("ipv4(1.2.3.4)", bytes([1, 2, 3, 4])), ("ipv6(::1)", bytes(15) + b"\x01"), ("env(NO_SUCH_VARIABLE)", None),
-    ("int(-5)", -5), ("txn.conn_retries", 0), ("http_auth_group(nobody)", None), ("http_auth(nobody)", False),
-])
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("so_id", 1),
+        ("so_name", None),
+        ("fe_name", b"front"),
+        ("fe_id", 2),
+        ("src_port", 40000),
+        ("dst_port", 8080),
+        ("src_is_local", True),
+        ("dst_is_local", True),
+        ("fc_src", bytes([127, 0, 0, 1])),
+        ("fc_dst_port", 8080),
+        ("nbproc", 1),
+        ("proc", 1),
+        ("always_true", True),
+        ("always_false", False),
+        ("wait_end", True),
+        ("fc_http_major", 1),
+        ("ssl_fc", False),
+        ("ssl_fc_has_sni", False),
+        ("ssl_fc_is_resumed", False),
+        ("ssl_fc_sni", None),
+        ("ssl_c_used", None),
+        ("ssl_fc_protocol", None),
+        ("ssl_c_s_dn(CN)", None),
+        ("ssl_fc_has_crt", None),
+        ("ssl_f_version", None),
+        ("ssl_bc", False),
+        ("unique-id", None),
+        ("capture.req.hdr(0)", None),
+        ("bool(false)", False),
+        ("bin(41ff)", b"A\xff"),
+        ("meth(PUT)", b"PUT"),
+        ("ipv4(1.2.3.4)", bytes([1, 2, 3, 4])),
+        ("ipv6(::1)", bytes(15) + b"\x01"),
+        ("env(NO_SUCH_VARIABLE)", None),
+        ("int(-5)", -5),
+        ("txn.conn_retries", 0),
+        ("http_auth_group(nobody)", None),
+        ("http_auth(nobody)", False),
+    ],
+)
 def test_the_connection_and_constants(text: str, value: object) -> None:
     assert sample(text) == value
 
@@ -159,9 +302,19 @@ def test_addresses_of_a_connection() -> None:
 
 
 def test_wrong_constants_are_refused() -> None:
-    for text in ("bool(yes)", "bool(2)", "bin(4)", "bin(zz)", "bin(41 42)", "query(x)", "urlp(a,b,c)", "uuid(5)",
-     "rand(0)",
-                 "date(0,h)", "capture.req.hdr(-1)"):
+    for text in (
+        "bool(yes)",
+        "bool(2)",
+        "bin(4)",
+        "bin(zz)",
+        "bin(41 42)",
+        "query(x)",
+        "urlp(a,b,c)",
+        "uuid(5)",
+        "rand(0)",
+        "date(0,h)",
+        "capture.req.hdr(-1)",
+    ):
         with pytest.raises(Exception, match="invalid args"):
             sample(text)
 
@@ -184,11 +337,23 @@ def test_dates_and_timers() -> None:
     record.accepted, record.handshake, record.begun, record.head = 1000, 1002, 1010, 1015
     record.queued, record.connected, record.answered, record.ended = 1020, 1021, 1031, 1061
     record.accept_date = 1700000000123
-    expected = {"accept_date": 1700000000, "accept_date(ms)": 1700000000123, "accept_date(us)": 1700000000123000,
-                "request_date(ms)": 1700000000133, "fc.timer.handshake": 2, "fc.timer.total": 61, "req.timer.idle": 8,
-                "req.timer.hdr": 5, "req.timer.tq": 15, "req.timer.queue": 5, "bc.timer.connect": 1,
-                 "res.timer.hdr": 10,
-                "res.timer.data": 30, "txn.timer.total": 51, "txn.timer.user": 53}
+    expected = {
+        "accept_date": 1700000000,
+        "accept_date(ms)": 1700000000123,
+        "accept_date(us)": 1700000000123000,
+        "request_date(ms)": 1700000000133,
+        "fc.timer.handshake": 2,
+        "fc.timer.total": 61,
+        "req.timer.idle": 8,
+        "req.timer.hdr": 5,
+        "req.timer.tq": 15,
+        "req.timer.queue": 5,
+        "bc.timer.connect": 1,
+        "res.timer.hdr": 10,
+        "res.timer.data": 30,
+        "txn.timer.total": 51,
+        "txn.timer.user": 53,
+    }
     assert {text: sample(text, ctx) for text in expected} == expected
     record.ended = record.answered = -1
     ctx.now = 1100
@@ -198,9 +363,11 @@ def test_dates_and_timers() -> None:
 def test_captures() -> None:
     ctx = exchange()
     ctx.request_captures = [b"", b"agent"]
-    assert (sample("capture.req.hdr(0)", ctx), sample("capture.req.hdr(1)", ctx),
-    sample("capture.req.hdr(2)", ctx)) == (
-        None, b"agent", None)
+    assert (
+        sample("capture.req.hdr(0)", ctx),
+        sample("capture.req.hdr(1)", ctx),
+        sample("capture.req.hdr(2)", ctx),
+    ) == (None, b"agent", None)
 
 
 def test_users_and_groups() -> None:

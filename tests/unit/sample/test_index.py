@@ -1,4 +1,5 @@
 """Many ACLs at once: the table says what each ACL says alone."""
+
 import pytest
 from exchanges import exchange, words
 from hypothesis import given
@@ -13,11 +14,43 @@ from pointsman.sample.index import Index, opening_of
 from pointsman.sample.regex import compile_regex
 
 PLACE = words("x")[0].at
-CRITERIA = ["path", "path,lower", "req.hdr(x-a)", "req.fhdr(x-a)", "req.hdr(x-a),upper", "req.cook(a)", "urlp(a)",
-            "method", "url", "req.hdr(x-a,2)", "req.hdr_val(x-a)", "path,length", "res.hdr(x-b)", "src"]
+CRITERIA = [
+    "path",
+    "path,lower",
+    "req.hdr(x-a)",
+    "req.fhdr(x-a)",
+    "req.hdr(x-a),upper",
+    "req.cook(a)",
+    "urlp(a)",
+    "method",
+    "url",
+    "req.hdr(x-a,2)",
+    "req.hdr_val(x-a)",
+    "path,length",
+    "res.hdr(x-b)",
+    "src",
+]
 TEXTS = st.text("aA/b.,", min_size=1, max_size=4)
-REGEXES = st.sampled_from(["^/a", "^/a?b", "^/A+", "a|^b", "^(a|b)", "^a\\.b", "^[^a]/", "^[/a]b|a", "b$", "^/a$",
-                           "^/aa*b", "(?i)^/b", "^b{2}", "^,", "^/(?:a|A)b", "^a.b"])
+REGEXES = st.sampled_from(
+    [
+        "^/a",
+        "^/a?b",
+        "^/A+",
+        "a|^b",
+        "^(a|b)",
+        "^a\\.b",
+        "^[^a]/",
+        "^[/a]b|a",
+        "b$",
+        "^/a$",
+        "^/aa*b",
+        "(?i)^/b",
+        "^b{2}",
+        "^,",
+        "^/(?:a|A)b",
+        "^a.b",
+    ]
+)
 NUMBERS = st.sampled_from(["1", "2", "3", "ge 2", "2:4", "0"])
 
 
@@ -40,8 +73,12 @@ def alone(acls: list[tuple[Acl, int]], ctx: Context) -> int:
     return sum(bit for acl, bit in acls if acl.test(ctx))
 
 
-@given(st.sampled_from(CRITERIA), st.lists(patterns(), min_size=1, max_size=12),
-       st.lists(st.text("aAbB/.,;= 12", max_size=7), max_size=3), st.text("aAb/.", max_size=5))
+@given(
+    st.sampled_from(CRITERIA),
+    st.lists(patterns(), min_size=1, max_size=12),
+    st.lists(st.text("aAbB/.,;= 12", max_size=7), max_size=3),
+    st.text("aAb/.", max_size=5),
+)
 def test_the_table_says_what_each_says_alone(criterion: str, flags: list[str], lines: list[str], path: str) -> None:
     if criterion in ("req.hdr_val(x-a)", "path,length"):
         flags = ["1", "2 3", "2:9", "-m found", "ge 3", "-m str -- 2", "4"]
@@ -50,8 +87,12 @@ def test_the_table_says_what_each_says_alone(criterion: str, flags: list[str], l
     acls = acls_of(criterion, flags)
     assert all(Index.takes(acl) for acl, _ in acls)
     block = "".join(f"x-a: {line}\ncookie: {line}\n" for line in lines)
-    ctx = exchange(f"GET /{path}?a={path}&a=b HTTP/1.1", block, answer="HTTP/1.1 200 OK",
-                   answer_fields="".join(f"x-b: {line}\n" for line in lines))
+    ctx = exchange(
+        f"GET /{path}?a={path}&a=b HTTP/1.1",
+        block,
+        answer="HTTP/1.1 200 OK",
+        answer_fields="".join(f"x-b: {line}\n" for line in lines),
+    )
     index = Index(acls[0][0].expression, acls)
     assert index.bits(ctx) == alone(acls, ctx)
     header = acls[0][0].header
@@ -79,10 +120,27 @@ def test_every_match_begins_with_the_opening(text: str, value: str, nocase: bool
         assert (data.lower() if nocase else data).startswith(opening.lower() if nocase else opening)
 
 
-@pytest.mark.parametrize(("text", "opening"), [
-    ("^/r5/[0-9]+", b"/r5/"), ("^/a\\.b(c|d)", b"/a.b"), ("^/ab?", b"/a"), ("^a|b", b""), ("a", b""), ("^(a)", b""),
-    ("^/a[|]b", b"/a"), ("^/a[^]|]b", b"/a"), ("^/a\\|b", b"/a|b"), ("^/a$", b"/a"), ("^", b""),
-    ("^x[](]|b", b""), ("^x[[:alpha:](]|b", b""), ("^x\\Q(\\E|b", b""), ("^x(?#()|b", b""), ("^x[](]b", b"x")])
+@pytest.mark.parametrize(
+    ("text", "opening"),
+    [
+        ("^/r5/[0-9]+", b"/r5/"),
+        ("^/a\\.b(c|d)", b"/a.b"),
+        ("^/ab?", b"/a"),
+        ("^a|b", b""),
+        ("a", b""),
+        ("^(a)", b""),
+        ("^/a[|]b", b"/a"),
+        ("^/a[^]|]b", b"/a"),
+        ("^/a\\|b", b"/a|b"),
+        ("^/a$", b"/a"),
+        ("^", b""),
+        ("^x[](]|b", b""),
+        ("^x[[:alpha:](]|b", b""),
+        ("^x\\Q(\\E|b", b""),
+        ("^x(?#()|b", b""),
+        ("^x[](]b", b"x"),
+    ],
+)
 def test_openings(text: str, opening: bytes) -> None:
     assert opening_of(compile_regex(text, PLACE)) == opening
 
@@ -111,18 +169,44 @@ def test_what_moves_is_not_taken() -> None:
     assert not Index.takes(parse_acl(words("var(txn.a) -m str x")))
 
 
-@pytest.mark.parametrize(("criterion", "header"), [
-    ("req.hdr(Host) a", b"host"), ("hdr(Host) a", b"host"), ("hdr_end(host) a", b"host"), ("hdr_cnt(host) 1", None),
-    ("req.hdr(host,1) a", None), ("req.hdr(host,-1) a", None), ("req.hdr(host,0) a", b"host"), ("req.hdr a", None),
-    ("req.fhdr(a),lower b", b"a"), ("req.hdr(a),add(txn.n) 1", None), ("res.hdr(Via) b", b"via"),
-    ("hdr_ip(x-forwarded-for) 10.0.0.0/8", b"x-forwarded-for"), ("cook(a) b", b"cookie"), ("scook(a) b", b"set-cookie"),
-    ("req.cook_cnt(a) 1", None), ("path a", None), ("base a", None)])
+@pytest.mark.parametrize(
+    ("criterion", "header"),
+    [
+        ("req.hdr(Host) a", b"host"),
+        ("hdr(Host) a", b"host"),
+        ("hdr_end(host) a", b"host"),
+        ("hdr_cnt(host) 1", None),
+        ("req.hdr(host,1) a", None),
+        ("req.hdr(host,-1) a", None),
+        ("req.hdr(host,0) a", b"host"),
+        ("req.hdr a", None),
+        ("req.fhdr(a),lower b", b"a"),
+        ("req.hdr(a),add(txn.n) 1", None),
+        ("res.hdr(Via) b", b"via"),
+        ("hdr_ip(x-forwarded-for) 10.0.0.0/8", b"x-forwarded-for"),
+        ("cook(a) b", b"cookie"),
+        ("scook(a) b", b"set-cookie"),
+        ("req.cook_cnt(a) 1", None),
+        ("path a", None),
+        ("base a", None),
+    ],
+)
 def test_what_is_decided_line_by_line(criterion: str, header: bytes | None) -> None:
     assert parse_acl(words(criterion)).header == header
 
 
-@pytest.mark.parametrize(("criterion", "moving"), [
-    ("path /a", False), ("src 10.0.0.1", False), ("req.hdr(a) b", False), ("status 200", False),
-    ("req.body -m sub a", True), ("rand(2) 1", True), ("be_name a", True), ("always_true", False)])
+@pytest.mark.parametrize(
+    ("criterion", "moving"),
+    [
+        ("path /a", False),
+        ("src 10.0.0.1", False),
+        ("req.hdr(a) b", False),
+        ("status 200", False),
+        ("req.body -m sub a", True),
+        ("rand(2) 1", True),
+        ("be_name a", True),
+        ("always_true", False),
+    ],
+)
 def test_what_moves(criterion: str, moving: bool) -> None:
     assert parse_acl(words(criterion)).moving is moving

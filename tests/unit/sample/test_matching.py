@@ -1,4 +1,5 @@
 """Indexes of entries that change: they find what the compiled tests of ACLs find, and the entry that counts."""
+
 import socket
 
 import pytest
@@ -18,11 +19,13 @@ KEYS: dict[str, st.SearchStrategy[str]] = {
     "int": st.sampled_from(["1", "2", "3:5", ":2", "4:", "-7"]),
     "len": st.sampled_from(["1", "2", "3:5", ":2", "4:"]),
     "bin": st.sampled_from(["61", "6162", "ff", "2f"]),
-    "ip": st.sampled_from(["10.0.0.0/8", "10.1.0.0/16", "10.1.2.3", "::1", "2001:db8::/32", "0.0.0.0/0", "10.1",
-                           "::ffff:10.1.2.0/120"]),
+    "ip": st.sampled_from(
+        ["10.0.0.0/8", "10.1.0.0/16", "10.1.2.3", "::1", "2001:db8::/32", "0.0.0.0/0", "10.1", "::ffff:10.1.2.0/120"]
+    ),
 }
 ADDRESSES = [socket.inet_pton(socket.AF_INET, one) for one in ("10.1.2.3", "10.1.9.9", "10.7.7.7", "192.0.2.1")] + [
-    socket.inet_pton(socket.AF_INET6, one) for one in ("::1", "2001:db8::5", "::ffff:10.1.2.3", "2001:db9::")]
+    socket.inet_pton(socket.AF_INET6, one) for one in ("::1", "2001:db8::5", "::ffff:10.1.2.3", "2001:db9::")
+]
 
 
 def values(name: str) -> st.SearchStrategy[Value]:
@@ -38,8 +41,12 @@ def values(name: str) -> st.SearchStrategy[Value]:
 @pytest.mark.parametrize("name", sorted(set(INDEXES) - {"regm"}))
 def test_an_index_finds_what_a_compiled_test_finds(name: str) -> None:
     @settings(max_examples=80, deadline=None)
-    @given(st.lists(KEYS[name], max_size=6), st.lists(st.integers(0, 5), max_size=4),
-           st.lists(values(name), min_size=1), st.booleans())
+    @given(
+        st.lists(KEYS[name], max_size=6),
+        st.lists(st.integers(0, 5), max_size=4),
+        st.lists(values(name), min_size=1),
+        st.booleans(),
+    )
     def run(keys: list[str], gone: list[int], asked: list[Value], nocase: bool) -> None:
         reference = Reference(0, "x", False)
         use = reference.use("x", lambda: Lookup(name, Type.ANY, nocase))
@@ -55,10 +62,12 @@ def test_an_index_finds_what_a_compiled_test_finds(name: str) -> None:
             assert (found is not None) == bool(test(value))
             if found is not None:
                 assert METHODS[name].make([Pattern(found.entry.key, NOWHERE, nocase, "eq", False)]).match(value)
-                matching = [entry for entry, pattern in zip(added, patterns)
-                            if METHODS[name].make([pattern]).match(value)]
+                matching = [
+                    entry for entry, pattern in zip(added, patterns) if METHODS[name].make([pattern]).match(value)
+                ]
                 if name not in ("beg", "ip"):
                     assert found.entry is matching[0]
+
     run()
 
 
@@ -77,8 +86,9 @@ def told(use: Lookup, value: Value) -> Value | None:
 
 
 def test_the_finest_match_wins() -> None:
-    _, nets = lookup("ip", Type.STR, ("10.0.0.0/8", "wide"), ("10.1.0.0/16", "near"), ("10.1.2.3", "one"),
-                     ("10.1.2.3", "late"))
+    _, nets = lookup(
+        "ip", Type.STR, ("10.0.0.0/8", "wide"), ("10.1.0.0/16", "near"), ("10.1.2.3", "one"), ("10.1.2.3", "late")
+    )
     assert [told(nets, address) for address in ADDRESSES[:4]] == [b"one", b"near", b"wide", None]
     _, paths = lookup("beg", Type.STR, ("/", "all"), ("/a/b", "deep"), ("/a", "a"), ("/a", "late"))
     assert [told(paths, path) for path in (b"/x", b"/a/b/c", b"/ab", b"x")] == [b"all", b"deep", b"a", None]

@@ -1,5 +1,6 @@
 """Arguments in parentheses: splitting, quoting,
- types (manual 2.2 and 7.3). Results were compared with the program's."""
+types (manual 2.2 and 7.3). Results were compared with the program's."""
+
 import pytest
 from exchanges import sample, word
 from hypothesis import given
@@ -13,47 +14,53 @@ from pointsman.sample.expression import parse_expression
 from pointsman.sample.types import Where
 
 
-@pytest.mark.parametrize(("text", "value"), [
-    ("str(a b)", b"a b"),
-    (r"str(\x41)", rb"\x41"),
-    (r"str(a\#b)", rb"a\#b"),
-    (r"str(a\$b)", rb"a\$b"),
-    (r"str(a\nb)", b"a\nb"),
-    (r"str(a\\b)", rb"a\b"),
-    (r"str(a\ b\'\")", b"a b'\""),
-    ('str("a,b")', b"a,b"),
-    (r'str("a\"b")', b'a"b'),
-    (r'str("a\,b")', rb"a\,b"),
-    (r"str('a\nb')", rb"a\nb"),
-    ('str(a"b,c"d)', b"ab,cd"),
-    ("str(')')", b")"),
-    ("str()", b""),
-    ("str", b""),
-    ("int(9223372036854775807)", 9223372036854775807),
-    ("int(99999999999999999999)", 9223372036854775807),
-    ("int(-9223372036854775808)", -9223372036854775808),
-])
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("str(a b)", b"a b"),
+        (r"str(\x41)", rb"\x41"),
+        (r"str(a\#b)", rb"a\#b"),
+        (r"str(a\$b)", rb"a\$b"),
+        (r"str(a\nb)", b"a\nb"),
+        (r"str(a\\b)", rb"a\b"),
+        (r"str(a\ b\'\")", b"a b'\""),
+        ('str("a,b")', b"a,b"),
+        (r'str("a\"b")', b'a"b'),
+        (r'str("a\,b")', rb"a\,b"),
+        (r"str('a\nb')", rb"a\nb"),
+        ('str(a"b,c"d)', b"ab,cd"),
+        ("str(')')", b")"),
+        ("str()", b""),
+        ("str", b""),
+        ("int(9223372036854775807)", 9223372036854775807),
+        ("int(99999999999999999999)", 9223372036854775807),
+        ("int(-9223372036854775808)", -9223372036854775808),
+    ],
+)
 def test_what_arguments_mean(text: str, value: object) -> None:
     assert sample(text) == value
 
 
-@pytest.mark.parametrize(("text", "message"), [
-    ("str(a", "expected ')'"),
-    ('str("a', "unmatched quote"),
-    ("str(a,b)", "expected ')' before 'b'"),
-    (r"str(a\,b)", "expected ')' before 'b'"),
-    ("int()", "expected type 'integer' at position 1, but got nothing"),
-    ("int", "expected type 'integer' at position 1, but got nothing"),
-    ("int(a)", "failed to parse 'a' as type 'integer' at position 1"),
-    ("int(0x10)", "failed to parse '0x10' as type 'integer'"),
-    ("int( 5)", "failed to parse ' 5' as type 'integer'"),
-    ("int(1_0)", "failed to parse '1_0' as type 'integer'"),
-    ("ipv4(1.2)", "failed to parse '1.2' as type 'IPv4 address'"),
-    ("ipv6(1.2.3.4)", "as type 'IPv6 address'"),
-    ("req.hdr(a,b)", "failed to parse 'b' as type 'integer' at position 2"),
-    ("req.hdr(a,-20)", "header occurrence must be >= -10"),
-    ("always_true(1)", "expected ')' before '1'"),
-])
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("str(a", "expected ')'"),
+        ('str("a', "unmatched quote"),
+        ("str(a,b)", "expected ')' before 'b'"),
+        (r"str(a\,b)", "expected ')' before 'b'"),
+        ("int()", "expected type 'integer' at position 1, but got nothing"),
+        ("int", "expected type 'integer' at position 1, but got nothing"),
+        ("int(a)", "failed to parse 'a' as type 'integer' at position 1"),
+        ("int(0x10)", "failed to parse '0x10' as type 'integer'"),
+        ("int( 5)", "failed to parse ' 5' as type 'integer'"),
+        ("int(1_0)", "failed to parse '1_0' as type 'integer'"),
+        ("ipv4(1.2)", "failed to parse '1.2' as type 'IPv4 address'"),
+        ("ipv6(1.2.3.4)", "as type 'IPv6 address'"),
+        ("req.hdr(a,b)", "failed to parse 'b' as type 'integer' at position 2"),
+        ("req.hdr(a,-20)", "header occurrence must be >= -10"),
+        ("always_true(1)", "expected ')' before '1'"),
+    ],
+)
 def test_wrong_arguments_are_named(text: str, message: str) -> None:
     with pytest.raises(ConfigError) as caught:
         parse_expression(word(text), Where.EVERYWHERE)

@@ -3,6 +3,7 @@
 `Mortal` stands before a lane's cells and ends the lane at a chosen operation, as `kill -9` would: from then on nothing
 it does has any effect.
 """
+
 from __future__ import annotations
 
 from pointsman.balance.roundrobin import RoundRobin

@@ -1,4 +1,5 @@
 """A backend with one checked server whose answers are scripted, and the lines that its checks log."""
+
 import asyncio
 import re
 import socket
@@ -114,6 +115,7 @@ class Farm:
 
 def with_server(script: Scripted, scene: Callable[[], Awaitable[None]]) -> None:
     """Run a scene while the server listens."""
+
     async def play() -> None:
         await script.start()
         try:
@@ -121,4 +123,5 @@ def with_server(script: Scripted, scene: Callable[[], Awaitable[None]]) -> None:
             await script.settle()
         finally:
             await script.stop()
+
     asyncio.run(play())

@@ -1,4 +1,5 @@
 """Changes of state and what is logged of them. The transcripts are those of HAProxy 2.6, with its levels."""
+
 import asyncio
 from collections.abc import Callable
 
@@ -38,7 +39,8 @@ def note(made: Farm, *results: Result, server: int = 0, at: int = 0) -> list[str
 def test_it_falls_and_rises() -> None:
     made = farm("option log-health-checks", "check", "check")
     assert note(made, PASS) == [
-        "5 Health check for server b/s1 succeeded, reason: Layer4 check passed, check duration: 0ms, status: 3/3 UP."]
+        "5 Health check for server b/s1 succeeded, reason: Layer4 check passed, check duration: 0ms, status: 3/3 UP."
+    ]
     assert note(made, PASS) == []
     assert note(made, REFUSED, REFUSED, REFUSED) == [
         '5 Health check for server b/s1 failed, reason: Layer4 connection problem, info: "Connection refused", '
@@ -48,14 +50,16 @@ def test_it_falls_and_rises() -> None:
         '5 Health check for server b/s1 failed, reason: Layer4 connection problem, info: "Connection refused", '
         "check duration: 0ms, status: 0/2 DOWN.",
         "1 Server b/s1 is DOWN. 1 active and 0 backup servers left. 0 sessions active, 0 requeued, "
-        "0 remaining in queue."]
+        "0 remaining in queue.",
+    ]
     assert note(made, REFUSED) == []
     assert [server.name for server in made.backend.usable] == [b"s2"]
     assert (made.server.check_fails, made.server.downs, made.server.check_health) == (3, 1, 0)
     assert note(made, PASS, PASS) == [
         "5 Health check for server b/s1 succeeded, reason: Layer4 check passed, check duration: 0ms, status: 1/2 DOWN.",
         "5 Health check for server b/s1 succeeded, reason: Layer4 check passed, check duration: 0ms, status: 3/3 UP.",
-        "5 Server b/s1 is UP. 2 active and 0 backup servers online. 0 sessions requeued, 0 total in queue."]
+        "5 Server b/s1 is UP. 2 active and 0 backup servers online. 0 sessions requeued, 0 total in queue.",
+    ]
     assert len(made.backend.usable) == 2
 
 
@@ -64,10 +68,12 @@ def test_without_the_option_the_reason_stands_in_the_message() -> None:
     assert note(made, PASS, REFUSED, REFUSED) == []
     assert note(made, REFUSED) == [
         '1 Server b/s1 is DOWN, reason: Layer4 connection problem, info: "Connection refused", check duration: 0ms. '
-        "1 active and 0 backup servers left. 0 sessions active, 0 requeued, 0 remaining in queue."]
+        "1 active and 0 backup servers left. 0 sessions active, 0 requeued, 0 remaining in queue."
+    ]
     assert note(made, FINE, FINE) == [
         "5 Server b/s1 is UP, reason: Layer7 check passed, code: 200, check duration: 0ms. 2 active and 0 backup "
-        "servers online. 0 sessions requeued, 0 total in queue."]
+        "servers online. 0 sessions requeued, 0 total in queue."
+    ]
 
 
 def test_the_first_result_decides() -> None:
@@ -77,7 +83,8 @@ def test_the_first_result_decides() -> None:
     assert note(made, OOPS) == [
         '1 Server b/s1 is DOWN, reason: Layer7 wrong status, code: 500, info: "Oops", check duration: 0ms. 0 active '
         "and 0 backup servers left. 0 sessions active, 0 requeued, 0 remaining in queue.",
-        "0 backend b has no server available!"]
+        "0 backend b has no server available!",
+    ]
     server = made.server
     assert (server.state, server.check_fails, server.check_code, server.check_status) == (STOPPED, 1, 500, "L7STS")
 
@@ -94,23 +101,29 @@ def test_backups() -> None:
     down = '{}, reason: Layer4 connection problem, info: "Connection refused", check duration: 0ms. '
     assert note(made, REFUSED) == [
         "1 " + down.format("Server b/s1 is DOWN") + "0 active and 2 backup servers left. Running on backup. "
-        "0 sessions active, 0 requeued, 0 remaining in queue."]
+        "0 sessions active, 0 requeued, 0 remaining in queue."
+    ]
     assert note(made, REFUSED, server=1) == [
         "1 " + down.format("Backup Server b/s2 is DOWN") + "0 active and 1 backup servers left. Running on backup. "
-        "0 sessions active, 0 requeued, 0 remaining in queue."]
+        "0 sessions active, 0 requeued, 0 remaining in queue."
+    ]
     assert note(made, REFUSED, server=2)[1:] == ["0 backend b has no server available!"]
     assert note(made, PASS, PASS, server=1) == [
         "5 Backup Server b/s2 is UP, reason: Layer4 check passed, check duration: 0ms. 0 active and 1 backup servers "
-        "online. Running on backup. 0 sessions requeued, 0 total in queue."]
+        "online. Running on backup. 0 sessions requeued, 0 total in queue."
+    ]
     assert note(made, PASS, PASS) == [
         "5 Server b/s1 is UP, reason: Layer4 check passed, check duration: 0ms. 1 active and 1 backup servers online. "
-        "0 sessions requeued, 0 total in queue."]
+        "0 sessions requeued, 0 total in queue."
+    ]
 
 
 def test_backup_servers_in_check_lines() -> None:
     made = farm("option log-health-checks", "check backup")
-    assert note(made, FINE) == ["5 Health check for backup server b/s1 succeeded, reason: Layer7 check passed, "
-                                "code: 200, check duration: 0ms, status: 3/3 UP."]
+    assert note(made, FINE) == [
+        "5 Health check for backup server b/s1 succeeded, reason: Layer7 check passed, "
+        "code: 200, check duration: 0ms, status: 3/3 UP."
+    ]
 
 
 def test_404_stops_and_200_resumes() -> None:
@@ -118,16 +131,19 @@ def test_404_stops_and_200_resumes() -> None:
     note(made, FINE)
     assert note(made, GONE, GONE) == [
         "5 Server b/s1 is stopping, reason: Layer7 check conditionally passed, code: 404, check duration: 0ms. "
-        "1 active and 0 backup servers online. 0 sessions requeued, 0 total in queue."]
+        "1 active and 0 backup servers online. 0 sessions requeued, 0 total in queue."
+    ]
     assert made.server.state == STOPPING
     assert note(made, FINE) == [
         "5 Server b/s1 is UP, reason: Layer7 check passed, code: 200, check duration: 0ms. 2 active and 0 backup "
-        "servers online. 0 sessions requeued, 0 total in queue."]
+        "servers online. 0 sessions requeued, 0 total in queue."
+    ]
     assert made.server.state == RUNNING
     note(made, GONE)
     assert note(made, OOPS, OOPS, OOPS) == [  # it was expected: a notice
         '5 Server b/s1 is DOWN, reason: Layer7 wrong status, code: 500, info: "Oops", check duration: 0ms. 1 active '
-        "and 0 backup servers left. 0 sessions active, 0 requeued, 0 remaining in queue."]
+        "and 0 backup servers left. 0 sessions active, 0 requeued, 0 remaining in queue."
+    ]
     assert note(made, GONE, GONE, GONE) == []  # does not raise the dead
     assert made.server.state == STOPPED
 
@@ -139,7 +155,8 @@ def test_404_of_the_last_server() -> None:
         "5 Health check for server b/s1 conditionally succeeded, reason: Layer7 check conditionally passed, code: 404, "
         "check duration: 0ms, status: 3/3 UP.",
         "5 Server b/s1 is stopping. 0 active and 0 backup servers online. 0 sessions requeued, 0 total in queue.",
-        "0 backend b has no server available!"]
+        "0 backend b has no server available!",
+    ]
     assert note(made, OOPS, OOPS, OOPS)[-1].startswith("5 Server b/s1 is DOWN. 0 active")
 
 
@@ -169,15 +186,18 @@ def test_sessions_and_queues_are_counted() -> None:
     assert not other.requeued
 
 
-@pytest.mark.parametrize(("word", "state", "health", "results", "final"), [
-    ("none", RUNNING, 2, [REFUSED], STOPPED),
-    ("up", RUNNING, 2, [REFUSED], STOPPED),
-    ("fully-up", RUNNING, 4, [REFUSED, REFUSED], RUNNING),
-    ("fully-up", RUNNING, 4, [REFUSED, REFUSED, REFUSED], STOPPED),
-    ("down", STOPPED, 1, [PASS], RUNNING),
-    ("fully-down", STOPPED, 0, [PASS], STOPPED),
-    ("fully-down", STOPPED, 0, [PASS, PASS], RUNNING),
-])
+@pytest.mark.parametrize(
+    ("word", "state", "health", "results", "final"),
+    [
+        ("none", RUNNING, 2, [REFUSED], STOPPED),
+        ("up", RUNNING, 2, [REFUSED], STOPPED),
+        ("fully-up", RUNNING, 4, [REFUSED, REFUSED], RUNNING),
+        ("fully-up", RUNNING, 4, [REFUSED, REFUSED, REFUSED], STOPPED),
+        ("down", STOPPED, 1, [PASS], RUNNING),
+        ("fully-down", STOPPED, 0, [PASS], STOPPED),
+        ("fully-down", STOPPED, 0, [PASS, PASS], RUNNING),
+    ],
+)
 def test_initial_states(word: str, state: int, health: int, results: list[Result], final: int) -> None:
     """Manual 5.2 init-state."""
     made = farm("", f"check init-state {word}")
@@ -201,7 +221,8 @@ def test_slowstart() -> None:
     note(made, PASS, at=3999)
     assert (server.state, server.effective) == (STARTING, 15 * 32)
     assert note(made, PASS, at=4000) == [
-        "5 Server b/s1 is UP. 1 active and 0 backup servers online. 0 sessions requeued, 0 total in queue."]
+        "5 Server b/s1 is UP. 1 active and 0 backup servers online. 0 sessions requeued, 0 total in queue."
+    ]
     assert (server.state, server.effective, server.slots) == (RUNNING, 16 * 32, 32)
 
 
@@ -211,6 +232,7 @@ def test_times_of_servers_and_backends() -> None:
     async def scene() -> None:
         made.checks.start()
         await made.checks.stop()
+
     asyncio.run(scene())
     note(made, REFUSED, at=1000)
     assert (made.backend.downs, made.backend.last_change, made.server.last_change) == (1, 1000, 1000)
@@ -225,14 +247,17 @@ def test_maintenance_hides_results() -> None:
     assert made.server.state == RUNNING
 
 
-@pytest.mark.parametrize(("results", "interval"), [
-    ([], 20),  # yet unchecked
-    ([PASS], 10),
-    ([PASS, REFUSED], 20),
-    ([PASS, REFUSED, REFUSED, REFUSED], 30),
-    ([PASS, REFUSED, REFUSED, REFUSED, PASS], 20),
-    ([PASS, REFUSED, REFUSED, REFUSED, PASS, PASS], 10),
-])
+@pytest.mark.parametrize(
+    ("results", "interval"),
+    [
+        ([], 20),  # yet unchecked
+        ([PASS], 10),
+        ([PASS, REFUSED], 20),
+        ([PASS, REFUSED, REFUSED, REFUSED], 30),
+        ([PASS, REFUSED, REFUSED, REFUSED, PASS], 20),
+        ([PASS, REFUSED, REFUSED, REFUSED, PASS, PASS], 10),
+    ],
+)
 def test_intervals(results: list[Result], interval: int) -> None:
     """Manual 5.2 inter: the table."""
     made = farm("", "check inter 10ms fastinter 20ms downinter 30ms")
@@ -281,12 +306,22 @@ def test_a_server_without_a_port() -> None:
     made.server.dial.follow_port = True
     checker = made.checkers[0]
     with pytest.raises(ConfigError, match="server 's1' has neither service port nor check port"):
-        made.checks.add(made.backend, made.server, checker.parameters, made.plan, lambda level, text, shown=b"": None,
-                        NOWHERE)
+        made.checks.add(
+            made.backend, made.server, checker.parameters, made.plan, lambda level, text, shown=b"": None, NOWHERE
+        )
     explicit = farm("option tcp-check|tcp-check connect port 7")
     explicit.server.dial.follow_port = True
-    assert explicit.checks.add(explicit.backend, explicit.server, checker.parameters, explicit.plan,
-                               lambda level, text, shown=b"": None, NOWHERE).target.port == 0
+    assert (
+        explicit.checks.add(
+            explicit.backend,
+            explicit.server,
+            checker.parameters,
+            explicit.plan,
+            lambda level, text, shown=b"": None,
+            NOWHERE,
+        ).target.port
+        == 0
+    )
 
 
 def test_the_task_finds_a_death_and_a_return() -> None:
@@ -305,6 +340,7 @@ def test_the_task_finds_a_death_and_a_return() -> None:
             await made.checks.stop()
         said = [line[:19] for line in made.said()]
         assert said == ["1 Server b/s1 is DO", "0 backend b has no ", "5 Server b/s1 is UP"]
+
     with_server(script, scene)
 
 

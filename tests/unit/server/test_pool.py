@@ -1,4 +1,5 @@
 """Idle connections to a server: their limit counts all lanes, and so do the figures that are shown."""
+
 import socket
 from collections.abc import Iterator
 

@@ -2,6 +2,7 @@
 
 Each story runs again and again, each time with the lane's death one operation later, until it survives its story.
 """
+
 from collections.abc import Callable
 from random import Random
 
@@ -28,8 +29,10 @@ def fill(lanes: list[Lane], each: int) -> None:
 
 def carried(lanes: list[Lane]) -> list[int]:
     """Streams that have a slot, by server."""
-    return [sum(stream.server is not None and stream.server.number == number for lane in lanes
-                for stream in lane.streams) for number in range(1, len(LIMITS) + 1)]
+    return [
+        sum(stream.server is not None and stream.server.number == number for lane in lanes for stream in lane.streams)
+        for number in range(1, len(LIMITS) + 1)
+    ]
 
 
 def nothing_left(lane: Lane) -> None:

@@ -1,4 +1,5 @@
 """Samples about farms. The numbers were found with HAProxy 2.6 on the same backends."""
+
 import pytest
 
 import pointsman.keywords
@@ -47,10 +48,18 @@ def ctx() -> Context:
     frontend.names = names
     names.frontends = {b"f": frontend, b"g": ProxyFacts("g", 9, True)}
     limited = {"maxqueue": 4, "maxconn": 6}
-    for one in (backend("b", {"weight": 7}, {"maxconn": 5}, {"backup": 1}),
-                backend("c", {"maxconn": 5, "maxqueue": 3}, limited, limited | {"backup": 1}, limited | {"weight": 0},
-                        limited | {"admin": MAINT}),
-                backend("f", {"weight": 3})):
+    for one in (
+        backend("b", {"weight": 7}, {"maxconn": 5}, {"backup": 1}),
+        backend(
+            "c",
+            {"maxconn": 5, "maxqueue": 3},
+            limited,
+            limited | {"backup": 1},
+            limited | {"weight": 0},
+            limited | {"admin": MAINT},
+        ),
+        backend("f", {"weight": 3}),
+    ):
         names.backends[one.name] = one
     return Context(frontend, ListenerFacts("", 1))
 
@@ -59,16 +68,45 @@ def ask(ctx: Context, text: str) -> Value | None:
     return parse_expression(Word(text, NOWHERE), Where.HTTP_REQ).get(ctx)
 
 
-@pytest.mark.parametrize(("text", "value"), [
-    ("nbsrv(b)", 2), ("nbsrv(c)", 2), ("be_conn(b)", 0), ("be_conn_free(b)", -1), ("be_conn_free(c)", 11),
-    ("connslots(b)", -1), ("connslots(c)", 38), ("avg_queue(b)", 0), ("queue(b)", 0), ("be_sess_rate(b)", 0),
-    ("srv_is_up(b/s1)", True), ("srv_is_up(b/s3)", True), ("srv_is_up(c/s5)", False), ("srv_is_up(c/s4)", True),
-    ("srv_weight(b/s1)", 7), ("srv_iweight(b/s1)", 7), ("srv_uweight(b/s1)", 7), ("srv_uweight(c/s4)", 0),
-    ("srv_conn(b/s1)", 0), ("srv_conn_free(b/s1)", -1), ("srv_conn_free(c/s1)", 5), ("srv_queue(b/s1)", 0),
-    ("srv_sess_rate(b/s1)", 0), ("fe_conn(f)", 0), ("fe_conn", 0), ("fe_sess_rate(f)", 0), ("fe_req_rate(f)", 0),
-    ("nbsrv", 1), ("srv_uweight(s1)", 3),
-    ("nbsrv(x)", None), ("srv_is_up(x/s1)", None), ("srv_is_up(b/x)", None), ("fe_conn(x)", None), ("be_conn(g)", None),
-])
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("nbsrv(b)", 2),
+        ("nbsrv(c)", 2),
+        ("be_conn(b)", 0),
+        ("be_conn_free(b)", -1),
+        ("be_conn_free(c)", 11),
+        ("connslots(b)", -1),
+        ("connslots(c)", 38),
+        ("avg_queue(b)", 0),
+        ("queue(b)", 0),
+        ("be_sess_rate(b)", 0),
+        ("srv_is_up(b/s1)", True),
+        ("srv_is_up(b/s3)", True),
+        ("srv_is_up(c/s5)", False),
+        ("srv_is_up(c/s4)", True),
+        ("srv_weight(b/s1)", 7),
+        ("srv_iweight(b/s1)", 7),
+        ("srv_uweight(b/s1)", 7),
+        ("srv_uweight(c/s4)", 0),
+        ("srv_conn(b/s1)", 0),
+        ("srv_conn_free(b/s1)", -1),
+        ("srv_conn_free(c/s1)", 5),
+        ("srv_queue(b/s1)", 0),
+        ("srv_sess_rate(b/s1)", 0),
+        ("fe_conn(f)", 0),
+        ("fe_conn", 0),
+        ("fe_sess_rate(f)", 0),
+        ("fe_req_rate(f)", 0),
+        ("nbsrv", 1),
+        ("srv_uweight(s1)", 3),
+        ("nbsrv(x)", None),
+        ("srv_is_up(x/s1)", None),
+        ("srv_is_up(b/x)", None),
+        ("fe_conn(x)", None),
+        ("be_conn(g)", None),
+    ],
+)
 def test_at_rest(ctx: Context, text: str, value: Value | None) -> None:
     assert ask(ctx, text) == value
 
@@ -84,7 +122,13 @@ def test_under_load(ctx: Context) -> None:
     made.wait(Waiting(), made.servers[0])
     ctx.backend = made
     assert [ask(ctx, text) for text in ("avg_queue", "queue", "be_conn", "srv_conn(s1)", "be_conn_free", "nbsrv")] == [
-        2, 3, 5, 1, 0, 2]
+        2,
+        3,
+        5,
+        1,
+        0,
+        2,
+    ]
     assert (ask(ctx, "srv_queue(s1)"), ask(ctx, "srv_queue(s2)"), ask(ctx, "srv_conn_free(s1)")) == (2, 0, 0)
     for server in made.servers:
         server.state = STOPPED

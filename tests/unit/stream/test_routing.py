@@ -1,4 +1,5 @@
 """The table of use_backend rules finds what a walk over them finds."""
+
 import random
 
 import pytest
@@ -13,9 +14,24 @@ from pointsman.sample.context import Context, ListenerFacts
 from pointsman.stream.frontends import LiveFrontend
 from pointsman.stream.routing import RouteTable, pick_backend
 
-ATOMS = ["path_beg /{a}", "path /{a}", "path_beg -i /{a}", "path_end {a}", "path_reg ^/{a}[0-9]", "path_sub {a}",
-         "hdr(host) -i {a}.example", "hdr(host) {a}.example", "hdr(x) {a}", "hdr_sub(x) {a}", "method GET",
-         "url_param(u) {a}", "src 127.0.0.0/8", "path,lower /{a}", "hdr_cnt(x) 1", "req.hdr(x,1) {a}"]
+ATOMS = [
+    "path_beg /{a}",
+    "path /{a}",
+    "path_beg -i /{a}",
+    "path_end {a}",
+    "path_reg ^/{a}[0-9]",
+    "path_sub {a}",
+    "hdr(host) -i {a}.example",
+    "hdr(host) {a}.example",
+    "hdr(x) {a}",
+    "hdr_sub(x) {a}",
+    "method GET",
+    "url_param(u) {a}",
+    "src 127.0.0.0/8",
+    "path,lower /{a}",
+    "hdr_cnt(x) 1",
+    "req.hdr(x,1) {a}",
+]
 LETTERS = "abcd"
 
 
@@ -29,9 +45,12 @@ def condition(draw: random.Random) -> str:
 
 
 def frontend(lines: list[str]) -> LiveFrontend:
-    text = ("defaults\n mode http\n timeout client 1s\n timeout connect 1s\n timeout server 1s\n"
-            "frontend f\n bind 127.0.0.1:1\n" + "".join(f" {line}\n" for line in lines)
-            + "".join(f"backend b{i}\n server s 127.0.0.1:1\n" for i in range(40)))
+    text = (
+        "defaults\n mode http\n timeout client 1s\n timeout connect 1s\n timeout server 1s\n"
+        "frontend f\n bind 127.0.0.1:1\n"
+        + "".join(f" {line}\n" for line in lines)
+        + "".join(f"backend b{i}\n server s 127.0.0.1:1\n" for i in range(40))
+    )
     diagnostics = Diagnostics()
     live = assemble(load_text(text, diagnostics), diagnostics)
     assert not diagnostics.failed, [finding.message for finding in diagnostics.findings]
@@ -44,8 +63,10 @@ def context(made: LiveFrontend, draw: random.Random) -> Context:
     ctx = Context(made, ListenerFacts("l", 1))
     ctx.source = ctx.real_source = net_address("127.0.0.1", 5)
     lines = [f"Host: {draw.choice('abcdABz')}.example"]
-    lines += [f"X: {','.join(draw.choice(LETTERS) for _ in range(draw.choice((1, 2))))}"
-              for _ in range(draw.choice((0, 1, 2)))]
+    lines += [
+        f"X: {','.join(draw.choice(LETTERS) for _ in range(draw.choice((1, 2))))}"
+        for _ in range(draw.choice((0, 1, 2)))
+    ]
     path = f"/{draw.choice('abcdABCz')}{draw.choice(('', '1', '/b', 'c'))}{draw.choice(('', '?u=a', '?u=b'))}"
     head = f"{draw.choice(('GET', 'POST'))} {path} HTTP/1.1\r\n" + "".join(f"{one}\r\n" for one in lines) + "\r\n"
     ctx.request = parse_request(head.encode())

@@ -1,4 +1,5 @@
 """Lists of patterns: against a plain model, and the changes by which processes keep the same ones."""
+
 import json
 
 import pytest
@@ -11,8 +12,14 @@ from pointsman.tables.changes import CHANGES, Change
 from pointsman.tables.patterns import LISTS, PatternError, Reference
 
 KEYS = st.sampled_from(["a", "b", "c", "#1"])
-STEPS = st.lists(st.tuples(st.sampled_from(["add", "add next", "set", "del", "drop", "replace", "clear", "prepare",
-                                            "commit"]), KEYS, st.sampled_from(["1", "2", "x"])), max_size=40)
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["add", "add next", "set", "del", "drop", "replace", "clear", "prepare", "commit"]),
+        KEYS,
+        st.sampled_from(["1", "2", "x"]),
+    ),
+    max_size=40,
+)
 
 
 def change(verb: str, key: str, value: str, reference: Reference) -> Change:
@@ -31,10 +38,17 @@ def change(verb: str, key: str, value: str, reference: Reference) -> Change:
 
 
 def state(reference: Reference) -> object:
-    return (reference.current, reference.next, reference.issued,
-            [[(one.identity, one.key, one.value, one.version) for one in reference.entries(version)]
-             for version in sorted(reference.versions) if reference.versions[version] or version == reference.current],
-            sorted(key for key in reference.by_key[reference.current] if reference.find(key)))
+    return (
+        reference.current,
+        reference.next,
+        reference.issued,
+        [
+            [(one.identity, one.key, one.value, one.version) for one in reference.entries(version)]
+            for version in sorted(reference.versions)
+            if reference.versions[version] or version == reference.current
+        ],
+        sorted(key for key in reference.by_key[reference.current] if reference.find(key)),
+    )
 
 
 def fresh() -> tuple[Reference, Lookup]:
@@ -49,8 +63,7 @@ def fresh() -> tuple[Reference, Lookup]:
 
 @settings(max_examples=200, deadline=None)
 @given(STEPS, st.integers(0, 40))
-def test_processes_that_make_the_same_changes_have_the_same_lists(steps: list[tuple[str, str, str]],
-                                                                   at: int) -> None:
+def test_processes_that_make_the_same_changes_have_the_same_lists(steps: list[tuple[str, str, str]], at: int) -> None:
     first, use = fresh()
     made: list[Change] = []
     snapshot: list[Change] = []

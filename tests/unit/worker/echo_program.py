@@ -4,6 +4,7 @@
 
 The generation and its frontend are as small as can be; everything around them is the real thing.
 """
+
 import asyncio
 import json
 import os
@@ -50,8 +51,9 @@ class EchoFrontend(Acceptor):
         super().__init__("echo", 2, False)
         self.reactor = reactor
 
-    def open(self, fd: int, source: NetAddress, destination: NetAddress, listener: Door, accepted: int,
-             pending: bytes) -> None:
+    def open(
+        self, fd: int, source: NetAddress, destination: NetAddress, listener: Door, accepted: int, pending: bytes
+    ) -> None:
         self.reactor.add(Echo(self, fd, listener))
 
 

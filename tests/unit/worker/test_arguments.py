@@ -1,4 +1,5 @@
 """The command line, word by word."""
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,9 +14,54 @@ from pointsman.worker.arguments import (
 )
 
 # Every option of the management manual, chapter 3; a word without a value here needs none.
-MANUAL = ["--", "-f", "-C", "-D", "-L", "-N", "-V", "-W", "-Ws", "-4", "-c", "-cc", "-d", "-dA", "-dC", "-dD", "-dF",
-          "-dG", "-dI", "-dK", "-dL", "-dM", "-dR", "-dS", "-dT", "-dV", "-dW", "-dZ", "-db", "-dc", "-de", "-dk",
-          "-dp", "-dr", "-dt", "-dv", "-m", "-n", "-p", "-q", "-S", "-sf", "-st", "-v", "-vv", "-x"]
+MANUAL = [
+    "--",
+    "-f",
+    "-C",
+    "-D",
+    "-L",
+    "-N",
+    "-V",
+    "-W",
+    "-Ws",
+    "-4",
+    "-c",
+    "-cc",
+    "-d",
+    "-dA",
+    "-dC",
+    "-dD",
+    "-dF",
+    "-dG",
+    "-dI",
+    "-dK",
+    "-dL",
+    "-dM",
+    "-dR",
+    "-dS",
+    "-dT",
+    "-dV",
+    "-dW",
+    "-dZ",
+    "-db",
+    "-dc",
+    "-de",
+    "-dk",
+    "-dp",
+    "-dr",
+    "-dt",
+    "-dv",
+    "-m",
+    "-n",
+    "-p",
+    "-q",
+    "-S",
+    "-sf",
+    "-st",
+    "-v",
+    "-vv",
+    "-x",
+]
 
 
 @pytest.mark.parametrize("word", MANUAL)

@@ -1,4 +1,5 @@
 """maxconn and descriptors follow from each other."""
+
 import resource
 
 import pytest

@@ -1,4 +1,5 @@
 """The reactor inside an asyncio loop: one reader, one timer."""
+
 import asyncio
 import os
 from collections.abc import Callable

@@ -1,4 +1,5 @@
 """The life of a process: signals, soft stop, background, take-over, privileges."""
+
 import contextlib
 import json
 import os
@@ -45,11 +46,22 @@ def start() -> Iterator[object]:
 
     def begin(uvloop: bool = True, **asked: object) -> Started:
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-        code = [str(PROGRAM)] if uvloop else [
-            "-c", f"import sys, runpy; sys.modules['uvloop'] = None; sys.argv = [{str(PROGRAM)!r}, sys.argv[1]]; "
-                  f"runpy.run_path({str(PROGRAM)!r}, run_name='__main__')"]
-        process = subprocess.Popen([sys.executable, *code, json.dumps(asked)], text=True, env=environment,
-                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        code = (
+            [str(PROGRAM)]
+            if uvloop
+            else [
+                "-c",
+                f"import sys, runpy; sys.modules['uvloop'] = None; sys.argv = [{str(PROGRAM)!r}, sys.argv[1]]; "
+                f"runpy.run_path({str(PROGRAM)!r}, run_name='__main__')",
+            ]
+        )
+        process = subprocess.Popen(
+            [sys.executable, *code, json.dumps(asked)],
+            text=True,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
         started.append(Started(process))
         return started[-1]
 
@@ -99,9 +111,15 @@ def test_int_and_term_end_at_once_by_that_signal(start, number: int, uvloop: boo
 
 
 def test_a_shell_shows_143(start) -> None:  # type: ignore[no-untyped-def]
-    script = f'{sys.executable} {PROGRAM} \'{{"ports": [{free_port()}]}}\' & p=$!; sleep 1; kill $p; wait $p; echo $?'
-    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=20, check=False,
-                          env={**os.environ, "PYTHONPATH": str(ROOT)})
+    script = f"{sys.executable} {PROGRAM} '{{\"ports\": [{free_port()}]}}' & p=$!; sleep 1; kill $p; wait $p; echo $?"
+    done = subprocess.run(
+        ["bash", "-c", script],
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
     assert done.stdout.splitlines()[-1] == "143"
 
 
@@ -199,14 +217,17 @@ def test_no_signal_is_lost_under_load(start) -> None:  # type: ignore[no-untyped
 
 # Sockets.
 
+
 def test_all_bind_failures_are_told_and_status_is_1(start) -> None:  # type: ignore[no-untyped-def]
     with socket.create_server(("127.0.0.1", 0)) as first, socket.create_server(("127.0.0.1", 0)) as second:
         ports = [first.getsockname()[1], second.getsockname()[1]]
         status, out, err = start(ports=ports, paths=["/nonexistent/s"]).end()
     assert (status, out) == (1, "")
     for port in ports:
-        assert (f"Binding [echo.cfg:1] for frontend echo: cannot bind socket (Address already in use) "
-                f"for [127.0.0.1:{port}]") in err
+        assert (
+            f"Binding [echo.cfg:1] for frontend echo: cannot bind socket (Address already in use) "
+            f"for [127.0.0.1:{port}]"
+        ) in err
     assert "cannot bind UNIX socket (No such file or directory) [/nonexistent/s]" in err
     assert "Some protocols failed to start their listeners! Exiting." in err
 
@@ -271,8 +292,9 @@ def test_if_the_new_one_fails_the_old_one_resumes(start, tmp_path: Path) -> None
     old = start(ports=[port], paths=[path], reuse_port=False)
     old.ready()
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        new = start(ports=[port, taken.getsockname()[1]], paths=[path], reuse_port=False,
-                    plan={"old_pids": [old.process.pid]})
+        new = start(
+            ports=[port, taken.getsockname()[1]], paths=[path], reuse_port=False, plan={"old_pids": [old.process.pid]}
+        )
         assert new.end()[0] == 1
     until(lambda: not refused(port))
     assert served_by(port) == old.process.pid
@@ -295,6 +317,7 @@ def test_a_unix_socket_is_taken_over(start, tmp_path: Path) -> None:  # type: ig
 
 
 # Background.
+
 
 @pytest.fixture
 def daemons() -> Iterator[list[int]]:
@@ -340,6 +363,7 @@ def test_in_the_foreground_there_is_no_pidfile(start, tmp_path: Path) -> None:  
 
 
 # Limits and privileges.
+
 
 def test_maxconn_follows_from_the_limit_of_descriptors(start) -> None:  # type: ignore[no-untyped-def]
     limit = min(max(resource.getrlimit(resource.RLIMIT_NOFILE)), 1 << 20)

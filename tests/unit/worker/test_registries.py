@@ -1,4 +1,5 @@
 """What -dK and -dC print."""
+
 import re
 import subprocess
 from pathlib import Path
@@ -62,7 +63,7 @@ userlist
 \tgroup
 \tuser""",
     "cli": "# List of registered CLI keywords:\nhelp [MASTER] [WORKER] \n"
-           "set rate-limit [WORKER] \nset var [WORKER] [EXPERIM] \nshow stat [WORKER] ",
+    "set rate-limit [WORKER] \nset var [WORKER] [EXPERIM] \nshow stat [WORKER] ",
     "cnv": """\
 # List of registered sample converter functions:
 add(string): sint => sint
@@ -126,8 +127,9 @@ def test_a_word_has_haproxys_line_at_its_place(name: str) -> None:
 
 @pytest.mark.peer
 def test_the_peer_prints_the_same_headings_and_criteria() -> None:
-    done = subprocess.run([*HAPROXY.command, "-dKall", "-q", "-c", "-f", "/dev/null"], capture_output=True, check=False,
-                          text=True)
+    done = subprocess.run(
+        [*HAPROXY.command, "-dKall", "-q", "-c", "-f", "/dev/null"], capture_output=True, check=False, text=True
+    )
     theirs, ours = done.stdout.splitlines(), dump("all").splitlines()
     assert [line for line in ours if line.startswith("#")] == [line for line in theirs if line.startswith("#")]
     criteria = dump("acl").splitlines()
@@ -137,8 +139,11 @@ def test_the_peer_prints_the_same_headings_and_criteria() -> None:
 
 @pytest.mark.parametrize("name", ["acl", "cli", "cnv", "smp"])
 def test_lists_are_sorted(name: str) -> None:
-    names = [re.split(r"[(:=\[]", line.split("] ", 1)[-1] if name == "smp" else line)[0].strip()
-             for line in dump(name).splitlines() if not line.startswith("#")]
+    names = [
+        re.split(r"[(:=\[]", line.split("] ", 1)[-1] if name == "smp" else line)[0].strip()
+        for line in dump(name).splitlines()
+        if not line.startswith("#")
+    ]
     assert names == sorted(names)
 
 
@@ -166,7 +171,7 @@ def test_a_quoted_word_reads_back_as_itself(text: str) -> None:
 
 def test_a_dump_has_no_comments_and_its_own_indentation(tmp_path: Path) -> None:
     file = tmp_path / "a.cfg"
-    file.write_text("# nothing\nglobal # here\n  daemon\nfrontend f\n      log-format \"a b\"   # x\n")
+    file.write_text('# nothing\nglobal # here\n  daemon\nfrontend f\n      log-format "a b"   # x\n')
     assert list(configuration([str(file)])) == ["global", "\tdaemon", "frontend f", "\tlog-format 'a b'"]
 
 
