@@ -58,11 +58,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @contextmanager
 def holding(how: int) -> Iterator[None]:
-    """LOCK_SH: beside other tests of this source tree; LOCK_EX: alone. Who waits holds the gate: nobody passes it."""
-    with (LOCKS / "tests.room").open("w") as room:
-        with (LOCKS / "tests.gate").open("w") as gate:
-            fcntl.flock(gate, fcntl.LOCK_EX)
-            fcntl.flock(room, how)
+    """LOCK_SH: beside other tests of this source tree; LOCK_EX: alone. Who waits holds the gate: nobody passes it.
+
+    Locks of the process, not of the open file: a child that a test has forked and left behind does not hold them.
+    """
+    with (LOCKS / "tests.room").open("a+") as room:
+        with (LOCKS / "tests.gate").open("a+") as gate:
+            fcntl.lockf(gate, fcntl.LOCK_EX)
+            fcntl.lockf(room, how)
         yield
 
 

@@ -231,10 +231,15 @@ STAMPS = [word for name in ("installed", "build", "tools", "examples") for word 
 MAKE = ["make", *STAMPS, f"RUN={sys.executable}"]
 
 
+def without_make() -> dict[str, str]:
+    """The environment of a shell, also where make itself runs the tests."""
+    return {name: value for name, value in environment().items() if not name.startswith(("MAKE", "MFLAGS"))}
+
+
 def make(*words: str) -> subprocess.CompletedProcess[str]:
     """make with these words."""
     return subprocess.run(
-        [*MAKE, *words], cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=100, check=False
+        [*MAKE, *words], cwd=ROOT, env=without_make(), capture_output=True, text=True, timeout=100, check=False
     )
 
 
@@ -254,7 +259,7 @@ def test_make_knows_how(command: str) -> None:
 def test_the_demo() -> None:
     """`make demo` says in one line when it runs interpreted, and then what to try."""
     with subprocess.Popen(
-        [*MAKE, "demo"], cwd=ROOT, env=environment(), stdout=subprocess.PIPE, text=True, start_new_session=True
+        [*MAKE, "demo"], cwd=ROOT, env=without_make(), stdout=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
         assert process.stdout is not None
         said = ""
