@@ -36,7 +36,7 @@ from typing import Final
 from pointsman.listener.generation import Generation
 from pointsman.log.target import ALERT, NOTICE, WARNING
 from pointsman.master.channel import Channel
-from pointsman.master.processes import exit_words, follow_parent, reap, tell
+from pointsman.master.processes import exit_words, follow_parent, reap, tell, wait_for_signal
 from pointsman.master.stuck import LastWords, Watch, place_of
 from pointsman.worker.background import Readiness
 from pointsman.worker.console import Console
@@ -115,27 +115,27 @@ class Keeper:
         """A generation that cannot even begin must not replace another. Other signals wait until it has begun."""
         urgent = [number for number in (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM) if number in self.watched]
         while not all(self.generation.is_alive(place) for place in range(self.plan.lanes + 1)):
-            info = signal.sigtimedwait(urgent, _LOOK)
-            if info is None:
+            number = wait_for_signal(urgent, _LOOK)
+            if not number:
                 continue
-            if info.si_signo == signal.SIGCHLD:
+            if number == signal.SIGCHLD:
                 for pid, status, _ in self._ended():
                     self.console.alert(f"[pointsman.main()] A process ({pid}) {exit_words(status)} at its start.")
                     self._kill_all()
                     return False
             else:
-                self._die(info.si_signo)
+                self._die(number)
         return True
 
     def _turn(self, seconds: float) -> None:
-        info = signal.sigtimedwait(self.watched, seconds)
-        if info is None:
+        number = wait_for_signal(self.watched, seconds)
+        if not number:
             self._fork_due()
-        elif info.si_signo == signal.SIGCHLD:
+        elif number == signal.SIGCHLD:
             self._bury()
             self._fork_due()
         else:
-            self._take(info.si_signo)
+            self._take(number)
 
     def _patience(self) -> float:
         """Seconds until something is due."""
@@ -207,7 +207,7 @@ class Keeper:
         limit = time.monotonic() + _PATIENCE
         while self.places:
             self._ended()
-            if self.places and signal.sigtimedwait((signal.SIGCHLD,), max(0.0, limit - time.monotonic())) is None:
+            if self.places and not wait_for_signal((signal.SIGCHLD,), max(0.0, limit - time.monotonic())):
                 self._tell(signal.SIGKILL)
                 limit = time.monotonic() + _PATIENCE
 
@@ -291,9 +291,9 @@ class Keeper:
 
     def _was_it_meant_for_all(self) -> None:
         """A child was told to end. If that went to the whole group, it is about to reach this process: no successor."""
-        info = signal.sigtimedwait([number for number in _ENDINGS if number in self.watched], _BACKGROUND)
-        if info is not None:
-            self._take(info.si_signo)
+        number = wait_for_signal([one for one in _ENDINGS if one in self.watched], _BACKGROUND)
+        if number:
+            self._take(number)
 
     def _fork_due(self) -> None:
         now = time.monotonic()

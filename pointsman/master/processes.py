@@ -3,9 +3,31 @@
 import ctypes
 import os
 import signal
+from collections.abc import Iterable
 from typing import Final
 
 PR_SET_PDEATHSIG: Final = 1  # <linux/prctl.h>
+
+
+class _Timespec(ctypes.Structure):
+    _fields_ = [("seconds", ctypes.c_long), ("nanoseconds", ctypes.c_long)]
+
+
+_LIBC: Final = ctypes.CDLL(None, use_errno=True)
+
+
+def wait_for_signal(numbers: Iterable[int], seconds: float) -> int:
+    """The first of these signals, which are blocked, that has come or comes within that time; 0: none.
+
+    signal.sigtimedwait of CPython 3.11 gives what happens to stand in memory when it is interrupted, by a stop of the
+    process, until after its time: whoever took that for a signal would end.
+    """
+    mask = 0
+    for number in numbers:
+        mask |= 1 << number - 1
+    bits = (ctypes.c_ulong * 32)(mask)  # sigset_t has 1,024 bits
+    limit = _Timespec(int(seconds), int(seconds % 1 * 1e9))
+    return max(int(_LIBC.sigtimedwait(bits, None, ctypes.byref(limit))), 0)
 
 
 def follow_parent(parent: int, number: signal.Signals) -> None:

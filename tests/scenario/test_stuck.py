@@ -197,6 +197,23 @@ def test_control_is_replaced_too(tmp_path: Path) -> None:
         program.end()
 
 
+def test_nobody_is_killed_while_the_machine_stands_still(tmp_path: Path) -> None:
+    """All processes are stopped for longer than the limit, as a frozen container is, and go on."""
+    program = Running(tmp_path, 2, "1s")
+    try:
+        everybody = [program.process.pid, *children(program.process.pid)]
+        for pid in everybody:
+            os.kill(pid, signal.SIGSTOP)
+        time.sleep(3)
+        for pid in everybody:
+            os.kill(pid, signal.SIGCONT)
+        time.sleep(1.5)
+        assert [program.process.pid, *children(program.process.pid)] == everybody
+        assert program.ask() in everybody
+    finally:
+        program.end()
+
+
 def test_no_orphan_keeps_a_listening_socket(tmp_path: Path) -> None:
     """The keeper is killed while a lane is stuck. That lane does not look at the signal that tells it so, and ends."""
     program = Running(tmp_path, 2, "2s")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pointsman.master.processes import exit_code, exit_words, reap, tell
+from pointsman.master.processes import exit_code, exit_words, reap, tell, wait_for_signal
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -70,3 +70,21 @@ def _runs(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
+
+
+def test_waiting_for_a_signal() -> None:
+    """Also across a stop that ends after the time is over (see wait_for_signal)."""
+    pid = os.fork()
+    if not pid:
+        signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGUSR1, signal.SIGUSR2))
+        wrong = wait_for_signal((signal.SIGUSR1,), 0.01)
+        os.kill(os.getpid(), signal.SIGUSR2)
+        os.kill(os.getpid(), signal.SIGUSR1)
+        wrong += wait_for_signal((signal.SIGUSR1,), 5) != signal.SIGUSR1
+        wrong += wait_for_signal((signal.SIGUSR1,), 0.5)  # stopped meanwhile
+        os._exit(wrong)
+    time.sleep(0.2)
+    os.kill(pid, signal.SIGSTOP)
+    time.sleep(0.6)
+    os.kill(pid, signal.SIGCONT)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
