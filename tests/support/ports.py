@@ -43,7 +43,7 @@ def free_port() -> int:
     """A TCP and UDP port of 127.0.0.1 that nobody uses and that no test run has handed out while it lasts."""
     while True:
         with _TAKING:
-            port = _RANDOM.randrange(20000, 32000)
+            port = _RANDOM.randrange(12000, 32000)
             if port in _TAKEN or not _locked(port):
                 continue
             _TAKEN.add(port)
