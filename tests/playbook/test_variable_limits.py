@@ -8,6 +8,7 @@ import pytest
 from support.stand import End, Stand
 
 from pointsman.sample.variable_limits import LIMITS
+from pointsman.sample.variables import PROCESS
 
 CONFIG = """
 global
@@ -94,6 +95,12 @@ def test_nothing_is_limited_without_them() -> None:
         assert not LIMITS.on
         assert ask(scene.client()) == TEN.encode()
         assert LIMITS.used == 0
+
+
+def test_a_stand_begins_without_variables_of_the_process() -> None:
+    PROCESS[b"proc.left"] = b"of a test before"
+    with stand("tune.vars.proc-max-size 90", [f"set-var(sess.a) str({TEN})"], "%[var(sess.a)]") as scene:
+        assert ask(scene.client()) == TEN.encode()
 
 
 def test_what_ends_makes_room() -> None:

@@ -34,6 +34,7 @@ from pointsman.net.timers import Timed
 from pointsman.net.wire import Wire
 from pointsman.sample.context import Context
 from pointsman.sample.record import Record
+from pointsman.sample.variables import PROCESS
 from pointsman.server.backend import LiveServer
 from pointsman.stream.acceptor import Door
 from pointsman.stream.frontends import LiveFrontend
@@ -159,6 +160,7 @@ class Stand:
         self.clock = EPOCH
         self._real = pointsman.net.reactor.monotonic_ns
         pointsman.net.reactor.monotonic_ns = lambda: self.clock * 1_000_000  # type: ignore[assignment]
+        PROCESS.clear()  # variables of the process, which tests before it may have set
         diagnostics = Diagnostics()
         self.live = assemble(load_text(text, diagnostics), diagnostics)
         assert not diagnostics.failed, [finding.message for finding in diagnostics.findings]
