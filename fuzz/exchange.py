@@ -4,7 +4,7 @@ from pointsman.core.address import net_address
 from pointsman.core.diagnostics import Position
 from pointsman.core.words import Word
 from pointsman.proto.h1 import parse_request, parse_response
-from pointsman.sample.context import Context, ListenerFacts, ProxyFacts, ServerFacts
+from pointsman.sample.context import Context, ListenerFacts, ProxyFacts, ServerFacts, Session
 
 REQUEST = (
     b"GET /a/b.c?d=e&f=%67 HTTP/1.1\r\nHost: www.example.org:80\r\nCookie: s=1; t=2\r\n"
@@ -36,7 +36,7 @@ def words(text: str) -> list[Word]:
 
 def exchange() -> Context:
     """A context as a stream has it when the response's head is there."""
-    ctx = Context(ProxyFacts("front", 2, True), ListenerFacts("", 1))
+    ctx = Context(ProxyFacts("front", 2, True), Session(ListenerFacts("", 1)))
     ctx.source = ctx.real_source = net_address("127.0.0.1", 40000)
     ctx.destination = ctx.real_destination = net_address("127.0.0.1", 8080)
     ctx.request = parse_request(REQUEST)

@@ -21,6 +21,7 @@ from pointsman.server.backend import LiveServer
 from pointsman.server.connection import AGGRESSIVE, ALWAYS, NEVER, SAFE, Dial
 from pointsman.server.server import MAINT
 from pointsman.stream.checkcache import CacheCheck
+from pointsman.stream.h1back import H1Speaker
 from pointsman.stream.proxies import CLOSE, FOREVER, KEEP_ALIVE, SERVER_CLOSE, BackendProxy
 
 MODES: Final = {"keep-alive": KEEP_ALIVE, "server-close": SERVER_CLOSE, "close": CLOSE}
@@ -123,6 +124,8 @@ def _server(
     server.backup = parameters.backup
     server.maxconn = parameters.maxconn
     server.send_proxy = parameters.send_proxy
+    if backend.http:
+        server.speaker = H1Speaker(backend)
     server.rise = parameters.rise
     server.fall = parameters.fall
     server.max_reuse = parameters.max_reuse

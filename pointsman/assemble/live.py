@@ -21,8 +21,9 @@ from pointsman.sample.encode import LINE_UNSAFE
 from pointsman.sample.fetch.lane import HERE
 from pointsman.server.checks.checks import Checks
 from pointsman.stream.acceptor import STOPPED_TEXT, Room
+from pointsman.stream.connections import ClientConnection, client_connections
 from pointsman.stream.frontends import LiveFrontend
-from pointsman.stream.h1front import FORGETS, H1Front
+from pointsman.stream.h1front import FORGETS
 from pointsman.stream.progress import look
 from pointsman.stream.proxies import BackendProxy, Program
 
@@ -146,7 +147,7 @@ class Live(Generation):
         self.sections: dict[int, Section] = {}  # by id() of the frontend or backend
         self.services: list[Service] = []  # what begins and ends with the generation
         self.looked = reactor.now  # in a soft stop: when it was last looked whether all is over (monotonic ms)
-        self.resting: set[H1Front] = set()  # in a soft stop: connections that were idle at the last look
+        self.resting: set[ClientConnection] = set()  # in a soft stop: connections that were idle at the last look
 
     def tell_lost_lines(self) -> None:
         """The other processes shall know how many log lines this one has lost."""
@@ -279,23 +280,19 @@ class Live(Generation):
         first request may do so. With close-spread-time only a part of them each time.
         """
         before, self.resting = self.resting, set()
-        for channel in self.reactor.channels:
-            if (
-                isinstance(channel, H1Front)
-                and channel.is_idle()
-                and not (channel.first or channel.frontend.close_idle_on_response)
-            ):
-                self.resting.add(channel)
+        for connection in client_connections(self.reactor):
+            session = connection.of_session()
+            if connection.is_idle() and not (session.first or session.frontend.close_idle_on_response):
+                self.resting.add(connection)
         now = self.reactor.now
         share = self.room.idle_share(now - self.looked)
         self.looked = now
-        for channel in before & self.resting:
+        for connection in before & self.resting:
             if random.random() >= share:
                 continue
-            channel.unread = True
-            channel.readable()
-            if channel.fd >= 0 and channel.is_idle():
-                channel.close()
+            connection.look()
+            if connection.is_idle():
+                connection.close()
         if before:
             self.settle()
         return super().idle()

@@ -43,20 +43,40 @@ _wait: Final = calls.wait
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
-class Channel(Timed):
+class Job(Timed):
+    """What the reactor calls: when its deadline has passed, and when it has asked for another go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.going = False  # it has asked for another go
+
+    def go(self) -> None:
+        """The go that was asked for with Reactor.another."""
+        raise NotImplementedError
+
+
+@mypyc_attr(allow_interpreted_subclasses=True)
+class Channel(Job):
     """A descriptor that the reactor watches."""
 
     def __init__(self, fd: int) -> None:
         super().__init__()
         self.fd = fd
-        self.going = False  # it has asked for another go
+
+    def owner(self) -> object:
+        """Whose descriptor it is."""
+        return self
 
     def ready(self, events: int) -> None:
         """Something changed; `events` are epoll's bits."""
         raise NotImplementedError
 
+    def go(self) -> None:
+        if self.fd >= 0:
+            self.again()
+
     def again(self) -> None:
-        """A go that was asked for with Reactor.another."""
+        """A go that was asked for, and it is still open."""
         raise NotImplementedError
 
     def expired(self, now: int) -> None:
@@ -91,7 +111,7 @@ class Reactor:
         self.wheel = Wheel(self.now)
         self.vacant: Channel = Vacant(-1)
         self.channels: list[Channel] = [self.vacant] * 1024
-        self.goes: list[Channel] = []
+        self.goes: list[Job] = []
         self.given_up: list[int] = []
         self.hooks: list[Hook] = []
         self.pulse = Hook()  # told now and then that there are turns; not among the hooks, which cost more each turn
@@ -140,12 +160,12 @@ class Reactor:
         channel.fd = -1
         self.wheel.disarm(channel)
 
-    def another(self, channel: Channel) -> None:
-        """Call its `again` later in this turn or in the next, once however often it is asked: fairness, and no
+    def another(self, job: Job) -> None:
+        """Call its `go` later in this turn or in the next, once however often it is asked: fairness, and no
         recursion."""
-        if not channel.going:
-            channel.going = True
-            self.goes.append(channel)
+        if not job.going:
+            job.going = True
+            self.goes.append(job)
 
     def turn(self, wait: int) -> None:
         """One batch; waits at most `wait` ms for it."""
@@ -180,13 +200,12 @@ class Reactor:
 
     def _goes(self) -> None:
         goes, self.goes = self.goes, []
-        for channel in goes:
-            channel.going = False
-            if channel.fd >= 0:
-                try:
-                    channel.again()
-                except Exception:
-                    self.fault(channel)
+        for job in goes:
+            job.going = False
+            try:
+                job.go()
+            except Exception:
+                self.fault(job)
 
     def patience(self) -> int:
         """Milliseconds that a turn may wait."""

@@ -15,16 +15,16 @@ import socket
 from socket import SocketType
 from typing import Final
 
-from mypy_extensions import mypyc_attr
+from mypy_extensions import mypyc_attr, trait
 
 from pointsman.core import calls
+from pointsman.net.duplex import NOTHING, Duplex
 from pointsman.net.pipe import NOT_HERE
-from pointsman.net.reactor import ENDING, GONE, IN, OUT, Channel, Reactor
+from pointsman.net.reactor import ENDING, GONE, IN, OUT, RDHUP, Channel, Reactor
 
 SMALL: Final = 16_384  # bytes of a read for heads
 BRIEF: Final = 65_536  # for bodies, as long as no more comes at once
 LARGE: Final = 524_288  # for bodies
-ROUNDS: Final = 2  # large reads of a go from a server; a client has one, so that one who sends fast starves nobody
 TCP_REPAIR: Final = 19  # <linux/tcp.h>
 _SOL_SOCKET: Final = 1
 _SO_LINGER: Final = 13
@@ -36,26 +36,16 @@ _option: Final = calls.option
 _error: Final = calls.error
 
 
-@mypyc_attr(allow_interpreted_subclasses=True)
-class Wire(Channel):
-    def __init__(self, reactor: Reactor, fd: int) -> None:
-        super().__init__(fd)
-        self.reactor = reactor
-        self.sock: SocketType | None = None  # the object that `fd` came from, if it is at hand
-        self.out = b""  # not yet taken by the kernel
-        self.blocked = False  # the kernel takes no more at the moment
-        self.unread = False  # there may be something to read
-        self.plenty = False  # the last read came back full
-        self.ending = False  # an event said that reads will reach an end
-        self.finished = False  # the end was read: the peer sends no more
-        self.failed = 0  # errno of a failed read or write: the connection is lost
-        self.shutting = False  # shut our sending side down once `out` is empty
-        self.shut_down = False  # it is
-
-    # What users make of it.
+@trait
+class WireUser:
+    """Who has a wire, and is told what happens to it."""
 
     def readable(self) -> None:
         """There may be something to read (`unread` is set)."""
+        raise NotImplementedError
+
+    def again(self) -> None:
+        """The go that was asked for (Reactor.another)."""
         raise NotImplementedError
 
     def drained(self) -> None:
@@ -69,9 +59,65 @@ class Wire(Channel):
         """A write failed: the peer is gone (`failed` has the errno). Called once, never from within `flush`."""
         raise NotImplementedError
 
+    def opened(self) -> None:
+        """The connection that was under way is there."""
+
+    def not_opened(self, error: int) -> None:
+        """It cannot be had; `error` is an errno."""
+
+    def expired(self, now: int) -> None:
+        """The wire's deadline has passed."""
+
+    def broken(self) -> None:
+        """An unexpected exception came out of one of these: give everything up."""
+
+
+@mypyc_attr(allow_interpreted_subclasses=True)
+class PlainUser(WireUser):
+    """One to whom it all means nothing, and the base of those that are not compiled."""
+
+    def readable(self) -> None:
+        pass
+
+    def again(self) -> None:
+        pass
+
+    def drained(self) -> None:
+        pass
+
+    def lost(self) -> None:
+        pass
+
+
+NOBODY: Final = PlainUser()  # uses a wire that is closed
+
+
+class Wire(Channel, Duplex):
+    def __init__(self, reactor: Reactor, fd: int, user: WireUser) -> None:
+        super().__init__(fd)
+        self.reactor = reactor
+        self.user = user
+        self.sock: SocketType | None = None  # the object that `fd` came from, if it is at hand
+        self.out = b""  # not yet taken by the kernel
+        self.blocked = False  # the kernel takes no more at the moment
+        self.unread = False  # there may be something to read
+        self.plenty = False  # the last read came back full
+        self.ending = False  # an event said that reads will reach an end
+        self.finished = False  # the end was read: the peer sends no more
+        self.opening = False  # its connection is under way
+        self.failed = 0  # errno of a failed read or write: the connection is lost
+        self.shutting = False  # shut our sending side down once `out` is empty
+        self.shut_down = False  # it is
+
+    def owner(self) -> object:
+        return self.user
+
     # Events.
 
     def ready(self, events: int) -> None:
+        if self.opening:
+            self._open(events)
+            return
         if events & ENDING:
             self.ending = True
             if events & GONE and not self.failed:
@@ -80,15 +126,43 @@ class Wire(Channel):
             self.blocked = False
             kept = len(self.out)
             if self.flush():
-                self.drained()
+                self.user.drained()
             elif self.failed:
-                self.lost()
+                self.user.lost()
                 return
             elif len(self.out) < kept:
-                self.moved()
+                self.user.moved()
         if events & (IN | ENDING) and self.fd >= 0:
             self.unread = True
-            self.readable()
+            self.user.readable()
+
+    def _open(self, events: int) -> None:
+        """A connection that was under way is there, or cannot be had."""
+        if events & GONE:
+            error = self.socket_error()
+            if error != errno.ECONNRESET and (error or not events & OUT):
+                self.user.not_opened(error or errno.ECONNREFUSED)
+                return
+            self.ending = True
+            self.failed = error  # a reset ends only what was open
+        if events & OUT:
+            self.opening = False
+            if events & RDHUP:
+                self.ending = True
+            if events & (IN | RDHUP | GONE):  # it spoke first, or has closed already
+                self.unread = True
+            self.user.opened()
+            if self.unread and self.fd >= 0:
+                self.user.readable()
+
+    def again(self) -> None:
+        self.user.again()
+
+    def expired(self, now: int) -> None:
+        self.user.expired(now)
+
+    def broken(self) -> None:
+        self.user.broken()
 
     def socket_error(self) -> int:
         """SO_ERROR, which reading clears."""
@@ -101,6 +175,52 @@ class Wire(Channel):
             # The family is named only so that nobody asks the kernel for it.
             sock = self.sock = SocketType(socket.AF_INET, socket.SOCK_STREAM, 0, self.fd)
         return sock
+
+    # As the end of a tunnel.
+
+    def takes(self) -> bool:
+        return not self.out and not self.failed
+
+    def pass_on(self, sink: Duplex) -> int:
+        if self.plenty and isinstance(sink, Wire) and sink.straight():
+            size = self.carry(sink, LARGE)
+            if size > 0:
+                sink.flush()
+            return size
+        data = self.read(LARGE if self.plenty else BRIEF)
+        if data is None:
+            return NOTHING
+        if data:
+            sink.accept(data)
+        return len(data)
+
+    def accept(self, data: bytes) -> None:
+        self.push(data)
+        self.flush()
+
+    def has_more(self) -> bool:
+        return self.unread
+
+    def has_ended(self) -> bool:
+        return self.finished
+
+    def is_empty(self) -> bool:
+        return not self.out
+
+    def is_lost(self) -> bool:
+        return self.failed != 0
+
+    def was_ended(self) -> bool:
+        return self.shut_down
+
+    def end(self) -> None:
+        self.end_write()
+
+    def ask_again(self) -> None:
+        self.reactor.another(self)
+
+    def has_asked(self) -> bool:
+        return self.going
 
     # Reading and writing.
 
@@ -249,6 +369,7 @@ class Wire(Channel):
 
     def close(self) -> None:
         self.out = b""
+        self.user = NOBODY  # they know each other: nobody else would free them soon
         sock = self.sock
         if sock is not None:
             self.sock = None

@@ -183,4 +183,5 @@ class Response(Head):
         super().__init__()
         self.status = 0
         self.reason = b""
+        self.empty = False  # it has no body, whatever its fields say
         self.digits = b""  # of the status, where they are more than three (proto/unsafe.py)

@@ -1,7 +1,7 @@
 """Error pages: the built-in ones, and those of files (manual 4.2, errorfile).
 
-A page is a Reply; what goes out of it is rendered like any response. Only what the HTTP/1 side itself refuses, before
-there is a request, goes out as fixed bytes (`raw_page`), because nothing of the request is known then.
+A page is a Reply, content and fields: what goes out of it is rendered like any response. Only what a client's side
+refuses, before there is a request, is answered in the least words (`unread_page`), because nothing is known then.
 """
 
 from typing import Final
@@ -9,11 +9,9 @@ from typing import Final
 from pointsman.core.diagnostics import ConfigError, Position
 from pointsman.proto.errors import ProtocolError
 from pointsman.proto.h1 import parse_response, split_head
-from pointsman.proto.h1_render import response_head
 from pointsman.proto.message import CODING, CONNECTION
 from pointsman.proto.reasons import REASONS
 from pointsman.rules.reply import Reply
-from pointsman.sample.context import Context
 from pointsman.sample.format import Format
 
 CODES: Final = (200, 400, 401, 403, 404, 405, 407, 408, 410, 413, 414, 421, 422, 425, 429, 431, 500, 501, 502, 503, 504)
@@ -72,21 +70,15 @@ def _page(status: int) -> Reply:
 DEFAULT_PAGES: Final = {status: _page(status) for status in CODES}
 
 
-def raw_page(status: int, custom: Reply | None, context: Context) -> bytes:
-    """The bytes for a request that could not be read: an error file's, or the built-in ones."""
-    if custom is not None:
-        response, content = custom.render(context)
-        return (
-            response_head(response.status, response.reason, response.fields, length=len(content), close=True) + content
-        )
+def unread_page(status: int) -> tuple[int, bytes, bytes, bool]:
+    """The built-in page for what could not be read, so that nothing is known of who asked: its status, reason and
+    content; and does it say that the connection ends?
+
+    The connection ends behind any of them, but only two say so (as the peer program's pages).
+    """
     if status not in _TEXTS:
         status = 400
-    content = _content(status)
-    # The connection ends behind any of them, but only these two say so (as the peer program's pages).
-    close = b"Connection: close\r\n" if status in _CLOSING else b""
-    return (
-        b"HTTP/1.1 %d %b\r\nContent-length: %d\r\nCache-Control: no-cache\r\n%bContent-Type: text/html\r\n\r\n%b"
-    ) % (status, _TITLES.get(status, REASONS[status]), len(content), close, content)
+    return status, _TITLES.get(status, REASONS[status]), _content(status), status in _CLOSING
 
 
 def page_from_file(path: str, at: Position, status: int) -> Reply:

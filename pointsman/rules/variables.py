@@ -19,7 +19,7 @@ from pointsman.config.action import (
 from pointsman.config.keyword import Args, keyword
 from pointsman.config.setting import In
 from pointsman.core.diagnostics import ConfigError, Position
-from pointsman.sample.context import Context, ListenerFacts, ProxyFacts
+from pointsman.sample.context import Context, ListenerFacts, ProxyFacts, Session
 from pointsman.sample.expression import Expression, parse_words
 from pointsman.sample.format import Format, parse_format
 from pointsman.sample.types import Where, Writes
@@ -117,7 +117,7 @@ def _process_wide(args: Args) -> Variable:
 
 def _nobody() -> Context:
     """What expressions of the global section are asked with."""
-    return Context(ProxyFacts("", 0, False), ListenerFacts("", 0))
+    return Context(ProxyFacts("", 0, False), Session(ListenerFacts("", 0)))
 
 
 @keyword("set-var", In.GLOBAL, "3.1")

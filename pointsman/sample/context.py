@@ -95,16 +95,31 @@ class ListenerFacts:
         """Count that (option socket-stats)."""
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
+class Session:
+    """One client connection, as far as rules and log lines can ask about it. Its exchanges share it."""
+
+    def __init__(self, listener: ListenerFacts) -> None:
+        self.listener = listener
+        self.source: NetAddress = UNIX_ADDRESS  # of the client, as the connection or its PROXY header says
+        self.destination: NetAddress = UNIX_ADDRESS
+        self.accepted = 0  # monotonic ms
+        self.accept_date = 0  # the wall clock then, ms
+        self.ready = 0  # its PROXY header is read (monotonic ms)
+        self.variables: Variables = {}  # its own (manual 2.8, sess)
+        self.charge = 0  # what these take, where that is limited (variable_limits.py)
+        self.glitches = 0  # what was odd in its requests so far; see WISHES.glitches
+
+
 class Context:
     """All that can be asked about one exchange."""
 
-    def __init__(self, frontend: ProxyFacts, listener: ListenerFacts) -> None:
+    def __init__(self, frontend: ProxyFacts, session: Session) -> None:
         self.frontend = frontend
-        self.listener = listener
-        self.source: NetAddress = UNIX_ADDRESS  # of the client, as PROXY protocol or rules say
-        self.destination: NetAddress = UNIX_ADDRESS
-        self.real_source: NetAddress = UNIX_ADDRESS  # of the connection itself
-        self.real_destination: NetAddress = UNIX_ADDRESS
+        self.session = session
+        self.listener = session.listener
+        self.source = session.source  # of the client, until rules say something else
+        self.destination = session.destination
         self.request: Request | None = None
         self.response: Response | None = None
         self.backend: ProxyFacts | None = None
@@ -113,6 +128,9 @@ class Context:
         self.server_address: NetAddress | None = None  # its far end (%si:%sp)
         self.reused = False  # the server connection had carried exchanges before; see WISHES.sending
         self.record = Record()
+        self.record.accepted = session.accepted
+        self.record.accept_date = session.accept_date
+        self.record.handshake = self.record.begun = session.ready
         self.unique_id = b""
         self.date_offset = 0  # wall-clock ms minus monotonic ms
         self.now = 0  # monotonic ms
@@ -121,11 +139,8 @@ class Context:
         self.request_capture_sizes: list[int] = []  # the most bytes that a slot keeps
         self.response_capture_sizes: list[int] = []
         self.variables: Variables = {}  # of this exchange (manual 2.8)
-        self.session_variables: Variables = {}  # of the client connection
-        self.client_glitches = 0  # of the client's connection so far, and of the server's; see WISHES.glitches
-        self.server_glitches = 0
-        self.charge = 0  # what these take, where that is limited (variable_limits.py)
-        self.session_charge = 0
+        self.server_glitches = 0  # of the server's connection so far; see WISHES.glitches
+        self.charge = 0  # what `variables` take, where that is limited (variable_limits.py)
         self.responding = False  # a server was tried, or the answer is ours: no more variables of the request
         self.body = b""  # what is here of the request's body
         self.no_retry = False  # disable-l7-retry: the request is not sent a second time once a server had it
@@ -139,8 +154,8 @@ class Context:
     def reset(self) -> None:
         """For the next exchange of the same connection: whatever is not the connection's own is as it was made. The
         record has a `reset` of its own."""
-        self.source = self.real_source  # as they were before set-src and set-dst
-        self.destination = self.real_destination
+        self.source = self.session.source  # as they were before set-src and set-dst
+        self.destination = self.session.destination
         self.request = None
         self.response = None
         self.backend = None

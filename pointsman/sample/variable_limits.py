@@ -37,7 +37,7 @@ class Limits:
         store = (
             process
             if key.startswith(b"proc.")
-            else ctx.session_variables
+            else ctx.session.variables
             if key.startswith(b"sess.")
             else ctx.variables
         )
@@ -49,7 +49,7 @@ class Limits:
             if store is ctx.variables:
                 ctx.charge += grows
             else:
-                ctx.session_charge += grows
+                ctx.session.charge += grows
         return True
 
     def _fits(self, ctx: Context, key: bytes, grows: int, process: Variables) -> bool:
@@ -58,7 +58,7 @@ class Limits:
             return False
         if key.startswith(b"proc."):
             return True
-        if self.session and ctx.charge + ctx.session_charge + grows > self.session:
+        if self.session and ctx.charge + ctx.session.charge + grows > self.session:
             return False
         if key.startswith(b"sess."):
             return True
@@ -74,8 +74,9 @@ class Limits:
 
     def connection_over(self, ctx: Context) -> None:
         """All of it is gone."""
-        self.used -= ctx.charge + ctx.session_charge
-        ctx.charge = ctx.session_charge = 0
+        self.used -= ctx.charge + ctx.session.charge
+        ctx.charge = 0
+        ctx.session.charge = 0
 
 
 def weight(value: Value | None) -> int:

@@ -58,7 +58,7 @@ class Variable:
         if place in (_EXCHANGE, _RESPONSE if ctx.responding else _REQUEST):
             return ctx.variables
         if place == _SESSION:
-            return ctx.session_variables
+            return ctx.session.variables
         return PROCESS if place == _PROCESS else None
 
     def get(self, ctx: Context) -> Value | None:

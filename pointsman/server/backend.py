@@ -18,7 +18,7 @@ from pointsman.core.columns import HELD, NOTHING
 from pointsman.proto.message import Response
 from pointsman.sample.context import Context, ProxyFacts
 from pointsman.server.algorithm import Algorithm
-from pointsman.server.connection import SAFE, Dial, Pool
+from pointsman.server.connection import RAW, SAFE, Dial, Pool, Speaker
 from pointsman.server.queue import Grants, Queue, Waiter
 from pointsman.server.server import RUNNING, Server
 
@@ -44,6 +44,7 @@ class LiveServer(Server):
         self.first_raw = b""  # its bytes
         self.max_reuse = -1  # exchanges of a connection behind its first; -1: no limit
         self.kept: Kept | None = None  # the last answer (stream/outcome.py)
+        self.speaker: Speaker = RAW  # what is spoken on its connections
         self.send_proxy = 0  # version of the PROXY header that is sent first; 0: none
 
     @property

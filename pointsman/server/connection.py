@@ -22,11 +22,14 @@ import socket
 from socket import SocketType
 from typing import Final
 
+from mypy_extensions import mypyc_attr
+
 from pointsman.core import calls
 from pointsman.core.address import AF_UNIX, NetAddress, net_address
 from pointsman.core.columns import LINK, LINK_POOLED, LINK_POOLED_SAFE, NOTHING, POOLED, POOLED_SAFE, SAFE_ONE
-from pointsman.net.reactor import GONE, IN, OUT, RDHUP, Reactor
-from pointsman.net.wire import Wire
+from pointsman.net.duplex import Duplex
+from pointsman.net.reactor import Reactor
+from pointsman.net.wire import Wire, WireUser
 from pointsman.server.queue import Waiter
 from pointsman.server.server import Server
 
@@ -46,8 +49,8 @@ _IN_PROGRESS: Final = frozenset((0, errno.EINPROGRESS, errno.EAGAIN))
 class Carried(Waiter):
     """Base of an exchange, as its server connection and queues see it."""
 
-    def connected(self) -> None:
-        """The connection is open."""
+    def connected(self, dial: "Dialling") -> None:
+        """The connection is open: `dial.take` gives it."""
         raise NotImplementedError
 
     def connect_failed(self, error: int) -> None:
@@ -67,22 +70,110 @@ class Carried(Waiter):
     def server_lost(self) -> None:
         raise NotImplementedError
 
-    def server_expired(self) -> None:
-        """The server's deadline has passed."""
-        raise NotImplementedError
-
     def abandon(self) -> None:
         """A bug, already reported: give everything up."""
         raise NotImplementedError
 
 
-class ServerConnection(Wire):
-    def __init__(self, reactor: Reactor, server: Server, fd: int) -> None:
-        super().__init__(reactor, fd)
+class Speaker:
+    """How connections to a server are spoken on: one for all of a server, chosen at start-up."""
+
+    def speak(self, server: Server, wire: Wire) -> "ServerConnection":
+        """An open connection becomes one that carries exchanges."""
+        raise NotImplementedError
+
+
+@mypyc_attr(free_list_len=1)
+class Dialling(WireUser):
+    """A connection to a server that is under way. Nobody knows yet what will be spoken on it.
+
+    Who waits for it is told, and takes it over (`take`). Where nobody waits any more it is closed.
+    """
+
+    def __init__(self, reactor: Reactor, server: Server, fd: int, waiter: Carried | None) -> None:
+        self.wire = Wire(reactor, fd, self)
+        self.wire.opening = True
         self.server = server
-        self.user: Carried | None = None
-        self.connecting = True
+        self.waiter: Carried | None = waiter
+        self.aim: tuple[str, int] | str = ""  # the server's target when it was begun
+        self.address: NetAddress | None = None  # where it goes
+        self.told_source: NetAddress | None = None  # what its PROXY header says, if it has one
+        self.told_destination: NetAddress | None = None
+        server.links += 1
+        server.step(LINK, NOTHING, NOTHING)
+        reactor.add(self.wire)
+
+    def opened(self) -> None:
+        if self.waiter is not None:
+            self.waiter.connected(self)
+
+    def not_opened(self, error: int) -> None:
+        if self.waiter is not None:
+            self.waiter.connect_failed(error)
+
+    def take(self, speaker: Speaker) -> "ServerConnection":
+        """It is open, and becomes what carries exchanges."""
+        made = speaker.speak(self.server, self.wire)
+        self.wire.user = made
+        made.aim = self.aim
+        made.address = self.address
+        made.told_source = self.told_source
+        made.told_destination = self.told_destination
+        self.waiter = None
+        return made
+
+    def introduce(self, header: bytes, source: NetAddress, destination: NetAddress) -> None:
+        """The PROXY header that goes before all else."""
+        self.wire.push(header)
+        self.told_source = source
+        self.told_destination = destination
+
+    def local_address(self) -> NetAddress | None:
+        """Our end of it."""
+        return local_address(self.wire)
+
+    def close(self) -> None:
+        """It is not waited for any more."""
+        self.waiter = None
+        wire = self.wire
+        if wire.fd >= 0:
+            server = self.server
+            server.links -= 1
+            server.step(NOTHING, LINK, NOTHING)
+            wire.reset_on_close()
+            wire.close()
+
+    # Nothing else happens to it.
+
+    def readable(self) -> None:
+        pass
+
+    def again(self) -> None:
+        pass
+
+    def drained(self) -> None:
+        pass
+
+    def lost(self) -> None:
+        pass
+
+    def broken(self) -> None:
+        if self.waiter is not None:
+            self.waiter.abandon()
+        else:
+            self.close()
+
+
+class ServerConnection(WireUser):
+    """An open connection to a server. It carries exchanges; one that speaks HTTP/1, or nothing, one at a time."""
+
+    def __init__(self, server: Server, wire: Wire) -> None:
+        self.wire = wire
+        self.server = server
+        self.exchange: Carried | None = None
         self.served = 0  # exchanges completed on it
+        self.private = False  # it carries the identity of its client (NTLM, Negotiate): never shared
+        self.glitches = 0  # what was odd in its responses so far, where that is counted
         self.since = 0  # idle since (monotonic ms)
         self.below: ServerConnection | None = None  # in the pool: the one that was idle before it came
         self.pooled = 0  # 1: lies in its server's pool; 2: and was reused before
@@ -91,80 +182,45 @@ class ServerConnection(Wire):
         self.address: NetAddress | None = None  # where it goes
         self.told_source: NetAddress | None = None  # what its PROXY header has said, if it had one
         self.told_destination: NetAddress | None = None
-        server.links += 1
-        server.step(LINK, NOTHING, NOTHING)
 
-    def ready(self, events: int) -> None:
-        user = self.user
-        if user is None:
-            # Its last bytes may have been read before this batch told of them: then there is nothing.
-            if events & (RDHUP | GONE) or events & IN and self.read(1) is not None:
-                self.close()
-            return
-        if not self.connecting:
-            super().ready(events)
-            return
-        if events & GONE:
-            error = self.socket_error()
-            if error != errno.ECONNRESET and (error or not events & OUT):
-                user.connect_failed(error or errno.ECONNREFUSED)
-                return
-            self.ending = True
-            self.failed = error  # a reset ends only what was open
-        if events & OUT:
-            self.connecting = False
-            if events & RDHUP:
-                self.ending = True
-            if events & (IN | RDHUP | GONE):  # it spoke first, or has closed already
-                self.unread = True
-            user.connected()
-            if self.unread and self.user is user and self.fd >= 0:
-                user.server_readable()
+    @property
+    def is_open(self) -> bool:
+        return self.wire.fd >= 0
 
     def readable(self) -> None:
-        if self.user is not None:
-            self.user.server_readable()
+        exchange = self.exchange
+        if exchange is not None:
+            exchange.server_readable()
+        # Its last bytes may have been read before this event told of them: then there is nothing.
+        elif self.wire.ending or self.wire.read(1) is not None:
+            self.close()
 
     def again(self) -> None:
-        if self.user is not None:
-            self.user.server_readable()
+        if self.exchange is not None:
+            self.exchange.server_readable()
 
     def drained(self) -> None:
-        if self.user is not None:
-            self.user.server_drained()
+        if self.exchange is not None:
+            self.exchange.server_drained()
 
     def moved(self) -> None:
-        if self.user is not None:
-            self.user.server_moved()
+        if self.exchange is not None:
+            self.exchange.server_moved()
 
     def lost(self) -> None:
-        if self.user is not None:
-            self.user.server_lost()
-
-    def expired(self, now: int) -> None:
-        user = self.user
-        if user is None:
-            self.close()
-        elif self.connecting:
-            user.connect_failed(errno.ETIMEDOUT)
-        else:
-            user.server_expired()
+        if self.exchange is not None:
+            self.exchange.server_lost()
 
     def broken(self) -> None:
-        if self.user is not None:
-            self.user.abandon()
+        if self.exchange is not None:
+            self.exchange.abandon()
         else:
             self.close()
 
     def local_address(self) -> NetAddress | None:
         """Our end of it, asked for once."""
-        if self.local is None and self.fd >= 0:
-            try:
-                name = self.lend().getsockname()
-            except OSError:
-                return None
-            if isinstance(name, tuple):
-                self.local = net_address(str(name[0]), int(name[1]))
+        if self.local is None:
+            self.local = local_address(self.wire)
         return self.local
 
     def leads_to(self, address: NetAddress, source: NetAddress, destination: NetAddress) -> bool:
@@ -189,15 +245,61 @@ class ServerConnection(Wire):
         return POOLED_SAFE if pooled > 1 else POOLED
 
     def close(self) -> None:
-        if self.fd >= 0:
+        wire = self.wire
+        if wire.fd >= 0:
             server = self.server
             gone = LINK_POOLED_SAFE if self.pooled > 1 else LINK_POOLED if self.pooled else LINK
             self.unpool()
             server.links -= 1
             server.step(NOTHING, gone, NOTHING)
-            if self.connecting:
-                self.connecting = False
-            super().close()
+            wire.close()
+
+    def abort(self) -> None:
+        """Close it by a reset."""
+        self.wire.reset_on_close()
+        self.close()
+
+    def leave(self, reset: bool) -> None:
+        """Its exchange does not want it any more, whatever is under way. It is closed by a reset unless the server has
+        closed already, and where `reset` says so even then."""
+        self.exchange = None
+        if reset or not self.wire.finished:
+            self.wire.reset_on_close()
+        self.close()
+
+    def duplex(self) -> Duplex:
+        """What is left of it where nobody looks at the bytes any more."""
+        return self.wire
+
+    def unread(self) -> bool:
+        """There may be something to read."""
+        return self.wire.unread
+
+    def look(self) -> None:
+        """Reading tells how it ends: soon."""
+        self.wire.unread = True
+        self.wire.reactor.another(self.wire)
+
+
+class RawSpeaker(Speaker):
+    """Nothing is spoken: bytes go both ways."""
+
+    def speak(self, server: Server, wire: Wire) -> ServerConnection:
+        return ServerConnection(server, wire)
+
+
+RAW: Final = RawSpeaker()
+
+
+def local_address(wire: Wire) -> NetAddress | None:
+    """Our end of a connection."""
+    if wire.fd < 0:
+        return None
+    try:
+        name = wire.lend().getsockname()
+    except OSError:
+        return None
+    return net_address(str(name[0]), int(name[1])) if isinstance(name, tuple) else None
 
 
 class Pool:
@@ -222,7 +324,7 @@ class Pool:
         one = self.top
         while one is not None:
             below = one.below
-            if one.fd >= 0 and first and mode == AGGRESSIVE and one.served < 2:
+            if one.wire.fd >= 0 and first and mode == AGGRESSIVE and one.served < 2:
                 above = one
             else:
                 if above is None:
@@ -230,7 +332,7 @@ class Pool:
                 else:
                     above.below = below
                 one.below = None
-                if one.fd >= 0:
+                if one.wire.fd >= 0:
                     return one
             one = below
         return None
@@ -258,14 +360,13 @@ class Pool:
         used = server.links - idle
         if used > self.need:
             self.need = used
-        reactor = connection.reactor
-        if not self.keep_for or idle > self.need or self.limit >= 0 and not self._enter(reactor.now):
-            connection.reset_on_close()
-            connection.close()
+        wire = connection.wire
+        now = wire.reactor.now
+        if not self.keep_for or idle > self.need or self.limit >= 0 and not self._enter(now):
+            connection.abort()
             return NOTHING
         server.idle += 1
-        connection.since = reactor.now
-        reactor.wheel.disarm(connection)
+        connection.since = now
         connection.below = self.top
         self.top = connection
         safe = connection.served > 1
@@ -296,7 +397,7 @@ class Pool:
     def _close_older(self, moment: int) -> None:
         kept: ServerConnection | None = None
         for one in self.idle:
-            if one.fd >= 0 and one.since > moment:
+            if one.wire.fd >= 0 and one.since > moment:
                 one.below = kept
                 kept = one
             else:

@@ -21,6 +21,7 @@ from typing import Final
 from mypy_extensions import mypyc_attr
 
 from pointsman.core.arena import Arena, Table
+from pointsman.net.reactor import Job
 from pointsman.server.server import Server
 
 HEADS: Final = 8  # waiters of a lane that others can see
@@ -28,10 +29,11 @@ RING: Final = 16  # grants of a lane that it has not taken up yet
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
-class Waiter:
+class Waiter(Job):
     """Base of an exchange, as a queue sees it."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.queue: Queue | None = None  # where it waits
         self.arrival = 0  # its number in the backend's order of arrival
 

@@ -10,14 +10,12 @@ from typing import Final
 
 from pointsman.net.reactor import Reactor
 from pointsman.proto.errors import UNANSWERED, ProtocolError
-from pointsman.proto.h1_render import response_head
 from pointsman.proto.message import Field, Response
 from pointsman.proto.weight import PIECE
-from pointsman.rules.pages import DEFAULT_PAGES, raw_page
+from pointsman.rules.pages import DEFAULT_PAGES
 from pointsman.rules.reply import Reply
 from pointsman.sample.context import Context
 from pointsman.sample.record import NEVER
-from pointsman.server.connection import ServerConnection
 from pointsman.stream.exchange import (
     ANSWER,
     CONNECT,
@@ -27,16 +25,17 @@ from pointsman.stream.exchange import (
     GRAIN,
     IDLE,
     LAST,
-    NOBODY,
+    NO_SERVERS,
     PAUSE,
     QUEUE,
     SERVICE,
     TARPIT,
     TUNNEL,
-    Exchange,
 )
-from pointsman.stream.proxies import CLOSE, Frontend
-from pointsman.stream.sides import HttpFront
+from pointsman.stream.proxies import CLOSE
+from pointsman.stream.session import ClientSession
+from pointsman.stream.sides import HttpBack, HttpFront
+from pointsman.stream.tunnel import Tunnel
 
 _C: Final = 0x43  # letters of the termination state
 _S: Final = 0x53
@@ -52,16 +51,17 @@ _SERVER_TIME: Final = 0x73
 _IDEMPOTENT: Final = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"))  # RFC 9110 9.2.2
 
 
-class Faults(Exchange):
-    def __init__(self, reactor: Reactor, frontend: Frontend, front: HttpFront, context: Context) -> None:
-        super().__init__(reactor, frontend, front, context)
-        self.client = front
+class Faults(Tunnel):
+    def __init__(self, reactor: Reactor, session: ClientSession, client: HttpFront, context: Context) -> None:
+        super().__init__(reactor, session.frontend, client, context)
+        self.session = session
+        self.client = client
+        self.place: HttpBack | None = None  # `connection`, as HTTP sees it
         self.closing = False  # the client connection ends behind this response
         self.bodiless = False  # HEAD: the response has no body
         self.tunnelling = False  # the request asked for a tunnel (Upgrade, CONNECT)
         self.answer_begun = False  # something of the final response was handed to the client's side
         self.late_reply: Reply | None = None  # of a tarpit
-        self.own: ServerConnection | None = None  # kept for this client connection alone
 
     # What http.py adds.
 
@@ -114,7 +114,6 @@ class Faults(Exchange):
             reply = self.page(500)
             response, content = reply.render(self.context)
             self._own_rules(reply, response, content)
-        request = self.context.request
         whole = self.client.drop_body()
         frontend = self.frontend
         if reply.close or response.close_asked or not whole or frontend.mode == CLOSE:
@@ -122,20 +121,11 @@ class Faults(Exchange):
         room = frontend.program.room
         if room.stopping and room.drawn():
             self.closing = True
-        head = response_head(
-            response.status,
-            response.reason,
-            response.fields,
-            length=response.length,
-            client_minor=request.minor if request is not None else 1,
-            close=self.closing,
-        )
         if self.bodiless or response.status in (204, 304):
             content = b""
-        self.record.sent += len(head) + len(content)
+        self.record.sent += self.client.reply(response, content, self.closing)
         self.answer_begun = True
         self.phase = LAST
-        self.client.push(head + content)
         self.complete()
 
     def _own_rules(self, reply: Reply, response: Response, content: bytes) -> bool:
@@ -213,14 +203,11 @@ class Faults(Exchange):
 
     def request_expired(self, first: bool, empty: bool) -> None:
         """The time for a request is up. Between two requests that is a quiet end."""
-        if empty and self.frontend.ignore_probes or not first and not self._partial():
+        if empty and self.frontend.ignore_probes or not first and not self.client.is_partial():
             self.quiet_end()
         else:
             self.closing = True
             self._no_request(408, _CLIENT_TIME)
-
-    def _partial(self) -> bool:
-        return not self.client.is_idle()
 
     def request_aborted(self, empty: bool) -> None:
         """The client closed before its request was whole."""
@@ -235,7 +222,7 @@ class Faults(Exchange):
 
     def _no_request(self, status: int, cause: int, answers: bool = True) -> None:
         record = self.record
-        if self.client.first and self.phase == IDLE and record.begun == 0:
+        if self.session.first and self.phase == IDLE and record.begun == 0:
             record.begun = record.accepted
         record.head = NEVER
         record.request_line = b""
@@ -251,9 +238,7 @@ class Faults(Exchange):
         self.phase = LAST
         custom = frontend.pages.get(status)
         if answers and (custom is None or not custom.silent):
-            page = raw_page(status, custom, self.context)
-            record.sent = len(page)
-            self.client.push(page)
+            record.sent = self.client.reply_unread(status, custom, self.context)
         self.client.flush()
         self.finish()
 
@@ -296,7 +281,9 @@ class Faults(Exchange):
                 self.drop_connection()
                 self.dial()
                 return
-            if not self.client.first:  # a client repeats what an old connection did not answer (manual 4.2, http-reuse)
+            if (
+                not self.session.first
+            ):  # a client repeats what an old connection did not answer (manual 4.2, http-reuse)
                 self.failed_response()
                 self.count_server_abort(self.server)
                 self.logged = True
@@ -335,19 +322,14 @@ class Faults(Exchange):
         if self.phase == TUNNEL:
             self.side_failed(False)
         elif connection is not None:
-            connection.unread = True
-            self.reactor.another(connection)
+            connection.look()
 
     def server_expired(self) -> None:
         """timeout server, or timeout tunnel."""
         phase = self.phase
         if phase == ANSWER:
-            if (
-                not self.client.request_done
-                and not self.upload_blocked()
-                and self.client.deadline <= self.reactor.now + GRAIN
-            ):
-                self.client_expired()  # both are due: the server was waiting for the client
+            if not self.client.request_done and not self.upload_blocked() and self.deadline <= self.reactor.now + GRAIN:
+                self.expired(self.reactor.now)  # both are due: the server was waiting for the client
                 return
             if self.backend is not None and self.backend.retry_timeouts and self.retry():
                 return
@@ -367,8 +349,9 @@ class Faults(Exchange):
         if phase == ENDED:
             return
         if phase == IDLE:
-            if self.client.first or self._partial():
-                self.request_aborted(not self._partial())
+            partial = self.client.is_partial()
+            if self.session.first or partial:
+                self.request_aborted(not partial)
             else:
                 self.quiet_end()
             return
@@ -409,7 +392,7 @@ class Faults(Exchange):
             self.blame(_C, _D)
         self.finish()
 
-    def client_expired(self) -> None:
+    def expired(self, now: int) -> None:
         """timeout client: it neither sends what it owes nor takes what waits for it."""
         phase = self.phase
         if phase == TUNNEL:
@@ -417,9 +400,9 @@ class Faults(Exchange):
             self.finish()
         elif phase == GATHER:
             self.body_missing(408, _CLIENT_TIME)
-        elif phase == LAST or phase in (FORWARD, ANSWER, SERVICE) and self.client.out:
+        elif phase == LAST or phase in (FORWARD, ANSWER, SERVICE) and self.client.has_pending():
             self.blame(_CLIENT_TIME, _D)
-            self.client.out = b""
+            self.client.drop_pending()
             self.closing = True
             self.drop_connection()
             self.finish()
@@ -453,11 +436,12 @@ class Faults(Exchange):
     def _reset(self, keep: bool) -> None:
         self.backend = None
         self.forced = None
-        self.avoid = NOBODY
-        self.client.since = self.reactor.now
+        self.avoid = NO_SERVERS
+        self.session.since = self.reactor.now
         self.closing = self.bodiless = self.tunnelling = self.answer_begun = False
         self.client_time = self.frontend.client
         self.half_open = True
+        self.near = self.far = None
         if not keep:
             self.phase = ENDED
         self.client.next(keep)

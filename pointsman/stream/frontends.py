@@ -8,7 +8,8 @@ from pointsman.stream.acceptor import REFUSALS, Door
 from pointsman.stream.exchange import NOTED
 from pointsman.stream.h1front import H1Front
 from pointsman.stream.proxies import Frontend, Program
-from pointsman.stream.tcp import TcpFront
+from pointsman.stream.raw import RawFront
+from pointsman.stream.session import ClientSession
 
 
 class LiveFrontend(Frontend):
@@ -17,19 +18,6 @@ class LiveFrontend(Frontend):
     def __init__(self, program: Program, reactor: Reactor, name: str, number: int, http: bool) -> None:
         super().__init__(program, name, number, http)
         self.reactor = reactor
-
-    def _context(self, source: NetAddress, destination: NetAddress, door: Door, accepted: int) -> Context:
-        context = Context(self, door)
-        context.source = context.real_source = source
-        context.destination = context.real_destination = destination
-        now = self.reactor.now
-        record = context.record
-        record.accepted = accepted
-        record.handshake = record.begun = now
-        record.accept_date = accepted + self.program.date_offset
-        context.now = now
-        context.date_offset = self.program.date_offset
-        return context
 
     def _count(self, door: Door) -> None:
         if door.frontend is not self:
@@ -44,18 +32,16 @@ class LiveFrontend(Frontend):
         self, fd: int, source: NetAddress, destination: NetAddress, listener: Door, accepted: int, pending: bytes
     ) -> None:
         self._count(listener)
+        session = ClientSession(self, listener, source, destination, accepted, self.reactor.now)
         if self.http:
-            front = H1Front(self.reactor, self, fd, source, destination, listener, accepted)
-            self.reactor.add(front)
+            front = H1Front(session, self.reactor, fd)
             try:
                 front.start(pending)
             except Exception:
                 front.broken()  # the listener only tells of it
                 raise
         else:
-            context = self._context(source, destination, listener, accepted)
-            raw = TcpFront(self.reactor, self, fd, context, listener)
-            self.reactor.add(raw)
+            raw = RawFront(session, self.reactor, fd)
             try:
                 raw.stream.begin(pending)
             except Exception:
@@ -71,6 +57,9 @@ class LiveFrontend(Frontend):
         logger = self.logger
         if logger is None or silent and not self.log_null:
             return
-        context = self._context(source, destination, listener, accepted)
+        session = ClientSession(self, listener, source, destination, accepted, self.reactor.now)
+        context = Context(self, session)
+        context.now = self.reactor.now
+        context.date_offset = self.program.date_offset
         context.record.ended = self.reactor.now
         logger.session_error(context, REFUSALS[reason])

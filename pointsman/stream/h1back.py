@@ -3,32 +3,51 @@
 A connection is busy with one exchange from the request's head to the end of the response, then it may lie in the pool.
 """
 
-from pointsman.net.reactor import Reactor
-from pointsman.net.wire import BRIEF, LARGE, ROUNDS, SMALL
+from pointsman.net.duplex import Duplex
+from pointsman.net.wire import BRIEF, LARGE, SMALL, Wire
 from pointsman.proto.body import CHUNKED, NONE, SIZED, TO_CLOSE, Body, chunk, last_chunk
 from pointsman.proto.errors import ProtocolError
 from pointsman.proto.glitches import count_glitches
-from pointsman.proto.h1 import RESPONSE_TOO_LARGE, parse_response, split_head
-from pointsman.proto.message import Field, Response
+from pointsman.proto.h1 import RESPONSE_TOO_LARGE, check_switch, parse_response, split_head
+from pointsman.proto.h1_render import request_bytes
+from pointsman.proto.message import Field, Request, Response
 from pointsman.proto.shape import shaped_response
 from pointsman.proto.unsafe import UNSAFE
 from pointsman.server.backend import LiveServer
+from pointsman.server.connection import ServerConnection, Speaker
+from pointsman.server.server import Server
 from pointsman.stream.glitches import END, KILL, Glitches
 from pointsman.stream.http import HttpStream
-from pointsman.stream.outcome import Answer
+from pointsman.stream.outcome import Answer, Outcome
+from pointsman.stream.proxies import BackendProxy
 from pointsman.stream.sides import HttpBack
+from pointsman.stream.tunnel import ROUNDS
 
 
-class H1Back(HttpBack):
-    def __init__(self, reactor: Reactor, server: LiveServer, fd: int) -> None:
-        super().__init__(reactor, server, fd)
+class H1Speaker(Speaker):
+    """Connections to a server of HTTP/1."""
+
+    def __init__(self, backend: BackendProxy) -> None:
+        self.backend = backend
+
+    def speak(self, server: Server, wire: Wire) -> ServerConnection:
+        assert isinstance(server, LiveServer)
+        made = H1Back(server, wire)
+        made.body.unsafe = self.backend.unsafe
+        return made
+
+
+class H1Back(ServerConnection, HttpBack):
+    def __init__(self, server: LiveServer, wire: Wire) -> None:
+        super().__init__(server, wire)
         self.target = server
-        self.data = b""  # received of a head that is not whole
+        self.data = b""  # received of a head that is not whole, or behind one that makes a tunnel
         self.body = Body()
         self.chunked = False  # how the request's body goes out
         self.head_only = False  # the response to it has no body
         self.begun = False  # bytes of a response were received
         self.keeps = False  # the response allows another exchange
+        self.repeated = False  # the response's head is the same as that of the one before
         self.model: Response | None = None  # the last response as it was received
         self.answer: Answer | None = None  # what became of a response's head in the same bytes as the last one
         self.raw = server.first_raw  # of the head that is being answered; at first of another connection's first one
@@ -36,45 +55,63 @@ class H1Back(HttpBack):
         if isinstance(kept, Answer):
             self.answer = kept
             self.model = kept.response
-            kept.used = reactor.now
-        self.early: bytes | None = None  # payload that came with the head of a chunked response
-        self.glitches = 0
+            kept.used = wire.reactor.now
+        self.payload: bytes | None = None  # what came with the head of a chunked response, without its marks
 
     # The request.
 
-    def begin_request(self, head: bytes, chunked: bool, head_only: bool) -> None:
-        self.chunked = chunked
-        self.head_only = head_only
+    def begin_request(self, request: Request, closing: bool, strict: bool, outcome: Outcome | None) -> int:
+        self.chunked = request.chunked
+        self.head_only = request.method == b"HEAD"
         self.begun = False
-        self.early = None
+        self.payload = None
         self.data = b""
-        self.push(head)
+        if outcome is not None and outcome.wire:
+            head = outcome.wire
+        else:
+            head = request_bytes(request, close=closing, strict=strict)
+            if outcome is not None:
+                outcome.wire = head
+        self.wire.push(head)
+        return len(head)
 
     def send_body(self, payload: bytes) -> int:
         data = chunk(payload) if self.chunked else payload
-        self.push(data)
+        self.wire.push(data)
         return len(data)
-
-    def takes_raw(self) -> bool:
-        return not self.chunked
 
     def end_body(self, trailers: list[Field]) -> int:
         if self.chunked:
             data = last_chunk(trailers)
-            self.push(data)
+            self.wire.push(data)
             return len(data)
         return 0
+
+    def goes_unseen(self) -> bool:
+        return not self.chunked and self.wire.straight()
+
+    def take_unseen(self, source: Duplex, most: int) -> int:
+        assert isinstance(source, Wire)
+        return source.carry(self.wire, most)
+
+    def is_blocked(self) -> bool:
+        return self.wire.blocked or self.wire.failed != 0
+
+    def flush(self) -> bool:
+        wire = self.wire
+        wire.flush()
+        return not wire.failed
 
     # The response.
 
     def read_head(self) -> None:
         """Until it is whole; interim responses are handed on."""
-        stream = self.user
+        stream = self.exchange
         assert isinstance(stream, HttpStream)
         while True:
             if stream.download_blocked():
                 return
-            data = self.read(SMALL)
+            data = self.wire.read(SMALL)
             if data is None:
                 return
             if not data:
@@ -91,30 +128,20 @@ class H1Back(HttpBack):
             except ProtocolError as error:
                 stream.bad_response(error)
                 return
-            if not self.unread:
+            if not self.wire.unread:
                 return
             if len(data) >= SMALL:
                 break
-        self.reactor.another(self)
+        self.wire.reactor.another(self.wire)
 
     def _heads(self, stream: HttpStream, data: bytes, known: int) -> bool:
         """True: the final head was found, or the stream is gone."""
         program = stream.frontend.program
         answer = self.answer
-        if (
-            answer is not None
-            and not known
-            and not self.head_only
-            and data.startswith(answer.raw)
-            and stream.repeats(answer)
-        ):
-            self.body.begin(answer.kind, answer.response.length)
-            self.keeps = answer.keeps
-            data = data[len(answer.raw) :]
-            if answer.kind == CHUNKED and data:
-                self.early = self.body.feed(data)
-            stream.answered_again(answer, data)
-            return True
+        if answer is not None and not known and data.startswith(answer.raw) and not self.head_only:
+            if stream.repeats(answer):
+                self._again(stream, answer, data[len(answer.raw) :])
+                return True
         while True:
             response: Response | None = None
             odd = 0
@@ -147,15 +174,59 @@ class H1Back(HttpBack):
             if response.status >= 200 or response.status == 101:
                 break
             stream.interim(response)
-            if stream.connection is not self:
+            if self.exchange is not stream:
                 return True
+        self._whole(stream, response, data)
+        return True
+
+    def _whole(self, stream: HttpStream, response: Response, data: bytes) -> None:
+        """A final head, and what came behind it."""
         kind = self._kind(response)
         self.body.begin(kind, response.length)
         self.keeps = kind != TO_CLOSE and not response.close and (response.minor > 0 or response.keep)
         if kind == CHUNKED and data and not stream.tunnelling:
-            self.early = self.body.feed(data)  # what is wrong here already spoils the whole response
-        stream.answered(response, data)
+            self.payload = self.body.feed(data)  # what is wrong here already spoils the whole response
+        self.data = data
+        response.empty = kind == NONE
+        if stream.answered(response):
+            self.data = b""
+            self._go_on(stream, data)
+
+    def _again(self, stream: HttpStream, answer: Answer, data: bytes) -> None:
+        """A head in the same bytes as the last one, and what came behind it."""
+        self.body.begin(answer.kind, answer.response.length)
+        self.keeps = answer.keeps
+        if answer.kind == CHUNKED and data:
+            self.payload = self.body.feed(data)
+        if stream.answered_again(answer):
+            self._go_on(stream, data)
+
+    def _go_on(self, stream: HttpStream, data: bytes) -> None:
+        """The head is on its way to the client, the body follows. `data`: what came behind the head."""
+        body = self.body
+        if data or body.kind == NONE:
+            if not self._feed(stream, data):
+                return
+        if body.done:
+            stream.response_over(body.trailers)
+        elif self.wire.unread:
+            self.download()
+        else:
+            stream.pace()
+
+    def may_switch(self, request: Request, response: Response) -> bool:
+        try:
+            check_switch(request, response, self.body.unsafe)
+        except ProtocolError:
+            return False
         return True
+
+    def early(self) -> bytes:
+        data, self.data = self.data, b""
+        return data
+
+    def wants_answer(self) -> bool:
+        return self.repeated
 
     def _parse(
         self, stream: HttpStream, data: bytes, known: int, model: Response | None
@@ -203,7 +274,7 @@ class H1Back(HttpBack):
         answer.keeps = self.keeps
         self.answer = answer
         if not self.served:
-            answer.used = self.reactor.now
+            answer.used = self.wire.reactor.now
             self.target.kept = answer
 
     def _kind(self, response: Response) -> int:
@@ -214,13 +285,11 @@ class H1Back(HttpBack):
             return CHUNKED
         return SIZED if response.length >= 0 else TO_CLOSE
 
-    def feed(self, data: bytes) -> bool:
-        stream = self.user
-        assert isinstance(stream, HttpStream)
-        early = self.early
-        if early is not None:  # it was looked at with the head
-            self.early = None
-            payload = early
+    def _feed(self, stream: HttpStream, data: bytes) -> bool:
+        """Bytes of the body. False: the stream has taken its leave."""
+        payload = self.payload
+        if payload is not None:  # it was looked at with the head
+            self.payload = None
         else:
             try:
                 payload = self.body.feed(data)
@@ -228,54 +297,56 @@ class H1Back(HttpBack):
                 stream.response_cut(True)
                 return False
         if payload:
-            stream.download(payload, self.unread and self._goes_unseen(stream))
-        return stream.connection is self
+            stream.download(payload, self.wire.unread and self._goes_unseen(stream))
+        return self.exchange is stream
 
     def download(self) -> None:
         """Read the response's body and hand it on, as far as both sides go."""
-        stream = self.user
+        stream = self.exchange
         assert isinstance(stream, HttpStream)
         for _ in range(ROUNDS):
-            if self.going or stream.download_blocked():
+            if self.wire.going or stream.download_blocked():
                 return
             if self._goes_unseen(stream):
                 if not self._carry_body(stream):
                     return
             elif not self._read_body(stream):
                 return
-        self.reactor.another(self)
+        self.wire.reactor.another(self.wire)
 
     def _goes_unseen(self, stream: HttpStream) -> bool:
         """So much of the body is at hand that it had better go through the pipe, and it may."""
-        return self.plenty and self.body.unframed(BRIEF) and stream.download_straight()
+        return self.wire.plenty and self.body.unframed(BRIEF) and stream.download_straight()
 
     def _read_body(self, stream: HttpStream) -> bool:
         """A piece of the response's body. True: there may be more at once."""
         body = self.body
-        data = self.read(SMALL if body.kind == SIZED and body.left < SMALL else LARGE if self.plenty else BRIEF)
+        data = self.wire.read(
+            SMALL if body.kind == SIZED and body.left < SMALL else LARGE if self.wire.plenty else BRIEF
+        )
         if data is None:
             return False
         if not data:
             self._body_cut(stream)
             return False
-        if not self.feed(data):
+        if not self._feed(stream, data):
             return False
         if body.done:
             self._over(stream)
             return False
-        return self.unread
+        return self.wire.unread
 
     def _carry_body(self, stream: HttpStream) -> bool:
         """The same, unseen."""
         body = self.body
-        size = self.carry(stream.client, body.at_most(LARGE))
+        size = stream.download_unseen(self.wire, body.at_most(LARGE))
         if size == 0:
             self._body_cut(stream)
         if size <= 0:
             return False
         body.skip(size)
         stream.downloaded(size)
-        if stream.connection is not self:
+        if self.exchange is not stream:
             return False
         if body.done:
             self._over(stream)
@@ -285,37 +356,27 @@ class H1Back(HttpBack):
     def _over(self, stream: HttpStream) -> None:
         """All of the body is here. What a full read cannot tell: did the server send more than that?"""
         body = self.body
-        if self.unread and not body.excess:
-            body.excess = self.read(SMALL) or b""
+        if self.wire.unread and not body.excess:
+            body.excess = self.wire.read(SMALL) or b""
         stream.response_over(body.trailers)
 
     def _body_cut(self, stream: HttpStream) -> None:
         """The server sends no more."""
-        if self.failed or not self.body.ended():
+        if self.wire.failed or not self.body.ended():
             stream.response_cut(False)
         else:
             stream.response_over(self.body.trailers)
 
-    def body_kind(self) -> int:
-        return self.body.kind
-
-    @property
-    def body_done(self) -> bool:
-        return self.body.done
-
-    def trailers(self) -> list[Field]:
-        return self.body.trailers
-
-    @property
-    def clean(self) -> bool:
+    def is_clean(self) -> bool:
         """One gate for reuse: nothing unsent, nothing in excess or unread, no hang-up seen, no fault."""
+        wire = self.wire
         return (
             self.keeps
-            and not self.out
+            and not wire.out
             and not self.body.excess
-            and not self.unread
-            and not self.ending
-            and not self.finished
-            and not self.failed
-            and not self.shutting
+            and not wire.unread
+            and not wire.ending
+            and not wire.finished
+            and not wire.failed
+            and not wire.shutting
         )

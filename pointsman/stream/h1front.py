@@ -14,27 +14,30 @@ busy ones, whose next request comes sooner, notice nothing of it.
 
 from typing import Final
 
-from pointsman.core.address import NetAddress
 from pointsman.core.epoch import EPOCH
+from pointsman.net.duplex import Duplex
 from pointsman.net.reactor import Reactor
-from pointsman.net.wire import BRIEF, LARGE, SMALL, Wire
+from pointsman.net.timers import NEVER
+from pointsman.net.wire import BRIEF, LARGE, SMALL, Wire, WireUser
 from pointsman.proto.body import CHUNKED, SIZED, TO_CLOSE, Body, chunk, last_chunk
 from pointsman.proto.body import NONE as NO_BODY
 from pointsman.proto.errors import ProtocolError
 from pointsman.proto.glitches import count_glitches
 from pointsman.proto.h1 import REQUEST_TOO_LARGE, is_secret, parse_request, split_head
-from pointsman.proto.message import Field, Request
+from pointsman.proto.h1_render import interim, response_head
+from pointsman.proto.message import Field, Request, Response
 from pointsman.proto.shape import shaped_request
 from pointsman.proto.unsafe import UNSAFE
+from pointsman.rules.pages import unread_page
+from pointsman.rules.reply import Reply
 from pointsman.sample.context import Context
-from pointsman.server.backend import LiveServer
-from pointsman.stream.acceptor import Door
-from pointsman.stream.exchange import GATHER, TUNNEL
+from pointsman.stream.connections import ClientConnection
+from pointsman.stream.exchange import GATHER, TUNNEL, Exchange
 from pointsman.stream.glitches import END, KILL, Glitches
-from pointsman.stream.h1back import H1Back
 from pointsman.stream.http import HttpStream
-from pointsman.stream.outcome import Heirloom, Outcome
-from pointsman.stream.proxies import FOREVER, Frontend
+from pointsman.stream.outcome import Answer, Heirloom, Outcome
+from pointsman.stream.proxies import FOREVER
+from pointsman.stream.session import ClientSession
 from pointsman.stream.sides import HttpFront
 
 WAIT: Final = 0
@@ -45,47 +48,32 @@ RESTS: Final = 128  # ms between two requests after which a connection gives its
 FORGETS: Final = 10_000  # ms between two requests after which what is remembered of the last one is dropped
 LINGERS: Final = 1_000  # ms: what a client still sends is read and dropped, or a reset would destroy the answer
 DRAINS: Final = 16  # reads of a go
+_CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+_UNREAD: Final = b"HTTP/1.1 %d %b\r\nContent-length: %d\r\nCache-Control: no-cache\r\n%bContent-Type: text/html\r\n\r\n"
+_CLOSES: Final = b"Connection: close\r\n"
 _BODILESS: Final = Body()  # of all connections whose requests have none
 
 
-class H1Front(HttpFront):
-    def __init__(
-        self,
-        reactor: Reactor,
-        frontend: Frontend,
-        fd: int,
-        source: NetAddress,
-        destination: NetAddress,
-        door: Door,
-        accepted: int,
-    ) -> None:
-        super().__init__(reactor, fd)
-        self.frontend = frontend
-        self.door = door
-        self.source = source  # of the connection itself
-        self.destination = destination
-        self.since = reactor.now
-        self.accept_date = accepted + frontend.program.date_offset
-        self.accepted = accepted  # as the record of the last exchange has it, and so on; while there is no stream
-        self.uploaded = 0
-        self.sent = 0
-        self.retries = 0
-        self.request_line = b""
-        self.glitches = 0
-        self.last: LiveServer | None = None
-        self.challenged = False
+class H1Front(HttpFront, WireUser, ClientConnection):
+    def __init__(self, session: ClientSession, reactor: Reactor, fd: int) -> None:
+        super().__init__(session)
+        self.wire = Wire(reactor, fd, self)
+        self.reactor = reactor
+        self.frontend = session.frontend
         self.phase = WAIT
         self.data = b""  # received, not yet used
         self.partial = False  # `data` is a head that is not whole, and was looked at
         self.body = _BODILESS
         self.owing = False  # the end of the request's body has not been handed on
-        self.early = b""  # payload that came with the head
+        self.begun = b""  # payload that came with the head
+        self.minor = 1  # of the client's HTTP/1.x, as its last request says
         self.encoding = NO_BODY  # how the response's body goes out
         self.model: Request | None = None  # the last request as it was received
         self.block = b""  # the bytes of the last head that has an outcome
         self.outcome: Outcome | None = None
         self.waits_until = 0  # how long it may be idle after an exchange (monotonic ms)
         self.stream: HttpStream | None = None
+        reactor.add(self.wire)
 
     def start(self, pending: bytes) -> None:
         """The connection is open. `pending`: bytes that came behind a PROXY header."""
@@ -98,59 +86,24 @@ class H1Front(HttpFront):
         """Its stream, which is made if there is none."""
         stream = self.stream
         if stream is None:
-            stream = self.stream = self.revived()
-        return stream
-
-    def revived(self) -> HttpStream:
-        """A stream as the last one was left, or for a first exchange. It is not yet the connection's."""
-        frontend = self.frontend
-        context = Context(frontend, self.door)
-        context.source = context.real_source = self.source
-        context.destination = context.real_destination = self.destination
-        context.now = self.reactor.now
-        context.date_offset = frontend.program.date_offset
-        captures = frontend.captures
-        if captures is not None:
-            context.request_capture_sizes = captures.request_sizes
-            context.response_capture_sizes = captures.response_sizes
-        context.client_glitches = self.glitches
-        context.buffer = frontend.program.buffer
-        context.room = context.buffer.reserve
-        record = context.record
-        record.accepted = self.accepted
-        record.accept_date = self.accept_date
-        record.handshake = record.begun = self.since
-        record.first = self.first
-        record.uploaded = self.uploaded
-        record.sent = self.sent
-        record.retries = self.retries
-        record.request_line = self.request_line
-        stream = HttpStream(self.reactor, frontend, self, context)
-        stream.last = self.last
-        stream.challenged = self.challenged
+            stream = self.stream = HttpStream(self.reactor, self.session, self)
         return stream
 
     def _rest(self) -> None:
         """Give the stream up, unless it has what only this connection may use."""
         stream = self.stream
-        if stream is None or stream.own is not None or stream.context.session_variables:
+        session = self.session
+        if stream is None or session.own is not None or session.variables:
             return
-        record = stream.record
-        self.accepted = record.accepted
-        self.uploaded = record.uploaded
-        self.sent = record.sent
-        self.retries = record.retries
-        self.request_line = record.request_line
-        self.last = stream.last
-        self.challenged = stream.challenged
+        session.note(stream.record)
         self.stream = None
         stream.part()
         self.body = _BODILESS
-        self.source.shown = b""  # what log lines have made of it
-        self.source.shown_by = None
+        session.source.shown = b""  # what log lines have made of it
+        session.source.shown_by = None
 
     def _arm(self, limit: int) -> None:
-        self.reactor.wheel.arm(self, self.reactor.now + limit)
+        self.reactor.wheel.arm(self.wire, self.reactor.now + limit)
 
     # Events.
 
@@ -158,34 +111,34 @@ class H1Front(HttpFront):
         phase = self.phase
         if phase == WAIT:
             self._go_on()
-            if self.ending and self.phase == BUSY:
-                self.reactor.another(self)  # the end stands behind the request
+            if self.wire.ending and self.phase == BUSY:
+                self.reactor.another(self.wire)  # the end stands behind the request
         elif phase == BUSY:
             stream = self.wake()
             if stream.phase == TUNNEL:
                 stream.pump_up()
-            elif self.failed:
+            elif self.wire.failed:
                 stream.client_gone()
             elif stream.phase == GATHER:
                 stream.go_on_gathering()
-                if self.ending and self.phase == BUSY and stream.phase != GATHER:
-                    self.reactor.another(self)
+                if self.wire.ending and self.phase == BUSY and stream.phase != GATHER:
+                    self.reactor.another(self.wire)
             elif not self.request_done:
                 if stream.takes_body:
                     self.upload()
-                elif self.ending:
+                elif self.wire.ending:
                     stream.client_ended()
-            elif self.ending:
+            elif self.wire.ending:
                 stream.client_ended()
         elif phase == LINGER:
             self._drain()
 
     def again(self) -> None:
-        stream = self.stream
-        if stream is None or not stream.resume():
-            self.readable()
-        elif self.ending and self.phase == BUSY:
-            self.reactor.another(self)
+        self.readable()
+
+    def look_behind(self) -> None:
+        if self.wire.ending and self.phase == BUSY:
+            self.reactor.another(self.wire)
 
     def drained(self) -> None:
         self.wake().client_drained()
@@ -197,10 +150,10 @@ class H1Front(HttpFront):
         self.wake().client_gone()
 
     def expired(self, now: int) -> None:
-        if self.phase == WAIT and (self.first or self.data):
+        if self.phase == WAIT and (self.session.first or self.data):
             stream = self.wake()
             stream.record.uploaded = len(self.data)
-            stream.request_expired(self.first, self.first and not self.data)
+            stream.request_expired(self.session.first, self.session.first and not self.data)
         elif self.phase == WAIT:
             if now < self.waits_until:
                 self._idle_on(now)
@@ -208,8 +161,6 @@ class H1Front(HttpFront):
                 self.next(False)
         elif self.phase == LINGER:
             self.close()
-        else:
-            self.wake().client_expired()
 
     def broken(self) -> None:
         self.wake().abandon()
@@ -233,11 +184,11 @@ class H1Front(HttpFront):
         self._take(stream, data)
 
     def _read_request(self) -> None:
-        data = self.read(SMALL)
+        data = self.wire.read(SMALL)
         if data is None:
             return
         if not data:
-            if self.data or self.first:
+            if self.data or self.session.first:
                 stream = self.wake()
                 stream.record.uploaded = len(self.data)
                 stream.request_aborted(not self.data)
@@ -256,7 +207,7 @@ class H1Front(HttpFront):
         self.data = b""
         self.partial = False
         program = self.frontend.program
-        if self.first and not known:
+        if self.session.first and not known:
             self._inherit()
         outcome = self.outcome
         if outcome is not None and not known and data.startswith(self.block) and outcome.version == EPOCH.number:
@@ -301,7 +252,7 @@ class H1Front(HttpFront):
         """The next head may be like this one."""
         self.model = request
         frontend = self.frontend
-        if self.first:
+        if self.session.first:
             stream.repeated = block == frontend.first_block
             if not is_secret(request):
                 frontend.first_block = block
@@ -337,13 +288,12 @@ class H1Front(HttpFront):
         """Count those of a head. Raises ProtocolError where they are too many."""
         found = count_glitches(head, True)
         if found:
-            self.glitches += found
-            verdict = glitches.verdict(self.glitches, glitches.front)
+            self.session.glitches += found
+            verdict = glitches.verdict(self.session.glitches, glitches.front)
             if verdict == KILL:
                 raise ProtocolError("too many glitches")
             if verdict == END:
                 request.close_after = True
-        stream.context.client_glitches = self.glitches
         return found
 
     def _begin_body(self, stream: HttpStream, request: Request, data: bytes, size: int) -> bool:
@@ -355,7 +305,7 @@ class H1Front(HttpFront):
                 body.unsafe = self.frontend.unsafe
             try:
                 body.begin(CHUNKED if request.chunked else SIZED, request.length)
-                self.early = body.feed(data[size:]) if size < len(data) else b""
+                self.begun = body.feed(data[size:]) if size < len(data) else b""
             except ProtocolError as error:
                 stream.record.uploaded = len(data)
                 stream.bad_request(error)
@@ -365,10 +315,12 @@ class H1Front(HttpFront):
         else:
             if body is not _BODILESS:
                 body.begin(NO_BODY, 0)
-            self.early = b""
+            self.begun = b""
             self.owing = False
             self.data = data[size:] if size < len(data) else b""
         self.phase = BUSY
+        self.minor = request.minor
+        self.takes_interim = request.minor > 0
         stream.record.uploaded = size
         return True
 
@@ -377,7 +329,7 @@ class H1Front(HttpFront):
         kept = self.frontend.kept
         if isinstance(kept, Heirloom):
             self.model = kept.model
-            if kept.holds_for(self.source):
+            if kept.holds_for(self.session.source):
                 self.block = kept.block
                 self.outcome = kept.outcome
                 kept.used = self.reactor.now
@@ -386,7 +338,7 @@ class H1Front(HttpFront):
         model = self.model
         if model is not None:
             self.outcome = outcome
-            if self.first and outcome.source is not None:
+            if self.session.first and outcome.source is not None:
                 self.frontend.kept = Heirloom(model, self.block, outcome, self.reactor.now)
 
     def _wait(self, data: bytes, known: int) -> None:
@@ -394,41 +346,41 @@ class H1Front(HttpFront):
         limit = self.frontend.http_request_time
         if limit == FOREVER:
             self._arm(self.frontend.client)
-        elif not self.first and not known:
+        elif not self.session.first and not known:
             self._arm(limit)
         self.data = data
         self.partial = True
-        if self.unread:
-            self.reactor.another(self)
+        if self.wire.unread:
+            self.reactor.another(self.wire)
 
     def upload(self) -> None:
         """Read the request's body and hand it on, as far as both sides go."""
         body = self.body
         stream = self.wake()
-        if self.early:
-            payload, self.early = self.early, b""
+        if self.begun:
+            payload, self.begun = self.begun, b""
             stream.upload(payload)
         while True:
             if body.done:
                 self.owing = False
                 stream.upload_end(body.trailers)
-                if self.ending:
-                    self.reactor.another(self)
+                if self.wire.ending:
+                    self.reactor.another(self.wire)
                 return
-            if self.going or stream.upload_blocked():
+            if self.wire.going or stream.upload_blocked():
                 return
-            if self.plenty and not self.data and body.unframed(BRIEF) and stream.upload_straight():
+            if self.wire.plenty and not self.data and body.unframed(BRIEF) and stream.upload_straight():
                 size = self._carry_body(stream)
             else:
                 size = self._read_body(stream)
             if size < 0:
                 return
             if not body.done:
-                if not self.unread and not self.data:
+                if not self.wire.unread and not self.data:
                     return
                 if size >= BRIEF:
                     break
-        self.reactor.another(self)
+        self.reactor.another(self.wire)
 
     def _read_body(self, stream: HttpStream) -> int:
         """A piece of the request's body. Returns its size; -1: there is nothing now, or no more."""
@@ -437,7 +389,7 @@ class H1Front(HttpFront):
         if self.data:
             data, self.data = self.data, b""
         else:
-            data = self.read(LARGE if self.plenty else BRIEF)
+            data = self.wire.read(LARGE if self.wire.plenty else BRIEF)
             if data is None:
                 return -1
             if not data:
@@ -457,9 +409,7 @@ class H1Front(HttpFront):
     def _carry_body(self, stream: HttpStream) -> int:
         """The same, unseen."""
         body = self.body
-        connection = stream.connection
-        assert connection is not None
-        size = self.carry(connection, body.at_most(LARGE))
+        size = stream.upload_unseen(self.wire, body.at_most(LARGE))
         if size > 0:
             body.skip(size)
             stream.uploaded(size)
@@ -474,15 +424,15 @@ class H1Front(HttpFront):
 
     def gather(self, limit: int) -> bool:
         body = self.body
-        while not body.done and len(self.early) < limit:
-            data = self.read(limit - len(self.early))
+        while not body.done and len(self.begun) < limit:
+            data = self.wire.read(limit - len(self.begun))
             if data is None:
                 return False
             if not data:
                 self.wake().body_broken(True, None)
                 return False
             try:
-                self.early += body.feed(data)
+                self.begun += body.feed(data)
             except ProtocolError as error:
                 self.wake().body_broken(False, error)
                 return False
@@ -491,60 +441,179 @@ class H1Front(HttpFront):
         return True
 
     def received(self) -> bytes:
-        return self.early
+        return self.begun
 
     def drop_body(self) -> bool:
-        self.early = b""
+        self.begun = b""
         if self.body.done:
             self.owing = False
         return not self.owing
 
-    def left_over(self) -> bytes:
-        """What came behind the request, for a tunnel."""
+    def early(self) -> bytes:
         data, self.data = self.data, b""
         return data
 
+    def expect(self) -> None:
+        self.wire.push(_CONTINUE)
+        self.wire.flush()
+
+    def ends_after(self, request: Request) -> bool:
+        return request.close or request.close_after or not (request.minor or request.keep)
+
     # Responses.
 
-    def begin_response(self, head: bytes, encoding: int) -> None:
-        self.encoding = encoding
-        self.push(head)
+    def interim(self, response: Response) -> int:
+        if not self.minor:
+            return 0
+        head = interim(response, self.frontend.strict)
+        self.wire.push(head)
+        return len(head)
+
+    def frame(self, response: Response, bodiless: bool) -> bool:
+        if bodiless or response.empty:
+            self.encoding = NO_BODY
+        elif response.chunked:
+            if not self.minor:
+                self.encoding = TO_CLOSE
+                return True
+            self.encoding = CHUNKED
+        elif response.length >= 0:
+            self.encoding = SIZED
+        else:
+            self.encoding = TO_CLOSE
+            return True
+        return False
+
+    def begin_response(self, response: Response, closing: bool, answer: Answer | None) -> int:
+        """A response to HEAD, and a 304, keep the framing fields that they would have with a body."""
+        minor = self.minor
+        if answer is not None and answer.closing == closing and answer.minor == minor and answer.wire:
+            head = answer.wire
+        else:
+            head = response_head(
+                response.status,
+                response.reason,
+                response.fields,
+                minor=response.minor,
+                client_minor=minor,
+                length=response.length,
+                chunked=response.chunked and self.encoding != TO_CLOSE,
+                close=closing,
+                strict=self.frontend.strict,
+                head=response,
+            )
+            if answer is not None:
+                answer.wire = head
+                answer.closing = closing
+                answer.minor = minor
+        self.wire.push(head)
+        return len(head)
+
+    def switch(self, response: Response) -> int:
+        head = response_head(
+            response.status,
+            response.reason,
+            response.fields,
+            minor=response.minor,
+            client_minor=self.minor,
+            tunnel=response.status != 101,
+            strict=self.frontend.strict,
+        )
+        self.encoding = NO_BODY
+        self.wire.push(head)
+        return len(head)
+
+    def reply(self, response: Response, content: bytes, closing: bool) -> int:
+        head = response_head(
+            response.status,
+            response.reason,
+            response.fields,
+            length=response.length,
+            client_minor=self.minor,
+            close=closing,
+        )
+        self.wire.push(head + content)
+        return len(head) + len(content)
+
+    def reply_unread(self, status: int, page: Reply | None, context: Context) -> int:
+        if page is not None:
+            response, content = page.render(context)
+            head = response_head(response.status, response.reason, response.fields, length=len(content), close=True)
+        else:
+            status, reason, content, closes = unread_page(status)
+            head = _UNREAD % (status, reason, len(content), _CLOSES if closes else b"")
+        self.wire.push(head + content)
+        return len(head) + len(content)
 
     def send_body(self, payload: bytes) -> int:
-        """Push it, framed. Returns the bytes that go out."""
         data = chunk(payload) if self.encoding == CHUNKED else payload
-        self.push(data)
+        self.wire.push(data)
         return len(data)
-
-    def takes_raw(self) -> bool:
-        return self.encoding in (SIZED, TO_CLOSE)
 
     def end_body(self, trailers: list[Field]) -> int:
         if self.encoding == CHUNKED:
             data = last_chunk(trailers)
-            self.push(data)
+            self.wire.push(data)
             return len(data)
         return 0
 
-    def new_connection(self, server: LiveServer, fd: int) -> H1Back:
-        made = H1Back(self.reactor, server, fd)
-        backend = self.wake().backend
-        made.body.unsafe = backend is not None and backend.unsafe
-        return made
+    def goes_unseen(self) -> bool:
+        return self.encoding in (SIZED, TO_CLOSE) and self.wire.straight()
+
+    def take_unseen(self, source: Duplex, most: int) -> int:
+        assert isinstance(source, Wire)
+        return source.carry(self.wire, most)
+
+    # Its state.
+
+    def duplex(self) -> Duplex:
+        return self.wire
+
+    def is_blocked(self) -> bool:
+        return self.wire.blocked or self.wire.fd < 0
+
+    def is_open(self) -> bool:
+        return self.wire.fd >= 0
+
+    def has_pending(self) -> bool:
+        return len(self.wire.out) > 0
+
+    def drop_pending(self) -> None:
+        self.wire.out = b""
+
+    def flush(self) -> bool:
+        wire = self.wire
+        wire.flush()
+        return not wire.failed
+
+    def disappear(self, ttl: int) -> None:
+        self.wire.disappear(ttl)
+
+    def of_session(self) -> ClientSession:
+        return self.session
+
+    def descriptor(self) -> int:
+        return self.wire.fd
+
+    def streams(self) -> list[Exchange]:
+        return [self.stream] if self.stream is not None else []
+
+    def shown(self) -> Exchange:
+        return self.stream or HttpStream(self.reactor, self.session, self)
 
     # Between exchanges, and the end.
 
     def next(self, keep: bool) -> None:
         """The exchange is over: wait for the next request, or leave."""
-        if self.fd < 0:
+        if self.wire.fd < 0:
             self.phase = CLOSED
             return
         room = self.frontend.program.room
-        if not keep or not self.request_done or self.failed or room.stopping and not room.spread:
+        if not keep or not self.request_done or self.wire.failed or room.stopping and not room.spread:
             self._leave()
             return
         self.phase = WAIT
-        self.first = False
+        self.session.first = False
         limit = self.frontend.keep_alive
         if limit == FOREVER:
             limit = self.frontend.http_request_time
@@ -552,58 +621,65 @@ class H1Front(HttpFront):
                 limit = self.frontend.client
         self.waits_until = self.reactor.now + limit
         self._arm(limit if limit < RESTS else RESTS)
-        if self.ending:
-            self.unread = True
-        if self.data or self.unread:
-            self.reactor.another(self)
+        if self.wire.ending:
+            self.wire.unread = True
+        if self.data or self.wire.unread:
+            self.reactor.another(self.wire)
 
     def _leave(self) -> None:
         """Close; in two steps if the client may still be sending."""
-        if self.failed or self.finished or self.body.done and not self.unread and not self.data:
+        if self.wire.failed or self.wire.finished or self.body.done and not self.wire.unread and not self.data:
             self.close()
             return
         self.phase = LINGER
         self.data = b""
-        self.shut_write()
+        self.wire.shut_write()
         self._arm(LINGERS)
-        self.unread = True
+        self.wire.unread = True
         self._drain()
 
     def _drain(self) -> None:
         for _ in range(DRAINS):
-            data = self.read(SMALL)
+            data = self.wire.read(SMALL)
             if data is None:
                 return
             if not data:
                 self.close()
                 return
-        self.reactor.another(self)
+        self.reactor.another(self.wire)
 
     def _idle_on(self, now: int) -> None:
         """It has been idle for a moment, or for long: then what it sent, which may hold cookies, is not kept."""
         self._rest()
-        forgets = self.since + FORGETS
+        forgets = self.session.since + FORGETS
         if now >= forgets:
             self.model = self.outcome = None
             self.block = b""
         until = self.waits_until
-        self.reactor.wheel.arm(self, forgets if now < forgets < until and self.model is not None else until)
+        self.reactor.wheel.arm(self.wire, forgets if now < forgets < until and self.model is not None else until)
 
     def until(self) -> int:
-        """When its time is up, if nothing happens (monotonic ms)."""
-        return self.waits_until if self.is_idle() and not self.first else self.deadline
+        if self.phase == BUSY:
+            return self.stream.deadline if self.stream is not None else NEVER
+        return self.waits_until if self.is_idle() and not self.session.first else self.wire.deadline
 
     def is_idle(self) -> bool:
-        """Between two requests, with nothing of the next one received."""
         return self.phase == WAIT and not self.data
+
+    def is_partial(self) -> bool:
+        return self.phase != WAIT or len(self.data) > 0
+
+    def look(self) -> None:
+        self.wire.unread = True
+        self.readable()
 
     def close(self) -> None:
         if self.phase != CLOSED:
             self.phase = CLOSED
             stream = self.stream
+            self.session.drop_own()
             if stream is not None:
                 self.stream = None  # they know each other: nobody else would free them soon
-                stream.close_own()
                 stream.part()
-            Wire.close(self)
-            self.frontend.closed(self.door)
+            self.wire.close()
+            self.session.closed()

@@ -16,11 +16,8 @@ from pointsman.core.columns import ENTERED, NOTHING, REQUEST
 from pointsman.core.epoch import EPOCH
 from pointsman.core.wishes import WISHES
 from pointsman.log.policy import When
+from pointsman.net.duplex import Duplex
 from pointsman.net.reactor import Reactor
-from pointsman.proto.body import CHUNKED, NONE, TO_CLOSE
-from pointsman.proto.errors import ProtocolError
-from pointsman.proto.h1 import check_switch
-from pointsman.proto.h1_render import interim, request_bytes, response_head
 from pointsman.proto.message import Field, Request, Response, field
 from pointsman.rules.plan import CONNECTION, HEADER_BLOCK, MOVING, OF_REQUEST, OF_RESPONSE, Step, run_steps
 from pointsman.rules.reply import Challenge, Reply, Served
@@ -46,14 +43,26 @@ from pointsman.stream.proxies import (
 )
 from pointsman.stream.routing import pick_backend, pick_server
 from pointsman.stream.served import ServedStream
+from pointsman.stream.session import ClientSession
 from pointsman.stream.sides import HttpBack, HttpFront
 
 
 class HttpStream(ServedStream):
-    def __init__(self, reactor: Reactor, frontend: Frontend, front: HttpFront, context: Context) -> None:
-        super().__init__(reactor, frontend, front, context)
-        self.last: LiveServer | None = None  # of the exchange before, if its connection was kept
-        self.challenged = False  # that exchange ended with 401 or 407
+    def __init__(self, reactor: Reactor, session: ClientSession, client: HttpFront) -> None:
+        """For a session's next exchange, the first one or a later one."""
+        frontend = session.frontend
+        program = frontend.program
+        context = Context(frontend, session)
+        super().__init__(reactor, session, client, context)
+        session.recall(context.record)
+        context.now = reactor.now
+        context.date_offset = program.date_offset
+        captures = frontend.captures
+        if captures is not None:
+            context.request_capture_sizes = captures.request_sizes
+            context.response_capture_sizes = captures.response_sizes
+        context.buffer = program.buffer
+        context.room = program.buffer.reserve
         self.outcome: Outcome | None = None  # of this request, if it would be the same again
         self.repeated = False  # its head is the same as that of the one before: an outcome is worth keeping
         self.version = 0  # EPOCH's, when its rules began to be asked
@@ -63,9 +72,10 @@ class HttpStream(ServedStream):
     def first_byte(self) -> None:
         """The first byte of a request came."""
         record = self.record
-        if not self.client.first:
+        session = self.session
+        if not session.first:
             record.reset()
-            record.accepted = record.handshake = self.client.since
+            record.accepted = record.handshake = session.since
         record.begun = self.reactor.now
         if self.context.variables:
             LIMITS.exchange_over(self.context)
@@ -117,7 +127,7 @@ class HttpStream(ServedStream):
         self.context.date_offset = frontend.program.date_offset
         record.number = frontend.program.room.next_number()
         frontend.climb(REQUEST, NOTHING)
-        self.closing = request.close or request.close_after or not (request.minor or request.keep)
+        self.closing = self.client.ends_after(request)
         self.tunnelling = request.upgrade or request.method == b"CONNECT"
         self.touch_client()
         self.context.body = self.client.received()
@@ -315,14 +325,15 @@ class HttpStream(ServedStream):
     def idle_connection(self, server: LiveServer) -> ServerConnection | None:
         backend = self.backend
         assert backend is not None
-        own = self.own
+        session = self.session
+        own = session.own
         if own is not None:
-            self.own = None
+            session.own = None
             address = self.context.server_address
             if (
-                own.fd >= 0
+                own.is_open
                 and own.server is server
-                and own.user is None
+                and own.exchange is None
                 and address is not None
                 and own.leads_to(address, self.context.source, self.context.destination)
             ):
@@ -330,21 +341,28 @@ class HttpStream(ServedStream):
             own.close()
         if server.send_proxy or server.dial.follows:
             return None  # its header names this client; it goes where another client wanted to go
-        return server.pool.take(backend.reuse, self.client.first)
+        return server.pool.take(backend.reuse, session.first)
 
-    def new_connection(self, server: LiveServer, fd: int) -> ServerConnection:
-        return self.client.new_connection(server, fd)
+    def attach(self, connection: ServerConnection) -> None:
+        super().attach(connection)
+        assert isinstance(connection, HttpBack)
+        self.place = connection
+
+    def drop_connection(self) -> None:
+        self.place = None
+        super().drop_connection()
 
     def last_server(self, backend: BackendProxy) -> LiveServer | None:
         """option prefer-last-server, max-keep-alive-queue (manual 4.2). A connection that stands for a client's
         identity is never left for another server."""
-        server = self.last
+        session = self.session
+        server = session.last
         if server is None or server.backend is not backend:
             return None
-        own = self.own
-        private = isinstance(own, HttpBack) and own.private and own.fd >= 0
+        own = session.own
+        private = own is not None and own.private and own.is_open
         # One that has asked who the client is expects to be told.
-        asked = private or not backend.algorithm.sticky and self.challenged
+        asked = private or not backend.algorithm.sticky and session.challenged
         if not asked and (backend.algorithm.sticky or not backend.prefer_last_server):
             return None
         backend.keep_up()
@@ -356,57 +374,48 @@ class HttpStream(ServedStream):
             return None
         return server
 
-    def close_own(self) -> None:
-        """The client connection ends: so does the server connection that is kept for it alone."""
-        own = self.own
-        if own is not None:
-            self.own = None
-            own.close()
-
     # Send.
 
     def begin_sending(self) -> None:
         connection = self.connection
+        place = self.place
         request = self.context.request
         backend = self.backend
-        assert isinstance(connection, HttpBack) and request is not None and backend is not None
+        assert connection is not None and place is not None and request is not None and backend is not None
         self.phase = WAIT_ANSWER
         if WISHES.server_source:
             self.context.server_source = connection.local_address()
         outcome = self.outcome
-        if outcome is not None:
-            head = outcome.head
-        else:
-            close = not self._keeps_servers(backend) and not backend.pretend_keepalive or request.close_asked
-            head = request_bytes(request, close=close, strict=self.frontend.strict)
+        closing = False
+        if outcome is None:
+            closing = not self._keeps_servers(backend) and not backend.pretend_keepalive or request.close_asked
             if (
                 self.repeated
                 and not self.context.asked & ~OF_REQUEST
                 and not self.tunnelling
                 and not request.expects_continue
             ):
-                self.outcome = Outcome(self.context, request, backend, head, self.bodiless, self.version)
+                outcome = self.outcome = Outcome(self.context, request, backend, self.bodiless, self.version)
                 if not self.context.asked & CONNECTION:
-                    self.outcome.source = self.context.source
-                self.client.remember(self.outcome)
+                    outcome.source = self.context.source
+                self.client.remember(outcome)
+        size = place.begin_request(request, closing, self.frontend.strict, outcome)
         if WISHES.sending:
             self.context.reused = connection.served > 0
             self.context.server_glitches = connection.glitches
             if not self.replaying:
-                self.record.grown = len(head) - self.record.uploaded
-        connection.begin_request(head, request.chunked, request.method == b"HEAD")
+                self.record.grown = size - self.record.uploaded
         if self.replaying:
             assert self.kept is not None
-            self.kept.send(connection)
+            self.kept.send(place)
         elif backend.retries_requests and not self.context.no_retry:
-            self.keep(head)
+            self.keep(size)
         if not self.client.request_done:
             self.touch_client()  # its time begins now: nothing of its body was read so far
             self.client.upload()
             if self.connection is not connection:
                 return
-        connection.flush()
-        if connection.failed:
+        if not place.flush():
             self.server_lost()
             return
         self.touch_server()
@@ -416,69 +425,76 @@ class HttpStream(ServedStream):
         return self.phase in (WAIT_ANSWER, FORWARD) and self.connection is not None
 
     def upload_blocked(self) -> bool:
-        connection = self.connection
-        return connection is None or connection.blocked or connection.failed != 0
+        place = self.place
+        return place is None or place.is_blocked()
 
     def upload(self, payload: bytes) -> None:
         """A piece of the request's body."""
-        connection = self.connection
-        assert isinstance(connection, HttpBack)
+        place = self.place
+        assert place is not None
         if self.kept is not None:
             self.kept.add(payload)
-        connection.send_body(payload)
+        place.send_body(payload)
         self.uploaded(len(payload))
 
     def upload_straight(self) -> bool:
         """The next piece may go without being seen."""
-        connection = self.connection
-        return (
-            self.kept is None and isinstance(connection, HttpBack) and connection.takes_raw() and connection.straight()
-        )
+        place = self.place
+        return self.kept is None and place is not None and place.goes_unseen()
+
+    def upload_unseen(self, source: Duplex, most: int) -> int:
+        """So it goes, up to so many bytes. How many; 0: no more comes; -1: nothing now."""
+        place = self.place
+        assert place is not None
+        return place.take_unseen(source, most)
 
     def uploaded(self, size: int) -> None:
         """So much of the request's body is on its way to the server."""
+        place = self.place
         connection = self.connection
-        assert isinstance(connection, HttpBack)
+        assert place is not None and connection is not None
         self.record.uploaded += size
-        connection.flush()
+        lives = place.flush()
         self.touch_client()
         if not self.independent:
             self.touch_server()
-        if connection.failed:
-            connection.unread = True
-            self.reactor.another(connection)  # it may have answered before it went away
+        if not lives:
+            connection.look()  # it may have answered before it went away
 
     def upload_end(self, trailers: list[Field]) -> None:
-        connection = self.connection
+        place = self.place
         if self.backend is not None and self.backend.drop_trailers:
             trailers = []
-        if isinstance(connection, HttpBack):
+        if place is not None:
             if self.kept is not None:
                 self.kept.trailers = trailers
                 self.kept.ended = True
-            connection.end_body(trailers)
-            connection.flush()
+            place.end_body(trailers)
+            place.flush()
             self.touch_server()
 
     # The server's events.
 
     def server_readable(self) -> None:
-        connection = self.connection
-        assert isinstance(connection, HttpBack)
-        if self.phase == WAIT_ANSWER:
-            connection.read_head()
-        elif self.phase == FORWARD:
-            connection.download()
-        elif self.phase == TUNNEL:
+        phase = self.phase
+        place = self.place
+        if phase == WAIT_ANSWER:
+            assert place is not None
+            place.read_head()
+        elif phase == FORWARD:
+            assert place is not None
+            place.download()
+        elif phase == TUNNEL:
             self.pump_down()
-        if self.client.out and self.client.fd >= 0:
+        client = self.client
+        if client.has_pending() and client.is_open():
             self.flush_client()
-            if self.phase == FORWARD and self.client.blocked:
-                self._pace()
+            if self.phase == FORWARD and client.is_blocked():
+                self.pace()
 
     def server_drained(self) -> None:
         if self.phase == TUNNEL:
-            super().server_drained()
+            self.far_drained()
         elif self.takes_body and not self.client.request_done:
             self.touch_client()
             if not self.independent:
@@ -489,15 +505,13 @@ class HttpStream(ServedStream):
 
     def interim(self, response: Response) -> None:
         """A 1xx, relayed without rules; a client of HTTP/1.0 must not get it (RFC 9110 15.2)."""
-        request = self.context.request
         if self.server is not None:
             self.server.counters.http_1xx += 1
-        if request is not None and request.minor:
-            head = interim(response, self.frontend.strict)
-            self.client.push(head)
-            self.record.sent += len(head)
+        size = self.client.interim(response)
+        if size:
+            self.record.sent += size
             self.flush_client()
-        self._pace()
+        self.pace()
 
     def repeats(self, answer: Answer) -> bool:
         """Would a response in the same bytes become this answer, whatever else is new?"""
@@ -505,23 +519,24 @@ class HttpStream(ServedStream):
         return (
             answer.frontend is self.frontend
             and (answer.outcome is None or answer.outcome is self.outcome)
-            and (answer.client is None or answer.client is self.context.real_source)
+            and (answer.client is None or answer.client is self.session.source)
             and answer.version == EPOCH.number
             and not self.bodiless
             and not self.tunnelling
             and self.phase == WAIT_ANSWER
             and request is not None
-            and request.minor == 1
+            and self.client.takes_interim
             and request.method != b"HEAD"
         )
 
-    def answered_again(self, answer: Answer, rest: bytes) -> None:
-        """A response whose head came before in the very same bytes: its rules are not asked again."""
+    def answered_again(self, answer: Answer) -> bool:
+        """A response whose head came before in the very same bytes: its rules are not asked again. True: its body is
+        wanted."""
         response = answer.response
         backend = self.backend
         if backend is not None and backend.retry_statuses:
             if answer.received in backend.retry_statuses and self.retry():
-                return
+                return False
         self.forget()
         record = self.record
         record.answered = self.reactor.now
@@ -529,27 +544,25 @@ class HttpStream(ServedStream):
         self.context.response = response
         if self.frontend.captures is not None:
             answer.captured(self.context)
-        self._frame(response, answer.kind)
-        if self.closing != answer.closing:
-            answer.closing = self.closing
-            answer.wire = self._rendered(response, answer.kind)
-        self._send_answer(answer.wire, answer.kind)
-        self._go_on_answering(rest, answer.kind)
+        self._frame(response)
+        self._send_answer(response, answer)
+        return True
 
-    def answered(self, response: Response, rest: bytes) -> None:
-        """The response's head is whole; `rest` came behind it."""
+    def answered(self, response: Response) -> bool:
+        """The response's head is whole. True: its body is wanted."""
         connection = self.connection
+        place = self.place
         backend = self.backend
-        assert isinstance(connection, HttpBack) and backend is not None
+        assert connection is not None and place is not None and backend is not None
         record = self.record
         if response.status == 101 and not self._may_switch(response):
             if self.server is not None:
                 self.server.counters.http_1xx += 1
             self.bad_answer()
-            return
+            return False
         received = response.status
         if received in backend.retry_statuses and self.retry():
-            return
+            return False
         self.forget()
         record.answered = self.reactor.now
         record.status = received
@@ -564,66 +577,48 @@ class HttpStream(ServedStream):
         if self.frontend.captures is not None:
             self.frontend.captures.of_response(self.context)
         if not self.response_rules(backend):
-            return
-        kind = connection.body_kind()
+            return False
         if response.status == 101 or self.tunnelling and self._is_connect() and 200 <= response.status < 300:
-            self._switch(response, rest)
-            return
+            self._switch(response)
+            return False
         if not self.after_rules():
             self._fail_answer()
-            return
+            return False
         record.status = response.status
-        encoding = self._frame(response, kind)
-        head = self._rendered(response, encoding)
-        if connection.repeated and encoding == kind and not self.bodiless:
-            self._remember(connection, response, head, received)
-        self._send_answer(head, encoding)
-        self._go_on_answering(rest, kind)
+        self._frame(response)
+        answer = self._answer_of(response, received) if place.wants_answer() and not self.bodiless else None
+        if answer is not None:
+            place.remember(answer)
+        self._send_answer(response, answer)
+        return True
 
-    def _remember(self, connection: HttpBack, response: Response, head: bytes, received: int) -> None:
-        """If all that rules have looked at were the heads."""
+    def _answer_of(self, response: Response, received: int) -> Answer | None:
+        """What may be remembered, if all that rules have looked at were the heads."""
         request = self.context.request
-        if request is None or not request.minor or request.method == b"HEAD" or self.tunnelling:
-            return
+        if request is None or not self.client.takes_interim or request.method == b"HEAD" or self.tunnelling:
+            return None
         asked = self.context.asked
         of_request = asked & OF_REQUEST
         if asked & ~(OF_REQUEST | OF_RESPONSE) or of_request and self.outcome is None or self.frontend.strict:
-            return
+            return None
         answer = Answer(self.context, response, self.frontend, self.outcome if of_request else None, EPOCH.number)
         answer.received = received
         if asked & CONNECTION:
-            if not self.context.real_source.packed:
-                return  # a unix socket's clients are all one
-            answer.client = self.context.real_source
-        answer.closing = self.closing
-        answer.wire = head
-        connection.remember(answer)
-
-    def _go_on_answering(self, rest: bytes, kind: int) -> None:
-        """The head is on its way, the body follows."""
-        connection = self.connection
-        assert isinstance(connection, HttpBack)
-        self.phase = FORWARD
-        if rest or kind == NONE:
-            if not connection.feed(rest):
-                return
-        if connection.body_done:
-            self.response_over(connection.trailers())
-        elif connection.unread:
-            connection.download()
-        else:
-            self._pace()
+            if not self.session.source.packed:
+                return None  # a unix socket's clients are all one
+            answer.client = self.session.source
+        return answer
 
     def _may_switch(self, response: Response) -> bool:
         """A 101 is good: it was asked for, and all that was sent with the question has gone on."""
         request = self.context.request
-        if request is None or not self.client.request_done:
-            return False
-        try:
-            check_switch(request, response, self.backend is not None and self.backend.unsafe)
-        except ProtocolError:
-            return False
-        return True
+        place = self.place
+        return (
+            request is not None
+            and place is not None
+            and self.client.request_done
+            and place.may_switch(request, response)
+        )
 
     def _is_connect(self) -> bool:
         request = self.context.request
@@ -675,17 +670,13 @@ class HttpStream(ServedStream):
         self.internal_error()
         self.drop_answer(self.page(500), 0x50, 0x48)  # PH
 
-    def _frame(self, response: Response, kind: int) -> int:
+    def _frame(self, response: Response) -> None:
         """How the body goes out to this client, and whether the connection ends with it."""
         request = self.context.request
         assert request is not None
-        encoding = kind
-        if self.bodiless:
-            encoding = NONE
-        elif kind == CHUNKED and not request.minor or kind == TO_CLOSE:
-            encoding = TO_CLOSE
+        if self.client.frame(response, self.bodiless):
             self.closing = True
-        elif request.method == b"HEAD" or response.status < 200:
+        elif not self.bodiless and (request.method == b"HEAD" or response.status < 200):
             self.closing = True  # rules have made something of it that the client cannot frame
         if self.frontend.mode == CLOSE:  # a backend's httpclose is for its servers
             self.closing = True
@@ -696,72 +687,44 @@ class HttpStream(ServedStream):
         room = self.frontend.program.room
         if room.stopping and room.drawn():
             self.closing = True  # a soft stop ends connections behind their next response (manual 3.1)
-        return encoding
 
-    def _rendered(self, response: Response, encoding: int) -> bytes:
-        """The head for this client. A response to HEAD, and a 304, keep the framing fields that they would have with a
-        body."""
-        request = self.context.request
-        assert request is not None
-        return response_head(
-            response.status,
-            response.reason,
-            response.fields,
-            minor=response.minor,
-            client_minor=request.minor,
-            length=response.length,
-            chunked=response.chunked and encoding != TO_CLOSE,
-            close=self.closing,
-            strict=self.frontend.strict,
-            head=response,
-        )
-
-    def _send_answer(self, head: bytes, encoding: int) -> None:
-        self.client.begin_response(head, encoding)
-        self.record.sent += len(head)
+    def _send_answer(self, response: Response, answer: Answer | None) -> None:
+        """Its head is on its way to the client; the body follows."""
+        self.record.sent += self.client.begin_response(response, self.closing, answer)
         self.answer_begun = True
         self.log_early(b"txn_response")
+        self.phase = FORWARD
 
-    def _switch(self, response: Response, rest: bytes) -> None:
+    def _switch(self, response: Response) -> None:
         """101, or 2xx to CONNECT: from here on it is a tunnel (RFC 9110 7.8, 9.3.6)."""
-        request = self.context.request
         connection = self.connection
-        assert request is not None and connection is not None
+        place = self.place
+        assert connection is not None and place is not None
         if not self.after_rules():
             self._fail_answer()
             return
-        head = response_head(
-            response.status,
-            response.reason,
-            response.fields,
-            minor=response.minor,
-            client_minor=request.minor,
-            tunnel=response.status != 101,
-            strict=self.frontend.strict,
-        )
-        self.client.begin_response(head, NONE)
-        self.client.push(rest)
-        self.record.sent += len(head) + len(rest)
+        rest = place.early()
+        self.record.sent += self.client.switch(response) + len(rest)
         self.answer_begun = True
         self.closing = True
-        early = self.client.left_over()
-        connection.push(early)
+        early = self.client.early()
         self.record.uploaded += len(early)
-        self.client.flush()
-        connection.flush()
-        if self.client.failed:
+        near = self.client.duplex()
+        far = connection.duplex()
+        near.accept(rest)
+        far.accept(early)
+        if near.is_lost():
             self.client_gone()
-        elif connection.failed:
+        elif far.is_lost():
             self.server_lost()
         else:
-            self.client.unread = connection.unread = True
             self.half_open = False  # a server that ends a tunnel ends it for both
-            self.tunnel()
+            self.tunnel(True)
 
     # Forward.
 
     def download_blocked(self) -> bool:
-        return self.client.blocked or self.client.fd < 0
+        return self.client.is_blocked()
 
     def download(self, payload: bytes, waits: bool = False) -> None:
         """A piece of the response's body; it `waits` for the next one, if that goes unseen."""
@@ -769,32 +732,34 @@ class HttpStream(ServedStream):
             self.record.sent += self.client.send_body(payload)
         if not waits:
             self.flush_client()
-        self._pace()
+        self.pace()
 
     def download_straight(self) -> bool:
         """The next piece may go without being seen."""
-        return not self.bodiless and self.client.takes_raw() and self.client.straight()
+        return not self.bodiless and self.client.goes_unseen()
+
+    def download_unseen(self, source: Duplex, most: int) -> int:
+        """So it goes, up to so many bytes. How many; 0: no more comes; -1: nothing now."""
+        return self.client.take_unseen(source, most)
 
     def downloaded(self, size: int) -> None:
         """So much of the response's body has gone to the client, unseen."""
         self.record.sent += size
         self.flush_client()
-        self._pace()
+        self.pace()
 
-    def _pace(self) -> None:
+    def pace(self) -> None:
         """The server has sent something: who must do something next, in which time?"""
-        connection = self.connection
-        if connection is None:
+        if self.connection is None:
             return
-        if self.client.blocked:
+        if self.client.is_blocked():
             self.touch_client()
-            self.reactor.wheel.disarm(connection)  # it is not the server that keeps us waiting
+            self.sleep_on()  # it is not the server that keeps us waiting
         else:
             self.touch_server()
 
     def flush_client(self) -> None:
-        self.client.flush()
-        if self.client.failed and self.phase != IDLE:
+        if not self.client.flush() and self.phase != IDLE:
             self.client_gone()
 
     def client_drained(self) -> None:
@@ -808,9 +773,7 @@ class HttpStream(ServedStream):
             if self.connection is not None:
                 self.server_readable()
         elif phase == TUNNEL:
-            self._touch()
-            self.pump_down()
-            self._over()
+            self.near_drained()
         elif phase == SERVICE:
             self.touch_client()
             self.fed()
@@ -828,12 +791,13 @@ class HttpStream(ServedStream):
     def _detach(self) -> None:
         """The server connection goes to the pool, stays with this client, or is closed."""
         connection = self.connection
+        place = self.place
         server = self.server
         backend = self.backend
-        assert isinstance(connection, HttpBack) and server is not None and backend is not None
+        assert connection is not None and place is not None and server is not None and backend is not None
         keep = (
             self.client.request_done
-            and connection.clean
+            and place.is_clean()
             and self._keeps_servers(backend)
             and server.alive
             and connection.aim is server.dial.target
@@ -842,15 +806,16 @@ class HttpStream(ServedStream):
         connection.served += 1
         if request is not None and request.close_asked or 0 <= server.max_reuse < connection.served:
             keep = False
-        self.last = server if keep else None
-        self.challenged = self.record.status in (401, 407)
+        session = self.session
+        session.last = server if keep else None
+        session.challenged = self.record.status in (401, 407)
         pooled = NOTHING
         if keep:
             self.connection = None
-            connection.user = None
+            self.place = None
+            connection.exchange = None
             if connection.private or backend.reuse == NEVER or server.send_proxy or server.dial.follows:
-                self.own = connection
-                connection.reactor.wheel.disarm(connection)
+                session.own = connection
             else:
                 pooled = server.pool.give(connection)
         else:
@@ -859,10 +824,9 @@ class HttpStream(ServedStream):
 
     def complete(self) -> None:
         """Nothing more will be added to the response."""
-        self.client.flush()
-        if self.client.failed:
+        if not self.client.flush():
             self.client_gone()
-        elif self.client.out:
+        elif self.client.has_pending():
             self.phase = LAST
             self.touch_client()
         else:

@@ -25,12 +25,10 @@ from pointsman.stream.proxies import BackendProxy, Frontend
 class Outcome:
     """Of a request."""
 
-    def __init__(
-        self, context: Context, request: Request, backend: BackendProxy, head: bytes, bodiless: bool, version: int
-    ) -> None:
+    def __init__(self, context: Context, request: Request, backend: BackendProxy, bodiless: bool, version: int) -> None:
         self.request = request  # as the rules left it
         self.backend = backend
-        self.head = head  # as it goes to the server
+        self.wire = b""  # as it goes to a server that speaks HTTP/1, once it has gone there (h1back.py)
         self.bodiless = bodiless  # the client has sent HEAD, whatever rules made of it
         self.version = version
         self.source: NetAddress | None = None  # who it holds for, on any connection; None: on this connection only
@@ -74,9 +72,10 @@ class Answer(Kept):
         self.version = version
         self.received = 0  # the status that the server sent
         self.client: NetAddress | None = None  # of the connection, if rules looked at that
+        self.wire = b""  # as it goes to a client that speaks HTTP/1 (h1front.py), if the two that follow are the same
         self.closing = False
-        self.wire = b""  # as it goes to the client
-        self.raw = b""  # as it was received; for the side that keeps it
+        self.minor = 1
+        self.raw = b""  # as it was received; for the side that keeps it (h1back.py)
         self.kind = 0  # of its body
         self.keeps = False  # the server connection allows another exchange
 

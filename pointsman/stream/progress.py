@@ -15,23 +15,18 @@ from pointsman.net.reactor import Reactor
 from pointsman.sample.record import Counted
 from pointsman.server.backend import LiveServer
 from pointsman.stream.acceptor import Door
+from pointsman.stream.connections import client_connections
 from pointsman.stream.exchange import ANSWER, FORWARD, LAST, TUNNEL, Exchange
-from pointsman.stream.h1front import H1Front
-from pointsman.stream.tcp import TcpFront
 
 PERIOD: Final = 4_500  # ms since the last time, or the beginning: seen once a second, that makes five seconds
 
 
 def look(reactor: Reactor, now: int) -> None:
     """Called once a second."""
-    for channel in reactor.channels:
-        if isinstance(channel, H1Front):
-            stream = channel.stream
-            # What may still be sent again to another server is small, and counted when that is settled.
-            if stream is not None and (stream.phase != ANSWER or stream.kept is None):
+    for connection in client_connections(reactor):
+        for stream in connection.streams():
+            if not stream.may_move():
                 _visit(stream, now)
-        elif isinstance(channel, TcpFront):
-            _visit(channel.stream, now)
 
 
 def _visit(stream: Exchange, now: int) -> None:

@@ -6,18 +6,14 @@ the server's answer is of a kind that retry-on names, and the request was sent w
 server, or under option redispatch to another.
 """
 
-from typing import Final
-
 from pointsman.proto.message import EXPECT, Field, Request
 from pointsman.proto.weight import PIECE, weight
 from pointsman.rules.plan import MOVING
 from pointsman.sample.record import NEVER
-from pointsman.stream.exchange import GATHER, IDLE
+from pointsman.stream.exchange import ANSWER, GATHER, IDLE
 from pointsman.stream.faults import Faults
 from pointsman.stream.proxies import FOREVER, BackendProxy
 from pointsman.stream.sides import HttpBack
-
-CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class Kept:
@@ -36,11 +32,11 @@ class Kept:
         else:
             self.pieces = []
 
-    def send(self, connection: HttpBack) -> None:
+    def send(self, place: HttpBack) -> None:
         for payload in self.pieces:
-            connection.send_body(payload)
+            place.send_body(payload)
         if self.ended:
-            connection.end_body(self.trailers)
+            place.end_body(self.trailers)
 
 
 class Replay(Faults):
@@ -64,15 +60,14 @@ class Replay(Faults):
         if request.expects_continue:
             request.expects_continue = False
             request.fields = [one for one in request.fields if one.kind != EXPECT]
-            self.client.push(CONTINUE)
-            self.client.flush()
+            self.client.expect()
         self.phase = GATHER
         if self.client.gather(self.frontend.program.head_limit):
             self.gathered()
             return True
         if self.phase == GATHER:
             time = time if time != FOREVER else self.frontend.client
-            self.reactor.wheel.arm(self.client, self.record.begun + time)
+            self.reactor.wheel.arm(self, self.record.begun + time)
         return False
 
     def gathered(self) -> None:
@@ -101,10 +96,14 @@ class Replay(Faults):
 
     # Once more.
 
-    def keep(self, head: bytes) -> None:
-        """The request begins to be sent: keep what may have to be sent again."""
-        self.kept = Kept(self.frontend.program.head_limit - len(head))
+    def keep(self, size: int) -> None:
+        """The request begins to be sent, with a head of so many bytes: keep what may have to be sent again."""
+        self.kept = Kept(self.frontend.program.head_limit - size)
         self.kept.ended = self.client.request_done
+
+    def may_move(self) -> bool:
+        """What is kept is small, and counted when that is settled."""
+        return self.phase == ANSWER and self.kept is not None
 
     def forget(self) -> None:
         """It is not going to be sent again."""

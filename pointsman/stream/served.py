@@ -9,10 +9,8 @@ Nothing more is read while the client takes nothing; then the writer waits, too.
 
 from typing import Final
 
-from pointsman.net.reactor import Reactor
-from pointsman.net.wire import BRIEF, Wire
-from pointsman.proto.body import CHUNKED, NONE, SIZED, TO_CLOSE
-from pointsman.proto.h1_render import response_head
+from pointsman.core import calls
+from pointsman.net.reactor import Channel, Reactor
 from pointsman.proto.message import Response, field
 from pointsman.proto.reasons import reason_of
 from pointsman.proto.weight import PIECE
@@ -21,26 +19,45 @@ from pointsman.sample.context import Context
 from pointsman.stream.exchange import LAST, SERVICE
 from pointsman.stream.proxies import CLOSE, BackendProxy, Frontend, Service
 from pointsman.stream.replay import Replay
+from pointsman.stream.session import ClientSession
 from pointsman.stream.sides import HttpFront
 
 END: Final = b"\0"
+_PIECE: Final = 65_536  # bytes of a read
+_receive: Final = calls.receive
 SILENCE: Final = 10_000  # ms without a byte after which the writer is given up
 
 
-class Feed(Wire):
+class Feed(Channel):
     """The socket by which an answer comes."""
 
     def __init__(self, reactor: Reactor, fd: int, stream: "ServedStream") -> None:
-        super().__init__(reactor, fd)
+        super().__init__(fd)
+        self.reactor = reactor
         self.stream: ServedStream | None = stream
+        self.unread = True  # there may be something to read
         self.data = b""  # the head, as far as it is here
 
-    def readable(self) -> None:
+    def ready(self, events: int) -> None:
+        self.unread = True
+        self.again()
+
+    def again(self) -> None:
         if self.stream is not None:
             self.stream.fed()
 
-    def again(self) -> None:
-        self.readable()
+    def read(self) -> bytes | None:
+        """A piece; b"" at the end, whatever it was; None: nothing now."""
+        try:
+            data = _receive(self.fd, _PIECE)
+        except OSError:
+            return b""
+        if data is None:
+            self.unread = False
+        return data
+
+    def close(self) -> None:
+        self.reactor.close(self)
 
     def expired(self, now: int) -> None:
         if self.stream is not None:
@@ -52,8 +69,8 @@ class Feed(Wire):
 
 
 class ServedStream(Replay):
-    def __init__(self, reactor: Reactor, frontend: Frontend, front: HttpFront, context: Context) -> None:
-        super().__init__(reactor, frontend, front, context)
+    def __init__(self, reactor: Reactor, session: ClientSession, client: HttpFront, context: Context) -> None:
+        super().__init__(reactor, session, client, context)
         self.feed: Feed | None = None
         self.filtered = False  # the answer passes the http-response rules
         self.asked: Service | None = None  # which waits for the request's body
@@ -95,7 +112,6 @@ class ServedStream(Replay):
             return
         self.phase = SERVICE
         feed = self.feed = Feed(self.reactor, fd, self)
-        feed.unread = True
         self.reactor.add(feed)
         self._arm_feed(feed)
 
@@ -119,9 +135,9 @@ class ServedStream(Replay):
     def fed(self) -> None:
         """There may be something to read, and the client may take it."""
         feed = self.feed
-        if feed is None or not feed.unread or feed.going or self.client.blocked:
+        if feed is None or not feed.unread or feed.going or self.client.is_blocked():
             return
-        data = feed.read(BRIEF)
+        data = feed.read()
         if data is None:
             return
         if not data:
@@ -153,7 +169,7 @@ class ServedStream(Replay):
             self.complete()
             return
         self.flush_client()
-        if self.feed is not None and self.client.blocked:
+        if self.feed is not None and self.client.is_blocked():
             self.touch_client()
             self.reactor.wheel.disarm(self.feed)  # it is the client that takes its time
 
@@ -191,33 +207,19 @@ class ServedStream(Replay):
             self.own_reply(self.page(500), 0x4C, 0x52)
             return
         self.record.status = response.status
-        request = context.request
-        minor = request.minor if request is not None else 1
-        encoding = SIZED if response.length >= 0 else CHUNKED if minor else TO_CLOSE
-        if self.bodiless:
-            encoding = NONE
-        response.chunked = response.length < 0 and minor > 0
+        response.chunked = response.length < 0 and self.client.takes_interim
+        if self.client.frame(response, self.bodiless):
+            self.closing = True
         room = frontend.program.room
         if (
             not self.client.drop_body()
-            or encoding == TO_CLOSE
             or frontend.mode == CLOSE
             or response.close_asked
             or room.stopping
             and room.drawn()
         ):
             self.closing = True
-        head = response_head(
-            response.status,
-            response.reason,
-            response.fields,
-            length=response.length,
-            chunked=response.chunked,
-            client_minor=minor,
-            close=self.closing,
-        )
-        self.client.begin_response(head, encoding)
-        self.record.sent += len(head)
+        self.record.sent += self.client.begin_response(response, self.closing, None)
         self.answer_begun = True
         self.log_early(b"txn_response")
         if self.phase == LAST:  # a page: it is all here

@@ -1,21 +1,48 @@
-"""The two sides of an HTTP exchange, whatever version they speak: what a stream asks of its client and of its server.
+"""What a stream asks of its client's side and of its server's side, whatever version they speak.
 
-HTTP/1 implements them in h1front.py and h1back.py. A stream sees heads without a version, payload without framing, and
-credit: it does not hand on more than the other side takes.
+HTTP/1 implements them in h1front.py and h1back.py; TCP mode (raw.py) needs only what all have in common. What passes
+between a stream and a side is heads without a version, payload without framing, trailers, an end, a reset, and credit:
+a stream does not hand on more than the other side takes. How all that looks on the wire, and what it weighs there, is
+the side's business alone.
 """
 
-from pointsman.net.wire import Wire
-from pointsman.proto.message import Field
-from pointsman.server.backend import LiveServer
-from pointsman.server.connection import ServerConnection
+from mypy_extensions import trait
+
+from pointsman.net.duplex import Duplex
+from pointsman.proto.message import Field, Request, Response
+from pointsman.rules.reply import Reply
+from pointsman.sample.context import Context
 from pointsman.stream.outcome import Answer, Outcome
+from pointsman.stream.session import ClientSession
 
 
-class HttpFront(Wire):
-    """The client's side."""
+class Front:
+    """A stream's client, as all modes see it."""
 
-    first = True  # no exchange of this connection is over yet
-    since = 0  # when the exchange before was over, or the connection accepted and ready (monotonic ms)
+    def __init__(self, session: ClientSession) -> None:
+        self.session = session
+
+    def duplex(self) -> Duplex:
+        """What is left of it where nobody looks at the bytes any more."""
+        raise NotImplementedError
+
+    def look_behind(self) -> None:
+        """The stream went on by itself. If the client has ended meanwhile, have another look at it."""
+        raise NotImplementedError
+
+
+class HttpFront(Front):
+    """The client of an exchange."""
+
+    def __init__(self, session: ClientSession) -> None:
+        super().__init__(session)
+        self.takes_interim = True  # its version knows interim heads (RFC 9110 15.2)
+
+    # The request.
+
+    def ends_after(self, request: Request) -> bool:
+        """The client expects its connection to end behind the response."""
+        raise NotImplementedError
 
     @property
     def request_done(self) -> bool:
@@ -38,87 +65,151 @@ class HttpFront(Wire):
         """Nobody wants what was received of the request's body. True: that was all of it."""
         raise NotImplementedError
 
-    def left_over(self) -> bytes:
+    def expect(self) -> None:
+        """The client waits for leave to send the body: it has it (RFC 9110 10.1.1)."""
+        raise NotImplementedError
+
+    def early(self) -> bytes:
         """Bytes behind the request, for a tunnel."""
         raise NotImplementedError
 
-    def begin_response(self, head: bytes, encoding: int) -> None:
+    def remember(self, outcome: Outcome) -> None:
+        """This is what became of the request; it would be the same for the same bytes."""
+
+    # The response. What is returned are the bytes that go out.
+
+    def interim(self, response: Response) -> int:
+        """A 1xx, if its version knows them."""
+        raise NotImplementedError
+
+    def frame(self, response: Response, bodiless: bool) -> bool:
+        """How its body will go out (none, where it is `bodiless`). True: only by the end of the connection."""
+        raise NotImplementedError
+
+    def begin_response(self, response: Response, closing: bool, answer: Answer | None) -> int:
+        """The head, behind `frame`. `closing`: the connection ends with it. `answer`: where it would be the same for
+        the same bytes."""
+        raise NotImplementedError
+
+    def switch(self, response: Response) -> int:
+        """The head of a response that makes a tunnel of the connection."""
         raise NotImplementedError
 
     def send_body(self, payload: bytes) -> int:
         raise NotImplementedError
 
-    def takes_raw(self) -> bool:
-        """The response's payload goes out as it is."""
-        return False
-
     def end_body(self, trailers: list[Field]) -> int:
         raise NotImplementedError
 
-    def is_idle(self) -> bool:
-        """Between two requests, with nothing of the next one received."""
+    def reply(self, response: Response, content: bytes, closing: bool) -> int:
+        """An answer of our own, all of it."""
+        raise NotImplementedError
+
+    def reply_unread(self, status: int, page: Reply | None, context: Context) -> int:
+        """The answer to what could not be read: the page for that status, or a built-in one."""
+        raise NotImplementedError
+
+    def goes_unseen(self) -> bool:
+        """The next payload may pass to it without being looked at."""
+        raise NotImplementedError
+
+    def take_unseen(self, source: Duplex, most: int) -> int:
+        """So it does, up to so many bytes. How many; 0: the source has ended; -1: nothing now."""
+        raise NotImplementedError
+
+    # Its state.
+
+    def is_blocked(self) -> bool:
+        """It takes no more at the moment, or is closed."""
+        raise NotImplementedError
+
+    def has_pending(self) -> bool:
+        """Something waits to be sent."""
+        raise NotImplementedError
+
+    def drop_pending(self) -> None:
+        raise NotImplementedError
+
+    def flush(self) -> bool:
+        """Send what waits. False: it is lost."""
+        raise NotImplementedError
+
+    def is_open(self) -> bool:
+        """Its connection was not closed."""
+        raise NotImplementedError
+
+    def is_partial(self) -> bool:
+        """Something of a request was received, but not all of its head."""
+        raise NotImplementedError
+
+    def disappear(self, ttl: int) -> None:
+        """Make its close leave the client in the dark (silent-drop)."""
         raise NotImplementedError
 
     def next(self, keep: bool) -> None:
         """The exchange is over; `keep`: the connection may go on."""
         raise NotImplementedError
 
-    def remember(self, outcome: Outcome) -> None:
-        """This is what became of the request; it would be the same for the same bytes."""
 
-    def new_connection(self, server: LiveServer, fd: int) -> "HttpBack":
-        """A server connection that speaks what this server speaks."""
-        raise NotImplementedError
+@trait
+class HttpBack:
+    """The server of an exchange: a place on a connection."""
 
+    # The request. What is returned are the bytes that go out.
 
-class HttpBack(ServerConnection):
-    """The server's side."""
-
-    glitches = 0  # what was odd in responses so far, where that is counted
-    keeps = False  # the response allows another exchange on this connection
-    repeated = False  # the response's head is the same as that of the one before
-    private = False  # it carries the identity of its client (NTLM, Negotiate): never shared
-
-    def begin_request(self, head: bytes, chunked: bool, head_only: bool) -> None:
+    def begin_request(self, request: Request, closing: bool, strict: bool, outcome: Outcome | None) -> int:
+        """Its head. `closing`: it is to be the connection's last; `strict`: option pointsman-strict. `outcome`: where
+        it would be the same for the same bytes."""
         raise NotImplementedError
 
     def send_body(self, payload: bytes) -> int:
         raise NotImplementedError
 
-    def takes_raw(self) -> bool:
-        """The request's payload goes out as it is."""
-        return False
-
     def end_body(self, trailers: list[Field]) -> int:
         raise NotImplementedError
 
+    def goes_unseen(self) -> bool:
+        """The next payload may pass to it without being looked at."""
+        raise NotImplementedError
+
+    def take_unseen(self, source: Duplex, most: int) -> int:
+        """So it does, up to so many bytes. How many; 0: the source has ended; -1: nothing now."""
+        raise NotImplementedError
+
+    def is_blocked(self) -> bool:
+        """It takes no more at the moment, or is lost."""
+        raise NotImplementedError
+
+    def flush(self) -> bool:
+        """Send what waits. False: it is lost."""
+        raise NotImplementedError
+
+    # The response.
+
     def read_head(self) -> None:
-        """Go on reading the response's head."""
+        """Go on reading its head."""
         raise NotImplementedError
 
     def download(self) -> None:
-        """Go on reading the response's body."""
+        """Go on reading its body."""
         raise NotImplementedError
 
-    def feed(self, data: bytes) -> bool:
-        """Bytes of the response's body that came with its head. False: the stream has taken its leave."""
+    def wants_answer(self) -> bool:
+        """Its head is in the same bytes as the one before: what becomes of it is worth keeping."""
         raise NotImplementedError
 
     def remember(self, answer: Answer) -> None:
-        """This is what became of the response; it would be the same for the same bytes."""
-
-    def body_kind(self) -> int:
-        """How the response's body is framed (proto.body's kinds)."""
+        """This is what became of it; it would be the same for the same bytes."""
         raise NotImplementedError
 
-    @property
-    def body_done(self) -> bool:
+    def may_switch(self, request: Request, response: Response) -> bool:
+        """A response that makes another protocol of the connection fits the request (101)."""
         raise NotImplementedError
 
-    def trailers(self) -> list[Field]:
+    def early(self) -> bytes:
+        """Bytes behind its head, for a tunnel."""
         raise NotImplementedError
 
-    @property
-    def clean(self) -> bool:
-        """It may carry another exchange."""
+    def is_clean(self) -> bool:
+        """Its connection may carry another exchange."""
         raise NotImplementedError

@@ -1,69 +1,37 @@
 """TCP mode: a client connection, a server connection, and the bytes between them.
 
-The client's side is a TcpFront, the exchange a TcpStream; there is one of each for a connection. Routing asks only what
-is known of a connection: addresses, listener, frontend.
+Routing asks only what is known of a connection: addresses, listener, frontend. The client's side is in raw.py.
 """
 
 from pointsman.core.columns import BEGUN, NOTHING
 from pointsman.core.wishes import WISHES
 from pointsman.log.policy import When
 from pointsman.net.reactor import Reactor
-from pointsman.net.wire import BRIEF, Wire
 from pointsman.sample.context import Context
-from pointsman.sample.variable_limits import LIMITS
-from pointsman.server.backend import LiveServer
-from pointsman.server.connection import ServerConnection
-from pointsman.stream.acceptor import Door
-from pointsman.stream.exchange import ENDED, QUEUE, TUNNEL, Exchange
-from pointsman.stream.proxies import Frontend
+from pointsman.stream.exchange import ENDED, QUEUE, TUNNEL
 from pointsman.stream.routing import pick_backend, pick_server
+from pointsman.stream.session import ClientSession
+from pointsman.stream.sides import Front
+from pointsman.stream.tunnel import Tunnel
 
 
-class TcpFront(Wire):
-    """The client's side."""
+class RawClient(Front):
+    """The client of a TCP stream."""
 
-    def __init__(self, reactor: Reactor, frontend: Frontend, fd: int, context: Context, door: Door) -> None:
-        super().__init__(reactor, fd)
-        self.frontend = frontend
-        self.door = door
-        self.stream = TcpStream(reactor, frontend, self, context)
-
-    def readable(self) -> None:
-        stream = self.stream
-        if stream.phase == TUNNEL:
-            stream.pump_up()
-        elif self.failed:
-            stream.client_gone()
-        elif self.ending:
-            stream.client_ended()
-
-    def again(self) -> None:
-        if not self.stream.resume() and self.stream.phase == TUNNEL:
-            self.stream.pump_up()
-
-    def drained(self) -> None:
-        self.stream.client_drained()
-
-    def moved(self) -> None:
-        self.stream.client_moved()
-
-    def lost(self) -> None:
-        self.stream.client_gone()
-
-    def expired(self, now: int) -> None:
-        self.stream.client_expired()
-
-    def broken(self) -> None:
-        self.stream.abandon()
-
-    def close(self) -> None:
-        if self.fd >= 0:
-            Wire.close(self)
-            self.frontend.closed(self.door)
+    def end(self) -> None:
+        """Close it."""
+        raise NotImplementedError
 
 
-class TcpStream(Exchange):
+class TcpStream(Tunnel):
     """One connection through the proxy."""
+
+    def __init__(self, reactor: Reactor, session: ClientSession, client: RawClient) -> None:
+        super().__init__(reactor, session.frontend, client, Context(session.frontend, session))
+        self.client = client
+        self.early = b""
+        self.context.now = reactor.now
+        self.context.date_offset = session.frontend.program.date_offset
 
     def begin(self, pending: bytes) -> None:
         """Choose a backend and a server. `pending`: bytes that came behind a PROXY header."""
@@ -86,21 +54,16 @@ class TcpStream(Exchange):
         self.forced = pick_server(backend, self.context)
         self.choose()
 
-    def new_connection(self, server: LiveServer, fd: int) -> ServerConnection:
-        return ServerConnection(self.reactor, server, fd)
-
     def begin_sending(self) -> None:
         connection = self.connection
         assert connection is not None
         self.record.answered = self.reactor.now  # there is no head to wait for
-        connection.push(self.early)
-        self.early = b""
         self.context.server_source = connection.local_address() if WISHES.server_source else None
         self.log_early(b"txn_connect")
-        connection.flush()
-        if connection.failed:
-            connection.unread = True  # reading tells how it ends
-        self.tunnel()
+        far = connection.duplex()
+        far.accept(self.early)
+        self.early = b""
+        self.tunnel(far.is_lost())  # reading tells how it ends
 
     # Events.
 
@@ -113,12 +76,6 @@ class TcpStream(Exchange):
 
     def server_expired(self) -> None:
         self.tunnel_expired()
-
-    def client_drained(self) -> None:
-        if self.phase == TUNNEL:
-            self._touch()
-            self.pump_down()
-            self._over()
 
     def client_gone(self) -> None:
         """A reset from the client."""
@@ -134,7 +91,8 @@ class TcpStream(Exchange):
         if backend is not None and backend.abort_on_close:
             self.client_gone()
 
-    def client_expired(self) -> None:
+    def expired(self, now: int) -> None:
+        """timeout client."""
         self.blame(0x63, 0x44 if self.phase == TUNNEL else 0x43 if self.record.queued >= 0 else 0x51)
         self.finish()
 
@@ -153,10 +111,8 @@ class TcpStream(Exchange):
         try:
             self.write_log(b"txn_close", gauges)
         finally:
-            if self.front.fd >= 0 and not self.front.finished and not self.front.failed:
-                self.front.read(BRIEF)  # what it has sent in vain: unread, it would make a reset of our end
-            self.front.close()
-            LIMITS.connection_over(self.context)
+            self.client.end()
+            self.part()
 
     def abandon(self) -> None:
         self.blame(0x49, 0x2D)  # I: an internal error

@@ -9,10 +9,10 @@ from collections.abc import Callable
 import pytest
 from support.stand import Stand
 
-from pointsman.net.wire import LARGE, ROUNDS
+from pointsman.net.wire import LARGE
 from pointsman.sample.record import Record
-from pointsman.stream.h1front import H1Front
-from pointsman.stream.tcp import TcpFront
+from pointsman.stream.connections import client_connections
+from pointsman.stream.tunnel import ROUNDS
 
 SIZE = 32 << 20
 CONFIG = """
@@ -80,10 +80,8 @@ def test_a_turn_takes_two_goes_of_it_at_most(story: str) -> None:
 
 
 def record_of(stand: Stand) -> Record:
-    for channel in stand.reactor.channels:
-        if isinstance(channel, H1Front | TcpFront):
-            return channel.stream.record
-    raise AssertionError("no connection")
+    (connection,) = client_connections(stand.reactor)
+    return connection.wake().record
 
 
 def turns(stand: Stand, moved: Callable[[], int], size: int) -> list[int]:

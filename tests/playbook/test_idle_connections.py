@@ -18,6 +18,7 @@ from test_memories import Play, Step, Tale, Twin, configurations, responses, sto
 
 from pointsman.admin.commands import streams as commands
 from pointsman.assemble import MEMORIES
+from pointsman.stream.connections import client_connections
 from pointsman.stream.h1front import FORGETS, RESTS, H1Front
 from pointsman.stream.http import HttpStream
 from pointsman.tables.patterns import LISTS
@@ -45,7 +46,7 @@ MOMENT = RESTS + 200  # ms: more than enough, the wheel is coarse
 
 
 def fronts(stand: Stand) -> list[H1Front]:
-    return [one for one in stand.reactor.channels if isinstance(one, H1Front)]
+    return [one for one in client_connections(stand.reactor) if isinstance(one, H1Front)]
 
 
 def front(stand: Stand) -> H1Front:
@@ -324,7 +325,7 @@ def test_a_soft_stop_closes_it_at_the_second_look() -> None:
         answer = asking.take()
         assert b"onnection: close" in answer and stand.until_closed(asking, 500) < 500
         resting.sock.send(b"GET /mine HT")  # on its way when the end comes
-        select.select([front(stand).fd], [], [], 5)
+        select.select([front(stand).wire.fd], [], [], 5)
         stand.live.idle()
         assert not resting.closed
         resting.send(b"TP/1.1\r\nHost: h\r\n\r\n")
@@ -375,7 +376,7 @@ class Restless(Play):
         super().step(step)
         for one in fronts(self.stand):
             if one.stream is not None:
-                one.stream.context.session_variables[b"sess.kept"] = 1
+                one.session.variables[b"sess.kept"] = 1
 
 
 def play(config: str, story: list[Step], answers: list[bytes], rests: bool) -> Tale:
@@ -384,7 +385,7 @@ def play(config: str, story: list[Step], answers: list[bytes], rests: bool) -> T
         for step in story:
             scene.step(step)
             scene.step(Step(time=MOMENT))
-            assert rests or all(one.stream is not None or one.first for one in fronts(stand))
+            assert rests or all(one.stream is not None or one.session.first for one in fronts(stand))
         stand.live.room.stopping = False
         scene.tale.lines = list(stand.lines)
     return scene.tale

@@ -209,7 +209,7 @@ def play(config: str, story: Sequence[Step], responses: Sequence[bytes], remembe
         for step in story:
             scene.step(step)
         tale = scene.tale
-        for one in stand.reactor.channels:
+        for one in (channel.owner() for channel in stand.reactor.channels):
             if isinstance(one, H1Front) and not remembers:
                 assert one.model is None and one.outcome is None and not one.block
             if isinstance(one, H1Back) and not remembers:

@@ -12,7 +12,7 @@ import pytest
 from support.stand import End, Stand
 
 from pointsman.net.reactor import IN, RDHUP
-from pointsman.stream.tcp import TcpFront
+from pointsman.stream.raw import RawFront
 
 CONFIG = """
 defaults
@@ -486,7 +486,7 @@ def test_tcp_a_client_that_gives_up_waiting(phase: str) -> None:
                 client = stand.client()
                 client.sock.send(b"hello")
                 client.sock.shutdown(socket.SHUT_WR)
-                (front,) = [one for one in stand.reactor.channels if isinstance(one, TcpFront)]
+                (front,) = [one for one in stand.reactor.channels if isinstance(one.owner(), RawFront)]
                 front.ready(IN | RDHUP)
             client.take()
             assert stand.lines == ["-1 CC"] and client.closed and not client.reset

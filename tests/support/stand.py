@@ -314,12 +314,12 @@ class Stand:
             assert backend.connections == 0, "streams of a backend"
             assert len(backend.queue) == 0
             for server in backend.servers:
-                pooled = [one for one in server.pool.idle if one.fd >= 0]
+                pooled = [one for one in server.pool.idle if one.is_open]
                 assert server.connections == 0, f"slots of {server.name!r}: {server.connections}"
                 assert len(server.queue) == 0
                 counters = server.counters
                 assert counters.links == counters.idle == len(pooled), f"open connections of {server.name!r}"
-                assert all(one.user is None and not one.out for one in pooled)
+                assert all(one.exchange is None and not one.wire.out for one in pooled)
                 idle += len(pooled)
         assert reactor.open == idle, f"{reactor.open} channels are open, {idle} server connections are idle"
         assert reactor.wheel.waiting == 0, "deadlines on the wheel"
@@ -358,7 +358,7 @@ class Stand:
             end.sock.close()
         for channel in self.reactor.channels:
             if isinstance(channel, Wire) and channel.fd >= 0:
-                Wire.close(channel)
+                channel.close()
             elif channel.fd >= 0:
                 self.reactor.close(channel)
         for fd in self.reactor.given_up:

@@ -22,13 +22,8 @@ from pointsman.log.dates import local_date
 from pointsman.net.clock import wall_ms
 from pointsman.net.timers import NEVER
 from pointsman.server.backend import LiveServer
-from pointsman.stream.exchange import ANSWER, CONNECT, ENDED, FORWARD, IDLE, LAST, PAUSE, QUEUE, TUNNEL
-from pointsman.stream.h1front import H1Front
-from pointsman.stream.http import HttpStream
-from pointsman.stream.tcp import TcpFront, TcpStream
-
-Front = H1Front | TcpFront
-Stream = HttpStream | TcpStream
+from pointsman.stream.connections import ClientConnection, client_connections
+from pointsman.stream.exchange import ANSWER, CONNECT, ENDED, FORWARD, IDLE, LAST, PAUSE, QUEUE, TUNNEL, Exchange
 
 _STEPS: Final = {
     IDLE: 0x52,
@@ -70,18 +65,11 @@ Options:
 """
 
 
-def _fronts(call: Call) -> Iterator[Front]:
-    """Client connections, in the order of their descriptors."""
-    for channel in list(call.view.reactor.channels):
-        if isinstance(channel, H1Front | TcpFront) and (channel.stream is None or channel.stream.phase != ENDED):
-            yield channel
-
-
-def _stream(front: Front) -> Stream:
-    """Its stream; of a connection that rests, one as the next request will find it."""
-    if isinstance(front, H1Front):
-        return front.stream or front.revived()
-    return front.stream
+def _connections(call: Call) -> Iterator[ClientConnection]:
+    """Clients' connections, in the order of their descriptors."""
+    for connection in client_connections(call.view.reactor):
+        if all(stream.phase != ENDED for stream in connection.streams()):
+            yield connection
 
 
 def _identity(call: Call, one: object) -> str:
@@ -152,28 +140,29 @@ class _Seen:
         return _METHODS.index(word) if word in _METHODS else len(_METHODS)
 
 
-def _of_front(call: Call, front: Front, stream: Stream) -> _Seen:
+def _of_connection(call: Call, connection: ClientConnection, stream: Exchange) -> _Seen:
     record, context = stream.record, stream.context
     now = call.view.now
-    due = front.until() if isinstance(front, H1Front) else front.deadline
-    real = context.real_source
+    session = connection.of_session()
+    due = connection.until()
+    real = session.source
     source = real if stream.phase == IDLE else context.source  # what set-src wrote holds for an exchange
     seen = _Seen(
-        _identity(call, front),
+        _identity(call, connection),
         record.number,
         real.family,
-        _source(source, front.door.number),
+        _source(source, session.door.number),
         stream.frontend.name.decode(),
         stream.frontend.number,
         stream.frontend.http,
-        front.door.number,
-        _source(context.real_destination, front.door.number),
+        session.door.number,
+        _source(session.destination, session.door.number),
         accepted=record.accept_date,
         age=max(0, now - record.accepted),
         left=-1 if due == NEVER else due - now,
         phase=stream.phase,
         retries=record.retries,
-        fd=front.fd,
+        fd=connection.descriptor(),
         received=record.uploaded,
         sent=record.sent,
         status=record.status,
@@ -181,13 +170,15 @@ def _of_front(call: Call, front: Front, stream: Stream) -> _Seen:
     )
     if stream.backend is not None:
         seen.backend, seen.backend_number = stream.backend.name.decode(), stream.backend.number
-    connection = stream.connection
     if stream.server is not None:
         seen.server, seen.server_number = stream.server.name.decode(), stream.server.number
         seen.server_address = address_text(stream.server)
-    if connection is not None:
-        seen.server_fd = connection.fd
-        seen.local = _source(connection.local, 0) if connection.local is not None else ""
+    back = stream.connection
+    if back is not None:
+        seen.server_fd = back.wire.fd
+        seen.local = _source(back.local, 0) if back.local is not None else ""
+    elif stream.dialling is not None:
+        seen.server_fd = stream.dialling.wire.fd
     return seen
 
 
@@ -397,10 +388,10 @@ def _filter(call: Call, wish: _Wish, word: str, value: str) -> None:
 
 
 def _seen(call: Call, wish: _Wish) -> Iterator[_Seen]:
-    for front in _fronts(call):
-        stream = _stream(front)
-        if wish.server is None or stream.server is wish.server:
-            yield _of_front(call, front, stream)
+    for connection in _connections(call):
+        for stream in connection.streams() or [connection.shown()]:
+            if wish.server is None or stream.server is wish.server:
+                yield _of_connection(call, connection, stream)
     if wish.server is None:
         for console in call.view.consoles:
             yield _of_console(call, console)
@@ -426,9 +417,8 @@ def show_sess(call: Call) -> str:
 # Ending them.
 
 
-def _kill(front: Front) -> None:
-    """End a stream at once; the log shows K (manual 8.5)."""
-    stream = front.wake() if isinstance(front, H1Front) else front.stream
+def _kill(stream: Exchange) -> None:
+    """End it at once; the log shows K (manual 8.5)."""
     stream.blame(0x4B, _STEPS.get(stream.phase, 0x2D))
     stream.abandon()
 
@@ -438,9 +428,9 @@ def shutdown_session(call: Call) -> str:
     """<id>: what `show sess` lists."""
     if not call.word(0):
         raise CommandError("Session pointer expected (use 'show sess').")
-    for front in _fronts(call):
-        if _identity(call, front) == call.word(0):
-            _kill(front)
+    for connection in _connections(call):
+        if _identity(call, connection) == call.word(0):
+            _kill(connection.wake())
             call.view.settle()
             return ""
     raise CommandError("No such session (use 'show sess').")
@@ -456,8 +446,9 @@ def shutdown_session(call: Call) -> str:
 def shutdown_sessions(call: Call) -> str:
     """shutdown sessions server <backend>/<server>"""
     server: LiveServer = wanted_server(call)[1]
-    for front in _fronts(call):
-        if front.stream is not None and front.stream.server is server:
-            _kill(front)
+    for connection in _connections(call):
+        for stream in connection.streams():
+            if stream.server is server:
+                _kill(stream)
     call.view.settle()
     return ""

@@ -6,7 +6,7 @@ from pointsman.admin.command import ADMIN, OPERATOR, Call, CommandError, command
 from pointsman.admin.publish import publish
 from pointsman.core.diagnostics import ConfigError, Position
 from pointsman.core.words import Word
-from pointsman.sample.context import Context, ListenerFacts, ProxyFacts
+from pointsman.sample.context import Context, ListenerFacts, ProxyFacts, Session
 from pointsman.sample.expression import parse_words
 from pointsman.sample.format import parse_format
 from pointsman.sample.types import Binary, Packed, Type, Value, Where
@@ -72,7 +72,7 @@ async def set_var(call: Call) -> str:
 
 
 def _nobody() -> Context:
-    return Context(ProxyFacts("", 0, False), ListenerFacts("", 0))
+    return Context(ProxyFacts("", 0, False), Session(ListenerFacts("", 0)))
 
 
 def _evaluated(words: list[str]) -> Value | None:

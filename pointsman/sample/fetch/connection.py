@@ -66,7 +66,7 @@ def source_port(ctx: Context) -> int | None:
 @fetch("src_is_local", Type.BOOL, Where.TRAFFIC, Reads.CONNECTION, "7.3.3")
 def source_is_local(ctx: Context) -> bool | None:
     """Whether the client is on this machine."""
-    return _local(ctx.source, ctx.real_destination)
+    return _local(ctx.source, ctx.session.destination)
 
 
 @fetch("dst", Type.ADDR, Where.TRAFFIC, Reads.CONNECTION, "7.3.3")
@@ -84,43 +84,43 @@ def destination_port(ctx: Context) -> int | None:
 @fetch("dst_is_local", Type.BOOL, Where.TRAFFIC, Reads.CONNECTION, "7.3.3")
 def destination_is_local(ctx: Context) -> bool | None:
     """Whether the address that the client connected to is one of this machine."""
-    return _local(ctx.destination, ctx.real_destination)
+    return _local(ctx.destination, ctx.session.destination)
 
 
 @fetch("fc_src", Type.ADDR, Where.TRAFFIC, Reads.CONNECTION, "7.3.3")
 def connection_source(ctx: Context) -> bytes | None:
     """The client's address of the connection itself."""
-    return _packed(ctx.real_source)
+    return _packed(ctx.session.source)
 
 
 @fetch("fc_src_port", Type.SINT, Where.TRAFFIC, Reads.CONNECTION, "7.3.3")
 def connection_source_port(ctx: Context) -> int | None:
     """The client's port of the connection itself."""
-    return _port(ctx.real_source)
+    return _port(ctx.session.source)
 
 
 @fetch("fc_src_is_local", Type.BOOL, Where.TRAFFIC, Reads.CONNECTION, "7.3.3")
 def connection_source_is_local(ctx: Context) -> bool | None:
     """Whether the other end of the connection is on this machine."""
-    return _local(ctx.real_source, ctx.real_destination)
+    return _local(ctx.session.source, ctx.session.destination)
 
 
 @fetch("fc_dst", Type.ADDR, Where.TRAFFIC, Reads.CONNECTION, "7.3.3")
 def connection_destination(ctx: Context) -> bytes | None:
     """Our address of the connection itself."""
-    return _packed(ctx.real_destination)
+    return _packed(ctx.session.destination)
 
 
 @fetch("fc_dst_port", Type.SINT, Where.TRAFFIC, Reads.CONNECTION, "7.3.3")
 def connection_destination_port(ctx: Context) -> int | None:
     """Our port of the connection itself."""
-    return _port(ctx.real_destination)
+    return _port(ctx.session.destination)
 
 
 @fetch("fc_dst_is_local", Type.BOOL, Where.TRAFFIC, Reads.CONNECTION, "7.3.3")
 def connection_destination_is_local(ctx: Context) -> bool | None:
     """Whether the connection ends on this machine: not so where it was intercepted on its way."""
-    return _local(ctx.real_destination, ctx.real_destination)
+    return _local(ctx.session.destination, ctx.session.destination)
 
 
 @fetch("bc_src", Type.ADDR, Where.SERVER_SIDE, Reads.MOVING, "7.3.3")
@@ -162,7 +162,7 @@ def received_proxy_header(ctx: Context) -> bool:
 @fetch("fc_glitches", Type.SINT, Where.TRAFFIC, Reads.MOVING, "7.3.3")
 def client_glitches(ctx: Context) -> int:
     """What was odd, and accepted, in heads on the client's connection so far (proto/glitches.py)."""
-    return ctx.client_glitches
+    return ctx.session.glitches
 
 
 @fetch("bc_glitches", Type.SINT, Where.SERVER_SIDE, Reads.MOVING, "7.3.3")

@@ -17,7 +17,7 @@ from typing import Final
 from pointsman.core.address import AF_INET, AF_INET6, UNIX_ADDRESS, NetAddress, net_address
 from pointsman.net.clock import monotonic_ms, wall_ms
 from pointsman.proto.proxy import render_v1, render_v2
-from pointsman.sample.context import Context, ListenerFacts
+from pointsman.sample.context import Context, ListenerFacts, Session
 from pointsman.server.backend import LiveServer
 from pointsman.server.checks.expect import judge_data, judge_reply, label
 from pointsman.server.checks.http_request import render_request
@@ -68,7 +68,7 @@ class Run:
         self.context = self._context()
 
     def _context(self) -> Context:
-        context = Context(self.server.backend, ListenerFacts("", 0))
+        context = Context(self.server.backend, Session(ListenerFacts("", 0)))
         context.backend = self.server.backend
         context.server = self.server
         context.now = monotonic_ms()

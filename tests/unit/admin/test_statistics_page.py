@@ -17,7 +17,7 @@ from pointsman.admin.page import ACTIONS
 from pointsman.admin.service import Statistics
 from pointsman.proto.h1 import parse_request
 from pointsman.rules.reply import Served
-from pointsman.sample.context import Context, ListenerFacts
+from pointsman.sample.context import Context, ListenerFacts, Session
 from pointsman.server.server import DRAIN, MAINT, STOPPED
 
 PAGE = """    stats enable
@@ -49,7 +49,7 @@ def ask(
     """Status, fields and body; None: the request is not for the page."""
     front = one.view.front("web")
     assert front is not None
-    context = Context(front.frontend, ListenerFacts("", 1))
+    context = Context(front.frontend, Session(ListenerFacts("", 1)))
     length = [f"Content-Length: {len(body)}"] if method == "POST" else []
     head = "\r\n".join([f"{method} {uri} HTTP/1.1", "Host: x", *length, *fields, "", ""])
     context.request = parse_request(head.encode(), True, 100)
@@ -209,7 +209,7 @@ def test_what_does_not_fit_into_a_buffer_is_not_done() -> None:
         one.server("app", "s1").admin = 0
         front = one.view.front("web")
         assert front is not None
-        context = Context(front.frontend, ListenerFacts("", 1))
+        context = Context(front.frontend, Session(ListenerFacts("", 1)))
         head = f"POST /stats HTTP/1.1\r\nHost: x\r\nContent-Length: {limit + 1}\r\n\r\n"
         context.request = parse_request(head.encode(), True, 100)
         context.body = (form + "y" * (limit - len(form))).encode()

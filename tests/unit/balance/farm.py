@@ -2,7 +2,7 @@
 
 from pointsman.core.address import net_address
 from pointsman.proto.message import Request, field
-from pointsman.sample.context import Context, ListenerFacts, ProxyFacts
+from pointsman.sample.context import Context, ListenerFacts, ProxyFacts, Session
 from pointsman.server.algorithm import Algorithm
 from pointsman.server.server import Server
 
@@ -22,7 +22,7 @@ def farm(*weights: int) -> list[Waited]:
 
 
 def stream(uri: str = "/", source: str = "192.0.2.1", fields: dict[str, str] | None = None) -> Context:
-    context = Context(ProxyFacts("f", 2, True), ListenerFacts("", 1))
+    context = Context(ProxyFacts("f", 2, True), Session(ListenerFacts("", 1)))
     context.source = net_address(source, 40000)
     request = Request()
     request.method = b"GET"

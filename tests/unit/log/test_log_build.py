@@ -16,7 +16,7 @@ from pointsman.log.logger import Logger
 from pointsman.log.policy import When
 from pointsman.log.sinks import SinkSet
 from pointsman.log.tags import LIMITS
-from pointsman.sample.context import Context, ListenerFacts, ProxyFacts
+from pointsman.sample.context import Context, ListenerFacts, ProxyFacts, Session
 
 assert pointsman.keywords is not None
 
@@ -52,7 +52,7 @@ def built(text: str, http: bool = True) -> tuple[Logger | None, Diagnostics, Sin
 def line_of(logger: Logger | None, http: bool = True) -> list[bytes]:
     """What it writes of a stream in which nothing happened."""
     assert logger is not None
-    ctx = Context(ProxyFacts("f", 2, http), ListenerFacts("", 1))
+    ctx = Context(ProxyFacts("f", 2, http), Session(ListenerFacts("", 1)))
     ctx.source, ctx.destination = net_address("10.0.0.1", 7), net_address("10.0.0.2", 8)
     ctx.record.accept_date = ctx.now = 1_795_247_534_427
     logger.stream(ctx)

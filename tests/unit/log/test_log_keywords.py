@@ -16,7 +16,7 @@ from pointsman.core.diagnostics import NOWHERE, ConfigError, Diagnostics, Severi
 from pointsman.core.words import Word
 from pointsman.log.keywords import ErrorFormat, LineFormat, LogTag, SendHostname, UniqueIdFormat, UniqueIdHeader
 from pointsman.log.target import DEBUG, ERR, INFO, LogTarget, Syntax, parse_sample, parse_target
-from pointsman.sample.context import Context, ListenerFacts, ProxyFacts
+from pointsman.sample.context import Context, ListenerFacts, ProxyFacts, Session
 
 assert pointsman.keywords is not None
 
@@ -216,7 +216,7 @@ def test_unique_identifier_of_the_manual() -> None:
     configuration, _ = loaded(frontend(r"unique-id-format %{+X}o\ %ci:%cp_%fi:%fp_%Ts_%rt"))
     form = configuration.proxies[0].one(UniqueIdFormat)
     assert form is not None
-    ctx = Context(ProxyFacts("f", 2, True), ListenerFacts("", 1))
+    ctx = Context(ProxyFacts("f", 2, True), Session(ListenerFacts("", 1)))
     ctx.source, ctx.destination = net_address("127.0.0.1", 0x8296), net_address("127.0.0.30", 8080)
     ctx.record.accept_date, ctx.record.number = 0x4F7B0A69 * 1000 + 12, 3
     assert form.format.render(ctx) == b"7F000001:8296_7F00001E:1F90_4F7B0A69_0003"

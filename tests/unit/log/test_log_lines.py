@@ -20,7 +20,7 @@ from pointsman.core.address import UNIX_ADDRESS, NetAddress, net_address
 from pointsman.core.diagnostics import NOWHERE
 from pointsman.core.words import Word
 from pointsman.log import dates
-from pointsman.sample.context import Context, ListenerFacts, ProxyFacts, ServerFacts
+from pointsman.sample.context import Context, ListenerFacts, ProxyFacts, ServerFacts, Session
 from pointsman.sample.encode import encode_log, escape_structured
 from pointsman.sample.format import parse_format
 from pointsman.sample.key import KEY_BITS, Chain, Run, one_key
@@ -173,7 +173,7 @@ def _marks(draw: st.DrawFn, ctx: Context) -> None:
 
 @st.composite
 def streams(draw: st.DrawFn) -> Context:
-    ctx = Context(draw(st.sampled_from(FRONTENDS)), ListenerFacts("f1", draw(st.integers(1, 2))))
+    ctx = Context(draw(st.sampled_from(FRONTENDS)), Session(ListenerFacts("f1", draw(st.integers(1, 2)))))
     ctx.backend, ctx.server = draw(st.sampled_from(BACKENDS)), draw(st.sampled_from(SERVERS))
     ctx.source, ctx.destination = draw(st.sampled_from(ADDRESSES)), draw(st.sampled_from(ADDRESSES))
     maybe: st.SearchStrategy[NetAddress | None] = st.sampled_from([None, *ADDRESSES])
@@ -230,7 +230,7 @@ def test_standard_and_free_formats(text: str, contexts: list[Context]) -> None:
 
 def _one_after_the_other(text: str, changes: list[Callable[[Context], None]]) -> list[bytes]:
     form = parse_format(Word(text, NOWHERE), Where.LOG, merge_spaces=True)
-    ctx = Context(FRONTENDS[0], ListenerFacts("f1", 1))
+    ctx = Context(FRONTENDS[0], Session(ListenerFacts("f1", 1)))
     lines = [form.render_log(ctx)]
     for change in changes:
         change(ctx)
@@ -305,7 +305,7 @@ def usual(ctx: Context) -> None:
 
 
 def test_a_line_between_others_is_the_same_line() -> None:
-    ctx = Context(FRONTENDS[0], ListenerFacts("f1", 1))
+    ctx = Context(FRONTENDS[0], Session(ListenerFacts("f1", 1)))
     usual(ctx)
     for text in ("%[src] %H", HTTP_LOG_FORMAT, TCP_LOG_FORMAT, HTTP_CLF_LOG_FORMAT, "constant", "%{+json}o %(a)ci"):
         form = parse_format(Word(text, NOWHERE), Where.LOG, merge_spaces=True)
@@ -314,7 +314,7 @@ def test_a_line_between_others_is_the_same_line() -> None:
 
 def test_keys_that_meet_in_a_table_keep_their_texts() -> None:
     form = parse_format(Word("%B %ac %fc", NOWHERE), Where.LOG, merge_spaces=True)
-    ctx = Context(FRONTENDS[0], ListenerFacts("f1", 1))
+    ctx = Context(FRONTENDS[0], Session(ListenerFacts("f1", 1)))
     numbers = random.Random(3)
     seen = [(numbers.randrange(1 << 20), numbers.randrange(5000), numbers.randrange(5000)) for _ in range(12_000)]
     for sent, process, frontend in seen + seen[-3000:]:
@@ -325,7 +325,7 @@ def test_keys_that_meet_in_a_table_keep_their_texts() -> None:
 def test_what_is_remembered_is_bounded() -> None:
     form = parse_format(Word("%B %ac", NOWHERE), Where.LOG, merge_spaces=True)
     assert isinstance(form.line, Eight)
-    ctx = Context(FRONTENDS[0], ListenerFacts("f1", 1))
+    ctx = Context(FRONTENDS[0], Session(ListenerFacts("f1", 1)))
     groups = [piece for piece in (form.line.first, form.line.second) if isinstance(piece, Remembered)]
     assert [len(group.table) for group in groups] == [FEW, FEW]
     for number in range(20_000):

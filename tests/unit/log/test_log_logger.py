@@ -15,7 +15,7 @@ from pointsman.log.heading import Heading
 from pointsman.log.logger import Logger, Outlet, default_line
 from pointsman.log.sink import DatagramSink, Sink
 from pointsman.log.target import ALERT, CRIT, DEBUG, EMERG, ERR, INFO, NOTICE, WARNING, LogTarget, Syntax
-from pointsman.sample.context import Context, ListenerFacts, ProxyFacts
+from pointsman.sample.context import Context, ListenerFacts, ProxyFacts, Session
 from pointsman.sample.format import parse_format
 from pointsman.sample.types import Where
 
@@ -57,7 +57,7 @@ def outlet(
 
 
 def context(state: bytes = b"--", http: bool = True) -> Context:
-    ctx = Context(ProxyFacts("www", 2, http), ListenerFacts("", 1))
+    ctx = Context(ProxyFacts("www", 2, http), Session(ListenerFacts("", 1)))
     ctx.source, ctx.destination = net_address("10.0.1.2", 33312), net_address("10.0.3.31", 8012)
     ctx.record.cause, ctx.record.step = state
     ctx.record.status = 200

@@ -7,7 +7,7 @@ import pointsman.log.timers
 from pointsman.core.diagnostics import NOWHERE
 from pointsman.core.words import Word
 from pointsman.log.policy import When, failed, wanted, when
-from pointsman.sample.context import Context, ListenerFacts, ProxyFacts
+from pointsman.sample.context import Context, ListenerFacts, ProxyFacts, Session
 from pointsman.sample.format import parse_format
 from pointsman.sample.types import Where
 
@@ -24,7 +24,7 @@ def stream(
     retries: int = 0,
     redispatched: bool = False,
 ) -> Context:
-    ctx = Context(ProxyFacts("fe", 2, http), ListenerFacts("", 1))
+    ctx = Context(ProxyFacts("fe", 2, http), Session(ListenerFacts("", 1)))
     record = ctx.record
     record.cause, record.step = state.encode()[:2]
     record.status, record.uploaded, record.retries, record.redispatched = status, uploaded, retries, redispatched

@@ -24,7 +24,7 @@ from pointsman.core.vocabulary import sample_words
 from pointsman.core.words import Word
 from pointsman.log import dates
 from pointsman.log.tags import LIMITS
-from pointsman.sample.context import Context, ListenerFacts, ProxyFacts, ServerFacts
+from pointsman.sample.context import Context, ListenerFacts, ProxyFacts, ServerFacts, Session
 from pointsman.sample.format import parse_format
 from pointsman.sample.tag import TAGS
 from pointsman.sample.types import Where
@@ -47,7 +47,7 @@ def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def scene(http: bool = True) -> Context:
     """A request of 0 ms to server s1 of backend be, as on a quiet machine."""
-    ctx = Context(ProxyFacts("fe", 2, http), ListenerFacts("f1", 1))
+    ctx = Context(ProxyFacts("fe", 2, http), Session(ListenerFacts("f1", 1)))
     ctx.source, ctx.destination = net_address("127.0.0.1", 33512), net_address("127.0.0.1", 36519)
     ctx.backend, ctx.server = ProxyFacts("be", 3, http), ServerFacts("s1", 1)
     ctx.server_source, ctx.server_address = net_address("127.0.0.1", 47340), net_address("127.0.0.1", 43383)

@@ -11,17 +11,7 @@ import pytest
 from pointsman.core import calls
 from pointsman.net.pipe import Pipe
 from pointsman.net.reactor import Reactor
-from pointsman.net.wire import BRIEF, LARGE, Wire
-
-
-class Line(Wire):
-    """Does nothing by itself."""
-
-    def readable(self) -> None:
-        pass
-
-    def drained(self) -> None:
-        pass
+from pointsman.net.wire import BRIEF, LARGE, NOBODY, Wire
 
 
 class Bench:
@@ -32,13 +22,13 @@ class Bench:
         self.near, self.source = self.line()
         self.far, self.sink = self.line()
 
-    def line(self) -> tuple[Line, socket.socket]:
+    def line(self) -> tuple[Wire, socket.socket]:
         with socket.create_server(("127.0.0.1", 0)) as door:
             other = socket.create_connection(door.getsockname())
             mine, _ = door.accept()
         other.setblocking(False)
         mine.setblocking(False)
-        wire = Line(self.reactor, mine.detach())
+        wire = Wire(self.reactor, mine.detach(), NOBODY)
         self.reactor.add(wire)
         return wire, other
 

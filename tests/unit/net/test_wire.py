@@ -4,23 +4,27 @@ import select
 import socket
 import struct
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from pointsman.net.reactor import Reactor
-from pointsman.net.wire import Wire
+from pointsman.net.wire import PlainUser, Wire
 
 
-class Line(Wire):
-    """Reads `size` at a time, at most `rounds` times an event."""
+class Line(PlainUser):
+    """A wire, and who reads `size` at a time of it, at most `rounds` times an event."""
 
     def __init__(self, reactor: Reactor, fd: int, size: int = 100, rounds: int = 1000) -> None:
-        super().__init__(reactor, fd)
+        self.wire = Wire(reactor, fd, self)
         self.size = size
         self.rounds = rounds
         self.got: list[bytes | None] = []
         self.drains = 0
         self.losses = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.wire, name)
 
     def readable(self) -> None:
         for _ in range(self.rounds):
@@ -58,7 +62,7 @@ class Bench:
         other.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
         self.others.append(other)
         wire = Line(self.reactor, mine.detach(), size, rounds)
-        self.reactor.add(wire)
+        self.reactor.add(wire.wire)
         return wire, other
 
     def settle(self) -> None:

@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from pointsman.net.reactor import Reactor
-from pointsman.net.wire import Wire
+from pointsman.net.wire import NOBODY, Wire
 
 
 def accepted() -> tuple[socket.socket, int]:
@@ -20,7 +20,7 @@ def accepted() -> tuple[socket.socket, int]:
 def test_a_reset_with_hops_enough_arrives() -> None:
     client, fd = accepted()
     reactor = Reactor()
-    wire = Wire(reactor, fd)
+    wire = Wire(reactor, fd, NOBODY)
     wire.push(b"never sent")
     wire.disappear(9)
     assert wire.failed
@@ -34,7 +34,7 @@ def test_without_hops_the_client_may_not_notice() -> None:
     """With CAP_NET_ADMIN nothing is sent; else the reset does arrive on the loopback interface, one hop away."""
     client, fd = accepted()
     reactor = Reactor()
-    Wire(reactor, fd).disappear(0)
+    Wire(reactor, fd, NOBODY).disappear(0)
     socket.close(fd)
     reactor.epoll.close()
     with client, pytest.raises((TimeoutError, ConnectionResetError)):

@@ -9,7 +9,7 @@ from pointsman.rules.captures import captures_of
 from pointsman.rules.plan import run_steps, steps
 from pointsman.rules.reply import Reply
 from pointsman.rules.rule import Rule
-from pointsman.sample.context import Context, ListenerFacts, ProxyFacts, ServerFacts
+from pointsman.sample.context import Context, ListenerFacts, ProxyFacts, ServerFacts, Session
 
 
 def _fill(head: Head, lines: tuple[str, ...]) -> None:
@@ -20,9 +20,9 @@ def _fill(head: Head, lines: tuple[str, ...]) -> None:
 
 def exchange(line: str = "GET /path?q=1 HTTP/1.1", *lines: str, answer: tuple[str, ...] = ()) -> Context:
     """A request with these fields; `answer` is the status and reason of its response, then that one's fields."""
-    ctx = Context(ProxyFacts("front", 2, True), ListenerFacts("", 1))
-    ctx.source = ctx.real_source = net_address("192.0.2.7", 40000)
-    ctx.destination = ctx.real_destination = net_address("192.0.2.1", 80)
+    ctx = Context(ProxyFacts("front", 2, True), Session(ListenerFacts("", 1)))
+    ctx.source = ctx.session.source = net_address("192.0.2.7", 40000)
+    ctx.destination = ctx.session.destination = net_address("192.0.2.1", 80)
     request = Request()
     method, uri, version = line.split(" ")
     request.method, request.uri, request.minor = method.encode(), uri.encode(), int(version[-1])

@@ -23,7 +23,7 @@ def test_sources(rules: list[str], text: bytes, port: int, family: int) -> None:
     ctx = exchange()
     run(ctx, *(f"http-request {rule}" for rule in rules))
     assert (ctx.source.text, ctx.source.port, ctx.source.family) == (text, port, family)
-    assert ctx.real_source.text == b"192.0.2.7"
+    assert ctx.session.source.text == b"192.0.2.7"
 
 
 def test_destinations() -> None:

@@ -7,10 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rule_stand import error, exchange
 from support.configs import good, section
+from support.stand import Stand
 
 from pointsman.core.diagnostics import NOWHERE, ConfigError
 from pointsman.rules.errors import error_pages
-from pointsman.rules.pages import LARGEST, parse_page, raw_page
+from pointsman.rules.pages import LARGEST, parse_page, unread_page
 from pointsman.rules.reply import Reply
 
 
@@ -132,15 +133,20 @@ def test_files_that_are_too_large(tmp_path: Path) -> None:
 
 
 def test_pages_for_what_could_not_be_read() -> None:
-    plain = raw_page(400, None, exchange())
-    head, _, body = plain.partition(b"\r\n\r\n")
-    assert head.startswith(b"HTTP/1.1 400 Bad request\r\n")
-    assert b"Content-length: %d" % len(body) in head
-    own = Reply(429, [(b"content-length", b"")], b"abc")
-    assert (
-        raw_page(400, own, exchange())
-        == b"HTTP/1.1 429 Too Many Requests\r\ncontent-length: 3\r\nconnection: close\r\n\r\nabc"
-    )
+    status, reason, content, closes = unread_page(400)
+    assert (status, reason, closes) == (400, b"Bad request", True)
+    assert content.startswith(b"<html><body><h1>400 Bad request</h1>")
+    assert unread_page(431)[0::3] == (431, False)
+    assert unread_page(299)[0] == 400
+
+
+def test_what_could_not_be_read_is_answered_with_a_page_of_ones_own(file: str) -> None:
+    text = f"frontend f\n bind 127.0.0.1:1\n mode http\n timeout client 9s\n errorfile 400 {file}\n"
+    with Stand(text) as scene:
+        client = scene.client()
+        client.send(b"GET / nonsense\r\n\r\n")
+        assert client.take() == (b"HTTP/1.1 418 Teapot\r\nx-a: 1\r\ncontent-length: 3\r\nconnection: close\r\n\r\nabc")
+        assert scene.lines == ["400 PR"]
 
 
 @given(st.one_of(st.binary(), st.binary().map(lambda tail: b"HTTP/1.1 200 OK\r\n" + tail)))

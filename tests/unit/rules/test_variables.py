@@ -63,7 +63,7 @@ def test_scopes_of_an_exchange(responding: bool, kept: list[bytes]) -> None:
     ctx.responding = responding
     run(ctx, *(f"http-request set-var({scope}.x) str(1)" for scope in ("txn", "req", "res", "check", "sess")))
     assert sorted(ctx.variables) == kept
-    assert list(ctx.session_variables) == [b"sess.x"]
+    assert list(ctx.session.variables) == [b"sess.x"]
 
 
 def test_variables_of_the_process() -> None:

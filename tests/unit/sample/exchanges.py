@@ -4,7 +4,7 @@ from pointsman.core.address import net_address
 from pointsman.core.diagnostics import Position
 from pointsman.core.words import Word
 from pointsman.proto.message import Head, Request, Response, field
-from pointsman.sample.context import Context, ListenerFacts, ProxyFacts, ServerFacts
+from pointsman.sample.context import Context, ListenerFacts, ProxyFacts, ServerFacts, Session
 from pointsman.sample.expression import parse_expression
 from pointsman.sample.types import Value, Where
 
@@ -42,9 +42,9 @@ def exchange(
 ) -> Context:
     """A context as a stream has it once the request's head is there,
     and the response's if `answer` is its first line."""
-    ctx = Context(ProxyFacts("front", 2, True), ListenerFacts("", 1))
-    ctx.source = ctx.real_source = net_address(source, 40000)
-    ctx.destination = ctx.real_destination = net_address("::1" if ":" in source else "127.0.0.1", 8080)
+    ctx = Context(ProxyFacts("front", 2, True), Session(ListenerFacts("", 1)))
+    ctx.source = ctx.session.source = net_address(source, 40000)
+    ctx.destination = ctx.session.destination = net_address("::1" if ":" in source else "127.0.0.1", 8080)
     request = Request()
     method, uri, version = line.split(" ")
     request.method, request.uri, request.minor = method.encode(), uri.encode("latin-1"), int(version[-1])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pointsman.balance.roundrobin import RoundRobin
 from pointsman.core.arena import Arena, Cells
-from pointsman.sample.context import Context, ListenerFacts, ProxyFacts
+from pointsman.sample.context import Context, ListenerFacts, ProxyFacts, Session
 from pointsman.server.backend import Backend, LiveServer
 from pointsman.server.connection import Dial
 from pointsman.server.queue import Waiter
@@ -104,7 +104,7 @@ class Stream(Waiter):
 
     def choose(self) -> None:
         backend = self.lane.backend
-        server = backend.pick(Context(ProxyFacts("f", 2, True), ListenerFacts("", 1)), [])
+        server = backend.pick(Context(ProxyFacts("f", 2, True), Session(ListenerFacts("", 1))), [])
         assert server is not None
         if backend.reserve(server):
             self.server = server

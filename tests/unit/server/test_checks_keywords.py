@@ -5,7 +5,7 @@ import pytest
 import pointsman.keywords
 from pointsman.config.load import load_text
 from pointsman.core.diagnostics import Diagnostics, Severity
-from pointsman.sample.context import Context, ListenerFacts, ProxyFacts
+from pointsman.sample.context import Context, ListenerFacts, ProxyFacts, Session
 from pointsman.server.checks.http_request import render_request
 from pointsman.server.checks.plan import Plan, make_plan
 from pointsman.server.checks.steps import Connect, Expect, Remark, SendData, SendRequest
@@ -203,7 +203,7 @@ def request(lines: str, defaults: str) -> bytes:
     plan, found = read(lines, defaults)
     assert messages(found, Severity.ALERT) == []
     [step] = [step for step in plan.steps if isinstance(step, SendRequest)]
-    return render_request(step, Context(ProxyFacts("b", 2, True), ListenerFacts("", 0)))
+    return render_request(step, Context(ProxyFacts("b", 2, True), Session(ListenerFacts("", 0))))
 
 
 @pytest.mark.parametrize(
@@ -238,7 +238,7 @@ def test_flags_are_inherited() -> None:
 def test_the_old_trick() -> None:
     plan, _ = read("option httpchk POST / HTTP/1.1\\r\\nHost:\\ x\\r\\nY:z\\r\\n\\r\\nbody")
     [step] = [step for step in plan.steps if isinstance(step, SendRequest)]
-    context = Context(ProxyFacts("b", 2, True), ListenerFacts("", 0))
+    context = Context(ProxyFacts("b", 2, True), Session(ListenerFacts("", 0)))
     assert render_request(step, context) == (
         b"POST / HTTP/1.1\r\nhost: x\r\ny: z\r\ncontent-length: 4\r\nconnection: close\r\n\r\nbody"
     )

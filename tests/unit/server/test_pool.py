@@ -9,7 +9,7 @@ from pointsman.balance.roundrobin import RoundRobin
 from pointsman.core.arena import Arena
 from pointsman.net.reactor import Reactor
 from pointsman.server.backend import Backend, LiveServer
-from pointsman.server.connection import AGGRESSIVE, ALWAYS, NEVER, SAFE, Dial, ServerConnection
+from pointsman.server.connection import AGGRESSIVE, ALWAYS, NEVER, RAW, SAFE, Dial, Dialling, ServerConnection
 
 
 class Lanes:
@@ -35,10 +35,9 @@ class Lanes:
         ours, theirs = socket.socketpair()
         self.others.append(theirs)
         ours.setblocking(False)
-        made = ServerConnection(self.reactor, self.servers[lane], ours.detach())
-        made.connecting = False
+        made = Dialling(self.reactor, self.servers[lane], ours.detach(), None).take(RAW)
+        made.wire.opening = False
         made.served = served
-        self.reactor.add(made)
         return made
 
     def give(self, lane: int, served: int = 1) -> ServerConnection:
@@ -80,19 +79,19 @@ def test_the_limit_counts_all_lanes(lanes: Lanes) -> None:
     for server in lanes.servers:
         server.pool.limit = 3
     kept = [lanes.give(number % 2) for number in range(6)]
-    assert [one.fd >= 0 for one in kept] == [True] * 3 + [False] * 3
+    assert [one.is_open for one in kept] == [True] * 3 + [False] * 3
     assert lanes.shown() == (3, 3, 0)
     assert lanes.take(ALWAYS, False) is kept[2]
     assert lanes.shown() == (3, 2, 0)
-    assert lanes.give(1).fd >= 0
+    assert lanes.give(1).is_open
     kept[2].close()
 
 
 def test_none_is_kept_where_the_limit_or_the_time_is_0(lanes: Lanes) -> None:
     lanes.servers[0].pool.limit = 0
     lanes.servers[1].pool.keep_for = 0
-    assert lanes.give(0).fd < 0
-    assert lanes.give(1).fd < 0
+    assert not lanes.give(0).is_open
+    assert not lanes.give(1).is_open
     assert lanes.shown() == (0, 0, 0)
 
 
@@ -100,10 +99,10 @@ def test_what_is_old_makes_room(lanes: Lanes) -> None:
     pool = lanes.servers[0].pool
     pool.limit = 1
     old = lanes.give(0)
-    assert lanes.give(0).fd < 0
+    assert not lanes.give(0).is_open
     old.since -= pool.keep_for
-    assert lanes.give(0).fd >= 0
-    assert old.fd < 0
+    assert lanes.give(0).is_open
+    assert not old.is_open
     assert lanes.shown() == (1, 1, 0)
 
 

@@ -6,7 +6,7 @@ import pointsman.keywords
 from pointsman.balance.roundrobin import RoundRobin
 from pointsman.core.diagnostics import NOWHERE
 from pointsman.core.words import Word
-from pointsman.sample.context import Context, ListenerFacts, Names, ProxyFacts
+from pointsman.sample.context import Context, ListenerFacts, Names, ProxyFacts, Session
 from pointsman.sample.expression import parse_expression
 from pointsman.sample.types import Value, Where
 from pointsman.server.backend import Backend, LiveServer
@@ -61,7 +61,7 @@ def ctx() -> Context:
         backend("f", {"weight": 3}),
     ):
         names.backends[one.name] = one
-    return Context(frontend, ListenerFacts("", 1))
+    return Context(frontend, Session(ListenerFacts("", 1)))
 
 
 def ask(ctx: Context, text: str) -> Value | None:

@@ -10,7 +10,7 @@ from pointsman.config.load import load_text
 from pointsman.core.address import net_address
 from pointsman.core.diagnostics import Diagnostics
 from pointsman.proto.h1 import parse_request
-from pointsman.sample.context import Context, ListenerFacts
+from pointsman.sample.context import Context, ListenerFacts, Session
 from pointsman.stream.frontends import LiveFrontend
 from pointsman.stream.routing import RouteTable, pick_backend
 
@@ -60,8 +60,8 @@ def frontend(lines: list[str]) -> LiveFrontend:
 
 
 def context(made: LiveFrontend, draw: random.Random) -> Context:
-    ctx = Context(made, ListenerFacts("l", 1))
-    ctx.source = ctx.real_source = net_address("127.0.0.1", 5)
+    ctx = Context(made, Session(ListenerFacts("l", 1)))
+    ctx.source = ctx.session.source = net_address("127.0.0.1", 5)
     lines = [f"Host: {draw.choice('abcdABz')}.example"]
     lines += [
         f"X: {','.join(draw.choice(LETTERS) for _ in range(draw.choice((1, 2))))}"

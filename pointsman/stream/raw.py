@@ -1,0 +1,95 @@
+"""TCP mode's sides: a client's connection whose bytes nobody looks at. The server's is the plain ServerConnection."""
+
+from pointsman.net.duplex import Duplex
+from pointsman.net.reactor import Reactor
+from pointsman.net.wire import BRIEF, Wire, WireUser
+from pointsman.stream.connections import ClientConnection
+from pointsman.stream.exchange import TUNNEL, Exchange
+from pointsman.stream.session import ClientSession
+from pointsman.stream.tcp import RawClient, TcpStream
+
+
+class RawFront(RawClient, WireUser, ClientConnection):
+    def __init__(self, session: ClientSession, reactor: Reactor, fd: int) -> None:
+        super().__init__(session)
+        self.wire = Wire(reactor, fd, self)
+        self.stream = TcpStream(reactor, session, self)
+        reactor.add(self.wire)
+
+    # The stream's client.
+
+    def duplex(self) -> Duplex:
+        return self.wire
+
+    def look_behind(self) -> None:
+        pass
+
+    def end(self) -> None:
+        """Close it."""
+        wire = self.wire
+        if wire.fd >= 0:
+            if not wire.finished and not wire.failed:
+                wire.read(BRIEF)  # what it has sent in vain: unread, it would make a reset of our end
+            self.close()
+
+    # The wire's user.
+
+    def readable(self) -> None:
+        stream = self.stream
+        wire = self.wire
+        if stream.phase == TUNNEL:
+            stream.pump_up()
+        elif wire.failed:
+            stream.client_gone()
+        elif wire.ending:
+            stream.client_ended()
+
+    def again(self) -> None:
+        if self.stream.phase == TUNNEL:
+            self.stream.pump_up()
+
+    def drained(self) -> None:
+        if self.stream.phase == TUNNEL:
+            self.stream.near_drained()
+
+    def moved(self) -> None:
+        self.stream.client_moved()
+
+    def lost(self) -> None:
+        self.stream.client_gone()
+
+    def broken(self) -> None:
+        self.stream.abandon()
+
+    # The client's connection.
+
+    def of_session(self) -> ClientSession:
+        return self.session
+
+    def descriptor(self) -> int:
+        return self.wire.fd
+
+    def streams(self) -> list[Exchange]:
+        return [self.stream]
+
+    def wake(self) -> Exchange:
+        return self.stream
+
+    def shown(self) -> Exchange:
+        return self.stream
+
+    def is_idle(self) -> bool:
+        return False
+
+    def until(self) -> int:
+        return self.stream.deadline
+
+    def look(self) -> None:
+        self.wire.unread = True
+        self.readable()
+
+    def close(self) -> None:
+        wire = self.wire
+        if wire.fd >= 0:
+            wire.close()
+            self.session.closed()
