@@ -25,7 +25,7 @@ from pointsman.core.counters import Counters, Rate
 from pointsman.listener.sockets import BindError, Opening
 from pointsman.net.reactor import IN, Channel, Hook, Reactor
 from pointsman.net.timers import NEVER
-from pointsman.stream.acceptor import Acceptor, Door
+from pointsman.stream.acceptor import Acceptor, Arrival, Door
 from pointsman.stream.share import Share
 
 CLOSED: Final = 0
@@ -213,7 +213,7 @@ class Listener(Channel):
 
     def accepted(self, fd: int, source: NetAddress) -> None:
         """A new connection, already counted."""
-        self.frontend.open(fd, source, self.destination(fd), self.door, self.reactor.now, b"")
+        self.frontend.open(Arrival(fd, source, self.destination(fd), self.door, self.reactor.now))
 
     def destination(self, fd: int) -> NetAddress:
         """The address that the client connected to. A socket that is bound to one needs no system call to know it."""

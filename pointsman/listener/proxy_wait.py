@@ -23,6 +23,7 @@ from pointsman.stream.acceptor import (
     PROXY_NOT_A_HEADER,
     PROXY_TIMEOUT,
     PROXY_TRUNCATED,
+    Arrival,
 )
 
 _READ: Final = 16_384
@@ -34,19 +35,17 @@ class ProxyListener(Listener):
     """Its connections say in their first bytes who the client is."""
 
     def accepted(self, fd: int, source: NetAddress) -> None:
-        wait = ProxyWait(self, fd, source, self.destination(fd))
+        wait = ProxyWait(self, Arrival(fd, source, self.destination(fd), self.door, self.reactor.now))
         self.reactor.add(wait)
         if self.frontend.client_timeout > 0:
             self.reactor.wheel.arm(wait, self.reactor.now + self.frontend.client_timeout)
 
 
 class ProxyWait(Channel):
-    def __init__(self, listener: ProxyListener, fd: int, source: NetAddress, destination: NetAddress) -> None:
-        super().__init__(fd)
+    def __init__(self, listener: ProxyListener, arrival: Arrival) -> None:
+        super().__init__(arrival.fd)
         self.listener = listener
-        self.source = source
-        self.destination = destination
-        self.since = listener.reactor.now
+        self.arrival = arrival
         self.data = b""
 
     def ready(self, events: int) -> None:
@@ -72,13 +71,13 @@ class ProxyWait(Channel):
             return
         if header is None:
             return
-        source, destination = self.source, self.destination
+        arrival = self.arrival
         if header.source is not None and header.destination is not None:
-            source, destination = header.source, header.destination
+            arrival.source, arrival.destination = header.source, header.destination
+        arrival.pending = self.data[header.size :]
         listener = self.listener
-        fd = self.fd
         listener.reactor.release(self)
-        listener.frontend.open(fd, source, destination, listener.door, self.since, self.data[header.size :])
+        listener.frontend.open(arrival)
 
     def expired(self, now: int) -> None:
         self._refuse(PROXY_TIMEOUT)
@@ -91,7 +90,7 @@ class ProxyWait(Channel):
     def _refuse(self, reason: int) -> None:
         listener = self.listener
         listener.reactor.close(self)
-        listener.frontend.refused(self.source, self.destination, listener.door, self.since, reason, not self.data)
+        listener.frontend.refused(self.arrival, reason, not self.data)
         listener.frontend.closed(listener.door)
 
 

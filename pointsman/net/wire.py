@@ -21,6 +21,7 @@ from pointsman.core import calls
 from pointsman.net.duplex import NOTHING, Duplex
 from pointsman.net.pipe import NOT_HERE
 from pointsman.net.reactor import ENDING, GONE, IN, OUT, RDHUP, Channel, Reactor
+from pointsman.net.transport import READ, WRITE, Transport
 
 SMALL: Final = 16_384  # bytes of a read for heads
 BRIEF: Final = 65_536  # for bodies, as long as no more comes at once
@@ -36,6 +37,7 @@ _option: Final = calls.option
 _error: Final = calls.error
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 @trait
 class WireUser:
     """Who has a wire, and is told what happens to it."""
@@ -105,6 +107,9 @@ class Wire(Channel, Duplex):
         self.ending = False  # an event said that reads will reach an end
         self.finished = False  # the end was read: the peer sends no more
         self.opening = False  # its connection is under way
+        self.transport: Transport | None = None  # what its bytes pass through; None: it is plain
+        self.shaking = False  # the transport's handshake is under way
+        self.preface = b""  # goes to the peer before that, plain
         self.failed = 0  # errno of a failed read or write: the connection is lost
         self.shutting = False  # shut our sending side down once `out` is empty
         self.shut_down = False  # it is
@@ -118,6 +123,11 @@ class Wire(Channel, Duplex):
         if self.opening:
             self._open(events)
             return
+        if self.transport is not None:
+            if self.shaking:
+                self._shake(events)
+                return
+            events = self._waits(self.transport, events)
         if events & ENDING:
             self.ending = True
             if events & GONE and not self.failed:
@@ -151,12 +161,61 @@ class Wire(Channel, Duplex):
                 self.ending = True
             if events & (IN | RDHUP | GONE):  # it spoke first, or has closed already
                 self.unread = True
+            if self.shaking:
+                self._shake(OUT)
+                return
             self.user.opened()
             if self.unread and self.fd >= 0:
                 self.user.readable()
 
+    # Its transport.
+
+    def secure(self, transport: Transport) -> None:
+        """All bytes pass through that from now on. Its handshake begins when the connection is open, and `opened` is
+        called when it is over."""
+        self.transport = transport
+        self.shaking = True
+        if not self.opening:
+            self.reactor.another(self)
+
+    def _shake(self, events: int) -> None:
+        """Go on with the handshake."""
+        transport = self.transport
+        assert transport is not None
+        if events & ENDING:
+            self.ending = True
+        try:
+            if self.preface:
+                self.preface = self.preface[_transmit(self.fd, self.preface) :]
+                if self.preface:
+                    return
+            if transport.handshake():
+                if events & GONE:
+                    self.user.not_opened(self.socket_error() or errno.ECONNRESET)
+                return
+        except OSError as error:
+            self.user.not_opened(error.errno or errno.EPROTO)
+            return
+        self.shaking = False
+        self.unread = True  # what came with the peer's last message of the handshake brings no event
+        self.user.opened()
+        if self.unread and self.fd >= 0:
+            self.user.readable()
+
+    def _waits(self, transport: Transport, events: int) -> int:
+        """What events mean where a read may wait to write, or a write to read."""
+        if events & OUT and transport.read_waits == WRITE:
+            events |= IN
+        if events & IN and transport.write_waits == READ:
+            events |= OUT
+        return events
+
     def again(self) -> None:
-        self.user.again()
+        if self.shaking:
+            if not self.opening:
+                self._shake(0)
+        else:
+            self.user.again()
 
     def expired(self, now: int) -> None:
         self.user.expired(now)
@@ -226,8 +285,9 @@ class Wire(Channel, Duplex):
 
     def read(self, size: int) -> bytes | None:
         """Up to `size` bytes; b"" at the end or on an error (then `failed` is set); None: nothing now."""
+        transport = self.transport
         try:
-            data = _receive(self.fd, size)
+            data = _receive(self.fd, size) if transport is None else transport.read(size)
         except OSError as error:
             self.failed = error.errno or 104
             self.finished = True
@@ -240,7 +300,7 @@ class Wire(Channel, Duplex):
             self.unread = False
         else:
             self.plenty = len(data) == size
-            if not self.plenty and not self.ending:
+            if not self.plenty and not self.ending and (transport is None or transport.drained()):
                 self.unread = False
         return data
 
@@ -251,6 +311,7 @@ class Wire(Channel, Duplex):
             and not self.failed
             and self.fd >= 0
             and len(self.out) <= BRIEF
+            and (self.transport is None or self.transport.straight())
             and self.reactor.pipe.usable()
         )
 
@@ -258,6 +319,8 @@ class Wire(Channel, Duplex):
         """Hand up to `most` bytes on to `sink`, for which `straight` holds, and what that was to write before them. How
         many were read; 0 at the end or on an error, as `read` has it; -1: nothing now. If the sink is gone, its
         `failed` is set."""
+        if self.transport is not None:
+            return self._copy(sink, most)
         pipe = self.reactor.pipe
         count = len(sink.out)
         if count:
@@ -289,7 +352,7 @@ class Wire(Channel, Duplex):
         return got
 
     def _copy(self, sink: "Wire", most: int) -> int:
-        """The same where the kernel has no pipes for it: whoever pushes flushes then."""
+        """The same where there is no pipe for it: whoever pushes flushes then."""
         data = self.read(most if most < BRIEF else BRIEF)
         if data is None:
             return -1
@@ -305,7 +368,7 @@ class Wire(Channel, Duplex):
         out = self.out
         if out and not self.blocked and not self.failed:
             try:
-                n = _transmit(self.fd, out)
+                n = _transmit(self.fd, out) if self.transport is None else self.transport.write(out)
             except OSError as error:
                 self.failed = error.errno or 104
                 self.out = b""
@@ -331,6 +394,8 @@ class Wire(Channel, Duplex):
         if self.fd < 0:
             return
         try:
+            if self.transport is not None:
+                self.transport.shut()
             _shut(self.fd)
         except OSError:
             pass  # the peer is gone already: reads will tell
@@ -369,6 +434,9 @@ class Wire(Channel, Duplex):
 
     def close(self) -> None:
         self.out = b""
+        if self.transport is not None:
+            self.transport.close()
+            self.transport = None
         self.user = NOBODY  # they know each other: nobody else would free them soon
         sock = self.sock
         if sock is not None:

@@ -15,6 +15,7 @@ from functools import partial
 
 from pointsman.core.arena import Arena
 from pointsman.core.columns import HELD, NOTHING
+from pointsman.net.transport import Transports
 from pointsman.proto.message import Response
 from pointsman.sample.context import Context, ProxyFacts
 from pointsman.server.algorithm import Algorithm
@@ -45,6 +46,7 @@ class LiveServer(Server):
         self.max_reuse = -1  # exchanges of a connection behind its first; -1: no limit
         self.kept: Kept | None = None  # the last answer (stream/outcome.py)
         self.speaker: Speaker = RAW  # what is spoken on its connections
+        self.transports: Transports | None = None  # what their bytes pass through; None: they are plain
         self.send_proxy = 0  # version of the PROXY header that is sent first; 0: none
 
     @property

@@ -124,7 +124,10 @@ class Dialling(WireUser):
 
     def introduce(self, header: bytes, source: NetAddress, destination: NetAddress) -> None:
         """The PROXY header that goes before all else."""
-        self.wire.push(header)
+        if self.wire.transport is None:
+            self.wire.push(header)
+        else:
+            self.wire.preface = header
         self.told_source = source
         self.told_destination = destination
 

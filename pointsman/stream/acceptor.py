@@ -20,6 +20,7 @@ from pointsman.core.columns import ADMITTED, CURRENT, HELD, NOTHING, WAITING
 from pointsman.core.counters import Counters
 from pointsman.core.wishes import WISHES
 from pointsman.net.reactor import Channel, Reactor
+from pointsman.net.transport import Transports
 from pointsman.sample.context import ListenerFacts, ProxyFacts
 from pointsman.stream.share import Share
 
@@ -117,6 +118,22 @@ class Room:
         waiting.clear()
 
 
+class Arrival:
+    """A connection that was accepted, and what is known of it."""
+
+    def __init__(
+        self, fd: int, source: NetAddress, destination: NetAddress, door: "Door", accepted: int, pending: bytes = b""
+    ) -> None:
+        """`fd` is non-blocking and now the frontend's; `accepted`: when it came (monotonic ms); `pending`: what was
+        received behind its PROXY header."""
+        self.fd = fd
+        self.source = source
+        self.destination = destination
+        self.door = door
+        self.accepted = accepted
+        self.pending = pending
+
+
 class Door(ListenerFacts):
     """The counts of one listening socket. It outlives the socket: connections point to it."""
 
@@ -128,6 +145,7 @@ class Door(ListenerFacts):
         self.climb = self.counters.climb  # without a look-up each time
         self.total = self.counters.total
         self.peak = self.counters.peak
+        self.transports: Transports | None = None  # what its connections' bytes pass through; None: they are plain
         self.frontend: Acceptor | None = None  # whose counters are above its own
         self.waiting: list[Channel] = []
         self.listening_cell = room.arena.take(1)
@@ -199,14 +217,8 @@ class Acceptor(ProxyFacts):
         """There was no connection to accept after all."""
         door.climb(NOTHING, ADMITTED)
 
-    def open(
-        self, fd: int, source: NetAddress, destination: NetAddress, listener: Door, accepted: int, pending: bytes
-    ) -> None:
-        """A connection is ready: `fd` is non-blocking and now the frontend's.
-
-        `accepted` is when it came (monotonic ms), `pending` what was received behind a PROXY header. The frontend calls
-        `closed(listener)` once when it ends.
-        """
+    def open(self, arrival: Arrival) -> None:
+        """A connection is ready. The frontend calls `closed` once when it ends."""
         raise NotImplementedError
 
     def closed(self, listener: Door) -> None:
@@ -236,9 +248,7 @@ class Acceptor(ProxyFacts):
                 room.wake(room.waiting)
             room.arena.ring_others()
 
-    def refused(
-        self, source: NetAddress, destination: NetAddress, listener: Door, accepted: int, reason: int, silent: bool
-    ) -> None:
+    def refused(self, arrival: Arrival, reason: int, silent: bool) -> None:
         """An accepted connection never became a session (its PROXY header failed): for the error log (manual 8.2.5).
 
         `reason` is a key of REFUSALS; `silent`: nothing was received, so `option dontlognull` keeps quiet about it. The

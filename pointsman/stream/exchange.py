@@ -274,17 +274,19 @@ class Exchange(Accounts):
         dialling = self.dialling = Dialling(self.reactor, server, fd, self)
         dialling.aim = server.dial.target
         dialling.address = self.context.server_address
+        if server.transports is not None:
+            dialling.wire.secure(server.transports.connect(fd))
+        if server.send_proxy:
+            context = self.context
+            render = render_v1 if server.send_proxy == 1 else render_v2
+            header = render(context.source, context.destination)
+            dialling.introduce(header, context.source, context.destination)
         self.wake_at(self.reactor.now + backend.connect)
 
     def connected(self, dialling: Dialling) -> None:
         server = self.server
         assert server is not None
-        context = self.context
         self.record.connected = self.reactor.now
-        if server.send_proxy:
-            render = render_v1 if server.send_proxy == 1 else render_v2
-            header = render(context.source, context.destination)
-            dialling.introduce(header, context.source, context.destination)
         self.dialling = None
         self.attach(dialling.take(server.speaker))
         self.begin_sending()

@@ -1,10 +1,9 @@
 """From an accepted connection to its stream: one small class per mode."""
 
-from pointsman.core.address import NetAddress
 from pointsman.core.columns import NOTHING, SESSION
 from pointsman.net.reactor import Reactor
 from pointsman.sample.context import Context
-from pointsman.stream.acceptor import REFUSALS, Door
+from pointsman.stream.acceptor import REFUSALS, Arrival, Door
 from pointsman.stream.exchange import NOTED
 from pointsman.stream.h1front import H1Front
 from pointsman.stream.proxies import Frontend, Program
@@ -28,37 +27,41 @@ class LiveFrontend(Frontend):
             self.noted = now
             self.counters.last_session = now
 
-    def open(
-        self, fd: int, source: NetAddress, destination: NetAddress, listener: Door, accepted: int, pending: bytes
-    ) -> None:
-        self._count(listener)
-        session = ClientSession(self, listener, source, destination, accepted, self.reactor.now)
+    def open(self, arrival: Arrival) -> None:
+        door = arrival.door
+        self._count(door)
+        session = ClientSession(self, arrival, self.reactor.now)
+        transports = door.transports
+        transport = transports.accept(arrival.fd, arrival.pending) if transports is not None else None
         if self.http:
-            front = H1Front(session, self.reactor, fd)
+            front = H1Front(session, self.reactor, arrival.fd)
+            if transport is not None:
+                front.secure(transport)
+                return
             try:
-                front.start(pending)
+                front.start(arrival.pending)
             except Exception:
                 front.broken()  # the listener only tells of it
                 raise
         else:
-            raw = RawFront(session, self.reactor, fd)
+            raw = RawFront(session, self.reactor, arrival.fd)
+            if transport is not None:
+                raw.secure(transport)
+                return
             try:
-                raw.stream.begin(pending)
+                raw.stream.begin(arrival.pending)
             except Exception:
                 raw.broken()
                 raise
 
-    def refused(
-        self, source: NetAddress, destination: NetAddress, listener: Door, accepted: int, reason: int, silent: bool
-    ) -> None:
+    def refused(self, arrival: Arrival, reason: int, silent: bool) -> None:
         """A failed PROXY header: counted, and logged by the error format."""
-        self._count(listener)
+        self._count(arrival.door)
         self.counters.failed_requests += 1
         logger = self.logger
         if logger is None or silent and not self.log_null:
             return
-        session = ClientSession(self, listener, source, destination, accepted, self.reactor.now)
-        context = Context(self, session)
+        context = Context(self, ClientSession(self, arrival, self.reactor.now))
         context.now = self.reactor.now
         context.date_offset = self.program.date_offset
         context.record.ended = self.reactor.now

@@ -18,6 +18,7 @@ from pointsman.core.epoch import EPOCH
 from pointsman.net.duplex import Duplex
 from pointsman.net.reactor import Reactor
 from pointsman.net.timers import NEVER
+from pointsman.net.transport import Transport
 from pointsman.net.wire import BRIEF, LARGE, SMALL, Wire, WireUser
 from pointsman.proto.body import CHUNKED, SIZED, TO_CLOSE, Body, chunk, last_chunk
 from pointsman.proto.body import NONE as NO_BODY
@@ -81,6 +82,19 @@ class H1Front(HttpFront, WireUser, ClientConnection):
         self._arm(limit if limit != FOREVER else self.frontend.client)
         if pending:
             self._begin(pending)
+
+    def secure(self, transport: Transport) -> None:
+        """The connection is open, and its bytes pass through that: its handshake comes first."""
+        self.wire.secure(transport)
+        self._arm(self.frontend.client)
+
+    def opened(self) -> None:
+        session = self.session
+        session.ready = session.since = self.reactor.now
+        self.start(b"")
+
+    def not_opened(self, error: int) -> None:
+        self.close()
 
     def wake(self) -> HttpStream:
         """Its stream, which is made if there is none."""
@@ -150,7 +164,9 @@ class H1Front(HttpFront, WireUser, ClientConnection):
         self.wake().client_gone()
 
     def expired(self, now: int) -> None:
-        if self.phase == WAIT and (self.session.first or self.data):
+        if self.wire.shaking:
+            self.close()
+        elif self.phase == WAIT and (self.session.first or self.data):
             stream = self.wake()
             stream.record.uploaded = len(self.data)
             stream.request_expired(self.session.first, self.session.first and not self.data)

@@ -2,6 +2,7 @@
 
 from pointsman.net.duplex import Duplex
 from pointsman.net.reactor import Reactor
+from pointsman.net.transport import Transport
 from pointsman.net.wire import BRIEF, Wire, WireUser
 from pointsman.stream.connections import ClientConnection
 from pointsman.stream.exchange import TUNNEL, Exchange
@@ -15,6 +16,21 @@ class RawFront(RawClient, WireUser, ClientConnection):
         self.wire = Wire(reactor, fd, self)
         self.stream = TcpStream(reactor, session, self)
         reactor.add(self.wire)
+
+    def secure(self, transport: Transport) -> None:
+        """The connection is open, and its bytes pass through that: its handshake comes first."""
+        self.wire.secure(transport)
+        self.stream.touch_client()
+
+    def opened(self) -> None:
+        session = self.session
+        record = self.stream.record
+        session.ready = session.since = record.handshake = record.begun = self.wire.reactor.now
+        self.stream.begin(b"")
+
+    def not_opened(self, error: int) -> None:
+        self.stream.part()
+        self.close()
 
     # The stream's client.
 

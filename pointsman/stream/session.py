@@ -4,27 +4,24 @@ It lives as long as the connection; streams come and go. What rules and log line
 (sample/context.py).
 """
 
-from pointsman.core.address import NetAddress
 from pointsman.sample.context import Session
 from pointsman.sample.record import Record
 from pointsman.server.backend import LiveServer
 from pointsman.server.connection import ServerConnection
-from pointsman.stream.acceptor import Door
+from pointsman.stream.acceptor import Arrival
 from pointsman.stream.proxies import Frontend
 
 
 class ClientSession(Session):
-    def __init__(
-        self, frontend: Frontend, door: Door, source: NetAddress, destination: NetAddress, accepted: int, now: int
-    ) -> None:
-        """`accepted`: when the connection came; `now`: it is ready (monotonic ms)."""
-        super().__init__(door)
+    def __init__(self, frontend: Frontend, arrival: Arrival, now: int) -> None:
+        """`now`: it is ready (monotonic ms)."""
+        super().__init__(arrival.door)
         self.frontend = frontend
-        self.door = door
-        self.source = source
-        self.destination = destination
-        self.accepted = accepted
-        self.accept_date = accepted + frontend.program.date_offset
+        self.door = arrival.door
+        self.source = arrival.source
+        self.destination = arrival.destination
+        self.accepted = arrival.accepted
+        self.accept_date = arrival.accepted + frontend.program.date_offset
         self.ready = now
         self.first = True  # no exchange of it is over yet
         self.since = now  # when the exchange before was over, or the connection ready (monotonic ms)
@@ -32,7 +29,7 @@ class ClientSession(Session):
         self.challenged = False  # that exchange ended with 401 or 407
         self.own: ServerConnection | None = None  # kept for this client alone
         # Of the exchange before, for who looks at a connection that has no stream.
-        self.began = accepted
+        self.began = arrival.accepted
         self.uploaded = 0
         self.sent = 0
         self.retries = 0

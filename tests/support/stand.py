@@ -36,7 +36,7 @@ from pointsman.sample.context import Context
 from pointsman.sample.record import Record
 from pointsman.sample.variables import PROCESS
 from pointsman.server.backend import LiveServer
-from pointsman.stream.acceptor import Door
+from pointsman.stream.acceptor import Arrival, Door
 from pointsman.stream.frontends import LiveFrontend
 from pointsman.stream.proxies import BackendProxy
 
@@ -230,7 +230,8 @@ class Stand:
         door = self.doors[id(frontend)]
         frontend.admit(door, self.reactor.now)
         frontend.arrived(door)
-        frontend.open(accepted.detach(), self._source(net_address(*source)), self._here(), door, self.reactor.now, b"")
+        address = self._source(net_address(*source))
+        frontend.open(Arrival(accepted.detach(), address, self._here(), door, self.reactor.now))
         return self._end(sock)
 
     def _source(self, address: NetAddress) -> NetAddress:

@@ -8,7 +8,7 @@ from pointsman.core.address import AddressSpec, NetAddress
 from pointsman.listener.listener import Listener
 from pointsman.listener.sockets import Opening, SocketOptions
 from pointsman.net.reactor import Reactor
-from pointsman.stream.acceptor import Acceptor, Door, Room
+from pointsman.stream.acceptor import Acceptor, Arrival, Door, Room
 
 
 class Frontend(Acceptor):
@@ -18,16 +18,12 @@ class Frontend(Acceptor):
         self.doors: list[Door] = []
         self.refusals: list[tuple[int, bool]] = []
 
-    def open(
-        self, fd: int, source: NetAddress, destination: NetAddress, listener: Door, accepted: int, pending: bytes
-    ) -> None:
-        self.opened.append((fd, source, destination, pending))
-        self.doors.append(listener)
+    def open(self, arrival: Arrival) -> None:
+        self.opened.append((arrival.fd, arrival.source, arrival.destination, arrival.pending))
+        self.doors.append(arrival.door)
         self.counters.sessions += 1
 
-    def refused(
-        self, source: NetAddress, destination: NetAddress, listener: Door, accepted: int, reason: int, silent: bool
-    ) -> None:
+    def refused(self, arrival: Arrival, reason: int, silent: bool) -> None:
         self.refusals.append((reason, silent))
 
     def end(self, index: int = 0) -> None:
