@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 from pointsman import __version__
 from pointsman.master.channel import Channel, inherited
 from pointsman.worker.arguments import Options, Refusal, UsageError, parse
-from pointsman.worker.console import Console
+from pointsman.worker.console import Console, standard_stream
 from pointsman.worker.notify import VARIABLE
 
 if TYPE_CHECKING:
@@ -30,8 +30,9 @@ OK: Final = 0
 FAILED: Final = 1
 
 
-def _fill_standard_descriptors() -> None:
-    """Put one that cannot be written in the place of each standard descriptor that is closed.
+def _prepare_standard_streams() -> None:
+    """Put a descriptor that cannot be written in the place of each standard one that is closed; and let no line that
+    nobody can read be a fault.
 
     The next file or socket would get its number, and what is printed would go there. Log lines for it are counted as
     dropped.
@@ -41,15 +42,14 @@ def _fill_standard_descriptors() -> None:
             os.fstat(fd)
         except OSError:
             os.open(os.devnull, os.O_RDONLY)  # takes the lowest number, which is this one
-    for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:  # it was closed when the interpreter started
-            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 (for the life of the process)
+    sys.stdout = standard_stream(1, sys.stdout)
+    sys.stderr = standard_stream(2, sys.stderr)
 
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run the command; `words` are those behind the program's name. Returns the exit status."""
     if words is None:
-        _fill_standard_descriptors()
+        _prepare_standard_streams()
         signal.signal(signal.SIGALRM, signal.SIG_IGN)  # in all processes, as in HAProxy: nothing here sets an alarm
     console = Console()
     if words is None:

@@ -32,7 +32,7 @@ LOCKS = Path(__file__).parents[1] / "build"
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Nothing is tested that is not what stands in the source, and INT and HUP have their usual effects."""
+    """Nothing is tested that is not what stands in the source, and INT, HUP and streams have their usual effects."""
     interpreted = os.environ.get("POINTSMAN_INTERPRETED") == "1"
     if not interpreted and runpy.run_path(str(Path(__file__).parents[1] / "compiled.py"))["is_stale"]():
         raise pytest.UsageError(
@@ -47,6 +47,8 @@ def pytest_configure(config: pytest.Config) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    # Some containers set it. Unbuffered streams forget what they could not write: no later flush of a program fails.
+    os.environ.pop("PYTHONUNBUFFERED", "")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

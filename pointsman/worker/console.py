@@ -1,18 +1,49 @@
 """What the program says on the terminal: findings and messages on stderr, in HAProxy's form.
 
 Quiet mode (-q, `quiet`) silences all of it, alerts too; verbose mode (-V) takes precedence over quiet mode.
+
+A stream that cannot be written (a full disk, a reader that has gone, a pipe that is full) is no reason to end, whoever
+prints: see `Unheard`.
 """
 
+import io
 import os
 import sys
+from typing import TYPE_CHECKING, TextIO
 
 from pointsman import __version__
 from pointsman.core.diagnostics import STARTUP, Diagnostics, Finding, Severity
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 
 def _line(severity: Severity, text: str) -> str:
     head = f"[{severity.name}]"
     return f"{head:<10} ({os.getpid()}) : {text}"
+
+
+class Unheard(io.FileIO):
+    """A standard stream from which what cannot be written vanishes.
+
+    Python itself keeps it and tries again, and fails again, at each flush: before a fork, in the children too, and at
+    the program's end, whose status it changes.
+    """
+
+    def write(self, data: "ReadableBuffer", /) -> int:
+        """How much of it is done with: all of it where it could not be written."""
+        try:
+            return super().write(data) or len(memoryview(data))  # None: it would block
+        except OSError:
+            return len(memoryview(data))
+
+
+def standard_stream(fd: int, former: TextIO | None) -> TextIO:
+    """What takes the place of `sys.stdout` or `sys.stderr`, as Python has made it (None: it was closed)."""
+    raw = io.BufferedWriter(Unheard(fd, "w", closefd=False))
+    if former is None:
+        return io.TextIOWrapper(raw, errors="backslashreplace")
+    return io.TextIOWrapper(raw, former.encoding, former.errors, line_buffering=fd == 2)
 
 
 class Console:
@@ -62,16 +93,8 @@ class Console:
             self.list(text)
 
     def list(self, text: str) -> None:
-        """What was asked for, on stdout, in quiet mode too.
-
-        Its reader may have gone (`| head -1`), or the disk be full: that ends nothing, and the rest goes nowhere.
-        """
-        try:
-            print(text, flush=True)
-        except OSError:
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, 1)  # or Python would complain at its end of what it could not write
-            os.close(nowhere)
+        """What was asked for, on stdout, in quiet mode too."""
+        print(text, flush=True)
 
     def _show(self, finding: Finding) -> None:
         if finding.severity >= Severity.ALERT:
@@ -101,8 +124,4 @@ class Console:
 
     @staticmethod
     def _write(text: str) -> None:
-        """On stderr; nobody reads it where that is closed or full, which is no reason to end."""
-        try:
-            print(text, file=sys.stderr, flush=True)
-        except OSError:
-            pass
+        print(text, file=sys.stderr, flush=True)

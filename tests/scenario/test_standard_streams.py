@@ -1,5 +1,5 @@
-"""Logs to stdout and stderr, whatever these are: /dev/null, a full device, or nothing at all (cron, nohup, systemd's
-StandardOutput=null): the program runs, and lines that nobody can read are counted."""
+"""Logs to stdout and stderr, whatever these are: /dev/null, a full device, a full pipe, or nothing at all (cron, nohup,
+systemd's StandardOutput=null): the program runs, and lines that nobody can read are counted."""
 
 import contextlib
 import os
@@ -35,8 +35,13 @@ NUMBERS = {"stdout": 1, "stderr": 2}
 
 
 @contextlib.contextmanager
-def started(folder: Path, stream: str, target: str, lanes: int, words: list[str]) -> Iterator[int]:
-    """The program with that stream at `target`; "" closes it. The port that it serves."""
+def started(
+    folder: Path, stream: str, target: str, lanes: int, words: list[str], stdin: int = subprocess.DEVNULL
+) -> Iterator[int]:
+    """The program with that stream at `target`; "" closes it, "&0" is `stdin`. The port that it serves.
+
+    It ends by a soft stop, with status 0.
+    """
     port = free_port()
     path = folder / "one.cfg"
     path.write_text(CONFIG.format(stream=stream, folder=folder, lanes=lanes, port=port))
@@ -45,7 +50,7 @@ def started(folder: Path, stream: str, target: str, lanes: int, words: list[str]
         ["sh", "-c", shell, "sh", *POINTSMAN.command, *words, "-p", str(folder / "pid"), "-f", str(path)],
         cwd=folder,
         env=environment(),
-        stdin=subprocess.DEVNULL,
+        stdin=stdin,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -56,6 +61,8 @@ def started(folder: Path, stream: str, target: str, lanes: int, words: list[str]
             assert process.wait(10) == 0
             pid = int((folder / "pid").read_text())
         yield port
+        os.kill(pid, signal.SIGUSR1)
+        assert process.wait(10) == 0
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGTERM)
@@ -88,6 +95,25 @@ def test_it_runs(tmp_path: Path, stream: str, target: str, lanes: int, words: li
     with started(tmp_path, stream, target, lanes, words) as port:
         for _ in range(5):
             assert serves(port)
+
+
+@pytest.mark.parametrize("lanes", [1, 2])
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+@pytest.mark.parametrize("words", [["-db"], ["-D"]], ids=["foreground", "daemon"])
+def test_a_pipe_that_nobody_reads(tmp_path: Path, stream: str, lanes: int, words: list[str]) -> None:
+    """It is full, and whoever shares it has made it one that does not block."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with contextlib.suppress(BlockingIOError):
+        while os.write(writing, bytes(4096)):
+            pass
+    try:
+        with started(tmp_path, stream, "&0", lanes, words, stdin=writing) as port:
+            for _ in range(5):
+                assert serves(port)
+    finally:
+        os.close(reading)
+        os.close(writing)
 
 
 @pytest.mark.parametrize(
