@@ -101,7 +101,6 @@ class Keeper:
         if not self._all_begin():
             return 1
         readiness.tell()
-        self.watch = Watch(self.plan.lane_timeout / 1000)
         if self.channel is not None:
             self.channel.send("ready")
         while not self._through():
@@ -117,10 +116,12 @@ class Keeper:
         while not all(self.generation.is_alive(place) for place in range(self.plan.lanes + 1)):
             number = wait_for_signal(urgent, _LOOK)
             if not number:
+                self._look_for_stuck()
                 continue
             if number == signal.SIGCHLD:
                 for pid, status, _ in self._ended():
                     self.console.alert(f"[pointsman.main()] A process ({pid}) {exit_words(status)} at its start.")
+                    self._tell_where(pid, status)
                     self._kill_all()
                     return False
             else:
@@ -220,11 +221,12 @@ class Keeper:
         blocking = self.generation.in_the_way()
         in_the_way = {pid for pid, place in self.places.items() if place in blocking}
         for pid in self.watch.look(turns, in_the_way):
-            why = "others wait for a lock that it holds" if pid in in_the_way else "pointsman-lane-timeout"
+            begun = turns[pid] > 0
+            why = "others wait for a lock that it holds" if begun and pid in in_the_way else "pointsman-lane-timeout"
             self._say(
                 ALERT,
-                f"{self._name(self.places[pid]).capitalize()} ({pid}) has not turned for "
-                f"{self.watch.patience(pid in in_the_way):g} seconds and is killed ({why}).",
+                f"{self._name(self.places[pid]).capitalize()} ({pid}) has not {'turned' if begun else 'begun to turn'} "
+                f"for {self.watch.patience(begun, pid in in_the_way):g} seconds and is killed ({why}).",
             )
 
     def _kill_obstinate(self) -> None:
@@ -312,6 +314,7 @@ class Keeper:
         if pid == 0:
             self._become(place, keeper, words)
         self.places[pid] = place
+        self.watch.born(pid)
         self.last_words[pid] = words
         if self.paused and place != self.control:
             tell(pid, signal.SIGTTOU)

@@ -2,7 +2,8 @@
 
 Each process notes once a second that its loop has turned (stream/share.py). The keeper looks about as often. One whose
 note is older than `pointsman-lane-timeout` is killed: it serves nobody, but holds connections, locks and slots. Where
-others wait for a lock that it holds, this takes a second or two, whatever the timeout is (core/arena.py).
+others wait for a lock that it holds, this takes a second or two, whatever the timeout is (core/arena.py). One that does
+not even begin to turn is given as long from its fork, and not less than `STARTING`.
 
 While the keeper itself did not run (a machine that was suspended, a container that was frozen), neither did the
 others: what it overslept does not count.
@@ -27,6 +28,7 @@ from pointsman.master.processes import tell
 
 LOOK: Final = 1.0  # s between two looks
 HELD: Final = 1.0  # s without a turn, of a process for which others wait
+STARTING: Final = 10.0  # s that a process may take to begin at least: one of a large configuration has much to do
 _NOTED: Final = 1.0  # s that a note may be old although the loop turns
 _OVERSLEPT: Final = 1.0  # s that a look may be late
 _LAST_WORDS: Final = 1.0  # s from ABRT to KILL
@@ -69,19 +71,29 @@ def place_of(words: bytes) -> str:
 
 
 class Watch:
-    """Looks for processes that are stuck. `limit`: seconds without a turn; 0: only those that hold up others are."""
+    """Looks for processes that are stuck. `limit`: seconds without a turn; 0: only those that hold up others are.
+
+    Each process is announced by `born`.
+    """
 
     def __init__(self, limit: float) -> None:
         self.limit = limit
         self.looked = self.calm = time.monotonic()  # the last look; since when everything ran
+        self.births: dict[int, float] = {}  # when each process was forked
         self.doomed: dict[int, float] = {}  # who got ABRT, and when KILL follows
 
     def wait(self, seconds: float) -> float:
         """How long the keeper may sleep, which otherwise had nothing to do for so long."""
         return min(seconds, LOOK)
 
-    def patience(self, in_the_way: bool) -> float:
-        """Seconds without a turn; 0: for ever."""
+    def born(self, pid: int) -> None:
+        """That process has been forked."""
+        self.births[pid] = time.monotonic()
+
+    def patience(self, begun: bool, in_the_way: bool) -> float:
+        """Seconds without a turn, of a process that has turned before or of one that starts; 0: for ever."""
+        if not begun:
+            return max(STARTING, self.limit) if self.limit else 0.0
         return min(HELD, self.limit or HELD) if in_the_way else self.limit
 
     def look(self, turns: dict[int, float], in_the_way: Collection[int] = ()) -> list[int]:
@@ -98,10 +110,12 @@ class Watch:
             if now >= kill_at and pid in turns:
                 tell(pid, signal.SIGKILL)
         self.doomed = {pid: kill_at for pid, kill_at in self.doomed.items() if pid in turns}
+        self.births = {pid: birth for pid, birth in self.births.items() if pid in turns}
         stuck: list[int] = []
         for pid, turned in turns.items():
-            limit = self.patience(pid in in_the_way)
-            if turned and limit and now - max(turned, self.calm) > limit + _NOTED and pid not in self.doomed:
+            limit = self.patience(turned > 0, pid in in_the_way)
+            since = max(turned or self.births[pid], self.calm)
+            if limit and now - since > limit + _NOTED and pid not in self.doomed:
                 stuck.append(pid)
         for pid in stuck:
             tell(pid, signal.SIGABRT)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from support.counting import CountingOrigin
 from support.ports import free_port
-from support.programs import POINTSMAN, environment
+from support.programs import POINTSMAN, Notified, environment
 
 pytestmark = pytest.mark.alone  # who is stuck is told by the time
 CONFIG = """
@@ -39,20 +39,23 @@ signal.signal({int(signal.SIGRTMIN) + 5}, endless)
 class Running:
     """The program; a process of it that gets `stick` computes without end."""
 
-    def __init__(self, folder: Path, lanes: int, limit: str, more: str = "", code: str = ENDLESS) -> None:
+    def __init__(
+        self, folder: Path, lanes: int, limit: str, more: str = "", code: str = ENDLESS, begins: bool = True
+    ) -> None:
         self.port = free_port()
         (folder / "one.cfg").write_text(CONFIG.format(lanes=lanes, limit=limit, port=self.port) + more)
         (folder / "sitecustomize.py").write_text(code)
         self.errors = folder / "stderr"
         paths = os.pathsep.join([str(folder), environment()["PYTHONPATH"]])
-        with self.errors.open("wb") as errors:
+        with Notified() as notified, self.errors.open("wb") as errors:
             self.process = subprocess.Popen(
                 [*POINTSMAN.command, "-db", "-f", str(folder / "one.cfg")],
                 cwd=folder,
-                env={**environment(), "PYTHONPATH": paths},
+                env={**notified.environment, "PYTHONPATH": paths},
                 stderr=errors,
             )
-        until(lambda: self.ask() > 0, 10)
+            # That a lane serves does not say that all have begun.
+            assert not begins or notified.is_ready(10), self.printed()
 
     def ask(self) -> int:
         """Who serves; 0: nobody does."""
@@ -193,6 +196,48 @@ def test_control_is_replaced_too(tmp_path: Path) -> None:
         program.stick(control)
         until(lambda: "forked: control" in program.printed())
         assert f"Control ({control}) has not turned" in program.printed()
+    finally:
+        program.end()
+
+
+STILLBORN = f"""
+import random, signal
+from pointsman.master import stuck
+def still(*words):
+    while True:
+        signal.pause()
+def prepare():
+    signal.signal({int(signal.SIGRTMIN) + 5}, lambda number, frame: setattr(random, "seed", still))
+    stuck.STARTING = 0.2
+prepare()
+"""
+
+
+def test_a_process_that_does_not_begin(tmp_path: Path) -> None:
+    """A lane is killed, and so are its successors, while the others serve. The keeper has learnt to make such lanes."""
+    program = Running(tmp_path, 2, "200ms", code=STILLBORN)
+    try:
+        first, second, control = children(program.process.pid)
+        program.stick(program.process.pid)
+        os.kill(first, signal.SIGKILL)
+        until(lambda: "New worker" in program.printed())
+        still = next(pid for pid in children(program.process.pid) if pid not in (second, control))
+        until(lambda: f"Current worker ({still}) exited" in program.printed())
+        assert f"Lane 1 ({still}) has not begun to turn for 0.2 seconds and is killed" in program.printed()
+        assert f"Former worker ({still}) stood in still (sitecustomize.py:" in program.printed()
+        assert program.ask() == second
+    finally:
+        program.end()
+
+
+def test_a_start_at_which_a_process_does_not_begin(tmp_path: Path) -> None:
+    """It fails, and says where that process stood."""
+    program = Running(tmp_path, 2, "200ms", code=STILLBORN + "random.seed = still\n", begins=False)
+    try:
+        assert program.process.wait(10) == 1
+        assert "has not begun to turn for 0.2 seconds and is killed (pointsman-lane-timeout)." in program.printed()
+        assert "exited with code 134 (Aborted) at its start." in program.printed()
+        assert "stood in still (sitecustomize.py:" in program.printed()
     finally:
         program.end()
 

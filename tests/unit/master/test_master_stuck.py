@@ -32,6 +32,7 @@ ABORT = [(7, signal.SIGABRT), (7, signal.SIGCONT)]
 
 def test_who_has_not_turned_for_too_long(sent: list[tuple[int, int]], clock: list[float]) -> None:
     watch = Watch(5)
+    watch.born(9)
     for clock[0] in (101.0, 102.0, 103.0, 104.0, 105.0, 106.0):
         assert watch.look({7: 100.0, 8: clock[0] - 1, 9: 0.0}) == []  # 9 has not begun
     clock[0] = 106.5
@@ -57,6 +58,29 @@ def test_what_the_keeper_overslept_does_not_count(sent: list[tuple[int, int]], c
         assert watch.look({7: 100.5}) == []
     clock[0] = 206.5
     assert watch.look({7: 100.5}) == [7]
+
+
+@pytest.mark.parametrize(("limit", "patience"), [(0, 0), (2, 10), (10, 10), (30, 30)])
+def test_who_does_not_begin(sent: list[tuple[int, int]], clock: list[float], limit: int, patience: int) -> None:
+    """Has ten seconds at least, in the way of others or not; its successor has as long again."""
+    watch = Watch(limit)
+    for number in range(100, 250, 50):
+        clock[0] = number
+        watch.look({})  # the keeper has turned all the time
+        watch.born(7)
+        if not patience:
+            for _ in range(49):
+                clock[0] += 1.0
+                assert watch.look({7: 0.0}, {7}) == []
+            continue
+        for _ in range(patience + 1):
+            clock[0] += 1.0
+            assert watch.look({7: 0.0}, {7}) == []
+        clock[0] += 0.5
+        assert watch.look({7: 0.0}, {7}) == [7]
+        clock[0] += 0.1
+        watch.look({})
+    assert sent == (ABORT * 3 if patience else [])
 
 
 @pytest.mark.parametrize("limit", [0, 30])
