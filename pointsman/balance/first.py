@@ -31,6 +31,13 @@ class First(Algorithm):
             return self.pick(context)
         return full
 
+    def peek(
+        self, context: Context, avoid: Collection[Server] = (), after: Collection[Server] | None = None
+    ) -> list[Server]:
+        """A pick moves nothing: it is asked."""
+        server = self.pick(context, avoid)
+        return [] if server is None else [server]
+
 
 @algorithm("first")
 def first(args: Args, argument: str) -> Make:

@@ -161,6 +161,18 @@ class Hashed(Algorithm):
         value = self.key.hash(context, self.function)
         if value is None or not self.table.servers:
             return self.keyless.pick(context, avoid)
+        return self._of_hash(value, avoid)
+
+    def peek(
+        self, context: Context, avoid: Collection[Server] = (), after: Collection[Server] | None = None
+    ) -> list[Server]:
+        """The server of the key, which moves nothing; without a key, whose turn it is."""
+        value = self.key.hash(context, self.function)
+        if value is None or not self.table.servers:
+            return self.keyless.peek(context, avoid, after)
+        return [self._of_hash(value, avoid)]
+
+    def _of_hash(self, value: int, avoid: Collection[Server]) -> Server:
         if self.avalanche:
             value = avalanche(value)
         first = self.table.find(value)

@@ -46,6 +46,13 @@ class LeastConn(Algorithm):
             return self.pick(context)
         return best
 
+    def peek(
+        self, context: Context, avoid: Collection[Server] = (), after: Collection[Server] | None = None
+    ) -> list[Server]:
+        """A pick moves nothing (loads change when its stream begins): it is asked."""
+        server = self.pick(context, avoid)
+        return [] if server is None else [server]
+
     def took(self, server: Server) -> None:
         server.row.moved = self.cells.add(self.moves, 1)
 

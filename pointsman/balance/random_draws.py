@@ -8,7 +8,7 @@ from bisect import bisect_right
 from collections.abc import Collection
 from itertools import accumulate
 
-from pointsman.balance.load import allowed, lighter
+from pointsman.balance.load import allowed, lighter, looks_lighter
 from pointsman.balance.registry import Make, algorithm
 from pointsman.config.keyword import Args
 from pointsman.core.diagnostics import ConfigError
@@ -49,6 +49,22 @@ class Random(Algorithm):
                 if lighter(server, best, context.now):
                     best = server
         return best
+
+    def peek(
+        self, context: Context, avoid: Collection[Server] = (), after: Collection[Server] | None = None
+    ) -> list[Server]:
+        """Each may be drawn by all draws, and then it is taken, unless it carries too much: then the lightest is."""
+        servers = [server for server in self.servers if server not in avoid] or self.servers
+        found: list[Server] = []
+        for drawn in servers:
+            best = drawn
+            if self.factor and not allowed(drawn, self.servers, self.factor):
+                for server in servers:
+                    if looks_lighter(server, best, context.now):
+                        best = server
+            if best not in found:
+                found.append(best)
+        return found
 
 
 @algorithm("random", argument="<draws>")

@@ -64,6 +64,31 @@ class RoundRobin(Algorithm):
             return None
         return schedule[self.turn(len(schedule))]
 
+    def peek(
+        self, context: Context, avoid: Collection[Server] = (), after: Collection[Server] | None = None
+    ) -> list[Server]:
+        """Whose turn it is. Turns of weights without a schedule are computed aside, where no pick sees them."""
+        if not self.servers:
+            return []
+        aside = None if self.strides is None else Strides(self.strides.weights)
+        turn: int = self.cells.load(self.position)
+        if after is not None:
+            turn = self._turn_from(turn, after, aside) + 1
+        return [self._whose(self._turn_from(turn, avoid, aside), aside)]
+
+    def _turn_from(self, turn: int, avoid: Collection[Server], aside: Strides | None) -> int:
+        """The turn that a pick ends with which begins with that one."""
+        if not avoid or all(one in avoid for one in self.servers):
+            return turn
+        while self._whose(turn, aside) in avoid:
+            turn += 1
+        return turn
+
+    def _whose(self, turn: int, aside: Strides | None) -> Server:
+        if aside is not None:
+            return self.servers[aside.turn(turn)]
+        return self.schedule[turn % len(self.schedule)]
+
 
 class StaticRoundRobin(RoundRobin):
     """The configured weights count, whatever they become at run time."""

@@ -272,3 +272,13 @@ class Rate:
         counted = max(0, self.table.total(self.place) - self.cells.load(self.first + _START))
         self.cells.highest(self.first + _PEAK, counted)
         return counted + self.cells.load(self.first + _BEFORE) * (1000 - now % 1000) // 1000
+
+    def peek(self, now: int) -> int:
+        """What `read` would say, with nothing remembered: no second begins by it, and no highest value."""
+        second = now // 1000
+        known = self.cells.load(self.first + _SECOND)
+        start, before = self.cells.load(self.first + _START), self.cells.load(self.first + _BEFORE)
+        total = self.table.total(self.place)
+        if known and second > known:
+            start, before = total, max(0, total - start) if second == known + 1 else 0
+        return max(0, total - start) + before * (1000 - now % 1000) // 1000

@@ -31,6 +31,16 @@ class Algorithm:
         """A server for this stream. `avoid`: servers that just failed it; taken only if there is no other."""
         raise NotImplementedError
 
+    def peek(
+        self, context: Context, avoid: Collection[Server] = (), after: Collection[Server] | None = None
+    ) -> list[Server]:
+        """What `pick` would choose now, with nothing moved: no turn is taken, no number drawn. None of them: there is
+        nobody; one: it is that one; several: it draws one of these. `after`: what a pick that is made just before
+        avoids, as Backend.pick makes two of them where the first choice is full.
+
+        A key that is another one each time it is asked for (rand(), uuid()) is asked for here too."""
+        raise NotImplementedError
+
     def took(self, server: Server) -> None:
         """A stream began on it (its `connections` already counts it)."""
 

@@ -198,6 +198,23 @@ class Backend(ProxyFacts):
                     return self._live(again)
         return live
 
+    def peek(self, context: Context, avoid: Collection[Server] = ()) -> list[LiveServer]:
+        """What `pick` would choose, with nothing moved: nobody, one, or several of which it draws one
+        (`Algorithm.peek`)."""
+        self.keep_up()
+        full = [one for one in self.servers if one.full]
+        spread = not self.algorithm.sticky and not all(one in full for one in self.usable)
+        found: list[LiveServer] = []
+        for first in self.algorithm.peek(context, avoid):
+            servers = [first]
+            if spread and first in full:
+                servers = self.algorithm.peek(context, [*avoid, *full], avoid) or servers
+            for server in servers:
+                live = self._live(server)
+                if live is not None and live not in found:
+                    found.append(live)
+        return found
+
     def reserve(self, server: LiveServer) -> bool:
         """Count a stream in; False: it is full. A server without a limit need not be asked: see `Exchange.assigned`."""
         return self._locked(lambda: self._reserve(server))
