@@ -13,6 +13,7 @@ once, and in the others a moment later, when control has put the changes of all 
 
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final
 
 from pointsman.core.diagnostics import ConfigError, Position
@@ -187,6 +188,16 @@ class ProcessVariables(Follower):
 
     def snapshot(self) -> list[Change]:
         return [process_change(key, PROCESS.get(key)) for key in sorted(self.changed)]
+
+    def keep(self) -> Callable[[], None]:
+        """A variable is set in its lane at once, and then proposed."""
+        return partial(_put_back, dict(PROCESS))
+
+
+def _put_back(values: Variables) -> None:
+    """The one dictionary stays: variables know it."""
+    PROCESS.clear()
+    PROCESS.update(values)
 
 
 CHANGES.followers["var"] = ProcessVariables()

@@ -8,9 +8,13 @@ knows how to make the change, and how to say in few changes what the present sta
 With one process a change is made at once. With several, control makes all changes: what a lane wants (an action such as
 set-map) is proposed to it, put in order, and comes back to all lanes (admin/links.py); a change that came from the
 runtime socket has reached all lanes before it is answered.
+
+Explanations and tests run rules without making what these want changed: `CHANGES.gathered()` takes the place of the way
+to control for as long as they run.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from pointsman.tables.patterns import LISTS, Entry, PatternError, Reference
@@ -29,6 +33,14 @@ class Follower:
     def snapshot(self) -> list[Change]:
         """Changes that make a fresh process what this one is."""
         raise NotImplementedError
+
+    def keep(self) -> Callable[[], None]:
+        """What puts back, when it is called, what traffic changes by itself before anything is proposed."""
+        return _nothing
+
+
+def _nothing() -> None:
+    """Traffic changes nothing by itself."""
 
 
 class Changes:
@@ -55,6 +67,26 @@ class Changes:
             self.apply(change)
         except PatternError:
             return
+
+    @contextmanager
+    def gathered(self) -> Iterator[list[Change]]:
+        """Rules that run in this block change nothing that outlives it. What they want changed is gathered, in its
+        order.
+
+        A variable of the process has its new value until the block ends, as it has at once in traffic. Lists of
+        patterns stay as they are: a rule finds a change that one before it has made no sooner than with several lanes,
+        where control makes it a moment later. What is impossible is gathered too. No traffic may be served meanwhile:
+        the block neither waits nor yields to a loop.
+        """
+        found: list[Change] = []
+        outbox, self.outbox = self.outbox, found.append
+        put_back = [follower.keep() for follower in self.followers.values()]
+        try:
+            yield found
+        finally:
+            self.outbox = outbox
+            for undo in put_back:
+                undo()
 
     def snapshot(self) -> list[Change]:
         return [change for follower in self.followers.values() for change in follower.snapshot()]
