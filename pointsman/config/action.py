@@ -3,10 +3,13 @@
 An action registers itself for the rule sets where it may stand; its parser returns an Action whose `run` is called for
 each message that reaches the rule:
 
-    @action("set-header", HTTP_REQUEST | HTTP_RESPONSE | HTTP_AFTER, "4.4", writes=Writes.HEADER_BLOCK)
-    def parse_set_header(args: RuleArgs) -> Action: ...
+    @action("set-log-level", HTTP_REQUEST | HTTP_RESPONSE, "4.4", reads=Reads.NOTHING, writes=Writes.MOVING)
+    def parse_set_log_level(args: RuleArgs) -> Action: ...
 
-`if` and `unless` are taken off by the caller. What an action reads is the union over its expressions.
+`if` and `unless` are taken off by the caller. `reads` and `writes` are the only place where it is said what the outcome
+of the action depends on, and what may be another one once it has run; without them: everything. What its formats and
+expressions read is added by RuleArgs. A parser whose arguments tell that less is touched says so with `args.only`.
+tests/unit/rules/test_contract_of_actions.py runs every action against its declaration.
 """
 
 from collections.abc import Callable
@@ -32,7 +35,7 @@ from pointsman.core.words import Line, Word
 from pointsman.sample.arguments import Reference
 from pointsman.sample.expression import Expression, parse_words
 from pointsman.sample.format import Format, parse_format
-from pointsman.sample.types import Where, Writes
+from pointsman.sample.types import Reads, Where, Writes
 
 __all__ = [
     "ACTIONS",
@@ -98,6 +101,30 @@ class RuleArgs(Args):
         self.parameters = ""  # between the parentheses of the action's name
         self.parameters_at = line.at
         self.references: list[Reference] = []  # what its formats and expressions name
+        self.asked = 0  # bits of Reads: what its formats and expressions read
+        self.reads = int(Reads.ALL)  # what the action declares beside that
+        self.writes = int(Writes.ALL)
+
+    def begin(self, entry: "ActionEntry") -> None:
+        """The words of this action follow."""
+        self.reads = int(entry.reads)
+        self.writes = int(entry.writes)
+
+    def only(self, reads: Reads | None = None, writes: Writes | None = None) -> None:
+        """With these arguments the action reads or writes less than its decorator says: not more, which is a bug."""
+        if reads is not None:
+            assert not int(reads) & ~self.reads, f"{self.said} reads more than it declares"
+            self.reads = int(reads)
+        if writes is not None:
+            assert not int(writes) & ~self.writes, f"{self.said} writes more than it declares"
+            self.writes = int(writes)
+
+    def finish(self, made: Action, name: str) -> None:
+        """The action is made: it gets its name, and what was declared of it."""
+        made.name = name
+        made.references += self.references
+        made.reads = self.reads | self.asked
+        made.writes = self.writes
 
     @property
     def place(self) -> Where:
@@ -111,6 +138,7 @@ class RuleArgs(Args):
         """A word as a log-format."""
         made = parse_format(word, self.place, acls=acls_of(self.section))
         self.references += made.references
+        self.asked |= made.reads
         return made
 
     def expression(self, expected: str = "<expr>") -> Expression:
@@ -120,6 +148,7 @@ class RuleArgs(Args):
         made, used = parse_words(self.words[self.index :], self.place, acls_of(self.section))
         self.index += used
         self.references += made.references
+        self.asked |= made.reads
         return made
 
 
@@ -128,6 +157,7 @@ class ActionEntry:
     name: str
     rule_sets: int
     manual: str
+    reads: Reads  # beside its formats and expressions
     writes: Writes
     parse: Callable[[RuleArgs], Action]
     named: bool = False  # "set-var(<name>)": something stands in parentheses behind the word
@@ -137,12 +167,18 @@ ACTIONS: Registry[ActionEntry] = Registry("action")
 
 
 def action(
-    name: str, rule_sets: int, manual: str, writes: Writes = Writes.ALL, named: bool = False
+    name: str,
+    rule_sets: int,
+    manual: str,
+    *,
+    reads: Reads = Reads.ALL,
+    writes: Writes = Writes.ALL,
+    named: bool = False,
 ) -> Callable[[Callable[[RuleArgs], Action]], Callable[[RuleArgs], Action]]:
-    """Register the parser of an action."""
+    """Register the parser of an action, and declare what that reads and writes."""
 
     def record(parse: Callable[[RuleArgs], Action]) -> Callable[[RuleArgs], Action]:
-        ACTIONS.add(name, ActionEntry(name, rule_sets, manual, writes, parse, named))
+        ACTIONS.add(name, ActionEntry(name, rule_sets, manual, reads, writes, parse, named))
         return parse
 
     return record

@@ -28,12 +28,13 @@ class Action:
     """What a rule does. `final`: no rule behind it is looked at once it has run.
 
     `reads` (Reads) and `writes` (Writes) say what its outcome depends on and what may be another one once it has run.
+    The words of its decorator fill them in (RuleArgs.finish in action.py); one that nobody declared may do anything.
     """
 
     def __init__(self) -> None:
         self.name = ""
         self.final = False
-        self.reads = int(Reads.NOTHING)
+        self.reads = int(Reads.ALL)
         self.writes = int(Writes.ALL)
         self.references: list[Reference] = []  # what its expressions name: looked up once all sections are known
 

@@ -12,9 +12,8 @@ from pointsman.core.address import AF_INET, AF_INET6, NetAddress
 from pointsman.core.diagnostics import ConfigError
 from pointsman.sample.casts import address_text
 from pointsman.sample.context import Context
-from pointsman.sample.expression import Expression
 from pointsman.sample.registry import Getter
-from pointsman.sample.types import Type, Writes
+from pointsman.sample.types import Reads, Type, Writes
 
 NO_ADDRESS: Final = (AF_INET, bytes(4), b"0.0.0.0")
 
@@ -22,13 +21,11 @@ NO_ADDRESS: Final = (AF_INET, bytes(4), b"0.0.0.0")
 class SetAddress(Action):
     """Write one end's address or port."""
 
-    def __init__(self, expression: Expression, get: Getter, source: bool, port: bool) -> None:
+    def __init__(self, get: Getter, source: bool, port: bool) -> None:
         super().__init__()
         self.get = get
         self.source = source
         self.port = port
-        self.reads = expression.reads | int(Writes.CONNECTION | Writes.SOURCE)  # of address and port one stays
-        self.writes = int(Writes.CONNECTION | Writes.SOURCE)
 
     def run(self, context: Context) -> int:
         value = self.get(context)
@@ -73,12 +70,17 @@ def _parser(source: bool, port: bool) -> Callable[[RuleArgs], Action]:
                 at,
                 "an expression that yields one",
             )
-        return SetAddress(expression, get, source, port)
+        return SetAddress(get, source, port)
 
     return parse
 
 
-action("set-src", HTTP_REQUEST, "4.4", writes=Writes.CONNECTION | Writes.SOURCE)(_parser(True, False))
-action("set-src-port", HTTP_REQUEST, "4.4", writes=Writes.CONNECTION | Writes.SOURCE)(_parser(True, True))
-action("set-dst", HTTP_REQUEST, "4.4", writes=Writes.CONNECTION)(_parser(False, False))
-action("set-dst-port", HTTP_REQUEST, "4.4", writes=Writes.CONNECTION)(_parser(False, True))
+# Of address and port one stays as it was.
+action("set-src", HTTP_REQUEST, "4.4", reads=Reads.CONNECTION, writes=Writes.CONNECTION | Writes.SOURCE)(
+    _parser(True, False)
+)
+action("set-src-port", HTTP_REQUEST, "4.4", reads=Reads.CONNECTION, writes=Writes.CONNECTION | Writes.SOURCE)(
+    _parser(True, True)
+)
+action("set-dst", HTTP_REQUEST, "4.4", reads=Reads.CONNECTION, writes=Writes.CONNECTION)(_parser(False, False))
+action("set-dst-port", HTTP_REQUEST, "4.4", reads=Reads.CONNECTION, writes=Writes.CONNECTION)(_parser(False, True))

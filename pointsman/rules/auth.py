@@ -13,8 +13,6 @@ class Auth(Action):
         super().__init__()
         self.final = True
         self.realm = realm
-        self.reads = int(Reads.NOTHING if realm else Reads.MOVING)  # by default the backend's name
-        self.writes = int(Writes.NOTHING)
 
     def run(self, context: Context) -> int:
         realm = self.realm or (context.backend or context.frontend).name
@@ -22,10 +20,12 @@ class Auth(Action):
         return ANSWER
 
 
-@action("auth", HTTP_REQUEST, "4.4", writes=Writes.NOTHING)
+@action("auth", HTTP_REQUEST, "4.4", reads=Reads.CONNECTION | Reads.MOVING, writes=Writes.NOTHING)
 def parse_auth(args: RuleArgs) -> Action:
     """auth [realm <realm>]: answer 401 and ask for a user and a password."""
     realm = b""
     if args.accept("realm"):
         realm = args.word("<realm>").text.encode("utf-8", "surrogateescape")
+    if realm:
+        args.only(reads=Reads.NOTHING)  # not the name of the backend or frontend
     return Auth(realm)

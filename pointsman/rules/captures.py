@@ -18,7 +18,7 @@ from pointsman.rules.headers import header_name
 from pointsman.sample.context import Context
 from pointsman.sample.expression import Expression
 from pointsman.sample.head import request_cookies, response_cookies
-from pointsman.sample.types import Writes
+from pointsman.sample.types import Reads, Writes
 
 LONGEST: Final = (1 << 31) - 1  # bytes of a slot
 
@@ -162,8 +162,6 @@ class Capture(Action):
         self.index = index
         self.response = response
         self.at = at
-        self.reads = expression.reads
-        self.writes = int(Writes.MOVING)
 
     def check(self, section: Section, diagnostics: Diagnostics) -> None:
         if section.kind & In.FRONT and self.index >= len(slots_of(section, self.response)):
@@ -184,7 +182,7 @@ class Capture(Action):
         return CONTINUE
 
 
-@action("capture", HTTP_REQUEST | HTTP_RESPONSE | HTTP_AFTER, "4.4", writes=Writes.MOVING)
+@action("capture", HTTP_REQUEST | HTTP_RESPONSE | HTTP_AFTER, "4.4", reads=Reads.MOVING, writes=Writes.MOVING)
 def parse_capture(args: RuleArgs) -> Action:
     """capture <sample> {len <length> | id <id>}: into a slot of its own (requests only), or into a declared one."""
     response = args.rule_set != HTTP_REQUEST

@@ -12,17 +12,13 @@ from pointsman.config.action import (
     action,
 )
 from pointsman.sample.context import Context
-from pointsman.sample.types import Writes
+from pointsman.sample.types import Reads, Writes
 
 HIDDEN: Final = 0  # no time to live was named: leave no trace at all, if the system allows it
 
 
 class Reject(Action):
     """Close the connection."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.writes = int(Writes.NOTHING)
 
     def run(self, context: Context) -> int:
         return DROP
@@ -34,20 +30,19 @@ class SilentDrop(Action):
     def __init__(self, ttl: int) -> None:
         super().__init__()
         self.ttl = ttl
-        self.writes = int(Writes.NOTHING)
 
     def run(self, context: Context) -> int:
         context.answer = self.ttl
         return SILENT_DROP
 
 
-@action("reject", HTTP_REQUEST, "4.4", writes=Writes.NOTHING)
+@action("reject", HTTP_REQUEST, "4.4", reads=Reads.NOTHING, writes=Writes.NOTHING)
 def parse_reject(args: RuleArgs) -> Action:
     """reject: close the connection without an answer."""
     return Reject()
 
 
-@action("silent-drop", HTTP_REQUEST | HTTP_RESPONSE, "4.4", writes=Writes.NOTHING)
+@action("silent-drop", HTTP_REQUEST | HTTP_RESPONSE, "4.4", reads=Reads.NOTHING, writes=Writes.NOTHING)
 def parse_silent_drop(args: RuleArgs) -> Action:
     """silent-drop [rst-ttl <ttl>]: forget the connection without telling the client; `rst-ttl` sends a reset that dies
     after so many hops, for the firewalls on the way."""

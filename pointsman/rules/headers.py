@@ -16,7 +16,7 @@ from pointsman.sample.format import Format
 from pointsman.sample.head import BLANKS, authority, cut_list
 from pointsman.sample.regex import compile_regex
 from pointsman.sample.substitution import expand
-from pointsman.sample.types import Writes
+from pointsman.sample.types import Reads, Writes
 
 _EVERYWHERE: Final = HTTP_REQUEST | HTTP_RESPONSE | HTTP_AFTER
 _METHODS: Final = ("str", "beg", "end", "sub", "reg")
@@ -35,15 +35,7 @@ class HeaderAction(Action):
         self.value = value
         self.replaces = replaces
         self.exact = True
-        if value is not None:
-            self.reads = value.reads
         self.on_request = args.rule_set == HTTP_REQUEST
-        self.writes = int(Writes.HEADER_BLOCK if self.on_request else Writes.RESPONSE_BLOCK)
-
-    def also_host(self, header: bytes) -> None:
-        """Host may stand in the request's line too."""
-        if self.on_request and header == b"host":
-            self.writes |= int(Writes.REQUEST_LINE)
 
     def head(self, context: Context) -> Head | None:
         return context.request if self.on_request else context.response
@@ -58,7 +50,6 @@ class SetHeader(HeaderAction):
         self.constant = value.constant
         self.made = field(header, b"")  # the last one: most values repeat, and fields are never changed
         self.written = b""  # its value as it was rendered
-        self.also_host(header)
 
     def run(self, context: Context) -> int:
         head = self.head(context)
@@ -138,8 +129,6 @@ class ReplaceHeader(HeaderAction):
         self.regex = regex
         self.format = value
         self.each = each
-        self.reads |= self.writes  # the field that it rewrites
-        self.also_host(header)
 
     def run(self, context: Context) -> int:
         head = self.head(context)
@@ -213,6 +202,16 @@ def rename_host(head: Head, host: bytes) -> None:
             head.uri = head.uri[:start] + host + head.uri[start + len(old) :]
 
 
+def _declare(args: RuleArgs, name: bytes = b"", rewrites: bool = False) -> None:
+    """Of both messages the rule edits its own: the fields, and with Host what names the same in the request's line.
+    `rewrites`: what it writes is made of what was there."""
+    if args.rule_set == HTTP_REQUEST:
+        writes = Writes.HEADER_BLOCK | Writes.REQUEST_LINE if name == b"host" else Writes.HEADER_BLOCK
+    else:
+        writes = Writes.RESPONSE_BLOCK
+    args.only(reads=Reads(int(writes)) if rewrites else Reads.NOTHING, writes=writes)
+
+
 def header_name(args: Args) -> bytes:
     """The next word as the name of a field, in lower case. HAProxy takes any text; a name that is none would let a
     message end early."""
@@ -227,6 +226,7 @@ def _setter(replaces: bool) -> Callable[[RuleArgs], Action]:
     def parse(args: RuleArgs) -> Action:
         """<name> <fmt>: append a field; set-header drops all of that name before."""
         name = header_name(args)
+        _declare(args, name, rewrites=name == b"host")
         return SetHeader(args, name, args.format("<fmt>"), replaces)
 
     return parse
@@ -238,20 +238,25 @@ def _replacer(each: bool) -> Callable[[RuleArgs], Action]:
         name = header_name(args)
         word = args.word("<match-regex>")
         regex = compile_regex(word.text, word.at)
+        _declare(args, name, rewrites=True)
         return ReplaceHeader(args, name, regex, args.format("<replace-fmt>"), each)
 
     return parse
 
 
-action("add-header", _EVERYWHERE, "4.4", writes=Writes.HEADER_BLOCK)(_setter(False))
-action("set-header", _EVERYWHERE, "4.4", writes=Writes.HEADER_BLOCK)(_setter(True))
-action("replace-header", _EVERYWHERE, "4.4", writes=Writes.HEADER_BLOCK)(_replacer(False))
-action("replace-value", _EVERYWHERE, "4.4", writes=Writes.HEADER_BLOCK)(_replacer(True))
+_READS: Final = Reads.REQUEST_LINE | Reads.HEADER_BLOCK | Reads.RESPONSE_BLOCK
+_WRITES: Final = Writes.REQUEST_LINE | Writes.HEADER_BLOCK | Writes.RESPONSE_BLOCK
+
+action("add-header", _EVERYWHERE, "4.4", reads=_READS, writes=_WRITES)(_setter(False))
+action("set-header", _EVERYWHERE, "4.4", reads=_READS, writes=_WRITES)(_setter(True))
+action("replace-header", _EVERYWHERE, "4.4", reads=_READS, writes=_WRITES)(_replacer(False))
+action("replace-value", _EVERYWHERE, "4.4", reads=_READS, writes=_WRITES)(_replacer(True))
 
 
-@action("del-header", _EVERYWHERE, "4.4", writes=Writes.HEADER_BLOCK)
+@action("del-header", _EVERYWHERE, "4.4", reads=Reads.NOTHING, writes=Writes.HEADER_BLOCK | Writes.RESPONSE_BLOCK)
 def parse_del_header(args: RuleArgs) -> Action:
     """del-header <name> [-m <meth>]: drop every field whose name matches; `meth` is str, beg, end, sub or reg."""
+    _declare(args)
     word = args.word("<name>")
     method = "str"
     if args.accept("-m"):

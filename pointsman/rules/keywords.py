@@ -58,9 +58,9 @@ def _rules(rule_set: int) -> Callable[[Args], Rule]:
         inner.parameters = rest[:-1]
         if mark:
             inner.parameters_at = inside(word, len(bare) + 1, len(rest) - 1)
+        inner.begin(entry)
         made = entry.parse(inner)
-        made.name = entry.name
-        made.references += inner.references
+        inner.finish(made, entry.name)
         condition, negated = parse_if(inner, PLACE[rule_set])
         inner.end()
         args.index = inner.index
@@ -145,8 +145,11 @@ class RedirectLine(Setting):
 def parse_redirect_line(args: Args) -> RedirectLine:
     """redirect {location | prefix | scheme} <value> [options] [{if | unless} <condition>]: a redirection."""
     inner = RuleArgs(args.line, args.index, args.section, args.configuration, args.diagnostics)
+    entry = ACTIONS.get("redirect")
+    assert entry is not None
+    inner.begin(entry)
     made = Redirect(parse_words(inner, False))
-    made.name = "redirect"
+    inner.finish(made, entry.name)
     made.final = True
     condition, negated = parse_if(inner, Where.HTTP_REQ)
     inner.end()

@@ -10,7 +10,7 @@ from pointsman.core.diagnostics import ConfigError, Diagnostics
 from pointsman.sample.context import Context
 from pointsman.sample.format import Format
 from pointsman.sample.lists import list_name
-from pointsman.sample.types import Writes
+from pointsman.sample.types import Reads, Writes
 from pointsman.tables.changes import CHANGES, Change
 from pointsman.tables.patterns import LISTS, Reference
 
@@ -29,8 +29,6 @@ class ChangeList(Action):
         self.key = key
         self.value = value
         self.list: Reference | None = None
-        self.reads = key.reads | (value.reads if value is not None else 0)
-        self.writes = int(Writes.MOVING)
 
     def resolve(self, configuration: Configuration, diagnostics: Diagnostics) -> None:
         """All maps and ACLs are known. A list that nobody else names begins empty: its file is not read."""
@@ -71,25 +69,25 @@ def _make(args: RuleArgs, in_map: bool, verb: str, with_value: bool) -> Action:
     return ChangeList(args.parameters, in_map, verb, key, value)
 
 
-@action("add-acl", _BOTH, "4.4", writes=Writes.MOVING, named=True)
+@action("add-acl", _BOTH, "4.4", reads=Reads.MOVING, writes=Writes.MOVING, named=True)
 def parse_add_acl(args: RuleArgs) -> Action:
     """add-acl(<file-name>) <key fmt>: put a pattern into an ACL's file, as it is in memory, if it is not there."""
     return _make(args, False, "replace", False)
 
 
-@action("del-acl", _ALL, "4.4", writes=Writes.MOVING, named=True)
+@action("del-acl", _ALL, "4.4", reads=Reads.MOVING, writes=Writes.MOVING, named=True)
 def parse_del_acl(args: RuleArgs) -> Action:
     """del-acl(<file-name>) <key fmt>: take a pattern out of an ACL's file, as it is in memory."""
     return _make(args, False, "drop", False)
 
 
-@action("set-map", _ALL, "4.4", writes=Writes.MOVING, named=True)
+@action("set-map", _ALL, "4.4", reads=Reads.MOVING, writes=Writes.MOVING, named=True)
 def parse_set_map(args: RuleArgs) -> Action:
     """set-map(<map-name>) <key fmt> <value fmt>: give a key of a map a value."""
     return _make(args, True, "replace", True)
 
 
-@action("del-map", _ALL, "4.4", writes=Writes.MOVING, named=True)
+@action("del-map", _ALL, "4.4", reads=Reads.MOVING, writes=Writes.MOVING, named=True)
 def parse_del_map(args: RuleArgs) -> Action:
     """del-map(<map-name>) <key fmt>: take a key out of a map."""
     return _make(args, True, "drop", False)

@@ -51,8 +51,6 @@ class Redirect(Action):
         self.ignore_empty = words.ignore_empty
         self.keep_query = words.keep_query
         self.cookie = words.cookie
-        self.reads = _reads(words)
-        self.writes = int(Writes.NOTHING)
 
     def run(self, context: Context) -> int:
         target = self.target
@@ -97,17 +95,11 @@ class Redirect(Action):
         return uri if start == b"/" else start + uri
 
 
-def _reads(words: Words) -> int:
-    """What a redirection is made of."""
-    reads = int(Reads.NOTHING)
-    if words.kind != "location" or words.keep_query:
-        reads |= int(Reads.REQUEST_LINE)
+def _reads(words: Words) -> Reads:
+    """What a redirection is made of, beside its formats."""
     if words.kind == "scheme":
-        reads |= int(Reads.HEADER_BLOCK)  # Host
-    for value in (words.target, words.cookie):
-        if isinstance(value, Format):
-            reads |= value.reads
-    return reads
+        return Reads.REQUEST_LINE | Reads.HEADER_BLOCK  # Host
+    return Reads.REQUEST_LINE if words.kind == "prefix" or words.keep_query else Reads.NOTHING
 
 
 def parse_words(args: RuleArgs, computed: bool) -> Words:
@@ -140,6 +132,7 @@ def parse_words(args: RuleArgs, computed: bool) -> Words:
             args.here,
             "location <loc>, prefix <pfx> or scheme <sch>",
         )
+    args.only(reads=_reads(words))
     return words
 
 
@@ -172,7 +165,13 @@ def _cookie(args: RuleArgs, kind: str) -> bytes | Format:
     return args.compiled(Word(word.text + "; path=/;", word.at))
 
 
-@action("redirect", HTTP_REQUEST | HTTP_RESPONSE, "4.4", writes=Writes.NOTHING)
+@action(
+    "redirect",
+    HTTP_REQUEST | HTTP_RESPONSE,
+    "4.4",
+    reads=Reads.REQUEST_LINE | Reads.HEADER_BLOCK,
+    writes=Writes.NOTHING,
+)
 def parse_redirect(args: RuleArgs) -> Action:
     """redirect {location | prefix | scheme} <fmt> [code <code>] [options]: answer with a redirection."""
     made = Redirect(parse_words(args, True))

@@ -44,12 +44,6 @@ class Reply:
         self.reason = reason or reason_of(status)
         self.fields = fields
         self.body = body
-        self.reads = 0  # of fields and body
-        for _, value in fields:
-            if isinstance(value, Format):
-                self.reads |= value.reads
-        if isinstance(body, Format):
-            self.reads |= body.reads
         self.logged = 0  # the status of log and counters, where it is not the one that goes out (error files)
         self.silent = False  # no bytes at all: the connection is just closed (errorfile /dev/null)
         self.close = False  # the connection is closed behind it, whatever the client wants

@@ -110,10 +110,10 @@ def _read(args: Args, where: Where, status_words: tuple[str, ...]) -> _Words:
 
 
 def _format(args: Args, word: Word, where: Where) -> Format:
-    made = parse_format(word, where, acls=acls_of(args.section))
     if isinstance(args, RuleArgs):
-        args.references += made.references
-    return made
+        assert where == args.place
+        return args.compiled(word)
+    return parse_format(word, where, acls=acls_of(args.section))
 
 
 def _ignored(args: Args, words: _Words) -> None:

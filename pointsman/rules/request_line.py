@@ -16,7 +16,7 @@ from pointsman.sample.format import Format
 from pointsman.sample.head import authority
 from pointsman.sample.regex import compile_regex
 from pointsman.sample.substitution import expand
-from pointsman.sample.types import Writes
+from pointsman.sample.types import Reads, Writes
 
 Edit = Callable[[Request, bytes], None]
 
@@ -87,8 +87,6 @@ class SetPart(Action):
         super().__init__()
         self.edit = edit
         self.value = value
-        self.reads = value.reads | int(Writes.REQUEST_LINE)  # what it leaves stays
-        self.writes = int(_WRITES)
 
     def run(self, context: Context) -> int:
         request = context.request
@@ -111,8 +109,6 @@ class ReplacePart(Action):
         self.edit = edit
         self.regex = regex
         self.value = value
-        self.reads = value.reads | int(Writes.REQUEST_LINE)
-        self.writes = int(_WRITES)
 
     def run(self, context: Context) -> int:
         request = context.request
@@ -130,6 +126,7 @@ class ReplacePart(Action):
         return CONTINUE
 
 
+_LINE: Final = Reads.REQUEST_LINE  # what they leave of it stays
 _WRITES: Final = Writes.REQUEST_LINE | Writes.HEADER_BLOCK  # an absolute URI brings its Host along
 
 
@@ -151,11 +148,11 @@ def _replacer(part: int, edit: Edit) -> Callable[[RuleArgs], Action]:
     return parse
 
 
-action("set-method", HTTP_REQUEST, "4.4", writes=_WRITES)(_setter(set_method))
-action("set-path", HTTP_REQUEST, "4.4", writes=_WRITES)(_setter(set_path))
-action("set-pathq", HTTP_REQUEST, "4.4", writes=_WRITES)(_setter(set_path_and_query))
-action("set-query", HTTP_REQUEST, "4.4", writes=_WRITES)(_setter(set_query))
-action("set-uri", HTTP_REQUEST, "4.4", writes=_WRITES)(_setter(set_uri))
-action("replace-path", HTTP_REQUEST, "4.4", writes=_WRITES)(_replacer(PATH, set_path))
-action("replace-pathq", HTTP_REQUEST, "4.4", writes=_WRITES)(_replacer(PATH_AND_QUERY, set_path_and_query))
-action("replace-uri", HTTP_REQUEST, "4.4", writes=_WRITES)(_replacer(URI, set_uri))
+action("set-method", HTTP_REQUEST, "4.4", reads=_LINE, writes=_WRITES)(_setter(set_method))
+action("set-path", HTTP_REQUEST, "4.4", reads=_LINE, writes=_WRITES)(_setter(set_path))
+action("set-pathq", HTTP_REQUEST, "4.4", reads=_LINE, writes=_WRITES)(_setter(set_path_and_query))
+action("set-query", HTTP_REQUEST, "4.4", reads=_LINE, writes=_WRITES)(_setter(set_query))
+action("set-uri", HTTP_REQUEST, "4.4", reads=_LINE, writes=_WRITES)(_setter(set_uri))
+action("replace-path", HTTP_REQUEST, "4.4", reads=_LINE, writes=_WRITES)(_replacer(PATH, set_path))
+action("replace-pathq", HTTP_REQUEST, "4.4", reads=_LINE, writes=_WRITES)(_replacer(PATH_AND_QUERY, set_path_and_query))
+action("replace-uri", HTTP_REQUEST, "4.4", reads=_LINE, writes=_WRITES)(_replacer(URI, set_uri))

@@ -55,8 +55,6 @@ class UseService(Action):
         super().__init__()
         self.entry = entry
         self.made: HttpService | None = None
-        self.reads = int(Reads.REQUEST_LINE)
-        self.writes = int(Writes.NOTHING)
         self.final = True
 
     def run(self, context: Context) -> int:
@@ -66,7 +64,7 @@ class UseService(Action):
         return ANSWER
 
 
-@action("use-service", HTTP_REQUEST, "4.4", writes=Writes.NOTHING)
+@action("use-service", HTTP_REQUEST, "4.4", reads=Reads.REQUEST_LINE, writes=Writes.NOTHING)
 def parse_use_service(args: RuleArgs) -> Action:
     """use-service <service-name>: answer with what this service writes."""
     word = args.word("<service-name>")

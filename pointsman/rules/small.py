@@ -9,7 +9,7 @@ from pointsman.proto.reasons import reason_of
 from pointsman.rules.room import failed, take
 from pointsman.sample.context import Context
 from pointsman.sample.record import SILENT
-from pointsman.sample.types import Writes
+from pointsman.sample.types import Reads, Writes
 
 _HTTP: Final = HTTP_REQUEST | HTTP_RESPONSE | HTTP_AFTER
 
@@ -21,7 +21,6 @@ class SetStatus(Action):
         super().__init__()
         self.status = status
         self.reason = reason
-        self.writes = int(Writes.RESPONSE_LINE | Writes.MOVING)  # the status of the log is moving
 
     def run(self, context: Context) -> int:
         response = context.response
@@ -35,7 +34,14 @@ class SetStatus(Action):
         return CONTINUE
 
 
-@action("set-status", HTTP_RESPONSE | HTTP_AFTER, "4.4", writes=Writes.RESPONSE_LINE)
+# The status of the log is what moves.
+@action(
+    "set-status",
+    HTTP_RESPONSE | HTTP_AFTER,
+    "4.4",
+    reads=Reads.NOTHING,
+    writes=Writes.RESPONSE_LINE | Writes.MOVING,
+)
 def parse_set_status(args: RuleArgs) -> Action:
     """set-status <status> [reason <str>]: answer with another status, from 100 to 999."""
     status = args.integer("<status>", 100, 999)
@@ -51,14 +57,13 @@ class SetLogLevel(Action):
     def __init__(self, level: int) -> None:
         super().__init__()
         self.level = level
-        self.writes = int(Writes.MOVING)  # the line is written anew each time
 
     def run(self, context: Context) -> int:
         context.record.level = self.level
         return CONTINUE
 
 
-@action("set-log-level", _HTTP, "4.4", writes=Writes.MOVING)
+@action("set-log-level", _HTTP, "4.4", reads=Reads.NOTHING, writes=Writes.MOVING)
 def parse_set_log_level(args: RuleArgs) -> Action:
     """set-log-level <level>: one of the eight levels of syslog, or "silent" for no line."""
     names = [*LEVELS, "silent"]
@@ -69,16 +74,12 @@ def parse_set_log_level(args: RuleArgs) -> Action:
 class DisableRetry(Action):
     """Whatever retry-on says, this request is not sent again; failures to connect are still retried."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.writes = int(Writes.MOVING)
-
     def run(self, context: Context) -> int:
         context.no_retry = True
         return CONTINUE
 
 
-@action("disable-l7-retry", HTTP_REQUEST, "4.4", writes=Writes.MOVING)
+@action("disable-l7-retry", HTTP_REQUEST, "4.4", reads=Reads.NOTHING, writes=Writes.MOVING)
 def parse_disable_retry(args: RuleArgs) -> Action:
     """disable-l7-retry: retry only failures to connect."""
     return DisableRetry()
@@ -87,15 +88,11 @@ def parse_disable_retry(args: RuleArgs) -> Action:
 class Nothing(Action):
     """Asks for something that is so anyhow."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.writes = int(Writes.NOTHING)
-
     def run(self, context: Context) -> int:
         return CONTINUE
 
 
-@action("set-nice", HTTP_REQUEST | HTTP_RESPONSE, "4.4", writes=Writes.NOTHING)
+@action("set-nice", HTTP_REQUEST | HTTP_RESPONSE, "4.4", reads=Reads.NOTHING, writes=Writes.NOTHING)
 def parse_set_nice(args: RuleArgs) -> Action:
     """set-nice <nice>: HAProxy's scheduler serves exchanges in the order of their niceness; here each has its turn."""
     word = args.word("<nice>")
@@ -112,14 +109,13 @@ class StrictMode(Action):
     def __init__(self, lenient: bool) -> None:
         super().__init__()
         self.lenient = lenient
-        self.writes = int(Writes.NOTHING)
 
     def run(self, context: Context) -> int:
         context.lenient = self.lenient
         return CONTINUE
 
 
-@action("strict-mode", _HTTP, "4.4", writes=Writes.NOTHING)
+@action("strict-mode", _HTTP, "4.4", reads=Reads.NOTHING, writes=Writes.NOTHING)
 def parse_strict_mode(args: RuleArgs) -> Action:
     """strict-mode {on | off}: whether a rewrite that does not fit into a buffer (tune.bufsize, tune.maxrewrite) ends
     the exchange with an internal error. It is on at the beginning of each list."""

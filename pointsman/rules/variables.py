@@ -22,7 +22,7 @@ from pointsman.core.diagnostics import ConfigError, Position
 from pointsman.sample.context import Context, ListenerFacts, ProxyFacts, Session
 from pointsman.sample.expression import Expression, parse_words
 from pointsman.sample.format import Format, parse_format
-from pointsman.sample.types import Where, Writes
+from pointsman.sample.types import Reads, Where, Writes
 from pointsman.sample.variables import PROCESS, Check, Variable, assign, conditions, marked, parse_variable
 
 _ALL: Final = HTTP_REQUEST | HTTP_RESPONSE | HTTP_AFTER | TCP_CONNECTION | TCP_SESSION | TCP_CONTENT | TCP_RESPONSE
@@ -35,7 +35,6 @@ class VariableAction(Action):
         super().__init__()
         self.variable = variable
         self.at = at
-        self.writes = int(Writes.MOVING)
 
 
 class SetVariable(VariableAction):
@@ -46,7 +45,6 @@ class SetVariable(VariableAction):
         self.checks = checks
         self.expression = expression
         self.mark = marked(expression.type)
-        self.reads = expression.reads
 
     def run(self, context: Context) -> int:
         value = self.expression.get(context)
@@ -62,7 +60,6 @@ class SetFormatted(VariableAction):
         super().__init__(variable, at)
         self.checks = checks
         self.value = value
-        self.reads = value.reads
 
     def run(self, context: Context) -> int:
         assign(self.variable, self.checks, context, self.value.render(context))
@@ -77,21 +74,21 @@ class UnsetVariable(VariableAction):
         return CONTINUE
 
 
-@action("set-var", _ALL, "4.4", writes=Writes.MOVING, named=True)
+@action("set-var", _ALL, "4.4", reads=Reads.MOVING, writes=Writes.MOVING, named=True)
 def parse_set_var(args: RuleArgs) -> Action:
     """set-var(<var-name>[,<cond>...]) <expr>: give a variable the value of an expression, and its type."""
     variable, checks = _named(args)
     return SetVariable(variable, checks, args.expression(), args.parameters_at)
 
 
-@action("set-var-fmt", _ALL, "4.4", writes=Writes.MOVING, named=True)
+@action("set-var-fmt", _ALL, "4.4", reads=Reads.MOVING, writes=Writes.MOVING, named=True)
 def parse_set_var_fmt(args: RuleArgs) -> Action:
     """set-var-fmt(<var-name>[,<cond>...]) <fmt>: give a variable the string that a log-format makes."""
     variable, checks = _named(args)
     return SetFormatted(variable, checks, args.compiled(args.word("<fmt>")), args.parameters_at)
 
 
-@action("unset-var", _ALL, "4.4", writes=Writes.MOVING, named=True)
+@action("unset-var", _ALL, "4.4", reads=Reads.MOVING, writes=Writes.MOVING, named=True)
 def parse_unset_var(args: RuleArgs) -> Action:
     """unset-var(<var-name>): forget its value."""
     return UnsetVariable(parse_variable(args.parameters, args.parameters_at), args.parameters_at)

@@ -23,10 +23,6 @@ from pointsman.sample.types import Reads, Writes
 class Allow(Action):
     """The rest of the list is not looked at."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.writes = int(Writes.NOTHING)
-
     def run(self, context: Context) -> int:
         return ALLOW
 
@@ -39,8 +35,6 @@ class Answering(Action):
         self.answer: object = answer.reply if answer.reply is not None else answer.status
         self.asked = answer
         self.verdict = verdict
-        self.reads = answer.reply.reads if answer.reply is not None else int(Reads.NOTHING)
-        self.writes = int(Writes.NOTHING)
 
     def resolve(self, configuration: Configuration, diagnostics: Diagnostics) -> None:
         """Find the http-errors section that the rule names."""
@@ -68,13 +62,13 @@ class Answering(Action):
         return self.verdict
 
 
-@action("allow", HTTP_REQUEST | HTTP_RESPONSE | HTTP_AFTER, "4.4", writes=Writes.NOTHING)
+@action("allow", HTTP_REQUEST | HTTP_RESPONSE | HTTP_AFTER, "4.4", reads=Reads.NOTHING, writes=Writes.NOTHING)
 def parse_allow(args: RuleArgs) -> Action:
     """allow: stop the evaluation of this list and let the message pass."""
     return _final(Allow())
 
 
-@action("deny", HTTP_REQUEST | HTTP_RESPONSE, "4.4", writes=Writes.NOTHING)
+@action("deny", HTTP_REQUEST | HTTP_RESPONSE, "4.4", reads=Reads.NOTHING, writes=Writes.NOTHING)
 def parse_deny(args: RuleArgs) -> Action:
     """deny [{status | deny_status} <code>] [...]: reject with an error, 403 for requests, 502 for responses."""
     default = 403 if args.rule_set == HTTP_REQUEST else 502
@@ -82,7 +76,7 @@ def parse_deny(args: RuleArgs) -> Action:
     return _final(Answering(answer, DENY))
 
 
-@action("tarpit", HTTP_REQUEST, "4.4", writes=Writes.NOTHING)
+@action("tarpit", HTTP_REQUEST, "4.4", reads=Reads.NOTHING, writes=Writes.NOTHING)
 def parse_tarpit(args: RuleArgs) -> Action:
     """tarpit [{status | deny_status} <code>] [...]: let the client wait for `timeout tarpit`, then reject it with an
     error, 500 by default."""
@@ -90,7 +84,7 @@ def parse_tarpit(args: RuleArgs) -> Action:
     return _final(Answering(answer, TARPIT))
 
 
-@action("return", HTTP_REQUEST | HTTP_RESPONSE, "4.4", writes=Writes.NOTHING)
+@action("return", HTTP_REQUEST | HTTP_RESPONSE, "4.4", reads=Reads.NOTHING, writes=Writes.NOTHING)
 def parse_return(args: RuleArgs) -> Action:
     """return [status <code>] [content-type <type>] [...]: answer with a response of our own, 200 by default."""
     return _final(Answering(parse_answer(args, args.place, 200), ANSWER))
