@@ -5,7 +5,7 @@ from typing import Final
 
 import pointsman.keywords  # noqa: F401  # fills the registries
 from fuzz.configuration import no_names
-from pointsman.admin.console import Console, split_commands
+from pointsman.admin.console import RuntimeConnection, split_commands
 from pointsman.assemble import assemble
 from pointsman.assemble.admin import Administration
 from pointsman.config.load import load_text
@@ -63,7 +63,7 @@ class Wire:
         self.heard += data
 
 
-async def converse(console: Console, wire: Wire) -> None:
+async def converse(console: RuntimeConnection, wire: Wire) -> None:
     """A command that waits for something is left after a moment."""
     try:
         await asyncio.wait_for(console.run(wire), 0.2)
@@ -77,7 +77,7 @@ def fuzz_one(data: bytes) -> None:
     try:
         administration = next(one for one in live.services if isinstance(one, Administration))
         administration.view.started = monotonic_ms()
-        console = Console(administration.view, administration.gauge, "admin", "none", 1000)
+        console = RuntimeConnection(administration.view, administration.gauge, "admin", "none", 1000)
         wire = Wire(data)
         with no_names():
             asyncio.run(converse(console, wire))

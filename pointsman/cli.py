@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from pointsman import __version__
-from pointsman.master.channel import Channel, inherited
+from pointsman.master.channel import MasterChannel, inherited
 from pointsman.worker.arguments import Options, Refusal, UsageError, parse
 from pointsman.worker.console import Console, standard_stream
 from pointsman.worker.notify import VARIABLE
@@ -108,7 +108,7 @@ def _start(options: Options, console: Console) -> int:
 
 
 def _run(
-    options: Options, console: Console, environment: Mapping[str, str], folder: str, channel: Channel | None
+    options: Options, console: Console, environment: Mapping[str, str], folder: str, channel: MasterChannel | None
 ) -> int:
     """Load, assemble, then check or run. `environment` and `folder`: what the program was started with."""
     if not console.repeated:

@@ -26,7 +26,7 @@ from support.programs import HAPROXY, POINTSMAN, Kind
 
 from pointsman.core.diagnostics import STARTUP
 from pointsman.core.native import how
-from pointsman.log.teller import TERMINAL
+from pointsman.log.teller import STDERR
 
 LOCKS = Path(__file__).parents[1] / "build"
 
@@ -108,8 +108,8 @@ def collector() -> Iterator[None]:
 def unsaid() -> None:
     """What a process has said in earlier tests is not told again, nor counted."""
     STARTUP.lines.clear()
-    STARTUP.size = TERMINAL.said = 0
-    TERMINAL.quiet = False
+    STARTUP.size = STDERR.said = 0
+    STDERR.quiet = False
 
 
 @pytest.fixture(params=[pytest.param(HAPROXY, marks=pytest.mark.peer), POINTSMAN], ids=["haproxy", "pointsman"])

@@ -11,14 +11,14 @@ from enum import Enum
 from typing import Final
 
 from pointsman.admin.command import CommandError, find
-from pointsman.admin.console import Console
+from pointsman.admin.console import RuntimeConnection
 from pointsman.admin.gauge import Gauge
 from pointsman.admin.view import View
 from pointsman.server.backend import LiveServer
 from pointsman.server.server import DRAIN, MAINT
 
 
-class Outcome(Enum):
+class ActionResult(Enum):
     """As HAProxy's redirections name it."""
 
     DONE = "DONE"
@@ -66,27 +66,27 @@ IDLE: Final[dict[str, Callable[[LiveServer], bool]]] = {
 }
 
 
-class _Actor(Console):
+class _Actor(RuntimeConnection):
     """A console whose complaints are raised."""
 
     def _complaint(self, error: CommandError) -> str:
         raise error
 
 
-async def carry_out(view: View, gauge: Gauge, scope: tuple[str, ...], form: list[tuple[str, str]]) -> Outcome:
+async def carry_out(view: View, gauge: Gauge, scope: tuple[str, ...], form: list[tuple[str, str]]) -> ActionResult:
     """`scope`: the proxies that may be changed; empty: all."""
     names = [value for name, value in form if name == "s"]
     action = next((value for name, value in reversed(form) if name == "action"), None)
     backend = next((value for name, value in reversed(form) if name == "b"), None)
     if action is not None and action not in COMMANDS:
-        return Outcome.ERRP
+        return ActionResult.ERRP
     proxy = next((one for one in view.proxies if one.back is not None and one.name == backend), None)
     if backend is not None and (proxy is None or proxy.back is None):
-        return Outcome.ERRP
+        return ActionResult.ERRP
     if action is None or proxy is None or proxy.back is None or not names:
-        return Outcome.NONE
+        return ActionResult.NONE
     if scope and proxy.name not in scope:
-        return Outcome.DENY
+        return ActionResult.DENY
     done = failed = 0
     for name in names:
         server = proxy.back.backend.find(name.encode("utf-8", "surrogateescape"))
@@ -95,8 +95,8 @@ async def carry_out(view: View, gauge: Gauge, scope: tuple[str, ...], form: list
         elif action not in IDLE or not IDLE[action](server):
             done += await _act(view, gauge, action, f"{proxy.name}/{name}")
     if failed:
-        return Outcome.PART if done else Outcome.ERRP
-    return Outcome.DONE if done else Outcome.NONE
+        return ActionResult.PART if done else ActionResult.ERRP
+    return ActionResult.DONE if done else ActionResult.NONE
 
 
 async def _act(view: View, gauge: Gauge, action: str, target: str) -> int:

@@ -25,7 +25,7 @@ END: Final = b"\0"
 Question = Mapping[str, str]
 
 
-class Outlet:
+class AnswerWriter:
     """Where one answer is written."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, sock: socket.socket) -> None:
@@ -65,7 +65,7 @@ class Outlet:
         await self.loop.sock_sendall(self.sock, END)
 
 
-Writer = Callable[[Outlet, Question], Awaitable[None]]
+Writer = Callable[[AnswerWriter, Question], Awaitable[None]]
 
 
 class Answers:
@@ -105,7 +105,7 @@ class Answers:
         with sock:
             writer = self.writers.get(name)
             assert writer is not None
-            out = Outlet(self.loop, sock)
+            out = AnswerWriter(self.loop, sock)
             try:
                 await writer(out, question)
                 await out.end()

@@ -4,11 +4,11 @@ import html
 from dataclasses import dataclass
 from typing import Final
 
-from pointsman.admin.rows import Row
+from pointsman.admin.rows import StatisticsRow
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class PageColumn:
     """`name`: of the statistics (columns.py). `rare`: shown when somebody asks for all columns."""
 
     title: str
@@ -23,59 +23,59 @@ class Column:
 
 ADDRESS: Final = ("addr", "cookie", "algo")  # with show-legends only
 COLUMNS: Final = (
-    Column("Status", "status", "State, and since when"),
-    Column("Last check", "check_status", "What the last health check came to"),
-    Column("Weight", "weight", "Weight in force; of a backend the sum of what is in use"),
-    Column("Address", "addr", "Address and port"),
-    Column("Queue", "qcur", "Requests that wait now"),
-    Column("Queue max", "qmax", "Most requests that have waited at once", True),
-    Column("Queue limit", "qlimit", "maxqueue", True),
-    Column("Sessions", "scur", "Sessions now"),
-    Column("Max", "smax", "Most sessions at once", True),
-    Column("Limit", "slim", "maxconn, of a backend fullconn", True),
-    Column("Total", "stot", "Sessions since the start"),
-    Column("Rate", "rate", "New sessions during the last second"),
-    Column("Rate max", "rate_max", "Most new sessions in one second", True),
-    Column("Rate limit", "rate_lim", "rate-limit sessions", True),
-    Column("Requests", "req_tot", "HTTP requests since the start"),
-    Column("Requests/s", "req_rate", "HTTP requests during the last second", True),
-    Column("2xx", "hrsp_2xx", "Responses from 200 to 299", True),
-    Column("3xx", "hrsp_3xx", "Responses from 300 to 399", True),
-    Column("4xx", "hrsp_4xx", "Responses from 400 to 499"),
-    Column("5xx", "hrsp_5xx", "Responses from 500 to 599"),
-    Column("Request errors", "ereq", "Requests that never became whole or were invalid", True),
-    Column("Connect errors", "econ", "Requests for which no server connection could be had"),
-    Column("Response errors", "eresp", "Responses that were invalid or broken off"),
-    Column("In", "bin", "Bytes received from clients"),
-    Column("Out", "bout", "Bytes sent to clients"),
-    Column("Denied requests", "dreq", "Requests that rules denied", True),
-    Column("Denied responses", "dresp", "Responses that rules denied", True),
-    Column("Retries", "wretr", "Repeated attempts to connect", True),
-    Column("Redispatches", "wredis", "Requests that went to another server than the one chosen first", True),
-    Column("Chosen", "lbtot", "How often it was chosen", True),
-    Column("Last session", "lastsess", "Time since the last session", True),
-    Column("Active", "act", "Active servers in use", True),
-    Column("Backup", "bck", "Backup servers that are up", True),
-    Column("Failed checks", "chkfail", "Checks that failed while the server was up", True),
-    Column("Downs", "chkdown", "Changes from UP to DOWN", True),
-    Column("Downtime", "downtime", "Time spent DOWN", True),
-    Column("Slow start", "throttle", "Per cent of its weight during slowstart", True),
-    Column("Queue ms", "qtime", "Average time in the queue, of the last 1024 requests", True),
-    Column("Connect ms", "ctime", "Average time to connect", True),
-    Column("Response ms", "rtime", "Average time until the response", True),
-    Column("Total ms", "ttime", "Average time in all", True),
-    Column("Cookie", "cookie", "Cookie value of a server, cookie name of a backend", True),
-    Column("Algorithm", "algo", "Balance algorithm", True),
-    Column("Mode", "mode", "http or tcp", True),
-    Column("Proxy id", "iid", "Number of the proxy", True),
-    Column("Id", "sid", "Number of the server or listener in its proxy", True),
+    PageColumn("Status", "status", "State, and since when"),
+    PageColumn("Last check", "check_status", "What the last health check came to"),
+    PageColumn("Weight", "weight", "Weight in force; of a backend the sum of what is in use"),
+    PageColumn("Address", "addr", "Address and port"),
+    PageColumn("Queue", "qcur", "Requests that wait now"),
+    PageColumn("Queue max", "qmax", "Most requests that have waited at once", True),
+    PageColumn("Queue limit", "qlimit", "maxqueue", True),
+    PageColumn("Sessions", "scur", "Sessions now"),
+    PageColumn("Max", "smax", "Most sessions at once", True),
+    PageColumn("Limit", "slim", "maxconn, of a backend fullconn", True),
+    PageColumn("Total", "stot", "Sessions since the start"),
+    PageColumn("Rate", "rate", "New sessions during the last second"),
+    PageColumn("Rate max", "rate_max", "Most new sessions in one second", True),
+    PageColumn("Rate limit", "rate_lim", "rate-limit sessions", True),
+    PageColumn("Requests", "req_tot", "HTTP requests since the start"),
+    PageColumn("Requests/s", "req_rate", "HTTP requests during the last second", True),
+    PageColumn("2xx", "hrsp_2xx", "Responses from 200 to 299", True),
+    PageColumn("3xx", "hrsp_3xx", "Responses from 300 to 399", True),
+    PageColumn("4xx", "hrsp_4xx", "Responses from 400 to 499"),
+    PageColumn("5xx", "hrsp_5xx", "Responses from 500 to 599"),
+    PageColumn("Request errors", "ereq", "Requests that never became whole or were invalid", True),
+    PageColumn("Connect errors", "econ", "Requests for which no server connection could be had"),
+    PageColumn("Response errors", "eresp", "Responses that were invalid or broken off"),
+    PageColumn("In", "bin", "Bytes received from clients"),
+    PageColumn("Out", "bout", "Bytes sent to clients"),
+    PageColumn("Denied requests", "dreq", "Requests that rules denied", True),
+    PageColumn("Denied responses", "dresp", "Responses that rules denied", True),
+    PageColumn("Retries", "wretr", "Repeated attempts to connect", True),
+    PageColumn("Redispatches", "wredis", "Requests that went to another server than the one chosen first", True),
+    PageColumn("Chosen", "lbtot", "How often it was chosen", True),
+    PageColumn("Last session", "lastsess", "Time since the last session", True),
+    PageColumn("Active", "act", "Active servers in use", True),
+    PageColumn("Backup", "bck", "Backup servers that are up", True),
+    PageColumn("Failed checks", "chkfail", "Checks that failed while the server was up", True),
+    PageColumn("Downs", "chkdown", "Changes from UP to DOWN", True),
+    PageColumn("Downtime", "downtime", "Time spent DOWN", True),
+    PageColumn("Slow start", "throttle", "Per cent of its weight during slowstart", True),
+    PageColumn("Queue ms", "qtime", "Average time in the queue, of the last 1024 requests", True),
+    PageColumn("Connect ms", "ctime", "Average time to connect", True),
+    PageColumn("Response ms", "rtime", "Average time until the response", True),
+    PageColumn("Total ms", "ttime", "Average time in all", True),
+    PageColumn("Cookie", "cookie", "Cookie value of a server, cookie name of a backend", True),
+    PageColumn("Algorithm", "algo", "Balance algorithm", True),
+    PageColumn("Mode", "mode", "http or tcp", True),
+    PageColumn("Proxy id", "iid", "Number of the proxy", True),
+    PageColumn("Id", "sid", "Number of the server or listener in its proxy", True),
 )
 MODULES: Final = (  # with show-modules
-    Column("HTTP/1 requests", "h1req", "Requests of HTTP/1", True),
-    Column("New connections", "connect", "Attempts to open a server connection", True),
-    Column("Reused connections", "reuse", "Requests that used an idle server connection", True),
-    Column("Used now", "used_conn_cur", "Server connections in use", True),
-    Column("Idle now", "srv_icur", "Idle server connections", True),
+    PageColumn("HTTP/1 requests", "h1req", "Requests of HTTP/1", True),
+    PageColumn("New connections", "connect", "Attempts to open a server connection", True),
+    PageColumn("Reused connections", "reuse", "Requests that used an idle server connection", True),
+    PageColumn("Used now", "used_conn_cur", "Server connections in use", True),
+    PageColumn("Idle now", "srv_icur", "Idle server connections", True),
 )
 
 _AGES: Final = frozenset(("downtime", "lastsess"))  # columns in seconds
@@ -130,7 +130,7 @@ def look_of(status: str) -> str:
     }.get(word, "unchecked")
 
 
-def _status(row: Row, status: str) -> str:
+def _status(row: StatisticsRow, status: str) -> str:
     since = row.get("lastchg")
     text = age(since) if isinstance(since, int) and status != "no check" else ""
     return (
@@ -139,7 +139,7 @@ def _status(row: Row, status: str) -> str:
     )
 
 
-def _check(row: Row, status: str) -> str:
+def _check(row: StatisticsRow, status: str) -> str:
     """Its status, code and time; what it said if it failed."""
     code, took, said = row.get("check_code"), row.get("check_duration"), str(row.get("last_chk"))
     text = f"{status}/{code}" if code not in ("", 0) else status
@@ -151,7 +151,7 @@ def _check(row: Row, status: str) -> str:
     return f'<td data-name="Last check" class="word check" title="{escape(tip)}">{escape(text)}{failed}</td>'
 
 
-def cell(row: Row, column: Column) -> str:
+def cell(row: StatisticsRow, column: PageColumn) -> str:
     name = column.name
     value = row.get(name)
     if name == "status" and value != "":

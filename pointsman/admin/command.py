@@ -37,7 +37,7 @@ class CommandError(Exception):
         self.severity = severity
 
 
-class Terminal(Protocol):
+class ConnectionSettings(Protocol):
     """The connection that a command came by: what commands may change of it."""
 
     level: int
@@ -56,7 +56,7 @@ class Call:
 
     view: View
     gauge: Gauge
-    terminal: Terminal
+    terminal: ConnectionSettings
     words: list[str]
     payload: str = ""
 
@@ -75,13 +75,13 @@ LANES: Final = 1  # in each of them, and their answers are put together
 CHANGE: Final = 2  # in each of them, and in those that come later
 EVERY: Final = 3  # in each of them and in the process that was asked, whose own connections are asked for as well
 
-Run = Callable[[Call], str | Awaitable[str]]
+RunCommand = Callable[[Call], str | Awaitable[str]]
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
     name: str
-    run: Run
+    run: RunCommand
     usage: str
     text: str
     level: int
@@ -102,10 +102,10 @@ def command(
     everywhere: int = HERE,
     experimental: bool = False,
     after: Callable[[Call], None] | None = None,
-) -> Callable[[Run], Run]:
+) -> Callable[[RunCommand], RunCommand]:
     """Register a runtime command. `usage`: name and arguments, for the page of help; `text`: what it does."""
 
-    def record(run: Run) -> Run:
+    def record(run: RunCommand) -> RunCommand:
         COMMANDS.add(name, Command(name, run, usage, text, level, everywhere, experimental, after))
         return run
 

@@ -36,7 +36,7 @@ _PATTERN: Final = 64  # characters that may follow "<<"
 _READ: Final = 16_384  # bytes asked for at once
 
 
-class Wire(Protocol):
+class ByteConnection(Protocol):
     """The bytes of a connection."""
 
     async def receive(self) -> bytes:
@@ -46,7 +46,7 @@ class Wire(Protocol):
         """All of them."""
 
 
-class SocketWire:
+class SocketConnection:
     """A socket that does not block, on the loop that runs."""
 
     def __init__(self, sock: socket.socket) -> None:
@@ -91,7 +91,7 @@ def split_commands(line: str) -> list[list[str]]:
     return commands
 
 
-class Console:
+class RuntimeConnection:
     """The state of one connection, and its life."""
 
     def __init__(
@@ -120,7 +120,7 @@ class Console:
         self.heard = False  # a whole command has come
         self.received = b""  # and not yet taken as lines
 
-    async def run(self, wire: Wire) -> None:
+    async def run(self, wire: ByteConnection) -> None:
         """Until the client leaves, quits, says nothing for too long, or has its answers."""
         try:
             await self._converse(wire)
@@ -130,7 +130,7 @@ class Console:
         except (TimeoutError, ConnectionError):
             return
 
-    async def _converse(self, wire: Wire) -> None:
+    async def _converse(self, wire: ByteConnection) -> None:
         while not self.ended:
             line = await self._line(wire)
             announced, payload = await self._payload(wire, line)
@@ -143,12 +143,12 @@ class Console:
             if not self.interactive and b"\n" not in self.received:
                 return
 
-    async def _send(self, wire: Wire, text: str) -> None:
+    async def _send(self, wire: ByteConnection, text: str) -> None:
         """TimeoutError: the client does not take it."""
         if text:
             await asyncio.wait_for(wire.send(text.encode("utf-8", "surrogateescape")), self.timeout / 1000)
 
-    async def _line(self, wire: Wire) -> str:
+    async def _line(self, wire: ByteConnection) -> str:
         """The next whole line. Raises _Ended where there is none, or it is too long."""
         while b"\n" not in self.received:
             if len(self.received) >= self.longest_line:
@@ -162,7 +162,7 @@ class Console:
         line, _, self.received = self.received.partition(b"\n")
         return line.rstrip(b"\r").decode("utf-8", "surrogateescape")
 
-    async def _payload(self, wire: Wire, line: str) -> tuple[bool, str]:
+    async def _payload(self, wire: ByteConnection, line: str) -> tuple[bool, str]:
         """Whether the line announces a payload, and it."""
         last = line.rsplit(" ", maxsplit=1)[-1]
         if not last.startswith("<<") or len(last) > _PATTERN + 2:

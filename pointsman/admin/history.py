@@ -16,7 +16,7 @@ SAMPLES: Final = 120
 PERIOD: Final = 5  # s
 
 
-class Ring:
+class RingBuffer:
     """The last 120 values; tenths of events per second."""
 
     __slots__ = ("at", "count", "values")
@@ -43,8 +43,8 @@ class Track:
     __slots__ = ("errors", "failed", "requests", "served")
 
     def __init__(self, proxy: ProxyView) -> None:
-        self.requests = Ring()
-        self.errors = Ring()
+        self.requests = RingBuffer()
+        self.errors = RingBuffer()
         self.served, self.failed = totals(proxy)
 
     def sample(self, proxy: ProxyView, passed: float) -> None:

@@ -56,7 +56,7 @@ class Facts:
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class InfoField:
     position: int
     name: str
     tags: str
@@ -90,25 +90,25 @@ def _highest(rate: str) -> Callable[[Facts], int]:
 
 
 FIELDS: Final = (
-    Field(0, "Name", "POSV", "str", "Product whose language and commands these are", lambda _: "HAProxy"),
-    Field(1, "Version", "POSV", "str", "Version of that language", lambda _: VERSION),
-    Field(2, "Release_date", "POSV", "str", "Date of this version", lambda _: pointsman.__date__),
-    Field(3, "Nbthread", "CGSV", "u32", "Traffic processes (nbthread)", lambda facts: facts.view.nbthread),
-    Field(4, "Nbproc", "CGSV", "u32", "Worker processes", lambda _: 1),
-    Field(5, "Process_num", "KGPV", "u32", "Number of this process", lambda _: PROCESS),
-    Field(6, "Pid", "SGPV", "u32", "Its number in the system", lambda facts: facts.view.pid),
-    Field(7, "Uptime", "MDPV", "str", "Time since its start", lambda facts: duration(facts.uptime)),
-    Field(8, "Uptime_sec", "MDPV", "u32", "The same in seconds", lambda facts: facts.uptime / 1000),
-    Field(9, "Memmax_MB", "CLPV", "u32", "Limit of memory (-m)", lambda facts: facts.view.memory),
-    Field(10, "PoolAlloc_MB", "MGPV", "u32", "Memory in pools: there are none", _zero),
-    Field(11, "PoolUsed_MB", "MGPV", "u32", "Memory of pools in use", _zero),
-    Field(12, "PoolFailed", "MCPV", "u32", "Allocations from pools that failed", _zero),
-    Field(13, "Ulimit-n", "CLPV", "u32", "Limit of descriptors", _descriptors),
-    Field(14, "Maxsock", "CLPV", "u32", "Limit of sockets", _descriptors),
-    Field(15, "Maxconn", "CLPV", "u32", "Limit of connections", lambda facts: facts.view.room.limit),
-    Field(16, "Hard_maxconn", "CLPV", "u32", "The same at the start", lambda facts: facts.view.limit),
-    Field(17, "CurrConns", "MGPV", "u32", "Client connections now", lambda facts: facts.view.room.connections),
-    Field(
+    InfoField(0, "Name", "POSV", "str", "Product whose language and commands these are", lambda _: "HAProxy"),
+    InfoField(1, "Version", "POSV", "str", "Version of that language", lambda _: VERSION),
+    InfoField(2, "Release_date", "POSV", "str", "Date of this version", lambda _: pointsman.__date__),
+    InfoField(3, "Nbthread", "CGSV", "u32", "Traffic processes (nbthread)", lambda facts: facts.view.nbthread),
+    InfoField(4, "Nbproc", "CGSV", "u32", "Worker processes", lambda _: 1),
+    InfoField(5, "Process_num", "KGPV", "u32", "Number of this process", lambda _: PROCESS),
+    InfoField(6, "Pid", "SGPV", "u32", "Its number in the system", lambda facts: facts.view.pid),
+    InfoField(7, "Uptime", "MDPV", "str", "Time since its start", lambda facts: duration(facts.uptime)),
+    InfoField(8, "Uptime_sec", "MDPV", "u32", "The same in seconds", lambda facts: facts.uptime / 1000),
+    InfoField(9, "Memmax_MB", "CLPV", "u32", "Limit of memory (-m)", lambda facts: facts.view.memory),
+    InfoField(10, "PoolAlloc_MB", "MGPV", "u32", "Memory in pools: there are none", _zero),
+    InfoField(11, "PoolUsed_MB", "MGPV", "u32", "Memory of pools in use", _zero),
+    InfoField(12, "PoolFailed", "MCPV", "u32", "Allocations from pools that failed", _zero),
+    InfoField(13, "Ulimit-n", "CLPV", "u32", "Limit of descriptors", _descriptors),
+    InfoField(14, "Maxsock", "CLPV", "u32", "Limit of sockets", _descriptors),
+    InfoField(15, "Maxconn", "CLPV", "u32", "Limit of connections", lambda facts: facts.view.room.limit),
+    InfoField(16, "Hard_maxconn", "CLPV", "u32", "The same at the start", lambda facts: facts.view.limit),
+    InfoField(17, "CurrConns", "MGPV", "u32", "Client connections now", lambda facts: facts.view.room.connections),
+    InfoField(
         18,
         "CumConns",
         "MCPV",
@@ -116,7 +116,7 @@ FIELDS: Final = (
         "Connections of clients and of the stats sockets since the start",
         lambda facts: facts.view.room.total + facts.cli_sessions,
     ),
-    Field(
+    InfoField(
         19,
         "CumReq",
         "MCPV",
@@ -124,13 +124,13 @@ FIELDS: Final = (
         "Requests of clients and on the stats sockets since the start",
         lambda facts: facts.requests,
     ),
-    Field(20, "MaxSslConns", "MMPV", "u32", "Limit of TLS connections", _zero),
-    Field(21, "CurrSslConns", "MGPV", "u32", "TLS connections now", _zero),
-    Field(22, "CumSslConns", "MCPV", "u32", "TLS connections since the start", _zero),
-    Field(23, "Maxpipes", "CLPV", "u32", "Limit of pipes for splicing", lambda facts: facts.view.room.pipes),
-    Field(24, "PipesUsed", "MGPV", "u32", "Pipes in use", _zero),
-    Field(25, "PipesFree", "MGPV", "u32", "Pipes at hand", _zero),
-    Field(
+    InfoField(20, "MaxSslConns", "MMPV", "u32", "Limit of TLS connections", _zero),
+    InfoField(21, "CurrSslConns", "MGPV", "u32", "TLS connections now", _zero),
+    InfoField(22, "CumSslConns", "MCPV", "u32", "TLS connections since the start", _zero),
+    InfoField(23, "Maxpipes", "CLPV", "u32", "Limit of pipes for splicing", lambda facts: facts.view.room.pipes),
+    InfoField(24, "PipesUsed", "MGPV", "u32", "Pipes in use", _zero),
+    InfoField(25, "PipesFree", "MGPV", "u32", "Pipes at hand", _zero),
+    InfoField(
         26,
         "ConnRate",
         "MRPV",
@@ -138,7 +138,7 @@ FIELDS: Final = (
         "Connections accepted during the last second",
         lambda facts: facts.view.room.connection_rate.read(facts.view.now),
     ),
-    Field(
+    InfoField(
         27,
         "ConnRateLimit",
         "CLPV",
@@ -146,8 +146,8 @@ FIELDS: Final = (
         "Their limit (maxconnrate)",
         lambda facts: facts.view.room.connection_rate.limit,
     ),
-    Field(28, "MaxConnRate", "MMPV", "u32", "Most of them in one second", _highest("connections")),
-    Field(
+    InfoField(28, "MaxConnRate", "MMPV", "u32", "Most of them in one second", _highest("connections")),
+    InfoField(
         29,
         "SessRate",
         "MRPV",
@@ -155,7 +155,7 @@ FIELDS: Final = (
         "Sessions begun during the last second",
         lambda facts: facts.view.room.session_rate.read(facts.view.now),
     ),
-    Field(
+    InfoField(
         30,
         "SessRateLimit",
         "CLPV",
@@ -163,29 +163,31 @@ FIELDS: Final = (
         "Their limit (maxsessrate)",
         lambda facts: facts.view.room.session_rate.limit,
     ),
-    Field(31, "MaxSessRate", "MRPV", "u32", "Most of them in one second", _highest("sessions")),
-    Field(32, "SslRate", "MRPV", "u32", "TLS connections during the last second", _zero),
-    Field(33, "SslRateLimit", "CLPV", "u32", "Their limit", lambda facts: facts.view.ssl_rate_limit),
-    Field(34, "MaxSslRate", "MMPV", "u32", "Most of them in one second", _zero),
-    Field(35, "SslFrontendKeyRate", "MGPV", "u32", "TLS keys made for clients during the last second", _zero),
-    Field(36, "SslFrontendMaxKeyRate", "MMPV", "u32", "Most of them in one second", _zero),
-    Field(37, "SslFrontendSessionReuse_pct", "MGPV", "u32", "Per cent of TLS connections without a new key", _zero),
-    Field(38, "SslBackendKeyRate", "MRPV", "u32", "TLS keys made for servers during the last second", _zero),
-    Field(39, "SslBackendMaxKeyRate", "MMPV", "u32", "Most of them in one second", _zero),
-    Field(40, "SslCacheLookups", "MCPV", "u32", "TLS sessions looked for", _zero),
-    Field(41, "SslCacheMisses", "MCPV", "u32", "TLS sessions not found", _zero),
-    Field(42, "CompressBpsIn", "MRPV", "u32", "Bytes given to the compressor during the last second", _zero),
-    Field(43, "CompressBpsOut", "MRPV", "u32", "Bytes that it gave", _zero),
-    Field(44, "CompressBpsRateLim", "CLPV", "u32", "Their limit", lambda facts: facts.view.compression_rate_limit),
-    Field(47, "Tasks", "MGPV", "u32", "Descriptors and tasks at work", _tasks),
-    Field(
+    InfoField(31, "MaxSessRate", "MRPV", "u32", "Most of them in one second", _highest("sessions")),
+    InfoField(32, "SslRate", "MRPV", "u32", "TLS connections during the last second", _zero),
+    InfoField(33, "SslRateLimit", "CLPV", "u32", "Their limit", lambda facts: facts.view.ssl_rate_limit),
+    InfoField(34, "MaxSslRate", "MMPV", "u32", "Most of them in one second", _zero),
+    InfoField(35, "SslFrontendKeyRate", "MGPV", "u32", "TLS keys made for clients during the last second", _zero),
+    InfoField(36, "SslFrontendMaxKeyRate", "MMPV", "u32", "Most of them in one second", _zero),
+    InfoField(37, "SslFrontendSessionReuse_pct", "MGPV", "u32", "Per cent of TLS connections without a new key", _zero),
+    InfoField(38, "SslBackendKeyRate", "MRPV", "u32", "TLS keys made for servers during the last second", _zero),
+    InfoField(39, "SslBackendMaxKeyRate", "MMPV", "u32", "Most of them in one second", _zero),
+    InfoField(40, "SslCacheLookups", "MCPV", "u32", "TLS sessions looked for", _zero),
+    InfoField(41, "SslCacheMisses", "MCPV", "u32", "TLS sessions not found", _zero),
+    InfoField(42, "CompressBpsIn", "MRPV", "u32", "Bytes given to the compressor during the last second", _zero),
+    InfoField(43, "CompressBpsOut", "MRPV", "u32", "Bytes that it gave", _zero),
+    InfoField(44, "CompressBpsRateLim", "CLPV", "u32", "Their limit", lambda facts: facts.view.compression_rate_limit),
+    InfoField(47, "Tasks", "MGPV", "u32", "Descriptors and tasks at work", _tasks),
+    InfoField(
         48, "Run_queue", "MGPV", "u32", "Channels that wait for another go", lambda facts: len(facts.view.reactor.goes)
     ),
-    Field(49, "Idle_pct", "MaPV", "u32", "Per cent of the last second without work", lambda facts: facts.gauge.idle),
-    Field(50, "node", "COSV", "str", "Name of this node", lambda facts: facts.view.node),
-    Field(51, "description", "COSV", "str", "Its description", lambda facts: facts.view.description or None),
-    Field(52, "Stopping", "MGPV", "u32", "1 during a soft stop", lambda facts: int(facts.view.room.stopping)),
-    Field(
+    InfoField(
+        49, "Idle_pct", "MaPV", "u32", "Per cent of the last second without work", lambda facts: facts.gauge.idle
+    ),
+    InfoField(50, "node", "COSV", "str", "Name of this node", lambda facts: facts.view.node),
+    InfoField(51, "description", "COSV", "str", "Its description", lambda facts: facts.view.description or None),
+    InfoField(52, "Stopping", "MGPV", "u32", "1 during a soft stop", lambda facts: int(facts.view.room.stopping)),
+    InfoField(
         53,
         "Jobs",
         "MGPV",
@@ -193,11 +195,11 @@ FIELDS: Final = (
         "Connections and listeners",
         lambda facts: facts.view.room.connections + len(facts.view.consoles) + facts.listeners,
     ),
-    Field(54, "Unstoppable Jobs", "MGPV", "u32", "Those that a soft stop does not wait for", _zero),
-    Field(55, "Listeners", "MGPV", "u32", "Listening sockets", lambda facts: facts.listeners),
-    Field(56, "ActivePeers", "MGPV", "u32", "Peers connected to", _zero),
-    Field(57, "ConnectedPeers", "MGPV", "u32", "Peers connected", _zero),
-    Field(
+    InfoField(54, "Unstoppable Jobs", "MGPV", "u32", "Those that a soft stop does not wait for", _zero),
+    InfoField(55, "Listeners", "MGPV", "u32", "Listening sockets", lambda facts: facts.listeners),
+    InfoField(56, "ActivePeers", "MGPV", "u32", "Peers connected to", _zero),
+    InfoField(57, "ConnectedPeers", "MGPV", "u32", "Peers connected", _zero),
+    InfoField(
         58,
         "DroppedLogs",
         "MGPV",
@@ -205,10 +207,10 @@ FIELDS: Final = (
         "Log lines that nobody will ever read",
         lambda facts: facts.view.dropped_logs(),
     ),
-    Field(59, "BusyPolling", "MGPV", "u32", "1 under busy-polling", _zero),
-    Field(60, "FailedResolutions", "MGPV", "u32", "Names that could not be resolved", _zero),
-    Field(61, "TotalBytesOut", "MGPV", "u64", "Bytes sent to clients", lambda facts: sent(facts.view)),
-    Field(
+    InfoField(59, "BusyPolling", "MGPV", "u32", "1 under busy-polling", _zero),
+    InfoField(60, "FailedResolutions", "MGPV", "u32", "Names that could not be resolved", _zero),
+    InfoField(61, "TotalBytesOut", "MGPV", "u64", "Bytes sent to clients", lambda facts: sent(facts.view)),
+    InfoField(
         62,
         "TotalSplicedBytesOut",
         "MGPV",
@@ -216,7 +218,7 @@ FIELDS: Final = (
         "Bytes that went through a pipe, in both directions",
         lambda facts: facts.view.room.counters.totals.spliced,
     ),
-    Field(
+    InfoField(
         63,
         "BytesOutRate",
         "MRPV",
@@ -224,13 +226,13 @@ FIELDS: Final = (
         "Bytes sent to clients during the last second",
         lambda facts: facts.gauge.sent_rate,
     ),
-    Field(64, "DebugCommandsIssued", "MGPV", "u32", "Debug commands given", _zero),
-    Field(65, "CumRecvLogs", "MCPV", "u32", "Log lines received to be forwarded", _zero),
-    Field(66, "Build info", "POSV", "str", "Version and build", lambda _: BUILD),
-    Field(67, "Memmax_bytes", "CLPV", "u32", "Limit of memory (-m)", lambda facts: facts.view.memory << 20),
-    Field(68, "PoolAlloc_bytes", "MGPV", "u64", "Memory in pools", _zero),
-    Field(69, "PoolUsed_bytes", "MGPV", "u64", "Memory of pools in use", _zero),
-    Field(
+    InfoField(64, "DebugCommandsIssued", "MGPV", "u32", "Debug commands given", _zero),
+    InfoField(65, "CumRecvLogs", "MCPV", "u32", "Log lines received to be forwarded", _zero),
+    InfoField(66, "Build info", "POSV", "str", "Version and build", lambda _: BUILD),
+    InfoField(67, "Memmax_bytes", "CLPV", "u32", "Limit of memory (-m)", lambda facts: facts.view.memory << 20),
+    InfoField(68, "PoolAlloc_bytes", "MGPV", "u64", "Memory in pools", _zero),
+    InfoField(69, "PoolUsed_bytes", "MGPV", "u64", "Memory of pools in use", _zero),
+    InfoField(
         70,
         "Start_time_sec",
         "MDPV",
@@ -238,9 +240,11 @@ FIELDS: Final = (
         "When it was started, seconds since 1970",
         lambda facts: facts.view.started_date,
     ),
-    Field(71, "Tainted", "SGPV", "str", "Experimental features in use", lambda _: "0"),
-    Field(72, "TotalWarnings", "MCPV", "u32", "Warnings about the configuration", lambda facts: facts.view.warnings()),
-    Field(
+    InfoField(71, "Tainted", "SGPV", "str", "Experimental features in use", lambda _: "0"),
+    InfoField(
+        72, "TotalWarnings", "MCPV", "u32", "Warnings about the configuration", lambda facts: facts.view.warnings()
+    ),
+    InfoField(
         73,
         "MaxconnReached",
         "MCPV",
@@ -248,7 +252,7 @@ FIELDS: Final = (
         "How often maxconn was reached",
         lambda facts: facts.view.room.counters.totals.maxconn_reached,
     ),
-    Field(
+    InfoField(
         74,
         "BootTime_ms",
         "MDPV",
@@ -256,8 +260,8 @@ FIELDS: Final = (
         "Milliseconds from the program's start until it served",
         lambda facts: max(0, facts.view.started - facts.view.born),
     ),
-    Field(75, "Niced_tasks", "MGPV", "u32", "Tasks of another priority", _zero),
-    Field(
+    InfoField(75, "Niced_tasks", "MGPV", "u32", "Tasks of another priority", _zero),
+    InfoField(
         76,
         "CurrStreams",
         "MGPV",
@@ -268,14 +272,14 @@ FIELDS: Final = (
             + sum(proxy.back.backend.connections for proxy in facts.view.proxies if proxy.back is not None)
         ),
     ),
-    Field(77, "CumStreams", "MGPV", "u64", "Streams since the start", lambda facts: facts.requests),
-    Field(78, "BlockedTrafficWarnings", "MGPV", "u32", "Warnings about traffic that one task has held up", _zero),
-    Field(79, "PatternsAdded", "MGPV", "u64", "Entries added to maps and ACLs", lambda _: LISTS.added),
-    Field(80, "PatternsFreed", "MGPV", "u64", "Entries taken from them", lambda _: LISTS.added - LISTS.count()),
-    Field(81, "NbThreadGroups", "CGSV", "u32", "Thread groups", lambda facts: facts.view.groups),
-    Field(82, "Product", "POSV", "str", "Name of this program", lambda _: "Pointsman"),
-    Field(83, "Product_version", "POSV", "str", "Its own version", lambda _: pointsman.__version__),
-    Field(
+    InfoField(77, "CumStreams", "MGPV", "u64", "Streams since the start", lambda facts: facts.requests),
+    InfoField(78, "BlockedTrafficWarnings", "MGPV", "u32", "Warnings about traffic that one task has held up", _zero),
+    InfoField(79, "PatternsAdded", "MGPV", "u64", "Entries added to maps and ACLs", lambda _: LISTS.added),
+    InfoField(80, "PatternsFreed", "MGPV", "u64", "Entries taken from them", lambda _: LISTS.added - LISTS.count()),
+    InfoField(81, "NbThreadGroups", "CGSV", "u32", "Thread groups", lambda facts: facts.view.groups),
+    InfoField(82, "Product", "POSV", "str", "Name of this program", lambda _: "Pointsman"),
+    InfoField(83, "Product_version", "POSV", "str", "Its own version", lambda _: pointsman.__version__),
+    InfoField(
         84,
         "ExhaustedRegexes",
         "MGPV",
@@ -286,7 +290,7 @@ FIELDS: Final = (
 )
 
 
-def _shown(facts: Facts, floats: bool = False) -> Iterator[tuple[Field, str, Value]]:
+def _shown(facts: Facts, floats: bool = False) -> Iterator[tuple[InfoField, str, Value]]:
     """Each field that has a value, with its type."""
     for field in FIELDS:
         found = field.value(facts)
@@ -296,7 +300,7 @@ def _shown(facts: Facts, floats: bool = False) -> Iterator[tuple[Field, str, Val
             yield field, field.type, found
 
 
-def _quoted(field: Field, descriptions: bool) -> str:
+def _quoted(field: InfoField, descriptions: bool) -> str:
     return f':"{field.text}"' if descriptions else ""
 
 

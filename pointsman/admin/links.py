@@ -109,7 +109,7 @@ class LaneEnd(Channel):
         super().__init__(self.sock.fileno())
         self.run = run
         self.blocked: list[bytes] = []
-        self.wishes = Wishes(self)
+        self.wishes = WantedChanges(self)
         CHANGES.outbox = self.wishes.add
 
     def ready(self, events: int) -> None:
@@ -166,7 +166,7 @@ class LaneEnd(Channel):
         """An answer went wrong, and was reported; whoever asked sees its deadline pass."""
 
 
-class Wishes(Hook):
+class WantedChanges(Hook):
     """In a lane: the changes that its traffic wants, sent to control once a turn.
 
     While control is away they wait here. Of several about the same thing the last one counts, so that there are never

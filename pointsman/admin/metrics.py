@@ -19,7 +19,7 @@ from functools import partial
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
-from pointsman.admin.answers import Outlet, Question
+from pointsman.admin.answers import AnswerWriter, Question
 from pointsman.admin.columns import COLUMNS, POSITIONS
 from pointsman.admin.gauge import Gauge
 from pointsman.admin.info import FIELDS, Facts
@@ -37,7 +37,17 @@ from pointsman.admin.prometheus import (
     STATES,
     Metric,
 )
-from pointsman.admin.rows import BACKEND, FRONTEND, LISTENER, SERVER, Row, Selection, Value, frontend_row, rows
+from pointsman.admin.rows import (
+    BACKEND,
+    FRONTEND,
+    LISTENER,
+    SERVER,
+    Selection,
+    StatisticsRow,
+    Value,
+    frontend_row,
+    rows,
+)
 from pointsman.admin.view import View
 from pointsman.rules.reply import Served
 from pointsman.rules.service import Ask, HttpService, service
@@ -158,7 +168,7 @@ class Sheet:
         self.columns.update({"check_status": []}, **{f"hrsp_{code}": [] for code in CODES})
         self.aggregates: list[tuple[dict[str, int], dict[str, int]]] = []  # of backends: states, and check states
 
-    def add(self, labels: str, row: Row) -> None:
+    def add(self, labels: str, row: StatisticsRow) -> None:
         self.labels.append(labels)
         self.http.append(row.get("mode") == "http")
         for name, values in self.columns.items():
@@ -168,7 +178,7 @@ class Sheet:
 class Exposition:
     """One answer."""
 
-    def __init__(self, view: View, gauge: Gauge, query: Query, out: Outlet) -> None:
+    def __init__(self, view: View, gauge: Gauge, query: Query, out: AnswerWriter) -> None:
         self.view = view
         self.gauge = gauge
         self.query = query
@@ -234,7 +244,7 @@ class Exposition:
         for metric in wanted:
             await self._metric(f"haproxy_{scope}_{metric.name}", metric, kind, sheet)
 
-    def _found(self, kind: str) -> Iterator[Row]:
+    def _found(self, kind: str) -> Iterator[StatisticsRow]:
         if kind == "F":  # those that were shut down, too
             return (
                 frontend_row(self.view, proxy, proxy.front) for proxy in self.view.proxies if proxy.front is not None
@@ -298,13 +308,13 @@ def _meaning(metric: Metric) -> str:
     return COLUMNS[position].text
 
 
-def state_of(row: Row) -> str:
+def state_of(row: StatisticsRow) -> str:
     """One of SERVER_STATES."""
     word = str(row.get("status")).partition(" ")[0]
     return word if word in SERVER_STATES else "UP"  # no check
 
 
-def check_state(row: Row) -> str:
+def check_state(row: StatisticsRow) -> str:
     return str(row.get("check_status")).removeprefix("* ")
 
 
@@ -335,7 +345,7 @@ _STATES: Final[Mapping[str, Callable[[str, Sheet, int], States]]] = {
 }
 
 
-async def write_metrics(view: View, gauge: Gauge, out: Outlet, question: Question) -> None:
+async def write_metrics(view: View, gauge: Gauge, out: AnswerWriter, question: Question) -> None:
     """The answer to the question that the service asks."""
     await out.head(200, cache_control="no-cache", content_type=CONTENT_TYPE)
     if question["method"] != "HEAD":

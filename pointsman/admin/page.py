@@ -17,10 +17,10 @@ from string import Template
 from typing import Final
 
 import pointsman
-from pointsman.admin.cells import ADDRESS, COLUMNS, MODULES, Column, cell, escape, look_of
-from pointsman.admin.history import PERIOD, SAMPLES, History, Ring
+from pointsman.admin.cells import ADDRESS, COLUMNS, MODULES, PageColumn, cell, escape, look_of
+from pointsman.admin.history import PERIOD, SAMPLES, History, RingBuffer
 from pointsman.admin.info import Facts, duration
-from pointsman.admin.rows import Row, backend_status, server_status
+from pointsman.admin.rows import StatisticsRow, backend_status, server_status
 from pointsman.admin.view import ProxyView
 
 _FOLDER: Final = Path(__file__).parent
@@ -195,7 +195,7 @@ def _rate(tenths: int) -> str:
     return f"{tenths / 10:.1f}" if tenths < 1000 else str(tenths // 10)
 
 
-def _drawing(ring: Ring, word: str, kind: str) -> str:
+def _drawing(ring: RingBuffer, word: str, kind: str) -> str:
     values = ring.recent()
     if not values:
         return ""
@@ -214,7 +214,7 @@ def _drawing(ring: Ring, word: str, kind: str) -> str:
 # Tables.
 
 
-def _row(row: Row, columns: list[Column], form: bool) -> str:
+def _row(row: StatisticsRow, columns: list[PageColumn], form: bool) -> str:
     name = {"F": "Frontend", "B": "Backend"}.get(row.kind, str(row.get("svname")))
     state = look_of(str(row.get("status")))
     box = ""
@@ -232,7 +232,9 @@ def _row(row: Row, columns: list[Column], form: bool) -> str:
     )
 
 
-def _section(rows: Iterable[Row], proxy: ProxyView, look: Look, history: History, place: str) -> Iterator[str]:
+def _section(
+    rows: Iterable[StatisticsRow], proxy: ProxyView, look: Look, history: History, place: str
+) -> Iterator[str]:
     name = proxy.name
     found = history.tracks.get(proxy.number)
     said = look.descriptions.get(name, "")
@@ -295,7 +297,9 @@ def _message(look: Look) -> str:
     return f'<p class="message {state}" role="status">{escape(words)} <a href="{escape(look.base)}">Close</a></p>\n'
 
 
-def render(rows: Iterable[Row], facts: Facts, look: Look, history: History, wanted: list[ProxyView]) -> Iterator[str]:
+def render(
+    rows: Iterable[StatisticsRow], facts: Facts, look: Look, history: History, wanted: list[ProxyView]
+) -> Iterator[str]:
     """The whole page. `wanted`: the proxies that it shows."""
     found = Tally()
     for _ in tally(found, wanted):

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from pointsman.admin.columns import COLUMNS, HEADER, line
-from pointsman.admin.rows import Row, Value
+from pointsman.admin.rows import StatisticsRow, Value
 
 OBJECTS: Final = {"F": "Frontend", "B": "Backend", "L": "Listener", "S": "Server"}
 ORIGINS: Final = {"M": "Metric", "S": "Status", "K": "Key", "C": "Config", "P": "Product"}
@@ -35,7 +35,7 @@ def quoted(value: Value) -> str:
     return '"' + text.replace('"', '""') + '"' if '"' in text or "," in text else text
 
 
-def csv(rows: Iterable[Row]) -> str:
+def csv(rows: Iterable[StatisticsRow]) -> str:
     lines = [HEADER]
     lines += [line(quoted(row.get(column.name)) for column in COLUMNS) for row in rows]
     return "\n".join(lines) + "\n"
@@ -49,7 +49,7 @@ def typed_value(tags: str, type_name: str, value: Value) -> str:
     return f"{tags}:{type_name}:{value}"
 
 
-def typed(rows: Iterable[Row], descriptions: bool = False) -> str:
+def typed(rows: Iterable[StatisticsRow], descriptions: bool = False) -> str:
     """<obj>.<px_id>.<id>.<fpos>.<fname>.<process_num>:<tags>:<type>:<value>"""
     lines: list[str] = []
     for row in rows:
@@ -79,7 +79,7 @@ def compact(data: object) -> str:
     return json.dumps(data, separators=(",", ":")) + "\n"
 
 
-def as_json(rows: Iterable[Row]) -> str:
+def as_json(rows: Iterable[StatisticsRow]) -> str:
     """A list of objects, each a list of its values."""
     found: list[list[dict[str, object]]] = []
     for row in rows:

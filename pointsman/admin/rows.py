@@ -30,7 +30,7 @@ Value = int | str
 
 
 @dataclass(slots=True)
-class Row:
+class StatisticsRow:
     kind: str  # F, B, S, L
     number: int  # of the proxy
     sid: int
@@ -68,7 +68,7 @@ class Selection:
         return self.search in proxy.name
 
 
-def rows(view: View, chosen: Selection) -> Iterator[Row]:
+def rows(view: View, chosen: Selection) -> Iterator[StatisticsRow]:
     """All rows that were asked for, in the order of the configuration."""
     for proxy in view.proxies:
         if not chosen.wants(proxy):
@@ -99,9 +99,9 @@ def _hidden(server: LiveServer, chosen: Selection) -> bool:
     return chosen.hide_down and (maintenance or server.state == STOPPED) or chosen.hide_maintenance and maintenance
 
 
-def _row(kind: str, proxy: ProxyView, name: str, sid: int, counters: Totals) -> Row:
+def _row(kind: str, proxy: ProxyView, name: str, sid: int, counters: Totals) -> StatisticsRow:
     """What all four kinds have."""
-    row = Row(kind, proxy.number, sid)
+    row = StatisticsRow(kind, proxy.number, sid)
     row.put_all(
         pxname=proxy.name,
         svname=name,
@@ -126,7 +126,7 @@ def _row(kind: str, proxy: ProxyView, name: str, sid: int, counters: Totals) -> 
     return row
 
 
-def _responses(row: Row, counters: Totals) -> None:
+def _responses(row: StatisticsRow, counters: Totals) -> None:
     row.put_all(
         hrsp_1xx=counters.http_1xx,
         hrsp_2xx=counters.http_2xx,
@@ -138,14 +138,14 @@ def _responses(row: Row, counters: Totals) -> None:
     )
 
 
-def _flows(row: Row, counters: Totals) -> None:
+def _flows(row: StatisticsRow, counters: Totals) -> None:
     """Bytes by direction. What went to servers and came from them is not counted apart from the clients' side."""
     row.put_all(
         reqbin=counters.bytes_in, reqbout=counters.bytes_in, resbin=counters.bytes_out, resbout=counters.bytes_out
     )
 
 
-def _unbuilt(row: Row, http: bool) -> None:
+def _unbuilt(row: StatisticsRow, http: bool) -> None:
     """Compression, cache and HTTP/2: none of them is there yet."""
     row.put_all(comp_in=0, comp_out=0, comp_byp=0, comp_rsp=0)
     if http:
@@ -155,7 +155,9 @@ def _unbuilt(row: Row, http: bool) -> None:
             row.put(column.name, 0)
 
 
-def _http1(row: Row, *, links: int, streams: int, connections: int, exchanges: int, received: int, sent: int) -> None:
+def _http1(
+    row: StatisticsRow, *, links: int, streams: int, connections: int, exchanges: int, received: int, sent: int
+) -> None:
     """The columns of HTTP/1; pipes are counted for the whole process alone."""
     row.put_all(
         h1_open_connections=links,
@@ -182,7 +184,7 @@ def frontend_status(front: FrontSide) -> str:
     return "FULL" if full else "OPEN"
 
 
-def frontend_row(view: View, proxy: ProxyView, front: FrontSide) -> Row:
+def frontend_row(view: View, proxy: ProxyView, front: FrontSide) -> StatisticsRow:
     frontend = front.frontend
     counters = frontend.counters.totals
     now = view.now
@@ -245,7 +247,7 @@ def listener_status(listener: Listener) -> str:
     return "WAITING" if waits else "OPEN"
 
 
-def listener_row(proxy: ProxyView, listener: Listener, chosen: Selection) -> Row:
+def listener_row(proxy: ProxyView, listener: Listener, chosen: Selection) -> StatisticsRow:
     door = listener.door
     counters = door.counters.totals
     row = _row("L", proxy, door.name.decode() or f"sock-{door.number}", door.number, counters)
@@ -302,7 +304,7 @@ def weight_of(server: LiveServer) -> int:
     return (server.weight * server.share + FULL_SHARE - 1) // FULL_SHARE
 
 
-def _shared(view: View, row: Row, counters: Totals) -> None:
+def _shared(view: View, row: StatisticsRow, counters: Totals) -> None:
     """What servers and backends have in common."""
     count = max(1, counters.timed)
     row.put_all(
@@ -329,7 +331,7 @@ def _shared(view: View, row: Row, counters: Totals) -> None:
     )
 
 
-def server_row(view: View, proxy: ProxyView, server: LiveServer, chosen: Selection) -> Row:
+def server_row(view: View, proxy: ProxyView, server: LiveServer, chosen: Selection) -> StatisticsRow:
     counters = server.counters.totals
     row = _row("S", proxy, server.name.decode(), server.number, counters)
     _shared(view, row, counters)
@@ -373,7 +375,7 @@ def server_row(view: View, proxy: ProxyView, server: LiveServer, chosen: Selecti
     return row
 
 
-def _checks(view: View, row: Row, server: LiveServer) -> None:
+def _checks(view: View, row: StatisticsRow, server: LiveServer) -> None:
     down = server.down_time
     if server.state == STOPPED or server.admin & MAINT:
         down += view.now - max(server.last_change, view.started)
@@ -407,7 +409,7 @@ def backend_status(back: BackSide) -> str:
     return "UP" if not back.backend.servers or back.backend.usable else "DOWN"
 
 
-def backend_row(view: View, proxy: ProxyView, back: BackSide, chosen: Selection) -> Row:
+def backend_row(view: View, proxy: ProxyView, back: BackSide, chosen: Selection) -> StatisticsRow:
     backend = back.backend
     counters = backend.counters.totals
     row = _row("B", proxy, "BACKEND", 0, counters)
@@ -451,7 +453,7 @@ def backend_row(view: View, proxy: ProxyView, back: BackSide, chosen: Selection)
     return row
 
 
-def _server_side(row: Row, proxy: ProxyView, back: BackSide) -> None:
+def _server_side(row: StatisticsRow, proxy: ProxyView, back: BackSide) -> None:
     """The columns of HTTP/1 of a backend: of what goes on between us and its servers, checks left out."""
     if not proxy.http:
         _http1(row, links=0, streams=0, connections=0, exchanges=0, received=0, sent=0)

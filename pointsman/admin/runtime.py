@@ -13,7 +13,7 @@ import traceback
 from dataclasses import dataclass
 from typing import Final
 
-from pointsman.admin.console import LONGEST_LINE, LONGEST_PAYLOAD, Console, SocketWire
+from pointsman.admin.console import LONGEST_LINE, LONGEST_PAYLOAD, RuntimeConnection, SocketConnection
 from pointsman.admin.gauge import Gauge
 from pointsman.admin.view import ConsoleView, View
 from pointsman.listener.sockets import Opening
@@ -24,8 +24,8 @@ _GRACE: Final = 100  # ms in which a connection may say its first command althou
 
 
 @dataclass(frozen=True, slots=True)
-class StatsDoor:
-    """A stats socket: its opening, and what whoever comes in may do."""
+class StatsListener:
+    """A stats socket: its opening, and what its clients may do."""
 
     opening: Opening
     level: str
@@ -33,11 +33,11 @@ class StatsDoor:
 
 
 @dataclass(slots=True, eq=False)
-class _Guest:
+class _Connection:
     """A connection that is being served."""
 
     sock: socket.socket
-    console: Console
+    console: RuntimeConnection
     seen: ConsoleView
 
     def cut(self) -> None:
@@ -48,14 +48,14 @@ class _Guest:
             return  # it has left by itself
 
 
-class Runtime:
-    """Serves all of them."""
+class StatsSockets:
+    """Serves the connections to all stats sockets."""
 
     def __init__(
         self,
         view: View,
         gauge: Gauge,
-        doors: list[StatsDoor],
+        sockets: list[StatsListener],
         limit: int,
         timeout: int,
         longest_line: int = LONGEST_LINE,
@@ -63,40 +63,42 @@ class Runtime:
     ) -> None:
         self.view = view
         self.gauge = gauge
-        self.doors = doors
+        self.sockets = sockets
         self.limit = limit  # stats maxconn
         self.timeout = timeout  # stats timeout, ms
         self.longest_line = longest_line
         self.longest_payload = longest_payload
-        self.guests: list[_Guest] = []  # the oldest first
+        self.connections: list[_Connection] = []  # the oldest first
         self.tasks: set[asyncio.Task[None]] = set()
         self.listening: list[asyncio.Task[None]] = []
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """The loop is about to run; the sockets are open."""
-        room = asyncio.Semaphore(self.limit)
-        for number, door in enumerate(self.doors, 1):
-            if door.opening.sock is not None:
-                self.listening.append(loop.create_task(self._listen(loop, number, door, door.opening.sock, room)))
+        places = asyncio.Semaphore(self.limit)
+        for number, stats_socket in enumerate(self.sockets, 1):
+            if stats_socket.opening.sock is not None:
+                self.listening.append(
+                    loop.create_task(self._listen(loop, number, stats_socket, stats_socket.opening.sock, places))
+                )
 
     def stop(self) -> None:
         """Accept no more; who is connected may finish."""
         for task in self.listening:
             task.cancel()
         self.listening = []
-        for door in self.doors:
-            if door.opening.sock is not None:
-                door.opening.sock.close()
-                door.opening.sock = None
+        for stats_socket in self.sockets:
+            if stats_socket.opening.sock is not None:
+                stats_socket.opening.sock.close()
+                stats_socket.opening.sock = None
         self.view.sockets.clear()
 
     async def _listen(
         self,
         loop: asyncio.AbstractEventLoop,
         number: int,
-        door: StatsDoor,
+        stats_socket: StatsListener,
         listening: socket.socket,
-        room: asyncio.Semaphore,
+        places: asyncio.Semaphore,
     ) -> None:
         while True:
             try:
@@ -105,38 +107,40 @@ class Runtime:
                 await asyncio.sleep(_REST)
                 continue
             try:
-                await self._enter(room)
+                await self._enter(places)
             except asyncio.CancelledError:
                 sock.close()
                 raise
             self.view.room.counters.cli_sessions += 1
-            task = loop.create_task(self._serve(number, door, sock, room))
+            task = loop.create_task(self._serve(number, stats_socket, sock, places))
             self.tasks.add(task)
             task.add_done_callback(self.tasks.discard)
 
-    async def _enter(self, room: asyncio.Semaphore) -> None:
-        """Wait until there is room for one more, and see to it that those who say nothing make some."""
-        while room.locked():
-            silent = next((guest for guest in self.guests if not guest.console.heard), None)
+    async def _enter(self, places: asyncio.Semaphore) -> None:
+        """Wait until one more connection may be open; the oldest that says nothing is closed for it."""
+        while places.locked():
+            silent = next((connection for connection in self.connections if not connection.console.heard), None)
             wait = _GRACE if silent is None else silent.seen.began + _GRACE - monotonic_ms()
             if silent is not None and wait <= 0:
-                self.guests.remove(silent)
+                self.connections.remove(silent)
                 silent.cut()
                 break
             try:
-                await asyncio.wait_for(room.acquire(), max(1, wait) / 1000)
+                await asyncio.wait_for(places.acquire(), max(1, wait) / 1000)
                 return
             except TimeoutError:
                 continue
-        await room.acquire()
+        await places.acquire()
 
-    async def _serve(self, number: int, door: StatsDoor, sock: socket.socket, room: asyncio.Semaphore) -> None:
+    async def _serve(
+        self, number: int, stats_socket: StatsListener, sock: socket.socket, places: asyncio.Semaphore
+    ) -> None:
         sock.setblocking(False)
-        console = Console(
+        console = RuntimeConnection(
             self.view,
             self.gauge,
-            door.level,
-            door.severity_output,
+            stats_socket.level,
+            stats_socket.severity_output,
             self.timeout,
             longest_line=self.longest_line,
             longest_payload=self.longest_payload,
@@ -150,19 +154,19 @@ class Runtime:
             monotonic_ms(),
             console,
         )
-        guest = _Guest(sock, console, seen)
-        self.guests.append(guest)
-        self.view.consoles.append(guest.seen)
+        connection = _Connection(sock, console, seen)
+        self.connections.append(connection)
+        self.view.consoles.append(connection.seen)
         try:
-            await console.run(SocketWire(sock))
+            await console.run(SocketConnection(sock))
         except Exception:
             traceback.print_exc(file=sys.stderr)
         finally:
-            if guest in self.guests:
-                self.guests.remove(guest)
-            self.view.consoles.remove(guest.seen)
+            if connection in self.connections:
+                self.connections.remove(connection)
+            self.view.consoles.remove(connection.seen)
             sock.close()
-            room.release()
+            places.release()
 
 
 def _source(sock: socket.socket, number: int) -> str:

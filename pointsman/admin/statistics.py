@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
-from pointsman.admin.actions import Outcome, carry_out
-from pointsman.admin.answers import Outlet, Question
+from pointsman.admin.actions import ActionResult, carry_out
+from pointsman.admin.answers import AnswerWriter, Question
 from pointsman.admin.columns import HEADER
 from pointsman.admin.commands.show import show_schema_text
 from pointsman.admin.gauge import Gauge
@@ -15,7 +15,7 @@ from pointsman.admin.history import History
 from pointsman.admin.info import Facts
 from pointsman.admin.page import POLICY, Look, render
 from pointsman.admin.render import as_json, csv, typed
-from pointsman.admin.rows import Row, Selection, rows
+from pointsman.admin.rows import Selection, StatisticsRow, rows
 from pointsman.admin.view import View
 from pointsman.config.stats import StatisticsPage
 
@@ -25,7 +25,7 @@ JSON: Final = "application/json"
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class PageQuery:
     """What the URI says behind the page's own."""
 
     options: frozenset[str]
@@ -33,11 +33,11 @@ class Asked:
     outcome: str
 
     @staticmethod
-    def of(rest: str) -> "Asked":
+    def of(rest: str) -> "PageQuery":
         options = rest.replace("?", ";").replace("&", ";").split(";")
         search = next((one[6:] for one in options if one.startswith("scope=")), "")
         outcome = next((one[3:] for one in options if one.startswith("st=")), "")
-        return Asked(frozenset(options), search, outcome)
+        return PageQuery(frozenset(options), search, outcome)
 
 
 class Writer:
@@ -49,9 +49,9 @@ class Writer:
         self.history = History(view)
         self.pages: list[StatisticsPage] = []
 
-    async def write(self, out: Outlet, question: Question) -> None:
+    async def write(self, out: AnswerWriter, question: Question) -> None:
         page = self.pages[int(question["page"])]
-        asked = Asked.of(question["rest"])
+        asked = PageQuery.of(question["rest"])
         if question["method"] == "POST":
             await self._post(out, page, question, asked)
             return
@@ -59,7 +59,7 @@ class Writer:
 
     # Forms.
 
-    async def _post(self, out: Outlet, page: StatisticsPage, question: Question, asked: Asked) -> None:
+    async def _post(self, out: AnswerWriter, page: StatisticsPage, question: Question, asked: PageQuery) -> None:
         """The answer is a redirection to the page, which tells the outcome."""
         outcome = question.get("outcome", "") or (await self._changed(page, question)).value
         place = page.uri.decode("latin-1") + f";st={outcome}"
@@ -67,19 +67,19 @@ class Writer:
         place += f";scope={asked.search}" if asked.search else ""
         await out.head(303, cache_control="no-cache", content_type=TEXT, content_length="0", location=place)
 
-    async def _changed(self, page: StatisticsPage, question: Question) -> Outcome:
+    async def _changed(self, page: StatisticsPage, question: Question) -> ActionResult:
         form: list[tuple[str, str]] = []
         for parameter in question["body"].split("&"):
             name, _, value = parameter.partition("=")
             form.append((_decoded(name), _decoded(value)))
         token = next((value for name, value in form if name == "token"), "")
         if question["browser"] and not hmac.compare_digest(token.encode(), question["token"].encode()):
-            return Outcome.DENY
+            return ActionResult.DENY
         return await carry_out(self.view, self.gauge, page.scope, form)
 
     # The page.
 
-    async def _show(self, out: Outlet, page: StatisticsPage, question: Question, asked: Asked) -> None:
+    async def _show(self, out: AnswerWriter, page: StatisticsPage, question: Question, asked: PageQuery) -> None:
         options = asked.options
         refresh = 0 if "norefresh" in options else page.refresh
         found = rows(
@@ -119,7 +119,7 @@ class Writer:
             for piece in pieces:
                 await out.write(piece)
 
-    def _look(self, page: StatisticsPage, question: Question, asked: Asked, refresh: int) -> Look:
+    def _look(self, page: StatisticsPage, question: Question, asked: PageQuery, refresh: int) -> Look:
         return Look(
             base=page.uri.decode("latin-1"),
             refresh=refresh,
@@ -150,13 +150,13 @@ def _decoded(text: str) -> str:
     return unquote_to_bytes(text.replace("+", " ")).decode("utf-8", "surrogateescape")
 
 
-def _lines(found: Iterator[Row]) -> Iterator[str]:
+def _lines(found: Iterator[StatisticsRow]) -> Iterator[str]:
     yield HEADER + "\n"
     for row in found:
         yield csv([row]).removeprefix(HEADER + "\n")
 
 
-def _json(found: Iterator[Row]) -> Iterator[str]:
+def _json(found: Iterator[StatisticsRow]) -> Iterator[str]:
     """One list of all rows."""
     comma = "["
     for row in found:

@@ -12,12 +12,12 @@ from pointsman.admin.answers import Answers
 from pointsman.admin.gauge import Gauge
 from pointsman.admin.lane_agent import LaneAgent
 from pointsman.admin.links import ControlEnd, LaneEnd, Links
-from pointsman.admin.runtime import Runtime, StatsDoor
+from pointsman.admin.runtime import StatsListener, StatsSockets
 from pointsman.admin.service import NAME as STATISTICS
 from pointsman.admin.service import Access, Statistics
 from pointsman.admin.statistics import Writer
 from pointsman.admin.view import BackSide, FrontSide, ProxyView, SocketView, View
-from pointsman.assemble.live import Live, Service
+from pointsman.assemble.live import BackgroundService, Live
 from pointsman.balance.hashing import hashing_of
 from pointsman.balance.registry import Balance
 from pointsman.config.command_line import CommandLine
@@ -30,7 +30,7 @@ from pointsman.config.stats import page_position, statistics_page
 from pointsman.core.address import AddressSpec
 from pointsman.core.diagnostics import Diagnostics, Severity
 from pointsman.listener.sockets import Opening, socket_options
-from pointsman.log.teller import TERMINAL, Teller
+from pointsman.log.teller import STDERR, Teller
 from pointsman.net.clock import monotonic_ms, program_start, wall_ms
 from pointsman.net.reactor import IN
 from pointsman.rules.rule import Rule
@@ -65,12 +65,12 @@ def fill_admin(live: Live, configuration: Configuration, diagnostics: Diagnostic
             if service is not None:
                 backend.services.append(service)
     CHANGES.followers["server"] = ServerAddresses(view, lambda: live.health)
-    doors = _doors(live, view, configuration)
+    sockets = _stats_sockets(live, view, configuration)
     main = configuration.main
-    runtime = Runtime(
+    runtime = StatsSockets(
         view,
         gauge,
-        doors,
+        sockets,
         global_number(main, "stats maxconn"),
         global_number(main, "stats timeout"),
         buffer_sizes(main)[0],
@@ -128,7 +128,7 @@ def build_view(live: Live, configuration: Configuration, diagnostics: Diagnostic
         born=program_start(),
         limit_cells=live.room.arena.take(2),
         groups=max(1, len(live.groups)),
-        warnings=lambda: diagnostics.count(Severity.WARNING) + TERMINAL.said,
+        warnings=lambda: diagnostics.count(Severity.WARNING) + STDERR.said,
     )
     by_section: dict[int, ProxyView] = {}
     for one in (*live.frontends, *live.backends):
@@ -190,16 +190,16 @@ def full_connections(live: Live, backend: BackendProxy) -> int:
 # Stats sockets.
 
 
-def _doors(live: Live, view: View, configuration: Configuration) -> list[StatsDoor]:
-    doors: list[StatsDoor] = []
+def _stats_sockets(live: Live, view: View, configuration: Configuration) -> list[StatsListener]:
+    sockets: list[StatsListener] = []
     for setting in configuration.main.all(StatsSocket):
         parameters = setting.parameters
         for spec in setting.addresses:
             opening = Opening(spec, socket_options(parameters, 0), str(setting.at), "stats socket")
             live.other_openings.append(opening)
-            doors.append(StatsDoor(opening, parameters.level, parameters.severity_output))
+            sockets.append(StatsListener(opening, parameters.level, parameters.severity_output))
             view.sockets.append(SocketView(_address(spec), parameters.level))
-    return doors
+    return sockets
 
 
 def _address(spec: AddressSpec) -> str:
@@ -209,11 +209,11 @@ def _address(spec: AddressSpec) -> str:
     return f"ipv6@[{spec.host}]:{spec.port}" if ipv6 else f"ipv4@{spec.host or '0.0.0.0'}:{spec.port}"
 
 
-class Administration(Service):
+class Administration(BackgroundService):
     """Begins and ends with the generation."""
 
     def __init__(
-        self, live: Live, view: View, gauge: Gauge, runtime: Runtime, answers: Answers, writer: Writer
+        self, live: Live, view: View, gauge: Gauge, runtime: StatsSockets, answers: Answers, writer: Writer
     ) -> None:
         self.live = live
         self.view = view

@@ -9,7 +9,7 @@ from pointsman.assemble.options import forward_for, header_names, original_to
 from pointsman.balance.build import build, hash_key
 from pointsman.config.command_line import CommandLine
 from pointsman.config.options import UNSAFE_RESPONSES, ConnectionMode, Redispatch, option
-from pointsman.config.proxy import HttpReuse, RetryOn, Source, number
+from pointsman.config.proxy import HttpReuse, RetryOn, SourceSetting, number
 from pointsman.config.server_line import ServerLine, initial_address, server_ids
 from pointsman.config.server_words import SourceAddress
 from pointsman.config.setting import Configuration, In, Section
@@ -167,7 +167,7 @@ def _dial(section: Section, line: ServerLine, address: AddressSpec | None) -> Di
         dial.target = name
     source = parameters.source
     if source is None:
-        found = section.one(Source)
+        found = section.one(SourceSetting)
         source = found.source if found is not None else None
     if source is not None and address.kind == "inet":
         _bind_source(dial, source)

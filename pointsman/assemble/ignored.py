@@ -5,7 +5,7 @@ frontend that listens nowhere.
 """
 
 from pointsman.config.bind import Bind
-from pointsman.config.options import HTTP_ONLY, OPTIONS, ForwardFor, Option, OriginalTo
+from pointsman.config.options import HTTP_ONLY, OPTIONS, ForwardForSetting, Option, OriginalToSetting
 from pointsman.config.setting import In, Section, Setting
 from pointsman.core.diagnostics import Diagnostics, Position
 from pointsman.rules.captures import CaptureCookie
@@ -29,7 +29,10 @@ def _options(section: Section, diagnostics: Diagnostics) -> None:
         for one in section.keyed(Option)
         if one.on and one.name in HTTP_ONLY and OPTIONS[one.name][1] & section.kind
     ]
-    for name, setting in (("forwardfor", section.one(ForwardFor)), ("originalto", section.one(OriginalTo))):
+    for name, setting in (
+        ("forwardfor", section.one(ForwardForSetting)),
+        ("originalto", section.one(OriginalToSetting)),
+    ):
         if setting is not None:
             found.append((name, setting.at))
     for name, at in found:

@@ -98,7 +98,7 @@ class EverySecond(Hook):
                 server.first_raw = b""
 
 
-class Service:
+class BackgroundService:
     """Something that begins and ends with the generation: stats sockets."""
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -145,7 +145,7 @@ class Live(Generation):
         self.pins: dict[int, frozenset[int]] = {}  # cpu-map: CPUs by lane, from 1 on
         self.groups: list[list[int]] = []  # thread groups: their lanes, from 1 on
         self.sections: dict[int, Section] = {}  # by id() of the frontend or backend
-        self.services: list[Service] = []  # what begins and ends with the generation
+        self.services: list[BackgroundService] = []  # what begins and ends with the generation
         self.looked = reactor.now  # in a soft stop: when it was last looked whether all is over (monotonic ms)
         self.resting: set[ClientConnection] = set()  # in a soft stop: connections that were idle at the last look
 

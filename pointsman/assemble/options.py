@@ -1,7 +1,6 @@
 """Small options that frontends and backends share."""
 
-from pointsman.config.options import ForwardFor as ForwardForSetting
-from pointsman.config.options import Network, OriginalTo, RestrictHeaderNames
+from pointsman.config.options import ForwardForSetting, Network, OriginalToSetting, RestrictHeaderNames
 from pointsman.config.setting import Section
 from pointsman.stream.header_names import POLICIES, PRESERVE
 from pointsman.stream.proxies import ForwardFor
@@ -27,7 +26,7 @@ def forward_for(section: Section) -> ForwardFor | None:
 
 def original_to(section: Section) -> ForwardFor | None:
     """option originalto of a section."""
-    found = section.one(OriginalTo)
+    found = section.one(OriginalToSetting)
     if found is None:
         return None
     return ForwardFor(found.header or b"x-original-to", False, _networks(found.excluded))

@@ -1,6 +1,6 @@
 """Hash: the value of an expression names the server (manual 4.2 "balance hash")."""
 
-from pointsman.balance.hashed import Key, by_hash
+from pointsman.balance.hashed import HashKey, by_hash
 from pointsman.balance.hashing import Function, number
 from pointsman.balance.registry import Make, algorithm
 from pointsman.config.acls import acls_of
@@ -11,7 +11,7 @@ from pointsman.sample.expression import Expression, parse_expression
 from pointsman.sample.types import Type, Where
 
 
-class Sample(Key):
+class Sample(HashKey):
     """The value as bytes: addresses packed, numbers in eight bytes. The function "none" reads it as text."""
 
     def __init__(self, expression: Expression) -> None:

@@ -36,7 +36,7 @@ INDEX: Final = (1 << BITS) - 1
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
-class Key:
+class HashKey:
     """What of a stream is hashed."""
 
     def bytes(self, context: Context) -> bytes | None:
@@ -48,7 +48,7 @@ class Key:
         return None if key is None else function(key)
 
 
-class Table:
+class ServerTable:
     """Turns hashes into servers."""
 
     def __init__(self) -> None:
@@ -66,7 +66,7 @@ class Table:
         raise NotImplementedError
 
 
-class Map(Table):
+class Map(ServerTable):
     """hash-type map-based."""
 
     def __init__(self) -> None:
@@ -87,7 +87,7 @@ class Map(Table):
         return once(self.slots[start:] + self.slots[:start], len(self.servers))
 
 
-class Ring(Table):
+class Ring(ServerTable):
     """hash-type consistent."""
 
     def __init__(self) -> None:
@@ -144,13 +144,13 @@ class Hashed(Algorithm):
 
     sticky = True
 
-    def __init__(self, key: Key, hashing: Hashing) -> None:
+    def __init__(self, key: HashKey, hashing: Hashing) -> None:
         self.key = key
         self.function = hashing.function
         self.avalanche = hashing.avalanche
         self.factor = hashing.factor if hashing.consistent else 0
         self.affinity = hashing.affinity
-        self.table: Table = Ring() if hashing.consistent else Map()
+        self.table: ServerTable = Ring() if hashing.consistent else Map()
         self.keyless: RoundRobin = RoundRobin() if hashing.consistent else StaticRoundRobin()
 
     def rebuild(self, servers: list[Server]) -> None:
@@ -196,6 +196,6 @@ class Hashed(Algorithm):
         return not self.factor or allowed(server, self.table.servers, self.factor)
 
 
-def by_hash(key: Key, expression: Expression | None = None) -> Make:
+def by_hash(key: HashKey, expression: Expression | None = None) -> Make:
     """What makes the algorithm of a key."""
     return Make(lambda hashing: Hashed(key, hashing), expression)

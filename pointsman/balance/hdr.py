@@ -1,13 +1,13 @@
 """Header: the value of one names the server (manual 4.2 "balance hdr")."""
 
-from pointsman.balance.hashed import Key, by_hash
+from pointsman.balance.hashed import HashKey, by_hash
 from pointsman.balance.registry import Make, algorithm
 from pointsman.config.keyword import Args
 from pointsman.core.diagnostics import ConfigError
 from pointsman.sample.context import Context
 
 
-class Header(Key):
+class Header(HashKey):
     """The first value of the first header of that name, up to a comma; an empty one is none."""
 
     def __init__(self, name: bytes, domain_only: bool = False) -> None:

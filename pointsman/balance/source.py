@@ -1,13 +1,13 @@
 """Source: the client's address names the server (manual 4.2 "balance source")."""
 
-from pointsman.balance.hashed import Key, by_hash
+from pointsman.balance.hashed import HashKey, by_hash
 from pointsman.balance.hashing import Function
 from pointsman.balance.registry import Make, algorithm
 from pointsman.config.keyword import Args
 from pointsman.sample.context import Context
 
 
-class Source(Key):
+class SourceKey(HashKey):
     """The address as a 32-bit number, the four words of an IPv6 address XORed.
 
     It is its own hash: of hash-type only the avalanche applies, as with the program. A client without an address (on a
@@ -30,4 +30,4 @@ class Source(Key):
 @algorithm("source", hashed=True)
 def source(args: Args, argument: str) -> Make:
     """source: by the client's address (manual 4.2)."""
-    return by_hash(Source())
+    return by_hash(SourceKey())

@@ -1,6 +1,6 @@
 """URI: the request's target names the server (manual 4.2 "balance uri")."""
 
-from pointsman.balance.hashed import Key, by_hash
+from pointsman.balance.hashed import HashKey, by_hash
 from pointsman.balance.registry import Make, algorithm
 from pointsman.config.keyword import Args
 from pointsman.core.diagnostics import ConfigError
@@ -8,7 +8,7 @@ from pointsman.proto.message import path_start
 from pointsman.sample.context import Context
 
 
-class Uri(Key):
+class Uri(HashKey):
     """The target up to its query, or what the options make of it."""
 
     def __init__(self, whole: bool = False, length: int = 0, depth: int = 0, path_only: bool = False) -> None:

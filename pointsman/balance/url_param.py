@@ -1,13 +1,13 @@
 """URL parameter: the value of one names the server (manual 4.2 "balance url_param")."""
 
-from pointsman.balance.hashed import Key, by_hash
+from pointsman.balance.hashed import HashKey, by_hash
 from pointsman.balance.registry import Make, algorithm
 from pointsman.config.keyword import Args
 from pointsman.core.diagnostics import ConfigError
 from pointsman.sample.context import Context
 
 
-class UrlParam(Key):
+class UrlParam(HashKey):
     """The value of the first parameter of that name in the query, undecoded. An empty value is a key."""
 
     def __init__(self, name: bytes) -> None:

@@ -15,9 +15,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NoReturn
 
-from pointsman.config.features import Runtime
+from pointsman.config.features import RuntimeOptions
 from pointsman.config.lexer import split_line
-from pointsman.config.predicates import PREDICATES, Asked, Predicate
+from pointsman.config.predicates import PREDICATES, Predicate, PredicateInput
 from pointsman.core.diagnostics import NOWHERE, ConfigError, Diagnostics, Finding, Position, Severity
 from pointsman.core.words import Line, Place, Word
 
@@ -30,7 +30,7 @@ DEEPEST: Final = 64  # parentheses and "!" in one condition
 class _Condition:
     """One condition; `where` ends its messages, as in "... in '.if'"."""
 
-    def __init__(self, text: str, words: Sequence[Word], asked: Asked, where: str) -> None:
+    def __init__(self, text: str, words: Sequence[Word], asked: PredicateInput, where: str) -> None:
         self.text = text
         self.words = words
         self.asked = asked
@@ -179,16 +179,16 @@ class _Condition:
         return self.words[-1].at if self.words else NOWHERE
 
 
-def evaluate(words: Sequence[Word], asked: Asked, directive: str) -> bool:
+def evaluate(words: Sequence[Word], asked: PredicateInput, directive: str) -> bool:
     """A condition of a `.if` or `.elif`. An empty one is false. Raises ConfigError."""
     text = " ".join(word.text for word in words)
     return text != "" and _Condition(text, words, asked, f" in '{directive}'").evaluate()
 
 
-def check_condition(text: str, variables: Mapping[str, str], runtime: Runtime | None = None) -> bool:
+def check_condition(text: str, variables: Mapping[str, str], runtime: RuntimeOptions | None = None) -> bool:
     """A condition of the command line, option -cc (management manual 3). Raises ConfigError."""
     words = split_line(Place("", 0, text), variables, comments=False)
-    asked = Asked(variables, runtime or Runtime())
+    asked = PredicateInput(variables, runtime or RuntimeOptions())
     joined = " ".join(word.text for word in words)
     try:
         return joined != "" and _Condition(joined, words, asked, "").evaluate()
@@ -219,7 +219,7 @@ class Conditionals:
         ".alert": Severity.ALERT,
     }
 
-    def __init__(self, asked: Asked, diagnostics: Diagnostics) -> None:
+    def __init__(self, asked: PredicateInput, diagnostics: Diagnostics) -> None:
         self.asked = asked
         self.diagnostics = diagnostics
         self.blocks: list[_Block] = []

@@ -85,7 +85,7 @@ RUNTIME_OPTIONS: Final = (
 
 
 @dataclass(slots=True)
-class Runtime:
+class RuntimeOptions:
     """Which of RUNTIME_OPTIONS are on. The command line (-dF, -dR...) changes it before the load."""
 
     enabled: frozenset[str] = frozenset({"EPOLL", "GETADDRINFO", "REUSEPORT", "SPLICE", "FAST-FORWARD"})

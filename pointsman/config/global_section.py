@@ -63,7 +63,7 @@ class GlobalFlag(Setting):
 
 
 @dataclass(frozen=True, slots=True)
-class Number:
+class NumberKeyword:
     """How a number is read and what it is where it is not said."""
 
     low: int
@@ -74,40 +74,40 @@ class Number:
     manual: str = "3.1"
 
 
-NUMBERS: dict[str, Number] = {
-    "close-spread-time": Number(-1, BIGGEST, 0, unit="time"),  # 0: at once; -1: "infinite"
-    "fd-hard-limit": Number(0, BIGGEST, 0),  # 0: not said
-    "gid": Number(0, (1 << 32) - 2, -1, once=True),  # -1: not said, here and for uid
-    "grace": Number(0, BIGGEST, 0, unit="time"),
-    "hard-stop-after": Number(0, BIGGEST, 0, unit="time"),  # 0: never
-    "max-spread-checks": Number(0, BIGGEST, 0, unit="time", manual="3.2"),  # 0: not said
-    "maxconn": Number(0, BIGGEST, 0, once=True, manual="3.2"),  # 0: from the limits of the system
-    "maxconnrate": Number(0, BIGGEST, 0, once=True, manual="3.2"),  # 0: no limit
-    "maxsessrate": Number(0, BIGGEST, 0, once=True, manual="3.2"),
-    "maxpipes": Number(0, BIGGEST, 1, manual="3.2"),  # of a process; more than one is never made
-    "mworker-max-reloads": Number(0, BIGGEST, 50),
+NUMBERS: dict[str, NumberKeyword] = {
+    "close-spread-time": NumberKeyword(-1, BIGGEST, 0, unit="time"),  # 0: at once; -1: "infinite"
+    "fd-hard-limit": NumberKeyword(0, BIGGEST, 0),  # 0: not said
+    "gid": NumberKeyword(0, (1 << 32) - 2, -1, once=True),  # -1: not said, here and for uid
+    "grace": NumberKeyword(0, BIGGEST, 0, unit="time"),
+    "hard-stop-after": NumberKeyword(0, BIGGEST, 0, unit="time"),  # 0: never
+    "max-spread-checks": NumberKeyword(0, BIGGEST, 0, unit="time", manual="3.2"),  # 0: not said
+    "maxconn": NumberKeyword(0, BIGGEST, 0, once=True, manual="3.2"),  # 0: from the limits of the system
+    "maxconnrate": NumberKeyword(0, BIGGEST, 0, once=True, manual="3.2"),  # 0: no limit
+    "maxsessrate": NumberKeyword(0, BIGGEST, 0, once=True, manual="3.2"),
+    "maxpipes": NumberKeyword(0, BIGGEST, 1, manual="3.2"),  # of a process; more than one is never made
+    "mworker-max-reloads": NumberKeyword(0, BIGGEST, 50),
     # Ours: a lane that has not turned for so long is killed; 0: never.
-    "pointsman-lane-timeout": Number(0, BIGGEST, 10_000, unit="time"),
-    "nbthread": Number(1, 64, 1),  # where it is not said: see lanes.py
-    "spread-checks": Number(0, 50, 0, manual="3.2"),  # per cent
-    "stats maxconn": Number(1, BIGGEST, 10),
-    "stats timeout": Number(1, BIGGEST, 10_000, unit="time"),
-    "thread-hard-limit": Number(1, BIGGEST, 0),  # 0: none
-    "tune.bufsize": Number(1, BIGGEST, 16384, unit="size", manual="3.2"),
-    "tune.cli.max-payload-size": Number(1, BIGGEST, 131_072, unit="size", manual="3.2"),
-    "tune.glitches.kill.cpu-usage": Number(0, 100, 0, manual="3.2"),  # per cent
-    "tune.h1.be.glitches-threshold": Number(0, BIGGEST, 0, manual="3.2"),  # 0: none
-    "tune.h1.fe.glitches-threshold": Number(0, BIGGEST, 0, manual="3.2"),
-    "tune.http.cookielen": Number(1, BIGGEST, 63, manual="3.2"),
-    "tune.http.logurilen": Number(0, BIGGEST, 1024, manual="3.2"),
-    "tune.http.maxhdr": Number(1, 32767, 101, manual="3.2"),
-    "tune.maxrewrite": Number(0, BIGGEST, 1024, unit="size", manual="3.2"),
+    "pointsman-lane-timeout": NumberKeyword(0, BIGGEST, 10_000, unit="time"),
+    "nbthread": NumberKeyword(1, 64, 1),  # where it is not said: see lanes.py
+    "spread-checks": NumberKeyword(0, 50, 0, manual="3.2"),  # per cent
+    "stats maxconn": NumberKeyword(1, BIGGEST, 10),
+    "stats timeout": NumberKeyword(1, BIGGEST, 10_000, unit="time"),
+    "thread-hard-limit": NumberKeyword(1, BIGGEST, 0),  # 0: none
+    "tune.bufsize": NumberKeyword(1, BIGGEST, 16384, unit="size", manual="3.2"),
+    "tune.cli.max-payload-size": NumberKeyword(1, BIGGEST, 131_072, unit="size", manual="3.2"),
+    "tune.glitches.kill.cpu-usage": NumberKeyword(0, 100, 0, manual="3.2"),  # per cent
+    "tune.h1.be.glitches-threshold": NumberKeyword(0, BIGGEST, 0, manual="3.2"),  # 0: none
+    "tune.h1.fe.glitches-threshold": NumberKeyword(0, BIGGEST, 0, manual="3.2"),
+    "tune.http.cookielen": NumberKeyword(1, BIGGEST, 63, manual="3.2"),
+    "tune.http.logurilen": NumberKeyword(0, BIGGEST, 1024, manual="3.2"),
+    "tune.http.maxhdr": NumberKeyword(1, 32767, 101, manual="3.2"),
+    "tune.maxrewrite": NumberKeyword(0, BIGGEST, 1024, unit="size", manual="3.2"),
     **{
-        f"tune.vars.{scope}-max-size": Number(0, BIGGEST, 0, unit="size", manual="3.2")
+        f"tune.vars.{scope}-max-size": NumberKeyword(0, BIGGEST, 0, unit="size", manual="3.2")
         for scope in ("check", "global", "proc", "reqres", "sess", "txn")
     },  # 0: no limit
-    "uid": Number(0, (1 << 32) - 2, -1, once=True),
-    "ulimit-n": Number(0, BIGGEST, 0),  # 0: from the rest of the configuration
+    "uid": NumberKeyword(0, (1 << 32) - 2, -1, once=True),
+    "ulimit-n": NumberKeyword(0, BIGGEST, 0),  # 0: from the rest of the configuration
 }
 
 
@@ -142,7 +142,7 @@ def _already(args: Args, said: str) -> bool:
     return True
 
 
-def _number_parser(name: str, what: Number) -> Callable[[Args], GlobalNumber | None]:
+def _number_parser(name: str, what: NumberKeyword) -> Callable[[Args], GlobalNumber | None]:
     def parse(args: Args) -> GlobalNumber | None:
         if not args.more():
             expects = {"time": "<time> as argument.", "size": "a size argument."}.get(what.unit, "an integer argument.")

@@ -15,9 +15,9 @@ from pointsman.config.command_line import CommandLine
 from pointsman.config.conditionals import Conditionals
 from pointsman.config.default_path import reading
 from pointsman.config.dispatch import UnknownSection, parse_line, unknown_keyword
-from pointsman.config.features import Runtime
+from pointsman.config.features import RuntimeOptions
 from pointsman.config.lexer import Reader
-from pointsman.config.predicates import Asked
+from pointsman.config.predicates import PredicateInput
 from pointsman.config.rule_order import RuleOrder
 from pointsman.config.sections import Opener, is_section
 from pointsman.config.setting import SECTIONS, Configuration, In, Section
@@ -51,7 +51,7 @@ def load(
     diagnostics: Diagnostics,
     *,
     variables: MutableMapping[str, str] | None = None,
-    runtime: Runtime | None = None,
+    runtime: RuntimeOptions | None = None,
     local_peer: str = "",
     directory: str = "",
     command_line: CommandLine | None = None,
@@ -73,7 +73,7 @@ def load(
         except OSError as error:
             diagnostics.alert(f"Could not change to directory {directory} : {error.strerror}")
             return configuration
-    loader = _Loader(configuration, diagnostics, runtime or Runtime())
+    loader = _Loader(configuration, diagnostics, runtime or RuntimeOptions())
     environment.set_before_load(configuration.environment, local_peer)
     files = find_files(paths, diagnostics)
     for file in files:
@@ -103,7 +103,7 @@ def load_text(
     LISTS.reset()
     configuration.environment = {} if variables is None else variables
     environment.set_before_load(configuration.environment)
-    _Loader(configuration, diagnostics, Runtime()).read(file, text.encode("utf-8", "surrogateescape"))
+    _Loader(configuration, diagnostics, RuntimeOptions()).read(file, text.encode("utf-8", "surrogateescape"))
     environment.set_after_load(configuration.environment, [file])
     return configuration
 
@@ -135,7 +135,7 @@ USERS: Final = ("use_backend", "default_backend", "use-server")  # lines that on
 class _Loader:
     """Reads one file after the other into one Configuration."""
 
-    def __init__(self, configuration: Configuration, diagnostics: Diagnostics, runtime: Runtime) -> None:
+    def __init__(self, configuration: Configuration, diagnostics: Diagnostics, runtime: RuntimeOptions) -> None:
         self.configuration = configuration
         self.diagnostics = diagnostics
         self.runtime = runtime
@@ -156,7 +156,7 @@ class _Loader:
         variables = self.configuration.environment
         reader = Reader(file, content, variables, self.diagnostics)
         reader.failed = self.configuration.failed
-        conditionals = Conditionals(Asked(variables, self.runtime), self.diagnostics)
+        conditionals = Conditionals(PredicateInput(variables, self.runtime), self.diagnostics)
         self.section, self.skipping = None, False
         for line in reader:
             try:

@@ -19,7 +19,7 @@ from pointsman.core.diagnostics import ConfigError
 from pointsman.core.words import Word
 
 
-class Kind(Enum):
+class OptionKind(Enum):
     BUILT = 1
     HINT = 2
 
@@ -29,39 +29,39 @@ SERVER = In.DEFAULTS | In.BACK
 
 UNSAFE_REQUESTS = "accept-unsafe-violations-in-http-request"
 UNSAFE_RESPONSES = "accept-unsafe-violations-in-http-response"
-OPTIONS: dict[str, tuple[Kind, In]] = {
-    UNSAFE_REQUESTS: (Kind.BUILT, CLIENT),
-    UNSAFE_RESPONSES: (Kind.BUILT, SERVER),
-    "abortonclose": (Kind.BUILT, In.ANY_PROXY),
-    "allbackups": (Kind.BUILT, SERVER),
-    "checkcache": (Kind.BUILT, SERVER),
-    "clitcpka": (Kind.BUILT, CLIENT),
-    "contstats": (Kind.BUILT, CLIENT),
-    "disable-h2-upgrade": (Kind.HINT, CLIENT),
-    "dontlog-normal": (Kind.BUILT, CLIENT),
-    "dontlognull": (Kind.BUILT, CLIENT),
-    "http-buffer-request": (Kind.BUILT, In.ANY_PROXY),
-    "http-drop-request-trailers": (Kind.BUILT, SERVER),
-    "http-drop-response-trailers": (Kind.BUILT, CLIENT),
-    "http-ignore-probes": (Kind.BUILT, CLIENT),
-    "http-no-delay": (Kind.HINT, In.ANY_PROXY),  # nothing is ever delayed to fill a segment
-    "http-pretend-keepalive": (Kind.BUILT, SERVER),
-    "idle-close-on-response": (Kind.BUILT, CLIENT),
-    "independent-streams": (Kind.BUILT, In.ANY_PROXY),
-    "log-separate-errors": (Kind.BUILT, CLIENT),
-    "logasap": (Kind.BUILT, CLIENT),
-    "nolinger": (Kind.BUILT, In.ANY_PROXY),
-    "persist": (Kind.HINT, SERVER),  # of cookies, which are not built yet
-    "pointsman-strict": (Kind.BUILT, CLIENT),  # ours: refuse what RFC 9112 calls an error, where HAProxy is lax
-    "prefer-last-server": (Kind.BUILT, SERVER),
-    "socket-stats": (Kind.BUILT, CLIENT),
-    "srvtcpka": (Kind.BUILT, SERVER),
-    "tcp-smart-accept": (Kind.HINT, CLIENT),
-    "tcp-smart-connect": (Kind.HINT, SERVER),
+OPTIONS: dict[str, tuple[OptionKind, In]] = {
+    UNSAFE_REQUESTS: (OptionKind.BUILT, CLIENT),
+    UNSAFE_RESPONSES: (OptionKind.BUILT, SERVER),
+    "abortonclose": (OptionKind.BUILT, In.ANY_PROXY),
+    "allbackups": (OptionKind.BUILT, SERVER),
+    "checkcache": (OptionKind.BUILT, SERVER),
+    "clitcpka": (OptionKind.BUILT, CLIENT),
+    "contstats": (OptionKind.BUILT, CLIENT),
+    "disable-h2-upgrade": (OptionKind.HINT, CLIENT),
+    "dontlog-normal": (OptionKind.BUILT, CLIENT),
+    "dontlognull": (OptionKind.BUILT, CLIENT),
+    "http-buffer-request": (OptionKind.BUILT, In.ANY_PROXY),
+    "http-drop-request-trailers": (OptionKind.BUILT, SERVER),
+    "http-drop-response-trailers": (OptionKind.BUILT, CLIENT),
+    "http-ignore-probes": (OptionKind.BUILT, CLIENT),
+    "http-no-delay": (OptionKind.HINT, In.ANY_PROXY),  # nothing is ever delayed to fill a segment
+    "http-pretend-keepalive": (OptionKind.BUILT, SERVER),
+    "idle-close-on-response": (OptionKind.BUILT, CLIENT),
+    "independent-streams": (OptionKind.BUILT, In.ANY_PROXY),
+    "log-separate-errors": (OptionKind.BUILT, CLIENT),
+    "logasap": (OptionKind.BUILT, CLIENT),
+    "nolinger": (OptionKind.BUILT, In.ANY_PROXY),
+    "persist": (OptionKind.HINT, SERVER),  # of cookies, which are not built yet
+    "pointsman-strict": (OptionKind.BUILT, CLIENT),  # ours: refuse what RFC 9112 calls an error, where HAProxy is lax
+    "prefer-last-server": (OptionKind.BUILT, SERVER),
+    "socket-stats": (OptionKind.BUILT, CLIENT),
+    "srvtcpka": (OptionKind.BUILT, SERVER),
+    "tcp-smart-accept": (OptionKind.HINT, CLIENT),
+    "tcp-smart-connect": (OptionKind.HINT, SERVER),
 }
 HINT_OPTIONS: frozenset[str] = frozenset(
     {
-        *(name for name, (kind, _) in OPTIONS.items() if kind is Kind.HINT),
+        *(name for name, (kind, _) in OPTIONS.items() if kind is OptionKind.HINT),
         "splice-auto",
         "splice-request",
         "splice-response",
@@ -118,7 +118,7 @@ def _parse_option(args: Args) -> Option | None:
     """option <name>: with `no` in front, off; with `default`, as if it had not been said."""
     name = args.words[args.index - 1].text
     args.end()
-    if OPTIONS[name][0] is Kind.HINT:
+    if OPTIONS[name][0] is OptionKind.HINT:
         if not args.negated and not args.reset:
             args.diagnostics.notice(
                 f"'option {name}' tunes what does not exist here and has no effect (manual 4.2)", args.at
@@ -241,7 +241,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ForwardFor(Setting):
+class ForwardForSetting(Setting):
     """`option forwardfor`: name the client to the server. The backend's header prevails over the frontend's; where one
     of both has no if_none, the header is added always."""
 
@@ -251,7 +251,7 @@ class ForwardFor(Setting):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OriginalTo(Setting):
+class OriginalToSetting(Setting):
     """`option originalto`: name the address that the client connected to (X-Original-To)."""
 
     header: bytes  # in lower case; b"": not said, which means x-original-to
@@ -259,17 +259,17 @@ class OriginalTo(Setting):
 
 
 @keyword("option forwardfor", In.ANY_PROXY, "4.2")
-def forwardfor(args: Args) -> ForwardFor:
+def forwardfor(args: Args) -> ForwardForSetting:
     """option forwardfor [except <network>] [header <name>] [if-none]"""
     header, excluded, if_none = _header_words(args, ("except", "header", "if-none"), "'except', 'header' and 'if-none'")
-    return ForwardFor(header=header, excluded=excluded, if_none=if_none, at=args.at)
+    return ForwardForSetting(header=header, excluded=excluded, if_none=if_none, at=args.at)
 
 
 @keyword("option originalto", In.ANY_PROXY, "4.2")
-def originalto(args: Args) -> OriginalTo:
+def originalto(args: Args) -> OriginalToSetting:
     """option originalto [except <network>] [header <name>]"""
     header, excluded, _ = _header_words(args, ("except", "header"), "'except' and 'header'")
-    return OriginalTo(header=header, excluded=excluded, at=args.at)
+    return OriginalToSetting(header=header, excluded=excluded, at=args.at)
 
 
 def _header_words(args: Args, names: tuple[str, ...], listed: str) -> tuple[bytes, Network | None, bool]:

@@ -1,7 +1,7 @@
 """The predicates of conditional blocks (manual 2.4): one small function each.
 
 @predicate("streq", "<str1>", "<str2>")
-def streq(asked: Asked, arguments: Sequence[str]) -> bool: ...
+def streq(asked: PredicateInput, arguments: Sequence[str]) -> bool: ...
 """
 
 import re
@@ -14,14 +14,14 @@ from pointsman.core.registry import Registry, nearest
 
 
 @dataclass(slots=True)
-class Asked:
+class PredicateInput:
     """What a predicate may look at."""
 
     variables: Mapping[str, str]
-    runtime: features.Runtime = field(default_factory=features.Runtime)
+    runtime: features.RuntimeOptions = field(default_factory=features.RuntimeOptions)
 
 
-Test = Callable[[Asked, Sequence[str]], bool]
+Test = Callable[[PredicateInput, Sequence[str]], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,19 +66,19 @@ def library_key(text: str) -> tuple[int, int, int, str]:
 
 
 @predicate("defined", "<name>")
-def defined(asked: Asked, arguments: Sequence[str]) -> bool:
+def defined(asked: PredicateInput, arguments: Sequence[str]) -> bool:
     """True if the environment variable exists. POINTSMAN always does: one file can serve two programs."""
     return arguments[0] == "POINTSMAN" or arguments[0] in asked.variables
 
 
 @predicate("feature", "<name>")
-def feature(asked: Asked, arguments: Sequence[str]) -> bool:
+def feature(asked: PredicateInput, arguments: Sequence[str]) -> bool:
     """True if -vv lists the feature behind a '+'."""
     return features.FEATURES.get(arguments[0], False)
 
 
 @predicate("enabled", "<opt>")
-def enabled(asked: Asked, arguments: Sequence[str]) -> bool:
+def enabled(asked: PredicateInput, arguments: Sequence[str]) -> bool:
     """True if an option of the process is on."""
     name = arguments[0]
     if name not in features.RUNTIME_OPTIONS:
@@ -92,71 +92,71 @@ def enabled(asked: Asked, arguments: Sequence[str]) -> bool:
 
 
 @predicate("streq", "<str1>", "<str2>")
-def streq(asked: Asked, arguments: Sequence[str]) -> bool:
+def streq(asked: PredicateInput, arguments: Sequence[str]) -> bool:
     """True if the two strings are equal."""
     return arguments[0] == arguments[1]
 
 
 @predicate("strneq", "<str1>", "<str2>")
-def strneq(asked: Asked, arguments: Sequence[str]) -> bool:
+def strneq(asked: PredicateInput, arguments: Sequence[str]) -> bool:
     """True if the two strings differ."""
     return arguments[0] != arguments[1]
 
 
 @predicate("strstr", "<str1>", "<str2>")
-def strstr(asked: Asked, arguments: Sequence[str]) -> bool:
+def strstr(asked: PredicateInput, arguments: Sequence[str]) -> bool:
     """True if the second string is somewhere in the first."""
     return arguments[1] in arguments[0]
 
 
 @predicate("version_atleast", "<ver>")
-def version_atleast(asked: Asked, arguments: Sequence[str]) -> bool:
+def version_atleast(asked: PredicateInput, arguments: Sequence[str]) -> bool:
     """True if the HAProxy version whose language this is is that recent."""
     return version_key(features.VERSION) >= version_key(arguments[0])
 
 
 @predicate("version_before", "<ver>")
-def version_before(asked: Asked, arguments: Sequence[str]) -> bool:
+def version_before(asked: PredicateInput, arguments: Sequence[str]) -> bool:
     """True if the HAProxy version whose language this is is older."""
     return version_key(features.VERSION) < version_key(arguments[0])
 
 
 @predicate("openssl_version_atleast", "<ver>")
-def openssl_version_atleast(asked: Asked, arguments: Sequence[str]) -> bool:
+def openssl_version_atleast(asked: PredicateInput, arguments: Sequence[str]) -> bool:
     """True if the TLS library is that recent; false without one."""
     wanted = library_key(arguments[0])
     return features.SSL_VERSION != "" and library_key(features.SSL_VERSION) >= wanted
 
 
 @predicate("openssl_version_before", "<ver>")
-def openssl_version_before(asked: Asked, arguments: Sequence[str]) -> bool:
+def openssl_version_before(asked: PredicateInput, arguments: Sequence[str]) -> bool:
     """True if the TLS library is older; false without one."""
     wanted = library_key(arguments[0])
     return features.SSL_VERSION != "" and library_key(features.SSL_VERSION) < wanted
 
 
 @predicate("ssllib_name_startswith", "<name>")
-def ssllib_name_startswith(asked: Asked, arguments: Sequence[str]) -> bool:
+def ssllib_name_startswith(asked: PredicateInput, arguments: Sequence[str]) -> bool:
     """True if the name of the TLS library begins so; false without one."""
     return features.SSL_LIBRARY != "" and features.SSL_LIBRARY.startswith(arguments[0])
 
 
 @predicate("awslc_api_atleast", "<ver>")
-def awslc_api_atleast(asked: Asked, arguments: Sequence[str]) -> bool:
+def awslc_api_atleast(asked: PredicateInput, arguments: Sequence[str]) -> bool:
     """True if the TLS library is AWS-LC with that API number or a later one."""
     wanted = _number(arguments[0])
     return features.AWSLC_API >= 0 and wanted <= features.AWSLC_API
 
 
 @predicate("awslc_api_before", "<ver>")
-def awslc_api_before(asked: Asked, arguments: Sequence[str]) -> bool:
+def awslc_api_before(asked: PredicateInput, arguments: Sequence[str]) -> bool:
     """True if the TLS library is AWS-LC with an older API number."""
     wanted = _number(arguments[0])
     return 0 <= features.AWSLC_API < wanted
 
 
 @predicate("fips_mode")
-def fips_mode(asked: Asked, arguments: Sequence[str]) -> bool:
+def fips_mode(asked: PredicateInput, arguments: Sequence[str]) -> bool:
     """True if the TLS library runs in FIPS mode; false without one."""
     return False
 

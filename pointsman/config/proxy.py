@@ -279,14 +279,14 @@ def retry_on(args: Args) -> RetryOn:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Source(Setting):
+class SourceSetting(Setting):
     """`source`: where connections to the backend's servers come from, unless a server line says otherwise."""
 
     source: SourceAddress
 
 
 @keyword("source", BACK, "4.2")
-def source(args: Args) -> Source:
+def source(args: Args) -> SourceSetting:
     """source <addr>[:<port>] [interface <name>]: `usesrc` is not built yet."""
     if not args.more():
         raise ConfigError(
@@ -299,4 +299,4 @@ def source(args: Args) -> Source:
     found = read_source(words, words.word, ranges=False)
     if args.more():
         raise ConfigError("'source' only supports optional keywords 'interface' and 'usesrc'.", args.here)
-    return Source(source=found, at=args.at)
+    return SourceSetting(source=found, at=args.at)

@@ -17,7 +17,7 @@ from pointsman.core.registry import nearest
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class VocabularyEntry:
     kind: str
     word: str
     where: tuple[str, ...]  # sections of a keyword, rule sets of an action; else empty
@@ -35,13 +35,13 @@ def _table() -> dict[str, dict[str, tuple[str, str]]]:
     return kinds
 
 
-def lookup(kind: str, word: str) -> Entry | None:
+def lookup(kind: str, word: str) -> VocabularyEntry | None:
     """What is known of a word, or None."""
     found = _table().get(kind, {}).get(word)
     if found is None:
         return None
     where, manual = found
-    return Entry(kind, word, tuple(where.split(",")) if where else (), manual)
+    return VocabularyEntry(kind, word, tuple(where.split(",")) if where else (), manual)
 
 
 def words(kind: str) -> list[str]:

@@ -20,10 +20,10 @@ from pointsman.core.diagnostics import ConfigError, Diagnostics, Position
 from pointsman.core.words import Word
 from pointsman.log.heading import Heading
 from pointsman.log.keywords import ErrorFormat, LineFormat, LogTag, SendHostname, StructuredFormat
-from pointsman.log.logger import Line, Logger, Outlet, default_line
+from pointsman.log.logger import Line, Logger, LoggerTarget, default_line
 from pointsman.log.policy import when
 from pointsman.log.sinks import SinkSet
-from pointsman.log.tags import LIMITS
+from pointsman.log.tags import LOG_LIMITS
 from pointsman.log.target import LogTarget
 from pointsman.sample.format import Format, parse_format
 from pointsman.sample.types import Where
@@ -70,11 +70,11 @@ def build_logger(
 
 def build_process_logger(main: Section, sinks: SinkSet) -> Logger:
     """The logger of the process itself: starts, stops, signals (manual 3.1, log). Sets tune.http.logurilen too."""
-    LIMITS.line = max(global_number(main, "tune.http.logurilen") - 1, 0)
+    LOG_LIMITS.line = max(global_number(main, "tune.http.logurilen") - 1, 0)
     return Logger(build_outlets(main, main, sinks), default_line)
 
 
-def build_outlets(section: Section, main: Section, sinks: SinkSet) -> list[Outlet]:
+def build_outlets(section: Section, main: Section, sinks: SinkSet) -> list[LoggerTarget]:
     """A section's targets in their order, `log global` replaced by those of the global section."""
     tag = section.one(LogTag) or main.one(LogTag)
     name = tag.text if tag is not None else PROGRAM
@@ -86,7 +86,9 @@ def build_outlets(section: Section, main: Section, sinks: SinkSet) -> list[Outle
     outlets = []
     for one in targets:
         if one.address is not None:
-            outlets.append(Outlet(one, sinks.sink(one.address), Heading(one.syntax, one.facility, name, hostname)))
+            outlets.append(
+                LoggerTarget(one, sinks.sink(one.address), Heading(one.syntax, one.facility, name, hostname))
+            )
     return outlets
 
 

@@ -14,7 +14,7 @@ from pointsman.log.tags import (
     letters_of,
 )
 from pointsman.sample.context import Context
-from pointsman.sample.key import Family, Key, Marked, Number, Run, Total
+from pointsman.sample.key import CommonChain, Family, Key, Marked, Number, Total
 from pointsman.sample.tag import number_tag
 
 
@@ -92,7 +92,7 @@ class BackendQueue(Number):
         return ctx.record.backend_queue
 
 
-class States(Run):
+class States(CommonChain):
     """ "%ST %B %CC %CS %tsc": an answer that is complete and of which no cookie was captured."""
 
     def of(self, ctx: Context) -> i64:
@@ -115,7 +115,7 @@ class States(Run):
         return (status + 1) << 48 | (sent + 1) << 28 | letters
 
 
-class SizeAndState(Run):
+class SizeAndState(CommonChain):
     """ "%B %ts": as States, of a TCP line."""
 
     def of(self, ctx: Context) -> i64:
@@ -129,7 +129,7 @@ class SizeAndState(Run):
         return (sent + 1) << 28 | letters
 
 
-class Counts(Run):
+class Counts(CommonChain):
     """ "%ac/%fc/%bc/%sc/%rc %sq/%bq" without retries and queues, with or without captures that are empty behind it."""
 
     def __init__(self, keys: Sequence[Key], captures: Sequence[Key]) -> None:

@@ -26,7 +26,7 @@ NO_DATA: Final = b"-"  # of RFC 5424, for structured data
 _NO_BREAK: Final = bytes.maketrans(b"\n\r\0", b"   ")
 
 
-class Outlet:
+class LoggerTarget:
     """One target as one logger uses it: filter, sampling, heading, length."""
 
     def __init__(self, target: LogTarget, sink: Sink, heading: Heading) -> None:
@@ -73,7 +73,7 @@ class Logger:
 
     def __init__(
         self,
-        outlets: Sequence[Outlet],
+        outlets: Sequence[LoggerTarget],
         line: Line,
         *,
         error_line: Line | None = None,

@@ -15,29 +15,29 @@ from pointsman.core.address import AF_UNIX, NetAddress
 from pointsman.log.dates import MILLISECONDS, local_date, local_zone_date, utc_date
 from pointsman.sample.context import Context
 from pointsman.sample.encode import encode_capture
-from pointsman.sample.key import AddressKey, Family, Key, Run, Text
+from pointsman.sample.key import AddressKey, CommonChain, Family, Key, Text
 from pointsman.sample.record import Record
-from pointsman.sample.tag import Kind, list_tag, tag, text_tag
+from pointsman.sample.tag import TagKind, list_tag, tag, text_tag
 from pointsman.sample.types import Reads, Where
 
 BAD_REQUEST: Final = b"<BADREQ>"
 HOSTNAME: Final = platform.node().encode()
 
 
-class Limits:
+class LogLimits:
     """What the global section bounds; build.py sets it."""
 
     def __init__(self) -> None:
         self.line = 1023  # bytes of a request line: tune.http.logurilen, less one
 
 
-LIMITS: Final = Limits()
+LOG_LIMITS: Final = LogLimits()
 
 
 # What decides the texts (sample/key.py). A tag that comes to read something else must get another key.
 
 
-class Source(AddressKey):
+class ClientAddressKey(AddressKey):
     def address(self, ctx: Context) -> NetAddress | None:
         return ctx.source
 
@@ -57,7 +57,7 @@ class ServerAddress(AddressKey):
         return ctx.server_address
 
 
-SOURCE: Final = Source(Family.SOURCE)
+SOURCE: Final = ClientAddressKey(Family.SOURCE)
 DESTINATION: Final = Destination(Family.DESTINATION)
 SERVER_SOURCE: Final = ServerSource(Family.SERVER_SOURCE)
 SERVER_ADDRESS: Final = ServerAddress(Family.SERVER_ADDRESS)
@@ -213,7 +213,7 @@ class LocalRequestDate(Text):
         return local_date(_request_date(ctx))
 
 
-class Served(Run):
+class FrontendBackendServer(CommonChain):
     """ "%ft %b/%s": where there is a server, and all have their numbers."""
 
     def of(self, ctx: Context) -> i64:
@@ -237,7 +237,7 @@ NO_REQUEST_COOKIE: Final = NoRequestCookie()
 NO_RESPONSE_COOKIE: Final = NoResponseCookie()
 NO_REQUEST_CAPTURES: Final = NoRequestCaptures()
 NO_RESPONSE_CAPTURES: Final = NoResponseCaptures()
-Served((FRONTEND_NAME, BACKEND_NAME, SERVER_NAME))
+FrontendBackendServer((FRONTEND_NAME, BACKEND_NAME, SERVER_NAME))
 ACCEPTED: Final = AcceptDate()
 REQUESTED: Final = RequestDate()
 
@@ -256,49 +256,49 @@ def _port(address: NetAddress | None, number: int) -> int | None:
     return number if address.family == AF_UNIX else address.port
 
 
-@tag("ci", Kind.ADDRESS, reads=Reads.CONNECTION, key=SOURCE)
+@tag("ci", TagKind.ADDRESS, reads=Reads.CONNECTION, key=SOURCE)
 def client_ip(ctx: Context) -> bytes | None:
     """The client's address; "unix" for a UNIX socket."""
     return ctx.source.text
 
 
-@tag("cp", Kind.HEX, reads=Reads.CONNECTION, key=SOURCE)
+@tag("cp", TagKind.HEX, reads=Reads.CONNECTION, key=SOURCE)
 def client_port(ctx: Context) -> int | None:
     """The client's port; for a UNIX socket the number of the socket that accepted it."""
     return _port(ctx.source, ctx.listener.number)
 
 
-@tag("fi", Kind.ADDRESS, reads=Reads.CONNECTION, key=DESTINATION)
+@tag("fi", TagKind.ADDRESS, reads=Reads.CONNECTION, key=DESTINATION)
 def frontend_ip(ctx: Context) -> bytes | None:
     """The address the client connected to."""
     return ctx.destination.text
 
 
-@tag("fp", Kind.HEX, reads=Reads.CONNECTION, key=DESTINATION)
+@tag("fp", TagKind.HEX, reads=Reads.CONNECTION, key=DESTINATION)
 def frontend_port(ctx: Context) -> int | None:
     """The port the client connected to."""
     return _port(ctx.destination, ctx.listener.number)
 
 
-@tag("bi", Kind.ADDRESS, key=SERVER_SOURCE)
+@tag("bi", TagKind.ADDRESS, key=SERVER_SOURCE)
 def backend_source_ip(ctx: Context) -> bytes | None:
     """Our own address towards the server."""
     return ctx.server_source.text if ctx.server_source is not None else None
 
 
-@tag("bp", Kind.HEX, key=SERVER_SOURCE)
+@tag("bp", TagKind.HEX, key=SERVER_SOURCE)
 def backend_source_port(ctx: Context) -> int | None:
     """Our own port towards the server; 0 for a UNIX socket."""
     return _port(ctx.server_source, 0)
 
 
-@tag("si", Kind.ADDRESS, key=SERVER_ADDRESS)
+@tag("si", TagKind.ADDRESS, key=SERVER_ADDRESS)
 def server_ip(ctx: Context) -> bytes | None:
     """The server's address."""
     return ctx.server_address.text if ctx.server_address is not None else None
 
 
-@tag("sp", Kind.HEX, key=SERVER_ADDRESS)
+@tag("sp", TagKind.HEX, key=SERVER_ADDRESS)
 def server_port(ctx: Context) -> int | None:
     """The server's port; 0 for a UNIX socket."""
     return _port(ctx.server_address, 0)
@@ -334,7 +334,7 @@ def hostname(_: Context) -> bytes:
     return HOSTNAME
 
 
-@tag("pid", Kind.HEX)
+@tag("pid", TagKind.HEX)
 def process_id(_: Context) -> int:
     """The number of this process."""
     return os.getpid()
@@ -346,13 +346,13 @@ def unique_id(ctx: Context) -> bytes | None:
     return ctx.unique_id or None
 
 
-@tag("lc", Kind.HEX)
+@tag("lc", TagKind.HEX)
 def frontend_log_counter(ctx: Context) -> int:
     """How many lines the frontend wrote before this one."""
     return ctx.frontend.log_lines
 
 
-@tag("rt", Kind.HEX)
+@tag("rt", TagKind.HEX)
 def request_counter(ctx: Context) -> int:
     """The number of this request or TCP session in this process."""
     return ctx.record.number
@@ -379,13 +379,13 @@ def ssl_cipher(_: Context) -> bytes | None:
 # States; sizes and counts stand in counts.py.
 
 
-@tag("ts", Kind.DATE, key=LETTERS)
+@tag("ts", TagKind.DATE, key=LETTERS)
 def termination_state(ctx: Context) -> bytes:
     """Who ended the stream, and in which state it was (manual 8.5)."""
     return bytes((ctx.record.cause, ctx.record.step))
 
 
-@tag("tsc", Kind.DATE, key=LETTERS)
+@tag("tsc", TagKind.DATE, key=LETTERS)
 def termination_state_cookie(ctx: Context) -> bytes:
     """The same, and what became of the persistence cookie."""
     record = ctx.record
@@ -410,36 +410,36 @@ class RequestLine(Text):
 
     def value(self, ctx: Context) -> bytes:
         line = ctx.record.request_line
-        if len(line) > LIMITS.line:
-            line = line[: LIMITS.line]
+        if len(line) > LOG_LIMITS.line:
+            line = line[: LOG_LIMITS.line]
         return line or BAD_REQUEST
 
 
-text_tag("r", Kind.TEXT, RequestLine(Family.REQUEST_LINE), http=True)
+text_tag("r", TagKind.TEXT, RequestLine(Family.REQUEST_LINE), http=True)
 
 
-@tag("HM", Kind.TEXT, http=True, key=REQUEST_LINE)
+@tag("HM", TagKind.TEXT, http=True, key=REQUEST_LINE)
 def http_method(ctx: Context) -> bytes:
     """The method."""
     words = _words(ctx)
     return words[0] if words else BAD_REQUEST
 
 
-@tag("HU", Kind.TEXT, http=True, key=REQUEST_LINE)
+@tag("HU", TagKind.TEXT, http=True, key=REQUEST_LINE)
 def http_uri(ctx: Context) -> bytes:
     """The target, with its query string."""
     target = _target(ctx)
     return BAD_REQUEST if target is None else target
 
 
-@tag("HP", Kind.TEXT, http=True, key=REQUEST_LINE)
+@tag("HP", TagKind.TEXT, http=True, key=REQUEST_LINE)
 def http_uri_without_query(ctx: Context) -> bytes:
     """The target without its query string."""
     target = _target(ctx)
     return BAD_REQUEST if target is None else target.partition(b"?")[0]
 
 
-@tag("HPO", Kind.TEXT, http=True, key=REQUEST_LINE)
+@tag("HPO", TagKind.TEXT, http=True, key=REQUEST_LINE)
 def http_path_only(ctx: Context) -> bytes:
     """The path: neither scheme and authority nor query string; empty where the target has none ("*")."""
     target = _target(ctx)
@@ -453,7 +453,7 @@ def http_path_only(ctx: Context) -> bytes:
     return path
 
 
-@tag("HQ", Kind.TEXT, http=True, key=REQUEST_LINE)
+@tag("HQ", TagKind.TEXT, http=True, key=REQUEST_LINE)
 def http_query(ctx: Context) -> bytes:
     """The query string with its "?"; empty without one."""
     target = _target(ctx)
@@ -463,7 +463,7 @@ def http_query(ctx: Context) -> bytes:
     return mark + query
 
 
-@tag("HV", Kind.TEXT, http=True, key=REQUEST_LINE)
+@tag("HV", TagKind.TEXT, http=True, key=REQUEST_LINE)
 def http_version(ctx: Context) -> bytes:
     """The version, as "HTTP/1.1"."""
     words = _words(ctx)
@@ -473,13 +473,13 @@ def http_version(ctx: Context) -> bytes:
 # Captures.
 
 
-@tag("CC", Kind.TEXT, http=True, key=NO_REQUEST_COOKIE)
+@tag("CC", TagKind.TEXT, http=True, key=NO_REQUEST_COOKIE)
 def captured_request_cookie(ctx: Context) -> bytes | None:
     """The captured cookie of the request, as "name=value"."""
     return ctx.record.request_cookie
 
 
-@tag("CS", Kind.TEXT, http=True, key=NO_RESPONSE_COOKIE)
+@tag("CS", TagKind.TEXT, http=True, key=NO_RESPONSE_COOKIE)
 def captured_response_cookie(ctx: Context) -> bytes | None:
     """The captured cookie of the response."""
     return ctx.record.response_cookie
@@ -517,46 +517,46 @@ def captured_response_header_list(ctx: Context) -> list[bytes]:
 # Dates. The request's is that of its first byte.
 
 
-@tag("t", Kind.DATE, key=ACCEPTED)
+@tag("t", TagKind.DATE, key=ACCEPTED)
 def accept_date(ctx: Context) -> bytes:
     """The accept date, local, with milliseconds."""
     return local_date(ctx.record.accept_date)
 
 
-@tag("T", Kind.DATE, key=ACCEPTED)
+@tag("T", TagKind.DATE, key=ACCEPTED)
 def accept_date_utc(ctx: Context) -> bytes:
     """The accept date, UTC, with the time zone."""
     return utc_date(ctx.record.accept_date)
 
 
-@tag("Tl", Kind.DATE, key=ACCEPTED)
+@tag("Tl", TagKind.DATE, key=ACCEPTED)
 def accept_date_local(ctx: Context) -> bytes:
     """The accept date, local, with the time zone."""
     return local_zone_date(ctx.record.accept_date)
 
 
-@tag("Ts", Kind.HEX, key=ACCEPTED)
+@tag("Ts", TagKind.HEX, key=ACCEPTED)
 def accept_date_seconds(ctx: Context) -> int:
     """The accept date in seconds since 1970."""
     return ctx.record.accept_date // 1000
 
 
-@tag("ms", Kind.DATE, key=ACCEPTED)
+@tag("ms", TagKind.DATE, key=ACCEPTED)
 def accept_date_milliseconds(ctx: Context) -> bytes:
     """The milliseconds of the accept date, three digits."""
     return MILLISECONDS[ctx.record.accept_date % 1000]
 
 
-text_tag("tr", Kind.DATE, LocalRequestDate(), http=True)
+text_tag("tr", TagKind.DATE, LocalRequestDate(), http=True)
 
 
-@tag("trg", Kind.DATE, http=True, key=REQUESTED)
+@tag("trg", TagKind.DATE, http=True, key=REQUESTED)
 def request_date_utc(ctx: Context) -> bytes:
     """The request's date, UTC, with the time zone."""
     return utc_date(_request_date(ctx))
 
 
-@tag("trl", Kind.DATE, http=True, key=REQUESTED)
+@tag("trl", TagKind.DATE, http=True, key=REQUESTED)
 def request_date_local(ctx: Context) -> bytes:
     """The request's date, local, with the time zone."""
     return local_zone_date(_request_date(ctx))

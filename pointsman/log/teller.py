@@ -16,7 +16,7 @@ WARNING: Final = 4
 NOTICE: Final = 5
 
 
-class Terminal:
+class Stderr:
     """stderr, as far as messages of a running program go there."""
 
     def __init__(self) -> None:
@@ -36,7 +36,7 @@ class Terminal:
             return  # nobody reads it any more
 
 
-TERMINAL: Final = Terminal()
+STDERR: Final = Stderr()
 
 
 class Teller:
@@ -50,4 +50,4 @@ class Teller:
         if self.logger is not None:
             self.logger.event(level, text)
             self.logger.flush()
-        TERMINAL.say(level, shown or text)
+        STDERR.say(level, shown or text)

@@ -11,7 +11,7 @@ from typing import Final
 from mypy_extensions import i64
 
 from pointsman.sample.context import Context
-from pointsman.sample.key import Family, Number, Run, Total
+from pointsman.sample.key import CommonChain, Family, Number, Total
 from pointsman.sample.record import Record
 from pointsman.sample.tag import number_tag
 
@@ -132,7 +132,7 @@ class UserTime(Total):
         return _end(record) - record.accepted - (idle if idle > 0 else 0)
 
 
-class HttpTimers(Run):
+class HttpTimers(CommonChain):
     """ "%TR/%Tw/%Tc/%Tr/%Ta" of an exchange that passed all of its marks."""
 
     def of(self, ctx: Context) -> i64:

@@ -30,7 +30,7 @@ class Message:
     descriptors: tuple[int, ...] = ()
 
 
-class Channel:
+class MasterChannel:
     """One end. `generation`: the number of the keeper's generation, from 1."""
 
     def __init__(self, sock: socket.socket, generation: int, quiet: bool = False) -> None:
@@ -78,23 +78,23 @@ class Channel:
         self.sock.close()
 
 
-def pair(generation: int) -> tuple[Channel, Channel]:
+def pair(generation: int) -> tuple[MasterChannel, MasterChannel]:
     """The master's and the keeper's end."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    return Channel(ours, generation), Channel(theirs, generation)
+    return MasterChannel(ours, generation), MasterChannel(theirs, generation)
 
 
-def inherited(environment: MutableMapping[str, str]) -> Channel | None:
+def inherited(environment: MutableMapping[str, str]) -> MasterChannel | None:
     """The keeper's end, in a program that a master has started. The mark is taken away: nobody else shall see it."""
     mark = environment.pop(MARK, "")
     if not mark:
         return None
     fd, generation, quiet = mark.split(":")
     os.set_inheritable(int(fd), False)
-    return Channel(socket.socket(fileno=int(fd)), int(generation), quiet == "quiet")
+    return MasterChannel(socket.socket(fileno=int(fd)), int(generation), quiet == "quiet")
 
 
-def mark(channel: Channel, quiet: bool) -> str:
+def mark(channel: MasterChannel, quiet: bool) -> str:
     """What `inherited` reads."""
     return f"{channel.sock.fileno()}:{channel.generation}:{'quiet' if quiet else ''}"
 

@@ -6,7 +6,7 @@ import socket
 import sys
 
 from pointsman.listener.generation import Generation
-from pointsman.master.channel import Channel
+from pointsman.master.channel import MasterChannel
 from pointsman.master.keeper import Keeper
 from pointsman.master.processes import follow_parent
 from pointsman.worker import background
@@ -21,7 +21,7 @@ def keep(generation: Generation, plan: Plan, console: Console) -> int:
     return 1 if readiness is None else Keeper(generation, plan, console).run(readiness)
 
 
-def keep_under_master(generation: Generation, plan: Plan, console: Console, channel: Channel) -> int:
+def keep_under_master(generation: Generation, plan: Plan, console: Console, channel: MasterChannel) -> int:
     """As `keep`. The channel was inherited."""
     master = os.getppid()
     follow_parent(master, signal.SIGUSR1)
@@ -61,7 +61,7 @@ def _inherit(generation: Generation, sockets: dict[str, int]) -> None:
         os.close(fd)
 
 
-def report_failure(channel: Channel, console: Console) -> None:
+def report_failure(channel: MasterChannel, console: Console) -> None:
     """The last words to a master: why."""
     channel.send("failed", "; ".join(console.alerts)[:4000] or "for an unknown reason")
     sys.stderr.flush()

@@ -35,7 +35,7 @@ from typing import Final
 
 from pointsman.listener.generation import Generation
 from pointsman.log.target import ALERT, NOTICE, WARNING
-from pointsman.master.channel import Channel
+from pointsman.master.channel import MasterChannel
 from pointsman.master.processes import exit_words, follow_parent, reap, tell, wait_for_signal
 from pointsman.master.stuck import LastWords, Watch, place_of
 from pointsman.worker.background import Readiness
@@ -65,7 +65,9 @@ _FOREVER: Final = 3600.0
 
 
 class Keeper:
-    def __init__(self, generation: Generation, plan: Plan, console: Console, channel: Channel | None = None) -> None:
+    def __init__(
+        self, generation: Generation, plan: Plan, console: Console, channel: MasterChannel | None = None
+    ) -> None:
         self.generation = generation
         self.plan = plan
         self.console = console

@@ -4,9 +4,9 @@
              '---failed: told on stderr and in the log; the current one goes on, or, if there is none, status 1
 
 Each generation is a fresh program with the same words, so a reload also takes up new files of this program. Its keeper
-inherits one end of a Channel, takes over the listening sockets of the former generation, opens what is new, and hands
-all of them to the master: a new generation listens on the very same sockets, and no connection is lost or refused.
-Only when it accepts is the old one told to finish.
+inherits one end of a MasterChannel, takes over the listening sockets of the former generation, opens what is new, and
+hands all of them to the master: a new generation listens on the very same sockets, and no connection is lost or
+refused. Only when it accepts is the old one told to finish.
 
     USR2, HUP   reload
     USR1        soft stop of all generations, status 0
@@ -27,7 +27,7 @@ import time
 from collections.abc import Mapping
 from typing import Final
 
-from pointsman.master.channel import MARK, Channel, Message, mark, pair
+from pointsman.master.channel import MARK, MasterChannel, Message, mark, pair
 from pointsman.master.processes import exit_code, exit_words, reap, tell
 from pointsman.worker import background
 from pointsman.worker.arguments import Options
@@ -59,7 +59,7 @@ _NOTICE: Final = 5
 class Started:
     """A generation, from the program's start to its end."""
 
-    def __init__(self, pid: int, channel: Channel) -> None:
+    def __init__(self, pid: int, channel: MasterChannel) -> None:
         self.pid = pid
         self.channel = channel
         self.state = LOADING

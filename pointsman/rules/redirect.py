@@ -27,7 +27,7 @@ _NOT_CACHED: Final = (302, 303, 307)
 
 
 @dataclass
-class Words:
+class RedirectWords:
     """What a redirect line says. `target` is a constant where no log-format was asked for."""
 
     kind: str = ""
@@ -41,7 +41,7 @@ class Words:
 
 
 class Redirect(Action):
-    def __init__(self, words: Words) -> None:
+    def __init__(self, words: RedirectWords) -> None:
         super().__init__()
         self.kind = words.kind
         self.target = words.target
@@ -95,16 +95,16 @@ class Redirect(Action):
         return uri if start == b"/" else start + uri
 
 
-def _reads(words: Words) -> Reads:
+def _reads(words: RedirectWords) -> Reads:
     """What a redirection is made of, beside its formats."""
     if words.kind == "scheme":
         return Reads.REQUEST_LINE | Reads.HEADER_BLOCK  # Host
     return Reads.REQUEST_LINE if words.kind == "prefix" or words.keep_query else Reads.NOTHING
 
 
-def parse_words(args: RuleArgs, computed: bool) -> Words:
+def parse_words(args: RuleArgs, computed: bool) -> RedirectWords:
     """The words of a redirect; not `computed`: they are constants, as in the proxy keyword."""
-    words = Words()
+    words = RedirectWords()
     while args.more() and args.peek() not in ("if", "unless"):
         word = args.word("<argument>")
         if word.text in KINDS:

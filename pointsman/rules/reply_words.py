@@ -28,7 +28,7 @@ _PAYLOADS: Final = ("default-errorfiles", "errorfile", "errorfiles", "file", "lf
 
 
 @dataclass(slots=True)
-class Answer:
+class ReplyDescription:
     """What was described. One of `reply`, `section` (of http-errors) and `default` holds."""
 
     status: int
@@ -51,7 +51,7 @@ class _Words:
 
 def parse_answer(
     args: Args, where: Where, status: int, *, status_words: tuple[str, ...] = ("status",), default: bool = False
-) -> Answer:
+) -> ReplyDescription:
     """Read them all; `status` is the default one. `default`: without a payload the error pages answer (deny)."""
     words = _read(args, where, status_words)
     code = words.status or status
@@ -66,13 +66,13 @@ def parse_answer(
         )
     _ignored(args, words)
     if words.payload == "default-errorfiles":
-        return Answer(code, default=True, at=at)
+        return ReplyDescription(code, default=True, at=at)
     if words.payload == "errorfiles":
-        return Answer(code, section=words.argument, at=at)
+        return ReplyDescription(code, section=words.argument, at=at)
     if words.payload == "errorfile":
         assert words.argument is not None
-        return Answer(code, reply=page_from_file(words.argument.text, words.argument.at, code), at=at)
-    return Answer(code, reply=_built(args, words, code, where), at=at)
+        return ReplyDescription(code, reply=page_from_file(words.argument.text, words.argument.at, code), at=at)
+    return ReplyDescription(code, reply=_built(args, words, code, where), at=at)
 
 
 def _read(args: Args, where: Where, status_words: tuple[str, ...]) -> _Words:

@@ -15,7 +15,7 @@ from pointsman.config.action import (
 from pointsman.config.setting import Configuration
 from pointsman.core.diagnostics import ConfigError, Diagnostics
 from pointsman.rules.errors import error_pages
-from pointsman.rules.reply_words import Answer, parse_answer
+from pointsman.rules.reply_words import ReplyDescription, parse_answer
 from pointsman.sample.context import Context
 from pointsman.sample.types import Reads, Writes
 
@@ -30,7 +30,7 @@ class Allow(Action):
 class Answering(Action):
     """Answer with a reply, or with the error page of a status."""
 
-    def __init__(self, answer: Answer, verdict: int) -> None:
+    def __init__(self, answer: ReplyDescription, verdict: int) -> None:
         super().__init__()
         self.answer: object = answer.reply if answer.reply is not None else answer.status
         self.asked = answer

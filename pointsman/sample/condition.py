@@ -75,7 +75,7 @@ def parse_condition(
 
     Raises ConfigError. Warnings (an ACL that can never match there) go to `diagnostics` and stay in `findings`.
     """
-    parser = _Parser(words, acls)
+    parser = _ConditionParser(words, acls)
     parser.run()
     condition = Condition(parser.alternatives, " ".join([word.text for word in words]))
     condition.findings += parser.findings
@@ -111,7 +111,7 @@ def _check(term: Term, where: Where, word: Word) -> Finding | None:
     return Finding(Severity.WARNING, message, word.at)
 
 
-class _Parser:
+class _ConditionParser:
     def __init__(self, words: Sequence[Word], acls: AclTable) -> None:
         self.words = words
         self.acls = acls

@@ -32,7 +32,7 @@ from pointsman.sample.arguments import (
 from pointsman.sample.casts import Cast, find_cast, same
 from pointsman.sample.context import Context
 from pointsman.sample.registry import CONVERTERS, FETCHES, Converter, Fetch
-from pointsman.sample.source import Asked, Convert, Getter, Plain, Source, Step, through
+from pointsman.sample.source import Convert, ConverterStep, FunctionSource, Getter, Plain, Source, through
 from pointsman.sample.types import OF_REQUEST, OF_RESPONSE, Type, Value, Where
 
 _REPEATING: Final = int(OF_REQUEST | OF_RESPONSE)
@@ -42,7 +42,9 @@ NAME: Final = re.compile(r"[A-Za-z0-9_.:+-]*", re.ASCII)
 class Expression:
     """A compiled expression. `get`, `get_bytes` and `values` are called with the context of an exchange."""
 
-    def __init__(self, text: str, kind: Type, reads: int, where: Where, source: Source, steps: list[Step]) -> None:
+    def __init__(
+        self, text: str, kind: Type, reads: int, where: Where, source: Source, steps: list[ConverterStep]
+    ) -> None:
         self.text = text
         self.type = kind
         self.reads = reads
@@ -155,12 +157,12 @@ def parse_at(word: Word, start: int, where: Where, acls: AclScope | None = None)
     name, arguments, texts, index, entry = _parse_fetch(word, start, where)
     arguments.acls = acls
     made = entry.make(arguments)
-    source: Source = made if isinstance(made, Source) else Asked(made)
+    source: Source = made if isinstance(made, Source) else FunctionSource(made)
     kind = entry.type
     reads = int(entry.reads) | arguments.reads
     references = _references(entry.signature, arguments)
     names: list[str] = []
-    steps: list[Step] = []
+    steps: list[ConverterStep] = []
     while word.text[index : index + 1] == ",":
         while word.text[index : index + 1] == ",":  # empty ones are skipped, as HAProxy does
             index += 1
@@ -168,7 +170,7 @@ def parse_at(word: Word, start: int, where: Where, acls: AclScope | None = None)
         cast, step, kind = _join(converter, converted, kind)
         if cast is not same:
             steps.append(Plain(cast))
-        steps.append(step if isinstance(step, Step) else Plain(step))
+        steps.append(step if isinstance(step, ConverterStep) else Plain(step))
         reads |= int(converter.reads) | converted.reads
         references += _references(converter.signature, converted)
         names.append(converter.name)
@@ -243,7 +245,7 @@ def _references(shape: Signature, arguments: Arguments) -> list[Reference]:
     ]
 
 
-def _join(converter: Converter, arguments: Arguments, kind: Type) -> tuple[Cast, Convert | Step, Type]:
+def _join(converter: Converter, arguments: Arguments, kind: Type) -> tuple[Cast, Convert | ConverterStep, Type]:
     """A converter behind a value of type `kind`: the cast before it, and the type that comes out."""
     cast = find_cast(kind, converter.accepts)
     if cast is None:

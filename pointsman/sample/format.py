@@ -48,7 +48,7 @@ from pointsman.sample.pieces import (
     TagText,
     make_line,
 )
-from pointsman.sample.tag import TAGS, Kind, Tag
+from pointsman.sample.tag import TAGS, Tag, TagKind
 from pointsman.sample.types import Reads, Type, Value, Where
 
 QUOTE: Final = 1  # flags of items
@@ -66,7 +66,7 @@ BLANKS: Final = re.compile(r"[ \t]+")
 Render = Callable[[Context], bytes]
 
 
-class Item:
+class FormatItem:
     """One item: literal text, a tag or an expression, with the flags that hold for it."""
 
     def __init__(self, literal: str = "", tag: Tag | None = None, expression: Expression | None = None) -> None:
@@ -90,7 +90,7 @@ class Format:
     `merge_spaces`: spaces on both sides of something that prints nothing (%hr without captures) are one in a log.
     """
 
-    def __init__(self, text: str, items: list[Item], flags: int, *, merge_spaces: bool = False) -> None:
+    def __init__(self, text: str, items: list[FormatItem], flags: int, *, merge_spaces: bool = False) -> None:
         self.text = text
         self.items = items
         self.reads = 0
@@ -155,14 +155,14 @@ def parse_format(word: Word, where: Where, *, merge_spaces: bool = False, acls: 
     Raises ConfigError at the item that is wrong.
     """
     if "%" not in word.text and not merge_spaces:
-        return Format(word.text, [Item(word.text)] if word.text else [], 0)
-    parser = _Parser(word, where, acls)
+        return Format(word.text, [FormatItem(word.text)] if word.text else [], 0)
+    parser = _FormatParser(word, where, acls)
     parser.run()
     items = _merge(parser.items) if merge_spaces else parser.items
     return Format(word.text, items, parser.flags, merge_spaces=merge_spaces)
 
 
-class _Parser:
+class _FormatParser:
     """Cuts a word into items."""
 
     def __init__(self, word: Word, where: Where, acls: AclScope | None) -> None:
@@ -170,7 +170,7 @@ class _Parser:
         self.word = word
         self.text = word.text
         self.where = where
-        self.items: list[Item] = []
+        self.items: list[FormatItem] = []
         self.flags = 0  # what %o set so far
 
     def run(self) -> None:
@@ -180,7 +180,7 @@ class _Parser:
             if mark < 0:
                 mark = len(self.text)
             if mark > index:
-                self.items.append(Item(self.text[index:mark]))
+                self.items.append(FormatItem(self.text[index:mark]))
             index = mark
             if index < len(self.text):
                 index = self._item(index)
@@ -192,7 +192,7 @@ class _Parser:
         """The item whose "%" is at `start`; the index behind it."""
         index = start + 1
         if self.text[index : index + 1] == "%":
-            self.items.append(Item("%"))
+            self.items.append(FormatItem("%"))
             return index + 1
         name, kind, index = self._named(index)
         plus, minus, index = self._flags(index)
@@ -206,7 +206,7 @@ class _Parser:
             if found.group() == "o":
                 self.flags = self.flags & ~minus | plus
                 return index
-            item = Item(tag=self._tag(found.group(), start, index))
+            item = FormatItem(tag=self._tag(found.group(), start, index))
         item.name, item.type = name, kind
         item.flags = self.flags & ~minus | (plus & ~BINARY)
         self.items.append(item)
@@ -259,7 +259,7 @@ class _Parser:
             place += len(flag) + 1
         return plus, minus, end + 1
 
-    def _expression(self, start: int, index: int) -> tuple[Item, int]:
+    def _expression(self, start: int, index: int) -> tuple[FormatItem, int]:
         expression, end = parse_at(self.word, index + 1, self.where, self.acls)
         if self.text[end : end + 1] != "]":
             if end >= len(self.text):
@@ -270,7 +270,7 @@ class _Parser:
                 f"expected ']' after '{expression.text}', but found '{self.text[end]}'",
                 "',' and a converter, or ']'",
             )
-        return Item(expression=expression), end + 1
+        return FormatItem(expression=expression), end + 1
 
     def _tag(self, name: str, start: int, end: int) -> Tag:
         entry = TAGS.get(name)
@@ -288,9 +288,9 @@ class _Parser:
         return entry
 
 
-def _merge(items: list[Item]) -> list[Item]:
+def _merge(items: list[FormatItem]) -> list[FormatItem]:
     """Runs of blanks as one space, also across items that print nothing; none at the beginning."""
-    merged: list[Item] = []
+    merged: list[FormatItem] = []
     for item in items:
         if item.tag is None and item.expression is None:
             text = BLANKS.sub(" ", item.literal)
@@ -303,7 +303,7 @@ def _merge(items: list[Item]) -> list[Item]:
     return merged
 
 
-def _loose(items: list[Item], pieces: list[Piece]) -> list[Piece]:
+def _loose(items: list[FormatItem], pieces: list[Piece]) -> list[Piece]:
     """Where all may be empty between a literal that ends with a space and one that begins with one: one piece."""
     found: list[Piece] = []
     between: list[Piece] | None = None  # since the last literal that ended with a space; None: something prints always
@@ -317,19 +317,19 @@ def _loose(items: list[Item], pieces: list[Piece]) -> list[Piece]:
             continue
         found.append(piece)
         if between is not None:
-            may_be_empty = item.tag is not None and item.tag.kind in (Kind.NAME, Kind.LIST)
+            may_be_empty = item.tag is not None and item.tag.kind in (TagKind.NAME, TagKind.LIST)
             between = [*between, piece] if may_be_empty else None
     return found
 
 
-def _compile(items: list[Item], use: int, flags: int) -> list[Piece]:
+def _compile(items: list[FormatItem], use: int, flags: int) -> list[Piece]:
     """`flags` are the global ones at the end: json and cbor make one object of the named items."""
     if flags & (JSON | CBOR):
         return [Computed(_document(items, flags))]
     return [_compile_item(item, use) for item in items]
 
 
-def _compile_item(item: Item, use: int) -> Piece:
+def _compile_item(item: FormatItem, use: int) -> Piece:
     if item.tag is None and item.expression is None:
         return Constant(encode(item.literal))
     if item.flags & (JSON | CBOR):
@@ -352,21 +352,21 @@ def _tag_piece(tag: Tag, flags: int, use: int) -> Piece:
     if isinstance(tag.key, Number):
         return NumberText(tag.key)
     if isinstance(tag.key, AddressKey) and not flags & (QUOTE | HEX):
-        return AddressText(tag.get, tag.key, use) if kind == Kind.ADDRESS else PortText(tag.get, tag.key, use)
-    if kind == Kind.LIST:
+        return AddressText(tag.get, tag.key, use) if kind == TagKind.ADDRESS else PortText(tag.get, tag.key, use)
+    if kind == TagKind.LIST:
         return ListText(tag.many, tag.key, use, quoted=bool(flags & QUOTE), escaped=bool(flags & ESCAPE))
     return TagText(
         tag.get,
         tag.key,
         use,
-        encoded=kind == Kind.TEXT,
-        quoted=bool(flags & QUOTE) and kind in (Kind.NAME, Kind.TEXT, Kind.ADDRESS),
-        escaped=bool(flags & ESCAPE) and kind in (Kind.NAME, Kind.TEXT),
-        hexadecimal=bool(flags & HEX) and kind in (Kind.HEX, Kind.ADDRESS),
+        encoded=kind == TagKind.TEXT,
+        quoted=bool(flags & QUOTE) and kind in (TagKind.NAME, TagKind.TEXT, TagKind.ADDRESS),
+        escaped=bool(flags & ESCAPE) and kind in (TagKind.NAME, TagKind.TEXT),
+        hexadecimal=bool(flags & HEX) and kind in (TagKind.HEX, TagKind.ADDRESS),
     )
 
 
-def _value(item: Item, ctx: Context) -> Value | None:
+def _value(item: FormatItem, ctx: Context) -> Value | None:
     """What an item yields, with its type if it knows one, for JSON and CBOR."""
     if item.tag is not None:
         return typed(item.tag.get(ctx), item.type)
@@ -377,8 +377,8 @@ def _value(item: Item, ctx: Context) -> Value | None:
     return typed(expression.get_bytes(ctx), item.type)
 
 
-def _encode_item(item: Item, ctx: Context, cbor: bool) -> bytes:
-    if item.tag is not None and item.tag.kind == Kind.LIST:
+def _encode_item(item: FormatItem, ctx: Context, cbor: bool) -> bytes:
+    if item.tag is not None and item.tag.kind == TagKind.LIST:
         texts = item.tag.many(ctx)
         if cbor:
             return CBOR_LIST + b"".join([cbor_value(text) for text in texts]) + CBOR_END
@@ -388,7 +388,7 @@ def _encode_item(item: Item, ctx: Context, cbor: bool) -> bytes:
     return cbor_value(value, binary) if cbor else json_value(value)
 
 
-def _encoded(item: Item) -> Render:
+def _encoded(item: FormatItem) -> Render:
     """One item in JSON or CBOR, which stands in the line without a name."""
     cbor = bool(item.flags & CBOR)
     raw = bool(item.flags & BINARY)
@@ -400,7 +400,7 @@ def _encoded(item: Item) -> Render:
     return text
 
 
-def _document(items: list[Item], flags: int) -> Render:
+def _document(items: list[FormatItem], flags: int) -> Render:
     """The named items as one object; all other text is left out."""
     named = [(item, encode(item.name)) for item in items if item.name]
 

@@ -3,7 +3,7 @@
 A tag registered with a key promises: the same key, the same text, whatever the flags of the item. `of(ctx)` is -1 where
 a number cannot tell (a value that is too large, a captured cookie): the text is then made anew. Tags of one family
 often stand together and change together, so that one table serves them all (pieces.py): their keys become one, in a
-Chain. For those that stand in the usual formats a Run knows a shorter way to the same number.
+Chain. For those that stand in the usual formats a CommonChain knows a shorter way to the same number.
 """
 
 from collections.abc import Sequence
@@ -154,7 +154,7 @@ class Chain(Key):
         return whole
 
 
-class Run(Chain):
+class CommonChain(Chain):
     """A chain that stands in many lines: `of` computes what slowly() says in one go, where all is as usual."""
 
     def __init__(self, keys: Sequence[Key]) -> None:
@@ -163,10 +163,10 @@ class Run(Chain):
         _RUNS.sort(key=_length, reverse=True)
 
 
-_RUNS: Final[list[Run]] = []
+_RUNS: Final[list[CommonChain]] = []
 
 
-def _length(run: Run) -> int:
+def _length(run: CommonChain) -> int:
     return len(run.keys)
 
 

@@ -319,7 +319,7 @@ def _row(pieces: list[Piece]) -> Piece:
 # Groups.
 
 
-class Slot:
+class CachedText:
     """A place of a table: one text."""
 
     def __init__(self, key: i64, text: bytes) -> None:
@@ -327,7 +327,7 @@ class Slot:
         self.shown = text
 
 
-_NONE: Final = Slot(-1, b"")
+_NONE: Final = CachedText(-1, b"")
 
 
 class Remembered(Piece):
@@ -364,7 +364,7 @@ class Remembered(Piece):
         place = self._place(key)
         slot = self.table[place]
         if slot is _NONE:
-            self.table[place] = Slot(key, text)
+            self.table[place] = CachedText(key, text)
         else:
             slot.key = key
             slot.shown = text

@@ -24,7 +24,7 @@ from typing import Final, TypeVar, cast
 
 from pointsman.core.registry import Registry
 from pointsman.sample.arguments import Arguments, Signature, signature
-from pointsman.sample.source import ContextStep, Convert, Getter, Source, Step
+from pointsman.sample.source import ContextStep, Convert, ConverterStep, Getter, Source
 from pointsman.sample.types import Reads, Type, Value, Where
 
 __all__ = [
@@ -33,11 +33,11 @@ __all__ = [
     "ContextStep",
     "Convert",
     "Converter",
+    "ConverterStep",
     "Fetch",
     "Fetched",
     "Getter",
     "Source",
-    "Step",
     "converter",
     "converter_with",
     "fetch",
@@ -68,7 +68,7 @@ class Converter:
     reads: Reads
     manual: str
     signature: Signature
-    make: Callable[[Arguments], Convert | Step]
+    make: Callable[[Arguments], Convert | ConverterStep]
     documentation: str
 
 
@@ -78,7 +78,7 @@ CONVERTERS: Final[Registry[Converter]] = Registry("converter")
 G = TypeVar("G", bound=Getter)
 M = TypeVar("M", bound=Callable[[Arguments], Fetched])
 C = TypeVar("C", bound=Callable[..., Value | None])
-N = TypeVar("N", bound=Callable[[Arguments], Callable[..., Value | None] | Step])
+N = TypeVar("N", bound=Callable[[Arguments], Callable[..., Value | None] | ConverterStep])
 
 
 def fetch(names: str, kind: Type, where: Where, reads: Reads, manual: str) -> Callable[[G], G]:
@@ -132,7 +132,7 @@ def converter_with(
             reads,
             manual,
             arguments,
-            cast(Callable[[Arguments], Convert | Step], factory),
+            cast(Callable[[Arguments], Convert | ConverterStep], factory),
             factory.__doc__,
         )
         return factory
@@ -163,7 +163,7 @@ def _add_converter(
     reads: Reads,
     manual: str,
     arguments: str,
-    make: Callable[[Arguments], Convert | Step],
+    make: Callable[[Arguments], Convert | ConverterStep],
     documentation: str | None,
 ) -> None:
     shape = signature(arguments)

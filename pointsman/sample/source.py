@@ -1,10 +1,10 @@
 """Where samples come from: fetches and converters as they run.
 
-    Source     a fetch: one value for rules, perhaps several for ACLs
-    Asked      a fetch that is a plain function
-    Step       a converter: a value to a value
-    Pure       one that looks at the value alone; `Plain`: one that is a plain function
-    ContextStep    one that asks the exchange too: variables, captures
+    Source            a fetch: one value for rules, perhaps several for ACLs
+    FunctionSource    a fetch that is a plain function
+    ConverterStep     a converter: a value to a value
+    Pure              one that looks at the value alone; `Plain`: one that is a plain function
+    ContextStep       one that asks the exchange too: variables, captures
 
 Several values often come from several field lines. A Source that can say what one line alone gives (`header` names the
 lines, `of_line` takes one's value) lets ACLs on it be decided line by line, and remembered with the line.
@@ -54,7 +54,7 @@ class Source:
         raise NotImplementedError
 
 
-class Asked(Source):
+class FunctionSource(Source):
     """A fetch that is a function."""
 
     def __init__(self, ask: Getter) -> None:
@@ -66,7 +66,7 @@ class Asked(Source):
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
-class Step:
+class ConverterStep:
     """What stands behind a comma in an expression."""
 
     def run(self, ctx: Context, value: Value) -> Value | None:
@@ -75,7 +75,7 @@ class Step:
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
-class Pure(Step):
+class Pure(ConverterStep):
     """A converter that looks at the value alone."""
 
     def run(self, ctx: Context, value: Value) -> Value | None:
@@ -96,7 +96,7 @@ class Plain(Pure):
         return self.convert(value)
 
 
-class ContextStep(Step):
+class ContextStep(ConverterStep):
     """What a converter's factory returns if it has to ask the exchange itself: variables, captures."""
 
     def __init__(self, ask: Callable[[Context, Value], Value | None]) -> None:
@@ -106,7 +106,7 @@ class ContextStep(Step):
         return self.ask(ctx, value)
 
 
-def through(steps: list[Step], ctx: Context, value: Value) -> Value | None:
+def through(steps: list[ConverterStep], ctx: Context, value: Value) -> Value | None:
     """What a value becomes."""
     found: Value | None = value
     for step in steps:

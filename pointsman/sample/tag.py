@@ -1,6 +1,6 @@
 """Log-format tags ("aliases" of manual 8.2.6): the decorators that register them.
 
-    @tag("ci", Kind.ADDRESS, reads=Reads.CONNECTION)
+    @tag("ci", TagKind.ADDRESS, reads=Reads.CONNECTION)
     def client_ip(ctx: Context) -> Value | None:
         return ctx.source.text
 
@@ -20,7 +20,7 @@ from pointsman.sample.key import Key, Number, Text
 from pointsman.sample.types import Reads, Value, Where
 
 
-class Kind(IntEnum):
+class TagKind(IntEnum):
     """How a tag's value is written."""
 
     NAME = 0  # text of our own or already encoded (%b, %s, %hr): quoted on demand
@@ -39,7 +39,7 @@ TagLister = Callable[[Context], list[bytes]]
 @dataclass(frozen=True, slots=True)
 class Tag:
     name: str
-    kind: Kind
+    kind: TagKind
     reads: Reads
     http: bool  # needs mode http (H in the manual's table)
     where: Where
@@ -57,7 +57,7 @@ L = TypeVar("L", bound=TagLister)
 
 def tag(
     name: str,
-    kind: Kind = Kind.NAME,
+    kind: TagKind = TagKind.NAME,
     *,
     reads: Reads = Reads.ALL,
     http: bool = False,
@@ -78,12 +78,20 @@ def number_tag(name: str, number: Number, *, http: bool = False) -> None:
     TAGS.add(
         name,
         Tag(
-            name, Kind.NUMBER, Reads.ALL, http, Where.EVERYWHERE, number.get, _none, number, type(number).__doc__ or ""
+            name,
+            TagKind.NUMBER,
+            Reads.ALL,
+            http,
+            Where.EVERYWHERE,
+            number.get,
+            _none,
+            number,
+            type(number).__doc__ or "",
         ),
     )
 
 
-def text_tag(name: str, kind: Kind, text: Text, *, http: bool = False) -> None:
+def text_tag(name: str, kind: TagKind, text: Text, *, http: bool = False) -> None:
     """Register a tag that is a text of which many lines show a new one; its class has the documentation."""
     TAGS.add(name, Tag(name, kind, Reads.ALL, http, Where.EVERYWHERE, text.get, _none, text, type(text).__doc__ or ""))
 
@@ -94,7 +102,7 @@ def list_tag(
     """Register a tag with several values, already encoded; an empty one is written "-"."""
 
     def record(function: L) -> L:
-        TAGS.add(name, Tag(name, Kind.LIST, reads, http, where, _nothing, function, key, function.__doc__ or ""))
+        TAGS.add(name, Tag(name, TagKind.LIST, reads, http, where, _nothing, function, key, function.__doc__ or ""))
         return function
 
     return record

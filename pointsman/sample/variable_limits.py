@@ -15,7 +15,7 @@ _REQUEST: Final = b"req."
 _RESPONSE: Final = b"res."
 
 
-class Limits:
+class VariableLimits:
     """In bytes; 0: none."""
 
     def __init__(self) -> None:
@@ -95,4 +95,4 @@ def weights(store: Variables, start: bytes) -> int:
     return total
 
 
-LIMITS: Final = Limits()
+LIMITS: Final = VariableLimits()

@@ -12,13 +12,13 @@ from pointsman.assemble import assembled
 from pointsman.assemble.more_errors import find_more
 from pointsman.config.command_line import CommandLine
 from pointsman.config.conditionals import check_condition
-from pointsman.config.features import Runtime
+from pointsman.config.features import RuntimeOptions
 from pointsman.config.lanes import is_capped, what_is_slow
 from pointsman.config.load import load
 from pointsman.core import plain_regex
 from pointsman.core.diagnostics import ConfigError, Diagnostics, Severity
 from pointsman.listener.generation import Generation
-from pointsman.log.teller import TERMINAL
+from pointsman.log.teller import STDERR
 from pointsman.worker import dump, registries
 from pointsman.worker.arguments import Options
 from pointsman.worker.console import Console
@@ -62,7 +62,7 @@ def start(options: Options, console: Console) -> Loaded | int:
         command_line=_command_line(options),
     )
     console.quiet = options.quiet or is_quiet(configuration)
-    TERMINAL.quiet = console.silent
+    STDERR.quiet = console.silent
     if is_capped(configuration.main):
         diagnostics.warning(
             "'nbthread' is reduced to what 'thread-hard-limit' permits.",
@@ -108,7 +108,7 @@ def _checked(warnings: int, console: Console) -> int:
     return OK
 
 
-def _runtime(options: Options) -> Runtime:
+def _runtime(options: Options) -> RuntimeOptions:
     off = {
         name
         for name, on in (
@@ -120,7 +120,7 @@ def _runtime(options: Options) -> Runtime:
         if not on
     }
     on = set() if options.verify_servers else {"SERVER-SSL-VERIFY-NONE"}
-    return Runtime(enabled=(Runtime().enabled - off) | on)
+    return RuntimeOptions(enabled=(RuntimeOptions().enabled - off) | on)
 
 
 def _command_line(options: Options) -> CommandLine:

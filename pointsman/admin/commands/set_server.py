@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from pointsman.admin.addresses import checker_of
-from pointsman.admin.command import ADMIN, Call, CommandError, Run, command
+from pointsman.admin.command import ADMIN, Call, CommandError, RunCommand, command
 from pointsman.admin.lookup import wanted_server
 from pointsman.server.checks.health import Health
 from pointsman.server.news import News
@@ -12,13 +12,13 @@ from pointsman.server.server import DRAIN, MAINT, RUNNING, STOPPED, STOPPING
 
 HEAVIEST: Final = 256
 
-_PARTS: Final[dict[str, Run]] = {}
+_PARTS: Final[dict[str, RunCommand]] = {}
 
 
-def part(name: str) -> Callable[[Run], Run]:
+def part(name: str) -> Callable[[RunCommand], RunCommand]:
     """Register what `set server <backend>/<server> <name>` does."""
 
-    def record(change: Run) -> Run:
+    def record(change: RunCommand) -> RunCommand:
         if name in _PARTS:
             raise RuntimeError(f"'set server {name}' is registered twice")
         _PARTS[name] = change

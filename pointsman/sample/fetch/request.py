@@ -19,7 +19,7 @@ _QUESTION_MARK: Final = 0x3F  # as an integer: so it is found without a call
 BOTH = Reads.REQUEST_LINE | Reads.HEADER_BLOCK
 
 
-class Method(Source):
+class RequestMethod(Source):
     """The method of the request."""
 
     def __init__(self) -> None:
@@ -33,7 +33,7 @@ class Method(Source):
 @fetch_with("method", "", Type.METH, Where.STREAM, LINE, "7.3.6")
 def method(_: Arguments) -> Source:
     """The method. In an ACL the known ones are compared with their case."""
-    return Method()
+    return RequestMethod()
 
 
 @fetch("url", Type.STR, Where.REQUEST, LINE, "7.3.6")
@@ -173,7 +173,7 @@ def ignores_case(args: Arguments, place: int) -> bool:
     return option == "i"
 
 
-class Parameter(Source):
+class UrlParameter(Source):
     """The parameters of one name (b"": of any) in the request's URI."""
 
     def __init__(self, args: Arguments) -> None:
@@ -200,7 +200,7 @@ class Parameter(Source):
         ]
 
 
-class NumberParameter(Parameter):
+class NumberParameter(UrlParameter):
     """The same, as integers."""
 
     def get(self, ctx: Context) -> Value | None:
@@ -214,7 +214,7 @@ class NumberParameter(Parameter):
 @fetch_with("url_param urlp", "([string,string,string])", Type.STR, Where.REQUEST, LINE, "7.3.6")
 def url_parameter(args: Arguments) -> Source:
     """urlp([<name>[,<delim>[,i]]]): the first parameter of that name behind "?" or the delimiter; ACLs look at all."""
-    return Parameter(args)
+    return UrlParameter(args)
 
 
 @fetch_with("urlp_val", "([string,string,string])", Type.SINT, Where.REQUEST, LINE, "7.3.6")

@@ -15,8 +15,8 @@ from pointsman.core.diagnostics import ConfigError, Position
 from pointsman.net.clock import monotonic_ms
 from pointsman.server.backend import Backend, LiveServer
 from pointsman.server.checks.health import Health, watch
-from pointsman.server.checks.plan import Plan
-from pointsman.server.checks.run import Run, Target
+from pointsman.server.checks.plan import CheckPlan
+from pointsman.server.checks.run import CheckRun, Target
 from pointsman.server.news import Tell
 from pointsman.server.server import MAINT, STOPPING, Server
 
@@ -24,7 +24,7 @@ from pointsman.server.server import MAINT, STOPPING, Server
 class Checker:
     """The checks of one server."""
 
-    def __init__(self, health: Health, plan: Plan, parameters: ServerParameters, checks: "Checks") -> None:
+    def __init__(self, health: Health, plan: CheckPlan, parameters: ServerParameters, checks: "Checks") -> None:
         self.health = health
         self.plan = plan
         self.parameters = parameters
@@ -55,7 +55,7 @@ class Checker:
     async def once(self) -> None:
         """One check and its consequences."""
         state = state_header(self.health, self.checks.node) if self.plan.send_state else b""
-        run = Run(self.health.server, self.plan, self.target, self.parameters.interval, state)
+        run = CheckRun(self.health.server, self.plan, self.target, self.parameters.interval, state)
         result = await run.perform()
         if self.enabled:
             self.health.note(result, self.checks.clock())
@@ -81,7 +81,13 @@ class Checks:
         self.checkers: dict[Server, Checker] = {}
 
     def add(
-        self, backend: Backend, server: LiveServer, parameters: ServerParameters, plan: Plan, tell: Tell, at: Position
+        self,
+        backend: Backend,
+        server: LiveServer,
+        parameters: ServerParameters,
+        plan: CheckPlan,
+        tell: Tell,
+        at: Position,
     ) -> Checker:
         """A server with `check`. ConfigError if nothing says at which port; `at` is the place of its line."""
         dial = server.dial

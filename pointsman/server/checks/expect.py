@@ -7,7 +7,7 @@ nothing more can come, or when min-recv says so. The words of the answers are th
 from typing import Final
 
 from pointsman.sample.context import Context
-from pointsman.server.checks.http_response import Reply
+from pointsman.server.checks.http_response import CheckResponse
 from pointsman.server.checks.status import Result
 from pointsman.server.checks.steps import (
     BINARY,
@@ -63,7 +63,7 @@ def judge_data(expect: Expect, data: bytes, ended: bool, context: Context) -> Re
     return _failure(expect, f"{verb} {what} at step {expect.number}{_remark(expect)}", context)
 
 
-def judge_reply(expect: Expect, reply: Reply, disable_on_404: bool, context: Context) -> Result | None:
+def judge_reply(expect: Expect, reply: CheckResponse, disable_on_404: bool, context: Context) -> Result | None:
     """Of an http-check. `disable_on_404`: the server runs and that option is on."""
     if reply.broken:
         return Result("L7RSP")
@@ -93,7 +93,7 @@ def judge_reply(expect: Expect, reply: Reply, disable_on_404: bool, context: Con
     return _failure(expect, info + _remark(expect), context, code)
 
 
-def _found_in_head(expect: Expect, reply: Reply, context: Context) -> bool:
+def _found_in_head(expect: Expect, reply: CheckResponse, context: Context) -> bool:
     head = reply.head
     assert head is not None
     if expect.kind == STATUS:
@@ -112,7 +112,7 @@ def _found_in_head(expect: Expect, reply: Reply, context: Context) -> bool:
     return False
 
 
-def _found_in_body(expect: Expect, reply: Reply, context: Context) -> bool | None:
+def _found_in_body(expect: Expect, reply: CheckResponse, context: Context) -> bool | None:
     body = reply.body
     if not reply.full and len(body) < expect.min_recv:
         return None

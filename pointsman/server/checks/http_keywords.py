@@ -12,7 +12,7 @@ from pointsman.server.checks import words
 from pointsman.server.checks.keywords import remark
 from pointsman.server.checks.order import check_order
 from pointsman.server.checks.plan import HTTP, CheckFlag, CheckKind, CheckRule
-from pointsman.server.checks.steps import STRING, Remark, SendRequest, Step, Text
+from pointsman.server.checks.steps import STRING, CheckStep, CheckText, Remark, SendRequest
 
 BACK = In.DEFAULTS | In.BACK
 NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 5.6.2
@@ -35,7 +35,7 @@ def option_httpchk(args: Args) -> list[CheckKind | CheckRule]:
     if len(given) > 2:
         step = _version_and_more(args, step, given[2])
     if len(given) > 3:
-        host = ((b"host", Text(form=words.form(args, given[3]))),)
+        host = ((b"host", CheckText(form=words.form(args, given[3]))),)
         step = SendRequest(
             method=step.method, uri=step.uri, version=step.version, headers=host + step.headers, body=step.body
         )
@@ -59,8 +59,8 @@ def _version(args: Args, word: Word, text: str) -> bytes:
 def _version_and_more(args: Args, step: SendRequest, word: Word) -> SendRequest:
     """The version, and the headers and the body that an old trick hides behind it."""
     version, _, rest = word.text.partition("\r\n")
-    headers: list[tuple[bytes, Text]] = []
-    body: Text | None = None
+    headers: list[tuple[bytes, CheckText]] = []
+    body: CheckText | None = None
     if rest:
         args.diagnostics.warning(
             "'option httpchk' : hiding headers or body at the end of the version string is "
@@ -68,13 +68,13 @@ def _version_and_more(args: Args, step: SendRequest, word: Word) -> SendRequest:
             args.at,
         )
         head, _, content = rest.partition("\r\n\r\n")
-        body = Text(encode(content)) if content else None
+        body = CheckText(encode(content)) if content else None
         for line in head.split("\r\n"):
             if line:
                 name, colon, value = line.partition(":")
                 if not colon or not NAME.fullmatch(name):
                     raise ConfigError(f"'option httpchk' : invalid header '{line}' behind the version", word.at)
-                headers.append((name.lower().encode(), Text(encode(value.strip()))))
+                headers.append((name.lower().encode(), CheckText(encode(value.strip()))))
     return SendRequest(
         method=step.method, uri=step.uri, version=_version(args, word, version), headers=tuple(headers), body=body
     )
@@ -94,7 +94,7 @@ def send_state(args: Args) -> CheckFlag:
     return CheckFlag(name="send-state", at=args.at)
 
 
-def _rule(args: Args, step: Step) -> CheckRule:
+def _rule(args: Args, step: CheckStep) -> CheckRule:
     check_order(args, HTTP, step)
     return CheckRule(kind=HTTP, step=step, at=args.at)
 
@@ -122,9 +122,9 @@ def http_check_send(args: Args) -> CheckRule:
     """http-check send [meth <m>] [uri|uri-lf <u>] [ver <v>] [hdr <name> <fmt>]* [body|body-lf <b>] [comment <msg>]"""
     method: bytes | None = None
     version: bytes | None = None
-    uri: Text | None = None
-    body: Text | None = None
-    headers: list[tuple[bytes, Text]] = []
+    uri: CheckText | None = None
+    body: CheckText | None = None
+    headers: list[tuple[bytes, CheckText]] = []
     comment = ""
     while args.more():
         word = args.word("an argument")
@@ -148,12 +148,12 @@ def http_check_send(args: Args) -> CheckRule:
     )
 
 
-def _text(args: Args, name: str) -> Text:
+def _text(args: Args, name: str) -> CheckText:
     word = words.value(args, name)
-    return Text(form=words.form(args, word)) if name.endswith("-lf") else words.text(word)
+    return CheckText(form=words.form(args, word)) if name.endswith("-lf") else words.text(word)
 
 
-def _header(args: Args, before: list[tuple[bytes, Text]]) -> tuple[bytes, Text]:
+def _header(args: Args, before: list[tuple[bytes, CheckText]]) -> tuple[bytes, CheckText]:
     if len(args.words) - args.index < 2:
         raise ConfigError(
             f"'{args.keyword}' : 'hdr' expects <name> and <value> as arguments.", args.here, "<name> <fmt>"
@@ -164,4 +164,4 @@ def _header(args: Args, before: list[tuple[bytes, Text]]) -> tuple[bytes, Text]:
         raise ConfigError(f"'{args.keyword}' : invalid header name '{word.text}'", word.at, "a header name")
     if name == b"host" and any(other == b"host" for other, _ in before):
         raise ConfigError(f"'{args.keyword}' : 'host' header already defined.", word.at)
-    return name, Text(form=words.form(args, args.word("<fmt>")))
+    return name, CheckText(form=words.form(args, args.word("<fmt>")))

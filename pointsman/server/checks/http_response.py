@@ -6,7 +6,7 @@ from pointsman.proto.h1 import LIMIT, parse_response, split_head
 from pointsman.proto.message import Response
 
 
-class Reply:
+class CheckResponse:
     """Feed it; look at `head`, `body`, `whole`. `broken`: it is no HTTP response, or ended too soon."""
 
     def __init__(self, size: int, bodiless: bool = False) -> None:

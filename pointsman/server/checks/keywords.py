@@ -7,7 +7,7 @@ from pointsman.core.words import Word
 from pointsman.server.checks import words
 from pointsman.server.checks.order import check_order
 from pointsman.server.checks.plan import TCP, CheckFlag, CheckKind, CheckRule
-from pointsman.server.checks.steps import BINARY, STRING, Remark, SendData, Step, Text
+from pointsman.server.checks.steps import BINARY, STRING, CheckStep, CheckText, Remark, SendData
 
 BACK = In.DEFAULTS | In.BACK
 MATCHES = "min-recv, '[!]binary', '[!]string', '[!]rstring', '[!]rbinary', '[!]string-lf', '[!]binary-lf' or comment'"
@@ -27,7 +27,7 @@ def option_tcp_check(args: Args) -> CheckKind:
     return CheckKind(kind=TCP, at=args.at)
 
 
-def _rule(args: Args, step: Step) -> CheckRule:
+def _rule(args: Args, step: CheckStep) -> CheckRule:
     check_order(args, TCP, step)
     return CheckRule(kind=TCP, step=step, at=args.at)
 
@@ -76,7 +76,7 @@ def tcp_check_send(args: Args) -> CheckRule:
 def tcp_check_send_lf(args: Args) -> CheckRule:
     """tcp-check send-lf <fmt> [comment <msg>]"""
     word, comment = _send(args, "send-lf")
-    return _rule(args, SendData(data=Text(form=words.form(args, word)), comment=comment))
+    return _rule(args, SendData(data=CheckText(form=words.form(args, word)), comment=comment))
 
 
 @keyword("tcp-check send-binary", BACK, "4.2")
@@ -90,7 +90,7 @@ def tcp_check_send_binary(args: Args) -> CheckRule:
 def tcp_check_send_binary_lf(args: Args) -> CheckRule:
     """tcp-check send-binary-lf <hexfmt> [comment <msg>]"""
     word, comment = _send(args, "send-binary-lf")
-    return _rule(args, SendData(data=Text(form=words.form(args, word), hexadecimal=True), comment=comment))
+    return _rule(args, SendData(data=CheckText(form=words.form(args, word), hexadecimal=True), comment=comment))
 
 
 @keyword("tcp-check expect", BACK, "4.2")

@@ -3,7 +3,7 @@
 from pointsman.config.keyword import Args
 from pointsman.core.diagnostics import ConfigError
 from pointsman.server.checks.plan import HTTP, own_rules
-from pointsman.server.checks.steps import Connect, Expect, Remark, SendRequest, Step
+from pointsman.server.checks.steps import CheckStep, Connect, Expect, Remark, SendRequest
 
 FIRST = (
     "first step MUST also be a 'connect', optionally preceded by a 'set-var', an 'unset-var' or a 'comment', when "
@@ -11,7 +11,7 @@ FIRST = (
 )
 
 
-def check_order(args: Args, kind: str, step: Step) -> None:
+def check_order(args: Args, kind: str, step: CheckStep) -> None:
     """ConfigError if `step` cannot follow the rules that the section has."""
     before = [rule.step for rule in own_rules(args.section, kind) if not rule.line]
     acting = [one for one in before if not isinstance(one, Remark)]

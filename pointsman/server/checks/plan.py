@@ -12,7 +12,7 @@ from pointsman.config.setting import Section, Setting
 from pointsman.core.diagnostics import Diagnostics
 from pointsman.log.keywords import UniqueIdFormat
 from pointsman.sample.format import Format
-from pointsman.server.checks.steps import STATUS, Connect, Expect, Remark, SendRequest, Step
+from pointsman.server.checks.steps import STATUS, CheckStep, Connect, Expect, Remark, SendRequest
 
 TCP: Final = "tcp-check"  # kinds of rules
 HTTP: Final = "http-check"
@@ -31,7 +31,7 @@ class CheckRule(Setting):
     """One rule. `line`: it is not one of the user's, but the request of `option httpchk`."""
 
     kind: str
-    step: Step
+    step: CheckStep
     line: bool = False
     many: ClassVar[bool] = True
 
@@ -66,10 +66,10 @@ def rules_of(section: Section, kind: str) -> list[CheckRule]:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class CheckPlan:
     """What the checks of one backend do. `told`: the user wrote rules, so results are marked "(tcp-check)"."""
 
-    steps: tuple[Step, ...]
+    steps: tuple[CheckStep, ...]
     http: bool = False
     told: bool = False
     disable_on_404: bool = False
@@ -91,7 +91,7 @@ class Plan:
 
 def make_plan(
     section: Section, diagnostics: Diagnostics, connect_timeout: int, read_timeout: int, size: int = 16_384
-) -> Plan:
+) -> CheckPlan:
     """The plan of a backend. Rules without the option that makes them count are worth a warning."""
     chosen = section.one(CheckKind)
     kind = chosen.kind if chosen is not None else ""
@@ -110,7 +110,7 @@ def make_plan(
     unique = section.one(UniqueIdFormat)
     unique_id = unique.format if unique is not None else None
     if kind == HTTP:
-        return Plan(
+        return CheckPlan(
             _http_steps(rules_of(section, HTTP)),
             http=True,
             told=True,
@@ -126,7 +126,7 @@ def make_plan(
     told = bool(steps)
     if not any(isinstance(step, Connect) for step in steps):
         steps.insert(0, Connect())
-    return Plan(
+    return CheckPlan(
         tuple(steps),
         told=told,
         log_all=log_all,
@@ -137,9 +137,9 @@ def make_plan(
     )
 
 
-def _numbered(steps: list[Step]) -> list[Step]:
+def _numbered(steps: list[CheckStep]) -> list[CheckStep]:
     """With their numbers, and each with the remark that stands before it, unless it has one of its own."""
-    numbered: list[Step] = []
+    numbered: list[CheckStep] = []
     remark = ""
     for number, step in enumerate(steps, 1):
         numbered.append(replace(step, number=number, comment=step.comment or remark))
@@ -147,7 +147,7 @@ def _numbered(steps: list[Step]) -> list[Step]:
     return numbered
 
 
-def _http_steps(rules: list[CheckRule]) -> tuple[Step, ...]:
+def _http_steps(rules: list[CheckRule]) -> tuple[CheckStep, ...]:
     """The whole sequence: connect, send, expect, each of them implied where the user left it out."""
     request = SendRequest()
     first = next((rule for rule in rules if not rule.line and isinstance(rule.step, SendRequest)), None)

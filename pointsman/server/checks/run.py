@@ -21,10 +21,10 @@ from pointsman.sample.context import Context, ListenerFacts, Session
 from pointsman.server.backend import LiveServer
 from pointsman.server.checks.expect import judge_data, judge_reply, label
 from pointsman.server.checks.http_request import render_request
-from pointsman.server.checks.http_response import Reply
-from pointsman.server.checks.plan import Plan
+from pointsman.server.checks.http_response import CheckResponse
+from pointsman.server.checks.plan import CheckPlan
 from pointsman.server.checks.status import Result, connection_error
-from pointsman.server.checks.steps import Connect, Expect, Remark, SendData, SendRequest, Step
+from pointsman.server.checks.steps import CheckStep, Connect, Expect, Remark, SendData, SendRequest
 from pointsman.server.connection import Dial
 from pointsman.server.server import RUNNING, STARTING, STOPPING
 
@@ -49,10 +49,10 @@ class Failed(Exception):
         self.result = result
 
 
-class Run:
+class CheckRun:
     """One check. `perform` is called once."""
 
-    def __init__(self, server: LiveServer, plan: Plan, target: Target, inter: int, state: bytes) -> None:
+    def __init__(self, server: LiveServer, plan: CheckPlan, target: Target, inter: int, state: bytes) -> None:
         self.server = server
         self.plan = plan
         self.target = target
@@ -63,7 +63,7 @@ class Run:
         self.deadline = 0.0  # of the loop's clock
         self.data = b""  # received since the last send
         self.ended = False
-        self.reply: Reply | None = None
+        self.reply: CheckResponse | None = None
         self.in_order = False  # how to close
         self.context = self._context()
 
@@ -223,10 +223,10 @@ class Run:
 
     # Sending and receiving.
 
-    async def _send(self, step: Step) -> None:
+    async def _send(self, step: CheckStep) -> None:
         self.data = b""
         if isinstance(step, SendRequest):
-            self.reply = Reply(self.plan.size, bodiless=step.method == b"HEAD")
+            self.reply = CheckResponse(self.plan.size, bodiless=step.method == b"HEAD")
             await self._write(step, render_request(step, self.context, self.state))
         elif isinstance(step, SendData):
             try:
@@ -237,7 +237,7 @@ class Run:
                 ) from None
             await self._write(step, data)
 
-    async def _write(self, step: Step, data: bytes) -> None:
+    async def _write(self, step: CheckStep, data: bytes) -> None:
         assert self.sock is not None
         try:
             async with asyncio.timeout_at(self.deadline):
@@ -289,7 +289,7 @@ class Run:
         alive = self.server.state in (RUNNING, STARTING, STOPPING)
         return judge_reply(step, self.reply, self.plan.disable_on_404 and alive, self.context)
 
-    def _place(self, step: Step, what: str) -> str:
+    def _place(self, step: CheckStep, what: str) -> str:
         """Where a tcp-check ended: " at step 2 of tcp-check (expect regex) comment: 'banner'"."""
         if self.plan.http or not step.number:
             return ""

@@ -9,7 +9,7 @@ from pointsman.sample.expression import Expression
 from pointsman.sample.format import Format
 
 
-class Text:
+class CheckText:
     """Bytes that are known at start-up, or a log-format (the "-lf" forms); `hexadecimal`: the format yields digits."""
 
     def __init__(self, constant: bytes = b"", form: Format | None = None, hexadecimal: bool = False) -> None:
@@ -26,7 +26,7 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class CheckStep:
     """Base of the steps. `number` counts from 1 as logs show it; 0: the step was not written by the user."""
 
     number: int = 0
@@ -34,7 +34,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Connect(Step):
+class Connect(CheckStep):
     """Open a connection; the one before is closed."""
 
     port: int = 0  # 0: of the check, the server
@@ -49,21 +49,21 @@ class Connect(Step):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SendData(Step):
+class SendData(CheckStep):
     """Send bytes (tcp-check send)."""
 
-    data: Text
+    data: CheckText
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SendRequest(Step):
+class SendRequest(CheckStep):
     """Send an HTTP request (http-check send). Attributes that are None were not said."""
 
     method: bytes | None = None
-    uri: Text | None = None
+    uri: CheckText | None = None
     version: bytes | None = None  # b"HTTP/1.0"
-    headers: tuple[tuple[bytes, Text], ...] = ()  # names in lower case
-    body: Text | None = None
+    headers: tuple[tuple[bytes, CheckText], ...] = ()  # names in lower case
+    body: CheckText | None = None
 
 
 STATUS: Final = "status"  # what an expect looks at
@@ -82,7 +82,7 @@ class Match:
     """How a name or a value is compared: str, beg, end, sub, reg (manual 4.2 http-check expect hdr)."""
 
     method: str
-    text: Text
+    text: CheckText
     regex: Regex | None = None
 
     def test(self, value: bytes, context: Context, lower: bool = False) -> bool:
@@ -99,14 +99,14 @@ class Match:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Expect(Step):
+class Expect(CheckStep):
     """Wait for a response and judge it."""
 
     kind: str = STATUS
     inverse: bool = False
     ranges: tuple[tuple[int, int], ...] = ()  # of statuses
     regex: Regex | None = None
-    text: Text | None = None  # of STRING and BINARY
+    text: CheckText | None = None  # of STRING and BINARY
     name: Match | None = None  # of HDR and FHDR
     value: Match | None = None
     min_recv: int = -1
@@ -124,5 +124,5 @@ class Expect(Step):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Remark(Step):
+class Remark(CheckStep):
     """`comment`: a remark on the step behind it; counts as a step of its own."""

@@ -23,10 +23,10 @@ from pointsman.server.checks.steps import (
     RSTRING,
     STATUS,
     STRING,
+    CheckText,
     Connect,
     Expect,
     Match,
-    Text,
 )
 
 OK_STATUSES: Final = ("L4OK", "L6OK", "L7OK", "L7OKC")
@@ -51,11 +51,11 @@ def comment(args: Args) -> str:
     return value(args, "comment").text
 
 
-def text(word: Word) -> Text:
-    return Text(encode(word.text))
+def text(word: Word) -> CheckText:
+    return CheckText(encode(word.text))
 
 
-def binary(args: Args, word: Word) -> Text:
+def binary(args: Args, word: Word) -> CheckText:
     """Hexadecimal digits, two a byte."""
     if len(word.text) % 2 or not re.fullmatch(r"[0-9A-Fa-f]*", word.text) or not word.text:
         raise ConfigError(
@@ -63,7 +63,7 @@ def binary(args: Args, word: Word) -> Text:
             word.at,
             "hexadecimal digits, two for each byte",
         )
-    return Text(bytes.fromhex(word.text))
+    return CheckText(bytes.fromhex(word.text))
 
 
 def unexpected(args: Args, word: Word, names: str) -> ConfigError:
@@ -248,7 +248,7 @@ def _read_match(args: Args, kind: str, log_format: bool, name: str) -> Expect:
         return _read_header(args, kind)
     word = value(args, name, "a <pattern>")
     if log_format:
-        return Expect(kind=kind, text=Text(form=form(args, word), hexadecimal=kind == BINARY))
+        return Expect(kind=kind, text=CheckText(form=form(args, word), hexadecimal=kind == BINARY))
     if kind == STATUS:
         return Expect(kind=kind, ranges=_ranges(args, word))
     if kind in (RSTATUS, RSTRING, RBINARY):
@@ -296,8 +296,8 @@ def _read_text_match(args: Args, names: tuple[str, str]) -> Match | None:
     if method == "reg":
         if name.endswith("-lf"):
             raise ConfigError(f"'{args.keyword}' : '{name}' : a log-format cannot be a regular expression.", word.at)
-        return Match(method, Text(), compile_regex(word.text, word.at, nocase=names[0] == "name"))
-    return Match(method, Text(form=form(args, word)) if name.endswith("-lf") else text(word))
+        return Match(method, CheckText(), compile_regex(word.text, word.at, nocase=names[0] == "name"))
+    return Match(method, CheckText(form=form(args, word)) if name.endswith("-lf") else text(word))
 
 
 Reader = Callable[[Args], Expect]

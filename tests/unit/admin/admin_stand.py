@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pointsman.keywords  # noqa: F401  # fills the registries
-from pointsman.admin.console import Console
+from pointsman.admin.console import RuntimeConnection
 from pointsman.admin.gauge import Gauge
 from pointsman.admin.statistics import Writer
 from pointsman.admin.view import View
@@ -59,7 +59,7 @@ class Stand:
     live: Live
     view: View
     gauge: Gauge
-    console: Console
+    console: RuntimeConnection
     writer: Writer
 
     def ask(self, line: str) -> str:
@@ -90,7 +90,7 @@ def stand(text: str = TEXT, level: str = "admin") -> Iterator[Stand]:
             live,
             view,
             administration.gauge,
-            Console(view, administration.gauge, level, "none", 10_000),
+            RuntimeConnection(view, administration.gauge, level, "none", 10_000),
             administration.writer,
         )
     finally:

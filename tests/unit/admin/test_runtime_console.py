@@ -7,7 +7,7 @@ from admin_stand import stand
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pointsman.admin.console import Console, SocketWire, split_commands
+from pointsman.admin.console import RuntimeConnection, SocketConnection, split_commands
 
 
 def test_commands_and_words() -> None:
@@ -24,7 +24,7 @@ def test_any_word_can_be_escaped(commands: list[list[str]]) -> None:
     assert split_commands(line) == commands
 
 
-async def _talk(console: Console, sent: bytes) -> bytes:
+async def _talk(console: RuntimeConnection, sent: bytes) -> bytes:
     """All that the console answers to these bytes and the end of the stream."""
     ours, theirs = socket.socketpair()
     for sock in (ours, theirs):
@@ -32,7 +32,7 @@ async def _talk(console: Console, sent: bytes) -> bytes:
     loop = asyncio.get_running_loop()
 
     async def serve() -> None:
-        await console.run(SocketWire(theirs))
+        await console.run(SocketConnection(theirs))
         theirs.close()
 
     async def say() -> None:
@@ -61,7 +61,7 @@ async def _received(loop: asyncio.AbstractEventLoop, sock: socket.socket) -> byt
 
 def talk(sent: bytes, timeout: int = 2_000) -> bytes:
     with stand() as one:
-        return asyncio.run(_talk(Console(one.view, one.gauge, "admin", "none", timeout), sent))
+        return asyncio.run(_talk(RuntimeConnection(one.view, one.gauge, "admin", "none", timeout), sent))
 
 
 def test_without_prompt_what_was_sent_at_once_is_answered() -> None:
@@ -87,40 +87,42 @@ def test_a_payload_is_taken_up_to_its_end() -> None:
 
 
 def test_a_client_that_says_nothing_is_left() -> None:
-    async def wait(console: Console) -> bytes:
+    async def wait(console: RuntimeConnection) -> bytes:
         ours, theirs = socket.socketpair()
         for sock in (ours, theirs):
             sock.setblocking(False)
         ours.send(b"show info")
-        await asyncio.wait_for(console.run(SocketWire(theirs)), 2)
+        await asyncio.wait_for(console.run(SocketConnection(theirs)), 2)
         ours.close()
         theirs.close()
         return console.received
 
     with stand() as one:
-        assert asyncio.run(wait(Console(one.view, one.gauge, "user", "none", 50))) == b"show info"
+        assert asyncio.run(wait(RuntimeConnection(one.view, one.gauge, "user", "none", 50))) == b"show info"
 
 
 def test_a_client_that_takes_no_answer_is_left() -> None:
-    async def wait(console: Console) -> None:
+    async def wait(console: RuntimeConnection) -> None:
         ours, theirs = socket.socketpair()
         for sock in (ours, theirs):
             sock.setblocking(False)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
         ours.send(b"prompt i\n" + b"show stat json;" * 100 + b"\n")
-        await asyncio.wait_for(console.run(SocketWire(theirs)), 5)
+        await asyncio.wait_for(console.run(SocketConnection(theirs)), 5)
         ours.close()
         theirs.close()
 
     with stand() as one:
-        asyncio.run(wait(Console(one.view, one.gauge, "user", "none", 100)))
+        asyncio.run(wait(RuntimeConnection(one.view, one.gauge, "user", "none", 100)))
 
 
 def test_what_is_too_long_is_told_with_the_name_of_its_limit() -> None:
     with stand() as one:
 
-        def limited() -> Console:
-            return Console(one.view, one.gauge, "admin", "number", 2_000, longest_line=64, longest_payload=100)
+        def limited() -> RuntimeConnection:
+            return RuntimeConnection(
+                one.view, one.gauge, "admin", "number", 2_000, longest_line=64, longest_payload=100
+            )
 
         def said(sent: bytes) -> str:
             return asyncio.run(_talk(limited(), sent)).decode()

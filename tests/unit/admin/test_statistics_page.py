@@ -10,9 +10,9 @@ from collections.abc import Mapping
 import pytest
 from admin_stand import TEXT, Stand, stand
 
-from pointsman.admin.answers import Outlet
+from pointsman.admin.answers import AnswerWriter
 from pointsman.admin.cells import age, look_of, size
-from pointsman.admin.history import SAMPLES, Ring, Track
+from pointsman.admin.history import SAMPLES, RingBuffer, Track
 from pointsman.admin.page import ACTIONS
 from pointsman.admin.service import Statistics
 from pointsman.proto.h1 import parse_request
@@ -30,7 +30,7 @@ def with_page(more: str = "") -> str:
     return TEXT.replace("    default_backend spare\n", f"    default_backend spare\n{PAGE}{more}")
 
 
-class Paper(Outlet):
+class Paper(AnswerWriter):
     """What a writer writes, kept."""
 
     def __init__(self) -> None:
@@ -408,7 +408,7 @@ def test_the_top_says_what_is_down() -> None:
 
 
 def test_a_ring_keeps_what_is_recent() -> None:
-    ring = Ring()
+    ring = RingBuffer()
     assert ring.recent() == []
     for value in range(SAMPLES + 5):
         ring.add(value)

@@ -9,7 +9,7 @@ from admin_stand import TEXT, Stand, stand
 
 from pointsman.admin.render import as_json, quoted, typed
 from pointsman.admin.render import csv as as_csv
-from pointsman.admin.rows import Row, Selection, rows, server_status
+from pointsman.admin.rows import Selection, StatisticsRow, rows, server_status
 from pointsman.server.server import DRAIN, MAINT, RUNNING, STARTING, STOPPED, STOPPING
 
 
@@ -190,7 +190,7 @@ def test_typed_lines_and_json_say_the_same() -> None:
 
 def test_a_column_that_is_not_declared_is_a_bug() -> None:
     with pytest.raises(AssertionError, match="nonsense"):
-        Row("F", 1, 0).put("nonsense", 1)
+        StatisticsRow("F", 1, 0).put("nonsense", 1)
 
 
 def test_the_same_text_has_no_page_for_tcp() -> None:

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 import pointsman.keywords
 from pointsman.balance.build import build, hash_key
-from pointsman.balance.hashed import DENSITY, Hashed, Key, Ring
+from pointsman.balance.hashed import DENSITY, Hashed, HashKey, Ring
 from pointsman.balance.hashing import ALWAYS, MAXCONN, MAXQUEUE, Hashing
 from pointsman.balance.hdr import main_domain
-from pointsman.balance.source import Source
+from pointsman.balance.source import SourceKey
 from pointsman.balance.uri import Uri
 from pointsman.config.load import load_text
 from pointsman.core.diagnostics import Diagnostics
@@ -177,7 +177,7 @@ def test_function_none_takes_numbers_as_they_are() -> None:
 
 
 def test_a_map_follows_weights_exactly_and_ignores_changes() -> None:
-    algorithm = Hashed(Source(), Hashing())
+    algorithm = Hashed(SourceKey(), Hashing())
     servers = farm(2, 1, 3)
     servers[1].weight = 100
     algorithm.rebuild(list(servers))
@@ -185,7 +185,7 @@ def test_a_map_follows_weights_exactly_and_ignores_changes() -> None:
     assert Counter(numbers(algorithm, streams)) == {1: 200, 2: 100, 3: 300}
 
 
-class Number(Key):
+class Number(HashKey):
     """The key is what `now` says."""
 
     def bytes(self, context: Context) -> bytes | None:

@@ -6,7 +6,7 @@ import pointsman.keywords
 from pointsman.config.bind import Bind
 from pointsman.config.global_section import StatsSocket
 from pointsman.config.load import load_text
-from pointsman.config.proxy import Source
+from pointsman.config.proxy import SourceSetting
 from pointsman.config.server_line import ServerLine
 from pointsman.config.setting import Configuration
 from pointsman.core.address import AddressSpec
@@ -96,7 +96,7 @@ def test_other_addresses() -> None:
     assert configuration.main.all(StatsSocket)[0].addresses == (AddressSpec("unix", "/tmp/s.sock"),)
     assert configuration.main.all(LogTarget)[0].address == AddressSpec("inet", "127.0.0.1", 7100, datagram=True)
     backend = configuration.proxies[0]
-    source = backend.one(Source)
+    source = backend.one(SourceSetting)
     assert source is not None and source.source.address == inet("127.0.0.2", None)
     step = next(rule.step for rule in backend.all(CheckRule) if isinstance(rule.step, Connect))
     assert (step.address, step.port) == ("127.0.0.2", 7100)

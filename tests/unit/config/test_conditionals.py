@@ -9,10 +9,10 @@ from support.programs import HAPROXY
 
 from pointsman.config import features
 from pointsman.config.conditionals import check_condition, evaluate
-from pointsman.config.features import Runtime
+from pointsman.config.features import RuntimeOptions
 from pointsman.config.lexer import Place, split_line
 from pointsman.config.load import load_text
-from pointsman.config.predicates import Asked, version_key
+from pointsman.config.predicates import PredicateInput, version_key
 from pointsman.core.diagnostics import ConfigError, Diagnostics, Severity
 
 VARIABLES = {"HOME": "/root", "ZERO": "0"}
@@ -207,8 +207,8 @@ def test_a_library_answers_when_there_is_one(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_enabled_is_what_runs() -> None:
-    assert not check_condition("enabled(EPOLL)", {}, Runtime(frozenset()))
-    assert check_condition("enabled(SPLICE)", {}, Runtime(frozenset({"SPLICE"})))
+    assert not check_condition("enabled(EPOLL)", {}, RuntimeOptions(frozenset()))
+    assert check_condition("enabled(SPLICE)", {}, RuntimeOptions(frozenset({"SPLICE"})))
 
 
 def messages(text: str, **variables: str) -> list[tuple[str, int, str]]:
@@ -295,7 +295,7 @@ def test_directives(text: str, expected: list[tuple[str, int, str]]) -> None:
 def test_the_error_is_at_the_word() -> None:
     words = split_line(Place("f", 1, ".if 1 && foo(x) || 0"), {})
     with pytest.raises(ConfigError) as caught:
-        evaluate(words[1:], Asked({}), ".if")
+        evaluate(words[1:], PredicateInput({}), ".if")
     assert (caught.value.finding.position.column, caught.value.finding.position.length) == (10, 6)
 
 

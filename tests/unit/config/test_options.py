@@ -8,10 +8,10 @@ from support.configs import Loaded, good, only_error, read, section
 from pointsman.config.options import (
     OPTIONS,
     ConnectionMode,
-    ForwardFor,
-    Kind,
+    ForwardForSetting,
     Option,
-    OriginalTo,
+    OptionKind,
+    OriginalToSetting,
     Redispatch,
     RestrictHeaderNames,
     connection_mode,
@@ -19,8 +19,8 @@ from pointsman.config.options import (
 )
 from pointsman.config.vocabulary import lookup
 
-BUILT = sorted(name for name, (kind, _) in OPTIONS.items() if kind is Kind.BUILT)
-HINTS = sorted(name for name, (kind, _) in OPTIONS.items() if kind is Kind.HINT)
+BUILT = sorted(name for name, (kind, _) in OPTIONS.items() if kind is OptionKind.BUILT)
+HINTS = sorted(name for name, (kind, _) in OPTIONS.items() if kind is OptionKind.HINT)
 
 
 @pytest.mark.parametrize("name", BUILT)
@@ -150,15 +150,15 @@ def test_redispatch(line: str, interval: int) -> None:
 
 
 def test_forwardfor() -> None:
-    plain = good("listen", "option forwardfor").proxy.one(ForwardFor)
+    plain = good("listen", "option forwardfor").proxy.one(ForwardForSetting)
     assert plain is not None and (plain.header, plain.excluded, plain.if_none) == (b"", None, False)
-    full = good("listen", "option forwardfor except 10.0.0.1/8 header X-Client-IP if-none").proxy.one(ForwardFor)
+    full = good("listen", "option forwardfor except 10.0.0.1/8 header X-Client-IP if-none").proxy.one(ForwardForSetting)
     assert full is not None and full.header == b"x-client-ip" and full.if_none
     assert full.excluded == ipaddress.ip_network("10.0.0.0/8")
 
 
 def test_originalto() -> None:
-    found = good("listen", "option originalto except ::1 header X-To").proxy.one(OriginalTo)
+    found = good("listen", "option originalto except ::1 header X-To").proxy.one(OriginalToSetting)
     assert found is not None and found.header == b"x-to" and found.excluded == ipaddress.ip_network("::1/128")
 
 

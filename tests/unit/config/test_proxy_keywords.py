@@ -10,7 +10,7 @@ from pointsman.config.proxy import (
     HttpReuse,
     Mode,
     RetryOn,
-    Source,
+    SourceSetting,
     check_guids,
     number,
     proxy_ids,
@@ -154,7 +154,7 @@ def test_words() -> None:
     assert (proxy.one(Description) or Description(text="")).text == "a b"
     assert (proxy.one(Guid) or Guid(text="")).text == "px:1"
     assert (proxy.one(Disabled) or Disabled(on=True)).on is False
-    found = proxy.one(Source)
+    found = proxy.one(SourceSetting)
     assert found is not None and found.source == SourceAddress(
         address=AddressSpec("inet", "1.2.3.4", 10), interface="eth0"
     )

@@ -15,7 +15,7 @@ from pointsman.log.build import build_logger, build_process_logger
 from pointsman.log.logger import Logger
 from pointsman.log.policy import When
 from pointsman.log.sinks import SinkSet
-from pointsman.log.tags import LIMITS
+from pointsman.log.tags import LOG_LIMITS
 from pointsman.sample.context import Context, ListenerFacts, ProxyFacts, Session
 
 assert pointsman.keywords is not None
@@ -34,7 +34,7 @@ def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.undo()
     time.tzset()
     dates.forget()
-    LIMITS.line = 1023
+    LOG_LIMITS.line = 1023
 
 
 def built(text: str, http: bool = True) -> tuple[Logger | None, Diagnostics, SinkSet]:
@@ -196,4 +196,4 @@ def test_the_logger_of_the_process() -> None:
     build_process_logger(configuration.main, sinks).event(4, b"stopping")
     (sink,) = sinks.by_address.values()
     assert sink.lines == [b"stopping\n"]
-    assert LIMITS.line == 1999
+    assert LOG_LIMITS.line == 1999

@@ -23,9 +23,9 @@ from pointsman.log import dates
 from pointsman.sample.context import Context, ListenerFacts, ProxyFacts, ServerFacts, Session
 from pointsman.sample.encode import encode_log, escape_structured
 from pointsman.sample.format import parse_format
-from pointsman.sample.key import KEY_BITS, Chain, Run, one_key
+from pointsman.sample.key import KEY_BITS, Chain, CommonChain, one_key
 from pointsman.sample.pieces import FEW, KEPT, Eight, Remembered
-from pointsman.sample.tag import TAGS, Kind, Tag
+from pointsman.sample.tag import TAGS, Tag, TagKind
 from pointsman.sample.types import Where
 
 NAMES = sorted(TAGS)
@@ -65,33 +65,33 @@ class Piece:
 
     @property
     def may_be_empty(self) -> bool:
-        return bool(self.tag) and self.entry.kind in (Kind.NAME, Kind.LIST)
+        return bool(self.tag) and self.entry.kind in (TagKind.NAME, TagKind.LIST)
 
     def text(self, ctx: Context) -> bytes:
         """What stands in a log for it."""
         if not self.tag:
             return self.literal.encode()
         entry = self.entry
-        quoted = "Q" in self.flags and entry.kind in (Kind.NAME, Kind.TEXT, Kind.ADDRESS, Kind.LIST)
+        quoted = "Q" in self.flags and entry.kind in (TagKind.NAME, TagKind.TEXT, TagKind.ADDRESS, TagKind.LIST)
         missing = b'""' if quoted else b"-"
-        if entry.kind == Kind.LIST:
+        if entry.kind == TagKind.LIST:
             return b" ".join([self._dress(one, quoted) if one else missing for one in entry.many(ctx)])
         value = entry.get(ctx)
         if value is None:
             return missing
         if isinstance(value, int):
-            return b"%04X" % value if "X" in self.flags and entry.kind == Kind.HEX else b"%d" % value
+            return b"%04X" % value if "X" in self.flags and entry.kind == TagKind.HEX else b"%d" % value
         if not value:
-            return missing if quoted and entry.kind == Kind.TEXT else b""
-        if entry.kind == Kind.TEXT:
+            return missing if quoted and entry.kind == TagKind.TEXT else b""
+        if entry.kind == TagKind.TEXT:
             value = encode_log(value)
-        if "X" in self.flags and entry.kind == Kind.ADDRESS and value != b"unix":
+        if "X" in self.flags and entry.kind == TagKind.ADDRESS and value != b"unix":
             name = value.decode()
             value = socket.inet_pton(socket.AF_INET6 if ":" in name else socket.AF_INET, name).hex().upper().encode()
         return self._dress(value, quoted)
 
     def _dress(self, value: bytes, quoted: bool) -> bytes:
-        if "E" in self.flags and self.entry.kind in (Kind.NAME, Kind.TEXT, Kind.LIST):
+        if "E" in self.flags and self.entry.kind in (TagKind.NAME, TagKind.TEXT, TagKind.LIST):
             value = escape_structured(value)
         return b'"' + value + b'"' if quoted else value
 
@@ -279,7 +279,7 @@ def test_a_short_way_to_a_key_ends_where_the_long_one_does(text: str, ctx: Conte
     keys = [key for piece in form.log_pieces for key in piece.keys]
     whole = one_key(keys)
     plain = Chain(keys)
-    assert isinstance(whole, Run) is (RUNS[text] == 1)
+    assert isinstance(whole, CommonChain) is (RUNS[text] == 1)
     form.render_log(ctx)  # names have their numbers now
     assert whole.bits == plain.bits <= KEY_BITS
     assert whole.of(ctx) == plain.slowly(ctx)

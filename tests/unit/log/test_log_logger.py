@@ -12,7 +12,7 @@ from pointsman.core.diagnostics import NOWHERE
 from pointsman.core.words import Word
 from pointsman.log import dates
 from pointsman.log.heading import Heading
-from pointsman.log.logger import Logger, Outlet, default_line
+from pointsman.log.logger import Logger, LoggerTarget, default_line
 from pointsman.log.sink import DatagramSink, Sink
 from pointsman.log.target import ALERT, CRIT, DEBUG, EMERG, ERR, INFO, NOTICE, WARNING, LogTarget, Syntax
 from pointsman.sample.context import Context, ListenerFacts, ProxyFacts, Session
@@ -42,7 +42,7 @@ def outlet(
     length: int = 1024,
     ranges: tuple[tuple[int, int], ...] = (),
     period: int = 0,
-) -> Outlet:
+) -> LoggerTarget:
     target = LogTarget(
         address=ADDRESS,
         syntax=syntax,
@@ -53,7 +53,7 @@ def outlet(
         period=period,
         facility=16,
     )
-    return Outlet(target, sink, Heading(syntax, target.facility, b"haproxy", None))
+    return LoggerTarget(target, sink, Heading(syntax, target.facility, b"haproxy", None))
 
 
 def context(state: bytes = b"--", http: bool = True) -> Context:

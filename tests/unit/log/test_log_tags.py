@@ -23,7 +23,7 @@ from pointsman.core.diagnostics import NOWHERE
 from pointsman.core.vocabulary import sample_words
 from pointsman.core.words import Word
 from pointsman.log import dates
-from pointsman.log.tags import LIMITS
+from pointsman.log.tags import LOG_LIMITS
 from pointsman.sample.context import Context, ListenerFacts, ProxyFacts, ServerFacts, Session
 from pointsman.sample.format import parse_format
 from pointsman.sample.tag import TAGS
@@ -223,7 +223,7 @@ def test_a_long_request_line_is_cut() -> None:
     """tune.http.logurilen is 1024 (manual 3.2), its last byte is not used."""
     ctx = scene()
     ctx.record.request_line = b"GET /" + b"x" * 3000 + b" HTTP/1.1"
-    assert LIMITS.line == 1023
+    assert LOG_LIMITS.line == 1023
     assert render("%r", ctx) == b"GET /" + b"x" * 1018
 
 

@@ -7,13 +7,13 @@ from pointsman.config.load import load_text
 from pointsman.core.diagnostics import Diagnostics, Severity
 from pointsman.sample.context import Context, ListenerFacts, ProxyFacts, Session
 from pointsman.server.checks.http_request import render_request
-from pointsman.server.checks.plan import Plan, make_plan
+from pointsman.server.checks.plan import CheckPlan, make_plan
 from pointsman.server.checks.steps import Connect, Expect, Remark, SendData, SendRequest
 
 assert pointsman.keywords
 
 
-def read(lines: str, defaults: str = "") -> tuple[Plan, Diagnostics]:
+def read(lines: str, defaults: str = "") -> tuple[CheckPlan, Diagnostics]:
     text = ""
     if defaults:
         text = "defaults\n " + defaults.replace("|", "\n ") + "\n"
@@ -185,7 +185,7 @@ def test_both_options_one_counts() -> None:
     assert messages(found, Severity.WARNING) == []
 
 
-def kinds(plan: Plan) -> list[type]:
+def kinds(plan: CheckPlan) -> list[type]:
     return [type(step) for step in plan.steps]
 
 
