@@ -110,7 +110,7 @@ class Answers:
                 await writer(out, question)
                 await out.end()
             except OSError:
-                return  # nobody reads it any more
+                return  # the client has left
             except Exception:  # a bug: the client sees that the answer is not whole
                 traceback.print_exc(file=sys.stderr)
 

@@ -25,7 +25,7 @@ INFO: Final = 6
 SEVERITIES: Final = {ERROR: "err", WARNING: "warning", INFO: "info"}
 
 DENIED: Final = "Permission denied"
-WIDTH: Final = 40  # of usages on the page of help
+WIDTH: Final = 40  # that usages have on the page of help
 NEAR: Final = 8  # commands that are shown to whoever mistyped one, at most
 
 
@@ -86,7 +86,7 @@ class Command:
     text: str
     level: int
     everywhere: int = HERE
-    experimental: bool = False  # it says itself that it is restricted to experimental mode
+    experimental: bool = False  # restricted to experimental mode, and its own text says so
     after: Callable[[Call], None] | None = None  # once it has run everywhere: in the process that was asked
 
 

@@ -40,10 +40,10 @@ class ByteConnection(Protocol):
     """The bytes of a connection."""
 
     async def receive(self) -> bytes:
-        """Some of them; b"": there are no more."""
+        """Some bytes; b"": there are no more."""
 
     async def send(self, data: bytes) -> None:
-        """All of them."""
+        """Send all of these bytes."""
 
 
 class SocketConnection:

@@ -32,13 +32,13 @@ class RingBuffer:
         self.count = min(self.count + 1, SAMPLES)
 
     def recent(self) -> list[int]:
-        """Oldest first."""
+        """The values, the oldest first."""
         values = list(self.values[self.at :]) + list(self.values[: self.at])
         return values[SAMPLES - self.count :]
 
 
 class Track:
-    """One proxy."""
+    """What is drawn of one proxy."""
 
     __slots__ = ("errors", "failed", "requests", "served")
 

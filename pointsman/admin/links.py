@@ -7,7 +7,7 @@
 
 A runtime command that is about live objects (`show sess`, `shutdown session`), or that changes what is no cell of the
 arena (`disable frontend`), runs in every lane. Such a change is written to a list of commands, one line each, in which
-a later change of the same thing replaces the earlier one; a lane that replaces a dead one carries them out.
+a later change of the same thing replaces the earlier one; a lane that replaces one that has crashed carries them out.
 
 Entries of maps, process-wide variables and servers' addresses change by the log (admin/log.py): control makes the
 change itself, writes a record, and asks all lanes to follow; each reads what it has not read yet, and answers. So the
@@ -37,7 +37,7 @@ DEADLINE: Final = 1.0  # s that a lane may take for an answer
 LARGEST: Final = 65_536  # bytes of a message; a longer answer comes in several
 FOLLOW: Final = ""  # the question that is none: read the log
 WISH: Final = -1  # the number of a message that answers nothing
-QUESTION: Final = -2  # of one that comes with a socket for the answer
+QUESTION: Final = -2  # the number of a question that comes with a socket for the answer
 _NAMED: Final = 3  # words of a change that say what is changed, as in "disable frontend web"
 LONGEST_WISH: Final = 131_072  # bytes; what is longer does not fit through a socket pair, and is not made
 _LENGTH_BITS: Final = 31
@@ -205,7 +205,7 @@ class ControlEnd:
         self.writing = answers
         self.number = 0
         self.turn = asyncio.Lock()  # one question at a time
-        self.answers: dict[int, asyncio.Queue[list[object]]] = {}  # of the question that is under way, by lane
+        self.answers: dict[int, asyncio.Queue[list[object]]] = {}  # to the question that is under way, by lane
         self.asked = 0
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -243,7 +243,7 @@ class ControlEnd:
         try:
             CHANGES.apply(change)
         except PatternError:
-            return False  # nobody is there to be told
+            return False  # the change is not possible; the traffic that wanted it is not told
         self.links.log.write(change)
         return True
 

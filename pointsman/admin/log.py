@@ -23,7 +23,7 @@ from pointsman.tables.changes import CHANGES, Change
 GROWN: Final = 1 << 20  # bytes from which it is worth writing a snapshot
 _EPOCH: Final = 0
 _LAST: Final = 1
-_SIZES: Final = 2  # two cells
+_SIZES: Final = 2  # the first of two cells
 
 
 class Log:
@@ -39,10 +39,10 @@ class Log:
         for file in self.files:
             os.close(file)
 
-    # Control.
+    # In control.
 
     def lead(self, make: Callable[[Change], None]) -> None:
-        """This process writes from now on, once it has made what its predecessor had written."""
+        """This process writes from now on, once it has carried out what its predecessor had written."""
         self.follow(make)
         self.base = self.offset // 2
 
@@ -81,7 +81,7 @@ class Log:
                 view = view[written:]
         return offset
 
-    # All.
+    # In all processes.
 
     def follow(self, make: Callable[[Change], None]) -> None:
         """Make what others have written since the last time. A snapshot is made as a whole, or not at all."""

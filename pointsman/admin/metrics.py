@@ -166,7 +166,8 @@ class Sheet:
         self.http: list[bool] = []
         self.columns: dict[str, list[Value]] = {metric.column: [] for metric in wanted}
         self.columns.update({"check_status": []}, **{f"hrsp_{code}": [] for code in CODES})
-        self.aggregates: list[tuple[dict[str, int], dict[str, int]]] = []  # of backends: states, and check states
+        # For each backend: how many servers have which state, and which check state.
+        self.aggregates: list[tuple[dict[str, int], dict[str, int]]] = []
 
     def add(self, labels: str, row: StatisticsRow) -> None:
         self.labels.append(labels)
@@ -176,7 +177,7 @@ class Sheet:
 
 
 class Exposition:
-    """One answer."""
+    """One answer to a scraper."""
 
     def __init__(self, view: View, gauge: Gauge, query: Query, out: AnswerWriter) -> None:
         self.view = view
@@ -245,7 +246,7 @@ class Exposition:
             await self._metric(f"haproxy_{scope}_{metric.name}", metric, kind, sheet)
 
     def _found(self, kind: str) -> Iterator[StatisticsRow]:
-        if kind == "F":  # those that were shut down, too
+        if kind == "F":  # frontends that were shut down, too
             return (
                 frontend_row(self.view, proxy, proxy.front) for proxy in self.view.proxies if proxy.front is not None
             )

@@ -89,7 +89,7 @@ class Look:
     legends: bool = False
     modules: bool = False
     hide_down: bool = False
-    outcome: str = ""  # of a form: one of OUTCOMES
+    outcome: str = ""  # what a form came to: one of OUTCOMES
     search: str = ""
     token: str = ""  # of the forms; "": whoever looks may not change anything
     descriptions: dict[str, str] = field(default_factory=dict)  # of proxies, by name

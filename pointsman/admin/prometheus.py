@@ -144,7 +144,7 @@ NEWER: Final = (
     Metric("http_cache_hint_hits_total", "cache_hint_hits", COUNTER, "FB", http=True, optional=True),
 )
 
-# Of modules, with `extra-counters` only: named as their columns, all of them counters to HAProxy.
+# Metrics of modules, with `extra-counters` only: named as their columns, all of them counters to HAProxy.
 EXTRA: Final = ("ssl_", "h3_", "quic_", "qpack_", "h2_", "h1_")  # prefixes, in the order in which they are printed
 
 # haproxy_process_<name>: the field of `show info`.
@@ -213,5 +213,5 @@ PROCESS: Final = (
     ("start_time_seconds", "Start_time_sec", GAUGE),
     ("total_warnings", "TotalWarnings", COUNTER),
 )
-# Those whose value is a label, and the metric 1.
+# Metrics whose value is a label; the number is 1.
 LABELS: Final = {"node": "node", "description": "desc", "build_info": "version"}

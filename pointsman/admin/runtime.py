@@ -45,7 +45,7 @@ class _Connection:
         try:
             self.sock.shutdown(socket.SHUT_RDWR)
         except OSError:
-            return  # it has left by itself
+            return  # the client has left by itself
 
 
 class StatsSockets:
@@ -170,7 +170,7 @@ class StatsSockets:
 
 
 def _source(sock: socket.socket, number: int) -> str:
-    """Who is connected: of a UNIX socket that is its number, as everybody there looks alike."""
+    """The address of a client; on a UNIX socket, where no client has one, the number of the socket."""
     if sock.family == socket.AF_UNIX:
         return f"unix:{number}"
     try:

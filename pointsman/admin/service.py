@@ -27,7 +27,7 @@ from pointsman.sample.fetch.auth import basic
 from pointsman.stream.proxies import Program, Service
 
 METHODS: Final = (b"GET", b"HEAD", b"POST")
-NAME: Final = "statistics"  # of the writer
+NAME: Final = "statistics"  # which writer control is asked for
 STAND_IN: Final = b"<STATS>"
 _BROWSERS: Final = (b"origin", b"referer", b"sec-fetch-site", b"cookie")  # fields that scripts do not send
 
@@ -121,7 +121,7 @@ def _challenge(realm: bytes) -> Reply:
 
 
 def token_of(secret: bytes, number: int, user: bytes) -> str:
-    """Of the forms that this user gets on this page. The secret is made at the start, and the same in all lanes."""
+    """The token in the forms that this user gets on this page. All lanes have the same secret, made at the start."""
     return hmac.new(secret, b"%d:%b" % (number, user), hashlib.sha256).hexdigest()[:32]
 
 

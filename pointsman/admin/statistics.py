@@ -41,7 +41,7 @@ class PageQuery:
 
 
 class Writer:
-    """Of all pages of a configuration, by their numbers."""
+    """Writes all statistics pages of a configuration, by their numbers."""
 
     def __init__(self, view: View, gauge: Gauge) -> None:
         self.view = view

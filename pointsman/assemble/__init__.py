@@ -109,7 +109,7 @@ def assemble(configuration: Configuration, diagnostics: Diagnostics, resolves: b
 
 
 def assembled(configuration: Configuration, diagnostics: Diagnostics, resolves: bool = True) -> Live | None:
-    """The same; None where it raised something, which is recorded."""
+    """Assemble; None where that raised an error, which is recorded in `diagnostics`."""
     try:
         return assemble(configuration, diagnostics, resolves)
     except ConfigError as error:
@@ -137,7 +137,7 @@ def _arena(configuration: Configuration, lanes: int) -> Arena:
 
 
 def _glitches(main: Section) -> Glitches | None:
-    """Who counts glitches, if somebody asks for them."""
+    """What counts glitches; None where the configuration does not ask for them."""
     front, back = [global_number(main, f"tune.h1.{side}.glitches-threshold") for side in ("fe", "be")]
     if not front and not back and not WISHES.glitches:
         return None

@@ -14,7 +14,7 @@ from pointsman.server.checks.plan import make_plan
 
 
 def build_backend_loggers(live: Live, configuration: Configuration) -> None:
-    """Of each backend: messages about its servers go to its own log targets."""
+    """The loggers of all backends: messages about a backend's servers go to its own log targets."""
     for backend in live.backends:
         outlets = build_outlets(live.sections[id(backend)], configuration.main, live.sinks)
         logger = live.loggers[id(backend)] = Logger(outlets, default_line)

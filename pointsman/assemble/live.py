@@ -162,7 +162,7 @@ class Live(Generation):
         return self.room.counters.totals.dropped_logs
 
     def every_counters(self) -> list[Counters]:
-        """Those of the process, the sockets, the proxies and the servers."""
+        """The counters of the process, the sockets, the proxies and the servers."""
         found = [self.room.counters, *[listener.door.counters for listener in self.listeners]]
         found += [frontend.counters for frontend in self.frontends]
         for backend in self.backends:
@@ -171,7 +171,7 @@ class Live(Generation):
         return found
 
     def take_row(self, number: int, bells: list[int]) -> None:
-        """This process was forked: it writes that row of the arena, and wakes up when its bell is rung."""
+        """After a fork: this process writes that row of the arena, and wakes up when its bell is rung."""
         arena = self.room.arena
         arena.lane = number
         arena.bells = bells

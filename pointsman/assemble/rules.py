@@ -19,7 +19,7 @@ from pointsman.stream.proxies import BackendProxy, Route, ServerRoute
 def _rules(
     section: Section, rule_set: int, http: bool, configuration: Configuration, diagnostics: Diagnostics
 ) -> list[Step]:
-    """Those of one list; `redirect` lines stand behind all http-request rules."""
+    """The rules of one list; `redirect` lines stand behind all http-request rules."""
     found = [one for one in section.all(Rule) if one.rule_set == rule_set]
     redirects = [line.rule for line in section.all(RedirectLine)] if rule_set == HTTP_REQUEST else []
     if not http:

@@ -93,7 +93,7 @@ class Ring(ServerTable):
     def __init__(self) -> None:
         super().__init__()
         self.points: list[int] = []
-        self.places: dict[Server, tuple[bytes, list[int]]] = {}  # of all servers ever seen: their points don't change
+        self.places: dict[Server, tuple[bytes, list[int]]] = {}  # of all servers ever seen, whose points never change
 
     def rebuild(self, servers: list[Server]) -> None:
         self.servers = servers

@@ -93,7 +93,7 @@ class Strides:
         self.taken = [_due_before(low, weight) for weight in self.weights]
         self._fill()
         self.position = number - place + sum(self.taken)
-        while self.position < number:  # those that are due at that very time
+        while self.position < number:  # servers that are due at that very time
             self.next()
 
     def next(self) -> int:

@@ -20,7 +20,7 @@ class DefaultPath(Setting):
     """The policy for this file and those behind it."""
 
     policy: str
-    origin: str  # of policy "origin"
+    origin: str  # the folder of policy "origin"
     home: str  # where the process was started
 
     def directory(self, file: str) -> str:

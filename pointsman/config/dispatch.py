@@ -200,7 +200,7 @@ def _known(kind: In) -> list[str]:
 
 @cache
 def _known_of(kind: In, registered: int) -> list[str]:
-    """The same as long as so many are registered."""
+    """The names known in this kind of section. `registered`, their number, is the key of the cache."""
     prefix = "global " if kind == In.GLOBAL else ""
     names = {
         name.removeprefix(prefix)

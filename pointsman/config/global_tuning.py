@@ -222,7 +222,7 @@ FAMILIES: tuple[tuple[dict[str, str], str], ...] = (
     (DEVELOPMENT, "is for who develops HAProxy itself"),
     (PERMISSIONS, "permits what this program never does"),
 )
-# Those that wait for nothing: they will never mean anything here.
+# Keywords of HAProxy's inner workings: they will never mean anything here.
 HINTS: dict[str, str] = {**TUNING, **DEVELOPMENT, **PERMISSIONS}
 NEGATABLE = (
     "busy-polling",

@@ -1,4 +1,4 @@
-"""Who may take a defaults section that holds rules (manual 4.2: http-request, tcp-request content and their kin).
+"""Which sections may take a defaults section that holds rules (manual 4.2: http-request, tcp-request content, ...).
 
 Such rules run in front of the proxy's own. So that it is clear where they run, one defaults section with rules serves
 either frontends or backends, no listen section, and no other defaults section.

@@ -68,7 +68,7 @@ HINT_OPTIONS: frozenset[str] = frozenset(
         "use-small-buffers",
     }
 )
-# Those that mean something in mode http alone (manual 4.2).
+# Options that mean something in mode http alone (manual 4.2).
 HTTP_ONLY: frozenset[str] = frozenset(
     {
         "accept-unsafe-violations-in-http-request",

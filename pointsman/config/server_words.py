@@ -22,7 +22,7 @@ class SourceAddress:
     """Where connections to servers come from (manual 4.2 "source", 5.2 "source")."""
 
     address: AddressSpec
-    last_port: int = 0  # of a range; 0: none
+    last_port: int = 0  # the end of a range of ports; 0: there is none
     interface: str = ""
 
 

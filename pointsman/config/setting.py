@@ -130,7 +130,7 @@ class Section:
         return found
 
     def _own(self, kind: type[S]) -> list[S]:
-        """Those of the section itself."""
+        """The settings of that type in the section itself, without those of its defaults."""
         if kind.__subclasses__():
             return [one for one in self.settings if isinstance(one, kind)]
         return cast(list[S], list(self.typed.get(kind, ())))  # put() keeps them by their type

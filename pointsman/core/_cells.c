@@ -2,7 +2,7 @@
  *
  * Cells(n) is one anonymous shared mapping, made before the processes that use it are forked. Every operation is
  * sequentially consistent. A lock is a cell that holds its owner's number; who waits spins a little, then yields the
- * processor. Whoever watches the owners may take a dead one's lock away with cas().
+ * processor. The process that watches the owners may take away the lock of one that has crashed, with cas().
  *
  * cells.at(i) is one cell by itself, for those that are asked for at every request.
  *

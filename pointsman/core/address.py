@@ -24,7 +24,7 @@ class NetAddress:
         self.shown_by: object = None
 
     def same(self, other: "NetAddress") -> bool:
-        """The same end, port included."""
+        """Whether both are the same address and port."""
         return self is other or self.packed == other.packed and self.port == other.port and self.family == other.family
 
 

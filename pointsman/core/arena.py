@@ -1,20 +1,20 @@
 """The arena: one shared mapping of 64-bit cells for the state that must be one across lanes.
 
-It is made before the lanes are forked; whoever needs cells takes them then (`take`), or, while running, from the
-reserve that is left. Three kinds of state live in it:
+It is made before the lanes are forked; a module that needs cells takes them then (`take`), or, while running, from
+the reserve that is left. Three kinds of state live in it:
 
     rows       each lane has its own row of a table and writes it without any lock; readers add the rows up.
-               Counters and gauges are rows: what a dead lane had counted stays, what it held is set to zero.
+               Counters and gauges are rows: what a lane that has ended had counted stays, what it held is set to zero.
     single     one cell for all, changed by atomic operations only (a round-robin index, a version), or written by
                the control process alone (a server's state).
-    locks      a cell that names its owner; the keeper takes a dead lane's locks away.
+    locks      a cell that names its owner; the keeper takes away the locks of a lane that has ended.
 
-A lock is held for microseconds. Who cannot have one within about 10 ms does without, where that is possible (`locked`:
-a listener rests, a stick table is left alone), and waits otherwise (`hold`). The one policy for an owner that does not
-let go, because it is stopped or computes without end: it is killed, and what it held is given back as after any death.
-Whoever waits says for which lock (`awaited`) and goes on noting that it turns; the keeper, which looks once a second,
-kills an owner that does not turn while others wait for it (master/stuck.py). Nobody takes a lock away from the living:
-it would go on where it stood.
+A lock is held for microseconds. A lane that does not get one within about 10 ms does without, where that is possible
+(`locked`: a listener rests, a stick table is left alone), and waits otherwise (`hold`). The one policy for an owner
+that does not let go, because it is stopped or computes without end: it is killed, and what it held is given back as
+after any crash. A process that waits says for which lock (`awaited`) and goes on noting that it turns; the keeper,
+which looks once a second, kills an owner that does not turn while others wait for it (master/stuck.py). No lock is
+taken away from a process that still runs: it would go on where it stood.
 
 Lane numbers run from 0; the control process has the row behind the last lane. With one process all of it is row 0.
 
@@ -29,7 +29,7 @@ from pointsman.core.cells import BUILT, Cells, row_type
 
 __all__ = ["BUILT", "Arena", "Cells", "row_type"]
 
-_ATTEMPTS: Final = 100  # of about 10 ms, after which the keeper takes it that an owner does not let go
+_ATTEMPTS: Final = 100  # of about 10 ms each; then the keeper takes it that the owner does not let go
 ROOM: Final = 1 << 21  # cells for each row: 16 MB of addresses; only what is touched takes memory
 
 
@@ -78,7 +78,7 @@ class Arena:
         return index
 
     def locked(self, lock: int) -> bool:
-        """Take a lock; False: its owner did not give way in time (it may be dead: the keeper will see to that)."""
+        """Take a lock; False: its owner did not give way in time (if it has crashed, the keeper frees the lock)."""
         return self.cells.lock(lock, self.lane + 1)
 
     def hold(self, lock: int) -> None:
@@ -88,7 +88,7 @@ class Arena:
         assert self.cells.load(lock) != self.lane + 1, "this process holds that lock already"
         self.cells.store(self.awaited + self.lane, lock + 1)
         while not self.locked(lock):
-            self.turned(time.monotonic_ns() // 1_000_000)  # it is somebody else who is stuck
+            self.turned(time.monotonic_ns() // 1_000_000)  # this process is not stuck: the owner of the lock is
         self.cells.store(self.awaited + self.lane, 0)
 
     def turned(self, now: int) -> None:
@@ -113,9 +113,9 @@ class Arena:
         self.lane = self.rows
 
     def inherit(self, lock: int, lane: int) -> bool:
-        """In the keeper, after a lane's death: this lock is the keeper's, so that nobody sees what it protects before
-        that is tidied up. False: somebody else holds it and does not let go, stopped or dead as well: it is to be
-        killed (`obstinate`), and does not go on."""
+        """In the keeper, after a lane has ended: this lock is the keeper's, so that no lane sees what it protects
+        before that is in order again. False: another process holds it and does not let go, stopped or ended as well:
+        it is to be killed (`obstinate`), and does not go on."""
         if self.cells.cas(lock, lane + 1, self.lane + 1):
             return True
         for _ in range(_ATTEMPTS if not self.obstinate else 1):
@@ -127,7 +127,7 @@ class Arena:
         return False
 
     def dispossess(self, lane: int) -> None:
-        """In the keeper: a lane has died; whatever it had locked is free, and it waits for nothing."""
+        """In the keeper: a lane has ended; whatever it had locked is free, and it waits for nothing."""
         self.obstinate.discard(lane)
         self.cells.store(self.awaited + lane, 0)
         for lock in self.locks:

@@ -6,8 +6,9 @@ a row of these cells in the arena:
     counters.requests += 1        writes this lane's row, a load and a store without any lock
     counters.totals.requests      reads the sum over all lanes (of MOST the greatest): for statistics and limits
 
-`current` is a gauge: what a lane holds. When a lane dies its `current` is set to zero (`bury`) and what it had counted
-stays, for its successor goes on in the same row. Rates are derived by readers from totals, once a second (`Rates`).
+`current` is a gauge: what a lane holds. When a lane has crashed its `current` is set to zero (`bury`) and what it had
+counted stays, for its successor goes on in the same row. Rates are derived by readers from totals, once a second
+(`Rates`).
 """
 
 from typing import TYPE_CHECKING, Final
@@ -56,7 +57,7 @@ class CounterFields:
     highest: int  # smax
     waiting: int  # 1: a listener of this lane waits for room here
     links: int  # connections to a server that are open, in use or idle
-    idle: int  # those of them in its pool (srv_icur)
+    idle: int  # server connections in the pool (srv_icur)
     idle_safe: int  # and those of these that were reused before (safe_conn_cur)
     queue_time: int  # sums in ms over the last exchanges (qtime, ctime, rtime, ttime): see settle in _cells.c
     connect_time: int
@@ -71,7 +72,7 @@ class CounterFields:
 
 
 FIELDS: Final = tuple(CounterFields.__annotations__)
-GAUGES: Final = ("current", "waiting", "links", "idle", "idle_safe")  # what a dead lane no longer holds
+GAUGES: Final = ("current", "waiting", "links", "idle", "idle_safe")  # what a lane that has ended no longer holds
 MOST: Final = frozenset(
     ("highest", "queue_time_max", "connect_time_max", "response_time_max", "total_time_max", "last_session")
 )
@@ -90,7 +91,7 @@ _RATE_CELLS: Final = 5
 
 
 def places(*names: str) -> bytes:
-    """Of fields, for a row's tally, step, climb, settle and conclude: those that are used stand in core/columns.py."""
+    """The places of these fields, as a row's tally, step, climb, settle and conclude take them (core/columns.py)."""
     return bytes([_PLACES[name] for name in names])
 
 
@@ -155,12 +156,12 @@ class Counters(CounterRow):
         self.totals.request_rate = self.request_rate
 
     def move(self) -> None:
-        """This process has another lane number by now: write that row."""
+        """After a fork: this process writes the row of its own lane."""
         arena = self.table.arena
         CounterRow.__init__(self, arena.cells, self.table.row(arena.lane), self.table.first, len(FIELDS), arena.rows)
 
     def bury(self, lane: int) -> None:
-        """A lane has died: it holds nothing any more."""
+        """A lane has ended: it holds nothing any more."""
         for name in GAUGES:
             self.table.arena.cells.store(self.table.row(lane) + _PLACES[name], 0)
 

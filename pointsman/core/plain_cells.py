@@ -1,7 +1,7 @@
 """The cells of core/_cells.c in plain Python, for where it was not built: the same meaning, several times slower.
 
 Exclusion between processes is by record locks (fcntl(2)) on a temporary file, one byte a cell: the system drops them
-when their process dies. Within a process nothing else runs in between, as there are no threads that use cells.
+when their process is killed. Within a process nothing else runs in between, as there are no threads that use cells.
 """
 
 import fcntl
@@ -12,7 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable
 
-DELTAS = 16  # of a tally, at most
+DELTAS = 16  # that one tally may have at most
 
 
 class Cell:
@@ -103,7 +103,7 @@ class Cells:
         return bytes(self._bytes[8 * i : 8 * i + length])
 
     def write(self, i: int, data: bytes) -> None:
-        """They begin in cell i."""
+        """Write bytes from cell i on."""
         self._check(i)
         if len(data) > (len(self._view) - i) * 8:
             raise IndexError("no such cell")
@@ -119,13 +119,13 @@ class Cells:
         return False
 
     def at(self, i: int) -> Cell:
-        """That cell by itself."""
+        """Cell i as an object."""
         self._check(i)
         return Cell(self, i)
 
 
 def number(value: int) -> int:
-    """It fits into a cell: else OverflowError; TypeError for what is no integer."""
+    """The number, if it fits into a cell: else OverflowError; TypeError for what is no integer."""
     whole = operator.index(value)
     if not -1 << 63 <= whole < 1 << 63:
         raise OverflowError("int too big to convert")
@@ -204,7 +204,7 @@ class Row:
         return [self, *(above._chain() if above is not None else [])]
 
     def join(self, row: "Row") -> None:
-        """That is the row above this one."""
+        """Count in `row` too what is counted here."""
         if not isinstance(row, Row):
             raise TypeError("a row expected")
         if any(one is self for one in row._chain()):

@@ -10,13 +10,13 @@ A key's hash says the shard and the bucket in it. Everything in a shard is read 
 sees half a change. Entries stand in the order in which they were touched; a new one for which there is no room takes
 the place of the oldest of its shard. Small slabs have one shard, and so one order. Memory is taken as entries are used.
 
-The lock holds its owner's number. When a lane dies, the keeper marks its locks (`bury`), and whoever wants one next
-puts the shard in order first: an entry that was being written is dropped, and all chains are made anew from what stands
-in the entries themselves. A link between entries is never trusted after a death, so it does not matter at which step it
-happened; an entry counts from the moment its state says so.
+The lock holds its owner's number. When a lane has crashed, the keeper marks its locks (`bury`), and the lane that wants
+one next puts the shard in order first: an entry that was being written is dropped, and all chains are made anew from
+what stands in the entries themselves. A link between entries is never trusted after a crash, so it does not matter at
+which step it happened; an entry counts from the moment its state says so.
 
-Times are milliseconds of one clock; an expiry of 0 is never. Where a lock cannot be had (its owner hangs, or has died
-and is not buried yet), `Busy` is raised: traffic goes on without the table.
+Times are milliseconds of one clock; an expiry of 0 is never. Where a lock cannot be had (its owner hangs, or has
+crashed and the keeper does not know yet), `Busy` is raised: traffic goes on without the table.
 """
 
 import struct
@@ -27,9 +27,9 @@ from pointsman.core.arena import Cells
 
 FREE: Final = 0  # states of an entry
 USED: Final = 1
-CHANGING: Final = 2  # somebody writes its fields: not to be trusted if he dies
+CHANGING: Final = 2  # a lane writes its fields: not to be trusted if that lane crashes meanwhile
 
-ORPHANED: Final = -1  # in a lock: its owner is dead
+ORPHANED: Final = -1  # in a lock: its owner has crashed
 SMALL: Final = 4096  # entries that one shard holds
 MOST: Final = 64  # shards
 
@@ -68,7 +68,7 @@ class Slab:
         self.room = -(-entries // self.shards)  # entries of a shard
         self.key_size = key_size
         self.fields = fields
-        self.lane = 0  # who asks; set in each process after the fork
+        self.lane = 0  # the lane that asks; set in each process after the fork
         self.buckets = 1 << max(self.room - 1, 1).bit_length()
         self.data = _KEY + -(-key_size // 8)  # where an entry's fields begin
         self.width = self.data + fields
@@ -132,7 +132,7 @@ class Slab:
             self._unlock(base)
 
     def touch(self, key: bytes, expiry: int, now: int) -> bool:
-        """It is the newest one now, with another expiry. False: there is none."""
+        """Make this entry the newest, with another expiry. False: there is none of this key."""
         number = hash(key)
         base = self._lock(number)
         try:
@@ -205,7 +205,7 @@ class Slab:
     # The keeper.
 
     def bury(self, lane: int) -> None:
-        """That lane has died: whoever wants what it had locked puts it in order first."""
+        """That lane has crashed: the lane that next wants what it had locked puts it in order first."""
         for shard in range(self.shards):
             self.cells.cas(shard * self.size + _LOCK, lane + 1, ORPHANED)
 
@@ -325,7 +325,7 @@ class Slab:
         cells.store(base + _NEWEST, entry)
 
     def _is_sound(self, entry: int) -> bool:
-        """It was written to its end."""
+        """The entry was written to its end."""
         cells = self.cells
         return (
             cells.load(entry + _STATE) == USED

@@ -59,7 +59,7 @@ class Word:
 
     @property
     def plain(self) -> bool:
-        """It is part of a line where nothing but blanks parts words, and nobody has asked for its place yet."""
+        """The word is part of a line where only blanks part words, and its place was not asked for yet."""
         return isinstance(self._at, Place)
 
     @property

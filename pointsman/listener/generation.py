@@ -15,7 +15,7 @@ With several lanes one generation is one image in several processes, all forked 
 
 Where a generation is one single process it is lane 0 of one, and does everything.
 
-This base knows the sockets; what else is alive (checks, runtime sockets, logs) is added by whoever extends it.
+This base knows the sockets; the class that extends it adds what else runs (checks, runtime sockets, logs).
 """
 
 import asyncio
@@ -111,12 +111,12 @@ class Generation:
         return self.room.arena.in_the_way()
 
     def obstinate(self) -> set[int]:
-        """In the keeper: processes that did not let go of a lock which the keeper needed, to bury another one."""
+        """In the keeper: processes that did not let go of a lock which it needed to release what another one held."""
         found, self.room.arena.obstinate = self.room.arena.obstinate, set()
         return found
 
     def bury(self, number: int) -> None:
-        """In the keeper: that process has died, and its successor is not yet there."""
+        """In the keeper: that process has ended, and its successor has not begun."""
         self.room.share.bury(number)
         self.lane_died(number)
 
@@ -127,7 +127,7 @@ class Generation:
         """For what extends this: in control, before `start`."""
 
     def lane_died(self, number: int) -> None:
-        """For what extends this: in the keeper, after a process's death, before its successor is forked."""
+        """For the class that extends this: in the keeper, after a process has ended, before its successor is forked."""
 
     def close_sockets(self) -> None:
         """In the keeper: a soft stop begins; while it held a socket, connections would wait there for nobody."""

@@ -35,10 +35,10 @@ RESTING: Final = 3
 PAUSED: Final = 4
 
 _REST: Final = 100  # ms without accepting where the process or the system has no descriptors left
-_WAY: Final = 4  # ms without accepting in which the other lanes get their chance
-_IN_VAIN: Final = 8  # such rests in a row of which no other lane made use: they are stuck
-_AT_ONCE: Final = 2  # ms after a rest in which a connection that is reported has been waiting all the time
-_ALONE: Final = 1000  # ms for which a lane takes it that the others are stuck, as long as they accept nothing
+_WAY: Final = 4  # ms for which a lane with more than its share of connections leaves the next ones to the others
+_IN_VAIN: Final = 8  # after so many such rests in a row, in which no other lane accepted any, the others count as stuck
+_AT_ONCE: Final = 2  # ms: a connection reported within this time after a rest has waited during the rest
+_ALONE: Final = 1000  # ms for which the others count as stuck, unless one of them accepts something
 _BURST: Final = 64  # connections accepted in one go at most
 _LAST_BURST: Final = 4096  # taken from the kernel's queue before the socket closes
 _WATCH: Final = IN | select.EPOLLEXCLUSIVE
@@ -61,7 +61,7 @@ class Listener(Channel):
         self.bound: NetAddress = UNIX_ADDRESS  # the address it is bound to
         self.any = False  # bound to any address: only each connection knows to which one it came
         self.lanes: frozenset[int] | None = None  # bind ... thread: those that accept here, from 1 on; None: all
-        self.lowest_port = 0  # of clients: harden.reject-privileged-ports.tcp
+        self.lowest_port = 0  # clients from ports below are refused (harden.reject-privileged-ports.tcp)
         self.rate_limit = 0  # rate-limit sessions; 0: none
         self.way: "Way | None" = None  # None: there is one lane only
         self.others_taken = -1  # what the other lanes had taken when this one made way for them
@@ -69,7 +69,7 @@ class Listener(Channel):
         self.rested_until = 0  # when the last rest ended (monotonic ms)
         self.alone_until = 0  # until then this lane need not make way: nobody took what it had left
 
-    # Its life.
+    # Start, pause, stop.
 
     def start(self) -> None:
         """Begin to accept on the open socket of its Opening."""
@@ -84,7 +84,7 @@ class Listener(Channel):
             self.any = self.bound.text in _ANY or self.opening.options.transparent
         self.reactor.add(self, _WATCH)
         self.state = OPEN
-        # A lane that replaces a dead one may find its socket paused.
+        # A lane that replaces one that has crashed may find its socket paused.
         self.door.listening = bool(sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
 
     def stop(self) -> None:
@@ -163,7 +163,7 @@ class Listener(Channel):
                 self.burst = max(1, self.burst >> 1)
 
     def again(self) -> None:
-        """There is room again; or another lane makes way, which it alone was told of."""
+        """More connections may be accepted now; or another lane, which alone was told of one, leaves it to this one."""
         if self.state == FULL:
             self._watch()
         elif self.state == OPEN and self.room.share.somebody_rests():

@@ -30,7 +30,7 @@ os.register_at_fork(after_in_child=PROCESS.look)
 
 
 class Heading:
-    """Of one target and one tag. `hostname` is None without log-send-hostname."""
+    """What stands before the text of each line, for one target and tag. `hostname`: None without log-send-hostname."""
 
     def __init__(self, syntax: Syntax, facility: int, tag: bytes, hostname: bytes | None) -> None:
         if syntax == Syntax.DEFAULT:

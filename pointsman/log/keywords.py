@@ -21,7 +21,7 @@ class LineFormat(Setting):
     """How lines of streams look. `kind`: "log-format" or the option's words, as "httplog clf"."""
 
     kind: str
-    format: Format | None = None  # of log-format
+    format: Format | None = None  # what log-format says
     word: Word | None = None
 
 

@@ -22,7 +22,7 @@ from pointsman.sample.record import UNSET
 
 Line = Piece | Callable[[Context], bytes]
 
-NO_DATA: Final = b"-"  # of RFC 5424, for structured data
+NO_DATA: Final = b"-"  # where there is no structured data (RFC 5424 6.3)
 _NO_BREAK: Final = bytes.maketrans(b"\n\r\0", b"   ")
 
 
@@ -47,7 +47,7 @@ class LoggerTarget:
         self._cut(b"%b%b\n" % (self.heading.text(level, wall, structured), text))
 
     def write(self, level: int, wall: i64, line: Piece, ctx: Context) -> None:
-        """The same for a line that nobody else gets."""
+        """Make and put a line that no other target gets."""
         if level > self.level or (self.period and not self._drawn()):
             line.text(ctx)  # its converters may set variables
             return

@@ -44,7 +44,7 @@ _FULL: Final = (errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOBUFS, errno.ENOMEM)
 _NO_RUNS: Final = (errno.EINVAL, errno.EIO, errno.EMSGSIZE, errno.EOPNOTSUPP, errno.ENOPROTOOPT)
 _IP_MTU: Final = 14  # <linux/in.h>: the path's, of a connected socket
 _IPV6_MTU: Final = 24
-_HEADERS: Final = 28  # of IPv4 and UDP, in bytes
+_HEADERS: Final = 28  # bytes of the headers of IPv4 and UDP
 _HEADERS_IPV6: Final = 48
 
 
@@ -55,8 +55,8 @@ class Sink(Channel):
         super().__init__(-1)
         self.address = address
         self.lines: list[bytes] = []
-        self.done: i64 = 0  # of them, already taken
-        self.bytes: i64 = 0  # of all in the list, taken or not
+        self.done: i64 = 0  # lines at the beginning of the list that were taken already
+        self.bytes: i64 = 0  # of all lines in the list, taken or not
         self.dropped = 0
         self.full = False  # the target took no more
 
@@ -88,7 +88,7 @@ class Sink(Channel):
         return self.fd >= 0
 
     def ready(self, events: int) -> None:
-        """There is room again; which matters only to those who wait for it."""
+        """The socket takes more again; lines that wait are sent."""
         if self.full:
             self.flush()
 
@@ -221,7 +221,7 @@ class StreamSink(Sink):
     def __init__(self, address: AddressSpec) -> None:
         super().__init__(address)
         self.shared = address.port if address.port is not None else 1
-        self.rest = b""  # of a line that was taken in part; nothing may come between
+        self.rest = b""  # what is left of a line that was taken in part; nothing may come between
         self.chunk = CHUNK
         self.socket = False
         self.datagrams = False
@@ -254,7 +254,7 @@ class StreamSink(Sink):
         return ""
 
     def _reopen(self) -> None:
-        """The same file, with flags of our own."""
+        """Open the same file again, with flags of our own."""
         try:
             self.fd = os.open(
                 f"/proc/self/fd/{self.shared}", os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC | os.O_APPEND

@@ -25,7 +25,7 @@ HOSTNAME: Final = platform.node().encode()
 
 
 class LogLimits:
-    """What the global section bounds; build.py sets it."""
+    """Limits of log lines that the global section sets (log/build.py)."""
 
     def __init__(self) -> None:
         self.line = 1023  # bytes of a request line: tune.http.logurilen, less one
@@ -64,7 +64,7 @@ SERVER_ADDRESS: Final = ServerAddress(Family.SERVER_ADDRESS)
 REQUEST_LINE: Final = Key(Family.REQUEST_LINE)
 _NAME_BITS: Final = 12
 _NAMES: Final[dict[bytes, int]] = {}  # numbers of the names that lines showed: of the configuration, so not many
-_DATE_BITS: Final = 48  # of a wall clock in ms
+_DATE_BITS: Final = 48  # a wall clock in ms needs no more
 
 
 def _number(name: bytes) -> i64:
@@ -91,7 +91,7 @@ class FrontendName(Key):
 
 
 class BackendName(Key):
-    """Of %b."""
+    """The key of %b."""
 
     def __init__(self) -> None:
         super().__init__(Family.NAMES, _NAME_BITS)
@@ -105,7 +105,7 @@ class BackendName(Key):
 
 
 class ServerName(Key):
-    """Of %s."""
+    """The key of %s."""
 
     def __init__(self) -> None:
         super().__init__(Family.NAMES, _NAME_BITS)
@@ -120,7 +120,7 @@ class ServerName(Key):
 
 
 def letters_of(record: Record) -> i64:
-    """All four as one number."""
+    """The four termination letters (%tsc) as one number; -1: one of them is no ASCII letter."""
     cause: i64 = record.cause
     step: i64 = record.step
     third: i64 = record.cookie_request
@@ -131,7 +131,7 @@ def letters_of(record: Record) -> i64:
 
 
 class Letters(Key):
-    """Of %ts and %tsc."""
+    """The key of %ts and %tsc."""
 
     def __init__(self) -> None:
         super().__init__(Family.STATES, 28)
@@ -141,7 +141,7 @@ class Letters(Key):
 
 
 class NoRequestCookie(Key):
-    """Of %CC: only that there is none."""
+    """The key of %CC: 0 where there is no cookie. A captured one is no small number."""
 
     def __init__(self) -> None:
         super().__init__(Family.STATES)
@@ -151,7 +151,7 @@ class NoRequestCookie(Key):
 
 
 class NoResponseCookie(Key):
-    """Of %CS: only that there is none."""
+    """The key of %CS: 0 where there is no cookie. A captured one is no small number."""
 
     def __init__(self) -> None:
         super().__init__(Family.STATES)
@@ -161,7 +161,7 @@ class NoResponseCookie(Key):
 
 
 class NoRequestCaptures(Key):
-    """Of %hr and %hrl: only that there are none."""
+    """The key of %hr and %hrl: 0 where nothing is captured of requests."""
 
     def __init__(self) -> None:
         super().__init__(Family.CAPTURES)
@@ -171,7 +171,7 @@ class NoRequestCaptures(Key):
 
 
 class NoResponseCaptures(Key):
-    """Of %hs and %hsl: only that there are none."""
+    """The key of %hs and %hsl: 0 where nothing is captured of responses."""
 
     def __init__(self) -> None:
         super().__init__(Family.CAPTURES)
@@ -181,7 +181,7 @@ class NoResponseCaptures(Key):
 
 
 class AcceptDate(Key):
-    """Of %t and its kin."""
+    """The key of %t and the other tags of the date of the accept."""
 
     def __init__(self) -> None:
         super().__init__(Family.ACCEPT, _DATE_BITS)
@@ -191,7 +191,7 @@ class AcceptDate(Key):
 
 
 class RequestDate(Key):
-    """Of the kin of %tr: that of the request's first byte."""
+    """The key of %tr and the other tags of the date of the request's first byte."""
 
     def __init__(self) -> None:
         super().__init__(Family.REQUEST_DATE, _DATE_BITS)
@@ -214,7 +214,7 @@ class LocalRequestDate(Text):
 
 
 class FrontendBackendServer(CommonChain):
-    """ "%ft %b/%s": where there is a server, and all have their numbers."""
+    """The keys of "%ft %b/%s" in one go, where there is a server and each of the three names has its number."""
 
     def of(self, ctx: Context) -> i64:
         backend = ctx.backend
@@ -387,7 +387,7 @@ def termination_state(ctx: Context) -> bytes:
 
 @tag("tsc", TagKind.DATE, key=LETTERS)
 def termination_state_cookie(ctx: Context) -> bytes:
-    """The same, and what became of the persistence cookie."""
+    """Who ended the stream, in which state it was, and what became of the persistence cookie."""
     record = ctx.record
     return bytes((record.cause, record.step, record.cookie_request, record.cookie_response))
 

@@ -16,7 +16,7 @@ from pointsman.sample.record import Record
 from pointsman.sample.tag import number_tag
 
 TARPITTED: Final = 0x54  # "T", the second letter of the termination state (manual 8.5)
-BITS: Final = 12  # of a timer in the key of a line's piece: 4 s
+BITS: Final = 12  # that a timer has in the key of a line's piece: up to 4 s
 
 
 def _span(start: i64, end: i64) -> i64:

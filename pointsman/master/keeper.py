@@ -1,26 +1,27 @@
-"""The keeper of one generation: it forks the lanes and control, and replaces what dies.
+"""The keeper of one generation: it forks the lanes and control, and replaces a process that crashes or is killed.
 
     prepare (limits, sockets, logs, user) --> fork all --> all have begun: ready --> watch --> the end
                                                                                      |  ^
-                                                            a death: bury, wait? ----'--' fork
+                                             a process has ended: release, wait? ----'--' fork
 
 It runs no loop and no thread, so that a fork is always safe: it sleeps in sigtimedwait(2), with all signals blocked
 that mean something:
 
-    CHLD        somebody has died: his place in shared memory is tidied up, his successor is forked
-    INT, TERM   the end at once, of all; the keeper dies by that very signal, so that its parent can tell
+    CHLD        a process has ended: what it held in shared memory is released, and its successor is forked
+    INT, TERM   the end at once, of all; the keeper ends itself by that very signal, so that its parent can tell
     USR1        soft stop: the lanes finish what is at work (under hard-stop-after, each by itself), status 0
     TTOU, TTIN  pause and resume: passed on to the lanes
     HUP         the servers' states go to the log: passed on to control, as one of them is enough
     QUIT        passed on to all
     USR2        the master has something to say
 
-The children leave INT, which a terminal sends to the whole group, to the keeper: nobody is replaced while all end. If
-the keeper itself dies, the kernel sends USR1 to the lanes, which finish what they have, and TERM to control. One that
-is stuck then (it does not look at the signal in time, worker/process.py) ends by it, so that nobody holds the sockets
-who does not accept. While the keeper lives it looks for such processes itself (master/stuck.py).
+The children leave INT, which a terminal sends to the whole group, to the keeper: none is replaced while all end. If
+the keeper itself crashes or is killed, the kernel sends USR1 to the lanes, which finish what they have, and TERM to
+control. A process that is stuck then (it does not look at the signal in time, worker/process.py) ends by it, so that
+none holds the sockets without accepting. While the keeper runs it looks for such processes itself (master/stuck.py).
 
-Five deaths within ten seconds are no accident: from then on a successor has to wait a second, until there is peace.
+Five processes that end within ten seconds are no accident: from then on a successor has to wait a second, until fewer
+end.
 """
 
 import gc
@@ -55,8 +56,8 @@ _WATCHED: Final = (
     signal.SIGQUIT,
 )
 _ENDINGS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
-_MANY: Final = 5  # deaths
-_SPELL: Final = 10.0  # s
+_MANY: Final = 5  # processes that end within _SPELL: successors have to wait
+_SPELL: Final = 10.0  # s in which _MANY ends are too many
 _PAUSE: Final = 1.0  # s that a successor waits when there were many
 _LOOK: Final = 0.005  # s between two looks whether all have begun
 _PATIENCE: Final = 5.0  # s from TERM to KILL
@@ -72,9 +73,9 @@ class Keeper:
         self.plan = plan
         self.console = console
         self.channel = channel  # to the master, if there is one
-        self.places: dict[int, int] = {}  # who has which: pid -> lane; control's is the last
+        self.places: dict[int, int] = {}  # pid -> lane; control's is the last
         self.due: dict[int, float] = {}  # places that wait for a successor, and until when (monotonic s)
-        self.deaths: deque[float] = deque(maxlen=_MANY)
+        self.ends: deque[float] = deque(maxlen=_MANY)
         self.slow = False
         self.stopping = False
         self.paused = False
@@ -135,7 +136,7 @@ class Keeper:
         if not number:
             self._fork_due()
         elif number == signal.SIGCHLD:
-            self._bury()
+            self._replace_ended()
             self._fork_due()
         else:
             self._take(number)
@@ -183,7 +184,7 @@ class Keeper:
         self.stopping = True
         self.readiness.notifier.stopping()
         self.due.clear()
-        # While this process held the sockets, too, new connections would wait there for nobody.
+        # As long as this process holds the sockets too, new connections would wait in them, and none accepts them.
         self.generation.close_sockets()
         self._tell(signal.SIGUSR1)
         if self.plan.hard_stop_after:
@@ -232,7 +233,7 @@ class Keeper:
             )
 
     def _kill_obstinate(self) -> None:
-        """Those that hold a lock which this process could not have must not go on where they stand."""
+        """Processes that hold a lock which this one needed and could not get must not go on where they stand."""
         obstinate = self.generation.obstinate()
         for pid, place in self.places.items():
             if place in obstinate:
@@ -243,7 +244,7 @@ class Keeper:
         return "control" if place == self.control else f"lane {place + 1}"
 
     def _tell_where(self, pid: int, status: int) -> None:
-        """Of a process that a fault has ended, or that was stuck: where it stood."""
+        """Say where a process stood that a fault has ended, or that was stuck."""
         words = self.last_words.pop(pid, None)
         if words is None:
             return
@@ -254,17 +255,18 @@ class Keeper:
             if not self.console.silent:
                 print(told.decode("utf-8", "replace"), file=sys.stderr, flush=True)
 
-    # Births and deaths.
+    # Processes that have ended, and their successors.
 
     def _ended(self) -> list[tuple[int, int, int]]:
         """Children that have ended: pid, status, place (-1: it had none). All of them are struck off before anything
-        else is done: whoever ends this process meanwhile must not wait for one that is gone already."""
+        else is done: a signal that ends this process meanwhile must not wait for one that has ended already."""
         return [(pid, status, self.places.pop(pid, -1)) for pid, status in reap()]
 
-    def _bury(self) -> None:
+    def _replace_ended(self) -> None:
+        """What they held is released, and a successor is due at once or after a pause."""
         for pid, status, place in self._ended():
             if place < 0:
-                continue  # somebody's orphan, where this is the first process of a container
+                continue  # no child of ours: the first process of a container gets the children of others too
             self.generation.bury(place)
             self._kill_obstinate()
             self._tell_where(pid, status)
@@ -278,17 +280,17 @@ class Keeper:
                 self._was_it_meant_for_all()
 
     def _penalty(self) -> float:
-        """How long a successor has to wait, after one more death."""
+        """How long a successor has to wait, now that one more process has ended."""
         now = time.monotonic()
-        self.deaths.append(now)
-        if len(self.deaths) < _MANY or now - self.deaths[0] > _SPELL:
+        self.ends.append(now)
+        if len(self.ends) < _MANY or now - self.ends[0] > _SPELL:
             self.slow = False
             return 0.0
         if not self.slow:
             self.slow = True
             self._say(
                 ALERT,
-                f"{_MANY} processes have died within {_SPELL:.0f} seconds: from now on a successor starts "
+                f"{_MANY} processes have ended within {_SPELL:.0f} seconds: from now on a successor starts "
                 f"only after {_PAUSE:.0f} second.",
             )
         return _PAUSE

@@ -65,7 +65,7 @@ class Started:
         self.state = LOADING
         self.sockets: dict[str, int] = {}  # what it listens on; the descriptors are the master's
         self.failure = ""
-        self.reloads = 0  # that it has survived
+        self.reloads = 0  # how many reloads the generation has outlasted
         self.survives = False  # no-exit-on-failure
         self.max_reloads = 0
 
@@ -78,7 +78,7 @@ class Master:
         self.environment = {name: value for name, value in environment.items() if name not in (VARIABLE, MARK, BECOME)}
         self.generations: list[Started] = []
         self.number = 0
-        self.sockets: dict[str, int] = {}  # of the generation that is current
+        self.sockets: dict[str, int] = {}  # listening sockets of the current generation
         self.asked_again = False  # a reload was asked for during a reload
         self.served = False  # a generation has begun
         self.stopping = False
@@ -151,7 +151,7 @@ class Master:
         for pid, status in reap():
             for one in [one for one in self.generations if one.pid == pid]:
                 self._hear(one)
-                self._buried(one, status)
+                self._forget_ended(one, status)
 
     def _tell_all(self, number: int) -> None:
         for one in self.generations:
@@ -191,7 +191,7 @@ class Master:
     def _loaded(self, one: Started, daemon: bool, pidfile: str) -> None:
         """Its configuration is good: let it begin."""
         if self.number == 1 and daemon and not (self.background or self.options.notify):
-            one.channel.close()  # it ends, nothing has happened yet
+            one.channel.close()  # its keeper reads the end, and ends before it has opened anything
             self.generations.clear()
             self._restart_in_background()
             return
@@ -206,7 +206,7 @@ class Master:
         one.channel.send("go", str(int(self.background)))
 
     def _ready(self, one: Started) -> None:
-        """It accepts: the former one may finish."""
+        """The new generation accepts: the former one may finish."""
         one.state = CURRENT
         self.served = True
         self.quiet = False
@@ -239,7 +239,7 @@ class Master:
             self.asked_again = False
             self._reload()
 
-    def _buried(self, one: Started, status: int) -> None:
+    def _forget_ended(self, one: Started, status: int) -> None:
         """A keeper has ended; that its lanes go with it is the kernel's care."""
         self.generations.remove(one)
         one.channel.close()

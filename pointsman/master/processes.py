@@ -41,7 +41,7 @@ def follow_parent(parent: int, number: signal.Signals) -> None:
 
 
 def exit_code(status: int) -> int:
-    """Of a status of waitpid(2), as shells count: 128 and the signal's number where one ended it."""
+    """The exit status, from waitpid(2)'s, as shells count: 128 and the signal's number where one ended the process."""
     code = os.waitstatus_to_exitcode(status)
     return 128 - code if code < 0 else code
 

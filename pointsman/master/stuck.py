@@ -1,9 +1,9 @@
 """Which of a generation's processes do not turn any more, and where they stand: in an endless computation, in a call.
 
 Each process notes once a second that its loop has turned (stream/share.py). The keeper looks about as often. One whose
-note is older than `pointsman-lane-timeout` is killed: it serves nobody, but holds connections, locks and slots. Where
-others wait for a lock that it holds, this takes a second or two, whatever the timeout is (core/arena.py). One that does
-not even begin to turn is given as long from its fork, and not less than `STARTING`.
+note is older than `pointsman-lane-timeout` is killed: it serves no request, but holds connections, locks and slots.
+Where other processes wait for a lock that it holds, this takes a second or two, whatever the timeout is
+(core/arena.py). One that does not even begin to turn is given as long from its fork, and not less than `STARTING`.
 
 While the keeper itself did not run (a machine that was suspended, a container that was frozen), neither did the
 others: what it overslept does not count.
@@ -79,8 +79,8 @@ class Watch:
     def __init__(self, limit: float) -> None:
         self.limit = limit
         self.looked = self.calm = time.monotonic()  # the last look; since when everything ran
-        self.births: dict[int, float] = {}  # when each process was forked
-        self.doomed: dict[int, float] = {}  # who got ABRT, and when KILL follows
+        self.forked: dict[int, float] = {}  # when each process was forked
+        self.doomed: dict[int, float] = {}  # the processes that got ABRT, and when KILL follows
 
     def wait(self, seconds: float) -> float:
         """How long the keeper may sleep, which otherwise had nothing to do for so long."""
@@ -88,7 +88,7 @@ class Watch:
 
     def born(self, pid: int) -> None:
         """That process has been forked."""
-        self.births[pid] = time.monotonic()
+        self.forked[pid] = time.monotonic()
 
     def patience(self, begun: bool, in_the_way: bool) -> float:
         """Seconds without a turn, of a process that has turned before or of one that starts; 0: for ever."""
@@ -110,11 +110,11 @@ class Watch:
             if now >= kill_at and pid in turns:
                 tell(pid, signal.SIGKILL)
         self.doomed = {pid: kill_at for pid, kill_at in self.doomed.items() if pid in turns}
-        self.births = {pid: birth for pid, birth in self.births.items() if pid in turns}
+        self.forked = {pid: birth for pid, birth in self.forked.items() if pid in turns}
         stuck: list[int] = []
         for pid, turned in turns.items():
             limit = self.patience(turned > 0, pid in in_the_way)
-            since = max(turned or self.births[pid], self.calm)
+            since = max(turned or self.forked[pid], self.calm)
             if limit and now - since > limit + _NOTED and pid not in self.doomed:
                 stuck.append(pid)
         for pid in stuck:

@@ -116,7 +116,7 @@ class Reactor:
         self.hooks: list[Hook] = []
         self.pulse = Hook()  # told now and then that there are turns; not among the hooks, which cost more each turn
         self.pipe = Pipe()
-        self.open = 0  # channels
+        self.open = 0  # channels that are watched
         self.busy = False  # the last turn had events
         self.stays = True  # where it is nested; with several lanes it would take connections from those that sleep
         self.running = True

@@ -28,7 +28,7 @@ _SIZE: Final = 0
 _DATA: Final = 1
 _CRLF: Final = 2
 _TRAILER: Final = 3
-_DIGITS: Final = 13  # of a chunk's size, without zeros in front: 14 and more are refused, whatever they are
+_DIGITS: Final = 13  # a chunk's size of more digits, without zeros in front, is refused whatever it is
 _LINE: Final = LIMIT  # bytes of a size line with its extensions
 # Framing and routing cannot be said behind the body (RFC 9110 6.5.1).
 _NOT_TRAILERS: Final = frozenset((b"content-length", b"transfer-encoding", b"host"))
@@ -47,7 +47,7 @@ class Body:
         self._state = _SIZE
         self._held = b""  # an incomplete line
         self._lines: list[bytes] = []  # of the trailer section, folds joined
-        self._weight = 0  # bytes of it
+        self._weight = 0  # bytes of the trailer section
 
     def begin(self, kind: int, length: int) -> None:
         """A new message. `length` is for SIZED."""

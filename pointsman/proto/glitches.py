@@ -15,7 +15,7 @@ from pointsman.proto.tokens import NAMES, TARGETS, TEXT
 
 
 def count_glitches(block: bytes, is_request: bool) -> int:
-    """Those of one whole head, as it was received."""
+    """How many glitches one whole head has, as it was received."""
     found = 0
     names: list[bytes] = []
     lines = block.split(b"\n")[:-1]

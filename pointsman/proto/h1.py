@@ -54,14 +54,14 @@ REQUEST_TOO_LARGE: Final = "request head too large"
 RESPONSE_TOO_LARGE: Final = "response head too large"
 LIMIT: Final = 15_360  # bytes of a head: tune.bufsize less tune.maxrewrite
 FIELDS: Final = 100  # tune.http.maxhdr counts the first line too
-_DIGITS: Final = 20  # of 2^64 - 1
+_DIGITS: Final = 20  # 2^64 - 1 has no more
 _LARGEST: Final = 1 << 64
 SECRET: Final = frozenset((b"authorization", b"proxy-authorization"))  # never remembered beyond their connection
 _HTTP2: Final = frozenset((b"h2", b"h2c"))
 _SWITCHES: Final = frozenset((b"upgrade", b"http2-settings"))  # what Connection names for an upgrade
 _KEY: Final = 24  # a WebSocket's key: 16 bytes in base64 (RFC 6455 4.1)
 _METHODS: Final = frozenset((b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"OPTIONS", b"PATCH", b"CONNECT"))
-# Of HTTP/1.0 (manual 3.1, h1-accept-payload-with-any-method)
+# In HTTP/1.0 these may not have a body (manual 3.1, h1-accept-payload-with-any-method).
 _BODILESS: Final = frozenset((b"GET", b"HEAD", b"DELETE"))
 
 
@@ -141,7 +141,7 @@ def _hopeless(data: bytes, start: int, known: int, is_request: bool) -> None:
 
 
 def _is_line(raw: bytes) -> bool:
-    """It may be taken as it is: not empty, no fold, no stray control."""
+    """The line may be taken as it is: it is not empty, no fold, and has no stray control character."""
     return len(raw) > 0 and raw[0] != 0x20 and raw[0] != 0x09 and raw.translate(CLEAN) == raw
 
 
@@ -161,7 +161,7 @@ def _lines(block: bytes, hint: list[Field], start: bytes, strict: bool) -> list[
 
 
 def _mend(block: bytes, strict: bool) -> list[bytes]:
-    """The same for heads with empty lines before them, bare LFs or folds: each byte of a line's end that was folded
+    """The lines of a head that has empty lines before it, bare LFs or folds: each byte of a line's end that was folded
     becomes a space (RFC 9112 5.2)."""
     block = block[_first(block) :]
     if block.find(b"\0") >= 0:
@@ -259,7 +259,7 @@ def _as_received(head: Head, raws: list[bytes], earlier: Head | None) -> None:
 
 
 def _canonical(one: Field, value: bytes) -> Field:
-    """The same line with its value in plain words."""
+    """The field with its value in canonical form (one number, "chunked", "trailers"), its received line kept."""
     if one.value == value:
         return one
     made = Field(one.name, value, one.kind)
@@ -354,7 +354,7 @@ def _codings(value: bytes) -> None:
 
 
 def _chunked(head: Head, codings: list[bytes], unsafe: bool) -> None:
-    """There is a Transfer-Encoding."""
+    """Note what Transfer-Encoding says about the body (RFC 9112 6.1)."""
     if not unsafe:
         _codings(b",".join(codings))
     elif without_codings(codings):
@@ -419,7 +419,7 @@ def parse_request(
 
 
 def is_secret(head: Request) -> bool:
-    """It carries credentials: not to be kept beyond its connection."""
+    """The head carries credentials: nothing of it may be kept beyond its connection."""
     for one in head.fields:
         if one.name in SECRET:
             return True
@@ -518,7 +518,7 @@ def _response(
     else:
         _status_line(head, raws[0])
     _parse_fields(head, raws, strict, max_fields, False, hint, memory, lax)
-    if head.chunked and head.minor == 0:  # whoever is next may not know where it ends (RFC 9112 6.1)
+    if head.chunked and head.minor == 0:  # the next hop may not know where the body ends (RFC 9112 6.1)
         head.close = True
         head.close_after = True
     elif head.close_after:  # two framings: what follows on this server connection is not to be trusted
@@ -541,7 +541,7 @@ def check_switch(request: Request, response: Response, unsafe: bool = False) -> 
 
 
 def _version(version: bytes, strict: bool) -> int:
-    """Of HTTP/1.x: later than 1.1 is 1.1, earlier is 1.0 (RFC 9110 2.5)."""
+    """The x of HTTP/1.x: a later version than 1.1 is taken for 1.1, an earlier one for 1.0 (RFC 9110 2.5)."""
     if len(version) != 8 or not version.startswith(b"HTTP/") or version[6] != 0x2E:
         raise ProtocolError("invalid HTTP version")
     major = version[5] - 0x30
@@ -591,7 +591,7 @@ def _request_line(head: Request, raw: bytes, strict: bool, unsafe: bool = False)
 
 
 def _odd_status_line(head: Response, raw: bytes) -> None:
-    """The same with another version, or a status of more digits."""
+    """A status line with another version than HTTP/1.0 and 1.1, or a status of more digits."""
     version, _, rest = raw.replace(b"\t", b" ").partition(b" ")
     if version != b"HTTP/1.1":
         try:

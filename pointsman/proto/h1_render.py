@@ -73,7 +73,7 @@ class _Fields:
         self.framed = False
         self.upgrade = False  # Connection names it
         self.out: list[bytes] = [b""]  # the first line's place, then what comes behind it
-        self.fields: list[Field] = []  # all of them
+        self.fields: list[Field] = []  # all fields of the head
 
     def add(self, fields: list[Field]) -> None:
         self.fields = fields
@@ -132,7 +132,7 @@ class _Fields:
             self.out.append(b"\r\nconnection: %b" % encoded(b",".join(kept) if changed else value))
 
     def _switches(self) -> bool:
-        """There is an Upgrade, too."""
+        """There is an Upgrade field too, so that Connection: upgrade goes on."""
         for one in self.fields:
             if one.kind == UPGRADE:
                 return True
@@ -267,7 +267,7 @@ def _strict_fields(fields: list[Field], upgrade: bool) -> list[Field]:
     for one in fields:
         if one.kind == CONNECTION:
             named.update(tokens(one.value))
-    # Whoever names these in Connection wants to take the body's framing or its routing from the next hop.
+    # A sender that names these in Connection wants to take the body's framing or its routing from the next hop.
     named -= {b"content-length", b"transfer-encoding", b"host"}
     if upgrade:
         named.discard(b"upgrade")

@@ -9,7 +9,8 @@ from typing import Final
 
 from mypy_extensions import mypyc_attr
 
-PLAIN: Final = 0  # kinds of field: what framing and connections depend on
+# Kinds of field. Framing, routing or the connection depend on all of them but PLAIN.
+PLAIN: Final = 0
 LENGTH: Final = 1
 CODING: Final = 2
 HOST: Final = 3
@@ -94,11 +95,11 @@ class Shape:
     """Which lines of a connection's heads stay the same from one to the next, as shape.py finds it."""
 
     def __init__(self, places: list[int], runs: list[bytes], last: bytes, names: dict[bytes, int]) -> None:
-        self.places = places  # of the lines that vary
+        self.places = places  # where the lines that vary stand
         self.runs = runs  # what stands before the value of each of them, from the CRLF of the line before
         self.last = last  # what stands behind them, up to the end of the head
-        self.names = names  # of all lines: its place, or SEVERAL
-        self.end = 0  # of the head that matched last; 0: none did
+        self.names = names  # each field name: the place of its line, or SEVERAL
+        self.end = 0  # where the head that matched last ends; 0: none did
         self.method = b""  # what rules may edit of a head that serves as model: as it was received
         self.host: bytes | None = None  # where its line does not vary
         self.expects_continue = False
@@ -121,7 +122,7 @@ class Head:
     follow edits (content-length and transfer-encoding cannot be edited into lies)."""
 
     def __init__(self) -> None:
-        self.minor = 1  # of HTTP/1.x as received
+        self.minor = 1  # the x of HTTP/1.x, as received
         self.fields: list[Field] = []
         self.length = -1  # Content-Length; -1: none
         self.chunked = False  # the body has its own end marks
@@ -133,7 +134,7 @@ class Head:
         self.line = b""  # the start line as received
         self.version = b""  # where it is none of HTTP's (proto/unsafe.py): then that goes on
         self.lines = _NO_LINES  # `fields` as they were received, if each stands for one line; else empty
-        self.values = _NO_VALUES  # of those that vary, if it has a shape, in the order of its places
+        self.values = _NO_VALUES  # of the lines that vary, in the order of the shape's places, if it has a shape
         self.shape: Shape | None = None  # which lines vary from one head of its connection to the next
 
     def get(self, name: bytes) -> bytes | None:
@@ -146,8 +147,8 @@ class Head:
 
 @mypyc_attr(free_list_len=1)
 class Request(Head):
-    """A request's head. `uri` is the target as received, until a rule rewrites it; `body_unknown` never occurs: a
-    request without length and coding has no body."""
+    """A request's head. `uri` is the target as received, until a rule rewrites it. A request with neither
+    Content-Length nor Transfer-Encoding has no body (RFC 9112 6.3)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -184,4 +185,4 @@ class Response(Head):
         self.status = 0
         self.reason = b""
         self.empty = False  # it has no body, whatever its fields say
-        self.digits = b""  # of the status, where they are more than three (proto/unsafe.py)
+        self.digits = b""  # the status as received, where it has more than three digits (proto/unsafe.py)

@@ -26,11 +26,11 @@ NETNS: Final = 0x30
 SIGNATURE: Final = b"\r\n\r\n\0\r\nQUIT\n"
 _WORD: Final = b"PROXY "
 _LONGEST: Final = 107  # bytes of a version 1 line with its CR LF (section 2.1)
-_LARGEST: Final = 16_384  # of a version 2 header: as much as a buffer holds (tune.bufsize)
+_LARGEST: Final = 16_384  # bytes of a version 2 header: as much as a buffer holds (tune.bufsize)
 _FIXED: Final = 16  # bytes of version 2 before the addresses
 _UNIQUE: Final = 128  # bytes of a unique ID at most (section 2.2.5)
 _SIZES: Final = {0x0: 0, 0x1: 12, 0x2: 36, 0x3: 216}  # bytes of addresses by family
-_PATH: Final = 108  # of an AF_UNIX address
+_PATH: Final = 108  # bytes of an AF_UNIX address
 _MAPPED: Final = b"\0" * 10 + b"\xff\xff"  # an IPv4 address among IPv6 ones (RFC 4291 2.5.5.2)
 
 

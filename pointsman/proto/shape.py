@@ -19,7 +19,7 @@ from pointsman.proto.message import HOST, LENGTH, PLAIN, SEVERAL, Field, Head, R
 from pointsman.proto.tokens import PLAIN_HOSTS, PLAIN_TARGETS
 
 MOST: Final = 16  # lines that may vary
-_DIGITS: Final = 15  # of a Content-Length that is not looked at more closely
+_DIGITS: Final = 15  # a Content-Length of no more digits is not looked at more closely
 _VARY: Final = (PLAIN, HOST, LENGTH)
 _cut: Final = cut.cut
 
@@ -40,7 +40,7 @@ def find_shape(head: Head, earlier: Head) -> None:
         other = earlier.lines[place]
         kind = line.kind
         if not line.raw:
-            return  # it was mended
+            return  # the head was mended: its lines are not as they came
         names[line.name] = SEVERAL if line.name in names else place
         if (line is other or line.raw == other.raw) and place not in varied:
             run.append(line.raw)
@@ -149,7 +149,7 @@ def shaped_request(data: bytes, model: Request, limit: int) -> Request | None:
 
 
 def shaped_response(data: bytes, model: Response, limit: int) -> Response | None:
-    """The same for a response."""
+    """A response's head by the shape of the one before it, as shaped_request does for requests."""
     shape = model.shape
     line = model.line
     if shape is None or not data.startswith(line):

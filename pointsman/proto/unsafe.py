@@ -11,7 +11,7 @@ from pointsman.proto.tokens import NAMES
 
 UNSAFE: Final = 1 << 8  # a bit of `lax`
 _VERSION: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789./"
-_LARGEST: Final = 65_535  # of a status: it fits in 16 bits
+_LARGEST: Final = 65_535  # the largest status: it fits in 16 bits
 # A target's bytes: no blank, no control, but a fragment and what is above 127.
 ODD_TARGETS: Final = bytes([c if 0x20 < c != 0x7F else c ^ 1 for c in range(256)])
 
@@ -58,7 +58,7 @@ def unsafe_lines(block: bytes) -> list[bytes]:
 
 
 def is_odd_target(target: bytes) -> bool:
-    """It may stand in a request's line."""
+    """The target may stand in a request's line, although it has bytes that no URI may have."""
     return target.translate(ODD_TARGETS) == target
 
 

@@ -40,4 +40,4 @@ class Buffer:
         self.reserve = reserve  # tune.maxrewrite: what is free of it, at least, when a message comes
 
 
-ENDLESS: Final = Buffer(1 << 40, 1 << 40)  # of contexts that belong to no connection
+ENDLESS: Final = Buffer(1 << 40, 1 << 40)  # for contexts that belong to no connection: nothing is too large

@@ -77,8 +77,8 @@ class SetHeader(HeaderAction):
         return CONTINUE
 
     def _closely(self, context: Context, head: Head, fields: list[Field], made: Field) -> int:
-        """There may be too little room. The fields that it replaces are gone in any case, as in the peer program, and
-        take a part of their place up to the next rewrite."""
+        """Write the field where the buffer may have too little room. The fields that it replaces are gone in any case,
+        as with HAProxy, and still take a part of their room up to the next rewrite."""
         gaps = PIECE * (len(head.fields) - len(fields))
         head.fields = fields
         if not take(context, head, gaps + PIECE + len(made.name) + len(made.blanks or made.value)):

@@ -71,7 +71,7 @@ def _rules(rule_set: int) -> Callable[[Args], Rule]:
 
 
 def _look_at_condition(args: Args, where: Where) -> None:
-    """Of a rule whose action is none: a mistake in its condition is told in the same run."""
+    """Parse the condition of a rule whose action is invalid, so that its mistakes are told in the same run."""
     for index in range(len(args.words) - 1, args.index - 1, -1):
         if args.words[index].text in ("if", "unless"):
             try:

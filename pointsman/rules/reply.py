@@ -20,7 +20,7 @@ MOVED: Final = {
     303: b"See Other",
     307: b"Temporary Redirect",
     308: b"Permanent Redirect",
-}  # those of redirections
+}  # the statuses of redirections
 
 
 class Challenge:
@@ -49,7 +49,7 @@ class Reply:
         self.close = False  # the connection is closed behind it, whatever the client wants
 
     def challenging(self, challenge: Challenge) -> "Reply":
-        """The same with the challenge as its only one."""
+        """This reply with the challenge as its only one."""
         fields = [one for one in self.fields if one[0] != challenge.name]
         made = Reply(self.status, [*fields, (challenge.name, challenge.value)], self.body, self.reason)
         made.logged = self.logged

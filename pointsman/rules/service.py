@@ -19,7 +19,8 @@ from pointsman.rules.reply import Served
 from pointsman.sample.context import Context
 from pointsman.sample.types import Reads, Writes
 
-Ask = Callable[[str, Mapping[str, str]], int]  # who shall write, and what about: a descriptor; -1: nobody is there
+# From the name of a writer and what it is to write about to a descriptor; -1: there is no such writer.
+Ask = Callable[[str, Mapping[str, str]], int]
 
 
 class HttpService:

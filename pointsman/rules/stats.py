@@ -30,7 +30,7 @@ class StatsRule(Setting):
     """A `stats http-request` line: the first that holds is final. No condition: it holds."""
 
     verdict: str
-    realm: str  # of auth; "": the page's
+    realm: str  # that `auth` names; "": the page's
     condition: Condition | None
     negated: bool
     many: ClassVar[bool] = True
@@ -65,7 +65,7 @@ def parse_stats_http_request(args: Args) -> StatsRule:
 
 
 def conditions(section: Section) -> list[Condition]:
-    """All of them, for the names that they refer to."""
+    """All conditions of these lines, for the names that they refer to."""
     found: list[Condition] = [line.condition for line in section.all(StatsAdmin)]
     return found + [line.condition for line in section.all(StatsRule) if line.condition is not None]
 

@@ -367,7 +367,7 @@ class _Flags:
         self.nocase = False
         self.resolve = True
         self.identity = 0
-        self.ended = False  # by "--"
+        self.ended = False  # "--" has ended the flags
         self.map = False
         self.files: list[File] = []
 
@@ -420,7 +420,7 @@ class _Flags:
         return self.words[self.index - 1]
 
     def all_patterns(self, numbers: bool) -> list[Pattern]:
-        """Those of the line; an operator holds for the numbers behind it."""
+        """The patterns that stand on the line; an operator holds for the numbers behind it."""
         found: list[Pattern] = []
         operator = "eq"
         for word in self.words[self.index :]:

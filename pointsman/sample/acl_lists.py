@@ -117,7 +117,7 @@ class Patterns:
 
     @property
     def texts(self) -> list[str]:
-        """All of them: those of files as they are now, those of the line as they were written."""
+        """All patterns: those of files as they are now, those of the line as they were written."""
         of_files = [entry.key for file in self._files for entry in file.reference.entries()]
         return [*of_files, *[pattern.text for pattern in self._line]]
 

@@ -71,7 +71,7 @@ def address_text(value: Value) -> bytes | None:
 
 
 def _address_to_int(value: Value) -> Value | None:
-    """Of IPv4 alone."""
+    """An IPv4 address as a number; other addresses have none (manual 7.3.1)."""
     assert isinstance(value, bytes)
     return int.from_bytes(value, "big") if len(value) == 4 else None
 

@@ -26,7 +26,7 @@ class Term:
         self.name = name
         self.acls = list(acls)
         self.negated = negated
-        self.usable = self.acls  # those whose samples exist where the condition stands; the others never match
+        self.usable = self.acls  # ACLs whose samples exist where the condition stands; the others never match
 
     def test(self, ctx: Context) -> bool:
         for acl in self.usable:
@@ -116,7 +116,7 @@ class _ConditionParser:
         self.words = words
         self.acls = acls
         self.alternatives: list[list[Term]] = []
-        self.places: dict[int, Word] = {}  # of terms
+        self.places: dict[int, Word] = {}  # where each term stands
         self.findings: list[Finding] = []
 
     def run(self) -> None:

@@ -22,7 +22,7 @@ class Names:
     def __init__(self) -> None:
         self.frontends: dict[bytes, ProxyFacts] = {}
         self.backends: dict[bytes, ProxyFacts] = {}
-        self.process: Counters | None = None  # of all of them together
+        self.process: Counters | None = None  # of the process as a whole
 
 
 Variables = dict[bytes, Value | None]  # None: it is there, but not set
@@ -37,7 +37,7 @@ class ProxyFacts:
         self.spot: i64 = -1  # its name's number for log lines; -1: none yet
         self.number = number  # `id`, by default its position from 2 on (frontends and backends count together)
         self.http = http
-        self.default_backend_name = b""  # of a frontend; b"": it names none
+        self.default_backend_name = b""  # what default_backend names; b"": nothing
         self.counters = Counters(arena)
         self.step = self.counters.step  # what every exchange calls, without a look-up each time
         self.climb = self.counters.climb
@@ -138,7 +138,7 @@ class Context:
         self.response_captures: list[bytes] = []
         self.request_capture_sizes: list[int] = []  # the most bytes that a slot keeps
         self.response_capture_sizes: list[int] = []
-        self.variables: Variables = {}  # of this exchange (manual 2.8)
+        self.variables: Variables = {}  # of scopes txn, req and res (manual 2.8)
         self.server_glitches = 0  # of the server's connection so far; see WISHES.glitches
         self.charge = 0  # what `variables` take, where that is limited (variable_limits.py)
         self.responding = False  # a server was tried, or the answer is ours: no more variables of the request

@@ -64,7 +64,7 @@ class Expression:
 
     @property
     def constant(self) -> bool:
-        """It always yields the same."""
+        """Whether the expression always yields the same value."""
         return self.reads == 0
 
     def get(self, ctx: Context) -> Value | None:
@@ -75,7 +75,7 @@ class Expression:
         return through(self.steps, ctx, value)
 
     def get_bytes(self, ctx: Context) -> bytes | None:
-        """The same as a string."""
+        """The sample, cast to a string."""
         value = self.source.get(ctx)
         if value is None:
             return None

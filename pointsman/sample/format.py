@@ -118,7 +118,7 @@ class Format:
         return True
 
     def _take_constant(self) -> None:
-        """It is nothing but text, as most formats of rules are: one piece serves all uses."""
+        """Where the format is nothing but text, as most formats of rules are, one piece serves all uses."""
         self.constant = encode("".join([item.literal for item in self.items]))
         self.http = []
         self.line = Constant(self.constant)
@@ -137,7 +137,7 @@ class Format:
         return self.line.text(ctx)
 
     def render_log_plainly(self, ctx: Context) -> bytes:
-        """The same, piece by piece and without any memory."""
+        """A log line made piece by piece, without what render_log remembers: tests compare both."""
         return _joined(self.constant, self.log_pieces, ctx)
 
 

@@ -15,22 +15,23 @@ from mypy_extensions import i64
 from pointsman.core.address import NetAddress
 from pointsman.sample.context import Context
 
-KEY_BITS: Final = 61  # of a key of several tags: it stays a native number
-SMALL: Final = 1024
+KEY_BITS: Final = 61  # the keys of several tags together have no more bits than a native number holds
+SMALL: Final = 1024  # numbers below have their digits ready
 DIGITS: Final = [b"%d" % number for number in range(SMALL)]
 
 
 class Family(IntEnum):
-    """Which tags share a key. Those from SOURCE on are decided by one thing each, which is no small number."""
+    """Which tags can share a key. From SOURCE on a family has no number: its text is remembered with the one object (an
+    address, a line) from which it is made."""
 
     NONE = 0
-    NAMES = 1  # of frontend, backend, server
+    NAMES = 1  # the names of frontend, backend and server
     TIMES = 2  # timers
     STATES = 3  # status, sizes, letters
     COUNTS = 4  # connections, queues, retries
     CAPTURES = 5  # captured headers, if there are none
     ACCEPT = 6  # the date of the accept: the key is a date in ms, only the last text is remembered
-    REQUEST_DATE = 7  # the same of the request
+    REQUEST_DATE = 7  # the date of the request: its key is a date in ms as well
     SOURCE = 8  # addresses: the text is remembered with the address
     DESTINATION = 9
     SERVER_SOURCE = 10
@@ -39,7 +40,7 @@ class Family(IntEnum):
 
 
 class Key:
-    """`bits`: how many the number has at most."""
+    """What decides the text of one tag. `bits`: how many its number has at most."""
 
     def __init__(self, family: Family, bits: int = 0) -> None:
         self.family = int(family)
@@ -62,7 +63,7 @@ class Text(Key):
 
 
 class AddressKey(Key):
-    """Of tags that show an address, or its port."""
+    """The key of a tag that shows an address, or its port."""
 
     def address(self, ctx: Context) -> NetAddress | None:
         raise NotImplementedError

@@ -25,7 +25,7 @@ HEADER: Final = 1
 LOG: Final = 2
 
 FEW: Final = 64  # texts that a group may remember, to begin with
-KEPT: Final = 4096  # and at last
+KEPT: Final = 4096  # and in the end at most these
 ONE_THING: Final = int(Family.ACCEPT)  # families from here on have one key for all of their tags
 
 

@@ -58,7 +58,7 @@ class Record:
         self.first = True  # the first exchange of its connection
         self.stand_in = b"<NOSRV>"  # %s where no server was chosen; "<STATS>" when the statistics answered
         self.request_cookie: bytes | None = None  # captured "name=value" (%CC)
-        self.response_cookie: bytes | None = None  # the same of the response (%CS)
+        self.response_cookie: bytes | None = None  # the cookie captured of the response (%CS)
         self.level = UNSET  # what set-log-level asked for: 0 (emerg) to 7 (debug), or SILENT
         self.origin = b"txn_close"  # %OG: where in its life the line is written
 

@@ -45,7 +45,7 @@ class Source:
         raise NotImplementedError
 
     def values(self, ctx: Context) -> list[Value]:
-        """All of them, in their order."""
+        """All values, in their order."""
         value = self.get(ctx)
         return [] if value is None else [value]
 
@@ -117,7 +117,7 @@ def through(steps: list[ConverterStep], ctx: Context, value: Value) -> Value | N
 
 
 def turned(steps: list[Pure], value: Value) -> Value | None:
-    """The same, where no step asks the exchange."""
+    """The value after these converters, none of which asks the exchange."""
     found: Value | None = value
     for step in steps:
         if found is None:

@@ -33,7 +33,7 @@ class Packed(bytes):
 
 
 class Binary(bytes):
-    """The same for binary data."""
+    """Binary data, told from a string by its type."""
 
 
 class Reads(IntFlag):

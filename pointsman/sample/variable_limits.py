@@ -19,8 +19,8 @@ class VariableLimits:
     """In bytes; 0: none."""
 
     def __init__(self) -> None:
-        self.on = False  # there is any
-        self.used = 0  # of connections and exchanges of this lane
+        self.on = False  # there is any limit
+        self.used = 0  # by the variables of this lane's connections and exchanges
         self.set(0, 0, 0, 0, 0)
 
     def set(self, overall: int, process: int, session: int, exchange: int, message: int) -> None:

@@ -23,7 +23,7 @@ from pointsman.sample.variable_limits import LIMITS
 from pointsman.tables.changes import CHANGES, Change, Follower, text
 
 SCOPES: Final = ("proc", "sess", "txn", "req", "res", "check")
-PARENTS: Final = ("psess", "ptxn", "preq", "pres")  # of a parent stream, which nothing here has
+PARENTS: Final = ("psess", "ptxn", "preq", "pres")  # scopes of a parent stream, which no stream has yet
 NAME: Final = re.compile(r"[A-Za-z0-9_.]*", re.ASCII)
 CONDITIONS: Final = ("ifexists", "ifnotexists", "ifempty", "ifnotempty", "ifset", "ifnotset", "ifgt", "iflt")
 PROCESS: Final[Variables] = {}  # the scope proc
@@ -149,7 +149,7 @@ def assign(variable: Variable, checks: Sequence[Check], ctx: Context, value: Val
 
 
 def _share(key: bytes, value: Value | None) -> None:
-    """This lane has changed a variable of the process: the others shall have the same."""
+    """Have the other lanes make the change of a variable of the process that this one has made."""
     if CHANGES.outbox is not None:
         CHANGES.outbox(process_change(key, value))
 
@@ -158,7 +158,7 @@ _KINDS: Final[dict[str, type[bytes]]] = {"str": bytes, "addr": Packed, "bin": Bi
 
 
 def process_change(key: bytes, value: Value | None) -> Change:
-    """That a variable of the process has this value: ["var", name, type, value]."""
+    """The change that gives a variable of the process this value: ["var", name, type, value]."""
     name = key.decode("latin-1")
     if value is None:
         return ["var", name, "", None]

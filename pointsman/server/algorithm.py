@@ -1,7 +1,7 @@
 """What an algorithm is: it knows the servers that may be used now and picks one for a stream.
 
 A Backend gives it the usable servers (`rebuild`) whenever a weight or a state changes, so a pick neither asks for
-states nor walks over dead servers. It never blocks and never fails: None means that there is nobody.
+states nor walks over servers that are down. It never blocks and never fails: None means that there is no server.
 """
 
 from collections.abc import Collection

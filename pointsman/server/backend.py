@@ -41,8 +41,9 @@ class LiveServer(Server):
         self.dial = dial
         self.pool = Pool(self)
         self.queue = Queue(backend.arena)
-        self.model: Response | None = None  # the first one of the last new connection: for its shape
-        self.first_raw = b""  # its bytes
+        # The first response on the newest connection: later ones are read by its shape. `first_raw`: its bytes.
+        self.model: Response | None = None
+        self.first_raw = b""
         self.max_reuse = -1  # exchanges of a connection behind its first; -1: no limit
         self.kept: Kept | None = None  # the last answer (stream/outcome.py)
         self.speaker: Speaker = RAW  # what is spoken on its connections
@@ -151,8 +152,8 @@ class Backend(ProxyFacts):
     def _somebody_waits(self) -> bool:
         """In any lane, or for this one to take up what it was granted.
 
-        Its own waiters are asked, not only the cells: who died while it granted something to one of them may have taken
-        that one out of the cells already.
+        Its own waiters are asked, not only the cells: a lane that crashed while it granted something to one of them may
+        have taken that one out of the cells already.
         """
         if self.queue.waiters or len(self.queue) or self.grants.waiting_for(self.arena.lane):
             return True
@@ -169,7 +170,7 @@ class Backend(ProxyFacts):
             self._locked(self._share_out)
 
     def _dismiss(self, server: LiveServer) -> None:
-        """Whoever waits for a server that takes nothing any more chooses again."""
+        """Have those that wait for a server which takes nothing any more choose again."""
         for waiter in list(server.queue.waiters.values()):
             server.queue.leave(waiter)
             waiter.requeue()
@@ -329,16 +330,16 @@ class Backend(ProxyFacts):
         return place[0]
 
     def stop_waiting(self, waiter: Waiter) -> None:
-        """It leaves its queue: its time is up, or its client has gone."""
+        """Take a waiter out of its queue: its time is up, or its client has left."""
         queue = waiter.queue
         if queue is not None:
             self._locked(lambda: queue.leave(waiter))
 
     def bury(self, lane: int) -> None:
-        """In the keeper: a lane (or control) has died. What it held is free again; the living are rung by the caller.
+        """In the keeper: a lane (or control) has ended. What it held is free again; the caller rings the others' bells.
 
-        The lock is taken from the dead one's hand and given back at the end, so that nobody grants anything to a row
-        that is being cleared. It may have died between a change of state and its announcement: so that is made now.
+        The lock is taken over from it and given back at the end, so that no lane grants anything to a row that is being
+        cleared. It may have ended between a change of state and its announcement: so that is made now.
         """
         mine = self.arena.inherit(self.lock, lane)
         self.counters.bury(lane)

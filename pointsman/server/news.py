@@ -16,7 +16,7 @@ class Tell(Protocol):
 
 
 class News:
-    """Of one backend."""
+    """Messages about the servers of one backend."""
 
     def __init__(self, backend: Backend, tell: Tell) -> None:
         self.backend = backend

@@ -59,12 +59,12 @@ class Queue:
         self.peak = self.arena.take(1)
 
     def __len__(self) -> int:
-        """Of all lanes."""
+        """How many wait, in all lanes."""
         return self.arena.cells.sum(self.first, self.width, self.rows)
 
     @property
     def highest(self) -> int:
-        """qmax."""
+        """The most that have waited at once (qmax)."""
         return self.arena.cells.load(self.peak)
 
     @highest.setter
@@ -125,7 +125,7 @@ class Queue:
                 return
 
     def bury(self, lane: int) -> None:
-        """A lane has died, and its waiters with it."""
+        """A lane has ended, and its waiters with it."""
         for i in range(HEADS + 1):
             self.arena.cells.store(self.table.row(lane) + i, 0)
 
@@ -157,7 +157,7 @@ class Grants:
         count = cells.load(row)
         cells.store(row + 1 + 2 * count, number)
         cells.store(row + 2 + 2 * count, arrival)
-        cells.store(row, count + 1)  # last: a granter that dies before it has granted nothing
+        cells.store(row, count + 1)  # last: a lane that crashes before this has granted nothing
 
     def waiting_for(self, lane: int) -> bool:
         return self.arena.cells.load(self.table.row(lane)) > 0

@@ -40,7 +40,7 @@ class Server(ServerFacts):
     def __init__(self, name: str, number: int, backend_name: str, weight: int, arena: Arena | None = None) -> None:
         place = arena if arena is not None else Arena(1, 256)
         super().__init__(name, number, place)
-        self.route = backend_name.encode() + b"/" + self.name  # as logged
+        self.route = backend_name.encode() + b"/" + self.name  # as logs show it
         self.cells = place.cells
         first = place.take(len(FIELDS) + TEXT)
         self.text_cells = first + len(FIELDS)
@@ -55,7 +55,7 @@ class Server(ServerFacts):
         self.idle = 0
         self.initial_weight = weight
         self.backup = False
-        self.maxqueue = 0  # of its queue; 0: no limit
+        self.maxqueue = 0  # how many may wait for it; 0: no limit
         self.hash_kind = "id"  # what that is made of (manual 5.2, hash-key)
         self.hash_key = b""  # what places it on a consistent hash (balance.build.hash_key); b"": its number
         self.checked = False
@@ -200,7 +200,7 @@ class Server(ServerFacts):
 
     @property
     def usable(self) -> bool:
-        """It may get new work: up, neither in maintenance nor draining, and with a weight."""
+        """The server may get new work: it is up, neither in maintenance nor draining, and has a weight."""
         row = self.row
         state = row.state
         return state >= STARTING and state != STOPPING and not row.admin and row.weight > 0

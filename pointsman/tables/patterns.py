@@ -76,7 +76,7 @@ class Use:
         raise NotImplementedError
 
     def commit(self, version: int) -> None:
-        """That version is what is looked up from now on."""
+        """Look up this version from now on."""
         raise NotImplementedError
 
 
@@ -103,7 +103,7 @@ class Reference:
     # Reading.
 
     def entries(self, version: int = -1) -> Iterator[Entry]:
-        """Those of a version, in their order; -1: the current one."""
+        """The entries of a version, in their order; -1: the current one."""
         return iter(list(self.versions.get(self.current if version < 0 else version, {}).values()))
 
     def count(self) -> int:
@@ -132,7 +132,7 @@ class Reference:
         return self.name, self.lines[index] if 0 <= index < len(self.lines) else 0
 
     def _change(self) -> None:
-        """Whoever remembers what was decided by this list has to ask again."""
+        """What was remembered of decisions by this list is forgotten."""
         self.changed = True
         EPOCH.end()
 

@@ -96,7 +96,7 @@ WITHOUT_EFFECT: Final[dict[str, str]] = {
     "-dv": "there are no event ports",
 }
 
-NO_EFFECT_YET: Final[dict[str, str]] = {  # they are noted for those who will obey them
+NO_EFFECT_YET: Final[dict[str, str]] = {  # noted for the modules that will obey them
     "-4": "resolvers, which it restricts, are not built yet",
     "-dG": "names of servers are looked up by getaddrinfo() alone",
     "-dV": "TLS to servers is not built yet",

@@ -17,7 +17,7 @@ _READY: Final = b"\x01"
 
 
 class Readiness:
-    """Who waits for this process to be ready: a parent at the other end of the pipe, systemd; or nobody."""
+    """What waits for this process to be ready: a parent at the other end of the pipe, systemd, or nothing."""
 
     def __init__(self, fd: int = -1, null: int = -1) -> None:
         self._fd = fd
@@ -66,7 +66,7 @@ def open_pidfile(path: str) -> int:
 
 
 def silent() -> Readiness:
-    """Nobody waits, but the terminal is to be left all the same."""
+    """Nothing waits for readiness, but the process leaves its terminal all the same."""
     return Readiness(-1, os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC))
 
 

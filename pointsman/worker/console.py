@@ -111,7 +111,7 @@ class Console:
             self._write(text)
 
     def _introduce(self) -> None:
-        """Who is speaking: precedes the first thing that is wrong."""
+        """Say which program and version this is, before the first thing that is wrong."""
         if not self._introduced:
             self._introduced = True
             self._print(Severity.NOTICE, f"pointsman version is {__version__}")

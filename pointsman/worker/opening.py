@@ -15,7 +15,7 @@ from pointsman.listener.sockets import BindError, Opening
 from pointsman.worker.console import Console
 
 _RETRIES: Final = 100
-_INTERVAL: Final = 0.02  # s
+_INTERVAL: Final = 0.02  # s between two attempts to bind
 
 
 def tell(pids: Sequence[int], number: signal.Signals) -> None:
@@ -57,7 +57,7 @@ def open_all(openings: Sequence[Opening], old_pids: Sequence[int], console: Cons
 
 
 def _find_twins(openings: Sequence[Opening]) -> None:
-    """The same inherited descriptor may be named by several lines."""
+    """Note which openings share an inherited descriptor, as several lines may name one."""
     first: dict[int | None, Opening] = {}
     for opening in openings:
         if opening.spec.kind == "fd":

@@ -5,7 +5,7 @@
 The loop is asyncio's, or uvloop where it is installed; the reactor is nested in it. Signals come by way of the loop's
 wake-up descriptor, never through Python's own handlers, which compiled code would not run:
 
-    INT, TERM   the end at once; the process dies by that very signal, so that its parent can tell
+    INT, TERM   the end at once; the process ends itself by that very signal, so that its parent can tell
     USR1        soft stop: no more listening, what is at work finishes, status 0
     TTOU, TTIN  pause and resume listening
     HUP         the servers' states go to the log
@@ -206,7 +206,7 @@ class Worker:
         add(signal.SIGTTIN, self._resume)
         add(signal.SIGHUP, self._dump)
         add(signal.SIGQUIT, self._memory)
-        signal.signal(signal.SIGUSR2, signal.SIG_IGN)  # it is the master's
+        signal.signal(signal.SIGUSR2, signal.SIG_IGN)  # this signal is for the master
         for number in (signal.SIGINT, signal.SIGTERM):
             if signal.getsignal(number) != signal.SIG_IGN:
                 calls.insist(number, _AT_ONCE)

@@ -114,7 +114,7 @@ def dump(classes: str) -> str:
 
 
 def unknown_classes(classes: str) -> list[str]:
-    """Those that have no list."""
+    """The classes that have no list."""
     return [word for word in classes.split(",") if word not in _DUMPS and word != "all"]
 
 

@@ -1,4 +1,4 @@
-"""Several lanes: who dies is replaced, only its own connections go with it, and all lanes get their share."""
+"""Several lanes: a process that is killed is replaced, only its own connections go with it, and all get their share."""
 
 import os
 import re
@@ -76,7 +76,7 @@ def command(folder: Path, text: str) -> str:
 
 
 def begun(program: Program) -> None:
-    """Waits until all its processes are at work: who dies before that has failed to start."""
+    """Waits until all its processes are at work: one that ends before that has failed to start."""
     until(lambda: len(children(program.pid)) == 3)
     serving(program.ports["web"])
     until(lambda: checked(program.folder))
@@ -137,7 +137,7 @@ def test_an_interrupt_of_the_whole_group_replaces_nobody(tmp_path: Path) -> None
 
 
 def test_an_interrupt_that_ends_all_children_at_once_ends_their_keeper(tmp_path: Path) -> None:
-    """It finds them dead together, and is told to end while it looks whether that was meant for all."""
+    """It finds that all have ended together, and is told to end while it looks whether that was meant for all."""
     program = Program(POINTSMAN, TWO, tmp_path)
     program.start()
     begun(program)
@@ -200,7 +200,7 @@ def test_hup_is_for_one_of_them(tmp_path: Path) -> None:
         assert len([line for line in log.wait(0) if "SIGHUP: Server" in line]) == 1
 
 
-# Deaths.
+# Processes that are killed.
 
 
 def die_and_return(program: Program, victim: int, number: int) -> float:
@@ -214,7 +214,7 @@ def die_and_return(program: Program, victim: int, number: int) -> float:
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
-def test_a_lane_dies_under_traffic(tmp_path: Path, number: signal.Signals) -> None:
+def test_a_lane_is_killed_under_traffic(tmp_path: Path, number: signal.Signals) -> None:
     with closing(LogReceiver(tmp_path / "log")) as log, lanes(tmp_path) as program:
         port = program.ports["web"]
         victim, other = serving(port)
@@ -235,7 +235,7 @@ def test_a_lane_dies_under_traffic(tmp_path: Path, number: signal.Signals) -> No
         until(lambda: logged(log, said))
 
 
-def test_control_dies_and_traffic_does_not_notice(tmp_path: Path) -> None:
+def test_control_is_killed_and_traffic_does_not_notice(tmp_path: Path) -> None:
     with lanes(tmp_path) as program:
         until(lambda: checked(tmp_path))
         control = children(program.pid)[2]
@@ -247,15 +247,15 @@ def test_control_dies_and_traffic_does_not_notice(tmp_path: Path) -> None:
         assert crowd.answered > 50
 
 
-def test_many_deaths_slow_the_keeper_down(tmp_path: Path) -> None:
+def test_many_crashes_slow_the_keeper_down(tmp_path: Path) -> None:
     with closing(LogReceiver(tmp_path / "log")) as log, lanes(tmp_path) as program:
         times = []
         for _ in range(6):
             times.append(die_and_return(program, serving(program.ports["web"])[0], signal.SIGKILL))
         assert max(times[:4]) < 0.9
         assert min(times[4:]) > 0.9
-        assert program.stderr().count("5 processes have died within 10 seconds") == 1
-        until(lambda: logged(log, "5 processes have died within 10 seconds"))
+        assert program.stderr().count("5 processes have ended within 10 seconds") == 1
+        until(lambda: logged(log, "5 processes have ended within 10 seconds"))
 
 
 def test_without_their_keeper_lanes_finish_and_end(tmp_path: Path) -> None:
@@ -325,7 +325,7 @@ def test_long_lived_connections_are_shared(tmp_path: Path, at_once: bool) -> Non
 
 
 def test_a_new_lane_gets_its_share(tmp_path: Path) -> None:
-    """Half of the connections die with a lane; what comes next goes to its successor until both have alike."""
+    """Half of the connections end with a lane; what comes next goes to its successor until both have alike."""
     with lanes(tmp_path) as program:
         port = program.ports["web"]
         victim, other = serving(port)

@@ -69,7 +69,7 @@ def enable_server(call: Call) -> str:
 
 
 def _health(call: Call) -> Health:
-    """Of the server that a command names, checked or not."""
+    """The health of the server that a command names, checked or not."""
     back, server = wanted_server(call)
     checker = checker_of(server)
     return checker.health if checker is not None else Health(back.backend, server, back.tell)

@@ -73,7 +73,7 @@ def _connections(call: Call) -> Iterator[ClientConnection]:
 
 
 def _identity(call: Call, one: object) -> str:
-    """Of a stream, unique in its generation: lanes are forked from one image, so their addresses may be the same."""
+    """A number of a stream, unique in its generation: lanes, forked from one image, may use the same addresses."""
     return f"{call.view.room.arena.lane + 1 << 48 | id(one):#x}"
 
 
@@ -262,7 +262,7 @@ def _block(call: Call, one: _Seen, uri: bool) -> str:
 
 
 def _whose(one: _Seen, lane: int) -> Iterator[str]:
-    """Who takes part."""
+    """The lines about client, frontend, backend and server."""
     mode = "http" if one.http else "tcp"
     connecting = one.rest if one.phase == CONNECT else -1
     yield (

@@ -42,7 +42,7 @@ def source(ctx: Context) -> bytes | None:
 
 
 class ClientAddress(Source):
-    """The same as a fetch."""
+    """src as a Source: the client's address."""
 
     def __init__(self) -> None:
         self.many = False

@@ -18,7 +18,7 @@ from pointsman.sample.types import Reads, Type, Value, Where
 
 REQUEST: Final = 0  # which head a fetch looks at
 RESPONSE: Final = 1
-CURRENT: Final = 2  # that of the message which is being processed
+CURRENT: Final = 2  # the head of the message which is being processed
 
 MOST: Final = 10  # values that can be counted from the end (manual 7.3.6; the program refuses more)
 PORT: Final = re.compile(rb"([0-9]{1,3}(?:\.[0-9]{1,3}){3}):([0-9]{1,5})")

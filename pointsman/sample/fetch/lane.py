@@ -8,14 +8,14 @@ from pointsman.sample.types import Reads, Type, Where
 
 
 class Here:
-    """This process. A single one, and the control process, are lane 0 of group 0."""
+    """Which lane this process is. A single process, and the control process, are lane 0 of group 0."""
 
     def __init__(self) -> None:
         self.lane = 0
         self.group = 0
 
     def be(self, lane: int, group: int) -> None:
-        """It was forked."""
+        """After a fork: this process is that lane."""
         self.lane = lane
         self.group = group
 

@@ -36,7 +36,7 @@ def _shown(expect: Expect, context: Context) -> str:
 
 
 def judge_data(expect: Expect, data: bytes, ended: bool, context: Context) -> Result | None:
-    """Of a tcp-check: `data` is what has come, `ended` that nothing more will."""
+    """The result of a tcp-check's step: `data` is what has come, `ended` that nothing more will."""
     if not data:
         if not ended:
             return None
@@ -64,7 +64,7 @@ def judge_data(expect: Expect, data: bytes, ended: bool, context: Context) -> Re
 
 
 def judge_reply(expect: Expect, reply: CheckResponse, disable_on_404: bool, context: Context) -> Result | None:
-    """Of an http-check. `disable_on_404`: the server runs and that option is on."""
+    """The result of an http-check's step. `disable_on_404`: the server runs and that option is on."""
     if reply.broken:
         return Result("L7RSP")
     head = reply.head

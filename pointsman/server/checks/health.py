@@ -1,6 +1,6 @@
 """A server's health: results of checks in, changes of state and messages out. No I/O; time enters as a parameter.
 
-Health counts from 0 (dead) to rise + fall - 1 (sound); the server is up from `rise` on:
+Health counts from 0 to rise + fall - 1; the server is up from `rise` on:
 
     0 ... rise-1 | rise ... rise+fall-1
        DOWN      |        UP
@@ -41,7 +41,7 @@ def watch(backend: Backend, clock: Callable[[], int]) -> None:
 
 
 class Health:
-    """Of one server, checked or not. `tell` takes the messages."""
+    """The health of one server, checked or not. `tell` takes the messages."""
 
     def __init__(self, backend: Backend, server: LiveServer, tell: Tell) -> None:
         self.backend = backend
@@ -181,7 +181,7 @@ class Health:
         if self.server.state == STOPPED:
             self.server.down_time += now - self.server.last_change
 
-    # The same by the runtime socket (management manual 9.3, set server).
+    # Changes of state by the runtime socket (management manual 9.3, set server).
 
     def enter_maintenance(self, now: int) -> None:
         """No traffic and no checks until it is left. Whoever waits for the server chooses again."""
@@ -197,7 +197,7 @@ class Health:
         self._stop(now, STOPPED, level, "is going DOWN for maintenance")
 
     def leave_maintenance(self, now: int, drain: bool = False) -> None:
-        """It is up until a check says otherwise."""
+        """The server is up until a check says otherwise."""
         server = self.server
         server.admin &= ~MAINT
         if drain:

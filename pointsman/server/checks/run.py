@@ -60,7 +60,7 @@ class CheckRun:
         self.state = state  # x-haproxy-server-state
         self.loop = asyncio.get_running_loop()
         self.sock: socket.socket | None = None
-        self.deadline = 0.0  # of the loop's clock
+        self.deadline = 0.0  # by the loop's clock
         self.data = b""  # received since the last send
         self.ended = False
         self.reply: CheckResponse | None = None
@@ -218,7 +218,7 @@ class CheckRun:
             try:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
             except OSError:
-                pass  # it is gone already
+                pass  # the connection is gone already
         sock.close()
 
     # Sending and receiving.

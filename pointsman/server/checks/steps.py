@@ -104,7 +104,7 @@ class Expect(CheckStep):
 
     kind: str = STATUS
     inverse: bool = False
-    ranges: tuple[tuple[int, int], ...] = ()  # of statuses
+    ranges: tuple[tuple[int, int], ...] = ()  # the statuses that STATUS expects
     regex: Regex | None = None
     text: CheckText | None = None  # of STRING and BINARY
     name: Match | None = None  # of HDR and FHDR

@@ -85,12 +85,14 @@ def test_it_stays_as_short_as_what_it_is_about(written: Log, numbers: Numbers) -
     assert all(os.fstat(file).st_size < 1000 for file in written.files)
 
 
-def test_a_successor_goes_on_where_the_dead_one_was(written: Log, numbers: Numbers) -> None:
+def test_a_successor_goes_on_where_the_killed_one_was(written: Log, numbers: Numbers) -> None:
     reader = Reader(written)
     for number in range(50):
         write(written, numbers, f"key{number % 3}", number)
     reader.follow()
-    os.pwrite(written.files[written.epoch & 1], b'[99, ["num', written.offset)  # died here: it was never said
+    os.pwrite(
+        written.files[written.epoch & 1], b'[99, ["num', written.offset
+    )  # killed here: the length was never written
     successor = Log()
     successor.close()
     successor.files, successor.cells = written.files, written.cells

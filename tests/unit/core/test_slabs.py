@@ -1,4 +1,4 @@
-"""Slabs: as a dictionary with expiry and a limit; between processes; and with one that dies at any step."""
+"""Slabs: as a dictionary with expiry and a limit; between processes; and with one that is killed at any step."""
 
 import os
 import signal
@@ -266,8 +266,8 @@ class Dying:
         return getattr(self.cells, name)
 
 
-def _dies(slab: Slab, lane: int, step: int, work: Callable[[], object]) -> bool:
-    """A lane that dies at that step of its work. False: the work was done before."""
+def _killed(slab: Slab, lane: int, step: int, work: Callable[[], object]) -> bool:
+    """A lane that is killed at that step of its work. False: the work was done before."""
     child = os.fork()
     if not child:
         slab.lane = lane
@@ -296,14 +296,14 @@ WORKS: dict[str, Callable[[Slab], object]] = {
 
 @pytest.mark.parametrize("room", [3, 4])  # full, or not
 @pytest.mark.parametrize("name", WORKS)
-def test_a_death_at_any_step_harms_at_most_its_own_entry(name: str, room: int) -> None:
+def test_a_crash_at_any_step_harms_at_most_its_own_entry(name: str, room: int) -> None:
     step = 0
     while True:
         step += 1
         slab = Slab(room, 8, 2)
         for number, key in enumerate((b"a", b"b", b"c")):
             slab.put(key, [number + 1, number + 1], 100 + number, number + 1)
-        if not _dies(slab, 1, step, lambda slab=slab: WORKS[name](slab)):  # type: ignore[misc]
+        if not _killed(slab, 1, step, lambda slab=slab: WORKS[name](slab)):  # type: ignore[misc]
             break
         slab.bury(1)
         for key, fields in content(slab).items():
@@ -318,7 +318,7 @@ def test_a_death_at_any_step_harms_at_most_its_own_entry(name: str, room: int) -
     assert step > 5
 
 
-def test_a_dead_owner_is_found_by_whoever_comes_next(made: ModuleType) -> None:
+def test_a_crashed_owner_is_found_by_the_next_lane(made: ModuleType) -> None:
     slab = Slab(4, 8, 1, made.Cells)
     slab.put(b"a", [1], 0, 1)
     slab.lane = 3

@@ -84,7 +84,7 @@ def test_who_has_less_is_not() -> None:
     assert not lanes(60, 40)[1].over()
 
 
-def test_the_dead_do_not_count() -> None:
+def test_lanes_that_have_ended_do_not_count() -> None:
     one, two = lanes(20, 0)
     assert one.over() and one.is_alive(1)
     one.bury(1)

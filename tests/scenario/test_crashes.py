@@ -1,6 +1,6 @@
-"""Processes that die under load: only what they held is lost, they are back at once, and nothing drifts.
+"""Processes that are killed under load: only what they held is lost, they are back at once, and nothing drifts.
 
-POINTSMAN_LONG=1 in the environment runs the long forms: ten deaths in a row, 200 at random instants.
+POINTSMAN_LONG=1 in the environment runs the long forms: ten crashes in a row, 200 at random instants.
 """
 
 import os
@@ -26,7 +26,7 @@ from support.storm import LONG, Storm
 IN_A_ROW: Final = 10 if LONG else 2
 AT_RANDOM: Final = 200 if LONG else 30
 RATE: Final = 2000  # new connections a second
-PEACE: Final = 2.6  # s between deaths: a fifth one within ten seconds would slow the keeper down
+PEACE: Final = 2.6  # s between crashes: a fifth one within ten seconds would slow the keeper down
 
 CONFIG: Final = """
 global
@@ -108,8 +108,8 @@ def all_return_to_zero(folder: Path) -> None:
 @pytest.mark.timeout(200)
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
 def test_lanes_die_under_new_connections(tmp_path: Path, origin: CountingOrigin, number: signal.Signals) -> None:
-    """Nothing but the dead lane's own connections fails, and it is back within a second."""
-    deaths: dict[int, tuple[float, float]] = {}  # of each victim: just before, and when nothing was left of it
+    """Nothing but the killed lane's own connections fails, and it is back within a second."""
+    crashes: dict[int, tuple[float, float]] = {}  # of each victim: just before, and when nothing was left of it
     with running(tmp_path, origin) as (program, control):
         with Storm(program.ports["web"], RATE, "/app", every=8) as storm:
             for turn in range(IN_A_ROW):
@@ -118,8 +118,8 @@ def test_lanes_die_under_new_connections(tmp_path: Path, origin: CountingOrigin,
                 victim = [pid for pid in before if pid != control][turn % 2]
                 begin = time.monotonic()
                 os.kill(victim, number)
-                until(lambda dead=victim: dead not in children(program.pid))
-                deaths[victim] = begin, time.monotonic()
+                until(lambda gone=victim: gone not in children(program.pid))
+                crashes[victim] = begin, time.monotonic()
                 until(
                     lambda old=before: (
                         set(children(program.pid)) - set(old) <= set(storm.owners) and len(children(program.pid)) == 3
@@ -129,19 +129,19 @@ def test_lanes_die_under_new_connections(tmp_path: Path, origin: CountingOrigin,
             time.sleep(PEACE / 2)
         for client in storm.failures:
             if client.owner:
-                assert client.owner in deaths, client
+                assert client.owner in crashes, client
             else:
-                assert any(client.begun < gone and client.ended >= begin for begin, gone in deaths.values()), client
+                assert any(client.begun < gone and client.ended >= begin for begin, gone in crashes.values()), client
         assert storm.answered > RATE * storm.seconds / 4
-        assert "have died within" not in program.stderr()
+        assert "have ended within" not in program.stderr()
         all_return_to_zero(tmp_path)
-        held = [sum(client.owner == victim for client in storm.failures) for victim in deaths]
+        held = [sum(client.owner == victim for client in storm.failures) for victim in crashes]
         print(f"{storm.started} connections in {storm.seconds:.1f} s, {len(storm.failures)} failed; known: {held}")
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(200)
-def test_control_dies_under_new_connections(tmp_path: Path, origin: CountingOrigin) -> None:
+def test_control_is_killed_under_new_connections(tmp_path: Path, origin: CountingOrigin) -> None:
     """Traffic does not notice; checks and socket are back within a second, with all that was set."""
     stats = tmp_path / "stats"
     with running(tmp_path, origin) as (program, control):
@@ -158,7 +158,7 @@ def test_control_dies_under_new_connections(tmp_path: Path, origin: CountingOrig
                 time.sleep(PEACE)
                 begin = time.monotonic()
                 os.kill(control, signal.SIGKILL)
-                until(lambda dead=control: dead not in children(program.pid) and len(children(program.pid)) == 3)
+                until(lambda gone=control: gone not in children(program.pid) and len(children(program.pid)) == 3)
                 until(lambda: checked(tmp_path))
                 assert time.monotonic() - begin < 1, "it was not back within a second"
                 control = children(program.pid)[-1]
@@ -213,7 +213,7 @@ class Queueing:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_deaths_at_random_instants_among_those_who_queue(tmp_path: Path, origin: CountingOrigin) -> None:
+def test_kills_at_random_instants_among_clients_that_queue(tmp_path: Path, origin: CountingOrigin) -> None:
     """Never more than five at the server, nobody waits for ever, no gauge drifts."""
     seed = int(os.environ.get("POINTSMAN_SEED") or time.time_ns() % 1_000_000)
     print(f"POINTSMAN_SEED={seed} gives the same instants")
@@ -230,7 +230,7 @@ def test_deaths_at_random_instants_among_those_who_queue(tmp_path: Path, origin:
         assert set(crowd.statuses) <= {200, 0}
         assert crowd.statuses[200] > 5 * AT_RANDOM
         assert crowd.longest < 10
-        print(f"{AT_RANDOM} deaths: {dict(crowd.statuses)}, longest {crowd.longest:.2f} s")
+        print(f"{AT_RANDOM} crashes: {dict(crowd.statuses)}, longest {crowd.longest:.2f} s")
         until(lambda: len(children(program.pid)) == 5)
         all_return_to_zero(tmp_path)
         origin.most = 0

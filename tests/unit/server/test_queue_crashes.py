@@ -1,6 +1,6 @@
 """Slots and queues over lanes; and a lane that is killed between any two operations on shared cells.
 
-Each story runs again and again, each time with the lane's death one operation later, until it survives its story.
+Each story runs again and again, each time with the lane killed one operation later, until it reaches the end.
 """
 
 from collections.abc import Callable
@@ -117,12 +117,12 @@ def test_more_wait_than_others_can_see() -> None:
 
 @pytest.mark.parametrize("story", [ends, begins, leaves, looks, mixed])
 @pytest.mark.parametrize("each", [1, 2, 5])
-def test_a_lane_dies_between_any_two_operations(story: Callable[[Lane], None], each: int) -> None:
+def test_a_lane_is_killed_between_any_two_operations(story: Callable[[Lane], None], each: int) -> None:
     for operations in range(3000):
         lanes, keeper = family(*LIMITS)
         victim, *living = lanes
         fill(lanes, each)
-        living[0].end_one()  # somebody may have been granted something that he has not taken up
+        living[0].end_one()  # a lane may have been granted something that it has not taken up
         cells = victim.arena.cells
         victim.arena.cells = Mortal(cells, operations)
         try:
@@ -145,7 +145,7 @@ def test_a_lane_dies_between_any_two_operations(story: Callable[[Lane], None], e
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_deaths_at_random(seed: int) -> None:
+def test_kills_at_random(seed: int) -> None:
     """Three lanes do anything; now and then one is killed at whatever it does, and replaced."""
     drawn = Random(seed)
     lanes, keeper = family(*LIMITS)
@@ -172,9 +172,9 @@ def test_deaths_at_random(seed: int) -> None:
     nothing_left(keeper)
 
 
-def test_a_change_is_announced_though_control_died_before_it_was() -> None:
+def test_a_change_is_announced_though_control_crashed_before_it_was() -> None:
     lanes, keeper = family(*LIMITS)
-    lanes[2].backend.servers[0].admin = 1  # and it dies
+    lanes[2].backend.servers[0].admin = 1  # and it crashes
     keeper.backend.bury(2)
     lanes[0].backend.look()
     assert [server.name for server in lanes[0].backend.usable] == [b"s2"]
@@ -204,7 +204,7 @@ def test_what_another_process_sets_holds_at_the_next_choice() -> None:
 
 def test_a_lock_that_is_not_given_back_does_not_hold_the_keeper_up() -> None:
     lanes, keeper = family(*LIMITS)
-    assert lanes[1].arena.locked(lanes[1].backend.lock)  # stopped, or dead and not yet known to be
+    assert lanes[1].arena.locked(lanes[1].backend.lock)  # stopped, or crashed and the keeper does not know yet
     fill(lanes[:0], 0)
     keeper.backend.bury(0)
     assert lanes[1].arena.cells.load(lanes[1].backend.lock) == 2
