@@ -44,7 +44,8 @@ from pointsman.core.wishes import WISHES
 from pointsman.log.build import build_process_logger
 from pointsman.log.sinks import SinkSet
 from pointsman.net.reactor import Reactor
-from pointsman.proto.h1 import ANY_PAYLOAD, KEEP_AMBIGUOUS
+from pointsman.proto.h1 import ANY_PAYLOAD
+from pointsman.proto.h1_fields import KEEP_AMBIGUOUS
 from pointsman.sample.context import Names
 from pointsman.sample.variable_limits import LIMITS
 from pointsman.stream.acceptor import Room

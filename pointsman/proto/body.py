@@ -15,7 +15,8 @@ has understood (RFC 9112 7.1).
 from typing import Final
 
 from pointsman.proto.errors import ProtocolError
-from pointsman.proto.h1 import FIELDS, LIMIT, field_line
+from pointsman.proto.h1 import FIELDS, LIMIT
+from pointsman.proto.h1_lines import field_line
 from pointsman.proto.message import Field
 from pointsman.proto.tokens import CLEAN, HEXES, NAMES, TEXT
 
