@@ -12,7 +12,7 @@ AF_UNIX: Final = 1
 class NetAddress:
     """One end of a connection. `packed` is 4 or 16 bytes (empty for AF_UNIX), `text` how it is logged.
 
-    It never changes. A piece of a log line leaves here what it made of it (sample/pieces.py, Addressed).
+    It never changes. A piece of a log line leaves here what it made of it (sample/piece_groups.py, AddressGroup).
     """
 
     def __init__(self, family: int, packed: bytes, text: bytes, port: int) -> None:

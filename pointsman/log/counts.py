@@ -5,7 +5,7 @@ from typing import Final
 
 from mypy_extensions import i64
 
-from pointsman.log.tags import (
+from pointsman.log.keys import (
     LETTERS,
     NO_REQUEST_CAPTURES,
     NO_REQUEST_COOKIE,

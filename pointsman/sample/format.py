@@ -32,6 +32,7 @@ from pointsman.sample.encode import (
 )
 from pointsman.sample.expression import Expression, describe, parse_at
 from pointsman.sample.key import AddressKey, Number
+from pointsman.sample.piece_groups import make_line
 from pointsman.sample.pieces import (
     HEADER,
     LOG,
@@ -41,12 +42,11 @@ from pointsman.sample.pieces import (
     Constant,
     ExpressionText,
     ListText,
-    Loose,
     NumberText,
+    OptionalText,
     Piece,
     PortText,
     TagText,
-    make_line,
 )
 from pointsman.sample.tag import TAGS, Tag, TagKind
 from pointsman.sample.types import Reads, Type, Value, Where
@@ -108,7 +108,7 @@ class Format:
         self._header = _compile(items, HEADER, flags)
         self.log_pieces = _compile(items, LOG, flags)
         if merge_spaces and not flags & (JSON | CBOR):
-            self.log_pieces = _loose(items, self.log_pieces)
+            self.log_pieces = _merge_optional(items, self.log_pieces)
         self.line = make_line(self.log_pieces)
 
     def _is_constant(self) -> bool:
@@ -303,14 +303,14 @@ def _merge(items: list[FormatItem]) -> list[FormatItem]:
     return merged
 
 
-def _loose(items: list[FormatItem], pieces: list[Piece]) -> list[Piece]:
+def _merge_optional(items: list[FormatItem], pieces: list[Piece]) -> list[Piece]:
     """Where all may be empty between a literal that ends with a space and one that begins with one: one piece."""
     found: list[Piece] = []
     between: list[Piece] | None = None  # since the last literal that ended with a space; None: something prints always
     for item, piece in zip(items, pieces, strict=True):
         if item.tag is None and item.expression is None:
             if between and item.literal.startswith(" "):
-                found[-len(between) :] = [Loose(between, encode(item.literal))]
+                found[-len(between) :] = [OptionalText(between, encode(item.literal))]
             else:
                 found.append(piece)
             between = [] if item.literal.endswith(" ") else None

@@ -2,8 +2,8 @@
 
 A tag registered with a key promises: the same key, the same text, whatever the flags of the item. `of(ctx)` is -1 where
 a number cannot tell (a value that is too large, a captured cookie): the text is then made anew. Tags of one family
-often stand together and change together, so that one table serves them all (pieces.py): their keys become one, in a
-Chain. For those that stand in the usual formats a CommonChain knows a shorter way to the same number.
+often stand together and change together, so that one table serves them all (piece_groups.py): their keys become one, in
+a Chain. For those that stand in the usual formats a CommonChain knows a shorter way to the same number.
 """
 
 from collections.abc import Sequence

@@ -1,32 +1,24 @@
-"""The pieces of a log-format: a native object for each item, and lines, in which items that change together are one.
+"""The pieces of a log-format: a native object for each item, which asks its tag or its expression each time.
 
     text(ctx)    what stands in the line
 
-Plain pieces ask the tag or the expression each time: Constant, TagText, NumberText, ListText, ExpressionText, Computed,
-Loose. A line (make_line) is made of groups of them. A group remembers the text of its pieces, the constants between
-them included, with what decided it: small numbers in a bounded table, the last date, the address itself, the last
-request line. It asks its plain pieces when what decides is new, so a group can only ever say what they say.
+piece_rows.py makes one piece of several in a row; piece_groups.py makes lines, in which items that change together are
+one piece that remembers its text.
 """
 
 import socket
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from mypy_extensions import i64
-
 from pointsman.core.address import AF_UNIX
 from pointsman.sample.context import Context
 from pointsman.sample.encode import encode_header, encode_line, encode_log, escape_structured
-from pointsman.sample.key import KEY_BITS, AddressKey, Family, Key, Number, Text, digits, one_key
+from pointsman.sample.key import AddressKey, Key, Number, Text, digits
 from pointsman.sample.types import Value
 
 PLAIN: Final = 0  # uses of a format
 HEADER: Final = 1
 LOG: Final = 2
-
-FEW: Final = 64  # texts that a group may remember, to begin with
-KEPT: Final = 4096  # and in the end at most these
-ONE_THING: Final = int(Family.ACCEPT)  # families from here on have one key for all of their tags
 
 
 class Piece:
@@ -132,7 +124,7 @@ class AddressText(TagText):
 
 
 class PortText(AddressText):
-    """The same of a port."""
+    """The port that a tag shows, if it has no flags."""
 
     def text(self, ctx: Context) -> bytes:
         address = self.key.address(ctx)
@@ -194,7 +186,7 @@ class ExpressionText(Piece):
         return b'"%b"' % value if self.quoted else value
 
 
-class Loose(Piece):
+class OptionalText(Piece):
     """Tags that may print nothing, behind a space, and a text that begins with one: two spaces would be one."""
 
     def __init__(self, pieces: Sequence[Piece], behind: bytes) -> None:
@@ -208,294 +200,10 @@ class Loose(Piece):
 
 
 def _all_keys(pieces: Sequence[Piece]) -> list[Key]:
-    """Of pieces in a row; none if one of them has none."""
+    """The keys of pieces in a row; none if one of them has none."""
     keys: list[Key] = []
     for piece in pieces:
         if not piece.keys:
             return []
         keys += piece.keys
     return keys
-
-
-# Pieces in a row.
-
-
-class Eight(Piece):
-    """Up to eight."""
-
-    def __init__(self, pieces: Sequence[Piece]) -> None:
-        super().__init__()
-        nothing = Constant(b"")
-        row = [*pieces, *[nothing] * (8 - len(pieces))]
-        self.first, self.second, self.third, self.fourth = row[0], row[1], row[2], row[3]
-        self.fifth, self.sixth, self.seventh, self.eighth = row[4], row[5], row[6], row[7]
-
-    def text(self, ctx: Context) -> bytes:
-        return b"%b%b%b%b%b%b%b%b" % (
-            self.first.text(ctx),
-            self.second.text(ctx),
-            self.third.text(ctx),
-            self.fourth.text(ctx),
-            self.fifth.text(ctx),
-            self.sixth.text(ctx),
-            self.seventh.text(ctx),
-            self.eighth.text(ctx),
-        )
-
-    def between(self, before: bytes, ctx: Context, behind: bytes) -> bytes:
-        return b"%b%b%b%b%b%b%b%b%b%b" % (
-            before,
-            self.first.text(ctx),
-            self.second.text(ctx),
-            self.third.text(ctx),
-            self.fourth.text(ctx),
-            self.fifth.text(ctx),
-            self.sixth.text(ctx),
-            self.seventh.text(ctx),
-            self.eighth.text(ctx),
-            behind,
-        )
-
-
-class Seven(Eight):
-    """As many as the line of option httplog has."""
-
-    def text(self, ctx: Context) -> bytes:
-        return b"%b%b%b%b%b%b%b" % (
-            self.first.text(ctx),
-            self.second.text(ctx),
-            self.third.text(ctx),
-            self.fourth.text(ctx),
-            self.fifth.text(ctx),
-            self.sixth.text(ctx),
-            self.seventh.text(ctx),
-        )
-
-    def between(self, before: bytes, ctx: Context, behind: bytes) -> bytes:
-        return b"%b%b%b%b%b%b%b%b%b" % (
-            before,
-            self.first.text(ctx),
-            self.second.text(ctx),
-            self.third.text(ctx),
-            self.fourth.text(ctx),
-            self.fifth.text(ctx),
-            self.sixth.text(ctx),
-            self.seventh.text(ctx),
-            behind,
-        )
-
-
-class Four(Eight):
-    """Up to four."""
-
-    def text(self, ctx: Context) -> bytes:
-        return b"%b%b%b%b" % (self.first.text(ctx), self.second.text(ctx), self.third.text(ctx), self.fourth.text(ctx))
-
-    def between(self, before: bytes, ctx: Context, behind: bytes) -> bytes:
-        return b"%b%b%b%b%b%b" % (
-            before,
-            self.first.text(ctx),
-            self.second.text(ctx),
-            self.third.text(ctx),
-            self.fourth.text(ctx),
-            behind,
-        )
-
-
-def row(pieces: Sequence[Piece]) -> Piece:
-    """Any number of pieces as one."""
-    parts = list(pieces)
-    while len(parts) > 1:
-        parts = [_row(parts[at : at + 8]) for at in range(0, len(parts), 8)]
-    return parts[0] if parts else Constant(b"")
-
-
-def _row(pieces: list[Piece]) -> Piece:
-    if len(pieces) == 1:
-        return pieces[0]
-    return Four(pieces) if len(pieces) <= 4 else Seven(pieces) if len(pieces) == 7 else Eight(pieces)
-
-
-# Groups.
-
-
-class CachedText:
-    """A place of a table: one text."""
-
-    def __init__(self, key: i64, text: bytes) -> None:
-        self.key = key
-        self.shown = text
-
-
-_NONE: Final = CachedText(-1, b"")
-
-
-class Remembered(Piece):
-    """Pieces whose text small numbers decide. Each has its place in a table, where a newer one takes it.
-
-    `otherwise` say the same where no number can tell.
-    """
-
-    def __init__(self, pieces: Sequence[Piece], keys: Sequence[Key], otherwise: Piece | None = None) -> None:
-        super().__init__(keys)
-        self.pieces = list(pieces)
-        self.key = one_key(keys)
-        self.whole = row(pieces)
-        self.otherwise = self.whole if otherwise is None else otherwise
-        self.table = [_NONE] * FEW
-        self.mask: i64 = FEW - 1
-        self.made: i64 = 0
-
-    def text(self, ctx: Context) -> bytes:
-        key = self.key.of(ctx)
-        if key < 0:
-            return self.otherwise.text(ctx)
-        slot = self.table[self._place(key)]
-        if slot.key == key:
-            return slot.shown
-        return self.made_for(key, ctx)
-
-    def made_for(self, key: i64, ctx: Context) -> bytes:
-        """For a key that has no place."""
-        text = self.whole.text(ctx)
-        self.made += 1
-        if self.made > self.mask and self.mask + 1 < KEPT:
-            self._grow()
-        place = self._place(key)
-        slot = self.table[place]
-        if slot is _NONE:
-            self.table[place] = CachedText(key, text)
-        else:
-            slot.key = key
-            slot.shown = text
-        return text
-
-    def _place(self, key: i64) -> i64:
-        return ((key ^ key >> 31) & 0x7FFF_FFFF) * 0x9E37_79B1 >> 31 & self.mask
-
-    def _grow(self) -> None:
-        """As many texts were made as there are places."""
-        old = self.table
-        self.made = 0
-        self.mask = 2 * self.mask + 1
-        self.table = [_NONE] * (2 * len(old))
-        for slot in old:
-            if slot is not _NONE:
-                self.table[self._place(slot.key)] = slot
-
-
-class Dated(Piece):
-    """Pieces that show one date: it never comes again, so only the last text is remembered."""
-
-    def __init__(self, pieces: Sequence[Piece], key: Key) -> None:
-        super().__init__([key])
-        self.whole = row(pieces)
-        self.key = key
-        self.last: i64 = -1
-        self.shown = b""
-
-    def text(self, ctx: Context) -> bytes:
-        key = self.key.of(ctx)
-        if key != self.last or key < 0:
-            self.shown = self.whole.text(ctx)
-            self.last = key
-        return self.shown
-
-
-class Addressed(Piece):
-    """Pieces that show one address. The text stays with the address, for as long as the connection has it."""
-
-    def __init__(self, pieces: Sequence[Piece], key: AddressKey) -> None:
-        super().__init__([key])
-        self.whole = row(pieces)
-        self.key = key
-
-    def text(self, ctx: Context) -> bytes:
-        address = self.key.address(ctx)
-        if address is not None and address.shown_by is self:
-            return address.shown
-        text = self.whole.text(ctx)
-        if address is not None and address.family != AF_UNIX:  # the port of those is that of the listener
-            address.shown = text
-            address.shown_by = self
-        return text
-
-
-class Requested(Piece):
-    """Pieces that show the request line."""
-
-    def __init__(self, pieces: Sequence[Piece], keys: Sequence[Key]) -> None:
-        super().__init__(keys)
-        self.whole = row(pieces)
-        self.line: bytes | None = None
-        self.shown = b""
-
-    def text(self, ctx: Context) -> bytes:
-        line = ctx.record.request_line
-        last = self.line
-        if line is not last and (last is None or line != last):
-            self.shown = self.whole.text(ctx)
-            self.line = line
-        return self.shown
-
-
-def make_line(pieces: Sequence[Piece]) -> Piece:
-    """The line of some plain pieces: neighbours that change together are one group."""
-    parts: list[Piece] = []
-    group: list[Piece] = []
-    keys: list[Key] = []
-    for piece in pieces:
-        if isinstance(piece, Constant):
-            group.append(piece)
-            continue
-        joins = _joins(keys, piece.keys)
-        if not joins or not piece.keys:
-            parts += _closed(group, keys)
-            group, keys = [], []
-        if piece.keys:
-            group.append(piece)
-            keys = keys + piece.keys
-        else:
-            parts.append(piece)
-    parts += _closed(group, keys)
-    parts = _with_captures(parts)
-    return row(parts)
-
-
-def _with_captures(parts: list[Piece]) -> list[Piece]:
-    """Where nothing is captured, what shows captures is one text with the group before it."""
-    found: list[Piece] = []
-    for part in parts:
-        last = found[-1] if found else None
-        if isinstance(part, Remembered) and part.key.bits == 0 and isinstance(last, Remembered):
-            found[-1] = Remembered(last.pieces + part.pieces, last.keys + part.keys, row([last, part]))
-        else:
-            found.append(part)
-    return found
-
-
-def _joins(keys: list[Key], more: list[Key]) -> bool:
-    """Whether a piece goes into the group of its neighbours."""
-    if not keys or not more:
-        return True
-    family = keys[0].family
-    if any([key.family != family for key in more]):
-        return False
-    return family >= ONE_THING or sum([key.bits for key in keys + more]) <= KEY_BITS
-
-
-def _closed(group: list[Piece], keys: list[Key]) -> list[Piece]:
-    """What stands in the line for a group that is complete."""
-    if not keys:
-        text = b"".join([piece.constant for piece in group if isinstance(piece, Constant)])
-        return [Constant(text)] if text else []
-    family = keys[0].family
-    if family == Family.REQUEST_LINE:
-        return [Requested(group, keys)]
-    if family >= Family.SOURCE:
-        first = keys[0]
-        assert isinstance(first, AddressKey)
-        return [Addressed(group, first)]
-    if family >= ONE_THING:
-        return [Dated(group, keys[0])]
-    return [Remembered(group, keys)]

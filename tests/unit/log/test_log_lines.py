@@ -24,7 +24,8 @@ from pointsman.sample.context import Context, ListenerFacts, ProxyFacts, ServerF
 from pointsman.sample.encode import encode_log, escape_structured
 from pointsman.sample.format import parse_format
 from pointsman.sample.key import KEY_BITS, Chain, CommonChain, one_key
-from pointsman.sample.pieces import FEW, KEPT, Eight, Remembered
+from pointsman.sample.piece_groups import FEW, KEPT, NumberedGroup
+from pointsman.sample.piece_rows import UpToEight
 from pointsman.sample.tag import TAGS, Tag, TagKind
 from pointsman.sample.types import Where
 
@@ -324,9 +325,9 @@ def test_keys_that_meet_in_a_table_keep_their_texts() -> None:
 
 def test_what_is_remembered_is_bounded() -> None:
     form = parse_format(Word("%B %ac", NOWHERE), Where.LOG, merge_spaces=True)
-    assert isinstance(form.line, Eight)
+    assert isinstance(form.line, UpToEight)
     ctx = Context(FRONTENDS[0], Session(ListenerFacts("f1", 1)))
-    groups = [piece for piece in (form.line.first, form.line.second) if isinstance(piece, Remembered)]
+    groups = [piece for piece in (form.line.first, form.line.second) if isinstance(piece, NumberedGroup)]
     assert [len(group.table) for group in groups] == [FEW, FEW]
     for number in range(20_000):
         ctx.record.sent = number
