@@ -26,7 +26,7 @@ from support.programs import HAPROXY, POINTSMAN, Kind
 
 from pointsman.core.diagnostics import STARTUP
 from pointsman.core.native import how
-from pointsman.log.teller import STDERR
+from pointsman.log.events import STDERR
 
 LOCKS = Path(__file__).parents[1] / "build"
 

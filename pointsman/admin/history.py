@@ -37,7 +37,7 @@ class RingBuffer:
         return values[SAMPLES - self.count :]
 
 
-class Track:
+class ProxyHistory:
     """What is drawn of one proxy."""
 
     __slots__ = ("errors", "failed", "requests", "served")
@@ -70,13 +70,13 @@ def totals(proxy: ProxyView) -> tuple[int, int]:
 class History:
     def __init__(self, view: View) -> None:
         self.view = view
-        self.tracks: dict[int, Track] = {}  # by the proxy's number
+        self.tracks: dict[int, ProxyHistory] = {}  # by the proxy's number
         self.before = 0.0
         self.task: asyncio.Task[None] | None = None
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         self.before = monotonic()
-        self.tracks = {proxy.number: Track(proxy) for proxy in self.view.proxies}
+        self.tracks = {proxy.number: ProxyHistory(proxy) for proxy in self.view.proxies}
         self.task = loop.create_task(self._run())
 
     def stop(self) -> None:

@@ -158,7 +158,7 @@ def _number(value: Value, metric: Metric) -> str:
     return f"{value / 1000:.6f}" if metric.milliseconds else str(value)
 
 
-class Sheet:
+class RowsOfKind:
     """The rows of one kind: their labels, and their columns one by one."""
 
     def __init__(self, wanted: list[Metric]) -> None:
@@ -230,7 +230,7 @@ class Exposition:
 
     async def _rows(self, kind: str, scope: str) -> None:
         wanted = self._wanted(kind, scope)
-        sheet = Sheet(wanted)
+        sheet = RowsOfKind(wanted)
         descriptions = {proxy.number: self._described(proxy.description) for proxy in self.view.proxies}
         for row in self._found(kind):
             labels = f'proxy="{_label(str(row.get("pxname")))}"'
@@ -254,7 +254,7 @@ class Exposition:
             self.view, Selection(types=TYPES[kind], hide_maintenance="no-maint" in self.query.flags, private=False)
         )
 
-    async def _aggregate(self, sheet: Sheet) -> None:
+    async def _aggregate(self, sheet: RowsOfKind) -> None:
         """How many servers of each backend are in each state, and how many came to each result of a check."""
         for proxy in self.view.proxies:
             if proxy.back is None:
@@ -269,7 +269,7 @@ class Exposition:
                 await self.out.pause()
             sheet.aggregates.append((states, checks))
 
-    async def _metric(self, name: str, metric: Metric, kind: str, sheet: Sheet) -> None:
+    async def _metric(self, name: str, metric: Metric, kind: str, sheet: RowsOfKind) -> None:
         begun = False
         for code in CODES if metric.name == RESPONSES else ("",):
             for index, labels in enumerate(sheet.labels):
@@ -283,7 +283,9 @@ class Exposition:
                     await self._header(name, metric.type, _meaning(metric))
                 await self.out.write(lines)
 
-    def _series(self, name: str, metric: Metric, kind: str, sheet: Sheet, index: int, labels: str, code: str) -> str:
+    def _series(
+        self, name: str, metric: Metric, kind: str, sheet: RowsOfKind, index: int, labels: str, code: str
+    ) -> str:
         states = _STATES.get(metric.name)
         if states is not None:
             return "".join(
@@ -319,7 +321,7 @@ def check_state(row: StatisticsRow) -> str:
     return str(row.get("check_status")).removeprefix("* ")
 
 
-def _status(kind: str, sheet: Sheet, index: int) -> States:
+def _status(kind: str, sheet: RowsOfKind, index: int) -> States:
     word = str(sheet.columns["status"][index]).partition(" ")[0]
     if kind == "F":
         word = "DOWN" if word == "STOP" else "UP"
@@ -328,16 +330,16 @@ def _status(kind: str, sheet: Sheet, index: int) -> States:
     return ((state, int(state == word)) for state in STATES[kind])
 
 
-def _check_status(kind: str, sheet: Sheet, index: int) -> States:
+def _check_status(kind: str, sheet: RowsOfKind, index: int) -> States:
     word = str(sheet.columns["check_status"][index]).removeprefix("* ")
     return ((state, int(state == word)) for state in CHECK_STATES if word)
 
 
-def _aggregated(which: int, kind: str, sheet: Sheet, index: int) -> States:
+def _aggregated(which: int, kind: str, sheet: RowsOfKind, index: int) -> States:
     return ((state, count) for state, count in sheet.aggregates[index][which].items())
 
 
-_STATES: Final[Mapping[str, Callable[[str, Sheet, int], States]]] = {
+_STATES: Final[Mapping[str, Callable[[str, RowsOfKind, int], States]]] = {
     "status": _status,
     "check_status": _check_status,
     "agg_server_status": partial(_aggregated, 0),

@@ -77,7 +77,7 @@ _TAIL: Final = Template(_REST)
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class PageView:
     """What the page shows and how; `base` is its URI."""
 
     base: str
@@ -99,7 +99,7 @@ class Look:
 
 
 @dataclass(slots=True)
-class Tally:
+class StateCounts:
     """How many servers are in which state, and where the bad ones are."""
 
     counts: dict[str, int] = field(default_factory=dict)
@@ -107,7 +107,7 @@ class Tally:
     dead: list[tuple[str, str]] = field(default_factory=list)  # backends without a server
 
 
-def tally(made: Tally, wanted: list[ProxyView]) -> Iterator[None]:
+def tally(made: StateCounts, wanted: list[ProxyView]) -> Iterator[None]:
     """Yields after each server, so that others may have a go."""
     for proxy in wanted:
         if proxy.back is None:
@@ -131,7 +131,7 @@ def _named(found: list[tuple[str, str]], total: int) -> str:
     return links + (f" and {total - SHOWN} more" if total > SHOWN else "")
 
 
-def summary(found: Tally) -> str:
+def summary(found: StateCounts) -> str:
     """One line that says what is wrong, and one with the numbers."""
     counts = found.counts
     down = counts.get("down", 0)
@@ -233,7 +233,7 @@ def _row(row: StatisticsRow, columns: list[PageColumn], form: bool) -> str:
 
 
 def _section(
-    rows: Iterable[StatisticsRow], proxy: ProxyView, look: Look, history: History, place: str
+    rows: Iterable[StatisticsRow], proxy: ProxyView, look: PageView, history: History, place: str
 ) -> Iterator[str]:
     name = proxy.name
     found = history.tracks.get(proxy.number)
@@ -263,7 +263,7 @@ def _section(
     yield "</section>\n"
 
 
-def _form(name: str, look: Look) -> str:
+def _form(name: str, look: PageView) -> str:
     options = "".join(f'<option value="{word}">{escape(text)}</option>' for word, text in ACTIONS.items())
     return (
         f'<p class="form"><label>With the chosen servers: <select name="action"><option value="" selected>choose'
@@ -273,7 +273,7 @@ def _form(name: str, look: Look) -> str:
     )
 
 
-def _links(look: Look) -> str:
+def _links(look: PageView) -> str:
     refresh = "" if look.refresh else ";norefresh"
     down = ";up" if look.hide_down else ""
     scope = f";scope={look.search}" if look.search else ""
@@ -290,7 +290,7 @@ def _links(look: Look) -> str:
     return " ".join(f'<a href="{escape(look.base + options)}">{escape(text)}</a>' for text, options in links)
 
 
-def _message(look: Look) -> str:
+def _message(look: PageView) -> str:
     if not look.outcome:
         return ""
     state, words = OUTCOMES.get(look.outcome, UNEXPECTED)
@@ -298,10 +298,10 @@ def _message(look: Look) -> str:
 
 
 def render(
-    rows: Iterable[StatisticsRow], facts: Facts, look: Look, history: History, wanted: list[ProxyView]
+    rows: Iterable[StatisticsRow], facts: Facts, look: PageView, history: History, wanted: list[ProxyView]
 ) -> Iterator[str]:
     """The whole page. `wanted`: the proxies that it shows."""
-    found = Tally()
+    found = StateCounts()
     for _ in tally(found, wanted):
         yield ""
     title = "Statistics" + (f" of {look.node}" if look.node else "")

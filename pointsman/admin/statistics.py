@@ -13,7 +13,7 @@ from pointsman.admin.commands.show import show_schema_text
 from pointsman.admin.gauge import Gauge
 from pointsman.admin.history import History
 from pointsman.admin.info import Facts
-from pointsman.admin.page import POLICY, Look, render
+from pointsman.admin.page import POLICY, PageView, render
 from pointsman.admin.render import as_json, csv, typed
 from pointsman.admin.rows import Selection, StatisticsRow, rows
 from pointsman.admin.view import View
@@ -119,8 +119,8 @@ class Writer:
             for piece in pieces:
                 await out.write(piece)
 
-    def _look(self, page: StatisticsPage, question: Question, asked: PageQuery, refresh: int) -> Look:
-        return Look(
+    def _look(self, page: StatisticsPage, question: Question, asked: PageQuery, refresh: int) -> PageView:
+        return PageView(
             base=page.uri.decode("latin-1"),
             refresh=refresh,
             can_refresh=page.refresh,

@@ -10,11 +10,11 @@ from typing import Protocol
 
 from pointsman.admin.links import ControlEnd
 from pointsman.listener.listener import Listener
-from pointsman.log.teller import Teller
+from pointsman.log.events import EventLogger
 from pointsman.net.clock import monotonic_ms
 from pointsman.net.reactor import Reactor
 from pointsman.server.backend import LiveServer
-from pointsman.server.news import Tell
+from pointsman.server.server_messages import Tell
 from pointsman.stream.acceptor import Room
 from pointsman.stream.frontends import LiveFrontend
 from pointsman.stream.proxies import BackendProxy, Program
@@ -28,7 +28,7 @@ class FrontSide:
     listeners: list[Listener]
     socket_stats: bool = False  # option socket-stats: a row for each socket
     rate_limit: int = 0  # rate-limit sessions
-    tell: Tell = field(default_factory=lambda: Teller(None))  # messages about it
+    tell: Tell = field(default_factory=lambda: EventLogger(None))  # messages about it
     stopped_cell: int = -1  # in the arena
 
     @property
@@ -55,7 +55,7 @@ class BackSide:
     static: bool = False
     cookie: str = ""
     full_connections: int = 0  # fullconn, or what it is by default
-    tell: Tell = field(default_factory=lambda: Teller(None))  # messages about its servers
+    tell: Tell = field(default_factory=lambda: EventLogger(None))  # messages about its servers
 
 
 @dataclass(slots=True)
@@ -76,7 +76,7 @@ class SocketView:
     level: str
 
 
-class Patience(Protocol):
+class IdleTimeout(Protocol):
     """How long a connection to a stats socket may be silent, in ms: `set timeout cli` changes it."""
 
     timeout: int
@@ -92,7 +92,7 @@ class ConsoleView:
     family: int
     source: str
     began: int  # monotonic ms
-    patience: Patience
+    patience: IdleTimeout
 
 
 @dataclass(slots=True)

@@ -30,7 +30,7 @@ from pointsman.config.stats import page_position, statistics_page
 from pointsman.core.address import AddressSpec
 from pointsman.core.diagnostics import Diagnostics, Severity
 from pointsman.listener.sockets import Opening, socket_options
-from pointsman.log.teller import STDERR, Teller
+from pointsman.log.events import STDERR, EventLogger
 from pointsman.net.clock import monotonic_ms, program_start, wall_ms
 from pointsman.net.reactor import IN
 from pointsman.rules.rule import Rule
@@ -161,7 +161,7 @@ def _front(live: Live, frontend: LiveFrontend, section: Section) -> FrontSide:
         [listener for listener in live.listeners if listener.frontend is frontend],
         socket_stats=frontend.socket_stats,
         rate_limit=number(section, "rate-limit sessions"),
-        tell=Teller(frontend.logger),
+        tell=EventLogger(frontend.logger),
         stopped_cell=live.room.arena.take(1),
     )
 
@@ -172,7 +172,7 @@ def _back(live: Live, backend: BackendProxy, section: Section) -> BackSide:
     static = (
         name == "static-rr" or balance is not None and balance.algorithm.hashed and not hashing_of(section).consistent
     )
-    return BackSide(backend, name, static, tell=Teller(live.loggers[id(backend)]))
+    return BackSide(backend, name, static, tell=EventLogger(live.loggers[id(backend)]))
 
 
 def full_connections(live: Live, backend: BackendProxy) -> int:

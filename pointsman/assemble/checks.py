@@ -7,8 +7,8 @@ from pointsman.config.setting import Configuration
 from pointsman.config.timeouts import timeout
 from pointsman.core.diagnostics import ConfigError, Diagnostics
 from pointsman.log.build import build_outlets
+from pointsman.log.events import EventLogger
 from pointsman.log.logger import Logger, default_line
-from pointsman.log.teller import Teller
 from pointsman.server.checks.checks import Checks
 from pointsman.server.checks.plan import make_plan
 
@@ -39,7 +39,7 @@ def build_checks(live: Live, configuration: Configuration, diagnostics: Diagnost
             section, diagnostics, timeout(section, "connect"), timeout(section, "check"), buffer_sizes(main)[0]
         )
         servers = {server.name: server for server in backend.servers}
-        tell = Teller(live.loggers[id(backend)])
+        tell = EventLogger(live.loggers[id(backend)])
         for line in lines:
             server = servers.get(line.name.encode())
             if server is None:

@@ -12,13 +12,13 @@ from pointsman.core.counters import Counters
 from pointsman.core.regex import EXHAUSTED
 from pointsman.listener.generation import Generation
 from pointsman.listener.listener import Listener
+from pointsman.log.events import EventLogger
 from pointsman.log.logger import Logger
 from pointsman.log.sinks import SinkSet
-from pointsman.log.teller import Teller
 from pointsman.net.clock import wall_ms
 from pointsman.net.reactor import IN, Channel, Hook, Reactor
 from pointsman.sample.encode import LINE_UNSAFE
-from pointsman.sample.fetch.lane import HERE
+from pointsman.sample.fetch.lane import THIS_LANE
 from pointsman.server.checks.checks import Checks
 from pointsman.stream.acceptor import STOPPED_TEXT, Room
 from pointsman.stream.connections import ClientConnection, client_connections
@@ -188,11 +188,11 @@ class Live(Generation):
     def enter_lane(self, number: int) -> None:
         self.take_row(number, self.wakeups)
         self.pin(number + 1)
-        HERE.be(number, next((group for group, lanes in enumerate(self.groups) if number + 1 in lanes), 0))
+        THIS_LANE.be(number, next((group for group, lanes in enumerate(self.groups) if number + 1 in lanes), 0))
         here: list[Listener] = []
         for listener in self.listeners:
             if listener.lanes is not None:
-                listener.way = None  # who could take what this lane leaves is not known
+                listener.yielding = None  # who could take what this lane leaves is not known
             if listener.lanes is None or number + 1 in listener.lanes:
                 here.append(listener)
             else:
@@ -258,7 +258,7 @@ class Live(Generation):
         twins = {id(self.sections[id(backend)]): backend for backend in self.backends}
         for frontend in self.frontends:
             twin = twins.pop(id(self.sections[id(frontend)]), None)
-            Teller(frontend.logger)(
+            EventLogger(frontend.logger)(
                 WARNING,
                 STOPPED_TEXT
                 % (
@@ -268,7 +268,7 @@ class Live(Generation):
                 ),
             )
         for backend in twins.values():
-            Teller(self.loggers[id(backend)])(
+            EventLogger(self.loggers[id(backend)])(
                 WARNING, STOPPED_TEXT % (backend.name, 0, backend.counters.totals.sessions)
             )
 

@@ -22,7 +22,7 @@ import asyncio
 import os
 from collections.abc import Callable
 
-from pointsman.listener.listener import Listener, Way
+from pointsman.listener.listener import Listener, YieldingListeners
 from pointsman.listener.sockets import Opening
 from pointsman.net.clock import monotonic_ms
 from pointsman.net.reactor import Reactor
@@ -74,10 +74,10 @@ class Generation:
         self.reactor.reopen()
         for opening in self.other_openings:
             opening.close()
-        way = Way(self.room.share)
-        self.reactor.hooks.append(way)
+        yielding = YieldingListeners(self.room.share)
+        self.reactor.hooks.append(yielding)
         for listener in self.listeners:
-            listener.way = way
+            listener.yielding = yielding
         self.enter_lane(number)
         self.room.share.enter()
         self.reactor.stays = False

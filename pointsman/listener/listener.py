@@ -35,7 +35,7 @@ RESTING: Final = 3
 PAUSED: Final = 4
 
 _REST: Final = 100  # ms without accepting where the process or the system has no descriptors left
-_WAY: Final = 4  # ms for which a lane with more than its share of connections leaves the next ones to the others
+_YIELD: Final = 4  # ms for which a lane with more than its share of connections leaves the next ones to the others
 _IN_VAIN: Final = 8  # after so many such rests in a row, in which no other lane accepted any, the others count as stuck
 _AT_ONCE: Final = 2  # ms: a connection reported within this time after a rest has waited during the rest
 _ALONE: Final = 1000  # ms for which the others count as stuck, unless one of them accepts something
@@ -63,11 +63,11 @@ class Listener(Channel):
         self.lanes: frozenset[int] | None = None  # bind ... thread: those that accept here, from 1 on; None: all
         self.lowest_port = 0  # clients from ports below are refused (harden.reject-privileged-ports.tcp)
         self.rate_limit = 0  # rate-limit sessions; 0: none
-        self.way: "Way | None" = None  # None: there is one lane only
-        self.others_taken = -1  # what the other lanes had taken when this one made way for them
+        self.yielding: "YieldingListeners | None" = None  # None: there is one lane only
+        self.others_taken = -1  # what the other lanes had taken when this one left connections to them
         self.in_vain = 0  # how often in a row it did so for nothing
         self.rested_until = 0  # when the last rest ended (monotonic ms)
-        self.alone_until = 0  # until then this lane need not make way: nobody took what it had left
+        self.alone_until = 0  # until then this lane need not yield: no other lane took what it had left
 
     # Start, pause, stop.
 
@@ -168,8 +168,8 @@ class Listener(Channel):
             self._watch()
         elif self.state == OPEN and self.room.share.somebody_rests():
             self.ready(IN)
-        elif self.state == RESTING and self.way is not None:
-            self.way.again(self.reactor.now)
+        elif self.state == RESTING and self.yielding is not None:
+            self.yielding.again(self.reactor.now)
 
     def expired(self, now: int) -> None:
         if self.state == RESTING:
@@ -249,7 +249,7 @@ class Listener(Channel):
 
     def _has_room(self) -> bool:
         door, frontend, room = self.door, self.frontend, self.room
-        if room.share.over() and self._makes_way():
+        if room.share.over() and self._yields():
             return False
         if 0 < door.limit <= door.connections:
             self._wait(door.waiting, door.counters)
@@ -268,7 +268,7 @@ class Listener(Channel):
             return True
         return False
 
-    def _makes_way(self) -> bool:
+    def _yields(self) -> bool:
         """This lane holds more than its share: a short rest, unless the others have let many of them pass.
 
         In a soft stop this generation takes what it finds.
@@ -284,14 +284,14 @@ class Listener(Channel):
             self.in_vain = 0
         else:
             self.in_vain += 1
-        if self.way is None or self.room.stopping:
+        if self.yielding is None or self.room.stopping:
             return False
         if self.in_vain >= _IN_VAIN:
             self.alone_until = now + _ALONE
             return False
         self.burst = 1
         self._unwatch(RESTING)
-        self.way.make(self, now + _WAY)
+        self.yielding.add(self, now + _YIELD)
         return True
 
     def _within(self, rate: Rate, limit: int) -> bool:
@@ -316,22 +316,22 @@ class Listener(Channel):
         self.reactor.wheel.arm(self, self.reactor.now + milliseconds)
 
 
-class Way(Hook):
-    """The listeners of a lane that make way for other lanes. In milliseconds, for which the wheel is too coarse."""
+class YieldingListeners(Hook):
+    """The listeners of a lane that leave connections to other lanes, for milliseconds: the wheel is too coarse."""
 
     def __init__(self, share: Share) -> None:
         super().__init__()
         self.share = share
         self.listeners: list[Listener] = []
 
-    def make(self, listener: Listener, due: int) -> None:
+    def add(self, listener: Listener, due: int) -> None:
         if not self.listeners:
             self.share.rest(True)
             self.due = due
         self.listeners.append(listener)
 
     def again(self, now: int) -> None:
-        """Another lane makes way: perhaps for this one."""
+        """Another lane leaves connections, perhaps to this one: accept at once, unless this lane holds too many."""
         if self.listeners and not self.share.over():
             self.due = now
             self.after(now)

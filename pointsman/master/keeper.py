@@ -38,7 +38,7 @@ from pointsman.listener.generation import Generation
 from pointsman.log.target import ALERT, NOTICE, WARNING
 from pointsman.master.channel import MasterChannel
 from pointsman.master.processes import exit_words, follow_parent, reap, tell, wait_for_signal
-from pointsman.master.stuck import LastWords, Watch, place_of
+from pointsman.master.stuck import CrashReport, Watchdog, place_of
 from pointsman.worker.background import Readiness
 from pointsman.worker.console import Console
 from pointsman.worker.plan import Plan
@@ -81,8 +81,8 @@ class Keeper:
         self.paused = False
         self.kill_at = 0.0  # in a soft stop with a bound: when patience ends
         self.readiness = Readiness()
-        self.watch = Watch(plan.lane_timeout / 1000)
-        self.last_words: dict[int, LastWords] = {}  # by pid
+        self.watchdog = Watchdog(plan.lane_timeout / 1000)
+        self.crash_reports: dict[int, CrashReport] = {}  # by pid
         self.watched = [number for number in _WATCHED if signal.getsignal(number) != signal.SIG_IGN]
 
     @property
@@ -107,7 +107,7 @@ class Keeper:
         if self.channel is not None:
             self.channel.send("ready")
         while not self._through():
-            self._turn(self.watch.wait(self._patience()))
+            self._turn(self.watchdog.wait(self._patience()))
             self._look_for_stuck()
         self._end_control()
         self.generation.flush()
@@ -223,13 +223,13 @@ class Keeper:
         turns = {pid: self.generation.last_turn(place) / 1000 for pid, place in self.places.items()}
         blocking = self.generation.in_the_way()
         in_the_way = {pid for pid, place in self.places.items() if place in blocking}
-        for pid in self.watch.look(turns, in_the_way):
+        for pid in self.watchdog.look(turns, in_the_way):
             begun = turns[pid] > 0
             why = "others wait for a lock that it holds" if begun and pid in in_the_way else "pointsman-lane-timeout"
             self._say(
                 ALERT,
                 f"{self._name(self.places[pid]).capitalize()} ({pid}) has not {'turned' if begun else 'begun to turn'} "
-                f"for {self.watch.patience(begun, pid in in_the_way):g} seconds and is killed ({why}).",
+                f"for {self.watchdog.patience(begun, pid in in_the_way):g} seconds and is killed ({why}).",
             )
 
     def _kill_obstinate(self) -> None:
@@ -245,11 +245,11 @@ class Keeper:
 
     def _tell_where(self, pid: int, status: int) -> None:
         """Say where a process stood that a fault has ended, or that was stuck."""
-        words = self.last_words.pop(pid, None)
-        if words is None:
+        report = self.crash_reports.pop(pid, None)
+        if report is None:
             return
-        told = words.read() if os.WIFSIGNALED(status) else b""
-        words.close()
+        told = report.read() if os.WIFSIGNALED(status) else b""
+        report.close()
         if told:
             self._say(ALERT, f"Former worker ({pid}) stood {place_of(told) or 'nobody knows where'}.")
             if not self.console.silent:
@@ -313,24 +313,24 @@ class Keeper:
         sys.stdout.flush()
         sys.stderr.flush()
         keeper = os.getpid()
-        words = LastWords()
+        report = CrashReport()
         pid = os.fork()
         if pid == 0:
-            self._become(place, keeper, words)
+            self._become(place, keeper, report)
         self.places[pid] = place
-        self.watch.born(pid)
-        self.last_words[pid] = words
+        self.watchdog.forked(pid)
+        self.crash_reports[pid] = report
         if self.paused and place != self.control:
             tell(pid, signal.SIGTTOU)
         return pid
 
-    def _become(self, place: int, keeper: int, words: LastWords) -> None:
+    def _become(self, place: int, keeper: int, report: CrashReport) -> None:
         """In the child. Never returns."""
         status = 1
         try:
-            for other in self.last_words.values():
+            for other in self.crash_reports.values():
                 other.close()
-            words.prepare()
+            report.prepare()
             gc.enable()
             random.seed()
             if place == self.control:

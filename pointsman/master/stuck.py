@@ -31,21 +31,21 @@ HELD: Final = 1.0  # s without a turn, of a process for which others wait
 STARTING: Final = 10.0  # s that a process may take to begin at least: one of a large configuration has much to do
 _NOTED: Final = 1.0  # s that a note may be old although the loop turns
 _OVERSLEPT: Final = 1.0  # s that a look may be late
-_LAST_WORDS: Final = 1.0  # s from ABRT to KILL
+_REPORT: Final = 1.0  # s from ABRT to KILL
 _FAULTS: Final = (signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL)
 _MOST: Final = 65_536  # bytes that are read of what a process has written
 _COMPILED: Final = re.compile(rb"\(CPyDef_(\w+?)\+0x")
 _INTERPRETED: Final = re.compile(rb'File "([^"]+)", line (\d+) in (\S+)')
 
 
-class LastWords:
-    """What a process says of its place when it is about to end. Made by the keeper, before it forks that process."""
+class CrashReport:
+    """Where a process stands, written by itself when it is about to end. The keeper makes it before the fork."""
 
     def __init__(self) -> None:
-        self.fd = os.memfd_create("last-words", os.MFD_CLOEXEC)
+        self.fd = os.memfd_create("crash-report", os.MFD_CLOEXEC)
 
     def prepare(self) -> None:
-        """In the process: whatever kills it, it tells first."""
+        """In the process: a fault, or ABRT, makes it write where it stands before it ends."""
         faulthandler.enable(self.fd)
         for number in _FAULTS:
             calls.trace(number, self.fd)
@@ -54,7 +54,7 @@ class LastWords:
         os.close(self.fd)
 
     def read(self) -> bytes:
-        """In the keeper, after its end; empty where it did not say anything."""
+        """In the keeper, after the process has ended; empty where it has written nothing."""
         return os.pread(self.fd, _MOST, 0)
 
 
@@ -70,25 +70,25 @@ def place_of(words: bytes) -> str:
     return f"in {found[3].decode()} ({os.path.basename(found[1]).decode('utf-8', 'replace')}:{found[2].decode()})"
 
 
-class Watch:
+class Watchdog:
     """Looks for processes that are stuck. `limit`: seconds without a turn; 0: only those that hold up others are.
 
-    Each process is announced by `born`.
+    Each process is announced by `forked`.
     """
 
     def __init__(self, limit: float) -> None:
         self.limit = limit
         self.looked = self.calm = time.monotonic()  # the last look; since when everything ran
-        self.forked: dict[int, float] = {}  # when each process was forked
-        self.doomed: dict[int, float] = {}  # the processes that got ABRT, and when KILL follows
+        self.since: dict[int, float] = {}  # when each process was forked
+        self.aborted: dict[int, float] = {}  # the processes that got ABRT, and when KILL follows
 
     def wait(self, seconds: float) -> float:
         """How long the keeper may sleep, which otherwise had nothing to do for so long."""
         return min(seconds, LOOK)
 
-    def born(self, pid: int) -> None:
+    def forked(self, pid: int) -> None:
         """That process has been forked."""
-        self.forked[pid] = time.monotonic()
+        self.since[pid] = time.monotonic()
 
     def patience(self, begun: bool, in_the_way: bool) -> float:
         """Seconds without a turn, of a process that has turned before or of one that starts; 0: for ever."""
@@ -106,19 +106,19 @@ class Watch:
         if now - self.looked > LOOK + _OVERSLEPT:
             self.calm = now
         self.looked = now
-        for pid, kill_at in self.doomed.items():
+        for pid, kill_at in self.aborted.items():
             if now >= kill_at and pid in turns:
                 tell(pid, signal.SIGKILL)
-        self.doomed = {pid: kill_at for pid, kill_at in self.doomed.items() if pid in turns}
-        self.forked = {pid: birth for pid, birth in self.forked.items() if pid in turns}
+        self.aborted = {pid: kill_at for pid, kill_at in self.aborted.items() if pid in turns}
+        self.since = {pid: begun for pid, begun in self.since.items() if pid in turns}
         stuck: list[int] = []
         for pid, turned in turns.items():
             limit = self.patience(turned > 0, pid in in_the_way)
-            since = max(turned or self.forked[pid], self.calm)
-            if limit and now - since > limit + _NOTED and pid not in self.doomed:
+            since = max(turned or self.since[pid], self.calm)
+            if limit and now - since > limit + _NOTED and pid not in self.aborted:
                 stuck.append(pid)
         for pid in stuck:
             tell(pid, signal.SIGABRT)
             tell(pid, signal.SIGCONT)  # a stopped process gets its signals only when it goes on
-            self.doomed[pid] = now + _LAST_WORDS
+            self.aborted[pid] = now + _REPORT
         return stuck

@@ -83,7 +83,7 @@ class Channel(Job):
         pass
 
 
-class Vacant(Channel):
+class NoChannel(Channel):
     """Stands in the table where no channel is."""
 
     def ready(self, events: int) -> None:
@@ -109,7 +109,7 @@ class Reactor:
         self.fd = self.epoll.fileno()
         self.now = monotonic_ns() // 1_000_000
         self.wheel = Wheel(self.now)
-        self.vacant: Channel = Vacant(-1)
+        self.vacant: Channel = NoChannel(-1)
         self.channels: list[Channel] = [self.vacant] * 1024
         self.goes: list[Job] = []
         self.given_up: list[int] = []

@@ -27,7 +27,7 @@ class Allow(Action):
         return ALLOW
 
 
-class Answering(Action):
+class ReplyAction(Action):
     """Answer with a reply, or with the error page of a status."""
 
     def __init__(self, answer: ReplyDescription, verdict: int) -> None:
@@ -73,7 +73,7 @@ def parse_deny(args: RuleArgs) -> Action:
     """deny [{status | deny_status} <code>] [...]: reject with an error, 403 for requests, 502 for responses."""
     default = 403 if args.rule_set == HTTP_REQUEST else 502
     answer = parse_answer(args, args.place, default, status_words=("status", "deny_status"), default=True)
-    return _final(Answering(answer, DENY))
+    return _final(ReplyAction(answer, DENY))
 
 
 @action("tarpit", HTTP_REQUEST, "4.4", reads=Reads.NOTHING, writes=Writes.NOTHING)
@@ -81,13 +81,13 @@ def parse_tarpit(args: RuleArgs) -> Action:
     """tarpit [{status | deny_status} <code>] [...]: let the client wait for `timeout tarpit`, then reject it with an
     error, 500 by default."""
     answer = parse_answer(args, args.place, 500, status_words=("status", "deny_status"), default=True)
-    return _final(Answering(answer, TARPIT))
+    return _final(ReplyAction(answer, TARPIT))
 
 
 @action("return", HTTP_REQUEST | HTTP_RESPONSE, "4.4", reads=Reads.NOTHING, writes=Writes.NOTHING)
 def parse_return(args: RuleArgs) -> Action:
     """return [status <code>] [content-type <type>] [...]: answer with a response of our own, 200 by default."""
-    return _final(Answering(parse_answer(args, args.place, 200), ANSWER))
+    return _final(ReplyAction(parse_answer(args, args.place, 200), ANSWER))
 
 
 def _final(made: Action) -> Action:

@@ -18,7 +18,7 @@ from pointsman.config.load import load
 from pointsman.core import plain_regex
 from pointsman.core.diagnostics import ConfigError, Diagnostics, Severity
 from pointsman.listener.generation import Generation
-from pointsman.log.teller import STDERR
+from pointsman.log.events import STDERR
 from pointsman.worker import dump, registries
 from pointsman.worker.arguments import Options
 from pointsman.worker.console import Console

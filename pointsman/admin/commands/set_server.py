@@ -7,8 +7,8 @@ from pointsman.admin.addresses import checker_of
 from pointsman.admin.command import ADMIN, Call, CommandError, RunCommand, command
 from pointsman.admin.lookup import wanted_server
 from pointsman.server.checks.health import Health
-from pointsman.server.news import News
 from pointsman.server.server import DRAIN, MAINT, RUNNING, STOPPED, STOPPING
+from pointsman.server.server_messages import ServerMessages
 
 HEAVIEST: Final = 256
 
@@ -229,12 +229,12 @@ def _change_weight(call: Call, text: str) -> None:
         raise CommandError("Absolute weight can only be between 0 and 256 inclusive.")
     if back.static and weight not in (0, server.initial_weight):
         raise CommandError("Backend is using a static LB algorithm and only accepts weights '0%' and '100%'.")
-    news = News(back.backend, back.tell)
-    alive = news.alive
+    messages = ServerMessages(back.backend, back.tell)
+    alive = messages.alive
     server.weight = weight
     back.backend.changed(server)
     call.view.settle()
-    news.tell_if_empty(alive)
+    messages.tell_if_empty(alive)
 
 
 # Limits.

@@ -7,7 +7,7 @@ from pointsman.sample.registry import fetch
 from pointsman.sample.types import Reads, Type, Where
 
 
-class Here:
+class ThisLane:
     """Which lane this process is. A single process, and the control process, are lane 0 of group 0."""
 
     def __init__(self) -> None:
@@ -20,16 +20,16 @@ class Here:
         self.group = group
 
 
-HERE: Final = Here()
+THIS_LANE: Final = ThisLane()
 
 
 @fetch("thread", Type.SINT, Where.EVERYWHERE, Reads.CONNECTION, "7.3.2")
 def thread(_: Context) -> int:
     """The number of the lane, from 0 to nbthread - 1."""
-    return HERE.lane
+    return THIS_LANE.lane
 
 
 @fetch("tgroup", Type.SINT, Where.EVERYWHERE, Reads.CONNECTION, "7.3.2")
 def thread_group(_: Context) -> int:
     """The number of the lane's thread group, from 0 to thread-groups - 1."""
-    return HERE.group
+    return THIS_LANE.group

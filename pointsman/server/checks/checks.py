@@ -17,8 +17,8 @@ from pointsman.server.backend import Backend, LiveServer
 from pointsman.server.checks.health import Health, watch
 from pointsman.server.checks.plan import CheckPlan
 from pointsman.server.checks.run import CheckRun, Target
-from pointsman.server.news import Tell
 from pointsman.server.server import MAINT, STOPPING, Server
+from pointsman.server.server_messages import Tell
 
 
 class Checker:

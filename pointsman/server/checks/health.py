@@ -15,8 +15,8 @@ from typing import Final
 
 from pointsman.server.backend import Backend, LiveServer
 from pointsman.server.checks.status import Result
-from pointsman.server.news import ALERT, NOTICE, News, Tell
 from pointsman.server.server import DRAIN, MAINT, RUNNING, STARTING, STOPPED, STOPPING, Server
+from pointsman.server.server_messages import ALERT, NOTICE, ServerMessages, Tell
 
 FULL_SHARE: Final = 16
 
@@ -46,7 +46,7 @@ class Health:
     def __init__(self, backend: Backend, server: LiveServer, tell: Tell) -> None:
         self.backend = backend
         self.server = server
-        self.news = News(backend, tell)
+        self.messages = ServerMessages(backend, tell)
         self.log_all = False  # option log-health-checks
         self.slowstart = 0  # ms
         self.status = "INI"  # of the last result
@@ -117,7 +117,7 @@ class Health:
             state = f"{server.check_health}/{server.rise} DOWN"
         kind = "backup server" if server.backup else "server"
         text = f"Health check for {kind} {server.route.decode()} {verb}, {result.reason()}, status: {state}."
-        self.news.tell(NOTICE, text.encode("latin-1", "replace"))
+        self.messages.tell(NOTICE, text.encode("latin-1", "replace"))
 
     def _act(self, result: Result, now: int) -> None:
         """What the result means for the server's state."""
@@ -144,25 +144,25 @@ class Health:
 
     def _stop(self, now: int, state: int, level: int, what: str) -> None:
         server = self.server
-        alive = self.news.alive
+        alive = self.messages.alive
         sessions, requeued = server.connections, server.queued
         server.state = state
         server.share = FULL_SHARE
         server.downs += 1
         self._changed(now)
-        self.news.say(level, server, f"{what}. {self.news.losses(sessions, requeued)}")
-        self.news.tell_if_empty(alive)
+        self.messages.say(level, server, f"{what}. {self.messages.losses(sessions, requeued)}")
+        self.messages.tell_if_empty(alive)
 
     def set_stopping(self, now: int, reason: str = "") -> None:
         """The server gets no new work (404 under disable-on-404)."""
         server = self.server
-        alive = self.news.alive
+        alive = self.messages.alive
         requeued = server.queued
         self._end_downtime(now)
         server.state = STOPPING
         self._changed(now)
-        self.news.say(NOTICE, server, f"is stopping{_said(reason)}. {self.news.queues(requeued)}")
-        self.news.tell_if_empty(alive)
+        self.messages.say(NOTICE, server, f"is stopping{_said(reason)}. {self.messages.queues(requeued)}")
+        self.messages.tell_if_empty(alive)
 
     def set_up(self, now: int, reason: str = "") -> None:
         """The server is back, slowly where slowstart says so and it was down."""
@@ -191,7 +191,7 @@ class Health:
         server.check_health = 0
         if server.state == STOPPED:
             self.backend.changed(server)
-            self.news.say(NOTICE, server, "was DOWN and now enters maintenance.")
+            self.messages.say(NOTICE, server, "was DOWN and now enters maintenance.")
             return
         level = NOTICE if draining or server.state == STOPPING else ALERT
         self._stop(now, STOPPED, level, "is going DOWN for maintenance")
@@ -206,26 +206,26 @@ class Health:
         self._end_downtime(now)
         self._run(now)
         mode = "DRAIN" if drain else "READY"
-        self.news.say(NOTICE, server, f"is UP/{mode} (leaving forced maintenance).")
+        self.messages.say(NOTICE, server, f"is UP/{mode} (leaving forced maintenance).")
         if drain:
-            self.news.say(NOTICE, server, "remains in forced drain mode.")
+            self.messages.say(NOTICE, server, "remains in forced drain mode.")
 
     def enter_drain(self) -> None:
         """No new work but what persists; checks go on."""
         server = self.server
-        alive = self.news.alive
+        alive = self.messages.alive
         sessions, requeued = server.connections, server.queued
         server.admin |= DRAIN
         self.backend.changed(server)
-        rest = self.news.queues(requeued) if server.up else self.news.losses(sessions, requeued)
-        self.news.say(NOTICE, server, f"enters drain state. {rest}")
-        self.news.tell_if_empty(alive)
+        rest = self.messages.queues(requeued) if server.up else self.messages.losses(sessions, requeued)
+        self.messages.say(NOTICE, server, f"enters drain state. {rest}")
+        self.messages.tell_if_empty(alive)
 
     def leave_drain(self) -> None:
         server = self.server
         server.admin &= ~DRAIN
         self.backend.changed(server)
-        self.news.say(NOTICE, server, f"is {'UP' if server.up else 'DOWN'} (leaving forced drain).")
+        self.messages.say(NOTICE, server, f"is {'UP' if server.up else 'DOWN'} (leaving forced drain).")
 
     def force(self, state: int, now: int) -> None:
         """RUNNING, STOPPING or STOPPED, whatever checks have said; they go on, and may say otherwise."""
@@ -264,7 +264,7 @@ class Health:
         server.last_change = now
 
     def _say_up(self, reason: str) -> None:
-        self.news.say(NOTICE, self.server, f"is UP{_said(reason)}. {self.news.queues()}")
+        self.messages.say(NOTICE, self.server, f"is UP{_said(reason)}. {self.messages.queues()}")
 
 
 def _said(reason: str) -> str:

@@ -12,7 +12,7 @@ from admin_stand import TEXT, Stand, stand
 
 from pointsman.admin.answers import AnswerWriter
 from pointsman.admin.cells import age, look_of, size
-from pointsman.admin.history import SAMPLES, RingBuffer, Track
+from pointsman.admin.history import SAMPLES, ProxyHistory, RingBuffer
 from pointsman.admin.page import ACTIONS
 from pointsman.admin.service import Statistics
 from pointsman.proto.h1 import parse_request
@@ -420,7 +420,7 @@ def test_a_ring_keeps_what_is_recent() -> None:
 def test_rates_are_sampled_and_drawn() -> None:
     with stand(with_page()) as one:
         history = one.writer.history
-        history.tracks = {proxy.number: Track(proxy) for proxy in one.view.proxies}
+        history.tracks = {proxy.number: ProxyHistory(proxy) for proxy in one.view.proxies}
         web, app = one.view.proxies[0], one.view.proxies[2]
         assert web.front is not None and app.back is not None
         web.front.frontend.counters.requests += 50

@@ -8,7 +8,7 @@ import pytest
 
 from pointsman.core import calls
 from pointsman.master import stuck
-from pointsman.master.stuck import LastWords, Watch, place_of
+from pointsman.master.stuck import CrashReport, Watchdog, place_of
 
 
 @pytest.fixture
@@ -31,8 +31,8 @@ ABORT = [(7, signal.SIGABRT), (7, signal.SIGCONT)]
 
 
 def test_who_has_not_turned_for_too_long(sent: list[tuple[int, int]], clock: list[float]) -> None:
-    watch = Watch(5)
-    watch.born(9)
+    watch = Watchdog(5)
+    watch.forked(9)
     for clock[0] in (101.0, 102.0, 103.0, 104.0, 105.0, 106.0):
         assert watch.look({7: 100.0, 8: clock[0] - 1, 9: 0.0}) == []  # 9 has not begun
     clock[0] = 106.5
@@ -45,11 +45,11 @@ def test_who_has_not_turned_for_too_long(sent: list[tuple[int, int]], clock: lis
     watch.look({7: 100.0, 8: 107.0})
     assert sent == [*ABORT, (7, signal.SIGKILL)]
     watch.look({8: 107.0})
-    assert not watch.doomed
+    assert not watch.aborted
 
 
 def test_what_the_keeper_overslept_does_not_count(sent: list[tuple[int, int]], clock: list[float]) -> None:
-    watch = Watch(5)
+    watch = Watchdog(5)
     clock[0] = 101.0
     assert watch.look({7: 100.5}) == []
     clock[0] = 200.0  # a frozen container
@@ -63,11 +63,11 @@ def test_what_the_keeper_overslept_does_not_count(sent: list[tuple[int, int]], c
 @pytest.mark.parametrize(("limit", "patience"), [(0, 0), (2, 10), (10, 10), (30, 30)])
 def test_who_does_not_begin(sent: list[tuple[int, int]], clock: list[float], limit: int, patience: int) -> None:
     """Has ten seconds at least, in the way of others or not; its successor has as long again."""
-    watch = Watch(limit)
+    watch = Watchdog(limit)
     for number in range(100, 250, 50):
         clock[0] = number
         watch.look({})  # the keeper has turned all the time
-        watch.born(7)
+        watch.forked(7)
         if not patience:
             for _ in range(49):
                 clock[0] += 1.0
@@ -86,7 +86,7 @@ def test_who_does_not_begin(sent: list[tuple[int, int]], clock: list[float], lim
 @pytest.mark.parametrize("limit", [0, 30])
 def test_who_is_in_the_way_of_others(sent: list[tuple[int, int]], clock: list[float], limit: int) -> None:
     """Is ended soon, if it does not turn; with 0 nobody else is."""
-    watch = Watch(limit)
+    watch = Watchdog(limit)
     for clock[0] in (101.0, 102.0):
         assert watch.look({7: 100.0, 8: clock[0], 9: 100.0}, {7, 8}) == []
     clock[0] = 102.5
@@ -100,9 +100,9 @@ def test_who_is_in_the_way_of_others(sent: list[tuple[int, int]], clock: list[fl
 
 
 def test_how_long_the_keeper_may_sleep() -> None:
-    assert Watch(0).wait(3600) == stuck.LOOK
-    assert Watch(5).wait(3600) == stuck.LOOK
-    assert Watch(5).wait(0.1) == 0.1
+    assert Watchdog(0).wait(3600) == stuck.LOOK
+    assert Watchdog(5).wait(3600) == stuck.LOOK
+    assert Watchdog(5).wait(0.1) == 0.1
 
 
 @pytest.mark.parametrize(
@@ -128,8 +128,8 @@ def test_the_place(words: bytes, place: str) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGABRT, signal.SIGSEGV])
-def test_last_words(number: signal.Signals) -> None:
-    words = LastWords()
+def test_crash_report(number: signal.Signals) -> None:
+    words = CrashReport()
     pid = os.fork()
     if pid == 0:
         words.prepare()
@@ -139,7 +139,7 @@ def test_last_words(number: signal.Signals) -> None:
     assert os.WIFSIGNALED(status) and os.WTERMSIG(status) == number
     told = words.read()
     words.close()
-    assert place_of(told).startswith("in test_last_words (test_master_stuck.py:")
+    assert place_of(told).startswith("in test_crash_report (test_master_stuck.py:")
     if calls.trace is not calls.plain_trace:
         assert b"_calls" in told
 

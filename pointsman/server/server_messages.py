@@ -15,7 +15,7 @@ class Tell(Protocol):
     def __call__(self, level: int, text: bytes, shown: bytes = b"") -> None: ...
 
 
-class News:
+class ServerMessages:
     """Messages about the servers of one backend."""
 
     def __init__(self, backend: Backend, tell: Tell) -> None:

@@ -39,7 +39,7 @@ class Stderr:
 STDERR: Final = Stderr()
 
 
-class Teller:
+class EventLogger:
     """`logger`: of the proxy that the messages are about; None: only stderr hears them."""
 
     def __init__(self, logger: Logger | None) -> None:
