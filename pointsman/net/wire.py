@@ -20,7 +20,7 @@ from mypy_extensions import mypyc_attr, trait
 from pointsman.core import calls
 from pointsman.net.duplex import NOTHING, Duplex
 from pointsman.net.pipe import NOT_HERE
-from pointsman.net.reactor import ENDING, GONE, IN, OUT, RDHUP, Channel, Reactor
+from pointsman.net.reactor import ENDING, GONE, IN, OUT, RDHUP, Reactor
 from pointsman.net.transport import READ, WRITE, Transport
 
 SMALL: Final = 16_384  # bytes of a read for heads
@@ -94,25 +94,21 @@ class PlainUser(WireUser):
 NOBODY: Final = PlainUser()  # uses a wire that is closed
 
 
-class Wire(Channel, Duplex):
+@mypyc_attr(free_list_len=64)
+class Wire(Duplex):
     def __init__(self, reactor: Reactor, fd: int, user: WireUser) -> None:
         super().__init__(fd)
         self.reactor = reactor
         self.user = user
         self.sock: SocketType | None = None  # the object that `fd` came from, if it is at hand
-        self.out = b""  # not yet taken by the kernel
         self.blocked = False  # the kernel takes no more at the moment
-        self.unread = False  # there may be something to read
         self.plenty = False  # the last read came back full
         self.ending = False  # an event said that reads will reach an end
-        self.finished = False  # the end was read: the peer sends no more
         self.opening = False  # its connection is under way
         self.transport: Transport | None = None  # what its bytes pass through; None: it is plain
         self.shaking = False  # the transport's handshake is under way
         self.preface = b""  # goes to the peer before that, plain
-        self.failed = 0  # errno of a failed read or write: the connection is lost
         self.shutting = False  # shut our sending side down once `out` is empty
-        self.shut_down = False  # it is
 
     def owner(self) -> object:
         return self.user
@@ -237,9 +233,6 @@ class Wire(Channel, Duplex):
 
     # As the end of a tunnel.
 
-    def takes(self) -> bool:
-        return not self.out and not self.failed
-
     def pass_on(self, sink: Duplex) -> int:
         if self.plenty and isinstance(sink, Wire) and sink.straight():
             size = self.carry(sink, LARGE)
@@ -257,29 +250,11 @@ class Wire(Channel, Duplex):
         self.push(data)
         self.flush()
 
-    def has_more(self) -> bool:
-        return self.unread
-
-    def has_ended(self) -> bool:
-        return self.finished
-
-    def is_empty(self) -> bool:
-        return not self.out
-
-    def is_lost(self) -> bool:
-        return self.failed != 0
-
-    def was_ended(self) -> bool:
-        return self.shut_down
-
     def end(self) -> None:
         self.end_write()
 
     def ask_again(self) -> None:
         self.reactor.another(self)
-
-    def has_asked(self) -> bool:
-        return self.going
 
     # Reading and writing.
 

@@ -10,6 +10,8 @@ Marks are monotonic milliseconds (the reactor's clock), -1: not reached. The tim
 
 from typing import Final
 
+from mypy_extensions import mypyc_attr
+
 NEVER: Final = -1
 UNSET: Final = -1  # level: what the logger thinks right
 SILENT: Final = 8  # no line at all
@@ -24,6 +26,7 @@ class Counted:
         self.down = 0
 
 
+@mypyc_attr(free_list_len=64)
 class Record:
     def __init__(self) -> None:
         self.accepted = 0  # the connection; for a later exchange of a connection the end of the one before

@@ -118,6 +118,7 @@ class Room:
         waiting.clear()
 
 
+@mypyc_attr(free_list_len=1)
 class Arrival:
     """A connection that was accepted, and what is known of it."""
 

@@ -13,6 +13,8 @@ what is awaited of queues and servers has another (`timer`), for only one of the
 import errno
 from typing import Final
 
+from mypy_extensions import mypyc_attr
+
 from pointsman.core.columns import CHOSEN, CONNECTS, DIALLED, NOTHING, PICKED, REUSED, REUSED_TAKEN, TAKEN
 from pointsman.core.wishes import WISHES
 from pointsman.net.reactor import Reactor
@@ -47,6 +49,7 @@ _TIMED_OUT: Final = errno.ETIMEDOUT
 NO_SERVERS: Final[list[Server]] = []
 
 
+@mypyc_attr(free_list_len=64)
 class ServerTimer(Timed):
     """The deadline of what an exchange awaits of a queue or of a server."""
 

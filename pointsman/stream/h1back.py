@@ -3,6 +3,8 @@
 A connection is busy with one exchange from the request's head to the end of the response, then it may lie in the pool.
 """
 
+from mypy_extensions import mypyc_attr
+
 from pointsman.net.duplex import Duplex
 from pointsman.net.wire import BRIEF, LARGE, SMALL, Wire
 from pointsman.proto.body import CHUNKED, NONE, SIZED, TO_CLOSE, Body, chunk, last_chunk
@@ -37,6 +39,7 @@ class H1Speaker(Speaker):
         return made
 
 
+@mypyc_attr(free_list_len=64)
 class H1Back(ServerConnection, HttpBack):
     def __init__(self, server: LiveServer, wire: Wire) -> None:
         super().__init__(server, wire)

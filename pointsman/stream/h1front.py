@@ -14,6 +14,8 @@ busy ones, whose next request comes sooner, notice nothing of it.
 
 from typing import Final
 
+from mypy_extensions import mypyc_attr
+
 from pointsman.core.epoch import EPOCH
 from pointsman.net.duplex import Duplex
 from pointsman.net.reactor import Reactor
@@ -55,6 +57,7 @@ _CLOSES: Final = b"Connection: close\r\n"
 _BODILESS: Final = Body()  # of all connections whose requests have none
 
 
+@mypyc_attr(free_list_len=64)
 class H1Front(HttpFront, WireUser, ClientConnection):
     def __init__(self, session: ClientSession, reactor: Reactor, fd: int) -> None:
         super().__init__(session)

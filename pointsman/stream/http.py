@@ -10,6 +10,8 @@ The stream sees heads without a version and payload without framing; how they lo
 two sides. How it ends badly stands in faults.py.
 """
 
+from mypy_extensions import mypyc_attr
+
 from pointsman.config.verdict import ALLOW, ANSWER, CONTINUE, DENY, FAILED, SILENT_DROP, TARPIT
 from pointsman.core.address import NetAddress
 from pointsman.core.columns import ENTERED, NOTHING, REQUEST
@@ -47,6 +49,7 @@ from pointsman.stream.session import ClientSession
 from pointsman.stream.sides import HttpBack, HttpFront
 
 
+@mypyc_attr(free_list_len=64)
 class HttpStream(ServedStream):
     def __init__(self, reactor: Reactor, session: ClientSession, client: HttpFront) -> None:
         """For a session's next exchange, the first one or a later one."""
@@ -713,9 +716,9 @@ class HttpStream(ServedStream):
         far = connection.duplex()
         near.accept(rest)
         far.accept(early)
-        if near.is_lost():
+        if near.failed:
             self.client_gone()
-        elif far.is_lost():
+        elif far.failed:
             self.server_lost()
         else:
             self.half_open = False  # a server that ends a tunnel ends it for both

@@ -4,6 +4,8 @@ It lives as long as the connection; streams come and go. What rules and log line
 (sample/context.py).
 """
 
+from mypy_extensions import mypyc_attr
+
 from pointsman.sample.context import Session
 from pointsman.sample.record import Record
 from pointsman.server.backend import LiveServer
@@ -12,6 +14,7 @@ from pointsman.stream.acceptor import Arrival
 from pointsman.stream.proxies import Frontend
 
 
+@mypyc_attr(free_list_len=64)
 class ClientSession(Session):
     def __init__(self, frontend: Frontend, arrival: Arrival, now: int) -> None:
         """`now`: it is ready (monotonic ms)."""

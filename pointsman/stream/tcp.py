@@ -63,7 +63,7 @@ class TcpStream(Tunnel):
         far = connection.duplex()
         far.accept(self.early)
         self.early = b""
-        self.tunnel(far.is_lost())  # reading tells how it ends
+        self.tunnel(far.failed != 0)  # reading tells how it ends
 
     # Events.
 

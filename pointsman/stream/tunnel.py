@@ -35,9 +35,9 @@ class Tunnel(Exchange):
         if backend.tunnel:
             self.client_time = self.server_time = backend.tunnel
         self._touch()
-        if unread or near.has_more():
+        if unread or near.unread:
             self.pump_up()
-        if self.phase == TUNNEL and self.connection is connection and (unread or far.has_more()):
+        if self.phase == TUNNEL and self.connection is connection and (unread or far.unread):
             self.pump_down()
 
     def pump_up(self) -> None:
@@ -46,8 +46,8 @@ class Tunnel(Exchange):
         far = self.far
         if near is None:
             return
-        if near.has_ended():
-            if near.is_lost():  # a reset behind its end: it takes nothing any more
+        if near.finished:
+            if near.failed:  # a reset behind its end: it takes nothing any more
                 self.side_failed(True)
         elif far is not None:
             self._pump(near, far, True)
@@ -57,8 +57,8 @@ class Tunnel(Exchange):
         far = self.far
         if far is None:
             return
-        if far.has_ended():
-            if far.is_lost():
+        if far.finished:
+            if far.failed:
                 self.side_failed(False)
         elif near is not None:
             self._pump(far, near, False)
@@ -66,7 +66,7 @@ class Tunnel(Exchange):
     def _pump(self, source: Duplex, sink: Duplex, up: bool) -> None:
         record = self.record
         for _ in range(1 if up else ROUNDS):
-            if not sink.takes() or source.has_asked() or self.phase != TUNNEL:
+            if sink.out or sink.failed or source.going or self.phase != TUNNEL:
                 return
             size = source.pass_on(sink)
             if size == NOTHING:
@@ -79,16 +79,16 @@ class Tunnel(Exchange):
             else:
                 record.sent += size
             self._touch(not up and self.frontend.independent, up and self.independent)
-            if sink.is_lost():
+            if sink.failed:
                 self.side_failed(not up)
                 return
-            if not source.has_more():
+            if not source.unread:
                 return
         source.ask_again()
 
     def _side_ended(self, source: Duplex, sink: Duplex, up: bool) -> None:
         """One side sends no more: the other is told, and the shorter timeouts of half-closed connections hold."""
-        if source.is_lost():
+        if source.failed:
             self.side_failed(up)
             return
         backend = self.backend
@@ -109,12 +109,12 @@ class Tunnel(Exchange):
         near = self.near
         far = self.far
         now = self.reactor.now
-        if near is None or near.has_ended() and near.is_empty():
+        if near is None or near.finished and not near.out:
             self.reactor.wheel.disarm(self)
         elif not not_client:
             self.reactor.wheel.arm(self, now + self.client_time)
         if far is not None:
-            if far.has_ended() and far.is_empty():
+            if far.finished and not far.out:
                 self.sleep_on()
             elif not not_server:
                 self.wake_at(now + self.server_time)
@@ -122,9 +122,9 @@ class Tunnel(Exchange):
     def _over(self) -> None:
         near = self.near
         far = self.far
-        if self.phase != TUNNEL or near is None or far is None or not near.is_empty():
+        if self.phase != TUNNEL or near is None or far is None or near.out:
             return
-        if far.has_ended() and (near.has_ended() and far.is_empty() or not self.half_open):
+        if far.finished and (near.finished and not far.out or not self.half_open):
             self.finish()
 
     def near_drained(self) -> None:
@@ -146,7 +146,7 @@ class Tunnel(Exchange):
         far = self.far
         if client:
             self.blame(0x43, 0x44)  # CD
-        elif not (near is not None and near.has_ended() and far is not None and far.is_empty() and far.was_ended()):
+        elif not (near is not None and near.finished and far is not None and not far.out and far.shut_down):
             self.blame(0x53, 0x44)  # SD; a reset that answers our own end is no fault
             self.failed_response()
         self.finish()
