@@ -22,11 +22,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from support import process
 from support.programs import HAPROXY, POINTSMAN, Kind
 
-from pointsman.core.diagnostics import STARTUP
 from pointsman.core.native import how
-from pointsman.log.events import STDERR
 
 LOCKS = Path(__file__).parents[1] / "build"
 
@@ -105,11 +104,9 @@ def collector() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def unsaid() -> None:
-    """What a process has said in earlier tests is not told again, nor counted."""
-    STARTUP.lines.clear()
-    STARTUP.size = STDERR.said = 0
-    STDERR.quiet = False
+def fresh_process() -> None:
+    """What earlier tests have loaded, said and set is none of this one's."""
+    process.begin()
 
 
 @pytest.fixture(params=[pytest.param(HAPROXY, marks=pytest.mark.peer), POINTSMAN], ids=["haproxy", "pointsman"])

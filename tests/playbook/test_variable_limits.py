@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from support.stand import End, Stand
 
@@ -24,12 +22,6 @@ frontend f
     http-request return status 200 content-type text/plain lf-string "{shows}"
 """
 TEN = "xxxxxxxxxx"
-
-
-@pytest.fixture(autouse=True)
-def _no_limits() -> Iterator[None]:
-    yield
-    LIMITS.set(0, 0, 0, 0, 0)
 
 
 def stand(limits: str, rules: list[str], shows: str) -> Stand:

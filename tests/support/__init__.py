@@ -1,6 +1,6 @@
 """Tools that test a load balancer from outside: as a program, over sockets.
 
-Nothing here imports the package under test. What is in which file:
+Nothing of these but process.py imports the package under test. What is in which file:
 
 - programs.py   starts `haproxy` or `python -m pointsman` on a configuration text and ends it again
 - ports.py      free ports, addresses that refuse and addresses that never answer
@@ -9,6 +9,7 @@ Nothing here imports the package under test. What is in which file:
 - origin.py     scripted servers: one script for each connection that they accept
 - receiver.py   takes log lines from UDP or a unix datagram socket
 - normalise.py  makes two transcripts comparable: ports, dates, timers
+- process.py    what a process has only once, and how each test begins without what others have left there
 - scenario.py   Scenario (configuration + servers + talk), and `run`, which returns a Transcript
 - stage.py      private network and mount namespaces in which a tutorial's configuration runs unchanged
 """

@@ -34,6 +34,7 @@ from pointsman.net.timers import Timed
 from pointsman.net.wire import Wire
 from pointsman.sample.context import Context
 from pointsman.sample.record import Record
+from pointsman.sample.users import USERLISTS
 from pointsman.sample.variables import PROCESS
 from pointsman.server.backend import LiveServer
 from pointsman.stream.acceptor import Arrival, Door
@@ -160,7 +161,9 @@ class Stand:
         self.clock = EPOCH
         self._real = pointsman.net.reactor.monotonic_ns
         pointsman.net.reactor.monotonic_ns = lambda: self.clock * 1_000_000  # type: ignore[assignment]
-        PROCESS.clear()  # variables of the process, which tests before it may have set
+        # A process of its own would have none; another stand of the same test may have left some.
+        PROCESS.clear()
+        USERLISTS.clear()
         diagnostics = Diagnostics()
         self.live = assemble(load_text(text, diagnostics), diagnostics)
         assert not diagnostics.failed, [finding.message for finding in diagnostics.findings]

@@ -34,7 +34,6 @@ def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.undo()
     time.tzset()
     dates.forget()
-    LOG_LIMITS.line = 1023
 
 
 def built(text: str, http: bool = True) -> tuple[Logger | None, Diagnostics, SinkSet]:
