@@ -348,7 +348,7 @@ def test_closing_leaves_nothing_for_the_collector() -> None:
     def streams() -> int:
         return sum(isinstance(one, HttpStream) for one in gc.get_objects())
 
-    gc.collect()  # what earlier tests have left: before the descriptors are counted
+    gc.collect()  # what earlier tests have left
     with Stand(CONFIG, "a") as stand:
         gc.disable()
         try:

@@ -40,6 +40,7 @@ from pointsman.server.backend import LiveServer
 from pointsman.stream.acceptor import Arrival, Door
 from pointsman.stream.frontends import LiveFrontend
 from pointsman.stream.proxies import BackendProxy
+from support.process import descriptors
 
 EPOCH = 5_000_000  # ms: where the clock begins
 STEP = 10  # ms between two turns while time passes
@@ -180,7 +181,7 @@ class Stand:
         self._poll = select.poll()
         self._poll.register(self.reactor.epoll.fileno(), select.POLLIN)
         self.turns = 0
-        self.descriptors = len(os.listdir("/proc/self/fd"))
+        self.descriptors = descriptors()
 
     def _fault(self, channel: Timed) -> None:
         error = sys.exc_info()[1]
@@ -332,7 +333,9 @@ class Stand:
         assert len(channels) == idle
         reactor.pipe.close()
         ours = sum(1 for end in self.ends if end.sock.fileno() >= 0)
-        assert len(os.listdir("/proc/self/fd")) == self.descriptors + ours + idle, "descriptors"
+        assert len(descriptors() - self.descriptors) == ours + idle, "descriptors"
+        for kept in (self._door, *self.listeners.values()):
+            kept.getsockname()  # nobody has closed it
 
     def leave(self) -> None:
         """All clients and servers close."""
