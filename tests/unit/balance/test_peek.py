@@ -20,7 +20,7 @@ from pointsman.balance.leastconn import LeastConn
 from pointsman.balance.random_draws import Random
 from pointsman.balance.registry import ALGORITHMS
 from pointsman.balance.roundrobin import RoundRobin, StaticRoundRobin
-from pointsman.balance.source import Source
+from pointsman.balance.source import SourceKey
 from pointsman.balance.uri import Uri
 from pointsman.config.load import load_text
 from pointsman.core.arena import Arena
@@ -36,7 +36,7 @@ DETERMINED: dict[str, Callable[[], Algorithm]] = {
     "static-rr": StaticRoundRobin,
     "leastconn": LeastConn,
     "first": First,
-    "source": lambda: Hashed(Source(), Hashing()),
+    "source": lambda: Hashed(SourceKey(), Hashing()),
     "uri, full servers pass": lambda: Hashed(Uri(), Hashing(affinity=MAXCONN)),
     "uri, full queues pass": lambda: Hashed(Uri(), Hashing(affinity=MAXQUEUE)),
     "uri consistent": lambda: Hashed(Uri(), Hashing(True, avalanche=True, factor=120, affinity=ALWAYS)),

@@ -14,10 +14,10 @@ from pointsman.balance.hashing import Hashing
 from pointsman.balance.leastconn import LeastConn
 from pointsman.balance.random_draws import Random
 from pointsman.balance.roundrobin import RoundRobin
-from pointsman.balance.source import Source
+from pointsman.balance.source import SourceKey
 from pointsman.core.address import net_address
 from pointsman.core.arena import Arena
-from pointsman.sample.context import Context, ListenerFacts, ProxyFacts
+from pointsman.sample.context import Context, ListenerFacts, ProxyFacts, Session
 from pointsman.server.algorithm import Algorithm
 from pointsman.server.backend import Backend, LiveServer
 from pointsman.server.connection import Dial
@@ -27,7 +27,7 @@ ALGORITHMS: dict[str, Callable[[], Algorithm]] = {
     "roundrobin": RoundRobin,
     "leastconn": LeastConn,
     "first": First,
-    "source": lambda: Hashed(Source(), Hashing()),
+    "source": lambda: Hashed(SourceKey(), Hashing()),
     "random": Random,
     "random with a factor": lambda: Random(2, 110),
 }
@@ -35,7 +35,7 @@ BACKUP = 3  # the place of the backup server
 
 
 def stream() -> Context:
-    context = Context(ProxyFacts("f", 2, True), ListenerFacts("", 1))
+    context = Context(ProxyFacts("f", 2, True), Session(ListenerFacts("", 1)))
     context.source = net_address("192.0.2.1", 40000)
     context.now = 5000
     return context
