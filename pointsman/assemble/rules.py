@@ -59,7 +59,7 @@ def fill_backend_rules(
                     line.name.at,
                     hint=_did_you_mean(line.name.text, names),
                 )
-        backend.use_server.append(ServerRoute(line.condition, line.negated, target, line.format))
+        backend.use_server.append(ServerRoute(line.condition, line.negated, target, line.format, line.at))
 
 
 def fill_frontend_rules(
@@ -76,7 +76,7 @@ def fill_frontend_rules(
         target = None
         if line.format is None:
             target = _find(frontend, line.name, section, "use_backend", diagnostics)
-        frontend.use_backend.append(Route(line.condition, line.negated, target, line.format))
+        frontend.use_backend.append(Route(line.condition, line.negated, target, line.format, line.at))
     default = section.one(DefaultBackend)
     if default is not None:
         frontend.default_backend = _find(frontend, default.name, section, "default_backend", diagnostics)

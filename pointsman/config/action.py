@@ -101,6 +101,7 @@ class RuleArgs(Args):
         self.parameters = ""  # between the parentheses of the action's name
         self.parameters_at = line.at
         self.references: list[Reference] = []  # what its formats and expressions name
+        self.expressions: list[Expression] = []  # all of them
         self.asked = 0  # bits of Reads: what its formats and expressions read
         self.reads = int(Reads.ALL)  # what the action declares beside that
         self.writes = int(Writes.ALL)
@@ -123,6 +124,7 @@ class RuleArgs(Args):
         """The action is made: it gets its name, and what was declared of it."""
         made.name = name
         made.references += self.references
+        made.expressions = tuple(self.expressions)
         made.reads = self.reads | self.asked
         made.writes = self.writes
 
@@ -138,6 +140,7 @@ class RuleArgs(Args):
         """A word as a log-format."""
         made = parse_format(word, self.place, acls=acls_of(self.section))
         self.references += made.references
+        self.expressions += made.expressions
         self.asked |= made.reads
         return made
 
@@ -148,6 +151,7 @@ class RuleArgs(Args):
         made, used = parse_words(self.words[self.index :], self.place, acls_of(self.section))
         self.index += used
         self.references += made.references
+        self.expressions.append(made)
         self.asked |= made.reads
         return made
 

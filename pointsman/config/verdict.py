@@ -3,6 +3,7 @@
 This module is compiled, so that actions may be.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 from mypy_extensions import mypyc_attr
@@ -11,6 +12,7 @@ from pointsman.config.setting import Configuration, Section
 from pointsman.core.diagnostics import Diagnostics
 from pointsman.sample.arguments import Reference
 from pointsman.sample.context import Context
+from pointsman.sample.expression import Expression
 from pointsman.sample.types import Reads, Writes
 
 CONTINUE: Final = 0  # verdicts: go on with the next rule
@@ -37,6 +39,7 @@ class Action:
         self.reads = int(Reads.ALL)
         self.writes = int(Writes.ALL)
         self.references: list[Reference] = []  # what its expressions name: looked up once all sections are known
+        self.expressions: Sequence[Expression] = ()  # that `run` may ask, for explanations (sample/tap.py)
 
     def resolve(self, configuration: Configuration, diagnostics: Diagnostics) -> None:
         """Look up what the rule names, once all sections are known. Raises ConfigError."""

@@ -41,6 +41,7 @@ from pointsman.sample.pattern import (
 )
 from pointsman.sample.registry import FETCHES
 from pointsman.sample.source import NO_LINES, SPLIT, WHOLE, Pure, Source, through, turned
+from pointsman.sample.trace import AclRecord
 from pointsman.sample.types import OF_REQUEST, OF_RESPONSE, Type, Value, Where
 
 ACL_NAME: Final = re.compile(r"[A-Za-z0-9_.:-]+", re.ASCII)
@@ -127,8 +128,9 @@ class Acl:
     decided line by line, true if `holds_line` is for the value of one field of that name; None: it is not so.
     """
 
-    def __init__(self, expression: Expression, method: Method, patterns: Patterns, cast: Cast) -> None:
+    def __init__(self, expression: Expression, method: Method, patterns: Patterns, cast: Cast, criterion: Word) -> None:
         self.expression = expression
+        self.criterion = criterion
         self.method = method.name
         self.nocase = patterns.nocase
         self.identity = 0  # -u: for the runtime socket
@@ -208,6 +210,35 @@ class Acl:
             found = turned(self.steps, value)
             return found is not None and self.matcher.match(found)
         return self.matcher.match(value)
+
+    def explain(self, ctx: Context, name: str) -> AclRecord:
+        """What `test` says, and why; `name`: that of the ACL it is a line of."""
+        values: list[Value] = []
+        if self.header is not None or self._many:
+            values = self.expression.values(ctx)
+        else:
+            one = self.expression.get(ctx)
+            if one is not None:
+                values.append(one)
+        verdict, matched, pattern = False, None, None
+        for value in values:
+            if self.matcher.match(value):
+                compared = value if self.cast is None else self.cast(value)
+                pattern = None if compared is None else self.lists.find(compared)
+                verdict, matched = True, value
+                break
+        expression = self.expression
+        return AclRecord(
+            self.criterion.at,
+            name,
+            expression.text,
+            self.method,
+            expression.type,
+            tuple(values),
+            verdict,
+            matched,
+            pattern,
+        )
 
 
 class AnyOf:
@@ -300,7 +331,7 @@ def parse_acl(words: Sequence[Word], acls: AclScope | None = None) -> Acl:
         )
     patterns = flags.all_patterns(method.name in ("int", "len"))
     lists = Patterns(method, patterns if method.patterns else [], flags.files, criterion, flags.identity)
-    acl = Acl(expression, method, lists, cast)
+    acl = Acl(expression, method, lists, cast, criterion)
     acl.identity = flags.identity
     if method.patterns and not patterns and not flags.ended and not flags.files:
         message = f"parsing acl keyword '{criterion.text}' : {NO_PATTERN}"

@@ -14,6 +14,7 @@ from pointsman.sample.lists import said_at
 from pointsman.sample.matcher import Either, Matcher, Never
 from pointsman.sample.matching import INDEXES, Item, Lookup
 from pointsman.sample.pattern import HIGHEST, LOWEST, Method, Pattern, parse_range
+from pointsman.sample.trace import PatternRecord
 from pointsman.sample.types import Type, Value
 from pointsman.tables.patterns import LISTS, Entry, PatternError, Reference, Use
 
@@ -155,6 +156,30 @@ class Patterns:
             made.owner = self
         self._set([*[compiled.make() for compiled in self._compiled], own])
 
+    def find(self, value: Value) -> PatternRecord | None:
+        """The pattern that a value matches, as the method compares it; for explanations. None: it matches none, or the
+        method has no patterns."""
+        for file, indexed in zip(self._files, self._indexed, strict=False):  # the others are compiled
+            item = indexed.lookup.find(value)
+            if item is not None:
+                return PatternRecord(item.entry.key, *file.reference.place(item.entry))
+        for compiled in self._compiled:
+            item = compiled.find(value)
+            if item is not None:
+                return self._record(compiled.reference, item.entry)
+        own = self.own
+        if own is not None and own.line is not None:  # nobody has asked for it as a list yet
+            for pattern in own.line:
+                if own.method.make([pattern]).match(value):
+                    return _of_line(pattern)
+        return None
+
+    def _record(self, reference: Reference, entry: Entry) -> PatternRecord:
+        if reference is not self.own:
+            return PatternRecord(entry.key, *reference.place(entry))
+        index = entry.identity - (reference.number + 1 << 32) - 1
+        return _of_line(self._line[index]) if index < len(self._line) else PatternRecord(entry.key, "", 0)
+
     def follow(self, use: Compiled) -> None:
         """One more list that the matcher is made of."""
         use.stale.append(self.forget)
@@ -245,6 +270,11 @@ class File:
         self.reference = reference
         self.nocase = nocase
         self.resolve = resolve
+
+
+def _of_line(pattern: Pattern) -> PatternRecord:
+    text = pattern.text if pattern.operator == "eq" else f"{pattern.operator} {pattern.text}"
+    return PatternRecord(text, *pattern.source)
 
 
 _OPEN: Final = {LOWEST: "", HIGHEST: ""}

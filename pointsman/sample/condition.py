@@ -16,14 +16,16 @@ from pointsman.sample.acl import PREDEFINED, Acl, AclTable, parse_acl, predefine
 from pointsman.sample.arguments import Reference
 from pointsman.sample.context import Context
 from pointsman.sample.expression import describe
+from pointsman.sample.trace import AclRecord, ConditionRecord, TermRecord
 from pointsman.sample.types import Where
 
 
 class Term:
-    """One ACL in a condition. `name` is "" for an anonymous one."""
+    """One ACL in a condition. `name` is "" for an anonymous one; `word` is its name, or the brace that opens it."""
 
-    def __init__(self, name: str, acls: Sequence[Acl], negated: bool) -> None:
+    def __init__(self, name: str, acls: Sequence[Acl], negated: bool, word: Word) -> None:
         self.name = name
+        self.word = word
         self.acls = list(acls)
         self.negated = negated
         self.usable = self.acls  # ACLs whose samples exist where the condition stands; the others never match
@@ -33,6 +35,18 @@ class Term:
             if acl.test(ctx):
                 return not self.negated
         return self.negated
+
+    def explain(self, ctx: Context) -> TermRecord:
+        """What `test` says, and why."""
+        lines: list[AclRecord] = []
+        found = False
+        for acl in self.usable:
+            line = acl.explain(ctx, self.name)
+            lines.append(line)
+            if line.verdict:
+                found = True
+                break
+        return TermRecord(self.word.at, self.name, self.negated, tuple(lines), found != self.negated)
 
 
 class Condition:
@@ -67,6 +81,24 @@ class Condition:
                 return True
         return False
 
+    def explain(self, ctx: Context) -> ConditionRecord:
+        """What `test` says, and why."""
+        alternatives: list[tuple[TermRecord, ...]] = []
+        verdict = False
+        for terms in self.alternatives:
+            records: list[TermRecord] = []
+            for term in terms:
+                records.append(term.explain(ctx))
+                if not records[-1].verdict:
+                    break
+            else:
+                verdict = True
+            alternatives.append(tuple(records))
+            if verdict:
+                break
+        at = self.alternatives[0][0].word.at if self.alternatives else NOWHERE
+        return ConditionRecord(at, self.text, tuple(alternatives), verdict)
+
 
 def parse_condition(
     words: Sequence[Word], acls: AclTable, where: Where, diagnostics: Diagnostics | None = None
@@ -81,7 +113,7 @@ def parse_condition(
     condition.findings += parser.findings
     for terms in parser.alternatives:
         for term in terms:
-            finding = _check(term, where, parser.places[id(term)])
+            finding = _check(term, where)
             if finding is not None:
                 condition.findings.append(finding)
     if not parser.alternatives:
@@ -93,7 +125,7 @@ def parse_condition(
     return condition
 
 
-def _check(term: Term, where: Where, word: Word) -> Finding | None:
+def _check(term: Term, where: Where) -> Finding | None:
     """Keep of a term what can match here, and say what cannot."""
     bits = int(where)
     lost = [acl for acl in term.acls if not acl.where & bits]
@@ -108,7 +140,7 @@ def _check(term: Term, where: Where, word: Word) -> Finding | None:
         message = f"acl '{term.name}' involves keywords '{keyword}' which is {place}"
     else:
         message = f"acl '{term.name}' will never match because it only involves keywords that are {place}"
-    return Finding(Severity.WARNING, message, word.at)
+    return Finding(Severity.WARNING, message, term.word.at)
 
 
 class _ConditionParser:
@@ -116,7 +148,6 @@ class _ConditionParser:
         self.words = words
         self.acls = acls
         self.alternatives: list[list[Term]] = []
-        self.places: dict[int, Word] = {}  # where each term stands
         self.findings: list[Finding] = []
 
     def run(self) -> None:
@@ -139,8 +170,7 @@ class _ConditionParser:
             if text == "{":
                 term, index = self._anonymous(index, word, negated)
             else:
-                term = Term(text, self._named(text, word), negated)
-            self.places[id(term)] = word
+                term = Term(text, self._named(text, word), negated, word)
             current.append(term)
             negated = False
         self._close(current)
@@ -162,7 +192,7 @@ class _ConditionParser:
             raise ConfigError("missing fetch method in ACL expression ''", word.at, "a criterion between the braces")
         acl = parse_acl(self.words[start:end], self.acls)
         self.findings += acl.findings
-        return Term("", [acl], negated), end + 1
+        return Term("", [acl], negated, word), end + 1
 
     def _named(self, name: str, word: Word) -> list[Acl]:
         declared = self.acls.get(name)

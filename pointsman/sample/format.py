@@ -124,6 +124,11 @@ class Format:
         self.line = Constant(self.constant)
         self._plain = self._header = self.log_pieces = [self.line]
 
+    @property
+    def expressions(self) -> list[Expression]:
+        """Those among its items, for explanations."""
+        return [item.expression for item in self.items if item.expression is not None]
+
     def render(self, ctx: Context) -> bytes:
         """The value as it is; what is missing is empty."""
         return _joined(self.constant, self._plain, ctx)

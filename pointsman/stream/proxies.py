@@ -7,6 +7,7 @@ from mypy_extensions import mypyc_attr
 
 from pointsman.core.address import NetAddress
 from pointsman.core.arena import Arena
+from pointsman.core.diagnostics import NOWHERE, Position
 from pointsman.log.logger import Logger
 from pointsman.proto.memory import Memory
 from pointsman.proto.message import Field, Head, Request, field
@@ -17,6 +18,8 @@ from pointsman.rules.reply import Reply
 from pointsman.sample.condition import Condition
 from pointsman.sample.context import Context
 from pointsman.sample.format import Format
+from pointsman.sample.tap import tapped
+from pointsman.sample.trace import RouteRecord
 from pointsman.server.algorithm import Algorithm
 from pointsman.server.backend import Backend, Kept, LiveServer
 from pointsman.stream.acceptor import Acceptor, Room
@@ -39,8 +42,14 @@ class Route:
     """A use_backend rule: a backend known at start-up, or a name that is computed."""
 
     def __init__(
-        self, condition: Condition | None, negated: bool, target: "BackendProxy | None", name: Format | None
+        self,
+        condition: Condition | None,
+        negated: bool,
+        target: "BackendProxy | None",
+        name: Format | None,
+        at: Position = NOWHERE,
     ) -> None:
+        self.at = at
         self.condition = condition
         self.negated = negated
         self.target = target
@@ -55,6 +64,10 @@ class Route:
         context.asked |= self.asks
         return condition.test(context) != self.negated
 
+    def explain(self, context: Context) -> RouteRecord:
+        """Whether it holds and what it names, and why."""
+        return _explained(self.at, self.condition, self.negated, self.target, self.name, context)
+
 
 class Routes:
     """A list of routes, looked up (routing.py)."""
@@ -68,12 +81,40 @@ class ServerRoute:
     """A use-server rule: a server known at start-up, or a name that is computed."""
 
     def __init__(
-        self, condition: Condition | None, negated: bool, target: LiveServer | None, name: Format | None
+        self,
+        condition: Condition | None,
+        negated: bool,
+        target: LiveServer | None,
+        name: Format | None,
+        at: Position = NOWHERE,
     ) -> None:
+        self.at = at
         self.condition = condition
         self.negated = negated
         self.target = target
         self.name = name
+
+    def explain(self, context: Context) -> RouteRecord:
+        """Whether it holds and what it names, and why. Whether that server is up is another question."""
+        return _explained(self.at, self.condition, self.negated, self.target, self.name, context)
+
+
+def _explained(
+    at: Position,
+    condition: Condition | None,
+    negated: bool,
+    target: "BackendProxy | LiveServer | None",
+    name: Format | None,
+    context: Context,
+) -> RouteRecord:
+    record = None if condition is None else condition.explain(context)
+    if record is not None and record.verdict == negated:
+        return RouteRecord(at, record, negated, False)
+    if name is None:
+        return RouteRecord(at, record, negated, True, (), b"" if target is None else target.name)
+    with tapped(name.expressions, at) as samples:
+        found = name.render(context)
+    return RouteRecord(at, record, negated, True, tuple(samples), found)
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)

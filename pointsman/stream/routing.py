@@ -11,6 +11,7 @@ from pointsman.sample.acl import Acl
 from pointsman.sample.condition import Condition
 from pointsman.sample.context import Context
 from pointsman.sample.index import Index
+from pointsman.sample.trace import Trace
 from pointsman.server.backend import LiveServer
 from pointsman.stream.proxies import BackendProxy, Frontend, Route, Routes
 
@@ -104,6 +105,17 @@ def pick_backend(frontend: Frontend, context: Context) -> BackendProxy | None:
     return found if found is not None else frontend.default_backend
 
 
+def explain_backend(frontend: Frontend, context: Context, trace: Trace) -> BackendProxy | None:
+    """What `pick_backend` says, each rule tested in its turn and recorded."""
+    for route in frontend.use_backend:
+        record = route.explain(context)
+        trace.add(record)
+        if record.holds:
+            found = route.target if route.name is None else frontend.backends.get(record.name or b"")
+            return found if found is not None or route.name is None else frontend.default_backend
+    return frontend.default_backend
+
+
 def pick_server(backend: BackendProxy, context: Context) -> LiveServer | None:
     """The server of the first use-server rule that holds, if it is up; else None: the algorithm decides."""
     for route in backend.use_server:
@@ -114,4 +126,18 @@ def pick_server(backend: BackendProxy, context: Context) -> LiveServer | None:
             if route.name is None:
                 continue
             return None
+    return None
+
+
+def explain_server(backend: BackendProxy, context: Context, trace: Trace) -> LiveServer | None:
+    """What `pick_server` says, each rule recorded."""
+    for route in backend.use_server:
+        record = route.explain(context)
+        trace.add(record)
+        if record.holds:
+            server = route.target if route.name is None else backend.find(record.name or b"")
+            if server is not None and server.up:
+                return server
+            if route.name is not None:
+                return None
     return None

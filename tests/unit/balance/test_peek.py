@@ -169,6 +169,27 @@ def test_a_peek_draws_no_number() -> None:
     assert random.getstate() == before
 
 
+def test_a_peek_begins_no_second() -> None:
+    """Of equal loads the rate decides, and whoever reads a rate first in a second sets where the second begins."""
+    rates = []
+    for peeks in (0, 3):
+        servers = farm(1, 1)
+        algorithm = Random(2, 101)
+        algorithm.rebuild(list(servers))
+        context = stream()
+        for now in (5000, 6000):
+            for server in servers:
+                server.connections += 5  # more than either may have: the lighter one is looked for
+                server.counters.sessions += 3
+                server.counters.session_rate.read(now)
+        context.now = 7100
+        for _ in range(peeks):
+            assert algorithm.peek(context)
+        servers[0].counters.sessions += 7
+        rates.append([server.counters.session_rate.read(7900) for server in servers])
+    assert rates[0] == rates[1]
+
+
 def test_nobody() -> None:
     for make in [*DETERMINED.values(), Random]:
         algorithm = make()

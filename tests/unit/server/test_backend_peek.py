@@ -120,6 +120,21 @@ def test_a_full_server_is_passed_over() -> None:
     assert farm.backend.peek(stream()) == [first]
 
 
+def test_a_full_server_whose_turn_it_is_among_servers_that_failed() -> None:
+    """All have failed this stream: the first choice is whose turn it is. It is full, so that a pick takes two turns."""
+    farm = Farm(RoundRobin)
+    for server in farm.backend.servers:
+        server.weight = 1
+    farm.backend.servers[0].maxconn = 1
+    farm.backend.changed(farm.backend.servers[0])
+    assert farm.pick(0, 0) is farm.backend.servers[0]
+    for _ in range(2):
+        farm.pick(0, 0)
+    told = farm.backend.peek(stream(), farm.avoided(15))
+    assert told == farm.backend.peek(stream(), farm.avoided(15)) == [farm.backend.servers[1]]
+    assert farm.pick(15, 0) is told[0]
+
+
 def test_two_lanes() -> None:
     """A lane knows of a server's maintenance, of its slots and of turns that another lane has taken."""
     arenas = [Arena(2, 1 << 13), Arena(2, 1 << 13)]
