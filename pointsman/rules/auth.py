@@ -20,7 +20,7 @@ class Auth(Action):
         return ANSWER
 
 
-@action("auth", HTTP_REQUEST, "4.4", reads=Reads.CONNECTION | Reads.MOVING, writes=Writes.NOTHING)
+@action("auth", HTTP_REQUEST, "4.4", reads=Reads.MOVING, writes=Writes.NOTHING)
 def parse_auth(args: RuleArgs) -> Action:
     """auth [realm <realm>]: answer 401 and ask for a user and a password."""
     realm = b""

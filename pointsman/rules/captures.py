@@ -182,7 +182,7 @@ class Capture(Action):
         return CONTINUE
 
 
-@action("capture", HTTP_REQUEST | HTTP_RESPONSE | HTTP_AFTER, "4.4", reads=Reads.MOVING, writes=Writes.MOVING)
+@action("capture", HTTP_REQUEST | HTTP_RESPONSE | HTTP_AFTER, "4.4", reads=Reads.CONNECTION, writes=Writes.MOVING)
 def parse_capture(args: RuleArgs) -> Action:
     """capture <sample> {len <length> | id <id>}: into a slot of its own (requests only), or into a declared one."""
     response = args.rule_set != HTTP_REQUEST

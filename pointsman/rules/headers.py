@@ -202,14 +202,16 @@ def rename_host(head: Head, host: bytes) -> None:
             head.uri = head.uri[:start] + host + head.uri[start + len(old) :]
 
 
-def _declare(args: RuleArgs, name: bytes = b"", rewrites: bool = False) -> None:
+def _declare(args: RuleArgs, replaced: bytes = b"", rewrites: bool = False) -> None:
     """Of both messages the rule edits its own: the fields, and with Host what names the same in the request's line.
-    `rewrites`: what it writes is made of what was there."""
+    `rewrites`: the value that it writes is made of the one that was there."""
+    writes, reads = Writes.RESPONSE_BLOCK, Reads.RESPONSE_BLOCK if rewrites else Reads.NOTHING
     if args.rule_set == HTTP_REQUEST:
-        writes = Writes.HEADER_BLOCK | Writes.REQUEST_LINE if name == b"host" else Writes.HEADER_BLOCK
-    else:
-        writes = Writes.RESPONSE_BLOCK
-    args.only(reads=Reads(int(writes)) if rewrites else Reads.NOTHING, writes=writes)
+        writes, reads = Writes.HEADER_BLOCK, Reads.HEADER_BLOCK if rewrites else Reads.NOTHING
+        if replaced == b"host":
+            writes |= Writes.REQUEST_LINE
+            reads |= Reads.REQUEST_LINE
+    args.only(reads=reads, writes=writes)
 
 
 def header_name(args: Args) -> bytes:
@@ -226,7 +228,7 @@ def _setter(replaces: bool) -> Callable[[RuleArgs], Action]:
     def parse(args: RuleArgs) -> Action:
         """<name> <fmt>: append a field; set-header drops all of that name before."""
         name = header_name(args)
-        _declare(args, name, rewrites=name == b"host")
+        _declare(args, name if replaces else b"")
         return SetHeader(args, name, args.format("<fmt>"), replaces)
 
     return parse
@@ -244,16 +246,16 @@ def _replacer(each: bool) -> Callable[[RuleArgs], Action]:
     return parse
 
 
-_READS: Final = Reads.REQUEST_LINE | Reads.HEADER_BLOCK | Reads.RESPONSE_BLOCK
-_WRITES: Final = Writes.REQUEST_LINE | Writes.HEADER_BLOCK | Writes.RESPONSE_BLOCK
+_FIELDS: Final = Writes.HEADER_BLOCK | Writes.RESPONSE_BLOCK
+_BOTH: Final = Reads.REQUEST_LINE | Reads.HEADER_BLOCK | Reads.RESPONSE_BLOCK
 
-action("add-header", _EVERYWHERE, "4.4", reads=_READS, writes=_WRITES)(_setter(False))
-action("set-header", _EVERYWHERE, "4.4", reads=_READS, writes=_WRITES)(_setter(True))
-action("replace-header", _EVERYWHERE, "4.4", reads=_READS, writes=_WRITES)(_replacer(False))
-action("replace-value", _EVERYWHERE, "4.4", reads=_READS, writes=_WRITES)(_replacer(True))
+action("add-header", _EVERYWHERE, "4.4", reads=Reads.NOTHING, writes=_FIELDS)(_setter(False))
+action("set-header", _EVERYWHERE, "4.4", reads=Reads.REQUEST_LINE, writes=_FIELDS | Writes.REQUEST_LINE)(_setter(True))
+action("replace-header", _EVERYWHERE, "4.4", reads=_BOTH, writes=_FIELDS | Writes.REQUEST_LINE)(_replacer(False))
+action("replace-value", _EVERYWHERE, "4.4", reads=_BOTH, writes=_FIELDS | Writes.REQUEST_LINE)(_replacer(True))
 
 
-@action("del-header", _EVERYWHERE, "4.4", reads=Reads.NOTHING, writes=Writes.HEADER_BLOCK | Writes.RESPONSE_BLOCK)
+@action("del-header", _EVERYWHERE, "4.4", reads=Reads.NOTHING, writes=_FIELDS)
 def parse_del_header(args: RuleArgs) -> Action:
     """del-header <name> [-m <meth>]: drop every field whose name matches; `meth` is str, beg, end, sub or reg."""
     _declare(args)

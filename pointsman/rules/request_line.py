@@ -148,11 +148,13 @@ def _replacer(part: int, edit: Edit) -> Callable[[RuleArgs], Action]:
     return parse
 
 
-action("set-method", HTTP_REQUEST, "4.4", reads=_LINE, writes=_WRITES)(_setter(set_method))
-action("set-path", HTTP_REQUEST, "4.4", reads=_LINE, writes=_WRITES)(_setter(set_path))
-action("set-pathq", HTTP_REQUEST, "4.4", reads=_LINE, writes=_WRITES)(_setter(set_path_and_query))
-action("set-query", HTTP_REQUEST, "4.4", reads=_LINE, writes=_WRITES)(_setter(set_query))
-action("set-uri", HTTP_REQUEST, "4.4", reads=_LINE, writes=_WRITES)(_setter(set_uri))
-action("replace-path", HTTP_REQUEST, "4.4", reads=_LINE, writes=_WRITES)(_replacer(PATH, set_path))
-action("replace-pathq", HTTP_REQUEST, "4.4", reads=_LINE, writes=_WRITES)(_replacer(PATH_AND_QUERY, set_path_and_query))
+action("set-method", HTTP_REQUEST, "4.4", reads=Reads.NOTHING, writes=Writes.REQUEST_LINE)(_setter(set_method))
+action("set-path", HTTP_REQUEST, "4.4", reads=_LINE, writes=Writes.REQUEST_LINE)(_setter(set_path))
+action("set-pathq", HTTP_REQUEST, "4.4", reads=_LINE, writes=Writes.REQUEST_LINE)(_setter(set_path_and_query))
+action("set-query", HTTP_REQUEST, "4.4", reads=_LINE, writes=Writes.REQUEST_LINE)(_setter(set_query))
+action("set-uri", HTTP_REQUEST, "4.4", reads=Reads.NOTHING, writes=_WRITES)(_setter(set_uri))
+action("replace-path", HTTP_REQUEST, "4.4", reads=_LINE, writes=Writes.REQUEST_LINE)(_replacer(PATH, set_path))
+action("replace-pathq", HTTP_REQUEST, "4.4", reads=_LINE, writes=Writes.REQUEST_LINE)(
+    _replacer(PATH_AND_QUERY, set_path_and_query)
+)
 action("replace-uri", HTTP_REQUEST, "4.4", reads=_LINE, writes=_WRITES)(_replacer(URI, set_uri))

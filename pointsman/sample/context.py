@@ -154,7 +154,7 @@ class Context:
 
     def reset(self) -> None:
         """For the next exchange of the same connection: whatever is not the connection's own is as it was made. The
-        record has a `reset` of its own."""
+        record has a `reset` of its own. How long each attribute lasts stands in tests/support/contract.py."""
         self.source = self.session.source  # as they were before set-src and set-dst
         self.destination = self.session.destination
         self.request = None

@@ -37,7 +37,11 @@ class Binary(bytes):
 
 
 class Reads(IntFlag):
-    """What a fetch depends on. What moves is asked anew each time. Unsure means ALL."""
+    """What a fetch depends on. What moves is asked anew each time. Unsure means ALL.
+
+    CONNECTION includes SOURCE, for a connection has one client; MOVING includes both. Heads and bodies are named.
+    tests/unit/sample/test_contract.py runs all that is registered against what it declares.
+    """
 
     NOTHING = 0
     CONNECTION = 1  # ports, our address, listener: the same for all requests of a connection
