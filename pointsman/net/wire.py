@@ -94,7 +94,7 @@ class PlainUser(WireUser):
 NOBODY: Final = PlainUser()  # uses a wire that is closed
 
 
-@mypyc_attr(free_list_len=64)
+@mypyc_attr(free_list_len=1)
 class Wire(Duplex):
     def __init__(self, reactor: Reactor, fd: int, user: WireUser) -> None:
         super().__init__(fd)

@@ -111,7 +111,7 @@ class Session:
         self.glitches = 0  # what was odd in its requests so far; see WISHES.glitches
 
 
-@mypyc_attr(free_list_len=64)
+@mypyc_attr(free_list_len=1)
 class Context:
     """All that can be asked about one exchange."""
 

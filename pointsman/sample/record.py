@@ -26,7 +26,7 @@ class Counted:
         self.down = 0
 
 
-@mypyc_attr(free_list_len=64)
+@mypyc_attr(free_list_len=1)
 class Record:
     def __init__(self) -> None:
         self.accepted = 0  # the connection; for a later exchange of a connection the end of the one before

@@ -83,7 +83,7 @@ class Speaker:
         raise NotImplementedError
 
 
-@mypyc_attr(free_list_len=8)
+@mypyc_attr(free_list_len=1)
 class Dialling(WireUser):
     """A connection to a server that is under way. Nobody knows yet what will be spoken on it.
 

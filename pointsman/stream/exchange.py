@@ -49,7 +49,7 @@ _TIMED_OUT: Final = errno.ETIMEDOUT
 NO_SERVERS: Final[list[Server]] = []
 
 
-@mypyc_attr(free_list_len=64)
+@mypyc_attr(free_list_len=1)
 class ServerTimer(Timed):
     """The deadline of what an exchange awaits of a queue or of a server."""
 

@@ -39,7 +39,7 @@ class H1Speaker(Speaker):
         return made
 
 
-@mypyc_attr(free_list_len=64)
+@mypyc_attr(free_list_len=1)
 class H1Back(ServerConnection, HttpBack):
     def __init__(self, server: LiveServer, wire: Wire) -> None:
         super().__init__(server, wire)

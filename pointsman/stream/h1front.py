@@ -57,7 +57,7 @@ _CLOSES: Final = b"Connection: close\r\n"
 _BODILESS: Final = Body()  # of all connections whose requests have none
 
 
-@mypyc_attr(free_list_len=64)
+@mypyc_attr(free_list_len=1)
 class H1Front(HttpFront, WireUser, ClientConnection):
     def __init__(self, session: ClientSession, reactor: Reactor, fd: int) -> None:
         super().__init__(session)

@@ -49,7 +49,7 @@ from pointsman.stream.session import ClientSession
 from pointsman.stream.sides import HttpBack, HttpFront
 
 
-@mypyc_attr(free_list_len=64)
+@mypyc_attr(free_list_len=1)
 class HttpStream(ServedStream):
     def __init__(self, reactor: Reactor, session: ClientSession, client: HttpFront) -> None:
         """For a session's next exchange, the first one or a later one."""

@@ -14,7 +14,7 @@ from pointsman.stream.acceptor import Arrival
 from pointsman.stream.proxies import Frontend
 
 
-@mypyc_attr(free_list_len=64)
+@mypyc_attr(free_list_len=1)
 class ClientSession(Session):
     def __init__(self, frontend: Frontend, arrival: Arrival, now: int) -> None:
         """`now`: it is ready (monotonic ms)."""

@@ -31,7 +31,7 @@ from pointsman.core.diagnostics import Position
 from pointsman.core.words import Word
 from pointsman.proto.message import Head, Request, Response, field
 from pointsman.sample.context import Context, ListenerFacts, Names, ProxyFacts, ServerFacts, Session
-from pointsman.sample.fetch.lane import HERE
+from pointsman.sample.fetch.lane import THIS_LANE
 from pointsman.sample.record import Record
 from pointsman.sample.types import Reads
 from pointsman.sample.users import USERLISTS, UserList
@@ -329,14 +329,14 @@ class World:
                 known.clear()
                 known.add(*wanted)
         USERLISTS[USERS].declare(b"user", b"secret", False, frozenset((b"g1",)))
-        HERE.be(0, 0)
+        THIS_LANE.be(0, 0)
 
 
 @contextmanager
 def still() -> Iterator[World]:
     """Time and chance stand still, and the process holds what is known; all is as it was behind it."""
     process, accounts = PROCESS.copy(), USERLISTS.copy()
-    lane, group = HERE.lane, HERE.group
+    lane, group = THIS_LANE.lane, THIS_LANE.group
     world = World()
     with (
         mock.patch.object(time, "time_ns", lambda: world.now),
@@ -351,7 +351,7 @@ def still() -> Iterator[World]:
             PROCESS.update(process)
             USERLISTS.clear()
             USERLISTS.update(accounts)
-            HERE.be(lane, group)
+            THIS_LANE.be(lane, group)
             LISTS.reset()
 
 
@@ -540,7 +540,7 @@ def _unix(ctx: Context) -> None:
 
 
 def _lane(_: Context) -> None:
-    HERE.be(3, 1)
+    THIS_LANE.be(3, 1)
 
 
 def _variables(ctx: Context) -> None:

@@ -22,7 +22,7 @@ PLACES: Final = {
     "pointsman.log.tags": ("LOG_LIMITS",),
     "pointsman.log.events": ("STDERR",),
     "pointsman.sample.acl": ("CRITERIA",),  # one that is known makes no wishes any more
-    "pointsman.sample.fetch.lane": ("HERE",),
+    "pointsman.sample.fetch.lane": ("THIS_LANE",),
     "pointsman.sample.users": ("USERLISTS",),
     "pointsman.sample.variable_limits": ("LIMITS",),
     "pointsman.sample.variables": ("PROCESS",),
