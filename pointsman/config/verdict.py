@@ -23,6 +23,7 @@ DROP: Final = 4  # close without a word
 SILENT_DROP: Final = 5  # forget the connection; context.answer is the time to live of a reset, 0: none
 TARPIT: Final = 6  # context.answer is the page, later
 FAILED: Final = 7  # a rewrite did not fit: an internal error
+WAIT: Final = 8  # context.need is what has to be waited for (sample/need.py)
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
@@ -31,11 +32,14 @@ class Action:
 
     `reads` (Reads) and `writes` (Writes) say what its outcome depends on and what may be another one once it has run.
     The words of its decorator fill them in (RuleArgs.finish in action.py); one that nobody declared may do anything.
+    `waits`: it may return WAIT; what it does before that, it does again afterwards. The expressions of all others are
+    told at once.
     """
 
     def __init__(self) -> None:
         self.name = ""
         self.final = False
+        self.waits = False
         self.reads = int(Reads.ALL)
         self.writes = int(Writes.ALL)
         self.references: list[Reference] = []  # what its expressions name: looked up once all sections are known

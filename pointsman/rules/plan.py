@@ -3,15 +3,25 @@
 `Context.asked` gathers, while an exchange goes on, the bits of everything that decided something: conditions that were
 tested, values that were rendered. When no bit of it moves (sample/types.py), the same bytes on the same connection will
 be treated in the same way, and the stream remembers the outcome (stream/outcome.py). What moves, or writes something
-that moves, is never remembered.
+that moves, or has waited, is never remembered.
+
+A list is evaluated in one go by `run_steps`. With a Cursor it may stop: the verdict WAIT says that `context.need` has
+to be met first (sample/need.py), and the cursor where the list goes on then, by `go_on`. The cursor is written to when
+a list stops, not before.
+
+      run_steps --WAIT--> the need is met, or its time is up --go_on--> the same condition or action once more, or the
+                                                                        rule behind it
+
+Layer 4 content rules wait in another way (manual 4.2, tcp-request inspect-delay): see `run_content`.
 """
 
 from typing import Final
 
-from pointsman.config.action import CONTINUE, Action
+from pointsman.config.verdict import CONTINUE, WAIT, Action
+from pointsman.core.diagnostics import Position
 from pointsman.rules.rule import Rule
 from pointsman.sample import types
-from pointsman.sample.condition import Condition
+from pointsman.sample.condition import UNKNOWN, Condition
 from pointsman.sample.context import Context
 from pointsman.sample.types import Reads, Writes
 
@@ -27,6 +37,7 @@ class Step:
     """One rule."""
 
     def __init__(self, rule: Rule) -> None:
+        self.at: Position = rule.at
         self.condition: Condition | None = rule.condition
         self.negated = rule.negated
         self.action: Action = rule.action
@@ -34,23 +45,130 @@ class Step:
         self.does = int(rule.action.reads)  # that, and whether it writes something else than heads
         if rule.action.writes & ~HEADS:
             self.does |= MOVING
+        # Its expressions may want to ask elsewhere, but the action cannot be run in two halves.
+        self.at_once = not rule.action.waits and int(rule.action.reads) & MOVING != 0
 
 
 def steps(rules: list[Rule]) -> list[Step]:
     return [Step(rule) for rule in rules]
 
 
-def run_steps(rules: list[Step], context: Context) -> int:
-    """Evaluate them in order; the first verdict other than CONTINUE ends the list (manual 4.4)."""
+class Cursor:
+    """Where a list has stopped."""
+
+    def __init__(self) -> None:
+        self.rules: list[Step] = []
+        self.index = 0
+        self.holds = False  # the condition of that rule holds: it is its action that waits
+
+    def stop(self, rules: list[Step], step: Step, holds: bool, context: Context) -> int:
+        context.asked |= MOVING  # the next one has to wait as well
+        context.may_wait = False
+        self.rules = rules
+        self.index = rules.index(step)
+        self.holds = holds
+        return WAIT
+
+
+def run_steps(rules: list[Step], context: Context, cursor: Cursor | None = None) -> int:
+    """Evaluate them in order; the first verdict other than CONTINUE ends the list (manual 4.4). Without a cursor nobody
+    can wait."""
     context.lenient = False  # strict-mode is on at the beginning of each list
+    return _run(rules, context, cursor)
+
+
+def go_on(context: Context, cursor: Cursor) -> int:
+    """Evaluate the rest of a list that has stopped. Its need is over, one way or another."""
+    rules = cursor.rules
+    index = cursor.index
+    holds = cursor.holds
+    cursor.rules = []
+    if take_need(context):
+        index += 1
+        holds = False
+    if holds:
+        step = rules[index]
+        context.may_wait = True
+        verdict = _act(step, context)
+        if verdict == WAIT:
+            return cursor.stop(rules, step, True, context)
+        if verdict != CONTINUE:
+            context.may_wait = False
+            return verdict
+        index += 1
+    return _run(rules, context, cursor, index)
+
+
+def take_need(context: Context) -> bool:
+    """The need is over: its answer is kept for who asks for it by its key. True: go on behind whoever asked."""
+    need, context.need = context.need, None
+    if need is None:
+        return False
+    if need.key:
+        context.answers.append(need)
+    return need.behind
+
+
+def _run(rules: list[Step], context: Context, cursor: Cursor | None, start: int = 0) -> int:
+    may_wait = context.may_wait = cursor is not None
+    for step in rules[start:] if start else rules:
+        condition = step.condition
+        if condition is not None:
+            context.asked |= step.asks
+            holds = condition.test(context) != step.negated
+            if may_wait and context.need is not None:
+                assert cursor is not None
+                return cursor.stop(rules, step, False, context)
+            if not holds:
+                continue
+        verdict = _act(step, context)
+        if verdict != CONTINUE:
+            if verdict == WAIT:
+                assert cursor is not None, "a rule waits where nobody can"
+                return cursor.stop(rules, step, True, context)
+            context.may_wait = False
+            return verdict
+    context.may_wait = False
+    return CONTINUE
+
+
+def _act(step: Step, context: Context) -> int:
+    context.asked |= step.does
+    if not step.at_once:
+        return step.action.run(context)
+    may_wait, context.may_wait = context.may_wait, False
+    verdict = step.action.run(context)
+    context.may_wait = may_wait
+    return verdict
+
+
+def run_content(rules: list[Step], context: Context, final: bool) -> int:
+    """Evaluate layer 4 content rules on what is here (manual 4.2, tcp-request content).
+
+    WAIT: one of them lacks bytes that may still come. They are evaluated again from the first one when more is here,
+    and once more with `final` when nothing more will come in time: the inspect-delay is over, the direction has ended,
+    or the buffer is full. Then what is missing is no sample.
+    """
+    context.lenient = False
     for step in rules:
         condition = step.condition
         if condition is not None:
             context.asked |= step.asks
-            if condition.test(context) == step.negated:
-                continue
-        context.asked |= step.does
-        verdict = step.action.run(context)
+            if final:
+                if condition.test(context) == step.negated:
+                    continue
+            else:
+                found = condition.judge(context)
+                if found == UNKNOWN:
+                    context.asked |= MOVING
+                    return WAIT
+                if bool(found) == step.negated:
+                    continue
+        context.incomplete = False
+        verdict = _act(step, context)
         if verdict != CONTINUE:
             return verdict
+        if context.incomplete and not final:
+            context.asked |= MOVING
+            return WAIT
     return CONTINUE

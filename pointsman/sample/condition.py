@@ -8,6 +8,7 @@ business.
 """
 
 from collections.abc import Sequence
+from typing import Final
 
 from pointsman.core.diagnostics import NOWHERE, ConfigError, Diagnostics, Finding, Severity, UnknownName
 from pointsman.core.registry import nearest
@@ -18,6 +19,10 @@ from pointsman.sample.context import Context
 from pointsman.sample.expression import describe
 from pointsman.sample.trace import AclRecord, ConditionRecord, TermRecord
 from pointsman.sample.types import Where
+
+FALSE: Final = 0  # what `judge` says
+TRUE: Final = 1
+UNKNOWN: Final = 2
 
 
 class Term:
@@ -47,6 +52,18 @@ class Term:
                 found = True
                 break
         return TermRecord(self.word.at, self.name, self.negated, tuple(lines), found != self.negated)
+
+    def judge(self, ctx: Context) -> int:
+        """FALSE, TRUE, or UNKNOWN: no line matches what is here, and one of them lacks bytes that may still come."""
+        unknown = False
+        for acl in self.usable:
+            ctx.incomplete = False
+            if acl.test(ctx):
+                return FALSE if self.negated else TRUE
+            unknown = unknown or ctx.incomplete
+        if unknown:
+            return UNKNOWN
+        return TRUE if self.negated else FALSE
 
 
 class Condition:
@@ -98,6 +115,29 @@ class Condition:
                 break
         at = self.alternatives[0][0].word.at if self.alternatives else NOWHERE
         return ConditionRecord(at, self.text, tuple(alternatives), verdict)
+
+    def judge(self, ctx: Context) -> int:
+        """FALSE, TRUE, or UNKNOWN, where that depends on bytes that may still come (layer 4 content rules).
+
+        What is known decides where it can: one term that does not hold makes an alternative false, whatever the others
+        are, and one alternative that holds makes the condition true.
+        """
+        result = FALSE
+        for terms in self.alternatives:
+            found = TRUE
+            for term in terms:
+                one = term.judge(ctx)
+                if one == FALSE:
+                    found = FALSE
+                    break
+                if one == UNKNOWN:
+                    found = UNKNOWN
+            if found == TRUE:
+                return TRUE
+            if found == UNKNOWN:
+                result = UNKNOWN
+        ctx.incomplete = result == UNKNOWN
+        return result
 
 
 def parse_condition(

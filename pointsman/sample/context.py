@@ -12,6 +12,7 @@ from pointsman.core.columns import CURRENT
 from pointsman.core.counters import Counters
 from pointsman.proto.message import Request, Response
 from pointsman.proto.weight import ENDLESS, Buffer
+from pointsman.sample.need import Need
 from pointsman.sample.record import Record
 from pointsman.sample.types import Value
 
@@ -151,6 +152,10 @@ class Context:
         self.room = ENDLESS.reserve  # what rewrites may add before the head has to be weighed (rules/room.py)
         self.waiting = 0  # what a body takes of the buffer that the head is in
         self.lenient = False  # strict-mode off, until the end of the list of rules
+        self.may_wait = False  # who evaluates would wait for a need (sample/need.py)
+        self.need: Need | None = None  # what could not be told yet; taken by who evaluates
+        self.answers: list[Need] = []  # those that have been waited for in this exchange, with what they brought
+        self.incomplete = False  # a fetch lacks bytes that may still come; read by layer 4 content rules alone
 
     def reset(self) -> None:
         """For the next exchange of the same connection: whatever is not the connection's own is as it was made. The
@@ -178,3 +183,12 @@ class Context:
         self.answer = None
         self.room = self.buffer.reserve
         self.waiting = 0
+        if self.answers:
+            self.answers = []
+
+    def answer_to(self, key: bytes) -> Need | None:
+        """The need of this key that has been waited for in this exchange; its state says how that ended."""
+        for need in self.answers:
+            if need.key == key:
+                return need
+        return None
