@@ -47,6 +47,7 @@ def build_frontend(live: Live, section: Section, number_of: int, http: bool) -> 
     frontend.strict = option(section, "pointsman-strict")
     frontend.unsafe = option(section, UNSAFE_REQUESTS) and not frontend.strict
     frontend.continuous = option(section, "contstats")
+    frontend.abort_on_close = option(section, "abortonclose", http)
     frontend.independent = option(section, "independent-streams")
     frontend.close_idle_on_response = option(section, "idle-close-on-response")
     frontend.drop_trailers = option(section, "http-drop-response-trailers")

@@ -39,8 +39,9 @@ LAST: Final = 6  # all received, not all written to the client
 TUNNEL: Final = 7  # raw, both ways
 ENDED: Final = 8
 TARPIT: Final = 9  # the client waits for its rejection
-GATHER: Final = 10  # the request's body is waited for
+GATHER: Final = 10  # the request's rules wait, for its body or for something else
 SERVICE: Final = 11  # a service writes the answer
+HOLD: Final = 12  # the response's rules wait
 
 TURN_AROUND: Final = 1_000  # ms between two attempts on the same server (manual 4.2, retries)
 NOTED: Final = 500  # ms between two notes of the last session, which is shown in seconds

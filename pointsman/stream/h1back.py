@@ -22,7 +22,7 @@ from pointsman.stream.glitches import END, KILL, Glitches
 from pointsman.stream.http import HttpStream
 from pointsman.stream.outcome import Answer, Outcome
 from pointsman.stream.proxies import BackendProxy
-from pointsman.stream.sides import HttpBack
+from pointsman.stream.sides import CUT, ENOUGH, PARTIAL, WRONG, HttpBack
 from pointsman.stream.tunnel import ROUNDS
 
 
@@ -59,7 +59,7 @@ class H1Back(ServerConnection, HttpBack):
             self.answer = kept
             self.model = kept.response
             kept.used = wire.reactor.now
-        self.payload: bytes | None = None  # what came with the head of a chunked response, without its marks
+        self.payload: bytes | None = None  # what is here of the response's body, without its framing, but not handed on
 
     # The request.
 
@@ -207,7 +207,7 @@ class H1Back(ServerConnection, HttpBack):
     def _go_on(self, stream: HttpStream, data: bytes) -> None:
         """The head is on its way to the client, the body follows. `data`: what came behind the head."""
         body = self.body
-        if data or body.kind == NONE:
+        if data or self.payload is not None or body.kind == NONE:
             if not self._feed(stream, data):
                 return
         if body.done:
@@ -216,6 +216,42 @@ class H1Back(ServerConnection, HttpBack):
             self.download()
         else:
             stream.pace()
+
+    def gather(self, limit: int) -> int:
+        body = self.body
+        wire = self.wire
+        payload = self.payload
+        try:
+            if payload is None:
+                payload = body.feed(self.data)
+            self.data = b""
+            while not body.done and len(payload) < limit:
+                data = b"" if wire.finished else wire.read(limit - len(payload))
+                if data is None:
+                    return PARTIAL
+                if not data:
+                    return ENOUGH if not wire.failed and body.ended() else CUT
+                payload += body.feed(data)
+        except ProtocolError:
+            return WRONG
+        finally:
+            self.payload = payload
+        return ENOUGH
+
+    def held(self) -> int:
+        payload = self.payload
+        return len(payload) if payload is not None else 0
+
+    def is_whole(self) -> bool:
+        return self.body.done
+
+    def release(self) -> None:
+        stream = self.exchange
+        assert isinstance(stream, HttpStream)
+        data, self.data = self.data, b""
+        self._go_on(stream, data)
+        if self.exchange is stream and self.wire.finished and not self.body.done:
+            self._body_cut(stream)
 
     def may_switch(self, request: Request, response: Response) -> bool:
         try:

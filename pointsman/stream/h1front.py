@@ -137,9 +137,7 @@ class H1Front(HttpFront, WireUser, ClientConnection):
             elif self.wire.failed:
                 stream.client_gone()
             elif stream.phase == GATHER:
-                stream.go_on_gathering()
-                if self.wire.ending and self.phase == BUSY and stream.phase != GATHER:
-                    self.reactor.another(self.wire)
+                self._gather(stream)
             elif not self.request_done:
                 if stream.takes_body:
                     self.upload()
@@ -149,6 +147,15 @@ class H1Front(HttpFront, WireUser, ClientConnection):
                 stream.client_ended()
         elif phase == LINGER:
             self._drain()
+
+    def _gather(self, stream: HttpStream) -> None:
+        """Rules wait: the body is kept for them, and behind it the end may stand."""
+        stream.go_on_gathering()
+        if self.wire.ending and self.phase == BUSY:
+            if stream.phase != GATHER:
+                self.reactor.another(self.wire)
+            elif self.body.done:
+                stream.client_ended()
 
     def again(self) -> None:
         self.readable()

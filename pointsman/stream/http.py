@@ -12,45 +12,41 @@ two sides. How it ends badly stands in faults.py.
 
 from mypy_extensions import mypyc_attr
 
-from pointsman.config.verdict import ALLOW, ANSWER, CONTINUE, DENY, FAILED, SILENT_DROP, TARPIT
-from pointsman.core.address import NetAddress
+from pointsman.config.verdict import ANSWER, DENY, FAILED, SILENT_DROP, TARPIT, WAIT
 from pointsman.core.columns import ENTERED, NOTHING, REQUEST
 from pointsman.core.epoch import EPOCH
 from pointsman.core.wishes import WISHES
-from pointsman.log.policy import When
 from pointsman.net.duplex import Duplex
 from pointsman.net.reactor import Reactor
-from pointsman.proto.message import Field, Request, Response, field
-from pointsman.rules.plan import CONNECTION, HEADER_BLOCK, MOVING, OF_REQUEST, OF_RESPONSE, Step, run_steps
-from pointsman.rules.reply import Challenge, Reply, Served
-from pointsman.rules.room import add_field
+from pointsman.proto.message import Field, Request, Response
+from pointsman.rules.plan import CONNECTION, MOVING, OF_REQUEST, OF_RESPONSE, run_steps
+from pointsman.rules.reply import Reply, Served
 from pointsman.sample.context import Context
 from pointsman.sample.record import NEVER as NOT_REACHED
 from pointsman.sample.variable_limits import LIMITS
 from pointsman.server.backend import LiveServer
 from pointsman.server.connection import NEVER, ServerConnection
-from pointsman.stream.exchange import ANSWER as WAIT_ANSWER
-from pointsman.stream.exchange import FORWARD, IDLE, LAST, SERVICE, TUNNEL
-from pointsman.stream.header_names import PRESERVE, names_pass
-from pointsman.stream.outcome import Answer, Outcome
-from pointsman.stream.proxies import (
-    CLOSE,
-    FOREVER,
-    KEEP_ALIVE,
-    SERVER_CLOSE,
-    BackendProxy,
-    ForwardFor,
-    Frontend,
-    Service,
+from pointsman.stream.decision import (
+    DECIDED,
+    LOG,
+    MONITORED,
+    NOWHERE,
+    REQUEST_LETTERS,
+    RESPONSE_LETTERS,
+    ROUTED,
+    SERVED,
 )
-from pointsman.stream.routing import pick_backend, pick_server
-from pointsman.stream.served import ServedStream
+from pointsman.stream.exchange import ANSWER as WAIT_ANSWER
+from pointsman.stream.exchange import FORWARD, HOLD, IDLE, LAST, SERVICE, TUNNEL
+from pointsman.stream.outcome import Answer, Outcome
+from pointsman.stream.proxies import CLOSE, KEEP_ALIVE, SERVER_CLOSE, BackendProxy, Frontend
 from pointsman.stream.session import ClientSession
 from pointsman.stream.sides import HttpBack, HttpFront
+from pointsman.stream.waiting import Waiting
 
 
 @mypyc_attr(free_list_len=1)
-class HttpStream(ServedStream):
+class HttpStream(Waiting):
     def __init__(self, reactor: Reactor, session: ClientSession, client: HttpFront) -> None:
         """For a session's next exchange, the first one or a later one."""
         frontend = session.frontend
@@ -69,6 +65,7 @@ class HttpStream(ServedStream):
         self.outcome: Outcome | None = None  # of this request, if it would be the same again
         self.repeated = False  # its head is the same as that of the one before: an outcome is worth keeping
         self.version = 0  # EPOCH's, when its rules began to be asked
+        self.received = 0  # the status of the response, as the server sent it
 
     # Head.
 
@@ -89,23 +86,10 @@ class HttpStream(ServedStream):
 
     def begin(self, request: Request) -> None:
         """A request whose head is whole."""
-        frontend = self.frontend
         self.version = EPOCH.number
         self._take_up(request)
         self.bodiless = request.method == b"HEAD"
-        if frontend.captures is not None:
-            frontend.captures.of_request(self.context)
-        if frontend.unique_id is not None and not self._name(request):
-            self._fail_request()
-            return
-        if self._own(frontend.monitor):
-            return
-        logger = frontend.logger
-        if logger is not None and logger.when <= When.REQUEST:
-            self.context.asked |= MOVING  # the line shows the head before its rules
-            self.write_log(b"txn_request")
-        if not frontend.buffers or self.gather(frontend.http_request_time):
-            self.frontend_rules(request)
+        self.decided(self.decision.begin())
 
     def begin_again(self, outcome: Outcome) -> None:
         """A request that came before in the very same bytes: its rules are not asked again."""
@@ -135,51 +119,67 @@ class HttpStream(ServedStream):
         self.touch_client()
         self.context.body = self.client.received()
 
-    def frontend_rules(self, request: Request) -> None:
-        frontend = self.frontend
-        if not self._request_rules(frontend.http_request):
-            return
-        if frontend.header_names == PRESERVE or self._names_pass(request, frontend.header_names):
-            self._route(request)
+    # The decision.
 
-    def _name(self, request: Request) -> bool:
-        """unique-id-format and unique-id-header; false: it does not fit."""
-        frontend = self.frontend
-        assert frontend.unique_id is not None
-        self.context.asked |= MOVING
-        self.context.unique_id = frontend.unique_id.render(self.context)
-        return not frontend.unique_id_header or add_field(
-            self.context, request, field(frontend.unique_id_header, self.context.unique_id)
-        )
+    def decided(self, outcome: int) -> None:
+        """The decision about the request (decision.py) has come so far: go on with it, or do what it says."""
+        decision = self.decision
+        while True:
+            if outcome == ROUTED:
+                backend = decision.backend
+                assert backend is not None
+                self.enter_backend(backend)
+                outcome = decision.enter()
+            elif outcome == DECIDED:
+                self.forced = decision.forced
+                self.choose()
+                return
+            elif outcome == WAIT:
+                if not self.wait():
+                    return
+                outcome = decision.go_on()
+            elif outcome == LOG:
+                self.write_log(b"txn_request")
+                outcome = decision.proceed()
+            else:
+                self._end_request(outcome)
+                return
 
-    # Rules.
-
-    def _request_rules(self, rules: list[Step]) -> bool:
-        """True: the request goes on."""
-        verdict = run_steps(rules, self.context) if rules else CONTINUE
-        if verdict in (CONTINUE, ALLOW):
-            return True
-        if verdict == DENY:
+    def _end_request(self, outcome: int) -> None:
+        """The decision is that it does not go on."""
+        decision = self.decision
+        letters = REQUEST_LETTERS[outcome]
+        cause, step = letters[0], letters[1]
+        if outcome == DENY:
             self.denied_request()
-            self.own_reply(self._reply(403), 0x50, 0x52)  # PR
-        elif verdict == FAILED:
+            self.own_reply(decision.reply(403), cause, step)
+        elif outcome == FAILED:
             self._fail_request()
-        elif verdict == ANSWER:
-            reply = self._reply(200)
+        elif outcome == ANSWER:
+            reply = decision.reply(200)
             if isinstance(reply, Served):
                 self.serve(reply, self.backend or self.frontend)
             else:
                 self.frontend.counters.intercepted += 1
-                self.own_reply(reply, 0x4C, 0x52)  # LR
+                self.own_reply(reply, cause, step)
+        elif outcome == SERVED:
+            self._serve(decision.taken(), decision.proxy)
+        elif outcome == MONITORED:
+            self.logged = True  # monitoring requests are not logged (manual 4.2, monitor-uri)
+            self.frontend.counters.intercepted += 1
+            self.own_reply(decision.taken(), cause, step)
+        elif outcome == NOWHERE:
+            self.context.server = None
+            self.record.head = NOT_REACHED  # as the peer program: no timer of a request that went nowhere
+            self.refuse(503, cause, step)
+        elif outcome == TARPIT:
+            self.denied_request()
+            self.tarpit(decision.reply(500), (self.backend or self.frontend).tarpit)
         else:
             self.denied_request()
-            if verdict == TARPIT:
-                self.tarpit(self._reply(500), (self.backend or self.frontend).tarpit)
-            else:
-                self.record.head = NOT_REACHED
-                self.blame(0x50, 0x52)
-                self._hang_up(verdict)
-        return False
+            self.record.head = NOT_REACHED
+            self.blame(cause, step)
+            self._hang_up(outcome)
 
     def _fail_request(self) -> None:
         """What a rule or an option writes does not fit (rules/room.py)."""
@@ -187,15 +187,6 @@ class HttpStream(ServedStream):
         if not self.context.waiting:  # as the peer program: only who has waited for a body shows that time
             self.record.head = NOT_REACHED
         self.own_reply(self.page(500), 0x50, 0x52)  # PR
-
-    def _names_pass(self, request: Request, policy: int) -> bool:
-        """option http-restrict-req-hdr-names of a proxy; true: the request goes on."""
-        self.context.asked |= HEADER_BLOCK
-        if names_pass(request, policy):
-            return True
-        self.denied_request()
-        self.own_reply(self.page(403), 0x50, 0x52)  # PR
-        return False
 
     def _hang_up(self, verdict: int) -> None:
         """reject, silent-drop: no answer at all."""
@@ -205,78 +196,11 @@ class HttpStream(ServedStream):
         else:
             self.vanish()
 
-    def _reply(self, status: int) -> Reply:
-        """What a rule decided to answer; a denial may leave it to the error pages."""
-        answer = self.context.answer
-        self.context.answer = None
-        if isinstance(answer, Reply):
-            return answer
-        if isinstance(answer, Challenge):
-            return self.page(answer.status).challenging(answer)
-        return self.page(answer if isinstance(answer, int) else status)
-
-    def _own(self, service: Service | None) -> bool:
-        """True: a service inside the proxy has answered."""
-        reply = service.answer(self.context) if service is not None else None
-        if reply is None:
-            return False
-        if service is self.frontend.monitor:
-            self.logged = True  # monitoring requests are not logged (manual 4.2, monitor-uri)
-        self.frontend.counters.intercepted += 1
-        self.own_reply(reply, 0x4C, 0x52)
-        return True
-
-    # Backend.
-
-    def _route(self, request: Request) -> None:
-        frontend = self.frontend
-        for service in frontend.services:
-            if self._own_service(service, frontend):
-                return
-        backend = pick_backend(frontend, self.context)
-        if backend is None:
-            self.context.server = None
-            self.record.head = NOT_REACHED  # as the peer program: no timer of a request that went nowhere
-            self.refuse(503, 0x53, 0x43)  # SC
-            return
-        self.enter_backend(backend)
-        if not backend.buffers or self.gather(backend.request_time or FOREVER):
-            self.backend_rules(request, backend)
-
-    def backend_rules(self, request: Request, backend: BackendProxy) -> None:
-        if backend.http_request and not self._request_rules(backend.http_request):
-            return
-        if backend.header_names != PRESERVE and not self._names_pass(request, backend.header_names):
-            return
-        for service in backend.services:
-            if self._own_service(service, backend):
-                return
-        self.forced = None
-        if backend.use_server:
-            self.context.asked |= MOVING
-            self.forced = pick_server(backend, self.context)
-        if self._add_addresses(request, backend):
-            self.choose()
-        else:
-            self._fail_request()
-
-    def _own_service(self, service: Service, proxy: Frontend | BackendProxy) -> bool:
-        request = self.context.request
-        if request is not None and request.method == b"POST" and service.wants_body(self.context):
-            self.asked = service
-            self.asked_by = proxy
-            if not self.gather(self.frontend.http_request_time):
-                return True
-        return self.answer_by(service, proxy)
-
-    def answer_by(self, service: Service, proxy: Frontend | BackendProxy) -> bool:
-        self.asked = None
-        reply = service.answer(self.context)
-        if reply is None:
-            return False
+    def _serve(self, reply: Reply, proxy: Frontend | BackendProxy) -> None:
+        """A service of the proxy answers."""
         if isinstance(reply, Served):
             self.serve(reply, proxy)
-            return True
+            return
         proxy.counters.intercepted += 1
         record = self.record
         record.queued = record.connected = self.reactor.now
@@ -285,43 +209,11 @@ class HttpStream(ServedStream):
         self.context.backend = proxy
         self.record.stand_in = b"<STATS>"
         self.own_reply(reply, 0x4C, 0x52)
-        return True
 
     def enter_backend(self, backend: BackendProxy) -> None:
         self.backend = backend
         self.context.backend = backend
         backend.step(ENTERED, NOTHING, NOTHING)
-
-    def _add_addresses(self, request: Request, backend: BackendProxy) -> bool:
-        """option forwardfor and option originalto, of the frontend or of the backend; false: they do not fit."""
-        frontend = self.frontend
-        if not self._add_address(request, frontend.forwardfor, backend.forwardfor, self.context.source):
-            return False
-        if frontend.originalto is None and backend.originalto is None:
-            return True
-        self.context.asked |= CONNECTION
-        return self._add_address(request, frontend.originalto, backend.originalto, self.context.destination)
-
-    def _add_address(
-        self, request: Request, front: ForwardFor | None, back: ForwardFor | None, address: NetAddress
-    ) -> bool:
-        """Where both have the option, the backend's header is taken, what either excepts is left out, and who does not
-        say if-none adds it in any case."""
-        option = back if back is not None else front
-        if option is None or not address.packed:
-            return True
-        if front is not None and front.excepts(address) or back is not None and back.excepts(address):
-            return True
-        if (
-            (front is None or front.if_none)
-            and (back is None or back.if_none)
-            and request.get(option.header) is not None
-        ):
-            return True
-        made = option.made
-        if made.value != address.text:
-            made = option.made = field(option.header, address.text)
-        return add_field(self.context, request, made)
 
     # Server connection.
 
@@ -425,7 +317,7 @@ class HttpStream(ServedStream):
 
     @property
     def takes_body(self) -> bool:
-        return self.phase in (WAIT_ANSWER, FORWARD) and self.connection is not None
+        return self.phase in (WAIT_ANSWER, FORWARD, HOLD) and self.connection is not None
 
     def upload_blocked(self) -> bool:
         place = self.place
@@ -487,6 +379,8 @@ class HttpStream(ServedStream):
         elif phase == FORWARD:
             assert place is not None
             place.download()
+        elif phase == HOLD:
+            self.go_on_holding()
         elif phase == TUNNEL:
             self.pump_down()
         client = self.client
@@ -577,11 +471,23 @@ class HttpStream(ServedStream):
         if received in (401, 407):
             self.context.asked = MOVING
             connection.private = connection.private or _identifies(response)
-        if self.frontend.captures is not None:
-            self.frontend.captures.of_response(self.context)
-        if not self.response_rules(backend):
+        self.received = received
+        return self.response_decided(self.decision.begin_response(backend, True))
+
+    def response_decided(self, outcome: int) -> bool:
+        """The decision about the response has come so far. True: its body is wanted."""
+        while outcome == WAIT:
+            if not self.hold():
+                return False
+            outcome = self.decision.go_on()
+        if outcome != DECIDED:
+            self._end_response(outcome)
             return False
-        if response.status == 101 or self.tunnelling and self._is_connect() and 200 <= response.status < 300:
+        record = self.record
+        response = self.context.response
+        place = self.place
+        assert response is not None and place is not None
+        if (response.status == 101 or self.tunnelling) and self.makes_tunnel():
             self._switch(response)
             return False
         if not self.after_rules():
@@ -589,13 +495,13 @@ class HttpStream(ServedStream):
             return False
         record.status = response.status
         self._frame(response)
-        answer = self._answer_of(response, received) if place.wants_answer() and not self.bodiless else None
+        answer = self._answer_of(response) if place.wants_answer() and not self.bodiless else None
         if answer is not None:
             place.remember(answer)
         self._send_answer(response, answer)
         return True
 
-    def _answer_of(self, response: Response, received: int) -> Answer | None:
+    def _answer_of(self, response: Response) -> Answer | None:
         """What may be remembered, if all that rules have looked at were the heads."""
         request = self.context.request
         if request is None or not self.client.takes_interim or request.method == b"HEAD" or self.tunnelling:
@@ -605,7 +511,7 @@ class HttpStream(ServedStream):
         if asked & ~(OF_REQUEST | OF_RESPONSE) or of_request and self.outcome is None or self.frontend.strict:
             return None
         answer = Answer(self.context, response, self.frontend, self.outcome if of_request else None, EPOCH.number)
-        answer.received = received
+        answer.received = self.received
         if asked & CONNECTION:
             if not self.session.source.packed:
                 return None  # a unix socket's clients are all one
@@ -623,37 +529,28 @@ class HttpStream(ServedStream):
             and place.may_switch(request, response)
         )
 
-    def _is_connect(self) -> bool:
-        request = self.context.request
-        return request is not None and request.method == b"CONNECT"
-
-    def response_rules(self, backend: BackendProxy | None) -> bool:
-        """http-response of the backend, then of the frontend, option checkcache (manual 4.2); true: it goes on."""
-        if backend is not None and backend.http_response and not self._goes_on(backend.http_response, backend):
-            return False
-        if self.frontend.http_response and not self._goes_on(self.frontend.http_response, backend):
-            return False
-        if backend is None or backend.cache_check is None or not backend.cache_check.blocks(self.context):
-            return True
-        self.denied_response(backend)
-        self.drop_answer(self.page(502), 0x50, 0x48)  # PH
-        return False
-
-    def _goes_on(self, rules: list[Step], backend: BackendProxy | None) -> bool:
-        verdict = run_steps(rules, self.context)
-        if verdict in (CONTINUE, ALLOW):
-            return True
-        if verdict == DENY:
-            self.denied_response(backend)
-            self.drop_answer(self._reply(502), 0x50, 0x48)  # PH
-        elif verdict == ANSWER:
-            self.drop_answer(self._reply(200), 0x4C, 0x48)  # LH
-        elif verdict == FAILED:
+    def _end_response(self, outcome: int) -> None:
+        """The decision is that it does not go on."""
+        decision = self.decision
+        letters = RESPONSE_LETTERS[outcome]
+        cause, step = letters[0], letters[1]
+        if outcome == ANSWER:
+            self.drop_answer(decision.reply(200), cause, step)
+        elif outcome == FAILED:
             self._fail_answer()
         else:
-            self.denied_response(backend)
-            self.blame(0x50, 0x52)
-            self._hang_up(verdict)
+            self.denied_response(self.backend)
+            if outcome == DENY:
+                self.drop_answer(decision.reply(502), cause, step)
+            else:
+                self.blame(cause, step)
+                self._hang_up(outcome)
+
+    def response_rules(self) -> bool:
+        outcome = self.decision.begin_response(self.backend, False)
+        if outcome == DECIDED:
+            return True
+        self._end_response(outcome)
         return False
 
     def after_rules(self) -> bool:

@@ -77,6 +77,10 @@ class Routes:
         raise NotImplementedError
 
 
+class Plan:
+    """What a proxy decides of an exchange, in its order (decision.py). Made when it is first asked."""
+
+
 class ServerRoute:
     """A use-server rule: a server known at start-up, or a name that is computed."""
 
@@ -227,8 +231,10 @@ class Frontend(Acceptor):
         self.unsafe = False  # option accept-unsafe-violations-in-http-request
         self.independent = False  # option independent-streams
         self.close_idle_on_response = False
+        self.abort_on_close = True  # of clients whose request waits before a backend is chosen
         self.drop_trailers = False  # option http-drop-response-trailers
         self.kept: Kept | None = None  # the last outcome (stream/outcome.py)
+        self.plan: Plan | None = None
 
 
 class BackendProxy(Backend):
@@ -270,3 +276,4 @@ class BackendProxy(Backend):
         self.drop_trailers = False  # option http-drop-request-trailers
         self.cache_check: CacheCheck | None = None  # option checkcache
         self.keep_alive_queue = -1  # max-keep-alive-queue; -1: no limit
+        self.plan: Plan | None = None

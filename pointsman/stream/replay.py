@@ -1,18 +1,14 @@
-"""Sending a request again (manual 4.2, retry-on), and waiting for its body before the rules (option
-http-buffer-request).
+"""Sending a request again (manual 4.2, retry-on).
 
 What was sent to a server is kept, head and body together no larger than a buffer, until the response is passed on. When
 the server's answer is of a kind that retry-on names, and the request was sent wholly, it is sent again: to the same
 server, or under option redispatch to another.
 """
 
-from pointsman.proto.message import EXPECT, Field, Request
-from pointsman.proto.weight import PIECE, weight
-from pointsman.rules.plan import MOVING
+from pointsman.proto.message import Field
 from pointsman.sample.record import NEVER
-from pointsman.stream.exchange import ANSWER, GATHER, IDLE
+from pointsman.stream.exchange import ANSWER
 from pointsman.stream.faults import Faults
-from pointsman.stream.proxies import FOREVER, BackendProxy
 from pointsman.stream.sides import HttpBack
 
 
@@ -42,59 +38,6 @@ class Kept:
 class Replay(Faults):
     kept: Kept | None = None  # what is kept of the present request
     replaying = False  # it is sent once more
-
-    # The body, where rules want to see it.
-
-    def frontend_rules(self, request: Request) -> None:
-        raise NotImplementedError
-
-    def backend_rules(self, request: Request, backend: BackendProxy) -> None:
-        raise NotImplementedError
-
-    def gather(self, time: int) -> bool:
-        """Wait for it, at most so many ms since the request began. True: it is here, or the buffer is full."""
-        request = self.context.request
-        assert request is not None
-        if request.chunked or request.length > 0:
-            self.context.asked |= MOVING  # the next one has to be waited for as well
-        if request.expects_continue:
-            request.expects_continue = False
-            request.fields = [one for one in request.fields if one.kind != EXPECT]
-            self.client.expect()
-        self.phase = GATHER
-        if self.client.gather(self.frontend.program.head_limit):
-            self.gathered()
-            return True
-        if self.phase == GATHER:
-            time = time if time != FOREVER else self.frontend.client
-            self.reactor.wheel.arm(self, self.record.begun + time)
-        return False
-
-    def gathered(self) -> None:
-        self.phase = IDLE
-        self.record.head = self.reactor.now  # the wait for its body is part of the request's time (%TR)
-        context = self.context
-        context.body = self.client.received()
-        request = context.request
-        if context.body and request is not None:  # what waits is in the buffer, but never in what rewrites may use
-            buffer = context.buffer
-            own = weight(request)
-            context.waiting = max(0, min(PIECE + len(context.body), buffer.size - buffer.reserve - own))
-            context.room = buffer.size - context.waiting - own
-
-    def go_on_gathering(self) -> None:
-        """More of it may have come."""
-        request = self.context.request
-        assert request is not None
-        if self.client.gather(self.frontend.program.head_limit):
-            self.gathered()
-            self.touch_client()
-            if self.backend is None:
-                self.frontend_rules(request)
-            else:
-                self.backend_rules(request, self.backend)
-
-    # Once more.
 
     def keep(self, size: int) -> None:
         """The request begins to be sent, with a head of so many bytes: keep what may have to be sent again."""

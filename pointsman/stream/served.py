@@ -17,7 +17,7 @@ from pointsman.proto.weight import PIECE
 from pointsman.rules.reply import Served
 from pointsman.sample.context import Context
 from pointsman.stream.exchange import LAST, SERVICE
-from pointsman.stream.proxies import CLOSE, BackendProxy, Frontend, Service
+from pointsman.stream.proxies import CLOSE, BackendProxy, Frontend
 from pointsman.stream.replay import Replay
 from pointsman.stream.session import ClientSession
 from pointsman.stream.sides import HttpFront
@@ -73,23 +73,10 @@ class ServedStream(Replay):
         super().__init__(reactor, session, client, context)
         self.feed: Feed | None = None
         self.filtered = False  # the answer passes the http-response rules
-        self.asked: Service | None = None  # which waits for the request's body
-        self.asked_by: Frontend | BackendProxy | None = None  # whose it is
 
-    def response_rules(self, backend: BackendProxy | None) -> bool:
+    def response_rules(self) -> bool:
+        """Captures and http-response rules, which cannot wait here; true: it goes on."""
         raise NotImplementedError
-
-    def answer_by(self, service: Service, proxy: Frontend | BackendProxy) -> bool:
-        raise NotImplementedError
-
-    def go_on_gathering(self) -> None:
-        service, proxy = self.asked, self.asked_by
-        if service is None or proxy is None:
-            super().go_on_gathering()
-        elif self.client.gather(self.frontend.program.head_limit):
-            self.gathered()
-            self.touch_client()
-            self.answer_by(service, proxy)
 
     def serve(self, reply: Served, proxy: Frontend | BackendProxy) -> None:
         """Answer with what a service writes. `proxy`: whose service it is."""
@@ -127,7 +114,6 @@ class ServedStream(Replay):
 
     def leave_backend(self) -> None:
         self.drop_feed()
-        self.asked = None
         super().leave_backend()
 
     # What comes.
@@ -195,12 +181,9 @@ class ServedStream(Replay):
         self.record.status = response.status
         self.record.answered = self.reactor.now
         frontend = self.frontend
-        if self.filtered:
-            if frontend.captures is not None:
-                frontend.captures.of_response(context)
-            if not self.response_rules(self.backend):
-                self.drop_feed()
-                return
+        if self.filtered and not self.response_rules():
+            self.drop_feed()
+            return
         if not self.after_rules():
             self.internal_error()
             self.drop_feed()

@@ -6,6 +6,8 @@ a stream does not hand on more than the other side takes. How all that looks on 
 the side's business alone.
 """
 
+from typing import Final
+
 from mypy_extensions import trait
 
 from pointsman.net.duplex import Duplex
@@ -14,6 +16,11 @@ from pointsman.rules.reply import Reply
 from pointsman.sample.context import Context
 from pointsman.stream.outcome import Answer, Outcome
 from pointsman.stream.session import ClientSession
+
+PARTIAL: Final = 0  # how far a body is received: more of it is to come
+ENOUGH: Final = 1  # all of it, or as much as may be kept
+CUT: Final = 2  # it ended early
+WRONG: Final = 3  # its framing is wrong
 
 
 class Front:
@@ -192,6 +199,22 @@ class HttpBack:
 
     def download(self) -> None:
         """Go on reading its body."""
+        raise NotImplementedError
+
+    def gather(self, limit: int) -> int:
+        """Receive its body and keep it, up to so many bytes. How far it is: PARTIAL, ENOUGH, CUT, WRONG."""
+        raise NotImplementedError
+
+    def held(self) -> int:
+        """So many bytes of it are kept."""
+        raise NotImplementedError
+
+    def is_whole(self) -> bool:
+        """All of it was received."""
+        raise NotImplementedError
+
+    def release(self) -> None:
+        """Hand on what was kept of it, and then what comes."""
         raise NotImplementedError
 
     def wants_answer(self) -> bool:
