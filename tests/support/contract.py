@@ -110,6 +110,10 @@ CONTEXT: Final[dict[str, Facts]] = {
     "buffer": _CONNECTION,
     "room": Facts(Reads.NOTHING, Life.OTHER, own=True, why="reset: what the buffer has in reserve"),
     "waiting": _ITSELF,
+    "may_wait": Facts(Reads.NOTHING, Life.OTHER, own=True, why="run_steps, for each list"),
+    "need": Facts(Reads.NOTHING, Life.OTHER, own=True, why="take_need"),
+    "answers": _MOVING,
+    "incomplete": Facts(Reads.NOTHING, Life.OTHER, own=True, why="run_content, for each rule"),
     "lenient": Facts(Reads.NOTHING, Life.OTHER, own=True, why="run_steps: the beginning of each list"),
 }
 _OF_CONNECTION: Final = Facts(Reads.MOVING, Life.CONNECTION)

@@ -13,6 +13,7 @@ from pointsman.core.address import NetAddress, net_address
 from pointsman.proto.message import Request, Response
 from pointsman.proto.weight import Buffer
 from pointsman.sample.context import Context, ListenerFacts, ProxyFacts, ServerFacts, Session
+from pointsman.sample.need import TIME, Need
 from pointsman.sample.record import Counted, Record
 
 _NEW: Final[dict[str, Callable[[], object]]] = {  # what has no other value by its type alone
@@ -26,6 +27,7 @@ _NEW: Final[dict[str, Callable[[], object]]] = {  # what has no other value by i
     "answer": lambda: 403,
     "buffer": lambda: Buffer(8000, 500),
     "counted": Counted,
+    "need": lambda: Need(TIME),
     "request_cookie": lambda: b"c=1",
     "response_cookie": lambda: b"c=1",
 }
