@@ -23,7 +23,6 @@ from pointsman.balance.registry import Balance
 from pointsman.config.command_line import CommandLine
 from pointsman.config.global_section import StatsSocket, buffer_sizes, global_number, global_text
 from pointsman.config.lanes import lane_count
-from pointsman.config.options import option
 from pointsman.config.proxy import Description, number
 from pointsman.config.setting import Configuration, In, Section
 from pointsman.config.stats import page_position, statistics_page
@@ -155,7 +154,6 @@ def _description(section: Section) -> str:
 
 
 def _front(live: Live, frontend: LiveFrontend, section: Section) -> FrontSide:
-    frontend.socket_stats = option(section, "socket-stats")
     return FrontSide(
         frontend,
         [listener for listener in live.listeners if listener.frontend is frontend],

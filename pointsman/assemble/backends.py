@@ -5,10 +5,10 @@ from dataclasses import replace
 from typing import Final
 
 from pointsman.assemble.live import Live
-from pointsman.assemble.options import forward_for, header_names, original_to
+from pointsman.assemble.options import set_options
 from pointsman.balance.build import build, hash_key
 from pointsman.config.command_line import CommandLine
-from pointsman.config.options import UNSAFE_RESPONSES, ConnectionMode, Redispatch, option
+from pointsman.config.options import option
 from pointsman.config.proxy import HttpReuse, RetryOn, SourceSetting, number
 from pointsman.config.server_line import ServerLine, initial_address, server_ids
 from pointsman.config.server_words import SourceAddress
@@ -22,9 +22,8 @@ from pointsman.server.connection import AGGRESSIVE, ALWAYS, NEVER, SAFE, Dial
 from pointsman.server.server import MAINT
 from pointsman.stream.checkcache import CacheCheck
 from pointsman.stream.h1back import H1Speaker
-from pointsman.stream.proxies import CLOSE, FOREVER, KEEP_ALIVE, SERVER_CLOSE, BackendProxy
+from pointsman.stream.proxies import FOREVER, BackendProxy
 
-MODES: Final = {"keep-alive": KEEP_ALIVE, "server-close": SERVER_CLOSE, "close": CLOSE}
 REUSE: Final = {"never": NEVER, "safe": SAFE, "aggressive": AGGRESSIVE, "always": ALWAYS}
 
 
@@ -36,32 +35,19 @@ def build_backend(arena: Arena, section: Section, number_of: int, http: bool, di
     backend.queue_time = timeout(section, "queue") or backend.connect
     backend.server_fin = timeout(section, "server-fin") or FOREVER
     backend.tunnel = timeout(section, "tunnel")
-    backend.buffers = section.kind == In.BACKEND and option(section, "http-buffer-request")
     backend.request_time = timeout(section, "http-request")
     backend.tarpit = timeout(section, "tarpit") or timeout(section, "connect")
     backend.retries = number(section, "retries")
     _retries(backend, section)
-    redispatch = section.one(Redispatch)
-    backend.redispatch = redispatch.interval if redispatch is not None else 0
-    mode = section.one(ConnectionMode)
-    backend.mode = MODES[mode.mode] if mode is not None else KEEP_ALIVE
     reuse = section.one(HttpReuse)
     backend.reuse = REUSE[reuse.policy] if reuse is not None else SAFE
-    backend.all_backups = option(section, "allbackups")
-    backend.abort_on_close = option(section, "abortonclose", http)
-    backend.no_linger = option(section, "nolinger")
-    backend.unsafe = option(section, UNSAFE_RESPONSES)
-    backend.pretend_keepalive = option(section, "http-pretend-keepalive")
-    backend.prefer_last_server = option(section, "prefer-last-server")
-    backend.independent = option(section, "independent-streams")
     backend.keep_alive_queue = number(section, "max-keep-alive-queue")
     backend.full_connections = number(section, "fullconn")
-    backend.drop_trailers = option(section, "http-drop-request-trailers")
     if option(section, "checkcache"):
         backend.cache_check = CacheCheck(section.name)
-    backend.forwardfor = forward_for(section)
-    backend.originalto = original_to(section)
-    backend.header_names = header_names(section)
+    set_options(backend, section)
+    if section.kind == In.LISTEN:
+        backend.buffers = False  # its frontend has waited for the body already
     if (
         section.kind == In.BACKEND
         and not (timeout(section, "connect") and timeout(section, "server"))

@@ -1,13 +1,13 @@
 """Frontends, their listeners, and what they log."""
 
-from pointsman.assemble.backends import MODES, missing_timeouts
+from pointsman.assemble.backends import missing_timeouts
 from pointsman.assemble.live import Live
-from pointsman.assemble.options import forward_for, header_names, original_to
+from pointsman.assemble.options import set_options
 from pointsman.config.bind import Bind
 from pointsman.config.command_line import CommandLine
 from pointsman.config.global_section import global_flag
 from pointsman.config.lanes import lane_count
-from pointsman.config.options import UNSAFE_REQUESTS, ConnectionMode, option
+from pointsman.config.options import option
 from pointsman.config.proxy import number
 from pointsman.config.setting import Configuration, In, Section
 from pointsman.config.threads import NO_THREADS, accepting, members
@@ -22,7 +22,7 @@ from pointsman.rules.keywords import MonitorFail, MonitorUri
 from pointsman.stream.acceptor import Door
 from pointsman.stream.frontends import LiveFrontend
 from pointsman.stream.monitor import Monitor
-from pointsman.stream.proxies import FOREVER, KEEP_ALIVE
+from pointsman.stream.proxies import FOREVER
 
 UNPRIVILEGED = 1024  # the first port that needs no rights (RFC 6335 6)
 
@@ -36,24 +36,10 @@ def build_frontend(live: Live, section: Section, number_of: int, http: bool) -> 
     frontend.client_fin = timeout(section, "client-fin") or FOREVER
     frontend.http_request_time = timeout(section, "http-request") or FOREVER
     frontend.keep_alive = timeout(section, "http-keep-alive") or FOREVER
-    frontend.buffers = option(section, "http-buffer-request")
     frontend.tarpit = timeout(section, "tarpit") or timeout(section, "connect")
-    mode = section.one(ConnectionMode)
-    frontend.mode = MODES[mode.mode] if mode is not None else KEEP_ALIVE
-    frontend.log_null = not option(section, "dontlognull")
-    frontend.log_normal = not option(section, "dontlog-normal")
-    frontend.log_asap = option(section, "logasap")
-    frontend.ignore_probes = option(section, "http-ignore-probes")
-    frontend.strict = option(section, "pointsman-strict")
-    frontend.unsafe = option(section, UNSAFE_REQUESTS) and not frontend.strict
-    frontend.continuous = option(section, "contstats")
-    frontend.abort_on_close = option(section, "abortonclose", http)
-    frontend.independent = option(section, "independent-streams")
-    frontend.close_idle_on_response = option(section, "idle-close-on-response")
-    frontend.drop_trailers = option(section, "http-drop-response-trailers")
-    frontend.forwardfor = forward_for(section)
-    frontend.originalto = original_to(section)
-    frontend.header_names = header_names(section)
+    set_options(frontend, section)
+    if frontend.strict:
+        frontend.unsafe = False  # of two options that contradict each other the careful one holds
     return frontend
 
 

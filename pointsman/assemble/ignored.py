@@ -27,7 +27,7 @@ def _options(section: Section, diagnostics: Diagnostics) -> None:
     found: list[tuple[str, Position]] = [
         (one.name, one.at)
         for one in section.keyed(Option)
-        if one.on and one.name in HTTP_ONLY and OPTIONS[one.name][1] & section.kind
+        if one.on and one.name in HTTP_ONLY and OPTIONS[one.name].where & section.kind
     ]
     for name, setting in (
         ("forwardfor", section.one(ForwardForSetting)),

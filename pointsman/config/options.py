@@ -1,9 +1,16 @@
 """`option` lines that switch something on or off, and those with arguments that no other package owns (manual 4.2).
 
-The table says of each option where it may stand, and whether it is
+What an option sets stands beside its parser: the name of an attribute of live frontends or backends
+(stream/proxies.py). So a new one takes two places:
 
-    BUILT  a setting that the traffic obeys
-    HINT   tuning, or a repair for what does not exist here: accepted with a notice, for it changes nothing
+    on or off         a row in OPTIONS, and the attribute, False where the option is off
+    with arguments    a setting with @sets and its parser, and the attribute, with the value of an option not said
+
+assemble/options.py copies all of them, by one loop; who needs one somewhere else asks the section (`option`, or
+`section.one`). A row without an attribute is
+
+    a hint      tuning, or a repair for what does not exist here: accepted with a notice, for it changes nothing
+    asked for   by assemble, where something else than an attribute comes of it
 
 The options of logs and health checks are registered by those packages. Options that are in neither are not built yet;
 the loader says so.
@@ -11,17 +18,23 @@ the loader says so.
 
 import ipaddress
 from dataclasses import dataclass
-from enum import Enum
 
 from pointsman.config.keyword import Args, keyword
-from pointsman.config.setting import In, Section, Setting
+from pointsman.config.setting import In, Section, Setting, sets
 from pointsman.core.diagnostics import ConfigError
 from pointsman.core.words import Word
 
 
-class OptionKind(Enum):
-    BUILT = 1
-    HINT = 2
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """An option that is on or off. `front`, `back`: the attribute of a frontend and of a backend that holds it; behind
+    "not " the one that holds the contrary."""
+
+    where: In
+    front: str = ""
+    back: str = ""
+    http: bool = False  # it means something in mode http alone (manual 4.2)
+    hint: bool = False
 
 
 CLIENT = In.DEFAULTS | In.FRONT
@@ -29,68 +42,57 @@ SERVER = In.DEFAULTS | In.BACK
 
 UNSAFE_REQUESTS = "accept-unsafe-violations-in-http-request"
 UNSAFE_RESPONSES = "accept-unsafe-violations-in-http-response"
-OPTIONS: dict[str, tuple[OptionKind, In]] = {
-    UNSAFE_REQUESTS: (OptionKind.BUILT, CLIENT),
-    UNSAFE_RESPONSES: (OptionKind.BUILT, SERVER),
-    "abortonclose": (OptionKind.BUILT, In.ANY_PROXY),
-    "allbackups": (OptionKind.BUILT, SERVER),
-    "checkcache": (OptionKind.BUILT, SERVER),
-    "clitcpka": (OptionKind.BUILT, CLIENT),
-    "contstats": (OptionKind.BUILT, CLIENT),
-    "disable-h2-upgrade": (OptionKind.HINT, CLIENT),
-    "dontlog-normal": (OptionKind.BUILT, CLIENT),
-    "dontlognull": (OptionKind.BUILT, CLIENT),
-    "http-buffer-request": (OptionKind.BUILT, In.ANY_PROXY),
-    "http-drop-request-trailers": (OptionKind.BUILT, SERVER),
-    "http-drop-response-trailers": (OptionKind.BUILT, CLIENT),
-    "http-ignore-probes": (OptionKind.BUILT, CLIENT),
-    "http-no-delay": (OptionKind.HINT, In.ANY_PROXY),  # nothing is ever delayed to fill a segment
-    "http-pretend-keepalive": (OptionKind.BUILT, SERVER),
-    "idle-close-on-response": (OptionKind.BUILT, CLIENT),
-    "independent-streams": (OptionKind.BUILT, In.ANY_PROXY),
-    "log-separate-errors": (OptionKind.BUILT, CLIENT),
-    "logasap": (OptionKind.BUILT, CLIENT),
-    "nolinger": (OptionKind.BUILT, In.ANY_PROXY),
-    "persist": (OptionKind.HINT, SERVER),  # of cookies, which are not built yet
-    "pointsman-strict": (OptionKind.BUILT, CLIENT),  # ours: refuse what RFC 9112 calls an error, where HAProxy is lax
-    "prefer-last-server": (OptionKind.BUILT, SERVER),
-    "socket-stats": (OptionKind.BUILT, CLIENT),
-    "srvtcpka": (OptionKind.BUILT, SERVER),
-    "tcp-smart-accept": (OptionKind.HINT, CLIENT),
-    "tcp-smart-connect": (OptionKind.HINT, SERVER),
+OPTIONS: dict[str, Switch] = {
+    UNSAFE_REQUESTS: Switch(CLIENT, front="unsafe", http=True),
+    UNSAFE_RESPONSES: Switch(SERVER, back="unsafe", http=True),
+    "abortonclose": Switch(In.ANY_PROXY, front="abort_on_close", back="abort_on_close"),
+    "allbackups": Switch(SERVER, back="all_backups"),
+    "checkcache": Switch(SERVER, http=True),
+    "clitcpka": Switch(CLIENT),
+    "contstats": Switch(CLIENT, front="continuous"),
+    "disable-h2-upgrade": Switch(CLIENT, http=True, hint=True),
+    "dontlog-normal": Switch(CLIENT, front="not log_normal"),
+    "dontlognull": Switch(CLIENT, front="not log_null"),
+    "http-buffer-request": Switch(In.ANY_PROXY, front="buffers", back="buffers", http=True),
+    "http-drop-request-trailers": Switch(SERVER, back="drop_trailers", http=True),
+    "http-drop-response-trailers": Switch(CLIENT, front="drop_trailers", http=True),
+    "http-ignore-probes": Switch(CLIENT, front="ignore_probes", http=True),
+    "http-no-delay": Switch(In.ANY_PROXY, http=True, hint=True),  # nothing is ever delayed to fill a segment
+    "http-pretend-keepalive": Switch(SERVER, back="pretend_keepalive", http=True),
+    "idle-close-on-response": Switch(CLIENT, front="close_idle_on_response", http=True),
+    "independent-streams": Switch(In.ANY_PROXY, front="independent", back="independent"),
+    "log-separate-errors": Switch(CLIENT),
+    "logasap": Switch(CLIENT, front="log_asap"),
+    "nolinger": Switch(In.ANY_PROXY, back="no_linger"),
+    "persist": Switch(SERVER, hint=True),  # of cookies, which are not built yet
+    "pointsman-strict": Switch(CLIENT, front="strict"),  # ours: refuse what RFC 9112 calls an error; HAProxy is lax
+    "prefer-last-server": Switch(SERVER, back="prefer_last_server", http=True),
+    "socket-stats": Switch(CLIENT, front="socket_stats"),
+    "srvtcpka": Switch(SERVER),
+    "tcp-smart-accept": Switch(CLIENT, hint=True),
+    "tcp-smart-connect": Switch(SERVER, hint=True),
 }
 HINT_OPTIONS: frozenset[str] = frozenset(
     {
-        *(name for name, (kind, _) in OPTIONS.items() if kind is OptionKind.HINT),
+        *(name for name, switch in OPTIONS.items() if switch.hint),
         "splice-auto",
         "splice-request",
         "splice-response",
         "use-small-buffers",
     }
 )
-# Options that mean something in mode http alone (manual 4.2).
+# Those that mean something in mode http alone: the rows above that say so, and those with arguments.
 HTTP_ONLY: frozenset[str] = frozenset(
     {
-        "accept-unsafe-violations-in-http-request",
-        "accept-unsafe-violations-in-http-response",
-        "checkcache",
-        "disable-h2-upgrade",
+        *(name for name, switch in OPTIONS.items() if switch.http),
         "forwarded",
         "forwardfor",
-        "http-buffer-request",
-        "http-drop-request-trailers",
-        "http-drop-response-trailers",
-        "http-ignore-probes",
         "http-keep-alive",
-        "http-no-delay",
-        "http-pretend-keepalive",
         "http-restrict-req-hdr-names",
         "http-server-close",
         "http-use-proxy-header",
         "httpclose",
-        "idle-close-on-response",
         "originalto",
-        "prefer-last-server",
     }
 )
 MODES: dict[str, str] = {"http-keep-alive": "keep-alive", "http-server-close": "server-close", "httpclose": "close"}
@@ -118,7 +120,7 @@ def _parse_option(args: Args) -> Option | None:
     """option <name>: with `no` in front, off; with `default`, as if it had not been said."""
     name = args.words[args.index - 1].text
     args.end()
-    if OPTIONS[name][0] is OptionKind.HINT:
+    if OPTIONS[name].hint:
         if not args.negated and not args.reset:
             args.diagnostics.notice(
                 f"'option {name}' tunes what does not exist here and has no effect (manual 4.2)", args.at
@@ -127,8 +129,8 @@ def _parse_option(args: Args) -> Option | None:
     return Option(name=name, on=None if args.reset else not args.negated, at=args.at)
 
 
-for _name, (_kind, _where) in OPTIONS.items():
-    keyword(f"option {_name}", _where, "4.2", negatable=True)(_parse_option)
+for _name, _switch in OPTIONS.items():
+    keyword(f"option {_name}", _switch.where, "4.2", negatable=True)(_parse_option)
 
 
 OLD_SPELLINGS = {"accept-invalid-http-request": UNSAFE_REQUESTS, "accept-invalid-http-response": UNSAFE_RESPONSES}
@@ -145,7 +147,7 @@ def _parse_old_spelling(args: Args) -> Option:
 
 
 for _name, _new in OLD_SPELLINGS.items():
-    keyword(f"option {_name}", OPTIONS[_new][1], "4.2", negatable=True)(_parse_old_spelling)
+    keyword(f"option {_name}", OPTIONS[_new].where, "4.2", negatable=True)(_parse_old_spelling)
 
 
 def _parse_splice(args: Args) -> None:
@@ -178,10 +180,11 @@ def use_small_buffers(args: Args) -> None:
 def tcpka(args: Args) -> list[Option]:
     """option tcpka: clitcpka and srvtcpka, as far as the section has these sides."""
     args.end()
-    names = [name for name in ("clitcpka", "srvtcpka") if args.section.kind & OPTIONS[name][1]]
+    names = [name for name in ("clitcpka", "srvtcpka") if args.section.kind & OPTIONS[name].where]
     return [Option(name=name, on=True, at=args.at) for name in names]
 
 
+@sets(front="mode", back="mode")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionMode(Setting):
     """What becomes of connections between two requests: keep-alive, server-close or close (manual 4, the table).
@@ -216,6 +219,7 @@ def connection_mode(front: Section, back: Section | None = None) -> str:
     return "close" if "close" in modes else "server-close" if "server-close" in modes else "keep-alive"
 
 
+@sets(back="redispatch")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Redispatch(Setting):
     """On which retries another server is chosen: n > 0 every nth, n < 0 the nth before the last; 0 none (manual 4.2).
@@ -224,6 +228,9 @@ class Redispatch(Setting):
     """
 
     interval: int
+
+    def live(self) -> object:
+        return self.interval
 
 
 @keyword("option redispatch", SERVER, "4.2", negatable=True)
@@ -240,6 +247,7 @@ def redispatch(args: Args) -> Redispatch:
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
+@sets(front="forwardfor", back="forwardfor")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForwardForSetting(Setting):
     """`option forwardfor`: name the client to the server. The backend's header prevails over the frontend's; where one
@@ -250,6 +258,7 @@ class ForwardForSetting(Setting):
     if_none: bool = False  # only where the request has none
 
 
+@sets(front="originalto", back="originalto")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OriginalToSetting(Setting):
     """`option originalto`: name the address that the client connected to (X-Original-To)."""
@@ -301,6 +310,7 @@ def _network(args: Args, word: Word) -> Network:
         ) from None
 
 
+@sets(front="header_names", back="header_names")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RestrictHeaderNames(Setting):
     """What to do about request header names with other characters than letters, digits and '-': preserve, delete,

@@ -11,10 +11,11 @@ How settings add up is said by the class:
     key()          two settings with the same key are one: the later wins (timeouts: their name)
     many           True: they add up instead (bind, server, acl, rules, log)
     from_defaults  False: not inherited (what a defaults section may not contain needs no care)
+    @sets          which attribute of live proxies has the value that live() gives; assemble copies it
 """
 
 import os
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping
 from dataclasses import dataclass, field
 from enum import IntFlag
 from typing import ClassVar, TypeVar, cast
@@ -64,8 +65,33 @@ class Setting:
     def key(self) -> object:
         return type(self)
 
+    def live(self) -> object:
+        """What the attribute holds that @sets names."""
+        return self
+
 
 S = TypeVar("S", bound=Setting)
+
+
+@dataclass(frozen=True, slots=True)
+class Sets:
+    """The attributes of live frontends and backends (stream/proxies.py) that a type of setting decides; "": none."""
+
+    front: str
+    back: str
+
+
+SETS: dict[type[Setting], Sets] = {}
+
+
+def sets(*, front: str = "", back: str = "") -> Callable[[type[S]], type[S]]:
+    """Declare which attributes settings of this type decide. They keep their first values where nothing is said."""
+
+    def record(kind: type[S]) -> type[S]:
+        SETS[kind] = Sets(front, back)
+        return kind
+
+    return record
 
 
 @dataclass(slots=True)

@@ -231,7 +231,7 @@ class Frontend(Acceptor):
         self.unsafe = False  # option accept-unsafe-violations-in-http-request
         self.independent = False  # option independent-streams
         self.close_idle_on_response = False
-        self.abort_on_close = True  # of clients whose request waits before a backend is chosen
+        self.abort_on_close = http  # of clients whose request waits before a backend is chosen
         self.drop_trailers = False  # option http-drop-response-trailers
         self.kept: Kept | None = None  # the last outcome (stream/outcome.py)
         self.plan: Plan | None = None
@@ -267,7 +267,7 @@ class BackendProxy(Backend):
         self.forwardfor: ForwardFor | None = None
         self.originalto: ForwardFor | None = None
         self.unsafe = False  # option accept-unsafe-violations-in-http-response
-        self.abort_on_close = True  # 3.5: the default of HTTP backends
+        self.abort_on_close = http  # 3.5: the default of HTTP backends
         self.no_linger = False
         self.pretend_keepalive = False
         self.full_connections = 0  # fullconn

@@ -10,7 +10,6 @@ from pointsman.config.options import (
     ConnectionMode,
     ForwardForSetting,
     Option,
-    OptionKind,
     OriginalToSetting,
     Redispatch,
     RestrictHeaderNames,
@@ -19,8 +18,8 @@ from pointsman.config.options import (
 )
 from pointsman.config.vocabulary import lookup
 
-BUILT = sorted(name for name, (kind, _) in OPTIONS.items() if kind is OptionKind.BUILT)
-HINTS = sorted(name for name, (kind, _) in OPTIONS.items() if kind is OptionKind.HINT)
+BUILT = sorted(name for name, switch in OPTIONS.items() if not switch.hint)
+HINTS = sorted(name for name, switch in OPTIONS.items() if switch.hint)
 
 
 @pytest.mark.parametrize("name", BUILT)
