@@ -22,7 +22,7 @@ class PageColumn:
 
 
 ADDRESS: Final = ("addr", "cookie", "algo")  # with show-legends only
-COLUMNS: Final = (
+PAGE_COLUMNS: Final = (
     PageColumn("Status", "status", "State, and since when"),
     PageColumn("Last check", "check_status", "What the last health check came to"),
     PageColumn("Weight", "weight", "Weight in force; of a backend the sum of what is in use"),

@@ -186,4 +186,4 @@ def line(cells: Iterable[str]) -> str:
     return ",".join([*texts[: len(STATIC)], DIVIDER, *texts[len(STATIC) :]]) + ","
 
 
-HEADER: Final = "# " + line(column.name for column in COLUMNS)
+CSV_HEADER: Final = "# " + line(column.name for column in COLUMNS)

@@ -17,7 +17,7 @@ from pointsman.core.registry import Registry
 USER: Final = 0  # levels of a stats socket (manual 5.1, level)
 OPERATOR: Final = 1
 ADMIN: Final = 2
-LEVELS: Final = ("user", "operator", "admin")
+ACCESS_LEVELS: Final = ("user", "operator", "admin")
 
 ERROR: Final = 3  # severities, as syslog numbers them
 WARNING: Final = 4

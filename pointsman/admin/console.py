@@ -15,11 +15,11 @@ import traceback
 from typing import Final, Protocol
 
 from pointsman.admin.command import (
+    ACCESS_LEVELS,
     CHANGE,
     DENIED,
     EVERY,
     HERE,
-    LEVELS,
     SEVERITIES,
     Call,
     Command,
@@ -107,7 +107,7 @@ class RuntimeConnection:
     ) -> None:
         self.view = view
         self.gauge = gauge
-        self.level = LEVELS.index(level)
+        self.level = ACCESS_LEVELS.index(level)
         self.severity_output = severity_output
         self.timeout = timeout  # ms without a line
         self.longest_line = longest_line

@@ -13,7 +13,7 @@ from typing import Final
 
 import pointsman
 from pointsman.admin.gauge import Gauge, sent
-from pointsman.admin.render import PROCESS, compact, item
+from pointsman.admin.render import PROCESS_NUMBER, compact, item
 from pointsman.admin.rows import Value
 from pointsman.admin.view import View
 from pointsman.config.features import VERSION
@@ -89,13 +89,13 @@ def _highest(rate: str) -> Callable[[Facts], int]:
     return lambda facts: facts.view.room.session_rate.highest
 
 
-FIELDS: Final = (
+INFO_FIELDS: Final = (
     InfoField(0, "Name", "POSV", "str", "Product whose language and commands these are", lambda _: "HAProxy"),
     InfoField(1, "Version", "POSV", "str", "Version of that language", lambda _: VERSION),
     InfoField(2, "Release_date", "POSV", "str", "Date of this version", lambda _: pointsman.__date__),
     InfoField(3, "Nbthread", "CGSV", "u32", "Traffic processes (nbthread)", lambda facts: facts.view.nbthread),
     InfoField(4, "Nbproc", "CGSV", "u32", "Worker processes", lambda _: 1),
-    InfoField(5, "Process_num", "KGPV", "u32", "Number of this process", lambda _: PROCESS),
+    InfoField(5, "Process_num", "KGPV", "u32", "Number of this process", lambda _: PROCESS_NUMBER),
     InfoField(6, "Pid", "SGPV", "u32", "Its number in the system", lambda facts: facts.view.pid),
     InfoField(7, "Uptime", "MDPV", "str", "Time since its start", lambda facts: duration(facts.uptime)),
     InfoField(8, "Uptime_sec", "MDPV", "u32", "The same in seconds", lambda facts: facts.uptime / 1000),
@@ -292,7 +292,7 @@ FIELDS: Final = (
 
 def _shown(facts: Facts, floats: bool = False) -> Iterator[tuple[InfoField, str, Value]]:
     """Each field that has a value, with its type."""
-    for field in FIELDS:
+    for field in INFO_FIELDS:
         found = field.value(facts)
         if isinstance(found, float):
             yield (field, "flt", f"{found:f}") if floats else (field, field.type, int(found))
@@ -314,7 +314,7 @@ def plain(facts: Facts, descriptions: bool, floats: bool) -> str:
 def typed(facts: Facts, descriptions: bool, floats: bool) -> str:
     """<field_pos>.<field_name>.<process_num>:<tags>:<type>:<value>"""
     return "".join(
-        f"{field.position}.{field.name}.{PROCESS}:{field.tags}:{kind}:{value}{_quoted(field, descriptions)}\n"
+        f"{field.position}.{field.name}.{PROCESS_NUMBER}:{field.tags}:{kind}:{value}{_quoted(field, descriptions)}\n"
         for field, kind, value in _shown(facts, floats)
     )
 

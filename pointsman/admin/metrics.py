@@ -22,19 +22,19 @@ from urllib.parse import unquote_to_bytes
 from pointsman.admin.answers import AnswerWriter, Question
 from pointsman.admin.columns import COLUMNS, POSITIONS
 from pointsman.admin.gauge import Gauge
-from pointsman.admin.info import FIELDS, Facts
+from pointsman.admin.info import INFO_FIELDS, Facts
 from pointsman.admin.prometheus import (
     CHECK_STATES,
-    CODES,
     COUNTER,
     EXTRA,
     LABELS,
+    METRIC_SCOPES,
     METRICS,
     NEWER,
-    PROCESS,
-    SCOPES,
+    PROCESS_METRICS,
     SERVER_STATES,
     STATES,
+    STATUS_CLASSES,
     Metric,
 )
 from pointsman.admin.rows import (
@@ -165,7 +165,7 @@ class RowsOfKind:
         self.labels: list[str] = []
         self.http: list[bool] = []
         self.columns: dict[str, list[Value]] = {metric.column: [] for metric in wanted}
-        self.columns.update({"check_status": []}, **{f"hrsp_{code}": [] for code in CODES})
+        self.columns.update({"check_status": []}, **{f"hrsp_{code}": [] for code in STATUS_CLASSES})
         # For each backend: how many servers have which state, and which check state.
         self.aggregates: list[tuple[dict[str, int], dict[str, int]]] = []
 
@@ -189,7 +189,7 @@ class Exposition:
     async def write(self) -> None:
         if "global" in self.query.scopes:
             await self._process()
-        for kind, scope in SCOPES.items():
+        for kind, scope in METRIC_SCOPES.items():
             if scope in self.query.scopes:
                 await self._rows(kind, scope)
 
@@ -201,9 +201,9 @@ class Exposition:
 
     async def _process(self) -> None:
         facts = Facts(self.view, self.gauge)
-        known = {one.name: one for one in FIELDS}
+        known = {one.name: one for one in INFO_FIELDS}
         described = self._described(self.view.description)
-        for suffix, name, kind in PROCESS:
+        for suffix, name, kind in PROCESS_METRICS:
             full = f"haproxy_process_{suffix}"
             found = known.get(name)
             value = found.value(facts) if found is not None else UNKNOWN
@@ -271,7 +271,7 @@ class Exposition:
 
     async def _metric(self, name: str, metric: Metric, kind: str, sheet: RowsOfKind) -> None:
         begun = False
-        for code in CODES if metric.name == RESPONSES else ("",):
+        for code in STATUS_CLASSES if metric.name == RESPONSES else ("",):
             for index, labels in enumerate(sheet.labels):
                 if metric.http and not sheet.http[index]:
                     continue

@@ -17,7 +17,7 @@ from string import Template
 from typing import Final
 
 import pointsman
-from pointsman.admin.cells import ADDRESS, COLUMNS, MODULES, PageColumn, cell, escape, look_of
+from pointsman.admin.cells import ADDRESS, MODULES, PAGE_COLUMNS, PageColumn, cell, escape, look_of
 from pointsman.admin.history import PERIOD, SAMPLES, History, RingBuffer
 from pointsman.admin.info import Facts, duration
 from pointsman.admin.rows import StatisticsRow, backend_status, server_status
@@ -242,7 +242,7 @@ def _section(
     drawings = ""
     if found is not None:
         drawings = _drawing(found.requests, "Requests", "rate") + _drawing(found.errors, "Errors", "errors")
-    columns = [column for column in COLUMNS if column.name not in ADDRESS or look.legends]
+    columns = [column for column in PAGE_COLUMNS if column.name not in ADDRESS or look.legends]
     if look.modules:
         columns += MODULES
     heads = "".join(

@@ -11,7 +11,7 @@ from typing import Final
 GAUGE: Final = "gauge"
 COUNTER: Final = "counter"
 
-SCOPES: Final = {"F": "frontend", "L": "listener", "B": "backend", "S": "server"}  # by the kind of row
+METRIC_SCOPES: Final = {"F": "frontend", "L": "listener", "B": "backend", "S": "server"}  # by the kind of row
 
 # Metrics with a series for each state: the states, in the order in which they are printed.
 SERVER_STATES: Final = ("DOWN", "UP", "MAINT", "DRAIN", "NOLB")
@@ -34,7 +34,14 @@ CHECK_STATES: Final = (
     "PROCTOUT",
     "PROCOK",
 )
-CODES: Final = ("1xx", "2xx", "3xx", "4xx", "5xx", "other")  # of http_responses_total: columns hrsp_1xx and its kin
+STATUS_CLASSES: Final = (
+    "1xx",
+    "2xx",
+    "3xx",
+    "4xx",
+    "5xx",
+    "other",
+)  # of http_responses_total: columns hrsp_1xx and its kin
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +155,7 @@ NEWER: Final = (
 EXTRA: Final = ("ssl_", "h3_", "quic_", "qpack_", "h2_", "h1_")  # prefixes, in the order in which they are printed
 
 # haproxy_process_<name>: the field of `show info`.
-PROCESS: Final = (
+PROCESS_METRICS: Final = (
     ("nbthread", "Nbthread", GAUGE),
     ("nbproc", "Nbproc", GAUGE),
     ("relative_process_id", "Process_num", GAUGE),

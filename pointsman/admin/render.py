@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 from typing import Final
 
-from pointsman.admin.columns import COLUMNS, HEADER, line
+from pointsman.admin.columns import COLUMNS, CSV_HEADER, line
 from pointsman.admin.rows import StatisticsRow, Value
 
 OBJECTS: Final = {"F": "Frontend", "B": "Backend", "L": "Listener", "S": "Server"}
@@ -23,8 +23,8 @@ NATURES: Final = {
     "R": "Rate",
     "T": "Time",
 }
-SCOPES: Final = {"C": "Cluster", "P": "Process", "S": "Service", "s": "System"}
-PROCESS: Final = 1
+TAG_SCOPES: Final = {"C": "Cluster", "P": "Process", "S": "Service", "s": "System"}
+PROCESS_NUMBER: Final = 1
 
 
 def quoted(value: Value) -> str:
@@ -36,7 +36,7 @@ def quoted(value: Value) -> str:
 
 
 def csv(rows: Iterable[StatisticsRow]) -> str:
-    lines = [HEADER]
+    lines = [CSV_HEADER]
     lines += [line(quoted(row.get(column.name)) for column in COLUMNS) for row in rows]
     return "\n".join(lines) + "\n"
 
@@ -59,7 +59,7 @@ def typed(rows: Iterable[StatisticsRow], descriptions: bool = False) -> str:
                 continue
             tags = column.tags_of(row.kind)
             lines.append(
-                f"{row.kind}.{row.number}.{row.sid}.{position}.{column.name}.{PROCESS}:"
+                f"{row.kind}.{row.number}.{row.sid}.{position}.{column.name}.{PROCESS_NUMBER}:"
                 f"{typed_value(tags, column.type, value)}{_described(column.text, descriptions)}"
             )
     return "".join(line + "\n" for line in lines)
@@ -69,8 +69,8 @@ def item(position: int, name: str, tags: str, type_name: str, value: Value) -> d
     """One value in JSON."""
     return {
         "field": {"pos": position, "name": name},
-        "processNum": PROCESS,
-        "tags": {"origin": ORIGINS[tags[0]], "nature": NATURES[tags[1]], "scope": SCOPES[tags[2]]},
+        "processNum": PROCESS_NUMBER,
+        "tags": {"origin": ORIGINS[tags[0]], "nature": NATURES[tags[1]], "scope": TAG_SCOPES[tags[2]]},
         "value": {"type": type_name, "value": value},
     }
 

@@ -8,7 +8,7 @@ from urllib.parse import unquote_to_bytes
 
 from pointsman.admin.actions import ActionResult, carry_out
 from pointsman.admin.answers import AnswerWriter, Question
-from pointsman.admin.columns import HEADER
+from pointsman.admin.columns import CSV_HEADER
 from pointsman.admin.commands.show import show_schema_text
 from pointsman.admin.gauge import Gauge
 from pointsman.admin.history import History
@@ -151,9 +151,9 @@ def _decoded(text: str) -> str:
 
 
 def _lines(found: Iterator[StatisticsRow]) -> Iterator[str]:
-    yield HEADER + "\n"
+    yield CSV_HEADER + "\n"
     for row in found:
-        yield csv([row]).removeprefix(HEADER + "\n")
+        yield csv([row]).removeprefix(CSV_HEADER + "\n")
 
 
 def _json(found: Iterator[StatisticsRow]) -> Iterator[str]:

@@ -15,6 +15,7 @@ from pointsman.listener.listener import Listener
 from pointsman.log.events import EventLogger
 from pointsman.log.logger import Logger
 from pointsman.log.sinks import SinkSet
+from pointsman.log.target import NOTICE, WARNING
 from pointsman.net.clock import wall_ms
 from pointsman.net.reactor import IN, Channel, Hook, Reactor
 from pointsman.sample.encode import LINE_UNSAFE
@@ -28,8 +29,6 @@ from pointsman.stream.progress import look
 from pointsman.stream.proxies import BackendProxy, Program
 
 SECOND: Final = 1_000  # ms
-NOTICE: Final = 5  # levels of syslog
-WARNING: Final = 4
 
 
 class EverySecond(Hook):

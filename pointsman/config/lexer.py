@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final, NoReturn
 
 from pointsman.core.diagnostics import ConfigError, Diagnostics, Position, unforeseen
-from pointsman.core.words import PLAIN, Line, Place, Word
+from pointsman.core.words import PLAIN_WORD, Line, Place, Word
 
 BLANKS: Final = " \t\f\v"
 MOST_WORDS: Final = 64  # HAProxy's limit, found with the program
@@ -102,7 +102,7 @@ class _Splitter:
             elif char == "'":
                 self._strong()
             else:
-                plain = PLAIN.match(text, self.index)
+                plain = PLAIN_WORD.match(text, self.index)
                 end = plain.end() if plain is not None else self.index + 1  # else: a "#" that is no comment
                 self.parts.append(text[self.index : end])
                 self.index = end

@@ -3,11 +3,11 @@ code has them without a look-up."""
 
 from typing import Final
 
-from pointsman.core.counters import FIELDS, places
+from pointsman.core.counters import COUNTER_FIELDS, places
 
-CURRENT: Final = FIELDS.index("current")
-WAITING: Final = FIELDS.index("waiting")
-QUEUE_TIME: Final = FIELDS.index("queue_time")  # the first of the times
+CURRENT: Final = COUNTER_FIELDS.index("current")
+WAITING: Final = COUNTER_FIELDS.index("waiting")
+QUEUE_TIME: Final = COUNTER_FIELDS.index("queue_time")  # the first of the times
 
 NOTHING: Final = b""
 HELD: Final = places("current")

@@ -71,12 +71,12 @@ class CounterFields:
     last_session: int  # monotonic ms of the last one (lastsess), 0: none yet
 
 
-FIELDS: Final = tuple(CounterFields.__annotations__)
+COUNTER_FIELDS: Final = tuple(CounterFields.__annotations__)
 GAUGES: Final = ("current", "waiting", "links", "idle", "idle_safe")  # what a lane that has ended no longer holds
 MOST: Final = frozenset(
     ("highest", "queue_time_max", "connect_time_max", "response_time_max", "total_time_max", "last_session")
 )
-_PLACES: Final = {name: place for place, name in enumerate(FIELDS)}
+_PLACES: Final = {name: place for place, name in enumerate(COUNTER_FIELDS)}
 _CURRENT: Final = _PLACES["current"]
 _HIGHEST: Final = _PLACES["highest"]
 _WAITING: Final = _PLACES["waiting"]
@@ -125,14 +125,14 @@ if TYPE_CHECKING:
 
         def __init__(self, table: Table) -> None: ...
 else:
-    CounterRow = row_type("pointsman.core.counters.CounterRow", FIELDS, _CURRENT, _HIGHEST)
+    CounterRow = row_type("pointsman.core.counters.CounterRow", COUNTER_FIELDS, _CURRENT, _HIGHEST)
     Totals = type(
         "Totals",
         (),
         {
             "__doc__": "What all lanes have counted.",
             "__init__": lambda self, table: setattr(self, "table", table),
-            **{name: _total(name) for name in FIELDS},
+            **{name: _total(name) for name in COUNTER_FIELDS},
         },
     )
 
@@ -144,9 +144,9 @@ class Counters(CounterRow):
     """This lane's row of one object, and the way to the others' (`table`, `totals`)."""
 
     def __init__(self, arena: Arena | None = None) -> None:
-        place = arena if arena is not None else Arena(1, len(FIELDS) + 3 * _RATE_CELLS + 8)
-        self.table = Table(place, len(FIELDS))
-        super().__init__(place.cells, self.table.row(place.lane), self.table.first, len(FIELDS), place.rows)
+        place = arena if arena is not None else Arena(1, len(COUNTER_FIELDS) + 3 * _RATE_CELLS + 8)
+        self.table = Table(place, len(COUNTER_FIELDS))
+        super().__init__(place.cells, self.table.row(place.lane), self.table.first, len(COUNTER_FIELDS), place.rows)
         self.totals = Totals(self.table)
         self.session_rate = Rate(self.table, _PLACES["sessions"])  # rate, rate_max
         self.connection_rate = Rate(self.table, _PLACES["connections"])  # conn_rate, conn_rate_max
@@ -158,7 +158,9 @@ class Counters(CounterRow):
     def move(self) -> None:
         """After a fork: this process writes the row of its own lane."""
         arena = self.table.arena
-        CounterRow.__init__(self, arena.cells, self.table.row(arena.lane), self.table.first, len(FIELDS), arena.rows)
+        CounterRow.__init__(
+            self, arena.cells, self.table.row(arena.lane), self.table.first, len(COUNTER_FIELDS), arena.rows
+        )
 
     def bury(self, lane: int) -> None:
         """A lane has ended: it holds nothing any more."""
@@ -209,7 +211,7 @@ class Counters(CounterRow):
 
     def clear(self) -> None:
         """`clear counters all`: everything but gauges begins anew."""
-        self._store_everywhere(tuple(name for name in FIELDS if name not in GAUGES))
+        self._store_everywhere(tuple(name for name in COUNTER_FIELDS if name not in GAUGES))
         for rate in (self.session_rate, self.connection_rate, self.request_rate):
             rate.forget()
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from pointsman.core.diagnostics import Position
 
-PLAIN: Final = re.compile(r"""[^ \t\f\v#'"\\]+""")  # what no quote, escape, blank or comment interrupts
+PLAIN_WORD: Final = re.compile(r"""[^ \t\f\v#'"\\]+""")  # what no quote, escape, blank or comment interrupts
 
 
 class Place:
@@ -29,7 +29,7 @@ class Place:
 
     def word(self, number: int) -> Position:
         """The position of a word, counted from 0, in a line where nothing but blanks parts words."""
-        found = next(islice(PLAIN.finditer(self.text), number, None))
+        found = next(islice(PLAIN_WORD.finditer(self.text), number, None))
         return self.at(found.start(), len(found[0]))
 
     def words(self) -> Position:

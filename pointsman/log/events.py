@@ -9,11 +9,7 @@ import sys
 from typing import Final
 
 from pointsman.log.logger import Logger
-
-EMERGENCY: Final = 0  # levels of syslog
-ALERT: Final = 1
-WARNING: Final = 4
-NOTICE: Final = 5
+from pointsman.log.target import EMERG
 
 
 class Stderr:
@@ -28,7 +24,7 @@ class Stderr:
         self.said += 1
         if self.quiet:
             return
-        head = "[ALERT]" if level == EMERGENCY else "[WARNING]"
+        head = "[ALERT]" if level == EMERG else "[WARNING]"
         try:
             sys.stderr.write(f"{head:<10} ({os.getpid()}) : {text.decode('utf-8', 'replace')}\n")
             sys.stderr.flush()

@@ -38,7 +38,7 @@ FACILITIES: Final = (
     "local6",
     "local7",
 )
-LEVELS: Final = ("emerg", "alert", "crit", "err", "warning", "notice", "info", "debug")
+LOG_LEVELS: Final = ("emerg", "alert", "crit", "err", "warning", "notice", "info", "debug")
 
 EMERG: Final = 0  # the levels of RFC 5424 6.2.1
 ALERT: Final = 1
@@ -149,8 +149,8 @@ def _target(args: Args) -> LogTarget:
     if args.peek() == "profile":
         raise ConfigError("log profiles are not built yet (manual 8.3.5)", args.here)
     facility = FACILITIES.index(args.choice("<facility>", FACILITIES))
-    level = LEVELS.index(args.choice("<level>", LEVELS)) if args.more() else DEBUG
-    minimum = LEVELS.index(args.choice("<minlevel>", LEVELS)) if args.more() else EMERG
+    level = LOG_LEVELS.index(args.choice("<level>", LOG_LEVELS)) if args.more() else DEBUG
+    minimum = LOG_LEVELS.index(args.choice("<minlevel>", LOG_LEVELS)) if args.more() else EMERG
     args.end()
     return LogTarget(
         at=args.at,

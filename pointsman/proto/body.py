@@ -15,7 +15,7 @@ has understood (RFC 9112 7.1).
 from typing import Final
 
 from pointsman.proto.errors import ProtocolError
-from pointsman.proto.h1 import FIELDS, LIMIT
+from pointsman.proto.h1 import LIMIT, MAX_FIELDS
 from pointsman.proto.h1_lines import field_line
 from pointsman.proto.message import Field
 from pointsman.proto.tokens import CLEAN, HEXES, NAMES, TEXT
@@ -190,7 +190,7 @@ class Body:
         if one.name in _NOT_TRAILERS:
             raise ProtocolError("forbidden trailer")
         self.trailers.append(one)
-        if len(self.trailers) > FIELDS:
+        if len(self.trailers) > MAX_FIELDS:
             raise ProtocolError("too many trailers")
         self._lines = []
 

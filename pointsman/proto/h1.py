@@ -32,7 +32,7 @@ ANY_PAYLOAD: Final = 1  # a bit of `lax`: h1-accept-payload-with-any-method; KEE
 REQUEST_TOO_LARGE: Final = "request head too large"
 RESPONSE_TOO_LARGE: Final = "response head too large"
 LIMIT: Final = 15_360  # bytes of a head: tune.bufsize less tune.maxrewrite
-FIELDS: Final = 100  # tune.http.maxhdr counts the first line too
+MAX_FIELDS: Final = 100  # tune.http.maxhdr counts the first line too
 _KEY: Final = 24  # a WebSocket's key: 16 bytes in base64 (RFC 6455 4.1)
 # In HTTP/1.0 these may not have a body (manual 3.1, h1-accept-payload-with-any-method).
 _BODILESS: Final = frozenset((b"GET", b"HEAD", b"DELETE"))
@@ -102,7 +102,7 @@ def _hopeless(data: bytes, start: int, known: int, is_request: bool) -> None:
 def parse_request(
     block: bytes,
     strict: bool = False,
-    max_fields: int = FIELDS,
+    max_fields: int = MAX_FIELDS,
     earlier: Request | None = None,
     memory: Memory[Field] | None = None,
     lax: int = 0,
@@ -189,7 +189,7 @@ def _check_websocket(head: Request) -> None:
 def parse_response(
     block: bytes,
     strict: bool = False,
-    max_fields: int = FIELDS,
+    max_fields: int = MAX_FIELDS,
     earlier: Response | None = None,
     memory: Memory[Field] | None = None,
     lax: int = 0,

@@ -4,7 +4,7 @@ from typing import Final
 
 from pointsman.config.action import CONTINUE, HTTP_AFTER, HTTP_REQUEST, HTTP_RESPONSE, Action, RuleArgs, action
 from pointsman.core.diagnostics import ConfigError
-from pointsman.log.target import LEVELS
+from pointsman.log.target import LOG_LEVELS
 from pointsman.proto.reasons import reason_of
 from pointsman.rules.room import failed, take
 from pointsman.sample.context import Context
@@ -66,7 +66,7 @@ class SetLogLevel(Action):
 @action("set-log-level", _HTTP, "4.4", reads=Reads.NOTHING, writes=Writes.MOVING)
 def parse_set_log_level(args: RuleArgs) -> Action:
     """set-log-level <level>: one of the eight levels of syslog, or "silent" for no line."""
-    names = [*LEVELS, "silent"]
+    names = [*LOG_LEVELS, "silent"]
     name = args.choice("<level>", names)
     return SetLogLevel(SILENT if name == "silent" else names.index(name))
 

@@ -23,7 +23,7 @@ from pointsman.sample.context import Context, ListenerFacts, ProxyFacts, Session
 from pointsman.sample.expression import Expression, parse_words
 from pointsman.sample.format import Format, parse_format
 from pointsman.sample.types import Reads, Where, Writes
-from pointsman.sample.variables import PROCESS, Check, Variable, assign, conditions, marked, parse_variable
+from pointsman.sample.variables import PROCESS_VARIABLES, Check, Variable, assign, conditions, marked, parse_variable
 
 _ALL: Final = HTTP_REQUEST | HTTP_RESPONSE | HTTP_AFTER | TCP_CONNECTION | TCP_SESSION | TCP_CONTENT | TCP_RESPONSE
 
@@ -127,11 +127,11 @@ def parse_global_set_var(args: Args) -> None:
     args.index += used
     value = expression.get(_nobody())
     if value is not None:
-        PROCESS[variable.key] = marked(expression.type)(value)
+        PROCESS_VARIABLES[variable.key] = marked(expression.type)(value)
 
 
 @keyword("set-var-fmt", In.GLOBAL, "3.1")
 def parse_global_set_var_fmt(args: Args) -> None:
     """set-var-fmt <var-name> <fmt>: the same with a log-format."""
     variable = _process_wide(args)
-    PROCESS[variable.key] = parse_format(args.word("<fmt>"), Where.CONFIG).render(_nobody())
+    PROCESS_VARIABLES[variable.key] = parse_format(args.word("<fmt>"), Where.CONFIG).render(_nobody())

@@ -25,7 +25,7 @@ from pointsman.sample.acl_lists import File, Patterns
 from pointsman.sample.arguments import AclScope, inside
 from pointsman.sample.casts import Cast, same
 from pointsman.sample.context import Context
-from pointsman.sample.expression import NAME, Expression, join_words, parse_expression
+from pointsman.sample.expression import EXPRESSION_NAME, Expression, join_words, parse_expression
 from pointsman.sample.head import COMMA, split_list
 from pointsman.sample.lists import find_list
 from pointsman.sample.matcher import Converted, Matcher
@@ -360,7 +360,7 @@ def _parse_criterion(word: Word, acls: AclScope | None) -> tuple[Expression, Met
 
 
 def _read_criterion(word: Word, acls: AclScope | None) -> tuple[Expression, Method | None]:
-    found = NAME.match(word.text)
+    found = EXPRESSION_NAME.match(word.text)
     name = found.group() if found else ""
     derivative = DERIVATIVES.get(name)
     if derivative is None:

@@ -36,7 +36,7 @@ from pointsman.sample.source import Convert, ConverterStep, FunctionSource, Gett
 from pointsman.sample.types import OF_REQUEST, OF_RESPONSE, Type, Value, Where
 
 _REPEATING: Final = int(OF_REQUEST | OF_RESPONSE)
-NAME: Final = re.compile(r"[A-Za-z0-9_.:+-]*", re.ASCII)
+EXPRESSION_NAME: Final = re.compile(r"[A-Za-z0-9_.:+-]*", re.ASCII)
 
 
 class Expression:
@@ -224,7 +224,7 @@ def _parse_converter(word: Word, start: int) -> tuple[Converter, Arguments, int]
 
 
 def _name(text: str, start: int) -> str:
-    found = NAME.match(text, start)
+    found = EXPRESSION_NAME.match(text, start)
     return found.group() if found else ""
 
 

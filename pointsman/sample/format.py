@@ -36,7 +36,7 @@ from pointsman.sample.piece_groups import make_line
 from pointsman.sample.pieces import (
     HEADER,
     LOG,
-    PLAIN,
+    UNENCODED,
     AddressText,
     Computed,
     Constant,
@@ -104,7 +104,7 @@ class Format:
             return
         self.constant: bytes | None = None
         self.http = [item.tag.name for item in items if item.tag is not None and item.tag.http]  # need mode http
-        self._plain = _compile(items, PLAIN, flags)
+        self._plain = _compile(items, UNENCODED, flags)
         self._header = _compile(items, HEADER, flags)
         self.log_pieces = _compile(items, LOG, flags)
         if merge_spaces and not flags & (JSON | CBOR):
@@ -348,7 +348,7 @@ def _compile_item(item: FormatItem, use: int) -> Piece:
 def _expression_piece(expression: Expression, flags: int, use: int) -> Piece:
     # HAProxy does not quote expressions where it percent-encodes.
     quoted = bool(flags & QUOTE) and use != HEADER
-    encoding = LOG if use == LOG and not flags & BINARY else HEADER if use == HEADER else PLAIN
+    encoding = LOG if use == LOG and not flags & BINARY else HEADER if use == HEADER else UNENCODED
     return ExpressionText(expression.get_bytes, use, encoding, quoted=quoted, escaped=bool(flags & ESCAPE))
 
 

@@ -16,7 +16,7 @@ from pointsman.sample.encode import encode_header, encode_line, encode_log, esca
 from pointsman.sample.key import AddressKey, Key, Number, Text, digits
 from pointsman.sample.types import Value
 
-PLAIN: Final = 0  # uses of a format
+UNENCODED: Final = 0  # uses of a format
 HEADER: Final = 1
 LOG: Final = 2
 
@@ -83,7 +83,7 @@ class TagText(Piece):
         super().__init__([key] if key is not None else [])
         self.get = get
         self.native = key if isinstance(key, Text) else None
-        self.encoding = use if encoded else PLAIN
+        self.encoding = use if encoded else UNENCODED
         self.quoted = quoted
         self.escaped = escaped
         self.hexadecimal = hexadecimal
@@ -100,7 +100,7 @@ class TagText(Piece):
             return b"%04X" % value if self.hexadecimal else b"%d" % value
         if not value:
             return self.empty
-        if self.encoding != PLAIN:
+        if self.encoding != UNENCODED:
             value = encode_log(value) if self.encoding == LOG else encode_header(value)
         elif self.hexadecimal:
             value = _address_hex(value)
@@ -162,7 +162,7 @@ class ListText(Piece):
 
 
 class ExpressionText(Piece):
-    """`encoding` is PLAIN, LOG or HEADER."""
+    """`encoding` is UNENCODED, LOG or HEADER."""
 
     def __init__(
         self, get: Callable[[Context], bytes | None], use: int, encoding: int, *, quoted: bool, escaped: bool
@@ -179,7 +179,7 @@ class ExpressionText(Piece):
         value = self.get(ctx)
         if value is None or (not value and self.log):
             return self.missing
-        if self.encoding != PLAIN:
+        if self.encoding != UNENCODED:
             value = encode_line(value) if self.encoding == LOG else encode_header(value)
         if self.escaped:
             value = escape_structured(value)

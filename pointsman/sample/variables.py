@@ -26,7 +26,7 @@ SCOPES: Final = ("proc", "sess", "txn", "req", "res", "check")
 PARENTS: Final = ("psess", "ptxn", "preq", "pres")  # scopes of a parent stream, which no stream has yet
 NAME: Final = re.compile(r"[A-Za-z0-9_.]*", re.ASCII)
 CONDITIONS: Final = ("ifexists", "ifnotexists", "ifempty", "ifnotempty", "ifset", "ifnotset", "ifgt", "iflt")
-PROCESS: Final[Variables] = {}  # the scope proc
+PROCESS_VARIABLES: Final[Variables] = {}  # the scope proc
 
 _NO_PLACE: Final = 0
 _SESSION: Final = 1
@@ -60,7 +60,7 @@ class Variable:
             return ctx.variables
         if place == _SESSION:
             return ctx.session.variables
-        return PROCESS if place == _PROCESS else None
+        return PROCESS_VARIABLES if place == _PROCESS else None
 
     def get(self, ctx: Context) -> Value | None:
         store = self.store(ctx)
@@ -71,8 +71,8 @@ class Variable:
         if store is None:
             return
         if LIMITS.on:
-            LIMITS.admits(ctx, self.key, None, PROCESS)
-        if store is PROCESS:
+            LIMITS.admits(ctx, self.key, None, PROCESS_VARIABLES)
+        if store is PROCESS_VARIABLES:
             if store.get(self.key) is not None:
                 store[self.key] = None
                 _share(self.key, None)
@@ -99,7 +99,7 @@ def parse_variable(text: str, at: Position, *, parents: bool = False) -> Variabl
         raise ConfigError(f"invalid syntax at char '{rest}'", at, "letters, digits and '_' behind the scope")
     variable = Variable(scope, name)
     if scope == "proc":
-        PROCESS.setdefault(variable.key, None)
+        PROCESS_VARIABLES.setdefault(variable.key, None)
     return variable
 
 
@@ -136,9 +136,9 @@ def assign(variable: Variable, checks: Sequence[Check], ctx: Context, value: Val
     for check in checks:
         if not check(store, variable.key, value):
             return False
-    if LIMITS.on and not LIMITS.admits(ctx, variable.key, value, PROCESS):
+    if LIMITS.on and not LIMITS.admits(ctx, variable.key, value, PROCESS_VARIABLES):
         return False
-    if store is PROCESS:
+    if store is PROCESS_VARIABLES:
         old = store.get(variable.key)
         if old != value or type(old) is not type(value):
             store[variable.key] = value
@@ -181,23 +181,23 @@ class ProcessVariables(Follower):
         kind, value = text(change, 2), change[3]
         self.changed.add(key)
         if isinstance(value, str):
-            PROCESS[key] = _KINDS[kind](value.encode("latin-1"))
+            PROCESS_VARIABLES[key] = _KINDS[kind](value.encode("latin-1"))
         else:
             assert value is None or isinstance(value, int)
-            PROCESS[key] = value
+            PROCESS_VARIABLES[key] = value
 
     def snapshot(self) -> list[Change]:
-        return [process_change(key, PROCESS.get(key)) for key in sorted(self.changed)]
+        return [process_change(key, PROCESS_VARIABLES.get(key)) for key in sorted(self.changed)]
 
     def keep(self) -> Callable[[], None]:
         """A variable is set in its lane at once, and then proposed."""
-        return partial(_put_back, dict(PROCESS))
+        return partial(_put_back, dict(PROCESS_VARIABLES))
 
 
 def _put_back(values: Variables) -> None:
     """The one dictionary stays: variables know it."""
-    PROCESS.clear()
-    PROCESS.update(values)
+    PROCESS_VARIABLES.clear()
+    PROCESS_VARIABLES.update(values)
 
 
 CHANGES.followers["var"] = ProcessVariables()

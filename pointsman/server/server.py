@@ -19,7 +19,7 @@ from mypy_extensions import mypyc_attr
 
 from pointsman.core.arena import Arena
 from pointsman.sample.context import ServerFacts
-from pointsman.server.state_row import FIELDS, StateRow
+from pointsman.server.state_row import STATE_FIELDS, StateRow
 
 STOPPED: Final = 0  # operational states, with the numbers of the server-state file
 STARTING: Final = 1
@@ -42,8 +42,8 @@ class Server(ServerFacts):
         super().__init__(name, number, place)
         self.route = backend_name.encode() + b"/" + self.name  # as logs show it
         self.cells = place.cells
-        first = place.take(len(FIELDS) + TEXT)
-        self.text_cells = first + len(FIELDS)
+        first = place.take(len(STATE_FIELDS) + TEXT)
+        self.text_cells = first + len(STATE_FIELDS)
         self.row = StateRow(place.cells, first)
         self.row.weight = weight
         self.row.state = RUNNING

@@ -1,12 +1,9 @@
 """What operators are told about a backend's servers, in the words that programs look for in logs."""
 
-from typing import Final, Protocol
+from typing import Protocol
 
+from pointsman.log.target import EMERG
 from pointsman.server.backend import Backend, LiveServer
-
-EMERGENCY: Final = 0  # levels of messages (RFC 5424)
-ALERT: Final = 1
-NOTICE: Final = 5
 
 
 class Tell(Protocol):
@@ -55,7 +52,7 @@ class ServerMessages:
         if alive and not self.alive:
             name = self.backend.name
             self.tell(
-                EMERGENCY,
+                EMERG,
                 b"backend %b has no server available!" % name,
                 b"backend '%b' has no server available!" % name,
             )

@@ -26,11 +26,11 @@ class StateFields:
     moved: int  # when its load last changed, as a number in its backend's changes (balance leastconn)
 
 
-FIELDS: Final = tuple(StateFields.__annotations__)
+STATE_FIELDS: Final = tuple(StateFields.__annotations__)
 
 if TYPE_CHECKING:
 
     class StateRow(StateFields):
         def __init__(self, cells: object, first: int) -> None: ...
 else:
-    StateRow = row_type("pointsman.server.state_row.StateRow", FIELDS)
+    StateRow = row_type("pointsman.server.state_row.StateRow", STATE_FIELDS)

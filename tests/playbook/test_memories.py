@@ -20,7 +20,7 @@ from support.stand import End, Lines, Stand
 
 from pointsman.assemble import MEMORIES
 from pointsman.core.address import NetAddress, net_address
-from pointsman.core.counters import FIELDS
+from pointsman.core.counters import COUNTER_FIELDS
 from pointsman.core.diagnostics import NOWHERE
 from pointsman.core.words import Word
 from pointsman.log.policy import When
@@ -221,11 +221,13 @@ def play(config: str, story: Sequence[Step], responses: Sequence[bytes], remembe
             tale.uses.add(logger.uses)
         assert remembers or not tale.uses.requests + tale.uses.responses
         for proxy in (*stand.live.frontends, *stand.live.backends):
-            tale.counters += [(proxy.name.decode(), name, getattr(proxy.counters.totals, name)) for name in FIELDS]
+            tale.counters += [
+                (proxy.name.decode(), name, getattr(proxy.counters.totals, name)) for name in COUNTER_FIELDS
+            ]
         for backend in stand.live.backends:
             for server in backend.servers:
                 tale.counters += [
-                    (server.name.decode(), name, getattr(server.counters.totals, name)) for name in FIELDS
+                    (server.name.decode(), name, getattr(server.counters.totals, name)) for name in COUNTER_FIELDS
                 ]
     return tale
 

@@ -6,7 +6,7 @@ import pytest
 from support.stand import End, Stand
 
 from pointsman.sample.variable_limits import LIMITS
-from pointsman.sample.variables import PROCESS
+from pointsman.sample.variables import PROCESS_VARIABLES
 
 CONFIG = """
 global
@@ -90,7 +90,7 @@ def test_nothing_is_limited_without_them() -> None:
 
 
 def test_a_stand_begins_without_variables_of_the_process() -> None:
-    PROCESS[b"proc.left"] = b"of a test before"
+    PROCESS_VARIABLES[b"proc.left"] = b"of a test before"
     with stand("tune.vars.proc-max-size 90", [f"set-var(sess.a) str({TEN})"], "%[var(sess.a)]") as scene:
         assert ask(scene.client()) == TEN.encode()
 

@@ -35,7 +35,7 @@ from pointsman.sample.fetch.lane import THIS_LANE
 from pointsman.sample.record import Record
 from pointsman.sample.types import Reads
 from pointsman.sample.users import USERLISTS, UserList
-from pointsman.sample.variables import PROCESS
+from pointsman.sample.variables import PROCESS_VARIABLES
 from pointsman.server.backend import Backend, LiveServer
 from pointsman.server.connection import Dial
 from pointsman.server.queue import Waiter
@@ -199,7 +199,7 @@ def look(context: Context) -> dict[str, object]:
             found[name] = value.copy()
         else:
             found[name] = value
-    found["process"] = PROCESS.copy()
+    found["process"] = PROCESS_VARIABLES.copy()
     for known in LISTS.references:
         found[f"list.{known.number}"] = [(entry.key, entry.value) for entry in known.entries()]
     return found
@@ -325,8 +325,8 @@ class World:
         """As it is before each question."""
         self.now = now
         self.noise = noise
-        PROCESS.clear()
-        PROCESS[PROCESS_VARIABLE] = b"5"
+        PROCESS_VARIABLES.clear()
+        PROCESS_VARIABLES[PROCESS_VARIABLE] = b"5"
         for name, known in LISTS.by_name.items():
             wanted: tuple[str, str | None] = MAPS.get(name, ("one", None))
             if [(entry.key, entry.value) for entry in known.entries()] != [wanted]:
@@ -339,7 +339,7 @@ class World:
 @contextmanager
 def still() -> Iterator[World]:
     """Time and chance stand still, and the process holds what is known; all is as it was behind it."""
-    process, accounts = PROCESS.copy(), USERLISTS.copy()
+    process, accounts = PROCESS_VARIABLES.copy(), USERLISTS.copy()
     lane, group = THIS_LANE.lane, THIS_LANE.group
     world = World()
     with (
@@ -351,8 +351,8 @@ def still() -> Iterator[World]:
         try:
             yield world
         finally:
-            PROCESS.clear()
-            PROCESS.update(process)
+            PROCESS_VARIABLES.clear()
+            PROCESS_VARIABLES.update(process)
             USERLISTS.clear()
             USERLISTS.update(accounts)
             THIS_LANE.be(lane, group)
@@ -559,7 +559,7 @@ def _variable(store: str, key: bytes) -> Callable[[Context], None]:
 
 
 def _process_variable(_: Context) -> None:
-    PROCESS[PROCESS_VARIABLE] = b"another"
+    PROCESS_VARIABLES[PROCESS_VARIABLE] = b"another"
 
 
 def _capture(store: str) -> Callable[[Context], None]:

@@ -25,7 +25,7 @@ PLACES: Final = {
     "pointsman.sample.fetch.lane": ("THIS_LANE",),
     "pointsman.sample.users": ("USERLISTS",),
     "pointsman.sample.variable_limits": ("LIMITS",),
-    "pointsman.sample.variables": ("PROCESS",),
+    "pointsman.sample.variables": ("PROCESS_VARIABLES",),
     "pointsman.tables.changes": ("CHANGES",),
     "pointsman.tables.patterns": ("LISTS",),
 }

@@ -35,7 +35,7 @@ from pointsman.net.wire import Wire
 from pointsman.sample.context import Context
 from pointsman.sample.record import Record
 from pointsman.sample.users import USERLISTS
-from pointsman.sample.variables import PROCESS
+from pointsman.sample.variables import PROCESS_VARIABLES
 from pointsman.server.backend import LiveServer
 from pointsman.stream.acceptor import Arrival, Door
 from pointsman.stream.frontends import LiveFrontend
@@ -163,7 +163,7 @@ class Stand:
         self._real = pointsman.net.reactor.monotonic_ns
         pointsman.net.reactor.monotonic_ns = lambda: self.clock * 1_000_000  # type: ignore[assignment]
         # A process of its own would have none; another stand of the same test may have left some.
-        PROCESS.clear()
+        PROCESS_VARIABLES.clear()
         USERLISTS.clear()
         diagnostics = Diagnostics()
         self.live = assemble(load_text(text, diagnostics), diagnostics)

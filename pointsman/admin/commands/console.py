@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable
 from typing import Final
 
-from pointsman.admin.command import LEVELS, OPERATOR, USER, Call, CommandError, command, help_page
+from pointsman.admin.command import ACCESS_LEVELS, OPERATOR, USER, Call, CommandError, command, help_page
 from pointsman.admin.lookup import whole_number
 from pointsman.config.features import VERSION
 from pointsman.config.keyword import parse_time
@@ -103,7 +103,7 @@ async def _pause(delay: float) -> str:
 
 @command("show cli level", "show cli level", "show the level of this connection")
 def show_level(call: Call) -> str:
-    return LEVELS[call.terminal.level] + "\n"
+    return ACCESS_LEVELS[call.terminal.level] + "\n"
 
 
 @command("show cli sockets", "show cli sockets", "list the stats sockets")

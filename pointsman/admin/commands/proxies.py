@@ -6,9 +6,9 @@ from typing import Final
 from pointsman.admin.command import ADMIN, CHANGE, Call, CommandError, command
 from pointsman.admin.lookup import wanted_frontend, whole_number
 from pointsman.listener.listener import CLOSED, PAUSED
+from pointsman.log.target import WARNING
 from pointsman.stream.acceptor import STOPPED_TEXT
 
-WARNING: Final = 4  # a level of syslog
 RATE_LIMITS: Final = {
     "connections global": "the connections of a second",
     "sessions global": "the sessions of a second",

@@ -9,11 +9,11 @@ from pointsman.admin.commands.set_server import part
 from pointsman.admin.lookup import wanted_server
 from pointsman.admin.publish import publish
 from pointsman.admin.view import BackSide
+from pointsman.log.target import NOTICE
 from pointsman.server.backend import LiveServer
 from pointsman.server.connection import Dial
 from pointsman.tables.changes import CHANGES, Change
 
-NOTICE = 5  # a level of syslog
 _BY = "by 'stats socket command'"
 _NO_MAP = (
     "can't change <port> to port map because it is incompatible with current health check port configuration "

@@ -5,7 +5,7 @@ from typing import Final
 from pointsman.admin import info
 from pointsman.admin.command import ADMIN, OPERATOR, Call, CommandError, command
 from pointsman.admin.lookup import wanted_server
-from pointsman.admin.render import NATURES, ORIGINS, SCOPES, as_json, compact, csv, typed
+from pointsman.admin.render import NATURES, ORIGINS, TAG_SCOPES, as_json, compact, csv, typed
 from pointsman.admin.rows import ALL, Selection, rows
 from pointsman.core.counters import Counters
 from pointsman.server.backend import LiveServer
@@ -132,7 +132,7 @@ def show_schema_text() -> str:
         "type": "object",
         "origin": {**_TEXT, "enum": [*ORIGINS.values(), "Unknown"]},
         "nature": {**_TEXT, "enum": [NATURES[letter] for letter in "GLmMRCDATNOa"] + ["Unknown"]},
-        "scope": {**_TEXT, "enum": [SCOPES[letter] for letter in "CPSs"] + ["Unknown"]},
+        "scope": {**_TEXT, "enum": [TAG_SCOPES[letter] for letter in "CPSs"] + ["Unknown"]},
         "required": ["origin", "nature", "scope"],
     }
     return compact(

@@ -11,7 +11,7 @@ from pointsman.sample.expression import parse_words
 from pointsman.sample.format import parse_format
 from pointsman.sample.types import Binary, Packed, Type, Value, Where
 from pointsman.sample.variable_limits import LIMITS
-from pointsman.sample.variables import PROCESS, marked, parse_variable, process_change
+from pointsman.sample.variables import PROCESS_VARIABLES, marked, parse_variable, process_change
 
 _HERE = Position("the runtime socket", 0)
 
@@ -39,7 +39,7 @@ def get_var(call: Call) -> str:
     name = call.word(0)
     if not name:
         raise CommandError("Missing variable name. Expected argument: <name>.")
-    value = PROCESS.get(name.encode("utf-8", "surrogateescape"))
+    value = PROCESS_VARIABLES.get(name.encode("utf-8", "surrogateescape"))
     if value is None:
         raise CommandError("Variable not found.")
     return f"{name}: {_shown(value)}\n"
@@ -66,7 +66,7 @@ async def set_var(call: Call) -> str:
         value = _evaluated(words[1:])
     except ConfigError as error:
         raise CommandError(f"'set var': {error}") from None
-    if value is not None and LIMITS.on and not LIMITS.admits(_nobody(), variable.key, value, PROCESS):
+    if value is not None and LIMITS.on and not LIMITS.admits(_nobody(), variable.key, value, PROCESS_VARIABLES):
         raise CommandError("'set var': no room for the variable: see tune.vars.proc-max-size.")
     return await publish(call, process_change(variable.key, value))
 

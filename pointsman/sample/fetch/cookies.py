@@ -6,7 +6,7 @@ Rules get the last cookie of a name, or the first of all; ACLs look at all.
 from pointsman.sample.arguments import Arguments
 from pointsman.sample.casts import text_to_int
 from pointsman.sample.context import Context
-from pointsman.sample.fetch.headers import CURRENT, REQUEST, RESPONSE, head_of
+from pointsman.sample.fetch.headers import CURRENT_HEAD, REQUEST_HEAD, RESPONSE_HEAD, head_of
 from pointsman.sample.head import cookie_set, cookies_of, request_cookies, response_cookies
 from pointsman.sample.registry import fetch_with
 from pointsman.sample.source import OWN, Getter, Source
@@ -14,9 +14,9 @@ from pointsman.sample.types import Reads, Type, Value, Where
 
 
 def _cookies(ctx: Context, side: int) -> list[tuple[bytes, bytes]]:
-    if ctx.response is not None and side != REQUEST:
+    if ctx.response is not None and side != REQUEST_HEAD:
         return response_cookies(ctx.response)
-    return request_cookies(ctx.request) if ctx.request is not None and side != RESPONSE else []
+    return request_cookies(ctx.request) if ctx.request is not None and side != RESPONSE_HEAD else []
 
 
 class Cookies(Source):
@@ -25,9 +25,9 @@ class Cookies(Source):
     def __init__(self, args: Arguments, side: int) -> None:
         self.name = args.text(0)
         self.side = side
-        if side != CURRENT:
+        if side != CURRENT_HEAD:
             self.lines = OWN
-            self.on_request = side == REQUEST
+            self.on_request = side == REQUEST_HEAD
             self.header = b"cookie" if self.on_request else b"set-cookie"
 
     def text(self, ctx: Context) -> bytes | None:
@@ -91,58 +91,58 @@ def _names(args: Arguments, side: int) -> Getter:
 @fetch_with("req.cook cook", "([string])", Type.STR, Where.REQUEST, Reads.HEADER_BLOCK, "7.3.6")
 def request_cookie(args: Arguments) -> Source:
     """req.cook([<name>]): the last cookie of that name in the request; without a name the first one."""
-    return Cookies(args, REQUEST)
+    return Cookies(args, REQUEST_HEAD)
 
 
 @fetch_with("req.cook_cnt cook_cnt", "([string])", Type.SINT, Where.REQUEST, Reads.HEADER_BLOCK, "7.3.6")
 def request_cookie_count(args: Arguments) -> Getter:
     """req.cook_cnt([<name>]): how many there are."""
-    return _count(args, REQUEST)
+    return _count(args, REQUEST_HEAD)
 
 
 @fetch_with("req.cook_val cook_val", "([string])", Type.SINT, Where.REQUEST, Reads.HEADER_BLOCK, "7.3.6")
 def request_cookie_value(args: Arguments) -> Source:
     """req.cook_val([<name>]): such a cookie as an integer."""
-    return NumberCookies(args, REQUEST)
+    return NumberCookies(args, REQUEST_HEAD)
 
 
 @fetch_with("req.cook_names", "([string])", Type.STR, Where.REQUEST, Reads.HEADER_BLOCK, "7.3.6")
 def request_cookie_names(args: Arguments) -> Getter:
     """req.cook_names([<delim>]): the names of all cookies in their order."""
-    return _names(args, REQUEST)
+    return _names(args, REQUEST_HEAD)
 
 
 @fetch_with("res.cook scook", "([string])", Type.STR, Where.ANSWERED, Reads.RESPONSE_BLOCK, "7.3.6")
 def response_cookie(args: Arguments) -> Source:
     """res.cook([<name>]): the last cookie of that name that the response sets; without a name the first one."""
-    return Cookies(args, RESPONSE)
+    return Cookies(args, RESPONSE_HEAD)
 
 
 @fetch_with("res.cook_cnt scook_cnt", "([string])", Type.SINT, Where.ANSWERED, Reads.RESPONSE_BLOCK, "7.3.6")
 def response_cookie_count(args: Arguments) -> Getter:
     """res.cook_cnt([<name>]): how many there are."""
-    return _count(args, RESPONSE)
+    return _count(args, RESPONSE_HEAD)
 
 
 @fetch_with("res.cook_val scook_val", "([string])", Type.SINT, Where.ANSWERED, Reads.RESPONSE_BLOCK, "7.3.6")
 def response_cookie_value(args: Arguments) -> Source:
     """res.cook_val([<name>]): such a cookie as an integer."""
-    return NumberCookies(args, RESPONSE)
+    return NumberCookies(args, RESPONSE_HEAD)
 
 
 @fetch_with("res.cook_names", "([string])", Type.STR, Where.ANSWERED, Reads.RESPONSE_BLOCK, "7.3.6")
 def response_cookie_names(args: Arguments) -> Getter:
     """res.cook_names([<delim>]): the names of all cookies in their order."""
-    return _names(args, RESPONSE)
+    return _names(args, RESPONSE_HEAD)
 
 
 @fetch_with("cookie", "([string])", Type.STR, Where.EXCHANGE, Reads.HEADER_BLOCK | Reads.RESPONSE_BLOCK, "7.3.6")
 def cookie(args: Arguments) -> Source:
     """cookie([<name>]): req.cook in rules for requests, res.cook in those for responses. Deprecated."""
-    return Cookies(args, CURRENT)
+    return Cookies(args, CURRENT_HEAD)
 
 
 @fetch_with("set-cookie", "([string])", Type.STR, Where.ANSWERED, Reads.RESPONSE_BLOCK, "7.3.6")
 def set_cookie(args: Arguments) -> Source:
     """set-cookie([<name>]): res.cook. Deprecated."""
-    return Cookies(args, RESPONSE)
+    return Cookies(args, RESPONSE_HEAD)

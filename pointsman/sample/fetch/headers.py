@@ -16,9 +16,9 @@ from pointsman.sample.registry import fetch, fetch_with
 from pointsman.sample.source import OWN, SPLIT, WHOLE, Getter, Source
 from pointsman.sample.types import Reads, Type, Value, Where
 
-REQUEST: Final = 0  # which head a fetch looks at
-RESPONSE: Final = 1
-CURRENT: Final = 2  # the head of the message which is being processed
+REQUEST_HEAD: Final = 0  # which head a fetch looks at
+RESPONSE_HEAD: Final = 1
+CURRENT_HEAD: Final = 2  # the head of the message which is being processed
 
 MOST: Final = 10  # values that can be counted from the end (manual 7.3.6; the program refuses more)
 PORT: Final = re.compile(rb"([0-9]{1,3}(?:\.[0-9]{1,3}){3}):([0-9]{1,5})")
@@ -26,9 +26,9 @@ PORT: Final = re.compile(rb"([0-9]{1,3}(?:\.[0-9]{1,3}){3}):([0-9]{1,5})")
 
 def head_of(ctx: Context, side: int) -> Head | None:
     """The head that a fetch of that side looks at."""
-    if side == REQUEST:
+    if side == REQUEST_HEAD:
         return ctx.request
-    if side == RESPONSE:
+    if side == RESPONSE_HEAD:
         return ctx.response
     return ctx.response if ctx.response is not None else ctx.request
 
@@ -43,9 +43,9 @@ class Fields(Source):
         self.occurrence = args.number(1)
         if self.occurrence < -MOST:
             raise args.wrong(f"header occurrence must be >= -{MOST}", f"a number from -{MOST} on")
-        if self.name and not self.occurrence and side != CURRENT:
+        if self.name and not self.occurrence and side != CURRENT_HEAD:
             self.header = self.name
-            self.on_request = side == REQUEST
+            self.on_request = side == REQUEST_HEAD
             self.lines = SPLIT if split else WHOLE
 
     def get(self, ctx: Context) -> Value | None:
@@ -186,43 +186,43 @@ def _binary_block(head: Head | None) -> bytes | None:
 @fetch_with("req.hdr", "([string,integer])", Type.STR, Where.REQUEST, Reads.HEADER_BLOCK, "7.3.6")
 def request_field(args: Arguments) -> Source:
     """req.hdr([<name>[,<occ>]]): the last value of a field of the request, or that at a position."""
-    return Fields(args, REQUEST, True)
+    return Fields(args, REQUEST_HEAD, True)
 
 
 @fetch_with("req.fhdr", "([string,integer])", Type.STR, Where.REQUEST, Reads.HEADER_BLOCK, "7.3.6")
 def request_full_field(args: Arguments) -> Source:
     """req.fhdr([<name>[,<occ>]]): the same, not cut at commas."""
-    return Fields(args, REQUEST, False)
+    return Fields(args, REQUEST_HEAD, False)
 
 
 @fetch_with("req.hdr_cnt hdr_cnt", "([string])", Type.SINT, Where.REQUEST, Reads.HEADER_BLOCK, "7.3.6")
 def request_field_count(args: Arguments) -> Getter:
     """req.hdr_cnt([<name>]): how many values the fields of that name have, or all fields."""
-    return _count(args, REQUEST, True)
+    return _count(args, REQUEST_HEAD, True)
 
 
 @fetch_with("req.fhdr_cnt", "([string])", Type.SINT, Where.REQUEST, Reads.HEADER_BLOCK, "7.3.6")
 def request_full_field_count(args: Arguments) -> Getter:
     """req.fhdr_cnt([<name>]): how many fields of that name there are, or in all."""
-    return _count(args, REQUEST, False)
+    return _count(args, REQUEST_HEAD, False)
 
 
 @fetch_with("req.hdr_ip hdr_ip", "([string,integer])", Type.ADDR, Where.REQUEST, Reads.HEADER_BLOCK, "7.3.6")
 def request_field_ip(args: Arguments) -> Source:
     """req.hdr_ip([<name>[,<occ>]]): a value of a field as an address."""
-    return AddressFields(args, REQUEST)
+    return AddressFields(args, REQUEST_HEAD)
 
 
 @fetch_with("req.hdr_val hdr_val", "([string,integer])", Type.SINT, Where.REQUEST, Reads.HEADER_BLOCK, "7.3.6")
 def request_field_value(args: Arguments) -> Source:
     """req.hdr_val([<name>[,<occ>]]): a value of a field as an integer."""
-    return NumberFields(args, REQUEST)
+    return NumberFields(args, REQUEST_HEAD)
 
 
 @fetch_with("req.hdr_names", "([string])", Type.STR, Where.REQUEST, Reads.HEADER_BLOCK, "7.3.6")
 def request_field_names(args: Arguments) -> Getter:
     """req.hdr_names([<delim>]): the names of all fields in their order."""
-    return _names(args, REQUEST)
+    return _names(args, REQUEST_HEAD)
 
 
 @fetch("req.hdrs", Type.BIN, Where.REQUEST, Reads.HEADER_BLOCK, "7.3.6")
@@ -240,43 +240,43 @@ def request_fields_binary(ctx: Context) -> bytes | None:
 @fetch_with("res.hdr shdr", "([string,integer])", Type.STR, Where.ANSWERED, Reads.RESPONSE_BLOCK, "7.3.6")
 def response_field(args: Arguments) -> Source:
     """res.hdr([<name>[,<occ>]]): the last value of a field of the response, or that at a position."""
-    return Fields(args, RESPONSE, True)
+    return Fields(args, RESPONSE_HEAD, True)
 
 
 @fetch_with("res.fhdr", "([string,integer])", Type.STR, Where.ANSWERED, Reads.RESPONSE_BLOCK, "7.3.6")
 def response_full_field(args: Arguments) -> Source:
     """res.fhdr([<name>[,<occ>]]): the same, not cut at commas."""
-    return Fields(args, RESPONSE, False)
+    return Fields(args, RESPONSE_HEAD, False)
 
 
 @fetch_with("res.hdr_cnt shdr_cnt", "([string])", Type.SINT, Where.ANSWERED, Reads.RESPONSE_BLOCK, "7.3.6")
 def response_field_count(args: Arguments) -> Getter:
     """res.hdr_cnt([<name>]): how many values the fields of that name have, or all fields."""
-    return _count(args, RESPONSE, True)
+    return _count(args, RESPONSE_HEAD, True)
 
 
 @fetch_with("res.fhdr_cnt", "([string])", Type.SINT, Where.ANSWERED, Reads.RESPONSE_BLOCK, "7.3.6")
 def response_full_field_count(args: Arguments) -> Getter:
     """res.fhdr_cnt([<name>]): how many fields of that name there are, or in all."""
-    return _count(args, RESPONSE, False)
+    return _count(args, RESPONSE_HEAD, False)
 
 
 @fetch_with("res.hdr_ip shdr_ip", "([string,integer])", Type.ADDR, Where.ANSWERED, Reads.RESPONSE_BLOCK, "7.3.6")
 def response_field_ip(args: Arguments) -> Source:
     """res.hdr_ip([<name>[,<occ>]]): a value of a field as an address."""
-    return AddressFields(args, RESPONSE)
+    return AddressFields(args, RESPONSE_HEAD)
 
 
 @fetch_with("res.hdr_val shdr_val", "([string,integer])", Type.SINT, Where.ANSWERED, Reads.RESPONSE_BLOCK, "7.3.6")
 def response_field_value(args: Arguments) -> Source:
     """res.hdr_val([<name>[,<occ>]]): a value of a field as an integer."""
-    return NumberFields(args, RESPONSE)
+    return NumberFields(args, RESPONSE_HEAD)
 
 
 @fetch_with("res.hdr_names", "([string])", Type.STR, Where.ANSWERED, Reads.RESPONSE_BLOCK, "7.3.6")
 def response_field_names(args: Arguments) -> Getter:
     """res.hdr_names([<delim>]): the names of all fields in their order."""
-    return _names(args, RESPONSE)
+    return _names(args, RESPONSE_HEAD)
 
 
 @fetch("res.hdrs", Type.BIN, Where.ANSWERED, Reads.RESPONSE_BLOCK, "7.3.6")
@@ -294,4 +294,4 @@ def response_fields_binary(ctx: Context) -> bytes | None:
 @fetch_with("hdr", "([string,integer])", Type.STR, Where.EXCHANGE, Reads.HEADER_BLOCK | Reads.RESPONSE_BLOCK, "7.3.6")
 def field(args: Arguments) -> Source:
     """hdr([<name>[,<occ>]]): req.hdr in rules for requests, res.hdr in those for responses; in ACLs always req.hdr."""
-    return Fields(args, CURRENT, True)
+    return Fields(args, CURRENT_HEAD, True)

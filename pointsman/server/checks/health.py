@@ -13,10 +13,11 @@ it is down. A server starts up, at `rise`: the first result decides (manual 5.2 
 from collections.abc import Callable
 from typing import Final
 
+from pointsman.log.target import ALERT, NOTICE
 from pointsman.server.backend import Backend, LiveServer
 from pointsman.server.checks.status import Result
 from pointsman.server.server import DRAIN, MAINT, RUNNING, STARTING, STOPPED, STOPPING, Server
-from pointsman.server.server_messages import ALERT, NOTICE, ServerMessages, Tell
+from pointsman.server.server_messages import ServerMessages, Tell
 
 FULL_SHARE: Final = 16
 

@@ -4,9 +4,9 @@ import pytest
 
 import pointsman.keywords  # noqa: F401  # fills the registries
 from pointsman.admin.columns import POSITIONS
-from pointsman.admin.info import FIELDS
+from pointsman.admin.info import INFO_FIELDS
 from pointsman.admin.metrics import ALL_SCOPES, QueryError, parse_query
-from pointsman.admin.prometheus import COUNTER, METRICS, NEWER, PROCESS, SCOPES
+from pointsman.admin.prometheus import COUNTER, METRIC_SCOPES, METRICS, NEWER, PROCESS_METRICS
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_names() -> None:
 
 def test_metrics_are_made_of_columns() -> None:
     """Names are used once in a scope, and only counters end as counters do."""
-    for kind in SCOPES:
+    for kind in METRIC_SCOPES:
         names = [metric.name for metric in (*METRICS, *NEWER) if kind in metric.kinds]
         assert len(set(names)) == len(names) > 10
     for metric in (*METRICS, *NEWER):
@@ -56,6 +56,6 @@ def test_metrics_are_made_of_columns() -> None:
 
 
 def test_metrics_of_the_process_are_fields_of_show_info() -> None:
-    known = {field.name for field in FIELDS}
-    missing = {name for _, name, _ in PROCESS} - known
+    known = {field.name for field in INFO_FIELDS}
+    missing = {name for _, name, _ in PROCESS_METRICS} - known
     assert missing == {"ZlibMemUsage", "MaxZlibMemUsage"}  # of a library that is not used: NaN, as in Debian's

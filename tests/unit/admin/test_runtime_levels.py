@@ -3,7 +3,7 @@
 import pytest
 from admin_stand import stand
 
-from pointsman.admin.command import ADMIN, COMMANDS, DENIED, LEVELS, OPERATOR, USER
+from pointsman.admin.command import ACCESS_LEVELS, ADMIN, COMMANDS, DENIED, OPERATOR, USER
 
 # The lowest level at which a command is not denied.
 LOWEST = {
@@ -33,7 +33,9 @@ LOWEST = {
         show tls-keys, unpublish backend, update ssl ocsp-response
     """,
 }
-PAIRS = [(" ".join(name.split()), LEVELS.index(level)) for level, names in LOWEST.items() for name in names.split(",")]
+PAIRS = [
+    (" ".join(name.split()), ACCESS_LEVELS.index(level)) for level, names in LOWEST.items() for name in names.split(",")
+]
 BUILT = [(name, level) for name, level in PAIRS if name in COMMANDS or name.rpartition(" ")[0] in COMMANDS]
 OURS = {
     "set var": OPERATOR,
@@ -61,7 +63,7 @@ def test_the_list_is_whole() -> None:
 @pytest.mark.parametrize(("name", "lowest"), [*BUILT, *OURS.items()])
 def test_levels(name: str, lowest: int) -> None:
     """As in HAProxy a command is denied before anything else is looked at."""
-    for level, word in enumerate(LEVELS):
+    for level, word in enumerate(ACCESS_LEVELS):
         with stand(level=word) as one:
             answer = one.ask(f"{name} nosuch/nosuch" if name != "echo" else "echo x")
         assert (answer == f"{DENIED}\n") == (level < lowest), (name, word, answer)

@@ -9,7 +9,7 @@ from admin_stand import TEXT, Stand, stand
 
 from pointsman.balance.hashed import Hashed, Ring
 from pointsman.core.regex import VERSION
-from pointsman.sample.variables import PROCESS
+from pointsman.sample.variables import PROCESS_VARIABLES
 from pointsman.tables.changes import CHANGES
 from pointsman.tables.patterns import LISTS
 
@@ -217,8 +217,8 @@ def test_variables() -> None:
         )
         assert one.ask("set var proc.name pth").startswith("'set var': unknown fetch method 'pth'")
         assert one.ask("experimental-mode") == "experimental-mode is ON\n"
-    PROCESS.pop(b"proc.of_a_command")
-    PROCESS.pop(b"proc.name")
+    PROCESS_VARIABLES.pop(b"proc.of_a_command")
+    PROCESS_VARIABLES.pop(b"proc.name")
 
 
 RINGS = """

@@ -6,7 +6,7 @@ import io
 import pytest
 from admin_stand import Stand, stand
 
-from pointsman.admin.columns import COLUMNS, HEADER, PROTOCOLS, STATIC
+from pointsman.admin.columns import COLUMNS, CSV_HEADER, PROTOCOLS, STATIC
 from pointsman.admin.render import csv as as_csv
 from pointsman.admin.render import typed
 from pointsman.admin.rows import Selection, rows
@@ -153,7 +153,7 @@ def test_the_columns_are_those_that_programs_know() -> None:
     names = [column.name for column in COLUMNS]
     assert names == IN_ORDER.split() + BEHIND_THE_DIVIDER.split() and len(names) == 145
     assert len(STATIC) == 119 and len(PROTOCOLS) == 26
-    assert "# " + ",".join([*IN_ORDER.split(), "-", *BEHIND_THE_DIVIDER.split()]) + "," == HEADER
+    assert "# " + ",".join([*IN_ORDER.split(), "-", *BEHIND_THE_DIVIDER.split()]) + "," == CSV_HEADER
     with stand(TEXT) as one:
         text = as_csv(rows(one.view, Selection()))
     assert {line.count(",") for line in text.splitlines()} == {146}

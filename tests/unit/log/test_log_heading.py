@@ -8,7 +8,7 @@ import pytest
 
 from pointsman.log import dates
 from pointsman.log.heading import Heading
-from pointsman.log.target import FACILITIES, INFO, LEVELS, NOTICE, Syntax
+from pointsman.log.target import FACILITIES, INFO, LOG_LEVELS, NOTICE, Syntax
 
 WALL = 1_795_247_624_026  # 21 Nov 2026 02:53:44.026 in New York
 LOCAL3 = FACILITIES.index("local3")
@@ -57,7 +57,7 @@ def test_days_below_ten_have_a_space() -> None:
 
 def test_seconds_and_levels_are_kept_apart() -> None:
     heading = Heading(Syntax.LOCAL, LOCAL3, b"t", None)
-    first = [heading.text(level, WALL, b"-") for level in range(len(LEVELS))]
+    first = [heading.text(level, WALL, b"-") for level in range(len(LOG_LEVELS))]
     assert [text[:5] for text in first] == [b"<%d>" % (19 * 8 + level) for level in range(8)]
     assert heading.text(INFO, WALL + 973, b"-") == first[INFO]
     assert heading.text(INFO, WALL + 974, b"-") == b"<158>Nov 21 02:53:45 t[" + PID + b"]: "

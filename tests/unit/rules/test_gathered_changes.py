@@ -13,7 +13,7 @@ from pointsman.rules.plan import Step, run_steps, steps
 from pointsman.rules.rule import Rule
 from pointsman.sample.context import Context
 from pointsman.sample.types import Packed
-from pointsman.sample.variables import PROCESS
+from pointsman.sample.variables import PROCESS_VARIABLES
 from pointsman.tables.changes import CHANGES, Change
 from pointsman.tables.patterns import LISTS
 
@@ -32,11 +32,11 @@ RULES = (
 
 @pytest.fixture(autouse=True)
 def _variables() -> Iterator[None]:
-    before = dict(PROCESS)
-    PROCESS.clear()
+    before = dict(PROCESS_VARIABLES)
+    PROCESS_VARIABLES.clear()
     yield
-    PROCESS.clear()
-    PROCESS.update(before)
+    PROCESS_VARIABLES.clear()
+    PROCESS_VARIABLES.update(before)
 
 
 def made(*lines: str) -> list[Step]:
@@ -47,14 +47,14 @@ def made(*lines: str) -> list[Step]:
         rule.action.resolve(loaded.configuration, loaded.diagnostics)
     for name, key, value in (("virt@m", "known", "1"), ("virt@l", "listed", None)):
         LISTS.by_name[name].add(key, value)
-    PROCESS.update({b"proc.counted": 7, b"proc.gone": b"here"})
+    PROCESS_VARIABLES.update({b"proc.counted": 7, b"proc.gone": b"here"})
     return steps(found)
 
 
 def state() -> object:
     """All that changes can change."""
     lists = [[(entry.identity, entry.key, entry.value) for entry in one.entries()] for one in LISTS.references]
-    return lists, dict(PROCESS), EPOCH.number, CHANGES.outbox
+    return lists, dict(PROCESS_VARIABLES), EPOCH.number, CHANGES.outbox
 
 
 WANTED: list[Change] = [
@@ -81,7 +81,7 @@ def test_nothing_is_changed(lane: bool, monkeypatch: pytest.MonkeyPatch) -> None
     ctx = exchange()
     with CHANGES.gathered() as found:
         run_steps(rules, ctx)
-        assert PROCESS[b"proc.counted"] == 8  # for rules behind, as in traffic
+        assert PROCESS_VARIABLES[b"proc.counted"] == 8  # for rules behind, as in traffic
     assert found == WANTED
     assert state() == before
     assert (wishes, told) == ([], [])
@@ -93,8 +93,8 @@ def test_two_lanes_make_of_it_what_traffic_makes(monkeypatch: pytest.MonkeyPatch
     """What was gathered is what a lane sends to control. Made there, it leaves the state that rules leave alone."""
     rules = made(*RULES)
     run_steps(rules, exchange())
-    alone = [[(entry.key, entry.value) for entry in one.entries()] for one in LISTS.references], dict(PROCESS)
-    PROCESS.clear()
+    alone = [[(entry.key, entry.value) for entry in one.entries()] for one in LISTS.references], dict(PROCESS_VARIABLES)
+    PROCESS_VARIABLES.clear()
     rules = made(*RULES)
     with CHANGES.gathered() as found:
         run_steps(rules, exchange())
@@ -103,11 +103,16 @@ def test_two_lanes_make_of_it_what_traffic_makes(monkeypatch: pytest.MonkeyPatch
         patch.setattr(CHANGES, "outbox", wishes.append)
         run_steps(rules, exchange())
     assert wishes == found
-    PROCESS.update({b"proc.counted": 7, b"proc.gone": b"here"})  # the second lane's, which has not heard of them yet
+    PROCESS_VARIABLES.update(
+        {b"proc.counted": 7, b"proc.gone": b"here"}
+    )  # the second lane's, which has not heard of them yet
     for change in wishes:
         CHANGES.apply(change)
-    assert ([[(entry.key, entry.value) for entry in one.entries()] for one in LISTS.references], dict(PROCESS)) == alone
-    assert PROCESS[b"proc.gathered"] == Packed(b"\xc0\x00\x02\x07")
+    assert (
+        [[(entry.key, entry.value) for entry in one.entries()] for one in LISTS.references],
+        dict(PROCESS_VARIABLES),
+    ) == alone
+    assert PROCESS_VARIABLES[b"proc.gathered"] == Packed(b"\xc0\x00\x02\x07")
 
 
 def test_an_error_puts_all_back() -> None:
@@ -142,7 +147,7 @@ def test_traffic_does_not_notice(story: list[tuple[list[str], bool]]) -> None:
     """Explanations between requests: the same state and the same heads as without any."""
 
     def play(explained: bool) -> list[object]:
-        PROCESS.clear()
+        PROCESS_VARIABLES.clear()
         rules = made(*RULES, *[line for lines, _ in story for line in lines])
         seen: list[object] = []
         at = len(RULES)
@@ -156,7 +161,7 @@ def test_traffic_does_not_notice(story: list[tuple[list[str], bool]]) -> None:
                 run_steps(some, ctx)
                 seen.append((values(ctx.request, "told"), ctx.variables))
         keys = [[(entry.key, entry.value) for entry in one.entries()] for one in LISTS.references]
-        return [*seen, keys, dict(PROCESS)]
+        return [*seen, keys, dict(PROCESS_VARIABLES)]
 
     assert play(True) == play(False)
 

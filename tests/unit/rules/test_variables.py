@@ -7,7 +7,7 @@ from support.configs import only_error, read
 from pointsman.core.diagnostics import NOWHERE, ConfigError
 from pointsman.sample.context import Context
 from pointsman.sample.types import Binary, Packed
-from pointsman.sample.variables import PROCESS, ProcessVariables, Variable, conditions, parse_variable
+from pointsman.sample.variables import PROCESS_VARIABLES, ProcessVariables, Variable, conditions, parse_variable
 from pointsman.tables.changes import CHANGES, Change
 
 SAID = "A variable name must be start by its scope. The scope can be 'proc', 'sess', 'txn', 'req', 'res' or 'check'"
@@ -71,9 +71,9 @@ def test_variables_of_the_process() -> None:
     run(ctx, "http-request set-var(proc.of_a_test) int(7)")
     assert Variable("proc", "of_a_test").get(exchange()) == 7
     run(ctx, "http-request unset-var(proc.of_a_test)")
-    assert PROCESS[b"proc.of_a_test"] is None
+    assert PROCESS_VARIABLES[b"proc.of_a_test"] is None
     run(ctx, "http-request set-var(proc.of_a_test,ifexists,ifnotset) int(8)")
-    assert PROCESS.pop(b"proc.of_a_test") == 8
+    assert PROCESS_VARIABLES.pop(b"proc.of_a_test") == 8
 
 
 def test_a_lane_tells_the_others_what_it_has_changed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,7 +89,7 @@ def test_a_lane_tells_the_others_what_it_has_changed(monkeypatch: pytest.MonkeyP
             "http-request set-var(proc.raw) bin(00ff)",
             "http-request set-var(txn.mine) int(7)",
         )
-    assert PROCESS[b"proc.of_lanes"] == 7
+    assert PROCESS_VARIABLES[b"proc.of_lanes"] == 7
     assert wishes == [
         ["var", "proc.of_lanes", "sint", 7],
         ["var", "proc.from", "addr", "\xc0\x00\x02\x07"],
@@ -99,11 +99,11 @@ def test_a_lane_tells_the_others_what_it_has_changed(monkeypatch: pytest.MonkeyP
     run(ctx, "http-request unset-var(proc.flag)", "http-request unset-var(proc.flag)")
     assert wishes[4:] == [["var", "proc.flag", "", None]]
     for key in (b"proc.of_lanes", b"proc.from", b"proc.flag", b"proc.raw"):
-        PROCESS.pop(key)
+        PROCESS_VARIABLES.pop(key)
     follower = ProcessVariables()
     for change in wishes:
         follower.apply(change)
-    found = {key: PROCESS.pop(key) for key in (b"proc.of_lanes", b"proc.from", b"proc.flag", b"proc.raw")}
+    found = {key: PROCESS_VARIABLES.pop(key) for key in (b"proc.of_lanes", b"proc.from", b"proc.flag", b"proc.raw")}
     assert found == {
         b"proc.of_lanes": 7,
         b"proc.from": b"\xc0\x00\x02\x07",
@@ -159,7 +159,9 @@ def test_global_values() -> None:
         "global\n set-var proc.test_a int(200),sub(proc.test_b)\n set-var proc.test_b int(5)\n"
         ' set-var proc.test_c int(200),sub(proc.test_b)\n set-var-fmt proc.test_d "%[var(proc.test_c)]!"\n'
     )
-    found = {key: PROCESS.pop(key) for key in (b"proc.test_a", b"proc.test_b", b"proc.test_c", b"proc.test_d")}
+    found = {
+        key: PROCESS_VARIABLES.pop(key) for key in (b"proc.test_a", b"proc.test_b", b"proc.test_c", b"proc.test_d")
+    }
     assert list(found.values()) == [None, 5, 195, b"195!"]
 
 
@@ -222,4 +224,4 @@ def test_errors(line: str, message: str, column: int) -> None:
 )
 def test_errors_of_the_global_section(line: str, message: str) -> None:
     assert only_error("global", line) == message
-    PROCESS.pop(b"proc.of_errors", None)
+    PROCESS_VARIABLES.pop(b"proc.of_errors", None)
