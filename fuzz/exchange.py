@@ -36,9 +36,10 @@ def words(text: str) -> list[Word]:
 
 def exchange() -> Context:
     """A context as a stream has it when the response's head is there."""
-    ctx = Context(ProxyFacts("front", 2, True), Session(ListenerFacts("", 1)))
-    ctx.source = ctx.real_source = net_address("127.0.0.1", 40000)
-    ctx.destination = ctx.real_destination = net_address("127.0.0.1", 8080)
+    session = Session(ListenerFacts("", 1))
+    session.source = net_address("127.0.0.1", 40000)
+    session.destination = net_address("127.0.0.1", 8080)
+    ctx = Context(ProxyFacts("front", 2, True), session)
     ctx.request = parse_request(REQUEST)
     ctx.request.line = ctx.record.request_line = REQUEST.partition(b"\r\n")[0]
     ctx.response = parse_response(RESPONSE)

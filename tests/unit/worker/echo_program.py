@@ -12,12 +12,12 @@ import signal
 import socket
 import sys
 
-from pointsman.core.address import AddressSpec, NetAddress
+from pointsman.core.address import AddressSpec
 from pointsman.listener.generation import Generation
 from pointsman.listener.listener import Listener
 from pointsman.listener.sockets import Opening, SocketOptions
 from pointsman.net.reactor import Channel, Reactor
-from pointsman.stream.acceptor import Acceptor, Door, Room
+from pointsman.stream.acceptor import Acceptor, Arrival, Door, Room
 from pointsman.worker.console import Console
 from pointsman.worker.limits import Wanted
 from pointsman.worker.plan import Plan
@@ -51,10 +51,8 @@ class EchoFrontend(Acceptor):
         super().__init__("echo", 2, False)
         self.reactor = reactor
 
-    def open(
-        self, fd: int, source: NetAddress, destination: NetAddress, listener: Door, accepted: int, pending: bytes
-    ) -> None:
-        self.reactor.add(Echo(self, fd, listener))
+    def open(self, arrival: Arrival) -> None:
+        self.reactor.add(Echo(self, arrival.fd, arrival.door))
 
 
 class EchoGeneration(Generation):
