@@ -47,6 +47,7 @@ from pointsman.net.reactor import Reactor
 from pointsman.proto.h1 import ANY_PAYLOAD
 from pointsman.proto.h1_fields import KEEP_AMBIGUOUS
 from pointsman.sample.context import Names
+from pointsman.sample.passwords import PASSWORDS
 from pointsman.sample.variable_limits import LIMITS
 from pointsman.stream.acceptor import Room
 from pointsman.stream.glitches import Glitches
@@ -66,6 +67,7 @@ def assemble(configuration: Configuration, diagnostics: Diagnostics, resolves: b
     main = configuration.main
     lanes = lane_count(main)
     reactor = Reactor()
+    PASSWORDS.attach(reactor)
     arena = _arena(configuration, lanes)
     room = Room(reactor, arena)
     room.connection_rate.limit = global_number(main, "maxconnrate")

@@ -20,6 +20,7 @@ from pointsman.net.clock import wall_ms
 from pointsman.net.reactor import IN, Channel, Hook, Reactor
 from pointsman.sample.encode import LINE_UNSAFE
 from pointsman.sample.fetch.lane import THIS_LANE
+from pointsman.sample.passwords import PASSWORDS
 from pointsman.server.checks.checks import Checks
 from pointsman.stream.acceptor import STOPPED_TEXT, Room
 from pointsman.stream.connections import ClientConnection, client_connections
@@ -62,6 +63,8 @@ class EverySecond(Hook):
             pipe.passed = 0
         if EXHAUSTED.count:
             self._tell_exhausted()
+        if PASSWORDS.given_up:
+            self._tell_unchecked()
         if now >= self.forget_at:
             self._forget(now)
         for frontend in self.live.frontends:
@@ -83,6 +86,14 @@ class EverySecond(Hook):
             WARNING,
             b"Matches of regular expressions given up after too many steps: %d, the first of "
             b"them that of '%b'." % (count, LINE_UNSAFE.sub(b"?", pattern)),
+        )
+
+    def _tell_unchecked(self) -> None:
+        """Clients were taken for strangers during the last second, because their passwords could not be checked."""
+        count, PASSWORDS.given_up = PASSWORDS.given_up, 0
+        self.live.note(
+            WARNING,
+            b"Encrypted passwords not checked, as too many are waiting or computing them takes too long: %d." % count,
         )
 
     def _forget(self, now: int) -> None:

@@ -16,6 +16,7 @@ from pointsman.rules.keywords import MonitorFail, RedirectLine, UseBackend, UseS
 from pointsman.rules.rule import Rule
 from pointsman.sample.arguments import Reference
 from pointsman.sample.condition import Condition
+from pointsman.sample.crypt import CRYPT
 from pointsman.sample.users import userlist
 
 
@@ -27,6 +28,12 @@ def declare_users(configuration: Configuration, diagnostics: Diagnostics) -> Non
                 groups = frozenset(group.encode("utf-8", "surrogateescape") for group in user.groups)
                 login = user.name.encode("utf-8", "surrogateescape")
                 userlist(name).declare(login, user.password, user.encrypted, groups)
+                if user.encrypted and not CRYPT.usable:
+                    diagnostics.warning(
+                        f"userlist '{name}': user '{user.name}' cannot log in, as this system has no crypt_r(3) "
+                        "(libcrypt) to compare encrypted passwords with",
+                        section.at,
+                    )
         except ConfigError as error:
             diagnostics.add(error.finding)
 

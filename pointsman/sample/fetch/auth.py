@@ -74,7 +74,7 @@ def authenticated(args: Arguments) -> Getter:
 
     def get(ctx: Context) -> Value | None:
         found = basic(ctx)
-        return found is not None and users.check(found[0], found[1])
+        return found is not None and users.check(found[0], found[1], ctx)
 
     return get
 
@@ -87,11 +87,11 @@ class Groups(Source):
 
     def get(self, ctx: Context) -> Value | None:
         found = basic(ctx)
-        return found[0] if found is not None and self.users.check(found[0], found[1]) else None
+        return found[0] if found is not None and self.users.check(found[0], found[1], ctx) else None
 
     def values(self, ctx: Context) -> list[Value]:
         found = basic(ctx)
-        if found is None or not self.users.check(found[0], found[1]):
+        if found is None or not self.users.check(found[0], found[1], ctx):
             return []
         return sorted(self.users.accounts[found[0]].groups)
 
