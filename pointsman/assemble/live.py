@@ -16,7 +16,9 @@ from pointsman.log.events import EventLogger
 from pointsman.log.logger import Logger
 from pointsman.log.sinks import SinkSet
 from pointsman.log.target import NOTICE, WARNING
+from pointsman.net.answering import AnsweringEnd
 from pointsman.net.clock import wall_ms
+from pointsman.net.questions import QUESTIONS, Incarnations, QuestionLinks
 from pointsman.net.reactor import IN, Channel, Hook, Reactor
 from pointsman.sample.encode import LINE_UNSAFE
 from pointsman.sample.fetch.lane import THIS_LANE
@@ -150,6 +152,9 @@ class Live(Generation):
         self.backends: list[BackendProxy] = []
         self.loggers: dict[int, Logger | None] = {}  # of backends, by id(): for messages about their servers
         self.links: Links | None = None  # between control and lanes, where there are several processes
+        self.incarnations = Incarnations(room.arena)
+        self.question_links: QuestionLinks | None = None  # where lanes ask control
+        self.answering: AnsweringEnd | None = None  # in the process that answers
         self.bell: Bell | None = None
         self.health: Checks | None = None
         self.pins: dict[int, frozenset[int]] = {}  # cpu-map: CPUs by lane, from 1 on
@@ -194,6 +199,7 @@ class Live(Generation):
         super().share_out(lanes)
         self.room.arena.become_keeper()
         self.links = Links(lanes)
+        self.question_links = QuestionLinks(lanes, self.incarnations)
 
     def enter_lane(self, number: int) -> None:
         self.take_row(number, self.wakeups)
@@ -228,11 +234,16 @@ class Live(Generation):
             backend.look()
         for listener in self.listeners:
             listener.again()
+        if self.serves:
+            QUESTIONS.look()
+        if self.answering is not None:
+            self.answering.look()
 
     def lane_died(self, number: int) -> None:
         """In the keeper: what the lane held is given back; what it had counted stays."""
         arena = self.room.arena
         arena.bells = self.wakeups
+        self.incarnations.died(number)
         for counters in self.every_counters():
             counters.bury(number)
         for backend in self.backends:
@@ -250,11 +261,23 @@ class Live(Generation):
             self.pin(1)
         self.sinks.attach(self.reactor)
         self.reactor.hooks.append(EverySecond(self))
+        self._open_questions(loop)
         super().start(loop)
         for service in self.services:
             service.start(loop)
         if self.health is not None and self.controls:
             loop.call_soon(self.health.start)
+
+    def _open_questions(self, loop: asyncio.AbstractEventLoop) -> None:
+        """From here on lanes may ask control; with one process it asks itself."""
+        links = self.question_links
+        if links is None:
+            links = self.question_links = QuestionLinks(1, self.incarnations)
+        if self.serves:
+            QUESTIONS.attach(self.reactor, links, self.lane)
+        if self.controls:
+            self.answering = AnsweringEnd(links)
+            self.answering.start(loop)
 
     def soft_stop(self) -> None:
         super().soft_stop()

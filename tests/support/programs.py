@@ -177,7 +177,7 @@ class Program:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=notified.environment, cwd=self.folder
             )
-            if self.kind is POINTSMAN:
+            if self.kind.name == POINTSMAN.name:  # or a test's program around it
                 self._wait(notified.is_ready, "is not ready")
             else:
                 self._wait(self._listening(filled), "does not listen")
