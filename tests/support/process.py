@@ -23,6 +23,7 @@ PLACES: Final = {
     "pointsman.log.events": ("STDERR",),
     "pointsman.sample.acl": ("CRITERIA",),  # one that is known makes no wishes any more
     "pointsman.sample.fetch.lane": ("THIS_LANE",),
+    "pointsman.sample.passwords": ("PASSWORDS",),
     "pointsman.sample.users": ("USERLISTS",),
     "pointsman.sample.variable_limits": ("LIMITS",),
     "pointsman.sample.variables": ("PROCESS_VARIABLES",),
