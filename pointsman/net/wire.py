@@ -104,6 +104,7 @@ class Wire(Duplex):
         self.blocked = False  # the kernel takes no more at the moment
         self.plenty = False  # the last read came back full
         self.ending = False  # an event said that reads will reach an end
+        self.special = False  # it is not open yet, or not plain: events mean something else
         self.opening = False  # its connection is under way
         self.transport: Transport | None = None  # what its bytes pass through; None: it is plain
         self.shaking = False  # the transport's handshake is under way
@@ -113,17 +114,17 @@ class Wire(Duplex):
     def owner(self) -> object:
         return self.user
 
+    def dial(self) -> None:
+        """Its connection is under way: `opened` or `not_opened` will be called."""
+        self.opening = self.special = True
+
     # Events.
 
     def ready(self, events: int) -> None:
-        if self.opening:
-            self._open(events)
-            return
-        if self.transport is not None:
-            if self.shaking:
-                self._shake(events)
+        if self.special:
+            events = self._ready(events)
+            if not events:
                 return
-            events = self._waits(self.transport, events)
         if events & ENDING:
             self.ending = True
             if events & GONE and not self.failed:
@@ -153,6 +154,7 @@ class Wire(Duplex):
             self.failed = error  # a reset ends only what was open
         if events & OUT:
             self.opening = False
+            self.special = self.transport is not None
             if events & RDHUP:
                 self.ending = True
             if events & (IN | RDHUP | GONE):  # it spoke first, or has closed already
@@ -166,11 +168,22 @@ class Wire(Duplex):
 
     # Its transport.
 
+    def _ready(self, events: int) -> int:
+        """What events mean for one that is not open yet, or not plain. 0: nothing more."""
+        transport = self.transport
+        if self.opening:
+            self._open(events)
+            return 0
+        if self.shaking:
+            self._shake(events)
+            return 0
+        return self._waits(transport, events) if transport is not None else events
+
     def secure(self, transport: Transport) -> None:
         """All bytes pass through that from now on. Its handshake begins when the connection is open, and `opened` is
         called when it is over."""
         self.transport = transport
-        self.shaking = True
+        self.shaking = self.special = True
         if not self.opening:
             self.reactor.another(self)
 
@@ -242,9 +255,10 @@ class Wire(Duplex):
         data = self.read(LARGE if self.plenty else BRIEF)
         if data is None:
             return NOTHING
-        if data:
+        size = len(data)
+        if size:
             sink.accept(data)
-        return len(data)
+        return size
 
     def accept(self, data: bytes) -> None:
         self.push(data)

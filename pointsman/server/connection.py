@@ -92,7 +92,7 @@ class Dialling(WireUser):
 
     def __init__(self, reactor: Reactor, server: Server, fd: int, waiter: Carried | None) -> None:
         self.wire = Wire(reactor, fd, self)
-        self.wire.opening = True
+        self.wire.dial()
         self.server = server
         self.waiter: Carried | None = waiter
         self.aim: tuple[str, int] | str = ""  # the server's target when it was begun

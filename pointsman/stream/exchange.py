@@ -378,7 +378,10 @@ class Exchange(Accounts):
 
     def touch_server(self) -> None:
         if self.connection is not None:
-            self.wake_at(self.reactor.now + self.server_time)
+            timer = self.timer
+            if timer is None:
+                timer = self.timer = ServerTimer(self)
+            self.reactor.wheel.arm(timer, self.reactor.now + self.server_time)
 
     def leave_backend(self) -> None:
         """The slot goes back; that the backend has one less is counted at the end."""

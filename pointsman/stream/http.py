@@ -383,11 +383,13 @@ class HttpStream(Waiting):
             self.go_on_holding()
         elif phase == TUNNEL:
             self.pump_down()
-        client = self.client
-        if client.has_pending() and client.is_open():
-            self.flush_client()
-            if self.phase == FORWARD and client.is_blocked():
-                self.pace()
+        phase = self.phase
+        if phase == FORWARD or phase == WAIT_ANSWER:
+            client = self.client
+            if client.has_pending() and client.is_open():
+                self.flush_client()
+                if self.phase == FORWARD and client.is_blocked():
+                    self.pace()
 
     def server_drained(self) -> None:
         if self.phase == TUNNEL:

@@ -34,6 +34,7 @@ class Tunnel(Exchange):
         self.phase = TUNNEL
         if backend.tunnel:
             self.client_time = self.server_time = backend.tunnel
+        self.touch_server()
         self._touch()
         if unread or near.unread:
             self.pump_up()
@@ -108,16 +109,18 @@ class Tunnel(Exchange):
         side that was only sent something is left out."""
         near = self.near
         far = self.far
+        wheel = self.reactor.wheel
         now = self.reactor.now
         if near is None or near.finished and not near.out:
-            self.reactor.wheel.disarm(self)
+            wheel.disarm(self)
         elif not not_client:
-            self.reactor.wheel.arm(self, now + self.client_time)
-        if far is not None:
+            wheel.arm(self, now + self.client_time)
+        timer = self.timer
+        if far is not None and timer is not None:
             if far.finished and not far.out:
-                self.sleep_on()
+                wheel.disarm(timer)
             elif not not_server:
-                self.wake_at(now + self.server_time)
+                wheel.arm(timer, now + self.server_time)
 
     def _over(self) -> None:
         near = self.near

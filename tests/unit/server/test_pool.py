@@ -36,7 +36,7 @@ class Lanes:
         self.others.append(theirs)
         ours.setblocking(False)
         made = Dialling(self.reactor, self.servers[lane], ours.detach(), None).take(RAW)
-        made.wire.opening = False
+        made.wire.opening = made.wire.special = False
         made.served = served
         return made
 
