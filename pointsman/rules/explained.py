@@ -1,7 +1,7 @@
-"""One rule, evaluated with a record of what it stood on (sample/trace.py). Traffic runs plan.py instead.
+"""Rules, evaluated with a record of what they stood on (sample/trace.py). Traffic runs plan.py instead.
 
-Lists of rules are walked by whoever explains them: the records of a list are those of its rules, up to the first
-verdict other than CONTINUE.
+The records of a list are those of its rules, up to the first verdict other than CONTINUE. A rule that has to be
+evaluated again, because something is waited for, has its record then; one behind which a list goes on has it at once.
 """
 
 from typing import Final
@@ -15,13 +15,15 @@ from pointsman.config.verdict import (
     FAILED,
     SILENT_DROP,
     TARPIT,
+    WAIT,
     Action,
 )
 from pointsman.core.diagnostics import Position
+from pointsman.rules.plan import Cursor, Step, take_need
 from pointsman.sample.condition import Condition
 from pointsman.sample.context import Context
 from pointsman.sample.tap import tapped
-from pointsman.sample.trace import RuleRecord
+from pointsman.sample.trace import RuleRecord, Trace
 
 VERDICTS: Final = {  # in words
     CONTINUE: "continue",
@@ -32,18 +34,60 @@ VERDICTS: Final = {  # in words
     SILENT_DROP: "silent-drop",
     TARPIT: "tarpit",
     FAILED: "a rewrite does not fit",
+    WAIT: "wait",
 }
 
 
 def explain_rule(
-    at: Position, action: Action, condition: Condition | None, negated: bool, context: Context
+    at: Position,
+    action: Action,
+    condition: Condition | None,
+    negated: bool,
+    context: Context,
+    at_once: bool = False,
 ) -> RuleRecord:
-    """Evaluate it as traffic does. Its verdict is None where the condition keeps it from running."""
+    """Evaluate it as traffic does. Its verdict is None where the condition keeps it from running, or has to wait.
+    `at_once`: the action cannot."""
     record = None
     if condition is not None:
         record = condition.explain(context)
-        if record.verdict == negated:
+        if record.verdict == negated or context.need is not None:
             return RuleRecord(at, action.name, record, negated)
+    may_wait = context.may_wait
+    context.may_wait = may_wait and not at_once
     with tapped(action.expressions, at) as samples:
         verdict = action.run(context)
+    context.may_wait = may_wait
     return RuleRecord(at, action.name, record, negated, tuple(samples), verdict)
+
+
+def explain_steps(rules: list[Step], context: Context, trace: Trace, cursor: Cursor | None = None) -> int:
+    """What `run_steps` says of them."""
+    context.lenient = False
+    return _explain(rules, context, trace, cursor, 0)
+
+
+def explain_on(context: Context, trace: Trace, cursor: Cursor) -> int:
+    """What `go_on` says: the rule that has waited is explained from its condition on, which the answers that have come
+    let hold as it did."""
+    rules, index = cursor.rules, cursor.index
+    return _explain(rules, context, trace, cursor, index + 1 if take_need(context) else index)
+
+
+def _explain(rules: list[Step], context: Context, trace: Trace, cursor: Cursor | None, start: int) -> int:
+    for step in rules[start:]:
+        context.asked |= step.asks
+        context.may_wait = cursor is not None
+        record = explain_rule(step.at, step.action, step.condition, step.negated, context, step.at_once)
+        context.may_wait = False
+        if context.need is not None:
+            assert cursor is not None, "a rule waits where nobody can"
+            if context.need.behind:
+                trace.add(record)
+            return cursor.stop(rules, step, record.verdict is not None, context)
+        trace.add(record)
+        if record.verdict is not None:
+            context.asked |= step.does
+            if record.verdict != CONTINUE:
+                return record.verdict
+    return CONTINUE

@@ -32,17 +32,19 @@ from pointsman.core.address import NetAddress
 from pointsman.log.policy import When
 from pointsman.proto.message import Request, field
 from pointsman.rules.captures import Captures
+from pointsman.rules.explained import explain_on, explain_steps
 from pointsman.rules.pages import DEFAULT_PAGES
 from pointsman.rules.plan import CONNECTION, HEADER_BLOCK, MOVING, Cursor, Step, go_on, run_steps, take_need
 from pointsman.rules.reply import Challenge, Reply
 from pointsman.rules.room import add_field
 from pointsman.sample.context import Context
 from pointsman.sample.need import REQUEST_BODY, Need
+from pointsman.sample.trace import Trace
 from pointsman.server.backend import LiveServer
 from pointsman.stream.checkcache import CacheCheck
 from pointsman.stream.header_names import PRESERVE, names_pass
 from pointsman.stream.proxies import FOREVER, BackendProxy, ForwardFor, Frontend, Plan, Service
-from pointsman.stream.routing import pick_backend, pick_server
+from pointsman.stream.routing import explain_backend, explain_server, pick_backend, pick_server
 
 NEXT: Final = CONTINUE  # an entry has nothing to say against it
 DECIDED: Final = 16  # outcomes, beside the verdicts: the exchange goes on to `forced`, or where the algorithm says
@@ -94,6 +96,7 @@ class Decision:
         self.proxy: Frontend | BackendProxy = frontend  # whose service that is
         self.cursor = Cursor()
         self.waits = True  # who runs it would wait
+        self.trace: Trace | None = None  # where the records of rules and routes go, if somebody wants them
         self._entries: list[Entry] = []
         self._index = 0
 
@@ -266,11 +269,20 @@ class Rules(Entry):
         self.steps = steps
 
     def decide(self, decision: Decision) -> int:
-        verdict = run_steps(self.steps, decision.context, decision.cursor if decision.waits else None)
+        cursor = decision.cursor if decision.waits else None
+        trace = decision.trace
+        if trace is None:
+            verdict = run_steps(self.steps, decision.context, cursor)
+        else:
+            verdict = explain_steps(self.steps, decision.context, trace, cursor)
         return NEXT if verdict == ALLOW else verdict
 
     def again(self, decision: Decision) -> int:
-        verdict = go_on(decision.context, decision.cursor)
+        trace = decision.trace
+        if trace is None:
+            verdict = go_on(decision.context, decision.cursor)
+        else:
+            verdict = explain_on(decision.context, trace, decision.cursor)
         return NEXT if verdict == ALLOW else verdict
 
 
@@ -327,10 +339,17 @@ class Routing(Entry):
 
     def decide(self, decision: Decision) -> int:
         context = decision.context
+        trace = decision.trace
         context.may_wait = decision.waits
-        backend = pick_backend(decision.frontend, context)
+        known = 0 if trace is None else len(trace.records)
+        if trace is None:
+            backend = pick_backend(decision.frontend, context)
+        else:
+            backend = explain_backend(decision.frontend, context, trace)
         context.may_wait = False
         if context.need is not None:
+            if trace is not None:
+                del trace.records[known:]  # they are looked at again
             return WAIT
         decision.backend = backend
         return NOWHERE if backend is None else ROUTED
@@ -346,10 +365,19 @@ class UseServer(Entry):
         backend = decision.backend
         assert backend is not None
         context.asked |= MOVING
+        trace = decision.trace
         context.may_wait = decision.waits
-        decision.forced = pick_server(backend, context)
+        known = 0 if trace is None else len(trace.records)
+        if trace is None:
+            decision.forced = pick_server(backend, context)
+        else:
+            decision.forced = explain_server(backend, context, trace)
         context.may_wait = False
-        return NEXT if context.need is None else WAIT
+        if context.need is not None:
+            if trace is not None:
+                del trace.records[known:]  # they are looked at again
+            return WAIT
+        return NEXT
 
 
 class Addresses(Entry):

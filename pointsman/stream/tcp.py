@@ -5,11 +5,10 @@ Routing asks only what is known of a connection: addresses, listener, frontend. 
 
 from pointsman.core.columns import BEGUN, NOTHING
 from pointsman.core.wishes import WISHES
-from pointsman.log.policy import When
 from pointsman.net.reactor import Reactor
 from pointsman.sample.context import Context
+from pointsman.stream.decision import LOG, ROUTED, Decision
 from pointsman.stream.exchange import ENDED, QUEUE, TUNNEL
-from pointsman.stream.routing import pick_backend, pick_server
 from pointsman.stream.session import ClientSession
 from pointsman.stream.sides import Front
 from pointsman.stream.tunnel import Tunnel
@@ -41,17 +40,20 @@ class TcpStream(Tunnel):
         record.number = self.frontend.program.room.next_number()
         record.uploaded = len(pending)
         self.touch_client()
-        logger = self.frontend.logger
-        if logger is not None and logger.when <= When.REQUEST:
+        decision = Decision(self.frontend, self.context)
+        outcome = decision.begin(False)
+        if outcome == LOG:
             self.write_log(b"txn_accept")
-        backend = pick_backend(self.frontend, self.context)
-        if backend is None:
+            outcome = decision.proceed()
+        backend = decision.backend
+        if outcome != ROUTED or backend is None:
             self.refuse(503, 0x53, 0x43)  # SC
             return
         self.backend = backend
         self.context.backend = backend
         backend.step(BEGUN, NOTHING, NOTHING)
-        self.forced = pick_server(backend, self.context)
+        decision.enter()
+        self.forced = decision.forced
         self.choose()
 
     def begin_sending(self) -> None:
