@@ -4,6 +4,7 @@
                  rules, header names, services, routing                                     --ROUTED--> the backend's
                  body, http-request rules, header names, services, use-server, forwarded addresses       --DECIDED-->
       response   captures, http-response rules of the backend, of the frontend, option checkcache        --DECIDED-->
+                 http-after-response rules of the backend, of the frontend, as of every answer of our own
 
 `REQUEST`, `IN_BACKEND` and `RESPONSE` below say so; a proxy's plan holds those of the entries that it has. A step of
 the machine (`Decision.run`) ends with an outcome: a verdict of rules (config/verdict.py) or one of those below. After
@@ -147,6 +148,18 @@ class Decision:
         """After WAIT: the need is met, or will not be."""
         outcome = self._entries[self._index].again(self)
         return self.proceed() if outcome == NEXT else outcome
+
+    def after_response(self, backend: BackendProxy | None) -> bool:
+        """http-after-response, of the backend and then of the frontend: on every response, our own ones too. Nothing of
+        it can wait. False: a rewrite did not fit."""
+        rules = self.frontend.http_after_response
+        if backend is not None and backend.http_after_response and self._after(backend.http_after_response) == FAILED:
+            return False
+        return not rules or self._after(rules) != FAILED
+
+    def _after(self, rules: list[Step]) -> int:
+        trace = self.trace
+        return run_steps(rules, self.context) if trace is None else explain_steps(rules, self.context, trace)
 
     @property
     def entry(self) -> Entry:

@@ -19,7 +19,7 @@ from pointsman.core.wishes import WISHES
 from pointsman.net.duplex import Duplex
 from pointsman.net.reactor import Reactor
 from pointsman.proto.message import Field, Request, Response
-from pointsman.rules.plan import CONNECTION, MOVING, OF_REQUEST, OF_RESPONSE, run_steps
+from pointsman.rules.plan import CONNECTION, MOVING, OF_REQUEST, OF_RESPONSE
 from pointsman.rules.reply import Reply, Served
 from pointsman.sample.context import Context
 from pointsman.sample.record import NEVER as NOT_REACHED
@@ -556,16 +556,7 @@ class HttpStream(Waiting):
         return False
 
     def after_rules(self) -> bool:
-        """http-after-response: on every response, our own ones too. False: a rewrite did not fit."""
-        backend = self.backend
-        if (
-            backend is not None
-            and backend.http_after_response
-            and run_steps(backend.http_after_response, self.context) == FAILED
-        ):
-            return False
-        rules = self.frontend.http_after_response
-        return not rules or run_steps(rules, self.context) != FAILED
+        return self.decision.after_response(self.backend)
 
     def _fail_answer(self) -> None:
         """A rule's rewrite of the server's response did not fit."""

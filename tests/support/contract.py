@@ -115,10 +115,6 @@ CONTEXT: Final[dict[str, Facts]] = {
     "answers": _MOVING,
     "incomplete": Facts(Reads.NOTHING, Life.OTHER, own=True, why="run_content, for each rule"),
     "lenient": Facts(Reads.NOTHING, Life.OTHER, own=True, why="run_steps: the beginning of each list"),
-    "may_wait": Facts(Reads.NOTHING, Life.OTHER, own=True, why="run_steps: the beginning and the end of each list"),
-    "need": Facts(Reads.NOTHING, Life.OTHER, own=True, why="take_need, or whoever ends the wait"),
-    "answers": _ITSELF,
-    "incomplete": Facts(Reads.NOTHING, Life.OTHER, own=True, why="judge, run_content: before each question"),
 }
 _OF_CONNECTION: Final = Facts(Reads.MOVING, Life.CONNECTION)
 SESSION: Final[dict[str, Facts]] = {  # no reset ever touches it
