@@ -7,6 +7,9 @@
     @fetch_with("str", "(string)", Type.STR, Where.EVERYWHERE, Reads.NOTHING, "7.3.2")
     def constant(args: Arguments) -> Getter: ...
 
+    @fetch_of_heads("req.hdr_cnt hdr_cnt", "res.hdr_cnt shdr_cnt", "([string])", Type.SINT)
+    def count(args: Arguments, side: int) -> Getter: ...
+
     @converter("lower", Type.STR, Type.STR)
     def lower(value: bytes) -> bytes | None: ...
 
@@ -29,7 +32,10 @@ from pointsman.sample.types import Reads, Type, Value, Where
 
 __all__ = [
     "CONVERTERS",
+    "CURRENT_HEAD",
     "FETCHES",
+    "REQUEST_HEAD",
+    "RESPONSE_HEAD",
     "ContextStep",
     "Convert",
     "Converter",
@@ -41,10 +47,15 @@ __all__ = [
     "converter",
     "converter_with",
     "fetch",
+    "fetch_of_heads",
     "fetch_with",
 ]
 
 Fetched = Getter | Source
+
+REQUEST_HEAD: Final = 0  # which head a fetch looks at
+RESPONSE_HEAD: Final = 1
+CURRENT_HEAD: Final = 2  # the head of the message which is being processed
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +88,7 @@ CONVERTERS: Final[Registry[Converter]] = Registry("converter")
 
 G = TypeVar("G", bound=Getter)
 M = TypeVar("M", bound=Callable[[Arguments], Fetched])
+H = TypeVar("H", bound=Callable[[Arguments, int], Fetched])
 C = TypeVar("C", bound=Callable[..., Value | None])
 N = TypeVar("N", bound=Callable[[Arguments], Callable[..., Value | None] | ConverterStep])
 
@@ -99,6 +111,25 @@ def fetch_with(names: str, arguments: str, kind: Type, where: Where, reads: Read
 
     def record(factory: M) -> M:
         _add_fetch(names, kind, where, reads, manual, arguments, factory, factory.__doc__)
+        return factory
+
+    return record
+
+
+def fetch_of_heads(request: str, response: str, arguments: str, kind: Type) -> Callable[[H], H]:
+    """Register the factory of a fetch that exists for requests and for responses, under the names of both (manual
+    7.3.6). It is called with the arguments and with the side that it shall look at: REQUEST_HEAD or RESPONSE_HEAD."""
+
+    def record(factory: H) -> H:
+        def of_request(args: Arguments) -> Fetched:
+            return factory(args, REQUEST_HEAD)
+
+        def of_response(args: Arguments) -> Fetched:
+            return factory(args, RESPONSE_HEAD)
+
+        text = factory.__doc__
+        _add_fetch(request, kind, Where.REQUEST, Reads.HEADER_BLOCK, "7.3.6", arguments, of_request, text)
+        _add_fetch(response, kind, Where.ANSWERED, Reads.RESPONSE_BLOCK, "7.3.6", arguments, of_response, text)
         return factory
 
     return record

@@ -6,9 +6,9 @@ Rules get the last cookie of a name, or the first of all; ACLs look at all.
 from pointsman.sample.arguments import Arguments
 from pointsman.sample.casts import text_to_int
 from pointsman.sample.context import Context
-from pointsman.sample.fetch.headers import CURRENT_HEAD, REQUEST_HEAD, RESPONSE_HEAD, head_of
+from pointsman.sample.fetch.headers import head_of
 from pointsman.sample.head import cookie_set, cookies_of, request_cookies, response_cookies
-from pointsman.sample.registry import fetch_with
+from pointsman.sample.registry import CURRENT_HEAD, REQUEST_HEAD, RESPONSE_HEAD, fetch_of_heads, fetch_with
 from pointsman.sample.source import OWN, Getter, Source
 from pointsman.sample.types import Reads, Type, Value, Where
 
@@ -68,7 +68,16 @@ class NumberCookies(Cookies):
         return [text_to_int(text) or 0 for text in self.texts_of(value)]
 
 
-def _count(args: Arguments, side: int) -> Getter:
+@fetch_of_heads("req.cook cook", "res.cook scook", "([string])", Type.STR)
+def cookie_value(args: Arguments, side: int) -> Source:
+    """req.cook, res.cook([<name>]): the last cookie of that name, in a response the last one that it sets; without a
+    name the first one."""
+    return Cookies(args, side)
+
+
+@fetch_of_heads("req.cook_cnt cook_cnt", "res.cook_cnt scook_cnt", "([string])", Type.SINT)
+def cookie_count(args: Arguments, side: int) -> Getter:
+    """req.cook_cnt, res.cook_cnt([<name>]): how many there are."""
     source = Cookies(args, side)
 
     def get(ctx: Context) -> Value | None:
@@ -77,7 +86,15 @@ def _count(args: Arguments, side: int) -> Getter:
     return get
 
 
-def _names(args: Arguments, side: int) -> Getter:
+@fetch_of_heads("req.cook_val cook_val", "res.cook_val scook_val", "([string])", Type.SINT)
+def cookie_number(args: Arguments, side: int) -> Source:
+    """req.cook_val, res.cook_val([<name>]): such a cookie as an integer."""
+    return NumberCookies(args, side)
+
+
+@fetch_of_heads("req.cook_names", "res.cook_names", "([string])", Type.STR)
+def cookie_names(args: Arguments, side: int) -> Getter:
+    """req.cook_names, res.cook_names([<delim>]): the names of all cookies in their order."""
     delimiter = args.text(0)[:1] or b","
 
     def get(ctx: Context) -> Value | None:
@@ -86,54 +103,6 @@ def _names(args: Arguments, side: int) -> Getter:
         return delimiter.join([name for name, _ in _cookies(ctx, side)])
 
     return get
-
-
-@fetch_with("req.cook cook", "([string])", Type.STR, Where.REQUEST, Reads.HEADER_BLOCK, "7.3.6")
-def request_cookie(args: Arguments) -> Source:
-    """req.cook([<name>]): the last cookie of that name in the request; without a name the first one."""
-    return Cookies(args, REQUEST_HEAD)
-
-
-@fetch_with("req.cook_cnt cook_cnt", "([string])", Type.SINT, Where.REQUEST, Reads.HEADER_BLOCK, "7.3.6")
-def request_cookie_count(args: Arguments) -> Getter:
-    """req.cook_cnt([<name>]): how many there are."""
-    return _count(args, REQUEST_HEAD)
-
-
-@fetch_with("req.cook_val cook_val", "([string])", Type.SINT, Where.REQUEST, Reads.HEADER_BLOCK, "7.3.6")
-def request_cookie_value(args: Arguments) -> Source:
-    """req.cook_val([<name>]): such a cookie as an integer."""
-    return NumberCookies(args, REQUEST_HEAD)
-
-
-@fetch_with("req.cook_names", "([string])", Type.STR, Where.REQUEST, Reads.HEADER_BLOCK, "7.3.6")
-def request_cookie_names(args: Arguments) -> Getter:
-    """req.cook_names([<delim>]): the names of all cookies in their order."""
-    return _names(args, REQUEST_HEAD)
-
-
-@fetch_with("res.cook scook", "([string])", Type.STR, Where.ANSWERED, Reads.RESPONSE_BLOCK, "7.3.6")
-def response_cookie(args: Arguments) -> Source:
-    """res.cook([<name>]): the last cookie of that name that the response sets; without a name the first one."""
-    return Cookies(args, RESPONSE_HEAD)
-
-
-@fetch_with("res.cook_cnt scook_cnt", "([string])", Type.SINT, Where.ANSWERED, Reads.RESPONSE_BLOCK, "7.3.6")
-def response_cookie_count(args: Arguments) -> Getter:
-    """res.cook_cnt([<name>]): how many there are."""
-    return _count(args, RESPONSE_HEAD)
-
-
-@fetch_with("res.cook_val scook_val", "([string])", Type.SINT, Where.ANSWERED, Reads.RESPONSE_BLOCK, "7.3.6")
-def response_cookie_value(args: Arguments) -> Source:
-    """res.cook_val([<name>]): such a cookie as an integer."""
-    return NumberCookies(args, RESPONSE_HEAD)
-
-
-@fetch_with("res.cook_names", "([string])", Type.STR, Where.ANSWERED, Reads.RESPONSE_BLOCK, "7.3.6")
-def response_cookie_names(args: Arguments) -> Getter:
-    """res.cook_names([<delim>]): the names of all cookies in their order."""
-    return _names(args, RESPONSE_HEAD)
 
 
 @fetch_with("cookie", "([string])", Type.STR, Where.EXCHANGE, Reads.HEADER_BLOCK | Reads.RESPONSE_BLOCK, "7.3.6")

@@ -12,13 +12,9 @@ from pointsman.sample.arguments import Arguments
 from pointsman.sample.casts import text_to_int
 from pointsman.sample.context import Context
 from pointsman.sample.head import field_values, last_value, pick, split_list
-from pointsman.sample.registry import fetch, fetch_with
+from pointsman.sample.registry import CURRENT_HEAD, REQUEST_HEAD, RESPONSE_HEAD, fetch_of_heads, fetch_with
 from pointsman.sample.source import OWN, SPLIT, WHOLE, Getter, Source
 from pointsman.sample.types import Reads, Type, Value, Where
-
-REQUEST_HEAD: Final = 0  # which head a fetch looks at
-RESPONSE_HEAD: Final = 1
-CURRENT_HEAD: Final = 2  # the head of the message which is being processed
 
 MOST: Final = 10  # values that can be counted from the end (manual 7.3.6; the program refuses more)
 PORT: Final = re.compile(rb"([0-9]{1,3}(?:\.[0-9]{1,3}){3}):([0-9]{1,5})")
@@ -137,33 +133,6 @@ def field_address(text: bytes) -> bytes | None:
         return None
 
 
-def _count(args: Arguments, side: int, split: bool) -> Getter:
-    name = args.text(0).lower()
-
-    def get(ctx: Context) -> Value | None:
-        head = head_of(ctx, side)
-        return None if head is None else len(field_values(head, name, split))
-
-    return get
-
-
-def _names(args: Arguments, side: int) -> Getter:
-    delimiter = args.text(0)[:1] or b","
-
-    def get(ctx: Context) -> Value | None:
-        head = head_of(ctx, side)
-        return None if head is None else delimiter.join([field.name for field in head.fields])
-
-    return get
-
-
-def _block(head: Head | None) -> bytes | None:
-    """All fields, and the empty line."""
-    if head is None:
-        return None
-    return b"".join([field.name + b": " + field.value + b"\r\n" for field in head.fields]) + b"\r\n"
-
-
 def variable_integer(number: int) -> bytes:
     """The integers of SPOE: one byte below 240; else 4 bits of it there and 7 in each byte that follows."""
     if number < 240:
@@ -176,119 +145,89 @@ def variable_integer(number: int) -> bytes:
     return bytes([*octets, number])
 
 
-def _binary_block(head: Head | None) -> bytes | None:
-    if head is None:
-        return None
-    texts = [text for field in head.fields for text in (field.name, field.value)]
-    return b"".join([variable_integer(len(text)) + text for text in texts]) + b"\0\0"
+def _count(args: Arguments, side: int, split: bool) -> Getter:
+    name = args.text(0).lower()
+
+    def get(ctx: Context) -> Value | None:
+        head = head_of(ctx, side)
+        return None if head is None else len(field_values(head, name, split))
+
+    return get
 
 
-@fetch_with("req.hdr", "([string,integer])", Type.STR, Where.REQUEST, Reads.HEADER_BLOCK, "7.3.6")
-def request_field(args: Arguments) -> Source:
-    """req.hdr([<name>[,<occ>]]): the last value of a field of the request, or that at a position."""
-    return Fields(args, REQUEST_HEAD, True)
+@fetch_of_heads("req.hdr", "res.hdr shdr", "([string,integer])", Type.STR)
+def field_value(args: Arguments, side: int) -> Source:
+    """req.hdr, res.hdr([<name>[,<occ>]]): the last value of a field, or that at a position."""
+    return Fields(args, side, True)
 
 
-@fetch_with("req.fhdr", "([string,integer])", Type.STR, Where.REQUEST, Reads.HEADER_BLOCK, "7.3.6")
-def request_full_field(args: Arguments) -> Source:
-    """req.fhdr([<name>[,<occ>]]): the same, not cut at commas."""
-    return Fields(args, REQUEST_HEAD, False)
+@fetch_of_heads("req.fhdr", "res.fhdr", "([string,integer])", Type.STR)
+def full_field(args: Arguments, side: int) -> Source:
+    """req.fhdr, res.fhdr([<name>[,<occ>]]): the same, not cut at commas."""
+    return Fields(args, side, False)
 
 
-@fetch_with("req.hdr_cnt hdr_cnt", "([string])", Type.SINT, Where.REQUEST, Reads.HEADER_BLOCK, "7.3.6")
-def request_field_count(args: Arguments) -> Getter:
-    """req.hdr_cnt([<name>]): how many values the fields of that name have, or all fields."""
-    return _count(args, REQUEST_HEAD, True)
+@fetch_of_heads("req.hdr_cnt hdr_cnt", "res.hdr_cnt shdr_cnt", "([string])", Type.SINT)
+def field_count(args: Arguments, side: int) -> Getter:
+    """req.hdr_cnt, res.hdr_cnt([<name>]): how many values the fields of that name have, or all fields."""
+    return _count(args, side, True)
 
 
-@fetch_with("req.fhdr_cnt", "([string])", Type.SINT, Where.REQUEST, Reads.HEADER_BLOCK, "7.3.6")
-def request_full_field_count(args: Arguments) -> Getter:
-    """req.fhdr_cnt([<name>]): how many fields of that name there are, or in all."""
-    return _count(args, REQUEST_HEAD, False)
+@fetch_of_heads("req.fhdr_cnt", "res.fhdr_cnt", "([string])", Type.SINT)
+def full_field_count(args: Arguments, side: int) -> Getter:
+    """req.fhdr_cnt, res.fhdr_cnt([<name>]): how many fields of that name there are, or in all."""
+    return _count(args, side, False)
 
 
-@fetch_with("req.hdr_ip hdr_ip", "([string,integer])", Type.ADDR, Where.REQUEST, Reads.HEADER_BLOCK, "7.3.6")
-def request_field_ip(args: Arguments) -> Source:
-    """req.hdr_ip([<name>[,<occ>]]): a value of a field as an address."""
-    return AddressFields(args, REQUEST_HEAD)
+@fetch_of_heads("req.hdr_ip hdr_ip", "res.hdr_ip shdr_ip", "([string,integer])", Type.ADDR)
+def field_ip(args: Arguments, side: int) -> Source:
+    """req.hdr_ip, res.hdr_ip([<name>[,<occ>]]): a value of a field as an address."""
+    return AddressFields(args, side)
 
 
-@fetch_with("req.hdr_val hdr_val", "([string,integer])", Type.SINT, Where.REQUEST, Reads.HEADER_BLOCK, "7.3.6")
-def request_field_value(args: Arguments) -> Source:
-    """req.hdr_val([<name>[,<occ>]]): a value of a field as an integer."""
-    return NumberFields(args, REQUEST_HEAD)
+@fetch_of_heads("req.hdr_val hdr_val", "res.hdr_val shdr_val", "([string,integer])", Type.SINT)
+def field_number(args: Arguments, side: int) -> Source:
+    """req.hdr_val, res.hdr_val([<name>[,<occ>]]): a value of a field as an integer."""
+    return NumberFields(args, side)
 
 
-@fetch_with("req.hdr_names", "([string])", Type.STR, Where.REQUEST, Reads.HEADER_BLOCK, "7.3.6")
-def request_field_names(args: Arguments) -> Getter:
-    """req.hdr_names([<delim>]): the names of all fields in their order."""
-    return _names(args, REQUEST_HEAD)
+@fetch_of_heads("req.hdr_names", "res.hdr_names", "([string])", Type.STR)
+def field_names(args: Arguments, side: int) -> Getter:
+    """req.hdr_names, res.hdr_names([<delim>]): the names of all fields in their order."""
+    delimiter = args.text(0)[:1] or b","
+
+    def get(ctx: Context) -> Value | None:
+        head = head_of(ctx, side)
+        return None if head is None else delimiter.join([one.name for one in head.fields])
+
+    return get
 
 
-@fetch("req.hdrs", Type.BIN, Where.REQUEST, Reads.HEADER_BLOCK, "7.3.6")
-def request_fields(ctx: Context) -> bytes | None:
-    """All fields as text, with the empty line behind them."""
-    return _block(ctx.request)
+@fetch_of_heads("req.hdrs", "res.hdrs", "", Type.BIN)
+def fields_as_text(_: Arguments, side: int) -> Getter:
+    """req.hdrs, res.hdrs: all fields as text, with the empty line behind them."""
+
+    def get(ctx: Context) -> Value | None:
+        head = head_of(ctx, side)
+        if head is None:
+            return None
+        return b"".join([one.name + b": " + one.value + b"\r\n" for one in head.fields]) + b"\r\n"
+
+    return get
 
 
-@fetch("req.hdrs_bin", Type.BIN, Where.REQUEST, Reads.HEADER_BLOCK, "7.3.6")
-def request_fields_binary(ctx: Context) -> bytes | None:
-    """All fields as lengths and texts, in the encoding of SPOE."""
-    return _binary_block(ctx.request)
+@fetch_of_heads("req.hdrs_bin", "res.hdrs_bin", "", Type.BIN)
+def fields_in_binary(_: Arguments, side: int) -> Getter:
+    """req.hdrs_bin, res.hdrs_bin: all fields as lengths and texts, in the encoding of SPOE."""
 
+    def get(ctx: Context) -> Value | None:
+        head = head_of(ctx, side)
+        if head is None:
+            return None
+        texts = [text for one in head.fields for text in (one.name, one.value)]
+        return b"".join([variable_integer(len(text)) + text for text in texts]) + b"\0\0"
 
-@fetch_with("res.hdr shdr", "([string,integer])", Type.STR, Where.ANSWERED, Reads.RESPONSE_BLOCK, "7.3.6")
-def response_field(args: Arguments) -> Source:
-    """res.hdr([<name>[,<occ>]]): the last value of a field of the response, or that at a position."""
-    return Fields(args, RESPONSE_HEAD, True)
-
-
-@fetch_with("res.fhdr", "([string,integer])", Type.STR, Where.ANSWERED, Reads.RESPONSE_BLOCK, "7.3.6")
-def response_full_field(args: Arguments) -> Source:
-    """res.fhdr([<name>[,<occ>]]): the same, not cut at commas."""
-    return Fields(args, RESPONSE_HEAD, False)
-
-
-@fetch_with("res.hdr_cnt shdr_cnt", "([string])", Type.SINT, Where.ANSWERED, Reads.RESPONSE_BLOCK, "7.3.6")
-def response_field_count(args: Arguments) -> Getter:
-    """res.hdr_cnt([<name>]): how many values the fields of that name have, or all fields."""
-    return _count(args, RESPONSE_HEAD, True)
-
-
-@fetch_with("res.fhdr_cnt", "([string])", Type.SINT, Where.ANSWERED, Reads.RESPONSE_BLOCK, "7.3.6")
-def response_full_field_count(args: Arguments) -> Getter:
-    """res.fhdr_cnt([<name>]): how many fields of that name there are, or in all."""
-    return _count(args, RESPONSE_HEAD, False)
-
-
-@fetch_with("res.hdr_ip shdr_ip", "([string,integer])", Type.ADDR, Where.ANSWERED, Reads.RESPONSE_BLOCK, "7.3.6")
-def response_field_ip(args: Arguments) -> Source:
-    """res.hdr_ip([<name>[,<occ>]]): a value of a field as an address."""
-    return AddressFields(args, RESPONSE_HEAD)
-
-
-@fetch_with("res.hdr_val shdr_val", "([string,integer])", Type.SINT, Where.ANSWERED, Reads.RESPONSE_BLOCK, "7.3.6")
-def response_field_value(args: Arguments) -> Source:
-    """res.hdr_val([<name>[,<occ>]]): a value of a field as an integer."""
-    return NumberFields(args, RESPONSE_HEAD)
-
-
-@fetch_with("res.hdr_names", "([string])", Type.STR, Where.ANSWERED, Reads.RESPONSE_BLOCK, "7.3.6")
-def response_field_names(args: Arguments) -> Getter:
-    """res.hdr_names([<delim>]): the names of all fields in their order."""
-    return _names(args, RESPONSE_HEAD)
-
-
-@fetch("res.hdrs", Type.BIN, Where.ANSWERED, Reads.RESPONSE_BLOCK, "7.3.6")
-def response_fields(ctx: Context) -> bytes | None:
-    """All fields as text, with the empty line behind them."""
-    return _block(ctx.response)
-
-
-@fetch("res.hdrs_bin", Type.BIN, Where.ANSWERED, Reads.RESPONSE_BLOCK, "7.3.6")
-def response_fields_binary(ctx: Context) -> bytes | None:
-    """All fields as lengths and texts, in the encoding of SPOE."""
-    return _binary_block(ctx.response)
+    return get
 
 
 @fetch_with("hdr", "([string,integer])", Type.STR, Where.EXCHANGE, Reads.HEADER_BLOCK | Reads.RESPONSE_BLOCK, "7.3.6")
