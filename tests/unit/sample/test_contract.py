@@ -27,9 +27,11 @@ from support.contract import (
 from pointsman.sample.acl import AclTable
 from pointsman.sample.context import Context
 from pointsman.sample.expression import Expression, parse_expression
+from pointsman.sample.head import split_list
 from pointsman.sample.registry import CONVERTERS, FETCHES, fetch_with
+from pointsman.sample.source import NO_LINES, OWN, SPLIT, WHOLE, Source
 from pointsman.sample.tag import TAGS
-from pointsman.sample.types import Reads, Type, Where
+from pointsman.sample.types import Reads, Type, Value, Where
 
 _FIELD: Final = ("x-a", "x-a,1", "")
 _COOKIE: Final = ("c", "")
@@ -331,6 +333,36 @@ def test_the_same_key_means_the_same_text(name: str) -> None:
                 if number >= 0:
                     text = (entry.get(ctx), entry.many(ctx))
                     assert known.setdefault(number, text) == text, variant.name
+
+
+@pytest.mark.parametrize("phase", Phase)
+def test_the_values_are_those_of_the_lines(phase: Phase) -> None:
+    """What a source says of itself (sample/source.py): one value or many, and from which lines they come."""
+    everything = [text for name in FETCHES for text in texts(name)]
+    with still() as world:
+        sources = {text: parse_expression(word(text), Where.EVERYWHERE, AclTable()).source for text in everything}
+        assert {source.lines for source in sources.values()} == {NO_LINES, SPLIT, WHOLE, OWN}
+        for variant in VARIANTS:
+            ctx = variant.exchange(world, phase)
+            for text, source in sources.items():
+                values = source.values(ctx)
+                if not source.many:
+                    one = source.get(ctx)
+                    assert values == ([] if one is None else [one]), (text, variant.name)
+                if source.lines != NO_LINES:
+                    assert values == _of_lines(source, ctx), (text, variant.name)
+
+
+def _of_lines(source: Source, ctx: Context) -> list[Value]:
+    head = ctx.request if source.on_request else ctx.response
+    found: list[Value] = []
+    for one in head.fields if head is not None else ():
+        if one.name == source.header:
+            if source.lines == SPLIT:
+                found += split_list(one.value)
+            else:
+                found += [one.value] if source.lines == WHOLE else source.of_line(one.value)
+    return found
 
 
 def _response_field(ctx: Context) -> bytes | None:
