@@ -84,10 +84,10 @@ class IdleTimeout(Protocol):
 
 @dataclass(slots=True, eq=False)
 class ConsoleView:
-    """A connection to a stats socket, as `show sess` shows it. `door`: the number of its socket, from 1 on."""
+    """A connection to a stats socket, as `show sess` shows it. `listener_number`: of its socket, from 1 on."""
 
     number: int
-    door: int
+    listener_number: int
     fd: int
     family: int
     source: str

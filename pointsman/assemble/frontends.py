@@ -18,7 +18,7 @@ from pointsman.listener.proxy_wait import ProxyListener
 from pointsman.listener.sockets import Opening, socket_options
 from pointsman.log.build import build_logger
 from pointsman.log.keywords import UniqueIdFormat, UniqueIdHeader
-from pointsman.rules.keywords import MonitorFail, MonitorUri
+from pointsman.rules.keywords import MonitorFailLine, MonitorUriLine
 from pointsman.stream.acceptor import Door
 from pointsman.stream.frontends import LiveFrontend
 from pointsman.stream.monitor import Monitor
@@ -61,9 +61,9 @@ def fill_frontend(
     header = section.one(UniqueIdHeader)
     if header is not None:
         frontend.unique_id_header = header.name
-    uri = section.one(MonitorUri)
+    uri = section.one(MonitorUriLine)
     if uri is not None and frontend.http:
-        fails = [(one.condition, one.negated) for one in section.all(MonitorFail)]
+        fails = [(one.condition, one.negated) for one in section.all(MonitorFailLine)]
         frontend.monitor = Monitor(frontend, uri.uri, fails)
     if not timeout(section, "client") or (
         section.kind == In.LISTEN and not (timeout(section, "connect") and timeout(section, "server"))

@@ -9,7 +9,7 @@ from pointsman.config.options import HTTP_ONLY, OPTIONS, ForwardForSetting, Opti
 from pointsman.config.setting import In, Section, Setting
 from pointsman.core.diagnostics import Diagnostics, Position
 from pointsman.rules.captures import CaptureCookie
-from pointsman.rules.keywords import MonitorUri
+from pointsman.rules.keywords import MonitorUriLine
 
 
 def warn_of_ignored(section: Section, http: bool, diagnostics: Diagnostics) -> None:
@@ -47,7 +47,7 @@ def _options(section: Section, diagnostics: Diagnostics) -> None:
 def _statements(section: Section, diagnostics: Diagnostics) -> None:
     statements: list[tuple[str, Setting | None]] = []
     if section.kind & In.FRONT:
-        statements += [("monitor-uri", section.one(MonitorUri)), ("capture", section.one(CaptureCookie))]
+        statements += [("monitor-uri", section.one(MonitorUriLine)), ("capture", section.one(CaptureCookie))]
     for name, setting in statements:
         if setting is not None:
             diagnostics.warning(

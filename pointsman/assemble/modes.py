@@ -11,7 +11,7 @@ from pointsman.config.proxy import Mode
 from pointsman.config.setting import Configuration, In, Section
 from pointsman.core.diagnostics import Diagnostics
 from pointsman.core.words import Word
-from pointsman.rules.keywords import DefaultBackend, RedirectLine, UseBackend
+from pointsman.rules.keywords import DefaultBackendLine, RedirectLine, UseBackendLine
 from pointsman.rules.rule import Rule
 from pointsman.sample.condition import Condition
 
@@ -42,7 +42,7 @@ def _asks_http(proxy: Section) -> bool:
     if any(isinstance(one, Rule | RedirectLine) for one in own):
         return not _sniffs(proxy)
     for one in own:
-        if isinstance(one, UseBackend) and one.condition is not None and one.condition.http:
+        if isinstance(one, UseBackendLine) and one.condition is not None and one.condition.http:
             return not _sniffs(proxy)
     return False
 
@@ -54,15 +54,15 @@ def _sniffs(proxy: Section) -> bool:
         for word in line.words
     ):
         return True
-    conditions: list[Condition | None] = [one.condition for one in proxy.all(UseBackend)]
+    conditions: list[Condition | None] = [one.condition for one in proxy.all(UseBackendLine)]
     conditions += [one.condition for one in proxy.all(Rule)]
     return any(one is not None and one.sniffs for one in conditions)
 
 
 def used_backends(proxy: Section) -> list[Word]:
     """The names of the backends that a frontend sends traffic to, as far as they are known."""
-    words = [one.name for one in proxy.all(UseBackend) if one.format is None]
-    default = proxy.one(DefaultBackend)
+    words = [one.name for one in proxy.all(UseBackendLine) if one.format is None]
+    default = proxy.one(DefaultBackendLine)
     return words + ([default.name] if default is not None else [])
 
 

@@ -12,7 +12,7 @@ from pointsman.config.userlist import users_of
 from pointsman.core.diagnostics import ConfigError, Diagnostics
 from pointsman.core.registry import nearest
 from pointsman.rules import stats
-from pointsman.rules.keywords import MonitorFail, RedirectLine, UseBackend, UseServer
+from pointsman.rules.keywords import MonitorFailLine, RedirectLine, UseBackendLine, UseServerLine
 from pointsman.rules.rule import Rule
 from pointsman.sample.arguments import Reference
 from pointsman.sample.condition import Condition
@@ -55,9 +55,9 @@ def _references(section: Section) -> Iterator[Reference]:
             yield from line.acl.expression.references
     rules = section.all(Rule) + [line.rule for line in section.all(RedirectLine)]
     conditions: list[Condition | None] = [rule.condition for rule in rules]
-    conditions += [line.condition for line in section.all(UseBackend)]
-    conditions += [line.condition for line in section.all(UseServer)]
-    conditions += [line.condition for line in section.all(MonitorFail)]
+    conditions += [line.condition for line in section.all(UseBackendLine)]
+    conditions += [line.condition for line in section.all(UseServerLine)]
+    conditions += [line.condition for line in section.all(MonitorFailLine)]
     conditions += stats.conditions(section)
     for condition in conditions:
         if condition is not None:

@@ -9,7 +9,7 @@ from pointsman.core.registry import nearest
 from pointsman.core.words import Word
 from pointsman.rules.captures import captures_of
 from pointsman.rules.errors import error_pages
-from pointsman.rules.keywords import DefaultBackend, RedirectLine, UseBackend, UseServer
+from pointsman.rules.keywords import DefaultBackendLine, RedirectLine, UseBackendLine, UseServerLine
 from pointsman.rules.plan import Step, steps
 from pointsman.rules.rule import Rule
 from pointsman.stream.frontends import LiveFrontend
@@ -47,7 +47,7 @@ def fill_backend_rules(
         backend.http_response = _rules(section, HTTP_RESPONSE, backend.http, configuration, diagnostics)
         backend.http_after_response = _rules(section, HTTP_AFTER, backend.http, configuration, diagnostics)
     backend.pages = error_pages(section, configuration, diagnostics)
-    for line in section.all(UseServer):
+    for line in section.all(UseServerLine):
         target = None
         if line.format is None:
             target = backend.find(line.name.text.encode("utf-8", "surrogateescape"))
@@ -72,12 +72,12 @@ def fill_frontend_rules(
     if frontend.http:
         frontend.captures = captures_of(section, global_number(configuration.main, "tune.http.cookielen"), diagnostics)
     frontend.backends = {backend.name: backend for backend in live.backends}
-    for line in section.all(UseBackend):
+    for line in section.all(UseBackendLine):
         target = None
         if line.format is None:
             target = _find(frontend, line.name, section, "use_backend", diagnostics)
         frontend.use_backend.append(Route(line.condition, line.negated, target, line.format, line.at))
-    default = section.one(DefaultBackend)
+    default = section.one(DefaultBackendLine)
     if default is not None:
         frontend.default_backend = _find(frontend, default.name, section, "default_backend", diagnostics)
         frontend.default_backend_name = default.name.text.encode("utf-8", "surrogateescape")

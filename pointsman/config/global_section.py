@@ -368,7 +368,7 @@ def stats(args: Args) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatsSocket(Setting):
-    """`stats socket`: a door to the runtime API. `unix-bind` does not touch it."""
+    """`stats socket`: a socket of the runtime API. `unix-bind` does not touch it."""
 
     addresses: tuple[AddressSpec, ...]
     parameters: BindParameters

@@ -11,17 +11,17 @@ from pointsman.master.keeper import Keeper
 from pointsman.master.processes import follow_parent
 from pointsman.worker import background
 from pointsman.worker.console import Console
-from pointsman.worker.plan import Plan
+from pointsman.worker.plan import ProcessPlan
 from pointsman.worker.process import prepare
 
 
-def keep(generation: Generation, plan: Plan, console: Console) -> int:
+def keep(generation: Generation, plan: ProcessPlan, console: Console) -> int:
     """Without a master. Returns the exit status, unless a signal ends it."""
     readiness = prepare(generation, plan, console)
     return 1 if readiness is None else Keeper(generation, plan, console).run(readiness)
 
 
-def keep_under_master(generation: Generation, plan: Plan, console: Console, channel: MasterChannel) -> int:
+def keep_under_master(generation: Generation, plan: ProcessPlan, console: Console, channel: MasterChannel) -> int:
     """As `keep`. The channel was inherited."""
     master = os.getppid()
     follow_parent(master, signal.SIGUSR1)

@@ -41,7 +41,7 @@ from pointsman.master.processes import exit_words, follow_parent, reap, tell, wa
 from pointsman.master.stuck import CrashReport, Watchdog, place_of
 from pointsman.worker.background import Readiness
 from pointsman.worker.console import Console
-from pointsman.worker.plan import Plan
+from pointsman.worker.plan import ProcessPlan
 from pointsman.worker.process import Worker, die_by
 
 _WATCHED: Final = (
@@ -67,7 +67,7 @@ _FOREVER: Final = 3600.0
 
 class Keeper:
     def __init__(
-        self, generation: Generation, plan: Plan, console: Console, channel: MasterChannel | None = None
+        self, generation: Generation, plan: ProcessPlan, console: Console, channel: MasterChannel | None = None
     ) -> None:
         self.generation = generation
         self.plan = plan

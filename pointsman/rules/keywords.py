@@ -160,7 +160,7 @@ def parse_redirect_line(args: Args) -> RedirectLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UseBackend(Setting):
+class UseBackendLine(Setting):
     """A use_backend line; `format` where the name is computed."""
 
     name: Word
@@ -171,12 +171,12 @@ class UseBackend(Setting):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DefaultBackend(Setting):
+class DefaultBackendLine(Setting):
     name: Word
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UseServer(Setting):
+class UseServerLine(Setting):
     """A use-server line; `format` where the name is computed."""
 
     name: Word
@@ -194,22 +194,22 @@ def _computed(args: Args, word: Word, where: Where) -> Format | None:
 
 
 @keyword("use_backend", In.FRONT, "4.2")
-def parse_use_backend(args: Args) -> UseBackend:
+def parse_use_backend(args: Args) -> UseBackendLine:
     """use_backend <backend> [{if | unless} <condition>]: the first rule that holds chooses the backend."""
     name = args.word("<backend>")
     computed = _computed(args, name, Where.HTTP_REQ)
     condition, negated = parse_if(args, Where.HTTP_REQ)
-    return UseBackend(at=args.at, name=name, format=computed, condition=condition, negated=negated)
+    return UseBackendLine(at=args.at, name=name, format=computed, condition=condition, negated=negated)
 
 
 @keyword("default_backend", In.DEFAULTS | In.FRONT, "4.2")
-def parse_default_backend(args: Args) -> DefaultBackend:
+def parse_default_backend(args: Args) -> DefaultBackendLine:
     """default_backend <backend>: where what no use_backend rule has sent elsewhere goes."""
-    return DefaultBackend(at=args.at, name=args.word("<backend>"))
+    return DefaultBackendLine(at=args.at, name=args.word("<backend>"))
 
 
 @keyword("use-server", In.BACK, "4.2")
-def parse_use_server(args: Args) -> UseServer:
+def parse_use_server(args: Args) -> UseServerLine:
     """use-server <server> {if | unless} <condition>: only that server, if it is up."""
     name = args.word("<server>")
     computed = _computed(args, name, Where.HTTP_REQ)
@@ -218,16 +218,16 @@ def parse_use_server(args: Args) -> UseServer:
         raise ConfigError(
             "'use-server' expects either 'if' or 'unless' followed by a condition", args.here, "'if' or 'unless'"
         )
-    return UseServer(at=args.at, name=name, format=computed, condition=condition, negated=negated)
+    return UseServerLine(at=args.at, name=name, format=computed, condition=condition, negated=negated)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MonitorUri(Setting):
+class MonitorUriLine(Setting):
     uri: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MonitorFail(Setting):
+class MonitorFailLine(Setting):
     """A `monitor fail` line: while one holds, monitor-uri answers 503."""
 
     condition: Condition
@@ -236,15 +236,15 @@ class MonitorFail(Setting):
 
 
 @keyword("monitor-uri", In.DEFAULTS | In.FRONT, "4.2")
-def parse_monitor_uri(args: Args) -> MonitorUri:
+def parse_monitor_uri(args: Args) -> MonitorUriLine:
     """monitor-uri <uri>: requests for exactly this URI are answered here, without a log line."""
-    return MonitorUri(at=args.at, uri=args.take("<uri>").encode("utf-8", "surrogateescape"))
+    return MonitorUriLine(at=args.at, uri=args.take("<uri>").encode("utf-8", "surrogateescape"))
 
 
 @keyword("monitor fail", In.FRONT, "4.2")
-def parse_monitor_fail(args: Args) -> MonitorFail:
+def parse_monitor_fail(args: Args) -> MonitorFailLine:
     """monitor fail {if | unless} <condition>: monitor-uri answers 503 while it holds."""
     condition, negated = parse_if(args, Where.HTTP_REQ)
     if condition is None:
         raise ConfigError("'monitor fail' expects 'if' or 'unless' and a condition", args.here, "'if' or 'unless'")
-    return MonitorFail(at=args.at, condition=condition, negated=negated)
+    return MonitorFailLine(at=args.at, condition=condition, negated=negated)

@@ -11,7 +11,7 @@ from pointsman.worker.privileges import Privileges
 
 
 @dataclass(slots=True)
-class Plan:
+class ProcessPlan:
     daemon: bool = False
     pidfile: str = ""
     privileges: Privileges = field(default_factory=Privileges)
@@ -29,11 +29,11 @@ class Plan:
     old_finish: bool = True  # -sf: they finish; -st: they end at once
 
 
-def make_plan(configuration: Configuration, options: Options) -> Plan:
+def make_plan(configuration: Configuration, options: Options) -> ProcessPlan:
     main = configuration.main
     uid, gid = global_number(main, "uid"), global_number(main, "gid")
     master = main.one(MasterWorker)
-    return Plan(
+    return ProcessPlan(
         daemon=(options.daemon or global_flag(main, "daemon")) and not (options.foreground or options.debug),
         pidfile=options.pidfile or global_text(main, "pidfile"),
         privileges=Privileges(

@@ -31,7 +31,7 @@ from pointsman.net.reactor import Nested
 from pointsman.worker import background, limits, opening, privileges
 from pointsman.worker.console import Console
 from pointsman.worker.notify import Notifier
-from pointsman.worker.plan import Plan
+from pointsman.worker.plan import ProcessPlan
 
 _LOOK_EVERY: Final = 0.05  # s between two looks whether a soft stop is through
 # Until the loop takes signals these wait, for their default action would end or stop a process that is just starting.
@@ -58,7 +58,7 @@ def new_loop() -> asyncio.AbstractEventLoop:
     return loop
 
 
-def run(generation: Generation, plan: Plan, console: Console) -> int:
+def run(generation: Generation, plan: ProcessPlan, console: Console) -> int:
     """Start and run until the end. Returns the exit status; does not return when a signal ends it."""
     readiness = prepare(generation, plan, console)
     if readiness is None:
@@ -66,7 +66,7 @@ def run(generation: Generation, plan: Plan, console: Console) -> int:
     return Worker(generation, plan, console).run(readiness)
 
 
-def prepare(generation: Generation, plan: Plan, console: Console) -> background.Readiness | None:
+def prepare(generation: Generation, plan: ProcessPlan, console: Console) -> background.Readiness | None:
     """Everything before the loop. None: it failed and was told."""
     signal.pthread_sigmask(signal.SIG_BLOCK, _HELD_BACK)
     try:
@@ -100,7 +100,7 @@ def prepare(generation: Generation, plan: Plan, console: Console) -> background.
     return readiness if _take_over(plan, console) else None
 
 
-def _limit(generation: Generation, plan: Plan, console: Console) -> limits.Limits:
+def _limit(generation: Generation, plan: ProcessPlan, console: Console) -> limits.Limits:
     wanted = limits.with_reserve(plan.wanted, len(generation.openings()) + generation.checks)
     bounds = limits.compute(wanted, *resource.getrlimit(resource.RLIMIT_NOFILE))
     if not wanted.maxconn and console.verbose:
@@ -112,7 +112,7 @@ def _limit(generation: Generation, plan: Plan, console: Console) -> limits.Limit
     return bounds
 
 
-def _take_over(plan: Plan, console: Console) -> bool:
+def _take_over(plan: ProcessPlan, console: Console) -> bool:
     """Behind this line nothing of the old process is needed: jail, farewell to the old ones, other user."""
     rights = plan.privileges
     try:
@@ -150,7 +150,7 @@ def die_by(number: int) -> NoReturn:
 class Worker:
     """A generation at work in its loop."""
 
-    def __init__(self, generation: Generation, plan: Plan, console: Console, kept: bool = False) -> None:
+    def __init__(self, generation: Generation, plan: ProcessPlan, console: Console, kept: bool = False) -> None:
         self.generation = generation
         self.kept = kept  # a keeper has forked it
         self.plan = plan

@@ -22,7 +22,7 @@ from pointsman.log.events import STDERR
 from pointsman.worker import dump, registries
 from pointsman.worker.arguments import Options
 from pointsman.worker.console import Console
-from pointsman.worker.plan import Plan, is_quiet, make_plan, refuses_warnings
+from pointsman.worker.plan import ProcessPlan, is_quiet, make_plan, refuses_warnings
 
 OK: Final = 0
 FAILED: Final = 1
@@ -34,7 +34,7 @@ class Loaded:
     """What is to run."""
 
     generation: Generation
-    plan: Plan
+    plan: ProcessPlan
 
 
 def condition(options: Options, console: Console) -> int:

@@ -17,7 +17,7 @@ from pointsman.listener.sockets import Opening, SocketOptions
 from pointsman.net.reactor import Reactor
 from pointsman.stream.acceptor import Acceptor, Door, Room
 from pointsman.worker.console import Console
-from pointsman.worker.plan import Plan
+from pointsman.worker.plan import ProcessPlan
 
 GOOD = "defaults\n mode http\nfrontend f\n bind 127.0.0.1:18999\n"
 WARNS = "global\n maxconn 10\n maxconn 20\n" + GOOD
@@ -32,7 +32,7 @@ class Calls:
 
     def __init__(self) -> None:
         self.configurations: list[Configuration] = []
-        self.plans: list[Plan] = []
+        self.plans: list[ProcessPlan] = []
         self.reactors: list[Reactor] = []
 
     def assemble(self, configuration: Configuration, diagnostics: Diagnostics) -> Generation:
@@ -49,7 +49,7 @@ class Calls:
                 )
         return generation
 
-    def run(self, generation: Generation, plan: Plan, console: Console) -> int:
+    def run(self, generation: Generation, plan: ProcessPlan, console: Console) -> int:
         self.plans.append(plan)
         return 0
 

@@ -77,13 +77,13 @@ def _identity(call: Call, one: object) -> str:
     return f"{call.view.room.arena.lane + 1 << 48 | id(one):#x}"
 
 
-def _source(address: NetAddress, door: int) -> str:
+def _source(address: NetAddress, listener_number: int) -> str:
     """A UNIX socket's client has no address; the number of the socket stands for it."""
     if address.family == AF_INET:
         return f"{address.text.decode()}:{address.port}"
     if address.family == AF_INET6:
         return f"[{address.text.decode()}]:{address.port}"
-    return f"unix:{door}"
+    return f"unix:{listener_number}"
 
 
 def _family(family: int) -> str:
@@ -104,7 +104,7 @@ class _Seen:
     frontend: str = "GLOBAL"
     frontend_number: int = 0
     http: bool = False
-    door: int = 0
+    listener_number: int = 0
     destination: str = ""
     backend: str = ""
     backend_number: int = -1
@@ -189,8 +189,8 @@ def _of_console(call: Call, console: ConsoleView) -> _Seen:
         console.number,
         console.family,
         console.source,
-        door=console.door,
-        destination=f"unix:{console.door}" if console.family == socket.AF_UNIX else "",
+        listener_number=console.listener_number,
+        destination=f"unix:{console.listener_number}" if console.family == socket.AF_UNIX else "",
         accepted=wall_ms() - (now - console.began),
         age=now - console.began,
         left=console.patience.timeout,
@@ -271,7 +271,7 @@ def _whose(one: _Seen, lane: int) -> Iterator[str]:
     )
     yield "p_con=0 p_stc=0 p_req=0 p_res=0 p_prp=0"
     yield (
-        f"frontend={one.frontend} (id={one.frontend_number} mode={mode}), listener=? (id={one.door}) "
+        f"frontend={one.frontend} (id={one.frontend_number} mode={mode}), listener=? (id={one.listener_number}) "
         f"addr={one.destination or '?'}"
     )
     local = f" addr={one.local}" if one.local else ""

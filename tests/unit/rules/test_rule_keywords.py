@@ -4,13 +4,13 @@ import pytest
 from rule_stand import error, exchange
 from support.configs import good
 
-from pointsman.rules.keywords import DefaultBackend, MonitorFail, MonitorUri, UseBackend, UseServer
+from pointsman.rules.keywords import DefaultBackendLine, MonitorFailLine, MonitorUriLine, UseBackendLine, UseServerLine
 
 
 def test_use_backend() -> None:
     first, second = good(
         "frontend", "mode http", "use_backend b if { path /path }", "use_backend b-%[path,field(2,/)] unless { path / }"
-    ).proxy.all(UseBackend)
+    ).proxy.all(UseBackendLine)
     ctx = exchange()
     assert (first.name.text, first.format, first.negated) == ("b", None, False)
     assert first.condition is not None
@@ -21,18 +21,18 @@ def test_use_backend() -> None:
 
 
 def test_a_name_with_a_literal_percent_is_no_format() -> None:
-    (line,) = good("frontend", "mode http", "use_backend b%%").proxy.all(UseBackend)
+    (line,) = good("frontend", "mode http", "use_backend b%%").proxy.all(UseBackendLine)
     assert (line.name.text, line.format, line.condition) == ("b%%", None, None)
 
 
 def test_default_backend() -> None:
-    found = good("frontend", "default_backend a", "default_backend b").proxy.one(DefaultBackend)
+    found = good("frontend", "default_backend a", "default_backend b").proxy.one(DefaultBackendLine)
     assert found is not None
     assert found.name.text == "b"
 
 
 def test_use_server() -> None:
-    (line,) = good("backend", "mode http", "use-server s%[path,field(2,/)] if TRUE").proxy.all(UseServer)
+    (line,) = good("backend", "mode http", "use-server s%[path,field(2,/)] if TRUE").proxy.all(UseServerLine)
     assert line.format is not None
     assert line.format.render(exchange()) == b"spath"
 
@@ -45,10 +45,10 @@ def test_monitoring() -> None:
         "monitor fail if { path /path }",
         "monitor fail unless { path /path }",
     )
-    uri = loaded.proxy.one(MonitorUri)
+    uri = loaded.proxy.one(MonitorUriLine)
     assert uri is not None
     assert uri.uri == b"/alive"
-    assert [one.condition.test(exchange()) != one.negated for one in loaded.proxy.all(MonitorFail)] == [True, False]
+    assert [one.condition.test(exchange()) != one.negated for one in loaded.proxy.all(MonitorFailLine)] == [True, False]
 
 
 @pytest.mark.parametrize(
