@@ -41,6 +41,7 @@ from pointsman.sample.pattern import (
 )
 from pointsman.sample.registry import FETCHES
 from pointsman.sample.source import NO_LINES, SPLIT, WHOLE, Pure, Source, through, turned
+from pointsman.sample.tap import tapped
 from pointsman.sample.trace import AclRecord
 from pointsman.sample.types import OF_REQUEST, OF_RESPONSE, Type, Value, Where
 
@@ -213,13 +214,15 @@ class Acl:
 
     def explain(self, ctx: Context, name: str) -> AclRecord:
         """What `test` says, and why; `name`: that of the ACL it is a line of."""
+        expression, at = self.expression, self.criterion.at
         values: list[Value] = []
-        if self.header is not None or self._many:
-            values = self.expression.values(ctx)
-        else:
-            one = self.expression.get(ctx)
-            if one is not None:
-                values.append(one)
+        with tapped([expression], at) as samples:
+            if self.header is not None or self._many:
+                values = expression.values(ctx)
+            else:
+                one = expression.get(ctx)
+                if one is not None:
+                    values.append(one)
         verdict, matched, pattern = False, None, None
         for value in values:
             if self.matcher.match(value):
@@ -227,18 +230,7 @@ class Acl:
                 pattern = None if compared is None else self.lists.find(compared)
                 verdict, matched = True, value
                 break
-        expression = self.expression
-        return AclRecord(
-            self.criterion.at,
-            name,
-            expression.text,
-            self.method,
-            expression.type,
-            tuple(values),
-            verdict,
-            matched,
-            pattern,
-        )
+        return AclRecord(at, name, expression.text, self.method, tuple(samples), verdict, matched, pattern)
 
 
 class AnyOf:

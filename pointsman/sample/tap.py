@@ -1,71 +1,130 @@
-"""What expressions give while somebody else asks them: the samples of an action or of a log-format, for a trace.
+"""What expressions give while somebody else asks them: the samples of an ACL, an action or a log-format, for a trace.
 
 An action asks its expressions by itself, in its own order, perhaps not all of them, and what it asks may change things
 (`set-var` as a converter) or be another thing each time (`rand`). So that a trace tells what it was given, its
-expressions are tapped while it runs: a source stands before each one's source, a converter behind its last one. Both
-are taken out again at the end of the block; traffic never meets them, as nothing else may run meanwhile.
+expressions are tapped while it runs:
+
+    source                  a source in its place, which tells where there is nothing to convert
+      | tap                 the fetched value: a sample begins
+    converter | tap         what came out, and so on; a cast belongs to the converter behind it
+
+The taps are taken out again at the end of the block. Traffic never meets them, as nothing else may run meanwhile.
 """
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from pointsman.core.diagnostics import Position
+from pointsman.sample.casts import find_cast, same
 from pointsman.sample.context import Context
 from pointsman.sample.expression import Expression
-from pointsman.sample.source import Pure, Source
-from pointsman.sample.trace import SampleRecord
-from pointsman.sample.types import Value
+from pointsman.sample.registry import CONVERTERS, FETCHES
+from pointsman.sample.source import ConverterStep, Pure, Source
+from pointsman.sample.trace import ConverterRecord, SampleRecord
+from pointsman.sample.types import Type, Value
 
 
-class _Asked:
-    """An expression that was asked. `value`: what came out of its last converter, if anything did."""
+class _Sample:
+    """What an expression has given, so far. `passed`: behind the fetch, and behind each converter."""
 
-    def __init__(self, expression: Expression) -> None:
+    def __init__(self, expression: Expression, names: list[str]) -> None:
         self.expression = expression
-        self.value: Value | None = None
+        self.names = names
+        self.passed: list[Value] = []
+
+    def record(self, at: Position) -> SampleRecord:
+        expression, names, passed = self.expression, self.names, self.passed
+        came: list[Value | None] = [*passed[1:]]
+        if len(came) < len(names) and passed:
+            came.append(None)  # the converter that gave no sample
+        converters = [ConverterRecord(name, value) for name, value in zip(names, came, strict=False)]
+        value = passed[-1] if len(passed) > len(names) else None
+        return SampleRecord(
+            at, expression.text, expression.type, value, passed[0] if passed else None, tuple(converters)
+        )
 
 
-class _Before(Source):
-    """In the place of an expression's source: it is asked from now on."""
+class _Nothing(Source):
+    """In the place of an expression's source: a sample that nothing was fetched for has no tap to pass."""
 
-    def __init__(self, expression: Expression, asked: list[_Asked]) -> None:
+    def __init__(self, expression: Expression, names: list[str], samples: list[_Sample]) -> None:
         self.expression = expression
+        self.names = names
         self.source = expression.source
-        self.asked = asked
+        self.samples = samples
         self.many = self.source.many
 
     def get(self, ctx: Context) -> Value | None:
-        self.asked.append(_Asked(self.expression))
-        return self.source.get(ctx)
+        value = self.source.get(ctx)
+        if value is None:
+            self.samples.append(_Sample(self.expression, self.names))
+        return value
 
     def values(self, ctx: Context) -> list[Value]:
         return self.source.values(ctx)
 
 
-class _Behind(Pure):
-    """Behind an expression's last converter: what comes out. Expressions do not ask each other, so the last one that
-    was asked is the one that answers."""
+class _Begin(Pure):
+    """Behind the source."""
 
-    def __init__(self, asked: list[_Asked]) -> None:
-        self.asked = asked
+    def __init__(self, expression: Expression, names: list[str], samples: list[_Sample]) -> None:
+        self.expression = expression
+        self.names = names
+        self.samples = samples
 
     def turn(self, value: Value) -> Value | None:
-        self.asked[-1].value = value
+        sample = _Sample(self.expression, self.names)
+        sample.passed.append(value)
+        self.samples.append(sample)
         return value
+
+
+class _Behind(Pure):
+    """Behind a converter. One sample is finished before the next one begins: it belongs to the last."""
+
+    def __init__(self, samples: list[_Sample]) -> None:
+        self.samples = samples
+
+    def turn(self, value: Value) -> Value | None:
+        self.samples[-1].passed.append(value)
+        return value
+
+
+def _tap(expression: Expression, samples: list[_Sample]) -> None:
+    steps: list[ConverterStep] = [_Begin(expression, expression.converters, samples)]
+    at = 0
+    for width in _widths(expression):
+        steps += [*expression.steps[at : at + width], _Behind(samples)]
+        at += width
+    expression.source, expression.steps = _Nothing(expression, expression.converters, samples), steps
+
+
+def _widths(expression: Expression) -> list[int]:
+    """How many steps each converter has: itself, and the cast before it where there is one."""
+    entry = FETCHES.get(expression.fetch)
+    assert entry is not None
+    kind = entry.type
+    found: list[int] = []
+    for name in expression.converters:
+        converter = CONVERTERS.get(name)
+        assert converter is not None
+        found.append(1 if find_cast(kind, converter.accepts) is same else 2)
+        kind = kind if converter.returns == Type.ANY and converter.accepts == Type.ANY else converter.returns
+    assert sum(found) == len(expression.steps)
+    return found
 
 
 @contextmanager
 def tapped(expressions: Sequence[Expression], at: Position) -> Iterator[list[SampleRecord]]:
     """What the expressions give in this block, filled in at its end. `at`: where they stand."""
-    asked: list[_Asked] = []
+    samples: list[_Sample] = []
     found: list[SampleRecord] = []
-    each = list(dict.fromkeys(expressions))
-    kept = [(one, one.source, one.steps) for one in each]
-    for one in each:
-        one.source, one.steps = _Before(one, asked), [*one.steps, _Behind(asked)]
+    kept = [(one, one.source, one.steps) for one in dict.fromkeys(expressions)]
+    for one, _, _ in kept:
+        _tap(one, samples)
     try:
         yield found
     finally:
         for one, source, steps in kept:
             one.source, one.steps = source, steps
-        found += [SampleRecord(at, one.expression.text, one.expression.type, one.value) for one in asked]
+        found += [sample.record(at) for sample in samples]

@@ -25,16 +25,6 @@ from pointsman.sample.types import Type, Value
 
 
 @dataclass(frozen=True, slots=True)
-class SampleRecord:
-    """What an expression gave, once. `value`: None is no sample."""
-
-    at: Position  # of the rule in which it stands
-    text: str
-    type: Type
-    value: Value | None
-
-
-@dataclass(frozen=True, slots=True)
 class PatternRecord:
     """A pattern that matched: as it was written, and where. `line` 0: it was added while the process ran."""
 
@@ -44,8 +34,29 @@ class PatternRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class ConverterRecord:
+    """A converter that was run, and what came out of it."""
+
+    name: str
+    value: Value | None
+
+
+@dataclass(frozen=True, slots=True)
+class SampleRecord:
+    """What an expression gave, once. `fetched` is the value before all converters, `value` the one behind them; None is
+    no sample, and then the converters behind it were not run."""
+
+    at: Position  # of the ACL or the rule in which it stands
+    text: str
+    type: Type  # of `value`
+    value: Value | None
+    fetched: Value | None = None
+    converters: tuple[ConverterRecord, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class AclRecord:
-    """One line of an ACL. `values`: all that the expression gave, none where there was no sample.
+    """One line of an ACL. `samples`: all that the expression gave, one for each value that it has.
 
     `value` and `pattern` are the first ones that matched; `pattern` is None under the methods that have none (found,
     bool), and of course where nothing matched.
@@ -55,11 +66,15 @@ class AclRecord:
     name: str  # "": an anonymous one
     text: str  # the criterion
     method: str
-    type: Type  # of the values
-    values: tuple[Value, ...]
+    samples: tuple[SampleRecord, ...]
     verdict: bool
     value: Value | None = None
     pattern: PatternRecord | None = None
+
+    @property
+    def values(self) -> list[Value]:
+        """What there was to match: a converter may have made no sample of what was fetched."""
+        return [sample.value for sample in self.samples if sample.value is not None]
 
 
 @dataclass(frozen=True, slots=True)

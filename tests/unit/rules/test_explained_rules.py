@@ -117,7 +117,7 @@ def test_what_is_told_of_a_rule() -> None:
     last = records[3].condition
     assert last is not None
     first = last.alternatives[0][0].lines[0]
-    assert (first.text, first.values, first.pattern and first.pattern.text) == ("var(txn.n)", (3,), "2:3")
+    assert (first.text, first.values, first.pattern and first.pattern.text) == ("var(txn.n)", [3], "2:3")
 
 
 def test_every_verdict_has_a_word() -> None:

@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from support.configs import good
 
 import pointsman.keywords  # noqa: F401
-from pointsman.core.diagnostics import NOWHERE, Position
+from pointsman.core.diagnostics import NOWHERE, ConfigError, Position
 from pointsman.rules.rule import Rule
 from pointsman.sample.acl import AclTable, parse_acl
 from pointsman.sample.condition import Condition, parse_condition
 from pointsman.sample.context import Context
 from pointsman.sample.expression import parse_words
 from pointsman.sample.tap import tapped
-from pointsman.sample.trace import AclRecord, ConditionRecord, PatternRecord, SampleRecord, TermRecord
+from pointsman.sample.trace import AclRecord, ConditionRecord, ConverterRecord, PatternRecord, SampleRecord, TermRecord
 from pointsman.sample.types import Type, Value, Where
 from pointsman.tables.changes import CHANGES
 from pointsman.tables.patterns import LISTS
@@ -270,7 +270,7 @@ def test_places(tmp_path: Path) -> None:
             ("METH_GET", True, False, (8, "!METH_GET", b"GET", PatternRecord("GET", "haproxy.cfg", 8))),
         ]
     ]
-    assert [line.values for term in record.alternatives[0] for line in term.lines] == [(2,), (b"GET",)]
+    assert [line.values for term in record.alternatives[0] for line in term.lines] == [[2], [b"GET"]]
 
 
 def files(condition: Condition, path: str) -> tuple[Value | None, PatternRecord | None]:
@@ -317,16 +317,32 @@ def test_no_sample_and_an_empty_condition() -> None:
     condition = parse_condition(words("{ urlp(none) -m str x } or { urlp(none) -m found }"), AclTable(), Where.HTTP_REQ)
     record = condition.explain(exchange())
     assert not record.verdict
-    assert [line.values for terms in record.alternatives for term in terms for line in term.lines] == [(), ()]
+    assert [line.values for terms in record.alternatives for term in terms for line in term.lines] == [[], []]
     empty = parse_condition([], AclTable(), Where.HTTP_REQ).explain(exchange())
     assert empty == ConditionRecord(NOWHERE, "", (), False)
 
 
 def test_all_values_of_a_header_are_told() -> None:
     record = parse_acl(words("req.hdr(x),upper -m str B C")).explain(exchange(fields="x: a, b\nx: c"), "name")
-    assert record.values == (b"A", b"B", b"C")
-    assert (record.name, record.value, record.type) == ("name", b"B", Type.STR)
+    assert [(sample.fetched, sample.value) for sample in record.samples] == [(b"a", b"A"), (b"b", b"B"), (b"c", b"C")]
+    assert (record.name, record.value) == ("name", b"B")
     assert record.pattern == PatternRecord("B", "test.cfg", 1)
+
+
+def test_each_converter_is_told() -> None:
+    """Casts between them are not; the one that gives no sample is the last."""
+    ctx = exchange("GET /abc?n=7 HTTP/1.1")
+    text = "urlp(n),add(1),length,mul(3),map(virt@none),upper"
+    record = parse_acl(words(f"{text} -m found")).explain(ctx, "")
+    (sample,) = record.samples
+    assert (sample.text, sample.type, sample.fetched, sample.value) == (text, Type.STR, b"7", None)
+    assert sample.converters == (
+        ConverterRecord("add", 8),
+        ConverterRecord("length", 1),
+        ConverterRecord("mul", 3),
+        ConverterRecord("map", None),
+    )
+    assert (record.values, record.verdict) == ([], False)
 
 
 def test_records_compare_by_what_they_say() -> None:
@@ -352,10 +368,10 @@ def test_what_expressions_gave() -> None:
         ctx = exchange("GET /abc HTTP/1.1", "x: 1")
         assert [first.get_bytes(ctx), third.get(ctx), second.get(ctx), first.get(ctx)] == [b"4", None, None, 4]
     assert samples == [
-        SampleRecord(AT, "path,length", Type.SINT, 4),
-        SampleRecord(AT, "req.hdr(x),map(virt@n)", Type.STR, None),
-        SampleRecord(AT, "req.hdr(none)", Type.STR, None),
-        SampleRecord(AT, "path,length", Type.SINT, 4),
+        SampleRecord(AT, "path,length", Type.SINT, 4, b"/abc", (ConverterRecord("length", 4),)),
+        SampleRecord(AT, "req.hdr(x),map(virt@n)", Type.STR, None, b"1", (ConverterRecord("map", None),)),
+        SampleRecord(AT, "req.hdr(none)", Type.STR, None, None),
+        SampleRecord(AT, "path,length", Type.SINT, 4, b"/abc", (ConverterRecord("length", 4),)),
     ]
     after = [(one.source, one.steps) for one in (first, second, third)]
     assert all(old is new for old, new in zip(itertools.chain(*before), itertools.chain(*after), strict=True))
@@ -368,3 +384,39 @@ def test_an_error_takes_the_taps_out() -> None:
         raise ZeroDivisionError
     assert expression.source is source and expression.steps is steps
     assert expression.get(exchange("GET /abc HTTP/1.1")) == b"/abc"
+
+
+CHAINS = st.lists(
+    st.sampled_from(
+        ["lower", "length", "add(1)", "hex", "upper", "bytes(1)", "set-var(txn.v)", "map(virt@none,x)", "not"]
+    ),
+    max_size=5,
+)
+
+
+@given(st.sampled_from(["path", "src", "req.hdr(x)", "req.hdr_cnt(x)", "always_true", "rand(9)"]), CHAINS, HEADS)
+@settings(max_examples=200, deadline=None)
+def test_converters_are_told_as_each_prefix_gives_them(
+    fetch: str, chain: list[str], drawn: tuple[str, str, list[str], str, str]
+) -> None:
+    """What comes out of each is what the expression up to it gives. A number that is drawn is not drawn again."""
+    text = ",".join([fetch, *chain])
+    try:
+        expression = parse_words(words(text), Where.HTTP_REQ)[0]
+    except ConfigError:
+        return
+    with tapped([expression], AT) as samples:
+        value = expression.get(head(drawn))
+    (sample,) = samples
+    assert sample.value == value
+    assert [one.name for one in sample.converters] == [name.partition("(")[0] for name in chain][
+        : len(sample.converters)
+    ]
+    came = [sample.fetched, *[one.value for one in sample.converters]]
+    assert None not in came[:-1]
+    assert came[-1] == value
+    assert value is None or len(sample.converters) == len(chain)
+    if "rand" not in fetch:
+        for count, one in enumerate(came):
+            prefix = parse_words(words(",".join([fetch, *chain[:count]])), Where.HTTP_REQ)[0]
+            assert prefix.get(head(drawn)) == one
