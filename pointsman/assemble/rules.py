@@ -80,9 +80,11 @@ def fill_frontend_rules(
     default = section.one(DefaultBackendLine)
     if default is not None:
         frontend.default_backend = _find(frontend, default.name, section, "default_backend", diagnostics)
+        frontend.default_at = default.at
         frontend.default_backend_name = default.name.text.encode("utf-8", "surrogateescape")
     elif section.kind == In.LISTEN:
         frontend.default_backend = frontend.backends.get(frontend.name)
+        frontend.default_at = section.at
 
 
 def _find(

@@ -114,7 +114,7 @@ class RuleRecord:
 
 @dataclass(frozen=True, slots=True)
 class RouteRecord:
-    """A use_backend or use-server rule. `name`: what it names, None where it does not hold."""
+    """A use_backend, default_backend or use-server line. `name`: what it names, None where it does not hold."""
 
     at: Position
     condition: ConditionRecord | None

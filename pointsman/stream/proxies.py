@@ -203,6 +203,7 @@ class Frontend(Acceptor):
         self.first_block = b""  # its bytes
         self.routes: Routes | None = None  # a table of these, made when it is first asked
         self.default_backend: BackendProxy | None = None
+        self.default_at = NOWHERE  # the line that names it, or the listen section that it is a part of
         self.twin: BackendProxy | None = None  # the backend of the same listen section: it counts all bytes
         self.backends: dict[bytes, BackendProxy] = {}  # all of them, for names that are computed
         self.monitor: Service | None = None

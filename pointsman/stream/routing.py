@@ -11,7 +11,7 @@ from pointsman.sample.acl import Acl
 from pointsman.sample.condition import Condition
 from pointsman.sample.context import Context
 from pointsman.sample.index import Index
-from pointsman.sample.trace import Trace
+from pointsman.sample.trace import RouteRecord, Trace
 from pointsman.server.backend import LiveServer
 from pointsman.stream.proxies import BackendProxy, Frontend, Route, Routes
 
@@ -106,14 +106,19 @@ def pick_backend(frontend: Frontend, context: Context) -> BackendProxy | None:
 
 
 def explain_backend(frontend: Frontend, context: Context, trace: Trace) -> BackendProxy | None:
-    """What `pick_backend` says, each rule tested in its turn and recorded."""
+    """What `pick_backend` says, each rule tested in its turn and recorded, the default backend last."""
     for route in frontend.use_backend:
         record = route.explain(context)
         trace.add(record)
         if record.holds:
             found = route.target if route.name is None else frontend.backends.get(record.name or b"")
-            return found if found is not None or route.name is None else frontend.default_backend
-    return frontend.default_backend
+            if found is not None or route.name is None:
+                return found
+            break
+    default = frontend.default_backend
+    if default is not None:
+        trace.add(RouteRecord(frontend.default_at, None, False, True, (), default.name))
+    return default
 
 
 def pick_server(backend: BackendProxy, context: Context) -> LiveServer | None:

@@ -135,7 +135,8 @@ def test_computed_names_are_told(path: str, chosen: bytes) -> None:
     assert found is pick_backend(made, ctx)
     name = path[1:].encode()
     by_path = (10, True, name, [name]) if path.startswith("/b") else (10, False, None, [])
-    assert records_of(trace) == ([(9, True, b"b7", [])] if path == "/x" else [(9, False, None, []), by_path])
+    default = [(8, True, b"b1", [])] if chosen == b"b1" else []
+    assert records_of(trace) == ([(9, True, b"b7", [])] if path == "/x" else [(9, False, None, []), by_path, *default])
 
 
 @pytest.mark.parametrize("down", [(), ("s1",), ("s2",), ("s1", "s2", "s3")])
@@ -171,3 +172,16 @@ def test_use_server_is_told(path: str, down: tuple[str, ...]) -> None:
         assert told[-1][1:3] == (True, chosen.name)
     if path == "/1" and "s1" in down and "s2" not in down:
         assert [record[1:3] for record in told] == [(True, b"s1"), (True, b"s2")]  # the first one is down
+
+
+def test_a_listen_section_is_its_own_default_backend() -> None:
+    text = (
+        "listen l\n mode http\n bind 127.0.0.1:1\n timeout client 1s\n timeout connect 1s\n timeout server 1s\n"
+        " server s 127.0.0.1:1\n"
+    )
+    diagnostics = Diagnostics()
+    made = assemble(load_text(text, diagnostics), diagnostics).frontends[0]
+    assert isinstance(made, LiveFrontend)
+    trace = Trace()
+    assert explain_backend(made, context(made, random.Random(1)), trace) is made.default_backend
+    assert records_of(trace) == [(1, True, b"l", [])]
