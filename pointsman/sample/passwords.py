@@ -29,7 +29,7 @@ from pointsman.sample.crypt import CRYPT
 from pointsman.sample.need import ELSEWHERE, EXPIRED, Need
 
 MOST: Final = 1024  # open checks of a process
-PATIENCE: Final = 10_000  # ms
+PATIENCE: Final = 30_000  # ms
 REMEMBERED: Final = 60_000  # ms for which a password that was right need not be computed again
 _AT_ONCE: Final = 16  # needs that are met in one go: each lets an exchange go on, and others have a go, too
 _KEY: Final = 32  # bytes

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import ctypes
 import os
 import subprocess
 import sys
@@ -16,6 +14,7 @@ from exchanges import exchange
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.configs import section
+from support.hashes import HASHES, QUICK, Stall, authorization, knows
 
 from pointsman.config.verdict import ANSWER, CONTINUE, WAIT
 from pointsman.net.reactor import Reactor
@@ -24,28 +23,10 @@ from pointsman.rules.plan import Cursor, go_on, run_steps, steps
 from pointsman.rules.rule import Rule
 from pointsman.sample import passwords as module
 from pointsman.sample.context import Context
-from pointsman.sample.crypt import CRYPT, ROOM
+from pointsman.sample.crypt import CRYPT
 from pointsman.sample.need import EXPIRED, MET, PENDING, WITHDRAWN, Need, Waiter
 from pointsman.sample.passwords import MOST, PASSWORDS, REMEMBERED, PasswordNeed, Passwords, VerifiedPassword
 from pointsman.sample.users import UserList, userlist
-
-# What `openssl passwd -1|-5|-6 -salt saltsalt secret` and perl's crypt say of "secret".
-HASHES = {
-    "DES": b"abNANd1rDfiNc",
-    "MD5": b"$1$saltsalt$9xy1btjgzLYfb7hivXtC//",
-    "SHA-256": b"$5$saltsalt$0IyaXrmV7.sGNS6tirgqHLqX/G.FBvgkYA.lpPdS5sA",
-    "SHA-512": b"$6$saltsalt$TVLlQcbpFVof5W3Yz4DTP6gRstiNuHwwTt6GLc1E5n0U0aDehy0S5knV8wiOQSpT0Y77vwPZN.Pq.H91p5hVO1",
-    "bcrypt": b"$2b$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW",
-    "yescrypt": b"$y$j75$abcdefgh$uMUXG79B2cFpoAYyDccUnsaH/aGTyBYMlnQidzyag01",
-}
-QUICK = HASHES["MD5"]
-
-
-def knows(encrypted: bytes) -> bool:
-    """Whether this system's crypt(3) has the method."""
-    assert CRYPT.usable and CRYPT.function is not None
-    made = CRYPT.function(b"", encrypted, ctypes.create_string_buffer(ROOM))
-    return isinstance(made, bytes) and not made.startswith(b"*")
 
 
 class Told(Waiter):
@@ -62,25 +43,6 @@ class Told(Waiter):
         assert need is self.need
         self.told.append(need.state)
         self.threads.add(threading.get_ident())
-
-
-class Stall:
-    """Stands in for crypt(3): computes nothing until it is let; the password "right" is right."""
-
-    def __init__(self) -> None:
-        self.gate = threading.Semaphore(0)
-        self.begun = threading.Semaphore(0)
-        self.seen: list[bytes] = []
-        self.failure: BaseException | None = None
-
-    def matches(self, password: bytes, encrypted: bytes) -> bool:
-        self.seen.append(password)
-        self.begun.release()
-        assert self.gate.acquire(timeout=20)
-        failure, self.failure = self.failure, None
-        if failure is not None:
-            raise failure
-        return password == b"right"
 
 
 class Lane:
@@ -473,9 +435,7 @@ def crypted(name: str, **users: bytes) -> UserList:
 
 
 def login(user: str, password: str) -> Context:
-    return exchange(
-        "GET / HTTP/1.1", f"authorization: Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"
-    )
+    return exchange("GET / HTTP/1.1", authorization(user, password))
 
 
 def test_where_nobody_waits_the_answer_comes_at_once(clock: Reactor, stall: Stall) -> None:
