@@ -384,7 +384,7 @@ class HttpStream(Waiting):
         elif phase == TUNNEL:
             self.pump_down()
         phase = self.phase
-        if phase == FORWARD or phase == WAIT_ANSWER:
+        if phase in (FORWARD, WAIT_ANSWER):
             client = self.client
             if client.has_pending() and client.is_open():
                 self.flush_client()
