@@ -26,22 +26,9 @@ from pointsman.server.backend import LiveServer
 from pointsman.server.connection import Dialling, ServerConnection
 from pointsman.server.server import Server
 from pointsman.stream.accounts import Accounts
+from pointsman.stream.phases import CONNECT, FOLLOWERS, IDLE, PAUSE, QUEUE, SENT, TUNNEL
 from pointsman.stream.proxies import FOREVER, BackendProxy, Frontend
 from pointsman.stream.sides import Front
-
-IDLE: Final = 0  # phases: between two exchanges, or before the request's head is whole
-QUEUE: Final = 1
-PAUSE: Final = 2
-CONNECT: Final = 3
-ANSWER: Final = 4  # the request is under way, no response head yet
-FORWARD: Final = 5  # the response's body is under way
-LAST: Final = 6  # all received, not all written to the client
-TUNNEL: Final = 7  # raw, both ways
-ENDED: Final = 8
-TARPIT: Final = 9  # the client waits for its rejection
-GATHER: Final = 10  # the request's rules wait, for its body or for something else
-SERVICE: Final = 11  # a service writes the answer
-HOLD: Final = 12  # the response's rules wait
 
 TURN_AROUND: Final = 1_000  # ms between two attempts on the same server (manual 4.2, retries)
 NOTED: Final = 500  # ms between two notes of the last session, which is shown in seconds
@@ -80,6 +67,12 @@ class Exchange(Accounts):
         self.client_time = frontend.client  # ms of inactivity
         self.server_time = FOREVER
         self.independent = False  # option independent-streams of the backend
+
+    def move(self, phase: int) -> None:
+        """It stands there from now on."""
+        if FOLLOWERS.watched:
+            FOLLOWERS.check(self.phase, phase)
+        self.phase = phase
 
     # What a subclass makes of it.
 
@@ -131,7 +124,7 @@ class Exchange(Accounts):
     def _wait(self, server: LiveServer | None) -> None:
         backend = self.backend
         assert backend is not None
-        self.phase = QUEUE
+        self.move(QUEUE)
         self.context.server = server
         place = backend.wait(self, server)
         if server is None:
@@ -194,7 +187,7 @@ class Exchange(Accounts):
         phase = self.phase
         if phase == CONNECT:
             self.connect_failed(errno.ETIMEDOUT)
-        elif phase >= ANSWER and phase <= TUNNEL:
+        elif phase >= SENT and phase <= TUNNEL:
             self.server_expired()
         elif phase == QUEUE and self.granted is None:
             self.leave_queue()
@@ -269,7 +262,7 @@ class Exchange(Accounts):
         backend = self.backend
         assert server is not None and backend is not None
         server.step(DIALLED, NOTHING, CONNECTS)
-        self.phase = CONNECT
+        self.move(CONNECT)
         try:
             fd = server.dial.connect(self.context.destination)
         except OSError as error:
@@ -321,7 +314,7 @@ class Exchange(Accounts):
         if error == _TIMED_OUT:
             self._dial_again()
         else:
-            self.phase = PAUSE
+            self.move(PAUSE)
             self.wake_at(self.reactor.now + min(TURN_AROUND, backend.connect))
 
     def _dial_again(self) -> None:

@@ -16,18 +16,17 @@ from pointsman.rules.pages import DEFAULT_PAGES
 from pointsman.rules.reply import Reply
 from pointsman.sample.context import Context
 from pointsman.sample.record import NEVER
-from pointsman.stream.exchange import (
-    ANSWER,
+from pointsman.stream.exchange import GRAIN, NO_SERVERS
+from pointsman.stream.phases import (
     CONNECT,
     ENDED,
     FORWARD,
     GATHER,
-    GRAIN,
     IDLE,
     LAST,
-    NO_SERVERS,
     PAUSE,
     QUEUE,
+    SENT,
     SERVICE,
     TARPIT,
     TUNNEL,
@@ -125,7 +124,7 @@ class Faults(Tunnel):
             content = b""
         self.record.sent += self.client.reply(response, content, self.closing)
         self.answer_begun = True
-        self.phase = LAST
+        self.move(LAST)
         self.complete()
 
     def _own_rules(self, reply: Reply, response: Response, content: bytes) -> bool:
@@ -142,7 +141,7 @@ class Faults(Tunnel):
         self.blame(_P, 0x54)  # PT
         self.record.head = NEVER
         self.late_reply = reply
-        self.phase = TARPIT
+        self.move(TARPIT)
         self.wake_at(self.reactor.now + time)
 
     def alarm(self) -> None:
@@ -192,7 +191,7 @@ class Faults(Tunnel):
     def vanish(self) -> None:
         """No answer at all: the connection is closed."""
         self.closing = True
-        self.phase = LAST
+        self.move(LAST)
         self.finish()
 
     # The request.
@@ -217,7 +216,7 @@ class Faults(Tunnel):
         self._no_request(400, _C)
 
     def quiet_end(self) -> None:
-        self.phase = ENDED
+        self.move(ENDED)
         self.client.next(False)
 
     def _no_request(self, status: int, cause: int, answers: bool = True) -> None:
@@ -235,7 +234,7 @@ class Faults(Tunnel):
         self.failed_request()
         record.number = frontend.program.room.next_number()
         frontend.counters.requests += 1
-        self.phase = LAST
+        self.move(LAST)
         custom = frontend.pages.get(status)
         if answers and (custom is None or not custom.silent):
             record.sent = self.client.reply_unread(status, custom, self.context)
@@ -257,7 +256,7 @@ class Faults(Tunnel):
             self.body_missing(status, _P)
         else:
             self.failed_request()
-            self.refuse(status, _P, _H if self.phase == ANSWER else _R)
+            self.refuse(status, _P, _H if self.phase == SENT else _R)
 
     def body_missing(self, status: int, cause: int) -> None:
         """The body that was waited for will never be whole (option http-buffer-request)."""
@@ -327,7 +326,7 @@ class Faults(Tunnel):
     def server_expired(self) -> None:
         """timeout server, or timeout tunnel."""
         phase = self.phase
-        if phase == ANSWER:
+        if phase == SENT:
             if not self.client.request_done and not self.upload_blocked() and self.deadline <= self.reactor.now + GRAIN:
                 self.expired(self.reactor.now)  # both are due: the server was waiting for the client
                 return
@@ -364,7 +363,7 @@ class Faults(Tunnel):
         """The client closed its sending side behind its request: under abortonclose that is as good as leaving. Who
         means to read on cannot be told from who has closed both sides, and the latter is what happens."""
         backend = self.backend
-        if backend is not None and backend.abort_on_close and self.phase in (QUEUE, CONNECT, PAUSE, ANSWER, FORWARD):
+        if backend is not None and backend.abort_on_close and self.phase in (QUEUE, CONNECT, PAUSE, SENT, FORWARD):
             self._client_left(False)
 
     def _client_left(self, by_reset: bool) -> None:
@@ -382,7 +381,7 @@ class Faults(Tunnel):
             self.blame(_C, _R)
             record.head = self.reactor.now
             record.status = 400
-        elif phase == ANSWER and not self.answer_begun:
+        elif phase == SENT and not self.answer_begun:
             if not by_reset and self.client.request_done:
                 self.refuse(400, _C, _H)
                 return
@@ -400,13 +399,13 @@ class Faults(Tunnel):
             self.finish()
         elif phase == GATHER:
             self.body_missing(408, _CLIENT_TIME)
-        elif phase == LAST or phase in (FORWARD, ANSWER, SERVICE) and self.client.has_pending():
+        elif phase == LAST or phase in (FORWARD, SENT, SERVICE) and self.client.has_pending():
             self.blame(_CLIENT_TIME, _D)
             self.client.drop_pending()
             self.closing = True
             self.drop_connection()
             self.finish()
-        elif phase == ANSWER and not self.client.request_done and not self.upload_blocked():
+        elif phase == SENT and not self.client.request_done and not self.upload_blocked():
             self.refuse(400, _CLIENT_TIME, _H)
         elif phase == FORWARD and not self.client.request_done and not self.upload_blocked():
             self.blame(_CLIENT_TIME, _D)
@@ -419,7 +418,7 @@ class Faults(Tunnel):
         if self.phase in (IDLE, ENDED):
             return
         tunnel = self.phase == TUNNEL
-        self.phase = IDLE
+        self.move(IDLE)
         self.leave_backend()
         record = self.record
         gauges = self.count_end(record.status)
@@ -443,7 +442,7 @@ class Faults(Tunnel):
         self.half_open = True
         self.near = self.far = None
         if not keep:
-            self.phase = ENDED
+            self.move(ENDED)
         self.client.next(keep)
 
     def abandon(self) -> None:

@@ -35,10 +35,11 @@ from pointsman.rules.pages import unread_page
 from pointsman.rules.reply import Reply
 from pointsman.sample.context import Context
 from pointsman.stream.connections import ClientConnection
-from pointsman.stream.exchange import GATHER, TUNNEL, Exchange
+from pointsman.stream.exchange import Exchange
 from pointsman.stream.glitches import END, KILL, Glitches
 from pointsman.stream.http import HttpStream
 from pointsman.stream.outcome import Answer, Heirloom, Outcome
+from pointsman.stream.phases import GATHER, TUNNEL
 from pointsman.stream.proxies import FOREVER
 from pointsman.stream.session import ClientSession
 from pointsman.stream.sides import HttpFront

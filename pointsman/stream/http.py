@@ -36,9 +36,8 @@ from pointsman.stream.decision import (
     ROUTED,
     SERVED,
 )
-from pointsman.stream.exchange import ANSWER as WAIT_ANSWER
-from pointsman.stream.exchange import FORWARD, HOLD, IDLE, LAST, SERVICE, TUNNEL
 from pointsman.stream.outcome import Answer, Outcome
+from pointsman.stream.phases import FORWARD, HOLD, IDLE, LAST, SENT, SERVICE, TUNNEL
 from pointsman.stream.proxies import CLOSE, KEEP_ALIVE, SERVER_CLOSE, BackendProxy, Frontend
 from pointsman.stream.session import ClientSession
 from pointsman.stream.sides import HttpBack, HttpFront
@@ -277,7 +276,7 @@ class HttpStream(Waiting):
         request = self.context.request
         backend = self.backend
         assert connection is not None and place is not None and request is not None and backend is not None
-        self.phase = WAIT_ANSWER
+        self.move(SENT)
         if WISHES.server_source:
             self.context.server_source = connection.local_address()
         outcome = self.outcome
@@ -317,7 +316,7 @@ class HttpStream(Waiting):
 
     @property
     def takes_body(self) -> bool:
-        return self.phase in (WAIT_ANSWER, FORWARD, HOLD) and self.connection is not None
+        return self.phase in (SENT, FORWARD, HOLD) and self.connection is not None
 
     def upload_blocked(self) -> bool:
         place = self.place
@@ -373,7 +372,7 @@ class HttpStream(Waiting):
     def server_readable(self) -> None:
         phase = self.phase
         place = self.place
-        if phase == WAIT_ANSWER:
+        if phase == SENT:
             assert place is not None
             place.read_head()
         elif phase == FORWARD:
@@ -384,7 +383,7 @@ class HttpStream(Waiting):
         elif phase == TUNNEL:
             self.pump_down()
         phase = self.phase
-        if phase in (FORWARD, WAIT_ANSWER):
+        if phase in (FORWARD, SENT):
             client = self.client
             if client.has_pending() and client.is_open():
                 self.flush_client()
@@ -422,7 +421,7 @@ class HttpStream(Waiting):
             and answer.version == EPOCH.number
             and not self.bodiless
             and not self.tunnelling
-            and self.phase == WAIT_ANSWER
+            and self.phase == SENT
             and request is not None
             and self.client.takes_interim
             and request.method != b"HEAD"
@@ -586,7 +585,7 @@ class HttpStream(Waiting):
         self.record.sent += self.client.begin_response(response, self.closing, answer)
         self.answer_begun = True
         self.log_early(b"txn_response")
-        self.phase = FORWARD
+        self.move(FORWARD)
 
     def _switch(self, response: Response) -> None:
         """101, or 2xx to CONNECT: from here on it is a tunnel (RFC 9110 7.8, 9.3.6)."""
@@ -660,7 +659,7 @@ class HttpStream(Waiting):
         phase = self.phase
         if phase == LAST:
             self.finish()
-        elif phase in (FORWARD, WAIT_ANSWER):
+        elif phase in (FORWARD, SENT):
             self.touch_client()
             self.touch_server()
             if self.connection is not None:
@@ -720,7 +719,7 @@ class HttpStream(Waiting):
         if not self.client.flush():
             self.client_gone()
         elif self.client.has_pending():
-            self.phase = LAST
+            self.move(LAST)
             self.touch_client()
         else:
             self.finish()

@@ -16,7 +16,8 @@ from pointsman.sample.record import Counted
 from pointsman.server.backend import LiveServer
 from pointsman.stream.acceptor import Door
 from pointsman.stream.connections import client_connections
-from pointsman.stream.exchange import ANSWER, FORWARD, LAST, TUNNEL, Exchange
+from pointsman.stream.exchange import Exchange
+from pointsman.stream.phases import FORWARD, LAST, SENT, TUNNEL
 
 PERIOD: Final = 4_500  # ms since the last time, or the beginning: seen once a second, that makes five seconds
 
@@ -31,7 +32,7 @@ def look(reactor: Reactor, now: int) -> None:
 
 def _visit(stream: Exchange, now: int) -> None:
     """In these phases nothing changes any more about whose bytes they are."""
-    if stream.phase not in (ANSWER, FORWARD, LAST, TUNNEL):
+    if stream.phase not in (SENT, FORWARD, LAST, TUNNEL):
         return
     record = stream.record
     counted = record.counted

@@ -5,7 +5,8 @@ from pointsman.net.reactor import Reactor
 from pointsman.net.transport import Transport
 from pointsman.net.wire import BRIEF, Wire, WireUser
 from pointsman.stream.connections import ClientConnection
-from pointsman.stream.exchange import TUNNEL, Exchange
+from pointsman.stream.exchange import Exchange
+from pointsman.stream.phases import TUNNEL
 from pointsman.stream.session import ClientSession
 from pointsman.stream.tcp import RawClient, TcpStream
 

@@ -7,8 +7,8 @@ server, or under option redispatch to another.
 
 from pointsman.proto.message import Field
 from pointsman.sample.record import NEVER
-from pointsman.stream.exchange import ANSWER
 from pointsman.stream.faults import Faults
+from pointsman.stream.phases import SENT
 from pointsman.stream.sides import HttpBack
 
 
@@ -46,7 +46,7 @@ class Replay(Faults):
 
     def may_move(self) -> bool:
         """What is kept is small, and counted when that is settled."""
-        return self.phase == ANSWER and self.kept is not None
+        return self.phase == SENT and self.kept is not None
 
     def forget(self) -> None:
         """It is not going to be sent again."""

@@ -16,7 +16,7 @@ from pointsman.proto.reasons import reason_of
 from pointsman.proto.weight import PIECE
 from pointsman.rules.reply import Served
 from pointsman.sample.context import Context
-from pointsman.stream.exchange import LAST, SERVICE
+from pointsman.stream.phases import LAST, SERVICE
 from pointsman.stream.proxies import CLOSE, BackendProxy, Frontend
 from pointsman.stream.replay import Replay
 from pointsman.stream.session import ClientSession
@@ -90,14 +90,14 @@ class ServedStream(Replay):
             page = self.page(reply.page)
             response, content = page.render(self.context)
             self.closing = self.closing or page.close or response.close_asked
-            self.phase = LAST
+            self.move(LAST)
             self._answer(response, content)
             return
         fd = reply.open(self.context)
         if fd < 0:
             self.own_reply(self.page(503), 0x52, 0x43)  # RC: whoever should write it cannot be asked
             return
-        self.phase = SERVICE
+        self.move(SERVICE)
         feed = self.feed = Feed(self.reactor, fd, self)
         self.reactor.add(feed)
         self._arm_feed(feed)

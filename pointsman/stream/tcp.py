@@ -8,7 +8,7 @@ from pointsman.core.wishes import WISHES
 from pointsman.net.reactor import Reactor
 from pointsman.sample.context import Context
 from pointsman.stream.decision import LOG, ROUTED, Decision
-from pointsman.stream.exchange import ENDED, QUEUE, TUNNEL
+from pointsman.stream.phases import ENDED, QUEUE, TUNNEL
 from pointsman.stream.session import ClientSession
 from pointsman.stream.sides import Front
 from pointsman.stream.tunnel import Tunnel
@@ -107,7 +107,7 @@ class TcpStream(Tunnel):
     def finish(self) -> None:
         if self.phase == ENDED:
             return
-        self.phase = ENDED
+        self.move(ENDED)
         self.leave_backend()
         gauges = self.count_end(0)
         try:

@@ -8,7 +8,8 @@ from typing import Final
 from pointsman.net.duplex import NOTHING, Duplex
 from pointsman.net.reactor import Reactor
 from pointsman.sample.context import Context
-from pointsman.stream.exchange import GRAIN, TUNNEL, Exchange
+from pointsman.stream.exchange import GRAIN, Exchange
+from pointsman.stream.phases import TUNNEL
 from pointsman.stream.proxies import FOREVER, Frontend
 from pointsman.stream.sides import Front
 
@@ -31,7 +32,7 @@ class Tunnel(Exchange):
         assert backend is not None and connection is not None
         near = self.near = self.front.duplex()
         far = self.far = connection.duplex()
-        self.phase = TUNNEL
+        self.move(TUNNEL)
         if backend.tunnel:
             self.client_time = self.server_time = backend.tunnel
         self.touch_server()

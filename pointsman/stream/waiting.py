@@ -23,7 +23,7 @@ from pointsman.sample.context import Context
 from pointsman.sample.need import ELSEWHERE, ENDLESS, PENDING, REQUEST_BODY, RESPONSE_BODY, TIME, Need, Waiter
 from pointsman.sample.record import NEVER
 from pointsman.stream.decision import Decision
-from pointsman.stream.exchange import ANSWER, GATHER, HOLD, IDLE
+from pointsman.stream.phases import GATHER, HOLD, IDLE, SENT
 from pointsman.stream.proxies import BackendProxy
 from pointsman.stream.served import ServedStream
 from pointsman.stream.session import ClientSession
@@ -88,7 +88,7 @@ class Waiting(ServedStream):
     def wait(self) -> bool:
         """They wait for `context.need`. True: it is met already."""
         need = self._need()
-        self.phase = GATHER
+        self.move(GATHER)
         if need.kind == REQUEST_BODY:
             self._expect()
         whole = self.client.gather(self.frontend.program.head_limit)
@@ -113,7 +113,7 @@ class Waiting(ServedStream):
 
     def gathered(self) -> None:
         """The rules go on, and see what is here of the body. Their wait is part of the request's time (%TR)."""
-        self.phase = IDLE
+        self.move(IDLE)
         context = self.context
         context.now = self.record.head = self.reactor.now
         context.body = self.client.received()
@@ -144,9 +144,9 @@ class Waiting(ServedStream):
 
     def hold(self) -> bool:
         """They wait for `context.need`. True: it is met already."""
-        self.phase = HOLD
+        self.move(HOLD)
         if self._received():
-            self.phase = ANSWER
+            self.move(SENT)
             return True
         if self.phase == HOLD:
             self._begin(self._need())
@@ -251,7 +251,7 @@ class Waiting(ServedStream):
             self.touch_client()
             self.decided(self.decision.go_on())
             return
-        self.phase = ANSWER
+        self.move(SENT)
         self.context.now = self.reactor.now
         self.touch_server()
         place = self.place

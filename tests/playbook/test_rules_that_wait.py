@@ -13,9 +13,9 @@ from pointsman.sample.context import Context
 from pointsman.sample.need import ELSEWHERE, EXPIRED, MET, PENDING, WITHDRAWN, Need
 from pointsman.sample.source import Source
 from pointsman.sample.types import Value
-from pointsman.stream.exchange import ANSWER, GATHER, HOLD
 from pointsman.stream.h1front import H1Front
 from pointsman.stream.http import HttpStream
+from pointsman.stream.phases import GATHER, HOLD, SENT
 
 CONFIG = """
 defaults
@@ -767,7 +767,7 @@ def test_routes_may_ask_elsewhere(met: bool, goes_to: str) -> None:
             need.expire()
         server = stand.accept(goes_to)
         assert server.take()
-        assert stream_of(stand).phase == ANSWER
+        assert stream_of(stand).phase == SENT
         server.send(OK)
         assert client.take().endswith(b"hi there")
         assert len(source.needs) == 1  # the answer holds for the exchange

@@ -39,6 +39,7 @@ from pointsman.sample.variables import PROCESS_VARIABLES
 from pointsman.server.backend import LiveServer
 from pointsman.stream.acceptor import Arrival, Door
 from pointsman.stream.frontends import LiveFrontend
+from pointsman.stream.phases import FOLLOWERS
 from pointsman.stream.proxies import BackendProxy
 from support.process import descriptors
 
@@ -181,6 +182,7 @@ class Stand:
         self._poll = select.poll()
         self._poll.register(self.reactor.epoll.fileno(), select.POLLIN)
         self.turns = 0
+        FOLLOWERS.watched = True
         self.descriptors = descriptors()
 
     def _fault(self, channel: Timed) -> None:

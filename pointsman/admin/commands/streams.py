@@ -23,14 +23,15 @@ from pointsman.net.clock import wall_ms
 from pointsman.net.timers import NEVER
 from pointsman.server.backend import LiveServer
 from pointsman.stream.connections import ClientConnection, client_connections
-from pointsman.stream.exchange import ANSWER, CONNECT, ENDED, FORWARD, IDLE, LAST, PAUSE, QUEUE, TUNNEL, Exchange
+from pointsman.stream.exchange import Exchange
+from pointsman.stream.phases import CONNECT, ENDED, FORWARD, IDLE, LAST, PAUSE, QUEUE, SENT, TUNNEL
 
 _STEPS: Final = {
     IDLE: 0x52,
     QUEUE: 0x51,
     PAUSE: 0x43,
     CONNECT: 0x43,
-    ANSWER: 0x48,
+    SENT: 0x48,
     FORWARD: 0x44,
     LAST: 0x4C,
     TUNNEL: 0x44,
@@ -39,7 +40,7 @@ _NAMES: Final = {
     QUEUE: "queue",
     PAUSE: "pause",
     CONNECT: "connect",
-    ANSWER: "answer",
+    SENT: "answer",
     FORWARD: "forward",
     LAST: "last",
     TUNNEL: "tunnel",
@@ -132,7 +133,7 @@ class _Seen:
     @property
     def rests(self) -> tuple[int, int]:
         """The same for what is awaited from the client, and from the server."""
-        return (-1, self.rest) if self.phase in (CONNECT, ANSWER, FORWARD) else (self.rest, -1)
+        return (-1, self.rest) if self.phase in (CONNECT, SENT, FORWARD) else (self.rest, -1)
 
     @property
     def method(self) -> int:
