@@ -20,7 +20,7 @@ from pointsman.net.reactor import Channel, Reactor
 from pointsman.stream.acceptor import Acceptor, Arrival, Door, Room
 from pointsman.worker.console import Console
 from pointsman.worker.limits import Wanted
-from pointsman.worker.plan import Plan
+from pointsman.worker.plan import ProcessPlan
 from pointsman.worker.privileges import Privileges
 from pointsman.worker.process import run
 
@@ -80,7 +80,9 @@ def main() -> int:
         opening = Opening(spec, SocketOptions(reuse_port=asked.get("reuse_port", True)), "echo.cfg:1", "frontend echo")
         generation.listeners.append(Listener(reactor, frontend, Door("", number, room), opening))
     words = dict(asked.get("plan", {}))
-    plan = Plan(privileges=Privileges(**words.pop("privileges", {})), wanted=Wanted(**words.pop("wanted", {})), **words)
+    plan = ProcessPlan(
+        privileges=Privileges(**words.pop("privileges", {})), wanted=Wanted(**words.pop("wanted", {})), **words
+    )
     console = Console()
     console.quiet = bool(asked.get("quiet", False))
     return run(generation, plan, console)
