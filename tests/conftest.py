@@ -104,9 +104,14 @@ def collector() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def fresh_process() -> None:
-    """What earlier tests have loaded, said and set is none of this one's."""
+def fresh_process() -> Iterator[None]:
+    """What earlier tests have loaded, said and set is none of this one's, nor is their environment."""
     process.begin()
+    environment = dict(os.environ)
+    yield
+    for name in os.environ.keys() - environment.keys():
+        del os.environ[name]
+    os.environ.update(environment)
 
 
 @pytest.fixture(params=[pytest.param(HAPROXY, marks=pytest.mark.peer), POINTSMAN], ids=["haproxy", "pointsman"])

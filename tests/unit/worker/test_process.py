@@ -75,7 +75,11 @@ def start() -> Iterator[object]:
 def talk(port: int) -> tuple[socket.socket, int]:
     """A connection, and the pid of who serves it."""
     client = socket.create_connection(("127.0.0.1", port), timeout=5)
-    return client, int(client.recv(100))
+    try:
+        return client, int(client.recv(100))
+    except (OSError, ValueError):  # a socket that is left open would be a fault of some later test
+        client.close()
+        raise
 
 
 def echoes(client: socket.socket) -> bool:
