@@ -273,6 +273,8 @@ class Live(Generation):
         links = self.question_links
         if links is None:
             links = self.question_links = QuestionLinks(1, self.incarnations)
+        else:
+            links.keep(self.lane)
         if self.serves:
             QUESTIONS.attach(self.reactor, links, self.lane)
         if self.controls:

@@ -82,6 +82,14 @@ class QuestionLinks:
         """Control's place."""
         return self.lanes
 
+    def keep(self, place: int) -> None:
+        """In a child: leave open what is its own, the end of a lane or all those of control."""
+        for lane, (asking, answering) in enumerate(self.pairs):
+            if lane != place:
+                asking.close()
+            if place != self.control:
+                answering.close()
+
     def close(self) -> None:
         for pair in self.pairs:
             for end in pair:

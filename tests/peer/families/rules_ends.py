@@ -12,6 +12,17 @@ from families.rules_talk import talk
 from families.simple import simple
 
 USERS = "    group g\n    user a insecure-password b\n    user c insecure-password d groups g\n"
+# Of "secret"; what is no hash lets nobody in.
+CRYPTED = """    user des password abNANd1rDfiNc
+    user md5 password $1$saltsalt$9xy1btjgzLYfb7hivXtC//
+    user sha256 password $5$saltsalt$0IyaXrmV7.sGNS6tirgqHLqX/G.FBvgkYA.lpPdS5sA groups g
+    user bcrypt password $2b$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW
+    user failed password *0
+    user locked password !
+    user unknown password $zz$saltsalt$abc
+"""
+NAMES = ("des", "md5", "sha256", "bcrypt", "failed", "locked", "unknown", "nobody")
+PASSWORDS = ("secret", "wrong", "*0", "secret", "wrong")
 
 
 def basic(who: str, field: str = "Authorization") -> str:
@@ -24,7 +35,7 @@ def known(name: str, front: str, *expect: str, back: str = "", requests: list[by
     plain = talk(name, front, *expect, back=back, requests=requests, **more)
     return Scenario(
         name=name,
-        config="userlist ul\n" + USERS + plain.config,
+        config="userlist ul\n" + USERS + CRYPTED + plain.config,
         talk=plain.talk,
         servers=plain.servers,
         files=plain.files,
@@ -65,6 +76,20 @@ SCENARIOS = [
         "HTTP/1.1 401 Unauthorized",
         "HTTP/1.1 200 OK",
         requests=[get("/", basic("a:b")), get("/", basic("c:d"))],
+    ),
+    known(
+        "auth with encrypted passwords",
+        GUARD,
+        "HTTP/1.1 401 Unauthorized",
+        "HTTP/1.1 200 OK",
+        requests=[get("/", basic(f"{name}:{word}")) for name in NAMES for word in PASSWORDS],
+    ),
+    known(
+        "groups of encrypted passwords",
+        "http-request deny deny_status 410 if { http_auth_group(ul) g }",
+        "HTTP/1.1 200 OK",
+        "HTTP/1.1 410 Gone",
+        requests=[get("/", basic(f"{name}:{word}")) for name in ("sha256", "md5") for word in PASSWORDS],
     ),
     known("auth with a realm", 'http-request auth realm "My Realm"', 'realm="My Realm"', requests=[get("/")]),
     known(

@@ -544,6 +544,15 @@ def test_each_question_is_told_once(operations: list[tuple[str, object]]) -> Non
         house.close()
 
 
+@pytest.mark.parametrize("place, left", [(0, 1), (1, 1), (LANES, 2)])
+def test_a_child_keeps_what_is_its_own(place: int, left: int) -> None:
+    links = QuestionLinks(LANES, Incarnations(Arena(LANES, 1 << 12, LANES + 1)))
+    links.keep(place)
+    own = [pair[1] for pair in links.pairs] if place == LANES else [links.pairs[place][0]]
+    assert [end for pair in links.pairs for end in pair if end.fileno() >= 0] == own and len(own) == left
+    links.close()
+
+
 def test_handlers_have_names_of_their_own() -> None:
     assert "test-echo" in HANDLERS
     with pytest.raises(RuntimeError, match="registered twice"):

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -288,7 +289,9 @@ def test_a_fork_has_checks_of_its_own(lane: Lane, stall: Stall, monkeypatch: pyt
     waits = Told(lane.ask(b"right"))
     assert stall.begun.acquire(timeout=20)
     event, secret = lane.passwords.thread.event, lane.passwords.secret
-    child = os.fork()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 warns where there are threads
+        child = os.fork()
     if not child:
         status = 1
         try:
