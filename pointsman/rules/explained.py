@@ -2,6 +2,7 @@
 
 The records of a list are those of its rules, up to the first verdict other than CONTINUE. A rule that has to be
 evaluated again, because something is waited for, has its record then; one behind which a list goes on has it at once.
+The condition of an action that waits is not tested again: what was found of it stays in the trace meanwhile.
 """
 
 from typing import Final
@@ -23,7 +24,7 @@ from pointsman.rules.plan import Cursor, Step, take_need
 from pointsman.sample.condition import Condition
 from pointsman.sample.context import Context
 from pointsman.sample.tap import tapped
-from pointsman.sample.trace import RuleRecord, Trace
+from pointsman.sample.trace import ConditionRecord, RuleRecord, Trace
 
 VERDICTS: Final = {  # in words
     CONTINUE: "continue",
@@ -45,11 +46,12 @@ def explain_rule(
     negated: bool,
     context: Context,
     at_once: bool = False,
+    held: ConditionRecord | None = None,
 ) -> RuleRecord:
     """Evaluate it as traffic does. Its verdict is None where the condition keeps it from running, or has to wait.
-    `at_once`: the action cannot."""
-    record = None
-    if condition is not None:
+    `at_once`: the action cannot. `held`: its condition, which let it run before it had to wait."""
+    record = held
+    if condition is not None and held is None:
         record = condition.explain(context)
         if record.verdict == negated or context.need is not None:
             return RuleRecord(at, action.name, record, negated)
@@ -64,26 +66,32 @@ def explain_rule(
 def explain_steps(rules: list[Step], context: Context, trace: Trace, cursor: Cursor | None = None) -> int:
     """What `run_steps` says of them."""
     context.lenient = False
+    trace.held = None
     return _explain(rules, context, trace, cursor, 0)
 
 
 def explain_on(context: Context, trace: Trace, cursor: Cursor) -> int:
-    """What `go_on` says: the rule that has waited is explained from its condition on, which the answers that have come
-    let hold as it did."""
+    """What `go_on` says: the rule that has waited goes on where it was, at its condition or its action."""
     rules, index = cursor.rules, cursor.index
-    return _explain(rules, context, trace, cursor, index + 1 if take_need(context) else index)
+    if take_need(context):
+        index += 1
+        trace.held = None
+    return _explain(rules, context, trace, cursor, index)
 
 
 def _explain(rules: list[Step], context: Context, trace: Trace, cursor: Cursor | None, start: int) -> int:
     for step in rules[start:]:
         context.asked |= step.asks
         context.may_wait = cursor is not None
-        record = explain_rule(step.at, step.action, step.condition, step.negated, context, step.at_once)
+        held, trace.held = trace.held, None
+        record = explain_rule(step.at, step.action, step.condition, step.negated, context, step.at_once, held)
         context.may_wait = False
         if context.need is not None:
             assert cursor is not None, "a rule waits where nobody can"
             if context.need.behind:
                 trace.add(record)
+            if record.verdict is not None:
+                trace.held = record.condition
             return cursor.stop(rules, step, record.verdict is not None, context)
         trace.add(record)
         if record.verdict is not None:

@@ -129,9 +129,11 @@ Record = RuleRecord | RouteRecord | ConditionRecord | SampleRecord
 
 @dataclass(slots=True)
 class Trace:
-    """The records of one exchange, in the order in which things were decided."""
+    """The records of one exchange, in the order in which things were decided. `held`: the condition of a rule whose
+    action waits."""
 
     records: list[Record] = field(default_factory=list)
+    held: ConditionRecord | None = None
 
     def add(self, record: Record) -> None:
         self.records.append(record)

@@ -5,14 +5,17 @@ from hypothesis import strategies as st
 from rule_stand import compiled, exchange, fields
 
 from pointsman.config import verdict as verdicts
-from pointsman.config.verdict import ALLOW, CONTINUE, DENY
+from pointsman.config.verdict import ALLOW, CONTINUE, DENY, WAIT, Action
 from pointsman.rules import explained
-from pointsman.rules.explained import explain_rule
-from pointsman.rules.plan import run_steps, steps
+from pointsman.rules.explained import explain_on, explain_steps
+from pointsman.rules.plan import Cursor, Step, go_on, run_steps, steps
 from pointsman.rules.rule import Rule
+from pointsman.sample.condition import Condition
 from pointsman.sample.context import Context
+from pointsman.sample.need import ELSEWHERE, MET, TIME, Need
+from pointsman.sample.source import Source
 from pointsman.sample.trace import RuleRecord, Trace
-from pointsman.sample.types import Type
+from pointsman.sample.types import Type, Value
 
 ACTIONS = [
     "set-header x %[path]-%[req.hdr(y)]",
@@ -48,14 +51,8 @@ REQUESTS = st.sampled_from(
 def explained_list(found: list[Rule], context: Context) -> tuple[int, list[RuleRecord]]:
     """The list as `run_steps` walks it."""
     trace = Trace()
-    context.lenient = False
-    for rule in found:
-        record = explain_rule(rule.at, rule.action, rule.condition, rule.negated, context)
-        trace.add(record)
-        if record.verdict not in (None, CONTINUE):
-            break
-    records = [record for record in trace.records if isinstance(record, RuleRecord)]
-    return records[-1].verdict or CONTINUE if records else CONTINUE, records
+    verdict = explain_steps(steps(found), context, trace)
+    return verdict, [record for record in trace.records if isinstance(record, RuleRecord)]
 
 
 def state(context: Context) -> object:
@@ -121,9 +118,135 @@ def test_what_is_told_of_a_rule() -> None:
 
 
 def test_every_verdict_has_a_word() -> None:
-    """For whoever prints a record. WAIT is none: such a rule is evaluated again."""
-    names = [name for name, value in vars(verdicts).items() if name.isupper() and name != "WAIT"]
+    """For whoever prints a record."""
+    names = [name for name in vars(verdicts) if name.isupper()]
     known = {getattr(verdicts, name) for name in names}
     assert known == set(explained.VERDICTS)
     assert len(set(explained.VERDICTS.values())) == len(known)
     assert explained.VERDICTS[ALLOW] == "allow"
+
+
+# What has to be waited for.
+
+
+class Waits(Action):
+    """Needs `times` times something, then it is done."""
+
+    def __init__(self, name: str, notes: list[str], times: int, behind: bool) -> None:
+        super().__init__()
+        self.name = name
+        self.notes = notes
+        self.times = times
+        self.behind = behind
+        self.waits = True
+        self.reads = self.writes = 0
+
+    def run(self, context: Context) -> int:
+        self.notes.append(self.name)
+        if not self.times or not context.may_wait:
+            return CONTINUE
+        self.times -= 1
+        context.need = Need(TIME, 50, behind=self.behind)
+        return WAIT
+
+
+class Asks(Source):
+    """A fetch that asks elsewhere; nobody answers where it expires, and it has no sample then."""
+
+    def __init__(self, key: bytes, notes: list[str]) -> None:
+        self.many = False
+        self.key = key
+        self.notes = notes
+
+    def get(self, ctx: Context) -> Value | None:
+        self.notes.append(f"{self.key.decode()}?")
+        found = ctx.answer_to(self.key)
+        if found is not None:
+            return b"yes" if found.state == MET else None
+        if ctx.may_wait and ctx.need is None:
+            ctx.need = Need(ELSEWHERE, 100, self.key)
+        return None if ctx.may_wait else b"yes"
+
+
+def asking(key: str, notes: list[str]) -> Condition:
+    """Three ACLs that ask the same, each with an expression of its own."""
+    [line] = compiled("http-request deny if { path,lower yes } { path,lower -m end s } or { path,lower no }")
+    condition = line.condition
+    assert condition is not None
+    for terms in condition.alternatives:
+        for acl in (acl for term in terms for acl in term.usable):
+            acl.source = acl.expression.source = Asks(key.encode(), notes)
+    return condition
+
+
+RULE = st.tuples(
+    st.sampled_from(["", "", "k", "l", "unless k"]),  # what its condition asks for
+    st.integers(0, 2),  # how often its action waits
+    st.booleans(),  # and goes on behind itself
+)
+
+
+def waiting(drawn: list[tuple[str, int, bool]], notes: list[str]) -> list[Step]:
+    return [
+        Step(
+            Rule(
+                rule_set=1,
+                action=Waits(str(number), notes, times, behind),
+                condition=asking(key[-1], notes) if key else None,
+                negated=key.startswith("unless"),
+            )
+        )
+        for number, (key, times, behind) in enumerate(drawn)
+    ]
+
+
+def settle(need: Need) -> None:
+    """A question "l" is not answered in time."""
+    if need.key == b"l":
+        need.expire()
+    else:
+        need.meet()
+
+
+@given(st.lists(RULE, max_size=5), st.booleans())
+@settings(max_examples=100, deadline=None)
+def test_lists_that_wait(drawn: list[tuple[str, int, bool]], can_wait: bool) -> None:
+    """They are asked and run as often, in the same order, and stop at the same places."""
+
+    def play(trace: Trace | None) -> tuple[object, ...]:
+        notes: list[str] = []
+        context, cursor = exchange(), Cursor()
+        rules, where = waiting(drawn, notes), cursor if can_wait else None
+        first = run_steps(rules, context, where) if trace is None else explain_steps(rules, context, trace, where)
+        stops: list[object] = []
+        verdict = first
+        while verdict == WAIT:
+            assert context.need is not None
+            stops.append((context.need.kind, cursor.index, cursor.holds))
+            settle(context.need)
+            verdict = go_on(context, cursor) if trace is None else explain_on(context, trace, cursor)
+        answers = [(one.key, one.state) for one in context.answers]
+        return verdict, notes, stops, answers, context.need, context.may_wait, context.lenient
+
+    trace = Trace()
+    assert play(trace) == play(None)
+    assert len(trace.records) == len(drawn)
+    assert trace.held is None
+
+
+def test_what_is_told_of_one_that_has_waited() -> None:
+    """Once, as it came out in the end; of one behind which the list goes on when it has waited, that it waits."""
+    trace, context, cursor = Trace(), exchange(), Cursor()
+    rules = waiting([("k", 1, False), ("unless l", 1, True), ("l", 0, False)], [])
+    verdict = explain_steps(rules, context, trace, cursor)
+    while verdict == WAIT:
+        assert context.need is not None
+        settle(context.need)
+        verdict = explain_on(context, trace, cursor)
+    assert verdict == CONTINUE
+    records = [record for record in trace.records if isinstance(record, RuleRecord)]
+    assert [record.verdict for record in records] == [CONTINUE, WAIT, None]
+    first, second, third = [record.condition for record in records]
+    assert first is not None and second is not None and third is not None
+    assert (first.verdict, second.verdict, third.verdict) == (True, False, False)
+    assert first.alternatives[0][0].lines[0].value == b"yes"
