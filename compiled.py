@@ -51,7 +51,7 @@ FOLDERS = {
     "rules": ("captures", "errors", "explained", "keywords", "pages", "reply_words", "rule", "service", "stats"),
     # 1,770  4,750  4,360
     "sample": (
-        *("acl_lists", "arguments", "crypt", "lists", "matching", "passwords", "pattern", "regex", "registry", "tag"),
+        *("acl_lists", "arguments", "crypt", "lists", "lookup", "passwords", "pattern", "regex", "registry", "tag"),
         *("tap", "trace", "types", "users"),
     ),
     "sample/fetch": (),  # nothing in these rows: their conditions are answered from what heads and shapes remember

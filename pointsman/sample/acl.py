@@ -34,6 +34,7 @@ from pointsman.sample.pattern import (
     METHOD_NAME,
     METHODS,
     OPERATORS,
+    Comparison,
     Method,
     Pattern,
     find_matching_cast,
@@ -174,7 +175,7 @@ class Acl:
             return self._test_lines(ctx, header)
         if self._many:
             for one in self.expression.values(ctx):
-                if self.matcher.match(one):
+                if self.matcher.test(one):
                     return True
             return False
         value = self.source.get(ctx)
@@ -184,7 +185,7 @@ class Acl:
             value = through(self.expression.steps, ctx, value)
             if value is None:
                 return False
-        return self.matcher.match(value)
+        return self.matcher.test(value)
 
     def _test_lines(self, ctx: Context, header: bytes) -> bool:
         head: Head | None = ctx.request if self._on_request else ctx.response
@@ -209,8 +210,8 @@ class Acl:
         """One value of the fetch, through converters that look at nothing else, against the patterns."""
         if self._steps:
             found = turned(self.steps, value)
-            return found is not None and self.matcher.match(found)
-        return self.matcher.match(value)
+            return found is not None and self.matcher.test(found)
+        return self.matcher.test(value)
 
     def explain(self, ctx: Context, name: str) -> AclRecord:
         """What `test` says, and why; `name`: that of the ACL it is a line of."""
@@ -225,9 +226,9 @@ class Acl:
                     values.append(one)
         verdict, matched, pattern = False, None, None
         for value in values:
-            if self.matcher.match(value):
-                compared = value if self.cast is None else self.cast(value)
-                pattern = None if compared is None else self.lists.find(compared)
+            if self.matcher.test(value):
+                entry = self.lists.find(value if self.cast is None else self.cast(value))
+                pattern = None if entry is None else self.lists.record(entry)
                 verdict, matched = True, value
                 break
         return AclRecord(at, name, expression.text, self.method, tuple(samples), verdict, matched, pattern)
@@ -322,7 +323,8 @@ def parse_acl(words: Sequence[Word], acls: AclScope | None = None) -> Acl:
             (flags.method or criterion).at,
         )
     patterns = flags.all_patterns(method.name in ("int", "len"))
-    lists = Patterns(method, patterns if method.patterns else [], flags.files, criterion, flags.identity)
+    line = patterns if method.patterns else []
+    lists = Patterns(method, line, flags.files, criterion, flags.identity, flags.nocase, flags.resolve)
     acl = Acl(expression, method, lists, cast, criterion)
     acl.identity = flags.identity
     if method.patterns and not patterns and not flags.ended and not flags.files:
@@ -450,5 +452,5 @@ class _Flags:
             if numbers and word.text in OPERATORS:
                 operator = word.text
                 continue
-            found.append(Pattern(word.text, word, self.nocase, operator, self.resolve))
+            found.append(Pattern(word.text, word) if operator == "eq" else Comparison(word.text, word, operator))
         return found

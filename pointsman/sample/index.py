@@ -6,7 +6,7 @@
 
 Equal strings, beginnings, ends and single numbers are looked up, each with and without case. A regular expression is
 tried only where the value begins with the text that it must begin with. All other patterns are tested one by one, but
-on a value that was fetched once. When a list of patterns changes the tables are made anew.
+on a value that was fetched once, as are files of ACLs. When a list of patterns changes the tables are made anew.
 """
 
 from typing import Final
@@ -16,22 +16,10 @@ from pointsman.core.regex import Regex
 from pointsman.sample.acl import Acl
 from pointsman.sample.context import Context
 from pointsman.sample.expression import Expression
-from pointsman.sample.head import COMMA, split_list
-from pointsman.sample.matcher import (
-    LOWER,
-    Either,
-    Found,
-    Lowered,
-    Matcher,
-    Never,
-    Numbers,
-    Prefixes,
-    Regexes,
-    Sizes,
-    Suffixes,
-    Texts,
-)
-from pointsman.sample.source import NO_LINES, SPLIT, WHOLE, Pure, turned
+from pointsman.sample.matcher import LOWER, Exact, Found, Matcher, Never
+from pointsman.sample.parts import Delimited, Prefixes, Regexes, Suffixes
+from pointsman.sample.ranges import Numbers, Sizes
+from pointsman.sample.source import Pure, turned
 from pointsman.sample.types import Value
 
 SPECIAL: Final = b".^$*+?{}[]\\|()"
@@ -39,7 +27,7 @@ OPTIONAL: Final = b"*?{"  # behind these what stands before need not occur
 UNUSUAL: Final = (b"[:", b"[.", b"[=", b"\\Q", b"\\E", b"#")  # classes by name, literal parts, comments
 
 
-class _Trial:
+class Trial:
     """A test that is made one by one."""
 
     def __init__(self, matcher: Matcher, bit: int) -> None:
@@ -47,85 +35,46 @@ class _Trial:
         self.bit = bit
 
 
-class _Lengths:
-    """Texts by their lengths: a dictionary for each."""
-
-    def __init__(self) -> None:
-        self.sizes: list[int] = []
-        self.tables: list[dict[bytes, int]] = []
-
-    def add(self, text: bytes, bit: int) -> None:
-        if len(text) not in self.sizes:
-            self.sizes.append(len(text))
-            self.tables.append({})
-        table = self.tables[self.sizes.index(len(text))]
-        table[text] = table.get(text, 0) | bit
-
-    def of_start(self, value: bytes) -> int:
-        bits = 0
-        for index, size in enumerate(self.sizes):
-            if size <= len(value):
-                found = self.tables[index].get(value[:size])
-                if found is not None:
-                    bits |= found
-        return bits
-
-    def of_end(self, value: bytes) -> int:
-        bits = 0
-        for index, size in enumerate(self.sizes):
-            if size <= len(value):
-                found = self.tables[index].get(value[len(value) - size :])
-                if found is not None:
-                    bits |= found
-        return bits
-
-
-class _Table:
+class Dictionaries:
     """What is looked up with one form of a value: as it is, or in lower case."""
 
     def __init__(self) -> None:
-        self.exact: dict[bytes, int] = {}
-        self.begins = _Lengths()
-        self.ends = _Lengths()
-        self.openings = _Lengths()  # of regular expressions, each with the number of its trial as a bit
-        self.trials: list[_Trial] = []
+        self.exact = Exact()
+        self.begins = Prefixes()
+        self.ends = Suffixes()
+        self.openings = Prefixes()  # of regular expressions, each with the number of its trial as a bit
+        self.trials: list[Trial] = []
         self.used = False
 
-    def add(self, matcher: Matcher, bit: int) -> bool:
-        """Whether the matcher could be entered."""
-        if isinstance(matcher, Texts):
-            for text in matcher.many:
-                self.exact[text] = self.exact.get(text, 0) | bit
-        elif isinstance(matcher, Prefixes):
-            for text in matcher.many:
-                self.begins.add(text, bit)
-        elif isinstance(matcher, Suffixes):
-            for text in matcher.many:
-                self.ends.add(text, bit)
-        else:
-            return False
+    def add(self, matcher: Exact, bit: int) -> None:
+        """All patterns of a matcher."""
+        marked = self.begins if isinstance(matcher, Prefixes) else self.exact
+        if isinstance(matcher, Suffixes):
+            marked = self.ends
+        for key in matcher.all_texts():
+            marked.mark(key, bit)
         self.used = True
-        return True
 
-    def add_regex(self, opening: bytes, pattern: Regex, bit: int) -> None:
-        self.openings.add(opening, 1 << len(self.trials))
-        self.trials.append(_Trial(Regexes([pattern]), bit))
+    def add_regex(self, opening: bytes, trial: Trial) -> None:
+        self.openings.mark(opening, 1 << len(self.trials))
+        self.trials.append(trial)
         self.used = True
 
     def bits(self, value: bytes, whole: bytes) -> int:
         """`whole`: the value as it is."""
-        found = self.exact.get(value)
-        bits = 0 if found is None else found
-        if self.begins.sizes:
-            bits |= self.begins.of_start(value)
-        if self.ends.sizes:
-            bits |= self.ends.of_end(value)
+        bits = self.exact.bits(value)
+        if self.begins.many:
+            bits |= self.begins.bits(value)
+        if self.ends.many:
+            bits |= self.ends.bits(value)
         if self.trials:
-            asked = self.openings.of_start(value)
-            for trial in self.trials if asked else ():
-                if asked & 1 and trial.matcher.match(whole):
+            asked = self.openings.bits(value)
+            while asked:
+                lowest = asked & -asked
+                trial = self.trials[lowest.bit_length() - 1]
+                if trial.matcher.test(whole):
                     bits |= trial.bit
-                asked >>= 1
+                asked ^= lowest
         return bits
 
 
@@ -139,11 +88,11 @@ class Index:
         self.acls = acls
         self.versions: list[int] = []
         self.changes = -1
-        self.plain = _Table()
-        self.loose = _Table()
-        self.numbers: dict[int, int] = {}
+        self.plain = Dictionaries()
+        self.loose = Dictionaries()
+        self.numbers = Numbers()
         self.always = 0
-        self.trials: list[_Trial] = []
+        self.trials: list[Trial] = []
         self._renew()
 
     @staticmethod
@@ -157,41 +106,45 @@ class Index:
         if versions == self.versions:
             return
         self.versions = versions
-        self.plain, self.loose = _Table(), _Table()
-        self.numbers = {}
+        self.plain, self.loose = Dictionaries(), Dictionaries()
+        self.numbers = Numbers()
         self.always = 0
         self.trials = []
         for acl, bit in self.acls:
-            if acl.cast is None:
-                self._add(acl.lists.matcher if acl.lists.renewed else acl.lists.renew(), bit)
-            else:
-                self.trials.append(_Trial(Followed(acl), bit))
+            if acl.cast is not None:
+                self.trials.append(Trial(acl.matcher, bit))
+                continue
+            for matcher in acl.lists.files:  # may be large, and are looked up at once as they are
+                self.trials.append(Trial(matcher, bit))
+            self._add(acl.lists.line, bit)
 
     def _add(self, matcher: Matcher, bit: int) -> None:
-        if isinstance(matcher, Either):
-            for one in matcher.matchers:
-                self._add(one, bit)
-        elif isinstance(matcher, Lowered) and self.loose.add(matcher.inner, bit) or self.plain.add(matcher, bit):
-            return
-        elif isinstance(matcher, Found):
+        if isinstance(matcher, Found):
             self.always |= bit
         elif isinstance(matcher, Regexes):
             for pattern in matcher.patterns:
                 self._add_regex(pattern, bit)
-        elif isinstance(matcher, Numbers) and not isinstance(matcher, Sizes) and not matcher.lows:
-            for number in matcher.singles:
-                self.numbers[number] = self.numbers.get(number, 0) | bit
-        elif not isinstance(matcher, Never):
-            self.trials.append(_Trial(matcher, bit))
+        elif isinstance(matcher, Exact) and not isinstance(matcher, Delimited):
+            (self.loose if matcher.nocase else self.plain).add(matcher, bit)
+        elif not self._add_numbers(matcher, bit) and not isinstance(matcher, Never):
+            self.trials.append(Trial(matcher, bit))
+
+    def _add_numbers(self, matcher: Matcher, bit: int) -> bool:
+        """Whether all patterns are single numbers."""
+        numbers = matcher.numbers() if isinstance(matcher, Numbers) and not isinstance(matcher, Sizes) else None
+        for number in numbers or ():
+            self.numbers.mark(number, bit)
+        return numbers is not None
 
     def _add_regex(self, pattern: Regex, bit: int) -> None:
         opening = opening_of(pattern)
+        trial = Trial(OneRegex(pattern), bit)
         if not opening:
-            self.trials.append(_Trial(Regexes([pattern]), bit))
+            self.trials.append(trial)
         elif pattern.nocase:
-            self.loose.add_regex(opening.lower(), pattern, bit)
+            self.loose.add_regex(opening.lower(), trial)
         else:
-            self.plain.add_regex(opening, pattern, bit)
+            self.plain.add_regex(opening, trial)
 
     def bits(self, ctx: Context) -> int:
         """The bits of those that hold."""
@@ -202,17 +155,6 @@ class Index:
             return bits
         value = self.source.get(ctx)
         return 0 if value is None else self.bits_of_value(value)
-
-    def bits_of_line(self, value: bytes) -> int:
-        """The bits of those that one field's value alone makes true; for ACLs with a `header`."""
-        lines = self.source.lines
-        if lines == WHOLE or lines == SPLIT and COMMA not in value:
-            return self.bits_of_value(value)
-        assert lines != NO_LINES
-        bits = 0
-        for part in list[Value](split_list(value)) if lines == SPLIT else self.source.of_line(value):
-            bits |= self.bits_of_value(part)
-        return bits
 
     def bits_of_value(self, value: Value) -> int:
         """The bits of those that hold for one value of the fetch."""
@@ -230,21 +172,22 @@ class Index:
             if self.loose.used:
                 bits |= self.loose.bits(value.translate(LOWER), value)
         else:
-            bits |= self.numbers.get(value, 0)
+            bits |= self.numbers.bits(value)
         for trial in self.trials:
-            if not bits & trial.bit and trial.matcher.match(value):
+            if not bits & trial.bit and trial.matcher.test(value):
                 bits |= trial.bit
         return bits
 
 
-class Followed(Matcher):
-    """The matcher that an ACL has at the time."""
+class OneRegex(Matcher):
+    """One regular expression."""
 
-    def __init__(self, acl: Acl) -> None:
-        self.acl = acl
+    def __init__(self, pattern: Regex) -> None:
+        self.pattern = pattern
 
-    def match(self, value: Value) -> bool:
-        return self.acl.matcher.match(value)
+    def test(self, value: Value) -> bool:
+        assert isinstance(value, bytes)
+        return self.pattern.test(value)
 
 
 def opening_of(pattern: Regex) -> bytes:

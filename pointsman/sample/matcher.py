@@ -1,48 +1,82 @@
-"""Matchers: patterns as they are compared with values while traffic runs (manual 7.1.1 to 7.1.6).
+"""Matchers: patterns as values are compared with them while traffic runs (manual 7.1.1 to 7.1.6).
 
-pattern.py makes them when the configuration is compiled. What many patterns share is looked up at once: strings in a
-set, prefixes and suffixes by their lengths, networks by their masks; a few are compared one after the other, because
-that costs less than a look-up.
+There is one for each method of matching, and every list of patterns has one: what stands on an ACL's line, a file of an
+ACL, a map. Each answers
+
+    test(value)      whether any pattern matches
+    find(value)      the entry that matches: of equal strings, ends, numbers, expressions the first one in the list; of
+                     beginnings the longest, of networks the narrowest (HAProxy keeps both in a tree, unless beginnings
+                     ignore case)
+
+and takes changes, an entry at a time:
+
+    add(parsed, entry)      one more entry; `parsed`: its pattern, as pattern.py parses it for this method
+    remove(parsed, entry)   one that was added
+
+A few patterns are compared one after the other, because that costs less than a look-up; of more than FEW those that can
+be looked up are: strings in a dictionary, beginnings and ends by their lengths, networks by their masks.
+
+Many ACLs that ask one expression are looked up at once by the same dictionaries (index.py): `mark(key, bit)` puts a bit
+there in the place of an entry, and `bits(value)` tells the bits of all keys that match.
 """
 
-import re
 from collections.abc import Sequence
-from typing import Final
-
-from mypy_extensions import i64, mypyc_attr
+from typing import Final, TypeVar
 
 from pointsman.core.regex import Regex
-from pointsman.sample.casts import MAPPED, Cast, ipv4_of
+from pointsman.sample.casts import Cast
 from pointsman.sample.types import Value
+from pointsman.tables.patterns import Entry
+
+Parsed = bytes | tuple[int, int] | list[tuple[bytes, bytes]] | Regex  # a pattern, ready to be compared
+Held = Entry | list[Entry] | int  # what stands under a key: an entry, several in the order of the list, or bits
+KeyType = TypeVar("KeyType")
 
 FEW: Final = 4  # as many are compared one by one
-NEAR: Final = 64  # bytes that a loop passes faster than a search is called
 LOWER: Final = bytes(range(256)).lower()  # for translate: letters in lower case
+NO_TEXTS: Final[dict[bytes, Held]] = {}  # of who has a few: nothing is put in
 
 
-@mypyc_attr(allow_interpreted_subclasses=True)
 class Matcher:
     """Base: one test."""
 
-    def match(self, value: Value) -> bool:
+    def test(self, value: Value) -> bool:
+        """Whether it matches."""
+        raise NotImplementedError
+
+    def find(self, value: Value) -> Entry | None:
+        """The entry that matches; None: there is none, or nothing that matches is a pattern."""
         raise NotImplementedError
 
 
 class Never(Matcher):
-    def match(self, value: Value) -> bool:
+    """There is no pattern."""
+
+    def test(self, value: Value) -> bool:
         return False
+
+    def find(self, value: Value) -> Entry | None:
+        return None
 
 
 class Found(Matcher):
     """Whatever is there."""
 
-    def match(self, value: Value) -> bool:
+    def test(self, value: Value) -> bool:
         return True
+
+    def find(self, value: Value) -> Entry | None:
+        return None
 
 
 class Truth(Matcher):
-    def match(self, value: Value) -> bool:
+    """What is true."""
+
+    def test(self, value: Value) -> bool:
         return bool(value)
+
+    def find(self, value: Value) -> Entry | None:
+        return None
 
 
 class Either(Matcher):
@@ -51,22 +85,18 @@ class Either(Matcher):
     def __init__(self, matchers: list[Matcher]) -> None:
         self.matchers = matchers
 
-    def match(self, value: Value) -> bool:
+    def test(self, value: Value) -> bool:
         for one in self.matchers:
-            if one.match(value):
+            if one.test(value):
                 return True
         return False
 
-
-class Lowered(Matcher):
-    """Patterns in lower case, compared with the value in lower case."""
-
-    def __init__(self, inner: Matcher) -> None:
-        self.inner = inner
-
-    def match(self, value: Value) -> bool:
-        assert isinstance(value, bytes)
-        return self.inner.match(value.translate(LOWER))
+    def find(self, value: Value) -> Entry | None:
+        for one in self.matchers:
+            found = one.find(value)
+            if found is not None:
+                return found
+        return None
 
 
 class Converted(Matcher):
@@ -76,233 +106,217 @@ class Converted(Matcher):
         self.cast = cast
         self.inner = inner
 
-    def match(self, value: Value) -> bool:
+    def test(self, value: Value) -> bool:
         cast = self.cast(value)
-        return cast is not None and self.inner.match(cast)
+        return cast is not None and self.inner.test(cast)
+
+    def find(self, value: Value) -> Entry | None:
+        cast = self.cast(value)
+        return None if cast is None else self.inner.find(cast)
 
 
-class Numbers(Matcher):
-    """Integers: single ones and ranges, both ends included."""
+class ListMatcher(Matcher):
+    """Base of those that hold a list of patterns. `nocase`: letters match whatever their case."""
 
-    def __init__(self, ranges: list[tuple[int, int]]) -> None:
-        self.singles = frozenset([low for low, high in ranges if low == high])
-        self.lows = [low for low, high in ranges if low < high]
-        self.highs = [high for low, high in ranges if low < high]
+    def __init__(self, nocase: bool = False) -> None:
+        self.nocase = nocase
 
-    def covers(self, number: int) -> bool:
-        highs = self.highs
-        for index, low in enumerate(self.lows):
-            if low <= number <= highs[index]:
-                return True
-        return number in self.singles
+    def fill(self, parsed: list[Parsed], entries: Sequence[Entry]) -> None:
+        """Add many, in their order."""
+        for index, entry in enumerate(entries):
+            self.add(parsed[index], entry)
 
-    def match(self, value: Value) -> bool:
-        assert isinstance(value, int)
-        return self.covers(value)
+    def add(self, parsed: Parsed, entry: Entry) -> None:
+        """One more pattern, behind all others."""
+        raise NotImplementedError
+
+    def remove(self, parsed: Parsed | None, entry: Entry) -> None:
+        """One less. None: the pattern says something else by now (a host name that has got another address)."""
+        raise NotImplementedError
 
 
-class Sizes(Numbers):
-    """Lengths of strings."""
+def put(held: dict[KeyType, Held], key: KeyType, entry: Entry) -> None:
+    """An entry under a key, behind those that are there."""
+    known = held.get(key)
+    if known is None:
+        held[key] = entry
+    elif isinstance(known, list):
+        known.append(entry)
+    else:
+        assert not isinstance(known, int)
+        held[key] = [known, entry]
 
-    def match(self, value: Value) -> bool:
+
+def drop(held: dict[KeyType, Held], key: KeyType, entry: Entry) -> None:
+    """Take it away again."""
+    known = held.get(key)
+    if isinstance(known, list):
+        rest = [one for one in known if one is not entry]
+        if len(rest) > 1:
+            held[key] = rest
+        elif rest:
+            held[key] = rest[0]
+        else:
+            del held[key]
+    elif known is entry:
+        del held[key]
+
+
+def first(known: Held | None) -> Entry | None:
+    """The first entry under a key."""
+    if isinstance(known, list):
+        return known[0]
+    assert not isinstance(known, int)
+    return known
+
+
+def earlier(one: Entry | None, other: Entry | None) -> Entry | None:
+    """The one that stands in front of the other in their list."""
+    if one is None or other is None:
+        return other if one is None else one
+    return one if one.identity <= other.identity else other
+
+
+class Exact(ListMatcher):
+    """str, bin: equal strings or blocks. Also the base of what holds strings."""
+
+    def __init__(self, nocase: bool = False) -> None:
+        super().__init__(nocase)
+        self.few: list[bytes] = []
+        self.entries: list[Entry] = []  # those of the few
+        self.many = False  # all are in the dictionary
+        self.texts: dict[bytes, Held] = NO_TEXTS
+
+    def all_texts(self) -> list[bytes]:
+        """All strings, in lower case where case does not count."""
+        return list(self.texts) if self.many else list(self.few)
+
+    def fill(self, parsed: list[Parsed], entries: Sequence[Entry]) -> None:
+        if len(entries) <= FEW or self.few or self.many:
+            super().fill(parsed, entries)
+            return
+        keys = [self.key(one) for one in parsed]
+        self.texts = dict(zip(keys, entries, strict=True))
+        self.many = True
+        if len(self.texts) < len(keys):
+            self.texts = {}
+            for index, key in enumerate(keys):
+                put(self.texts, key, entries[index])
+        self.count_all(keys)
+
+    def add(self, parsed: Parsed, entry: Entry) -> None:
+        key = self.key(parsed)
+        if not self.many:
+            if len(self.few) < FEW:
+                self.few.append(key)
+                self.entries.append(entry)
+                return
+            self._gather()
+        put(self.texts, key, entry)
+        self.count(len(key), 1)
+
+    def _gather(self) -> None:
+        """From now on they are looked up."""
+        self.many = True
+        self.texts = {}
+        for index, key in enumerate(self.few):
+            put(self.texts, key, self.entries[index])
+        self.count_all(self.few)
+        self.few = []
+        self.entries = []
+
+    def remove(self, parsed: Parsed | None, entry: Entry) -> None:
+        if not self.many:
+            at = self.entries.index(entry)
+            del self.few[at]
+            del self.entries[at]
+            return
+        assert parsed is not None
+        key = self.key(parsed)
+        drop(self.texts, key, entry)
+        self.count(len(key), -1)
+
+    def key(self, parsed: Parsed) -> bytes:
+        """What is compared."""
+        assert isinstance(parsed, bytes)
+        return parsed
+
+    def count(self, size: int, step: int) -> None:
+        """A string of that length came or went; of those in the dictionary alone."""
+
+    def count_all(self, keys: list[bytes]) -> None:
+        """All of these came."""
+
+    def mark(self, key: bytes, bit: int) -> None:
+        """A bit that `bits` tells of values that this string matches."""
+        if not self.many:
+            self._gather()
+        known = self.texts.get(key)
+        if known is None:
+            self.count(len(key), 1)
+            known = 0
+        assert isinstance(known, int)
+        self.texts[key] = known | bit
+
+    def bits(self, value: bytes) -> int:
+        """All bits of a value, which is in lower case where case does not count."""
+        found = self.texts.get(value)
+        if found is None:
+            return 0
+        assert isinstance(found, int)
+        return found
+
+    def test(self, value: Value) -> bool:
         assert isinstance(value, bytes)
-        return self.covers(len(value))
-
-
-class _Family:
-    """Networks of one family: a few one by one, more by their masks."""
-
-    def __init__(self, networks: Sequence[tuple[bytes, bytes]]) -> None:
-        by_mask: dict[int, set[int]] = {}
-        for address, mask in networks:
-            bits = int.from_bytes(mask, "big")
-            by_mask.setdefault(bits, set()).add(int.from_bytes(address, "big") & bits)
-        self.masks = list(by_mask)
-        self.networks = [frozenset(found) for found in by_mask.values()]
-        self.few_masks: list[int] = []
-        self.few: list[int] = []
-        pairs = [(mask, network) for mask, found in by_mask.items() for network in found]
-        if len(pairs) <= FEW:
-            self.few_masks = [mask for mask, _ in pairs]
-            self.few = [network for _, network in pairs]
-            self.masks = []
-        self.empty = not pairs
-
-    def match(self, number: int) -> bool:
-        few = self.few
-        for index, mask in enumerate(self.few_masks):
-            if number & mask == few[index]:
-                return True
-        networks = self.networks
-        for index, mask in enumerate(self.masks):
-            if number & mask in networks[index]:
-                return True
-        return False
-
-
-class Networks(Matcher):
-    """Addresses. IPv4 is also looked for among IPv6 networks in its mapped form, and the other way round."""
-
-    def __init__(self, networks: Sequence[tuple[bytes, bytes]]) -> None:
-        self.v4 = _Family([one for one in networks if len(one[0]) == 4])
-        self.v6 = _Family([one for one in networks if len(one[0]) != 4])
-
-    def match(self, value: Value) -> bool:
-        assert isinstance(value, bytes)
-        if len(value) == 4:
-            number: i64 = i64(value[0]) << 24 | i64(value[1]) << 16 | i64(value[2]) << 8 | i64(value[3])
-            if self.v4.match(int(number)):
-                return True
-            return not self.v6.empty and self.v6.match(int.from_bytes(MAPPED + value, "big"))
-        if not self.v6.empty and self.v6.match(int.from_bytes(value, "big")):
-            return True
-        inner = None if self.v4.empty else ipv4_of(value)
-        return inner is not None and self.v4.match(int.from_bytes(inner, "big"))
-
-
-class Texts(Matcher):
-    """Equal strings or blocks."""
-
-    def __init__(self, texts: list[bytes]) -> None:
-        self.few = texts if len(texts) <= FEW else []
-        self.many = frozenset(texts)
-
-    def match(self, value: Value) -> bool:
-        assert isinstance(value, bytes)
-        few = self.few
-        if few:
-            for text in few:
-                if value == text:
-                    return True
-            return False
-        return value in self.many
-
-
-class Edges(Matcher):
-    """Base of beginnings and ends: each of a few is compared, or all of one length are looked up at once."""
-
-    def __init__(self, texts: list[bytes]) -> None:
-        self.few = texts if len(texts) <= FEW else []
-        self.many = frozenset(texts)
-        self.sizes = [] if self.few else sorted({len(text) for text in texts})
-
-
-class Prefixes(Edges):
-    """Beginnings."""
-
-    def match(self, value: Value) -> bool:
-        assert isinstance(value, bytes)
+        subject = value.translate(LOWER) if self.nocase else value
+        if self.many:
+            return subject in self.texts
         for text in self.few:
-            if value.startswith(text):
-                return True
-        size = len(value)
-        for length in self.sizes:
-            if length > size:
-                return False
-            if value[:length] in self.many:
+            if subject == text:
                 return True
         return False
 
-
-class Suffixes(Edges):
-    """Ends."""
-
-    def match(self, value: Value) -> bool:
+    def find(self, value: Value) -> Entry | None:
         assert isinstance(value, bytes)
-        for text in self.few:
-            if value.endswith(text):
-                return True
-        size = len(value)
-        for length in self.sizes:
-            if length > size:
-                return False
-            if value[size - length :] in self.many:
-                return True
-        return False
-
-
-def contains(value: bytes, text: bytes) -> bool:
-    """Whether the text stands anywhere in the value. Both are short as a rule, and then a call costs more than the
-    search."""
-    if not text:
-        return True
-    first: i64 = text[0]
-    if first not in value:  # of an integer: costs nothing, unlike the question for bytes
-        return False
-    last: i64 = len(value) - len(text)
-    if last > NEAR:
-        return value.find(text) >= 0
-    size: i64 = len(text)
-    at: i64 = 0
-    while at <= last:
-        if value[at] == first and value[at : at + size] == text:
-            return True
-        at += 1
-    return False
-
-
-class Parts(Matcher):
-    """Substrings."""
-
-    def __init__(self, texts: list[bytes]) -> None:
-        self.texts = texts
-
-    def match(self, value: Value) -> bool:
-        assert isinstance(value, bytes)
-        for text in self.texts:
-            if contains(value, text):
-                return True
-        return False
-
-
-class Regexes(Matcher):
-    """Regular expressions, anywhere in the value."""
-
-    def __init__(self, patterns: list[Regex]) -> None:
-        self.patterns = patterns
-
-    def match(self, value: Value) -> bool:
-        assert isinstance(value, bytes)
-        for pattern in self.patterns:
-            if pattern.test(value):
-                return True
-        return False
-
-
-class Between(Matcher):
-    """Patterns that stand between delimiters or ends. Those around the pattern itself do not count."""
-
-    def __init__(self, texts: list[bytes], delimiters: bytes) -> None:
-        stripped = [text.strip(delimiters) for text in texts]
-        self.texts = [text for text in sorted(stripped, key=len, reverse=True) if text]
-        marks = re.escape(delimiters)
-        words = b"|".join([re.escape(text) for text in self.texts])
-        pattern = re.compile(b"(?<![^" + marks + b"])(?:" + words + b")(?![^" + marks + b"])")
-        self.search = pattern.search
-
-    def match(self, value: Value) -> bool:
-        assert isinstance(value, bytes)
-        texts = self.texts
-        if len(texts) <= FEW:
-            for text in texts:
-                if contains(value, text):
-                    return self.search(value) is not None
-            return False
-        return self.search(value) is not None
+        subject = value.translate(LOWER) if self.nocase else value
+        if self.many:
+            return first(self.texts.get(subject))
+        for index, text in enumerate(self.few):
+            if subject == text:
+                return self.entries[index]
+        return None
 
 
 KNOWN_METHODS: Final = frozenset({b"OPTIONS", b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"TRACE", b"CONNECT"})
 
 
-class Methods(Matcher):
-    """Names of HTTP methods. The known ones always mind the case, as in HAProxy; `loose`, in lower case, the others."""
+class MethodNames(ListMatcher):
+    """Names of HTTP methods. The known ones always mind the case, as in HAProxy; without case only others match."""
 
-    def __init__(self, names: list[bytes], loose: list[bytes]) -> None:
-        self.names = Texts(names)
-        self.loose = frozenset(loose)
+    def __init__(self, nocase: bool = False) -> None:
+        super().__init__(nocase)
+        self.exact = Exact()
+        self.loose = Exact(True)
 
-    def match(self, value: Value) -> bool:
-        if self.names.match(value):
+    def add(self, parsed: Parsed, entry: Entry) -> None:
+        assert isinstance(parsed, bytes)
+        self.exact.add(parsed, entry)
+        if self.nocase:
+            self.loose.add(parsed.lower(), entry)
+
+    def remove(self, parsed: Parsed | None, entry: Entry) -> None:
+        assert isinstance(parsed, bytes)
+        self.exact.remove(parsed, entry)
+        if self.nocase:
+            self.loose.remove(parsed.lower(), entry)
+
+    def test(self, value: Value) -> bool:
+        if self.exact.test(value):
             return True
-        assert isinstance(value, bytes)
-        return bool(self.loose) and value not in KNOWN_METHODS and value.lower() in self.loose
+        return self.nocase and value not in KNOWN_METHODS and self.loose.test(value)
+
+    def find(self, value: Value) -> Entry | None:
+        found = self.exact.find(value)
+        if not self.nocase or value in KNOWN_METHODS:
+            return found
+        return earlier(found, self.loose.find(value))

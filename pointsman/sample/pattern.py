@@ -1,6 +1,6 @@
-"""Patterns of ACLs and how values are matched with them (manual 7.1.1 to 7.1.6).
+"""Patterns of ACLs and maps, and the methods by which values are matched with them (manual 7.1.1 to 7.1.6).
 
-A method of matching turns a list of patterns into one Matcher (matcher.py) when the configuration is compiled.
+A method parses a pattern and has a matcher (matcher.py, parts.py, ranges.py) that compares what was parsed.
 """
 
 import ipaddress
@@ -10,99 +10,112 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from pointsman.core.diagnostics import ConfigError, Position
+from pointsman.core.diagnostics import NOWHERE, ConfigError, Position
 from pointsman.core.registry import nearest
 from pointsman.core.words import Word
 from pointsman.sample.arguments import INTEGER, encode, parse_mask
-from pointsman.sample.casts import Cast, find_cast
-from pointsman.sample.matcher import (
-    Between,
-    Either,
-    Found,
-    Lowered,
-    Matcher,
-    Methods,
-    Networks,
-    Numbers,
-    Parts,
-    Prefixes,
-    Regexes,
-    Sizes,
-    Suffixes,
-    Texts,
-    Truth,
-)
+from pointsman.sample.casts import HIGHEST, LOWEST, Cast, find_cast
+from pointsman.sample.matcher import Exact, Found, ListMatcher, Matcher, MethodNames, Parsed, Truth
+from pointsman.sample.parts import Directories, Domains, Prefixes, Regexes, Substrings, Suffixes
+from pointsman.sample.ranges import Networks, Numbers, Sizes
 from pointsman.sample.regex import compile_regex
 from pointsman.sample.types import Type
+from pointsman.tables.patterns import LISTS, Entry
 
 
-class Pattern:
-    """One pattern as it was written. `operator` is that of an integer ("ge"), or "eq"; `resolve`: a host name may stand
-    for an address (no flag -n). `place`: where it stands, or the word, which tells that when it is asked."""
+class Pattern(Entry):
+    """A pattern that stands on an ACL's line: an entry of its list, which has no number before somebody asks for the
+    list (acl_lists.py). `where`: its place, or the word, which tells that when it is asked. There may be a hundred
+    thousand."""
 
-    __slots__ = ("nocase", "operator", "place", "resolve", "text")
+    __slots__ = ("where",)
+    operator = "eq"
 
-    def __init__(
-        self, text: str, place: Position | Word, nocase: bool = False, operator: str = "eq", resolve: bool = True
-    ) -> None:
-        self.text = text
-        self.place = place
-        self.nocase = nocase
-        self.operator = operator
-        self.resolve = resolve
+    def __init__(self, key: str, where: Position | Word) -> None:
+        self.identity = 0
+        self.key = key
+        self.value = None
+        self.version = 0
+        self.where = where
 
     @property
     def at(self) -> Position:
-        return self.place.at if isinstance(self.place, Word) else self.place
+        return self.where.at if isinstance(self.where, Word) else self.where
 
-    @property
-    def source(self) -> tuple[str, int]:
-        """The file and the line."""
-        return self.place.source if isinstance(self.place, Word) else (self.place.file, self.place.line)
+
+class Comparison(Pattern):
+    """An integer behind an operator, such as "ge". As an entry of a list it is the range that both cover."""
+
+    __slots__ = ("operator", "written")
+
+    def __init__(self, key: str, where: Position | Word, operator: str) -> None:
+        super().__init__(key, where)
+        self.operator = operator
+        self.written = key if operator == "eq" else f"{operator} {key}"  # the key changes
+
+
+def place_of(entry: Entry) -> Position:
+    """Where a pattern stands: on an ACL's line or in a file. Line 0: it came later, on the runtime socket or from
+    traffic."""
+    return entry.at if isinstance(entry, Pattern) else Position(*LISTS.place(entry))
+
+
+def _at(entry: Entry) -> Position:
+    """For errors; of what stands in a file, whoever reads it says so."""
+    return entry.at if isinstance(entry, Pattern) else NOWHERE
 
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """A matching method: the type that a value is cast to, and what makes the matcher from patterns."""
+    """A matching method: the type that a value is cast to, what parses a pattern, and what makes a matcher.
+
+    `parse` takes the entry, whether case does not count, and whether a host name may stand for an address; ConfigError
+    where that is no pattern. `tree`: how `get map` and `get acl` call what has no order of its own.
+    """
 
     name: str
     accepts: Type
-    make: Callable[[Sequence[Pattern]], Matcher]
+    parse: Callable[[Entry, bool, bool], Parsed]
+    kind: Callable[[bool], Matcher]
     patterns: bool = True  # it needs some
+    any_text: bool = False  # there is no text that is no pattern
+    tree: bool = False
+
+    def parse_all(self, entries: Sequence[Entry], nocase: bool, resolve: bool) -> list[Parsed]:
+        """All of them. ConfigError at one that is no pattern."""
+        parse = self.parse
+        return [parse(entry, nocase, resolve) for entry in entries]
+
+    def make(self, patterns: Sequence[Entry], nocase: bool = False, resolve: bool = True) -> Matcher:
+        """A matcher of these patterns. ConfigError at one that is none."""
+        matcher = self.kind(nocase)
+        if isinstance(matcher, ListMatcher) and patterns:
+            matcher.fill(self.parse_all(patterns, nocase, resolve), patterns)
+        return matcher
 
 
 OPERATORS: Final = ("eq", "ge", "gt", "le", "lt")
-LOWEST: Final = -(1 << 63)
-HIGHEST: Final = (1 << 63) - 1
 DIGITS: Final = re.compile(r"[0-9]+(\.[0-9]+){0,3}", re.ASCII)
 
 
-def _make_found(_: Sequence[Pattern]) -> Matcher:
-    return Found()
-
-
-def _make_bool(_: Sequence[Pattern]) -> Matcher:
-    return Truth()
-
-
-def _number(text: str, pattern: Pattern, empty: int) -> int:
+def _number(text: str, entry: Entry, empty: int) -> int:
     if not text:
         return empty
     if not INTEGER.fullmatch(text):
-        raise ConfigError(f"'{pattern.text}' is not a number", pattern.at, "a number, or a range such as 1024:65535")
+        raise ConfigError(f"'{entry.key}' is not a number", _at(entry), "a number, or a range such as 1024:65535")
     return min(max(int(text), LOWEST), HIGHEST)
 
 
-def parse_range(pattern: Pattern) -> tuple[int, int]:
+def parse_range(entry: Entry) -> tuple[int, int]:
     """What an integer pattern and its operator cover, both ends included (manual 7.1.2)."""
-    first, mark, last = pattern.text.partition(":")
-    if pattern.text in ("", ":"):
-        raise ConfigError(f"'{pattern.text}' is not a number", pattern.at, "a number, or a range such as 1024:65535")
-    low = _number(first, pattern, LOWEST)
-    high = _number(last, pattern, HIGHEST) if mark else low
+    first, mark, last = entry.key.partition(":")
+    if entry.key in ("", ":"):
+        raise ConfigError(f"'{entry.key}' is not a number", _at(entry), "a number, or a range such as 1024:65535")
+    low = _number(first, entry, LOWEST)
+    high = _number(last, entry, HIGHEST) if mark else low
     if low > high:
-        raise ConfigError(f"'{pattern.text}' is not a valid number range", pattern.at, "the lower bound first")
-    operator = pattern.operator
+        raise ConfigError(f"'{entry.key}' is not a valid number range", _at(entry), "the lower bound first")
+    operator = entry.operator if isinstance(entry, Pattern) else "eq"
     if operator in ("ge", "gt"):
         return (low + 1 if operator == "gt" else low), (high if mark else HIGHEST)
     if operator in ("le", "lt"):
@@ -110,30 +123,18 @@ def parse_range(pattern: Pattern) -> tuple[int, int]:
     return low, high
 
 
-def _make_int(patterns: Sequence[Pattern]) -> Matcher:
-    return Numbers([parse_range(pattern) for pattern in patterns])
-
-
-def _make_len(patterns: Sequence[Pattern]) -> Matcher:
-    return Sizes([parse_range(pattern) for pattern in patterns])
-
-
-def _make_ip(patterns: Sequence[Pattern]) -> Matcher:
-    return Networks([one for pattern in patterns for one in parse_network(pattern)])
-
-
-def parse_network(pattern: Pattern) -> list[tuple[bytes, bytes]]:
+def parse_network(entry: Entry, resolve: bool = True) -> list[tuple[bytes, bytes]]:
     """Address and mask (manual 7.1.6). A host name gives each of its IPv4 addresses, resolved now."""
-    host, mark, mask = pattern.text.partition("/")
+    host, mark, mask = entry.key.partition("/")
     v6 = ":" in host
     packed_mask = parse_mask(mask, v6) if mark else parse_mask("128" if v6 else "32", v6)
     addresses: list[bytes] = []
     if packed_mask is not None:
-        addresses = _addresses(host, v6, pattern.resolve)
+        addresses = _addresses(host, v6, resolve)
     if not addresses or packed_mask is None or (v6 and mark and not mask.isdigit()):
         raise ConfigError(
-            f"'{pattern.text}' is not a valid IPv4 or IPv6 address",
-            pattern.at,
+            f"'{entry.key}' is not a valid IPv4 or IPv6 address",
+            _at(entry),
             "an address or a network such as 10.0.0.0/8 or 2001:db8::/32",
         )
     return [(address, packed_mask) for address in addresses]
@@ -153,72 +154,72 @@ def _addresses(host: str, v6: bool, resolve: bool) -> list[bytes]:
     return []
 
 
-def _make_bin(patterns: Sequence[Pattern]) -> Matcher:
-    return Texts([parse_hex(pattern) for pattern in patterns])
-
-
-def parse_hex(pattern: Pattern) -> bytes:
+def parse_hex(entry: Entry) -> bytes:
     """Pairs of hexadecimal digits (manual 7.1.5)."""
-    text = pattern.text
+    text = entry.key
     if len(text) % 2:
-        raise ConfigError("an even number of hex digit is expected", pattern.at)
+        raise ConfigError("an even number of hex digit is expected", _at(entry))
     for digit in text:
         if digit not in "0123456789abcdefABCDEF":
-            raise ConfigError(f"an hex digit is expected (found '{digit}')", pattern.at)
+            raise ConfigError(f"an hex digit is expected (found '{digit}')", _at(entry))
     return bytes.fromhex(text)
 
 
-def _texts(patterns: Sequence[Pattern]) -> tuple[list[bytes], list[bytes]]:
-    """Those that mind the case, and those that do not, in lower case."""
-    exact = [encode(pattern.text) for pattern in patterns if not pattern.nocase]
-    return exact, [encode(pattern.text).lower() for pattern in patterns if pattern.nocase]
+def _parse_text(entry: Entry, nocase: bool, _: bool) -> Parsed:
+    found = entry.key.encode("utf-8", "surrogateescape")  # as encode does: many patterns are parsed here
+    return found.lower() if nocase else found
 
 
-def _by_case(made: Callable[[list[bytes]], Matcher]) -> Callable[[Sequence[Pattern]], Matcher]:
-    """A method for strings, with and without case, from one that compares bytes."""
-
-    def make(patterns: Sequence[Pattern]) -> Matcher:
-        exact, lowered = _texts(patterns)
-        if not lowered:
-            return made(exact)
-        loose = Lowered(made(lowered))
-        return Either([made(exact), loose]) if exact else loose
-
-    return make
+def _parse_method(entry: Entry, _: bool, __: bool) -> Parsed:
+    """As it is: the matcher knows which names mind the case."""
+    return encode(entry.key)
 
 
-def _delimited(delimiters: bytes) -> Callable[[list[bytes]], Matcher]:
-    def make(texts: list[bytes]) -> Matcher:
-        return Between(texts, delimiters)
-
-    return make
+def _parse_hex(entry: Entry, _: bool, __: bool) -> Parsed:
+    return parse_hex(entry)
 
 
-def _make_reg(patterns: Sequence[Pattern]) -> Matcher:
-    return Regexes([compile_regex(pattern.text, pattern.at, pattern.nocase, groups=False) for pattern in patterns])
+def _parse_range(entry: Entry, _: bool, __: bool) -> Parsed:
+    return parse_range(entry)
 
 
-def _make_method(patterns: Sequence[Pattern]) -> Matcher:
-    """Names of HTTP methods; -i is for the unknown ones."""
-    return Methods([encode(pattern.text) for pattern in patterns], _texts(patterns)[1])
+def _parse_network(entry: Entry, _: bool, resolve: bool) -> Parsed:
+    return parse_network(entry, resolve)
+
+
+def _parse_regex(entry: Entry, nocase: bool, _: bool) -> Parsed:
+    return compile_regex(entry.key, _at(entry), nocase, groups=False)
+
+
+def _parse_groups(entry: Entry, nocase: bool, _: bool) -> Parsed:
+    return compile_regex(entry.key, _at(entry), nocase)
+
+
+def _make_found(_: bool) -> Matcher:
+    return Found()
+
+
+def _make_truth(_: bool) -> Matcher:
+    return Truth()
 
 
 METHODS: Final[dict[str, Method]] = {
-    "found": Method("found", Type.ANY, _make_found, patterns=False),
-    "bool": Method("bool", Type.BOOL, _make_bool, patterns=False),
-    "int": Method("int", Type.SINT, _make_int),
-    "ip": Method("ip", Type.ADDR, _make_ip),
-    "bin": Method("bin", Type.BIN, _make_bin),
-    "len": Method("len", Type.STR, _make_len),
-    "str": Method("str", Type.STR, _by_case(Texts)),
-    "beg": Method("beg", Type.STR, _by_case(Prefixes)),
-    "end": Method("end", Type.STR, _by_case(Suffixes)),
-    "sub": Method("sub", Type.STR, _by_case(Parts)),
-    "dir": Method("dir", Type.STR, _by_case(_delimited(b"/?"))),
-    "dom": Method("dom", Type.STR, _by_case(_delimited(b"./:?"))),
-    "reg": Method("reg", Type.STR, _make_reg),
+    "found": Method("found", Type.ANY, _parse_text, _make_found, patterns=False),
+    "bool": Method("bool", Type.BOOL, _parse_text, _make_truth, patterns=False),
+    "int": Method("int", Type.SINT, _parse_range, Numbers),
+    "ip": Method("ip", Type.ADDR, _parse_network, Networks, tree=True),
+    "bin": Method("bin", Type.BIN, _parse_hex, Exact, tree=True),
+    "len": Method("len", Type.STR, _parse_range, Sizes),
+    "str": Method("str", Type.STR, _parse_text, Exact, any_text=True, tree=True),
+    "beg": Method("beg", Type.STR, _parse_text, Prefixes, any_text=True, tree=True),
+    "end": Method("end", Type.STR, _parse_text, Suffixes, any_text=True),
+    "sub": Method("sub", Type.STR, _parse_text, Substrings, any_text=True),
+    "dir": Method("dir", Type.STR, _parse_text, Directories, any_text=True),
+    "dom": Method("dom", Type.STR, _parse_text, Domains, any_text=True),
+    "reg": Method("reg", Type.STR, _parse_regex, Regexes),
 }
-METHOD_NAME: Final = Method("str", Type.METH, _make_method)
+METHOD_NAME: Final = Method("str", Type.METH, _parse_method, MethodNames, any_text=True)
+GROUPS: Final = Method("regm", Type.STR, _parse_groups, Regexes)  # of map_regm alone
 DEFAULTS: Final = {
     Type.BOOL: "bool",
     Type.SINT: "int",

@@ -24,7 +24,12 @@ _WRAP: Final = 1 << 32  # versions are counted so far (management manual 9.3)
 
 
 class PatternError(Exception):
-    """A change that cannot be made. The text is for whoever asked for it."""
+    """A change that cannot be made. The text is for whoever asked for it; `entry`: the one that is no pattern, if it
+    is for that."""
+
+    def __init__(self, text: str, entry: "Entry | None" = None) -> None:
+        super().__init__(text)
+        self.entry = entry
 
 
 class Entry:
@@ -50,12 +55,8 @@ class Use:
         """Raises PatternError if that is no value for this use."""
         raise NotImplementedError
 
-    def checks(self) -> bool:
-        """Whether `check` may find something."""
-        return True
-
     def fill(self, entries: Iterable[Entry], version: int) -> None:
-        """All entries of a version, when the use is new."""
+        """All entries of a version, when the use is new. PatternError at one that is none for this use."""
         for entry in entries:
             self.check(entry)
             self.add(entry, version)
@@ -139,7 +140,8 @@ class Reference:
     # Writing. Each of these is one change; see changes.py for how all processes come to make it.
 
     def use(self, name: object, make: Callable[[], Use]) -> Use:
-        """The use of that name, made and filled where nobody has asked for it before."""
+        """The use of that name, made and filled where nobody has asked for it before. PatternError at an entry that is
+        none for it."""
         found = self.uses.get(name)
         if found is not None:
             return found
@@ -168,14 +170,17 @@ class Reference:
         """The entries of a new list, from its file; nobody uses it yet. `lines`: where they stand."""
         first = self.issued + 1
         self.issued += len(keys)
-        entries = list(map(Entry, range(first, first + len(keys)), keys, values, repeat(self.current)))
+        self.hold(keys, list(map(Entry, range(first, first + len(keys)), keys, values, repeat(self.current))))
+        self.lines = lines
+
+    def hold(self, keys: Sequence[str], entries: Sequence[Entry]) -> None:
+        """Begin with these entries, which have their numbers, and their keys."""
         self.versions[self.current] = {entry.identity: entry for entry in entries}
         self.by_key[self.current] = by_key = dict[str, Entry | list[Entry]](zip(keys, entries, strict=True))
         if len(by_key) < len(keys):
             by_key.clear()
             for entry in entries:
                 _append(by_key, entry)
-        self.lines = lines
 
     def add(self, key: str, value: str | None, version: int = -1) -> Entry:
         """One more entry, whether or not there is one of that key. PatternError, and then nothing has changed."""
@@ -335,6 +340,11 @@ class Lists:
     def count(self) -> int:
         """Entries there are."""
         return sum(one.count() for one in self.references)
+
+    def place(self, entry: Entry) -> tuple[str, int]:
+        """The file and the line where an entry was read; line 0: it came later."""
+        number = (entry.identity >> 32) - 1
+        return next((one.place(entry) for one in self.references if one.number == number), ("", 0))
 
     def find(self, text: str) -> Reference | None:
         """By its name, or by "#" and its number."""

@@ -9,14 +9,12 @@ from typing import Final
 
 from pointsman.admin.command import ADMIN, Call, CommandError, command
 from pointsman.admin.publish import publish
-from pointsman.sample.acl_lists import Compiled
 from pointsman.sample.arguments import encode
 from pointsman.sample.casts import find_cast
 from pointsman.sample.lists import split_pair
-from pointsman.sample.matching import TREES, Item, Lookup
-from pointsman.sample.pattern import METHODS
+from pointsman.sample.lookup import Lookup
 from pointsman.sample.types import Type, Value
-from pointsman.tables.patterns import LISTS, PatternError, Reference
+from pointsman.tables.patterns import LISTS, Entry, PatternError, Reference
 
 _MAP: Final = "map"
 _NAMES: Final = {_MAP: "map", "acl": "ACL"}
@@ -96,35 +94,29 @@ def _get(call: Call, kind: str) -> str:
         raise CommandError(f"Missing {_NAMES[kind]} identifier and/or key.")
     found = _wanted(kind, call.words[0])
     return "".join(
-        _looked_up(use, call.words[1], kind) + "\n" for use in found.uses.values() if isinstance(use, Lookup | Compiled)
+        _looked_up(use, call.words[1], kind) + "\n" for use in found.uses.values() if isinstance(use, Lookup)
     )
 
 
-def _looked_up(use: Lookup | Compiled, text: str, kind: str) -> str:
-    name = use.method if isinstance(use, Lookup) else use.method.name
-    line = f"type={name}, case={'insensitive' if use.nocase else 'sensitive'}"
-    item = _find(use, text)
+def _looked_up(use: Lookup, text: str, kind: str) -> str:
+    line = f"type={use.method.name}, case={'insensitive' if use.nocase else 'sensitive'}"
+    entry = _find(use, text)
     word = "found" if kind == _MAP else "match"
-    if item is None:
+    if entry is None:
         return f"{line}, {word}=no"
-    index = "tree" if isinstance(use, Lookup) and name in TREES and not use.nocase else "list"
+    index = "tree" if use.method.tree and not use.nocase else "list"
     if kind != _MAP:
-        return f'{line}, match=yes, idx={index}, pattern="{item.entry.key}"'
-    line += f', found=yes, idx={index}, key="{item.entry.key}"'
-    if isinstance(use, Compiled) or use.output == Type.ANY:
+        return f'{line}, match=yes, idx={index}, pattern="{entry.key}"'
+    line += f', found=yes, idx={index}, key="{entry.key}"'
+    if use.output == Type.ANY:
         return f"{line}, value=none"
-    types = {Type.SINT: "sint", Type.ADDR: "ipv6" if ":" in (item.entry.value or "") else "ipv4"}
-    return f'{line}, value="{item.entry.value}", type="{types.get(use.output, "str")}"'
+    types = {Type.SINT: "sint", Type.ADDR: "ipv6" if ":" in (entry.value or "") else "ipv4"}
+    return f'{line}, value="{entry.value}", type="{types.get(use.output, "str")}"'
 
 
-def _find(use: Lookup | Compiled, text: str) -> Item | None:
+def _find(use: Lookup, text: str) -> Entry | None:
     """As a sample of that text would be looked up."""
-    name = (
-        "reg"
-        if isinstance(use, Lookup) and use.method == "regm"
-        else (use.method if isinstance(use, Lookup) else use.method.name)
-    )
-    cast = find_cast(Type.STR, METHODS[name].accepts if isinstance(use, Lookup) else use.method.accepts)
+    cast = find_cast(Type.STR, use.method.accepts)
     value: Value | None = encode(text)
     if cast is not None:
         assert value is not None

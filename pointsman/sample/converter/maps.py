@@ -12,13 +12,14 @@ from collections.abc import Callable
 from typing import Final
 
 from pointsman.core.diagnostics import ConfigError, Position
-from pointsman.sample.acl_lists import first_bad
-from pointsman.sample.arguments import Arguments
+from pointsman.sample.arguments import Arguments, encode
 from pointsman.sample.lists import find_list, said_at
-from pointsman.sample.matching import Lookup, parse_value
+from pointsman.sample.lookup import Lookup, parse_value
+from pointsman.sample.parts import Regexes
+from pointsman.sample.pattern import GROUPS, METHODS, Method
 from pointsman.sample.registry import Convert, converter_with
 from pointsman.sample.types import Reads, Type, Value
-from pointsman.tables.patterns import Reference
+from pointsman.tables.patterns import PatternError, Reference
 
 INPUTS: Final = {
     "str": Type.STR,
@@ -48,17 +49,19 @@ def find_map(name: str, at: Position) -> Reference:
     return found
 
 
-def _lookup(args: Arguments, method: str, output: Type) -> Lookup:
+def _lookup(args: Arguments, method: Method, output: Type) -> Lookup:
     try:
         found = find_map(args.word(0), args.at)
     except ConfigError as error:
         raise args.wrong(str(error), "a file that exists") from None
     found.places.append(f"by map at {said_at(args.at)}")
-    bad = first_bad(found, Lookup(method, output))
-    if bad is not None:
-        (file, line), reason = found.place(bad[0]), bad[1]
-        raise args.wrong(f"{reason} at line {line} of file '{file}'.")
-    use = found.use((method, output), lambda: Lookup(method, output))
+    try:
+        use = found.use((method.name, output), lambda: Lookup(method, output))
+    except PatternError as error:
+        if error.entry is None:
+            raise
+        (file, line), reason = found.place(error.entry), str(error).removesuffix(".")
+        raise args.wrong(f"{reason} at line {line} of file '{file}'.") from None
     assert isinstance(use, Lookup)
     return use
 
@@ -67,14 +70,18 @@ def _make(method: str, name: str) -> Callable[[Arguments], Convert]:
     kept = OUTPUTS[name][2]
 
     def factory(args: Arguments) -> Convert:
-        lookup = _lookup(args, method, kept)
+        lookup = _lookup(args, METHODS[method], kept)
         default = _default(args, kept)
 
         def convert(value: Value) -> Value | None:
-            item = lookup.find(value)
-            return default if item is None else item.value
+            entry = lookup.matcher.find(value)
+            return default if entry is None else lookup.values[entry.identity]
 
-        return convert
+        def convert_to_key(value: Value) -> Value | None:
+            entry = lookup.matcher.find(value)
+            return None if entry is None else encode(entry.key)
+
+        return convert_to_key if kept == Type.ANY else convert
 
     factory.__doc__ = f"map_{method}_{name}(<name>[,<default>]): look up by '{method}', give the {name}."
     return factory
@@ -93,16 +100,18 @@ def _default(args: Arguments, kept: Type) -> Value | None:
 
 def map_groups(args: Arguments) -> Convert:
     """map_regm(<name>[,<default>]): as map_reg; \\1 in the value is what the first group matched, and so on."""
-    lookup = _lookup(args, "regm", Type.STR)
+    lookup = _lookup(args, GROUPS, Type.STR)
     default = _default(args, Type.STR)
 
     def convert(value: Value) -> Value | None:
         assert isinstance(value, bytes)
-        item = lookup.find(value)
-        if item is None:
+        matcher = lookup.matcher
+        assert isinstance(matcher, Regexes)
+        at = matcher.locate(value)
+        if at < 0:
             return default
-        regex, text = item.regex, item.value
-        assert regex is not None and isinstance(text, bytes)
+        regex, text = matcher.patterns[at], lookup.values[matcher.entries[at].identity]
+        assert isinstance(text, bytes)
         groups = regex.groups(value) if b"\\" in text else None
         return text if groups is None else _GROUP.sub(lambda mark: _group(groups, int(mark.group(1))), text)
 

@@ -113,7 +113,7 @@ SHOWN = [
     ("get map", "Missing map identifier and/or key.\n"),
     ("get map #0 x", "Unknown map identifier. Please use #<id> or <file>.\n"),
     ("get acl #0", "Missing ACL identifier and/or key.\n"),
-    ("get acl #0 /app", 'type=str, case=sensitive, match=yes, idx=list, pattern="/app"\n'),
+    ("get acl #0 /app", 'type=str, case=sensitive, match=yes, idx=tree, pattern="/app"\n'),
     ("add map", "'add map' expects three parameters (map identifier, key and value) or one parameter (map"),
     ("add map #0 a b", "Unknown map identifier. Please use #<id> or <file>.\n"),
     ("add acl #0", "'add acl' expects two parameters: ACL identifier and pattern.\n"),

@@ -11,13 +11,13 @@ import pointsman.keywords  # noqa: F401
 from pointsman.config.acls import AclLine, acls_of, parse_acl_line
 from pointsman.config.keyword import Args
 from pointsman.config.setting import Configuration, In, Section
-from pointsman.core.diagnostics import NOWHERE, ConfigError, Diagnostics
+from pointsman.core.diagnostics import NOWHERE, ConfigError, Diagnostics, Position
 from pointsman.core.words import Line, Word
 from pointsman.sample.acl import DERIVATIVES, Acl, AclTable, parse_acl
 from pointsman.sample.acl_lists import OfLine
 from pointsman.sample.condition import parse_condition
 from pointsman.sample.registry import FETCHES
-from pointsman.sample.types import Reads, Where
+from pointsman.sample.types import Reads, Value, Where
 from pointsman.tables.patterns import LISTS
 
 REQUEST = exchange(
@@ -384,6 +384,59 @@ def test_the_list_of_a_line_is_made_when_it_is_asked_for() -> None:
     assert own.changed
     own.clear()
     assert not one.test(REQUEST)
+
+
+def found(made: Acl, value: Value) -> tuple[str, str, int] | None:
+    """The pattern that matches, with its file and line."""
+    entry = made.lists.find(value)
+    assert made.matcher.test(value) == (entry is not None)
+    if entry is None:
+        return None
+    record = made.lists.record(entry)
+    return record.text, record.file, record.line
+
+
+def test_an_acl_tells_the_pattern_that_matches(tmp_path: Path) -> None:
+    LISTS.reset()
+    nets = tmp_path / "nets.lst"
+    nets.write_text("# those of us\n10.0.0.0/8\n10.1.0.0/16\n")
+    words_of_line = [Word(text, Position("haproxy.cfg", 7)) for text in f"hdr_ip(x) -f {nets} 192.0.2.0/24 ::1".split()]
+    made = parse_acl(words_of_line)
+    assert found(made, b"\x0a\x01\x02\x03") == ("10.1.0.0/16", str(nets), 3)
+    assert found(made, b"\x0a\x02\x02\x03") == ("10.0.0.0/8", str(nets), 2)
+    assert found(made, b"\xc0\x00\x02\x03") == ("192.0.2.0/24", "haproxy.cfg", 7)
+    assert found(made, b"\xc0\x00\x03\x03") is None
+    own = made.lists.own
+    assert own is not None
+    for address in ("192.0.3.3", "192.0.4.1", "192.0.4.2", "192.0.4.3"):
+        own.add(address, None)
+    assert found(made, b"\xc0\x00\x03\x03") == ("192.0.3.3", "", 0)
+    assert found(made, b"\xc0\x00\x02\x03") == ("192.0.2.0/24", "haproxy.cfg", 7)
+    own.delete("192.0.2.0/24")
+    assert found(made, b"\xc0\x00\x02\x03") is None
+    LISTS.by_name[str(nets)].delete("10.1.0.0/16")
+    assert found(made, b"\x0a\x01\x02\x03") == ("10.0.0.0/8", str(nets), 2)
+    LISTS.by_name[str(nets)].clear()
+    assert found(made, b"\x0a\x01\x02\x03") is None
+
+
+def test_a_pattern_is_told_as_it_was_written() -> None:
+    at = Position("haproxy.cfg", 3)
+    made = parse_acl([Word(text, at) for text in ["path_len", "lt", "3", "gt", "5", "eq", "4"]])
+    own = made.lists.own
+    assert own is not None
+    for _ in range(2):
+        assert [found(made, bytes(size)) for size in (2, 3, 4, 6)] == [
+            ("lt 3", "haproxy.cfg", 3),
+            None,
+            ("4", "haproxy.cfg", 3),
+            ("gt 5", "haproxy.cfg", 3),
+        ]
+        # So another lane learns of them: entries of their own under the same numbers.
+        saved = [(one.identity, one.key, one.value, one.version) for one in own.entries()]
+        assert [key for _, key, _, _ in saved] == [":2", "6:", "4"]
+        own.restore(own.current, own.next, own.issued, saved)
+    assert acl("path -m found").lists.find(b"/") is None
 
 
 def test_an_acl_of_another_section_is_another_one() -> None:

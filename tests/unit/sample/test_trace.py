@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterator
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -160,7 +161,8 @@ def check(record: ConditionRecord) -> None:
 @given(acls(), HEADS)
 @settings(max_examples=300, deadline=None)
 def test_it_is_the_first_pattern_that_matches(text: str, drawn: tuple[str, str, list[str], str, str]) -> None:
-    """Of those on the line: each of them alone says whether it matches the value that matched."""
+    """Of those on the line: each of them alone says whether it matches the value that matched. Of networks and of
+    beginnings that mind the case it is the narrowest and the longest, as `get acl` says of the program."""
     if "MAP" in text or "FILE" in text:
         return
     flags, _, patterns = text.partition(" -- ")
@@ -172,6 +174,12 @@ def test_it_is_the_first_pattern_that_matches(text: str, drawn: tuple[str, str, 
             operator = f"{one} "
         else:
             ones.append(operator + one)
+    if flags.endswith("-m beg") and " -i" not in flags:
+        ones.sort(key=len, reverse=True)
+    elif flags.endswith("-m ip"):
+        nets = {one: ip_network(one) for one in ones}
+        family = 6 if drawn[-1] == "::1" else 4
+        ones.sort(key=lambda one: (nets[one].version != family, -nets[one].prefixlen))
     first = next(
         ((value, one) for value in record.values for one in ones if alone(f"{flags} -- {one}", record, value)), None
     )
@@ -190,7 +198,7 @@ def alone(text: str, record: AclRecord, value: Value) -> bool:
     """Whether an ACL's only pattern matches a value that came out of its converters."""
     acl = parse_acl(words(text))
     assert acl.method == record.method
-    return acl.matcher.match(value)
+    return acl.matcher.test(value)
 
 
 CONFIG = """\

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pointsman.sample.matching import Lookup
-from pointsman.sample.types import Type
+from pointsman.sample.lookup import Lookup
+from pointsman.sample.pattern import METHODS
+from pointsman.sample.types import Type, Value
 from pointsman.tables.changes import CHANGES, Change
 from pointsman.tables.patterns import LISTS, PatternError, Reference
 
@@ -54,11 +55,17 @@ def state(reference: Reference) -> object:
 def fresh() -> tuple[Reference, Lookup]:
     LISTS.reset()
     made = LISTS.new("a.map", True)
-    use = made.use("x", lambda: Lookup("str", Type.SINT))
+    use = made.use("x", lambda: Lookup(METHODS["str"], Type.SINT))
     assert isinstance(use, Lookup)
     made.add("a", "5")
     made.changed = False
     return made, use
+
+
+def told(use: Lookup, key: str) -> Value | None:
+    """What the map gives."""
+    entry = use.find(key.encode())
+    return None if entry is None else use.values[entry.identity]
 
 
 @settings(max_examples=200, deadline=None)
@@ -79,19 +86,18 @@ def test_processes_that_make_the_same_changes_have_the_same_lists(steps: list[tu
         except PatternError:
             assert state(first) == before, "a change that failed has changed something"
     found = {key: use.find(key.encode()) for key in ("a", "b", "c", "more")}
-    for key, item in found.items():
+    given = {key: told(use, key) for key in found}
+    for key, entry in found.items():
         same = first.same(key)
-        assert (item is None) == (not same)
-        if item is not None and same:
-            assert item.entry is same[0]
-            assert item.value == int(same[0].value or "")
+        assert (entry is None) == (not same)
+        if entry is not None and same:
+            assert entry is same[0]
+            assert given[key] == int(same[0].value or "")
     second, other = fresh()
     for one in json.loads(json.dumps([*snapshot, *made])):
         CHANGES.apply(one)
     assert state(second) == state(first)
-    for key, item in found.items():
-        again = other.find(key.encode())
-        assert (again.value if again else None) == (item.value if item else None)
+    assert {key: told(other, key) for key in found} == given
 
 
 def test_numbers_that_were_asked_for_are_left_free() -> None:
