@@ -124,6 +124,7 @@ class Context:
         self.destination = session.destination
         self.request: Request | None = None
         self.response: Response | None = None
+        self.parent: Context | None = None  # of the stream that has started this one, and waits for it (manual 2.8)
         self.backend: ProxyFacts | None = None
         self.server: ServerFacts | None = None
         self.server_source: NetAddress | None = None  # our own end of the server connection (%bi:%bp)

@@ -3,6 +3,9 @@
     proc   the process        sess   a client connection        txn   one exchange
     req    an exchange until a server is tried                  res   from then on
     check  a health check: none in traffic
+    psess, ptxn, preq, pres   those of the parent stream, which can only be read; none where there is no parent
+
+A stream that a client has asked for has no parent; one that was started from inside may have one (`Context.parent`).
 
 A value keeps its type: what is an address or binary is marked as such (types.py), so that it can be cast when it is
 read. Variables of the process that the configuration names are always there, set or not; others are there once set.
@@ -23,7 +26,7 @@ from pointsman.sample.variable_limits import LIMITS
 from pointsman.tables.changes import CHANGES, Change, Follower, text
 
 SCOPES: Final = ("proc", "sess", "txn", "req", "res", "check")
-PARENTS: Final = ("psess", "ptxn", "preq", "pres")  # scopes of a parent stream, which no stream has yet
+PARENTS: Final = ("psess", "ptxn", "preq", "pres")  # scopes of a parent stream
 NAME: Final = re.compile(r"[A-Za-z0-9_.]*", re.ASCII)
 CONDITIONS: Final = ("ifexists", "ifnotexists", "ifempty", "ifnotempty", "ifset", "ifnotset", "ifgt", "iflt")
 PROCESS_VARIABLES: Final[Variables] = {}  # the scope proc
@@ -50,11 +53,13 @@ class Variable:
     def __init__(self, scope: str, name: str) -> None:
         self.scope = scope
         self.name = f"{scope}.{name}"
-        self.key = self.name.encode()
-        self.place = _PLACES.get(scope, _NO_PLACE)
+        self.parent = scope in PARENTS
+        own = scope[1:] if self.parent else scope  # what the parent calls it
+        self.key = f"{own}.{name}".encode()
+        self.place = _PLACES.get(own, _NO_PLACE)
 
     def store(self, ctx: Context) -> Variables | None:
-        """Where it lives; None: nowhere at this time."""
+        """Where it lives; None: nowhere at this time. `ctx`: of the stream whose variable it is."""
         place = self.place
         if place in (_EXCHANGE, _RESPONSE if ctx.responding else _REQUEST):
             return ctx.variables
@@ -63,6 +68,11 @@ class Variable:
         return PROCESS_VARIABLES if place == _PROCESS else None
 
     def get(self, ctx: Context) -> Value | None:
+        if self.parent:
+            above = ctx.parent
+            if above is None:
+                return None
+            ctx = above
         store = self.store(ctx)
         return store.get(self.key) if store is not None else None
 
@@ -81,8 +91,8 @@ class Variable:
 
 
 def parse_variable(text: str, at: Position, *, parents: bool = False) -> Variable:
-    """A variable's name, "<scope>.<name>". ConfigError in HAProxy's words. `parents`: it may be one of a parent
-    stream."""
+    """A variable's name, "<scope>.<name>". ConfigError in HAProxy's words. `parents`: it is only read, so it may be one
+    of a parent stream."""
     if not text:
         raise ConfigError("Empty variable name cannot be accepted", at, "<scope>.<name>")
     scope, _, name = text.partition(".")

@@ -100,6 +100,7 @@ CONTEXT: Final[dict[str, Facts]] = {
     "request_capture_sizes": _CONNECTION,
     "response_capture_sizes": _CONNECTION,
     "variables": _MOVING,
+    "parent": Facts(Reads.MOVING, Life.CONNECTION),  # whoever starts a stream from inside says so, once
     "server_glitches": Facts(Reads.MOVING, Life.OTHER, why="begin_sending; without a server connection nobody is told"),
     "charge": Facts(Reads.MOVING, Life.OTHER, why="variable_limits.exchange_over"),
     "responding": _MOVING,

@@ -212,7 +212,7 @@ def authentication_code(args: Arguments) -> Callable[[bytes], bytes] | ContextSt
         return lambda value: hmac.new(secret, value, name).digest()
     args.reads |= int(Reads.MOVING)
     try:
-        variable = parse_variable(text, args.at)
+        variable = parse_variable(text, args.at, parents=True)
     except ConfigError:
         raise args.wrong("failed to parse key in base64", "a key in base64, or a variable") from None
 

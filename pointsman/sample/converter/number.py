@@ -39,7 +39,7 @@ def variable_of(args: Arguments, index: int = 0) -> Variable | None:
         return None
     args.reads |= int(Reads.MOVING)
     try:
-        return parse_variable(text, args.at)
+        return parse_variable(text, args.at, parents=True)
     except ConfigError:
         raise args.wrong("expects an integer or a variable name", "an integer, or <scope>.<name>") from None
 

@@ -48,7 +48,7 @@ def unset_variable(args: Arguments) -> ContextStep:
 @converter_with("strcmp", "(string)", Type.STR, Type.SINT, Reads.MOVING)
 def compare(args: Arguments) -> ContextStep:
     """strcmp(<var>): below, at or above zero as the input sorts before, with or behind the variable."""
-    variable = parse_variable(args.word(0), args.at)
+    variable = parse_variable(args.word(0), args.at, parents=True)
 
     def difference(ctx: Context, value: Value) -> Value | None:
         assert isinstance(value, bytes)
@@ -63,7 +63,7 @@ def compare(args: Arguments) -> ContextStep:
 @converter_with("secure_memcmp", "(string)", Type.BIN, Type.BOOL, Reads.MOVING)
 def compare_securely(args: Arguments) -> ContextStep:
     """secure_memcmp(<var>): whether both are the same bytes, in a time that does not tell where they differ."""
-    variable = parse_variable(args.word(0), args.at)
+    variable = parse_variable(args.word(0), args.at, parents=True)
 
     def equal(ctx: Context, value: Value) -> Value | None:
         assert isinstance(value, bytes)
@@ -78,7 +78,7 @@ def compare_securely(args: Arguments) -> ContextStep:
 def concatenate(args: Arguments) -> ContextStep:
     """concat([<start>[,<var>[,<end>]]]): append a constant, a variable and another constant."""
     start, end = args.text(0), args.text(2)
-    variable = parse_variable(args.word(1), args.at) if args.word(1) else None
+    variable = parse_variable(args.word(1), args.at, parents=True) if args.word(1) else None
 
     def append(ctx: Context, value: Value) -> Value | None:
         assert isinstance(value, bytes)
@@ -95,7 +95,7 @@ def add_item(args: Arguments) -> ContextStep:
     if not args.word(1) and not args.word(2):
         raise args.wrong("one of the optional arguments should be nonempty", "a variable, a suffix, or both")
     delimiter, suffix = args.text(0), args.text(2)
-    variable = parse_variable(args.word(1), args.at) if args.word(1) else None
+    variable = parse_variable(args.word(1), args.at, parents=True) if args.word(1) else None
 
     def append(ctx: Context, value: Value) -> Value | None:
         assert isinstance(value, bytes)

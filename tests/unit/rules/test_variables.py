@@ -141,6 +141,70 @@ def test_arguments(text: str, expected: str) -> None:
     assert told(ctx, text) == expected
 
 
+def child_of(parent: Context) -> Context:
+    """Of a stream that this one has started."""
+    child = exchange()
+    child.parent = parent
+    return child
+
+
+def test_a_child_reads_what_its_parent_has_set() -> None:
+    """Manual 2.8: psess, ptxn, preq, pres. Its own variables of the same name are others."""
+    parent = exchange()
+    for scope in ("sess", "txn", "req"):
+        run(parent, f"http-request set-var({scope}.n) str({scope}-of-parent)")
+    child = child_of(parent)
+    run(child, "http-request set-var(txn.n) str(own)")
+    for scope in ("psess", "ptxn", "preq"):
+        assert told(child, f"%[var({scope}.n)]") == f"{scope[1:]}-of-parent"
+    assert told(child, "%[var(txn.n)] %[var(sess.n,none)] %[var(ptxn.none,none)]") == "own none none"
+    assert told(parent, "%[var(txn.n)] %[var(ptxn.n,none)]") == "txn-of-parent none"
+
+
+def test_a_child_sees_what_its_parent_is_doing() -> None:
+    """Of a parent that processes its request nothing of a response is there, and the other way round."""
+    parent = exchange()
+    child = child_of(parent)
+    run(parent, "http-request set-var(req.n) int(1)")
+    assert told(child, "%[var(preq.n,-)] %[var(pres.n,-)]") == "1 -"
+    parent.responding = True
+    run(parent, "http-response set-var(res.n) int(2)")
+    assert told(child, "%[var(preq.n,-)] %[var(pres.n,-)]") == "- 2"
+    child.responding = True
+    assert told(child, "%[var(preq.n,-)] %[var(pres.n,-)]") == "- 2"
+
+
+@pytest.mark.parametrize(
+    "text, alone, below",
+    [
+        ("%[int(4),add(ptxn.n)]", "", "7"),
+        ("%[str(a),concat(<,ptxn.n,>)]", "a<>", "a<3>"),
+        ("%[str(a),add_item(-,ptxn.n)]", "a", "a-3"),
+        ("%[str(3),strcmp(ptxn.n)]", "", "0"),
+        ("%[str(012345),bytes(ptxn.n)]", "", "345"),
+        ("%[str(what do ya want for nothing?),hmac(sha256,ptxn.key),hex,lower,bytes(0,8)]", "", "5bdcc146"),
+        ("%[str(Jefe),secure_memcmp(psess.jefe)]", "", "1"),
+        ("%[var(ptxn.n),add(1)]", "", "4"),
+    ],
+)
+def test_converters_read_a_parent_s(text: str, alone: str, below: str) -> None:
+    parent = exchange()
+    run(
+        parent,
+        "http-request set-var(txn.n) int(3)",
+        "http-request set-var(txn.key) str(SmVmZQ==)",
+        "http-request set-var(sess.jefe) str(Jefe)",
+    )
+    assert told(child_of(parent), text + ".") == below + "."
+    assert told(exchange(), text + ".") == alone + "."
+
+
+@pytest.mark.parametrize("rule", ["set-var(ptxn.n) int(1)", "set-var-fmt(preq.n) x", "unset-var(psess.n)"])
+def test_a_parent_s_variables_cannot_be_written(rule: str) -> None:
+    """Manual 2.8: it is not possible to set nor unset such variables."""
+    assert error(f"http-request {rule}")[0].endswith(SAID)
+
+
 def test_secure_comparison() -> None:
     ctx = exchange()
     run(
