@@ -423,6 +423,7 @@ class Wire(Duplex):
 
     def close(self) -> None:
         self.out = b""
+        self.blocked = True  # it takes nothing any more
         if self.transport is not None:
             self.transport.close()
             self.transport = None

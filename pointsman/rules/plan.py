@@ -53,11 +53,14 @@ def steps(rules: list[Rule]) -> list[Step]:
     return [Step(rule) for rule in rules]
 
 
+NO_RULES: Final[list[Step]] = []
+
+
 class Cursor:
     """Where a list has stopped."""
 
     def __init__(self) -> None:
-        self.rules: list[Step] = []
+        self.rules: list[Step] = NO_RULES
         self.index = 0
         self.holds = False  # the condition of that rule holds: it is its action that waits
 
@@ -82,7 +85,7 @@ def go_on(context: Context, cursor: Cursor) -> int:
     rules = cursor.rules
     index = cursor.index
     holds = cursor.holds
-    cursor.rules = []
+    cursor.rules = NO_RULES
     if take_need(context):
         index += 1
         holds = False

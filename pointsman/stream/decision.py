@@ -18,6 +18,8 @@ told. What is counted, logged and sent is the business of who runs it as well.
 from collections.abc import Callable
 from typing import Final
 
+from mypy_extensions import mypyc_attr
+
 from pointsman.config.verdict import (
     ALLOW,
     ANSWER,
@@ -85,20 +87,25 @@ class Entry:
         return self.decide(decision)
 
 
-class Decision:
-    """How far an exchange is decided; one for all that a stream serves, one after the other."""
+NO_ENTRIES: Final[list[Entry]] = []
+
+
+@mypyc_attr(free_list_len=1)
+class Decision(Cursor):
+    """How far an exchange is decided; one for all that a stream serves, one after the other. It is also where the
+    present list of rules has stopped."""
 
     def __init__(self, frontend: Frontend, context: Context) -> None:
+        super().__init__()
         self.frontend = frontend
         self.context = context
         self.backend: BackendProxy | None = None
         self.forced: LiveServer | None = None  # by use-server
         self.answer: Reply | None = None  # of monitor-uri or of a service
         self.proxy: Frontend | BackendProxy = frontend  # whose service that is
-        self.cursor = Cursor()
         self.waits = True  # who runs it would wait
         self.trace: Trace | None = None  # where the records of rules and routes go, if somebody wants them
-        self._entries: list[Entry] = []
+        self._entries: list[Entry] = NO_ENTRIES
         self._index = 0
 
     # The machine.
@@ -282,7 +289,7 @@ class Rules(Entry):
         self.steps = steps
 
     def decide(self, decision: Decision) -> int:
-        cursor = decision.cursor if decision.waits else None
+        cursor = decision if decision.waits else None
         trace = decision.trace
         if trace is None:
             verdict = run_steps(self.steps, decision.context, cursor)
@@ -293,9 +300,9 @@ class Rules(Entry):
     def again(self, decision: Decision) -> int:
         trace = decision.trace
         if trace is None:
-            verdict = go_on(decision.context, decision.cursor)
+            verdict = go_on(decision.context, decision)
         else:
-            verdict = explain_on(decision.context, trace, decision.cursor)
+            verdict = explain_on(decision.context, trace, decision)
         return NEXT if verdict == ALLOW else verdict
 
 
@@ -580,6 +587,8 @@ class Entries(Plan):
     def __init__(self, entries: list[Entry]) -> None:
         self.entries = entries
         self.responses: dict[bytes, list[Entry]] = {}
+        self.last: BackendProxy | None = None  # whose response came last, and what is decided of those
+        self.last_response = NO_ENTRIES
 
 
 def _plan_of(frontend: Frontend) -> Entries:
@@ -604,9 +613,15 @@ def backend_plan(backend: BackendProxy) -> list[Entry]:
 
 def response_plan(frontend: Frontend, backend: BackendProxy | None) -> list[Entry]:
     """What both decide of a response."""
-    plan = _plan_of(frontend)
+    plan = frontend.plan
+    if not isinstance(plan, Entries):
+        plan = _plan_of(frontend)
+    if backend is not None and plan.last is backend:
+        return plan.last_response
     name = backend.name if backend is not None else b""
     found = plan.responses.get(name)
     if found is None:
         found = plan.responses[name] = [entry for one in RESPONSE for entry in one(frontend, backend)]
+    plan.last = backend
+    plan.last_response = found
     return found

@@ -180,7 +180,8 @@ class Exchange(Accounts):
         self.sleep_on()
         self.timer = None
         self.reactor.wheel.disarm(self)
-        LIMITS.connection_over(self.context)
+        if LIMITS.on:
+            LIMITS.connection_over(self.context)
 
     def alarm(self) -> None:
         """The time of a queue or of a server is up, or a pause is over."""
@@ -378,6 +379,9 @@ class Exchange(Accounts):
 
     def leave_backend(self) -> None:
         """The slot goes back; that the backend has one less is counted at the end."""
-        self.leave_queue()
-        self.drop_connection()
-        self.release_server()
+        if self.queue is not None or self.granted is not None:
+            self.leave_queue()
+        if self.connection is not None or self.dialling is not None:
+            self.drop_connection()
+        if self.server is not None:
+            self.release_server()

@@ -597,7 +597,7 @@ class H1Front(HttpFront, WireUser, ClientConnection):
         return self.wire
 
     def is_blocked(self) -> bool:
-        return self.wire.blocked or self.wire.fd < 0
+        return self.wire.blocked
 
     def is_open(self) -> bool:
         return self.wire.fd >= 0
@@ -687,7 +687,10 @@ class H1Front(HttpFront, WireUser, ClientConnection):
 
     def until(self) -> int:
         if self.phase == BUSY:
-            return self.stream.deadline if self.stream is not None else NEVER
+            stream = self.stream
+            if stream is None:
+                return NEVER
+            return stream.deadline if stream.timer is None else min(stream.deadline, stream.timer.deadline)
         return self.waits_until if self.is_idle() and not self.session.first else self.wire.deadline
 
     def is_idle(self) -> bool:

@@ -52,7 +52,8 @@ class HttpStream(Waiting):
         program = frontend.program
         context = Context(frontend, session)
         super().__init__(reactor, session, client, context)
-        session.recall(context.record)
+        if not session.first:
+            session.recall(context.record)
         context.now = reactor.now
         context.date_offset = program.date_offset
         captures = frontend.captures
@@ -115,8 +116,9 @@ class HttpStream(Waiting):
         frontend.climb(REQUEST, NOTHING)
         self.closing = self.client.ends_after(request)
         self.tunnelling = request.upgrade or request.method == b"CONNECT"
-        self.touch_client()
-        self.context.body = self.client.received()
+        if not self.client.request_done:
+            self.touch_client()
+            self.context.body = self.client.received()
 
     # The decision.
 

@@ -113,7 +113,8 @@ class ServedStream(Replay):
             feed.close()
 
     def leave_backend(self) -> None:
-        self.drop_feed()
+        if self.feed is not None:
+            self.drop_feed()
         super().leave_backend()
 
     # What comes.

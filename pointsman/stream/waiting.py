@@ -275,12 +275,14 @@ class Waiting(ServedStream):
     # What ends it.
 
     def part(self) -> None:
-        self._end_wait()
+        if self.context.need is not None:
+            self._end_wait()
         self.rules_timer = None
         super().part()
 
     def leave_backend(self) -> None:
-        self._end_wait()
+        if self.context.need is not None:
+            self._end_wait()
         super().leave_backend()
 
     def refuse(self, status: int, cause: int, step: int) -> None:
