@@ -86,10 +86,11 @@ class WaitForBody(Action):
         return response is not None and not response.empty
 
 
-_BODIES: Final = Reads.HEADER_BLOCK | Reads.REQUEST_LINE | Reads.RESPONSE_LINE | Reads.RESPONSE_BLOCK
+# What tells whether there is a body: of a response the method of its request as well, which may be HEAD.
+_OF_RESPONSE: Final = Reads.REQUEST_LINE | Reads.RESPONSE_LINE | Reads.RESPONSE_BLOCK
 
 
-@action("wait-for-body", _BOTH, "4.4", reads=_BODIES, writes=Writes.NOTHING)
+@action("wait-for-body", _BOTH, "4.4", reads=Reads.HEADER_BLOCK | _OF_RESPONSE, writes=Writes.NOTHING)
 def parse_wait_for_body(args: RuleArgs) -> Action:
     """wait-for-body time <time> [at-least <bytes>]: wait until the body is here, or so many bytes of it, or as many as
     a buffer takes. Where that takes longer, the client is answered 408 (a request) or 504 (a response). A time of 0 is
@@ -112,5 +113,8 @@ def parse_wait_for_body(args: RuleArgs) -> Action:
             )
     if time < 0:
         raise ConfigError(f"'{args.keyword}' expects 'time <time> [at-least <bytes>]'", at, "time <time>")
-    kind = REQUEST_BODY if args.rule_set == HTTP_REQUEST else RESPONSE_BODY
-    return WaitForBody(kind, time or ENDLESS, size)
+    if args.rule_set == HTTP_REQUEST:
+        args.only(reads=Reads.HEADER_BLOCK)
+        return WaitForBody(REQUEST_BODY, time or ENDLESS, size)
+    args.only(reads=_OF_RESPONSE)
+    return WaitForBody(RESPONSE_BODY, time or ENDLESS, size)

@@ -597,6 +597,7 @@ _REQUEST_FIELDS: Final = (
     ("authorization", None),
     ("x-token", "Bearer def"),
     ("content-length", "12"),
+    ("content-length", None),
     ("another", "1"),
 )
 _RESPONSE_FIELDS: Final = (
@@ -643,6 +644,8 @@ VARIANTS: Final[tuple[Variant, ...]] = (
     Variant("an absolute URI", Reads.REQUEST_LINE, _uri(b"http://192.0.2.33:88/dir/file;s=1?a=1&b=2")),
     *(Variant(f"{name}: {value}", Reads.HEADER_BLOCK, _field(True, name, value)) for name, value in _REQUEST_FIELDS),
     Variant("the status", Reads.RESPONSE_LINE, _response(status=404, reason=b"Not Found")),
+    Variant("no body by the status", Reads.RESPONSE_LINE, _response(status=204, empty=True)),
+    Variant("no body by a length", Reads.RESPONSE_BLOCK, _response(length=0, empty=True)),
     Variant("the response's version", Reads.RESPONSE_LINE, _response(minor=0)),
     Variant("no line of a server", Reads.RESPONSE_LINE, _response(line=b"")),
     *(

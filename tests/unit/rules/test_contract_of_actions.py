@@ -25,8 +25,10 @@ from pointsman.config.action import (
     RuleArgs,
     action,
 )
+from pointsman.config.verdict import WAIT
 from pointsman.proto.message import field
 from pointsman.rules.keywords import RedirectLine
+from pointsman.rules.plan import Cursor, run_steps, steps
 from pointsman.rules.reply import Challenge, Reply, Served
 from pointsman.rules.rule import Rule
 from pointsman.rules.service import HttpService, UseService
@@ -69,6 +71,8 @@ LINES: Final[dict[str, tuple[str, ...]]] = {
     "set-src-port": ("set-src-port int(77)",),
     "set-dst": ("set-dst ipv4(192.0.2.44)", "set-dst var(txn.none)"),
     "set-dst-port": ("set-dst-port int(77)",),
+    "pause": ("pause 5", "http-request pause req.hdr_val(x-n)", "http-response pause status", "pause int(0)"),
+    "wait-for-body": ("wait-for-body time 1s", "wait-for-body time 0 at-least 5"),
     "set-log-level": ("set-log-level silent",),
     "set-method": ("set-method X%[method]", "set-method POST"),
     "set-path": ("set-path /new%[src]", "set-path /fixed"),
@@ -96,6 +100,7 @@ LINES: Final[dict[str, tuple[str, ...]]] = {
 WIDER: Final[dict[str, tuple[list[str], list[str], str]]] = {
     "set-src": (["CONNECTION"], ["CONNECTION"], "who declares CONNECTION reads the client's address; the port stays"),
     "set-dst": ([], ["CONNECTION"], "the port stays"),
+    "wait-for-body": ([], ["REQUEST_LINE"], "a response to HEAD has no body"),
     "del-map": ([], ["MOVING"], "whether there is such an entry"),
 }
 _PHASES: Final = {
@@ -138,6 +143,9 @@ def ready(line: str, world: World) -> Action:
 
 def said(context: Context) -> object:
     """What is answered, as a plain value."""
+    need = context.need
+    if need is not None:
+        return need.kind, need.time, need.size, need.behind
     answer = context.answer
     if isinstance(answer, Served):
         return answer.page
@@ -160,6 +168,7 @@ class Done:
 
 
 def run(made: Action, context: Context) -> Done:
+    context.may_wait = True
     before = look(context)
     verdict = made.run(context)
     answer = said(context)
@@ -342,3 +351,16 @@ def test_what_formats_read_is_added() -> None:
     assert (rule.action.reads, rule.action.writes) == (Reads.REQUEST_LINE | Reads.MOVING, Writes.NOTHING)
     line = good("frontend", "mode http", "redirect prefix /a").proxy.all(RedirectLine)[0]
     assert (line.rule.action.reads, line.rule.action.writes) == (Reads.REQUEST_LINE, Writes.NOTHING)
+
+
+def test_a_request_without_a_body_is_remembered_in_spite_of_wait_for_body() -> None:
+    """Whether it waits was decided by the request's fields alone."""
+    rules = steps(compiled("http-request wait-for-body time 1s"))
+    context = exchange(Phase.REQUEST)
+    assert run_steps(rules, context, Cursor()) == WAIT
+    assert context.asked & Reads.MOVING
+    context = exchange(Phase.REQUEST)
+    assert context.request is not None
+    context.request.length = -1
+    assert run_steps(rules, context, Cursor()) == CONTINUE
+    assert context.asked == Reads.HEADER_BLOCK
