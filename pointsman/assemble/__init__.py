@@ -28,6 +28,7 @@ from pointsman.assemble.frontends import build_frontend, build_listeners, fill_f
 from pointsman.assemble.ignored import warn_of_ignored
 from pointsman.assemble.live import Live
 from pointsman.assemble.modes import decide_modes
+from pointsman.assemble.places import places_of
 from pointsman.assemble.references import check_references, declare_users
 from pointsman.assemble.rules import fill_backend_rules, fill_frontend_rules
 from pointsman.config.bind import Bind
@@ -192,11 +193,13 @@ def _fill(live: Live, configuration: Configuration, enabled: list[Section], diag
         if proxy.kind & In.BACK:
             backend = next(backends)
             live.sections[id(backend)] = proxy
+            backend.places = places_of(proxy)
             for fill in (fill_servers, fill_backend_rules):
                 _attempt(partial(fill, live, backend, proxy, configuration, diagnostics), proxy, diagnostics)
         if proxy.kind & In.FRONT:
             frontend = next(frontends)
             live.sections[id(frontend)] = proxy
+            frontend.places = places_of(proxy)
             for fill_front in (fill_frontend, fill_frontend_rules):
                 _attempt(partial(fill_front, live, frontend, proxy, configuration, diagnostics), proxy, diagnostics)
             _attempt(partial(build_listeners, live, frontend, proxy, configuration), proxy, diagnostics)

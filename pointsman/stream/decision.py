@@ -6,10 +6,10 @@
       response   captures, http-response rules of the backend, of the frontend, option checkcache        --DECIDED-->
                  http-after-response rules of the backend, of the frontend, as of every answer of our own
 
-`REQUEST`, `IN_BACKEND` and `RESPONSE` below say so; a proxy's plan holds those of the entries that it has. A step of
-the machine (`Decision.run`) ends with an outcome: a verdict of rules (config/verdict.py) or one of those below. After
-WAIT, `context.need` is what has to be met (sample/need.py) before `go_on`; after LOG and ROUTED, `proceed` and `enter`
-go on at once. All others end it: `reply` and the letters say how.
+`REQUEST`, `IN_BACKEND` and `RESPONSE` below say so; a proxy's plan holds those of the entries (entries.py) that it has.
+A step of the machine (`Decision.run`) ends with an outcome: a verdict of rules (config/verdict.py) or one of those of
+entries.py. After WAIT, `context.need` is what has to be met (sample/need.py) before `go_on`; after LOG and ROUTED,
+`proceed` and `enter` go on at once. All others end it: `reply` and the letters say how.
 
 Who runs it satisfies the needs: a live stream waits for them (waiting.py), a test or an explanation says what it was
 told. What is counted, logged and sent is the business of who runs it as well.
@@ -21,41 +21,44 @@ from typing import Final
 from mypy_extensions import mypyc_attr
 
 from pointsman.config.verdict import (
-    ALLOW,
     ANSWER,
-    CONTINUE,
     DENY,
     DROP,
     FAILED,
     SILENT_DROP,
     TARPIT,
-    WAIT,
 )
-from pointsman.core.address import NetAddress
+from pointsman.core.diagnostics import NOWHERE, Position
 from pointsman.log.policy import When
-from pointsman.proto.message import Request, field
-from pointsman.rules.captures import Captures
-from pointsman.rules.explained import explain_on, explain_steps
+from pointsman.rules.explained import explain_steps
 from pointsman.rules.pages import DEFAULT_PAGES
-from pointsman.rules.plan import CONNECTION, HEADER_BLOCK, MOVING, Cursor, Step, go_on, run_steps, take_need
+from pointsman.rules.plan import Step, run_steps
 from pointsman.rules.reply import Challenge, Reply
-from pointsman.rules.room import add_field
 from pointsman.sample.context import Context
-from pointsman.sample.need import REQUEST_BODY, Need
-from pointsman.sample.trace import Trace
-from pointsman.server.backend import LiveServer
-from pointsman.stream.checkcache import CacheCheck
-from pointsman.stream.header_names import PRESERVE, names_pass
-from pointsman.stream.proxies import FOREVER, BackendProxy, ForwardFor, Frontend, Plan, Service
-from pointsman.stream.routing import explain_backend, explain_server, pick_backend, pick_server
-
-NEXT: Final = CONTINUE  # an entry has nothing to say against it
-DECIDED: Final = 16  # outcomes, beside the verdicts: the exchange goes on to `forced`, or where the algorithm says
-ROUTED: Final = 17  # `backend` is chosen, and decides next
-LOG: Final = 18  # the log line is to be written now
-MONITORED: Final = 19  # monitor-uri answers with `reply`
-SERVED: Final = 20  # a service of `proxy` answers with `reply`
-NOWHERE: Final = 21  # there is no backend
+from pointsman.stream.entries import (
+    DECIDED,
+    MONITORED,
+    NEXT,
+    SERVED,
+    UNROUTED,
+    Addresses,
+    CaptureRequest,
+    CaptureResponse,
+    CheckCache,
+    Deciding,
+    EarlyLine,
+    Entry,
+    HeaderNames,
+    MonitorUri,
+    Routing,
+    Rules,
+    Serve,
+    UniqueId,
+    UseServer,
+    WholeBody,
+)
+from pointsman.stream.header_names import PRESERVE
+from pointsman.stream.proxies import FOREVER, BackendProxy, Frontend, Plan
 
 # Who ended it and when, as the log says it (manual 8.5), where no connection is to blame.
 REQUEST_LETTERS: Final = {
@@ -67,44 +70,20 @@ REQUEST_LETTERS: Final = {
     FAILED: b"PR",
     MONITORED: b"LR",
     SERVED: b"LR",
-    NOWHERE: b"SC",
+    UNROUTED: b"SC",
 }
 RESPONSE_LETTERS: Final = {DENY: b"PH", ANSWER: b"LH", DROP: b"PR", SILENT_DROP: b"PR", FAILED: b"PH"}
-
-
-class Entry:
-    """One thing that has a say. `name` is that of the configuration."""
-
-    name = ""
-
-    def decide(self, decision: "Decision") -> int:
-        """NEXT, or an outcome. After WAIT it is asked `again`."""
-        raise NotImplementedError
-
-    def again(self, decision: "Decision") -> int:
-        """What it waited for is here, or will not come."""
-        take_need(decision.context)
-        return self.decide(decision)
 
 
 NO_ENTRIES: Final[list[Entry]] = []
 
 
 @mypyc_attr(free_list_len=1)
-class Decision(Cursor):
-    """How far an exchange is decided; one for all that a stream serves, one after the other. It is also where the
-    present list of rules has stopped."""
+class Decision(Deciding):
+    """How far an exchange is decided; one for all that a stream serves, one after the other."""
 
     def __init__(self, frontend: Frontend, context: Context) -> None:
-        super().__init__()
-        self.frontend = frontend
-        self.context = context
-        self.backend: BackendProxy | None = None
-        self.forced: LiveServer | None = None  # by use-server
-        self.answer: Reply | None = None  # of monitor-uri or of a service
-        self.proxy: Frontend | BackendProxy = frontend  # whose service that is
-        self.waits = True  # who runs it would wait
-        self.trace: Trace | None = None  # where the records of rules and routes go, if somebody wants them
+        super().__init__(frontend, context)
         self._entries: list[Entry] = NO_ENTRIES
         self._index = 0
 
@@ -201,285 +180,6 @@ class Decision(Cursor):
         if found is None:
             found = DEFAULT_PAGES.get(status)
         return found if found is not None else DEFAULT_PAGES[500]
-
-
-# What has a say about a request.
-
-
-class CaptureRequest(Entry):
-    name = "capture"
-
-    def __init__(self, captures: Captures) -> None:
-        self.captures = captures
-
-    def decide(self, decision: Decision) -> int:
-        self.captures.of_request(decision.context)
-        return NEXT
-
-
-class UniqueId(Entry):
-    """unique-id-format and unique-id-header."""
-
-    name = "unique-id-format"
-
-    def decide(self, decision: Decision) -> int:
-        frontend = decision.frontend
-        context = decision.context
-        request = context.request
-        assert frontend.unique_id is not None and request is not None
-        context.asked |= MOVING
-        context.unique_id = frontend.unique_id.render(context)
-        if not frontend.unique_id_header or add_field(
-            context, request, field(frontend.unique_id_header, context.unique_id)
-        ):
-            return NEXT
-        return FAILED
-
-
-class MonitorUri(Entry):
-    name = "monitor-uri"
-
-    def __init__(self, monitor: Service) -> None:
-        self.monitor = monitor
-
-    def decide(self, decision: Decision) -> int:
-        reply = self.monitor.answer(decision.context)
-        if reply is None:
-            return NEXT
-        decision.answer = reply
-        return MONITORED
-
-
-class EarlyLine(Entry):
-    """A log line that shows nothing of what follows."""
-
-    name = "log-format"
-
-    def decide(self, decision: Decision) -> int:
-        decision.context.asked |= MOVING  # the line shows the head before its rules
-        return LOG
-
-
-class WholeBody(Entry):
-    """option http-buffer-request: the rules behind it see the body. `time`: ms from the request's beginning on."""
-
-    name = "option http-buffer-request"
-
-    def __init__(self, time: int) -> None:
-        self.time = time
-
-    def decide(self, decision: Decision) -> int:
-        request = decision.context.request
-        assert request is not None
-        if not has_body(request) and not request.expects_continue:
-            return NEXT
-        decision.context.need = body_need(decision, self.time)
-        return WAIT
-
-    def again(self, decision: Decision) -> int:
-        take_need(decision.context)
-        return NEXT
-
-
-class Rules(Entry):
-    """A list of rules. Its steps know their places."""
-
-    def __init__(self, name: str, steps: list[Step]) -> None:
-        self.name = name
-        self.steps = steps
-
-    def decide(self, decision: Decision) -> int:
-        cursor = decision if decision.waits else None
-        trace = decision.trace
-        if trace is None:
-            verdict = run_steps(self.steps, decision.context, cursor)
-        else:
-            verdict = explain_steps(self.steps, decision.context, trace, cursor)
-        return NEXT if verdict == ALLOW else verdict
-
-    def again(self, decision: Decision) -> int:
-        trace = decision.trace
-        if trace is None:
-            verdict = go_on(decision.context, decision)
-        else:
-            verdict = explain_on(decision.context, trace, decision)
-        return NEXT if verdict == ALLOW else verdict
-
-
-class HeaderNames(Entry):
-    """Names that servers may confuse are deleted or refused."""
-
-    name = "option http-restrict-req-hdr-names"
-
-    def __init__(self, policy: int) -> None:
-        self.policy = policy
-
-    def decide(self, decision: Decision) -> int:
-        context = decision.context
-        request = context.request
-        assert request is not None
-        context.asked |= HEADER_BLOCK
-        if names_pass(request, self.policy):
-            return NEXT
-        context.answer = None
-        return DENY
-
-
-class Serve(Entry):
-    """The statistics page, and what else answers inside the proxy."""
-
-    name = "stats"
-
-    def __init__(self, service: Service, proxy: Frontend | BackendProxy) -> None:
-        self.service = service
-        self.proxy = proxy
-
-    def decide(self, decision: Decision) -> int:
-        context = decision.context
-        request = context.request
-        if request is not None and request.method == b"POST" and self.service.wants_body(context):
-            context.need = body_need(decision, decision.frontend.http_request_time)
-            return WAIT
-        return self.again(decision)
-
-    def again(self, decision: Decision) -> int:
-        take_need(decision.context)
-        reply = self.service.answer(decision.context)
-        if reply is None:
-            return NEXT
-        decision.answer = reply
-        decision.proxy = self.proxy
-        return SERVED
-
-
-class Routing(Entry):
-    """use_backend, default_backend. The routes know their places."""
-
-    name = "use_backend"
-
-    def decide(self, decision: Decision) -> int:
-        context = decision.context
-        trace = decision.trace
-        context.may_wait = decision.waits
-        known = 0 if trace is None else len(trace.records)
-        if trace is None:
-            backend = pick_backend(decision.frontend, context)
-        else:
-            backend = explain_backend(decision.frontend, context, trace)
-        context.may_wait = False
-        if context.need is not None:
-            if trace is not None:
-                del trace.records[known:]  # they are looked at again
-            return WAIT
-        decision.backend = backend
-        return NOWHERE if backend is None else ROUTED
-
-
-class UseServer(Entry):
-    """use-server. The routes know their places."""
-
-    name = "use-server"
-
-    def decide(self, decision: Decision) -> int:
-        context = decision.context
-        backend = decision.backend
-        assert backend is not None
-        context.asked |= MOVING
-        trace = decision.trace
-        context.may_wait = decision.waits
-        known = 0 if trace is None else len(trace.records)
-        if trace is None:
-            decision.forced = pick_server(backend, context)
-        else:
-            decision.forced = explain_server(backend, context, trace)
-        context.may_wait = False
-        if context.need is not None:
-            if trace is not None:
-                del trace.records[known:]  # they are looked at again
-            return WAIT
-        return NEXT
-
-
-class Addresses(Entry):
-    """option forwardfor and option originalto, of the frontend or of the backend."""
-
-    name = "option forwardfor"
-
-    def decide(self, decision: Decision) -> int:
-        frontend = decision.frontend
-        context = decision.context
-        backend = decision.backend
-        request = context.request
-        assert backend is not None and request is not None
-        if not _add_address(context, request, frontend.forwardfor, backend.forwardfor, context.source):
-            return FAILED
-        if frontend.originalto is None and backend.originalto is None:
-            return NEXT
-        context.asked |= CONNECTION
-        added = _add_address(context, request, frontend.originalto, backend.originalto, context.destination)
-        return NEXT if added else FAILED
-
-
-def _add_address(
-    context: Context, request: Request, front: ForwardFor | None, back: ForwardFor | None, address: NetAddress
-) -> bool:
-    """Where both have the option, the backend's header is taken, what either excepts is left out, and who does not say
-    if-none adds it in any case. False: it does not fit."""
-    option = back if back is not None else front
-    if option is None or not address.packed:
-        return True
-    if front is not None and front.excepts(address) or back is not None and back.excepts(address):
-        return True
-    if (front is None or front.if_none) and (back is None or back.if_none) and request.get(option.header) is not None:
-        return True
-    made = option.made
-    if made.value != address.text:
-        made = option.made = field(option.header, address.text)
-    return add_field(context, request, made)
-
-
-def has_body(request: Request) -> bool:
-    return request.chunked or request.length > 0
-
-
-def body_need(decision: Decision, time: int) -> Need:
-    """All of the request's body, within so many ms of the request's beginning; FOREVER: `timeout client` holds."""
-    context = decision.context
-    request = context.request
-    if request is not None and has_body(request):
-        context.asked |= MOVING  # the next one has to be waited for as well
-    if time == FOREVER:
-        return Need(REQUEST_BODY)
-    return Need(REQUEST_BODY, max(0, context.record.begun + time - context.now))
-
-
-# What has a say about a response.
-
-
-class CaptureResponse(Entry):
-    name = "capture"
-
-    def __init__(self, captures: Captures) -> None:
-        self.captures = captures
-
-    def decide(self, decision: Decision) -> int:
-        self.captures.of_response(decision.context)
-        return NEXT
-
-
-class CheckCache(Entry):
-    """A response with a cookie that caches would keep is blocked."""
-
-    name = "option checkcache"
-
-    def __init__(self, check: CacheCheck) -> None:
-        self.check = check
-
-    def decide(self, decision: Decision) -> int:
-        if not self.check.blocks(decision.context):
-            return NEXT
-        decision.context.answer = None
-        return DENY
 
 
 # The order.
@@ -594,7 +294,7 @@ class Entries(Plan):
 def _plan_of(frontend: Frontend) -> Entries:
     plan = frontend.plan
     if not isinstance(plan, Entries):
-        plan = frontend.plan = Entries([entry for one in REQUEST for entry in one(frontend)])
+        plan = frontend.plan = Entries(_placed([entry for one in REQUEST for entry in one(frontend)], frontend.places))
     return plan
 
 
@@ -607,7 +307,7 @@ def backend_plan(backend: BackendProxy) -> list[Entry]:
     """What a backend decides of a request."""
     plan = backend.plan
     if not isinstance(plan, Entries):
-        plan = backend.plan = Entries([entry for one in IN_BACKEND for entry in one(backend)])
+        plan = backend.plan = Entries(_placed([entry for one in IN_BACKEND for entry in one(backend)], backend.places))
     return plan.entries
 
 
@@ -621,7 +321,19 @@ def response_plan(frontend: Frontend, backend: BackendProxy | None) -> list[Entr
     name = backend.name if backend is not None else b""
     found = plan.responses.get(name)
     if found is None:
-        found = plan.responses[name] = [entry for one in RESPONSE for entry in one(frontend, backend)]
+        places = {**frontend.places, **(backend.places if backend is not None else {})}
+        entries = [entry for one in RESPONSE for entry in one(frontend, backend)]
+        found = plan.responses[name] = _placed(entries, places)
     plan.last = backend
     plan.last_response = found
     return found
+
+
+def _placed(entries: list[Entry], places: dict[str, Position]) -> list[Entry]:
+    """They know where they stand in the configuration."""
+    for entry in entries:
+        if isinstance(entry, Rules):
+            entry.at = entry.steps[0].at
+        else:
+            entry.at = places.get(entry.name, NOWHERE)
+    return entries

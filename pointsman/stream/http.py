@@ -26,16 +26,8 @@ from pointsman.sample.record import NEVER as NOT_REACHED
 from pointsman.sample.variable_limits import LIMITS
 from pointsman.server.backend import LiveServer
 from pointsman.server.connection import NEVER, ServerConnection
-from pointsman.stream.decision import (
-    DECIDED,
-    LOG,
-    MONITORED,
-    NOWHERE,
-    REQUEST_LETTERS,
-    RESPONSE_LETTERS,
-    ROUTED,
-    SERVED,
-)
+from pointsman.stream.decision import REQUEST_LETTERS, RESPONSE_LETTERS
+from pointsman.stream.entries import DECIDED, LOG, MONITORED, ROUTED, SERVED, UNROUTED
 from pointsman.stream.outcome import Answer, Outcome
 from pointsman.stream.phases import FORWARD, HOLD, IDLE, LAST, SENT, SERVICE, TUNNEL
 from pointsman.stream.proxies import CLOSE, KEEP_ALIVE, SERVER_CLOSE, BackendProxy, Frontend
@@ -169,7 +161,7 @@ class HttpStream(Waiting):
             self.logged = True  # monitoring requests are not logged (manual 4.2, monitor-uri)
             self.frontend.counters.intercepted += 1
             self.own_reply(decision.taken(), cause, step)
-        elif outcome == NOWHERE:
+        elif outcome == UNROUTED:
             self.context.server = None
             self.record.head = NOT_REACHED  # as the peer program: no timer of a request that went nowhere
             self.refuse(503, cause, step)

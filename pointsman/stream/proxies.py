@@ -236,6 +236,7 @@ class Frontend(Acceptor):
         self.drop_trailers = False  # option http-drop-response-trailers
         self.kept: Kept | None = None  # the last outcome (stream/outcome.py)
         self.plan: Plan | None = None
+        self.places: dict[str, Position] = {}  # of what is in the plan and does not know its place itself
 
 
 class BackendProxy(Backend):
@@ -278,3 +279,4 @@ class BackendProxy(Backend):
         self.cache_check: CacheCheck | None = None  # option checkcache
         self.keep_alive_queue = -1  # max-keep-alive-queue; -1: no limit
         self.plan: Plan | None = None
+        self.places: dict[str, Position] = {}  # of what is in the plan and does not know its place itself

@@ -7,7 +7,8 @@ from pointsman.core.columns import BEGUN, NOTHING
 from pointsman.core.wishes import WISHES
 from pointsman.net.reactor import Reactor
 from pointsman.sample.context import Context
-from pointsman.stream.decision import LOG, ROUTED, Decision
+from pointsman.stream.decision import Decision
+from pointsman.stream.entries import LOG, ROUTED
 from pointsman.stream.phases import ENDED, QUEUE, TUNNEL
 from pointsman.stream.session import ClientSession
 from pointsman.stream.sides import Front

@@ -29,17 +29,8 @@ from pointsman.sample.need import REQUEST_BODY
 from pointsman.sample.trace import RouteRecord, RuleRecord, Trace
 from pointsman.sample.types import Where
 from pointsman.stream.acceptor import Arrival
-from pointsman.stream.decision import (
-    DECIDED,
-    LOG,
-    MONITORED,
-    NOWHERE,
-    REQUEST_LETTERS,
-    RESPONSE_LETTERS,
-    ROUTED,
-    SERVED,
-    Decision,
-)
+from pointsman.stream.decision import REQUEST_LETTERS, RESPONSE_LETTERS, Decision
+from pointsman.stream.entries import DECIDED, LOG, MONITORED, ROUTED, SERVED, UNROUTED
 from pointsman.stream.proxies import Frontend
 from pointsman.stream.session import ClientSession
 
@@ -297,8 +288,8 @@ class Alone:
             self.reply(decision.taken())
             if outcome == SERVED:
                 self.context.backend = decision.proxy
-        elif outcome in (NOWHERE, FAILED):
-            self.reply(decision.page(503 if outcome == NOWHERE else 500))
+        elif outcome in (UNROUTED, FAILED):
+            self.reply(decision.page(503 if outcome == UNROUTED else 500))
         else:
             self.reply(decision.reply({DENY: 403, TARPIT: 500}.get(outcome, 200)))
 

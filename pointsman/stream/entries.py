@@ -1,0 +1,352 @@
+"""What has a say about an exchange, one small class each; their order stands in decision.py.
+
+An entry says NEXT, or the outcome that ends a step of the decision: a verdict of rules (config/verdict.py), or one of
+those below. None of them touches a connection. What it cannot tell yet it names in `context.need` (sample/need.py) and
+says WAIT; it is asked `again` when that is met.
+"""
+
+from typing import Final
+
+from pointsman.config.verdict import (
+    ALLOW,
+    CONTINUE,
+    DENY,
+    FAILED,
+    WAIT,
+)
+from pointsman.core.address import NetAddress
+from pointsman.core.diagnostics import NOWHERE, Position
+from pointsman.proto.message import Request, field
+from pointsman.rules.captures import Captures
+from pointsman.rules.explained import explain_on, explain_steps
+from pointsman.rules.plan import CONNECTION, HEADER_BLOCK, MOVING, Cursor, Step, go_on, run_steps, take_need
+from pointsman.rules.reply import Reply
+from pointsman.rules.room import add_field
+from pointsman.sample.context import Context
+from pointsman.sample.need import REQUEST_BODY, Need
+from pointsman.sample.trace import Trace
+from pointsman.server.backend import LiveServer
+from pointsman.stream.checkcache import CacheCheck
+from pointsman.stream.header_names import names_pass
+from pointsman.stream.proxies import FOREVER, BackendProxy, ForwardFor, Frontend, Service
+from pointsman.stream.routing import explain_backend, explain_server, pick_backend, pick_server
+
+NEXT: Final = CONTINUE  # an entry has nothing to say against it
+DECIDED: Final = 16  # outcomes, beside the verdicts: the exchange goes on to `forced`, or where the algorithm says
+ROUTED: Final = 17  # `backend` is chosen, and decides next
+LOG: Final = 18  # the log line is to be written now
+MONITORED: Final = 19  # monitor-uri answers with `reply`
+SERVED: Final = 20  # a service of `proxy` answers with `reply`
+UNROUTED: Final = 21  # there is no backend
+
+
+class Deciding(Cursor):
+    """What entries see of a decision, and what they write down of it. It is also where the present list of rules has
+    stopped."""
+
+    def __init__(self, frontend: Frontend, context: Context) -> None:
+        super().__init__()
+        self.frontend = frontend
+        self.context = context
+        self.backend: BackendProxy | None = None
+        self.forced: LiveServer | None = None  # by use-server
+        self.answer: Reply | None = None  # of monitor-uri or of a service
+        self.proxy: Frontend | BackendProxy = frontend  # whose service that is
+        self.waits = True  # who runs it would wait
+        self.trace: Trace | None = None  # where the records of rules and routes go, if somebody wants them
+
+
+class Entry:
+    """One thing that has a say. `name` is that of the configuration, `at` its place there; rules, routes and their
+    conditions have places of their own."""
+
+    name = ""
+    at: Position = NOWHERE
+
+    def decide(self, one: Deciding) -> int:
+        """NEXT, or an outcome. After WAIT it is asked `again`."""
+        raise NotImplementedError
+
+    def again(self, one: Deciding) -> int:
+        """What it waited for is here, or will not come."""
+        take_need(one.context)
+        return self.decide(one)
+
+
+# What has a say about a request.
+
+
+class CaptureRequest(Entry):
+    name = "capture"
+
+    def __init__(self, captures: Captures) -> None:
+        self.captures = captures
+
+    def decide(self, one: Deciding) -> int:
+        self.captures.of_request(one.context)
+        return NEXT
+
+
+class UniqueId(Entry):
+    """unique-id-format and unique-id-header."""
+
+    name = "unique-id-format"
+
+    def decide(self, one: Deciding) -> int:
+        frontend = one.frontend
+        context = one.context
+        request = context.request
+        assert frontend.unique_id is not None and request is not None
+        context.asked |= MOVING
+        context.unique_id = frontend.unique_id.render(context)
+        if not frontend.unique_id_header or add_field(
+            context, request, field(frontend.unique_id_header, context.unique_id)
+        ):
+            return NEXT
+        return FAILED
+
+
+class MonitorUri(Entry):
+    name = "monitor-uri"
+
+    def __init__(self, monitor: Service) -> None:
+        self.monitor = monitor
+
+    def decide(self, one: Deciding) -> int:
+        reply = self.monitor.answer(one.context)
+        if reply is None:
+            return NEXT
+        one.answer = reply
+        return MONITORED
+
+
+class EarlyLine(Entry):
+    """A log line that shows nothing of what follows."""
+
+    name = "log-format"
+
+    def decide(self, one: Deciding) -> int:
+        one.context.asked |= MOVING  # the line shows the head before its rules
+        return LOG
+
+
+class WholeBody(Entry):
+    """option http-buffer-request: the rules behind it see the body. `time`: ms from the request's beginning on."""
+
+    name = "option http-buffer-request"
+
+    def __init__(self, time: int) -> None:
+        self.time = time
+
+    def decide(self, one: Deciding) -> int:
+        request = one.context.request
+        assert request is not None
+        if not has_body(request) and not request.expects_continue:
+            return NEXT
+        one.context.need = body_need(one, self.time)
+        return WAIT
+
+    def again(self, one: Deciding) -> int:
+        take_need(one.context)
+        return NEXT
+
+
+class Rules(Entry):
+    """A list of rules. Its steps know their places."""
+
+    def __init__(self, name: str, steps: list[Step]) -> None:
+        self.name = name
+        self.steps = steps
+
+    def decide(self, one: Deciding) -> int:
+        cursor = one if one.waits else None
+        trace = one.trace
+        if trace is None:
+            verdict = run_steps(self.steps, one.context, cursor)
+        else:
+            verdict = explain_steps(self.steps, one.context, trace, cursor)
+        return NEXT if verdict == ALLOW else verdict
+
+    def again(self, one: Deciding) -> int:
+        trace = one.trace
+        if trace is None:
+            verdict = go_on(one.context, one)
+        else:
+            verdict = explain_on(one.context, trace, one)
+        return NEXT if verdict == ALLOW else verdict
+
+
+class HeaderNames(Entry):
+    """Names that servers may confuse are deleted or refused."""
+
+    name = "option http-restrict-req-hdr-names"
+
+    def __init__(self, policy: int) -> None:
+        self.policy = policy
+
+    def decide(self, one: Deciding) -> int:
+        context = one.context
+        request = context.request
+        assert request is not None
+        context.asked |= HEADER_BLOCK
+        if names_pass(request, self.policy):
+            return NEXT
+        context.answer = None
+        return DENY
+
+
+class Serve(Entry):
+    """The statistics page, and what else answers inside the proxy."""
+
+    name = "stats"
+
+    def __init__(self, service: Service, proxy: Frontend | BackendProxy) -> None:
+        self.service = service
+        self.proxy = proxy
+
+    def decide(self, one: Deciding) -> int:
+        context = one.context
+        request = context.request
+        if request is not None and request.method == b"POST" and self.service.wants_body(context):
+            context.need = body_need(one, one.frontend.http_request_time)
+            return WAIT
+        return self.again(one)
+
+    def again(self, one: Deciding) -> int:
+        take_need(one.context)
+        reply = self.service.answer(one.context)
+        if reply is None:
+            return NEXT
+        one.answer = reply
+        one.proxy = self.proxy
+        return SERVED
+
+
+class Routing(Entry):
+    """use_backend, default_backend. The routes know their places."""
+
+    name = "use_backend"
+
+    def decide(self, one: Deciding) -> int:
+        context = one.context
+        trace = one.trace
+        context.may_wait = one.waits
+        known = 0 if trace is None else len(trace.records)
+        if trace is None:
+            backend = pick_backend(one.frontend, context)
+        else:
+            backend = explain_backend(one.frontend, context, trace)
+        context.may_wait = False
+        if context.need is not None:
+            if trace is not None:
+                del trace.records[known:]  # they are looked at again
+            return WAIT
+        one.backend = backend
+        return UNROUTED if backend is None else ROUTED
+
+
+class UseServer(Entry):
+    """use-server. The routes know their places."""
+
+    name = "use-server"
+
+    def decide(self, one: Deciding) -> int:
+        context = one.context
+        backend = one.backend
+        assert backend is not None
+        context.asked |= MOVING
+        trace = one.trace
+        context.may_wait = one.waits
+        known = 0 if trace is None else len(trace.records)
+        if trace is None:
+            one.forced = pick_server(backend, context)
+        else:
+            one.forced = explain_server(backend, context, trace)
+        context.may_wait = False
+        if context.need is not None:
+            if trace is not None:
+                del trace.records[known:]  # they are looked at again
+            return WAIT
+        return NEXT
+
+
+class Addresses(Entry):
+    """option forwardfor and option originalto, of the frontend or of the backend."""
+
+    name = "option forwardfor"
+
+    def decide(self, one: Deciding) -> int:
+        frontend = one.frontend
+        context = one.context
+        backend = one.backend
+        request = context.request
+        assert backend is not None and request is not None
+        if not _add_address(context, request, frontend.forwardfor, backend.forwardfor, context.source):
+            return FAILED
+        if frontend.originalto is None and backend.originalto is None:
+            return NEXT
+        context.asked |= CONNECTION
+        added = _add_address(context, request, frontend.originalto, backend.originalto, context.destination)
+        return NEXT if added else FAILED
+
+
+def _add_address(
+    context: Context, request: Request, front: ForwardFor | None, back: ForwardFor | None, address: NetAddress
+) -> bool:
+    """Where both have the option, the backend's header is taken, what either excepts is left out, and who does not say
+    if-none adds it in any case. False: it does not fit."""
+    option = back if back is not None else front
+    if option is None or not address.packed:
+        return True
+    if front is not None and front.excepts(address) or back is not None and back.excepts(address):
+        return True
+    if (front is None or front.if_none) and (back is None or back.if_none) and request.get(option.header) is not None:
+        return True
+    made = option.made
+    if made.value != address.text:
+        made = option.made = field(option.header, address.text)
+    return add_field(context, request, made)
+
+
+def has_body(request: Request) -> bool:
+    return request.chunked or request.length > 0
+
+
+def body_need(one: Deciding, time: int) -> Need:
+    """All of the request's body, within so many ms of the request's beginning; FOREVER: `timeout client` holds."""
+    context = one.context
+    request = context.request
+    if request is not None and has_body(request):
+        context.asked |= MOVING  # the next one has to be waited for as well
+    if time == FOREVER:
+        return Need(REQUEST_BODY)
+    return Need(REQUEST_BODY, max(0, context.record.begun + time - context.now))
+
+
+# What has a say about a response.
+
+
+class CaptureResponse(Entry):
+    name = "capture"
+
+    def __init__(self, captures: Captures) -> None:
+        self.captures = captures
+
+    def decide(self, one: Deciding) -> int:
+        self.captures.of_response(one.context)
+        return NEXT
+
+
+class CheckCache(Entry):
+    """A response with a cookie that caches would keep is blocked."""
+
+    name = "option checkcache"
+
+    def __init__(self, check: CacheCheck) -> None:
+        self.check = check
+
+    def decide(self, one: Deciding) -> int:
+        if not self.check.blocks(one.context):
+            return NEXT
+        one.context.answer = None
+        return DENY
