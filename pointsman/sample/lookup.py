@@ -10,12 +10,15 @@ All ACLs and maps that ask one list in the same way share one Lookup.
 
 import socket
 from collections.abc import Callable, Iterable
+from typing import Final
+from weakref import WeakKeyDictionary
 
 from pointsman.core.diagnostics import ConfigError
 from pointsman.sample.arguments import INTEGER, encode
 from pointsman.sample.casts import clamp
 from pointsman.sample.matcher import ListMatcher, Parsed
 from pointsman.sample.pattern import Method
+from pointsman.sample.source import Convert
 from pointsman.sample.types import Type, Value
 from pointsman.tables.patterns import Entry, PatternError, Use
 
@@ -146,6 +149,10 @@ class Lookup(Use):
         if version == self.current:
             for stale in self.stale:
                 stale()
+
+
+# Of the converters that ask a map: for explanations, which tell the entry that was found.
+LOOKUPS: Final[WeakKeyDictionary[Convert, Lookup]] = WeakKeyDictionary()
 
 
 def parse_value(text: str, output: Type) -> Value | None:

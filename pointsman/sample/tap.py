@@ -7,6 +7,7 @@ expressions are tapped while it runs:
     source                  a source in its place, which tells where there is nothing to convert
       | tap                 the fetched value: a sample begins
     converter | tap         what came out, and so on; a cast belongs to the converter behind it
+    cast | tap | map        where a map is asked, which entry it will find
 
 The taps are taken out again at the end of the block. Traffic never meets them, as nothing else may run meanwhile.
 """
@@ -18,30 +19,45 @@ from pointsman.core.diagnostics import Position
 from pointsman.sample.casts import find_cast, same
 from pointsman.sample.context import Context
 from pointsman.sample.expression import Expression
+from pointsman.sample.lookup import LOOKUPS, Lookup
+from pointsman.sample.pattern import place_of
 from pointsman.sample.registry import CONVERTERS, FETCHES
-from pointsman.sample.source import ConverterStep, Pure, Source
-from pointsman.sample.trace import ConverterRecord, SampleRecord
+from pointsman.sample.source import ConverterStep, Plain, Pure, Source
+from pointsman.sample.trace import ConverterRecord, PatternRecord, SampleRecord
 from pointsman.sample.types import Type, Value
+from pointsman.tables.patterns import Entry
 
 
 class _Sample:
-    """What an expression has given, so far. `passed`: behind the fetch, and behind each converter."""
+    """What an expression has given, so far. `passed`: behind the fetch, and behind each converter. `entries`: of maps,
+    by the number of their converters."""
 
     def __init__(self, expression: Expression, names: list[str]) -> None:
         self.expression = expression
         self.names = names
         self.passed: list[Value] = []
+        self.entries: dict[int, Entry] = {}
 
     def record(self, at: Position) -> SampleRecord:
         expression, names, passed = self.expression, self.names, self.passed
         came: list[Value | None] = [*passed[1:]]
         if len(came) < len(names) and passed:
             came.append(None)  # the converter that gave no sample
-        converters = [ConverterRecord(name, value) for name, value in zip(names, came, strict=False)]
+        converters = [
+            ConverterRecord(name, value, self._entry(number))
+            for number, (name, value) in enumerate(zip(names, came, strict=False))
+        ]
         value = passed[-1] if len(passed) > len(names) else None
         return SampleRecord(
             at, expression.text, expression.type, value, passed[0] if passed else None, tuple(converters)
         )
+
+    def _entry(self, number: int) -> PatternRecord | None:
+        entry = self.entries.get(number)
+        if entry is None:
+            return None
+        at = place_of(entry)
+        return PatternRecord(entry.key, at.file, at.line)
 
 
 class _Nothing(Source):
@@ -90,11 +106,29 @@ class _Behind(Pure):
         return value
 
 
+class _Before(Pure):
+    """Before a converter that asks a map: its input, cast to what the map compares."""
+
+    def __init__(self, lookup: Lookup, number: int, samples: list[_Sample]) -> None:
+        self.lookup = lookup
+        self.number = number
+        self.samples = samples
+
+    def turn(self, value: Value) -> Value | None:
+        entry = self.lookup.find(value)
+        if entry is not None:
+            self.samples[-1].entries[self.number] = entry
+        return value
+
+
 def _tap(expression: Expression, samples: list[_Sample]) -> None:
     steps: list[ConverterStep] = [_Begin(expression, expression.converters, samples)]
     at = 0
-    for width in _widths(expression):
-        steps += [*expression.steps[at : at + width], _Behind(samples)]
+    for number, width in enumerate(_widths(expression)):
+        *casts, converter = expression.steps[at : at + width]
+        lookup = LOOKUPS.get(converter.convert) if isinstance(converter, Plain) else None
+        before = [] if lookup is None else [_Before(lookup, number, samples)]
+        steps += [*casts, *before, converter, _Behind(samples)]
         at += width
     expression.source, expression.steps = _Nothing(expression, expression.converters, samples), steps
 

@@ -35,10 +35,12 @@ class PatternRecord:
 
 @dataclass(frozen=True, slots=True)
 class ConverterRecord:
-    """A converter that was run, and what came out of it."""
+    """A converter that was run, and what came out of it. `entry`: of a map, the one that was found; None: its default
+    holds."""
 
     name: str
     value: Value | None
+    entry: PatternRecord | None = None
 
 
 @dataclass(frozen=True, slots=True)

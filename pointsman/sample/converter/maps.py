@@ -14,7 +14,7 @@ from typing import Final
 from pointsman.core.diagnostics import ConfigError, Position
 from pointsman.sample.arguments import Arguments, encode
 from pointsman.sample.lists import find_list, said_at
-from pointsman.sample.lookup import Lookup, parse_value
+from pointsman.sample.lookup import LOOKUPS, Lookup, parse_value
 from pointsman.sample.parts import Regexes
 from pointsman.sample.pattern import GROUPS, METHODS, Method
 from pointsman.sample.registry import Convert, converter_with
@@ -81,7 +81,7 @@ def _make(method: str, name: str) -> Callable[[Arguments], Convert]:
             entry = lookup.matcher.find(value)
             return None if entry is None else encode(entry.key)
 
-        return convert_to_key if kept == Type.ANY else convert
+        return _asks(lookup, convert_to_key if kept == Type.ANY else convert)
 
     factory.__doc__ = f"map_{method}_{name}(<name>[,<default>]): look up by '{method}', give the {name}."
     return factory
@@ -115,7 +115,12 @@ def map_groups(args: Arguments) -> Convert:
         groups = regex.groups(value) if b"\\" in text else None
         return text if groups is None else _GROUP.sub(lambda mark: _group(groups, int(mark.group(1))), text)
 
-    return convert
+    return _asks(lookup, convert)
+
+
+def _asks(lookup: Lookup, made: Convert) -> Convert:
+    LOOKUPS[made] = lookup
+    return made
 
 
 def _group(groups: tuple[bytes, ...], number: int) -> bytes:

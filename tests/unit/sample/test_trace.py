@@ -428,3 +428,51 @@ def test_converters_are_told_as_each_prefix_gives_them(
         for count, one in enumerate(came):
             prefix = parse_words(words(",".join([fetch, *chain[:count]])), Where.HTTP_REQ)[0]
             assert prefix.get(head(drawn)) == one
+
+
+Told = dict[str, tuple[Value | None, tuple[str, int] | None]]
+MAPS: dict[str, tuple[str, Told]] = {
+    # A file; and for some paths what comes out, with the key and the line of the entry that says so.
+    "path,lower,map_beg(FILE,other)": (
+        "# prefixes\n/b root\n/a/ first\n\n/a/b second\n",
+        {"/A/b/c": (b"second", ("/a/b", 5)), "/a/x": (b"first", ("/a/", 3)), "/x": (b"other", None)},
+    ),
+    "path,length,map_int_int(FILE)": (
+        "1:3 30\n4 40\n",
+        {"/ab": (30, ("1:3", 1)), "/abc": (40, ("4", 2)), "/abcdef": (None, None)},
+    ),
+    "path,map_regm(FILE,no),upper": (
+        "^/x none\n^/(.)/ is-\\1\n",
+        {"/y/": (b"IS-Y", ("^/(.)/", 2)), "/": (b"NO", None)},
+    ),
+    "path,map_sub_key(FILE)": (
+        "b one\na two\n",
+        {"/cab": (b"b", ("b", 1)), "/ca": (b"a", ("a", 2)), "/": (None, None)},
+    ),
+    "src,map_ip(FILE)": ("10.0.0.0/8 ten\n127.0.0.0/8 local\n", {"/": (b"local", ("127.0.0.0/8", 2))}),
+}
+
+
+@pytest.mark.parametrize("text", MAPS)
+def test_the_entry_of_a_map_is_told(text: str, tmp_path: Path) -> None:
+    content, cases = MAPS[text]
+    file = tmp_path / "m.map"
+    file.write_text(content)
+    expression = parse_words(words(text.replace("FILE", str(file))), Where.HTTP_REQ)[0]
+    for path, (value, entry) in cases.items():
+        ctx = exchange(f"GET {path} HTTP/1.1")
+        with tapped([expression], AT) as samples:
+            assert expression.get(ctx) == value
+        found = [one.entry for one in samples[0].converters if one.name.startswith("map")]
+        assert found == [None if entry is None else PatternRecord(entry[0], str(file), entry[1])]
+        assert all(one.entry is None for one in samples[0].converters if not one.name.startswith("map"))
+
+
+def test_an_entry_that_came_later(tmp_path: Path) -> None:
+    file = tmp_path / "m.map"
+    file.write_text("a 1\n")
+    acl = parse_acl(words(f"path,map({file}) -m str 2"))
+    number = LISTS.by_name[str(file)].number
+    CHANGES.apply(["map", number, "add", -1, [["/b", "2"]]])
+    (sample,) = acl.explain(exchange("GET /b HTTP/1.1"), "").samples
+    assert sample.converters == (ConverterRecord("map", b"2", PatternRecord("/b", str(file), 0)),)
