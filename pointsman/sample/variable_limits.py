@@ -7,7 +7,7 @@ each takes 80 bytes, and a string its length besides. With several lanes each co
 
 from typing import Final
 
-from pointsman.sample.context import Context, Variables
+from pointsman.sample.context import Context, Session, Variables
 from pointsman.sample.types import Packed, Value
 
 COST: Final = 80
@@ -72,11 +72,10 @@ class VariableLimits:
         self.used -= ctx.charge
         ctx.charge = 0
 
-    def connection_over(self, ctx: Context) -> None:
-        """All of it is gone."""
-        self.used -= ctx.charge + ctx.session.charge
-        ctx.charge = 0
-        ctx.session.charge = 0
+    def session_over(self, session: Session) -> None:
+        """Its own are gone, too."""
+        self.used -= session.charge
+        session.charge = 0
 
 
 def weight(value: Value | None) -> int:

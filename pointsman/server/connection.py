@@ -1,8 +1,9 @@
 """Connections to servers and each server's pool of idle ones.
 
-A connection belongs to one exchange at a time (`user`), or lies in its server's pool. Idle, whatever comes means its
-end: a server has nothing to say unasked. The pool is last in, first out, so that what is not needed grows old and is
-closed.
+A connection lends places to exchanges. HTTP/1, and where nothing is spoken, has one: it belongs to one exchange at a
+time, or lies in its server's pool. One whose protocol has several (`shares`, shared.py) is lent on while it carries
+others, and lies in the pool when it carries none. Idle, whatever comes means its end: a server has nothing to say
+unasked. The pool is last in, first out, so that what is not needed grows old and is closed.
 
 Which idle connection may carry a request is `http-reuse` (manual 4.2):
 
@@ -75,6 +76,7 @@ class Carried(Waiter):
         raise NotImplementedError
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Speaker:
     """How connections to a server are spoken on: one for all of a server, chosen at start-up."""
 
@@ -167,13 +169,15 @@ class Dialling(WireUser):
             self.close()
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class ServerConnection(WireUser):
     """An open connection to a server. It carries exchanges; one that speaks HTTP/1, or nothing, one at a time."""
 
     def __init__(self, server: Server, wire: Wire) -> None:
         self.wire = wire
         self.server = server
-        self.exchange: Carried | None = None
+        self.exchange: Carried | None = None  # the one that it carries, where it carries one at a time
+        self.shares = False  # it may carry several at once
         self.served = 0  # exchanges completed on it
         self.private = False  # it carries the identity of its client (NTLM, Negotiate): never shared
         self.glitches = 0  # what was odd in its responses so far, where that is counted
@@ -262,23 +266,42 @@ class ServerConnection(WireUser):
         self.wire.reset_on_close()
         self.close()
 
-    def leave(self, reset: bool) -> None:
-        """Its exchange does not want it any more, whatever is under way. It is closed by a reset unless the server has
+    # Its places.
+
+    def lend(self, exchange: Carried) -> object:
+        """It carries this exchange from now on. Returns the place: what the exchange speaks to."""
+        self.exchange = exchange
+        return self
+
+    def has_room(self) -> bool:
+        """It may carry another exchange now."""
+        return self.exchange is None
+
+    def is_busy(self) -> bool:
+        """It carries an exchange."""
+        return self.exchange is not None
+
+    def give_back(self, exchange: Carried) -> bool:
+        """That exchange is over, and well. True: it is idle now, and may be kept."""
+        self.exchange = None
+        return True
+
+    def retire(self) -> None:
+        """It is to carry no other exchange. One that carries one at a time is about to be left."""
+
+    def leave(self, exchange: Carried, reset: bool) -> None:
+        """That exchange does not want it any more, whatever is under way. It is closed by a reset unless the server has
         closed already, and where `reset` says so even then."""
         self.exchange = None
         if reset or not self.wire.finished:
             self.wire.reset_on_close()
         self.close()
 
-    def duplex(self) -> Duplex:
-        """What is left of it where nobody looks at the bytes any more."""
+    def duplex(self, exchange: Carried) -> Duplex:
+        """What is left of that exchange's place where nobody looks at the bytes any more."""
         return self.wire
 
-    def unread(self) -> bool:
-        """There may be something to read."""
-        return self.wire.unread
-
-    def look(self) -> None:
+    def look(self, exchange: Carried) -> None:
         """Reading tells how it ends: soon."""
         self.wire.unread = True
         self.wire.reactor.another(self.wire)
@@ -314,6 +337,7 @@ class Pool:
     def __init__(self, server: Server) -> None:
         self.server = server
         self.top: ServerConnection | None = None  # the last one that came
+        self.shared: list[ServerConnection] = []  # that carry exchanges, and may carry more at once
         self.limit = -1  # pool-max-conn; -1: none
         self.keep_for = 5_000  # ms (pool-purge-delay)
         self.need = 0  # connections that were used at once, lately
@@ -323,6 +347,10 @@ class Pool:
         is for the caller to `unpool` it."""
         if mode == NEVER or first and mode == SAFE:
             return None
+        if self.shared:
+            found = self._with_room(first and mode == AGGRESSIVE)
+            if found is not None:
+                return found
         above: ServerConnection | None = None
         one = self.top
         while one is not None:
@@ -338,6 +366,18 @@ class Pool:
                 if one.wire.fd >= 0:
                     return one
             one = below
+        return None
+
+    def share(self, connection: ServerConnection) -> None:
+        """It is in use, and has room for more."""
+        if connection not in self.shared:
+            self.shared.append(connection)
+
+    def _with_room(self, reused: bool) -> ServerConnection | None:
+        """One that carries exchanges, and takes another. `reused`: only one that has completed several."""
+        for one in self.shared:
+            if one.has_room() and not one.private and not (reused and one.served < 2):
+                return one
         return None
 
     @property
@@ -359,6 +399,8 @@ class Pool:
         new one, and nobody would ask for most of them (observed of the peer program).
         """
         server = self.server
+        if connection.shares:
+            self.forget(connection)
         idle = server.idle
         used = server.links - idle
         if used > self.need:
@@ -377,6 +419,11 @@ class Pool:
         if self.limit >= 0:
             return SAFE_ONE if safe else NOTHING
         return POOLED_SAFE if safe else POOLED
+
+    def forget(self, connection: ServerConnection) -> None:
+        """It has room for no more, or is closed."""
+        if connection in self.shared:
+            self.shared.remove(connection)
 
     def _enter(self, now: int) -> bool:
         """Count one more; False: there are enough in all lanes, and none of this lane's is old."""

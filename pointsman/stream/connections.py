@@ -1,12 +1,13 @@
 """Clients' connections, whatever is spoken on them: what the process's own business needs of them."""
 
-from mypy_extensions import trait
+from mypy_extensions import mypyc_attr, trait
 
 from pointsman.net.reactor import Reactor
 from pointsman.stream.exchange import Exchange
 from pointsman.stream.session import ClientSession
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 @trait
 class ClientConnection:
     def of_session(self) -> ClientSession:
@@ -20,12 +21,16 @@ class ClientConnection:
         """Those that it has now."""
         raise NotImplementedError
 
-    def wake(self) -> Exchange:
-        """Its stream; one that rests gets one."""
+    def wake(self) -> Exchange | None:
+        """One that has a single stream, and rests, gets it."""
         raise NotImplementedError
 
-    def shown(self) -> Exchange:
-        """Its stream; of one that rests, as the next exchange will find it."""
+    def shown(self) -> Exchange | None:
+        """The stream of one that has a single one, and rests: as the next exchange will find it."""
+        raise NotImplementedError
+
+    def named(self, stream: Exchange) -> object:
+        """What is there as long as that stream is, and stands for it: the connection, if it has a single one."""
         raise NotImplementedError
 
     def is_idle(self) -> bool:

@@ -181,7 +181,7 @@ class Exchange(Accounts):
         self.timer = None
         self.reactor.wheel.disarm(self)
         if LIMITS.on:
-            LIMITS.connection_over(self.context)
+            LIMITS.exchange_over(self.context)
 
     def alarm(self) -> None:
         """The time of a queue or of a server is up, or a pause is over."""
@@ -254,7 +254,7 @@ class Exchange(Accounts):
 
     def attach(self, connection: ServerConnection) -> None:
         """It carries this exchange from now on."""
-        connection.exchange = self
+        connection.lend(self)
         self.connection = connection
 
     def dial(self) -> None:
@@ -357,7 +357,7 @@ class Exchange(Accounts):
         connection = self.connection
         if connection is not None:
             self.connection = None
-            connection.leave(self.backend is not None and self.backend.no_linger)
+            connection.leave(self, self.backend is not None and self.backend.no_linger)
 
     def release_server(self, pooled: bytes = NOTHING) -> None:
         """Give the reserved slot back. `pooled`: what `Pool.give` said of its connection."""

@@ -280,9 +280,7 @@ class Faults(Tunnel):
                 self.drop_connection()
                 self.dial()
                 return
-            if (
-                not self.session.first
-            ):  # a client repeats what an old connection did not answer (manual 4.2, http-reuse)
+            if not self.record.first:  # a client repeats what an old connection did not answer (manual 4.2, http-reuse)
                 self.failed_response()
                 self.count_server_abort(self.server)
                 self.logged = True
@@ -321,7 +319,7 @@ class Faults(Tunnel):
         if self.phase == TUNNEL:
             self.side_failed(False)
         elif connection is not None:
-            connection.look()
+            connection.look(self)
 
     def server_expired(self) -> None:
         """timeout server, or timeout tunnel."""
@@ -436,7 +434,6 @@ class Faults(Tunnel):
         self.backend = None
         self.forced = None
         self.avoid = NO_SERVERS
-        self.session.since = self.reactor.now
         self.closing = self.bodiless = self.tunnelling = self.answer_begun = False
         self.client_time = self.frontend.client
         self.half_open = True

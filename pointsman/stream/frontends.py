@@ -3,7 +3,7 @@
 from pointsman.core.columns import NOTHING, SESSION
 from pointsman.net.reactor import Reactor
 from pointsman.sample.context import Context
-from pointsman.stream.acceptor import REFUSALS, Arrival, Door
+from pointsman.stream.acceptor import REFUSALS, Arrival
 from pointsman.stream.exchange import NOTED
 from pointsman.stream.h1front import H1Front
 from pointsman.stream.proxies import Frontend, Program
@@ -18,7 +18,9 @@ class LiveFrontend(Frontend):
         super().__init__(program, name, number, http)
         self.reactor = reactor
 
-    def _count(self, door: Door) -> None:
+    def welcome(self, arrival: Arrival) -> ClientSession:
+        """A connection becomes a session, and is counted."""
+        door = arrival.door
         if door.frontend is not self:
             self.own(door)
         door.climb(SESSION, NOTHING)
@@ -26,12 +28,11 @@ class LiveFrontend(Frontend):
         if now - self.noted >= NOTED:
             self.noted = now
             self.counters.last_session = now
+        return ClientSession(self, arrival, now)
 
     def open(self, arrival: Arrival) -> None:
-        door = arrival.door
-        self._count(door)
-        session = ClientSession(self, arrival, self.reactor.now)
-        transports = door.transports
+        session = self.welcome(arrival)
+        transports = arrival.door.transports
         transport = transports.accept(arrival.fd, arrival.pending) if transports is not None else None
         if self.http:
             front = H1Front(session, self.reactor, arrival.fd)
@@ -56,12 +57,12 @@ class LiveFrontend(Frontend):
 
     def refused(self, arrival: Arrival, reason: int, silent: bool) -> None:
         """A failed PROXY header: counted, and logged by the error format."""
-        self._count(arrival.door)
+        session = self.welcome(arrival)
         self.counters.failed_requests += 1
         logger = self.logger
         if logger is None or silent and not self.log_null:
             return
-        context = Context(self, ClientSession(self, arrival, self.reactor.now))
+        context = Context(self, session)
         context.now = self.reactor.now
         context.date_offset = self.program.date_offset
         context.record.ended = self.reactor.now

@@ -632,6 +632,7 @@ class H1Front(HttpFront, WireUser, ClientConnection):
 
     def next(self, keep: bool) -> None:
         """The exchange is over: wait for the next request, or leave."""
+        self.session.since = self.reactor.now
         if self.wire.fd < 0:
             self.phase = CLOSED
             return
@@ -693,6 +694,9 @@ class H1Front(HttpFront, WireUser, ClientConnection):
             return stream.deadline if stream.timer is None else min(stream.deadline, stream.timer.deadline)
         return self.waits_until if self.is_idle() and not self.session.first else self.wire.deadline
 
+    def named(self, stream: Exchange) -> object:
+        return self
+
     def is_idle(self) -> bool:
         return self.phase == WAIT and not self.data
 
@@ -707,7 +711,6 @@ class H1Front(HttpFront, WireUser, ClientConnection):
         if self.phase != CLOSED:
             self.phase = CLOSED
             stream = self.stream
-            self.session.drop_own()
             if stream is not None:
                 self.stream = None  # they know each other: nobody else would free them soon
                 stream.part()

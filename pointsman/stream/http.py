@@ -214,27 +214,36 @@ class HttpStream(Waiting):
         backend = self.backend
         assert backend is not None
         session = self.session
-        own = session.own
-        if own is not None:
-            session.own = None
-            address = self.context.server_address
-            if (
-                own.is_open
-                and own.server is server
-                and own.exchange is None
-                and address is not None
-                and own.leads_to(address, self.context.source, self.context.destination)
-            ):
+        if session.own is not None:
+            own = session.take_own(self.context, server)
+            if own is not None:
                 return own
-            own.close()
         if server.send_proxy or server.dial.follows:
             return None  # its header names this client; it goes where another client wanted to go
-        return server.pool.take(backend.reuse, session.first)
+        return server.pool.take(backend.reuse, self.record.first)
 
     def attach(self, connection: ServerConnection) -> None:
-        super().attach(connection)
-        assert isinstance(connection, HttpBack)
-        self.place = connection
+        place = connection.lend(self)
+        assert isinstance(place, HttpBack)
+        self.connection = connection
+        self.place = place
+        if connection.shares and connection.has_room():
+            self._share(connection)
+
+    def _share(self, connection: ServerConnection) -> None:
+        """It may carry others beside this one: of this client, or of all."""
+        server = self.server
+        assert server is not None
+        if self._is_own(connection, server):
+            self.session.keep(connection)
+        else:
+            server.pool.share(connection)
+
+    def _is_own(self, connection: ServerConnection, server: LiveServer) -> bool:
+        """Only this client may use it again."""
+        backend = self.backend
+        assert backend is not None
+        return connection.private or backend.reuse == NEVER or server.send_proxy > 0 or server.dial.follows
 
     def drop_connection(self) -> None:
         self.place = None
@@ -347,7 +356,7 @@ class HttpStream(Waiting):
         if not self.independent:
             self.touch_server()
         if not lives:
-            connection.look()  # it may have answered before it went away
+            connection.look(self)  # it may have answered before it went away
 
     def upload_end(self, trailers: list[Field]) -> None:
         place = self.place
@@ -596,7 +605,7 @@ class HttpStream(Waiting):
         early = self.client.early()
         self.record.uploaded += len(early)
         near = self.client.duplex()
-        far = connection.duplex()
+        far = connection.duplex(self)
         near.accept(rest)
         far.accept(early)
         if near.failed:
@@ -681,17 +690,12 @@ class HttpStream(Waiting):
         server = self.server
         backend = self.backend
         assert connection is not None and place is not None and server is not None and backend is not None
-        keep = (
-            self.client.request_done
-            and place.is_clean()
-            and self._keeps_servers(backend)
-            and server.alive
-            and connection.aim is server.dial.target
-        )
+        lasts = self._keeps_servers(backend) and server.alive and connection.aim is server.dial.target
         request = self.context.request
         connection.served += 1
         if request is not None and request.close_asked or 0 <= server.max_reuse < connection.served:
-            keep = False
+            lasts = False
+        keep = lasts and self.client.request_done and place.is_clean()
         session = self.session
         session.last = server if keep else None
         session.challenged = self.record.status in (401, 407)
@@ -699,12 +703,14 @@ class HttpStream(Waiting):
         if keep:
             self.connection = None
             self.place = None
-            connection.exchange = None
-            if connection.private or backend.reuse == NEVER or server.send_proxy or server.dial.follows:
-                session.own = connection
-            else:
-                pooled = server.pool.give(connection)
+            if connection.give_back(self):
+                if self._is_own(connection, server):
+                    session.keep(connection)
+                else:
+                    pooled = server.pool.give(connection)
         else:
+            if not lasts:
+                connection.retire()
             self.drop_connection()
         self.release_server(pooled)
 

@@ -1,16 +1,19 @@
 """A client's connection, as its streams share it: who it is, and what was kept of the exchange before.
 
-It lives as long as the connection; streams come and go. What rules and log lines ask of it stands in its base
-(sample/context.py).
+It lives as long as the connection; streams come and go, one after the other or several at once. What rules and log
+lines ask of it stands in its base (sample/context.py). Streams that are started from inside have one that no connection
+belongs to (`inside`).
 """
 
 from mypy_extensions import mypyc_attr
 
-from pointsman.sample.context import Session
+from pointsman.core.address import UNIX_ADDRESS
+from pointsman.sample.context import Context, Session
 from pointsman.sample.record import Record
+from pointsman.sample.variable_limits import LIMITS
 from pointsman.server.backend import LiveServer
 from pointsman.server.connection import ServerConnection
-from pointsman.stream.acceptor import Arrival
+from pointsman.stream.acceptor import Arrival, Door
 from pointsman.stream.proxies import Frontend
 
 
@@ -30,7 +33,7 @@ class ClientSession(Session):
         self.since = now  # when the exchange before was over, or the connection ready (monotonic ms)
         self.last: LiveServer | None = None  # of the exchange before, if its connection was kept
         self.challenged = False  # that exchange ended with 401 or 407
-        self.own: ServerConnection | None = None  # kept for this client alone
+        self.own: ServerConnection | None = None  # kept for this client alone; `below` it others
         # Of the exchange before, for who looks at a connection that has no stream.
         self.began = arrival.accepted
         self.uploaded = 0
@@ -55,13 +58,82 @@ class ClientSession(Session):
         record.retries = self.retries
         record.request_line = self.request_line
 
+    # Connections to servers that are kept for this client alone. There is one, unless its streams run at once.
+
+    def keep(self, connection: ServerConnection) -> None:
+        """It may be used again: it is idle, or carries some of this client's exchanges and has room for more."""
+        if not self._keeps(connection):
+            connection.below = self.own
+            self.own = connection
+
+    def _keeps(self, connection: ServerConnection) -> bool:
+        one = self.own
+        while one is not None and one is not connection:
+            one = one.below
+        return one is connection
+
+    def take_own(self, context: Context, server: LiveServer) -> ServerConnection | None:
+        """One that leads where the exchange of `context` goes. If there is none, those that are idle are closed."""
+        above: ServerConnection | None = None
+        one = self.own
+        while one is not None:
+            if self._fits(one, context, server):
+                if not one.shares:
+                    self._unlink(one, above)
+                return one
+            above = one
+            one = one.below
+        self._drop(False)
+        return None
+
+    def _fits(self, one: ServerConnection, context: Context, server: LiveServer) -> bool:
+        address = context.server_address
+        return (
+            one.is_open
+            and one.server is server
+            and one.has_room()
+            and address is not None
+            and one.leads_to(address, context.source, context.destination)
+        )
+
+    def _unlink(self, one: ServerConnection, above: ServerConnection | None) -> None:
+        if above is None:
+            self.own = one.below
+        else:
+            above.below = one.below
+        one.below = None
+
+    def _drop(self, busy: bool) -> None:
+        """Close those that carry nothing; with `busy` all of them."""
+        one = self.own
+        self.own = None
+        while one is not None:
+            below = one.below
+            one.below = None
+            if not busy and one.is_open and one.is_busy():
+                self.keep(one)
+            else:
+                one.close()
+            one = below
+
     def drop_own(self) -> None:
-        """The client's connection ends: so does the server connection that is kept for it alone."""
-        own = self.own
-        if own is not None:
-            self.own = None
-            own.close()
+        """The client's connection ends: so do the server connections that are kept for it alone."""
+        if self.own is not None:
+            self._drop(True)
+
+    def over(self) -> None:
+        """It has no stream any more, and will have none: what they shared is given up."""
+        self.drop_own()
+        LIMITS.session_over(self)
 
     def closed(self) -> None:
         """Its connection has ended. Called once."""
+        self.over()
         self.frontend.closed(self.door)
+
+
+def inside(frontend: Frontend, door: Door, now: int) -> ClientSession:
+    """Of streams without a client: whoever starts them has a front of its own, which takes the answer, and calls `over`
+    behind the last one. No connection is counted. `door`: of no socket, one for all such sessions of a frontend; `now`:
+    monotonic ms."""
+    return ClientSession(frontend, Arrival(-1, UNIX_ADDRESS, UNIX_ADDRESS, door, now), now)

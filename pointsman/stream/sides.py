@@ -1,6 +1,7 @@
 """What a stream asks of its client's side and of its server's side, whatever version they speak.
 
-HTTP/1 implements them in h1front.py and h1back.py; TCP mode (raw.py) needs only what all have in common. What passes
+HTTP/1 implements them in h1front.py and h1back.py; protocols whose connections carry several streams at once begin with
+shared.py; TCP mode (raw.py) needs only what all have in common. What passes
 between a stream and a side is heads without a version, payload without framing, trailers, an end, a reset, and credit:
 a stream does not hand on more than the other side takes. How all that looks on the wire, and what it weighs there, is
 the side's business alone.
@@ -8,7 +9,7 @@ the side's business alone.
 
 from typing import Final
 
-from mypy_extensions import trait
+from mypy_extensions import mypyc_attr, trait
 
 from pointsman.net.duplex import Duplex
 from pointsman.proto.message import Field, Request, Response
@@ -23,6 +24,7 @@ CUT: Final = 2  # it ended early
 WRONG: Final = 3  # its framing is wrong
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Front:
     """A stream's client, as all modes see it."""
 
@@ -38,6 +40,7 @@ class Front:
         raise NotImplementedError
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class HttpFront(Front):
     """The client of an exchange."""
 
@@ -158,6 +161,7 @@ class HttpFront(Front):
         raise NotImplementedError
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 @trait
 class HttpBack:
     """The server of an exchange: a place on a connection."""

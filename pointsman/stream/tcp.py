@@ -63,7 +63,7 @@ class TcpStream(Tunnel):
         self.record.answered = self.reactor.now  # there is no head to wait for
         self.context.server_source = connection.local_address() if WISHES.server_source else None
         self.log_early(b"txn_connect")
-        far = connection.duplex()
+        far = connection.duplex(self)
         far.accept(self.early)
         self.early = b""
         self.tunnel(far.failed != 0)  # reading tells how it ends

@@ -31,7 +31,7 @@ class Tunnel(Exchange):
         connection = self.connection
         assert backend is not None and connection is not None
         near = self.near = self.front.duplex()
-        far = self.far = connection.duplex()
+        far = self.far = connection.duplex(self)
         self.move(TUNNEL)
         if backend.tunnel:
             self.client_time = self.server_time = backend.tunnel

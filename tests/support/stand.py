@@ -221,6 +221,13 @@ class Stand:
 
     def client(self, name: str = "", buffers: int = 0) -> End:
         """A client's connection, accepted and opened. `buffers`: bytes of the kernel's, small for slow peers."""
+        end, arrival = self.arrive(name, buffers)
+        self.frontend(name).open(arrival)
+        self.settle()
+        return end
+
+    def arrive(self, name: str = "", buffers: int = 0) -> tuple[End, Arrival]:
+        """The same, accepted and not opened yet."""
         sock = socket.socket()
         if buffers:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffers)
@@ -237,8 +244,10 @@ class Stand:
         frontend.admit(door, self.reactor.now)
         frontend.arrived(door)
         address = self._source(net_address(*source))
-        frontend.open(Arrival(accepted.detach(), address, self._here(), door, self.reactor.now))
-        return self._end(sock)
+        arrival = Arrival(accepted.detach(), address, self._here(), door, self.reactor.now)
+        end = End(self, sock)
+        self.ends.append(end)
+        return end, arrival
 
     def _source(self, address: NetAddress) -> NetAddress:
         """Of a client, as the proxy is told."""
@@ -326,7 +335,8 @@ class Stand:
                 assert len(server.queue) == 0
                 counters = server.counters
                 assert counters.links == counters.idle == len(pooled), f"open connections of {server.name!r}"
-                assert all(one.exchange is None and not one.wire.out for one in pooled)
+                assert all(not one.is_busy() and not one.wire.out for one in pooled)
+                assert not server.pool.shared, f"shared connections of {server.name!r}"
                 idle += len(pooled)
         assert reactor.open == idle, f"{reactor.open} channels are open, {idle} server connections are idle"
         assert reactor.wheel.waiting == 0, "deadlines on the wheel"

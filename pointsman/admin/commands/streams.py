@@ -149,7 +149,7 @@ def _of_connection(call: Call, connection: ClientConnection, stream: Exchange) -
     real = session.source
     source = real if stream.phase == IDLE else context.source  # what set-src wrote holds for an exchange
     seen = _Seen(
-        _identity(call, connection),
+        _identity(call, connection.named(stream)),
         record.number,
         real.family,
         _source(source, session.door.number),
@@ -390,7 +390,8 @@ def _filter(call: Call, wish: _Wish, word: str, value: str) -> None:
 
 def _seen(call: Call, wish: _Wish) -> Iterator[_Seen]:
     for connection in _connections(call):
-        for stream in connection.streams() or [connection.shown()]:
+        resting = None if connection.streams() else connection.shown()
+        for stream in [resting] if resting is not None else connection.streams():
             if wish.server is None or stream.server is wish.server:
                 yield _of_connection(call, connection, stream)
     if wish.server is None:
@@ -430,8 +431,11 @@ def shutdown_session(call: Call) -> str:
     if not call.word(0):
         raise CommandError("Session pointer expected (use 'show sess').")
     for connection in _connections(call):
-        if _identity(call, connection) == call.word(0):
-            _kill(connection.wake())
+        found = [one for one in connection.streams() if _identity(call, connection.named(one)) == call.word(0)]
+        if found or not connection.streams() and _identity(call, connection) == call.word(0):
+            stream = found[0] if found else connection.wake()
+            if stream is not None:
+                _kill(stream)
             call.view.settle()
             return ""
     raise CommandError("No such session (use 'show sess').")
