@@ -469,6 +469,57 @@ def test_rules_of_one_wait_for_its_body() -> None:
         assert stand.lines == ["403 PR", "200 --", "400 CR"]
 
 
+def test_rules_of_one_pause() -> None:
+    """Those of a request, and of a response whose body is here: the others do not wait with them."""
+    rules = (
+        "http-request pause 500 if { path /one }\n    http-response pause 500 if { res.hdr(x) -m found }\n"
+        "    default_backend"
+    )
+    with FrameStand(CONFIG.replace("default_backend", rules), "a", speaks="a") as stand:
+        client = stand.frame_client()
+        for number, uri in ((1, "/one"), (2, "/two"), (3, "/three")):
+            client.ask(number, uri)
+        server = stand.frame_server("a")
+        assert list(server.uris().values()) == ["/two", "/three"]
+        server.answer(server.place("/two"), 200, ("x", "y"))
+        server.data(server.place("/two"), b"held")
+        server.finish(server.place("/two"))
+        whole(server, server.place("/three"))
+        assert client.statuses(2) == [] and client.body(3) == b"body"
+        stand.wait(400)
+        assert client.statuses(2) == [] and len(server.uris()) == 2
+        stand.wait(200)
+        assert client.statuses(2) == [200] and client.body(2) == b"held"
+        whole(server, server.place("/one"))
+        assert client.body(1) == b"body" and client.ended == {1, 2, 3}
+        assert stand.lines == ["200 --"] * 3
+
+
+@pytest.mark.parametrize(
+    "who, line", [("client", "200 CD"), ("server", "200 --"), ("server, before its end", "200 SD")]
+)
+def test_one_is_given_up_while_its_response_is_held(who: str, line: str) -> None:
+    """A server that gives up behind the end of its response changes nothing."""
+    rule = "http-response pause 500 if { res.hdr(x) -m found }\n    default_backend"
+    with FrameStand(CONFIG.replace("default_backend", rule), "a", speaks="a") as stand:
+        client, server, one, two = both(stand)
+        server.answer(one, 200, ("x", "y"))
+        server.data(one, b"held")
+        if who == "client":
+            client.drop(1)
+            assert server.look().reset == {one}
+        elif who == "server, before its end":
+            server.drop(one)
+            assert client.look().reset == {1} and client.heads == {}
+        else:
+            server.finish(one)
+            server.drop(one)
+            stand.wait(600)
+            assert client.body(1) == b"held" and client.ended == {1}
+        assert stand.lines == [line]
+        goes_on(client, server, two, stand)
+
+
 # The end of a connection.
 
 

@@ -536,10 +536,10 @@ class FramePlace(HttpPlace):
                 return
             if data:
                 stream.download(data)
-            elif self.flow.failed:
-                stream.response_cut(False)
-            else:
+            elif self.flow.ended:
                 stream.response_over(self.flow.trailers)
+            else:
+                stream.response_cut(False)
 
     def gather(self, limit: int) -> int:
         kept = self.kept or b""
@@ -547,7 +547,7 @@ class FramePlace(HttpPlace):
             data = self.flow.take(limit - len(kept))
             if not data:
                 self.kept = kept
-                return PARTIAL if data is None else CUT if self.flow.failed else ENOUGH
+                return PARTIAL if data is None else ENOUGH if self.flow.ended else CUT
             kept += data
         self.kept = kept
         return ENOUGH
