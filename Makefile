@@ -11,6 +11,7 @@
 # make bench-profile    where they go, function by function (needs valgrind)
 # make fuzz     fuzzes each parser for a minute (SECONDS=60), or one: make fuzz TARGETS=heads
 # make wheel    builds a wheel and a source distribution in dist/
+# make where K="set-header"     where a keyword is registered; K=pointsman/net/wire.py: what a module may import
 # make example EP=ep5    runs a tutorial's configuration without containers; make example lists them
 SHELL := /bin/sh
 VENV := .venv
@@ -45,7 +46,7 @@ ONE_LANE := tests/peer tests/scenario/test_abrupt.py tests/scenario/test_command
     tests/scenario/test_runtime_socket.py tests/scenario/test_splitting.py tests/scenario/test_statistics.py \
     -k "not haproxy and not (both_programs and ($(ALONE)))"
 
-.PHONY: build everyday tools demo test try style check pass check-all $(PASSES) bench bench-count bench-profile fuzz wheel example clean
+.PHONY: where build everyday tools demo test try style check pass check-all $(PASSES) bench bench-count bench-profile fuzz wheel example clean
 .DELETE_ON_ERROR:
 
 # Compares by content what was built with the sources (compiled.py): git sets times as it likes.
@@ -86,7 +87,7 @@ style: $(VENV)/.tools
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check --quiet
 	$(VENV)/bin/mypy
-	$(VENV)/bin/mypy --strict bench fuzz examples/run.py examples/app/app.py compiled.py objectcache.py
+	$(VENV)/bin/mypy --strict bench fuzz examples/run.py examples/app/app.py compiled.py objectcache.py where.py
 	$(VENV)/bin/lint-imports
 
 # What is installed is compiled, measured and tested.
@@ -138,7 +139,10 @@ wheel: $(VENV)/.build
 	@POINTSMAN_BUILD=extensions $(PACK) sdist --dist-dir dist
 	@ls dist
 
-# Lists them with whatever Python there is.
+# Both with whatever Python there is.
+where:
+	@exec $(or $(wildcard $(RUN)),python3) where.py $(K)
+
 example: $(if $(EP),$(VENV)/.examples)
 ifeq ($(EP),)
 	@exec $(or $(wildcard $(RUN)),python3) examples/run.py
