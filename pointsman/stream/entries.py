@@ -213,8 +213,13 @@ class Serve(Entry):
         return self.again(one)
 
     def again(self, one: Deciding) -> int:
-        take_need(one.context)
-        reply = self.service.answer(one.context)
+        context = one.context
+        take_need(context)
+        context.may_wait = one.waits
+        reply = self.service.answer(context)
+        context.may_wait = False
+        if context.need is not None:
+            return WAIT
         if reply is None:
             return NEXT
         one.answer = reply

@@ -34,6 +34,11 @@ frontend f
     http-request return status 200 content-type text/plain lf-string %[req.hdr(x)] if {{ path /header }}
     use_backend admins if {{ path /admins }} {{ http_auth_group(staff) admins }}
     default_backend b
+frontend statistics
+    bind 127.0.0.1:2
+    stats uri /
+    stats http-request auth unless {{ http_auth(staff) }}
+    stats admin if {{ http_auth_group(staff) admins }}
 backend b
     use-server two if {{ path /server }} {{ http_auth(staff) }}
     server one {{a}}
@@ -129,6 +134,21 @@ def test_what_routes_waits_too(stand: Stand, stall: Stall, path: str, server: st
     stand.accept(server).send(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
     assert answer(stand, client) == OK
     assert len(stall.seen) == (path != "/other")
+
+
+@pytest.mark.parametrize("body", [b"", b"s=one&b=b&action=ready"])
+def test_the_statistics_page_waits_too(stand: Stand, stall: Stall, body: bytes) -> None:
+    """For who may see it, and, once the body is here, for who may change something."""
+    client, other = stand.client("statistics"), stand.client()
+    head = get("/", password="wrong").replace(b"GET", b"POST" if body else b"GET")
+    client.send(head.replace(b"\r\n\r\n", b"\r\nContent-Length: %d\r\n\r\n" % len(body)) + body[:5])
+    client.send(body[5:])
+    assert stall.begun.acquire(timeout=20)
+    other.send(get("/plain"))
+    assert (answer(stand, other), client.take()) == (OK, b"")
+    stall.gate.release()
+    assert answer(stand, client) == UNAUTHORIZED
+    assert stall.seen == [b"wrong"]
 
 
 def test_a_value_of_a_header_is_computed_at_once(stand: Stand, stall: Stall) -> None:
