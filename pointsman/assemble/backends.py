@@ -18,7 +18,8 @@ from pointsman.core.address import AF_INET6, AddressSpec
 from pointsman.core.arena import Arena
 from pointsman.core.diagnostics import ConfigError, Diagnostics
 from pointsman.server.backend import LiveServer
-from pointsman.server.connection import AGGRESSIVE, ALWAYS, NEVER, SAFE, Dial
+from pointsman.server.dial import Dial
+from pointsman.server.pool import AGGRESSIVE, ALWAYS, NEVER, SAFE
 from pointsman.server.server import MAINT
 from pointsman.stream.checkcache import CacheCheck
 from pointsman.stream.h1back import H1Speaker

@@ -19,7 +19,9 @@ from pointsman.net.transport import Transports
 from pointsman.proto.message import Response
 from pointsman.sample.context import Context, ProxyFacts
 from pointsman.server.algorithm import Algorithm
-from pointsman.server.connection import RAW, SAFE, Dial, Pool, Speaker
+from pointsman.server.connection import RAW, Speaker
+from pointsman.server.dial import Dial
+from pointsman.server.pool import SAFE, Pool
 from pointsman.server.queue import Grants, Queue, Waiter
 from pointsman.server.server import RUNNING, Server
 

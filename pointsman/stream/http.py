@@ -25,7 +25,8 @@ from pointsman.sample.context import Context
 from pointsman.sample.record import NEVER as NOT_REACHED
 from pointsman.sample.variable_limits import LIMITS
 from pointsman.server.backend import LiveServer
-from pointsman.server.connection import NEVER, ServerConnection
+from pointsman.server.connection import ServerConnection
+from pointsman.server.pool import NEVER
 from pointsman.stream.decision import REQUEST_LETTERS, RESPONSE_LETTERS
 from pointsman.stream.entries import DECIDED, LOG, MONITORED, ROUTED, SERVED, UNROUTED
 from pointsman.stream.outcome import Answer, Outcome

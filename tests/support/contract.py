@@ -37,7 +37,7 @@ from pointsman.sample.types import Reads
 from pointsman.sample.users import USERLISTS, UserList
 from pointsman.sample.variables import PROCESS_VARIABLES
 from pointsman.server.backend import Backend, LiveServer
-from pointsman.server.connection import Dial
+from pointsman.server.dial import Dial
 from pointsman.server.queue import Waiter
 from pointsman.server.server import MAINT, Server
 from pointsman.tables.patterns import LISTS

@@ -11,7 +11,7 @@ from pointsman.admin.publish import publish
 from pointsman.admin.view import BackSide
 from pointsman.log.target import NOTICE
 from pointsman.server.backend import LiveServer
-from pointsman.server.connection import Dial
+from pointsman.server.dial import Dial
 from pointsman.tables.changes import CHANGES, Change
 
 _BY = "by 'stats socket command'"

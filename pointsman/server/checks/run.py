@@ -25,7 +25,7 @@ from pointsman.server.checks.http_response import CheckResponse
 from pointsman.server.checks.plan import CheckPlan
 from pointsman.server.checks.status import Result, connection_error
 from pointsman.server.checks.steps import CheckStep, Connect, Expect, Remark, SendData, SendRequest
-from pointsman.server.connection import Dial
+from pointsman.server.dial import Dial
 from pointsman.server.server import RUNNING, STARTING, STOPPING
 
 SILENT: Final = (socket.IPPROTO_TCP, socket.TCP_QUICKACK, 0)  # an option, set before connecting: no ACK at once

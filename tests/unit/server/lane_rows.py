@@ -10,7 +10,7 @@ from pointsman.balance.roundrobin import RoundRobin
 from pointsman.core.arena import Arena, Cells
 from pointsman.sample.context import Context, ListenerFacts, ProxyFacts, Session
 from pointsman.server.backend import Backend, LiveServer
-from pointsman.server.connection import Dial
+from pointsman.server.dial import Dial
 from pointsman.server.queue import Waiter
 from pointsman.server.server import Server
 

@@ -13,7 +13,7 @@ from pointsman.core.diagnostics import Diagnostics, Severity
 from pointsman.server.backend import Backend, LiveServer
 from pointsman.server.checks.checks import Checker, Checks
 from pointsman.server.checks.plan import make_plan
-from pointsman.server.connection import Dial
+from pointsman.server.dial import Dial
 
 RESET = b"<reset>"
 

@@ -20,7 +20,7 @@ from pointsman.core.arena import Arena
 from pointsman.sample.context import Context, ListenerFacts, ProxyFacts, Session
 from pointsman.server.algorithm import Algorithm
 from pointsman.server.backend import Backend, LiveServer
-from pointsman.server.connection import Dial
+from pointsman.server.dial import Dial
 from pointsman.server.server import MAINT, Server
 
 ALGORITHMS: dict[str, Callable[[], Algorithm]] = {

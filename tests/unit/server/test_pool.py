@@ -9,7 +9,9 @@ from pointsman.balance.roundrobin import RoundRobin
 from pointsman.core.arena import Arena
 from pointsman.net.reactor import Reactor
 from pointsman.server.backend import Backend, LiveServer
-from pointsman.server.connection import AGGRESSIVE, ALWAYS, NEVER, RAW, SAFE, Dial, Dialling, ServerConnection
+from pointsman.server.connection import RAW, Dialling, ServerConnection
+from pointsman.server.dial import Dial
+from pointsman.server.pool import AGGRESSIVE, ALWAYS, NEVER, SAFE
 
 
 class Lanes:

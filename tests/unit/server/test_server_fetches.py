@@ -10,7 +10,7 @@ from pointsman.sample.context import Context, ListenerFacts, Names, ProxyFacts, 
 from pointsman.sample.expression import parse_expression
 from pointsman.sample.types import Value, Where
 from pointsman.server.backend import Backend, LiveServer
-from pointsman.server.connection import Dial
+from pointsman.server.dial import Dial
 from pointsman.server.queue import Waiter
 from pointsman.server.server import MAINT, STARTING, STOPPED, Server
 

@@ -1,0 +1,119 @@
+"""How a server is connected to: addresses, source, socket options. Worked out at start-up."""
+
+import errno
+import os
+import socket
+from socket import SocketType
+from typing import Final
+
+from pointsman.core import calls
+from pointsman.core.address import AF_UNIX, NetAddress, net_address
+
+_UNIX: Final = NetAddress(AF_UNIX, b"", b"unix", 0)
+_STREAM: Final = 0o2004001  # SOCK_STREAM, SOCK_NONBLOCK, SOCK_CLOEXEC of <sys/socket.h> on Linux
+_IPPROTO_TCP: Final = 6
+_TCP_NODELAY: Final = 1
+_connect: Final = calls.connect
+_IN_PROGRESS: Final = frozenset((0, errno.EINPROGRESS, errno.EAGAIN))
+
+
+class Dial:
+    """How a server is connected to, worked out at start-up."""
+
+    def __init__(self) -> None:
+        self.family = int(socket.AF_INET)
+        self.target: tuple[str, int] | str = ("", 0)
+        self.known: NetAddress | None = None  # of `known_target`, where it is the same for all
+        self.known_target: tuple[str, int] | str = ""
+        self.follow_port = False  # no port was given: the one the client connected to, plus `offset`
+        self.offset = 0
+        self.follow_address = False  # the address that the client connected to (transparent proxies)
+        self.source: tuple[str, int] | None = None  # bind to it first
+        self.last_port = 0  # of a range of source ports that begins with that of `source`; 0: none
+        self.next_port = 0
+        self.keepalive = False  # srvtcpka
+        self.options: list[tuple[int, int, int]] = []  # setsockopt(level, name, value)
+        self.interface = b""
+        self.plain: tuple[str, int] | str = ""  # the target, if a connection asks for nothing but to be opened there
+        self.ready = b""  # its address in the system's form
+
+    @property
+    def follows(self) -> bool:
+        """Where a connection goes depends on where its client has connected to, or on what rules say of that."""
+        return self.follow_address or self.follow_port
+
+    def _target(self, destination: NetAddress) -> tuple[str, int] | str:
+        target = self.target
+        if isinstance(target, str):
+            return target
+        host, port = target
+        if self.follow_address and destination.packed:
+            host = destination.text.decode()
+        if self.follow_port:
+            port = (destination.port + self.offset) & 0xFFFF
+        return host, port
+
+    def _source(self) -> tuple[str, int]:
+        """The next source: one address, or one of a range of ports after the other."""
+        assert self.source is not None
+        host, port = self.source
+        if self.last_port > port:
+            self.next_port = self.next_port + 1 if port <= self.next_port < self.last_port else port
+            port = self.next_port
+        return host, port
+
+    def open(self, destination: NetAddress) -> SocketType:
+        """A non-blocking socket whose connection is under way. Raises OSError (EADDRNOTAVAIL, EAGAIN of a full unix
+        socket, EMFILE...)."""
+        sock = SocketType(self.family, _STREAM)
+        try:
+            if self.family != AF_UNIX:
+                sock.setsockopt(_IPPROTO_TCP, _TCP_NODELAY, 1)
+                if self.keepalive:
+                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            for level, name, value in self.options:
+                sock.setsockopt(level, name, value)
+            if self.interface:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, self.interface)
+            if self.source is not None:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                sock.bind(self._source())
+            failure = sock.connect_ex(self._target(destination))
+            if failure not in _IN_PROGRESS:
+                raise OSError(failure, os.strerror(failure))
+            return sock
+        except OSError:
+            sock.close()
+            raise
+
+    def connect(self, destination: NetAddress) -> int:
+        """The descriptor of a socket whose connection is under way. Raises OSError as `open` does."""
+        target = self.target
+        if self.plain is not target:
+            if (
+                isinstance(target, str)
+                or self.follows
+                or self.keepalive
+                or self.options
+                or self.interface
+                or self.source is not None
+            ):
+                return self.open(destination).detach()
+            end = net_address(target[0], target[1])
+            self.ready = calls.socket_address(end.family, end.packed, end.port)
+            self.plain = target
+        return _connect(self.ready)
+
+    def address(self, destination: NetAddress) -> NetAddress:
+        """Where a connection goes, for logs."""
+        known = self.known
+        if known is not None and self.known_target is self.target:
+            return known
+        target = self._target(destination)
+        if isinstance(target, str):
+            return _UNIX
+        found = net_address(target[0], target[1])
+        if not self.follow_address and not self.follow_port:
+            self.known = found
+            self.known_target = self.target
+        return found
