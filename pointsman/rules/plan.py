@@ -73,11 +73,29 @@ class Cursor:
         return WAIT
 
 
-def run_steps(rules: list[Step], context: Context, cursor: Cursor | None = None) -> int:
+def run_steps(rules: list[Step], context: Context, cursor: Cursor | None = None, lenient: bool = False) -> int:
     """Evaluate them in order; the first verdict other than CONTINUE ends the list (manual 4.4). Without a cursor nobody
-    can wait."""
-    context.lenient = False  # strict-mode is on at the beginning of each list
-    return _run(rules, context, cursor)
+    can wait. `lenient`: of a list that goes on."""
+    context.lenient = lenient  # strict-mode is on at the beginning of each list
+    may_wait = context.may_wait = cursor is not None
+    for step in rules:
+        condition = step.condition
+        if condition is not None:
+            context.asked |= step.asks
+            holds = condition.test(context) != step.negated
+            if may_wait and context.need is not None:
+                return _stop(rules, step, False, context, cursor)
+            if not holds:
+                continue
+        context.asked |= step.does
+        verdict = step.action.run(context) if not step.at_once else _act(step, context)
+        if verdict != CONTINUE:
+            if verdict == WAIT:
+                return _stop(rules, step, True, context, cursor)
+            context.may_wait = False
+            return verdict
+    context.may_wait = False
+    return CONTINUE
 
 
 def go_on(context: Context, cursor: Cursor) -> int:
@@ -88,18 +106,22 @@ def go_on(context: Context, cursor: Cursor) -> int:
     cursor.rules = NO_RULES
     if take_need(context):
         index += 1
-        holds = False
-    if holds:
+    elif holds:
         step = rules[index]
         context.may_wait = True
+        context.asked |= step.does
         verdict = _act(step, context)
         if verdict == WAIT:
-            return cursor.stop(rules, step, True, context)
+            return _stop(rules, step, True, context, cursor)
+        context.may_wait = False
         if verdict != CONTINUE:
-            context.may_wait = False
             return verdict
         index += 1
-    return _run(rules, context, cursor, index)
+    verdict = run_steps(rules[index:], context, cursor, context.lenient)
+    if verdict == WAIT:
+        cursor.rules = rules
+        cursor.index += index
+    return verdict
 
 
 def take_need(context: Context) -> bool:
@@ -112,37 +134,20 @@ def take_need(context: Context) -> bool:
     return need.behind
 
 
-def _run(rules: list[Step], context: Context, cursor: Cursor | None, start: int = 0) -> int:
-    may_wait = context.may_wait = cursor is not None
-    for step in rules[start:] if start else rules:
-        condition = step.condition
-        if condition is not None:
-            context.asked |= step.asks
-            holds = condition.test(context) != step.negated
-            if may_wait and context.need is not None:
-                assert cursor is not None
-                return cursor.stop(rules, step, False, context)
-            if not holds:
-                continue
-        verdict = _act(step, context)
-        if verdict != CONTINUE:
-            if verdict == WAIT:
-                assert cursor is not None, "a rule waits where nobody can"
-                return cursor.stop(rules, step, True, context)
-            context.may_wait = False
-            return verdict
-    context.may_wait = False
-    return CONTINUE
-
-
 def _act(step: Step, context: Context) -> int:
-    context.asked |= step.does
+    """Where its expressions may want to ask elsewhere, but the action cannot be run in two halves, they are told at
+    once."""
     if not step.at_once:
         return step.action.run(context)
     may_wait, context.may_wait = context.may_wait, False
     verdict = step.action.run(context)
     context.may_wait = may_wait
     return verdict
+
+
+def _stop(rules: list[Step], step: Step, holds: bool, context: Context, cursor: Cursor | None) -> int:
+    assert cursor is not None, "a rule waits where nobody can"
+    return cursor.stop(rules, step, holds, context)
 
 
 def run_content(rules: list[Step], context: Context, final: bool) -> int:

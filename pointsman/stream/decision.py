@@ -7,7 +7,7 @@
                  http-after-response rules of the backend, of the frontend, as of every answer of our own
 
 `REQUEST`, `IN_BACKEND` and `RESPONSE` below say so; a proxy's plan holds those of the entries (entries.py) that it has.
-A step of the machine (`Decision.run`) ends with an outcome: a verdict of rules (config/verdict.py) or one of those of
+A step of the machine ends with an outcome: a verdict of rules (config/verdict.py) or one of those of
 entries.py. After WAIT, `context.need` is what has to be met (sample/need.py) before `go_on`; after LOG and ROUTED,
 `proceed` and `enter` go on at once. All others end it: `reply` and the letters say how.
 
@@ -75,17 +75,13 @@ REQUEST_LETTERS: Final = {
 RESPONSE_LETTERS: Final = {DENY: b"PH", ANSWER: b"LH", DROP: b"PR", SILENT_DROP: b"PR", FAILED: b"PH"}
 
 
-NO_ENTRIES: Final[list[Entry]] = []
-
-
 @mypyc_attr(free_list_len=1)
 class Decision(Deciding):
     """How far an exchange is decided; one for all that a stream serves, one after the other."""
 
     def __init__(self, frontend: Frontend, context: Context) -> None:
         super().__init__(frontend, context)
-        self._entries: list[Entry] = NO_ENTRIES
-        self._index = 0
+        self.entry: Entry | None = None  # the one that the last outcome comes from
 
     # The machine.
 
@@ -94,46 +90,53 @@ class Decision(Deciding):
         self.backend = None
         self.forced = None
         self.waits = waits
-        self._entries = request_plan(self.frontend)
-        self._index = 0
-        return self.run()
+        plan = self.frontend.plan
+        if not isinstance(plan, Entries):
+            plan = self.frontend.plan = _of_frontend(self.frontend)
+        return self._run(plan.first)
 
     def enter(self) -> int:
         """After ROUTED: what the backend says."""
         backend = self.backend
         assert backend is not None
-        self._entries = backend_plan(backend)
-        self._index = 0
-        return self.run()
+        plan = backend.plan
+        if not isinstance(plan, Entries):
+            plan = backend.plan = _of_backend(backend)
+        return self._run(plan.first)
 
     def begin_response(self, backend: BackendProxy | None, waits: bool) -> int:
         """A response, whose head is in the context, `backend` the one it comes from, if it comes from one."""
         self.waits = waits
-        self._entries = response_plan(self.frontend, backend)
-        self._index = 0
-        return self.run()
+        plan = self.frontend.plan
+        if not isinstance(plan, Entries):
+            plan = self.frontend.plan = _of_frontend(self.frontend)
+        if plan.responds is not backend or backend is None:
+            _look_up(plan, self.frontend, backend)
+        return self._run(plan.response)
 
-    def run(self) -> int:
-        """Up to the next outcome. DECIDED: nobody has said anything else."""
-        entries = self._entries
-        index = self._index
-        while index < len(entries):
-            outcome = entries[index].decide(self)
+    def _run(self, first: Entry | None) -> int:
+        """From this entry up to the next outcome. DECIDED: nobody has said anything else."""
+        entry = first
+        while entry is not None:
+            outcome = entry.decide(self)
             if outcome != NEXT:
-                self._index = index
+                self.entry = entry
                 return outcome
-            index += 1
+            entry = entry.next
         return DECIDED
 
     def proceed(self) -> int:
         """After LOG: behind the entry that wanted it."""
-        self._index += 1
-        return self.run()
+        entry = self.entry
+        assert entry is not None
+        return self._run(entry.next)
 
     def go_on(self) -> int:
         """After WAIT: the need is met, or will not be."""
-        outcome = self._entries[self._index].again(self)
-        return self.proceed() if outcome == NEXT else outcome
+        entry = self.entry
+        assert entry is not None
+        outcome = entry.again(self)
+        return self._run(entry.next) if outcome == NEXT else outcome
 
     def after_response(self, backend: BackendProxy | None) -> bool:
         """http-after-response, of the backend and then of the frontend: on every response, our own ones too. Nothing of
@@ -146,11 +149,6 @@ class Decision(Deciding):
     def _after(self, rules: list[Step]) -> int:
         trace = self.trace
         return run_steps(rules, self.context) if trace is None else explain_steps(rules, self.context, trace)
-
-    @property
-    def entry(self) -> Entry:
-        """The one that the last outcome comes from."""
-        return self._entries[self._index]
 
     # What comes of it.
 
@@ -242,11 +240,11 @@ def _http_response(proxy: Frontend | BackendProxy | None) -> list[Entry]:
     return [Rules("http-response", proxy.http_response)] if proxy is not None and proxy.http_response else []
 
 
-def _of_backend(frontend: Frontend, backend: BackendProxy | None) -> list[Entry]:
+def _rules_of_backend(frontend: Frontend, backend: BackendProxy | None) -> list[Entry]:
     return _http_response(backend)
 
 
-def _of_frontend(frontend: Frontend, backend: BackendProxy | None) -> list[Entry]:
+def _rules_of_frontend(frontend: Frontend, backend: BackendProxy | None) -> list[Entry]:
     return _http_response(frontend)
 
 
@@ -278,62 +276,44 @@ IN_BACKEND: Final[list[OfBackend]] = [
     _use_server,
     _addresses,
 ]
-RESPONSE: Final[list[OfBoth]] = [_capture_response, _of_backend, _of_frontend, _check_cache]
+RESPONSE: Final[list[OfBoth]] = [_capture_response, _rules_of_backend, _rules_of_frontend, _check_cache]
 
 
 class Entries(Plan):
-    """Those that a proxy has, in their order; `responses` by the name of the backend that they come from."""
+    """Those that a proxy has, each knowing the next one. A frontend's also has those of responses, by the backend that
+    they come from, and at hand the last of these."""
 
-    def __init__(self, entries: list[Entry]) -> None:
-        self.entries = entries
-        self.responses: dict[bytes, list[Entry]] = {}
-        self.last: BackendProxy | None = None  # whose response came last, and what is decided of those
-        self.last_response = NO_ENTRIES
-
-
-def _plan_of(frontend: Frontend) -> Entries:
-    plan = frontend.plan
-    if not isinstance(plan, Entries):
-        plan = frontend.plan = Entries(_placed([entry for one in REQUEST for entry in one(frontend)], frontend.places))
-    return plan
+    def __init__(self, entries: list[Entry], places: dict[str, Position]) -> None:
+        self.first = _chained(entries, places)
+        self.responds: BackendProxy | None = None
+        self.response: Entry | None = None
+        self.responses: dict[bytes, Entry | None] = {}
 
 
-def request_plan(frontend: Frontend) -> list[Entry]:
-    """What a frontend decides of a request."""
-    return _plan_of(frontend).entries
+def _chained(entries: list[Entry], places: dict[str, Position]) -> Entry | None:
+    """The first of them. Each learns where it stands in the configuration."""
+    first: Entry | None = None
+    for entry in reversed(entries):
+        entry.at = entry.steps[0].at if isinstance(entry, Rules) else places.get(entry.name, NOWHERE)
+        entry.next = first
+        first = entry
+    return first
 
 
-def backend_plan(backend: BackendProxy) -> list[Entry]:
-    """What a backend decides of a request."""
-    plan = backend.plan
-    if not isinstance(plan, Entries):
-        plan = backend.plan = Entries(_placed([entry for one in IN_BACKEND for entry in one(backend)], backend.places))
-    return plan.entries
+def _of_frontend(frontend: Frontend) -> Entries:
+    return Entries([entry for one in REQUEST for entry in one(frontend)], frontend.places)
 
 
-def response_plan(frontend: Frontend, backend: BackendProxy | None) -> list[Entry]:
-    """What both decide of a response."""
-    plan = frontend.plan
-    if not isinstance(plan, Entries):
-        plan = _plan_of(frontend)
-    if backend is not None and plan.last is backend:
-        return plan.last_response
+def _of_backend(backend: BackendProxy) -> Entries:
+    return Entries([entry for one in IN_BACKEND for entry in one(backend)], backend.places)
+
+
+def _look_up(plan: Entries, frontend: Frontend, backend: BackendProxy | None) -> None:
+    """What both decide of a response is at hand from now on."""
     name = backend.name if backend is not None else b""
-    found = plan.responses.get(name)
-    if found is None:
+    if name not in plan.responses:
         places = {**frontend.places, **(backend.places if backend is not None else {})}
         entries = [entry for one in RESPONSE for entry in one(frontend, backend)]
-        found = plan.responses[name] = _placed(entries, places)
-    plan.last = backend
-    plan.last_response = found
-    return found
-
-
-def _placed(entries: list[Entry], places: dict[str, Position]) -> list[Entry]:
-    """They know where they stand in the configuration."""
-    for entry in entries:
-        if isinstance(entry, Rules):
-            entry.at = entry.steps[0].at
-        else:
-            entry.at = places.get(entry.name, NOWHERE)
-    return entries
+        plan.responses[name] = _chained(entries, places)
+    plan.responds = backend
+    plan.response = plan.responses[name]

@@ -62,6 +62,7 @@ class Entry:
 
     name = ""
     at: Position = NOWHERE
+    next: "Entry | None" = None  # in the plan that it belongs to
 
     def decide(self, one: Deciding) -> int:
         """NEXT, or an outcome. After WAIT it is asked `again`."""
@@ -219,7 +220,7 @@ class Serve(Entry):
         reply = self.service.answer(context)
         context.may_wait = False
         if context.need is not None:
-            return WAIT
+            return WAIT  # its own rules ask elsewhere
         if reply is None:
             return NEXT
         one.answer = reply
@@ -236,15 +237,15 @@ class Routing(Entry):
         context = one.context
         trace = one.trace
         context.may_wait = one.waits
-        known = 0 if trace is None else len(trace.records)
         if trace is None:
             backend = pick_backend(one.frontend, context)
         else:
+            known = len(trace.records)
             backend = explain_backend(one.frontend, context, trace)
+            if context.need is not None:
+                del trace.records[known:]  # they are looked at again
         context.may_wait = False
         if context.need is not None:
-            if trace is not None:
-                del trace.records[known:]  # they are looked at again
             return WAIT
         one.backend = backend
         return UNROUTED if backend is None else ROUTED
@@ -262,17 +263,15 @@ class UseServer(Entry):
         context.asked |= MOVING
         trace = one.trace
         context.may_wait = one.waits
-        known = 0 if trace is None else len(trace.records)
         if trace is None:
             one.forced = pick_server(backend, context)
         else:
+            known = len(trace.records)
             one.forced = explain_server(backend, context, trace)
-        context.may_wait = False
-        if context.need is not None:
-            if trace is not None:
+            if context.need is not None:
                 del trace.records[known:]  # they are looked at again
-            return WAIT
-        return NEXT
+        context.may_wait = False
+        return NEXT if context.need is None else WAIT
 
 
 class Addresses(Entry):

@@ -8,6 +8,7 @@ while its request waits (docs/differences.md). `Stand` looks at the end whether 
 import pytest
 from support.stand import End, Stand
 
+from pointsman.admin.service import Statistics
 from pointsman.rules.plan import Step
 from pointsman.sample.context import Context
 from pointsman.sample.need import ELSEWHERE, EXPIRED, MET, PENDING, WITHDRAWN, Need
@@ -771,3 +772,34 @@ def test_routes_may_ask_elsewhere(met: bool, goes_to: str) -> None:
         server.send(OK)
         assert client.take().endswith(b"hi there")
         assert len(source.needs) == 1  # the answer holds for the exchange
+
+
+STATISTICS = """
+defaults
+    mode http
+    timeout connect 1s
+    timeout client 5s
+    timeout server 5s
+frontend f
+    bind 127.0.0.1:1
+    stats uri /stats
+    stats http-request deny if { var(txn.x) -m str yes }
+"""
+
+
+@pytest.mark.parametrize("request_", [GET, POST + b"0123456789"])
+def test_rules_of_the_statistics_page_may_ask_elsewhere(request_: bytes) -> None:
+    with Stand(STATISTICS) as stand:
+        service = stand.frontend().services[0]
+        assert isinstance(service, Statistics)
+        condition = service.access.rules[0].condition
+        assert condition is not None
+        condition.alternatives[0][0].usable[0].source = source = Asks()
+        client = stand.client()
+        client.send(request_.replace(b" / ", b" /stats "))
+        assert client.take() == b""
+        assert stream_of(stand).phase == GATHER
+        [need] = source.needs
+        need.meet()
+        assert client.take().startswith(b"HTTP/1.1 403")
+        assert stand.lines == ["403 LR"]

@@ -8,8 +8,8 @@ from pointsman.proto.h1 import parse_request
 from pointsman.sample.context import Context
 from pointsman.sample.need import REQUEST_BODY
 from pointsman.stream.acceptor import Arrival
-from pointsman.stream.decision import Decision, backend_plan, request_plan, response_plan
-from pointsman.stream.entries import DECIDED, ROUTED, UNROUTED
+from pointsman.stream.decision import Decision, Entries
+from pointsman.stream.entries import DECIDED, ROUTED, UNROUTED, Entry
 from pointsman.stream.session import ClientSession
 
 ALL = """\
@@ -46,11 +46,34 @@ backend c
 """
 
 
+def chain(first: Entry | None) -> list[tuple[str, int]]:
+    """Names and lines."""
+    found: list[tuple[str, int]] = []
+    while first is not None:
+        found.append((first.name, first.at.line))
+        first = first.next
+    return found
+
+
+def plans(stand: Stand, backend: str) -> tuple[list[tuple[str, int]], list[tuple[str, int]], list[tuple[str, int]]]:
+    """Of the frontend, of a backend, and of responses between them."""
+    decision = decision_of(stand, b"GET / HTTP/1.1\r\nhost: h\r\n\r\n")
+    decision.begin()
+    decision.backend = stand.backend(backend)
+    decision.enter()
+    decision.begin_response(decision.backend, True)
+    ours, theirs = stand.frontend().plan, decision.backend.plan
+    assert isinstance(ours, Entries)
+    assert isinstance(theirs, Entries)
+    return chain(ours.first), chain(theirs.first), chain(ours.response)
+
+
 def test_the_order_is_not_that_of_the_lines() -> None:
     """Manual 4.2 and 4.4; each entry knows its line, but for use_backend and use-server, whose rules know theirs."""
     with Stand(ALL) as stand:
         frontend, backend = stand.frontend(), stand.backend("b")
-        assert [(one.name, one.at.line) for one in request_plan(frontend)] == [
+        request, in_backend, response = plans(stand, "b")
+        assert request == [
             ("capture", 17),
             ("unique-id-format", 16),
             ("monitor-uri", 15),
@@ -60,7 +83,7 @@ def test_the_order_is_not_that_of_the_lines() -> None:
             ("stats", 8),
             ("use_backend", 0),
         ]
-        assert [(one.name, one.at.line) for one in backend_plan(backend)] == [
+        assert in_backend == [
             ("option http-buffer-request", 24),
             ("http-request", 23),
             ("option http-restrict-req-hdr-names", 22),
@@ -68,7 +91,7 @@ def test_the_order_is_not_that_of_the_lines() -> None:
             ("use-server", 0),
             ("option forwardfor", 25),
         ]
-        assert [(one.name, one.at.line) for one in response_plan(frontend, backend)] == [
+        assert response == [
             ("capture", 17),
             ("http-response", 27),  # the backend's come first
             ("http-response", 10),
@@ -80,10 +103,11 @@ def test_the_order_is_not_that_of_the_lines() -> None:
 
 def test_what_is_not_configured_is_not_asked() -> None:
     with Stand(ALL) as stand:
-        frontend, backend = stand.frontend(), stand.backend("c")
-        assert [one.name for one in backend_plan(backend)] == ["option forwardfor"]  # the frontend may have it
-        assert [one.name for one in response_plan(frontend, backend)] == ["capture", "http-response"]
-        assert response_plan(frontend, backend) is response_plan(frontend, backend)
+        _, in_backend, response = plans(stand, "c")
+        assert in_backend == [("option forwardfor", 0)]  # the frontend may have it
+        assert response == [("capture", 17), ("http-response", 10)]
+        assert plans(stand, "b")[2] != response
+        assert plans(stand, "c")[2] == response
 
 
 def test_in_tcp_mode_there_are_routes_and_servers() -> None:
@@ -123,6 +147,7 @@ def test_a_body_is_waited_for_from_the_request_on() -> None:
         need = context.need
         assert need is not None
         assert (need.kind, need.time) == (REQUEST_BODY, 300)
+        assert decision.entry is not None
         assert decision.entry.name == "option http-buffer-request"
         need.meet()
         assert decision.go_on() == ROUTED

@@ -18,8 +18,8 @@ from pointsman.sample.need import Need
 from pointsman.sample.trace import RouteRecord, RuleRecord, Trace
 from pointsman.sample.variables import PROCESS_VARIABLES
 from pointsman.server.server import MAINT
-from pointsman.stream.decision import DECIDED, Decision
-from pointsman.stream.entries import LOG, MONITORED, ROUTED, UNROUTED
+from pointsman.stream.decision import Decision
+from pointsman.stream.entries import DECIDED, LOG, MONITORED, ROUTED, UNROUTED
 from pointsman.stream.frontends import LiveFrontend
 from pointsman.stream.proxies import BackendProxy
 from pointsman.tables.changes import CHANGES
@@ -270,6 +270,7 @@ def test_nobody_is_there() -> None:
     ctx = context(made, 1)
     ctx.request = parse_request(b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n")
     outcome, decision, trace = explain(made, ctx)
+    assert decision.entry is not None
     assert (outcome, decision.entry.name) == (UNROUTED, "use_backend")
     assert [record.holds for record in trace.records if isinstance(record, RouteRecord)] == [False]
 
