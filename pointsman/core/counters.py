@@ -50,7 +50,7 @@ class CounterFields:
     spliced: int  # of the process: bytes that went through a pipe
     exhausted: int  # of the process: matches of regular expressions that took too many steps
     log_lines: int  # lines written about its streams
-    dropped_logs: int  # of the process: log lines that nobody will ever read
+    dropped_logs: int  # of the process: log lines that were lost
     maxconn_reached: int  # of the process: how often its maxconn kept a connection waiting
     cli_sessions: int  # of the process: connections to stats sockets
     current: int  # scur
@@ -219,9 +219,9 @@ class Counters(CounterRow):
 class Rate:
     """Events per second of one counter, over the last second, as sess_rate and its kin show. Times are monotonic ms.
 
-    Nothing is done per event: whoever reads looks at the total, and `tick` remembers it once a second. What is
-    remembered is shared, as it bounds what all lanes accept: who is the first to see a new second writes it down. Who
-    reads in that very moment finds too high a rate, never one that is too low.
+    Nothing is done per event: a reader looks at the total, and `tick` remembers it once a second. What is remembered is
+    shared, as it bounds what all lanes accept: the lane that is the first to see a new second writes it down. A lane
+    that reads in that very moment finds too high a rate, never one that is too low.
     """
 
     def __init__(self, table: Table, place: int) -> None:

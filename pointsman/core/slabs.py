@@ -222,7 +222,7 @@ class Slab:
             raise Busy("the shard is locked")
         try:
             self._rebuild(base)
-        except BaseException:  # a signal, no memory: it is still to be put in order, by whoever comes next
+        except BaseException:  # a signal, no memory: it is still to be put in order, by the lane that comes next
             cells.cas(lock, owner, ORPHANED)
             raise
         return base

@@ -130,7 +130,7 @@ class Generation:
         """For the class that extends this: in the keeper, after a process has ended, before its successor is forked."""
 
     def close_sockets(self) -> None:
-        """In the keeper: a soft stop begins; while it held a socket, connections would wait there for nobody."""
+        """In the keeper: a soft stop begins; while it held a socket, connections would wait in it for ever."""
         for opening in self.openings():
             opening.close()
 

@@ -29,7 +29,7 @@ _FAST_OPEN_QUEUE: Final = 256  # pending fast-open requests; the kernel asks for
 
 
 class BindError(Exception):
-    """A socket could not be opened. `in_use`: somebody else has the address, so that it may help to wait."""
+    """A socket could not be opened. `in_use`: another process has the address, so that it may help to wait."""
 
     def __init__(self, message: str, in_use: bool = False) -> None:
         super().__init__(message)
@@ -155,7 +155,7 @@ class Opening:
     def inherit(self, sock: socket.socket) -> bool:
         """Take over an open socket of this address when it comes to `open`. False: it is of no use any more."""
         if self.spec.kind == "unix" and not os.path.exists(self.spec.host):
-            return False  # somebody has removed its name
+            return False  # its name was removed
         if sock.family == socket.AF_UNIX and _is_shut(sock):
             return False
         self._inherited = sock

@@ -39,7 +39,7 @@ class MasterChannel:
         self.quiet = quiet  # warnings were shown when it was loaded before
 
     def send(self, kind: str, *words: str, descriptors: tuple[int, ...] = ()) -> bool:
-        """False: there is nobody at the other end."""
+        """False: the other end is closed."""
         data = "\0".join((kind, *(word.replace("\0", " ") for word in words))).encode("utf-8", "surrogateescape")
         try:
             socket.send_fds(self.sock, [data[:_LARGEST]], list(descriptors))
@@ -85,7 +85,7 @@ def pair(generation: int) -> tuple[MasterChannel, MasterChannel]:
 
 
 def inherited(environment: MutableMapping[str, str]) -> MasterChannel | None:
-    """The keeper's end, in a program that a master has started. The mark is taken away: nobody else shall see it."""
+    """The keeper's end, in a program that a master has started. The mark is taken away: no child shall see it."""
     mark = environment.pop(MARK, "")
     if not mark:
         return None

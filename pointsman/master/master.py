@@ -145,7 +145,7 @@ class Master:
                 self._stop(number)
             elif number != signal.SIGCHLD:
                 self._tell_all(number)
-        # Last words first: who has ended may have said why.
+        # Messages first: a keeper that has ended may have said why.
         for one in [one for one in self.generations if one.state in (LOADING, STARTING)]:
             self._hear(one)
         for pid, status in reap():
@@ -297,7 +297,7 @@ class Master:
             self.notifier.stopping()
         self.stopping = True
         self.respawn_at = 0.0
-        for fd in self.sockets.values():  # or connections would wait there for nobody
+        for fd in self.sockets.values():  # or connections would wait in them, which none accepts
             os.close(fd)
         self.sockets = {}
         for one in self.generations:

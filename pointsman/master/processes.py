@@ -20,7 +20,7 @@ def wait_for_signal(numbers: Iterable[int], seconds: float) -> int:
     """The first of these signals, which are blocked, that has come or comes within that time; 0: none.
 
     signal.sigtimedwait of CPython 3.11 gives what happens to stand in memory when it is interrupted, by a stop of the
-    process, until after its time: whoever took that for a signal would end.
+    process, until after its time: a process that took that for a signal would end.
     """
     mask = 0
     for number in numbers:

@@ -100,7 +100,7 @@ class Watchdog:
         """Ends those that are stuck. `turns`: when each process was seen to turn (monotonic s; 0: it has not begun).
         `in_the_way`: those whose locks others wait for.
 
-        Returns who is ended by this look.
+        Returns the processes that this look ends.
         """
         now = time.monotonic()
         if now - self.looked > LOOK + _OVERSLEPT:

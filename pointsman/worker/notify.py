@@ -18,7 +18,7 @@ VARIABLE: Final = "NOTIFY_SOCKET"
 
 
 class Notifier:
-    """`path`: of NOTIFY_SOCKET; "": nobody wants to know."""
+    """`path`: of NOTIFY_SOCKET; "": nothing is told."""
 
     def __init__(self, path: str) -> None:
         self.path = path
