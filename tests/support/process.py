@@ -27,6 +27,7 @@ PLACES: Final = {
     "pointsman.sample.users": ("USERLISTS",),
     "pointsman.sample.variable_limits": ("LIMITS",),
     "pointsman.sample.variables": ("PROCESS_VARIABLES",),
+    "pointsman.stream.phases": ("FOLLOWERS",),
     "pointsman.tables.changes": ("CHANGES",),
     "pointsman.tables.patterns": ("LISTS",),
 }
