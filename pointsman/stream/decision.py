@@ -39,6 +39,7 @@ from pointsman.stream.entries import (
     DECIDED,
     MONITORED,
     NEXT,
+    ROUTED,
     SERVED,
     UNROUTED,
     Addresses,
@@ -94,6 +95,13 @@ class Decision(Deciding):
         if not isinstance(plan, Entries):
             plan = self.frontend.plan = _of_frontend(self.frontend)
         return self._run(plan.first)
+
+    def begin_routed(self, backend: BackendProxy, waits: bool = True) -> int:
+        """The same of one whose backend was chosen before it was HTTP: the frontend has no say any more."""
+        self.backend = backend
+        self.forced = None
+        self.waits = waits
+        return ROUTED
 
     def enter(self) -> int:
         """After ROUTED: what the backend says."""

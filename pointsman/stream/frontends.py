@@ -42,7 +42,7 @@ class LiveFrontend(Frontend):
             try:
                 front.start(arrival.pending)
             except Exception:
-                front.broken()  # the listener only tells of it
+                front.wire.broken()  # whoever has it now; the listener only tells of it
                 raise
         else:
             raw = RawFront(session, self.reactor, arrival.fd)
@@ -52,7 +52,7 @@ class LiveFrontend(Frontend):
             try:
                 raw.stream.begin(arrival.pending)
             except Exception:
-                raw.broken()
+                raw.wire.broken()
                 raise
 
     def refused(self, arrival: Arrival, reason: int, silent: bool) -> None:

@@ -37,9 +37,11 @@ from pointsman.sample.context import Context
 from pointsman.stream.connections import ClientConnection
 from pointsman.stream.exchange import Exchange
 from pointsman.stream.glitches import END, KILL, Glitches
+from pointsman.stream.handover import hand_over
 from pointsman.stream.http import HttpStream
 from pointsman.stream.outcome import Answer, Heirloom, Outcome
 from pointsman.stream.phases import GATHER, TUNNEL
+from pointsman.stream.protocols import ClientProtocol
 from pointsman.stream.proxies import FOREVER
 from pointsman.stream.session import ClientSession
 from pointsman.stream.sides import HttpFront
@@ -60,9 +62,15 @@ _BODILESS: Final = Body()  # of all connections whose requests have none
 
 @mypyc_attr(free_list_len=1)
 class H1Front(HttpFront, WireUser, ClientConnection):
-    def __init__(self, session: ClientSession, reactor: Reactor, fd: int) -> None:
+    def __init__(self, session: ClientSession, reactor: Reactor, fd: int, wire: Wire | None = None) -> None:
+        """`wire`: of another side, which hands it over; else one is made of the descriptor."""
         super().__init__(session)
-        self.wire = Wire(reactor, fd, self)
+        if wire is None:
+            wire = Wire(reactor, fd, self)
+            reactor.add(wire)
+        else:
+            wire.user = self
+        self.wire = wire
         self.reactor = reactor
         self.frontend = session.frontend
         self.phase = WAIT
@@ -78,7 +86,6 @@ class H1Front(HttpFront, WireUser, ClientConnection):
         self.outcome: Outcome | None = None
         self.waits_until = 0  # how long it may be idle after an exchange (monotonic ms)
         self.stream: HttpStream | None = None
-        reactor.add(self.wire)
 
     def start(self, pending: bytes) -> None:
         """The connection is open. `pending`: bytes that came behind a PROXY header."""
@@ -86,6 +93,16 @@ class H1Front(HttpFront, WireUser, ClientConnection):
         self._arm(limit if limit != FOREVER else self.frontend.client)
         if pending:
             self._begin(pending)
+
+    def take_up(self, raw: Context, logged: bool) -> None:
+        """The connection was raw until now: what rules have made of it goes on with its first request. `logged`: its
+        line is written already."""
+        stream = self.wake()
+        context = stream.context
+        context.source, context.destination = raw.source, raw.destination
+        context.variables, raw.variables = raw.variables, {}
+        context.charge, raw.charge = raw.charge, 0
+        stream.logged = logged
 
     def secure(self, transport: Transport) -> None:
         """The connection is open, and its bytes pass through that: its handshake comes first."""
@@ -234,8 +251,8 @@ class H1Front(HttpFront, WireUser, ClientConnection):
         self.data = b""
         self.partial = False
         program = self.frontend.program
-        if self.session.first and not known:
-            self._inherit()
+        if self.session.first and self._begins(data, known):
+            return
         outcome = self.outcome
         if outcome is not None and not known and data.startswith(self.block) and outcome.version == EPOCH.number:
             if self._begin_body(stream, outcome.request, data, len(self.block)):
@@ -274,6 +291,28 @@ class H1Front(HttpFront, WireUser, ClientConnection):
             self._learn(stream, request, data[:size] if size < len(data) else data)
         if self._begin_body(stream, request, data, size):
             stream.begin(request)
+
+    def _begins(self, data: bytes, known: int) -> bool:
+        """The first bytes of a connection. True: they are the preface of another protocol, or may become that."""
+        if not known:
+            self._inherit()
+        for protocol in self.frontend.protocols:
+            if data.startswith(protocol.preface):
+                self._become(protocol, data)
+                return True
+            if protocol.preface.startswith(data):
+                self._wait(data, known)
+                return True
+        return False
+
+    def _become(self, protocol: ClientProtocol, data: bytes) -> None:
+        """Another side has the connection from now on."""
+        stream = self.stream
+        self.phase = CLOSED
+        if stream is not None:
+            self.stream = None
+            stream.part()
+        hand_over(protocol, self.session, self.wire, data)
 
     def _learn(self, stream: HttpStream, request: Request, block: bytes) -> None:
         """The next head may be like this one."""

@@ -66,14 +66,14 @@ class HttpStream(Waiting):
         """The first byte of a request came."""
         record = self.record
         session = self.session
-        if not session.first:
+        record.begun = self.reactor.now
+        if not session.first:  # else there is nothing of an exchange before
             record.reset()
             record.accepted = record.handshake = session.since
-        record.begun = self.reactor.now
-        if self.context.variables:
-            LIMITS.exchange_over(self.context)
-        self.context.reset()
-        self.logged = False
+            if self.context.variables:
+                LIMITS.exchange_over(self.context)
+            self.context.reset()
+            self.logged = False
         self.outcome = None
         self.forget()
 
@@ -82,7 +82,13 @@ class HttpStream(Waiting):
         self.version = EPOCH.number
         self._take_up(request)
         self.bodiless = request.method == b"HEAD"
-        self.decided(self.decision.begin())
+        session = self.session
+        if session.routed is None:
+            self.decided(self.decision.begin())
+        else:
+            routed, session.routed = session.routed, None
+            self.context.asked |= MOVING  # nothing shows what that depended on
+            self.decided(self.decision.begin_routed(routed))
 
     def begin_again(self, outcome: Outcome) -> None:
         """A request that came before in the very same bytes: its rules are not asked again."""
@@ -123,6 +129,9 @@ class HttpStream(Waiting):
                 backend = decision.backend
                 assert backend is not None
                 self.enter_backend(backend)
+                if not backend.http:
+                    self._leave_http()
+                    return
                 outcome = decision.enter()
             elif outcome == DECIDED:
                 self.forced = decision.forced
@@ -138,6 +147,13 @@ class HttpStream(Waiting):
             else:
                 self._end_request(outcome)
                 return
+
+    def _leave_http(self) -> None:
+        """A frontend of TCP has routed a request of HTTP to a backend of TCP (manual 4.4, switch-mode): as the peer
+        program, there is no answer."""
+        self.record.status = 500
+        self.blame(0x49, 0x52)  # IR
+        self.vanish()
 
     def _end_request(self, outcome: int) -> None:
         """The decision is that it does not go on."""

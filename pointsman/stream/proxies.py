@@ -26,6 +26,7 @@ from pointsman.stream.acceptor import Acceptor, Room
 from pointsman.stream.checkcache import CacheCheck
 from pointsman.stream.glitches import Glitches
 from pointsman.stream.header_names import PRESERVE
+from pointsman.stream.protocols import ClientProtocol
 
 FOREVER: Final = 1 << 40  # ms: a timeout that is not set
 
@@ -237,6 +238,7 @@ class Frontend(Acceptor):
         self.kept: Kept | None = None  # the last outcome (stream/outcome.py)
         self.plan: Plan | None = None
         self.places: dict[str, Position] = {}  # of what is in the plan and does not know its place itself
+        self.protocols: list[ClientProtocol] = []  # that its clients of HTTP/1 may begin with instead
 
 
 class BackendProxy(Backend):

@@ -6,7 +6,11 @@ from pointsman.net.transport import Transport
 from pointsman.net.wire import BRIEF, Wire, WireUser
 from pointsman.stream.connections import ClientConnection
 from pointsman.stream.exchange import Exchange
-from pointsman.stream.phases import TUNNEL
+from pointsman.stream.h1front import H1Front
+from pointsman.stream.handover import hand_over
+from pointsman.stream.phases import ENDED, TUNNEL
+from pointsman.stream.protocols import ClientProtocol
+from pointsman.stream.proxies import BackendProxy
 from pointsman.stream.session import ClientSession
 from pointsman.stream.tcp import RawClient, TcpStream
 
@@ -48,6 +52,27 @@ class RawFront(RawClient, WireUser, ClientConnection):
             if not wire.finished and not wire.failed:
                 wire.read(BRIEF)  # what it has sent in vain: unread, it would make a reset of our end
             self.close()
+
+    # Another side.
+
+    def become_http(self, backend: BackendProxy | None, data: bytes) -> None:
+        raw = self.stream
+        wire = self.wire
+        wire.reactor.wheel.disarm(wire)
+        raw.move(ENDED)
+        self.session.routed = backend
+        front = H1Front(self.session, wire.reactor, -1, wire)
+        front.take_up(raw.context, raw.logged)
+        raw.part()
+        front.start(data)
+        if wire.fd >= 0 and wire.unread:
+            wire.reactor.another(wire)
+
+    def become(self, protocol: ClientProtocol, data: bytes) -> None:
+        """The same, of a protocol whose streams are others: nothing of this one goes on."""
+        self.stream.move(ENDED)
+        self.stream.part()
+        hand_over(protocol, self.session, self.wire, data)
 
     # The wire's user.
 

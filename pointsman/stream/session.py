@@ -14,7 +14,7 @@ from pointsman.sample.variable_limits import LIMITS
 from pointsman.server.backend import LiveServer
 from pointsman.server.connection import ServerConnection
 from pointsman.stream.acceptor import Arrival, Door
-from pointsman.stream.proxies import Frontend
+from pointsman.stream.proxies import BackendProxy, Frontend
 
 
 @mypyc_attr(free_list_len=1)
@@ -33,6 +33,7 @@ class ClientSession(Session):
         self.since = now  # when the exchange before was over, or the connection ready (monotonic ms)
         self.last: LiveServer | None = None  # of the exchange before, if its connection was kept
         self.challenged = False  # that exchange ended with 401 or 407
+        self.routed: BackendProxy | None = None  # where its first request goes: chosen before it was HTTP
         self.own: ServerConnection | None = None  # kept for this client alone; `below` it others
         # Of the exchange before, for who looks at a connection that has no stream.
         self.began = arrival.accepted

@@ -1,6 +1,7 @@
 """TCP mode: a client connection, a server connection, and the bytes between them.
 
-Routing asks only what is known of a connection: addresses, listener, frontend. The client's side is in raw.py.
+Routing asks only what is known of a connection: addresses, listener, frontend. Where it leads to a backend of HTTP, the
+connection speaks HTTP/1 from then on (manual 4). The client's side is in raw.py.
 """
 
 from pointsman.core.columns import BEGUN, NOTHING
@@ -10,6 +11,7 @@ from pointsman.sample.context import Context
 from pointsman.stream.decision import Decision
 from pointsman.stream.entries import LOG, ROUTED
 from pointsman.stream.phases import ENDED, QUEUE, TUNNEL
+from pointsman.stream.proxies import BackendProxy
 from pointsman.stream.session import ClientSession
 from pointsman.stream.sides import Front
 from pointsman.stream.tunnel import Tunnel
@@ -20,6 +22,10 @@ class RawClient(Front):
 
     def end(self) -> None:
         """Close it."""
+        raise NotImplementedError
+
+    def become_http(self, backend: BackendProxy | None, data: bytes) -> None:
+        """HTTP/1 is spoken on it from now on, `data` first; the stream is parted. `backend`: it was chosen already."""
         raise NotImplementedError
 
 
@@ -49,6 +55,9 @@ class TcpStream(Tunnel):
         backend = decision.backend
         if outcome != ROUTED or backend is None:
             self.refuse(503, 0x53, 0x43)  # SC
+            return
+        if backend.http:
+            self.client.become_http(backend, pending)
             return
         self.backend = backend
         self.context.backend = backend

@@ -219,4 +219,48 @@ SCENARIOS = [
         talk=[Send(b"ping"), Until(b"pong"), Close()],
         expect=["Connect from 127.0.0.1:<client 1> to 127.0.0.1:<port front> (door/TCP)"],
     ),
+    Scenario(
+        name="a backend of HTTP",
+        prelude=TCP,
+        config=tcp(
+            front='log-format "%f %b/%s %ts %sc/%rc"',
+            back="mode http\n    http-request set-header by app\n    http-response set-header by app",
+        ),
+        talk=[
+            Send(b"GET /1 HTTP/1.1\r\nHost: h\r\n\r\n"),
+            Recv(),
+            Send(b"GET /2 HTTP/1.1\r\nHost: h\r\n\r\n"),
+            Recv(),
+            Close(),
+        ],
+        logs=2,
+        expect=["by: app", "[length] 'a'", "door app/s1 -- 0/0"],
+    ),
+    Scenario(
+        name="a backend of HTTP gets no request",
+        prelude=TCP,
+        config=tcp(back="mode http"),
+        talk=[Send(b"\x16\x03\x01 nothing\r\n\r\n"), Recv(), End(), Close()],
+        expect=["HTTP/1.1 400 Bad request", "door door/<NOSRV> -1/-1/T 0 PR 1/1/0/0/0 0/0"],
+        differs="the log of a TCP frontend counts the bytes of an error page",
+        ours=["HTTP/1.1 400 Bad request", "door door/<NOSRV> -1/-1/T 207 PR 1/1/0/0/0 0/0"],
+    ),
+    Scenario(
+        name="a request of HTTP does not leave it again",
+        prelude=TCP,
+        config=tcp(
+            front='use_backend raw if { path /2 }\n    log-format "%f %b/%s %ts"',
+            back="mode http",
+            server="{server:a}\nbackend raw\n    server s2 {server:b}",
+        ),
+        talk=[
+            Send(b"GET /1 HTTP/1.1\r\nHost: h\r\n\r\n"),
+            Recv(),
+            Send(b"GET /2 HTTP/1.1\r\nHost: h\r\n\r\n"),
+            End(),
+            Close(),
+        ],
+        logs=2,
+        expect=["(closed)", "door app/s1 --", "door raw/<NOSRV> IR"],
+    ),
 ]
