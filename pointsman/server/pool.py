@@ -1,6 +1,7 @@
 """Each server's pool of idle connections.
 
-The pool is last in, first out, so that what is not needed grows old and is closed.
+The pool is last in, first out, so that what is not needed grows old and is closed. Beside them stand connections that
+carry exchanges and have room for more (shared.py), by the same rules; they come first.
 
 Which idle connection may carry a request is `http-reuse` (manual 4.2):
 
@@ -139,8 +140,10 @@ class Pool:
         self._close_older(now - self.keep_for)
 
     def close(self) -> None:
-        """All of them: the server went away, or the process stops."""
+        """All of them: the server went away, or the process stops. Those in use take nothing more."""
         self._close_older(1 << 60)
+        for one in list(self.shared):
+            one.retire()
 
     def _close_older(self, moment: int) -> None:
         kept: ServerConnection | None = None

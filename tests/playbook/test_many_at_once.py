@@ -672,6 +672,7 @@ def test_a_connection_is_retired(why: str) -> None:
         client, server, one, two = both(stand)
         if why == "gone":
             stand.server("a").dial.target = ("127.0.0.1", stand.listeners["a"].getsockname()[1])
+            stand.server("a").pool.close()
         whole(server, one)
         assert not server.look().end.closed
         client.ask(3, "/three")

@@ -7,11 +7,15 @@ import pytest
 
 from pointsman.balance.roundrobin import RoundRobin
 from pointsman.core.arena import Arena
+from pointsman.net.duplex import Duplex
 from pointsman.net.reactor import Reactor
+from pointsman.net.wire import Wire
 from pointsman.server.backend import Backend, LiveServer
-from pointsman.server.connection import RAW, Dialling, ServerConnection
+from pointsman.server.connection import RAW, Carried, Dialling, ServerConnection, Speaker
 from pointsman.server.dial import Dial
 from pointsman.server.pool import AGGRESSIVE, ALWAYS, NEVER, SAFE
+from pointsman.server.server import Server
+from pointsman.server.shared import Place, SharedConnection
 
 
 class Lanes:
@@ -33,11 +37,11 @@ class Lanes:
             self.servers.append(LiveServer("s", 1, backend, Dial(), 1))
             backend.servers.append(self.servers[-1])
 
-    def connection(self, lane: int, served: int = 1) -> ServerConnection:
+    def connection(self, lane: int, served: int = 1, speaker: Speaker = RAW) -> ServerConnection:
         ours, theirs = socket.socketpair()
         self.others.append(theirs)
         ours.setblocking(False)
-        made = Dialling(self.reactor, self.servers[lane], ours.detach(), None).take(RAW)
+        made = Dialling(self.reactor, self.servers[lane], ours.detach(), None).take(speaker)
         made.wire.opening = made.wire.special = False
         made.served = served
         return made
@@ -159,3 +163,137 @@ def test_what_lies_above_stays_where_one_from_below_is_taken(lanes: Lanes) -> No
     assert lanes.take(ALWAYS, True) is None
     for one in (used, fresh):
         one.close()
+
+
+# Connections that carry several exchanges at once.
+
+
+class Noted(Place):
+    """What becomes of it is noted."""
+
+    def __init__(self, exchange: Carried) -> None:
+        super().__init__(exchange)
+        self.told: list[str] = []
+
+    def duplex(self) -> Duplex:
+        return Duplex()
+
+    def look(self) -> None:
+        self.told.append("look")
+
+    def leave(self) -> None:
+        self.told.append("leave")
+
+
+class Several(SharedConnection):
+    def place(self, exchange: Carried) -> Place:
+        return Noted(exchange)
+
+
+class OfTwo(Speaker):
+    """Its connections carry two at once."""
+
+    def speak(self, server: Server, wire: Wire) -> ServerConnection:
+        assert isinstance(server, LiveServer)
+        return Several(server, wire, 2)
+
+
+def in_use(lanes: Lanes, lane: int = 0, served: int = 1) -> tuple[SharedConnection, Carried]:
+    """One that carries an exchange, and has room for another."""
+    made = lanes.connection(lane, served, OfTwo())
+    assert isinstance(made, SharedConnection)
+    exchange = Carried()
+    made.lend(exchange)
+    lanes.servers[lane].pool.share(made)
+    return made, exchange
+
+
+def test_one_in_use_is_lent_on_while_it_has_room(lanes: Lanes) -> None:
+    made, exchange = in_use(lanes)
+    assert lanes.take(ALWAYS, True) is made
+    second = Carried()
+    place = made.lend(second)
+    assert isinstance(place, Noted) and place.exchange is second
+    assert lanes.take(ALWAYS, True) is None, "it is full"
+    assert not made.give_back(second) and place.exchange is None
+    assert lanes.take(ALWAYS, True) is made
+    assert lanes.shown() == (1, 0, 0)
+    assert made.give_back(exchange)
+    made.close()
+
+
+def test_it_comes_before_idle_ones(lanes: Lanes) -> None:
+    idle = lanes.give(0)
+    made, _ = in_use(lanes)
+    assert lanes.take(ALWAYS, False) is made
+    assert idle.pooled
+    made.close()
+
+
+@pytest.mark.parametrize(
+    "mode, first, served, lent",
+    [
+        (NEVER, False, 5, False),
+        (SAFE, True, 5, False),
+        (SAFE, False, 1, True),
+        (AGGRESSIVE, True, 1, False),
+        (AGGRESSIVE, True, 2, True),
+        (AGGRESSIVE, False, 0, True),
+        (ALWAYS, True, 0, True),
+    ],
+)
+def test_http_reuse_holds_for_it_too(lanes: Lanes, mode: int, first: bool, served: int, lent: bool) -> None:
+    made, _ = in_use(lanes, served=served)
+    assert lanes.take(mode, first) is (made if lent else None)
+    made.close()
+
+
+def test_one_that_identifies_its_client_is_not_lent(lanes: Lanes) -> None:
+    made, _ = in_use(lanes)
+    made.private = True
+    assert lanes.take(ALWAYS, False) is None
+    made.close()
+
+
+def test_given_up_by_the_last_exchange_it_is_idle(lanes: Lanes) -> None:
+    """In its own lane, and counted there."""
+    made, exchange = in_use(lanes)
+    other, one = in_use(lanes, lane=1, served=2)
+    second = Carried()
+    place = made.lend(second)
+    assert isinstance(place, Noted)
+    made.leave(second, True)
+    assert place.told == ["leave"] and lanes.shown() == (2, 0, 0)
+    made.leave(exchange, True)
+    other.leave(one, False)
+    assert made.is_open and lanes.shown() == (2, 2, 1)
+    assert lanes.servers[0].pool.idle == [made] and lanes.servers[0].pool.shared == []
+    assert lanes.take(ALWAYS, False) is made
+    made.close()
+
+
+@pytest.mark.parametrize("how", ["retire", "the server went away"])
+def test_retired_it_is_closed_behind_its_last_exchange(lanes: Lanes, how: str) -> None:
+    made, exchange = in_use(lanes)
+    second = Carried()
+    made.lend(second)
+    if how == "retire":
+        made.retire()
+    else:
+        lanes.servers[0].pool.close()
+    assert lanes.take(ALWAYS, False) is None and not made.has_room()
+    made.leave(second, False)
+    assert made.is_open
+    assert not made.give_back(exchange)
+    assert not made.is_open and lanes.shown() == (0, 0, 0)
+
+
+def test_what_looks_for_it_finds_its_place(lanes: Lanes) -> None:
+    made, exchange = in_use(lanes)
+    place = made.places[exchange]
+    made.look(exchange)
+    assert isinstance(place, Noted) and place.told == ["look"]
+    made.leave(exchange, False)
+    made.look(exchange)
+    assert place.told == ["look", "leave"]
+    made.close()
