@@ -2,7 +2,8 @@
 protocols with places have in common, whatever their bytes look like.
 
 Each stream has a client of its own (`HttpFront`), which is made for it and ends with it. They share the session. What
-ends a stream ends nothing else; what ends the connection ends them all.
+ends a stream ends nothing else; what ends the connection ends them all. Streams have their own deadlines, and while there
+are none the connection has that of one that waits for a request (manual 4.2, timeout http-keep-alive).
 """
 
 from mypy_extensions import mypyc_attr
@@ -15,6 +16,7 @@ from pointsman.server.shared import Place
 from pointsman.stream.connections import ClientConnection
 from pointsman.stream.exchange import Exchange
 from pointsman.stream.http import HttpStream
+from pointsman.stream.proxies import FOREVER
 from pointsman.stream.session import ClientSession
 from pointsman.stream.sides import HttpBack, HttpFront
 
@@ -35,7 +37,7 @@ class HttpPlace(Place, HttpBack):
 
 @mypyc_attr(allow_interpreted_subclasses=True)
 class SharedFront(WireUser, ClientConnection):
-    """Whoever makes one begins with `adopt` or with a wire of its own."""
+    """It makes itself the user of a wire that the reactor watches already."""
 
     def __init__(self, session: ClientSession, reactor: Reactor, wire: Wire) -> None:
         self.session = session
@@ -43,9 +45,11 @@ class SharedFront(WireUser, ClientConnection):
         self.wire = wire
         wire.user = self
         self.carried: dict[HttpFront, HttpStream] = {}
+        self._rest()
 
     def begin(self, client: HttpFront) -> HttpStream:
         """A stream of its own for that client."""
+        self.reactor.wheel.disarm(self.wire)
         made = self.carried[client] = HttpStream(self.reactor, self.session, client)
         made.first_byte()
         session = self.session
@@ -58,6 +62,22 @@ class SharedFront(WireUser, ClientConnection):
         stream = self.carried.pop(client, None)
         if stream is not None:
             stream.part()
+            if not self.carried and self.wire.fd >= 0:
+                self._rest()
+
+    def _rest(self) -> None:
+        """It carries nothing: how long may it do so?"""
+        frontend = self.session.frontend
+        limit = frontend.keep_alive
+        if limit == FOREVER:
+            limit = frontend.http_request_time
+            if limit == FOREVER:
+                limit = frontend.client
+        self.reactor.wheel.arm(self.wire, self.reactor.now + limit)
+
+    def expired(self, now: int) -> None:
+        if not self.carried:
+            self.close()
 
     # The client's connection.
 

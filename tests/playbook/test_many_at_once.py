@@ -446,6 +446,25 @@ def test_timeout_client_of_one_that_takes_nothing() -> None:
         assert client.body(2) == b"...." and stand.lines == ["200 cD", "200 --"]
 
 
+def test_timeout_http_keep_alive_of_a_connection_that_carries_nothing() -> None:
+    text = CONFIG.replace("timeout tunnel", "timeout http-keep-alive 6s\n    timeout tunnel")
+    with FrameStand(text, "a", speaks="a") as stand:
+        client = stand.frame_client()
+        stand.wait(5_900)
+        client.ask(1, "/one")
+        server = stand.frame_server("a")
+        server.answer(server.place("/one"))
+        for _ in range(10):
+            stand.wait(1_000)
+            server.data(1, b".")
+        server.finish(1)
+        assert client.body(1) == b".........."
+        stand.wait(5_900)
+        assert not client.look().end.closed
+        stand.wait(200)
+        assert client.look().end.closed and stand.lines == ["200 --"]
+
+
 def test_rules_of_one_wait_for_its_body() -> None:
     """The other one does not, and what is denied for its body ends alone."""
     rules = "option http-buffer-request\n    http-request deny if { req.body -m sub bad }\n    default_backend"
