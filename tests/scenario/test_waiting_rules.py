@@ -13,6 +13,7 @@ import pytest
 from support.crowd import Crowd, children, get, read_response, until
 from support.ports import free_port
 from support.programs import POINTSMAN, Program
+from support.receiver import LogReceiver
 from test_reload import Service, service
 
 assert service  # a fixture
@@ -114,6 +115,25 @@ def test_a_killed_lane_gives_back_the_slots_of_messages_that_pause(tmp_path: Pat
 
 
 @pytest.mark.parametrize("where", LISTS)
+def test_shutdown_session_ends_a_pause(tmp_path: Path, where: str) -> None:
+    """Its letters are KC, as those of the peer program."""
+    text = config_of(where, "pause 20s").replace("{port}", "{port:web}").replace("{origin}", "{port:origin}")
+    text = text.replace("{text}", "x").replace(
+        "defaults\n", "defaults\n    log {log} format raw local0\n    option httplog\n"
+    )
+    with closing(LogReceiver(tmp_path / "log")) as log:
+        text = text.replace("{log}", str(tmp_path / "log"))
+        with Program(POINTSMAN, text, tmp_path) as program, closing(slow(program.ports["web"])) as client:
+            until(lambda: gauge(tmp_path, "web,FRONTEND,") == 1)
+            time.sleep(0.2)
+            [shown] = [line for line in command(tmp_path, "show sess").splitlines() if "fe=web " in line]
+            command(tmp_path, f"shutdown session {shown.partition(':')[0]}")
+            assert gone(client)
+            until(lambda: any(" KC-- " in line and "GET /slow" in line for line in log.wait(0)))
+            until(lambda: gauge(tmp_path, "farm,BACKEND,") == 0)
+
+
+@pytest.mark.parametrize("where", LISTS)
 def test_a_hard_stop_ends_a_pause(tmp_path: Path, where: str) -> None:
     text = config_of(where, "pause 20s").replace("{port}", "{port:web}").replace("{origin}", "{port:origin}")
     text = text.replace("nbthread 2", "nbthread 2\n    hard-stop-after 300ms").replace("{text}", "x")
@@ -135,16 +155,21 @@ def gone(client: socket.socket) -> bool:
         return True
 
 
-def gauge(folder: Path, row: str) -> int:
-    """Current sessions of a row of `show stat`."""
+def command(folder: Path, text: str) -> str:
+    """One command on the runtime socket."""
     with socket.socket(socket.AF_UNIX) as client:
         client.settimeout(5)
         client.connect(str(folder / "stats"))
-        client.sendall(b"show stat\n")
+        client.sendall(text.encode() + b"\n")
         answer = b""
         while data := client.recv(65536):
             answer += data
-    lines = answer.decode().splitlines()
+    return answer.decode()
+
+
+def gauge(folder: Path, row: str) -> int:
+    """Current sessions of a row of `show stat`."""
+    lines = command(folder, "show stat").splitlines()
     names = re.sub("^# ", "", lines[0]).split(",")
     found = next(line for line in lines if line.startswith(row)).split(",")
     return int(found[names.index("scur")] or 0)

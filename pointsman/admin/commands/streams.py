@@ -24,7 +24,7 @@ from pointsman.net.timers import NEVER
 from pointsman.server.backend import LiveServer
 from pointsman.stream.connections import ClientConnection, client_connections
 from pointsman.stream.exchange import Exchange
-from pointsman.stream.phases import CONNECT, ENDED, FORWARD, IDLE, LAST, PAUSE, QUEUE, SENT, TUNNEL
+from pointsman.stream.phases import CONNECT, ENDED, FORWARD, GATHER, HOLD, IDLE, LAST, PAUSE, QUEUE, SENT, TUNNEL
 
 _STEPS: Final = {
     IDLE: 0x52,
@@ -35,6 +35,8 @@ _STEPS: Final = {
     FORWARD: 0x44,
     LAST: 0x4C,
     TUNNEL: 0x44,
+    GATHER: 0x43,  # as the peer program: whose rules wait
+    HOLD: 0x43,
 }
 _NAMES: Final = {
     QUEUE: "queue",
@@ -45,6 +47,8 @@ _NAMES: Final = {
     LAST: "last",
     TUNNEL: "tunnel",
     IDLE: "request",
+    GATHER: "gather",
+    HOLD: "hold",
 }
 _SIDES: Final = {IDLE: (0, "INI"), QUEUE: (2, "QUE"), PAUSE: (3, "TAR"), CONNECT: (5, "CON")}  # of the server's side
 _OPEN: Final = (8, "EST")
