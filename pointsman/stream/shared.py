@@ -2,8 +2,8 @@
 protocols with places have in common, whatever their bytes look like.
 
 Each stream has a client of its own (`HttpFront`), which is made for it and ends with it. They share the session. What
-ends a stream ends nothing else; what ends the connection ends them all. Streams have their own deadlines, and while there
-are none the connection has that of one that waits for a request (manual 4.2, timeout http-keep-alive).
+ends a stream ends nothing else; what ends the connection ends them all. Streams have their own deadlines, and while
+there are none the connection has that of one that waits for a request (manual 4.2, timeout http-keep-alive).
 """
 
 from mypy_extensions import mypyc_attr
