@@ -299,20 +299,16 @@ class HttpStream(Waiting):
         self.move(SENT)
         if WISHES.server_source:
             self.context.server_source = connection.local_address()
+        if self.request_chain is not None:
+            request = self.ask_request_chain(request)
+            if request is None:
+                return
         outcome = self.outcome
         closing = False
         if outcome is None:
             closing = not self._keeps_servers(backend) and not backend.pretend_keepalive or request.close_asked
-            if (
-                self.repeated
-                and not self.context.asked & ~OF_REQUEST
-                and not self.tunnelling
-                and not request.expects_continue
-            ):
-                outcome = self.outcome = Outcome(self.context, request, backend, self.bodiless, self.version)
-                if not self.context.asked & CONNECTION:
-                    outcome.source = self.context.source
-                self.client.remember(outcome)
+            if self.repeated:
+                outcome = self._outcome_of(request, backend)
         size = place.begin_request(request, closing, self.frontend.strict, outcome)
         if WISHES.sending:
             self.context.reused = connection.served > 0
@@ -322,6 +318,9 @@ class HttpStream(Waiting):
         if self.replaying:
             assert self.kept is not None
             self.kept.send(place)
+            self.drain_request()
+            if self.connection is not connection:
+                return
         elif backend.retries_requests and not self.context.no_retry:
             self.keep(size)
         if not self.client.request_done:
@@ -334,27 +333,40 @@ class HttpStream(Waiting):
             return
         self.touch_server()
 
+    def _outcome_of(self, request: Request, backend: BackendProxy) -> Outcome | None:
+        """What may be remembered, if all that rules have looked at was the head."""
+        if self.context.asked & ~OF_REQUEST or self.tunnelling or request.expects_continue:
+            return None
+        outcome = self.outcome = Outcome(self.context, request, backend, self.bodiless, self.version)
+        if not self.context.asked & CONNECTION:
+            outcome.source = self.context.source
+        self.client.remember(outcome)
+        return outcome
+
     @property
     def takes_body(self) -> bool:
         return self.phase in (SENT, FORWARD, HOLD) and self.connection is not None
 
     def upload_blocked(self) -> bool:
         place = self.place
-        return place is None or place.is_blocked()
+        chain = self.request_chain
+        return place is None or place.is_blocked() or chain is not None and chain.is_busy()
 
     def upload(self, payload: bytes) -> None:
         """A piece of the request's body."""
         place = self.place
         assert place is not None
-        if self.kept is not None:
-            self.kept.add(payload)
+        chain = self.request_chain
+        if chain is not None:
+            self.consume_upload(chain, payload)
+            return
         place.send_body(payload)
         self.uploaded(len(payload))
 
     def upload_straight(self) -> bool:
         """The next piece may go without being seen."""
         place = self.place
-        return self.kept is None and place is not None and place.goes_unseen()
+        return self.request_chain is None and place is not None and place.goes_unseen()
 
     def upload_unseen(self, source: Duplex, most: int) -> int:
         """So it goes, up to so many bytes. How many; 0: no more comes; -1: nothing now."""
@@ -380,9 +392,11 @@ class HttpStream(Waiting):
         if self.backend is not None and self.backend.drop_trailers:
             trailers = []
         if place is not None:
-            if self.kept is not None:
-                self.kept.trailers = trailers
-                self.kept.ended = True
+            chain = self.request_chain
+            if chain is not None:
+                chain.end(trailers)
+                self.drain_request()
+                return
             place.end_body(trailers)
             place.flush()
             self.touch_server()
@@ -413,6 +427,8 @@ class HttpStream(Waiting):
     def server_drained(self) -> None:
         if self.phase == TUNNEL:
             self.far_drained()
+        elif self.request_chain is not None and not self.drain_request():
+            return
         elif self.takes_body and not self.client.request_done:
             self.touch_client()
             if not self.independent:
@@ -445,6 +461,7 @@ class HttpStream(Waiting):
             and request is not None
             and self.client.takes_interim
             and request.method != b"HEAD"
+            and self.response_chain is None
         )
 
     def answered_again(self, answer: Answer) -> bool:
@@ -514,6 +531,10 @@ class HttpStream(Waiting):
         if not self.after_rules():
             self._fail_answer()
             return False
+        if self.response_chain is not None:
+            response = self.ask_response_chain(response)
+            if response is None:
+                return False
         record.status = response.status
         self._frame(response)
         answer = self._answer_of(response) if place.wants_answer() and not self.bodiless else None
@@ -530,6 +551,8 @@ class HttpStream(Waiting):
         asked = self.context.asked
         of_request = asked & OF_REQUEST
         if asked & ~(OF_REQUEST | OF_RESPONSE) or of_request and self.outcome is None or self.frontend.strict:
+            return None
+        if self.response_chain is not None:
             return None
         answer = Answer(self.context, response, self.frontend, self.outcome if of_request else None, EPOCH.number)
         answer.received = self.received
@@ -636,10 +659,15 @@ class HttpStream(Waiting):
     # Forward.
 
     def download_blocked(self) -> bool:
-        return self.client.is_blocked()
+        chain = self.response_chain
+        return self.client.is_blocked() or chain is not None and chain.is_busy()
 
     def download(self, payload: bytes, waits: bool = False) -> None:
         """A piece of the response's body; it `waits` for the next one, if that goes unseen."""
+        chain = self.response_chain
+        if chain is not None:
+            self.consume_download(chain, payload)
+            return
         if not self.bodiless:  # else a rule has made another method of HEAD
             self.record.sent += self.client.send_body(payload)
         if not waits:
@@ -648,7 +676,7 @@ class HttpStream(Waiting):
 
     def download_straight(self) -> bool:
         """The next piece may go without being seen."""
-        return not self.bodiless and self.client.goes_unseen()
+        return not self.bodiless and self.response_chain is None and self.client.goes_unseen()
 
     def download_unseen(self, source: Duplex, most: int) -> int:
         """So it goes, up to so many bytes. How many; 0: no more comes; -1: nothing now."""
@@ -676,6 +704,8 @@ class HttpStream(Waiting):
 
     def client_drained(self) -> None:
         """All that was kept for the client is written."""
+        if self.response_chain is not None and not self.drain_response():
+            return
         phase = self.phase
         if phase == LAST:
             self.finish()
@@ -692,7 +722,15 @@ class HttpStream(Waiting):
 
     def response_over(self, trailers: list[Field]) -> None:
         """All of the response was received."""
-        self.record.sent += self.client.end_body([] if self.frontend.drop_trailers else trailers)
+        if self.frontend.drop_trailers:
+            trailers = []
+        chain = self.response_chain
+        if chain is not None:
+            self._detach()
+            self.move(LAST)
+            self.end_response_chain(chain, trailers)
+            return
+        self.record.sent += self.client.end_body(trailers)
         self._detach()
         self.complete()
 
@@ -712,7 +750,7 @@ class HttpStream(Waiting):
         connection.served += 1
         if request is not None and request.close_asked or 0 <= server.max_reuse < connection.served:
             lasts = False
-        keep = lasts and self.client.request_done and place.is_clean()
+        keep = lasts and self.client.request_done and self.request_chain is None and place.is_clean()
         session = self.session
         session.last = server if keep else None
         session.challenged = self.record.status in (401, 407)

@@ -7,26 +7,35 @@ server, or under option redispatch to another.
 
 from pointsman.proto.message import Field
 from pointsman.sample.record import NEVER
-from pointsman.stream.faults import Faults
+from pointsman.stream.bodies import BodyChain, BodyConsumer
+from pointsman.stream.consuming import Consuming
 from pointsman.stream.phases import SENT
 from pointsman.stream.sides import HttpBack
 
 
-class Kept:
-    """The body of a request, as far as it was sent."""
+class Kept(BodyConsumer):
+    """The body of a request, as far as it was sent: the last that it passes."""
 
     def __init__(self, room: int) -> None:
+        super().__init__()
         self.room = room  # bytes that may still come; negative: it was too large
         self.pieces: list[bytes] = []
         self.trailers: list[Field] = []
         self.ended = False
 
-    def add(self, payload: bytes) -> None:
+    def feed(self, payload: bytes) -> bytes:
         self.room -= len(payload)
         if self.room >= 0:
             self.pieces.append(payload)
         else:
             self.pieces = []
+            self.finished = True
+        return payload
+
+    def end(self, trailers: list[Field]) -> tuple[bytes, list[Field]]:
+        self.trailers = trailers
+        self.ended = True
+        return b"", trailers
 
     def send(self, place: HttpBack) -> None:
         for payload in self.pieces:
@@ -35,14 +44,21 @@ class Kept:
             place.end_body(self.trailers)
 
 
-class Replay(Faults):
+class Replay(Consuming):
     kept: Kept | None = None  # what is kept of the present request
     replaying = False  # it is sent once more
 
     def keep(self, size: int) -> None:
         """The request begins to be sent, with a head of so many bytes: keep what may have to be sent again."""
-        self.kept = Kept(self.frontend.program.head_limit - size)
-        self.kept.ended = self.client.request_done
+        self.forget()
+        kept = self.kept = Kept(self.frontend.program.head_limit - size)
+        kept.ended = self.client.request_done
+        if not kept.ended:
+            chain = self.request_chain
+            if chain is None:
+                chain = self.request_chain = BodyChain()
+                chain.begun = True  # its say would be that it leaves the length
+            chain.add(kept)
 
     def may_move(self) -> bool:
         """What is kept is small, and counted when that is settled."""
@@ -50,7 +66,13 @@ class Replay(Faults):
 
     def forget(self) -> None:
         """It is not going to be sent again."""
-        self.kept = None
+        kept = self.kept
+        if kept is not None:
+            self.kept = None
+            kept.finished = True
+            chain = self.request_chain
+            if chain is not None and chain.passes():
+                self.request_chain = None
         self.replaying = False
 
     def retry(self) -> bool:
