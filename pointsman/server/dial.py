@@ -101,7 +101,7 @@ class Dial:
                 return self.open(destination).detach()
             end = net_address(target[0], target[1])
             self.ready = calls.socket_address(end.family, end.packed, end.port)
-            self.plain = target
+            self.plain = self.target  # that very object: `target` is known to be a tuple here, and would be another
         return _connect(self.ready)
 
     def address(self, destination: NetAddress) -> NetAddress:
