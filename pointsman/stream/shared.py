@@ -47,6 +47,10 @@ class SharedFront(WireUser, ClientConnection):
         self.carried: dict[HttpFront, HttpStream] = {}
         self._rest()
 
+    def readable(self) -> None:
+        """Read what there is: it belongs to streams, or begins one."""
+        raise NotImplementedError
+
     def begin(self, client: HttpFront) -> HttpStream:
         """A stream of its own for that client."""
         self.reactor.wheel.disarm(self.wire)
