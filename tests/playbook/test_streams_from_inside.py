@@ -10,6 +10,9 @@ from pointsman.net.duplex import Duplex
 from pointsman.proto.message import Field, Request, Response, field
 from pointsman.rules.reply import Reply
 from pointsman.sample.context import Context
+from pointsman.sample.need import ELSEWHERE, MET, Need
+from pointsman.sample.source import Source
+from pointsman.sample.types import Value
 from pointsman.sample.variable_limits import LIMITS
 from pointsman.stream.acceptor import Door
 from pointsman.stream.connections import client_connections
@@ -320,3 +323,111 @@ def test_many_share_a_session() -> None:
         session.over()
         stand.settle()
         assert server.look().end.closed and LIMITS.used == 0
+
+
+# A parent that waits for its child.
+
+
+class ChildNeed(Need):
+    """What the child has answered; who wants it no more gives the child up."""
+
+    def __init__(self, child: AskingFront) -> None:
+        super().__init__(ELSEWHERE, 1_000, b"child")
+        self.child = child
+
+    def cancel(self) -> None:
+        self.child.stream.client_gone()
+
+
+class AskingFront(InsideFront):
+    """Tells its parent's rules when it is over."""
+
+    def __init__(self, stand: Stand, session: ClientSession, parent: Context | None = None) -> None:
+        super().__init__(stand, session, parent)
+        self.need = ChildNeed(self)
+
+    def next(self, keep: bool) -> None:
+        super().next(keep)
+        self.need.meet()
+
+
+class AsksChild(Source):
+    """A fetch whose value is what a child answers, which it starts."""
+
+    def __init__(self, stand: Stand) -> None:
+        self.many = False
+        self.stand = stand
+        self.children: list[AskingFront] = []
+
+    def get(self, ctx: Context) -> Value | None:
+        found = ctx.answer_to(b"child")
+        if isinstance(found, ChildNeed):
+            return found.child.answer if found.state == MET else None
+        if ctx.may_wait and ctx.need is None:
+            child = AskingFront(self.stand, session_of(self.stand), ctx)
+            self.children.append(child)
+            ctx.need = child.need
+            request = Request()
+            request.method, request.uri, request.line = b"GET", b"/inside", b"GET /inside"
+            child.stream.first_byte()
+            child.stream.begin(request)
+        return None
+
+
+def asking(stand: Stand) -> AsksChild:
+    """The condition of the backend's rule asks a child from now on."""
+    source = AsksChild(stand)
+    condition = stand.backend("b").http_request[0].condition
+    assert condition is not None
+    condition.alternatives[0][1].usable[0].source = source
+    return source
+
+
+def parental() -> Stand:
+    """Requests of clients go to `b`, whose rule asks; those from inside to `c`."""
+    rule = "http-request deny if !{ path -m beg /inside } { var(txn.verdict) -m str body }"
+    text = CONFIG.replace("default_backend", "use_backend c if { path -m beg /inside }\n    default_backend")
+    text = text.replace("http-reuse always", f"{rule}\n    http-reuse always")
+    return Stand(text + "backend c\n    server c {c}\n", "a", "c")
+
+
+def test_a_parent_waits_for_its_child() -> None:
+    """Its rule is evaluated again with what the child has brought."""
+    with parental() as stand:
+        source = asking(stand)
+        client = stand.client()
+        client.send(GET)
+        server = stand.accept("c")
+        assert parent_header(server) == b"127.0.0.1,session,request,"
+        assert client.take() == b""
+        server.send(OK)
+        assert client.take().startswith(b"HTTP/1.1 403 ")
+        assert stand.lines == ["200 --", "403 PR"] and len(source.children) == 1
+
+
+def test_a_child_that_answers_something_else() -> None:
+    with parental() as stand:
+        asking(stand)
+        client = stand.client()
+        client.send(GET)
+        stand.accept("c").send(OK.replace(b"body", b"else"))
+        stand.accept("a").send(OK)
+        assert client.take().endswith(b"body") and stand.lines == ["200 --", "200 --"]
+
+
+@pytest.mark.parametrize("how", ["the client leaves", "the time is over"])
+def test_a_parent_that_waits_no_longer_gives_its_child_up(how: str) -> None:
+    with parental() as stand:
+        source = asking(stand)
+        client = stand.client()
+        client.send(GET)
+        server = stand.accept("c")
+        server.take()
+        if how == "the client leaves":
+            client.abort()
+            assert stand.lines == ["400 CD", "-1 CR"]
+        else:
+            stand.wait(1_100)
+            stand.accept("a").send(OK)
+            assert client.take().endswith(b"body") and stand.lines == ["400 CD", "200 --"]
+        assert server.ended() and source.children[0].kept is False
