@@ -58,7 +58,7 @@ class ServerAddresses(Follower):
         dial.family = int(socket.AF_INET6 if ipaddress.ip_address(host).version == 6 else socket.AF_INET)
         dial.follow_address = False
         dial.follow_port, dial.offset = follow, offset
-        server.pool.close()
+        server.settle()
         if server.hash_kind in ("addr", "addr-port"):  # where it is decides its places on the ring
             server.hash_key = hash_key(server.hash_kind, server.number, "", host, None if follow else port)
             server.backend.refresh()

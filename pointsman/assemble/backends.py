@@ -111,6 +111,7 @@ def _server(
     server.backup = parameters.backup
     server.maxconn = parameters.maxconn
     server.send_proxy = parameters.send_proxy
+    server.settle()
     if backend.http:
         server.speaker = H1Speaker(backend)
     server.rise = parameters.rise

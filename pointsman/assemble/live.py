@@ -74,7 +74,7 @@ class EverySecond(Hook):
                 frontend.kept = None
         for backend in self.live.backends:
             for server in backend.servers:
-                if server.pool.top is not None:
+                if server.pool.top is not None or server.pool.stacks:
                     server.pool.purge(now)
                 if server.kept is not None and now - server.kept.used > FORGETS:
                     server.kept = None

@@ -22,6 +22,7 @@ from pointsman.server.algorithm import Algorithm
 from pointsman.server.connection import RAW, Speaker
 from pointsman.server.dial import Dial
 from pointsman.server.pool import SAFE, Pool
+from pointsman.server.pool_key import KeyPart, key_of
 from pointsman.server.queue import Grants, Queue, Waiter
 from pointsman.server.server import RUNNING, Server
 
@@ -51,6 +52,13 @@ class LiveServer(Server):
         self.speaker: Speaker = RAW  # what is spoken on its connections
         self.transports: Transports | None = None  # what their bytes pass through; None: they are plain
         self.send_proxy = 0  # version of the PROXY header that is sent first; 0: none
+        self.key_parts: list[KeyPart] = []  # in what else its connections may differ
+        self.settle()
+
+    def settle(self) -> None:
+        """Where it is was set, or in what its connections may differ: idle ones to where it was are closed."""
+        dial = self.dial
+        self.pool.set_key(key_of(dial.follow_address, dial.follow_port, self.send_proxy > 0, self.key_parts))
 
     @property
     def full(self) -> bool:

@@ -70,9 +70,7 @@ class Dialling(WireUser):
         self.server = server
         self.waiter: Carried | None = waiter
         self.aim: tuple[str, int] | str = ""  # the server's target when it was begun
-        self.address: NetAddress | None = None  # where it goes
-        self.told_source: NetAddress | None = None  # what its PROXY header says, if it has one
-        self.told_destination: NetAddress | None = None
+        self.key = b""  # what its request had a say in (pool_key.py)
         server.links += 1
         server.step(LINK, NOTHING, NOTHING)
         reactor.add(self.wire)
@@ -90,20 +88,16 @@ class Dialling(WireUser):
         made = speaker.speak(self.server, self.wire)
         self.wire.user = made
         made.aim = self.aim
-        made.address = self.address
-        made.told_source = self.told_source
-        made.told_destination = self.told_destination
+        made.key = self.key
         self.waiter = None
         return made
 
-    def introduce(self, header: bytes, source: NetAddress, destination: NetAddress) -> None:
+    def introduce(self, header: bytes) -> None:
         """The PROXY header that goes before all else."""
         if self.wire.transport is None:
             self.wire.push(header)
         else:
             self.wire.preface = header
-        self.told_source = source
-        self.told_destination = destination
 
     def local_address(self) -> NetAddress | None:
         """Our end of it."""
@@ -158,9 +152,7 @@ class ServerConnection(WireUser):
         self.pooled = 0  # 1: lies in its server's pool; 2: and was reused before
         self.local: NetAddress | None = None  # our end, once asked for
         self.aim: tuple[str, int] | str = ""  # the server's target when it was opened
-        self.address: NetAddress | None = None  # where it goes
-        self.told_source: NetAddress | None = None  # what its PROXY header has said, if it had one
-        self.told_destination: NetAddress | None = None
+        self.key = b""  # what its first request had a say in: only for requests of the same (pool_key.py)
 
     @property
     def is_open(self) -> bool:
@@ -201,18 +193,6 @@ class ServerConnection(WireUser):
         if self.local is None:
             self.local = local_address(self.wire)
         return self.local
-
-    def leads_to(self, address: NetAddress, source: NetAddress, destination: NetAddress) -> bool:
-        """It goes there, and has said nothing else of who the client is."""
-        there = self.address
-        told = self.told_source
-        other = self.told_destination
-        return (
-            there is not None
-            and there.same(address)
-            and (told is None or told.same(source))
-            and (other is None or other.same(destination))
-        )
 
     def unpool(self) -> bytes:
         """It is taken out of the pool, and idle no more. Returns the places that its server counts one less at."""

@@ -84,7 +84,7 @@ class SharedConnection(ServerConnection):
         if self.retired:
             self.close()
         elif self in self.target.pool.shared:
-            self.server.step(self.target.pool.give(self), NOTHING, NOTHING)
+            self.server.step(self.target.pool.give_equal(self), NOTHING, NOTHING)
 
     def _part(self, exchange: Carried) -> Place | None:
         place = self.places.pop(exchange, None)

@@ -271,14 +271,16 @@ class Exchange(Accounts):
             return
         dialling = self.dialling = Dialling(self.reactor, server, fd, self)
         dialling.aim = server.dial.target
-        dialling.address = self.context.server_address
+        key = server.pool.key
+        if key is not None:
+            dialling.key = key.value(self.context)
         if server.transports is not None:
             dialling.wire.secure(server.transports.connect(fd))
         if server.send_proxy:
             context = self.context
             render = render_v1 if server.send_proxy == 1 else render_v2
             header = render(context.source, context.destination)
-            dialling.introduce(header, context.source, context.destination)
+            dialling.introduce(header)
         self.wake_at(self.reactor.now + backend.connect)
 
     def connected(self, dialling: Dialling) -> None:

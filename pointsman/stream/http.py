@@ -235,9 +235,10 @@ class HttpStream(Waiting):
             own = session.take_own(self.context, server)
             if own is not None:
                 return own
-        if server.send_proxy or server.dial.follows:
-            return None  # its header names this client; it goes where another client wanted to go
-        return server.pool.take(backend.reuse, self.record.first)
+        pool = server.pool
+        if pool.plain:
+            return pool.take(backend.reuse, self.record.first)
+        return pool.take_equal(pool.value(self.context), backend.reuse, self.record.first)
 
     def attach(self, connection: ServerConnection) -> None:
         place = connection.lend(self)
@@ -251,16 +252,16 @@ class HttpStream(Waiting):
         """It may carry others beside this one: of this client, or of all."""
         server = self.server
         assert server is not None
-        if self._is_own(connection, server):
+        if self._is_own(connection):
             self.session.keep(connection)
-        else:
+        elif connection.aim is server.dial.target:
             server.pool.share(connection)
 
-    def _is_own(self, connection: ServerConnection, server: LiveServer) -> bool:
+    def _is_own(self, connection: ServerConnection) -> bool:
         """Only this client may use it again."""
         backend = self.backend
         assert backend is not None
-        return connection.private or backend.reuse == NEVER or server.send_proxy > 0 or server.dial.follows
+        return connection.private or backend.reuse == NEVER
 
     def drop_connection(self) -> None:
         self.place = None
@@ -759,10 +760,11 @@ class HttpStream(Waiting):
             self.connection = None
             self.place = None
             if connection.give_back(self):
-                if self._is_own(connection, server):
+                if connection.private or backend.reuse == NEVER:
                     session.keep(connection)
                 else:
-                    pooled = server.pool.give(connection)
+                    pool = server.pool
+                    pooled = pool.give(connection) if pool.plain else pool.give_equal(connection)
         else:
             if not lasts:
                 connection.retire()

@@ -88,13 +88,12 @@ class ClientSession(Session):
         return None
 
     def _fits(self, one: ServerConnection, context: Context, server: LiveServer) -> bool:
-        address = context.server_address
         return (
             one.is_open
             and one.server is server
             and one.has_room()
-            and address is not None
-            and one.leads_to(address, context.source, context.destination)
+            and one.aim is server.dial.target
+            and one.key == server.pool.value(context)
         )
 
     def _unlink(self, one: ServerConnection, above: ServerConnection | None) -> None:

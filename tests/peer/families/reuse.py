@@ -55,7 +55,6 @@ backend app
     server s2 {server:b}
 """
 THREE_REQUESTS = [Send(get("/1")), Recv(), Send(get("/2")), Recv(), Send(get("/3")), Recv()]
-KEYED = "Where each request may choose its server's address or port"
 
 
 def chosen(
@@ -66,9 +65,9 @@ def chosen(
     back: str = "",
     before: Sequence[Step] = (),
     expect: Sequence[str],
-    ours: Sequence[str] = (),
+    talk: Sequence[Step] = (),
 ) -> Scenario:
-    """A client whose requests choose where the server is: /a... there, /b... elsewhere."""
+    """A client whose requests choose where the server is: /a... there, /b... elsewhere. `talk`: others' requests."""
     lines = "".join(f"    {rule}\n" for rule in rules)
     return Scenario(
         name=name,
@@ -86,12 +85,19 @@ backend app
             for one in "ab"
             if f"server:{one}" in lines + server
         },
-        talk=[step for path in paths for step in (Send(get(path)), Recv())],
+        talk=talk or [step for path in paths for step in (Send(get(path)), Recv())],
         logs=len(paths),
         expect=expect,
-        differs=KEYED if ours else "",
-        ours=ours,
     )
+
+
+def in_turns(*paths: str) -> list[Step | Open]:
+    """A client for each request, one after the other."""
+    return [
+        step
+        for number, path in enumerate(paths)
+        for step in (Open(name=f"c{number}"), Send(get(path)), Recv(), Close(), Pause(0.05))
+    ]
 
 
 def to_port(server: str) -> str:
@@ -102,7 +108,6 @@ def to_port(server: str) -> str:
 HERE = "http-request set-dst str(127.0.0.1) if { path_beg /a }"
 ELSEWHERE = "http-request set-dst str(127.0.0.9) if { path_beg /b }"
 IN_TURN = ["x-i-am: a", "x-i-am: b", asked("/a1", "/a2"), asked("/b1")]
-AGAIN = ["x-i-am: a", "x-i-am: b", "connections: 2", asked("/a1"), asked("/a2"), asked("/b1")]
 
 OLDEST = ("connections: 2", asked("/x1", "/x2", "/y2"), asked("/y1"))
 LATEST = ("connections: 2", asked("/x1", "/x2"), asked("/y1", "/y2"))
@@ -205,8 +210,27 @@ SCENARIOS = [
         to_port("a"),
         to_port("b"),
         paths=("/a1", "/b1", "/a2"),
-        expect=["x-i-am: a", "x-i-am: b", asked("/a1", "/a2"), asked("/b1")],
-        ours=AGAIN,
+        expect=IN_TURN,
+    ),
+    chosen(
+        "several clients that choose, always",
+        "127.0.0.1",
+        to_port("a"),
+        to_port("b"),
+        back="http-reuse always",
+        paths=("/a1", "/b1", "/a2", "/a3"),
+        talk=in_turns("/a1", "/b1", "/a2", "/a3"),
+        expect=["x-i-am: a", "x-i-am: b", asked("/a1", "/a2", "/a3"), asked("/b1")],
+    ),
+    chosen(
+        "several clients that choose, safe",
+        "127.0.0.1",
+        to_port("a"),
+        to_port("b"),
+        back="http-reuse safe",
+        paths=("/a1", "/b1", "/a2"),
+        talk=in_turns("/a1", "/b1", "/a2"),
+        expect=["x-i-am: a", "x-i-am: b", asked("/a1"), asked("/a2"), asked("/b1")],
     ),
     Scenario(
         name="a request that chooses its address",
@@ -237,6 +261,26 @@ frontend inner
         before=(Until(b"\r\n"),),
         paths=("/a1", "/b1"),
         expect=["PROXY TCP4 10.0.0.1", "PROXY TCP4 10.0.0.2"],
+    ),
+    chosen(
+        "a PROXY header for whom rules name, and again for the first",
+        "{server:a} send-proxy",
+        "http-request set-src str(10.0.0.1) if { path_beg /a }",
+        "http-request set-src str(10.0.0.2) if { path_beg /b }",
+        before=(Until(b"\r\n"),),
+        paths=("/a1", "/b1", "/a2"),
+        expect=["connections: 2", *(f"PROXY TCP4 10.0.0.{number}" for number in (1, 2))],
+    ),
+    chosen(
+        "a PROXY header of several clients for one whom rules name",
+        "{server:a} send-proxy",
+        "http-request set-src str(10.0.0.1)",
+        "http-request set-src-port int(1234)",
+        back="http-reuse always",
+        before=(Until(b"\r\n"),),
+        paths=("/1", "/2", "/3"),
+        talk=in_turns("/1", "/2", "/3"),
+        expect=["connections: 1", "PROXY TCP4 10.0.0.1"],
     ),
 ]
 # Idle connections belong to a lane, and chance says which client meets which lane.
