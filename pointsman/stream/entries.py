@@ -15,7 +15,7 @@ from pointsman.config.verdict import (
     WAIT,
 )
 from pointsman.core.address import NetAddress
-from pointsman.core.diagnostics import NOWHERE, Position
+from pointsman.core.diagnostics import Position
 from pointsman.proto.message import Request, field
 from pointsman.rules.captures import Captures
 from pointsman.rules.explained import explain_on, explain_steps
@@ -61,7 +61,7 @@ class Entry:
     conditions have places of their own."""
 
     name = ""
-    at: Position = NOWHERE
+    at: Position  # known once it stands in a plan (decision.py)
     next: "Entry | None" = None  # in the plan that it belongs to
 
     def decide(self, one: Deciding) -> int:
