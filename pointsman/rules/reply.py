@@ -1,7 +1,8 @@
 """What the proxy itself answers: error pages, denials, redirects, `return`.
 
 A Reply is compiled at start-up; `render` gives the head and the body for one request. Where the body comes from a
-log-format it is evaluated each time, else it is the same bytes for all.
+log-format it is evaluated each time, else it is the same bytes for all. A Served reply is written by another process,
+a Produced one is made by this one as the client takes it.
 """
 
 from typing import Final
@@ -88,4 +89,40 @@ class Served(Reply):
 
     def open(self, context: Context) -> int:
         """The descriptor by which the answer comes; -1: nobody can be asked."""
+        raise NotImplementedError
+
+
+class ProducerWaiter:
+    """Whom a producer tells that it has something again."""
+
+    def produced(self) -> None:
+        raise NotImplementedError
+
+
+@mypyc_attr(allow_interpreted_subclasses=True)
+class Producer:
+    """Makes the content of one answer, as fast as the client takes it."""
+
+    def __init__(self) -> None:
+        self.waiter: ProducerWaiter | None = None
+
+    def next(self, most: int) -> bytes | None:
+        """The next piece, of so many bytes at most. b"": that was all; None: nothing yet, `ready` will be called."""
+        raise NotImplementedError
+
+    def ready(self) -> None:
+        """There is something again, or the end."""
+        if self.waiter is not None:
+            self.waiter.produced()
+
+    def stop(self) -> None:
+        """Nobody wants the rest."""
+
+
+@mypyc_attr(allow_interpreted_subclasses=True)
+class Produced(Served):
+    """An answer whose content a producer makes in pieces."""
+
+    def begin(self, context: Context) -> tuple[Response, Producer]:
+        """Its head, with the length if that is known, and who makes the content."""
         raise NotImplementedError

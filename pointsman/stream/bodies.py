@@ -4,65 +4,16 @@
                                                    |
                                                    '-- an error, or somebody leaves: abort
 
-A consumer takes payload and gives payload: the same, other, more, less, or nothing yet. Before the head goes out it is
-asked what it means to do: not to see the body at all (it is left out), to see it and keep its length, or to change its
-length (then the length goes from the head, and each side frames what comes as its client or server understands it).
-Where nobody is left, there is no chain, and payload may pass unseen.
+Where a consumer may change the length, that goes from the head, and each side frames what comes as its client or server
+understands it. Where nobody wants to see the body there is no chain, and payload may pass unseen.
 
 Payload is drawn from the end of the chain: a consumer is fed only when those behind it have nothing left to give, and
 the chain is asked only while the side takes something. So each place holds no more than what one feed has given, of a
-piece of PIECE bytes at most; a consumer that makes very much of little gives that in portions (`holding`, `more`).
+piece of PORTION bytes at most; a consumer that makes very much of little gives that in portions (`holding`, `more`).
 """
 
-from typing import Final
-
-from mypy_extensions import mypyc_attr
-
+from pointsman.proto.consumer import PORTION, RESIZES, UNSEEN, BodyConsumer, BodyError
 from pointsman.proto.message import Field, Head, Request, Response
-
-UNSEEN: Final = 0  # what a consumer says of a message: it does not want to see the body
-SEES: Final = 1  # it does, and leaves its length
-RESIZES: Final = 2  # it does, and may change its length
-PIECE: Final = 16_384  # bytes that are fed at once, where the length may grow
-
-
-class BodyError(Exception):
-    """A consumer cannot or will not let this body go on. `status`: what the client is told if nothing of a response has
-    gone out; 0: 500 for a request's body, 502 for a response's."""
-
-    def __init__(self, why: str, status: int = 0) -> None:
-        super().__init__(why)
-        self.status = status
-
-
-@mypyc_attr(allow_interpreted_subclasses=True)
-class BodyConsumer:
-    """One that a body passes; each message has its own. As it stands it sees all and changes nothing."""
-
-    def __init__(self) -> None:
-        self.holding = False  # `more` has something to give
-        self.finished = False  # it wants to see no more of the body; neither `end` nor `abort` follows
-
-    def begin(self, head: Head, resizable: bool) -> int:
-        """What it means to do with this message: UNSEEN, SEES, or, where it is `resizable`, RESIZES. It may edit the
-        fields. Raises BodyError."""
-        return SEES
-
-    def feed(self, payload: bytes) -> bytes:
-        """What goes on for it; nothing, where that is to come later. Raises BodyError."""
-        return payload
-
-    def more(self) -> bytes:
-        """While `holding`: the next portion, at least a byte. Nothing is fed before all of them are gone."""
-        raise NotImplementedError
-
-    def end(self, trailers: list[Field]) -> tuple[bytes, list[Field]]:
-        """All was fed: the last payload (or the first portion, if it is `holding` then), and the trailers that go on.
-        Raises BodyError."""
-        return b"", trailers
-
-    def abort(self) -> None:
-        """The rest of the body, or all of it, will not come."""
 
 
 class _Stage:
@@ -70,7 +21,7 @@ class _Stage:
 
     def __init__(self, consumer: BodyConsumer, portioned: bool) -> None:
         self.consumer = consumer
-        self.portioned = portioned  # it is fed in pieces of PIECE bytes at most
+        self.portioned = portioned  # it is fed in pieces of PORTION bytes at most
         self.waiting = b""  # for it
         self.at = 0  # so much of that was fed
         self.ending = False  # no more comes than what waits
@@ -114,7 +65,7 @@ class _Stage:
     def _piece(self) -> bytes:
         payload = self.waiting
         start = self.at
-        self.at = end = start + PIECE
+        self.at = end = start + PORTION
         if not self.portioned or self.consumer.finished or end >= len(payload):
             self.waiting = b""
             self.at = 0

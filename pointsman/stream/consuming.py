@@ -10,21 +10,14 @@ server go, even if its chain has not given all yet (LAST).
 
 from typing import Final
 
+from pointsman.proto.consumer import RESIZES, UNSEEN, BodyConsumer, BodyError
 from pointsman.proto.message import Field, Request, Response
 from pointsman.rules.plan import MOVING
-from pointsman.stream.bodies import (
-    RESIZES,
-    UNSEEN,
-    BodyChain,
-    BodyConsumer,
-    BodyError,
-    resized_request,
-    resized_response,
-)
+from pointsman.stream.bodies import BodyChain, resized_request, resized_response
 from pointsman.stream.faults import Faults
 from pointsman.stream.phases import FORWARD, SERVICE
 
-PIECES: Final = 16  # that a chain gives in one go, so that one that makes very much of little starves nobody
+PORTIONS: Final = 16  # that a chain gives in one go, so that one that makes very much of little starves nobody
 _P: Final = 0x50  # letters of the termination state
 _H: Final = 0x48
 _D: Final = 0x44
@@ -38,6 +31,10 @@ class Consuming(Faults):
     # What http.py adds.
 
     def client_drained(self) -> None:
+        raise NotImplementedError
+
+    def download_blocked(self) -> bool:
+        """The client takes no more of the response's body at the moment."""
         raise NotImplementedError
 
     # Who consumes.
@@ -61,7 +58,7 @@ class Consuming(Faults):
         self.context.asked |= MOVING
 
     def drop_chains(self) -> None:
-        """Nothing more passes them."""
+        """Nothing more passes them. (At the end of an exchange served.py sees to it.)"""
         chain = self.request_chain
         if chain is not None:
             self.request_chain = None
@@ -76,10 +73,6 @@ class Consuming(Faults):
         if chain is not None:
             self.request_chain = None
             chain.abort()
-
-    def leave_backend(self) -> None:
-        self.drop_chains()
-        super().leave_backend()
 
     def cut(self) -> None:
         self.drop_chains()
@@ -116,7 +109,7 @@ class Consuming(Faults):
         try:
             say = chain.begin(response, True)
         except BodyError as error:
-            self.failed_response()
+            self.internal_error()
             self.drop_answer(self.page(error.status or 502), _P, _H)
             return None
         bare = response.status in (204, 304)
@@ -141,7 +134,7 @@ class Consuming(Faults):
 
     def drain_request(self) -> bool:
         """Give the server what it takes. True: it takes more than there is."""
-        for _ in range(PIECES):
+        for _ in range(PORTIONS):
             chain = self.request_chain
             place = self.place
             if chain is None or not chain.begun or place is None:
@@ -169,7 +162,7 @@ class Consuming(Faults):
             if not lives and connection is not None:
                 connection.look(self)  # it may have answered before it went away
                 return False
-        self._drain_soon()
+        self.drain_soon()
         return False
 
     def _refuse_request(self, error: BodyError) -> None:
@@ -198,7 +191,7 @@ class Consuming(Faults):
     def drain_response(self) -> bool:
         """Give the client what it takes. True: it takes more than there is, and more is to come."""
         client = self.client
-        for _ in range(PIECES):
+        for _ in range(PORTIONS):
             chain = self.response_chain
             if chain is None or not chain.begun:
                 return True
@@ -208,7 +201,7 @@ class Consuming(Faults):
             try:
                 payload = chain.next()
             except BodyError:
-                self.failed_response()
+                self.internal_error()
                 self.blame(_P, _D)
                 self.cut()
                 return False
@@ -226,7 +219,7 @@ class Consuming(Faults):
                 if chain.passes():
                     self.response_chain = None
                 return True
-        self._drain_soon()
+        self.drain_soon()
         return False
 
     def _await_client(self) -> None:
@@ -236,7 +229,8 @@ class Consuming(Faults):
 
     # Another go.
 
-    def _drain_soon(self) -> None:
+    def drain_soon(self) -> None:
+        """Go on a little later: there is more to give."""
         self.draining = True
         self.reactor.another(self)
 

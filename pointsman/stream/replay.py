@@ -5,9 +5,10 @@ the server's answer is of a kind that retry-on names, and the request was sent w
 server, or under option redispatch to another.
 """
 
+from pointsman.proto.consumer import BodyConsumer
 from pointsman.proto.message import Field
 from pointsman.sample.record import NEVER
-from pointsman.stream.bodies import BodyChain, BodyConsumer
+from pointsman.stream.bodies import BodyChain
 from pointsman.stream.consuming import Consuming
 from pointsman.stream.phases import SENT
 from pointsman.stream.sides import HttpBack

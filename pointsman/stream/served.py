@@ -1,21 +1,24 @@
-"""Answers of services: written by another process, or by this one in slices, and passed on as they come.
+"""Answers of services: written by another process, or made by this one in pieces, and passed on as they come.
 
       serve --> SERVICE: the head is waited for --> rules, forward --> its end mark --> LAST
 
 The answer comes by a socket: lines of the head (the status, then "name: value"), an empty line, the body, and a NUL,
 which no body has, behind all of it. Where that is missing the answer is not whole, and the client sees that it is not.
-Nothing more is read while the client takes nothing; then the writer waits, too.
+Nothing more is read while the client takes nothing; then the writer waits, too. A producer of this process is asked for
+a piece whenever the client takes more. Either way the body passes the consumers of the response (consuming.py).
 """
 
 from typing import Final
 
 from pointsman.core import calls
 from pointsman.net.reactor import Channel, Reactor
+from pointsman.proto.consumer import PORTION, BodyError
 from pointsman.proto.message import Response, field
 from pointsman.proto.reasons import reason_of
 from pointsman.proto.weight import PIECE
-from pointsman.rules.reply import Served
+from pointsman.rules.reply import Produced, Producer, ProducerWaiter, Served
 from pointsman.sample.context import Context
+from pointsman.stream.consuming import PORTIONS
 from pointsman.stream.phases import LAST, SERVICE
 from pointsman.stream.proxies import CLOSE, BackendProxy, Frontend
 from pointsman.stream.replay import Replay
@@ -68,10 +71,22 @@ class Feed(Channel):
             self.stream.abandon()
 
 
+class ProducedWaiter(ProducerWaiter):
+    """The stream that a producer works for."""
+
+    def __init__(self, stream: "ServedStream") -> None:
+        self.stream = stream
+
+    def produced(self) -> None:
+        self.stream.drain_soon()
+
+
 class ServedStream(Replay):
     def __init__(self, reactor: Reactor, session: ClientSession, client: HttpFront, context: Context) -> None:
         super().__init__(reactor, session, client, context)
         self.feed: Feed | None = None
+        self.producer: Producer | None = None
+        self.promised = -1  # bytes that it still owes, by the head's length; -1: that has none
         self.filtered = False  # the answer passes the http-response rules
 
     def response_rules(self) -> bool:
@@ -93,6 +108,9 @@ class ServedStream(Replay):
             self.move(LAST)
             self._answer(response, content)
             return
+        if isinstance(reply, Produced):
+            self._produce(reply)
+            return
         fd = reply.open(self.context)
         if fd < 0:
             self.own_reply(self.page(503), 0x52, 0x43)  # RC: whoever should write it cannot be asked
@@ -111,18 +129,32 @@ class ServedStream(Replay):
             self.feed = None
             feed.stream = None
             feed.close()
+        producer = self.producer
+        if producer is not None:
+            self.producer = None
+            producer.waiter = None
+            producer.stop()
 
     def leave_backend(self) -> None:
-        if self.feed is not None:
+        if self.feed is not None or self.producer is not None:
             self.drop_feed()
+        if self.request_chain is not None or self.response_chain is not None:
+            self.drop_chains()
         super().leave_backend()
+
+    def cut(self) -> None:
+        self.drop_feed()
+        super().cut()
 
     # What comes.
 
     def fed(self) -> None:
         """There may be something to read, and the client may take it."""
+        if self.producer is not None:
+            self._draw(self.producer)
+            return
         feed = self.feed
-        if feed is None or not feed.unread or feed.going or self.client.is_blocked():
+        if feed is None or not feed.unread or feed.going or self.download_blocked():
             return
         data = feed.read()
         if data is None:
@@ -148,17 +180,92 @@ class ServedStream(Replay):
         if last:
             data = data[:-1]
         if data and not self.bodiless:
-            self.record.sent += self.client.send_body(data)
+            self._pass_on(data)
         if last:
             self.drop_feed()
-            if not self.bodiless:
-                self.record.sent += self.client.end_body([])
-            self.complete()
+            self._passed_on()
             return
         self.flush_client()
-        if self.feed is not None and self.client.is_blocked():
+        if self.feed is not None and self.download_blocked():
             self.touch_client()
             self.reactor.wheel.disarm(self.feed)  # it is the client that takes its time
+
+    def _pass_on(self, data: bytes) -> None:
+        chain = self.response_chain
+        if chain is None:
+            self.record.sent += self.client.send_body(data)
+        else:
+            chain.feed(data)
+            self.drain_response()
+
+    def _passed_on(self) -> None:
+        """That was all of the body."""
+        chain = self.response_chain
+        if self.phase != SERVICE:
+            return  # its client has left, or a consumer has cut it
+        if chain is not None:
+            self.move(LAST)
+            self.end_response_chain(chain, [])
+            return
+        if not self.bodiless:
+            self.record.sent += self.client.end_body([])
+        self.complete()
+
+    # What is made here.
+
+    def _produce(self, reply: Produced) -> None:
+        self.move(SERVICE)
+        response, producer = reply.begin(self.context)
+        self.producer = producer
+        producer.waiter = ProducedWaiter(self)
+        self.promised = response.length
+        response.empty = response.status in (204, 304)
+        self._answer(response, b"")
+        if self.producer is not producer or not self.answer_begun:
+            return
+        if self.bodiless or response.empty:
+            self.drop_feed()
+            self.complete()
+        else:
+            self._draw(producer)
+
+    def _draw(self, producer: Producer) -> None:
+        """Let it make what the client takes."""
+        self.sleep_on()
+        for _ in range(PORTIONS):
+            if self.download_blocked():
+                self.touch_client()
+                return
+            try:
+                data = producer.next(PORTION)
+            except BodyError:
+                self.feed_ended()
+                return
+            if data is None:
+                self.wake_at(self.reactor.now + SILENCE)
+                return
+            if self.promised >= 0:
+                self.promised -= len(data)
+                if self.promised < 0 or not data and self.promised > 0:
+                    self.feed_ended()  # whoever reads it believes the head
+                    return
+            if not data:
+                self.producer = None
+                producer.waiter = None
+                self._passed_on()
+                return
+            self._pass_on(data)
+            if self.producer is producer:
+                self.flush_client()
+            if self.producer is not producer:
+                return
+        self.drain_soon()
+
+    def alarm(self) -> None:
+        if self.phase == SERVICE and self.producer is not None:
+            self.feed_ended()
+        else:
+            super().alarm()
 
     def feed_ended(self) -> None:
         """Nothing more comes, though the answer is not whole: the writer is gone, or stands still."""
@@ -192,6 +299,12 @@ class ServedStream(Replay):
             return
         self.record.status = response.status
         response.chunked = response.length < 0 and self.client.takes_interim
+        if self.response_chain is not None and self.phase == SERVICE:
+            asked = self.ask_response_chain(response)
+            if asked is None:
+                self.drop_feed()
+                return
+            response = asked
         if self.client.frame(response, self.bodiless):
             self.closing = True
         room = frontend.program.room

@@ -18,10 +18,11 @@ from support.consumers import (
     Upper,
     doubled,
 )
+from support.frames import FrameFront, FrameStand
 from support.stand import End, Stand
 
 from pointsman.net.wire import LARGE, Wire
-from pointsman.stream.bodies import PIECE, BodyConsumer
+from pointsman.proto.consumer import PORTION, BodyConsumer
 from pointsman.stream.h1front import H1Front
 from pointsman.stream.http import HttpStream
 from pointsman.stream.phases import GATHER
@@ -300,7 +301,7 @@ def test_a_slow_reader_slows_a_consumer_that_multiplies() -> None:
         size = 0
         for _ in range(50):
             size += len(client.take(20_000))
-            assert held(stand) <= 2 * PIECE
+            assert held(stand) <= 2 * PORTION
             assert 40_000_000 - many.owed <= size + 200_000, "the kernel's buffers and a piece"
         client.abort()
         assert stand.lines == ["200 CD"]
@@ -334,7 +335,7 @@ def test_a_slow_server_slows_what_goes_to_it() -> None:
         assert many.owed > 0
         got = b""
         while not got.endswith(b"0\r\n\r\n"):
-            assert held(stand) <= 2 * PIECE
+            assert held(stand) <= 2 * PORTION
             part = server.take(1_000_000)
             assert part
             got += part
@@ -373,7 +374,7 @@ def test_a_large_body_takes_little_memory_on_its_way() -> None:
             assert held(stand) <= BOUND
             got.append(client.take(300_000))
         assert message(b"".join(got))[1] == b"A" * 6_000_000
-        assert one.largest <= PIECE
+        assert one.largest <= PORTION
 
 
 def test_who_has_seen_enough_lets_the_rest_go_unseen() -> None:
@@ -508,6 +509,65 @@ def test_timeouts_are_those_of_the_one_who_is_late(waits: int, line: str) -> Non
         assert stand.lines == [line]
 
 
+def test_a_body_that_rules_have_waited_for_passes_them() -> None:
+    """Rules see what was received, the server what consumers have made of it."""
+    rules = "http-request wait-for-body time 1s\n    http-request set-header x-body %[req.body]"
+    with stand_of(back=rules) as stand:
+        client = stand.client()
+        paused(stand, client, b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 6\r\n\r\nabc", (Upper(), Sealing()))
+        assert stand.arrivals("a") == []
+        client.send(b"def")
+        server = stand.accept("a")
+        head, payload, _ = message(server.take())
+        assert b"x-body: abcdef\r\n" in head and payload == b"ABCDEF[end]"
+        server.send(OK)
+        assert client.take().endswith(b"ok")
+        assert stand.lines == ["200 --"]
+
+
+def test_a_response_that_rules_have_waited_for_passes_them() -> None:
+    rules = "http-response wait-for-body time 1s\n    http-response set-header x-ruled yes"
+    with stand_of(back=rules) as stand:
+        client = stand.client()
+        paused(stand, client, GET, (), (Upper(), Doubling()))
+        server = stand.accept("a")
+        server.take()
+        server.send(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nabc")
+        assert client.take() == b""
+        server.send(b"def")
+        head, payload, _ = message(client.take())
+        assert b"x-ruled: yes\r\n" in head and payload == b"AABBCCDDEEFF"
+        assert stand.lines == ["200 --"]
+
+
+def test_a_page_and_a_reply_pass_nobody() -> None:
+    one = Doubling()
+    with stand_of(back="http-request return status 200 content-type text/plain string hello") as stand:
+        client = stand.client()
+        paused(stand, client, GET, (), (one,))
+        head, payload, _ = message(client.take())
+        assert b"content-length: 5\r\n" in head and payload == b"hello"
+        assert one.told == ["abort"]
+
+
+def test_consumers_of_a_tunnel_are_told_that_there_is_no_body() -> None:
+    up, down = Noting(), Noting()
+    upgrade = GET.replace(HOST, HOST + b"Connection: upgrade\r\nUpgrade: echo\r\n")
+    with stand_of() as stand:
+        client = stand.client()
+        paused(stand, client, upgrade, (up,), (down,))
+        server = stand.accept("a")
+        server.take()
+        server.send(b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\nabc")
+        assert client.take().endswith(b"\r\n\r\nabc")
+        client.send(b"def")
+        assert server.take() == b"def"
+        server.close()
+        assert client.ended()
+        assert up.told == ["abort"]
+        assert down.told == ["abort"]
+
+
 # Sent again.
 
 RETRY = "retry-on 503\n    retries 1"
@@ -601,3 +661,40 @@ def poured(source: End, sink: End, data: bytes, cuts: list[bytes]) -> bytes:
         data = data[size:]
         got += sink.take()
     return got
+
+
+# Sides that are not HTTP/1.
+
+
+def test_it_is_the_same_between_sides_that_are_not_http_1() -> None:
+    """Two exchanges at once on one connection: each has its own consumers."""
+    config = CONFIG.replace("{more}", "").replace("{back}", "").replace("maxconn 1", "")
+    with FrameStand(config, "a", speaks="a") as stand:
+        client = stand.frame_client()
+        told: list[Noting] = []
+        for number in (1, 2):
+            client.ask(number, f"/{number}", "POST", end=False)
+        for channel in stand.reactor.channels:
+            front = getattr(channel, "user", None)
+            if isinstance(front, FrameFront):
+                for stream in front.streams():
+                    assert isinstance(stream, HttpStream) and stream.phase == GATHER
+                    told += [Upper(), Doubling()]
+                    stream.consume_request(told[-2])
+                    stream.consume_response(told[-1])
+        assert len(told) == 4
+        stand.wait(10 + LATE)
+        peers = [stand.frame_server("a"), stand.frame_server("a")]  # dialled in the same moment, when both pauses ended
+        for number, cut in ((1, [b"a", b"b"]), (2, [b"c"])):
+            [server] = [one for one in peers if f"/{number}" in one.uris().values()]
+            place = server.place(f"/{number}")
+            for piece in cut:
+                client.data(number, piece)
+            client.finish(number, ("x-t", "1"))
+            assert server.body(place) == b"".join(cut).upper() and place in server.ended
+            server.answer(place)
+            server.data(place, b"12")
+            server.finish(place)
+            assert client.body(number) == b"1122" and number in client.ended
+        assert stand.lines == ["200 --"] * 2
+        assert [one.told for one in told] == [["begin", "end"]] * 4

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from pointsman.proto.consumer import PORTION, RESIZES, SEES, UNSEEN, BodyConsumer, BodyError
 from pointsman.proto.message import Field, Head, field
-from pointsman.stream.bodies import PIECE, RESIZES, SEES, UNSEEN, BodyConsumer, BodyError
 
 
 def doubled(payload: bytes) -> bytes:
@@ -133,7 +133,7 @@ class Multiplying(Resizing):
         return self.more()
 
     def more(self) -> bytes:
-        size = min(self.owed, PIECE)
+        size = min(self.owed, PORTION)
         self.owed -= size
         self.holding = self.owed > 0
         return b"x" * size

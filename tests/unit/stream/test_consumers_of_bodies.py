@@ -22,8 +22,9 @@ from support.consumers import (
     doubled,
 )
 
+from pointsman.proto.consumer import PORTION, RESIZES, SEES, UNSEEN, BodyConsumer, BodyError
 from pointsman.proto.message import Response, field
-from pointsman.stream.bodies import PIECE, RESIZES, SEES, UNSEEN, BodyChain, BodyConsumer, BodyError, resized_response
+from pointsman.stream.bodies import BodyChain, resized_response
 
 # Each kind of consumer, and what it makes of a whole body.
 MEANT: dict[type[Noting], Callable[[bytes], bytes]] = {
@@ -74,7 +75,7 @@ def test_pieces_through_a_chain_are_the_whole_through_each_of_it(
 ) -> None:
     """Whatever the pieces, and however few the side takes at a time."""
     if large < len(pieces):
-        pieces[large] *= 2 * PIECE // len(pieces[large])
+        pieces[large] *= 2 * PORTION // len(pieces[large])
     whole = b"".join(pieces)
     kinds = [*kinds, Noting]
     consumers = [kind() for kind in kinds]
@@ -149,10 +150,10 @@ def test_what_may_grow_is_fed_in_portions() -> None:
     first, second = Doubling(), Doubling()
     chain = chain_of(first, second)
     chain.feed(bytes(1_000_000))
-    assert len(chain.next()) == 2 * PIECE
-    assert first.fed == PIECE and second.fed == PIECE
-    assert sum(map(len, drawn(chain))) == 4_000_000 - 2 * PIECE
-    assert first.largest == second.largest == PIECE
+    assert len(chain.next()) == 2 * PORTION
+    assert first.fed == PORTION and second.fed == PORTION
+    assert sum(map(len, drawn(chain))) == 4_000_000 - 2 * PORTION
+    assert first.largest == second.largest == PORTION
 
 
 def test_one_that_multiplies_gives_on_demand() -> None:
@@ -160,9 +161,9 @@ def test_one_that_multiplies_gives_on_demand() -> None:
     chain = chain_of(first, last)
     chain.feed(b"y" * 40)
     for _ in range(10):
-        assert chain.next() == b"x" * PIECE
-    assert last.fed == 10 * PIECE
-    assert chain.is_busy() and first.owed == 40_000_000 - 10 * PIECE
+        assert chain.next() == b"x" * PORTION
+    assert last.fed == 10 * PORTION
+    assert chain.is_busy() and first.owed == 40_000_000 - 10 * PORTION
 
 
 def test_one_that_has_seen_enough_sees_no_more() -> None:
