@@ -663,6 +663,41 @@ def poured(source: End, sink: End, data: bytes, cuts: list[bytes]) -> bytes:
     return got
 
 
+ENDS = st.sampled_from(["client", "server", "both read", "time"])
+
+
+@settings(max_examples=60, deadline=None)
+@given(KINDS, KINDS, st.integers(0, 300_000), st.integers(0, 300_000), st.integers(1, 400_000), ENDS, st.booleans())
+def test_whatever_happens_in_the_middle_each_is_told_its_end_once(
+    ups: list[type[Noting]], downs: list[type[Noting]], up: int, down: int, taken: int, ends: str, small: bool
+) -> None:
+    """And `Stand` sees that no slot, timer or connection is left."""
+    up_consumers, down_consumers = [kind() for kind in ups], [kind() for kind in downs]
+    with stand_of() as stand:
+        client = stand.client(buffers=4096 if small else 0)
+        start = b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 300001\r\n\r\n"
+        paused(stand, client, start, tuple(up_consumers), tuple(down_consumers))
+        server = stand.accept("a", buffers=4096 if small else 0)
+        server.take(1000)
+        client.send(b"x" * up)
+        server.send(b"HTTP/1.1 200 OK\r\nContent-Length: 300001\r\n\r\n" + b"y" * down)
+        server.take(taken)
+        client.take(taken)
+        if ends == "client":
+            client.abort()
+        elif ends == "server":
+            server.abort()
+        elif ends == "time":
+            stand.wait(6_000)
+        else:
+            server.take()
+            client.take()
+            client.close()
+    assert len(stand.lines) == 1
+    for one in (*up_consumers, *down_consumers):
+        assert one.told == ["begin", "abort"], "no body was whole"
+
+
 # Sides that are not HTTP/1.
 
 
