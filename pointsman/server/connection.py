@@ -26,6 +26,14 @@ class Carried(Waiter):
         """The connection is open: `dial.take` gives it."""
         raise NotImplementedError
 
+    def joined(self, connection: "ServerConnection") -> None:
+        """The connection that it has waited for with others is open, and has room for it."""
+        raise NotImplementedError
+
+    def left_over(self) -> None:
+        """That one is open, and has no room for it: it has to look for another."""
+        raise NotImplementedError
+
     def connect_failed(self, error: int) -> None:
         """It could not be opened; `error` is an errno, ETIMEDOUT when the time was up."""
         raise NotImplementedError
@@ -52,6 +60,8 @@ class Carried(Waiter):
 class Speaker:
     """How connections to a server are spoken on: one for all of a server, chosen at start-up."""
 
+    places: int = 1  # exchanges that may wait for one connection, as it may carry so many at once
+
     def speak(self, server: Server, wire: Wire) -> "ServerConnection":
         """An open connection becomes one that carries exchanges."""
         raise NotImplementedError
@@ -61,7 +71,9 @@ class Speaker:
 class Dialling(WireUser):
     """A connection to a server that is under way. Nobody knows yet what will be spoken on it.
 
-    Who waits for it is told, and takes it over (`take`). Where nobody waits any more it is closed.
+    Who waits for it is told, and takes it over (`take`). Where it may carry several exchanges at once, others may wait
+    with the first one (`join`): each in its turn gets a place, as far as there are some; the rest look for another
+    connection. Each has a deadline of its own, and may leave. Where nobody waits any more it is closed.
     """
 
     def __init__(self, reactor: Reactor, server: Server, fd: int, waiter: Carried | None) -> None:
@@ -69,6 +81,10 @@ class Dialling(WireUser):
         self.wire.dial()
         self.server = server
         self.waiter: Carried | None = waiter
+        self.others: list[Carried] | None = None  # who waits behind the first one; None: nobody ever did
+        self.listed: list[Dialling] | None = None  # where others find it (Pool.dials)
+        self.client: object = None  # the session that it was begun for
+        self.made: ServerConnection | None = None  # what it has become, where several have waited
         self.aim: tuple[str, int] | str = ""  # the server's target when it was begun
         self.key = b""  # what its request had a say in (pool_key.py)
         server.links += 1
@@ -76,12 +92,73 @@ class Dialling(WireUser):
         reactor.add(self.wire)
 
     def opened(self) -> None:
+        if self.listed is not None:
+            self._unlist()
         if self.waiter is not None:
             self.waiter.connected(self)
+        if self.others is not None:
+            self._share_out(self.others)
 
     def not_opened(self, error: int) -> None:
-        if self.waiter is not None:
-            self.waiter.connect_failed(error)
+        if self.listed is not None:
+            self._unlist()
+        if self.others is None:
+            if self.waiter is not None:
+                self.waiter.connect_failed(error)
+            return
+        while self.waiter is not None:  # whoever has left meanwhile is not told
+            told = self.waiter
+            told.connect_failed(error)
+            self.leave(told)
+
+    def _share_out(self, others: list[Carried]) -> None:
+        """The first one has it; what that did with it may have ended it, or others that wait."""
+        made = self.made
+        while others:
+            one = others.pop(0)
+            if made is not None and made.is_open and made.has_room():
+                one.joined(made)
+            else:
+                one.left_over()
+
+    # Those who wait for it.
+
+    def list_in(self, dials: "list[Dialling]", client: object) -> None:
+        """Others may join: there they find it, until it is open or given up. `client`: the session that it
+        was begun for."""
+        self.listed = dials
+        self.client = client
+        dials.append(self)
+
+    def _unlist(self) -> None:
+        dials = self.listed
+        if dials is not None:
+            self.listed = None
+            dials.remove(self)
+
+    def waiting(self) -> int:
+        """How many wait for it."""
+        behind = len(self.others) if self.others is not None else 0
+        return behind + 1 if self.waiter is not None else behind
+
+    def join(self, waiter: Carried) -> None:
+        if self.others is None:
+            self.others = []
+        self.others.append(waiter)
+
+    def leave(self, waiter: Carried) -> None:
+        """That one does not wait any more. The next one is the first then; it is closed where there is none."""
+        others = self.others
+        if others is not None:
+            if waiter in others:
+                others.remove(waiter)
+                return
+            if self.waiter is not waiter:
+                return  # it has left before
+            if others:
+                self.waiter = others.pop(0)
+                return
+        self.close()
 
     def take(self, speaker: Speaker) -> "ServerConnection":
         """It is open, and becomes what carries exchanges."""
@@ -90,6 +167,8 @@ class Dialling(WireUser):
         made.aim = self.aim
         made.key = self.key
         self.waiter = None
+        if self.others is not None:
+            self.made = made
         return made
 
     def introduce(self, header: bytes) -> None:
@@ -106,6 +185,8 @@ class Dialling(WireUser):
     def close(self) -> None:
         """It is not waited for any more."""
         self.waiter = None
+        if self.listed is not None:
+            self._unlist()
         wire = self.wire
         if wire.fd >= 0:
             server = self.server
@@ -129,10 +210,15 @@ class Dialling(WireUser):
         pass
 
     def broken(self) -> None:
-        if self.waiter is not None:
-            self.waiter.abandon()
-        else:
+        if self.listed is not None:
+            self._unlist()
+        waiter = self.waiter
+        if waiter is None:
             self.close()
+        while waiter is not None:
+            waiter.abandon()
+            self.leave(waiter)
+            waiter = self.waiter
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)

@@ -20,7 +20,7 @@ from typing import Final
 
 from pointsman.core.columns import NOTHING, POOLED, POOLED_SAFE, SAFE_ONE
 from pointsman.sample.context import Context
-from pointsman.server.connection import ServerConnection
+from pointsman.server.connection import Dialling, ServerConnection
 from pointsman.server.pool_key import PoolKey
 from pointsman.server.server import Server
 
@@ -119,6 +119,7 @@ class Pool(Stack):
         self.key: PoolKey | None = None  # what they may differ in
         self.stacks: dict[bytes, Stack] = {}  # by their keys, that whose last connection came first at the front
         self.shared: list[ServerConnection] = []  # that carry exchanges, and may carry more at once
+        self.dials: list[Dialling] = []  # under way, to become connections that may carry several exchanges at once
         self.limit = -1  # pool-max-conn; -1: none
         self.keep_for = 5_000  # ms (pool-purge-delay)
         self.need = 0  # connections that were used at once, lately
@@ -161,6 +162,17 @@ class Pool(Stack):
         """It has room for no more, or is closed."""
         if connection in self.shared:
             self.shared.remove(connection)
+
+    def under_way(
+        self, value: bytes, aim: tuple[str, int] | str, most: int, mode: int, first: bool, client: object
+    ) -> Dialling | None:
+        """A dial to there, with that key, that less than `most` exchanges wait for. It has carried none yet:
+        under most modes of http-reuse only its own client's requests may wait for it."""
+        own = mode == NEVER or first and mode != ALWAYS
+        for one in self.dials:
+            if one.key == value and one.aim is aim and one.waiting() < most and (not own or one.client is client):
+                return one
+        return None
 
     @property
     def idle(self) -> list[ServerConnection]:

@@ -15,7 +15,18 @@ from typing import Final
 
 from mypy_extensions import mypyc_attr
 
-from pointsman.core.columns import CHOSEN, CONNECTS, DIALLED, NOTHING, PICKED, REUSED, REUSED_TAKEN, TAKEN
+from pointsman.core.columns import (
+    CHOSEN,
+    CONNECTS,
+    DIALLED,
+    JOINED,
+    JOINS,
+    NOTHING,
+    PICKED,
+    REUSED,
+    REUSED_TAKEN,
+    TAKEN,
+)
 from pointsman.core.wishes import WISHES
 from pointsman.net.reactor import Reactor
 from pointsman.net.timers import Timed
@@ -262,6 +273,8 @@ class Exchange(Accounts):
         server = self.server
         backend = self.backend
         assert server is not None and backend is not None
+        if server.pool.dials and self._join(server, backend):
+            return
         server.step(DIALLED, NOTHING, CONNECTS)
         self.move(CONNECT)
         try:
@@ -281,7 +294,50 @@ class Exchange(Accounts):
             render = render_v1 if server.send_proxy == 1 else render_v2
             header = render(context.source, context.destination)
             dialling.introduce(header)
+        if server.speaker.places > 1:
+            dialling.list_in(server.pool.dials, self.context.session)
         self.wake_at(self.reactor.now + backend.connect)
+
+    def _join(self, server: LiveServer, backend: BackendProxy) -> bool:
+        """Wait for a connection that is under way for another exchange. What has failed once has one of its own."""
+        record = self.record
+        if record.retries:
+            return False
+        pool = server.pool
+        key = pool.value(self.context)
+        places = server.speaker.places
+        found = pool.under_way(key, server.dial.target, places, backend.reuse, record.first, self.context.session)
+        if found is None:
+            return False
+        self.move(CONNECT)
+        self.dialling = found
+        found.join(self)
+        self.wake_at(self.reactor.now + backend.connect)
+        return True
+
+    def joined(self, connection: ServerConnection) -> None:
+        self.dialling = None
+        self._use(connection)
+
+    def left_over(self) -> None:
+        server = self.server
+        assert server is not None
+        self.dialling = None
+        connection = self.idle_connection(server)
+        if connection is None:
+            self.dial()
+            return
+        server.step(NOTHING, connection.unpool(), NOTHING)
+        self._use(connection)
+
+    def _use(self, connection: ServerConnection) -> None:
+        """It was opened for another exchange, and carries this one from now on."""
+        server = self.server
+        assert server is not None
+        server.step(JOINED, NOTHING, JOINS)
+        self.record.connected = self.reactor.now
+        self.attach(connection)
+        self.begin_sending()
 
     def connected(self, dialling: Dialling) -> None:
         server = self.server
@@ -355,7 +411,7 @@ class Exchange(Accounts):
         dialling = self.dialling
         if dialling is not None:
             self.dialling = None
-            dialling.close()
+            dialling.leave(self)
         connection = self.connection
         if connection is not None:
             self.connection = None

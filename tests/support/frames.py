@@ -49,6 +49,11 @@ def frame(kind: int, number: int, payload: bytes = b"") -> bytes:
     return _FRAME.pack(kind, number, len(payload)) + payload
 
 
+def asking(uri: str, method: str = "GET", fields: Iterable[list[str]] = (), end: bool = True) -> bytes:
+    """The head of a request, as a frame has it."""
+    return json.dumps({"method": method, "uri": uri, "fields": list(fields), "end": end}).encode()
+
+
 def packed(fields: Iterable[Field]) -> list[list[str]]:
     return [[one.name.decode("latin-1"), one.value.decode("latin-1")] for one in fields if one.kind not in _DROPPED]
 
@@ -416,7 +421,7 @@ class FrameSpeaker(Speaker):
     """Makes the connections of a server carry frames; `made` are those."""
 
     def __init__(self, most: int = PLACES) -> None:
-        self.most = most
+        self.most = self.places = most
         self.made: list[FrameBack] = []
 
     def speak(self, server: Server, wire: Wire) -> ServerConnection:
@@ -666,8 +671,7 @@ class FramePeer:
         self.credit: dict[int, int] = {}
 
     def ask(self, number: int, uri: str = "/", method: str = "GET", *fields: tuple[str, str], end: bool = True) -> None:
-        head = {"method": method, "uri": uri, "fields": [["host", "h"], *map(list, fields)], "end": end}
-        self.put(HEAD, number, json.dumps(head).encode())
+        self.put(HEAD, number, asking(uri, method, [["host", "h"], *map(list, fields)], end))
 
     def answer(self, number: int, status: int = 200, *fields: tuple[str, str], end: bool = False) -> None:
         self.put(HEAD, number, json.dumps({"status": status, "fields": [*map(list, fields)], "end": end}).encode())
