@@ -15,6 +15,7 @@ from support.stand import End, Stand
 from pointsman.net.wire import Wire
 from pointsman.sample.context import Session
 from pointsman.sample.variable_limits import LIMITS
+from pointsman.sample.variables import PROCESS_VARIABLES
 from pointsman.stream.connections import client_connections
 from pointsman.stream.protocols import ClientProtocol
 from pointsman.stream.raw import RawFront
@@ -153,6 +154,25 @@ def test_a_later_request_cannot_leave_http() -> None:
         assert client.ended()
         assert stand.lines == ["200 --", "500 IR"] and stand.arrivals("r") == []
         assert stand.backend("raw").connections == 0
+
+
+def test_where_a_connection_leads_is_asked_of_each() -> None:
+    """What becomes of a head that comes again and again is remembered; not where it went before it was HTTP."""
+    text = CHAINED.replace("use_backend raw if { path_beg /raw }", "use_backend c if { var(proc.elsewhere) -m found }")
+    with Stand(text + "backend c\n    server c {c}\n", "a", "c", "r") as stand:
+        for _ in range(4):
+            client = stand.client()
+            client.send(GET % b"one")
+            for server in stand.arrivals("a"):
+                pooled = server
+            assert pooled.take().startswith(b"GET /one ")
+            pooled.send(OK)
+            assert client.take().endswith(b"body")
+            client.close()
+        PROCESS_VARIABLES[b"proc.elsewhere"] = b"yes"
+        client = stand.client()
+        client.send(GET % b"one")
+        assert stand.accept("c").take().startswith(b"GET /one ")
 
 
 # TCP to HTTP/1: somebody says so, with what was read.
@@ -296,6 +316,30 @@ def test_frames_that_came_with_the_preface_go_along() -> None:
         client.send(PREFACE + b"".join(sent))
         servers = map(FramePeer, stand.arrivals("a"))
         assert sorted(uri for server in servers for uri in server.uris().values()) == ["/one", "/two"]
+
+
+class LazyProtocol(FrameProtocol):
+    """Looks only at what it is given, and waits for its turn."""
+
+    def take_over(self, session: Session, wire: Wire, data: bytes) -> None:
+        assert isinstance(session, ClientSession)
+        FrameFront(session, wire.reactor, wire).take(data[len(PREFACE) :])
+
+
+def test_what_was_not_read_with_the_preface_is_read_behind_it() -> None:
+    """No event tells of it: that one went to the side before."""
+    with FrameStand(SWITCHED, "a", speaks="a") as stand:
+        stand.frontend().protocols.append(LazyProtocol())
+        client = stand.client()
+        asking = FramePeer(client)
+        sent: list[bytes] = []
+        asking.put = lambda kind, number, payload=b"": sent.append(frame(kind, number, payload))  # type: ignore[method-assign]
+        asking.ask(1, "/one", "POST", end=False)
+        asking.data(1, b"x" * 40_000)
+        asking.finish(1)
+        client.send(PREFACE + b"".join(sent))
+        server = stand.frame_server("a")
+        assert server.body(1) == b"x" * 40_000 and server.ended == {1}
 
 
 @pytest.mark.parametrize("first", [b"P", b"PR", b"PRI * FRAMES/1"])

@@ -575,6 +575,26 @@ def test_one_that_was_lost_with_a_used_connection_is_sent_again() -> None:
         assert stand.lines == ["200 --"] * 3
 
 
+@pytest.mark.parametrize("first", [True, False])
+def test_one_that_cannot_be_repeated_is_lost_with_a_used_connection(first: bool) -> None:
+    """A client knows to repeat what was lost behind its first request; the first one gets an answer (http-reuse)."""
+    with FrameStand(CONFIG, "a", speaks="a") as stand:
+        client, other = stand.frame_client(), stand.frame_client()
+        client.ask(1, "/one")
+        server = stand.frame_server("a")
+        whole(server, server.place("/one"))
+        asking = other if first else client
+        asking.ask(2, "/two", "POST", end=False)
+        asking.data(2, b"x")
+        asking.finish(2)
+        assert server.place("/two")
+        server.end.close()
+        if first:
+            assert asking.statuses(2) == [502] and stand.lines == ["200 --", "502 SH"]
+        else:
+            assert asking.look().reset == {2} and 2 not in asking.heads and stand.lines == ["200 --"]
+
+
 @pytest.mark.parametrize("way", ["close", "abort"])
 def test_a_client_s_connection_is_lost_with_two_exchanges_on_it(way: str) -> None:
     with FrameStand(CONFIG, "a", speaks="a") as stand:
