@@ -18,7 +18,8 @@ from support.consumers import (
     Upper,
     doubled,
 )
-from support.frames import FrameFront, FrameStand
+from support.frame_sides import FrameFront
+from support.frame_stand import FrameStand
 from support.stand import End, Stand
 
 from pointsman.net.wire import LARGE, Wire

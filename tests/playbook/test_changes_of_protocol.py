@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from support.frames import FrameFront, FramePeer, FrameStand, frame, whole
+from support.frame_sides import FrameFront
+from support.frame_stand import FramePeer, FrameStand, whole
+from support.frames import frame
 from support.stand import End, Stand
 
 from pointsman.net.wire import Wire

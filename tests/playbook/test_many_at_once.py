@@ -8,7 +8,7 @@ from __future__ import annotations
 from unittest import mock
 
 import pytest
-from support.frames import FramePeer, FrameStand, whole
+from support.frame_stand import FramePeer, FrameStand, whole
 
 from pointsman.admin.commands import streams as commands
 from pointsman.sample.variable_limits import LIMITS

@@ -5,17 +5,9 @@ from __future__ import annotations
 import errno
 
 import pytest
-from support.frames import (
-    HEAD,
-    RESET,
-    FrameBack,
-    FramePeer,
-    FrameSpeaker,
-    FrameStand,
-    asking,
-    frame,
-    whole,
-)
+from support.frame_sides import FrameBack, FrameSpeaker
+from support.frame_stand import FramePeer, FrameStand, whole
+from support.frames import HEAD, RESET, asking, frame
 from support.ports import Silent
 from support.stand import Stand
 

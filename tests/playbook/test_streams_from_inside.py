@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.frames import FrameStand, whole
+from support.frame_stand import FrameStand, whole
 from support.stand import End, Stand
 
 from pointsman.net.duplex import Duplex
