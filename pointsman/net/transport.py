@@ -3,13 +3,19 @@
 A wire that has a transport begins with its handshake; what users of the wire read and write passes through it. A
 transport may have to write before it can read on, or the other way round: so it says for each of the two what it waits
 for, and the wire calls again when that has come about.
+
+Events are edges: one that has been told does not come again. So each call goes on until the socket has nothing, takes
+nothing, or the call has what it was for. And what one direction waits for may come to a call of the other (a write that
+looks for leave to go on receives payload; a read receives that leave): no event follows then. Whoever finds it sets
+`read_waits` or `write_waits` of the other direction to AT_HAND.
 """
 
 from typing import Final
 
 from mypy_extensions import mypyc_attr
 
-READ: Final = 0x001  # what a transport waits for: the bits of epoll
+AT_HAND: Final = 0  # what a transport waits for: nothing, it is to be called again
+READ: Final = 0x001  # or the socket, by the bits of epoll
 WRITE: Final = 0x004
 
 
@@ -22,23 +28,27 @@ class Transport:
         self.write_waits = WRITE  # for what, where `write` did not take all
 
     def handshake(self) -> int:
-        """Go on with it. 0: it is over; else what it waits for."""
+        """Go on with it. 0: it is over; else what it waits for. That the peer has ended is an error here."""
         raise NotImplementedError
 
     def read(self, size: int) -> bytes | None:
-        """Up to `size` bytes; b"" at the end; None: nothing now."""
+        """Up to `size` bytes; b"" at the end that the peer has marked; None: nothing now. An end without its mark,
+        where the transport has one, is an error: something was cut off."""
         raise NotImplementedError
 
     def drained(self) -> bool:
-        """After a read that was not empty: nothing more is at hand, here or in the socket."""
+        """After a read that was not empty: nothing more is at hand, here or in the socket, not even the end. So what
+        comes next brings an event. It is judged at the socket, whose reads come back short, not at what `read`
+        returned."""
         raise NotImplementedError
 
     def write(self, data: bytes) -> int:
-        """How many bytes it has taken. Not all: it waits for `write_waits`."""
+        """How many bytes it has taken; the kernel has them then. Not all: it waits for `write_waits`, and the next
+        call brings it again, perhaps with more behind it."""
         raise NotImplementedError
 
-    def shut(self) -> None:
-        """No more will be written: tell the peer."""
+    def shut(self) -> bool:
+        """No more will be written: tell the peer. False: the socket takes nothing at the moment; call again."""
         raise NotImplementedError
 
     def straight(self) -> bool:
@@ -58,5 +68,5 @@ class Transports:
         raise NotImplementedError
 
     def connect(self, fd: int) -> Transport:
-        """For a connection to a server, which is open."""
+        """For a connection to a server, which is not open yet: nothing may be sent before `handshake` is called."""
         raise NotImplementedError

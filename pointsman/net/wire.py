@@ -21,7 +21,7 @@ from pointsman.core import calls
 from pointsman.net.duplex import NOTHING, Duplex
 from pointsman.net.pipe import NOT_HERE
 from pointsman.net.reactor import ENDING, GONE, IN, OUT, RDHUP, Reactor
-from pointsman.net.transport import READ, WRITE, Transport
+from pointsman.net.transport import AT_HAND, READ, WRITE, Transport
 
 SMALL: Final = 16_384  # bytes of a read for heads
 BRIEF: Final = 65_536  # for bodies, as long as no more comes at once
@@ -108,6 +108,7 @@ class Wire(Duplex):
         self.opening = False  # its connection is under way
         self.transport: Transport | None = None  # what its bytes pass through; None: it is plain
         self.shaking = False  # the transport's handshake is under way
+        self.cut = False  # what was sent is not all that should have been: the transport's end mark is kept back
         self.preface = b""  # goes to the peer before that, plain
         self.shutting = False  # shut our sending side down once `out` is empty
 
@@ -129,19 +130,25 @@ class Wire(Duplex):
             self.ending = True
             if events & GONE and not self.failed:
                 self.failed = self.socket_error()
-        if events & OUT and self.blocked:
-            self.blocked = False
-            kept = len(self.out)
-            if self.flush():
-                self.user.drained()
-            elif self.failed:
-                self.user.lost()
-                return
-            elif len(self.out) < kept:
-                self.user.moved()
+        if events & OUT and self.blocked and not self._write_on():
+            return
         if events & (IN | ENDING) and self.fd >= 0:
             self.unread = True
             self.user.readable()
+
+    def _write_on(self) -> bool:
+        """What was kept may be written now. False: the peer is gone, and that was told."""
+        self.blocked = False
+        kept = len(self.out)
+        if self.flush():
+            if kept:  # else it was the transport's end mark alone
+                self.user.drained()
+        elif self.failed:
+            self.user.lost()
+            return False
+        elif len(self.out) < kept:
+            self.user.moved()
+        return True
 
     def _open(self, events: int) -> None:
         """A connection that was under way is there, or cannot be had."""
@@ -219,12 +226,49 @@ class Wire(Duplex):
             events |= OUT
         return events
 
+    def _take(self, transport: Transport, size: int) -> bytes | None:
+        """Read through it. What a write has waited for may have come to this read: no event will tell of it."""
+        if self.shaking:
+            return None
+        data = transport.read(size)
+        if self.blocked and transport.write_waits == AT_HAND:
+            self.reactor.another(self)
+        return data
+
+    def _give(self, transport: Transport, data: bytes) -> int:
+        """Write through it. What a read has waited for, or what it is to return, may have come to this write."""
+        if self.shaking:
+            return 0
+        taken = transport.write(data)
+        if transport.read_waits == AT_HAND:
+            self.unread = True
+            self.reactor.another(self)
+        return taken
+
     def again(self) -> None:
+        if not self.special or self._again():
+            self.user.again()
+
+    def _again(self) -> bool:
+        """A go of one that is not open yet, or not plain. True: its user has a go, too."""
+        transport = self.transport
         if self.shaking:
             if not self.opening:
                 self._shake(0)
-        else:
-            self.user.again()
+            return False
+        if transport is not None and self.blocked and transport.write_waits == AT_HAND:
+            return self._write_on() and self.fd >= 0
+        return True
+
+    def _part(self, transport: Transport) -> None:
+        """The connection is about to be closed. Who was told everything is told that this is the end."""
+        if not (self.shaking or self.cut or self.failed or self.shut_down or self.out):
+            try:
+                transport.shut()
+            except OSError:
+                pass  # the peer is gone already
+        transport.close()
+        self.transport = None
 
     def expired(self, now: int) -> None:
         self.user.expired(now)
@@ -276,7 +320,7 @@ class Wire(Duplex):
         """Up to `size` bytes; b"" at the end or on an error (then `failed` is set); None: nothing now."""
         transport = self.transport
         try:
-            data = _receive(self.fd, size) if transport is None else transport.read(size)
+            data = _receive(self.fd, size) if transport is None else self._take(transport, size)
         except OSError as error:
             self.failed = error.errno or 104
             self.finished = True
@@ -357,7 +401,7 @@ class Wire(Duplex):
         out = self.out
         if out and not self.blocked and not self.failed:
             try:
-                n = _transmit(self.fd, out) if self.transport is None else self.transport.write(out)
+                n = _transmit(self.fd, out) if self.transport is None else self._give(self.transport, out)
             except OSError as error:
                 self.failed = error.errno or 104
                 self.out = b""
@@ -379,18 +423,25 @@ class Wire(Duplex):
         self.flush()
 
     def shut_write(self) -> None:
-        self.shut_down = True
-        if self.fd < 0:
-            return
+        transport = self.transport
         try:
-            if self.transport is not None:
-                self.transport.shut()
-            _shut(self.fd)
+            if transport is not None and not (self.shaking or self.cut) and not transport.shut():
+                self.shutting = self.blocked = True  # its end mark waits
+                return
+            self.shut_down = True
+            if self.fd >= 0:
+                _shut(self.fd)
         except OSError:
-            pass  # the peer is gone already: reads will tell
+            self.shut_down = True  # the peer is gone already: reads will tell
+
+    def drop(self) -> None:
+        """What waits will not be written: the peer is to see that this is not all."""
+        self.out = b""
+        self.cut = True
 
     def reset_on_close(self) -> None:
         """Let close() send a reset instead of waiting politely (option nolinger; an aborted transfer)."""
+        self.cut = True
         if self.fd < 0:
             return
         try:
@@ -422,11 +473,10 @@ class Wire(Duplex):
             sock.detach()
 
     def close(self) -> None:
-        self.out = b""
         self.blocked = True  # it takes nothing any more
         if self.transport is not None:
-            self.transport.close()
-            self.transport = None
+            self._part(self.transport)
+        self.out = b""
         self.user = NOBODY  # they know each other: nobody else would free them soon
         sock = self.sock
         if sock is not None:

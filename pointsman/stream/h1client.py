@@ -278,7 +278,7 @@ class H1Client(HttpFront, WireUser):
         return len(self.wire.out) > 0
 
     def drop_pending(self) -> None:
-        self.wire.out = b""
+        self.wire.drop()
 
     def flush(self) -> bool:
         wire = self.wire

@@ -160,13 +160,18 @@ class H1Front(H1Client, ClientConnection):
             self.reactor.another(self.wire)
 
     def drained(self) -> None:
-        self.wake().client_drained()
+        if self.phase == BUSY:
+            self.wake().client_drained()
 
     def moved(self) -> None:
-        self.wake().client_moved()
+        if self.phase == BUSY:
+            self.wake().client_moved()
 
     def lost(self) -> None:
-        self.wake().client_gone()
+        if self.phase == LINGER:
+            self.close()
+        else:
+            self.wake().client_gone()
 
     def expired(self, now: int) -> None:
         if self.wire.shaking:
@@ -438,12 +443,13 @@ class H1Front(H1Client, ClientConnection):
 
     def _leave(self) -> None:
         """Close; in two steps if the client may still be sending."""
-        if self.wire.failed or self.wire.finished or self.body.done and not self.wire.unread and not self.data:
+        wire = self.wire
+        if wire.failed or wire.finished or self.body.done and not wire.unread and not self.data and not wire.out:
             self.close()
             return
         self.phase = LINGER
         self.data = b""
-        self.wire.shut_write()
+        wire.end_write()
         self._arm(LINGERS)
         self.wire.unread = True
         self._drain()

@@ -13,6 +13,7 @@ what a proxy that serves nobody must look like (`check`).
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import select
@@ -31,6 +32,7 @@ from pointsman.core.diagnostics import Diagnostics
 from pointsman.log.logger import Logger
 from pointsman.log.policy import When
 from pointsman.net.timers import Timed
+from pointsman.net.transport import READ
 from pointsman.net.wire import Wire
 from pointsman.sample.context import Context
 from pointsman.sample.record import Record
@@ -41,6 +43,7 @@ from pointsman.stream.acceptor import Arrival, Door
 from pointsman.stream.frontends import LiveFrontend
 from pointsman.stream.phases import FOLLOWERS
 from pointsman.stream.proxies import BackendProxy
+from support.odd_transport import CUT, OddTransport, OddTransports
 from support.process import descriptors
 
 EPOCH = 5_000_000  # ms: where the clock begins
@@ -151,7 +154,108 @@ class End:
         self.close()
 
 
+KEEPS = 1 << 18
+PATIENCE = 4  # ms, for what the peer's transport sends
+
+
+class OddEnd(End):
+    """It speaks the odd transport. What that needs to go on happens while the stand settles."""
+
+    def __init__(self, stand: Stand, sock: socket.socket, client: bool) -> None:
+        super().__init__(stand, sock)
+        self.transport = OddTransport(sock.fileno(), client)
+        self.broken = False  # nothing more can be written
+        self.lost = False  # by a reset
+        self.shutting = False
+        self.pending = b""  # the proxy has to give leave for it
+
+    def work(self) -> bool:
+        """Go on with what is under way. True: something was done."""
+        transport = self.transport
+        if self.broken or self.sock.fileno() < 0:
+            return False
+        # Nothing stays in the proxy's kernel because ours keeps an acknowledgement back.
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+        try:
+            if not transport.shaken():
+                before = transport.progress()
+                transport.handshake()
+                return transport.progress() != before
+            before = transport.progress()
+            self.pending = self.pending[transport.write_all(self.pending) :]
+            if self.shutting and not self.pending and transport.shut():
+                self.shutting = False
+                self.sock.shutdown(socket.SHUT_WR)
+                return True
+            transport.answer_ahead()
+            return transport.progress() != before
+        except OSError as error:
+            self._break(error)
+            return True
+
+    def expects(self) -> bool:
+        return not self.broken and self.sock.fileno() >= 0 and (not self.transport.shaken() or self.pending != b"")
+
+    def _break(self, error: OSError) -> None:
+        self.broken = True
+        self.lost = error.errno == errno.ECONNRESET and error.strerror != CUT
+
+    def send(self, data: bytes) -> int:
+        """What waits for leave is sent when that comes, as a kernel's buffer would be."""
+        before = len(data)
+        self.stand.settle()
+        if not self.pending and self.transport.shaken() and not self.broken:
+            try:
+                data = data[self.transport.write_all(data) :]
+            except OSError as error:
+                self._break(error)
+        if self.pending or self.transport.write_waits == READ:
+            kept = max(KEEPS - len(self.pending), 0)
+            self.pending += data[:kept]
+            data = data[kept:]
+        self.stand.settle()
+        return before - len(data)
+
+    def take(self, most: int = 1 << 26) -> bytes:
+        self.stand.settle()
+        parts: list[bytes] = []
+        got = 0
+        while got < most and self.transport.shaken():
+            try:
+                data = self.transport.read(min(most - got, 1 << 20))
+            except OSError as error:
+                self.closed = True
+                self.reset = self.lost or error.strerror != CUT
+                break
+            if data is None:
+                if self.lost:
+                    self.closed = self.reset = True
+                break
+            if not data:
+                self.closed = True
+                break
+            parts.append(data)
+            got += len(data)
+        self.stand.settle()
+        return b"".join(parts)
+
+    def shut(self) -> None:
+        self.shutting = True
+        self.stand.settle()
+
+    def close(self) -> None:
+        if self.sock.fileno() >= 0 and self.transport.shaken():
+            try:
+                self.transport.shut()
+            except OSError:
+                pass
+        self.sock.close()
+        self.stand.settle()
+
+
 class Stand:
+    odd = os.environ.get("POINTSMAN_TEST_TRANSPORT") == "odd"  # all connections are
+
     def __init__(self, text: str, *names: str, values: Mapping[str, str] | None = None, when: When = When.END) -> None:
         self.listeners: dict[str, socket.socket] = {}
         places = dict(values or {})
@@ -177,6 +281,12 @@ class Stand:
         for frontend in self.live.frontends:
             frontend.logger = self.logs[frontend.name.decode()] = self._logger(when)
         self.doors = {id(frontend): Door("", 1, self.live.room) for frontend in self.live.frontends}
+        self.accepted: dict[str, list[OddEnd]] = {name: [] for name in names}  # under the odd transport: not asked for
+        if self.odd:
+            for door in self.doors.values():
+                door.transports = OddTransports()
+            for server in (one for backend in self.live.backends for one in backend.servers):
+                server.transports = OddTransports()
         self._door = socket.create_server(("127.0.0.1", 0), backlog=200)
         self._door.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as listeners have it
         self._poll = select.poll()
@@ -245,7 +355,7 @@ class Stand:
         frontend.arrived(door)
         address = self._source(net_address(*source))
         arrival = Arrival(accepted.detach(), address, self._here(), door, self.reactor.now)
-        end = End(self, sock)
+        end = OddEnd(self, sock, True) if self.odd else End(self, sock)
         self.ends.append(end)
         return end, arrival
 
@@ -256,8 +366,8 @@ class Stand:
     def _here(self) -> NetAddress:
         return net_address(*self._door.getsockname())
 
-    def _end(self, sock: socket.socket) -> End:
-        end = End(self, sock)
+    def _end(self, sock: socket.socket, client: bool = False) -> End:
+        end = OddEnd(self, sock, client) if self.odd else End(self, sock)
         self.ends.append(end)
         self.settle()
         return end
@@ -267,6 +377,10 @@ class Stand:
         self.settle()
         if buffers:
             self.listeners[name].setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffers)
+        if self.odd:
+            if not self.accepted[name]:
+                raise BlockingIOError
+            return self.accepted[name].pop(0)
         sock, _ = self.listeners[name].accept()
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return self._end(sock)
@@ -284,9 +398,17 @@ class Stand:
 
     def settle(self) -> None:
         """Turn the reactor until there is nothing to do."""
+        patience = PATIENCE
         for _ in range(200_000):
             if not self.reactor.goes and not self.reactor.given_up and not self._poll.poll(1):
-                break
+                if not self.odd:
+                    break
+                if self._work():
+                    patience = PATIENCE
+                elif patience and self._expects():
+                    patience -= 1  # what was sent may be on its way
+                else:
+                    break
             self.reactor.turn(0)
             self.turns += 1
         else:
@@ -294,13 +416,41 @@ class Stand:
         if self.faults:
             raise self.faults[0]
 
+    def _expects(self) -> bool:
+        """Somebody waits for what only its peer's transport sends."""
+        return any(
+            isinstance(one, Wire)
+            and one.transport is not None
+            and (one.shaking and not one.opening or one.blocked and one.transport.write_waits == READ)
+            for one in self.reactor.channels
+            if one is not self.reactor.vacant
+        ) or any(isinstance(end, OddEnd) and end.expects() for end in self.ends)
+
+    def _work(self) -> bool:
+        """Whatever the odd transport needs of our ends. True: something was done."""
+        worked = False
+        for name, listener in self.listeners.items():
+            while listener.fileno() >= 0:
+                try:
+                    sock, _ = listener.accept()
+                except BlockingIOError:
+                    break
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                end = OddEnd(self, sock, False)
+                self.ends.append(end)
+                self.accepted[name].append(end)
+        for end in self.ends:
+            if isinstance(end, OddEnd) and end.work():
+                worked = True
+        return worked
+
     def wait(self, milliseconds: int) -> None:
         """Time passes."""
         end = self.clock + milliseconds
         while self.clock < end:
             self.clock = min(self.clock + STEP, end)
             self.reactor.turn(0)
-            if self.reactor.goes:
+            if self.reactor.goes or self.odd and self.reactor.busy:
                 self.settle()
         self.settle()
 
