@@ -38,8 +38,8 @@ class Transport:
 
     def drained(self) -> bool:
         """After a read that was not empty: nothing more is at hand, here or in the socket, not even the end. So what
-        comes next brings an event. It is judged at the socket, whose reads come back short, not at what `read`
-        returned."""
+        comes next brings an event. It is judged at the socket: this very `read` has asked it, and it came
+        back short. Payload that was kept from an earlier one says nothing, for an event may have come since."""
         raise NotImplementedError
 
     def write(self, data: bytes) -> int:

@@ -159,6 +159,7 @@ class OddTransport(Transport):
     # Reading and writing.
 
     def read(self, size: int) -> bytes | None:
+        self.short = False  # an earlier one says nothing: an event may have come since
         while not self.plain and not self.ended:
             if not self.committed and not self._send():  # who asks is answered before anything else
                 self.read_waits = WRITE
