@@ -120,6 +120,7 @@ class Pool(Stack):
         self.stacks: dict[bytes, Stack] = {}  # by their keys, that whose last connection came first at the front
         self.shared: list[ServerConnection] = []  # that carry exchanges, and may carry more at once
         self.dials: list[Dialling] = []  # under way, to become connections that may carry several exchanges at once
+        self.most_stacks = MOST_STACKS
         self.limit = -1  # pool-max-conn; -1: none
         self.keep_for = 5_000  # ms (pool-purge-delay)
         self.need = 0  # connections that were used at once, lately
@@ -226,7 +227,7 @@ class Pool(Stack):
             stack = self.stacks.pop(value, None)
             if stack is None:
                 stack = Stack()
-                if len(self.stacks) >= MOST_STACKS:
+                if len(self.stacks) >= self.most_stacks:
                     oldest = next(iter(self.stacks))
                     self.stacks.pop(oldest).close_older(1 << 60)
             connection.below = stack.top

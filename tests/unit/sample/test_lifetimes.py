@@ -25,6 +25,7 @@ _NEW: Final[dict[str, Callable[[], object]]] = {  # what has no other value by i
     "response": Response,
     "record": Record,
     "answer": lambda: 403,
+    "parent": lambda: Context(ProxyFacts("another", 9, True), Session(ListenerFacts("another", 9))),
     "buffer": lambda: Buffer(8000, 500),
     "counted": Counted,
     "need": lambda: Need(TIME),

@@ -11,8 +11,7 @@ from pool_lanes import Lanes
 from support.stand import End, Stand
 
 from pointsman.core.address import NetAddress, net_address
-from pointsman.sample.context import Context
-from pointsman.server import pool as pools
+from pointsman.sample.context import Context, ListenerFacts, ProxyFacts, Session
 from pointsman.server.connection import ServerConnection
 from pointsman.server.pool import AGGRESSIVE, ALWAYS, NEVER, SAFE
 from pointsman.server.pool_key import KeyPart, PoolKey, key_of
@@ -126,8 +125,8 @@ def test_the_oldest_of_a_stack_makes_room(lanes: Lanes) -> None:
     assert [one.is_open for one in given] == [False, False, True, True, True]
 
 
-def test_there_are_not_any_number_of_stacks(lanes: Lanes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pools, "MOST_STACKS", 4)
+def test_there_are_not_any_number_of_stacks(lanes: Lanes) -> None:
+    lanes.servers[0].pool.most_stacks = 4
     given = [give(lanes, 0, b"%d" % number) for number in range(10)]
     assert [one.is_open for one in given] == [False] * 6 + [True] * 4
     assert len(lanes.servers[0].pool.stacks) == 4
@@ -152,7 +151,7 @@ addresses = st.builds(
 
 
 def context(source: NetAddress, destination: NetAddress) -> Context:
-    made = Context.__new__(Context)
+    made = Context(ProxyFacts("f", 2, True), Session(ListenerFacts("", 1)))
     made.source, made.destination = source, destination
     return made
 
