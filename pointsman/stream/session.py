@@ -5,6 +5,8 @@ lines ask of it stands in its base (sample/context.py). Streams that are started
 belongs to (`inside`).
 """
 
+from typing import Final
+
 from mypy_extensions import mypyc_attr
 
 from pointsman.core.address import UNIX_ADDRESS
@@ -15,6 +17,8 @@ from pointsman.server.backend import LiveServer
 from pointsman.server.connection import ServerConnection
 from pointsman.stream.acceptor import Arrival, Door
 from pointsman.stream.proxies import BackendProxy, Frontend
+
+MOST_OWN: Final = 5  # idle connections to servers that are kept for a client (manual 4.2, max-session-srv-conns)
 
 
 @mypyc_attr(free_list_len=1)
@@ -59,41 +63,65 @@ class ClientSession(Session):
         record.retries = self.retries
         record.request_line = self.request_line
 
-    # Connections to servers that are kept for this client alone. There is one, unless its streams run at once.
+    # Connections to servers that are kept for this client alone: some that are idle, and those that its streams share.
 
     def keep(self, connection: ServerConnection) -> None:
-        """It may be used again: it is idle, or carries some of this client's exchanges and has room for more."""
-        if not self._keeps(connection):
-            connection.below = self.own
-            self.own = connection
+        """It may be used again: it is idle, or carries some of this client's exchanges and has room for more.
 
-    def _keeps(self, connection: ServerConnection) -> bool:
+        Where there are enough idle ones it is closed; one that stands for the client's identity takes another's place.
+        """
+        idle = 0
+        above: ServerConnection | None = None
+        above_oldest: ServerConnection | None = None
+        oldest: ServerConnection | None = None
         one = self.own
-        while one is not None and one is not connection:
-            one = one.below
-        return one is connection
+        while one is not None:
+            below = one.below
+            if one is connection:
+                return
+            if not one.is_open:
+                self._unlink(one, above)
+            else:
+                if not one.is_busy():
+                    idle += 1
+                    above_oldest, oldest = above, one
+                above = one
+            one = below
+        if idle >= MOST_OWN and oldest is not None and not connection.is_busy():
+            if not connection.private:
+                connection.abort()
+                return
+            self._unlink(oldest, above_oldest)
+            oldest.abort()
+        connection.below = self.own
+        self.own = connection
 
     def take_own(self, context: Context, server: LiveServer) -> ServerConnection | None:
-        """One that leads where the exchange of `context` goes. If there is none, those that are idle are closed."""
+        """One that leads where the exchange of `context` goes. Those to where the server was before are closed."""
+        value = server.pool.value(context)
         above: ServerConnection | None = None
         one = self.own
         while one is not None:
-            if self._fits(one, context, server):
+            below = one.below
+            if one.server is server and one.aim is not server.dial.target and not one.is_busy():
+                self._unlink(one, above)
+                one.close()
+            elif self._fits(one, server, value):
                 if not one.shares:
                     self._unlink(one, above)
                 return one
-            above = one
-            one = one.below
-        self._drop(False)
+            else:
+                above = one
+            one = below
         return None
 
-    def _fits(self, one: ServerConnection, context: Context, server: LiveServer) -> bool:
+    def _fits(self, one: ServerConnection, server: LiveServer, value: bytes) -> bool:
         return (
             one.is_open
             and one.server is server
             and one.has_room()
             and one.aim is server.dial.target
-            and one.key == server.pool.value(context)
+            and one.key == value
         )
 
     def _unlink(self, one: ServerConnection, above: ServerConnection | None) -> None:
@@ -103,23 +131,15 @@ class ClientSession(Session):
             above.below = one.below
         one.below = None
 
-    def _drop(self, busy: bool) -> None:
-        """Close those that carry nothing; with `busy` all of them."""
+    def drop_own(self) -> None:
+        """The client's connection ends: so do the server connections that are kept for it alone."""
         one = self.own
         self.own = None
         while one is not None:
             below = one.below
             one.below = None
-            if not busy and one.is_open and one.is_busy():
-                self.keep(one)
-            else:
-                one.close()
+            one.close()
             one = below
-
-    def drop_own(self) -> None:
-        """The client's connection ends: so do the server connections that are kept for it alone."""
-        if self.own is not None:
-            self._drop(True)
 
     def over(self) -> None:
         """It has no stream any more, and will have none: what they shared is given up."""

@@ -84,6 +84,66 @@ def test_a_server_that_follows_its_clients_no_more() -> None:
         assert other.take().endswith(b"ok")
 
 
+def visit(stand: Stand, client: End, servers: dict[str, End], name: str, reply: bytes = OK) -> bool:
+    """A request to that server. True: over a new connection."""
+    client.send(request(stand, name))
+    new = stand.arrivals(name)
+    servers.update((name, end) for end in new)
+    assert servers[name].take().startswith(b"GET /")
+    servers[name].send(reply)
+    assert client.take().startswith(reply[:12])
+    return bool(new)
+
+
+SEVEN = "abcdegh"
+
+
+def test_a_client_keeps_five_of_its_own() -> None:
+    """http-reuse never; manual 4.2, max-session-srv-conns. What comes beyond them is closed (observed of 3.2)."""
+    text = CONFIG.replace("{backend}", "chosen").replace("always", "never")
+    with Stand(text, *SEVEN) as stand:
+        client = stand.client()
+        servers: dict[str, End] = {}
+        assert all([visit(stand, client, servers, name) for name in SEVEN])
+        assert [visit(stand, client, servers, name) for name in SEVEN] == [False] * 5 + [True] * 2
+        assert stand.backend("chosen").servers[0].links == 5
+        servers["a"].close()  # it leaves room for another
+        assert [visit(stand, client, servers, name) for name in "gg"] == [True, False]
+        other = stand.client()
+        assert visit(stand, other, dict(servers), "b")
+        client.close()
+        assert stand.backend("chosen").servers[0].links == 1
+
+
+def test_a_connection_that_stands_for_its_client_is_kept() -> None:
+    text = CONFIG.replace("{backend}", "chosen").replace("always", "never")
+    who = b"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: NTLM\r\nContent-Length: 0\r\n\r\n"
+    with Stand(text, *SEVEN) as stand:
+        client = stand.client()
+        servers: dict[str, End] = {}
+        assert all([visit(stand, client, servers, name) for name in SEVEN[:5]])
+        assert visit(stand, client, servers, "g", who)
+        assert servers["a"].ended() and stand.backend("chosen").servers[0].links == 5
+        assert [visit(stand, client, servers, name) for name in "gbcde"] == [False] * 5
+
+
+def test_those_of_its_own_to_where_the_server_was_are_closed() -> None:
+    text = CONFIG.replace("{backend}", "fixed").replace("always", "never")
+    with Stand(text, "a", "b") as stand:
+        client = stand.client()
+        client.send(request(stand))
+        old = stand.accept("a")
+        old.send(OK)
+        assert client.take().endswith(b"ok")
+        (server,) = stand.backend("fixed").servers
+        server.dial.target = stand.listeners["b"].getsockname()
+        server.settle()
+        client.send(request(stand))
+        stand.accept("b").send(OK)
+        assert client.take().endswith(b"ok")
+        assert old.take() and old.ended() and server.links == 1
+
+
 EQUALS = """
 defaults
     mode http

@@ -213,6 +213,15 @@ SCENARIOS = [
         expect=IN_TURN,
     ),
     chosen(
+        "a request that chooses as the one before the last, never",
+        "127.0.0.1",
+        to_port("a"),
+        to_port("b"),
+        back="http-reuse never",
+        paths=("/a1", "/b1", "/a2", "/b2"),
+        expect=["x-i-am: a", "x-i-am: b", asked("/a1", "/a2"), asked("/b1", "/b2")],
+    ),
+    chosen(
         "several clients that choose, always",
         "127.0.0.1",
         to_port("a"),
