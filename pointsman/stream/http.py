@@ -1,9 +1,9 @@
-"""One HTTP exchange, read from top to bottom.
+"""One HTTP exchange, its response's half; the request's half stands in http_request.py. Both read from top to bottom.
 
       head -> request rules -> backend -> its rules -> server, queue, connect (exchange.py) -> send
            -> response head -> response rules -> forward -> log -> the next one
 
-      IDLE --begin--> (QUEUE, PAUSE, CONNECT) --> ANSWER --> FORWARD --> LAST --> IDLE
+      IDLE --begin--> (QUEUE, PAUSE, CONNECT) --> SENT ----> FORWARD --> LAST --> IDLE
                  \\-- own answer -------------------------/          \\--> TUNNEL (101, CONNECT) --> ENDED
 
 The stream sees heads without a version and payload without framing; how they look on the wire is the business of its
@@ -12,396 +12,23 @@ two sides. How it ends badly stands in faults.py.
 
 from mypy_extensions import mypyc_attr
 
-from pointsman.config.verdict import ANSWER, DENY, FAILED, SILENT_DROP, TARPIT, WAIT
-from pointsman.core.columns import ENTERED, NOTHING, REQUEST
+from pointsman.config.verdict import ANSWER, DENY, FAILED, WAIT
+from pointsman.core.columns import NOTHING
 from pointsman.core.epoch import EPOCH
-from pointsman.core.wishes import WISHES
 from pointsman.net.duplex import Duplex
-from pointsman.net.reactor import Reactor
-from pointsman.proto.message import Field, Request, Response
+from pointsman.proto.message import Field, Response
 from pointsman.rules.plan import CONNECTION, MOVING, OF_REQUEST, OF_RESPONSE
-from pointsman.rules.reply import Reply, Served
-from pointsman.sample.context import Context
-from pointsman.sample.record import NEVER as NOT_REACHED
-from pointsman.sample.variable_limits import LIMITS
-from pointsman.server.backend import LiveServer
-from pointsman.server.connection import ServerConnection
 from pointsman.server.pool import NEVER
-from pointsman.stream.decision import REQUEST_LETTERS, RESPONSE_LETTERS
-from pointsman.stream.entries import DECIDED, LOG, MONITORED, ROUTED, SERVED, UNROUTED
-from pointsman.stream.outcome import Answer, Outcome
+from pointsman.stream.decision import RESPONSE_LETTERS
+from pointsman.stream.entries import DECIDED
+from pointsman.stream.http_request import HttpRequest
+from pointsman.stream.outcome import Answer
 from pointsman.stream.phases import FORWARD, HOLD, IDLE, LAST, SENT, SERVICE, TUNNEL
-from pointsman.stream.proxies import CLOSE, KEEP_ALIVE, SERVER_CLOSE, BackendProxy, Frontend
-from pointsman.stream.session import ClientSession
-from pointsman.stream.sides import HttpBack, HttpFront
-from pointsman.stream.waiting import Waiting
+from pointsman.stream.proxies import CLOSE
 
 
 @mypyc_attr(free_list_len=1)
-class HttpStream(Waiting):
-    def __init__(self, reactor: Reactor, session: ClientSession, client: HttpFront) -> None:
-        """For a session's next exchange, the first one or a later one."""
-        frontend = session.frontend
-        program = frontend.program
-        context = Context(frontend, session)
-        super().__init__(reactor, session, client, context)
-        if not session.first:
-            session.recall(context.record)
-        context.now = reactor.now
-        context.date_offset = program.date_offset
-        captures = frontend.captures
-        if captures is not None:
-            context.request_capture_sizes = captures.request_sizes
-            context.response_capture_sizes = captures.response_sizes
-        context.buffer = program.buffer
-        context.room = program.buffer.reserve
-        self.outcome: Outcome | None = None  # of this request, if it would be the same again
-        self.repeated = False  # its head is the same as that of the one before: an outcome is worth keeping
-        self.version = 0  # EPOCH's, when its rules began to be asked
-        self.received = 0  # the status of the response, as the server sent it
-
-    # Head.
-
-    def first_byte(self) -> None:
-        """The first byte of a request came."""
-        record = self.record
-        session = self.session
-        record.begun = self.reactor.now
-        if not session.first:  # else there is nothing of an exchange before
-            record.reset()
-            record.accepted = record.handshake = session.since
-            if self.context.variables:
-                LIMITS.exchange_over(self.context)
-            self.context.reset()
-            self.logged = False
-        self.outcome = None
-        self.forget()
-
-    def begin(self, request: Request) -> None:
-        """A request whose head is whole."""
-        self.version = EPOCH.number
-        self._take_up(request)
-        self.bodiless = request.method == b"HEAD"
-        session = self.session
-        if session.routed is None:
-            self.decided(self.decision.begin())
-        else:
-            routed, session.routed = session.routed, None
-            self.context.asked |= MOVING  # nothing shows what that depended on
-            self.decided(self.decision.begin_routed(routed))
-
-    def begin_again(self, outcome: Outcome) -> None:
-        """A request that came before in the very same bytes: its rules are not asked again."""
-        self.outcome = outcome
-        self._take_up(outcome.request)
-        self.bodiless = outcome.bodiless
-        if self.frontend.captures is not None:
-            outcome.captured(self.context)
-        self.enter_backend(outcome.backend)
-        self.forced = None
-        self.choose()
-
-    def _take_up(self, request: Request) -> None:
-        """What is noted of every request."""
-        frontend = self.frontend
-        now = self.reactor.now
-        record = self.record
-        record.head = now
-        record.request_line = request.line
-        self.context.request = request
-        self.context.now = now
-        self.context.date_offset = frontend.program.date_offset
-        record.number = frontend.program.room.next_number()
-        frontend.climb(REQUEST, NOTHING)
-        self.closing = self.client.ends_after(request)
-        self.tunnelling = request.upgrade or request.method == b"CONNECT"
-        if not self.client.request_done:
-            self.touch_client()
-            self.context.body = self.client.received()
-
-    # The decision.
-
-    def decided(self, outcome: int) -> None:
-        """The decision about the request (decision.py) has come so far: go on with it, or do what it says."""
-        decision = self.decision
-        while True:
-            if outcome == ROUTED:
-                backend = decision.backend
-                assert backend is not None
-                self.enter_backend(backend)
-                if not backend.http:
-                    self._leave_http()
-                    return
-                outcome = decision.enter()
-            elif outcome == DECIDED:
-                self.forced = decision.forced
-                self.choose()
-                return
-            elif outcome == WAIT:
-                if not self.wait():
-                    return
-                outcome = decision.go_on()
-            elif outcome == LOG:
-                self.write_log(b"txn_request")
-                outcome = decision.proceed()
-            else:
-                self._end_request(outcome)
-                return
-
-    def _leave_http(self) -> None:
-        """A frontend of TCP has routed a request of HTTP to a backend of TCP (manual 4.4, switch-mode): as the peer
-        program, there is no answer."""
-        self.record.status = 500
-        self.blame(0x49, 0x52)  # IR
-        self.vanish()
-
-    def _end_request(self, outcome: int) -> None:
-        """The decision is that it does not go on."""
-        decision = self.decision
-        letters = REQUEST_LETTERS[outcome]
-        cause, step = letters[0], letters[1]
-        if outcome == DENY:
-            self.denied_request()
-            self.own_reply(decision.reply(403), cause, step)
-        elif outcome == FAILED:
-            self._fail_request()
-        elif outcome == ANSWER:
-            reply = decision.reply(200)
-            if isinstance(reply, Served):
-                self.serve(reply, self.backend or self.frontend)
-            else:
-                self.frontend.counters.intercepted += 1
-                self.own_reply(reply, cause, step)
-        elif outcome == SERVED:
-            self._serve(decision.taken(), decision.proxy)
-        elif outcome == MONITORED:
-            self.logged = True  # monitoring requests are not logged (manual 4.2, monitor-uri)
-            self.frontend.counters.intercepted += 1
-            self.own_reply(decision.taken(), cause, step)
-        elif outcome == UNROUTED:
-            self.context.server = None
-            self.record.head = NOT_REACHED  # as the peer program: no timer of a request that went nowhere
-            self.refuse(503, cause, step)
-        elif outcome == TARPIT:
-            self.denied_request()
-            self.tarpit(decision.reply(500), (self.backend or self.frontend).tarpit)
-        else:
-            self.denied_request()
-            self.record.head = NOT_REACHED
-            self.blame(cause, step)
-            self._hang_up(outcome)
-
-    def _fail_request(self) -> None:
-        """What a rule or an option writes does not fit (rules/room.py)."""
-        self.internal_error()
-        if not self.context.waiting:  # as the peer program: only who has waited for a body shows that time
-            self.record.head = NOT_REACHED
-        self.own_reply(self.page(500), 0x50, 0x52)  # PR
-
-    def _hang_up(self, verdict: int) -> None:
-        """reject, silent-drop: no answer at all."""
-        ttl, self.context.answer = self.context.answer, None
-        if verdict == SILENT_DROP:
-            self.disappear(ttl if isinstance(ttl, int) else 0)
-        else:
-            self.vanish()
-
-    def _serve(self, reply: Reply, proxy: Frontend | BackendProxy) -> None:
-        """A service of the proxy answers."""
-        if isinstance(reply, Served):
-            self.serve(reply, proxy)
-            return
-        proxy.counters.intercepted += 1
-        record = self.record
-        record.queued = record.connected = self.reactor.now
-        if reply.status != 401:
-            record.answered = self.reactor.now
-        self.context.backend = proxy
-        self.record.stand_in = b"<STATS>"
-        self.own_reply(reply, 0x4C, 0x52)
-
-    def enter_backend(self, backend: BackendProxy) -> None:
-        self.backend = backend
-        self.context.backend = backend
-        backend.step(ENTERED, NOTHING, NOTHING)
-
-    # Server connection.
-
-    def idle_connection(self, server: LiveServer) -> ServerConnection | None:
-        backend = self.backend
-        assert backend is not None
-        session = self.session
-        if session.own is not None:
-            own = session.take_own(self.context, server)
-            if own is not None:
-                return own
-        pool = server.pool
-        if pool.plain:
-            return pool.take(backend.reuse, self.record.first)
-        return pool.take_equal(pool.value(self.context), backend.reuse, self.record.first)
-
-    def attach(self, connection: ServerConnection) -> None:
-        place = connection.lend(self)
-        assert isinstance(place, HttpBack)
-        self.connection = connection
-        self.place = place
-        if connection.shares and connection.has_room():
-            self._share(connection)
-
-    def _share(self, connection: ServerConnection) -> None:
-        """It may carry others beside this one: of this client, or of all."""
-        server = self.server
-        assert server is not None
-        if self._is_own(connection):
-            self.session.keep(connection)
-        elif connection.aim is server.dial.target:
-            server.pool.share(connection)
-
-    def _is_own(self, connection: ServerConnection) -> bool:
-        """Only this client may use it again."""
-        backend = self.backend
-        assert backend is not None
-        return connection.private or backend.reuse == NEVER
-
-    def drop_connection(self) -> None:
-        self.place = None
-        super().drop_connection()
-
-    def last_server(self, backend: BackendProxy) -> LiveServer | None:
-        """option prefer-last-server, max-keep-alive-queue (manual 4.2). A connection that stands for a client's
-        identity is never left for another server."""
-        session = self.session
-        server = session.last
-        if server is None or server.backend is not backend:
-            return None
-        own = session.own
-        private = own is not None and own.private and own.is_open
-        # One that has asked who the client is expects to be told.
-        asked = private or not backend.algorithm.sticky and session.challenged
-        if not asked and (backend.algorithm.sticky or not backend.prefer_last_server):
-            return None
-        backend.keep_up()
-        if not server.usable or server in self.avoid:
-            return None
-        if asked:
-            return server
-        if server.full and 0 <= backend.keep_alive_queue <= len(server.queue):
-            return None
-        return server
-
-    # Send.
-
-    def begin_sending(self) -> None:
-        connection = self.connection
-        place = self.place
-        request = self.context.request
-        backend = self.backend
-        assert connection is not None and place is not None and request is not None and backend is not None
-        self.move(SENT)
-        if WISHES.server_source:
-            self.context.server_source = connection.local_address()
-        if self.request_chain is not None:
-            request = self.ask_request_chain(request)
-            if request is None:
-                return
-        outcome = self.outcome
-        closing = False
-        if outcome is None:
-            closing = not self._keeps_servers(backend) and not backend.pretend_keepalive or request.close_asked
-            if self.repeated:
-                outcome = self._outcome_of(request, backend)
-        size = place.begin_request(request, closing, self.frontend.strict, outcome)
-        if WISHES.sending:
-            self.context.reused = connection.served > 0
-            self.context.server_glitches = connection.glitches
-            if not self.replaying:
-                self.record.grown = size - self.record.uploaded
-        if self.replaying:
-            assert self.kept is not None
-            self.kept.send(place)
-            self.drain_request()
-            if self.connection is not connection:
-                return
-        elif backend.retries_requests and not self.context.no_retry:
-            self.keep(size)
-        if not self.client.request_done:
-            self.touch_client()  # its time begins now: nothing of its body was read so far
-            self.client.upload()
-            if self.connection is not connection:
-                return
-        if not place.flush():
-            self.server_lost()
-            return
-        self.touch_server()
-
-    def _outcome_of(self, request: Request, backend: BackendProxy) -> Outcome | None:
-        """What may be remembered, if all that rules have looked at was the head."""
-        if self.context.asked & ~OF_REQUEST or self.tunnelling or request.expects_continue:
-            return None
-        outcome = self.outcome = Outcome(self.context, request, backend, self.bodiless, self.version)
-        if not self.context.asked & CONNECTION:
-            outcome.source = self.context.source
-        self.client.remember(outcome)
-        return outcome
-
-    @property
-    def takes_body(self) -> bool:
-        return self.phase in (SENT, FORWARD, HOLD) and self.connection is not None
-
-    def upload_blocked(self) -> bool:
-        place = self.place
-        chain = self.request_chain
-        return place is None or place.is_blocked() or chain is not None and chain.is_busy()
-
-    def upload(self, payload: bytes) -> None:
-        """A piece of the request's body."""
-        place = self.place
-        assert place is not None
-        chain = self.request_chain
-        if chain is not None:
-            self.consume_upload(chain, payload)
-            return
-        place.send_body(payload)
-        self.uploaded(len(payload))
-
-    def upload_straight(self) -> bool:
-        """The next piece may go without being seen."""
-        place = self.place
-        return self.request_chain is None and place is not None and place.goes_unseen()
-
-    def upload_unseen(self, source: Duplex, most: int) -> int:
-        """So it goes, up to so many bytes. How many; 0: no more comes; -1: nothing now."""
-        place = self.place
-        assert place is not None
-        return place.take_unseen(source, most)
-
-    def uploaded(self, size: int) -> None:
-        """So much of the request's body is on its way to the server."""
-        place = self.place
-        connection = self.connection
-        assert place is not None and connection is not None
-        self.record.uploaded += size
-        lives = place.flush()
-        self.touch_client()
-        if not self.independent:
-            self.touch_server()
-        if not lives:
-            connection.look(self)  # it may have answered before it went away
-
-    def upload_end(self, trailers: list[Field]) -> None:
-        place = self.place
-        if self.backend is not None and self.backend.drop_trailers:
-            trailers = []
-        if place is not None:
-            chain = self.request_chain
-            if chain is not None:
-                chain.end(trailers)
-                self.drain_request()
-                return
-            place.end_body(trailers)
-            place.flush()
-            self.touch_server()
-
+class HttpStream(HttpRequest):
     # The server's events.
 
     def server_readable(self) -> None:
@@ -735,10 +362,6 @@ class HttpStream(Waiting):
         self._detach()
         self.complete()
 
-    def _keeps_servers(self, backend: BackendProxy) -> bool:
-        """Connections to them outlive an exchange. A frontend's httpclose is about its clients alone (manual 4.2)."""
-        return backend.mode == KEEP_ALIVE and self.frontend.mode != SERVER_CLOSE
-
     def _detach(self) -> None:
         """The server connection goes to the pool, stays with this client, or is closed."""
         connection = self.connection
@@ -746,7 +369,7 @@ class HttpStream(Waiting):
         server = self.server
         backend = self.backend
         assert connection is not None and place is not None and server is not None and backend is not None
-        lasts = self._keeps_servers(backend) and server.alive and connection.aim is server.dial.target
+        lasts = self.keeps_servers(backend) and server.alive and connection.aim is server.dial.target
         request = self.context.request
         connection.served += 1
         if request is not None and request.close_asked or 0 <= server.max_reuse < connection.served:

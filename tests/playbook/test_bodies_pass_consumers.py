@@ -378,6 +378,29 @@ def test_a_large_body_takes_little_memory_on_its_way() -> None:
         assert one.largest <= PORTION
 
 
+def test_nothing_goes_unseen_past_them() -> None:
+    """Bodies that keep their length and are large enough for the pipe."""
+    up, down = Upper(), Upper()
+    with stand_of() as stand:
+        client = stand.client()
+        start = b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 3000000\r\n\r\n"
+        paused(stand, client, start, (up,), (down,))
+        server = stand.accept("a")
+        got = server.take()
+        for _ in range(3):
+            client.send_all(b"a" * 1_000_000)
+            got += server.take()
+        assert message(got)[1] == b"A" * 3_000_000
+        server.send(b"HTTP/1.1 200 OK\r\nContent-Length: 3000000\r\n\r\n")
+        got = client.take()
+        for _ in range(3):
+            server.send_all(b"b" * 1_000_000)
+            got += client.take()
+        assert message(got)[1] == b"B" * 3_000_000
+        assert stand.reactor.pipe.passed == 0
+        assert stand.lines == ["200 --"]
+
+
 def test_who_has_seen_enough_lets_the_rest_go_unseen() -> None:
     one = Satisfied(1000)
     with stand_of() as stand:
