@@ -58,7 +58,8 @@ class LiveServer(Server):
     def settle(self) -> None:
         """Where it is was set, or in what its connections may differ: idle ones to where it was are closed."""
         dial = self.dial
-        self.pool.set_key(key_of(dial.follow_address, dial.follow_port, self.send_proxy > 0, self.key_parts))
+        key = key_of(dial.follow_address, dial.follow_port, self.send_proxy > 0, self.key_parts)
+        self.pool.set_key(key if self.backend.http else None)  # in TCP mode a connection is its client's
 
     @property
     def full(self) -> bool:

@@ -118,9 +118,9 @@ class Pool(Stack):
         self.plain = True  # its connections are all alike, and carry one exchange at a time
         self.key: PoolKey | None = None  # what they may differ in
         self.stacks: dict[bytes, Stack] = {}  # by their keys, that whose last connection came first at the front
+        self.most_stacks = MOST_STACKS
         self.shared: list[ServerConnection] = []  # that carry exchanges, and may carry more at once
         self.dials: list[Dialling] = []  # under way, to become connections that may carry several exchanges at once
-        self.most_stacks = MOST_STACKS
         self.limit = -1  # pool-max-conn; -1: none
         self.keep_for = 5_000  # ms (pool-purge-delay)
         self.need = 0  # connections that were used at once, lately

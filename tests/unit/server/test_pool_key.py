@@ -228,3 +228,20 @@ def test_a_server_whose_connections_are_alike_has_no_key() -> None:
     with Stand(CONFIG, "a") as stand:
         pool = stand.server("s").pool
         assert pool.key is None and pool.plain
+
+
+def test_in_tcp_mode_nothing_is_pooled() -> None:
+    text = (
+        CONFIG.replace("mode http", "mode tcp").replace("    http-reuse always\n", "").replace("{a}", "{a} send-proxy")
+    )
+    with Stand(text, "a") as stand:
+        assert stand.server("s").pool.key is None
+        for _ in range(2):
+            client = stand.client()
+            client.send(b"hello")
+            server = stand.accept("a")  # a new one each time
+            header, _, rest = server.take().partition(b"\r\n")
+            assert header.startswith(b"PROXY TCP4 ") and rest == b"hello"
+            server.close()
+            client.close()
+        assert stand.server("s").links == 0
