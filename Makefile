@@ -36,7 +36,7 @@ SECONDS ?= 60
 # Checked where it can be.
 COUNT := $(if $(shell command -v valgrind),bench-count)
 # What differs from the tests as `make test` runs them is played by one of these, in turn from commit to commit.
-PASSES := one-lane interpreted interpreted-one-lane everyday-build older-peer
+PASSES := one-lane interpreted interpreted-one-lane everyday-build older-peer odd-transport
 NUMBER := $(shell git rev-list --count HEAD 2>/dev/null || date +%j)
 PASS ?= $(word $(shell expr $(NUMBER) % $(words $(PASSES)) + 1),$(PASSES))
 # What is played once more with a single process: whatever traffic goes through, but haproxy's own answers, and what is
@@ -119,6 +119,11 @@ everyday-build: everyday
 # Debian 12's haproxy as the peer, where POINTSMAN_PEER names a newer one.
 older-peer: tools
 	POINTSMAN_PEER= $(RUN) -m pytest $(SPREAD) -m peer
+
+# The stories of tests/playbook once more, with all connections through a transport that encrypts nothing, but needs a
+# handshake, splits, and waits in one direction for the other (tests/support/odd_transport.py).
+odd-transport: tools
+	POINTSMAN_TEST_TRANSPORT=odd $(RUN) -m pytest $(SPREAD) tests/playbook
 
 bench: build
 	$(RUN) -m bench $(BENCH)

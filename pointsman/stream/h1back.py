@@ -211,7 +211,10 @@ class H1Back(ServerConnection, HttpBack):
             if not self._feed(stream, data):
                 return
         if body.done:
-            stream.response_over(body.trailers)
+            if self.wire.unread and not self.wire.ending:
+                self._over(stream)
+            else:
+                stream.response_over(body.trailers)
         elif self.wire.unread:
             self.download()
         else:
