@@ -1,5 +1,7 @@
 """Bodies that pass consumers on their way between live sides: framing, credit, faults, and who is told what."""
 
+import socket
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -361,6 +363,57 @@ def test_a_response_that_comes_before_all_has_gone_to_the_server() -> None:
         assert stand.accept("a").take().startswith(b"GET")
 
 
+def test_a_server_that_answers_between_two_goes_is_not_used_again() -> None:
+    """All of the request was received, nothing waits in the connection, but the chain has not given all."""
+    many = Multiplying(10_000_000)
+    with stand_of() as stand:
+        client = stand.client()
+        client.send(b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 5\r\n\r\n12345")
+        stream = stream_of(stand)
+        stream.consume_request(many)
+        stand.clock += 10 + LATE
+        server: socket.socket | None = None
+        for _ in range(100):
+            stand.reactor.turn(0)
+            try:
+                server, _ = stand.listeners["a"].accept()
+                break
+            except BlockingIOError:
+                pass
+        assert server is not None
+        server.send(OK)
+        while stand.lines == []:
+            stand.reactor.turn(0)
+        assert many.told == ["begin", "abort"] and many.owed > 40_000_000
+        assert client.take().endswith(b"ok")
+        assert stand.server("a").counters.idle == 0
+        server.close()
+
+
+@pytest.mark.parametrize("upwards", [False, True])
+def test_nothing_is_read_for_a_consumer_that_has_not_given_all(upwards: bool) -> None:
+    """Also where what it gives finds room at once, in more goes than one."""
+    many = Multiplying(16)
+    with stand_of() as stand:
+        client = stand.client()
+        start = b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: %d\r\n\r\n" % (90_000_000 * upwards)
+        client.send(start)
+        stream = stream_of(stand)
+        (stream.consume_request if upwards else stream.consume_response)(many)
+        stand.wait(10 + LATE)
+        server = stand.accept("a")
+        server.take()
+        source = client if upwards else server
+        if not upwards:
+            server.send(b"HTTP/1.1 200 OK\r\nContent-Length: 90000000\r\n\r\n")
+        sent = sum(source.send(b"x" * 1_000_000) for _ in range(8))
+        chain = stream.request_chain if upwards else stream.response_chain
+        assert chain is not None and many.fed > 0
+        waiting = len(chain.stages[0].waiting)
+        assert waiting <= LARGE < sent
+        source.abort()
+
+
 def test_a_large_body_takes_little_memory_on_its_way() -> None:
     with stand_of() as stand:
         client = stand.client(buffers=65_536)
@@ -515,19 +568,19 @@ def test_somebody_leaves_in_the_middle(who: str) -> None:
         assert up.told == down.told == ["begin", "abort"]
 
 
-@pytest.mark.parametrize("waits, line", [(2_000, "200 cD"), (3_000, "200 sD")])
-def test_timeouts_are_those_of_the_one_who_is_late(waits: int, line: str) -> None:
+@pytest.mark.parametrize("server_time, late, line", [(1_000, 2_000, "200 cD"), (3_000, 3_000, "200 sD")])
+def test_timeouts_are_those_of_the_one_who_is_late(server_time: int, late: int, line: str) -> None:
     """A client that takes nothing of what a consumer has made has its two seconds, and a server that sends nothing its
-    three."""
-    one = Multiplying(1_000_000)
-    with stand_of() as stand:
+    own time."""
+    one = Multiplying(1_000_000) if line == "200 cD" else Late()
+    with stand_of(f"timeout server {server_time}") as stand:
         client = stand.client(buffers=4096)
-        paused(stand, client, GET, (), (one if waits == 2_000 else Late(),))
+        paused(stand, client, GET, (), (one,))
         server = stand.accept("a")
         server.take()
         server.send(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabcde")
         client.take(100)
-        stand.wait(waits - 2 * LATE)
+        stand.wait(late - 2 * LATE)
         assert stand.lines == []
         stand.wait(4 * LATE)
         assert stand.lines == [line]
@@ -625,6 +678,35 @@ def test_what_has_become_too_large_is_not_sent_again() -> None:
         server.send(b"HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n")
         assert client.take().startswith(b"HTTP/1.1 503 No")
         assert stand.arrivals("a") == []
+
+
+def test_what_is_too_large_to_be_kept_goes_unseen_from_there_on() -> None:
+    with stand_of(back=RETRY) as stand:
+        client = stand.client()
+        paused(stand, client, b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 3000000\r\n\r\n")
+        server = stand.accept("a")
+        got = server.take()
+        for _ in range(3):
+            client.send_all(b"a" * 1_000_000)
+            got += server.take()
+        assert message(got)[1] == b"a" * 3_000_000
+        assert stand.reactor.pipe.passed > 1_000_000
+        server.send(b"HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n")
+        assert client.take().startswith(b"HTTP/1.1 503 No")
+        assert stand.arrivals("a") == []
+
+
+@pytest.mark.parametrize("who", ["client", "server"])
+def test_what_waits_to_be_sent_again_ends_with_either(who: str) -> None:
+    """The server takes nothing of what consumers have made of a request that was received wholly."""
+    many = Multiplying(10_000_000)
+    with stand_of(back=RETRY) as stand:
+        client = stand.client()
+        paused(stand, client, b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 5\r\n\r\n12345", (many,))
+        server = stand.accept("a", buffers=4096)
+        (client if who == "client" else server).abort()
+        assert stand.lines == ["400 CD" if who == "client" else "502 SH"]
+        assert many.told == ["begin", "abort"]
 
 
 MEANT = {
