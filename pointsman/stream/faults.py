@@ -324,10 +324,9 @@ class Faults(Tunnel):
     def server_expired(self) -> None:
         """timeout server, or timeout tunnel."""
         phase = self.phase
-        if phase == SENT:
-            if not self.client.request_done and not self.upload_blocked() and self.deadline <= self.reactor.now + GRAIN:
-                self.expired(self.reactor.now)  # both are due: the server was waiting for the client
-                return
+        if phase in (SENT, FORWARD) and self._awaits_client() and self.deadline <= self.reactor.now + GRAIN:
+            self.expired(self.reactor.now)  # both are due: the server was waiting for the client
+        elif phase == SENT:
             if self.backend is not None and self.backend.retry_timeouts and self.retry():
                 return
             self.failed_response()
@@ -389,6 +388,10 @@ class Faults(Tunnel):
             self.blame(_C, _D)
         self.finish()
 
+    def _awaits_client(self) -> bool:
+        """It owes a part of its request that the server would take."""
+        return not self.client.request_done and not self.upload_blocked()
+
     def expired(self, now: int) -> None:
         """timeout client: it neither sends what it owes nor takes what waits for it."""
         phase = self.phase
@@ -403,9 +406,9 @@ class Faults(Tunnel):
             self.closing = True
             self.drop_connection()
             self.finish()
-        elif phase == SENT and not self.client.request_done and not self.upload_blocked():
+        elif phase == SENT and self._awaits_client():
             self.refuse(400, _CLIENT_TIME, _H)
-        elif phase == FORWARD and not self.client.request_done and not self.upload_blocked():
+        elif phase == FORWARD and self._awaits_client():
             self.blame(_CLIENT_TIME, _D)
             self.cut()
 

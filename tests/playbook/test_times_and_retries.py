@@ -73,6 +73,21 @@ def test_a_timeout_fires_at_its_time(defaults: str, sent: bytes, after: int, lin
         assert stand.lines == [line]
 
 
+@pytest.mark.parametrize("head", [b"", b"HTTP/1.1 200 OK\r\n\r\nsome"])
+@pytest.mark.parametrize("pause", [0, 1000])
+def test_where_both_are_late_it_is_the_client_that_owes_something(head: bytes, pause: int) -> None:
+    """Either timer may be looked at first: the server was waiting for the rest of the request, as the log says."""
+    with Stand(config("timeout client 2s\n    timeout server 2s"), "a") as stand:
+        client, server = asked(stand, b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\n12")
+        stand.wait(pause)
+        client.send(b"345")  # both have their time again
+        server.send(head)
+        stand.wait(2000 + LATE)
+        assert stand.lines == ["200 cD" if head else "400 cH"]
+        assert stand.frontend().counters.client_aborts == 1
+        assert stand.frontend().counters.server_aborts == 0
+
+
 @pytest.mark.parametrize(
     "defaults, after",
     [
