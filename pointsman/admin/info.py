@@ -38,7 +38,7 @@ class Facts:
     @property
     def cli_sessions(self) -> int:
         """Connections to stats sockets since the start."""
-        return self.view.room.counters.totals.cli_sessions
+        return self.view.process.counters.totals.cli_sessions
 
     @property
     def requests(self) -> int:
@@ -85,8 +85,8 @@ def _tasks(facts: Facts) -> int:
 
 def _highest(rate: str) -> Callable[[Facts], int]:
     if rate == "connections":
-        return lambda facts: facts.view.room.connection_rate.highest
-    return lambda facts: facts.view.room.session_rate.highest
+        return lambda facts: facts.view.process.connection_rate.highest
+    return lambda facts: facts.view.process.session_rate.highest
 
 
 INFO_FIELDS: Final = (
@@ -105,16 +105,16 @@ INFO_FIELDS: Final = (
     InfoField(12, "PoolFailed", "MCPV", "u32", "Allocations from pools that failed", _zero),
     InfoField(13, "Ulimit-n", "CLPV", "u32", "Limit of descriptors", _descriptors),
     InfoField(14, "Maxsock", "CLPV", "u32", "Limit of sockets", _descriptors),
-    InfoField(15, "Maxconn", "CLPV", "u32", "Limit of connections", lambda facts: facts.view.room.limit),
+    InfoField(15, "Maxconn", "CLPV", "u32", "Limit of connections", lambda facts: facts.view.process.limit),
     InfoField(16, "Hard_maxconn", "CLPV", "u32", "The same at the start", lambda facts: facts.view.limit),
-    InfoField(17, "CurrConns", "MGPV", "u32", "Client connections now", lambda facts: facts.view.room.connections),
+    InfoField(17, "CurrConns", "MGPV", "u32", "Client connections now", lambda facts: facts.view.process.connections),
     InfoField(
         18,
         "CumConns",
         "MCPV",
         "u32",
         "Connections of clients and of the stats sockets since the start",
-        lambda facts: facts.view.room.total + facts.cli_sessions,
+        lambda facts: facts.view.process.total + facts.cli_sessions,
     ),
     InfoField(
         19,
@@ -127,7 +127,7 @@ INFO_FIELDS: Final = (
     InfoField(20, "MaxSslConns", "MMPV", "u32", "Limit of TLS connections", _zero),
     InfoField(21, "CurrSslConns", "MGPV", "u32", "TLS connections now", _zero),
     InfoField(22, "CumSslConns", "MCPV", "u32", "TLS connections since the start", _zero),
-    InfoField(23, "Maxpipes", "CLPV", "u32", "Limit of pipes for splicing", lambda facts: facts.view.room.pipes),
+    InfoField(23, "Maxpipes", "CLPV", "u32", "Limit of pipes for splicing", lambda facts: facts.view.process.pipes),
     InfoField(24, "PipesUsed", "MGPV", "u32", "Pipes in use", _zero),
     InfoField(25, "PipesFree", "MGPV", "u32", "Pipes at hand", _zero),
     InfoField(
@@ -136,7 +136,7 @@ INFO_FIELDS: Final = (
         "MRPV",
         "u32",
         "Connections accepted during the last second",
-        lambda facts: facts.view.room.connection_rate.read(facts.view.now),
+        lambda facts: facts.view.process.connection_rate.read(facts.view.now),
     ),
     InfoField(
         27,
@@ -144,7 +144,7 @@ INFO_FIELDS: Final = (
         "CLPV",
         "u32",
         "Their limit (maxconnrate)",
-        lambda facts: facts.view.room.connection_rate.limit,
+        lambda facts: facts.view.process.connection_rate.limit,
     ),
     InfoField(28, "MaxConnRate", "MMPV", "u32", "Most of them in one second", _highest("connections")),
     InfoField(
@@ -153,7 +153,7 @@ INFO_FIELDS: Final = (
         "MRPV",
         "u32",
         "Sessions begun during the last second",
-        lambda facts: facts.view.room.session_rate.read(facts.view.now),
+        lambda facts: facts.view.process.session_rate.read(facts.view.now),
     ),
     InfoField(
         30,
@@ -161,7 +161,7 @@ INFO_FIELDS: Final = (
         "CLPV",
         "u32",
         "Their limit (maxsessrate)",
-        lambda facts: facts.view.room.session_rate.limit,
+        lambda facts: facts.view.process.session_rate.limit,
     ),
     InfoField(31, "MaxSessRate", "MRPV", "u32", "Most of them in one second", _highest("sessions")),
     InfoField(32, "SslRate", "MRPV", "u32", "TLS connections during the last second", _zero),
@@ -186,14 +186,14 @@ INFO_FIELDS: Final = (
     ),
     InfoField(50, "node", "COSV", "str", "Name of this node", lambda facts: facts.view.node),
     InfoField(51, "description", "COSV", "str", "Its description", lambda facts: facts.view.description or None),
-    InfoField(52, "Stopping", "MGPV", "u32", "1 during a soft stop", lambda facts: int(facts.view.room.stopping)),
+    InfoField(52, "Stopping", "MGPV", "u32", "1 during a soft stop", lambda facts: int(facts.view.process.stopping)),
     InfoField(
         53,
         "Jobs",
         "MGPV",
         "u32",
         "Connections and listeners",
-        lambda facts: facts.view.room.connections + len(facts.view.consoles) + facts.listeners,
+        lambda facts: facts.view.process.connections + len(facts.view.consoles) + facts.listeners,
     ),
     InfoField(54, "Unstoppable Jobs", "MGPV", "u32", "Those that a soft stop does not wait for", _zero),
     InfoField(55, "Listeners", "MGPV", "u32", "Listening sockets", lambda facts: facts.listeners),
@@ -216,7 +216,7 @@ INFO_FIELDS: Final = (
         "MGPV",
         "u64",
         "Bytes that went through a pipe, in both directions",
-        lambda facts: facts.view.room.counters.totals.spliced,
+        lambda facts: facts.view.process.counters.totals.spliced,
     ),
     InfoField(
         63,
@@ -250,7 +250,7 @@ INFO_FIELDS: Final = (
         "MCPV",
         "u32",
         "How often maxconn was reached",
-        lambda facts: facts.view.room.counters.totals.maxconn_reached,
+        lambda facts: facts.view.process.counters.totals.maxconn_reached,
     ),
     InfoField(
         74,
@@ -285,7 +285,7 @@ INFO_FIELDS: Final = (
         "MGPV",
         "u64",
         "Matches of regular expressions given up after too many steps",
-        lambda facts: facts.view.room.counters.totals.exhausted,
+        lambda facts: facts.view.process.counters.totals.exhausted,
     ),
 )
 

@@ -165,16 +165,16 @@ def summary(found: StateCounts) -> str:
 
 def _facts(facts: Facts) -> str:
     view = facts.view
-    room = view.room
+    process = view.process
     known = (
         ("Process", view.pid),
         ("Uptime", duration(facts.uptime)),
-        ("Connections", f"{room.connections} of {room.limit}"),
-        ("Connections per second", room.connection_rate.read(view.now)),
-        ("Connections so far", room.total),
+        ("Connections", f"{process.connections} of {process.limit}"),
+        ("Connections per second", process.connection_rate.read(view.now)),
+        ("Connections so far", process.total),
         ("Requests so far", view.program.requests),
         ("Process time", f"idle = {facts.gauge.idle} %"),
-        ("State", "stopping" if room.stopping else "running"),
+        ("State", "stopping" if process.stopping else "running"),
     )
     return (
         '<dl class="facts">'

@@ -81,7 +81,7 @@ def rows(view: View, chosen: Selection) -> Iterator[StatisticsRow]:
                 yield from (
                     listener_row(proxy, listener, chosen)
                     for listener in front.listeners
-                    if chosen.sid in (ALL, listener.door.number)
+                    if chosen.sid in (ALL, listener.bind_state.number)
                 )
         if back is not None:
             if chosen.types & SERVER:
@@ -176,7 +176,7 @@ def _http1(
 
 def frontend_status(front: FrontSide) -> str:
     """STOP: for good; PAUSED: it may come back."""
-    if front.stopped or front.frontend.program.room.stopping:
+    if front.stopped or front.frontend.program.process.stopping:
         return "STOP"
     if front.listeners and not front.open:
         return "PAUSED"
@@ -192,7 +192,7 @@ def frontend_row(view: View, proxy: ProxyView, front: FrontSide) -> StatisticsRo
     row = _row("F", proxy, "FRONTEND", 0, counters)
     row.put_all(
         scur=frontend.connections,
-        slim=frontend.limit or view.room.limit,
+        slim=frontend.limit or view.process.limit,
         dreq=counters.denied_requests,
         ereq=counters.failed_requests,
         status=frontend_status(front),
@@ -238,22 +238,22 @@ def frontend_row(view: View, proxy: ProxyView, front: FrontSide) -> StatisticsRo
 
 def listener_status(listener: Listener) -> str:
     """OPEN; FULL: its own limit is reached; WAITING: another one is."""
-    door = listener.door
-    if not door.listening:
+    bind_state = listener.bind_state
+    if not bind_state.listening:
         return "STOP"
-    if 0 < door.limit <= door.connections:
+    if 0 < bind_state.limit <= bind_state.connections:
         return "FULL"
-    waits = door.counters.awaited or listener.frontend.counters.awaited or door.room.counters.awaited
+    waits = bind_state.counters.awaited or listener.frontend.counters.awaited or bind_state.process.counters.awaited
     return "WAITING" if waits else "OPEN"
 
 
 def listener_row(proxy: ProxyView, listener: Listener, chosen: Selection) -> StatisticsRow:
-    door = listener.door
-    counters = door.counters.totals
-    row = _row("L", proxy, door.name.decode() or f"sock-{door.number}", door.number, counters)
+    bind_state = listener.bind_state
+    counters = bind_state.counters.totals
+    row = _row("L", proxy, bind_state.name.decode() or f"sock-{bind_state.number}", bind_state.number, counters)
     row.put_all(
-        scur=door.connections,
-        slim=door.limit,
+        scur=bind_state.connections,
+        slim=bind_state.limit,
         dreq=counters.denied_requests,
         ereq=counters.failed_requests,
         status=listener_status(listener),

@@ -111,7 +111,7 @@ class StatsSockets:
             except asyncio.CancelledError:
                 sock.close()
                 raise
-            self.view.room.counters.cli_sessions += 1
+            self.view.process.counters.cli_sessions += 1
             task = loop.create_task(self._serve(number, stats_socket, sock, places))
             self.tasks.add(task)
             task.add_done_callback(self.tasks.discard)
@@ -146,7 +146,7 @@ class StatsSockets:
             longest_payload=self.longest_payload,
         )
         seen = ConsoleView(
-            self.view.room.counters.cli_sessions,
+            self.view.process.counters.cli_sessions,
             number,
             sock.fileno(),
             int(sock.family),

@@ -15,7 +15,7 @@ from pointsman.net.clock import monotonic_ms
 from pointsman.net.reactor import Reactor
 from pointsman.server.backend import LiveServer
 from pointsman.server.server_messages import Tell
-from pointsman.stream.acceptor import Room
+from pointsman.stream.acceptor import ProcessState
 from pointsman.stream.frontends import LiveFrontend
 from pointsman.stream.proxies import BackendProxy, Program
 
@@ -43,7 +43,7 @@ class FrontSide:
     @property
     def open(self) -> bool:
         """At least one of its sockets listens."""
-        return any(listener.door.listening for listener in self.listeners)
+        return any(listener.bind_state.listening for listener in self.listeners)
 
 
 @dataclass(slots=True)
@@ -98,7 +98,7 @@ class ConsoleView:
 @dataclass(slots=True)
 class View:
     reactor: Reactor
-    room: Room
+    process: ProcessState
     program: Program
     proxies: list[ProxyView] = field(default_factory=list)
     sockets: list[SocketView] = field(default_factory=list)
@@ -123,20 +123,20 @@ class View:
     @property
     def ssl_rate_limit(self) -> int:
         """TLS sessions in a second; 0: any number."""
-        return self.room.arena.cells.load(self.limit_cells)
+        return self.process.arena.cells.load(self.limit_cells)
 
     @ssl_rate_limit.setter
     def ssl_rate_limit(self, value: int) -> None:
-        self.room.arena.cells.store(self.limit_cells, value)
+        self.process.arena.cells.store(self.limit_cells, value)
 
     @property
     def compression_rate_limit(self) -> int:
         """Bytes that compression may give in a second; 0: any number."""
-        return self.room.arena.cells.load(self.limit_cells + 1)
+        return self.process.arena.cells.load(self.limit_cells + 1)
 
     @compression_rate_limit.setter
     def compression_rate_limit(self, value: int) -> None:
-        self.room.arena.cells.store(self.limit_cells + 1, value)
+        self.process.arena.cells.store(self.limit_cells + 1, value)
 
     @property
     def now(self) -> int:

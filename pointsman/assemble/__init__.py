@@ -49,8 +49,8 @@ from pointsman.proto.h1 import ANY_PAYLOAD
 from pointsman.proto.h1_fields import KEEP_AMBIGUOUS
 from pointsman.sample.context import Names
 from pointsman.sample.passwords import PASSWORDS
-from pointsman.sample.variable_limits import LIMITS
-from pointsman.stream.acceptor import Room
+from pointsman.sample.variable_limits import VARIABLE_LIMITS
+from pointsman.stream.acceptor import ProcessState
 from pointsman.stream.glitches import Glitches
 from pointsman.stream.proxies import Program
 
@@ -70,24 +70,24 @@ def assemble(configuration: Configuration, diagnostics: Diagnostics, resolves: b
     reactor = Reactor()
     PASSWORDS.attach(reactor)
     arena = _arena(configuration, lanes)
-    room = Room(reactor, arena)
-    room.connection_rate.limit = global_number(main, "maxconnrate")
-    room.session_rate.limit = global_number(main, "maxsessrate")
-    room.spread = global_number(main, "close-spread-time")
+    process = ProcessState(reactor, arena)
+    process.connection_rate.limit = global_number(main, "maxconnrate")
+    process.session_rate.limit = global_number(main, "maxsessrate")
+    process.spread = global_number(main, "close-spread-time")
     reactor.pipe.wanted = _splices(main)
-    room.pipes = lanes if reactor.pipe.wanted else 0
-    program = Program(room)
+    process.pipes = lanes if reactor.pipe.wanted else 0
+    program = Program(process)
     if os.environ.get(MEMORIES) == "off":
         program.forget()
     program.field_limit = global_number(main, "tune.http.maxhdr") - 1
     program.set_buffer(*buffer_sizes(main))
-    LIMITS.set(
+    VARIABLE_LIMITS.set(
         *[global_number(main, f"tune.vars.{scope}-max-size") for scope in ("global", "proc", "sess", "txn", "reqres")]
     )
     program.glitches = _glitches(main)
     program.lax = _lax(main)
     sinks = SinkSet()
-    live = Live(reactor, room, program, sinks, build_process_logger(main, sinks))
+    live = Live(reactor, process, program, sinks, build_process_logger(main, sinks))
     live.resolves = resolves
     live.pins = pins(main, members(main, lanes))
     live.groups = members(main, lanes)
@@ -171,7 +171,7 @@ def _splices(main: Section) -> bool:
 def _name(live: Live) -> None:
     """The table in which expressions look up other proxies."""
     names = Names()
-    names.process = live.room.counters
+    names.process = live.process.counters
     for backend in live.backends:
         names.backends[backend.name] = backend
         backend.names = names

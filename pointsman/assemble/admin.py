@@ -116,7 +116,7 @@ def build_view(live: Live, configuration: Configuration, diagnostics: Diagnostic
     command_line = main.one(CommandLine)
     view = View(
         live.reactor,
-        live.room,
+        live.process,
         live.program,
         environment=dict(configuration.environment),
         node=global_text(main, "node") or socket.gethostname(),
@@ -125,7 +125,7 @@ def build_view(live: Live, configuration: Configuration, diagnostics: Diagnostic
         memory=command_line.memory if command_line is not None else 0,
         dropped_logs=live.dropped_logs,
         born=program_start(),
-        limit_cells=live.room.arena.take(2),
+        limit_cells=live.process.arena.take(2),
         groups=max(1, len(live.groups)),
         warnings=lambda: diagnostics.count(Severity.WARNING) + STDERR.said,
     )
@@ -160,7 +160,7 @@ def _front(live: Live, frontend: LiveFrontend, section: Section) -> FrontSide:
         socket_stats=frontend.socket_stats,
         rate_limit=number(section, "rate-limit sessions"),
         tell=EventLogger(frontend.logger),
-        stopped_cell=live.room.arena.take(1),
+        stopped_cell=live.process.arena.take(1),
     )
 
 
@@ -178,7 +178,7 @@ def full_connections(live: Live, backend: BackendProxy) -> int:
     if backend.full_connections:
         return backend.full_connections
     held = sum(
-        frontend.limit or live.room.limit
+        frontend.limit or live.process.limit
         for frontend in live.frontends
         if frontend.default_backend is backend or any(route.target is backend for route in frontend.use_backend)
     )
@@ -225,7 +225,7 @@ class Administration(BackgroundService):
         view.pid = os.getpid() if live.links is None else os.getppid()
         view.started = monotonic_ms()
         view.started_date = wall_ms() // 1000
-        view.limit = live.room.limit
+        view.limit = live.process.limit
         if live.controls:  # a lane's commands run inside its reactor's turn already
             view.settle = live.settle
         for proxy in view.proxies:

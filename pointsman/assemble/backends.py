@@ -19,13 +19,13 @@ from pointsman.core.arena import Arena
 from pointsman.core.diagnostics import ConfigError, Diagnostics
 from pointsman.server.backend import LiveServer
 from pointsman.server.dial import Dial
-from pointsman.server.pool import AGGRESSIVE, ALWAYS, NEVER, SAFE
+from pointsman.server.pool import REUSE_AGGRESSIVE, REUSE_ALWAYS, REUSE_NEVER, REUSE_SAFE
 from pointsman.server.server import MAINT
 from pointsman.stream.checkcache import CacheCheck
 from pointsman.stream.h1back import H1Speaker
 from pointsman.stream.proxies import FOREVER, BackendProxy
 
-REUSE: Final = {"never": NEVER, "safe": SAFE, "aggressive": AGGRESSIVE, "always": ALWAYS}
+REUSE: Final = {"never": REUSE_NEVER, "safe": REUSE_SAFE, "aggressive": REUSE_AGGRESSIVE, "always": REUSE_ALWAYS}
 
 
 def build_backend(arena: Arena, section: Section, number_of: int, http: bool, diagnostics: Diagnostics) -> BackendProxy:
@@ -41,7 +41,7 @@ def build_backend(arena: Arena, section: Section, number_of: int, http: bool, di
     backend.retries = number(section, "retries")
     _retries(backend, section)
     reuse = section.one(HttpReuse)
-    backend.reuse = REUSE[reuse.policy] if reuse is not None else SAFE
+    backend.reuse = REUSE[reuse.policy] if reuse is not None else REUSE_SAFE
     backend.keep_alive_queue = number(section, "max-keep-alive-queue")
     backend.full_connections = number(section, "fullconn")
     if option(section, "checkcache"):

@@ -19,7 +19,7 @@ from pointsman.listener.sockets import Opening, socket_options
 from pointsman.log.build import build_logger
 from pointsman.log.keywords import UniqueIdFormat, UniqueIdHeader
 from pointsman.rules.keywords import MonitorFailLine, MonitorUriLine
-from pointsman.stream.acceptor import Door
+from pointsman.stream.acceptor import BindState
 from pointsman.stream.frontends import LiveFrontend
 from pointsman.stream.monitor import Monitor
 from pointsman.stream.proxies import FOREVER
@@ -99,12 +99,12 @@ def build_listeners(live: Live, frontend: LiveFrontend, section: Section, config
             counted += 1
             while counted in taken:
                 counted += 1
-            door = Door(parameters.name, parameters.id or counted, live.room)
-            door.limit = parameters.maxconn
-            door.proxied = parameters.accept_proxy
+            bind_state = BindState(parameters.name, parameters.id or counted, live.process)
+            bind_state.limit = parameters.maxconn
+            bind_state.proxied = parameters.accept_proxy
             opening = Opening(address, options, str(bind.at), f"frontend {section.name}")
             make = ProxyListener if parameters.accept_proxy else Listener
-            listener = make(live.reactor, frontend, door, opening)
+            listener = make(live.reactor, frontend, bind_state, opening)
             listener.rate_limit = rate
             listener.lowest_port = lowest_port
             listener.lanes = lanes

@@ -24,7 +24,7 @@ from pointsman.sample.encode import LINE_UNSAFE
 from pointsman.sample.fetch.lane import THIS_LANE
 from pointsman.sample.passwords import PASSWORDS
 from pointsman.server.checks.checks import Checks
-from pointsman.stream.acceptor import STOPPED_TEXT, Room
+from pointsman.stream.acceptor import STOPPED_TEXT, ProcessState
 from pointsman.stream.connections import ClientConnection, client_connections
 from pointsman.stream.frontends import LiveFrontend
 from pointsman.stream.h1front import FORGETS
@@ -61,7 +61,7 @@ class EverySecond(Hook):
         self.live.tell_lost_lines()
         pipe = self.live.reactor.pipe
         if pipe.passed:
-            self.live.room.counters.tally(SPLICED, pipe.passed)
+            self.live.process.counters.tally(SPLICED, pipe.passed)
             pipe.passed = 0
         if EXHAUSTED.count:
             self._tell_exhausted()
@@ -83,7 +83,7 @@ class EverySecond(Hook):
         """Matches of regular expressions were given up during the last second."""
         count, pattern = EXHAUSTED.count, EXHAUSTED.pattern
         EXHAUSTED.clear()
-        self.live.room.counters.tally(EXHAUSTED_REGEXES, count)
+        self.live.process.counters.tally(EXHAUSTED_REGEXES, count)
         self.live.note(
             WARNING,
             b"Matches of regular expressions given up after too many steps: %d, the first of "
@@ -141,8 +141,10 @@ class Bell(Channel):
 
 
 class Live(Generation):
-    def __init__(self, reactor: Reactor, room: Room, program: Program, sinks: SinkSet, logger: Logger) -> None:
-        super().__init__(reactor, room)
+    def __init__(
+        self, reactor: Reactor, process: ProcessState, program: Program, sinks: SinkSet, logger: Logger
+    ) -> None:
+        super().__init__(reactor, process)
         self.program = program
         self.resolves = True  # look up names of servers
         self.sinks = sinks
@@ -152,7 +154,7 @@ class Live(Generation):
         self.backends: list[BackendProxy] = []
         self.loggers: dict[int, Logger | None] = {}  # of backends, by id(): for messages about their servers
         self.links: Links | None = None  # between control and lanes, where there are several processes
-        self.incarnations = Incarnations(room.arena)
+        self.incarnations = Incarnations(process.arena)
         self.question_links: QuestionLinks | None = None  # where lanes ask control
         self.answering: AnsweringEnd | None = None  # in the process that answers
         self.bell: Bell | None = None
@@ -168,17 +170,17 @@ class Live(Generation):
         """The other processes shall know how many log lines this one has lost."""
         lost = self.sinks.dropped - self.lost_lines
         if lost:
-            self.room.counters.tally(DROPPED_LOGS, lost)
+            self.process.counters.tally(DROPPED_LOGS, lost)
             self.lost_lines += lost
 
     def dropped_logs(self) -> int:
         """Log lines that all processes have lost; what another one has lost in this second is not known yet."""
         self.tell_lost_lines()
-        return self.room.counters.totals.dropped_logs
+        return self.process.counters.totals.dropped_logs
 
     def every_counters(self) -> list[Counters]:
         """The counters of the process, the sockets, the proxies and the servers."""
-        found = [self.room.counters, *[listener.door.counters for listener in self.listeners]]
+        found = [self.process.counters, *[listener.bind_state.counters for listener in self.listeners]]
         found += [frontend.counters for frontend in self.frontends]
         for backend in self.backends:
             found.append(backend.counters)
@@ -187,7 +189,7 @@ class Live(Generation):
 
     def take_row(self, number: int, bells: list[int]) -> None:
         """After a fork: this process writes that row of the arena, and wakes up when its bell is rung."""
-        arena = self.room.arena
+        arena = self.process.arena
         arena.lane = number
         arena.bells = bells
         for counters in self.every_counters():
@@ -197,7 +199,7 @@ class Live(Generation):
 
     def share_out(self, lanes: int) -> None:
         super().share_out(lanes)
-        self.room.arena.become_keeper()
+        self.process.arena.become_keeper()
         self.links = Links(lanes)
         self.question_links = QuestionLinks(lanes, self.incarnations)
 
@@ -239,16 +241,16 @@ class Live(Generation):
         if self.answering is not None:
             self.answering.look()
 
-    def lane_died(self, number: int) -> None:
+    def lane_ended(self, number: int) -> None:
         """In the keeper: what the lane held is given back; what it had counted stays."""
-        arena = self.room.arena
+        arena = self.process.arena
         arena.bells = self.wakeups
         self.incarnations.died(number)
         for counters in self.every_counters():
-            counters.bury(number)
+            counters.release_lane(number)
         for backend in self.backends:
-            backend.bury(number)
-        arena.dispossess(number)
+            backend.release_lane(number)
+        arena.release_lane(number)
         for lane in range(len(arena.bells)):
             arena.ring(lane)
 
@@ -320,7 +322,7 @@ class Live(Generation):
             if connection.is_idle() and not (session.first or session.frontend.close_idle_on_response):
                 self.resting.add(connection)
         now = self.reactor.now
-        share = self.room.idle_share(now - self.looked)
+        share = self.process.idle_share(now - self.looked)
         self.looked = now
         for connection in before & self.resting:
             if random.random() >= share:

@@ -112,7 +112,7 @@ class Arena:
         """This process has no row; but it may lock."""
         self.lane = self.rows
 
-    def inherit(self, lock: int, lane: int) -> bool:
+    def take_over(self, lock: int, lane: int) -> bool:
         """In the keeper, after a lane has ended: this lock is the keeper's, so that no lane sees what it protects
         before that is in order again. False: another process holds it and does not let go, stopped or ended as well:
         it is to be killed (`obstinate`), and does not go on."""
@@ -126,7 +126,7 @@ class Arena:
             self.obstinate.add(owner)
         return False
 
-    def dispossess(self, lane: int) -> None:
+    def release_lane(self, lane: int) -> None:
         """In the keeper: a lane has ended; whatever it had locked is free, and it waits for nothing."""
         self.obstinate.discard(lane)
         self.cells.store(self.awaited + lane, 0)

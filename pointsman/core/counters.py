@@ -6,9 +6,9 @@ a row of these cells in the arena:
     counters.requests += 1        writes this lane's row, a load and a store without any lock
     counters.totals.requests      reads the sum over all lanes (of MOST the greatest): for statistics and limits
 
-`current` is a gauge: what a lane holds. When a lane has crashed its `current` is set to zero (`bury`) and what it had
-counted stays, for its successor goes on in the same row. Rates are derived by readers from totals, once a second
-(`Rates`).
+`current` is a gauge: what a lane holds. When a lane has crashed its `current` is set to zero
+(`release_lane`) and what it had counted stays, for its successor goes on in the same row. Rates are derived by readers
+from totals, once a second (`Rates`).
 """
 
 from typing import TYPE_CHECKING, Final
@@ -162,7 +162,7 @@ class Counters(CounterRow):
             self, arena.cells, self.table.row(arena.lane), self.table.first, len(COUNTER_FIELDS), arena.rows
         )
 
-    def bury(self, lane: int) -> None:
+    def release_lane(self, lane: int) -> None:
         """A lane has ended: it holds nothing any more."""
         for name in GAUGES:
             self.table.arena.cells.store(self.table.row(lane) + _PLACES[name], 0)

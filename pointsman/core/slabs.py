@@ -10,10 +10,10 @@ A key's hash says the shard and the bucket in it. Everything in a shard is read 
 sees half a change. Entries stand in the order in which they were touched; a new one for which there is no room takes
 the place of the oldest of its shard. Small slabs have one shard, and so one order. Memory is taken as entries are used.
 
-The lock holds its owner's number. When a lane has crashed, the keeper marks its locks (`bury`), and the lane that wants
-one next puts the shard in order first: an entry that was being written is dropped, and all chains are made anew from
-what stands in the entries themselves. A link between entries is never trusted after a crash, so it does not matter at
-which step it happened; an entry counts from the moment its state says so.
+The lock holds its owner's number. When a lane has crashed, the keeper marks its locks (`release_lane`), and the lane
+that wants one next puts the shard in order first: an entry that was being written is dropped, and all chains are made
+anew from what stands in the entries themselves. A link between entries is never trusted after a crash, so it does not
+matter at which step it happened; an entry counts from the moment its state says so.
 
 Times are milliseconds of one clock; an expiry of 0 is never. Where a lock cannot be had (its owner hangs, or has
 crashed and the keeper does not know yet), `Busy` is raised: traffic goes on without the table.
@@ -204,7 +204,7 @@ class Slab:
 
     # The keeper.
 
-    def bury(self, lane: int) -> None:
+    def release_lane(self, lane: int) -> None:
         """That lane has crashed: the lane that next wants what it had locked puts it in order first."""
         for shard in range(self.shards):
             self.cells.cas(shard * self.size + _LOCK, lane + 1, ORPHANED)

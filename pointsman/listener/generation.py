@@ -10,7 +10,7 @@ With several lanes one generation is one image in several processes, all forked 
     lanes     lane 0 to n - 1  accept and serve connections
     control   lane n           checks, runtime sockets, everything that runs once
 
-    in the keeper   share_out --> fork --> (lane_died --> fork)*
+    in the keeper   share_out --> fork --> (lane_ended --> fork)*
     in a child      become_lane | become_control --> start --> ...
 
 Where a generation is one single process it is lane 0 of one, and does everything.
@@ -26,14 +26,14 @@ from pointsman.listener.listener import Listener, YieldingListeners
 from pointsman.listener.sockets import Opening
 from pointsman.net.clock import monotonic_ms
 from pointsman.net.reactor import Reactor
-from pointsman.stream.acceptor import Room
-from pointsman.stream.share import Pulse
+from pointsman.stream.acceptor import ProcessState
+from pointsman.stream.share import Heartbeat
 
 
 class Generation:
-    def __init__(self, reactor: Reactor, room: Room) -> None:
+    def __init__(self, reactor: Reactor, process: ProcessState) -> None:
         self.reactor = reactor
-        self.room = room
+        self.process = process
         self.listeners: list[Listener] = []
         self.other_openings: list[Opening] = []  # sockets that are not a frontend's: stats sockets
         self.checks = 0  # health checks: each may need a descriptor
@@ -74,12 +74,12 @@ class Generation:
         self.reactor.reopen()
         for opening in self.other_openings:
             opening.close()
-        yielding = YieldingListeners(self.room.share)
+        yielding = YieldingListeners(self.process.share)
         self.reactor.hooks.append(yielding)
         for listener in self.listeners:
             listener.yielding = yielding
         self.enter_lane(number)
-        self.room.share.enter()
+        self.process.share.enter()
         self.reactor.stays = False
 
     def become_control(self) -> None:
@@ -93,32 +93,32 @@ class Generation:
 
     def begun(self) -> None:
         """In a child: it runs, and will accept."""
-        pulse = Pulse(self.room.share)
-        pulse.after(monotonic_ms())
-        self.reactor.pulse = pulse
-        self.room.share.begun()
+        heartbeat = Heartbeat(self.process.share)
+        heartbeat.after(monotonic_ms())
+        self.reactor.heartbeat = heartbeat
+        self.process.share.begun()
 
     def is_alive(self, number: int) -> bool:
         """In the keeper: whether that process has begun."""
-        return self.room.share.is_alive(number)
+        return self.process.share.is_alive(number)
 
     def last_turn(self, number: int) -> int:
         """In the keeper: when that process's loop has turned (monotonic ms), to a second; 0: it has not begun to."""
-        return self.room.share.last_turn(number)
+        return self.process.share.last_turn(number)
 
     def in_the_way(self) -> set[int]:
         """In the keeper: processes that hold a lock for which another one waits."""
-        return self.room.arena.in_the_way()
+        return self.process.arena.in_the_way()
 
     def obstinate(self) -> set[int]:
         """In the keeper: processes that did not let go of a lock which it needed to release what another one held."""
-        found, self.room.arena.obstinate = self.room.arena.obstinate, set()
+        found, self.process.arena.obstinate = self.process.arena.obstinate, set()
         return found
 
-    def bury(self, number: int) -> None:
+    def release_lane(self, number: int) -> None:
         """In the keeper: that process has ended, and its successor has not begun."""
-        self.room.share.bury(number)
-        self.lane_died(number)
+        self.process.share.release_lane(number)
+        self.lane_ended(number)
 
     def enter_lane(self, number: int) -> None:
         """For what extends this: in a lane, before `start`."""
@@ -126,7 +126,7 @@ class Generation:
     def enter_control(self) -> None:
         """For what extends this: in control, before `start`."""
 
-    def lane_died(self, number: int) -> None:
+    def lane_ended(self, number: int) -> None:
         """For the class that extends this: in the keeper, after a process has ended, before its successor is forked."""
 
     def close_sockets(self) -> None:
@@ -139,14 +139,14 @@ class Generation:
 
     def soft_stop(self) -> None:
         """Stop listening, close idle connections; what is at work may finish (management manual 4)."""
-        self.room.stopping = True
-        self.room.spread_from = monotonic_ms()
+        self.process.stopping = True
+        self.process.spread_from = monotonic_ms()
         for listener in self.listeners:
             listener.stop()
 
     def idle(self) -> bool:
         """Nothing is left to finish. Asked several times a second while a soft stop goes on."""
-        return self.room.share.held == 0
+        return self.process.share.held == 0
 
     def pause(self) -> None:
         """SIGTTOU: a new process wants the addresses."""

@@ -25,7 +25,7 @@ from pointsman.core.counters import Counters, Rate
 from pointsman.listener.sockets import BindError, Opening
 from pointsman.net.reactor import IN, Channel, Hook, Reactor
 from pointsman.net.timers import NEVER
-from pointsman.stream.acceptor import Acceptor, Arrival, Door
+from pointsman.stream.acceptor import Acceptor, Arrival, BindState
 from pointsman.stream.share import Share
 
 CLOSED: Final = 0
@@ -47,12 +47,12 @@ _ANY: Final = frozenset((b"0.0.0.0", b"::"))
 
 
 class Listener(Channel):
-    def __init__(self, reactor: Reactor, frontend: Acceptor, door: Door, opening: Opening) -> None:
+    def __init__(self, reactor: Reactor, frontend: Acceptor, bind_state: BindState, opening: Opening) -> None:
         super().__init__(-1)
         self.reactor = reactor
         self.frontend = frontend
-        self.door = door
-        self.room = door.room
+        self.bind_state = bind_state
+        self.process = bind_state.process
         self.opening = opening
         self.sock: socket.socket | None = None
         self.state = CLOSED
@@ -85,7 +85,7 @@ class Listener(Channel):
         self.reactor.add(self, _WATCH)
         self.state = OPEN
         # A lane that replaces one that has crashed may find its socket paused.
-        self.door.listening = bool(sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
+        self.bind_state.listening = bool(sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
 
     def stop(self) -> None:
         """Close the socket; what waits in the kernel's queue is accepted first, as it would be reset otherwise."""
@@ -97,7 +97,7 @@ class Listener(Channel):
             self.reactor.epoll.unregister(self.fd)
         sock = self.sock
         self.state = CLOSED
-        self.door.listening = False
+        self.bind_state.listening = False
         if sock is not None:
             self.sock = None
             self.opening.sock = None
@@ -114,7 +114,7 @@ class Listener(Channel):
             self._accept_some(_LAST_BURST)
         self._unwatch(RESTING)
         # Not one that was given from outside: it is not ours alone.
-        if self.opening.spec.kind != "fd" and self.door.end_listening():
+        if self.opening.spec.kind != "fd" and self.bind_state.end_listening():
             sock.shutdown(socket.SHUT_RD)
         self.stop()
 
@@ -126,11 +126,11 @@ class Listener(Channel):
         # Unwatched, not only masked: epoll reports the hang-up of a socket that does not listen again and again.
         self._unwatch(PAUSED)
         # Once for all lanes: of a socket that does not listen, a shutdown would be inherited by what is accepted later.
-        first = self.door.end_listening()
+        first = self.bind_state.end_listening()
         if self.family in (AF_INET, AF_INET6) and self.opening.spec.kind != "fd":
             if first:
                 self.sock.shutdown(socket.SHUT_RD)
-        elif self.opening.spec.kind in ("abns", "abnsz") and self.room.share.alone:
+        elif self.opening.spec.kind in ("abns", "abnsz") and self.process.share.alone:
             # Such a name is free only when its socket is closed, which other lanes hold as well.
             self.reactor.close(self)
             self.sock.detach()
@@ -150,7 +150,7 @@ class Listener(Channel):
         except (OSError, BindError):
             return False
         self._watch()
-        self.door.listening = True
+        self.bind_state.listening = True
         return True
 
     # Accepting.
@@ -166,7 +166,7 @@ class Listener(Channel):
         """More connections may be accepted now; or another lane, which alone was told of one, leaves it to this one."""
         if self.state == FULL:
             self._watch()
-        elif self.state == OPEN and self.room.share.somebody_rests():
+        elif self.state == OPEN and self.process.share.somebody_rests():
             self.ready(IN)
         elif self.state == RESTING and self.yielding is not None:
             self.yielding.again(self.reactor.now)
@@ -192,28 +192,28 @@ class Listener(Channel):
             try:
                 made = _accept(self.fd)
             except ConnectionError:
-                self.frontend.withdraw(self.door)
+                self.frontend.withdraw(self.bind_state)
                 continue
             except OSError:  # no descriptors or memory: give the others time to end
-                self.frontend.withdraw(self.door)
+                self.frontend.withdraw(self.bind_state)
                 self._rest(_REST)
                 return False
             if made is None:
-                self.frontend.withdraw(self.door)
+                self.frontend.withdraw(self.bind_state)
                 return False
             fd, packed, port = made
             if packed and port < self.lowest_port:
                 os.close(fd)
-                self.frontend.withdraw(self.door)
-                self.frontend.let_in(self.door)
+                self.frontend.withdraw(self.bind_state)
+                self.frontend.let_in(self.bind_state)
                 continue
-            self.frontend.arrived(self.door)
+            self.frontend.arrived(self.bind_state)
             self.accepted(fd, from_packed(packed, port) if packed else UNIX_ADDRESS)
         return True
 
     def accepted(self, fd: int, source: NetAddress) -> None:
         """A new connection, already counted."""
-        self.frontend.open(Arrival(fd, source, self.destination(fd), self.door, self.reactor.now))
+        self.frontend.open(Arrival(fd, source, self.destination(fd), self.bind_state, self.reactor.now))
 
     def destination(self, fd: int) -> NetAddress:
         """The address that the client connected to. A socket that is bound to one needs no system call to know it."""
@@ -230,37 +230,37 @@ class Listener(Channel):
 
     def _reserve(self) -> bool:
         """Look for room and take it, before the connection is accepted: limits are exact across lanes."""
-        if self.room.share.alone:
+        if self.process.share.alone:
             if not self._has_room():
                 return False
-            self.frontend.admit(self.door, self.reactor.now)
+            self.frontend.admit(self.bind_state, self.reactor.now)
             return True
-        arena = self.room.arena
-        if not arena.locked(self.room.lock):
+        arena = self.process.arena
+        if not arena.locked(self.process.lock):
             self._rest(1)
             return False
         try:
             if not self._has_room():
                 return False
-            self.frontend.admit(self.door, self.reactor.now)
+            self.frontend.admit(self.bind_state, self.reactor.now)
             return True
         finally:
-            arena.unlock(self.room.lock)
+            arena.unlock(self.process.lock)
 
     def _has_room(self) -> bool:
-        door, frontend, room = self.door, self.frontend, self.room
-        if room.share.over() and self._yields():
+        bind_state, frontend, process = self.bind_state, self.frontend, self.process
+        if process.share.over() and self._yields():
             return False
-        if 0 < door.limit <= door.connections:
-            self._wait(door.waiting, door.counters)
+        if 0 < bind_state.limit <= bind_state.connections:
+            self._wait(bind_state.waiting, bind_state.counters)
         elif 0 < frontend.limit <= frontend.connections:
             self._wait(frontend.waiting, frontend.counters)
-        elif 0 < room.limit <= room.connections:
-            room.counters.maxconn_reached += 1
-            self._wait(room.waiting, room.counters)
+        elif 0 < process.limit <= process.connections:
+            process.counters.maxconn_reached += 1
+            self._wait(process.waiting, process.counters)
         elif not (
-            self._within(room.connection_rate, room.connection_rate_limit())
-            and self._within(room.session_rate, room.session_rate_limit())
+            self._within(process.connection_rate, process.connection_rate_limit())
+            and self._within(process.session_rate, process.session_rate_limit())
             and (self.rate_limit <= 0 or self._within(frontend.counters.session_rate, self.rate_limit))
         ):
             self._rest(1)
@@ -273,7 +273,7 @@ class Listener(Channel):
 
         In a soft stop this generation takes what it finds.
         """
-        others = self.room.share.taken_by_others()
+        others = self.process.share.taken_by_others()
         now = self.reactor.now
         if self.others_taken != others:
             self.others_taken = others
@@ -284,7 +284,7 @@ class Listener(Channel):
             self.in_vain = 0
         else:
             self.in_vain += 1
-        if self.yielding is None or self.room.stopping:
+        if self.yielding is None or self.process.stopping:
             return False
         if self.in_vain >= _IN_VAIN:
             self.alone_until = now + _ALONE

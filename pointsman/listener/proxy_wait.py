@@ -35,7 +35,7 @@ class ProxyListener(Listener):
     """Its connections say in their first bytes who the client is."""
 
     def accepted(self, fd: int, source: NetAddress) -> None:
-        wait = ProxyWait(self, Arrival(fd, source, self.destination(fd), self.door, self.reactor.now))
+        wait = ProxyWait(self, Arrival(fd, source, self.destination(fd), self.bind_state, self.reactor.now))
         self.reactor.add(wait)
         if self.frontend.client_timeout > 0:
             self.reactor.wheel.arm(wait, self.reactor.now + self.frontend.client_timeout)
@@ -85,13 +85,13 @@ class ProxyWait(Channel):
     def broken(self) -> None:
         if self.fd >= 0:
             self.listener.reactor.close(self)
-            self.listener.frontend.closed(self.listener.door)
+            self.listener.frontend.closed(self.listener.bind_state)
 
     def _refuse(self, reason: int) -> None:
         listener = self.listener
         listener.reactor.close(self)
         listener.frontend.refused(self.arrival, reason, not self.data)
-        listener.frontend.closed(listener.door)
+        listener.frontend.closed(listener.bind_state)
 
 
 def reason_of(data: bytes) -> int:

@@ -267,7 +267,7 @@ class Keeper:
         for pid, status, place in self._ended():
             if place < 0:
                 continue  # no child of ours: the first process of a container gets the children of others too
-            self.generation.bury(place)
+            self.generation.release_lane(place)
             self._kill_obstinate()
             self._tell_where(pid, status)
             if self.stopping:

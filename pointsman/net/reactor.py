@@ -114,7 +114,8 @@ class Reactor:
         self.goes: list[Job] = []
         self.given_up: list[int] = []
         self.hooks: list[Hook] = []
-        self.pulse = Hook()  # told now and then that there are turns; not among the hooks, which cost more each turn
+        # Told now and then that there are turns; not among the hooks, which cost more each turn.
+        self.heartbeat = Hook()
         self.pipe = Pipe()
         self.open = 0  # channels that are watched
         self.busy = False  # the last turn had events
@@ -190,9 +191,9 @@ class Reactor:
                 except Exception:
                     hook.due = now + _RETRY
                     traceback.print_exc(file=sys.stderr)
-        pulse = self.pulse
-        if now >= pulse.due:
-            pulse.after(now)
+        heartbeat = self.heartbeat
+        if now >= heartbeat.due:
+            heartbeat.after(now)
         if self.given_up:
             for fd in self.given_up:
                 _close(fd)
@@ -213,7 +214,7 @@ class Reactor:
         wanted = ((self.now >> SHIFT) + 1 << SHIFT) if self.wheel.waiting else self.now + 1000
         for hook in self.hooks:
             wanted = min(wanted, hook.due)
-        wanted = min(wanted, self.pulse.due)
+        wanted = min(wanted, self.heartbeat.due)
         return max(wanted - self.now, 0)
 
     def run(self) -> None:

@@ -12,7 +12,7 @@ from pointsman.sample.format import Format
 from pointsman.sample.lists import list_name
 from pointsman.sample.types import Reads, Writes
 from pointsman.tables.changes import CHANGES, Change
-from pointsman.tables.patterns import LISTS, Reference
+from pointsman.tables.patterns import LISTS, PatternList
 
 _BOTH = HTTP_REQUEST | HTTP_RESPONSE
 _ALL = HTTP_REQUEST | HTTP_RESPONSE | HTTP_AFTER
@@ -28,7 +28,7 @@ class ChangeList(Action):
         self.verb = verb
         self.key = key
         self.value = value
-        self.list: Reference | None = None
+        self.list: PatternList | None = None
 
     def resolve(self, configuration: Configuration, diagnostics: Diagnostics) -> None:
         """All maps and ACLs are known. A list that nobody else names begins empty: its file is not read."""

@@ -17,7 +17,7 @@ from pointsman.sample.matcher import Either, ListMatcher, Matcher, Never
 from pointsman.sample.pattern import Comparison, Method, Pattern, parse_range, place_of
 from pointsman.sample.trace import PatternRecord
 from pointsman.sample.types import Type, Value
-from pointsman.tables.patterns import LISTS, Entry, PatternError, Reference
+from pointsman.tables.patterns import LISTS, PatternEntry, PatternError, PatternList
 
 NEVER: Final = Never()
 
@@ -80,14 +80,14 @@ class Patterns:
         """The matchers of its files."""
         return [one.matcher for one in self._lookups]
 
-    def find(self, value: Value | None) -> Entry | None:
+    def find(self, value: Value | None) -> PatternEntry | None:
         """The entry that a value matches, as the method compares it. None: there is none, or the method has no
         patterns."""
         if self.own is not None:
             self.own.fill()
         return None if value is None else self.matcher.find(value)
 
-    def record(self, entry: Entry) -> PatternRecord:
+    def record(self, entry: PatternEntry) -> PatternRecord:
         """A pattern as it was written, and where."""
         own = self.own
         index = -1 if own is None else entry.identity - own.first
@@ -136,7 +136,7 @@ class Patterns:
             self.take(self.matcher, self.version)
 
 
-class OfLine(Reference):
+class OfLine(PatternList):
     """The list of what stands on an ACL's line. Most of them are never asked for, and there may be a hundred thousand:
     what a list is made of is made when somebody asks for a part of it."""
 
@@ -187,7 +187,7 @@ class OfLine(Reference):
     def count(self) -> int:
         return super().count() if self.line is None else len(self.line)
 
-    def place(self, entry: Entry) -> tuple[str, int]:
+    def place(self, entry: PatternEntry) -> tuple[str, int]:
         _, line = super().place(entry)
         return self.criterion.source[0] if line else "", line
 
@@ -198,7 +198,7 @@ _PARTS: Final = ("name", "pairs", "description", "places", "lines", "current", "
 class File:
     """What `-f` named, and the flags in front of it."""
 
-    def __init__(self, reference: Reference, nocase: bool, resolve: bool) -> None:
+    def __init__(self, reference: PatternList, nocase: bool, resolve: bool) -> None:
         self.reference = reference
         self.nocase = nocase
         self.resolve = resolve

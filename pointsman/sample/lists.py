@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from pointsman.core.diagnostics import ConfigError, Position
-from pointsman.tables.patterns import LISTS, Reference
+from pointsman.tables.patterns import LISTS, PatternList
 
 _BLANKS: Final = " \t"
 
@@ -20,7 +20,7 @@ def list_name(name: str) -> str:
     return name.removeprefix("opt@") if name.startswith("opt@") else name.removeprefix("file@")
 
 
-def find_list(name: str, pairs: bool, at: Position) -> Reference:
+def find_list(name: str, pairs: bool, at: Position) -> PatternList:
     """The list of that name, read now if nobody has named it before. ConfigError at the name."""
     known = LISTS.by_name.get(list_name(name))
     if known is not None:

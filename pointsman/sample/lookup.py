@@ -20,7 +20,7 @@ from pointsman.sample.matcher import ListMatcher, Parsed
 from pointsman.sample.pattern import Method
 from pointsman.sample.source import Convert
 from pointsman.sample.types import Type, Value
-from pointsman.tables.patterns import Entry, PatternError, Use
+from pointsman.tables.patterns import PatternEntry, PatternError, Use
 
 
 class Prepared:
@@ -69,18 +69,18 @@ class Lookup(Use):
         self.versions[self.current] = Prepared(matcher)
         self._show()
 
-    def find(self, value: Value) -> Entry | None:
+    def find(self, value: Value) -> PatternEntry | None:
         """The entry that matches."""
         return self.matcher.find(value)
 
-    def _parse(self, entry: Entry) -> Parsed:
+    def _parse(self, entry: PatternEntry) -> Parsed:
         """PatternError if its key is no pattern."""
         try:
             return self.method.parse(entry, self.nocase, self.resolve)
         except ConfigError as error:
             raise PatternError(f"{error}{'' if str(error).endswith('.') else '.'}", entry) from None
 
-    def _value(self, entry: Entry) -> Value:
+    def _value(self, entry: PatternEntry) -> Value:
         """What the map gives. PatternError if its value is none."""
         text = entry.value or ""
         value = parse_value(text, self.output)
@@ -88,7 +88,7 @@ class Lookup(Use):
             raise PatternError(f"unable to parse '{text}'.", entry)
         return value
 
-    def check(self, entry: Entry) -> None:
+    def check(self, entry: PatternEntry) -> None:
         if not self.method.any_text:
             self._parse(entry)
         if self.output != Type.ANY:
@@ -96,9 +96,9 @@ class Lookup(Use):
 
     def check_value(self, value: str) -> None:
         if self.output != Type.ANY:
-            self._value(Entry(0, "", value, 0))
+            self._value(PatternEntry(0, "", value, 0))
 
-    def fill(self, entries: Iterable[Entry], version: int) -> None:
+    def fill(self, entries: Iterable[PatternEntry], version: int) -> None:
         prepared = self._version(version)
         found = list(entries)
         try:
@@ -112,14 +112,14 @@ class Lookup(Use):
         prepared.matcher.fill(parsed, found)
         self._tell(version)
 
-    def add(self, entry: Entry, version: int) -> None:
+    def add(self, entry: PatternEntry, version: int) -> None:
         prepared = self._version(version)
         prepared.matcher.add(self._parse(entry), entry)
         if self.output != Type.ANY:
             prepared.values[entry.identity] = self._value(entry)
         self._tell(version)
 
-    def remove(self, entry: Entry, version: int) -> None:
+    def remove(self, entry: PatternEntry, version: int) -> None:
         prepared = self._version(version)
         parsed: Parsed | None = None
         try:
@@ -130,7 +130,7 @@ class Lookup(Use):
         prepared.values.pop(entry.identity, None)
         self._tell(version)
 
-    def update(self, entry: Entry, version: int) -> None:
+    def update(self, entry: PatternEntry, version: int) -> None:
         if self.output != Type.ANY:
             self._version(version).values[entry.identity] = self._value(entry)
 

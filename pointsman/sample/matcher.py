@@ -26,10 +26,12 @@ from typing import Final, TypeVar
 from pointsman.core.regex import Regex
 from pointsman.sample.casts import Cast
 from pointsman.sample.types import Value
-from pointsman.tables.patterns import Entry
+from pointsman.tables.patterns import PatternEntry
 
 Parsed = bytes | tuple[int, int] | list[tuple[bytes, bytes]] | Regex  # a pattern, ready to be compared
-Held = Entry | list[Entry] | int  # what stands under a key: an entry, several in the order of the list, or bits
+Held = (
+    PatternEntry | list[PatternEntry] | int
+)  # what stands under a key: an entry, several in the order of the list, or bits
 KeyType = TypeVar("KeyType")
 
 FEW: Final = 4  # as many are compared one by one
@@ -44,7 +46,7 @@ class Matcher:
         """Whether it matches."""
         raise NotImplementedError
 
-    def find(self, value: Value) -> Entry | None:
+    def find(self, value: Value) -> PatternEntry | None:
         """The entry that matches; None: there is none, or nothing that matches is a pattern."""
         raise NotImplementedError
 
@@ -55,7 +57,7 @@ class Never(Matcher):
     def test(self, value: Value) -> bool:
         return False
 
-    def find(self, value: Value) -> Entry | None:
+    def find(self, value: Value) -> PatternEntry | None:
         return None
 
 
@@ -65,7 +67,7 @@ class Found(Matcher):
     def test(self, value: Value) -> bool:
         return True
 
-    def find(self, value: Value) -> Entry | None:
+    def find(self, value: Value) -> PatternEntry | None:
         return None
 
 
@@ -75,7 +77,7 @@ class Truth(Matcher):
     def test(self, value: Value) -> bool:
         return bool(value)
 
-    def find(self, value: Value) -> Entry | None:
+    def find(self, value: Value) -> PatternEntry | None:
         return None
 
 
@@ -91,7 +93,7 @@ class Either(Matcher):
                 return True
         return False
 
-    def find(self, value: Value) -> Entry | None:
+    def find(self, value: Value) -> PatternEntry | None:
         for one in self.matchers:
             found = one.find(value)
             if found is not None:
@@ -110,7 +112,7 @@ class Converted(Matcher):
         cast = self.cast(value)
         return cast is not None and self.inner.test(cast)
 
-    def find(self, value: Value) -> Entry | None:
+    def find(self, value: Value) -> PatternEntry | None:
         cast = self.cast(value)
         return None if cast is None else self.inner.find(cast)
 
@@ -121,21 +123,21 @@ class ListMatcher(Matcher):
     def __init__(self, nocase: bool = False) -> None:
         self.nocase = nocase
 
-    def fill(self, parsed: list[Parsed], entries: Sequence[Entry]) -> None:
+    def fill(self, parsed: list[Parsed], entries: Sequence[PatternEntry]) -> None:
         """Add many, in their order."""
         for index, entry in enumerate(entries):
             self.add(parsed[index], entry)
 
-    def add(self, parsed: Parsed, entry: Entry) -> None:
+    def add(self, parsed: Parsed, entry: PatternEntry) -> None:
         """One more pattern, behind all others."""
         raise NotImplementedError
 
-    def remove(self, parsed: Parsed | None, entry: Entry) -> None:
+    def remove(self, parsed: Parsed | None, entry: PatternEntry) -> None:
         """One less. None: the pattern says something else by now (a host name that has got another address)."""
         raise NotImplementedError
 
 
-def put(held: dict[KeyType, Held], key: KeyType, entry: Entry) -> None:
+def put(held: dict[KeyType, Held], key: KeyType, entry: PatternEntry) -> None:
     """An entry under a key, behind those that are there."""
     known = held.get(key)
     if known is None:
@@ -147,7 +149,7 @@ def put(held: dict[KeyType, Held], key: KeyType, entry: Entry) -> None:
         held[key] = [known, entry]
 
 
-def drop(held: dict[KeyType, Held], key: KeyType, entry: Entry) -> None:
+def drop(held: dict[KeyType, Held], key: KeyType, entry: PatternEntry) -> None:
     """Take it away again."""
     known = held.get(key)
     if isinstance(known, list):
@@ -162,7 +164,7 @@ def drop(held: dict[KeyType, Held], key: KeyType, entry: Entry) -> None:
         del held[key]
 
 
-def first(known: Held | None) -> Entry | None:
+def first(known: Held | None) -> PatternEntry | None:
     """The first entry under a key."""
     if isinstance(known, list):
         return known[0]
@@ -170,7 +172,7 @@ def first(known: Held | None) -> Entry | None:
     return known
 
 
-def earlier(one: Entry | None, other: Entry | None) -> Entry | None:
+def earlier(one: PatternEntry | None, other: PatternEntry | None) -> PatternEntry | None:
     """The one that stands in front of the other in their list."""
     if one is None or other is None:
         return other if one is None else one
@@ -183,7 +185,7 @@ class Exact(ListMatcher):
     def __init__(self, nocase: bool = False) -> None:
         super().__init__(nocase)
         self.few: list[bytes] = []
-        self.entries: list[Entry] = []  # those of the few
+        self.entries: list[PatternEntry] = []  # those of the few
         self.many = False  # all are in the dictionary
         self.texts: dict[bytes, Held] = NO_TEXTS
 
@@ -191,7 +193,7 @@ class Exact(ListMatcher):
         """All strings, in lower case where case does not count."""
         return list(self.texts) if self.many else list(self.few)
 
-    def fill(self, parsed: list[Parsed], entries: Sequence[Entry]) -> None:
+    def fill(self, parsed: list[Parsed], entries: Sequence[PatternEntry]) -> None:
         if len(entries) <= FEW or self.few or self.many:
             super().fill(parsed, entries)
             return
@@ -204,7 +206,7 @@ class Exact(ListMatcher):
                 put(self.texts, key, entries[index])
         self.count_all(keys)
 
-    def add(self, parsed: Parsed, entry: Entry) -> None:
+    def add(self, parsed: Parsed, entry: PatternEntry) -> None:
         key = self.key(parsed)
         if not self.many:
             if len(self.few) < FEW:
@@ -225,7 +227,7 @@ class Exact(ListMatcher):
         self.few = []
         self.entries = []
 
-    def remove(self, parsed: Parsed | None, entry: Entry) -> None:
+    def remove(self, parsed: Parsed | None, entry: PatternEntry) -> None:
         if not self.many:
             at = self.entries.index(entry)
             del self.few[at]
@@ -276,7 +278,7 @@ class Exact(ListMatcher):
                 return True
         return False
 
-    def find(self, value: Value) -> Entry | None:
+    def find(self, value: Value) -> PatternEntry | None:
         assert isinstance(value, bytes)
         subject = value.translate(LOWER) if self.nocase else value
         if self.many:
@@ -298,13 +300,13 @@ class MethodNames(ListMatcher):
         self.exact = Exact()
         self.loose = Exact(True)
 
-    def add(self, parsed: Parsed, entry: Entry) -> None:
+    def add(self, parsed: Parsed, entry: PatternEntry) -> None:
         assert isinstance(parsed, bytes)
         self.exact.add(parsed, entry)
         if self.nocase:
             self.loose.add(parsed.lower(), entry)
 
-    def remove(self, parsed: Parsed | None, entry: Entry) -> None:
+    def remove(self, parsed: Parsed | None, entry: PatternEntry) -> None:
         assert isinstance(parsed, bytes)
         self.exact.remove(parsed, entry)
         if self.nocase:
@@ -315,7 +317,7 @@ class MethodNames(ListMatcher):
             return True
         return self.nocase and value not in KNOWN_METHODS and self.loose.test(value)
 
-    def find(self, value: Value) -> Entry | None:
+    def find(self, value: Value) -> PatternEntry | None:
         found = self.exact.find(value)
         if not self.nocase or value in KNOWN_METHODS:
             return found

@@ -8,7 +8,7 @@ from mypy_extensions import i64
 from pointsman.core.regex import Regex
 from pointsman.sample.matcher import LOWER, Exact, ListMatcher, Parsed, earlier, first
 from pointsman.sample.types import Value
-from pointsman.tables.patterns import Entry
+from pointsman.tables.patterns import PatternEntry
 
 NEAR: Final = 64  # bytes that a loop passes faster than a search is called
 NO_SIZES: Final[dict[int, int]] = {}  # of who has a few: nothing is put in
@@ -57,11 +57,11 @@ class Prefixes(Parts):
                 return True
         return False
 
-    def find(self, value: Value) -> Entry | None:
+    def find(self, value: Value) -> PatternEntry | None:
         assert isinstance(value, bytes)
         if self.nocase:
             return self._find_first(value.translate(LOWER))
-        best: Entry | None = None
+        best: PatternEntry | None = None
         longest = -1
         for index, text in enumerate(self.few):
             if len(text) > longest and value.startswith(text):
@@ -77,12 +77,12 @@ class Prefixes(Parts):
                     return best
         return best
 
-    def _find_first(self, subject: bytes) -> Entry | None:
+    def _find_first(self, subject: bytes) -> PatternEntry | None:
         """The first one, of those that ignore case."""
         for index, text in enumerate(self.few):
             if subject.startswith(text):
                 return self.entries[index]
-        best: Entry | None = None
+        best: PatternEntry | None = None
         length = len(subject)
         for size in self.sizes:
             if size > length:
@@ -120,13 +120,13 @@ class Suffixes(Parts):
                 return True
         return False
 
-    def find(self, value: Value) -> Entry | None:
+    def find(self, value: Value) -> PatternEntry | None:
         assert isinstance(value, bytes)
         subject = value.translate(LOWER) if self.nocase else value
         for index, text in enumerate(self.few):
             if subject.endswith(text):
                 return self.entries[index]
-        best: Entry | None = None
+        best: PatternEntry | None = None
         length = len(subject)
         for size in self.sizes:
             if size > length:
@@ -179,14 +179,14 @@ class Substrings(ListMatcher):
     def __init__(self, nocase: bool = False) -> None:
         super().__init__(nocase)
         self.texts: list[bytes] = []
-        self.entries: list[Entry] = []
+        self.entries: list[PatternEntry] = []
 
-    def add(self, parsed: Parsed, entry: Entry) -> None:
+    def add(self, parsed: Parsed, entry: PatternEntry) -> None:
         assert isinstance(parsed, bytes)
         self.texts.append(parsed)
         self.entries.append(entry)
 
-    def remove(self, parsed: Parsed | None, entry: Entry) -> None:
+    def remove(self, parsed: Parsed | None, entry: PatternEntry) -> None:
         at = self.entries.index(entry)
         del self.texts[at]
         del self.entries[at]
@@ -199,7 +199,7 @@ class Substrings(ListMatcher):
                 return True
         return False
 
-    def find(self, value: Value) -> Entry | None:
+    def find(self, value: Value) -> PatternEntry | None:
         assert isinstance(value, bytes)
         subject = value.translate(LOWER) if self.nocase else value
         for index, text in enumerate(self.texts):
@@ -238,9 +238,9 @@ class Delimited(Parts):
             at = position(value, text, at + 1)
         return False
 
-    def _among_many(self, value: bytes, any_one: bool) -> Entry | None:
+    def _among_many(self, value: bytes, any_one: bool) -> PatternEntry | None:
         """The first entry; or any, which costs less."""
-        best: Entry | None = None
+        best: PatternEntry | None = None
         marks = self.marks
         length: i64 = len(value)
         start: i64 = 0
@@ -265,7 +265,7 @@ class Delimited(Parts):
                 return True
         return self.many and self._among_many(subject, True) is not None
 
-    def find(self, value: Value) -> Entry | None:
+    def find(self, value: Value) -> PatternEntry | None:
         assert isinstance(value, bytes)
         subject = value.translate(LOWER) if self.nocase else value
         for index, text in enumerate(self.few):
@@ -292,14 +292,14 @@ class Regexes(ListMatcher):
     def __init__(self, nocase: bool = False) -> None:
         super().__init__(nocase)
         self.patterns: list[Regex] = []
-        self.entries: list[Entry] = []
+        self.entries: list[PatternEntry] = []
 
-    def add(self, parsed: Parsed, entry: Entry) -> None:
+    def add(self, parsed: Parsed, entry: PatternEntry) -> None:
         assert isinstance(parsed, Regex)
         self.patterns.append(parsed)
         self.entries.append(entry)
 
-    def remove(self, parsed: Parsed | None, entry: Entry) -> None:
+    def remove(self, parsed: Parsed | None, entry: PatternEntry) -> None:
         at = self.entries.index(entry)
         del self.patterns[at]
         del self.entries[at]
@@ -311,7 +311,7 @@ class Regexes(ListMatcher):
                 return True
         return False
 
-    def find(self, value: Value) -> Entry | None:
+    def find(self, value: Value) -> PatternEntry | None:
         at = self.locate(value)
         return None if at < 0 else self.entries[at]
 

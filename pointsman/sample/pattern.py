@@ -20,10 +20,10 @@ from pointsman.sample.parts import Directories, Domains, Prefixes, Regexes, Subs
 from pointsman.sample.ranges import Networks, Numbers, Sizes
 from pointsman.sample.regex import compile_regex
 from pointsman.sample.types import Type
-from pointsman.tables.patterns import LISTS, Entry
+from pointsman.tables.patterns import LISTS, PatternEntry
 
 
-class Pattern(Entry):
+class Pattern(PatternEntry):
     """A pattern that stands on an ACL's line: an entry of its list, which has no number before somebody asks for the
     list (acl_lists.py). `where`: its place, or the word, which tells that when it is asked. There may be a hundred
     thousand."""
@@ -54,13 +54,13 @@ class Comparison(Pattern):
         self.written = key if operator == "eq" else f"{operator} {key}"  # the key changes
 
 
-def place_of(entry: Entry) -> Position:
+def place_of(entry: PatternEntry) -> Position:
     """Where a pattern stands: on an ACL's line or in a file. Line 0: it came later, on the runtime socket or from
     traffic."""
     return entry.at if isinstance(entry, Pattern) else Position(*LISTS.place(entry))
 
 
-def _at(entry: Entry) -> Position:
+def _at(entry: PatternEntry) -> Position:
     """For errors; of what stands in a file, whoever reads it says so."""
     return entry.at if isinstance(entry, Pattern) else NOWHERE
 
@@ -75,18 +75,18 @@ class Method:
 
     name: str
     accepts: Type
-    parse: Callable[[Entry, bool, bool], Parsed]
+    parse: Callable[[PatternEntry, bool, bool], Parsed]
     kind: Callable[[bool], Matcher]
     patterns: bool = True  # it needs some
     any_text: bool = False  # there is no text that is no pattern
     tree: bool = False
 
-    def parse_all(self, entries: Sequence[Entry], nocase: bool, resolve: bool) -> list[Parsed]:
+    def parse_all(self, entries: Sequence[PatternEntry], nocase: bool, resolve: bool) -> list[Parsed]:
         """All of them. ConfigError at one that is no pattern."""
         parse = self.parse
         return [parse(entry, nocase, resolve) for entry in entries]
 
-    def make(self, patterns: Sequence[Entry], nocase: bool = False, resolve: bool = True) -> Matcher:
+    def make(self, patterns: Sequence[PatternEntry], nocase: bool = False, resolve: bool = True) -> Matcher:
         """A matcher of these patterns. ConfigError at one that is none."""
         matcher = self.kind(nocase)
         if isinstance(matcher, ListMatcher) and patterns:
@@ -98,7 +98,7 @@ OPERATORS: Final = ("eq", "ge", "gt", "le", "lt")
 DIGITS: Final = re.compile(r"[0-9]+(\.[0-9]+){0,3}", re.ASCII)
 
 
-def _number(text: str, entry: Entry, empty: int) -> int:
+def _number(text: str, entry: PatternEntry, empty: int) -> int:
     if not text:
         return empty
     if not INTEGER.fullmatch(text):
@@ -106,7 +106,7 @@ def _number(text: str, entry: Entry, empty: int) -> int:
     return min(max(int(text), LOWEST), HIGHEST)
 
 
-def parse_range(entry: Entry) -> tuple[int, int]:
+def parse_range(entry: PatternEntry) -> tuple[int, int]:
     """What an integer pattern and its operator cover, both ends included (manual 7.1.2)."""
     first, mark, last = entry.key.partition(":")
     if entry.key in ("", ":"):
@@ -123,7 +123,7 @@ def parse_range(entry: Entry) -> tuple[int, int]:
     return low, high
 
 
-def parse_network(entry: Entry, resolve: bool = True) -> list[tuple[bytes, bytes]]:
+def parse_network(entry: PatternEntry, resolve: bool = True) -> list[tuple[bytes, bytes]]:
     """Address and mask (manual 7.1.6). A host name gives each of its IPv4 addresses, resolved now."""
     host, mark, mask = entry.key.partition("/")
     v6 = ":" in host
@@ -154,7 +154,7 @@ def _addresses(host: str, v6: bool, resolve: bool) -> list[bytes]:
     return []
 
 
-def parse_hex(entry: Entry) -> bytes:
+def parse_hex(entry: PatternEntry) -> bytes:
     """Pairs of hexadecimal digits (manual 7.1.5)."""
     text = entry.key
     if len(text) % 2:
@@ -165,33 +165,33 @@ def parse_hex(entry: Entry) -> bytes:
     return bytes.fromhex(text)
 
 
-def _parse_text(entry: Entry, nocase: bool, _: bool) -> Parsed:
+def _parse_text(entry: PatternEntry, nocase: bool, _: bool) -> Parsed:
     found = entry.key.encode("utf-8", "surrogateescape")  # as encode does: many patterns are parsed here
     return found.lower() if nocase else found
 
 
-def _parse_method(entry: Entry, _: bool, __: bool) -> Parsed:
+def _parse_method(entry: PatternEntry, _: bool, __: bool) -> Parsed:
     """As it is: the matcher knows which names mind the case."""
     return encode(entry.key)
 
 
-def _parse_hex(entry: Entry, _: bool, __: bool) -> Parsed:
+def _parse_hex(entry: PatternEntry, _: bool, __: bool) -> Parsed:
     return parse_hex(entry)
 
 
-def _parse_range(entry: Entry, _: bool, __: bool) -> Parsed:
+def _parse_range(entry: PatternEntry, _: bool, __: bool) -> Parsed:
     return parse_range(entry)
 
 
-def _parse_network(entry: Entry, _: bool, resolve: bool) -> Parsed:
+def _parse_network(entry: PatternEntry, _: bool, resolve: bool) -> Parsed:
     return parse_network(entry, resolve)
 
 
-def _parse_regex(entry: Entry, nocase: bool, _: bool) -> Parsed:
+def _parse_regex(entry: PatternEntry, nocase: bool, _: bool) -> Parsed:
     return compile_regex(entry.key, _at(entry), nocase, groups=False)
 
 
-def _parse_groups(entry: Entry, nocase: bool, _: bool) -> Parsed:
+def _parse_groups(entry: PatternEntry, nocase: bool, _: bool) -> Parsed:
     return compile_regex(entry.key, _at(entry), nocase)
 
 

@@ -7,7 +7,7 @@ from mypy_extensions import i64
 from pointsman.sample.casts import MAPPED, ipv4_of
 from pointsman.sample.matcher import FEW, Held, ListMatcher, Parsed, drop, earlier, first, put
 from pointsman.sample.types import Value
-from pointsman.tables.patterns import Entry
+from pointsman.tables.patterns import PatternEntry
 
 NO_NUMBERS: Final[dict[int, Held]] = {}  # of who has a few: nothing is put in
 
@@ -19,11 +19,11 @@ class Numbers(ListMatcher):
         super().__init__(nocase)
         self.lows: list[int] = []
         self.highs: list[int] = []
-        self.entries: list[Entry] = []  # those of the ranges
+        self.entries: list[PatternEntry] = []  # those of the ranges
         self.many = False  # single numbers are in the dictionary
         self.singles: dict[int, Held] = NO_NUMBERS
 
-    def add(self, parsed: Parsed, entry: Entry) -> None:
+    def add(self, parsed: Parsed, entry: PatternEntry) -> None:
         assert isinstance(parsed, tuple)
         low, high = parsed
         if self.many and low == high:
@@ -44,7 +44,7 @@ class Numbers(ListMatcher):
         for index, entry in enumerate(entries):
             self.add((lows[index], highs[index]), entry)
 
-    def remove(self, parsed: Parsed | None, entry: Entry) -> None:
+    def remove(self, parsed: Parsed | None, entry: PatternEntry) -> None:
         if self.many and isinstance(parsed, tuple) and parsed[0] == parsed[1]:
             drop(self.singles, parsed[0], entry)
             return
@@ -90,7 +90,7 @@ class Numbers(ListMatcher):
                 return True
         return self.many and number in self.singles
 
-    def find(self, value: Value) -> Entry | None:
+    def find(self, value: Value) -> PatternEntry | None:
         number = self.number(value)
         best = first(self.singles.get(number)) if self.many else None
         for index, low in enumerate(self.lows):
@@ -113,12 +113,12 @@ class NetworkFamily:
     def __init__(self) -> None:
         self.masks: list[int] = []  # one for each of the few, or for each dictionary
         self.few: list[int] = []
-        self.entries: list[Entry] = []  # those of the few
+        self.entries: list[PatternEntry] = []  # those of the few
         self.tables: list[dict[int, Held]] = []
         self.many = False
         self.empty = True
 
-    def add(self, address: int, mask: int, entry: Entry) -> None:
+    def add(self, address: int, mask: int, entry: PatternEntry) -> None:
         self.empty = False
         if not self.many:
             at = self._place(mask)
@@ -150,7 +150,7 @@ class NetworkFamily:
         for index, entry in enumerate(entries):
             self.add(few[index], masks[index], entry)
 
-    def remove(self, address: int, mask: int, entry: Entry) -> None:
+    def remove(self, address: int, mask: int, entry: PatternEntry) -> None:
         if not self.many:
             self.remove_all(entry)
         elif mask in self.masks:
@@ -158,7 +158,7 @@ class NetworkFamily:
             drop(self.tables[at], address & mask, entry)
             self._tidy(at)
 
-    def remove_all(self, entry: Entry) -> None:
+    def remove_all(self, entry: PatternEntry) -> None:
         """Whatever it stands for."""
         while entry in self.entries:
             at = self.entries.index(entry)
@@ -193,7 +193,7 @@ class NetworkFamily:
                 return True
         return False
 
-    def find(self, number: int) -> Entry | None:
+    def find(self, number: int) -> PatternEntry | None:
         """The entry of the narrowest network."""
         for index, mask in enumerate(self.masks):
             if not self.many:
@@ -214,13 +214,13 @@ class Networks(ListMatcher):
         self.v4 = NetworkFamily()
         self.v6 = NetworkFamily()
 
-    def add(self, parsed: Parsed, entry: Entry) -> None:
+    def add(self, parsed: Parsed, entry: PatternEntry) -> None:
         assert isinstance(parsed, list)
         for address, mask in parsed:
             family = self.v4 if len(address) == 4 else self.v6
             family.add(int.from_bytes(address, "big"), int.from_bytes(mask, "big"), entry)
 
-    def remove(self, parsed: Parsed | None, entry: Entry) -> None:
+    def remove(self, parsed: Parsed | None, entry: PatternEntry) -> None:
         if parsed is None:
             self.v4.remove_all(entry)
             self.v6.remove_all(entry)
@@ -242,7 +242,7 @@ class Networks(ListMatcher):
         inner = None if self.v4.empty else ipv4_of(value)
         return inner is not None and self.v4.test(int.from_bytes(inner, "big"))
 
-    def find(self, value: Value) -> Entry | None:
+    def find(self, value: Value) -> PatternEntry | None:
         assert isinstance(value, bytes)
         if len(value) == 4:
             found = self.v4.find(int.from_bytes(value, "big"))

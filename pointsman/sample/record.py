@@ -12,7 +12,7 @@ from typing import Final
 
 from mypy_extensions import mypyc_attr
 
-NEVER: Final = -1
+NOT_REACHED: Final = -1
 UNSET: Final = -1  # level: what the logger thinks right
 SILENT: Final = 8  # no line at all
 
@@ -33,12 +33,12 @@ class Record:
         self.accept_date = 0  # the wall clock then, ms
         self.handshake = 0  # end of TLS and PROXY protocol, = accepted without them
         self.begun = 0  # first byte of the request
-        self.head = NEVER  # its head is whole
-        self.queued = NEVER  # a server was chosen and its queue left
-        self.connected = NEVER
-        self.answered = NEVER  # the response's head is whole (TCP: the first byte from the server)
-        self.ended = NEVER
-        self.status = NEVER
+        self.head = NOT_REACHED  # its head is whole
+        self.queued = NOT_REACHED  # a server was chosen and its queue left
+        self.connected = NOT_REACHED
+        self.answered = NOT_REACHED  # the response's head is whole (TCP: the first byte from the server)
+        self.ended = NOT_REACHED
+        self.status = NOT_REACHED
         self.uploaded = 0  # bytes from client to server, head included (%U)
         self.grown = 0  # by how many bytes the head grew on its way to the server; see WISHES.sending
         self.sent = 0  # bytes to the client, head included (%B)
@@ -56,7 +56,7 @@ class Record:
         self.server_queue = 0  # %sq: position when queued
         self.backend_queue = 0  # %bq
         self.request_line = b""  # as received; "<BADREQ>" is the log's word for none
-        self.number = 0  # %rt: of the exchange; see Room.next_number
+        self.number = 0  # %rt: of the exchange; see ProcessState.next_number
         self.complete = True  # False in a logasap line: sizes and times get a "+"
         self.first = True  # the first exchange of its connection
         self.stand_in = b"<NOSRV>"  # %s where no server was chosen; "<STATS>" when the statistics answered
@@ -68,7 +68,7 @@ class Record:
     def reset(self) -> None:
         """For the next exchange of the same connection; the marks of the connection stay."""
         self.first = False
-        self.head = self.queued = self.connected = self.answered = self.ended = self.status = NEVER
+        self.head = self.queued = self.connected = self.answered = self.ended = self.status = NOT_REACHED
         self.uploaded = self.grown = self.sent = 0
         self.cause = self.step = self.cookie_request = self.cookie_response = 0x2D
         self.retries = 0

@@ -25,7 +25,7 @@ from pointsman.sample.registry import CONVERTERS, FETCHES
 from pointsman.sample.source import ConverterStep, Plain, Pure, Source
 from pointsman.sample.trace import ConverterRecord, PatternRecord, SampleRecord
 from pointsman.sample.types import Type, Value
-from pointsman.tables.patterns import Entry
+from pointsman.tables.patterns import PatternEntry
 
 
 class _Sample:
@@ -36,7 +36,7 @@ class _Sample:
         self.expression = expression
         self.names = names
         self.passed: list[Value] = []
-        self.entries: dict[int, Entry] = {}
+        self.entries: dict[int, PatternEntry] = {}
 
     def record(self, at: Position) -> SampleRecord:
         expression, names, passed = self.expression, self.names, self.passed

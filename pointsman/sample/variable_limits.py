@@ -94,4 +94,4 @@ def weights(store: Variables, start: bytes) -> int:
     return total
 
 
-LIMITS: Final = VariableLimits()
+VARIABLE_LIMITS: Final = VariableLimits()

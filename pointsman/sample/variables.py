@@ -22,7 +22,7 @@ from typing import Final
 from pointsman.core.diagnostics import ConfigError, Position
 from pointsman.sample.context import Context, Variables
 from pointsman.sample.types import Binary, Packed, Type, Value
-from pointsman.sample.variable_limits import LIMITS
+from pointsman.sample.variable_limits import VARIABLE_LIMITS
 from pointsman.tables.changes import CHANGES, Change, Follower, text
 
 SCOPES: Final = ("proc", "sess", "txn", "req", "res", "check")
@@ -80,8 +80,8 @@ class Variable:
         store = self.store(ctx)
         if store is None:
             return
-        if LIMITS.on:
-            LIMITS.admits(ctx, self.key, None, PROCESS_VARIABLES)
+        if VARIABLE_LIMITS.on:
+            VARIABLE_LIMITS.admits(ctx, self.key, None, PROCESS_VARIABLES)
         if store is PROCESS_VARIABLES:
             if store.get(self.key) is not None:
                 store[self.key] = None
@@ -146,7 +146,7 @@ def assign(variable: Variable, checks: Sequence[Check], ctx: Context, value: Val
     for check in checks:
         if not check(store, variable.key, value):
             return False
-    if LIMITS.on and not LIMITS.admits(ctx, variable.key, value, PROCESS_VARIABLES):
+    if VARIABLE_LIMITS.on and not VARIABLE_LIMITS.admits(ctx, variable.key, value, PROCESS_VARIABLES):
         return False
     if store is PROCESS_VARIABLES:
         old = store.get(variable.key)

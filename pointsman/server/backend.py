@@ -21,14 +21,14 @@ from pointsman.sample.context import Context, ProxyFacts
 from pointsman.server.algorithm import Algorithm
 from pointsman.server.connection import RAW, Speaker
 from pointsman.server.dial import Dial
-from pointsman.server.pool import SAFE, Pool
+from pointsman.server.pool import REUSE_SAFE, Pool
 from pointsman.server.pool_key import KeyPart, key_of
-from pointsman.server.queue import Grants, Queue, Waiter
+from pointsman.server.queue import Grants, Queue, QueueWaiter
 from pointsman.server.server import RUNNING, Server
 
 
-class Kept:
-    """What is kept of an exchange to be used again by another connection."""
+class Remembered:
+    """What is remembered of an exchange, to be used again by another connection."""
 
     def __init__(self) -> None:
         self.used = 0  # when it was made or taken over (monotonic ms)
@@ -48,7 +48,7 @@ class LiveServer(Server):
         self.model: Response | None = None
         self.first_raw = b""
         self.max_reuse = -1  # exchanges of a connection behind its first; -1: no limit
-        self.kept: Kept | None = None  # the last answer (stream/outcome.py)
+        self.kept: Remembered | None = None  # the last answer (stream/outcome.py)
         self.speaker: Speaker = RAW  # what is spoken on its connections
         self.transports: Transports | None = None  # what their bytes pass through; None: they are plain
         self.send_proxy = 0  # version of the PROXY header that is sent first; 0: none
@@ -89,7 +89,7 @@ class Backend(ProxyFacts):
         self.times = self.arena.take(3)  # last change of state (monotonic ms), ms down, times down
         self.seen = 0  # the version that this process has caught up with
         self.all_backups = False
-        self.reuse = SAFE
+        self.reuse = REUSE_SAFE
         self.usable: list[Server] = []
         self.loose: list[LiveServer] = []  # granted to waiters who had left
         self.on_change: list[Callable[[Server], None]] = []  # called behind each `changed`
@@ -327,7 +327,7 @@ class Backend(ProxyFacts):
             else:
                 return
 
-    def wait(self, waiter: Waiter, server: LiveServer | None) -> int:
+    def wait(self, waiter: QueueWaiter, server: LiveServer | None) -> int:
         """Stand in the server's queue, or in the backend's. Returns how many stand before."""
         place: list[int] = []
 
@@ -340,25 +340,25 @@ class Backend(ProxyFacts):
         self._locked(enter)
         return place[0]
 
-    def stop_waiting(self, waiter: Waiter) -> None:
+    def stop_waiting(self, waiter: QueueWaiter) -> None:
         """Take a waiter out of its queue: its time is up, or its client has left."""
         queue = waiter.queue
         if queue is not None:
             self._locked(lambda: queue.leave(waiter))
 
-    def bury(self, lane: int) -> None:
+    def release_lane(self, lane: int) -> None:
         """In the keeper: a lane (or control) has ended. What it held is free again; the caller rings the others' bells.
 
         The lock is taken over from it and given back at the end, so that no lane grants anything to a row that is being
         cleared. It may have ended between a change of state and its announcement: so that is made now.
         """
-        mine = self.arena.inherit(self.lock, lane)
-        self.counters.bury(lane)
-        self.queue.bury(lane)
-        self.grants.bury(lane)
+        mine = self.arena.take_over(self.lock, lane)
+        self.counters.release_lane(lane)
+        self.queue.release_lane(lane)
+        self.grants.release_lane(lane)
         for server in self.servers:
-            server.counters.bury(lane)
-            server.queue.bury(lane)
+            server.counters.release_lane(lane)
+            server.queue.release_lane(lane)
         self.arena.cells.add(self.version, 1)
         if mine:
             self.arena.unlock(self.lock)

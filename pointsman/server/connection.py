@@ -15,11 +15,11 @@ from pointsman.core.columns import LINK, LINK_POOLED, LINK_POOLED_SAFE, NOTHING,
 from pointsman.net.duplex import Duplex
 from pointsman.net.reactor import Reactor
 from pointsman.net.wire import Wire, WireUser
-from pointsman.server.queue import Waiter
+from pointsman.server.queue import QueueWaiter
 from pointsman.server.server import Server
 
 
-class Carried(Waiter):
+class Carried(QueueWaiter):
     """Base of an exchange, as its server connection and queues see it."""
 
     def connected(self, dial: "Dialling") -> None:

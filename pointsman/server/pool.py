@@ -24,10 +24,10 @@ from pointsman.server.connection import Dialling, ServerConnection
 from pointsman.server.pool_key import PoolKey
 from pointsman.server.server import Server
 
-NEVER: Final = 0  # http-reuse
-SAFE: Final = 1
-AGGRESSIVE: Final = 2
-ALWAYS: Final = 3
+REUSE_NEVER: Final = 0  # http-reuse
+REUSE_SAFE: Final = 1
+REUSE_AGGRESSIVE: Final = 2
+REUSE_ALWAYS: Final = 3
 
 MOST_STACKS: Final = 4_096  # values of its key that a server has idle connections of
 
@@ -41,13 +41,13 @@ class Stack:
     def take(self, mode: int, first: bool) -> ServerConnection | None:
         """An idle connection that a request may use under http-reuse; `first`: it is its client connection's first. It
         is for the caller to `unpool` it."""
-        if mode == NEVER or first and mode == SAFE:
+        if mode == REUSE_NEVER or first and mode == REUSE_SAFE:
             return None
         above: ServerConnection | None = None
         one = self.top
         while one is not None:
             below = one.below
-            if one.wire.fd >= 0 and first and mode == AGGRESSIVE and one.served < 2:
+            if one.wire.fd >= 0 and first and mode == REUSE_AGGRESSIVE and one.served < 2:
                 above = one
             else:
                 if above is None:
@@ -137,11 +137,11 @@ class Pool(Stack):
 
     def take_equal(self, value: bytes, mode: int, first: bool) -> ServerConnection | None:
         """As `take`: one whose key has that value, idle or with room for another exchange."""
-        if mode == NEVER or first and mode == SAFE:
+        if mode == REUSE_NEVER or first and mode == REUSE_SAFE:
             return None
         for one in self.shared:
             if one.key == value and one.has_room() and not one.private:
-                if not first or mode == ALWAYS or one.served > 1:
+                if not first or mode == REUSE_ALWAYS or one.served > 1:
                     return one
         if not value:
             return self.take(mode, first)
@@ -169,7 +169,7 @@ class Pool(Stack):
     ) -> Dialling | None:
         """A dial to there, with that key, that less than `most` exchanges wait for. It has carried none yet:
         under most modes of http-reuse only its own client's requests may wait for it."""
-        own = mode == NEVER or first and mode != ALWAYS
+        own = mode == REUSE_NEVER or first and mode != REUSE_ALWAYS
         for one in self.dials:
             if one.key == value and one.aim is aim and one.waiting() < most and (not own or one.client is client):
                 return one

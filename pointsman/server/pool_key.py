@@ -35,7 +35,7 @@ class DestinationPort(KeyPart):
         return b"%d" % context.destination.port
 
 
-class ProxyHeader(KeyPart):
+class ProxyHeaderPart(KeyPart):
     """A PROXY header tells both ends of the client's connection (manual 5.2, send-proxy)."""
 
     def value(self, context: Context) -> bytes:
@@ -73,6 +73,6 @@ def key_of(follow_address: bool, follow_port: bool, send_proxy: bool, more: list
     if follow_port:
         parts.append(DestinationPort())
     if send_proxy:
-        parts.append(ProxyHeader())
+        parts.append(ProxyHeaderPart())
     parts += more
     return PoolKey(parts) if parts else None

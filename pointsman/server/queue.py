@@ -29,7 +29,7 @@ RING: Final = 16  # grants of a lane that it has not taken up yet
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
-class Waiter(Job):
+class QueueWaiter(Job):
     """Base of an exchange, as a queue sees it."""
 
     def __init__(self) -> None:
@@ -55,7 +55,7 @@ class Queue:
         self.first = self.table.first
         self.width = self.table.width
         self.rows = self.arena.rows
-        self.waiters: dict[int, Waiter] = {}  # by arrival, which only grows: so they are in order
+        self.waiters: dict[int, QueueWaiter] = {}  # by arrival, which only grows: so they are in order
         self.peak = self.arena.take(1)
 
     def __len__(self) -> int:
@@ -71,7 +71,7 @@ class Queue:
     def highest(self, count: int) -> None:
         self.arena.cells.store(self.peak, count)
 
-    def enter(self, waiter: Waiter) -> int:
+    def enter(self, waiter: QueueWaiter) -> int:
         """Its place: how many stand before it. Under the backend's lock."""
         place = len(self)
         self.waiters[waiter.arrival] = waiter
@@ -80,7 +80,7 @@ class Queue:
         self.publish()
         return place
 
-    def leave(self, waiter: Waiter) -> None:
+    def leave(self, waiter: QueueWaiter) -> None:
         """Under the backend's lock."""
         if waiter.queue is self:
             del self.waiters[waiter.arrival]
@@ -124,7 +124,7 @@ class Queue:
                 cells.add(row, -1)
                 return
 
-    def bury(self, lane: int) -> None:
+    def release_lane(self, lane: int) -> None:
         """A lane has ended, and its waiters with it."""
         for i in range(HEADS + 1):
             self.arena.cells.store(self.table.row(lane) + i, 0)
@@ -175,5 +175,5 @@ class Grants:
             each(number, arrival)  # counts it before the ring forgets it
             cells.store(row, count - 1)
 
-    def bury(self, lane: int) -> None:
+    def release_lane(self, lane: int) -> None:
         self.arena.cells.store(self.table.row(lane), 0)

@@ -18,7 +18,7 @@ from pointsman.server.connection import Carried, ServerConnection
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
-class Place:
+class SharedPlace:
     """Where one exchange is carried."""
 
     def __init__(self, exchange: Carried) -> None:
@@ -46,9 +46,9 @@ class SharedConnection(ServerConnection):
         self.most = most
         self.shares = True
         self.retired = False
-        self.places: dict[Carried, Place] = {}
+        self.places: dict[Carried, SharedPlace] = {}
 
-    def place(self, exchange: Carried) -> Place:
+    def place(self, exchange: Carried) -> SharedPlace:
         """A new one."""
         raise NotImplementedError
 
@@ -86,7 +86,7 @@ class SharedConnection(ServerConnection):
         elif self in self.target.pool.shared:
             self.server.step(self.target.pool.give_equal(self), NOTHING, NOTHING)
 
-    def _part(self, exchange: Carried) -> Place | None:
+    def _part(self, exchange: Carried) -> SharedPlace | None:
         place = self.places.pop(exchange, None)
         if place is not None:
             place.exchange = None  # they know each other: nobody else would free them soon

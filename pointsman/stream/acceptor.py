@@ -1,12 +1,12 @@
 """Where accepted connections go, and how many there may be: what a listener knows of a frontend.
 
-    Listener (accepts) --> Door (a socket's counts and limit) --> Acceptor.open (the frontend)
-                                  Room (the process's counts and limits)
+    Listener (accepts) --> BindState (a socket's counts and limit) --> Acceptor.open (the frontend)
+                           ProcessState (the process's counts and limits)
 
 Three limits bound open connections: the socket's (`bind ... maxconn`), the frontend's (`maxconn`) and the process's
-(global `maxconn`). `admit` counts a connection in all three, `closed` takes it out; who found no room waits in the
-list of the limit that was reached and is called (`again`) when a connection has left it. The counters stand one above
-the other, so that what concerns all three is one call (`climb`).
+(global `maxconn`). `admit` counts a connection in all three, `closed` takes it out; a listener that reached
+a limit waits in the list of that limit, and is called (`again`) when a connection has left it. The counters stand one
+above the other, so that what concerns all three is one call (`climb`).
 """
 
 import random
@@ -34,7 +34,7 @@ PROXY_NOT_A_HEADER: Final = 15
 PROXY_BAD_HEADER: Final = 16
 PROXY_BAD_PROTOCOL: Final = 17
 
-NEVER: Final = -1
+NOT_BEGUN: Final = -1
 
 REFUSALS: Final[dict[int, bytes]] = {  # as fc_err_str and the error log (manual 8.2.5) say it
     PROXY_EMPTY: b"Connection closed while waiting for PROXY protocol header",
@@ -47,7 +47,7 @@ REFUSALS: Final[dict[int, bytes]] = {  # as fc_err_str and the error log (manual
 }
 
 
-class Room:
+class ProcessState:
     """What all frontends of the process share: global maxconn, maxconnrate, maxsessrate (manual 3.2)."""
 
     def __init__(self, reactor: Reactor, arena: Arena | None = None) -> None:
@@ -64,10 +64,10 @@ class Room:
         self.session_rate = self.counters.session_rate  # its `limit` is maxsessrate
         self.connection_rate_limit = self.connection_rate.limit_now
         self.session_rate_limit = self.session_rate.limit_now
-        self.waiting: list[Channel] = []  # listeners that found no room here
+        self.waiting: list[Channel] = []  # listeners that reached the limit here
         self.stopping = False  # a soft stop was asked for (fetch `stopping`)
         self.spread = 0  # ms over which a soft stop ends connections (close-spread-time); 0: at once, -1: never
-        self.spread_from = NEVER  # when that began (monotonic ms)
+        self.spread_from = NOT_BEGUN  # when that began (monotonic ms)
         self.pipes = 0  # that may be made; each is emptied within the call that fills it
         self.share = Share(self.arena, self.counters)
 
@@ -94,7 +94,7 @@ class Room:
         """In a soft stop: the connection that is about to answer ends with that. The later, the likelier."""
         if self.spread <= 0:
             return self.spread == 0
-        return self.spread_from != NEVER and random.random() * self.spread < self.reactor.now - self.spread_from
+        return self.spread_from != NOT_BEGUN and random.random() * self.spread < self.reactor.now - self.spread_from
 
     def idle_share(self, elapsed: int) -> float:
         """In a soft stop: which part of the idle connections is to be closed now, `elapsed` ms after the last time."""
@@ -123,33 +123,39 @@ class Arrival:
     """A connection that was accepted, and what is known of it."""
 
     def __init__(
-        self, fd: int, source: NetAddress, destination: NetAddress, door: "Door", accepted: int, pending: bytes = b""
+        self,
+        fd: int,
+        source: NetAddress,
+        destination: NetAddress,
+        bind_state: "BindState",
+        accepted: int,
+        pending: bytes = b"",
     ) -> None:
         """`fd` is non-blocking and now the frontend's; `accepted`: when it came (monotonic ms); `pending`: what was
         received behind its PROXY header."""
         self.fd = fd
         self.source = source
         self.destination = destination
-        self.door = door
+        self.bind_state = bind_state
         self.accepted = accepted
         self.pending = pending
 
 
-class Door(ListenerFacts):
+class BindState(ListenerFacts):
     """The counts of one listening socket. It outlives the socket: connections point to it."""
 
-    def __init__(self, name: str, number: int, room: Room) -> None:
+    def __init__(self, name: str, number: int, process: ProcessState) -> None:
         super().__init__(name, number)
-        self.room = room
+        self.process = process
         self.limit = 0  # maxconn of the bind line; 0: none
-        self.counters = Counters(room.arena)  # what `option socket-stats` shows
+        self.counters = Counters(process.arena)  # what `option socket-stats` shows
         self.climb = self.counters.climb  # without a look-up each time
         self.total = self.counters.total
         self.peak = self.counters.peak
         self.transports: Transports | None = None  # what its connections' bytes pass through; None: they are plain
         self.frontend: Acceptor | None = None  # whose counters are above its own
         self.waiting: list[Channel] = []
-        self.listening_cell = room.arena.take(1)
+        self.listening_cell = process.arena.take(1)
 
     def rewrite_failed(self) -> None:
         self.counters.failed_header_rewrites += 1
@@ -157,15 +163,15 @@ class Door(ListenerFacts):
     @property
     def listening(self) -> bool:
         """Its socket is open for connections, in the lanes."""
-        return self.room.arena.cells.load(self.listening_cell) == 1
+        return self.process.arena.cells.load(self.listening_cell) == 1
 
     @listening.setter
     def listening(self, value: bool) -> None:
-        self.room.arena.cells.store(self.listening_cell, int(value))
+        self.process.arena.cells.store(self.listening_cell, int(value))
 
     def end_listening(self) -> bool:
         """True for the one lane that is the first to say so."""
-        return self.room.arena.cells.cas(self.listening_cell, 1, 0)
+        return self.process.arena.cells.cas(self.listening_cell, 1, 0)
 
     @property
     def connections(self) -> int:
@@ -183,7 +189,7 @@ class Acceptor(ProxyFacts):
         self.limit_now = self.counters.table.arena.cells.at(self.limit_cell).load  # without a look-up each time
         self.client_timeout = 0  # ms, for the PROXY header's wait; 0: none
         self.wants_destination = True  # the address the client connected to is asked for by rules or logs
-        self.waiting: list[Channel] = []  # listeners that found no room here
+        self.waiting: list[Channel] = []  # listeners that reached the limit here
 
     @property
     def limit(self) -> int:
@@ -194,45 +200,45 @@ class Acceptor(ProxyFacts):
     def limit(self, value: int) -> None:
         self.counters.table.arena.cells.store(self.limit_cell, value)
 
-    def belong_to(self, room: Room) -> None:
+    def belong_to(self, process: ProcessState) -> None:
         """What is counted here is counted of the process as well."""
-        self.counters.join(room.counters)
+        self.counters.join(process.counters)
 
-    def own(self, door: Door) -> None:
+    def own(self, bind_state: BindState) -> None:
         """What is counted of the socket is counted here as well."""
-        self.belong_to(door.room)
-        door.counters.join(self.counters)
-        door.frontend = self
+        self.belong_to(bind_state.process)
+        bind_state.counters.join(self.counters)
+        bind_state.frontend = self
 
-    def admit(self, door: Door, now: int) -> None:
+    def admit(self, bind_state: BindState, now: int) -> None:
         """Count a connection that a listener is about to accept (monotonic ms). Sessions are counted by `open`."""
-        if door.frontend is not self:
-            self.own(door)
-        door.climb(ADMITTED, NOTHING)
+        if bind_state.frontend is not self:
+            self.own(bind_state)
+        bind_state.climb(ADMITTED, NOTHING)
 
-    def arrived(self, door: Door) -> None:
+    def arrived(self, bind_state: BindState) -> None:
         """It was accepted."""
-        door.peak()
+        bind_state.peak()
 
-    def withdraw(self, door: Door) -> None:
+    def withdraw(self, bind_state: BindState) -> None:
         """There was no connection to accept after all."""
-        door.climb(NOTHING, ADMITTED)
+        bind_state.climb(NOTHING, ADMITTED)
 
     def open(self, arrival: Arrival) -> None:
         """A connection is ready. The frontend calls `closed` once when it ends."""
         raise NotImplementedError
 
-    def closed(self, listener: Door) -> None:
-        """Called exactly once for each admitted connection, as it ends: lets those in who wait for room."""
+    def closed(self, listener: BindState) -> None:
+        """Called exactly once for each admitted connection, as it ends: lets those in that wait."""
         listener.climb(NOTHING, HELD)
         self.let_in(listener)
 
-    def let_in(self, listener: Door) -> None:
+    def let_in(self, listener: BindState) -> None:
         """There is room again: whoever waits for it, here or in another lane, looks again."""
-        room = listener.room
+        process = listener.process
         if (
-            room.limit_now()
-            and room.sum_up(WAITING)
+            process.limit_now()
+            and process.sum_up(WAITING)
             or self.limit_now()
             and self.total(WAITING)
             or listener.limit
@@ -240,14 +246,14 @@ class Acceptor(ProxyFacts):
         ):
             if listener.waiting:
                 listener.counters.waiting = 0
-                room.wake(listener.waiting)
+                process.wake(listener.waiting)
             if self.waiting:
                 self.counters.waiting = 0
-                room.wake(self.waiting)
-            if room.waiting:
-                room.counters.waiting = 0
-                room.wake(room.waiting)
-            room.arena.ring_others()
+                process.wake(self.waiting)
+            if process.waiting:
+                process.counters.waiting = 0
+                process.wake(process.waiting)
+            process.arena.ring_others()
 
     def refused(self, arrival: Arrival, reason: int, silent: bool) -> None:
         """An accepted connection never became a session (its PROXY header failed): for the error log (manual 8.2.5).

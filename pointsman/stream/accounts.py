@@ -15,7 +15,7 @@ from pointsman.sample.context import Context
 from pointsman.sample.record import SILENT
 from pointsman.server.backend import LiveServer
 from pointsman.server.connection import Carried
-from pointsman.stream.acceptor import Door
+from pointsman.stream.acceptor import BindState
 from pointsman.stream.proxies import BackendProxy, Frontend
 
 _CLIENT: Final = (0x43, 0x63)  # C, c: causes of cli_abrt
@@ -61,7 +61,7 @@ class Accounts(Carried):
         record.ended = self.reactor.now
         found = self.context.server if record.queued >= 0 and backend is not None else None
         server = found if isinstance(found, LiveServer) else None
-        if frontend.socket_stats and isinstance(self.context.listener, Door):
+        if frontend.socket_stats and isinstance(self.context.listener, BindState):
             self.context.listener.counters.tally(BYTES, up, down)
         if record.answered < 0 or record.queued < 0 or backend is None:
             self._count_unanswered(status, up, down, server)
@@ -145,13 +145,13 @@ class Accounts(Carried):
     def internal_error(self) -> None:
         """A rewrite did not fit, and that ends the exchange (eint)."""
         self._count_internal_error(self.frontend, self.context.server)
-        if isinstance(self.context.listener, Door):
+        if isinstance(self.context.listener, BindState):
             self.context.listener.counters.internal_errors += 1
 
     def failed_request(self) -> None:
         """Nothing that could be forwarded came from the client (ereq)."""
         self.frontend.counters.failed_requests += 1
-        if isinstance(self.context.listener, Door):
+        if isinstance(self.context.listener, BindState):
             self.context.listener.counters.failed_requests += 1
 
     def failed_response(self) -> None:
@@ -166,7 +166,7 @@ class Accounts(Carried):
         self.frontend.counters.denied_requests += 1
         if self.backend is not None:
             self.backend.counters.denied_requests += 1
-        if isinstance(self.context.listener, Door):
+        if isinstance(self.context.listener, BindState):
             self.context.listener.counters.denied_requests += 1
 
     def denied_response(self, backend: BackendProxy | None) -> None:
@@ -176,7 +176,7 @@ class Accounts(Carried):
             backend.counters.denied_responses += 1
         if isinstance(self.context.server, LiveServer):
             self.context.server.counters.denied_responses += 1
-        if isinstance(self.context.listener, Door):
+        if isinstance(self.context.listener, BindState):
             self.context.listener.counters.denied_responses += 1
 
     def log_early(self, origin: bytes) -> None:
@@ -209,7 +209,7 @@ class Accounts(Carried):
             record.frontend_connections = packed >> 20 & 0xFFFFF
             record.backend_connections = packed & 0xFFFFF
         else:
-            record.process_connections = frontend.program.room.connections
+            record.process_connections = frontend.program.process.connections
             record.frontend_connections = frontend.connections
             record.backend_connections = backend.connections if backend is not None else 0
         self.context.now = self.reactor.now

@@ -32,7 +32,7 @@ from pointsman.net.reactor import Reactor
 from pointsman.net.timers import Timed
 from pointsman.proto.proxy import render_v1, render_v2
 from pointsman.sample.context import Context
-from pointsman.sample.variable_limits import LIMITS
+from pointsman.sample.variable_limits import VARIABLE_LIMITS
 from pointsman.server.backend import LiveServer
 from pointsman.server.connection import Dialling, ServerConnection
 from pointsman.server.server import Server
@@ -191,8 +191,8 @@ class Exchange(Accounts):
         self.sleep_on()
         self.timer = None
         self.reactor.wheel.disarm(self)
-        if LIMITS.on:
-            LIMITS.exchange_over(self.context)
+        if VARIABLE_LIMITS.on:
+            VARIABLE_LIMITS.exchange_over(self.context)
 
     def alarm(self) -> None:
         """The time of a queue or of a server is up, or a pause is over."""

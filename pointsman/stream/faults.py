@@ -15,7 +15,7 @@ from pointsman.proto.weight import PIECE
 from pointsman.rules.pages import DEFAULT_PAGES
 from pointsman.rules.reply import Reply
 from pointsman.sample.context import Context
-from pointsman.sample.record import NEVER
+from pointsman.sample.record import NOT_REACHED
 from pointsman.stream.exchange import GRAIN, NO_SERVERS
 from pointsman.stream.phases import (
     CONNECT,
@@ -100,7 +100,7 @@ class Faults(Tunnel):
         """Answer with it. The connection goes on if the request was received wholly and the reply allows it."""
         self.blame(cause, step)
         if reply.silent:
-            self.record.status = reply.logged or NEVER  # it is logged and counted as if it had been sent
+            self.record.status = reply.logged or NOT_REACHED  # it is logged and counted as if it had been sent
             self.vanish()
             return
         response, content = reply.render(self.context)
@@ -109,7 +109,7 @@ class Faults(Tunnel):
             if cause == _L:
                 self.internal_error()
                 if step == _R:
-                    self.record.head = NEVER
+                    self.record.head = NOT_REACHED
             reply = self.page(500)
             response, content = reply.render(self.context)
             self._own_rules(reply, response, content)
@@ -117,8 +117,8 @@ class Faults(Tunnel):
         frontend = self.frontend
         if reply.close or response.close_asked or not whole or frontend.mode == CLOSE:
             self.closing = True
-        room = frontend.program.room
-        if room.stopping and room.drawn():
+        process = frontend.program.process
+        if process.stopping and process.drawn():
             self.closing = True
         if self.bodiless or response.status in (204, 304):
             content = b""
@@ -139,7 +139,7 @@ class Faults(Tunnel):
     def tarpit(self, reply: Reply, time: int) -> None:
         """Let the client wait so many ms for it."""
         self.blame(_P, 0x54)  # PT
-        self.record.head = NEVER
+        self.record.head = NOT_REACHED
         self.late_reply = reply
         self.move(TARPIT)
         self.wake_at(self.reactor.now + time)
@@ -223,7 +223,7 @@ class Faults(Tunnel):
         record = self.record
         if self.session.first and self.phase == IDLE and record.begun == 0:
             record.begun = record.accepted
-        record.head = NEVER
+        record.head = NOT_REACHED
         record.request_line = b""
         record.status = status
         self.blame(cause, _R)
@@ -232,7 +232,7 @@ class Faults(Tunnel):
         self.logged = False
         frontend = self.frontend
         self.failed_request()
-        record.number = frontend.program.room.next_number()
+        record.number = frontend.program.process.next_number()
         frontend.counters.requests += 1
         self.move(LAST)
         custom = frontend.pages.get(status)
@@ -262,7 +262,7 @@ class Faults(Tunnel):
         """The body that was waited for will never be whole (option http-buffer-request)."""
         self.failed_request()
         self.closing = True
-        self.record.head = NEVER
+        self.record.head = NOT_REACHED
         self.own_reply(self.page(status), cause, _R)
 
     # The server.

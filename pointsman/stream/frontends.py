@@ -20,10 +20,10 @@ class LiveFrontend(Frontend):
 
     def welcome(self, arrival: Arrival) -> ClientSession:
         """A connection becomes a session, and is counted."""
-        door = arrival.door
-        if door.frontend is not self:
-            self.own(door)
-        door.climb(SESSION, NOTHING)
+        bind_state = arrival.bind_state
+        if bind_state.frontend is not self:
+            self.own(bind_state)
+        bind_state.climb(SESSION, NOTHING)
         now = self.reactor.now
         if now - self.noted >= NOTED:
             self.noted = now
@@ -32,7 +32,7 @@ class LiveFrontend(Frontend):
 
     def open(self, arrival: Arrival) -> None:
         session = self.welcome(arrival)
-        transports = arrival.door.transports
+        transports = arrival.bind_state.transports
         transport = transports.accept(arrival.fd, arrival.pending) if transports is not None else None
         if self.http:
             front = H1Front(session, self.reactor, arrival.fd)

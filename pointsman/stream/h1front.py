@@ -36,7 +36,7 @@ from pointsman.stream.glitches import END, KILL, Glitches
 from pointsman.stream.h1client import BODILESS, H1Client
 from pointsman.stream.handover import hand_over
 from pointsman.stream.http import HttpStream
-from pointsman.stream.outcome import Heirloom, Outcome
+from pointsman.stream.outcome import Outcome, SharedOutcome
 from pointsman.stream.phases import GATHER, TUNNEL
 from pointsman.stream.protocols import ClientProtocol
 from pointsman.stream.proxies import FOREVER
@@ -375,7 +375,7 @@ class H1Front(H1Client, ClientConnection):
     def _inherit(self) -> None:
         """A connection's first request may be as that of the one before."""
         kept = self.frontend.kept
-        if isinstance(kept, Heirloom):
+        if isinstance(kept, SharedOutcome):
             self.model = kept.model
             if kept.holds_for(self.session.source):
                 self.block = kept.block
@@ -387,7 +387,7 @@ class H1Front(H1Client, ClientConnection):
         if model is not None:
             self.outcome = outcome
             if self.session.first and outcome.source is not None:
-                self.frontend.kept = Heirloom(model, self.block, outcome, self.reactor.now)
+                self.frontend.kept = SharedOutcome(model, self.block, outcome, self.reactor.now)
 
     def _wait(self, data: bytes, known: int) -> None:
         """The head is not whole yet: `timeout http-request` holds from its first byte on, whatever comes behind it."""
@@ -423,8 +423,8 @@ class H1Front(H1Client, ClientConnection):
         if self.wire.fd < 0:
             self.phase = CLOSED
             return
-        room = self.frontend.program.room
-        if not keep or not self.request_done or self.wire.failed or room.stopping and not room.spread:
+        process = self.frontend.program.process
+        if not keep or not self.request_done or self.wire.failed or process.stopping and not process.spread:
             self._leave()
             return
         self.phase = WAIT

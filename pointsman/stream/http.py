@@ -18,7 +18,7 @@ from pointsman.core.epoch import EPOCH
 from pointsman.net.duplex import Duplex
 from pointsman.proto.message import Field, Response
 from pointsman.rules.plan import CONNECTION, MOVING, OF_REQUEST, OF_RESPONSE
-from pointsman.server.pool import NEVER
+from pointsman.server.pool import REUSE_NEVER
 from pointsman.stream.decision import RESPONSE_LETTERS
 from pointsman.stream.entries import DECIDED
 from pointsman.stream.http_request import HttpRequest
@@ -247,8 +247,8 @@ class HttpStream(HttpRequest):
             self.closing = True
         if not self.client.request_done:
             self.closing = True  # it answered without waiting for the rest of the request
-        room = self.frontend.program.room
-        if room.stopping and room.drawn():
+        process = self.frontend.program.process
+        if process.stopping and process.drawn():
             self.closing = True  # a soft stop ends connections behind their next response (manual 3.1)
 
     def _send_answer(self, response: Response, answer: Answer | None) -> None:
@@ -383,7 +383,7 @@ class HttpStream(HttpRequest):
             self.connection = None
             self.place = None
             if connection.give_back(self):
-                if connection.private or backend.reuse == NEVER:
+                if connection.private or backend.reuse == REUSE_NEVER:
                     session.keep(connection)
                 else:
                     pool = server.pool

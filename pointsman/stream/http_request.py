@@ -13,11 +13,11 @@ from pointsman.proto.message import Field, Request
 from pointsman.rules.plan import CONNECTION, MOVING, OF_REQUEST
 from pointsman.rules.reply import Reply, Served
 from pointsman.sample.context import Context
-from pointsman.sample.record import NEVER as NOT_REACHED
-from pointsman.sample.variable_limits import LIMITS
+from pointsman.sample.record import NOT_REACHED
+from pointsman.sample.variable_limits import VARIABLE_LIMITS
 from pointsman.server.backend import LiveServer
 from pointsman.server.connection import ServerConnection
-from pointsman.server.pool import NEVER
+from pointsman.server.pool import REUSE_NEVER
 from pointsman.stream.decision import REQUEST_LETTERS
 from pointsman.stream.entries import DECIDED, LOG, MONITORED, ROUTED, SERVED, UNROUTED
 from pointsman.stream.outcome import Outcome
@@ -61,7 +61,7 @@ class HttpRequest(Waiting):
             record.reset()
             record.accepted = record.handshake = session.since
             if self.context.variables:
-                LIMITS.exchange_over(self.context)
+                VARIABLE_LIMITS.exchange_over(self.context)
             self.context.reset()
             self.logged = False
         self.outcome = None
@@ -101,7 +101,7 @@ class HttpRequest(Waiting):
         self.context.request = request
         self.context.now = now
         self.context.date_offset = frontend.program.date_offset
-        record.number = frontend.program.room.next_number()
+        record.number = frontend.program.process.next_number()
         frontend.climb(REQUEST, NOTHING)
         self.closing = self.client.ends_after(request)
         self.tunnelling = request.upgrade or request.method == b"CONNECT"
@@ -251,7 +251,7 @@ class HttpRequest(Waiting):
         """Only this client may use it again."""
         backend = self.backend
         assert backend is not None
-        return connection.private or backend.reuse == NEVER
+        return connection.private or backend.reuse == REUSE_NEVER
 
     def drop_connection(self) -> None:
         self.place = None

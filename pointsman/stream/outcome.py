@@ -6,8 +6,8 @@ client's side keeps it beside the bytes of the head (h1front.py). The same holds
 keeps the last head with the bytes that were sent to the client for it (h1back.py).
 
 What depends on nothing but the head and the client's address holds for other connections of that client, too: the
-frontend keeps the last such outcome (`Heirloom`), and a new connection begins with it. A server does so with the last
-answer; one that depends on the client's connection names its address object, which no other connection has.
+frontend keeps the last such outcome (`SharedOutcome`), and a new connection begins with it. A server does so with the
+last answer; one that depends on the client's connection names its address object, which no other connection has.
 
 Rules edit heads in place. So what is taken from a head before its rules, captures and such, is kept beside it.
 
@@ -18,7 +18,7 @@ core/epoch.py; it is that of the time when the rules were asked.
 from pointsman.core.address import NetAddress
 from pointsman.proto.message import Request, Response
 from pointsman.sample.context import Context
-from pointsman.server.backend import Kept
+from pointsman.server.backend import Remembered
 from pointsman.stream.proxies import BackendProxy, Frontend
 
 
@@ -42,7 +42,7 @@ class Outcome:
         context.record.request_cookie = self.cookie
 
 
-class Heirloom(Kept):
+class SharedOutcome(Remembered):
     """What a frontend's next connection may begin with."""
 
     def __init__(self, model: Request, block: bytes, outcome: Outcome, now: int) -> None:
@@ -57,7 +57,7 @@ class Heirloom(Kept):
         return source is not None and source.packed == client.packed and source.family == client.family
 
 
-class Answer(Kept):
+class Answer(Remembered):
     """Of a response."""
 
     def __init__(

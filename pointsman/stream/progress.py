@@ -14,7 +14,7 @@ from pointsman.core.columns import BYTES
 from pointsman.net.reactor import Reactor
 from pointsman.sample.record import Counted
 from pointsman.server.backend import LiveServer
-from pointsman.stream.acceptor import Door
+from pointsman.stream.acceptor import BindState
 from pointsman.stream.connections import client_connections
 from pointsman.stream.exchange import Exchange
 from pointsman.stream.phases import FORWARD, LAST, SENT, TUNNEL
@@ -51,7 +51,7 @@ def _note(stream: Exchange, up: int, down: int) -> None:
     frontend = stream.frontend
     context = stream.context
     frontend.counters.tally(BYTES, up, down)
-    if frontend.socket_stats and isinstance(context.listener, Door):
+    if frontend.socket_stats and isinstance(context.listener, BindState):
         context.listener.counters.tally(BYTES, up, down)
     backend = stream.backend
     if backend is not None:

@@ -21,8 +21,8 @@ from pointsman.sample.format import Format
 from pointsman.sample.tap import tapped
 from pointsman.sample.trace import RouteRecord
 from pointsman.server.algorithm import Algorithm
-from pointsman.server.backend import Backend, Kept, LiveServer
-from pointsman.stream.acceptor import Acceptor, Room
+from pointsman.server.backend import Backend, LiveServer, Remembered
+from pointsman.stream.acceptor import Acceptor, ProcessState
 from pointsman.stream.checkcache import CacheCheck
 from pointsman.stream.glitches import Glitches
 from pointsman.stream.header_names import PRESERVE
@@ -157,8 +157,8 @@ class ForwardFor:
 class Program:
     """What all streams of a process share: limits, gauges, date."""
 
-    def __init__(self, room: Room) -> None:
-        self.room = room  # counts of connections, the process's limits
+    def __init__(self, process: ProcessState) -> None:
+        self.process = process  # counts of connections, the process's limits
         self.date_offset = 0  # wall clock minus monotonic, ms; looked at once a second
         self.field_limit = 100  # tune.http.maxhdr, less one for the request line
         self.set_buffer(16_384, 1_024)
@@ -187,13 +187,13 @@ class Program:
     @property
     def requests(self) -> int:
         """HTTP requests of all lanes since start (CumReq)."""
-        return self.room.counters.totals.requests
+        return self.process.counters.totals.requests
 
 
 class Frontend(Acceptor):
     def __init__(self, program: Program, name: str, number: int, http: bool) -> None:
-        super().__init__(name, number, http, program.room.arena)
-        self.belong_to(program.room)
+        super().__init__(name, number, http, program.process.arena)
+        self.belong_to(program.process)
         self.program = program
         self.http_request: list[Step] = []
         self.http_response: list[Step] = []
@@ -235,7 +235,7 @@ class Frontend(Acceptor):
         self.close_idle_on_response = False
         self.abort_on_close = http  # of clients whose request waits before a backend is chosen
         self.drop_trailers = False  # option http-drop-response-trailers
-        self.kept: Kept | None = None  # the last outcome (stream/outcome.py)
+        self.kept: Remembered | None = None  # the last outcome (stream/outcome.py)
         self.plan: Plan | None = None
         self.places: dict[str, Position] = {}  # of what is in the plan and does not know its place itself
         self.protocols: list[ClientProtocol] = []  # that its clients of HTTP/1 may begin with instead

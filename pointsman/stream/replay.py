@@ -7,7 +7,7 @@ server, or under option redispatch to another.
 
 from pointsman.proto.consumer import BodyConsumer
 from pointsman.proto.message import Field
-from pointsman.sample.record import NEVER
+from pointsman.sample.record import NOT_REACHED
 from pointsman.stream.bodies import BodyChain
 from pointsman.stream.consuming import Consuming
 from pointsman.stream.phases import SENT
@@ -90,7 +90,7 @@ class Replay(Consuming):
         self.drop_connection()
         self.replaying = True
         self.context.response = None
-        record.answered = record.status = NEVER
+        record.answered = record.status = NOT_REACHED
         record.retries += 1
         server.counters.retries += 1
         backend.counters.retries += 1

@@ -307,13 +307,13 @@ class ServedStream(Replay):
             response = asked
         if self.client.frame(response, self.bodiless):
             self.closing = True
-        room = frontend.program.room
+        process = frontend.program.process
         if (
             not self.client.drop_body()
             or frontend.mode == CLOSE
             or response.close_asked
-            or room.stopping
-            and room.drawn()
+            or process.stopping
+            and process.drawn()
         ):
             self.closing = True
         self.record.sent += self.client.begin_response(response, self.closing, None)

@@ -12,10 +12,10 @@ from mypy_extensions import mypyc_attr
 from pointsman.core.address import UNIX_ADDRESS
 from pointsman.sample.context import Context, Session
 from pointsman.sample.record import Record
-from pointsman.sample.variable_limits import LIMITS
+from pointsman.sample.variable_limits import VARIABLE_LIMITS
 from pointsman.server.backend import LiveServer
 from pointsman.server.connection import ServerConnection
-from pointsman.stream.acceptor import Arrival, Door
+from pointsman.stream.acceptor import Arrival, BindState
 from pointsman.stream.proxies import BackendProxy, Frontend
 
 MOST_OWN: Final = 5  # idle connections to servers that are kept for a client (manual 4.2, max-session-srv-conns)
@@ -25,9 +25,9 @@ MOST_OWN: Final = 5  # idle connections to servers that are kept for a client (m
 class ClientSession(Session):
     def __init__(self, frontend: Frontend, arrival: Arrival, now: int) -> None:
         """`now`: it is ready (monotonic ms)."""
-        super().__init__(arrival.door)
+        super().__init__(arrival.bind_state)
         self.frontend = frontend
-        self.door = arrival.door
+        self.bind_state = arrival.bind_state
         self.source = arrival.source
         self.destination = arrival.destination
         self.accepted = arrival.accepted
@@ -144,16 +144,16 @@ class ClientSession(Session):
     def over(self) -> None:
         """It has no stream any more, and will have none: what they shared is given up."""
         self.drop_own()
-        LIMITS.session_over(self)
+        VARIABLE_LIMITS.session_over(self)
 
     def closed(self) -> None:
         """Its connection has ended. Called once."""
         self.over()
-        self.frontend.closed(self.door)
+        self.frontend.closed(self.bind_state)
 
 
-def inside(frontend: Frontend, door: Door, now: int) -> ClientSession:
+def inside(frontend: Frontend, bind_state: BindState, now: int) -> ClientSession:
     """Of streams without a client: whoever starts them has a front of its own, which takes the answer, and calls `over`
-    behind the last one. No connection is counted. `door`: of no socket, one for all such sessions of a frontend; `now`:
+    behind the last one. No connection is counted. `bind_state`: of no socket, one for all such sessions of a frontend; `now`:
     monotonic ms."""
-    return ClientSession(frontend, Arrival(-1, UNIX_ADDRESS, UNIX_ADDRESS, door, now), now)
+    return ClientSession(frontend, Arrival(-1, UNIX_ADDRESS, UNIX_ADDRESS, bind_state, now), now)

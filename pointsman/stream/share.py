@@ -10,9 +10,8 @@ Short-lived connections are spread unevenly for a moment all the time. That does
 from the average that a lane which makes way has enough to do.
 
 How many connections a lane holds and has accepted is what the process's counters say of its row. Two more cells tell
-whether it runs and whether it rests; and the arena knows when its loop has turned (`Pulse`), by which the keeper knows
-one that is stuck.
-Control has a row, too, but is no lane.
+whether it runs and whether it rests; and the arena knows when its loop has turned (`Heartbeat`), by which the keeper
+knows one that is stuck. Control has a row, too, but is no lane.
 """
 
 from typing import Final
@@ -41,7 +40,7 @@ class Share:
     def enter(self) -> None:
         """This process is one of several lanes."""
         self.alone = False
-        self.bury(self.arena.lane)
+        self.release_lane(self.arena.lane)
 
     def begun(self) -> None:
         """It runs, and will accept."""
@@ -50,8 +49,8 @@ class Share:
     def is_alive(self, number: int) -> bool:
         return self.arena.cells.load(self.table.row(number) + _ALIVE) == 1
 
-    def bury(self, number: int) -> None:
-        """That process has died; what it held is buried with the counters."""
+    def release_lane(self, number: int) -> None:
+        """That process has ended; what it held is released with the counters."""
         self.arena.cells.store(self.table.row(number) + _ALIVE, 0)
         self.arena.cells.store(self.table.row(number) + _RESTS, 0)
         self.arena.cells.store(self.arena.turns + number, 0)
@@ -70,7 +69,7 @@ class Share:
         return self.counters.current
 
     def over(self) -> bool:
-        """More than an eighth above the average of the lanes that are alive. All of them cannot be."""
+        """More than an eighth above the average of the lanes that run. All of them cannot be."""
         if self.alone:
             return False
         held = self.counters.current
@@ -102,7 +101,7 @@ class Share:
         return self.counters.totals.connections - self.counters.connections
 
 
-class Pulse(Hook):
+class Heartbeat(Hook):
     """Notes once a second that this process's loop turns."""
 
     def __init__(self, share: Share) -> None:

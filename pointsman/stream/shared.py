@@ -12,7 +12,7 @@ from pointsman.net.reactor import Reactor
 from pointsman.net.timers import NEVER
 from pointsman.net.wire import Wire, WireUser
 from pointsman.server.connection import Carried
-from pointsman.server.shared import Place
+from pointsman.server.shared import SharedPlace
 from pointsman.stream.connections import ClientConnection
 from pointsman.stream.exchange import Exchange
 from pointsman.stream.http import HttpStream
@@ -22,7 +22,7 @@ from pointsman.stream.sides import HttpBack, HttpFront
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
-class HttpPlace(Place, HttpBack):
+class HttpPlace(SharedPlace, HttpBack):
     """The server of one exchange of several on a connection."""
 
     def __init__(self, exchange: Carried) -> None:

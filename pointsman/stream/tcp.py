@@ -44,7 +44,7 @@ class TcpStream(Tunnel):
         self.early = pending
         record = self.record
         record.head = record.begun
-        record.number = self.frontend.program.room.next_number()
+        record.number = self.frontend.program.process.next_number()
         record.uploaded = len(pending)
         self.touch_client()
         decision = Decision(self.frontend, self.context)

@@ -21,7 +21,7 @@ from pointsman.proto.message import EXPECT
 from pointsman.proto.weight import PIECE, weight
 from pointsman.sample.context import Context
 from pointsman.sample.need import ELSEWHERE, ENDLESS, PENDING, REQUEST_BODY, RESPONSE_BODY, TIME, Need, Waiter
-from pointsman.sample.record import NEVER
+from pointsman.sample.record import NOT_REACHED
 from pointsman.stream.decision import Decision
 from pointsman.stream.phases import GATHER, HOLD, IDLE, SENT
 from pointsman.stream.proxies import BackendProxy
@@ -319,7 +319,7 @@ class Waiting(ServedStream):
         if phase == GATHER and self._need().kind != REQUEST_BODY:
             self._end_wait()
             self.failed_request()
-            self.record.head = NEVER
+            self.record.head = NOT_REACHED
             self.blame(_CLIENT_TIME, _R)
             self.vanish()
         elif phase == HOLD:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from pointsman.tables.patterns import LISTS, Entry, PatternError, Reference
+from pointsman.tables.patterns import LISTS, PatternEntry, PatternError, PatternList
 
 Plain = str | int | bool | None | list["Plain"]
 Change = list[Plain]
@@ -150,7 +150,7 @@ class MapFollower(Follower):
         return [_saved(one) for one in LISTS.references if one.changed]
 
 
-def _add_all(found: Reference, version: int, pairs: Plain) -> None:
+def _add_all(found: PatternList, version: int, pairs: Plain) -> None:
     """All or nothing."""
     assert isinstance(pairs, list)
     wanted = found.version(version)
@@ -164,7 +164,7 @@ def _add_all(found: Reference, version: int, pairs: Plain) -> None:
         found.add(key, value, wanted)
 
 
-def _replace(found: Reference, key: str, value: str | None) -> None:
+def _replace(found: PatternList, key: str, value: str | None) -> None:
     """By key alone: what traffic sends is no number of an entry, whatever it looks like."""
     same = found.same(key)
     if not same:
@@ -174,18 +174,18 @@ def _replace(found: Reference, key: str, value: str | None) -> None:
             found.set(f"#{entry.identity:#x}", value)
 
 
-def _saved(one: Reference) -> Change:
+def _saved(one: PatternList) -> Change:
     entries: list[Plain] = []
     for group in one.versions.values():
         entries += [_entry(entry) for entry in group.values()]
     return ["map", one.number, "restore", one.current, one.next, one.issued, entries]
 
 
-def _entry(entry: Entry) -> Plain:
+def _entry(entry: PatternEntry) -> Plain:
     return [entry.identity, entry.key, entry.value, entry.version]
 
 
-def _restore(found: Reference, change: Change) -> None:
+def _restore(found: PatternList, change: Change) -> None:
     entries: list[tuple[int, str, str | None, int]] = []
     saved = change[6]
     assert isinstance(saved, list)

@@ -1,10 +1,11 @@
 """Lists of patterns that can change while the process runs: what maps and `-f` files of ACLs are made of.
 
-    Reference   one list, known by its number and, if it comes from a file, by its name (manual 2.7); all ACLs and maps
-                that name the same file share one. Its entries keep their order.
-    Entry       a pattern as it was written, of a map with its value; a number of its own names it on the runtime socket
-    Use         one way in which the entries are looked up (prefixes, networks ...): whoever needs one adds it, and it
-                hears of every change
+    PatternList    one list, known by its number and, if it comes from a file, by its name (manual 2.7); all ACLs and
+                   maps that name the same file share one. Its entries keep their order.
+    PatternEntry   a pattern as it was written, of a map with its value; a number of its own names it on the runtime
+                   socket
+    Use            one way in which the entries are looked up (prefixes, networks ...): added by what needs it, and told
+                   of every change
 
 Entries belong to a version. Lookups see the current one only; entries of others are prepared in peace, and a commit
 shows them all at once (management manual 9.3, `prepare map`).
@@ -27,12 +28,12 @@ class PatternError(Exception):
     """A change that cannot be made. The text is for whoever asked for it; `entry`: the one that is no pattern, if it
     is for that."""
 
-    def __init__(self, text: str, entry: "Entry | None" = None) -> None:
+    def __init__(self, text: str, entry: "PatternEntry | None" = None) -> None:
         super().__init__(text)
         self.entry = entry
 
 
-class Entry:
+class PatternEntry:
     """One pattern. `value`: what a map gives for it; None in a list that is no map. There may be millions."""
 
     __slots__ = ("identity", "key", "value", "version")
@@ -47,7 +48,7 @@ class Entry:
 class Use:
     """Base: a way of looking entries up. Errors are found by `check`, so that what follows cannot fail."""
 
-    def check(self, entry: Entry) -> None:
+    def check(self, entry: PatternEntry) -> None:
         """Raises PatternError if the entry's key or value is none for this use."""
         raise NotImplementedError
 
@@ -55,20 +56,20 @@ class Use:
         """Raises PatternError if that is no value for this use."""
         raise NotImplementedError
 
-    def fill(self, entries: Iterable[Entry], version: int) -> None:
+    def fill(self, entries: Iterable[PatternEntry], version: int) -> None:
         """All entries of a version, when the use is new. PatternError at one that is none for this use."""
         for entry in entries:
             self.check(entry)
             self.add(entry, version)
 
-    def add(self, entry: Entry, version: int) -> None:
+    def add(self, entry: PatternEntry, version: int) -> None:
         """One more entry of that version."""
         raise NotImplementedError
 
-    def remove(self, entry: Entry, version: int) -> None:
+    def remove(self, entry: PatternEntry, version: int) -> None:
         raise NotImplementedError
 
-    def update(self, entry: Entry, version: int) -> None:
+    def update(self, entry: PatternEntry, version: int) -> None:
         """The entry's value is another one now."""
         raise NotImplementedError
 
@@ -81,7 +82,7 @@ class Use:
         raise NotImplementedError
 
 
-class Reference:
+class PatternList:
     """One list of patterns. `name`: of its file, or ""; `pairs`: its entries have values, as in a map."""
 
     def __init__(self, number: int, name: str, pairs: bool) -> None:
@@ -95,15 +96,17 @@ class Reference:
         self.current = 0
         self.next = 0
         self.issued = number + 1 << 32  # the last entry's number: none is given twice
-        self.versions: dict[int, dict[int, Entry]] = {0: {}}
-        self.by_key: dict[int, dict[str, Entry | list[Entry]]] = {0: {}}  # a list only where several have one key
+        self.versions: dict[int, dict[int, PatternEntry]] = {0: {}}
+        self.by_key: dict[int, dict[str, PatternEntry | list[PatternEntry]]] = {
+            0: {}
+        }  # a list only where several have one key
         self.lines = array("I")  # of its file: where the entries stand that were read from it
         self.uses: dict[object, Use] = {}
         self.changed = False  # by whoever, since the configuration was read
 
     # Reading.
 
-    def entries(self, version: int = -1) -> Iterator[Entry]:
+    def entries(self, version: int = -1) -> Iterator[PatternEntry]:
         """The entries of a version, in their order; -1: the current one."""
         return iter(list(self.versions.get(self.current if version < 0 else version, {}).values()))
 
@@ -111,7 +114,7 @@ class Reference:
         """All entries, those that are being prepared included."""
         return sum(len(entries) for entries in self.versions.values())
 
-    def find(self, key: str) -> list[Entry]:
+    def find(self, key: str) -> list[PatternEntry]:
         """Entries of the current version by their key, or by "#" and their number (in hexadecimal or not)."""
         if key.startswith("#"):
             number = _number(key[1:])
@@ -122,12 +125,12 @@ class Reference:
                 return []
         return self.same(key)
 
-    def same(self, key: str) -> list[Entry]:
+    def same(self, key: str) -> list[PatternEntry]:
         """Entries of the current version with that key."""
         found = self.by_key[self.current].get(key)
-        return [] if found is None else [found] if isinstance(found, Entry) else list(found)
+        return [] if found is None else [found] if isinstance(found, PatternEntry) else list(found)
 
-    def place(self, entry: Entry) -> tuple[str, int]:
+    def place(self, entry: PatternEntry) -> tuple[str, int]:
         """The file and the line where an entry was read; line 0: it came later."""
         index = entry.identity - (self.number + 1 << 32) - 1
         return self.name, self.lines[index] if 0 <= index < len(self.lines) else 0
@@ -162,7 +165,7 @@ class Reference:
 
     def check(self, key: str, value: str | None) -> None:
         """PatternError if this cannot be added."""
-        entry = Entry(0, key, value, 0)
+        entry = PatternEntry(0, key, value, 0)
         for use in self.uses.values():
             use.check(entry)
 
@@ -170,26 +173,28 @@ class Reference:
         """The entries of a new list, from its file; nobody uses it yet. `lines`: where they stand."""
         first = self.issued + 1
         self.issued += len(keys)
-        self.hold(keys, list(map(Entry, range(first, first + len(keys)), keys, values, repeat(self.current))))
+        self.hold(keys, list(map(PatternEntry, range(first, first + len(keys)), keys, values, repeat(self.current))))
         self.lines = lines
 
-    def hold(self, keys: Sequence[str], entries: Sequence[Entry]) -> None:
+    def hold(self, keys: Sequence[str], entries: Sequence[PatternEntry]) -> None:
         """Begin with these entries, which have their numbers, and their keys."""
         self.versions[self.current] = {entry.identity: entry for entry in entries}
-        self.by_key[self.current] = by_key = dict[str, Entry | list[Entry]](zip(keys, entries, strict=True))
+        self.by_key[self.current] = by_key = dict[str, PatternEntry | list[PatternEntry]](
+            zip(keys, entries, strict=True)
+        )
         if len(by_key) < len(keys):
             by_key.clear()
             for entry in entries:
                 _append(by_key, entry)
 
-    def add(self, key: str, value: str | None, version: int = -1) -> Entry:
+    def add(self, key: str, value: str | None, version: int = -1) -> PatternEntry:
         """One more entry, whether or not there is one of that key. PatternError, and then nothing has changed."""
         self.check(key, value)
         return self._put(self.issued + 1, key, value, self.version(version))
 
-    def _put(self, number: int, key: str, value: str | None, version: int) -> Entry:
+    def _put(self, number: int, key: str, value: str | None, version: int) -> PatternEntry:
         self.issued = max(self.issued, number)
-        entry = Entry(number, key, value, version)
+        entry = PatternEntry(number, key, value, version)
         self.versions.setdefault(version, {})[number] = entry
         _append(self.by_key.setdefault(version, {}), entry)
         for use in self.uses.values():
@@ -278,7 +283,7 @@ class Reference:
         self._change()
 
 
-def _append(by_key: dict[str, Entry | list[Entry]], entry: Entry) -> None:
+def _append(by_key: dict[str, PatternEntry | list[PatternEntry]], entry: PatternEntry) -> None:
     same = by_key.setdefault(entry.key, entry)
     if isinstance(same, list):
         same.append(entry)
@@ -297,8 +302,8 @@ class Lists:
     """All lists of a configuration, in the order of their numbers."""
 
     def __init__(self) -> None:
-        self.references: list[Reference] = []
-        self.by_name: dict[str, Reference] = {}
+        self.references: list[PatternList] = []
+        self.by_name: dict[str, PatternList] = {}
         self.taken: set[int] = set()  # numbers that were asked for
         self.lowest = 0  # no free number is below
 
@@ -309,9 +314,9 @@ class Lists:
         self.taken = set()
         self.lowest = 0
 
-    def new(self, name: str, pairs: bool, number: int = -1) -> Reference:
+    def new(self, name: str, pairs: bool, number: int = -1) -> PatternList:
         """A list that does not exist yet; `number`: the one that it shall have, where that is said."""
-        made = Reference(self.number(number), name, pairs)
+        made = PatternList(self.number(number), name, pairs)
         self.enter(made)
         if name:
             self.by_name[name] = made
@@ -328,7 +333,7 @@ class Lists:
         self.taken.add(wanted)
         return wanted
 
-    def enter(self, made: Reference) -> None:
+    def enter(self, made: PatternList) -> None:
         """One more list."""
         self.references.append(made)
 
@@ -341,12 +346,12 @@ class Lists:
         """Entries there are."""
         return sum(one.count() for one in self.references)
 
-    def place(self, entry: Entry) -> tuple[str, int]:
+    def place(self, entry: PatternEntry) -> tuple[str, int]:
         """The file and the line where an entry was read; line 0: it came later."""
         number = (entry.identity >> 32) - 1
         return next((one.place(entry) for one in self.references if one.number == number), ("", 0))
 
-    def find(self, text: str) -> Reference | None:
+    def find(self, text: str) -> PatternList | None:
         """By its name, or by "#" and its number."""
         if text.startswith("#"):
             number = _number(text[1:])

@@ -74,7 +74,7 @@ def prepare(generation: Generation, plan: ProcessPlan, console: Console) -> back
     except limits.LimitError as error:
         console.alert(str(error))
         return None
-    generation.room.limit = bounds.maxconn
+    generation.process.limit = bounds.maxconn
     for one in generation.openings():
         one.options.backlog = one.options.backlog or bounds.maxconn  # as the manual has it (4.2 `backlog`)
     if not opening.open_all(generation.openings(), plan.old_pids, console):
@@ -238,7 +238,7 @@ class Worker:
         usage = resource.getrusage(resource.RUSAGE_SELF)
         print(
             f"Memory: at most {usage.ru_maxrss} kB resident, {len(gc.get_objects())} objects tracked, "
-            f"{gc.get_freeze_count()} frozen, {self.generation.room.connections} connections.",
+            f"{gc.get_freeze_count()} frozen, {self.generation.process.connections} connections.",
             file=sys.stderr,
             flush=True,
         )
@@ -256,7 +256,7 @@ class Worker:
             return
         self.stopping = True
         self.readiness.notifier.stopping()
-        self.generation.room.stopping = True
+        self.generation.process.stopping = True
         self.loop.call_later(self.plan.grace / 1000, self._stop_listening)
 
     def _stop_listening(self) -> None:
@@ -277,5 +277,5 @@ class Worker:
 
     def _hard_stop(self) -> None:
         self.console.warning("soft-stop running for too long, performing a hard-stop.")
-        self.console.warning(f"hard-stopped ({self.generation.room.share.held} remaining conns will be closed).")
+        self.console.warning(f"hard-stopped ({self.generation.process.share.held} remaining conns will be closed).")
         self.loop.stop()

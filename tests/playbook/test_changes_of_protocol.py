@@ -16,7 +16,7 @@ from support.stand import End, Stand
 
 from pointsman.net.wire import Wire
 from pointsman.sample.context import Session
-from pointsman.sample.variable_limits import LIMITS
+from pointsman.sample.variable_limits import VARIABLE_LIMITS
 from pointsman.sample.variables import PROCESS_VARIABLES
 from pointsman.stream.connections import client_connections
 from pointsman.stream.protocols import ClientProtocol
@@ -199,7 +199,7 @@ def test_a_raw_connection_becomes_one_of_http() -> None:
         raw.variables[b"txn.kept"] = b"txn"
         front.session.variables[b"sess.kept"] = b"sess"
         raw.charge, front.session.charge = 83, 84
-        LIMITS.used += 167
+        VARIABLE_LIMITS.used += 167
         front.become_http(None, data)
         server = stand.accept("a")
         assert b"kept: txn sess 127.0.0.1\r\n" in server.take()
@@ -210,9 +210,9 @@ def test_a_raw_connection_becomes_one_of_http() -> None:
         server.send(OK)
         client.take()
         assert stand.lines == ["200 --"] * 2 and stand.frontend().connections == 1
-        assert LIMITS.used == 84
+        assert VARIABLE_LIMITS.used == 84
         client.close()
-        assert LIMITS.used == 0 and stand.frontend().counters.totals.sessions == 1
+        assert VARIABLE_LIMITS.used == 0 and stand.frontend().counters.totals.sessions == 1
 
 
 def test_nothing_was_read_of_it() -> None:

@@ -55,7 +55,7 @@ def closed(clients: list[End]) -> int:
 
 def stop(scene: Stand) -> None:
     scene.live.soft_stop()
-    scene.live.room.spread_from = scene.live.reactor.now  # the test's clock is not the machine's
+    scene.live.process.spread_from = scene.live.reactor.now  # the test's clock is not the machine's
     scene.live.idle()
 
 

@@ -221,7 +221,7 @@ class Alone:
         frontend: Frontend = stand.frontend()
         here = net_address("127.0.0.1", 80)
         there = net_address("127.0.0.1", 40000)
-        arrival = Arrival(-1, there, here, stand.doors[id(frontend)], stand.clock)
+        arrival = Arrival(-1, there, here, stand.bind_states[id(frontend)], stand.clock)
         session = ClientSession(frontend, arrival, stand.clock)
         context = self.context = Context(frontend, session)
         context.source, context.destination = session.source, session.destination

@@ -269,7 +269,7 @@ class View:
 
     def __init__(self, stand: Stand) -> None:
         self.reactor = stand.reactor
-        self.room = stand.live.room
+        self.process = stand.live.process
         self.now = stand.clock
         self.consoles: list[object] = []
         self.settled = 0
@@ -319,7 +319,7 @@ def test_a_soft_stop_closes_it_at_the_second_look() -> None:
             client.send(GET % b"mine")
             assert client.take()
         stand.wait(MOMENT)
-        stand.live.room.stopping = True
+        stand.live.process.stopping = True
         stand.live.idle()
         asking.send(GET % b"mine")
         answer = asking.take()
@@ -338,7 +338,7 @@ def test_a_soft_stop_ends_those_that_rest() -> None:
         client.send(GET % b"mine")
         assert client.take()
         stand.wait(MOMENT)
-        stand.live.room.stopping = True
+        stand.live.process.stopping = True
         stand.live.idle()
         stand.live.idle()
         assert stand.until_closed(client, 500) < 500 and stand.lines == ["200 LR"]
@@ -386,7 +386,7 @@ def play(config: str, story: list[Step], answers: list[bytes], rests: bool) -> T
             scene.step(step)
             scene.step(Step(time=MOMENT))
             assert rests or all(one.stream is not None or one.session.first for one in fronts(stand))
-        stand.live.room.stopping = False
+        stand.live.process.stopping = False
         scene.tale.lines = list(stand.lines)
     return scene.tale
 

@@ -5,7 +5,7 @@ from support.stand import End, Stand
 
 from pointsman.assemble import MEMORIES
 from pointsman.core.address import net_address
-from pointsman.stream.outcome import Heirloom
+from pointsman.stream.outcome import SharedOutcome
 
 CONFIG = """
 defaults
@@ -50,7 +50,7 @@ def test_a_connection_begins_with_what_another_of_that_client_has_left() -> None
         assert b"x-near: yes\r\n" in requests[0].lower()
         assert b"x-forwarded-for: 127.0.0.1\r\n" in requests[0].lower()
         kept = stand.frontend().kept
-        assert isinstance(kept, Heirloom)
+        assert isinstance(kept, SharedOutcome)
         assert kept.holds_for(net_address("127.0.0.1", 1))
         assert not kept.holds_for(net_address("127.0.0.2", 1))
         assert not kept.holds_for(net_address("::1", 1))

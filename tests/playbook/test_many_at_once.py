@@ -11,7 +11,7 @@ import pytest
 from support.frame_stand import FramePeer, FrameStand, whole
 
 from pointsman.admin.commands import streams as commands
-from pointsman.sample.variable_limits import LIMITS
+from pointsman.sample.variable_limits import VARIABLE_LIMITS
 from pointsman.stream import progress
 from pointsman.stream.session import ClientSession
 
@@ -796,7 +796,7 @@ def test_a_session_s_variables_are_its_streams() -> None:
         assert server.header(server.place("/other"), "seen") == "1 /other"
         client.end.close()
         other.end.close()
-        assert LIMITS.used == 0
+        assert VARIABLE_LIMITS.used == 0
 
 
 def client_session(stand: FrameStand) -> ClientSession:
@@ -833,7 +833,7 @@ class View:
 
     def __init__(self, stand: FrameStand) -> None:
         self.reactor = stand.reactor
-        self.room = stand.live.room
+        self.process = stand.live.process
         self.now = stand.clock
         self.consoles: list[object] = []
         self.settle = stand.settle
@@ -883,7 +883,7 @@ def test_a_soft_stop_closes_connections_that_carry_nothing() -> None:
         other = stand.frame_client()
         other.ask(1, "/three")
         whole(server, server.place("/three"))
-        stand.live.room.stopping = True
+        stand.live.process.stopping = True
         for _ in range(3):
             stand.live.idle()
             stand.settle()

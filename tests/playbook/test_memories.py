@@ -132,7 +132,7 @@ class Play:
         if step.entry:
             LISTS.references[0].add(step.entry, None)
         if step.stop:
-            stand.live.room.stopping = True
+            stand.live.process.stopping = True
         if step.data:
             client = self.clients.get(step.client)
             if client is None or client.closed:
@@ -214,7 +214,7 @@ def play(config: str, story: Sequence[Step], responses: Sequence[bytes], remembe
                 assert one.model is None and one.outcome is None and not one.block
             if isinstance(one, H1Back) and not remembers:
                 assert one.model is None and one.answer is None
-        stand.live.room.stopping = False
+        stand.live.process.stopping = False
         tale.lines = list(stand.lines)
         for logger in stand.logs.values():
             assert isinstance(logger, Told)

@@ -43,7 +43,7 @@ def counters(scene: Stand) -> list[Counters]:
     """All that count the bytes of an exchange with the server."""
     return [
         scene.frontend().counters,
-        scene.doors[id(scene.frontend())].counters,
+        scene.bind_states[id(scene.frontend())].counters,
         scene.backend().counters,
         scene.server("a").counters,
     ]
@@ -223,9 +223,9 @@ def test_an_answer_of_our_own_to_a_slow_client() -> None:
         scene.wait(6_000)
         assert scene.frontend().counters.bytes_out > stuck, "the one that is under way"
         assert scene.server("a").counters.bytes_out == scene.backend().counters.bytes_out == 0
-        front, door, _, _ = counters(scene)
+        front, bind_state, _, _ = counters(scene)
         got = len(client.take_all(8 * front.bytes_out))
-        assert (front.bytes_in, front.bytes_out) == (door.bytes_in, door.bytes_out) == (8 * len(GET), got)
+        assert (front.bytes_in, front.bytes_out) == (bind_state.bytes_in, bind_state.bytes_out) == (8 * len(GET), got)
 
 
 def test_clear_counters_on_the_way() -> None:

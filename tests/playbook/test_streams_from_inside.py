@@ -13,8 +13,8 @@ from pointsman.sample.context import Context
 from pointsman.sample.need import ELSEWHERE, MET, Need
 from pointsman.sample.source import Source
 from pointsman.sample.types import Value
-from pointsman.sample.variable_limits import LIMITS
-from pointsman.stream.acceptor import Door
+from pointsman.sample.variable_limits import VARIABLE_LIMITS
+from pointsman.stream.acceptor import BindState
 from pointsman.stream.connections import client_connections
 from pointsman.stream.http import HttpStream
 from pointsman.stream.outcome import Answer
@@ -61,7 +61,7 @@ class InsideFront(HttpFront):
         self.answer = b""
         self.waiting = b""
         self.trailers: list[Field] | None = None
-        self.room = 1 << 30
+        self.process = 1 << 30
         self.kept: bool | None = None  # how it ended
 
     def ask(self, uri: bytes, body: bytes = b"", method: bytes = b"GET") -> InsideFront:
@@ -151,14 +151,14 @@ class InsideFront(HttpFront):
         self.waiting = b""
 
     def flush(self) -> bool:
-        taken = self.waiting[: self.room]
-        self.room -= len(taken)
+        taken = self.waiting[: self.process]
+        self.process -= len(taken)
         self.answer += taken
         self.waiting = self.waiting[len(taken) :]
         return True
 
     def give_room(self, size: int) -> None:
-        self.room += size
+        self.process += size
         self.flush()
         if not self.waiting:
             self.stream.client_drained()
@@ -180,7 +180,7 @@ class InsideFront(HttpFront):
 
 def session_of(stand: Stand) -> ClientSession:
     frontend = stand.frontend()
-    return inside(frontend, Door("", 0, stand.live.room), stand.reactor.now)
+    return inside(frontend, BindState("", 0, stand.live.process), stand.reactor.now)
 
 
 def asked(stand: Stand, uri: bytes, parent: Context | None = None) -> tuple[InsideFront, End]:
@@ -224,7 +224,7 @@ def test_with_a_body_that_is_large() -> None:
 def test_what_takes_no_more_is_not_sent_more() -> None:
     with Stand(CONFIG, "a") as stand:
         front, server = asked(stand, b"/inside")
-        front.room = 100_000
+        front.process = 100_000
         sent = 0
         server.send(b"HTTP/1.1 200 OK\r\nContent-Length: 32000000\r\n\r\n")
         while sent < 32_000_000:
@@ -322,7 +322,7 @@ def test_many_share_a_session() -> None:
         assert third.answer == b"three" and stand.arrivals("a") == []
         session.over()
         stand.settle()
-        assert server.look().end.closed and LIMITS.used == 0
+        assert server.look().end.closed and VARIABLE_LIMITS.used == 0
 
 
 # A parent that waits for its child.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from support.stand import End, Stand
 
-from pointsman.sample.variable_limits import LIMITS
+from pointsman.sample.variable_limits import VARIABLE_LIMITS
 from pointsman.sample.variables import PROCESS_VARIABLES
 
 CONFIG = """
@@ -84,9 +84,9 @@ def test_a_value_that_does_not_fit_leaves_the_old_one() -> None:
 
 def test_nothing_is_limited_without_them() -> None:
     with stand("tune.vars.txn-max-size 0", [f"set-var(txn.a) str({TEN})"], "%[var(txn.a)]") as scene:
-        assert not LIMITS.on
+        assert not VARIABLE_LIMITS.on
         assert ask(scene.client()) == TEN.encode()
-        assert LIMITS.used == 0
+        assert VARIABLE_LIMITS.used == 0
 
 
 def test_a_stand_begins_without_variables_of_the_process() -> None:
@@ -102,16 +102,16 @@ def test_what_ends_makes_room() -> None:
         first, second, third = scene.client(), scene.client(), scene.client()
         both = TEN.encode() + b" 1"
         assert ask(first) == both
-        assert LIMITS.used == 170
+        assert VARIABLE_LIMITS.used == 170
         assert ask(second) == TEN.encode() + b" "  # the second variable would be too much
         assert ask(first) == both  # what its last exchange had is given back
-        assert LIMITS.used == 260
+        assert VARIABLE_LIMITS.used == 260
         assert ask(third) == b" "
         first.close()
         scene.settle()
-        assert LIMITS.used == 90
+        assert VARIABLE_LIMITS.used == 90
         assert ask(third) == both
         third.close()
         second.close()
         scene.settle()
-        assert LIMITS.used == 0
+        assert VARIABLE_LIMITS.used == 0

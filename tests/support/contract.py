@@ -38,7 +38,7 @@ from pointsman.sample.users import USERLISTS, UserList
 from pointsman.sample.variables import PROCESS_VARIABLES
 from pointsman.server.backend import Backend, LiveServer
 from pointsman.server.dial import Dial
-from pointsman.server.queue import Waiter
+from pointsman.server.queue import QueueWaiter
 from pointsman.server.server import MAINT, Server
 from pointsman.tables.patterns import LISTS
 
@@ -508,7 +508,7 @@ def _no_server(ctx: Context) -> None:
     ctx.server = None
 
 
-class _Waiting(Waiter):
+class _Waiting(QueueWaiter):
     """A stream in a queue."""
 
     def grant(self, server: Server) -> None:

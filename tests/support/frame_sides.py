@@ -19,7 +19,7 @@ from pointsman.sample.context import Context
 from pointsman.server.backend import LiveServer
 from pointsman.server.connection import Carried, ServerConnection, Speaker
 from pointsman.server.server import Server
-from pointsman.server.shared import Place, SharedConnection
+from pointsman.server.shared import SharedConnection, SharedPlace
 from pointsman.stream.outcome import Answer, Outcome
 from pointsman.stream.session import ClientSession
 from pointsman.stream.shared import HttpPlace, SharedFront
@@ -448,7 +448,7 @@ class FrameBack(SharedConnection):
         self.cutter = Cutter()
         self.count = 0
 
-    def place(self, exchange: Carried) -> Place:
+    def place(self, exchange: Carried) -> SharedPlace:
         self.count += 1
         made = self.numbers[self.count] = FramePlace(exchange, self, self.count)
         return made

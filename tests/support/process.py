@@ -25,7 +25,7 @@ PLACES: Final = {
     "pointsman.sample.fetch.lane": ("THIS_LANE",),
     "pointsman.sample.passwords": ("PASSWORDS",),
     "pointsman.sample.users": ("USERLISTS",),
-    "pointsman.sample.variable_limits": ("LIMITS",),
+    "pointsman.sample.variable_limits": ("VARIABLE_LIMITS",),
     "pointsman.sample.variables": ("PROCESS_VARIABLES",),
     "pointsman.stream.phases": ("FOLLOWERS",),
     "pointsman.tables.changes": ("CHANGES",),

@@ -39,7 +39,7 @@ from pointsman.sample.record import Record
 from pointsman.sample.users import USERLISTS
 from pointsman.sample.variables import PROCESS_VARIABLES
 from pointsman.server.backend import LiveServer
-from pointsman.stream.acceptor import Arrival, Door
+from pointsman.stream.acceptor import Arrival, BindState
 from pointsman.stream.frontends import LiveFrontend
 from pointsman.stream.phases import FOLLOWERS
 from pointsman.stream.proxies import BackendProxy
@@ -280,11 +280,11 @@ class Stand:
         self.logs: dict[str, Lines] = {}
         for frontend in self.live.frontends:
             frontend.logger = self.logs[frontend.name.decode()] = self._logger(when)
-        self.doors = {id(frontend): Door("", 1, self.live.room) for frontend in self.live.frontends}
+        self.bind_states = {id(frontend): BindState("", 1, self.live.process) for frontend in self.live.frontends}
         self.accepted: dict[str, list[OddEnd]] = {name: [] for name in names}  # under the odd transport: not asked for
         if self.odd:
-            for door in self.doors.values():
-                door.transports = OddTransports()
+            for bind_state in self.bind_states.values():
+                bind_state.transports = OddTransports()
             for server in (one for backend in self.live.backends for one in backend.servers):
                 server.transports = OddTransports()
         self._door = socket.create_server(("127.0.0.1", 0), backlog=200)
@@ -350,11 +350,11 @@ class Stand:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         accepted.setblocking(False)
         frontend = self.frontend(name)
-        door = self.doors[id(frontend)]
-        frontend.admit(door, self.reactor.now)
-        frontend.arrived(door)
+        bind_state = self.bind_states[id(frontend)]
+        frontend.admit(bind_state, self.reactor.now)
+        frontend.arrived(bind_state)
         address = self._source(net_address(*source))
-        arrival = Arrival(accepted.detach(), address, self._here(), door, self.reactor.now)
+        arrival = Arrival(accepted.detach(), address, self._here(), bind_state, self.reactor.now)
         end = OddEnd(self, sock, True) if self.odd else End(self, sock)
         self.ends.append(end)
         return end, arrival
@@ -469,12 +469,12 @@ class Stand:
     def check(self) -> None:
         """No client is left: what must be true of a proxy that serves nobody."""
         live, reactor = self.live, self.reactor
-        room = live.room
-        assert room.connections == 0, "connections of the process"
+        process = live.process
+        assert process.connections == 0, "connections of the process"
         for frontend in live.frontends:
             assert frontend.connections == 0, "connections of a frontend"
             assert frontend.counters.current == 0
-            assert self.doors[id(frontend)].connections == 0
+            assert self.bind_states[id(frontend)].connections == 0
         idle = 0
         for backend in live.backends:
             assert backend.connections == 0, "streams of a backend"

@@ -15,7 +15,7 @@ from pointsman.listener.generation import Generation
 from pointsman.listener.listener import Listener
 from pointsman.listener.sockets import Opening, SocketOptions
 from pointsman.net.reactor import Reactor
-from pointsman.stream.acceptor import Acceptor, Door, Room
+from pointsman.stream.acceptor import Acceptor, BindState, ProcessState
 from pointsman.worker.console import Console
 from pointsman.worker.plan import ProcessPlan
 
@@ -39,13 +39,13 @@ class Calls:
         self.configurations.append(configuration)
         reactor = Reactor()
         self.reactors.append(reactor)
-        room = Room(reactor)
-        generation = Generation(reactor, room)
+        process = ProcessState(reactor)
+        generation = Generation(reactor, process)
         for section in configuration.proxies:
             if section.kind & In.FRONT:
                 opening = Opening(AddressSpec("inet", "127.0.0.1", 0), SocketOptions(), "x:1", "frontend x")
                 generation.listeners.append(
-                    Listener(reactor, Acceptor(section.name, 2, True), Door("", 1, room), opening)
+                    Listener(reactor, Acceptor(section.name, 2, True), BindState("", 1, process), opening)
                 )
         return generation
 

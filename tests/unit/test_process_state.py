@@ -113,7 +113,7 @@ def test_what_serving_leaves_is_known(tmp_path: Path) -> None:
     assert {name for _, name in left} >= {
         "CHANGES",
         "CRITERIA",
-        "LIMITS",
+        "VARIABLE_LIMITS",
         "LISTS",
         "PROCESS_VARIABLES",
         "USERLISTS",

@@ -153,7 +153,7 @@ def show_startup_logs(call: Call) -> str:
 @command("show activity", "show activity [-1|0|<lane>]", "show what lanes have done", level=OPERATOR)
 def show_activity(call: Call) -> str:
     """show activity [-1 | 0 | <number>]: all with their sum, 0 the sum alone, or one lane."""
-    counters, lanes = call.view.room.counters, call.view.nbthread
+    counters, lanes = call.view.process.counters, call.view.nbthread
     wanted = whole_number(call.word(0) or "-1", "Invalid thread number.")
     if not -1 <= wanted <= lanes:
         raise CommandError("Invalid thread number.")

@@ -14,7 +14,7 @@ from pointsman.sample.casts import find_cast
 from pointsman.sample.lists import split_pair
 from pointsman.sample.lookup import Lookup
 from pointsman.sample.types import Type, Value
-from pointsman.tables.patterns import LISTS, Entry, PatternError, Reference
+from pointsman.tables.patterns import LISTS, PatternEntry, PatternError, PatternList
 
 _MAP: Final = "map"
 _NAMES: Final = {_MAP: "map", "acl": "ACL"}
@@ -27,7 +27,7 @@ def _unknown(kind: str) -> CommandError:
     return CommandError(f"Unknown {_NAMES[kind]} identifier. Please use #<id> or <{word}>.")
 
 
-def _wanted(kind: str, text: str) -> Reference:
+def _wanted(kind: str, text: str) -> PatternList:
     """The list that a word names, if it is of that kind."""
     found = LISTS.find(text)
     if found is None or not (found.for_map if kind == _MAP else found.for_acl):
@@ -45,7 +45,7 @@ def _version(kind: str, words: list[str]) -> tuple[int, list[str]]:
     return int(digits) % _WRAP, words[1:]
 
 
-def _not_shared(kind: str, found: Reference, verb: str) -> None:
+def _not_shared(kind: str, found: PatternList, verb: str) -> None:
     if kind != _MAP and found.for_map:
         raise CommandError(
             f"This ACL is shared with a map containing samples. You must use the command '{verb} map' to {verb} values."
@@ -114,7 +114,7 @@ def _looked_up(use: Lookup, text: str, kind: str) -> str:
     return f'{line}, value="{entry.value}", type="{types.get(use.output, "str")}"'
 
 
-def _find(use: Lookup, text: str) -> Entry | None:
+def _find(use: Lookup, text: str) -> PatternEntry | None:
     """As a sample of that text would be looked up."""
     cast = find_cast(Type.STR, use.method.accepts)
     value: Value | None = encode(text)
@@ -166,7 +166,7 @@ def _add(call: Call, kind: str) -> Awaitable[str]:
     )
 
 
-def _existing(kind: str, found: Reference, version: int) -> int:
+def _existing(kind: str, found: PatternList, version: int) -> int:
     try:
         return found.version(version)
     except PatternError:

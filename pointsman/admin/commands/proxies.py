@@ -111,8 +111,8 @@ def set_maxconn_frontend(call: Call) -> str:
     if value < 0:
         raise CommandError("Value out of range.")
     front.frontend.limit = value
-    call.view.room.wake(front.frontend.waiting)
-    call.view.room.arena.ring_others()
+    call.view.process.wake(front.frontend.waiting)
+    call.view.process.arena.ring_others()
     call.view.settle()
     return ""
 
@@ -123,9 +123,9 @@ def set_maxconn_global(call: Call) -> str:
     value = whole_number(call.word(0), "Expects an integer value.")
     if not 0 <= value <= call.view.limit:
         raise CommandError("Value out of range.")
-    call.view.room.limit = value or call.view.limit
-    call.view.room.wake(call.view.room.waiting)
-    call.view.room.arena.ring_others()
+    call.view.process.limit = value or call.view.limit
+    call.view.process.wake(call.view.process.waiting)
+    call.view.process.arena.ring_others()
     call.view.settle()
     return ""
 
@@ -136,7 +136,7 @@ def set_rate_limit(call: Call) -> str:
 
     The last two are kept and shown; there is no TLS and no compression yet that they could limit.
     """
-    room, view = call.view.room, call.view
+    process, view = call.view.process, call.view
     name = " ".join(call.words[:2])
     if name not in RATE_LIMITS:
         raise CommandError(
@@ -147,9 +147,9 @@ def set_rate_limit(call: Call) -> str:
     if value < 0:
         raise CommandError("Value out of range.")
     if name == "connections global":
-        room.connection_rate.limit = value
+        process.connection_rate.limit = value
     elif name == "sessions global":
-        room.session_rate.limit = value
+        process.session_rate.limit = value
     elif name == "ssl-sessions global":
         view.ssl_rate_limit = value
     else:

@@ -184,7 +184,7 @@ def _each(call: Call) -> list[tuple[Counters, int]]:
     for proxy in call.view.proxies:
         if proxy.front is not None:
             found.append((proxy.front.frontend.counters, proxy.front.frontend.connections))
-            found += [(one.door.counters, one.door.connections) for one in proxy.front.listeners]
+            found += [(one.bind_state.counters, one.bind_state.connections) for one in proxy.front.listeners]
         if proxy.back is not None:
             backend = proxy.back.backend
             found.append((backend.counters, backend.connections))
@@ -220,7 +220,7 @@ def clear_counters(call: Call) -> str:
             counters.clear_maxima()
         counters.highest = gauge
     _queues(call)
-    call.view.room.connection_rate.highest = call.view.room.session_rate.highest = 0
+    call.view.process.connection_rate.highest = call.view.process.session_rate.highest = 0
     if everything:
         _clear_checks(call)
     return ""

@@ -79,7 +79,7 @@ def _connections(call: Call) -> Iterator[ClientConnection]:
 
 def _identity(call: Call, one: object) -> str:
     """A number of a stream, unique in its generation: lanes, forked from one image, may use the same addresses."""
-    return f"{call.view.room.arena.lane + 1 << 48 | id(one):#x}"
+    return f"{call.view.process.arena.lane + 1 << 48 | id(one):#x}"
 
 
 def _source(address: NetAddress, listener_number: int) -> str:
@@ -156,12 +156,12 @@ def _of_connection(call: Call, connection: ClientConnection, stream: Exchange) -
         _identity(call, connection.named(stream)),
         record.number,
         real.family,
-        _source(source, session.door.number),
+        _source(source, session.bind_state.number),
         stream.frontend.name.decode(),
         stream.frontend.number,
         stream.frontend.http,
-        session.door.number,
-        _source(session.destination, session.door.number),
+        session.bind_state.number,
+        _source(session.destination, session.bind_state.number),
         accepted=record.accept_date,
         age=max(0, now - record.accepted),
         left=-1 if due == NEVER else due - now,
@@ -214,7 +214,7 @@ def _long(milliseconds: int) -> str:
 
 def _line(call: Call, one: _Seen, uri: bool) -> str:
     """The short form: a line."""
-    lane = call.view.room.arena.lane + 1
+    lane = call.view.process.arena.lane + 1
     left = one.rest
     client_left, server_left = one.rests
     line = (
@@ -232,7 +232,7 @@ def _line(call: Call, one: _Seen, uri: bool) -> str:
 
 def _block(call: Call, one: _Seen, uri: bool) -> str:
     """The extended form: what belongs to a stream is indented."""
-    lane = call.view.room.arena.lane + 1
+    lane = call.view.process.arena.lane + 1
     lines = [*_whose(one, lane)]
     if one.http and one.request_line:
         request, response = _progress(one)

@@ -10,7 +10,7 @@ from pointsman.sample.context import Context, ListenerFacts, ProxyFacts, Session
 from pointsman.sample.expression import parse_words
 from pointsman.sample.format import parse_format
 from pointsman.sample.types import Binary, Packed, Type, Value, Where
-from pointsman.sample.variable_limits import LIMITS
+from pointsman.sample.variable_limits import VARIABLE_LIMITS
 from pointsman.sample.variables import PROCESS_VARIABLES, marked, parse_variable, process_change
 
 _HERE = Position("the runtime socket", 0)
@@ -66,7 +66,11 @@ async def set_var(call: Call) -> str:
         value = _evaluated(words[1:])
     except ConfigError as error:
         raise CommandError(f"'set var': {error}") from None
-    if value is not None and LIMITS.on and not LIMITS.admits(_nobody(), variable.key, value, PROCESS_VARIABLES):
+    if (
+        value is not None
+        and VARIABLE_LIMITS.on
+        and not VARIABLE_LIMITS.admits(_nobody(), variable.key, value, PROCESS_VARIABLES)
+    ):
         raise CommandError("'set var': no room for the variable: see tune.vars.proc-max-size.")
     return await publish(call, process_change(variable.key, value))
 

@@ -19,7 +19,7 @@ from pointsman.sample.parts import Regexes
 from pointsman.sample.pattern import GROUPS, METHODS, Method
 from pointsman.sample.registry import Convert, converter_with
 from pointsman.sample.types import Reads, Type, Value
-from pointsman.tables.patterns import PatternError, Reference
+from pointsman.tables.patterns import PatternError, PatternList
 
 INPUTS: Final = {
     "str": Type.STR,
@@ -42,7 +42,7 @@ OUTPUTS: Final = {
 _GROUP: Final = re.compile(rb"\\([0-9])")
 
 
-def find_map(name: str, at: Position) -> Reference:
+def find_map(name: str, at: Position) -> PatternList:
     """The map of that name."""
     found = find_list(name, True, at)
     found.for_map = True

@@ -6,7 +6,7 @@ A UNIX socket has no address and no port: no sample.
 from pointsman.core.address import AF_UNIX, NetAddress
 from pointsman.sample.arguments import Arguments
 from pointsman.sample.context import Context
-from pointsman.sample.record import NEVER
+from pointsman.sample.record import NOT_REACHED
 from pointsman.sample.registry import fetch, fetch_with
 from pointsman.sample.source import Source
 from pointsman.sample.types import Reads, Type, Where
@@ -150,7 +150,7 @@ def server_destination_port(ctx: Context) -> int | None:
 @fetch("bc_reused", Type.BOOL, Where.SERVER_SIDE, Reads.MOVING, "7.3.3")
 def server_connection_is_reused(ctx: Context) -> bool:
     """Whether the server connection had carried other exchanges before; false where no server was reached."""
-    return ctx.reused and ctx.server is not None and ctx.record.connected != NEVER
+    return ctx.reused and ctx.server is not None and ctx.record.connected != NOT_REACHED
 
 
 @fetch("fc_rcvd_proxy", Type.BOOL, Where.TRAFFIC, Reads.CONNECTION, "7.3.3")
@@ -168,7 +168,7 @@ def client_glitches(ctx: Context) -> int:
 @fetch("bc_glitches", Type.SINT, Where.SERVER_SIDE, Reads.MOVING, "7.3.3")
 def server_glitches(ctx: Context) -> int | None:
     """The same on the server's connection. No sample where no server was reached."""
-    return ctx.server_glitches if ctx.server is not None and ctx.record.connected != NEVER else None
+    return ctx.server_glitches if ctx.server is not None and ctx.record.connected != NOT_REACHED else None
 
 
 @fetch("so_id", Type.SINT, Where.SESSION, Reads.CONNECTION, "7.3.3")

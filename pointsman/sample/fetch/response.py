@@ -3,7 +3,7 @@
 from pointsman.sample.arguments import Arguments
 from pointsman.sample.context import Context
 from pointsman.sample.fetch.request import path_and_query_of
-from pointsman.sample.record import NEVER
+from pointsman.sample.record import NOT_REACHED
 from pointsman.sample.registry import Getter, fetch, fetch_with
 from pointsman.sample.types import Reads, Type, Value, Where
 
@@ -17,7 +17,7 @@ def status(ctx: Context) -> int | None:
 @fetch("txn.status", Type.SINT, Where.SERVER_SIDE, Reads.MOVING, "7.3.6")
 def logged_status(ctx: Context) -> int | None:
     """The status that the log reports."""
-    return ctx.record.status if ctx.record.status != NEVER else None
+    return ctx.record.status if ctx.record.status != NOT_REACHED else None
 
 
 @fetch("res.ver resp_ver", Type.STR, Where.SERVER_SIDE, Reads.RESPONSE_LINE, "7.3.6")
@@ -102,7 +102,7 @@ def bytes_from_client(ctx: Context) -> int:
 def bytes_to_server(ctx: Context) -> int:
     """Bytes of the request that went to the server so far, as its head went out; 0 where none was reached."""
     record = ctx.record
-    if ctx.server is None or record.connected == NEVER:
+    if ctx.server is None or record.connected == NOT_REACHED:
         return 0
     return record.uploaded + record.grown
 

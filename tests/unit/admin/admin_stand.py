@@ -84,7 +84,7 @@ def stand(text: str = TEXT, level: str = "admin") -> Iterator[Stand]:
     administration = next(one for one in live.services if isinstance(one, Administration))
     view = administration.view
     view.started = monotonic_ms()
-    view.limit = view.room.limit = 500
+    view.limit = view.process.limit = 500
     try:
         yield Stand(
             live,

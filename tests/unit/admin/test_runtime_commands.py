@@ -314,10 +314,10 @@ def test_limits_change() -> None:
         assert front is not None
         assert one.ask("set maxconn frontend #2 33") == "" and front.frontend.limit == 33
         assert one.ask("set maxconn server both/l1 4") == "" and one.server("both", "l1").maxconn == 4
-        assert one.ask("set maxconn global 100") == "" and one.view.room.limit == 100
-        assert one.ask("set maxconn global 0") == "" and one.view.room.limit == 500
-        assert one.ask("set rate-limit connections global 5") == "" and one.view.room.connection_rate.limit == 5
-        assert one.ask("set rate-limit sessions global 6") == "" and one.view.room.session_rate.limit == 6
+        assert one.ask("set maxconn global 100") == "" and one.view.process.limit == 100
+        assert one.ask("set maxconn global 0") == "" and one.view.process.limit == 500
+        assert one.ask("set rate-limit connections global 5") == "" and one.view.process.connection_rate.limit == 5
+        assert one.ask("set rate-limit sessions global 6") == "" and one.view.process.session_rate.limit == 6
         assert one.ask("set rate-limit ssl-sessions global 7") == ""
         assert one.ask("set rate-limit http-compression global 8") == ""
         info = one.ask("show info")

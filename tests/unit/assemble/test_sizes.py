@@ -38,7 +38,7 @@ def taken(lanes: int, servers: int = 1, backends: int = 1, frontends: int = 1, b
         text += f"backend b{number}\n server-template s 1-{servers} 127.0.0.1:80 check maxconn 5\n"
     for number in range(frontends):
         text += f"frontend f{number}\n" + "".join(f" bind 127.0.0.1:{port + 1}\n" for port in range(binds))
-    return build(text).room.arena.next
+    return build(text).process.arena.next
 
 
 @pytest.mark.parametrize("lanes", [1, 2, 16])
@@ -66,7 +66,7 @@ def test_a_long_chain_of_defaults() -> None:
     assert len(proxy.all(LogTarget)) == 1
 
 
-def no_arena(lanes: int, room: int, rows: int) -> Arena:
+def no_arena(lanes: int, process: int, rows: int) -> Arena:
     raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
 
 

@@ -58,7 +58,7 @@ def test_a_dead_one_waits_for_nothing() -> None:
         time.sleep(0.01)
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
-    keeper.dispossess(0)
+    keeper.release_lane(0)
     assert keeper.in_the_way() == set()
 
 
@@ -75,13 +75,13 @@ def test_who_does_not_let_the_keeper_have_a_lock_is_known() -> None:
     lock, other = keeper.take_lock(), keeper.take_lock()
     keeper.become_keeper()
     shared(keeper, 0).hold(lock)
-    assert keeper.inherit(other, 1)
+    assert keeper.take_over(other, 1)
     keeper.unlock(other)
-    assert not keeper.inherit(lock, 1)
+    assert not keeper.take_over(lock, 1)
     assert keeper.obstinate == {0}
-    keeper.dispossess(0)
+    keeper.release_lane(0)
     assert keeper.obstinate == set()
-    assert keeper.inherit(lock, 1)
+    assert keeper.take_over(lock, 1)
 
 
 def test_the_room_that_was_asked_for_is_there() -> None:

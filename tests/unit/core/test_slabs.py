@@ -172,7 +172,7 @@ def test_a_shard_that_cannot_be_put_in_order_now_is_later(made: ModuleType, monk
     slab = Slab(8, 8, 1, made.Cells)
     slab.put(b"a", [1], 0, 1)
     slab.cells.store(slabs._LOCK, 5)
-    slab.bury(4)
+    slab.release_lane(4)
 
     def fail(self: Slab, base: int) -> None:
         raise MemoryError
@@ -305,7 +305,7 @@ def test_a_crash_at_any_step_harms_at_most_its_own_entry(name: str, room: int) -
             slab.put(key, [number + 1, number + 1], 100 + number, number + 1)
         if not _killed(slab, 1, step, lambda slab=slab: WORKS[name](slab)):  # type: ignore[misc]
             break
-        slab.bury(1)
+        slab.release_lane(1)
         for key, fields in content(slab).items():
             assert fields[0] == fields[1], "half a change"
             assert key in (b"a", b"b", b"c", b"new")
@@ -326,9 +326,9 @@ def test_a_crashed_owner_is_found_by_the_next_lane(made: ModuleType) -> None:
     slab.lane = 0
     with pytest.raises(Busy):
         slab.get(b"a", 1)
-    slab.bury(2)  # somebody else
+    slab.release_lane(2)  # somebody else
     with pytest.raises(Busy):
         slab.get(b"a", 1)
-    slab.bury(3)
+    slab.release_lane(3)
     assert slab.get(b"a", 1) == (1,)
     assert slab.cells.load(base) == 0

@@ -8,19 +8,19 @@ from pointsman.core.address import AddressSpec, NetAddress
 from pointsman.listener.listener import Listener
 from pointsman.listener.sockets import Opening, SocketOptions
 from pointsman.net.reactor import Reactor
-from pointsman.stream.acceptor import Acceptor, Arrival, Door, Room
+from pointsman.stream.acceptor import Acceptor, Arrival, BindState, ProcessState
 
 
 class Frontend(Acceptor):
     def __init__(self) -> None:
         super().__init__("www", 2, True)
         self.opened: list[tuple[int, NetAddress, NetAddress, bytes]] = []
-        self.doors: list[Door] = []
+        self.bind_states: list[BindState] = []
         self.refusals: list[tuple[int, bool]] = []
 
     def open(self, arrival: Arrival) -> None:
         self.opened.append((arrival.fd, arrival.source, arrival.destination, arrival.pending))
-        self.doors.append(arrival.door)
+        self.bind_states.append(arrival.bind_state)
         self.counters.sessions += 1
 
     def refused(self, arrival: Arrival, reason: int, silent: bool) -> None:
@@ -30,7 +30,7 @@ class Frontend(Acceptor):
         """One of its connections ends."""
         fd = self.opened.pop(index)[0]
         os.close(fd)
-        self.closed(self.doors.pop(index))
+        self.closed(self.bind_states.pop(index))
 
 
 class House:
@@ -38,7 +38,7 @@ class House:
 
     def __init__(self) -> None:
         self.reactor = Reactor()
-        self.room = Room(self.reactor)
+        self.process = ProcessState(self.reactor)
         self.frontend = Frontend()
         self.listeners: list[Listener] = []
 
@@ -53,8 +53,8 @@ class House:
         )
         opening.open()
         opening.commit()
-        door = Door("web", len(self.listeners) + 1, self.room)
-        listener = kind(self.reactor, self.frontend, door, opening)
+        bind_state = BindState("web", len(self.listeners) + 1, self.process)
+        listener = kind(self.reactor, self.frontend, bind_state, opening)
         listener.start()
         self.listeners.append(listener)
         return listener

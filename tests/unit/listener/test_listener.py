@@ -51,12 +51,12 @@ def test_connections_reach_the_frontend_with_their_addresses(house: House, clien
     assert (source.family, source.text, source.port, source.packed) == (AF_INET, host.encode(), port, b"\x7f\0\0\x01")
     assert (destination.text, destination.port) == (b"127.0.0.1", address(listener)[1])
     assert pending == b""
-    frontend, door = house.frontend, house.frontend.doors[0]
-    assert (frontend.connections, door.connections, house.room.connections) == (1, 1, 1)
-    assert (frontend.counters.connections, frontend.counters.current, door.counters.connections) == (1, 1, 1)
+    frontend, bind_state = house.frontend, house.frontend.bind_states[0]
+    assert (frontend.connections, bind_state.connections, house.process.connections) == (1, 1, 1)
+    assert (frontend.counters.connections, frontend.counters.current, bind_state.counters.connections) == (1, 1, 1)
     frontend.end()
-    assert (frontend.connections, door.connections, house.room.connections) == (0, 0, 0)
-    assert (frontend.counters.current, frontend.counters.highest, house.room.total) == (0, 1, 1)
+    assert (frontend.connections, bind_state.connections, house.process.connections) == (0, 0, 0)
+    assert (frontend.counters.current, frontend.counters.highest, house.process.total) == (0, 1, 1)
 
 
 def test_a_socket_bound_to_any_address_asks_each_connection(house: House, clients: list[socket.socket]) -> None:
@@ -100,11 +100,11 @@ def test_bursts_grow_with_what_is_found(house: House, clients: list[socket.socke
 def test_at_a_limit_connections_wait_until_one_ends(house: House, clients: list[socket.socket], whose: str) -> None:
     listener = house.listener()
     if whose == "socket":
-        listener.door.limit = 2
+        listener.bind_state.limit = 2
     elif whose == "frontend":
         house.frontend.limit = 2
     else:
-        house.room.limit = 2
+        house.process.limit = 2
     connect(listener, clients, 5)
     house.until(lambda: listener.state == FULL)
     house.rest()
@@ -132,7 +132,7 @@ def test_two_sockets_of_a_full_frontend_both_go_on(house: House, clients: list[s
 
 def test_a_limit_of_one_socket_leaves_the_other_free(house: House, clients: list[socket.socket]) -> None:
     first, second = house.listener(), house.listener()
-    first.door.limit = 1
+    first.bind_state.limit = 1
     connect(first, clients, 3)
     connect(second, clients, 3)
     house.until(lambda: len(house.frontend.opened) == 4)
@@ -232,7 +232,7 @@ def test_stop_takes_what_waits_and_closes(house: House, clients: list[socket.soc
 
 def test_stop_respects_a_limit(house: House, clients: list[socket.socket]) -> None:
     listener = house.listener()
-    house.room.limit = 2
+    house.process.limit = 2
     connect(listener, clients, 3)
     listener.stop()
     house.reactor.turn(0)
@@ -251,7 +251,7 @@ def test_clients_below_the_lowest_port_are_closed_and_not_counted(house: House, 
     listener.lowest_port = first.getsockname()[1] + 1
     house.until(lambda: house.frontend.counters.connections == 0 and _is_closed(first))
     assert house.frontend.opened == []
-    assert (house.frontend.counters.current, listener.door.connections, house.room.connections) == (0, 0, 0)
+    assert (house.frontend.counters.current, listener.bind_state.connections, house.process.connections) == (0, 0, 0)
     listener.lowest_port = 1
     connect(listener, clients)
     house.until(lambda: len(house.frontend.opened) == 1)

@@ -109,7 +109,7 @@ def test_an_early_end(house: House, client: socket.socket, sent: bytes, expected
     client.shutdown(socket.SHUT_WR)
     house.until(lambda: bool(house.frontend.refusals))
     assert house.frontend.refusals == [expected]
-    assert house.room.connections == 0
+    assert house.process.connections == 0
 
 
 def test_the_wait_ends_with_the_clients_timeout(house: House) -> None:
@@ -121,11 +121,11 @@ def test_the_wait_ends_with_the_clients_timeout(house: House) -> None:
         assert house.frontend.refusals == [(acceptor.PROXY_TIMEOUT, True)]
         house.reactor.turn(0)
         assert sock.recv(10) == b""
-    assert house.room.connections == 0
+    assert house.process.connections == 0
 
 
 def test_a_waiting_connection_counts(house: House, client: socket.socket) -> None:
-    house.until(lambda: house.room.connections == 1)
+    house.until(lambda: house.process.connections == 1)
     assert house.frontend.connections == 1
 
 

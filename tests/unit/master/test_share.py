@@ -87,7 +87,7 @@ def test_who_has_less_is_not() -> None:
 def test_lanes_that_have_ended_do_not_count() -> None:
     one, two = lanes(20, 0)
     assert one.over() and one.is_alive(1)
-    one.bury(1)
+    one.release_lane(1)
     assert not one.over() and not one.is_alive(1)
     assert not lanes(20, 0, alive=1)[0].over()
     two.begun()

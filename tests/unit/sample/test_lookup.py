@@ -10,7 +10,7 @@ from pointsman.core.diagnostics import NOWHERE
 from pointsman.sample.lookup import Lookup
 from pointsman.sample.pattern import METHODS, Pattern
 from pointsman.sample.types import Type, Value
-from pointsman.tables.patterns import PatternError, Reference
+from pointsman.tables.patterns import PatternError, PatternList
 
 WORDS = st.text("ab/.?:A", max_size=6)
 KEYS: dict[str, st.SearchStrategy[str]] = {
@@ -48,7 +48,7 @@ def test_a_list_that_changed_finds_what_a_new_one_finds(name: str) -> None:
         st.booleans(),
     )
     def run(keys: list[str], gone: list[int], asked: list[Value], nocase: bool) -> None:
-        reference = Reference(0, "x", False)
+        reference = PatternList(0, "x", False)
         use = reference.use("x", lambda: Lookup(METHODS[name], Type.ANY, nocase))
         assert isinstance(use, Lookup)
         added = [reference.add(key, None) for key in keys]
@@ -72,8 +72,8 @@ def test_a_list_that_changed_finds_what_a_new_one_finds(name: str) -> None:
     run()
 
 
-def lookup(method: str, output: Type, *pairs: tuple[str, str]) -> tuple[Reference, Lookup]:
-    reference = Reference(0, "x", True)
+def lookup(method: str, output: Type, *pairs: tuple[str, str]) -> tuple[PatternList, Lookup]:
+    reference = PatternList(0, "x", True)
     use = reference.use("x", lambda: Lookup(METHODS[method], output))
     assert isinstance(use, Lookup)
     for key, value in pairs:
@@ -138,7 +138,7 @@ def test_beginnings_that_ignore_case_are_taken_in_their_order() -> None:
     """So does the program, which keeps these in a list; with case the longest counts."""
     for nocase, key in ((True, "/"), (False, "/a/b")):
         for more in ((), ("/1", "/2", "/3")):
-            reference = Reference(0, "x", False)
+            reference = PatternList(0, "x", False)
             use = reference.use("x", lambda nocase=nocase: Lookup(METHODS["beg"], Type.ANY, nocase))
             assert isinstance(use, Lookup)
             for one in ("/", "/a", "/a/b", *more):
@@ -157,7 +157,7 @@ def test_the_name_of_a_host_goes_with_all_its_addresses(monkeypatch: pytest.Monk
     monkeypatch.setattr(socket, "getaddrinfo", answers)
     packed = [socket.inet_aton(one) for one in addresses]
     for others in ((), ("10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4/31", "::1")):
-        reference = Reference(0, "x", False)
+        reference = PatternList(0, "x", False)
         use = reference.use("x", lambda: Lookup(METHODS["ip"], Type.ANY, False, True))
         for one in ("host.example", *others, "192.0.2.2"):
             reference.add(one, None)
@@ -171,7 +171,7 @@ def test_the_name_of_a_host_goes_with_all_its_addresses(monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize(("method", "keys", "bad"), [("ip", ["10.0.0.1", "x", "y"], "x"), ("int", ["5:3", "1"], "5:3")])
 def test_the_first_entry_that_is_no_pattern_is_told(method: str, keys: list[str], bad: str) -> None:
-    reference = Reference(0, "x", False)
+    reference = PatternList(0, "x", False)
     for key in keys:
         reference.add(key, None)
     with pytest.raises(PatternError, match=f"'{bad}'") as caught:

@@ -11,7 +11,7 @@ from pointsman.core.arena import Arena, Cells
 from pointsman.sample.context import Context, ListenerFacts, ProxyFacts, Session
 from pointsman.server.backend import Backend, LiveServer
 from pointsman.server.dial import Dial
-from pointsman.server.queue import Waiter
+from pointsman.server.queue import QueueWaiter
 from pointsman.server.server import Server
 
 ROOM = 1 << 13
@@ -96,7 +96,7 @@ class Lane:
         return False
 
 
-class Stream(Waiter):
+class Stream(QueueWaiter):
     def __init__(self, lane: Lane) -> None:
         super().__init__()
         self.lane = lane

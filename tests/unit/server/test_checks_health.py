@@ -11,7 +11,7 @@ from scripted import Farm, Scripted, with_server
 import pointsman.keywords
 from pointsman.core.diagnostics import NOWHERE, ConfigError
 from pointsman.server.checks.status import STATUSES, Result
-from pointsman.server.queue import Waiter
+from pointsman.server.queue import QueueWaiter
 from pointsman.server.server import MAINT, RUNNING, STARTING, STOPPED, STOPPING, Server
 
 assert pointsman.keywords
@@ -160,7 +160,7 @@ def test_404_of_the_last_server() -> None:
     assert note(made, OOPS, OOPS, OOPS)[-1].startswith("5 Server b/s1 is DOWN. 0 active")
 
 
-class Waiting(Waiter):
+class Waiting(QueueWaiter):
     """A stream that waits and is sent away."""
 
     requeued = False

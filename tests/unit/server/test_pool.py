@@ -9,9 +9,9 @@ from pointsman.net.duplex import Duplex
 from pointsman.net.wire import Wire
 from pointsman.server.backend import LiveServer
 from pointsman.server.connection import Carried, ServerConnection, Speaker
-from pointsman.server.pool import AGGRESSIVE, ALWAYS, NEVER, SAFE
+from pointsman.server.pool import REUSE_AGGRESSIVE, REUSE_ALWAYS, REUSE_NEVER, REUSE_SAFE
 from pointsman.server.server import Server
-from pointsman.server.shared import Place, SharedConnection
+from pointsman.server.shared import SharedConnection, SharedPlace
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def test_the_limit_counts_all_lanes(lanes: Lanes) -> None:
     kept = [lanes.give(number % 2) for number in range(6)]
     assert [one.is_open for one in kept] == [True] * 3 + [False] * 3
     assert lanes.shown() == (3, 3, 0)
-    assert lanes.take(ALWAYS, False) is kept[2]
+    assert lanes.take(REUSE_ALWAYS, False) is kept[2]
     assert lanes.shown() == (3, 2, 0)
     assert lanes.give(1).is_open
     kept[2].close()
@@ -66,13 +66,13 @@ def test_what_the_server_closes_is_counted_no_more(lanes: Lanes) -> None:
 def test_reused_ones_are_told_apart(lanes: Lanes) -> None:
     fresh, used = lanes.give(0), lanes.give(0, served=2)
     assert lanes.shown() == (2, 2, 1)
-    assert lanes.take(NEVER, False) is None
-    assert lanes.take(SAFE, True) is None
-    assert lanes.take(AGGRESSIVE, True) is used
+    assert lanes.take(REUSE_NEVER, False) is None
+    assert lanes.take(REUSE_SAFE, True) is None
+    assert lanes.take(REUSE_AGGRESSIVE, True) is used
     assert lanes.shown() == (2, 1, 0)
-    assert lanes.take(AGGRESSIVE, True) is None
+    assert lanes.take(REUSE_AGGRESSIVE, True) is None
     assert lanes.shown() == (2, 1, 0)
-    assert lanes.take(AGGRESSIVE, False) is fresh
+    assert lanes.take(REUSE_AGGRESSIVE, False) is fresh
     assert lanes.shown() == (2, 0, 0)
     for one in (fresh, used):
         one.close()
@@ -83,7 +83,7 @@ def test_a_dead_lane_has_none(lanes: Lanes) -> None:
     dead = lanes.give(1, served=2)
     busy = lanes.connection(1)
     assert lanes.shown() == (3, 2, 1)
-    lanes.backends[0].bury(1)
+    lanes.backends[0].release_lane(1)
     assert lanes.shown() == (1, 1, 0)
     for one in (dead, busy):  # as this test has them in one process: what its own row would be
         one.server.counters.links = 1
@@ -97,11 +97,11 @@ def test_what_lies_above_stays_where_one_from_below_is_taken(lanes: Lanes) -> No
     used, closed, fresh = lanes.give(0, served=2), lanes.give(0), lanes.give(0)
     closed.close()
     assert pool.idle == [used, closed, fresh]
-    assert lanes.take(AGGRESSIVE, True) is used
+    assert lanes.take(REUSE_AGGRESSIVE, True) is used
     assert pool.idle == [fresh]
-    assert lanes.take(ALWAYS, True) is fresh
+    assert lanes.take(REUSE_ALWAYS, True) is fresh
     assert pool.idle == []
-    assert lanes.take(ALWAYS, True) is None
+    assert lanes.take(REUSE_ALWAYS, True) is None
     for one in (used, fresh):
         one.close()
 
@@ -109,7 +109,7 @@ def test_what_lies_above_stays_where_one_from_below_is_taken(lanes: Lanes) -> No
 # Connections that carry several exchanges at once.
 
 
-class Noted(Place):
+class Noted(SharedPlace):
     """What becomes of it is noted."""
 
     def __init__(self, exchange: Carried) -> None:
@@ -127,7 +127,7 @@ class Noted(Place):
 
 
 class Several(SharedConnection):
-    def place(self, exchange: Carried) -> Place:
+    def place(self, exchange: Carried) -> SharedPlace:
         return Noted(exchange)
 
 
@@ -151,13 +151,13 @@ def in_use(lanes: Lanes, lane: int = 0, served: int = 1) -> tuple[SharedConnecti
 
 def test_one_in_use_is_lent_on_while_it_has_room(lanes: Lanes) -> None:
     made, exchange = in_use(lanes)
-    assert lanes.take(ALWAYS, True) is made
+    assert lanes.take(REUSE_ALWAYS, True) is made
     second = Carried()
     place = made.lend(second)
     assert isinstance(place, Noted) and place.exchange is second
-    assert lanes.take(ALWAYS, True) is None, "it is full"
+    assert lanes.take(REUSE_ALWAYS, True) is None, "it is full"
     assert not made.give_back(second) and place.exchange is None
-    assert lanes.take(ALWAYS, True) is made
+    assert lanes.take(REUSE_ALWAYS, True) is made
     assert lanes.shown() == (1, 0, 0)
     assert made.give_back(exchange)
     made.close()
@@ -166,7 +166,7 @@ def test_one_in_use_is_lent_on_while_it_has_room(lanes: Lanes) -> None:
 def test_it_comes_before_idle_ones(lanes: Lanes) -> None:
     idle = lanes.give(0)
     made, _ = in_use(lanes)
-    assert lanes.take(ALWAYS, False) is made
+    assert lanes.take(REUSE_ALWAYS, False) is made
     assert idle.pooled
     made.close()
 
@@ -174,13 +174,13 @@ def test_it_comes_before_idle_ones(lanes: Lanes) -> None:
 @pytest.mark.parametrize(
     "mode, first, served, lent",
     [
-        (NEVER, False, 5, False),
-        (SAFE, True, 5, False),
-        (SAFE, False, 1, True),
-        (AGGRESSIVE, True, 1, False),
-        (AGGRESSIVE, True, 2, True),
-        (AGGRESSIVE, False, 0, True),
-        (ALWAYS, True, 0, True),
+        (REUSE_NEVER, False, 5, False),
+        (REUSE_SAFE, True, 5, False),
+        (REUSE_SAFE, False, 1, True),
+        (REUSE_AGGRESSIVE, True, 1, False),
+        (REUSE_AGGRESSIVE, True, 2, True),
+        (REUSE_AGGRESSIVE, False, 0, True),
+        (REUSE_ALWAYS, True, 0, True),
     ],
 )
 def test_http_reuse_holds_for_it_too(lanes: Lanes, mode: int, first: bool, served: int, lent: bool) -> None:
@@ -192,7 +192,7 @@ def test_http_reuse_holds_for_it_too(lanes: Lanes, mode: int, first: bool, serve
 def test_one_that_identifies_its_client_is_not_lent(lanes: Lanes) -> None:
     made, _ = in_use(lanes)
     made.private = True
-    assert lanes.take(ALWAYS, False) is None
+    assert lanes.take(REUSE_ALWAYS, False) is None
     made.close()
 
 
@@ -209,7 +209,7 @@ def test_given_up_by_the_last_exchange_it_is_idle(lanes: Lanes) -> None:
     other.leave(one, False)
     assert made.is_open and lanes.shown() == (2, 2, 1)
     assert lanes.servers[0].pool.idle == [made] and lanes.servers[0].pool.shared == []
-    assert lanes.take(ALWAYS, False) is made
+    assert lanes.take(REUSE_ALWAYS, False) is made
     made.close()
 
 
@@ -222,7 +222,7 @@ def test_retired_it_is_closed_behind_its_last_exchange(lanes: Lanes, how: str) -
         made.retire()
     else:
         lanes.servers[0].pool.close()
-    assert lanes.take(ALWAYS, False) is None and not made.has_room()
+    assert lanes.take(REUSE_ALWAYS, False) is None and not made.has_room()
     made.leave(second, False)
     assert made.is_open
     assert not made.give_back(exchange)

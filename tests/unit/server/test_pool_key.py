@@ -13,7 +13,7 @@ from support.stand import End, Stand
 from pointsman.core.address import NetAddress, net_address
 from pointsman.sample.context import Context, ListenerFacts, ProxyFacts, Session
 from pointsman.server.connection import ServerConnection
-from pointsman.server.pool import AGGRESSIVE, ALWAYS, NEVER, SAFE
+from pointsman.server.pool import REUSE_AGGRESSIVE, REUSE_ALWAYS, REUSE_NEVER, REUSE_SAFE
 from pointsman.server.pool_key import KeyPart, PoolKey, key_of
 
 
@@ -55,7 +55,7 @@ def give(lanes: Lanes, lane: int, key: bytes, served: int = 1) -> ServerConnecti
     return made
 
 
-def take(lanes: Lanes, key: bytes, mode: int = ALWAYS, first: bool = False) -> ServerConnection | None:
+def take(lanes: Lanes, key: bytes, mode: int = REUSE_ALWAYS, first: bool = False) -> ServerConnection | None:
     server = lanes.servers[0]
     found = server.pool.take_equal(key, mode, first)
     if found is not None:
@@ -79,11 +79,11 @@ def test_only_equals_are_taken_the_last_one_first(lanes: Lanes) -> None:
 
 def test_http_reuse_holds_for_each_key(lanes: Lanes) -> None:
     fresh, used = give(lanes, 0, b"a"), give(lanes, 0, b"b", served=2)
-    assert take(lanes, b"a", NEVER) is None
-    assert take(lanes, b"a", SAFE, True) is None
-    assert take(lanes, b"a", AGGRESSIVE, True) is None
-    assert take(lanes, b"b", AGGRESSIVE, True) is used
-    assert take(lanes, b"a", SAFE, False) is fresh
+    assert take(lanes, b"a", REUSE_NEVER) is None
+    assert take(lanes, b"a", REUSE_SAFE, True) is None
+    assert take(lanes, b"a", REUSE_AGGRESSIVE, True) is None
+    assert take(lanes, b"b", REUSE_AGGRESSIVE, True) is used
+    assert take(lanes, b"a", REUSE_SAFE, False) is fresh
     for connection in (fresh, used):
         connection.close()
 

@@ -134,7 +134,7 @@ def test_a_lane_is_killed_between_any_two_operations(story: Callable[[Lane], Non
         if survived:
             assert operations > 2
             return
-        keeper.backend.bury(victim.arena.lane)
+        keeper.backend.release_lane(victim.arena.lane)
         go_on(living)
         nothing_left(keeper)
         successor = Lane(0, 3, cells, *LIMITS)
@@ -159,7 +159,7 @@ def test_kills_at_random(seed: int) -> None:
         try:
             story(lane)
         except Killed:
-            keeper.backend.bury(number)
+            keeper.backend.release_lane(number)
             lanes[number] = Lane(number, 3, cells, *LIMITS)
             for one in lanes:
                 one.backend.look()
@@ -175,7 +175,7 @@ def test_kills_at_random(seed: int) -> None:
 def test_a_change_is_announced_though_control_crashed_before_it_was() -> None:
     lanes, keeper = family(*LIMITS)
     lanes[2].backend.servers[0].admin = 1  # and it crashes
-    keeper.backend.bury(2)
+    keeper.backend.release_lane(2)
     lanes[0].backend.look()
     assert [server.name for server in lanes[0].backend.usable] == [b"s2"]
 
@@ -206,5 +206,5 @@ def test_a_lock_that_is_not_given_back_does_not_hold_the_keeper_up() -> None:
     lanes, keeper = family(*LIMITS)
     assert lanes[1].arena.locked(lanes[1].backend.lock)  # stopped, or crashed and the keeper does not know yet
     fill(lanes[:0], 0)
-    keeper.backend.bury(0)
+    keeper.backend.release_lane(0)
     assert lanes[1].arena.cells.load(lanes[1].backend.lock) == 2

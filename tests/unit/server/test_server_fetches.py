@@ -11,13 +11,13 @@ from pointsman.sample.expression import parse_expression
 from pointsman.sample.types import Value, Where
 from pointsman.server.backend import Backend, LiveServer
 from pointsman.server.dial import Dial
-from pointsman.server.queue import Waiter
+from pointsman.server.queue import QueueWaiter
 from pointsman.server.server import MAINT, STARTING, STOPPED, Server
 
 assert pointsman.keywords
 
 
-class Waiting(Waiter):
+class Waiting(QueueWaiter):
     """A stream that waits for ever."""
 
     def grant(self, server: Server) -> None:

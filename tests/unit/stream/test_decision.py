@@ -127,8 +127,8 @@ def test_in_tcp_mode_there_are_routes_and_servers() -> None:
 
 def decision_of(stand: Stand, head: bytes, client: str = "192.0.2.1") -> Decision:
     frontend = stand.frontend()
-    door = stand.doors[id(frontend)]
-    arrival = Arrival(-1, net_address(client, 4000), net_address("192.0.2.2", 80), door, stand.clock)
+    bind_state = stand.bind_states[id(frontend)]
+    arrival = Arrival(-1, net_address(client, 4000), net_address("192.0.2.2", 80), bind_state, stand.clock)
     context = Context(frontend, ClientSession(frontend, arrival, stand.clock))
     context.source = arrival.source
     if head:

@@ -10,7 +10,7 @@ from pointsman.sample.lookup import Lookup
 from pointsman.sample.pattern import METHODS
 from pointsman.sample.types import Type, Value
 from pointsman.tables.changes import CHANGES, Change
-from pointsman.tables.patterns import LISTS, PatternError, Reference
+from pointsman.tables.patterns import LISTS, PatternError, PatternList
 
 KEYS = st.sampled_from(["a", "b", "c", "#1"])
 STEPS = st.lists(
@@ -23,7 +23,7 @@ STEPS = st.lists(
 )
 
 
-def change(verb: str, key: str, value: str, reference: Reference) -> Change:
+def change(verb: str, key: str, value: str, reference: PatternList) -> Change:
     number = reference.number
     if verb == "add":
         return ["map", number, "add", -1, [[key, value]]]
@@ -38,7 +38,7 @@ def change(verb: str, key: str, value: str, reference: Reference) -> Change:
     return ["map", number, "prepare"] if verb == "prepare" else ["map", number, "commit", reference.next]
 
 
-def state(reference: Reference) -> object:
+def state(reference: PatternList) -> object:
     return (
         reference.current,
         reference.next,
@@ -52,7 +52,7 @@ def state(reference: Reference) -> object:
     )
 
 
-def fresh() -> tuple[Reference, Lookup]:
+def fresh() -> tuple[PatternList, Lookup]:
     LISTS.reset()
     made = LISTS.new("a.map", True)
     use = made.use("x", lambda: Lookup(METHODS["str"], Type.SINT))

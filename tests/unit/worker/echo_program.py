@@ -17,7 +17,7 @@ from pointsman.listener.generation import Generation
 from pointsman.listener.listener import Listener
 from pointsman.listener.sockets import Opening, SocketOptions
 from pointsman.net.reactor import Channel, Reactor
-from pointsman.stream.acceptor import Acceptor, Arrival, Door, Room
+from pointsman.stream.acceptor import Acceptor, Arrival, BindState, ProcessState
 from pointsman.worker.console import Console
 from pointsman.worker.limits import Wanted
 from pointsman.worker.plan import ProcessPlan
@@ -26,10 +26,10 @@ from pointsman.worker.process import run
 
 
 class Echo(Channel):
-    def __init__(self, frontend: "EchoFrontend", fd: int, door: Door) -> None:
+    def __init__(self, frontend: "EchoFrontend", fd: int, bind_state: BindState) -> None:
         super().__init__(fd)
         self.frontend = frontend
-        self.door = door
+        self.bind_state = bind_state
         os.write(fd, f"{os.getpid()}\n".encode())
 
     def ready(self, events: int) -> None:
@@ -43,7 +43,7 @@ class Echo(Channel):
             os.write(self.fd, data)
         else:
             self.frontend.reactor.close(self)
-            self.frontend.closed(self.door)
+            self.frontend.closed(self.bind_state)
 
 
 class EchoFrontend(Acceptor):
@@ -52,13 +52,13 @@ class EchoFrontend(Acceptor):
         self.reactor = reactor
 
     def open(self, arrival: Arrival) -> None:
-        self.reactor.add(Echo(self, arrival.fd, arrival.door))
+        self.reactor.add(Echo(self, arrival.fd, arrival.bind_state))
 
 
 class EchoGeneration(Generation):
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         super().start(loop)
-        print("ready", os.getpid(), os.getuid(), os.getgid(), self.room.limit, flush=True)
+        print("ready", os.getpid(), os.getuid(), os.getgid(), self.process.limit, flush=True)
 
     def dump(self) -> None:
         print("dumped", flush=True)
@@ -71,14 +71,14 @@ def main() -> int:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     asked = json.loads(sys.argv[1])
     reactor = Reactor()
-    room = Room(reactor)
-    generation = EchoGeneration(reactor, room)
+    process = ProcessState(reactor)
+    generation = EchoGeneration(reactor, process)
     frontend = EchoFrontend(reactor)
     specs = [AddressSpec("inet", "127.0.0.1", port) for port in asked.get("ports", [])]
     specs += [AddressSpec("unix", path) for path in asked.get("paths", [])]
     for number, spec in enumerate(specs, 1):
         opening = Opening(spec, SocketOptions(reuse_port=asked.get("reuse_port", True)), "echo.cfg:1", "frontend echo")
-        generation.listeners.append(Listener(reactor, frontend, Door("", number, room), opening))
+        generation.listeners.append(Listener(reactor, frontend, BindState("", number, process), opening))
     words = dict(asked.get("plan", {}))
     plan = ProcessPlan(
         privileges=Privileges(**words.pop("privileges", {})), wanted=Wanted(**words.pop("wanted", {})), **words
