@@ -11,11 +11,13 @@ from pointsman.net.wire import BRIEF, LARGE, Wire, WireUser
 from pointsman.proto.body import CHUNKED, SIZED, TO_CLOSE, Body, chunk, last_chunk
 from pointsman.proto.body import NONE as NO_BODY
 from pointsman.proto.errors import ProtocolError
+from pointsman.proto.glitches import count_glitches
 from pointsman.proto.h1_render import interim, response_head
 from pointsman.proto.message import Field, Request, Response
 from pointsman.rules.pages import unread_page
 from pointsman.rules.reply import Reply
 from pointsman.sample.context import Context
+from pointsman.stream.glitches import END, KILL, Glitches
 from pointsman.stream.http import HttpStream
 from pointsman.stream.outcome import Answer
 from pointsman.stream.session import ClientSession
@@ -49,6 +51,18 @@ class H1Client(HttpFront, WireUser):
     def wake(self) -> HttpStream:
         """Its stream, which is made if there is none."""
         raise NotImplementedError
+
+    def note_glitches(self, glitches: Glitches, request: Request, head: bytes) -> int:
+        """Count those of a request's head. Raises ProtocolError where they are too many."""
+        found = count_glitches(head, True)
+        if found:
+            self.session.glitches += found
+            verdict = glitches.verdict(self.session.glitches, glitches.front)
+            if verdict == KILL:
+                raise ProtocolError("too many glitches")
+            if verdict == END:
+                request.close_after = True
+        return found
 
     # The request's body.
 

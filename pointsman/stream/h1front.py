@@ -24,7 +24,6 @@ from pointsman.net.wire import SMALL, Wire
 from pointsman.proto.body import CHUNKED, SIZED, Body
 from pointsman.proto.body import NONE as NO_BODY
 from pointsman.proto.errors import ProtocolError
-from pointsman.proto.glitches import count_glitches
 from pointsman.proto.h1 import REQUEST_TOO_LARGE, is_secret, parse_request, split_head
 from pointsman.proto.message import Request
 from pointsman.proto.shape import shaped_request
@@ -32,7 +31,6 @@ from pointsman.proto.unsafe import UNSAFE
 from pointsman.sample.context import Context
 from pointsman.stream.connections import ClientConnection
 from pointsman.stream.exchange import Exchange
-from pointsman.stream.glitches import END, KILL, Glitches
 from pointsman.stream.h1client import BODILESS, H1Client
 from pointsman.stream.handover import hand_over
 from pointsman.stream.http import HttpStream
@@ -257,7 +255,7 @@ class H1Front(H1Client, ClientConnection):
                     data[:size], self.frontend.strict, program.field_limit, model, program.request_lines, program.lax
                 )
                 if program.glitches is not None:
-                    odd = self._glitches(stream, program.glitches, request, data[:size])
+                    odd = self.note_glitches(program.glitches, request, data[:size])
             if size > program.weighs_from and program.too_heavy(request, size):
                 raise ProtocolError(REQUEST_TOO_LARGE, 431)
         except ProtocolError as error:
@@ -331,18 +329,6 @@ class H1Front(H1Client, ClientConnection):
             stream.record.uploaded = len(data)
             stream.bad_request(error)
             return 0, None
-
-    def _glitches(self, stream: HttpStream, glitches: Glitches, request: Request, head: bytes) -> int:
-        """Count those of a head. Raises ProtocolError where they are too many."""
-        found = count_glitches(head, True)
-        if found:
-            self.session.glitches += found
-            verdict = glitches.verdict(self.session.glitches, glitches.front)
-            if verdict == KILL:
-                raise ProtocolError("too many glitches")
-            if verdict == END:
-                request.close_after = True
-        return found
 
     def _begin_body(self, stream: HttpStream, request: Request, data: bytes, size: int) -> bool:
         """The body of a request whose head has `size` bytes. False: what is here of it is wrong."""
