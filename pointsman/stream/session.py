@@ -154,6 +154,6 @@ class ClientSession(Session):
 
 def inside(frontend: Frontend, bind_state: BindState, now: int) -> ClientSession:
     """Of streams without a client: whoever starts them has a front of its own, which takes the answer, and calls `over`
-    behind the last one. No connection is counted. `bind_state`: of no socket, one for all such sessions of a frontend; `now`:
-    monotonic ms."""
+    behind the last one. No connection is counted. `bind_state`: of no socket, one for all such sessions of a frontend;
+    `now`: monotonic ms."""
     return ClientSession(frontend, Arrival(-1, UNIX_ADDRESS, UNIX_ADDRESS, bind_state, now), now)
