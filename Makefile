@@ -36,7 +36,7 @@ SECONDS ?= 60
 # Checked where it can be.
 COUNT := $(if $(shell command -v valgrind),bench-count)
 # What differs from the tests as `make test` runs them is played by one of these, in turn from commit to commit.
-PASSES := one-lane interpreted interpreted-one-lane everyday-build older-peer odd-transport
+PASSES := one-lane interpreted interpreted-one-lane everyday-build older-peer
 NUMBER := $(shell git rev-list --count HEAD 2>/dev/null || date +%j)
 PASS ?= $(word $(shell expr $(NUMBER) % $(words $(PASSES)) + 1),$(PASSES))
 # What is played once more with a single process: whatever traffic goes through, but haproxy's own answers, and what is
@@ -46,7 +46,7 @@ ONE_LANE := tests/peer tests/scenario/test_abrupt.py tests/scenario/test_command
     tests/scenario/test_runtime_socket.py tests/scenario/test_splitting.py tests/scenario/test_statistics.py \
     -k "not haproxy and not (both_programs and ($(ALONE)))"
 
-.PHONY: where build everyday tools demo test try style check pass check-all $(PASSES) bench bench-count bench-profile fuzz wheel example clean
+.PHONY: where build everyday tools demo test try style check pass check-all odd-transport $(PASSES) bench bench-count bench-profile fuzz wheel example clean
 .DELETE_ON_ERROR:
 
 # Compares by content what was built with the sources (compiled.py): git sets times as it likes.
