@@ -121,14 +121,14 @@ class OddTransport(Transport):
             self.plain += payload
         elif kind == ASK and self.answered_ahead:
             self.answered_ahead -= 1
-        elif kind == ASK:
+        elif kind == ASK and not self.end_sent:  # else the end says that nothing more will be sent
             self.answers += 1
             self.outgoing += frame(LEAVE)
         elif kind == LEAVE:
             self.asking = False
         elif kind == END:
             self.ended = True
-        else:
+        elif kind != ASK:
             raise OSError(errno.EPROTO, "a handshake after the handshake")
 
     # The handshake.
