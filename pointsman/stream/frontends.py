@@ -50,7 +50,7 @@ class LiveFrontend(Frontend):
                 raw.secure(transport)
                 return
             try:
-                raw.stream.begin(arrival.pending)
+                raw.start(arrival.pending)
             except Exception:
                 raw.wire.broken()
                 raise

@@ -2,6 +2,7 @@
 
 from pointsman.net.duplex import Duplex
 from pointsman.net.reactor import Reactor
+from pointsman.net.timers import NEVER
 from pointsman.net.transport import Transport
 from pointsman.net.wire import BRIEF, Wire, WireUser
 from pointsman.stream.connections import ClientConnection
@@ -19,22 +20,32 @@ class RawFront(RawClient, WireUser, ClientConnection):
     def __init__(self, session: ClientSession, reactor: Reactor, fd: int) -> None:
         super().__init__(session)
         self.wire = Wire(reactor, fd, self)
-        self.stream = TcpStream(reactor, session, self)
+        self.stream: TcpStream | None = TcpStream(reactor, session, self)
         reactor.add(self.wire)
+
+    def start(self, pending: bytes) -> None:
+        """The connection is open. `pending`: bytes that came behind a PROXY header."""
+        self._living().begin(pending)
 
     def secure(self, transport: Transport) -> None:
         """The connection is open, and its bytes pass through that: its handshake comes first."""
         self.wire.secure(transport)
-        self.stream.touch_client()
+        self._living().touch_client()
+
+    def _living(self) -> TcpStream:
+        """Its stream, as long as the connection is not closed."""
+        stream = self.stream
+        assert stream is not None
+        return stream
 
     def opened(self) -> None:
         session = self.session
-        record = self.stream.record
+        record = self._living().record
         session.ready = session.since = record.handshake = record.begun = self.wire.reactor.now
-        self.stream.begin(b"")
+        self.start(b"")
 
     def not_opened(self, error: int) -> None:
-        self.stream.part()
+        self._living().part()
         self.close()
 
     # The stream's client.
@@ -56,7 +67,7 @@ class RawFront(RawClient, WireUser, ClientConnection):
     # Another side.
 
     def become_http(self, backend: BackendProxy | None, data: bytes) -> None:
-        raw = self.stream
+        raw = self._living()
         wire = self.wire
         wire.reactor.wheel.disarm(wire)
         raw.move(ENDED)
@@ -64,20 +75,23 @@ class RawFront(RawClient, WireUser, ClientConnection):
         front = H1Front(self.session, wire.reactor, -1, wire)
         front.take_up(raw.context, raw.logged)
         raw.part()
+        self.stream = None
         front.start(data)
         if wire.fd >= 0 and wire.unread:
             wire.reactor.another(wire)
 
     def become(self, protocol: ClientProtocol, data: bytes) -> None:
         """The same, of a protocol whose streams are others: nothing of this one goes on."""
-        self.stream.move(ENDED)
-        self.stream.part()
+        stream = self._living()
+        stream.move(ENDED)
+        stream.part()
+        self.stream = None
         hand_over(protocol, self.session, self.wire, data)
 
     # The wire's user.
 
     def readable(self) -> None:
-        stream = self.stream
+        stream = self._living()
         wire = self.wire
         if stream.phase == TUNNEL:
             stream.pump_up()
@@ -87,21 +101,23 @@ class RawFront(RawClient, WireUser, ClientConnection):
             stream.client_ended()
 
     def again(self) -> None:
-        if self.stream.phase == TUNNEL:
-            self.stream.pump_up()
+        stream = self._living()
+        if stream.phase == TUNNEL:
+            stream.pump_up()
 
     def drained(self) -> None:
-        if self.stream.phase == TUNNEL:
-            self.stream.near_drained()
+        stream = self._living()
+        if stream.phase == TUNNEL:
+            stream.near_drained()
 
     def moved(self) -> None:
-        self.stream.client_moved()
+        self._living().client_moved()
 
     def lost(self) -> None:
-        self.stream.client_gone()
+        self._living().client_gone()
 
     def broken(self) -> None:
-        self.stream.abandon()
+        self._living().abandon()
 
     # The client's connection.
 
@@ -112,12 +128,12 @@ class RawFront(RawClient, WireUser, ClientConnection):
         return self.wire.fd
 
     def streams(self) -> list[Exchange]:
-        return [self.stream]
+        return [self.stream] if self.stream is not None else []
 
-    def wake(self) -> Exchange:
+    def wake(self) -> Exchange | None:
         return self.stream
 
-    def shown(self) -> Exchange:
+    def shown(self) -> Exchange | None:
         return self.stream
 
     def named(self, stream: Exchange) -> object:
@@ -127,7 +143,7 @@ class RawFront(RawClient, WireUser, ClientConnection):
         return False
 
     def until(self) -> int:
-        return self.stream.deadline
+        return self.stream.deadline if self.stream is not None else NEVER
 
     def look(self) -> None:
         self.wire.unread = True
@@ -136,5 +152,6 @@ class RawFront(RawClient, WireUser, ClientConnection):
     def close(self) -> None:
         wire = self.wire
         if wire.fd >= 0:
+            self.stream = None  # they know each other: nobody else would free them soon
             wire.close()
             self.session.closed()

@@ -21,6 +21,7 @@ from pointsman.assemble import MEMORIES
 from pointsman.stream.connections import client_connections
 from pointsman.stream.h1front import FORGETS, RESTS, H1Front
 from pointsman.stream.http import HttpStream
+from pointsman.stream.tcp import TcpStream
 from pointsman.tables.patterns import LISTS
 
 CONFIG = """
@@ -364,6 +365,30 @@ def test_closing_leaves_nothing_for_the_collector() -> None:
             clients[1].send((GET % b"mine").replace(b"Host", b"Connection: close\r\nHost"))
             assert clients[1].take().startswith(b"HTTP/1.1 200")
             clients[1].close()
+            assert streams() == before
+        finally:
+            gc.enable()
+
+
+def test_raw_streams_leave_nothing_for_the_collector() -> None:
+    def streams() -> int:
+        return sum(isinstance(one, TcpStream) for one in gc.get_objects())
+
+    gc.collect()  # what earlier tests have left
+    lines = [line for line in CONFIG.splitlines(True) if "http-request" not in line]
+    with Stand("".join(lines).replace("mode http", "mode tcp"), "a") as stand:
+        gc.disable()
+        try:
+            before = streams()
+            clients = [stand.client() for _ in range(4)]
+            servers = stand.arrivals("a")
+            assert streams() == before + 4
+            clients[0].close()
+            servers[0].close()
+            clients[1].abort()
+            servers[2].abort()
+            clients[3].send(b"some")
+            stand.wait(90_000)
             assert streams() == before
         finally:
             gc.enable()
