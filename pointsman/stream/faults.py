@@ -422,9 +422,8 @@ class Faults(Tunnel):
         self.move(IDLE)
         self.leave_backend()
         record = self.record
-        gauges = self.count_end(record.status)
         try:
-            self.write_log(b"txn_close", gauges)
+            self.write_log(b"txn_close", self.count_end(record.status))
         except Exception:
             self._reset(False)
             raise
@@ -449,6 +448,8 @@ class Faults(Tunnel):
         """A bug, already reported: this connection only."""
         self.blame(0x49, 0x2D)  # I
         self.closing = True
+        if self.phase == IDLE and self.backend is not None:  # it had one already, which counts it
+            self.move(LAST)
         if self.phase in (IDLE, ENDED):
             self.client.next(False)
         else:

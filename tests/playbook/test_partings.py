@@ -12,6 +12,7 @@ import pytest
 from support.stand import End, Stand
 
 from pointsman.net.reactor import IN, RDHUP
+from pointsman.server.algorithm import Algorithm
 from pointsman.stream.raw import RawFront
 
 CONFIG = """
@@ -498,3 +499,28 @@ def test_tcp_a_client_that_gives_up_waiting(phase: str) -> None:
         assert client.ended() and not client.reset
         marks = stand.record
         assert marks["queued"] - marks["head"] == 300  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("mode", ["http", "tcp"])
+def test_a_bug_behind_the_choice_of_a_backend_costs_one_connection(mode: str) -> None:
+    """The backend does not count it for ever, which would weigh on fullconn and dynamic limits."""
+    with Stand(CONFIG.replace("mode http", f"mode {mode}").replace("maxconn 1", ""), "a") as stand:
+        client, other = (stand.client(), stand.client()) if mode == "http" else (None, stand.client())
+        other.send(GET)
+        server = stand.accept("a")
+        backend = stand.backend()
+        sound, backend.algorithm = backend.algorithm, Algorithm()  # which can do nothing
+        if client is not None:
+            with pytest.raises(NotImplementedError):
+                client.send(GET)
+            stand.faults.clear()
+            assert client.ended()
+        else:
+            late, arrival = stand.arrive()
+            with pytest.raises(NotImplementedError):
+                stand.frontend().open(arrival)
+            assert late.ended()
+        backend.algorithm = sound
+        assert backend.connections == 1 and stand.lines == ["-1 I-"]
+        server.send(HEAD + b"0123456789")
+        assert other.take().endswith(b"0123456789")
