@@ -119,9 +119,8 @@ class TcpStream(Tunnel):
             return
         self.move(ENDED)
         self.leave_backend()
-        gauges = self.count_end(0)
         try:
-            self.write_log(b"txn_close", gauges)
+            self.write_log(b"txn_close", self.count_end(0))
         finally:
             self.client.end()
             self.part()
