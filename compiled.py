@@ -29,8 +29,12 @@ ROOT = Path(__file__).resolve().parent
 PACKAGE = ROOT / "pointsman"
 NOTE = PACKAGE / ".compiled"  # one line: a digest, and a kind or FAILED
 # Written in C, each a module of its own.
-EXTENSIONS = ("core/_cells.c", "core/_calls.c", "core/_pcre.c", "proto/_cut.c")
-LIBRARIES = {"core/_pcre.c": ["pcre2-8"]}  # what they are linked with
+EXTENSIONS = ("core/_cells.c", "core/_calls.c", "core/_pcre.c", "core/_tls.c", "proto/_cut.c")
+LIBRARIES = {"core/_pcre.c": ["pcre2-8"], "core/_tls.c": ["ssl", "crypto"]}  # what they are linked with
+PARTS = {  # further sources of one
+    "core/_tls.c": tuple(f"core/_tls_{part}.c" for part in ("bio", "callbacks", "connection", "context", "facts")),
+}
+HEADERS = ("core/_tls.h",)
 LIBRARY = "pointsman._hot"  # all of them are one library; each module's own file only opens it
 OPTIMIZED, EVERYDAY, OFF, EXTENSIONS_ONLY = "optimized", "everyday", "off", "extensions"
 COMPILED = (OPTIMIZED, EVERYDAY)
@@ -85,6 +89,11 @@ def files() -> list[str]:
     return sorted(str(path.relative_to(ROOT)) for path in found)
 
 
+def written() -> list[str]:
+    """What is written in C, headers as well: paths from the package."""
+    return [*EXTENSIONS, *(part for parts in PARTS.values() for part in parts), *HEADERS]
+
+
 def digest() -> str:
     """Of all that the compiled files depend on: their sources, others' constants, what builds them, the interpreter."""
     listed = set(files())
@@ -94,7 +103,7 @@ def digest() -> str:
         text = path.read_text(encoding="utf-8")
         total.update(f"{name}\n{text if name in listed else CONSTANT.findall(text)}\n".encode())
     # compiled.py's lists are in it already
-    for path in (ROOT / "setup.py", ROOT / "objectcache.py", *[PACKAGE / name for name in EXTENSIONS]):
+    for path in (ROOT / "setup.py", ROOT / "objectcache.py", *[PACKAGE / name for name in written()]):
         total.update(path.read_bytes())
     return total.hexdigest()
 

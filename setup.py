@@ -26,7 +26,8 @@ WAS = BUILD["digest"]()  # before anything is read
 written = [
     Extension(
         "pointsman." + name[:-2].replace("/", "."),
-        [f"pointsman/{name}"],
+        [f"pointsman/{source}" for source in (name, *BUILD["PARTS"].get(name, ()))],
+        depends=[f"pointsman/{header}" for header in BUILD["HEADERS"]],
         optional=True,
         extra_compile_args=["-O2"],
         libraries=BUILD["LIBRARIES"].get(name, []),

@@ -55,7 +55,11 @@ def fold(place: str, symbol: str) -> str:
     """What a function is called in the table."""
     library = place.rpartition("/")[2]
     plain = symbol.partition("'")[0]  # callgrind numbers levels of recursion
-    if COMPILED_GROUP.match(plain) or "pointsman" in place or library.startswith(("_cells", "_calls", "_cut", "_pcre")):
+    if (
+        COMPILED_GROUP.match(plain)
+        or "pointsman" in place
+        or library.startswith(("_cells", "_calls", "_cut", "_pcre", "_tls"))
+    ):
         return plain
     if not re.match(r"(lib)?python3", library):
         return f"[{library or 'unknown'}]"

@@ -14,7 +14,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "net").mkdir(parents=True)
     (folder / "net" / "wire.py").write_text("SIZE = 1\n")
     (folder / "words.py").write_text("X: Final = 1\ny = 1\n")
-    for name in (*compiled.EXTENSIONS, "../setup.py", "../objectcache.py"):
+    for name in (*compiled.written(), "../setup.py", "../objectcache.py"):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text("")
     for name, value in {"ROOT": tmp_path, "PACKAGE": folder, "NOTE": folder / ".compiled", "SINGLE": ()}.items():
@@ -64,6 +64,8 @@ def test_what_failed_is_not_tried_again_before_it_changes(package: Path) -> None
         ("net/wire.py", "SIZE = 2\n", True),
         ("net/more.py", "", True),
         ("core/_cells.c", "int x;\n", True),
+        ("core/_tls_bio.c", "int x;\n", True),
+        ("core/_tls.h", "int x;\n", True),
         ("words.py", "X: Final = 2\ny = 1\n", True),
         ("words.py", "X: Final = 1\ny = 2\n", False),
         ("plain.txt", "x", False),

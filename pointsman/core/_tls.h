@@ -1,0 +1,108 @@
+/* TLS over OpenSSL: what the files of this extension share (_tls.c says what each is for). */
+#ifndef POINTSMAN_TLS_H
+#define POINTSMAN_TLS_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <errno.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#if defined(LIBRESSL_VERSION_NUMBER) || defined(OPENSSL_IS_BORINGSSL) || OPENSSL_VERSION_NUMBER < 0x30000000L \
+    || OPENSSL_VERSION_NUMBER >= 0x40000000L
+#error "OpenSSL 3 is needed"
+#endif
+
+#define HIDDEN __attribute__((visibility("hidden")))
+#define RECORD 16384    /* bytes of plain text in a record at most (RFC 8446, 5.1) */
+#define TICKET_KEYS 3   /* the first one seals, all open */
+#define TICKET_NAME 16
+#define ERRORS 256      /* codes of failed verification that can be ignored: OpenSSL 3.0 has 94, later ones more */
+#define POLICY 32       /* bytes of a digest of what clients have to prove */
+#define MOST_BYTES 0x7fff0000 /* of a file or a session: sizes are ints in OpenSSL */
+
+typedef struct {
+    unsigned char name[TICKET_NAME];
+    unsigned char aes[32], hmac[32];
+    size_t size; /* of each of both: 16 or 32 */
+} TicketKey;
+
+typedef struct {
+    PyObject_HEAD
+    SSL_CTX *ctx;
+    PyObject *names;  /* {server name: Context, or None for this one} or NULL */
+    PyObject *alpn;   /* protocols as on the wire, or NULL */
+    PyObject *staple; /* a DER of an OCSP response, or NULL */
+    PyObject *find;   /* find(id): a DER of a session, or None; or NULL. A cache for TLS 1.2 without tickets */
+    PyObject *store;  /* store(id, DER); or NULL */
+    char *groups;     /* as they were set, for connections that come here from another context; or NULL */
+    TicketKey keys[TICKET_KEYS];
+    int key_count;
+    uint64_t ignored[2][ERRORS / 64]; /* errors that do not end the handshake: of the peer's certificate, of CAs */
+    unsigned char policy[POLICY]; /* a digest of what clients have to prove: sessions of another one are not resumed */
+    char server;
+    char strict;   /* a client whose name is not in `names`, or who names none, is refused */
+    char capture;  /* keep what clients say in their hello */
+    char keylog;   /* keep the secrets of each connection */
+    char sessions; /* of a client: keep what can be resumed */
+} Context;
+
+typedef struct {
+    PyObject_HEAD
+    SSL *ssl; /* NULL once it is closed */
+    Context *context; /* the one that the name has chosen */
+    Context *first;   /* the one that it began with, whose ticket keys and cache it has */
+    PyObject *name;   /* of the hello; NULL: none */
+    PyObject *hello;  /* (version, ciphers, extensions, groups, formats, signature algorithms, versions), or NULL */
+    PyObject *secrets; /* list of lines, or NULL */
+    PyObject *session; /* the last one that can be resumed, or NULL */
+    PyObject *given;   /* what was received of it before, or NULL */
+    Py_ssize_t given_at;
+    char *left; /* ciphertext that the kernel did not take */
+    size_t left_at, left_size, left_room;
+    size_t owed; /* bytes of plain text in it: those that `write` has not counted as taken yet */
+    unsigned long code; /* why it failed (of OpenSSL); 0: it has not, or for another reason */
+    int error;          /* errno; 0: it has not failed */
+    int verify_error, verify_depth; /* the first fault of the peer's certificate; 0: none */
+    int fd;
+    char drained;  /* the last recv came back short: the next bytes bring an event */
+    char over;     /* the peer's end was read */
+    char ended;    /* its close_notify, too */
+    char at_rest;  /* after a read: there is nothing more at hand */
+    char busy;     /* a call is under way */
+    char chosen;   /* its name was found in the table */
+    char unknown;  /* it was not, and that ends the handshake */
+    char finished; /* the handshake is over */
+    char shut;     /* our close_notify is written */
+} Connection;
+
+HIDDEN extern PyObject *TlsError;
+HIDDEN extern PyTypeObject ContextType, ConnectionType;
+HIDDEN extern int connection_index; /* where an SSL has its Connection */
+
+/* _tls.c */
+HIDDEN PyObject *refused(const char *what); /* ValueError: what OpenSSL says, or this */
+
+/* _tls_bio.c */
+HIDDEN int bio_setup(void);
+HIDDEN BIO *bio_of(Connection *c);
+HIDDEN void let_go(Connection *c);   /* what was gathered for it leaves */
+HIDDEN void flush_left(Connection *c);
+HIDDEN void forget(Connection *c);   /* before it is freed */
+
+/* _tls_callbacks.c */
+HIDDEN int callbacks_setup(void);
+HIDDEN void install_callbacks(Context *c);
+HIDDEN int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac,
+                     int seal);
+HIDDEN void keep_session(Connection *c, SSL_SESSION *session);
+HIDDEN int on_verify(int good, X509_STORE_CTX *store);
+HIDDEN void on_keylog(const SSL *ssl, const char *line);
+
+/* _tls_facts.c */
+HIDDEN extern PyGetSetDef connection_facts[];
+
+#endif

@@ -1,0 +1,361 @@
+/* What OpenSSL asks of us while a handshake is under way. None of it is a call into Python, but for the cache of sessions
+ * (Context.find and store), which TLS 1.2 without tickets needs. All run with the interpreter's lock, which is never
+ * given up here.
+ */
+#include "_tls.h"
+#include <openssl/core_names.h>
+#include <openssl/rand.h>
+
+#define NAME 255 /* bytes of a server's name at most (RFC 1035, 2.3.4) */
+
+static EVP_CIPHER *aes128, *aes256;
+
+static Connection *
+connection_of(const SSL *ssl)
+{
+    return SSL_get_ex_data(ssl, connection_index);
+}
+
+/* The hello. */
+
+static PyObject *
+extension(SSL *ssl, unsigned int kind)
+{
+    const unsigned char *data = NULL;
+    size_t size = 0;
+    if (!SSL_client_hello_get0_ext(ssl, kind, &data, &size))
+        size = 0;
+    return PyBytes_FromStringAndSize((const char *)data, (Py_ssize_t)size);
+}
+
+static PyObject *
+extensions(SSL *ssl)
+{
+    int *kinds = NULL;
+    size_t count = 0;
+    if (!SSL_client_hello_get1_extensions_present(ssl, &kinds, &count))
+        count = 0;
+    PyObject *found = PyBytes_FromStringAndSize(NULL, 2 * (Py_ssize_t)count);
+    for (size_t i = 0; found != NULL && i < count; i++) {
+        PyBytes_AS_STRING(found)[2 * i] = (char)(kinds[i] >> 8);
+        PyBytes_AS_STRING(found)[2 * i + 1] = (char)kinds[i];
+    }
+    OPENSSL_free(kinds);
+    return found;
+}
+
+static int
+capture(SSL *ssl, Connection *c)
+{
+    const unsigned char *ciphers = NULL;
+    size_t size = SSL_client_hello_get0_ciphers(ssl, &ciphers);
+    PyObject *hello = Py_BuildValue(
+        "INNNNNN", SSL_client_hello_get0_legacy_version(ssl),
+        PyBytes_FromStringAndSize((const char *)ciphers, (Py_ssize_t)size), extensions(ssl),
+        extension(ssl, TLSEXT_TYPE_supported_groups), extension(ssl, TLSEXT_TYPE_ec_point_formats),
+        extension(ssl, TLSEXT_TYPE_signature_algorithms), extension(ssl, TLSEXT_TYPE_supported_versions));
+    if (hello == NULL)
+        return -1;
+    Py_XSETREF(c->hello, hello);
+    return 0;
+}
+
+/* The name in lower case, into `into`; its size; 0: there is none, or none that a host can have. */
+static size_t
+server_name(SSL *ssl, char *into)
+{
+    const unsigned char *data;
+    size_t size;
+    /* a list (2 bytes of its size) of names (1 byte of the kind, 2 of the size): one of the kind 0 (RFC 6066, 3) */
+    if (!SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &data, &size) || size <= 5 || size - 5 > NAME
+        || (size_t)(data[0] << 8 | data[1]) != size - 2 || data[2] != TLSEXT_NAMETYPE_host_name
+        || (size_t)(data[3] << 8 | data[4]) != size - 5)
+        return 0;
+    size -= 5;
+    for (size_t i = 0; i < size; i++) {
+        char letter = (char)data[5 + i];
+        if (letter == '\0')
+            return 0;
+        into[i] = letter >= 'A' && letter <= 'Z' ? (char)(letter | 0x20) : letter;
+    }
+    return size;
+}
+
+/* Borrowed; NULL: not there, or an exception is set. */
+static PyObject *
+entry(PyObject *names, const char *name, size_t size)
+{
+    PyObject *key = PyBytes_FromStringAndSize(name, (Py_ssize_t)size);
+    PyObject *found = key == NULL ? NULL : PyDict_GetItemWithError(names, key);
+    Py_XDECREF(key);
+    return found;
+}
+
+/* "www.example.com", then "*.example.com". */
+static PyObject *
+look_up(PyObject *names, char *name, size_t size)
+{
+    PyObject *found = entry(names, name, size);
+    char *dot = found == NULL && !PyErr_Occurred() ? memchr(name, '.', size) : NULL;
+    if (dot != NULL && dot > name) {
+        dot[-1] = '*';
+        found = entry(names, dot - 1, size - (size_t)(dot - 1 - name));
+    }
+    return found;
+}
+
+/* SSL_set_SSL_CTX hands on certificates, CAs, ciphers and signature algorithms; the rest is for us. */
+static int
+change_context(SSL *ssl, Connection *c, Context *other)
+{
+    SSL_CTX *ctx = other->ctx;
+    if (SSL_set_SSL_CTX(ssl, ctx) == NULL)
+        return -1;
+    SSL_set_verify(ssl, SSL_CTX_get_verify_mode(ctx), on_verify);
+    SSL_clear_options(ssl, SSL_get_options(ssl) & ~SSL_CTX_get_options(ctx));
+    SSL_set_options(ssl, SSL_CTX_get_options(ctx));
+    if (!SSL_set_min_proto_version(ssl, (int)SSL_CTX_get_min_proto_version(ctx))
+        || !SSL_set_max_proto_version(ssl, (int)SSL_CTX_get_max_proto_version(ctx)))
+        return -1;
+    if (other->groups != NULL && !SSL_set1_groups_list(ssl, other->groups))
+        return -1;
+    /* A session must not be resumed where clients have to prove more than where it began. */
+    if (!SSL_set_session_id_context(ssl, other->policy, POLICY))
+        return -1;
+    Py_INCREF(other);
+    Py_SETREF(c->context, other);
+    return 0;
+}
+
+static int
+on_hello(SSL *ssl, int *alert, void *arg)
+{
+    (void)arg;
+    Connection *c = connection_of(ssl);
+    Context *own = c->first;
+    char name[NAME];
+    size_t size = server_name(ssl, name);
+    *alert = SSL_AD_INTERNAL_ERROR;
+    if (c->context != own) /* a second hello (HelloRetryRequest): the choice stands */
+        return SSL_CLIENT_HELLO_SUCCESS;
+    if (size) {
+        PyObject *kept = PyBytes_FromStringAndSize(name, (Py_ssize_t)size);
+        if (kept == NULL)
+            goto failed;
+        Py_XSETREF(c->name, kept);
+    }
+    if (own->capture && c->hello == NULL && capture(ssl, c) < 0)
+        goto failed;
+    PyObject *found = own->names != NULL && size ? look_up(own->names, name, size) : NULL;
+    if (PyErr_Occurred())
+        goto failed;
+    if (found == NULL && own->strict) {
+        *alert = SSL_AD_UNRECOGNIZED_NAME;
+        c->unknown = 1;
+        return SSL_CLIENT_HELLO_ERROR;
+    }
+    c->chosen = found != NULL;
+    if (found != NULL && found != Py_None && found != (PyObject *)own && change_context(ssl, c, (Context *)found) < 0)
+        return SSL_CLIENT_HELLO_ERROR;
+    return SSL_CLIENT_HELLO_SUCCESS;
+failed:
+    PyErr_Clear(); /* no memory: the peer is told so by the alert */
+    return SSL_CLIENT_HELLO_ERROR;
+}
+
+/* Whether the server says that it has used the name (RFC 6066, 3). */
+static int
+on_name(SSL *ssl, int *alert, void *arg)
+{
+    (void)alert, (void)arg;
+    return connection_of(ssl)->chosen ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
+}
+
+static int
+on_alpn(SSL *ssl, const unsigned char **out, unsigned char *size, const unsigned char *in, unsigned int given,
+        void *arg)
+{
+    (void)arg;
+    PyObject *ours = connection_of(ssl)->context->alpn;
+    unsigned char *found;
+    if (ours == NULL
+        || SSL_select_next_proto(&found, size, (unsigned char *)PyBytes_AS_STRING(ours),
+                                 (unsigned int)PyBytes_GET_SIZE(ours), in, given) != OPENSSL_NPN_NEGOTIATED)
+        return SSL_TLSEXT_ERR_NOACK;
+    *out = found;
+    return SSL_TLSEXT_ERR_OK;
+}
+
+/* 1: a key was found; 2: it was, and the client gets a new ticket; 0: none; -1: a fault. */
+int
+on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac, int seal)
+{
+    Context *own = connection_of(ssl)->first;
+    int i = 0;
+    if (seal) {
+        if (!own->key_count || RAND_bytes(iv, EVP_CIPHER_get_iv_length(aes256)) <= 0)
+            return own->key_count ? -1 : 0;
+        memcpy(name, own->keys[0].name, TICKET_NAME);
+    } else
+        while (i < own->key_count && memcmp(name, own->keys[i].name, TICKET_NAME) != 0)
+            i++;
+    if (i >= own->key_count)
+        return 0;
+    TicketKey *key = &own->keys[i];
+    char digest[] = "SHA256";
+    OSSL_PARAM words[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0), OSSL_PARAM_END};
+    if (!EVP_CipherInit_ex(cipher, key->size == 16 ? aes128 : aes256, NULL, key->aes, iv, seal)
+        || !EVP_MAC_init(mac, key->hmac, key->size, words))
+        return -1;
+    /* Clients of TLS 1.3 use a ticket once (RFC 8446, C.4). */
+    return seal || (i == 0 && SSL_version(ssl) < TLS1_3_VERSION) ? 1 : 2;
+}
+
+static int
+on_staple(SSL *ssl, void *arg)
+{
+    (void)arg;
+    PyObject *data = connection_of(ssl)->context->staple;
+    if (data == NULL)
+        return SSL_TLSEXT_ERR_NOACK;
+    unsigned char *copy = OPENSSL_memdup(PyBytes_AS_STRING(data), (size_t)PyBytes_GET_SIZE(data));
+    if (copy == NULL)
+        return SSL_TLSEXT_ERR_NOACK;
+    if (!SSL_set_tlsext_status_ocsp_resp(ssl, copy, PyBytes_GET_SIZE(data))) { /* else it frees it */
+        OPENSSL_free(copy);
+        return SSL_TLSEXT_ERR_NOACK;
+    }
+    return SSL_TLSEXT_ERR_OK;
+}
+
+/* Secrets, verification, sessions. */
+
+void
+on_keylog(const SSL *ssl, const char *line)
+{
+    Connection *c = connection_of(ssl);
+    if (!c->context->keylog)
+        return;
+    PyObject *text = PyBytes_FromString(line);
+    if (c->secrets == NULL)
+        c->secrets = PyList_New(0);
+    if (text == NULL || c->secrets == NULL || PyList_Append(c->secrets, text) < 0)
+        PyErr_Clear(); /* no memory: it is missing in the log */
+    Py_XDECREF(text);
+}
+
+int
+on_verify(int good, X509_STORE_CTX *store)
+{
+    if (good)
+        return 1;
+    Connection *c = connection_of(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
+    int error = X509_STORE_CTX_get_error(store), depth = X509_STORE_CTX_get_error_depth(store);
+    int ignored = error > 0 && error < ERRORS && c->context->ignored[depth > 0][error / 64] >> error % 64 & 1;
+    if (!c->verify_error || !ignored) { /* what ends the handshake is what counts */
+        c->verify_error = error;
+        c->verify_depth = depth;
+    }
+    return ignored;
+}
+
+static PyObject *
+session_bytes(SSL_SESSION *session)
+{
+    unsigned char *data = NULL;
+    int size = i2d_SSL_SESSION(session, &data);
+    if (size <= 0)
+        return NULL;
+    PyObject *found = PyBytes_FromStringAndSize((const char *)data, size);
+    OPENSSL_cleanse(data, (size_t)size);
+    OPENSSL_free(data);
+    return found;
+}
+
+/* What a client can resume. TLS 1.2 tells it of a full handshake alone, although a short one may bring a new ticket. */
+void
+keep_session(Connection *c, SSL_SESSION *session)
+{
+    PyObject *data = session == NULL || !SSL_SESSION_is_resumable(session) ? NULL : session_bytes(session);
+    if (data != NULL)
+        Py_XSETREF(c->session, data);
+    else
+        PyErr_Clear(); /* no memory: the next handshake is a full one */
+}
+
+/* 0: the reference is not ours. */
+static int
+on_session(SSL *ssl, SSL_SESSION *session)
+{
+    Connection *c = connection_of(ssl);
+    Context *own = c->first;
+    if (!own->server) {
+        if (own->sessions)
+            keep_session(c, session);
+        return 0;
+    }
+    if (own->store == NULL)
+        return 0;
+    PyObject *data = session_bytes(session);
+    if (data == NULL) {
+        PyErr_Clear();
+        return 0;
+    }
+    unsigned int size;
+    const unsigned char *id = SSL_SESSION_get_id(session, &size);
+    PyObject *call = Py_NewRef(own->store);
+    PyObject *answer = PyObject_CallFunction(call, "y#O", id, (Py_ssize_t)size, data);
+    if (answer == NULL)
+        PyErr_WriteUnraisable(call);
+    Py_XDECREF(answer);
+    Py_DECREF(call);
+    Py_DECREF(data);
+    return 0;
+}
+
+static SSL_SESSION *
+on_session_wanted(SSL *ssl, const unsigned char *id, int size, int *copy)
+{
+    Context *own = connection_of(ssl)->first;
+    SSL_SESSION *session = NULL;
+    *copy = 0;
+    if (own->find == NULL)
+        return NULL;
+    PyObject *call = Py_NewRef(own->find);
+    PyObject *found = PyObject_CallFunction(call, "y#", id, (Py_ssize_t)size);
+    if (found == NULL)
+        PyErr_WriteUnraisable(call);
+    else if (PyBytes_Check(found)) {
+        const unsigned char *at = (const unsigned char *)PyBytes_AS_STRING(found);
+        session = d2i_SSL_SESSION(NULL, &at, (long)PyBytes_GET_SIZE(found));
+    }
+    Py_XDECREF(found);
+    Py_DECREF(call);
+    return session;
+}
+
+void
+install_callbacks(Context *c)
+{
+    SSL_CTX *ctx = c->ctx;
+    SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_BOTH | SSL_SESS_CACHE_NO_INTERNAL);
+    SSL_CTX_sess_set_new_cb(ctx, on_session);
+    SSL_CTX_set_keylog_callback(ctx, on_keylog);
+    if (c->server) {
+        SSL_CTX_sess_set_get_cb(ctx, on_session_wanted);
+        SSL_CTX_set_client_hello_cb(ctx, on_hello, NULL);
+        SSL_CTX_set_tlsext_servername_callback(ctx, on_name);
+        SSL_CTX_set_alpn_select_cb(ctx, on_alpn, NULL);
+        SSL_CTX_set_tlsext_status_cb(ctx, on_staple);
+    }
+}
+
+int
+callbacks_setup(void)
+{
+    if (aes128 == NULL)
+        aes128 = EVP_CIPHER_fetch(NULL, "AES-128-CBC", NULL);
+    if (aes256 == NULL)
+        aes256 = EVP_CIPHER_fetch(NULL, "AES-256-CBC", NULL);
+    return aes128 == NULL || aes256 == NULL ? -1 : 0;
+}

@@ -1,0 +1,556 @@
+/* A context (SSL_CTX): what is said of all connections of a `bind` line, of a line of a crt-list, or of a server.
+ *
+ * It is filled before its first connection; what is changed later is for connections yet to come. Whatever is refused
+ * is a ValueError with OpenSSL's words, which never hold a part of a key or of a passphrase.
+ */
+#include "_tls.h"
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+#include <openssl/x509v3.h>
+
+static PyObject *
+context_new(PyTypeObject *type, PyObject *args, PyObject *words)
+{
+    int server;
+    if (words != NULL && PyDict_GET_SIZE(words)) {
+        PyErr_SetString(PyExc_TypeError, "Context(server) takes no names");
+        return NULL;
+    }
+    if (!PyArg_ParseTuple(args, "p", &server))
+        return NULL;
+    Context *c = (Context *)type->tp_alloc(type, 0); /* all zero */
+    if (c == NULL)
+        return NULL;
+    ERR_clear_error();
+    c->server = (char)server;
+    SSL_CTX *ctx = c->ctx = SSL_CTX_new(server ? TLS_server_method() : TLS_client_method());
+    if (ctx == NULL) {
+        Py_DECREF(c);
+        return refused("no context can be made");
+    }
+    SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE);
+    SSL_CTX_set_mode(ctx, SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_set_read_ahead(ctx, 1);
+    c->policy[0] = 1;
+    if (!SSL_CTX_set_num_tickets(ctx, 1) || !SSL_CTX_set_session_id_context(ctx, c->policy, POLICY)) {
+        Py_DECREF(c);
+        return refused("no context can be made");
+    }
+    install_callbacks(c);
+    return (PyObject *)c;
+}
+
+static int
+context_traverse(Context *c, visitproc visit, void *arg)
+{
+    Py_VISIT(c->names);
+    Py_VISIT(c->find);
+    Py_VISIT(c->store);
+    return 0;
+}
+
+static int
+context_clear(Context *c)
+{
+    Py_CLEAR(c->names);
+    Py_CLEAR(c->find);
+    Py_CLEAR(c->store);
+    return 0;
+}
+
+static void
+context_free(Context *c)
+{
+    PyObject_GC_UnTrack(c);
+    context_clear(c);
+    SSL_CTX_free(c->ctx); /* takes NULL */
+    Py_XDECREF(c->alpn);
+    Py_XDECREF(c->staple);
+    PyMem_Free(c->groups);
+    OPENSSL_cleanse(c->keys, sizeof c->keys);
+    Py_TYPE(c)->tp_free((PyObject *)c);
+}
+
+static PyObject *
+context_set(Context *c, PyObject *args)
+{
+    const char *name, *value;
+    if (!PyArg_ParseTuple(args, "ss", &name, &value))
+        return NULL;
+    ERR_clear_error();
+    SSL_CONF_CTX *conf = SSL_CONF_CTX_new();
+    if (conf == NULL)
+        return refused("no memory");
+    SSL_CONF_CTX_set_flags(conf, SSL_CONF_FLAG_FILE | SSL_CONF_FLAG_SHOW_ERRORS | SSL_CONF_FLAG_CERTIFICATE
+                                     | (c->server ? SSL_CONF_FLAG_SERVER : SSL_CONF_FLAG_CLIENT));
+    SSL_CONF_CTX_set_ssl_ctx(conf, c->ctx);
+    int done = SSL_CONF_cmd(conf, name, value);
+    if (done > 0 && !SSL_CONF_CTX_finish(conf))
+        done = 0;
+    SSL_CONF_CTX_free(conf);
+    if (done == -2) {
+        ERR_clear_error();
+        return PyErr_Format(PyExc_ValueError, "OpenSSL knows no '%s'", name);
+    }
+    if (done <= 0)
+        return refused("not accepted");
+    if (strcmp(name, "Groups") == 0 || strcmp(name, "Curves") == 0) {
+        size_t size = strlen(value) + 1;
+        char *copy = PyMem_Malloc(size);
+        if (copy == NULL)
+            return PyErr_NoMemory();
+        memcpy(copy, value, size);
+        PyMem_Free(c->groups);
+        c->groups = copy;
+    }
+    ERR_clear_error();
+    Py_RETURN_NONE;
+}
+
+/* PEM. */
+
+typedef struct {
+    const char *data;
+    Py_ssize_t size;
+    int asked;
+} Passphrase;
+
+/* Nobody is ever asked on a terminal. */
+static int
+give_passphrase(char *into, int room, int writing, void *arg)
+{
+    Passphrase *phrase = arg;
+    (void)writing;
+    phrase->asked = 1;
+    if (phrase->data == NULL || phrase->size > room)
+        return -1;
+    memcpy(into, phrase->data, (size_t)phrase->size);
+    return (int)phrase->size;
+}
+
+static BIO *
+memory(Py_buffer *text)
+{
+    if (text->len > MOST_BYTES) {
+        PyErr_SetString(PyExc_ValueError, "too large");
+        return NULL;
+    }
+    BIO *bio = BIO_new_mem_buf(text->buf, (int)text->len);
+    if (bio == NULL)
+        refused("no memory");
+    return bio;
+}
+
+/* The leaf is the first one; the chain is what follows. 0: a ValueError is set. */
+static int
+read_chain(Py_buffer *text, X509 **leaf, STACK_OF(X509) **chain)
+{
+    Passphrase none = {NULL, 0, 0};
+    BIO *bio = memory(text);
+    X509 *one;
+    if (bio == NULL)
+        return 0;
+    *leaf = PEM_read_bio_X509_AUX(bio, NULL, give_passphrase, &none);
+    *chain = *leaf == NULL ? NULL : sk_X509_new_null();
+    if (*chain == NULL) {
+        refused("no certificate");
+        BIO_free(bio);
+        return 0;
+    }
+    while ((one = PEM_read_bio_X509(bio, NULL, give_passphrase, &none)) != NULL)
+        if (!sk_X509_push(*chain, one)) {
+            X509_free(one);
+            break;
+        }
+    BIO_free(bio);
+    unsigned long code = ERR_peek_last_error();
+    if (one == NULL && ERR_GET_LIB(code) == ERR_LIB_PEM && ERR_GET_REASON(code) == PEM_R_NO_START_LINE) {
+        ERR_clear_error(); /* the end of the text */
+        return 1;
+    }
+    refused("a certificate of the chain cannot be read");
+    return 0;
+}
+
+static EVP_PKEY *
+read_key(Py_buffer *text, Passphrase *phrase)
+{
+    BIO *bio = memory(text);
+    if (bio == NULL)
+        return NULL;
+    EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, give_passphrase, phrase);
+    BIO_free(bio);
+    if (key == NULL) {
+        if (phrase->asked && phrase->data == NULL) {
+            ERR_clear_error();
+            PyErr_SetString(PyExc_ValueError, "the key is encrypted, and there is no passphrase for it");
+        } else
+            refused("no private key");
+    }
+    return key;
+}
+
+static PyObject *
+context_certificate(Context *c, PyObject *args)
+{
+    Py_buffer text, secret;
+    Passphrase phrase = {NULL, 0, 0};
+    if (!PyArg_ParseTuple(args, "y*y*|z#", &text, &secret, &phrase.data, &phrase.size))
+        return NULL;
+    ERR_clear_error();
+    X509 *leaf = NULL;
+    STACK_OF(X509) *chain = NULL;
+    EVP_PKEY *key = NULL;
+    int good = read_chain(&text, &leaf, &chain) && (key = read_key(&secret, &phrase)) != NULL;
+    if (good && SSL_CTX_use_cert_and_key(c->ctx, leaf, key, chain, 1) != 1) {
+        good = 0;
+        refused("certificate and key are not accepted");
+    }
+    X509_free(leaf); /* all of them take NULL */
+    sk_X509_pop_free(chain, X509_free);
+    EVP_PKEY_free(key);
+    PyBuffer_Release(&text);
+    PyBuffer_Release(&secret);
+    ERR_clear_error();
+    if (!good)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+/* Certificates and lists of revoked ones of a PEM text. NULL: a ValueError is set. */
+static STACK_OF(X509_INFO) *
+read_all(Py_buffer *text)
+{
+    Passphrase none = {NULL, 0, 0};
+    BIO *bio = memory(text);
+    if (bio == NULL)
+        return NULL;
+    STACK_OF(X509_INFO) *all = PEM_X509_INFO_read_bio(bio, NULL, give_passphrase, &none);
+    BIO_free(bio);
+    if (all == NULL)
+        refused("neither certificates nor lists of revoked ones");
+    return all;
+}
+
+static int
+trust(Context *c, STACK_OF(X509_INFO) *all, int named)
+{
+    X509_STORE *store = SSL_CTX_get_cert_store(c->ctx);
+    int found = 0, lists = 0;
+    for (int i = 0; i < sk_X509_INFO_num(all); i++) {
+        X509_INFO *one = sk_X509_INFO_value(all, i);
+        if (one->x509 != NULL) {
+            if (!X509_STORE_add_cert(store, one->x509) || (named && !SSL_CTX_add_client_CA(c->ctx, one->x509)))
+                return 0;
+            found++;
+        }
+        if (one->crl != NULL) {
+            if (!X509_STORE_add_crl(store, one->crl))
+                return 0;
+            lists++;
+        }
+    }
+    if (lists && !X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL))
+        return 0;
+    return found + lists > 0;
+}
+
+static PyObject *
+context_trust(Context *c, PyObject *args)
+{
+    Py_buffer text;
+    int named;
+    if (!PyArg_ParseTuple(args, "y*p", &text, &named))
+        return NULL;
+    ERR_clear_error();
+    STACK_OF(X509_INFO) *all = read_all(&text);
+    int good = all != NULL;
+    if (good && !trust(c, all, named)) {
+        good = 0;
+        refused("it holds no certificate");
+    }
+    unsigned char mixed[2 * POLICY];
+    unsigned int size;
+    memcpy(mixed, c->policy, POLICY);
+    if (good
+        && (!EVP_Digest(text.buf, (size_t)text.len, mixed + POLICY, &size, EVP_sha256(), NULL)
+            || !EVP_Digest(mixed, sizeof mixed, c->policy, &size, EVP_sha256(), NULL)
+            || !SSL_CTX_set_session_id_context(c->ctx, c->policy, POLICY))) {
+        good = 0;
+        refused("no digest");
+    }
+    sk_X509_INFO_pop_free(all, X509_INFO_free);
+    PyBuffer_Release(&text);
+    ERR_clear_error();
+    if (!good)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+context_trust_system(Context *c, PyObject *unused)
+{
+    (void)unused;
+    ERR_clear_error();
+    if (!SSL_CTX_set_default_verify_paths(c->ctx))
+        return refused("the system's certificates cannot be read");
+    ERR_clear_error();
+    Py_RETURN_NONE;
+}
+
+static int
+take_errors(PyObject *numbers, uint64_t *mask)
+{
+    PyObject *all = PySequence_Fast(numbers, "a sequence of numbers of errors expected");
+    if (all == NULL)
+        return -1;
+    memset(mask, 0, ERRORS / 8);
+    for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(all); i++) {
+        long number = PyLong_AsLong(PySequence_Fast_GET_ITEM(all, i));
+        if (number <= 0 || number >= ERRORS) {
+            if (!PyErr_Occurred())
+                PyErr_Format(PyExc_ValueError, "%ld is no number of an error", number);
+            Py_DECREF(all);
+            return -1;
+        }
+        mask[number / 64] |= (uint64_t)1 << number % 64;
+    }
+    Py_DECREF(all);
+    return 0;
+}
+
+static PyObject *
+context_verify(Context *c, PyObject *args)
+{
+    int mode, depth;
+    PyObject *of_peer, *of_cas;
+    uint64_t ignored[2][ERRORS / 64];
+    if (!PyArg_ParseTuple(args, "iOOi", &mode, &of_peer, &of_cas, &depth) || take_errors(of_peer, ignored[0]) < 0
+        || take_errors(of_cas, ignored[1]) < 0)
+        return NULL;
+    if (mode < 0 || mode > 2 || depth < 0)
+        return PyErr_Format(PyExc_ValueError, "a mode from 0 to 2 expected, and a depth");
+    unsigned char mixed[POLICY + 1 + sizeof ignored];
+    unsigned int size;
+    memcpy(mixed, c->policy, POLICY);
+    mixed[POLICY] = (unsigned char)mode;
+    memcpy(mixed + POLICY + 1, ignored, sizeof ignored);
+    ERR_clear_error();
+    if (!EVP_Digest(mixed, sizeof mixed, c->policy, &size, EVP_sha256(), NULL)
+        || !SSL_CTX_set_session_id_context(c->ctx, c->policy, POLICY))
+        return refused("no digest");
+    memcpy(c->ignored, ignored, sizeof ignored);
+    SSL_CTX_set_verify(c->ctx,
+                       mode == 0   ? SSL_VERIFY_NONE
+                       : mode == 1 ? SSL_VERIFY_PEER
+                                   : SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT,
+                       on_verify);
+    if (depth)
+        SSL_CTX_set_verify_depth(c->ctx, depth);
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+context_tickets(Context *c, PyObject *list)
+{
+    TicketKey keys[TICKET_KEYS];
+    PyObject *all = PySequence_Fast(list, "a sequence of keys expected");
+    if (all == NULL)
+        return NULL;
+    Py_ssize_t count = PySequence_Fast_GET_SIZE(all);
+    int good = count >= 1 && count <= TICKET_KEYS;
+    for (Py_ssize_t i = 0; good && i < count; i++) {
+        PyObject *key = PySequence_Fast_GET_ITEM(all, i);
+        Py_ssize_t size = PyBytes_Check(key) ? PyBytes_GET_SIZE(key) : 0;
+        const char *data = size ? PyBytes_AS_STRING(key) : NULL;
+        good = size == 48 || size == 80;
+        if (!good)
+            break;
+        /* The order of both keys depends on the size, as in the files of this kind that are about. */
+        keys[i].size = size == 48 ? 16 : 32;
+        memcpy(keys[i].name, data, TICKET_NAME);
+        memcpy(size == 48 ? keys[i].aes : keys[i].hmac, data + TICKET_NAME, keys[i].size);
+        memcpy(size == 48 ? keys[i].hmac : keys[i].aes, data + TICKET_NAME + keys[i].size, keys[i].size);
+    }
+    Py_DECREF(all);
+    if (!good) {
+        OPENSSL_cleanse(keys, sizeof keys);
+        return PyErr_Format(PyExc_ValueError, "1 to %d keys of 48 or 80 bytes expected", TICKET_KEYS);
+    }
+    memcpy(c->keys, keys, (size_t)count * sizeof *keys);
+    c->key_count = (int)count;
+    OPENSSL_cleanse(keys, sizeof keys);
+    if (!SSL_CTX_set_tlsext_ticket_key_evp_cb(c->ctx, on_ticket))
+        return refused("no tickets");
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+context_lifetime(Context *c, PyObject *number)
+{
+    long seconds = PyLong_AsLong(number);
+    if (seconds == -1 && PyErr_Occurred())
+        return NULL;
+    if (seconds < 1)
+        return PyErr_Format(PyExc_ValueError, "seconds expected");
+    SSL_CTX_set_timeout(c->ctx, seconds);
+    Py_RETURN_NONE;
+}
+
+/* Attributes. */
+
+static int
+take_bytes(PyObject **place, PyObject *value, int (*good)(PyObject *), const char *what)
+{
+    if (value == Py_None)
+        value = NULL;
+    if (value != NULL && (!PyBytes_Check(value) || !PyBytes_GET_SIZE(value) || !good(value))) {
+        PyErr_Format(PyExc_ValueError, "%s expected", what);
+        return -1;
+    }
+    Py_XINCREF(value);
+    Py_XSETREF(*place, value);
+    return 0;
+}
+
+/* Sizes of one byte, each before a protocol (RFC 7301, 3.1). */
+static int
+is_protocols(PyObject *value)
+{
+    Py_ssize_t size = PyBytes_GET_SIZE(value), at = 0;
+    const unsigned char *data = (const unsigned char *)PyBytes_AS_STRING(value);
+    while (at < size && data[at])
+        at += 1 + data[at];
+    return at == size && size <= 65535;
+}
+
+static int
+is_response(PyObject *value)
+{
+    return PyBytes_GET_SIZE(value) <= 0xffffff; /* what a record of the handshake can hold */
+}
+
+static int
+set_alpn(Context *c, PyObject *value, void *unused)
+{
+    (void)unused;
+    return take_bytes(&c->alpn, value, is_protocols, "protocols, each behind its size,");
+}
+
+static int
+set_staple(Context *c, PyObject *value, void *unused)
+{
+    (void)unused;
+    return take_bytes(&c->staple, value, is_response, "an OCSP response");
+}
+
+static int
+set_names(Context *c, PyObject *value, void *unused)
+{
+    (void)unused;
+    PyObject *copy = NULL;
+    if (value != Py_None && value != NULL) {
+        PyObject *key, *one;
+        Py_ssize_t at = 0;
+        if (!PyDict_Check(value))
+            goto wrong;
+        copy = PyDict_Copy(value); /* nobody changes it during a look-up */
+        if (copy == NULL)
+            return -1;
+        while (PyDict_Next(copy, &at, &key, &one))
+            if (!PyBytes_Check(key)
+                || (one != Py_None && (!Py_IS_TYPE(one, &ContextType) || !((Context *)one)->server)))
+                goto wrong;
+    }
+    Py_XSETREF(c->names, copy);
+    return 0;
+wrong:
+    Py_XDECREF(copy);
+    PyErr_SetString(PyExc_TypeError, "{name: Context of a server, or None} expected");
+    return -1;
+}
+
+static int
+set_call(PyObject **place, PyObject *value)
+{
+    if (value == Py_None)
+        value = NULL;
+    if (value != NULL && !PyCallable_Check(value)) {
+        PyErr_SetString(PyExc_TypeError, "a callable expected");
+        return -1;
+    }
+    Py_XINCREF(value);
+    Py_XSETREF(*place, value);
+    return 0;
+}
+
+static int
+set_find(Context *c, PyObject *value, void *unused)
+{
+    (void)unused;
+    return set_call(&c->find, value);
+}
+
+static int
+set_store(Context *c, PyObject *value, void *unused)
+{
+    (void)unused;
+    return set_call(&c->store, value);
+}
+
+static int
+set_flag(Context *c, PyObject *value, void *place)
+{
+    int on = value == NULL ? 0 : PyObject_IsTrue(value);
+    if (on < 0)
+        return -1;
+    *((char *)c + (size_t)place) = (char)on;
+    return 0;
+}
+
+static PyObject *
+get_flag(Context *c, void *place)
+{
+    return PyBool_FromLong(*((char *)c + (size_t)place));
+}
+
+#define FLAG(name, text) {#name, (getter)get_flag, (setter)set_flag, text, (void *)offsetof(Context, name)}
+
+static PyGetSetDef context_attributes[] = {
+    {"alpn", NULL, (setter)set_alpn, "protocols as on the wire, the best one first; None: none", NULL},
+    {"staple", NULL, (setter)set_staple, "the DER of an OCSP response; None", NULL},
+    {"names", NULL, (setter)set_names, "{name: Context}, names in lower case, \"*.\" before them or not; None", NULL},
+    {"find", NULL, (setter)set_find, "find(id): a session, or None", NULL},
+    {"store", NULL, (setter)set_store, "store(id, session)", NULL},
+    FLAG(strict, "clients whose name is not in `names` are refused"),
+    FLAG(capture, "Connection.hello is kept"),
+    FLAG(keylog, "Connection.secrets are kept"),
+    FLAG(sessions, "of clients: Connection.session is kept"),
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyMethodDef context_methods[] = {
+    {"set", (PyCFunction)context_set, METH_VARARGS, "set(name, value): a command of SSL_CONF_cmd(3)"},
+    {"certificate", (PyCFunction)context_certificate, METH_VARARGS,
+     "certificate(chain, key, passphrase=None): PEM; one of each kind of key"},
+    {"trust", (PyCFunction)context_trust, METH_VARARGS,
+     "trust(pem, named): CAs and lists of revoked certificates; named: clients are told the CAs"},
+    {"trust_system", (PyCFunction)context_trust_system, METH_NOARGS, "trust_system(): the CAs that the system trusts"},
+    {"verify", (PyCFunction)context_verify, METH_VARARGS,
+     "verify(mode, of_peer, of_cas, depth): 0 none, 1 if there is one, 2 required; numbers of errors that are ignored"},
+    {"tickets", (PyCFunction)context_tickets, METH_O, "tickets(keys): the first one seals, all open"},
+    {"lifetime", (PyCFunction)context_lifetime, METH_O, "lifetime(seconds): of sessions"},
+    {NULL, NULL, 0, NULL},
+};
+
+PyTypeObject ContextType = {
+    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "pointsman.core._tls.Context",
+    .tp_basicsize = sizeof(Context),
+    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
+    .tp_new = context_new,
+    .tp_dealloc = (destructor)context_free,
+    .tp_traverse = (traverseproc)context_traverse,
+    .tp_clear = (inquiry)context_clear,
+    .tp_methods = context_methods,
+    .tp_getset = context_attributes,
+};

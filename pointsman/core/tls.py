@@ -1,0 +1,66 @@
+"""TLS, by an extension of our own over OpenSSL 3 (core/_tls.c). It is built where there are a C compiler and OpenSSL's
+headers (Debian: libssl-dev); nothing else serves in its place, and MISSING says so.
+
+    Context(server)                    what is said of all connections of a `bind` line or a server, filled by
+      set(name, value)                 a command of SSL_CONF_cmd(3): MinProtocol, MaxProtocol, CipherString,
+                                       Ciphersuites, Groups, SignatureAlgorithms, ClientSignatureAlgorithms,
+                                       Options, DHParameters
+      certificate(chain, key, phrase)  PEM, the leaf first; one for each kind of key (RSA, ECDSA, Ed25519), of which a
+                                       client gets one that it can use
+      trust(pem, named)                CAs, and lists of revoked certificates, which are looked at as soon as there is
+                                       one; named: clients are told whose certificates are expected
+      trust_system()                   the CAs that the system trusts
+      verify(mode, of_peer, of_cas, depth)
+                                       0 none, 1 if the peer has one, 2 required; the numbers of errors that are
+                                       ignored, in the peer's own certificate and in CAs; depth 0: OpenSSL's
+      alpn, staple                     protocols as on the wire; an OCSP response
+      names, strict                    contexts by the name of a client's hello, with certificates and what else
+                                       differs: "www.a.b", then "*.a.b"; None: this one. Who is not found stays here,
+                                       or, strictly, is refused
+      tickets(keys)                    up to three of 48 or 80 bytes (name and two keys), the first one seals, all open
+      find, store, lifetime            a cache of sessions: only TLS 1.2 without tickets needs one
+      capture, keylog, sessions        what connections keep
+
+    Connection(context, fd, given, name, session, host)
+                                       on a socket that does not wait. given: what was received already. Of a client:
+                                       name: SNI; session: to be resumed; host: what the certificate has to be of
+      handshake(), read(size), write(data), shut(), close()
+                                       none of them waits. OSError: the connection is lost; a TlsError, which is one
+                                       (EPROTO), says what was wrong with the protocol, with OpenSSL's `code`
+      cut                              the peer has ended without close_notify: what came last may be missing
+
+Contexts refuse with ValueError. No message holds a part of a key, a passphrase or a session.
+"""
+
+from typing import TYPE_CHECKING, Final
+
+__all__ = ["MISSING", "VERSION", "Connection", "Context", "TlsError", "verify_text"]
+
+WORDS: Final = (
+    "TLS needs OpenSSL 3, which Pointsman was built without: install a C compiler and libssl-dev, then build it"
+)
+
+if TYPE_CHECKING:
+    from pointsman.core._tls import VERSION, Connection, Context, TlsError, verify_text
+else:
+    try:
+        from pointsman.core._tls import VERSION, Connection, Context, TlsError, verify_text
+    except ImportError:  # no compiler or no library was at hand
+
+        class Context:
+            def __init__(self, server: bool) -> None:
+                raise RuntimeError(WORDS)
+
+        class Connection:
+            def __init__(self, *words: object) -> None:
+                raise RuntimeError(WORDS)
+
+        class TlsError(OSError):
+            code = 0
+
+        def verify_text(number: int) -> str:
+            return f"error {number}"
+
+        VERSION = ""
+
+MISSING: Final = "" if VERSION else WORDS  # what to say where TLS is asked for

@@ -1,0 +1,96 @@
+"""TLS as a wire's transport: what core/tls.py does on a socket, in the words of net/transport.py.
+
+Contexts are made and filled by those who know certificates and keywords; here a connection gets its transport.
+"""
+
+import errno
+from typing import Final
+
+from pointsman.core.tls import MISSING, Connection, Context
+from pointsman.net.transport import READ, WRITE, Transport, Transports
+
+__all__ = ["MISSING", "Purpose", "TlsTransport", "TlsTransports"]
+
+CUT: Final = "the peer has ended without close_notify"
+
+
+class Purpose:
+    """Which server a connection to it is for: what is said in its hello, and what its certificate is compared with."""
+
+    def __init__(self, name: str | None = None, host: str | None = None) -> None:
+        self.name = name  # SNI
+        self.host = host
+        self.session: bytes | None = None  # the last one of it that can be resumed
+
+
+class TlsTransport(Transport):
+    """The TLS of one connection."""
+
+    def __init__(self, connection: Connection, cut_is_end: bool, purpose: Purpose | None = None) -> None:
+        super().__init__()
+        self.connection = connection
+        self.cut_is_end = cut_is_end
+        self.purpose = purpose
+        self.awaiting = purpose is not None  # a session that can be resumed has not come yet
+
+    def handshake(self) -> int:
+        return self.connection.handshake()
+
+    def read(self, size: int) -> bytes | None:
+        connection = self.connection
+        data = connection.read(size)
+        if self.awaiting:
+            self._keep_session()
+        if data:
+            return data
+        if data is None:
+            # An alert or an answer to a new key may have been kept: a read is what sends it on.
+            self.read_waits = WRITE if connection.waiting and not connection.owed else READ
+        elif connection.cut and not self.cut_is_end:
+            raise OSError(errno.ECONNRESET, CUT)
+        return data
+
+    def drained(self) -> bool:
+        return self.connection.at_rest
+
+    def write(self, data: bytes) -> int:
+        return self.connection.write(data)
+
+    def shut(self) -> None:
+        self.connection.shut()
+
+    def close(self) -> None:
+        self._keep_session()
+        self.connection.close()
+
+    def _keep_session(self) -> None:
+        """It came with the handshake (TLS 1.2) or behind it (1.3): the next connection may resume it."""
+        purpose = self.purpose
+        session = self.connection.session if purpose is not None else None
+        if session is not None:
+            assert purpose is not None
+            purpose.session = session
+            self.awaiting = False
+
+
+class TlsTransports(Transports):
+    """Of one `bind` line, or of one server.
+
+    `cut_is_end`: an end without close_notify is taken for one with it, as in HAProxy: many peers never send it, and
+    HTTP has its own marks of what is whole.
+    """
+
+    def __init__(self, context: Context, cut_is_end: bool = True, purpose: Purpose | None = None) -> None:
+        self.context = context
+        self.cut_is_end = cut_is_end
+        self.purpose = purpose
+
+    def accept(self, fd: int, pending: bytes) -> TlsTransport:
+        return TlsTransport(Connection(self.context, fd, pending), self.cut_is_end)
+
+    def connect(self, fd: int) -> TlsTransport:
+        purpose = self.purpose
+        if purpose is None:
+            return TlsTransport(Connection(self.context, fd), self.cut_is_end)
+        connection = Connection(self.context, fd, b"", purpose.name, purpose.session, purpose.host)
+        return TlsTransport(connection, self.cut_is_end, purpose)
