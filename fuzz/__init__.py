@@ -16,4 +16,5 @@ TARGETS: Final = (
     "chunked_bodies",
     "proxy_headers",
     "runtime_commands",
+    "tls_records",
 )
