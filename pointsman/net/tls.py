@@ -56,8 +56,8 @@ class TlsTransport(Transport):
     def write(self, data: bytes) -> int:
         return self.connection.write(data)
 
-    def shut(self) -> None:
-        self.connection.shut()
+    def shut(self) -> bool:
+        return self.connection.shut()
 
     def close(self) -> None:
         self._keep_session()
