@@ -104,6 +104,8 @@ class TlsEnd(End):
 class TlsStand(Stand):
     """`side`: where TLS is; "": nowhere. `raw`: nobody shakes hands, the test has plain sockets."""
 
+    odd = False  # no transport but this one, whatever the environment asks for
+
     def __init__(self, text: str, *names: str, side: str) -> None:
         super().__init__(text, *names)
         self.front = side in ("front", "both")
@@ -121,9 +123,13 @@ class TlsStand(Stand):
         end = super().client(name, buffers)
         return self._secured(end, False) if self.front and not self.raw else end
 
-    def _end(self, sock: socket.socket) -> End:
-        end = super()._end(sock)
+    def accept(self, name: str, buffers: int = 0) -> End:
+        end = super().accept(name, buffers)
         return self._secured(end, True) if self.back and not self.raw else end
+
+    def leave(self) -> None:
+        self.raw = True
+        super().leave()
 
     def _secured(self, end: End, server: bool) -> TlsEnd:
         self.ends.remove(end)
