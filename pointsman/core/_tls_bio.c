@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 
 #define GATHER (16 * (RECORD + 256)) /* bytes of ciphertext in one send */
+#define KEPT (1 << 20)               /* at most: a peer that asks and asks, and reads no answer, is given up */
 
 static BIO_METHOD *method;
 static char gathered[GATHER];
@@ -77,6 +78,10 @@ send_some(Connection *c, const char *data, size_t size)
 static void
 keep(Connection *c, const char *data, size_t size)
 {
+    if (c->left_size - c->left_at + size > KEPT) {
+        c->error = ENOBUFS;
+        return;
+    }
     if (c->left_size + size > c->left_room) {
         char *grown = PyMem_Malloc(c->left_size - c->left_at + size);
         if (grown == NULL) {

@@ -239,7 +239,7 @@ read_some(Connection *c, char *into, size_t size)
         }
         break;
     }
-    let_go(c); /* an alert, an answer to a new key */
+    let_go(c); /* an alert: a fault, or that there is no renegotiation */
     ERR_clear_error();
     return at;
 }

@@ -44,7 +44,7 @@ class TlsTransport(Transport):
         if data:
             return data
         if data is None:
-            # An alert or an answer to a new key may have been kept: a read is what sends it on.
+            # A warning (that there is no renegotiation) may have been kept: a read is what sends it on.
             self.read_waits = WRITE if connection.waiting and not connection.owed else READ
         elif connection.cut and not self.cut_is_end:
             raise OSError(errno.ECONNRESET, CUT)
