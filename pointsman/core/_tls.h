@@ -66,7 +66,8 @@ typedef struct {
     size_t owed; /* bytes of plain text in it: those that `write` has not counted as taken yet */
     unsigned long code; /* why it failed (of OpenSSL); 0: it has not, or for another reason */
     int error;          /* errno; 0: it has not failed */
-    int verify_error, verify_depth; /* the first fault of the peer's certificate; 0: none */
+    int verify_error, verify_depth; /* what ended its verification, or else the first that was ignored; 0: nothing */
+    int first_errors[2], ca_depth;  /* the first ones, ignored or not: of the peer's certificate, of CAs and where */
     int fd;
     char drained;  /* the last recv came back short: the next bytes bring an event */
     char over;     /* the peer's end was read */

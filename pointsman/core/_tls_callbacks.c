@@ -252,6 +252,11 @@ on_verify(int good, X509_STORE_CTX *store)
     Connection *c = connection_of(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
     int error = X509_STORE_CTX_get_error(store), depth = X509_STORE_CTX_get_error_depth(store);
     int ignored = error > 0 && error < ERRORS && c->context->ignored[depth > 0][error / 64] >> error % 64 & 1;
+    if (!c->first_errors[depth > 0]) {
+        c->first_errors[depth > 0] = error;
+        if (depth > 0)
+            c->ca_depth = depth;
+    }
     if (!c->verify_error || !ignored) { /* what ends the handshake is what counts */
         c->verify_error = error;
         c->verify_depth = depth;

@@ -157,6 +157,21 @@ get_verify(Connection *c, void *unused)
 }
 
 static PyObject *
+get_first_errors(Connection *c, void *unused)
+{
+    (void)unused;
+    return Py_BuildValue("(iii)", c->first_errors[0], c->first_errors[1], c->ca_depth);
+}
+
+static PyObject *
+get_group(Connection *c, void *unused)
+{
+    (void)unused;
+    int group = c->ssl == NULL ? 0 : (int)SSL_get_negotiated_group(c->ssl);
+    return text(group <= 0 ? NULL : SSL_group_to_name(c->ssl, group));
+}
+
+static PyObject *
 get_cut(Connection *c, void *unused)
 {
     (void)unused;
@@ -204,7 +219,9 @@ PyGetSetDef connection_facts[] = {
     FACT(resumed, "an earlier session was resumed"),
     FACT(session_id, "b\"\": it has none"),
     FACT(peer_chain, "DERs, as they were sent"),
-    FACT(verify, "the number of the error of the peer's certificate, 0: none; and its depth"),
+    FACT(verify, "the error that ended the verification, or the first that was ignored, 0: none; and its depth"),
+    FACT(first_errors, "ignored or not: of the peer's certificate, of CAs, and the depth of the latter"),
+    FACT(group, "of the exchange of keys"),
     FACT(cut, "the peer has ended without close_notify"),
     FACT(at_rest, "after a read: what comes next brings an event"),
     FACT(waiting, "bytes of ciphertext that the kernel has not taken"),

@@ -6,7 +6,7 @@ Contexts are made and filled by those who know certificates and keywords; here a
 import errno
 from typing import Final
 
-from pointsman.core.tls import MISSING, Connection, Context
+from pointsman.core.tls import MISSING, Connection, Context, TlsError
 from pointsman.net.transport import READ, WRITE, Transport, Transports
 
 __all__ = ["MISSING", "Purpose", "TlsTransport", "TlsTransports"]
@@ -24,17 +24,24 @@ class Purpose:
 
 
 class TlsTransport(Transport):
-    """The TLS of one connection."""
+    """The TLS of one connection. `connection` knows its facts, until it is closed."""
 
     def __init__(self, connection: Connection, cut_is_end: bool, purpose: Purpose | None = None) -> None:
         super().__init__()
         self.connection = connection
         self.cut_is_end = cut_is_end
         self.purpose = purpose
+        self.fault = ""  # why the handshake has failed, in OpenSSL's words
+        self.code = 0  # and its number for it
         self.awaiting = purpose is not None  # a session that can be resumed has not come yet
 
     def handshake(self) -> int:
-        return self.connection.handshake()
+        try:
+            return self.connection.handshake()
+        except TlsError as error:
+            self.fault = error.strerror or ""
+            self.code = error.code
+            raise
 
     def read(self, size: int) -> bytes | None:
         connection = self.connection

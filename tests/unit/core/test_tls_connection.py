@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import gc
+import random
 import socket
 import ssl
 from collections.abc import Iterator
@@ -161,6 +162,34 @@ def test_much_goes_both_ways_through_small_buffers(pairs: list[Pair], version: s
             got += piece or b""
         assert got == data and at == len(data) and sender.owed == sender.waiting == 0
         assert waited > 3
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_random_conversations(pairs: list[Pair], seed: int) -> None:
+    """Both ends write and read pieces of any size, as wires do: what was not taken comes again, with more behind it."""
+    draw = random.Random(seed)
+    pair = Pair(server_context(), client_context(draw.choice(VERSIONS)), small=draw.random() < 0.8)
+    pairs.append(pair)
+    pair.shake()
+    ends = (pair.server, pair.client)
+    data = [draw.randbytes(draw.choice((10, 3_000, 900_000))) for _ in ends]
+    given, kept, got = [0, 0], [b"", b""], [b"", b""]
+    for _ in range(20_000):
+        way = draw.randrange(2)
+        sender, receiver = ends[way], ends[1 - way]
+        if draw.random() < 0.5:
+            more = data[way][given[way] : given[way] + draw.choice((1, 100, 16_384, 16_385, 300_000))]
+            given[way] += len(more)
+            kept[way] += more
+            taken = sender.write(kept[way])
+            kept[way] = kept[way][taken:]
+            assert bool(kept[way]) == bool(sender.waiting) and sender.owed <= len(kept[way])
+            assert given[way] - len(kept[way]) >= len(got[way])  # never more arrives than was taken
+        else:
+            got[way] += receiver.read(draw.choice((1, 50, 16_384, 16_385, 500_000))) or b""
+        if got == data:
+            break
+    assert got == data and not any(kept)
 
 
 def test_what_was_not_taken_has_to_come_again(pairs: list[Pair]) -> None:

@@ -141,6 +141,7 @@ def test_a_name_has_its_own_protocols_versions_and_options(joined: Ends) -> None
     assert (there.alpn, there.protocol) == (b"aa", b"TLSv1.3")
     here, there = joined(first, peer, name=HOST)
     assert (there.alpn, there.protocol, here.cipher) == (b"bb", b"TLSv1.2", b"ECDHE-ECDSA-AES256-GCM-SHA384")
+    assert here.group == there.group == b"secp384r1"
     peer.set("Groups", "X25519")  # the server wants P-384
     with pytest.raises(TlsError, match="no shared cipher"):
         joined(first, peer, name=HOST)
@@ -242,6 +243,21 @@ def test_the_servers_certificate(joined: Ends, version: str) -> None:
         attempt(stranger().pem(HOST), ignored=(NO_ISSUER,))
 
 
+def test_errors_of_a_ca_are_told_apart(joined: Ends) -> None:
+    """A CA of somebody else's, of which no list of revoked ones is there: an error of the leaf, and one of the CA."""
+    own = stranger()
+    for of_cas in ((), (NO_CRL,)):
+        peer = client()
+        peer.trust(own.ca + authority().crl(), False)
+        peer.verify(1, (NO_CRL,), of_cas, 0)
+        if not of_cas:
+            with pytest.raises(TlsError, match=r"unable to get certificate CRL \(depth 1\)"):
+                joined(server(pem=own.pem(HOST)), peer)
+            continue
+        _, there = joined(server(pem=own.pem(HOST)), peer)
+        assert there.first_errors == (NO_CRL, NO_CRL, 1)
+
+
 def test_a_wildcard_is_for_one_label(joined: Ends) -> None:
     pem = authority().pem("*.wild.test")
     joined(server(pem=pem), client(), host="a.wild.test")
@@ -278,7 +294,8 @@ def test_the_clients_certificate(joined: Ends, version: str) -> None:
             attempt(mode, authority().pem("client", expired=True))
         with pytest.raises(TlsError, match="unable to get local issuer"):
             attempt(mode, stranger().pem("client"), named=False)
-    assert attempt(2, authority().pem("client", expired=True), (EXPIRED,)).verify == (EXPIRED, 0)
+    late = attempt(2, authority().pem("client", expired=True), (EXPIRED,))
+    assert late.verify == (EXPIRED, 0) and late.first_errors == (EXPIRED, 0, 0)
     revoked = authority().pem("client", revoked=True)
     crl = authority().crl()
     assert attempt(2, good, crl=crl).verify == (0, 0)

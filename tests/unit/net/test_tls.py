@@ -31,7 +31,8 @@ class Line(PlainUser):
         self.got = b""
         self.told: list[object] = []
         reactor.add(self.wire)
-        self.wire.secure(transports.accept(fd, b"") if front else transports.connect(fd))
+        self.transport = transports.accept(fd, b"") if front else transports.connect(fd)
+        self.wire.secure(self.transport)
 
     def opened(self) -> None:
         self.told.append("opened")
@@ -232,6 +233,7 @@ def test_a_handshake_that_fails(bench: Bench, sent: bytes, told: str) -> None:
         other.shutdown(socket.SHUT_WR)
         bench.settle()
         assert line.told == [told]
+        assert bool(line.transport.fault) == bool(line.transport.code) == (told == "EPROTO")
 
 
 def test_a_fault_while_the_kernel_takes_nothing() -> None:
