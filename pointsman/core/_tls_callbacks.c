@@ -345,7 +345,6 @@ install_callbacks(Context *c)
     SSL_CTX *ctx = c->ctx;
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_BOTH | SSL_SESS_CACHE_NO_INTERNAL);
     SSL_CTX_sess_set_new_cb(ctx, on_session);
-    SSL_CTX_set_keylog_callback(ctx, on_keylog);
     if (c->server) {
         SSL_CTX_sess_set_get_cb(ctx, on_session_wanted);
         SSL_CTX_set_client_hello_cb(ctx, on_hello, NULL);

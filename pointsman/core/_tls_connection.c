@@ -236,11 +236,11 @@ read_some(Connection *c, char *into, size_t size)
         else if (!(c->over && !ERR_peek_error()) && !c->error) { /* else it was cut */
             c->error = EPROTO;
             c->code = ERR_peek_last_error();
+            ERR_clear_error();
         }
         break;
     }
     let_go(c); /* an alert: a fault, or that there is no renegotiation */
-    ERR_clear_error();
     return at;
 }
 

@@ -508,6 +508,16 @@ set_flag(Context *c, PyObject *value, void *place)
     return 0;
 }
 
+/* OpenSSL writes lines as soon as somebody wants them. */
+static int
+set_keylog(Context *c, PyObject *value, void *place)
+{
+    if (set_flag(c, value, place) < 0)
+        return -1;
+    SSL_CTX_set_keylog_callback(c->ctx, c->keylog ? on_keylog : NULL);
+    return 0;
+}
+
 static PyObject *
 get_flag(Context *c, void *place)
 {
@@ -524,7 +534,7 @@ static PyGetSetDef context_attributes[] = {
     {"store", NULL, (setter)set_store, "store(id, session)", NULL},
     FLAG(strict, "clients whose name is not in `names` are refused"),
     FLAG(capture, "Connection.hello is kept"),
-    FLAG(keylog, "Connection.secrets are kept"),
+    {"keylog", (getter)get_flag, (setter)set_keylog, "Connection.secrets are kept", (void *)offsetof(Context, keylog)},
     FLAG(sessions, "of clients: Connection.session is kept"),
     {NULL, NULL, NULL, NULL, NULL},
 };
