@@ -198,7 +198,7 @@ def test_a_client_that_leaves_in_the_handshake(step: int) -> None:
         else:
             client.abort()
         stand.wait(100)
-        assert stand.live.room.connections == 0
+        assert stand.live.process.connections == 0
 
 
 def test_a_server_that_stalls_in_the_handshake() -> None:

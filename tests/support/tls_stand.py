@@ -112,8 +112,8 @@ class TlsStand(Stand):
         self.back = side in ("back", "both")
         self.raw = False
         if self.front:
-            for door in self.doors.values():
-                door.transports = TlsTransports(server_context())
+            for bind_state in self.bind_states.values():
+                bind_state.transports = TlsTransports(server_context())
         if self.back:
             for backend in self.live.backends:
                 for server in backend.servers:
