@@ -104,6 +104,9 @@ class AnsweringEnd:
                 packet = sock.recv(_ROOM)
             except OSError:
                 return
+            if not packet:
+                self.loop.remove_reader(sock.fileno())  # nobody holds the other end any more: the keeper has ended
+                return
             self._take(lane, packet)
 
     def _take(self, lane: int, packet: bytes) -> None:

@@ -265,6 +265,8 @@ class AskingEnd(Channel):
                 packet = sock.recv(LARGEST + ANSWER_HEAD.size)
             except OSError:
                 return
+            if not packet:
+                return  # nobody holds the other end any more: the keeper and control have ended
             self._take(packet)
         assert self.reactor is not None
         self.reactor.another(self)  # others have a go first

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -417,6 +418,18 @@ def test_what_is_asked_while_nobody_is_there_waits_for_the_successor(house: Hous
     assert before.told == [b"erofeb"]
     assert b"late" not in DESK.seen
     house.nothing_is_left()
+
+
+@pytest.mark.parametrize("side", [0, 1], ids=["lane", "control"])
+def test_an_end_that_nobody_holds_any_more_is_no_packet(
+    house: House, side: int, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The keeper was killed, and the processes that it has forked end one after the other."""
+    house.links.pairs[1][side].shutdown(socket.SHUT_WR)
+    told, _ = house.ask(b"ab")
+    house.settle()
+    assert told.told == [b"ba"]
+    assert capfd.readouterr().err == ""
 
 
 def test_a_lane_that_was_not_called_notices_with_its_next_question(house: House) -> None:
