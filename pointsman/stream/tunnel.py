@@ -133,12 +133,12 @@ class Tunnel(Exchange):
 
     def near_drained(self) -> None:
         """All that was kept for the client is written."""
-        self._touch()
+        self._touch(self.frontend.independent)
         self.pump_down()
         self._over()
 
     def far_drained(self) -> None:
-        self._touch()
+        self._touch(False, self.independent)
         self.pump_up()
         self._over()
 
@@ -171,12 +171,12 @@ class Tunnel(Exchange):
 
     def server_moved(self) -> None:
         if self.phase == TUNNEL:
-            self._touch()
+            self._touch(False, self.independent)
         else:
             self.touch_server()
 
     def client_moved(self) -> None:
         if self.phase == TUNNEL:
-            self._touch()
+            self._touch(self.frontend.independent)
         else:
             self.touch_client()

@@ -150,6 +150,21 @@ def test_independent_streams_do_not_count_what_is_sent(side: str) -> None:
         assert stand.lines == ["-1 cD" if side == "front" else "-1 sD"]
 
 
+@pytest.mark.parametrize("option, late", [("", False), ("option independent-streams", True)])
+def test_what_a_slow_client_takes_counts_unless_streams_are_independent(option: str, late: bool) -> None:
+    """What had to be kept for it, and goes out later, is still sent by us, and no sign of it (manual 4.2)."""
+    text = config("mode tcp\n    timeout client 2s\n    timeout server 20s", option)
+    with Stand(text, "a") as stand:
+        client = stand.client(buffers=4096)
+        server = stand.accept("a")
+        server.send(b"x" * 600_000)
+        for _ in range(3):
+            stand.wait(900)
+            if not client.closed:
+                client.take(100_000)
+        assert stand.lines == (["-1 cD"] if late else [])
+
+
 def test_timeout_tunnel_takes_over_in_tunnels() -> None:
     with Stand(config("timeout tunnel 3s\n    timeout client 1s\n    timeout server 1s"), "a") as stand:
         client, server = asked(stand, b"GET / HTTP/1.1\r\nHost: h\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n")
