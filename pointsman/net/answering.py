@@ -105,7 +105,8 @@ class AnsweringEnd:
             except OSError:
                 return
             if not packet:
-                self.loop.remove_reader(sock.fileno())  # nobody holds the other end any more: the keeper has ended
+                if self.loop is not None:
+                    self.loop.remove_reader(sock.fileno())  # nobody holds the other end any more: the keeper has ended
                 return
             self._take(lane, packet)
 

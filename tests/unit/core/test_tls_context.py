@@ -14,6 +14,7 @@ from functools import cache
 
 import pytest
 from support.certificates import Authority, authority
+from support.ports import free_port
 
 from pointsman.core.tls import VERSION, Connection, Context, TlsError, verify_text
 
@@ -619,8 +620,7 @@ def test_s_client_speaks_of_no_cipher() -> None:
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_s_server(version: str) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as door:
-        port = door.getsockname()[1]
+    port = free_port()
     words = ["openssl", "s_server", "-accept", f"127.0.0.1:{port}", "-cert", str(authority().path(HOST)), "-www"]
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as program:
         try:
