@@ -22,7 +22,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
-from typing import Final
+from typing import ClassVar, Final
 
 from pointsman.core import calls
 from pointsman.net.transport import AT_HAND, READ, WRITE, Transport, Transports
@@ -38,6 +38,7 @@ END: Final = 8
 HEAD: Final = 4
 SIZES: Final = (3, 11, 1, 64, 300, 5, 1460, 7)  # of the first frames; what follows is in large ones
 LARGE: Final = 16_384
+WHOLE: Final = 1 << 20  # of all, where nothing is split
 SIPS: Final = (1, 4, 30, 2, 500, 13)  # what the first reads return at most, for each connection
 ASKS: Final = frozenset((1, 3))  # before which frames leave is asked for
 CUT: Final = "it was cut"
@@ -56,6 +57,8 @@ def frame(kind: int, payload: bytes = b"") -> bytes:
 
 
 class OddTransport(Transport):
+    splits: ClassVar[bool] = True  # False: in stories that tell of what comes in one piece, it stays in one
+
     def __init__(self, fd: int, client: bool, pending: bytes = b"") -> None:
         super().__init__()
         self.fd = fd
@@ -177,15 +180,27 @@ class OddTransport(Transport):
         self.read_waits = READ
         if not self.plain:
             return b""
-        most = SIPS[self.reads] if self.reads < len(SIPS) else LARGE
+        most = self._size(SIPS, self.reads)
         self.reads += 1
         data, self.plain = self.plain[: min(size, most)], self.plain[min(size, most) :]
         return data
+
+    def _size(self, sizes: tuple[int, ...], number: int) -> int:
+        """At most, of that read or frame."""
+        if not self.splits:
+            return WHOLE
+        return sizes[number] if number < len(sizes) else LARGE
 
     def drained(self) -> bool:
         return self.short and not self.cut and not self.plain and not self.incoming and not self.ended
 
     def write(self, data: bytes) -> int:
+        before = self.sent
+        taken = self._write(data)
+        self.moved = self.sent != before
+        return taken
+
+    def _write(self, data: bytes) -> int:
         if not data.startswith(self.committed):
             raise OSError(errno.EINVAL, "what was begun has to go on")
         taken = 0
@@ -203,7 +218,7 @@ class OddTransport(Transport):
                 return taken
             if self.outgoing:
                 continue  # an answer of ours goes first
-            size = SIZES[self.frames] if self.frames < len(SIZES) else LARGE
+            size = self._size(SIZES, self.frames)
             self.frames += 1
             self.committed = data[taken : taken + size]
             self.outgoing += frame(DATA, self.committed)

@@ -198,6 +198,7 @@ class OddEnd(End):
 
     def _break(self, error: OSError) -> None:
         self.broken = True
+        self.transport.outgoing = b""  # what has come may still be read
         self.lost = error.errno == errno.ECONNRESET and error.strerror != CUT
 
     def send(self, data: bytes) -> int:
@@ -219,7 +220,7 @@ class OddEnd(End):
     def take(self, most: int = 1 << 26) -> bytes:
         self.stand.settle()
         parts: list[bytes] = []
-        got = 0
+        got = held = 0
         while got < most and self.transport.shaken():
             try:
                 data = self.transport.read(min(most - got, 1 << 20))
@@ -230,6 +231,11 @@ class OddEnd(End):
             if data is None:
                 if self.lost:
                     self.closed = self.reset = True
+                elif not parts and len(self.transport.incoming) > held:
+                    # Half a frame was all that a small buffer held: what it says is not here yet.
+                    held = len(self.transport.incoming)
+                    self.stand.settle()
+                    continue
                 break
             if not data:
                 self.closed = True
@@ -450,7 +456,7 @@ class Stand:
         while self.clock < end:
             self.clock = min(self.clock + STEP, end)
             self.reactor.turn(0)
-            if self.reactor.goes or self.odd and self.reactor.busy:
+            if self.reactor.goes or self.odd and (self._work() or self._poll.poll(0)):
                 self.settle()
         self.settle()
 
