@@ -26,6 +26,7 @@ class Transport:
     def __init__(self) -> None:
         self.read_waits = READ  # for what, where `read` had nothing
         self.write_waits = WRITE  # for what, where `write` did not take all
+        self.moved = False  # the last `write` sent something, be it a part of a record that does not count as taken yet
 
     def handshake(self) -> int:
         """Go on with it. 0: it is over; else what it waits for. That the peer has ended is an error here."""

@@ -146,7 +146,7 @@ class Wire(Duplex):
         elif self.failed:
             self.user.lost()
             return False
-        elif len(self.out) < kept:
+        elif len(self.out) < kept or self.transport is not None and self.transport.moved:
             self.user.moved()
         return True
 

@@ -184,6 +184,7 @@ class Faults(Tunnel):
     def cut(self) -> None:
         """The response cannot be completed: close, without an end mark."""
         self.closing = True
+        self.client.cut()
         self.drop_connection()
         self.release_server()
         self.complete()

@@ -33,24 +33,23 @@ class LiveFrontend(Frontend):
     def open(self, arrival: Arrival) -> None:
         session = self.welcome(arrival)
         transports = arrival.bind_state.transports
-        transport = transports.accept(arrival.fd, arrival.pending) if transports is not None else None
         if self.http:
             front = H1Front(session, self.reactor, arrival.fd)
-            if transport is not None:
-                front.secure(transport)
-                return
             try:
-                front.start(arrival.pending)
+                if transports is not None:
+                    front.secure(transports.accept(arrival.fd, arrival.pending))
+                else:
+                    front.start(arrival.pending)
             except Exception:
                 front.wire.broken()  # whoever has it now; the listener only tells of it
                 raise
         else:
             raw = RawFront(session, self.reactor, arrival.fd)
-            if transport is not None:
-                raw.secure(transport)
-                return
             try:
-                raw.start(arrival.pending)
+                if transports is not None:
+                    raw.secure(transports.accept(arrival.fd, arrival.pending))
+                else:
+                    raw.start(arrival.pending)
             except Exception:
                 raw.wire.broken()
                 raise

@@ -248,6 +248,9 @@ class H1Client(HttpFront, WireUser):
         self.wire.push(head + content)
         return len(head) + len(content)
 
+    def cut(self) -> None:
+        self.wire.cut = True
+
     def reply_unread(self, status: int, page: Reply | None, context: Context) -> int:
         if page is not None:
             response, content = page.render(context)

@@ -7,7 +7,7 @@ from pointsman.net.transport import Transport
 from pointsman.net.wire import BRIEF, Wire, WireUser
 from pointsman.stream.connections import ClientConnection
 from pointsman.stream.exchange import Exchange
-from pointsman.stream.h1front import H1Front
+from pointsman.stream.h1front import DRAINS, H1Front
 from pointsman.stream.handover import hand_over
 from pointsman.stream.phases import ENDED, TUNNEL
 from pointsman.stream.protocols import ClientProtocol
@@ -61,8 +61,16 @@ class RawFront(RawClient, WireUser, ClientConnection):
         wire = self.wire
         if wire.fd >= 0:
             if not wire.finished and not wire.failed:
-                wire.read(BRIEF)  # what it has sent in vain: unread, it would make a reset of our end
+                self._drain()
             self.close()
+
+    def _drain(self) -> None:
+        """Take what the client has sent in vain: unread, it would make a reset of our end. One that sends without an
+        end gets that reset."""
+        wire = self.wire
+        for _ in range(DRAINS):
+            if not wire.read(BRIEF):  # there is nothing now, or no more
+                return
 
     # Another side.
 

@@ -115,6 +115,11 @@ class HttpFront(Front):
         """An answer of our own, all of it."""
         raise NotImplementedError
 
+    def cut(self) -> None:
+        """The response ends here, and is not whole: where its version, or what its bytes pass through, has a mark for
+        an end, none is set."""
+        raise NotImplementedError
+
     def reply_unread(self, status: int, page: Reply | None, context: Context) -> int:
         """The answer to what could not be read: the page for that status, or a built-in one."""
         raise NotImplementedError

@@ -129,6 +129,9 @@ class InsideFront(HttpFront):
         self.trailers = []
         return self.send_body(content)
 
+    def cut(self) -> None:
+        pass
+
     def reply_unread(self, status: int, page: Reply | None, context: Context) -> int:
         raise AssertionError("what is asked from inside can be read")
 

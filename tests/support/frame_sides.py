@@ -163,6 +163,9 @@ class FrameClient(HttpFront):
         size = self.interim(response) + self.send_body(content)
         return size + self.end_body([])
 
+    def cut(self) -> None:
+        """`next` tells by a reset: its end was not sent."""
+
     def reply_unread(self, status: int, page: Reply | None, context: Context) -> int:
         raise AssertionError("a head that is a value can be read")
 
