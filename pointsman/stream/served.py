@@ -221,13 +221,17 @@ class ServedStream(Replay):
         self.promised = response.length
         response.empty = response.status in (204, 304)
         self._answer(response, b"")
-        if self.producer is not producer or not self.answer_begun:
+        if not self._is_made_by(producer):
             return
         if self.bodiless or response.empty:
             self.drop_feed()
             self.complete()
         else:
             self._draw(producer)
+
+    def _is_made_by(self, producer: Producer) -> bool:
+        """The answer has begun, and is still that one's."""
+        return self.producer is producer and self.answer_begun
 
     def _draw(self, producer: Producer) -> None:
         """Let it make what the client takes."""
