@@ -2,7 +2,6 @@
 
 from pointsman.core.columns import NOTHING, SESSION
 from pointsman.net.reactor import Reactor
-from pointsman.sample.context import Context
 from pointsman.stream.acceptor import REFUSALS, Arrival
 from pointsman.stream.exchange import NOTED
 from pointsman.stream.h1front import H1Front
@@ -61,8 +60,6 @@ class LiveFrontend(Frontend):
         logger = self.logger
         if logger is None or silent and not self.log_null:
             return
-        context = Context(self, session)
-        context.now = self.reactor.now
-        context.date_offset = self.program.date_offset
+        context = session.context(self.reactor.now)
         context.record.ended = self.reactor.now
         logger.session_error(context, REFUSALS[reason])

@@ -12,7 +12,6 @@ from pointsman.net.reactor import Reactor
 from pointsman.proto.message import Field, Request
 from pointsman.rules.plan import CONNECTION, MOVING, OF_REQUEST
 from pointsman.rules.reply import Reply, Served
-from pointsman.sample.context import Context
 from pointsman.sample.record import NOT_REACHED
 from pointsman.sample.variable_limits import VARIABLE_LIMITS
 from pointsman.server.backend import LiveServer
@@ -33,12 +32,10 @@ class HttpRequest(Waiting):
         """For a session's next exchange, the first one or a later one."""
         frontend = session.frontend
         program = frontend.program
-        context = Context(frontend, session)
+        context = session.context(reactor.now)
         super().__init__(reactor, session, client, context)
         if not session.first:
             session.recall(context.record)
-        context.now = reactor.now
-        context.date_offset = program.date_offset
         captures = frontend.captures
         if captures is not None:
             context.request_capture_sizes = captures.request_sizes

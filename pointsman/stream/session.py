@@ -46,6 +46,13 @@ class ClientSession(Session):
         self.retries = 0
         self.request_line = b""
 
+    def context(self, now: int) -> Context:
+        """What rules and log lines may ask of a stream of it that begins (monotonic ms)."""
+        made = Context(self.frontend, self)
+        made.now = now
+        made.date_offset = self.frontend.program.date_offset
+        return made
+
     def note(self, record: Record) -> None:
         """Its stream is given up: what is shown of the last exchange."""
         self.began = record.accepted

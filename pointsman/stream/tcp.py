@@ -7,7 +7,6 @@ connection speaks HTTP/1 from then on (manual 4). The client's side is in raw.py
 from pointsman.core.columns import BEGUN, NOTHING
 from pointsman.core.wishes import WISHES
 from pointsman.net.reactor import Reactor
-from pointsman.sample.context import Context
 from pointsman.stream.decision import Decision
 from pointsman.stream.entries import LOG, ROUTED
 from pointsman.stream.phases import ENDED, QUEUE, TUNNEL
@@ -33,11 +32,9 @@ class TcpStream(Tunnel):
     """One connection through the proxy."""
 
     def __init__(self, reactor: Reactor, session: ClientSession, client: RawClient) -> None:
-        super().__init__(reactor, session.frontend, client, Context(session.frontend, session))
+        super().__init__(reactor, session.frontend, client, session.context(reactor.now))
         self.client = client
         self.early = b""
-        self.context.now = reactor.now
-        self.context.date_offset = session.frontend.program.date_offset
 
     def begin(self, pending: bytes) -> None:
         """Choose a backend and a server. `pending`: bytes that came behind a PROXY header."""

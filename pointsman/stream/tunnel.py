@@ -161,10 +161,6 @@ class Tunnel(Exchange):
         self.blame(0x63 if late else 0x73, 0x44)  # cD, sD
         self.finish()
 
-    def part_ends(self) -> None:
-        """It is a tunnel no more."""
-        self.near = self.far = None
-
     def server_drained(self) -> None:
         if self.phase == TUNNEL:
             self.far_drained()
