@@ -28,7 +28,7 @@ class TlsTransport(Transport):
 
     def __init__(self, connection: Connection, cut_is_end: bool, purpose: Purpose | None = None) -> None:
         super().__init__()
-        self.connection = connection
+        self.tls = self.connection = connection
         self.cut_is_end = cut_is_end
         self.purpose = purpose
         self.fault = ""  # why the handshake has failed, in OpenSSL's words

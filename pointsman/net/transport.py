@@ -14,6 +14,8 @@ from typing import Final
 
 from mypy_extensions import mypyc_attr
 
+from pointsman.core.tls import Connection
+
 AT_HAND: Final = 0  # what a transport waits for: nothing, it is to be called again
 READ: Final = 0x001  # or the socket, by the bits of epoll
 WRITE: Final = 0x004
@@ -27,6 +29,7 @@ class Transport:
         self.read_waits = READ  # for what, where `read` had nothing
         self.write_waits = WRITE  # for what, where `write` did not take all
         self.moved = False  # the last `write` sent something, be it a part of a record that does not count as taken yet
+        self.tls: Connection | None = None  # which knows what rules and logs may ask
 
     def handshake(self) -> int:
         """Go on with it. 0: it is over; else what it waits for. That the peer has ended is an error here."""

@@ -18,6 +18,7 @@ from typing import Final
 from mypy_extensions import mypyc_attr, trait
 
 from pointsman.core import calls
+from pointsman.core.tls import Connection
 from pointsman.net.duplex import NOTHING, Duplex
 from pointsman.net.pipe import NOT_HERE
 from pointsman.net.reactor import ENDING, GONE, IN, OUT, RDHUP, Reactor
@@ -193,6 +194,10 @@ class Wire(Duplex):
         self.shaking = self.special = True
         if not self.opening:
             self.reactor.another(self)
+
+    def tls(self) -> Connection | None:
+        """What its transport knows of TLS."""
+        return self.transport.tls if self.transport is not None else None
 
     def _shake(self, events: int) -> None:
         """Go on with the handshake."""

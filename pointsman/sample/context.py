@@ -10,6 +10,7 @@ from pointsman.core.address import UNIX_ADDRESS, NetAddress
 from pointsman.core.arena import Arena
 from pointsman.core.columns import CURRENT
 from pointsman.core.counters import Counters
+from pointsman.core.tls import Connection
 from pointsman.proto.message import Request, Response
 from pointsman.proto.weight import ENDLESS, Buffer
 from pointsman.sample.need import Need
@@ -110,6 +111,7 @@ class Session:
         self.variables: Variables = {}  # its own (manual 2.8, sess)
         self.charge = 0  # what these take, where that is limited (variable_limits.py)
         self.glitches = 0  # what was odd in its requests so far; see WISHES.glitches
+        self.tls: Connection | None = None  # of the client's connection, once its handshake is over
 
 
 @mypyc_attr(free_list_len=1)
@@ -129,6 +131,7 @@ class Context:
         self.server: ServerFacts | None = None
         self.server_source: NetAddress | None = None  # our own end of the server connection (%bi:%bp)
         self.server_address: NetAddress | None = None  # its far end (%si:%sp)
+        self.server_tls: Connection | None = None  # of the server's connection; see WISHES.server_tls
         self.reused = False  # the server connection had carried exchanges before; see WISHES.sending
         self.record = Record()
         self.record.accepted = session.accepted
@@ -169,6 +172,7 @@ class Context:
         self.server = None
         self.server_source = None
         self.server_address = None
+        self.server_tls = None
         self.reused = False
         self.unique_id = b""
         if self.request_captures:

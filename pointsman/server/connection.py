@@ -12,6 +12,7 @@ from mypy_extensions import mypyc_attr
 
 from pointsman.core.address import NetAddress, net_address
 from pointsman.core.columns import LINK, LINK_POOLED, LINK_POOLED_SAFE, NOTHING, POOLED, POOLED_SAFE
+from pointsman.core.tls import Connection
 from pointsman.net.duplex import Duplex
 from pointsman.net.reactor import Reactor
 from pointsman.net.wire import Wire, WireUser
@@ -273,6 +274,10 @@ class ServerConnection(WireUser):
             self.exchange.abandon()
         else:
             self.close()
+
+    def tls(self) -> Connection | None:
+        """What is known of its TLS."""
+        return self.wire.tls()
 
     def local_address(self) -> NetAddress | None:
         """Our end of it, asked for once."""

@@ -87,6 +87,7 @@ class H1Front(H1Client, ClientConnection):
     def opened(self) -> None:
         session = self.session
         session.ready = session.since = self.reactor.now
+        session.tls = self.wire.tls()
         self.start(b"")
 
     def not_opened(self, error: int) -> None:

@@ -282,6 +282,13 @@ class HttpRequest(Waiting):
 
     # Send.
 
+    def _note_connection(self, connection: ServerConnection) -> None:
+        """What somebody wants to know of the server's connection."""
+        if WISHES.server_source:
+            self.context.server_source = connection.local_address()
+        if WISHES.server_tls:
+            self.context.server_tls = connection.tls()
+
     def begin_sending(self) -> None:
         connection = self.connection
         place = self.place
@@ -289,8 +296,8 @@ class HttpRequest(Waiting):
         backend = self.backend
         assert connection is not None and place is not None and request is not None and backend is not None
         self.move(SENT)
-        if WISHES.server_source:
-            self.context.server_source = connection.local_address()
+        if WISHES.server_source or WISHES.server_tls:
+            self._note_connection(connection)
         if self.request_chain is not None:
             request = self.ask_request_chain(request)
             if request is None:

@@ -42,6 +42,7 @@ class RawFront(RawClient, WireUser, ClientConnection):
         session = self.session
         record = self._living().record
         session.ready = session.since = record.handshake = record.begun = self.wire.reactor.now
+        session.tls = self.wire.tls()
         self.start(b"")
 
     def not_opened(self, error: int) -> None:

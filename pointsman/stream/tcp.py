@@ -68,6 +68,7 @@ class TcpStream(Tunnel):
         assert connection is not None
         self.record.answered = self.reactor.now  # there is no head to wait for
         self.context.server_source = connection.local_address() if WISHES.server_source else None
+        self.context.server_tls = connection.tls() if WISHES.server_tls else None
         self.log_early(b"txn_connect")
         far = connection.duplex(self)
         far.accept(self.early)

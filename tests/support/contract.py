@@ -90,6 +90,7 @@ CONTEXT: Final[dict[str, Facts]] = {
     "server": _MOVING,
     "server_source": _MOVING,
     "server_address": _MOVING,
+    "server_tls": _MOVING,
     "reused": _MOVING,
     "record": Facts(Reads.MOVING, Life.OTHER, why="Record.reset"),
     "unique_id": _MOVING,
@@ -119,7 +120,7 @@ CONTEXT: Final[dict[str, Facts]] = {
 }
 _OF_CONNECTION: Final = Facts(Reads.MOVING, Life.CONNECTION)
 SESSION: Final[dict[str, Facts]] = {  # no reset ever touches it
-    **dict.fromkeys(("listener", "source", "destination"), _CONNECTION),
+    **dict.fromkeys(("listener", "source", "destination", "tls"), _CONNECTION),
     **dict.fromkeys(("accepted", "accept_date", "ready", "variables", "charge", "glitches"), _OF_CONNECTION),
 }
 _AT_THE_END: Final = Facts(Reads.MOVING, Life.OTHER, why="Exchange: when the line is written")
