@@ -32,7 +32,10 @@ NOTE = PACKAGE / ".compiled"  # one line: a digest, and a kind or FAILED
 EXTENSIONS = ("core/_cells.c", "core/_calls.c", "core/_pcre.c", "core/_tls.c", "proto/_cut.c")
 LIBRARIES = {"core/_pcre.c": ["pcre2-8"], "core/_tls.c": ["ssl", "crypto"]}  # what they are linked with
 PARTS = {  # further sources of one
-    "core/_tls.c": tuple(f"core/_tls_{part}.c" for part in ("bio", "callbacks", "connection", "context", "facts")),
+    "core/_tls.c": tuple(
+        f"core/_tls_{part}.c"
+        for part in ("bio", "callbacks", "choice", "connection", "context", "facts", "identity", "pem")
+    ),
 }
 HEADERS = ("core/_tls.h",)
 LIBRARY = "pointsman._hot"  # all of them are one library; each module's own file only opens it

@@ -2,6 +2,9 @@
  *
  *   _tls.c             the module, and what errors are
  *   _tls_context.c     Context: certificates, CAs, protocols and everything else that is set once
+ *   _tls_identity.c    Identity: a certificate with its chain and key
+ *   _tls_choice.c      which of both a client's hello gets
+ *   _tls_pem.c         PEM texts
  *   _tls_connection.c  Connection: handshake, read, write, shut
  *   _tls_facts.c       what is known of a connection
  *   _tls_callbacks.c   what OpenSSL asks meanwhile: names, tickets, verification, sessions
@@ -66,7 +69,8 @@ PyInit__tls(void)
         return NULL;
     }
     ConnectionType.tp_getset = connection_facts;
-    if (PyType_Ready(&ContextType) < 0 || PyType_Ready(&ConnectionType) < 0)
+    if (PyType_Ready(&ContextType) < 0 || PyType_Ready(&ConnectionType) < 0
+        || PyType_Ready(&IdentityType) < 0)
         return NULL;
     PyObject *made = PyModule_Create(&module);
     if (made == NULL)
@@ -75,6 +79,7 @@ PyInit__tls(void)
                                          PyExc_OSError, NULL);
     if (TlsError == NULL || PyModule_AddObjectRef(made, "TlsError", TlsError) < 0
         || PyModule_AddType(made, &ContextType) < 0 || PyModule_AddType(made, &ConnectionType) < 0
+        || PyModule_AddType(made, &IdentityType) < 0
         || PyModule_AddStringConstant(made, "VERSION", OpenSSL_version(OPENSSL_VERSION)) < 0) {
         Py_DECREF(made);
         return NULL;

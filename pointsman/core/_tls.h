@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -30,10 +31,24 @@ typedef struct {
     size_t size; /* of each of both: 16 or 32 */
 } TicketKey;
 
+enum kind_of_key { KEY_EC, KEY_ED25519, KEY_ED448, KEY_RSA, KEY_DSA, KEY_OTHER };
+
+typedef struct {
+    PyObject_HEAD
+    X509 *leaf;
+    STACK_OF(X509) *chain;
+    EVP_PKEY *key;
+    PyObject *staple;     /* a DER of an OCSP response, or NULL */
+    PyObject *timestamps; /* a list of signed certificate timestamps (RFC 6962, 3.3), or NULL */
+    enum kind_of_key kind;
+} Identity;
+
 typedef struct {
     PyObject_HEAD
     SSL_CTX *ctx;
-    PyObject *names;  /* {server name: Context, or None for this one} or NULL */
+    PyObject *names;  /* {server name: candidates} or NULL; see `choose` */
+    PyObject *defaults; /* candidates for all other names; or NULL */
+    Identity *identity; /* the one that the SSL_CTX has; or NULL */
     PyObject *alpn;   /* protocols as on the wire, or NULL */
     PyObject *staple; /* a DER of an OCSP response, or NULL */
     PyObject *find;   /* find(id): a DER of a session, or None; or NULL. A cache for TLS 1.2 without tickets */
@@ -48,13 +63,15 @@ typedef struct {
     char capture;  /* keep what clients say in their hello */
     char keylog;   /* keep the secrets of each connection */
     char sessions; /* of a client: keep what can be resumed */
+    char stamps;   /* identities may have signed certificate timestamps */
 } Context;
 
 typedef struct {
     PyObject_HEAD
-    SSL *ssl; /* NULL once it is closed */
+    SSL *ssl; /* it stays when the connection is closed, as long as somebody asks for facts */
     Context *context; /* the one that the name has chosen */
     Context *first;   /* the one that it began with, whose ticket keys and cache it has */
+    Identity *identity; /* what the name has chosen, or NULL: what the context has */
     PyObject *name;   /* of the hello; NULL: none */
     PyObject *hello;  /* (version, ciphers, extensions, groups, formats, signature algorithms, versions), or NULL */
     PyObject *secrets; /* list of lines, or NULL */
@@ -78,14 +95,31 @@ typedef struct {
     char unknown;  /* it was not, and that ends the handshake */
     char finished; /* the handshake is over */
     char shut;     /* our close_notify is written */
+    char closed;   /* its descriptor may be another's by now */
 } Connection;
 
 HIDDEN extern PyObject *TlsError;
-HIDDEN extern PyTypeObject ContextType, ConnectionType;
+HIDDEN extern PyTypeObject ContextType, ConnectionType, IdentityType;
 HIDDEN extern int connection_index; /* where an SSL has its Connection */
 
 /* _tls.c */
 HIDDEN PyObject *refused(const char *what); /* ValueError: what OpenSSL says, or this */
+
+/* _tls_pem.c */
+typedef struct {
+    const char *data; /* NULL: there is none */
+    Py_ssize_t size;
+    int asked;
+} Passphrase;
+HIDDEN int give_passphrase(char *into, int room, int writing, void *arg);
+HIDDEN BIO *memory_of(Py_buffer *text); /* NULL: a ValueError is set */
+
+/* _tls_identity.c */
+HIDDEN Identity *read_identity(PyTypeObject *type, PyObject *args, PyObject *words); /* (chain, key, passphrase=None) */
+
+/* _tls_choice.c: 0: found, and set; 1: the name is not served; -1: a fault */
+HIDDEN int choose(SSL *ssl, Connection *c, char *name, size_t size);
+HIDDEN int is_choice(PyObject *value); /* what `names` and `defaults` take */
 
 /* _tls_bio.c */
 HIDDEN int bio_setup(void);
@@ -101,6 +135,7 @@ HIDDEN int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHE
                      int seal);
 HIDDEN void keep_session(Connection *c, SSL_SESSION *session);
 HIDDEN int on_verify(int good, X509_STORE_CTX *store);
+HIDDEN int announce_stamps(Context *c);
 HIDDEN void on_keylog(const SSL *ssl, const char *line);
 
 /* _tls_facts.c */

@@ -81,52 +81,6 @@ server_name(SSL *ssl, char *into)
     return size;
 }
 
-/* Borrowed; NULL: not there, or an exception is set. */
-static PyObject *
-entry(PyObject *names, const char *name, size_t size)
-{
-    PyObject *key = PyBytes_FromStringAndSize(name, (Py_ssize_t)size);
-    PyObject *found = key == NULL ? NULL : PyDict_GetItemWithError(names, key);
-    Py_XDECREF(key);
-    return found;
-}
-
-/* "www.example.com", then "*.example.com". */
-static PyObject *
-look_up(PyObject *names, char *name, size_t size)
-{
-    PyObject *found = entry(names, name, size);
-    char *dot = found == NULL && !PyErr_Occurred() ? memchr(name, '.', size) : NULL;
-    if (dot != NULL && dot > name) {
-        dot[-1] = '*';
-        found = entry(names, dot - 1, size - (size_t)(dot - 1 - name));
-    }
-    return found;
-}
-
-/* SSL_set_SSL_CTX hands on certificates, CAs, ciphers and signature algorithms; the rest is for us. */
-static int
-change_context(SSL *ssl, Connection *c, Context *other)
-{
-    SSL_CTX *ctx = other->ctx;
-    if (SSL_set_SSL_CTX(ssl, ctx) == NULL)
-        return -1;
-    SSL_set_verify(ssl, SSL_CTX_get_verify_mode(ctx), on_verify);
-    SSL_clear_options(ssl, SSL_get_options(ssl) & ~SSL_CTX_get_options(ctx));
-    SSL_set_options(ssl, SSL_CTX_get_options(ctx));
-    if (!SSL_set_min_proto_version(ssl, (int)SSL_CTX_get_min_proto_version(ctx))
-        || !SSL_set_max_proto_version(ssl, (int)SSL_CTX_get_max_proto_version(ctx)))
-        return -1;
-    if (other->groups != NULL && !SSL_set1_groups_list(ssl, other->groups))
-        return -1;
-    /* A session must not be resumed where clients have to prove more than where it began. */
-    if (!SSL_set_session_id_context(ssl, other->policy, POLICY))
-        return -1;
-    Py_INCREF(other);
-    Py_SETREF(c->context, other);
-    return 0;
-}
-
 static int
 on_hello(SSL *ssl, int *alert, void *arg)
 {
@@ -146,18 +100,13 @@ on_hello(SSL *ssl, int *alert, void *arg)
     }
     if (own->capture && c->hello == NULL && capture(ssl, c) < 0)
         goto failed;
-    PyObject *found = own->names != NULL && size ? look_up(own->names, name, size) : NULL;
-    if (PyErr_Occurred())
-        goto failed;
-    if (found == NULL && own->strict) {
+    switch (choose(ssl, c, name, size)) {
+    case 0:
+        return SSL_CLIENT_HELLO_SUCCESS;
+    case 1:
         *alert = SSL_AD_UNRECOGNIZED_NAME;
         c->unknown = 1;
-        return SSL_CLIENT_HELLO_ERROR;
     }
-    c->chosen = found != NULL;
-    if (found != NULL && found != Py_None && found != (PyObject *)own && change_context(ssl, c, (Context *)found) < 0)
-        return SSL_CLIENT_HELLO_ERROR;
-    return SSL_CLIENT_HELLO_SUCCESS;
 failed:
     PyErr_Clear(); /* no memory: the peer is told so by the alert */
     return SSL_CLIENT_HELLO_ERROR;
@@ -215,7 +164,8 @@ static int
 on_staple(SSL *ssl, void *arg)
 {
     (void)arg;
-    PyObject *data = connection_of(ssl)->context->staple;
+    Connection *c = connection_of(ssl);
+    PyObject *data = c->identity != NULL ? c->identity->staple : c->context->staple;
     if (data == NULL)
         return SSL_TLSEXT_ERR_NOACK;
     unsigned char *copy = OPENSSL_memdup(PyBytes_AS_STRING(data), (size_t)PyBytes_GET_SIZE(data));
@@ -226,6 +176,42 @@ on_staple(SSL *ssl, void *arg)
         return SSL_TLSEXT_ERR_NOACK;
     }
     return SSL_TLSEXT_ERR_OK;
+}
+
+/* Signed certificate timestamps go with the leaf (RFC 6962, 3.3; RFC 8446, 4.2). */
+static int
+add_stamps(SSL *ssl, unsigned int kind, unsigned int where, const unsigned char **out, size_t *size, X509 *one,
+           size_t index, int *alert, void *arg)
+{
+    (void)kind, (void)where, (void)one, (void)alert, (void)arg;
+    Connection *c = connection_of(ssl);
+    Identity *identity = c->identity != NULL ? c->identity : c->context->identity;
+    if (index != 0 || identity == NULL || identity->timestamps == NULL)
+        return 0;
+    *out = (const unsigned char *)PyBytes_AS_STRING(identity->timestamps);
+    *size = (size_t)PyBytes_GET_SIZE(identity->timestamps);
+    return 1;
+}
+
+/* A client that wants them sends an empty one. */
+static int
+parse_stamps(SSL *ssl, unsigned int kind, unsigned int where, const unsigned char *in, size_t size, X509 *one,
+             size_t index, int *alert, void *arg)
+{
+    (void)ssl, (void)kind, (void)where, (void)in, (void)size, (void)one, (void)index, (void)alert, (void)arg;
+    return 1;
+}
+
+int
+announce_stamps(Context *c)
+{
+    if (!c->stamps
+        && !SSL_CTX_add_custom_ext(c->ctx, TLSEXT_TYPE_signed_certificate_timestamp,
+                                   SSL_EXT_CLIENT_HELLO | SSL_EXT_TLS1_2_SERVER_HELLO | SSL_EXT_TLS1_3_CERTIFICATE,
+                                   add_stamps, NULL, NULL, parse_stamps, NULL))
+        return -1;
+    c->stamps = 1;
+    return 0;
 }
 
 /* Secrets, verification, sessions. */

@@ -60,7 +60,7 @@ fail(Connection *c)
 static int
 begin(Connection *c)
 {
-    if (c->ssl == NULL) {
+    if (c->closed) {
         PyErr_SetString(PyExc_ValueError, "the connection is closed");
         return -1;
     }
@@ -161,22 +161,23 @@ connection_new(PyTypeObject *type, PyObject *args, PyObject *words)
 static void
 release(Connection *c)
 {
-    SSL *ssl = c->ssl;
-    c->ssl = NULL;
     forget(c);
-    if (ssl != NULL) {
-        SSL_set_quiet_shutdown(ssl, 1);
-        SSL_free(ssl);
-        ERR_clear_error();
-    }
+    c->closed = 1;
+    c->error = c->error ? c->error : EBADF; /* nothing is sent any more: the descriptor may be another's by now */
     Py_CLEAR(c->given);
 }
 
 static void
 connection_free(Connection *c)
 {
-    c->error = c->error ? c->error : EBADF; /* nothing is sent any more: the descriptor may be another's by now */
+    c->error = c->error ? c->error : EBADF;
     release(c);
+    if (c->ssl != NULL) {
+        SSL_set_quiet_shutdown(c->ssl, 1);
+        SSL_free(c->ssl);
+        ERR_clear_error();
+    }
+    Py_XDECREF(c->identity);
     Py_XDECREF(c->name);
     Py_XDECREF(c->hello);
     Py_XDECREF(c->secrets);

@@ -44,6 +44,7 @@ static int
 context_traverse(Context *c, visitproc visit, void *arg)
 {
     Py_VISIT(c->names);
+    Py_VISIT(c->defaults);
     Py_VISIT(c->find);
     Py_VISIT(c->store);
     return 0;
@@ -53,6 +54,7 @@ static int
 context_clear(Context *c)
 {
     Py_CLEAR(c->names);
+    Py_CLEAR(c->defaults);
     Py_CLEAR(c->find);
     Py_CLEAR(c->store);
     return 0;
@@ -66,6 +68,7 @@ context_free(Context *c)
     SSL_CTX_free(c->ctx); /* takes NULL */
     Py_XDECREF(c->alpn);
     Py_XDECREF(c->staple);
+    Py_XDECREF(c->identity);
     PyMem_Free(c->groups);
     OPENSSL_cleanse(c->keys, sizeof c->keys);
     Py_TYPE(c)->tp_free((PyObject *)c);
@@ -107,113 +110,37 @@ context_set(Context *c, PyObject *args)
     Py_RETURN_NONE;
 }
 
-/* PEM. */
-
-typedef struct {
-    const char *data;
-    Py_ssize_t size;
-    int asked;
-} Passphrase;
-
-/* Nobody is ever asked on a terminal. */
-static int
-give_passphrase(char *into, int room, int writing, void *arg)
+static PyObject *
+context_use(Context *c, PyObject *value)
 {
-    Passphrase *phrase = arg;
-    (void)writing;
-    phrase->asked = 1;
-    if (phrase->data == NULL || phrase->size > room)
-        return -1;
-    memcpy(into, phrase->data, (size_t)phrase->size);
-    return (int)phrase->size;
-}
-
-static BIO *
-memory(Py_buffer *text)
-{
-    if (text->len > MOST_BYTES) {
-        PyErr_SetString(PyExc_ValueError, "too large");
-        return NULL;
-    }
-    BIO *bio = BIO_new_mem_buf(text->buf, (int)text->len);
-    if (bio == NULL)
-        refused("no memory");
-    return bio;
-}
-
-/* The leaf is the first one; the chain is what follows. 0: a ValueError is set. */
-static int
-read_chain(Py_buffer *text, X509 **leaf, STACK_OF(X509) **chain)
-{
-    Passphrase none = {NULL, 0, 0};
-    BIO *bio = memory(text);
-    X509 *one;
-    if (bio == NULL)
-        return 0;
-    *leaf = PEM_read_bio_X509_AUX(bio, NULL, give_passphrase, &none);
-    *chain = *leaf == NULL ? NULL : sk_X509_new_null();
-    if (*chain == NULL) {
-        refused("no certificate");
-        BIO_free(bio);
-        return 0;
-    }
-    while ((one = PEM_read_bio_X509(bio, NULL, give_passphrase, &none)) != NULL)
-        if (!sk_X509_push(*chain, one)) {
-            X509_free(one);
-            break;
-        }
-    BIO_free(bio);
-    unsigned long code = ERR_peek_last_error();
-    if (one == NULL && ERR_GET_LIB(code) == ERR_LIB_PEM && ERR_GET_REASON(code) == PEM_R_NO_START_LINE) {
-        ERR_clear_error(); /* the end of the text */
-        return 1;
-    }
-    refused("a certificate of the chain cannot be read");
-    return 0;
-}
-
-static EVP_PKEY *
-read_key(Py_buffer *text, Passphrase *phrase)
-{
-    BIO *bio = memory(text);
-    if (bio == NULL)
-        return NULL;
-    EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, give_passphrase, phrase);
-    BIO_free(bio);
-    if (key == NULL) {
-        if (phrase->asked && phrase->data == NULL) {
-            ERR_clear_error();
-            PyErr_SetString(PyExc_ValueError, "the key is encrypted, and there is no passphrase for it");
-        } else
-            refused("no private key");
-    }
-    return key;
+    if (!Py_IS_TYPE(value, &IdentityType))
+        return PyErr_Format(PyExc_TypeError, "an Identity expected");
+    Identity *identity = (Identity *)value;
+    ERR_clear_error();
+    if (SSL_CTX_use_cert_and_key(c->ctx, identity->leaf, identity->key, identity->chain, 1) != 1)
+        return refused("certificate and key are not accepted");
+    Py_INCREF(identity);
+    Py_XSETREF(c->identity, identity);
+    ERR_clear_error();
+    Py_RETURN_NONE;
 }
 
 static PyObject *
 context_certificate(Context *c, PyObject *args)
 {
-    Py_buffer text, secret;
-    Passphrase phrase = {NULL, 0, 0};
-    if (!PyArg_ParseTuple(args, "y*y*|z#", &text, &secret, &phrase.data, &phrase.size))
-        return NULL;
+    PyObject *identity = (PyObject *)read_identity(&IdentityType, args, NULL);
+    PyObject *done = identity == NULL ? NULL : context_use(c, identity);
+    Py_XDECREF(identity);
+    return done;
+}
+
+static PyObject *
+context_announce(Context *c, PyObject *unused)
+{
+    (void)unused;
     ERR_clear_error();
-    X509 *leaf = NULL;
-    STACK_OF(X509) *chain = NULL;
-    EVP_PKEY *key = NULL;
-    int good = read_chain(&text, &leaf, &chain) && (key = read_key(&secret, &phrase)) != NULL;
-    if (good && SSL_CTX_use_cert_and_key(c->ctx, leaf, key, chain, 1) != 1) {
-        good = 0;
-        refused("certificate and key are not accepted");
-    }
-    X509_free(leaf); /* all of them take NULL */
-    sk_X509_pop_free(chain, X509_free);
-    EVP_PKEY_free(key);
-    PyBuffer_Release(&text);
-    PyBuffer_Release(&secret);
-    ERR_clear_error();
-    if (!good)
-        return NULL;
+    if (announce_stamps(c) < 0)
+        return refused("timestamps cannot be announced");
     Py_RETURN_NONE;
 }
 
@@ -222,7 +149,7 @@ static STACK_OF(X509_INFO) *
 read_all(Py_buffer *text)
 {
     Passphrase none = {NULL, 0, 0};
-    BIO *bio = memory(text);
+    BIO *bio = memory_of(text);
     if (bio == NULL)
         return NULL;
     STACK_OF(X509_INFO) *all = PEM_X509_INFO_read_bio(bio, NULL, give_passphrase, &none);
@@ -458,16 +385,30 @@ set_names(Context *c, PyObject *value, void *unused)
         if (copy == NULL)
             return -1;
         while (PyDict_Next(copy, &at, &key, &one))
-            if (!PyBytes_Check(key)
-                || (one != Py_None && (!Py_IS_TYPE(one, &ContextType) || !((Context *)one)->server)))
+            if (!PyBytes_Check(key) || !is_choice(one))
                 goto wrong;
     }
     Py_XSETREF(c->names, copy);
     return 0;
 wrong:
     Py_XDECREF(copy);
-    PyErr_SetString(PyExc_TypeError, "{name: Context of a server, or None} expected");
+    PyErr_SetString(PyExc_TypeError, "{name: candidates} expected");
     return -1;
+}
+
+static int
+set_defaults(Context *c, PyObject *value, void *unused)
+{
+    (void)unused;
+    if (value == Py_None)
+        value = NULL;
+    if (value != NULL && !is_choice(value)) {
+        PyErr_SetString(PyExc_TypeError, "candidates expected");
+        return -1;
+    }
+    Py_XINCREF(value);
+    Py_XSETREF(c->defaults, value);
+    return 0;
 }
 
 static int
@@ -529,7 +470,9 @@ get_flag(Context *c, void *place)
 static PyGetSetDef context_attributes[] = {
     {"alpn", NULL, (setter)set_alpn, "protocols as on the wire, the best one first; None: none", NULL},
     {"staple", NULL, (setter)set_staple, "the DER of an OCSP response; None", NULL},
-    {"names", NULL, (setter)set_names, "{name: Context}, names in lower case, \"*.\" before them or not; None", NULL},
+    {"names", NULL, (setter)set_names, "{name: candidates}, names in lower case, \"*.\" before them or not; None",
+     NULL},
+    {"defaults", NULL, (setter)set_defaults, "candidates for all other names; None: this context as it is", NULL},
     {"find", NULL, (setter)set_find, "find(id): a session, or None", NULL},
     {"store", NULL, (setter)set_store, "store(id, session)", NULL},
     FLAG(strict, "clients whose name is not in `names` are refused"),
@@ -543,6 +486,8 @@ static PyMethodDef context_methods[] = {
     {"set", (PyCFunction)context_set, METH_VARARGS, "set(name, value): a command of SSL_CONF_cmd(3)"},
     {"certificate", (PyCFunction)context_certificate, METH_VARARGS,
      "certificate(chain, key, passphrase=None): PEM; one of each kind of key"},
+    {"use", (PyCFunction)context_use, METH_O, "use(identity): as `certificate` does"},
+    {"announce", (PyCFunction)context_announce, METH_NOARGS, "announce(): identities may have timestamps"},
     {"trust", (PyCFunction)context_trust, METH_VARARGS,
      "trust(pem, named): CAs and lists of revoked certificates; named: clients are told the CAs"},
     {"trust_system", (PyCFunction)context_trust_system, METH_NOARGS, "trust_system(): the CAs that the system trusts"},

@@ -14,12 +14,19 @@ headers (Debian: libssl-dev); nothing else serves in its place, and MISSING says
                                        0 none, 1 if the peer has one, 2 required; the numbers of errors that are
                                        ignored, in the peer's own certificate and in CAs; depth 0: OpenSSL's
       alpn, staple                     protocols as on the wire; an OCSP response
-      names, strict                    contexts by the name of a client's hello, with certificates and what else
-                                       differs: "www.a.b", then "*.a.b"; None: this one. Who is not found stays here,
-                                       or, strictly, is refused
+      use(identity)                    the same with what is there already
+      names, defaults, strict          what the name of a client's hello chooses: "www.a.b", then "*.a.b"; and what is
+                                       chosen for all others, unless they are refused, strictly. A choice is a Context,
+                                       None (this one), or candidates: ((Context or None, Identity), ...), the best kind
+                                       of key first, of which a client gets one that it can verify; (): not served
+      announce()                       identities may have timestamps
       tickets(keys)                    up to three of 48 or 80 bytes (name and two keys), the first one seals, all open
       find, store, lifetime            a cache of sessions: only TLS 1.2 without tickets needs one
       capture, keylog, sessions        what connections keep
+
+    Identity(chain, key, passphrase)   a certificate with what belongs to it, which several contexts may show
+      staple, timestamps               an OCSP response, a list of signed certificate timestamps: sent along
+      kind, leaf                       RSA, EC, ED25519...; the DER of the certificate
 
     Connection(context, fd, given, name, session, host)
                                        on a socket that does not wait. given: what was received already. Of a client:
@@ -34,21 +41,25 @@ Contexts refuse with ValueError. No message holds a part of a key, a passphrase 
 
 from typing import TYPE_CHECKING, Final
 
-__all__ = ["MISSING", "VERSION", "Connection", "Context", "TlsError", "verify_text"]
+__all__ = ["MISSING", "VERSION", "Choice", "Connection", "Context", "Identity", "TlsError", "verify_text"]
 
 WORDS: Final = (
     "TLS needs OpenSSL 3, which Pointsman was built without: install a C compiler and libssl-dev, then build it"
 )
 
 if TYPE_CHECKING:
-    from pointsman.core._tls import VERSION, Connection, Context, TlsError, verify_text
+    from pointsman.core._tls import VERSION, Choice, Connection, Context, Identity, TlsError, verify_text
 else:
     try:
-        from pointsman.core._tls import VERSION, Connection, Context, TlsError, verify_text
+        from pointsman.core._tls import VERSION, Connection, Context, Identity, TlsError, verify_text
     except ImportError:  # no compiler or no library was at hand
 
         class Context:
             def __init__(self, server: bool) -> None:
+                raise RuntimeError(WORDS)
+
+        class Identity:
+            def __init__(self, chain: bytes, key: bytes, passphrase: bytes | None = None) -> None:
                 raise RuntimeError(WORDS)
 
         class Connection:

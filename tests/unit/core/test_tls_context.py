@@ -16,7 +16,7 @@ import pytest
 from support.certificates import Authority, authority
 from support.ports import free_port
 
-from pointsman.core.tls import VERSION, Connection, Context, TlsError, verify_text
+from pointsman.core.tls import VERSION, Connection, Context, Identity, TlsError, verify_text
 
 pytestmark = pytest.mark.skipif(not VERSION, reason="built without OpenSSL")
 HOST = "www.example.test"
@@ -90,6 +90,73 @@ def subject(connection: Connection) -> str:
     kind = re.search(r"Public Key Algorithm: (\S+)", text)
     assert name is not None and kind is not None
     return f"{name[1]} {kind[1]}"
+
+
+# Identities: candidates for a name.
+
+
+def identity(name: str, kind: str) -> Identity:
+    pem = authority().pem(name, kind)
+    return Identity(pem, pem)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize(
+    ("sigalgs", "got"),
+    [
+        ("ECDSA+SHA256:RSA-PSS+SHA256", "id-ecPublicKey"),
+        ("RSA-PSS+SHA256:ECDSA+SHA256", "id-ecPublicKey"),  # who can verify the better kind gets it
+        ("RSA-PSS+SHA256:RSA+SHA256", "rsaEncryption"),
+    ],
+)
+def test_a_client_gets_a_candidate_that_it_can_verify(joined: Ends, version: str, sigalgs: str, got: str) -> None:
+    first, other = Context(True), Context(True)
+    first.use(identity("default.test", "ec"))
+    both = ((other, identity(HOST, "ec")), (None, identity(HOST, "rsa")))
+    first.names = {HOST.encode(): both, b"*.none.test": ()}
+    first.defaults = ((None, identity("late.test", "rsa")),)
+    asking = client(version)
+    asking.set("SignatureAlgorithms", sigalgs)
+    _, there = joined(first, asking, name=HOST)
+    assert subject(there) == f"{HOST} {got}"
+    for name in ("a.none.test", "a.other.test", None):
+        _, there = joined(first, asking, name=name)
+        assert subject(there) == "late.test rsaEncryption"
+    first.strict = True
+    with pytest.raises(TlsError, match="names no host"):
+        joined(first, asking, name="a.none.test")
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_an_identity_brings_what_is_sent_along(joined: Ends, version: str) -> None:
+    context, plain = Context(True), identity("default.test", "ec")
+    context.use(plain)
+    context.announce()
+    one = identity(HOST, "rsa")
+    assert one.kind == "RSA" and one.leaf[:1] == b"\x30"
+    context.names = {HOST.encode(): ((None, one),)}
+    for own in (one, plain):
+        own.staple = own.timestamps = None
+    one.timestamps = b"\0\x04\0\x02ab"
+    here, there = joined(context, client(version), name=HOST)
+    assert subject(there) == f"{HOST} rsaEncryption" and here.own_certificate == one.leaf
+    for wrong in (b"", b"x" * 0x10000):
+        with pytest.raises(ValueError, match="handshake"):
+            one.timestamps = wrong
+    assert one.timestamps == b"\0\x04\0\x02ab"
+
+
+def test_what_an_identity_refuses() -> None:
+    pem, other = authority().pem(HOST), authority().pem("other.test")
+    with pytest.raises(ValueError, match="key values mismatch"):
+        Identity(pem, other)
+    with pytest.raises(ValueError, match="no certificate"):
+        Identity(b"", pem)
+    for choice in ("x", [], ((None, None),), ((1, 2, 3),), ((Context(False), Identity(pem, pem)),)):
+        with pytest.raises(TypeError, match="candidates"):
+            Context(True).names = {b"a": choice}  # type: ignore[dict-item]
+        with pytest.raises(TypeError, match="candidates"):
+            Context(True).defaults = choice  # type: ignore[assignment]
 
 
 # Names.
@@ -491,7 +558,7 @@ def test_what_is_refused() -> None:
         (lambda: context.certificate(b"", pem), "no certificate"),
         (lambda: context.certificate(key, pem), "no certificate"),
         (lambda: context.certificate(pem, pem[: pem.index(b"-----BEGIN PRIVATE")]), "no private key"),
-        (lambda: context.certificate(pem, other), "private key mismatch"),
+        (lambda: context.certificate(pem, other), "key values mismatch"),
         (lambda: context.certificate(pem + broken, pem), "chain"),
         (lambda: context.trust(b"", True), "no certificate"),
         (lambda: context.trust(broken, True), "certificates"),

@@ -1,0 +1,176 @@
+/* An identity: a certificate, its chain and its key, and what is sent along with them. Several contexts may show the same
+ * one. A connection takes it when the client's hello has named its server (_tls_choice.c).
+ */
+#include "_tls.h"
+#include <openssl/pem.h>
+
+/* The leaf is the first one; the chain is what follows. 0: a ValueError is set. */
+static int
+read_chain(Py_buffer *text, X509 **leaf, STACK_OF(X509) **chain)
+{
+    Passphrase none = {NULL, 0, 0};
+    BIO *bio = memory_of(text);
+    X509 *one;
+    if (bio == NULL)
+        return 0;
+    *leaf = PEM_read_bio_X509_AUX(bio, NULL, give_passphrase, &none);
+    *chain = *leaf == NULL ? NULL : sk_X509_new_null();
+    if (*chain == NULL) {
+        refused("no certificate");
+        BIO_free(bio);
+        return 0;
+    }
+    while ((one = PEM_read_bio_X509(bio, NULL, give_passphrase, &none)) != NULL)
+        if (!sk_X509_push(*chain, one)) {
+            X509_free(one);
+            break;
+        }
+    BIO_free(bio);
+    unsigned long code = ERR_peek_last_error();
+    if (one == NULL && ERR_GET_LIB(code) == ERR_LIB_PEM && ERR_GET_REASON(code) == PEM_R_NO_START_LINE) {
+        ERR_clear_error(); /* the end of the text */
+        return 1;
+    }
+    refused("a certificate of the chain cannot be read");
+    return 0;
+}
+
+static EVP_PKEY *
+read_key(Py_buffer *text, Passphrase *phrase)
+{
+    BIO *bio = memory_of(text);
+    if (bio == NULL)
+        return NULL;
+    EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, give_passphrase, phrase);
+    BIO_free(bio);
+    if (key == NULL) {
+        if (phrase->asked && phrase->data == NULL) {
+            ERR_clear_error();
+            PyErr_SetString(PyExc_ValueError, "the key is encrypted, and there is no passphrase for it");
+        } else
+            refused("no private key");
+    }
+    return key;
+}
+
+static enum kind_of_key
+kind_of(EVP_PKEY *key)
+{
+    switch (EVP_PKEY_get_base_id(key)) {
+    case EVP_PKEY_EC:
+        return KEY_EC;
+    case EVP_PKEY_ED25519:
+        return KEY_ED25519;
+    case EVP_PKEY_ED448:
+        return KEY_ED448;
+    case EVP_PKEY_RSA:
+    case EVP_PKEY_RSA_PSS:
+        return KEY_RSA;
+    case EVP_PKEY_DSA:
+        return KEY_DSA;
+    default:
+        return KEY_OTHER;
+    }
+}
+
+Identity *
+read_identity(PyTypeObject *type, PyObject *args, PyObject *words)
+{
+    static char *names[] = {"chain", "key", "passphrase", NULL};
+    Py_buffer text, secret;
+    Passphrase phrase = {NULL, 0, 0};
+    if (!PyArg_ParseTupleAndKeywords(args, words, "y*y*|z#", names, &text, &secret, &phrase.data, &phrase.size))
+        return NULL;
+    ERR_clear_error();
+    Identity *made = (Identity *)type->tp_alloc(type, 0); /* all zero */
+    int good = made != NULL && read_chain(&text, &made->leaf, &made->chain)
+               && (made->key = read_key(&secret, &phrase)) != NULL;
+    if (good && !X509_check_private_key(made->leaf, made->key)) {
+        good = 0;
+        refused("certificate and key are not accepted");
+    }
+    if (good)
+        made->kind = kind_of(made->key);
+    PyBuffer_Release(&text);
+    PyBuffer_Release(&secret);
+    ERR_clear_error();
+    if (!good)
+        Py_CLEAR(made);
+    return made;
+}
+
+static void
+identity_free(Identity *one)
+{
+    X509_free(one->leaf); /* all of them take NULL */
+    sk_X509_pop_free(one->chain, X509_free);
+    EVP_PKEY_free(one->key);
+    Py_XDECREF(one->staple);
+    Py_XDECREF(one->timestamps);
+    Py_TYPE(one)->tp_free((PyObject *)one);
+}
+
+static PyObject *
+get_kind(Identity *one, void *unused)
+{
+    static const char *const names[] = {"EC", "ED25519", "ED448", "RSA", "DSA", "other"};
+    (void)unused;
+    return PyUnicode_FromString(names[one->kind]);
+}
+
+static PyObject *
+get_leaf(Identity *one, void *unused)
+{
+    (void)unused;
+    unsigned char *data = NULL;
+    int size = i2d_X509(one->leaf, &data);
+    if (size <= 0)
+        return refused("the certificate cannot be written");
+    PyObject *found = PyBytes_FromStringAndSize((const char *)data, size);
+    OPENSSL_free(data);
+    return found;
+}
+
+static PyObject *
+get_bytes(Identity *one, void *place)
+{
+    PyObject *found = *(PyObject **)((char *)one + (size_t)place);
+    return Py_NewRef(found == NULL ? Py_None : found);
+}
+
+/* What a message of the handshake can hold. */
+static int
+set_bytes(Identity *one, PyObject *value, void *place)
+{
+    PyObject **at = (PyObject **)((char *)one + (size_t)place);
+    Py_ssize_t most = at == &one->timestamps ? 0xffff : 0xffffff;
+    if (value == Py_None)
+        value = NULL;
+    if (value != NULL && (!PyBytes_Check(value) || !PyBytes_GET_SIZE(value) || PyBytes_GET_SIZE(value) > most)) {
+        PyErr_SetString(PyExc_ValueError, "bytes that fit into a handshake expected");
+        return -1;
+    }
+    Py_XINCREF(value);
+    Py_XSETREF(*at, value);
+    return 0;
+}
+
+#define BYTES(name, text) \
+    {#name, (getter)get_bytes, (setter)set_bytes, text, (void *)offsetof(Identity, name)}
+
+static PyGetSetDef identity_attributes[] = {
+    {"kind", (getter)get_kind, NULL, "of its key: EC, ED25519, ED448, RSA, DSA, other", NULL},
+    {"leaf", (getter)get_leaf, NULL, "the DER of its certificate", NULL},
+    BYTES(staple, "the DER of an OCSP response; None"),
+    BYTES(timestamps, "a list of signed certificate timestamps (RFC 6962, 3.3); None"),
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+PyTypeObject IdentityType = {
+    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "pointsman.core._tls.Identity",
+    .tp_basicsize = sizeof(Identity),
+    .tp_flags = Py_TPFLAGS_DEFAULT,
+    .tp_new = (newfunc)read_identity,
+    .tp_dealloc = (destructor)identity_free,
+    .tp_getset = identity_attributes,
+};
