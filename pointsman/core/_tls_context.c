@@ -4,6 +4,7 @@
  * is a ValueError with OpenSSL's words, which never hold a part of a key or of a passphrase.
  */
 #include "_tls.h"
+#include <openssl/core_names.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
@@ -132,6 +133,48 @@ context_certificate(Context *c, PyObject *args)
     PyObject *done = identity == NULL ? NULL : context_use(c, identity);
     Py_XDECREF(identity);
     return done;
+}
+
+/* The group of RFC 7919 of so many bits, or the parameters of a PEM text; NULL: an exception is set. */
+static EVP_PKEY *
+dh_parameters(PyObject *source)
+{
+    EVP_PKEY *found = NULL;
+    if (PyLong_Check(source)) {
+        char group[32];
+        snprintf(group, sizeof group, "ffdhe%ld", PyLong_AsLong(source));
+        OSSL_PARAM words[] = {OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, group, 0), OSSL_PARAM_END};
+        EVP_PKEY_CTX *maker = EVP_PKEY_CTX_new_from_name(NULL, "DH", NULL);
+        if (maker == NULL || EVP_PKEY_paramgen_init(maker) <= 0 || EVP_PKEY_CTX_set_params(maker, words) <= 0
+            || EVP_PKEY_paramgen(maker, &found) <= 0)
+            refused("no such group");
+        EVP_PKEY_CTX_free(maker); /* takes NULL */
+        return found;
+    }
+    Py_buffer text;
+    if (PyObject_GetBuffer(source, &text, PyBUF_SIMPLE) < 0)
+        return NULL;
+    BIO *bio = memory_of(&text);
+    if (bio != NULL && (found = PEM_read_bio_Parameters(bio, NULL)) == NULL)
+        refused("no parameters of a Diffie-Hellman group");
+    BIO_free(bio); /* takes NULL */
+    PyBuffer_Release(&text);
+    return found;
+}
+
+static PyObject *
+context_dh(Context *c, PyObject *source)
+{
+    ERR_clear_error();
+    EVP_PKEY *found = dh_parameters(source);
+    if (found == NULL)
+        return NULL;
+    if (!EVP_PKEY_is_a(found, "DH") || !SSL_CTX_set0_tmp_dh_pkey(c->ctx, found)) { /* else it owns them */
+        EVP_PKEY_free(found);
+        return refused("the parameters are not accepted");
+    }
+    ERR_clear_error();
+    Py_RETURN_NONE;
 }
 
 static PyObject *
@@ -487,6 +530,7 @@ static PyMethodDef context_methods[] = {
     {"certificate", (PyCFunction)context_certificate, METH_VARARGS,
      "certificate(chain, key, passphrase=None): PEM; one of each kind of key"},
     {"use", (PyCFunction)context_use, METH_O, "use(identity): as `certificate` does"},
+    {"dh", (PyCFunction)context_dh, METH_O, "dh(source): a group of so many bits, or a PEM text of parameters"},
     {"announce", (PyCFunction)context_announce, METH_NOARGS, "announce(): identities may have timestamps"},
     {"trust", (PyCFunction)context_trust, METH_VARARGS,
      "trust(pem, named): CAs and lists of revoked certificates; named: clients are told the CAs"},

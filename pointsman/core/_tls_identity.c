@@ -3,6 +3,7 @@
  */
 #include "_tls.h"
 #include <openssl/pem.h>
+#include <openssl/x509v3.h>
 
 /* The leaf is the first one; the chain is what follows. 0: a ValueError is set. */
 static int
@@ -131,6 +132,44 @@ get_leaf(Identity *one, void *unused)
     return found;
 }
 
+static int
+add_name(PyObject *names, const ASN1_STRING *name)
+{
+    PyObject *one = PyBytes_FromStringAndSize((const char *)ASN1_STRING_get0_data(name), ASN1_STRING_length(name));
+    int done = one == NULL ? -1 : PyList_Append(names, one);
+    Py_XDECREF(one);
+    return done;
+}
+
+/* The names of hosts in it: alternative names first, then common names. */
+static PyObject *
+get_names(Identity *one, void *unused)
+{
+    (void)unused;
+    PyObject *names = PyList_New(0);
+    GENERAL_NAMES *others = names == NULL ? NULL : X509_get_ext_d2i(one->leaf, NID_subject_alt_name, NULL, NULL);
+    int good = names != NULL;
+    for (int i = 0; good && others != NULL && i < sk_GENERAL_NAME_num(others); i++) {
+        GENERAL_NAME *other = sk_GENERAL_NAME_value(others, i);
+        if (other->type == GEN_DNS)
+            good = add_name(names, other->d.dNSName) == 0;
+    }
+    GENERAL_NAMES_free(others); /* takes NULL */
+    X509_NAME *subject = X509_get_subject_name(one->leaf);
+    for (int i = -1; good && (i = X509_NAME_get_index_by_NID(subject, NID_commonName, i)) >= 0;) {
+        unsigned char *text = NULL;
+        int size = ASN1_STRING_to_UTF8(&text, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, i)));
+        PyObject *name = size < 0 ? NULL : PyBytes_FromStringAndSize((const char *)text, size);
+        OPENSSL_free(text);
+        good = size < 0 || (name != NULL && PyList_Append(names, name) == 0); /* one that is no text is no host */
+        Py_XDECREF(name);
+    }
+    ERR_clear_error();
+    if (!good)
+        Py_CLEAR(names);
+    return names;
+}
+
 static PyObject *
 get_bytes(Identity *one, void *place)
 {
@@ -161,6 +200,7 @@ set_bytes(Identity *one, PyObject *value, void *place)
 static PyGetSetDef identity_attributes[] = {
     {"kind", (getter)get_kind, NULL, "of its key: EC, ED25519, ED448, RSA, DSA, other", NULL},
     {"leaf", (getter)get_leaf, NULL, "the DER of its certificate", NULL},
+    {"names", (getter)get_names, NULL, "of hosts, in its certificate: alternative ones, then common ones", NULL},
     BYTES(staple, "the DER of an OCSP response; None"),
     BYTES(timestamps, "a list of signed certificate timestamps (RFC 6962, 3.3); None"),
     {NULL, NULL, NULL, NULL, NULL},

@@ -3,8 +3,8 @@ headers (Debian: libssl-dev); nothing else serves in its place, and MISSING says
 
     Context(server)                    what is said of all connections of a `bind` line or a server, filled by
       set(name, value)                 a command of SSL_CONF_cmd(3): MinProtocol, MaxProtocol, CipherString,
-                                       Ciphersuites, Groups, SignatureAlgorithms, ClientSignatureAlgorithms,
-                                       Options, DHParameters
+                                       Ciphersuites, Groups, SignatureAlgorithms, ClientSignatureAlgorithms, Options
+      dh(source)                       for suites with DHE: a group of RFC 7919 by its bits, or a PEM text
       certificate(chain, key, phrase)  PEM, the leaf first; one for each kind of key (RSA, ECDSA, Ed25519), of which a
                                        client gets one that it can use
       trust(pem, named)                CAs, and lists of revoked certificates, which are looked at as soon as there is
@@ -26,7 +26,7 @@ headers (Debian: libssl-dev); nothing else serves in its place, and MISSING says
 
     Identity(chain, key, passphrase)   a certificate with what belongs to it, which several contexts may show
       staple, timestamps               an OCSP response, a list of signed certificate timestamps: sent along
-      kind, leaf                       RSA, EC, ED25519...; the DER of the certificate
+      kind, leaf, names                RSA, EC, ED25519...; the DER of the certificate; the hosts that it names
 
     Connection(context, fd, given, name, session, host)
                                        on a socket that does not wait. given: what was received already. Of a client:

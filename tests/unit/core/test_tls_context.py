@@ -133,7 +133,7 @@ def test_an_identity_brings_what_is_sent_along(joined: Ends, version: str) -> No
     context.use(plain)
     context.announce()
     one = identity(HOST, "rsa")
-    assert one.kind == "RSA" and one.leaf[:1] == b"\x30"
+    assert one.kind == "RSA" and one.leaf[:1] == b"\x30" and one.names == [HOST.encode(), HOST.encode()]
     context.names = {HOST.encode(): ((None, one),)}
     for own in (one, plain):
         own.staple = own.timestamps = None
@@ -144,6 +144,27 @@ def test_an_identity_brings_what_is_sent_along(joined: Ends, version: str) -> No
         with pytest.raises(ValueError, match="handshake"):
             one.timestamps = wrong
     assert one.timestamps == b"\0\x04\0\x02ab"
+
+
+def test_groups_for_dhe(joined: Ends) -> None:
+    for source in (
+        2048,
+        subprocess.run(
+            ["openssl", "genpkey", "-genparam", "-algorithm", "DH", "-pkeyopt", "group:ffdhe3072"],
+            capture_output=True,
+            check=True,
+        ).stdout,
+    ):
+        context, asking = server(kind="rsa"), client("TLSv1.2")
+        context.dh(source)
+        asking.set("CipherString", "DHE-RSA-AES128-GCM-SHA256")
+        _, there = joined(context, asking)
+        assert there.cipher == b"DHE-RSA-AES128-GCM-SHA256"
+    for wrong in (77, b"", authority().pem(HOST), 1 << 70):
+        with pytest.raises((ValueError, OverflowError)):
+            server().dh(wrong)
+    with pytest.raises(TypeError):
+        server().dh("text")  # type: ignore[arg-type]
 
 
 def test_what_an_identity_refuses() -> None:
