@@ -50,6 +50,7 @@ WORDS: Final = (
 if TYPE_CHECKING:
     from pointsman.core._tls import VERSION, Choice, Connection, Context, Identity, TlsError, verify_text
 else:
+    Choice = object  # a name for annotations
     try:
         from pointsman.core._tls import VERSION, Connection, Context, Identity, TlsError, verify_text
     except ImportError:  # no compiler or no library was at hand

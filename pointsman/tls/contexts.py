@@ -1,0 +1,78 @@
+"""From what lines say to a Context (core/tls.py): versions, ciphers, verification. What both sides have in common."""
+
+from typing import Final
+
+from pointsman.core.tls import Context
+from pointsman.tls.files import SYSTEM_AUTHORITIES
+from pointsman.tls.options import EVERY_ERROR, NO_PROTOCOLS, VERSIONS, TlsOptions
+from pointsman.tls.store import Authorities
+
+SPOKEN: Final = {"SSLv3": "SSLv3", "TLSv1.0": "TLSv1", "TLSv1.1": "TLSv1.1", "TLSv1.2": "TLSv1.2", "TLSv1.3": "TLSv1.3"}
+LOWEST: Final = "TLSv1.2"  # where nothing is said (manual 5.1, ssl-min-ver)
+LEGACY: Final = frozenset(("SSLv3", "TLSv1.0", "TLSv1.1"))  # OpenSSL speaks them at its lowest level of security alone
+MODES: Final = {"none": 0, "optional": 1, "required": 2}
+ALL_ERRORS: Final = tuple(range(1, 256))
+COMMANDS: Final = (  # of SSL_CONF_cmd(3), and the word by which errors name them
+    ("CipherString", "ciphers", "cipher list"),
+    ("Ciphersuites", "ciphersuites", "TLS 1.3 cipher suites"),
+    ("Groups", "curves", "curves list"),
+    ("SignatureAlgorithms", "sigalgs", "signature algorithms"),
+    ("ClientSignatureAlgorithms", "client_sigalgs", "client signature algorithms"),
+)
+
+
+class TlsSetupError(Exception):
+    """OpenSSL does not accept what a line says."""
+
+
+def versions(options: TlsOptions) -> tuple[str, str]:
+    """The lowest and the highest version, as VERSIONS names them. TlsSetupError: none is left."""
+    without = options.without or frozenset()
+    lowest = options.min_version
+    if lowest is None:
+        lowest = LOWEST
+        if options.max_version is not None and VERSIONS.index(options.max_version) < VERSIONS.index(LOWEST):
+            lowest = VERSIONS[0]
+    highest = options.max_version or VERSIONS[-1]
+    left = [
+        version for version in VERSIONS[VERSIONS.index(lowest) : VERSIONS.index(highest) + 1] if version not in without
+    ]
+    if not left:
+        raise TlsSetupError("all SSL/TLS versions are disabled")
+    return left[0], left[-1]
+
+
+def fill(context: Context, options: TlsOptions) -> None:
+    """What either side can say, but for certificates and authorities."""
+    low, high = versions(options)
+    for command, attribute, words in COMMANDS:
+        value = getattr(options, attribute)
+        if value:
+            try:
+                context.set(command, value)
+            except ValueError:
+                raise TlsSetupError(f"unable to set SSL {words} to '{value}'") from None
+    if low in LEGACY and not options.ciphers:
+        context.set("CipherString", "DEFAULT:@SECLEVEL=0")
+    context.set("MinProtocol", SPOKEN[low])
+    context.set("MaxProtocol", SPOKEN[high])
+    if options.tickets is False:
+        context.set("Options", "-SessionTicket")
+    if options.alpn not in (None, NO_PROTOCOLS):
+        context.alpn = options.alpn
+
+
+def trust(context: Context, authorities: Authorities, named: bool) -> None:
+    """Those are to be trusted. `named`: clients are told so."""
+    if authorities.name == SYSTEM_AUTHORITIES:
+        context.trust_system()
+        return
+    try:
+        context.trust(authorities.pem, named)
+    except ValueError as error:
+        raise TlsSetupError(f"unable to load '{authorities.name}': {error}") from None
+
+
+def ignored(errors: frozenset[int]) -> tuple[int, ...]:
+    """The numbers of errors of verification that end no handshake."""
+    return ALL_ERRORS if errors == EVERY_ERROR else tuple(sorted(errors))

@@ -1,0 +1,231 @@
+"""Which certificate a client gets on a bind line (pointsman/tls/front.py), in real handshakes."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.certificates import authority
+
+from pointsman.core.tls import VERSION, Connection, Context, TlsError
+from pointsman.tls.contexts import TlsSetupError
+from pointsman.tls.files import TlsFileError
+from pointsman.tls.front import FrontTls
+from pointsman.tls.options import BindTls, CertificateLine, FrontOptions, LoadedFiles
+from pointsman.tls.store import Store
+
+pytestmark = pytest.mark.skipif(not VERSION, reason="built without OpenSSL")
+
+
+def files(path: Path | str) -> LoadedFiles:
+    return LoadedFiles(name=str(path), crt=str(path))
+
+
+def line(name: str, *filters: str, kind: str = "ec", **options: object) -> CertificateLine:
+    path = authority().path(name, kind)
+    said = FrontOptions(**options)  # type: ignore[arg-type]
+    return CertificateLine(files=files(path), options=said, filters=filters, default="*" in filters)
+
+
+class Ends:
+    """Both ends of a connection over a pair of sockets."""
+
+    def __init__(self) -> None:
+        self.open: list[socket.socket] = []
+
+    def connect(self, front: FrontTls, name: str | None, context: Context) -> Connection:
+        a, b = socket.socketpair()
+        self.open += [a, b]
+        for sock in (a, b):
+            sock.setblocking(False)
+        here = front.accept(a.fileno(), b"").connection
+        there = Connection(context, b.fileno(), name=name)
+        for _ in range(10):
+            waits = there.handshake()
+            if here.handshake() == 0 and waits == 0:
+                break
+        else:
+            raise AssertionError("no end of the handshake")
+        here.write(b"x")
+        assert there.read(10) == b"x"
+        return there
+
+
+@pytest.fixture
+def ends() -> Iterator[Ends]:
+    made = Ends()
+    yield made
+    for one in made.open:
+        one.close()
+
+
+def client(**said: str) -> Context:
+    context = Context(False)
+    for name, value in said.items():
+        context.set(name, value)
+    return context
+
+
+def got(connection: Connection) -> bytes:
+    der = connection.peer_certificate
+    assert der is not None
+    return der
+
+
+def leaf(name: str, kind: str = "ec") -> bytes:
+    return Store().certificate(files(authority().path(name, kind))).identity.leaf
+
+
+def front(*lines: CertificateLine, strict: bool = False) -> FrontTls:
+    return FrontTls(BindTls(ssl=True, certificates=lines, strict=strict), Store())
+
+
+def test_names_choose_certificates(ends: Ends) -> None:
+    one = front(
+        line("first.test"),
+        line("*.wild.test", "*.wild.test", "!not.wild.test"),
+        line("second.test", "Filter.test", "*.other.test"),
+        line("both.test", kind="rsa"),
+        line("both.test"),
+    )
+    for name, expected in (
+        ("first.test", "first.test"),
+        ("a.wild.test", "*.wild.test"),
+        ("not.wild.test", "first.test"),
+        ("second.test", "first.test"),  # filters stand for its own names
+        ("filter.test", "second.test"),
+        ("x.other.test", "second.test"),
+        ("both.test", "both.test"),
+        ("", "first.test"),
+    ):
+        assert got(ends.connect(one, name or None, client())) == leaf(expected), name
+    old = client(SignatureAlgorithms="RSA-PSS+SHA256")
+    assert got(ends.connect(one, "both.test", old)) == leaf("both.test", "rsa")
+
+
+def test_defaults_of_several_kinds_and_strictness(ends: Ends) -> None:
+    one = front(line("late.test", "*", kind="rsa"), line("early.test", "*"), line("named.test"))
+    assert got(ends.connect(one, "none.test", client())) == leaf("early.test")
+    old = client(SignatureAlgorithms="RSA-PSS+SHA256")
+    assert got(ends.connect(one, None, old)) == leaf("late.test", "rsa")
+    strict = front(line("named.test"), strict=True)
+    assert got(ends.connect(strict, "named.test", client())) == leaf("named.test")
+    for name in ("none.test", None):
+        with pytest.raises(TlsError):
+            ends.connect(strict, name, client())
+
+
+def test_a_line_of_a_list_says_more_than_the_bind_line(ends: Ends) -> None:
+    lines = (
+        line("first.test"),
+        line("old.test", max_version="TLSv1.2", alpn=b"\x02h2"),
+        line("inherits.test", ciphers="ECDHE-ECDSA-AES256-GCM-SHA384"),
+    )
+    bind = BindTls(ssl=True, certificates=lines, alpn=b"\x08http/1.1", ciphersuites="TLS_AES_128_GCM_SHA256")
+    one = FrontTls(bind, Store())
+    asking = client()
+    asking.alpn = b"\x02h2\x08http/1.1"
+    there = ends.connect(one, "first.test", asking)
+    assert (there.protocol, there.alpn, there.cipher) == (b"TLSv1.3", b"http/1.1", b"TLS_AES_128_GCM_SHA256")
+    there = ends.connect(one, "old.test", asking)
+    assert (there.protocol, there.alpn) == (b"TLSv1.2", b"h2")
+    old = client(MaxProtocol="TLSv1.2")
+    old.alpn = b"\x08http/1.1"
+    there = ends.connect(one, "inherits.test", old)
+    assert (there.alpn, there.cipher) == (b"http/1.1", b"ECDHE-ECDSA-AES256-GCM-SHA384")
+
+
+@pytest.mark.parametrize(
+    ("said", "spoken"),
+    [
+        ({}, "TLSv1.2 TLSv1.3"),
+        ({"min_version": "TLSv1.3"}, "TLSv1.3"),
+        ({"max_version": "TLSv1.2"}, "TLSv1.2"),
+        ({"min_version": "TLSv1.0"}, "TLSv1 TLSv1.1 TLSv1.2 TLSv1.3"),
+        ({"max_version": "TLSv1.1"}, "TLSv1 TLSv1.1"),
+        ({"without": frozenset(("TLSv1.3",))}, "TLSv1.2"),
+    ],
+)
+def test_versions(ends: Ends, said: dict[str, object], spoken: str) -> None:
+    one = FrontTls(BindTls(ssl=True, certificates=(line("first.test"),), **said), Store())  # type: ignore[arg-type]
+    able = []
+    for version in ("TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"):
+        try:
+            there = ends.connect(
+                one, None, client(MinProtocol=version, MaxProtocol=version, CipherString="DEFAULT:@SECLEVEL=0")
+            )
+        except TlsError:
+            continue
+        assert there.protocol == version.encode()
+        able.append(version)
+    assert " ".join(able) == spoken
+
+
+def test_clients_show_certificates(ends: Ends, tmp_path: Path) -> None:
+    trusted, revoked = tmp_path / "ca.pem", tmp_path / "crl.pem"
+    trusted.write_bytes(authority().ca)
+    pem = authority().pem("gone.test", revoked=True)
+    revoked.write_bytes(authority().crl())
+    bind = BindTls(ssl=True, certificates=(line("first.test"),), verify="required", ca_file=str(trusted))
+    one = FrontTls(bind, Store())
+    with pytest.raises(TlsError):
+        ends.connect(one, None, client())
+    for shown in (pem, authority().pem("someone.test")):
+        asking = client()
+        asking.certificate(shown, shown)
+        ends.connect(one, None, asking)
+    said = {"certificates": (line("first.test"),), "verify": "required", "ca_file": str(trusted)}
+    strict = FrontTls(BindTls(ssl=True, crl_file=str(revoked), **said), Store())  # type: ignore[arg-type]
+    asking = client()
+    asking.certificate(pem, pem)
+    with pytest.raises(TlsError):
+        ends.connect(strict, None, asking)
+    lenient = BindTls(ssl=True, crl_file=str(revoked), ignored_of_client=frozenset((23,)), **said)  # type: ignore[arg-type]
+    ends.connect(FrontTls(lenient, Store()), None, asking)
+
+
+def test_a_certificate_is_replaced_for_connections_yet_to_come(ends: Ends) -> None:
+    store = Store()
+    path = authority().path("first.test")
+    one = FrontTls(BindTls(ssl=True, certificates=(line("first.test"), line("other.test"))), store)
+    before = ends.connect(one, "first.test", client())
+    certificate = store.certificates[str(path)]
+    other = store.certificates[str(authority().path("other.test"))]
+    certificate.replace(other.material, other.identity)
+    for user in certificate.users:
+        user()
+    assert got(ends.connect(one, "none.test", client())) == leaf("other.test")
+    assert got(before) == leaf("first.test")
+
+
+def test_what_is_refused(tmp_path: Path) -> None:
+    pem, other = authority().pem("first.test"), authority().pem("other.test")
+    certificate, key = pem.split(b"-----BEGIN PRIVATE", 1)
+    contents = {
+        "empty": (b"", "no start line"),
+        "alone.pem": (certificate, "No Private Key found in"),
+        "mixed.pem": (
+            certificate + b"-----BEGIN PRIVATE" + other.split(b"-----BEGIN PRIVATE", 1)[1],
+            "inconsistencies",
+        ),
+        "cut.pem": (certificate + b"-----BEGIN PRIVATE KEY-----\nabcd\n-----END PRIVATE KEY-----\n", "no private key"),
+    }
+    for name, (text, said) in contents.items():
+        (tmp_path / name).write_bytes(text)
+        with pytest.raises(TlsFileError, match=said):
+            Store().certificate(files(tmp_path / name))
+    with pytest.raises(TlsFileError, match="No such file"):
+        Store().certificate(files(tmp_path / "none"))
+    (tmp_path / "alone.pem.key").write_bytes(b"-----BEGIN PRIVATE" + key)
+    assert Store().certificate(files(tmp_path / "alone.pem")).identity.kind == "EC"
+    for wrong, words in (
+        (BindTls(ssl=True), "no SSL certificate"),
+        (BindTls(ssl=True, certificates=(line("first.test"),), verify="required"), "no CA file"),
+        (BindTls(ssl=True, certificates=(line("first.test"),), ciphers="none"), "cipher list to 'none'"),
+        (BindTls(ssl=True, certificates=(line("first.test"),), curves="none"), "curves list to 'none'"),
+        (BindTls(ssl=True, certificates=(line("first.test"),), without=frozenset(("TLSv1.2", "TLSv1.3"))), "disabled"),
+    ):
+        with pytest.raises(TlsSetupError, match=words):
+            FrontTls(wrong, Store())
