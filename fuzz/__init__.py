@@ -17,4 +17,5 @@ TARGETS: Final = (
     "proxy_headers",
     "runtime_commands",
     "tls_records",
+    "certificates",
 )

@@ -8,6 +8,9 @@
  *   _tls_connection.c  Connection: handshake, read, write, shut
  *   _tls_facts.c       what is known of a connection
  *   _tls_callbacks.c   what OpenSSL asks meanwhile: names, tickets, verification, sessions
+ *   _tls_x509.c        Certificate: what it says
+ *   _tls_crl.c         Crl, a list of revoked ones; the DERs of PEM texts
+ *   _tls_values.c      what both consist of, as Python's values
  *   _tls_bio.c         records to and from the socket
  *
  * The interpreter's lock is kept: nothing here waits, and a handshake's arithmetic is a lane's work like any other. The
@@ -48,6 +51,8 @@ verify_text(PyObject *module, PyObject *number)
 
 static PyMethodDef functions[] = {
     {"verify_text", verify_text, METH_O, "verify_text(number): OpenSSL's words for an error of verification"},
+    {"pem_certificates", pem_certificates, METH_O, "pem_certificates(text): their DERs, in order; other kinds are skipped"},
+    {"pem_crls", pem_crls, METH_O, "pem_crls(text): the DERs of lists of revoked certificates"},
     {NULL, NULL, 0, NULL},
 };
 
@@ -69,8 +74,8 @@ PyInit__tls(void)
         return NULL;
     }
     ConnectionType.tp_getset = connection_facts;
-    if (PyType_Ready(&ContextType) < 0 || PyType_Ready(&ConnectionType) < 0
-        || PyType_Ready(&IdentityType) < 0)
+    if (PyType_Ready(&ContextType) < 0 || PyType_Ready(&ConnectionType) < 0 || PyType_Ready(&IdentityType) < 0
+        || PyType_Ready(&CertificateType) < 0 || PyType_Ready(&CrlType) < 0)
         return NULL;
     PyObject *made = PyModule_Create(&module);
     if (made == NULL)
@@ -79,7 +84,8 @@ PyInit__tls(void)
                                          PyExc_OSError, NULL);
     if (TlsError == NULL || PyModule_AddObjectRef(made, "TlsError", TlsError) < 0
         || PyModule_AddType(made, &ContextType) < 0 || PyModule_AddType(made, &ConnectionType) < 0
-        || PyModule_AddType(made, &IdentityType) < 0
+        || PyModule_AddType(made, &IdentityType) < 0 || PyModule_AddType(made, &CertificateType) < 0
+        || PyModule_AddType(made, &CrlType) < 0
         || PyModule_AddStringConstant(made, "VERSION", OpenSSL_version(OPENSSL_VERSION)) < 0) {
         Py_DECREF(made);
         return NULL;

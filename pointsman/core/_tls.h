@@ -15,6 +15,12 @@
 #if defined(LIBRESSL_VERSION_NUMBER) || defined(OPENSSL_IS_BORINGSSL) || OPENSSL_VERSION_NUMBER < 0x30000000L \
     || OPENSSL_VERSION_NUMBER >= 0x40000000L
 #error "OpenSSL 3 is needed"
+/* _tls_x509.c */
+HIDDEN PyObject *certificate_der(X509 *x509); /* NULL: an exception is set */
+HIDDEN PyObject *certificate_of(X509 *x509);  /* a Certificate, or None for NULL */
+HIDDEN PyObject *pem_certificates(PyObject *module, PyObject *text);
+HIDDEN PyObject *pem_crls(PyObject *module, PyObject *text);
+
 #endif
 
 #define HIDDEN __attribute__((visibility("hidden")))
@@ -99,7 +105,7 @@ typedef struct {
 } Connection;
 
 HIDDEN extern PyObject *TlsError;
-HIDDEN extern PyTypeObject ContextType, ConnectionType, IdentityType;
+HIDDEN extern PyTypeObject ContextType, ConnectionType, IdentityType, CertificateType, CrlType;
 HIDDEN extern int connection_index; /* where an SSL has its Connection */
 
 /* _tls.c */
@@ -140,5 +146,29 @@ HIDDEN void on_keylog(const SSL *ssl, const char *line);
 
 /* _tls_facts.c */
 HIDDEN extern PyGetSetDef connection_facts[];
+
+/* _tls_values.c; those that give objects have set an exception where it is NULL */
+#define OID 128 /* letters of a dotted identifier at most */
+HIDDEN PyObject *octets(const ASN1_STRING *value);
+HIDDEN PyObject *object_name(const ASN1_OBJECT *object); /* its short name, or else the numbers */
+HIDDEN PyObject *encoded(unsigned char *data, int size); /* by OpenSSL; it is freed */
+HIDDEN PyObject *printed(BIO *bio, int good);            /* into it, and it is freed; it takes NULL */
+HIDDEN PyObject *time_text(const ASN1_TIME *time);       /* None: it is no date */
+HIDDEN PyObject *time_seconds(const ASN1_TIME *time);    /* of the epoch; None: it is no date */
+HIDDEN PyObject *name_entries(const X509_NAME *name);    /* ((short name, value), ...) */
+HIDDEN PyObject *name_value(const X509_NAME *name, const char *kind, int nth);
+HIDDEN PyObject *name_line(const X509_NAME *name);    /* /C=DE/CN=... */
+HIDDEN PyObject *name_rfc2253(const X509_NAME *name); /* CN=...,C=DE */
+HIDDEN int append(PyObject *list, PyObject *one);     /* whose reference is taken; it takes NULL */
+HIDDEN PyObject *frozen(PyObject *list);              /* as a tuple; the reference is taken; it takes NULL */
+HIDDEN const unsigned char *only_bytes(PyObject *args, PyObject *words, Py_ssize_t *size); /* of a call */
+
+/* _tls_x509.c */
+HIDDEN PyObject *certificate_der(X509 *x509);
+HIDDEN PyObject *certificate_of(X509 *x509); /* a Certificate; None for NULL */
+
+/* _tls_crl.c */
+HIDDEN PyObject *pem_certificates(PyObject *module, PyObject *text);
+HIDDEN PyObject *pem_crls(PyObject *module, PyObject *text);
 
 #endif

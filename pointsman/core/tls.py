@@ -36,23 +36,65 @@ headers (Debian: libssl-dev); nothing else serves in its place, and MISSING says
                                        (EPROTO), says what was wrong with the protocol, with OpenSSL's `code`
       cut                              the peer has ended without close_notify: what came last may be missing
 
+    Certificate(der), Crl(der)         what a certificate, or a list of revoked ones, says: the attributes of _tls.pyi.
+                                       ValueError: it is none. An extension that is malformed counts as missing
+    pem_certificates(text), pem_crls(text)
+                                       their DERs, in order; what else stands there is skipped, and one that is
+                                       malformed a ValueError
+
 Contexts refuse with ValueError. No message holds a part of a key, a passphrase or a session.
 """
 
 from typing import TYPE_CHECKING, Final
 
-__all__ = ["MISSING", "VERSION", "Choice", "Connection", "Context", "Identity", "TlsError", "verify_text"]
+__all__ = [
+    "MISSING",
+    "VERSION",
+    "Certificate",
+    "Choice",
+    "Connection",
+    "Context",
+    "Crl",
+    "Identity",
+    "TlsError",
+    "pem_certificates",
+    "pem_crls",
+    "verify_text",
+]
 
 WORDS: Final = (
     "TLS needs OpenSSL 3, which Pointsman was built without: install a C compiler and libssl-dev, then build it"
 )
 
 if TYPE_CHECKING:
-    from pointsman.core._tls import VERSION, Choice, Connection, Context, Identity, TlsError, verify_text
+    from pointsman.core._tls import (
+        VERSION,
+        Certificate,
+        Choice,
+        Connection,
+        Context,
+        Crl,
+        Identity,
+        TlsError,
+        pem_certificates,
+        pem_crls,
+        verify_text,
+    )
 else:
     Choice = object  # a name for annotations
     try:
-        from pointsman.core._tls import VERSION, Connection, Context, Identity, TlsError, verify_text
+        from pointsman.core._tls import (
+            VERSION,
+            Certificate,
+            Connection,
+            Context,
+            Crl,
+            Identity,
+            TlsError,
+            pem_certificates,
+            pem_crls,
+            verify_text,
+        )
     except ImportError:  # no compiler or no library was at hand
 
         class Context:
@@ -67,8 +109,22 @@ else:
             def __init__(self, *words: object) -> None:
                 raise RuntimeError(WORDS)
 
+        class Certificate:
+            def __init__(self, der: bytes) -> None:
+                raise RuntimeError(WORDS)
+
+        class Crl:
+            def __init__(self, der: bytes) -> None:
+                raise RuntimeError(WORDS)
+
         class TlsError(OSError):
             code = 0
+
+        def pem_certificates(text: bytes) -> list[bytes]:
+            raise RuntimeError(WORDS)
+
+        def pem_crls(text: bytes) -> list[bytes]:
+            raise RuntimeError(WORDS)
 
         def verify_text(number: int) -> str:
             return f"error {number}"

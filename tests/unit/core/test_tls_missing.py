@@ -11,7 +11,10 @@ sys.modules["pointsman.core._tls"] = None
 from pointsman.core import tls
 from pointsman.net.tls import MISSING, TlsTransports
 assert tls.VERSION == "" and MISSING == tls.MISSING
-for make in (lambda: tls.Context(True), lambda: tls.Connection(None, 1), lambda: TlsTransports(None).accept(1, b"")):
+read = (lambda: tls.Certificate(b""), lambda: tls.Crl(b""),
+        lambda: tls.pem_certificates(b""), lambda: tls.pem_crls(b""))
+serve = (lambda: tls.Context(True), lambda: tls.Connection(None, 1), lambda: TlsTransports(None).accept(1, b""))
+for make in read + serve:
     try:
         make()
     except RuntimeError as error:
