@@ -18,6 +18,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <time.h>
 
 typedef struct {
@@ -236,13 +237,24 @@ static PyObject *
 cells_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
 {
     Py_ssize_t count;
-    if (!PyArg_ParseTuple(args, "n", &count))
+    int fd = -1;
+    if (!PyArg_ParseTuple(args, "n|i", &count, &fd))
         return NULL;
     if (count <= 0 || count > PY_SSIZE_T_MAX / 8) {
         PyErr_SetString(PyExc_ValueError, "at least one cell");
         return NULL;
     }
-    void *memory = mmap(NULL, count * 8, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (fd >= 0) {
+        struct stat about;
+        if (fstat(fd, &about) < 0)
+            return PyErr_SetFromErrno(PyExc_OSError);
+        if (about.st_size < count * 8) { /* whoever touched what is missing would be ended by a signal */
+            PyErr_SetString(PyExc_ValueError, "the file is too short");
+            return NULL;
+        }
+    }
+    int flags = MAP_SHARED | MAP_NORESERVE | (fd < 0 ? MAP_ANONYMOUS : 0);
+    void *memory = mmap(NULL, count * 8, PROT_READ | PROT_WRITE, flags, fd < 0 ? -1 : fd, 0);
     if (memory == MAP_FAILED)
         return PyErr_SetFromErrno(PyExc_OSError);
     Cells *self = (Cells *)type->tp_alloc(type, 0);
@@ -287,7 +299,7 @@ static PyTypeObject CellsType = {
     PyVarObject_HEAD_INIT(NULL, 0).tp_name = "pointsman.core._cells.Cells",
     .tp_basicsize = sizeof(Cells),
     .tp_flags = Py_TPFLAGS_DEFAULT,
-    .tp_doc = "Cells(n): n shared 64-bit integers, all 0.",
+    .tp_doc = "Cells(n, fd=-1): n shared 64-bit integers, all 0; or those at the beginning of a file in memory.",
     .tp_new = cells_new,
     .tp_dealloc = (destructor)cells_dealloc,
     .tp_methods = cells_methods,

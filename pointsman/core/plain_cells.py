@@ -34,12 +34,14 @@ class Cell:
 
 
 class Cells:
-    """Cells(n): n shared 64-bit integers, all 0."""
+    """Cells(n, fd=-1): n shared 64-bit integers, all 0; or those at the beginning of a file in memory."""
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, fd: int = -1, /) -> None:
         if count <= 0:
             raise ValueError("at least one cell")
-        self._bytes = memoryview(mmap.mmap(-1, count * 8))
+        if fd >= 0 and os.fstat(fd).st_size < count * 8:
+            raise ValueError("the file is too short")
+        self._bytes = memoryview(mmap.mmap(fd, count * 8))
         self._view = self._bytes.cast("q")
         self._file, path = tempfile.mkstemp()
         os.unlink(path)

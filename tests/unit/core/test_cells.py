@@ -51,6 +51,20 @@ def test_new_cells_are_zero_and_keep_what_is_stored(made: ModuleType) -> None:
     assert [cells.load(i) for i in range(3)] == [0, -(1 << 63), (1 << 63) - 1]
 
 
+def test_cells_of_a_file_in_memory(made: ModuleType) -> None:
+    fd = os.memfd_create("cells", os.MFD_CLOEXEC)
+    os.ftruncate(fd, 80)
+    one, other = made.Cells(10, fd), made.Cells(3, fd)
+    with pytest.raises(ValueError, match="too short"):
+        made.Cells(11, fd)
+    os.close(fd)
+    one.store(2, 7)
+    assert other.add(2, 1) == 8
+    assert one.load(2) == 8
+    with pytest.raises(OSError):
+        made.Cells(1, fd)
+
+
 def test_operations_return_what_they_say(made: ModuleType) -> None:
     cells = made.Cells(6)
     assert cells.add(0, 5) == 5
