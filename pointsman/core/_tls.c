@@ -3,6 +3,7 @@
  *   _tls.c             the module, and what errors are
  *   _tls_context.c     Context: certificates, CAs, protocols and everything else that is set once
  *   _tls_identity.c    Identity: a certificate with its chain and key
+ *   _tls_dummy.c       certificates for trying things out
  *   _tls_choice.c      which of both a client's hello gets
  *   _tls_pem.c         PEM texts
  *   _tls_connection.c  Connection: handshake, read, write, shut
@@ -51,6 +52,8 @@ verify_text(PyObject *module, PyObject *number)
 
 static PyMethodDef functions[] = {
     {"verify_text", verify_text, METH_O, "verify_text(number): OpenSSL's words for an error of verification"},
+    {"dummy", make_dummy, METH_VARARGS,
+     "dummy(kind, bits, curve, name): a certificate that signs itself, and its key, as PEM"},
     {"pem_certificates", pem_certificates, METH_O, "pem_certificates(text): their DERs, in order; other kinds are skipped"},
     {"pem_crls", pem_crls, METH_O, "pem_crls(text): the DERs of lists of revoked certificates"},
     {NULL, NULL, 0, NULL},

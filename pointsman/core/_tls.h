@@ -123,6 +123,9 @@ HIDDEN BIO *memory_of(Py_buffer *text); /* NULL: a ValueError is set */
 /* _tls_identity.c */
 HIDDEN Identity *read_identity(PyTypeObject *type, PyObject *args, PyObject *words); /* (chain, key, passphrase=None) */
 
+/* _tls_dummy.c */
+HIDDEN PyObject *make_dummy(PyObject *module, PyObject *args);
+
 /* _tls_choice.c: 0: found, and set; 1: the name is not served; -1: a fault */
 HIDDEN int choose(SSL *ssl, Connection *c, char *name, size_t size);
 HIDDEN int is_choice(PyObject *value); /* what `names` and `defaults` take */

@@ -57,6 +57,7 @@ __all__ = [
     "Crl",
     "Identity",
     "TlsError",
+    "dummy",
     "pem_certificates",
     "pem_crls",
     "verify_text",
@@ -76,6 +77,7 @@ if TYPE_CHECKING:
         Crl,
         Identity,
         TlsError,
+        dummy,
         pem_certificates,
         pem_crls,
         verify_text,
@@ -91,6 +93,7 @@ else:
             Crl,
             Identity,
             TlsError,
+            dummy,
             pem_certificates,
             pem_crls,
             verify_text,
@@ -119,6 +122,9 @@ else:
 
         class TlsError(OSError):
             code = 0
+
+        def dummy(kind: str, bits: int, curve: str, name: str) -> tuple[bytes, bytes]:
+            raise RuntimeError(WORDS)
 
         def pem_certificates(text: bytes) -> list[bytes]:
             raise RuntimeError(WORDS)

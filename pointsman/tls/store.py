@@ -6,8 +6,9 @@ when it changes (changes.py). Each process has its own copy: lanes get theirs wh
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Final
 
-from pointsman.core.tls import Identity
+from pointsman.core.tls import Identity, dummy
 from pointsman.tls.files import (
     SYSTEM_AUTHORITIES,
     ExtraFiles,
@@ -17,6 +18,8 @@ from pointsman.tls.files import (
     read_material,
 )
 from pointsman.tls.options import LoadedFiles
+
+GENERATED_NAME: Final = "localhost"  # whom a certificate that was generated is for
 
 
 class Certificate:
@@ -64,7 +67,7 @@ class Store:
         """It is read where it is not known yet. TlsFileError: it cannot be had."""
         found = self.certificates.get(files.name)
         if found is None:
-            material = read_material(files, self.extra)
+            material = generated(files.generate) if files.generate else read_material(files, self.extra)
             found = Certificate(files, material, self.identity(material, files.name, files.key))
             self.certificates[files.name] = found
         return found
@@ -98,6 +101,16 @@ class Store:
     def revoked(self, path: str) -> Authorities:
         """Lists of what is revoked (crl-file)."""
         return _known(self.revocations, path)
+
+
+def generated(words: str) -> Material:
+    """A certificate that is made on the spot: "RSA 2048 P-384" (manual 12.7.1, generate-dummy)."""
+    kind, bits, curve = words.split()
+    try:
+        chain, key = dummy(kind, int(bits), curve, GENERATED_NAME)
+    except ValueError as error:
+        raise TlsFileError(f"unable to generate a certificate: {error}.") from None
+    return Material(chain=chain, key=key)
 
 
 def _known(table: dict[str, Authorities], path: str) -> Authorities:

@@ -16,7 +16,7 @@ import pytest
 from support.certificates import Authority, authority
 from support.ports import free_port
 
-from pointsman.core.tls import VERSION, Connection, Context, Identity, TlsError, verify_text
+from pointsman.core.tls import VERSION, Connection, Context, Identity, TlsError, dummy, verify_text
 
 pytestmark = pytest.mark.skipif(not VERSION, reason="built without OpenSSL")
 HOST = "www.example.test"
@@ -165,6 +165,31 @@ def test_groups_for_dhe(joined: Ends) -> None:
             server().dh(wrong)
     with pytest.raises(TypeError):
         server().dh("text")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("kind", "got"), [("RSA", "rsaEncryption"), ("ECDSA", "id-ecPublicKey")])
+def test_certificates_for_trying_things_out(joined: Ends, kind: str, got: str) -> None:
+    chain, key = dummy(kind, 2048, "P-384", HOST)
+    one, context = Identity(chain, key), Context(True)
+    context.use(one)
+    assert one.names == [HOST.encode(), HOST.encode()]
+    asking = Context(False)
+    asking.trust(chain, False)
+    asking.verify(1, (), (), 0)
+    _, there = joined(context, asking, name=HOST, host=HOST)
+    assert subject(there) == f"{HOST} {got}" and there.verify == (0, 0)
+    assert dummy(kind, 2048, "P-384", HOST) != (chain, key)
+
+
+def test_what_no_certificate_is_made_of() -> None:
+    for words in (
+        ("DSA", 2048, "P-384", HOST),
+        ("RSA", 1, "", HOST),
+        ("ECDSA", 0, "P-1", HOST),
+        ("RSA", 2048, "", "x" * 300),
+    ):
+        with pytest.raises(ValueError, match="no certificate can be made"):
+            dummy(*words)
 
 
 def test_what_an_identity_refuses() -> None:
