@@ -31,6 +31,8 @@ http {{
 """
 SERVER = """\
     server {{ listen 127.0.0.1:{port} backlog=8192; root {folder}/www; default_type text/plain;
+        listen 127.0.0.1:{secure} ssl backlog=8192; ssl_certificate {folder}/ec.pem;
+        ssl_certificate_key {folder}/ec.pem; ssl_protocols TLSv1.2 TLSv1.3;
         location / {{ return 200 "{text}"; }}
         location /v {{ {two} return 200 "{text}"; }}
         location /w {{ {five} return 200 "{text}"; }}
@@ -67,6 +69,29 @@ frontend full
     use_backend others if is_static or mobile
     http-response del-header Server
 
+frontend tls-full
+    bind 127.0.0.1:{tls-full} ssl crt {folder}/ec.pem
+    log global
+    option httplog
+    option forwardfor
+    acl is_static path_beg /static
+    acl internal src 10.0.0.0/8 192.168.0.0/16
+    acl mobile req.hdr(User-Agent) -i -m sub mobile
+    http-request deny if internal
+    http-request set-header X-Forwarded-Proto http
+    use_backend others if is_static or mobile
+    http-response del-header Server
+
+frontend tls-ec
+    bind 127.0.0.1:{tls-ec} ssl crt {folder}/ec.pem
+
+frontend tls-rsa
+    bind 127.0.0.1:{tls-rsa} ssl crt {folder}/rsa.pem
+
+frontend reencrypt
+    bind 127.0.0.1:{reencrypt}
+    default_backend encrypted
+
 frontend rules
     bind 127.0.0.1:{rules}
 {routes}
@@ -81,6 +106,9 @@ backend servers
 backend others
     balance roundrobin
 {servers}
+backend encrypted
+    balance roundrobin
+{encrypted}
 backend raw
     mode tcp
     balance roundrobin
@@ -99,7 +127,7 @@ frontend web
     bind 127.0.0.1:18080
     default_backend app0
 """
-FRONTENDS = ("http", "full", "rules", "tcp")
+FRONTENDS = ("http", "full", "rules", "tcp", "tls-full", "tls-ec", "tls-rsa", "reencrypt")
 
 IDLE = """\
 global
@@ -115,7 +143,7 @@ defaults
     timeout server 300s
 
 frontend http
-    bind 127.0.0.1:{http}
+    bind 127.0.0.1:{http}{words}
     default_backend servers
 
 backend servers
@@ -123,11 +151,12 @@ backend servers
 {servers}"""
 
 
-def nginx(folder: Path, ports: Sequence[int]) -> str:
-    """Its configuration: a server a port, and a socket that tells how many requests were served."""
+def nginx(folder: Path, ports: Sequence[int], secure: Sequence[int]) -> str:
+    """Its configuration: a server a port, which speaks TLS on another, and a socket that tells how many requests were
+    served."""
     servers = "".join(
-        SERVER.format(port=port, folder=folder, text=(SMALL % number).decode(), two=TWO, five=FIVE)
-        for number, port in enumerate(ports, 1)
+        SERVER.format(port=port, secure=other, folder=folder, text=(SMALL % number).decode(), two=TWO, five=FIVE)
+        for number, (port, other) in enumerate(zip(ports, secure, strict=True), 1)
     )
     return NGINX.format(folder=folder, servers=servers)
 
@@ -148,21 +177,30 @@ def routes() -> str:
     return "".join(lines)
 
 
-def server_lines(ports: Sequence[int]) -> str:
+def server_lines(ports: Sequence[int], words: str = "") -> str:
     """`server` lines of a backend."""
-    return "".join(f"    server s{number} 127.0.0.1:{port}\n" for number, port in enumerate(ports, 1))
+    return "".join(f"    server s{number} 127.0.0.1:{port}{words}\n" for number, port in enumerate(ports, 1))
 
 
-def configuration(lanes: int, socket: Path, log: int, ports: Mapping[str, int], servers: Sequence[int]) -> str:
-    """What both programs read, with their own ports."""
+def configuration(
+    lanes: int, folder: Path, log: int, ports: Mapping[str, int], servers: Sequence[int], secure: Sequence[int]
+) -> str:
+    """What both programs read, with their own ports. `folder`: of the program, below that of the certificates."""
     return CONFIGURATION.format(
-        lanes=lanes, socket=socket, log=log, routes=routes(), servers=server_lines(servers), **ports
+        lanes=lanes,
+        socket=folder / "stats.sock",
+        folder=folder.parent,
+        log=log,
+        routes=routes(),
+        servers=server_lines(servers),
+        encrypted=server_lines(secure, " ssl verify none"),
+        **ports,
     )
 
 
-def idle_configuration(socket: Path, port: int, servers: Sequence[int]) -> str:
-    """For many connections that are idle."""
-    return IDLE.format(socket=socket, http=port, servers=server_lines(servers))
+def idle_configuration(socket: Path, port: int, servers: Sequence[int], words: str = "") -> str:
+    """For many connections that are idle. `words` of its bind line."""
+    return IDLE.format(socket=socket, http=port, words=words, servers=server_lines(servers))
 
 
 def large_configuration(backends: int, servers: int) -> str:

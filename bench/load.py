@@ -26,7 +26,7 @@ def wrk(stage: Stage, program: Program, row: Row, seconds: int) -> dict[str, int
     """The result that LAST_LINE of bench/rows.py printed."""
     script = stage.folder / "load.lua"
     script.write_text(row.script(stage.next_run() * SPAN))
-    address = f"http://127.0.0.1:{program.ports[row.frontend]}/"
+    address = f"http{'s' * row.tls}://127.0.0.1:{program.ports[row.frontend]}/"
     done = _pinned(
         stage, program, ["wrk", "-t1", f"-c{row.connections}", f"-d{seconds}s", "--latency", "-s", str(script), address]
     )
@@ -145,4 +145,4 @@ def measure_row(stage: Stage, row: Row, pairs: int, seconds: int) -> Result:
     for name in (OURS, THEIRS):
         stage.verify_answers(stage.program(name, row.variant), row)
     ours, theirs = alternate(stage, row, pairs, seconds)
-    return Result(row.name, row.goal, ours, theirs)
+    return Result(row.name, row.goal, ours, theirs, row.by_cpu)

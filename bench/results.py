@@ -91,6 +91,7 @@ class Result:
     goal: Goal
     ours: list[Sample]
     theirs: list[Sample]
+    by_cpu: bool = False  # the goal is about CPU of a request: theirs to ours
 
     def of(self, what: Callable[[Sample], float]) -> Ratio:
         """The ratio of a figure."""
@@ -105,6 +106,13 @@ class Result:
     def costs(self) -> Ratio:
         """Of CPU per request: below 1 is better than haproxy."""
         return self.of(lambda sample: sample.cpu)
+
+    @property
+    def judged(self) -> float:
+        """What the goal is about: more is better."""
+        if not self.by_cpu:
+            return self.rates.median
+        return ratio([sample.cpu for sample in self.theirs], [sample.cpu for sample in self.ours]).median
 
     @property
     def problems(self) -> list[str]:
@@ -128,7 +136,7 @@ class Result:
             f"{both(lambda s: s.p50 / 1000, 2):>13}",
             f"{both(lambda s: s.p99 / 1000, 2):>13}",
             f"{both(lambda s: s.memory / 1024, 1):>11}",
-            self.goal.text(self.rates.median),
+            self.goal.text(self.judged) + " by CPU" * self.by_cpu,
             "; ".join(self.problems),
         ]
         return f"| {' | '.join(cells)} |"
@@ -139,7 +147,7 @@ class Result:
             "row": self.row,
             "kind": "load",
             "goal": asdict(self.goal),
-            "verdict": self.goal.verdict(self.rates.median),
+            "verdict": self.goal.verdict(self.judged),
             "rate_ratio": self.rates.median,
             "rate_ratios": self.rates.values,
             "rate_unsure": self.rates.unsure,

@@ -60,6 +60,7 @@ class Row:
     close: bool = False  # a connection for each request
     variant: str = "one"  # "one" lane, "two" lanes, or one with the memories "off"
     backend: str = "servers"  # that every request reaches
+    by_cpu: bool = False  # the goal is about CPU: the load's own work with TLS may keep the other core busier
 
     @property
     def goal(self) -> Goal:
@@ -74,7 +75,12 @@ class Row:
     @property
     def logged(self) -> bool:
         """Whether each request is to give one log line."""
-        return self.frontend == "full"
+        return self.frontend in ("full", "tls-full")
+
+    @property
+    def tls(self) -> bool:
+        """Whether clients speak TLS."""
+        return self.frontend.startswith("tls-")
 
     @property
     def template(self) -> str:
@@ -202,6 +208,49 @@ ROWS = {
             path="/1m.bin",
             size=1_000_000,
             connections=16,
+        ),
+        Row(
+            name="tls-full",
+            tells="full over TLS 1.3, keep-alive",
+            least=1.2,
+            aim=1.6,
+            must=True,
+            frontend="tls-full",
+            by_cpu=True,
+        ),
+        Row(
+            name="tls-differ",
+            tells="all-differ over TLS 1.3",
+            least=1.1,
+            aim=1.5,
+            must=True,
+            frontend="tls-full",
+            path="/w/p{t}-{n}",
+            host="h{n}.example.com",
+            lines=DIFFERENT,
+            by_cpu=True,
+        ),
+        Row(
+            name="tls-1m",
+            tells="1 MB down over TLS 1.3",
+            least=1.3,
+            aim=1.6,
+            must=True,
+            frontend="tls-ec",
+            path="/1m.bin",
+            size=1_000_000,
+            connections=16,
+            by_cpu=True,
+        ),
+        Row(
+            name="tls-server",
+            tells="small keep-alive, TLS to the servers",
+            least=1.1,
+            aim=1.4,
+            must=True,
+            frontend="reencrypt",
+            backend="encrypted",
+            by_cpu=True,
         ),
         Row(
             name="two-lanes",

@@ -8,14 +8,16 @@ import os
 import re
 import resource
 import socket
+import ssl
 import statistics
 import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from bench.client import exchange, once
+from bench.client import exchange, once, trusting
 from bench.configs import idle_configuration, large_configuration
+from bench.handshakes import HANDSHAKES
 from bench.load import alternate, measure
 from bench.loading import LOADS
 from bench.processes import anonymous_kilobytes, show_stat
@@ -24,6 +26,7 @@ from bench.rows import ROWS, SMALL
 from bench.stage import OURS, ROOT, THEIRS, Program, Stage, free_ports, run, stop, wait_for
 
 CONNECTIONS = 10_000
+TLS_CONNECTIONS = 2_000  # our own side of them takes memory, too
 IDLE_PAIRS = 2  # memory is steady, and 10,000 connections take their time
 WARM = 200  # connections before the first reading: what is allocated once
 BACKENDS, SERVERS = 2000, 5
@@ -68,18 +71,27 @@ def paced(stage: Stage, pairs: int, seconds: int) -> Single:
 
 def idle(stage: Stage, pairs: int, seconds: int) -> Single:
     """Anonymous memory of a connection that has been answered once and is idle, in bytes."""
+    return _idle(stage, pairs, "idle", CONNECTIONS, Goal(1.0, 0.5, lower=True))
+
+
+def idle_tls(stage: Stage, pairs: int, seconds: int) -> Single:
+    """The same with TLS."""
+    return _idle(stage, pairs, "tls-idle", TLS_CONNECTIONS, Goal(1.0, 0.9, must=True, lower=True))
+
+
+def _idle(stage: Stage, pairs: int, row: str, wanted: int, goal: Goal) -> Single:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    count = min(CONNECTIONS, hard - 200)
+    count = min(wanted, hard - 200)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, count + 200), hard))
-    problems = [] if count == CONNECTIONS else [f"only {count} connections: no more descriptors (ulimit -n)"]
+    problems = [] if count == wanted else [f"only {count} connections: no more descriptors (ulimit -n)"]
     try:
-        ours, theirs = pairs_of(lambda name: _idle_bytes(stage, name, count, problems), min(pairs, IDLE_PAIRS))
+        ours, theirs = pairs_of(lambda name: _idle_bytes(stage, name, row, count, problems), min(pairs, IDLE_PAIRS))
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     return Single(
-        "idle",
+        row,
         "bytes",
-        Goal(1.0, 0.5, lower=True),
+        goal,
         ours,
         theirs,
         problems=sorted(set(problems)),
@@ -87,18 +99,20 @@ def idle(stage: Stage, pairs: int, seconds: int) -> Single:
     )
 
 
-def _idle_bytes(stage: Stage, name: str, count: int, problems: list[str]) -> float:
-    program = stage.spare(name, "idle")
+def _idle_bytes(stage: Stage, name: str, row: str, count: int, problems: list[str]) -> float:
+    program = stage.spare(name, row)
+    client = trusting() if row == "tls-idle" else None
+    words = f" ssl crt {stage.folder}/ec.pem" if client is not None else ""
     port = free_ports(1)[0]
     held: list[socket.socket] = []
     try:
         program.folder.mkdir(exist_ok=True)
-        program.start(idle_configuration(program.socket, port, stage.servers))
+        program.start(idle_configuration(program.socket, port, stage.servers, words))
         assert program.process is not None
         wait_for([port], program.process, program.folder / "output")
-        _open(port, WARM, held)
+        _open(port, WARM, held, client)
         before = anonymous_kilobytes(program.pid)
-        _open(port, count, held)
+        _open(port, count, held, client)
         grown = anonymous_kilobytes(program.pid) - before
         current = int(show_stat(program.socket)["http/FRONTEND"]["scur"])
         if current != count + WARM:
@@ -110,9 +124,11 @@ def _idle_bytes(stage: Stage, name: str, count: int, problems: list[str]) -> flo
         program.close()
 
 
-def _open(port: int, count: int, held: list[socket.socket]) -> None:
+def _open(port: int, count: int, held: list[socket.socket], client: ssl.SSLContext | None) -> None:
     for _ in range(count):
         sock = socket.create_connection(("127.0.0.1", port), timeout=10)
+        if client is not None:
+            sock = client.wrap_socket(sock)
         held.append(sock)
         if exchange(sock, REQUEST).status != 200:
             raise SystemExit("idle: a request was not answered with 200")
@@ -195,5 +211,7 @@ SINGLES: dict[str, tuple[str, Callable[[Stage, int, int], Single]]] = {
     "idle": ("own memory per idle client connection, 10,000 of them", idle),
     "check": ("-c on a file of 2,000 backends with 5 servers each", check),
     **LOADS,
+    **HANDSHAKES,
+    "tls-idle": ("own memory per idle client connection with TLS, 2,000 of them", idle_tls),
     "start": ("start to first answered request, the first seed", start),
 }

@@ -29,6 +29,7 @@ from bench.verify import Counts
 ROOT = Path(__file__).resolve().parents[1]
 PATIENCE = 20.0  # s
 OURS, THEIRS = "pointsman", "haproxy"
+CERTIFICATES = {"ec": ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"), "rsa": ("-newkey", "rsa:2048")}
 MEMORIES_OFF = {"POINTSMAN_MEMORIES": "off"}
 
 
@@ -126,6 +127,14 @@ def wait_for(ports: Sequence[int], process: subprocess.Popen[bytes], output: Pat
             time.sleep(0.02)
 
 
+def make_certificate(path: Path, words: Sequence[str]) -> None:
+    """A certificate that signs itself, and its key, in one file."""
+    key = path.with_suffix(".key")
+    command = ["openssl", "req", "-x509", *words, "-nodes", "-days", "30", "-subj", "/CN=www.example.com"]
+    subprocess.run([*command, "-keyout", str(key), "-out", str(path)], check=True, capture_output=True)
+    path.write_bytes(path.read_bytes() + key.read_bytes())
+
+
 class Stage:
     """Everything that runs. Use as `with Stage(...) as stage:`."""
 
@@ -138,6 +147,7 @@ class Stage:
         self.load_cores = self.cores[1:] or self.cores
         self.commands = {OURS: [python, "-m", "pointsman"], THEIRS: [haproxy]}
         self.servers = free_ports(2)
+        self.secure = free_ports(2)  # the same servers, with TLS
         self.nginx: subprocess.Popen[bytes] | None = None
         self.programs: dict[tuple[str, str], Program] = {}
         self._asked = 0
@@ -161,10 +171,12 @@ class Stage:
         www.mkdir()
         for name, size in SIZES.items():
             (www / name).write_bytes(os.urandom(size))
-        (self.folder / "nginx.conf").write_text(nginx(self.folder, self.servers))
+        for kind, words in CERTIFICATES.items():
+            make_certificate(self.folder / f"{kind}.pem", words)
+        (self.folder / "nginx.conf").write_text(nginx(self.folder, self.servers, self.secure))
         output = self.folder / "nginx.out"
         self.nginx = run(["nginx", "-c", f"{self.folder}/nginx.conf", "-e", "stderr"], self.load_cores, output)
-        wait_for(self.servers, self.nginx, output)
+        wait_for([*self.servers, *self.secure], self.nginx, output)
 
     def program(self, name: str, variant: str) -> Program:
         """One of the two in that variant, started when it is first asked for."""
@@ -186,7 +198,12 @@ class Stage:
             assert found.receiver is not None
             found.start(
                 configuration(
-                    2 if variant == "two" else 1, found.socket, found.receiver.port, found.ports, self.servers
+                    2 if variant == "two" else 1,
+                    found.folder,
+                    found.receiver.port,
+                    found.ports,
+                    self.servers,
+                    self.secure,
                 )
             )
             assert found.process is not None
@@ -256,12 +273,13 @@ class Stage:
         """Some requests of the row outside of the load: status and every byte. SystemExit if one is wrong."""
         right = [SMALL % 1, SMALL % 2] if not row.size else [(self.folder / "www" / row.path[1:]).read_bytes()]
         for number in range(4):
-            answer = once(program.ports[row.frontend], row.request(number))
+            answer = once(program.ports[row.frontend], row.request(number), tls=row.tls)
             if answer.status != 200 or answer.body not in right:
                 raise SystemExit(f"{program.name}, row {row.name}: wrong answer, status {answer.status}")
             if row.logged and answer.has(b"server"):
                 raise SystemExit(f"{program.name}, row {row.name}: del-header had no effect")
         if row.logged:
-            seen = once(program.ports[row.frontend], b"GET /seen HTTP/1.1\r\nHost: www.example.com\r\n\r\n").body
+            asked = b"GET /seen HTTP/1.1\r\nHost: www.example.com\r\n\r\n"
+            seen = once(program.ports[row.frontend], asked, tls=row.tls).body
             if seen != b"127.0.0.1 http":
                 raise SystemExit(f"{program.name}, row {row.name}: a server saw the headers {seen!r}")
