@@ -1,4 +1,5 @@
 # make demo     runs three demo servers behind a balancer, with the statistics page: at once, compiled or not
+# make demo-tls the same with TLS in front, and a certificate made for the occasion
 # make test     sets up the tools of development, compiles if nothing is compiled, and runs the tests side by side
 # make try T=tests/unit/stream      runs some tests on the modules as they stand in the source: nothing is compiled
 # make build    compiles the hot modules as they are installed, if they or what they depend on have changed
@@ -46,7 +47,7 @@ ONE_LANE := tests/peer tests/scenario/test_abrupt.py tests/scenario/test_command
     tests/scenario/test_runtime_socket.py tests/scenario/test_splitting.py tests/scenario/test_statistics.py \
     -k "not haproxy and not (both_programs and ($(ALONE)))"
 
-.PHONY: where build everyday tools demo test try style check pass check-all odd-transport $(PASSES) bench bench-count bench-profile fuzz wheel example clean
+.PHONY: where build everyday tools demo demo-tls test try style check pass check-all odd-transport $(PASSES) bench bench-count bench-profile fuzz wheel example clean
 .DELETE_ON_ERROR:
 
 # Compares by content what was built with the sources (compiled.py): git sets times as it likes.
@@ -76,6 +77,9 @@ tools: $(VENV)/.tools
 
 demo: $(VENV)/.installed
 	@$(READY) exec $(RUN) -m pointsman.demo
+
+demo-tls: $(VENV)/.installed
+	@$(READY) exec $(RUN) -m pointsman.demo --tls
 
 test: tools
 	$(RUN) -m pytest $(or $(PYTEST),$(SPREAD) --junitxml build/tests.xml)

@@ -9,6 +9,7 @@ missing timeouts. Errors are collected, not thrown: one run shows them all.
     modes.py      which proxies speak HTTP (the kinder readings too)
     backends.py   servers, algorithm, queue
     frontends.py  listeners, loggers, options
+    tls.py        certificates of bind lines
     rules.py      rules, routes, error pages
     ignored.py    warnings of what is said in vain
     more_errors.py  what a file that is wrong has beside its wrong lines
@@ -202,7 +203,7 @@ def _fill(live: Live, configuration: Configuration, enabled: list[Section], diag
             frontend.places = places_of(proxy)
             for fill_front in (fill_frontend, fill_frontend_rules):
                 _attempt(partial(fill_front, live, frontend, proxy, configuration, diagnostics), proxy, diagnostics)
-            _attempt(partial(build_listeners, live, frontend, proxy, configuration), proxy, diagnostics)
+            _attempt(partial(build_listeners, live, frontend, proxy, configuration, diagnostics), proxy, diagnostics)
 
 
 def _attempt(part: Callable[[], None], proxy: Section, diagnostics: Diagnostics) -> None:

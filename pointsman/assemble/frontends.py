@@ -3,6 +3,7 @@
 from pointsman.assemble.backends import missing_timeouts
 from pointsman.assemble.live import Live
 from pointsman.assemble.options import set_options
+from pointsman.assemble.tls import build_front
 from pointsman.config.bind import Bind
 from pointsman.config.command_line import CommandLine
 from pointsman.config.global_section import global_flag
@@ -23,6 +24,7 @@ from pointsman.stream.acceptor import BindState
 from pointsman.stream.frontends import LiveFrontend
 from pointsman.stream.monitor import Monitor
 from pointsman.stream.proxies import FOREVER
+from pointsman.tls.front import FrontTls
 
 UNPRIVILEGED = 1024  # the first port that needs no rights (RFC 6335 6)
 
@@ -71,7 +73,9 @@ def fill_frontend(
         diagnostics.warning(missing_timeouts(section), section.at)
 
 
-def build_listeners(live: Live, frontend: LiveFrontend, section: Section, configuration: Configuration) -> None:
+def build_listeners(
+    live: Live, frontend: LiveFrontend, section: Section, configuration: Configuration, diagnostics: Diagnostics
+) -> None:
     """One listener for each address of its bind lines."""
     counted = 0
     command_line = configuration.main.one(CommandLine)
@@ -95,6 +99,13 @@ def build_listeners(live: Live, frontend: LiveFrontend, section: Section, config
         lanes = accepting(parameters.lanes, groups)
         if lanes is not None and not lanes:
             raise ConfigError(f"Proxy '{section.name}': {NO_THREADS.format(text=bind.text, at=bind.at)}", bind.at)
+        front: FrontTls | None = None
+        if parameters.tls.ssl:
+            try:
+                front = build_front(live, section, bind, parameters.tls, diagnostics)
+                live.fronts.append(front)
+            except ConfigError as error:
+                diagnostics.add(error.finding)
         for address in bind.addresses:
             counted += 1
             while counted in taken:
@@ -102,6 +113,7 @@ def build_listeners(live: Live, frontend: LiveFrontend, section: Section, config
             bind_state = BindState(parameters.name, parameters.id or counted, live.process)
             bind_state.limit = parameters.maxconn
             bind_state.proxied = parameters.accept_proxy
+            bind_state.transports = front
             opening = Opening(address, options, str(bind.at), f"frontend {section.name}")
             make = ProxyListener if parameters.accept_proxy else Listener
             listener = make(live.reactor, frontend, bind_state, opening)

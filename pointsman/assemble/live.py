@@ -30,6 +30,8 @@ from pointsman.stream.frontends import LiveFrontend
 from pointsman.stream.h1front import FORGETS
 from pointsman.stream.progress import look
 from pointsman.stream.proxies import BackendProxy, Program
+from pointsman.tls.front import FrontTls
+from pointsman.tls.store import Store
 
 SECOND: Final = 1_000  # ms
 
@@ -159,6 +161,9 @@ class Live(Generation):
         self.answering: AnsweringEnd | None = None  # in the process that answers
         self.bell: Bell | None = None
         self.health: Checks | None = None
+        self.tls_store = Store()  # certificates and authorities
+        self.dh: bytes | int = 0  # for suites with DHE, where certificates bring no parameters (Context.dh); 0: none
+        self.fronts: list[FrontTls] = []  # of bind lines
         self.pins: dict[int, frozenset[int]] = {}  # cpu-map: CPUs by lane, from 1 on
         self.groups: list[list[int]] = []  # thread groups: their lanes, from 1 on
         self.sections: dict[int, Section] = {}  # by id() of the frontend or backend

@@ -17,6 +17,7 @@ from pointsman.demo.balancer import balance, free_port
 from pointsman.demo.server import DemoServer
 
 CONFIGURATION: Final = Path(__file__).with_name("haproxy.cfg")
+WITH_TLS: Final = Path(__file__).with_name("tls.cfg")
 NAMES: Final = ("one", "two", "three")
 
 
@@ -44,15 +45,53 @@ Each request writes a line below. Ctrl-C ends it all.
 """
 
 
-async def show(wanted: int, statistics: int, folder: str) -> int:
-    """Run it all until a signal comes. Ports that are taken are replaced. Returns the exit status."""
-    port, statistics = free_port(wanted), free_port(statistics)
+def tls_text(port: int, secure: int, admin: str) -> str:
+    """The same where clients speak TLS."""
+    return f"""
+Pointsman ends TLS at https://localhost:{secure}/ for three servers. Configuration: {WITH_TLS}
+
+In another terminal:
+
+  curl -i http://localhost:{port}/page     sent to https
+  curl -k https://localhost:{secure}/      the certificate was made for the occasion: -k takes it
+  curl -kL http://localhost:{port}/page    both
+  curl -kv --tls-max 1.2 https://localhost:{secure}/
+                                           an older version, another cipher; the log lines below tell
+  echo "show ssl cert" | socat - {admin}
+                                           what certificates there are
+
+Each request writes a line below. Ctrl-C ends it all.
+"""
+
+
+async def show_tls(wanted: int, secured: int, folder: str) -> int:
+    """The demonstration of TLS: as `show`."""
+    port, secure = free_port(wanted), free_port(secured)
     admin = os.path.join(folder, "admin.sock")
+    servers, variables = await started(admin)
+    variables |= {"DEMO_PORT": str(port), "DEMO_TLS_PORT": str(secure)}
+    try:
+        return await balance(str(WITH_TLS), secure, tls_text(port, secure, admin), variables)
+    finally:
+        for server in servers:
+            await server.stop()
+
+
+async def started(admin: str) -> tuple[list[DemoServer], dict[str, str]]:
+    """The servers, and the variables that both configurations read."""
     servers = [DemoServer(name) for name in NAMES]
     for server in servers:
         await server.start()
     variables = {f"DEMO_SERVER_{number}": str(server.port) for number, server in enumerate(servers, 1)}
-    variables |= {"DEMO_PORT": str(port), "DEMO_STATS_PORT": str(statistics), "DEMO_SOCKET": admin}
+    return servers, variables | {"DEMO_SOCKET": admin}
+
+
+async def show(wanted: int, statistics: int, folder: str) -> int:
+    """Run it all until a signal comes. Ports that are taken are replaced. Returns the exit status."""
+    port, statistics = free_port(wanted), free_port(statistics)
+    admin = os.path.join(folder, "admin.sock")
+    servers, variables = await started(admin)
+    variables |= {"DEMO_PORT": str(port), "DEMO_STATS_PORT": str(statistics)}
     try:
         return await balance(str(CONFIGURATION), port, text(port, statistics, servers, admin), variables)
     finally:
@@ -65,6 +104,10 @@ def main(words: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m pointsman.demo", description="Three servers behind a balancer.")
     parser.add_argument("--port", type=int, default=8080, help="of the balancer; 0, or a taken one: any free port")
     parser.add_argument("--statistics", type=int, default=8404, help="port of the statistics page")
+    parser.add_argument("--tls", action="store_true", help="clients speak TLS, on another port")
+    parser.add_argument("--tls-port", type=int, default=8443, help="that port")
     options = parser.parse_args(words)
     with tempfile.TemporaryDirectory(prefix="pointsman-demo-") as folder:
+        if options.tls:
+            return asyncio.run(show_tls(options.port, options.tls_port, folder))
         return asyncio.run(show(options.port, options.statistics, folder))
