@@ -35,6 +35,8 @@ import pointsman.config.server_words  # noqa: F401
 import pointsman.config.stats  # noqa: F401
 import pointsman.config.threads  # noqa: F401
 import pointsman.config.timeouts  # noqa: F401
+import pointsman.config.tls_bind  # noqa: F401
+import pointsman.config.tls_paths  # noqa: F401
 import pointsman.config.userlist  # noqa: F401
 import pointsman.log.counts  # noqa: F401
 import pointsman.log.keywords  # noqa: F401

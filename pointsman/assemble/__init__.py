@@ -32,6 +32,7 @@ from pointsman.assemble.modes import decide_modes
 from pointsman.assemble.places import places_of
 from pointsman.assemble.references import check_references, declare_users
 from pointsman.assemble.rules import fill_backend_rules, fill_frontend_rules
+from pointsman.assemble.tls import build_store
 from pointsman.config.bind import Bind
 from pointsman.config.command_line import CommandLine
 from pointsman.config.global_section import buffer_sizes, global_flag, global_number
@@ -90,6 +91,7 @@ def assemble(configuration: Configuration, diagnostics: Diagnostics, resolves: b
     sinks = SinkSet()
     live = Live(reactor, process, program, sinks, build_process_logger(main, sinks))
     live.resolves = resolves
+    live.tls_store = build_store(configuration)
     live.pins = pins(main, members(main, lanes))
     live.groups = members(main, lanes)
     modes = decide_modes(configuration, diagnostics)

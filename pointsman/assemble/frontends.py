@@ -102,8 +102,7 @@ def build_listeners(
         front: FrontTls | None = None
         if parameters.tls.ssl:
             try:
-                front = build_front(live, section, bind, parameters.tls, diagnostics)
-                live.fronts.append(front)
+                front = build_front(live, section, bind, frontend.http, diagnostics)
             except ConfigError as error:
                 diagnostics.add(error.finding)
         for address in bind.addresses:

@@ -1,31 +1,50 @@
 """TLS of `bind` lines: one FrontTls for each, made of certificates that are read here, before rights are given up."""
 
+from dataclasses import replace
+from typing import Final
+
 from pointsman.assemble.live import Live
 from pointsman.config.bind import Bind
-from pointsman.config.setting import Section
+from pointsman.config.setting import Configuration, Section
+from pointsman.config.tls_paths import extra_files
 from pointsman.core.diagnostics import ConfigError, Diagnostics
 from pointsman.tls.contexts import TlsSetupError
-from pointsman.tls.files import TlsFileError
+from pointsman.tls.files import ExtraFiles, TlsFileError
 from pointsman.tls.front import FrontTls
 from pointsman.tls.options import BindTls
+from pointsman.tls.store import Store
+
+HTTP_ALPN: Final = b"\x08http/1.1"  # offered where a line of an HTTP frontend says nothing (manual 5.1, alpn)
 
 
-def build_front(live: Live, section: Section, bind: Bind, said: BindTls, diagnostics: Diagnostics) -> FrontTls:
-    """What connections to that line pass through. `said`: of the line, with the defaults of `global`.
+def build_store(configuration: Configuration) -> Store:
+    """Where certificates will be."""
+    return Store(ExtraFiles(extra_files(configuration)))
+
+
+def build_front(live: Live, section: Section, bind: Bind, http: bool, diagnostics: Diagnostics) -> FrontTls:
+    """What connections to that line pass through.
 
     Raises ConfigError for files that cannot be read, and for what OpenSSL does not accept.
     """
+    said: BindTls = bind.parameters.tls
+    if said.alpn is None and http:
+        said = replace(said, alpn=HTTP_ALPN)
     try:
         front = FrontTls(said, live.tls_store, live.dh)
     except TlsFileError as error:
         where = f"'bind {bind.text}' in section '{(section.kind.name or '').lower()}'"
         raise ConfigError(f"{where} : {error}", bind.at) from None
     except TlsSetupError as error:
-        raise ConfigError(f"Proxy '{section.name}': {error} for bind '{bind.text}' at [{bind.at}].", bind.at) from None
+        hint = "" if said.certificates else "use 'crt'"
+        raise ConfigError(
+            f"Proxy '{section.name}': {error} for bind '{bind.text}' at [{bind.at}].", bind.at, hint=hint
+        ) from None
     if not front.lines:
         diagnostics.warning(
             f"Proxy '{section.name}': no SSL certificate specified for bind '{bind.text}' at [{bind.at}], ssl "
             "connections will fail (use 'crt').",
             bind.at,
         )
+    live.fronts.append(front)
     return front

@@ -4,7 +4,7 @@ import grp
 import pwd
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from pointsman.config.addresses import expand, parse_addresses
 from pointsman.config.keyword import Args, keyword
@@ -13,6 +13,9 @@ from pointsman.config.setting import In, Section, Setting
 from pointsman.core.address import AddressSpec
 from pointsman.core.diagnostics import ConfigError
 from pointsman.core.registry import Registry
+from pointsman.tls.options import BindTls
+
+NO_TLS: Final = BindTls()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +57,7 @@ class BindParameters:
     severity_output: str = "none"  # none, number, string; of the runtime API only
     lanes: tuple[Lanes, ...] = ()  # thread; none: all accept
     expose_listeners: bool = False  # expose-fd listeners; of the runtime API only
+    tls: BindTls = NO_TLS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,63 +80,25 @@ class UnixBind(Setting):
 
 BIND_WORDS: Registry[Parameter[BindParameters]] = Registry("bind parameter")
 
+BIND_TLS: dict[str, int] = {}  # words that mean nothing without `ssl`, with their numbers of values: see tls_bind.py
 BIND_OTHERS = Others(
     kind="bind",
     manual="5.1",
     encrypts=("ssl",),
-    tls={
-        "allow-0rtt": 0,
-        "alpn": 1,
-        "ca-file": 1,
-        "ca-ignore-err": 1,
-        "ca-sign-file": 1,
-        "ca-sign-pass": 1,
-        "ca-verify-file": 1,
-        "ciphers": 1,
-        "ciphersuites": 1,
-        "client-sigalgs": 1,
-        "crl-file": 1,
-        "crt": 1,
-        "crt-ignore-err": 1,
-        "crt-list": 1,
-        "curves": 1,
-        "default-crt": 1,
-        "ecdhe": 1,
-        "ech": 1,
-        "force-sslv3": 0,
-        "force-tlsv10": 0,
-        "force-tlsv11": 0,
-        "force-tlsv12": 0,
-        "force-tlsv13": 0,
-        "generate-certificates": 0,
-        "ktls": 1,
-        "no-alpn": 0,
-        "no-ca-names": 0,
-        "no-sslv3": 0,
-        "no-strict-sni": 0,
-        "no-tls-tickets": 0,
-        "no-tlsv10": 0,
-        "no-tlsv11": 0,
-        "no-tlsv12": 0,
-        "no-tlsv13": 0,
-        "npn": 1,
-        "prefer-client-ciphers": 0,
-        "sigalgs": 1,
-        "ssl-max-ver": 1,
-        "ssl-min-ver": 1,
-        "strict-sni": 0,
-        "tls-ticket-keys": 1,
-        "tls-tickets": 0,
-        "verify": 1,
-    },
+    tls=BIND_TLS,
     hints={"idle-ping": 1, "nice": 1},
     coming={
         "accept-netscaler-cip": 1,
+        "ca-sign-file": 1,
+        "ca-sign-pass": 1,
         "cc": 1,
+        "ech": 1,
+        "generate-certificates": 0,
         "guid-prefix": 1,
         "label": 1,
         "namespace": 1,
         "nbconn": 1,
+        "npn": 1,
         "quic-cc-algo": 1,
         "quic-force-retry": 0,
         "quic-socket": 1,

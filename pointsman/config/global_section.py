@@ -390,6 +390,8 @@ def stats_socket(args: Args) -> StatsSocket:
     if any(spec.datagram for spec in addresses):
         raise ConfigError(f"'stats socket' : dgram-type address not acceptable in '{address.text}'", address.at)
     parameters = read_parameters(Words(args, "'stats socket'"), BIND_WORDS, BIND_OTHERS, BindParameters())
+    if parameters.tls.ssl:
+        raise ConfigError("'stats socket' : 'ssl' is not built for the runtime API (manual 3.1)", args.at)
     return StatsSocket(addresses=addresses, parameters=parameters, text=address.text, at=args.at)
 
 

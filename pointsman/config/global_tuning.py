@@ -74,10 +74,7 @@ TUNING: dict[str, str] = {
     "warn-blocked-traffic-after": "time",
 }
 TLS: dict[str, str] = {
-    "ca-base": "words",
-    "crt-base": "words",
     "issuers-chain-path": "words",
-    "key-base": "words",
     "maxsslconn": "number",
     "maxsslrate": "number",
     "noktls": "flag",
@@ -100,7 +97,6 @@ TLS: dict[str, str] = {
     "ssl-default-server-sigalgs": "words",
     "ssl-dh-param-file": "words",
     "ssl-load-extra-del-ext": "flag",
-    "ssl-load-extra-files": "words",
     "ssl-propquery": "words",
     "ssl-provider": "words",
     "ssl-provider-path": "words",

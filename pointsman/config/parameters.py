@@ -100,6 +100,7 @@ def read_parameters(words: Words, table: Registry[Parameter[P]], others: Others,
     args = words.args
     result = start
     without: list[Word] = []
+    encrypted = False  # by a word that is built
     encrypts: list[Word] = []
     missing: list[ConfigError] = []  # words that are not built
     try:
@@ -108,6 +109,10 @@ def read_parameters(words: Words, table: Registry[Parameter[P]], others: Others,
             text = words.word.text
             found = table.get(text)
             if found is not None:
+                if text in others.encrypts:
+                    encrypted = True
+                elif text in others.tls:
+                    without.append(words.word)
                 result = found.parse(words, result)
             elif text in others.encrypts:
                 encrypts.append(words.word)
@@ -139,7 +144,7 @@ def read_parameters(words: Words, table: Registry[Parameter[P]], others: Others,
         for one in missing:
             args.diagnostics.add(one.finding)
         raise
-    for word in without:
+    for word in () if encrypted else without:
         args.diagnostics.notice(
             f"{words.said} : '{word.text}' has no effect without TLS (manual {others.manual})", word.at
         )

@@ -8,6 +8,7 @@ from typing import Final
 
 _LIBRARY: Final = "it needs the proprietary library of {}, which may not be linked here"
 _INSIDES: Final = "it looks into HAProxy's own process, and there is nothing of that kind here"
+_FORGES: Final = "certificates are never forged here: give those that clients should see by 'crt' or 'crt-list'"
 
 # Kinds of the vocabulary, words, and why not.
 _TABLE: Final[tuple[tuple[tuple[str, ...], str, str], ...]] = (
@@ -29,6 +30,11 @@ _TABLE: Final[tuple[tuple[tuple[str, ...], str, str], ...]] = (
     (("global",), "ssl-mode-async", "it is for engines of OpenSSL, which has dropped them"),
     (("filter",), "opentracing", "HAProxy has removed it; its successor is 'opentelemetry'"),
     (("proxy",), "filter opentracing", "HAProxy has removed it; its successor is 'opentelemetry'"),
+    (("bind",), "npn", "browsers and OpenSSL's TLS 1.3 have dropped it for ALPN: write 'alpn'"),
+    (("bind",), "ech", "it needs an OpenSSL with Encrypted Client Hello, which no distribution has yet"),
+    (("bind",), "generate-certificates", _FORGES),
+    (("bind",), "ca-sign-file", _FORGES),
+    (("bind",), "ca-sign-pass", _FORGES),
     (("global",), "noevports", "event ports are Solaris's, and this program runs on Linux alone: remove it"),
 )
 

@@ -84,7 +84,7 @@ class FrontTls(TlsTransports):
             if defaults[0][0] is None:
                 context.use(defaults[0][1])
             context.defaults = _best(defaults)
-        context.strict = self.bind.strict
+        context.strict = bool(self.bind.strict)
         return context
 
     def _filled(self, options: FrontOptions) -> Context:

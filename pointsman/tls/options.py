@@ -85,10 +85,10 @@ class BindTls(FrontOptions):
 
     ssl: bool = False
     certificates: tuple[CertificateLine | CertificateList, ...] = ()
-    strict: bool = False  # strict-sni
+    strict: bool | None = None  # strict-sni
     ignored_of_authorities: frozenset[int] = frozenset()  # ca-ignore-err; EVERY_ERROR
     ignored_of_client: frozenset[int] = frozenset()  # crt-ignore-err
-    prefer_client_ciphers: bool = False
+    prefer_client_ciphers: bool | None = None
     ticket_keys: str = ""  # tls-ticket-keys: a file
 
 

@@ -89,14 +89,6 @@ def test_a_misspelt_word_gets_the_nearest_one() -> None:
     assert finding.position.column == 11 and finding.position.length == len("defer-acept")
 
 
-def test_tls_is_refused_once_a_line() -> None:
-    loaded = section("frontend", "bind :443 ssl crt /x.pem alpn h2,http/1.1 no-sslv3")
-    assert loaded.errors == [
-        "'bind :443' in section 'frontend' : 'ssl' asks for TLS, which is not built yet (manual 5.1)"
-    ]
-    assert loaded.notices == []
-
-
 def test_words_of_tls_mean_nothing_without_ssl() -> None:
     loaded = good("frontend", "bind :80 no-sslv3 alpn h2 maxconn 3")
     assert loaded.notices == [

@@ -249,7 +249,7 @@ def test_tuning_is_noticed(name: str, how: str) -> None:
     [
         ("noepoll x", "'noepoll' cannot handle unexpected argument 'x'"),
         ("tune.maxaccept x", "'tune.maxaccept': 'x' is not a number"),
-        ("ca-base", "'ca-base' expects <value>"),
+        ("profiling.tasks", "'profiling.tasks' expects <value>"),
         ("tune.idletimer x", "'x' is not a time"),
     ],
 )
