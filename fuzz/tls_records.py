@@ -26,7 +26,8 @@ def contexts() -> tuple[Context, Context]:
     server.names = {b"fuzz.test": server, b"*.fuzz.test": None}
     server.alpn = client.alpn = b"\x02h2\x08http/1.1"
     server.tickets([bytes(range(80))])
-    server.capture = server.keylog = client.sessions = True
+    server.capture = 512
+    server.keylog = client.sessions = True
     return server, client
 
 

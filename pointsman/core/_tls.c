@@ -8,6 +8,7 @@
  *   _tls_pem.c         PEM texts
  *   _tls_connection.c  Connection: handshake, read, write, shut
  *   _tls_facts.c       what is known of a connection
+ *   _tls_hello.c       what a client's hello says
  *   _tls_callbacks.c   what OpenSSL asks meanwhile: names, tickets, verification, sessions
  *   _tls_x509.c        Certificate: what it says
  *   _tls_crl.c         Crl, a list of revoked ones; the DERs of PEM texts
@@ -50,10 +51,23 @@ verify_text(PyObject *module, PyObject *number)
     return code == -1 && PyErr_Occurred() ? NULL : PyUnicode_FromString(X509_verify_cert_error_string(code));
 }
 
+static PyObject *
+error_text(PyObject *module, PyObject *number)
+{
+    char text[256];
+    (void)module;
+    unsigned long code = PyLong_AsUnsignedLong(number);
+    if (code == (unsigned long)-1 && PyErr_Occurred())
+        return NULL;
+    ERR_error_string_n(code, text, sizeof text);
+    return PyBytes_FromString(text);
+}
+
 static PyMethodDef functions[] = {
     {"verify_text", verify_text, METH_O, "verify_text(number): OpenSSL's words for an error of verification"},
     {"dummy", make_dummy, METH_VARARGS,
      "dummy(kind, bits, curve, name): a certificate that signs itself, and its key, as PEM"},
+    {"error_text", error_text, METH_O, "error_text(code): OpenSSL's line for an error, by TlsError.code"},
     {"pem_certificates", pem_certificates, METH_O, "pem_certificates(text): their DERs, in order; other kinds are skipped"},
     {"pem_crls", pem_crls, METH_O, "pem_crls(text): the DERs of lists of revoked certificates"},
     {NULL, NULL, 0, NULL},

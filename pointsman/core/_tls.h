@@ -64,9 +64,9 @@ typedef struct {
     int key_count;
     uint64_t ignored[2][ERRORS / 64]; /* errors that do not end the handshake: of the peer's certificate, of CAs */
     unsigned char policy[POLICY]; /* a digest of what clients have to prove: sessions of another one are not resumed */
+    uint32_t capture; /* bytes that are kept of what clients say in their hello */
     char server;
     char strict;   /* a client whose name is not in `names`, or who names none, is refused */
-    char capture;  /* keep what clients say in their hello */
     char keylog;   /* keep the secrets of each connection */
     char sessions; /* of a client: keep what can be resumed */
     char stamps;   /* identities may have signed certificate timestamps */
@@ -78,8 +78,8 @@ typedef struct {
     Context *context; /* the one that the name has chosen */
     Context *first;   /* the one that it began with, whose ticket keys and cache it has */
     Identity *identity; /* what the name has chosen, or NULL: what the context has */
-    PyObject *name;   /* of the hello; NULL: none */
-    PyObject *hello;  /* (version, ciphers, extensions, groups, formats, signature algorithms, versions), or NULL */
+    PyObject *name;   /* of the hello, as it was sent; NULL: none */
+    PyObject *hello;  /* what the client has said, as _tls_hello.c keeps it, or NULL */
     PyObject *secrets; /* list of lines, or NULL */
     PyObject *session; /* the last one that can be resumed, or NULL */
     PyObject *given;   /* what was received of it before, or NULL */
@@ -87,6 +87,7 @@ typedef struct {
     char *left; /* ciphertext that the kernel did not take */
     size_t left_at, left_size, left_room;
     size_t owed; /* bytes of plain text in it: those that `write` has not counted as taken yet */
+    X509 *refused, *refused_root; /* the peer's certificate, and where its chain ends, which were not accepted; or NULL */
     unsigned long code; /* why it failed (of OpenSSL); 0: it has not, or for another reason */
     int error;          /* errno; 0: it has not failed */
     int verify_error, verify_depth; /* what ended its verification, or else the first that was ignored; 0: nothing */
@@ -99,6 +100,7 @@ typedef struct {
     char busy;     /* a call is under way */
     char chosen;   /* its name was found in the table */
     char unknown;  /* it was not, and that ends the handshake */
+    char shown;    /* the peer has shown a certificate in this handshake */
     char finished; /* the handshake is over */
     char shut;     /* our close_notify is written */
     char closed;   /* its descriptor may be another's by now */
@@ -146,6 +148,9 @@ HIDDEN void keep_session(Connection *c, SSL_SESSION *session);
 HIDDEN int on_verify(int good, X509_STORE_CTX *store);
 HIDDEN int announce_stamps(Context *c);
 HIDDEN void on_keylog(const SSL *ssl, const char *line);
+
+/* _tls_hello.c */
+HIDDEN void on_message(int sent, int version, int kind, const void *data, size_t size, SSL *ssl, void *arg);
 
 /* _tls_facts.c */
 HIDDEN extern PyGetSetDef connection_facts[];

@@ -18,51 +18,9 @@ connection_of(const SSL *ssl)
 
 /* The hello. */
 
-static PyObject *
-extension(SSL *ssl, unsigned int kind)
-{
-    const unsigned char *data = NULL;
-    size_t size = 0;
-    if (!SSL_client_hello_get0_ext(ssl, kind, &data, &size))
-        size = 0;
-    return PyBytes_FromStringAndSize((const char *)data, (Py_ssize_t)size);
-}
-
-static PyObject *
-extensions(SSL *ssl)
-{
-    int *kinds = NULL;
-    size_t count = 0;
-    if (!SSL_client_hello_get1_extensions_present(ssl, &kinds, &count))
-        count = 0;
-    PyObject *found = PyBytes_FromStringAndSize(NULL, 2 * (Py_ssize_t)count);
-    for (size_t i = 0; found != NULL && i < count; i++) {
-        PyBytes_AS_STRING(found)[2 * i] = (char)(kinds[i] >> 8);
-        PyBytes_AS_STRING(found)[2 * i + 1] = (char)kinds[i];
-    }
-    OPENSSL_free(kinds);
-    return found;
-}
-
-static int
-capture(SSL *ssl, Connection *c)
-{
-    const unsigned char *ciphers = NULL;
-    size_t size = SSL_client_hello_get0_ciphers(ssl, &ciphers);
-    PyObject *hello = Py_BuildValue(
-        "INNNNNN", SSL_client_hello_get0_legacy_version(ssl),
-        PyBytes_FromStringAndSize((const char *)ciphers, (Py_ssize_t)size), extensions(ssl),
-        extension(ssl, TLSEXT_TYPE_supported_groups), extension(ssl, TLSEXT_TYPE_ec_point_formats),
-        extension(ssl, TLSEXT_TYPE_signature_algorithms), extension(ssl, TLSEXT_TYPE_supported_versions));
-    if (hello == NULL)
-        return -1;
-    Py_XSETREF(c->hello, hello);
-    return 0;
-}
-
-/* The name in lower case, into `into`; its size; 0: there is none, or none that a host can have. */
+/* The size of the name, which `*found` is; 0: there is none, or none that a host can have. */
 static size_t
-server_name(SSL *ssl, char *into)
+server_name(SSL *ssl, const char **found)
 {
     const unsigned char *data;
     size_t size;
@@ -72,13 +30,8 @@ server_name(SSL *ssl, char *into)
         || (size_t)(data[3] << 8 | data[4]) != size - 5)
         return 0;
     size -= 5;
-    for (size_t i = 0; i < size; i++) {
-        char letter = (char)data[5 + i];
-        if (letter == '\0')
-            return 0;
-        into[i] = letter >= 'A' && letter <= 'Z' ? (char)(letter | 0x20) : letter;
-    }
-    return size;
+    *found = (const char *)data + 5;
+    return memchr(*found, 0, size) == NULL ? size : 0;
 }
 
 static int
@@ -87,19 +40,20 @@ on_hello(SSL *ssl, int *alert, void *arg)
     (void)arg;
     Connection *c = connection_of(ssl);
     Context *own = c->first;
-    char name[NAME];
-    size_t size = server_name(ssl, name);
+    const char *sent = NULL;
+    char name[NAME]; /* in lower case */
+    size_t size = server_name(ssl, &sent);
     *alert = SSL_AD_INTERNAL_ERROR;
     if (c->context != own) /* a second hello (HelloRetryRequest): the choice stands */
         return SSL_CLIENT_HELLO_SUCCESS;
     if (size) {
-        PyObject *kept = PyBytes_FromStringAndSize(name, (Py_ssize_t)size);
+        PyObject *kept = PyBytes_FromStringAndSize(sent, (Py_ssize_t)size);
         if (kept == NULL)
             goto failed;
         Py_XSETREF(c->name, kept);
+        for (size_t i = 0; i < size; i++)
+            name[i] = sent[i] >= 'A' && sent[i] <= 'Z' ? (char)(sent[i] | 0x20) : sent[i];
     }
-    if (own->capture && c->hello == NULL && capture(ssl, c) < 0)
-        goto failed;
     switch (choose(ssl, c, name, size)) {
     case 0:
         return SSL_CLIENT_HELLO_SUCCESS;
@@ -233,9 +187,10 @@ on_keylog(const SSL *ssl, const char *line)
 int
 on_verify(int good, X509_STORE_CTX *store)
 {
+    Connection *c = connection_of(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
+    c->shown = 1;
     if (good)
         return 1;
-    Connection *c = connection_of(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
     int error = X509_STORE_CTX_get_error(store), depth = X509_STORE_CTX_get_error_depth(store);
     int ignored = error > 0 && error < ERRORS && c->context->ignored[depth > 0][error / 64] >> error % 64 & 1;
     if (!c->first_errors[depth > 0]) {
@@ -246,6 +201,13 @@ on_verify(int good, X509_STORE_CTX *store)
     if (!c->verify_error || !ignored) { /* what ends the handshake is what counts */
         c->verify_error = error;
         c->verify_depth = depth;
+    }
+    if (!ignored && c->refused == NULL) { /* OpenSSL forgets it */
+        STACK_OF(X509) *chain = X509_STORE_CTX_get0_chain(store);
+        int count = chain == NULL ? 0 : sk_X509_num(chain);
+        X509 *leaf = X509_STORE_CTX_get0_cert(store), *root = count < 1 ? NULL : sk_X509_value(chain, count - 1);
+        c->refused = leaf != NULL && X509_up_ref(leaf) ? leaf : NULL;
+        c->refused_root = root != NULL && X509_up_ref(root) ? root : NULL;
     }
     return ignored;
 }

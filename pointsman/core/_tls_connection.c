@@ -177,6 +177,8 @@ connection_free(Connection *c)
         SSL_free(c->ssl);
         ERR_clear_error();
     }
+    X509_free(c->refused); /* both take NULL */
+    X509_free(c->refused_root);
     Py_XDECREF(c->identity);
     Py_XDECREF(c->name);
     Py_XDECREF(c->hello);
@@ -366,12 +368,26 @@ connection_close(Connection *c, PyObject *unused)
     Py_RETURN_NONE;
 }
 
+static PyObject *
+connection_suite(Connection *c, PyObject *args)
+{
+    const unsigned char *octets;
+    Py_ssize_t size;
+    if (!PyArg_ParseTuple(args, "y#", &octets, &size))
+        return NULL;
+    const SSL_CIPHER *cipher = size == 2 ? SSL_CIPHER_find(c->ssl, octets) : NULL;
+    if (cipher == NULL)
+        Py_RETURN_NONE;
+    return PyBytes_FromString(SSL_CIPHER_get_name(cipher));
+}
+
 static PyMethodDef connection_methods[] = {
     {"handshake", (PyCFunction)connection_handshake, METH_NOARGS,
      "handshake(): 0 when it is over; else what it waits for, by the bits of epoll"},
     {"read", (PyCFunction)connection_read, METH_O, "read(size): bytes, b\"\" at the end; None: nothing now"},
     {"write", (PyCFunction)connection_write, METH_O, "write(data): how many bytes are with the kernel"},
     {"shut", (PyCFunction)connection_shut, METH_NOARGS, "shut(): close_notify; False: the kernel takes nothing now"},
+    {"suite", (PyCFunction)connection_suite, METH_VARARGS, "suite(two bytes): OpenSSL's name of a suite; None: unknown"},
     {"close", (PyCFunction)connection_close, METH_NOARGS, "close(): frees what it holds; nothing is sent"},
     {NULL, NULL, 0, NULL},
 };

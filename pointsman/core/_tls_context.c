@@ -492,6 +492,30 @@ set_flag(Context *c, PyObject *value, void *place)
     return 0;
 }
 
+static PyObject *
+get_capture(Context *c, void *unused)
+{
+    (void)unused;
+    return PyLong_FromUnsignedLong(c->capture);
+}
+
+/* OpenSSL shows messages as soon as somebody wants to see them. */
+static int
+set_capture(Context *c, PyObject *value, void *unused)
+{
+    (void)unused;
+    long size = value == NULL ? 0 : PyLong_AsLong(value);
+    if (size == -1 && PyErr_Occurred())
+        return -1;
+    if (size < 0 || size > MOST_BYTES) {
+        PyErr_SetString(PyExc_ValueError, "a number of bytes expected");
+        return -1;
+    }
+    c->capture = (uint32_t)size;
+    SSL_CTX_set_msg_callback(c->ctx, size ? on_message : NULL);
+    return 0;
+}
+
 /* OpenSSL writes lines as soon as somebody wants them. */
 static int
 set_keylog(Context *c, PyObject *value, void *place)
@@ -519,7 +543,7 @@ static PyGetSetDef context_attributes[] = {
     {"find", NULL, (setter)set_find, "find(id): a session, or None", NULL},
     {"store", NULL, (setter)set_store, "store(id, session)", NULL},
     FLAG(strict, "clients whose name is not in `names` are refused"),
-    FLAG(capture, "Connection.hello is kept"),
+    {"capture", (getter)get_capture, (setter)set_capture, "bytes of Connection.hello that are kept; 0: it is not", NULL},
     {"keylog", (getter)get_flag, (setter)set_keylog, "Connection.secrets are kept", (void *)offsetof(Context, keylog)},
     FLAG(sessions, "of clients: Connection.session is kept"),
     {NULL, NULL, NULL, NULL, NULL},

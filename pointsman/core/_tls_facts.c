@@ -16,15 +16,9 @@ text(const char *found)
 static PyObject *
 der(X509 *certificate)
 {
-    unsigned char *data = NULL;
-    int size = certificate == NULL ? 0 : i2d_X509(certificate, &data);
-    if (size <= 0) {
-        ERR_clear_error();
-        return Py_NewRef(Py_None);
-    }
-    PyObject *found = PyBytes_FromStringAndSize((const char *)data, size);
-    OPENSSL_free(data);
-    return found;
+    if (certificate == NULL)
+        Py_RETURN_NONE;
+    return certificate_der(certificate);
 }
 
 static PyObject *
@@ -69,6 +63,8 @@ static PyObject *
 get_name(Connection *c, void *unused)
 {
     (void)unused;
+    if (c->ssl != NULL && !c->first->server)
+        return text(SSL_get_servername(c->ssl, TLSEXT_NAMETYPE_host_name));
     return Py_NewRef(c->name == NULL ? Py_None : c->name);
 }
 
@@ -129,6 +125,60 @@ get_certificate(Connection *c, void *kind)
         Py_RETURN_NONE;
     return der((enum kind)(intptr_t)kind == PEER_CERTIFICATE ? SSL_get0_peer_certificate(c->ssl)
                                                              : SSL_get_certificate(c->ssl));
+}
+
+/* The same, ready to be asked what they say. */
+
+static PyObject *
+get_own(Connection *c, void *unused)
+{
+    (void)unused;
+    return certificate_of(c->ssl == NULL ? NULL : SSL_get_certificate(c->ssl));
+}
+
+static PyObject *
+get_peer(Connection *c, void *unused)
+{
+    (void)unused;
+    X509 *found = c->ssl == NULL ? NULL : SSL_get0_peer_certificate(c->ssl);
+    return certificate_of(found != NULL ? found : c->refused);
+}
+
+/* Where the chain ends that was built in this handshake, whatever was ignored. */
+static PyObject *
+get_root(Connection *c, void *unused)
+{
+    (void)unused;
+    STACK_OF(X509) *chain = c->ssl == NULL ? NULL : SSL_get0_verified_chain(c->ssl);
+    int count = chain == NULL ? 0 : sk_X509_num(chain);
+    return certificate_of(count < 1 ? c->refused_root : sk_X509_value(chain, count - 1));
+}
+
+static PyObject *
+get_result(Connection *c, void *unused)
+{
+    (void)unused;
+    return PyLong_FromLong(c->ssl == NULL ? X509_V_OK : SSL_get_verify_result(c->ssl));
+}
+
+static PyObject *
+get_early(Connection *c, void *unused)
+{
+    (void)unused;
+    return PyBool_FromLong(c->ssl != NULL && SSL_get_early_data_status(c->ssl) == SSL_EARLY_DATA_ACCEPTED);
+}
+
+static PyObject *
+get_flag(Connection *c, void *place)
+{
+    return PyBool_FromLong(*((char *)c + (size_t)place));
+}
+
+static PyObject *
+get_code(Connection *c, void *unused)
+{
+    (void)unused;
+    return PyLong_FromUnsignedLong(c->code);
 }
 
 /* As the peer has sent it; a server's leaf is the first one, a client's is not there. */
@@ -207,6 +257,7 @@ get_object(Connection *c, void *place)
 }
 
 #define FACT(name, doc) {#name, (getter)get_##name, NULL, doc, NULL}
+#define FLAG(name, doc) {#name, (getter)get_flag, NULL, doc, (void *)offsetof(Connection, name)}
 #define OF(name, call, kind, doc) {name, (getter)call, NULL, doc, (void *)(intptr_t)kind}
 #define OBJECT(name, doc) {#name, (getter)get_object, NULL, doc, (void *)offsetof(Connection, name)}
 
@@ -215,10 +266,18 @@ PyGetSetDef connection_facts[] = {
     FACT(cipher, "OpenSSL's name"),
     FACT(bits, "of the key that is used, and of the algorithm's"),
     FACT(alpn, "the protocol that was agreed on"),
-    FACT(name, "of the client's hello, in lower case"),
+    FACT(name, "of the client's hello, as it was sent"),
     FACT(resumed, "an earlier session was resumed"),
     FACT(session_id, "b\"\": it has none"),
     FACT(peer_chain, "DERs, as they were sent"),
+    FACT(own, "the certificate that was shown, a Certificate; None"),
+    FACT(peer, "the peer's, also of an earlier session that was resumed, or one that was not accepted"),
+    FACT(root, "where the chain ends that was verified in this handshake; None"),
+    FLAG(shown, "the peer has shown a certificate in this handshake"),
+    FACT(result, "of the verification in OpenSSL's words: the last error, also of an earlier session that was resumed"),
+    FACT(early, "data came before the handshake was over"),
+    FLAG(finished, "the handshake is over"),
+    FACT(code, "OpenSSL's number of the fault that has ended it; 0: none"),
     FACT(verify, "the error that ended the verification, or the first that was ignored, 0: none; and its depth"),
     FACT(first_errors, "ignored or not: of the peer's certificate, of CAs, and the depth of the latter"),
     FACT(group, "of the exchange of keys"),
@@ -233,7 +292,7 @@ PyGetSetDef connection_facts[] = {
     OF("peer_finished", get_octets, PEER_FINISHED, "what the peer's Finished held"),
     OF("own_certificate", get_certificate, OWN_CERTIFICATE, "a DER"),
     OF("peer_certificate", get_certificate, PEER_CERTIFICATE, "a DER"),
-    OBJECT(hello, "(version, ciphers, extensions, groups, formats, signature algorithms, versions), as on the wire"),
+    OBJECT(hello, "(version, a hash of all suites, suites, extensions, groups, formats, versions, algorithms)"),
     OBJECT(secrets, "lines of a key log"),
     OBJECT(session, "of a client: the last session that can be resumed"),
     OBJECT(context, "the one that was chosen"),

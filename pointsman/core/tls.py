@@ -22,7 +22,7 @@ headers (Debian: libssl-dev); nothing else serves in its place, and MISSING says
       announce()                       identities may have timestamps
       tickets(keys)                    up to three of 48 or 80 bytes (name and two keys), the first one seals, all open
       find, store, lifetime            a cache of sessions: only TLS 1.2 without tickets needs one
-      capture, keylog, sessions        what connections keep
+      capture, keylog, sessions        what connections keep; capture: how many bytes of a client's hello
 
     Identity(chain, key, passphrase)   a certificate with what belongs to it, which several contexts may show
       staple, timestamps               an OCSP response, a list of signed certificate timestamps: sent along
@@ -58,6 +58,7 @@ __all__ = [
     "Identity",
     "TlsError",
     "dummy",
+    "error_text",
     "pem_certificates",
     "pem_crls",
     "verify_text",
@@ -78,6 +79,7 @@ if TYPE_CHECKING:
         Identity,
         TlsError,
         dummy,
+        error_text,
         pem_certificates,
         pem_crls,
         verify_text,
@@ -94,6 +96,7 @@ else:
             Identity,
             TlsError,
             dummy,
+            error_text,
             pem_certificates,
             pem_crls,
             verify_text,
@@ -125,6 +128,8 @@ else:
 
         def dummy(kind: str, bits: int, curve: str, name: str) -> tuple[bytes, bytes]:
             raise RuntimeError(WORDS)
+        def error_text(code: int) -> bytes:
+            return b"error %d" % code
 
         def pem_certificates(text: bytes) -> list[bytes]:
             raise RuntimeError(WORDS)

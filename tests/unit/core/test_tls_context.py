@@ -548,18 +548,20 @@ def test_a_cache_that_fails_or_calls_back_does_no_harm(joined: Ends, monkeypatch
 
 def test_facts_of_a_hello(joined: Ends) -> None:
     context = server()
-    context.capture = True
+    context.capture = 512
     peer = client()
     peer.set("Groups", "X25519:P-256")
     peer.set("SignatureAlgorithms", "ECDSA+SHA256:ed25519")
-    hello = joined(context, peer, name=HOST)[0].hello
-    assert hello is not None
-    version, ciphers, extensions, groups, formats, algorithms, versions = hello
+    here = joined(context, peer, name=HOST)[0]
+    assert here.hello is not None
+    version, _, ciphers, extensions, groups, formats, versions, algorithms = here.hello
     assert version == 0x0303 and b"\x13\x01" in [ciphers[at : at + 2] for at in range(0, len(ciphers), 2)]
     assert b"\x00\x00" in [extensions[at : at + 2] for at in range(0, len(extensions), 2)]
-    assert groups == b"\x00\x04\x00\x1d\x00\x17"
-    assert algorithms == b"\x00\x04\x04\x03\x08\x07"
-    assert formats[0] == len(formats) - 1 and versions[0] == len(versions) - 1
+    assert groups == b"\x00\x1d\x00\x17"
+    assert algorithms == b"\x04\x03\x08\x07"
+    assert formats[:1] == b"\x00" and versions[:4] == b"\x03\x04\x03\x03"
+    assert here.suite(b"\x13\x01") == b"TLS_AES_128_GCM_SHA256"
+    assert here.suite(b"\x0a\x0a") is here.suite(b"") is here.suite(b"\x13\x01\x13") is None
     assert joined(server(), client())[0].hello is None
 
 
