@@ -21,6 +21,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
 PACKAGE = ROOT / "pointsman"
+# Decorators that register under several names: how many of their arguments are such.
+NAMES = {"fetch_of_heads": 2, "fetch_of_certificates": 3}
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ def _in(tree: ast.Module, path: str) -> Iterator[Found]:
             text = (ast.get_docstring(node) or "").partition("\n")[0]
             for one in node.decorator_list:
                 if isinstance(one, ast.Call) and one.args:
-                    count = 2 if _name(one.func) == "fetch_of_heads" else 1  # that names a fetch for each side
+                    count = NAMES.get(_name(one.func), 1)
                     word = " ".join(_text(arg) or named.get(_name(arg), "") for arg in one.args[:count])
                     if word:
                         yield Found(path, one.lineno, f"@{_name(one.func)}", word, text)

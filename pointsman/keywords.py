@@ -77,8 +77,11 @@ import pointsman.sample.fetch.headers  # noqa: F401
 import pointsman.sample.fetch.lane  # noqa: F401
 import pointsman.sample.fetch.request  # noqa: F401
 import pointsman.sample.fetch.response  # noqa: F401
+import pointsman.sample.fetch.ssl_back  # noqa: F401
+import pointsman.sample.fetch.ssl_certificates  # noqa: F401
+import pointsman.sample.fetch.ssl_front  # noqa: F401
+import pointsman.sample.fetch.ssl_hello  # noqa: F401
 import pointsman.sample.fetch.timers  # noqa: F401
-import pointsman.sample.fetch.tls  # noqa: F401
 import pointsman.sample.fetch.variable  # noqa: F401
 import pointsman.server.checks.http_keywords  # noqa: F401
 import pointsman.server.checks.keywords  # noqa: F401

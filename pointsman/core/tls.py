@@ -128,6 +128,7 @@ else:
 
         def dummy(kind: str, bits: int, curve: str, name: str) -> tuple[bytes, bytes]:
             raise RuntimeError(WORDS)
+
         def error_text(code: int) -> bytes:
             return b"error %d" % code
 

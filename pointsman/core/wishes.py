@@ -12,7 +12,7 @@ class Wishes:
         self.server_source = False  # our own address towards a server: bc_src, bc_src_port, %bi, %bp
         self.glitches = False  # fc_glitches, bc_glitches
         self.sending = False  # what is known when a request goes to its server: bc_reused, req.bytes_out
-        self.server_tls = False  # what TLS of the server's connection knows: ssl_bc...
+        self.server_tls = False  # what TLS of the server's connection knows: ssl_bc..., ssl_s_...
         self.number = False  # one sequence of numbers for the exchanges of all lanes: %rt, txn.id32
 
     def fetched(self, name: str) -> None:
@@ -21,7 +21,7 @@ class Wishes:
             self.server_source = True
         elif name in ("bc_reused", "req.bytes_out"):
             self.sending = True
-        elif name.startswith("ssl_bc"):
+        elif name.startswith(("ssl_bc", "ssl_s_")):
             self.server_tls = True
         elif name == "txn.id32":
             self.number = True

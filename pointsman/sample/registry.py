@@ -10,6 +10,9 @@
     @fetch_of_heads("req.hdr_cnt hdr_cnt", "res.hdr_cnt shdr_cnt", "([string])", Type.SINT)
     def count(args: Arguments, side: int) -> Getter: ...
 
+    @fetch_of_certificates("ssl_c_sha1", "ssl_f_sha1", "ssl_s_sha1", "", Type.BIN)
+    def sha1(args: Arguments, side: int) -> Source: ...
+
     @converter("lower", Type.STR, Type.STR)
     def lower(value: bytes) -> bytes | None: ...
 
@@ -31,11 +34,15 @@ from pointsman.sample.source import ContextStep, Convert, ConverterStep, Getter,
 from pointsman.sample.types import Reads, Type, Value, Where
 
 __all__ = [
+    "CLIENT_CERTIFICATE",
     "CONVERTERS",
     "CURRENT_HEAD",
     "FETCHES",
+    "HANDSHAKEN",
+    "OWN_CERTIFICATE",
     "REQUEST_HEAD",
     "RESPONSE_HEAD",
+    "SERVER_CERTIFICATE",
     "ContextStep",
     "Convert",
     "Converter",
@@ -47,6 +54,7 @@ __all__ = [
     "converter",
     "converter_with",
     "fetch",
+    "fetch_of_certificates",
     "fetch_of_heads",
     "fetch_with",
 ]
@@ -56,6 +64,11 @@ Fetched = Getter | Source
 REQUEST_HEAD: Final = 0  # which head a fetch looks at
 RESPONSE_HEAD: Final = 1
 CURRENT_HEAD: Final = 2  # the head of the message which is being processed
+
+CLIENT_CERTIFICATE: Final = 0  # which certificate a fetch looks at
+OWN_CERTIFICATE: Final = 1  # the one that was shown to the client
+SERVER_CERTIFICATE: Final = 2
+HANDSHAKEN: Final = Where.SESSION & ~Where.TCP_REQ_CON  # behind a handshake, which comes behind the first rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +143,30 @@ def fetch_of_heads(request: str, response: str, arguments: str, kind: Type) -> C
         text = factory.__doc__
         _add_fetch(request, kind, Where.REQUEST, Reads.HEADER_BLOCK, "7.3.6", arguments, of_request, text)
         _add_fetch(response, kind, Where.ANSWERED, Reads.RESPONSE_BLOCK, "7.3.6", arguments, of_response, text)
+        return factory
+
+    return record
+
+
+def fetch_of_certificates(client: str, own: str, server: str, arguments: str, kind: Type) -> Callable[[H], H]:
+    """Register the factory of a fetch that exists for all certificates of an exchange, under its three names (manual
+    7.3.4). It is called with the arguments and with the certificate that it shall look at: CLIENT_CERTIFICATE,
+    OWN_CERTIFICATE or SERVER_CERTIFICATE."""
+
+    def record(factory: H) -> H:
+        def of_client(args: Arguments) -> Fetched:
+            return factory(args, CLIENT_CERTIFICATE)
+
+        def of_own(args: Arguments) -> Fetched:
+            return factory(args, OWN_CERTIFICATE)
+
+        def of_server(args: Arguments) -> Fetched:
+            return factory(args, SERVER_CERTIFICATE)
+
+        text = factory.__doc__
+        _add_fetch(client, kind, HANDSHAKEN, Reads.CONNECTION, "7.3.4", arguments, of_client, text)
+        _add_fetch(own, kind, HANDSHAKEN, Reads.CONNECTION, "7.3.4", arguments, of_own, text)
+        _add_fetch(server, kind, HANDSHAKEN, Reads.MOVING, "7.3.4", arguments, of_server, text)
         return factory
 
     return record

@@ -28,6 +28,7 @@ from pointsman.balance.roundrobin import RoundRobin
 from pointsman.core.address import UNIX_ADDRESS, NetAddress, net_address
 from pointsman.core.columns import CURRENT
 from pointsman.core.diagnostics import Position
+from pointsman.core.tls import MISSING, Connection
 from pointsman.core.words import Word
 from pointsman.proto.message import Head, Request, Response, field
 from pointsman.sample.context import Context, ListenerFacts, Names, ProxyFacts, ServerFacts, Session
@@ -41,6 +42,7 @@ from pointsman.server.dial import Dial
 from pointsman.server.queue import QueueWaiter
 from pointsman.server.server import MAINT, Server
 from pointsman.tables.patterns import LISTS
+from support.tls_pairs import pair
 
 assert pointsman.keywords
 
@@ -249,6 +251,7 @@ def exchange(phase: Phase) -> Context:
     session.source, session.destination = net_address("192.0.2.7", 40000), net_address("192.0.2.1", 80)
     session.accepted, session.accept_date, session.ready = 1000, 1_700_000_000_123, 1002
     session.variables = {b"sess.one": b"4"}
+    session.tls = _tls("usual")[0]
     ctx = Context(frontend, session)
     ctx.request = _request()
     ctx.body = b"p=one&q=two"
@@ -267,6 +270,11 @@ def exchange(phase: Phase) -> Context:
     if phase is not Phase.REQUEST:
         _answer(ctx, backend, phase)
     return ctx
+
+
+def _tls(name: str) -> tuple[Connection | None, Connection | None]:
+    """The ends of a TLS connection, ours towards a client and ours towards a server."""
+    return (None, None) if MISSING or not name else pair(name)
 
 
 def _fields(head: Head, *lines: str) -> None:
@@ -299,6 +307,7 @@ def _answer(ctx: Context, backend: Backend, phase: Phase) -> None:
     response.line = b"HTTP/1.1 200 OK"
     ctx.server = backend.servers[0]
     ctx.server_source, ctx.server_address = net_address("192.0.2.1", 50000), net_address("192.0.2.80", 8080)
+    ctx.server_tls = _tls("usual")[1]
     record = ctx.record
     record.queued, record.connected, record.answered, record.sent, record.grown = 1010, 1020, 1030, 500, 10
 
@@ -443,6 +452,18 @@ def _of_session(**changes: object) -> Callable[[Context], None]:
     def change(ctx: Context) -> None:
         for name, value in changes.items():
             setattr(ctx.session, name, value)
+
+    return change
+
+
+def _client_tls(name: str) -> Callable[[Context], None]:
+    return _of_session(tls=_tls(name)[0])
+
+
+def _server_tls(name: str) -> Callable[[Context], None]:
+    def change(ctx: Context) -> None:
+        if ctx.server_tls is not None:
+            ctx.server_tls = _tls(name)[1]
 
     return change
 
@@ -614,6 +635,7 @@ _COUNTS: Final = (
     *("accept_date", "uploaded", "grown", "sent", "retries", "server_connections", "server_queue", "backend_queue"),
     *("process_connections", "frontend_connections", "backend_connections", "number", "level"),
 )
+_TLS: Final = ("another", "self-signed", "without", "refused", "resumed", "")  # other connections (tls_pairs.py)
 VARIANTS: Final[tuple[Variant, ...]] = (
     Variant("the client", Reads.SOURCE, _address("source", "198.51.100.3", 0)),
     Variant("a client here", Reads.SOURCE, _address("source", "127.0.0.1", 0)),
@@ -636,6 +658,7 @@ VARIANTS: Final[tuple[Variant, ...]] = (
     Variant("the frontend", Reads.CONNECTION, _frontend("other", 7, True, b"back")),
     Variant("the frontend's mode", Reads.CONNECTION, _frontend("front", 2, False, b"back")),
     Variant("the default backend", Reads.CONNECTION, _frontend("front", 2, True, b"other")),
+    *(Variant(f"TLS: {name or 'none'}", Reads.CONNECTION, _client_tls(name)) for name in _TLS),
     Variant("slots", Reads.CONNECTION, _set(request_capture_sizes=[2], response_capture_sizes=[2])),
     Variant("the lane", Reads.CONNECTION, _lane),
     Variant("the method", Reads.REQUEST_LINE, _uri(b"/dir/file;s=1?a=1&b=2", b"GET")),
@@ -690,6 +713,7 @@ VARIANTS: Final[tuple[Variant, ...]] = (
     Variant("our port towards the server", Reads.MOVING, _address("server_source", "", 51000)),
     Variant("the server's address", Reads.MOVING, _address("server_address", "198.51.100.80", 0)),
     Variant("the server's port", Reads.MOVING, _address("server_address", "", 81)),
+    *(Variant(f"the server's TLS: {name or 'none'}", Reads.MOVING, _server_tls(name)) for name in _TLS),
     Variant("oddities", Reads.MOVING, _set(server_glitches=6)),
     Variant("oddities of the client", Reads.MOVING, _of_session(glitches=4)),
     Variant("the times of the session", Reads.MOVING, _of_session(accepted=900, accept_date=77_000, ready=950)),

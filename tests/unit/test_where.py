@@ -59,6 +59,11 @@ def test_every_name_is_found(family: str) -> None:
         ("no option http-no-delay", "pointsman/config/options.py", "table OPTIONS 'http-no-delay'"),
         ("timeout client", "pointsman/config/timeouts.py", "table TIMEOUTS 'client'"),
         ("res.hdr(host,1)", "pointsman/sample/fetch/headers.py", "@fetch_of_heads 'req.hdr res.hdr shdr'"),
+        (
+            "ssl_f_sha1",
+            "pointsman/sample/fetch/ssl_certificates.py",
+            "@fetch_of_certificates 'ssl_c_sha1 ssl_f_sha1 ssl_s_sha1'",
+        ),
         ("%ci", "pointsman/log/tags.py", "@tag 'ci'"),
         ("r", "pointsman/log/tags.py", "text_tag 'r'"),
         ("show info", "pointsman/admin/commands/show.py", "@command 'show info'"),

@@ -238,7 +238,7 @@ def test_the_certificate_is_chosen_by_the_name(joined: Ends, asked: str | None, 
                 continue
             here, there = joined(first, client(version), name=asked)
             assert subject(there).split()[0] == got
-            assert here.name == (asked.lower().encode() if asked else None)
+            assert here.name == (asked.encode() if asked else None)
             assert (here.context is first) == (got == "default.test")
 
 
