@@ -73,6 +73,7 @@ import pointsman.sample.fetch.body  # noqa: F401
 import pointsman.sample.fetch.connection  # noqa: F401
 import pointsman.sample.fetch.constant  # noqa: F401
 import pointsman.sample.fetch.cookies  # noqa: F401
+import pointsman.sample.fetch.faults  # noqa: F401
 import pointsman.sample.fetch.headers  # noqa: F401
 import pointsman.sample.fetch.lane  # noqa: F401
 import pointsman.sample.fetch.request  # noqa: F401

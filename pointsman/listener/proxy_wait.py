@@ -11,11 +11,7 @@ import os
 from typing import Final
 
 from pointsman.core.address import NetAddress
-from pointsman.listener.listener import Listener
-from pointsman.net.reactor import Channel
-from pointsman.proto.errors import ProtocolError
-from pointsman.proto.proxy import SIGNATURE, parse
-from pointsman.stream.acceptor import (
+from pointsman.core.connection_faults import (
     PROXY_ABORT,
     PROXY_BAD_HEADER,
     PROXY_BAD_PROTOCOL,
@@ -23,8 +19,12 @@ from pointsman.stream.acceptor import (
     PROXY_NOT_A_HEADER,
     PROXY_TIMEOUT,
     PROXY_TRUNCATED,
-    Arrival,
 )
+from pointsman.listener.listener import Listener
+from pointsman.net.reactor import Channel
+from pointsman.proto.errors import ProtocolError
+from pointsman.proto.proxy import SIGNATURE, parse
+from pointsman.stream.acceptor import Arrival
 
 _READ: Final = 16_384
 _WORD: Final = b"PROXY "

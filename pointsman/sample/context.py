@@ -112,6 +112,8 @@ class Session:
         self.charge = 0  # what these take, where that is limited (variable_limits.py)
         self.glitches = 0  # what was odd in its requests so far; see WISHES.glitches
         self.tls: Connection | None = None  # of the client's connection, once its handshake is over
+        self.fault = 0  # what the client's connection has failed of, by core/connection_faults.py (fc_err)
+        self.tls_fault = 0  # and the number that OpenSSL has for it (ssl_fc_err)
 
 
 @mypyc_attr(free_list_len=1)
@@ -132,6 +134,8 @@ class Context:
         self.server_source: NetAddress | None = None  # our own end of the server connection (%bi:%bp)
         self.server_address: NetAddress | None = None  # its far end (%si:%sp)
         self.server_tls: Connection | None = None  # of the server's connection; see WISHES.server_tls
+        self.server_fault = 0  # what its last connection has failed of, by core/connection_faults.py (bc_err)
+        self.server_tls_fault = 0  # and the number that OpenSSL has for it (ssl_bc_err)
         self.reused = False  # the server connection had carried exchanges before; see WISHES.sending
         self.record = Record()
         self.record.accepted = session.accepted
@@ -173,6 +177,8 @@ class Context:
         self.server_source = None
         self.server_address = None
         self.server_tls = None
+        self.server_fault = 0
+        self.server_tls_fault = 0
         self.reused = False
         self.unique_id = b""
         if self.request_captures:

@@ -35,8 +35,9 @@ class Carried(QueueWaiter):
         """That one is open, and has no room for it: it has to look for another."""
         raise NotImplementedError
 
-    def connect_failed(self, error: int) -> None:
-        """It could not be opened; `error` is an errno, ETIMEDOUT when the time was up."""
+    def connect_failed(self, error: int, fault: int = 0) -> None:
+        """It could not be opened; `error` is an errno, ETIMEDOUT when the time was up. `fault`: what it is called, by
+        core/connection_faults.py; 0: as it follows from the errno."""
         raise NotImplementedError
 
     def server_readable(self) -> None:
@@ -274,6 +275,10 @@ class ServerConnection(WireUser):
             self.exchange.abandon()
         else:
             self.close()
+
+    def failure(self) -> int:
+        """The errno of what it has failed of; 0: it has not."""
+        return self.wire.failed
 
     def tls(self) -> Connection | None:
         """What is known of its TLS."""

@@ -8,6 +8,16 @@ from typing import Final
 
 from pointsman.core import calls
 from pointsman.core.address import AF_UNIX, NetAddress, net_address
+from pointsman.core.connection_faults import (
+    ADDRESS_IN_USE,
+    CANNOT_BIND,
+    NO_PORTS,
+    NO_PROTOCOL,
+    PROCESS_LIMIT,
+    SOCKET_ERROR,
+    SYSTEM_LIMIT,
+    fault_of,
+)
 
 _UNIX: Final = NetAddress(AF_UNIX, b"", b"unix", 0)
 _STREAM: Final = 0o2004001  # SOCK_STREAM, SOCK_NONBLOCK, SOCK_CLOEXEC of <sys/socket.h> on Linux
@@ -15,6 +25,26 @@ _IPPROTO_TCP: Final = 6
 _TCP_NODELAY: Final = 1
 _connect: Final = calls.connect
 _IN_PROGRESS: Final = frozenset((0, errno.EINPROGRESS, errno.EAGAIN))
+_TOLD_AT_ONCE: Final = (
+    PROCESS_LIMIT,
+    SYSTEM_LIMIT,
+    NO_PROTOCOL,
+    NO_PORTS,
+    ADDRESS_IN_USE,
+)  # else a socket's error
+
+
+class SourceError(OSError):
+    """Connections cannot come from the address that `source` says."""
+
+
+def fault_of_dial(error: OSError) -> int:
+    """What fc_err_str calls it that a connection could not even be begun (manual 7.3.3; as the peer program tells them
+    apart)."""
+    if isinstance(error, SourceError):
+        return CANNOT_BIND
+    fault = fault_of(error.errno or 0)
+    return fault if fault in _TOLD_AT_ONCE else SOCKET_ERROR
 
 
 class Dial:
@@ -77,7 +107,10 @@ class Dial:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, self.interface)
             if self.source is not None:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                sock.bind(self._source())
+                try:
+                    sock.bind(self._source())
+                except OSError as error:
+                    raise SourceError(error.errno, error.strerror) from None
             failure = sock.connect_ex(self._target(destination))
             if failure not in _IN_PROGRESS:
                 raise OSError(failure, os.strerror(failure))

@@ -26,25 +26,7 @@ from pointsman.stream.share import Share
 
 STOPPED_TEXT: Final = b"Proxy %b stopped (cumulated conns: FE: %d, BE: %d)."  # the message of a proxy's end
 
-PROXY_EMPTY: Final = 11  # why a PROXY header was refused: identifiers of fc_err (manual 7.3.3)
-PROXY_ABORT: Final = 12
-PROXY_TIMEOUT: Final = 13
-PROXY_TRUNCATED: Final = 14
-PROXY_NOT_A_HEADER: Final = 15
-PROXY_BAD_HEADER: Final = 16
-PROXY_BAD_PROTOCOL: Final = 17
-
 NOT_BEGUN: Final = -1
-
-REFUSALS: Final[dict[int, bytes]] = {  # as fc_err_str and the error log (manual 8.2.5) say it
-    PROXY_EMPTY: b"Connection closed while waiting for PROXY protocol header",
-    PROXY_ABORT: b"Connection error while waiting for PROXY protocol header",
-    PROXY_TIMEOUT: b"Timeout while waiting for PROXY protocol header",
-    PROXY_TRUNCATED: b"Truncated PROXY protocol header received",
-    PROXY_NOT_A_HEADER: b"Received something which does not look like a PROXY protocol header",
-    PROXY_BAD_HEADER: b"Received an invalid PROXY protocol header",
-    PROXY_BAD_PROTOCOL: b"Received an unhandled protocol in the PROXY protocol header",
-}
 
 
 class ProcessState:
@@ -258,7 +240,7 @@ class Acceptor(ProxyFacts):
     def refused(self, arrival: Arrival, reason: int, silent: bool) -> None:
         """An accepted connection never became a session (its PROXY header failed): for the error log (manual 8.2.5).
 
-        `reason` is a key of REFUSALS; `silent`: nothing was received, so `option dontlognull` keeps quiet about it. The
-        connection is closed by the caller, which then calls `closed`.
+        `reason` is a row of FAULTS (core/connection_faults.py); `silent`: nothing was received, so `option dontlognull`
+        keeps quiet about it. The connection is closed by the caller, which then calls `closed`.
         """
         raise NotImplementedError

@@ -9,6 +9,7 @@ from mypy_extensions import i64
 
 from pointsman.core.columns import BYTES, HELD, NOTHING, OVER, QUEUE_TIME, SERVED, class_of
 from pointsman.core.counters import Counters
+from pointsman.core.wishes import WISHES
 from pointsman.log.policy import When, wanted
 from pointsman.net.reactor import Reactor
 from pointsman.sample.context import Context
@@ -214,7 +215,12 @@ class Accounts(Carried):
             record.backend_connections = backend.connections if backend is not None else 0
         self.context.now = self.reactor.now
         self.context.date_offset = frontend.program.date_offset
+        if WISHES.faults:
+            self.note_faults()
         logger.stream(self.context, record.level)
+
+    def note_faults(self) -> None:
+        """What its connections have failed of, for fc_err and bc_err."""
 
 
 def _count_bytes(counters: Counters, status: int, up: int, down: int) -> None:

@@ -27,6 +27,7 @@ from pointsman.core.columns import (
     REUSED_TAKEN,
     TAKEN,
 )
+from pointsman.core.connection_faults import fault_of
 from pointsman.core.wishes import WISHES
 from pointsman.net.reactor import Reactor
 from pointsman.net.timers import Timed
@@ -35,6 +36,7 @@ from pointsman.sample.context import Context
 from pointsman.sample.variable_limits import VARIABLE_LIMITS
 from pointsman.server.backend import LiveServer
 from pointsman.server.connection import Dialling, ServerConnection
+from pointsman.server.dial import fault_of_dial
 from pointsman.server.server import Server
 from pointsman.stream.accounts import Accounts
 from pointsman.stream.phases import CONNECT, FOLLOWERS, IDLE, PAUSE, QUEUE, SENT, TUNNEL
@@ -280,7 +282,7 @@ class Exchange(Accounts):
         try:
             fd = server.dial.connect(self.context.destination)
         except OSError as error:
-            self.connect_failed(error.errno or errno.ECONNREFUSED)
+            self.connect_failed(error.errno or errno.ECONNREFUSED, fault_of_dial(error))
             return
         dialling = self.dialling = Dialling(self.reactor, server, fd, self)
         dialling.aim = server.dial.target
@@ -347,7 +349,7 @@ class Exchange(Accounts):
         self.attach(dialling.take(server.speaker))
         self.begin_sending()
 
-    def connect_failed(self, error: int) -> None:
+    def connect_failed(self, error: int, fault: int = 0) -> None:
         server = self.server
         backend = self.backend
         assert server is not None and backend is not None
@@ -362,6 +364,8 @@ class Exchange(Accounts):
         if record.retries >= backend.retries or not backend.retry_connections:
             server.counters.failed_connections += 1
             backend.counters.failed_connections += 1
+            if error != _TIMED_OUT:  # for which there is no number
+                self.context.server_fault = fault or fault_of(error)
             self.refuse(503, cause, 0x43)
             return
         record.retries += 1
@@ -405,6 +409,18 @@ class Exchange(Accounts):
         self.avoid = [server]
         self.choose()
 
+    def note_faults(self) -> None:
+        error = self.front.failure()
+        if error:
+            self.context.session.fault = fault_of(error)
+        if self.connection is not None:
+            self._note_server_fault(self.connection)
+
+    def _note_server_fault(self, connection: ServerConnection) -> None:
+        error = connection.failure()
+        if error:
+            self.context.server_fault = fault_of(error)
+
     def drop_connection(self) -> None:
         """Close the server connection, if there is one: by a reset, as the peer program does, unless the server has
         closed already. So the server knows at once that nobody listens, and no port of ours waits for a minute."""
@@ -415,6 +431,8 @@ class Exchange(Accounts):
         connection = self.connection
         if connection is not None:
             self.connection = None
+            if WISHES.faults:
+                self._note_server_fault(connection)
             connection.leave(self, self.backend is not None and self.backend.no_linger)
 
     def release_server(self, pooled: bytes = NOTHING) -> None:

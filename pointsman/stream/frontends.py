@@ -1,8 +1,9 @@
 """From an accepted connection to its stream: one small class per mode."""
 
 from pointsman.core.columns import NOTHING, SESSION
+from pointsman.core.connection_faults import message_of
 from pointsman.net.reactor import Reactor
-from pointsman.stream.acceptor import REFUSALS, Arrival
+from pointsman.stream.acceptor import Arrival
 from pointsman.stream.exchange import NOTED
 from pointsman.stream.h1front import H1Front
 from pointsman.stream.proxies import Frontend, Program
@@ -62,4 +63,5 @@ class LiveFrontend(Frontend):
             return
         context = session.context(self.reactor.now)
         context.record.ended = self.reactor.now
-        logger.session_error(context, REFUSALS[reason])
+        session.fault = reason
+        logger.session_error(context, message_of(reason))

@@ -48,6 +48,9 @@ class H1Client(HttpFront, WireUser):
         self.minor = 1  # of the client's HTTP/1.x, as its last request says
         self.encoding = NO_BODY  # how the response's body goes out
 
+    def failure(self) -> int:
+        return self.wire.failed
+
     def wake(self) -> HttpStream:
         """Its stream, which is made if there is none."""
         raise NotImplementedError

@@ -97,6 +97,9 @@ class RawFront(RawClient, WireUser, ClientConnection):
         self.stream = None
         hand_over(protocol, self.session, self.wire, data)
 
+    def failure(self) -> int:
+        return self.wire.failed
+
     # The wire's user.
 
     def readable(self) -> None:

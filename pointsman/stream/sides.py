@@ -35,6 +35,10 @@ class Front:
         """What is left of it where nobody looks at the bytes any more."""
         raise NotImplementedError
 
+    def failure(self) -> int:
+        """The errno of what its connection has failed of; 0: it has not."""
+        return 0
+
     def look_behind(self) -> None:
         """The stream went on by itself. If the client has ended meanwhile, have another look at it."""
         raise NotImplementedError

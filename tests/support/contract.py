@@ -93,6 +93,8 @@ CONTEXT: Final[dict[str, Facts]] = {
     "server_source": _MOVING,
     "server_address": _MOVING,
     "server_tls": _MOVING,
+    "server_fault": _MOVING,
+    "server_tls_fault": _MOVING,
     "reused": _MOVING,
     "record": Facts(Reads.MOVING, Life.OTHER, why="Record.reset"),
     "unique_id": _MOVING,
@@ -124,6 +126,7 @@ _OF_CONNECTION: Final = Facts(Reads.MOVING, Life.CONNECTION)
 SESSION: Final[dict[str, Facts]] = {  # no reset ever touches it
     **dict.fromkeys(("listener", "source", "destination", "tls"), _CONNECTION),
     **dict.fromkeys(("accepted", "accept_date", "ready", "variables", "charge", "glitches"), _OF_CONNECTION),
+    **dict.fromkeys(("fault", "tls_fault"), _OF_CONNECTION),
 }
 _AT_THE_END: Final = Facts(Reads.MOVING, Life.OTHER, why="Exchange: when the line is written")
 RECORD: Final[dict[str, Facts]] = {
@@ -714,6 +717,9 @@ VARIANTS: Final[tuple[Variant, ...]] = (
     Variant("the server's address", Reads.MOVING, _address("server_address", "198.51.100.80", 0)),
     Variant("the server's port", Reads.MOVING, _address("server_address", "", 81)),
     *(Variant(f"the server's TLS: {name or 'none'}", Reads.MOVING, _server_tls(name)) for name in _TLS),
+
+    Variant("a failure of the server's connection", Reads.MOVING, _set(server_fault=46, server_tls_fault=167772427)),
+    Variant("a failure of the client's connection", Reads.MOVING, _of_session(fault=34, tls_fault=167772353)),
     Variant("oddities", Reads.MOVING, _set(server_glitches=6)),
     Variant("oddities of the client", Reads.MOVING, _of_session(glitches=4)),
     Variant("the times of the session", Reads.MOVING, _of_session(accepted=900, accept_date=77_000, ready=950)),

@@ -1,9 +1,10 @@
 """What a check can come to: the statuses of management manual 9.1 (check_status), and one result."""
 
-import errno
 import os
 from dataclasses import dataclass
 from typing import Final
+
+from pointsman.core.connection_faults import REFUSED, fault_of, message_of
 
 UNKNOWN: Final = "UNK"
 INITIALIZING: Final = "INI"
@@ -26,30 +27,14 @@ STATUSES: Final[dict[str, tuple[str, bool, bool]]] = {
     "L7STS": ("Layer7 wrong status", False, True),
 }
 
-# What the system may say of a connection, and the messages that HAProxy has for it (manual 7.3.3, fc_err_str).
-_SYSTEM_ERRORS: Final = {
-    errno.ECONNREFUSED: "ECONNREFUSED",
-    errno.ECONNRESET: "ECONNRESET",
-    errno.ENETUNREACH: "ENETUNREACH",
-    errno.EHOSTUNREACH: "ENETUNREACH",
-    errno.ENOMEM: "ENOMEM",
-    errno.EBADF: "EBADF",
-    errno.EFAULT: "EFAULT",
-    errno.EINVAL: "EINVAL",
-    errno.ENOTCONN: "ENCONN",
-    errno.ENOTSOCK: "ENSOCK",
-    errno.ENOBUFS: "ENOBUFS",
-    errno.EPIPE: "EPIPE",
-}
-
 
 def connection_error(error: OSError) -> str:
     """Why there is no connection: 'ECONNREFUSED returned by OS (Connection refused)'."""
     if not error.errno:
         return str(error)
     text = os.strerror(error.errno)
-    name = _SYSTEM_ERRORS.get(error.errno)
-    return f"{name} returned by OS ({text})" if name else text
+    fault = fault_of(error.errno)
+    return f"{message_of(fault).decode()} ({text})" if fault >= REFUSED else text
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from listener_fakes import House
 
+from pointsman.core import connection_faults
+from pointsman.core.connection_faults import FAULTS
 from pointsman.listener.proxy_wait import ProxyListener, reason_of
-from pointsman.stream import acceptor
 
 V1 = b"PROXY TCP4 192.0.2.1 198.51.100.2 56324 443\r\n"
 V2_LOCAL = b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0"
@@ -83,10 +84,10 @@ def test_any_split_gives_the_same(cuts: list[int], header: bytes) -> None:
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (b"GET / HTTP/1.1\r\n", acceptor.PROXY_NOT_A_HEADER),
-        (b"PROXY TCP4 1.2.3.4 5.6\r\n", acceptor.PROXY_BAD_HEADER),
-        (b"PROXY TCP9 1.2.3.4 5.6.7.8 1 2\r\n", acceptor.PROXY_BAD_PROTOCOL),
-        (b"\r\n\r\n\0\r\nQUIT\n\x31\x11\0\0", acceptor.PROXY_NOT_A_HEADER),
+        (b"GET / HTTP/1.1\r\n", connection_faults.PROXY_NOT_A_HEADER),
+        (b"PROXY TCP4 1.2.3.4 5.6\r\n", connection_faults.PROXY_BAD_HEADER),
+        (b"PROXY TCP9 1.2.3.4 5.6.7.8 1 2\r\n", connection_faults.PROXY_BAD_PROTOCOL),
+        (b"\r\n\r\n\0\r\nQUIT\n\x31\x11\0\0", connection_faults.PROXY_NOT_A_HEADER),
     ],
 )
 def test_what_is_no_header_ends_the_connection(house: House, client: socket.socket, data: bytes, reason: int) -> None:
@@ -102,7 +103,8 @@ def test_what_is_no_header_ends_the_connection(house: House, client: socket.sock
 
 
 @pytest.mark.parametrize(
-    ("sent", "expected"), [(b"", (acceptor.PROXY_EMPTY, True)), (b"PROXY TCP4", (acceptor.PROXY_TRUNCATED, False))]
+    ("sent", "expected"),
+    [(b"", (connection_faults.PROXY_EMPTY, True)), (b"PROXY TCP4", (connection_faults.PROXY_TRUNCATED, False))],
 )
 def test_an_early_end(house: House, client: socket.socket, sent: bytes, expected: tuple[int, bool]) -> None:
     client.sendall(sent)
@@ -118,7 +120,7 @@ def test_the_wait_ends_with_the_clients_timeout(house: House) -> None:
     assert listener.sock is not None
     with socket.create_connection(listener.sock.getsockname(), timeout=5) as sock:
         house.until(lambda: bool(house.frontend.refusals), 2)
-        assert house.frontend.refusals == [(acceptor.PROXY_TIMEOUT, True)]
+        assert house.frontend.refusals == [(connection_faults.PROXY_TIMEOUT, True)]
         house.reactor.turn(0)
         assert sock.recv(10) == b""
     assert house.process.connections == 0
@@ -131,4 +133,4 @@ def test_a_waiting_connection_counts(house: House, client: socket.socket) -> Non
 
 @given(st.binary(max_size=40))
 def test_every_refusal_has_its_words(data: bytes) -> None:
-    assert reason_of(data) in acceptor.REFUSALS
+    assert FAULTS[reason_of(data)][0].startswith(b"PRX_")

@@ -389,3 +389,42 @@ def test_integers_of_spoe() -> None:
     assert variable_integer(240) == b"\xf0\x00"
     assert variable_integer(2287) == b"\xff\x7f"
     assert variable_integer(2288) == b"\xf0\x80\x00"
+
+
+@pytest.mark.parametrize(
+    ("fault", "text", "value"),
+    [
+        (0, "fc_err", b"0"),
+        (0, "fc_err_str", b"Success"),
+        (0, "fc_err_name", b""),
+        (34, "fc_err", b"34"),
+        (34, "fc_err_str", b"SSL handshake failure"),
+        (34, "fc_err_name", b"SSL_HANDSHAKE"),
+    ],
+)
+def test_why_the_clients_connection_has_failed(fault: int, text: str, value: bytes) -> None:
+    ctx = exchange()
+    ctx.session.fault = fault
+    assert shown(text, ctx) == value
+
+
+@pytest.mark.parametrize(
+    ("fault", "connected", "text", "value"),
+    [
+        (0, -1, "bc_err", None),
+        (0, -1, "bc_err_str", None),
+        (0, -1, "bc_err_name", None),
+        (0, 5, "bc_err", b"0"),
+        (0, 5, "bc_err_str", b"Success"),
+        (0, 5, "bc_err_name", b""),
+        (46, -1, "bc_err", b"46"),
+        (46, -1, "bc_err_str", b"ECONNREFUSED returned by OS"),
+        (46, -1, "bc_err_name", b"EREFUSED"),
+        (47, 5, "bc_err", b"47"),
+    ],
+)
+def test_why_the_servers_connection_has_failed(fault: int, connected: int, text: str, value: bytes | None) -> None:
+    ctx = exchange(answer="HTTP/1.1 200 OK")
+    ctx.server_fault = fault
+    ctx.record.connected = connected
+    assert shown(text, ctx) == value
