@@ -86,7 +86,6 @@ def build_listeners(
     lowest_port = UNPRIVILEGED if global_flag(configuration.main, "harden.reject-privileged-ports.tcp") else 0
     groups = members(configuration.main, lane_count(configuration.main))
     for bind in section.all(Bind):
-        _refuse_tls(bind, section)
         parameters = bind.parameters
         options = socket_options(parameters, number(section, "backlog") or frontend.limit)
         options.reuse_port = not global_flag(configuration.main, "noreuseport") and (
@@ -121,12 +120,3 @@ def build_listeners(
             listener.lowest_port = lowest_port
             listener.lanes = lanes
             live.listeners.append(listener)
-
-
-def _refuse_tls(bind: Bind, section: Section) -> None:
-    """Bind lines say all about TLS already, but nothing here serves it yet."""
-    if bind.parameters.tls.ssl:
-        kind = (section.kind.name or "").lower()
-        raise ConfigError(
-            f"'bind {bind.text}' in section '{kind}' : 'ssl' asks for TLS, which is not built yet (manual 5.1)", bind.at
-        )
