@@ -9,6 +9,7 @@ import pointsman.admin.commands.servers  # noqa: F401
 import pointsman.admin.commands.set_server  # noqa: F401
 import pointsman.admin.commands.show  # noqa: F401
 import pointsman.admin.commands.streams  # noqa: F401
+import pointsman.admin.commands.tls_keys  # noqa: F401
 import pointsman.admin.commands.variables  # noqa: F401
 import pointsman.admin.metrics  # noqa: F401
 import pointsman.balance.first  # noqa: F401

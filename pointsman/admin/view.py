@@ -18,6 +18,7 @@ from pointsman.server.server_messages import Tell
 from pointsman.stream.acceptor import ProcessState
 from pointsman.stream.frontends import LiveFrontend
 from pointsman.stream.proxies import BackendProxy, Program
+from pointsman.tls.tickets import Tickets
 
 
 @dataclass(slots=True)
@@ -118,6 +119,7 @@ class View:
     groups: int = 1  # thread groups
     warnings: Callable[[], int] = lambda: 0  # how many there were about the configuration
     consoles: list[ConsoleView] = field(default_factory=list)  # of this process
+    tickets: Tickets = field(default_factory=Tickets)  # keys of TLS tickets
     limit_cells: int = -1  # in the arena: of two limits that nothing can reach yet
 
     @property

@@ -18,6 +18,7 @@ from pointsman.admin.service import Access, Statistics
 from pointsman.admin.statistics import Writer
 from pointsman.admin.view import BackSide, FrontSide, ProxyView, SocketView, View
 from pointsman.assemble.live import BackgroundService, Live
+from pointsman.assemble.resumption import TicketRenewal
 from pointsman.balance.hashing import hashing_of
 from pointsman.balance.registry import Balance
 from pointsman.config.command_line import CommandLine
@@ -63,6 +64,7 @@ def fill_admin(live: Live, configuration: Configuration, diagnostics: Diagnostic
             service = _page(live, writer, answers, secret, section, backend.http, diagnostics)
             if service is not None:
                 backend.services.append(service)
+    CHANGES.followers["tickets"] = live.tickets
     CHANGES.followers["server"] = ServerAddresses(view, lambda: live.health)
     sockets = _stats_sockets(live, view, configuration)
     main = configuration.main
@@ -76,6 +78,7 @@ def fill_admin(live: Live, configuration: Configuration, diagnostics: Diagnostic
         global_number(main, "tune.cli.max-payload-size"),
     )
     live.services.append(Administration(live, view, gauge, runtime, answers, writer))
+    live.services.append(TicketRenewal(live, view))
 
 
 def _fill_services(answers: Answers, view: View, gauge: Gauge, configuration: Configuration) -> None:
@@ -127,6 +130,7 @@ def build_view(live: Live, configuration: Configuration, diagnostics: Diagnostic
         born=program_start(),
         limit_cells=live.process.arena.take(2),
         groups=max(1, len(live.groups)),
+        tickets=live.tickets,
         warnings=lambda: diagnostics.count(Severity.WARNING) + STDERR.said,
     )
     by_section: dict[int, ProxyView] = {}

@@ -33,6 +33,9 @@ from pointsman.stream.proxies import BackendProxy, Program
 from pointsman.tls.front import FrontTls
 from pointsman.tls.store import Store
 
+from pointsman.tls.sessions import SessionCache
+from pointsman.tls.tickets import Tickets
+
 SECOND: Final = 1_000  # ms
 
 
@@ -167,6 +170,8 @@ class Live(Generation):
         self.pins: dict[int, frozenset[int]] = {}  # cpu-map: CPUs by lane, from 1 on
         self.groups: list[list[int]] = []  # thread groups: their lanes, from 1 on
         self.sections: dict[int, Section] = {}  # by id() of the frontend or backend
+        self.tickets = Tickets()  # keys of TLS tickets
+        self.sessions: SessionCache | None = None  # of TLS clients
         self.services: list[BackgroundService] = []  # what begins and ends with the generation
         self.looked = reactor.now  # in a soft stop: when it was last looked whether all is over (monotonic ms)
         self.resting: set[ClientConnection] = set()  # in a soft stop: connections that were idle at the last look
@@ -210,6 +215,8 @@ class Live(Generation):
 
     def enter_lane(self, number: int) -> None:
         self.take_row(number, self.wakeups)
+        if self.sessions is not None:
+            self.sessions.enter_lane()
         self.pin(number + 1)
         THIS_LANE.be(number, next((group for group, lanes in enumerate(self.groups) if number + 1 in lanes), 0))
         here: list[Listener] = []

@@ -1,5 +1,5 @@
 /* What OpenSSL asks of us while a handshake is under way. None of it is a call into Python, but for the cache of sessions
- * (Context.find and store), which TLS 1.2 without tickets needs. All run with the interpreter's lock, which is never
+ * (Context.find and store), which sessions without tickets need. All run with the interpreter's lock, which is never
  * given up here.
  */
 #include "_tls.h"
@@ -236,6 +236,16 @@ keep_session(Connection *c, SSL_SESSION *session)
         PyErr_Clear(); /* no memory: the next handshake is a full one */
 }
 
+/* TLS 1.3 tells of every ticket. One that holds the session itself needs no cache; where tickets are off, or early data
+ * must not come twice, it is but the session's number. */
+static int
+is_in_ticket(SSL *ssl)
+{
+    uint64_t options = SSL_get_options(ssl);
+    return SSL_version(ssl) >= TLS1_3_VERSION && !(options & SSL_OP_NO_TICKET)
+           && (SSL_get_max_early_data(ssl) == 0 || options & SSL_OP_NO_ANTI_REPLAY);
+}
+
 /* 0: the reference is not ours. */
 static int
 on_session(SSL *ssl, SSL_SESSION *session)
@@ -247,7 +257,7 @@ on_session(SSL *ssl, SSL_SESSION *session)
             keep_session(c, session);
         return 0;
     }
-    if (own->store == NULL)
+    if (own->store == NULL || is_in_ticket(ssl))
         return 0;
     PyObject *data = session_bytes(session);
     if (data == NULL) {

@@ -7,14 +7,21 @@ of a command.
 
 import fcntl
 import os
+from typing import Final
+
+MARK: Final = "memory:"  # what keys begin with, so that they are none of sockets
 
 
 class Handed:
     """Base: a piece of memory. `key`: under which the next generation finds it; `fd`: -1 where there is none."""
 
     def __init__(self, key: str) -> None:
-        self.key = key
+        self.key = MARK + key
         self.fd = -1
+
+    def hand_on(self) -> None:
+        """Make `fd` what the next generation is to find: before the fork, where there may be a next one."""
+        raise NotImplementedError
 
     def adopt(self, fd: int) -> bool:
         """Go on with what the former generation had. False: it is of no use, and `fd` stays the caller's."""

@@ -21,7 +21,7 @@ headers (Debian: libssl-dev); nothing else serves in its place, and MISSING says
                                        of key first, of which a client gets one that it can verify; (): not served
       announce()                       identities may have timestamps
       tickets(keys)                    up to three of 48 or 80 bytes (name and two keys), the first one seals, all open
-      find, store, lifetime            a cache of sessions: only TLS 1.2 without tickets needs one
+      find, store, lifetime            a cache of sessions that no ticket holds; for how many seconds any is valid
       capture, keylog, sessions        what connections keep; capture: how many bytes of a client's hello
 
     Identity(chain, key, passphrase)   a certificate with what belongs to it, which several contexts may show

@@ -22,6 +22,7 @@ import asyncio
 import os
 from collections.abc import Callable
 
+from pointsman.core.handed import Handed
 from pointsman.listener.listener import Listener, YieldingListeners
 from pointsman.listener.sockets import Opening
 from pointsman.net.clock import monotonic_ms
@@ -36,6 +37,7 @@ class Generation:
         self.process = process
         self.listeners: list[Listener] = []
         self.other_openings: list[Opening] = []  # sockets that are not a frontend's: stats sockets
+        self.handed: list[Handed] = []  # memory that the next generation goes on with
         self.checks = 0  # health checks: each may need a descriptor
         self.lanes = 1  # traffic processes
         self.lane = 0  # the number of this process

@@ -1,13 +1,14 @@
 """What master and keeper say to each other, over a pair of sockets that the keeper's program inherits.
 
     keeper -> master    loaded <daemon> <pidfile> <survives> <max reloads>    the configuration is good
-                        sockets <key>...  with descriptors                    what it listens on
+                        sockets <key>...  with descriptors                    what it listens on, and memory
                         ready                                                 its lanes accept
                         failed <reason>                                       it ends, for this reason
-    master -> keeper    sockets <key>...  with descriptors                    what the former generation listens on
+    master -> keeper    sockets <key>...  with descriptors                    the former generation's
                         go <silent>                                           open what is missing, and begin
                         log <level> <text>                                    then SIGUSR2, which makes it look
 
+Memory (core/handed.py) goes the way of listening sockets, under keys that none of them has.
 A message is one packet: words, with a NUL between them, and at most PACK descriptors (the kernel's bound is 253).
 """
 
@@ -68,7 +69,7 @@ class MasterChannel:
         return Message(kind, tuple(words), tuple(descriptors))
 
     def send_sockets(self, sockets: Mapping[str, int]) -> bool:
-        """Listening sockets by their keys."""
+        """Listening sockets, or memory, by their keys."""
         return all(
             self.send("sockets", *keys, descriptors=tuple(sockets[key] for key in keys))
             for keys in _packs(list(sockets))

@@ -46,11 +46,19 @@ def keep_under_master(generation: Generation, plan: ProcessPlan, console: Consol
         readiness = background.silent()
     follow_parent(master, signal.SIGUSR1)
     channel.send_sockets({one.key: one.sock.fileno() for one in generation.openings() if one.key and one.sock})
+    for memory in generation.handed:
+        memory.hand_on()
+    channel.send_sockets({memory.key: memory.fd for memory in generation.handed if memory.fd >= 0})
     return Keeper(generation, plan, console, channel).run(readiness)
 
 
 def _inherit(generation: Generation, sockets: dict[str, int]) -> None:
-    """Give each address its socket of the former generation. What is of no use any more is closed."""
+    """Give each address its socket of the former generation, and memory to who goes on with it. What is of no use any
+    more is closed."""
+    for memory in generation.handed:
+        fd = sockets.pop(memory.key, -1)
+        if fd >= 0 and not memory.adopt(fd):
+            os.close(fd)
     for opening in generation.openings():
         fd = sockets.pop(opening.key, -1)
         if fd >= 0:

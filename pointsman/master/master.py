@@ -27,6 +27,7 @@ import time
 from collections.abc import Mapping
 from typing import Final
 
+from pointsman.core.handed import MARK as MEMORY
 from pointsman.master.channel import MARK, MasterChannel, Message, mark, pair
 from pointsman.master.processes import exit_code, exit_words, reap, tell
 from pointsman.worker import background
@@ -63,7 +64,7 @@ class Started:
         self.pid = pid
         self.channel = channel
         self.state = LOADING
-        self.sockets: dict[str, int] = {}  # what it listens on; the descriptors are the master's
+        self.sockets: dict[str, int] = {}  # what it listens on, and memory; the descriptors are the master's
         self.failure = ""
         self.reloads = 0  # how many reloads the generation has outlasted
         self.survives = False  # no-exit-on-failure
@@ -78,7 +79,7 @@ class Master:
         self.environment = {name: value for name, value in environment.items() if name not in (VARIABLE, MARK, BECOME)}
         self.generations: list[Started] = []
         self.number = 0
-        self.sockets: dict[str, int] = {}  # listening sockets of the current generation
+        self.sockets: dict[str, int] = {}  # of the current generation
         self.asked_again = False  # a reload was asked for during a reload
         self.served = False  # a generation has begun
         self.stopping = False
@@ -201,8 +202,8 @@ class Master:
             self.status = 1
             return
         one.state = STARTING
-        if self.options.inherit:
-            one.channel.send_sockets(self.sockets)
+        inherited = {key: fd for key, fd in self.sockets.items() if self.options.inherit or key.startswith(MEMORY)}
+        one.channel.send_sockets(inherited)
         one.channel.send("go", str(int(self.background)))
 
     def _ready(self, one: Started) -> None:

@@ -12,6 +12,7 @@ from pointsman.core.tls import Choice, Context, Identity
 from pointsman.net.tls import TlsTransports
 from pointsman.tls.contexts import MODES, TlsSetupError, fill, ignored, trust
 from pointsman.tls.options import BindTls, CertificateLine, CertificateList, FrontOptions, over
+from pointsman.tls.resumption import Resumption
 from pointsman.tls.store import Certificate, Store
 
 ORDER: Final = ("EC", "ED25519", "ED448", "RSA", "DSA", "other")  # the best kind of key first
@@ -38,6 +39,7 @@ class FrontTls(TlsTransports):
         self.bind = bind
         self.store = store
         self.dh = dh
+        self.resumption: Resumption | None = None
         self.own = _options_of(bind)
         self.lines: list[Shown] = []
         for one in bind.certificates:
@@ -60,8 +62,22 @@ class FrontTls(TlsTransports):
         """For connections yet to come, after a change. TlsSetupError: all stays as it was."""
         self.context = self._context()
 
+    def resume(self, resumption: Resumption) -> None:
+        """Clients resume like that."""
+        self.resumption = resumption
+        resumption.prepare(self.context)
+        if resumption.tickets is not None:
+            resumption.tickets.users.append(self._take_keys)
+
+    def _take_keys(self) -> None:
+        """The keys of its tickets have changed."""
+        assert self.resumption is not None and self.resumption.tickets is not None
+        self.resumption.tickets.give(self.context)
+
     def _context(self) -> Context:
         context = self._filled(self.own)
+        if self.resumption is not None:
+            self.resumption.prepare(context)
         contexts: dict[FrontOptions, Context | None] = {self.own: None}
         pairs: list[Pair] = []
         stamps = False

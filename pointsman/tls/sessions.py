@@ -184,12 +184,16 @@ class SessionCache(Handed):
         self.lifetime = lifetime
         self.private = private  # tune.ssl.force-private-cache: each lane has its own
         self.counts = Cells(2)
-        if not private:
-            self.fd = memory_file("tls-sessions", store_size(blocks))
-        self.sessions = Store(blocks, self.fd)
+        self.sessions = Store(blocks)
+
+    def hand_on(self) -> None:
+        """What was stored before is lost: nothing, before the fork."""
+        if self.fd < 0 and not self.private:
+            self.fd = memory_file("tls-sessions", store_size(self.blocks))
+            self.sessions = Store(self.blocks, self.fd)
 
     def adopt(self, fd: int) -> bool:
-        if self.private or not is_memory_file(fd, store_size(self.blocks)):
+        if self.private or self.fd >= 0 or not is_memory_file(fd, store_size(self.blocks)):
             return False
         self.fd = fd
         self.sessions = Store(self.blocks, fd)

@@ -215,12 +215,3 @@ def show_providers(call: Call) -> str:
 def show_sni(call: Call) -> str:
     """show ssl sni [-f <frontend>] [-A]"""
     return "# Frontend/Bind\tSNI\tNegative Filter\tType\tFilename\tNotAfter\tNotBefore\n"
-
-
-@command("show tls-keys", "show tls-keys [<id>|*]", "list the keys of TLS tickets", level=ADMIN)
-def show_ticket_keys(call: Call) -> str:
-    """show tls-keys [id|*]"""
-    if call.word(0) == "*":
-        return "# id secret\n"
-    _named(call, "'show tls-keys' unable to locate referenced filename")
-    return "# id (file)\n"

@@ -233,6 +233,7 @@ def test_damaged_memory_gives_no_session_that_nobody_stored(kind: type) -> None:
 
 def test_the_next_generation_finds_them() -> None:
     cache = SessionCache(100)
+    cache.hand_on()
     cache.of(b"web").store(b"id", b"session")
     fd = os.dup(cache.fd)
     successor = SessionCache(100)
@@ -243,6 +244,8 @@ def test_the_next_generation_finds_them() -> None:
     assert (cache.lookups, cache.misses) == (0, 0)
     successor.of(b"web").store(b"other", b"session too")
     assert cache.of(b"web").find(b"other") == b"session too"
+    os.close(cache.fd)
+    os.close(fd)
 
 
 def test_memory_of_another_size_or_kind_is_not_taken_over() -> None:
@@ -252,7 +255,13 @@ def test_memory_of_another_size_or_kind_is_not_taken_over() -> None:
     other = memory_file("other", store_size(101))
     assert not cache.adopt(other)
     os.close(other)
-    assert not SessionCache(100, private=True).adopt(cache.fd)
+    former = SessionCache(100)
+    former.hand_on()
+    private = SessionCache(100, private=True)
+    assert not private.adopt(former.fd)
+    private.hand_on()
+    assert private.fd < 0
+    os.close(former.fd)
     cache.of(b"web").store(b"id", b"session")
     assert cache.of(b"web").find(b"id") == b"session"
 
