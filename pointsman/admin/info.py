@@ -69,6 +69,16 @@ def _zero(facts: Facts) -> int:
     return 0
 
 
+def _sessions_looked_for(facts: Facts) -> int:
+    cache = facts.view.sessions
+    return 0 if cache is None else cache.lookups
+
+
+def _sessions_missed(facts: Facts) -> int:
+    cache = facts.view.sessions
+    return 0 if cache is None else cache.misses
+
+
 def duration(milliseconds: int) -> str:
     """0d 0h00m27s"""
     seconds = milliseconds // 1000
@@ -172,8 +182,8 @@ INFO_FIELDS: Final = (
     InfoField(37, "SslFrontendSessionReuse_pct", "MGPV", "u32", "Per cent of TLS connections without a new key", _zero),
     InfoField(38, "SslBackendKeyRate", "MRPV", "u32", "TLS keys made for servers during the last second", _zero),
     InfoField(39, "SslBackendMaxKeyRate", "MMPV", "u32", "Most of them in one second", _zero),
-    InfoField(40, "SslCacheLookups", "MCPV", "u32", "TLS sessions looked for", _zero),
-    InfoField(41, "SslCacheMisses", "MCPV", "u32", "TLS sessions not found", _zero),
+    InfoField(40, "SslCacheLookups", "MCPV", "u32", "TLS sessions looked for", _sessions_looked_for),
+    InfoField(41, "SslCacheMisses", "MCPV", "u32", "TLS sessions not found", _sessions_missed),
     InfoField(42, "CompressBpsIn", "MRPV", "u32", "Bytes given to the compressor during the last second", _zero),
     InfoField(43, "CompressBpsOut", "MRPV", "u32", "Bytes that it gave", _zero),
     InfoField(44, "CompressBpsRateLim", "CLPV", "u32", "Their limit", lambda facts: facts.view.compression_rate_limit),

@@ -18,6 +18,7 @@ from pointsman.server.server_messages import Tell
 from pointsman.stream.acceptor import ProcessState
 from pointsman.stream.frontends import LiveFrontend
 from pointsman.stream.proxies import BackendProxy, Program
+from pointsman.tls.sessions import SessionCache
 from pointsman.tls.tickets import Tickets
 
 
@@ -120,6 +121,7 @@ class View:
     warnings: Callable[[], int] = lambda: 0  # how many there were about the configuration
     consoles: list[ConsoleView] = field(default_factory=list)  # of this process
     tickets: Tickets = field(default_factory=Tickets)  # keys of TLS tickets
+    sessions: SessionCache | None = None  # of TLS clients
     limit_cells: int = -1  # in the arena: of two limits that nothing can reach yet
 
     @property

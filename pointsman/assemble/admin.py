@@ -131,6 +131,7 @@ def build_view(live: Live, configuration: Configuration, diagnostics: Diagnostic
         limit_cells=live.process.arena.take(2),
         groups=max(1, len(live.groups)),
         tickets=live.tickets,
+        sessions=live.sessions,
         warnings=lambda: diagnostics.count(Severity.WARNING) + STDERR.said,
     )
     by_section: dict[int, ProxyView] = {}

@@ -5,8 +5,8 @@ from typing import Final
 
 from pointsman.admin.view import View
 from pointsman.assemble.live import BackgroundService, Live
-from pointsman.config.global_section import global_flag, global_number
 from pointsman.config.setting import Section
+from pointsman.config.tls_cache import session_settings
 from pointsman.tables.changes import CHANGES
 from pointsman.tls.options import BindTls
 from pointsman.tls.resumption import Resumption
@@ -18,11 +18,9 @@ _HOUR: Final = 3600.0  # s after which it is looked again at the latest: the mac
 def resumption_of(live: Live, main: Section, frontend: Section, said: BindTls) -> Resumption:
     """Of a bind line. Those of one frontend share sessions and, where no file says any, ticket keys: clients meet them
     as one, by IPv4 and IPv6, say. TlsFileError: the file of ticket keys is wrong."""
-    lifetime = global_number(main, "tune.ssl.lifetime")
-    if live.sessions is None and global_number(main, "tune.ssl.cachesize"):
-        live.sessions = SessionCache(
-            global_number(main, "tune.ssl.cachesize"), lifetime, global_flag(main, "tune.ssl.force-private-cache")
-        )
+    settings = session_settings(main)
+    if live.sessions is None and settings.blocks:
+        live.sessions = SessionCache(settings.blocks, settings.lifetime, settings.private)
         live.handed.append(live.sessions)
     if said.ticket_keys:
         keys = live.tickets.of_file(said.ticket_keys)
@@ -34,7 +32,7 @@ def resumption_of(live: Live, main: Section, frontend: Section, said: BindTls) -
     return Resumption(
         None if said.tickets is False else keys,
         None if sessions is None else sessions.of(frontend.name.encode("utf-8", "surrogateescape")),
-        lifetime,
+        settings.lifetime,
     )
 
 

@@ -10,6 +10,7 @@ import pytest
 from admin_stand import Stand, stand
 
 from pointsman.admin.command import ADMIN
+from pointsman.tls.sessions import SessionCache
 
 KEYS = [base64.b64encode(bytes([number]) * 80).decode() for number in range(6)]
 SMALL = [base64.b64encode(bytes([number]) * 48).decode() for number in range(4)]
@@ -69,6 +70,16 @@ def test_severities(one: Stand) -> None:
     one.ask("set severity-output number")
     assert one.ask(f"set ssl tls-key #1 {KEYS[4]}") == "[6]: TLS ticket key updated!\n"
     assert one.ask("set ssl tls-key #1 x") == "[3]: 'set ssl tls-key' received invalid base64 encoded TLS key.\n"
+
+
+def test_how_often_sessions_were_looked_for(one: Stand) -> None:
+    assert "\nSslCacheLookups: 0\nSslCacheMisses: 0\n" in one.ask("show info")
+    one.view.sessions = SessionCache(10)
+    scoped = one.view.sessions.of(b"web")
+    scoped.store(b"id", b"session")
+    scoped.find(b"id")
+    scoped.find(b"other")
+    assert "\nSslCacheLookups: 2\nSslCacheMisses: 1\n" in one.ask("show info")
 
 
 def test_secrets_are_for_admins(one: Stand) -> None:
