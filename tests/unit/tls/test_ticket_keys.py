@@ -12,7 +12,7 @@ import pytest
 from support.certificates import authority
 from support.tls_resumption import TLS12, TLS13, ResumingClient
 
-from pointsman.core.tls import Context
+from pointsman.core.tls import MISSING, Context
 from pointsman.tables.changes import Change
 from pointsman.tls.files import TlsFileError
 from pointsman.tls.resumption import Resumption
@@ -20,6 +20,7 @@ from pointsman.tls.sessions import SessionCache
 from pointsman.tls.tickets import PERIOD, OwnKeys, TicketKeys, Tickets, decode, read_ticket_keys
 
 HOST = "www.example.test"
+BUILT = pytest.mark.skipif(bool(MISSING), reason="built without OpenSSL")
 VERSIONS = pytest.mark.parametrize("version", [TLS12, TLS13], ids=["1.2", "1.3"])
 
 
@@ -102,6 +103,7 @@ def test_one_file_is_read_once_and_has_a_number(tmp_path: Path) -> None:
 # Which key seals, and which ones open.
 
 
+@BUILT
 @VERSIONS
 def test_the_one_before_the_last_seals_and_all_open(version: ssl.TLSVersion) -> None:
     keys = TicketKeys("file", [key(1), key(2), key(3)])
@@ -122,6 +124,7 @@ def test_the_one_before_the_last_seals_and_all_open(version: ssl.TLSVersion) -> 
         assert again.resumed
 
 
+@BUILT
 @VERSIONS
 def test_a_ticket_outlives_one_renewal_of_keys_and_not_two(version: ssl.TLSVersion) -> None:
     tickets = Tickets()
@@ -137,6 +140,7 @@ def test_a_ticket_outlives_one_renewal_of_keys_and_not_two(version: ssl.TLSVersi
     assert not client.talk(context, begun.session).resumed
 
 
+@BUILT
 @VERSIONS
 def test_a_ticket_of_one_frontend_opens_at_no_other(version: ssl.TLSVersion) -> None:
     tickets = Tickets()
@@ -147,6 +151,7 @@ def test_a_ticket_of_one_frontend_opens_at_no_other(version: ssl.TLSVersion) -> 
     assert not client.talk(server(Resumption(Tickets().of_frontend("web"))), begun.session).resumed
 
 
+@BUILT
 @VERSIONS
 def test_without_tickets_the_cache_resumes(version: ssl.TLSVersion) -> None:
     cache = SessionCache(100)
@@ -162,6 +167,7 @@ def test_without_tickets_the_cache_resumes(version: ssl.TLSVersion) -> None:
     assert cache.lookups >= 10 and cache.misses <= 1
 
 
+@BUILT
 @VERSIONS
 def test_with_tickets_nothing_is_put_into_the_cache(version: ssl.TLSVersion) -> None:
     cache = SessionCache(100)
@@ -172,6 +178,7 @@ def test_with_tickets_nothing_is_put_into_the_cache(version: ssl.TLSVersion) -> 
     assert cache.sessions.cells.load(2) == 0  # the cursor
 
 
+@BUILT
 @VERSIONS
 @pytest.mark.parametrize("tickets", [True, False])
 def test_no_session_is_resumed_where_more_has_to_be_proved(version: ssl.TLSVersion, tickets: bool) -> None:
