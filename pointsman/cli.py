@@ -117,10 +117,18 @@ def _run(
     loaded = _load(options, console)
     if isinstance(loaded, int):
         return loaded
+    from pointsman.core.handed import fetch
     from pointsman.master import generation, master
     from pointsman.worker import process
 
     plan = loaded.plan
+    if options.fetch_from and loaded.generation.handed and (channel is None or channel.generation == 1):
+        why = fetch(options.fetch_from, loaded.generation.handed)
+        if why:
+            console.warning(
+                f"'-x': keys of TLS tickets and TLS sessions cannot be fetched from '{options.fetch_from}': {why}. "
+                "Clients of the older process shake hands anew."
+            )
     if channel is not None:
         return generation.keep_under_master(loaded.generation, plan, console, channel)
     if plan.master:

@@ -12,10 +12,12 @@ connection.
 import asyncio
 import socket
 import traceback
+from collections.abc import Iterable
 from typing import Final, Protocol
 
 from pointsman.admin.command import (
     ACCESS_LEVELS,
+    ADMIN,
     CHANGE,
     DENIED,
     EVERY,
@@ -29,6 +31,7 @@ from pointsman.admin.command import (
 )
 from pointsman.admin.gauge import Gauge
 from pointsman.admin.view import View
+from pointsman.core.handed import FETCH, Handed, give
 
 LONGEST_LINE: Final = 16_384  # bytes: tune.bufsize, where nothing else is said
 LONGEST_PAYLOAD: Final = 131_072  # bytes: tune.cli.max-payload-size, where nothing else is said
@@ -45,6 +48,9 @@ class ByteConnection(Protocol):
     async def send(self, data: bytes) -> None:
         """Send all of these bytes."""
 
+    def give(self, memories: Iterable[Handed]) -> None:
+        """Send descriptors. OSError: the other end does not take them."""
+
 
 class SocketConnection:
     """A socket that does not block, on the loop that runs."""
@@ -57,6 +63,9 @@ class SocketConnection:
 
     async def send(self, data: bytes) -> None:
         await asyncio.get_running_loop().sock_sendall(self.sock, data)
+
+    def give(self, memories: Iterable[Handed]) -> None:
+        give(self.sock, memories)
 
 
 class _Ended(Exception):
@@ -104,6 +113,7 @@ class RuntimeConnection:
         *,
         longest_line: int = LONGEST_LINE,
         longest_payload: int = LONGEST_PAYLOAD,
+        exposes: bool = False,
     ) -> None:
         self.view = view
         self.gauge = gauge
@@ -112,6 +122,7 @@ class RuntimeConnection:
         self.timeout = timeout  # ms without a line
         self.longest_line = longest_line
         self.longest_payload = longest_payload
+        self.exposes = exposes  # expose-fd listeners: the next program may fetch memory
         self.interactive = False
         self.prompting = False
         self.timed = False
@@ -127,7 +138,7 @@ class RuntimeConnection:
         except _Ended as end:
             if end.text:
                 await self._send(wire, self._complaint(CommandError(end.text)))
-        except (TimeoutError, ConnectionError):
+        except OSError:
             return
 
     async def _converse(self, wire: ByteConnection) -> None:
@@ -136,6 +147,9 @@ class RuntimeConnection:
             announced, payload = await self._payload(wire, line)
             self.heard = True
             for words in split_commands(line if not announced else line[: line.rindex("<<")]):
+                if words == [FETCH] and self.exposes and self.level == ADMIN:
+                    wire.give(self.view.handed)
+                    return
                 await self._send(wire, await self.answer(words, payload))
                 if self.ended:
                     return

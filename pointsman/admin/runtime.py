@@ -30,6 +30,7 @@ class StatsListener:
     opening: Opening
     level: str
     severity_output: str
+    exposes: bool = False  # expose-fd listeners
 
 
 @dataclass(slots=True, eq=False)
@@ -144,6 +145,7 @@ class StatsSockets:
             self.timeout,
             longest_line=self.longest_line,
             longest_payload=self.longest_payload,
+            exposes=stats_socket.exposes,
         )
         seen = ConsoleView(
             self.view.process.counters.cli_sessions,

@@ -4,11 +4,12 @@ configuration becomes live objects.
 A proxy is one entry, whatever its sides: a `listen` section has a frontend and a backend under one name and number.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from pointsman.admin.links import ControlEnd
+from pointsman.core.handed import Handed
 from pointsman.listener.listener import Listener
 from pointsman.log.events import EventLogger
 from pointsman.net.clock import monotonic_ms
@@ -122,6 +123,7 @@ class View:
     consoles: list[ConsoleView] = field(default_factory=list)  # of this process
     tickets: Tickets = field(default_factory=Tickets)  # keys of TLS tickets
     sessions: SessionCache | None = None  # of TLS clients
+    handed: Sequence[Handed] = ()  # memory for the next generation
     limit_cells: int = -1  # in the arena: of two limits that nothing can reach yet
 
     @property

@@ -132,6 +132,7 @@ def build_view(live: Live, configuration: Configuration, diagnostics: Diagnostic
         groups=max(1, len(live.groups)),
         tickets=live.tickets,
         sessions=live.sessions,
+        handed=live.handed,
         warnings=lambda: diagnostics.count(Severity.WARNING) + STDERR.said,
     )
     by_section: dict[int, ProxyView] = {}
@@ -200,7 +201,9 @@ def _stats_sockets(live: Live, view: View, configuration: Configuration) -> list
         for spec in setting.addresses:
             opening = Opening(spec, socket_options(parameters, 0), str(setting.at), "stats socket")
             live.other_openings.append(opening)
-            sockets.append(StatsListener(opening, parameters.level, parameters.severity_output))
+            exposes = parameters.expose_listeners
+            sockets.append(StatsListener(opening, parameters.level, parameters.severity_output, exposes))
+            live.exposes = live.exposes or exposes
             view.sockets.append(SocketView(_address(spec), parameters.level))
     return sockets
 

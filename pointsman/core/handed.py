@@ -1,15 +1,21 @@
 """Memory that a generation hands to the next one: files in memory, known by a key, as listening sockets are.
 
 Whoever makes one registers it with the generation (listener/generation.py). A master gets its descriptor, keeps it, and
-gives it to the program that it starts at a reload; no byte of it stands on a disk, in an environment or among the words
-of a command.
+gives it to the program that it starts at a reload. Without a master the next program fetches it itself, if it is told
+so (-x), from a stats socket that hands out descriptors (expose-fd listeners). No byte of it stands on a disk, in an
+environment or among the words of a command.
 """
 
 import fcntl
 import os
+import socket
+from collections.abc import Iterable
 from typing import Final
 
 MARK: Final = "memory:"  # what keys begin with, so that they are none of sockets
+FETCH: Final = "_getmemory"  # the command on a stats socket by which the next program fetches it
+_PATIENCE: Final = 2.0  # s that the former program may take to answer
+_MOST: Final = 16  # pieces of memory at once
 
 
 class Handed:
@@ -47,3 +53,31 @@ def is_memory_file(fd: int, size: int) -> bool:
         return seals & fcntl.F_SEAL_SHRINK != 0 and os.fstat(fd).st_size == size
     except OSError:
         return False
+
+
+def give(sock: socket.socket, memories: Iterable[Handed]) -> None:
+    """All of them, to whoever has sent FETCH. OSError: it does not take them."""
+    given = [memory for memory in memories if memory.fd >= 0]
+    words = " ".join([FETCH, *(memory.key for memory in given)])
+    socket.send_fds(sock, [words.encode() + b"\n"], [memory.fd for memory in given])
+
+
+def fetch(path: str, memories: Iterable[Handed]) -> str:
+    """Go on with what the program behind the stats socket `path` has. "", or why it gives none."""
+    try:
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.settimeout(_PATIENCE)
+            sock.connect(path)
+            sock.sendall(FETCH.encode() + b"\n")
+            data, descriptors, _, _ = socket.recv_fds(sock, 4096, _MOST, socket.MSG_CMSG_CLOEXEC)
+    except OSError as error:
+        return error.strerror or str(error)
+    words = data.decode("utf-8", "replace").split()
+    found = dict(zip(words[1:], descriptors))
+    for memory in memories:
+        fd = found.get(memory.key, -1)
+        if fd >= 0 and memory.adopt(fd):
+            del found[memory.key]
+    for fd in found.values():
+        os.close(fd)
+    return "" if words[:1] == [FETCH] else "it hands out no descriptors (expose-fd listeners, level admin)"

@@ -38,6 +38,7 @@ class Generation:
         self.listeners: list[Listener] = []
         self.other_openings: list[Opening] = []  # sockets that are not a frontend's: stats sockets
         self.handed: list[Handed] = []  # memory that the next generation goes on with
+        self.exposes = False  # it may be fetched from a stats socket
         self.checks = 0  # health checks: each may need a descriptor
         self.lanes = 1  # traffic processes
         self.lane = 0  # the number of this process
@@ -49,6 +50,11 @@ class Generation:
     def openings(self) -> list[Opening]:
         """All sockets to open, in the order of the configuration."""
         return [listener.opening for listener in self.listeners] + self.other_openings
+
+    def hand_on(self) -> None:
+        """Before anything is forked, and before connections: there may be a next generation that asks for memory."""
+        for memory in self.handed:
+            memory.hand_on()
 
     def open_sinks(self) -> list[str]:
         """Log targets are opened before chroot. What went wrong, a text each; no reason not to start."""

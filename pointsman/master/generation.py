@@ -17,6 +17,8 @@ from pointsman.worker.process import prepare
 
 def keep(generation: Generation, plan: ProcessPlan, console: Console) -> int:
     """Without a master. Returns the exit status, unless a signal ends it."""
+    if generation.exposes:
+        generation.hand_on()
     readiness = prepare(generation, plan, console)
     return 1 if readiness is None else Keeper(generation, plan, console).run(readiness)
 
@@ -46,8 +48,7 @@ def keep_under_master(generation: Generation, plan: ProcessPlan, console: Consol
         readiness = background.silent()
     follow_parent(master, signal.SIGUSR1)
     channel.send_sockets({one.key: one.sock.fileno() for one in generation.openings() if one.key and one.sock})
-    for memory in generation.handed:
-        memory.hand_on()
+    generation.hand_on()
     channel.send_sockets({memory.key: memory.fd for memory in generation.handed if memory.fd >= 0})
     return Keeper(generation, plan, console, channel).run(readiness)
 

@@ -37,6 +37,7 @@ class Options:
     master: bool = False  # -W, -Ws
     notify: bool = False  # -Ws
     inherit: bool = True  # not -x /dev/null
+    fetch_from: str = ""  # -x: a stats socket of the older process
     help: bool = False
     debug: bool = False
     diagnosing: bool = False
@@ -180,6 +181,7 @@ def _take_value(options: Options, word: str, value: str) -> None:
     elif value == "/dev/null":  # no sockets are to be fetched
         options.inherit = False
     else:
+        options.fetch_from = value
         options.notices.append("'-x': sockets are not fetched from the older process but bound anew beside its own.")
 
 

@@ -60,6 +60,8 @@ def new_loop() -> asyncio.AbstractEventLoop:
 
 def run(generation: Generation, plan: ProcessPlan, console: Console) -> int:
     """Start and run until the end. Returns the exit status; does not return when a signal ends it."""
+    if generation.exposes:
+        generation.hand_on()
     readiness = prepare(generation, plan, console)
     if readiness is None:
         return 1
