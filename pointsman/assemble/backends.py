@@ -6,6 +6,7 @@ from typing import Final
 
 from pointsman.assemble.live import Live
 from pointsman.assemble.options import set_options
+from pointsman.assemble.server_tls import secure
 from pointsman.balance.build import build, hash_key
 from pointsman.config.command_line import CommandLine
 from pointsman.config.options import option
@@ -98,7 +99,12 @@ def fill_servers(
                 diagnostics.add(error.finding)
                 continue
             address = None
-        backend.servers.append(_server(backend, section, line, server_number, address))
+        server = _server(backend, section, line, server_number, address)
+        backend.servers.append(server)
+        try:
+            secure(live, server, line, configuration, diagnostics)
+        except ConfigError as error:
+            diagnostics.add(error.finding)
     backend.refresh()
 
 

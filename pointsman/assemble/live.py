@@ -30,10 +30,10 @@ from pointsman.stream.frontends import LiveFrontend
 from pointsman.stream.h1front import FORGETS
 from pointsman.stream.progress import look
 from pointsman.stream.proxies import BackendProxy, Program
+from pointsman.tls.back import ServerContexts
 from pointsman.tls.front import FrontTls
-from pointsman.tls.store import Store
-
 from pointsman.tls.sessions import SessionCache
+from pointsman.tls.store import Store
 from pointsman.tls.tickets import Tickets
 
 SECOND: Final = 1_000  # ms
@@ -158,6 +158,8 @@ class Live(Generation):
         self.frontends: list[LiveFrontend] = []
         self.backends: list[BackendProxy] = []
         self.loggers: dict[int, Logger | None] = {}  # of backends, by id(): for messages about their servers
+        self.store = Store()  # certificates and authorities in memory
+        self.server_contexts = ServerContexts(self.store)
         self.links: Links | None = None  # between control and lanes, where there are several processes
         self.incarnations = Incarnations(process.arena)
         self.question_links: QuestionLinks | None = None  # where lanes ask control

@@ -53,6 +53,9 @@ def _references(section: Section) -> Iterator[Reference]:
     for line in section.all(AclLine):
         if line.acl is not None:
             yield from line.acl.expression.references
+    for server in section.all(ServerLine):
+        if server.parameters.sni is not None:
+            yield from server.parameters.sni.references
     rules = section.all(Rule) + [line.rule for line in section.all(RedirectLine)]
     conditions: list[Condition | None] = [rule.condition for rule in rules]
     conditions += [line.condition for line in section.all(UseBackendLine)]

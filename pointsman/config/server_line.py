@@ -178,7 +178,7 @@ def _parameters(args: Args, said: str, start: ServerParameters) -> ServerParamet
     """
     known = args.configuration.tails
     tail = (id(start), "\0".join([word.text for word in args.words[args.index :]]))
-    if "$" in tail[1]:  # addresses in it depend on the environment too
+    if "$" in tail[1] or "acl(" in tail[1]:  # it depends on the environment too, or on the section's ACLs
         return read_parameters(Words(args, said), SERVER_WORDS, SERVER_OTHERS, start)
     found = known.get(tail, (None, None))[1]
     if isinstance(found, ServerParameters):

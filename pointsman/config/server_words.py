@@ -12,9 +12,12 @@ from pointsman.core.address import AddressSpec
 from pointsman.core.diagnostics import ConfigError
 from pointsman.core.registry import Registry
 from pointsman.core.words import Word
+from pointsman.sample.expression import Expression
+from pointsman.tls.options import ServerTls
 
 INIT_METHODS = ("last", "libc", "none")
 BIGGEST = (1 << 31) - 1
+NO_TLS = ServerTls()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +60,8 @@ class ServerParameters:
     pool_max_conn: int = -1  # -1: no limit
     pool_low_conn: int = 0
     max_reuse: int = -1  # -1: no limit
+    tls: ServerTls = NO_TLS
+    sni: Expression | None = None  # the name in the hello; None: not said
 
 
 SERVER_WORDS: Registry[Parameter[ServerParameters]] = Registry("server parameter")
@@ -64,53 +69,11 @@ SERVER_WORDS: Registry[Parameter[ServerParameters]] = Registry("server parameter
 SERVER_OTHERS = Others(
     kind="server",
     manual="5.2",
-    encrypts=("ssl", "check-ssl"),
-    tls={
-        "allow-0rtt": 0,
-        "alpn": 1,
-        "ca-file": 1,
-        "check-alpn": 1,
-        "check-sni": 1,
-        "check-sni-auto": 0,
-        "ciphers": 1,
-        "ciphersuites": 1,
-        "client-sigalgs": 1,
-        "crl-file": 1,
-        "crt": 1,
-        "curves": 1,
-        "force-sslv3": 0,
-        "force-tlsv10": 0,
-        "force-tlsv11": 0,
-        "force-tlsv12": 0,
-        "force-tlsv13": 0,
-        "ktls": 1,
-        "no-check-sni-auto": 0,
-        "no-check-ssl": 0,
-        "no-renegotiate": 0,
-        "no-sni-auto": 0,
-        "no-ssl": 0,
-        "no-ssl-reuse": 0,
-        "no-sslv3": 0,
-        "no-tls-tickets": 0,
-        "no-tlsv10": 0,
-        "no-tlsv11": 0,
-        "no-tlsv12": 0,
-        "no-tlsv13": 0,
-        "no-verifyhost": 0,
-        "npn": 1,
-        "renegotiate": 0,
-        "sigalgs": 1,
-        "sni": 1,
-        "sni-auto": 0,
-        "ssl-max-ver": 1,
-        "ssl-min-ver": 1,
-        "ssl-reuse": 0,
-        "tls-tickets": 0,
-        "verify": 1,
-        "verifyhost": 1,
-    },
+    encrypts=(),
+    tls={},
     hints={"idle-ping": 1, "log-bufsize": 1, "log-proto": 1, "quic-cc-algo": 1},
     coming={
+        "allow-0rtt": 0,
         "agent-addr": 1,
         "agent-check": 0,
         "agent-inter": 1,
@@ -128,6 +91,7 @@ SERVER_OTHERS = Others(
         "minconn": 1,
         "namespace": 1,
         "non-stick": 0,
+        "npn": 1,
         "observe": 1,
         "on-error": 1,
         "on-marked-down": 1,

@@ -28,6 +28,7 @@ _TABLE: Final[tuple[tuple[tuple[str, ...], str, str], ...]] = (
         "OpenSSL has dropped engines for providers, and HAProxy is built without them: see 'ssl-provider' (manual 3.2)",
     ),
     (("global",), "ssl-mode-async", "it is for engines of OpenSSL, which has dropped them"),
+    (("server",), "npn", "its successor is ALPN, which all that speak TLS know: say 'alpn' instead (manual 5.2)"),
     (("filter",), "opentracing", "HAProxy has removed it; its successor is 'opentelemetry'"),
     (("proxy",), "filter opentracing", "HAProxy has removed it; its successor is 'opentelemetry'"),
     (("bind",), "npn", "browsers and OpenSSL's TLS 1.3 have dropped it for ALPN: write 'alpn'"),

@@ -6,6 +6,8 @@ Contexts are made and filled by those who know certificates and keywords; here a
 import errno
 from typing import Final
 
+from mypy_extensions import mypyc_attr
+
 from pointsman.core.tls import MISSING, Connection, Context, TlsError
 from pointsman.net.transport import READ, WRITE, Transport, Transports
 
@@ -14,6 +16,7 @@ __all__ = ["MISSING", "Purpose", "TlsTransport", "TlsTransports"]
 CUT: Final = "the peer has ended without close_notify"
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Purpose:
     """Which server a connection to it is for: what is said in its hello, and what its certificate is compared with."""
 
@@ -21,6 +24,14 @@ class Purpose:
         self.name = name  # SNI
         self.host = host
         self.session: bytes | None = None  # the last one of it that can be resumed
+
+    def resumable(self) -> bytes | None:
+        """A session to resume, if there is one."""
+        return self.session
+
+    def keep(self, session: bytes) -> None:
+        """The newest one."""
+        self.session = session
 
 
 class TlsTransport(Transport):
@@ -31,8 +42,7 @@ class TlsTransport(Transport):
         self.tls = self.connection = connection
         self.cut_is_end = cut_is_end
         self.purpose = purpose
-        self.fault = ""  # why the handshake has failed, in OpenSSL's words
-        self.code = 0  # and its number for it
+        self.code = 0  # OpenSSL's number of what its handshake has failed of
         self.awaiting = purpose is not None  # a session that can be resumed has not come yet
 
     def handshake(self) -> int:
@@ -76,7 +86,7 @@ class TlsTransport(Transport):
         session = self.connection.session if purpose is not None else None
         if session is not None:
             assert purpose is not None
-            purpose.session = session
+            purpose.keep(session)
             self.awaiting = False
 
 
@@ -95,9 +105,14 @@ class TlsTransports(Transports):
     def accept(self, fd: int, pending: bytes) -> TlsTransport:
         return TlsTransport(Connection(self.context, fd, pending), self.cut_is_end)
 
-    def connect(self, fd: int) -> TlsTransport:
-        purpose = self.purpose
-        if purpose is None:
-            return TlsTransport(Connection(self.context, fd), self.cut_is_end)
-        connection = Connection(self.context, fd, b"", purpose.name, purpose.session, purpose.host)
-        return TlsTransport(connection, self.cut_is_end, purpose)
+    def connect(self, fd: int, name: bytes) -> TlsTransport:
+        """Here all connections have the same purpose, whatever they are wanted for."""
+        return begin(self.context, fd, self.purpose, self.cut_is_end)
+
+
+def begin(context: Context, fd: int, purpose: Purpose | None, cut_is_end: bool = True) -> TlsTransport:
+    """The transport of a connection to a server."""
+    if purpose is None:
+        return TlsTransport(Connection(context, fd), cut_is_end)
+    connection = Connection(context, fd, b"", purpose.name, purpose.resumable(), purpose.host)
+    return TlsTransport(connection, cut_is_end, purpose)

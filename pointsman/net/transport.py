@@ -30,6 +30,7 @@ class Transport:
         self.write_waits = WRITE  # for what, where `write` did not take all
         self.moved = False  # the last `write` sent something, be it a part of a record that does not count as taken yet
         self.tls: Connection | None = None  # which knows what rules and logs may ask
+        self.fault = ""  # why its handshake has failed, where that says more than the error of the system
 
     def handshake(self) -> int:
         """Go on with it. 0: it is over; else what it waits for. That the peer has ended is an error here."""
@@ -71,6 +72,7 @@ class Transports:
         """For a connection that a client has opened. `pending`: what was received of it already."""
         raise NotImplementedError
 
-    def connect(self, fd: int) -> Transport:
-        """For a connection to a server, which is not open yet: nothing may be sent before `handshake` is called."""
+    def connect(self, fd: int, name: bytes) -> Transport:
+        """For a connection to a server, which is not open yet: nothing may be sent before `handshake` is called.
+        `name`: of the host that the exchange wants there; b"": it names none. Raises OSError where that cannot be."""
         raise NotImplementedError

@@ -25,6 +25,7 @@ from pointsman.server.pool import REUSE_SAFE, Pool
 from pointsman.server.pool_key import KeyPart, key_of
 from pointsman.server.queue import Grants, Queue, QueueWaiter
 from pointsman.server.server import RUNNING, Server
+from pointsman.server.server_name import ServerName
 
 
 class Remembered:
@@ -51,6 +52,8 @@ class LiveServer(Server):
         self.kept: Remembered | None = None  # the last answer (stream/outcome.py)
         self.speaker: Speaker = RAW  # what is spoken on its connections
         self.transports: Transports | None = None  # what their bytes pass through; None: they are plain
+        self.encrypting: Transports | None = None  # that of TLS, switched on or not; None: there is none
+        self.server_name: ServerName | None = None  # for whom connections are where they are encrypted
         self.send_proxy = 0  # version of the PROXY header that is sent first; 0: none
         self.key_parts: list[KeyPart] = []  # in what else its connections may differ
         self.settle()
@@ -58,8 +61,21 @@ class LiveServer(Server):
     def settle(self) -> None:
         """Where it is was set, or in what its connections may differ: idle ones to where it was are closed."""
         dial = self.dial
-        key = key_of(dial.follow_address, dial.follow_port, self.send_proxy > 0, self.key_parts)
+        parts = self.key_parts
+        name = self.server_name
+        if name is not None and name.varies and self.transports is not None:
+            parts = [*parts, name]
+        key = key_of(dial.follow_address, dial.follow_port, self.send_proxy > 0, parts)
         self.pool.set_key(key if self.backend.http else None)  # in TCP mode a connection is its client's
+
+    def host_name(self, context: Context) -> bytes:
+        """For whom a connection is that this exchange begins; b"": it names nobody."""
+        return self.server_name.value(context) if self.server_name is not None else b""
+
+    def encrypt(self, on: bool) -> None:
+        """Connections yet to come are encrypted, or plain. Idle ones of the other kind are closed."""
+        self.transports = self.encrypting if on else None
+        self.settle()
 
     @property
     def full(self) -> bool:

@@ -290,7 +290,7 @@ class Exchange(Accounts):
         if key is not None:
             dialling.key = key.value(self.context)
         if server.transports is not None:
-            dialling.wire.secure(server.transports.connect(fd))
+            dialling.wire.secure(server.transports.connect(fd, server.host_name(self.context)))
         if server.send_proxy:
             context = self.context
             render = render_v1 if server.send_proxy == 1 else render_v2

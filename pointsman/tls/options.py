@@ -97,12 +97,16 @@ class ServerTls(TlsOptions):
     """What a `server` line says, default-server lines included (manual 5.2). Expressions stand elsewhere."""
 
     ssl: bool = False
+    ready: bool = False  # `ssl` was said, and perhaps taken back by `no-ssl`: it can be switched on at run time
     crt: LoadedFiles | None = None  # what is shown to servers that ask
     verify_host: str = ""  # verifyhost
-    no_verify_host: bool = False
     reuse: bool = True  # ssl-reuse: sessions are resumed
-    renegotiate: bool = False
+    renegotiate: bool | None = None  # None: as OpenSSL does by default, which follows a server that asks for it
     sni_auto: bool = True
+    check: bool = False  # check-ssl
+    check_sni: str = ""
+    check_sni_auto: bool = True
+    check_alpn: bytes | None = None  # None: as `alpn`
 
 
 S = TypeVar("S", bound=TlsOptions)

@@ -292,5 +292,5 @@ class OddTransports(Transports):
     def accept(self, fd: int, pending: bytes) -> OddTransport:
         return OddTransport(fd, False, pending)
 
-    def connect(self, fd: int) -> OddTransport:
+    def connect(self, fd: int, name: bytes) -> OddTransport:
         return OddTransport(fd, True)

@@ -48,8 +48,8 @@ class TlsEnd(End):
 
     sock: ssl.SSLSocket
 
-    def __init__(self, stand: Stand, sock: socket.socket, server: bool) -> None:
-        context = python_context(server)
+    def __init__(self, stand: Stand, sock: socket.socket, server: bool, context: ssl.SSLContext | None = None) -> None:
+        context = context or python_context(server)
         name = None if server else HOST
         wrapped = context.wrap_socket(sock, server, do_handshake_on_connect=False, server_hostname=name)
         super().__init__(stand, wrapped)
@@ -137,3 +137,45 @@ class TlsStand(Stand):
         self.ends.append(secured)
         secured.shake()
         return secured
+
+
+class ServersStand(Stand):
+    """The lines of servers say what is TLS; the test's ends of them are Python's ssl, with certificates of its own.
+
+    `contexts`: by the name of a scripted server, or "" for all others. `names`: what hellos have named, in their order.
+    """
+
+    odd = False
+
+    def __init__(self, text: str, *names: str, contexts: dict[str, ssl.SSLContext] | None = None) -> None:
+        folder = authority().folder
+        super().__init__(text, *names, values={"ca": str(folder / "ca.pem")})
+        self.contexts = contexts or {}
+        self.names: list[str | None] = []
+
+    def accept(self, name: str, buffers: int = 0) -> TlsEnd:
+        """A connection whose handshake is over."""
+        end = self.begin(name)
+        end.shake()
+        return end
+
+    def begin(self, name: str) -> TlsEnd:
+        """One whose handshake has not begun."""
+        end = super().accept(name)
+        self.ends.remove(end)
+        context = self.contexts.get(name) or self.contexts.get("") or serving(HOST)
+        context.sni_callback = lambda _, name, __: self.names.append(name)
+        secured = TlsEnd(self, end.sock, True, context)
+        self.ends.append(secured)
+        return secured
+
+    def plain(self, name: str) -> End:
+        """One on which nobody speaks TLS."""
+        return super().accept(name)
+
+
+def serving(name: str, kind: str = "ec", expired: bool = False, revoked: bool = False) -> ssl.SSLContext:
+    """Of a server that is called so."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(authority().path(name, kind, expired, revoked))
+    return context

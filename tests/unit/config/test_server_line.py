@@ -113,18 +113,10 @@ SAID = "'server x/s'"
         ("resolvers dns", "server option 'resolvers' is not built yet"),
         ("observe layer7", "server option 'observe' is not built yet"),
         ("send-proxy-v2-ssl", "server option 'send-proxy-v2-ssl' is not built yet"),
-        ("ssl verify none", f"{SAID} : 'ssl' asks for TLS, which is not built yet (manual 5.2)"),
-        ("check check-ssl", f"{SAID} : 'check-ssl' asks for TLS, which is not built yet (manual 5.2)"),
     ],
 )
 def test_errors(words: str, message: str) -> None:
     assert only_error("backend", f"server s 10.0.0.1:80 {words}") == message
-
-
-def test_verify_without_ssl_is_noticed() -> None:
-    loaded = good("backend", "server s 10.0.0.1:80 verify none check")
-    assert loaded.notices == [f"{SAID} : 'verify' has no effect without TLS (manual 5.2)"]
-    assert loaded.proxy.all(ServerLine)[0].parameters.check
 
 
 @pytest.mark.parametrize(
@@ -322,15 +314,18 @@ def test_any_words_give_a_server_or_an_error(words: list[str]) -> None:
 def test_equal_words_mean_the_same_and_are_noticed_on_each_line() -> None:
     loaded = good(
         "backend",
-        "server a 1.2.3.4:1 weight 5 verify none",
-        "server b 1.2.3.4:2 weight 5 verify none",
+        "server a 1.2.3.4:1 weight 5 idle-ping 1s",
+        "server b 1.2.3.4:2 weight 5 idle-ping 1s",
         "default-server rise 9",
         "server c 1.2.3.4:3 weight 5",
         "server d 1.2.3.4:4 weight 5",
     )
     assert [line.parameters.rise for line in loaded.proxy.all(ServerLine)] == [2, 2, 9, 9]
     assert [line.parameters.weight for line in loaded.proxy.all(ServerLine)] == [5, 5, 5, 5]
-    assert loaded.notices == [f"'server x/{name}' : 'verify' has no effect without TLS (manual 5.2)" for name in "ab"]
+    assert loaded.notices == [
+        f"'server x/{name}' : 'idle-ping' tunes what does not exist here and has no effect (manual 5.2)"
+        for name in "ab"
+    ]
 
 
 def test_of_several_conflicts_the_first_line_is_named() -> None:

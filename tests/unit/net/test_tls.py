@@ -31,7 +31,7 @@ class Line(PlainUser):
         self.got = b""
         self.told: list[object] = []
         reactor.add(self.wire)
-        self.transport = transports.accept(fd, b"") if front else transports.connect(fd)
+        self.transport = transports.accept(fd, b"") if front else transports.connect(fd, b"")
         self.wire.secure(self.transport)
 
     def opened(self) -> None:

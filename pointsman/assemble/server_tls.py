@@ -1,0 +1,43 @@
+"""TLS of servers: what their lines say becomes contexts and names (manual 5.2)."""
+
+from dataclasses import replace
+
+from pointsman.assemble.live import Live
+from pointsman.config.server_line import ServerLine
+from pointsman.config.setting import Configuration
+from pointsman.core.diagnostics import ConfigError, Diagnostics
+from pointsman.server.backend import LiveServer
+from pointsman.server.server_name import NameOfExpression, NameOfRequest, ServerName
+from pointsman.tls.back import BackTls, TlsFileError, TlsSetupError
+from pointsman.tls.options import ServerTls
+
+
+def secure(
+    live: Live, server: LiveServer, line: ServerLine, configuration: Configuration, diagnostics: Diagnostics
+) -> None:
+    """Give the server what its line asks for. ConfigError: it cannot be had."""
+    parameters = line.parameters
+    if not (parameters.tls.ready or parameters.tls.check):
+        return
+    said = f"'server {server.route.decode()}'"
+    tls = with_defaults(parameters.tls, configuration)
+    try:
+        shared = live.server_contexts.of(tls, lambda text: diagnostics.warning(f"{said} : {text}", line.at))
+    except (TlsFileError, TlsSetupError) as error:
+        raise ConfigError(f"{said} : {error}", line.at) from None
+    server.encrypting = BackTls(shared, tls)
+    server.server_name = _name(server, line)
+    server.encrypt(tls.ssl)
+
+
+def _name(server: LiveServer, line: ServerLine) -> ServerName | None:
+    """For whom its connections are (sni, sni-auto)."""
+    expression = line.parameters.sni
+    if expression is not None:
+        return NameOfExpression(expression)
+    return NameOfRequest() if server.backend.http and line.parameters.tls.sni_auto else None
+
+
+def with_defaults(tls: ServerTls, configuration: Configuration) -> ServerTls:
+    """What `global` says where the line says nothing."""
+    return tls if tls.verify is not None else replace(tls, verify="required")

@@ -1,0 +1,203 @@
+"""TLS towards a server: its context, what each connection is for, and the sessions that can be resumed (manual 5.2).
+
+A context costs memory and time, so servers that say the same share one (`ServerContexts`). What a connection says in
+its hello, and whose certificate it expects, differs by the name that its exchange wants: each name has a Purpose, which
+keeps the last session. The server was verified for that name, so its session is resumed for that name alone.
+"""
+
+import socket
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+from pointsman.core.tls import Context
+from pointsman.net.tls import Purpose, TlsTransport, begin
+from pointsman.net.transport import Transports
+from pointsman.tls.contexts import MODES, TlsSetupError, fill, trust
+from pointsman.tls.files import TlsFileError
+from pointsman.tls.options import VERSIONS, ServerTls
+from pointsman.tls.store import Store
+
+MOST_NAMES: Final = 1_024  # of a server, of which sessions are kept
+NOTHING_SAID: Final = ServerTls()
+OF_OPENSSL: Final = VERSIONS.index("TLSv1.2")  # what is older it speaks at its lowest level of security alone
+OLDEST: Final = VERSIONS.index("TLSv1.0")  # SSLv3 is built into no OpenSSL of today
+Warn = Callable[[str], None]
+
+
+def no_warning(text: str) -> None:
+    """Nobody reads it: it was said before."""
+
+
+class ServerContext:
+    """A context, by what servers say that have it in common."""
+
+    def __init__(self, options: ServerTls, store: Store) -> None:
+        """TlsFileError, TlsSetupError: it cannot be had."""
+        self.options = options
+        self.store = store
+        self.version = 0  # how often it was made anew
+        self.context = self._made()
+
+    def rebuild(self) -> None:
+        """For connections yet to come, after a change of what it is made of. TlsFileError, TlsSetupError: all stays as
+        it was."""
+        self.context = self._made()
+        self.version += 1
+
+    def _made(self) -> Context:
+        options, store = self.options, self.store
+        context = Context(False)
+        fill(context, options)
+        context.sessions = True
+        if options.renegotiate is not False:
+            context.set("Options", "-NoRenegotiation")
+        if options.crt is not None:
+            certificate = store.certificate(options.crt)
+            self._follow(certificate.users)
+            try:
+                context.use(certificate.identity)
+            except ValueError as error:
+                raise TlsSetupError(f"unable to use certificate '{certificate.name}': {error}") from None
+        if options.ca_file:
+            authorities = store.trusted(options.ca_file)
+            self._follow(authorities.users)
+            trust(context, authorities, False)
+        if options.crl_file:
+            revoked = store.revoked(options.crl_file)
+            self._follow(revoked.users)
+            trust(context, revoked, False)
+        context.verify(MODES[options.verify or "required"], (), (), 0)
+        return context
+
+    def _follow(self, users: list[Callable[[], None]]) -> None:
+        if self.rebuild not in users:
+            users.append(self.rebuild)
+
+
+class ServerContexts:
+    """Of all servers of a process."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.made: dict[ServerTls, ServerContext] = {}
+
+    def of(self, said: ServerTls, warn: Warn = no_warning) -> ServerContext:
+        """That for a server which says so. TlsFileError, TlsSetupError: it cannot be had."""
+        low, high = versions(said, warn)
+        crt = replace(said.crt, at=None) if said.crt is not None else None
+        if said.verify != "none" and not said.ca_file:
+            raise TlsSetupError(
+                "verify is enabled by default but no CA file specified: say 'ca-file', or, if the server's certificate "
+                "need not be verified, an explicit 'verify none' (manual 5.2)"
+            )
+        own = NOTHING_SAID  # of what differs between servers that share a context
+        options = replace(
+            said,
+            min_version=low,
+            max_version=high,
+            without=None,
+            crt=crt,
+            ssl=own.ssl,
+            ready=own.ready,
+            verify_host=own.verify_host,
+            reuse=own.reuse,
+            sni_auto=own.sni_auto,
+            check=own.check,
+            check_sni=own.check_sni,
+            check_sni_auto=own.check_sni_auto,
+            check_alpn=own.check_alpn,
+        )
+        found = self.made.get(options)
+        if found is None:
+            found = self.made[options] = ServerContext(options, self.store)
+        return found
+
+
+def versions(said: ServerTls, warn: Warn = no_warning) -> tuple[str, str]:
+    """The oldest and the newest one that are offered. no-sslv3 and its like count where nothing else is said of it, and
+    leave no holes. TlsSetupError: none is left."""
+    if said.min_version is not None or said.max_version is not None:
+        if said.without:
+            warn(
+                "no-sslv3/no-tlsv1x are ignored for this server, as it says otherwise: use only 'ssl-min-ver' and "
+                "'ssl-max-ver'"
+            )
+        # Nothing said: what OpenSSL's level of security leaves, which `ciphers` may change ("@SECLEVEL=0").
+        low = VERSIONS.index(said.min_version) if said.min_version else OLDEST if said.ciphers else OF_OPENSSL
+        high = VERSIONS.index(said.max_version) if said.max_version else len(VERSIONS) - 1
+        if not said.min_version and low > high:
+            low = OLDEST
+        low = max(low, OLDEST)
+        if low > high:
+            raise TlsSetupError("all SSL/TLS versions are disabled")
+        return VERSIONS[low], VERSIONS[high]
+    without = said.without or frozenset()
+    allowed = [number for number in range(OLDEST, len(VERSIONS)) if VERSIONS[number] not in without]
+    if not allowed:
+        raise TlsSetupError("all SSL/TLS versions are disabled")
+    holes = [VERSIONS[number] for number in range(allowed[0], allowed[-1]) if number not in allowed]
+    if holes:
+        warn(
+            f"the range of SSL/TLS versions is not contiguous: {', '.join(holes)} cannot be left out. Use only "
+            "'ssl-min-ver' and 'ssl-max-ver'"
+        )
+    low = allowed[0]
+    if not said.ciphers and low < OF_OPENSSL <= allowed[-1]:
+        low = OF_OPENSSL
+    return VERSIONS[low], VERSIONS[allowed[-1]]
+
+
+class Unremembered(Purpose):
+    """Each connection begins with a full handshake (no-ssl-reuse)."""
+
+    def keep(self, session: bytes) -> None:
+        pass
+
+
+class BackTls(Transports):
+    """Of one server."""
+
+    def __init__(self, shared: ServerContext, said: ServerTls) -> None:
+        self.shared = shared
+        self.version = shared.version
+        self.verifies = shared.options.verify != "none"
+        self.verify_host = said.verify_host
+        self.reuse = said.reuse
+        self.purposes: dict[bytes, Purpose] = {}  # by the name that the exchange wants, the oldest first
+
+    def connect(self, fd: int, name: bytes) -> TlsTransport:
+        return begin(self.shared.context, fd, self.purpose(name))
+
+    def purpose(self, name: bytes) -> Purpose:
+        """Of connections for that name; b"": for none."""
+        if self.version != self.shared.version:
+            # The sessions were begun with what was trusted, or shown, before.
+            self.version = self.shared.version
+            self.purposes.clear()
+        found = self.purposes.get(name)
+        if found is None:
+            if len(self.purposes) >= MOST_NAMES:
+                del self.purposes[next(iter(self.purposes))]
+            found = self.purposes[name] = self._purpose(name.decode("ascii"))
+        return found
+
+    def _purpose(self, name: str) -> Purpose:
+        # An address is no name for a hello (RFC 6066 3), but a certificate can be compared with it.
+        said = name if name and not is_address(name) else None
+        host = name or self.verify_host
+        return (Purpose if self.reuse else Unremembered)(said, host if self.verifies and host else None)
+
+
+def is_address(name: str) -> bool:
+    """A numeric one, of IPv4 or IPv6."""
+    for family in (socket.AF_INET, socket.AF_INET6):
+        try:
+            socket.inet_pton(family, name)
+        except OSError:
+            continue
+        return True
+    return False
+
+
+__all__ = ["BackTls", "ServerContext", "ServerContexts", "TlsFileError", "TlsSetupError", "versions"]
