@@ -8,7 +8,7 @@ from pointsman.config.setting import Configuration
 from pointsman.core.diagnostics import ConfigError, Diagnostics
 from pointsman.server.backend import LiveServer
 from pointsman.server.server_name import NameOfExpression, NameOfRequest, ServerName
-from pointsman.tls.back import BackTls, TlsFileError, TlsSetupError
+from pointsman.tls.back import TlsFileError, TlsSetupError
 from pointsman.tls.options import ServerTls
 
 
@@ -22,10 +22,11 @@ def secure(
     said = f"'server {server.route.decode()}'"
     tls = with_defaults(parameters.tls, configuration)
     try:
-        shared = live.server_contexts.of(tls, lambda text: diagnostics.warning(f"{said} : {text}", line.at))
+        server.encrypting = live.server_contexts.transports(
+            server.route, tls, lambda text: diagnostics.warning(f"{said} : {text}", line.at)
+        )
     except (TlsFileError, TlsSetupError) as error:
         raise ConfigError(f"{said} : {error}", line.at) from None
-    server.encrypting = BackTls(shared, tls)
     server.server_name = _name(server, line)
     server.encrypt(tls.ssl)
 

@@ -44,6 +44,7 @@ class TlsTransport(Transport):
         self.purpose = purpose
         self.code = 0  # OpenSSL's number of what its handshake has failed of
         self.awaiting = purpose is not None  # a session that can be resumed has not come yet
+        self.kept: bytes | None = None  # the last one that came
 
     def handshake(self) -> int:
         try:
@@ -84,9 +85,10 @@ class TlsTransport(Transport):
         """It came with the handshake (TLS 1.2) or behind it (1.3): the next connection may resume it."""
         purpose = self.purpose
         session = self.connection.session if purpose is not None else None
-        if session is not None:
+        if session is not None and session is not self.kept:
             assert purpose is not None
             purpose.keep(session)
+            self.kept = session
             self.awaiting = False
 
 

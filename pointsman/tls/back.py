@@ -1,13 +1,15 @@
 """TLS towards a server: its context, what each connection is for, and the sessions that can be resumed (manual 5.2).
 
 A context costs memory and time, so servers that say the same share one (`ServerContexts`). What a connection says in
-its hello, and whose certificate it expects, differs by the name that its exchange wants: each name has a Purpose, which
-keeps the last session. The server was verified for that name, so its session is resumed for that name alone.
+its hello, and whose certificate it expects, differs by the name that its exchange wants: each name has a Purpose. The
+last session of each is kept for all lanes (sessions.py). The server was verified for that name, by what was trusted
+then, so it is resumed for the same alone.
 """
 
 import socket
 from collections.abc import Callable
 from dataclasses import replace
+from hashlib import blake2b
 from typing import Final
 
 from pointsman.core.tls import Context
@@ -16,9 +18,10 @@ from pointsman.net.transport import Transports
 from pointsman.tls.contexts import MODES, TlsSetupError, fill, trust
 from pointsman.tls.files import TlsFileError
 from pointsman.tls.options import VERSIONS, ServerTls
+from pointsman.tls.sessions import ServerSessions
 from pointsman.tls.store import Store
 
-MOST_NAMES: Final = 1_024  # of a server, of which sessions are kept
+MOST_NAMES: Final = 1_024  # of a server, that a lane keeps ready
 NOTHING_SAID: Final = ServerTls()
 OF_OPENSSL: Final = VERSIONS.index("TLSv1.2")  # what is older it speaks at its lowest level of security alone
 OLDEST: Final = VERSIONS.index("TLSv1.0")  # SSLv3 is built into no OpenSSL of today
@@ -36,17 +39,17 @@ class ServerContext:
         """TlsFileError, TlsSetupError: it cannot be had."""
         self.options = options
         self.store = store
-        self.version = 0  # how often it was made anew
+        self.digest = b""  # of what it is made of: sessions of before a change are not resumed behind it
         self.context = self._made()
 
     def rebuild(self) -> None:
         """For connections yet to come, after a change of what it is made of. TlsFileError, TlsSetupError: all stays as
         it was."""
         self.context = self._made()
-        self.version += 1
 
     def _made(self) -> Context:
         options, store = self.options, self.store
+        parts: list[bytes] = []
         context = Context(False)
         fill(context, options)
         context.sessions = True
@@ -55,6 +58,7 @@ class ServerContext:
         if options.crt is not None:
             certificate = store.certificate(options.crt)
             self._follow(certificate.users)
+            parts.append(certificate.identity.leaf)
             try:
                 context.use(certificate.identity)
             except ValueError as error:
@@ -62,56 +66,20 @@ class ServerContext:
         if options.ca_file:
             authorities = store.trusted(options.ca_file)
             self._follow(authorities.users)
+            parts.append(authorities.pem)
             trust(context, authorities, False)
         if options.crl_file:
             revoked = store.revoked(options.crl_file)
             self._follow(revoked.users)
+            parts.append(revoked.pem)
             trust(context, revoked, False)
         context.verify(MODES[options.verify or "required"], (), (), 0)
+        self.digest = blake2b(b"".join(b"%d:%b" % (len(part), part) for part in parts), digest_size=16).digest()
         return context
 
     def _follow(self, users: list[Callable[[], None]]) -> None:
         if self.rebuild not in users:
             users.append(self.rebuild)
-
-
-class ServerContexts:
-    """Of all servers of a process."""
-
-    def __init__(self, store: Store) -> None:
-        self.store = store
-        self.made: dict[ServerTls, ServerContext] = {}
-
-    def of(self, said: ServerTls, warn: Warn = no_warning) -> ServerContext:
-        """That for a server which says so. TlsFileError, TlsSetupError: it cannot be had."""
-        low, high = versions(said, warn)
-        crt = replace(said.crt, at=None) if said.crt is not None else None
-        if said.verify != "none" and not said.ca_file:
-            raise TlsSetupError(
-                "verify is enabled by default but no CA file specified: say 'ca-file', or, if the server's certificate "
-                "need not be verified, an explicit 'verify none' (manual 5.2)"
-            )
-        own = NOTHING_SAID  # of what differs between servers that share a context
-        options = replace(
-            said,
-            min_version=low,
-            max_version=high,
-            without=None,
-            crt=crt,
-            ssl=own.ssl,
-            ready=own.ready,
-            verify_host=own.verify_host,
-            reuse=own.reuse,
-            sni_auto=own.sni_auto,
-            check=own.check,
-            check_sni=own.check_sni,
-            check_sni_auto=own.check_sni_auto,
-            check_alpn=own.check_alpn,
-        )
-        found = self.made.get(options)
-        if found is None:
-            found = self.made[options] = ServerContext(options, self.store)
-        return found
 
 
 def versions(said: ServerTls, warn: Warn = no_warning) -> tuple[str, str]:
@@ -148,6 +116,22 @@ def versions(said: ServerTls, warn: Warn = no_warning) -> tuple[str, str]:
     return VERSIONS[low], VERSIONS[allowed[-1]]
 
 
+class Remembered(Purpose):
+    """Its sessions are those of all lanes."""
+
+    def __init__(self, name: str | None, host: str | None, sessions: ServerSessions, key: bytes, wanted: bytes) -> None:
+        super().__init__(name, host)
+        self.sessions = sessions
+        self.key = key
+        self.wanted = wanted  # the name that exchanges want, be it one for a hello or not
+
+    def resumable(self) -> bytes | None:
+        return self.sessions.find(self.key, self.wanted)
+
+    def keep(self, session: bytes) -> None:
+        self.sessions.store(self.key, self.wanted, session)
+
+
 class Unremembered(Purpose):
     """Each connection begins with a full handshake (no-ssl-reuse)."""
 
@@ -156,14 +140,15 @@ class Unremembered(Purpose):
 
 
 class BackTls(Transports):
-    """Of one server."""
+    """Of one server. `route`: what it is called, with its backend."""
 
-    def __init__(self, shared: ServerContext, said: ServerTls) -> None:
+    def __init__(self, route: bytes, shared: ServerContext, said: ServerTls, sessions: ServerSessions) -> None:
+        self.route = route
         self.shared = shared
-        self.version = shared.version
+        self.digest = shared.digest
         self.verifies = shared.options.verify != "none"
         self.verify_host = said.verify_host
-        self.reuse = said.reuse
+        self.sessions = sessions if said.reuse else None
         self.purposes: dict[bytes, Purpose] = {}  # by the name that the exchange wants, the oldest first
 
     def connect(self, fd: int, name: bytes) -> TlsTransport:
@@ -171,22 +156,70 @@ class BackTls(Transports):
 
     def purpose(self, name: bytes) -> Purpose:
         """Of connections for that name; b"": for none."""
-        if self.version != self.shared.version:
-            # The sessions were begun with what was trusted, or shown, before.
-            self.version = self.shared.version
+        if self.digest != self.shared.digest:
+            self.digest = self.shared.digest
             self.purposes.clear()
         found = self.purposes.get(name)
         if found is None:
             if len(self.purposes) >= MOST_NAMES:
                 del self.purposes[next(iter(self.purposes))]
-            found = self.purposes[name] = self._purpose(name.decode("ascii"))
+            found = self.purposes[name] = self._purpose(name)
         return found
 
-    def _purpose(self, name: str) -> Purpose:
+    def _purpose(self, wanted: bytes) -> Purpose:
+        name = wanted.decode("ascii")
         # An address is no name for a hello (RFC 6066 3), but a certificate can be compared with it.
         said = name if name and not is_address(name) else None
-        host = name or self.verify_host
-        return (Purpose if self.reuse else Unremembered)(said, host if self.verifies and host else None)
+        host = (name or self.verify_host or None) if self.verifies else None
+        if self.sessions is None:
+            return Unremembered(said, host)
+        return Remembered(said, host, self.sessions, self.digest + self.route, wanted)
+
+
+class ServerContexts:
+    """Of all servers of a process."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.sessions: ServerSessions | None = None  # made with the first server that has TLS, before lanes are
+        self.made: dict[ServerTls, ServerContext] = {}
+
+    def transports(self, route: bytes, said: ServerTls, warn: Warn = no_warning) -> BackTls:
+        """For a server that says so. TlsFileError, TlsSetupError: it cannot be had."""
+        shared = self._shared(said, warn)
+        if self.sessions is None:
+            self.sessions = ServerSessions()
+        return BackTls(route, shared, said, self.sessions)
+
+    def _shared(self, said: ServerTls, warn: Warn) -> ServerContext:
+        low, high = versions(said, warn)
+        crt = replace(said.crt, at=None) if said.crt is not None else None
+        if said.verify != "none" and not said.ca_file:
+            raise TlsSetupError(
+                "verify is enabled by default but no CA file specified: say 'ca-file', or, if the server's certificate "
+                "need not be verified, an explicit 'verify none' (manual 5.2)"
+            )
+        own = NOTHING_SAID  # of what differs between servers that share a context
+        options = replace(
+            said,
+            min_version=low,
+            max_version=high,
+            without=None,
+            crt=crt,
+            ssl=own.ssl,
+            ready=own.ready,
+            verify_host=own.verify_host,
+            reuse=own.reuse,
+            sni_auto=own.sni_auto,
+            check=own.check,
+            check_sni=own.check_sni,
+            check_sni_auto=own.check_sni_auto,
+            check_alpn=own.check_alpn,
+        )
+        found = self.made.get(options)
+        if found is None:
+            found = self.made[options] = ServerContext(options, self.store)
+        return found
 
 
 def is_address(name: str) -> bool:

@@ -245,7 +245,7 @@ def test_a_fault_while_the_kernel_takes_nothing() -> None:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
     with mine, other:
         transport = transports.accept(mine.fileno(), b"")
-        client = TlsTransports(client_context(), True, Purpose(HOST, HOST)).connect(other.fileno())
+        client = TlsTransports(client_context(), True, Purpose(HOST, HOST)).connect(other.fileno(), b"")
         while (client.handshake(), transport.handshake()) != (0, 0):
             pass
         assert transport.read(10) is None and transport.read_waits == READ
@@ -268,7 +268,7 @@ def test_a_session_is_kept_for_the_next_connection() -> None:
         with a, b:
             a.setblocking(False)
             b.setblocking(False)
-            here, there = front.accept(a.fileno(), b""), back.connect(b.fileno())
+            here, there = front.accept(a.fileno(), b""), back.connect(b.fileno(), b"")
             while (there.handshake(), here.handshake()) != (0, 0):
                 pass
             assert there.connection.resumed == resumed
@@ -294,7 +294,7 @@ def test_a_handshake_that_has_to_wait_until_it_can_write() -> None:
     with mine, other:
         mine.setblocking(False)
         other.setblocking(False)
-        here, there = both(True).accept(mine.fileno(), b""), both(False).connect(other.fileno())
+        here, there = both(True).accept(mine.fileno(), b""), both(False).connect(other.fileno(), b"")
         assert there.handshake() == READ
         for waits in (READ | WRITE, WRITE):  # its answer to the hello; tickets behind the Finished
             size = fill(mine)

@@ -26,10 +26,10 @@ def ca() -> str:
     return str(authority().folder / "ca.pem")
 
 
-def back(contexts: ServerContexts | None = None, **said: object) -> BackTls:
+def back(contexts: ServerContexts | None = None, route: bytes = b"b/s", **said: object) -> BackTls:
     words = {"verify": "required", "ca_file": ca(), **said}
     tls = ServerTls(ssl=True, ready=True, **words)  # type: ignore[arg-type]
-    return BackTls((contexts or ServerContexts(Store())).of(tls), tls)
+    return (contexts or ServerContexts(Store())).transports(route, tls)
 
 
 def server(name: str = HOST, **said: bool) -> ssl.SSLContext:
@@ -145,7 +145,8 @@ def test_servers_that_say_the_same_share_a_context(ends: Ends) -> None:
     assert three.shared is not one.shared
     there = server()
     ends.connect(one, b"", there)
-    assert not resumed(ends.connect(back(contexts, verify="none"), b"", there)), "sessions are a server's own"
+    assert resumed(ends.connect(back(contexts, verify="none"), b"", there))
+    assert not resumed(ends.connect(back(contexts, b"b/other", verify="none"), b"", there))
 
 
 def test_what_is_made_anew_forgets_sessions(ends: Ends) -> None:
