@@ -37,8 +37,8 @@ import pointsman.config.stats  # noqa: F401
 import pointsman.config.threads  # noqa: F401
 import pointsman.config.timeouts  # noqa: F401
 import pointsman.config.tls_bind  # noqa: F401
-import pointsman.config.tls_paths  # noqa: F401
 import pointsman.config.tls_cache  # noqa: F401
+import pointsman.config.tls_paths  # noqa: F401
 import pointsman.config.tls_server  # noqa: F401
 import pointsman.config.userlist  # noqa: F401
 import pointsman.log.counts  # noqa: F401

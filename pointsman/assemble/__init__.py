@@ -9,7 +9,7 @@ missing timeouts. Errors are collected, not thrown: one run shows them all.
     modes.py      which proxies speak HTTP (the kinder readings too)
     backends.py   servers, algorithm, queue
     frontends.py  listeners, loggers, options
-    tls.py        certificates of bind lines
+    front_tls.py  certificates of bind lines; server_tls.py: of servers; resumption.py: sessions and tickets
     rules.py      rules, routes, error pages
     ignored.py    warnings of what is said in vain
     more_errors.py  what a file that is wrong has beside its wrong lines
@@ -25,6 +25,7 @@ from typing import Final
 from pointsman.assemble.admin import fill_admin
 from pointsman.assemble.backends import build_backend, fill_servers
 from pointsman.assemble.checks import build_backend_loggers, build_checks
+from pointsman.assemble.front_tls import prepare_store
 from pointsman.assemble.frontends import build_frontend, build_listeners, fill_frontend
 from pointsman.assemble.ignored import warn_of_ignored
 from pointsman.assemble.live import Live
@@ -32,7 +33,6 @@ from pointsman.assemble.modes import decide_modes
 from pointsman.assemble.places import places_of
 from pointsman.assemble.references import check_references, declare_users
 from pointsman.assemble.rules import fill_backend_rules, fill_frontend_rules
-from pointsman.assemble.tls import build_store
 from pointsman.config.bind import Bind
 from pointsman.config.command_line import CommandLine
 from pointsman.config.global_section import buffer_sizes, global_flag, global_number
@@ -91,7 +91,7 @@ def assemble(configuration: Configuration, diagnostics: Diagnostics, resolves: b
     sinks = SinkSet()
     live = Live(reactor, process, program, sinks, build_process_logger(main, sinks))
     live.resolves = resolves
-    live.tls_store = build_store(configuration)
+    prepare_store(live, configuration)
     live.pins = pins(main, members(main, lanes))
     live.groups = members(main, lanes)
     modes = decide_modes(configuration, diagnostics)

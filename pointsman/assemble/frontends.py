@@ -1,9 +1,9 @@
 """Frontends, their listeners, and what they log."""
 
 from pointsman.assemble.backends import missing_timeouts
+from pointsman.assemble.front_tls import build_front
 from pointsman.assemble.live import Live
 from pointsman.assemble.options import set_options
-from pointsman.assemble.tls import build_front
 from pointsman.config.bind import Bind
 from pointsman.config.command_line import CommandLine
 from pointsman.config.global_section import global_flag
@@ -102,7 +102,7 @@ def build_listeners(
         front: FrontTls | None = None
         if parameters.tls.ssl:
             try:
-                front = build_front(live, section, bind, frontend.http, diagnostics)
+                front = build_front(live, configuration.main, section, bind, frontend.http, diagnostics)
             except ConfigError as error:
                 diagnostics.add(error.finding)
         for address in bind.addresses:

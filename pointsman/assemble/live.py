@@ -158,15 +158,14 @@ class Live(Generation):
         self.frontends: list[LiveFrontend] = []
         self.backends: list[BackendProxy] = []
         self.loggers: dict[int, Logger | None] = {}  # of backends, by id(): for messages about their servers
-        self.store = Store()  # certificates and authorities in memory
-        self.server_contexts = ServerContexts(self.store)
+        self.tls_store = Store()  # certificates and authorities in memory
+        self.server_contexts = ServerContexts(self.tls_store)
         self.links: Links | None = None  # between control and lanes, where there are several processes
         self.incarnations = Incarnations(process.arena)
         self.question_links: QuestionLinks | None = None  # where lanes ask control
         self.answering: AnsweringEnd | None = None  # in the process that answers
         self.bell: Bell | None = None
         self.health: Checks | None = None
-        self.tls_store = Store()  # certificates and authorities
         self.dh: bytes | int = 0  # for suites with DHE, where certificates bring no parameters (Context.dh); 0: none
         self.fronts: list[FrontTls] = []  # of bind lines
         self.pins: dict[int, frozenset[int]] = {}  # cpu-map: CPUs by lane, from 1 on

@@ -717,7 +717,6 @@ VARIANTS: Final[tuple[Variant, ...]] = (
     Variant("the server's address", Reads.MOVING, _address("server_address", "198.51.100.80", 0)),
     Variant("the server's port", Reads.MOVING, _address("server_address", "", 81)),
     *(Variant(f"the server's TLS: {name or 'none'}", Reads.MOVING, _server_tls(name)) for name in _TLS),
-
     Variant("a failure of the server's connection", Reads.MOVING, _set(server_fault=46, server_tls_fault=167772427)),
     Variant("a failure of the client's connection", Reads.MOVING, _of_session(fault=34, tls_fault=167772353)),
     Variant("oddities", Reads.MOVING, _set(server_glitches=6)),

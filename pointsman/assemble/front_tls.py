@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Final
 
 from pointsman.assemble.live import Live
+from pointsman.assemble.resumption import resumption_of
 from pointsman.config.bind import Bind
 from pointsman.config.setting import Configuration, Section
 from pointsman.config.tls_paths import extra_files
@@ -12,17 +13,18 @@ from pointsman.tls.contexts import TlsSetupError
 from pointsman.tls.files import ExtraFiles, TlsFileError
 from pointsman.tls.front import FrontTls
 from pointsman.tls.options import BindTls
-from pointsman.tls.store import Store
 
 HTTP_ALPN: Final = b"\x08http/1.1"  # offered where a line of an HTTP frontend says nothing (manual 5.1, alpn)
 
 
-def build_store(configuration: Configuration) -> Store:
-    """Where certificates will be."""
-    return Store(ExtraFiles(extra_files(configuration)))
+def prepare_store(live: Live, configuration: Configuration) -> None:
+    """What is said of all certificates."""
+    live.tls_store.extra = ExtraFiles(extra_files(configuration))
 
 
-def build_front(live: Live, section: Section, bind: Bind, http: bool, diagnostics: Diagnostics) -> FrontTls:
+def build_front(
+    live: Live, main: Section, section: Section, bind: Bind, http: bool, diagnostics: Diagnostics
+) -> FrontTls:
     """What connections to that line pass through.
 
     Raises ConfigError for files that cannot be read, and for what OpenSSL does not accept.
@@ -32,6 +34,7 @@ def build_front(live: Live, section: Section, bind: Bind, http: bool, diagnostic
         said = replace(said, alpn=HTTP_ALPN)
     try:
         front = FrontTls(said, live.tls_store, live.dh)
+        front.resume(resumption_of(live, main, section, said))
     except TlsFileError as error:
         where = f"'bind {bind.text}' in section '{(section.kind.name or '').lower()}'"
         raise ConfigError(f"{where} : {error}", bind.at) from None
