@@ -131,3 +131,7 @@ def fault_of(number: int) -> int:
 def message_of(fault: int) -> bytes:
     """What fc_err_str and the error log say of it."""
     return FAULTS[fault][1]
+
+
+class SourceError(OSError):
+    """Connections cannot come from the address that `source` says."""

@@ -16,6 +16,7 @@ from pointsman.core.connection_faults import (
     PROCESS_LIMIT,
     SOCKET_ERROR,
     SYSTEM_LIMIT,
+    SourceError,
     fault_of,
 )
 
@@ -32,10 +33,6 @@ _TOLD_AT_ONCE: Final = (
     NO_PORTS,
     ADDRESS_IN_USE,
 )  # else a socket's error
-
-
-class SourceError(OSError):
-    """Connections cannot come from the address that `source` says."""
 
 
 def fault_of_dial(error: OSError) -> int:
