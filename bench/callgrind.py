@@ -73,7 +73,7 @@ class Counting:
         try:
             self.crowd.open()
             path = folder / "test.cfg"
-            path.write_text(configuration(1, folder / "stats.sock", self.receiver.port, self.ports, [self.crowd.port]))
+            path.write_text(configuration(1, folder, self.receiver.port, self.ports, [self.crowd.port]))
             output = folder / "output"
             clock = build_clock(folder)
             cores = sorted(os.sched_getaffinity(0))

@@ -69,6 +69,26 @@ frontend full
     use_backend others if is_static or mobile
     http-response del-header Server
 
+frontend rules
+    bind 127.0.0.1:{rules}
+{routes}
+frontend tcp
+    mode tcp
+    bind 127.0.0.1:{tcp}
+    default_backend raw
+
+backend servers
+    balance roundrobin
+{servers}
+backend others
+    balance roundrobin
+{servers}
+backend raw
+    mode tcp
+    balance roundrobin
+{servers}"""
+ENCRYPTED = """\
+
 frontend tls-full
     bind 127.0.0.1:{tls-full} ssl crt {folder}/ec.pem
     log global
@@ -92,27 +112,9 @@ frontend reencrypt
     bind 127.0.0.1:{reencrypt}
     default_backend encrypted
 
-frontend rules
-    bind 127.0.0.1:{rules}
-{routes}
-frontend tcp
-    mode tcp
-    bind 127.0.0.1:{tcp}
-    default_backend raw
-
-backend servers
-    balance roundrobin
-{servers}
-backend others
-    balance roundrobin
-{servers}
 backend encrypted
     balance roundrobin
-{encrypted}
-backend raw
-    mode tcp
-    balance roundrobin
-{servers}"""
+{encrypted}"""
 LARGE_HEAD = """\
 global
     maxconn 4000
@@ -183,10 +185,14 @@ def server_lines(ports: Sequence[int], words: str = "") -> str:
 
 
 def configuration(
-    lanes: int, folder: Path, log: int, ports: Mapping[str, int], servers: Sequence[int], secure: Sequence[int]
+    lanes: int, folder: Path, log: int, ports: Mapping[str, int], servers: Sequence[int], secure: Sequence[int] = ()
 ) -> str:
-    """What both programs read, with their own ports. `folder`: of the program, below that of the certificates."""
-    return CONFIGURATION.format(
+    """What both programs read, with their own ports. `folder`: of the program, below that of the certificates.
+
+    `secure`: ports of servers that speak TLS; none: nobody does.
+    """
+    text = CONFIGURATION + ENCRYPTED if secure else CONFIGURATION
+    return text.format(
         lanes=lanes,
         socket=folder / "stats.sock",
         folder=folder.parent,
