@@ -29,6 +29,7 @@ import pointsman.config.default_path  # noqa: F401
 import pointsman.config.environment  # noqa: F401
 import pointsman.config.global_section  # noqa: F401
 import pointsman.config.global_tuning  # noqa: F401
+import pointsman.config.ocsp  # noqa: F401
 import pointsman.config.options  # noqa: F401
 import pointsman.config.proxy  # noqa: F401
 import pointsman.config.server_line  # noqa: F401
@@ -40,6 +41,9 @@ import pointsman.config.tls_bind  # noqa: F401
 import pointsman.config.tls_cache  # noqa: F401
 import pointsman.config.tls_paths  # noqa: F401
 import pointsman.config.tls_server  # noqa: F401
+import pointsman.config.tls_global  # noqa: F401
+import pointsman.config.tls_paths  # noqa: F401
+import pointsman.config.tls_tuning  # noqa: F401
 import pointsman.config.userlist  # noqa: F401
 import pointsman.log.counts  # noqa: F401
 import pointsman.log.keywords  # noqa: F401

@@ -6,20 +6,26 @@ A word means nothing without `ssl`, but it is looked at all the same.
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Final
 
 from pointsman.config.bind import BIND_TLS, BIND_WORDS, BindParameters
 from pointsman.config.certificates import as_defaults, certificates
 from pointsman.config.crt_list import CRT_LIST_WORDS, read_crt_list
 from pointsman.config.parameters import Parameter, Words
 from pointsman.config.tls_values import authorities, ignored_errors, protocols, version
+from pointsman.core.registry import Registry
 from pointsman.core.tls import MISSING
 from pointsman.tls.options import NO_PROTOCOLS, VERSIONS, BindTls
 
 Parse = Callable[[Words, BindTls], BindTls]
 
 
-def tls_word(name: str, values: int = 1, crt_list: bool = False) -> Callable[[Parse], Parse]:
-    """Register a word of TLS for bind lines; crt_list: for lines of crt-lists too."""
+DEFAULT_WORDS: Final[Registry[Parameter[BindTls]]] = Registry("option of ssl-default-bind-options")
+
+
+def tls_word(name: str, values: int = 1, crt_list: bool = False, default: bool = False) -> Callable[[Parse], Parse]:
+    """Register a word of TLS for bind lines; crt_list: for lines of crt-lists too; default: for
+    ssl-default-bind-options."""
 
     def record(parse: Parse) -> Parse:
         def on_bind(words: Words, bind: BindParameters) -> BindParameters:
@@ -31,6 +37,8 @@ def tls_word(name: str, values: int = 1, crt_list: bool = False) -> Callable[[Pa
             BIND_TLS[name] = values
         if crt_list:
             CRT_LIST_WORDS.add(name, Parameter(name, parse, values))
+        if default:
+            DEFAULT_WORDS.add(name, Parameter(name, parse, values))
         return parse
 
     return record
@@ -55,8 +63,11 @@ def allow_0rtt(words: Words, tls: BindTls) -> BindTls:
 
 @tls_word("alpn", crt_list=True)
 def alpn(words: Words, tls: BindTls) -> BindTls:
-    """alpn <protocols>: which protocols clients may choose from; each statement replaces the one before."""
-    return replace(tls, alpn=protocols(words))
+    """alpn <protocols>: which protocols clients may choose from; each statement replaces the one before.
+
+    What becomes of "h2" depends on the frontend's mode: see tls_front.py.
+    """
+    return replace(tls, alpn=protocols(words, keep_http2=True))
 
 
 @tls_word("no-alpn", values=0, crt_list=True)
@@ -168,7 +179,7 @@ def no_ca_names(words: Words, tls: BindTls) -> BindTls:
     return replace(tls, names_of_authorities=False)
 
 
-@tls_word("prefer-client-ciphers", values=0)
+@tls_word("prefer-client-ciphers", values=0, default=True)
 def prefer_client_ciphers(words: Words, tls: BindTls) -> BindTls:
     """prefer-client-ciphers: of the ciphers that both know, the one the client likes best."""
     return replace(tls, prefer_client_ciphers=True)
@@ -180,25 +191,25 @@ def sigalgs(words: Words, tls: BindTls) -> BindTls:
     return replace(tls, sigalgs=words.value("missing signature algorithm list", "<sigalgs>").text)
 
 
-@tls_word("ssl-max-ver", crt_list=True)
+@tls_word("ssl-max-ver", crt_list=True, default=True)
 def ssl_max_ver(words: Words, tls: BindTls) -> BindTls:
     """ssl-max-ver <version>: the newest version that is spoken."""
     return replace(tls, max_version=version(words))
 
 
-@tls_word("ssl-min-ver", crt_list=True)
+@tls_word("ssl-min-ver", crt_list=True, default=True)
 def ssl_min_ver(words: Words, tls: BindTls) -> BindTls:
     """ssl-min-ver <version>: the oldest version that is spoken."""
     return replace(tls, min_version=version(words))
 
 
-@tls_word("strict-sni", values=0)
+@tls_word("strict-sni", values=0, default=True)
 def strict_sni(words: Words, tls: BindTls) -> BindTls:
     """strict-sni: clients that ask for no known name are refused."""
     return replace(tls, strict=True)
 
 
-@tls_word("no-strict-sni", values=0)
+@tls_word("no-strict-sni", values=0, default=True)
 def no_strict_sni(words: Words, tls: BindTls) -> BindTls:
     """no-strict-sni: they get a default certificate, whatever was said before or in ssl-default-bind-options."""
     return replace(tls, strict=False)
@@ -210,13 +221,13 @@ def tls_ticket_keys(words: Words, tls: BindTls) -> BindTls:
     return replace(tls, ticket_keys=words.value("missing TLS ticket keys file path", "<keyfile>").text)
 
 
-@tls_word("tls-tickets", values=0)
+@tls_word("tls-tickets", values=0, default=True)
 def tls_tickets(words: Words, tls: BindTls) -> BindTls:
     """tls-tickets: sessions are resumed by tickets."""
     return replace(tls, tickets=True)
 
 
-@tls_word("no-tls-tickets", values=0)
+@tls_word("no-tls-tickets", values=0, default=True)
 def no_tls_tickets(words: Words, tls: BindTls) -> BindTls:
     """no-tls-tickets: sessions are resumed from this side's memory alone."""
     return replace(tls, tickets=False)
@@ -254,5 +265,5 @@ def _without(version: str) -> Parse:
 
 for _version in VERSIONS:
     _name = _version.lower().replace(".", "")
-    tls_word(f"force-{_name}", values=0)(_only(_version))
-    tls_word(f"no-{_name}", values=0)(_without(_version))
+    tls_word(f"force-{_name}", values=0, default=True)(_only(_version))
+    tls_word(f"no-{_name}", values=0, default=True)(_without(_version))

@@ -14,6 +14,7 @@ from pointsman.tls.verify_errors import LAST, NUMBERS
 LONGEST_PROTOCOL: Final = 255  # bytes of a name of ALPN (RFC 7301 3.1)
 SYSTEM_CAS: Final = "@system-ca"
 HTTP2: Final = b"h2"
+NO_HTTP2: Final = "'h2' is left out of the offer: HTTP/2 is not built yet"
 _LOWER: Final = {name.lower(): name for name in VERSIONS}
 
 
@@ -31,23 +32,28 @@ def version(words: Words) -> str:
     return word.text
 
 
-def protocols(words: Words) -> bytes | None:
-    """The next word, names with commas between them, as the list of protocols that ALPN sends; None: no name at all,
-    which says nothing.
+def protocols(words: Words, keep_http2: bool = False) -> bytes:
+    """The next word, names with commas between them, as the list of protocols that ALPN sends.
 
-    HTTP/2 is not built, so "h2" is left out with a warning.
+    HTTP/2 is not built, so "h2" is left out with a warning; keep_http2: who asks decides that later.
     """
     word = words.value("missing the comma-delimited ALPN protocol suite", "protocols with commas between them")
     names = [os.fsencode(name) for name in word.text.split(",") if name]
-    if not names:
-        return None
     if any(len(name) > LONGEST_PROTOCOL for name in names):
         raise words.wrong("ALPN protocol name too long", word, f"at most {LONGEST_PROTOCOL} bytes for each name")
-    if HTTP2 in names:
-        words.args.diagnostics.warning(
-            f"{words.said} : '{words.word.text}' : 'h2' is left out of the offer: HTTP/2 is not built yet (manual 5.1)",
-            word.at,
-        )
+    if HTTP2 in names and not keep_http2:
+        words.args.diagnostics.warning(f"{words.said} : '{words.word.text}' : {NO_HTTP2} (manual 5.1)", word.at)
+        return without_http2(wire(*names))
+    return wire(*names)
+
+
+def without_http2(offer: bytes) -> bytes:
+    """A list of protocols as ALPN sends it, without "h2"."""
+    names = list[bytes]()
+    at = 0
+    while at < len(offer):
+        names.append(offer[at + 1 : at + 1 + offer[at]])
+        at += 1 + offer[at]
     return wire(*(name for name in names if name != HTTP2))
 
 

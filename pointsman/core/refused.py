@@ -8,6 +8,7 @@ from typing import Final
 
 _LIBRARY: Final = "it needs the proprietary library of {}, which may not be linked here"
 _INSIDES: Final = "it looks into HAProxy's own process, and there is nothing of that kind here"
+_PROVIDERS: Final = "OpenSSL's own configuration (openssl.cnf, OPENSSL_CONF) says which providers are loaded"
 _FORGES: Final = "certificates are never forged here: give those that clients should see by 'crt' or 'crt-list'"
 
 # Kinds of the vocabulary, words, and why not.
@@ -25,8 +26,11 @@ _TABLE: Final[tuple[tuple[tuple[str, ...], str, str], ...]] = (
     (
         ("global",),
         "ssl-engine",
-        "OpenSSL has dropped engines for providers, and HAProxy is built without them: see 'ssl-provider' (manual 3.2)",
+        "OpenSSL has dropped engines for providers, and HAProxy is built without them: openssl.cnf names providers",
     ),
+    (("global",), "ssl-propquery", _PROVIDERS),
+    (("global",), "ssl-provider", _PROVIDERS),
+    (("global",), "ssl-provider-path", _PROVIDERS),
     (("global",), "ssl-mode-async", "it is for engines of OpenSSL, which has dropped them"),
     (("server",), "npn", "its successor is ALPN, which all that speak TLS know: say 'alpn' instead (manual 5.2)"),
     (("filter",), "opentracing", "HAProxy has removed it; its successor is 'opentelemetry'"),

@@ -29,6 +29,7 @@ class TlsOptions:
     ca_file: str | None = None  # a file or folder, its path complete; @system-ca
     crl_file: str | None = None
     early_data: bool | None = None  # allow-0rtt
+    security_level: int | None = None  # ssl-security-level (SSL_CTX_set_security_level(3)); None: OpenSSL's own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

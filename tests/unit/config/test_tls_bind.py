@@ -38,7 +38,8 @@ def tls(words: str, before: str = "") -> BindTls:
         ("alpn http/1.1 alpn http/1.0", BindTls(ssl=True, alpn=b"\x08http/1.0")),
         ("alpn a,,b,", BindTls(ssl=True, alpn=b"\x01a\x01b")),
         ("alpn http/1.1 no-alpn", BindTls(ssl=True, alpn=NO_PROTOCOLS)),
-        ("alpn ,", BindTls(ssl=True)),
+        ("alpn ,", BindTls(ssl=True, alpn=NO_PROTOCOLS)),
+        ("alpn h2,http/1.1", BindTls(ssl=True, alpn=b"\x02h2\x08http/1.1")),
         ("verify none", BindTls(ssl=True, verify="none")),
         ("verify required ca-file /ca.pem", BindTls(ssl=True, verify="required", ca_file="/ca.pem")),
         ("ca-file @system-ca", BindTls(ssl=True, ca_file="@system-ca")),
@@ -120,15 +121,6 @@ def test_errors_name_the_nearest_word() -> None:
         (finding,) = section("frontend", f"bind :443 ssl {words}").diagnostics.findings
         assert finding.hint == f"did you mean '{near}'?"
         assert finding.position.text[finding.position.column - 1 :].startswith(words.split()[-1])
-
-
-def test_http2_is_left_out_of_the_offer_with_a_warning() -> None:
-    for words, left in (("alpn h2,http/1.1", b"\x08http/1.1"), ("alpn h2", NO_PROTOCOLS)):
-        loaded = good("frontend", f"bind :443 ssl {words}")
-        assert loaded.proxy.all(Bind)[0].parameters.tls.alpn == left
-        assert loaded.warnings == [
-            f"{SAID} : 'alpn' : 'h2' is left out of the offer: HTTP/2 is not built yet (manual 5.1)"
-        ]
 
 
 def test_the_kernels_tls_is_a_notice() -> None:

@@ -26,7 +26,7 @@ from pointsman.core.refused import refusal
             "global",
             "ssl-engine x algo ALL",
             "'ssl-engine' is not supported: OpenSSL has dropped engines for providers, "
-            "and HAProxy is built without them: see 'ssl-provider' (manual 3.2)",
+            "and HAProxy is built without them: openssl.cnf names providers",
         ),
         ("global", "nbproc 2", "The 'nbproc' directive is not supported anymore since HAProxy 2.5."),
         (
