@@ -5,7 +5,7 @@ Duration, Gauge, Limit, Max, Name, Output, Rate), scope (Process, Service), pers
 file of statistics could keep it over a reload). A column whose nature depends on the kind of row says so in `variants`.
 
 Two groups: the columns that each version has at the same places, and behind a column named "-" those of protocols,
-named after them. What nothing counts yet (compression, cache, TLS, HTTP/2) is zero where HAProxy shows a number.
+named after them. What nothing counts yet (compression, cache, HTTP/2) is zero where HAProxy shows a number.
 """
 
 from collections.abc import Iterable
@@ -161,7 +161,7 @@ PROTOCOLS: Final = (
     Column("h2_backend_open_streams", "MGPV", "u64", "Streams of HTTP/2 now"),
     Column("h2_total_connections", "MCPV", "u64", "Connections of HTTP/2 since the start"),
     Column("h2_backend_total_streams", "MCPV", "u64", "Streams of HTTP/2 since the start"),
-    Column("ssl_sess", "MCPV", "u64", "TLS sessions that were begun"),
+    Column("ssl_sess", "MCPV", "u64", "TLS sessions that have made a new key"),
     Column("ssl_reused_sess", "MCPV", "u64", "TLS sessions that were resumed"),
     Column("ssl_failed_handshake", "MCPV", "u64", "TLS handshakes that failed"),
     Column("ssl_ocsp_staple", "MCPV", "u64", "OCSP responses sent along"),

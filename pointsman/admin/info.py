@@ -1,6 +1,6 @@
 """The fields of `show info` (management manual 9.3), declared once: position, name, tags, type, words, value.
 
-Tools find them by name, so all names of 3.5 are here, also those of what this process does not have (TLS, compression,
+Tools find them by name, so all names of 3.5 are here, also those of what this process does not have (compression,
 peers): their value is the truth, zero. Holes in the positions are HAProxy's own. Tools that look at `Name` and
 `Version` want to know which language and commands they have before them: these are HAProxy's; ours stand at the end.
 """
@@ -17,6 +17,7 @@ from pointsman.admin.render import PROCESS_NUMBER, compact, item
 from pointsman.admin.rows import Value
 from pointsman.admin.view import View
 from pointsman.config.features import VERSION
+from pointsman.core.tls_counters import TlsCounters
 from pointsman.net.clock import monotonic_ms
 from pointsman.tables.patterns import LISTS
 
@@ -44,6 +45,10 @@ class Facts:
     def requests(self) -> int:
         """Each connection to a stats socket counts as one."""
         return self.view.program.requests + self.cli_sessions
+
+    @property
+    def tls(self) -> TlsCounters:
+        return self.view.process.tls.counters
 
     @property
     def listeners(self) -> int:
@@ -134,9 +139,16 @@ INFO_FIELDS: Final = (
         "Requests of clients and on the stats sockets since the start",
         lambda facts: facts.requests,
     ),
-    InfoField(20, "MaxSslConns", "MMPV", "u32", "Limit of TLS connections", _zero),
-    InfoField(21, "CurrSslConns", "MGPV", "u32", "TLS connections now", _zero),
-    InfoField(22, "CumSslConns", "MCPV", "u32", "TLS connections since the start", _zero),
+    InfoField(20, "MaxSslConns", "MMPV", "u32", "Limit of TLS connections", lambda facts: facts.tls.limit),
+    InfoField(21, "CurrSslConns", "MGPV", "u32", "TLS connections now", lambda facts: facts.tls.sum_of("current")),
+    InfoField(
+        22,
+        "CumSslConns",
+        "MCPV",
+        "u32",
+        "TLS connections since the start",
+        lambda facts: facts.tls.sum_of("accepted") + facts.tls.sum_of("connected"),
+    ),
     InfoField(23, "Maxpipes", "CLPV", "u32", "Limit of pipes for splicing", lambda facts: facts.view.process.pipes),
     InfoField(24, "PipesUsed", "MGPV", "u32", "Pipes in use", _zero),
     InfoField(25, "PipesFree", "MGPV", "u32", "Pipes at hand", _zero),
@@ -174,14 +186,56 @@ INFO_FIELDS: Final = (
         lambda facts: facts.view.process.session_rate.limit,
     ),
     InfoField(31, "MaxSessRate", "MRPV", "u32", "Most of them in one second", _highest("sessions")),
-    InfoField(32, "SslRate", "MRPV", "u32", "TLS connections during the last second", _zero),
-    InfoField(33, "SslRateLimit", "CLPV", "u32", "Their limit", lambda facts: facts.view.ssl_rate_limit),
-    InfoField(34, "MaxSslRate", "MMPV", "u32", "Most of them in one second", _zero),
-    InfoField(35, "SslFrontendKeyRate", "MGPV", "u32", "TLS keys made for clients during the last second", _zero),
-    InfoField(36, "SslFrontendMaxKeyRate", "MMPV", "u32", "Most of them in one second", _zero),
-    InfoField(37, "SslFrontendSessionReuse_pct", "MGPV", "u32", "Per cent of TLS connections without a new key", _zero),
-    InfoField(38, "SslBackendKeyRate", "MRPV", "u32", "TLS keys made for servers during the last second", _zero),
-    InfoField(39, "SslBackendMaxKeyRate", "MMPV", "u32", "Most of them in one second", _zero),
+    InfoField(
+        32,
+        "SslRate",
+        "MRPV",
+        "u32",
+        "TLS connections of clients during the last second",
+        lambda facts: facts.tls.rate.read(facts.view.now),
+    ),
+    InfoField(33, "SslRateLimit", "CLPV", "u32", "Their limit (maxsslrate)", lambda facts: facts.tls.rate.limit),
+    InfoField(34, "MaxSslRate", "MMPV", "u32", "Most of them in one second", lambda facts: facts.tls.rate.highest),
+    InfoField(
+        35,
+        "SslFrontendKeyRate",
+        "MGPV",
+        "u32",
+        "TLS keys made for clients during the last second",
+        lambda facts: facts.tls.key_rate.read(facts.view.now),
+    ),
+    InfoField(
+        36,
+        "SslFrontendMaxKeyRate",
+        "MMPV",
+        "u32",
+        "Most of them in one second",
+        lambda facts: facts.tls.key_rate.highest,
+    ),
+    InfoField(
+        37,
+        "SslFrontendSessionReuse_pct",
+        "MGPV",
+        "u32",
+        "Per cent of TLS connections of clients without a new key",
+        lambda facts: facts.tls.reuse(facts.view.now),
+    ),
+    InfoField(
+        38,
+        "SslBackendKeyRate",
+        "MRPV",
+        "u32",
+        "TLS keys made for servers during the last second",
+        lambda facts: facts.tls.server_key_rate.read(facts.view.now),
+    ),
+    InfoField(
+        39,
+        "SslBackendMaxKeyRate",
+        "MMPV",
+        "u32",
+        "Most of them in one second",
+        lambda facts: facts.tls.server_key_rate.highest,
+    ),
     InfoField(40, "SslCacheLookups", "MCPV", "u32", "TLS sessions looked for", _sessions_looked_for),
     InfoField(41, "SslCacheMisses", "MCPV", "u32", "TLS sessions not found", _sessions_missed),
     InfoField(42, "CompressBpsIn", "MRPV", "u32", "Bytes given to the compressor during the last second", _zero),

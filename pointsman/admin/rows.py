@@ -117,11 +117,11 @@ def _row(kind: str, proxy: ProxyView, name: str, sid: int, counters: Totals) -> 
         mode="http" if proxy.http else "tcp",
         wrew=counters.failed_header_rewrites,
         eint=counters.internal_errors,
-        ssl_sess=0,
-        ssl_reused_sess=0,
-        ssl_failed_handshake=0,
-        ssl_ocsp_staple=0,
-        ssl_failed_ocsp_staple=0,
+        ssl_sess=counters.tls_sessions,
+        ssl_reused_sess=counters.tls_resumed,
+        ssl_failed_handshake=counters.tls_failed,
+        ssl_ocsp_staple=counters.tls_staples,
+        ssl_failed_ocsp_staple=counters.tls_failed_staples,
     )
     return row
 

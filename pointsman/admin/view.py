@@ -124,25 +124,16 @@ class View:
     tickets: Tickets = field(default_factory=Tickets)  # keys of TLS tickets
     sessions: SessionCache | None = None  # of TLS clients
     handed: Sequence[Handed] = ()  # memory for the next generation
-    limit_cells: int = -1  # in the arena: of two limits that nothing can reach yet
-
-    @property
-    def ssl_rate_limit(self) -> int:
-        """TLS sessions in a second; 0: any number."""
-        return self.process.arena.cells.load(self.limit_cells)
-
-    @ssl_rate_limit.setter
-    def ssl_rate_limit(self, value: int) -> None:
-        self.process.arena.cells.store(self.limit_cells, value)
+    limit_cell: int = -1  # in the arena: of a limit that nothing can reach yet
 
     @property
     def compression_rate_limit(self) -> int:
         """Bytes that compression may give in a second; 0: any number."""
-        return self.process.arena.cells.load(self.limit_cells + 1)
+        return self.process.arena.cells.load(self.limit_cell)
 
     @compression_rate_limit.setter
     def compression_rate_limit(self, value: int) -> None:
-        self.process.arena.cells.store(self.limit_cells + 1, value)
+        self.process.arena.cells.store(self.limit_cell, value)
 
     @property
     def now(self) -> int:

@@ -128,7 +128,7 @@ def build_view(live: Live, configuration: Configuration, diagnostics: Diagnostic
         memory=command_line.memory if command_line is not None else 0,
         dropped_logs=live.dropped_logs,
         born=program_start(),
-        limit_cells=live.process.arena.take(2),
+        limit_cell=live.process.arena.take(1),
         groups=max(1, len(live.groups)),
         tickets=live.tickets,
         sessions=live.sessions,

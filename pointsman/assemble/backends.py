@@ -18,6 +18,7 @@ from pointsman.config.timeouts import timeout
 from pointsman.core.address import AF_INET6, AddressSpec
 from pointsman.core.arena import Arena
 from pointsman.core.diagnostics import ConfigError, Diagnostics
+from pointsman.net.tls_state import TlsAccount
 from pointsman.server.backend import LiveServer
 from pointsman.server.dial import Dial
 from pointsman.server.pool import REUSE_AGGRESSIVE, REUSE_ALWAYS, REUSE_NEVER, REUSE_SAFE
@@ -100,6 +101,7 @@ def fill_servers(
                 continue
             address = None
         server = _server(backend, section, line, server_number, address)
+        server.tls_account = TlsAccount(server.counters, live.process.tls)
         backend.servers.append(server)
         try:
             secure(live, server, line, configuration, diagnostics)

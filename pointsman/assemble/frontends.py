@@ -34,7 +34,7 @@ def build_frontend(live: Live, section: Section, number_of: int, http: bool) -> 
     frontend = LiveFrontend(live.program, live.reactor, section.name, number_of, http)
     frontend.limit = number(section, "maxconn")
     frontend.client = timeout(section, "client") or FOREVER
-    frontend.client_timeout = timeout(section, "client")
+    frontend.handshake_time = timeout(section, "client-hs") or timeout(section, "client")
     frontend.client_fin = timeout(section, "client-fin") or FOREVER
     frontend.http_request_time = timeout(section, "http-request") or FOREVER
     frontend.keep_alive = timeout(section, "http-keep-alive") or FOREVER

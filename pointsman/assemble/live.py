@@ -62,6 +62,7 @@ class EverySecond(Hook):
             counters.session_rate.tick(now)
             counters.connection_rate.tick(now)
             counters.request_rate.tick(now)
+        self.live.process.tls.counters.tick(now)
         look(self.live.reactor, now)
         self.live.tell_lost_lines()
         pipe = self.live.reactor.pipe
@@ -205,6 +206,7 @@ class Live(Generation):
         arena.bells = bells
         for counters in self.every_counters():
             counters.move()
+        self.process.tls.counters.move()
         self.bell = Bell(self, bells[number])
         self.reactor.add(self.bell, IN)
 
@@ -261,6 +263,7 @@ class Live(Generation):
         self.incarnations.died(number)
         for counters in self.every_counters():
             counters.release_lane(number)
+        self.process.tls.counters.release_lane(number)
         for backend in self.backends:
             backend.release_lane(number)
         arena.release_lane(number)

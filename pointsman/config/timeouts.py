@@ -53,11 +53,6 @@ def _parse(args: Args) -> Timeout:
     milliseconds = parse_time(word, "ms", args.diagnostics)
     args.end()
     warn_if_small(word, milliseconds, f"{args.keyword} {word.text}", args.section.title, args.diagnostics)
-    if name == "client-hs":
-        args.diagnostics.notice(
-            "'timeout client-hs' is for TLS handshakes, which do not exist here yet, and has no effect (manual 4.2)",
-            args.at,
-        )
     return Timeout(name=name, milliseconds=milliseconds, at=args.at)
 
 

@@ -59,6 +59,7 @@ error_text(PyObject *module, PyObject *number)
     unsigned long code = PyLong_AsUnsignedLong(number);
     if (code == (unsigned long)-1 && PyErr_Occurred())
         return NULL;
+    OPENSSL_init_ssl(OPENSSL_INIT_LOAD_SSL_STRINGS, NULL); /* as the first context does */
     ERR_error_string_n(code, text, sizeof text);
     return PyBytes_FromString(text);
 }

@@ -33,6 +33,10 @@ SAFE_ONE: Final = places("idle_safe")  # where the pool has counted it as idle i
 LINK_POOLED: Final = places("links", "idle")
 LINK_POOLED_SAFE: Final = places("links", "idle", "idle_safe")
 
+TLS_SESSION: Final = places("tls_sessions")
+TLS_RESUMED: Final = places("tls_resumed")
+TLS_FAILED: Final = places("tls_failed")
+
 SPLICED: Final = places("spliced")
 EXHAUSTED_REGEXES: Final = places("exhausted")
 LOG_LINES: Final = places("log_lines")

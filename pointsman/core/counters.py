@@ -69,6 +69,11 @@ class CounterFields:
     total_time_max: int
     timed: int  # exchanges in these sums, at most 1024 in each lane
     last_session: int  # monotonic ms of the last one (lastsess), 0: none yet
+    tls_sessions: int  # ssl_sess: handshakes that have made a new key
+    tls_resumed: int  # ssl_reused_sess: those that have gone on with the key of an earlier session
+    tls_failed: int  # ssl_failed_handshake: those that have failed, but for those whose time was up
+    tls_staples: int  # ssl_ocsp_staple: OCSP responses that were sent along
+    tls_failed_staples: int  # ssl_failed_ocsp_staple: those that could not be, as they were no longer valid
 
 
 COUNTER_FIELDS: Final = tuple(CounterFields.__annotations__)

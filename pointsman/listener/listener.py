@@ -258,10 +258,14 @@ class Listener(Channel):
         elif 0 < process.limit <= process.connections:
             process.counters.maxconn_reached += 1
             self._wait(process.waiting, process.counters)
+        elif bind_state.transports is not None and process.tls.counters.full:
+            self._unwatch(FULL)
+            process.tls.wait(self)
         elif not (
             self._within(process.connection_rate, process.connection_rate_limit())
             and self._within(process.session_rate, process.session_rate_limit())
             and (self.rate_limit <= 0 or self._within(frontend.counters.session_rate, self.rate_limit))
+            and (bind_state.transports is None or self._within_tls_rate())
         ):
             self._rest(1)
         else:
@@ -293,6 +297,10 @@ class Listener(Channel):
         self._unwatch(RESTING)
         self.yielding.add(self, now + _YIELD)
         return True
+
+    def _within_tls_rate(self) -> bool:
+        rate = self.process.tls.counters.rate
+        return self._within(rate, rate.limit)
 
     def _within(self, rate: Rate, limit: int) -> bool:
         return limit <= 0 or rate.read(self.reactor.now) < limit

@@ -3,8 +3,9 @@
       accepted --> waiting --header whole--> Acceptor.open with the addresses that the header says
                       '--timeout, end, garbage--> Acceptor.refused (the error log), closed without an answer
 
-The wait lasts as long as `timeout client` allows. A LOCAL or UNKNOWN header keeps the connection's own addresses. What
-came behind the header goes on as `pending`.
+The wait lasts as long as `timeout client-hs` allows, or `timeout client`; a handshake of TLS behind it has what is left
+of that. A LOCAL or UNKNOWN header keeps the connection's own addresses. What came behind the header goes on as
+`pending`.
 """
 
 import os
@@ -37,8 +38,8 @@ class ProxyListener(Listener):
     def accepted(self, fd: int, source: NetAddress) -> None:
         wait = ProxyWait(self, Arrival(fd, source, self.destination(fd), self.bind_state, self.reactor.now))
         self.reactor.add(wait)
-        if self.frontend.client_timeout > 0:
-            self.reactor.wheel.arm(wait, self.reactor.now + self.frontend.client_timeout)
+        if self.frontend.handshake_time > 0:
+            self.reactor.wheel.arm(wait, self.reactor.now + self.frontend.handshake_time)
 
 
 class ProxyWait(Channel):

@@ -55,7 +55,7 @@ def _number(name: bytes) -> i64:
 
 
 class FrontendName(Key):
-    """The key of %f and %ft."""
+    """The key of %f."""
 
     def __init__(self) -> None:
         super().__init__(Family.NAMES, _NAME_BITS)
@@ -65,6 +65,28 @@ class FrontendName(Key):
         if frontend.spot < 0:
             frontend.spot = _number(frontend.name)
         return frontend.spot
+
+
+def transport_name(ctx: Context) -> bytes:
+    """The frontend's name as %ft has it."""
+    name = ctx.frontend.name
+    return name + b"~" if ctx.session.tls is not None else name
+
+
+class FrontendTransport(Key):
+    """The key of %ft."""
+
+    def __init__(self) -> None:
+        super().__init__(Family.NAMES, _NAME_BITS)
+
+    def of(self, ctx: Context) -> i64:
+        frontend = ctx.frontend
+        if frontend.transport_spot >= 0:
+            return frontend.transport_spot
+        if frontend.secures:
+            return _number(transport_name(ctx))
+        frontend.transport_spot = _number(frontend.name)
+        return frontend.transport_spot
 
 
 class BackendName(Key):
@@ -206,7 +228,7 @@ class FrontendBackendServer(CommonChain):
         server = ctx.server
         if backend is None or server is None:
             return self.slowly(ctx)
-        first: i64 = ctx.frontend.spot
+        first: i64 = ctx.frontend.transport_spot
         second: i64 = backend.spot
         third: i64 = server.spot
         if (first | second | third) < 0:
@@ -215,6 +237,7 @@ class FrontendBackendServer(CommonChain):
 
 
 FRONTEND_NAME: Final = FrontendName()
+FRONTEND_TRANSPORT: Final = FrontendTransport()
 BACKEND_NAME: Final = BackendName()
 SERVER_NAME: Final = ServerName()
 LETTERS: Final = Letters()
@@ -222,6 +245,6 @@ NO_REQUEST_COOKIE: Final = NoRequestCookie()
 NO_RESPONSE_COOKIE: Final = NoResponseCookie()
 NO_REQUEST_CAPTURES: Final = NoRequestCaptures()
 NO_RESPONSE_CAPTURES: Final = NoResponseCaptures()
-FrontendBackendServer((FRONTEND_NAME, BACKEND_NAME, SERVER_NAME))
+FrontendBackendServer((FRONTEND_TRANSPORT, BACKEND_NAME, SERVER_NAME))
 ACCEPTED: Final = AcceptDate()
 REQUESTED: Final = RequestDate()

@@ -107,7 +107,7 @@ class Logger:
         """
         if not self.outlets:
             return
-        ctx.record.origin = b"sess_error"
+        ctx.record.origin = b"sess_killed"
         level = ERR if self.separate_errors else INFO
         if self.error_line is not None:
             self._write(ctx, level, self.error_line)

@@ -16,6 +16,7 @@ from pointsman.log.keys import (
     BACKEND_NAME,
     DESTINATION,
     FRONTEND_NAME,
+    FRONTEND_TRANSPORT,
     LETTERS,
     NO_REQUEST_CAPTURES,
     NO_REQUEST_COOKIE,
@@ -29,6 +30,7 @@ from pointsman.log.keys import (
     SOURCE,
     LocalRequestDate,
     request_date,
+    transport_name,
 )
 from pointsman.sample.context import Context
 from pointsman.sample.encode import encode_capture
@@ -37,6 +39,7 @@ from pointsman.sample.tag import TagKind, list_tag, tag, text_tag
 from pointsman.sample.types import Reads, Where
 
 BAD_REQUEST: Final = b"<BADREQ>"
+NO_CIPHER: Final = b"(NONE)"
 HOSTNAME: Final = platform.node().encode()
 
 
@@ -111,10 +114,10 @@ def frontend_name(ctx: Context) -> bytes:
     return ctx.frontend.name
 
 
-@tag("ft", reads=Reads.CONNECTION, key=FRONTEND_NAME)
+@tag("ft", reads=Reads.CONNECTION, key=FRONTEND_TRANSPORT)
 def frontend_name_transport(ctx: Context) -> bytes:
     """The frontend's name, with "~" behind it where the client speaks TLS."""
-    return ctx.frontend.name
+    return transport_name(ctx)
 
 
 @tag("b", key=BACKEND_NAME)
@@ -166,15 +169,18 @@ def log_origin(ctx: Context) -> bytes:
 
 
 @tag("sslv", reads=Reads.CONNECTION)
-def ssl_version(_: Context) -> bytes | None:
-    """The version of TLS; none on a connection in clear, and so far there is no other."""
-    return None
+def ssl_version(ctx: Context) -> bytes | None:
+    """The version of TLS that the client speaks, as "TLSv1.3"; none on a connection in clear."""
+    tls = ctx.session.tls
+    return tls.protocol if tls is not None else None
 
 
 @tag("sslc", reads=Reads.CONNECTION)
-def ssl_cipher(_: Context) -> bytes | None:
-    """The cipher of TLS; none on a connection in clear."""
-    return None
+def ssl_cipher(ctx: Context) -> bytes | None:
+    """The suite of ciphers, as "TLS_AES_256_GCM_SHA384"; "(NONE)" before one was chosen, none on a connection in
+    clear."""
+    tls = ctx.session.tls
+    return None if tls is None else tls.cipher or NO_CIPHER
 
 
 # States; sizes and counts stand in counts.py.

@@ -38,10 +38,12 @@ def _idle(ctx: Context) -> i64:
 
 
 class HandshakeTime(Number):
-    """Handshakes below the protocol: PROXY header, TLS. Zero but for the first request."""
+    """Handshakes below the protocol: PROXY header, TLS. Zero but for the first request; -1: their time was up."""
 
     def value(self, ctx: Context) -> i64:
         record = ctx.record
+        if record.handshake < 0:
+            return -1
         return max(record.handshake - record.accepted, 0)
 
 

@@ -42,7 +42,6 @@ class TlsTransport(Transport):
         self.tls = self.connection = connection
         self.cut_is_end = cut_is_end
         self.purpose = purpose
-        self.code = 0  # OpenSSL's number of what its handshake has failed of
         self.awaiting = purpose is not None  # a session that can be resumed has not come yet
         self.kept: bytes | None = None  # the last one that came
 

@@ -31,6 +31,7 @@ class Transport:
         self.moved = False  # the last `write` sent something, be it a part of a record that does not count as taken yet
         self.tls: Connection | None = None  # which knows what rules and logs may ask
         self.fault = ""  # why its handshake has failed, where that says more than the error of the system
+        self.code = 0  # OpenSSL's number of what its handshake has failed of
 
     def handshake(self) -> int:
         """Go on with it. 0: it is over; else what it waits for. That the peer has ended is an error here."""

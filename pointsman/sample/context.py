@@ -37,6 +37,8 @@ class ProxyFacts:
     def __init__(self, name: str, number: int, http: bool, arena: Arena | None = None) -> None:
         self.name = name.encode("utf-8", "surrogateescape")  # a refused name may be any bytes
         self.spot: i64 = -1  # its name's number for log lines; -1: none yet
+        self.transport_spot: i64 = -1  # and as %ft has it; -1: none yet, or not the same for all of its connections
+        self.secures = False  # some of its connections speak TLS
         self.number = number  # `id`, by default its position from 2 on (frontends and backends count together)
         self.http = http
         self.default_backend_name = b""  # what default_backend names; b"": nothing

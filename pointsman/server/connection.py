@@ -15,6 +15,7 @@ from pointsman.core.columns import LINK, LINK_POOLED, LINK_POOLED_SAFE, NOTHING,
 from pointsman.core.tls import Connection
 from pointsman.net.duplex import Duplex
 from pointsman.net.reactor import Reactor
+from pointsman.net.tls_state import TlsAccount
 from pointsman.net.wire import Wire, WireUser
 from pointsman.server.queue import QueueWaiter
 from pointsman.server.server import Server
@@ -87,6 +88,7 @@ class Dialling(WireUser):
         self.listed: list[Dialling] | None = None  # where others find it (Pool.dials)
         self.client: object = None  # the session that it was begun for
         self.made: ServerConnection | None = None  # what it has become, where several have waited
+        self.account: TlsAccount | None = None  # where its TLS is counted
         self.aim: tuple[str, int] | str = ""  # the server's target when it was begun
         self.key = b""  # what its request had a say in (pool_key.py)
         server.links += 1
@@ -94,6 +96,9 @@ class Dialling(WireUser):
         reactor.add(self.wire)
 
     def opened(self) -> None:
+        if self.account is not None:
+            tls = self.wire.tls()
+            self.account.established(tls is not None and tls.resumed)
         if self.listed is not None:
             self._unlist()
         if self.waiter is not None:
@@ -102,6 +107,8 @@ class Dialling(WireUser):
             self._share_out(self.others)
 
     def not_opened(self, error: int) -> None:
+        if self.account is not None and not self.wire.opening:
+            self.account.failed()
         if self.listed is not None:
             self._unlist()
         if self.others is None:
@@ -166,6 +173,7 @@ class Dialling(WireUser):
         """It is open, and becomes what carries exchanges."""
         made = speaker.speak(self.server, self.wire)
         self.wire.user = made
+        made.account = self.account
         made.aim = self.aim
         made.key = self.key
         self.waiter = None
@@ -194,6 +202,8 @@ class Dialling(WireUser):
             server = self.server
             server.links -= 1
             server.step(NOTHING, LINK, NOTHING)
+            if self.account is not None:
+                self.account.ended()
             wire.reset_on_close()
             wire.close()
 
@@ -239,6 +249,7 @@ class ServerConnection(WireUser):
         self.below: ServerConnection | None = None  # in the pool: the one that was idle before it came
         self.pooled = 0  # 1: lies in its server's pool; 2: and was reused before
         self.local: NetAddress | None = None  # our end, once asked for
+        self.account: TlsAccount | None = None  # where its TLS is counted
         self.aim: tuple[str, int] | str = ""  # the server's target when it was opened
         self.key = b""  # what its first request had a say in: only for requests of the same (pool_key.py)
 
@@ -307,6 +318,8 @@ class ServerConnection(WireUser):
             self.unpool()
             server.links -= 1
             server.step(NOTHING, gone, NOTHING)
+            if self.account is not None:
+                self.account.ended()
             wire.close()
 
     def abort(self) -> None:

@@ -18,6 +18,7 @@ from typing import Final
 from mypy_extensions import mypyc_attr
 
 from pointsman.core.arena import Arena
+from pointsman.net.tls_state import TlsAccount
 from pointsman.sample.context import ServerFacts
 from pointsman.server.state_row import STATE_FIELDS, StateRow
 
@@ -51,6 +52,7 @@ class Server(ServerFacts):
         self.row.check_duration = -1
         self.alive = True  # `up`, as last looked at
         self.limited = False  # it has a maxconn, as last looked at
+        self.tls_account: TlsAccount | None = None  # where the TLS of its connections is counted
         self.links = 0  # open connections of this lane, and how many of them are idle
         self.idle = 0
         self.initial_weight = weight

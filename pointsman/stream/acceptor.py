@@ -20,6 +20,7 @@ from pointsman.core.columns import ADMITTED, CURRENT, HELD, NOTHING, WAITING
 from pointsman.core.counters import Counters
 from pointsman.core.wishes import WISHES
 from pointsman.net.reactor import Channel, Reactor
+from pointsman.net.tls_state import TlsState
 from pointsman.net.transport import Transports
 from pointsman.sample.context import ListenerFacts, ProxyFacts
 from pointsman.stream.share import Share
@@ -52,6 +53,7 @@ class ProcessState:
         self.spread_from = NOT_BEGUN  # when that began (monotonic ms)
         self.pipes = 0  # that may be made; each is emptied within the call that fills it
         self.share = Share(self.arena, self.counters)
+        self.tls = TlsState(reactor, self.arena, self.lock)
 
     @property
     def limit(self) -> int:
@@ -169,7 +171,7 @@ class Acceptor(ProxyFacts):
         super().__init__(name, number, http, arena)
         self.limit_cell = self.counters.table.arena.take(1)
         self.limit_now = self.counters.table.arena.cells.at(self.limit_cell).load  # without a look-up each time
-        self.client_timeout = 0  # ms, for the PROXY header's wait; 0: none
+        self.handshake_time = 0  # ms from the accept on, for the PROXY header and TLS's handshake; 0: no limit
         self.wants_destination = True  # the address the client connected to is asked for by rules or logs
         self.waiting: list[Channel] = []  # listeners that reached the limit here
 
@@ -197,6 +199,8 @@ class Acceptor(ProxyFacts):
         if bind_state.frontend is not self:
             self.own(bind_state)
         bind_state.climb(ADMITTED, NOTHING)
+        if bind_state.transports is not None:
+            bind_state.process.tls.admit()
 
     def arrived(self, bind_state: BindState) -> None:
         """It was accepted."""
@@ -205,6 +209,8 @@ class Acceptor(ProxyFacts):
     def withdraw(self, bind_state: BindState) -> None:
         """There was no connection to accept after all."""
         bind_state.climb(NOTHING, ADMITTED)
+        if bind_state.transports is not None:
+            bind_state.process.tls.withdraw()
 
     def open(self, arrival: Arrival) -> None:
         """A connection is ready. The frontend calls `closed` once when it ends."""
@@ -213,6 +219,8 @@ class Acceptor(ProxyFacts):
     def closed(self, listener: BindState) -> None:
         """Called exactly once for each admitted connection, as it ends: lets those in that wait."""
         listener.climb(NOTHING, HELD)
+        if listener.transports is not None:
+            listener.process.tls.left()
         self.let_in(listener)
 
     def let_in(self, listener: BindState) -> None:

@@ -25,6 +25,7 @@ from pointsman.core.columns import (
     PICKED,
     REUSED,
     REUSED_TAKEN,
+    SESSION,
     TAKEN,
 )
 from pointsman.core.connection_faults import fault_of
@@ -40,11 +41,10 @@ from pointsman.server.dial import fault_of_dial
 from pointsman.server.server import Server
 from pointsman.stream.accounts import Accounts
 from pointsman.stream.phases import CONNECT, FOLLOWERS, IDLE, PAUSE, QUEUE, SENT, TUNNEL
-from pointsman.stream.proxies import FOREVER, BackendProxy, Frontend
+from pointsman.stream.proxies import FOREVER, NOTED, BackendProxy, Frontend
 from pointsman.stream.sides import Front
 
 TURN_AROUND: Final = 1_000  # ms between two attempts on the same server (manual 4.2, retries)
-NOTED: Final = 500  # ms between two notes of the last session, which is shown in seconds
 GRAIN: Final = 64  # ms: two deadlines this near are the same to the wheel
 _TIMED_OUT: Final = errno.ETIMEDOUT
 NO_SERVERS: Final[list[Server]] = []
@@ -277,20 +277,28 @@ class Exchange(Accounts):
         assert server is not None and backend is not None
         if server.pool.dials and self._join(server, backend):
             return
+        transports = server.transports
+        account = server.tls_account if transports is not None else None
+        if account is not None and not account.begin():
+            self._no_room(server, backend)
+            return
         server.step(DIALLED, NOTHING, CONNECTS)
         self.move(CONNECT)
         try:
             fd = server.dial.connect(self.context.destination)
         except OSError as error:
+            if account is not None:
+                account.ended()
             self.connect_failed(error.errno or errno.ECONNREFUSED, fault_of_dial(error))
             return
         dialling = self.dialling = Dialling(self.reactor, server, fd, self)
+        dialling.account = account
         dialling.aim = server.dial.target
         key = server.pool.key
         if key is not None:
             dialling.key = key.value(self.context)
-        if server.transports is not None:
-            dialling.wire.secure(server.transports.connect(fd, server.host_name(self.context)))
+        if transports is not None:
+            dialling.wire.secure(transports.connect(fd, server.host_name(self.context)))
         if server.send_proxy:
             context = self.context
             render = render_v1 if server.send_proxy == 1 else render_v2
@@ -299,6 +307,14 @@ class Exchange(Accounts):
         if server.speaker.places > 1:
             dialling.list_in(server.pool.dials, self.context.session)
         self.wake_at(self.reactor.now + backend.connect)
+
+    def _no_room(self, server: LiveServer, backend: BackendProxy) -> None:
+        """As many connections as maxsslconn allows speak TLS: nothing is tried again (manual 3.2)."""
+        server.step(SESSION, NOTHING, NOTHING)
+        self.move(CONNECT)
+        server.counters.failed_connections += 1
+        backend.counters.failed_connections += 1
+        self.refuse(500, 0x49, 0x43)  # IC
 
     def _join(self, server: LiveServer, backend: BackendProxy) -> bool:
         """Wait for a connection that is under way for another exchange. What has failed once has one of its own."""

@@ -1,12 +1,11 @@
 """From an accepted connection to its stream: one small class per mode."""
 
-from pointsman.core.columns import NOTHING, SESSION
-from pointsman.core.connection_faults import message_of
+from pointsman.core.columns import NOTHING, SESSION, TLS_FAILED
+from pointsman.core.connection_faults import PROXY_TIMEOUT
 from pointsman.net.reactor import Reactor
 from pointsman.stream.acceptor import Arrival
-from pointsman.stream.exchange import NOTED
 from pointsman.stream.h1front import H1Front
-from pointsman.stream.proxies import Frontend, Program
+from pointsman.stream.proxies import NOTED, Frontend, Program
 from pointsman.stream.raw import RawFront
 from pointsman.stream.session import ClientSession
 
@@ -30,9 +29,19 @@ class LiveFrontend(Frontend):
             self.counters.last_session = now
         return ClientSession(self, arrival, now)
 
+    def expect(self, arrival: Arrival) -> ClientSession:
+        """One becomes a session when its handshake is over: the process has it now, the frontend then."""
+        if arrival.bind_state.frontend is not self:
+            self.own(arrival.bind_state)
+        if not self.secures and arrival.bind_state.transports is not None:
+            self.secures = True
+            self.transport_spot = -1
+        arrival.bind_state.process.counters.tally(SESSION, 1)
+        return ClientSession(self, arrival, self.reactor.now)
+
     def open(self, arrival: Arrival) -> None:
-        session = self.welcome(arrival)
         transports = arrival.bind_state.transports
+        session = self.welcome(arrival) if transports is None else self.expect(arrival)
         if self.http:
             front = H1Front(session, self.reactor, arrival.fd)
             try:
@@ -55,13 +64,11 @@ class LiveFrontend(Frontend):
                 raise
 
     def refused(self, arrival: Arrival, reason: int, silent: bool) -> None:
-        """A failed PROXY header: counted, and logged by the error format."""
-        session = self.welcome(arrival)
-        self.counters.failed_requests += 1
-        logger = self.logger
-        if logger is None or silent and not self.log_null:
-            return
-        context = session.context(self.reactor.now)
-        context.record.ended = self.reactor.now
-        session.fault = reason
-        logger.session_error(context, message_of(reason))
+        """A failed PROXY header is logged by the error format, and is no session of the frontend."""
+        session = self.expect(arrival)
+        transports = arrival.bind_state.transports
+        if transports is not None:
+            session.tls = transports.accept(arrival.fd, b"").tls  # which says that there would have been TLS
+            if reason != PROXY_TIMEOUT:
+                arrival.bind_state.climb(TLS_FAILED, NOTHING)
+        session.failed(reason, silent, self.reactor.now)

@@ -82,15 +82,21 @@ class H1Front(H1Client, ClientConnection):
     def secure(self, transport: Transport) -> None:
         """The connection is open, and its bytes pass through that: its handshake comes first."""
         self.wire.secure(transport)
-        self._arm(self.frontend.client)
+        if self.frontend.handshake_time > 0:
+            self.reactor.wheel.arm(self.wire, self.session.accepted + self.frontend.handshake_time)
 
     def opened(self) -> None:
-        session = self.session
-        session.ready = session.since = self.reactor.now
-        session.tls = self.wire.tls()
+        self.session.secured(self.wire.tls(), self.reactor.now)
         self.start(b"")
 
     def not_opened(self, error: int) -> None:
+        self._not_secured(False)
+
+    def _not_secured(self, timed_out: bool) -> None:
+        """Its handshake has failed."""
+        transport = self.wire.transport
+        assert transport is not None
+        self.session.not_secured(transport, timed_out, self.reactor.now)
         self.close()
 
     def wake(self) -> HttpStream:
@@ -174,7 +180,7 @@ class H1Front(H1Client, ClientConnection):
 
     def expired(self, now: int) -> None:
         if self.wire.shaking:
-            self.close()
+            self._not_secured(True)
         elif self.phase == WAIT and (self.session.first or self.data):
             stream = self.wake()
             stream.record.uploaded = len(self.data)

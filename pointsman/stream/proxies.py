@@ -29,6 +29,7 @@ from pointsman.stream.header_names import PRESERVE
 from pointsman.stream.protocols import ClientProtocol
 
 FOREVER: Final = 1 << 40  # ms: a timeout that is not set
+NOTED: Final = 500  # ms between two notes of the last session, which is shown in seconds
 
 KEEP_ALIVE: Final = 0  # option http-keep-alive, the default
 SERVER_CLOSE: Final = 1  # option http-server-close
@@ -239,6 +240,12 @@ class Frontend(Acceptor):
         self.plan: Plan | None = None
         self.places: dict[str, Position] = {}  # of what is in the plan and does not know its place itself
         self.protocols: list[ClientProtocol] = []  # that its clients of HTTP/1 may begin with instead
+
+    def note_session(self, now: int) -> None:
+        """It has a session more (monotonic ms)."""
+        if now - self.noted >= NOTED:
+            self.noted = now
+            self.counters.last_session = now
 
 
 class BackendProxy(Backend):

@@ -29,8 +29,11 @@ class RawFront(RawClient, WireUser, ClientConnection):
 
     def secure(self, transport: Transport) -> None:
         """The connection is open, and its bytes pass through that: its handshake comes first."""
-        self.wire.secure(transport)
-        self._living().touch_client()
+        wire = self.wire
+        wire.secure(transport)
+        limit = self.session.frontend.handshake_time
+        if limit > 0:
+            wire.reactor.wheel.arm(wire, self.session.accepted + limit)
 
     def _living(self) -> TcpStream:
         """Its stream, as long as the connection is not closed."""
@@ -39,13 +42,26 @@ class RawFront(RawClient, WireUser, ClientConnection):
         return stream
 
     def opened(self) -> None:
-        session = self.session
+        wire = self.wire
         record = self._living().record
-        session.ready = session.since = record.handshake = record.begun = self.wire.reactor.now
-        session.tls = self.wire.tls()
+        record.handshake = record.begun = wire.reactor.now
+        wire.reactor.wheel.disarm(wire)
+        self.session.secured(wire.tls(), wire.reactor.now)
         self.start(b"")
 
     def not_opened(self, error: int) -> None:
+        self._not_secured(False)
+
+    def expired(self, now: int) -> None:
+        if self.wire.shaking:
+            self._not_secured(True)
+
+    def _not_secured(self, timed_out: bool) -> None:
+        """Its handshake has failed."""
+        wire = self.wire
+        transport = wire.transport
+        assert transport is not None
+        self.session.not_secured(transport, timed_out, wire.reactor.now)
         self._living().part()
         self.close()
 

@@ -10,14 +10,30 @@ from typing import Final
 from mypy_extensions import mypyc_attr
 
 from pointsman.core.address import UNIX_ADDRESS
+from pointsman.core.columns import NOTHING, SESSION, TLS_FAILED, TLS_RESUMED, TLS_SESSION
+from pointsman.core.connection_faults import (
+    PROXY_TIMEOUT,
+    TLS_CA_FAILED,
+    TLS_CERTIFICATE_FAILED,
+    TLS_EMPTY,
+    TLS_HANDSHAKE,
+    TLS_TIMEOUT,
+    message_of,
+)
+from pointsman.core.tls import Connection, error_text
+from pointsman.net.tls_state import KEYS
+from pointsman.net.transport import Transport
 from pointsman.sample.context import Context, Session
-from pointsman.sample.record import Record
+from pointsman.sample.record import NOT_REACHED, Record
 from pointsman.sample.variable_limits import VARIABLE_LIMITS
 from pointsman.server.backend import LiveServer
 from pointsman.server.connection import ServerConnection
 from pointsman.stream.acceptor import Arrival, BindState
 from pointsman.stream.proxies import BackendProxy, Frontend
 
+NOT_VERIFIED: Final = 0x0A000086  # OpenSSL's "certificate verify failed"
+BY_PROXY: Final = 0x50  # "P", "R": the letters of a connection that was refused (manual 8.5)
+IN_REQUEST: Final = 0x52
 MOST_OWN: Final = 5  # idle connections to servers that are kept for a client (manual 4.2, max-session-srv-conns)
 
 
@@ -52,6 +68,55 @@ class ClientSession(Session):
         made.now = now
         made.date_offset = self.frontend.program.date_offset
         return made
+
+    # The handshake of a client that speaks TLS. The process has counted it as a session when it came.
+
+    def secured(self, tls: Connection | None, now: int) -> None:
+        """Its handshake is over (monotonic ms)."""
+        self.ready = self.since = now
+        self.tls = tls
+        bind_state = self.bind_state
+        bind_state.counters.tally(SESSION, 1)
+        self.frontend.tally(SESSION, 1)
+        self.frontend.note_session(now)
+        if tls is not None and tls.resumed:
+            bind_state.climb(TLS_RESUMED, NOTHING)
+        else:
+            bind_state.climb(TLS_SESSION, NOTHING)
+            bind_state.process.tls.tally(KEYS, 1)
+
+    def not_secured(self, transport: Transport, timed_out: bool, now: int) -> None:
+        """It has failed (monotonic ms). The connection is closed by the caller."""
+        self.tls = transport.tls
+        self.tls_fault = transport.code
+        if timed_out:
+            fault = TLS_TIMEOUT
+        else:
+            fault = fault_of_handshake(transport)
+            self.bind_state.climb(TLS_FAILED, NOTHING)
+        self.failed(fault, fault in (TLS_TIMEOUT, TLS_EMPTY), now)
+
+    def failed(self, fault: int, silent: bool, now: int) -> None:
+        """Its connection has failed before there was a stream, by a fault of core/connection_faults.py: for the error
+        log (manual 8.2.5). `silent`: `option dontlognull` keeps quiet about it."""
+        self.fault = fault
+        frontend = self.frontend
+        logger = frontend.logger
+        if logger is None or silent and not frontend.log_null:
+            return
+        context = self.context(now)
+        record = context.record
+        record.cause, record.step = BY_PROXY, IN_REQUEST
+        if fault in (TLS_TIMEOUT, PROXY_TIMEOUT):
+            record.handshake = NOT_REACHED
+        else:
+            record.handshake = record.begun = now
+        record.ended = now
+        record.process_connections = self.bind_state.process.connections
+        record.frontend_connections = frontend.connections
+        code = self.tls_fault
+        words = message_of(fault)
+        logger.session_error(context, b"%b (%b)" % (words, error_text(code)) if code else words)
 
     def note(self, record: Record) -> None:
         """Its stream is given up: what is shown of the last exchange."""
@@ -157,6 +222,18 @@ class ClientSession(Session):
         """Its connection has ended. Called once."""
         self.over()
         self.frontend.closed(self.bind_state)
+
+
+def fault_of_handshake(transport: Transport) -> int:
+    """What it is called that a client's handshake has failed, by core/connection_faults.py."""
+    tls = transport.tls
+    if tls is None:
+        return TLS_HANDSHAKE
+    if transport.code == NOT_VERIFIED:
+        return TLS_CA_FAILED if tls.verify[1] > 0 else TLS_CERTIFICATE_FAILED
+    if tls.cut and not transport.code and tls.cipher is None:
+        return TLS_EMPTY  # it has ended before its hello was whole
+    return TLS_HANDSHAKE
 
 
 def inside(frontend: Frontend, bind_state: BindState, now: int) -> ClientSession:

@@ -134,7 +134,7 @@ def set_maxconn_global(call: Call) -> str:
 def set_rate_limit(call: Call) -> str:
     """set rate-limit {connections|sessions|ssl-sessions|http-compression} global <value>: zero takes it away.
 
-    The last two are kept and shown; there is no TLS and no compression yet that they could limit.
+    The last one is kept and shown; there is no compression yet that it could limit.
     """
     process, view = call.view.process, call.view
     name = " ".join(call.words[:2])
@@ -151,7 +151,7 @@ def set_rate_limit(call: Call) -> str:
     elif name == "sessions global":
         process.session_rate.limit = value
     elif name == "ssl-sessions global":
-        view.ssl_rate_limit = value
+        process.tls.counters.rate.limit = value
     else:
         view.compression_rate_limit = value * 1024
     return ""

@@ -220,7 +220,9 @@ def clear_counters(call: Call) -> str:
             counters.clear_maxima()
         counters.highest = gauge
     _queues(call)
-    call.view.process.connection_rate.highest = call.view.process.session_rate.highest = 0
+    process = call.view.process
+    for rate in (process.connection_rate, process.session_rate, *process.tls.counters.rates):
+        rate.highest = 0
     if everything:
         _clear_checks(call)
     return ""

@@ -41,12 +41,6 @@ def test_the_wrong_side_is_a_warning(kind: str, name: str, side: str) -> None:
     assert loaded.proxy.one(Timeout, name) is None
 
 
-def test_one_that_has_no_effect_is_noticed() -> None:
-    assert good("frontend", "timeout client-hs 3s").notices == [
-        "'timeout client-hs' is for TLS handshakes, which do not exist here yet, and has no effect (manual 4.2)"
-    ]
-
-
 def test_both_sides_have_the_timeouts_of_http() -> None:
     for kind in ("frontend", "backend", "listen"):
         lines = [f"timeout {name} 3s" for name in ("http-request", "http-keep-alive", "tarpit")]

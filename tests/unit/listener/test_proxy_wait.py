@@ -115,7 +115,7 @@ def test_an_early_end(house: House, client: socket.socket, sent: bytes, expected
 
 
 def test_the_wait_ends_with_the_clients_timeout(house: House) -> None:
-    house.frontend.client_timeout = 100
+    house.frontend.handshake_time = 100
     listener = house.listener(ProxyListener)
     assert listener.sock is not None
     with socket.create_connection(listener.sock.getsockname(), timeout=5) as sock:

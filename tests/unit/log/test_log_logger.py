@@ -216,7 +216,7 @@ def test_session_errors() -> None:
         b"<6>10.0.1.2:33312 [21/Nov/2026:07:52:14.427] www/f1: Connection error during SSL handshake\n",
         b"<3>10.0.1.2:33312 [21/Nov/2026:07:52:14.427] www/3: Truncated\n",
         b"<6>unix:3 [21/Nov/2026:07:52:14.427] www/3: Truncated\n",
-        b"<6>sess_error\n",
+        b"<6>sess_killed\n",
     ]
 
 
