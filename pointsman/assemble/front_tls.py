@@ -7,6 +7,7 @@ from pointsman.assemble.live import Live
 from pointsman.assemble.resumption import resumption_of
 from pointsman.config.bind import Bind
 from pointsman.config.setting import Configuration, Section
+from pointsman.config.tls_capture import kept
 from pointsman.config.tls_paths import extra_files
 from pointsman.core.diagnostics import ConfigError, Diagnostics
 from pointsman.tls.contexts import TlsSetupError
@@ -20,6 +21,7 @@ HTTP_ALPN: Final = b"\x08http/1.1"  # offered where a line of an HTTP frontend s
 def prepare_store(live: Live, configuration: Configuration) -> None:
     """What is said of all certificates."""
     live.tls_store.extra = ExtraFiles(extra_files(configuration))
+    live.tls_store.kept = kept(configuration.main)
 
 
 def build_front(

@@ -46,6 +46,7 @@ typedef struct {
     EVP_PKEY *key;
     PyObject *staple;     /* a DER of an OCSP response, or NULL */
     PyObject *timestamps; /* a list of signed certificate timestamps (RFC 6962, 3.3), or NULL */
+    PyObject *label;      /* by what it is known, or NULL */
     enum kind_of_key kind;
 } Identity;
 

@@ -507,7 +507,7 @@ set_capture(Context *c, PyObject *value, void *unused)
     long size = value == NULL ? 0 : PyLong_AsLong(value);
     if (size == -1 && PyErr_Occurred())
         return -1;
-    if (size < 0 || size > MOST_BYTES) {
+    if (size < 0 || size > INT32_MAX) {
         PyErr_SetString(PyExc_ValueError, "a number of bytes expected");
         return -1;
     }

@@ -127,6 +127,14 @@ get_certificate(Connection *c, void *kind)
                                                              : SSL_get_certificate(c->ssl));
 }
 
+static PyObject *
+get_label(Connection *c, void *unused)
+{
+    (void)unused;
+    Identity *shown = c->identity != NULL ? c->identity : c->context->identity;
+    return Py_NewRef(shown == NULL || shown->label == NULL ? Py_None : shown->label);
+}
+
 /* The same, ready to be asked what they say. */
 
 static PyObject *
@@ -270,6 +278,7 @@ PyGetSetDef connection_facts[] = {
     FACT(resumed, "an earlier session was resumed"),
     FACT(session_id, "b\"\": it has none"),
     FACT(peer_chain, "DERs, as they were sent"),
+    FACT(label, "by what the identity is known that was shown; None"),
     FACT(own, "the certificate that was shown, a Certificate; None"),
     FACT(peer, "the peer's, also of an earlier session that was resumed, or one that was not accepted"),
     FACT(root, "where the chain ends that was verified in this handshake; None"),

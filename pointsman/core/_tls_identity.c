@@ -108,6 +108,7 @@ identity_free(Identity *one)
     EVP_PKEY_free(one->key);
     Py_XDECREF(one->staple);
     Py_XDECREF(one->timestamps);
+    Py_XDECREF(one->label);
     Py_TYPE(one)->tp_free((PyObject *)one);
 }
 
@@ -202,6 +203,7 @@ static PyGetSetDef identity_attributes[] = {
     {"leaf", (getter)get_leaf, NULL, "the DER of its certificate", NULL},
     {"names", (getter)get_names, NULL, "of hosts, in its certificate: alternative ones, then common ones", NULL},
     BYTES(staple, "the DER of an OCSP response; None"),
+    BYTES(label, "by what it is known; None"),
     BYTES(timestamps, "a list of signed certificate timestamps (RFC 6962, 3.3); None"),
     {NULL, NULL, NULL, NULL, NULL},
 };

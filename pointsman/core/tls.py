@@ -25,6 +25,7 @@ headers (Debian: libssl-dev); nothing else serves in its place, and MISSING says
       capture, keylog, sessions        what connections keep; capture: how many bytes of a client's hello
 
     Identity(chain, key, passphrase)   a certificate with what belongs to it, which several contexts may show
+      label                            by what it is known, which connections tell
       staple, timestamps               an OCSP response, a list of signed certificate timestamps: sent along
       kind, leaf, names                RSA, EC, ED25519...; the DER of the certificate; the hosts that it names
 

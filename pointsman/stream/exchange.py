@@ -369,8 +369,12 @@ class Exchange(Accounts):
         server = self.server
         backend = self.backend
         assert server is not None and backend is not None
-        if WISHES.server_source and self.dialling is not None:
-            self.context.server_source = self.dialling.local_address()
+        dialling = self.dialling
+        if dialling is not None:
+            if WISHES.server_source:
+                self.context.server_source = dialling.local_address()
+            if WISHES.server_tls:
+                self.context.server_tls = dialling.wire.tls()
         self.drop_connection()
         self.sleep_on()
         record = self.record

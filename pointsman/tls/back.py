@@ -51,7 +51,7 @@ class ServerContext:
         options, store = self.options, self.store
         parts: list[bytes] = []
         context = Context(False)
-        fill(context, options)
+        fill(context, options, store.kept)
         context.sessions = True
         if options.renegotiate is not False:
             context.set("Options", "-NoRenegotiation")

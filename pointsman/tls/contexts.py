@@ -4,7 +4,7 @@ from typing import Final
 
 from pointsman.core.tls import Context
 from pointsman.tls.files import SYSTEM_AUTHORITIES
-from pointsman.tls.options import EVERY_ERROR, NO_PROTOCOLS, VERSIONS, TlsOptions
+from pointsman.tls.options import EVERY_ERROR, NO_PROTOCOLS, VERSIONS, Kept, TlsOptions
 from pointsman.tls.store import Authorities
 
 SPOKEN: Final = {"SSLv3": "SSLv3", "TLSv1.0": "TLSv1", "TLSv1.1": "TLSv1.1", "TLSv1.2": "TLSv1.2", "TLSv1.3": "TLSv1.3"}
@@ -12,6 +12,7 @@ LOWEST: Final = "TLSv1.2"  # where nothing is said (manual 5.1, ssl-min-ver)
 LEGACY: Final = frozenset(("SSLv3", "TLSv1.0", "TLSv1.1"))  # OpenSSL speaks them at its lowest level of security alone
 MODES: Final = {"none": 0, "optional": 1, "required": 2}
 ALL_ERRORS: Final = tuple(range(1, 256))
+NOTHING_KEPT: Final = Kept()
 COMMANDS: Final = (  # of SSL_CONF_cmd(3), and the word by which errors name them
     ("CipherString", "ciphers", "cipher list"),
     ("Ciphersuites", "ciphersuites", "TLS 1.3 cipher suites"),
@@ -42,7 +43,7 @@ def versions(options: TlsOptions) -> tuple[str, str]:
     return left[0], left[-1]
 
 
-def fill(context: Context, options: TlsOptions) -> None:
+def fill(context: Context, options: TlsOptions, kept: Kept = NOTHING_KEPT) -> None:
     """What either side can say, but for certificates and authorities."""
     low, high = versions(options)
     for command, attribute, words in COMMANDS:
@@ -60,6 +61,8 @@ def fill(context: Context, options: TlsOptions) -> None:
         context.set("Options", "-SessionTicket")
     if options.alpn not in (None, NO_PROTOCOLS):
         context.alpn = options.alpn
+    context.capture = kept.capture
+    context.keylog = kept.keylog
 
 
 def trust(context: Context, authorities: Authorities, named: bool) -> None:

@@ -106,7 +106,7 @@ class FrontTls(TlsTransports):
     def _filled(self, options: FrontOptions) -> Context:
         """One without certificates."""
         context = Context(True)
-        fill(context, options)
+        fill(context, options, self.store.kept)
         if options.ecdhe and not options.curves:
             try:
                 context.set("Groups", options.ecdhe)

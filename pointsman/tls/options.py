@@ -110,6 +110,14 @@ class ServerTls(TlsOptions):
     check_alpn: bytes | None = None  # None: as `alpn`
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """What connections keep for those that ask, on both sides (tune.ssl.*)."""
+
+    capture: int = 0  # bytes of a client's hello
+    keylog: bool = False  # secrets of TLS 1.3
+
+
 S = TypeVar("S", bound=TlsOptions)
 
 

@@ -17,7 +17,7 @@ from pointsman.tls.files import (
     read_authorities,
     read_material,
 )
-from pointsman.tls.options import LoadedFiles
+from pointsman.tls.options import Kept, LoadedFiles
 
 GENERATED_NAME: Final = "localhost"  # whom a certificate that was generated is for
 
@@ -59,6 +59,7 @@ class Store:
     def __init__(self, extra: ExtraFiles | None = None, passphrase: Passphrase = no_passphrase) -> None:
         self.extra = extra if extra is not None else ExtraFiles()
         self.passphrase = passphrase
+        self.kept = Kept()  # what connections keep that show or verify what is here
         self.certificates: dict[str, Certificate] = {}
         self.authorities: dict[str, Authorities] = {}
         self.revocations: dict[str, Authorities] = {}
@@ -88,6 +89,7 @@ class Store:
             else:
                 said = f"unable to load certificate from file '{name}': {said}."
             raise TlsFileError(said) from None
+        made.label = name.encode("utf-8", "surrogateescape")
         if material.ocsp:
             made.staple = material.ocsp
         if material.sctl:

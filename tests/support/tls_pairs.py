@@ -6,7 +6,7 @@ import socket
 from dataclasses import dataclass
 from functools import cache
 
-from pointsman.core.tls import Connection, Context, TlsError
+from pointsman.core.tls import Connection, Context, Identity, TlsError
 from support.x509 import CLIENT, UTF8, forest
 
 ALL_ERRORS = tuple(range(1, 256))
@@ -63,7 +63,9 @@ def contexts(kind: Kind) -> tuple[Context, Context]:
     for context, shown in ((server, kind.own), (client, kind.shown)):
         if shown:
             pem = (woods.folder / f"{shown}.pem").read_bytes()
-            context.certificate(pem, pem)
+            identity = Identity(pem, pem)
+            identity.label = f"{shown}.pem".encode()
+            context.use(identity)
         context.set("MinProtocol", kind.version)
         context.set("MaxProtocol", kind.version)
         context.set("CipherString" if kind.version == "TLSv1.2" else "Ciphersuites", kind.suite)

@@ -77,7 +77,7 @@ def size_of_secret(ctx: Context) -> int | None:
 def fault(ctx: Context) -> int | None:
     """OpenSSL's number of what was wrong with the handshake, or later; 0: nothing."""
     tls = ctx.server_tls
-    return tls.code if tls is not None else None
+    return (ctx.server_tls_fault or tls.code) if tls is not None else None
 
 
 @fetch("ssl_bc_client_random", Type.BIN, Where.SERVER_SIDE, Reads.MOVING, "7.3.4")
@@ -118,8 +118,8 @@ def unique_id(ctx: Context) -> bytes | None:
 @fetch("ssl_bc_err_str", Type.STR, Where.SERVER_SIDE, Reads.MOVING, "7.3.4")
 def fault_text(ctx: Context) -> bytes | None:
     """The fault in OpenSSL's words. No sample where nothing was wrong."""
-    tls = ctx.server_tls
-    return error_text(tls.code) if tls is not None and tls.code else None
+    number = fault(ctx)
+    return error_text(number) if number else None
 
 
 @fetch("ssl_bc_npn", Type.STR, Where.SERVER_SIDE, Reads.NOTHING, "7.3.4")

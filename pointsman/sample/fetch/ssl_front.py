@@ -127,14 +127,21 @@ def size_of_secret(ctx: Context) -> int | None:
 def fault(ctx: Context) -> int | None:
     """OpenSSL's number of what was wrong with the handshake, or later; 0: nothing."""
     tls = ctx.session.tls
-    return tls.code if tls is not None else None
+    return (ctx.session.tls_fault or tls.code) if tls is not None else None
 
 
 @fetch("ssl_fc_err_str", Type.STR, HANDSHAKEN, Reads.MOVING, "7.3.4")
 def fault_text(ctx: Context) -> bytes | None:
     """The same in OpenSSL's words. No sample where nothing was wrong."""
+    number = fault(ctx)
+    return error_text(number) if number else None
+
+
+@fetch("ssl_fc_crtname", Type.STR, HANDSHAKEN, Reads.CONNECTION, "7.3.4")
+def name_of_certificate(ctx: Context) -> bytes | None:
+    """The name of the certificate that was shown to the client, as "show ssl cert" has it."""
     tls = ctx.session.tls
-    return error_text(tls.code) if tls is not None and tls.code else None
+    return tls.label if tls is not None else None
 
 
 @fetch("ssl_fc_client_random", Type.BIN, HANDSHAKEN, Reads.CONNECTION, "7.3.4")

@@ -442,6 +442,7 @@ def test_python_as_a_server(version: str) -> None:
 
 def test_nothing_is_left_over() -> None:
     """Connections and contexts in a ring (a table that holds its own context) go with their last names."""
+    others = [one for one in gc.get_objects() if isinstance(one, Context)]  # of other tests
     for _ in range(3):
         context = server_context()
         context.names = {HOST.encode(): context}
@@ -452,7 +453,7 @@ def test_nothing_is_left_over() -> None:
     del context, pair
     gc.collect()
     gc.collect()
-    assert not [one for one in gc.get_objects() if isinstance(one, Context)]
+    assert len([one for one in gc.get_objects() if isinstance(one, Context)]) <= len(others)
 
 
 def test_wrong_words() -> None:
