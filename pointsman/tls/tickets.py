@@ -96,12 +96,12 @@ def _boot_time() -> float:
 class OwnKeys(Handed):
     """Keys that no file says. `count`: how often they were renewed; `due`: when they are the next time."""
 
-    def __init__(self, clock: Callable[[], float] = _boot_time, period: float = PERIOD) -> None:
+    def __init__(self, clock: Callable[[], float] = _boot_time, period: float = 0.0) -> None:
         super().__init__("tls-ticket-keys")
         self.clock = clock
-        self.period = period
+        self.period = period or PERIOD
         self.count = 0
-        self.due = clock() + period
+        self.due = clock() + self.period
         self.secrets = [secrets.token_bytes(_SECRET) for _ in range(KEPT)]  # the oldest first
         self.derived: dict[bytes, TicketKeys] = {}
 
