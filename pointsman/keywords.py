@@ -39,11 +39,9 @@ import pointsman.config.threads  # noqa: F401
 import pointsman.config.timeouts  # noqa: F401
 import pointsman.config.tls_bind  # noqa: F401
 import pointsman.config.tls_cache  # noqa: F401
-import pointsman.config.tls_capture  # noqa: F401
-import pointsman.config.tls_paths  # noqa: F401
-import pointsman.config.tls_server  # noqa: F401
 import pointsman.config.tls_global  # noqa: F401
-import pointsman.config.tls_paths  # noqa: F401
+import pointsman.config.tls_paths  # noqa: F401  # noqa: F401
+import pointsman.config.tls_server  # noqa: F401
 import pointsman.config.tls_tuning  # noqa: F401
 import pointsman.config.userlist  # noqa: F401
 import pointsman.log.counts  # noqa: F401

@@ -7,21 +7,21 @@ from pointsman.assemble.live import Live
 from pointsman.assemble.resumption import resumption_of
 from pointsman.config.bind import Bind
 from pointsman.config.setting import Configuration, Section
-from pointsman.config.tls_capture import kept
-from pointsman.config.tls_paths import extra_files
+from pointsman.config.tls_tuning import looked_for, tls_tuning
 from pointsman.core.diagnostics import ConfigError, Diagnostics
 from pointsman.tls.contexts import TlsSetupError
-from pointsman.tls.files import ExtraFiles, TlsFileError
+from pointsman.tls.files import TlsFileError
 from pointsman.tls.front import FrontTls
-from pointsman.tls.options import BindTls
+from pointsman.tls.options import BindTls, Kept
 
 HTTP_ALPN: Final = b"\x08http/1.1"  # offered where a line of an HTTP frontend says nothing (manual 5.1, alpn)
 
 
 def prepare_store(live: Live, configuration: Configuration) -> None:
     """What is said of all certificates."""
-    live.tls_store.extra = ExtraFiles(extra_files(configuration))
-    live.tls_store.kept = kept(configuration.main)
+    tuning = tls_tuning(configuration)
+    live.tls_store.extra = looked_for(configuration)
+    live.tls_store.kept = Kept(capture=tuning.capture, keylog=tuning.keylog)
 
 
 def build_front(
