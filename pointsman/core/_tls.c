@@ -4,6 +4,7 @@
  *   _tls_context.c     Context: certificates, CAs, protocols and everything else that is set once
  *   _tls_identity.c    Identity: a certificate with its chain and key
  *   _tls_dummy.c       certificates for trying things out
+ *   _tls_key.c         private keys
  *   _tls_choice.c      which of both a client's hello gets
  *   _tls_pem.c         PEM texts
  *   _tls_connection.c  Connection: handshake, read, write, shut
@@ -20,6 +21,7 @@
  * the same.
  */
 #include "_tls.h"
+#include <openssl/provider.h>
 
 PyObject *TlsError;
 int connection_index;
@@ -64,7 +66,29 @@ error_text(PyObject *module, PyObject *number)
     return PyBytes_FromString(text);
 }
 
+static int
+add_provider(OSSL_PROVIDER *provider, void *found)
+{
+    PyObject *name = PyUnicode_FromString(OSSL_PROVIDER_get0_name(provider));
+    int good = name != NULL && PyList_Append(found, name) == 0;
+    Py_XDECREF(name);
+    return good;
+}
+
+static PyObject *
+providers(PyObject *module, PyObject *unused)
+{
+    (void)module, (void)unused;
+    PyObject *found = PyList_New(0);
+    if (found != NULL && !OSSL_PROVIDER_do_all(NULL, add_provider, found)) {
+        Py_CLEAR(found);
+        refused("providers cannot be listed");
+    }
+    return found;
+}
+
 static PyMethodDef functions[] = {
+    {"providers", providers, METH_NOARGS, "providers(): of OpenSSL, those that are loaded"},
     {"verify_text", verify_text, METH_O, "verify_text(number): OpenSSL's words for an error of verification"},
     {"dummy", make_dummy, METH_VARARGS,
      "dummy(kind, bits, curve, name): a certificate that signs itself, and its key, as PEM"},

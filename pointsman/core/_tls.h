@@ -123,6 +123,10 @@ typedef struct {
 HIDDEN int give_passphrase(char *into, int room, int writing, void *arg);
 HIDDEN BIO *memory_of(Py_buffer *text); /* NULL: a ValueError is set */
 
+/* _tls_key.c; NULL: an exception is set */
+HIDDEN EVP_PKEY *read_key(Py_buffer *text, Passphrase *phrase);
+HIDDEN PyObject *key_text(EVP_PKEY *key);
+
 /* _tls_identity.c */
 HIDDEN Identity *read_identity(PyTypeObject *type, PyObject *args, PyObject *words); /* (chain, key, passphrase=None) */
 
@@ -132,6 +136,9 @@ HIDDEN PyObject *make_dummy(PyObject *module, PyObject *args);
 /* _tls_choice.c: 0: found, and set; 1: the name is not served; -1: a fault */
 HIDDEN int choose(SSL *ssl, Connection *c, char *name, size_t size);
 HIDDEN int is_choice(PyObject *value); /* what `names` and `defaults` take */
+HIDDEN PyObject *context_put(Context *c, PyObject *args);
+HIDDEN PyObject *context_drop(Context *c, PyObject *name);
+HIDDEN PyObject *context_check(Context *c, PyObject *identity);
 
 /* _tls_bio.c */
 HIDDEN int bio_setup(void);

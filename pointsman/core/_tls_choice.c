@@ -177,3 +177,47 @@ is_choice(PyObject *value)
     }
     return 1;
 }
+
+/* One name of the table: what it chooses from now on. */
+PyObject *
+context_put(Context *c, PyObject *args)
+{
+    PyObject *name, *choice;
+    if (!PyArg_ParseTuple(args, "SO", &name, &choice))
+        return NULL;
+    if (!is_choice(choice))
+        return PyErr_Format(PyExc_TypeError, "candidates expected");
+    if (c->names == NULL && (c->names = PyDict_New()) == NULL)
+        return NULL;
+    return PyDict_SetItem(c->names, name, choice) < 0 ? NULL : Py_NewRef(Py_None);
+}
+
+/* One name leaves the table, if it is there. */
+PyObject *
+context_drop(Context *c, PyObject *name)
+{
+    if (!PyBytes_Check(name))
+        return PyErr_Format(PyExc_TypeError, "a name as bytes expected");
+    if (c->names != NULL && PyDict_DelItem(c->names, name) < 0) {
+        if (!PyErr_ExceptionMatches(PyExc_KeyError))
+            return NULL;
+        PyErr_Clear();
+    }
+    Py_RETURN_NONE;
+}
+
+/* ValueError: no connection of this context could show that identity, as its security level forbids it, say. */
+PyObject *
+context_check(Context *c, PyObject *value)
+{
+    if (!Py_IS_TYPE(value, &IdentityType))
+        return PyErr_Format(PyExc_TypeError, "an Identity expected");
+    Identity *identity = (Identity *)value;
+    ERR_clear_error();
+    SSL *ssl = SSL_new(c->ctx);
+    int good = ssl != NULL && SSL_use_cert_and_key(ssl, identity->leaf, identity->key, identity->chain, 1) == 1;
+    PyObject *done = good ? Py_NewRef(Py_None) : refused("certificate and key are not accepted");
+    SSL_free(ssl); /* takes NULL */
+    ERR_clear_error();
+    return done;
+}

@@ -36,24 +36,6 @@ read_chain(Py_buffer *text, X509 **leaf, STACK_OF(X509) **chain)
     return 0;
 }
 
-static EVP_PKEY *
-read_key(Py_buffer *text, Passphrase *phrase)
-{
-    BIO *bio = memory_of(text);
-    if (bio == NULL)
-        return NULL;
-    EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, give_passphrase, phrase);
-    BIO_free(bio);
-    if (key == NULL) {
-        if (phrase->asked && phrase->data == NULL) {
-            ERR_clear_error();
-            PyErr_SetString(PyExc_ValueError, "the key is encrypted, and there is no passphrase for it");
-        } else
-            refused("no private key");
-    }
-    return key;
-}
-
 static enum kind_of_key
 kind_of(EVP_PKEY *key)
 {
@@ -172,6 +154,20 @@ get_names(Identity *one, void *unused)
 }
 
 static PyObject *
+get_key(Identity *one, void *unused)
+{
+    (void)unused;
+    return key_text(one->key);
+}
+
+static PyObject *
+get_certificate(Identity *one, void *unused)
+{
+    (void)unused;
+    return certificate_of(one->leaf);
+}
+
+static PyObject *
 get_bytes(Identity *one, void *place)
 {
     PyObject *found = *(PyObject **)((char *)one + (size_t)place);
@@ -201,6 +197,8 @@ set_bytes(Identity *one, PyObject *value, void *place)
 static PyGetSetDef identity_attributes[] = {
     {"kind", (getter)get_kind, NULL, "of its key: EC, ED25519, ED448, RSA, DSA, other", NULL},
     {"leaf", (getter)get_leaf, NULL, "the DER of its certificate", NULL},
+    {"certificate", (getter)get_certificate, NULL, "its Certificate", NULL},
+    {"key", (getter)get_key, NULL, "its private key as PEM, not encrypted", NULL},
     {"names", (getter)get_names, NULL, "of hosts, in its certificate: alternative ones, then common ones", NULL},
     BYTES(staple, "the DER of an OCSP response; None"),
     BYTES(label, "by what it is known; None"),

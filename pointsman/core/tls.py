@@ -19,6 +19,8 @@ headers (Debian: libssl-dev); nothing else serves in its place, and MISSING says
                                        chosen for all others, unless they are refused, strictly. A choice is a Context,
                                        None (this one), or candidates: ((Context or None, Identity), ...), the best kind
                                        of key first, of which a client gets one that it can verify; (): not served
+      put(name, choice), drop(name)    one of `names` alone, while there are connections
+      check(identity)                  ValueError: no connection could show it (its key is too small, say)
       announce()                       identities may have timestamps
       tickets(keys)                    up to three of 48 or 80 bytes (name and two keys), the first one seals, all open
       find, store, lifetime            a cache of sessions that no ticket holds; for how many seconds any is valid
@@ -28,6 +30,8 @@ headers (Debian: libssl-dev); nothing else serves in its place, and MISSING says
       label                            by what it is known, which connections tell
       staple, timestamps               an OCSP response, a list of signed certificate timestamps: sent along
       kind, leaf, names                RSA, EC, ED25519...; the DER of the certificate; the hosts that it names
+      certificate                      what it says (a Certificate)
+      key                              its private key as PEM: to be written where an administrator asks for it
 
     Connection(context, fd, given, name, session, host)
                                        on a socket that does not wait. given: what was received already. Of a client:
@@ -42,6 +46,7 @@ headers (Debian: libssl-dev); nothing else serves in its place, and MISSING says
     pem_certificates(text), pem_crls(text)
                                        their DERs, in order; what else stands there is skipped, and one that is
                                        malformed a ValueError
+    providers()                        names of OpenSSL's that are loaded
 
 Contexts refuse with ValueError. No message holds a part of a key, a passphrase or a session.
 """
@@ -62,6 +67,7 @@ __all__ = [
     "error_text",
     "pem_certificates",
     "pem_crls",
+    "providers",
     "verify_text",
 ]
 
@@ -83,6 +89,7 @@ if TYPE_CHECKING:
         error_text,
         pem_certificates,
         pem_crls,
+        providers,
         verify_text,
     )
 else:
@@ -100,6 +107,7 @@ else:
             error_text,
             pem_certificates,
             pem_crls,
+            providers,
             verify_text,
         )
     except ImportError:  # no compiler or no library was at hand
@@ -138,6 +146,9 @@ else:
 
         def pem_crls(text: bytes) -> list[bytes]:
             raise RuntimeError(WORDS)
+
+        def providers() -> list[str]:
+            return []
 
         def verify_text(number: int) -> str:
             return f"error {number}"

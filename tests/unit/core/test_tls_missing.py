@@ -21,7 +21,7 @@ for make in read + serve:
         assert str(error) == MISSING
     else:
         raise AssertionError
-assert issubclass(tls.TlsError, OSError) and tls.verify_text(10) == "error 10"
+assert issubclass(tls.TlsError, OSError) and tls.verify_text(10) == "error 10" and tls.providers() == []
 print(MISSING)
 """
 
