@@ -2,9 +2,13 @@
 
 One Context is where every connection begins. Names of hellos choose among the identities of the store; lines of a
 crt-list that say more than the bind line have a Context of their own, and those that say the same share one.
+
+While it serves, a certificate may be replaced, a line of a list may come or go, and CAs may change (changes.py). Only
+the names that this concerns are chosen anew: with ten thousand certificates nobody waits for the others.
 """
 
-from collections.abc import Callable
+from bisect import insort
+from collections.abc import Callable, Iterable
 from dataclasses import fields
 from typing import Final
 
@@ -18,17 +22,43 @@ from pointsman.tls.store import Certificate, Store
 ORDER: Final = ("EC", "ED25519", "ED448", "RSA", "DSA", "other")  # the best kind of key first
 EXCLUDED: Final = "!"
 EVERYTHING: Final = "*"
+UNSAID: Final = FrontOptions()
 
 Pair = tuple[Context | None, Identity]
 
 
 class Shown:
-    """A line that shows a certificate, with what it has in common with the bind line worked out."""
+    """A line that shows a certificate on a bind line."""
 
-    def __init__(self, line: CertificateLine, certificate: Certificate, options: FrontOptions) -> None:
+    __slots__ = ("certificate", "front", "line", "options", "order")
+
+    def __init__(
+        self, front: "FrontTls", order: int, line: CertificateLine, certificate: Certificate, options: FrontOptions
+    ) -> None:
+        self.front = front
+        self.order = order  # among all lines of the bind line
         self.line = line
         self.certificate = certificate
-        self.options = options
+        self.options = options  # the bind line's where the line says nothing
+
+    def names(self, identity: Identity) -> list[bytes]:
+        """For which it is shown: filters stand for a certificate's own names."""
+        filters = self.line.filters
+        if filters and filters != (EVERYTHING,):
+            return [_name(word) for word in filters if word[:1] != EXCLUDED and word != EVERYTHING]
+        return [name.lower() for name in dict.fromkeys(identity.names)]
+
+    def concerned(self, identity: Identity) -> list[bytes]:
+        """Names whose choice is another one without it."""
+        return self.names(identity) + [name for _, name in _exclusions(self)]
+
+    def check(self, identity: Identity) -> None:
+        """TlsSetupError: it could not be shown in place of the certificate's."""
+        self.front.check(self.options, identity, self.certificate.name)
+
+    def renew(self, before: Identity) -> None:
+        """The certificate has another identity than before."""
+        self.front.renew(self, before)
 
 
 class FrontTls(TlsTransports):
@@ -42,25 +72,28 @@ class FrontTls(TlsTransports):
         self.resumption: Resumption | None = None
         self.own = _options_of(bind)
         self.lines: list[Shown] = []
+        self.entered = 0  # lines so far, also those that are gone
+        self.contexts = {self.own: self._base()}  # by what lines say
+        self.interned = {self.own: self.own}  # what lines say, each once
+        self.found: dict[bytes, list[Shown]] = {}  # by name, each in the order of lines
+        self.excluded: dict[bytes, dict[bytes, list[Shown]]] = {}  # by wildcard and name, lines with that wildcard
+        self.names: dict[bytes, Choice] = {}  # as the context has them
+        self.stamps = False
+        super().__init__(self.contexts[self.own])
         for one in bind.certificates:
-            for line in one.lines if isinstance(one, CertificateList) else (one,):
-                self.add(line)
+            if isinstance(one, CertificateList):
+                known = store.crt_list(one)
+                if self not in known.fronts:
+                    known.fronts.append(self)
+                for line in known.lines:
+                    self._enter(line)
+            else:
+                self._enter(one)
         if not self.lines and not bind.strict:
             raise TlsSetupError("no SSL certificate specified")
-        super().__init__(self._context())
-
-    def add(self, line: CertificateLine) -> Shown:
-        """One more; `rebuild` makes it count."""
-        certificate = self.store.certificate(line.files)
-        shown = Shown(line, certificate, over(self.own, line.options))
-        self.lines.append(shown)
-        if self.rebuild not in certificate.users:
-            certificate.users.append(self.rebuild)
-        return shown
-
-    def rebuild(self) -> None:
-        """For connections yet to come, after a change. TlsSetupError: all stays as it was."""
-        self.context = self._context()
+        self.names = {name: choice for name in self._all_names() if (choice := self._choice(name)) is not None}
+        self.context.names = self.names
+        self._set_defaults()
 
     def resume(self, resumption: Resumption) -> None:
         """Clients resume like that."""
@@ -74,34 +107,169 @@ class FrontTls(TlsTransports):
         assert self.resumption is not None and self.resumption.tickets is not None
         self.resumption.tickets.give(self.context)
 
-    def _context(self) -> Context:
+    # Changes. Those that can fail change nothing then.
+
+    def add(self, line: CertificateLine) -> None:
+        """One more, from now on. TlsFileError, TlsSetupError: it cannot be."""
+        shown = self._enter(line)
+        self._choose_anew(shown.concerned(shown.certificate.identity))
+        self._set_defaults()
+
+    def remove(self, line: CertificateLine) -> None:
+        """It is shown no more."""
+        for shown in [one for one in self.lines if one.line is line]:
+            identity = shown.certificate.identity
+            self.lines.remove(shown)
+            shown.certificate.lines.remove(shown)
+            self._forget(shown, identity)
+            self._choose_anew(shown.concerned(identity))
+        self._set_defaults()
+        said = {id(shown.options) for shown in self.lines}
+        for gone in [one for one in self.contexts if one is not self.own and id(one) not in said]:
+            del self.contexts[gone], self.interned[gone]
+        for known in (self.store.authorities, self.store.revocations):
+            for authorities in known.values():
+                if self.rebuild in authorities.users and not self._trusts(authorities.name):
+                    authorities.users.remove(self.rebuild)
+
+    def rests_on(self, line: CertificateLine) -> bool:
+        """It is the default certificate because it is the first one: without it another one would be."""
+        return bool(self.lines) and self.lines[0].line is line and not line.default
+
+    def check(self, options: FrontOptions, identity: Identity, name: str) -> None:
+        """TlsSetupError: connections cannot show that."""
+        try:
+            self.contexts[options].check(identity)
+        except ValueError as error:
+            raise TlsSetupError(f"unable to use certificate '{name}': {error}") from None
+
+    def renew(self, shown: Shown, before: Identity) -> None:
+        """Its certificate has another identity than before."""
+        identity = shown.certificate.identity
+        self._announce(identity)
+        old, new = shown.names(before), shown.names(identity)
+        if old != new:
+            self._forget(shown, before)
+            self._index(shown, identity)
+        self._choose_anew({*old, *new})
+        self._set_defaults()
+
+    def rebuild(self) -> None:
+        """CAs, or lists of what they have revoked, have changed. TlsSetupError: all stays as it was."""
+        fresh = {
+            options: self._base() if options is self.own else self._filled(options)
+            for options in self.contexts
+            if MODES[options.verify or "none"]
+        }
+        for context in fresh.values():
+            if self.stamps:
+                context.announce()
+        self.contexts |= fresh
+        made = {id(options) for options in fresh if options is not self.own}
+        if self.own in fresh:
+            self.context = fresh[self.own]
+            self.context.names = self.names
+        if made:
+            lines = [shown for shown in self.lines if id(shown.options) in made]
+            self._choose_anew({name for shown in lines for name in shown.names(shown.certificate.identity)})
+        self._set_defaults()
+
+    # What each name chooses.
+
+    def _enter(self, line: CertificateLine) -> Shown:
+        certificate = self.store.certificate(line.files)
+        options = self._interned(self.own if line.options == UNSAID else over(self.own, line.options))
+        self.check(options, certificate.identity, certificate.name)
+        self._announce(certificate.identity)
+        self.entered += 1
+        shown = Shown(self, self.entered, line, certificate, options)
+        self.lines.append(shown)
+        certificate.lines.append(shown)
+        self._index(shown, certificate.identity)
+        return shown
+
+    def _interned(self, options: FrontOptions) -> FrontOptions:
+        """The same, one object for all that say the same; it has its context."""
+        if options is not self.own and options not in self.interned:
+            context = self._filled(options)
+            if self.stamps:
+                context.announce()
+            self.contexts[options] = context
+            self.interned[options] = options
+        return self.interned[options]
+
+    def _index(self, shown: Shown, identity: Identity) -> None:
+        for name in shown.names(identity):
+            insort(self.found.setdefault(name, []), shown, key=_order)
+        for wildcard, name in _exclusions(shown):
+            self.excluded.setdefault(wildcard, {}).setdefault(name, []).append(shown)
+
+    def _forget(self, shown: Shown, identity: Identity) -> None:
+        for name in shown.names(identity):
+            self.found[name].remove(shown)
+            if not self.found[name]:
+                del self.found[name]
+        for wildcard, name in _exclusions(shown):
+            self.excluded[wildcard][name].remove(shown)
+            if not self.excluded[wildcard][name]:
+                del self.excluded[wildcard][name]
+
+    def _all_names(self) -> Iterable[bytes]:
+        yield from self.found
+        for names in self.excluded.values():
+            yield from names
+
+    def _choose_anew(self, names: Iterable[bytes]) -> None:
+        concerned = set(names)
+        for name in tuple(concerned):
+            concerned.update(self.excluded.get(name, ()))
+        for name in concerned:
+            choice = self._choice(name)
+            if choice is None:
+                self.names.pop(name, None)
+                self.context.drop(name)
+            else:
+                self.names[name] = choice
+                self.context.put(name, choice)
+
+    def _choice(self, name: bytes) -> Choice | None:
+        """None: the name is nobody's. One that is excluded is no name of its line, which matters where a wildcard of
+        that very line would hold (manual 5.1, crt-list)."""
+        lines = self.found.get(name)
+        if lines is None:
+            wildcard = b"*." + name.partition(b".")[2]
+            without = self.excluded.get(wildcard, {}).get(name)
+            if not without:
+                return None
+            lines = [shown for shown in self.found.get(wildcard, []) if shown not in without]
+        return _best([self._pair(shown) for shown in lines])
+
+    def _pair(self, shown: Shown) -> Pair:
+        context = None if shown.options is self.own else self.contexts[shown.options]
+        return context, shown.certificate.identity
+
+    def _set_defaults(self) -> None:
+        defaults = [shown for shown in self.lines if shown.line.default]
+        if self.lines and not self.lines[0].line.default:
+            defaults.insert(0, self.lines[0])
+        self.context.defaults = _best([self._pair(shown) for shown in defaults]) or None
+
+    # Contexts.
+
+    def _base(self) -> Context:
+        """The one where connections begin, without names."""
         context = self._filled(self.own)
+        context.strict = bool(self.bind.strict)
         if self.resumption is not None:
             self.resumption.prepare(context)
-        contexts: dict[FrontOptions, Context | None] = {self.own: None}
-        pairs: list[Pair] = []
-        stamps = False
-        for shown in self.lines:
-            if shown.options not in contexts:
-                contexts[shown.options] = self._filled(shown.options)
-            pairs.append((contexts[shown.options], shown.certificate.identity))
-            stamps = stamps or shown.certificate.identity.timestamps is not None
-        if stamps:
-            context.announce()
-            for other in contexts.values():
-                if other is not None:
-                    other.announce()
-        names = _names(self.lines, pairs)
-        defaults = [pair for shown, pair in zip(self.lines, pairs) if shown.line.default]
-        if pairs and not self.lines[0].line.default:
-            defaults.insert(0, pairs[0])
-        context.names = names
-        if defaults:
-            if defaults[0][0] is None:
-                context.use(defaults[0][1])
-            context.defaults = _best(defaults)
-        context.strict = bool(self.bind.strict)
         return context
+
+    def _announce(self, identity: Identity) -> None:
+        """As soon as there are timestamps."""
+        if not self.stamps and identity.timestamps is not None:
+            self.stamps = True
+            for context in self.contexts.values():
+                context.announce()
 
     def _filled(self, options: FrontOptions) -> Context:
         """One without certificates."""
@@ -141,44 +309,37 @@ class FrontTls(TlsTransports):
         if self.rebuild not in users:
             users.append(self.rebuild)
 
+    def _trusts(self, name: str) -> bool:
+        return any(
+            name in (options.ca_file, options.ca_verify_file, options.crl_file)
+            for options in self.contexts
+            if MODES[options.verify or "none"]
+        )
+
 
 def _options_of(bind: BindTls) -> FrontOptions:
     """What lines of crt-lists may say instead."""
     return FrontOptions(**{field.name: getattr(bind, field.name) for field in fields(FrontOptions)})
 
 
-def _best(pairs: list[Pair]) -> Choice:
+def _order(shown: Shown) -> int:
+    return shown.order
+
+
+def _best(pairs: list[Pair]) -> tuple[Pair, ...]:
     """The first one of each kind of key."""
+    if len(pairs) == 1:
+        return (pairs[0],)
     kinds: dict[str, Pair] = {}
     for pair in pairs:
         kinds.setdefault(pair[1].kind, pair)
     return tuple(kinds[kind] for kind in ORDER if kind in kinds)
 
 
-def _names(lines: list[Shown], pairs: list[Pair]) -> dict[bytes, Choice]:
-    """What each name chooses. Filters stand for a certificate's own names; one that is excluded is no name of its line,
-    which matters where a wildcard of that very line would hold (manual 5.1, crt-list)."""
-    found: dict[bytes, list[int]] = {}
-    excluded: dict[bytes, set[int]] = {}
-    for index, shown in enumerate(lines):
-        for name in _positive(shown):
-            found.setdefault(name, []).append(index)
-        for word in shown.line.filters:
-            if word.startswith(EXCLUDED) and not word.startswith("!*"):
-                excluded.setdefault(_name(word[1:]), set()).add(index)
-    names: dict[bytes, Choice] = {name: _best([pairs[i] for i in indexes]) for name, indexes in found.items()}
-    for name, without in excluded.items():
-        if name not in found:
-            wildcard = found.get(b"*." + name.partition(b".")[2], [])
-            names[name] = _best([pairs[i] for i in wildcard if i not in without])
-    return names
-
-
-def _positive(shown: Shown) -> list[bytes]:
-    filters = shown.line.filters
-    if filters and filters != (EVERYTHING,):
-        return [_name(word) for word in filters if word[:1] != EXCLUDED and word != EVERYTHING]
-    return [name.lower() for name in dict.fromkeys(shown.certificate.identity.names)]
+def _exclusions(shown: Shown) -> list[tuple[bytes, bytes]]:
+    """Names that the line does not serve, each with the wildcard that would hold."""
+    names = [_name(word[1:]) for word in shown.line.filters if word[:1] == EXCLUDED and word[:2] != "!*"]
+    return [(b"*." + name.partition(b".")[2], name) for name in names]
 
 
 def _name(word: str) -> bytes:

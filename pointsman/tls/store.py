@@ -6,7 +6,7 @@ when it changes (changes.py). Each process has its own copy: lanes get theirs wh
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol
 
 from pointsman.core.tls import Identity, dummy
 from pointsman.tls.files import (
@@ -17,25 +17,63 @@ from pointsman.tls.files import (
     read_authorities,
     read_material,
 )
-from pointsman.tls.options import Kept, LoadedFiles
+from pointsman.tls.options import CertificateLine, CertificateList, Kept, LoadedFiles
 
 GENERATED_NAME: Final = "localhost"  # whom a certificate that was generated is for
 
 
+class ShowingLine(Protocol):
+    """A line of a bind line that shows a certificate."""
+
+    def check(self, identity: Identity) -> None:
+        """TlsSetupError: it could not be shown in place of the certificate's."""
+
+    def renew(self, before: Identity) -> None:
+        """The certificate has another identity than before."""
+
+
+class Showing(Protocol):
+    """A bind line, where lines of its lists come and go (front.py)."""
+
+    def add(self, line: CertificateLine) -> None:
+        """TlsFileError, TlsSetupError: it cannot be shown, and all stays as it was."""
+
+    def remove(self, line: CertificateLine) -> None: ...
+
+    def rests_on(self, line: CertificateLine) -> bool:
+        """It is the default certificate because it is the first one."""
+
+
 class Certificate:
-    """One that is known by a name, with its key. Those who show it are told when it changes (`users`)."""
+    """One that is known by a name, with its key. `lines` show it; other users (servers) are called when it changes."""
 
     def __init__(self, files: LoadedFiles, material: Material, identity: Identity) -> None:
         self.files = files
         self.name = files.name
         self.material = material
         self.identity = identity
+        self.lines: list[ShowingLine] = []
         self.users: list[Callable[[], None]] = []
+        self.jwt = files.jwt
+        self.changed = False  # while it was in memory
+
+    @property
+    def used(self) -> bool:
+        return bool(self.lines or self.users)
 
     def replace(self, material: Material, identity: Identity) -> None:
-        """For connections yet to come."""
-        self.material = material
-        self.identity = identity
+        """For connections yet to come, wherever it is shown. TlsSetupError: somewhere it cannot be, and all stays."""
+        for line in self.lines:
+            line.check(identity)
+        before = self.material, self.identity
+        self.material, self.identity = material, identity
+
+        def undo() -> None:
+            self.material, self.identity = before
+
+        _tell(self.users, undo)
+        for line in self.lines:
+            line.renew(before[1])
 
 
 @dataclass(slots=True)
@@ -45,6 +83,29 @@ class Authorities:
     name: str
     pem: bytes
     users: list[Callable[[], None]] = field(default_factory=list)
+    changed: bool = False  # while it was in memory
+
+    def replace(self, pem: bytes) -> None:
+        """For connections yet to come. TlsSetupError: somewhere it cannot be, and all stays as it was."""
+        before = self.pem
+        self.pem = pem
+
+        def undo() -> None:
+            self.pem = before
+
+        _tell(self.users, undo)
+
+
+class CrtList:
+    """A crt-list while it is in use: lines come and go on all bind lines that name it."""
+
+    def __init__(self, said: CertificateList) -> None:
+        self.name = said.name
+        self.folder = said.folder
+        self.lines = list(said.lines)
+        self.last = max((line.number for line in said.lines), default=0)  # number of a line so far
+        self.fronts: list[Showing] = []
+        self.changed = False
 
 
 Passphrase = Callable[[str], bytes | None]  # for the file of that name; None: there is none
@@ -63,6 +124,8 @@ class Store:
         self.certificates: dict[str, Certificate] = {}
         self.authorities: dict[str, Authorities] = {}
         self.revocations: dict[str, Authorities] = {}
+        self.lists: dict[str, CrtList] = {}
+        self.empty: set[str] = set()  # names of certificates that are to come (`new ssl cert`)
 
     def certificate(self, files: LoadedFiles) -> Certificate:
         """It is read where it is not known yet. TlsFileError: it cannot be had."""
@@ -96,6 +159,13 @@ class Store:
             made.timestamps = material.sctl
         return made
 
+    def crt_list(self, said: CertificateList) -> CrtList:
+        """The list of that name: what several lines say of it is the same."""
+        found = self.lists.get(said.name)
+        if found is None:
+            found = self.lists[said.name] = CrtList(said)
+        return found
+
     def trusted(self, path: str) -> Authorities:
         """CAs by which peers are verified (ca-file, ca-verify-file)."""
         return _known(self.authorities, path)
@@ -103,6 +173,20 @@ class Store:
     def revoked(self, path: str) -> Authorities:
         """Lists of what is revoked (crl-file)."""
         return _known(self.revocations, path)
+
+
+def _tell(users: list[Callable[[], None]], undo: Callable[[], None]) -> None:
+    """Of a change. Who cannot follow ends it for all."""
+    done: list[Callable[[], None]] = []
+    try:
+        for user in users:
+            user()
+            done.append(user)
+    except Exception:
+        undo()
+        for user in done:
+            user()
+        raise
 
 
 def generated(words: str) -> Material:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import socket
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.certificates import authority
+from support.certificates import Authority, authority
 
 from pointsman.core.tls import VERSION, Connection, Context, TlsError
 from pointsman.tls.contexts import TlsSetupError
-from pointsman.tls.files import TlsFileError
+from pointsman.tls.files import TlsFileError, parse_material
 from pointsman.tls.front import FrontTls
-from pointsman.tls.options import BindTls, CertificateLine, FrontOptions, LoadedFiles
+from pointsman.tls.options import BindTls, CertificateLine, CertificateList, FrontOptions, LoadedFiles
 from pointsman.tls.store import Store
 
 pytestmark = pytest.mark.skipif(not VERSION, reason="built without OpenSSL")
@@ -194,8 +195,6 @@ def test_a_certificate_is_replaced_for_connections_yet_to_come(ends: Ends) -> No
     certificate = store.certificates[str(path)]
     other = store.certificates[str(authority().path("other.test"))]
     certificate.replace(other.material, other.identity)
-    for user in certificate.users:
-        user()
     assert got(ends.connect(one, "none.test", client())) == leaf("other.test")
     assert got(before) == leaf("first.test")
 
@@ -229,3 +228,147 @@ def test_what_is_refused(tmp_path: Path) -> None:
     ):
         with pytest.raises(TlsSetupError, match=words):
             FrontTls(wrong, Store())
+
+
+def files_in(folder: Path, name: str, kind: str = "ec") -> LoadedFiles:
+    """A file of its own, so that only this one changes."""
+    path = folder / f"{name.replace('*', 'any')}-{kind}.pem"
+    path.write_bytes(authority().pem(name, kind))
+    return files(path)
+
+
+def replaced(store: Store, path: str, name: str, kind: str = "ec") -> None:
+    other = Store().certificate(files(authority().path(name, kind)))
+    store.certificates[path].replace(other.material, other.identity)
+
+
+def test_names_follow_a_certificate_that_is_replaced(ends: Ends, tmp_path: Path) -> None:
+    store = Store()
+    moving = files_in(tmp_path, "old.test")
+    one = FrontTls(
+        BindTls(
+            ssl=True,
+            certificates=(
+                line("default.test"),
+                CertificateLine(files=moving),
+                CertificateLine(files=moving, filters=("*.filter.test", "!not.filter.test")),
+                line("new.test", kind="rsa"),
+            ),
+        ),
+        store,
+    )
+    assert len(store.certificates[moving.name].lines) == 2
+    replaced(store, moving.name, "new.test")
+    fallback = leaf("default.test")
+    for name, expected in (
+        ("old.test", fallback),
+        ("new.test", leaf("new.test")),
+        ("a.filter.test", leaf("new.test")),
+        ("not.filter.test", fallback),
+    ):
+        assert got(ends.connect(one, name, client())) == expected, name
+    rsa = client(SignatureAlgorithms="RSA-PSS+SHA256")
+    assert got(ends.connect(one, "new.test", rsa)) == leaf("new.test", "rsa")
+    replaced(store, moving.name, "new.test", "rsa")  # of two of a kind that which stands first
+    assert got(ends.connect(one, "new.test", client())) == leaf("new.test", "rsa")
+    replaced(store, moving.name, "*.new.test")
+    assert got(ends.connect(one, "x.new.test", client())) == leaf("*.new.test")
+    assert got(ends.connect(one, "new.test", client())) == leaf("new.test", "rsa")
+
+
+def test_what_cannot_be_shown_replaces_nothing(ends: Ends, tmp_path: Path) -> None:
+    store = Store()
+    moving = files_in(tmp_path, "first.test")
+    bind = BindTls(ssl=True, certificates=(CertificateLine(files=moving),), ciphers="DEFAULT:@SECLEVEL=2")
+    one = FrontTls(bind, store)
+    certificate = store.certificates[moving.name]
+    key = tmp_path / "small.key"
+    words = ["req", "-x509", "-newkey", "rsa:1024", "-nodes", "-subj", "/CN=small.test", "-keyout", str(key)]
+    small = subprocess.run(["openssl", *words], capture_output=True, check=True).stdout
+    material = parse_material(small + key.read_bytes(), "small.pem")
+    with pytest.raises(TlsSetupError, match="key too small"):
+        certificate.replace(material, store.identity(material, "small.pem"))
+    assert got(ends.connect(one, "first.test", client())) == certificate.identity.leaf == leaf("first.test")
+    calls = []
+
+    def refuses() -> None:
+        calls.append(certificate.identity.leaf)
+        if calls[-1] != leaf("first.test"):
+            raise TlsSetupError("not here")
+
+    told: list[bytes] = []
+    certificate.users += [lambda: told.append(certificate.identity.leaf), refuses]
+    with pytest.raises(TlsSetupError, match="not here"):
+        replaced(store, moving.name, "other.test")
+    assert told == [leaf("other.test"), leaf("first.test")] and len(calls) == 1
+    assert got(ends.connect(one, "first.test", client())) == leaf("first.test")
+
+
+def test_lines_of_a_list_come_and_go(ends: Ends, tmp_path: Path) -> None:
+    store = Store()
+    ca = tmp_path / "ca.pem"
+    ca.write_bytes(authority().ca)
+    first, second = line("first.test"), line("*.wild.test", "*.wild.test")
+    said = CertificateList(name="list", lines=(first, second))
+    fronts = [FrontTls(BindTls(ssl=True, certificates=(said, line("last.test"))), store) for _ in range(2)]
+    known = store.lists["list"]
+    assert known.fronts == fronts and known.lines == [first, second]
+    one = fronts[0]
+    assert one.rests_on(first) and not one.rests_on(second)
+    late = line("late.test", "late.test", "x.wild.test", verify="required", ca_file=str(ca))
+    hole = line("*.wild.test", "*.late.test", "!not.late.test")
+    for extra in (late, hole):
+        one.add(extra)
+    assert got(ends.connect(one, "a.late.test", client())) == leaf("*.wild.test")
+    assert got(ends.connect(one, "not.late.test", client())) == leaf("first.test")
+    with pytest.raises(TlsError):  # it asks for a certificate
+        ends.connect(one, "x.wild.test", client())
+    assert one.rebuild in store.authorities[str(ca)].users
+    with pytest.raises(TlsSetupError, match="no CA file"):
+        one.add(line("refused.test", verify="required"))
+    with pytest.raises(TlsFileError):
+        one.add(CertificateLine(files=files(tmp_path / "none.pem")))
+    for extra in (hole, late):
+        one.remove(extra)
+    assert not store.authorities[str(ca)].users and not store.certificates[late.files.name].used
+    for name, expected in (
+        ("a.late.test", "first.test"),
+        ("late.test", "first.test"),
+        ("x.wild.test", "*.wild.test"),
+        ("last.test", "last.test"),
+    ):
+        assert got(ends.connect(one, name, client())) == leaf(expected), name
+    one.remove(second)
+    assert got(ends.connect(one, "x.wild.test", client())) == leaf("first.test")
+    assert got(ends.connect(fronts[1], "x.wild.test", client())) == leaf("*.wild.test")
+
+
+def test_authorities_change_for_connections_yet_to_come(ends: Ends, tmp_path: Path) -> None:
+    store = Store()
+    ca, crl = tmp_path / "ca.pem", tmp_path / "crl.pem"
+    ca.write_bytes(Authority("strangers").ca)
+    shown, revoked = authority().pem("someone.test"), authority().pem("gone.test", revoked=True)
+    crl.write_bytes(Authority("strangers").crl() + authority().crl())
+    bind = BindTls(
+        ssl=True,
+        certificates=(line("first.test"), line("strict.test", crl_file=str(crl))),
+        verify="required",
+        ca_file=str(ca),
+    )
+    one = FrontTls(bind, store)
+    known = client()
+    known.certificate(shown, shown)
+    for name in ("first.test", "strict.test"):
+        with pytest.raises(TlsError):
+            ends.connect(one, name, known)
+    store.authorities[str(ca)].replace(authority().ca)
+    for name in ("first.test", "strict.test", None):
+        assert got(ends.connect(one, name, known)) == leaf(name or "first.test")
+    gone = client()
+    gone.certificate(revoked, revoked)
+    ends.connect(one, "first.test", gone)
+    with pytest.raises(TlsError):
+        ends.connect(one, "strict.test", gone)
+    with pytest.raises(TlsSetupError, match="unable to load"):
+        store.authorities[str(ca)].replace(b"")
+    ends.connect(one, "strict.test", known)
