@@ -34,7 +34,10 @@ LIBRARIES = {"core/_pcre.c": ["pcre2-8"], "core/_tls.c": ["ssl", "crypto"]}  # w
 PARTS = {  # further sources of one
     "core/_tls.c": tuple(
         f"core/_tls_{part}.c"
-        for part in "bio callbacks choice connection context crl dummy facts hello identity key pem values x509".split()
+        for part in (
+            *("bio", "callbacks", "choice", "connection", "context", "crl", "dummy", "early", "facts", "hello"),
+            *("identity", "key", "pem", "values", "x509"),
+        )
     ),
 }
 HEADERS = ("core/_tls.h",)

@@ -72,7 +72,8 @@ def _retries(backend: BackendProxy, section: Section) -> None:
     backend.retry_junk = "junk-response" in found.reasons
     backend.retry_timeouts = "response-timeout" in found.reasons
     backend.retry_statuses = frozenset(int(reason) for reason in found.reasons if reason.isdigit())
-    backend.retries_requests = bool(found.reasons - {"none", "conn-failure", "0rtt-rejected"})
+    backend.retry_refused = "0rtt-rejected" in found.reasons
+    backend.retries_requests = bool(found.reasons - {"none", "conn-failure"})
 
 
 def missing_timeouts(section: Section) -> str:

@@ -8,6 +8,7 @@
  *   _tls_choice.c      which of both a client's hello gets
  *   _tls_pem.c         PEM texts
  *   _tls_connection.c  Connection: handshake, read, write, shut
+ *   _tls_early.c       early data, both ways
  *   _tls_facts.c       what is known of a connection
  *   _tls_hello.c       what a client's hello says
  *   _tls_callbacks.c   what OpenSSL asks meanwhile: names, tickets, verification, sessions

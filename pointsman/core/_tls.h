@@ -66,6 +66,8 @@ typedef struct {
     uint64_t ignored[2][ERRORS / 64]; /* errors that do not end the handshake: of the peer's certificate, of CAs */
     unsigned char policy[POLICY]; /* a digest of what clients have to prove: sessions of another one are not resumed */
     uint32_t capture; /* bytes that are kept of what clients say in their hello */
+    uint32_t early; /* of a server: bytes of early data that may come */
+    char early_below[2]; /* contexts of `names`, of `defaults` take some */
     char server;
     char strict;   /* a client whose name is not in `names`, or who names none, is refused */
     char keylog;   /* keep the secrets of each connection */
@@ -89,6 +91,9 @@ typedef struct {
     size_t left_at, left_size, left_room;
     size_t owed; /* bytes of plain text in it: those that `write` has not counted as taken yet */
     X509 *refused, *refused_root; /* the peer's certificate, and where its chain ends, which were not accepted; or NULL */
+    char *early_data; /* of a server: early data that nobody has read */
+    size_t early_at, early_size;
+    size_t early_room; /* of a client: so much may still be sent along with its hello */
     unsigned long code; /* why it failed (of OpenSSL); 0: it has not, or for another reason */
     int error;          /* errno; 0: it has not failed */
     int verify_error, verify_depth; /* what ended its verification, or else the first that was ignored; 0: nothing */
@@ -105,6 +110,9 @@ typedef struct {
     char finished; /* the handshake is over */
     char shut;     /* our close_notify is written */
     char closed;   /* its descriptor may be another's by now */
+    char takes_early;   /* of a server: 1: early data may come; 2: no more, or none comes before the handshake's end */
+    char early_seen;    /* some came, or was sent */
+    char early_refused; /* and the server has not taken it */
 } Connection;
 
 HIDDEN extern PyObject *TlsError;
@@ -159,6 +167,18 @@ HIDDEN void on_keylog(const SSL *ssl, const char *line);
 
 /* _tls_hello.c */
 HIDDEN void on_message(int sent, int version, int kind, const void *data, size_t size, SSL *ssl, void *arg);
+/* _tls_early.c */
+HIDDEN int set_early(Context *c, PyObject *value, void *unused);
+HIDDEN PyObject *get_early(Context *c, void *unused);
+HIDDEN int takes_early(PyObject *choice);
+HIDDEN int shake(Connection *c); /* go on with the handshake, and read early data; why it stopped, as SSL_get_error has it */
+HIDDEN size_t early_waiting(Connection *c); /* bytes that `take_early` has */
+HIDDEN size_t take_early(Connection *c, char *into, size_t size);
+HIDDEN void forget_early(Connection *c);
+HIDDEN int is_early_open(Connection *c); /* of a server: its user may read and write, although the handshake goes on */
+HIDDEN PyObject *allow_early(Connection *c, PyObject *unused);
+HIDDEN int may_write_early(Connection *c);
+HIDDEN size_t write_early(Connection *c, const char *from, size_t size, int *why);
 
 /* _tls_facts.c */
 HIDDEN extern PyGetSetDef connection_facts[];

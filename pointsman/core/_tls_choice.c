@@ -51,6 +51,9 @@ change_context(SSL *ssl, Connection *c, Context *other)
     /* A session must not be resumed where clients have to prove more than where it began. */
     if (!SSL_set_session_id_context(ssl, other->policy, POLICY))
         return -1;
+    if (!SSL_set_max_early_data(ssl, SSL_CTX_get_max_early_data(ctx))
+        || !SSL_set_recv_max_early_data(ssl, SSL_CTX_get_recv_max_early_data(ctx)))
+        return -1;
     Py_INCREF(other);
     Py_SETREF(c->context, other);
     return 0;

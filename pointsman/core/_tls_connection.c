@@ -15,6 +15,7 @@
 #define SMALL 16384          /* reads up to this go through a buffer on the stack */
 #define READ_WAITS 1         /* the bits of epoll */
 #define WRITE_WAITS 4
+#define EARLY_OPEN 0x1000    /* and another one, which epoll does not have */
 
 /* Faults. */
 
@@ -147,9 +148,10 @@ connection_new(PyTypeObject *type, PyObject *args, PyObject *words)
     }
     SSL_set_bio(c->ssl, bio, bio); /* which owns it from now on */
     int good = SSL_set_ex_data(c->ssl, connection_index, c);
-    if (good && context->server)
+    if (good && context->server) {
         SSL_set_accept_state(c->ssl);
-    else if (good)
+        c->takes_early = context->early || context->early_below[0] || context->early_below[1];
+    } else if (good)
         good = begin_client(c, name, session, size, host) == 0;
     if (!good) {
         Py_DECREF(c);
@@ -162,6 +164,7 @@ static void
 release(Connection *c)
 {
     forget(c);
+    forget_early(c);
     c->closed = 1;
     c->error = c->error ? c->error : EBADF; /* nothing is sent any more: the descriptor may be another's by now */
     Py_CLEAR(c->given);
@@ -201,18 +204,19 @@ connection_handshake(Connection *c, PyObject *unused)
     flush_left(c);
     int why = SSL_ERROR_NONE;
     if (!c->finished && !c->error) {
-        int done = SSL_do_handshake(c->ssl);
-        why = done == 1 ? SSL_ERROR_NONE : SSL_get_error(c->ssl, done);
-        c->finished = done == 1;
-        if (done == 1 && !c->context->server && c->context->sessions && SSL_session_reused(c->ssl)
+        why = shake(c);
+        if (c->finished && !c->context->server && c->context->sessions && SSL_session_reused(c->ssl)
             && SSL_version(c->ssl) < TLS1_3_VERSION)
             keep_session(c, SSL_get_session(c->ssl));
     }
     let_go(c); /* an alert, too, is to leave before an exception is raised */
     c->busy = 0;
+    if (c->early_refused && !c->error)
+        c->error = EKEYREJECTED;
     if (c->error || (why != SSL_ERROR_NONE && why != SSL_ERROR_WANT_READ))
         return fail(c);
-    int waits = (c->left != NULL ? WRITE_WAITS : 0) | (c->finished ? 0 : READ_WAITS);
+    int waits = (c->left != NULL ? WRITE_WAITS : 0) | (c->finished ? 0 : READ_WAITS)
+                | (is_early_open(c) ? EARLY_OPEN : 0);
     return PyLong_FromLong(waits);
 }
 
@@ -268,9 +272,15 @@ connection_read(Connection *c, PyObject *number)
     }
     if (!c->owed) /* else those who write see to it */
         flush_left(c);
-    size_t got = read_some(c, into, (size_t)size);
+    size_t got;
+    int early = early_waiting(c) || (!c->finished && (c->takes_early || c->early_seen));
+    if (early) { /* there is no more before `handshake` has brought it */
+        got = take_early(c, into, (size_t)size);
+        c->at_rest = !c->finished && !early_waiting(c);
+    } else
+        got = read_some(c, into, (size_t)size);
     c->busy = 0;
-    if (got == 0 && (c->error || (!c->ended && !c->over))) {
+    if (got == 0 && (early || c->error || (!c->ended && !c->over))) {
         Py_XDECREF(data);
         if (c->error)
             return raise_failure(c);
@@ -319,14 +329,16 @@ connection_write(Connection *c, PyObject *data)
                                                   : "what was not taken has to come again");
         return NULL;
     }
-    if (!c->finished) { /* the handshake's business comes first */
+    if (!c->finished && !c->early_seen && !may_write_early(c)) { /* the handshake's business comes first */
         c->busy = 0;
         return PyLong_FromLong(0);
     }
     size_t before = c->owed;
     flush_left(c);
     size_t encrypted = before;
-    if (c->left == NULL && !c->error)
+    if (may_write_early(c))
+        encrypted += write_early(c, PyBytes_AS_STRING(data) + before, size - before, &why);
+    else if (c->finished && c->left == NULL && !c->error)
         encrypted += write_some(c, PyBytes_AS_STRING(data) + before, size - before, &why);
     c->busy = 0;
     if (c->error || (why != SSL_ERROR_NONE && why != SSL_ERROR_WANT_READ))
@@ -384,6 +396,8 @@ connection_suite(Connection *c, PyObject *args)
 static PyMethodDef connection_methods[] = {
     {"handshake", (PyCFunction)connection_handshake, METH_NOARGS,
      "handshake(): 0 when it is over; else what it waits for, by the bits of epoll"},
+    {"allow_early", (PyCFunction)allow_early, METH_NOARGS,
+     "allow_early(): how many bytes go along with a client's hello, if they are written before `handshake` is called"},
     {"read", (PyCFunction)connection_read, METH_O, "read(size): bytes, b\"\" at the end; None: nothing now"},
     {"write", (PyCFunction)connection_write, METH_O, "write(data): how many bytes are with the kernel"},
     {"shut", (PyCFunction)connection_shut, METH_NOARGS, "shut(): close_notify; False: the kernel takes nothing now"},

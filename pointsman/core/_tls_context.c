@@ -419,6 +419,7 @@ set_names(Context *c, PyObject *value, void *unused)
 {
     (void)unused;
     PyObject *copy = NULL;
+    int early = 0;
     if (value != Py_None && value != NULL) {
         PyObject *key, *one;
         Py_ssize_t at = 0;
@@ -427,11 +428,14 @@ set_names(Context *c, PyObject *value, void *unused)
         copy = PyDict_Copy(value); /* nobody changes it during a look-up */
         if (copy == NULL)
             return -1;
-        while (PyDict_Next(copy, &at, &key, &one))
+        while (PyDict_Next(copy, &at, &key, &one)) {
             if (!PyBytes_Check(key) || !is_choice(one))
                 goto wrong;
+            early = early || takes_early(one);
+        }
     }
     Py_XSETREF(c->names, copy);
+    c->early_below[0] = (char)early;
     return 0;
 wrong:
     Py_XDECREF(copy);
@@ -451,6 +455,7 @@ set_defaults(Context *c, PyObject *value, void *unused)
     }
     Py_XINCREF(value);
     Py_XSETREF(c->defaults, value);
+    c->early_below[1] = (char)(value != NULL && takes_early(value));
     return 0;
 }
 
@@ -540,6 +545,8 @@ static PyGetSetDef context_attributes[] = {
     {"names", NULL, (setter)set_names, "{name: candidates}, names in lower case, \"*.\" before them or not; None",
      NULL},
     {"defaults", NULL, (setter)set_defaults, "candidates for all other names; None: this context as it is", NULL},
+    {"early", (getter)get_early, (setter)set_early,
+     "bytes of early data that may come, 0: none; set before names and defaults are", NULL},
     {"find", NULL, (setter)set_find, "find(id): a session, or None", NULL},
     {"store", NULL, (setter)set_store, "store(id, session)", NULL},
     FLAG(strict, "clients whose name is not in `names` are refused"),

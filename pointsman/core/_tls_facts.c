@@ -264,6 +264,13 @@ get_object(Connection *c, void *place)
     return Py_NewRef(found == NULL ? Py_None : found);
 }
 
+static PyObject *
+get_early_data(Connection *c, void *unused)
+{
+    (void)unused;
+    return PyBool_FromLong(c->context->server && c->early_seen && !c->finished);
+}
+
 #define FACT(name, doc) {#name, (getter)get_##name, NULL, doc, NULL}
 #define FLAG(name, doc) {#name, (getter)get_flag, NULL, doc, (void *)offsetof(Connection, name)}
 #define OF(name, call, kind, doc) {name, (getter)call, NULL, doc, (void *)(intptr_t)kind}
@@ -301,6 +308,9 @@ PyGetSetDef connection_facts[] = {
     OF("peer_finished", get_octets, PEER_FINISHED, "what the peer's Finished held"),
     OF("own_certificate", get_certificate, OWN_CERTIFICATE, "a DER"),
     OF("peer_certificate", get_certificate, PEER_CERTIFICATE, "a DER"),
+    OF("early", get_early_data, 0, "of a server: early data came, and the handshake is not over"),
+    FLAG(early_seen, "early data came, or was sent"),
+    FLAG(early_refused, "what was sent early is lost: the server did not take it"),
     OBJECT(hello, "(version, a hash of all suites, suites, extensions, groups, formats, versions, algorithms)"),
     OBJECT(secrets, "lines of a key log"),
     OBJECT(session, "of a client: the last session that can be resumed"),

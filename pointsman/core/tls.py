@@ -24,6 +24,7 @@ headers (Debian: libssl-dev); nothing else serves in its place, and MISSING says
       announce()                       identities may have timestamps
       tickets(keys)                    up to three of 48 or 80 bytes (name and two keys), the first one seals, all open
       find, store, lifetime            a cache of sessions that no ticket holds; for how many seconds any is valid
+      early                            bytes of early data that clients may send, 0 by default; to be set before names
       capture, keylog, sessions        what connections keep; capture: how many bytes of a client's hello
 
     Identity(chain, key, passphrase)   a certificate with what belongs to it, which several contexts may show
@@ -36,9 +37,15 @@ headers (Debian: libssl-dev); nothing else serves in its place, and MISSING says
     Connection(context, fd, given, name, session, host)
                                        on a socket that does not wait. given: what was received already. Of a client:
                                        name: SNI; session: to be resumed; host: what the certificate has to be of
+      allow_early()                    of a client: how many bytes go along with its hello, if they are written before
+                                       `handshake` is called. EKEYREJECTED: the server did not take them
       handshake(), read(size), write(data), shut(), close()
-                                       none of them waits. OSError: the connection is lost; a TlsError, which is one
-                                       (EPROTO), says what was wrong with the protocol, with OpenSSL's `code`
+                                       none of them waits. handshake: 0: over; else what it waits for, with a bit that
+                                       says that early data may be read, and answered, meanwhile. OSError: the
+                                       connection is lost; a TlsError, which is one (EPROTO), says what was wrong with
+                                       the protocol, with OpenSSL's `code`
+      early, early_seen                early data came, and the handshake is not over; some came, or was sent
+      early_refused                    the server did not take what was sent
       cut                              the peer has ended without close_notify: what came last may be missing
 
     Certificate(der), Crl(der)         what a certificate, or a list of revoked ones, says: the attributes of _tls.pyi.

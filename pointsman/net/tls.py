@@ -9,7 +9,7 @@ from typing import Final
 from mypy_extensions import mypyc_attr
 
 from pointsman.core.tls import MISSING, Connection, Context, TlsError
-from pointsman.net.transport import READ, WRITE, Transport, Transports
+from pointsman.net.transport import READ, REFUSED, WRITE, Transport, Transports
 
 __all__ = ["MISSING", "Purpose", "TlsTransport", "TlsTransports"]
 
@@ -45,12 +45,19 @@ class TlsTransport(Transport):
         self.awaiting = purpose is not None  # a session that can be resumed has not come yet
         self.kept: bytes | None = None  # the last one that came
 
+    def be_eager(self) -> None:
+        self.eager = self.connection.allow_early() > 0
+
     def handshake(self) -> int:
         try:
             return self.connection.handshake()
         except TlsError as error:
             self.fault = error.strerror or ""
             self.code = error.code
+            raise
+        except OSError as error:
+            if error.errno == REFUSED and self.purpose is not None:
+                self.purpose.session = None  # its early data would be refused again
             raise
 
     def read(self, size: int) -> bytes | None:

@@ -8,8 +8,13 @@ Events are edges: one that has been told does not come again. So each call goes 
 nothing, or the call has what it was for. And what one direction waits for may come to a call of the other (a write that
 looks for leave to go on receives payload; a read receives that leave): no event follows then. Whoever finds it sets
 `read_waits` or `write_waits` of the other direction to AT_HAND.
+
+A transport may let payload pass before its handshake is over (early data, RFC 8446, 2.3). One towards a client then
+says EARLY: what the client has sent so may be read, and answered. One towards a server is `eager`: what is written
+before `handshake` is called for the first time goes along with its first message.
 """
 
+import errno
 from typing import Final
 
 from mypy_extensions import mypyc_attr
@@ -19,6 +24,8 @@ from pointsman.core.tls import Connection
 AT_HAND: Final = 0  # what a transport waits for: nothing, it is to be called again
 READ: Final = 0x001  # or the socket, by the bits of epoll
 WRITE: Final = 0x004
+EARLY: Final = 0x1000  # beside these, in what `handshake` says: reads and writes may pass already
+REFUSED: Final = errno.EKEYREJECTED  # the error of one whose server did not take what was sent early: it is lost
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
@@ -29,12 +36,17 @@ class Transport:
         self.read_waits = READ  # for what, where `read` had nothing
         self.write_waits = WRITE  # for what, where `write` did not take all
         self.moved = False  # the last `write` sent something, be it a part of a record that does not count as taken yet
+        self.eager = False  # what is written before `handshake` is called goes along with its first message
         self.tls: Connection | None = None  # which knows what rules and logs may ask
         self.fault = ""  # why its handshake has failed, where that says more than the error of the system
         self.code = 0  # OpenSSL's number of what its handshake has failed of
 
+    def be_eager(self) -> None:
+        """Be that, if it can be: what will be written may be sent early."""
+
     def handshake(self) -> int:
-        """Go on with it. 0: it is over; else what it waits for. That the peer has ended is an error here."""
+        """Go on with it. 0: it is over; else what it waits for, with EARLY where reads and writes pass all the same.
+        That the peer has ended is an error here."""
         raise NotImplementedError
 
     def read(self, size: int) -> bytes | None:

@@ -22,7 +22,7 @@ from pointsman.core.tls import Connection
 from pointsman.net.duplex import NOTHING, Duplex
 from pointsman.net.pipe import NOT_HERE
 from pointsman.net.reactor import ENDING, GONE, IN, OUT, RDHUP, Reactor
-from pointsman.net.transport import AT_HAND, READ, WRITE, Transport
+from pointsman.net.transport import AT_HAND, EARLY, READ, WRITE, Transport
 
 SMALL: Final = 16_384  # bytes of a read for heads
 BRIEF: Final = 65_536  # for bodies, as long as no more comes at once
@@ -64,6 +64,9 @@ class WireUser:
 
     def opened(self) -> None:
         """The connection that was under way is there."""
+
+    def shaken(self) -> None:
+        """It was open before its transport's handshake was over (early data); now that is."""
 
     def not_opened(self, error: int) -> None:
         """It cannot be had; `error` is an errno."""
@@ -109,6 +112,7 @@ class Wire(Duplex):
         self.opening = False  # its connection is under way
         self.transport: Transport | None = None  # what its bytes pass through; None: it is plain
         self.shaking = False  # the transport's handshake is under way
+        self.early = False  # its user reads and writes in spite of that (early data)
         self.cut = False  # what was sent is not all that should have been: the transport's end mark is kept back
         self.preface = b""  # goes to the peer before that, plain
         self.shutting = False  # shut our sending side down once `out` is empty
@@ -189,7 +193,7 @@ class Wire(Duplex):
 
     def secure(self, transport: Transport) -> None:
         """All bytes pass through that from now on. Its handshake begins when the connection is open, and `opened` is
-        called when it is over."""
+        called when it is over; or earlier, where the transport lets bytes pass before, and then `shaken` at its end."""
         self.transport = transport
         self.shaking = self.special = True
         if not self.opening:
@@ -210,18 +214,58 @@ class Wire(Duplex):
                 self.preface = self.preface[_transmit(self.fd, self.preface) :]
                 if self.preface:
                     return
-            if transport.handshake():
-                if events & GONE:
-                    self.user.not_opened(self.socket_error() or errno.ECONNRESET)
-                return
+            if transport.eager and not self.early:
+                self.early = True
+                self.user.opened()
+                if self.fd < 0:
+                    return
+            waits = transport.handshake()
         except OSError as error:
-            self.user.not_opened(error.errno or errno.EPROTO)
+            self._not_shaken(error.errno or errno.EPROTO)
+            return
+        if waits:
+            if events & GONE:
+                self._not_shaken(self.socket_error() or errno.ECONNRESET)
+            elif waits & EARLY:
+                self._go_early(waits)
             return
         self.shaking = False
         self.unread = True  # what came with the peer's last message of the handshake brings no event
-        self.user.opened()
+        if self.early:
+            self._shaken()
+        else:
+            self.user.opened()
         if self.unread and self.fd >= 0:
             self.user.readable()
+
+    def _not_shaken(self, error: int) -> None:
+        """The handshake has failed."""
+        if not self.early:
+            self.user.not_opened(error)
+            return
+        self.failed = error
+        self.ending = self.unread = True
+        self.user.readable()
+
+    def _go_early(self, waits: int) -> None:
+        """Early data may have come, and what waits to be written may go."""
+        self.unread = True
+        if not self.early:
+            self.early = True
+            self.user.opened()
+        elif self.blocked and not waits & WRITE and not self._write_on():
+            return
+        if self.unread and self.fd >= 0:
+            self.user.readable()
+
+    def _shaken(self) -> None:
+        """The handshake is over, of one that was open before. What could not be written meanwhile can be now."""
+        self.early = False
+        if self.blocked and not self._write_on() or self.fd < 0:
+            return
+        if self.shutting:
+            self.flush()
+        self.user.shaken()
 
     def _waits(self, transport: Transport, events: int) -> int:
         """What events mean where a read may wait to write, or a write to read."""
@@ -234,7 +278,10 @@ class Wire(Duplex):
     def _take(self, transport: Transport, size: int) -> bytes | None:
         """Read through it. What a write has waited for may have come to this read: no event will tell of it."""
         if self.shaking:
-            return None
+            if not self.early:
+                return None
+            if self.failed:  # the handshake has
+                raise OSError(self.failed, "")
         data = transport.read(size)
         if self.blocked and transport.write_waits == AT_HAND:
             self.reactor.another(self)
@@ -242,7 +289,7 @@ class Wire(Duplex):
 
     def _give(self, transport: Transport, data: bytes) -> int:
         """Write through it. What a read has waited for, or what it is to return, may have come to this write."""
-        if self.shaking:
+        if self.shaking and not self.early:
             return 0
         taken = transport.write(data)
         if transport.read_waits == AT_HAND:
@@ -429,6 +476,9 @@ class Wire(Duplex):
 
     def shut_write(self) -> None:
         transport = self.transport
+        if self.early:
+            self.shutting = True  # its end mark can only stand behind the handshake
+            return
         try:
             if transport is not None and not (self.shaking or self.cut) and not transport.shut():
                 self.shutting = self.blocked = True  # its end mark waits

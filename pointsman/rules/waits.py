@@ -1,4 +1,5 @@
-"""Actions that make a message wait: pause, wait-for-body (manual 4.4). How a list stops and goes on stands in plan.py.
+"""Actions that make a message wait: pause, wait-for-body, wait-for-handshake (manual 4.4). How a list stops and goes on
+stands in plan.py.
 
 Where nobody can wait (the answers of services pass the http-response rules in one go) neither does anything.
 """
@@ -10,7 +11,7 @@ from pointsman.config.keyword import LONGEST, parse_size
 from pointsman.config.verdict import CONTINUE, WAIT, Action
 from pointsman.core.diagnostics import ConfigError
 from pointsman.sample.context import Context
-from pointsman.sample.need import ENDLESS, REQUEST_BODY, RESPONSE_BODY, TIME, Need
+from pointsman.sample.need import ENDLESS, HANDSHAKE, REQUEST_BODY, RESPONSE_BODY, TIME, Need
 from pointsman.sample.source import Getter
 from pointsman.sample.types import Reads, Type, Writes
 
@@ -59,6 +60,29 @@ def parse_pause(args: RuleArgs) -> Action:
             f"'{args.keyword}': '{expression.text}' yields no number", at, "a time, or an expression of milliseconds"
         )
     return Pause(0, ask)
+
+
+class WaitForHandshake(Action):
+    """Only early data comes before a handshake is over; `timeout client` ends the wait. What it reads can be no part of
+    an outcome that is remembered: none is used for early data, and it says nothing to anything else."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waits = True
+
+    def run(self, context: Context) -> int:
+        tls = context.session.tls
+        if tls is None or not tls.early or not context.may_wait:
+            return CONTINUE
+        context.need = Need(HANDSHAKE, behind=True)
+        return WAIT
+
+
+@action("wait-for-handshake", HTTP_REQUEST, "4.4", reads=Reads.NOTHING, writes=Writes.NOTHING)
+def parse_wait_for_handshake(args: RuleArgs) -> Action:
+    """wait-for-handshake: a request that came as early data (bind ... allow-0rtt) waits for the end of its client's TLS
+    handshake. Whoever only repeats what it has seen on its way never gets there."""
+    return WaitForHandshake()
 
 
 class WaitForBody(Action):

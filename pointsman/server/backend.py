@@ -54,6 +54,7 @@ class LiveServer(Server):
         self.transports: Transports | None = None  # what their bytes pass through; None: they are plain
         self.encrypting: Transports | None = None  # that of TLS, switched on or not; None: there is none
         self.server_name: ServerName | None = None  # for whom connections are where they are encrypted
+        self.early_data = False  # requests may go there along with the hello (allow-0rtt)
         self.send_proxy = 0  # version of the PROXY header that is sent first; 0: none
         self.key_parts: list[KeyPart] = []  # in what else its connections may differ
         self.settle()

@@ -47,6 +47,7 @@ from pointsman.stream.entries import (
     CaptureResponse,
     CheckCache,
     Deciding,
+    EarlyData,
     EarlyLine,
     Entry,
     HeaderNames,
@@ -216,6 +217,10 @@ def _http_request(proxy: Frontend | BackendProxy) -> list[Entry]:
     return [Rules("http-request", proxy.http_request)] if proxy.http_request else []
 
 
+def _early_data(frontend: Frontend) -> list[Entry]:
+    return [EarlyData()] if frontend.early_data else []
+
+
 def _header_names(proxy: Frontend | BackendProxy) -> list[Entry]:
     return [HeaderNames(proxy.header_names)] if proxy.header_names != PRESERVE else []
 
@@ -272,6 +277,7 @@ REQUEST: Final[list[OfFrontend]] = [
     _early_line,
     _whole_body,
     _http_request,
+    _early_data,
     _header_names,
     _services,
     _routing,

@@ -38,6 +38,7 @@ LOG: Final = 18  # the log line is to be written now
 MONITORED: Final = 19  # monitor-uri answers with `reply`
 SERVED: Final = 20  # a service of `proxy` answers with `reply`
 UNROUTED: Final = 21  # there is no backend
+EARLY_DATA: Final = b"early-data"
 
 
 class Deciding(Cursor):
@@ -119,6 +120,28 @@ class MonitorUri(Entry):
             return NEXT
         one.answer = reply
         return MONITORED
+
+
+class EarlyData(Entry):
+    """Servers are told that a request came before its client's handshake was over: whoever saw it on its way may have
+    sent it (RFC 8470, 5.1). One that says so already came early to somebody before us."""
+
+    name = "allow-0rtt"
+
+    def decide(self, one: Deciding) -> int:
+        context = one.context
+        session = context.session
+        request = context.request
+        assert request is not None
+        if session.tls is None or not session.tls.early:
+            return NEXT
+        context.asked |= MOVING
+        session.early = request
+        if any(each.name == EARLY_DATA for each in request.fields) or add_field(
+            context, request, field(EARLY_DATA, b"1")
+        ):
+            return NEXT
+        return FAILED
 
 
 class EarlyLine(Entry):

@@ -101,6 +101,11 @@ class Exchange(Accounts):
         """The server of the exchange before, where this one should go to it, too."""
         return None
 
+    def may_be_early(self, backend: BackendProxy) -> bool:
+        """What it sends may go along with the hello, where somebody could send it once more."""
+        tls = self.context.session.tls
+        return tls is not None and tls.early
+
     def may_move(self) -> bool:
         """It may still go to another server, with all that it has sent."""
         return False
@@ -298,7 +303,10 @@ class Exchange(Accounts):
         if key is not None:
             dialling.key = key.value(self.context)
         if transports is not None:
-            dialling.wire.secure(transports.connect(fd, server.host_name(self.context)))
+            transport = transports.connect(fd, server.host_name(self.context))
+            if server.early_data and self.may_be_early(backend):
+                transport.be_eager()
+            dialling.wire.secure(transport)
         if server.send_proxy:
             context = self.context
             render = render_v1 if server.send_proxy == 1 else render_v2

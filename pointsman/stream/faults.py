@@ -295,6 +295,14 @@ class Faults(Tunnel):
             return
         self.refuse(502, _S, _H)
 
+    def early_refused(self) -> None:
+        """The server did not take what went along with the hello (manual 5.2, allow-0rtt). The client is to send it
+        again, once it has shaken hands with us."""
+        self.failed_response()
+        if self.backend is not None and self.backend.retry_refused and self.retry():
+            return
+        self.refuse(425, _S, _H)
+
     def bad_response(self, error: ProtocolError) -> None:
         self.bad_answer()
 

@@ -6,6 +6,7 @@ A connection is busy with one exchange from the request's head to the end of the
 from mypy_extensions import mypyc_attr
 
 from pointsman.net.duplex import Duplex
+from pointsman.net.transport import REFUSED
 from pointsman.net.wire import BRIEF, LARGE, SMALL, Wire
 from pointsman.proto.body import CHUNKED, NONE, SIZED, TO_CLOSE, Body, chunk, last_chunk
 from pointsman.proto.errors import ProtocolError
@@ -118,7 +119,10 @@ class H1Back(ServerConnection, HttpBack):
             if data is None:
                 return
             if not data:
-                stream.no_response(self.begun, len(self.data) > 0)
+                if self.wire.failed == REFUSED:
+                    stream.early_refused()
+                else:
+                    stream.no_response(self.begun, len(self.data) > 0)
                 return
             self.begun = True
             known = len(self.data)

@@ -87,7 +87,14 @@ class H1Front(H1Client, ClientConnection):
 
     def opened(self) -> None:
         self.session.secured(self.wire.tls(), self.reactor.now)
+        if self.wire.early and not self.frontend.early_data:
+            self.frontend.early_data = True  # from now on its decisions look out for that
+            self.frontend.plan = None
         self.start(b"")
+
+    def shaken(self) -> None:
+        if self.phase == BUSY:
+            self.wake().handshake_over()
 
     def not_opened(self, error: int) -> None:
         self._not_secured(False)
@@ -179,7 +186,7 @@ class H1Front(H1Client, ClientConnection):
             self.wake().client_gone()
 
     def expired(self, now: int) -> None:
-        if self.wire.shaking:
+        if self.wire.shaking and not self.wire.early:
             self._not_secured(True)
         elif self.phase == WAIT and (self.session.first or self.data):
             stream = self.wake()
@@ -368,7 +375,7 @@ class H1Front(H1Client, ClientConnection):
     def _inherit(self) -> None:
         """A connection's first request may be as that of the one before."""
         kept = self.frontend.kept
-        if isinstance(kept, SharedOutcome):
+        if isinstance(kept, SharedOutcome) and not self.wire.early:
             self.model = kept.model
             if kept.holds_for(self.session.source):
                 self.block = kept.block
@@ -437,7 +444,8 @@ class H1Front(H1Client, ClientConnection):
     def _leave(self) -> None:
         """Close; in two steps if the client may still be sending."""
         wire = self.wire
-        if wire.failed or wire.finished or self.body.done and not wire.unread and not self.data and not wire.out:
+        read = self.body.done and not wire.unread and not self.data and not wire.early
+        if wire.failed or wire.finished or read and not wire.out:
             self.close()
             return
         self.phase = LINGER

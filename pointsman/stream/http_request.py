@@ -227,6 +227,14 @@ class HttpRequest(Waiting):
             return pool.take(backend.reuse, self.record.first)
         return pool.take_equal(pool.value(self.context), backend.reuse, self.record.first)
 
+    def may_be_early(self, backend: BackendProxy) -> bool:
+        """Where the request came so, too, or will be sent again if that is refused (manual 5.2, allow-0rtt). One whose
+        rules have waited for the handshake is not to be sent twice."""
+        if self.replaying:
+            return False
+        request = self.context.request
+        return backend.retry_refused or request is not None and self.context.session.early is request
+
     def attach(self, connection: ServerConnection) -> None:
         place = connection.lend(self)
         assert isinstance(place, HttpBack)

@@ -236,6 +236,7 @@ class Frontend(Acceptor):
         self.close_idle_on_response = False
         self.abort_on_close = http  # of clients whose request waits before a backend is chosen
         self.drop_trailers = False  # option http-drop-response-trailers
+        self.early_data = False  # a client has sent some: requests of such are told servers (entries.py)
         self.kept: Remembered | None = None  # the last outcome (stream/outcome.py)
         self.plan: Plan | None = None
         self.places: dict[str, Position] = {}  # of what is in the plan and does not know its place itself
@@ -271,6 +272,7 @@ class BackendProxy(Backend):
         self.retry_junk = False
         self.retry_timeouts = False
         self.retry_statuses: frozenset[int] = frozenset()
+        self.retry_refused = False  # retry-on 0rtt-rejected
         self.retries_requests = False  # one of those that need the request again
         self.redispatch = 0  # 0: no; n: every n-th retry; -1: the last one only
         self.mode = KEEP_ALIVE

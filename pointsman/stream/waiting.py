@@ -20,7 +20,17 @@ from pointsman.proto.errors import ProtocolError
 from pointsman.proto.message import EXPECT
 from pointsman.proto.weight import PIECE, weight
 from pointsman.sample.context import Context
-from pointsman.sample.need import ELSEWHERE, ENDLESS, PENDING, REQUEST_BODY, RESPONSE_BODY, TIME, Need, Waiter
+from pointsman.sample.need import (
+    ELSEWHERE,
+    ENDLESS,
+    HANDSHAKE,
+    PENDING,
+    REQUEST_BODY,
+    RESPONSE_BODY,
+    TIME,
+    Need,
+    Waiter,
+)
 from pointsman.sample.record import NOT_REACHED
 from pointsman.stream.decision import Decision
 from pointsman.stream.phases import GATHER, HOLD, IDLE, SENT
@@ -135,7 +145,7 @@ class Waiting(ServedStream):
 
     def _expect_of_client(self, whole: bool) -> None:
         self.request_here = whole
-        if whole:
+        if whole and self._need().kind != HANDSHAKE:
             self.reactor.wheel.disarm(self)
         else:
             self.touch_client()
@@ -218,6 +228,14 @@ class Waiting(ServedStream):
         if need is self.context.need:
             self.answer_came = True
             self.reactor.another(self)
+
+    def handshake_over(self) -> None:
+        """Of the client, whose request came before, as early data."""
+        need = self.context.need
+        if self.phase == GATHER and need is not None and need.kind == HANDSHAKE:
+            need.meet()
+            self._go_on()
+            self.client.look_behind()
 
     def resume(self) -> bool:
         if self.answer_came:
@@ -316,7 +334,7 @@ class Waiting(ServedStream):
     def expired(self, now: int) -> None:
         """timeout client: the client owes the rest of its request."""
         phase = self.phase
-        if phase == GATHER and self._need().kind != REQUEST_BODY:
+        if phase == GATHER and self._need().kind not in (REQUEST_BODY, HANDSHAKE):
             self._end_wait()
             self.failed_request()
             self.record.head = NOT_REACHED

@@ -126,7 +126,7 @@ _OF_CONNECTION: Final = Facts(Reads.MOVING, Life.CONNECTION)
 SESSION: Final[dict[str, Facts]] = {  # no reset ever touches it
     **dict.fromkeys(("listener", "source", "destination", "tls"), _CONNECTION),
     **dict.fromkeys(("accepted", "accept_date", "ready", "variables", "charge", "glitches"), _OF_CONNECTION),
-    **dict.fromkeys(("fault", "tls_fault"), _OF_CONNECTION),
+    **dict.fromkeys(("fault", "tls_fault", "early"), _OF_CONNECTION),
 }
 _AT_THE_END: Final = Facts(Reads.MOVING, Life.OTHER, why="Exchange: when the line is written")
 RECORD: Final[dict[str, Facts]] = {

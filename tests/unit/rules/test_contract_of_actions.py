@@ -73,6 +73,7 @@ LINES: Final[dict[str, tuple[str, ...]]] = {
     "set-dst-port": ("set-dst-port int(77)",),
     "pause": ("pause 5", "http-request pause req.hdr_val(x-n)", "http-response pause status", "pause int(0)"),
     "wait-for-body": ("wait-for-body time 1s", "wait-for-body time 0 at-least 5"),
+    "wait-for-handshake": ("wait-for-handshake",),
     "set-log-level": ("set-log-level silent",),
     "set-method": ("set-method X%[method]", "set-method POST"),
     "set-path": ("set-path /new%[src]", "set-path /fixed"),

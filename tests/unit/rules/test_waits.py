@@ -143,3 +143,12 @@ def test_nothing_may_follow_but_a_condition(line: str) -> None:
 def test_what_is_said_behind_a_response_waits_for_nothing(name: str) -> None:
     [message] = section("frontend", "mode http", f"http-after-response {name}").errors
     assert "is not possible here" in message
+
+
+def test_a_wait_for_the_handshake_is_none_where_nothing_came_early() -> None:
+    assert needed(exchange("GET / HTTP/1.1"), "http-request wait-for-handshake") is None
+    [message] = section("frontend", "mode http", "http-request wait-for-handshake foo").errors
+    assert "unexpected argument" in message
+    for rule_set in ("http-response", "http-after-response"):
+        [message] = section("frontend", "mode http", f"{rule_set} wait-for-handshake").errors
+        assert "is not possible here" in message
