@@ -7,6 +7,7 @@ from pointsman.admin.view import View
 from pointsman.assemble.live import BackgroundService, Live
 from pointsman.config.setting import Section
 from pointsman.config.tls_cache import session_settings
+from pointsman.core.diagnostics import ConfigError
 from pointsman.tables.changes import CHANGES
 from pointsman.tls.options import BindTls
 from pointsman.tls.resumption import Resumption
@@ -17,10 +18,16 @@ _HOUR: Final = 3600.0  # s after which it is looked again at the latest: the mac
 
 def resumption_of(live: Live, main: Section, frontend: Section, said: BindTls) -> Resumption:
     """Of a bind line. Those of one frontend share sessions and, where no file says any, ticket keys: clients meet them
-    as one, by IPv4 and IPv6, say. TlsFileError: the file of ticket keys is wrong."""
+    as one, by IPv4 and IPv6, say. TlsFileError: the file of ticket keys is wrong; ConfigError: there is no memory."""
     settings = session_settings(main)
     if live.sessions is None and settings.blocks:
-        live.sessions = SessionCache(settings.blocks, settings.lifetime, settings.private)
+        try:
+            live.sessions = SessionCache(settings.blocks, settings.lifetime, settings.private)
+        except (OSError, MemoryError) as error:
+            raise ConfigError(
+                f"Unable to allocate SSL session cache of {settings.blocks} blocks: {error}",
+                hint="permit more (ulimit -v), or lower 'tune.ssl.cachesize'",
+            ) from None
         live.handed.append(live.sessions)
     if said.ticket_keys:
         keys = live.tickets.of_file(said.ticket_keys)
@@ -44,6 +51,7 @@ class TicketRenewal(BackgroundService):
         self.view = view
         self.timer: asyncio.TimerHandle | None = None
         self.task: asyncio.Task[None] | None = None
+        self.stopped = False
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         own = self.live.tickets.own
@@ -55,10 +63,13 @@ class TicketRenewal(BackgroundService):
 
     def stop(self) -> None:
         """A soft stop: the next generation renews its own."""
+        self.stopped = True
         if self.timer is not None:
             self.timer.cancel()
 
     def _wait(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self.stopped:
+            return
         own = self.live.tickets.own
         self.timer = loop.call_later(min(max(own.due - own.clock(), 0.0), _HOUR), self._look, loop)
 

@@ -290,7 +290,9 @@ on_session_wanted(SSL *ssl, const unsigned char *id, int size, int *copy)
         PyErr_WriteUnraisable(call);
     else if (PyBytes_Check(found)) {
         const unsigned char *at = (const unsigned char *)PyBytes_AS_STRING(found);
+        ERR_set_mark();
         session = d2i_SSL_SESSION(NULL, &at, (long)PyBytes_GET_SIZE(found));
+        ERR_pop_to_mark(); /* if it is none, that is no fault of the handshake's */
     }
     Py_XDECREF(found);
     Py_DECREF(call);

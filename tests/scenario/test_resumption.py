@@ -1,5 +1,5 @@
-"""Clients resume their TLS sessions on every lane, after reloads, and when a lane was killed: by tickets, which hold the
-session, and by the cache; what was sealed with a key that nobody has any more is a full handshake, and no more.
+"""Clients resume their TLS sessions on every lane, after reloads, and when a lane was killed: by tickets, which hold
+the session, and by the cache. What was sealed with a key that nobody has any more is a full handshake, and no more.
 """
 
 from __future__ import annotations
@@ -77,6 +77,15 @@ class Client:
         self.pids.append(pid)
         return self.resumed[-1]
 
+    def comes_to_refuse(self, session: ssl.SSLSession | None) -> None:
+        """That session, before long."""
+
+        def refuses() -> bool:
+            self.session = session
+            return not self.connect()
+
+        until(refuses, 10)
+
 
 class Balancer:
     """A program with three ports: tickets by keys of its own, the cache, tickets by keys of a file."""
@@ -117,7 +126,7 @@ class Balancer:
         self.start(*(words or ("-W", "-db")), command=command)
         if words:
             until(lambda: len(self.lanes()) == 3, 15)
-            until(lambda: self.listens(), 15)
+            until(self.listens, 15)
         else:
             until(lambda: "Loading success." in self.stderr(), 15)
 
@@ -140,6 +149,12 @@ class Balancer:
     def lanes(self) -> list[int]:
         """Processes below the last keeper: lanes, and control."""
         return children(self.running[-1].pid)
+
+    def kill_a_lane(self) -> None:
+        """And another one takes its place."""
+        before = self.lanes()
+        os.kill(before[0], signal.SIGKILL)
+        until(lambda: len(self.lanes()) == 3 and before[0] not in self.lanes(), 10)
 
     def ask(self, line: str) -> str:
         return query(self.folder / "stats", line)
@@ -191,9 +206,7 @@ def test_a_lane_that_replaces_a_killed_one_resumes(balancer: Balancer) -> None:
         # Keys that were renewed, or set, before the lane was forked.
         key = os.urandom(80)
         assert balancer.ask(f"set ssl tls-key #0 {base64.b64encode(key).decode()}").strip() == "TLS ticket key updated!"
-        before = balancer.lanes()
-        os.kill(before[0], signal.SIGKILL)
-        until(lambda: len(balancer.lanes()) == 3 and before[0] not in balancer.lanes())
+        balancer.kill_a_lane()
         pids = {client: len(client.pids) for client in all_of_them}
         for client in all_of_them:
             for _ in range(40):
@@ -257,13 +270,7 @@ def test_own_keys_are_renewed_on_all_lanes(balancer: Balancer) -> None:
             time.sleep(0.02)
         assert client.resumed == [False] + [True] * 120
         assert set(client.lanes) == {"0", "1"}
-        client.session = first
-        until(lambda: not _resumes(client, first), 10)
-
-
-def _resumes(client: Client, session: ssl.SSLSession | None) -> bool:
-    client.session = session
-    return client.connect()
+        client.comes_to_refuse(first)
 
 
 def test_a_program_beside_an_older_one_goes_on(balancer: Balancer) -> None:
@@ -317,8 +324,7 @@ def test_sessions_have_a_lifetime(balancer: Balancer) -> None:
     balancer.begin("-db")
     for client in clients(balancer):
         client.connect()
-        first = client.session
-        until(lambda client=client, first=first: not _resumes(client, first), 5)  # type: ignore[misc]
+        client.comes_to_refuse(client.session)
 
 
 @pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import random
 import ssl
 from pathlib import Path
 
@@ -195,6 +196,51 @@ def test_no_session_is_resumed_where_more_has_to_be_proved(version: ssl.TLSVersi
     begun = client.talk(lax)
     assert client.talk(lax, begun.session).resumed
     assert not client.talk(strict, begun.session).resumed
+
+
+@BUILT
+@VERSIONS
+def test_damaged_memory_costs_a_full_handshake_and_no_more(version: ssl.TLSVersion) -> None:
+    cache = SessionCache(20)
+    context = server(Resumption(None, cache.of(b"web")))
+    context.set("Options", "-SessionTicket")
+    client = ResumingClient(version)
+    drawn = random.Random(1)
+    cells = cache.sessions.cells
+    resumed = 0
+    for _ in range(100):
+        talk = client.talk(context)
+        for _ in range(drawn.choice((1, 20))):
+            cells.store(drawn.randrange(len(cells)), drawn.getrandbits(63))
+        resumed += client.talk(context, talk.session).resumed
+    assert 0 < resumed < 90
+
+
+@BUILT
+@VERSIONS
+def test_what_is_no_session_costs_a_full_handshake_and_no_more(version: ssl.TLSVersion) -> None:
+    """Whatever the cache may give: half a session, bytes by chance, something else than bytes."""
+    context = server(Resumption(None, SessionCache(20).of(b"web")))
+    context.set("Options", "-SessionTicket")
+    stored: list[bytes] = []
+    context.store = lambda _, session: stored.append(session)
+    given: list[object] = []
+    context.find = lambda _: given[-1]  # type: ignore[return-value]
+    client = ResumingClient(version)
+    drawn = random.Random(1)
+    for _ in range(100):
+        given.append(None)
+        talk = client.talk(context)
+        whole = bytearray(stored[-1])
+        whole[drawn.randrange(len(whole))] ^= 1 << drawn.randrange(8)
+        wrong: list[object] = [whole[: drawn.randrange(len(whole))], drawn.randbytes(200), b"", None, 5, "text"]
+        given.append(drawn.choice([bytes(one) if isinstance(one, bytearray) else one for one in wrong]))
+        assert not client.talk(context, talk.session).resumed
+        given.append(bytes(whole))
+        try:
+            client.talk(context, talk.session)
+        except (OSError, AssertionError):
+            continue  # what was changed may be its secret, which both ends find out
 
 
 # Renewal.
