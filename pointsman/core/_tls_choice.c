@@ -192,6 +192,8 @@ context_put(Context *c, PyObject *args)
         return PyErr_Format(PyExc_TypeError, "candidates expected");
     if (c->names == NULL && (c->names = PyDict_New()) == NULL)
         return NULL;
+    if (takes_early(choice))
+        c->early_below[0] = 1;
     return PyDict_SetItem(c->names, name, choice) < 0 ? NULL : Py_NewRef(Py_None);
 }
 

@@ -170,13 +170,6 @@ get_result(Connection *c, void *unused)
 }
 
 static PyObject *
-get_early(Connection *c, void *unused)
-{
-    (void)unused;
-    return PyBool_FromLong(c->ssl != NULL && SSL_get_early_data_status(c->ssl) == SSL_EARLY_DATA_ACCEPTED);
-}
-
-static PyObject *
 get_flag(Connection *c, void *place)
 {
     return PyBool_FromLong(*((char *)c + (size_t)place));
@@ -291,7 +284,6 @@ PyGetSetDef connection_facts[] = {
     FACT(root, "where the chain ends that was verified in this handshake; None"),
     FLAG(shown, "the peer has shown a certificate in this handshake"),
     FACT(result, "of the verification in OpenSSL's words: the last error, also of an earlier session that was resumed"),
-    FACT(early, "data came before the handshake was over"),
     FLAG(finished, "the handshake is over"),
     FACT(code, "OpenSSL's number of the fault that has ended it; 0: none"),
     FACT(verify, "the error that ended the verification, or the first that was ignored, 0: none; and its depth"),
