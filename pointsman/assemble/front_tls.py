@@ -7,12 +7,15 @@ from pointsman.assemble.live import Live
 from pointsman.assemble.resumption import resumption_of
 from pointsman.config.bind import Bind
 from pointsman.config.setting import Configuration, Section
-from pointsman.config.tls_tuning import looked_for, tls_tuning
+from pointsman.config.tls_global import bind_defaults, spoken
+from pointsman.config.tls_tuning import TlsTuning, looked_for, tls_tuning
 from pointsman.core.diagnostics import ConfigError, Diagnostics
+from pointsman.tls.chains import Chains
 from pointsman.tls.contexts import TlsSetupError
-from pointsman.tls.files import TlsFileError
+from pointsman.tls.files import TlsFileError, read
 from pointsman.tls.front import FrontTls
-from pointsman.tls.options import BindTls, Kept
+from pointsman.tls.options import Kept, over
+from pointsman.tls.passphrases import Passphrases
 
 HTTP_ALPN: Final = b"\x08http/1.1"  # offered where a line of an HTTP frontend says nothing (manual 5.1, alpn)
 
@@ -21,22 +24,38 @@ def prepare_store(live: Live, configuration: Configuration) -> None:
     """What is said of all certificates."""
     tuning = tls_tuning(configuration)
     live.tls_store.extra = looked_for(configuration)
+    live.tls_store.chains = Chains(tuning.issuers_chain, tuning.skip_self_issued)
+    live.tls_store.passphrases = Passphrases(tuning.passphrase_command)
+    live.dh = _dh(tuning)
     live.tls_store.kept = Kept(capture=tuning.capture, keylog=tuning.keylog)
 
 
+def _dh(tuning: TlsTuning) -> bytes | int:
+    """For suites with DHE. ConfigError: the file cannot be read."""
+    if not tuning.dh_file:
+        return tuning.default_dh
+    try:
+        return read(tuning.dh_file, "load DH parameters")
+    except TlsFileError as error:
+        raise ConfigError(f"'ssl-dh-param-file': {error}", tuning.at) from None
+
+
 def build_front(
-    live: Live, main: Section, section: Section, bind: Bind, http: bool, diagnostics: Diagnostics
+    live: Live, configuration: Configuration, section: Section, bind: Bind, http: bool, diagnostics: Diagnostics
 ) -> FrontTls:
     """What connections to that line pass through.
 
     Raises ConfigError for files that cannot be read, and for what OpenSSL does not accept.
     """
-    said: BindTls = bind.parameters.tls
+    defaults, line = bind_defaults(configuration), bind.parameters.tls
+    subject = f"Proxy '{section.name}': bind '{bind.text}' at [{bind.at}]"
+    low, high = spoken(defaults, line, subject, bind.at, diagnostics)
+    said = replace(over(defaults, line), min_version=low, max_version=high, without=frozenset())
     if said.alpn is None and http:
         said = replace(said, alpn=HTTP_ALPN)
     try:
         front = FrontTls(said, live.tls_store, live.dh)
-        front.resume(resumption_of(live, main, section, said))
+        front.resume(resumption_of(live, configuration.main, section, said))
     except TlsFileError as error:
         where = f"'bind {bind.text}' in section '{(section.kind.name or '').lower()}'"
         raise ConfigError(f"{where} : {error}", bind.at) from None

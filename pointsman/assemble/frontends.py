@@ -102,7 +102,7 @@ def build_listeners(
         front: FrontTls | None = None
         if parameters.tls.ssl:
             try:
-                front = build_front(live, configuration.main, section, bind, frontend.http, diagnostics)
+                front = build_front(live, configuration, section, bind, frontend.http, diagnostics)
             except ConfigError as error:
                 diagnostics.add(error.finding)
         for address in bind.addresses:

@@ -277,6 +277,7 @@ class Live(Generation):
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         if self.links is None:
             self.pin(1)
+        self.tls_store.passphrases.close()
         self.sinks.attach(self.reactor)
         self.reactor.hooks.append(EverySecond(self))
         self._open_questions(loop)

@@ -5,11 +5,12 @@ from dataclasses import replace
 from pointsman.assemble.live import Live
 from pointsman.config.server_line import ServerLine
 from pointsman.config.setting import Configuration
+from pointsman.config.tls_global import server_defaults, spoken
 from pointsman.core.diagnostics import ConfigError, Diagnostics
 from pointsman.server.backend import LiveServer
 from pointsman.server.server_name import NameOfExpression, NameOfRequest, ServerName
 from pointsman.tls.back import TlsFileError, TlsSetupError
-from pointsman.tls.options import ServerTls
+from pointsman.tls.options import ServerTls, over
 
 
 def secure(
@@ -20,7 +21,7 @@ def secure(
     if not (parameters.tls.ready or parameters.tls.check):
         return
     said = f"'server {server.route.decode()}'"
-    tls = with_defaults(parameters.tls, configuration)
+    tls = with_defaults(line, said, configuration, diagnostics)
     try:
         server.encrypting = live.server_contexts.transports(
             server.route, tls, lambda text: diagnostics.warning(f"{said} : {text}", line.at)
@@ -39,6 +40,8 @@ def _name(server: LiveServer, line: ServerLine) -> ServerName | None:
     return NameOfRequest() if server.backend.http and line.parameters.tls.sni_auto else None
 
 
-def with_defaults(tls: ServerTls, configuration: Configuration) -> ServerTls:
+def with_defaults(line: ServerLine, said: str, configuration: Configuration, diagnostics: Diagnostics) -> ServerTls:
     """What `global` says where the line says nothing."""
-    return tls if tls.verify is not None else replace(tls, verify="required")
+    defaults, tls = server_defaults(configuration), line.parameters.tls
+    low, high = spoken(defaults, tls, said, line.at, diagnostics)
+    return replace(over(defaults, tls), min_version=low, max_version=high, without=frozenset())

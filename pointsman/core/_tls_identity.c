@@ -103,6 +103,13 @@ get_kind(Identity *one, void *unused)
 }
 
 static PyObject *
+get_bits(Identity *one, void *unused)
+{
+    (void)unused;
+    return PyLong_FromLong(EVP_PKEY_get_bits(one->key));
+}
+
+static PyObject *
 get_leaf(Identity *one, void *unused)
 {
     (void)unused;
@@ -196,6 +203,7 @@ set_bytes(Identity *one, PyObject *value, void *place)
 
 static PyGetSetDef identity_attributes[] = {
     {"kind", (getter)get_kind, NULL, "of its key: EC, ED25519, ED448, RSA, DSA, other", NULL},
+    {"bits", (getter)get_bits, NULL, "of its key", NULL},
     {"leaf", (getter)get_leaf, NULL, "the DER of its certificate", NULL},
     {"certificate", (getter)get_certificate, NULL, "its Certificate", NULL},
     {"key", (getter)get_key, NULL, "its private key as PEM, not encrypted", NULL},

@@ -30,7 +30,7 @@ headers (Debian: libssl-dev); nothing else serves in its place, and MISSING says
     Identity(chain, key, passphrase)   a certificate with what belongs to it, which several contexts may show
       label                            by what it is known, which connections tell
       staple, timestamps               an OCSP response, a list of signed certificate timestamps: sent along
-      kind, leaf, names                RSA, EC, ED25519...; the DER of the certificate; the hosts that it names
+      kind, bits, leaf, names          RSA, EC, ED25519...; of its key; the DER of the certificate; hosts that it names
       certificate                      what it says (a Certificate)
       key                              its private key as PEM: to be written where an administrator asks for it
 

@@ -9,7 +9,6 @@ from pointsman.tls.store import Authorities
 
 SPOKEN: Final = {"SSLv3": "SSLv3", "TLSv1.0": "TLSv1", "TLSv1.1": "TLSv1.1", "TLSv1.2": "TLSv1.2", "TLSv1.3": "TLSv1.3"}
 LOWEST: Final = "TLSv1.2"  # where nothing is said (manual 5.1, ssl-min-ver)
-LEGACY: Final = frozenset(("SSLv3", "TLSv1.0", "TLSv1.1"))  # OpenSSL speaks them at its lowest level of security alone
 MODES: Final = {"none": 0, "optional": 1, "required": 2}
 ALL_ERRORS: Final = tuple(range(1, 256))
 NOTHING_KEPT: Final = Kept()
@@ -46,6 +45,8 @@ def versions(options: TlsOptions) -> tuple[str, str]:
 def fill(context: Context, options: TlsOptions, kept: Kept = NOTHING_KEPT) -> None:
     """What either side can say, but for certificates and authorities."""
     low, high = versions(options)
+    if options.security_level is not None:
+        context.set("CipherString", f"DEFAULT:@SECLEVEL={options.security_level}")
     for command, attribute, words in COMMANDS:
         value = getattr(options, attribute)
         if value:
@@ -53,8 +54,6 @@ def fill(context: Context, options: TlsOptions, kept: Kept = NOTHING_KEPT) -> No
                 context.set(command, value)
             except ValueError:
                 raise TlsSetupError(f"unable to set SSL {words} to '{value}'") from None
-    if low in LEGACY and not options.ciphers:
-        context.set("CipherString", "DEFAULT:@SECLEVEL=0")
     context.set("MinProtocol", SPOKEN[low])
     context.set("MaxProtocol", SPOKEN[high])
     if options.tickets is False:

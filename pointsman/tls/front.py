@@ -23,6 +23,7 @@ ORDER: Final = ("EC", "ED25519", "ED448", "RSA", "DSA", "other")  # the best kin
 EXCLUDED: Final = "!"
 EVERYTHING: Final = "*"
 UNSAID: Final = FrontOptions()
+GROUPS: Final = (2048, 3072, 4096, 6144, 8192)  # bits of those of RFC 7919
 
 Pair = tuple[Context | None, Identity]
 
@@ -91,6 +92,9 @@ class FrontTls(TlsTransports):
                 self._enter(one)
         if not self.lines and not bind.strict:
             raise TlsSetupError("no SSL certificate specified")
+        if self.lines:
+            for context in self.contexts.values():
+                self._give_dh(context)
         self.names = {name: choice for name in self._all_names() if (choice := self._choice(name)) is not None}
         self.context.names = self.names
         self._set_defaults()
@@ -282,10 +286,24 @@ class FrontTls(TlsTransports):
                 raise TlsSetupError(f"unable to set elliptic named curve to '{options.ecdhe}'") from None
         if self.bind.prefer_client_ciphers:
             context.set("Options", "-ServerPreference")
-        if self.dh:
-            context.dh(self.dh)
         self._verify(context, options)
+        if self.lines:
+            self._give_dh(context)
         return context
+
+    def _give_dh(self, context: Context) -> None:
+        """A group for suites with DHE: of the first certificate's file, of another one, or one of a size that fits its
+        key (manual 3.2, tune.ssl.default-dh-param)."""
+        first = self.lines[0].certificate
+        source: bytes | int = first.material.parameters or self.dh
+        if isinstance(source, int) and source:
+            bits = first.identity.bits if first.identity.kind == "RSA" else source
+            source = max(GROUPS[0], *(size for size in GROUPS if size <= min(source, bits)), GROUPS[0])
+        if source:
+            try:
+                context.dh(source)
+            except ValueError as error:
+                raise TlsSetupError(f"unable to set DH parameters: {error}") from None
 
     def _verify(self, context: Context, options: FrontOptions) -> None:
         mode = MODES[options.verify or "none"]

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from pointsman.core.tls import Identity, dummy
+from pointsman.tls.chains import Chains
 from pointsman.tls.files import (
     SYSTEM_AUTHORITIES,
     ExtraFiles,
@@ -18,6 +19,7 @@ from pointsman.tls.files import (
     read_material,
 )
 from pointsman.tls.options import CertificateLine, CertificateList, Kept, LoadedFiles
+from pointsman.tls.passphrases import Passphrases
 
 GENERATED_NAME: Final = "localhost"  # whom a certificate that was generated is for
 
@@ -108,18 +110,11 @@ class CrtList:
         self.changed = False
 
 
-Passphrase = Callable[[str], bytes | None]  # for the file of that name; None: there is none
-
-
-def no_passphrase(path: str) -> bytes | None:
-    """Nobody knows any."""
-    return None
-
-
 class Store:
-    def __init__(self, extra: ExtraFiles | None = None, passphrase: Passphrase = no_passphrase) -> None:
+    def __init__(self, extra: ExtraFiles | None = None) -> None:
         self.extra = extra if extra is not None else ExtraFiles()
-        self.passphrase = passphrase
+        self.passphrases = Passphrases()
+        self.chains = Chains()
         self.kept = Kept()  # what connections keep that show or verify what is here
         self.certificates: dict[str, Certificate] = {}
         self.authorities: dict[str, Authorities] = {}
@@ -132,6 +127,7 @@ class Store:
         found = self.certificates.get(files.name)
         if found is None:
             material = generated(files.generate) if files.generate else read_material(files, self.extra)
+            material = self.chains.completed(material)
             found = Certificate(files, material, self.identity(material, files.name, files.key))
             self.certificates[files.name] = found
         return found
@@ -139,12 +135,7 @@ class Store:
     def identity(self, material: Material, name: str, key: str = "") -> Identity:
         """What connections show. `key`: the file that its key is from, if that is another one."""
         try:
-            try:
-                made = Identity(material.chain, material.key)
-            except ValueError as error:
-                if "passphrase" not in str(error):
-                    raise
-                made = Identity(material.chain, material.key, self.passphrase(key or name))
+            made = self._decoded(material, key or name)
         except ValueError as error:
             said = str(error)
             if said.startswith("certificate and key"):
@@ -158,6 +149,20 @@ class Store:
         if material.sctl:
             made.timestamps = material.sctl
         return made
+
+    def _decoded(self, material: Material, path: str) -> Identity:
+        """ValueError: it is not to be had, or nobody knows the passphrase."""
+        try:
+            return Identity(material.chain, material.key)
+        except ValueError as error:
+            if "passphrase" not in str(error):
+                raise
+            for passphrase in self.passphrases.candidates(path):
+                try:
+                    return Identity(material.chain, material.key, passphrase)
+                except ValueError:
+                    continue
+            raise
 
     def crt_list(self, said: CertificateList) -> CrtList:
         """The list of that name: what several lines say of it is the same."""

@@ -150,7 +150,8 @@ def test_a_line_of_a_list_says_more_than_the_bind_line(ends: Ends) -> None:
     ],
 )
 def test_versions(ends: Ends, said: dict[str, object], spoken: str) -> None:
-    one = FrontTls(BindTls(ssl=True, certificates=(line("first.test"),), **said), Store())  # type: ignore[arg-type]
+    # OpenSSL speaks the old versions at its lowest level of security alone.
+    one = FrontTls(BindTls(ssl=True, certificates=(line("first.test"),), security_level=0, **said), Store())  # type: ignore[arg-type]
     able = []
     for version in ("TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"):
         try:
@@ -372,3 +373,16 @@ def test_authorities_change_for_connections_yet_to_come(ends: Ends, tmp_path: Pa
     with pytest.raises(TlsSetupError, match="unable to load"):
         store.authorities[str(ca)].replace(b"")
     ends.connect(one, "strict.test", known)
+
+
+def test_groups_for_dhe_fit_the_key(ends: Ends, tmp_path: Path) -> None:
+    """Manual 3.2, tune.ssl.default-dh-param: not larger than the key, nor than what is said."""
+    asking = {"MaxProtocol": "TLSv1.2", "CipherString": "DHE-RSA-AES128-GCM-SHA256"}
+    lines = (line("first.test", kind="rsa"),)
+    for dh in (1024, 2048, 4096):
+        one = FrontTls(BindTls(ssl=True, certificates=lines), Store(), dh)
+        assert ends.connect(one, None, client(**asking)).cipher == b"DHE-RSA-AES128-GCM-SHA256"
+    with pytest.raises(TlsError):
+        ends.connect(FrontTls(BindTls(ssl=True, certificates=lines), Store()), None, client(**asking))
+    with pytest.raises(TlsSetupError, match="DH parameters"):
+        FrontTls(BindTls(ssl=True, certificates=lines), Store(), b"none")
