@@ -27,7 +27,7 @@ Usage : pointsman [-f <cfgfile|cfgdir>]* [ -vdVD ] [ -n <maxconn> ] [ -N <maxpco
         -L <name> name of the local peer (default : host name)
         -4 resolves names to IPv4 addresses only
         -sf/-st <pid>* finishes/terminates these older processes when the start has succeeded
-        -x <socket> accepted : sockets are bound anew beside those of the older process
+        -x <socket> fetches ticket keys and TLS sessions of the older process; sockets are bound anew
         -dC dumps the configuration as it was read ; -dD diagnostic mode : also hints about suspicious statements
         -dK<class>[,...] dumps registered keywords (-dKhelp lists the classes)
         -dL lists loaded libraries ; -dM[<byte>,...] accepted, memory is Python's
