@@ -169,7 +169,7 @@ HIDDEN void on_keylog(const SSL *ssl, const char *line);
 HIDDEN void on_message(int sent, int version, int kind, const void *data, size_t size, SSL *ssl, void *arg);
 /* _tls_early.c */
 HIDDEN int set_early(Context *c, PyObject *value, void *unused);
-HIDDEN PyObject *get_early(Context *c, void *unused);
+HIDDEN PyObject *get_most_early(Context *c, void *unused);
 HIDDEN int takes_early(PyObject *choice);
 HIDDEN int shake(Connection *c); /* go on with the handshake, and read early data; why it stopped, as SSL_get_error has it */
 HIDDEN size_t early_waiting(Connection *c); /* bytes that `take_early` has */

@@ -545,7 +545,7 @@ static PyGetSetDef context_attributes[] = {
     {"names", NULL, (setter)set_names, "{name: candidates}, names in lower case, \"*.\" before them or not; None",
      NULL},
     {"defaults", NULL, (setter)set_defaults, "candidates for all other names; None: this context as it is", NULL},
-    {"early", (getter)get_early, (setter)set_early,
+    {"early", (getter)get_most_early, (setter)set_early,
      "bytes of early data that may come, 0: none; set before names and defaults are", NULL},
     {"find", NULL, (setter)set_find, "find(id): a session, or None", NULL},
     {"store", NULL, (setter)set_store, "store(id, session)", NULL},

@@ -40,7 +40,7 @@ set_early(Context *c, PyObject *value, void *unused)
 }
 
 PyObject *
-get_early(Context *c, void *unused)
+get_most_early(Context *c, void *unused)
 {
     (void)unused;
     return PyLong_FromUnsignedLong(c->early);

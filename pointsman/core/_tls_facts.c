@@ -258,7 +258,7 @@ get_object(Connection *c, void *place)
 }
 
 static PyObject *
-get_early_data(Connection *c, void *unused)
+get_early(Connection *c, void *unused)
 {
     (void)unused;
     return PyBool_FromLong(c->context->server && c->early_seen && !c->finished);
@@ -300,7 +300,7 @@ PyGetSetDef connection_facts[] = {
     OF("peer_finished", get_octets, PEER_FINISHED, "what the peer's Finished held"),
     OF("own_certificate", get_certificate, OWN_CERTIFICATE, "a DER"),
     OF("peer_certificate", get_certificate, PEER_CERTIFICATE, "a DER"),
-    OF("early", get_early_data, 0, "of a server: early data came, and the handshake is not over"),
+    FACT(early, "of a server: early data came, and the handshake is not over"),
     FLAG(early_seen, "early data came, or was sent"),
     FLAG(early_refused, "what was sent early is lost: the server did not take it"),
     OBJECT(hello, "(version, a hash of all suites, suites, extensions, groups, formats, versions, algorithms)"),

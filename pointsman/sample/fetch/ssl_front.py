@@ -47,14 +47,14 @@ def has_certificate(ctx: Context) -> bool | None:
 def has_early_data(ctx: Context) -> bool | None:
     """Whether there was early data, and the handshake is not over yet, so that it may be a replay."""
     tls = ctx.session.tls
-    return tls.early and not tls.finished if tls is not None else None
+    return tls.early if tls is not None else None
 
 
 @fetch("ssl_fc_early_rcvd", Type.BOOL, HANDSHAKEN, Reads.CONNECTION, "7.3.4")
 def received_early_data(ctx: Context) -> bool | None:
     """Whether there was early data, even if the handshake is over by now."""
     tls = ctx.session.tls
-    return tls.early if tls is not None else None
+    return tls.early_seen if tls is not None else None
 
 
 @fetch("ssl_fc_sni", Type.STR, HANDSHAKEN, Reads.CONNECTION, "7.3.4")
