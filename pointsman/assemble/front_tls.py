@@ -6,6 +6,7 @@ from typing import Final
 from pointsman.assemble.live import Live
 from pointsman.assemble.resumption import resumption_of
 from pointsman.config.bind import Bind
+from pointsman.config.global_section import buffer_sizes
 from pointsman.config.setting import Configuration, Section
 from pointsman.config.tls_global import bind_defaults, spoken
 from pointsman.config.tls_tuning import TlsTuning, looked_for, tls_tuning
@@ -27,6 +28,9 @@ def prepare_store(live: Live, configuration: Configuration) -> None:
     live.tls_store.chains = Chains(tuning.issuers_chain, tuning.skip_self_issued)
     live.tls_store.passphrases = Passphrases(tuning.passphrase_command)
     live.dh = _dh(tuning)
+
+    size, reserve = buffer_sizes(configuration.main)
+    live.tls_store.early_data = size - reserve  # as of any request, no more is kept
     live.tls_store.kept = Kept(capture=tuning.capture, keylog=tuning.keylog)
 
 

@@ -29,6 +29,7 @@ def secure(
     except (TlsFileError, TlsSetupError) as error:
         raise ConfigError(f"{said} : {error}", line.at) from None
     server.server_name = _name(server, line)
+    server.early_data = bool(tls.early_data)
     server.encrypt(tls.ssl)
 
 

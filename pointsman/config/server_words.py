@@ -73,7 +73,6 @@ SERVER_OTHERS = Others(
     tls={},
     hints={"idle-ping": 1, "log-bufsize": 1, "log-proto": 1, "quic-cc-algo": 1},
     coming={
-        "allow-0rtt": 0,
         "agent-addr": 1,
         "agent-check": 0,
         "agent-inter": 1,

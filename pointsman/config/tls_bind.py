@@ -56,8 +56,8 @@ def ssl(words: Words, tls: BindTls) -> BindTls:
 
 @tls_word("allow-0rtt", values=0, crt_list=True)
 def allow_0rtt(words: Words, tls: BindTls) -> BindTls:
-    """allow-0rtt: what clients send before the handshake is over (TLS 1.3's early data) is taken."""
-    words.args.diagnostics.add(words.wrong("early data is not built yet (manual 5.1)").finding)
+    """allow-0rtt: what clients send before the handshake is over (TLS 1.3's early data) is taken. Whoever saw it on its
+    way can send it once more: rules may wait for the handshake, or deny (wait-for-handshake, ssl_fc_has_early)."""
     return replace(tls, early_data=True)
 
 

@@ -58,6 +58,7 @@ def _check_built(words: Words) -> None:
         raise words.wrong(MISSING)
 
 
+tls_flag("allow-0rtt", lambda tls: replace(tls, early_data=True))
 tls_flag("check-sni-auto", lambda tls: replace(tls, check_sni_auto=True))
 tls_flag("no-check-sni-auto", lambda tls: replace(tls, check_sni_auto=False))
 tls_flag("no-check-ssl", lambda tls: replace(tls, check=False))

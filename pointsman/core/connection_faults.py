@@ -120,6 +120,7 @@ _OF_ERRNO: Final[dict[int, int]] = {
     errno.ENOTSOCK: 54,
     errno.ENOBUFS: 55,
     errno.EPIPE: BROKEN_PIPE,
+    errno.EKEYREJECTED: TLS_EARLY_FAILED,  # what a transport says of it (net/transport.py)
 }
 
 

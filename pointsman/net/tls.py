@@ -33,6 +33,10 @@ class Purpose:
         """The newest one."""
         self.session = session
 
+    def forget(self) -> None:
+        """None is to be resumed."""
+        self.session = None
+
 
 class TlsTransport(Transport):
     """The TLS of one connection. `connection` knows its facts, until it is closed."""
@@ -57,7 +61,7 @@ class TlsTransport(Transport):
             raise
         except OSError as error:
             if error.errno == REFUSED and self.purpose is not None:
-                self.purpose.session = None  # its early data would be refused again
+                self.purpose.forget()  # its early data would be refused again
             raise
 
     def read(self, size: int) -> bytes | None:

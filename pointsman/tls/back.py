@@ -131,6 +131,9 @@ class Remembered(Purpose):
     def keep(self, session: bytes) -> None:
         self.sessions.store(self.key, self.wanted, session)
 
+    def forget(self) -> None:
+        self.sessions.remove(self.key, self.wanted)
+
 
 class Unremembered(Purpose):
     """Each connection begins with a full handshake (no-ssl-reuse)."""
@@ -211,6 +214,7 @@ class ServerContexts:
             verify_host=own.verify_host,
             reuse=own.reuse,
             sni_auto=own.sni_auto,
+            early_data=own.early_data,
             check=own.check,
             check_sni=own.check_sni,
             check_sni_auto=own.check_sni_auto,

@@ -279,6 +279,8 @@ class FrontTls(TlsTransports):
         """One without certificates."""
         context = Context(True)
         fill(context, options, self.store.kept)
+        if options.early_data:
+            context.early = self.store.early_data
         if options.ecdhe and not options.curves:
             try:
                 context.set("Groups", options.ecdhe)

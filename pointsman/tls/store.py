@@ -21,6 +21,7 @@ from pointsman.tls.files import (
 from pointsman.tls.options import CertificateLine, CertificateList, Kept, LoadedFiles
 from pointsman.tls.passphrases import Passphrases
 
+MOST_EARLY: Final = 15_360  # bytes of early data: what a buffer holds, without what is kept for rewriting
 GENERATED_NAME: Final = "localhost"  # whom a certificate that was generated is for
 
 
@@ -116,6 +117,7 @@ class Store:
         self.passphrases = Passphrases()
         self.chains = Chains()
         self.kept = Kept()  # what connections keep that show or verify what is here
+        self.early_data = MOST_EARLY  # bytes that clients may send, where a line allows it
         self.certificates: dict[str, Certificate] = {}
         self.authorities: dict[str, Authorities] = {}
         self.revocations: dict[str, Authorities] = {}

@@ -44,6 +44,7 @@ def tls(words: str, before: str = "") -> BindTls:
         ("verify required ca-file /ca.pem", BindTls(ssl=True, verify="required", ca_file="/ca.pem")),
         ("ca-file @system-ca", BindTls(ssl=True, ca_file="@system-ca")),
         ("ca-verify-file a crl-file b", BindTls(ssl=True, ca_verify_file="a", crl_file="b")),
+        ("allow-0rtt", BindTls(ssl=True, early_data=True)),
         ("no-ca-names", BindTls(ssl=True, names_of_authorities=False)),
         ("ca-ignore-err all", BindTls(ssl=True, ignored_of_authorities=EVERY_ERROR)),
         ("ca-ignore-err 10,,X509_V_ERR_CERT_REVOKED", BindTls(ssl=True, ignored_of_authorities=frozenset((10, 23)))),
@@ -98,7 +99,6 @@ def test_words(words: str, expected: BindTls) -> None:
         ("ca-verify-file", "'ca-verify-file' : missing CAfile path"),
         ("crl-file", "'crl-file' : missing CRLfile path"),
         ("tls-ticket-keys", "'tls-ticket-keys' : missing TLS ticket keys file path"),
-        ("allow-0rtt", "'allow-0rtt' : early data is not built yet (manual 5.1)"),
     ],
 )
 def test_errors(words: str, message: str) -> None:

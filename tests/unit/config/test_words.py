@@ -27,7 +27,6 @@ from pointsman.sample.registry import CONVERTERS, FETCHES
 
 ROWS = [tuple(line.split("\t")) for line in Path(__file__).with_name("words.tsv").read_text("ascii").splitlines()[1:]]
 STATES = {"built", "refused", "coming", "tuning"}
-PARSED_ONLY = {("bind", "allow-0rtt")}  # its parser knows it, and refuses it
 PROXY = "listen x\n mode http\n bind 127.0.0.1:1\n timeout client 1s\n timeout server 1s\n timeout connect 1s\n"
 
 
@@ -64,7 +63,7 @@ def waits(kind: str, word: str) -> bool:
     """Accepted with a notice that says for what it waits."""
     if kind == "global":
         return any(word in words and "not built yet" in why for words, why in FAMILIES)
-    return (kind == "server" and word in SERVER_OTHERS.tls) or (kind, word) in PARSED_ONLY
+    return kind == "server" and word in SERVER_OTHERS.tls
 
 
 def state(kind: str, word: str) -> str:
