@@ -92,4 +92,5 @@ import pointsman.sample.fetch.timers  # noqa: F401
 import pointsman.sample.fetch.variable  # noqa: F401
 import pointsman.server.checks.http_keywords  # noqa: F401
 import pointsman.server.checks.keywords  # noqa: F401
+import pointsman.server.checks.ssl_hello  # noqa: F401
 import pointsman.server.fetches  # noqa: F401

@@ -1,6 +1,7 @@
 """Health checks: which servers are checked, how, and who is told."""
 
 from pointsman.assemble.live import Live
+from pointsman.assemble.server_tls import check_tls
 from pointsman.config.global_section import buffer_sizes, global_number, global_text
 from pointsman.config.server_line import ServerLine
 from pointsman.config.setting import Configuration
@@ -45,7 +46,8 @@ def build_checks(live: Live, configuration: Configuration, diagnostics: Diagnost
             if server is None:
                 continue  # its address is wrong, which was said
             try:
-                live.health.add(backend, server, line.parameters, plan, tell, line.at)
+                tls = check_tls(live, server, line, plan, configuration)
+                live.health.add(backend, server, line.parameters, plan, tell, line.at, tls)
                 live.checks += 1
             except ConfigError as error:
                 diagnostics.add(error.finding)

@@ -7,8 +7,11 @@ from pointsman.config.server_line import ServerLine
 from pointsman.config.setting import Configuration
 from pointsman.config.tls_global import server_defaults, spoken
 from pointsman.core.diagnostics import ConfigError, Diagnostics
+from pointsman.net.transport import Transports
 from pointsman.server.backend import LiveServer
-from pointsman.server.server_name import NameOfExpression, NameOfRequest, ServerName
+from pointsman.server.checks.plan import CheckPlan
+from pointsman.server.checks.tls import CheckTls
+from pointsman.server.server_name import NameOfExpression, NameOfRequest, ServerName, as_name
 from pointsman.tls.back import TlsFileError, TlsSetupError
 from pointsman.tls.options import ServerTls, over
 
@@ -46,3 +49,25 @@ def with_defaults(line: ServerLine, said: str, configuration: Configuration, dia
     defaults, tls = server_defaults(configuration), line.parameters.tls
     low, high = spoken(defaults, tls, said, line.at, diagnostics)
     return replace(over(defaults, tls), min_version=low, max_version=high, without=frozenset())
+
+
+def check_tls(
+    live: Live, server: LiveServer, line: ServerLine, plan: CheckPlan, configuration: Configuration
+) -> CheckTls | None:
+    """How checks of the server are encrypted; None: none of them is. ConfigError: it cannot be had."""
+    said = line.parameters.tls
+    if not (said.ssl or said.check or any(step.ssl for step in plan.connects)):
+        return None
+    if server.encrypting is None and (said.ready or said.check):
+        return None  # it cannot be had, which was said
+    tls = with_defaults(line, "", configuration, Diagnostics())  # what it warns of was said
+    offer = tls.check_alpn if tls.check_alpn is not None else tls.alpn or b""
+    offers = {offer, *[step.alpn for step in plan.connects if step.alpn is not None]}
+    try:
+        by_offer: dict[bytes, Transports] = {
+            one: live.server_contexts.transports(server.route, replace(tls, alpn=one)) for one in sorted(offers)
+        }
+    except (TlsFileError, TlsSetupError) as error:
+        raise ConfigError(f"'server {server.route.decode()}' : {error}", line.at) from None
+    name = as_name(tls.check_sni.encode("utf-8", "surrogateescape"))
+    return CheckTls(by_offer, offer, tls.ssl, tls.check, name, tls.check_sni_auto)

@@ -90,13 +90,13 @@ for _name, _version in zip(("sslv3", "tlsv10", "tlsv11", "tlsv12", "tlsv13"), VE
 @tls_word("alpn")
 def alpn(words: Words, tls: ServerTls) -> ServerTls:
     """alpn <protocols>: what is offered to the server, with commas between them."""
-    return replace(tls, alpn=_protocols(words))
+    return replace(tls, alpn=protocols(words))
 
 
 @tls_word("check-alpn")
 def check_alpn(words: Words, tls: ServerTls) -> ServerTls:
     """check-alpn <protocols>: what checks offer; without it, what `alpn` says."""
-    return replace(tls, check_alpn=_protocols(words))
+    return replace(tls, check_alpn=protocols(words))
 
 
 @tls_word("ca-file")
@@ -220,7 +220,8 @@ def _read_version(words: Words) -> str:
 LONGEST_PROTOCOL: Final = 255  # bytes of a name of ALPN (RFC 7301 3.1)
 
 
-def _protocols(words: Words) -> bytes | None:
+def protocols(words: Words) -> bytes | None:
+    """The next word, names with commas between them, as ALPN sends them; None: no name at all, which says nothing."""
     word = words.value("missing the comma-delimited ALPN protocol suite", "protocols with commas between them")
     names = [name.encode("utf-8", "surrogateescape") for name in word.text.split(",") if name]
     if any(len(name) > LONGEST_PROTOCOL for name in names):

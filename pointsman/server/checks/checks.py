@@ -17,6 +17,7 @@ from pointsman.server.backend import Backend, LiveServer
 from pointsman.server.checks.health import Health, watch
 from pointsman.server.checks.plan import CheckPlan
 from pointsman.server.checks.run import CheckRun, Target
+from pointsman.server.checks.tls import CheckTls
 from pointsman.server.server import MAINT, STOPPING, Server
 from pointsman.server.server_messages import Tell
 
@@ -24,12 +25,19 @@ from pointsman.server.server_messages import Tell
 class Checker:
     """The checks of one server."""
 
-    def __init__(self, health: Health, plan: CheckPlan, parameters: ServerParameters, checks: "Checks") -> None:
+    def __init__(
+        self,
+        health: Health,
+        plan: CheckPlan,
+        parameters: ServerParameters,
+        checks: "Checks",
+        tls: CheckTls | None = None,
+    ) -> None:
         self.health = health
         self.plan = plan
         self.parameters = parameters
         self.checks = checks
-        self.target = Target(parameters.check_address, parameters.check_port, parameters.check_send_proxy)
+        self.target = Target(parameters.check_address, parameters.check_port, parameters.check_send_proxy, tls)
         self.task: asyncio.Task[None] | None = None
 
     @property
@@ -88,6 +96,7 @@ class Checks:
         plan: CheckPlan,
         tell: Tell,
         at: Position,
+        tls: CheckTls | None = None,
     ) -> Checker:
         """A server with `check`. ConfigError if nothing says at which port; `at` is the place of its line."""
         dial = server.dial
@@ -103,7 +112,7 @@ class Checks:
         health.log_all = plan.log_all
         health.slowstart = parameters.slowstart
         health.start(parameters.init_state, self.clock())
-        checker = Checker(health, plan, parameters, self)
+        checker = Checker(health, plan, parameters, self, tls)
         self.checkers[server] = checker
         return checker
 

@@ -107,7 +107,8 @@ def http_check_comment(args: Args) -> CheckRule:
 
 @keyword("http-check connect", BACK, "4.2")
 def http_check_connect(args: Args) -> CheckRule:
-    """http-check connect [default] [port <expr>] [addr <ip>] [send-proxy] [linger] [comment <msg>]"""
+    """http-check connect [default] [port <expr>] [addr <ip>] [send-proxy] [ssl] [sni <sni>] [alpn <alpn>] [linger]
+    [comment <msg>]"""
     return _rule(args, words.read_connect(args))
 
 

@@ -48,7 +48,8 @@ def remark(args: Args) -> str:
 
 @keyword("tcp-check connect", BACK, "4.2")
 def tcp_check_connect(args: Args) -> CheckRule:
-    """tcp-check connect [default] [port <expr>] [addr <ip>] [send-proxy] [linger] [comment <msg>]"""
+    """tcp-check connect [default] [port <expr>] [addr <ip>] [send-proxy] [ssl] [sni <sni>] [alpn <alpn>] [linger]
+    [comment <msg>]"""
     return _rule(args, words.read_connect(args))
 
 

@@ -11,19 +11,22 @@ from typing import ClassVar, Final
 from pointsman.config.setting import Section, Setting
 from pointsman.core.diagnostics import Diagnostics
 from pointsman.log.keywords import UniqueIdFormat
+from pointsman.sample.context import Context
 from pointsman.sample.format import Format
 from pointsman.server.checks.steps import STATUS, CheckStep, Connect, Expect, Remark, SendRequest
 
 TCP: Final = "tcp-check"  # kinds of rules
 HTTP: Final = "http-check"
+FIXED: Final = "fixed"  # its option says all steps
 OPTIONS: Final = {TCP: "option tcp-check", HTTP: "option httpchk"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckKind(Setting):
-    """`option httpchk` or `option tcp-check`: the last one counts."""
+    """`option httpchk`, `option tcp-check`, `option ssl-hello-chk`: the last one counts."""
 
     kind: str
+    steps: tuple[CheckStep, ...] = ()  # of one that is FIXED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +91,24 @@ class CheckPlan:
                 return bool(step.port or step.port_expression)
         return False
 
+    @property
+    def connects(self) -> list[Connect]:
+        return [step for step in self.steps if isinstance(step, Connect)]
+
+    @property
+    def asks_own(self) -> bool:
+        """The user has written how to connect."""
+        return any(step.number for step in self.connects)
+
+    def host(self, context: Context) -> bytes:
+        """Whom the first request names."""
+        for step in self.steps:
+            if isinstance(step, SendRequest):
+                for name, text in step.headers:
+                    if name == b"host":
+                        return text.render(context)
+        return b""
+
 
 def make_plan(
     section: Section, diagnostics: Diagnostics, connect_timeout: int, read_timeout: int, size: int = 16_384
@@ -124,6 +145,8 @@ def make_plan(
         )
     steps = _numbered([rule.step for rule in rules_of(section, TCP)]) if kind == TCP else []
     told = bool(steps)
+    if chosen is not None and kind == FIXED:
+        steps = list(chosen.steps)
     if not any(isinstance(step, Connect) for step in steps):
         steps.insert(0, Connect())
     return CheckPlan(

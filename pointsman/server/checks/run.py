@@ -16,6 +16,7 @@ from typing import Final
 
 from pointsman.core.address import AF_INET, AF_INET6, UNIX_ADDRESS, NetAddress, net_address
 from pointsman.net.clock import monotonic_ms, wall_ms
+from pointsman.net.transport import Transport
 from pointsman.proto.proxy import render_v1, render_v2
 from pointsman.sample.context import Context, ListenerFacts, Session
 from pointsman.server.backend import LiveServer
@@ -23,10 +24,13 @@ from pointsman.server.checks.expect import judge_data, judge_reply, label
 from pointsman.server.checks.http_request import render_request
 from pointsman.server.checks.http_response import CheckResponse
 from pointsman.server.checks.plan import CheckPlan
+from pointsman.server.checks.ssl_hello import ExpectHello, judge_hello
 from pointsman.server.checks.status import Result, connection_error
 from pointsman.server.checks.steps import CheckStep, Connect, Expect, Remark, SendData, SendRequest
+from pointsman.server.checks.tls import CheckStream, CheckTls, fault_text
 from pointsman.server.dial import Dial
 from pointsman.server.server import RUNNING, STARTING, STOPPING
+from pointsman.server.server_name import as_name
 
 SILENT: Final = (socket.IPPROTO_TCP, socket.TCP_QUICKACK, 0)  # an option, set before connecting: no ACK at once
 RESET: Final = struct.pack("ii", 1, 0)  # SO_LINGER: on, 0 seconds
@@ -39,6 +43,12 @@ class Target:
     address: str = ""  # "": that of the server
     port: int = 0  # 0: that of the server
     send_proxy: bool = False
+    tls: CheckTls | None = None  # None: no check of it is encrypted
+
+    @property
+    def elsewhere(self) -> bool:
+        """Not where the traffic goes: how that is wrapped says nothing of checks."""
+        return bool(self.port or self.address)
 
 
 class Failed(Exception):
@@ -60,6 +70,7 @@ class CheckRun:
         self.state = state  # x-haproxy-server-state
         self.loop = asyncio.get_running_loop()
         self.sock: socket.socket | None = None
+        self.transport: Transport | None = None  # what its bytes pass through; None: it is plain
         self.deadline = 0.0  # by the loop's clock
         self.data = b""  # received since the last send
         self.ended = False
@@ -94,7 +105,7 @@ class CheckRun:
         for step in self.plan.steps:
             if isinstance(step, Connect):
                 await self._connect(step)
-                result = Result("L4OK", 0, told)
+                result = Result("L4OK" if self.transport is None else "L6OK", 0, told)
             elif isinstance(step, Expect):
                 result = await self._expect(step)
                 if not result.passed:
@@ -131,18 +142,64 @@ class CheckRun:
         except OSError as error:
             raise self._connect_failed(step, "L4CON", connection_error(error)) from None
         self.in_order = step.linger
-        if plan.read_timeout:
-            self.deadline = self.loop.time() + plan.read_timeout / 1000
         header = self._proxy_header(step)
+        if not self._encrypts(step):
+            self._begin_reading()
+            if header:
+                await self._write(step, header)
+            return
         if header:
             await self._write(step, header)
+        await self._secure(step, self.sock)
+        self._begin_reading()
+
+    def _begin_reading(self) -> None:
+        """It is open: from now on `timeout check` counts, if there is one."""
+        if self.plan.read_timeout:
+            self.deadline = self.loop.time() + self.plan.read_timeout / 1000
+
+    def _encrypts(self, step: Connect) -> bool:
+        tls = self.target.tls
+        if tls is None or step.ssl or step.own:
+            return step.ssl
+        return tls.forced or tls.traffic and not self.target.elsewhere
+
+    async def _secure(self, step: Connect, sock: socket.socket) -> None:
+        """From now on it is encrypted."""
+        tls = self.target.tls
+        assert tls is not None
+        name = self._server_name(step, tls)
+        transport = self.transport = tls.by_offer[tls.offer if step.alpn is None else step.alpn].connect(
+            sock.fileno(), name
+        )
+        try:
+            await self._stream(sock).handshake(transport)
+        except TimeoutError:
+            raise self._connect_failed(step, "L6TOUT", "") from None
+        except OSError as error:
+            raise self._connect_failed(step, "L6RSP", fault_text(error, transport, bool(name))) from None
+
+    def _server_name(self, step: Connect, tls: CheckTls) -> bytes:
+        """For whom the connection is; b"": it names nobody."""
+        if step.sni:
+            return as_name(step.sni.encode("utf-8", "surrogateescape"))
+        if step.own or tls.name:
+            return b"" if step.own else tls.name
+        if not tls.automatic or not self.plan.http or self.plan.asks_own:
+            return b""
+        return as_name(self.plan.host(self.context).partition(b":")[0])
+
+    def _stream(self, sock: socket.socket) -> CheckStream:
+        stream = CheckStream(sock.fileno(), self.loop)
+        stream.deadline = self.deadline
+        return stream
 
     def _stays_silent(self, step: Connect) -> bool:
         """Nothing is done with the connection: what comes next is its end, by a reset. The kernel keeps its ACK for a
         moment then, and the reset takes its place."""
         steps = [one for one in self.plan.steps if not isinstance(one, Remark)]
         last = steps[-1] is step or isinstance(steps[steps.index(step) + 1], Connect)
-        return last and not step.linger and not self._proxy_version(step)
+        return last and not step.linger and not self._proxy_version(step) and not self._encrypts(step)
 
     def _port(self, step: Connect) -> int:
         """The port that the rule or the line says; 0: the server's own."""
@@ -173,13 +230,7 @@ class CheckRun:
         """Wait until a connection is open, or raise what it met."""
         if sock.family == socket.AF_UNIX:
             return
-        future: asyncio.Future[None] = self.loop.create_future()
-        self.loop.add_writer(sock.fileno(), lambda: None if future.done() else future.set_result(None))
-        try:
-            async with asyncio.timeout_at(self.deadline):
-                await future
-        finally:
-            self.loop.remove_writer(sock.fileno())
+        await self._stream(sock).ready(True)
         error = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if error:
             raise OSError(error, os.strerror(error))
@@ -195,8 +246,7 @@ class CheckRun:
         if step.send_proxy:
             version = 1
         elif not step.own:
-            elsewhere = self.target.port or self.target.address
-            if self.target.send_proxy or not elsewhere:
+            if self.target.send_proxy or not self.target.elsewhere:
                 version = self.server.send_proxy
             if self.target.send_proxy:
                 version = version or 1
@@ -212,14 +262,26 @@ class CheckRun:
 
     def _close(self) -> None:
         sock, self.sock = self.sock, None
+        transport, self.transport = self.transport, None
         if sock is None:
             return
+        if transport is not None:
+            self._end_tls(transport)
         if not self.in_order and sock.family != socket.AF_UNIX:
             try:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
             except OSError:
                 pass  # the connection is gone already
         sock.close()
+
+    def _end_tls(self, transport: Transport) -> None:
+        """Tell the server that this is the end, unless it learns it by a reset."""
+        if self.in_order:
+            try:
+                transport.shut()
+            except OSError:
+                pass  # it is gone already
+        transport.close()
 
     # Sending and receiving.
 
@@ -240,6 +302,9 @@ class CheckRun:
     async def _write(self, step: CheckStep, data: bytes) -> None:
         assert self.sock is not None
         try:
+            if self.transport is not None:
+                await self._stream(self.sock).write(self.transport, data)
+                return
             async with asyncio.timeout_at(self.deadline):
                 await self.loop.sock_sendall(self.sock, data)
         except TimeoutError:
@@ -251,8 +316,11 @@ class CheckRun:
         """More bytes, or the end."""
         assert self.sock is not None
         try:
-            async with asyncio.timeout_at(self.deadline):
-                data = await self.loop.sock_recv(self.sock, self.plan.size)
+            if self.transport is not None:
+                data = await self._stream(self.sock).read(self.transport, self.plan.size)
+            else:
+                async with asyncio.timeout_at(self.deadline):
+                    data = await self.loop.sock_recv(self.sock, self.plan.size)
         except TimeoutError:
             raise Failed(Result(step.timeout_status, 0, self._place(step, label(step, self.context)))) from None
         except OSError as error:
@@ -278,6 +346,8 @@ class CheckRun:
     def _judge(self, step: Expect) -> Result | None:
         if self.reply is None:
             ended = self.ended or len(self.data) >= self.plan.size
+            if isinstance(step, ExpectHello):
+                return judge_hello(self.data, ended)
             try:
                 return judge_data(step, self.data, ended, self.context)
             except ValueError:

@@ -42,6 +42,9 @@ class Connect(CheckStep):
     address: str = ""  # "": of the check, the server
     own: bool = False  # the options of the rule count, not those of the server line (no "default")
     send_proxy: bool = False
+    ssl: bool = False
+    sni: str = ""
+    alpn: bytes | None = None  # None: of the check, the server
     linger: bool = False  # close in order, not by a reset
 
     def label(self, port: int) -> str:

@@ -2,12 +2,16 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from pointsman.config.acls import acls_of
 from pointsman.config.keyword import Args
+from pointsman.config.parameters import Words
 from pointsman.config.server_words import read_check_address
+from pointsman.config.tls_server import protocols
 from pointsman.core.diagnostics import ConfigError
+from pointsman.core.tls import MISSING
 from pointsman.core.words import Word
 from pointsman.sample.arguments import encode
 from pointsman.sample.expression import Expression, parse_expression
@@ -33,7 +37,7 @@ OK_STATUSES: Final = ("L4OK", "L6OK", "L7OK", "L7OKC")
 ERROR_STATUSES: Final = ("L4CON", "L6RSP", "L7RSP", "L7STS", "L7OKC")
 TIMEOUT_STATUSES: Final = ("L4TOUT", "L6TOUT", "L7TOUT")
 METHODS: Final = ("str", "beg", "end", "sub", "reg")
-TLS: Final = ("ssl", "sni", "alpn")
+CONNECTS: Final = "'comment', 'port', 'addr', 'send-proxy', 'ssl', 'sni', 'alpn', 'linger', 'proto' or 'default'"
 
 
 def form(args: Args, word: Word) -> Format:
@@ -71,44 +75,50 @@ def unexpected(args: Args, word: Word, names: str) -> ConfigError:
 
 
 def read_connect(args: Args) -> Connect:
-    """connect [default] [port <expr>] [addr <ip>] [send-proxy] [linger] [comment <msg>]"""
+    """connect [default] [port <expr>] [addr <ip>] [send-proxy] [ssl] [sni <sni>] [alpn <alpn>] [linger]
+    [comment <msg>]"""
     step = Connect(own=True)
-    port, port_expression, address, remark = 0, step.port_expression, "", ""
     behind = 0  # the port behind the address
-    default = send_proxy = linger = False
     while args.more():
         word = args.word("an argument")
         if word.text == "default":
-            default = True
+            step = replace(step, own=False)
         elif word.text == "port":
             port, port_expression = _port(args)
+            step = replace(step, port=port, port_expression=port_expression)
         elif word.text == "addr":
             address, behind = read_check_address(
                 value(args, "addr", "an address"), args.configuration.environment, f"'{args.keyword}' : 'addr'"
             )
+            step = replace(step, address=address)
         elif word.text == "send-proxy":
-            send_proxy = True
+            step = replace(step, send_proxy=True)
         elif word.text == "linger":
-            linger = True
+            step = replace(step, linger=True)
         elif word.text == "comment":
-            remark = comment(args)
+            step = replace(step, comment=comment(args))
         elif word.text == "proto":
             _proto(args)
-        elif word.text in TLS or word.text == "via-socks4":
-            raise ConfigError(
-                f"'{args.keyword}' : '{word.text}' is not built yet (manual 4.2, {args.keyword})", word.at
-            )
+        elif word.text in ("ssl", "sni", "alpn"):
+            step = _encrypted(args, word, step)
+        elif word.text == "via-socks4":
+            raise ConfigError(f"'{args.keyword}' : 'via-socks4' is not built yet (manual 4.2, {args.keyword})", word.at)
         else:
-            raise unexpected(args, word, "'comment', 'port', 'addr', 'send-proxy', 'linger', 'proto' or 'default'")
-    return Connect(
-        port=port or behind,
-        port_expression=port_expression,
-        address=address,
-        own=not default,
-        send_proxy=send_proxy,
-        linger=linger,
-        comment=remark,
-    )
+            raise unexpected(args, word, CONNECTS)
+    return replace(step, port=step.port or behind)
+
+
+def _encrypted(args: Args, word: Word, step: Connect) -> Connect:
+    """ssl, sni <sni>, alpn <alpn>"""
+    if word.text == "sni":
+        return replace(step, sni=value(args, "sni").text)
+    words = Words(args, f"'{args.keyword}'")
+    words.word = word
+    if word.text == "alpn":
+        return replace(step, alpn=protocols(words))
+    if MISSING:
+        raise words.wrong(MISSING)
+    return replace(step, ssl=True)
 
 
 def _port(args: Args) -> tuple[int, Expression | None]:
