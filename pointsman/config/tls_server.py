@@ -5,13 +5,13 @@ Most of them mean something without `ssl` as well: for checks (`check-ssl`), and
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Final
 
 from pointsman.config.acls import acls_of
+from pointsman.config.certificates import certificate_path
 from pointsman.config.parameters import Parameter, Words
 from pointsman.config.server_words import SERVER_WORDS, ServerParameters, server_word
+from pointsman.config.tls_values import authorities, protocols, version
 from pointsman.core.diagnostics import ConfigError
-from pointsman.core.registry import nearest
 from pointsman.core.tls import MISSING
 from pointsman.sample.expression import parse_expression
 from pointsman.sample.types import Type, Where
@@ -102,20 +102,21 @@ def check_alpn(words: Words, tls: ServerTls) -> ServerTls:
 @tls_word("ca-file")
 def ca_file(words: Words, tls: ServerTls) -> ServerTls:
     """ca-file <file|folder|@system-ca>: who may have signed the server's certificate."""
-    return replace(tls, ca_file=_path(words, "missing CAfile path"))
+    return replace(tls, ca_file=authorities(words, "missing CAfile path"))
 
 
 @tls_word("crl-file")
 def crl_file(words: Words, tls: ServerTls) -> ServerTls:
     """crl-file <file>: certificates that were revoked."""
-    return replace(tls, crl_file=_path(words, "missing CRLfile path"))
+    return replace(tls, crl_file=authorities(words, "missing CRLfile path"))
 
 
 @tls_word("crt")
 def crt(words: Words, tls: ServerTls) -> ServerTls:
     """crt <file>: the certificate that is shown to the server where it asks for one, and its key."""
     word = words.value("missing certificate file path", "<file>")
-    return replace(tls, crt=LoadedFiles(name=word.text, crt=word.text, at=word.at))
+    path = certificate_path(words.args.configuration, word.text)
+    return replace(tls, crt=LoadedFiles(name=path, crt=path, at=word.at))
 
 
 @tls_word("check-sni")
@@ -168,13 +169,13 @@ def ktls(words: Words, tls: ServerTls) -> ServerTls:
 @tls_word("ssl-max-ver")
 def ssl_max_ver(words: Words, tls: ServerTls) -> ServerTls:
     """ssl-max-ver <version>: that one or an older one."""
-    return replace(tls, max_version=_read_version(words))
+    return replace(tls, max_version=version(words))
 
 
 @tls_word("ssl-min-ver")
 def ssl_min_ver(words: Words, tls: ServerTls) -> ServerTls:
     """ssl-min-ver <version>: that one or a newer one."""
-    return replace(tls, min_version=_read_version(words))
+    return replace(tls, min_version=version(words))
 
 
 @tls_word("verify")
@@ -202,37 +203,3 @@ def sni(words: Words, server: ServerParameters) -> ServerParameters:
     if expression.cast_to(Type.STR) is None:
         raise ConfigError(f"{words.said} : 'sni' : '{word.text}' cannot be a name", word.at, "what yields a string")
     return replace(server, sni=expression)
-
-
-def _read_version(words: Words) -> str:
-    word = words.value("missing the ssl/tls version", "one of " + ", ".join(VERSIONS))
-    if word.text not in VERSIONS:
-        near = nearest(word.text.replace("tls", "TLS"), VERSIONS)
-        raise words.wrong(
-            f"unknown ssl/tls version '{word.text}'",
-            word,
-            "one of " + ", ".join(VERSIONS),
-            f"did you mean '{near}'?" if near else "",
-        )
-    return word.text
-
-
-LONGEST_PROTOCOL: Final = 255  # bytes of a name of ALPN (RFC 7301 3.1)
-
-
-def protocols(words: Words) -> bytes | None:
-    """The next word, names with commas between them, as ALPN sends them; None: no name at all, which says nothing."""
-    word = words.value("missing the comma-delimited ALPN protocol suite", "protocols with commas between them")
-    names = [name.encode("utf-8", "surrogateescape") for name in word.text.split(",") if name]
-    if any(len(name) > LONGEST_PROTOCOL for name in names):
-        raise words.wrong("ALPN protocol name too long", word, f"at most {LONGEST_PROTOCOL} bytes for each name")
-    if b"h2" in names:
-        words.args.diagnostics.warning(
-            f"{words.said} : '{words.word.text}' : 'h2' is left out of the offer: HTTP/2 is not built yet (manual 5.2)",
-            word.at,
-        )
-    return b"".join(bytes((len(name),)) + name for name in names if name != b"h2") if names else None
-
-
-def _path(words: Words, missing: str) -> str:
-    return words.value(missing, "<file>").text

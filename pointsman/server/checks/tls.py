@@ -1,5 +1,5 @@
-"""Checks over TLS (manual 5.2, ssl, check-ssl, check-sni; 4.2, http-check connect): what is encrypted, and for whom; and
-a transport of net/ on asyncio, where checks run."""
+"""Checks over TLS (manual 5.2, ssl, check-ssl, check-sni; 4.2, http-check connect): what is encrypted, for whom; and a
+transport of net/ on asyncio, where checks run."""
 
 import asyncio
 from dataclasses import dataclass

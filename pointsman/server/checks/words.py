@@ -9,7 +9,7 @@ from pointsman.config.acls import acls_of
 from pointsman.config.keyword import Args
 from pointsman.config.parameters import Words
 from pointsman.config.server_words import read_check_address
-from pointsman.config.tls_server import protocols
+from pointsman.config.tls_values import protocols
 from pointsman.core.diagnostics import ConfigError
 from pointsman.core.tls import MISSING
 from pointsman.core.words import Word
