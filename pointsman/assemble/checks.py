@@ -19,6 +19,9 @@ def build_backend_loggers(live: Live, configuration: Configuration) -> None:
     for backend in live.backends:
         outlets = build_outlets(live.sections[id(backend)], configuration.main, live.sinks)
         logger = live.loggers[id(backend)] = Logger(outlets, default_line)
+        for server in backend.servers:
+            if server.handshakes is not None:
+                server.handshakes.logger = logger
         if backend.cache_check is not None:
             backend.cache_check.logger = logger
 

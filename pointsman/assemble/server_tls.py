@@ -11,6 +11,7 @@ from pointsman.net.transport import Transports
 from pointsman.server.backend import LiveServer
 from pointsman.server.checks.plan import CheckPlan
 from pointsman.server.checks.tls import CheckTls
+from pointsman.server.handshake_faults import HandshakeFaults
 from pointsman.server.server_name import NameOfExpression, NameOfRequest, ServerName, as_name
 from pointsman.tls.back import TlsFileError, TlsSetupError
 from pointsman.tls.options import ServerTls, over
@@ -32,7 +33,8 @@ def secure(
     except (TlsFileError, TlsSetupError) as error:
         raise ConfigError(f"{said} : {error}", line.at) from None
     server.server_name = _name(server, line)
-    server.early_data = bool(tls.early_data)
+    server.early_data = tls.early_data is True
+    server.handshakes = HandshakeFaults(server.route, live.process.arena)
     server.encrypt(tls.ssl)
 
 

@@ -8,12 +8,15 @@ from typing import Final
 
 from mypy_extensions import mypyc_attr
 
+from pointsman.core.connection_faults import TLS_HANDSHAKE, TLS_MISMATCH, TLS_MISMATCH_SNI
 from pointsman.core.tls import MISSING, Connection, Context, TlsError
 from pointsman.net.transport import READ, REFUSED, WRITE, Transport, Transports
 
 __all__ = ["MISSING", "Purpose", "TlsTransport", "TlsTransports"]
 
 CUT: Final = "the peer has ended without close_notify"
+ENDED: Final = "the peer has closed the connection"
+MISMATCHES: Final = (62, 63, 64)  # X509_V_ERR_HOSTNAME_MISMATCH, EMAIL, IP_ADDRESS (openssl/x509_vfy.h)
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
@@ -23,6 +26,7 @@ class Purpose:
     def __init__(self, name: str | None = None, host: str | None = None) -> None:
         self.name = name  # SNI
         self.host = host
+        self.asked = name is not None  # the host is one that a client has named, not the configuration
         self.session: bytes | None = None  # the last one of it that can be resumed
 
     def resumable(self) -> bytes | None:
@@ -34,7 +38,7 @@ class Purpose:
         self.session = session
 
     def forget(self) -> None:
-        """None is to be resumed."""
+        """There is none to resume any more."""
         self.session = None
 
 
@@ -55,14 +59,29 @@ class TlsTransport(Transport):
     def handshake(self) -> int:
         try:
             return self.connection.handshake()
-        except TlsError as error:
-            self.fault = error.strerror or ""
-            self.code = error.code
-            raise
         except OSError as error:
             if error.errno == REFUSED and self.purpose is not None:
                 self.purpose.forget()  # its early data would be refused again
+            self._note(error)
             raise
+
+    def _note(self, error: OSError) -> None:
+        """The handshake has failed. Who has only ended, or is gone, has not finished it either: as in HAProxy."""
+        self.fault = TLS_HANDSHAKE
+        self.reason = error.strerror or ""
+        connection = self.connection
+        if not isinstance(error, TlsError):
+            if connection.cut:
+                self.reason = ENDED
+            return
+        self.code = error.code
+        number = connection.verify[0]
+        if number and self.purpose is not None:
+            if number in MISMATCHES:
+                self.fault = TLS_MISMATCH_SNI if self.purpose.asked else TLS_MISMATCH
+            peer = connection.peer
+            if peer is not None:
+                self.reason += f" of {peer.rfc2253(False).decode('ascii', 'replace')}"
 
     def read(self, size: int) -> bytes | None:
         connection = self.connection

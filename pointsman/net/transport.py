@@ -38,8 +38,9 @@ class Transport:
         self.moved = False  # the last `write` sent something, be it a part of a record that does not count as taken yet
         self.eager = False  # what is written before `handshake` is called goes along with its first message
         self.tls: Connection | None = None  # which knows what rules and logs may ask
-        self.fault = ""  # why its handshake has failed, where that says more than the error of the system
-        self.code = 0  # OpenSSL's number of what its handshake has failed of
+        self.fault = 0  # what its handshake has failed of, by core/connection_faults.py
+        self.reason = ""  # and all that is known of it, for people
+        self.code = 0  # OpenSSL's number of it
 
     def be_eager(self) -> None:
         """Be that, if it can be: what will be written may be sent early."""

@@ -111,13 +111,20 @@ class Dialling(WireUser):
             self.account.failed()
         if self.listed is not None:
             self._unlist()
+        transport = self.wire.transport
+        fault = 0
+        if transport is not None and transport.fault:
+            fault = transport.fault
+            handshakes = self.server.handshakes
+            if handshakes is not None:
+                handshakes.note(transport.reason, self.wire.reactor.now)
         if self.others is None:
             if self.waiter is not None:
-                self.waiter.connect_failed(error)
+                self.waiter.connect_failed(error, fault)
             return
         while self.waiter is not None:  # whoever has left meanwhile is not told
             told = self.waiter
-            told.connect_failed(error)
+            told.connect_failed(error, fault)
             self.leave(told)
 
     def _share_out(self, others: list[Carried]) -> None:

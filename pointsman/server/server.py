@@ -20,6 +20,7 @@ from mypy_extensions import mypyc_attr
 from pointsman.core.arena import Arena
 from pointsman.net.tls_state import TlsAccount
 from pointsman.sample.context import ServerFacts
+from pointsman.server.handshake_faults import HandshakeFaults
 from pointsman.server.state_row import STATE_FIELDS, StateRow
 
 STOPPED: Final = 0  # operational states, with the numbers of the server-state file
@@ -64,6 +65,7 @@ class Server(ServerFacts):
         self.configured_down = False  # its line says `disabled`
         self.rise = 2
         self.fall = 3
+        self.handshakes: HandshakeFaults | None = None  # those that have failed; None: none is ever tried
 
     def refresh(self) -> None:
         """Another process may have changed something."""

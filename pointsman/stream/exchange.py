@@ -28,7 +28,7 @@ from pointsman.core.columns import (
     SESSION,
     TAKEN,
 )
-from pointsman.core.connection_faults import fault_of
+from pointsman.core.connection_faults import TLS_MISMATCH_SNI, fault_of
 from pointsman.core.wishes import WISHES
 from pointsman.net.reactor import Reactor
 from pointsman.net.timers import Timed
@@ -386,6 +386,8 @@ class Exchange(Accounts):
         self.drop_connection()
         self.sleep_on()
         record = self.record
+        if fault == TLS_MISMATCH_SNI and record.retries < backend.retries:
+            record.retries = backend.retries  # it is about whom the client has named: no server is asked again
         cause = 0x73 if error == _TIMED_OUT else 0x53
         if error in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL):
             cause = 0x52  # R: a resource is exhausted

@@ -174,9 +174,11 @@ class BackTls(Transports):
         # An address is no name for a hello (RFC 6066 3), but a certificate can be compared with it.
         said = name if name and not is_address(name) else None
         host = (name or self.verify_host or None) if self.verifies else None
-        if self.sessions is None:
-            return Unremembered(said, host)
-        return Remembered(said, host, self.sessions, self.digest + self.route, wanted)
+        made: Purpose = Unremembered(said, host)
+        if self.sessions is not None:
+            made = Remembered(said, host, self.sessions, self.digest + self.route, wanted)
+        made.asked = len(wanted) > 0
+        return made
 
 
 class ServerContexts:

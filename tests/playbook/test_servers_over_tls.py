@@ -175,6 +175,57 @@ def test_a_certificate_that_has_expired_is_refused(words: str) -> None:
     assert stand.record["retries"] == 1
 
 
+def reason(stand: ServersStand, name: str = "a") -> str:
+    """Why the last handshake with that server has failed."""
+    handshakes = stand.server(name).handshakes
+    assert handshakes is not None
+    last = handshakes.last()
+    assert last is not None
+    return f"{last[1]}: {last[2]}"
+
+
+def refuse(stand: ServersStand) -> None:
+    with pytest.raises(ssl.SSLError):
+        stand.accept("a")
+
+
+@pytest.mark.parametrize(
+    "words, host, fault, said",
+    [
+        ("", "other.test", 33, "hostname mismatch (depth 0) of CN=www.example.test"),
+        ("", "127.0.0.2", 33, "IP address mismatch (depth 0) of CN=www.example.test"),
+        ("sni str(other.test)", HOST, 33, "hostname mismatch (depth 0) of CN=www.example.test"),
+    ],
+)
+def test_whom_a_request_names_is_no_fault_of_servers(words: str, host: str, fault: int, said: str) -> None:
+    rules = ("http-error status 503 content-type a/b lf-string %[bc_err]", "option redispatch 1", "retries 3")
+    text = config(f"ssl verify required ca-file {{ca}} {words}", *rules)
+    with ServersStand(text + "    server b {b} backup\n", "a", "b") as stand:
+        client = stand.client()
+        ask(client, host)
+        refuse(stand)
+        assert client.take().endswith(b"\r\n\r\n%d" % fault)
+        assert reason(stand) == f"1: certificate verify failed: {said}"
+        client.close()
+    assert stand.lines == ["503 SC"]
+    assert stand.record["retries"] == 3  # as 3.2 says, which has asked but once, too
+
+
+def test_another_name_than_the_configured_one_is_a_fault_of_the_server() -> None:
+    rules = ("http-error status 503 content-type a/b lf-string %[bc_err]",)
+    words = "ssl verify required ca-file {ca} verifyhost other.test no-sni-auto"
+    with ServersStand(config(words, *rules), "a") as stand:
+        client = stand.client()
+        ask(client)
+        for _ in range(2):
+            refuse(stand)
+            stand.wait(1_100)
+        assert client.take().endswith(b"\r\n\r\n32")
+        assert reason(stand).startswith("2: certificate verify failed: hostname mismatch (depth 0) of CN=")
+        client.close()
+    assert stand.record["retries"] == 1
+
+
 def test_a_server_that_says_nothing_is_given_up_after_timeout_connect() -> None:
     with ServersStand(config("ssl verify none"), "a") as stand:
         client = stand.client()
@@ -195,9 +246,17 @@ def test_a_server_that_says_nothing_is_given_up_after_timeout_connect() -> None:
     assert stand.record["retries"] == 1
 
 
-@pytest.mark.parametrize("what", [b"HTTP/1.1 400 Bad\r\n\r\n", b"\x15\x03\x03\0\2\2\x28", b""])
-def test_a_server_that_speaks_something_else(what: bytes) -> None:
-    with ServersStand(config("ssl verify none"), "a") as stand:
+@pytest.mark.parametrize(
+    "what, said",
+    [
+        (b"HTTP/1.1 400 Bad\r\n\r\n", "wrong version number"),
+        (b"\x15\x03\x03\0\2\2\x28", "alert handshake failure"),
+        (b"", "the peer has closed the connection"),
+    ],
+)
+def test_a_server_that_speaks_something_else(what: bytes, said: str) -> None:
+    rules = ("http-error status 503 content-type a/b lf-string %[bc_err]",)
+    with ServersStand(config("ssl verify none", *rules), "a") as stand:
         client = stand.client()
         ask(client)
         for _ in range(2):
@@ -206,7 +265,8 @@ def test_a_server_that_speaks_something_else(what: bytes) -> None:
             server.send(what)
             server.close()
             stand.wait(1_100)
-        assert client.take().startswith(b"HTTP/1.1 503 ")
+        assert client.take().endswith(b"\r\n\r\n34")
+        assert reason(stand).endswith(said)
         client.close()
     assert stand.lines == ["503 SC"]
     assert stand.record["retries"] == 1

@@ -81,7 +81,20 @@ def show_servers_state(call: Call) -> str:
     for proxy in _backends(call, 0):
         assert proxy.back is not None
         lines += [_state(call, proxy, server) for server in proxy.back.backend.servers]
+        lines += _handshakes(call, proxy)
     return "\n".join(lines) + "\n"
+
+
+def _handshakes(call: Call, proxy: ProxyView) -> list[str]:
+    """Remarks on servers with which a handshake of TLS has failed: how many, how long ago the last one, and why."""
+    assert proxy.back is not None
+    lines: list[str] = []
+    for server in proxy.back.backend.servers:
+        last = server.handshakes.last() if server.handshakes is not None else None
+        if last is not None:
+            when, count, reason = last
+            lines.append(f"# {server.route.decode()} tls-failed={count} age={call.view.since(when)} {reason}")
+    return lines
 
 
 def _state(call: Call, proxy: ProxyView, server: LiveServer) -> str:
@@ -151,4 +164,5 @@ def show_servers_conn(call: Call) -> str:
                 *[server.counters.of_lane(lane, "idle") for lane in range(lanes)],
             ]
             lines.append(" ".join(str(value) for value in values))
+        lines += _handshakes(call, proxy)
     return "\n".join(lines) + "\n"

@@ -56,6 +56,7 @@ def last(loaded: Loaded) -> ServerParameters:
         ("no-tls-tickets", {"tickets": False}),
         ("no-tls-tickets tls-tickets", {"tickets": True}),
         ("ktls off", {}),
+        ("allow-0rtt", {"early_data": True}),
     ],
 )
 def test_words(words: str, expected: dict[str, Any]) -> None:
