@@ -4,7 +4,7 @@ from typing import Final
 
 from pointsman.core.address import net_address
 from pointsman.proto.errors import ProtocolError
-from pointsman.proto.proxy import AUTHORITY, SIGNATURE, UNIQUE_ID, parse, render_v1, render_v2
+from pointsman.proto.proxy import AUTHORITY, SIGNATURE, UNIQUE_ID, parse, render_v1, render_v2, tlv
 
 FOUR: Final = net_address("1.2.3.4", 80)
 SIX: Final = net_address("2001:db8::1", 65535)
@@ -12,8 +12,8 @@ SEEDS: Final = [
     b"PROXY UNKNOWN x\r\nrest",
     render_v1(FOUR, FOUR) + b"GET",
     render_v1(SIX, SIX),
-    render_v2(FOUR, FOUR, [], False),
-    render_v2(SIX, FOUR, [(AUTHORITY, b"a.b"), (UNIQUE_ID, b"x")], True) + b"rest",
+    render_v2(FOUR, FOUR),
+    render_v2(SIX, FOUR, tlv(AUTHORITY, b"a.b"), True, tlv(UNIQUE_ID, b"x")) + b"rest",
     SIGNATURE + b"\x20\x00\x00\x00",
     SIGNATURE + b"\x21\x31\x00\xd8" + b"/a".ljust(108, b"\0") + b"/b".ljust(108, b"\0"),
 ]

@@ -9,10 +9,12 @@ from pointsman.assemble.options import set_options
 from pointsman.assemble.server_tls import secure
 from pointsman.balance.build import build, hash_key
 from pointsman.config.command_line import CommandLine
+from pointsman.config.global_section import global_flag
 from pointsman.config.options import option
 from pointsman.config.proxy import HttpReuse, RetryOn, SourceSetting, number
+from pointsman.config.proxy_words import VERSION_2
 from pointsman.config.server_line import ServerLine, initial_address, server_ids
-from pointsman.config.server_words import SourceAddress
+from pointsman.config.server_words import ServerParameters, SourceAddress
 from pointsman.config.setting import Configuration, In, Section
 from pointsman.config.timeouts import timeout
 from pointsman.core.address import AF_INET6, AddressSpec
@@ -21,6 +23,17 @@ from pointsman.core.diagnostics import ConfigError, Diagnostics
 from pointsman.net.tls_state import TlsAccount
 from pointsman.server.backend import LiveServer
 from pointsman.server.dial import Dial
+from pointsman.server.outgoing_header import (
+    TELL_AUTHORITY,
+    TELL_CHECKSUM,
+    TELL_CIPHER,
+    TELL_CN,
+    TELL_KEY,
+    TELL_SIGNATURE,
+    TELL_SSL,
+    TELL_UNIQUE_ID,
+    OutgoingHeader,
+)
 from pointsman.server.pool import REUSE_AGGRESSIVE, REUSE_ALWAYS, REUSE_NEVER, REUSE_SAFE
 from pointsman.server.server import MAINT
 from pointsman.stream.checkcache import CacheCheck
@@ -28,6 +41,17 @@ from pointsman.stream.h1back import H1Speaker
 from pointsman.stream.proxies import FOREVER, BackendProxy
 
 REUSE: Final = {"never": REUSE_NEVER, "safe": REUSE_SAFE, "aggressive": REUSE_AGGRESSIVE, "always": REUSE_ALWAYS}
+
+TELL: Final = {  # options of proxy-v2-options as bits
+    "ssl": TELL_SSL,
+    "cert-cn": TELL_CN,
+    "ssl-cipher": TELL_CIPHER,
+    "cert-sig": TELL_SIGNATURE,
+    "cert-key": TELL_KEY,
+    "crc32c": TELL_CHECKSUM,
+    "unique-id": TELL_UNIQUE_ID,
+    "authority": TELL_AUTHORITY,
+}
 
 
 def build_backend(arena: Arena, section: Section, number_of: int, http: bool, diagnostics: Diagnostics) -> BackendProxy:
@@ -93,6 +117,7 @@ def fill_servers(
     lines = section.all(ServerLine)
     command_line = configuration.main.one(CommandLine)
     ignore = command_line is not None and command_line.ignore_resolution
+    local = not global_flag(configuration.main, "pp2-never-send-local")
     for line, server_number in zip(lines, server_ids(lines)):
         try:
             address = initial_address(line, section) if live.resolves else replace(line.address, host="")
@@ -101,7 +126,8 @@ def fill_servers(
                 diagnostics.add(error.finding)
                 continue
             address = None
-        server = _server(backend, section, line, server_number, address)
+        header = outgoing_header(line.parameters, local)
+        server = _server(backend, section, line, server_number, address, header)
         server.tls_account = TlsAccount(server.counters, live.process.tls)
         backend.servers.append(server)
         try:
@@ -111,15 +137,33 @@ def fill_servers(
     backend.refresh()
 
 
+def outgoing_header(parameters: ServerParameters, local: bool = True) -> OutgoingHeader | None:
+    """The PROXY header that a server is sent; None: none is. `local`: without pp2-never-send-local."""
+    versions = parameters.send_proxy
+    if not versions:
+        return None
+    options = 0
+    for name, bit in TELL.items():
+        if name in parameters.proxy_options:
+            options |= bit
+    formats = [(one.kind, one.format) for one in parameters.proxy_tlvs]
+    return OutgoingHeader(2 if versions & VERSION_2 else 1, options, formats, local)
+
+
 def _server(
-    backend: BackendProxy, section: Section, line: ServerLine, server_number: int, address: AddressSpec | None
+    backend: BackendProxy,
+    section: Section,
+    line: ServerLine,
+    server_number: int,
+    address: AddressSpec | None,
+    header: OutgoingHeader | None,
 ) -> LiveServer:
     parameters = line.parameters
     dial = _dial(section, line, address)
     server = LiveServer(line.name, server_number, backend, dial, parameters.weight)
     server.backup = parameters.backup
     server.maxconn = parameters.maxconn
-    server.send_proxy = parameters.send_proxy
+    server.header = header
     server.settle()
     if backend.http:
         server.speaker = H1Speaker(backend)

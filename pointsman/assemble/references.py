@@ -56,6 +56,8 @@ def _references(section: Section) -> Iterator[Reference]:
     for server in section.all(ServerLine):
         if server.parameters.sni is not None:
             yield from server.parameters.sni.references
+        for tlv in server.parameters.proxy_tlvs:
+            yield from tlv.format.references
     rules = section.all(Rule) + [line.rule for line in section.all(RedirectLine)]
     conditions: list[Condition | None] = [rule.condition for rule in rules]
     conditions += [line.condition for line in section.all(UseBackendLine)]

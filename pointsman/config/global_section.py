@@ -231,6 +231,7 @@ FLAGS: dict[str, tuple[str, bool]] = {  # section of the manual, and whether `no
     "h1-do-not-close-on-insecure-transfer-encoding": ("3.1", False),
     "noreuseport": ("3.2", False),
     "nosplice": ("3.2", False),
+    "pp2-never-send-local": ("3.1", False),
     "quiet": ("3.3", False),
     "strict-limits": ("3.1", True),
     "tune.disable-fast-forward": ("3.2", False),

@@ -75,6 +75,7 @@ class Parameter(Generic[P]):
     name: str
     parse: Callable[[Words, P], P]
     values: int = 1  # words that follow it; -1: as many as it likes. For lists alone: `parse` takes what it takes
+    argued: bool = False  # an argument in parentheses stands behind its name, in the same word
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,7 @@ def read_parameters(words: Words, table: Registry[Parameter[P]], others: Others,
         while args.more():
             words.word = args.word("a parameter")
             text = words.word.text
-            found = table.get(text)
+            found = _find(table, text)
             if found is not None:
                 if text in others.encrypts:
                     encrypted = True
@@ -149,6 +150,15 @@ def read_parameters(words: Words, table: Registry[Parameter[P]], others: Others,
             f"{words.said} : '{word.text}' has no effect without TLS (manual {others.manual})", word.at
         )
     return result
+
+
+def _find(table: Registry[Parameter[P]], text: str) -> Parameter[P] | None:
+    """The parameter that a word names, with an argument behind the name or without."""
+    found = table.get(text)
+    if found is None and "(" in text:
+        found = table.get(text.partition("(")[0])
+        return found if found is not None and found.argued else None
+    return found
 
 
 def _skip(words: Words, values: int) -> None:

@@ -13,6 +13,7 @@ from pointsman.core.diagnostics import ConfigError
 from pointsman.core.registry import Registry
 from pointsman.core.words import Word
 from pointsman.sample.expression import Expression
+from pointsman.sample.format import Format
 from pointsman.tls.options import ServerTls
 
 INIT_METHODS = ("last", "libc", "none")
@@ -27,6 +28,14 @@ class SourceAddress:
     address: AddressSpec
     last_port: int = 0  # the end of a range of ports; 0: there is none
     interface: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProxyTlv:
+    """A TLV of PROXY headers (set-proxy-v2-tlv-fmt)."""
+
+    kind: int
+    format: Format
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +57,9 @@ class ServerParameters:
     check_send_proxy: bool = False  # also where port or addr differ from the server's
     init_state: str = "none"  # fully-up, up, down, fully-down, none
     slowstart: int = 0
-    send_proxy: int = 0  # version of the PROXY protocol: 1, 2; 0: none
+    send_proxy: int = 0  # versions of the PROXY protocol that are asked for, 1 and 2, as bits: 2 is what counts
+    proxy_options: frozenset[str] = frozenset()  # what version 2 tells; `ssl` beside whatever is about certificates
+    proxy_tlvs: tuple[ProxyTlv, ...] = ()  # and of our own
     id: int = 0  # 0: not said
     guid: str = ""
     hash_key: str = "id"  # id, id32, guid, addr, addr-port
@@ -96,15 +107,11 @@ SERVER_OTHERS = Others(
         "on-marked-down": 1,
         "on-marked-up": 1,
         "pool-conn-name": 1,
-        "proxy-v2-options": 1,
         "redir": 1,
         "resolve-net": 1,
         "resolve-opts": 1,
         "resolve-prefer": 1,
         "resolvers": 1,
-        "send-proxy-v2-ssl": 0,
-        "send-proxy-v2-ssl-cn": 0,
-        "set-proxy-v2-tlv-fmt": 1,
         "shard": 1,
         "socks4": 1,
         "strict-maxconn": 0,
@@ -117,11 +124,11 @@ SERVER_OTHERS = Others(
 Parse = Callable[[Words, ServerParameters], ServerParameters]
 
 
-def server_word(name: str, values: int = 1) -> Callable[[Parse], Parse]:
+def server_word(name: str, values: int = 1, argued: bool = False) -> Callable[[Parse], Parse]:
     """Register a word of server and default-server lines."""
 
     def record(parse: Parse) -> Parse:
-        SERVER_WORDS.add(name, Parameter(name, parse, values))
+        SERVER_WORDS.add(name, Parameter(name, parse, values, argued))
         return parse
 
     return record
@@ -140,16 +147,12 @@ flag("enabled", lambda words, server: replace(server, disabled=False))
 flag("no-backup", lambda words, server: replace(server, backup=False))
 flag("no-check", lambda words, server: replace(server, check=False))
 flag("no-check-send-proxy", lambda words, server: replace(server, check_send_proxy=False))
-flag("no-send-proxy", lambda words, server: replace(server, send_proxy=server.send_proxy & ~1))
-flag("no-send-proxy-v2", lambda words, server: replace(server, send_proxy=server.send_proxy & ~2))
 flag("no-tfo", lambda words, server: replace(server, tfo=False))
-flag("send-proxy", lambda words, server: replace(server, send_proxy=1))
-flag("send-proxy-v2", lambda words, server: replace(server, send_proxy=2))
 flag("tfo", lambda words, server: replace(server, tfo=True))
 
 
 # What these ask for is so: the words that they take back are not built yet.
-for _name in ("no-agent-check", "no-check-reuse-pool", "no-send-proxy-v2-ssl", "no-send-proxy-v2-ssl-cn", "stick"):
+for _name in ("no-agent-check", "no-check-reuse-pool", "stick"):
     flag(_name, lambda words, server: server)
 
 

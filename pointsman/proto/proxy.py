@@ -21,6 +21,11 @@ CRC32C: Final = 0x03
 NOOP: Final = 0x04
 UNIQUE_ID: Final = 0x05
 SSL: Final = 0x20
+SSL_VERSION: Final = 0x21  # inside of SSL (section 2.2.6)
+SSL_CN: Final = 0x22
+SSL_CIPHER: Final = 0x23
+SSL_SIG_ALG: Final = 0x24
+SSL_KEY_ALG: Final = 0x25
 NETNS: Final = 0x30
 
 SIGNATURE: Final = b"\r\n\r\n\0\r\nQUIT\n"
@@ -28,8 +33,9 @@ _WORD: Final = b"PROXY "
 _LONGEST: Final = 107  # bytes of a version 1 line with its CR LF (section 2.1)
 _LARGEST: Final = 16_384  # bytes of a version 2 header: as much as a buffer holds (tune.bufsize)
 _FIXED: Final = 16  # bytes of version 2 before the addresses
-_UNIQUE: Final = 128  # bytes of a unique ID at most (section 2.2.5)
+LONGEST_UNIQUE_ID: Final = 128  # bytes at most (section 2.2.5)
 _SIZES: Final = {0x0: 0, 0x1: 12, 0x2: 36, 0x3: 216}  # bytes of addresses by family
+MOST_TLVS: Final = _LARGEST - _FIXED - 36 - 7  # bytes of those that are sent: behind addresses, and beside a checksum
 _PATH: Final = 108  # bytes of an AF_UNIX address
 _MAPPED: Final = b"\0" * 10 + b"\xff\xff"  # an IPv4 address among IPv6 ones (RFC 4291 2.5.5.2)
 
@@ -165,7 +171,7 @@ def _parse_tlvs(header: ProxyHeader, data: bytes, at: int) -> None:
             ):
                 raise ProtocolError("wrong checksum of a PROXY header")
             checked = True
-        elif kind == UNIQUE_ID and len(value) > _UNIQUE:
+        elif kind == UNIQUE_ID and len(value) > LONGEST_UNIQUE_ID:
             raise ProtocolError("unique ID of a PROXY header too long")
         header.tlvs.append((kind, value))
 
@@ -197,15 +203,22 @@ def render_v1(source: NetAddress | None, destination: NetAddress | None) -> byte
     )
 
 
+def tlv(kind: int, value: bytes) -> bytes:
+    """One TLV (section 2.2). Of a value up to 65,535 bytes."""
+    return struct.pack(">BH", kind, len(value)) + value
+
+
 def render_v2(
     source: NetAddress | None,
     destination: NetAddress | None,
-    tlvs: list[tuple[int, bytes]] | None = None,
+    first: bytes = b"",
     checksum: bool = False,
+    rest: bytes = b"",
 ) -> bytes:
-    """The header of version 2; LOCAL if the ends are no IP addresses. `checksum` puts a CRC32c before the other TLVs.
+    """The header of version 2; LOCAL if the ends are no IP addresses. A CRC32c stands between the TLVs `first` and
+    `rest`, if one is asked for.
 
-    A TLV that would make the header longer than it may be is an error of the caller (ValueError).
+    A header that is longer than it may be is an error of the caller (ValueError).
     """
     family, packed_source, packed_destination = _ends(source, destination)
     if not family or source is None or destination is None:
@@ -214,14 +227,11 @@ def render_v2(
     else:
         fixed = b"\x21\x11" if family == AF_INET else b"\x21\x21"
         block = packed_source + packed_destination + struct.pack(">HH", source.port, destination.port)
+    block += first
     place = _FIXED + len(block) + 3
     if checksum:
         block += struct.pack(">BHI", CRC32C, 4, 0)
-    if tlvs:
-        for kind, value in tlvs:
-            if len(value) > _LARGEST:
-                raise ValueError("TLV too long")
-            block += struct.pack(">BH", kind, len(value)) + value
+    block += rest
     if _FIXED + len(block) > _LARGEST:
         raise ValueError("PROXY header too long")
     header = SIGNATURE + fixed + struct.pack(">H", len(block)) + block

@@ -21,6 +21,7 @@ from pointsman.sample.context import Context, ProxyFacts
 from pointsman.server.algorithm import Algorithm
 from pointsman.server.connection import RAW, Speaker
 from pointsman.server.dial import Dial
+from pointsman.server.outgoing_header import OutgoingHeader
 from pointsman.server.pool import REUSE_SAFE, Pool
 from pointsman.server.pool_key import KeyPart, key_of
 from pointsman.server.queue import Grants, Queue, QueueWaiter
@@ -55,7 +56,7 @@ class LiveServer(Server):
         self.encrypting: Transports | None = None  # that of TLS, switched on or not; None: there is none
         self.server_name: ServerName | None = None  # for whom connections are where they are encrypted
         self.early_data = False  # requests may go there along with the hello (allow-0rtt)
-        self.send_proxy = 0  # version of the PROXY header that is sent first; 0: none
+        self.header: OutgoingHeader | None = None  # the PROXY header that its connections begin with
         self.key_parts: list[KeyPart] = []  # in what else its connections may differ
         self.settle()
 
@@ -66,7 +67,7 @@ class LiveServer(Server):
         name = self.server_name
         if name is not None and name.varies and self.transports is not None:
             parts = [*parts, name]
-        key = key_of(dial.follow_address, dial.follow_port, self.send_proxy > 0, parts)
+        key = key_of(dial.follow_address, dial.follow_port, self.header, parts)
         self.pool.set_key(key if self.backend.http else None)  # in TCP mode a connection is its client's
 
     def host_name(self, context: Context) -> bytes:

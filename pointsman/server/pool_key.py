@@ -8,7 +8,6 @@ server's address changes (`key_of`).
 
 from mypy_extensions import mypyc_attr
 
-from pointsman.core.address import NetAddress
 from pointsman.sample.context import Context
 
 
@@ -35,18 +34,6 @@ class DestinationPort(KeyPart):
         return b"%d" % context.destination.port
 
 
-class ProxyHeaderPart(KeyPart):
-    """A PROXY header tells both ends of the client's connection (manual 5.2, send-proxy)."""
-
-    def value(self, context: Context) -> bytes:
-        return _end(context.source) + _end(context.destination)
-
-
-def _end(address: NetAddress) -> bytes:
-    """An address, its family and port. The family says how long it is."""
-    return b"%d %d " % (address.family, address.port) + address.packed
-
-
 class PoolKey:
     """The parts in their order. There is at least one."""
 
@@ -65,14 +52,14 @@ class PoolKey:
         return key
 
 
-def key_of(follow_address: bool, follow_port: bool, send_proxy: bool, more: list[KeyPart]) -> PoolKey | None:
-    """For a server like that. None: its connections are all alike."""
+def key_of(follow_address: bool, follow_port: bool, header: KeyPart | None, more: list[KeyPart]) -> PoolKey | None:
+    """For a server like that; `header`: its connections begin with that PROXY header. None: they are all alike."""
     parts: list[KeyPart] = []
     if follow_address:
         parts.append(DestinationAddress())
     if follow_port:
         parts.append(DestinationPort())
-    if send_proxy:
-        parts.append(ProxyHeaderPart())
+    if header is not None:
+        parts.append(header)
     parts += more
     return PoolKey(parts) if parts else None

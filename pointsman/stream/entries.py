@@ -98,11 +98,13 @@ class UniqueId(Entry):
         frontend = one.frontend
         context = one.context
         request = context.request
-        assert frontend.unique_id is not None and request is not None
+        assert frontend.unique_id is not None
         context.asked |= MOVING
         context.unique_id = frontend.unique_id.render(context)
-        if not frontend.unique_id_header or add_field(
-            context, request, field(frontend.unique_id_header, context.unique_id)
+        if (
+            request is None
+            or not frontend.unique_id_header
+            or add_field(context, request, field(frontend.unique_id_header, context.unique_id))
         ):
             return NEXT
         return FAILED

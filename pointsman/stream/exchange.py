@@ -32,7 +32,6 @@ from pointsman.core.connection_faults import TLS_MISMATCH_SNI, fault_of
 from pointsman.core.wishes import WISHES
 from pointsman.net.reactor import Reactor
 from pointsman.net.timers import Timed
-from pointsman.proto.proxy import render_v1, render_v2
 from pointsman.sample.context import Context
 from pointsman.sample.variable_limits import VARIABLE_LIMITS
 from pointsman.server.backend import LiveServer
@@ -307,11 +306,13 @@ class Exchange(Accounts):
             if server.early_data and self.may_be_early(backend):
                 transport.be_eager()
             dialling.wire.secure(transport)
-        if server.send_proxy:
+        header = server.header
+        if header is not None:
             context = self.context
-            render = render_v1 if server.send_proxy == 1 else render_v2
-            header = render(context.source, context.destination)
-            dialling.introduce(header)
+            unique_id = self.frontend.unique_id
+            if header.tells_unique_id and unique_id is not None and not context.unique_id:
+                context.unique_id = unique_id.render(context)
+            dialling.introduce(header.write(context))
         if server.speaker.places > 1:
             dialling.list_in(server.pool.dials, self.context.session)
         self.wake_at(self.reactor.now + backend.connect)

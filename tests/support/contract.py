@@ -124,7 +124,7 @@ CONTEXT: Final[dict[str, Facts]] = {
 }
 _OF_CONNECTION: Final = Facts(Reads.MOVING, Life.CONNECTION)
 SESSION: Final[dict[str, Facts]] = {  # no reset ever touches it
-    **dict.fromkeys(("listener", "source", "destination", "tls"), _CONNECTION),
+    **dict.fromkeys(("listener", "source", "destination", "tls", "told"), _CONNECTION),
     **dict.fromkeys(("accepted", "accept_date", "ready", "variables", "charge", "glitches"), _OF_CONNECTION),
     **dict.fromkeys(("fault", "tls_fault", "early"), _OF_CONNECTION),
 }

@@ -17,7 +17,7 @@ from typing import Final
 from pointsman.core.address import AF_INET, AF_INET6, UNIX_ADDRESS, NetAddress, net_address
 from pointsman.net.clock import monotonic_ms, wall_ms
 from pointsman.net.transport import Transport
-from pointsman.proto.proxy import render_v1, render_v2
+from pointsman.proto.proxy import render_v1
 from pointsman.sample.context import Context, ListenerFacts, Session
 from pointsman.server.backend import LiveServer
 from pointsman.server.checks.expect import judge_data, judge_reply, label
@@ -247,7 +247,7 @@ class CheckRun:
             version = 1
         elif not step.own:
             if self.target.send_proxy or not self.target.elsewhere:
-                version = self.server.send_proxy
+                version = self.server.header.version if self.server.header is not None else 0
             if self.target.send_proxy:
                 version = version or 1
         return version
@@ -256,9 +256,11 @@ class CheckRun:
         version = self._proxy_version(step)
         if not version or self.sock is None:
             return b""
-        if version & 2:
-            return render_v2(None, None)  # the proxy speaks for itself
-        return render_v1(_end(self.sock.getsockname()), _end(self.sock.getpeername()))
+        own = _end(self.sock.getsockname())
+        peer = _end(self.sock.getpeername())
+        if version == 2 and self.server.header is not None:
+            return self.server.header.of_check(self.context, own, peer)
+        return render_v1(own, peer)
 
     def _close(self) -> None:
         sock, self.sock = self.sock, None

@@ -30,6 +30,17 @@ def version2(command: int, family: int, payload: bytes) -> bytes:
     return SIGNATURE + struct.pack(">BBH", 0x20 | command, family, len(payload)) + payload
 
 
+OPTIONS = (  # words of the server line, bytes of TLVs, and some of them
+    ("send-proxy-v2-ssl", 8, r"\x00\x05\x00\x00\x00\x00\x00"),
+    ("send-proxy-v2-ssl-cn", 8, r"\x00\x05\x00\x00\x00\x00\x00"),
+    ("send-proxy-v2 proxy-v2-options ssl,cert-cn,ssl-cipher,cert-sig,cert-key", 8, r"\x00\x05\x00\x00\x00\x00\x00"),
+    ("send-proxy-v2 proxy-v2-options crc32c", 7, r"\x03\x00\x04~<y\xf4"),
+    ("send-proxy-v2 proxy-v2-options authority", 0, r"\x01\xbb"),
+    ("send-proxy-v2 proxy-v2-options unique-id", 3, r"\x05\x00\x00"),
+    ("send-proxy-v2 proxy-v2-options unique-id,ssl,crc32c", 18, r"\x05\x00\x00"),
+    ("send-proxy-v2-ssl no-send-proxy", 8, r"\x00\x05\x00\x00\x00\x00\x00"),
+    ("send-proxy send-proxy-v2", 0, r"\x01\xbb"),
+)
 INET = socket.inet_aton("10.1.2.3") + socket.inet_aton("10.9.9.9") + struct.pack(">HH", 1234, 443)
 INET6 = (
     socket.inet_pton(socket.AF_INET6, "2001:db8::1")
@@ -113,6 +124,16 @@ SCENARIOS = [
         servers={"a": ((Take(28), Recv(), Send(ok(b"a")), End()),)},
         talk=[Send(b"PROXY TCP4 10.1.2.3 10.9.9.9 1234 443\r\n" + get("/")), Recv()],
         expect=[r"\n\x01\x02\x03\n\t\t\t\x04\xd2\x01\xbb"],
+    ),
+    *(
+        Scenario(
+            name=f"from v1 to v2 with {words}",
+            config=ACCEPT.replace("{server:a}", f"{{server:a}} {words}"),
+            servers={"a": ((Take(28 + size), Recv(), Send(ok(b"a")), End()),)},
+            talk=[Send(b"PROXY TCP4 10.1.2.3 10.9.9.9 1234 443\r\n" + get("/")), Recv()],
+            expect=[told],
+        )
+        for words, size, told in OPTIONS
     ),
     Scenario(
         name="send-proxy in TCP mode",

@@ -9,6 +9,7 @@ from pointsman.proto.errors import ProtocolError
 from pointsman.proto.proxy import (
     AUTHORITY,
     CRC32C,
+    MOST_TLVS,
     SIGNATURE,
     UNIQUE_ID,
     ProxyHeader,
@@ -16,6 +17,7 @@ from pointsman.proto.proxy import (
     parse,
     render_v1,
     render_v2,
+    tlv,
 )
 
 FOUR = net_address("1.2.3.4", 80)
@@ -173,7 +175,7 @@ def test_checksum() -> None:
     assert crc32c(b"123456789") == 0xE3069283  # the check value of every catalogue of CRCs
     assert crc32c(b"\0" * 32) == 0x8A9136AA  # RFC 3720 B.4
     assert crc32c(b"\xff" * 32) == 0x62A8AB43
-    whole = render_v2(FOUR, OTHER, [(UNIQUE_ID, b"abc")], True)
+    whole = render_v2(FOUR, OTHER, b"", True, tlv(UNIQUE_ID, b"abc"))
     header = parse(whole)
     assert header is not None and [kind for kind, _ in header.tlvs] == [CRC32C, UNIQUE_ID]
     for i in range(16, len(whole)):
@@ -213,20 +215,22 @@ def test_as_haproxy_renders() -> None:
         + b"\xff\xff\x7f\x00\x00\x01\xb8\xd4\xb9\x93"
     )
     assert (
-        render_v2(net_address("1.2.3.4", 0x8080), net_address("127.0.0.1", 0x9CCD), [(UNIQUE_ID, b"abc")], True)
+        render_v2(net_address("1.2.3.4", 0x8080), net_address("127.0.0.1", 0x9CCD), b"", True, tlv(UNIQUE_ID, b"abc"))
         == b"\r\n\r\n\x00\r\nQUIT\n!\x11\x00\x19\x01\x02\x03\x04\x7f\x00\x00\x01\x80\x80\x9c\xcd"
         b"\x03\x00\x04i\x1f^\xa3\x05\x00\x03abc"
     )
     assert (
-        render_v2(UNIX_ADDRESS, UNIX_ADDRESS, [(UNIQUE_ID, b"")], True)
+        render_v2(UNIX_ADDRESS, UNIX_ADDRESS, b"", True, tlv(UNIQUE_ID, b""))
         == b"\r\n\r\n\x00\r\nQUIT\n \x00\x00\n\x03\x00\x04\x82ct\xb8\x05\x00\x00"
     )
 
 
 def test_too_much_to_say() -> None:
-    for value in (b"x" * 70_000, b"x" * 16_380):
+    most = tlv(0xE0, b"x" * (MOST_TLVS - 3))
+    assert parse(render_v2(FOUR, OTHER, most, True)) is not None
+    for checksum in (False, True):
         with pytest.raises(ValueError, match="too long"):
-            render_v2(FOUR, OTHER, [(0xE0, value)])
+            render_v2(FOUR, OTHER, most, checksum, b"x" * 40)
 
 
 ADDRESSES = st.one_of(st.ip_addresses(v=4), st.ip_addresses(v=6)).map(str)
@@ -240,7 +244,8 @@ def test_round_trip(
 ) -> None:
     first = net_address(source, port)
     second = net_address(target, target_port)
-    for data in (render_v1(first, second), render_v2(first, second, tlvs, checksum)):
+    joined = [b"".join(tlv(*one) for one in some) for some in (tlvs[:2], tlvs[2:])]
+    for data in (render_v1(first, second), render_v2(first, second, joined[0], checksum, joined[1])):
         header = parse(data + b"X")
         assert header is not None and header.source is not None and header.destination is not None
         assert (header.size, header.source.port, header.destination.port) == (len(data), port, target_port)

@@ -6,6 +6,7 @@ import socket
 import struct
 from collections.abc import Awaitable, Callable
 
+from pointsman.assemble.backends import outgoing_header
 from pointsman.balance.roundrobin import RoundRobin
 from pointsman.config.load import load_text
 from pointsman.config.server_line import ServerLine
@@ -95,7 +96,7 @@ class Farm:
             server = LiveServer(line.name, number, self.backend, dial, line.parameters.weight)
             server.backup = line.parameters.backup
             server.maxconn = line.parameters.maxconn
-            server.send_proxy = line.parameters.send_proxy
+            server.header = outgoing_header(line.parameters)
             self.backend.servers.append(server)
             self.checkers.append(self.checks.add(self.backend, server, line.parameters, self.plan, self._log, line.at))
         self.backend.refresh()

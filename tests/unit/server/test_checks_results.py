@@ -4,9 +4,11 @@ import asyncio
 import socket
 
 import pytest
+import scripted
 from scripted import RESET, Farm, Scripted, with_server
 
 import pointsman.keywords
+from pointsman.proto.proxy import parse
 
 assert pointsman.keywords
 
@@ -392,6 +394,10 @@ def test_nobody_listens(lines: str) -> None:
     [
         ("check send-proxy", b"PROXY TCP4 127.0.0.1 127.0.0.1 "),
         ("check send-proxy-v2", b"\r\n\r\n\0\r\nQUIT\n\x20\x00\x00\x00"),
+        (
+            "check send-proxy-v2-ssl set-proxy-v2-tlv-fmt(0xe1) s1 proxy-v2-options unique-id",
+            b"\r\n\r\n\0\r\nQUIT\n\x20\x00\x00\x0d\xe1\0\2s1\x20\0\5\0\0\0\0\0x",
+        ),
         ("check check-send-proxy", b"PROXY TCP4 127.0.0.1 127.0.0.1 "),
         ("check send-proxy addr 127.0.0.1", b"x"),
         ("check send-proxy addr 127.0.0.1 check-send-proxy", b"PROXY TCP4 "),
@@ -401,6 +407,20 @@ def test_the_proxy_header(words: str, begins: bytes) -> None:
     script = Scripted(b"a")
     check("option tcp-check|tcp-check send x|tcp-check expect string a", script, words)
     assert script.requests[0].startswith(begins)
+
+
+def test_checks_may_say_that_they_are_somebodys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """pp2-never-send-local (manual 3.1): addresses of the check's own connection, under the command PROXY."""
+    made = scripted.outgoing_header
+    monkeypatch.setattr(scripted, "outgoing_header", lambda parameters: made(parameters, False))
+    script = Scripted(b"a")
+    words = "check send-proxy-v2 proxy-v2-options crc32c"
+    check("option tcp-check|tcp-check send x|tcp-check expect string a", script, words)
+    (header,) = script.requests
+    found = parse(header)
+    assert found is not None and found.source is not None and found.destination is not None and not found.local
+    assert found.source.text == found.destination.text == b"127.0.0.1"
+    assert found.destination.port == script.port and header[found.size :] == b"x"
 
 
 def test_a_connect_rule_sends_its_own_header() -> None:

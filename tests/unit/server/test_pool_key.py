@@ -13,6 +13,7 @@ from support.stand import End, Stand
 from pointsman.core.address import NetAddress, net_address
 from pointsman.sample.context import Context, ListenerFacts, ProxyFacts, Session
 from pointsman.server.connection import ServerConnection
+from pointsman.server.outgoing_header import OutgoingHeader
 from pointsman.server.pool import REUSE_AGGRESSIVE, REUSE_ALWAYS, REUSE_NEVER, REUSE_SAFE
 from pointsman.server.pool_key import KeyPart, PoolKey, key_of
 
@@ -156,18 +157,20 @@ def context(source: NetAddress, destination: NetAddress) -> Context:
     return made
 
 
-@given(st.tuples(addresses, addresses), st.tuples(addresses, addresses), st.booleans(), st.booleans(), st.booleans())
+@given(
+    st.tuples(addresses, addresses), st.tuples(addresses, addresses), st.booleans(), st.booleans(), st.integers(0, 2)
+)
 def test_keys_are_equal_where_all_that_counts_is(
-    one: tuple[NetAddress, NetAddress], other: tuple[NetAddress, NetAddress], address: bool, port: bool, proxy: bool
+    one: tuple[NetAddress, NetAddress], other: tuple[NetAddress, NetAddress], address: bool, port: bool, version: int
 ) -> None:
-    key = key_of(address, port, proxy, [])
+    key = key_of(address, port, OutgoingHeader(version, 0, []) if version else None, [])
     if key is None:
-        assert not address and not port and not proxy
+        assert not address and not port and not version
         return
     equal = (
         (not address or one[1].packed == other[1].packed)
         and (not port or one[1].port == other[1].port)
-        and (not proxy or one[0].same(other[0]) and one[1].same(other[1]))
+        and (not version or one[0].same(other[0]) and one[1].same(other[1]))
     )
     assert (key.value(context(*one)) == key.value(context(*other))) == equal
 
