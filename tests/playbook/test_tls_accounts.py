@@ -194,6 +194,7 @@ def test_a_bad_proxy_header_is_a_failed_handshake(reason: int, failed: int) -> N
 @pytest.mark.parametrize(
     "data, end, logged",
     [(b"", "shut", False), (hello()[:50], "shut", False), (hello(), "shut", True), (b"", "abort", True)],
+    ids=["nothing", "a part of a hello", "a hello", "reset"],
 )
 def test_dontlognull(data: bytes, end: str, logged: bool) -> None:
     """Probes are quiet: those that end before their hello is whole, and (below) those that say nothing."""
