@@ -1,7 +1,9 @@
-"""Where servers are, as it changes while running: `set server ... addr`, `check-addr`, `check-port`.
+"""Where servers are and whether they are spoken to by TLS, as it changes while running: `set server ... addr`,
+`check-addr`, `check-port`, `ssl`.
 
 A change is ["server", <backend/server>, <what>, ...] with all that there is to say about it, so that making it twice
-does no harm: ["server", "app/s1", "addr", "10.0.0.2", 80, false, 0] or ["server", "app/s1", "check", "10.0.0.2", 8080].
+does no harm: ["server", "app/s1", "addr", "10.0.0.2", 80, false, 0], ["server", "app/s1", "check", "10.0.0.2", 8080] or
+["server", "app/s1", "ssl", true].
 """
 
 import ipaddress
@@ -23,7 +25,7 @@ class ServerAddresses(Follower):
     def __init__(self, view: View, health: Callable[[], Checks | None]) -> None:
         self.view = view
         self.health = health
-        self.made: dict[tuple[str, str], Change] = {}  # the last change of each address
+        self.made: dict[tuple[str, str], Change] = {}  # the last one of each kind and server
 
     def server(self, route: str) -> LiveServer | None:
         for proxy in self.view.proxies:
@@ -44,6 +46,8 @@ class ServerAddresses(Follower):
             raise PatternError("No such server.")
         if what == "addr":
             self._move(server, text(change, 3), number(change, 4), bool(change[5]), number(change, 6))
+        elif what == "ssl":
+            server.encrypt(bool(change[3]))
         else:
             checker = self.checker(server)
             if checker is None:

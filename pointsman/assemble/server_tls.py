@@ -33,6 +33,12 @@ def secure(
     except (TlsFileError, TlsSetupError) as error:
         raise ConfigError(f"{said} : {error}", line.at) from None
     server.server_name = _name(server, line)
+    if tls.verify != "none" and tls.verify_host and isinstance(server.server_name, NameOfRequest):
+        diagnostics.notice(
+            f"{said} : certificates are compared with the host of requests, and with 'verifyhost' only where they have "
+            "none: say 'no-sni-auto' for 'verifyhost' alone (manual 5.2)",
+            line.at,
+        )
     server.early_data = tls.early_data is True
     server.handshakes = HandshakeFaults(server.route, live.process.arena)
     server.encrypt(tls.ssl)

@@ -104,6 +104,7 @@ BROKEN_PIPE: Final = 56
 _OF_ERRNO: Final[dict[int, int]] = {
     errno.EMFILE: PROCESS_LIMIT,
     errno.ENFILE: SYSTEM_LIMIT,
+    errno.EPROTO: TLS_FATAL,
     errno.EPROTONOSUPPORT: NO_PROTOCOL,
     errno.EAFNOSUPPORT: NO_PROTOCOL,
     errno.EADDRNOTAVAIL: NO_PORTS,

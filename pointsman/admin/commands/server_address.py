@@ -1,4 +1,4 @@
-"""set server <backend>/<server> addr, check-addr, check-port, fqdn (management manual 9.3)."""
+"""set server <backend>/<server> addr, check-addr, check-port, fqdn, ssl (management manual 9.3)."""
 
 import ipaddress
 from collections.abc import Awaitable
@@ -144,3 +144,21 @@ def set_name(call: Call) -> str:
     if not call.word(2):
         raise CommandError("set server <b>/<s> fqdn requires a FQDN.")
     raise CommandError("set server <b>/<s> fqdn failed because no resolution is configured.")
+
+
+@part("ssl")
+def set_ssl(call: Call) -> Awaitable[str]:
+    """set server <backend>/<server> ssl [ on | off ]: whether connections yet to come are encrypted; checks are not
+    asked."""
+    server = wanted_server(call)[1]
+    if server.encrypting is None:
+        raise CommandError("'set server <srv> ssl' cannot be set.  default-server should define ssl settings")
+    if call.word(2) not in ("on", "off"):
+        raise CommandError("'set server <srv> ssl' expects 'on' or 'off'.")
+    return _told(call, ["server", server.route.decode(), "ssl", call.word(2) == "on"])
+
+
+async def _told(call: Call, change: Change) -> str:
+    await publish(call, change)
+    call.view.settle()
+    return "server ssl setting updated.\n"

@@ -127,7 +127,7 @@ def _state(call: Call, proxy: ProxyView, server: LiveServer) -> str:
         "-",
         port,
         "-",
-        0,
+        int(server.transports is not None),
         *_checked_at(server),
         "-",
         0,

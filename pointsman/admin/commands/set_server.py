@@ -29,7 +29,7 @@ def part(name: str) -> Callable[[RunCommand], RunCommand]:
 
 @command("set server", "set server <bk>/<srv> [opts]", "change a server's state, weight or address", level=ADMIN)
 def set_server(call: Call) -> str | Awaitable[str]:
-    """set server <backend>/<server> state|weight|health|addr|check-addr|check-port|fqdn|agent ..."""
+    """set server <backend>/<server> state|weight|health|addr|check-addr|check-port|fqdn|ssl|agent ..."""
     wanted_server(call)
     change = _PARTS.get(call.word(1))
     if change is None:
@@ -177,12 +177,6 @@ def _set_agent_port(call: Call) -> str:
 def _set_agent_text(call: Call) -> str:
     """set server <backend>/<server> agent-send <value>"""
     raise CommandError("agent checks are not enabled on this server.")
-
-
-@part("ssl")
-def _set_ssl(call: Call) -> str:
-    """set server <backend>/<server> ssl [ on | off ]: there is no TLS to servers yet."""
-    raise CommandError("'set server <srv> ssl' cannot be set.  default-server should define ssl settings")
 
 
 # Weights.

@@ -1,4 +1,4 @@
-"""Handshakes that have failed: what all processes see of them, and what is logged (server/handshake_faults.py)."""
+"""Handshakes that have failed: what processes see of them, what is logged (pointsman/server/handshake_faults.py)."""
 
 from __future__ import annotations
 
