@@ -11,6 +11,7 @@ from pointsman.config.parameters import Words
 from pointsman.config.server_words import Parse, ProxyTlv, ServerParameters, flag, server_word
 from pointsman.core.diagnostics import ConfigError
 from pointsman.core.registry import nearest
+from pointsman.core.wishes import WISHES
 from pointsman.sample.format import parse_format
 from pointsman.sample.types import Where
 
@@ -66,6 +67,8 @@ def proxy_v2_options(words: Words, server: ServerParameters) -> ServerParameters
                 f"did you mean '{near}'?" if near else "",
             )
         options |= OPTIONS[name]
+        if name == "authority":
+            WISHES.proxy_tlvs = True  # one that came in a PROXY header is sent on
     return replace(server, proxy_options=options)
 
 

@@ -11,6 +11,7 @@ class Wishes:
     def __init__(self) -> None:
         self.server_source = False  # our own address towards a server: bc_src, bc_src_port, %bi, %bp
         self.glitches = False  # fc_glitches, bc_glitches
+        self.proxy_tlvs = False  # TLVs of PROXY headers that are received: fc_pp_tlv, and authorities that are sent on
         self.faults = False  # why a connection has failed: fc_err, bc_err
         self.sending = False  # what is known when a request goes to its server: bc_reused, req.bytes_out
         self.server_tls = False  # what TLS of the server's connection knows: ssl_bc..., ssl_s_...
@@ -24,6 +25,8 @@ class Wishes:
             self.sending = True
         elif name.startswith(("ssl_bc", "ssl_s_")):
             self.server_tls = True
+        elif name.startswith("fc_pp_"):
+            self.proxy_tlvs = True
         elif name.startswith(("fc_err", "bc_err")):
             self.faults = True
         elif name == "txn.id32":

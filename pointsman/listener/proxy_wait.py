@@ -21,6 +21,7 @@ from pointsman.core.connection_faults import (
     PROXY_TIMEOUT,
     PROXY_TRUNCATED,
 )
+from pointsman.core.wishes import WISHES
 from pointsman.listener.listener import Listener
 from pointsman.net.reactor import Channel
 from pointsman.proto.errors import ProtocolError
@@ -75,6 +76,8 @@ class ProxyWait(Channel):
         arrival = self.arrival
         if header.source is not None and header.destination is not None:
             arrival.source, arrival.destination = header.source, header.destination
+        if WISHES.proxy_tlvs and header.tlvs:
+            arrival.tlvs = header.tlvs
         arrival.pending = self.data[header.size :]
         listener = self.listener
         listener.reactor.release(self)

@@ -33,6 +33,8 @@ _WORD: Final = b"PROXY "
 _LONGEST: Final = 107  # bytes of a version 1 line with its CR LF (section 2.1)
 _LARGEST: Final = 16_384  # bytes of a version 2 header: as much as a buffer holds (tune.bufsize)
 _FIXED: Final = 16  # bytes of version 2 before the addresses
+_LONGEST_VALUE: Final = 1024  # bytes of a TLV that is received (manual 7.3.3, fc_pp_tlv)
+_LONGEST_AUTHORITY: Final = 255  # a name of DNS, and what HAProxy takes
 LONGEST_UNIQUE_ID: Final = 128  # bytes at most (section 2.2.5)
 _SIZES: Final = {0x0: 0, 0x1: 12, 0x2: 36, 0x3: 216}  # bytes of addresses by family
 MOST_TLVS: Final = _LARGEST - _FIXED - 36 - 7  # bytes of those that are sent: behind addresses, and beside a checksum
@@ -43,7 +45,7 @@ _MAPPED: Final = b"\0" * 10 + b"\xff\xff"  # an IPv4 address among IPv6 ones (RF
 class ProxyHeader:
     """`size`: bytes to drop from the front of the connection. `local`: the proxy speaks for itself, or does not know;
     the addresses of the connection hold then, and `source` and `destination` are None. `tlvs`: type and value, as
-    they came, without padding."""
+    they came."""
 
     def __init__(self, size: int, version: int) -> None:
         self.size = size
@@ -55,10 +57,28 @@ class ProxyHeader:
 
     def tlv(self, kind: int) -> bytes | None:
         """The value of the first TLV of that type."""
-        for one, value in self.tlvs:
-            if one == kind:
-                return value
-        return None
+        return first_tlv(self.tlvs, kind)
+
+
+def first_tlv(tlvs: list[tuple[int, bytes]], kind: int) -> bytes | None:
+    """The value of the first one of that type."""
+    for one, value in tlvs:
+        if one == kind:
+            return value
+    return None
+
+
+def inner_tlvs(value: bytes) -> list[tuple[int, bytes]]:
+    """Those inside of a TLV SSL, behind its five bytes (section 2.2.6), up to where they are none any more."""
+    found: list[tuple[int, bytes]] = []
+    at = 5
+    while at + 3 <= len(value):
+        end = at + 3 + (value[at + 1] << 8 | value[at + 2])
+        if end > len(value):
+            break
+        found.append((value[at], value[at + 3 : end]))
+        at = end
+    return found
 
 
 def parse(data: bytes) -> ProxyHeader | None:
@@ -119,8 +139,8 @@ def _parse_v2(data: bytes) -> ProxyHeader | None:
     size = _FIXED + length
     if size > _LARGEST:
         raise ProtocolError("PROXY header too long")
-    if data[12] == 0x20:  # LOCAL: whatever follows is to be skipped (section 2.2)
-        return ProxyHeader(size, 2) if len(data) >= size else None
+    if data[12] == 0x20:
+        return _parse_local(data, size)
     family = data[13] >> 4
     if length < _SIZES[family]:
         raise ProtocolError("PROXY header too short for its addresses")
@@ -143,6 +163,17 @@ def _parse_v2(data: bytes) -> ProxyHeader | None:
     return header
 
 
+def _parse_local(data: bytes, size: int) -> ProxyHeader | None:
+    """LOCAL: the family and its addresses are to be skipped (section 2.2). TLVs follow where it says that there are no
+    addresses; behind any others nothing is looked for."""
+    if len(data) < size:
+        return None
+    header = ProxyHeader(size, 2)
+    if data[13] == 0:
+        _parse_tlvs(header, data[:size], _FIXED)
+    return header
+
+
 def _unix(path: bytes) -> NetAddress:
     text = path.rstrip(b"\0")
     return NetAddress(AF_UNIX, b"", text, 0) if text else UNIX_ADDRESS
@@ -161,8 +192,6 @@ def _parse_tlvs(header: ProxyHeader, data: bytes, at: int) -> None:
             raise ProtocolError("PROXY header ends inside a TLV")
         value = data[start:end]
         at = end
-        if kind == NOOP:
-            continue
         if kind == CRC32C:
             if (
                 checked
@@ -171,8 +200,10 @@ def _parse_tlvs(header: ProxyHeader, data: bytes, at: int) -> None:
             ):
                 raise ProtocolError("wrong checksum of a PROXY header")
             checked = True
-        elif kind == UNIQUE_ID and len(value) > LONGEST_UNIQUE_ID:
-            raise ProtocolError("unique ID of a PROXY header too long")
+        elif len(value) > (
+            LONGEST_UNIQUE_ID if kind == UNIQUE_ID else _LONGEST_AUTHORITY if kind == AUTHORITY else _LONGEST_VALUE
+        ):
+            raise ProtocolError("TLV of a PROXY header too long")
         header.tlvs.append((kind, value))
 
 

@@ -114,6 +114,7 @@ class Session:
         self.charge = 0  # what these take, where that is limited (variable_limits.py)
         self.glitches = 0  # what was odd in its requests so far; see WISHES.glitches
         self.tls: Connection | None = None  # of the client's connection, once its handshake is over, or early data came
+        self.tlvs: list[tuple[int, bytes]] | None = None  # of its PROXY header; see WISHES.proxy_tlvs
         self.told: dict[int, tuple[bytes, bytes]] | None = None  # of it in PROXY headers (outgoing_header.py)
         self.fault = 0  # what the client's connection has failed of, by core/connection_faults.py (fc_err)
         self.tls_fault = 0  # and the number that OpenSSL has for it (ssl_fc_err)

@@ -25,6 +25,7 @@ from pointsman.proto.proxy import (
     SSL_SIG_ALG,
     SSL_VERSION,
     UNIQUE_ID,
+    first_tlv,
     render_v1,
     render_v2,
     tlv,
@@ -112,6 +113,10 @@ class OutgoingHeader(KeyPart):
             names, encryption = _told(session, session.tls, options)
         elif options & TELL_SSL:
             encryption = _PLAIN
+        if options & TELL_AUTHORITY:
+            name = _authority(session)
+            if name is not None:
+                names += tlv(AUTHORITY, name)
         if unique_id:
             return names + tlv(UNIQUE_ID, context.unique_id[:LONGEST_UNIQUE_ID]) + encryption
         return names + encryption
@@ -122,8 +127,17 @@ def _end(address: NetAddress) -> bytes:
     return b"%d %d " % (address.family, address.port) + address.packed
 
 
+def _authority(session: Session) -> bytes | None:
+    """Whom the client wants to speak to, as a proxy before us says, or its hello."""
+    if session.tlvs is not None:
+        received = first_tlv(session.tlvs, AUTHORITY)
+        if received is not None:
+            return received
+    return session.tls.name if session.tls is not None else None
+
+
 def _told(session: Session, tls: Connection, options: int) -> tuple[bytes, bytes]:
-    """What TLVs say of the client's TLS: who it wants to speak to, and how; once for all its requests."""
+    """What TLVs say of the client's TLS: the protocol inside, and how it is encrypted; once for all its requests."""
     kept = session.told
     if kept is None:
         kept = session.told = {}
@@ -132,8 +146,6 @@ def _told(session: Session, tls: Connection, options: int) -> tuple[bytes, bytes
         names = b""
         if tls.alpn:
             names = tlv(ALPN, tls.alpn)
-        if options & TELL_AUTHORITY and tls.name:
-            names += tlv(AUTHORITY, tls.name)
         found = kept[options] = (names, _encryption(tls, options) if options & TELL_SSL else b"")
     return found
 

@@ -123,6 +123,7 @@ class Arrival:
         self.bind_state = bind_state
         self.accepted = accepted
         self.pending = pending
+        self.tlvs: list[tuple[int, bytes]] | None = None  # of its PROXY header; see WISHES.proxy_tlvs
 
 
 class BindState(ListenerFacts):

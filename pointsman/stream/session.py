@@ -46,6 +46,7 @@ class ClientSession(Session):
         self.bind_state = arrival.bind_state
         self.source = arrival.source
         self.destination = arrival.destination
+        self.tlvs = arrival.tlvs
         self.accepted = arrival.accepted
         self.accept_date = arrival.accepted + frontend.program.date_offset
         self.ready = now

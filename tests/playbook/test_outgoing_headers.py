@@ -16,6 +16,7 @@ from support.tls_stand import HOST, TlsEnd, TlsStand
 from pointsman.core.tls import VERSION, Context
 from pointsman.net.tls import TlsTransports
 from pointsman.proto.proxy import SIGNATURE, crc32c
+from pointsman.stream.connections import client_connections
 
 CONFIG = """
 defaults
@@ -142,6 +143,25 @@ def test_each_unique_id_has_its_connection() -> None:
             client.send(GET % (number, b""))
             assert tlvs_of(stand) == tlv(5, b"id-%d" % number)
             assert client.take().endswith(b"ok")
+
+
+def arrived(stand: Stand, tlvs: list[tuple[int, bytes]]) -> bytes:
+    """What a server is told of a client whose PROXY header had these TLVs."""
+    client, arrival = stand.arrive()
+    arrival.tlvs = tlvs
+    stand.frontend().open(arrival)
+    client.send(GET % (1, b""))
+    found = tlvs_of(stand)
+    assert client.take().endswith(b"ok")
+    return found
+
+
+def test_what_a_proxy_before_us_has_told_is_sent_on() -> None:
+    """Whole, zero bytes included."""
+    with Stand(config("set-proxy-v2-tlv-fmt(0xe1) %[fc_pp_tlv(0xe0)] proxy-v2-options authority"), "a") as stand:
+        assert arrived(stand, [(0xE0, b"a\0b\xff"), (2, b"x.y"), (2, b"z")]) == tlv(0xE1, b"a\0b\xff") + tlv(2, b"x.y")
+        assert arrived(stand, [(0xE0, b"other"), (2, b"")]) == tlv(0xE1, b"other") + tlv(2, b"")
+        assert ask(stand) == tlv(0xE1, b"")
 
 
 class Secured(TlsStand):
@@ -284,6 +304,16 @@ def test_a_resumed_session_has_shown_its_certificate_before() -> None:
         assert again.sock.session_reused
         found = told(stand, again)
         assert (found[0], found[0x21], found[0x22]) == (b"\x05\0\0\0\0", b"TLSv1.2", b"client.example")
+
+
+@needs_tls
+def test_an_authority_that_was_received_counts_before_the_name_of_the_hello() -> None:
+    with Secured(config("proxy-v2-options authority")) as stand:
+        client = stand.connect()
+        (front,) = client_connections(stand.reactor)
+        front.of_session().tlvs = [(2, b"received.example")]
+        assert told(stand, client) == {2: b"received.example"}
+        assert told(stand, stand.connect()) == {2: HOST.encode()}
 
 
 @needs_tls

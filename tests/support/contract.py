@@ -124,7 +124,7 @@ CONTEXT: Final[dict[str, Facts]] = {
 }
 _OF_CONNECTION: Final = Facts(Reads.MOVING, Life.CONNECTION)
 SESSION: Final[dict[str, Facts]] = {  # no reset ever touches it
-    **dict.fromkeys(("listener", "source", "destination", "tls", "told"), _CONNECTION),
+    **dict.fromkeys(("listener", "source", "destination", "tls", "told", "tlvs"), _CONNECTION),
     **dict.fromkeys(("accepted", "accept_date", "ready", "variables", "charge", "glitches"), _OF_CONNECTION),
     **dict.fromkeys(("fault", "tls_fault", "early"), _OF_CONNECTION),
 }
@@ -658,6 +658,7 @@ VARIANTS: Final[tuple[Variant, ...]] = (
     Variant("a UNIX socket", Reads.CONNECTION, _unix),
     Variant("the listener", Reads.CONNECTION, _listener(5, "other", False)),
     Variant("PROXY protocol", Reads.CONNECTION, _listener(4, "web", True)),
+    Variant("TLVs of a PROXY header", Reads.CONNECTION, _of_session(tlvs=[(2, b"a.b"), (5, b"id"), (0xE0, b"x")])),
     Variant("the frontend", Reads.CONNECTION, _frontend("other", 7, True, b"back")),
     Variant("the frontend's mode", Reads.CONNECTION, _frontend("front", 2, False, b"back")),
     Variant("the default backend", Reads.CONNECTION, _frontend("front", 2, True, b"other")),

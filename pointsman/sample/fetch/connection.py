@@ -3,13 +3,48 @@
 A UNIX socket has no address and no port: no sample.
 """
 
+from typing import Final
+
 from pointsman.core.address import AF_UNIX, NetAddress
+from pointsman.core.registry import nearest
+from pointsman.proto.proxy import (
+    ALPN,
+    AUTHORITY,
+    CRC32C,
+    NETNS,
+    NOOP,
+    SSL,
+    SSL_CIPHER,
+    SSL_CN,
+    SSL_KEY_ALG,
+    SSL_SIG_ALG,
+    SSL_VERSION,
+    UNIQUE_ID,
+    first_tlv,
+    inner_tlvs,
+)
 from pointsman.sample.arguments import Arguments
 from pointsman.sample.context import Context
 from pointsman.sample.record import NOT_REACHED
-from pointsman.sample.registry import fetch, fetch_with
+from pointsman.sample.registry import HANDSHAKEN, fetch, fetch_with
 from pointsman.sample.source import Source
-from pointsman.sample.types import Reads, Type, Where
+from pointsman.sample.types import Reads, Type, Value, Where
+
+TLVS: Final = {  # names of fc_pp_tlv (manual 7.3.3), and the one of the protocol
+    "ALPN": ALPN,
+    "AUTHORITY": AUTHORITY,
+    "CRC32": CRC32C,
+    "CRC32C": CRC32C,
+    "NETNS": NETNS,
+    "NOOP": NOOP,
+    "SSL": SSL,
+    "SSL_CIPHER": SSL_CIPHER,
+    "SSL_CN": SSL_CN,
+    "SSL_KEY_ALG": SSL_KEY_ALG,
+    "SSL_SIG_ALG": SSL_SIG_ALG,
+    "SSL_VERSION": SSL_VERSION,
+    "UNIQUE_ID": UNIQUE_ID,
+}
 
 
 def _packed(address: NetAddress | None) -> bytes | None:
@@ -157,6 +192,66 @@ def server_connection_is_reused(ctx: Context) -> bool:
 def received_proxy_header(ctx: Context) -> bool:
     """Whether the client's connection began with a PROXY protocol header."""
     return ctx.listener.proxied
+
+
+@fetch("fc_pp_authority", Type.STR, Where.TRAFFIC, Reads.CONNECTION, "7.3.3")
+def received_authority(ctx: Context) -> bytes | None:
+    """Whom the client wants to speak to, as its PROXY header says: the first authority there."""
+    tlvs = ctx.session.tlvs
+    return first_tlv(tlvs, AUTHORITY) if tlvs is not None else None
+
+
+@fetch("fc_pp_unique_id", Type.STR, Where.TRAFFIC, Reads.CONNECTION, "7.3.3")
+def received_unique_id(ctx: Context) -> bytes | None:
+    """The first unique ID of the client's PROXY header."""
+    tlvs = ctx.session.tlvs
+    return first_tlv(tlvs, UNIQUE_ID) if tlvs is not None else None
+
+
+class ReceivedTlv(Source):
+    """Values of one type. Those of subtypes of SSL also stand inside of a TLV SSL."""
+
+    def __init__(self, kind: int) -> None:
+        self.kind = kind
+        self.inside = SSL_VERSION <= kind <= SSL_KEY_ALG
+
+    def get(self, ctx: Context) -> bytes | None:
+        found = self._found(ctx)
+        return found[0] if found else None
+
+    def values(self, ctx: Context) -> list[Value]:
+        return list(self._found(ctx))
+
+    def _found(self, ctx: Context) -> list[bytes]:
+        tlvs = ctx.session.tlvs
+        if tlvs is None:
+            return []
+        found = [value for kind, value in tlvs if kind == self.kind]
+        if self.inside:
+            for kind, whole in tlvs:
+                if kind == SSL:
+                    found += [value for inner, value in inner_tlvs(whole) if inner == self.kind]
+        return found
+
+
+@fetch_with("fc_pp_tlv", "(string)", Type.STR, HANDSHAKEN, Reads.CONNECTION, "7.3.3")
+def received_tlv(args: Arguments) -> Source:
+    """The TLVs of that type, a number or a name, in the client's PROXY header; an ACL looks at all of them."""
+    text = args.text(0).decode("utf-8", "surrogateescape")
+    kind = TLVS.get(text.upper())
+    if kind is None:
+        digits = text[2:] if text[:2].lower() == "0x" else text
+        try:
+            kind = int(digits, 16 if digits is not text else 10)
+        except ValueError:
+            near = nearest(text, [name.lower() for name in TLVS])
+            raise args.wrong(
+                f"'{text}' is no TLV ID" + (f"; did you mean '{near.upper()}'?" if near else ""),
+                "a number from 0 to 255, or one of " + ", ".join(TLVS),
+            ) from None
+    if not 0 <= kind <= 255:
+        raise args.wrong(f"invalid TLV ID '{text}'", "a number from 0 to 255")
+    return ReceivedTlv(kind)
 
 
 @fetch("fc_glitches", Type.SINT, Where.TRAFFIC, Reads.MOVING, "7.3.3")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import struct
+from collections.abc import Sequence
 
 from support.actor import Close, End, Pass, Pause, Recv, Send, Silence, Step, Take, Until
 from support.origin import ok
@@ -11,6 +12,7 @@ from support.scenario import TCP, Open, Scenario
 
 from families.requests import get
 from families.simple import simple
+from pointsman.proto.proxy import crc32c
 
 ACCEPT = """
 frontend web
@@ -58,6 +60,59 @@ def accept(name: str, header: bytes, *expect: str, talk: tuple[Step, ...] = (Rec
     return Scenario(name=name, config=ACCEPT, talk=[Send(header + get("/")), *talk], expect=expect, logs=logs)
 
 
+TELL = ACCEPT.replace(
+    "    option forwardfor\n",
+    """    http-request set-header x-told auth=%[fc_pp_authority],id=%[fc_pp_unique_id]
+    http-request set-header x-found yes if { fc_pp_authority -m found }
+""",
+)
+
+
+def tlv(kind: int, value: bytes) -> bytes:
+    return struct.pack(">BH", kind, len(value)) + value
+
+
+def checked(tlvs: bytes) -> bytes:
+    """A header for these addresses and TLVs, with a CRC32c in front of them (section 2.2.3)."""
+    plain = version2(1, 0x11, INET + tlv(3, b"\0\0\0\0") + tlvs)
+    return tlv(3, struct.pack(">I", crc32c(plain))) + tlvs
+
+
+def told(
+    name: str,
+    tlvs: bytes,
+    *expect: str,
+    differs: str = "",
+    ours: Sequence[str] = (),
+) -> Scenario:
+    """A version 2 header with these TLVs, then a GET."""
+    return Scenario(
+        name=f"v2 with {name}",
+        config=TELL,
+        talk=[Send(version2(1, 0x11, INET + tlvs) + get("/")), Recv()],
+        expect=expect,
+        differs=differs,
+        ours=ours,
+    )
+
+
+TOLD = (
+    ("an authority", tlv(2, b"a.example"), "x-told: auth=a.example,id=", "x-found: yes"),
+    ("an empty authority", tlv(2, b""), "x-told: auth=,id=", "x-found: yes"),
+    ("a unique ID", tlv(5, b"id-1"), "x-told: auth=,id=id-1"),
+    ("a unique ID of 128 bytes", tlv(5, b"i" * 128), "i" * 128),
+    ("an authority of 255 bytes", tlv(2, b"i" * 255), "i" * 255),
+    ("padding", tlv(4, b"pad") + tlv(2, b"a.example"), "x-told: auth=a.example,id="),
+    ("a checksum", checked(tlv(2, b"a.example")), "x-told: auth=a.example,id="),
+)
+BAD_TLVS = {
+    "a wrong checksum": tlv(3, b"\0\0\0\0") + tlv(2, b"a.example"),
+    "a short checksum": tlv(3, b"\0\0\0"),
+    "a unique ID of 129 bytes": tlv(5, b"i" * 129),
+    "an authority of 256 bytes": tlv(2, b"i" * 256),
+    "a TLV that is cut": tlv(2, b"a.example")[:-1],
+}
+
 SCENARIOS = [
     accept(
         "v1 TCP4",
@@ -72,6 +127,27 @@ SCENARIOS = [
     accept("v2 TCP6", version2(1, 0x21, INET6), "x-forwarded-for: 2001:db8::1"),
     accept("v2 LOCAL", version2(0, 0x00, b""), "x-forwarded-for: 127.0.0.1"),
     accept("v2 with a TLV to skip", version2(1, 0x11, INET + b"\xe0\0\x03abc"), "x-from: 10.1.2.3:1234"),
+    *(told(name, tlvs, *expect) for name, tlvs, *expect in TOLD),
+    *(
+        told(
+            name,
+            tlvs,
+            "10.1.2.3:1234 [",
+            "Received an invalid PROXY protocol header",
+            differs="the error log has the connection's own address where a PROXY header is refused; HAProxy has "
+            "what the header said before its fault",
+            ours=["127.0.0.1:<client 1> [<date>] web/1: Received an invalid PROXY protocol header", "(closed"],
+        )
+        for name, tlvs in BAD_TLVS.items()
+    ),
+    told(
+        "a TLV of 1025 bytes",
+        tlv(0xE0, b"i" * 1025),
+        "web",
+        differs="a PROXY header with a TLV of more than 1,024 bytes is an invalid one; 2.6 takes it, and 3.2 says "
+        "`Success` in the log",
+        ours=["Received an invalid PROXY protocol header", "(closed"],
+    ),
     accept("no header", b"", "(closed)", talk=(End(),)),
     accept("bad v1", b"PROXY TCP4 10.1.2.3\r\n", "(closed)", talk=(End(),)),
     accept("bad v2 version", SIGNATURE + b"\x11\x11\0\x0c" + INET, "(closed)", talk=(End(),)),
@@ -124,6 +200,13 @@ SCENARIOS = [
         servers={"a": ((Take(28), Recv(), Send(ok(b"a")), End()),)},
         talk=[Send(b"PROXY TCP4 10.1.2.3 10.9.9.9 1234 443\r\n" + get("/")), Recv()],
         expect=[r"\n\x01\x02\x03\n\t\t\t\x04\xd2\x01\xbb"],
+    ),
+    Scenario(
+        name="an authority is sent on",
+        config=ACCEPT.replace("{server:a}", "{server:a} send-proxy-v2 proxy-v2-options authority"),
+        servers={"a": ((Take(28 + 12), Recv(), Send(ok(b"a")), End()),)},
+        talk=[Send(version2(1, 0x11, INET + tlv(2, b"a.example") + tlv(5, b"x")) + get("/")), Recv()],
+        expect=[r"\x02\x00\ta.example"],
     ),
     *(
         Scenario(

@@ -16,11 +16,13 @@ class Frontend(Acceptor):
         super().__init__("www", 2, True)
         self.opened: list[tuple[int, NetAddress, NetAddress, bytes]] = []
         self.bind_states: list[BindState] = []
+        self.tlvs: list[list[tuple[int, bytes]] | None] = []
         self.refusals: list[tuple[int, bool]] = []
 
     def open(self, arrival: Arrival) -> None:
         self.opened.append((arrival.fd, arrival.source, arrival.destination, arrival.pending))
         self.bind_states.append(arrival.bind_state)
+        self.tlvs.append(arrival.tlvs)
         self.counters.sessions += 1
 
     def refused(self, arrival: Arrival, reason: int, silent: bool) -> None:

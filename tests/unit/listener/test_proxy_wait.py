@@ -12,6 +12,7 @@ from listener_fakes import House
 
 from pointsman.core import connection_faults
 from pointsman.core.connection_faults import FAULTS
+from pointsman.core.wishes import WISHES
 from pointsman.listener.proxy_wait import ProxyListener, reason_of
 
 V1 = b"PROXY TCP4 192.0.2.1 198.51.100.2 56324 443\r\n"
@@ -134,3 +135,14 @@ def test_a_waiting_connection_counts(house: House, client: socket.socket) -> Non
 @given(st.binary(max_size=40))
 def test_every_refusal_has_its_words(data: bytes) -> None:
     assert FAULTS[reason_of(data)][0].startswith(b"PRX_")
+
+
+@pytest.mark.parametrize("wanted", [False, True])
+def test_tlvs_are_kept_where_somebody_asks_for_them(
+    house: House, client: socket.socket, wanted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(WISHES, "proxy_tlvs", wanted)
+    client.sendall(V2[:15] + b"\x15" + V2[16:] + b"\x02\0\6a.test")
+    house.until(lambda: bool(house.frontend.opened))
+    assert house.frontend.tlvs == [[(2, b"a.test")] if wanted else None]
+    assert house.frontend.opened[0][1].text == b"192.0.2.1"

@@ -14,6 +14,7 @@ from pointsman.proto.proxy import (
     UNIQUE_ID,
     ProxyHeader,
     crc32c,
+    inner_tlvs,
     parse,
     render_v1,
     render_v2,
@@ -123,8 +124,36 @@ def test_tlvs() -> None:
     tlvs = b"\x05\0\3abc" + b"\x04\0\2xx" + b"\xe0\0\0" + b"\x05\0\1d" + b"\x02\0\x05h.tld"
     header = parse(v2(0x11, ENDS4 + tlvs))
     assert header is not None
-    assert header.tlvs == [(UNIQUE_ID, b"abc"), (0xE0, b""), (UNIQUE_ID, b"d"), (AUTHORITY, b"h.tld")]
+    assert header.tlvs == [(UNIQUE_ID, b"abc"), (4, b"xx"), (0xE0, b""), (UNIQUE_ID, b"d"), (AUTHORITY, b"h.tld")]
     assert (header.tlv(UNIQUE_ID), header.tlv(AUTHORITY), header.tlv(1)) == (b"abc", b"h.tld", None)
+
+
+@pytest.mark.parametrize(("kind", "size"), [(UNIQUE_ID, 128), (AUTHORITY, 255), (0xE0, 1024), (0x20, 1024), (4, 1024)])
+def test_the_largest_tlvs(kind: int, size: int) -> None:
+    header = parse(v2(0x11, ENDS4 + tlv(kind, b"x" * size)))
+    assert header is not None and header.tlvs == [(kind, b"x" * size)]
+
+
+def test_tlvs_of_local_headers() -> None:
+    """They follow where there are no addresses; behind addresses all is skipped, whatever it is (section 2.2)."""
+    told = parse(v2(0x00, tlv(AUTHORITY, b"h.tld"), 0x20))
+    assert told is not None and told.local and told.source is None and told.tlvs == [(AUTHORITY, b"h.tld")]
+    for block in (ENDS4 + tlv(AUTHORITY, b"h.tld"), ENDS4 + b"\xe0", b"x"):
+        skipped = parse(v2(0x11, block, 0x20))
+        assert skipped is not None and skipped.local and skipped.size == 16 + len(block) and skipped.tlvs == []
+
+
+def test_tlvs_inside_of_one() -> None:
+    whole = b"\1\0\0\0\0" + tlv(0x21, b"TLSv1.3") + tlv(0x22, b"a") + tlv(0x22, b"")
+    assert inner_tlvs(whole) == [(0x21, b"TLSv1.3"), (0x22, b"a"), (0x22, b"")]
+    assert inner_tlvs(whole + b"\x22\0\5abcd") == inner_tlvs(whole)  # what does not fit is none
+    assert inner_tlvs(whole[:5]) == inner_tlvs(b"\1\0") == inner_tlvs(b"") == []
+
+
+@given(st.binary(max_size=80))
+def test_whatever_stands_inside(data: bytes) -> None:
+    found = inner_tlvs(data)
+    assert b"".join(tlv(*one) for one in found) == data[5 : 5 + sum(3 + len(value) for _, value in found)]
 
 
 @pytest.mark.parametrize(
@@ -143,7 +172,11 @@ def test_tlvs() -> None:
         v2(0x11, ENDS4 + b"\4\0\5abcd"),
         v2(0x11, ENDS4 + b"\3\0\4abcd"),
         v2(0x11, ENDS4 + b"\3\0\3abc"),
-        v2(0x11, ENDS4 + b"\5\0\x81" + b"x" * 129),
+        v2(0x11, ENDS4 + tlv(UNIQUE_ID, b"x" * 129)),
+        v2(0x11, ENDS4 + tlv(AUTHORITY, b"x" * 256)),
+        v2(0x11, ENDS4 + tlv(0xE0, b"x" * 1025)),
+        v2(0x11, ENDS4 + tlv(0x20, b"x" * 1025)),
+        v2(0x00, tlv(0xE0, b"abc")[:-1], 0x20),
         v2(0x11, b"x" * 20_000),
         SIGNATURE + b"\x21\x11\xff\xff",
         SIGNATURE + b"\x22",
@@ -226,8 +259,8 @@ def test_as_haproxy_renders() -> None:
 
 
 def test_too_much_to_say() -> None:
-    most = tlv(0xE0, b"x" * (MOST_TLVS - 3))
-    assert parse(render_v2(FOUR, OTHER, most, True)) is not None
+    most = tlv(0xE0, b"x" * 997) * (MOST_TLVS // 1000) + tlv(0xE0, b"x" * (MOST_TLVS % 1000 - 3))
+    assert len(most) == MOST_TLVS and parse(render_v2(FOUR, OTHER, most, True)) is not None
     for checksum in (False, True):
         with pytest.raises(ValueError, match="too long"):
             render_v2(FOUR, OTHER, most, checksum, b"x" * 40)

@@ -82,6 +82,7 @@ ARGUMENTS: Final[dict[str, tuple[str, ...]]] = {
     **dict.fromkeys((f"ssl_{one}_{name}" for one in "cfs" for name in ("i_dn", "s_dn")), ("", "CN", "CN,2")),
     "ssl_c_r_dn": ("", "CN"),
     "ssl_c_policies": ("", "1.2.3.4"),
+    "fc_pp_tlv": ("0xe0", "SSL", "AUTHORITY"),
 }
 _GIVES: Final = {"": "number", "_int": "number", "_ip": "address", "_key": "number"}  # what the maps' values are
 # Converters, each name with expressions in which it yields something.

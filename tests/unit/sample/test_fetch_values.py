@@ -5,6 +5,7 @@ from exchanges import exchange, many, sample, shown
 
 import pointsman.keywords  # noqa: F401
 from pointsman.core.address import UNIX_ADDRESS, net_address
+from pointsman.core.diagnostics import ConfigError
 from pointsman.sample.fetch.constant import make_uuid
 from pointsman.sample.fetch.headers import variable_integer
 from pointsman.sample.users import userlist
@@ -428,3 +429,64 @@ def test_why_the_servers_connection_has_failed(fault: int, connected: int, text:
     ctx.server_fault = fault
     ctx.record.connected = connected
     assert shown(text, ctx) == value
+
+
+RECEIVED = [
+    (0x02, b"a.example"),
+    (0x05, b"id-1"),
+    (0xE0, b"one"),
+    (0x20, b"\1\0\0\0\0" + b"\x21\0\x07TLSv1.3" + b"\x22\0\x02cn"),
+    (0xE0, b"two"),
+    (0x02, b"b.example"),
+    (0x22, b"outer"),
+    (0x03, b"\1\2\3\4"),
+    (0x01, b""),
+]
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("fc_pp_authority", b"a.example"),
+        ("fc_pp_unique_id", b"id-1"),
+        ("fc_pp_tlv(0xe0)", b"one"),
+        ("fc_pp_tlv(224)", b"one"),
+        ("fc_pp_tlv(AUTHORITY)", b"a.example"),
+        ("fc_pp_tlv(ssl_version)", b"TLSv1.3"),
+        ("fc_pp_tlv(SSL_CN)", b"outer"),
+        ("fc_pp_tlv(CRC32C)", b"\1\2\3\4"),
+        ("fc_pp_tlv(CRC32)", b"\1\2\3\4"),
+        ("fc_pp_tlv(ALPN)", b""),
+        ("fc_pp_tlv(SSL_CIPHER)", None),
+        ("fc_pp_tlv(0xE1)", None),
+    ],
+)
+def test_what_a_proxy_header_has_told(text: str, value: bytes | None) -> None:
+    ctx = exchange()
+    assert shown(text, ctx) is None
+    ctx.session.tlvs = RECEIVED
+    assert shown(text, ctx) == value
+
+
+def test_an_acl_sees_all_of_a_type() -> None:
+    ctx = exchange()
+    ctx.session.tlvs = RECEIVED
+    assert many("fc_pp_tlv(0xe0)", ctx) == [b"one", b"two"]
+    assert many("fc_pp_tlv(SSL_CN)", ctx) == [b"outer", b"cn"]
+    assert many("fc_pp_tlv(9)", ctx) == []
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ("256", "invalid args in fetch method 'fc_pp_tlv' : invalid TLV ID '256'"),
+        ("-1", "invalid args in fetch method 'fc_pp_tlv' : invalid TLV ID '-1'"),
+        ("0x1ff", "invalid args in fetch method 'fc_pp_tlv' : invalid TLV ID '0x1ff'"),
+        ("autority", "invalid args in fetch method 'fc_pp_tlv' : 'autority' is no TLV ID; did you mean 'AUTHORITY'?"),
+        ("", "invalid args in fetch method 'fc_pp_tlv' : '' is no TLV ID"),
+    ],
+)
+def test_types_of_tlvs_that_there_are_not(argument: str, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        sample(f"fc_pp_tlv({argument})")
+    assert caught.value.finding.message == message
