@@ -41,6 +41,7 @@ from pointsman.config.proxy import Disabled, proxy_ids
 from pointsman.config.server_line import ServerLine
 from pointsman.config.setting import Configuration, In, Section
 from pointsman.config.threads import members, pins
+from pointsman.config.tls_tuning import tls_tuning
 from pointsman.core.arena import ROOM, Arena
 from pointsman.core.diagnostics import ConfigError, Diagnostics, unforeseen
 from pointsman.core.wishes import WISHES
@@ -75,6 +76,9 @@ def assemble(configuration: Configuration, diagnostics: Diagnostics, resolves: b
     process = ProcessState(reactor, arena)
     process.connection_rate.limit = global_number(main, "maxconnrate")
     process.session_rate.limit = global_number(main, "maxsessrate")
+    tuning = tls_tuning(configuration)
+    process.tls.counters.limit = tuning.max_connections
+    process.tls.counters.rate.limit = tuning.max_rate
     process.spread = global_number(main, "close-spread-time")
     reactor.pipe.wanted = _splices(main)
     process.pipes = lanes if reactor.pipe.wanted else 0

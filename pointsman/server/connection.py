@@ -96,7 +96,7 @@ class Dialling(WireUser):
         reactor.add(self.wire)
 
     def opened(self) -> None:
-        if self.account is not None:
+        if self.account is not None and not self.wire.early:  # else ServerConnection.shaken tells of it
             tls = self.wire.tls()
             self.account.established(tls is not None and tls.resumed)
         if self.listed is not None:
@@ -294,6 +294,11 @@ class ServerConnection(WireUser):
         else:
             self.close()
 
+    def shaken(self) -> None:
+        if self.account is not None:
+            tls = self.wire.tls()
+            self.account.established(tls is not None and tls.resumed)
+
     def failure(self) -> int:
         """The errno of what it has failed of; 0: it has not."""
         return self.wire.failed
@@ -326,6 +331,8 @@ class ServerConnection(WireUser):
             server.links -= 1
             server.step(NOTHING, gone, NOTHING)
             if self.account is not None:
+                if wire.shaking and wire.failed:  # it had sent early data
+                    self.account.failed()
                 self.account.ended()
             wire.close()
 

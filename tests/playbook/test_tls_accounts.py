@@ -8,6 +8,7 @@ import ssl
 
 import pytest
 from support.certificates import authority
+from support.early_stand import EarlyStand
 from support.stand import End
 from support.tls_stand import HOST, TlsEnd, TlsStand, python_context
 
@@ -396,3 +397,36 @@ def test_both_sides_count() -> None:
         assert process(stand) == {"current": 2, "total": 2, "keys": 1, "server_keys": 1, "sessions": 1}
         server.send(OK)
         client.take()
+
+
+# Early data to servers: the connection is used before its handshake is over.
+
+
+def test_a_server_that_gets_early_data() -> None:
+    """It is counted when the handshake is over, for only then is known what became of the session."""
+    with EarlyStand(CONFIG + "    retry-on 0rtt-rejected\n", "a", back=True) as stand:
+        first = stand.client()
+        first.send(GET)
+        server = stand.serving("a")
+        server.shake()
+        server.send(OK)
+        assert first.take().endswith(b"ok")
+        server.close()
+        counters = stand.server("s").counters.totals
+        assert (counters.tls_sessions, counters.tls_resumed, counters.tls_failed) == (1, 0, 0)
+        client = stand.client()
+        client.send(GET)
+        server = stand.serving("a")
+        assert (counters.tls_sessions, counters.tls_resumed, counters.tls_failed) == (1, 0, 0)
+        server.tls.handshake()
+        assert server.take().startswith(b"GET ")
+        server.send(OK)
+        server.shake()
+        assert client.take().endswith(b"ok")
+        assert (counters.tls_sessions, counters.tls_resumed, counters.tls_failed) == (1, 1, 0)
+        server.close()
+        client = stand.client()
+        client.send(GET)
+        stand.serving("a").close()
+        stand.wait(1_100)
+        assert (counters.tls_sessions, counters.tls_resumed, counters.tls_failed) == (1, 1, 1)
