@@ -15,7 +15,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from pointsman.core.address import AF_INET, AF_INET6, UNIX_ADDRESS, NetAddress, net_address
+from pointsman.core.connection_faults import TLS_TOO_MANY, message_of
 from pointsman.net.clock import monotonic_ms, wall_ms
+from pointsman.net.tls_state import TlsAccount
 from pointsman.net.transport import Transport
 from pointsman.proto.proxy import render_v1
 from pointsman.sample.context import Context, ListenerFacts, Session
@@ -71,6 +73,7 @@ class CheckRun:
         self.loop = asyncio.get_running_loop()
         self.sock: socket.socket | None = None
         self.transport: Transport | None = None  # what its bytes pass through; None: it is plain
+        self.account: TlsAccount | None = None  # where it is counted that they do
         self.deadline = 0.0  # by the loop's clock
         self.data = b""  # received since the last send
         self.ended = False
@@ -130,6 +133,8 @@ class CheckRun:
         limit = min(plan.connect_timeout or self.inter, self.inter) if plan.read_timeout else self.inter
         self.deadline = self.loop.time() + limit / 1000
         port = self._port(step)
+        if self._encrypts(step):
+            self._begin_tls(step)
         try:
             dial = self._dial(step, port)
             if dial.family != socket.AF_UNIX and self._stays_silent(step):
@@ -152,6 +157,15 @@ class CheckRun:
             await self._write(step, header)
         await self._secure(step, self.sock)
         self._begin_reading()
+
+    def _begin_tls(self, step: Connect) -> None:
+        """It counts as traffic does, and is refused as traffic is where maxsslconn is reached (manual 3.2)."""
+        account = self.server.tls_account
+        if account is None:
+            return
+        if not account.begin():
+            raise self._connect_failed(step, "SOCKERR", message_of(TLS_TOO_MANY).decode())
+        self.account = account
 
     def _begin_reading(self) -> None:
         """It is open: from now on `timeout check` counts, if there is one."""
@@ -177,7 +191,12 @@ class CheckRun:
         except TimeoutError:
             raise self._connect_failed(step, "L6TOUT", "") from None
         except OSError as error:
+            if self.account is not None:
+                self.account.failed()
             raise self._connect_failed(step, "L6RSP", fault_text(error, transport, bool(name))) from None
+
+        if self.account is not None:
+            self.account.established(transport.tls is not None and transport.tls.resumed)
 
     def _server_name(self, step: Connect, tls: CheckTls) -> bytes:
         """For whom the connection is; b"": it names nobody."""
@@ -265,6 +284,9 @@ class CheckRun:
     def _close(self) -> None:
         sock, self.sock = self.sock, None
         transport, self.transport = self.transport, None
+        account, self.account = self.account, None
+        if account is not None:
+            account.ended()
         if sock is None:
             return
         if transport is not None:

@@ -10,6 +10,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -291,3 +292,45 @@ def test_the_last_option_counts() -> None:
     assert check(server, "", "option ssl-hello-chk", "option httpchk")[0] == "L7OK"
     server = Scripted(b"\x16\3\0\0\1")
     assert check(server, "", "option httpchk", "option ssl-hello-chk")[0] == "L6OK"
+
+
+@pytest.mark.parametrize(
+    "words, full, status, counts",
+    [
+        (f"ssl {CA}", False, "L6OK", (1, 0, 1)),
+        (f"ssl {CA.replace('{ca}', '{other}')}", False, "L6RSP", (0, 1, 1)),
+        (f"ssl {CA}", True, "SOCKERR", (0, 0, 0)),
+        ("no-check-ssl", False, "L4OK", (0, 0, 0)),
+    ],
+)
+def test_checks_are_counted(tmp_path: Path, words: str, full: bool, status: str, counts: tuple[int, int, int]) -> None:
+    """As traffic is: in ssl_sess and ssl_failed_handshake of server and backend, in CumSslConns, and against
+    maxsslconn."""
+    other = tmp_path / "other.pem"
+    other.write_bytes(authority("another").ca)
+    server = TlsServer()
+
+    async def scene() -> None:
+        await server.start()
+        line = f"server s 127.0.0.1:{server.port} check inter 300 {words}".replace("{other}", str(other))
+        text = f"backend b\n timeout connect 5s\n timeout server 5s\n {line}\n"
+        diagnostics = Diagnostics()
+        live = assemble(load_text(text.replace("{ca}", str(authority().folder / "ca.pem")), diagnostics), diagnostics)
+        assert not diagnostics.failed, [one.message for one in diagnostics.findings]
+        assert live.health is not None
+        tls = live.process.tls.counters
+        if full:
+            tls.limit = 1
+            tls.current = 1
+        ((checked, checker),) = live.health.checkers.items()
+        await checker.once()
+        await server.stop()
+        assert checked.check_status == status
+        if full:
+            assert checked.last_check == "Too many SSL connections"
+        for counters in (checked.counters.totals, live.backends[0].counters.totals):
+            assert (counters.tls_sessions, counters.tls_failed, tls.connected) == counts
+        assert tls.server_keys == counts[0]
+        assert tls.current == int(full)
+
+    asyncio.run(scene())
