@@ -109,6 +109,7 @@ typedef struct {
     char shown;    /* the peer has shown a certificate in this handshake */
     char finished; /* the handshake is over */
     char shut;     /* our close_notify is written */
+    char stapled;  /* an OCSP response goes along with the certificate */
     char closed;   /* its descriptor may be another's by now */
     char takes_early;   /* of a server: 1: early data may come; 2: no more, or none comes before the handshake's end */
     char early_seen;    /* some came, or was sent */

@@ -129,6 +129,7 @@ on_staple(SSL *ssl, void *arg)
         OPENSSL_free(copy);
         return SSL_TLSEXT_ERR_NOACK;
     }
+    c->stapled = 1;
     return SSL_TLSEXT_ERR_OK;
 }
 

@@ -36,6 +36,7 @@ LINK_POOLED_SAFE: Final = places("links", "idle", "idle_safe")
 TLS_SESSION: Final = places("tls_sessions")
 TLS_RESUMED: Final = places("tls_resumed")
 TLS_FAILED: Final = places("tls_failed")
+TLS_STAPLE: Final = places("tls_staples")
 
 SPLICED: Final = places("spliced")
 EXHAUSTED_REGEXES: Final = places("exhausted")

@@ -8,6 +8,7 @@ import signal
 import socket
 import ssl
 import struct
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -55,6 +56,9 @@ frontend told
     http-request return status 200
 frontend headed
     bind 127.0.0.1:{port:headed} ssl crt {pem} accept-proxy name tls
+    http-request return status 200
+frontend stapled
+    bind 127.0.0.1:{port:stapled} ssl crt {dir}/stapled.pem name tls
     http-request return status 200
 frontend https
     bind 127.0.0.1:{port:https} ssl crt {pem} name tls
@@ -132,6 +136,22 @@ def hello() -> bytes:
     return outgoing.read()
 
 
+def with_staple(folder: Path) -> None:
+    """stapled.pem, and beside it an OCSP response (stapled.pem.ocsp) that is good for a day."""
+    own = authority()
+    certificate, key = own.path(HOST), str(own.folder / "ca.key")
+    (folder / "stapled.pem").write_bytes(certificate.read_bytes() + own.ca)
+    asked, answer = str(folder / "asked.der"), str(folder / "stapled.pem.ocsp")
+    ca = str(own.folder / "ca.pem")
+    for words in (
+        ["-issuer", ca, "-cert", str(certificate), "-no_nonce", "-reqout", asked],
+        ["-index", str(own.folder / "index"), "-CA", ca, "-rsigner", ca, "-rkey", key, "-reqin", asked]
+        + ["-respout", answer, "-ndays", "1"],
+    ):
+        done = subprocess.run(["openssl", "ocsp", *words], capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr.decode()
+
+
 @contextmanager
 def running(kind: Kind, folder: Path, words: str = "") -> Iterator[House]:
     """`words`: a line of the global section."""
@@ -139,6 +159,7 @@ def running(kind: Kind, folder: Path, words: str = "") -> Iterator[House]:
         pytest.skip("what is expected here is as of 3.2")
     other = folder / "other.pem"
     other.write_bytes(authority("another").ca)
+    with_staple(folder)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as lines:
         lines.bind(("127.0.0.1", 0))
         values = {
@@ -299,6 +320,22 @@ def test_towards_servers(house: House) -> None:
         "ssl_failed_handshake": 1,
     }
     assert house.info("CumSslConns", "SslBackendMaxKeyRate") == [8, 1]
+
+
+def test_ocsp_responses(house: House) -> None:
+    """Those that are sent along with a certificate, to clients that ask for them; none goes with a resumed session."""
+    port, kept = house.program.ports["stapled"], house.program.folder / "session.pem"
+
+    def visit(*words: str) -> bytes:
+        command = ["openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-tls1_2", *words]
+        return subprocess.run(command, input=b"", capture_output=True, check=False, timeout=20).stdout
+
+    assert b"OCSP Response Status: successful" in visit("-status", "-sess_out", str(kept))
+    assert b"OCSP response" not in visit()
+    assert b"Reused, TLSv1.2" in visit("-status", "-sess_in", str(kept))
+    expected = {"ssl_sess": 2, "ssl_reused_sess": 1, "ssl_ocsp_staple": 1}
+    columns = (*expected, "ssl_failed_ocsp_staple", "ssl_failed_handshake")
+    assert house.row("stapled/FRONTEND", *columns) == house.row("stapled/tls", *columns) == expected
 
 
 def test_what_lines_say(house: House) -> None:
