@@ -73,7 +73,7 @@ has_suite(SSL *ssl, int kind)
     for (size_t i = 0; i + 1 < size; i += 2) {
         const SSL_CIPHER *cipher = SSL_CIPHER_find(ssl, data + i);
         int proof = cipher == NULL ? NID_undef : SSL_CIPHER_get_auth_nid(cipher);
-        if (proof == kind || proof == NID_auth_any)
+        if (proof == kind || (proof == NID_auth_any && data[i] == 0x13)) /* and not a signal among suites */
             return 1;
     }
     return 0;

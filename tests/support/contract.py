@@ -239,6 +239,7 @@ def exchange(phase: Phase) -> Context:
     frontend = ProxyFacts("front", 2, True)
     frontend.default_backend_name = b"back"
     frontend.names = names
+    frontend.secures = True
     backend = Backend("back", 3, True, RoundRobin())
     for number, weight in enumerate((7, 3), 1):
         server = LiveServer(f"s{number}", number, backend, Dial(), weight)
@@ -494,6 +495,7 @@ def _frontend(name: str, number: int, http: bool, default: bytes) -> Callable[[C
     def change(ctx: Context) -> None:
         made = ProxyFacts(name, number, http)
         made.names = ctx.frontend.names
+        made.secures = True
         made.default_backend_name = default
         ctx.frontend = made
 

@@ -186,8 +186,9 @@ def unique_id(ctx: Context) -> bytes | None:
 
 
 def secret_of(tls: Connection | None, label: bytes) -> bytes | None:
-    """The secret of that label in the key log, in hexadecimal digits. Nothing is kept without tune.ssl.keylog."""
-    lines = tls.secrets if tls is not None else None
+    """The secret of that label in the key log, in hexadecimal digits, once the handshake is over. Nothing is kept
+    without tune.ssl.keylog."""
+    lines = tls.secrets if tls is not None and tls.finished else None
     if lines is not None:
         for line in lines:
             if line.startswith(label):  # and a space

@@ -1,7 +1,7 @@
 """What a client says in its hello (manual 7.3.4): enough to tell kinds of clients apart, as JA3 and JA4 do.
 
-It is kept where tune.ssl.capture-buffer-size gives it room, and no sample elsewhere. Where the room was too small, what
-did not fit is missing.
+It is kept where tune.ssl.capture-buffer-size gives it room, and no sample elsewhere. A list that the client did not
+send is empty. Where the room was too small, what did not fit is missing.
 """
 
 from typing import Final
@@ -24,11 +24,11 @@ SIGN: Final = 1 << 63
 
 def without_grease(numbers: bytes) -> bytes:
     """Without those that clients draw by chance, so that servers get used to what they do not know (RFC 8701): both
-    octets are the same, and end with the digit A."""
+    octets are the same, and end with the digit A. Half a number, which was cut off, stays."""
     kept: list[bytes] = []
-    for at in range(0, len(numbers) - 1, 2):
+    for at in range(0, len(numbers), 2):
         pair = numbers[at : at + 2]
-        if pair[0] & 15 != 10 or pair[0] != pair[1]:
+        if pair[0] & 15 != 10 or pair[0] != pair[-1] or len(pair) < 2:
             kept.append(pair)
     return b"".join(kept)
 
@@ -48,7 +48,7 @@ class OfHello(Source):
             return None
         found = hello[self.place]
         assert isinstance(found, bytes)
-        return (without_grease(found) if self.filter else found) or None
+        return without_grease(found) if self.filter else found
 
 
 class SuitesInHex(OfHello):
@@ -72,7 +72,7 @@ class SuitesByName(OfHello):
             pair = found[at : at + 2]
             name = tls.suite(pair)
             names.append(name if name is not None else b"UNKNOWN(" + pair.hex().encode() + b")")
-        return b",".join(names) or None
+        return b",".join(names)
 
 
 @fetch("ssl_fc_protocol_hello_id", Type.SINT, HANDSHAKEN, Reads.CONNECTION, "7.3.4")
@@ -129,7 +129,7 @@ def formats(ctx: Context) -> bytes | None:
     """The formats of points on curves, an octet each."""
     tls = ctx.session.tls
     hello = tls.hello if tls is not None else None
-    return hello[FORMATS] or None if hello is not None else None
+    return hello[FORMATS] if hello is not None else None
 
 
 @fetch_with("ssl_fc_supported_versions_bin", FILTER, Type.BIN, HANDSHAKEN, Reads.CONNECTION, "7.3.4")

@@ -281,6 +281,21 @@ def test_a_client_gets_the_kind_of_key_that_it_can_use(joined: Ends) -> None:
             assert subject(there).split()[1] == kind
 
 
+@pytest.mark.parametrize(
+    ("suite", "kind"),
+    [("ECDHE-RSA-AES128-GCM-SHA256", "rsaEncryption"), ("ECDHE-ECDSA-AES128-GCM-SHA256", "id-ecPublicKey")],
+)
+def test_suites_say_what_a_client_of_tls_1_2_can_verify(joined: Ends, suite: str, kind: str) -> None:
+    """The signal among them that there is no renegotiation (RFC 5746, 3.3) says nothing of it."""
+    texts = [authority().pem(HOST, one) for one in ("ec", "rsa")]
+    context = Context(True)
+    context.names = {HOST.encode(): tuple((None, Identity(text, text)) for text in texts)}
+    peer = client("TLSv1.2")
+    peer.set("CipherString", suite)
+    _, there = joined(context, peer, name=HOST)
+    assert subject(there).split()[1] == kind
+
+
 def test_the_server_says_that_it_has_used_the_name(joined: Ends) -> None:
     """server_name stands in its answer (RFC 6066, 3): the program openssl prints it."""
     first = server("default.test")
