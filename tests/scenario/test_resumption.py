@@ -30,7 +30,7 @@ pytestmark = pytest.mark.skipif(bool(MISSING), reason="built without OpenSSL")
 HOST = "www.example.test"
 TEXT = """
 global
-    nbthread 2
+    nbthread {lanes}
     stats socket {dir}/stats mode 600 level admin expose-fd listeners
 {global}
 defaults
@@ -96,6 +96,7 @@ class Balancer:
         self.running: list[subprocess.Popen[bytes]] = []
         self.keys = [os.urandom(80) for _ in range(3)]
         self.more = ""
+        self.count = 2  # of lanes
         self.write_keys()
 
     def write_keys(self) -> None:
@@ -103,7 +104,7 @@ class Balancer:
 
     def write(self) -> Path:
         text = TEXT.replace("{dir}", str(self.folder)).replace("{pem}", str(authority().path(HOST)))
-        text = text.replace("{global}", self.more)
+        text = text.replace("{global}", self.more).replace("{lanes}", str(self.count))
         for name, port in self.ports.items():
             text = text.replace(f"{{{name}}}", str(port))
         (self.folder / "test.cfg").write_text(text)
@@ -125,7 +126,7 @@ class Balancer:
     def begin(self, *words: str, command: tuple[str, ...] = POINTSMAN.command) -> None:
         self.start(*(words or ("-W", "-db")), command=command)
         if words:
-            until(lambda: len(self.lanes()) == 3, 15)
+            until(lambda: len(self.lanes()) == (3 if self.count > 1 else 0), 15)
             until(self.listens, 15)
         else:
             until(lambda: "Loading success." in self.stderr(), 15)
@@ -152,9 +153,11 @@ class Balancer:
 
     def kill_a_lane(self) -> None:
         """And another one takes its place."""
-        before = self.lanes()
-        os.kill(before[0], signal.SIGKILL)
-        until(lambda: len(self.lanes()) == 3 and before[0] not in self.lanes(), 10)
+        self.kill(self.lanes()[0])
+
+    def kill(self, pid: int) -> None:
+        os.kill(pid, signal.SIGKILL)
+        until(lambda: len(self.lanes()) == 3 and pid not in self.lanes(), 10)
 
     def ask(self, line: str) -> str:
         return query(self.folder / "stats", line)
@@ -293,6 +296,43 @@ def test_a_program_beside_an_older_one_goes_on(balancer: Balancer) -> None:
     old = balancer.running[-1]
     balancer.begin("-db", "-x", str(balancer.folder / "nothing"), "-sf", str(old.pid))
     assert "TLS sessions cannot be fetched" in balancer.stderr()
+
+
+def test_one_process_alone(balancer: Balancer) -> None:
+    """It is lane, control and keeper at once."""
+    balancer.count = 1
+    balancer.begin("-db")
+    all_of_them = clients(balancer)
+    for client in all_of_them:
+        client.connect()
+        assert client.connect()
+    by_file = balancer.client("file", TLS13)
+    by_file.connect()
+    for resumes in (True, False, True):
+        key = base64.b64encode(os.urandom(80)).decode()
+        assert balancer.ask(f"set ssl tls-key #0 {key}").strip() == "TLS ticket key updated!"
+        session = by_file.session
+        assert by_file.connect() == resumes
+        by_file.session = session if resumes else by_file.session
+    old = balancer.running[-1]
+    balancer.begin("-db", "-x", str(balancer.folder / "stats"), "-sf", str(old.pid))
+    assert old.wait(15) == 0
+    assert [client.connect() for client in all_of_them] == [True] * 4
+
+
+@pytest.mark.slow
+def test_control_that_is_killed_goes_on_renewing(balancer: Balancer) -> None:
+    interpreter, *_ = POINTSMAN.command
+    balancer.begin("-db", command=(interpreter, "-c", RENEWING.format(1.0)))
+    client = balancer.client("tickets", TLS13)
+    client.connect()
+    for _ in range(2):
+        balancer.kill(balancer.lanes()[-1])
+        first = client.session
+        client.comes_to_refuse(first)
+        for _ in range(50):
+            assert client.connect()
+            time.sleep(0.02)
 
 
 def test_without_a_cache_only_tickets_resume(balancer: Balancer) -> None:
