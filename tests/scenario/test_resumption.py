@@ -298,6 +298,27 @@ def test_a_program_beside_an_older_one_goes_on(balancer: Balancer) -> None:
     assert "TLS sessions cannot be fetched" in balancer.stderr()
 
 
+def test_secrets_are_in_memory_alone(balancer: Balancer) -> None:
+    """Whoever holds the descriptor can read them; they stand in no environment, command line or file."""
+    balancer.begin()
+    balancer.client("tickets", TLS13).connect()
+    balancer.reload()
+    master = balancer.running[0].pid
+    held = [Path(f"/proc/{master}/fd/{fd}") for fd in os.listdir(f"/proc/{master}/fd")]
+    (memory,) = [path for path in held if os.readlink(path).startswith("/memfd:tls-ticket-keys")]
+    content = memory.read_bytes()
+    secrets = [content[at : at + 32] for at in range(80, 176, 32)]  # behind digest, count and time
+    assert len(set(secrets)) == 3 and bytes(32) not in secrets
+    until(lambda: len(children(master)) == 1, 10)  # the former generation has gone
+    pids = [master, *(pid for keeper in children(master) for pid in (keeper, *children(keeper)))]
+    assert len(pids) == 5
+    told = [Path(f"/proc/{pid}/{what}").read_bytes() for pid in pids for what in ("environ", "cmdline")]
+    told += [path.read_bytes() for path in balancer.folder.rglob("*") if path.is_file()]
+    for secret in secrets:
+        for written in (secret, secret.hex().encode(), base64.b64encode(secret)):
+            assert not any(written in text for text in told)
+
+
 def test_one_process_alone(balancer: Balancer) -> None:
     """It is lane, control and keeper at once."""
     balancer.count = 1
@@ -326,6 +347,8 @@ def test_control_that_is_killed_goes_on_renewing(balancer: Balancer) -> None:
     balancer.begin("-db", command=(interpreter, "-c", RENEWING.format(1.0)))
     client = balancer.client("tickets", TLS13)
     client.connect()
+    key = base64.b64encode(os.urandom(80)).decode()
+    balancer.ask(f"set ssl tls-key #0 {key}")
     for _ in range(2):
         balancer.kill(balancer.lanes()[-1])
         first = client.session
@@ -333,6 +356,7 @@ def test_control_that_is_killed_goes_on_renewing(balancer: Balancer) -> None:
         for _ in range(50):
             assert client.connect()
             time.sleep(0.02)
+        assert f"0.2 {key}\n" in balancer.ask("show tls-keys #0")
 
 
 def test_without_a_cache_only_tickets_resume(balancer: Balancer) -> None:
