@@ -21,8 +21,9 @@ ACCESS_LEVELS: Final = ("user", "operator", "admin")
 
 ERROR: Final = 3  # severities, as syslog numbers them
 WARNING: Final = 4
+NOTICE: Final = 5
 INFO: Final = 6
-SEVERITIES: Final = {ERROR: "err", WARNING: "warning", INFO: "info"}
+SEVERITIES: Final = {ERROR: "err", WARNING: "warning", NOTICE: "notice", INFO: "info"}
 
 DENIED: Final = "Permission denied"
 WIDTH: Final = 40  # that usages have on the page of help

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from pointsman.admin.links import ControlEnd
+from pointsman.admin.tls_memory import TlsMemory
 from pointsman.core.handed import Handed
 from pointsman.listener.listener import Listener
 from pointsman.log.events import EventLogger
@@ -121,6 +122,7 @@ class View:
     groups: int = 1  # thread groups
     warnings: Callable[[], int] = lambda: 0  # how many there were about the configuration
     consoles: list[ConsoleView] = field(default_factory=list)  # of this process
+    tls: TlsMemory = field(default_factory=TlsMemory)
     tickets: Tickets = field(default_factory=Tickets)  # keys of TLS tickets
     sessions: SessionCache | None = None  # of TLS clients
     handed: Sequence[Handed] = ()  # memory for the next generation

@@ -16,7 +16,9 @@ from pointsman.admin.runtime import StatsListener, StatsSockets
 from pointsman.admin.service import NAME as STATISTICS
 from pointsman.admin.service import Access, Statistics
 from pointsman.admin.statistics import Writer
+from pointsman.admin.tls_memory import TlsMemory
 from pointsman.admin.view import BackSide, FrontSide, ProxyView, SocketView, View
+from pointsman.assemble.front_tls import read_line
 from pointsman.assemble.live import BackgroundService, Live
 from pointsman.assemble.resumption import TicketRenewal
 from pointsman.balance.hashing import hashing_of
@@ -65,6 +67,7 @@ def fill_admin(live: Live, configuration: Configuration, diagnostics: Diagnostic
             if service is not None:
                 backend.services.append(service)
     CHANGES.followers["tickets"] = live.tickets
+    CHANGES.followers["tls"] = view.tls.follower
     CHANGES.followers["server"] = ServerAddresses(view, lambda: live.health)
     sockets = _stats_sockets(live, view, configuration)
     main = configuration.main
@@ -130,6 +133,7 @@ def build_view(live: Live, configuration: Configuration, diagnostics: Diagnostic
         born=program_start(),
         limit_cell=live.process.arena.take(1),
         groups=max(1, len(live.groups)),
+        tls=TlsMemory(live.tls_store, live.fronts, partial(read_line, configuration)),
         tickets=live.tickets,
         sessions=live.sessions,
         handed=live.handed,

@@ -3,14 +3,16 @@
 from dataclasses import replace
 from typing import Final
 
+from pointsman.admin.tls_memory import ReadLine
 from pointsman.assemble.live import Live
 from pointsman.assemble.resumption import resumption_of
 from pointsman.config.bind import Bind
+from pointsman.config.crt_list import line_of_runtime
 from pointsman.config.global_section import buffer_sizes
 from pointsman.config.setting import Configuration, Section
 from pointsman.config.tls_global import bind_defaults, spoken
 from pointsman.config.tls_tuning import TlsTuning, looked_for, tls_tuning
-from pointsman.core.diagnostics import ConfigError, Diagnostics
+from pointsman.core.diagnostics import ConfigError, Diagnostics, Severity
 from pointsman.tls.chains import Chains
 from pointsman.tls.contexts import TlsSetupError
 from pointsman.tls.files import TlsFileError, read
@@ -59,6 +61,7 @@ def build_front(
         said = replace(said, alpn=HTTP_ALPN)
     try:
         front = FrontTls(said, live.tls_store, live.dh)
+        front.proxy, front.place = section.name, str(bind.at)
         front.resume(resumption_of(live, configuration.main, section, said))
     except TlsFileError as error:
         where = f"'bind {bind.text}' in section '{(section.kind.name or '').lower()}'"
@@ -76,3 +79,16 @@ def build_front(
         )
     live.fronts.append(front)
     return front
+
+
+def read_line(configuration: Configuration, text: str) -> ReadLine:
+    """A line that comes by the runtime API for a crt-list. ValueError says what is wrong with it."""
+    diagnostics = Diagnostics()
+    try:
+        found = line_of_runtime(configuration, text, diagnostics)
+    except ConfigError as error:
+        raise ValueError(str(error)) from None
+    for finding in diagnostics.findings:
+        if finding.severity == Severity.ALERT:
+            raise ValueError(finding.message)
+    return ReadLine(*found)

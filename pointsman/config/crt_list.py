@@ -14,7 +14,8 @@ from typing import Final
 from pointsman.config.certificates import certificate_files, certificate_path, narrowed
 from pointsman.config.keyword import Args
 from pointsman.config.parameters import Parameter, Words
-from pointsman.core.diagnostics import ConfigError, Position
+from pointsman.config.setting import Configuration
+from pointsman.core.diagnostics import ConfigError, Diagnostics, Position
 from pointsman.core.registry import Registry
 from pointsman.core.words import Line, Place, Word
 from pointsman.tls.options import BindTls, CertificateLine, CertificateList, FrontOptions
@@ -68,20 +69,19 @@ def _lines(words: Words, file: Word) -> Iterator[CertificateLine]:
 class _CrtListLine:
     """One line."""
 
-    def __init__(self, words: Words, place: Place) -> None:
+    def __init__(self, words: Words, place: Place, said: str | None = None) -> None:
         self.words = words
         self.place = place
+        self.said = f"{words.said} : '{words.word.text}' : " if said is None else said
         self.name = Word("", place.at(0))
         self.options: list[Word] = []
         self.filters: list[Word] = []
 
     def _wrong(self, message: str, at: Position) -> ConfigError:
         place = self.place
-        return ConfigError(
-            f"{self.words.said} : '{self.words.word.text}' : parsing [{place.file}:{place.number}]: {message}", at
-        )
+        return ConfigError(f"{self.said}parsing [{place.file}:{place.number}]: {message}", at)
 
-    def _cut(self) -> None:
+    def cut(self) -> None:
         """Sort the line's words into the name of the file, options and filters."""
         opened = closed = False
         for found in TOKEN.finditer(self.place.text):
@@ -109,8 +109,8 @@ class _CrtListLine:
 
     def read(self) -> Iterator[CertificateLine]:
         """The line; one for each file, where it names a bundle."""
-        self._cut()
-        options = self._options()
+        self.cut()
+        options = self.bracketed()
         filters = tuple(word.text for word in self.filters)
         if any(name.startswith("!") for name in filters) and not any(name.startswith(("*", "!*")) for name in filters):
             self.words.args.diagnostics.warning(
@@ -133,7 +133,7 @@ class _CrtListLine:
         for files in certificate_files(configuration, path, self.name.at):
             yield replace(line, files=files)
 
-    def _options(self) -> FrontOptions:
+    def bracketed(self) -> FrontOptions:
         """What stands in brackets."""
         said = BindTls()
         if not self.options:
@@ -152,3 +152,16 @@ class _CrtListLine:
                 raise ConfigError(str(error), words.word.at, "", f"did you mean '{near}'?" if near else "")
             said = found.parse(words, said)
         return narrowed(said)
+
+
+def line_of_runtime(
+    configuration: Configuration, text: str, diagnostics: Diagnostics
+) -> tuple[str, FrontOptions, tuple[str, ...]]:
+    """A line that comes while the program runs: the name of a certificate in memory, options, filters. Raises
+    ConfigError."""
+    place = Place("CLI", 1, text)
+    word = Word("crt-list", place.at(0))
+    args = Args(Line((word,), place.at(0)), 1, configuration.main, configuration, diagnostics)
+    line = _CrtListLine(Words(args, "parsing [CLI:1]"), place, "")
+    line.cut()
+    return line.name.text, line.bracketed(), tuple(filter.text for filter in line.filters)

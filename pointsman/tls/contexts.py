@@ -66,7 +66,7 @@ def fill(context: Context, options: TlsOptions, kept: Kept = NOTHING_KEPT) -> No
 
 def trust(context: Context, authorities: Authorities, named: bool) -> None:
     """Those are to be trusted. `named`: clients are told so."""
-    if authorities.name == SYSTEM_AUTHORITIES:
+    if authorities.name == SYSTEM_AUTHORITIES and not authorities.pem:
         context.trust_system()
         return
     try:

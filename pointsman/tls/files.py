@@ -39,6 +39,7 @@ class Material:
     issuer: bytes = b""
     ocsp: bytes = b""  # DER of a response
     sctl: bytes = b""  # a list of signed certificate timestamps
+    key_file: str = ""  # where the key was read from, if it was not beside the certificate in one file
     wants_ocsp: bool = False  # a response may come later: there is an .ocsp file, be it an empty one
 
 
@@ -59,7 +60,8 @@ def read_material(files: LoadedFiles, extra: ExtraFiles) -> Material:
     """One certificate, from its files."""
     material = parse_material(read(files.crt, "stat SSL certificate"), files.crt, files.key)
     if not material.key:
-        material = replace(material, key=_read_key(files, extra))
+        path = _key_path(files, extra)
+        material = replace(material, key=parse_key(read(path, "load private key"), path), key_file=path)
     for kind in ("issuer", "sctl", "ocsp"):
         path = str(getattr(files, kind))
         if not path and kind in extra.kinds:
@@ -84,13 +86,13 @@ def parse_material(text: bytes, path: str, key: str = "") -> Material:
     )
 
 
-def _read_key(files: LoadedFiles, extra: ExtraFiles) -> bytes:
+def _key_path(files: LoadedFiles, extra: ExtraFiles) -> str:
     if not files.key and "key" not in extra.kinds:
         raise TlsFileError(f"No Private Key found in '{files.crt}'.")
     path = files.key or beside(files.crt, "key", extra)
     if not files.key and not os.path.exists(path):
         raise TlsFileError(f"No Private Key found in '{path}'.")
-    return parse_key(read(path, "load private key"), path)
+    return path
 
 
 def parse_key(text: bytes, path: str) -> bytes:

@@ -8,7 +8,7 @@ the names that this concerns are chosen anew: with ten thousand certificates nob
 """
 
 from bisect import insort
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields
 from typing import Final
 
@@ -43,9 +43,9 @@ class Shown:
         self.options = options  # the bind line's where the line says nothing
 
     def names(self, identity: Identity) -> list[bytes]:
-        """For which it is shown: filters stand for a certificate's own names."""
+        """For which it is shown: filters stand for a certificate's own names, and "*" is one of them."""
         filters = self.line.filters
-        if filters and filters != (EVERYTHING,):
+        if filters:
             return [_name(word) for word in filters if word[:1] != EXCLUDED and word != EVERYTHING]
         return [name.lower() for name in dict.fromkeys(identity.names)]
 
@@ -70,6 +70,8 @@ class FrontTls(TlsTransports):
         self.bind = bind
         self.store = store
         self.dh = dh
+        self.proxy = ""  # whose it is, and where its line stands, for those who list names
+        self.place = ""
         self.resumption: Resumption | None = None
         self.own = _options_of(bind)
         self.lines: list[Shown] = []
@@ -115,7 +117,10 @@ class FrontTls(TlsTransports):
 
     def add(self, line: CertificateLine) -> None:
         """One more, from now on. TlsFileError, TlsSetupError: it cannot be."""
-        shown = self._enter(line)
+        try:
+            shown = self._enter(line)
+        except TlsSetupError as error:
+            raise TlsSetupError(f"Proxy '{self.proxy}': {error} for bind at [{self.place}].") from None
         self._choose_anew(shown.concerned(shown.certificate.identity))
         self._set_defaults()
 
@@ -177,6 +182,19 @@ class FrontTls(TlsTransports):
             lines = [shown for shown in self.lines if id(shown.options) in made]
             self._choose_anew({name for shown in lines for name in shown.names(shown.certificate.identity)})
         self._set_defaults()
+
+    def served(self) -> Iterator[tuple[str, Shown]]:
+        """All names with the lines that show a certificate for them: wildcards behind others, "*" before these."""
+        named = {name.decode("utf-8", "replace"): lines for name, lines in self.found.items()}
+        for name in sorted(name for name in named if name[:1] != EVERYTHING):
+            for shown in named[name]:
+                yield name, shown
+        if not self.bind.strict:
+            for shown in self._fallbacks():
+                yield EVERYTHING, shown
+        for name in sorted(name for name in named if name[:1] == EVERYTHING):
+            for shown in named[name]:
+                yield name, shown
 
     # What each name chooses.
 
@@ -252,11 +270,15 @@ class FrontTls(TlsTransports):
         context = None if shown.options is self.own else self.contexts[shown.options]
         return context, shown.certificate.identity
 
-    def _set_defaults(self) -> None:
+    def _fallbacks(self) -> list[Shown]:
+        """For names that are nobody's."""
         defaults = [shown for shown in self.lines if shown.line.default]
         if self.lines and not self.lines[0].line.default:
             defaults.insert(0, self.lines[0])
-        self.context.defaults = _best([self._pair(shown) for shown in defaults]) or None
+        return defaults
+
+    def _set_defaults(self) -> None:
+        self.context.defaults = _best([self._pair(shown) for shown in self._fallbacks()]) or None
 
     # Contexts.
 

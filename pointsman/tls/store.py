@@ -38,6 +38,8 @@ class ShowingLine(Protocol):
 class Showing(Protocol):
     """A bind line, where lines of its lists come and go (front.py)."""
 
+    place: str
+
     def add(self, line: CertificateLine) -> None:
         """TlsFileError, TlsSetupError: it cannot be shown, and all stays as it was."""
 
@@ -88,6 +90,15 @@ class Authorities:
     users: list[Callable[[], None]] = field(default_factory=list)
     changed: bool = False  # while it was in memory
 
+    @property
+    def used(self) -> bool:
+        return bool(self.users)
+
+    @property
+    def there(self) -> bool:
+        """It is more than a name for what is to come."""
+        return bool(self.pem) or self.name == SYSTEM_AUTHORITIES
+
     def replace(self, pem: bytes) -> None:
         """For connections yet to come. TlsSetupError: somewhere it cannot be, and all stays as it was."""
         before = self.pem
@@ -109,6 +120,25 @@ class CrtList:
         self.last = max((line.number for line in said.lines), default=0)  # number of a line so far
         self.fronts: list[Showing] = []
         self.changed = False
+
+    def add(self, line: CertificateLine) -> None:
+        """On all bind lines. TlsFileError, TlsSetupError: one of them cannot show it, and so none does."""
+        done: list[Showing] = []
+        try:
+            for front in self.fronts:
+                front.add(line)
+                done.append(front)
+        except Exception:
+            for front in done:
+                front.remove(line)
+            raise
+        self.lines.append(line)
+        self.last = max(self.last, line.number)
+
+    def remove(self, line: CertificateLine) -> None:
+        for front in self.fronts:
+            front.remove(line)
+        self.lines = [one for one in self.lines if one is not line]
 
 
 class Store:

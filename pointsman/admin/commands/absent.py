@@ -141,49 +141,7 @@ def show_profiling(call: Call) -> str:
     )
 
 
-# TLS: nothing is loaded.
-
-
-@command(
-    "show ssl cert", "show ssl cert [<certfile>]", "list the certificates in memory, or one's details", level=OPERATOR
-)
-def show_certificates(call: Call) -> str:
-    """show ssl cert [<filename>]"""
-    _named(call, "Can't display the certificate: Not found or the certificate is a bundle!")
-    return ""
-
-
-@command(
-    "show ssl ca-file",
-    "show ssl ca-file [<cafile>[:<index>]]",
-    "list the CA files in memory, or one's details",
-    level=OPERATOR,
-)
-def show_ca_files(call: Call) -> str:
-    """show ssl ca-file [<cafile>[:<index>]]"""
-    _named(call, "Can't display the CA file : Not found!")
-    return "# filename\n"
-
-
-@command("show ssl crl-file", "show ssl crl-file [<crlfile>[:<index>]]", "list the CRL files in memory", level=OPERATOR)
-def show_crl_files(call: Call) -> str:
-    """show ssl crl-file [<crlfile>[:<index>]]"""
-    _named(call, "Can't display the CRL file : Not found!")
-    return "# filename\n"
-
-
-@command("show ssl jwt", "show ssl jwt", "list the certificates that check JSON web tokens", level=OPERATOR)
-def show_jwt(call: Call) -> str:
-    return "# filename\n"
-
-
-@command("show ssl crt-list", "show ssl crt-list [-n] [<list>]", "list the crt-lists, or one's lines", level=ADMIN)
-def show_crt_lists(call: Call) -> str:
-    """show ssl crt-list [-n] [<filename>]"""
-    words = [word for word in call.words if word != "-n"]
-    if words:
-        raise CommandError("didn't find the specified filename")
-    return ""
+# TLS: no OCSP responses are kept yet.
 
 
 @command(
@@ -204,14 +162,3 @@ def show_ocsp_updates(call: Call) -> str:
         "OCSP Certid | Path | Next Update | Last Update | Successes | Failures | Last Update Status | "
         "Last Update Status (str)\n"
     )
-
-
-@command("show ssl providers", "show ssl providers", "list the providers of OpenSSL that are loaded")
-def show_providers(call: Call) -> str:
-    return "Loaded providers : \n"
-
-
-@command("show ssl sni", "show ssl sni [-f <frontend>] [-A]", "list the names for which there are certificates")
-def show_sni(call: Call) -> str:
-    """show ssl sni [-f <frontend>] [-A]"""
-    return "# Frontend/Bind\tSNI\tNegative Filter\tType\tFilename\tNotAfter\tNotBefore\n"
