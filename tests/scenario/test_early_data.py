@@ -3,6 +3,7 @@ allow-0rtt; 4.4, wait-for-handshake)."""
 
 from __future__ import annotations
 
+import os
 import re
 import select
 import socket
@@ -203,3 +204,126 @@ def test_openssls_client(tmp_path: Path) -> None:
         assert b"Max Early Data: 0" in Client(folder, program.ports["late"]).first
         assert Client(folder, program.ports["list"], name="early.example.test").early("/list")[0] == "accepted"
         assert b"Max Early Data: 0" in Client(folder, program.ports["list"]).first
+
+
+BACK = """
+defaults
+    mode http
+    timeout connect 2s
+    timeout client 10s
+    timeout server 5s
+    retries 2
+    http-reuse never
+    default-server ssl verify none sni str(www.example.test) proto h1 allow-0rtt
+listen passed-on
+    bind 127.0.0.1:{port:early} ssl crt {pem} alpn http/1.1 allow-0rtt
+    server s 127.0.0.1:{origin}
+listen always
+    bind 127.0.0.1:{port:always}
+    retry-on 0rtt-rejected
+    server s 127.0.0.1:{origin}
+listen never
+    bind 127.0.0.1:{port:never}
+    server s 127.0.0.1:{origin}
+"""
+
+
+class EarlyOrigin:
+    """A TLS server with early data. `notes`: of each request, whether it came early, and its shape. `refuses`: the next
+    connection's early data is not taken."""
+
+    def __init__(self) -> None:
+        pem = authority().pem(HOST)
+        keys = os.urandom(80)
+        self.contexts = []
+        for size in (15_360, 0):
+            context = Context(True)
+            context.certificate(pem, pem)
+            context.tickets([keys])
+            context.early = size
+            self.contexts.append(context)
+        self.refuses = False
+        self.notes: list[tuple[bool, list[str]]] = []
+        self.door = socket.create_server(("127.0.0.1", 0))
+        self.port = self.door.getsockname()[1]
+        self.thread = threading.Thread(target=self._accept, daemon=True)
+        self.thread.start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                sock, _ = self.door.accept()
+            except OSError:
+                return
+            context = self.contexts[self.refuses]
+            self.refuses = False
+            threading.Thread(target=self._serve, args=(sock, context), daemon=True).start()
+
+    def _serve(self, sock: socket.socket, context: Context) -> None:
+        with sock, suppress(OSError):
+            sock.setblocking(False)
+            connection = Connection(context, sock.fileno())
+            data, early = b"", False
+            while True:
+                shaken = connection.handshake() == 0
+                chunk = connection.read(1 << 16) if shaken or connection.early else None
+                if chunk == b"":
+                    return
+                if chunk is None:
+                    select.select([sock], [], [], 5)
+                    continue
+                early = early or not shaken
+                data += chunk
+                if b"\r\n\r\n" in data:
+                    self.notes.append((early, shape(data)))
+                    data, early = b"", False
+                    connection.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+    def close(self) -> None:
+        self.door.shutdown(socket.SHUT_RDWR)
+        self.door.close()
+        self.thread.join(5)
+
+
+def ask(port: int, data: bytes) -> list[str]:
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as sock:
+        sock.sendall(data)
+        got = b""
+        while not got.endswith((b"ok", b"</html>\n")):
+            got += sock.recv(1 << 16)
+        lines = got.decode().split("\r\n")
+    return [lines[0].split(" ")[1], lines[-1]]
+
+
+def story_of_servers(kind: Kind, folder: Path) -> tuple[list[list[str]], list[tuple[bool, list[str]]]]:
+    """What clients were told, and what the server got."""
+    server = EarlyOrigin()
+    values = {"pem": str(authority().path(HOST)), "origin": str(server.port)}
+    told: list[list[str]] = []
+    # One lane: haproxy's threads do not know each other's sessions.
+    with Program(kind, "global\n    nbthread 1\n" + BACK, folder, values) as program:
+        for port in ("never", "always"):
+            told += [ask(program.ports[port], get(f"/{port}")) for _ in range(3)]
+        told.append(ask(program.ports["always"], b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\n1234"))
+        client = SlowClient(program.ports["early"])
+        told.append(client.talk(get("/early")))
+        server.refuses = True
+        told.append(client.talk(get("/refused")))
+        told.append(client.talk(get("/again")))
+        server.notes = [note for note in server.notes if note[1][0] != "/first"]
+        if kind is POINTSMAN:  # haproxy 3.2 waits in vain for the answer
+            server.refuses = True
+            assert ask(program.ports["always"], get("/repeated")) == ["200", "ok"]
+            assert server.notes.pop() == (False, ["/repeated", "host: h"])
+    server.close()
+    return told, server.notes
+
+
+def test_what_goes_to_servers(tmp_path: Path) -> None:
+    told, got = story_of_servers(POINTSMAN, tmp_path / "ours")
+    assert [status for status, _ in told] == ["200"] * 8 + ["425", "200"]
+    assert [early for early, _ in got] == [False] * 4 + [True] * 4 + [False]
+    if peer_version() >= (3, 2):
+        theirs, same = story_of_servers(HAPROXY, tmp_path / "theirs")
+        assert theirs[8][0] in ("425", "504")  # it notices at once, or does not
+        assert (told[:8], told[9:], got) == (theirs[:8], theirs[9:], same)
