@@ -62,7 +62,8 @@ class TlsTransport(Transport):
         except OSError as error:
             if error.errno == REFUSED and self.purpose is not None:
                 self.purpose.forget()  # its early data would be refused again
-            self._note(error)
+            else:
+                self._note(error)
             raise
 
     def _note(self, error: OSError) -> None:

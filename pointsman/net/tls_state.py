@@ -10,6 +10,7 @@ from typing import Final
 from pointsman.core.arena import Arena
 from pointsman.core.columns import NOTHING, TLS_FAILED, TLS_RESUMED, TLS_SESSION
 from pointsman.core.counters import CounterRow
+from pointsman.core.tls import Connection
 from pointsman.core.tls_counters import TlsCounters, tls_places
 from pointsman.net.reactor import Channel, Reactor
 
@@ -87,9 +88,9 @@ class TlsAccount:
         """A connection is about to be opened. False: as many as maxsslconn allows are open."""
         return self.state.take()
 
-    def established(self, resumed: bool) -> None:
+    def established(self, tls: Connection | None) -> None:
         """Its handshake is over."""
-        if resumed:
+        if tls is not None and tls.resumed:
             self.row.climb(TLS_RESUMED, NOTHING)
         else:
             self.row.climb(TLS_SESSION, NOTHING)

@@ -68,6 +68,9 @@ class WireUser:
     def shaken(self) -> None:
         """It was open before its transport's handshake was over (early data); now that is."""
 
+    def not_shaken(self) -> None:
+        """It was open before, and now its handshake has failed (`failed` has the errno). `readable` follows."""
+
     def not_opened(self, error: int) -> None:
         """It cannot be had; `error` is an errno."""
 
@@ -245,7 +248,9 @@ class Wire(Duplex):
             return
         self.failed = error
         self.ending = self.unread = True
-        self.user.readable()
+        self.user.not_shaken()
+        if self.fd >= 0:
+            self.user.readable()
 
     def _go_early(self, waits: int) -> None:
         """Early data may have come, and what waits to be written may go."""

@@ -16,6 +16,7 @@ from pointsman.core.tls import Connection
 from pointsman.net.duplex import Duplex
 from pointsman.net.reactor import Reactor
 from pointsman.net.tls_state import TlsAccount
+from pointsman.net.transport import REFUSED, Transport
 from pointsman.net.wire import Wire, WireUser
 from pointsman.server.queue import QueueWaiter
 from pointsman.server.server import Server
@@ -115,9 +116,7 @@ class Dialling(WireUser):
         fault = 0
         if transport is not None and transport.fault:
             fault = transport.fault
-            handshakes = self.server.handshakes
-            if handshakes is not None:
-                handshakes.note(transport.reason, self.wire.reactor.now)
+            note_handshake(self.server, self.wire, transport)
         if self.others is None:
             if self.waiter is not None:
                 self.waiter.connect_failed(error, fault)
@@ -299,6 +298,13 @@ class ServerConnection(WireUser):
             tls = self.wire.tls()
             self.account.established(tls is not None and tls.resumed)
 
+    def not_shaken(self) -> None:
+        if self.account is not None:
+            self.account.failed()
+        transport = self.wire.transport
+        if transport is not None and self.wire.failed != REFUSED:
+            note_handshake(self.server, self.wire, transport)
+
     def failure(self) -> int:
         """The errno of what it has failed of; 0: it has not."""
         return self.wire.failed
@@ -401,3 +407,10 @@ def local_address(wire: Wire) -> NetAddress | None:
     except OSError:
         return None
     return net_address(str(name[0]), int(name[1])) if isinstance(name, tuple) else None
+
+
+def note_handshake(server: Server, wire: Wire, transport: Transport) -> None:
+    """A handshake with it has failed: why is shown (show servers)."""
+    handshakes = server.handshakes
+    if handshakes is not None and transport.fault:
+        handshakes.note(transport.reason, wire.reactor.now)

@@ -200,3 +200,29 @@ def test_a_tunnel() -> None:
             server.send(b"yes")
             assert client.take() == b"yes"
             client.close()
+
+
+def test_handshakes_are_counted_when_they_are_over() -> None:
+    with EarlyStand(RETRY, "a", back=True) as stand:
+        counted = stand.server("s").counters.totals
+
+        def account() -> tuple[int, int, int]:
+            return counted.tls_sessions, counted.tls_resumed, counted.tls_failed
+
+        learn(stand, stand.client())
+        assert account() == (1, 0, 0)
+        client = stand.client()
+        client.send(GET)
+        server = stand.serving("a")
+        assert account() == (1, 0, 0)  # it has said hello, no more
+        assert hello(server)
+        assert account() == (1, 1, 0)
+        server.shake()
+        server.send(OK)
+        assert client.take().endswith(b"ok")
+        client = stand.client()
+        client.send(GET)
+        server = stand.accept("a")
+        server.sock.recv(1 << 16)
+        server.abort()
+        assert account() == (1, 1, 1)

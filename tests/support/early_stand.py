@@ -7,6 +7,7 @@ import os
 
 from pointsman.core.tls import Connection, Context
 from pointsman.net.tls import Purpose, TlsTransports
+from pointsman.net.tls_state import TlsAccount
 from support.stand import End, Stand
 from support.tls_stand import HOST, client_context, server_context
 
@@ -85,6 +86,7 @@ class EarlyStand(Stand):
                 for server in backend.servers:
                     server.transports = TlsTransports(context, True, Purpose(HOST, HOST))
                     server.early_data = True
+                    server.tls_account = TlsAccount(server.counters, self.live.process.tls)
 
     def learn(self) -> None:
         """A client gets a session that it can resume."""
