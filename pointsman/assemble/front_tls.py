@@ -13,6 +13,7 @@ from pointsman.config.setting import Configuration, Section
 from pointsman.config.tls_global import bind_defaults, spoken
 from pointsman.config.tls_tuning import TlsTuning, looked_for, tls_tuning
 from pointsman.core.diagnostics import ConfigError, Diagnostics, Severity
+from pointsman.core.tls import Context
 from pointsman.tls.chains import Chains
 from pointsman.tls.contexts import TlsSetupError
 from pointsman.tls.files import TlsFileError, read
@@ -30,7 +31,6 @@ def prepare_store(live: Live, configuration: Configuration) -> None:
     live.tls_store.chains = Chains(tuning.issuers_chain, tuning.skip_self_issued)
     live.tls_store.passphrases = Passphrases(tuning.passphrase_command)
     live.dh = _dh(tuning)
-
     size, reserve = buffer_sizes(configuration.main)
     live.tls_store.early_data = size - reserve  # as of any request, no more is kept
     live.tls_store.kept = Kept(capture=tuning.capture, keylog=tuning.keylog)
@@ -40,10 +40,13 @@ def _dh(tuning: TlsTuning) -> bytes | int:
     """For suites with DHE. ConfigError: the file cannot be read."""
     if not tuning.dh_file:
         return tuning.default_dh
+    said = f"'ssl-dh-param-file': unable to load DH parameters from file <{tuning.dh_file}>."
     try:
-        return read(tuning.dh_file, "load DH parameters")
-    except TlsFileError as error:
-        raise ConfigError(f"'ssl-dh-param-file': {error}", tuning.at) from None
+        parameters = read(tuning.dh_file, "load DH parameters")
+        Context(True).dh(parameters)
+    except (TlsFileError, ValueError):
+        raise ConfigError(said, tuning.at) from None
+    return parameters
 
 
 def build_front(

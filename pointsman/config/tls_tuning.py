@@ -12,7 +12,8 @@ from pointsman.core.diagnostics import ConfigError
 from pointsman.tls.files import ExtraFiles
 
 BIGGEST: Final = (1 << 31) - 1
-LOWEST_DH: Final = 1024  # bits
+LOWEST_DH: Final = 1024  # bits that may be asked for
+GROUPS: Final = (2048, 3072, 4096, 6144, 8192)  # bits of the groups for DHE (RFC 7919)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +24,7 @@ class TlsTuning(Setting):
     max_rate: int = 0  # maxsslrate: handshakes with clients in a second; 0: no limit
     capture: int = 0  # tune.ssl.capture-buffer-size: bytes of a hello that are kept; 0: none
     keylog: bool = False  # tune.ssl.keylog
-    default_dh: int = 0  # tune.ssl.default-dh-param: bits of the group for DHE; 0: no DHE
+    default_dh: int = 0  # tune.ssl.default-dh-param: bits of the group for DHE, one of GROUPS; 0: no DHE
     dh_file: str = ""  # ssl-dh-param-file: the group for DHE
     skip_self_issued: bool = False  # ssl-skip-self-issued-ca: a root CA in a chain is not sent
     issuers_chain: str = ""  # issuers-chain-path: a folder with what chains lack
@@ -93,11 +94,14 @@ def keylog(args: Args) -> TlsTuning:
 
 @keyword("tune.ssl.default-dh-param", In.GLOBAL, "3.2")
 def default_dh_param(args: Args) -> TlsTuning:
-    """tune.ssl.default-dh-param <number>: bits of the group for DHE, where no file gives one; without it no DHE."""
+    """tune.ssl.default-dh-param <number>: bits of the group for DHE, where no file gives one; without it no DHE.
+
+    It is the largest of GROUPS that has no more bits, and the smallest one for those who ask for less.
+    """
     at, bits = args.here, _number(args)
     if bits < LOWEST_DH:
         raise ConfigError(f"'tune.ssl.default-dh-param' expects a value >= {LOWEST_DH}.", at)
-    return replace(_before(args), default_dh=bits)
+    return replace(_before(args), default_dh=max((one for one in GROUPS if one <= bits), default=GROUPS[0]))
 
 
 @keyword("ssl-dh-param-file", In.GLOBAL, "3.1")

@@ -187,7 +187,7 @@ def test_defaults_of_server_lines() -> None:
     )
     forced = good("global", "ssl-default-server-options renegotiate force-tlsv13 no-renegotiate")
     assert server_defaults(forced.configuration) == ServerTls(
-        min_version="TLSv1.3", max_version="TLSv1.3", verify="required"
+        min_version="TLSv1.3", max_version="TLSv1.3", renegotiate=False, verify="required"
     )
 
 
@@ -209,6 +209,9 @@ def test_servers_are_verified_unless_the_file_or_the_command_line_says_no() -> N
         ("tune.ssl.capture-buffer-size 96", TlsTuning(capture=96)),
         ("tune.ssl.keylog on", TlsTuning(keylog=True)),
         ("tune.ssl.default-dh-param 2048", TlsTuning(default_dh=2048)),
+        ("tune.ssl.default-dh-param 1024", TlsTuning(default_dh=2048)),
+        ("tune.ssl.default-dh-param 4095", TlsTuning(default_dh=3072)),
+        ("tune.ssl.default-dh-param 9000", TlsTuning(default_dh=8192)),
         ("ssl-dh-param-file /dh.pem", TlsTuning(dh_file="/dh.pem")),
         ("ssl-skip-self-issued-ca", TlsTuning(skip_self_issued=True)),
         ("issuers-chain-path /", TlsTuning(issuers_chain="/")),
