@@ -10,7 +10,6 @@ from typing import Final
 from pointsman.core.arena import Arena
 from pointsman.core.columns import NOTHING, TLS_FAILED, TLS_RESUMED, TLS_SESSION
 from pointsman.core.counters import CounterRow
-from pointsman.core.tls import Connection
 from pointsman.core.tls_counters import TlsCounters, tls_places
 from pointsman.net.reactor import Channel, Reactor
 
@@ -88,9 +87,9 @@ class TlsAccount:
         """A connection is about to be opened. False: as many as maxsslconn allows are open."""
         return self.state.take()
 
-    def established(self, tls: Connection | None) -> None:
+    def established(self, resumed: bool) -> None:
         """Its handshake is over."""
-        if tls is not None and tls.resumed:
+        if resumed:
             self.row.climb(TLS_RESUMED, NOTHING)
         else:
             self.row.climb(TLS_SESSION, NOTHING)
