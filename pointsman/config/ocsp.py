@@ -3,7 +3,6 @@
 Each family is one setting: ocsp_updates(configuration), http_client(configuration).
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -98,18 +97,23 @@ def maxdelay(args: Args) -> OcspUpdates:
     return replace(before, longest=delay)
 
 
-def _renamed(name: str, parse: Callable[[Args], Parsed]) -> None:
-    def old(args: Args) -> Parsed:
-        now = args.keyword.removeprefix("tune.ssl.")
-        args.diagnostics.warning(f"'{args.keyword}' is deprecated. Please use '{now}' instead.", args.at)
-        return parse(args)
-
-    old.__doc__ = f"tune.ssl.{name} <seconds>: the old name of {name}."
-    keyword(f"tune.ssl.{name}", In.GLOBAL, "3.2")(old)
+def _renamed(args: Args) -> None:
+    now = args.keyword.removeprefix("tune.ssl.")
+    args.diagnostics.warning(f"'{args.keyword}' is deprecated. Please use '{now}' instead.", args.at)
 
 
-_renamed("ocsp-update.mindelay", mindelay)
-_renamed("ocsp-update.maxdelay", maxdelay)
+@keyword("tune.ssl.ocsp-update.mindelay", In.GLOBAL, "3.2")
+def old_mindelay(args: Args) -> Parsed:
+    """tune.ssl.ocsp-update.mindelay <seconds>: the old name of ocsp-update.mindelay."""
+    _renamed(args)
+    return mindelay(args)
+
+
+@keyword("tune.ssl.ocsp-update.maxdelay", In.GLOBAL, "3.2")
+def old_maxdelay(args: Args) -> Parsed:
+    """tune.ssl.ocsp-update.maxdelay <seconds>: the old name of ocsp-update.maxdelay."""
+    _renamed(args)
+    return maxdelay(args)
 
 
 @keyword("ocsp-update.httpproxy", In.GLOBAL, "3.2")

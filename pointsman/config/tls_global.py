@@ -101,12 +101,26 @@ def _text(args: Args, what: str) -> str:
     return args.take(what)
 
 
-_TEXTS: Final = (  # attributes of TlsOptions, their keywords, and what follows
-    ("ciphers", "ciphers", "a cipher suite", "ciphers of TLS 1.2 and before, in OpenSSL's words"),
-    ("ciphersuites", "ciphersuites", "a cipher suite", "ciphers of TLS 1.3, in OpenSSL's words"),
-    ("curves", "curves", "a curves suite", "groups for the exchange of keys, with colons between them"),
-    ("sigalgs", "sigalgs", "signature algorithms", "with which algorithms this side's certificates may sign"),
-    ("client_sigalgs", "client-sigalgs", "signature algorithms", "with which algorithms clients' ones may sign"),
+_TEXTS: Final = {  # keywords, by what follows ssl-default-bind- and ssl-default-server-
+    "ciphers": ("ciphers", "a cipher suite", "ciphers of TLS 1.2 and before, in OpenSSL's words"),
+    "ciphersuites": ("ciphersuites", "a cipher suite", "ciphers of TLS 1.3, in OpenSSL's words"),
+    "curves": ("curves", "a curves suite", "groups for the exchange of keys, with colons between them"),
+    "sigalgs": ("sigalgs", "signature algorithms", "with which algorithms this side's certificates may sign"),
+    "client-sigalgs": ("client_sigalgs", "signature algorithms", "with which algorithms clients' ones may sign"),
+}
+BIND_KEYWORDS: Final = (
+    "ssl-default-bind-ciphers",
+    "ssl-default-bind-ciphersuites",
+    "ssl-default-bind-client-sigalgs",
+    "ssl-default-bind-curves",
+    "ssl-default-bind-sigalgs",
+)
+SERVER_KEYWORDS: Final = (
+    "ssl-default-server-ciphers",
+    "ssl-default-server-ciphersuites",
+    "ssl-default-server-client-sigalgs",
+    "ssl-default-server-curves",
+    "ssl-default-server-sigalgs",
 )
 
 
@@ -115,7 +129,7 @@ S = TypeVar("S", bound=TlsOptions)
 
 def _with_text(tls: S, attribute: str, text: str) -> S:
     """The same, with one of _TEXTS changed."""
-    said = {name: text if name == attribute else getattr(tls, name) for name, *_ in _TEXTS}
+    said = {name: text if name == attribute else getattr(tls, name) for name, *_ in _TEXTS.values()}
     return replace(
         tls,
         ciphers=said["ciphers"],
@@ -147,10 +161,13 @@ def _servers(args: Args) -> ServerTls:
     return before.tls if before is not None else ServerTls()
 
 
-for _attribute, _name, _what, _about in _TEXTS:
-    for _side, _of in (("bind", _bind_text(_attribute, _what)), ("server", _server_text(_attribute, _what))):
-        _of.__doc__ = f"ssl-default-{_side}-{_name} <{_name}>: {_about}, where a {_side} line says nothing."
-        keyword(f"ssl-default-{_side}-{_name}", In.GLOBAL, "3.1")(_of)
+for _names, _side, _made in ((BIND_KEYWORDS, "bind", _bind_text), (SERVER_KEYWORDS, "server", _server_text)):
+    for _name in _names:
+        _last = _name.removeprefix(f"ssl-default-{_side}-")
+        _attribute, _what, _about = _TEXTS[_last]
+        _parse = _made(_attribute, _what)
+        _parse.__doc__ = f"{_name} <{_last}>: {_about}, where a {_side} line says nothing."
+        keyword(_name, In.GLOBAL, "3.1")(_parse)
 
 
 def _options(args: Args) -> Words:

@@ -337,8 +337,6 @@ class ServerConnection(WireUser):
             server.links -= 1
             server.step(NOTHING, gone, NOTHING)
             if self.account is not None:
-                if wire.shaking and wire.failed:  # it had sent early data
-                    self.account.failed()
                 self.account.ended()
             wire.close()
 

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 import pytest
 from support.tls_stand import HOST, client_context, python_context, server_context
 
+from pointsman.core.connection_faults import TLS_HANDSHAKE
 from pointsman.core.tls import VERSION
 from pointsman.net.reactor import Reactor
 from pointsman.net.tls import Purpose, TlsTransport, TlsTransports
@@ -233,7 +234,7 @@ def test_a_handshake_that_fails(bench: Bench, sent: bytes, told: str) -> None:
         other.shutdown(socket.SHUT_WR)
         bench.settle()
         assert line.told == [told]
-        assert bool(line.transport.fault) == bool(line.transport.code) == (told == "EPROTO")
+        assert line.transport.fault == TLS_HANDSHAKE and bool(line.transport.code) == (told == "EPROTO")
 
 
 def test_a_fault_while_the_kernel_takes_nothing() -> None:
