@@ -221,7 +221,7 @@ class Exposition:
         found = [one for one in (*METRICS, *NEWER) if kind in one.kinds]
         if "extra-counters" in self.query.flags:
             found += [
-                Metric(column.name, column.name, COUNTER, kind, optional=True)
+                Metric(column.name, column.name, COUNTER, kind, optional=True, module=prefix.rstrip("_"))
                 for prefix in EXTRA
                 for column in COLUMNS
                 if column.name.startswith(prefix)
@@ -298,6 +298,8 @@ class Exposition:
             value = value or 0
         if value == "" and metric.optional:
             return ""
+        if metric.module:
+            labels += f',mod="{metric.module}"'
         return f"{name}{{{labels}}} {_number(value, metric)}\n"
 
 

@@ -56,6 +56,7 @@ class Metric:
     http: bool = False
     milliseconds: bool = False  # the column is in these, the metric in seconds
     optional: bool = False
+    module: str = ""  # whose it is, as the label `mod` says; "": nobody's
 
 
 METRICS: Final = (

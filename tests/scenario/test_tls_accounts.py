@@ -11,6 +11,7 @@ import struct
 import subprocess
 import threading
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -69,6 +70,9 @@ frontend clear
     bind 127.0.0.1:{port:secure} ssl crt {pem}
     http-request redirect scheme https unless { ssl_fc }
     http-request return status 200
+frontend metrics
+    bind 127.0.0.1:{port:metrics}
+    http-request use-service prometheus-exporter
 listen behind
     bind 127.0.0.1:{port:behind}
     http-reuse never
@@ -113,6 +117,13 @@ class House:
         found = show_stat(self.stats)[name]
         wanted = columns or ("stot", "conn_tot", "ereq", "ssl_sess", "ssl_reused_sess", "ssl_failed_handshake")
         return {column: int(found[column]) for column in wanted if found[column] not in ("", "0")}
+
+    def metrics(self) -> dict[str, float]:
+        """What Prometheus is told, with the counters of modules."""
+        address = f"http://127.0.0.1:{self.program.ports['metrics']}/metrics?extra-counters"
+        with urllib.request.urlopen(address, timeout=5) as answer:
+            lines = [line for line in answer.read().decode().splitlines() if line and line[0] != "#"]
+        return {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in lines}
 
     def connect(self, name: str = "web") -> socket.socket:
         return socket.create_connection(("127.0.0.1", self.program.ports[name]), timeout=5)
@@ -297,6 +308,11 @@ def test_full_and_resumed_and_failed(house: House, version: ssl.TLSVersion) -> N
     until(lambda: house.row("web/FRONTEND", *expected) == expected)
     assert house.row("web/tls", *expected) == expected
     assert house.info("CumSslConns", "SslFrontendMaxKeyRate") == [7, 1]
+    metrics = house.metrics()
+    assert metrics["haproxy_process_ssl_connections_total"] == 7
+    for scope, labels in (("frontend", 'proxy="web"'), ("listener", 'proxy="web",listener="tls"')):
+        for column in ("ssl_sess", "ssl_reused_sess", "ssl_failed_handshake"):
+            assert metrics[f'haproxy_{scope}_{column}{{{labels},mod="ssl"}}'] == expected[column]
     (rate, keys, part) = house.info("SslRate", "SslFrontendKeyRate", "SslFrontendSessionReuse_pct")
     assert 0 <= rate <= 7 and 0 <= keys <= 1 and (part >= 50 or rate == 0)
 
