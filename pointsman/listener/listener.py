@@ -258,9 +258,8 @@ class Listener(Channel):
         elif 0 < process.limit <= process.connections:
             process.counters.maxconn_reached += 1
             self._wait(process.waiting, process.counters)
-        elif bind_state.transports is not None and process.tls.counters.full:
+        elif bind_state.transports is not None and process.tls.counters.full and process.tls.wait(self):
             self._unwatch(FULL)
-            process.tls.wait(self)
         elif not (
             self._within(process.connection_rate, process.connection_rate_limit())
             and self._within(process.session_rate, process.session_rate_limit())

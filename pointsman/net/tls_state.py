@@ -34,17 +34,28 @@ class TlsState:
 
     def admit(self) -> None:
         """A listener is about to accept one."""
+        self.counters.rate.tick(self.reactor.now)  # so it is counted in its second, whoever looks when
         self.tally(ACCEPTED, 1, 1)
 
     def withdraw(self) -> None:
         """There was none to accept after all."""
         self.tally(ACCEPTED, -1, -1)
 
-    def wait(self, listener: Channel) -> None:
-        """Call it (`again`) when there may be room."""
+    def made_key(self) -> None:
+        """A handshake is over that has gone on with no earlier session."""
+        self.counters.key_rate.tick(self.reactor.now)
+        self.tally(KEYS, 1)
+
+    def wait(self, listener: Channel) -> bool:
+        """There is no room: call it (`again`) when there may be. False: one has ended meanwhile, in another lane, which
+        did not know that somebody waits."""
         self.counters.waiting = 1
+        if not self.counters.full:
+            self.counters.waiting = int(self.waiting != [])
+            return False
         if listener not in self.waiting:
             self.waiting.append(listener)
+        return True
 
     def left(self) -> None:
         """A connection has ended: those that wait look again, here and in other lanes."""
@@ -74,6 +85,10 @@ class TlsState:
             if locked:
                 self.arena.unlock(self.lock)
 
+    def made_server_key(self) -> None:
+        self.counters.server_key_rate.tick(self.reactor.now)
+        self.tally(SERVER_KEYS, 1)
+
 
 class TlsAccount:
     """What is counted of the TLS of one server, and by that of its backend: each connection that `begin` allows is told
@@ -93,7 +108,7 @@ class TlsAccount:
             self.row.climb(TLS_RESUMED, NOTHING)
         else:
             self.row.climb(TLS_SESSION, NOTHING)
-            self.state.tally(SERVER_KEYS, 1)
+            self.state.made_server_key()
 
     def failed(self) -> None:
         """Its handshake has failed. One whose time is up has not: as in HAProxy."""

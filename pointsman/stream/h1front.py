@@ -16,6 +16,7 @@ from typing import Final
 
 from mypy_extensions import mypyc_attr
 
+from pointsman.core.columns import NOTHING, TLS_FAILED
 from pointsman.core.epoch import EPOCH
 from pointsman.net.reactor import Reactor
 from pointsman.net.timers import NEVER
@@ -95,6 +96,9 @@ class H1Front(H1Client, ClientConnection):
     def shaken(self) -> None:
         if self.phase == BUSY:
             self.wake().handshake_over()
+
+    def not_shaken(self) -> None:
+        self.session.bind_state.climb(TLS_FAILED, NOTHING)
 
     def not_opened(self, error: int) -> None:
         self._not_secured(False)

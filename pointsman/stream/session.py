@@ -21,7 +21,6 @@ from pointsman.core.connection_faults import (
     message_of,
 )
 from pointsman.core.tls import Connection, error_text
-from pointsman.net.tls_state import KEYS
 from pointsman.net.transport import Transport
 from pointsman.sample.context import Context, Session
 from pointsman.sample.record import NOT_REACHED, Record
@@ -84,7 +83,7 @@ class ClientSession(Session):
             bind_state.climb(TLS_RESUMED, NOTHING)
         else:
             bind_state.climb(TLS_SESSION, NOTHING)
-            bind_state.process.tls.tally(KEYS, 1)
+            bind_state.process.tls.made_key()
             if tls is not None and tls.stapled:
                 bind_state.climb(TLS_STAPLE, NOTHING)
 

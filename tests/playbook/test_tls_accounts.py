@@ -399,7 +399,22 @@ def test_both_sides_count() -> None:
         client.take()
 
 
-# Early data to servers: the connection is used before its handshake is over.
+# Early data: the connection is used before its handshake is over.
+
+
+def test_a_client_that_sends_early_data_and_leaves() -> None:
+    """It is a session of the frontend, and its handshake has failed."""
+    with EarlyStand(CONFIG, "a", front=True) as stand:
+        stand.learn()
+        client = stand.resuming(GET)
+        server = stand.accept("a")
+        assert b"early-data" in server.take()
+        counters = stand.frontend().counters.totals
+        assert (counters.sessions, counters.tls_sessions, counters.tls_resumed, counters.tls_failed) == (2, 1, 1, 0)
+        client.abort()
+        server.close()
+        assert (counters.sessions, counters.tls_sessions, counters.tls_resumed, counters.tls_failed) == (2, 1, 1, 1)
+        assert stand.live.process.tls.counters.current == 0
 
 
 def test_a_server_that_gets_early_data() -> None:

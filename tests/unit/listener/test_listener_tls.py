@@ -132,13 +132,15 @@ def test_who_waits_in_another_lane_is_called(house: House) -> None:
         holding.arena.bells = bells
         holding.counters.limit = 1
         assert holding.take() and waiting.counters.full
-        waiting.wait(listener)
-        waiting.wait(listener)
+        assert waiting.wait(listener) and waiting.wait(listener)
         assert waiting.waiting == [listener]
         holding.left()
         assert os.eventfd_read(bells[0]) == 1
         with pytest.raises(BlockingIOError):
             os.eventfd_read(bells[1])
+        waiting.waiting.clear()
+        assert not waiting.wait(listener) and not waiting.waiting  # one has ended before it said that it waits
+        assert not waiting.counters.awaited
     finally:
         for bell in bells:
             os.close(bell)
