@@ -95,6 +95,7 @@ typedef struct {
     size_t early_at, early_size;
     size_t early_room; /* of a client: so much may still be sent along with its hello */
     unsigned long code; /* why it failed (of OpenSSL); 0: it has not, or for another reason */
+    unsigned long cause; /* and what that came of, which may be the same */
     int error;          /* errno; 0: it has not failed */
     int verify_error, verify_depth; /* what ended its verification, or else the first that was ignored; 0: nothing */
     int first_errors[2], ca_depth;  /* the first ones, ignored or not: of the peer's certificate, of CAs and where */

@@ -52,6 +52,7 @@ fail(Connection *c)
     if (!c->error) {
         c->error = c->over && !code ? ECONNRESET : EPROTO; /* closed in the middle of something */
         c->code = code;
+        c->cause = ERR_peek_error();
     }
     ERR_clear_error();
     return raise_failure(c);
@@ -243,6 +244,7 @@ read_some(Connection *c, char *into, size_t size)
         else if (!(c->over && !ERR_peek_error()) && !c->error) { /* else it was cut */
             c->error = EPROTO;
             c->code = ERR_peek_last_error();
+            c->cause = ERR_peek_error();
             ERR_clear_error();
         }
         break;

@@ -176,10 +176,10 @@ get_flag(Connection *c, void *place)
 }
 
 static PyObject *
-get_code(Connection *c, void *unused)
+get_cause(Connection *c, void *unused)
 {
     (void)unused;
-    return PyLong_FromUnsignedLong(c->code);
+    return PyLong_FromUnsignedLong(c->cause);
 }
 
 /* As the peer has sent it; a server's leaf is the first one, a client's is not there. */
@@ -286,7 +286,7 @@ PyGetSetDef connection_facts[] = {
     FLAG(shown, "the peer has shown a certificate in this handshake"),
     FACT(result, "of the verification in OpenSSL's words: the last error, also of an earlier session that was resumed"),
     FLAG(finished, "the handshake is over"),
-    FACT(code, "OpenSSL's number of the fault that has ended it; 0: none"),
+    FACT(cause, "OpenSSL's number of the first fault of those that have ended it; 0: none"),
     FACT(verify, "the error that ended the verification, or the first that was ignored, 0: none; and its depth"),
     FACT(first_errors, "ignored or not: of the peer's certificate, of CAs, and the depth of the latter"),
     FACT(group, "of the exchange of keys"),

@@ -117,7 +117,7 @@ class Session:
         self.tlvs: list[tuple[int, bytes]] | None = None  # of its PROXY header; see WISHES.proxy_tlvs
         self.told: dict[int, tuple[bytes, bytes]] | None = None  # of it in PROXY headers (outgoing_header.py)
         self.fault = 0  # what the client's connection has failed of, by core/connection_faults.py (fc_err)
-        self.tls_fault = 0  # and the number that OpenSSL has for it (ssl_fc_err)
+        self.tls_fault = 0  # and the number that OpenSSL has for it
         self.early: Request | None = None  # the last one that came as early data, and that nothing has held back
 
 
@@ -140,7 +140,6 @@ class Context:
         self.server_address: NetAddress | None = None  # its far end (%si:%sp)
         self.server_tls: Connection | None = None  # of the server's connection; see WISHES.server_tls
         self.server_fault = 0  # what its last connection has failed of, by core/connection_faults.py (bc_err)
-        self.server_tls_fault = 0  # and the number that OpenSSL has for it (ssl_bc_err)
         self.reused = False  # the server connection had carried exchanges before; see WISHES.sending
         self.record = Record()
         self.record.accepted = session.accepted
@@ -183,7 +182,6 @@ class Context:
         self.server_address = None
         self.server_tls = None
         self.server_fault = 0
-        self.server_tls_fault = 0
         self.reused = False
         self.unique_id = b""
         if self.request_captures:

@@ -75,9 +75,9 @@ def size_of_secret(ctx: Context) -> int | None:
 
 @fetch("ssl_bc_err", Type.SINT, Where.SERVER_SIDE, Reads.MOVING, "7.3.4")
 def fault(ctx: Context) -> int | None:
-    """OpenSSL's number of what was wrong with the handshake, or later; 0: nothing."""
+    """OpenSSL's number of what was wrong first with the handshake, or later; 0: nothing."""
     tls = ctx.server_tls
-    return (ctx.server_tls_fault or tls.code) if tls is not None else None
+    return tls.cause if tls is not None else None
 
 
 @fetch("ssl_bc_client_random", Type.BIN, Where.SERVER_SIDE, Reads.MOVING, "7.3.4")

@@ -1,8 +1,8 @@
 """Certificates of TLS connections (manual 7.3.4): the client's (ssl_c_), the one that was shown to it (ssl_f_), the
 server's (ssl_s_). No sample where there is none, as on a clear connection.
 
-A client that resumes an earlier session shows none, but that one's certificate is known. What did not pass verification
-is known behind a handshake that failed, for error-log-format.
+A client that resumes an earlier session shows none, but that one's certificate is known. A client's certificate that did
+not pass verification is known behind the handshake that failed, for error-log-format; a server's is not.
 """
 
 from collections.abc import Callable
@@ -40,7 +40,7 @@ def certificate_of(ctx: Context, side: int) -> Certificate | None:
         tls = ctx.session.tls
         return tls.root if tls is not None else None
     tls = ctx.server_tls
-    return tls.peer if tls is not None else None
+    return tls.peer if tls is not None and tls.finished else None
 
 
 class OfCertificate(Source):
@@ -196,7 +196,7 @@ def client_chain(ctx: Context) -> bytes | None:
 def server_chain(ctx: Context) -> bytes | None:
     """What the server has sent, its own certificate first, each in DER."""
     tls = ctx.server_tls
-    return b"".join(tls.peer_chain) or None if tls is not None else None
+    return b"".join(tls.peer_chain) or None if tls is not None and tls.finished else None
 
 
 def _alternative_names(certificate: Certificate) -> bytes | None:

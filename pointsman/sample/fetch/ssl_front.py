@@ -125,9 +125,9 @@ def size_of_secret(ctx: Context) -> int | None:
 
 @fetch("ssl_fc_err", Type.SINT, HANDSHAKEN, Reads.MOVING, "7.3.4")
 def fault(ctx: Context) -> int | None:
-    """OpenSSL's number of what was wrong with the handshake, or later; 0: nothing."""
+    """OpenSSL's number of what was wrong first with the handshake, or later; 0: nothing."""
     tls = ctx.session.tls
-    return (ctx.session.tls_fault or tls.code) if tls is not None else None
+    return tls.cause if tls is not None else None
 
 
 @fetch("ssl_fc_err_str", Type.STR, HANDSHAKEN, Reads.MOVING, "7.3.4")
