@@ -11,7 +11,9 @@ from typing import Final
 
 from pointsman.tls.options import LoadedFiles
 
-BLOCK: Final = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \1-----[ \t]*\r?\n?", re.DOTALL)
+BEGIN: Final = b"-----BEGIN "
+DASHES: Final = b"-----"
+KIND: Final = re.compile(rb"[A-Z0-9 ]+")
 CERTIFICATES: Final = (b"CERTIFICATE", b"X509 CERTIFICATE", b"TRUSTED CERTIFICATE")
 AUTHORITY_ENDINGS: Final = (".pem", ".crt", ".cer", ".crl")  # what a folder of authorities is made of
 SYSTEM_AUTHORITIES: Final = "@system-ca"
@@ -46,14 +48,26 @@ class Material:
 def read(path: str, what: str) -> bytes:
     """The content of a file. `what` says for errors what it is for."""
     try:
-        return Path(path).read_bytes()
+        with open(path, "rb", 0) as file:
+            return file.read()
     except OSError as error:
         raise TlsFileError(f"unable to {what} from file '{path}' : {error.strerror}.") from None
 
 
 def blocks(text: bytes) -> list[tuple[bytes, bytes]]:
-    """The blocks of a PEM text in their order: what each is, and all of it."""
-    return [(found[1], found[0] if found[0].endswith(b"\n") else found[0] + b"\n") for found in BLOCK.finditer(text)]
+    """The blocks of a PEM text in their order: what each is, and all of it, with the end of its last line."""
+    found: list[tuple[bytes, bytes]] = []
+    start = text.find(BEGIN)
+    while start >= 0:
+        behind = start + len(BEGIN)
+        kind = text[behind : text.find(DASHES, behind)]
+        last = DASHES + b"END " + kind + DASHES
+        stop = text.find(last, behind) if KIND.fullmatch(kind) else -1
+        if stop >= 0:
+            behind = stop + len(last)
+            found.append((kind, text[start:behind] + b"\n"))
+        start = text.find(BEGIN, behind)
+    return found
 
 
 def read_material(files: LoadedFiles, extra: ExtraFiles) -> Material:
