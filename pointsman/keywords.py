@@ -70,6 +70,7 @@ import pointsman.rules.variables  # noqa: F401
 import pointsman.rules.verdicts  # noqa: F401
 import pointsman.rules.waits  # noqa: F401
 import pointsman.sample.converter.captures  # noqa: F401
+import pointsman.sample.converter.certificates  # noqa: F401
 import pointsman.sample.converter.dates  # noqa: F401
 import pointsman.sample.converter.encoding  # noqa: F401
 import pointsman.sample.converter.hashing  # noqa: F401

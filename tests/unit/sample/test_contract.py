@@ -89,6 +89,7 @@ _GIVES: Final = {"": "number", "_int": "number", "_ip": "address", "_key": "numb
 CONVERTED: Final[dict[str, tuple[str, ...]]] = {
     **{name: (f"int(12),{name}(5)", f"int(12),{name}(txn.n)") for name in ("add", "and", "div", "mod", "mul", "or")},
     **{name: (f"int(12),{name}(5)", f"int(12),{name}(txn.n)") for name in ("sub", "xor")},
+    "x509_v_err_str": ("int(10),x509_v_err_str",),
     "add_item": ('str(a),add_item(",",txn.one)', 'str(a),add_item(",",,b)'),
     **{name: (f"int(12),{name}",) for name in ("bool", "cpl", "even", "htonl", "neg", "not", "odd")},
     "b64dec": ("str(YWJj),b64dec",),

@@ -453,3 +453,21 @@ def test_encodings_are_undone(value: bytes) -> None:
         assert any(point < 0 or point >= 1 << 32 or point > 0x10FFFF for point in points)
     else:
         assert points == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("int(0),x509_v_err_str", b"X509_V_OK"),
+        ("int(10),x509_v_err_str", b"X509_V_ERR_CERT_HAS_EXPIRED"),
+        ("int(21),x509_v_err_str", b"X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE"),
+        ("int(23),x509_v_err_str", b"X509_V_ERR_CERT_REVOKED"),
+        ("int(62),x509_v_err_str", b"X509_V_ERR_HOSTNAME_MISMATCH"),
+        ("int(94),x509_v_err_str", b"X509_V_ERR_EC_KEY_EXPLICIT_PARAMS"),
+        ("int(95),x509_v_err_str", b"95"),
+        ("int(-1),x509_v_err_str", b"-1"),
+        ("str(18),x509_v_err_str", b"X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT"),
+    ],
+)
+def test_errors_of_verification_have_names(text: str, value: bytes) -> None:
+    assert shown(text) == value
