@@ -15,7 +15,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from bench.configs import FRONTENDS, configuration
+from bench.configs import PLAIN, configuration
 from bench.crowd import Crowd
 from bench.receiver import Receiver
 from bench.rows import Row
@@ -69,7 +69,7 @@ class Counting:
         self.folder = folder
         self.crowd = Crowd(0)
         self.receiver = Receiver()
-        self.ports = dict(zip(FRONTENDS, free_ports(len(FRONTENDS)), strict=True))
+        self.ports = dict(zip(PLAIN, free_ports(len(PLAIN)), strict=True))
         try:
             self.crowd.open()
             path = folder / "test.cfg"

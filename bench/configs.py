@@ -129,7 +129,8 @@ frontend web
     bind 127.0.0.1:18080
     default_backend app0
 """
-FRONTENDS = ("http", "full", "rules", "tcp", "tls-full", "tls-ec", "tls-rsa", "reencrypt")
+PLAIN = ("http", "full", "rules", "tcp")  # frontends that need nobody who speaks TLS
+FRONTENDS = (*PLAIN, "tls-full", "tls-ec", "tls-rsa", "reencrypt")
 
 IDLE = """\
 global

@@ -1,8 +1,8 @@
 """Certificates of TLS connections (manual 7.3.4): the client's (ssl_c_), the one that was shown to it (ssl_f_), the
 server's (ssl_s_). No sample where there is none, as on a clear connection.
 
-A client that resumes an earlier session shows none, but that one's certificate is known. A client's certificate that did
-not pass verification is known behind the handshake that failed, for error-log-format; a server's is not.
+A client that resumes an earlier session shows none, but that one's certificate is known. A client's certificate that
+did not pass verification is known behind the handshake that failed, for error-log-format; a server's is not.
 """
 
 from collections.abc import Callable
