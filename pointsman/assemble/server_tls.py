@@ -27,9 +27,7 @@ def secure(
     said = f"'server {server.route.decode()}'"
     tls = with_defaults(line, said, configuration, diagnostics)
     try:
-        server.encrypting = live.server_contexts.transports(
-            server.route, tls, lambda text: diagnostics.warning(f"{said} : {text}", line.at)
-        )
+        server.encrypting = live.server_contexts.transports(server.route, tls)
     except (TlsFileError, TlsSetupError) as error:
         raise ConfigError(f"{said} : {error}", line.at) from None
     server.server_name = _name(server, line)

@@ -17,19 +17,12 @@ from pointsman.net.tls import Purpose, TlsTransport, begin
 from pointsman.net.transport import Transports
 from pointsman.tls.contexts import MODES, TlsSetupError, fill, trust
 from pointsman.tls.files import TlsFileError
-from pointsman.tls.options import VERSIONS, ServerTls
+from pointsman.tls.options import ServerTls
 from pointsman.tls.sessions import ServerSessions
 from pointsman.tls.store import Store
 
 MOST_NAMES: Final = 1_024  # of a server, that a lane keeps ready
 NOTHING_SAID: Final = ServerTls()
-OF_OPENSSL: Final = VERSIONS.index("TLSv1.2")  # what is older it speaks at its lowest level of security alone
-OLDEST: Final = VERSIONS.index("TLSv1.0")  # SSLv3 is built into no OpenSSL of today
-Warn = Callable[[str], None]
-
-
-def no_warning(text: str) -> None:
-    """Nobody reads it: it was said before."""
 
 
 class ServerContext:
@@ -80,40 +73,6 @@ class ServerContext:
     def _follow(self, users: list[Callable[[], None]]) -> None:
         if self.rebuild not in users:
             users.append(self.rebuild)
-
-
-def versions(said: ServerTls, warn: Warn = no_warning) -> tuple[str, str]:
-    """The oldest and the newest one that are offered. no-sslv3 and its like count where nothing else is said of it, and
-    leave no holes. TlsSetupError: none is left."""
-    if said.min_version is not None or said.max_version is not None:
-        if said.without:
-            warn(
-                "no-sslv3/no-tlsv1x are ignored for this server, as it says otherwise: use only 'ssl-min-ver' and "
-                "'ssl-max-ver'"
-            )
-        # Nothing said: what OpenSSL's level of security leaves, which `ciphers` may change ("@SECLEVEL=0").
-        low = VERSIONS.index(said.min_version) if said.min_version else OLDEST if said.ciphers else OF_OPENSSL
-        high = VERSIONS.index(said.max_version) if said.max_version else len(VERSIONS) - 1
-        if not said.min_version and low > high:
-            low = OLDEST
-        low = max(low, OLDEST)
-        if low > high:
-            raise TlsSetupError("all SSL/TLS versions are disabled")
-        return VERSIONS[low], VERSIONS[high]
-    without = said.without or frozenset()
-    allowed = [number for number in range(OLDEST, len(VERSIONS)) if VERSIONS[number] not in without]
-    if not allowed:
-        raise TlsSetupError("all SSL/TLS versions are disabled")
-    holes = [VERSIONS[number] for number in range(allowed[0], allowed[-1]) if number not in allowed]
-    if holes:
-        warn(
-            f"the range of SSL/TLS versions is not contiguous: {', '.join(holes)} cannot be left out. Use only "
-            "'ssl-min-ver' and 'ssl-max-ver'"
-        )
-    low = allowed[0]
-    if not said.ciphers and low < OF_OPENSSL <= allowed[-1]:
-        low = OF_OPENSSL
-    return VERSIONS[low], VERSIONS[allowed[-1]]
 
 
 class Remembered(Purpose):
@@ -189,15 +148,14 @@ class ServerContexts:
         self.sessions: ServerSessions | None = None  # made with the first server that has TLS, before lanes are
         self.made: dict[ServerTls, ServerContext] = {}
 
-    def transports(self, route: bytes, said: ServerTls, warn: Warn = no_warning) -> BackTls:
+    def transports(self, route: bytes, said: ServerTls) -> BackTls:
         """For a server that says so. TlsFileError, TlsSetupError: it cannot be had."""
-        shared = self._shared(said, warn)
+        shared = self._shared(said)
         if self.sessions is None:
             self.sessions = ServerSessions()
         return BackTls(route, shared, said, self.sessions)
 
-    def _shared(self, said: ServerTls, warn: Warn) -> ServerContext:
-        low, high = versions(said, warn)
+    def _shared(self, said: ServerTls) -> ServerContext:
         crt = replace(said.crt, at=None) if said.crt is not None else None
         if said.verify != "none" and not said.ca_file:
             raise TlsSetupError(
@@ -207,9 +165,6 @@ class ServerContexts:
         own = NOTHING_SAID  # of what differs between servers that share a context
         options = replace(
             said,
-            min_version=low,
-            max_version=high,
-            without=None,
             crt=crt,
             ssl=own.ssl,
             ready=own.ready,
@@ -239,4 +194,4 @@ def is_address(name: str) -> bool:
     return False
 
 
-__all__ = ["BackTls", "ServerContext", "ServerContexts", "TlsFileError", "TlsSetupError", "versions"]
+__all__ = ["BackTls", "ServerContext", "ServerContexts", "TlsFileError", "TlsSetupError"]

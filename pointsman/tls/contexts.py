@@ -37,7 +37,7 @@ def versions(options: TlsOptions) -> tuple[str, str]:
     left = [
         version for version in VERSIONS[VERSIONS.index(lowest) : VERSIONS.index(highest) + 1] if version not in without
     ]
-    if not left:
+    if not left or left[-1] == VERSIONS[0]:  # no OpenSSL of today speaks SSLv3
         raise TlsSetupError("all SSL/TLS versions are disabled")
     return left[0], left[-1]
 

@@ -12,7 +12,7 @@ from support.certificates import authority
 
 from pointsman.core.tls import VERSION, TlsError
 from pointsman.net.tls import TlsTransport
-from pointsman.tls.back import MOST_NAMES, BackTls, ServerContexts, TlsFileError, TlsSetupError, versions
+from pointsman.tls.back import MOST_NAMES, BackTls, ServerContexts, TlsFileError, TlsSetupError
 from pointsman.tls.files import SYSTEM_AUTHORITIES
 from pointsman.tls.options import LoadedFiles, ServerTls
 from pointsman.tls.store import Store
@@ -194,36 +194,6 @@ def test_names_without_end_leave_no_sessions_without_end() -> None:
         one.purpose(b"%d.test" % number)
     assert len(one.purposes) == MOST_NAMES
     assert b"9.test" not in one.purposes
-
-
-@pytest.mark.parametrize(
-    "said, expected",
-    [
-        ({}, ("TLSv1.2", "TLSv1.3")),
-        ({"ciphers": "ALL:@SECLEVEL=0"}, ("TLSv1.0", "TLSv1.3")),
-        ({"min_version": "SSLv3"}, ("TLSv1.0", "TLSv1.3")),
-        ({"max_version": "TLSv1.2"}, ("TLSv1.2", "TLSv1.2")),
-        ({"max_version": "TLSv1.1"}, ("TLSv1.0", "TLSv1.1")),
-        ({"min_version": "TLSv1.3"}, ("TLSv1.3", "TLSv1.3")),
-        ({"without": frozenset(("TLSv1.3",))}, ("TLSv1.2", "TLSv1.2")),
-        ({"without": frozenset(("TLSv1.2", "TLSv1.3"))}, ("TLSv1.0", "TLSv1.1")),
-        ({"without": frozenset(("TLSv1.0", "TLSv1.1", "TLSv1.2"))}, ("TLSv1.3", "TLSv1.3")),
-    ],
-)
-def test_versions(said: dict[str, object], expected: tuple[str, str]) -> None:
-    warnings: list[str] = []
-    assert versions(ServerTls(**said), warnings.append) == expected  # type: ignore[arg-type]
-    assert warnings == []
-
-
-def test_versions_that_are_taken_out_in_vain() -> None:
-    warnings: list[str] = []
-    hole = ServerTls(ciphers="ALL", without=frozenset(("TLSv1.1",)))
-    assert versions(hole, warnings.append) == ("TLSv1.0", "TLSv1.3")
-    assert "not contiguous: TLSv1.1" in warnings.pop()
-    said = ServerTls(min_version="TLSv1.2", without=frozenset(("TLSv1.2",)))
-    assert versions(said, warnings.append) == ("TLSv1.2", "TLSv1.3")
-    assert "are ignored" in warnings.pop()
 
 
 @pytest.mark.parametrize(
