@@ -4,6 +4,7 @@ No sample before a server is connected, and on a clear connection. Who asks is n
 (WISHES.server_tls): nothing is kept for those that nobody asks about.
 """
 
+from pointsman.core.connection_faults import TLS_EMPTY, TLS_FATAL
 from pointsman.core.tls import error_text
 from pointsman.sample.context import Context
 from pointsman.sample.fetch.ssl_front import binding_of, cipher_of, curve_of, secret_of
@@ -75,9 +76,13 @@ def size_of_secret(ctx: Context) -> int | None:
 
 @fetch("ssl_bc_err", Type.SINT, Where.SERVER_SIDE, Reads.MOVING, "7.3.4")
 def fault(ctx: Context) -> int | None:
-    """OpenSSL's number of what was wrong first with the handshake, or later; 0: nothing."""
+    """OpenSSL's number of what was wrong first with the handshake, or later; 0: nothing that has one. No sample where the
+    handshake was given up, or never begun."""
     tls = ctx.server_tls
-    return tls.cause if tls is not None else None
+    if tls is None:
+        return None
+    number = tls.cause
+    return number if number or tls.finished or TLS_EMPTY <= ctx.server_fault <= TLS_FATAL else None
 
 
 @fetch("ssl_bc_client_random", Type.BIN, Where.SERVER_SIDE, Reads.MOVING, "7.3.4")
