@@ -171,6 +171,8 @@ class RawFront(RawClient, WireUser, ClientConnection):
         return False
 
     def until(self) -> int:
+        if self.wire.shaking:
+            return self.wire.deadline
         return self.stream.deadline if self.stream is not None else NEVER
 
     def look(self) -> None:
