@@ -5,35 +5,112 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
+/* What stood behind leaves lately: ten thousand certificates have but a few issuers, and a decoded one is shared. */
+#define CHAINS 16
+#define LONGEST_CHAIN 32768 /* bytes of a text that is kept */
+static struct {
+    char *text;
+    size_t size;
+    STACK_OF(X509) *chain;
+} lately[CHAINS];
+
+static size_t
+place_of(const char *text, size_t size)
+{
+    uint32_t mixed = 2166136261u; /* FNV-1a */
+    for (size_t i = 0; i < size; i++)
+        mixed = (mixed ^ (unsigned char)text[i]) * 16777619u;
+    return mixed % CHAINS;
+}
+
+/* A chain for one who frees it. NULL: it is not known; an exception says that there is no memory. */
+static STACK_OF(X509) *
+known_chain(const char *text, size_t size)
+{
+    size_t at = place_of(text, size);
+    if (lately[at].chain == NULL || lately[at].size != size || memcmp(lately[at].text, text, size) != 0)
+        return NULL;
+    STACK_OF(X509) *chain = X509_chain_up_ref(lately[at].chain);
+    if (chain == NULL)
+        PyErr_NoMemory();
+    return chain;
+}
+
+static int
+holds_key(const char *text, size_t size)
+{
+    static const char word[] = "PRIVATE KEY";
+    for (size_t i = 0; i + sizeof word - 1 <= size; i++)
+        if (memcmp(text + i, word, sizeof word - 1) == 0)
+            return 1;
+    return 0;
+}
+
+/* Without memory for it, it is not kept; nor is what may be a secret. */
+static void
+keep_chain(const char *text, size_t size, STACK_OF(X509) *chain)
+{
+    if (size > LONGEST_CHAIN || sk_X509_num(chain) == 0 || holds_key(text, size))
+        return;
+    char *copy = OPENSSL_malloc(size);
+    STACK_OF(X509) *own = X509_chain_up_ref(chain);
+    if (copy == NULL || own == NULL) {
+        OPENSSL_free(copy);
+        sk_X509_pop_free(own, X509_free);
+        return;
+    }
+    memcpy(copy, text, size);
+    size_t at = place_of(text, size);
+    OPENSSL_free(lately[at].text);
+    sk_X509_pop_free(lately[at].chain, X509_free);
+    lately[at].text = copy;
+    lately[at].size = size;
+    lately[at].chain = own;
+}
+
+/* All certificates that are left. NULL: a ValueError is set. */
+static STACK_OF(X509) *
+rest_of_chain(BIO *bio)
+{
+    Passphrase none = {NULL, 0, 0};
+    STACK_OF(X509) *chain = sk_X509_new_null();
+    X509 *one = NULL;
+    while (chain != NULL && (one = PEM_read_bio_X509(bio, NULL, give_passphrase, &none)) != NULL)
+        if (!sk_X509_push(chain, one)) {
+            X509_free(one);
+            break;
+        }
+    unsigned long code = ERR_peek_last_error();
+    if (chain != NULL && one == NULL && ERR_GET_LIB(code) == ERR_LIB_PEM
+        && ERR_GET_REASON(code) == PEM_R_NO_START_LINE) {
+        ERR_clear_error(); /* the end of the text */
+        return chain;
+    }
+    sk_X509_pop_free(chain, X509_free);
+    refused("a certificate of the chain cannot be read");
+    return NULL;
+}
+
 /* The leaf is the first one; the chain is what follows. 0: a ValueError is set. */
 static int
 read_chain(Py_buffer *text, X509 **leaf, STACK_OF(X509) **chain)
 {
     Passphrase none = {NULL, 0, 0};
     BIO *bio = memory_of(text);
-    X509 *one;
     if (bio == NULL)
         return 0;
     *leaf = PEM_read_bio_X509_AUX(bio, NULL, give_passphrase, &none);
-    *chain = *leaf == NULL ? NULL : sk_X509_new_null();
-    if (*chain == NULL) {
+    if (*leaf == NULL)
         refused("no certificate");
-        BIO_free(bio);
-        return 0;
+    else {
+        size_t left = BIO_ctrl_pending(bio);
+        const char *rest = (const char *)text->buf + text->len - left;
+        *chain = known_chain(rest, left);
+        if (*chain == NULL && !PyErr_Occurred() && (*chain = rest_of_chain(bio)) != NULL)
+            keep_chain(rest, left, *chain);
     }
-    while ((one = PEM_read_bio_X509(bio, NULL, give_passphrase, &none)) != NULL)
-        if (!sk_X509_push(*chain, one)) {
-            X509_free(one);
-            break;
-        }
     BIO_free(bio);
-    unsigned long code = ERR_peek_last_error();
-    if (one == NULL && ERR_GET_LIB(code) == ERR_LIB_PEM && ERR_GET_REASON(code) == PEM_R_NO_START_LINE) {
-        ERR_clear_error(); /* the end of the text */
-        return 1;
-    }
-    refused("a certificate of the chain cannot be read");
-    return 0;
+    return *chain != NULL;
 }
 
 static enum kind_of_key

@@ -78,6 +78,11 @@ def test_a_certificate_of_an_identity() -> None:
 
 def shown(context: Context, name: str) -> bytes | None:
     """The certificate that a client sees."""
+    return seen(context, name).peer_certificate
+
+
+def seen(context: Context, name: str) -> Connection:
+    """The client's end."""
     a, b = socket.socketpair()
     with a, b:
         a.setblocking(False)
@@ -86,8 +91,29 @@ def shown(context: Context, name: str) -> bytes | None:
         for _ in range(10):
             waits = there.handshake()
             if here.handshake() == 0 and waits == 0:
-                return there.peer_certificate
+                return there
     raise AssertionError("no end of the handshake")
+
+
+def test_chains_that_many_share() -> None:
+    cas = [dummy("ECDSA", 2048, "P-256", f"ca{number}")[0] for number in range(40)]
+    pem, other = authority().pem(HOST), authority().pem("other.test")
+    certificates = {text: text.split(b"-----BEGIN PRIVATE", 1)[0] for text in (pem, other)}
+    for _ in range(2):
+        for number, ca in enumerate(cas):
+            for key, leaf in certificates.items():
+                for chain in (b"", ca, ca + cas[0], ca + cas[number - 1] + key):
+                    assert sent(Identity(leaf + chain, key)) == pem_certificates(leaf + chain)
+    with pytest.raises(ValueError, match="chain"):
+        Identity(certificates[pem] + cas[0][:100] + cas[0][120:], pem)
+    assert sent(Identity(certificates[pem] + cas[0], pem)) == pem_certificates(certificates[pem] + cas[0])
+
+
+def sent(identity: Identity) -> list[bytes]:
+    """The chain that a client gets."""
+    context = Context(True)
+    context.defaults = ((None, identity),)
+    return seen(context, HOST).peer_chain
 
 
 def test_names_come_and_go_one_by_one() -> None:
