@@ -17,8 +17,9 @@ from pathlib import Path
 import pytest
 from support.certificates import authority
 from support.crowd import until
-from support.programs import HAPROXY, POINTSMAN, Kind, Program, peer_version
+from support.programs import HAPROXY, POINTSMAN, ROOT, Kind, Program, peer_version
 
+from pointsman.cli import main
 from pointsman.core.tls import MISSING, Connection, Context
 
 pytestmark = pytest.mark.skipif(bool(MISSING), reason="built without OpenSSL")
@@ -327,3 +328,12 @@ def test_what_goes_to_servers(tmp_path: Path) -> None:
         theirs, same = story_of_servers(HAPROXY, tmp_path / "theirs")
         assert theirs[8][0] in ("425", "504")  # it notices at once, or does not
         assert (told[:8], told[9:], got) == (theirs[:8], theirs[9:], same)
+
+
+def test_the_configuration_of_the_page_loads(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    page = (ROOT / "docs" / "early-data.md").read_text(encoding="utf-8")
+    text = page.split("```\n")[1].replace("/etc/haproxy/site.pem", str(authority().path(HOST)))
+    assert "allow-0rtt" in text and "wait-for-handshake" in text
+    (tmp_path / "page.cfg").write_text(text)
+    status = main(["-c", "-dW", "-f", str(tmp_path / "page.cfg")])
+    assert (status, capfd.readouterr().err) == (0, "")
