@@ -58,6 +58,7 @@ from pointsman.stream.entries import (
     UniqueId,
     UseServer,
     WholeBody,
+    tell_early,
 )
 from pointsman.stream.header_names import PRESERVE
 from pointsman.stream.proxies import FOREVER, BackendProxy, Frontend, Plan
@@ -102,7 +103,7 @@ class Decision(Deciding):
         self.backend = backend
         self.forced = None
         self.waits = waits
-        return ROUTED
+        return ROUTED if tell_early(self.context) else FAILED
 
     def enter(self) -> int:
         """After ROUTED: what the backend says."""

@@ -131,19 +131,20 @@ class EarlyData(Entry):
     name = "allow-0rtt"
 
     def decide(self, one: Deciding) -> int:
-        context = one.context
-        session = context.session
-        request = context.request
-        assert request is not None
-        if session.tls is None or not session.tls.early:
-            return NEXT
-        context.asked |= MOVING
-        session.early = request
-        if any(each.name == EARLY_DATA for each in request.fields) or add_field(
-            context, request, field(EARLY_DATA, b"1")
-        ):
-            return NEXT
-        return FAILED
+        return NEXT if tell_early(one.context) else FAILED
+
+
+def tell_early(context: Context) -> bool:
+    """If that is so. False: it does not fit."""
+    session = context.session
+    request = context.request
+    assert request is not None
+    if session.tls is None or not session.tls.early:
+        return True
+    context.asked |= MOVING
+    session.early = request
+    known = any(each.name == EARLY_DATA for each in request.fields)
+    return known or add_field(context, request, field(EARLY_DATA, b"1"))
 
 
 class EarlyLine(Entry):

@@ -310,3 +310,30 @@ def test_ends_at_every_byte() -> None:
             client.close()
             assert stand.frontend().connections == 1  # the first one's
         first.close()
+
+
+def test_a_connection_that_waits_for_another_request_ends_in_its_time() -> None:
+    """Its handshake may never be over."""
+    text = CONFIG.replace("timeout client 10s", "timeout client 10s\n    timeout http-keep-alive 2s")
+    with EarlyStand(text, "a", front=True) as stand:
+        stand.learn()
+        client = stand.resuming(GET)
+        stand.accept("a").send(OK)
+        stand.wait(1_900)
+        assert stand.frontend().connections == 1
+        stand.wait(1_300)  # and a second more, for it may be sending
+        assert stand.frontend().connections == 0 and stand.lines[1:] == ["200 --"]
+        client.close()
+
+
+def test_a_backend_of_http_behind_a_frontend_of_tcp() -> None:
+    text = CONFIG.replace("frontend f\n", "frontend f\n    mode tcp\n")
+    text = "\n".join(line for line in text.split("\n") if "X-Front" not in line and " if { path" not in line)
+    with EarlyStand(text, "a", front=True) as stand:
+        stand.learn()
+        client = stand.resuming(GET)
+        server = stand.accept("a")
+        assert b"\r\nearly-data: 1\r\n" in server.take()
+        server.send(OK)
+        client.shake()
+        assert client.take().endswith(b"ok")
