@@ -28,6 +28,7 @@ import pointsman.balance.uri  # noqa: F401
 import pointsman.balance.url_param  # noqa: F401
 import pointsman.config.acls  # noqa: F401
 import pointsman.config.bind  # noqa: F401
+import pointsman.config.crt_store  # noqa: F401
 import pointsman.config.default_path  # noqa: F401
 import pointsman.config.environment  # noqa: F401
 import pointsman.config.global_section  # noqa: F401
@@ -38,6 +39,7 @@ import pointsman.config.proxy  # noqa: F401
 import pointsman.config.proxy_words  # noqa: F401
 import pointsman.config.server_line  # noqa: F401
 import pointsman.config.server_words  # noqa: F401
+import pointsman.config.ssl_f_use  # noqa: F401
 import pointsman.config.stats  # noqa: F401
 import pointsman.config.threads  # noqa: F401
 import pointsman.config.timeouts  # noqa: F401

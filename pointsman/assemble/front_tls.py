@@ -1,31 +1,27 @@
 """TLS of `bind` lines: one FrontTls for each, made of certificates that are read here, before rights are given up."""
 
-from dataclasses import replace
-from typing import Final
-
 from pointsman.admin.tls_memory import ReadLine
 from pointsman.assemble.live import Live
 from pointsman.assemble.resumption import resumption_of
 from pointsman.config.bind import Bind
+from pointsman.config.certificates import stored_certificates
 from pointsman.config.crt_list import line_of_runtime
 from pointsman.config.global_section import buffer_sizes
 from pointsman.config.setting import Configuration, Section
-from pointsman.config.tls_global import bind_defaults, spoken
+from pointsman.config.tls_front import front_tls
 from pointsman.config.tls_tuning import TlsTuning, looked_for, tls_tuning
-from pointsman.core.diagnostics import ConfigError, Diagnostics, Severity
+from pointsman.core.diagnostics import NOWHERE, ConfigError, Diagnostics, Severity
 from pointsman.core.tls import Context
 from pointsman.tls.chains import Chains
 from pointsman.tls.contexts import TlsSetupError
-from pointsman.tls.files import TlsFileError, read
+from pointsman.tls.files import NoKeyError, TlsFileError, read
 from pointsman.tls.front import FrontTls
-from pointsman.tls.options import Kept, over
+from pointsman.tls.options import Kept
 from pointsman.tls.passphrases import Passphrases
-
-HTTP_ALPN: Final = b"\x08http/1.1"  # offered where a line of an HTTP frontend says nothing (manual 5.1, alpn)
 
 
 def prepare_store(live: Live, configuration: Configuration) -> None:
-    """What is said of all certificates."""
+    """What is said of all certificates and bind lines, and what crt-stores load. ConfigError: a file cannot be read."""
     tuning = tls_tuning(configuration)
     live.tls_store.extra = looked_for(configuration)
     live.tls_store.chains = Chains(tuning.issuers_chain, tuning.skip_self_issued)
@@ -34,6 +30,13 @@ def prepare_store(live: Live, configuration: Configuration) -> None:
     size, reserve = buffer_sizes(configuration.main)
     live.tls_store.early_data = size - reserve  # as of any request, no more is kept
     live.tls_store.kept = Kept(capture=tuning.capture, keylog=tuning.keylog)
+    for files in stored_certificates(configuration):
+        try:
+            live.tls_store.certificate(files)
+        except NoKeyError:
+            continue  # it matters to who wants to show it
+        except TlsFileError as error:
+            raise ConfigError(f"'load' in section 'crt-store': {error}", files.at or NOWHERE) from None
 
 
 def _dh(tuning: TlsTuning) -> bytes | int:
@@ -56,12 +59,7 @@ def build_front(
 
     Raises ConfigError for files that cannot be read, and for what OpenSSL does not accept.
     """
-    defaults, line = bind_defaults(configuration), bind.parameters.tls
-    subject = f"Proxy '{section.name}': bind '{bind.text}' at [{bind.at}]"
-    low, high = spoken(defaults, line, subject, bind.at, diagnostics)
-    said = replace(over(defaults, line), min_version=low, max_version=high, without=frozenset())
-    if said.alpn is None and http:
-        said = replace(said, alpn=HTTP_ALPN)
+    said = front_tls(configuration, section, bind, http, diagnostics)
     try:
         front = FrontTls(said, live.tls_store, live.dh)
         front.proxy, front.place = section.name, str(bind.at)

@@ -5,24 +5,72 @@
 Words end at blanks and brackets; nothing is quoted, no variable is resolved, and a comment begins with its line.
 """
 
-import os
 import re
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Final
 
-from pointsman.config.certificates import certificate_files, certificate_path, narrowed
+from pointsman.config.certificates import Referring, narrowed, refer
+from pointsman.config.crt_store import LIST_WORDS, LOAD_WORDS, Loading
 from pointsman.config.keyword import Args
 from pointsman.config.parameters import Parameter, Words
 from pointsman.config.setting import Configuration
+from pointsman.config.vocabulary import not_built
 from pointsman.core.diagnostics import ConfigError, Diagnostics, Position
-from pointsman.core.registry import Registry
+from pointsman.core.refused import refusal
+from pointsman.core.registry import Registry, nearest
 from pointsman.core.words import Line, Place, Word
-from pointsman.tls.options import BindTls, CertificateLine, CertificateList, FrontOptions
+from pointsman.tls.options import BindTls, CertificateLine, CertificateList, FrontOptions, LoadedFiles
 
 CRT_LIST_WORDS: Final[Registry[Parameter[BindTls]]] = Registry("option of crt-lists")  # filled by tls_bind.py
+ParseTls = Callable[[Words, BindTls], BindTls]
+NOTHING_MORE: Final[Mapping[str, ParseTls]] = {}
+RUNTIME: Final = "CLI"  # the file of lines that come while the program runs
 LONGEST: Final = 65_535  # characters of a line
 TOKEN: Final = re.compile(r"[\[\]]|[^ \t\[\]]+")
+
+
+@dataclass(frozen=True, slots=True)
+class LineWords:
+    """What options of a line say. `files`: None if they say nothing of files; `crt`: "" if they do not."""
+
+    options: FrontOptions = FrontOptions()  # noqa: RUF009 - frozen
+    files: LoadedFiles | None = None
+    crt: Word | None = None
+
+
+def read_line_words(
+    args: Args, said: str, unknown: Callable[[Word], ConfigError], more: Mapping[str, ParseTls] = NOTHING_MORE
+) -> LineWords:
+    """All words of `args`: options of a line of a crt-list, or of ssl-f-use, which knows `more`. `said` begins errors;
+    `unknown` makes that for a word that is none."""
+    inside = Words(args, said)
+    tls, loading, crt, loads = BindTls(), Loading(), None, False
+    while args.more():
+        inside.word = args.word("an option")
+        name = inside.word.text
+        parse = more.get(name) or (found.parse if (found := CRT_LIST_WORDS.get(name)) is not None else None)
+        load = LOAD_WORDS.get(name) if name in LIST_WORDS else None
+        if parse is not None:
+            tls = parse(inside, tls)
+        elif load is not None:
+            if name == "crt" and crt is not None:
+                raise ConfigError("'crt' already specified, aborting.", inside.word.at)
+            loading = load.parse(inside, loading)
+            if name == "crt":
+                crt = args.words[args.index - 1]
+            loads = loads or name != "crt"
+        else:
+            if refusal("bind", name):
+                raise not_built("bind", name, inside.word.at)
+            if refusal("load", name):
+                raise not_built("load", name, inside.word.at)
+            near = nearest(name, [*CRT_LIST_WORDS, *LIST_WORDS])
+            error = unknown(inside.word)
+            raise ConfigError(str(error), inside.word.at, "", f"did you mean '{near}'?" if near else "")
+    files = loading.files
+    explicit = bool(files.key or files.ocsp or files.issuer or files.sctl)
+    return LineWords(narrowed(tls), replace(files, crt="", explicit=explicit, at=args.at) if loads else None, crt)
 
 
 class _Lists(dict[str, CertificateList]):
@@ -105,12 +153,16 @@ class _CrtListLine:
             else:
                 (self.options if opened and not closed else self.filters).append(word)
         if opened and not closed:
-            raise self._wrong("missing ']'", self.place.at(len(self.place.text.rstrip())))
+            missing = self._wrong("missing ']'", self.place.at(len(self.place.text)))
+            if self.place.file == RUNTIME:
+                raise missing
+            hint = "all of the line was taken for options"
+            self.words.args.diagnostics.warning(str(missing), missing.finding.position, "]", hint)
 
     def read(self) -> Iterator[CertificateLine]:
         """The line; one for each file, where it names a bundle."""
         self.cut()
-        options = self.bracketed()
+        said = self.bracketed()
         filters = tuple(word.text for word in self.filters)
         if any(name.startswith("!") for name in filters) and not any(name.startswith(("*", "!*")) for name in filters):
             self.words.args.diagnostics.warning(
@@ -118,40 +170,41 @@ class _CrtListLine:
                 "won't do anything!",
                 self.filters[0].at,
             )
-        configuration = self.words.args.configuration
-        path = certificate_path(configuration, self.name.text)
-        if os.path.isdir(path):
-            raise self._wrong(f"'{path}' is a directory, and a line is for one certificate", self.name.at)
-        line = CertificateLine(
-            files=certificate_files(configuration, path, self.name.at)[0],
-            options=options,
-            filters=filters,
-            default="*" in filters,
-            number=self.place.number,
-            at=self.name.at,
+        place = self.place
+        by = Referring(
+            f"{self.words.said} : '{self.words.word.text}'",
+            f"'{{name}}' in crt-list '{place.file}' line {place.number}",
+            said.files,
         )
-        for files in certificate_files(configuration, path, self.name.at):
-            yield replace(line, files=files)
+        for files in refer(self.words.args.configuration, self.name, by):
+            yield CertificateLine(
+                files=files,
+                options=said.options,
+                filters=filters,
+                default="*" in filters,
+                number=place.number,
+                at=self.name.at,
+            )
 
-    def bracketed(self) -> FrontOptions:
+    def bracketed(self) -> LineWords:
         """What stands in brackets."""
-        said = BindTls()
         if not self.options:
-            return FrontOptions()
-        parent = self.words.args
-        args = Args(
-            Line(tuple(self.options), self.place.at(0)), 0, parent.section, parent.configuration, parent.diagnostics
-        )
-        words = Words(args, f"{self.words.said} : 'crt-list'")
-        while args.more():
-            words.word = args.word("an option")
-            found = CRT_LIST_WORDS.get(words.word.text)
-            if found is None:
-                near = CRT_LIST_WORDS.nearest(words.word.text)
-                error = self._wrong(f"unknown ssl keyword {words.word.text}", words.word.at)
-                raise ConfigError(str(error), words.word.at, "", f"did you mean '{near}'?" if near else "")
-            said = found.parse(words, said)
-        return narrowed(said)
+            return LineWords()
+        words = self.words
+        args = words.args
+        line = Line(tuple(self.options), self.name.at)
+        inside = Args(line, 0, args.section, args.configuration, args.diagnostics)
+        said = read_line_words(inside, f"{words.said} : '{words.word.text}'", self._unknown)
+        if said.crt is not None:
+            args.diagnostics.warning(
+                f"{words.said} : '{words.word.text}' : parsing [{self.place.file}:{self.place.number}]: 'crt' is "
+                f"ignored, as the line is for '{self.name.text}'",
+                said.crt.at,
+            )
+        return said
+
+    def _unknown(self, word: Word) -> ConfigError:
+        return self._wrong(f"unknown ssl keyword {word.text}", word.at)
 
 
 def line_of_runtime(
@@ -159,9 +212,12 @@ def line_of_runtime(
 ) -> tuple[str, FrontOptions, tuple[str, ...]]:
     """A line that comes while the program runs: the name of a certificate in memory, options, filters. Raises
     ConfigError."""
-    place = Place("CLI", 1, text)
+    place = Place(RUNTIME, 1, text)
     word = Word("crt-list", place.at(0))
     args = Args(Line((word,), place.at(0)), 1, configuration.main, configuration, diagnostics)
     line = _CrtListLine(Words(args, "parsing [CLI:1]"), place, "")
     line.cut()
-    return line.name.text, line.bracketed(), tuple(filter.text for filter in line.filters)
+    said = line.bracketed()
+    if said.files is not None:
+        raise ConfigError("parsing [CLI:1]: what belongs to a certificate is not said here", place.at(0))
+    return line.name.text, said.options, tuple(word.text for word in line.filters)

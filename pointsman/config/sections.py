@@ -54,6 +54,8 @@ class Opener:
             return self._userlist(line)
         if kind == In.HTTP_ERRORS:
             return self._http_errors(line)
+        if kind == In.CRT_STORE:
+            return self._crt_store(line)
         return self._proxy(kind, line)
 
     def _not_built(self, word: Word) -> None:
@@ -112,6 +114,15 @@ class Opener:
                 f"http-errors section '{name}' already exists (declared at {first.at}).", line.words[1].at
             )
         return section
+
+    def _crt_store(self, line: Line) -> Section:
+        """The name may be missing, and one that was said before goes on."""
+        words = line.words
+        if len(words) > 2:
+            self.diagnostics.alert(
+                f"'{words[0].text}' section only supports a <name> argument.", words[2].at, "end of line"
+            )
+        return Section(In.CRT_STORE, words[1].text if len(words) > 1 else "", line.at)
 
     def _ignored(self, keyword: Word, words: Sequence[Word]) -> None:
         """What HAProxy overlooks without a word."""

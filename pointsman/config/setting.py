@@ -33,6 +33,7 @@ class In(IntFlag):
     BACKEND = 16
     USERLIST = 32
     HTTP_ERRORS = 64
+    CRT_STORE = 128
 
     FRONT = FRONTEND | LISTEN
     BACK = BACKEND | LISTEN
@@ -48,6 +49,7 @@ SECTIONS: dict[str, In] = {
     "backend": In.BACKEND,
     "userlist": In.USERLIST,
     "http-errors": In.HTTP_ERRORS,
+    "crt-store": In.CRT_STORE,
 }
 
 

@@ -64,10 +64,11 @@ def _security_level(configuration: Configuration) -> int | None:
 
 
 def spoken(
-    default: TlsOptions, said: TlsOptions, subject: str, at: Position | None, diagnostics: Diagnostics
+    default: TlsOptions, said: TlsOptions, subject: str, at: Position | None, diagnostics: Diagnostics, of: str = ""
 ) -> tuple[str, str]:
-    """The oldest and the newest version of a line, `subject` in warnings. If none is left, the oldest is above.
+    """The oldest and the newest version of a line, `subject` in warnings, which begin with `of`.
 
+    If none is left, the oldest is above the newest.
     ssl-min-ver and ssl-max-ver (and force-*) hold, from the line or else from the defaults; where neither says any,
     versions from LOWEST on, without those that the line or the defaults take out.
     """
@@ -79,14 +80,14 @@ def spoken(
         return (left[0], left[-1]) if left else (VERSIONS[-1], VERSIONS[0])
     if without:
         diagnostics.warning(
-            f"no-sslv3/no-tlsv1x are ignored for {subject}. Use only 'ssl-min-ver' and 'ssl-max-ver' to fix.", place
+            f"{of}no-sslv3/no-tlsv1x are ignored for {subject}. Use only 'ssl-min-ver' and 'ssl-max-ver' to fix.", place
         )
     high = both.max_version or VERSIONS[-1]
     low = both.min_version or LOWEST
     if both.min_version is None and VERSIONS.index(high) < VERSIONS.index(LOWEST):
         diagnostics.warning(
-            f"Ambiguous configuration for {subject}: the ssl-min-ver value is not configured and the ssl-max-ver value "
-            f"is lower than the default ssl-min-ver value ({LOWEST}). Setting the ssl-min-ver to {high}. Use "
+            f"{of}Ambiguous configuration for {subject}: the ssl-min-ver value is not configured and the ssl-max-ver "
+            f"value is lower than the default ssl-min-ver value ({LOWEST}). Setting the ssl-min-ver to {high}. Use "
             "'ssl-min-ver' to fix this.",
             place,
         )

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from pointsman.config.acls import acls_of
-from pointsman.config.certificates import certificate_path
+from pointsman.config.certificates import Referring, refer
 from pointsman.config.parameters import Parameter, Words
 from pointsman.config.server_words import SERVER_WORDS, ServerParameters, server_word
 from pointsman.config.tls_values import authorities, protocols, version
@@ -15,7 +15,7 @@ from pointsman.core.diagnostics import ConfigError
 from pointsman.core.tls import MISSING
 from pointsman.sample.expression import parse_expression
 from pointsman.sample.types import Type, Where
-from pointsman.tls.options import VERSIONS, LoadedFiles, ServerTls
+from pointsman.tls.options import VERSIONS, ServerTls
 
 ForTls = Callable[[Words, ServerTls], ServerTls]
 
@@ -115,8 +115,8 @@ def crl_file(words: Words, tls: ServerTls) -> ServerTls:
 def crt(words: Words, tls: ServerTls) -> ServerTls:
     """crt <file>: the certificate that is shown to the server where it asks for one, and its key."""
     word = words.value("missing certificate file path", "<file>")
-    path = certificate_path(words.args.configuration, word.text)
-    return replace(tls, crt=LoadedFiles(name=path, crt=path, at=word.at))
+    (files,) = refer(words.args.configuration, word, Referring(f"{words.said} : 'crt'"), bundles=False)
+    return replace(tls, crt=files)
 
 
 @tls_word("check-sni")

@@ -8,12 +8,11 @@ from pointsman.config.parameters import Words
 from pointsman.config.setting import Configuration
 from pointsman.config.tls_paths import CaBase
 from pointsman.core.registry import nearest
-from pointsman.tls.options import EVERY_ERROR, VERSIONS
+from pointsman.tls.options import EVERY_ERROR, HTTP2, VERSIONS, wire, without_http2
 from pointsman.tls.verify_errors import LAST, NUMBERS
 
 LONGEST_PROTOCOL: Final = 255  # bytes of a name of ALPN (RFC 7301 3.1)
 SYSTEM_CAS: Final = "@system-ca"
-HTTP2: Final = b"h2"
 NO_HTTP2: Final = "'h2' is left out of the offer: HTTP/2 is not built yet"
 _LOWER: Final = {name.lower(): name for name in VERSIONS}
 
@@ -45,21 +44,6 @@ def protocols(words: Words, keep_http2: bool = False) -> bytes:
         words.args.diagnostics.warning(f"{words.said} : '{words.word.text}' : {NO_HTTP2} (manual 5.1)", word.at)
         return without_http2(wire(*names))
     return wire(*names)
-
-
-def without_http2(offer: bytes) -> bytes:
-    """A list of protocols as ALPN sends it, without "h2"."""
-    names = list[bytes]()
-    at = 0
-    while at < len(offer):
-        names.append(offer[at + 1 : at + 1 + offer[at]])
-        at += 1 + offer[at]
-    return wire(*(name for name in names if name != HTTP2))
-
-
-def wire(*names: bytes) -> bytes:
-    """Names of protocols as ALPN sends them: each behind its length (RFC 7301 3.1)."""
-    return b"".join(bytes((len(name),)) + name for name in names)
 
 
 def ignored_errors(words: Words) -> frozenset[int]:

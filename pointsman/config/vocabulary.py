@@ -2,8 +2,9 @@
 
 The table beside this file (vocabulary.tsv) holds facts only. It answers two questions about a word that no registry
 knows: is it a word that is not built yet (then the error says so and cites the manual), or a mistake (then the error
-names the nearest known word)? Kinds: section, global, proxy, userlist, http-errors, action, bind, server, fetch,
-converter, acl (fetches with a matching method of their own, such as path_beg), filter, service, command (runtime API).
+names the nearest known word)? Kinds: section, global, proxy, userlist, http-errors, crt-store, load (options of such
+lines), action, bind, server, fetch, converter, acl (fetches with a matching method of their own, such as path_beg),
+filter, service, command (runtime API).
 """
 
 from collections.abc import Iterable
@@ -55,6 +56,7 @@ KIND_NAMES = {
     "fetch": "sample fetch method",
     "command": "command",
     "acl": "sample fetch method",
+    "load": "load option",
 }
 
 

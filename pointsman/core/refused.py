@@ -8,6 +8,7 @@ from typing import Final
 
 _LIBRARY: Final = "it needs the proprietary library of {}, which may not be linked here"
 _INSIDES: Final = "it looks into HAProxy's own process, and there is nothing of that kind here"
+_ACME: Final = "ACME is not spoken here: let certbot or its like write the files, and load them without a reload"
 _PROVIDERS: Final = "OpenSSL's own configuration (openssl.cnf, OPENSSL_CONF) says which providers are loaded"
 _FORGES: Final = "certificates are never forged here: give those that clients should see by 'crt' or 'crt-list'"
 
@@ -36,6 +37,10 @@ _TABLE: Final[tuple[tuple[tuple[str, ...], str, str], ...]] = (
     (("filter",), "opentracing", "HAProxy has removed it; its successor is 'opentelemetry'"),
     (("proxy",), "filter opentracing", "HAProxy has removed it; its successor is 'opentelemetry'"),
     (("bind",), "npn", "browsers and OpenSSL's TLS 1.3 have dropped it for ALPN: write 'alpn'"),
+    (("load",), "acme", _ACME),
+    (("load",), "domains", _ACME),
+    (("load",), "ips", _ACME),
+    (("proxy",), "crt", "the manual's table names it, but there is no such keyword: 'ssl-f-use crt' is meant"),
     (("bind",), "ech", "it needs an OpenSSL with Encrypted Client Hello, which no distribution has yet"),
     (("bind",), "generate-certificates", _FORGES),
     (("bind",), "ca-sign-file", _FORGES),

@@ -23,6 +23,10 @@ class TlsFileError(Exception):
     """Something cannot be read, or is not what it should be. The text names the file, and never holds a part of it."""
 
 
+class NoKeyError(TlsFileError):
+    """A certificate alone. One of a crt-store may be, until it is to be shown."""
+
+
 @dataclass(frozen=True, slots=True)
 class ExtraFiles:
     """What is looked for beside a certificate that says nothing of it, and how it is named."""
@@ -72,6 +76,8 @@ def blocks(text: bytes) -> list[tuple[bytes, bytes]]:
 
 def read_material(files: LoadedFiles, extra: ExtraFiles) -> Material:
     """One certificate, from its files."""
+    if files.explicit:
+        extra = ExtraFiles(frozenset())
     material = parse_material(read(files.crt, "stat SSL certificate"), files.crt, files.key)
     if not material.key:
         path = _key_path(files, extra)
@@ -102,10 +108,10 @@ def parse_material(text: bytes, path: str, key: str = "") -> Material:
 
 def _key_path(files: LoadedFiles, extra: ExtraFiles) -> str:
     if not files.key and "key" not in extra.kinds:
-        raise TlsFileError(f"No Private Key found in '{files.crt}'.")
+        raise NoKeyError(f"No Private Key found in '{files.crt}'.")
     path = files.key or beside(files.crt, "key", extra)
     if not files.key and not os.path.exists(path):
-        raise TlsFileError(f"No Private Key found in '{path}'.")
+        raise NoKeyError(f"No Private Key found in '{path}'.")
     return path
 
 

@@ -15,7 +15,7 @@ from typing import Final
 from pointsman.core.tls import Choice, Context, Identity
 from pointsman.net.tls import TlsTransports
 from pointsman.tls.contexts import MODES, TlsSetupError, fill, ignored, trust
-from pointsman.tls.options import BindTls, CertificateLine, CertificateList, FrontOptions, over
+from pointsman.tls.options import BindTls, CertificateLine, CertificateList, FrontOptions, under
 from pointsman.tls.resumption import Resumption
 from pointsman.tls.store import Certificate, Store
 
@@ -200,7 +200,8 @@ class FrontTls(TlsTransports):
 
     def _enter(self, line: CertificateLine) -> Shown:
         certificate = self.store.certificate(line.files)
-        options = self._interned(self.own if line.options == UNSAID else over(self.own, line.options))
+        said = line.options
+        options = self._interned(self.own if said == UNSAID else under(self.own, said, self.bind.http))
         self.check(options, certificate.identity, certificate.name)
         self._announce(certificate.identity)
         self.entered += 1

@@ -56,6 +56,7 @@ class LoadedFiles:
     ocsp_update: bool | None = None  # None: as ocsp-update.mode says
     generate: str = ""  # generate-dummy on: "keytype bits curve"; nothing is read then
     jwt: bool = False
+    explicit: bool = False  # nothing but what is said is looked for: all of crt-stores, and lines that name other files
     at: Position | None = None
 
 
@@ -91,6 +92,7 @@ class BindTls(FrontOptions):
     ignored_of_client: frozenset[int] = frozenset()  # crt-ignore-err
     prefer_client_ciphers: bool | None = None
     ticket_keys: str = ""  # tls-ticket-keys: a file
+    http: bool = False  # of a frontend that speaks HTTP, and no HTTP/2 yet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,3 +131,34 @@ def over(default: TlsOptions, said: S) -> S:
         if hasattr(said, field.name) and getattr(said, field.name) is None
     }
     return replace(said, **missing)
+
+
+def under(bind: FrontOptions, said: FrontOptions, http: bool) -> FrontOptions:
+    """What a line of a crt-list says, and where it says nothing its bind line (manual 5.1, crt-list).
+
+    What is chosen only when a client's hello is there speaks no version that the bind line does not. `http`: "h2" is
+    left out of its offer, as of that of the bind line.
+    """
+    both = over(bind, said)
+    low = max(filter(None, (both.min_version, bind.min_version)), key=VERSIONS.index, default=None)
+    high = min(filter(None, (both.max_version, bind.max_version)), key=VERSIONS.index, default=None)
+    alpn = without_http2(both.alpn) if http and both.alpn else both.alpn
+    return replace(both, min_version=low, max_version=high, alpn=alpn)
+
+
+HTTP2: Final = b"h2"
+
+
+def wire(*names: bytes) -> bytes:
+    """Names of protocols as ALPN sends them: each behind its length (RFC 7301 3.1)."""
+    return b"".join(bytes((len(name),)) + name for name in names)
+
+
+def without_http2(offer: bytes) -> bytes:
+    """A list of protocols as ALPN sends it, without "h2"."""
+    names = list[bytes]()
+    at = 0
+    while at < len(offer):
+        names.append(offer[at + 1 : at + 1 + offer[at]])
+        at += 1 + offer[at]
+    return wire(*(name for name in names if name != HTTP2))

@@ -16,13 +16,13 @@ from pointsman.core.address import AddressSpec
 from pointsman.core.diagnostics import NOWHERE
 from pointsman.tls.contexts import TlsSetupError, versions
 from pointsman.tls.files import ExtraFiles
-from pointsman.tls.options import NO_PROTOCOLS, BindTls, CertificateList, ServerTls
+from pointsman.tls.options import NO_PROTOCOLS, BindTls, CertificateList, ServerTls, under
 
 
 def front(loaded: Loaded, http: bool = True) -> BindTls:
     """What the last bind line finally says."""
     bind = loaded.proxy.all(Bind)[-1]
-    return front_tls(loaded.configuration, bind, http, loaded.diagnostics)
+    return front_tls(loaded.configuration, loaded.proxy, bind, http, loaded.diagnostics)
 
 
 @pytest.mark.parametrize(
@@ -76,14 +76,15 @@ def test_what_is_ambiguous_gets_haproxys_warnings() -> None:
     loaded = good("frontend", "bind :443 ssl no-sslv3 ssl-min-ver TLSv1.2")
     front(loaded)
     assert loaded.warnings == [
-        "no-sslv3/no-tlsv1x are ignored for bind ':443'. Use only 'ssl-min-ver' and 'ssl-max-ver' to fix."
+        "Proxy 'x': no-sslv3/no-tlsv1x are ignored for bind ':443' at [haproxy.cfg:2]. Use only 'ssl-min-ver' and "
+        "'ssl-max-ver' to fix."
     ]
     loaded = good("frontend", "bind :443 ssl ssl-max-ver TLSv1.1")
     front(loaded)
     assert loaded.warnings == [
-        "Ambiguous configuration for bind ':443': the ssl-min-ver value is not configured and the ssl-max-ver value is "
-        "lower than the default ssl-min-ver value (TLSv1.2). Setting the ssl-min-ver to TLSv1.1. Use 'ssl-min-ver' to "
-        "fix this."
+        "Proxy 'x': Ambiguous configuration for bind ':443' at [haproxy.cfg:2]: the ssl-min-ver value is not "
+        "configured and the ssl-max-ver value is lower than the default ssl-min-ver value (TLSv1.2). Setting the "
+        "ssl-min-ver to TLSv1.1. Use 'ssl-min-ver' to fix this."
     ]
     loaded = good("frontend", "bind :443 ssl no-sslv3 no-tlsv11")
     front(loaded)
@@ -102,11 +103,13 @@ def test_what_is_ambiguous_gets_haproxys_warnings() -> None:
 )
 def test_a_line_of_a_list_speaks_no_more_than_its_bind_line(options: str, spoken: str, tmp_path: Path) -> None:
     (tmp_path / "list").write_text(f"a.pem {options}\n")
-    (listed,) = front(good("frontend", f"bind :443 ssl crt-list {tmp_path}/list")).certificates
+    tls = front(good("frontend", f"bind :443 ssl crt-list {tmp_path}/list"))
+    (listed,) = tls.certificates
     assert isinstance(listed, CertificateList)
-    said = listed.lines[0].options
-    low, high = said.min_version or "TLSv1.2", said.max_version or "TLSv1.3"
-    assert "".join(str(minor) for minor in range(4) if low <= f"TLSv1.{minor}" <= high) == spoken
+    said = under(tls, listed.lines[0].options, True)
+    assert said.min_version is not None and said.max_version is not None
+    found = "".join(str(minor) for minor in range(4) if said.min_version <= f"TLSv1.{minor}" <= said.max_version)
+    assert found == spoken
 
 
 @pytest.mark.parametrize(
@@ -132,13 +135,17 @@ def test_what_alpn_offers(words: str, http: bool, offer: bytes) -> None:
     )
 
 
-def test_what_alpn_offers_on_lines_of_lists(tmp_path: Path) -> None:
+@pytest.mark.parametrize("http", [True, False])
+def test_what_alpn_offers_on_lines_of_lists(http: bool, tmp_path: Path) -> None:
     (tmp_path / "list").write_text("a [alpn h2,x]\nb [no-alpn]\nc\nd [curves X25519]\n")
-    loaded = good("frontend", f"bind :443 ssl crt-list {tmp_path}/list")
-    (listed,) = front(loaded).certificates
+    loaded = good("frontend", f"bind :443 ssl alpn y crt-list {tmp_path}/list")
+    tls = front(loaded, http)
+    (listed,) = tls.certificates
     assert isinstance(listed, CertificateList)
-    assert [line.options.alpn for line in listed.lines] == [b"\x01x", NO_PROTOCOLS, None, None]
-    assert len(loaded.warnings) == 1
+    assert listed.lines[0].options.alpn == b"\x02h2\x01x"  # what is shown is what was said
+    offers = [under(tls, line.options, tls.http).alpn for line in listed.lines]
+    assert offers == [b"\x01x" if http else b"\x02h2\x01x", NO_PROTOCOLS, b"\x01y", b"\x01y"]
+    assert len(loaded.warnings) == http
 
 
 def test_defaults_of_bind_lines_hold_where_a_line_says_nothing() -> None:

@@ -43,6 +43,7 @@ def registered(kind: str, word: str) -> bool:
         "proxy": KEYWORDS,
         "userlist": KEYWORDS,
         "http-errors": KEYWORDS,
+        "crt-store": KEYWORDS,
         "action": ACTIONS,
         "bind": BIND_WORDS,
         "server": SERVER_WORDS,
