@@ -4,6 +4,7 @@ import http.client
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 import pytest
 from support.programs import environment
 
+from pointsman.core.tls import VERSION
 from pointsman.demo.balancer import free_port
 
 
@@ -99,6 +101,45 @@ def test_an_ill_server_is_left_out_and_comes_back(demo: Running) -> None:
     assert demo.ask("/on", demo.two, "POST") == (200, "Server two is on.\n")
     until({"one!", "two!", "three!"})
     assert demo.end(signal.SIGTERM)[0] == 0
+
+
+@pytest.mark.skipif(not VERSION, reason="built without OpenSSL")
+def test_tls_in_front() -> None:
+    """What is printed works: a redirection, an answer over TLS, a line of the log that tells of both."""
+    command = [sys.executable, "-m", "pointsman.demo", "--tls", "--port", "0", "--tls-port", "0"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, env=environment(), stdout=pipe, stderr=pipe, text=True) as process:
+        try:
+            assert process.stdout is not None and process.stderr is not None
+            said = ""
+            while "Ctrl-C" not in said:
+                line = process.stdout.readline()
+                assert line, said + process.stderr.read()
+                said += line
+            plain = re.search(r"http://localhost:(\d+)/page", said)
+            secure = re.search(r"https://localhost:(\d+)/ ", said)
+            assert plain is not None and secure is not None
+            connection = http.client.HTTPConnection("127.0.0.1", int(plain[1]), timeout=5)
+            connection.request("GET", "/page?x=1")
+            response = connection.getresponse()
+            assert (response.status, response.headers["Location"]) == (301, f"https://localhost:{secure[1]}/page?x=1")
+            connection.close()
+            context = ssl.create_default_context()
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+            encrypted = http.client.HTTPSConnection("localhost", int(secure[1]), timeout=5, context=context)
+            encrypted.request("GET", "/")
+            response = encrypted.getresponse()
+            assert response.read() == b"Hello from server one!\n"
+            assert response.headers["Strict-Transport-Security"] == "max-age=60"
+            encrypted.close()
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=10)
+        finally:
+            if process.poll() is None:
+                process.terminate()
+                process.communicate(timeout=10)
+    assert process.returncode == 0 and "Traceback" not in err, err
+    assert re.search(r" secure~ servers/one .* localhost/TLSv1\.3/TLS_AES_256_GCM_SHA384\n", out), out
 
 
 def test_a_taken_port_is_replaced() -> None:
