@@ -122,6 +122,7 @@ class TlsTransport(Transport):
             self.awaiting = False
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class TlsTransports(Transports):
     """Of one `bind` line, or of one server.
 

@@ -76,8 +76,8 @@ def size_of_secret(ctx: Context) -> int | None:
 
 @fetch("ssl_bc_err", Type.SINT, Where.SERVER_SIDE, Reads.MOVING, "7.3.4")
 def fault(ctx: Context) -> int | None:
-    """OpenSSL's number of what was wrong first with the handshake, or later; 0: nothing that has one. No sample where the
-    handshake was given up, or never begun."""
+    """OpenSSL's number of what was wrong first with the handshake, or later; 0: nothing that has one. No sample where
+    the handshake was given up, or never begun."""
     tls = ctx.server_tls
     if tls is None:
         return None
