@@ -140,7 +140,12 @@ class _CrtListLine:
                 if not self.name.text:
                     raise self._wrong("file name expected before '['", word.at)
                 if self.filters:
-                    raise self._wrong("malformated line, filters can't be between filename and options!", word.at)
+                    self._unless_running(
+                        "malformated line, filters can't be between filename and options!",
+                        self.filters[0].at,
+                        "it is left out: write it behind the options",
+                    )
+                    self.filters.clear()
                 opened = True
             elif word.text == "]":
                 if not opened:
@@ -153,11 +158,15 @@ class _CrtListLine:
             else:
                 (self.options if opened and not closed else self.filters).append(word)
         if opened and not closed:
-            missing = self._wrong("missing ']'", self.place.at(len(self.place.text)))
-            if self.place.file == RUNTIME:
-                raise missing
-            hint = "all of the line was taken for options"
-            self.words.args.diagnostics.warning(str(missing), missing.finding.position, "]", hint)
+            at = self.place.at(len(self.place.text))
+            self._unless_running("missing ']'", at, "all of the line was taken for options")
+
+    def _unless_running(self, message: str, at: Position, hint: str) -> None:
+        """A mistake that a line of a file may have."""
+        error = self._wrong(message, at)
+        if self.place.file == RUNTIME:
+            raise error
+        self.words.args.diagnostics.warning(str(error), at, hint=hint)
 
     def read(self) -> Iterator[CertificateLine]:
         """The line; one for each file, where it names a bundle."""

@@ -12,6 +12,7 @@ from pointsman.config.setting import Configuration, In, Setting
 from pointsman.config.tls_values import complete_ca
 from pointsman.core.address import AddressSpec
 from pointsman.core.diagnostics import ConfigError
+from pointsman.tls.back import is_address
 
 BIGGEST: Final = (1 << 31) - 1
 HTTP_PORT: Final = 80
@@ -121,6 +122,10 @@ def httpproxy(args: Args) -> OcspUpdates:
     """ocsp-update.httpproxy <address>[:port]: responders are asked through this HTTP proxy."""
     address = expand(args.word("<address>[:port]"), args.configuration.environment)
     (proxy,) = parse_addresses(address, default_port=HTTP_PORT, listening=False)
+    if proxy.kind == "inet" and proxy.host and not is_address(proxy.host):
+        raise ConfigError(
+            f"'{args.keyword}' : invalid address: '{proxy.host}' in '{address.text}'", address.at, "a numeric address"
+        )
     return replace(_updates(args), proxy=proxy)
 
 

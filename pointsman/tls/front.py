@@ -333,6 +333,11 @@ class FrontTls(TlsTransports):
     def _verify(self, context: Context, options: FrontOptions) -> None:
         mode = MODES[options.verify or "none"]
         if not mode:
+            for path in (options.ca_file, options.ca_verify_file):
+                if path:
+                    self.store.trusted(path)  # it has to be there all the same, and is shown
+            if options.crl_file:
+                self.store.revoked(options.crl_file)
             return
         if not options.ca_file and not options.ca_verify_file:
             raise TlsSetupError("verify is enabled but no CA file specified")

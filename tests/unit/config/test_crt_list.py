@@ -103,6 +103,18 @@ def test_a_bracket_that_is_not_closed_gets_a_warning() -> None:
     assert loaded.warnings == [f"{SAID} : parsing [list:1]: missing ']'"]
 
 
+def test_a_name_before_the_bracket_is_left_out_with_a_warning() -> None:
+    loaded = load("a.pem x [alpn y] z\n")
+    (finding,) = loaded.diagnostics.findings
+    assert finding.message == (
+        f"{SAID} : parsing [list:1]: malformated line, filters can't be between filename and options!"
+    )
+    assert loaded.errors == [] and finding.position.column == 7
+    (listed,) = loaded.proxy.all(Bind)[0].parameters.tls.certificates
+    assert isinstance(listed, CertificateList)
+    assert (listed.lines[0].filters, listed.lines[0].options) == (("z",), FrontOptions(alpn=b"\x01y"))
+
+
 def test_options_of_files() -> None:
     (line,) = lines("a.pem [key own.key ocsp o issuer i sctl s ocsp-update on] x\n")
     at = line.files.at
@@ -128,11 +140,6 @@ def test_certificates_stand_behind_crt_base_and_nothing_else() -> None:
         ("a.pem [alpn x] [alpn y]\n", "parsing [list:1]: too many '['", (1, 16)),
         ("a.pem [alpn x]]\n", "parsing [list:1]: too many ']'", (1, 15)),
         ("[alpn x] a\n", "parsing [list:1]: file name expected before '['", (1, 1)),
-        (
-            "a.pem x [alpn x]\n",
-            "parsing [list:1]: malformated line, filters can't be between filename and options!",
-            (1, 9),
-        ),
         ("a.pem [foo x]\n", "parsing [list:1]: unknown ssl keyword foo", (1, 8)),
         ("\na.pem [strict-sni]\n", "parsing [list:2]: unknown ssl keyword strict-sni", (2, 8)),
         ("a.pem [alias x]\n", "parsing [list:1]: unknown ssl keyword alias", (1, 8)),

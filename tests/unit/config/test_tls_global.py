@@ -364,6 +364,7 @@ def test_a_base_is_said_once(name: str) -> None:
         ("ocsp-update.mindelay 5000", "'ocsp-update.mindelay' can not be higher than ocsp-update.maxdelay."),
         ("ocsp-update.maxdelay 100", "'ocsp-update.maxdelay' can not be lower than ocsp-update.mindelay."),
         ("ocsp-update.maxdelay", "'ocsp-update.maxdelay' expects an integer argument."),
+        ("ocsp-update.httpproxy x:80", "'ocsp-update.httpproxy' : invalid address: 'x' in 'x:80'"),
         ("httpclient.ssl.verify foo", "'httpclient.ssl.verify' expects 'none' or 'required' as argument."),
         ("httpclient.timeout.connect", "'httpclient.timeout.connect' expects an integer argument."),
         ("httpclient.retries", "'httpclient.retries' expects an integer argument."),
