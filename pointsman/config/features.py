@@ -6,7 +6,7 @@ A name turns to True in the commit that builds the feature, never before: files 
 from dataclasses import dataclass
 from typing import Final
 
-from pointsman.core import regex
+from pointsman.core import regex, tls
 
 VERSION: Final = "3.5.0"  # the HAProxy version whose manual we follow; conditions compare with it
 BRANCH: Final = "3.5"
@@ -37,7 +37,7 @@ FEATURES: Final[dict[str, bool]] = {
     "MEMORY_PROFILING": False,
     "NETFILTER": False,
     "NS": False,
-    "OPENSSL": False,
+    "OPENSSL": tls.VERSION != "",
     "OPENSSL_AWSLC": False,
     "OPENSSL_WOLFSSL": False,
     "OT": False,
@@ -55,7 +55,7 @@ FEATURES: Final[dict[str, bool]] = {
     "RT": False,
     "SHM_OPEN": False,
     "SLZ": False,
-    "SSL": False,
+    "SSL": tls.VERSION != "",
     "STATIC_PCRE": False,
     "STATIC_PCRE2": False,
     "SYSTEMD": False,
@@ -67,8 +67,8 @@ FEATURES: Final[dict[str, bool]] = {
     "ZLIB": False,
 }
 
-SSL_LIBRARY: Final = ""  # such as "OpenSSL 3.0.15 3 Sep 2024"; empty as long as there is no TLS
-SSL_VERSION: Final = ""  # such as "3.0.15"
+SSL_LIBRARY: Final = tls.VERSION  # such as "OpenSSL 3.0.15 3 Sep 2024"; empty where TLS was not built
+SSL_VERSION: Final = "".join(tls.VERSION.split()[1:2])  # such as "3.0.15"
 AWSLC_API: Final = -1
 
 RUNTIME_OPTIONS: Final = (

@@ -2,13 +2,12 @@
 
 import importlib
 import platform
-import ssl
 import sys
 from importlib import metadata
 
 from pointsman import __version__
 from pointsman.config.features import FEATURES, VERSION
-from pointsman.core import native, regex
+from pointsman.core import native, regex, tls
 from pointsman.core.arena import BUILT
 
 USAGE = """\
@@ -79,7 +78,7 @@ def details() -> str:
             "Shared cells of lanes : "
             + ("extension" if BUILT else "plain Python, so one lane unless nbthread says more"),
             f"Regular expressions : {regex.how()}",
-            f"SSL library of this Python (not used yet) : {ssl.OPENSSL_VERSION}",
+            f"Running on SSL library version : {tls.VERSION or 'none, so lines with ssl are refused'}",
             f"C library : {' '.join(platform.libc_ver())}",
             "",
             "Available polling systems :",

@@ -14,6 +14,7 @@ from pointsman.config.lexer import Place, split_line
 from pointsman.config.load import load_text
 from pointsman.config.predicates import PredicateInput, version_key
 from pointsman.core.diagnostics import ConfigError, Diagnostics, Severity
+from pointsman.core.tls import MISSING, VERSION
 
 VARIABLES = {"HOME": "/root", "ZERO": "0"}
 
@@ -79,10 +80,6 @@ FALSE_LATER = [
     "fips_mode",
     "awslc_api_atleast(35)",
     "awslc_api_before(26)",
-    "openssl_version_atleast(1.1.1)",
-    "openssl_version_before(3.5.0)",
-    "ssllib_name_startswith(OpenSSL)",
-    "feature(OPENSSL)",
     "feature(LUA)",
 ]
 
@@ -201,9 +198,25 @@ def test_versions_are_ordered() -> None:
 def test_a_library_answers_when_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(features, "SSL_LIBRARY", "OpenSSL 3.0.15 3 Sep 2024")
     monkeypatch.setattr(features, "SSL_VERSION", "3.0.15")
+    monkeypatch.setitem(features.FEATURES, "OPENSSL", True)
+    assert check_condition("feature(OPENSSL)", {})
     assert check_condition("ssllib_name_startswith(OpenSSL) && openssl_version_atleast(1.1.1)", {})
     assert check_condition("openssl_version_before(3.5.0) && !openssl_version_atleast(3.0.16)", {})
     assert check_condition("openssl_version_atleast(1.1.1w)", {})
+
+
+def test_without_a_library_nothing_of_it_is_true(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(features, "SSL_LIBRARY", "")
+    monkeypatch.setattr(features, "SSL_VERSION", "")
+    for text in ("openssl_version_atleast(1.1.1)", "openssl_version_before(3.5.0)", "ssllib_name_startswith(OpenSSL)"):
+        assert not check_condition(text, {})
+
+
+def test_the_library_is_the_one_that_was_built_in() -> None:
+    built = not MISSING
+    assert (features.FEATURES["OPENSSL"], features.FEATURES["SSL"]) == (built, built)
+    assert features.SSL_LIBRARY == VERSION
+    assert check_condition("openssl_version_atleast(3.0.0) && ssllib_name_startswith(OpenSSL)", {}) is built
 
 
 def test_enabled_is_what_runs() -> None:
