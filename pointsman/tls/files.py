@@ -5,6 +5,7 @@ All of it happens while a configuration is loaded, before rights are given up.
 
 import os
 import re
+import ssl
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -153,6 +154,29 @@ def beside(path: str, kind: str, extra: ExtraFiles) -> str:
     if extra.replaces_ending and dot and "/" not in ending:
         return f"{base}.{kind}"
     return f"{path}.{kind}"
+
+
+def system_authorities() -> bytes:
+    """What the system trusts, as PEM: read now, as it may be out of reach later (chroot), and each certificate once, as
+    most systems have each by itself and all in one file. SSL_CERT_DIR and SSL_CERT_FILE say other places, as OpenSSL
+    has it. b"": none was found."""
+    places = ssl.get_default_verify_paths()
+    folders = os.environ.get(places.openssl_capath_env) or places.openssl_capath
+    paths = [os.environ.get(places.openssl_cafile_env) or places.openssl_cafile]
+    for folder in folders.split(os.pathsep):
+        try:
+            names = sorted(os.listdir(folder))
+        except OSError:
+            continue
+        paths += [os.path.join(folder, name) for name in names if name.endswith(AUTHORITY_ENDINGS) and name[0] != "."]
+    found: dict[bytes, None] = {}
+    for path in paths:
+        try:
+            text = Path(path).read_bytes()
+        except OSError:
+            continue  # what cannot be read is not trusted
+        found.update(dict.fromkeys(block for kind, block in blocks(text) if kind in CERTIFICATES))
+    return b"".join(found)
 
 
 def read_authorities(path: str) -> bytes:

@@ -17,6 +17,7 @@ from pointsman.tls.files import (
     TlsFileError,
     read_authorities,
     read_material,
+    system_authorities,
 )
 from pointsman.tls.options import CertificateLine, CertificateList, Kept, LoadedFiles
 from pointsman.tls.passphrases import Passphrases
@@ -239,6 +240,6 @@ def generated(words: str) -> Material:
 def _known(table: dict[str, Authorities], path: str) -> Authorities:
     found = table.get(path)
     if found is None:
-        pem = b"" if path == SYSTEM_AUTHORITIES else read_authorities(path)
+        pem = system_authorities() if path == SYSTEM_AUTHORITIES else read_authorities(path)
         found = table[path] = Authorities(path, pem)
     return found

@@ -9,6 +9,7 @@ import os
 import random
 import signal
 import socket
+import ssl
 import subprocess
 import threading
 import time
@@ -211,6 +212,57 @@ def test_a_failed_verification_is_told_to_operators(tmp_path: Path) -> None:
             remark = ask(one, command).splitlines()[-1]
             assert remark.startswith("# app/s1 tls-failed=2 age=")
             assert remark.endswith(why)
+
+
+def test_authorities_and_certificates_are_replaced_while_it_runs(tmp_path: Path) -> None:
+    cas, mine = tmp_path / "cas.pem", tmp_path / "mine.pem"
+    cas.write_bytes(authority("another one").ca)
+    mine.write_bytes(authority("another one").pem("client.test"))
+    context = serving(HOST)
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_verify_locations(cadata=authority().ca.decode())
+    words = f"ssl verify required ca-file {cas} crt {mine} force-tlsv12"
+    with TlsOrigin(context) as origin, balancing(tmp_path, origin.port, words) as program:
+
+        def both() -> list[str]:
+            return [get(program, port) for port in ("first", "second")]
+
+        def replace(kind: str, path: Path, pem: bytes) -> None:
+            assert "ransaction" in ask(program, f"set ssl {kind} {path} <<\n{pem.decode()}\n")
+            assert "Success" in ask(program, f"commit ssl {kind} {path}")
+
+        assert both() == ["503", "503"]
+        replace("ca-file", cas, authority().ca)
+        assert both() == ["503", "503"]
+        assert any("unknown ca" in one.lower() or "verify failed" in one for one in origin.failed), origin.failed
+        replace("cert", mine, authority().pem("client.test"))
+        assert both() == [HOST, HOST]
+        kill(program, children(program.pid)[0])
+        assert both() == [HOST, HOST]
+        # Who was verified by what is no longer trusted is not resumed.
+        replace("ca-file", cas, authority("another one").ca)
+        for port in ("first", "second"):
+            until(lambda port=port: get(program, port, "x.test") == "503")
+
+
+def test_the_systems_authorities_are_trusted_also_in_a_jail(tmp_path: Path) -> None:
+    """They are read before chroot."""
+    folder, jail = tmp_path / "certificates", tmp_path / "jail"
+    folder.mkdir()
+    jail.mkdir()
+    (folder / "own.pem").write_bytes(authority().ca)
+    done = subprocess.run(["openssl", "rehash", str(folder)], capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    text = CONFIG.replace("global\n", f"global\n    chroot {jail}\n", 1)
+    text = text.replace("    log {dir}/log.sock format raw local0\n", "").replace("    cpu-map auto:1/1-2 {cpus}\n", "")
+    with TlsOrigin(serving(HOST)) as origin:
+        values = {"server": str(origin.port), "rules": "", "words": "ssl ca-file @system-ca"}
+        os.environ["SSL_CERT_DIR"] = str(folder)
+        try:
+            with Program(POINTSMAN, text, tmp_path, values) as one:
+                assert get(one) == HOST
+        finally:
+            del os.environ["SSL_CERT_DIR"]
 
 
 @pytest.mark.parametrize(

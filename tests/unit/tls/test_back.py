@@ -13,7 +13,7 @@ from support.certificates import authority
 from pointsman.core.tls import VERSION, TlsError
 from pointsman.net.tls import TlsTransport
 from pointsman.tls.back import MOST_NAMES, BackTls, ServerContexts, TlsFileError, TlsSetupError
-from pointsman.tls.files import SYSTEM_AUTHORITIES
+from pointsman.tls.files import SYSTEM_AUTHORITIES, system_authorities
 from pointsman.tls.options import LoadedFiles, ServerTls
 from pointsman.tls.store import Store
 
@@ -239,3 +239,17 @@ def test_files_that_are_missing_are_named() -> None:
 def test_the_systems_authorities_sign_nothing_of_ours(ends: Ends) -> None:
     with pytest.raises(TlsError, match="certificate verify failed"):
         ends.connect(back(ca_file=SYSTEM_AUTHORITIES), HOST.encode(), server())
+
+
+def test_the_systems_authorities_are_read_once_each(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    one, two = authority().ca, authority("another one").ca
+    (tmp_path / "one.pem").write_bytes(one)
+    (tmp_path / "bundle.crt").write_bytes(two + one)
+    (tmp_path / ".hidden.pem").write_bytes(b"nothing")
+    (tmp_path / "gone.pem").symlink_to(tmp_path / "nowhere")
+    monkeypatch.setenv("SSL_CERT_DIR", f"/nope:{tmp_path}")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "bundle.crt"))
+    assert system_authorities() == two + one
+    monkeypatch.setenv("SSL_CERT_DIR", "/nope")
+    monkeypatch.setenv("SSL_CERT_FILE", "/nope")
+    assert system_authorities() == b""
