@@ -41,11 +41,18 @@ class NameOfRequest(ServerName):
     def __init__(self) -> None:
         super().__init__()
         self.varies = True
+        self.host = b""  # the last one, and what it came to: many requests name the same
+        self.name = b""
 
     def value(self, context: Context) -> bytes:
         request = context.request
         host = last_value(request, b"host", True) if request is not None else None
-        return as_name(host.partition(b":")[0]) if host else b""
+        if not host:
+            return b""
+        if host != self.host:
+            self.host = host
+            self.name = as_name(host.partition(b":")[0])
+        return self.name
 
 
 class NameOfExpression(ServerName):
@@ -68,6 +75,6 @@ def as_name(name: bytes) -> bytes:
         name = name[:-1]
     if len(name) > LONGEST:
         return b""
-    if NAME.fullmatch(name) is not None or ADDRESS.fullmatch(name) is not None:
+    if NAME.fullmatch(name) is not None:
         return name
-    return b""
+    return name if b":" in name and ADDRESS.fullmatch(name) is not None else b""
