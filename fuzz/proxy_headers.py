@@ -4,7 +4,7 @@ from typing import Final
 
 from pointsman.core.address import net_address
 from pointsman.proto.errors import ProtocolError
-from pointsman.proto.proxy import AUTHORITY, SIGNATURE, UNIQUE_ID, parse, render_v1, render_v2, tlv
+from pointsman.proto.proxy import AUTHORITY, SIGNATURE, SSL, UNIQUE_ID, inner_tlvs, parse, render_v1, render_v2, tlv
 
 FOUR: Final = net_address("1.2.3.4", 80)
 SIX: Final = net_address("2001:db8::1", 65535)
@@ -15,6 +15,7 @@ SEEDS: Final = [
     render_v2(FOUR, FOUR),
     render_v2(SIX, FOUR, tlv(AUTHORITY, b"a.b"), True, tlv(UNIQUE_ID, b"x")) + b"rest",
     SIGNATURE + b"\x20\x00\x00\x00",
+    render_v2(FOUR, FOUR, tlv(SSL, b"\1\0\0\0\0" + tlv(0x21, b"TLSv1.3") + tlv(0x22, b"a"))),
     SIGNATURE + b"\x21\x31\x00\xd8" + b"/a".ljust(108, b"\0") + b"/b".ljust(108, b"\0"),
 ]
 
@@ -27,6 +28,8 @@ def fuzz_one(data: bytes) -> None:
     if header is None:
         return
     assert 0 < header.size <= len(data)
+    for _, value in header.tlvs:
+        assert sum(3 + len(inner) for _, inner in inner_tlvs(value)) <= max(len(value) - 5, 0)
     again = parse(data[: header.size])
     assert again is not None and again.size == header.size
     for end in range(header.size):

@@ -401,6 +401,8 @@ def test_nobody_listens(lines: str) -> None:
         ("check check-send-proxy", b"PROXY TCP4 127.0.0.1 127.0.0.1 "),
         ("check send-proxy addr 127.0.0.1", b"x"),
         ("check send-proxy addr 127.0.0.1 check-send-proxy", b"PROXY TCP4 "),
+        ("check send-proxy-v2 addr 127.0.0.1", b"x"),
+        ("check send-proxy-v2 addr 127.0.0.1 check-send-proxy", b"\r\n\r\n\0\r\nQUIT\n\x20\x00\x00\x00x"),
     ],
 )
 def test_the_proxy_header(words: str, begins: bytes) -> None:
