@@ -38,7 +38,7 @@ MOMENTARY = frozenset(
 OF_SECTIONS = frozenset(("backend", "frontend", "server", "user list"))  # these tell of another section
 
 # An argument of each kind; by name where the kind does not say enough.
-ARGUMENTS = {"integer": "0", "IPv4 address": "192.0.2.1", "IPv6 address": "2001:db8::1"}
+ARGUMENTS = {"integer": "0", "string": "1", "IPv4 address": "192.0.2.1", "IPv6 address": "2001:db8::1"}
 NAMED = {
     "acl": "TRUE",
     "var": "txn.x",
