@@ -17,7 +17,6 @@ from pointsman.tls.files import (
     TlsFileError,
     read_authorities,
     read_material,
-    system_authorities,
 )
 from pointsman.tls.options import CertificateLine, CertificateList, Kept, LoadedFiles
 from pointsman.tls.passphrases import Passphrases
@@ -240,6 +239,5 @@ def generated(words: str) -> Material:
 def _known(table: dict[str, Authorities], path: str) -> Authorities:
     found = table.get(path)
     if found is None:
-        pem = system_authorities() if path == SYSTEM_AUTHORITIES else read_authorities(path)
-        found = table[path] = Authorities(path, pem)
+        found = table[path] = Authorities(path, read_authorities(path))
     return found

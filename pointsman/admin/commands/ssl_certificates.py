@@ -14,7 +14,15 @@ from pointsman.admin.transactions import abort, certificate_lines, committing, n
 from pointsman.core.tls import Certificate as Facts
 from pointsman.core.tls import pem_certificates
 from pointsman.tls.changes import KIND, plain_material
-from pointsman.tls.files import Material, TlsFileError, beside, check_timestamps, parse_key, parse_material
+from pointsman.tls.files import (
+    Material,
+    TlsFileError,
+    beside,
+    check_response,
+    check_timestamps,
+    parse_key,
+    parse_material,
+)
 from pointsman.tls.store import Certificate
 
 UNKNOWN: Final = "Can't display the certificate: Not found or the certificate is a bundle!"
@@ -188,6 +196,7 @@ def _with(before: Material, kind: str, payload: bytes, name: str) -> Material:
         except (binascii.Error, ValueError):
             raise TlsFileError("the payload is expected in base64") from None
         if kind == ".ocsp":
+            check_response(data, f"{name}.ocsp")
             return replace(before, ocsp=data, wants_ocsp=True)
         check_timestamps(data, f"{name}.sctl")
         return replace(before, sctl=data)

@@ -195,6 +195,17 @@ def test_certificates_that_are_refused_change_nothing(ask: Asked) -> None:
     broken = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
     assert ask("set ssl cert DIR/web.pem", broken).startswith("unable to load certificate from file 'DIR/web.pem': ")
     assert ask("set ssl cert DIR/web.pem.ocsp", b"!") == f"the payload is expected in base64\n{failed}.ocsp!\n"
+    for payload in (
+        b"",
+        b"\0",
+        b"\x30",
+        b"\x30\x81",
+        b"\x30\x04\x0a\x01\x06",
+        b"\x30\x03\x02\x01\x06",
+        b"\x30\x03\x0a\x01\x07",
+    ):
+        answer = ask("set ssl cert DIR/web.pem.ocsp", base64.b64encode(payload) + b"\n")
+        assert answer == f"'DIR/web.pem.ocsp' is no OCSP response.\n{failed}.ocsp!\n"
     for kind, payload in ((".key", b"none"), (".issuer", b"none"), (".issuer", broken), (".sctl", b"AAAA")):
         assert ask(f"set ssl cert DIR/web.pem{kind}", payload).endswith(f"\n{failed}{kind}!\n")
     unknown = "Can't replace a certificate which is not referenced by the configuration!\nCan't update"
@@ -221,10 +232,11 @@ def test_what_belongs_to_a_certificate(ask: Asked) -> None:
     stamps = b"\0\x04\0\x02ab"
     ask("set ssl cert DIR/both.pem.sctl", base64.b64encode(stamps))
     ask("set ssl cert DIR/both.pem.issuer", authority().ca)
-    ask("set ssl cert DIR/both.pem.ocsp", base64.encodebytes(b"response"))
+    response = b"\x30\x03\x0a\x01\x06"  # unauthorized (RFC 6960, 4.2.1)
+    ask("set ssl cert DIR/both.pem.ocsp", base64.encodebytes(response))
     ask("commit ssl cert DIR/both.pem")
     found = ask.one.view.tls.store.certificates[name]
-    assert (found.identity.timestamps, found.identity.staple) == (stamps, b"response")
+    assert (found.identity.timestamps, found.identity.staple) == (stamps, response)
     key = ask("show ssl cert DIR/both.pem").rpartition("\nOCSP Response Key: ")[2]
     assert bytes.fromhex(key).startswith(b"\x30") and serial(authority().pem("both.test")).lower() in key
     ask("set ssl cert DIR/both.pem", authority().pem("both.test"))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.certificates import authority
+from support.certificates import Authority, authority
 
-from pointsman.tls.files import TlsFileError, blocks, parse_material
+from pointsman.tls.files import TlsFileError, blocks, parse_material, read_authorities
 
 ONE = b"-----BEGIN A-----\nxx\n-----END A-----\n"
 TWO = b"-----BEGIN B C-----\nyy\n-----END B C-----\n"
@@ -57,3 +58,21 @@ def test_a_certificate_with_what_is_beside_it_in_the_file() -> None:
         assert (material.chain, material.key) == (certificate, key)
     with pytest.raises(TlsFileError, match="no start line"):
         parse_material(key, "x")
+
+
+def test_what_the_system_trusts_is_read_at_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = authority().ca, Authority("somebody else").ca
+    path, folder = tmp_path / "all.pem", tmp_path / "folder"
+    path.write_bytes(first + second + first)
+    folder.mkdir()
+    (folder / "a.pem").write_bytes(first)
+    (folder / "1234abcd.0").symlink_to(folder / "a.pem")
+    (folder / "gone.0").symlink_to(folder / "gone.pem")
+    for file, directory, expected in (
+        (path, folder, first + second),
+        (tmp_path / "none", folder, first),
+        (tmp_path / "none", tmp_path / "none", b""),
+    ):
+        monkeypatch.setenv("SSL_CERT_FILE", str(file))
+        monkeypatch.setenv("SSL_CERT_DIR", str(directory))
+        assert read_authorities("@system-ca") == expected
