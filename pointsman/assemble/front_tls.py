@@ -14,7 +14,7 @@ from pointsman.core.diagnostics import NOWHERE, ConfigError, Diagnostics, Severi
 from pointsman.core.tls import Context
 from pointsman.tls.chains import Chains
 from pointsman.tls.contexts import TlsSetupError
-from pointsman.tls.files import NoKeyError, TlsFileError, read
+from pointsman.tls.files import TlsFileError, read
 from pointsman.tls.front import FrontTls
 from pointsman.tls.options import Kept
 from pointsman.tls.passphrases import Passphrases
@@ -32,9 +32,7 @@ def prepare_store(live: Live, configuration: Configuration) -> None:
     live.tls_store.kept = Kept(capture=tuning.capture, keylog=tuning.keylog)
     for files in stored_certificates(configuration):
         try:
-            live.tls_store.certificate(files)
-        except NoKeyError:
-            continue  # it matters to who wants to show it
+            live.tls_store.stored(files)
         except TlsFileError as error:
             raise ConfigError(f"'load' in section 'crt-store': {error}", files.at or NOWHERE) from None
 

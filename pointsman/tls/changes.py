@@ -16,7 +16,7 @@ from pointsman.tables.patterns import PatternError
 from pointsman.tls.contexts import TlsSetupError
 from pointsman.tls.files import Material, TlsFileError
 from pointsman.tls.options import CertificateLine, FrontOptions, LoadedFiles
-from pointsman.tls.store import Authorities, Certificate, CrtList, Store
+from pointsman.tls.store import Authorities, Certificate, CrtList, PublicCertificate, Store
 
 KIND: Final = "tls"
 CA: Final = "ca-file"  # the two tables of authorities, as commands name them
@@ -61,8 +61,8 @@ class TlsFollower(Follower):
 
     # Certificates.
 
-    def _found(self, name: str) -> Certificate:
-        found = self.store.certificates.get(name)
+    def _found(self, name: str) -> Certificate | PublicCertificate:
+        found = self.store.named(name)
         if found is None:
             raise PatternError(f"certificate '{name}' does not exist!")
         return found
@@ -71,7 +71,9 @@ class TlsFollower(Follower):
         identity = self.identity(name, material)
         found = self.store.certificates.get(name)
         if found is None:
-            found = Certificate(LoadedFiles(name=name, crt=""), material, identity)
+            public = self.store.public.pop(name, None)
+            found = Certificate(LoadedFiles(name=name, crt="") if public is None else public.files, material, identity)
+            found.jwt = public is not None and public.jwt
             self.store.certificates[name] = found
             self.store.empty.discard(name)
             self.deleted.discard(("cert", name))
@@ -86,6 +88,8 @@ class TlsFollower(Follower):
     def _delete(self, kind: str, name: str) -> None:
         if kind == "cert":
             self.store.empty.discard(name)
+            if self.store.public.pop(name, None) is not None:
+                self.deleted.add((kind, name))
             found: Certificate | Authorities | None = self.store.certificates.get(name)
         else:
             found = self.table(kind).get(name)
@@ -172,6 +176,7 @@ class TlsFollower(Follower):
                 found.append([KIND, "cert", name, plain_material(one.material)])
             if one.jwt != one.files.jwt:
                 found.append([KIND, "jwt", name, one.jwt])
+        found += [[KIND, "jwt", name, one.jwt] for name, one in store.public.items() if one.jwt != one.files.jwt]
         for kind in (CA, CRL):
             found += [
                 [KIND, kind, name, one.pem.decode("latin-1")] for name, one in self.table(kind).items() if one.changed

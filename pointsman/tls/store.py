@@ -14,7 +14,10 @@ from pointsman.tls.files import (
     SYSTEM_AUTHORITIES,
     ExtraFiles,
     Material,
+    NoKeyError,
     TlsFileError,
+    parse_material,
+    read,
     read_authorities,
     read_material,
 )
@@ -79,6 +82,15 @@ class Certificate:
         _tell(self.users, undo)
         for line in self.lines:
             line.renew(before[1])
+
+
+@dataclass(slots=True)
+class PublicCertificate:
+    """One without a key, as crt-stores may have it: nobody can show it, but tokens can be checked with it."""
+
+    files: LoadedFiles
+    material: Material
+    jwt: bool
 
 
 @dataclass(slots=True)
@@ -149,6 +161,7 @@ class Store:
         self.kept = Kept()  # what connections keep that show or verify what is here
         self.early_data = MOST_EARLY  # bytes that clients may send, where a line allows it
         self.certificates: dict[str, Certificate] = {}
+        self.public: dict[str, PublicCertificate] = {}
         self.authorities: dict[str, Authorities] = {}
         self.revocations: dict[str, Authorities] = {}
         self.lists: dict[str, CrtList] = {}
@@ -163,6 +176,18 @@ class Store:
             found = Certificate(files, material, self.identity(material, files.name, files.key))
             self.certificates[files.name] = found
         return found
+
+    def stored(self, files: LoadedFiles) -> None:
+        """One of a crt-store, whoever may use it. TlsFileError: it cannot be had."""
+        try:
+            self.certificate(files)
+        except NoKeyError:
+            material = parse_material(read(files.crt, "stat SSL certificate"), files.crt)
+            self.public[files.name] = PublicCertificate(files, material, files.jwt)
+
+    def named(self, name: str) -> Certificate | PublicCertificate | None:
+        """The one of that name."""
+        return self.certificates.get(name) or self.public.get(name)
 
     def identity(self, material: Material, name: str, key: str = "") -> Identity:
         """What connections show. `key`: the file that its key is from, if that is another one."""

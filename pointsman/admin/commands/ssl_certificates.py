@@ -23,10 +23,11 @@ from pointsman.tls.files import (
     parse_key,
     parse_material,
 )
-from pointsman.tls.store import Certificate
+from pointsman.tls.store import Certificate, PublicCertificate
 
 UNKNOWN: Final = "Can't display the certificate: Not found or the certificate is a bundle!"
 BELONGING: Final = (".key", ".issuer", ".ocsp", ".sctl")  # what may be set apart from the rest
+Known = Certificate | PublicCertificate
 EMPTY: Final = Material(chain=b"", key=b"")
 
 
@@ -44,7 +45,7 @@ def show_certificates(call: Call) -> str:
     tls = call.view.tls
     if call.words:
         return _details(call)
-    names = sorted([*tls.store.certificates, *tls.store.empty])
+    names = sorted([*tls.store.certificates, *tls.store.public, *tls.store.empty])
     staged = "" if tls.certificate is None else f"# transaction\n*{tls.certificate[0]}\n"
     return staged + ("# filename\n" + "".join(name + "\n" for name in names) if names else "")
 
@@ -52,7 +53,7 @@ def show_certificates(call: Call) -> str:
 def _details(call: Call) -> str:
     tls = call.view.tls
     transaction, name = named(call.words[0])
-    found = tls.store.certificates.get(name)
+    found = tls.store.named(name)
     if len(call.words) > 1:
         raise CommandError(UNKNOWN)
     if transaction:
@@ -60,13 +61,14 @@ def _details(call: Call) -> str:
             raise CommandError(UNKNOWN)
         return _described(call, "*" + name, "Uncommitted", found, tls.certificate[1])
     if found is not None:
-        return _described(call, name, "Used" if found.used else "Unused", found, found.material)
+        used = isinstance(found, Certificate) and found.used
+        return _described(call, name, "Used" if used else "Unused", found, found.material)
     if name in tls.store.empty:
         return _described(call, name, "Empty", None, EMPTY)
     raise CommandError(UNKNOWN)
 
 
-def _described(call: Call, name: str, status: str, found: Certificate | None, material: Material) -> str:
+def _described(call: Call, name: str, status: str, found: Known | None, material: Material) -> str:
     text = f"Filename: {name}\n"
     if found is not None and found.files.crt:
         text += "".join(f"{what} filename: {path}\n" for what, path in _files(call, found))
@@ -82,19 +84,22 @@ def _described(call: Call, name: str, status: str, found: Certificate | None, ma
     return f"{text}OCSP Response Key: {key}\n"
 
 
-def _files(call: Call, found: Certificate) -> list[tuple[str, str]]:
+def _files(call: Call, found: Known) -> list[tuple[str, str]]:
     """What it was read from."""
     said, had = found.files, found.material
     extra = call.view.tls.store.extra
     if said.generate:
         return []
-    files = [("Crt", said.crt), ("Key", said.key or had.key_file or said.crt)]
+    files = [("Crt", said.crt)]
+    changed = isinstance(found, Certificate) and found.changed
+    if isinstance(found, Certificate):
+        files.append(("Key", said.key or had.key_file or said.crt))
     for what, path, kind, there in (
         ("OCSP", said.ocsp, "ocsp", had.ocsp or had.wants_ocsp),
         ("OCSP Issuer", said.issuer, "issuer", had.issuer),
         ("SCTL", said.sctl, "sctl", had.sctl),
     ):
-        if path or (there and not found.changed):
+        if path or (there and not changed):
             files.append((what, path or beside(said.crt, kind, extra)))
     return files
 
@@ -108,10 +113,11 @@ def dump_certificate(call: Call) -> str:
         if tls.certificate is None or tls.certificate[0] != name:
             raise CommandError(UNKNOWN)
         return _without_blanks(tls.certificate[1].key + tls.certificate[1].chain)
-    found = tls.store.certificates.get(name)
+    found = tls.store.named(name)
     if found is None:
         raise CommandError(UNKNOWN)
-    return _without_blanks(found.identity.key + found.material.chain)
+    key = found.identity.key if isinstance(found, Certificate) else b""
+    return _without_blanks(key + found.material.chain)
 
 
 def _without_blanks(pem: bytes) -> str:
@@ -126,10 +132,9 @@ def _without_blanks(pem: bytes) -> str:
 async def new_certificate(call: Call) -> str:
     """new ssl cert <filename>: `set ssl cert` and `commit ssl cert` give it content, `add ssl crt-list` a use."""
     name = call.word(0)
-    store = call.view.tls.store
     if not name:
         raise CommandError("'new ssl cert' expects a filename")
-    if name in store.certificates or name in store.empty:
+    if _known(call, name):
         raise CommandError(f"Certificate '{name}' already exists!")
     await publish(call, [KIND, "new", CERT, name])
     raise CommandError(f"New empty certificate store '{name}'!", NOTICE)
@@ -159,7 +164,7 @@ def set_certificate(call: Call) -> str:
 
 
 def _known(call: Call, name: str) -> bool:
-    return name in call.view.tls.store.certificates or name in call.view.tls.store.empty
+    return call.view.tls.store.named(name) is not None or name in call.view.tls.store.empty
 
 
 def _target(call: Call, said: str) -> tuple[str, str]:
@@ -175,9 +180,11 @@ def _target(call: Call, said: str) -> tuple[str, str]:
 
 
 def _present(call: Call, name: str) -> Material:
-    found = call.view.tls.store.certificates.get(name)
+    found = call.view.tls.store.named(name)
     if found is None:
         return EMPTY
+    if not isinstance(found, Certificate):
+        return found.material
     # A key that was decrypted when it was read need not be so again.
     return replace(found.material, key=found.identity.key)
 
@@ -258,8 +265,8 @@ async def delete_certificate(call: Call) -> str:
         raise CommandError(f"{failed} certificate '{name}' doesn't exist!")
     if tls.staged(CERT) == name:
         raise CommandError(f"{failed} ongoing transaction for the certificate '{name}'")
-    found = tls.store.certificates.get(name)
-    if found is not None and (found.used or found.jwt):
+    found = tls.store.named(name)
+    if found is not None and (found.jwt or (isinstance(found, Certificate) and found.used)):
         raise CommandError(f"{failed} certificate '{name}' in use, can't be deleted!")
     await publish(call, [KIND, "del", CERT, name])
     raise CommandError(f"Certificate '{name}' deleted!", NOTICE)
@@ -271,13 +278,15 @@ async def delete_certificate(call: Call) -> str:
 @command("show ssl jwt", "show ssl jwt", "list the certificates that check JSON web tokens", level=OPERATOR)
 def show_jwt(call: Call) -> str:
     """show ssl jwt"""
-    found = sorted(name for name, one in call.view.tls.store.certificates.items() if one.jwt)
-    return "# filename\n" + "".join(name + "\n" for name in found)
+    store = call.view.tls.store
+    found = [name for name, one in store.certificates.items() if one.jwt]
+    found += [name for name, one in store.public.items() if one.jwt]
+    return "# filename\n" + "".join(name + "\n" for name in sorted(found))
 
 
 def _jwt(call: Call, wanted: bool) -> Awaitable[str]:
     name = call.word(0)
-    if name not in call.view.tls.store.certificates:
+    if call.view.tls.store.named(name) is None:
         raise CommandError(UNKNOWN)
     if call.view.tls.staged(CERT) == name:
         raise CommandError(f"ongoing transaction for the certificate '{name}'")

@@ -122,6 +122,8 @@ async def add_line(call: Call) -> str:
         )
     if said.certificate in store.empty:
         raise CommandError(f"{ADDING} certificate '{said.certificate}' is empty!")
+    if said.certificate in store.public:
+        raise CommandError(f"{ADDING} certificate '{said.certificate}' has no private key!")
     certificate = store.certificates.get(said.certificate)
     if certificate is None:
         raise CommandError(f"{ADDING} certificate '{said.certificate}' does not exist!")
@@ -182,7 +184,7 @@ async def delete_line(call: Call) -> str:
     found = _list(call, name)
     if found is None:
         raise CommandError(f"{DELETING} crt-list '{name}' does not exist!")
-    if certificate not in call.view.tls.store.certificates:
+    if call.view.tls.store.named(certificate) is None:
         raise CommandError(f"{DELETING} certificate '{certificate}' does not exist!")
     place = _place(found, certificate, number)
     _not_default(found, found.lines[place])

@@ -22,6 +22,8 @@ pytestmark = pytest.mark.skipif(not VERSION, reason="built without OpenSSL")
 CONFIG = """
 global
     stats socket {dir}/stats level admin
+crt-store keys
+    load crt {dir}/token.pem alias token jwt on
 defaults
     mode http
     timeout connect 1s
@@ -72,6 +74,7 @@ class Asked:
 def ask(tmp_path: Path) -> Iterator[Asked]:
     (tmp_path / "folder").mkdir()
     files = {
+        "token.pem": authority().pem("token.test").split(b"-----BEGIN PRIVATE", 1)[0],
         "web.pem": authority().pem("web.test"),
         "wild.pem": authority().pem("*.wild.test", "rsa"),
         "both.pem": authority().pem("both.test") + authority().ca,
@@ -110,7 +113,7 @@ def described(pem: bytes, name: str, algorithm: str, issuer: str = "Pointsman's 
 
 # Certificates.
 
-NAMES = "# filename\nDIR/both.pem\nDIR/folder/a.pem\nDIR/folder/b.pem\nDIR/web.pem\nDIR/wild.pem\n"
+NAMES = "# filename\nDIR/both.pem\nDIR/folder/a.pem\nDIR/folder/b.pem\nDIR/web.pem\nDIR/wild.pem\n@keys/token\n"
 
 
 def test_what_certificates_are_there(ask: Asked) -> None:
@@ -262,18 +265,49 @@ def test_keys_that_were_encrypted_are_dumped_and_kept(tmp_path: Path) -> None:
 
 def test_certificates_for_tokens(ask: Asked) -> None:
     assert ask("add ssl jwt DIR/web.pem") == ""
-    assert ask("show ssl jwt") == "# filename\nDIR/web.pem\n"
+    assert ask("show ssl jwt") == "# filename\nDIR/web.pem\n@keys/token\n"
     ask.made("new.pem", authority().pem("new.test"))
     ask("add ssl jwt new.pem")
-    assert ask("show ssl jwt") == "# filename\nDIR/web.pem\nnew.pem\n"
+    assert ask("show ssl jwt") == "# filename\nDIR/web.pem\n@keys/token\nnew.pem\n"
     in_use = "Can't remove the certificate: certificate 'new.pem' in use, can't be deleted!\n"
     assert ask("del ssl cert new.pem") == in_use
     ask("set ssl cert new.pem", authority().pem("new.test"))
     assert ask("del ssl jwt new.pem") == "ongoing transaction for the certificate 'new.pem'\n"
     ask("abort ssl cert new.pem")
     ask("del ssl jwt new.pem")
-    assert ask("show ssl jwt") == "# filename\nDIR/web.pem\n"
+    assert ask("show ssl jwt") == "# filename\nDIR/web.pem\n@keys/token\n"
     assert ask("del ssl cert new.pem") == "Certificate 'new.pem' deleted!\n"
+
+
+def test_a_certificate_without_a_key(ask: Asked) -> None:
+    pem = authority().pem("token.test")
+    shown = described(pem, "token.test", "EC256", alternative="DNS:token.test")
+    expected = f"Filename: @keys/token\nCrt filename: DIR/token.pem\nStatus: Unused\n{shown}OCSP Response Key: \n"
+    assert re.fullmatch(expected, ask("show ssl cert @keys/token"))
+    assert ask("dump ssl cert @keys/token").encode() == pem.split(b"-----BEGIN PRIVATE", 1)[0]
+    failed = "Can't edit the crt-list:"
+    assert ask("add ssl crt-list DIR/list @keys/token") == f"{failed} certificate '@keys/token' has no private key!\n"
+    in_use = "Can't remove the certificate: certificate '@keys/token' in use, can't be deleted!\n"
+    assert ask("del ssl cert @keys/token") == in_use
+    ask("set ssl cert @keys/token.key", pem)
+    assert ask("commit ssl cert @keys/token") == "Committing @keys/token\nSuccess!\n"
+    assert ask("show ssl jwt") == "# filename\n@keys/token\n"
+    assert ask("add ssl crt-list DIR/list @keys/token").endswith("\nSuccess!\n")
+    ask("del ssl jwt @keys/token")
+    assert ask("del ssl cert @keys/token") == in_use
+    assert "\nStatus: Used\n" in ask("show ssl cert @keys/token")
+
+
+def test_one_without_a_key_can_be_forgotten(ask: Asked) -> None:
+    ask("del ssl jwt @keys/token")
+    assert ask("del ssl cert @keys/token") == "Certificate '@keys/token' deleted!\n"
+    assert ask("show ssl cert") == NAMES.replace("@keys/token\n", "")
+    with stand(CONFIG.format(dir=ask.folder)) as again:
+        fresh = Asked(again, ask.folder)
+        for change in ask.one.view.tls.follower.snapshot():
+            again.view.tls.follower.apply(change)
+        assert fresh("show ssl cert") == ask("show ssl cert")
+        assert fresh("show ssl jwt") == ask("show ssl jwt") == "# filename\n"
 
 
 # Authorities.
