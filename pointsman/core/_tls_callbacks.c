@@ -18,20 +18,22 @@ connection_of(const SSL *ssl)
 
 /* The hello. */
 
-/* The size of the name, which `*found` is; 0: there is none, or none that a host can have. */
-static size_t
-server_name(SSL *ssl, const char **found)
+/* What a hello says of the name: 0: it has one, or no such extension (then `*size` is 0); 1: what it has is no name.
+ * A list of 2 bytes of its size, and in it 1 byte of the kind, 2 of the size, and the name (RFC 6066, 3). What follows the
+ * first name OpenSSL refuses. */
+static int
+server_name(SSL *ssl, const char **found, size_t *size)
 {
     const unsigned char *data;
-    size_t size;
-    /* a list (2 bytes of its size) of names (1 byte of the kind, 2 of the size): one of the kind 0 (RFC 6066, 3) */
-    if (!SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &data, &size) || size <= 5 || size - 5 > NAME
-        || (size_t)(data[0] << 8 | data[1]) != size - 2 || data[2] != TLSEXT_NAMETYPE_host_name
-        || (size_t)(data[3] << 8 | data[4]) != size - 5)
+    size_t all;
+    *size = 0;
+    if (!SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &data, &all))
         return 0;
-    size -= 5;
+    if (all <= 5 || (size_t)(data[0] << 8 | data[1]) != all - 2 || data[2] != TLSEXT_NAMETYPE_host_name)
+        return 1;
+    *size = (size_t)(data[3] << 8 | data[4]);
     *found = (const char *)data + 5;
-    return memchr(*found, 0, size) == NULL ? size : 0;
+    return !*size || *size > all - 5 || *size > NAME || memchr(*found, 0, *size) != NULL;
 }
 
 static int
@@ -41,12 +43,13 @@ on_hello(SSL *ssl, int *alert, void *arg)
     Connection *c = connection_of(ssl);
     Context *own = c->first;
     const char *sent = NULL;
-    char name[NAME]; /* in lower case */
-    size_t size = server_name(ssl, &sent);
+    char room[1 + NAME], *name = room + 1; /* in lower case */
+    size_t size;
+    int malformed = server_name(ssl, &sent, &size);
     *alert = SSL_AD_INTERNAL_ERROR;
     if (c->context != own) /* a second hello (HelloRetryRequest): the choice stands */
         return SSL_CLIENT_HELLO_SUCCESS;
-    if (size) {
+    if (size && !malformed) {
         PyObject *kept = PyBytes_FromStringAndSize(sent, (Py_ssize_t)size);
         if (kept == NULL)
             goto failed;
@@ -54,7 +57,7 @@ on_hello(SSL *ssl, int *alert, void *arg)
         for (size_t i = 0; i < size; i++)
             name[i] = sent[i] >= 'A' && sent[i] <= 'Z' ? (char)(sent[i] | 0x20) : sent[i];
     }
-    switch (choose(ssl, c, name, size)) {
+    switch (malformed ? 1 : choose(ssl, c, name, size)) {
     case 0:
         return SSL_CLIENT_HELLO_SUCCESS;
     case 1:

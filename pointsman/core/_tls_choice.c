@@ -5,7 +5,7 @@
  *   None                          the context as it is
  *   Context                       that one, as it is
  *   ((Context, Identity), ...)    candidates, the best kind of key first (None for a Context: this one); the first one
- *                                 that the client can verify, else the last one. (): the name is not served
+ *                                 that the client can verify, else the first. (): the name is not served
  */
 #include "_tls.h"
 #include <openssl/objects.h>
@@ -20,13 +20,14 @@ entry(PyObject *names, const char *name, size_t size)
     return found;
 }
 
-/* "www.example.com", then "*.example.com". */
+/* "www.example.com", then "*.example.com", for which the byte in front of the name is written to. A wildcard in a hello
+ * is a name like others. */
 static PyObject *
 look_up(PyObject *names, char *name, size_t size)
 {
-    PyObject *found = entry(names, name, size);
+    PyObject *found = name[0] == '*' ? NULL : entry(names, name, size);
     char *dot = found == NULL && !PyErr_Occurred() ? memchr(name, '.', size) : NULL;
-    if (dot != NULL && dot > name) {
+    if (dot != NULL) {
         dot[-1] = '*';
         found = entry(names, dot - 1, size - (size_t)(dot - 1 - name));
     }
@@ -61,7 +62,7 @@ change_context(SSL *ssl, Connection *c, Context *other)
 
 /* What a client can verify, as far as its hello tells. */
 typedef struct {
-    char ecdsa, ed25519, ed448;
+    char ecdsa, rsa, ed25519, ed448;
 } Abilities;
 
 /* Before TLS 1.3 suites say how a server proves itself. */
@@ -79,21 +80,26 @@ has_suite(SSL *ssl, int kind)
     return 0;
 }
 
+/* Clients of before TLS 1.2 do not say what they can, and then it is RSA. */
 static Abilities
 abilities(SSL *ssl)
 {
-    Abilities can = {0, 0, 0};
+    Abilities can = {0, 1, 0, 0};
     const unsigned char *data;
     size_t size;
-    if (!SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_signature_algorithms, &data, &size) || size < 2
-        || !has_suite(ssl, NID_auth_ecdsa))
+    if (!SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_signature_algorithms, &data, &size) || size < 2)
         return can;
+    can.rsa = 0;
     for (size_t i = 2; i + 1 < size; i += 2) {
         unsigned int scheme = (unsigned int)data[i] << 8 | data[i + 1]; /* RFC 8446, 4.2.3 */
         can.ecdsa |= (scheme & 0xff) == 0x03;
+        can.rsa |= (scheme & 0xff) == 0x01 || (scheme >= 0x0804 && scheme <= 0x0806);
         can.ed25519 |= scheme == 0x0807;
         can.ed448 |= scheme == 0x0808;
     }
+    can.rsa = can.rsa && has_suite(ssl, NID_auth_rsa);
+    if (!has_suite(ssl, NID_auth_ecdsa))
+        can.ecdsa = can.ed25519 = can.ed448 = 0;
     return can;
 }
 
@@ -103,6 +109,8 @@ fits(Identity *one, Abilities can)
     switch (one->kind) {
     case KEY_EC:
         return can.ecdsa;
+    case KEY_RSA:
+        return can.rsa;
     case KEY_ED25519:
         return can.ed25519;
     case KEY_ED448:
@@ -135,8 +143,9 @@ take_best(SSL *ssl, Connection *c, PyObject *candidates)
     Py_ssize_t count = PyTuple_GET_SIZE(candidates), i = 0;
     if (count > 1) {
         Abilities can = abilities(ssl);
-        while (i < count - 1 && !fits((Identity *)PyTuple_GET_ITEM(PyTuple_GET_ITEM(candidates, i), 1), can))
+        while (i < count && !fits((Identity *)PyTuple_GET_ITEM(PyTuple_GET_ITEM(candidates, i), 1), can))
             i++;
+        i = i < count ? i : 0;
     }
     return take(ssl, c, PyTuple_GET_ITEM(candidates, i));
 }

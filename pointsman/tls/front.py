@@ -19,7 +19,7 @@ from pointsman.tls.options import BindTls, CertificateLine, CertificateList, Fro
 from pointsman.tls.resumption import Resumption
 from pointsman.tls.store import Certificate, Store
 
-ORDER: Final = ("EC", "ED25519", "ED448", "RSA", "DSA", "other")  # the best kind of key first
+ORDER: Final = ("EC", "RSA", "ED25519", "ED448", "DSA", "other")  # what clients get that can verify several
 EXCLUDED: Final = "!"
 EVERYTHING: Final = "*"
 UNSAID: Final = FrontOptions()
@@ -244,8 +244,11 @@ class FrontTls(TlsTransports):
 
     def _choose_anew(self, names: Iterable[bytes]) -> None:
         concerned = set(names)
-        for name in tuple(concerned):
+        wildcards = {name for name in concerned if name[:1] == b"*"}
+        for name in wildcards:
             concerned.update(self.excluded.get(name, ()))
+        if wildcards:
+            concerned.update([name for name in self.found if _wildcard(name) in wildcards])
         for name in concerned:
             choice = self._choice(name)
             if choice is None:
@@ -256,16 +259,15 @@ class FrontTls(TlsTransports):
                 self.context.put(name, choice)
 
     def _choice(self, name: bytes) -> Choice | None:
-        """None: the name is nobody's. One that is excluded is no name of its line, which matters where a wildcard of
-        that very line would hold (manual 5.1, crt-list)."""
-        lines = self.found.get(name)
-        if lines is None:
-            wildcard = b"*." + name.partition(b".")[2]
-            without = self.excluded.get(wildcard, {}).get(name)
-            if not without:
-                return None
-            lines = [shown for shown in self.found.get(wildcard, []) if shown not in without]
-        return _best([self._pair(shown) for shown in lines])
+        """None: the name is nobody's. Lines with a wildcard serve it as well, behind those that name it: with a key of
+        another kind, say. Not those that exclude it, which is no name of theirs (manual 5.1, crt-list)."""
+        wildcard = _wildcard(name)
+        lines = self.found.get(name, [])
+        above = self.found.get(wildcard, [])
+        without = self.excluded.get(wildcard, {}).get(name, [])
+        if not lines and not without:
+            return None
+        return _best([self._pair(shown) for shown in (*lines, *(one for one in above if one not in without))])
 
     def _pair(self, shown: Shown) -> Pair:
         context = None if shown.options is self.own else self.contexts[shown.options]
@@ -387,7 +389,12 @@ def _best(pairs: list[Pair]) -> tuple[Pair, ...]:
 def _exclusions(shown: Shown) -> list[tuple[bytes, bytes]]:
     """Names that the line does not serve, each with the wildcard that would hold."""
     names = [_name(word[1:]) for word in shown.line.filters if word[:1] == EXCLUDED and word[:2] != "!*"]
-    return [(b"*." + name.partition(b".")[2], name) for name in names]
+    return [(_wildcard(name), name) for name in names]
+
+
+def _wildcard(name: bytes) -> bytes:
+    """Under which a name may be, which is no wildcard itself; of others nothing is."""
+    return b"" if name[:1] == b"*" else b"*." + name.partition(b".")[2]
 
 
 def _name(word: str) -> bytes:

@@ -32,8 +32,10 @@ basicConstraints = critical,CA:TRUE
 """
 KEYS = {
     "ec": ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"],
+    "ec384": ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-384"],
     "rsa": ["-newkey", "rsa:2048"],
     "ed": ["-newkey", "ed25519"],
+    "ed448": ["-newkey", "ed448"],
 }
 SIGNER = ["-config", "config", "-cert", "ca.pem", "-keyfile", "ca.key"]
 
@@ -72,6 +74,18 @@ class Authority:
             if revoked:
                 self._run("ca", *SIGNER, "-revoke", f"{base}.crt")
             path.write_bytes((self.folder / f"{base}.crt").read_bytes() + (self.folder / f"{base}.key").read_bytes())
+        return path
+
+    def named(self, label: str, kind: str, common: str, *others: str) -> Path:
+        """A certificate whose common name is `common`, "" for none, with `others` as in "DNS:a.test" beside it."""
+        path = self.folder / f"{label}.pem"
+        if not path.exists():
+            files = ["-nodes", "-keyout", f"{label}.key", "-out", f"{label}.crt", "-config", "config"]
+            names = ["-subj", f"/CN={common}" if common else "/O=without"]
+            names += ["-addext", f"subjectAltName={','.join(others)}"] if others else []
+            signer = ["-CA", "ca.pem", "-CAkey", "ca.key", "-days", "3650"]
+            self._run("req", "-x509", *KEYS[kind], *files, *names, *signer)
+            path.write_bytes((self.folder / f"{label}.crt").read_bytes() + (self.folder / f"{label}.key").read_bytes())
         return path
 
     def crl(self) -> bytes:

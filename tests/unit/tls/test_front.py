@@ -344,6 +344,34 @@ def test_lines_of_a_list_come_and_go(ends: Ends, tmp_path: Path) -> None:
     assert got(ends.connect(fronts[1], "x.wild.test", client())) == leaf("*.wild.test")
 
 
+def test_a_wildcard_that_comes_and_goes_adds_its_kind_to_names_below_it(ends: Ends) -> None:
+    one = front(line("first.test"), line("www.below.test"), line("a.www.below.test"))
+    above = line("*.below.test", kind="rsa")
+    old = client(SignatureAlgorithms="RSA-PSS+SHA256")
+    for _ in range(2):
+        with pytest.raises(TlsError):
+            ends.connect(one, "www.below.test", old)
+        one.add(above)
+        assert got(ends.connect(one, "www.below.test", old)) == leaf("*.below.test", "rsa")
+        assert got(ends.connect(one, "www.below.test", client())) == leaf("www.below.test")
+        with pytest.raises(TlsError):
+            ends.connect(one, "a.www.below.test", old)
+        one.remove(above)
+
+
+def test_a_name_that_a_wildcard_excludes_has_its_own_kinds_alone(ends: Ends) -> None:
+    one = front(line("first.test"), line("www.below.test"))
+    above = line("*.below.test", "*.below.test", "!www.below.test", kind="rsa")
+    one.add(above)
+    old = client(SignatureAlgorithms="RSA-PSS+SHA256")
+    assert got(ends.connect(one, "other.below.test", old)) == leaf("*.below.test", "rsa")
+    with pytest.raises(TlsError):
+        ends.connect(one, "www.below.test", old)
+    one.remove(above)
+    assert got(ends.connect(one, "www.below.test", client())) == leaf("www.below.test")
+    assert got(ends.connect(one, "other.below.test", client())) == leaf("first.test")
+
+
 def test_authorities_change_for_connections_yet_to_come(ends: Ends, tmp_path: Path) -> None:
     store = Store()
     ca, crl = tmp_path / "ca.pem", tmp_path / "crl.pem"
