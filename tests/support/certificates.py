@@ -88,6 +88,15 @@ class Authority:
             path.write_bytes((self.folder / f"{label}.crt").read_bytes() + (self.folder / f"{label}.key").read_bytes())
         return path
 
+    def alone(self, name: str) -> Path:
+        """One that has signed itself."""
+        path = self.folder / f"{name}-alone.pem"
+        if not path.exists():
+            files = ["-nodes", "-keyout", "alone.key", "-out", "alone.crt", "-config", "config", "-days", "3650"]
+            self._run("req", "-x509", *KEYS["ec"], *files, "-subj", f"/CN={name}")
+            path.write_bytes((self.folder / "alone.crt").read_bytes() + (self.folder / "alone.key").read_bytes())
+        return path
+
     def crl(self) -> bytes:
         """The list of those that are revoked by now."""
         self._run("ca", "-gencrl", "-config", "config", "-cert", "ca.pem", "-keyfile", "ca.key", "-out", "crl.pem")
