@@ -47,6 +47,7 @@ NAMED = {
     "bin": "00ff",
     "env": "HOME",
     "meth": "GET",
+    "fc_pp_tlv": "0xe0",
     "url_param": "x",
     "urlp": "x",
     "urlp_val": "x",
