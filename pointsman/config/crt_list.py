@@ -6,7 +6,7 @@ Words end at blanks and brackets; nothing is quoted, no variable is resolved, an
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -23,8 +23,6 @@ from pointsman.core.words import Line, Place, Word
 from pointsman.tls.options import BindTls, CertificateLine, CertificateList, FrontOptions, LoadedFiles
 
 CRT_LIST_WORDS: Final[Registry[Parameter[BindTls]]] = Registry("option of crt-lists")  # filled by tls_bind.py
-ParseTls = Callable[[Words, BindTls], BindTls]
-NOTHING_MORE: Final[Mapping[str, ParseTls]] = {}
 RUNTIME: Final = "CLI"  # the file of lines that come while the program runs
 LONGEST: Final = 65_535  # characters of a line
 TOKEN: Final = re.compile(r"[\[\]]|[^ \t\[\]]+")
@@ -39,20 +37,18 @@ class LineWords:
     crt: Word | None = None
 
 
-def read_line_words(
-    args: Args, said: str, unknown: Callable[[Word], ConfigError], more: Mapping[str, ParseTls] = NOTHING_MORE
-) -> LineWords:
-    """All words of `args`: options of a line of a crt-list, or of ssl-f-use, which knows `more`. `said` begins errors;
-    `unknown` makes that for a word that is none."""
+def read_line_words(args: Args, said: str, unknown: Callable[[Word], ConfigError]) -> LineWords:
+    """All words of `args`: options of a line of a crt-list, or of ssl-f-use. `said` begins errors; `unknown` makes that
+    for a word that is none."""
     inside = Words(args, said)
     tls, loading, crt, loads = BindTls(), Loading(), None, False
     while args.more():
         inside.word = args.word("an option")
         name = inside.word.text
-        parse = more.get(name) or (found.parse if (found := CRT_LIST_WORDS.get(name)) is not None else None)
+        found = CRT_LIST_WORDS.get(name)
         load = LOAD_WORDS.get(name) if name in LIST_WORDS else None
-        if parse is not None:
-            tls = parse(inside, tls)
+        if found is not None:
+            tls = found.parse(inside, tls)
         elif load is not None:
             if name == "crt" and crt is not None:
                 raise ConfigError("'crt' already specified, aborting.", inside.word.at)
@@ -95,23 +91,28 @@ def _lines(words: Words, file: Word) -> Iterator[CertificateLine]:
         raise words.wrong(f"cannot open file '{file.text}' : {error.strerror}", file) from None
     texts = content.split("\n")
     for number, text in enumerate(texts, 1):
-        place = Place(file.text, number, text.partition("\r")[0])
-        said = f"parsing [{file.text}:{number}]"
-        if "\0" in text or (number == len(texts) and text):
-            shown = text.replace("\0", " ")
-            what = (
-                "unexpected NUL character"
-                if "\0" in text
-                else f"Missing LF on last line, file might have been truncated at position {len(text) + 1}."
-            )
-            at = Place(file.text, number, shown).at(text.find("\0") if "\0" in text else len(text))
-            raise ConfigError(f"{words.said} : '{words.word.text}' : {said}: {what}", at)
-        if len(text) > LONGEST:
-            at = Position(file.text, number)
-            limit = f"line too long, limit is {LONGEST} characters"
-            raise ConfigError(f"{words.said} : '{words.word.text}' : {said}: {limit}", at)
-        if place.text.strip(" \t") and not text.startswith("#"):
-            yield from _CrtListLine(words, place).read()
+        try:
+            _check_text(words, file.text, number, text, number == len(texts))
+            place = Place(file.text, number, text.partition("\r")[0])
+            if place.text.strip(" \t") and not text.startswith("#"):
+                yield from _CrtListLine(words, place).read()
+        except ConfigError as error:  # what is wrong with other lines is told in the same run
+            words.args.diagnostics.add(error.finding)
+
+
+def _check_text(words: Words, file: str, number: int, text: str, last: bool) -> None:
+    """What no line may be, whatever it says. `last`: what stands behind the last line feed."""
+    place = Place(file, number, text.replace("\0", " "))
+    if "\0" in text:
+        wrong, at = "unexpected NUL character", place.at(text.find("\0"))
+    elif last and text:
+        wrong = f"Missing LF on last line, file might have been truncated at position {len(text) + 1}."
+        at = place.at(len(text))
+    elif len(text) > LONGEST:
+        wrong, at = f"line too long, limit is {LONGEST} characters", Position(file, number)
+    else:
+        return
+    raise ConfigError(f"{words.said} : '{words.word.text}' : parsing [{file}:{number}]: {wrong}", at)
 
 
 class _CrtListLine:

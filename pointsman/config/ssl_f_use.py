@@ -7,7 +7,6 @@ from pointsman.config.certificates import Referring, refer
 from pointsman.config.crt_list import read_line_words
 from pointsman.config.keyword import Args, keyword
 from pointsman.config.setting import In, Section, Setting
-from pointsman.config.tls_bind import ktls
 from pointsman.core.diagnostics import ConfigError
 from pointsman.core.words import Word
 from pointsman.tls.options import CertificateLine, CertificateList
@@ -29,7 +28,7 @@ def ssl_f_use(args: Args) -> UsedCertificate:
     """ssl-f-use crt <file> [<option>...]: a certificate for all bind lines with `ssl`, with options as in crt-lists."""
     if not args.more():
         raise _missing(args)
-    said = read_line_words(args, SAID, _unknown, {"ktls": ktls})
+    said = read_line_words(args, SAID, _unknown)
     if said.crt is None:
         raise _missing(args)
     by = Referring(SAID, f"'{{name}}' in line {args.at.line}", said.files)

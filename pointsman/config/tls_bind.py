@@ -162,7 +162,7 @@ def ecdhe(words: Words, tls: BindTls) -> BindTls:
     return replace(tls, ecdhe=words.value("missing named curve", "<named curve>").text)
 
 
-@tls_word("ktls")
+@tls_word("ktls", crt_list=True)
 def ktls(words: Words, tls: BindTls) -> BindTls:
     """ktls on|off: the kernel's TLS. It is not used, and a notice says so."""
     if words.choice(("on", "off"), "expects 'on' or 'off'") == "on":

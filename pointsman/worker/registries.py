@@ -20,6 +20,7 @@ from pointsman.config.action import (
     TCP_SESSION,
 )
 from pointsman.config.bind import BIND_OTHERS, BIND_WORDS
+from pointsman.config.crt_list import CRT_LIST_WORDS
 from pointsman.config.keyword import KEYWORDS
 from pointsman.config.options import HTTP_ONLY
 from pointsman.config.parameters import Others, Parameter
@@ -145,6 +146,13 @@ def _keywords() -> Iterator[str]:
     for name in ("userlist", "http-errors"):
         yield name
         yield from _firsts(SECTIONS[name])
+    yield "crt-list"
+    for name in CRT_LIST_WORDS:
+        word = CRT_LIST_WORDS.get(name)
+        assert word is not None
+        yield f"\t{name}" + (f" +{word.values}" if word.values else "")
+    yield "crt-store"
+    yield from _firsts(In.CRT_STORE)
 
 
 def _firsts(where: In) -> Iterator[str]:
@@ -160,10 +168,11 @@ def _firsts(where: In) -> Iterator[str]:
 
 
 def _parameters(line: str, words: Registry[Parameter[P]], others: Others) -> Iterator[str]:
-    """Words behind an address, with the number of values that each takes."""
+    """Words behind an address, with the number of values that each takes; "ssl" before those that need it."""
     counts = {**others.hints, **{name: found.values for name in words if (found := words.get(name)) is not None}}
-    for name in sorted(counts):
-        yield f"\t{line} {name}" + (f" +{counts[name]}" if counts[name] else "")
+    shown = {f"ssl {name}" if name in others.tls else name: values for name, values in counts.items()}
+    for name in sorted(shown):
+        yield f"\t{line} {name}" + (f" +{shown[name]}" if shown[name] else "")
 
 
 def _options() -> Iterator[str]:

@@ -166,6 +166,15 @@ def test_errors(content: str, message: str, place: tuple[int, int]) -> None:
     assert (finding.position.file, finding.position.line, finding.position.column) == ("list", *place)
 
 
+def test_all_errors_are_told_in_one_run() -> None:
+    loaded = load("a.pem [foo]\nb.pem\na.pem [alpn]\nx")
+    assert [(one.position.line, one.position.column) for one in loaded.diagnostics.findings] == [
+        (1, 8),
+        (3, 12),
+        (4, 2),
+    ]
+
+
 def test_values_are_on_or_off() -> None:
     assert load("a.pem [ocsp-update foo]\n").errors == [
         "cannot parse 'ocsp-update' value 'foo', 'on' or 'off' is expected."

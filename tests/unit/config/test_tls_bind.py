@@ -208,8 +208,8 @@ def test_a_socket_of_the_runtime_api_takes_no_tls() -> None:
 
 def test_the_options_of_crt_lists_are_those_of_the_manual() -> None:
     assert " ".join(CRT_LIST_WORDS) == (
-        "allow-0rtt alpn ca-file ca-verify-file ciphers ciphersuites client-sigalgs crl-file curves ecdhe no-alpn "
-        "no-ca-names sigalgs ssl-max-ver ssl-min-ver verify"
+        "allow-0rtt alpn ca-file ca-verify-file ciphers ciphersuites client-sigalgs crl-file curves ecdhe ktls "
+        "no-alpn no-ca-names sigalgs ssl-max-ver ssl-min-ver verify"
     )
 
 

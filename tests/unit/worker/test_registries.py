@@ -44,6 +44,9 @@ listen
 \tbind <addr> accept-proxy
 \tbind <addr> backlog +1
 \tbind <addr> nice +1
+\tbind <addr> ssl crt +1
+\tbind <addr> ssl no-sslv3
+\tbind <addr> tcp-ut +1
 \tbind <addr> v6only
 \tserver <name> <addr> addr +1
 \tserver <name> <addr> no-send-proxy-v2
@@ -61,7 +64,16 @@ listen
 \thttp-after-response unset-var*
 userlist
 \tgroup
-\tuser""",
+\tuser
+crt-list
+\talpn +1
+\tktls +1
+\tno-alpn
+\tverify +1
+crt-store
+\tcrt-base
+\tkey-base
+\tload""",
     "cli": "# List of registered CLI keywords:\nhelp [MASTER] [WORKER] \n"
     "set rate-limit [WORKER] \nset var [WORKER] [EXPERIM] \nshow stat [WORKER] ",
     "cnv": """\
