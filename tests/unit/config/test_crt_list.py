@@ -8,7 +8,10 @@ from support.configs import Loaded, good, section
 
 from pointsman.config.bind import Bind
 from pointsman.config.tls_front import front_tls
+from pointsman.core.tls import MISSING
 from pointsman.tls.options import CertificateLine, CertificateList, FrontOptions, LoadedFiles
+
+pytestmark = pytest.mark.skipif(bool(MISSING), reason="built without OpenSSL")
 
 SAID = "'bind :443' in section 'frontend' : 'crt-list'"
 

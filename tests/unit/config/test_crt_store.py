@@ -8,7 +8,10 @@ from support.configs import Loaded, read
 from pointsman.config.bind import Bind
 from pointsman.config.certificates import stored_certificates
 from pointsman.config.server_line import ServerLine
+from pointsman.core.tls import MISSING
 from pointsman.tls.options import CertificateLine, CertificateList, LoadedFiles
+
+pytestmark = pytest.mark.skipif(bool(MISSING), reason="built without OpenSSL")
 
 BIND = "'bind :443' in section 'frontend'"
 LOAD = "'load' in section 'crt-store'"

@@ -8,7 +8,7 @@ from support.configs import good, only_error, read, section
 from pointsman.config import tls_bind
 from pointsman.config.bind import Bind
 from pointsman.config.crt_list import CRT_LIST_WORDS
-from pointsman.core.tls import WORDS
+from pointsman.core.tls import MISSING, WORDS
 from pointsman.tls.options import (
     EVERY_ERROR,
     NO_PROTOCOLS,
@@ -18,6 +18,8 @@ from pointsman.tls.options import (
     FrontOptions,
 )
 from pointsman.tls.verify_errors import LAST, NAMES, NUMBERS
+
+pytestmark = pytest.mark.skipif(bool(MISSING), reason="built without OpenSSL")
 
 SAID = "'bind :443' in section 'frontend'"
 

@@ -14,9 +14,12 @@ from pointsman.config.tls_global import bind_defaults, server_defaults
 from pointsman.config.tls_tuning import TlsTuning, looked_for, tls_tuning
 from pointsman.core.address import AddressSpec
 from pointsman.core.diagnostics import NOWHERE
+from pointsman.core.tls import MISSING
 from pointsman.tls.contexts import TlsSetupError, versions
 from pointsman.tls.files import ExtraFiles
 from pointsman.tls.options import NO_PROTOCOLS, BindTls, CertificateList, ServerTls, under
+
+pytestmark = pytest.mark.skipif(bool(MISSING), reason="built without OpenSSL")
 
 
 def front(loaded: Loaded, http: bool = True) -> BindTls:
