@@ -62,13 +62,20 @@ class Authority:
         """For the host `name`, "*." before it or not."""
         return self.path(name, kind, expired, revoked).read_bytes()
 
-    def path(self, name: str, kind: str = "ec", expired: bool = False, revoked: bool = False) -> Path:
-        base = f"{name.replace('*', 'any')}-{kind}{'-expired' * expired}{'-revoked' * revoked}"
+    def path(
+        self, name: str, kind: str = "ec", expired: bool = False, revoked: bool = False, others: str | None = None
+    ) -> Path:
+        """`others`: the names beside the subject's, as OpenSSL writes them; "": none. By default the same one."""
+        more = "" if others is None else f"-{others}"
+        base = f"{name}-{kind}{'-expired' * expired}{'-revoked' * revoked}{more}".replace("*", "any")
         path = self.folder / f"{base}.pem"
         if not path.exists():
             dates = ["-startdate", "20200101000000Z", "-enddate", "20210101000000Z"] if expired else ["-days", "3650"]
             files = ["-nodes", "-keyout", f"{base}.key", "-out", f"{base}.csr", "-config", "config"]
-            names = ["-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name},IP:127.0.0.1"]
+            names = ["-subj", f"/CN={name}"]
+            others = f"DNS:{name},IP:127.0.0.1" if others is None else others
+            if others:
+                names += ["-addext", f"subjectAltName={others}"]
             self._run("req", *KEYS[kind], *files, *names)
             self._run("ca", "-batch", "-notext", *SIGNER, "-in", f"{base}.csr", "-out", f"{base}.crt", *dates)
             if revoked:

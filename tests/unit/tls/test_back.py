@@ -88,6 +88,28 @@ def test_the_name_goes_into_the_hello_and_is_verified(ends: Ends) -> None:
         ends.connect(back(), b"other.test", server())
 
 
+@pytest.mark.parametrize(
+    "subject, others, names, refused",
+    [
+        ("cn.test", "", "cn.test CN.test", "san.test"),
+        ("cn.test", "DNS:san.test", "cn.test san.test", "other.test"),
+        ("x", "DNS:*.w.test", "a.w.test b.W.TEST", "w.test a.b.w.test"),
+        ("x", "DNS:a*.w.test", "", "ab.w.test"),
+        ("x", "IP:127.0.0.1,IP:2001:db8::1", "127.0.0.1 2001:db8::1 2001:DB8:0::1", "127.0.0.2 ::1"),
+        ("127.0.0.1", "", "", "127.0.0.1"),
+    ],
+)
+def test_whose_certificate_it_is(ends: Ends, subject: str, others: str, names: str, refused: str) -> None:
+    """Subject and alternative names, wildcards of whole labels; addresses in names of their own kind alone."""
+    there = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    there.load_cert_chain(authority().path(subject, others=others))
+    for name in names.split():
+        ends.connect(back(), name.encode(), there)
+    for name in refused.split():
+        with pytest.raises(TlsError, match="mismatch"):
+            ends.connect(back(), name.encode(), there)
+
+
 def test_without_a_name_verifyhost_counts(ends: Ends) -> None:
     ends.connect(back(), b"", server())
     ends.connect(back(verify_host=HOST), b"", server())
