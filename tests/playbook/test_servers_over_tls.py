@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 
 import pytest
@@ -155,6 +156,35 @@ def test_the_next_connection_resumes_the_session_of_its_name(version: str) -> No
             server.close()
             client.close()
         assert reused == [False, True, False, True, True]
+
+
+def test_a_proxy_header_goes_first_and_both_tell_connections_apart() -> None:
+    with ServersStand(config("ssl verify none send-proxy", "http-reuse always"), "a") as stand:
+
+        def begin(client: End, host: str) -> tuple[TlsEnd, bytes]:
+            ask(client, host)
+            plain = stand.plain("a")
+            header = plain.sock.recv(200, socket.MSG_PEEK).partition(b"\r\n")[0] + b"\r\n"
+            plain.sock.recv(len(header))
+            server = stand.secure(plain, "a")
+            server.shake()
+            answer(server)
+            assert client.take().endswith(b"ok")
+            return server, header
+
+        one, two = stand.client(), stand.client()
+        _, header = begin(one, "a.test")
+        assert header.startswith(b"PROXY TCP4 127.0.0.1 127.0.0.1 ")
+        second, _ = begin(one, "b.test")
+        third, other = begin(two, "a.test")
+        assert other != header
+        for client, server, host in ((two, third, "a.test"), (one, second, "b.test")):
+            ask(client, host)
+            answer(server, host.encode())
+            assert client.take().endswith(host.encode())
+        assert stand.names == ["a.test", "b.test", "a.test"]
+        one.close()
+        two.close()
 
 
 # What goes wrong.

@@ -161,7 +161,10 @@ class ServersStand(Stand):
 
     def begin(self, name: str) -> TlsEnd:
         """One whose handshake has not begun."""
-        end = super().accept(name)
+        return self.secure(super().accept(name), name)
+
+    def secure(self, end: End, name: str) -> TlsEnd:
+        """From now on TLS is what comes on it."""
         self.ends.remove(end)
         context = self.contexts.get(name) or self.contexts.get("") or serving(HOST)
         context.sni_callback = lambda _, name, __: self.names.append(name)
