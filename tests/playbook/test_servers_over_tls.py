@@ -158,6 +158,23 @@ def test_the_next_connection_resumes_the_session_of_its_name(version: str) -> No
         assert reused == [False, True, False, True, True]
 
 
+@pytest.mark.parametrize("rule", ["http-request set-var(txn.n) req.hdr(x-name)", "http-request set-var(sess.n) path"])
+def test_what_rules_have_found_out_names_a_server_also_when_it_is_remembered(rule: str) -> None:
+    scope = "txn" if "txn" in rule else "sess"
+    words = f"ssl verify none sni var({scope}.n),regsub(/,)"
+    with ServersStand(config(words, rule, "http-reuse always"), "a") as stand:
+        client = stand.client()
+        ends: dict[str, TlsEnd] = {}
+        for name in ("a.test", "a.test", "a.test", "b.test", "b.test", "a.test", "a.test"):
+            client.send(f"GET /{name} HTTP/1.1\r\nhost: x\r\nx-name: {name}\r\n\r\n".encode())
+            if name not in ends:
+                ends[name] = stand.accept("a")
+            answer(ends[name], name.encode())
+            assert client.take().endswith(name.encode())
+        assert stand.names == ["a.test", "b.test"]
+        client.close()
+
+
 def test_a_proxy_header_goes_first_and_both_tell_connections_apart() -> None:
     with ServersStand(config("ssl verify none send-proxy", "http-reuse always"), "a") as stand:
 

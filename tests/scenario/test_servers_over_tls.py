@@ -187,6 +187,28 @@ def test_a_connection_never_carries_a_request_of_another_name(tmp_path: Path) ->
         said.clear()
 
 
+def test_what_a_client_names_is_handed_on(tmp_path: Path) -> None:
+    """TLS on both sides, and bytes in between."""
+    front = f"bind 127.0.0.1:{{port:web}} ssl crt {authority().path('*.example.test')}"
+    text = CONFIG.replace("mode http", "mode tcp").replace("bind 127.0.0.1:{port:web}", front)
+    text = text.replace("    cpu-map auto:1/1-2 {cpus}\n", "")
+    client = ssl.create_default_context(cadata=authority().ca.decode())
+    with TlsOrigin(serving(HOST)) as origin:
+        values = {"server": str(origin.port), "words": f"{VERIFIED} sni ssl_fc_sni", "rules": ""}
+        with Program(POINTSMAN, text, tmp_path, values) as program:
+            for name, answer in ((HOST, b"200"), ("other.example.test", b"")):
+                sock = socket.create_connection(("127.0.0.1", program.ports["web"]), 5)
+                with client.wrap_socket(sock, server_hostname=name) as secured:
+                    secured.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+                    try:
+                        got = secured.recv(100)
+                    except OSError:
+                        got = b""
+                    assert got[9:12] == answer
+        assert [one.name for one in origin.seen] == [HOST]
+        assert len(origin.failed) == 1, "the certificate is not for that name"
+
+
 def test_tls_is_switched_off_and_on_for_all_lanes(tmp_path: Path) -> None:
     with TlsOrigin(serving(HOST)) as origin, balancing(tmp_path, origin.port, f"{VERIFIED} no-ssl") as program:
         assert get(program, "first") == get(program, "second") == "502"
