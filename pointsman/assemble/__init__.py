@@ -116,6 +116,7 @@ def assemble(configuration: Configuration, diagnostics: Diagnostics, resolves: b
     build_checks(live, configuration, diagnostics)
     declare_users(configuration, diagnostics)
     check_references(configuration, diagnostics)
+    live.tls_sides = _tls_sides(live)
     return live
 
 
@@ -145,6 +146,13 @@ def _arena(configuration: Configuration, lanes: int) -> Arena:
             f"lanes: {error}",
             hint="permit more (ulimit -v), or configure fewer servers or lanes (nbthread)",
         ) from error
+
+
+def _tls_sides(live: Live) -> int:
+    """1: clients or servers speak TLS; 2: both."""
+    servers = [server for backend in live.backends for server in backend.servers]
+    front = any([listener.bind_state.transports is not None for listener in live.listeners])
+    return int(front) + int(any([server.transports is not None for server in servers]))
 
 
 def _glitches(main: Section) -> Glitches | None:

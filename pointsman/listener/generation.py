@@ -40,6 +40,7 @@ class Generation:
         self.handed: list[Handed] = []  # memory that the next generation goes on with
         self.exposes = False  # it may be fetched from a stats socket
         self.checks = 0  # health checks: each may need a descriptor
+        self.tls_sides = 0  # 1: clients or servers speak TLS; 2: both
         self.lanes = 1  # traffic processes
         self.lane = 0  # the number of this process
         self.serves = True  # this process accepts connections

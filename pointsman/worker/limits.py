@@ -11,6 +11,7 @@ from typing import Final
 OWN_DESCRIPTORS: Final = 17  # standard streams, epoll, loop, signals, logs, a rest for files: as HAProxy reckons
 DEFAULT_MOST: Final = 1_048_576  # fd-hard-limit, where it is not set (manual 3.1)
 MEMORY_PER_CONNECTION: Final = 33_000  # bytes, two buffers and some data (manual 4.2 `maxconn`)
+MEMORY_PER_TLS: Final = 60_000  # bytes of a side that speaks TLS, while it shakes hands; 17,300 behind that
 INFINITE: Final = resource.RLIM_INFINITY
 
 
@@ -26,6 +27,8 @@ class Wanted:
     descriptors: int = 0  # ulimit-n
     most: int = 0  # fd-hard-limit
     memory: int = 0  # -m: MB
+    tls: int = 0  # maxsslconn
+    tls_sides: int = 0  # of a connection that may speak TLS: the client's, the server's
     reserve: int = OWN_DESCRIPTORS  # descriptors that no connection may have
 
 
@@ -33,11 +36,17 @@ class Wanted:
 class Limits:
     maxconn: int
     descriptors: int
+    tls: int = 0  # maxsslconn; 0: no limit of its own
 
 
 def with_reserve(wanted: Wanted, more: int) -> Wanted:
     """With so many descriptors more set aside."""
     return replace(wanted, reserve=wanted.reserve + more)
+
+
+def with_tls(wanted: Wanted, limit: int, sides: int) -> Wanted:
+    """With what is said and done about TLS."""
+    return replace(wanted, tls=limit, tls_sides=sides)
 
 
 def compute(wanted: Wanted, soft: int, hard: int) -> Limits:
@@ -48,8 +57,20 @@ def compute(wanted: Wanted, soft: int, hard: int) -> Limits:
         at_hand = ceiling if INFINITE in (soft, hard) else min(max(soft, hard), ceiling)
         maxconn = max(1, ((wanted.descriptors or at_hand) - wanted.reserve) // 2)
         if wanted.memory:
-            maxconn = max(1, min(maxconn, (wanted.memory << 20) // MEMORY_PER_CONNECTION))
-    return Limits(maxconn, wanted.descriptors or maxconn * 2 + wanted.reserve)
+            maxconn = max(1, min(maxconn, _within_memory(wanted)))
+    tls = wanted.tls
+    if not tls and wanted.memory and wanted.tls_sides:
+        left = (wanted.memory << 20) - maxconn * MEMORY_PER_CONNECTION
+        tls = max(wanted.tls_sides, min(maxconn * wanted.tls_sides, left // MEMORY_PER_TLS))
+    return Limits(maxconn, wanted.descriptors or maxconn * 2 + wanted.reserve, tls)
+
+
+def _within_memory(wanted: Wanted) -> int:
+    """How many connections -m allows: all of them may speak TLS, unless maxsslconn says how many (manual 3.2)."""
+    size = wanted.memory << 20
+    if wanted.tls:
+        return (size - wanted.tls * MEMORY_PER_TLS) // MEMORY_PER_CONNECTION
+    return size // (MEMORY_PER_CONNECTION + wanted.tls_sides * MEMORY_PER_TLS)
 
 
 def apply(limits: Limits, strict: bool) -> list[str]:

@@ -77,6 +77,7 @@ def prepare(generation: Generation, plan: ProcessPlan, console: Console) -> back
         console.alert(str(error))
         return None
     generation.process.limit = bounds.maxconn
+    generation.process.tls.counters.limit = bounds.tls
     for one in generation.openings():
         one.options.backlog = one.options.backlog or bounds.maxconn  # as the manual has it (4.2 `backlog`)
     if not opening.open_all(generation.openings(), plan.old_pids, console):
@@ -103,7 +104,9 @@ def prepare(generation: Generation, plan: ProcessPlan, console: Console) -> back
 
 
 def _limit(generation: Generation, plan: ProcessPlan, console: Console) -> limits.Limits:
+    tls = generation.process.tls.counters
     wanted = limits.with_reserve(plan.wanted, len(generation.openings()) + generation.checks)
+    wanted = limits.with_tls(wanted, tls.limit, generation.tls_sides)
     bounds = limits.compute(wanted, *resource.getrlimit(resource.RLIMIT_NOFILE))
     if not wanted.maxconn and console.verbose:
         print(f"Note: setting global.maxconn to {bounds.maxconn}.", file=sys.stderr)

@@ -12,7 +12,7 @@ import subprocess
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -164,7 +164,7 @@ def with_staple(folder: Path) -> None:
 
 
 @contextmanager
-def running(kind: Kind, folder: Path, words: str = "") -> Iterator[House]:
+def running(kind: Kind, folder: Path, words: str = "", arguments: Sequence[str] = ("-db",)) -> Iterator[House]:
     """`words`: a line of the global section."""
     if kind is HAPROXY and peer_version() < (3, 2):
         pytest.skip("what is expected here is as of 3.2")
@@ -180,7 +180,7 @@ def running(kind: Kind, folder: Path, words: str = "") -> Iterator[House]:
             "other": str(other),
             "errors": ERRORS,
         }
-        with Program(kind, CONFIG, folder, values) as program:
+        with Program(kind, CONFIG, folder, values, arguments) as program:
             yield House(program, lines)
 
 
@@ -423,6 +423,12 @@ def drain_garbage(house: House) -> None:
     client = house.connect()
     client.sendall(CLOSING)
     drain(client)
+
+
+def test_maxsslconn_follows_from_a_limit_of_memory(peer: Kind, tmp_path: Path) -> None:
+    """-m, without maxsslconn: both sides speak TLS here (manual 3.2)."""
+    with running(peer, tmp_path, "maxconn 100", ("-db", "-m", "400")) as house:
+        assert house.info("Maxconn", "MaxSslConns") == [100, 200]
 
 
 def test_maxsslconn_is_exact_over_lanes(tmp_path: Path) -> None:

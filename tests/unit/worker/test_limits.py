@@ -36,6 +36,28 @@ def test_memory_bounds_an_automatic_maxconn_only() -> None:
     assert compute(Wanted(memory=33, maxconn=9000), 20_000, 20_000).maxconn == 9000
 
 
+def test_memory_gives_maxsslconn_where_that_is_not_said() -> None:
+    """Manual 3.2, maxsslconn: all connections may speak TLS, on each side where that is spoken."""
+    plain, both = Wanted(memory=100), Wanted(memory=100, tls_sides=2)
+    one = Wanted(memory=100, tls_sides=1)
+    assert compute(plain, 20_000, 20_000).tls == 0
+    assert compute(one, 20_000, 20_000).maxconn == compute(one, 20_000, 20_000).tls == (100 << 20) // 93_000
+    found = compute(both, 20_000, 20_000)
+    assert found.maxconn == (100 << 20) // 153_000 and found.tls == 2 * found.maxconn
+    assert compute(Wanted(memory=100, maxconn=100, tls_sides=2), 20_000, 20_000).tls == 200
+    assert (
+        compute(Wanted(memory=10, maxconn=200, tls_sides=1), 20_000, 20_000).tls == ((10 << 20) - 6_600_000) // 60_000
+    )
+    assert compute(Wanted(memory=10, maxconn=9000, tls_sides=2), 20_000, 20_000).tls == 2  # what it takes for one
+
+
+def test_maxsslconn_that_is_said_leaves_the_rest_to_others() -> None:
+    said = limits.with_tls(Wanted(memory=100), 50, 1)
+    assert compute(said, 20_000, 20_000) == Limits(3086, 2 * 3086 + 17, 50)
+    assert compute(Wanted(tls=50, tls_sides=1, maxconn=9), 20_000, 20_000).tls == 50
+    assert compute(Wanted(tls_sides=2, maxconn=9), 20_000, 20_000).tls == 0
+
+
 @given(st.integers(0, 1 << 20), st.integers(0, 1 << 20), st.integers(0, 1 << 20), st.integers(1, 1 << 20))
 def test_there_is_always_room_for_one(descriptors: int, most: int, reserve: int, hard: int) -> None:
     assert compute(Wanted(descriptors=descriptors, most=most, reserve=reserve), hard, hard).maxconn >= 1
