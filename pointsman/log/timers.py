@@ -34,7 +34,9 @@ def _end(record: Record) -> i64:
 
 def _idle(ctx: Context) -> i64:
     record = ctx.record
-    return _span(record.handshake, record.begun) if ctx.frontend.http else 0
+    if not ctx.frontend.http or record.handshake < 0:
+        return 0
+    return _span(record.handshake, record.begun)
 
 
 class HandshakeTime(Number):
