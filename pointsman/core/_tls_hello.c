@@ -6,9 +6,10 @@
  */
 #include "_tls.h"
 
-#define HELLO 1   /* of a handshake's messages (RFC 8446, 4) */
-#define HEADER 4  /* kind, and three bytes of its size */
-#define FIXED 34  /* version and random */
+#define HELLO 1 /* of a handshake's messages (RFC 8446, 4) */
+#define SERVER_HELLO 2
+#define HEADER 4 /* kind, and three bytes of its size */
+#define FIXED 34 /* version and random */
 
 typedef struct {
     const unsigned char *at, *end;
@@ -165,7 +166,7 @@ capture(Connection *c, Span hello)
         Py_XDECREF(parts[i]);
     if (found == NULL)
         PyErr_Clear(); /* no memory: nothing is known of it */
-    c->hello = found;
+    Py_XSETREF(c->hello, found);
 }
 
 void
@@ -173,10 +174,12 @@ on_message(int sent, int version, int kind, const void *data, size_t size, SSL *
 {
     const unsigned char *at = data;
     (void)version, (void)arg;
-    if (sent || kind != SSL3_RT_HANDSHAKE || size < HEADER || *at != HELLO)
+    if (kind != SSL3_RT_HANDSHAKE || size < HEADER)
         return;
-    SSL_set_msg_callback(ssl, NULL); /* the first one is kept, and nothing else is listened to */
-    Connection *c = SSL_get_ex_data(ssl, connection_index);
-    if (c->hello == NULL)
-        capture(c, (Span){at + HEADER, at + size});
+    /* Who is asked for another group says hello once more (RFC 8446, 4.1.4), and the last one counts, as in the peer
+     * program. When we have answered and go on, no other one is to come. */
+    if (sent && *at != SERVER_HELLO)
+        SSL_set_msg_callback(ssl, NULL);
+    else if (!sent && *at == HELLO)
+        capture(SSL_get_ex_data(ssl, connection_index), (Span){at + HEADER, at + size});
 }

@@ -80,7 +80,8 @@ def shown(number: int, fetch: str) -> str:
 ASKED = (
     GLOBAL
     + f"frontend front\n    bind 127.0.0.1:{{port:front}} ssl {CRT} verify optional ca-file {{files}}/authorities.pem "
-    "crt-ignore-err all ca-ignore-err all\n    bind 127.0.0.1:{port:clear}\n    default_backend both\n"
+    "crt-ignore-err all ca-ignore-err all\n    bind 127.0.0.1:{port:clear}\n"
+    f"    bind 127.0.0.1:{{port:group}} ssl {CRT} curves P-256\n    default_backend both\n"
     + "".join(shown(number, fetch) for number, fetch in enumerate(ALL))
     + "    use_backend one if { path /one }\n    use_backend bad if { path /bad }\n"
     "backend both\n    server s 127.0.0.1:{port:inner} ssl verify none sni str(www.example.test) alpn http/1.1 "
@@ -232,6 +233,13 @@ def test_a_session_that_is_resumed(ports: list[dict[str, int]], version: str, ce
         found.append(ask(one["front"], client, "www.example.test", session=session)[0])
     assert int(found[0]["ssl_fc_is_resumed"], 16) == 1
     same(*found)
+
+
+def test_a_hello_that_is_said_twice(ports: list[dict[str, int]]) -> None:
+    """The client has offered keys of another group."""
+    theirs, mine = (ask(one["group"], context("TLSv1_3"), "www.example.test")[0] for one in ports)
+    assert bytes.fromhex(theirs["ssl_fc_curve"]) == b"SECP256R1"
+    same(theirs, mine)
 
 
 def test_a_clear_connection(ports: list[dict[str, int]]) -> None:

@@ -91,3 +91,26 @@ def test_nothing_is_kept_unasked() -> None:
     for wrong in (-1, 1 << 40, "1"):
         with pytest.raises((ValueError, TypeError)):
             context.capture = wrong  # type: ignore[assignment]
+
+
+def test_who_is_asked_for_another_group_says_hello_twice() -> None:
+    """The last one counts, as in haproxy 3.2: it offers keys of that group alone."""
+    server, client = Context(True), Context(False)
+    pem = authority().pem("www.example.test")
+    server.certificate(pem, pem)
+    server.capture = 512
+    server.set("Groups", "P-256")
+    client.set("Groups", "X25519:P-256")
+    client.verify(0, (), (), 0)
+    a, b = socket.socketpair()
+    with a, b:
+        a.setblocking(False)
+        b.setblocking(False)
+        here, there = Connection(server, a.fileno()), Connection(client, b.fileno())
+        there.handshake()
+        here.handshake()
+        first = here.hello
+        while (there.handshake(), here.handshake()) != (0, 0):
+            pass
+    assert first is not None and here.hello is not None and here.group == b"secp256r1"
+    assert here.hello is not first and here.hello[2] == first[2]
