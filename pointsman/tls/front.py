@@ -75,6 +75,7 @@ class FrontTls(TlsTransports):
         self.resumption: Resumption | None = None
         self.own = _options_of(bind)
         self.lines: list[Shown] = []
+        self.defaults: list[Shown] = []  # those that say so: looking at all lines takes time, and copies shared memory
         self.entered = 0  # lines so far, also those that are gone
         self.contexts = {self.own: self._base()}  # by what lines say
         self.interned = {self.own: self.own}  # what lines say, each once
@@ -129,6 +130,8 @@ class FrontTls(TlsTransports):
         for shown in [one for one in self.lines if one.line is line]:
             identity = shown.certificate.identity
             self.lines.remove(shown)
+            if line.default:
+                self.defaults.remove(shown)
             shown.certificate.lines.remove(shown)
             self._forget(shown, identity)
             self._choose_anew(shown.concerned(identity))
@@ -207,6 +210,8 @@ class FrontTls(TlsTransports):
         self.entered += 1
         shown = Shown(self, self.entered, line, certificate, options)
         self.lines.append(shown)
+        if line.default:
+            self.defaults.append(shown)
         certificate.lines.append(shown)
         self._index(shown, certificate.identity)
         return shown
@@ -275,10 +280,9 @@ class FrontTls(TlsTransports):
 
     def _fallbacks(self) -> list[Shown]:
         """For names that are nobody's."""
-        defaults = [shown for shown in self.lines if shown.line.default]
         if self.lines and not self.lines[0].line.default:
-            defaults.insert(0, self.lines[0])
-        return defaults
+            return [self.lines[0], *self.defaults]
+        return self.defaults
 
     def _set_defaults(self) -> None:
         self.context.defaults = _best([self._pair(shown) for shown in self._fallbacks()]) or None
