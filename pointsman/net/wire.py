@@ -8,6 +8,8 @@ After reads that came back full others have a go first (`Reactor.another`), and 
 that one fast peer starves nobody.
 
 Pausing is not reading. Nothing here knows a protocol.
+
+All of a wire is one class, be it long: a second one in between would cost each event a call.
 """
 
 import errno
@@ -246,9 +248,10 @@ class Wire(Duplex):
         if not self.early:
             self.user.not_opened(error)
             return
-        self.failed = error
+        told, self.failed = self.failed, error
         self.ending = self.unread = True
-        self.user.not_shaken()
+        if not told:
+            self.user.not_shaken()
         if self.fd >= 0:
             self.user.readable()
 

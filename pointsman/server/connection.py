@@ -12,6 +12,7 @@ from mypy_extensions import mypyc_attr
 
 from pointsman.core.address import NetAddress, net_address
 from pointsman.core.columns import LINK, LINK_POOLED, LINK_POOLED_SAFE, NOTHING, POOLED, POOLED_SAFE
+from pointsman.core.connection_faults import fault_of
 from pointsman.core.tls import Connection
 from pointsman.net.duplex import Duplex
 from pointsman.net.reactor import Reactor
@@ -306,8 +307,14 @@ class ServerConnection(WireUser):
             note_handshake(self.server, self.wire, transport)
 
     def failure(self) -> int:
-        """The errno of what it has failed of; 0: it has not."""
-        return self.wire.failed
+        """What it has failed of, by core/connection_faults.py; 0: it has not."""
+        wire = self.wire
+        if not wire.failed:
+            return 0
+        transport = wire.transport
+        if wire.shaking and transport is not None and transport.fault:
+            return transport.fault
+        return fault_of(wire.failed)
 
     def tls(self) -> Connection | None:
         """What is known of its TLS."""

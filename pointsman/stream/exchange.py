@@ -448,9 +448,9 @@ class Exchange(Accounts):
             self._note_server_fault(self.connection)
 
     def _note_server_fault(self, connection: ServerConnection) -> None:
-        error = connection.failure()
-        if error:
-            self.context.server_fault = fault_of(error)
+        fault = connection.failure()
+        if fault:
+            self.context.server_fault = fault
 
     def drop_connection(self) -> None:
         """Close the server connection, if there is one: by a reset, as the peer program does, unless the server has

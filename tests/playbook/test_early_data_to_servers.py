@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pytest
 from support.early_stand import MOST, EarlyEnd, EarlyStand
-from support.stand import End
+from support.stand import End, Lines
 
+from pointsman.core.connection_faults import TLS_EARLY_FAILED, TLS_HANDSHAKE
 from pointsman.core.tls import VERSION
+from pointsman.log.policy import When
+from pointsman.sample.context import Context
 
 pytestmark = pytest.mark.skipif(not VERSION, reason="built without OpenSSL")
 CONFIG = """
@@ -29,6 +32,23 @@ GET = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 CLOSED = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok"
 EARLY = 0x1000
+
+
+class Faults(Lines):
+    """Keeps what the server's connection has failed of (bc_err)."""
+
+    faults: list[int] = []
+
+    def stream(self, ctx: Context, level: int = 6) -> None:
+        super().stream(ctx, level)
+        self.faults.append(ctx.server_fault)
+
+
+class FaultStand(EarlyStand):
+    def _logger(self, when: When) -> Lines:
+        made = Faults(when)
+        made.faults = self.known = []
+        return made
 
 
 def learn(stand: EarlyStand, client: End) -> None:
@@ -226,3 +246,24 @@ def test_handshakes_are_counted_when_they_are_over() -> None:
         server.sock.recv(1 << 16)
         server.abort()
         assert account() == (1, 1, 1)
+
+
+@pytest.mark.parametrize("refused", (False, True))
+def test_what_the_log_knows_of_it(refused: bool) -> None:
+    text = CONFIG.replace("    bind", '    log-format "%[bc_err]"\n    bind')
+    with FaultStand(text, "a", front=True, back=True) as stand:
+        stand.learn()
+        client = stand.resuming()
+        client.shake()
+        learn(stand, client)
+        client = stand.resuming(GET)
+        if refused:
+            server = stand.serving("a", 0)
+            server.tls.handshake()
+        else:
+            end = stand.accept("a")
+            end.sock.recv(1 << 16)
+            end.sock.send(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        stand.settle()
+        assert stand.lines[-1] == ("425 SH" if refused else "502 SH")
+        assert stand.known[-1] == (TLS_EARLY_FAILED if refused else TLS_HANDSHAKE)
