@@ -72,8 +72,7 @@ backend none
 LIST = """# certificates of many names
 first.pem
 wild.pem [alpn http/1.1] *.wild.test !not.wild.test
-other.pem [ssl-min-ver TLSv1.3] Upper.Test
-first.pem [ssl-min-ver TLSv1.3] exact.wild.test
+other.pem [ssl-min-ver TLSv1.3] Upper.Test exact.wild.test
 both [no-alpn] both.test
 @web/site [ssl-max-ver TLSv1.2] site.test *.site.test
 """

@@ -4,6 +4,8 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from support.configs import Loaded, good, section
 
 from pointsman.config.bind import Bind
@@ -176,6 +178,37 @@ def test_all_errors_are_told_in_one_run() -> None:
         (3, 12),
         (4, 2),
     ]
+
+
+WORDS = [
+    "a.pem",
+    "b.pem",
+    "@x/y",
+    "[",
+    "]",
+    "alpn",
+    "x",
+    "*",
+    "!*.a",
+    "key",
+    "verify",
+    "none",
+    "crt",
+    " ",
+    "\t",
+    "#",
+    "\r",
+]
+
+
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.one_of(st.sampled_from(WORDS), st.sampled_from([" ", "\n"]), st.text(max_size=3))))
+def test_whatever_stands_in_a_list_is_a_line_or_an_error_with_its_place(parts: list[str]) -> None:
+    content = "".join(parts).encode("utf-8", "surrogatepass") + b"\n"
+    for finding in load(content).diagnostics.findings:
+        assert "internal error" not in finding.message
+        assert finding.position.file == "list"
+        assert 1 <= finding.position.line <= content.count(b"\n")
 
 
 def test_values_are_on_or_off() -> None:
