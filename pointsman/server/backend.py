@@ -75,8 +75,9 @@ class LiveServer(Server):
         return self.server_name.value(context) if self.server_name is not None else b""
 
     def encrypt(self, on: bool) -> None:
-        """Connections yet to come are encrypted, or plain. Idle ones of the other kind are closed."""
+        """Connections yet to come are encrypted, or plain. Those of the other kind are not used again."""
         self.transports = self.encrypting if on else None
+        self.dial.renew()
         self.settle()
 
     @property

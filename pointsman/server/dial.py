@@ -69,6 +69,12 @@ class Dial:
         """Where a connection goes depends on where its client has connected to, or on what rules say of that."""
         return self.follow_address or self.follow_port
 
+    def renew(self) -> None:
+        """What was begun so far is not what will be begun from now on, though its address is the same: so connections
+        of before are not used again, as if the server had moved."""
+        target = self.target
+        self.target = target[:1] + target[1:] if isinstance(target, str) else (target[0], target[1])  # another object
+
     def _target(self, destination: NetAddress) -> tuple[str, int] | str:
         target = self.target
         if isinstance(target, str):

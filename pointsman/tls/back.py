@@ -166,6 +166,7 @@ class ServerContexts:
         options = replace(
             said,
             crt=crt,
+            alpn=said.alpn or None,
             ssl=own.ssl,
             ready=own.ready,
             verify_host=own.verify_host,

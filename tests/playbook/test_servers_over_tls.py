@@ -175,6 +175,27 @@ def test_what_rules_have_found_out_names_a_server_also_when_it_is_remembered(rul
         client.close()
 
 
+def test_a_connection_of_before_the_switch_is_not_used_behind_it() -> None:
+    with ServersStand(config("ssl verify none sni str(x.test) no-ssl", "http-reuse always"), "a") as stand:
+        client = stand.client()
+        ask(client)
+        plain = stand.plain("a")
+        stand.server("a").encrypt(True)
+        answer(plain)
+        assert client.take().endswith(b"ok")
+        assert plain.ended()
+        secured = served(stand, client)
+        ask(client)
+        stand.server("a").encrypt(False)
+        answer(secured)
+        assert client.take().endswith(b"ok")
+        assert secured.ended()
+        ask(client)
+        answer(stand.plain("a"))
+        assert client.take().endswith(b"ok")
+        client.close()
+
+
 def test_a_proxy_header_goes_first_and_both_tell_connections_apart() -> None:
     with ServersStand(config("ssl verify none send-proxy", "http-reuse always"), "a") as stand:
 

@@ -51,14 +51,17 @@ class TlsServer(Scripted):
         await self._serve(reader, writer)
 
 
-def check(server: Scripted, words: str, *rules: str, count: int = 1, port: str = "{port}") -> tuple[str, int, str]:
-    """Status, code and info of the last one of some checks."""
+def check(
+    server: Scripted, words: str, *rules: str, count: int = 1, port: str = "{port}", quick: bool = False
+) -> tuple[str, int, str]:
+    """Status, code and info of the last one of some checks. `quick`: time is to be up soon."""
 
     async def scene() -> tuple[str, int, str]:
         await server.start()
         here = str(server.port)
         lines = "".join(f" {rule}\n" for rule in rules).replace("{port}", here)
-        line = f"server s 127.0.0.1:{port} check inter 300 {words}".replace("{port}", here)
+        inter = 300 if quick else 5_000
+        line = f"server s 127.0.0.1:{port} check inter {inter} {words}".replace("{port}", here)
         text = f"backend b\n mode http\n timeout connect 5s\n timeout server 5s\n{lines} {line}\n"
         diagnostics = Diagnostics()
         live = assemble(load_text(text.replace("{ca}", str(authority().folder / "ca.pem")), diagnostics), diagnostics)
@@ -236,11 +239,12 @@ OTHER = "Server presented an SSL certificate different from the "
     ],
 )
 def test_handshakes_that_fail(make: Callable[[], Scripted], words: str, status: str, info: str) -> None:
-    found = check(make(), f"ssl {words}")
+    quick = status == "L6TOUT"
+    found = check(make(), f"ssl {words}", quick=quick)
     assert found[:2] == (status, 0)
     assert found[2].startswith(info) if info else found[2] == ""
     rules = ("option tcp-check", "tcp-check connect default comment hi", "tcp-check send x")
-    found = check(make(), f"ssl {words}", *rules)
+    found = check(make(), f"ssl {words}", *rules, quick=quick)
     assert found[0] == status
     # The text is cut at 128 bytes.
     assert found[2].startswith(info)
@@ -249,7 +253,7 @@ def test_handshakes_that_fail(make: Callable[[], Scripted], words: str, status: 
 
 def test_a_server_that_says_nothing_over_tls() -> None:
     rules = ("option tcp-check", "tcp-check connect ssl", "tcp-check expect string x")
-    found = check(TlsServer(), "verify none", *rules)
+    found = check(TlsServer(), "verify none", *rules, quick=True)
     assert found == ("L7TOUT", 0, " at step 2 of tcp-check (expect string 'x')")
 
 
@@ -270,7 +274,7 @@ def test_a_server_that_says_nothing_over_tls() -> None:
 )
 def test_hello_of_sslv3(answer: bytes, hold: bool, expected: tuple[str, int, str]) -> None:
     server = Scripted(answer, hold=hold)
-    assert check(server, "", "option ssl-hello-chk") == expected
+    assert check(server, "", "option ssl-hello-chk", quick=expected[0] == "L6TOUT") == expected
     (hello,) = server.requests
     assert hello[:3] == b"\x16\3\0"
     assert len(hello) == 5 + int.from_bytes(hello[3:5], "big")

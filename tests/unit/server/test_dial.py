@@ -58,3 +58,12 @@ def test_a_unix_socket_that_is_not_there(tmp_path: Path) -> None:
 )
 def test_what_the_system_says_at_once(number: int, fault: int) -> None:
     assert fault_of_dial(OSError(number, "")) == fault
+
+
+@pytest.mark.parametrize("target", [("127.0.0.1", 80), "/run/server.sock"])
+def test_a_target_that_is_renewed_is_equal_and_another(target: tuple[str, int] | str) -> None:
+    dial = Dial()
+    dial.target = before = target
+    dial.renew()
+    assert dial.target == before
+    assert dial.target is not before
