@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import socket
 import ssl
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -36,7 +37,14 @@ CERTIFICATE = "der key_alg notafter notbefore serial sha1 sig_alg version"
 FRONT = [
     *(f"ssl_fc_{name}" for name in BOTH.split()),
     *(f"ssl_fc_{name}{filter}" for name in LISTS.split() for filter in ("", "(0)", "(1)")),
-    *("ssl_fc", "ssl_fc_has_crt", "ssl_fc_has_early", "ssl_fc_has_sni", "ssl_fc_protocol_hello_id"),
+    *(
+        "ssl_fc",
+        "ssl_fc_has_crt",
+        "ssl_fc_has_early",
+        "ssl_fc_early_rcvd",
+        "ssl_fc_has_sni",
+        "ssl_fc_protocol_hello_id",
+    ),
     *("ssl_fc_cipherlist_xxh", "ssl_fc_ecformats_bin"),
 ]
 CLIENT = [
@@ -53,7 +61,9 @@ BACK = [
     *(f"ssl_s_{name}" for name in CERTIFICATE.split()),
     *(f"ssl_s_{kind}_dn{words}" for kind in "si" for words in NAMES),
 ]
-ALL = [*FRONT, *CLIENT, *OWN, *BACK]
+FAILED = [*FRONT, *CLIENT, *OWN]  # what is known of a client alone
+ALL = [*FAILED, *BACK]
+ASKABLE = [*ALL, *(f"{fetch} at first" for fetch in FAILED)]  # when the answer goes, and when the request comes
 GLOBAL = """
 global
     log {log} len 65000 format raw local0
@@ -77,12 +87,20 @@ def shown(number: int, fetch: str) -> str:
     return f'    http-after-response set-header x-{number} "%[{fetch},hex]" if {{ {fetch} -m found }}\n'
 
 
+def noted(number: int, fetch: str) -> str:
+    """Another one with what it says when the request comes."""
+    rule = f"    http-request set-var(txn.v{number}) {fetch}\n"
+    return rule + shown(len(ALL) + number, f"var(txn.v{number})")
+
+
 ASKED = (
     GLOBAL
     + f"frontend front\n    bind 127.0.0.1:{{port:front}} ssl {CRT} verify optional ca-file {{files}}/authorities.pem "
     "crt-ignore-err all ca-ignore-err all\n    bind 127.0.0.1:{port:clear}\n"
+    f"    bind 127.0.0.1:{{port:early}} ssl {CRT} allow-0rtt\n"
     f"    bind 127.0.0.1:{{port:group}} ssl {CRT} curves P-256\n    default_backend both\n"
     + "".join(shown(number, fetch) for number, fetch in enumerate(ALL))
+    + "".join(noted(number, fetch) for number, fetch in enumerate(FAILED))
     + "    use_backend one if { path /one }\n    use_backend bad if { path /bad }\n"
     "backend both\n    server s 127.0.0.1:{port:inner} ssl verify none sni str(www.example.test) alpn http/1.1 "
     "crt {files}/client.pem curves X25519\n"
@@ -93,7 +111,6 @@ ASKED = (
     f"frontend inner\n    bind 127.0.0.1:{{port:inner}} ssl {CRT} verify optional ca-file {{files}}/authorities.pem\n"
     "    http-request return status 200\n"
 )
-FAILED = [*FRONT, *CLIENT, *OWN]
 FAILING = (
     GLOBAL
     + f"frontend front\n    bind 127.0.0.1:{{port:front}} ssl {CRT} verify required ca-file {{files}}/authorities.pem\n"
@@ -146,12 +163,17 @@ def answer(sock: socket.socket, path: str) -> Facts:
     data = b""
     while more := sock.recv(65536):
         data += more
-    found: Facts = {}
     assert data.startswith(b"HTTP/1.1 503 " if path == "/bad" else b"HTTP/1.1 200 "), data[:200]
+    return fields(data)
+
+
+def fields(data: bytes) -> Facts:
+    """Those of an answer, by fetch."""
+    found: Facts = {}
     for line in data.partition(b"\r\n\r\n")[0].decode("ascii").split("\r\n")[1:]:
         name, _, value = line.partition(": ")
         if name.startswith("x-"):
-            fetch = ALL[int(name[2:])]
+            fetch = ASKABLE[int(name[2:])]
             found[fetch] = str(len(value)) if CHANCE.search(fetch) else value
     return found
 
@@ -165,7 +187,7 @@ def ask(
 
 
 def same(theirs: Facts, mine: Facts) -> None:
-    assert {name: (theirs.get(name), mine.get(name)) for name in ALL if theirs.get(name) != mine.get(name)} == {}
+    assert {name: (theirs.get(name), mine.get(name)) for name in ASKABLE if theirs.get(name) != mine.get(name)} == {}
 
 
 CLIENTS: dict[str, Callable[[], ssl.SSLContext]] = {
@@ -240,6 +262,24 @@ def test_a_hello_that_is_said_twice(ports: list[dict[str, int]]) -> None:
     theirs, mine = (ask(one["group"], context("TLSv1_3"), "www.example.test")[0] for one in ports)
     assert bytes.fromhex(theirs["ssl_fc_curve"]) == b"SECP256R1"
     same(theirs, mine)
+
+
+def test_early_data(ports: list[dict[str, int]], tmp_path: Path) -> None:
+    """A request that came before the handshake was over, from the program openssl."""
+    request = tmp_path / "request"
+    request.write_bytes(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+    found = []
+    for number, one in enumerate(ports):
+        session = str(tmp_path / f"session-{number}")
+        words = ["openssl", "s_client", "-connect", f"127.0.0.1:{one['early']}", "-servername", "www.example.test"]
+        words += ["-tls1_3", "-quiet", "-alpn", "http/1.1"]
+        again = [*words, "-sess_in", session, "-early_data", str(request)]
+        with subprocess.Popen([*words, "-sess_out", session], stdin=-1, stdout=-1, stderr=-3) as first:
+            first.communicate(request.read_bytes(), timeout=20)
+        with subprocess.Popen(again, stdin=-1, stdout=-1, stderr=-3) as second:
+            found.append(fields(second.communicate(timeout=20)[0]))
+    assert int(found[0]["ssl_fc_early_rcvd"], 16) == int(found[0]["ssl_fc_has_early at first"], 16) == 1
+    same(*found)
 
 
 def test_a_clear_connection(ports: list[dict[str, int]]) -> None:

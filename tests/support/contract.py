@@ -639,7 +639,16 @@ _COUNTS: Final = (
     *("accept_date", "uploaded", "grown", "sent", "retries", "server_connections", "server_queue", "backend_queue"),
     *("process_connections", "frontend_connections", "backend_connections", "number", "level"),
 )
-_TLS: Final = ("another", "self-signed", "without", "refused", "resumed", "")  # other connections (tls_pairs.py)
+_TLS: Final = (
+    "another",
+    "self-signed",
+    "without",
+    "refused",
+    "resumed",
+    "early",
+    "early, under way",
+    "",
+)  # other connections (tls_pairs.py)
 VARIANTS: Final[tuple[Variant, ...]] = (
     Variant("the client", Reads.SOURCE, _address("source", "198.51.100.3", 0)),
     Variant("a client here", Reads.SOURCE, _address("source", "127.0.0.1", 0)),

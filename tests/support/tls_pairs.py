@@ -82,9 +82,32 @@ def contexts(kind: Kind) -> tuple[Context, Context]:
     return server, client
 
 
-def shaken(kind: Kind, session: bytes | None = None) -> tuple[Connection, Connection]:
+def early(over: bool) -> tuple[Connection, Connection]:
+    """Both ends behind early data, which came along with the hello: behind the handshake as well, or in it."""
+    server, client = contexts(KINDS["usual"])
+    server.early = 1_000
+    first = shaken(KINDS["usual"], those=(server, client))[1]
+    a, b = socket.socketpair()
+    with a, b:
+        a.setblocking(False)
+        b.setblocking(False)
+        here = Connection(server, a.fileno())
+        there = Connection(client, b.fileno(), name=KINDS["usual"].name, session=first.session)
+        assert there.allow_early() == 1_000 and there.write(b"early") == 5
+        here.handshake()
+        assert here.read(100) == b"early"
+        while over and (there.handshake(), here.handshake()) != (0, 0):
+            pass
+        here.close()
+        there.close()
+        return here, there
+
+
+def shaken(
+    kind: Kind, session: bytes | None = None, those: tuple[Context, Context] | None = None
+) -> tuple[Connection, Connection]:
     """The server's end and the client's behind their handshake, or what became of it."""
-    server, client = contexts(kind)
+    server, client = those or contexts(kind)
     a, b = socket.socketpair()
     with a, b:
         a.setblocking(False)
@@ -110,7 +133,9 @@ def shaken(kind: Kind, session: bytes | None = None) -> tuple[Connection, Connec
 
 @cache
 def pair(name: str) -> tuple[Connection, Connection]:
-    """By a name of KINDS; "resumed": of the usual one, once more."""
+    """By a name of KINDS; "resumed": of the usual one, once more; "early", "early, under way": with early data."""
+    if name.startswith("early"):
+        return early(name == "early")
     if name == "resumed":
         return shaken(KINDS["usual"], pair("usual")[1].session)
     return shaken(KINDS[name])

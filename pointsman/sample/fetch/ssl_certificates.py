@@ -2,7 +2,8 @@
 server's (ssl_s_). No sample where there is none, as on a clear connection.
 
 A client that resumes an earlier session shows none, but that one's certificate is known. A client's certificate that
-did not pass verification is known behind the handshake that failed, for error-log-format; a server's is not.
+did not pass verification is known behind the handshake that failed, for error-log-format; a server's is not. Nothing is
+known while early data is all that came: whoever sent that may be somebody else (http-request wait-for-handshake).
 """
 
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from typing import Final
 from pointsman.core.tls import Certificate
 from pointsman.sample.arguments import Arguments
 from pointsman.sample.context import Context
+from pointsman.sample.fetch.ssl_front import settled
 from pointsman.sample.registry import (
     CLIENT_CERTIFICATE,
     HANDSHAKEN,
@@ -31,13 +33,13 @@ CENTURY: Final = b"20"  # the one that dates of two digits stand for
 def certificate_of(ctx: Context, side: int) -> Certificate | None:
     """The one that a fetch looks at; None: there is none."""
     if side == CLIENT_CERTIFICATE:
-        tls = ctx.session.tls
+        tls = settled(ctx)
         return tls.peer if tls is not None else None
     if side == OWN_CERTIFICATE:
-        tls = ctx.session.tls
+        tls = settled(ctx)
         return tls.own if tls is not None else None
     if side == ROOT:
-        tls = ctx.session.tls
+        tls = settled(ctx)
         return tls.root if tls is not None else None
     tls = ctx.server_tls
     return tls.peer if tls is not None and tls.finished else None
@@ -188,7 +190,7 @@ def root(args: Arguments) -> Fetched:
 @fetch("ssl_c_chain_der", Type.BIN, HANDSHAKEN, Reads.CONNECTION, "7.3.4")
 def client_chain(ctx: Context) -> bytes | None:
     """What the client has sent beside its certificate, each in DER."""
-    tls = ctx.session.tls
+    tls = settled(ctx)
     return b"".join(tls.peer_chain) or None if tls is not None else None
 
 
@@ -228,33 +230,33 @@ def policies(args: Arguments) -> Fetched:
 @fetch("ssl_c_used", Type.BOOL, HANDSHAKEN, Reads.CONNECTION, "7.3.4")
 def used(ctx: Context) -> bool | None:
     """Whether the client has a certificate, shown now or when its session began."""
-    tls = ctx.session.tls
+    tls = settled(ctx)
     return tls.peer is not None if tls is not None else None
 
 
 @fetch("ssl_c_verify", Type.SINT, HANDSHAKEN, Reads.CONNECTION, "7.3.4")
 def verified(ctx: Context) -> int | None:
     """The number of the error by which verification ended; 0: none."""
-    tls = ctx.session.tls
+    tls = settled(ctx)
     return tls.result if tls is not None and tls.finished else None
 
 
 @fetch("ssl_c_err", Type.SINT, HANDSHAKEN, Reads.CONNECTION, "7.3.4")
 def error(ctx: Context) -> int | None:
     """The number of the first error of verification that was the client's own certificate's; 0: none."""
-    tls = ctx.session.tls
+    tls = settled(ctx)
     return tls.first_errors[0] if tls is not None else None
 
 
 @fetch("ssl_c_ca_err", Type.SINT, HANDSHAKEN, Reads.CONNECTION, "7.3.4")
 def authority_error(ctx: Context) -> int | None:
     """The number of the first error of verification that was an authority's; 0: none."""
-    tls = ctx.session.tls
+    tls = settled(ctx)
     return tls.first_errors[1] if tls is not None else None
 
 
 @fetch("ssl_c_ca_err_depth", Type.SINT, HANDSHAKEN, Reads.CONNECTION, "7.3.4")
 def authority_error_depth(ctx: Context) -> int | None:
     """How deep in the chain that error was; 0: there was none."""
-    tls = ctx.session.tls
+    tls = settled(ctx)
     return tls.first_errors[2] if tls is not None else None

@@ -15,6 +15,12 @@ from pointsman.sample.types import Reads, Type
 NO_CIPHER: Final = b"(NONE)"  # so the program says it
 
 
+def settled(ctx: Context) -> Connection | None:
+    """The client's connection, unless early data is all that came of it: that may be a replay."""
+    tls = ctx.session.tls
+    return tls if tls is not None and not tls.early else None
+
+
 @fetch("ssl_fc", Type.BOOL, HANDSHAKEN, Reads.CONNECTION, "7.3.4")
 def is_tls(ctx: Context) -> bool:
     """Whether the client's connection uses TLS."""
@@ -126,7 +132,7 @@ def size_of_secret(ctx: Context) -> int | None:
 @fetch("ssl_fc_err", Type.SINT, HANDSHAKEN, Reads.MOVING, "7.3.4")
 def fault(ctx: Context) -> int | None:
     """OpenSSL's number of what was wrong first with the handshake, or later; 0: nothing."""
-    tls = ctx.session.tls
+    tls = settled(ctx)
     return tls.cause if tls is not None else None
 
 
@@ -181,7 +187,7 @@ def binding_of(tls: Connection, of_client: bool) -> bytes | None:
 @fetch("ssl_fc_unique_id", Type.BIN, HANDSHAKEN, Reads.CONNECTION, "7.3.4")
 def unique_id(ctx: Context) -> bytes | None:
     """What both ends know of this connection alone (RFC 5929, 3)."""
-    tls = ctx.session.tls
+    tls = settled(ctx)
     return binding_of(tls, False) if tls is not None else None
 
 

@@ -159,11 +159,6 @@ WIDER: Final[dict[str, tuple[list[str], str]]] = {
     "req.proto_http": (["REQUEST_LINE"], "whether there is a request at all"),
     "req_proto_http": (["REQUEST_LINE"], "whether there is a request at all"),
     "wait_end": (["MOVING"], "whether there is more to come"),
-    **{
-        f"ssl_{side}_{name}": ([bit], "there is no early data")
-        for side, bit in (("fc", "CONNECTION"), ("bc", "MOVING"))
-        for name in ("client_early_traffic_secret", "early_exporter_secret")
-    },
 }
 
 

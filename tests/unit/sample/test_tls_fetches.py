@@ -164,6 +164,20 @@ def test_both_ends_know_the_same_secrets() -> None:
     assert sample("ssl_fc_client_early_traffic_secret", ctx) is None
 
 
+def test_early_data() -> None:
+    """Whether it may be a replay changes while the connection lives; that some came does not."""
+    under_way, over = known("early, under way", "early, under way"), known("early", "early")
+    assert sample("ssl_fc_has_early", under_way) is sample("ssl_fc_early_rcvd", under_way) is True
+    assert sample("ssl_fc_has_early", over) is False and sample("ssl_fc_early_rcvd", over) is True
+    assert sample("ssl_fc", under_way) is sample("ssl_fc_is_resumed", under_way) is True
+    unsettled = "ssl_fc_has_crt ssl_fc_err ssl_fc_unique_id ssl_c_used ssl_c_verify ssl_c_err ssl_c_der ssl_f_der"
+    for name in unsettled.split():
+        assert sample(name, under_way) is None and sample(name, over) is not None, name
+    for fact in ("client_early_traffic_secret", "early_exporter_secret"):
+        assert sample(f"ssl_fc_{fact}", over) == sample(f"ssl_bc_{fact}", over) is not None
+        assert sample(f"ssl_fc_{fact}", under_way) is None
+
+
 def test_the_server_s_side() -> None:
     ctx = known("without", "another")
     assert sample("ssl_bc", ctx) is True and sample("ssl_bc_sni", ctx) == b"Other.example.test"
