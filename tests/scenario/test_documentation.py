@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,13 @@ from pointsman.core.tls import MISSING
 PAGES = sorted([*(ROOT / "docs").glob("*.md"), *ROOT.glob("*.md")])
 BLOCK = re.compile(r"(?ms)^```haproxy\n(.*?)^```$")
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
-SITE = "/etc/haproxy/site.pem"  # a certificate with its key, as pages name it
+FOLDER = "/etc/haproxy/"
+FILES: dict[str, Callable[[], bytes]] = {  # of TLS, as pages name them
+    "site.pem": lambda: authority().pem("www.example.test"),
+    "clients.pem": lambda: authority().ca,
+    "revoked.pem": lambda: authority().crl(),
+    "domains.txt": lambda: b"",
+}
 BLOCKS = [
     pytest.param(text, id=f"{page.stem}-{number}")
     for page in PAGES
@@ -25,12 +32,14 @@ BLOCKS = [
 
 @pytest.mark.parametrize("text", BLOCKS)
 def test_configuration_loads(text: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """As a file of its own, and nothing is to be said about it. The certificate that pages name is one of ours."""
+    """As a file of its own, and nothing is to be said about it. Certificates that pages name are of ours."""
     path = tmp_path / "haproxy.cfg"
-    if SITE in text:
-        if MISSING:
-            pytest.skip("built without OpenSSL")
-        text = text.replace(SITE, str(authority().path("www.example.test")))
+    for name, content in FILES.items():
+        if FOLDER + name in text:
+            if MISSING:
+                pytest.skip("built without OpenSSL")
+            (tmp_path / name).write_bytes(content())
+            text = text.replace(FOLDER + name, str(tmp_path / name))
     path.write_text(text, encoding="utf-8")
     status = main(["-c", "-dW", "-f", str(path)])
     printed = capfd.readouterr()

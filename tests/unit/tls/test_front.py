@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from support.certificates import Authority, authority
 
-from pointsman.core.tls import VERSION, Connection, Context, TlsError
+from pointsman.core.tls import VERSION, Choice, Connection, Context, TlsError
 from pointsman.tls.contexts import TlsSetupError
 from pointsman.tls.files import TlsFileError, parse_material
 from pointsman.tls.front import FrontTls
@@ -414,3 +414,27 @@ def test_groups_for_dhe_fit_the_key(ends: Ends, tmp_path: Path) -> None:
         ends.connect(FrontTls(BindTls(ssl=True, certificates=lines), Store()), None, client(**asking))
     with pytest.raises(TlsSetupError, match="DH parameters"):
         FrontTls(BindTls(ssl=True, certificates=lines), Store(), b"none")
+
+
+def test_only_names_that_are_concerned_are_chosen_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Store()
+    others = [line("many.test", f"h{number}.test", "*.wild.test") for number in range(300)]
+    moving = files_in(tmp_path, "old.test")
+    said = CertificateList(name="list", lines=(*others, CertificateLine(files=moving)))
+    one = FrontTls(BindTls(ssl=True, certificates=(said,)), store)
+    context, asked = one.context, []
+    choose = FrontTls._choice
+
+    def choice(self: FrontTls, name: bytes) -> Choice | None:
+        asked.append(name)
+        return choose(self, name)
+
+    monkeypatch.setattr(FrontTls, "_choice", choice)
+    replaced(store, moving.name, "new.test")
+    assert sorted(asked) == [b"new.test", b"old.test"]
+    asked.clear()
+    added = line("late.test", "late.test", "x.late.test")
+    store.lists["list"].add(added)
+    store.lists["list"].remove(added)
+    assert sorted(asked) == [b"late.test"] * 2 + [b"x.late.test"] * 2
+    assert one.context is context
