@@ -73,6 +73,7 @@ def test_verification_is_the_default_and_needs_authorities() -> None:
         ("verify none force-sslv3", "'server b/s' : all SSL/TLS versions are disabled"),
         ("verify none ssl-min-ver TLSv1.3 ssl-max-ver TLSv1.2", "'server b/s' : all SSL/TLS versions are disabled"),
     ],
+    ids=["crl-file", "ca-file", "crt", "ciphers", "force-sslv3", "versions"],
 )
 def test_what_cannot_be_had_is_said_once(words: str, message: str) -> None:
     _, said = build(f"server s 127.0.0.1:443 check ssl {words}")
