@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import re
 import select
+import signal
 import socket
 import subprocess
 import threading
@@ -337,3 +338,27 @@ def test_the_configuration_of_the_page_loads(tmp_path: Path, capfd: pytest.Captu
     (tmp_path / "page.cfg").write_text(text)
     status = main(["-c", "-dW", "-f", str(tmp_path / "page.cfg")])
     assert (status, capfd.readouterr().err) == (0, "")
+
+
+def test_after_a_reload(tmp_path: Path) -> None:
+    """On every lane of both generations."""
+    pem = str(authority().path(HOST))
+    (tmp_path / "list").write_text(LIST.replace("{pem}", pem))
+    heads: list[bytes] = []
+    with origin(heads) as port:
+        values = {"pem": pem, "origin": str(port)}
+        program = Program(POINTSMAN, "global\n    nbthread 2\n" + CONFIG, tmp_path, values, ("-W", "-db"))
+        program.start()
+        try:
+            client = SlowClient(program.ports["early"])
+            for turn in range(8):
+                if turn == 4:
+                    before = program.stderr().count("Loading success.")
+                    os.kill(program.pid, signal.SIGUSR2)
+                    until(lambda: program.stderr().count("Loading success.") > before, 15)  # noqa: B023
+                assert client.talk(get(f"/{turn}")) == ["200", "ok"]
+        finally:
+            assert program.stop() == 0
+    got = [shape(head) for head in heads[1:]]
+    assert [head[0] for head in got] == [f"/{turn}" for turn in range(8)]
+    assert all("early-data: 1" in head for head in got)
