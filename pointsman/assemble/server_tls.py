@@ -6,6 +6,7 @@ from pointsman.assemble.live import Live
 from pointsman.config.server_line import ServerLine
 from pointsman.config.setting import Configuration
 from pointsman.config.tls_global import server_defaults, spoken
+from pointsman.config.tls_values import NO_HTTP2
 from pointsman.core.diagnostics import ConfigError, Diagnostics
 from pointsman.net.transport import Transports
 from pointsman.server.backend import LiveServer
@@ -14,7 +15,7 @@ from pointsman.server.checks.tls import CheckTls
 from pointsman.server.handshake_faults import HandshakeFaults
 from pointsman.server.server_name import NameOfExpression, NameOfRequest, ServerName, as_name
 from pointsman.tls.back import TlsFileError, TlsSetupError
-from pointsman.tls.options import ServerTls, over
+from pointsman.tls.options import ServerTls, over, without_http2
 
 
 def secure(
@@ -26,6 +27,8 @@ def secure(
         return
     said = f"'server {server.route.decode()}'"
     tls = with_defaults(line, said, configuration, diagnostics)
+    if server.backend.http:
+        tls = _without_http2(tls, server.backend.name.decode(), line, diagnostics)
     try:
         server.encrypting = live.server_contexts.transports(server.route, tls)
     except (TlsFileError, TlsSetupError) as error:
@@ -40,6 +43,17 @@ def secure(
     server.early_data = tls.early_data is True
     server.handshakes = HandshakeFaults(server.route, live.process.arena)
     server.encrypt(tls.ssl)
+
+
+def _without_http2(tls: ServerTls, backend: str, line: ServerLine, diagnostics: Diagnostics) -> ServerTls:
+    """Servers of a backend that speaks HTTP are offered no HTTP/2. In TCP mode nothing is looked at, so it may pass."""
+    kept = without_http2(tls.alpn or b"")
+    if kept == (tls.alpn or b""):
+        return tls
+    message = f"backend '{backend}': 'alpn' of its servers : {NO_HTTP2} (manual 5.2)"
+    if not any(finding.message == message for finding in diagnostics.findings):  # once for all of them
+        diagnostics.warning(message, line.at)
+    return replace(tls, alpn=kept)
 
 
 def _name(server: LiveServer, line: ServerLine) -> ServerName | None:
@@ -67,7 +81,7 @@ def check_tls(
     if server.encrypting is None and (said.ready or said.check):
         return None  # it cannot be had, which was said
     tls = with_defaults(line, "", configuration, Diagnostics())  # what it warns of was said
-    offer = tls.check_alpn if tls.check_alpn is not None else tls.alpn or b""
+    offer = tls.check_alpn if tls.check_alpn is not None else without_http2(tls.alpn or b"")
     offers = {offer, *[step.alpn for step in plan.connects if step.alpn is not None]}
     try:
         by_offer: dict[bytes, Transports] = {

@@ -89,8 +89,11 @@ for _name, _version in zip(("sslv3", "tlsv10", "tlsv11", "tlsv12", "tlsv13"), VE
 
 @tls_word("alpn")
 def alpn(words: Words, tls: ServerTls) -> ServerTls:
-    """alpn <protocols>: what is offered to the server, with commas between them."""
-    return replace(tls, alpn=protocols(words))
+    """alpn <protocols>: what is offered to the server, with commas between them.
+
+    What becomes of "h2" depends on the backend's mode: see assemble/server_tls.py.
+    """
+    return replace(tls, alpn=protocols(words, keep_http2=True))
 
 
 @tls_word("check-alpn")

@@ -90,12 +90,11 @@ def test_lines_that_are_alike_have_an_expression_of_their_own_section() -> None:
     assert one is not two
 
 
-def test_h2_is_left_out_with_a_warning() -> None:
-    loaded = good("backend", "server s 10.0.0.1:443 alpn h2,http/1.1 verify none")
-    assert last(loaded).tls.alpn == b"\x08http/1.1"
+def test_h2_is_left_out_of_checks_with_a_warning() -> None:
+    loaded = good("backend", "server s 10.0.0.1:443 check-alpn h2,http/1.1 verify none")
+    assert last(loaded).tls.check_alpn == b"\x08http/1.1"
     (warning,) = loaded.warnings
-    assert warning.startswith(f"{SAID} : 'alpn' : 'h2' is left out of the offer: HTTP/2 is not built yet")
-    assert last(good("backend", "server s 10.0.0.1:443 alpn h2")).tls.alpn == b""
+    assert warning.startswith(f"{SAID} : 'check-alpn' : 'h2' is left out of the offer: HTTP/2 is not built yet")
 
 
 def test_ktls_is_noticed() -> None:
