@@ -28,32 +28,39 @@ OFFER: Final = wire(b"http/1.1")  # of HTTP frontends; "h2" comes before it once
 
 
 def front_tls(
-    configuration: Configuration, section: Section, bind: Bind, http: bool, diagnostics: Diagnostics
+    configuration: Configuration,
+    section: Section,
+    bind: Bind,
+    http: bool,
+    diagnostics: Diagnostics,
+    upgrades: bool = False,
 ) -> BindTls:
-    """All of it; `http`: the frontend's mode. Warnings tell what cannot be meant; what OpenSSL refuses comes later."""
+    """All of it; `http`: the frontend's mode; `upgrades`: it is TCP, but backends that it uses speak HTTP.
+
+    Warnings tell what cannot be meant; what OpenSSL refuses comes later.
+    """
     said = bind.parameters.tls
     default = bind_defaults(configuration)
     subject = f"bind '{bind.text}' at [{bind.at}]"
     low, high = spoken(default, said, subject, bind.at, diagnostics, f"Proxy '{section.name}': ")
     certificates = (*said.certificates, *used_certificates(section))
-    if http and _offers_http2(said, certificates):
+    reads = http or upgrades
+    if reads and _offers_http2(said, certificates):
         diagnostics.warning(f"'bind {bind.text}' : 'alpn' : {NO_HTTP2} (manual 5.1)", bind.at)
     return replace(
         over(default, said),
         min_version=low,
         max_version=high,
         without=None,
-        alpn=_offer(said, http),
-        http=http,
+        alpn=OFFER if http and said.alpn is None else _offer(said.alpn or NO_PROTOCOLS, reads),
+        http=reads,
         certificates=certificates,
     )
 
 
-def _offer(said: BindTls, http: bool) -> bytes:
-    """What clients may choose from. In TCP mode nothing is looked at, so "h2" may pass."""
-    if not http:
-        return said.alpn or NO_PROTOCOLS
-    return OFFER if said.alpn is None else without_http2(said.alpn)
+def _offer(alpn: bytes, reads: bool) -> bytes:
+    """What clients may choose from. Where no request is read, "h2" may pass."""
+    return without_http2(alpn) if reads else alpn
 
 
 def _offers_http2(said: BindTls, lists: tuple[CertificateLine | CertificateList, ...]) -> bool:

@@ -44,6 +44,22 @@ def test_servers(mode: str) -> None:
     assert [one for one in loaded.warnings if "h2" in one] == ([WARNING] if mode == "http" else [])
 
 
+@pytest.mark.parametrize("front, back, offer", [("tcp", "tcp", "h2,x"), ("tcp", "http", "x"), ("http", "http", "x")])
+def test_clients(front: str, back: str, offer: str, tmp_path: Path) -> None:
+    """Requests may also be read behind a frontend in TCP mode."""
+    (tmp_path / "list").write_text(f"{authority().path(HOST)} [alpn h2,x]\n")
+    bind = f"bind 127.0.0.1:1 ssl alpn h2,x crt-list {tmp_path}/list"
+    before = f"backend b\n mode {back}\n server s 10.0.0.1:80\n"
+    loaded = good("frontend", bind, f"mode {front}", "default_backend b", before=before)
+    live = assemble(loaded.configuration, loaded.diagnostics)
+    live.reactor.epoll.close()
+    (shown,) = live.fronts
+    names = offer.split(",")
+    wire = b"".join(bytes((len(name),)) + name.encode() for name in names)
+    assert (shown.own.alpn, shown.lines[0].options.alpn) == (wire, wire)
+    assert len([one for one in loaded.warnings if "h2" in one]) == ("h2" not in names)
+
+
 @pytest.mark.parametrize("mode, agreed", [("tcp", "h2"), ("http", "http/1.1")])
 def test_what_both_ends_agree_on(mode: str, agreed: str, tmp_path: Path) -> None:
     """And in TCP mode their bytes pass, whatever they say."""
