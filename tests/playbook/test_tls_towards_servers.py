@@ -134,6 +134,37 @@ def test_an_idle_connection_is_for_requests_of_its_name_alone() -> None:
         other.close()
 
 
+@pytest.mark.parametrize("reuse", ["never", "safe", "aggressive", "always"])
+def test_names_are_kept_apart_whatever_http_reuse_says(reuse: str) -> None:
+    with ServersStand(config("ssl verify none", f"http-reuse {reuse}"), "a") as stand:
+        client = stand.client()
+        first = served(stand, client, "a.test")
+        second = served(stand, client, "b.test")
+        for server, host in ((second, "b.test"), (first, "a.test")) if reuse != "never" else ((second, "b.test"),):
+            ask(client, host)
+            answer(server, host.encode())
+            assert client.take().endswith(host.encode())
+        assert stand.names == ["a.test", "b.test"]
+        client.close()
+
+
+def test_a_connection_of_a_clients_own_is_for_its_name_alone() -> None:
+    """One that stands for an identity (NTLM)."""
+    with ServersStand(config("ssl verify none", "http-reuse always"), "a") as stand:
+        client = stand.client()
+        ask(client, "a.test")
+        first = stand.accept("a")
+        assert first.take().startswith(b"GET ")
+        first.send(b"HTTP/1.1 401 Unauthorized\r\nwww-authenticate: NTLM\r\ncontent-length: 0\r\n\r\n")
+        assert client.take().startswith(b"HTTP/1.1 401 ")
+        ask(client, "b.test")
+        second = stand.accept("a")
+        answer(second)
+        assert client.take().endswith(b"ok")
+        assert stand.names == ["a.test", "b.test"]
+        client.close()
+
+
 def test_a_constant_name_tells_nobody_apart() -> None:
     with ServersStand(config("ssl verify none sni str(x.test)", "http-reuse always"), "a") as stand:
         client = stand.client()

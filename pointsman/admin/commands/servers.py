@@ -81,7 +81,6 @@ def show_servers_state(call: Call) -> str:
     for proxy in _backends(call, 0):
         assert proxy.back is not None
         lines += [_state(call, proxy, server) for server in proxy.back.backend.servers]
-        lines += _handshakes(call, proxy)
     return "\n".join(lines) + "\n"
 
 
