@@ -129,6 +129,7 @@ class CheckRun:
         self.data = b""
         self.ended = False
         self.reply = None
+        self.context.server_tls = None
         plan = self.plan
         limit = min(plan.connect_timeout or self.inter, self.inter) if plan.read_timeout else self.inter
         self.deadline = self.loop.time() + limit / 1000
@@ -194,7 +195,7 @@ class CheckRun:
             if self.account is not None:
                 self.account.failed()
             raise self._connect_failed(step, "L6RSP", fault_text(error, transport, bool(name))) from None
-
+        self.context.server_tls = transport.tls
         if self.account is not None:
             self.account.established(transport.tls is not None and transport.tls.resumed)
 
