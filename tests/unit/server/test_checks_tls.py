@@ -132,6 +132,17 @@ def test_check_ssl_while_traffic_is_plain() -> None:
     assert check(TlsServer(), "check-ssl verify none", "option httpchk GET /") == ("L7OK", 200, "")
 
 
+def test_what_is_sent_can_tell_of_the_connection() -> None:
+    """ssl_bc and its kin (manual 7.3.4), of the connection that the check is on."""
+    server = TlsServer()
+    rules = ("option httpchk", "http-check send hdr x-tls %[ssl_bc]|%[ssl_bc_protocol]|%[ssl_bc_sni]|%[ssl_bc_err]")
+    assert check(server, "ssl verify none check-sni www.example.test", *rules) == ("L7OK", 200, "")
+    assert b"\r\nx-tls: 1|TLSv1.3|www.example.test|0\r\n" in server.requests[0]
+    plain = Scripted(OK)
+    assert check(plain, "", *rules) == ("L7OK", 200, "")
+    assert b"\r\nx-tls: 0|||\r\n" in plain.requests[0]
+
+
 def test_what_is_offered() -> None:
     for words, rule, expected in (
         ("alpn http/1.1,x", "tcp-check connect default", "http/1.1"),
