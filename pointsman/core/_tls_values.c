@@ -1,5 +1,6 @@
 /* What OpenSSL has parsed of certificates, as Python's values: names, dates, strings. Errors of OpenSSL do not stay. */
 #include "_tls.h"
+#include <strings.h>
 
 PyObject *
 octets(const ASN1_STRING *value)
@@ -115,7 +116,7 @@ name_value(const X509_NAME *name, const char *kind, int nth)
         PyObject *known = object_name(X509_NAME_ENTRY_get_object(entry));
         if (known == NULL)
             return NULL;
-        int same = OPENSSL_strcasecmp(PyBytes_AS_STRING(known), kind) == 0;
+        int same = strcasecmp(PyBytes_AS_STRING(known), kind) == 0;
         Py_DECREF(known);
         if (!same || (nth -= step) != 0)
             continue;
