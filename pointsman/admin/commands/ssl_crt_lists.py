@@ -286,7 +286,7 @@ def _rows(front: FrontTls, before: int | None) -> Iterator[str]:
         columns = (
             f"{front.proxy}/{front.place}",
             name,
-            without if name.startswith("*.") and without else "-",
+            without if name.startswith(EVERYTHING) and without else "-",
             _kind(shown),
             shown.certificate.name,
             (certificate.not_after_text or b"").decode("latin-1"),
