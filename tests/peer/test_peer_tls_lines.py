@@ -300,6 +300,7 @@ ssl verify none crt alone.crt
 
 
 DIFFERENT = (
+    "ocsp-update.mode on",  # it is not built yet
     "tls-ticket-keys nofile",  # without `ssl` nothing is read here
     "ssl-default-bind-client-sigalgs foo",  # haproxy 3.2 makes no use of it
 )
