@@ -191,8 +191,9 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Outcome], 
 @pytest.mark.parametrize("name", CASES)
 def test_the_same_as_haproxy(both: tuple[dict[str, Outcome], dict[str, Outcome]], name: str) -> None:
     theirs, ours = both[0][name], both[1][name]
-    if peer_version() < (3, 0):
-        # What a failed connection is called has changed since.
+    if peer_version() < (3, 0) or name == "resets":
+        # What a failed connection is called has changed since; and a reset is called one thing or another by 3.2,
+        # depending on when it comes.
         for outcome in (theirs, ours):
             outcome.log = [re.sub(" bc=[^ ]*", "", line) for line in outcome.log]
     assert ours == theirs
