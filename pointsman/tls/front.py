@@ -241,6 +241,8 @@ class FrontTls(TlsTransports):
             self.excluded[wildcard][name].remove(shown)
             if not self.excluded[wildcard][name]:
                 del self.excluded[wildcard][name]
+            if not self.excluded[wildcard]:
+                del self.excluded[wildcard]
 
     def _all_names(self) -> Iterable[bytes]:
         yield from self.found

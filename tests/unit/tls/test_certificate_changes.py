@@ -14,10 +14,11 @@ from support.certificates import Authority, authority
 from pointsman.core.tls import VERSION
 from pointsman.tables.changes import Change, Plain
 from pointsman.tables.patterns import PatternError
+from pointsman.tls.back import ServerContext
 from pointsman.tls.changes import CA, CRL, TlsFollower, material_of, plain_line, plain_material
 from pointsman.tls.files import Material, parse_material
 from pointsman.tls.front import FrontTls
-from pointsman.tls.options import BindTls, CertificateLine, CertificateList, FrontOptions, LoadedFiles
+from pointsman.tls.options import BindTls, CertificateLine, CertificateList, FrontOptions, LoadedFiles, ServerTls
 from pointsman.tls.store import Store
 
 pytestmark = pytest.mark.skipif(not VERSION, reason="built without OpenSSL")
@@ -190,3 +191,28 @@ def test_texts_of_any_bytes_are_kept() -> None:
         b"\xff\x00\n", b"key\xe9", b"dh", b"issuer\x80", b"\x30\x00", b"\x00\x02\xff\xff", wants_ocsp=True
     )
     assert material_of(json.loads(json.dumps(plain_material(material)))) == material
+
+
+def test_servers_contexts_follow(folder: Path) -> None:
+    lane = Lane(folder)
+    web = LoadedFiles(name="web", crt=str(folder / "web.pem"))
+    shared = ServerContext(ServerTls(ssl=True, verify="required", crt=web, ca_file=str(folder / "ca.pem")), lane.store)
+    before = shared.context
+    mixed = Material(
+        chain=parse_material(authority().pem("web.test"), "x").chain,
+        key=parse_material(authority().pem("b.test"), "x").key,
+    )
+    with pytest.raises(PatternError):
+        lane.make(["tls", "cert", "web", plain_material(mixed)])
+    assert shared.context is before
+    for change in (
+        ["tls", "cert", "web", certificate("other.test", "rsa")],
+        ["tls", CA, str(folder / "ca.pem"), Authority("somebody else").ca.decode()],
+    ):
+        lane.make(change)  # type: ignore[arg-type]
+        assert shared.context is not before
+        before = shared.context
+    trusted = lane.store.authorities[str(folder / "ca.pem")].pem
+    with pytest.raises(PatternError):
+        lane.make(["tls", CA, str(folder / "ca.pem"), ""])
+    assert lane.store.authorities[str(folder / "ca.pem")].pem == trusted
