@@ -53,6 +53,18 @@ def test_links_lead_somewhere(page: Path) -> None:
         assert (page.parent / target).exists(), target
 
 
+def test_what_is_refused_of_tls_stands_among_the_differences() -> None:
+    """Each word, in the table that has the reasons, and no other."""
+    rows = [line.split("\t") for line in (ROOT / "tests/unit/config/words.tsv").read_text().splitlines()]
+    refused = {row[1] for row in rows if row[0] in ("bind", "server") and row[-1] == "refused"}
+    refused |= {row[1] for row in rows if row[0] == "global" and row[1].startswith("ssl-") and row[-1] == "refused"}
+    assert {"ech", "npn", "ssl-provider"} <= refused
+    text = (ROOT / "docs" / "differences.md").read_text(encoding="utf-8").partition("\n## TLS\n")[2]
+    table = re.findall(r"(?m)^\| (`.*?) \|", text.partition("\n## ")[0])
+    told = {word for row in table for word in re.findall(r"`([^`]+)`", row)}
+    assert told - {"stats socket ... ssl"} == refused | {"acme", "domains", "ips", "load"}
+
+
 def test_every_page_is_found_from_the_readme() -> None:
     """One link at least leads to each."""
     linked = {(ROOT / target).resolve() for target in LINK.findall((ROOT / "README.md").read_text(encoding="utf-8"))}
