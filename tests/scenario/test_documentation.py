@@ -97,6 +97,21 @@ def test_the_tour_names_every_folder() -> None:
             assert f"| `{path.name}` |" in tour, path.name
 
 
+def test_files_of_tls_in_the_tour_exist() -> None:
+    """And a file that tells versions of OpenSSL apart is named where that stands."""
+    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8").partition("\n## TLS\n")[2].partition("\n## ")[0]
+    for folder in ("tls", "core"):
+        table = text.partition(f"| in `{folder}/` |")[2].partition("\n\n")[0]
+        named = re.findall(r"`(\w+\.(?:py|c|h))`", table)
+        assert len(named) > 8
+        for name in named:
+            assert (ROOT / "pointsman" / folder / name).exists(), name
+    versions = re.search(r"(?ms)^Versions of OpenSSL: (.*?)\n\n", text)
+    assert versions
+    for path in (ROOT / "pointsman" / "core").glob("_tls*.[ch]"):
+        assert "OPENSSL_VERSION_NUMBER" not in path.read_text() or f"`{path.name}`" in versions[1], path.name
+
+
 def test_every_dependency_has_its_reason() -> None:
     """What pyproject.toml asks for stands in ARCHITECTURE.md."""
     tour = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
