@@ -36,7 +36,7 @@ PARTS = {  # further sources of one
         f"core/_tls_{part}.c"
         for part in (
             *("bio", "callbacks", "choice", "connection", "context", "crl", "dummy", "early", "facts", "hello"),
-            *("identity", "key", "pem", "values", "x509"),
+            *("identity", "key", "ocsp", "pem", "values", "x509"),
         )
     ),
 }

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from pointsman.admin.links import ControlEnd
+from pointsman.admin.ocsp_updater import Updater
 from pointsman.admin.tls_memory import TlsMemory
 from pointsman.core.handed import Handed
 from pointsman.listener.listener import Listener
@@ -123,6 +124,7 @@ class View:
     warnings: Callable[[], int] = lambda: 0  # how many there were about the configuration
     consoles: list[ConsoleView] = field(default_factory=list)  # of this process
     tls: TlsMemory = field(default_factory=TlsMemory)
+    updater: Updater | None = None  # of OCSP responses
     tickets: Tickets = field(default_factory=Tickets)  # keys of TLS tickets
     sessions: SessionCache | None = None  # of TLS clients
     handed: Sequence[Handed] = ()  # memory for the next generation

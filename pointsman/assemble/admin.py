@@ -20,6 +20,7 @@ from pointsman.admin.tls_memory import TlsMemory
 from pointsman.admin.view import BackSide, FrontSide, ProxyView, SocketView, View
 from pointsman.assemble.front_tls import read_line
 from pointsman.assemble.live import BackgroundService, Live
+from pointsman.assemble.ocsp import build_updates
 from pointsman.assemble.resumption import TicketRenewal
 from pointsman.balance.hashing import hashing_of
 from pointsman.balance.registry import Balance
@@ -82,6 +83,7 @@ def fill_admin(live: Live, configuration: Configuration, diagnostics: Diagnostic
     )
     live.services.append(Administration(live, view, gauge, runtime, answers, writer))
     live.services.append(TicketRenewal(live, view))
+    build_updates(live, view, configuration, diagnostics)
 
 
 def _fill_services(answers: Answers, view: View, gauge: Gauge, configuration: Configuration) -> None:

@@ -3,12 +3,12 @@
 from pointsman.admin.tls_memory import ReadLine
 from pointsman.assemble.live import Live
 from pointsman.assemble.modes import used_backends
+from pointsman.assemble.ocsp import prepare_updates
 from pointsman.assemble.resumption import resumption_of
 from pointsman.config.bind import Bind
 from pointsman.config.certificates import stored_certificates
 from pointsman.config.crt_list import line_of_runtime
 from pointsman.config.global_section import buffer_sizes
-from pointsman.config.ocsp import ocsp_updates
 from pointsman.config.setting import Configuration, Section
 from pointsman.config.tls_front import front_tls
 from pointsman.config.tls_tuning import TlsTuning, looked_for, tls_tuning
@@ -18,13 +18,14 @@ from pointsman.tls.chains import Chains
 from pointsman.tls.contexts import TlsSetupError
 from pointsman.tls.files import TlsFileError, read
 from pointsman.tls.front import FrontTls
-from pointsman.tls.options import Kept, LoadedFiles
+from pointsman.tls.options import Kept
 from pointsman.tls.passphrases import Passphrases
 
 
 def prepare_store(live: Live, configuration: Configuration) -> None:
     """What is said of all certificates and bind lines, and what crt-stores load. ConfigError: a file cannot be read."""
     tuning = tls_tuning(configuration)
+    prepare_updates(live, configuration)
     live.tls_store.extra = looked_for(configuration)
     live.tls_store.chains = Chains(tuning.issuers_chain, tuning.skip_self_issued)
     live.tls_store.passphrases = Passphrases(tuning.passphrase_command)
@@ -33,24 +34,10 @@ def prepare_store(live: Live, configuration: Configuration) -> None:
     live.tls_store.early_data = size - reserve  # as of any request, no more is kept
     live.tls_store.kept = Kept(capture=tuning.capture, keylog=tuning.keylog)
     for files in stored_certificates(configuration):
-        refuse_updates(configuration, files)
         try:
             live.tls_store.stored(files)
         except TlsFileError as error:
             raise ConfigError(f"'load' in section 'crt-store': {error}", files.at or NOWHERE) from None
-
-
-def refuse_updates(configuration: Configuration, files: LoadedFiles) -> None:
-    """ConfigError: its OCSP response would have to be updated, which nobody does yet."""
-    updates = ocsp_updates(configuration)
-    wanted = updates.on if files.ocsp_update is None else files.ocsp_update
-    if wanted and not updates.disabled:
-        where = updates.at if files.ocsp_update is None else files.at
-        raise ConfigError(
-            "'ocsp-update on' : OCSP responses are not updated yet.",
-            where or NOWHERE,
-            hint="use 'ocsp-update off', and set responses by 'set ssl ocsp-response'",
-        )
 
 
 def _dh(tuning: TlsTuning) -> bytes | int:
@@ -88,8 +75,6 @@ def build_front(
         raise ConfigError(
             f"Proxy '{section.name}': {error} for bind '{bind.text}' at [{bind.at}].", bind.at, hint=hint
         ) from None
-    for shown in front.lines:
-        refuse_updates(configuration, shown.line.files)
     if not front.lines:
         diagnostics.warning(
             f"Proxy '{section.name}': no SSL certificate specified for bind '{bind.text}' at [{bind.at}], ssl "

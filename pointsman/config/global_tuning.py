@@ -129,9 +129,6 @@ QUIC: dict[str, str] = {
     **{f"tune.quic.{side}.{name}": how for side in ("be", "fe") for name, how in _QUIC_BOTH.items()},
 }
 LUA: dict[str, str] = {
-    "httpclient.resolvers.disabled": "switch",
-    "httpclient.resolvers.id": "words",
-    "httpclient.resolvers.prefer": "words",
     "tune.lua.bool-sample-conversion": "switch",
     "tune.lua.burst-timeout": "time",
     "tune.lua.forced-yield": "number",
@@ -155,6 +152,11 @@ TABLES: dict[str, str] = {
     "tune.peers.max-updates-at-once": "number",
     "tune.stick-counters": "number",
 }
+NAMES: dict[str, str] = {
+    "httpclient.resolvers.disabled": "switch",
+    "httpclient.resolvers.id": "words",
+    "httpclient.resolvers.prefer": "words",
+}
 DEVELOPMENT: dict[str, str] = {
     "debug.counters": "switch",
     "force-cfg-parser-pause": "time",
@@ -170,6 +172,7 @@ FAMILIES: tuple[tuple[dict[str, str], str], ...] = (
     (TLS, "limits records of TLS, which is not built yet"),
     (HTTP2, "is for HTTP/2, which is not built yet"),
     (QUIC, "is for QUIC, which is not built yet"),
+    (NAMES, "is about names of OCSP responders, which the system resolves here"),
     (LUA, "is for Lua, which is not built yet"),
     (COMPRESSION, "is for compression, which is not built yet"),
     (TABLES, "is for stick tables, which are not built yet"),

@@ -96,6 +96,10 @@ static PyMethodDef functions[] = {
     {"error_text", error_text, METH_O, "error_text(code): OpenSSL's line for an error, by TlsError.code"},
     {"pem_certificates", pem_certificates, METH_O, "pem_certificates(text): their DERs, in order; other kinds are skipped"},
     {"pem_crls", pem_crls, METH_O, "pem_crls(text): the DERs of lists of revoked certificates"},
+    {"ocsp_request", ocsp_request, METH_VARARGS,
+     "ocsp_request(certificate, issuer): the DER of what responders are asked"},
+    {"ocsp_id_parts", ocsp_id_parts, METH_O,
+     "ocsp_id_parts(id): of Certificate.ocsp_id: digests of the issuer's name and key, the serial number"},
     {NULL, NULL, 0, NULL},
 };
 
@@ -118,7 +122,8 @@ PyInit__tls(void)
     }
     ConnectionType.tp_getset = connection_facts;
     if (PyType_Ready(&ContextType) < 0 || PyType_Ready(&ConnectionType) < 0 || PyType_Ready(&IdentityType) < 0
-        || PyType_Ready(&CertificateType) < 0 || PyType_Ready(&CrlType) < 0)
+        || PyType_Ready(&CertificateType) < 0 || PyType_Ready(&CrlType) < 0
+        || PyType_Ready(&OcspResponseType) < 0)
         return NULL;
     PyObject *made = PyModule_Create(&module);
     if (made == NULL)
@@ -128,7 +133,7 @@ PyInit__tls(void)
     if (TlsError == NULL || PyModule_AddObjectRef(made, "TlsError", TlsError) < 0
         || PyModule_AddType(made, &ContextType) < 0 || PyModule_AddType(made, &ConnectionType) < 0
         || PyModule_AddType(made, &IdentityType) < 0 || PyModule_AddType(made, &CertificateType) < 0
-        || PyModule_AddType(made, &CrlType) < 0
+        || PyModule_AddType(made, &CrlType) < 0 || PyModule_AddType(made, &OcspResponseType) < 0
         || PyModule_AddStringConstant(made, "VERSION", OpenSSL_version(OPENSSL_VERSION)) < 0) {
         Py_DECREF(made);
         return NULL;

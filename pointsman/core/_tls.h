@@ -11,16 +11,11 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <time.h>
 
 #if defined(LIBRESSL_VERSION_NUMBER) || defined(OPENSSL_IS_BORINGSSL) || OPENSSL_VERSION_NUMBER < 0x30000000L \
     || OPENSSL_VERSION_NUMBER >= 0x40000000L
 #error "OpenSSL 3 is needed"
-/* _tls_x509.c */
-HIDDEN PyObject *certificate_der(X509 *x509); /* NULL: an exception is set */
-HIDDEN PyObject *certificate_of(X509 *x509);  /* a Certificate, or None for NULL */
-HIDDEN PyObject *pem_certificates(PyObject *module, PyObject *text);
-HIDDEN PyObject *pem_crls(PyObject *module, PyObject *text);
-
 #endif
 
 #define HIDDEN __attribute__((visibility("hidden")))
@@ -45,6 +40,7 @@ typedef struct {
     STACK_OF(X509) *chain;
     EVP_PKEY *key;
     PyObject *staple;     /* a DER of an OCSP response, or NULL */
+    int64_t staple_until; /* seconds of the epoch from which on it is too old; 0: never */
     PyObject *timestamps; /* a list of signed certificate timestamps (RFC 6962, 3.3), or NULL */
     PyObject *label;      /* by what it is known, or NULL */
     enum kind_of_key kind;
@@ -111,6 +107,7 @@ typedef struct {
     char finished; /* the handshake is over */
     char shut;     /* our close_notify is written */
     char stapled;  /* an OCSP response goes along with the certificate */
+    char stale;    /* it was too old to do so */
     char closed;   /* its descriptor may be another's by now */
     char takes_early;   /* of a server: 1: early data may come; 2: no more, or none comes before the handshake's end */
     char early_seen;    /* some came, or was sent */
@@ -118,7 +115,7 @@ typedef struct {
 } Connection;
 
 HIDDEN extern PyObject *TlsError;
-HIDDEN extern PyTypeObject ContextType, ConnectionType, IdentityType, CertificateType, CrlType;
+HIDDEN extern PyTypeObject ContextType, ConnectionType, IdentityType, CertificateType, CrlType, OcspResponseType;
 HIDDEN extern int connection_index; /* where an SSL has its Connection */
 
 /* _tls.c */
@@ -206,7 +203,12 @@ HIDDEN PyObject *certificate_der(X509 *x509);
 HIDDEN PyObject *certificate_of(X509 *x509); /* a Certificate; None for NULL */
 
 /* _tls_crl.c */
+HIDDEN X509 *certificate_x509(PyObject *certificate); /* borrowed */
 HIDDEN PyObject *pem_certificates(PyObject *module, PyObject *text);
 HIDDEN PyObject *pem_crls(PyObject *module, PyObject *text);
+
+/* _tls_ocsp.c */
+HIDDEN PyObject *ocsp_request(PyObject *module, PyObject *args);
+HIDDEN PyObject *ocsp_id_parts(PyObject *module, PyObject *text);
 
 #endif

@@ -125,6 +125,10 @@ on_staple(SSL *ssl, void *arg)
     PyObject *data = c->identity != NULL ? c->identity->staple : c->context->staple;
     if (data == NULL)
         return SSL_TLSEXT_ERR_NOACK;
+    if (c->identity != NULL && c->identity->staple_until && time(NULL) >= c->identity->staple_until) {
+        c->stale = 1;
+        return SSL_TLSEXT_ERR_NOACK;
+    }
     unsigned char *copy = OPENSSL_memdup(PyBytes_AS_STRING(data), (size_t)PyBytes_GET_SIZE(data));
     if (copy == NULL)
         return SSL_TLSEXT_ERR_NOACK;

@@ -283,6 +283,7 @@ PyGetSetDef connection_facts[] = {
     FACT(peer, "the peer's, also of an earlier session that was resumed, or one that was not accepted"),
     FACT(root, "where the chain ends that was verified in this handshake; None"),
     FLAG(stapled, "an OCSP response was sent along with the certificate"),
+    FLAG(stale, "there was one, which was too old"),
     FLAG(shown, "the peer has shown a certificate in this handshake"),
     FACT(result, "of the verification in OpenSSL's words: the last error, also of an earlier session that was resumed"),
     FLAG(finished, "the handshake is over"),

@@ -275,6 +275,26 @@ set_bytes(Identity *one, PyObject *value, void *place)
     return 0;
 }
 
+static PyObject *
+get_staple_until(Identity *one, void *unused)
+{
+    (void)unused;
+    return PyLong_FromLongLong(one->staple_until);
+}
+
+static int
+set_staple_until(Identity *one, PyObject *value, void *unused)
+{
+    (void)unused;
+    long long said = value == NULL || !PyLong_Check(value) ? -1 : PyLong_AsLongLong(value);
+    if (said < 0) {
+        PyErr_SetString(PyExc_ValueError, "seconds of the epoch expected");
+        return -1;
+    }
+    one->staple_until = said;
+    return 0;
+}
+
 #define BYTES(name, text) \
     {#name, (getter)get_bytes, (setter)set_bytes, text, (void *)offsetof(Identity, name)}
 
@@ -286,6 +306,8 @@ static PyGetSetDef identity_attributes[] = {
     {"key", (getter)get_key, NULL, "its private key as PEM, not encrypted", NULL},
     {"names", (getter)get_names, NULL, "of hosts, in its certificate: alternative ones, then common ones", NULL},
     BYTES(staple, "the DER of an OCSP response; None"),
+    {"staple_until", (getter)get_staple_until, (setter)set_staple_until,
+     "seconds of the epoch from which on it is too old; 0: never", NULL},
     BYTES(label, "by what it is known; None"),
     BYTES(timestamps, "a list of signed certificate timestamps (RFC 6962, 3.3); None"),
     {NULL, NULL, NULL, NULL, NULL},

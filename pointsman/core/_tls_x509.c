@@ -39,6 +39,12 @@ certificate_of(X509 *x509)
     return wrap(x509);
 }
 
+X509 *
+certificate_x509(PyObject *certificate)
+{
+    return ((Certificate *)certificate)->x509;
+}
+
 static PyObject *
 certificate_new(PyTypeObject *type, PyObject *args, PyObject *words)
 {

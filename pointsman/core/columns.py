@@ -37,6 +37,7 @@ TLS_SESSION: Final = places("tls_sessions")
 TLS_RESUMED: Final = places("tls_resumed")
 TLS_FAILED: Final = places("tls_failed")
 TLS_STAPLE: Final = places("tls_staples")
+TLS_STALE: Final = places("tls_failed_staples")
 
 SPLICED: Final = places("spliced")
 EXHAUSTED_REGEXES: Final = places("exhausted")

@@ -30,6 +30,7 @@ headers (Debian: libssl-dev); nothing else serves in its place, and MISSING says
     Identity(chain, key, passphrase)   a certificate with what belongs to it, which several contexts may show
       label                            by what it is known, which connections tell
       staple, timestamps               an OCSP response, a list of signed certificate timestamps: sent along
+      staple_until                     seconds of the epoch from which on the response is too old; 0: never
       kind, bits, leaf, names          RSA, EC, ED25519...; of its key; the DER of the certificate; hosts that it names
       certificate                      what it says (a Certificate)
       key                              its private key as PEM: to be written where an administrator asks for it
@@ -53,6 +54,11 @@ headers (Debian: libssl-dev); nothing else serves in its place, and MISSING says
     pem_certificates(text), pem_crls(text)
                                        their DERs, in order; what else stands there is skipped, and one that is
                                        malformed a ValueError
+    OcspResponse(der)                  status, count and text of an OCSP response; ValueError: it is none
+      find(certificate, issuer)        (status, this update, next update) of that certificate, or None
+      verify(issuer)                   ValueError: nobody has signed it who may tell of its certificates
+    ocsp_request(certificate, issuer)  the DER of what a responder is asked
+    ocsp_id_parts(id)                  of Certificate.ocsp_id: digests of the issuer's name and key, the serial number
     providers()                        names of OpenSSL's that are loaded
 
 Contexts refuse with ValueError. No message holds a part of a key, a passphrase or a session.
@@ -69,9 +75,12 @@ __all__ = [
     "Context",
     "Crl",
     "Identity",
+    "OcspResponse",
     "TlsError",
     "dummy",
     "error_text",
+    "ocsp_id_parts",
+    "ocsp_request",
     "pem_certificates",
     "pem_crls",
     "providers",
@@ -91,9 +100,12 @@ if TYPE_CHECKING:
         Context,
         Crl,
         Identity,
+        OcspResponse,
         TlsError,
         dummy,
         error_text,
+        ocsp_id_parts,
+        ocsp_request,
         pem_certificates,
         pem_crls,
         providers,
@@ -109,9 +121,12 @@ else:
             Context,
             Crl,
             Identity,
+            OcspResponse,
             TlsError,
             dummy,
             error_text,
+            ocsp_id_parts,
+            ocsp_request,
             pem_certificates,
             pem_crls,
             providers,
@@ -139,6 +154,10 @@ else:
             def __init__(self, der: bytes) -> None:
                 raise RuntimeError(WORDS)
 
+        class OcspResponse:
+            def __init__(self, der: bytes) -> None:
+                raise RuntimeError(WORDS)
+
         class TlsError(OSError):
             code = 0
 
@@ -147,6 +166,12 @@ else:
 
         def error_text(code: int) -> bytes:
             return b"error %d" % code
+
+        def ocsp_id_parts(identifier: bytes) -> tuple[bytes, bytes, bytes]:
+            raise RuntimeError(WORDS)
+
+        def ocsp_request(certificate: object, issuer: object) -> bytes:
+            raise RuntimeError(WORDS)
 
         def pem_certificates(text: bytes) -> list[bytes]:
             raise RuntimeError(WORDS)

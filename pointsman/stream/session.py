@@ -10,7 +10,7 @@ from typing import Final
 from mypy_extensions import mypyc_attr
 
 from pointsman.core.address import UNIX_ADDRESS
-from pointsman.core.columns import NOTHING, SESSION, TLS_FAILED, TLS_RESUMED, TLS_SESSION, TLS_STAPLE
+from pointsman.core.columns import NOTHING, SESSION, TLS_FAILED, TLS_RESUMED, TLS_SESSION, TLS_STALE, TLS_STAPLE
 from pointsman.core.connection_faults import (
     PROXY_TIMEOUT,
     TLS_CA_FAILED,
@@ -86,6 +86,8 @@ class ClientSession(Session):
             bind_state.process.tls.made_key()
             if tls is not None and tls.stapled:
                 bind_state.climb(TLS_STAPLE, NOTHING)
+            elif tls is not None and tls.stale:
+                bind_state.climb(TLS_STALE, NOTHING)
 
     def not_secured(self, transport: Transport, timed_out: bool, now: int) -> None:
         """It has failed (monotonic ms). The connection is closed by the caller."""

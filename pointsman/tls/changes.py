@@ -15,12 +15,14 @@ from pointsman.tables.changes import Change, Follower, Plain, number, text
 from pointsman.tables.patterns import PatternError
 from pointsman.tls.contexts import TlsSetupError
 from pointsman.tls.files import Material, TlsFileError
+from pointsman.tls.ocsp import OcspError
 from pointsman.tls.options import CertificateLine, FrontOptions, LoadedFiles
 from pointsman.tls.store import Authorities, Certificate, CrtList, PublicCertificate, Store
 
 KIND: Final = "tls"
 CA: Final = "ca-file"  # the two tables of authorities, as commands name them
 CRL: Final = "crl-file"
+OCSP: Final = "ocsp"
 _BYTES: Final = "bytes"  # what marks values that are not plain
 _SET: Final = "set"
 
@@ -31,6 +33,7 @@ class TlsFollower(Follower):
         tls cert <name> [<chain>, <key>, <parameters>, <issuer>, <ocsp>, <sctl>, <wants ocsp>]
         tls new cert <name>     tls del cert <name>     tls jwt <name> <whether>
         tls ca-file|crl-file <name> <pem>     tls del ca-file|crl-file <name>
+        tls ocsp <identifier> <response>
         tls add <list> [line]     tls drop <list> <place>     tls list <list> <last number> [[line] ...]
 
     Texts are PEM, but for OCSP responses and lists of timestamps, which are in base64. A line is [certificate,
@@ -40,6 +43,7 @@ class TlsFollower(Follower):
     def __init__(self, store: Store) -> None:
         self.store = store
         self.deleted: set[tuple[str, str]] = set()  # what files had brought: kind and name
+        self.responded: set[str] = set()  # identifiers whose OCSP responses have come meanwhile
 
     def apply(self, change: Change) -> None:
         verb = text(change, 1)
@@ -52,6 +56,8 @@ class TlsFollower(Follower):
                 self._delete(text(change, 2), text(change, 3))
             elif verb == "jwt":
                 self._found(text(change, 2)).jwt = change[3] is True
+            elif verb == OCSP:
+                self._respond(text(change, 2), base64.b64decode(text(change, 3)))
             elif verb in (CA, CRL):
                 self._set_authorities(verb, text(change, 2), text(change, 3).encode("latin-1"))
             else:
@@ -70,6 +76,8 @@ class TlsFollower(Follower):
     def _set_certificate(self, name: str, material: Material) -> None:
         identity = self.identity(name, material)
         found = self.store.certificates.get(name)
+        files = LoadedFiles(name=name, crt="") if found is None else found.files
+        subject = self.store.subject(files, material, False)
         if found is None:
             public = self.store.public.pop(name, None)
             found = Certificate(LoadedFiles(name=name, crt="") if public is None else public.files, material, identity)
@@ -80,6 +88,18 @@ class TlsFollower(Follower):
         else:
             found.replace(material, identity)
         found.changed = True
+        try:
+            self.store.attach(found, subject)
+        except OcspError:
+            return  # it was good when it was set, and is too old by now
+
+    def _respond(self, key: str, der: bytes) -> None:
+        """What is too old by now is not sent."""
+        try:
+            self.store.respond(key, der)
+        except OcspError as error:
+            raise PatternError(f"{error}.") from None
+        self.responded.add(key)
 
     def identity(self, name: str, material: Material) -> Identity:
         """TlsFileError: it is none."""
@@ -98,7 +118,7 @@ class TlsFollower(Follower):
         if found.used:
             raise PatternError(f"'{name}' in use, can't be deleted!")
         if kind == "cert":
-            del self.store.certificates[name]
+            self.store.detach(self.store.certificates.pop(name))
         else:
             del self.table(kind)[name]
         self.deleted.add((kind, name))
@@ -177,6 +197,10 @@ class TlsFollower(Follower):
             if one.jwt != one.files.jwt:
                 found.append([KIND, "jwt", name, one.jwt])
         found += [[KIND, "jwt", name, one.jwt] for name, one in store.public.items() if one.jwt != one.files.jwt]
+        for key in sorted(self.responded):
+            sharing = self.store.by_ocsp_key.get(key)
+            if sharing and sharing[0].material.ocsp:
+                found.append([KIND, OCSP, key, base64.b64encode(sharing[0].material.ocsp).decode()])
         for kind in (CA, CRL):
             found += [
                 [KIND, kind, name, one.pem.decode("latin-1")] for name, one in self.table(kind).items() if one.changed

@@ -14,7 +14,6 @@ from pointsman.tls.options import LoadedFiles
 
 BEGIN: Final = b"-----BEGIN "
 DASHES: Final = b"-----"
-STATUSES: Final = tuple(bytes((status,)) for status in range(7))  # OCSPResponseStatus
 KIND: Final = re.compile(rb"[A-Z0-9 ]+")
 CERTIFICATES: Final = (b"CERTIFICATE", b"X509 CERTIFICATE", b"TRUSTED CERTIFICATE")
 AUTHORITY_ENDINGS: Final = (".pem", ".crt", ".cer", ".crl")  # what a folder of authorities is made of
@@ -135,17 +134,6 @@ def _with_file(material: Material, kind: str, path: str) -> Material:
         return replace(material, ocsp=text, wants_ocsp=True)
     check_timestamps(text, path)
     return replace(material, sctl=text)
-
-
-def check_response(data: bytes, path: str) -> None:
-    """An OCSP response, as far as its frame tells: a SEQUENCE of that size with a status in front (RFC 6960, 4.2.1)."""
-    size, at = data[1:2], 2
-    if size and size[0] > 0x80:
-        at += size[0] - 0x80
-        size = data[2:at]
-    good = data[:1] == b"\x30" and int.from_bytes(size, "big") == len(data) - at
-    if not good or data[at : at + 2] != b"\x0a\x01" or data[at + 2 : at + 3] not in STATUSES:
-        raise TlsFileError(f"'{path}' is no OCSP response.")
 
 
 def check_timestamps(text: bytes, path: str) -> None:

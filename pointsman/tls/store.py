@@ -5,10 +5,12 @@ when it changes (changes.py). Each process has its own copy: lanes get theirs wh
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
+from pointsman.core.diagnostics import Position
 from pointsman.core.tls import Identity, dummy
+from pointsman.net.clock import wall_ms
 from pointsman.tls.chains import Chains
 from pointsman.tls.files import (
     SYSTEM_AUTHORITIES,
@@ -21,6 +23,7 @@ from pointsman.tls.files import (
     read_authorities,
     read_material,
 )
+from pointsman.tls.ocsp import OcspError, Subject, has_responder, missing_issuer, subject_of, usable
 from pointsman.tls.options import CertificateLine, CertificateList, Kept, LoadedFiles
 from pointsman.tls.passphrases import Passphrases
 
@@ -64,6 +67,14 @@ class Certificate:
         self.users: list[Callable[[], None]] = []
         self.jwt = files.jwt
         self.changed = False  # while it was in memory
+        self.subject: Subject | None = None  # where OCSP responses are sent along, or may be
+        self.ocsp_key = ""  # its identifier
+
+    def staple(self, der: bytes, until: int) -> None:
+        """That OCSP response goes along from now on; b"": none."""
+        self.material = replace(self.material, ocsp=der)
+        self.identity.staple = der or None
+        self.identity.staple_until = until
 
     @property
     def used(self) -> bool:
@@ -165,6 +176,9 @@ class Store:
         self.authorities: dict[str, Authorities] = {}
         self.revocations: dict[str, Authorities] = {}
         self.lists: dict[str, CrtList] = {}
+        self.by_ocsp_key: dict[str, list[Certificate]] = {}  # they share their OCSP responses
+        self.updates: Callable[[LoadedFiles], bool] = _never  # whether a certificate's OCSP responses are updated
+        self.warnings: list[tuple[str, Position | None]] = []  # of what was read while the configuration was loaded
         self.empty: set[str] = set()  # names of certificates that are to come (`new ssl cert`)
 
     def certificate(self, files: LoadedFiles) -> Certificate:
@@ -173,8 +187,13 @@ class Store:
         if found is None:
             material = generated(files.generate) if files.generate else read_material(files, self.extra)
             material = self.chains.completed(material)
+            subject = self.subject(files, material, material.wants_ocsp)
             found = Certificate(files, material, self.identity(material, files.name, files.key))
             self.certificates[files.name] = found
+            try:
+                self.attach(found, subject)
+            except OcspError as error:
+                self.warnings.append((f"Loading '{files.name}': {error}. Content will be ignored.", files.at))
         return found
 
     def stored(self, files: LoadedFiles) -> None:
@@ -201,11 +220,58 @@ class Store:
                 said = f"unable to load certificate from file '{name}': {said}."
             raise TlsFileError(said) from None
         made.label = name.encode("utf-8", "surrogateescape")
-        if material.ocsp:
-            made.staple = material.ocsp
         if material.sctl:
             made.timestamps = material.sctl
         return made
+
+    # OCSP responses.
+
+    def subject(self, files: LoadedFiles, material: Material, required: bool) -> Subject | None:
+        """What OCSP responses for it would be about; None: it has none. TlsFileError: its issuer is not known."""
+        wanted = bool(material.ocsp) or required
+        found = subject_of(material) if wanted or material.wants_ocsp or self.updates(files) else None
+        if found is not None:
+            return found
+        if wanted:
+            raise missing_issuer(files.name, files.ocsp)
+        if self.updates(files) and has_responder(material):
+            raise TlsFileError(f"'{files.name}' has an OCSP auto-update set to 'on' but its issuer could not be found.")
+        return None
+
+    def attach(self, certificate: Certificate, subject: Subject | None) -> None:
+        """Its response, from its material or from others that share it, goes along. OcspError: its own one cannot."""
+        self.detach(certificate)
+        der = certificate.material.ocsp
+        if subject is None:
+            return
+        certificate.subject, certificate.ocsp_key = subject, subject.key
+        others = self.by_ocsp_key.setdefault(certificate.ocsp_key, [])
+        if others:
+            certificate.staple(others[0].material.ocsp, others[0].identity.staple_until)
+        else:
+            certificate.staple(b"", 0)
+        others.append(certificate)
+        if der:
+            self.respond(certificate.ocsp_key, der)
+
+    def detach(self, certificate: Certificate) -> None:
+        """It has no identifier any more."""
+        others = self.by_ocsp_key.get(certificate.ocsp_key, [])
+        if certificate in others:
+            others.remove(certificate)
+            if not others:
+                del self.by_ocsp_key[certificate.ocsp_key]
+        certificate.subject, certificate.ocsp_key = None, ""
+
+    def respond(self, key: str, der: bytes) -> None:
+        """That response goes along with all certificates of that identifier. OcspError: it cannot, and all stays."""
+        found = self.by_ocsp_key.get(key)
+        if not found:
+            raise OcspError("OCSP single response: Certificate ID does not match any certificate or issuer")
+        assert found[0].subject is not None
+        response = usable(der, found[0].subject, wall_ms() // 1000)
+        for certificate in found:
+            certificate.staple(response.der, response.next_update)
 
     def _decoded(self, material: Material, path: str) -> Identity:
         """ValueError: it is not to be had, or nobody knows the passphrase."""
@@ -235,6 +301,10 @@ class Store:
     def revoked(self, path: str) -> Authorities:
         """Lists of what is revoked (crl-file)."""
         return _known(self.revocations, path)
+
+
+def _never(files: LoadedFiles) -> bool:
+    return False
 
 
 def _tell(users: list[Callable[[], None]], undo: Callable[[], None]) -> None:

@@ -95,6 +95,31 @@ class Authority:
             path.write_bytes((self.folder / f"{label}.crt").read_bytes() + (self.folder / f"{label}.key").read_bytes())
         return path
 
+    def with_responder(self, name: str, uri: str) -> Path:
+        """A certificate that names who can be asked about it by OCSP; the CA's own stands behind it."""
+        path = self.folder / f"{name}-responder.pem"
+        if not path.exists():
+            files = ["-nodes", "-keyout", "responder.key", "-out", "responder.csr", "-config", "config"]
+            names = ["-addext", f"subjectAltName=DNS:{name}", "-addext", f"authorityInfoAccess=OCSP;URI:{uri}"]
+            self._run("req", *KEYS["ec"], *files, "-subj", f"/CN={name}", *names)
+            base = path.with_suffix(".crt")
+            self._run("ca", "-batch", "-notext", *SIGNER, "-in", "responder.csr", "-out", str(base), "-days", "3650")
+            path.write_bytes(base.read_bytes() + self.ca + (self.folder / "responder.key").read_bytes())
+        return path
+
+    def ocsp(self, path: Path, *words: str) -> bytes:
+        """The DER of an OCSP response about that certificate. `words`: of `openssl ocsp`, by default for three days."""
+        words = words or ("-ndays", "3")
+        files = ["-index", "index", "-CA", "ca.pem", "-rsigner", "ca.pem", "-rkey", "ca.key", "-issuer", "ca.pem"]
+        self._run("ocsp", *files, "-cert", str(path), "-respout", "ocsp.der", *words)
+        return (self.folder / "ocsp.der").read_bytes()
+
+    def responder(self, port: int) -> subprocess.Popen[bytes]:
+        """A responder on that port, until it is killed."""
+        files = ["-index", "index", "-CA", "ca.pem", "-rsigner", "ca.pem", "-rkey", "ca.key", "-ndays", "3"]
+        words = ["openssl", "ocsp", *files, "-port", str(port)]
+        return subprocess.Popen(words, cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
     def alone(self, name: str) -> Path:
         """One that has signed itself."""
         path = self.folder / f"{name}-alone.pem"

@@ -139,26 +139,3 @@ def show_profiling(call: Call) -> str:
         "Per-task CPU profiling              : off           # set profiling tasks {on|auto|off}\n"
         "Memory usage profiling              : off           # set profiling memory {on|off}\n"
     )
-
-
-# TLS: no OCSP responses are kept yet.
-
-
-@command(
-    "show ssl ocsp-response",
-    "show ssl ocsp-response [[text|base64] <id>]",
-    "list the OCSP responses in memory",
-    level=ADMIN,
-)
-def show_ocsp_responses(call: Call) -> str:
-    """show ssl ocsp-response [[text|base64] <id or path>]"""
-    _named(call, "Certificate ID or path does not match any certificate.")
-    return ""
-
-
-@command("show ssl ocsp-updates", "show ssl ocsp-updates", "list the OCSP responses that are updated", level=ADMIN)
-def show_ocsp_updates(call: Call) -> str:
-    return (
-        "OCSP Certid | Path | Next Update | Last Update | Successes | Failures | Last Update Status | "
-        "Last Update Status (str)\n"
-    )

@@ -8,21 +8,24 @@ from dataclasses import replace
 from typing import Final
 
 from pointsman.admin.command import ADMIN, NOTICE, OPERATOR, Call, CommandError, command
+from pointsman.admin.ocsp_updater import response_text
 from pointsman.admin.publish import publish
 from pointsman.admin.tls_memory import CERT
 from pointsman.admin.transactions import abort, certificate_lines, committing, named, only
 from pointsman.core.tls import Certificate as Facts
 from pointsman.core.tls import pem_certificates
+from pointsman.net.clock import wall_ms
 from pointsman.tls.changes import KIND, plain_material
 from pointsman.tls.files import (
     Material,
     TlsFileError,
     beside,
-    check_response,
     check_timestamps,
     parse_key,
     parse_material,
 )
+from pointsman.tls.ocsp import OcspError, parsed, subject_of, usable
+from pointsman.tls.options import LoadedFiles
 from pointsman.tls.store import Certificate, PublicCertificate
 
 UNKNOWN: Final = "Can't display the certificate: Not found or the certificate is a bundle!"
@@ -57,6 +60,9 @@ def _details(call: Call) -> str:
     if len(call.words) > 1:
         raise CommandError(UNKNOWN)
     if transaction:
+        whole = name.removesuffix(".ocsp")
+        if tls.certificate is not None and tls.certificate[0] == whole != name and tls.certificate[1].ocsp:
+            return response_text(parsed(tls.certificate[1].ocsp).text)
         if tls.certificate is None or tls.certificate[0] != name:
             raise CommandError(UNKNOWN)
         return _described(call, "*" + name, "Uncommitted", found, tls.certificate[1])
@@ -65,6 +71,9 @@ def _details(call: Call) -> str:
         return _described(call, name, "Used" if used else "Unused", found, found.material)
     if name in tls.store.empty:
         return _described(call, name, "Empty", None, EMPTY)
+    of_response = tls.store.certificates.get(name.removesuffix(".ocsp"))
+    if of_response is not None and of_response.material.ocsp:
+        return response_text(parsed(of_response.material.ocsp).text)
     raise CommandError(UNKNOWN)
 
 
@@ -79,8 +88,11 @@ def _described(call: Call, name: str, status: str, found: Known | None, material
     for one in chain[1:]:
         subject, issuer = ((one.line(which) or b"").decode("utf-8", "replace") for which in (False, True))
         text += f"Chain Subject: {subject}\nChain Issuer: {issuer}\n"
-    issuers = [Facts(der) for der in pem_certificates(material.issuer)] + chain[1:2]
-    key = chain[0].ocsp_id(issuers[0]).hex() if chain and issuers and material.ocsp else ""
+    if isinstance(found, Certificate) and material is found.material:
+        key = found.ocsp_key
+    else:
+        about = subject_of(material) if material.ocsp or material.wants_ocsp else None
+        key = "" if about is None else about.key
     return f"{text}OCSP Response Key: {key}\n"
 
 
@@ -95,7 +107,7 @@ def _files(call: Call, found: Known) -> list[tuple[str, str]]:
     if isinstance(found, Certificate):
         files.append(("Key", said.key or had.key_file or said.crt))
     for what, path, kind, there in (
-        ("OCSP", said.ocsp, "ocsp", had.ocsp or had.wants_ocsp),
+        ("OCSP", said.ocsp, "ocsp", had.wants_ocsp),
         ("OCSP Issuer", said.issuer, "issuer", had.issuer),
         ("SCTL", said.sctl, "sctl", had.sctl),
     ):
@@ -203,7 +215,10 @@ def _with(before: Material, kind: str, payload: bytes, name: str) -> Material:
         except (binascii.Error, ValueError):
             raise TlsFileError("the payload is expected in base64") from None
         if kind == ".ocsp":
-            check_response(data, f"{name}.ocsp")
+            try:
+                parsed(data)
+            except OcspError:
+                raise TlsFileError(f"'{name}.ocsp' is no OCSP response.") from None
             return replace(before, ocsp=data, wants_ocsp=True)
         check_timestamps(data, f"{name}.sctl")
         return replace(before, sctl=data)
@@ -234,9 +249,13 @@ async def commit_certificate(call: Call) -> str:
     try:
         material = tls.store.chains.completed(material)
         material = replace(material, key=tls.store.identity(material, name).key)
-    except TlsFileError as error:
+        found = tls.store.certificates.get(name)
+        files = LoadedFiles(name=name, crt="") if found is None else found.files
+        subject = tls.store.subject(files, material, False)
+        if subject is not None and material.ocsp and (found is None or material.ocsp != found.material.ocsp):
+            usable(material.ocsp, subject, wall_ms() // 1000)
+    except (TlsFileError, OcspError) as error:
         raise CommandError(f"{error}{failed}") from None
-    found = tls.store.certificates.get(name)
     text = f"Committing {name}" + "." * (0 if found is None else len(found.lines) + len(found.users))
     try:
         await publish(call, [KIND, CERT, name, plain_material(material)])

@@ -260,7 +260,15 @@ SHOWN = [
     ("del ssl crt-list x", "'del ssl crtlist' expects a filename and a certificate name\n"),
     ("del ssl crt-list x y", "Can't delete the entry: crt-list 'x' does not exist!\n"),
     ("show ssl ocsp-response", ""),
-    ("show ssl ocsp-response x", "Certificate ID or path does not match any certificate.\n"),
+    ("show ssl ocsp-response x", "'show ssl ocsp-response' expects a valid certid or certificate path.\n"),
+    ("set ssl ocsp-response", "'set ssl ocsp-response' expects response in base64 encoding.\n"),
+    ("set ssl ocsp-response x", "'set ssl ocsp-response' received invalid base64 encoded response.\n"),
+    ("update ssl ocsp-response", "'update ssl ocsp-response' expects a filename\n"),
+    (
+        "update ssl ocsp-response x",
+        "Unknown certificate! 'update ssl ocsp-response' expects an already known certificate file name.\n"
+        "Can't send ocsp request for x!\n",
+    ),
     ("show ssl ocsp-updates", "OCSP Certid | Path | Next Update | "),
     ("show ssl ocsp-updates x", " | Last Update Status (str)\n"),
     ("show ssl providers", "Loaded providers : \n"),

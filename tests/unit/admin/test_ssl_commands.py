@@ -235,7 +235,7 @@ def test_what_belongs_to_a_certificate(ask: Asked) -> None:
     stamps = b"\0\x04\0\x02ab"
     ask("set ssl cert DIR/both.pem.sctl", base64.b64encode(stamps))
     ask("set ssl cert DIR/both.pem.issuer", authority().ca)
-    response = b"\x30\x03\x0a\x01\x06"  # unauthorized (RFC 6960, 4.2.1)
+    response = authority().ocsp(authority().path("both.test"))
     ask("set ssl cert DIR/both.pem.ocsp", base64.encodebytes(response))
     ask("commit ssl cert DIR/both.pem")
     found = ask.one.view.tls.store.certificates[name]
