@@ -18,4 +18,5 @@ TARGETS: Final = (
     "runtime_commands",
     "tls_records",
     "certificates",
+    "ocsp",
 )

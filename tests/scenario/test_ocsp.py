@@ -109,9 +109,8 @@ def key_of(path: Path) -> str:
 
 def until_date(response: bytes) -> str:
     """As openssl prints when a response ends."""
-    text = subprocess.run(
-        ["openssl", "ocsp", "-respin", "/dev/stdin", "-noverify", "-resp_text"], input=response, capture_output=True
-    ).stdout.decode()
+    words = ["openssl", "ocsp", "-respin", "/dev/stdin", "-noverify", "-resp_text"]
+    text = subprocess.run(words, input=response, capture_output=True, check=True).stdout.decode()
     found = re.search("Next Update: ([^\n]*)", text)
     assert found is not None
     return found[1]

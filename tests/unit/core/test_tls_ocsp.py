@@ -91,7 +91,7 @@ def test_a_responder_that_refuses(issuer: Certificate) -> None:
 def test_what_is_none() -> None:
     der = authority().ocsp(authority().path("ocsp.test"))
     for data in (b"", b"\x30", der[:-1], der + b"\0", b"hallo"):
-        with pytest.raises(ValueError, match="OCSP response|behind"):
+        with pytest.raises(ValueError, match=r"OCSP response|behind"):
             OcspResponse(data)
     response = OcspResponse(der)
     for wrong in (None, b"", response):
