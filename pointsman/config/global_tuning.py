@@ -172,7 +172,7 @@ FAMILIES: tuple[tuple[dict[str, str], str], ...] = (
     (TLS, "limits records of TLS, which is not built yet"),
     (HTTP2, "is for HTTP/2, which is not built yet"),
     (QUIC, "is for QUIC, which is not built yet"),
-    (NAMES, "is about names of OCSP responders, which the system resolves here"),
+    (NAMES, "chooses resolvers for OCSP responders, which are not built yet: the system resolves their names"),
     (LUA, "is for Lua, which is not built yet"),
     (COMPRESSION, "is for compression, which is not built yet"),
     (TABLES, "is for stick tables, which are not built yet"),
