@@ -68,7 +68,12 @@ async def ask(uri: str, request: bytes, settings: ClientSettings) -> bytes:
     if not host:
         exchange.fault = f"'{uri}' is no URI of a responder"
         raise ResponderError(HTTP_ERROR, exchange)
-    reader, writer = await _connected(host, port, _context(settings) if secure else None, settings, exchange)
+    try:
+        context = _context(settings) if secure else None
+    except OSError as error:
+        exchange.fault = f"the CAs of responders cannot be read: {error}"
+        raise ResponderError(HTTP_ERROR, exchange) from None
+    reader, writer = await _connected(host, port, context, settings, exchange)
     answer = CheckResponse(LARGEST + 1)
     try:
         async with asyncio.timeout(PATIENCE):

@@ -116,11 +116,11 @@ class Updater:
                 continue
 
     def find(self) -> None:
-        """Which identifiers are updated: those that have come are due at once where they have no response."""
+        """Which identifiers are updated: of what bind lines show. New ones without a response are due at once."""
         before, self.entries = self.entries, {}
         for key, certificates in self.store.by_ocsp_key.items():
             first = certificates[0]
-            if not any(self.store.updates(one.files) for one in certificates):
+            if not any(one.lines and self.store.updates(one.files) for one in certificates):
                 continue
             entry = before.get(key) or self.entry(first)
             if entry is not None:

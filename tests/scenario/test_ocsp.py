@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import threading
 import time
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from support.certificates import authority
+from support.certificates import Authority, authority
 from support.crowd import children, until
 from support.ports import free_port, listening_ports
 from support.programs import POINTSMAN, Program
@@ -157,7 +158,8 @@ def test_responses_are_fetched_at_the_start_and_asked_for_by_command(start: Star
 class Canned:
     """A responder that says the same to all."""
 
-    def __init__(self, answer: bytes) -> None:
+    def __init__(self, answer: bytes, context: ssl.SSLContext | None = None) -> None:
+        self.context = context
         self.sock = socket.create_server(("127.0.0.1", 0))
         self.port = self.sock.getsockname()[1]
         self.answer = answer
@@ -172,8 +174,13 @@ class Canned:
             except OSError:
                 return
             with client:
-                self.requests.append(client.recv(65536))
-                client.sendall(self.answer)
+                try:
+                    ours = client if self.context is None else self.context.wrap_socket(client, server_side=True)
+                    with ours:
+                        self.requests.append(ours.recv(65536))
+                        ours.sendall(self.answer)
+                except OSError:
+                    continue  # a client that does not like us
 
 
 def http(body: bytes, kind: str = "application/ocsp-response", status: str = "200 OK") -> bytes:
@@ -276,3 +283,70 @@ def test_what_is_too_old_is_not_sent_and_counted(start: Start, tmp_path: Path) -
     assert (row["svname"], row["ssl_ocsp_staple"], row["ssl_failed_ocsp_staple"]) == ("FRONTEND", "8", "8")
     refused = ask(program, f"set ssl ocsp-response {base64.b64encode(response).decode()}")
     assert refused == "OCSP single response: it is no longer valid."
+
+
+def test_control_that_is_killed_knows_what_was_set(start: Start) -> None:
+    server = Canned(b"")
+    path = authority().with_responder(f"killed{server.port}.test", f"http://127.0.0.1:{server.port}")
+    server.answer = http(authority().ocsp(path.with_suffix(".crt"), "-ndays", "2"))
+    program = start(path)
+    until(lambda: updates(program)[4] == "1")
+    (before,) = all_told(program)
+    control = children(program.pid)[-1]
+    os.kill(control, signal.SIGKILL)
+    until(lambda: control not in children(program.pid) and len(children(program.pid)) == 3)
+    until(lambda: updates(program)[4:] == ["0", "0", "0", "Unknown"])  # it need not ask before it is due
+    assert all_told(program) == {before} and len(server.requests) == 1
+    server.answer = http(authority().ocsp(path.with_suffix(".crt"), "-ndays", "5"))
+    assert "Cert Status: good\n" in ask(program, f"update ssl ocsp-response {path}")
+    (after,) = all_told(program)
+    assert after != before
+    server.sock.close()
+
+
+def test_a_certificate_that_is_replaced_is_asked_for_anew(start: Start) -> None:
+    server = Canned(b"")
+    uri = f"http://127.0.0.1:{server.port}"
+    first, second = (authority().with_responder(f"{name}{server.port}.test", uri) for name in ("first", "second"))
+    server.answer = http(authority().ocsp(first.with_suffix(".crt")))
+    program = start(first)
+    until(lambda: updates(program)[4] == "1")
+    server.answer = http(authority().ocsp(second.with_suffix(".crt"), "-ndays", "2"))
+    payload = second.read_text().replace("\n\n", "\n")
+    assert "Transaction created" in ask(program, f"set ssl cert {first} <<%END%\n{payload}\n%END%")
+    wrong = base64.b64encode(authority().ocsp(first.with_suffix(".crt"))).decode()
+    assert "Transaction updated" in ask(program, f"set ssl cert {first}.ocsp <<%END%\n{wrong}\n%END%")
+    assert "does not match certificate and issuer" in ask(program, f"commit ssl cert {first}")
+    ask(program, f"abort ssl cert {first}")
+    ask(program, f"set ssl cert {first} <<%END%\n{payload}\n%END%")
+    assert ask(program, f"commit ssl cert {first}").endswith("Success!")
+    until(lambda: (updates(program)[0], updates(program)[4]) == (key_of(second), "1"))
+    (status,) = all_told(program)
+    assert status.startswith("good ")
+    assert len(ask(program, "show ssl ocsp-response").split("\n")) == 7
+    server.sock.close()
+
+
+def test_a_responder_over_tls_is_verified(start: Start, tmp_path: Path) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(authority().path("localhost"))
+    server = Canned(b"", context)
+    path = authority().with_responder(f"secure{server.port}.test", f"https://localhost:{server.port}/")
+    server.answer = http(authority().ocsp(path.with_suffix(".crt")))
+    (tmp_path / "ca.pem").write_bytes(authority().ca)
+    program = start(path, "on", f"httpclient.ssl.ca-file {tmp_path}/ca.pem")
+    until(lambda: updates(program)[4] == "1")
+    server.sock.close()
+
+
+def test_a_responder_over_tls_of_strangers_is_not_believed(start: Start, tmp_path: Path) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(authority().path("localhost"))
+    server = Canned(b"", context)
+    path = authority().with_responder(f"strange{server.port}.test", f"https://localhost:{server.port}/")
+    server.answer = http(authority().ocsp(path.with_suffix(".crt")))
+    (tmp_path / "ca.pem").write_bytes(Authority("strangers").ca)
+    program = start(path, "on", f"httpclient.retries 0\n    httpclient.ssl.ca-file {tmp_path}/ca.pem")
+    until(lambda: updates(program)[5] == "1")
+    assert updates(program)[6:] == ["2", "HTTP error"] and not server.requests
+    server.sock.close()
