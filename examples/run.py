@@ -9,6 +9,7 @@ not touched. A copy of it runs, with these substitutions, each of which is print
     port 80, taken ports   a port below 1024 grows by 8000; one that is taken is replaced by a free one
     chroot, user, group    left out: they need root, a user and a folder
     /run/haproxy, /etc/haproxy/errors    a folder of this run, and the episode's own error pages
+    /etc/haproxy/certificates            a folder of this run, where the episode's certificates.sh has made some
 
 What runs the file as it is: docker compose in the episode's folder, or `pointsman -f` as root where its names resolve.
 """
@@ -20,6 +21,7 @@ import asyncio
 import difflib
 import logging
 import re
+import subprocess
 import sys
 import tempfile
 import threading
@@ -103,6 +105,17 @@ class Run:
     servers: list[BaseWSGIServer] = field(default_factory=list)
     threads: list[threading.Thread] = field(default_factory=list)
 
+    def make_certificates(self) -> None:
+        """Runs the episode's script, if it has one."""
+        script = self.episode.folder / "certificates.sh"
+        if script.exists():
+            words = ["sh", str(script), self.made("certificates")]
+            subprocess.run(words, check=True, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def made(self, text: str) -> str:
+        """The text with this run's folder of certificates."""
+        return re.sub(r"(?:/etc/haproxy/)?\bcertificates\b", f"{self.scratch}/certificates", text)
+
     def start_services(self) -> dict[str, str]:
         """Starts the applications; where each address of the file is now."""
         from app import create_app  # noqa: PLC0415
@@ -112,7 +125,10 @@ class Run:
         for service in self.episode.services:
             host, wanted = own_address(service.address), int(service.settings["PORT"])
             port = port_for(wanted, host)
-            server = make_server(host, port, create_app(service.settings), threaded=True)
+            pem = self.made(service.settings["CERTIFICATE"]) if "CERTIFICATE" in service.settings else None
+            server = make_server(
+                host, port, create_app(service.settings), threaded=True, ssl_context=(pem, pem) if pem else None
+            )
             self.servers.append(server)
             self.threads.append(threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}))
             self.threads[-1].start()
@@ -137,15 +153,17 @@ class Run:
         if words[:1] == ["bind"]:
             wanted = int(words[1].rpartition(":")[2])
             self.listening = port_for(wanted, "0.0.0.0") if self.port < 0 else free_port(self.port, "0.0.0.0")
-            return line.replace(words[1], f"*:{self.listening}")
+            return self.made(line.replace(words[1], f"*:{self.listening}"))
         line = _AS_ROOT.sub(r"\1# \2", _PRIVATE.sub("127", line))
-        line = line.replace("/run/haproxy/", f"{self.scratch}/")
+        line = self.made(line).replace("/run/haproxy/", f"{self.scratch}/")
         return line.replace("/etc/haproxy/errors/", f"{self.episode.folder}/errors/")
 
     def told(self) -> str:
         """What to try."""
         lines = [
-            _PRIVATE.sub("127", re.sub(r"http://localhost(:\d+)?/", f"http://localhost:{self.listening}/", line))
+            _PRIVATE.sub(
+                "127", re.sub(r"(https?)://localhost(:\d+)?/", rf"\1://localhost:{self.listening}/", self.made(line))
+            )
             for line in self.episode.tries
         ]
         return "\nIt runs. In another terminal:\n\n  " + "\n  ".join(lines) + "\n\nCtrl-C ends it.\n"
@@ -158,6 +176,7 @@ def run(name: str, port: int) -> int:
     with tempfile.TemporaryDirectory(prefix="pointsman-example-") as scratch:
         this = Run(episode, port, scratch)
         try:
+            this.make_certificates()
             adapted = this.adapt(original, this.start_services())
             path = Path(scratch) / "haproxy.cfg"
             path.write_text(adapted, encoding="utf-8")

@@ -2,7 +2,7 @@
 
 NAME   who it is: "1"                          TEXT   what / answers: "Hello from Flask App 1!"
 HOST   address to listen on: 0.0.0.0           PORT   port to listen on: 5000
-DELAY  seconds that each answer takes: 0
+DELAY  seconds that each answer takes: 0       CERTIFICATE   a file with its key: TLS is spoken
 """
 
 from __future__ import annotations
@@ -48,4 +48,10 @@ def create_app(settings: Mapping[str, str]) -> Flask:
 
 
 if __name__ == "__main__":
-    create_app(os.environ).run(os.environ.get("HOST", "0.0.0.0"), int(os.environ.get("PORT", "5000")), threaded=True)
+    pem = os.environ.get("CERTIFICATE")
+    create_app(os.environ).run(
+        os.environ.get("HOST", "0.0.0.0"),
+        int(os.environ.get("PORT", "5000")),
+        threaded=True,
+        ssl_context=(pem, pem) if pem else None,
+    )

@@ -245,8 +245,8 @@ def make(*words: str) -> subprocess.CompletedProcess[str]:
 
 def test_make_lists_the_examples_at_once() -> None:
     done = make("example")
-    assert done.returncode == 0 and len(done.stdout.splitlines()) == 16, done
-    assert all(re.match(r"(ep\d|aws)", line) for line in done.stdout.splitlines())
+    assert done.returncode == 0 and len(done.stdout.splitlines()) == 17, done
+    assert all(re.match(r"(ep\d|aws|tls)", line) for line in done.stdout.splitlines())
 
 
 @pytest.mark.parametrize("command", [one for one in ALL if one.startswith(LOOKED_AT)])

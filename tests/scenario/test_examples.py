@@ -6,6 +6,8 @@ from __future__ import annotations
 import http.client
 import re
 import signal
+import socket
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,10 +19,17 @@ import pytest
 import yaml
 from support.programs import ROOT, environment
 
+from pointsman.core.tls import MISSING
+
 EXAMPLES = ROOT / "examples"
 FOLDERS = sorted(path.parent for path in EXAMPLES.glob("*/haproxy.cfg"))
+OURS = [EXAMPLES / "tls"]  # of no tutorial
+TUTORIALS = [folder for folder in FOLDERS if folder not in OURS]
 SEEDS = Path(__file__).parent / "seeds"
 COPY = re.compile(r"(?m)^COPY (?:--\S+ )*(.+) (\S+)$")
+
+
+MADE = "./certificates:/etc/haproxy/certificates:ro"  # by the example's script
 
 
 def ids(path: Path) -> str:
@@ -38,10 +47,10 @@ def seed_of(folder: Path) -> Path:
 
 def test_every_tutorial_is_an_example() -> None:
     """None is forgotten, none stands twice."""
-    assert sorted(seed_of(folder) for folder in FOLDERS) == sorted(SEEDS.glob("*.cfg"))
+    assert sorted(seed_of(folder) for folder in TUTORIALS) == sorted(SEEDS.glob("*.cfg"))
 
 
-@pytest.mark.parametrize("folder", FOLDERS, ids=ids)
+@pytest.mark.parametrize("folder", TUTORIALS, ids=ids)
 def test_configuration_is_as_written(folder: Path) -> None:
     """Byte by byte the tutorial's file."""
     assert (folder / "haproxy.cfg").read_bytes() == seed_of(folder).read_bytes()
@@ -54,7 +63,8 @@ def test_compose_file(folder: Path) -> None:
     balancer = compose["services"].pop("balancer")
     assert (folder / balancer["build"]["context"] / balancer["build"]["dockerfile"]).is_file()
     for volume in balancer["volumes"]:
-        assert (folder / volume.split(":")[0]).exists(), volume
+        made = volume == MADE and (folder / "certificates.sh").exists()
+        assert made or (folder / volume.split(":")[0]).exists(), volume
     assert any(volume.endswith(":/usr/local/etc/haproxy/haproxy.cfg:ro") for volume in balancer["volumes"])
 
     text = (folder / "haproxy.cfg").read_text()
@@ -63,6 +73,7 @@ def test_compose_file(folder: Path) -> None:
     for name, service in compose["services"].items():
         assert (folder / service["build"] / "Dockerfile").is_file()
         assert (folder / service["build"] / "app.py").is_file()
+        assert ("CERTIFICATE" in service["environment"]) == (service.get("volumes") == [MADE])
         shared = service.get("network_mode") == "service:balancer"
         fixed = service.get("networks", {}).get("tutorial", {}).get("ipv4_address")
         assert shared or name in balancer["depends_on"]
@@ -129,12 +140,17 @@ class Example:
     """A running example."""
 
     port: int
+    said: str
 
     def ask(
         self, path: str = "/", *, method: str = "GET", source: str = "127.0.0.1", agent: str = "x"
     ) -> tuple[int, str]:
         """Status and body of one request on a connection of its own."""
+        connection: http.client.HTTPConnection
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10, source_address=(source, 0))
+        if authorities := re.search(r"--cacert (\S+)", self.said):
+            context = ssl.create_default_context(cafile=authorities[1])
+            connection = http.client.HTTPSConnection("localhost", self.port, timeout=10, context=context)
         try:
             connection.request(method, path, b"a=b" if method == "POST" else None, {"User-Agent": agent})
             response = connection.getresponse()
@@ -158,9 +174,9 @@ def running(name: str) -> Iterator[Example]:
                     break
             else:
                 raise AssertionError(said + process.stderr.read())
-            found = re.search(r"http://localhost:(\d+)/", said)
+            found = re.search(r"https?://localhost:(\d+)/", said)
             assert found
-            yield Example(int(found[1]))
+            yield Example(int(found[1]), said)
             process.send_signal(signal.SIGINT)
             _, errors = process.communicate(timeout=10)
             assert process.returncode == 0 and "Traceback" not in errors, errors
@@ -194,6 +210,24 @@ def test_one_of_three(name: str) -> None:
     else:
         assert len(seen) == 1 or name == "ep8"
         assert all(re.fullmatch(r"Hello from Flask App [123]!\n", str(body)) for body in seen)
+
+
+@pytest.mark.skipif(bool(MISSING), reason=MISSING)
+def test_tls_in_front_and_behind() -> None:
+    """The certificate is good for its authority alone; servers are asked over TLS, and verified."""
+    with running("tls") as example:
+        assert sorted({*bodies(example, 4)}) == ["Hello from Flask App 1!\n", "Hello from Flask App 2!\n"]
+        with (
+            socket.create_connection(("127.0.0.1", example.port), 10) as plain,
+            pytest.raises(ssl.SSLCertVerificationError),
+        ):
+            ssl.create_default_context().wrap_socket(plain, server_hostname="localhost")
+        server = re.search(r"(?m)^\+ +server app1 127\.0\.0\.1:(\d+)", example.said)
+        assert server
+        with socket.create_connection(("127.0.0.1", int(server[1])), 10) as plain:
+            context = ssl.create_default_context(cafile=re.findall(r"--cacert (\S+)", example.said)[0])
+            with context.wrap_socket(plain, server_hostname="app.example.test") as sock:
+                assert sock.version() == "TLSv1.3"
 
 
 def test_layer_7() -> None:
