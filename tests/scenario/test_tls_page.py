@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pytest
 from support.certificates import Authority, authority
+from support.ports import free_port, listening_ports
 from support.programs import POINTSMAN, ROOT, Program, environment
 from test_documented_commands import MAKE, commands_of, without_make
 
@@ -30,7 +31,7 @@ pytestmark = [
 ]
 PAGE = (ROOT / "docs" / "tls.md").read_text(encoding="utf-8")
 BLOCK = re.compile(r"(?ms)^```haproxy(?: tls)?\n(.*?)^```$")
-COMMANDS = commands_of(PAGE, "cat", "openssl")
+COMMANDS = commands_of(PAGE, "cat", "openssl", "printf")
 HOST = "www.example.test"
 FIRST = BLOCK.findall(PAGE)[0]
 GLOBAL, _, DEFAULTS, _ = re.split(r"(?m)^(?=crt-store|defaults|frontend)", FIRST)
@@ -93,7 +94,8 @@ def whole(block: str) -> str:
 
 def put(text: str, folder: Path) -> str:
     """With this test's folder for those of a system."""
-    return text.replace("/etc/letsencrypt/live", f"{folder}/live").replace("/etc/haproxy", str(folder))
+    places = {"/etc/letsencrypt/live": f"{folder}/live", "/etc/haproxy": str(folder), "/run/haproxy": str(folder)}
+    return re.sub("|".join(places), lambda found: places[found[0]], text)
 
 
 @contextmanager
@@ -374,6 +376,27 @@ def test_passing_through(folder: Path) -> None:
         assert servers.names == {"9443": "one.internal.test"}
 
 
+@pytest.mark.skipif(shutil.which("socat") is None, reason="socat is needed")
+def test_ocsp_responses(folder: Path) -> None:
+    port = free_port()
+    site = authority().with_responder(f"page{port}.test", f"http://127.0.0.1:{port}")
+    (folder / "site.pem").write_bytes(site.read_bytes() + authority().ca)
+    show, update = (put(one, folder) for one in COMMANDS if one.startswith("printf "))
+
+    def run(command: str) -> str:
+        return subprocess.run(command, shell=True, capture_output=True, text=True, timeout=20, check=True).stdout
+
+    with served(BLOCKS["OCSP responses"][0], folder) as (program, _), authority().responder(port) as responder:
+        try:
+            until(lambda: port in listening_ports(), program.stderr)
+            until(lambda: bool(run(update)) and "Update successful" in run(show), lambda: run(show))
+            words = ["openssl", "s_client", "-status", "-connect", f"127.0.0.1:{program.ports['p443']}"]
+            told = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, check=False).stdout
+            assert b"Cert Status: good" in told
+        finally:
+            responder.kill()
+
+
 # What stands in the table of faults, by what a client does.
 FAULTS: dict[str, Callable[[int], object]] = {
     "http request": ask,
@@ -435,6 +458,10 @@ def test_all_of_it() -> None:
         "Certificates of clients": 1,
         "Versions and ciphers": 2,
         "On to servers, encrypted again": 2,
+        "OCSP responses": 1,
         "Logs": 1,
     }
-    assert " ".join(command.split()[0] for command in COMMANDS) == "make curl cat openssl openssl pointsman openssl"
+    assert (
+        " ".join(command.split()[0] for command in COMMANDS)
+        == "make curl cat openssl openssl printf printf pointsman openssl"
+    )
