@@ -1,7 +1,7 @@
 """Global keywords that change nothing here: they are checked, and a notice says so (manual 3.1 to 3.4).
 
 Four kinds: tuning of HAProxy's threads, memory, pollers and buffers, where this program has others or none; defaults
-for what is refused by name wherever it is asked for (TLS, HTTP/2, QUIC, Lua, compression, peers); what only HAProxy's
+for what is refused by name wherever it is asked for (HTTP/2, QUIC, Lua, compression, peers); what only HAProxy's
 developers need; permissions that nothing here makes use of. A keyword leaves this table on the day it begins to mean
 something.
 """
