@@ -238,6 +238,7 @@ read_some(Connection *c, char *into, size_t size)
             continue;
         }
         int why = SSL_get_error(c->ssl, 0);
+        let_go(c); /* an alert that tells of a fault, or that there is no renegotiation: behind a fault nothing leaves */
         if (why == SSL_ERROR_WANT_READ)
             c->at_rest = 1;
         else if (why == SSL_ERROR_ZERO_RETURN)
@@ -250,7 +251,7 @@ read_some(Connection *c, char *into, size_t size)
         }
         break;
     }
-    let_go(c); /* an alert: a fault, or that there is no renegotiation */
+    let_go(c); /* answers to what the peer has asked of TLS itself */
     return at;
 }
 

@@ -225,6 +225,8 @@ class Wire(Duplex):
                 if self.fd < 0:
                     return
             waits = transport.handshake()
+            if waits and self.ending:  # no other event will tell of it, and a short read did not ask for the end
+                waits = transport.handshake()
         except OSError as error:
             self._not_shaken(error.errno or errno.EPROTO)
             return

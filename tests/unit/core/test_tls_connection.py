@@ -328,6 +328,8 @@ def test_a_record_that_was_changed_on_its_way_is_an_error(pairs: list[Pair]) -> 
             with pytest.raises(TlsError, match=r"bad record mac|decryption failed"):
                 call()
         assert server.cut is False
+        with pytest.raises(TlsError, match="bad record mac"):
+            pair.client.read(10)  # it has been told
 
 
 def test_no_call_goes_on_behind_the_end(pairs: list[Pair]) -> None:

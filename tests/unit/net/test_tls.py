@@ -237,6 +237,18 @@ def test_a_handshake_that_fails(bench: Bench, sent: bytes, told: str) -> None:
         assert line.transport.fault == TLS_HANDSHAKE and bool(line.transport.code) == (told == "EPROTO")
 
 
+@pytest.mark.parametrize("sent", [b"\x16", b"\x16\x03\x01\x00\x04\x01"])
+def test_a_part_of_a_handshake_and_the_end_in_one_event(bench: Bench, sent: bytes) -> None:
+    """No other event tells of the end."""
+    line, other = bench.raw(both(True))
+    bench.settle()
+    other.send(sent)
+    other.shutdown(socket.SHUT_WR)
+    bench.settle()
+    assert line.told == ["ECONNRESET"]
+    assert line.wire.fd < 0
+
+
 def test_a_fault_while_the_kernel_takes_nothing() -> None:
     """Its alert cannot leave; reads and writes tell the fault all the same."""
     transports = both(True)
