@@ -350,7 +350,7 @@ def test_a_handshake_cut_at_every_byte(peer: Kind, house: House, version: str) -
 
 
 def s_client(port: int, version: str, *talk: tuple[bytes, bytes]) -> bytes:
-    """What openssl complains of: it gets keys, each some time after it has said the text in front of them. The last keys
+    """What openssl complains of: it gets keys, each when it has said the text in front of them. The last keys
     end it, or the server does. Only then it prints what it has received."""
     words = ["openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-servername", HOST, version]
     process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
