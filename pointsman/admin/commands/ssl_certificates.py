@@ -61,8 +61,8 @@ def _details(call: Call) -> str:
         raise CommandError(UNKNOWN)
     if transaction:
         whole = name.removesuffix(".ocsp")
-        if tls.certificate is not None and tls.certificate[0] == whole != name and tls.certificate[1].ocsp:
-            return response_text(parsed(tls.certificate[1].ocsp).text)
+        if tls.certificate is not None and tls.certificate[0] == whole != name:
+            return _response(tls.certificate[1])
         if tls.certificate is None or tls.certificate[0] != name:
             raise CommandError(UNKNOWN)
         return _described(call, "*" + name, "Uncommitted", found, tls.certificate[1])
@@ -72,9 +72,14 @@ def _details(call: Call) -> str:
     if name in tls.store.empty:
         return _described(call, name, "Empty", None, EMPTY)
     of_response = tls.store.certificates.get(name.removesuffix(".ocsp"))
-    if of_response is not None and of_response.material.ocsp:
-        return response_text(parsed(of_response.material.ocsp).text)
+    if of_response is not None:
+        return _response(of_response.material)
     raise CommandError(UNKNOWN)
+
+
+def _response(material: Material) -> str:
+    """<filename>.ocsp: the text of its OCSP response; nothing where it has none."""
+    return response_text(parsed(material.ocsp).text) if material.ocsp else ""
 
 
 def _described(call: Call, name: str, status: str, found: Known | None, material: Material) -> str:

@@ -16,7 +16,6 @@ HEAD: Final = (
     "OCSP Certid | Path | Next Update | Last Update | Successes | Failures | Last Update Status | "
     "Last Update Status (str)\n"
 )
-UNKNOWN: Final = "'show ssl ocsp-response' expects a valid certid or certificate path."
 
 
 @command(
@@ -35,9 +34,11 @@ def show_ocsp_responses(call: Call) -> str:
         return "".join(line + "\n" for line in lines)
     words = list(call.words)
     form = words.pop(0) if words[0] in ("text", "base64") else ""
-    found = _found(call, words[0]) if words else None
+    if not words:
+        raise CommandError("'show ssl ocsp-response [text|base64]' expects a valid certid.")
+    found = _found(call, words[0])
     if found is None or not found.material.ocsp:
-        raise CommandError("'show ssl ocsp-response [text|base64]' expects a valid certid." if form else UNKNOWN)
+        raise CommandError("'show ssl ocsp-response' expects a valid certid or certificate path.")
     if form == "base64":
         return base64.b64encode(found.material.ocsp).decode() + "\n"
     return response_text(parsed(found.material.ocsp).text)
