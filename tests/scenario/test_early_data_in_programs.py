@@ -333,7 +333,8 @@ def test_what_goes_to_servers(tmp_path: Path) -> None:
 
 def test_the_configuration_of_the_page_loads(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     page = (ROOT / "docs" / "early-data.md").read_text(encoding="utf-8")
-    text = page.partition("```haproxy tls\n")[2].partition("```\n")[0].replace("/etc/haproxy/site.pem", str(authority().path(HOST)))
+    text = page.partition("```haproxy tls\n")[2].partition("```\n")[0]
+    text = text.replace("/etc/haproxy/site.pem", str(authority().path(HOST)))
     assert "allow-0rtt" in text and "wait-for-handshake" in text
     (tmp_path / "page.cfg").write_text(text)
     status = main(["-c", "-dW", "-f", str(tmp_path / "page.cfg")])
