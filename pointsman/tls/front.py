@@ -317,6 +317,7 @@ class FrontTls(TlsTransports):
                 context.set("Groups", options.ecdhe)
             except ValueError:
                 raise TlsSetupError(f"unable to set elliptic named curve to '{options.ecdhe}'") from None
+        context.set("Options", "PrioritizeChaCha")  # for clients that name it first (manual 5.1, prefer-client-ciphers)
         if self.bind.prefer_client_ciphers:
             context.set("Options", "-ServerPreference")
         self._verify(context, options)

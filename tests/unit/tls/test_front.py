@@ -165,6 +165,18 @@ def test_versions(ends: Ends, said: dict[str, object], spoken: str) -> None:
     assert " ".join(able) == spoken
 
 
+def test_chacha20_comes_first_where_the_client_says_so(ends: Ends) -> None:
+    """Clients without instructions for AES do (manual 5.1, prefer-client-ciphers)."""
+    one = front(line("first.test"), line("old.test", max_version="TLSv1.2"))
+    chacha, aes = "TLS_CHACHA20_POLY1305_SHA256", "TLS_AES_256_GCM_SHA384"
+    assert ends.connect(one, None, client(Ciphersuites=f"{chacha}:{aes}")).cipher == chacha.encode()
+    assert ends.connect(one, None, client(Ciphersuites=f"{aes}:{chacha}")).cipher == aes.encode()
+    chacha, aes = "ECDHE-ECDSA-CHACHA20-POLY1305", "ECDHE-ECDSA-AES256-GCM-SHA384"
+    for words, expected in ((f"{chacha}:{aes}", chacha), (f"{aes}:{chacha}", aes)):
+        there = ends.connect(one, "old.test", client(CipherString=words, MaxProtocol="TLSv1.2"))
+        assert there.cipher == expected.encode()
+
+
 def test_clients_show_certificates(ends: Ends, tmp_path: Path) -> None:
     trusted, revoked = tmp_path / "ca.pem", tmp_path / "crl.pem"
     trusted.write_bytes(authority().ca)
