@@ -77,7 +77,9 @@ class TlsFollower(Follower):
         identity = self.identity(name, material)
         found = self.store.certificates.get(name)
         files = LoadedFiles(name=name, crt="") if found is None else found.files
-        subject = self.store.subject(files, material, False)
+        subject = self.store.subject(files, material)
+        if found is not None and found.lines:
+            self.store.check_issuer(files, material, True)
         if found is None:
             public = self.store.public.pop(name, None)
             found = Certificate(LoadedFiles(name=name, crt="") if public is None else public.files, material, identity)

@@ -203,6 +203,8 @@ class FrontTls(TlsTransports):
 
     def _enter(self, line: CertificateLine) -> Shown:
         certificate = self.store.certificate(line.files)
+        if certificate.subject is None:
+            self.store.check_issuer(line.files, certificate.material, certificate.changed)
         said = line.options
         options = self._interned(self.own if said == UNSAID else under(self.own, said, self.bind.http))
         self.check(options, certificate.identity, certificate.name)

@@ -187,7 +187,7 @@ class Store:
         if found is None:
             material = generated(files.generate) if files.generate else read_material(files, self.extra)
             material = self.chains.completed(material)
-            subject = self.subject(files, material, material.wants_ocsp)
+            subject = self.subject(files, material)
             found = Certificate(files, material, self.identity(material, files.name, files.key))
             self.certificates[files.name] = found
             try:
@@ -226,17 +226,19 @@ class Store:
 
     # OCSP responses.
 
-    def subject(self, files: LoadedFiles, material: Material, required: bool) -> Subject | None:
-        """What OCSP responses for it would be about; None: it has none. TlsFileError: its issuer is not known."""
-        wanted = bool(material.ocsp) or required
-        found = subject_of(material) if wanted or material.wants_ocsp or self.updates(files) else None
-        if found is not None:
-            return found
-        if wanted:
+    def subject(self, files: LoadedFiles, material: Material) -> Subject | None:
+        """What OCSP responses for it would be about; None: it has none, or its issuer is not known."""
+        return subject_of(material) if material.ocsp or material.wants_ocsp or self.updates(files) else None
+
+    def check_issuer(self, files: LoadedFiles, material: Material, changed: bool) -> None:
+        """Of one that a bind line shows. TlsFileError: it has OCSP responses, and its issuer is not known. `changed`:
+        while it was in memory, so that a file beside it no longer counts."""
+        if self.subject(files, material) is not None:
+            return
+        if material.ocsp or (material.wants_ocsp and not changed):
             raise missing_issuer(files.name, files.ocsp)
         if self.updates(files) and has_responder(material):
             raise TlsFileError(f"'{files.name}' has an OCSP auto-update set to 'on' but its issuer could not be found.")
-        return None
 
     def attach(self, certificate: Certificate, subject: Subject | None) -> None:
         """Its response, from its material or from others that share it, goes along. OcspError: its own one cannot."""

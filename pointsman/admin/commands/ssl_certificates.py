@@ -256,7 +256,9 @@ async def commit_certificate(call: Call) -> str:
         material = replace(material, key=tls.store.identity(material, name).key)
         found = tls.store.certificates.get(name)
         files = LoadedFiles(name=name, crt="") if found is None else found.files
-        subject = tls.store.subject(files, material, False)
+        subject = tls.store.subject(files, material)
+        if found is not None and found.lines:
+            tls.store.check_issuer(files, material, True)
         if subject is not None and material.ocsp and (found is None or material.ocsp != found.material.ocsp):
             usable(material.ocsp, subject, wall_ms() // 1000)
     except (TlsFileError, OcspError) as error:

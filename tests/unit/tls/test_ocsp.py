@@ -6,12 +6,13 @@ import time
 from pathlib import Path
 
 import pytest
-from support.certificates import authority
+from support.certificates import Authority, authority
 
 from pointsman.core.tls import VERSION
 from pointsman.tls.files import ExtraFiles, TlsFileError
+from pointsman.tls.front import FrontTls
 from pointsman.tls.ocsp import OcspError, subject_of, usable
-from pointsman.tls.options import LoadedFiles
+from pointsman.tls.options import BindTls, CertificateLine, LoadedFiles
 from pointsman.tls.store import Certificate, Store
 
 pytestmark = pytest.mark.skipif(not VERSION, reason="built without OpenSSL")
@@ -47,13 +48,22 @@ def test_a_good_one_goes_along_until_its_next_update(tmp_path: Path) -> None:
         assert list(store.by_ocsp_key) == [found.ocsp_key]
 
 
-def test_without_its_issuer_it_is_an_error(tmp_path: Path) -> None:
+def shown(store: Store) -> FrontTls:
+    """A bind line that shows the only certificate."""
+    line = CertificateLine(files=only(store).files)
+    return FrontTls(BindTls(ssl=True, certificates=(line,)), store)
+
+
+def test_on_a_bind_line_its_issuer_has_to_be_known(tmp_path: Path) -> None:
     path = authority().path("ocsp.test")
     for response in (authority().ocsp(path), b""):
-        with pytest.raises(TlsFileError, match="impossible to compute the OCSP certificate ID"):
-            loaded(tmp_path, path.read_bytes(), response)
-        with pytest.raises(TlsFileError, match="impossible to compute the OCSP certificate ID"):
-            loaded(tmp_path, path.read_bytes(), response, authority("another").ca)
+        for issuer in (b"", Authority("another").ca):
+            store = loaded(tmp_path, path.read_bytes(), response, issuer)  # a server may be shown it all the same
+            assert only(store).identity.staple is None and not store.by_ocsp_key and not store.warnings
+            with pytest.raises(TlsFileError, match="impossible to compute the OCSP certificate ID"):
+                shown(store)
+    store = loaded(tmp_path, path.read_bytes(), authority().ocsp(path), authority().ca)
+    assert shown(store).lines[0].certificate.identity.staple is not None
 
 
 def test_what_is_not_good_is_ignored_with_a_warning(tmp_path: Path) -> None:
@@ -123,7 +133,8 @@ def test_a_certificate_to_be_updated_needs_its_issuer(tmp_path: Path) -> None:
     (tmp_path / "a.pem").write_bytes(path.read_bytes().replace(authority().ca, b""))
     store = Store(ExtraFiles())
     store.updates = lambda files: True
+    store.certificate(LoadedFiles(name="a", crt=str(tmp_path / "a.pem")))
     with pytest.raises(TlsFileError, match="auto-update set to 'on' but its issuer could not be found"):
-        store.certificate(LoadedFiles(name="a", crt=str(tmp_path / "a.pem")))
+        shown(store)
     without = authority().path("ocsp.test")  # it names no responder
     assert store.certificate(LoadedFiles(name="b", crt=str(without))).subject is None
