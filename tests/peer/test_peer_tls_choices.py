@@ -19,7 +19,7 @@ from pointsman.core.tls import MISSING
 
 pytestmark = [
     pytest.mark.peer,
-    pytest.mark.skipif(peer_version() < (3, 2), reason="haproxy 3.2 or later is not at hand (POINTSMAN_PEER)"),
+    pytest.mark.skipif(peer_version() < (3, 2), reason="the peer is older"),
     pytest.mark.skipif(bool(MISSING), reason="built without OpenSSL"),
 ]
 

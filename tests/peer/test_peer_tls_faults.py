@@ -23,7 +23,7 @@ pytestmark = [
     pytest.mark.peer,
     pytest.mark.skipif(HAPROXY.missing, reason="haproxy is not installed"),
     pytest.mark.skipif(bool(MISSING), reason="built without OpenSSL"),
-    pytest.mark.skipif(peer_version() < (3, 0), reason="2.6 tells less, and has another OpenSSL's words"),
+    pytest.mark.skipif(peer_version() < (3, 0), reason="the peer is older"),
 ]
 
 HOST = "www.example.test"

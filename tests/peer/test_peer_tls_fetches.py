@@ -22,7 +22,7 @@ from support.receiver import LogReceiver
 from support.tls_pairs import certificates
 from support.x509 import forest
 
-pytestmark = pytest.mark.skipif(peer_version() < (3, 2), reason="a newer haproxy is needed: POINTSMAN_PEER")
+pytestmark = pytest.mark.skipif(peer_version() < (3, 2), reason="the peer is older")
 
 CHANCE = re.compile("random|session_id|session_key|unique_id|secret")
 NAMES = (

@@ -11,7 +11,7 @@ from support.programs import HAPROXY, POINTSMAN, Kind, Program, peer_version
 pytestmark = [
     pytest.mark.peer,
     pytest.mark.skipif(HAPROXY.missing, reason="haproxy is not installed"),
-    pytest.mark.skipif(peer_version() < (3, 0), reason="it came behind 2.6"),
+    pytest.mark.skipif(peer_version() < (3, 0), reason="the peer is older"),
 ]
 
 TEXT = """

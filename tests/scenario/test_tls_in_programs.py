@@ -167,7 +167,7 @@ def with_staple(folder: Path) -> None:
 def running(kind: Kind, folder: Path, words: str = "", arguments: Sequence[str] = ("-db",)) -> Iterator[House]:
     """`words`: a line of the global section."""
     if kind is HAPROXY and peer_version() < (3, 2):
-        pytest.skip("what is expected here is as of 3.2")
+        pytest.skip("the peer is older")
     other = folder / "other.pem"
     other.write_bytes(authority("another").ca)
     with_staple(folder)
