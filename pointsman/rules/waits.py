@@ -78,7 +78,7 @@ class WaitForHandshake(Action):
         return WAIT
 
 
-@action("wait-for-handshake", HTTP_REQUEST, "4.4", reads=Reads.NOTHING, writes=Writes.NOTHING)
+@action("wait-for-handshake", HTTP_REQUEST, "4.4", reads=Reads.CONNECTION, writes=Writes.NOTHING)
 def parse_wait_for_handshake(args: RuleArgs) -> Action:
     """wait-for-handshake: a request that came as early data (bind ... allow-0rtt) waits for the end of its client's TLS
     handshake. Whoever only repeats what it has seen on its way never gets there."""
