@@ -142,28 +142,30 @@ ec.pem [ssl-max-ver TLSv1.1]
 ec.pem [verify required]
 ec.pem [verify required ca-file ca.pem]
 ec.pem [ca-file nofile]
-ec.pem [ocsp-update off]
+ec.pem [ocsp-update on]
 ec.pem [ocsp-update foo]
 ec.pem [key ec.pem]
 alone.crt [key alone.key]
 alone.crt [key nofile]
 alone.crt
 beside.crt
-beside.crt [ocsp-update off]
+beside.crt [ocsp-update on]
 beside.crt [issuer ca.pem]
 bundle.pem
 bundle.pem [alpn x]
-bundle.pem [ocsp-update off]
+bundle.pem [ocsp-update on]
 nofile
 "ec.pem"
 @web/alone
 @web/none
 @web/alone [alpn x]
-@web/alone [ocsp-update off]
+@web/alone [ocsp-update on]
 ec.pem a|ec.pem [alpn x] b
-ec.pem [ocsp-update off] a|ec.pem [ocsp-update off] b
-ec.pem a|ec.pem [ocsp-update off] b
+ec.pem [ocsp-update on] a|ec.pem [ocsp-update off] b
+ec.pem a|ec.pem [ocsp-update on] b
 ec.pem [ocsp-update off] a|ec.pem b
+ec.pem [ocsp-update on] a|ec.pem b
+ec.pem [ocsp-update on] a|ec.pem [ocsp-update off] b
 alone.crt [key alone.key]|alone.crt [key alone.key] a
 alone.crt [key alone.key]|alone.crt [key ec.pem] a
 # ec.pem|ec.pem
@@ -174,7 +176,7 @@ STORES = """
 load crt ec.pem
 load crt ec.pem alias x
 load crt alone.crt
-load crt alone.crt key alone.key alias x ocsp-update off
+load crt alone.crt key alone.key alias x ocsp-update on
 load crt alone.crt key nofile
 load crt nofile
 load crt ec.pem ocsp-update foo
@@ -300,7 +302,6 @@ ssl verify none crt alone.crt
 
 
 DIFFERENT = (
-    "ocsp-update.mode on",  # it is not built yet
     "tls-ticket-keys nofile",  # without `ssl` nothing is read here
     "ssl-default-bind-client-sigalgs foo",  # haproxy 3.2 makes no use of it
 )
