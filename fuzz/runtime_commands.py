@@ -1,6 +1,8 @@
 """Commands of the runtime socket: each line has an answer, and none is an internal error."""
 
 import asyncio
+import errno
+from collections.abc import Iterable
 from typing import Final
 
 import pointsman.keywords  # noqa: F401  # fills the registries
@@ -10,6 +12,7 @@ from pointsman.assemble import assemble
 from pointsman.assemble.admin import Administration
 from pointsman.config.load import load_text
 from pointsman.core.diagnostics import Diagnostics
+from pointsman.core.handed import Handed
 from pointsman.net.clock import monotonic_ms
 
 TEXT: Final = """
@@ -61,6 +64,9 @@ class Wire:
 
     async def send(self, data: bytes) -> None:
         self.heard += data
+
+    def give(self, memories: Iterable[Handed]) -> None:
+        raise OSError(errno.ENOTSOCK, "nothing can be given")
 
 
 async def converse(console: RuntimeConnection, wire: Wire) -> None:

@@ -71,14 +71,12 @@ TUNING: dict[str, str] = {
     "tune.sndbuf.frontend": "size",
     "tune.sndbuf.server": "size",
     "tune.ssl.certificate-compression": "switch",
-    "tune.ssl.ssl-ctx-cache-size": "number",
-    "tune.takeover-other-tg-connections": "switch",
-    "warn-blocked-traffic-after": "time",
-}
-TLS: dict[str, str] = {
     "tune.ssl.hard-maxrecord": "number",
     "tune.ssl.keyupdate-rate-limit": "number",
     "tune.ssl.maxrecord": "number",
+    "tune.ssl.ssl-ctx-cache-size": "number",
+    "tune.takeover-other-tg-connections": "switch",
+    "warn-blocked-traffic-after": "time",
 }
 HTTP2: dict[str, str] = {
     "h2-workaround-bogus-websocket-clients": "flag",
@@ -169,7 +167,6 @@ PERMISSIONS: dict[str, str] = {
 }
 FAMILIES: tuple[tuple[dict[str, str], str], ...] = (
     (TUNING, "tunes what this program does in another way"),
-    (TLS, "limits records of TLS, which is not built yet"),
     (HTTP2, "is for HTTP/2, which is not built yet"),
     (QUIC, "is for QUIC, which is not built yet"),
     (NAMES, "chooses resolvers for OCSP responders, which are not built yet: the system resolves their names"),

@@ -136,7 +136,7 @@ def read_parameters(words: Words, table: Registry[Parameter[P]], others: Others,
                 _skip(words, others.coming[text])
         if encrypts:
             raise ConfigError(
-                f"{words.said} : '{encrypts[0].text}' asks for TLS, which is not built yet (manual {others.manual})",
+                f"{words.said} : '{encrypts[0].text}' asks for TLS, which is not had here (manual {others.manual})",
                 encrypts[0].at,
             )
         if missing:

@@ -75,7 +75,8 @@ begin(Connection *c)
         return -1;
     }
     c->busy = 1;
-    ERR_clear_error();
+    if (ERR_peek_error()) /* clearing goes over all places of the queue, be they empty */
+        ERR_clear_error();
     return 0;
 }
 
