@@ -120,7 +120,10 @@ def test_the_same_as_haproxy(both: tuple[dict[str, tuple[str, ...]], dict[str, t
         re.sub(r"(SSL handshake failure|different from the \w+ one) \((?:[^()]|\([^()]*\))*\)", r"\1", ours[3]),
         *ours[4:],
     )
-    if peer_version() < (3, 0) and theirs[1] == "L6RSP":
-        assert mine[:2] == theirs[:2]
-        return
+    if peer_version() < (3, 0):
+        if theirs[1] == "L6RSP":
+            assert mine[:2] == theirs[:2]
+            return
+        # By chance it names what the check that has just begun is about.
+        theirs = (*theirs[:3], theirs[3].replace("(tcp-check)", ""), *theirs[4:])
     assert mine == theirs

@@ -367,11 +367,18 @@ def test_unix_sockets_with_mode_and_owner(peer: Kind, tmp_path: Path) -> None:
         "    bind /a user nobody group nogroup mode 600\n    bind unix@/b\n    bind abns@{abstract}\n" + HELLO
     )
     name = f"pointsman-scenario-{os.getpid()}"
+    abstract = "\0" + name.ljust(107, "\0")
+
+    def listens() -> bool:
+        with socket.socket(socket.AF_UNIX) as probe:
+            return probe.connect_ex(abstract) == 0
+
     with Program(peer, text, tmp_path, {"abstract": name}):
+        until(listens)  # it is the last one, and the program was waited for at the first
         a, b = (tmp_path / "a").stat(), (tmp_path / "b").stat()
         assert (stat.S_IMODE(a.st_mode), stat.S_IMODE(b.st_mode)) == (0o600, 0o660)
         assert (a.st_uid, a.st_gid) == (pwd.getpwnam("nobody").pw_uid, grp.getgrnam("nogroup").gr_gid)
-        for path in (str(tmp_path / "a"), str(tmp_path / "b"), "\0" + name.ljust(107, "\0")):
+        for path in (str(tmp_path / "a"), str(tmp_path / "b"), abstract):
             assert unix_ask(path).startswith(b"HTTP/1.1 200")
     left = {path.name for path in tmp_path.iterdir()}
     assert {"a", "b"} <= left and not any(".tmp" in entry for entry in left)
