@@ -1,22 +1,25 @@
 """The rows about handshakes of TLS: CPU of a connection that brings one request, in µs of the program's own time.
 
-Our own client opens one connection after the other, and sees whether a session was resumed: so no run measures another
-kind of handshake than it says.
+Our own clients, a few processes at once, open one connection after the other, and see whether a session was resumed: so
+no run measures another kind of handshake than it says. There are several, as a program that sleeps between any two
+handshakes is measured waking up.
 """
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from bench.client import exchange, trusting
 from bench.results import Goal, Single
 from bench.stage import OURS, THEIRS, Stage
 
-COUNT = 400  # connections of a run
-WARM = 20
+CLIENTS = 4
+COUNT = 150  # connections of each of them in a run
+WARM = 5
 REQUEST = b"GET / HTTP/1.1\r\nHost: www.example.com\r\nConnection: close\r\n\r\n"
 
 
@@ -36,19 +39,42 @@ def connect(port: int, context: ssl.SSLContext, session: ssl.SSLSession | None) 
         return secured.session
 
 
+def visit(port: int, count: int, resumes: bool) -> None:
+    """That many connections, in a process of its own."""
+    context = trusting()
+    session: ssl.SSLSession | None = None
+    for _ in range(count):
+        found = connect(port, context, session)
+        if resumes:
+            session = found
+
+
+def visit_together(port: int, count: int, resumes: bool, cores: Sequence[int]) -> None:
+    """So many connections of each client. SystemExit if one of them fails."""
+    children = []
+    for _ in range(CLIENTS):
+        child = os.fork()
+        if not child:
+            status = 1
+            try:
+                os.sched_setaffinity(0, cores)
+                visit(port, count, resumes)
+                status = 0
+            finally:
+                os._exit(status)
+        children.append(child)
+    if any([os.waitpid(child, 0)[1] for child in children]):
+        raise SystemExit("handshakes: a client has failed")
+
+
 def measured(stage: Stage, name: str, frontend: str, resumes: bool) -> float:
     """µs of the program for one connection."""
     program = stage.program(name, "one")
-    context = trusting()
-    session: ssl.SSLSession | None = None
-    began = 0
-    for number in range(WARM + COUNT):
-        if number == WARM:
-            began = on_cpu(program.pid)
-        found = connect(program.ports[frontend], context, session)
-        if resumes:
-            session = found
-    return (on_cpu(program.pid) - began) / COUNT / 1000
+    port = program.ports[frontend]
+    visit_together(port, WARM, resumes, stage.load_cores)
+    began = on_cpu(program.pid)
+    visit_together(port, COUNT, resumes, stage.load_cores)
+    return (on_cpu(program.pid) - began) / (COUNT * CLIENTS) / 1000
 
 
 def row(name: str, frontend: str, resumes: bool, goal: Goal) -> Callable[[Stage, int, int], Single]:
@@ -59,7 +85,9 @@ def row(name: str, frontend: str, resumes: bool, goal: Goal) -> Callable[[Stage,
         for number in range(pairs):
             for program in (OURS, THEIRS) if number % 2 == 0 else (THEIRS, OURS):
                 taken[program].append(measured(stage, program, frontend, resumes))
-        return Single(name, "µs", goal, taken[OURS], taken[THEIRS], about=f"{COUNT} connections, one request each")
+        return Single(
+            name, "µs", goal, taken[OURS], taken[THEIRS], about=f"{COUNT * CLIENTS} connections, one request each"
+        )
 
     return measure
 
