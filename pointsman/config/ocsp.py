@@ -10,9 +10,8 @@ from pointsman.config.addresses import expand, parse_addresses
 from pointsman.config.keyword import Args, Parsed, keyword
 from pointsman.config.setting import Configuration, In, Setting
 from pointsman.config.tls_values import complete_ca
-from pointsman.core.address import AddressSpec
+from pointsman.core.address import AddressSpec, is_ip
 from pointsman.core.diagnostics import ConfigError
-from pointsman.tls.back import is_address
 
 BIGGEST: Final = (1 << 31) - 1
 HTTP_PORT: Final = 80
@@ -122,7 +121,7 @@ def httpproxy(args: Args) -> OcspUpdates:
     """ocsp-update.httpproxy <address>[:port]: responders are asked through this HTTP proxy."""
     address = expand(args.word("<address>[:port]"), args.configuration.environment)
     (proxy,) = parse_addresses(address, default_port=HTTP_PORT, listening=False)
-    if proxy.kind == "inet" and proxy.host and not is_address(proxy.host):
+    if proxy.kind == "inet" and proxy.host and not is_ip(proxy.host):
         raise ConfigError(
             f"'{args.keyword}' : invalid address: '{proxy.host}' in '{address.text}'", address.at, "a numeric address"
         )

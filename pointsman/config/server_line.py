@@ -12,9 +12,9 @@ from typing import ClassVar
 from pointsman.config.addresses import expand, parse_addresses, resolve
 from pointsman.config.keyword import Args, keyword
 from pointsman.config.parameters import Words, read_parameters
-from pointsman.config.server_words import SERVER_OTHERS, SERVER_WORDS, ServerParameters, is_ip
+from pointsman.config.server_words import SERVER_OTHERS, SERVER_WORDS, ServerParameters
 from pointsman.config.setting import In, Section, Setting
-from pointsman.core.address import AddressSpec
+from pointsman.core.address import AddressSpec, is_ip
 from pointsman.core.diagnostics import ConfigError, Position
 from pointsman.core.words import Word
 

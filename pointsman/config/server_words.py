@@ -1,6 +1,5 @@
 """The words of `server` and `default-server` lines (manual 5.2), one small function each."""
 
-import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
@@ -8,7 +7,7 @@ from pointsman.config.addresses import expand, parse_addresses, resolve
 from pointsman.config.bind import check_proto
 from pointsman.config.keyword import parse_time, warn_if_small
 from pointsman.config.parameters import Others, Parameter, Words
-from pointsman.core.address import AddressSpec
+from pointsman.core.address import AddressSpec, is_ip
 from pointsman.core.diagnostics import ConfigError
 from pointsman.core.registry import Registry
 from pointsman.core.words import Word
@@ -325,17 +324,6 @@ def _count(words: Words) -> int:
     if number <= 0:
         raise words.wrong("has to be > 0")
     return number
-
-
-def is_ip(text: str) -> bool:
-    """Whether this is a numeric IPv4 or IPv6 address."""
-    for family in (socket.AF_INET, socket.AF_INET6):
-        try:
-            socket.inet_pton(family, text)
-        except OSError:
-            continue
-        return True
-    return False
 
 
 def read_check_address(word: Word, variables: Mapping[str, str], said: str) -> tuple[str, int]:

@@ -33,6 +33,17 @@ _PACKED: Final[dict[bytes, NetAddress]] = {}  # and one of each address of those
 _MANY: Final = 1024
 
 
+def is_ip(text: str) -> bool:
+    """Whether this is a numeric IPv4 or IPv6 address."""
+    for family in (socket.AF_INET, socket.AF_INET6):
+        try:
+            socket.inet_pton(family, text)
+        except OSError:
+            continue
+        return True
+    return False
+
+
 def net_address(host: str, port: int) -> NetAddress:
     """From the textual form that accept() and getsockname() give; a scope ("%eth0") is dropped."""
     known = _HOSTS.get(host)

@@ -6,12 +6,12 @@ last session of each is kept for all lanes (sessions.py). The server was verifie
 then, so it is resumed for the same alone.
 """
 
-import socket
 from collections.abc import Callable
 from dataclasses import replace
 from hashlib import blake2b
 from typing import Final
 
+from pointsman.core.address import is_ip
 from pointsman.core.tls import Context
 from pointsman.net.tls import Purpose, TlsTransport, begin
 from pointsman.net.transport import Transports
@@ -131,7 +131,7 @@ class BackTls(Transports):
     def _purpose(self, wanted: bytes) -> Purpose:
         name = wanted.decode("ascii")
         # An address is no name for a hello (RFC 6066 3), but a certificate can be compared with it.
-        said = name if name and not is_address(name) else None
+        said = name if name and not is_ip(name) else None
         host = (name or self.verify_host or None) if self.verifies else None
         made: Purpose = Unremembered(said, host)
         if self.sessions is not None:
@@ -182,17 +182,6 @@ class ServerContexts:
         if found is None:
             found = self.made[options] = ServerContext(options, self.store)
         return found
-
-
-def is_address(name: str) -> bool:
-    """A numeric one, of IPv4 or IPv6."""
-    for family in (socket.AF_INET, socket.AF_INET6):
-        try:
-            socket.inet_pton(family, name)
-        except OSError:
-            continue
-        return True
-    return False
 
 
 __all__ = ["BackTls", "ServerContext", "ServerContexts", "TlsFileError", "TlsSetupError"]
