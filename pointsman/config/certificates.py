@@ -17,7 +17,7 @@ from pointsman.config.tls_paths import CrtBase, behind, extra_files
 from pointsman.core.diagnostics import ConfigError, Position
 from pointsman.core.registry import nearest
 from pointsman.core.words import Word
-from pointsman.tls.options import CertificateLine, CertificateList, FrontOptions, LoadedFiles
+from pointsman.tls.options import CertificateLine, CertificateList, LoadedFiles
 
 BUNDLED: Final = (".ecdsa", ".rsa", ".dsa")  # kinds of keys, in the order in which they are loaded
 RESERVED: Final = (".issuer", ".key", ".ocsp", ".sctl")  # what is no certificate in a folder
@@ -170,12 +170,6 @@ def _folder(configuration: Configuration, path: str, at: Position, said: str) ->
     paths = [f"{folder.rstrip('/')}/{name}" for name in sorted(names, key=os.fsencode)]
     lines = (CertificateLine(files=_agreed(configuration, one, at, by), at=at) for one in paths)
     return CertificateList(name=folder, lines=tuple(lines), folder=True)
-
-
-def narrowed(options: FrontOptions) -> FrontOptions:
-    """The part that a line of a crt-list can say, of what a bind line can say."""
-    names = FrontOptions.__dataclass_fields__
-    return FrontOptions(**{name: getattr(options, name) for name in names})
 
 
 def as_defaults(found: tuple[CertificateLine | CertificateList, ...]) -> tuple[CertificateLine | CertificateList, ...]:

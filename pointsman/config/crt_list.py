@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
-from pointsman.config.certificates import Referring, narrowed, refer
+from pointsman.config.certificates import Referring, refer
 from pointsman.config.crt_store import LIST_WORDS, LOAD_WORDS, Loading
 from pointsman.config.keyword import Args
 from pointsman.config.parameters import Parameter, Words
@@ -20,7 +20,7 @@ from pointsman.core.diagnostics import ConfigError, Diagnostics, Position
 from pointsman.core.refused import refusal
 from pointsman.core.registry import Registry, nearest
 from pointsman.core.words import Line, Place, Word
-from pointsman.tls.options import BindTls, CertificateLine, CertificateList, FrontOptions, LoadedFiles
+from pointsman.tls.options import BindTls, CertificateLine, CertificateList, FrontOptions, LoadedFiles, narrowed
 
 CRT_LIST_WORDS: Final[Registry[Parameter[BindTls]]] = Registry("option of crt-lists")  # filled by tls_bind.py
 RUNTIME: Final = "CLI"  # the file of lines that come while the program runs

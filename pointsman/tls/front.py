@@ -9,13 +9,12 @@ the names that this concerns are chosen anew: with ten thousand certificates nob
 
 from bisect import insort
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import fields
 from typing import Final
 
 from pointsman.core.tls import Choice, Context, Identity
 from pointsman.net.tls import TlsTransports
 from pointsman.tls.contexts import MODES, TlsSetupError, fill, ignored, trust
-from pointsman.tls.options import BindTls, CertificateLine, CertificateList, FrontOptions, under
+from pointsman.tls.options import BindTls, CertificateLine, CertificateList, FrontOptions, narrowed, under
 from pointsman.tls.resumption import Resumption
 from pointsman.tls.store import Certificate, Store
 
@@ -73,7 +72,7 @@ class FrontTls(TlsTransports):
         self.proxy = ""  # whose it is, and where its line stands, for those who list names
         self.place = ""
         self.resumption: Resumption | None = None
-        self.own = _options_of(bind)
+        self.own = narrowed(bind)
         self.lines: list[Shown] = []
         self.defaults: list[Shown] = []  # those that say so: looking at all lines takes time, and copies shared memory
         self.entered = 0  # lines so far, also those that are gone
@@ -374,11 +373,6 @@ class FrontTls(TlsTransports):
             for options in self.contexts
             if MODES[options.verify or "none"]
         )
-
-
-def _options_of(bind: BindTls) -> FrontOptions:
-    """What lines of crt-lists may say instead."""
-    return FrontOptions(**{field.name: getattr(bind, field.name) for field in fields(FrontOptions)})
 
 
 def _order(shown: Shown) -> int:

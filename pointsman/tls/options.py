@@ -133,6 +133,11 @@ def over(default: TlsOptions, said: S) -> S:
     return replace(said, **missing)
 
 
+def narrowed(options: FrontOptions) -> FrontOptions:
+    """The part that a line of a crt-list can say, of what a bind line can say."""
+    return FrontOptions(**{field.name: getattr(options, field.name) for field in fields(FrontOptions)})
+
+
 def under(bind: FrontOptions, said: FrontOptions, http: bool) -> FrontOptions:
     """What a line of a crt-list says, and where it says nothing its bind line (manual 5.1, crt-list).
 
