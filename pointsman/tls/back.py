@@ -6,7 +6,6 @@ last session of each is kept for all lanes (sessions.py). The server was verifie
 then, so it is resumed for the same alone.
 """
 
-from collections.abc import Callable
 from dataclasses import replace
 from hashlib import blake2b
 from typing import Final
@@ -19,7 +18,7 @@ from pointsman.tls.contexts import MODES, TlsSetupError, fill, trust
 from pointsman.tls.files import TlsFileError
 from pointsman.tls.options import ServerTls
 from pointsman.tls.sessions import ServerSessions
-from pointsman.tls.store import Store
+from pointsman.tls.store import Store, enlist
 
 MOST_NAMES: Final = 1_024  # of a server, that a lane keeps ready
 NOTHING_SAID: Final = ServerTls()
@@ -50,7 +49,7 @@ class ServerContext:
             context.set("Options", "-NoRenegotiation")
         if options.crt is not None:
             certificate = store.certificate(options.crt)
-            self._follow(certificate.users)
+            enlist(certificate.users, self.rebuild)
             parts.append(certificate.identity.leaf)
             try:
                 context.use(certificate.identity)
@@ -58,21 +57,15 @@ class ServerContext:
                 raise TlsSetupError(f"unable to use certificate '{certificate.name}': {error}") from None
         if options.ca_file:
             authorities = store.trusted(options.ca_file)
-            self._follow(authorities.users)
             parts.append(authorities.pem)
-            trust(context, authorities, False)
+            trust(context, authorities, False, self.rebuild)
         if options.crl_file:
             revoked = store.revoked(options.crl_file)
-            self._follow(revoked.users)
             parts.append(revoked.pem)
-            trust(context, revoked, False)
+            trust(context, revoked, False, self.rebuild)
         context.verify(MODES[options.verify or "required"], (), (), 0)
         self.digest = blake2b(b"".join(b"%d:%b" % (len(part), part) for part in parts), digest_size=16).digest()
         return context
-
-    def _follow(self, users: list[Callable[[], None]]) -> None:
-        if self.rebuild not in users:
-            users.append(self.rebuild)
 
 
 class Remembered(Purpose):

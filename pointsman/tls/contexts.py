@@ -1,11 +1,12 @@
 """From what lines say to a Context (core/tls.py): versions, ciphers, verification. What both sides have in common."""
 
+from collections.abc import Callable
 from typing import Final
 
 from pointsman.core.tls import Context
 from pointsman.tls.files import SYSTEM_AUTHORITIES
 from pointsman.tls.options import EVERY_ERROR, NO_PROTOCOLS, VERSIONS, Kept, TlsOptions
-from pointsman.tls.store import Authorities
+from pointsman.tls.store import Authorities, enlist
 
 SPOKEN: Final = {"SSLv3": "SSLv3", "TLSv1.0": "TLSv1", "TLSv1.1": "TLSv1.1", "TLSv1.2": "TLSv1.2", "TLSv1.3": "TLSv1.3"}
 LOWEST: Final = "TLSv1.2"  # where nothing is said (manual 5.1, ssl-min-ver)
@@ -64,15 +65,16 @@ def fill(context: Context, options: TlsOptions, kept: Kept = NOTHING_KEPT) -> No
     context.keylog = kept.keylog
 
 
-def trust(context: Context, authorities: Authorities, named: bool) -> None:
-    """Those are to be trusted. `named`: clients are told so."""
+def trust(context: Context, authorities: Authorities, named: bool, user: Callable[[], None]) -> None:
+    """Those are to be trusted. `named`: clients are told so. `user`: is called when they change."""
     if authorities.name == SYSTEM_AUTHORITIES and not authorities.pem:
         context.trust_system()
-        return
-    try:
-        context.trust(authorities.pem, named)
-    except ValueError as error:
-        raise TlsSetupError(f"unable to load '{authorities.name}': {error}") from None
+    else:
+        try:
+            context.trust(authorities.pem, named)
+        except ValueError as error:
+            raise TlsSetupError(f"unable to load '{authorities.name}': {error}") from None
+    enlist(authorities.users, user)
 
 
 def ignored(errors: frozenset[int]) -> tuple[int, ...]:

@@ -8,7 +8,7 @@ the names that this concerns are chosen anew: with ten thousand certificates nob
 """
 
 from bisect import insort
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from pointsman.core.tls import Choice, Context, Identity
@@ -354,18 +354,10 @@ class FrontTls(TlsTransports):
         named = options.names_of_authorities is not False
         for path, told in ((options.ca_file, named), (options.ca_verify_file, False)):
             if path:
-                authorities = self.store.trusted(path)
-                trust(context, authorities, told)
-                self._follow(authorities.users)
+                trust(context, self.store.trusted(path), told, self.rebuild)
         if options.crl_file:
-            revoked = self.store.revoked(options.crl_file)
-            trust(context, revoked, False)
-            self._follow(revoked.users)
+            trust(context, self.store.revoked(options.crl_file), False, self.rebuild)
         context.verify(mode, ignored(self.bind.ignored_of_client), ignored(self.bind.ignored_of_authorities), 0)
-
-    def _follow(self, users: list[Callable[[], None]]) -> None:
-        if self.rebuild not in users:
-            users.append(self.rebuild)
 
     def _trusts(self, name: str) -> bool:
         return any(

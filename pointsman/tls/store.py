@@ -309,6 +309,12 @@ def _never(files: LoadedFiles) -> bool:
     return False
 
 
+def enlist(users: list[Callable[[], None]], user: Callable[[], None]) -> None:
+    """That one is called at a change, too; once, however often it is enlisted."""
+    if user not in users:
+        users.append(user)
+
+
 def _tell(users: list[Callable[[], None]], undo: Callable[[], None]) -> None:
     """Of a change. Who cannot follow ends it for all."""
     done: list[Callable[[], None]] = []
