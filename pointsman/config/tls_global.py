@@ -9,14 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
+from pointsman.config import tls_bind, tls_server
 from pointsman.config.command_line import CommandLine
 from pointsman.config.keyword import Args, keyword
-from pointsman.config.parameters import Parameter, Words
+from pointsman.config.parameters import Words
 from pointsman.config.setting import Configuration, In, Setting
-from pointsman.config.tls_bind import DEFAULT_WORDS
-from pointsman.config.tls_values import version
 from pointsman.core.diagnostics import ConfigError, Diagnostics, Position
-from pointsman.core.registry import Registry, nearest
+from pointsman.core.registry import nearest
 from pointsman.tls.options import VERSIONS, BindTls, ServerTls, TlsOptions, over
 
 LOWEST: Final = "TLSv1.2"  # where nothing is said (manual 5.1, ssl-min-ver)
@@ -198,39 +197,11 @@ def ssl_default_bind_options(args: Args) -> BindDefaults:
     words = _options(args)
     while args.more():
         words.word = args.word("an option")
-        found = DEFAULT_WORDS.get(words.word.text)
+        found = tls_bind.DEFAULT_WORDS.get(words.word.text)
         if found is None:
-            raise _unknown(words, list(DEFAULT_WORDS))
+            raise _unknown(words, list(tls_bind.DEFAULT_WORDS))
         tls = found.parse(words, tls)
     return BindDefaults(tls=tls, at=args.at)
-
-
-SERVER_DEFAULT_WORDS: Final[Registry[Parameter[ServerTls]]] = Registry("option of ssl-default-server-options")
-
-Parse = Callable[[Words, ServerTls], ServerTls]
-
-
-def _server_word(name: str, parse: Parse, values: int = 0) -> None:
-    SERVER_DEFAULT_WORDS.add(name, Parameter(name, parse, values))
-
-
-def _only(version: str) -> Parse:
-    return lambda words, tls: replace(tls, min_version=version, max_version=version)
-
-
-def _without(version: str) -> Parse:
-    return lambda words, tls: replace(tls, without=(tls.without or frozenset()) | {version})
-
-
-for _version in VERSIONS:
-    _word = _version.lower().replace(".", "")
-    _server_word(f"force-{_word}", _only(_version))
-    _server_word(f"no-{_word}", _without(_version))
-_server_word("ssl-min-ver", lambda words, tls: replace(tls, min_version=version(words)), 1)
-_server_word("ssl-max-ver", lambda words, tls: replace(tls, max_version=version(words)), 1)
-_server_word("no-tls-tickets", lambda words, tls: replace(tls, tickets=False))
-_server_word("renegotiate", lambda words, tls: replace(tls, renegotiate=True))
-_server_word("no-renegotiate", lambda words, tls: replace(tls, renegotiate=False))
 
 
 @keyword("ssl-default-server-options", In.GLOBAL, "3.1")
@@ -240,9 +211,9 @@ def ssl_default_server_options(args: Args) -> ServerDefaults:
     words = _options(args)
     while args.more():
         words.word = args.word("an option")
-        found = SERVER_DEFAULT_WORDS.get(words.word.text)
+        found = tls_server.DEFAULT_WORDS.get(words.word.text)
         if found is None:
-            raise _unknown(words, list(SERVER_DEFAULT_WORDS))
+            raise _unknown(words, list(tls_server.DEFAULT_WORDS))
         tls = found.parse(words, tls)
     return ServerDefaults(tls=tls, at=args.at)
 

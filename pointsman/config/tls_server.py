@@ -5,6 +5,7 @@ Most of them mean something without `ssl` as well: for checks (`check-ssl`), and
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Final
 
 from pointsman.config.acls import acls_of
 from pointsman.config.certificates import Referring, refer
@@ -12,6 +13,7 @@ from pointsman.config.parameters import Parameter, Words
 from pointsman.config.server_words import SERVER_WORDS, ServerParameters, server_word
 from pointsman.config.tls_values import authorities, protocols, version
 from pointsman.core.diagnostics import ConfigError
+from pointsman.core.registry import Registry
 from pointsman.core.tls import MISSING
 from pointsman.sample.expression import parse_expression
 from pointsman.sample.types import Type, Where
@@ -20,8 +22,11 @@ from pointsman.tls.options import VERSIONS, ServerTls
 ForTls = Callable[[Words, ServerTls], ServerTls]
 
 
-def tls_word(name: str, values: int = 1) -> Callable[[ForTls], ForTls]:
-    """Register a word that changes nothing but what a line says of TLS."""
+DEFAULT_WORDS: Final[Registry[Parameter[ServerTls]]] = Registry("option of ssl-default-server-options")
+
+
+def tls_word(name: str, values: int = 1, default: bool = False) -> Callable[[ForTls], ForTls]:
+    """Register a word that changes nothing but what a line says of TLS; default: for ssl-default-server-options too."""
 
     def record(parse: ForTls) -> ForTls:
         def on_server(words: Words, server: ServerParameters) -> ServerParameters:
@@ -29,14 +34,16 @@ def tls_word(name: str, values: int = 1) -> Callable[[ForTls], ForTls]:
 
         on_server.__doc__ = parse.__doc__
         SERVER_WORDS.add(name, Parameter(name, on_server, values))
+        if default:
+            DEFAULT_WORDS.add(name, Parameter(name, parse, values))
         return parse
 
     return record
 
 
-def tls_flag(name: str, change: Callable[[ServerTls], ServerTls]) -> None:
+def tls_flag(name: str, change: Callable[[ServerTls], ServerTls], default: bool = False) -> None:
     """A word without values."""
-    tls_word(name, 0)(lambda words, tls: change(tls))
+    tls_word(name, 0, default)(lambda words, tls: change(tls))
 
 
 @tls_word("ssl", 0)
@@ -62,13 +69,13 @@ tls_flag("allow-0rtt", lambda tls: replace(tls, early_data=True))
 tls_flag("check-sni-auto", lambda tls: replace(tls, check_sni_auto=True))
 tls_flag("no-check-sni-auto", lambda tls: replace(tls, check_sni_auto=False))
 tls_flag("no-check-ssl", lambda tls: replace(tls, check=False))
-tls_flag("no-renegotiate", lambda tls: replace(tls, renegotiate=False))
+tls_flag("no-renegotiate", lambda tls: replace(tls, renegotiate=False), default=True)
 tls_flag("no-sni-auto", lambda tls: replace(tls, sni_auto=False))
 tls_flag("no-ssl", lambda tls: replace(tls, ssl=False))
 tls_flag("no-ssl-reuse", lambda tls: replace(tls, reuse=False))
-tls_flag("no-tls-tickets", lambda tls: replace(tls, tickets=False))
+tls_flag("no-tls-tickets", lambda tls: replace(tls, tickets=False), default=True)
 tls_flag("no-verifyhost", lambda tls: replace(tls, verify_host=""))
-tls_flag("renegotiate", lambda tls: replace(tls, renegotiate=True))
+tls_flag("renegotiate", lambda tls: replace(tls, renegotiate=True), default=True)
 tls_flag("sni-auto", lambda tls: replace(tls, sni_auto=True))
 tls_flag("ssl-reuse", lambda tls: replace(tls, reuse=True))
 tls_flag("tls-tickets", lambda tls: replace(tls, tickets=True))
@@ -83,8 +90,8 @@ def _without(version: str) -> Callable[[ServerTls], ServerTls]:
 
 
 for _name, _version in zip(("sslv3", "tlsv10", "tlsv11", "tlsv12", "tlsv13"), VERSIONS):
-    tls_flag(f"force-{_name}", _forced(_version))
-    tls_flag(f"no-{_name}", _without(_version))
+    tls_flag(f"force-{_name}", _forced(_version), default=True)
+    tls_flag(f"no-{_name}", _without(_version), default=True)
 
 
 @tls_word("alpn")
@@ -169,13 +176,13 @@ def ktls(words: Words, tls: ServerTls) -> ServerTls:
     return tls
 
 
-@tls_word("ssl-max-ver")
+@tls_word("ssl-max-ver", default=True)
 def ssl_max_ver(words: Words, tls: ServerTls) -> ServerTls:
     """ssl-max-ver <version>: that one or an older one."""
     return replace(tls, max_version=version(words))
 
 
-@tls_word("ssl-min-ver")
+@tls_word("ssl-min-ver", default=True)
 def ssl_min_ver(words: Words, tls: ServerTls) -> ServerTls:
     """ssl-min-ver <version>: that one or a newer one."""
     return replace(tls, min_version=version(words))
