@@ -16,9 +16,8 @@ from pointsman.config.parameters import Words
 from pointsman.config.setting import Configuration, In, Setting
 from pointsman.core.diagnostics import ConfigError, Diagnostics, Position
 from pointsman.core.registry import nearest
+from pointsman.tls.contexts import LOWEST
 from pointsman.tls.options import VERSIONS, BindTls, ServerTls, TlsOptions, over
-
-LOWEST: Final = "TLSv1.2"  # where nothing is said (manual 5.1, ssl-min-ver)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,6 @@
 """OCSP responses that are sent along with certificates (manual 5.1 "crt", 12.7.1; RFC 6960).
 
-    Material.ocsp ---> usable() ---> Responses.known[identifier] ---> staple of each Identity with that identifier
+    Material.ocsp ---> usable() ---> Store.by_ocsp_key[identifier] ---> staple of each Identity with that identifier
 
 A response is known by the identifier (CertID) of what it is about, not by a file: certificates that are the same to a
 responder share it. What a file has is looked at when the certificate is read, what comes at run time before it becomes
