@@ -167,7 +167,10 @@ class Context:
         self.may_wait = False  # who evaluates would wait for a need (sample/need.py)
         self.need: Need | None = None  # what could not be told yet; taken by who evaluates
         self.answers: list[Need] = []  # those that have been waited for in this exchange, with what they brought
-        self.incomplete = False  # a fetch lacks bytes that may still come; read by layer 4 content rules alone
+        self.request_bytes = b""  # what is here of the client's bytes and not forwarded, where content rules look at it
+        self.response_bytes = b""  # the same of the server's
+        self.more = False  # layer 4 content rules look at bytes to which more may come
+        self.incomplete = False  # what a fetch said may change with these: set by fetches, read by such rules alone
 
     def reset(self) -> None:
         """For the next exchange of the same connection: whatever is not the connection's own is as it was made. The
@@ -197,6 +200,10 @@ class Context:
         self.answer = None
         self.room = self.buffer.reserve
         self.waiting = 0
+        if self.request_bytes:
+            self.request_bytes = b""
+        if self.response_bytes:
+            self.response_bytes = b""
         if self.answers:
             self.answers = []
 

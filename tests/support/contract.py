@@ -118,6 +118,9 @@ CONTEXT: Final[dict[str, Facts]] = {
     "may_wait": Facts(Reads.NOTHING, Life.OTHER, own=True, why="run_steps, for each list"),
     "need": Facts(Reads.NOTHING, Life.OTHER, own=True, why="take_need"),
     "answers": _MOVING,
+    "request_bytes": _MOVING,
+    "response_bytes": _MOVING,
+    "more": Facts(Reads.MOVING, Life.OTHER, why="who has content rules run"),
     "incomplete": Facts(Reads.NOTHING, Life.OTHER, own=True, why="run_content, for each rule"),
     "lenient": Facts(Reads.NOTHING, Life.OTHER, own=True, why="run_steps: the beginning of each list"),
 }
