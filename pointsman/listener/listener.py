@@ -57,6 +57,7 @@ class Listener(Channel):
         self.sock: socket.socket | None = None
         self.state = CLOSED
         self.burst = 1
+        self.last = False  # the socket is about to close: nothing is left to others, or to a later moment
         self.family = 0
         self.bound: NetAddress = UNIX_ADDRESS  # the address it is bound to
         self.any = False  # bound to any address: only each connection knows to which one it came
@@ -91,8 +92,7 @@ class Listener(Channel):
         """Close the socket; what waits in the kernel's queue is accepted first, as it would be reset otherwise."""
         if self.state == CLOSED:
             return
-        if self.state == OPEN:
-            self._accept_some(_LAST_BURST)
+        self._accept_last()
         if self.state == OPEN:
             self.reactor.epoll.unregister(self.fd)
         sock = self.sock
@@ -110,8 +110,7 @@ class Listener(Channel):
         sock = self.sock
         if sock is None or self.state == CLOSED:
             return
-        if self.state == OPEN:
-            self._accept_some(_LAST_BURST)
+        self._accept_last()
         self._unwatch(RESTING)
         # Not one that was given from outside: it is not ours alone.
         if self.opening.spec.kind != "fd" and self.bind_state.end_listening():
@@ -184,6 +183,13 @@ class Listener(Channel):
     def broken(self) -> None:
         """One connection's opening went wrong and was reported; the socket itself is well."""
 
+    def _accept_last(self) -> None:
+        """What waits in the kernel's queue before the socket closes, also where this lane rests: nobody else will."""
+        if self.state in (OPEN, RESTING):
+            self.last = True
+            self._accept_some(_LAST_BURST)
+            self.last = False
+
     def _accept_some(self, burst: int) -> bool:
         """Accept up to so many; False: none is left, or there is no room."""
         for _ in range(burst):
@@ -236,7 +242,9 @@ class Listener(Channel):
             self.frontend.admit(self.bind_state, self.reactor.now)
             return True
         arena = self.process.arena
-        if not arena.locked(self.process.lock):
+        if self.last:
+            arena.hold(self.process.lock)
+        elif not arena.locked(self.process.lock):
             self._rest(1)
             return False
         try:
@@ -249,7 +257,7 @@ class Listener(Channel):
 
     def _has_room(self) -> bool:
         bind_state, frontend, process = self.bind_state, self.frontend, self.process
-        if process.share.over() and self._yields():
+        if process.share.over() and not self.last and self._yields():
             return False
         if 0 < bind_state.limit <= bind_state.connections:
             self._wait(bind_state.waiting, bind_state.counters)

@@ -230,6 +230,19 @@ def test_stop_takes_what_waits_and_closes(house: House, clients: list[socket.soc
     assert not listener.resume()
 
 
+def test_stop_takes_what_waits_where_it_rests(house: House, clients: list[socket.socket]) -> None:
+    """A lane that leaves connections to the others for a moment must not let the socket close on them."""
+    listener = house.listener()
+    listener.rate_limit = 1
+    connect(listener, clients, 3)
+    house.until(lambda: listener.state == RESTING)
+    assert len(house.frontend.opened) == 1
+    listener.rate_limit = 0
+    listener.stop()
+    assert len(house.frontend.opened) == 3
+    assert listener.state == CLOSED
+
+
 def test_stop_respects_a_limit(house: House, clients: list[socket.socket]) -> None:
     listener = house.listener()
     house.process.limit = 2
