@@ -13,6 +13,7 @@ import pointsman.admin.commands.ssl_certificates  # noqa: F401
 import pointsman.admin.commands.ssl_crt_lists  # noqa: F401
 import pointsman.admin.commands.ssl_ocsp  # noqa: F401
 import pointsman.admin.commands.streams  # noqa: F401
+import pointsman.admin.commands.tables  # noqa: F401
 import pointsman.admin.commands.tls_keys  # noqa: F401
 import pointsman.admin.commands.variables  # noqa: F401
 import pointsman.admin.metrics  # noqa: F401

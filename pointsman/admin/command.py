@@ -1,11 +1,13 @@
 """Runtime commands: what the decorator records, how a line finds its command, what help shows.
 
-A command is one small function that takes a Call and gives its answer as text, or an awaitable of it. Its name may have
-several words; the longest name that a line begins with wins. It complains by raising CommandError.
+A command is one small function that takes a Call and gives its answer as text, an awaitable of it, or, where that may
+be long, an iterator of pieces: each is sent before the next one is asked for, and others have their turn meanwhile. Its
+name may have several words; the longest name that a line begins with wins. It complains by raising CommandError; in
+pieces, before the first one.
 """
 
 import difflib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -76,7 +78,7 @@ LANES: Final = 1  # in each of them, and their answers are put together
 CHANGE: Final = 2  # in each of them, and in those that come later
 EVERY: Final = 3  # in each of them and in the process that was asked, whose own connections are asked for as well
 
-RunCommand = Callable[[Call], str | Awaitable[str]]
+RunCommand = Callable[[Call], str | Awaitable[str] | Iterator[str]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ connection.
 import asyncio
 import socket
 import traceback
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Awaitable, Iterable
 from typing import Final, Protocol
 
 from pointsman.admin.command import (
@@ -150,7 +150,8 @@ class RuntimeConnection:
                 if words == [FETCH] and self.exposes and self.level == ADMIN:
                     wire.give(self.view.handed)
                     return
-                await self._send(wire, await self.answer(words, payload))
+                async for piece in self.pieces(words, payload):
+                    await self._send(wire, piece)
                 if self.ended:
                     return
             await self._send(wire, self._prompt())
@@ -206,32 +207,50 @@ class RuntimeConnection:
         return f"[{seconds // 86400}:{seconds // 3600 % 24:02}:{seconds // 60 % 60:02}:{seconds % 60:02}]> "
 
     async def answer(self, words: list[str], payload: str = "") -> str:
-        """One command's answer with the empty line that ends it; "" for what ends the connection."""
+        """All of `pieces`, put together."""
+        return "".join([piece async for piece in self.pieces(words, payload)])
+
+    async def pieces(self, words: list[str], payload: str = "") -> AsyncIterator[str]:
+        """One command's answer with the empty line that ends it; nothing for what ends the connection."""
         if not words:
-            return "\n"  # an empty line, or nothing between two semicolons
+            yield "\n"  # an empty line, or nothing between two semicolons
+            return
         found = find(words)
         if found is None:
-            return unknown(words) + "\n"
+            yield unknown(words) + "\n"
+            return
         command, rest = found
         if self.level < command.level:
-            return self._complaint(CommandError(DENIED))
+            yield self._complaint(CommandError(DENIED))
+            return
         call = Call(self.view, self.gauge, self, rest, payload)
+        last = ""
         try:
             if command.everywhere != HERE and self.view.lanes is not None:
-                text = await self._everywhere(command, call, words)
+                last = await self._everywhere(command, call, words)
             else:
                 answer = command.run(call)
-                text = answer if isinstance(answer, str) else await answer
+                if isinstance(answer, str):
+                    last = answer
+                elif isinstance(answer, Awaitable):
+                    last = await answer
+                else:
+                    for piece in answer:
+                        if last:
+                            yield last
+                            await asyncio.sleep(0)
+                        last = piece
             if command.after is not None:
                 command.after(call)
         except CommandError as error:
-            return self._complaint(error)
+            yield self._complaint(error)
+            return
         except Exception:  # a bug: whoever asks is told so, and the process lives on
             traceback.print_exc()
-            return self._complaint(CommandError("Internal error."))
-        if self.ended:
-            return ""
-        return text + "\n" if text.endswith("\n") or not text else text + "\n\n"
+            yield self._complaint(CommandError("Internal error."))
+            return
+        if not self.ended:
+            yield last + "\n" if last.endswith("\n") or not last else last + "\n\n"
 
     async def _everywhere(self, command: Command, call: Call, words: list[str]) -> str:
         """Ask all lanes. Where one has done it, that others had nothing to do is no complaint."""

@@ -56,6 +56,33 @@ class StickTable:
         self.slab.touch(ref, now, self.expire)
         self.slab.unpin(ref)
 
+    # All of them, for commands.
+
+    def entries(self, cursor: int) -> tuple[int, list[int]]:
+        """Some refs, and the cursor to go on with; 0 is the beginning, and the end. What is there all the time comes
+        exactly once."""
+        return self.slab.items(cursor)
+
+    def key(self, ref: int) -> bytes:
+        return self.slab.key(ref)
+
+    def left(self, ref: int, now: int) -> int:
+        """How long it will be there, in ms; 0: for ever."""
+        return max(0, self.slab.expiry(ref) - now) if self.expire else 0
+
+    def trackers(self, ref: int) -> int:
+        """How many have it pinned; -1: it has gone."""
+        return self.slab.pins(ref)
+
+    def remove(self, ref: int) -> bool:
+        """False: somebody tracks it, or it has gone."""
+        return self.slab.remove(ref)
+
+    @property
+    def used(self) -> int:
+        """How many entries there are."""
+        return self.slab.used
+
     # Values.
 
     def stores(self, name: str, index: int = 0) -> tuple[Field, int] | None:
@@ -71,6 +98,10 @@ class StickTable:
         if kind == Kind.GAUGE and found >= 0:
             return found + self.slab.current(ref)
         return found
+
+    def server_key(self, value: int) -> str:
+        """The name behind a value of Kind.NAME; "-": none."""
+        return "-"
 
     def set(self, ref: int, field: Field, offset: int, value: int, now: int) -> None:
         """Of a rate: so many events now, and none before."""

@@ -1,4 +1,4 @@
-"""Commands about what this program does not have yet: stick tables, peers, caches, resolvers, TLS, rings, traces.
+"""Commands about what this program does not have yet: peers, caches, resolvers, TLS, rings, traces.
 
 Who asks what there is gets the true answer in the usual form: a list without entries. Who names something is told that
 it is not there. What would change or make such a thing is no command yet. A command leaves this file on the day that it
@@ -11,32 +11,11 @@ from pointsman.admin.command import ADMIN, OPERATOR, Call, CommandError, command
 from pointsman.log.dates import local_date
 from pointsman.net.clock import wall_ms
 
-_NO_TABLE: Final = "No such table"
-
 
 def _named(call: Call, complaint: str) -> None:
     """Nothing has a name."""
     if call.word(0):
         raise CommandError(complaint)
-
-
-@command("show table", "show table [<table> [<filter>]*]", "list the stick tables, or one's entries")
-def show_table(call: Call) -> str:
-    """show table [<name> [...]]: there are no stick tables yet."""
-    _named(call, _NO_TABLE)
-    return ""
-
-
-@command("clear table", "clear table <table> [<filter>]*", "take entries out of a stick table")
-def clear_table(call: Call) -> str:
-    """clear table <table> [...]: there is none."""
-    raise CommandError(_NO_TABLE)
-
-
-@command("set table", "set table <table> key <key> [data.* <value>]*", "make or change an entry of a stick table")
-def set_table(call: Call) -> str:
-    """set table <table> key <key> [...]: there is none."""
-    raise CommandError(_NO_TABLE)
 
 
 @command("show peers", "show peers [dict|-] [<section>]", "list the peers")

@@ -1,6 +1,6 @@
 """Commands that change servers: state, weight, maxconn (management manual 9.3)."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Final
 
 from pointsman.admin.addresses import checker_of
@@ -28,7 +28,7 @@ def part(name: str) -> Callable[[RunCommand], RunCommand]:
 
 
 @command("set server", "set server <bk>/<srv> [opts]", "change a server's state, weight or address", level=ADMIN)
-def set_server(call: Call) -> str | Awaitable[str]:
+def set_server(call: Call) -> str | Awaitable[str] | Iterator[str]:
     """set server <backend>/<server> state|weight|health|addr|check-addr|check-port|fqdn|ssl|agent ..."""
     wanted_server(call)
     change = _PARTS.get(call.word(1))

@@ -174,9 +174,9 @@ SHOWN = [
     # What there is none of yet.
     ("show table", ""),
     ("show table t", "No such table\n"),
-    ("clear table", "No such table\n"),
+    ("clear table", "<table> "),
+    ("set table", "Expects <table> key <key>"),
     ("clear table t data.gpc0 gt 1", "No such table\n"),
-    ("set table", "No such table\n"),
     ("set table t key 10.0.0.1 data.gpc0 1", "No such table\n"),
     ("show peers", ""),
     ("show peers dict", ""),
