@@ -43,6 +43,7 @@ import pointsman.config.server_line  # noqa: F401
 import pointsman.config.server_words  # noqa: F401
 import pointsman.config.ssl_f_use  # noqa: F401
 import pointsman.config.stats  # noqa: F401
+import pointsman.config.stick_table  # noqa: F401
 import pointsman.config.threads  # noqa: F401
 import pointsman.config.timeouts  # noqa: F401
 import pointsman.config.tls_bind  # noqa: F401

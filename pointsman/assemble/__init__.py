@@ -11,6 +11,7 @@ missing timeouts. Errors are collected, not thrown: one run shows them all.
     frontends.py  listeners, loggers, options
     front_tls.py  certificates of bind lines; server_tls.py: of servers; resumption.py: sessions and tickets
     rules.py      rules, routes, error pages
+    tables.py     stick tables, and who names one
     ignored.py    warnings of what is said in vain
     more_errors.py  what a file that is wrong has beside its wrong lines
     admin.py      statistics pages, stats sockets
@@ -33,6 +34,7 @@ from pointsman.assemble.modes import decide_modes
 from pointsman.assemble.places import places_of
 from pointsman.assemble.references import check_references, declare_users
 from pointsman.assemble.rules import fill_backend_rules, fill_frontend_rules
+from pointsman.assemble.tables import build_tables
 from pointsman.config.bind import Bind
 from pointsman.config.command_line import CommandLine
 from pointsman.config.global_section import buffer_sizes, global_flag, global_number
@@ -98,6 +100,7 @@ def assemble(configuration: Configuration, diagnostics: Diagnostics, resolves: b
     prepare_store(live, configuration)
     live.pins = pins(main, members(main, lanes))
     live.groups = members(main, lanes)
+    build_tables(configuration, lanes, diagnostics)
     modes = decide_modes(configuration, diagnostics)
     numbers = dict(zip([id(proxy) for proxy in configuration.proxies], proxy_ids(configuration.proxies)))
     enabled = [proxy for proxy in configuration.proxies if not _disabled(proxy)]

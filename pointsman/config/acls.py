@@ -48,6 +48,8 @@ def acls_of(section: Section) -> AclTable:
     table = section.tables.get(AclTable)
     if not isinstance(table, AclTable):
         table = section.tables[AclTable] = AclTable()
+        table.shared = section.kind == In.DEFAULTS
+        table.proxy = section.name if section.kind & In.PROXY else ""
         if section.defaults is not None:
             table.lines = {name: list(lines) for name, lines in acls_of(section.defaults).lines.items()}
     own = section.typed.get(AclLine)

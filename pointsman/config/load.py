@@ -24,6 +24,7 @@ from pointsman.config.setting import SECTIONS, Configuration, In, Section
 from pointsman.core.diagnostics import NOWHERE, ConfigError, Diagnostics, Severity, UnknownName, unforeseen
 from pointsman.core.words import Line
 from pointsman.tables.patterns import LISTS
+from pointsman.tables.stick_tables import TABLES
 
 
 def find_files(paths: Sequence[str], diagnostics: Diagnostics) -> list[str]:
@@ -63,6 +64,7 @@ def load(
     """
     configuration = Configuration(Section(In.GLOBAL, "", NOWHERE))
     LISTS.reset()
+    TABLES.reset()
     if command_line is not None:
         configuration.main.put(command_line)
     if variables is not None:
@@ -101,6 +103,7 @@ def load_text(
     """Read one configuration from a string, with an environment of its own."""
     configuration = Configuration(Section(In.GLOBAL, "", NOWHERE))
     LISTS.reset()
+    TABLES.reset()
     configuration.environment = {} if variables is None else variables
     environment.set_before_load(configuration.environment)
     _Loader(configuration, diagnostics, RuntimeOptions()).read(file, text.encode("utf-8", "surrogateescape"))

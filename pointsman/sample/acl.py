@@ -251,6 +251,7 @@ class AclTable(AclScope):
     """The named ACLs of a section. `findings` are warnings about them, for whoever keeps the diagnostics."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.lines: dict[str, list[Acl]] = {}
         self.findings: list[Finding] = []
         self.entered = 0  # lines of the section itself that it knows

@@ -14,6 +14,7 @@ from pointsman.core.diagnostics import ConfigError, Position
 from pointsman.core.words import Word
 from pointsman.sample.context import Context
 from pointsman.sample.types import Type
+from pointsman.tables.stick_tables import TABLES, TableReference
 
 ESCAPES: Final = {"n": "\n", "r": "\r", "t": "\t", " ": " ", "\\": "\\", '"': '"', "'": "'"}
 KINDS: Final = {
@@ -104,7 +105,11 @@ class Spot:
 
 
 class AclScope:
-    """The named ACLs that an expression may ask (the fetch `acl`)."""
+    """The section in which an expression stands: its named ACLs, which the fetch `acl` may ask, and whose it is."""
+
+    def __init__(self) -> None:
+        self.proxy = ""  # its name, which tables have that are not named; "": a section of another kind
+        self.shared = False  # a defaults section: whose proxy that is cannot be told
 
     def find(self, name: str, at: Position) -> tuple[Callable[[Context], bool], int] | None:
         """The test of a named ACL, and what it reads; None: there is none of that name. `at`: where it is asked for."""
@@ -139,6 +144,13 @@ class Arguments:
         if isinstance(value, str):
             return encode(value)
         return value if isinstance(value, bytes) else default
+
+    def table(self, index: int) -> TableReference:
+        """The table that an argument names, or that of the proxy in which the expression stands."""
+        name, scope = self.word(index), self.acls
+        if name or scope is None:
+            return TABLES.refer(name, self.at, not name)
+        return TABLES.refer(scope.proxy, self.at, scope.shared or not scope.proxy)
 
     def number(self, index: int, default: int = 0) -> int:
         value = self.values[index] if index < len(self.values) else None

@@ -167,6 +167,7 @@ def parse_at(word: Word, start: int, where: Where, acls: AclScope | None = None)
         while word.text[index : index + 1] == ",":  # empty ones are skipped, as HAProxy does
             index += 1
         converter, converted, index = _parse_converter(word, index)
+        converted.acls = acls
         cast, step, kind = _join(converter, converted, kind)
         if cast is not same:
             steps.append(Plain(cast))
