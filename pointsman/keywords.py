@@ -37,6 +37,7 @@ import pointsman.config.global_section  # noqa: F401
 import pointsman.config.global_tuning  # noqa: F401
 import pointsman.config.ocsp  # noqa: F401
 import pointsman.config.options  # noqa: F401
+import pointsman.config.peers  # noqa: F401
 import pointsman.config.proxy  # noqa: F401
 import pointsman.config.proxy_words  # noqa: F401
 import pointsman.config.server_line  # noqa: F401

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
+from pointsman.config.peers import PeersTable, check_peers
 from pointsman.config.setting import Configuration
 from pointsman.config.stick_table import StickTableLine
 from pointsman.core.diagnostics import ConfigError, Diagnostics
@@ -33,6 +34,7 @@ def build_tables(configuration: Configuration, lanes: int, diagnostics: Diagnost
             _check_target(table.options)
         except ConfigError as error:
             diagnostics.add(error.finding)
+    check_peers(configuration, diagnostics)
     _resolve(declared(configuration), diagnostics)
 
 
@@ -42,6 +44,9 @@ def declared(configuration: Configuration) -> Iterable[StickTableOptions]:
         line = proxy.one(StickTableLine)
         if line is not None:
             yield line.options
+    for section in configuration.peers.values():
+        for one in section.all(PeersTable):
+            yield one.options
 
 
 def _names(options: StickTableOptions) -> list[str]:

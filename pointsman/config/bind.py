@@ -303,7 +303,7 @@ def group_number(name: str) -> int | None:
         return None
 
 
-@keyword("bind", In.FRONT, "4.2")
+@keyword("bind", In.FRONT | In.PEERS, "4.2")
 def bind(args: Args) -> Bind:
     """bind <address>[, ...] [parameters]: where the frontend listens."""
     if not args.more():

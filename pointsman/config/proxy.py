@@ -201,14 +201,14 @@ class Disabled(Setting):
     on: bool
 
 
-@keyword("disabled", In.ANY_PROXY, "4.2")
+@keyword("disabled", In.ANY_PROXY | In.PEERS, "4.2")
 def disabled(args: Args) -> Disabled:
     """disabled: the proxy is stopped from the start."""
     args.end()
     return Disabled(on=True, at=args.at)
 
 
-@keyword("enabled", In.ANY_PROXY, "4.2")
+@keyword("enabled", In.ANY_PROXY | In.PEERS, "4.2")
 def enabled(args: Args) -> Disabled:
     """enabled: undo `disabled` of the defaults."""
     args.end()

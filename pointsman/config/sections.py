@@ -56,6 +56,8 @@ class Opener:
             return self._http_errors(line)
         if kind == In.CRT_STORE:
             return self._crt_store(line)
+        if kind == In.PEERS:
+            return self._peers(line)
         return self._proxy(kind, line)
 
     def _not_built(self, word: Word) -> None:
@@ -112,6 +114,20 @@ class Opener:
         if first is not section and name:
             self.diagnostics.alert(
                 f"http-errors section '{name}' already exists (declared at {first.at}).", line.words[1].at
+            )
+        return section
+
+    def _peers(self, line: Line) -> Section:
+        name = self._name(line, "missing name for peers section.")
+        self._nothing_more(line.words[0], line.words[2:])
+        section = Section(In.PEERS, name, line.at)
+        first = self.configuration.peers.setdefault(name, section)
+        if first is not section and name:
+            self.diagnostics.alert(
+                f"peers section '{name}' has the same name as another peers section declared at "
+                f"{first.at.file}:{first.at.line}.",
+                line.words[1].at,
+                "a name that no other peers section has",
             )
         return section
 

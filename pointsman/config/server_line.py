@@ -12,6 +12,7 @@ from typing import ClassVar
 from pointsman.config.addresses import expand, parse_addresses, resolve
 from pointsman.config.keyword import Args, keyword
 from pointsman.config.parameters import Words, read_parameters
+from pointsman.config.peer_line import Peer, read_peer
 from pointsman.config.server_words import SERVER_OTHERS, SERVER_WORDS, ServerParameters
 from pointsman.config.setting import In, Section, Setting
 from pointsman.core.address import AddressSpec, is_ip
@@ -50,7 +51,7 @@ class DefaultServer(Setting):
         return self.name
 
 
-@keyword("default-server", In.DEFAULTS | In.BACK, "4.2")
+@keyword("default-server", In.DEFAULTS | In.BACK | In.PEERS, "4.2")
 def default_server(args: Args) -> DefaultServer:
     """default-server [name <name>] [from <origin>] [parameters]: what later server lines start from."""
     name = ""
@@ -72,9 +73,12 @@ def default_server(args: Args) -> DefaultServer:
     return DefaultServer(name=name, parameters=parameters, at=args.at)
 
 
-@keyword("server", In.BACK, "4.2")
-def server(args: Args) -> ServerLine:
-    """server <name> <address>[:<port>] [from <origin>] [parameters]"""
+@keyword("server", In.BACK | In.PEERS, "4.2")
+def server(args: Args) -> ServerLine | Peer | None:
+    """server <name> <address>[:<port>] [from <origin>] [parameters]; in peers sections another instance, or this one
+    without an address (manual 11.2)."""
+    if args.section.kind == In.PEERS:
+        return read_peer(args, _defaults(args))
     if len(args.words) - args.index < 2:
         raise ConfigError("'server' expects <name> and <addr>[:<port>] as arguments.", args.here, EXPECTED)
     name = args.word("<name>")
@@ -137,10 +141,14 @@ def _read(args: Args, name: str, address: Word) -> ServerLine:
         raise ConfigError(f"{said} : dgram-type address not acceptable in '{address.text}'", address.at)
     start = _origin(args)
     if start is None:
-        found = args.section.one(DefaultServer, "")
-        start = found.parameters if found is not None else NOTHING_SAID
+        start = _defaults(args)
     parameters = _parameters(args, said, start)
     return ServerLine(name=name, address=spec, parameters=parameters, at=args.at)
+
+
+def _defaults(args: Args) -> ServerParameters:
+    found = args.section.one(DefaultServer, "")
+    return found.parameters if found is not None else NOTHING_SAID
 
 
 def _origin(args: Args) -> ServerParameters | None:

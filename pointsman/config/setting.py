@@ -34,6 +34,7 @@ class In(IntFlag):
     USERLIST = 32
     HTTP_ERRORS = 64
     CRT_STORE = 128
+    PEERS = 256
 
     FRONT = FRONTEND | LISTEN
     BACK = BACKEND | LISTEN
@@ -50,6 +51,7 @@ SECTIONS: dict[str, In] = {
     "userlist": In.USERLIST,
     "http-errors": In.HTTP_ERRORS,
     "crt-store": In.CRT_STORE,
+    "peers": In.PEERS,
 }
 
 
@@ -196,6 +198,7 @@ class Configuration:
     proxies: list[Section] = field(default_factory=list)
     userlists: dict[str, Section] = field(default_factory=dict)
     http_errors: dict[str, Section] = field(default_factory=dict)
+    peers: dict[str, Section] = field(default_factory=dict)
     tails: dict[tuple[int, str], tuple[object, object]] = field(default_factory=dict)  # see server_line._parameters
     failed: set[str] = field(default_factory=set)  # the first words of lines that were wrong: names they might declare
     environment: MutableMapping[str, str] = field(default_factory=lambda: os.environ)  # what `setenv` changes

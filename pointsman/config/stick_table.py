@@ -196,10 +196,7 @@ def _brates_factor(args: Args, said: _Said) -> None:
 
 def _peers(args: Args, said: _Said) -> None:
     """peers <peersect>"""
-    word = _value(args, "peers", "<peersect>, the name of a peers section")
-    raise ConfigError(
-        f"{args.keyword}: 'peers {word.text}' is not supported: peers are not built yet", word.at, hint="manual 11.2"
-    )
+    said.peers = _value(args, "peers", "<peersect>, the name of a peers section").text
 
 
 def _store(args: Args, said: _Said) -> None:

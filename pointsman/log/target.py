@@ -117,7 +117,7 @@ class LogTarget(Setting):
     many: ClassVar[bool] = True
 
 
-@keyword("log", In.GLOBAL | In.ANY_PROXY, "4.2", negatable=True)
+@keyword("log", In.GLOBAL | In.ANY_PROXY | In.PEERS, "4.2", negatable=True)
 def log(args: Args) -> LogTarget | None:
     """log global | <target> ... <facility> [<level> [<minlevel>]]: where lines go; `no log` forgets what was said so
     far (manual 4.2)."""

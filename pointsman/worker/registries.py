@@ -146,6 +146,8 @@ def _keywords() -> Iterator[str]:
     for name in ("userlist", "http-errors"):
         yield name
         yield from _firsts(SECTIONS[name])
+    yield "peers"
+    yield from _firsts(In.PEERS)
     yield "crt-list"
     for name in CRT_LIST_WORDS:
         word = CRT_LIST_WORDS.get(name)

@@ -186,11 +186,7 @@ def test_each_data_type() -> None:
         ("stick-table type ip size 10 srvkey", "stick-table: unknown server key type ''.", ""),
         ("stick-table type ip size 10 srvkey nam", "stick-table: unknown server key type 'nam'.", "nam"),
         ("stick-table type ip size 10 write-to", "stick-table: write-to requires table name.", ""),
-        (
-            "stick-table type ip size 10 peers p",
-            "stick-table: 'peers p' is not supported: peers are not built yet",
-            "p",
-        ),
+        ("stick-table type ip size 10 peers", "stick-table: missing argument after 'peers'.", ""),
         ("stick-table type ip size 10 expires 3", "stick-table: unknown argument 'expires'.", "expires"),
     ],
 )
