@@ -67,6 +67,7 @@ import pointsman.rules.errors  # noqa: F401
 import pointsman.rules.headers  # noqa: F401
 import pointsman.rules.keywords  # noqa: F401
 import pointsman.rules.lists  # noqa: F401
+import pointsman.rules.persistence  # noqa: F401
 import pointsman.rules.redirect  # noqa: F401
 import pointsman.rules.request_line  # noqa: F401
 import pointsman.rules.service  # noqa: F401

@@ -10,10 +10,11 @@ from pointsman.core.words import Word
 from pointsman.rules.captures import captures_of
 from pointsman.rules.errors import error_pages
 from pointsman.rules.keywords import DefaultBackendLine, RedirectLine, UseBackendLine, UseServerLine
+from pointsman.rules.persistence import PersistLine
 from pointsman.rules.plan import Step, steps
 from pointsman.rules.rule import Rule
 from pointsman.stream.frontends import LiveFrontend
-from pointsman.stream.proxies import BackendProxy, Route, ServerRoute
+from pointsman.stream.proxies import FORCED, IGNORED, BackendProxy, PersistRule, Route, ServerRoute
 
 
 def _rules(
@@ -60,6 +61,9 @@ def fill_backend_rules(
                     hint=_did_you_mean(line.name.text, names),
                 )
         backend.use_server.append(ServerRoute(line.condition, line.negated, target, line.format, line.at))
+    for rule in section.all(PersistLine):
+        says = FORCED if rule.forces else IGNORED
+        backend.persist_rules.append(PersistRule(says, rule.condition, rule.negated, rule.at))
 
 
 def fill_frontend_rules(

@@ -64,7 +64,7 @@ OPTIONS: dict[str, Switch] = {
     "log-separate-errors": Switch(CLIENT),
     "logasap": Switch(CLIENT, front="log_asap"),
     "nolinger": Switch(In.ANY_PROXY, back="no_linger"),
-    "persist": Switch(SERVER, hint=True),  # of cookies, which are not built yet
+    "persist": Switch(SERVER, back="persist"),
     "pointsman-strict": Switch(CLIENT, front="strict"),  # ours: refuse what RFC 9112 calls an error; HAProxy is lax
     "prefer-last-server": Switch(SERVER, back="prefer_last_server", http=True),
     "socket-stats": Switch(CLIENT, front="socket_stats"),

@@ -2,7 +2,8 @@
 
       request    captures, unique id, monitor-uri, early log line, its body (option http-buffer-request), http-request
                  rules, header names, services, routing                                     --ROUTED--> the backend's
-                 body, http-request rules, header names, services, use-server, forwarded addresses       --DECIDED-->
+                 body, http-request rules, header names, services, persistence, use-server, forwarded
+                 addresses                                                                  --DECIDED-->
       response   captures, http-response rules of the backend, of the frontend, option checkcache        --DECIDED-->
                  http-after-response rules of the backend, of the frontend, as of every answer of our own
 
@@ -61,7 +62,8 @@ from pointsman.stream.entries import (
     tell_early,
 )
 from pointsman.stream.header_names import PRESERVE
-from pointsman.stream.proxies import FOREVER, BackendProxy, Frontend, Plan
+from pointsman.stream.persistence import PersistRules
+from pointsman.stream.proxies import FOREVER, PLAIN, BackendProxy, Frontend, Plan
 
 # Who ended it and when, as the log says it (manual 8.5), where no connection is to blame.
 REQUEST_LETTERS: Final = {
@@ -92,6 +94,7 @@ class Decision(Deciding):
         """A request, whose head is in the context. `waits`: whoever runs it would wait for a need."""
         self.backend = None
         self.forced = None
+        self.persistence = PLAIN
         self.waits = waits
         plan = self.frontend.plan
         if not isinstance(plan, Entries):
@@ -102,6 +105,7 @@ class Decision(Deciding):
         """The same of one whose backend was chosen before it was HTTP: the frontend has no say any more."""
         self.backend = backend
         self.forced = None
+        self.persistence = PLAIN
         self.waits = waits
         return ROUTED if tell_early(self.context) else FAILED
 
@@ -238,6 +242,10 @@ def _whole_body_of_backend(backend: BackendProxy) -> list[Entry]:
     return [WholeBody(backend.request_time or FOREVER)] if backend.buffers else []
 
 
+def _persist_rules(backend: BackendProxy) -> list[Entry]:
+    return [PersistRules(backend.persist_rules)] if backend.persist_rules else []
+
+
 def _use_server(backend: BackendProxy) -> list[Entry]:
     return [UseServer()] if backend.use_server else []
 
@@ -288,6 +296,7 @@ IN_BACKEND: Final[list[OfBackend]] = [
     _http_request,
     _header_names,
     _services,
+    _persist_rules,
     _use_server,
     _addresses,
 ]

@@ -28,7 +28,7 @@ from pointsman.sample.trace import Trace
 from pointsman.server.backend import LiveServer
 from pointsman.stream.checkcache import CacheCheck
 from pointsman.stream.header_names import names_pass
-from pointsman.stream.proxies import FOREVER, BackendProxy, ForwardFor, Frontend, Service
+from pointsman.stream.proxies import FOREVER, PLAIN, BackendProxy, ForwardFor, Frontend, Service
 from pointsman.stream.routing import explain_backend, explain_server, pick_backend, pick_server
 
 NEXT: Final = CONTINUE  # an entry has nothing to say against it
@@ -50,7 +50,8 @@ class Deciding(Cursor):
         self.frontend = frontend
         self.context = context
         self.backend: BackendProxy | None = None
-        self.forced: LiveServer | None = None  # by use-server
+        self.forced: LiveServer | None = None  # by use-server or by persistence (persistence.py)
+        self.persistence = PLAIN  # what force-persist and ignore-persist say
         self.answer: Reply | None = None  # of monitor-uri or of a service
         self.proxy: Frontend | BackendProxy = frontend  # whose service that is
         self.waits = True  # who runs it would wait
@@ -290,10 +291,10 @@ class UseServer(Entry):
         trace = one.trace
         context.may_wait = one.waits
         if trace is None:
-            one.forced = pick_server(backend, context)
+            one.forced = pick_server(backend, context, one.persistence)
         else:
             known = len(trace.records)
-            one.forced = explain_server(backend, context, trace)
+            one.forced = explain_server(backend, context, trace, one.persistence)
             if context.need is not None:
                 del trace.records[known:]  # they are looked at again
         context.may_wait = False

@@ -40,7 +40,7 @@ from pointsman.server.dial import fault_of_dial
 from pointsman.server.server import Server
 from pointsman.stream.accounts import Accounts
 from pointsman.stream.phases import CONNECT, FOLLOWERS, IDLE, PAUSE, QUEUE, SENT, TUNNEL
-from pointsman.stream.proxies import FOREVER, NOTED, BackendProxy, Frontend
+from pointsman.stream.proxies import FORCED, FOREVER, NOTED, PLAIN, BackendProxy, Frontend
 from pointsman.stream.sides import Front
 
 TURN_AROUND: Final = 1_000  # ms between two attempts on the same server (manual 4.2, retries)
@@ -73,7 +73,8 @@ class Exchange(Accounts):
         self.phase = IDLE
         self.granted: LiveServer | None = None  # by a queue; taken up at the next go
         self.again_from_queue = False
-        self.forced: LiveServer | None = None  # by use-server
+        self.forced: LiveServer | None = None  # by use-server or by persistence (persistence.py)
+        self.persistence = PLAIN  # what force-persist and ignore-persist say of it
         self.avoid: list[Server] = NO_SERVERS
         self.timer: ServerTimer | None = None  # made when it is first needed
         self.client_time = frontend.client  # ms of inactivity
@@ -122,9 +123,12 @@ class Exchange(Accounts):
     def choose(self) -> None:
         backend = self.backend
         assert backend is not None
-        wanted_server = self.forced or self.last_server(backend)
-        if wanted_server is not None:
+        forced = self.forced
+        if forced is not None:
             backend.keep_up()
+            if not backend.honours(forced, self.persistence):  # it went down while this one waited for it
+                forced = self.forced = None
+        wanted_server = forced or self.last_server(backend)
         server = wanted_server or backend.pick(self.context, self.avoid)
         if server is None:
             self.context.server = None
@@ -421,12 +425,14 @@ class Exchange(Accounts):
         self.dial()
 
     def may_redispatch(self, backend: BackendProxy, attempt: int) -> bool:
-        """option redispatch: an algorithm without affinity goes elsewhere at once; with affinity on the last attempt,
-        or on every n-th (manual 4.2; observed of the peer program)."""
+        """option redispatch: an algorithm without affinity goes elsewhere at once, and so does who was sent to a server
+        that is down; with affinity on the last attempt, or on every n-th (manual 4.2; observed of the peer program).
+        Not under force-persist."""
         every = backend.redispatch
-        if not every or self.forced is not None:
+        if not every or self.persistence == FORCED:
             return False
-        if not backend.algorithm.sticky:
+        server = self.server
+        if server is not None and not server.up or self.forced is None and not backend.algorithm.sticky:
             return True
         if every < 0:
             return (backend.retries - attempt) % -every == 0 if every < -1 else attempt == backend.retries
@@ -436,6 +442,7 @@ class Exchange(Accounts):
         server.counters.redispatches += 1
         backend.counters.redispatches += 1
         self.record.redispatched = True
+        self.forced = None
         self.release_server()
         self.avoid = [server]
         self.choose()

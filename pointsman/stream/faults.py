@@ -31,7 +31,7 @@ from pointsman.stream.phases import (
     TARPIT,
     TUNNEL,
 )
-from pointsman.stream.proxies import CLOSE
+from pointsman.stream.proxies import CLOSE, PLAIN
 from pointsman.stream.session import ClientSession
 from pointsman.stream.sides import HttpBack, HttpFront
 from pointsman.stream.tunnel import Tunnel
@@ -444,6 +444,7 @@ class Faults(Tunnel):
     def _reset(self, keep: bool) -> None:
         self.backend = None
         self.forced = None
+        self.persistence = PLAIN
         self.avoid = NO_SERVERS
         self.closing = self.bodiless = self.tunnelling = self.answer_begun = False
         self.client_time = self.frontend.client

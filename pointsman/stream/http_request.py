@@ -21,7 +21,7 @@ from pointsman.stream.decision import REQUEST_LETTERS
 from pointsman.stream.entries import DECIDED, LOG, MONITORED, ROUTED, SERVED, UNROUTED
 from pointsman.stream.outcome import Outcome
 from pointsman.stream.phases import FORWARD, HOLD, SENT
-from pointsman.stream.proxies import KEEP_ALIVE, SERVER_CLOSE, BackendProxy, Frontend
+from pointsman.stream.proxies import KEEP_ALIVE, PLAIN, SERVER_CLOSE, BackendProxy, Frontend
 from pointsman.stream.session import ClientSession
 from pointsman.stream.sides import HttpBack, HttpFront
 from pointsman.stream.waiting import Waiting
@@ -86,6 +86,7 @@ class HttpRequest(Waiting):
             outcome.captured(self.context)
         self.enter_backend(outcome.backend)
         self.forced = None
+        self.persistence = PLAIN
         self.choose()
 
     def _take_up(self, request: Request) -> None:
@@ -122,6 +123,7 @@ class HttpRequest(Waiting):
                 outcome = decision.enter()
             elif outcome == DECIDED:
                 self.forced = decision.forced
+                self.persistence = decision.persistence
                 self.choose()
                 return
             elif outcome == WAIT:

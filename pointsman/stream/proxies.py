@@ -105,6 +105,31 @@ class ServerRoute:
         return _explained(self.at, self.condition, self.negated, self.target, self.name, context)
 
 
+PLAIN: Final = 0  # what force-persist and ignore-persist say of an exchange: nothing
+FORCED: Final = 1  # a server that persistence names is used though it is down, and never left for another one
+IGNORED: Final = 2  # no server is used because persistence names it
+
+
+class PersistRule:
+    """A force-persist or ignore-persist rule. `says`: FORCED or IGNORED."""
+
+    def __init__(self, says: int, condition: Condition, negated: bool, at: Position = NOWHERE) -> None:
+        self.says = says
+        self.condition = condition
+        self.negated = negated
+        self.at = at
+        self.asks = condition.reads
+
+    def holds(self, context: Context) -> bool:
+        """Its condition, noted as asked."""
+        context.asked |= self.asks
+        return self.condition.test(context) != self.negated
+
+    def explain(self, context: Context) -> RouteRecord:
+        """Whether it holds, and why."""
+        return _explained(self.at, self.condition, self.negated, None, None, context)
+
+
 def _explained(
     at: Position,
     condition: Condition | None,
@@ -256,6 +281,8 @@ class BackendProxy(Backend):
         self.http_response: list[Step] = []
         self.http_after_response: list[Step] = []
         self.use_server: list[ServerRoute] = []
+        self.persist = False  # option persist
+        self.persist_rules: list[PersistRule] = []  # force-persist, ignore-persist
         self.services: list[Service] = []
         self.pages: dict[int, Reply] = {}
         self.connect = FOREVER  # timeouts, ms
@@ -291,3 +318,8 @@ class BackendProxy(Backend):
         self.keep_alive_queue = -1  # max-keep-alive-queue; -1: no limit
         self.plan: Plan | None = None
         self.places: dict[str, Position] = {}  # of what is in the plan and does not know its place itself
+
+    def honours(self, server: LiveServer, persistence: int) -> bool:
+        """Whether an exchange may go to a server that use-server or persistence names: if that is up, whether or not
+        it gets new work (drained ones do not); one that is down under option persist and force-persist (manual 4.2)."""
+        return server.up or self.persist or persistence == FORCED

@@ -13,7 +13,7 @@ from pointsman.sample.context import Context
 from pointsman.sample.index import Index
 from pointsman.sample.trace import RouteRecord, Trace
 from pointsman.server.backend import LiveServer
-from pointsman.stream.proxies import BackendProxy, Frontend, Route, Routes
+from pointsman.stream.proxies import PLAIN, BackendProxy, Frontend, Route, Routes
 
 FEW: Final = 4  # rules that ask one expression: fewer are tested one by one
 
@@ -121,12 +121,13 @@ def explain_backend(frontend: Frontend, context: Context, trace: Trace) -> Backe
     return default
 
 
-def pick_server(backend: BackendProxy, context: Context) -> LiveServer | None:
-    """The server of the first use-server rule that holds, if it is up; else None: the algorithm decides."""
+def pick_server(backend: BackendProxy, context: Context, persistence: int = PLAIN) -> LiveServer | None:
+    """The server of the first use-server rule that holds, if it is up, or used though it is down
+    (`BackendProxy.honours`); else None: persistence or the algorithm decides."""
     for route in backend.use_server:
         if route.condition is None or route.condition.test(context) != route.negated:
             server = route.target if route.name is None else backend.find(route.name.render(context))
-            if server is not None and server.up:
+            if server is not None and backend.honours(server, persistence):
                 return server
             if route.name is None:
                 continue
@@ -134,14 +135,16 @@ def pick_server(backend: BackendProxy, context: Context) -> LiveServer | None:
     return None
 
 
-def explain_server(backend: BackendProxy, context: Context, trace: Trace) -> LiveServer | None:
+def explain_server(
+    backend: BackendProxy, context: Context, trace: Trace, persistence: int = PLAIN
+) -> LiveServer | None:
     """What `pick_server` says, each rule recorded."""
     for route in backend.use_server:
         record = route.explain(context)
         trace.add(record)
         if record.holds:
             server = route.target if route.name is None else backend.find(record.name or b"")
-            if server is not None and server.up:
+            if server is not None and backend.honours(server, persistence):
                 return server
             if route.name is not None:
                 return None

@@ -61,6 +61,7 @@ class TcpStream(Tunnel):
         backend.step(BEGUN, NOTHING, NOTHING)
         decision.enter()
         self.forced = decision.forced
+        self.persistence = decision.persistence
         self.choose()
 
     def begin_sending(self) -> None:
