@@ -66,6 +66,7 @@ import pointsman.rules.closing  # noqa: F401
 import pointsman.rules.errors  # noqa: F401
 import pointsman.rules.headers  # noqa: F401
 import pointsman.rules.keywords  # noqa: F401
+import pointsman.rules.limits  # noqa: F401
 import pointsman.rules.lists  # noqa: F401
 import pointsman.rules.persistence  # noqa: F401
 import pointsman.rules.redirect  # noqa: F401
@@ -94,6 +95,7 @@ import pointsman.sample.fetch.cookies  # noqa: F401
 import pointsman.sample.fetch.faults  # noqa: F401
 import pointsman.sample.fetch.headers  # noqa: F401
 import pointsman.sample.fetch.lane  # noqa: F401
+import pointsman.sample.fetch.limits  # noqa: F401
 import pointsman.sample.fetch.request  # noqa: F401
 import pointsman.sample.fetch.response  # noqa: F401
 import pointsman.sample.fetch.ssl_back  # noqa: F401

@@ -21,6 +21,7 @@ from pointsman.core.address import AF_INET6, AddressSpec
 from pointsman.core.arena import Arena
 from pointsman.core.diagnostics import ConfigError, Diagnostics
 from pointsman.net.tls_state import TlsAccount
+from pointsman.sample.limits import CONNECT_TIME, QUEUE_TIME, SERVER_TIME, TARPIT_TIME, TUNNEL_TIME
 from pointsman.server.backend import LiveServer
 from pointsman.server.dial import Dial
 from pointsman.server.outgoing_header import (
@@ -57,14 +58,7 @@ TELL: Final = {  # options of proxy-v2-options as bits
 def build_backend(arena: Arena, section: Section, number_of: int, http: bool, diagnostics: Diagnostics) -> BackendProxy:
     """The backend without its servers."""
     backend = BackendProxy(section.name, number_of, http, build(section, http, diagnostics), arena)
-    backend.connect = timeout(section, "connect") or FOREVER
-    backend.server_time = timeout(section, "server") or FOREVER
-    backend.queue_time = timeout(section, "queue") or backend.connect
-    backend.server_fin = timeout(section, "server-fin") or FOREVER
-    backend.tunnel = timeout(section, "tunnel")
-    backend.request_time = timeout(section, "http-request")
-    backend.tarpit = timeout(section, "tarpit") or timeout(section, "connect")
-    backend.retries = number(section, "retries")
+    _limits(backend, section)
     _retries(backend, section)
     reuse = section.one(HttpReuse)
     backend.reuse = REUSE[reuse.policy] if reuse is not None else REUSE_SAFE
@@ -82,6 +76,26 @@ def build_backend(arena: Arena, section: Section, number_of: int, http: bool, di
     ):
         diagnostics.warning(missing_timeouts(section), section.at)
     return backend
+
+
+def _limits(backend: BackendProxy, section: Section) -> None:
+    """Timeouts and retries; that of connecting is a queue's and a tarpit's where they have none (manual 4.2)."""
+    limits = backend.limits
+    times = limits.times
+    times[CONNECT_TIME] = timeout(section, "connect")
+    times[SERVER_TIME] = timeout(section, "server")
+    times[QUEUE_TIME] = timeout(section, "queue") or times[CONNECT_TIME]
+    times[TARPIT_TIME] = timeout(section, "tarpit") or times[CONNECT_TIME]
+    times[TUNNEL_TIME] = timeout(section, "tunnel")
+    limits.retries = number(section, "retries")
+    backend.connect = times[CONNECT_TIME] or FOREVER
+    backend.server_time = times[SERVER_TIME] or FOREVER
+    backend.queue_time = times[QUEUE_TIME] or FOREVER
+    backend.tarpit = times[TARPIT_TIME]
+    backend.tunnel = times[TUNNEL_TIME]
+    backend.retries = limits.retries
+    backend.server_fin = timeout(section, "server-fin") or FOREVER
+    backend.request_time = timeout(section, "http-request")
 
 
 def _retries(backend: BackendProxy, section: Section) -> None:

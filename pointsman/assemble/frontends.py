@@ -20,6 +20,7 @@ from pointsman.listener.sockets import Opening, socket_options
 from pointsman.log.build import build_logger
 from pointsman.log.keywords import UniqueIdFormat, UniqueIdHeader
 from pointsman.rules.keywords import MonitorFailLine, MonitorUriLine
+from pointsman.sample.limits import CLIENT_TIME, TARPIT_TIME
 from pointsman.stream.acceptor import BindState
 from pointsman.stream.frontends import LiveFrontend
 from pointsman.stream.monitor import Monitor
@@ -33,12 +34,15 @@ def build_frontend(live: Live, section: Section, number_of: int, http: bool) -> 
     """The frontend without what refers to other proxies."""
     frontend = LiveFrontend(live.program, live.reactor, section.name, number_of, http)
     frontend.limit = number(section, "maxconn")
-    frontend.client = timeout(section, "client") or FOREVER
+    limits = frontend.limits
+    limits.times[CLIENT_TIME] = timeout(section, "client")
+    limits.times[TARPIT_TIME] = timeout(section, "tarpit") or timeout(section, "connect")
+    frontend.client = limits.times[CLIENT_TIME] or FOREVER
     frontend.handshake_time = timeout(section, "client-hs") or timeout(section, "client")
     frontend.client_fin = timeout(section, "client-fin") or FOREVER
     frontend.http_request_time = timeout(section, "http-request") or FOREVER
     frontend.keep_alive = timeout(section, "http-keep-alive") or FOREVER
-    frontend.tarpit = timeout(section, "tarpit") or timeout(section, "connect")
+    frontend.tarpit = limits.times[TARPIT_TIME]
     set_options(frontend, section)
     if frontend.strict:
         frontend.unsafe = False  # of two options that contradict each other the careful one holds

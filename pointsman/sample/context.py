@@ -13,6 +13,7 @@ from pointsman.core.counters import Counters
 from pointsman.core.tls import Connection
 from pointsman.proto.message import Request, Response
 from pointsman.proto.weight import ENDLESS, Buffer
+from pointsman.sample.limits import Limits
 from pointsman.sample.need import Need
 from pointsman.sample.record import Record
 from pointsman.sample.types import Value
@@ -42,6 +43,7 @@ class ProxyFacts:
         self.number = number  # `id`, by default its position from 2 on (frontends and backends count together)
         self.http = http
         self.default_backend_name = b""  # what default_backend names; b"": nothing
+        self.limits = Limits()  # what it says of timeouts and retries
         self.counters = Counters(arena)
         self.step = self.counters.step  # what every exchange calls, without a look-up each time
         self.climb = self.counters.climb
@@ -158,6 +160,7 @@ class Context:
         self.responding = False  # a server was tried, or the answer is ours: no more variables of the request
         self.body = b""  # what is here of the request's body
         self.no_retry = False  # disable-l7-retry: the request is not sent a second time once a server had it
+        self.limits: Limits | None = None  # what rules have said of timeouts and retries for this exchange
         self.asked = 0  # bits of Reads: of all that has decided something (rules/plan.py)
         self.answer: object = None  # what a rule decided to answer (rules.reply.Reply); read by the stream
         self.buffer: Buffer = ENDLESS
@@ -196,6 +199,7 @@ class Context:
         self.responding = False
         self.body = b""
         self.no_retry = False
+        self.limits = None
         self.asked = 0
         self.answer = None
         self.room = self.buffer.reserve

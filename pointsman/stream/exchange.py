@@ -33,6 +33,7 @@ from pointsman.core.wishes import WISHES
 from pointsman.net.reactor import Reactor
 from pointsman.net.timers import Timed
 from pointsman.sample.context import Context
+from pointsman.sample.limits import CLIENT_TIME, CONNECT_TIME, QUEUE_TIME, SERVER_TIME
 from pointsman.sample.variable_limits import VARIABLE_LIMITS
 from pointsman.server.backend import LiveServer
 from pointsman.server.connection import Dialling, ServerConnection
@@ -152,7 +153,7 @@ class Exchange(Accounts):
             self.record.backend_queue = place + 1
         else:
             self.record.server_queue = place + 1
-        self.wake_at(self.reactor.now + backend.queue_time)
+        self.wake_at(self.reactor.now + self.time_of(QUEUE_TIME, backend.queue_time))
 
     def grant(self, server: Server) -> None:
         assert isinstance(server, LiveServer)
@@ -257,6 +258,8 @@ class Exchange(Accounts):
             server.noted = backend.noted = now
             server.counters.last_session = backend.counters.last_session = now
         self.server_time = backend.server_time
+        if self.context.limits is not None:
+            self.take_times(backend)
         self.independent = backend.independent
         connection = self.idle_connection(server)
         if connection is None:
@@ -319,7 +322,7 @@ class Exchange(Accounts):
             dialling.introduce(header.write(context))
         if server.speaker.places > 1:
             dialling.list_in(server.pool.dials, self.context.session)
-        self.wake_at(self.reactor.now + backend.connect)
+        self.wake_at(self.reactor.now + self.time_of(CONNECT_TIME, backend.connect))
 
     def _no_room(self, server: LiveServer, backend: BackendProxy) -> None:
         """As many connections as maxsslconn allows speak TLS: nothing is tried again (manual 3.2)."""
@@ -343,7 +346,7 @@ class Exchange(Accounts):
         self.move(CONNECT)
         self.dialling = found
         found.join(self)
-        self.wake_at(self.reactor.now + backend.connect)
+        self.wake_at(self.reactor.now + self.time_of(CONNECT_TIME, backend.connect))
         return True
 
     def joined(self, connection: ServerConnection) -> None:
@@ -391,12 +394,13 @@ class Exchange(Accounts):
         self.drop_connection()
         self.sleep_on()
         record = self.record
-        if fault == TLS_MISMATCH_SNI and record.retries < backend.retries:
-            record.retries = backend.retries  # it is about whom the client has named: no server is asked again
+        most = self.most_retries(backend)
+        if fault == TLS_MISMATCH_SNI and record.retries < most:
+            record.retries = most  # it is about whom the client has named: no server is asked again
         cause = 0x73 if error == _TIMED_OUT else 0x53
         if error in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL):
             cause = 0x52  # R: a resource is exhausted
-        if record.retries >= backend.retries or not backend.retry_connections:
+        if record.retries >= most or not backend.retry_connections:
             server.counters.failed_connections += 1
             backend.counters.failed_connections += 1
             if error != _TIMED_OUT:  # for which there is no number
@@ -413,7 +417,7 @@ class Exchange(Accounts):
             self._dial_again()
         else:
             self.move(PAUSE)
-            self.wake_at(self.reactor.now + min(TURN_AROUND, backend.connect))
+            self.wake_at(self.reactor.now + min(TURN_AROUND, self.time_of(CONNECT_TIME, backend.connect)))
 
     def _dial_again(self) -> None:
         """Another attempt on the same server; on another one it is a redispatch."""
@@ -429,13 +433,14 @@ class Exchange(Accounts):
         that is down; with affinity on the last attempt, or on every n-th (manual 4.2; observed of the peer program).
         Not under force-persist."""
         every = backend.redispatch
+        most = self.most_retries(backend)
         if not every or self.persistence == FORCED:
             return False
         server = self.server
         if server is not None and not server.up or self.forced is None and not backend.algorithm.sticky:
             return True
         if every < 0:
-            return (backend.retries - attempt) % -every == 0 if every < -1 else attempt == backend.retries
+            return (most - attempt) % -every == 0 if every < -1 else attempt == most
         return attempt % every == 0
 
     def redispatch(self, backend: BackendProxy, server: LiveServer) -> None:
@@ -480,6 +485,33 @@ class Exchange(Accounts):
             self.server = None
             assert self.backend is not None
             self.record.server_connections = self.backend.release(server, pooled)
+
+    # What rules have said for this exchange alone (set-timeout, set-retries).
+
+    def time_of(self, kind: int, otherwise: int) -> int:
+        """So many ms hold for it: what a rule has said, or else that."""
+        limits = self.context.limits
+        if limits is not None and limits.times[kind]:
+            return limits.times[kind]
+        return otherwise
+
+    def take_times(self, backend: BackendProxy | None) -> None:
+        """Those that are counted anew all the time."""
+        self.client_time = self.time_of(CLIENT_TIME, self.frontend.client)
+        if backend is not None:
+            self.server_time = self.time_of(SERVER_TIME, backend.server_time)
+
+    def limits_of(self, backend: BackendProxy) -> None:
+        """It goes there: what rules have said before holds no more, but where they were the same listen section's."""
+        limits = self.context.limits
+        if limits is not None and backend is not self.frontend.twin:
+            limits.enter_backend()
+
+    def most_retries(self, backend: BackendProxy) -> int:
+        limits = self.context.limits
+        if limits is not None and limits.retries >= 0:
+            return limits.retries
+        return backend.retries
 
     def touch_client(self) -> None:
         self.reactor.wheel.arm(self, self.reactor.now + self.client_time)

@@ -153,6 +153,9 @@ class HttpStream(HttpRequest):
         response = self.context.response
         place = self.place
         assert response is not None and place is not None
+        if self.context.limits is not None:
+            self.take_times(self.backend)
+            self.touch_server()
         if (response.status == 101 or self.tunnelling) and self.makes_tunnel():
             self._switch(response)
             return False
@@ -221,6 +224,8 @@ class HttpStream(HttpRequest):
     def response_rules(self) -> bool:
         outcome = self.decision.begin_response(self.backend, False)
         if outcome == DECIDED:
+            if self.context.limits is not None:
+                self.take_times(None)
             return True
         self._end_response(outcome)
         return False

@@ -12,6 +12,7 @@ from pointsman.net.reactor import Reactor
 from pointsman.proto.message import Field, Request
 from pointsman.rules.plan import CONNECTION, MOVING, OF_REQUEST
 from pointsman.rules.reply import Reply, Served
+from pointsman.sample.limits import TARPIT_TIME
 from pointsman.sample.record import NOT_REACHED
 from pointsman.sample.variable_limits import VARIABLE_LIMITS
 from pointsman.server.backend import LiveServer
@@ -173,7 +174,7 @@ class HttpRequest(Waiting):
             self.refuse(503, cause, step)
         elif outcome == TARPIT:
             self.denied_request()
-            self.tarpit(decision.reply(500), (self.backend or self.frontend).tarpit)
+            self.tarpit(decision.reply(500), self.time_of(TARPIT_TIME, (self.backend or self.frontend).tarpit))
         else:
             self.denied_request()
             self.record.head = NOT_REACHED
@@ -212,6 +213,8 @@ class HttpRequest(Waiting):
     def enter_backend(self, backend: BackendProxy) -> None:
         self.backend = backend
         self.context.backend = backend
+        if self.context.limits is not None:
+            self.limits_of(backend)
         backend.step(ENTERED, NOTHING, NOTHING)
 
     # Server connection.

@@ -85,7 +85,7 @@ class Replay(Consuming):
         record = self.record
         if kept is None or kept.room < 0 or backend is None or server is None or not self.client.request_done:
             return False
-        if record.retries >= backend.retries or self.context.no_retry:
+        if record.retries >= self.most_retries(backend) or self.context.no_retry:
             return False
         self.drop_connection()
         self.replaying = True

@@ -58,6 +58,7 @@ class TcpStream(Tunnel):
             return
         self.backend = backend
         self.context.backend = backend
+        self.limits_of(backend)
         backend.step(BEGUN, NOTHING, NOTHING)
         decision.enter()
         self.forced = decision.forced

@@ -8,6 +8,7 @@ from typing import Final
 from pointsman.net.duplex import NOTHING, Duplex
 from pointsman.net.reactor import Reactor
 from pointsman.sample.context import Context
+from pointsman.sample.limits import TUNNEL_TIME
 from pointsman.stream.exchange import GRAIN, Exchange
 from pointsman.stream.phases import TUNNEL
 from pointsman.stream.proxies import FOREVER, Frontend
@@ -33,8 +34,9 @@ class Tunnel(Exchange):
         near = self.near = self.front.duplex()
         far = self.far = connection.duplex(self)
         self.move(TUNNEL)
-        if backend.tunnel:
-            self.client_time = self.server_time = backend.tunnel
+        time = self.time_of(TUNNEL_TIME, backend.tunnel)
+        if time:
+            self.client_time = self.server_time = time
         self.touch_server()
         self._touch()
         if unread or near.unread:

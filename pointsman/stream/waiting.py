@@ -98,6 +98,8 @@ class Waiting(ServedStream):
     def wait(self) -> bool:
         """They wait for `context.need`. True: it is met already."""
         need = self._need()
+        if self.context.limits is not None:
+            self.take_times(None)
         self.move(GATHER)
         if need.kind == REQUEST_BODY:
             self._expect()

@@ -72,10 +72,13 @@ COLUMNS: Final[tuple[tuple[Where, str], ...]] = (
     (Where.CLI, "CLI parser"),
 )
 
+_OF_BACKENDS: Final = "......YYYYYYYYYYYYYY.."  # of fetches about the stream's backend
 # Of fetches that may be used at more places here, which HAProxy does not tell apart as this program does: its columns.
 _THEIRS: Final = {
-    "be_id": "......YYYYYYYYYYYYYY..",
-    "be_name": "......YYYYYYYYYYYYYY..",
+    **dict.fromkeys(("be_connect_timeout", "be_id", "be_max_retries", "be_name", "be_queue_timeout"), _OF_BACKENDS),
+    **dict.fromkeys(("be_server_timeout", "be_tarpit_timeout", "be_tunnel_timeout"), _OF_BACKENDS),
+    **dict.fromkeys(("cur_connect_timeout", "cur_max_retries", "cur_queue_timeout"), _OF_BACKENDS),
+    **dict.fromkeys(("cur_server_timeout", "cur_tunnel_timeout"), _OF_BACKENDS),
     "bytes_out": ".........YYYYYYYYYY...",
     "req.timer.hdr": "..YYYYYYYYY...........",
     "req.timer.idle": "..YYYYYYYYY...........",

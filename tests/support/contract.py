@@ -33,6 +33,7 @@ from pointsman.core.words import Word
 from pointsman.proto.message import Head, Request, Response, field
 from pointsman.sample.context import Context, ListenerFacts, Names, ProxyFacts, ServerFacts, Session
 from pointsman.sample.fetch.lane import THIS_LANE
+from pointsman.sample.limits import Limits
 from pointsman.sample.record import Record
 from pointsman.sample.types import Reads
 from pointsman.sample.users import USERLISTS, UserList
@@ -110,6 +111,7 @@ CONTEXT: Final[dict[str, Facts]] = {
     "responding": _MOVING,
     "body": Facts(Reads.BODY),
     "no_retry": _MOVING,
+    "limits": _MOVING,
     "asked": _ITSELF,
     "answer": _ITSELF,
     "buffer": _CONNECTION,
@@ -206,6 +208,10 @@ def look(context: Context) -> dict[str, object]:
             found[name] = True
         elif isinstance(value, dict | list):
             found[name] = value.copy()
+        elif name == "limits":
+            limits = value or Limits()
+            found[name] = True
+            found.update((f"limits.{number}", one) for number, one in enumerate([limits.retries, *limits.times]))
         else:
             found[name] = value
     found["process"] = PROCESS_VARIABLES.copy()
@@ -242,12 +248,15 @@ def exchange(phase: Phase) -> Context:
     frontend.default_backend_name = b"back"
     frontend.names = names
     frontend.secures = True
+    frontend.limits.times = [1000, 2000, 3000, 4000, 5000, 6000]
     backend = Backend("back", 3, True, RoundRobin())
     for number, weight in enumerate((7, 3), 1):
         server = LiveServer(f"s{number}", number, backend, Dial(), weight)
         server.maxconn = 9
         server.maxqueue = 4
         backend.servers.append(server)
+    backend.limits.times = [1100, 2100, 3100, 4100, 5100, 6100]
+    backend.limits.retries = 3
     backend.refresh()
     names.frontends = {b"front": frontend}
     names.backends = {b"back": backend}
@@ -533,6 +542,12 @@ def _other_server(ctx: Context) -> None:
         ctx.server = ServerFacts("elsewhere", 9)
 
 
+def _limits(ctx: Context) -> None:
+    limits = ctx.limits = Limits()
+    limits.times = [1200, 2200, 3200, 4200, 5200, 6200]
+    limits.retries = 7
+
+
 def _no_server(ctx: Context) -> None:
     ctx.server = None
 
@@ -722,6 +737,7 @@ VARIANTS: Final[tuple[Variant, ...]] = (
     Variant("a variable of the process", Reads.MOVING, _process_variable),
     Variant("the other direction", Reads.MOVING, _set(responding=True)),
     Variant("no retry", Reads.MOVING, _set(no_retry=True)),
+    Variant("its limits", Reads.MOVING, _limits),
     Variant("the backend", Reads.MOVING, _other_backend),
     Variant("the server", Reads.MOVING, _other_server),
     Variant("no server", Reads.MOVING, _no_server),

@@ -86,6 +86,8 @@ LINES: Final[dict[str, tuple[str, ...]]] = {
     "set-status": ("set-status 418", "set-status 200 reason Fine"),
     "set-nice": ("set-nice 5",),
     "strict-mode": ("strict-mode off", "strict-mode on"),
+    "set-timeout": ("set-timeout tarpit 5s", "http-request set-timeout tarpit req.hdr_val(x-n)"),
+    "set-retries": ("set-retries 5", "set-retries req.hdr_val(x-n)"),
     "disable-l7-retry": ("disable-l7-retry",),
     "set-var": (
         "set-var(txn.one) src",
@@ -133,7 +135,7 @@ def rules_of(name: str) -> Iterator[tuple[int, str]]:
 
 def ready(line: str, world: World) -> Action:
     """The action of a rule, as a stream runs it."""
-    loaded = good("frontend", "mode http", "declare capture request len 40", "declare capture response len 40", line)
+    loaded = good("listen", "mode http", "declare capture request len 40", "declare capture response len 40", line)
     found = loaded.proxy.all(Rule)[0].action
     found.resolve(loaded.configuration, loaded.diagnostics)
     if isinstance(found, UseService):
