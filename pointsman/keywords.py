@@ -93,9 +93,11 @@ import pointsman.sample.fetch.connection  # noqa: F401
 import pointsman.sample.fetch.constant  # noqa: F401
 import pointsman.sample.fetch.cookies  # noqa: F401
 import pointsman.sample.fetch.faults  # noqa: F401
+import pointsman.sample.fetch.final_rules  # noqa: F401
 import pointsman.sample.fetch.headers  # noqa: F401
 import pointsman.sample.fetch.lane  # noqa: F401
 import pointsman.sample.fetch.limits  # noqa: F401
+import pointsman.sample.fetch.process  # noqa: F401
 import pointsman.sample.fetch.request  # noqa: F401
 import pointsman.sample.fetch.response  # noqa: F401
 import pointsman.sample.fetch.ssl_back  # noqa: F401

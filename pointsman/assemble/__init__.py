@@ -190,6 +190,7 @@ def _name(live: Live) -> None:
     """The table in which expressions look up other proxies."""
     names = Names()
     names.process = live.process.counters
+    names.facts = live.process
     for backend in live.backends:
         names.backends[backend.name] = backend
         backend.names = names

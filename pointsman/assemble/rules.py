@@ -37,7 +37,10 @@ def _rules(
             one.action.check(section, diagnostics)
         except ConfigError as error:
             diagnostics.add(error.finding)
-    return steps(found)
+    made = steps(found)
+    for step in made[len(made) - len(redirects) :]:
+        step.told = False
+    return made
 
 
 def fill_backend_rules(

@@ -15,6 +15,7 @@ class Wishes:
         self.faults = False  # why a connection has failed: fc_err, bc_err
         self.sending = False  # what is known when a request goes to its server: bc_reused, req.bytes_out
         self.server_tls = False  # what TLS of the server's connection knows: ssl_bc..., ssl_s_...
+        self.verdicts = False  # which rule has ended a list: last_rule_file, last_rule_line, last_entity
         self.number = False  # one sequence of numbers for the exchanges of all lanes: %rt, txn.id32
 
     def fetched(self, name: str) -> None:
@@ -31,6 +32,8 @@ class Wishes:
             self.faults = True
         elif name == "txn.id32":
             self.number = True
+        elif name in ("last_rule_file", "last_rule_line", "last_entity"):
+            self.verdicts = True
         elif name in ("fc_glitches", "bc_glitches"):
             self.glitches = self.sending = True
 

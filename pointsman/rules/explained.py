@@ -20,7 +20,8 @@ from pointsman.config.verdict import (
     Action,
 )
 from pointsman.core.diagnostics import Position
-from pointsman.rules.plan import Cursor, Step, take_need
+from pointsman.core.wishes import WISHES
+from pointsman.rules.plan import Cursor, Step, note_final, take_need
 from pointsman.sample.condition import Condition
 from pointsman.sample.context import Context
 from pointsman.sample.tap import tapped
@@ -73,6 +74,7 @@ def explain_steps(rules: list[Step], context: Context, trace: Trace, cursor: Cur
 def explain_on(context: Context, trace: Trace, cursor: Cursor) -> int:
     """What `go_on` says: the rule that has waited goes on where it was, at its condition or its action."""
     rules, index = cursor.rules, cursor.index
+    context.waiting_rule = None
     if take_need(context):
         index += 1
         trace.held = None
@@ -97,5 +99,7 @@ def _explain(rules: list[Step], context: Context, trace: Trace, cursor: Cursor |
         if record.verdict is not None:
             context.asked |= step.does
             if record.verdict != CONTINUE:
+                if WISHES.verdicts:
+                    note_final(step, context, record.verdict)
                 return record.verdict
     return CONTINUE

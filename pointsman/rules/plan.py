@@ -17,8 +17,9 @@ Layer 4 content rules wait in another way (manual 4.2, tcp-request inspect-delay
 
 from typing import Final
 
-from pointsman.config.verdict import CONTINUE, WAIT, Action
+from pointsman.config.verdict import ALLOW, CONTINUE, FAILED, WAIT, Action
 from pointsman.core.diagnostics import Position
+from pointsman.core.wishes import WISHES
 from pointsman.rules.rule import Rule
 from pointsman.sample import types
 from pointsman.sample.condition import UNKNOWN, Condition
@@ -46,6 +47,7 @@ class Step:
         if rule.action.writes & ~HEADS:
             self.does |= MOVING
         # Its expressions may want to ask elsewhere, but the action cannot be run in two halves.
+        self.told = True  # whether it may be the last rule of last_rule_line: `redirect` lines are not (manual 7.3.2)
         self.at_once = not rule.action.waits and int(rule.action.reads) & MOVING != 0
 
 
@@ -70,6 +72,7 @@ class Cursor:
         self.rules = rules
         self.index = rules.index(step)
         self.holds = holds
+        context.waiting_rule = step.at
         return WAIT
 
 
@@ -93,9 +96,20 @@ def run_steps(rules: list[Step], context: Context, cursor: Cursor | None = None,
             if verdict == WAIT:
                 return _stop(rules, step, True, context, cursor)
             context.may_wait = False
+            if WISHES.verdicts:
+                note_final(step, context, verdict)
             return verdict
     context.may_wait = False
     return CONTINUE
+
+
+def note_final(step: Step, context: Context, verdict: int) -> None:
+    """The verdict of a rule has ended its list (manual 7.3.2, last_rule_line). What goes on is not remembered, for the
+    rule would not be told the next time."""
+    if verdict == ALLOW:
+        context.asked |= MOVING
+    if step.told and verdict != FAILED:
+        context.last_rule = step.at
 
 
 def go_on(context: Context, cursor: Cursor) -> int:
@@ -104,6 +118,7 @@ def go_on(context: Context, cursor: Cursor) -> int:
     index = cursor.index
     holds = cursor.holds
     cursor.rules = NO_RULES
+    context.waiting_rule = None
     if take_need(context):
         index += 1
     elif holds:
@@ -115,6 +130,8 @@ def go_on(context: Context, cursor: Cursor) -> int:
             return _stop(rules, step, True, context, cursor)
         context.may_wait = False
         if verdict != CONTINUE:
+            if WISHES.verdicts:
+                note_final(step, context, verdict)
             return verdict
         index += 1
     verdict = run_steps(rules[index:], context, cursor, context.lenient)
@@ -175,6 +192,8 @@ def run_content(rules: list[Step], context: Context, final: bool) -> int:
         context.incomplete = False
         verdict = _act(step, context)
         if verdict != CONTINUE:
+            if WISHES.verdicts:
+                note_final(step, context, verdict)
             return verdict
         if context.incomplete and not final:
             context.asked |= MOVING

@@ -10,6 +10,7 @@ from pointsman.core.address import UNIX_ADDRESS, NetAddress
 from pointsman.core.arena import Arena
 from pointsman.core.columns import CURRENT
 from pointsman.core.counters import Counters
+from pointsman.core.diagnostics import Position
 from pointsman.core.tls import Connection
 from pointsman.proto.message import Request, Response
 from pointsman.proto.weight import ENDLESS, Buffer
@@ -19,6 +20,15 @@ from pointsman.sample.record import Record
 from pointsman.sample.types import Value
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
+class ProcessFacts:
+    """What expressions know of the process; its live state extends it."""
+
+    def __init__(self) -> None:
+        self.stopping = False  # a soft stop was asked for
+        self.started = 0  # monotonic ms
+
+
 class Names:
     """The live proxies of a process by name, for expressions that ask about another one. assemble fills it."""
 
@@ -26,6 +36,7 @@ class Names:
         self.frontends: dict[bytes, ProxyFacts] = {}
         self.backends: dict[bytes, ProxyFacts] = {}
         self.process: Counters | None = None  # of the process as a whole
+        self.facts: ProcessFacts | None = None
 
 
 Variables = dict[bytes, Value | None]  # None: it is there, but not set
@@ -100,6 +111,11 @@ class ListenerFacts:
     def rewrite_failed(self) -> None:
         """Count that (option socket-stats)."""
 
+    @property
+    def connections(self) -> int:
+        """Open connections of all lanes that came by this socket."""
+        return 0
+
 
 @mypyc_attr(allow_interpreted_subclasses=True)
 class Session:
@@ -173,6 +189,8 @@ class Context:
         self.request_bytes = b""  # what is here of the client's bytes and not forwarded, where content rules look at it
         self.response_bytes = b""  # the same of the server's
         self.more = False  # layer 4 content rules look at bytes to which more may come
+        self.last_rule: Position | None = None  # the last one that has ended its list; see WISHES.verdicts
+        self.waiting_rule: Position | None = None  # the one that waits, or waited when the exchange ended
         self.incomplete = False  # what a fetch said may change with these: set by fetches, read by such rules alone
 
     def reset(self) -> None:
@@ -210,6 +228,10 @@ class Context:
             self.response_bytes = b""
         if self.answers:
             self.answers = []
+        if self.last_rule is not None:
+            self.last_rule = None
+        if self.waiting_rule is not None:
+            self.waiting_rule = None
 
     def answer_to(self, key: bytes) -> Need | None:
         """The need of this key that has been waited for in this exchange; its state says how that ended."""

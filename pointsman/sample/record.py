@@ -39,6 +39,7 @@ class Record:
         self.answered = NOT_REACHED  # the response's head is whole (TCP: the first byte from the server)
         self.ended = NOT_REACHED
         self.status = NOT_REACHED
+        self.received = NOT_REACHED  # the status that the server sent
         self.uploaded = 0  # bytes from client to server, head included (%U)
         self.grown = 0  # by how many bytes the head grew on its way to the server; see WISHES.sending
         self.sent = 0  # bytes to the client, head included (%B)
@@ -68,7 +69,9 @@ class Record:
     def reset(self) -> None:
         """For the next exchange of the same connection; the marks of the connection stay."""
         self.first = False
-        self.head = self.queued = self.connected = self.answered = self.ended = self.status = NOT_REACHED
+        self.head = self.queued = self.connected = self.answered = self.ended = self.status = self.received = (
+            NOT_REACHED
+        )
         self.uploaded = self.grown = self.sent = 0
         self.cause = self.step = self.cookie_request = self.cookie_response = 0x2D
         self.retries = 0

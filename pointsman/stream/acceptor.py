@@ -22,7 +22,7 @@ from pointsman.core.wishes import WISHES
 from pointsman.net.reactor import Channel, Reactor
 from pointsman.net.tls_state import TlsState
 from pointsman.net.transport import Transports
-from pointsman.sample.context import ListenerFacts, ProxyFacts
+from pointsman.sample.context import ListenerFacts, ProcessFacts, ProxyFacts
 from pointsman.stream.share import Share
 
 STOPPED_TEXT: Final = b"Proxy %b stopped (cumulated conns: FE: %d, BE: %d)."  # the message of a proxy's end
@@ -30,10 +30,12 @@ STOPPED_TEXT: Final = b"Proxy %b stopped (cumulated conns: FE: %d, BE: %d)."  # 
 NOT_BEGUN: Final = -1
 
 
-class ProcessState:
+class ProcessState(ProcessFacts):
     """What all frontends of the process share: global maxconn, maxconnrate, maxsessrate (manual 3.2)."""
 
     def __init__(self, reactor: Reactor, arena: Arena | None = None) -> None:
+        super().__init__()
+        self.started = reactor.now
         self.reactor = reactor
         self.arena = arena if arena is not None else Arena(1, 1 << 16)
         self.lock = self.arena.take_lock()  # of the limits of connections, here and of frontends and sockets
@@ -48,7 +50,6 @@ class ProcessState:
         self.connection_rate_limit = self.connection_rate.limit_now
         self.session_rate_limit = self.session_rate.limit_now
         self.waiting: list[Channel] = []  # listeners that reached the limit here
-        self.stopping = False  # a soft stop was asked for (fetch `stopping`)
         self.spread = 0  # ms over which a soft stop ends connections (close-spread-time); 0: at once, -1: never
         self.spread_from = NOT_BEGUN  # when that began (monotonic ms)
         self.pipes = 0  # that may be made; each is emptied within the call that fills it

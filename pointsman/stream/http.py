@@ -104,6 +104,7 @@ class HttpStream(HttpRequest):
         record = self.record
         record.answered = self.reactor.now
         record.status = response.status
+        record.received = answer.received
         self.context.response = response
         if self.frontend.captures is not None:
             answer.captured(self.context)
@@ -128,7 +129,7 @@ class HttpStream(HttpRequest):
             return False
         self.forget()
         record.answered = self.reactor.now
-        record.status = received
+        record.status = record.received = received
         self.context.response = response
         context = self.context
         context.asked = 0

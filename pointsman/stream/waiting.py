@@ -251,6 +251,9 @@ class Waiting(ServedStream):
         """The time of what rules wait for is over."""
         need = self._need()
         need.waiter = None
+        if need.kind in (REQUEST_BODY, RESPONSE_BODY):
+            context = self.context
+            context.last_rule, context.waiting_rule = context.waiting_rule, None  # that is its verdict
         if need.kind == REQUEST_BODY:
             self.body_missing(408, _CLIENT_TIME)
         elif need.kind == RESPONSE_BODY:

@@ -31,7 +31,7 @@ from pointsman.core.diagnostics import Position
 from pointsman.core.tls import MISSING, Connection
 from pointsman.core.words import Word
 from pointsman.proto.message import Head, Request, Response, field
-from pointsman.sample.context import Context, ListenerFacts, Names, ProxyFacts, ServerFacts, Session
+from pointsman.sample.context import Context, ListenerFacts, Names, ProcessFacts, ProxyFacts, ServerFacts, Session
 from pointsman.sample.fetch.lane import THIS_LANE
 from pointsman.sample.limits import Limits
 from pointsman.sample.record import Record
@@ -120,6 +120,8 @@ CONTEXT: Final[dict[str, Facts]] = {
     "may_wait": Facts(Reads.NOTHING, Life.OTHER, own=True, why="run_steps, for each list"),
     "need": Facts(Reads.NOTHING, Life.OTHER, own=True, why="take_need"),
     "answers": _MOVING,
+    "last_rule": _MOVING,
+    "waiting_rule": _MOVING,
     "request_bytes": _MOVING,
     "response_bytes": _MOVING,
     "more": Facts(Reads.MOVING, Life.OTHER, why="who has content rules run"),
@@ -138,7 +140,7 @@ RECORD: Final[dict[str, Facts]] = {
     "accept_date": _OF_CONNECTION,
     "handshake": _OF_CONNECTION,
     "begun": Facts(Reads.MOVING, Life.OTHER, why="first_byte"),
-    **dict.fromkeys(("head", "queued", "connected", "answered", "ended", "status"), _MOVING),
+    **dict.fromkeys(("head", "queued", "connected", "answered", "ended", "status", "received"), _MOVING),
     **dict.fromkeys(("uploaded", "grown", "sent", "cause", "step", "cookie_request", "cookie_response"), _MOVING),
     **dict.fromkeys(("retries", "redispatched", "server_queue", "backend_queue", "server_connections"), _MOVING),
     "counted": Facts(Reads.MOVING, Life.OTHER, why="Exchange: None once the exchange was counted"),
@@ -261,6 +263,7 @@ def exchange(phase: Phase) -> Context:
     names.frontends = {b"front": frontend}
     names.backends = {b"back": backend}
     names.process = ProxyFacts("", 0, False).counters
+    names.facts = ProcessFacts()
     listener = ListenerFacts("web", 4)
     session = Session(listener)
     session.source, session.destination = net_address("192.0.2.7", 40000), net_address("192.0.2.1", 80)
@@ -502,6 +505,24 @@ def _listener(number: int, name: str, proxied: bool) -> Callable[[Context], None
     return change
 
 
+class _BusyListener(ListenerFacts):
+    """A socket by which some have come."""
+
+    @property
+    def connections(self) -> int:
+        return 7
+
+
+def _busy(ctx: Context) -> None:
+    ctx.listener = _BusyListener("web", 4)
+
+
+def _stopping(ctx: Context) -> None:
+    names = ctx.frontend.names
+    assert names is not None and names.facts is not None
+    names.facts.stopping = True
+
+
 def _frontend(name: str, number: int, http: bool, default: bytes) -> Callable[[Context], None]:
     def change(ctx: Context) -> None:
         made = ProxyFacts(name, number, http)
@@ -652,7 +673,18 @@ _RESPONSE_FIELDS: Final = (
     ("set-cookie", "n=9"),
     ("another", "1"),
 )
-_MARKS: Final = ("accepted", "handshake", "begun", "head", "queued", "connected", "answered", "ended", "status")
+_MARKS: Final = (
+    "accepted",
+    "handshake",
+    "begun",
+    "head",
+    "queued",
+    "connected",
+    "answered",
+    "ended",
+    "status",
+    "received",
+)
 _COUNTS: Final = (
     *("accept_date", "uploaded", "grown", "sent", "retries", "server_connections", "server_queue", "backend_queue"),
     *("process_connections", "frontend_connections", "backend_connections", "number", "level"),
@@ -753,6 +785,10 @@ VARIANTS: Final[tuple[Variant, ...]] = (
     Variant("oddities of the client", Reads.MOVING, _of_session(glitches=4)),
     Variant("the times of the session", Reads.MOVING, _of_session(accepted=900, accept_date=77_000, ready=950)),
     Variant("counters", Reads.MOVING, _count),
+    Variant("connections of the socket", Reads.MOVING, _busy),
+    Variant("a soft stop", Reads.MOVING, _stopping),
+    Variant("a rule that has ended a list", Reads.MOVING, _set(last_rule=Position("a.cfg", 7))),
+    Variant("a rule that waits", Reads.MOVING, _set(waiting_rule=Position("a.cfg", 8))),
     Variant("a server in maintenance", Reads.MOVING, _server(admin=MAINT)),
     Variant("a server's weight", Reads.MOVING, _server(weight=5)),
     Variant("a server's first weight", Reads.MOVING, _server(initial_weight=5)),

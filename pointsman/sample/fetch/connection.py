@@ -266,6 +266,12 @@ def server_glitches(ctx: Context) -> int | None:
     return ctx.server_glitches if ctx.server is not None and ctx.record.connected != NOT_REACHED else None
 
 
+@fetch("dst_conn", Type.SINT, Where.SESSION, Reads.MOVING, "7.3.3")
+def listener_connections(ctx: Context) -> int:
+    """Open connections of the socket that the client has connected to, in all lanes."""
+    return ctx.listener.connections
+
+
 @fetch("so_id", Type.SINT, Where.SESSION, Reads.CONNECTION, "7.3.3")
 def listener_id(ctx: Context) -> int:
     """The number of the bind line."""

@@ -14,6 +14,12 @@ def status(ctx: Context) -> int | None:
     return ctx.response.status if ctx.response is not None else None
 
 
+@fetch("server_status", Type.SINT, Where.SERVER_SIDE, Reads.MOVING, "7.3.6")
+def server_status(ctx: Context) -> int | None:
+    """The status that the server has sent, whatever rules have made of it. No sample where it has not answered."""
+    return ctx.record.received if ctx.record.received != NOT_REACHED else None
+
+
 @fetch("txn.status", Type.SINT, Where.SERVER_SIDE, Reads.MOVING, "7.3.6")
 def logged_status(ctx: Context) -> int | None:
     """The status that the log reports."""

@@ -57,6 +57,7 @@ ARGUMENTS: Final[dict[str, tuple[str, ...]]] = {
     **dict.fromkeys(("cook_val", "req.cook_val", "scook_val", "res.cook_val"), ("n", "")),
     **dict.fromkeys(("req.cook_names", "res.cook_names", "req.hdr_names", "res.hdr_names"), _NAMES),
     "date": ("", "5,ms"),
+    "dump_all_vars": ("", "txn", "req", "res", "proc,con", "sess,,;"),
     **dict.fromkeys(("fe_conn", "fe_req_rate", "fe_sess_rate"), ("", "front")),
     **dict.fromkeys(("hdr", "shdr", "req.hdr", "res.hdr", "req.fhdr", "res.fhdr"), _FIELD),
     **dict.fromkeys(("hdr_cnt", "req.hdr_cnt", "req.fhdr_cnt"), ("x-a", "another", "")),

@@ -6,6 +6,7 @@ from exchanges import exchange, many, sample, shown
 import pointsman.keywords  # noqa: F401
 from pointsman.core.address import UNIX_ADDRESS, net_address
 from pointsman.core.diagnostics import ConfigError
+from pointsman.sample.context import Names, ProcessFacts
 from pointsman.sample.fetch.constant import make_uuid
 from pointsman.sample.fetch.headers import variable_integer
 from pointsman.sample.users import userlist
@@ -490,3 +491,54 @@ def test_types_of_tlvs_that_there_are_not(argument: str, message: str) -> None:
     with pytest.raises(ConfigError) as caught:
         sample(f"fc_pp_tlv({argument})")
     assert caught.value.finding.message == message
+
+
+def test_all_variables() -> None:
+    """Forms and orders are the manual's (7.3.2, dump_all_vars)."""
+    ctx = exchange()
+    for text in (
+        r"""str('John "Doe" \\x'),set-var(txn.name)""",
+        "bin(48656c6c6f),set-var(txn.data)",
+        "int(42),set-var(txn.count)",
+        "bool(true),set-var(txn.active)",
+        "ipv4(192.168.1.1),set-var(sess.client)",
+        "ipv6(2001:db8::1),set-var(sess.other)",
+        "meth(GET),set-var(req.method)",
+        "bin(0d0a0800),bytes(0),set-var(txn.data2)",
+        "str(gone),set-var(txn.gone),unset-var(txn.gone)",
+    ):
+        sample(text, ctx)
+    ctx.variables[b"txn.odd"] = b"\r\n\b\0\t"
+    in_session = b"sess.client=192.168.1.1, sess.other=2001:db8::1"
+    name = rb'txn.name="John \"Doe\" \\\\x"'
+    in_exchange = (
+        name + b', txn.data=x48656c6c6f, txn.count=42, txn.active=true, txn.data2=x0d0a0800, txn.odd="\\r\\n\\b\\0\t"'
+    )
+    assert sample("dump_all_vars", ctx) == in_session + b", " + in_exchange + b', req.method="GET"'
+    assert sample("dump_all_vars(txn)", ctx) == in_exchange
+    assert sample("dump_all_vars(txn,data,'; ')", ctx) == b"txn.data=x48656c6c6f; txn.data2=x0d0a0800"
+    assert sample("dump_all_vars(,c)", ctx) == b"sess.client=192.168.1.1, txn.count=42"
+    assert sample("dump_all_vars(res)", ctx) == b""
+    ctx.responding = True  # variables of the request are gone
+    assert b"req." not in (sample("dump_all_vars", ctx) or b"")  # type: ignore[operator]
+    ctx.variables[b"txn.long"] = b"x" * 17000
+    assert sample("dump_all_vars(txn)", ctx) is None
+    assert sample("dump_all_vars(sess)", ctx) == in_session
+
+
+def test_all_variables_of_no_scope() -> None:
+    with pytest.raises(ConfigError, match="did you mean 'sess'"):
+        sample("dump_all_vars(ses)")
+
+
+def test_life_of_the_process() -> None:
+    """Whole seconds since the start, and whether it stops (manual 7.3.2); worked out by hand."""
+    ctx = exchange()
+    assert sample("uptime", ctx) is None
+    names = ctx.frontend.names = Names()
+    facts = names.facts = ProcessFacts()
+    facts.started, ctx.now = 4000, 9999
+    assert sample("uptime", ctx) == 5
+    assert sample("stopping", ctx) is False
+    facts.stopping = True
+    assert sample("stopping", ctx) is True
