@@ -24,6 +24,7 @@ import pointsman.balance.hdr  # noqa: F401
 import pointsman.balance.keywords  # noqa: F401
 import pointsman.balance.leastconn  # noqa: F401
 import pointsman.balance.random_draws  # noqa: F401
+import pointsman.balance.rdp_cookie  # noqa: F401
 import pointsman.balance.roundrobin  # noqa: F401
 import pointsman.balance.source  # noqa: F401
 import pointsman.balance.uri  # noqa: F401

@@ -7,7 +7,7 @@ from pointsman.config.setting import In
 from pointsman.core.diagnostics import ConfigError
 
 LOG_MODE = ("log-hash", "sticky")  # algorithms of log backends
-LATER = ("rdp-cookie", *LOG_MODE)
+LATER = LOG_MODE
 
 
 @keyword("balance", In.DEFAULTS | In.BACK, "4.2")

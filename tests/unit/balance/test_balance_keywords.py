@@ -93,8 +93,9 @@ def test_defaults_count_and_the_last_line_wins() -> None:
     ("line", "message"),
     [
         ("balance roundrobbin", "unknown balance algorithm 'roundrobbin'"),
-        ("balance rdp-cookie", "'balance rdp-cookie' is not built yet (manual 4.2, balance)"),
-        ("balance rdp-cookie(x)", "'balance rdp-cookie' is not built yet (manual 4.2, balance)"),
+        ("balance rdp-cookie()", "balance rdp-cookie : missing cookie name."),
+        ("balance rdp-cookie(x", "'balance rdp-cookie' : unexpected '(x'"),
+        ("balance rdp-cookies", "unknown balance algorithm 'rdp-cookies'"),
         ("balance sticky", "'balance sticky' is not built yet and needs 'mode log' (manual 4.2, balance)"),
         ("balance log-hash field(1)", "'balance log-hash' is not built yet and needs 'mode log' (manual 4.2, balance)"),
         (

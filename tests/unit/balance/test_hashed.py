@@ -65,7 +65,28 @@ QUERIES = [
     "/p?id=a?id=b",
     "/p?id=&id=5",
 ]
+USERS = [
+    "Administrator",
+    "user1",
+    "user2",
+    r"CORP\jane",
+    "jane@example.com",
+    "x",
+    "3640205228.15629.0000",
+    "a very long name of a user",
+]
+
+
+def logging_in(name: str, user: str) -> Context:
+    """The first bytes of an RDP connection have come."""
+    context = stream()
+    context.request_bytes = bytes(11) + f"Cookie: {name}={user}\r\n".encode()
+    return context
+
+
 STREAMS = {
+    "users": [logging_in("mstshash", user) for user in USERS],
+    "tokens": [logging_in("msts", user) for user in USERS],
     "sources": [stream(source=source) for source in SOURCES],
     "uris": [stream(uri) for uri in URIS],
     "headers": [stream(fields={"x-id": value}) for value in HEADERS],
@@ -98,6 +119,10 @@ CHOSEN = [
     ("headers", "balance hash req.hdr(x-id),crc32", "7311345"),
     ("uris", "balance hash path,length", "233664477371"),
     ("sources", "balance hash src,ipmask(24)|hash-type map-based djb2", "77777777431123"),
+    ("users", "balance rdp-cookie", "51276254"),
+    ("users", "balance rdp-cookie(mstshash)|hash-type map-based djb2", "73477645"),
+    ("users", "balance rdp-cookie(MSTSHASH)|hash-type map-based crc32 avalanche", "51162511"),
+    ("tokens", "balance rdp-cookie(msts)", "51276254"),
 ]
 
 
@@ -147,6 +172,7 @@ def test_main_domain(host: bytes, domain: bytes) -> None:
         ("balance url_param id", [stream("/"), stream("/?id"), stream("/?ids=1&ID=2")]),
         ("balance hash req.hdr(x-id)", [stream()] * 3),
         ("balance uri path-only", [stream("*")] * 3),
+        ("balance rdp-cookie", [stream(), logging_in("msts", "1.2.0"), logging_in("mstshash", "x\r")]),
     ],
 )
 def test_without_a_key_it_goes_around(lines: str, keyless: list[Context]) -> None:
