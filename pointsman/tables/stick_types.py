@@ -12,7 +12,7 @@ class Kind(IntEnum):
     COUNT = 0
     WIDE = 1
     RATE = 2
-    GAUGE = 3  # a base that may be set, and what all processes hold beside it (core/slabs.py)
+    GAUGE = 3  # what all processes hold, each in a cell of its own beside the data (core/slabs.py)
     NAME = 4
 
 
@@ -62,7 +62,7 @@ DATA_TYPES: Final = (
 )
 BY_NAME: Final = {one.name: one for one in DATA_TYPES}
 MOST_ELEMENTS: Final = 100  # of an array
-BYTES: Final = {Kind.COUNT: 4, Kind.WIDE: 8, Kind.RATE: 12, Kind.GAUGE: 4, Kind.NAME: 4}
+BYTES: Final = {Kind.COUNT: 4, Kind.WIDE: 8, Kind.RATE: 12, Kind.GAUGE: 0, Kind.NAME: 4}
 
 _FIRST_OF: Final = {  # what the older names mean where an array is stored instead
     "gpc0": ("gpc", 0),

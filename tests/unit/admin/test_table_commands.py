@@ -24,24 +24,26 @@ EMPTY = (
 
 
 @pytest.fixture
-def tables() -> Iterator[dict[str, StickTable]]:
-    TABLES.clear()
-    for options in (
-        StickTableOptions(name="t1", type=KeyType.IPV4, key_size=4, size=100, expire=60_000, store=ALL),
-        StickTableOptions(name="t2", type=KeyType.STRING, type_name="string", key_size=20, size=1024, store=ARRAYS),
-        StickTableOptions(name="t3", type=KeyType.BINARY, type_name="binary", key_size=4, size=1024),
-        StickTableOptions(name="t4", type=KeyType.INTEGER, type_name="integer", key_size=4, size=1024, nopurge=True),
-        StickTableOptions(name="t5", type=KeyType.IPV6, type_name="ipv6", key_size=16, size=3, expire=600_000),
-    ):
-        TABLES.add(StickTable(options))
-    yield TABLES.by_name
+def console() -> Iterator[Stand]:
+    with stand() as one:
+        TABLES.clear()  # behind the stand, whose configuration has its own
+        for options in (
+            StickTableOptions(name="t1", type=KeyType.IPV4, key_size=4, size=100, expire=60_000, store=ALL),
+            StickTableOptions(name="t2", type=KeyType.STRING, type_name="string", key_size=20, size=1024, store=ARRAYS),
+            StickTableOptions(name="t3", type=KeyType.BINARY, type_name="binary", key_size=4, size=1024),
+            StickTableOptions(
+                name="t4", type=KeyType.INTEGER, type_name="integer", key_size=4, size=1024, nopurge=True
+            ),
+            StickTableOptions(name="t5", type=KeyType.IPV6, type_name="ipv6", key_size=16, size=3, expire=600_000),
+        ):
+            TABLES.add(StickTable(options))
+        yield one
     TABLES.clear()
 
 
 @pytest.fixture
-def console(tables: dict[str, StickTable]) -> Iterator[Stand]:
-    with stand() as one:
-        yield one
+def tables(console: Stand) -> dict[str, StickTable]:
+    return TABLES.by_name
 
 
 def lines(console: Stand, command: str) -> list[str]:
