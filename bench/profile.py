@@ -58,7 +58,7 @@ def fold(place: str, symbol: str) -> str:
     if (
         COMPILED_GROUP.match(plain)
         or "pointsman" in place
-        or library.startswith(("_cells", "_calls", "_cut", "_pcre", "_tls"))
+        or library.startswith(("_cells", "_calls", "_cut", "_pcre", "_slabs", "_tls"))
     ):
         return plain
     if not re.match(r"(lib)?python3", library):
