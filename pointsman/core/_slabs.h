@@ -121,6 +121,33 @@ extern long slab_steps;
         BARRIER();         \
     } while (0)
 
+/* The same of several bytes, between any two of which a process can be killed. */
+static inline void
+slab_copy(uint8_t *place, const void *data, size_t size)
+{
+    BARRIER();
+#ifdef SLAB_STEPS
+    for (size_t i = 0; i < size; i++) {
+        if (i % 4 == 0)
+            STEP();
+        place[i] = ((const uint8_t *)data)[i];
+        BARRIER();
+    }
+#else
+    memcpy(place, data, size);
+#endif
+    BARRIER();
+}
+
+static inline void
+slab_zero(void *place, size_t size)
+{
+    BARRIER();
+    STEP();
+    memset(place, 0, size);
+    BARRIER();
+}
+
 static inline Entry *
 entry_at(const View *view, uint32_t local)
 {

@@ -143,9 +143,7 @@ slab_touch(View *view, uint32_t local, uint64_t now, uint64_t expire)
 void
 slab_keep(View *view, uint32_t local)
 {
-    BARRIER();
-    STEP();
-    memcpy(view->journal, data_of(view->slab, entry_at(view, local)), view->slab->at.data_size);
+    slab_copy(view->journal, data_of(view->slab, entry_at(view, local)), view->slab->at.data_size);
     PUT(view->head->journal, local + 1);
 }
 
@@ -235,9 +233,8 @@ make(View *view, uint64_t hash, const uint8_t *key, size_t length, uint64_t now,
     PUT(entry->length, (uint32_t)length);
     PUT(entry->place, 0);
     PUT(entry->order, order_of(view, now, expire));
-    BARRIER();
-    memcpy(key_of(entry), key, length);
-    memset(key_of(entry) + length, 0, (uint8_t *)entry + at->width - key_of(entry) - length);
+    slab_copy(key_of(entry), key, length);
+    slab_zero(key_of(entry) + length, at->width - KEY_AT - length);
     slab_note(view, local);
     uint32_t *bucket = bucket_of(view, (uint32_t)hash);
     PUT(entry->next, *bucket);
@@ -347,17 +344,13 @@ slab_rebuild(View *view)
     Shard *head = view->head;
     if (head->fresh > at->room)
         PUT(head->fresh, at->room);
-    if (head->journal != 0 && head->journal <= head->fresh) {
-        STEP();
-        memcpy(data_of(slab, entry_at(view, head->journal - 1)), view->journal, at->data_size);
-        BARRIER();
-    }
+    if (head->journal != 0 && head->journal <= head->fresh)
+        slab_copy(data_of(slab, entry_at(view, head->journal - 1)), view->journal, at->data_size);
     PUT(head->journal, 0);
     PUT(head->free, 0);
     PUT(head->count, 0);
     PUT(head->heaped, 0);
-    STEP();
-    memset(view->buckets, 0, sizeof(uint32_t) * at->buckets);
+    slab_zero(view->buckets, sizeof(uint32_t) * at->buckets);
     for (uint32_t local = 0; local < head->fresh; local++) {
         Entry *entry = entry_at(view, local);
         if (!is_sound(view, entry)) {

@@ -414,7 +414,7 @@ slab_write(Slab *self, PyObject *const *args, Py_ssize_t given)
     int held = slab_hold(self, args[0], &view, &local);
     if (held > 0) {
         slab_keep(&view, local);
-        memcpy(data_of(self, entry_at(&view, local)) + offset, data, length);
+        slab_copy(data_of(self, entry_at(&view, local)) + offset, data, length);
         slab_kept(&view);
         slab_note(&view, local);
         slab_unlock(&view);

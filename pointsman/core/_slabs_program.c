@@ -140,13 +140,12 @@ elapsed_of(const Rate *rate, uint64_t now)
     return elapsed > UINT32_MAX - LATE ? 0 : elapsed;
 }
 
-static inline void
-put_rate(uint8_t *place, Rate rate)
+static void
+put_rate(View *view, uint32_t local, uint8_t *place, Rate rate)
 {
-    BARRIER();
-    STEP();
-    memcpy(place, &rate, sizeof rate);
-    BARRIER();
+    slab_keep(view, local);
+    slab_copy(place, &rate, sizeof rate);
+    slab_kept(view);
 }
 
 /* HAProxy's frequency counters have two periods: what was counted in the one before fades linearly. */
@@ -164,9 +163,7 @@ add_rate(View *view, uint32_t local, const Op *op, uint64_t amount, uint64_t now
     }
     int next = elapsed - op->argument < op->argument && !is_first;
     Rate turned = {next ? rate.tick + op->argument : (uint32_t)now, (uint32_t)amount, next ? rate.current : 0};
-    slab_keep(view, local);
-    put_rate(place, turned);
-    slab_kept(view);
+    put_rate(view, local, place, turned);
 }
 
 static uint32_t
@@ -241,9 +238,7 @@ run_op(View *view, uint32_t local, const Op *op, uint64_t amount, uint64_t now)
         add_rate(view, local, op, amount, now);
         break;
     case RATE_SET:
-        slab_keep(view, local);
-        put_rate(place, (Rate){(uint32_t)now, (uint32_t)amount, 0});
-        slab_kept(view);
+        put_rate(view, local, place, (Rate){(uint32_t)now, (uint32_t)amount, 0});
         break;
     case TOUCH:
         slab_touch(view, local, now, op->argument);
