@@ -98,6 +98,7 @@ import pointsman.sample.fetch.final_rules  # noqa: F401
 import pointsman.sample.fetch.headers  # noqa: F401
 import pointsman.sample.fetch.lane  # noqa: F401
 import pointsman.sample.fetch.limits  # noqa: F401
+import pointsman.sample.fetch.payload  # noqa: F401
 import pointsman.sample.fetch.process  # noqa: F401
 import pointsman.sample.fetch.request  # noqa: F401
 import pointsman.sample.fetch.response  # noqa: F401

@@ -34,6 +34,7 @@ from pointsman.sample.pattern import (
     METHOD_NAME,
     METHODS,
     OPERATORS,
+    VERSIONS,
     Comparison,
     Method,
     Pattern,
@@ -69,6 +70,8 @@ DERIVATIVES: Final[dict[str, tuple[str, str]]] = {
     "payload_lv": ("req.payload_lv", "bin"),
     "req_rdp_cookie": ("req.rdp_cookie", "str"),
     "req_rdp_cookie_cnt": ("req.rdp_cookie_cnt", "int"),
+    "req.ssl_ver": ("req.ssl_ver", "version"),
+    "req_ssl_ver": ("req.ssl_ver", "version"),
 }
 # What "-dKacl" lists: all short criteria, also those that are no more than the fetch itself.
 SHORT: Final[dict[str, tuple[str, str]]] = {
@@ -366,7 +369,8 @@ def _read_criterion(word: Word, acls: AclScope | None) -> tuple[Expression, Meth
     text = real + word.text[len(name) :]
     expression = parse_expression(Word(text, word.at), Where.EVERYWHERE, acls)
     expression.text = word.text
-    return expression, None if expression.converters else METHODS[suffix]
+    method = VERSIONS if suffix == "version" else METHODS[suffix]
+    return expression, None if expression.converters else method
 
 
 def _default(expression: Expression, criterion: Word) -> Method:

@@ -14,7 +14,7 @@ from pointsman.sample.casts import HIGHEST, LOWEST
 from pointsman.sample.lists import said_at
 from pointsman.sample.lookup import Lookup
 from pointsman.sample.matcher import Either, ListMatcher, Matcher, Never
-from pointsman.sample.pattern import Comparison, Method, Pattern, parse_range, place_of
+from pointsman.sample.pattern import VERSIONS, Comparison, Method, Pattern, parse_range, parse_versions, place_of
 from pointsman.sample.trace import PatternRecord
 from pointsman.sample.types import Type, Value
 from pointsman.tables.patterns import LISTS, PatternEntry, PatternError, PatternList
@@ -204,12 +204,17 @@ class File:
         self.resolve = resolve
 
 
-_OPEN: Final = {LOWEST: "", HIGHEST: ""}
-
-
 def _key(pattern: Comparison, method: Method) -> str:
     """As it is listed: an operator and its number are the range that they cover."""
     if method.name not in ("int", "len"):
         return pattern.key
-    low, high = parse_range(pattern)
-    return str(low) if low == high else f"{_OPEN.get(low, str(low))}:{_OPEN.get(high, str(high))}"
+    dotted = method is VERSIONS
+    low, high = parse_versions(pattern) if dotted else parse_range(pattern)
+    if low == high:
+        return _spelt(low, dotted)
+    first, last = "" if low == LOWEST else _spelt(low, dotted), "" if high == HIGHEST else _spelt(high, dotted)
+    return f"{first}:{last}"
+
+
+def _spelt(number: int, dotted: bool) -> str:
+    return f"{number >> 16}.{number & 0xFFFF}" if dotted else str(number)

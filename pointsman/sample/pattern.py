@@ -98,6 +98,10 @@ OPERATORS: Final = ("eq", "ge", "gt", "le", "lt")
 DIGITS: Final = re.compile(r"[0-9]+(\.[0-9]+){0,3}", re.ASCII)
 
 
+DOTTED: Final = re.compile(r"([0-9]+)(?:\.([0-9]+))?", re.ASCII)
+_WORD: Final = 1 << 16  # a major version counts as so many minor ones
+
+
 def _number(text: str, entry: PatternEntry, empty: int) -> int:
     if not text:
         return empty
@@ -115,6 +119,37 @@ def parse_range(entry: PatternEntry) -> tuple[int, int]:
     high = _number(last, entry, HIGHEST) if mark else low
     if low > high:
         raise ConfigError(f"'{entry.key}' is not a valid number range", _at(entry), "the lower bound first")
+    return _covered(entry, low, high, bool(mark))
+
+
+def parse_versions(entry: PatternEntry) -> tuple[int, int]:
+    """The same of versions, MAJOR.MINOR (manual 7.3.5, req.ssl_ver)."""
+    first, mark, last = entry.key.partition(":")
+    if entry.key in ("", ":"):
+        raise ConfigError(
+            f"'{entry.key}' is not a dotted number", _at(entry), "a version such as 3.1, or a range of them"
+        )
+    low = _version(first, entry, LOWEST)
+    high = _version(last, entry, HIGHEST) if mark else low
+    if low > high:
+        raise ConfigError(f"'{entry.key}' is not a valid dotted number range", _at(entry), "the lower bound first")
+    return _covered(entry, low, high, bool(mark))
+
+
+def _version(text: str, entry: PatternEntry, empty: int) -> int:
+    if not text:
+        return empty
+    found = DOTTED.fullmatch(text)
+    major, minor = (int(found[1]), int(found[2] or 0)) if found is not None else (_WORD, 0)
+    if max(major, minor) >= _WORD:
+        raise ConfigError(
+            f"'{entry.key}' is not a dotted number", _at(entry), "a version such as 3.1, or a range of them"
+        )
+    return major * _WORD + minor
+
+
+def _covered(entry: PatternEntry, low: int, high: int, mark: bool) -> tuple[int, int]:
+    """By the operator before it; `mark`: it was written as a range."""
     operator = entry.operator if isinstance(entry, Pattern) else "eq"
     if operator in ("ge", "gt"):
         return (low + 1 if operator == "gt" else low), (high if mark else HIGHEST)
@@ -183,6 +218,10 @@ def _parse_range(entry: PatternEntry, _: bool, __: bool) -> Parsed:
     return parse_range(entry)
 
 
+def _parse_versions(entry: PatternEntry, _: bool, __: bool) -> Parsed:
+    return parse_versions(entry)
+
+
 def _parse_network(entry: PatternEntry, _: bool, resolve: bool) -> Parsed:
     return parse_network(entry, resolve)
 
@@ -219,6 +258,7 @@ METHODS: Final[dict[str, Method]] = {
     "reg": Method("reg", Type.STR, _parse_regex, Regexes),
 }
 METHOD_NAME: Final = Method("str", Type.METH, _parse_method, MethodNames, any_text=True)
+VERSIONS: Final = Method("int", Type.SINT, _parse_versions, Numbers)  # of req.ssl_ver, where no -m stands
 GROUPS: Final = Method("regm", Type.STR, _parse_groups, Regexes)  # of map_regm alone
 DEFAULTS: Final = {
     Type.BOOL: "bool",

@@ -220,8 +220,7 @@ def _add_fetch(
 ) -> None:
     shape = signature(arguments)
     for name in names.split():
-        http = manual == "7.3.6" and name not in ("req.proto_http", "req_proto_http")
-        FETCHES.add(name, Fetch(name, kind, where, reads, manual, shape, make, documentation or "", http))
+        FETCHES.add(name, Fetch(name, kind, where, reads, manual, shape, make, documentation or "", manual == "7.3.6"))
 
 
 def _add_converter(

@@ -43,6 +43,7 @@ from pointsman.server.dial import Dial
 from pointsman.server.queue import QueueWaiter
 from pointsman.server.server import MAINT, Server
 from pointsman.tables.patterns import LISTS
+from support.hello import RDP, WHOLE, client_hello
 from support.tls_pairs import pair
 
 assert pointsman.keywords
@@ -768,6 +769,10 @@ VARIANTS: Final[tuple[Variant, ...]] = (
     Variant("a variable of the session", Reads.MOVING, _session_variable),
     Variant("a variable of the process", Reads.MOVING, _process_variable),
     Variant("the other direction", Reads.MOVING, _set(responding=True)),
+    Variant("a hello of the client", Reads.MOVING, _set(request_bytes=client_hello(extensions=WHOLE))),
+    Variant("a client of RDP", Reads.MOVING, _set(request_bytes=RDP)),
+    Variant("a hello of the server", Reads.MOVING, _set(response_bytes=b"\x16\3\3\0\4\2\0\0\0")),
+    Variant("bytes that may become more", Reads.MOVING, _set(request_bytes=b"\x16", more=True)),
     Variant("no retry", Reads.MOVING, _set(no_retry=True)),
     Variant("its limits", Reads.MOVING, _limits),
     Variant("the backend", Reads.MOVING, _other_backend),

@@ -39,3 +39,19 @@ def client_hello(suites: Sequence[int] = SUITES, extensions: Sequence[tuple[int,
     if extensions is not None:
         body += sized(2, b"".join(numbers((kind,)) + sized(2, data) for kind, data in extensions))
     return b"\x16\x03\x01" + sized(2, b"\x01" + sized(3, body))
+
+
+def extension(kind: int, data: bytes) -> tuple[int, bytes]:
+    """One whose value is a list, or a list of such, with its length in front."""
+    return kind, sized(2, data)
+
+
+WHOLE = (
+    extension(0, b"\0" + sized(2, HOST)),
+    extension(16, sized(1, b"h2") + sized(1, b"http/1.1")),
+    extension(10, numbers(GROUPS)),
+    extension(13, numbers(ALGORITHMS)),
+    (35, b"ticket"),
+    extension(51, numbers((GROUPS[0],)) + sized(2, b"\0") + numbers((0x001D,)) + sized(2, b"K" * 32)),
+)  # extensions of which each is asked for by a fetch of the manual's 7.3.5
+RDP = b"\x03\x00\x00\x2b\x26\xe0\x00\x00\x00\x00\x00Cookie: mstshash=User1\r\n\x01\x00\x08\x00\x03\x00\x00\x00"

@@ -229,12 +229,6 @@ def request_version(ctx: Context) -> bytes | None:
     return b"1.%d" % ctx.request.minor if ctx.request is not None else None
 
 
-@fetch("req.proto_http req_proto_http", Type.BOOL, Where.STREAM, LINE, "7.3.6")
-def is_http(ctx: Context) -> bool | None:
-    """True if the traffic looks like HTTP: there is a request."""
-    return True if ctx.request is not None else None
-
-
 @fetch("http_first_req", Type.BOOL, Where.STREAM, Reads.MOVING, "7.3.6")
 def first_request(ctx: Context) -> bool:
     """Whether this is the first request of its connection."""

@@ -67,6 +67,9 @@ ARGUMENTS: Final[dict[str, tuple[str, ...]]] = {
     "http_auth": (USERS,),
     "http_auth_group": (USERS,),
     "http_auth_bearer": ("", "x-token"),
+    **dict.fromkeys(("payload", "req.payload", "res.payload"), ("0,2", "1,0")),
+    **dict.fromkeys(("payload_lv", "req.payload_lv", "res.payload_lv"), ("3,2", "3,2,0")),
+    **dict.fromkeys(("rdp_cookie", "rdp_cookie_cnt", "req.rdp_cookie", "req.rdp_cookie_cnt"), ("", "MstsHash")),
     "query": ("", "with_qm"),
     "rand": ("", "100"),
     "req.body_param": ("p", "Q,i", ""),
@@ -157,8 +160,8 @@ CONVERTED: Final[dict[str, tuple[str, ...]]] = {
 }
 # What no change here can show, though it is declared: bits by the name of a fetch, and why.
 WIDER: Final[dict[str, tuple[list[str], str]]] = {
-    "req.proto_http": (["REQUEST_LINE"], "whether there is a request at all"),
-    "req_proto_http": (["REQUEST_LINE"], "whether there is a request at all"),
+    "req.proto_http": (["REQUEST_LINE", "MOVING"], "whether there is a request at all, and else bytes"),
+    "req_proto_http": (["REQUEST_LINE", "MOVING"], "whether there is a request at all, and else bytes"),
     "wait_end": (["MOVING"], "whether there is more to come"),
 }
 

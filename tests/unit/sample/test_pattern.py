@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 from pointsman.core.diagnostics import NOWHERE, ConfigError
 from pointsman.core.regex import VERSION
 from pointsman.sample.matcher import Either
-from pointsman.sample.pattern import METHOD_NAME, METHODS, Comparison, Pattern, parse_network, parse_range
+from pointsman.sample.pattern import (
+    METHOD_NAME,
+    METHODS,
+    Comparison,
+    Pattern,
+    parse_network,
+    parse_range,
+    parse_versions,
+)
 from pointsman.sample.regex import compile_regex
 from pointsman.sample.types import Value
 
@@ -139,6 +147,34 @@ def test_methods_of_http_mind_the_case_if_they_are_known() -> None:
 )
 def test_ranges(operator: str, pattern: str, low: int, high: int) -> None:
     assert parse_range(Comparison(pattern, NOWHERE, operator)) == (low, high)
+
+
+@pytest.mark.parametrize(
+    ("operator", "pattern", "low", "high"),
+    [
+        ("eq", "3.1", 0x30001, 0x30001),
+        ("eq", "3", 0x30000, 0x30000),
+        ("eq", "03.01", 0x30001, 0x30001),
+        ("eq", "3.1:3.2", 0x30001, 0x30002),
+        ("eq", "3.1:", 0x30001, (1 << 63) - 1),
+        ("eq", ":3.1", -(1 << 63), 0x30001),
+        ("gt", "3.1", 0x30002, (1 << 63) - 1),
+        ("gt", "3", 0x30001, (1 << 63) - 1),
+        ("lt", "3.3", -(1 << 63), 0x30002),
+        ("gt", "3.1:3.2", 0x30002, 0x30002),
+    ],
+)
+def test_ranges_of_versions(operator: str, pattern: str, low: int, high: int) -> None:
+    """Manual 7.3.5, req.ssl_ver; what HAProxy 3.2 makes of each was asked live."""
+    assert parse_versions(Comparison(pattern, NOWHERE, operator)) == (low, high)
+
+
+@pytest.mark.parametrize(
+    "text", ["196609", "3.65536", "3.", ".1", "3.1.2", "a", "3.2:3.1", "-1", "+3.1", "3.x", "", ":"]
+)
+def test_wrong_versions(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"is not a (dotted number|valid dotted number range)"):
+        parse_versions(Pattern(text, NOWHERE))
 
 
 @pytest.mark.parametrize("text", ["x", "5x", "5.0", "5:3", "", ":", "1_0", "0x5", "٣"])
