@@ -34,6 +34,7 @@ import pointsman.config.bind  # noqa: F401
 import pointsman.config.crt_store  # noqa: F401
 import pointsman.config.default_path  # noqa: F401
 import pointsman.config.environment  # noqa: F401
+import pointsman.config.fault_codes  # noqa: F401
 import pointsman.config.global_section  # noqa: F401
 import pointsman.config.global_tuning  # noqa: F401
 import pointsman.config.ocsp  # noqa: F401
@@ -64,6 +65,7 @@ import pointsman.rules.addresses  # noqa: F401
 import pointsman.rules.auth  # noqa: F401
 import pointsman.rules.captures  # noqa: F401
 import pointsman.rules.closing  # noqa: F401
+import pointsman.rules.counters  # noqa: F401
 import pointsman.rules.errors  # noqa: F401
 import pointsman.rules.headers  # noqa: F401
 import pointsman.rules.keywords  # noqa: F401
@@ -75,6 +77,7 @@ import pointsman.rules.request_line  # noqa: F401
 import pointsman.rules.service  # noqa: F401
 import pointsman.rules.small  # noqa: F401
 import pointsman.rules.stats  # noqa: F401
+import pointsman.rules.tracking  # noqa: F401
 import pointsman.rules.variables  # noqa: F401
 import pointsman.rules.verdicts  # noqa: F401
 import pointsman.rules.waits  # noqa: F401
@@ -86,6 +89,7 @@ import pointsman.sample.converter.hashing  # noqa: F401
 import pointsman.sample.converter.maps  # noqa: F401
 import pointsman.sample.converter.network  # noqa: F401
 import pointsman.sample.converter.number  # noqa: F401
+import pointsman.sample.converter.tables  # noqa: F401
 import pointsman.sample.converter.text  # noqa: F401
 import pointsman.sample.converter.variables  # noqa: F401
 import pointsman.sample.fetch.auth  # noqa: F401
@@ -106,6 +110,7 @@ import pointsman.sample.fetch.ssl_back  # noqa: F401
 import pointsman.sample.fetch.ssl_certificates  # noqa: F401
 import pointsman.sample.fetch.ssl_front  # noqa: F401
 import pointsman.sample.fetch.ssl_hello  # noqa: F401
+import pointsman.sample.fetch.tables  # noqa: F401
 import pointsman.sample.fetch.timers  # noqa: F401
 import pointsman.sample.fetch.variable  # noqa: F401
 import pointsman.server.checks.http_keywords  # noqa: F401

@@ -37,6 +37,7 @@ from pointsman.assemble.rules import fill_backend_rules, fill_frontend_rules
 from pointsman.assemble.tables import build_tables
 from pointsman.config.bind import Bind
 from pointsman.config.command_line import CommandLine
+from pointsman.config.fault_codes import fault_codes
 from pointsman.config.global_section import buffer_sizes, global_flag, global_number
 from pointsman.config.lanes import lane_count
 from pointsman.config.proxy import Disabled, proxy_ids
@@ -54,6 +55,7 @@ from pointsman.proto.h1 import ANY_PAYLOAD
 from pointsman.proto.h1_fields import KEEP_AMBIGUOUS
 from pointsman.sample.context import Names
 from pointsman.sample.passwords import PASSWORDS
+from pointsman.sample.tracking import FAULT_CODES
 from pointsman.sample.variable_limits import VARIABLE_LIMITS
 from pointsman.stream.acceptor import ProcessState
 from pointsman.stream.glitches import Glitches
@@ -92,6 +94,7 @@ def assemble(configuration: Configuration, diagnostics: Diagnostics, resolves: b
     VARIABLE_LIMITS.set(
         *[global_number(main, f"tune.vars.{scope}-max-size") for scope in ("global", "proc", "sess", "txn", "reqres")]
     )
+    FAULT_CODES.set(fault_codes(main, "http-err-codes"), fault_codes(main, "http-fail-codes"))
     program.glitches = _glitches(main)
     program.lax = _lax(main)
     sinks = SinkSet()

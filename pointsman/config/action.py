@@ -165,6 +165,7 @@ class ActionEntry:
     writes: Writes
     parse: Callable[[RuleArgs], Action]
     named: bool = False  # "set-var(<name>)": something stands in parentheses behind the word
+    bare: bool = False  # and may be left out
 
 
 ACTIONS: Registry[ActionEntry] = Registry("action")
@@ -178,11 +179,12 @@ def action(
     reads: Reads = Reads.ALL,
     writes: Writes = Writes.ALL,
     named: bool = False,
+    bare: bool = False,
 ) -> Callable[[Callable[[RuleArgs], Action]], Callable[[RuleArgs], Action]]:
     """Register the parser of an action, and declare what that reads and writes."""
 
     def record(parse: Callable[[RuleArgs], Action]) -> Callable[[RuleArgs], Action]:
-        ACTIONS.add(name, ActionEntry(name, rule_sets, manual, reads, writes, parse, named))
+        ACTIONS.add(name, ActionEntry(name, rule_sets, manual, reads, writes, parse, named, bare))
         return parse
 
     return record

@@ -102,6 +102,7 @@ NUMBERS: dict[str, NumberKeyword] = {
     "tune.http.logurilen": NumberKeyword(0, BIGGEST, 1024, manual="3.2"),
     "tune.http.maxhdr": NumberKeyword(1, 32767, 101, manual="3.2"),
     "tune.maxrewrite": NumberKeyword(0, BIGGEST, 1024, unit="size", manual="3.2"),
+    "tune.stick-counters": NumberKeyword(0, 100, 3, manual="3.2"),
     **{
         f"tune.vars.{scope}-max-size": NumberKeyword(0, BIGGEST, 0, unit="size", manual="3.2")
         for scope in ("check", "global", "proc", "reqres", "sess", "txn")

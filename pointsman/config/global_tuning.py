@@ -148,7 +148,6 @@ COMPRESSION: dict[str, str] = {
 }
 TABLES: dict[str, str] = {
     "tune.peers.max-updates-at-once": "number",
-    "tune.stick-counters": "number",
 }
 NAMES: dict[str, str] = {
     "httpclient.resolvers.disabled": "switch",

@@ -9,6 +9,7 @@ from pointsman.config.keyword import Args, is_number, keyword, parse_size, parse
 from pointsman.config.setting import In, Setting
 from pointsman.core.diagnostics import ConfigError
 from pointsman.core.registry import nearest
+from pointsman.core.wishes import WISHES
 from pointsman.core.words import Word
 from pointsman.sample.arguments import inside
 from pointsman.tables.stick_options import StickTableOptions
@@ -249,6 +250,8 @@ def _store_one(args: Args, said: _Said, word: Word, found: re.Match[str]) -> Non
                 f"'{array}' alone: what is said of {called} means its first elements",
             )
     said.store[name] = made
+    if name in ("glitch_cnt", "glitch_rate"):
+        WISHES.glitches = True
 
 
 def _form(known: DataType) -> str:

@@ -16,6 +16,7 @@ class Wishes:
         self.sending = False  # what is known when a request goes to its server: bc_reused, req.bytes_out
         self.server_tls = False  # what TLS of the server's connection knows: ssl_bc..., ssl_s_...
         self.verdicts = False  # which rule has ended a list: last_rule_file, last_rule_line, last_entity
+        self.tracks = False  # entries of stick tables are tracked (track-sc0 and its kin)
         self.number = False  # one sequence of numbers for the exchanges of all lanes: %rt, txn.id32
 
     def fetched(self, name: str) -> None:

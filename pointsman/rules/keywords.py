@@ -17,6 +17,7 @@ from pointsman.core.vocabulary import of_lua
 from pointsman.core.words import Word
 from pointsman.rules.redirect import Redirect, parse_words
 from pointsman.rules.rule import Rule
+from pointsman.rules.tracking import numbered
 from pointsman.sample.arguments import inside
 from pointsman.sample.condition import Condition, parse_condition
 from pointsman.sample.format import Format, parse_format
@@ -44,11 +45,11 @@ def _rules(rule_set: int) -> Callable[[Args], Rule]:
     def parse(args: Args) -> Rule:
         word = args.word("<action>")
         bare, mark, rest = word.text.partition("(")
-        entry = ACTIONS.get(bare)
+        entry = ACTIONS.get(numbered(bare))
         if entry is None or not entry.rule_sets & rule_set:
             _look_at_condition(args, PLACE[rule_set])
             raise _no_action(Word(bare, inside(word, 0, len(bare))), rule_set)
-        if entry.named != bool(mark) or mark and not rest.endswith(")"):
+        if entry.named != bool(mark) and (mark or not entry.bare) or mark and not rest.endswith(")"):
             expected = f"{bare}(<name>)" if entry.named else bare
             raise ConfigError(f"'{name}': invalid or incomplete action '{word.text}'", word.at, expected)
         _warn_of_final(args, rule_set)

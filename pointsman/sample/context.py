@@ -18,6 +18,7 @@ from pointsman.sample.limits import Limits
 from pointsman.sample.need import Need
 from pointsman.sample.record import Record
 from pointsman.sample.types import Value
+from pointsman.tables.tracked import Tracked
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
@@ -137,6 +138,7 @@ class Session:
         self.fault = 0  # what the client's connection has failed of, by core/connection_faults.py (fc_err)
         self.tls_fault = 0  # and the number that OpenSSL has for it
         self.early: Request | None = None  # the last one that came as early data, and that nothing has held back
+        self.tracked: list[Tracked] | None = None  # entries of stick tables, until it ends (sample/tracking.py)
 
 
 @mypyc_attr(free_list_len=1)
@@ -186,6 +188,7 @@ class Context:
         self.may_wait = False  # who evaluates would wait for a need (sample/need.py)
         self.need: Need | None = None  # what could not be told yet; taken by who evaluates
         self.answers: list[Need] = []  # those that have been waited for in this exchange, with what they brought
+        self.tracked: list[Tracked] | None = None  # entries of stick tables, until the exchange ends (tracking.py)
         self.request_bytes = b""  # what is here of the client's bytes and not forwarded, where content rules look at it
         self.response_bytes = b""  # the same of the server's
         self.more = False  # layer 4 content rules look at bytes to which more may come

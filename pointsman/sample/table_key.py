@@ -11,7 +11,6 @@ from typing import Final
 from pointsman.sample.casts import CASTS, Cast, same
 from pointsman.sample.context import Context
 from pointsman.sample.expression import Expression
-from pointsman.sample.source import Getter
 from pointsman.sample.types import Binary, Packed, Type, Value
 from pointsman.tables.stick_options import StickTableOptions
 from pointsman.tables.stick_types import KeyType
@@ -32,8 +31,14 @@ _INTEGER: Final = int(KeyType.INTEGER)
 def table_key(expression: Expression, options: StickTableOptions) -> KeyGetter | None:
     """What asks an expression for a key of a table; None: their types do not fit, which is an error of the line. No
     sample, or one that is no such key (text that is no address): no key."""
+    made = tracking_key(expression, options)
+    return None if made is None else made.get
+
+
+def tracking_key(expression: Expression, options: StickTableOptions) -> "TableKey | None":
+    """The same as an object, for callers that are compiled."""
     maker = key_maker(expression.type, options)
-    return None if maker is None else TableKey(expression.get, maker).get
+    return None if maker is None else TableKey(expression, maker)
 
 
 def key_maker(kind: Type, options: StickTableOptions, when_met: bool = False) -> "KeyMaker | None":
@@ -86,12 +91,12 @@ class KeyMaker:
 class TableKey:
     """An expression as the key of a table."""
 
-    def __init__(self, ask: Getter, maker: KeyMaker) -> None:
-        self.ask = ask
+    def __init__(self, expression: Expression, maker: KeyMaker) -> None:
+        self.expression = expression
         self.maker = maker
 
     def get(self, ctx: Context) -> bytes | None:
-        value = self.ask(ctx)
+        value = self.expression.get(ctx)
         return None if value is None else self.maker.key(value)
 
 

@@ -14,6 +14,7 @@ from pointsman.log.policy import When, wanted
 from pointsman.net.reactor import Reactor
 from pointsman.sample.context import Context
 from pointsman.sample.record import SILENT
+from pointsman.sample.tracking import bytes_moved, exchange_over
 from pointsman.server.backend import LiveServer
 from pointsman.server.connection import Carried
 from pointsman.stream.acceptor import BindState
@@ -91,7 +92,17 @@ class Accounts(Carried):
                 )
         if record.cause != 0x2D:
             self._count_fault(server)
+        if WISHES.tracks:
+            self.end_tracking(up, down)
         return gauges
+
+    def end_tracking(self, up: int, down: int) -> None:
+        """Entries of stick tables count it no longer; of its bytes, so many were not counted there yet."""
+        context = self.context
+        now = self.reactor.now
+        if up or down:
+            bytes_moved(context, up, down, now)
+        exchange_over(context, now)
 
     def _count_unanswered(self, status: int, up: int, down: int, server: LiveServer | None) -> None:
         frontend = self.frontend

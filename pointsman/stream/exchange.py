@@ -34,6 +34,7 @@ from pointsman.net.reactor import Reactor
 from pointsman.net.timers import Timed
 from pointsman.sample.context import Context
 from pointsman.sample.limits import CLIENT_TIME, CONNECT_TIME, QUEUE_TIME, SERVER_TIME
+from pointsman.sample.tracking import exchange_over
 from pointsman.sample.variable_limits import VARIABLE_LIMITS
 from pointsman.server.backend import LiveServer
 from pointsman.server.connection import Dialling, ServerConnection
@@ -204,6 +205,8 @@ class Exchange(Accounts):
         self.reactor.wheel.disarm(self)
         if VARIABLE_LIMITS.on:
             VARIABLE_LIMITS.exchange_over(self.context)
+        if WISHES.tracks:
+            exchange_over(self.context, self.reactor.now)
 
     def alarm(self) -> None:
         """The time of a queue or of a server is up, or a pause is over."""

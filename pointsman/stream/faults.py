@@ -8,6 +8,7 @@ response that cannot be completed is ended by closing, so that the client sees t
 
 from typing import Final
 
+from pointsman.core.wishes import WISHES
 from pointsman.net.reactor import Reactor
 from pointsman.proto.errors import UNANSWERED, ProtocolError
 from pointsman.proto.message import Field, Response
@@ -16,6 +17,7 @@ from pointsman.rules.pages import DEFAULT_PAGES
 from pointsman.rules.reply import Reply
 from pointsman.sample.context import Context
 from pointsman.sample.record import NOT_REACHED
+from pointsman.sample.tracking import client_failed, exchange_over, request_begun, server_failed
 from pointsman.stream.exchange import GRAIN, NO_SERVERS
 from pointsman.stream.phases import (
     CONNECT,
@@ -233,6 +235,11 @@ class Faults(Tunnel):
         self.logged = False
         frontend = self.frontend
         self.failed_request()
+        if WISHES.tracks:
+            now = self.reactor.now
+            request_begun(self.session, now)
+            if status != 408:
+                client_failed(self.context, now)
         record.number = frontend.program.process.next_number()
         frontend.counters.requests += 1
         self.move(LAST)
@@ -254,10 +261,17 @@ class Faults(Tunnel):
             return
         status = error.status if error is not None else 400
         if self.phase == GATHER:
+            self._count_broken()
             self.body_missing(status, _P)
         else:
             self.failed_request()
+            self._count_broken()
             self.refuse(status, _P, _H if self.phase == SENT else _R)
+
+    def _count_broken(self) -> None:
+        """What came is no body of a request."""
+        if WISHES.tracks:
+            client_failed(self.context, self.reactor.now)
 
     def body_missing(self, status: int, cause: int) -> None:
         """The body that was waited for will never be whole (option http-buffer-request)."""
@@ -293,6 +307,7 @@ class Faults(Tunnel):
         self.failed_response()
         if self.backend is not None and self.backend.retry_empty and self.retry():
             return
+        self._count_failure()
         self.refuse(502, _S, _H)
 
     def early_refused(self) -> None:
@@ -311,7 +326,13 @@ class Faults(Tunnel):
         self.failed_response()
         if self.backend is not None and self.backend.retry_junk and self.retry():
             return
+        self._count_failure()
         self.refuse(502, _P, _H)
+
+    def _count_failure(self) -> None:
+        """A server has failed to answer."""
+        if WISHES.tracks:
+            server_failed(self.context, self.reactor.now)
 
     def response_cut(self, by_protocol: bool) -> None:
         """The response's body ended early, or its framing is wrong."""
@@ -339,6 +360,7 @@ class Faults(Tunnel):
             if self.backend is not None and self.backend.retry_timeouts and self.retry():
                 return
             self.failed_response()
+            self._count_failure()
             self.refuse(504, _SERVER_TIME, _H)
         elif phase == FORWARD:
             self.blame(_SERVER_TIME, _D)
@@ -423,6 +445,11 @@ class Faults(Tunnel):
 
     # The end.
 
+    def end_tracking(self, up: int, down: int) -> None:
+        if self.context.request is None:  # as in the peer program: bytes that are no request are not counted
+            up = down = 0
+        super().end_tracking(up, down)
+
     def finish(self) -> None:
         """The exchange is over: count it, log it, go on."""
         if self.phase in (IDLE, ENDED):
@@ -461,6 +488,8 @@ class Faults(Tunnel):
         if self.phase == IDLE and self.backend is not None:  # it had one already, which counts it
             self.move(LAST)
         if self.phase in (IDLE, ENDED):
+            if WISHES.tracks:
+                exchange_over(self.context, self.reactor.now)
             self.client.next(False)
         else:
             self.finish()

@@ -17,6 +17,7 @@ from pointsman.proto.message import Field, Request, Response
 from pointsman.rules.pages import unread_page
 from pointsman.rules.reply import Reply
 from pointsman.sample.context import Context
+from pointsman.sample.tracking import glitches_seen
 from pointsman.stream.glitches import END, KILL, Glitches
 from pointsman.stream.http import HttpStream
 from pointsman.stream.outcome import Answer
@@ -60,6 +61,8 @@ class H1Client(HttpFront, WireUser):
         found = count_glitches(head, True)
         if found:
             self.session.glitches += found
+            if self.session.tracked is not None:
+                glitches_seen(self.session, found, self.session.bind_state.process.reactor.now)
             verdict = glitches.verdict(self.session.glitches, glitches.front)
             if verdict == KILL:
                 raise ProtocolError("too many glitches")

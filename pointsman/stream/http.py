@@ -15,9 +15,11 @@ from mypy_extensions import mypyc_attr
 from pointsman.config.verdict import ANSWER, DENY, FAILED, WAIT
 from pointsman.core.columns import NOTHING
 from pointsman.core.epoch import EPOCH
+from pointsman.core.wishes import WISHES
 from pointsman.net.duplex import Duplex
 from pointsman.proto.message import Field, Response
 from pointsman.rules.plan import CONNECTION, MOVING, OF_REQUEST, OF_RESPONSE
+from pointsman.sample.tracking import server_answered
 from pointsman.server.pool import REUSE_NEVER
 from pointsman.stream.decision import RESPONSE_LETTERS
 from pointsman.stream.entries import DECIDED
@@ -105,6 +107,8 @@ class HttpStream(HttpRequest):
         record.answered = self.reactor.now
         record.status = response.status
         record.received = answer.received
+        if WISHES.tracks:
+            server_answered(self.context, answer.received, self.reactor.now)
         self.context.response = response
         if self.frontend.captures is not None:
             answer.captured(self.context)
@@ -128,10 +132,14 @@ class HttpStream(HttpRequest):
         if received in backend.retry_statuses and self.retry():
             return False
         self.forget()
-        record.answered = self.reactor.now
+        now = self.reactor.now
+        record.answered = now
         record.status = record.received = received
-        self.context.response = response
         context = self.context
+        context.now = now
+        if WISHES.tracks:
+            server_answered(context, received, now)
+        context.response = response
         context.asked = 0
         context.room = context.buffer.reserve
         context.waiting = 0

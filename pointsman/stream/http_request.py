@@ -14,6 +14,7 @@ from pointsman.rules.plan import CONNECTION, MOVING, OF_REQUEST
 from pointsman.rules.reply import Reply, Served
 from pointsman.sample.limits import TARPIT_TIME
 from pointsman.sample.record import NOT_REACHED
+from pointsman.sample.tracking import client_failed, request_begun
 from pointsman.sample.variable_limits import VARIABLE_LIMITS
 from pointsman.server.backend import LiveServer
 from pointsman.server.connection import ServerConnection
@@ -102,6 +103,8 @@ class HttpRequest(Waiting):
         self.context.date_offset = frontend.program.date_offset
         record.number = frontend.program.process.next_number()
         frontend.climb(REQUEST, NOTHING)
+        if WISHES.tracks:
+            request_begun(self.session, now)
         self.closing = self.client.ends_after(request)
         self.tunnelling = request.upgrade or request.method == b"CONNECT"
         if not self.client.request_done:
@@ -150,6 +153,8 @@ class HttpRequest(Waiting):
         decision = self.decision
         letters = REQUEST_LETTERS[outcome]
         cause, step = letters[0], letters[1]
+        if WISHES.tracks and outcome in (DENY, TARPIT):
+            client_failed(self.context, self.reactor.now)
         if outcome == DENY:
             self.denied_request()
             self.own_reply(decision.reply(403), cause, step)

@@ -11,8 +11,10 @@ Nothing is done for this per request or per piece of payload: once a second some
 from typing import Final
 
 from pointsman.core.columns import BYTES
+from pointsman.core.wishes import WISHES
 from pointsman.net.reactor import Reactor
 from pointsman.sample.record import Counted
+from pointsman.sample.tracking import bytes_moved
 from pointsman.server.backend import LiveServer
 from pointsman.stream.acceptor import BindState
 from pointsman.stream.connections import client_connections
@@ -41,6 +43,8 @@ def _visit(stream: Exchange, now: int) -> None:
             counted = record.counted = Counted()
         counted.at = now
         _note(stream, record.uploaded - counted.up, record.sent - counted.down)
+        if WISHES.tracks:
+            bytes_moved(stream.context, record.uploaded - counted.up, record.sent - counted.down, now)
         counted.up = record.uploaded
         counted.down = record.sent
 

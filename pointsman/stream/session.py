@@ -24,6 +24,7 @@ from pointsman.core.tls import Connection, error_text
 from pointsman.net.transport import Transport
 from pointsman.sample.context import Context, Session
 from pointsman.sample.record import NOT_REACHED, Record
+from pointsman.sample.tracking import session_over
 from pointsman.sample.variable_limits import VARIABLE_LIMITS
 from pointsman.server.backend import LiveServer
 from pointsman.server.connection import ServerConnection
@@ -221,6 +222,8 @@ class ClientSession(Session):
         """It has no stream any more, and will have none: what they shared is given up."""
         self.drop_own()
         VARIABLE_LIMITS.session_over(self)
+        if self.tracked is not None:
+            session_over(self, self.bind_state.process.reactor.now)
 
     def closed(self) -> None:
         """Its connection has ended. Called once."""

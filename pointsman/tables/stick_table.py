@@ -39,7 +39,7 @@ from pointsman.tables.interim_slab import (
 from pointsman.tables.stick_options import StickTableOptions
 from pointsman.tables.stick_types import Field, Kind, Stored, element, lay_out
 
-_PINS: Final = op(READ_PINS)
+PINS: Final = op(READ_PINS)  # reads how many track an entry
 _EXPIRY: Final = op(READ_EXPIRY)
 
 
@@ -130,7 +130,7 @@ class StickTable:
 
     def trackers(self, ref: int) -> int:
         """How many have it pinned; -1: it has gone."""
-        return self.read(ref, _PINS, 0)
+        return self.read(ref, PINS, 0)
 
     def remove(self, ref: int) -> bool:
         """False: somebody tracks it, or it has gone."""
@@ -177,12 +177,12 @@ class StickTable:
             if self.received:
                 self.run(ref, self.received, now, received)
             if self.received_blocks:
-                self.run(ref, self.received_blocks, now, received // self.factor)
+                self.run(ref, self.received_blocks, now, -(-received // self.factor))
         if sent:
             if self.sent:
                 self.run(ref, self.sent, now, sent)
             if self.sent_blocks:
-                self.run(ref, self.sent_blocks, now, sent // self.factor)
+                self.run(ref, self.sent_blocks, now, -(-sent // self.factor))
 
     # Values.
 

@@ -32,6 +32,7 @@ class StickTables:
     def refer(self, name: str, at: Position, missing: bool = False) -> TableReference:
         """A reference to a table that may not have been declared yet."""
         made = TableReference(name, at, missing)
+        made.table = self.by_name.get(name)
         self.references.append(made)
         return made
 

@@ -43,6 +43,8 @@ from pointsman.server.dial import Dial
 from pointsman.server.queue import QueueWaiter
 from pointsman.server.server import MAINT, Server
 from pointsman.tables.patterns import LISTS
+from pointsman.tables.stick_tables import TABLES
+from support import tables_stand
 from support.hello import RDP, WHOLE, client_hello
 from support.tls_pairs import pair
 
@@ -56,6 +58,8 @@ MAPS: Final[dict[str, tuple[str, str]]] = {
 }
 KEYS: Final = "virt@keys"
 USERS: Final = "contract"
+TRACKS: Final = 3  # counters of the exchange, which track the client in the tables t and a (tables_stand.py)
+TRACKS_ARRAYS: Final = 4
 PROCESS_VARIABLE: Final = b"proc.contract"
 
 
@@ -123,6 +127,7 @@ CONTEXT: Final[dict[str, Facts]] = {
     "answers": _MOVING,
     "last_rule": _MOVING,
     "waiting_rule": _MOVING,
+    "tracked": Facts(Reads.MOVING, Life.OTHER, why="tracking.exchange_over"),
     "request_bytes": _MOVING,
     "response_bytes": _MOVING,
     "more": Facts(Reads.MOVING, Life.OTHER, why="who has content rules run"),
@@ -133,7 +138,7 @@ _OF_CONNECTION: Final = Facts(Reads.MOVING, Life.CONNECTION)
 SESSION: Final[dict[str, Facts]] = {  # no reset ever touches it
     **dict.fromkeys(("listener", "source", "destination", "tls", "told", "tlvs"), _CONNECTION),
     **dict.fromkeys(("accepted", "accept_date", "ready", "variables", "charge", "glitches"), _OF_CONNECTION),
-    **dict.fromkeys(("fault", "tls_fault", "early"), _OF_CONNECTION),
+    **dict.fromkeys(("fault", "tls_fault", "early", "tracked"), _OF_CONNECTION),
 }
 _AT_THE_END: Final = Facts(Reads.MOVING, Life.OTHER, why="Exchange: when the line is written")
 RECORD: Final[dict[str, Facts]] = {
@@ -185,7 +190,7 @@ def belongs(path: str) -> Reads:
         return RECORD[rest].belongs
     if first == "source" and rest == "port":
         return Reads.CONNECTION
-    if first in ("process", "list", "users"):
+    if first in ("process", "list", "users", "table"):
         return Reads.MOVING
     return CONTEXT[first].belongs
 
@@ -209,6 +214,8 @@ def look(context: Context) -> dict[str, object]:
             found[name] = value.name
         elif isinstance(value, Session):
             found[name] = True
+        elif name in ("tracked", "session.tracked") and value is not None:
+            found[name] = [(one.index, one.table.name, one.ref) for one in value]
         elif isinstance(value, dict | list):
             found[name] = value.copy()
         elif name == "limits":
@@ -220,6 +227,7 @@ def look(context: Context) -> dict[str, object]:
     found["process"] = PROCESS_VARIABLES.copy()
     for known in LISTS.references:
         found[f"list.{known.number}"] = [(entry.key, entry.value) for entry in known.entries()]
+    found.update(tables_stand.shown())
     return found
 
 
@@ -283,6 +291,8 @@ def exchange(phase: Phase) -> Context:
     ctx.request_captures, ctx.request_capture_sizes = [b"captured"], [40]
     ctx.response_captures, ctx.response_capture_sizes = [b""], [40]
     ctx.variables = {b"txn.one": b"1", b"req.one": b"2", b"res.one": b"3", b"txn.n": 5, b"txn.key": b"c2VjcmV0"}
+    tables_stand.track(ctx, TRACKS, "t", tables_stand.CLIENT)
+    tables_stand.track(ctx, TRACKS_ARRAYS, "a", tables_stand.CLIENT)
     if phase is Phase.OWN:
         ctx.request.fields = [one for one in ctx.request.fields if one.name != b"content-length"]
         ctx.request.length, ctx.request.chunked = -1, True
@@ -349,6 +359,7 @@ class World:
                 LISTS.new(name, True)
         if KEYS not in LISTS.by_name:
             LISTS.new(KEYS, False)
+        tables_stand.declare()
         self.fresh()
 
     def fresh(self, now: int = NOW, noise: int = 3) -> None:
@@ -364,6 +375,7 @@ class World:
                 known.add(*wanted)
         USERLISTS[USERS].declare(b"user", b"secret", False, frozenset((b"g1",)))
         THIS_LANE.be(0, 0)
+        tables_stand.fill(1000)
 
 
 @contextmanager
@@ -387,6 +399,7 @@ def still() -> Iterator[World]:
             USERLISTS.update(accounts)
             THIS_LANE.be(lane, group)
             LISTS.reset()
+            TABLES.reset()
 
 
 @dataclass(frozen=True)
@@ -647,6 +660,24 @@ def _no_entries(_: Context) -> None:
         known.clear()
 
 
+def _tables(ctx: Context) -> None:
+    """Other values."""
+    tables_stand.fill(1050, 2)
+    ctx.tracked = None
+    for index, name in ((TRACKS, "t"), (TRACKS, "t"), (TRACKS_ARRAYS, "a")):
+        tables_stand.track(ctx, index, name, tables_stand.CLIENT)
+
+
+def _empty_tables(_: Context) -> None:
+    tables_stand.empty()
+
+
+def _tracks(ctx: Context) -> None:
+    for index in range(3):
+        tables_stand.track(ctx, index, "t", tables_stand.OTHER)
+    tables_stand.track(ctx, TRACKS_ARRAYS, "a", tables_stand.OTHER)
+
+
 def _users(_: Context) -> None:
     USERLISTS[USERS].declare(b"user", b"another", False, frozenset())
 
@@ -763,6 +794,9 @@ VARIANTS: Final[tuple[Variant, ...]] = (
     Variant("the identifier", Reads.MOVING, _set(unique_id=b"id-2")),
     Variant("a captured field", Reads.MOVING, _capture("request_captures")),
     Variant("a captured field of the response", Reads.MOVING, _capture("response_captures")),
+    Variant("other values in tables", Reads.MOVING, _tables),
+    Variant("no entries in tables", Reads.MOVING, _empty_tables),
+    Variant("more is tracked", Reads.MOVING, _tracks),
     Variant("variables of the exchange", Reads.MOVING, _variables),
     Variant("a variable of the request", Reads.MOVING, _variable("variables", b"req.one")),
     Variant("a variable of the response", Reads.MOVING, _variable("variables", b"res.one")),

@@ -77,6 +77,7 @@ def test_numbers_that_are_not_said() -> None:
         "tune.http.logurilen": 1024,
         "tune.http.maxhdr": 101,
         "tune.maxrewrite": 1024,
+        "tune.stick-counters": 3,
         **{f"tune.vars.{scope}-max-size": 0 for scope in ("check", "global", "proc", "reqres", "sess", "txn")},
         "uid": -1,
         "ulimit-n": 0,

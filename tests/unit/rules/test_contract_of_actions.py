@@ -12,7 +12,20 @@ from typing import Final
 import pytest
 from rule_stand import compiled
 from support.configs import good, section
-from support.contract import CONTEXT, VARIANTS, Phase, Variant, World, belongs, covered, exchange, look, still
+from support.contract import (
+    CONTEXT,
+    TRACKS,
+    TRACKS_ARRAYS,
+    VARIANTS,
+    Phase,
+    Variant,
+    World,
+    belongs,
+    covered,
+    exchange,
+    look,
+    still,
+)
 
 from pointsman.config.action import (
     ACTIONS,
@@ -97,6 +110,14 @@ LINES: Final[dict[str, tuple[str, ...]]] = {
     ),
     "set-var-fmt": ("set-var-fmt(txn.one) %[src]-%ci",),
     "unset-var": ("unset-var(txn.one)", "unset-var(sess.one)", "unset-var(proc.contract)"),
+    "track-sc": ("track-sc src table t",),
+    **{f"track-sc{number}": (f"track-sc{number} src table t",) for number in range(3)},
+    "sc-inc-gpc": (f"sc-inc-gpc(1,{TRACKS_ARRAYS})",),
+    "sc-inc-gpc0": (f"sc-inc-gpc0({TRACKS})",),
+    "sc-inc-gpc1": (f"sc-inc-gpc1({TRACKS})",),
+    "sc-add-gpc": (f"sc-add-gpc(1,{TRACKS_ARRAYS}) 5", f"sc-add-gpc(1,{TRACKS_ARRAYS}) src_port"),
+    "sc-set-gpt": (f"sc-set-gpt(1,{TRACKS_ARRAYS}) 5", f"sc-set-gpt(1,{TRACKS_ARRAYS}) src_port"),
+    "sc-set-gpt0": (f"sc-set-gpt0({TRACKS}) 5", f"sc-set-gpt0({TRACKS}) src_port"),
     "use-service": ("use-service prometheus-exporter",),
 }
 # What is declared though nothing here shows it: writes, reads, and why.
@@ -135,7 +156,10 @@ def rules_of(name: str) -> Iterator[tuple[int, str]]:
 
 def ready(line: str, world: World) -> Action:
     """The action of a rule, as a stream runs it."""
-    loaded = good("listen", "mode http", "declare capture request len 40", "declare capture response len 40", line)
+    counters = "global\n tune.stick-counters 5\n"
+    slots = ("declare capture request len 40", "declare capture response len 40")
+    loaded = good("listen", "mode http", *slots, line, before=counters)
+    world.fill()
     found = loaded.proxy.all(Rule)[0].action
     found.resolve(loaded.configuration, loaded.diagnostics)
     if isinstance(found, UseService):
