@@ -238,7 +238,7 @@ enum { READ_32 = 32, READ_64, READ_RATE, READ_CURRENT, READ_PINS, READ_EXPIRY, R
 void slab_make_op(uint8_t *place, uint8_t code, uint16_t offset, uint32_t argument);
 int slab_check_program(const Slab *slab, const uint8_t *program, Py_ssize_t length);
 int slab_check_read(const Slab *slab, const uint8_t *what, Py_ssize_t length);
-void slab_run(View *view, uint32_t local, const uint8_t *program, Py_ssize_t length, uint64_t amount, uint64_t now);
+int slab_run(View *view, uint32_t local, const uint8_t *program, Py_ssize_t length, uint64_t amount, uint64_t now);
 uint64_t slab_value(View *view, uint32_t local, const uint8_t *what, uint64_t now);
 
 /* _slabs_one.c: arguments of methods, and methods that are about one entry */

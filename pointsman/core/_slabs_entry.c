@@ -288,7 +288,7 @@ reserve(View *view)
     return 0;
 }
 
-/* Find an entry, or make it: FOUND, and the shard is locked. Else nothing is. */
+/* Find and touch an entry, or make it: FOUND, and the shard is locked. Else nothing is. */
 Entered
 slab_enter(Slab *slab, const uint8_t *key, size_t length, uint64_t now, uint64_t expire, int evict, View *view,
            uint32_t *local)
@@ -302,6 +302,7 @@ slab_enter(Slab *slab, const uint8_t *key, size_t length, uint64_t now, uint64_t
         uint32_t found = slab_lookup(view, hash, key, length);
         if (found != 0 && !slab_is_over(slab, entry_at(view, found - 1), now)) {
             *local = found - 1;
+            slab_touch(view, found - 1, now, expire);
             return FOUND;
         }
         if (found != 0)

@@ -167,8 +167,8 @@ slab_enter_method(Slab *self, PyObject *const *args, Py_ssize_t given)
     if (entered == IS_BUSY)
         return slab_busy();
     if (entered == FOUND) {
-        if (change.length > 0)
-            slab_run(&view, local, change.program, change.length, change.amount, now);
+        if (slab_run(&view, local, change.program, change.length, change.amount, now) || !self->last_was_new)
+            slab_note(&view, local);
         ref = make_ref(&view, local);
         slab_unlock(&view);
     }
@@ -236,7 +236,8 @@ slab_apply(Slab *self, PyObject *const *args, Py_ssize_t given)
         return NULL;
     int held = slab_hold(self, args[0], &view, &local);
     if (held > 0) {
-        slab_run(&view, local, change.program, change.length, change.amount, change.now);
+        if (slab_run(&view, local, change.program, change.length, change.amount, change.now))
+            slab_note(&view, local);
         slab_unlock(&view);
     }
     return held < 0 ? NULL : PyBool_FromLong(held);
@@ -261,7 +262,8 @@ slab_apply_read(Slab *self, PyObject *const *args, Py_ssize_t given)
         return NULL;
     int held = slab_hold(self, args[0], &view, &local);
     if (held > 0) {
-        slab_run(&view, local, change.program, change.length, change.amount, change.now);
+        if (slab_run(&view, local, change.program, change.length, change.amount, change.now))
+            slab_note(&view, local);
         value = slab_value(&view, local, change.what, change.now);
         slab_unlock(&view);
     }

@@ -248,8 +248,8 @@ run_op(View *view, uint32_t local, const Op *op, uint64_t amount, uint64_t now)
     }
 }
 
-/* The program has been checked. What only pins is no change that others are told of. */
-void
+/* The program has been checked. Whether others are to be told of it: what only pins is no change. */
+int
 slab_run(View *view, uint32_t local, const uint8_t *program, Py_ssize_t length, uint64_t amount, uint64_t now)
 {
     int changes = 0;
@@ -258,8 +258,7 @@ slab_run(View *view, uint32_t local, const uint8_t *program, Py_ssize_t length, 
         run_op(view, local, &op, amount, now);
         changes |= op.code != PIN && op.code != UNPIN;
     }
-    if (changes)
-        slab_note(view, local);
+    return changes;
 }
 
 uint64_t

@@ -330,9 +330,9 @@ class Shard:
 
     # Programs.
 
-    def run(self, local: int, program: bytes, amount: int, now: int) -> None:
-        """The program has been checked. What only pins is no change that others are told of."""
-        changes = False
+    def run(self, local: int, program: bytes, amount: int, now: int, changes: bool = False) -> None:
+        """The program has been checked. What only pins is no change that others are told of, but what was before may
+        be (`changes`)."""
         for code, _, offset, argument in ops.OP.iter_unpack(program):
             self._run_one(local, code, offset, argument, amount, now)
             changes |= code not in (ops.PIN, ops.UNPIN)

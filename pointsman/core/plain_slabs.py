@@ -158,8 +158,7 @@ class Slab:
             with self._locked(wanted) as shard:
                 local, why = self._enter(shard, number, key, now, expire, before)
                 if local >= 0:
-                    if program:
-                        shard.run(local, program, amount, now)
+                    shard.run(local, program, amount, now, not self.last_was_new)
                     return shard.ref(local)
                 empty, full = shard.head(HEAPED) == 0, shard.is_full()
             if why == "nothing" and (not empty or full or not evict or not self._drop_elsewhere(wanted)):
@@ -170,6 +169,7 @@ class Slab:
         """The entry, or -1 and what is to be done: it looked at many ("again"), or there was nothing to drop."""
         local = shard.lookup(number, key)
         if local >= 0 and not shard.is_over(local, now):
+            shard.touch(local, now, expire)
             return local, ""
         if local >= 0:
             shard.drop(local)

@@ -21,7 +21,8 @@ is put in order from what stands in the entries themselves, which takes less tha
 made is not there, data that were being written are as they were before, and all else is as it was. Otherwise `Busy` is
 raised: traffic goes on without the table. Under one lock 64 entries are looked at, at most.
 
-    enter(key, now, expire, evict=True, program=b"", amount=0)   reference; 0: no room. `last_was_new`: it was made
+    enter(key, now, expire, evict=True, program=b"", amount=0)   finds and touches, or makes (`last_was_new`) an entry,
+                                            then runs the program; reference; 0: no room
     find(key, now)                          reference; 0: there is none, or its time is up. It is not touched
     touch(ref, now, expire)                 another expiry (0: never); it is the newest
     pin(ref), unpin(ref), pins(ref)         current(ref), current_add(ref, delta)

@@ -85,8 +85,11 @@ def test_time_is_up_at_the_expiry_and_not_before(kind: type[Slab]) -> None:
     assert slab.find(b"a", 150) == 0
     assert slab.apply(ref, op(ops.ADD1_32), 1, 149)
     assert slab.find(b"a", 149) == ref  # looking does not drop it
-    anew = slab.enter(b"a", 150, 50)
+    anew = slab.enter(b"a", 150, 20)
     assert slab.last_was_new
+    assert slab.enter(b"a", 160, 40) == anew
+    assert slab.find(b"a", 199) == anew
+    assert slab.find(b"a", 200) == 0
     assert anew != ref
     assert slab.read32(anew, 0) == 0
     assert slab.touch(anew, 190, 30)
@@ -138,7 +141,7 @@ def test_a_full_table_may_refuse_but_not_for_what_is_over(kind: type[Slab]) -> N
     assert slab.enter(b"c", 50, 100, False) == 0
     assert not slab.last_was_new
     assert set(contents(slab)) == {b"a", b"b"}
-    assert slab.enter(b"a", 50, 100, False) == slab.find(b"a", 50) > 0
+    assert slab.enter(b"b", 50, 51, False) == slab.find(b"b", 50) > 0
     assert slab.enter(b"c", 51, 100, False) > 0
     assert set(contents(slab)) == {b"b", b"c"}
 
@@ -164,8 +167,9 @@ def test_what_is_pinned_stays(kind: type[Slab]) -> None:
     assert slab.pins(one) == 1
     slab.slot = 0
     assert slab.unpin(one)
-    assert slab.find(b"one", 5000) == 0
-    new = slab.enter(b"new", 5000, 10)
+    assert slab.find(b"one", 5009) == one
+    assert slab.find(b"one", 5010) == 0
+    new = slab.enter(b"new", 5010, 10)
     assert set(contents(slab)) == {b"other", b"new"}
     assert slab.remove(other, True)
     assert slab.pin(new)
@@ -602,6 +606,7 @@ class Model:
 
     def enter(self, key: bytes, now: int, life: int, evict: bool) -> bool:
         if self.live(key, now):
+            self.touch(key, now, life)
             return True
         self.entries.pop(key, None)
         while len(self.entries) >= self.room:
