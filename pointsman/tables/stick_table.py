@@ -11,7 +11,7 @@ on without the table.
 
 from typing import Final
 
-from pointsman.tables.interim_slab import (
+from pointsman.core.slab_program import (
     ADD1_32,
     ADD_32,
     ADD_64,
@@ -32,10 +32,9 @@ from pointsman.tables.interim_slab import (
     SET_64,
     TOUCH,
     UNPIN,
-    Busy,
-    Slab,
     op,
 )
+from pointsman.core.slabs import Busy, Slab
 from pointsman.tables.stick_options import StickTableOptions
 from pointsman.tables.stick_types import Field, Kind, Stored, element, lay_out
 
