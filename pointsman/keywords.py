@@ -67,6 +67,7 @@ import pointsman.rules.captures  # noqa: F401
 import pointsman.rules.closing  # noqa: F401
 import pointsman.rules.counters  # noqa: F401
 import pointsman.rules.errors  # noqa: F401
+import pointsman.rules.forwarded  # noqa: F401
 import pointsman.rules.headers  # noqa: F401
 import pointsman.rules.keywords  # noqa: F401
 import pointsman.rules.limits  # noqa: F401

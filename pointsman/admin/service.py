@@ -17,9 +17,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from pointsman.config.stats import StatisticsPage
-from pointsman.proto.message import Request
+from pointsman.proto.message import Request, path_start
+from pointsman.rules.auth import challenge
 from pointsman.rules.pages import DEFAULT_PAGES
-from pointsman.rules.reply import Challenge, Reply, Served
+from pointsman.rules.reply import Reply, Served
 from pointsman.rules.service import Ask
 from pointsman.rules.stats import StatsAdmin, StatsRule, is_admin, verdict
 from pointsman.sample.context import Context
@@ -60,11 +61,12 @@ class Statistics(Service):
         self.page = page
         self.access = access
         self.ask = ask
-        self.unauthorized = _challenge(page.realm)
 
     def is_asked(self, context: Context) -> bool:
         request = context.request
-        return request is not None and request.method in METHODS and request.uri.startswith(self.page.uri)
+        if request is None or request.method not in METHODS:
+            return False
+        return request.uri.startswith(self.page.uri, max(path_start(request.uri), 0))
 
     def wants_body(self, context: Context) -> bool:
         request = context.request
@@ -81,7 +83,7 @@ class Statistics(Service):
         admin = is_admin(self.access.admin, context)
         question = {
             "page": str(self.number),
-            "rest": request.uri[len(self.page.uri) :].decode("latin-1"),
+            "rest": request.uri[max(path_start(request.uri), 0) + len(self.page.uri) :].decode("latin-1"),
             "method": request.method.decode("latin-1"),
         }
         if admin:
@@ -101,8 +103,10 @@ class Statistics(Service):
         if rule is not None:
             if rule.verdict == "allow":
                 return None
-            return DEFAULT_PAGES[403] if rule.verdict == "deny" else _challenge(rule.realm.encode() or self.page.realm)
-        return None if self._admits(context) else self.unauthorized
+            if rule.verdict == "deny":
+                return DEFAULT_PAGES[403]
+            return _challenge(context, rule.realm.encode() or self.page.realm)
+        return None if self._admits(context) else _challenge(context, self.page.realm)
 
     def _admits(self, context: Context) -> bool:
         """Compared in constant time, with all accounts, so that time tells nothing of them."""
@@ -116,8 +120,9 @@ class Statistics(Service):
         return admitted
 
 
-def _challenge(realm: bytes) -> Reply:
-    return DEFAULT_PAGES[401].challenging(Challenge(401, b"www-authenticate", b'Basic realm="%b"' % realm))
+def _challenge(context: Context, realm: bytes) -> Reply:
+    made = challenge(context, realm)
+    return DEFAULT_PAGES[made.status].challenging(made)
 
 
 def token_of(secret: bytes, number: int, user: bytes) -> str:

@@ -11,6 +11,7 @@ from pointsman.config.stats import StatsText, page_position
 from pointsman.core.diagnostics import Position
 from pointsman.log.keywords import LineFormat, UniqueIdFormat
 from pointsman.rules.captures import CaptureCookie, CaptureSlot
+from pointsman.rules.forwarded import ForwardedSetting
 from pointsman.rules.keywords import MonitorUriLine
 
 OPTIONS: Final = ("http-buffer-request", "checkcache")
@@ -20,6 +21,7 @@ LINES: Final[dict[str, tuple[type[Setting], ...]]] = {
     "monitor-uri": (MonitorUriLine,),
     "log-format": (LineFormat,),
     "option http-restrict-req-hdr-names": (RestrictHeaderNames,),
+    "option forwarded": (ForwardedSetting,),
     "option forwardfor": (ForwardForSetting,),
     "option originalto": (OriginalToSetting,),
 }

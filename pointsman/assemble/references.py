@@ -12,6 +12,7 @@ from pointsman.config.userlist import users_of
 from pointsman.core.diagnostics import ConfigError, Diagnostics
 from pointsman.core.registry import nearest
 from pointsman.rules import stats
+from pointsman.rules.forwarded import ForwardedSetting
 from pointsman.rules.keywords import MonitorFailLine, RedirectLine, UseBackendLine, UseServerLine
 from pointsman.rules.rule import Rule
 from pointsman.sample.arguments import Reference
@@ -58,6 +59,9 @@ def _references(section: Section) -> Iterator[Reference]:
             yield from server.parameters.sni.references
         for tlv in server.parameters.proxy_tlvs:
             yield from tlv.format.references
+    said = section.one(ForwardedSetting)
+    for expression in said.expressions if said is not None else ():
+        yield from expression.references
     rules = section.all(Rule) + [line.rule for line in section.all(RedirectLine)]
     conditions: list[Condition | None] = [rule.condition for rule in rules]
     conditions += [line.condition for line in section.all(UseBackendLine)]

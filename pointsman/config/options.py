@@ -59,6 +59,7 @@ OPTIONS: dict[str, Switch] = {
     "http-ignore-probes": Switch(CLIENT, front="ignore_probes", http=True),
     "http-no-delay": Switch(In.ANY_PROXY, http=True, hint=True),  # nothing is ever delayed to fill a segment
     "http-pretend-keepalive": Switch(SERVER, back="pretend_keepalive", http=True),
+    "http-use-proxy-header": Switch(CLIENT, front="is_proxy", http=True),
     "idle-close-on-response": Switch(CLIENT, front="close_idle_on_response", http=True),
     "independent-streams": Switch(In.ANY_PROXY, front="independent", back="independent"),
     "log-separate-errors": Switch(CLIENT),
@@ -90,7 +91,6 @@ HTTP_ONLY: frozenset[str] = frozenset(
         "http-keep-alive",
         "http-restrict-req-hdr-names",
         "http-server-close",
-        "http-use-proxy-header",
         "httpclose",
         "originalto",
     }

@@ -55,6 +55,7 @@ class ProxyFacts:
         self.number = number  # `id`, by default its position from 2 on (frontends and backends count together)
         self.http = http
         self.default_backend_name = b""  # what default_backend names; b"": nothing
+        self.is_proxy = False  # option http-use-proxy-header: of requests to a proxy it asks in a proxy's fields
         self.limits = Limits()  # what it says of timeouts and retries
         self.counters = Counters(arena)
         self.step = self.counters.step  # what every exchange calls, without a look-up each time

@@ -51,6 +51,7 @@ from pointsman.stream.entries import (
     EarlyData,
     EarlyLine,
     Entry,
+    ForwardedField,
     HeaderNames,
     MonitorUri,
     Routing,
@@ -250,6 +251,10 @@ def _use_server(backend: BackendProxy) -> list[Entry]:
     return [UseServer()] if backend.use_server else []
 
 
+def _forwarded(backend: BackendProxy) -> list[Entry]:
+    return [ForwardedField(backend.forwarded)] if backend.http and backend.forwarded is not None else []
+
+
 def _addresses(backend: BackendProxy) -> list[Entry]:
     return [Addresses()] if backend.http else []
 
@@ -298,6 +303,7 @@ IN_BACKEND: Final[list[OfBackend]] = [
     _services,
     _persist_rules,
     _use_server,
+    _forwarded,
     _addresses,
 ]
 RESPONSE: Final[list[OfBoth]] = [_capture_response, _rules_of_backend, _rules_of_frontend, _check_cache]

@@ -19,6 +19,7 @@ from pointsman.core.diagnostics import Position
 from pointsman.proto.message import Request, field
 from pointsman.rules.captures import Captures
 from pointsman.rules.explained import explain_on, explain_steps
+from pointsman.rules.forwarded import Forwarded
 from pointsman.rules.plan import CONNECTION, HEADER_BLOCK, MOVING, Cursor, Step, go_on, run_steps, take_need
 from pointsman.rules.reply import Reply
 from pointsman.rules.room import add_field
@@ -299,6 +300,20 @@ class UseServer(Entry):
                 del trace.records[known:]  # they are looked at again
         context.may_wait = False
         return NEXT if context.need is None else WAIT
+
+
+class ForwardedField(Entry):
+    """option forwarded of the backend."""
+
+    name = "option forwarded"
+
+    def __init__(self, header: Forwarded) -> None:
+        self.header = header
+
+    def decide(self, one: Deciding) -> int:
+        request = one.context.request
+        assert request is not None
+        return NEXT if self.header.apply(one.context, request) else FAILED
 
 
 class Addresses(Entry):

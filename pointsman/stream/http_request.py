@@ -209,7 +209,7 @@ class HttpRequest(Waiting):
         proxy.counters.intercepted += 1
         record = self.record
         record.queued = record.connected = self.reactor.now
-        if reply.status != 401:
+        if reply.status not in (401, 407):
             record.answered = self.reactor.now
         self.context.backend = proxy
         self.record.stand_in = b"<STATS>"

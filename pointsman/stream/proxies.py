@@ -13,6 +13,7 @@ from pointsman.proto.memory import Memory
 from pointsman.proto.message import Field, Head, Request, field
 from pointsman.proto.weight import Buffer, least_to_weigh, weight
 from pointsman.rules.captures import Captures
+from pointsman.rules.forwarded import Forwarded
 from pointsman.rules.plan import Step
 from pointsman.rules.reply import Reply
 from pointsman.sample.condition import Condition
@@ -306,6 +307,7 @@ class BackendProxy(Backend):
         self.header_names = PRESERVE  # option http-restrict-req-hdr-names
         self.forwardfor: ForwardFor | None = None
         self.originalto: ForwardFor | None = None
+        self.forwarded: Forwarded | None = None  # option forwarded
         self.unsafe = False  # option accept-unsafe-violations-in-http-response
         self.abort_on_close = http  # 3.5: the default of HTTP backends
         self.no_linger = False

@@ -57,7 +57,11 @@ OF_FRONTEND = [
     "unique-id-format %[path]-%[req.hdr(host)]\n    unique-id-header x-unique",
     "monitor-uri /monitor",
 ]
-OF_BACKEND = ["option checkcache", "stats enable\n    stats uri /stats\n    stats auth me:secret"]
+OF_BACKEND = [
+    "option checkcache",
+    "option forwarded for host-expr hdr(host)",
+    "stats enable\n    stats uri /stats\n    stats auth me:secret",
+]
 OF_REQUEST = [
     "set-header x-a %[path]",
     "add-header x-b {n}",

@@ -476,6 +476,8 @@ def configurations(draw: st.DrawFn) -> str:
         "option forwardfor",
         "option forwardfor if-none",
         "option originalto",
+        "option forwarded",
+        "option forwarded host for by for_port by_port-expr hdr(x-one)",
         "monitor-uri /b",
         "option http-buffer-request",
         "option forwardfor header x-one",

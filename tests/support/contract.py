@@ -259,6 +259,7 @@ def exchange(phase: Phase) -> Context:
     frontend.default_backend_name = b"back"
     frontend.names = names
     frontend.secures = True
+    frontend.is_proxy = True
     frontend.limits.times = [1000, 2000, 3000, 4000, 5000, 6000]
     backend = Backend("back", 3, True, RoundRobin())
     for number, weight in enumerate((7, 3), 1):

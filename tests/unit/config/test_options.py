@@ -76,7 +76,6 @@ def test_places_are_those_of_the_manual(name: str) -> None:
             "missing parameter. option 'http-restrict-req-hdr-names' expects 'preserve', 'reject' or 'delete' option.",
         ),
         ("option redispatch x", "'option redispatch': 'x' is not a number"),
-        ("option forwarded", "'option forwarded' is not built yet"),
         ("option forceclose", "The 'option forceclose' directive is not supported anymore since HAProxy 2.0."),
     ],
 )

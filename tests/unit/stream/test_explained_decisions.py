@@ -71,6 +71,7 @@ CONDITIONS = [
 ]
 BACK = [
     "option originalto",
+    "option forwarded host for",
     "option http-buffer-request",
     "option checkcache",
     "option http-restrict-req-hdr-names reject",
