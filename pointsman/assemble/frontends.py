@@ -20,6 +20,8 @@ from pointsman.listener.sockets import Opening, socket_options
 from pointsman.log.build import build_logger
 from pointsman.log.keywords import UniqueIdFormat, UniqueIdHeader
 from pointsman.rules.keywords import MonitorFailLine, MonitorUriLine
+from pointsman.rules.layer4 import Expect
+from pointsman.rules.rule import Rule
 from pointsman.sample.limits import CLIENT_TIME, TARPIT_TIME
 from pointsman.stream.acceptor import BindState
 from pointsman.stream.frontends import LiveFrontend
@@ -88,6 +90,7 @@ def build_listeners(
     taken = {bind.parameters.id for bind in section.all(Bind)}
     rate = number(section, "rate-limit sessions")
     lowest_port = UNPRIVILEGED if global_flag(configuration.main, "harden.reject-privileged-ports.tcp") else 0
+    expects = any(isinstance(rule.action, Expect) for rule in section.all(Rule))
     groups = members(configuration.main, lane_count(configuration.main))
     for bind in section.all(Bind):
         parameters = bind.parameters
@@ -118,7 +121,7 @@ def build_listeners(
             bind_state.proxied = parameters.accept_proxy
             bind_state.transports = front
             opening = Opening(address, options, str(bind.at), f"frontend {section.name}")
-            make = ProxyListener if parameters.accept_proxy else Listener
+            make = ProxyListener if parameters.accept_proxy or expects else Listener
             listener = make(live.reactor, frontend, bind_state, opening)
             listener.rate_limit = rate
             listener.lowest_port = lowest_port

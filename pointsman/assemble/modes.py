@@ -6,7 +6,10 @@ that it alone uses and that set no mode follow it. Elsewhere a `deny` rule would
 dangerous. Options inherited from defaults never cause this, nor do sections that sniff protocols (req.proto_http).
 """
 
+from typing import Final
+
 from pointsman.config.acls import AclLine
+from pointsman.config.action import HTTP_AFTER, HTTP_REQUEST, HTTP_RESPONSE
 from pointsman.config.proxy import Mode
 from pointsman.config.setting import Configuration, In, Section
 from pointsman.core.diagnostics import Diagnostics
@@ -14,6 +17,8 @@ from pointsman.core.words import Word
 from pointsman.rules.keywords import DefaultBackendLine, RedirectLine, UseBackendLine
 from pointsman.rules.rule import Rule
 from pointsman.sample.condition import Condition
+
+HTTP: Final = HTTP_REQUEST | HTTP_RESPONSE | HTTP_AFTER  # sets of rules that are for HTTP alone
 
 
 def decide_modes(configuration: Configuration, diagnostics: Diagnostics) -> dict[int, bool]:
@@ -39,7 +44,7 @@ def _kind(proxy: Section) -> str:
 
 def _asks_http(proxy: Section) -> bool:
     own = proxy.settings
-    if any(isinstance(one, Rule | RedirectLine) for one in own):
+    if any(isinstance(one, RedirectLine) or isinstance(one, Rule) and one.rule_set & HTTP for one in own):
         return not _sniffs(proxy)
     for one in own:
         if isinstance(one, UseBackendLine) and one.condition is not None and one.condition.http:

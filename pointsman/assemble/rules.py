@@ -1,7 +1,17 @@
 """Rules, routes and error pages of live proxies."""
 
 from pointsman.assemble.live import Live
-from pointsman.config.action import HTTP_AFTER, HTTP_REQUEST, HTTP_RESPONSE, RULE_SETS
+from pointsman.assemble.modes import HTTP
+from pointsman.config.action import (
+    HTTP_AFTER,
+    HTTP_REQUEST,
+    HTTP_RESPONSE,
+    RULE_SETS,
+    TCP_CONNECTION,
+    TCP_CONTENT,
+    TCP_RESPONSE,
+    TCP_SESSION,
+)
 from pointsman.config.global_section import global_number
 from pointsman.config.setting import Configuration, In, Section
 from pointsman.core.diagnostics import ConfigError, Diagnostics
@@ -10,6 +20,7 @@ from pointsman.core.words import Word
 from pointsman.rules.captures import captures_of
 from pointsman.rules.errors import error_pages
 from pointsman.rules.keywords import DefaultBackendLine, RedirectLine, UseBackendLine, UseServerLine
+from pointsman.rules.layer4 import SwitchMode, inspect_delay
 from pointsman.rules.persistence import PersistLine
 from pointsman.rules.plan import Step, steps
 from pointsman.rules.rule import Rule
@@ -23,7 +34,7 @@ def _rules(
     """The rules of one list; `redirect` lines stand behind all http-request rules."""
     found = [one for one in section.all(Rule) if one.rule_set == rule_set]
     redirects = [line.rule for line in section.all(RedirectLine)] if rule_set == HTTP_REQUEST else []
-    if not http:
+    if not http and rule_set & HTTP:
         for name, rules in ((RULE_SETS[rule_set], found), ("redirect", redirects)):
             if rules:
                 diagnostics.warning(
@@ -46,7 +57,11 @@ def _rules(
 def fill_backend_rules(
     live: Live, backend: BackendProxy, section: Section, configuration: Configuration, diagnostics: Diagnostics
 ) -> None:
+    backend.tcp_response = _rules(section, TCP_RESPONSE, backend.http, configuration, diagnostics)
+    backend.response_delay = inspect_delay(section, True)
     if section.kind == In.BACKEND:  # a listen section's rules are run once, by its frontend
+        backend.tcp_content = _rules(section, TCP_CONTENT, backend.http, configuration, diagnostics)
+        backend.inspect_delay = inspect_delay(section, False)
         backend.http_request = _rules(section, HTTP_REQUEST, backend.http, configuration, diagnostics)
         backend.http_response = _rules(section, HTTP_RESPONSE, backend.http, configuration, diagnostics)
         backend.http_after_response = _rules(section, HTTP_AFTER, backend.http, configuration, diagnostics)
@@ -72,11 +87,17 @@ def fill_backend_rules(
 def fill_frontend_rules(
     live: Live, frontend: LiveFrontend, section: Section, configuration: Configuration, diagnostics: Diagnostics
 ) -> None:
-    frontend.http_request = _rules(section, HTTP_REQUEST, frontend.http, configuration, diagnostics)
-    frontend.http_response = _rules(section, HTTP_RESPONSE, frontend.http, configuration, diagnostics)
-    frontend.http_after_response = _rules(section, HTTP_AFTER, frontend.http, configuration, diagnostics)
+    frontend.tcp_connection = _rules(section, TCP_CONNECTION, frontend.http, configuration, diagnostics)
+    frontend.screens = len(frontend.tcp_connection) > 0
+    frontend.tcp_session = _rules(section, TCP_SESSION, frontend.http, configuration, diagnostics)
+    frontend.tcp_content = _rules(section, TCP_CONTENT, frontend.http, configuration, diagnostics)
+    frontend.inspect_delay = inspect_delay(section, False)
+    http = frontend.http or any(isinstance(step.action, SwitchMode) for step in frontend.tcp_content)
+    frontend.http_request = _rules(section, HTTP_REQUEST, http, configuration, diagnostics)
+    frontend.http_response = _rules(section, HTTP_RESPONSE, http, configuration, diagnostics)
+    frontend.http_after_response = _rules(section, HTTP_AFTER, http, configuration, diagnostics)
     frontend.pages = error_pages(section, configuration, diagnostics)
-    if frontend.http:
+    if http or frontend.tcp_content:
         frontend.captures = captures_of(section, global_number(configuration.main, "tune.http.cookielen"), diagnostics)
     frontend.backends = {backend.name: backend for backend in live.backends}
     for line in section.all(UseBackendLine):

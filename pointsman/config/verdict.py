@@ -24,6 +24,8 @@ SILENT_DROP: Final = 5  # forget the connection; context.answer is the time to l
 TARPIT: Final = 6  # context.answer is the page, later
 FAILED: Final = 7  # a rewrite did not fit: an internal error
 WAIT: Final = 8  # context.need is what has to be waited for (sample/need.py)
+CLOSE_SERVER: Final = 9  # close the server's connection; what it has sent is not passed on (tcp-response content)
+SWITCH: Final = 10  # the client speaks HTTP from now on (switch-mode)
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)

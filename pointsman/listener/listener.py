@@ -219,7 +219,9 @@ class Listener(Channel):
 
     def accepted(self, fd: int, source: NetAddress) -> None:
         """A new connection, already counted."""
-        self.frontend.open(Arrival(fd, source, self.destination(fd), self.bind_state, self.reactor.now))
+        arrival = Arrival(fd, source, self.destination(fd), self.bind_state, self.reactor.now)
+        if not self.frontend.screens or self.frontend.screen(arrival):
+            self.frontend.open(arrival)
 
     def destination(self, fd: int) -> NetAddress:
         """The address that the client connected to. A socket that is bound to one needs no system call to know it."""

@@ -1,4 +1,5 @@
-"""`bind ... accept-proxy`: a connection waits for its PROXY header before it becomes a session (manual 5.1).
+"""`bind ... accept-proxy` (manual 5.1), and `tcp-request connection expect-proxy layer4` (4.4): a connection waits for
+its PROXY header before it becomes a session.
 
       accepted --> waiting --header whole--> Acceptor.open with the addresses that the header says
                       '--timeout, end, garbage--> Acceptor.refused (the error log), closed without an answer
@@ -26,6 +27,7 @@ from pointsman.listener.listener import Listener
 from pointsman.net.reactor import Channel
 from pointsman.proto.errors import ProtocolError
 from pointsman.proto.proxy import SIGNATURE, parse
+from pointsman.sample.context import EXPECTS_PROXY
 from pointsman.stream.acceptor import Arrival
 
 _READ: Final = 16_384
@@ -34,10 +36,19 @@ _PROTOCOLS: Final = (b"TCP4", b"TCP6", b"UNKNOWN")
 
 
 class ProxyListener(Listener):
-    """Its connections say in their first bytes who the client is."""
+    """Its connections say in their first bytes who the client is: all of them (`bind_state.proxied`), or those of which
+    tcp-request connection rules say so (expect-proxy)."""
 
     def accepted(self, fd: int, source: NetAddress) -> None:
-        wait = ProxyWait(self, Arrival(fd, source, self.destination(fd), self.bind_state, self.reactor.now))
+        frontend = self.frontend
+        arrival = Arrival(fd, source, self.destination(fd), self.bind_state, self.reactor.now)
+        if frontend.screens and not frontend.screen(arrival):
+            return
+        session = arrival.session
+        if not self.bind_state.proxied and (session is None or not session.expects & EXPECTS_PROXY):
+            frontend.open(arrival)
+            return
+        wait = ProxyWait(self, arrival)
         self.reactor.add(wait)
         if self.frontend.handshake_time > 0:
             self.reactor.wheel.arm(wait, self.reactor.now + self.frontend.handshake_time)

@@ -22,6 +22,7 @@ from mypy_extensions import mypyc_attr, trait
 from pointsman.core import calls
 from pointsman.core.tls import Connection
 from pointsman.net.duplex import NOTHING, Duplex
+from pointsman.net.parting import reset_on_close, vanish
 from pointsman.net.pipe import NOT_HERE
 from pointsman.net.reactor import ENDING, GONE, IN, OUT, RDHUP, Reactor
 from pointsman.net.transport import AT_HAND, EARLY, READ, WRITE, Transport
@@ -29,14 +30,9 @@ from pointsman.net.transport import AT_HAND, EARLY, READ, WRITE, Transport
 SMALL: Final = 16_384  # bytes of a read for heads
 BRIEF: Final = 65_536  # for bodies, as long as no more comes at once
 LARGE: Final = 524_288  # for bodies
-TCP_REPAIR: Final = 19  # <linux/tcp.h>
-_SOL_SOCKET: Final = 1
-_SO_LINGER: Final = 13
-_AT_ONCE: Final = b"\x01\0\0\0\0\0\0\0"  # struct linger {1, 0}
 _receive: Final = calls.receive
 _transmit: Final = calls.transmit
 _shut: Final = calls.shut
-_option: Final = calls.option
 _error: Final = calls.error
 
 
@@ -507,35 +503,15 @@ class Wire(Duplex):
     def reset_on_close(self) -> None:
         """Let close() send a reset instead of waiting politely (option nolinger; an aborted transfer)."""
         self.cut = True
-        if self.fd < 0:
-            return
-        try:
-            _option(self.fd, _SOL_SOCKET, _SO_LINGER, _AT_ONCE)
-        except OSError:
-            pass  # gone already
+        if self.fd >= 0:
+            reset_on_close(self.fd)
 
     def disappear(self, ttl: int) -> None:
-        """Make close() leave the peer in the dark: no packet at all, where the kernel lets us (TCP_REPAIR asks for
-        CAP_NET_ADMIN); else, and with a `ttl`, a reset that is lost after so many hops."""
+        """Make close() leave the peer in the dark (`vanish`)."""
         self.out = b""
         self.failed = self.failed or errno.ECONNABORTED
-        sock = SocketType(fileno=self.fd)
-        try:
-            if not ttl:
-                try:
-                    sock.setsockopt(socket.IPPROTO_TCP, TCP_REPAIR, 1)
-                    return
-                except OSError:
-                    ttl = 1
-            if sock.family == socket.AF_INET6:
-                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS, ttl)
-            else:
-                sock.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, ttl)
-            self.reset_on_close()
-        except OSError:
-            pass  # gone already, or a unix socket
-        finally:
-            sock.detach()
+        self.cut = True
+        vanish(self.fd, ttl)
 
     def close(self) -> None:
         self.blocked = True  # it takes nothing any more

@@ -1,13 +1,23 @@
 """set-src, set-dst and their ports (manual 4.4): other addresses for this exchange.
 
 What an exchange says of itself (src, dst, logs, forwardfor, PROXY headers, servers at 0.0.0.0) follows; the next
-request of the same connection begins with the real ones.
+request of the same connection begins with those of its connection. tcp-request connection and session rules write the
+latter.
 """
 
 from collections.abc import Callable
 from typing import Final
 
-from pointsman.config.action import CONTINUE, HTTP_REQUEST, Action, RuleArgs, action
+from pointsman.config.action import (
+    CONTINUE,
+    HTTP_REQUEST,
+    TCP_CONNECTION,
+    TCP_CONTENT,
+    TCP_SESSION,
+    Action,
+    RuleArgs,
+    action,
+)
 from pointsman.core.address import AF_INET, AF_INET6, NetAddress
 from pointsman.core.diagnostics import ConfigError
 from pointsman.sample.casts import address_text
@@ -15,6 +25,7 @@ from pointsman.sample.context import Context
 from pointsman.sample.registry import Getter
 from pointsman.sample.types import Reads, Type, Writes
 
+_REQUEST: Final = TCP_CONNECTION | TCP_SESSION | TCP_CONTENT | HTTP_REQUEST
 NO_ADDRESS: Final = (AF_INET, bytes(4), b"0.0.0.0")
 
 
@@ -76,11 +87,11 @@ def _parser(source: bool, port: bool) -> Callable[[RuleArgs], Action]:
 
 
 # Of address and port one stays as it was.
-action("set-src", HTTP_REQUEST, "4.4", reads=Reads.CONNECTION, writes=Writes.CONNECTION | Writes.SOURCE)(
+action("set-src", _REQUEST, "4.4", reads=Reads.CONNECTION, writes=Writes.CONNECTION | Writes.SOURCE)(
     _parser(True, False)
 )
-action("set-src-port", HTTP_REQUEST, "4.4", reads=Reads.CONNECTION, writes=Writes.CONNECTION | Writes.SOURCE)(
+action("set-src-port", _REQUEST, "4.4", reads=Reads.CONNECTION, writes=Writes.CONNECTION | Writes.SOURCE)(
     _parser(True, True)
 )
-action("set-dst", HTTP_REQUEST, "4.4", reads=Reads.CONNECTION, writes=Writes.CONNECTION)(_parser(False, False))
-action("set-dst-port", HTTP_REQUEST, "4.4", reads=Reads.CONNECTION, writes=Writes.CONNECTION)(_parser(False, True))
+action("set-dst", _REQUEST, "4.4", reads=Reads.CONNECTION, writes=Writes.CONNECTION)(_parser(False, False))
+action("set-dst-port", _REQUEST, "4.4", reads=Reads.CONNECTION, writes=Writes.CONNECTION)(_parser(False, True))

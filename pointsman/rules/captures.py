@@ -9,7 +9,17 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import ClassVar, Final
 
-from pointsman.config.action import CONTINUE, HTTP_AFTER, HTTP_REQUEST, HTTP_RESPONSE, Action, RuleArgs, action
+from pointsman.config.action import (
+    CONTINUE,
+    HTTP_AFTER,
+    HTTP_REQUEST,
+    HTTP_RESPONSE,
+    RULE_SETS,
+    TCP_CONTENT,
+    Action,
+    RuleArgs,
+    action,
+)
 from pointsman.config.keyword import Args, Parsed, keyword
 from pointsman.config.setting import In, Section, Setting
 from pointsman.core.diagnostics import ConfigError, Diagnostics, Position
@@ -54,16 +64,27 @@ class Captures:
         self.request_sizes = [length for _, length in request]
         self.response_sizes = [length for _, length in response]
 
-    def of_request(self, context: Context) -> None:
-        """The head of a request came."""
+    def begin(self, context: Context) -> None:
+        """Nothing has been captured yet. Layer 4 content rules fill slots before the head does."""
         context.request_capture_sizes = self.request_sizes
         context.response_capture_sizes = self.response_sizes
+        context.request_captures = [b""] * len(self.request)
         context.response_captures = [b""] * len(self.response)
+
+    def of_request(self, context: Context) -> None:
+        """The head of a request came."""
+        filled = context.request_captures
+        if not filled:
+            self.begin(context)
         head = context.request
         if head is None:
-            context.request_captures = [b""] * len(self.request)
             return
-        context.request_captures = [_last(head, name, length) for name, length in self.request]
+        if filled:
+            for index, (name, length) in enumerate(self.request):
+                if name:
+                    filled[index] = _last(head, name, length)
+        else:
+            context.request_captures = [_last(head, name, length) for name, length in self.request]
         if self.cookie is not None:
             context.record.request_cookie = _first(request_cookies(head), self.cookie)
 
@@ -156,18 +177,18 @@ def parse_declare_capture(args: Args) -> CaptureSlot:
 class Capture(Action):
     """Store a sample in a slot. A rule of a backend whose frontend has no such slot does nothing (manual 4.4)."""
 
-    def __init__(self, expression: Expression, index: int, response: bool, at: Position) -> None:
+    def __init__(self, expression: Expression, index: int, rule_set: int, at: Position) -> None:
         super().__init__()
+        self.rule_set = rule_set
         self.expression = expression
         self.index = index
-        self.response = response
+        self.response = not rule_set & (TCP_CONTENT | HTTP_REQUEST)
         self.at = at
 
     def check(self, section: Section, diagnostics: Diagnostics) -> None:
         if section.kind & In.FRONT and self.index >= len(slots_of(section, self.response)):
-            where = "http-response" if self.response else "http-request"
             diagnostics.alert(
-                f"unable to find capture id '{self.index}' referenced by {where} capture rule.",
+                f"unable to find capture id '{self.index}' referenced by {RULE_SETS[self.rule_set]} capture rule.",
                 self.at,
                 "the number of a slot: 'declare capture' makes one",
             )
@@ -182,10 +203,16 @@ class Capture(Action):
         return CONTINUE
 
 
-@action("capture", HTTP_REQUEST | HTTP_RESPONSE | HTTP_AFTER, "4.4", reads=Reads.CONNECTION, writes=Writes.MOVING)
+@action(
+    "capture",
+    TCP_CONTENT | HTTP_REQUEST | HTTP_RESPONSE | HTTP_AFTER,
+    "4.4",
+    reads=Reads.CONNECTION,
+    writes=Writes.MOVING,
+)
 def parse_capture(args: RuleArgs) -> Action:
     """capture <sample> {len <length> | id <id>}: into a slot of its own (requests only), or into a declared one."""
-    response = args.rule_set != HTTP_REQUEST
+    response = not args.rule_set & (TCP_CONTENT | HTTP_REQUEST)
     expression = args.expression("<sample>")
     choices = ("id",) if response else ("len", "id")
     word = args.word(" or ".join(f"'{one}'" for one in choices))
@@ -193,7 +220,7 @@ def parse_capture(args: RuleArgs) -> Action:
         raise args.wrong(word, f"'{args.keyword}': expects {' or '.join(choices)}, found '{word.text}'", choices)
     if word.text == "id":
         at = args.here
-        return Capture(expression, args.integer("<id>", 0, LONGEST), response, at)
+        return Capture(expression, args.integer("<id>", 0, LONGEST), args.rule_set, at)
     if args.section.kind == In.BACKEND:
         raise ConfigError(
             f"'{args.keyword}': proxy '{args.section.name}' has no frontend capability",
@@ -204,4 +231,4 @@ def parse_capture(args: RuleArgs) -> Action:
     length = args.integer("<length>", 1, LONGEST)
     index = len(slots_of(args.section, False))
     args.section.put(CaptureSlot(at=args.at, response=False, header=b"", length=length))
-    return Capture(expression, index, False, word.at)
+    return Capture(expression, index, args.rule_set, word.at)

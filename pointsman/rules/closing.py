@@ -7,6 +7,10 @@ from pointsman.config.action import (
     HTTP_REQUEST,
     HTTP_RESPONSE,
     SILENT_DROP,
+    TCP_CONNECTION,
+    TCP_CONTENT,
+    TCP_RESPONSE,
+    TCP_SESSION,
     Action,
     RuleArgs,
     action,
@@ -14,6 +18,7 @@ from pointsman.config.action import (
 from pointsman.sample.context import Context
 from pointsman.sample.types import Reads, Writes
 
+_TCP: Final = TCP_CONNECTION | TCP_SESSION | TCP_CONTENT | TCP_RESPONSE
 HIDDEN: Final = 0  # no time to live was named: leave no trace at all, if the system allows it
 
 
@@ -36,13 +41,13 @@ class SilentDrop(Action):
         return SILENT_DROP
 
 
-@action("reject", HTTP_REQUEST, "4.4", reads=Reads.NOTHING, writes=Writes.NOTHING)
+@action("reject", _TCP | HTTP_REQUEST, "4.4", reads=Reads.NOTHING, writes=Writes.NOTHING)
 def parse_reject(args: RuleArgs) -> Action:
     """reject: close the connection without an answer."""
     return Reject()
 
 
-@action("silent-drop", HTTP_REQUEST | HTTP_RESPONSE, "4.4", reads=Reads.NOTHING, writes=Writes.NOTHING)
+@action("silent-drop", _TCP | HTTP_REQUEST | HTTP_RESPONSE, "4.4", reads=Reads.NOTHING, writes=Writes.NOTHING)
 def parse_silent_drop(args: RuleArgs) -> Action:
     """silent-drop [rst-ttl <ttl>]: forget the connection without telling the client; `rst-ttl` sends a reset that dies
     after so many hops, for the firewalls on the way."""

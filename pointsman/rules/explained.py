@@ -10,11 +10,13 @@ from typing import Final
 from pointsman.config.verdict import (
     ALLOW,
     ANSWER,
+    CLOSE_SERVER,
     CONTINUE,
     DENY,
     DROP,
     FAILED,
     SILENT_DROP,
+    SWITCH,
     TARPIT,
     WAIT,
     Action,
@@ -22,7 +24,7 @@ from pointsman.config.verdict import (
 from pointsman.core.diagnostics import Position
 from pointsman.core.wishes import WISHES
 from pointsman.rules.plan import Cursor, Step, note_final, take_need
-from pointsman.sample.condition import Condition
+from pointsman.sample.condition import UNKNOWN, Condition
 from pointsman.sample.context import Context
 from pointsman.sample.tap import tapped
 from pointsman.sample.trace import ConditionRecord, RuleRecord, Trace
@@ -37,6 +39,8 @@ VERDICTS: Final = {  # in words
     TARPIT: "tarpit",
     FAILED: "a rewrite does not fit",
     WAIT: "wait",
+    CLOSE_SERVER: "close",
+    SWITCH: "switch-mode",
 }
 
 
@@ -103,3 +107,40 @@ def _explain(rules: list[Step], context: Context, trace: Trace, cursor: Cursor |
                     note_final(step, context, record.verdict)
                 return record.verdict
     return CONTINUE
+
+
+def explain_content(rules: list[Step], context: Context, final: bool, cursor: Cursor, trace: Trace) -> int:
+    """What `run_content` says of them. Where more bytes are waited for there is no record: they are looked at again."""
+    known = len(trace.records)
+    context.lenient = False
+    context.more = not final
+    awaiting, cursor.awaiting = cursor.awaiting, 0
+    verdict = CONTINUE
+    for index, step in enumerate(rules):
+        if index + 1 < awaiting:
+            continue
+        condition = step.condition
+        context.asked |= step.asks
+        if condition is not None and not awaiting and not final and condition.judge(context) == UNKNOWN:
+            verdict = WAIT
+            break
+        awaiting = 0
+        context.incomplete = False
+        record = explain_rule(step.at, step.action, condition, step.negated, context, step.at_once)
+        if record.verdict is not None:
+            context.asked |= step.does
+            if context.incomplete and step.awaits and not final:
+                cursor.awaiting = index + 1
+                verdict = WAIT
+                break
+            verdict = record.verdict
+        trace.add(record)
+        if verdict != CONTINUE:
+            if WISHES.verdicts:
+                note_final(step, context, verdict)
+            break
+    if verdict == WAIT:
+        del trace.records[known:]
+    context.more = False
+    context.incomplete = False
+    return verdict

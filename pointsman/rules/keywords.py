@@ -38,7 +38,8 @@ def parse_if(args: Args, where: Where) -> tuple[Condition | None, bool]:
     return parse_condition(words, acls_of(args.section), where, args.diagnostics), word == "unless"
 
 
-def _rules(rule_set: int) -> Callable[[Args], Rule]:
+def rules_of(rule_set: int) -> Callable[[Args], Rule]:
+    """The parser of the lines of a rule set."""
     name = RULE_SETS[rule_set]
     kind = f"{name} action"
 
@@ -129,9 +130,9 @@ def _warn_of_final(args: Args, rule_set: int) -> None:
             return
 
 
-keyword("http-request", In.ANY_PROXY, "4.2")(_rules(HTTP_REQUEST))
-keyword("http-response", In.ANY_PROXY, "4.2")(_rules(HTTP_RESPONSE))
-keyword("http-after-response", In.ANY_PROXY, "4.2")(_rules(HTTP_AFTER))
+keyword("http-request", In.ANY_PROXY, "4.2")(rules_of(HTTP_REQUEST))
+keyword("http-response", In.ANY_PROXY, "4.2")(rules_of(HTTP_RESPONSE))
+keyword("http-after-response", In.ANY_PROXY, "4.2")(rules_of(HTTP_AFTER))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

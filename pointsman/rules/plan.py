@@ -46,9 +46,11 @@ class Step:
         self.does = int(rule.action.reads)  # that, and whether it writes something else than heads
         if rule.action.writes & ~HEADS:
             self.does |= MOVING
-        # Its expressions may want to ask elsewhere, but the action cannot be run in two halves.
         self.told = True  # whether it may be the last rule of last_rule_line: `redirect` lines are not (manual 7.3.2)
+        # Its expressions may want to ask elsewhere, but the action cannot be run in two halves.
         self.at_once = not rule.action.waits and int(rule.action.reads) & MOVING != 0
+        # In content rules these alone wait for a sample that may still come (manual 4.2, tcp-request content).
+        self.awaits = rule.action.name == "capture" or rule.action.name.startswith("track-sc")
 
 
 def steps(rules: list[Rule]) -> list[Step]:
@@ -65,6 +67,7 @@ class Cursor:
         self.rules: list[Step] = NO_RULES
         self.index = 0
         self.holds = False  # the condition of that rule holds: it is its action that waits
+        self.awaiting = 0  # of content rules: behind so many rules is the action that lacks its sample; 0: none does
 
     def stop(self, rules: list[Step], step: Step, holds: bool, context: Context) -> int:
         context.asked |= MOVING  # the next one has to wait as well
@@ -167,17 +170,21 @@ def _stop(rules: list[Step], step: Step, holds: bool, context: Context, cursor: 
     return cursor.stop(rules, step, holds, context)
 
 
-def run_content(rules: list[Step], context: Context, final: bool) -> int:
+def run_content(rules: list[Step], context: Context, final: bool, cursor: Cursor) -> int:
     """Evaluate layer 4 content rules on what is here (manual 4.2, tcp-request content).
 
-    WAIT: one of them lacks bytes that may still come. They are evaluated again from the first one when more is here,
-    and once more with `final` when nothing more will come in time: the inspect-delay is over, the direction has ended,
-    or the buffer is full. Then what is missing is no sample.
+    WAIT: one of them lacks bytes that may still come. They are evaluated again when more is here, and once more with
+    `final` when nothing more will come in time: the inspect-delay is over, the direction has ended, or the buffer is
+    full. Then what is missing is no sample. Where a condition could not be told the list begins anew, what it did so
+    far included; an action that lacks its sample (`awaits`) has had its condition, and is where the list goes on.
     """
     context.lenient = False
-    for step in rules:
+    context.more = not final
+    verdict = CONTINUE
+    awaiting, cursor.awaiting = cursor.awaiting, 0
+    for step in rules[awaiting - 1 :] if awaiting else rules:
         condition = step.condition
-        if condition is not None:
+        if condition is not None and not awaiting:
             context.asked |= step.asks
             if final:
                 if condition.test(context) == step.negated:
@@ -186,16 +193,23 @@ def run_content(rules: list[Step], context: Context, final: bool) -> int:
                 found = condition.judge(context)
                 if found == UNKNOWN:
                     context.asked |= MOVING
-                    return WAIT
+                    verdict = WAIT
+                    break
                 if bool(found) == step.negated:
                     continue
+        awaiting = 0
         context.incomplete = False
+        context.asked |= step.does
         verdict = _act(step, context)
         if verdict != CONTINUE:
             if WISHES.verdicts:
                 note_final(step, context, verdict)
-            return verdict
-        if context.incomplete and not final:
+            break
+        if context.incomplete and step.awaits and not final:
             context.asked |= MOVING
-            return WAIT
-    return CONTINUE
+            cursor.awaiting = rules.index(step) + 1
+            verdict = WAIT
+            break
+    context.more = False
+    context.incomplete = False
+    return verdict

@@ -2,7 +2,17 @@
 
 from typing import Final
 
-from pointsman.config.action import CONTINUE, HTTP_AFTER, HTTP_REQUEST, HTTP_RESPONSE, Action, RuleArgs, action
+from pointsman.config.action import (
+    CONTINUE,
+    HTTP_AFTER,
+    HTTP_REQUEST,
+    HTTP_RESPONSE,
+    TCP_CONTENT,
+    TCP_RESPONSE,
+    Action,
+    RuleArgs,
+    action,
+)
 from pointsman.core.diagnostics import ConfigError
 from pointsman.log.target import LOG_LEVELS
 from pointsman.proto.reasons import reason_of
@@ -11,6 +21,7 @@ from pointsman.sample.context import Context
 from pointsman.sample.record import SILENT
 from pointsman.sample.types import Reads, Writes
 
+_CONTENT: Final = TCP_CONTENT | TCP_RESPONSE
 _HTTP: Final = HTTP_REQUEST | HTTP_RESPONSE | HTTP_AFTER
 
 
@@ -63,7 +74,7 @@ class SetLogLevel(Action):
         return CONTINUE
 
 
-@action("set-log-level", _HTTP, "4.4", reads=Reads.NOTHING, writes=Writes.MOVING)
+@action("set-log-level", _CONTENT | _HTTP, "4.4", reads=Reads.NOTHING, writes=Writes.MOVING)
 def parse_set_log_level(args: RuleArgs) -> Action:
     """set-log-level <level>: one of the eight levels of syslog, or "silent" for no line."""
     names = [*LOG_LEVELS, "silent"]
@@ -92,7 +103,7 @@ class Nothing(Action):
         return CONTINUE
 
 
-@action("set-nice", HTTP_REQUEST | HTTP_RESPONSE, "4.4", reads=Reads.NOTHING, writes=Writes.NOTHING)
+@action("set-nice", _CONTENT | HTTP_REQUEST | HTTP_RESPONSE, "4.4", reads=Reads.NOTHING, writes=Writes.NOTHING)
 def parse_set_nice(args: RuleArgs) -> Action:
     """set-nice <nice>: HAProxy's scheduler serves exchanges in the order of their niceness; here each has its turn."""
     word = args.word("<nice>")

@@ -4,6 +4,8 @@ It never holds a connection or a descriptor, so an explanation can fill one for 
 Live proxies and servers are seen through the two small base classes below.
 """
 
+from typing import Final
+
 from mypy_extensions import i64, mypyc_attr
 
 from pointsman.core.address import UNIX_ADDRESS, NetAddress
@@ -39,6 +41,8 @@ class Names:
         self.process: Counters | None = None  # of the process as a whole
         self.facts: ProcessFacts | None = None
 
+
+EXPECTS_PROXY: Final = 1  # bits of Session.expects: a PROXY header
 
 Variables = dict[bytes, Value | None]  # None: it is there, but not set
 
@@ -138,6 +142,8 @@ class Session:
         self.told: dict[int, tuple[bytes, bytes]] | None = None  # of it in PROXY headers (outgoing_header.py)
         self.fault = 0  # what the client's connection has failed of, by core/connection_faults.py (fc_err)
         self.tls_fault = 0  # and the number that OpenSSL has for it
+        self.descriptor = -1  # of the client's connection, as long as that is open
+        self.expects = 0  # what is to come before the client's first byte: tcp-request connection rules say so
         self.early: Request | None = None  # the last one that came as early data, and that nothing has held back
         self.tracked: list[Tracked] | None = None  # entries of stick tables, until it ends (sample/tracking.py)
 

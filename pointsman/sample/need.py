@@ -1,4 +1,4 @@
-"""What an evaluation waits for: a time, bytes of a body, the handshake, or an answer from elsewhere.
+"""What an evaluation waits for: a time, bytes, the handshake, or an answer from elsewhere.
 
 A list of rules is evaluated in one go, as long as all that it asks is at hand. What is not at hand is a `Need`:
 
@@ -37,6 +37,7 @@ REQUEST_BODY: Final = 1  # `size` bytes of it, or all of it, or a full buffer
 RESPONSE_BODY: Final = 2
 HANDSHAKE: Final = 3  # of the client's connection
 ELSEWHERE: Final = 4  # a thread, another process, another stream
+CONTENT: Final = 5  # any more bytes of what layer 4 content rules look at, its end, or that their time is over
 
 PENDING: Final = 0
 MET: Final = 1

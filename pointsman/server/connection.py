@@ -387,6 +387,11 @@ class ServerConnection(WireUser):
         """What is left of that exchange's place where nobody looks at the bytes any more."""
         return self.wire
 
+    def receive(self, most: int) -> bytes | None:
+        """Of one on which nothing is spoken: up to so many bytes; b"" at its end, or where it has failed; None: nothing
+        now."""
+        return self.wire.read(most)
+
     def look(self, exchange: Carried) -> None:
         """Reading tells how it ends: soon."""
         self.wire.unread = True

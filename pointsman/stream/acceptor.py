@@ -22,7 +22,7 @@ from pointsman.core.wishes import WISHES
 from pointsman.net.reactor import Channel, Reactor
 from pointsman.net.tls_state import TlsState
 from pointsman.net.transport import Transports
-from pointsman.sample.context import ListenerFacts, ProcessFacts, ProxyFacts
+from pointsman.sample.context import ListenerFacts, ProcessFacts, ProxyFacts, Session
 from pointsman.stream.share import Share
 
 STOPPED_TEXT: Final = b"Proxy %b stopped (cumulated conns: FE: %d, BE: %d)."  # the message of a proxy's end
@@ -125,6 +125,7 @@ class Arrival:
         self.accepted = accepted
         self.pending = pending
         self.tlvs: list[tuple[int, bytes]] | None = None  # of its PROXY header; see WISHES.proxy_tlvs
+        self.session: Session | None = None  # of who has passed tcp-request connection rules
 
 
 class BindState(ListenerFacts):
@@ -175,6 +176,7 @@ class Acceptor(ProxyFacts):
         self.limit_now = self.counters.table.arena.cells.at(self.limit_cell).load  # without a look-up each time
         self.handshake_time = 0  # ms from the accept on, for the PROXY header and TLS's handshake; 0: no limit
         self.wants_destination = True  # the address the client connected to is asked for by rules or logs
+        self.screens = False  # it has tcp-request connection rules
         self.waiting: list[Channel] = []  # listeners that reached the limit here
 
     @property
@@ -213,6 +215,10 @@ class Acceptor(ProxyFacts):
         bind_state.climb(NOTHING, ADMITTED)
         if bind_state.transports is not None:
             bind_state.process.tls.withdraw()
+
+    def screen(self, arrival: Arrival) -> bool:
+        """Ask the tcp-request connection rules about a connection that was accepted. False: it is closed."""
+        raise NotImplementedError
 
     def open(self, arrival: Arrival) -> None:
         """A connection is ready. The frontend calls `closed` once when it ends."""

@@ -134,8 +134,8 @@ class Accounts(Carried):
         """The client ended a transfer that had begun: nothing is transferred for one that waits for its server."""
         cause = self.record.cause
         step = self.record.step
-        if step == 0x52:  # R: its body was waited for, by a backend
-            return cause == 0x43 and self.backend is not None
+        if step == 0x52:  # R: its body was waited for, by a backend; of TCP mode, its bytes
+            return (cause == 0x43 or cause == 0x63 and not self.frontend.http) and self.backend is not None
         return cause in _CLIENT and step not in (0x43, 0x51)  # C, Q
 
     def count_server_abort(self, server: LiveServer | None) -> None:
@@ -178,6 +178,12 @@ class Accounts(Carried):
         self.frontend.counters.denied_requests += 1
         if self.backend is not None:
             self.backend.counters.denied_requests += 1
+        if isinstance(self.context.listener, BindState):
+            self.context.listener.counters.denied_requests += 1
+
+    def denied_contents(self) -> None:
+        """A tcp-request content rule has: whichever proxy it stands in, it is the frontend's that is counted."""
+        self.frontend.counters.denied_requests += 1
         if isinstance(self.context.listener, BindState):
             self.context.listener.counters.denied_requests += 1
 

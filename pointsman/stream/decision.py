@@ -1,10 +1,11 @@
 """How an exchange is decided: the order of it as data, and a machine that goes through it. It touches no connection.
 
-      request    captures, unique id, monitor-uri, early log line, its body (option http-buffer-request), http-request
-                 rules, header names, services, routing                                     --ROUTED--> the backend's
-                 body, http-request rules, header names, services, persistence, use-server, forwarded
-                 addresses                                                                  --DECIDED-->
-      response   captures, http-response rules of the backend, of the frontend, option checkcache        --DECIDED-->
+      request    tcp-request content rules, captures, unique id, monitor-uri, early log line, its body (option
+                 http-buffer-request), http-request rules, header names, services, routing       --ROUTED--> the
+                 backend's tcp-request content rules, body, http-request rules, header names, services,
+                 persistence, use-server, forwarded addresses                                         --DECIDED-->
+      response   tcp-response content rules of the backend, captures, http-response rules of the backend, of the
+                 frontend, option checkcache                                                          --DECIDED-->
                  http-after-response rules of the backend, of the frontend, as of every answer of our own
 
 `REQUEST`, `IN_BACKEND` and `RESPONSE` below say so; a proxy's plan holds those of the entries (entries.py) that it has.
@@ -47,6 +48,7 @@ from pointsman.stream.entries import (
     CaptureRequest,
     CaptureResponse,
     CheckCache,
+    ContentRules,
     Deciding,
     EarlyData,
     EarlyLine,
@@ -91,16 +93,21 @@ class Decision(Deciding):
 
     # The machine.
 
-    def begin(self, waits: bool = True) -> int:
-        """A request, whose head is in the context. `waits`: whoever runs it would wait for a need."""
+    def begin(self, waits: bool = True, inspected: bool = False) -> int:
+        """A request, whose head is in the context, or a connection of TCP mode. `waits`: whoever runs it would wait for
+        a need. `inspected`: content rules have said what they have to say of its connection (switch-mode)."""
         self.backend = None
         self.forced = None
         self.persistence = PLAIN
         self.waits = waits
+        self.final = self.final and self.inspects  # of a connection: what came with it may be all
         plan = self.frontend.plan
         if not isinstance(plan, Entries):
             plan = self.frontend.plan = _of_frontend(self.frontend)
-        return self._run(plan.first)
+        first = plan.first
+        if inspected and isinstance(first, ContentRules):
+            first = first.next
+        return self._run(first)
 
     def begin_routed(self, backend: BackendProxy, waits: bool = True) -> int:
         """The same of one whose backend was chosen before it was HTTP: the frontend has no say any more."""
@@ -122,6 +129,7 @@ class Decision(Deciding):
     def begin_response(self, backend: BackendProxy | None, waits: bool) -> int:
         """A response, whose head is in the context, `backend` the one it comes from, if it comes from one."""
         self.waits = waits
+        self.final = False
         plan = self.frontend.plan
         if not isinstance(plan, Entries):
             plan = self.frontend.plan = _of_frontend(self.frontend)
@@ -145,6 +153,11 @@ class Decision(Deciding):
         entry = self.entry
         assert entry is not None
         return self._run(entry.next)
+
+    @property
+    def inspecting(self) -> bool:
+        """The last outcome is one of layer 4 content rules."""
+        return isinstance(self.entry, ContentRules)
 
     def go_on(self) -> int:
         """After WAIT: the need is met, or will not be."""
@@ -196,6 +209,13 @@ class Decision(Deciding):
 
 
 # The order.
+
+
+def _content(proxy: Frontend | BackendProxy) -> list[Entry]:
+    if not proxy.tcp_content:
+        return []
+    captures = proxy.captures if isinstance(proxy, Frontend) else None
+    return [ContentRules("tcp-request content", proxy.tcp_content, proxy.inspect_delay, captures)]
 
 
 def _captures(frontend: Frontend) -> list[Entry]:
@@ -259,6 +279,12 @@ def _addresses(backend: BackendProxy) -> list[Entry]:
     return [Addresses()] if backend.http else []
 
 
+def _response_content(frontend: Frontend, backend: BackendProxy | None) -> list[Entry]:
+    if backend is None or not backend.tcp_response:
+        return []
+    return [ContentRules("tcp-response content", backend.tcp_response, backend.response_delay, None)]
+
+
 def _capture_response(frontend: Frontend, backend: BackendProxy | None) -> list[Entry]:
     return [CaptureResponse(frontend.captures)] if frontend.captures is not None else []
 
@@ -285,6 +311,7 @@ OfBackend = Callable[[BackendProxy], list[Entry]]
 OfBoth = Callable[[Frontend, "BackendProxy | None"], list[Entry]]
 
 REQUEST: Final[list[OfFrontend]] = [
+    _content,
     _captures,
     _unique_id,
     _monitor,
@@ -297,6 +324,7 @@ REQUEST: Final[list[OfFrontend]] = [
     _routing,
 ]
 IN_BACKEND: Final[list[OfBackend]] = [
+    _content,
     _whole_body_of_backend,
     _http_request,
     _header_names,
@@ -306,7 +334,13 @@ IN_BACKEND: Final[list[OfBackend]] = [
     _forwarded,
     _addresses,
 ]
-RESPONSE: Final[list[OfBoth]] = [_capture_response, _rules_of_backend, _rules_of_frontend, _check_cache]
+RESPONSE: Final[list[OfBoth]] = [
+    _response_content,
+    _capture_response,
+    _rules_of_backend,
+    _rules_of_frontend,
+    _check_cache,
+]
 
 
 class Entries(Plan):
@@ -324,7 +358,7 @@ def _chained(entries: list[Entry], places: dict[str, Position]) -> Entry | None:
     """The first of them. Each learns where it stands in the configuration."""
     first: Entry | None = None
     for entry in reversed(entries):
-        entry.at = entry.steps[0].at if isinstance(entry, Rules) else places.get(entry.name, NOWHERE)
+        entry.at = entry.steps[0].at if isinstance(entry, Rules | ContentRules) else places.get(entry.name, NOWHERE)
         entry.next = first
         first = entry
     return first

@@ -12,19 +12,30 @@ from pointsman.config.verdict import (
     CONTINUE,
     DENY,
     FAILED,
+    SWITCH,
     WAIT,
 )
 from pointsman.core.address import NetAddress
 from pointsman.core.diagnostics import Position
 from pointsman.proto.message import Request, field
 from pointsman.rules.captures import Captures
-from pointsman.rules.explained import explain_on, explain_steps
+from pointsman.rules.explained import explain_content, explain_on, explain_steps
 from pointsman.rules.forwarded import Forwarded
-from pointsman.rules.plan import CONNECTION, HEADER_BLOCK, MOVING, Cursor, Step, go_on, run_steps, take_need
+from pointsman.rules.plan import (
+    CONNECTION,
+    HEADER_BLOCK,
+    MOVING,
+    Cursor,
+    Step,
+    go_on,
+    run_content,
+    run_steps,
+    take_need,
+)
 from pointsman.rules.reply import Reply
 from pointsman.rules.room import add_field
 from pointsman.sample.context import Context
-from pointsman.sample.need import REQUEST_BODY, Need
+from pointsman.sample.need import CONTENT, EXPIRED, REQUEST_BODY, Need
 from pointsman.sample.trace import Trace
 from pointsman.server.backend import LiveServer
 from pointsman.stream.checkcache import CacheCheck
@@ -56,6 +67,9 @@ class Deciding(Cursor):
         self.answer: Reply | None = None  # of monitor-uri or of a service
         self.proxy: Frontend | BackendProxy = frontend  # whose service that is
         self.waits = True  # who runs it would wait
+        self.inspects = False  # who runs it would wait for more bytes, if for nothing else
+        self.final = False  # no more bytes come that content rules could look at
+        self.until = 0  # when the inspection is over that is under way (monotonic ms)
         self.trace: Trace | None = None  # where the records of rules and routes go, if somebody wants them
 
 
@@ -75,6 +89,46 @@ class Entry:
         """What it waited for is here, or will not come."""
         take_need(one.context)
         return self.decide(one)
+
+
+class ContentRules(Entry):
+    """A list of layer 4 content rules (manual 4.2, tcp-request content). They look at what has come so far, again with
+    each piece, for `delay` ms from when they are first asked; then, or where no more can come, that is all there is."""
+
+    def __init__(self, name: str, steps: list[Step], delay: int, captures: Captures | None) -> None:
+        self.name = name
+        self.steps = steps
+        self.delay = delay
+        self.captures = captures
+
+    def decide(self, one: Deciding) -> int:
+        context = one.context
+        if self.captures is not None:
+            self.captures.begin(context)
+        one.until = context.now + self.delay
+        one.awaiting = 0
+        return self._judge(one, not self.delay)
+
+    def again(self, one: Deciding) -> int:
+        need = one.context.need
+        late = need is not None and need.state == EXPIRED
+        take_need(one.context)
+        return self._judge(one, late)
+
+    def _judge(self, one: Deciding, late: bool) -> int:
+        context = one.context
+        final = late or one.final or not (one.waits or one.inspects)
+        trace = one.trace
+        if trace is None:
+            verdict = run_content(self.steps, context, final, one)
+        else:
+            verdict = explain_content(self.steps, context, final, one, trace)
+        if verdict == WAIT:
+            context.need = Need(CONTENT, max(0, one.until - context.now))
+            return WAIT
+        if verdict == SWITCH and one.frontend.http:
+            return NEXT  # it speaks HTTP already
+        return NEXT if verdict == ALLOW else verdict
 
 
 # What has a say about a request.

@@ -1,9 +1,19 @@
-"""From an accepted connection to its stream: one small class per mode."""
+"""From an accepted connection to its stream: one small class per mode.
 
+accepted --screen--> tcp-request connection rules --open--> PROXY header, TLS --> tcp-request session rules
+    '--> closed by a reset, no session               '--> closed, no session       '--> H1Front or RawFront
+"""
+
+import os
+
+from pointsman.config.verdict import DROP, SILENT_DROP
 from pointsman.core.columns import NOTHING, SESSION, TLS_FAILED
 from pointsman.core.connection_faults import PROXY_TIMEOUT
+from pointsman.net.parting import reset_on_close, vanish
 from pointsman.net.reactor import Reactor
-from pointsman.stream.acceptor import Arrival
+from pointsman.rules.plan import Step, run_steps
+from pointsman.sample.context import Context, Session
+from pointsman.stream.acceptor import Arrival, BindState
 from pointsman.stream.h1front import H1Front
 from pointsman.stream.proxies import NOTED, Frontend, Program
 from pointsman.stream.raw import RawFront
@@ -16,18 +26,85 @@ class LiveFrontend(Frontend):
     def __init__(self, program: Program, reactor: Reactor, name: str, number: int, http: bool) -> None:
         super().__init__(program, name, number, http)
         self.reactor = reactor
+        self.screening: Context | None = None  # what rules see of a connection that has no stream yet
 
-    def welcome(self, arrival: Arrival) -> ClientSession:
-        """A connection becomes a session, and is counted."""
+    # Rules about connections that have no stream.
+
+    def screen(self, arrival: Arrival) -> bool:
+        session = ClientSession(self, arrival, self.reactor.now)
+        verdict = self._ask(self.tcp_connection, session)
+        if verdict in (DROP, SILENT_DROP):
+            if verdict == DROP:
+                self.counters.denied_connections += 1
+                arrival.bind_state.counters.denied_connections += 1
+                reset_on_close(arrival.fd)
+            os.close(arrival.fd)
+            session.closed()
+            return False
+        arrival.source, arrival.destination = session.source, session.destination
+        arrival.session = session
+        return True
+
+    def lets_in_session(self, session: Session) -> bool:
+        verdict = self._ask(self.tcp_session, session)
+        if verdict == DROP:
+            self.counters.denied_sessions += 1
+            if isinstance(session.listener, BindState):
+                session.listener.counters.denied_sessions += 1
+        return verdict not in (DROP, SILENT_DROP)
+
+    def _ask(self, rules: list[Step], session: Session) -> int:
+        """Evaluate them; what they say of addresses holds for the whole connection."""
+        context = self.screening
+        if context is None:
+            context = self.screening = Context(self, session)
+        now = self.reactor.now
+        context.session = session
+        context.listener = session.listener
+        context.reset()
+        context.now = now
+        context.date_offset = self.program.date_offset
+        context.record.accepted = session.accepted
+        context.record.accept_date = session.accept_date
+        verdict = run_steps(rules, context)
+        session.source, session.destination = context.source, context.destination
+        if verdict == SILENT_DROP:
+            ttl = context.answer
+            self.counters.denied_requests += 1
+            if isinstance(session.listener, BindState):
+                session.listener.counters.denied_requests += 1
+            if session.descriptor >= 0:
+                vanish(session.descriptor, ttl if isinstance(ttl, int) else 0)
+        return verdict
+
+    # Sessions.
+
+    def _session(self, arrival: Arrival) -> ClientSession:
+        """What has passed the rules on connections goes on with what these made of it."""
+        session = arrival.session
+        if not isinstance(session, ClientSession):
+            return ClientSession(self, arrival, self.reactor.now)
+        session.source, session.destination = arrival.source, arrival.destination
+        session.tlvs = arrival.tlvs
+        session.ready = session.since = self.reactor.now
+        return session
+
+    def welcome(self, arrival: Arrival) -> ClientSession | None:
+        """A connection becomes a session, and is counted. None: rules have refused it, and it is closed."""
         bind_state = arrival.bind_state
         if bind_state.frontend is not self:
             self.own(bind_state)
+        session = self._session(arrival)
+        if self.tcp_session and not self.lets_in_session(session):
+            os.close(arrival.fd)
+            session.closed()
+            return None
         bind_state.climb(SESSION, NOTHING)
         now = self.reactor.now
         if now - self.noted >= NOTED:
             self.noted = now
             self.counters.last_session = now
-        return ClientSession(self, arrival, now)
+        return session
 
     def expect(self, arrival: Arrival) -> ClientSession:
         """One becomes a session when its handshake is over: the process has it now, the frontend then."""
@@ -37,11 +114,13 @@ class LiveFrontend(Frontend):
             self.secures = True
             self.transport_spot = -1
         arrival.bind_state.process.counters.tally(SESSION, 1)
-        return ClientSession(self, arrival, self.reactor.now)
+        return self._session(arrival)
 
     def open(self, arrival: Arrival) -> None:
         transports = arrival.bind_state.transports
         session = self.welcome(arrival) if transports is None else self.expect(arrival)
+        if session is None:
+            return
         if self.http:
             front = H1Front(session, self.reactor, arrival.fd)
             try:
@@ -72,3 +151,4 @@ class LiveFrontend(Frontend):
             if reason != PROXY_TIMEOUT:
                 arrival.bind_state.climb(TLS_FAILED, NOTHING)
         session.failed(reason, silent, self.reactor.now)
+        session.over()

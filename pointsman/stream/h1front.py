@@ -87,7 +87,10 @@ class H1Front(H1Client, ClientConnection):
             self.reactor.wheel.arm(self.wire, self.session.accepted + self.frontend.handshake_time)
 
     def opened(self) -> None:
-        self.session.secured(self.wire.tls(), self.reactor.now)
+        if not self.session.secured(self.wire.tls(), self.reactor.now):
+            self.wire.cut = True
+            self.close()
+            return
         if self.wire.early and not self.frontend.early_data:
             self.frontend.early_data = True  # from now on its decisions look out for that
             self.frontend.plan = None

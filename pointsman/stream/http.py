@@ -12,13 +12,14 @@ two sides. How it ends badly stands in faults.py.
 
 from mypy_extensions import mypyc_attr
 
-from pointsman.config.verdict import ANSWER, DENY, FAILED, WAIT
+from pointsman.config.verdict import ANSWER, CLOSE_SERVER, DENY, DROP, FAILED, WAIT
 from pointsman.core.columns import NOTHING
 from pointsman.core.epoch import EPOCH
 from pointsman.core.wishes import WISHES
 from pointsman.net.duplex import Duplex
 from pointsman.proto.message import Field, Response
 from pointsman.rules.plan import CONNECTION, MOVING, OF_REQUEST, OF_RESPONSE
+from pointsman.sample.record import NOT_REACHED
 from pointsman.sample.tracking import server_answered
 from pointsman.server.pool import REUSE_NEVER
 from pointsman.stream.decision import RESPONSE_LETTERS
@@ -216,6 +217,9 @@ class HttpStream(HttpRequest):
     def _end_response(self, outcome: int) -> None:
         """The decision is that it does not go on."""
         decision = self.decision
+        if decision.inspecting:
+            self._end_inspected(outcome)
+            return
         letters = RESPONSE_LETTERS[outcome]
         cause, step = letters[0], letters[1]
         if outcome == ANSWER:
@@ -229,6 +233,21 @@ class HttpStream(HttpRequest):
             else:
                 self.blame(cause, step)
                 self._hang_up(outcome)
+
+    def _end_inspected(self, outcome: int) -> None:
+        """tcp-response content rules have refused it, or closed its connection."""
+        self.record.answered = NOT_REACHED
+        if outcome == CLOSE_SERVER:
+            self.failed_response()
+            self.refuse(502, 0x53, 0x48)  # SH
+            return
+        if outcome == DROP:
+            self.denied_response(self.backend)
+            self.blame(0x50, 0x44)  # PD
+        else:
+            self.denied_request()
+            self.blame(0x50, 0x52)  # PR
+        self._hang_up(outcome)
 
     def response_rules(self) -> bool:
         outcome = self.decision.begin_response(self.backend, False)

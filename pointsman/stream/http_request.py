@@ -73,7 +73,7 @@ class HttpRequest(Waiting):
         self.bodiless = request.method == b"HEAD"
         session = self.session
         if session.routed is None:
-            self.decided(self.decision.begin())
+            self.decided(self.decision.begin(True, not session.frontend.http))
         else:
             routed, session.routed = session.routed, None
             self.context.asked |= MOVING  # nothing shows what that depended on
@@ -125,6 +125,9 @@ class HttpRequest(Waiting):
                     self._leave_http()
                     return
                 outcome = decision.enter()
+            elif self.left and outcome in (DECIDED, WAIT):
+                self.leave()
+                return
             elif outcome == DECIDED:
                 self.forced = decision.forced
                 self.persistence = decision.persistence
@@ -181,7 +184,12 @@ class HttpRequest(Waiting):
             self.denied_request()
             self.tarpit(decision.reply(500), self.time_of(TARPIT_TIME, (self.backend or self.frontend).tarpit))
         else:
-            self.denied_request()
+            if not decision.inspecting:
+                self.denied_request()
+            else:
+                self.denied_contents()
+                if self.backend is None:
+                    self.record.request_line = b""  # as the peer program: nobody has looked at the head yet
             self.record.head = NOT_REACHED
             self.blame(cause, step)
             self._hang_up(outcome)

@@ -1,6 +1,6 @@
 """Where an exchange stands, and what may follow.
 
-      IDLE --> GATHER <--> rules of the request
+      IDLE --> GATHER <--> rules of the request (TCP: --> QUEUE, CONNECT)
         |  --> QUEUE, PAUSE, CONNECT --> SENT <--> HOLD: rules of the response
         |                                  |  --> FORWARD --> LAST --> IDLE
         |                                  '----> TUNNEL --> IDLE, ENDED
@@ -45,7 +45,7 @@ _OVER: Final = (IDLE, ENDED)  # from anywhere
 _REFUSED: Final = (LAST, IDLE, ENDED)  # the same, with an answer of our own before
 TABLE: Final[dict[int, tuple[int, ...]]] = {
     IDLE: (QUEUE, CONNECT, SENT, TARPIT, GATHER, SERVICE, *_REFUSED),
-    GATHER: _REFUSED,
+    GATHER: (QUEUE, CONNECT, *_REFUSED),
     QUEUE: (QUEUE, CONNECT, SENT, *_REFUSED),
     PAUSE: (CONNECT, *_REFUSED),
     CONNECT: (CONNECT, PAUSE, QUEUE, SENT, TUNNEL, *_REFUSED),

@@ -17,7 +17,7 @@ from pointsman.rules.forwarded import Forwarded
 from pointsman.rules.plan import Step
 from pointsman.rules.reply import Reply
 from pointsman.sample.condition import Condition
-from pointsman.sample.context import Context
+from pointsman.sample.context import Context, Session
 from pointsman.sample.format import Format
 from pointsman.sample.tap import tapped
 from pointsman.sample.trace import RouteRecord
@@ -222,6 +222,10 @@ class Frontend(Acceptor):
         super().__init__(name, number, http, program.process.arena)
         self.belong_to(program.process)
         self.program = program
+        self.tcp_connection: list[Step] = []
+        self.tcp_session: list[Step] = []
+        self.tcp_content: list[Step] = []
+        self.inspect_delay = 0  # ms for which content rules wait for bytes
         self.http_request: list[Step] = []
         self.http_response: list[Step] = []
         self.http_after_response: list[Step] = []
@@ -268,6 +272,10 @@ class Frontend(Acceptor):
         self.places: dict[str, Position] = {}  # of what is in the plan and does not know its place itself
         self.protocols: list[ClientProtocol] = []  # that its clients of HTTP/1 may begin with instead
 
+    def lets_in_session(self, session: Session) -> bool:
+        """Ask the tcp-request session rules about a connection whose handshakes are over. False: it is to be closed."""
+        return True
+
     def note_session(self, now: int) -> None:
         """It has a session more (monotonic ms)."""
         if now - self.noted >= NOTED:
@@ -278,6 +286,10 @@ class Frontend(Acceptor):
 class BackendProxy(Backend):
     def __init__(self, name: str, number: int, http: bool, algorithm: Algorithm, arena: Arena | None = None) -> None:
         super().__init__(name, number, http, algorithm, arena)
+        self.tcp_content: list[Step] = []
+        self.inspect_delay = 0  # ms for which content rules wait for bytes
+        self.tcp_response: list[Step] = []
+        self.response_delay = 0
         self.http_request: list[Step] = []
         self.http_response: list[Step] = []
         self.http_after_response: list[Step] = []

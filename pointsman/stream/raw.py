@@ -9,7 +9,7 @@ from pointsman.stream.connections import ClientConnection
 from pointsman.stream.exchange import Exchange
 from pointsman.stream.h1front import DRAINS, H1Front
 from pointsman.stream.handover import hand_over
-from pointsman.stream.phases import ENDED, TUNNEL
+from pointsman.stream.phases import ENDED, GATHER, TUNNEL
 from pointsman.stream.protocols import ClientProtocol
 from pointsman.stream.proxies import BackendProxy
 from pointsman.stream.session import ClientSession
@@ -46,8 +46,12 @@ class RawFront(RawClient, WireUser, ClientConnection):
         record = self._living().record
         record.handshake = record.begun = wire.reactor.now
         wire.reactor.wheel.disarm(wire)
-        self.session.secured(wire.tls(), wire.reactor.now)
-        self.start(b"")
+        if self.session.secured(wire.tls(), wire.reactor.now):
+            self.start(b"")
+        else:
+            wire.cut = True
+            self._living().part()
+            self.close()
 
     def not_opened(self, error: int) -> None:
         self._not_secured(False)
@@ -89,6 +93,12 @@ class RawFront(RawClient, WireUser, ClientConnection):
             if not wire.read(BRIEF):  # there is nothing now, or no more
                 return
 
+    def receive(self, most: int) -> bytes | None:
+        return self.wire.read(most)
+
+    def disappear(self, ttl: int) -> None:
+        self.wire.disappear(ttl)
+
     # Another side.
 
     def become_http(self, backend: BackendProxy | None, data: bytes) -> None:
@@ -123,6 +133,8 @@ class RawFront(RawClient, WireUser, ClientConnection):
         wire = self.wire
         if stream.phase == TUNNEL:
             stream.pump_up()
+        elif stream.phase == GATHER:
+            stream.look_again(False)
         elif wire.failed:
             stream.client_gone()
         elif wire.ending:

@@ -47,6 +47,7 @@ class ClientSession(Session):
         self.source = arrival.source
         self.destination = arrival.destination
         self.tlvs = arrival.tlvs
+        self.descriptor = arrival.fd
         self.accepted = arrival.accepted
         self.accept_date = arrival.accepted + frontend.program.date_offset
         self.ready = now
@@ -72,11 +73,13 @@ class ClientSession(Session):
 
     # The handshake of a client that speaks TLS. The process has counted it as a session when it came.
 
-    def secured(self, tls: Connection | None, now: int) -> None:
-        """Its handshake is over (monotonic ms)."""
+    def secured(self, tls: Connection | None, now: int) -> bool:
+        """Its handshake is over (monotonic ms). False: tcp-request session rules have refused it."""
         self.ready = self.since = now
         self.tls = tls
         bind_state = self.bind_state
+        if self.frontend.tcp_session and not self.frontend.lets_in_session(self):
+            return False
         bind_state.counters.tally(SESSION, 1)
         self.frontend.tally(SESSION, 1)
         self.frontend.note_session(now)
@@ -89,6 +92,7 @@ class ClientSession(Session):
                 bind_state.climb(TLS_STAPLE, NOTHING)
             elif tls is not None and tls.stale:
                 bind_state.climb(TLS_STALE, NOTHING)
+        return True
 
     def not_secured(self, transport: Transport, timed_out: bool, now: int) -> None:
         """It has failed (monotonic ms). The connection is closed by the caller."""
@@ -227,6 +231,7 @@ class ClientSession(Session):
 
     def closed(self) -> None:
         """Its connection has ended. Called once."""
+        self.descriptor = -1
         self.over()
         self.frontend.closed(self.bind_state)
 

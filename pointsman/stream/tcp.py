@@ -1,15 +1,22 @@
 """TCP mode: a client connection, a server connection, and the bytes between them.
 
-Routing asks only what is known of a connection: addresses, listener, frontend. Where it leads to a backend of HTTP, the
-connection speaks HTTP/1 from then on (manual 4). The client's side is in raw.py.
+Routing asks what is known of a connection, and what layer 4 content rules have waited for: its first bytes, which then
+go to the server as they are. Rules on the server's first bytes (tcp-response content) hold them back, in the tunnel,
+until they have been asked.
+
+      begin --WAIT: GATHER--> bytes, their end, the delay --DECIDED--> a server --> TUNNEL [its first bytes: inspecting]
+
+Where it leads to a backend of HTTP, the connection speaks HTTP/1 from then on (manual 4). The client's side is raw.py.
 """
 
+from pointsman.config.verdict import DROP, SILENT_DROP, SWITCH, WAIT
 from pointsman.core.columns import BEGUN, NOTHING
 from pointsman.core.wishes import WISHES
 from pointsman.net.reactor import Reactor
+from pointsman.net.timers import Timed
 from pointsman.stream.decision import Decision
-from pointsman.stream.entries import LOG, ROUTED
-from pointsman.stream.phases import ENDED, QUEUE, TUNNEL
+from pointsman.stream.entries import DECIDED, LOG, ROUTED
+from pointsman.stream.phases import ENDED, GATHER, QUEUE, TUNNEL
 from pointsman.stream.proxies import BackendProxy
 from pointsman.stream.session import ClientSession
 from pointsman.stream.sides import Front
@@ -23,9 +30,31 @@ class RawClient(Front):
         """Close it."""
         raise NotImplementedError
 
+    def receive(self, most: int) -> bytes | None:
+        """Up to so many bytes of it; b"" at its end, or where it has failed; None: nothing now."""
+        raise NotImplementedError
+
+    def disappear(self, ttl: int) -> None:
+        """Make its close leave the client in the dark (silent-drop)."""
+        raise NotImplementedError
+
     def become_http(self, backend: BackendProxy | None, data: bytes) -> None:
         """HTTP/1 is spoken on it from now on, `data` first; the stream is parted. `backend`: it was chosen already."""
         raise NotImplementedError
+
+
+class InspectionTimer(Timed):
+    """The deadline of content rules that wait."""
+
+    def __init__(self, stream: "TcpStream") -> None:
+        super().__init__()
+        self.stream = stream
+
+    def expired(self, now: int) -> None:
+        self.stream.inspection_over()
+
+    def broken(self) -> None:
+        self.stream.abandon()
 
 
 class TcpStream(Tunnel):
@@ -34,36 +63,144 @@ class TcpStream(Tunnel):
     def __init__(self, reactor: Reactor, session: ClientSession, client: RawClient) -> None:
         super().__init__(reactor, session.frontend, client, session.context(reactor.now))
         self.client = client
-        self.early = b""
+        self.keeps_time = True
+        self.early = b""  # what has come from the client and waits for the server
+        self.held = b""  # what has come from the server while tcp-response content rules wait
+        self.inspecting = False  # these have not said yet that it may go to the client
+        self.decision: Decision | None = None  # while it is under way
+        self.inspection: InspectionTimer | None = None  # made when it is first needed
+        self.gone = 0  # the client has left, or its time is up, while rules were waiting: the first letter of the log
 
     def begin(self, pending: bytes) -> None:
         """Choose a backend and a server. `pending`: bytes that came behind a PROXY header."""
-        self.early = pending
         record = self.record
         record.head = record.begun
         record.number = self.frontend.program.process.next_number()
-        record.uploaded = len(pending)
+        self.keep(pending)
         self.touch_client()
-        decision = Decision(self.frontend, self.context)
-        outcome = decision.begin(False)
-        if outcome == LOG:
-            self.write_log(b"txn_accept")
-            outcome = decision.proceed()
-        backend = decision.backend
-        if outcome != ROUTED or backend is None:
+        decision = self.decision = Decision(self.frontend, self.context)
+        decision.inspects = True
+        if self.frontend.tcp_content:
+            self.gather(decision)  # what has come with the connection is seen at once
+        self.decided(decision, decision.begin(False))
+
+    def keep(self, data: bytes) -> None:
+        """Bytes of the client that wait for the server."""
+        self.early = self.early + data if self.early else data
+        self.context.request_bytes = self.early
+        self.record.uploaded = len(self.early)
+
+    def gather(self, decision: Decision) -> None:
+        """Receive what there is of the client's bytes, up to a buffer; past that, and past their end, no more comes."""
+        limit = self.frontend.program.head_limit
+        while not decision.final:
+            missing = limit - len(self.early)
+            data = self.client.receive(missing) if missing > 0 else b""
+            if data is None:
+                return
+            if data:
+                self.keep(data)
+                self.touch_client()
+            else:
+                decision.final = True
+                if self.client.failure():
+                    self.gone = 0x43  # C
+
+    def decided(self, decision: Decision, outcome: int) -> None:
+        """The decision (decision.py) has come so far: go on with it, or do what it says."""
+        while True:
+            if outcome == ROUTED:
+                backend = decision.backend
+                assert backend is not None
+                if backend.http:
+                    self.client.become_http(backend, self.early)
+                    return
+                self.backend = backend
+                self.context.backend = backend
+                self.limits_of(backend)
+                backend.step(BEGUN, NOTHING, NOTHING)
+                if backend.tcp_content:
+                    self.gather(decision)
+                outcome = decision.enter()
+            elif outcome == DECIDED:
+                self.forced = decision.forced
+                self.persistence = decision.persistence
+                self._go_on()
+                return
+            elif outcome == WAIT:
+                self.inspect(decision)
+                return
+            elif outcome == LOG:
+                self.write_log(b"txn_accept")
+                outcome = decision.proceed()
+            else:
+                self._end(outcome)
+                return
+
+    def inspect(self, decision: Decision) -> None:
+        """Content rules wait for more bytes."""
+        need = self.context.need
+        assert need is not None
+        if self.phase != GATHER:
+            self.move(GATHER)
+        self._time(need.time)
+
+    def _time(self, time: int) -> None:
+        """What content rules wait for may take so many ms from now on."""
+        timer = self.inspection
+        if timer is None:
+            timer = self.inspection = InspectionTimer(self)
+        self.reactor.wheel.arm(timer, self.reactor.now + time)
+
+    def _end_inspection(self) -> None:
+        self.decision = None
+        timer = self.inspection
+        if timer is not None:
+            self.inspection = None
+            self.reactor.wheel.disarm(timer)
+
+    def inspection_over(self) -> None:
+        """The time of content rules is up."""
+        if self.phase == GATHER:
+            self.look_again(True)
+        elif self.inspecting:
+            self.look_at_answer(True)
+
+    def look_again(self, late: bool) -> None:
+        """More has come, or nothing more will: content rules are asked again. `late`: their time is over."""
+        decision = self.decision
+        need = self.context.need
+        assert decision is not None and need is not None
+        self.gather(decision)
+        if late:
+            need.expire()
+        self.context.now = self.reactor.now
+        self.decided(decision, decision.go_on())
+
+    def _go_on(self) -> None:
+        """All is decided. Who has left while rules waited has had what these say of it, and that is all."""
+        self._end_inspection()
+        if self.gone:
+            self.failed_request()
+            self.blame(self.gone, 0x52)  # CR, cR
+            self.finish()
+        else:
+            self.choose()
+
+    def _end(self, outcome: int) -> None:
+        """Content rules refuse the connection, or make another one of it; or there is no backend."""
+        if outcome == SWITCH:
+            self.client.become_http(None, self.early)
+            return
+        if outcome not in (DROP, SILENT_DROP):
             self.refuse(503, 0x53, 0x43)  # SC
             return
-        if backend.http:
-            self.client.become_http(backend, pending)
-            return
-        self.backend = backend
-        self.context.backend = backend
-        self.limits_of(backend)
-        backend.step(BEGUN, NOTHING, NOTHING)
-        decision.enter()
-        self.forced = decision.forced
-        self.persistence = decision.persistence
-        self.choose()
+        self.denied_contents()
+        if outcome == SILENT_DROP:
+            ttl, self.context.answer = self.context.answer, None
+            self.client.disappear(ttl if isinstance(ttl, int) else 0)
+        self.blame(0x50, 0x52)  # PR
+        self.finish()
 
     def begin_sending(self) -> None:
         connection = self.connection
@@ -74,8 +211,100 @@ class TcpStream(Tunnel):
         self.log_early(b"txn_connect")
         far = connection.duplex(self)
         far.accept(self.early)
-        self.early = b""
+        self.early = self.context.request_bytes = b""
+        backend = self.backend
+        assert backend is not None
+        self.inspecting = len(backend.tcp_response) > 0
         self.tunnel(far.failed != 0)  # reading tells how it ends
+        if self.inspecting and self.phase == TUNNEL:
+            self._inspect_answer(backend)
+
+    # The server's first bytes, if tcp-response content rules look at them.
+
+    def _inspect_answer(self, backend: BackendProxy) -> None:
+        """They are asked as soon as the server is there, whether it has said something or not."""
+        decision = self.decision = Decision(self.frontend, self.context)
+        decision.inspects = True
+        self.context.now = self.reactor.now
+        if self._take_answer(decision):
+            self._answer_decided(decision.begin_response(backend, False))
+
+    def pump_down(self) -> None:
+        if self.inspecting:
+            self.look_at_answer(False)
+        else:
+            super().pump_down()
+
+    def look_at_answer(self, late: bool) -> None:
+        """More of it has come, or nothing more will. `late`: the rules' time is over."""
+        decision = self.decision
+        need = self.context.need
+        if decision is None or need is None or not self._take_answer(decision):
+            return
+        if late:
+            need.expire()
+        self.context.now = self.reactor.now
+        self._answer_decided(decision.go_on())
+
+    def _take_answer(self, decision: Decision) -> bool:
+        """Receive what there is of the server's bytes, up to a buffer. False: the server has broken off, and that ends
+        it."""
+        connection = self.connection
+        assert connection is not None
+        limit = self.frontend.program.head_limit
+        while not decision.final:
+            missing = limit - len(self.held)
+            data = connection.receive(missing) if missing > 0 else b""
+            if data is None:
+                return True
+            if data:
+                self.held = self.held + data if self.held else data
+                self.context.response_bytes = self.held
+                self.record.sent += len(data)
+                self._touch(True)
+            elif connection.failure():
+                self.side_failed(False)
+                return False
+            else:
+                decision.final = True
+        return True
+
+    def _answer_decided(self, outcome: int) -> None:
+        if outcome == WAIT:
+            need = self.context.need
+            assert need is not None
+            self._time(need.time)
+        elif outcome == DECIDED:
+            self._release_answer()
+        else:
+            if outcome == DROP:
+                self.denied_response(self.backend)
+                self.blame(0x50, 0x44)  # PD
+            elif outcome == SILENT_DROP:
+                ttl, self.context.answer = self.context.answer, None
+                self.denied_request()
+                self.client.disappear(ttl if isinstance(ttl, int) else 0)
+                self.blame(0x50, 0x52)  # PR
+            self.finish()
+
+    def _release_answer(self) -> None:
+        """It may go to the client: from here on nobody looks at the bytes."""
+        near, far = self.near, self.far
+        assert near is not None and far is not None
+        self._end_inspection()
+        self.inspecting = False
+        held, self.held = self.held, b""
+        self.context.response_bytes = b""
+        if held:
+            near.accept(held)
+            self._touch()
+            if near.failed:
+                self.side_failed(True)
+                return
+        if far.finished:
+            self._side_ended(far, near, False)
+        else:
+            self.pump_down()
 
     # Events.
 
@@ -91,6 +320,10 @@ class TcpStream(Tunnel):
 
     def client_gone(self) -> None:
         """A reset from the client."""
+        if self.phase == GATHER:
+            self.gone = self.gone or 0x43
+            self.look_again(True)
+            return
         if self.phase == QUEUE:
             self.blame(0x43, 0x51)  # CQ
             self.waited_in_vain()
@@ -105,10 +338,18 @@ class TcpStream(Tunnel):
 
     def expired(self, now: int) -> None:
         """timeout client."""
+        if self.phase == GATHER:
+            self.gone = self.gone or 0x63
+            self.look_again(True)
+            return
         self.blame(0x63, 0x44 if self.phase == TUNNEL else 0x43 if self.record.queued >= 0 else 0x51)
         self.finish()
 
     # The end.
+
+    def part(self) -> None:
+        self._end_inspection()
+        super().part()
 
     def refuse(self, status: int, cause: int, step: int) -> None:
         self.blame(cause, step)
@@ -119,6 +360,7 @@ class TcpStream(Tunnel):
             return
         self.move(ENDED)
         self.leave_backend()
+        self._end_inspection()
         try:
             self.write_log(b"txn_close", self.count_end(0))
         finally:

@@ -10,7 +10,7 @@ from pointsman.net.reactor import Reactor
 from pointsman.sample.context import Context
 from pointsman.sample.limits import TUNNEL_TIME
 from pointsman.stream.exchange import GRAIN, Exchange
-from pointsman.stream.phases import TUNNEL
+from pointsman.stream.phases import CONNECT, TUNNEL
 from pointsman.stream.proxies import FOREVER, Frontend
 from pointsman.stream.sides import Front
 
@@ -24,6 +24,7 @@ class Tunnel(Exchange):
         super().__init__(reactor, frontend, front, context)
         self.near: Duplex | None = None  # the client's end
         self.far: Duplex | None = None  # the server's
+        self.keeps_time = False  # the client's time goes on when the server is there: nothing was sent to it
         self.half_open = True  # it goes on in one direction when the other has ended
 
     def tunnel(self, unread: bool) -> None:
@@ -33,13 +34,16 @@ class Tunnel(Exchange):
         assert backend is not None and connection is not None
         near = self.near = self.front.duplex()
         far = self.far = connection.duplex(self)
+        waits = self.phase == CONNECT  # nothing has come of the client since its time began
         self.move(TUNNEL)
         time = self.time_of(TUNNEL_TIME, backend.tunnel)
         if time:
             self.client_time = self.server_time = time
         self.touch_server()
-        self._touch()
-        if unread or near.unread:
+        self._touch(waits and not backend.tunnel and self.keeps_time)
+        if near.finished and not near.failed:
+            self._side_ended(near, far, True)  # read while its bytes were inspected
+        elif unread or near.unread:
             self.pump_up()
         if self.phase == TUNNEL and self.connection is connection and (unread or far.unread):
             self.pump_down()

@@ -21,6 +21,7 @@ from pointsman.proto.message import EXPECT
 from pointsman.proto.weight import PIECE, weight
 from pointsman.sample.context import Context
 from pointsman.sample.need import (
+    CONTENT,
     ELSEWHERE,
     ENDLESS,
     HANDSHAKE,
@@ -33,7 +34,7 @@ from pointsman.sample.need import (
 )
 from pointsman.sample.record import NOT_REACHED
 from pointsman.stream.decision import Decision
-from pointsman.stream.phases import GATHER, HOLD, IDLE, SENT
+from pointsman.stream.phases import GATHER, HOLD, IDLE, LAST, SENT
 from pointsman.stream.proxies import BackendProxy
 from pointsman.stream.served import ServedStream
 from pointsman.stream.session import ClientSession
@@ -82,6 +83,7 @@ class Waiting(ServedStream):
         self.answer_came = False  # from elsewhere; taken up at the next go
         self.request_here = False  # all of it, or a full buffer: nothing is expected of the client while rules wait
         self.response_here = False  # the same of the server
+        self.left = False  # the client has broken off while content rules waited: they have their say, and it ends
 
     # What http.py makes of it.
 
@@ -103,9 +105,14 @@ class Waiting(ServedStream):
         self.move(GATHER)
         if need.kind == REQUEST_BODY:
             self._expect()
-        whole = self.client.gather(self.frontend.program.head_limit)
+        limit = self.frontend.program.head_limit
+        whole = self.client.gather(limit)
         if self.phase != GATHER:
             return False  # what came is wrong, or the client has left
+        if need.kind == CONTENT and len(self.client.received()) >= limit and not self.decision.final:
+            self.decision.final = True
+            self.gathered()
+            return True
         if self._is_met(need, whole, REQUEST_BODY, len(self.client.received())):
             self.gathered()
             return True
@@ -116,9 +123,13 @@ class Waiting(ServedStream):
     def go_on_gathering(self) -> None:
         """More of the request's body may have come."""
         need = self._need()
+        received = len(self.client.received())
         whole = self.client.gather(self.frontend.program.head_limit)
         if self.phase == GATHER:
-            if self._is_met(need, whole, REQUEST_BODY, len(self.client.received())):
+            if need.kind == CONTENT:
+                if len(self.client.received()) > received:
+                    self._go_on()  # they are asked again with each piece
+            elif self._is_met(need, whole, REQUEST_BODY, len(self.client.received())):
                 self._go_on()
             else:
                 self._expect_of_client(whole)
@@ -166,7 +177,7 @@ class Waiting(ServedStream):
 
     def go_on_holding(self) -> None:
         """More of the response's body may have come."""
-        if self._received():
+        if self._received() or self.phase == HOLD and self._need().kind == CONTENT:
             self._go_on()
 
     def _received(self) -> bool:
@@ -276,6 +287,8 @@ class Waiting(ServedStream):
             return
         self.move(SENT)
         self.context.now = self.reactor.now
+        if self._need().kind == CONTENT:
+            self.record.answered = self.reactor.now
         self.touch_server()
         place = self.place
         if self.response_decided(self.decision.go_on()) and place is not None:
@@ -357,7 +370,11 @@ class Waiting(ServedStream):
         """The client closed its sending side behind its request. Under abortonclose that is as good as leaving; but a
         response that is here already is delivered, with no more delay."""
         phase = self.phase
-        if phase == GATHER:
+        if phase == GATHER and self._need().kind == CONTENT:
+            self.decision.final = True
+            self._go_on()
+            self.client.look_behind()
+        elif phase == GATHER:
             if self._aborts(self.backend):
                 self.record.head = self.reactor.now
                 self.closing = True
@@ -377,15 +394,24 @@ class Waiting(ServedStream):
     def _aborts(self, backend: BackendProxy | None) -> bool:
         return backend.abort_on_close if backend is not None else self.frontend.abort_on_close
 
+    def leave(self) -> None:
+        """The client is gone, and rules of its request wait no more."""
+        self._end_wait()
+        self.closing = True
+        self.record.head = self.reactor.now
+        self.failed_request()
+        self.blame(_C, _R)
+        self.move(LAST)
+        self.finish()
+
     def _client_left(self, by_reset: bool) -> None:
         """Letters and statuses are the peer program's: a request that was whole has no status."""
         phase = self.phase
-        if phase == GATHER and by_reset and self.request_here:
-            self.closing = True
-            self.record.head = self.reactor.now
-            self.failed_request()
-            self.blame(_C, _R)
-            self.finish()
+        if phase == GATHER and self._need().kind == CONTENT:
+            self.left = self.decision.final = True
+            self._go_on()
+        elif phase == GATHER and by_reset and self.request_here:
+            self.leave()
         elif phase == HOLD:
             self.closing = True
             place = self.place

@@ -136,9 +136,9 @@ CONTEXT: Final[dict[str, Facts]] = {
 }
 _OF_CONNECTION: Final = Facts(Reads.MOVING, Life.CONNECTION)
 SESSION: Final[dict[str, Facts]] = {  # no reset ever touches it
-    **dict.fromkeys(("listener", "source", "destination", "tls", "told", "tlvs"), _CONNECTION),
+    **dict.fromkeys(("listener", "source", "destination", "tls", "told", "tlvs", "expects"), _CONNECTION),
     **dict.fromkeys(("accepted", "accept_date", "ready", "variables", "charge", "glitches"), _OF_CONNECTION),
-    **dict.fromkeys(("fault", "tls_fault", "early", "tracked"), _OF_CONNECTION),
+    **dict.fromkeys(("fault", "tls_fault", "early", "tracked", "descriptor"), _OF_CONNECTION),
 }
 _AT_THE_END: Final = Facts(Reads.MOVING, Life.OTHER, why="Exchange: when the line is written")
 RECORD: Final[dict[str, Facts]] = {

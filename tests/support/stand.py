@@ -338,7 +338,9 @@ class Stand:
     def client(self, name: str = "", buffers: int = 0) -> End:
         """A client's connection, accepted and opened. `buffers`: bytes of the kernel's, small for slow peers."""
         end, arrival = self.arrive(name, buffers)
-        self.frontend(name).open(arrival)
+        frontend = self.frontend(name)
+        if not frontend.screens or frontend.screen(arrival):
+            frontend.open(arrival)
         self.settle()
         return end
 

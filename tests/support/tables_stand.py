@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from pointsman.sample.context import Context
 from pointsman.tables.interim_slab import Slab
+
+from pointsman.sample.context import Context
 from pointsman.tables.stick_options import StickTableOptions
 from pointsman.tables.stick_table import StickTable
 from pointsman.tables.stick_tables import TABLES

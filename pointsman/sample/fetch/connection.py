@@ -24,7 +24,7 @@ from pointsman.proto.proxy import (
     inner_tlvs,
 )
 from pointsman.sample.arguments import Arguments
-from pointsman.sample.context import Context
+from pointsman.sample.context import EXPECTS_PROXY, Context
 from pointsman.sample.record import NOT_REACHED
 from pointsman.sample.registry import HANDSHAKEN, fetch, fetch_with
 from pointsman.sample.source import Source
@@ -191,7 +191,7 @@ def server_connection_is_reused(ctx: Context) -> bool:
 @fetch("fc_rcvd_proxy", Type.BOOL, Where.TRAFFIC, Reads.CONNECTION, "7.3.3")
 def received_proxy_header(ctx: Context) -> bool:
     """Whether the client's connection began with a PROXY protocol header."""
-    return ctx.listener.proxied
+    return ctx.listener.proxied or ctx.session.expects & EXPECTS_PROXY != 0
 
 
 @fetch("fc_pp_authority", Type.STR, Where.TRAFFIC, Reads.CONNECTION, "7.3.3")

@@ -142,9 +142,12 @@ def process_id(_: Context) -> int:
 
 
 @fetch("wait_end", Type.BOOL, Where.RUNNING, Reads.MOVING, "7.3.5")
-def wait_end(_: Context) -> bool:
-    """True at the end of a content inspection. Rules are evaluated when there is nothing left to wait for."""
-    return True
+def wait_end(ctx: Context) -> bool:
+    """True at the end of a content inspection (tcp-request inspect-delay); elsewhere nothing is waited for."""
+    if not ctx.more:
+        return True
+    ctx.incomplete = True
+    return False
 
 
 def unit_of(args: Arguments, index: int) -> int:

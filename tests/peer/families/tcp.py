@@ -188,7 +188,6 @@ SCENARIOS = [
     ),
     Scenario(
         name="routing and rejection by source",
-        later="tcp-request connection",
         prelude=TCP,
         config=tcp(
             front="use_backend other if { src 127.0.0.5 }\n    tcp-request connection reject if { src 127.0.0.6 }",

@@ -110,7 +110,11 @@ def line_of(kind: str, word: str, where: str) -> str:
     if kind == "action":
         sets = where.split(",")
         rules = next((one for one in ("http-request", "http-response", "http-after-response") if one in sets), "")
-        return f"{PROXY} {rules} {word}\n" if rules else f"{PROXY} {sets[0]} {word}\n"
+        return (
+            f"{PROXY} {rules} {word}\n"
+            if rules
+            else f"{PROXY} {next(one for one in sets if one != 'quic-initial' or len(sets) == 1)} {word}\n"
+        )
     if kind == "bind":
         return f"frontend x\n bind 127.0.0.1:1 {_with_values(word, BIND_OTHERS)}\n"
     if kind == "server":

@@ -56,6 +56,7 @@ class House:
         opening.open()
         opening.commit()
         bind_state = BindState("web", len(self.listeners) + 1, self.process)
+        bind_state.proxied = kind is not Listener
         listener = kind(self.reactor, self.frontend, bind_state, opening)
         listener.start()
         self.listeners.append(listener)

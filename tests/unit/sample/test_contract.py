@@ -189,7 +189,6 @@ WIDER: Final[dict[str, tuple[list[str], str]]] = {
     "req.proto_http": (["REQUEST_LINE", "MOVING"], "whether there is a request at all, and else bytes"),
     "req_proto_http": (["REQUEST_LINE", "MOVING"], "whether there is a request at all, and else bytes"),
     "http_auth_bearer": (["REQUEST_LINE"], "no change alone puts a token where a proxy looks for it"),
-    "wait_end": (["MOVING"], "whether there is more to come"),
 }
 
 

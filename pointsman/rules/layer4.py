@@ -1,0 +1,157 @@
+"""Rules of layer 4 (manual 4.2): tcp-request connection, session, content, tcp-response content, and how long content
+is waited for; with the actions that only they have (manual 4.4).
+
+      accepted --> tcp-request connection --> PROXY header, TLS --> tcp-request session
+               --> tcp-request content of the frontend --> http-request..., use_backend
+               --> tcp-request content of the backend --> http-request..., server --> tcp-response content
+
+Where they are run: stream/frontends.py (connection, session) and ContentRules in stream/entries.py.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from pointsman.config.action import (
+    ALLOW,
+    CONTINUE,
+    TCP_CONNECTION,
+    TCP_CONTENT,
+    TCP_RESPONSE,
+    TCP_SESSION,
+    Action,
+    RuleArgs,
+    action,
+)
+from pointsman.config.keyword import Args, keyword, parse_time, warn_if_small
+from pointsman.config.setting import In, Section, Setting
+from pointsman.config.verdict import CLOSE_SERVER, SWITCH
+from pointsman.core.diagnostics import ConfigError, Diagnostics
+from pointsman.rules.keywords import rules_of
+from pointsman.sample.context import EXPECTS_PROXY, Context
+from pointsman.sample.types import Reads, Writes
+
+_ALL: Final = TCP_CONNECTION | TCP_SESSION | TCP_CONTENT | TCP_RESPONSE
+PROTOCOLS: Final = ("h1",)  # of switch-mode
+
+keyword("tcp-request connection", In.DEFAULTS | In.FRONT, "4.2")(rules_of(TCP_CONNECTION))
+keyword("tcp-request session", In.DEFAULTS | In.FRONT, "4.2")(rules_of(TCP_SESSION))
+keyword("tcp-request content", In.ANY_PROXY, "4.2")(rules_of(TCP_CONTENT))
+keyword("tcp-response content", In.DEFAULTS | In.BACK, "4.2")(rules_of(TCP_RESPONSE))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InspectDelay(Setting):
+    """`tcp-request inspect-delay` and `tcp-response inspect-delay`: how long content rules wait for bytes."""
+
+    response: bool
+    milliseconds: int
+
+    def key(self) -> object:
+        return self.response
+
+
+def inspect_delay(section: Section, response: bool) -> int:
+    """Milliseconds; 0: content rules do not wait."""
+    found = section.one(InspectDelay, response)
+    return 0 if found is None else found.milliseconds
+
+
+def _delay(response: bool) -> Callable[[Args], InspectDelay]:
+    def parse(args: Args) -> InspectDelay:
+        """<timeout>: how long content rules may wait for bytes; without one they do not."""
+        if not args.more():
+            raise ConfigError(f"'{args.keyword}' expects a positive delay in milliseconds", args.here, "<timeout>")
+        word = args.word("<timeout>")
+        milliseconds = parse_time(word, "ms", args.diagnostics)
+        warn_if_small(word, milliseconds, f"{args.keyword} {word.text}", args.section.title, args.diagnostics)
+        return InspectDelay(at=args.at, response=response, milliseconds=milliseconds)
+
+    return parse
+
+
+keyword("tcp-request inspect-delay", In.ANY_PROXY, "4.2")(_delay(False))
+keyword("tcp-response inspect-delay", In.DEFAULTS | In.BACK, "4.2")(_delay(True))
+
+
+class Accept(Action):
+    """The rest of the list is not looked at."""
+
+    def run(self, context: Context) -> int:
+        return ALLOW
+
+
+@action("accept", _ALL, "4.4", reads=Reads.NOTHING, writes=Writes.NOTHING)
+def parse_accept(args: RuleArgs) -> Action:
+    """accept: stop the evaluation of this list; the connection, or what was inspected, goes on."""
+    return _final(Accept())
+
+
+class CloseServer(Action):
+    """The server's connection ends here."""
+
+    def run(self, context: Context) -> int:
+        return CLOSE_SERVER
+
+
+@action("close", TCP_RESPONSE, "4.4", reads=Reads.NOTHING, writes=Writes.NOTHING)
+def parse_close(args: RuleArgs) -> Action:
+    """close: close the server's connection at once. What it has sent meanwhile is not passed on."""
+    return _final(CloseServer())
+
+
+class Expect(Action):
+    """The client's connection begins with a header that tells who it is from: a bit of Session.expects."""
+
+    def __init__(self, bit: int) -> None:
+        super().__init__()
+        self.bit = bit
+
+    def run(self, context: Context) -> int:
+        context.session.expects |= self.bit
+        return CONTINUE
+
+
+@action("expect-proxy", TCP_CONNECTION, "4.4", reads=Reads.NOTHING, writes=Writes.CONNECTION)
+def parse_expect_proxy(args: RuleArgs) -> Action:
+    """expect-proxy layer4: the connection begins with a PROXY header, as if its bind line had accept-proxy."""
+    _layer4(args)
+    return Expect(EXPECTS_PROXY)
+
+
+def _layer4(args: RuleArgs) -> None:
+    if not args.accept("layer4"):
+        raise ConfigError(f"'{args.keyword}' only supports 'layer4'", args.here, "layer4")
+
+
+class SwitchMode(Action):
+    """The connection speaks HTTP from now on."""
+
+    def check(self, section: Section, diagnostics: Diagnostics) -> None:
+        if not section.kind & In.FRONT:
+            diagnostics.alert(
+                f"'switch-mode' is of no use in {section.title}: only a frontend's connection changes its mode",
+                section.at,
+                "a frontend or listen section",
+            )
+
+    def run(self, context: Context) -> int:
+        return SWITCH
+
+
+@action("switch-mode", TCP_CONTENT, "4.4", reads=Reads.NOTHING, writes=Writes.NOTHING)
+def parse_switch_mode(args: RuleArgs) -> Action:
+    """switch-mode http [proto <name>]: a connection of a frontend in mode tcp speaks HTTP from here on."""
+    args.choice("<mode>", ("http",))
+    if args.accept("proto"):
+        word = args.word("<name>")
+        if word.text == "h2":
+            raise ConfigError(f"'{args.keyword}': proto 'h2' is not built yet", word.at, "h1")
+        if word.text not in PROTOCOLS:
+            raise args.wrong(word, f"'{args.keyword}': unknown MUX protocol '{word.text}'", PROTOCOLS)
+    return _final(SwitchMode())
+
+
+def _final(made: Action) -> Action:
+    made.final = True
+    return made

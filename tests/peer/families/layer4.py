@@ -1,0 +1,352 @@
+"""Rules of layer 4: who is refused when, what is logged and counted of it, in TCP and in HTTP proxies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from support.actor import Close, End, HalfClose, Pause, Recv, Reset, Send, Step, Until
+from support.origin import Script
+from support.scenario import HTTP, TCP, Open, Scenario, Stat
+
+ECHO = ((Until(b"ping"), Send(b"pong"), End()),)
+GREETING = ((Send(b"220 hello\r\n"), End()),)
+MUTE = ((End(),),)
+LEAVES = ((Send(b"220 hello\r\n"), Close()),)
+COUNTED = Stat(".*", ("dreq", "dresp", "ereq", "eresp", "dcon", "dses", "stot", "cli_abrt", "srv_abrt"))
+GET = Send(b"GET /one HTTP/1.1\r\nhost: a\r\n\r\n")
+AGAIN = Send(b"GET /two HTTP/1.1\r\nhost: a\r\n\r\n")
+DELAY = "tcp-request inspect-delay 300ms\n    "
+ANSWER_DELAY = "tcp-response inspect-delay 300ms\n    "
+
+
+def proxies(front: str = "", back: str = "", server: str = "{server:a}") -> str:
+    return f"""
+frontend door
+    bind 127.0.0.1:{{port:front}}
+    {front}
+    default_backend app
+backend app
+    {back}
+    server s1 {server}
+"""
+
+
+Servers = Mapping[str, Sequence[Script]]
+
+
+def tcp(
+    name: str,
+    front: str,
+    talk: Sequence[Step],
+    expect: Sequence[str],
+    back: str = "",
+    servers: Servers | None = None,
+    logs: int = 1,
+) -> Scenario:
+    """One talk in TCP mode, and what was counted of it."""
+    return Scenario(
+        name=name,
+        prelude=TCP,
+        config=proxies(front, back),
+        servers=servers or {"a": ECHO},
+        talk=[*talk, Pause(0.1), COUNTED],
+        expect=expect,
+        logs=logs,
+    )
+
+
+def http(
+    name: str,
+    front: str,
+    talk: Sequence[Step],
+    expect: Sequence[str],
+    back: str = "",
+    servers: Servers | None = None,
+    logs: int = 1,
+) -> Scenario:
+    """The same in HTTP."""
+    return Scenario(
+        name=name,
+        prelude=HTTP,
+        config=proxies(front, back),
+        servers=servers or {},
+        talk=[*talk, Pause(0.1), COUNTED],
+        expect=expect,
+        logs=logs,
+    )
+
+
+CONNECTIONS = [
+    tcp("connection reject", "tcp-request connection reject", [Open(), End()], ["dcon=1 dses=0 stot=0"], logs=0),
+    tcp("session reject", "tcp-request session reject", [Open(), End()], ["dcon=0 dses=1 stot=0"], logs=0),
+    http("connection reject in HTTP", "tcp-request connection reject", [Open(), End()], ["dcon=1"], logs=0),
+    http("session reject in HTTP", "tcp-request session reject", [Open(), End()], ["dses=1 stot=0"], logs=0),
+    tcp(
+        "connection accept ends the list",
+        "tcp-request connection accept if { src 127.0.0.0/8 }\n    tcp-request connection reject",
+        [Send(b"ping"), Until(b"pong"), Close()],
+        ["dcon=0 dses=0 stot=1"],
+    ),
+    tcp(
+        "connection and session rules by source",
+        "tcp-request connection reject if { src 127.0.0.6 }\n    tcp-request session reject if { src 127.0.0.7 }",
+        [
+            *[Open(source="127.0.0.6"), End(), Open(source="127.0.0.7"), End()],
+            *[Open(source="127.0.0.8"), Send(b"ping"), Until(b"pong"), Close()],
+        ],
+        ["dcon=1 dses=1 stot=1"],
+    ),
+]
+
+ADDRESSES = [
+    http(
+        "set-src and set-dst-port of a connection",
+        "tcp-request connection set-src src,ipmask(24)\n    tcp-request session set-dst-port int(99)\n"
+        "    log-format '%ci %fp %[src] %[dst_port] %[fc_src]'",
+        [Open(source="127.0.7.9"), GET, Recv(), AGAIN, Recv(), Close()],
+        ["127.0.7.0 99 127.0.7.0 99 127.0.7.0"],
+        logs=2,
+    ),
+    tcp(
+        "variables of a connection and of a session",
+        "tcp-request connection set-var(sess.c) src_port,add(0)\n    tcp-request session set-var(sess.s) str(two)\n"
+        "    tcp-request session set-var-fmt(sess.f) %[src]-%[var(sess.s)]\n    tcp-request session unset-var(sess.s)\n"
+        "    log-format '%[var(sess.c),bool] %[var(sess.f)] %[var(sess.s)]'",
+        [Send(b"ping"), Until(b"pong"), Close()],
+        ["1 127.0.0.1-two -"],
+    ),
+]
+REQUESTS = [
+    tcp("wait and accept", DELAY + "tcp-request content accept if WAIT_END", [Open(), Pause(0.7), Close()], ["s1 "]),
+    tcp("wait and reject", DELAY + "tcp-request content reject if WAIT_END", [Open(), End()], ["PR", "dreq=1"]),
+    tcp("reject at once", "tcp-request content reject", [Open(), End()], ["door/<NOSRV> -1/-1/T 0 PR", "dreq=1"]),
+    tcp("no delay, no wait", "tcp-request content reject if WAIT_END", [Open(), End()], ["PR"]),
+    tcp("reject if not yet", DELAY + "tcp-request content reject if !WAIT_END", [Open(), Pause(0.6), Close()], ["s1"]),
+    tcp(
+        "reject unless over",
+        DELAY + "tcp-request content reject unless WAIT_END",
+        [Open(), Pause(0.6), Close()],
+        ["s1"],
+    ),
+    tcp(
+        "a client that ends while rules wait",
+        DELAY + "tcp-request content accept if WAIT_END",
+        [Send(b"ping"), HalfClose(), Until(b"pong"), End()],
+        ["T/T/T 4 --"],
+    ),
+    tcp(
+        "a client that ends is refused",
+        DELAY + "tcp-request content reject if WAIT_END",
+        [Send(b"ping"), HalfClose(), End()],
+        ["PR"],
+    ),
+    tcp(
+        "a client that breaks off while rules wait",
+        DELAY + "tcp-request content accept if WAIT_END",
+        [Open(), Pause(0.1), Reset()],
+        ["app/<NOSRV> -1/-1/T 0 CR", "ereq=1"],
+    ),
+    tcp(
+        "a client that breaks off is refused",
+        DELAY + "tcp-request content reject if WAIT_END",
+        [Open(), Pause(0.1), Reset()],
+        ["door/<NOSRV> -1/-1/T 0 PR", "dreq=1"],
+    ),
+    tcp(
+        "timeout client while rules wait",
+        "timeout client 150ms\n    " + DELAY + "tcp-request content accept if WAIT_END",
+        [Open(), End()],
+        ["app/<NOSRV> -1/-1/T 0 cR", "ereq=1"],
+    ),
+    tcp(
+        "timeout client ends the wait for a refusal",
+        "timeout client 150ms\n    " + DELAY + "tcp-request content reject if WAIT_END",
+        [Open(), End()],
+        ["door/<NOSRV> -1/-1/T 0 PR"],
+    ),
+    tcp(
+        "timeout client goes on behind the wait",
+        "timeout client 600ms\n    " + DELAY + "tcp-request content accept if WAIT_END",
+        [Open(), End()],
+        ["cD"],
+        servers={"a": MUTE},
+    ),
+    tcp(
+        "a backend's rules wait in their turn",
+        DELAY + "tcp-request content accept if WAIT_END",
+        [Open(), End()],
+        ["app/<NOSRV> -1/-1/T 0 PR", "door/FRONTEND: dreq=1", "app/BACKEND: dreq=0"],
+        back=DELAY + "tcp-request content reject if WAIT_END",
+    ),
+    tcp(
+        "silent-drop of what was inspected",
+        "tcp-request content silent-drop",
+        [Open(), Pause(0.2), Close()],
+        ["PR", "dreq=1"],
+    ),
+    tcp(
+        "dontlognull while rules wait",
+        "option dontlognull\n    " + DELAY + "tcp-request content reject if WAIT_END",
+        [Open(), End()],
+        ["dreq=1"],
+        logs=0,
+    ),
+    tcp(
+        "the first rule that matches ends the list",
+        "tcp-request content set-var(txn.n) int(1)\n    tcp-request content accept if { src 127.0.0.1 }\n"
+        "    tcp-request content set-var(txn.n) int(2)\n    log-format %[var(txn.n)]",
+        [Send(b"ping"), Until(b"pong"), Close()],
+        ["1"],
+    ),
+    tcp(
+        "frontend, routing, backend",
+        "tcp-request content set-var(txn.a) str(front)\n    log-format '%[var(txn.a)] %b'\n"
+        "    use_backend app if { var(txn.a) -m str front }",
+        [Send(b"ping"), Until(b"pong"), Close()],
+        ["back app"],
+        back="tcp-request content set-var(txn.a) str(back)",
+    ),
+    tcp(
+        "capture, log level, addresses",
+        "tcp-request content capture src len 20\n"
+        "    tcp-request content capture dst_port,add(0),bool len 5\n    tcp-request content set-src ipv4(192.0.2.7)\n"
+        "    tcp-request content set-src-port int(77)\n    tcp-request content set-nice 5\n"
+        "    tcp-request content set-log-level warning\n    log-format '%hr %ci %cp %[capture.req.hdr(0)]'",
+        [Send(b"ping"), Until(b"pong"), Close()],
+        ["{127.0.0.1|1} 192.0.2.7 77 127.0.0.1"],
+    ),
+    tcp(
+        "a silent line",
+        "tcp-request content set-log-level silent",
+        [Send(b"ping"), Until(b"pong"), Close()],
+        ["stot=1"],
+        logs=0,
+    ),
+]
+ANSWERS = [
+    tcp(
+        "the server's greeting waits",
+        "",
+        [Open(), Until(b"hello\r\n"), Close()],
+        ["T/T/T 11 "],
+        back=ANSWER_DELAY + "tcp-response content accept if WAIT_END",
+        servers={"a": GREETING},
+    ),
+    tcp(
+        "the server's greeting is refused",
+        "",
+        [Open(), End()],
+        ["app/s1 T/T/T 11 PD", "dresp=1"],
+        back=ANSWER_DELAY + "tcp-response content reject if WAIT_END",
+        servers={"a": GREETING},
+    ),
+    tcp(
+        "a silent server is refused",
+        "",
+        [Send(b"ping"), End()],
+        ["app/s1 T/T/T 0 PD"],
+        back=ANSWER_DELAY + "tcp-response content reject if WAIT_END",
+        servers={"a": MUTE},
+    ),
+    tcp(
+        "answers are refused at once",
+        "",
+        [Open(), End()],
+        ["app/s1 T/T/T 0 PD"],
+        back="tcp-response content reject",
+        servers={"a": MUTE},
+    ),
+    tcp(
+        "the server's connection is closed",
+        "",
+        [Open(), End()],
+        ["app/s1 T/T/T 0 --", "dresp=0"],
+        back="tcp-response content close",
+        servers={"a": MUTE},
+    ),
+    tcp(
+        "a server that ends while rules wait",
+        "",
+        [Open(), Until(b"hello\r\n"), End(), Close()],
+        ["app/s1 T/T/T 11 --"],
+        back=ANSWER_DELAY + "tcp-response content accept if WAIT_END",
+        servers={"a": LEAVES},
+    ),
+    tcp(
+        "timeout server while rules wait",
+        "",
+        [Open(), End()],
+        ["app/s1 T/T/T 0 sD"],
+        back="timeout server 150ms\n    " + ANSWER_DELAY + "tcp-response content accept if WAIT_END",
+        servers={"a": MUTE},
+    ),
+    tcp(
+        "silent-drop because of the answer",
+        "",
+        [Open(), Pause(0.2), Close()],
+        ["app/s1 T/T/T 0 PR", "dreq=1"],
+        back="tcp-response content silent-drop",
+        servers={"a": MUTE},
+    ),
+]
+IN_HTTP = [
+    http("HTTP reject", "tcp-request content reject", [GET, End()], ["PR-- ", '"<BADREQ>"', "dreq=1"]),
+    http(
+        "HTTP reject of the second request",
+        "tcp-request content reject if { path /two }",
+        [GET, Recv(), AGAIN, End()],
+        ["PR-- ", '"<BADREQ>"', '"GET /one HTTP/1.1"'],
+        logs=2,
+    ),
+    http(
+        "HTTP reject in the backend",
+        "",
+        [GET, End()],
+        ["app/<NOSRV>", "PR-- ", '"GET /one HTTP/1.1"', "app/BACKEND: dreq=0"],
+        back="tcp-request content reject",
+    ),
+    http(
+        "HTTP silent-drop",
+        "tcp-request content silent-drop",
+        [GET, Pause(0.2), Close()],
+        ["PR-- ", '"<BADREQ>"', "dreq=1"],
+    ),
+    http(
+        "content rules come before http-request rules",
+        "tcp-request content set-var(txn.a) str(one)\n    http-request set-header x-a %[var(txn.a)]\n"
+        "    use_backend app if { var(txn.a) -m str one }",
+        [GET, Recv(), Close()],
+        ["x-a: one", "x-b: two"],
+        back="tcp-request content set-var(txn.a) str(two)\n    http-request set-header x-b %[var(txn.a)]",
+        servers={"a": ((Recv(), Send(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"), End()),)},
+    ),
+    http(
+        "captures of content rules and of headers",
+        "capture request header host len 9\n    tcp-request content capture path len 9\n"
+        "    http-request capture method len 9\n    log-format %hr",
+        [GET, Recv(), Close()],
+        ["{a|/one|GET}"],
+    ),
+    http(
+        "HTTP response reject",
+        "",
+        [GET, End()],
+        ["PD-- ", "dresp=1"],
+        back=ANSWER_DELAY + "tcp-response content reject if { status 200 }",
+    ),
+    http(
+        "HTTP response close",
+        "",
+        [GET, Recv(), Close()],
+        ["502", "SH-- ", "eresp=1"],
+        back="tcp-response content close",
+    ),
+    http(
+        "tcp-response content rules come before http-response rules",
+        "http-response set-header x-f %[var(txn.a)]",
+        [GET, Recv(), Close()],
+        ["x-a: t", "x-f: t"],
+        back="tcp-response content set-var(txn.a) str(t)\n    http-response set-header x-a %[var(txn.a)]",
+    ),
+]
+SCENARIOS = [*CONNECTIONS, *ADDRESSES, *REQUESTS, *ANSWERS, *IN_HTTP]
