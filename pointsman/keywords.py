@@ -85,6 +85,7 @@ import pointsman.rules.verdicts  # noqa: F401
 import pointsman.rules.waits  # noqa: F401
 import pointsman.sample.converter.captures  # noqa: F401
 import pointsman.sample.converter.certificates  # noqa: F401
+import pointsman.sample.converter.conditions  # noqa: F401
 import pointsman.sample.converter.dates  # noqa: F401
 import pointsman.sample.converter.encoding  # noqa: F401
 import pointsman.sample.converter.hashing  # noqa: F401
@@ -92,8 +93,10 @@ import pointsman.sample.converter.maps  # noqa: F401
 import pointsman.sample.converter.network  # noqa: F401
 import pointsman.sample.converter.number  # noqa: F401
 import pointsman.sample.converter.tables  # noqa: F401
+import pointsman.sample.converter.protobuf  # noqa: F401
 import pointsman.sample.converter.text  # noqa: F401
 import pointsman.sample.converter.variables  # noqa: F401
+import pointsman.sample.converter.xxh3  # noqa: F401
 import pointsman.sample.fetch.auth  # noqa: F401
 import pointsman.sample.fetch.body  # noqa: F401
 import pointsman.sample.fetch.connection  # noqa: F401
@@ -118,4 +121,5 @@ import pointsman.sample.fetch.variable  # noqa: F401
 import pointsman.server.checks.http_keywords  # noqa: F401
 import pointsman.server.checks.keywords  # noqa: F401
 import pointsman.server.checks.ssl_hello  # noqa: F401
+import pointsman.server.converters  # noqa: F401
 import pointsman.server.fetches  # noqa: F401

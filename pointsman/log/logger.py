@@ -12,11 +12,12 @@ from mypy_extensions import i64, mypyc_attr
 from pointsman.core.columns import LOG_LINES
 from pointsman.log.dates import local_date
 from pointsman.log.heading import Heading
-from pointsman.log.policy import When, failed
+from pointsman.log.policy import When
 from pointsman.log.sink import Sink
 from pointsman.log.target import ERR, INFO, LogTarget
 from pointsman.net.clock import wall_ms
 from pointsman.sample.context import Context
+from pointsman.sample.ending import failed
 from pointsman.sample.pieces import Computed, Piece
 from pointsman.sample.record import UNSET
 

@@ -9,10 +9,8 @@ from enum import IntEnum
 from typing import Final
 
 from pointsman.sample.context import Context
+from pointsman.sample.ending import failed
 from pointsman.sample.format import Format
-
-NONE: Final = 0x2D  # "-": no cause of termination but the ordinary one
-LOCAL: Final = 0x4C  # "L": the proxy answered by itself
 
 
 class When(IntEnum):
@@ -69,16 +67,6 @@ AT_END_FETCHES: Final = (
     "txn.conn_retries",
     "txn.redispatched",
 )
-
-
-def failed(ctx: Context) -> bool:
-    """Something went wrong: the line is an error's (manual 8.3.3)."""
-    record = ctx.record
-    if record.cause not in (NONE, LOCAL):
-        return True
-    if record.retries or record.redispatched:
-        return True
-    return ctx.frontend.http and record.status >= 500
 
 
 def null(ctx: Context) -> bool:

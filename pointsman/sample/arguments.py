@@ -30,9 +30,11 @@ KINDS: Final = {
     "IPv6 address",
     "IPv4 mask",
     "IPv6 mask",
+    "Protocol buffers field number",
 }
 # Types that name another object of the configuration: the text is kept, and whoever builds the object looks it up.
 NAMED: Final = {"user list", "table", "frontend", "backend", "server"}
+FIELD_NUMBERS: Final = re.compile(r"[0-9]+(\.[0-9]+)*", re.ASCII)
 INTEGER: Final = re.compile(r"[+-]?[0-9]+", re.ASCII)
 LOWEST: Final = -(1 << 63)
 HIGHEST: Final = (1 << 63) - 1
@@ -230,6 +232,8 @@ def _typed(kind: str, text: str, called: str, number: int, place: Spot) -> Argum
         value = _packed(text, kind == "IPv6 address")
     elif kind in ("IPv4 mask", "IPv6 mask"):
         value = parse_mask(text, kind == "IPv6 mask")
+    elif kind == "Protocol buffers field number":
+        value = text if FIELD_NUMBERS.fullmatch(text) else None
     if value is None:
         raise ConfigError(f"{called} : failed to parse '{text}' as type '{kind}' at position {number}", place.at)
     return value

@@ -119,6 +119,12 @@ def text_to_address(value: Value) -> bytes | None:
         return None
 
 
+def _bytes_to_text(value: Value) -> Value | None:
+    """What stands before the first NUL: a string has none (measured of 2.6 and 3.2)."""
+    assert isinstance(value, bytes)
+    return value.partition(b"\0")[0]
+
+
 def _text_to_ipv4(value: Value) -> Value | None:
     packed = text_to_address(value)
     return None if packed is None else ipv4_of(packed)
@@ -160,7 +166,7 @@ CASTS: Final[dict[tuple[Type, Type], Cast]] = {
     (Type.STR, Type.IPV6): _text_to_ipv6,
     (Type.STR, Type.BIN): same,
     (Type.STR, Type.METH): same,
-    (Type.BIN, Type.STR): same,
+    (Type.BIN, Type.STR): _bytes_to_text,
     (Type.METH, Type.STR): same,
     (Type.METH, Type.BIN): same,
 }

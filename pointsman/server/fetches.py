@@ -82,6 +82,11 @@ def usable(backend: Backend) -> int:
     return active or backup
 
 
+def is_up(server: LiveServer) -> bool:
+    """Neither down nor in maintenance."""
+    return server.state != STOPPED and server.up
+
+
 @fetch_with("nbsrv", "(backend)", Type.SINT, Where.RUNNING, Reads.MOVING, "7.3.2")
 def nbsrv(args: Arguments) -> Getter:
     """nbsrv([<backend>]): the number of usable servers."""
@@ -205,7 +210,7 @@ def srv_conn_free(args: Arguments) -> Getter:
 @fetch_with("srv_is_up", "(server)", Type.BOOL, Where.RUNNING, Reads.MOVING, "7.3.2")
 def srv_is_up(args: Arguments) -> Getter:
     """srv_is_up([<backend>/]<server>): neither down nor in maintenance."""
-    return of_server(args, lambda server, _: server.state != STOPPED and server.up)
+    return of_server(args, lambda server, _: is_up(server))
 
 
 @fetch_with("srv_queue", "(server)", Type.SINT, Where.RUNNING, Reads.MOVING, "7.3.2")

@@ -538,6 +538,12 @@ def _stopping(ctx: Context) -> None:
     names.facts.stopping = True
 
 
+def _no_frontends(ctx: Context) -> None:
+    names = ctx.frontend.names
+    assert names is not None
+    names.frontends = {}
+
+
 def _frontend(name: str, number: int, http: bool, default: bytes) -> Callable[[Context], None]:
     def change(ctx: Context) -> None:
         made = ProxyFacts(name, number, http)
@@ -826,6 +832,7 @@ VARIANTS: Final[tuple[Variant, ...]] = (
     Variant("the times of the session", Reads.MOVING, _of_session(accepted=900, accept_date=77_000, ready=950)),
     Variant("counters", Reads.MOVING, _count),
     Variant("connections of the socket", Reads.MOVING, _busy),
+    Variant("other frontends", Reads.MOVING, _no_frontends),
     Variant("a soft stop", Reads.MOVING, _stopping),
     Variant("a rule that has ended a list", Reads.MOVING, _set(last_rule=Position("a.cfg", 7))),
     Variant("a rule that waits", Reads.MOVING, _set(waiting_rule=Position("a.cfg", 8))),

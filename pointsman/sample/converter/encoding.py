@@ -16,7 +16,7 @@ from pointsman.sample.types import Type, Value
 PLAIN: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")  # RFC 3986 2.3
 QUOTED: Final = [bytes([code]) if code in PLAIN else b"%%%02X" % code for code in range(256)]
 ESCAPE: Final = re.compile(rb"%([0-9A-Fa-f]{2})")
-HEX: Final = re.compile(rb"(?:[0-9A-Fa-f]{2})*")
+HEX: Final = re.compile(rb"[0-9A-Fa-f]*")
 
 
 @converter("base64", Type.BIN, Type.STR)
@@ -46,6 +46,8 @@ def from_base64url(value: bytes) -> bytes | None:
     if b"+" in value or b"/" in value:
         return None
     text = value.rstrip(b"=")
+    if value and not text:
+        return None
     try:
         return base64.b64decode(text + b"=" * (-len(text) % 4), b"-_", validate=True)
     except (binascii.Error, ValueError):
@@ -60,7 +62,7 @@ def to_hex(value: bytes) -> bytes:
 
 @converter("hex2i", Type.STR, Type.SINT)
 def hex_to_integer(value: bytes) -> int:
-    """A number from hexadecimal digits; 0 if they are none, or no pairs."""
+    """A number from hexadecimal digits; 0 if there are others."""
     return signed(int(value or b"0", 16)) if HEX.fullmatch(value) else 0
 
 

@@ -156,9 +156,12 @@ def regsub(args: Arguments) -> Edit:
     return lambda value: substitute(regex, template, every, value)
 
 
-@converter_with("param", "(string[,string])", Type.STR, Type.STR)
+@converter_with("param", "(string[,string])", Type.BIN, Type.STR)
 def parameter(args: Arguments) -> Edit:
-    """param(<name>[,<delim>]): the first parameter of that name between delimiters ("&"); no "=" is an empty value."""
+    """param(<name>[,<delim>]): the first parameter of that name between delimiters ("&"); no "=" is an empty value.
+
+    Bodies may have NUL between parameters, so it takes bytes as they are.
+    """
     name = args.text(0)
     delimiter = args.text(1) or b"&"
     if re.fullmatch(rb"0x[0-9A-Fa-f]{2}", delimiter):

@@ -118,7 +118,15 @@ CONVERTED: Final[dict[str, tuple[str, ...]]] = {
     "ub64dec": ("str(YWJj),ub64dec",),
     **{name: (f"bin(616263),{name}",) for name in ("base2", "base64", "hex", "sha1", "ub64enc")},
     **{name: (f"bin(616263),{name}", f"bin(616263),{name}(1)") for name in ("crc32", "crc32c", "djb2", "sdbm", "wt6")},
-    **{name: (f"bin(616263),{name}", f"bin(616263),{name}(1)") for name in ("xxh32", "xxh64")},
+    **{name: (f"bin(616263),{name}", f"bin(616263),{name}(1)") for name in ("xxh3", "xxh32", "xxh64")},
+    "debug": ("str(a),debug(,stderr)",),
+    "fe_exists": ("str(front),fe_exists", "str(none),fe_exists"),
+    "nbsrv": ("str(back),nbsrv",),
+    "protobuf": ("bin(0805),protobuf(1)", "bin(0805),protobuf(1,int32)"),
+    "srv_is_up": ("str(back/s1),srv_is_up", "str(s1),srv_is_up"),
+    "srv_queue": ("str(back/s1),srv_queue", "str(s1),srv_queue"),
+    "ungrpc": ("bin(00000000020805),ungrpc(1)", "bin(00000000020805),ungrpc(1,int32)"),
+    "when": ("str(a),when(normal)", "str(a),when(!stopping)", "str(a),when(acl,HTTP_1.1)", "str(a),when(!acl,FALSE)"),
     "sha2": ("bin(616263),sha2", "bin(616263),sha2(512)"),
     "be2dec": ('bin(0102),be2dec(":",1)',),
     "le2dec": ('bin(0102),le2dec(":",1)',),
@@ -189,6 +197,7 @@ WIDER: Final[dict[str, tuple[list[str], str]]] = {
     "req.proto_http": (["REQUEST_LINE", "MOVING"], "whether there is a request at all, and else bytes"),
     "req_proto_http": (["REQUEST_LINE", "MOVING"], "whether there is a request at all, and else bytes"),
     "http_auth_bearer": (["REQUEST_LINE"], "no change alone puts a token where a proxy looks for it"),
+    "debug": (["MOVING"], "each value is shown, also one that came before"),
 }
 
 
@@ -279,7 +288,7 @@ def test_each_name_has_its_line() -> None:
     with_arguments = {name for name in FETCHES if (entry := FETCHES.get(name)) is not None and entry.signature.kinds}
     assert with_arguments == set(ARGUMENTS)
     assert set(CONVERTERS) == set(CONVERTED)
-    assert all(name in FETCHES for name in WIDER)
+    assert all(name in FETCHES or name in CONVERTERS for name in WIDER)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -316,7 +325,7 @@ def test_a_converter_with_one_bit_less_would_be_found(name: str) -> None:
         one, influenced = table("converter")[text]
         found += influenced
         declared |= one.reads & int(Reads.MOVING)
-    assert without_notice(declared, found) == []
+    assert without_notice(declared, found) == (WIDER[name][0] if name in WIDER else [])
 
 
 @pytest.mark.parametrize("name", CONVERTED)

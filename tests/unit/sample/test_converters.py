@@ -1,6 +1,8 @@
 """Converters, against the manual's examples and what the program yields."""
 
 import datetime
+import os
+import re
 
 import pytest
 from exchanges import exchange, sample, shown
@@ -9,11 +11,14 @@ from hypothesis import strategies as st
 
 import pointsman.keywords  # noqa: F401
 from pointsman.core.diagnostics import ConfigError
+from pointsman.sample.context import Names, ProcessFacts
+from pointsman.sample.converter.conditions import CONDITIONS, emit
 from pointsman.sample.converter.dates import write_date
 from pointsman.sample.converter.encoding import code_points
 from pointsman.sample.converter.hashing import crc32c, xxh32, xxh64
 from pointsman.sample.converter.network import forwarded
 from pointsman.sample.converter.text import quality
+from pointsman.sample.converter.xxh3 import xxh3
 
 F = "str(f1_f2_f3__f5)"
 HIGHEST, LOWEST = str((1 << 63) - 1).encode(), str(-(1 << 63)).encode()
@@ -444,7 +449,7 @@ def test_encodings_are_undone(value: bytes) -> None:
     block = f"bin({value.hex()})"
     assert sample(block + ",base64,b64dec") == value
     assert sample(block + ",ub64enc,ub64dec") == value
-    assert sample(block + ",url_enc,url_dec") == (value if b"\0" not in value else None)
+    assert sample(block + ",url_enc,url_dec") == value.partition(b"\0")[0]  # a string ends at NUL
     assert sample(block + ",hex,lower") == value.hex().encode()
     points = code_points(value)
     try:
@@ -471,3 +476,151 @@ def test_encodings_are_undone(value: bytes) -> None:
 )
 def test_errors_of_verification_have_names(text: str, value: bytes) -> None:
     assert shown(text) == value
+
+
+RECTANGLE = b"".join(  # the manual's example of ungrpc: two points, 48.59 and 49.59, in a frame
+    bytes.fromhex(part)
+    for part in ("000000001c", "82030b", "da0308", "0895ffffff0f", "1002", "8a030b", "da0308", "0803", "1084ffffff0f")
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("ungrpc(48.59.1,int32)", b"4294967189"),
+        ("ungrpc(48.59.2,int32)", b"2"),
+        ("ungrpc(49.59.1,int32)", b"3"),
+        ("ungrpc(49.59.2,int32)", b"4294967172"),
+        ("ungrpc(48.59),protobuf(1,int32)", b"4294967189"),
+        ("ungrpc(48),protobuf(59.1,int32)", b"4294967189"),
+        ("ungrpc(48),protobuf(59),protobuf(1,int32)", b"4294967189"),
+        ("ungrpc(48.59),hex", b"0895FFFFFF0F1002"),
+        ("ungrpc(50)", None),
+        ("ungrpc(48.59.1,fixed32)", None),
+        ("protobuf(48)", None),
+    ],
+)
+def test_protocol_buffers(text: str, value: bytes | None) -> None:
+    """By the manual's example and the encoding that protobuf.dev describes."""
+    assert shown(f"bin({RECTANGLE.hex()}),{text}") == value
+
+
+@pytest.mark.parametrize(
+    ("message", "kind", "value"),
+    [
+        ("08ac02", "uint64", 300),  # https://protobuf.dev/programming-guides/encoding/
+        ("089601", "int32", 150),
+        ("08feffffffffffffffff01", "int64", -2),
+        ("0801", "sint64", -1),
+        ("08feffffff0f", "sint32", 0x7FFFFFFF),
+        ("08ffffffff0f", "sint32", -0x80000000),
+        ("09fdffffffffffffff", "sfixed64", -3),
+        ("0900000000000006c0", "double", -2),
+        ("0dfdffffff", "fixed32", 0xFFFFFFFD),
+        ("0dfdffffff", "sfixed32", -3),
+        ("0d0000c03f", "float", 1),
+        ("090000000000000000", "int32", None),  # another wire type
+        ("0880", "int32", None),  # cut
+        ("080102", "int32", 1),
+    ],
+)
+def test_types_of_protocol_buffers(message: str, kind: str, value: int | None) -> None:
+    assert sample(f"bin({message}),protobuf(1,{kind})") == value
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("protobuf()", "expected type 'Protocol buffers field number' at position 1, but got nothing"),
+        ("protobuf(1.x)", "failed to parse '1.x' as type 'Protocol buffers field number' at position 1"),
+        ("ungrpc(1.)", "failed to parse '1.' as type 'Protocol buffers field number' at position 1"),
+        ("protobuf(1,foo)", "Wrong protocol buffer type 'foo'"),
+        ("when()", "expects a supported keyword among"),
+        ("when(nope)", "but got 'nope'"),
+        ("when(acl)", "'acl' selector requires an extra argument with the ACL name"),
+        ("when(acl,nix)", "ACL 'nix' not found"),
+        ("debug(a)", "there are no rings yet"),
+        ("debug(a,nix)", "no such sink 'nix'"),
+    ],
+)
+def test_wrong_arguments_are_named(text: str, message: str) -> None:
+    """In the words of 3.2, where it has some."""
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        sample(f"str(a),{text}")
+
+
+def test_xxh3_of_each_length() -> None:
+    """Measured of 3.2: one value for each way in which a length is treated; tests/peer asks it about many."""
+    for data, seed, value in (
+        (b"", 0, "2D06800538D394C2"),
+        (b"", 7, "913AE0873E9B7EB8"),
+        (bytes.fromhex("0805"), 0, "58B322B1DE3C652B"),
+        (bytes.fromhex("08ac02"), 7, "9427799791 0C9BD4"),
+        (bytes.fromhex("0a0568656c6c6f"), 0, "8B50E6B06D7584CB"),
+        (bytes.fromhex("088080808080808080808001"), 0, "07C3545BD952FF57"),
+    ):
+        assert xxh3(data, seed) == int(value.replace(" ", ""), 16)
+
+
+def test_when() -> None:
+    """Each condition of the manual, true and false."""
+    ctx = exchange(answer="HTTP/1.1 200 OK")
+    record = ctx.record
+
+    def holds(*names: str) -> None:
+        found = {name for name in CONDITIONS if sample(f"str(a),when({name})", ctx) == b"a"}
+        assert found == set(names)
+        assert {name for name in CONDITIONS if sample(f"str(a),when(!{name})", ctx) is None} == found
+
+    holds("normal")
+    record.connected = 5
+    holds("normal", "forwarded", "processed")
+    record.retries = 1
+    holds("error", "forwarded", "processed")
+    record.retries = 0
+    ctx.server = None
+    record.stand_in = b"<STATS>"
+    holds("normal", "toapplet", "processed")
+    record.cause = ord("C")
+    holds("error", "toapplet", "processed")
+    names = ctx.frontend.names = Names()
+    facts = names.facts = ProcessFacts()
+    facts.stopping = True
+    holds("error", "toapplet", "processed", "stopping")
+    assert sample("str(a),when(acl,METH_GET)", ctx) == b"a"
+    assert sample("str(a),when(!acl,METH_GET)", ctx) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [  # as 3.2 prints them
+        ("str(plain),debug(,stderr)", b"[debug] : type=str <plain>"),
+        ("str(),debug(empty,stderr)", b"[debug] empty: type=str <>"),
+        ("int(-5),debug(i,stderr)", b"[debug] i: type=sint <-5>"),
+        ("bool(true),debug(b,stderr)", b"[debug] b: type=bool <1>"),
+        ("src,debug(src,stderr)", b"[debug] src: type=ipv4 <127.0.0.1>"),
+        ("ipv6(2001:db8::1),debug(v6,stdout)", b"[debug] v6: type=ipv6 <2001:db8::1>"),
+        ("method,debug(m,stderr)", b"[debug] m: type=meth <GET>"),
+        ("bin(480a6c6c6f),debug(bin2,stderr)", b"[debug] bin2: type=bin <H.llo>"),
+        ('str("a\tb\nc"),debug(ctl,stderr)', b"[debug] ctl: type=str <a.b.c>"),
+        ("var(txn.number),debug(any,stderr)", b"[debug] any: type=sint <4>"),
+    ],
+)
+def test_debug(text: str, line: bytes, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    ctx = exchange()
+    ctx.variables[b"txn.number"] = 4
+    assert sample(text, ctx) == sample(text.rpartition(",debug")[0], ctx)
+    printed = capfdbinary.readouterr()
+    assert (printed.out if "stdout" in text else printed.err) == line + b"\n"
+
+
+def test_debug_waits_for_nobody() -> None:
+    """What does not fit into a full pipe is lost, as is what goes to a closed one. Long lines are cut."""
+    reads, writes = os.pipe()
+    for _ in range(20):
+        emit(writes, b"x" * 5000)
+    assert os.read(reads, 1 << 20).count(b"\n") == 16
+    os.close(reads)
+    emit(writes, b"x")
+    os.close(writes)
+    emit(writes, b"x")
