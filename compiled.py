@@ -59,7 +59,7 @@ FOLDERS = {
     "balance": ("keywords", "build", "registry", "hashing"),  # 170  170  170
     "log": ("keywords", "build", "target"),  # 1,390  1,410  1,330
     # 0  550  800
-    "rules": ("captures", "errors", "explained", "keywords", "pages", "persistence", "reply_words", "rule", "service", "stats"),
+    "rules": ("captures", "errors", "explained", "keywords", "pages", "persistence", "reply_words", "rule", "service", "stats", "stick"),
     # 1,770  4,750  4,360
     "sample": (
         *("acl_lists", "arguments", "crypt", "lists", "lookup", "passwords", "pattern", "regex", "registry", "tag"),

@@ -79,6 +79,7 @@ import pointsman.rules.request_line  # noqa: F401
 import pointsman.rules.service  # noqa: F401
 import pointsman.rules.small  # noqa: F401
 import pointsman.rules.stats  # noqa: F401
+import pointsman.rules.stick  # noqa: F401
 import pointsman.rules.tracking  # noqa: F401
 import pointsman.rules.variables  # noqa: F401
 import pointsman.rules.verdicts  # noqa: F401
@@ -92,8 +93,8 @@ import pointsman.sample.converter.hashing  # noqa: F401
 import pointsman.sample.converter.maps  # noqa: F401
 import pointsman.sample.converter.network  # noqa: F401
 import pointsman.sample.converter.number  # noqa: F401
-import pointsman.sample.converter.tables  # noqa: F401
 import pointsman.sample.converter.protobuf  # noqa: F401
+import pointsman.sample.converter.tables  # noqa: F401
 import pointsman.sample.converter.text  # noqa: F401
 import pointsman.sample.converter.variables  # noqa: F401
 import pointsman.sample.converter.xxh3  # noqa: F401

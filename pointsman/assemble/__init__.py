@@ -19,7 +19,7 @@ missing timeouts. Errors are collected, not thrown: one run shows them all.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Final
 
@@ -60,6 +60,8 @@ from pointsman.sample.variable_limits import VARIABLE_LIMITS
 from pointsman.stream.acceptor import ProcessState
 from pointsman.stream.glitches import Glitches
 from pointsman.stream.proxies import Program
+from pointsman.stream.stick_rules import address_key
+from pointsman.tables.server_keys import SERVER_KEYS
 
 # Cells that a proxy, a server or a listening address takes at most, in the row of each lane and beside them.
 CELLS_IN_ROW: Final = 192
@@ -116,6 +118,7 @@ def assemble(configuration: Configuration, diagnostics: Diagnostics, resolves: b
     for proxy in enabled:
         warn_of_ignored(proxy, modes[id(proxy)], diagnostics)
     _name(live)
+    SERVER_KEYS.reset(partial(_server_keys, live))
     _fill(live, configuration, enabled, diagnostics)
     build_backend_loggers(live, configuration)
     fill_admin(live, configuration, diagnostics)
@@ -200,6 +203,14 @@ def _name(live: Live) -> None:
     for frontend in live.frontends:
         names.frontends[frontend.name] = frontend
         frontend.names = names
+
+
+def _server_keys(live: Live) -> Iterator[bytes]:
+    """What stick tables may call servers: their names and addresses."""
+    for backend in live.backends:
+        for server in backend.servers:
+            yield server.name
+            yield address_key(server.dial)
 
 
 def _disabled(proxy: Section) -> bool:

@@ -176,6 +176,7 @@ def _server(
     dial = _dial(section, line, address)
     server = LiveServer(line.name, server_number, backend, dial, parameters.weight)
     server.backup = parameters.backup
+    server.sticks = parameters.sticks
     server.maxconn = parameters.maxconn
     server.header = header
     server.settle()

@@ -15,6 +15,7 @@ from pointsman.rules import stats
 from pointsman.rules.forwarded import ForwardedSetting
 from pointsman.rules.keywords import MonitorFailLine, RedirectLine, UseBackendLine, UseServerLine
 from pointsman.rules.rule import Rule
+from pointsman.rules.stick import StickLine
 from pointsman.sample.arguments import Reference
 from pointsman.sample.condition import Condition
 from pointsman.sample.crypt import CRYPT
@@ -62,11 +63,14 @@ def _references(section: Section) -> Iterator[Reference]:
     said = section.one(ForwardedSetting)
     for expression in said.expressions if said is not None else ():
         yield from expression.references
+    for stick in section.all(StickLine):
+        yield from stick.pattern.references
     rules = section.all(Rule) + [line.rule for line in section.all(RedirectLine)]
     conditions: list[Condition | None] = [rule.condition for rule in rules]
     conditions += [line.condition for line in section.all(UseBackendLine)]
     conditions += [line.condition for line in section.all(UseServerLine)]
     conditions += [line.condition for line in section.all(MonitorFailLine)]
+    conditions += [line.condition for line in section.all(StickLine)]
     conditions += stats.conditions(section)
     for condition in conditions:
         if condition is not None:

@@ -24,8 +24,11 @@ from pointsman.rules.layer4 import SwitchMode, inspect_delay
 from pointsman.rules.persistence import PersistLine
 from pointsman.rules.plan import Step, steps
 from pointsman.rules.rule import Rule
+from pointsman.rules.stick import StickLine
+from pointsman.sample.table_key import table_key
 from pointsman.stream.frontends import LiveFrontend
 from pointsman.stream.proxies import FORCED, IGNORED, BackendProxy, PersistRule, Route, ServerRoute
+from pointsman.stream.stick_rules import StickRule
 
 
 def _rules(
@@ -79,9 +82,30 @@ def fill_backend_rules(
                     hint=_did_you_mean(line.name.text, names),
                 )
         backend.use_server.append(ServerRoute(line.condition, line.negated, target, line.format, line.at))
+    _stick(backend, section, diagnostics)
     for rule in section.all(PersistLine):
         says = FORCED if rule.forces else IGNORED
         backend.persist_rules.append(PersistRule(says, rule.condition, rule.negated, rule.at))
+
+
+def _stick(backend: BackendProxy, section: Section, diagnostics: Diagnostics) -> None:
+    """Stick rules, in the order of their lines; tables are there."""
+    for line in section.all(StickLine):
+        table = line.table.table
+        if table is None:
+            continue  # an error that was told (tables.py)
+        key = table_key(line.pattern, table.options)
+        if key is None:
+            diagnostics.alert(
+                f"Proxy '{section.name}': type of fetch not usable with type of stick-table '{table.name}'.",
+                line.pattern_at,
+                f"what can become {table.options.type_name}, not {line.pattern.type.name.lower()}",
+            )
+            continue
+        rule = StickRule(table, key, line.pattern, line.at)
+        rule.matches, rule.stores, rule.response = line.matches, line.stores, line.response
+        rule.condition, rule.negated = line.condition, line.negated
+        backend.stick_rules.append(rule)
 
 
 def fill_frontend_rules(

@@ -44,6 +44,7 @@ class ServerParameters:
     weight: int = 1  # 0 to 256
     maxconn: int = 0  # 0: no limit
     backup: bool = False
+    sticks: bool = True  # stick tables may learn it: without non-stick
     disabled: bool = False  # starts in maintenance
     check: bool = False
     interval: int = 2000  # inter
@@ -99,7 +100,6 @@ SERVER_OTHERS = Others(
         "maxqueue": 1,
         "minconn": 1,
         "namespace": 1,
-        "non-stick": 0,
         "npn": 1,
         "observe": 1,
         "on-error": 1,
@@ -146,12 +146,14 @@ flag("enabled", lambda words, server: replace(server, disabled=False))
 flag("no-backup", lambda words, server: replace(server, backup=False))
 flag("no-check", lambda words, server: replace(server, check=False))
 flag("no-check-send-proxy", lambda words, server: replace(server, check_send_proxy=False))
+flag("non-stick", lambda words, server: replace(server, sticks=False))
 flag("no-tfo", lambda words, server: replace(server, tfo=False))
+flag("stick", lambda words, server: replace(server, sticks=True))
 flag("tfo", lambda words, server: replace(server, tfo=True))
 
 
 # What these ask for is so: the words that they take back are not built yet.
-for _name in ("no-agent-check", "no-check-reuse-pool", "stick"):
+for _name in ("no-agent-check", "no-check-reuse-pool"):
     flag(_name, lambda words, server: server)
 
 

@@ -67,6 +67,8 @@ from pointsman.stream.entries import (
 from pointsman.stream.header_names import PRESERVE
 from pointsman.stream.persistence import PersistRules
 from pointsman.stream.proxies import FOREVER, PLAIN, BackendProxy, Frontend, Plan
+from pointsman.stream.stick_rules import NO_STORES
+from pointsman.stream.sticking import Learning, Sticking
 
 # Who ended it and when, as the log says it (manual 8.5), where no connection is to blame.
 REQUEST_LETTERS: Final = {
@@ -99,6 +101,7 @@ class Decision(Deciding):
         self.backend = None
         self.forced = None
         self.persistence = PLAIN
+        self.stores = NO_STORES
         self.waits = waits
         self.final = self.final and self.inspects  # of a connection: what came with it may be all
         plan = self.frontend.plan
@@ -114,6 +117,7 @@ class Decision(Deciding):
         self.backend = backend
         self.forced = None
         self.persistence = PLAIN
+        self.stores = NO_STORES
         self.waits = waits
         return ROUTED if tell_early(self.context) else FAILED
 
@@ -275,6 +279,10 @@ def _forwarded(backend: BackendProxy) -> list[Entry]:
     return [ForwardedField(backend.forwarded)] if backend.http and backend.forwarded is not None else []
 
 
+def _sticking(backend: BackendProxy) -> list[Entry]:
+    return [Sticking(backend)] if backend.stick_rules else []
+
+
 def _addresses(backend: BackendProxy) -> list[Entry]:
     return [Addresses()] if backend.http else []
 
@@ -283,6 +291,10 @@ def _response_content(frontend: Frontend, backend: BackendProxy | None) -> list[
     if backend is None or not backend.tcp_response:
         return []
     return [ContentRules("tcp-response content", backend.tcp_response, backend.response_delay, None)]
+
+
+def _learning(frontend: Frontend, backend: BackendProxy | None) -> list[Entry]:
+    return [Learning(backend)] if backend is not None and backend.stick_rules else []
 
 
 def _capture_response(frontend: Frontend, backend: BackendProxy | None) -> list[Entry]:
@@ -331,11 +343,13 @@ IN_BACKEND: Final[list[OfBackend]] = [
     _services,
     _persist_rules,
     _use_server,
+    _sticking,
     _forwarded,
     _addresses,
 ]
 RESPONSE: Final[list[OfBoth]] = [
     _response_content,
+    _learning,
     _capture_response,
     _rules_of_backend,
     _rules_of_frontend,

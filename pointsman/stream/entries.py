@@ -42,6 +42,7 @@ from pointsman.stream.checkcache import CacheCheck
 from pointsman.stream.header_names import names_pass
 from pointsman.stream.proxies import FOREVER, PLAIN, BackendProxy, ForwardFor, Frontend, Service
 from pointsman.stream.routing import explain_backend, explain_server, pick_backend, pick_server
+from pointsman.stream.stick_rules import NO_STORES
 
 NEXT: Final = CONTINUE  # an entry has nothing to say against it
 DECIDED: Final = 16  # outcomes, beside the verdicts: the exchange goes on to `forced`, or where the algorithm says
@@ -64,6 +65,7 @@ class Deciding(Cursor):
         self.backend: BackendProxy | None = None
         self.forced: LiveServer | None = None  # by use-server or by persistence (persistence.py)
         self.persistence = PLAIN  # what force-persist and ignore-persist say
+        self.stores = NO_STORES  # what tables are to learn of it (sticking.py)
         self.answer: Reply | None = None  # of monitor-uri or of a service
         self.proxy: Frontend | BackendProxy = frontend  # whose service that is
         self.waits = True  # who runs it would wait

@@ -19,8 +19,11 @@ from pointsman.core.columns import (
     CHOSEN,
     CONNECTS,
     DIALLED,
+    HELD,
     JOINED,
     JOINS,
+    NAMED_REUSED,
+    NAMED_TAKEN,
     NOTHING,
     PICKED,
     REUSED,
@@ -265,7 +268,12 @@ class Exchange(Accounts):
             self.take_times(backend)
         self.independent = backend.independent
         connection = self.idle_connection(server)
-        if connection is None:
+        if self.forced is not None:  # which counts in no lbtot
+            if connection is not None:
+                server.step(NAMED_REUSED if reserved else NAMED_TAKEN, connection.unpool(), JOINS)
+            elif not reserved:
+                server.step(HELD, NOTHING, NOTHING)
+        elif connection is None:
             server.step(CHOSEN if reserved else TAKEN, NOTHING, CHOSEN)
         else:
             server.step(REUSED if reserved else REUSED_TAKEN, connection.unpool(), PICKED)

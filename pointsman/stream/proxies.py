@@ -28,6 +28,7 @@ from pointsman.stream.checkcache import CacheCheck
 from pointsman.stream.glitches import Glitches
 from pointsman.stream.header_names import PRESERVE
 from pointsman.stream.protocols import ClientProtocol
+from pointsman.stream.stick_rules import StickRule
 
 FOREVER: Final = 1 << 40  # ms: a timeout that is not set
 NOTED: Final = 500  # ms between two notes of the last session, which is shown in seconds
@@ -295,6 +296,7 @@ class BackendProxy(Backend):
         self.http_after_response: list[Step] = []
         self.use_server: list[ServerRoute] = []
         self.persist = False  # option persist
+        self.stick_rules: list[StickRule] = []
         self.persist_rules: list[PersistRule] = []  # force-persist, ignore-persist
         self.services: list[Service] = []
         self.pages: dict[int, Reply] = {}

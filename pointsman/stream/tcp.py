@@ -20,6 +20,7 @@ from pointsman.stream.phases import ENDED, GATHER, QUEUE, TUNNEL
 from pointsman.stream.proxies import BackendProxy
 from pointsman.stream.session import ClientSession
 from pointsman.stream.sides import Front
+from pointsman.stream.stick_rules import NO_STORES
 from pointsman.stream.tunnel import Tunnel
 
 
@@ -68,6 +69,7 @@ class TcpStream(Tunnel):
         self.held = b""  # what has come from the server while tcp-response content rules wait
         self.inspecting = False  # these have not said yet that it may go to the client
         self.decision: Decision | None = None  # while it is under way
+        self.stores = NO_STORES  # what stick tables are to learn of the server
         self.inspection: InspectionTimer | None = None  # made when it is first needed
         self.gone = 0  # the client has left, or its time is up, while rules were waiting: the first letter of the log
 
@@ -125,6 +127,7 @@ class TcpStream(Tunnel):
             elif outcome == DECIDED:
                 self.forced = decision.forced
                 self.persistence = decision.persistence
+                self.stores = decision.stores
                 self._go_on()
                 return
             elif outcome == WAIT:
@@ -215,9 +218,18 @@ class TcpStream(Tunnel):
         backend = self.backend
         assert backend is not None
         self.inspecting = len(backend.tcp_response) > 0
+        if backend.stick_rules and not self.inspecting:
+            self._learn(backend)
         self.tunnel(far.failed != 0)  # reading tells how it ends
         if self.inspecting and self.phase == TUNNEL:
             self._inspect_answer(backend)
+
+    def _learn(self, backend: BackendProxy) -> None:
+        """Stick tables learn the server. Where content rules look at its first bytes, that follows these."""
+        decision = Decision(self.frontend, self.context)
+        decision.stores = self.stores
+        self.context.now = self.reactor.now
+        decision.begin_response(backend, False)
 
     # The server's first bytes, if tcp-response content rules look at them.
 
@@ -225,6 +237,7 @@ class TcpStream(Tunnel):
         """They are asked as soon as the server is there, whether it has said something or not."""
         decision = self.decision = Decision(self.frontend, self.context)
         decision.inspects = True
+        decision.stores = self.stores
         self.context.now = self.reactor.now
         if self._take_answer(decision):
             self._answer_decided(decision.begin_response(backend, False))

@@ -35,6 +35,7 @@ from pointsman.core.slab_program import (
     op,
 )
 from pointsman.core.slabs import Busy, Slab
+from pointsman.tables.server_keys import SERVER_KEYS
 from pointsman.tables.stick_options import StickTableOptions
 from pointsman.tables.stick_types import Field, Kind, Stored, element, lay_out
 
@@ -216,7 +217,7 @@ class StickTable:
 
     def server_key(self, value: int) -> str:
         """The name behind a value of Kind.NAME; "-": none."""
-        return "-"
+        return SERVER_KEYS.text(value)
 
     def set(self, ref: int, field: Field, offset: int, value: int, now: int) -> None:
         """Of a rate: so many events now, and none before."""

@@ -62,3 +62,9 @@ def log_line(line: str) -> str:
 def header_line(line: str) -> str:
     """A line of a message without the value of a date."""
     return _HTTP_DATE.sub(r"\1: <date>", line)
+
+
+def table_line(line: str) -> str:
+    """A line of `show table` without its address, its expiry, and how many entries there are, which HAProxy counts from
+    when they are thought of."""
+    return re.sub(r"^0x[0-9a-f]+: |(?<= )(exp|shard)=\d+ |,? used:\d+", "", line)

@@ -69,6 +69,14 @@ class Stat(Step):
 
 
 @dataclass(frozen=True, slots=True)
+class Asks(Step):
+    """Client only: gives the runtime socket a command, and notes the answer; of `show table` only what is the same on
+    every run."""
+
+    command: str
+
+
+@dataclass(frozen=True, slots=True)
 class Logged(Step):
     """Client only: waits until so many log lines have come, so that what follows happens after them."""
 
@@ -218,6 +226,8 @@ class Run:
             self.receiver.wait(step.count)
         elif isinstance(step, Stat):
             self._stat(step)
+        elif isinstance(step, Asks):
+            self._ask(step)
         else:
             if not self.clients:
                 self._open(Open())
@@ -247,6 +257,15 @@ class Run:
         for name, row in rows.items():
             if re.fullmatch(step.rows, name):
                 notes.append(f"{name}: " + " ".join(f"{column}={row[column]}" for column in step.columns))
+
+    def _ask(self, step: Asks) -> None:
+        if "runtime" not in self.clients:
+            self.clients["runtime"] = Actor(socket.socket(), self.bells)
+        lines = [line for line in query(self.folder / "stats", step.command).splitlines() if line]
+        if step.command.startswith("show table "):
+            lines = [normalise.table_line(line) for line in lines]
+            lines = lines[:1] + sorted(lines[1:])
+        self.clients["runtime"].notes += [f"> {step.command}", *lines]
 
     def _transcript(self, servers: Mapping[str, list[list[str]]], lines: Sequence[str]) -> Transcript:
         self.names |= {port: f"<port {name}>" for name, port in self.program.ports.items()}

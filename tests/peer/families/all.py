@@ -37,6 +37,7 @@ from families import (
     rules_variables,
     rules_waits,
     stats,
+    sticking,
     tcp,
     upgrades,
 )
@@ -61,6 +62,7 @@ FAMILIES: Mapping[str, Sequence[Scenario]] = {
     "rules-room": rules_room.SCENARIOS,
     "rules-variables": rules_variables.SCENARIOS,
     "rules-waits": rules_waits.SCENARIOS,
+    "sticking": sticking.SCENARIOS,
     "acls": acls.SCENARIOS,
     "maps": maps.SCENARIOS,
     "persistence": persistence.SCENARIOS,
