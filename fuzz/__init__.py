@@ -15,6 +15,7 @@ TARGETS: Final = (
     "heads",
     "chunked_bodies",
     "proxy_headers",
+    "client_ip_headers",
     "first_bytes",
     "runtime_commands",
     "tls_records",

@@ -119,9 +119,11 @@ def build_listeners(
             bind_state = BindState(parameters.name, parameters.id or counted, live.process)
             bind_state.limit = parameters.maxconn
             bind_state.proxied = parameters.accept_proxy
+            bind_state.magic = parameters.netscaler_magic
             bind_state.transports = front
             opening = Opening(address, options, str(bind.at), f"frontend {section.name}")
-            make = ProxyListener if parameters.accept_proxy or expects else Listener
+            waits = parameters.accept_proxy or parameters.netscaler_magic != 0 or expects
+            make = ProxyListener if waits else Listener
             listener = make(live.reactor, frontend, bind_state, opening)
             listener.rate_limit = rate
             listener.lowest_port = lowest_port

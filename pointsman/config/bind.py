@@ -50,6 +50,8 @@ class BindParameters:
     tfo: bool = False
     transparent: bool = False
     accept_proxy: bool = False
+    netscaler_magic: int = 0  # accept-netscaler-cip
+    save_syn: int = 0  # tcp-ss
     mss: int = 0  # negative: reduce the advertised one by so much
     user_timeout: int = 0  # ms, TCP_USER_TIMEOUT
     owner: SocketOwner = SocketOwner()
@@ -88,7 +90,6 @@ BIND_OTHERS = Others(
     tls=BIND_TLS,
     hints={"idle-ping": 1, "nice": 1},
     coming={
-        "accept-netscaler-cip": 1,
         "ca-sign-file": 1,
         "ca-sign-pass": 1,
         "cc": 1,
@@ -103,7 +104,6 @@ BIND_OTHERS = Others(
         "quic-force-retry": 0,
         "quic-socket": 1,
         "tcp-md5sig": 1,
-        "tcp-ss": 1,
     },
 )
 
@@ -124,6 +124,12 @@ def bind_word(name: str, values: int = 1) -> Callable[[Parse], Parse]:
 def accept_proxy(words: Words, bind: BindParameters) -> BindParameters:
     """accept-proxy: each connection begins with a PROXY protocol header, version 1 or 2."""
     return replace(bind, accept_proxy=True)
+
+
+@bind_word("accept-netscaler-cip")
+def accept_netscaler(words: Words, bind: BindParameters) -> BindParameters:
+    """accept-netscaler-cip <magic number>: each connection begins with a header of NetScaler's Client IP insertion."""
+    return replace(bind, netscaler_magic=words.integer(1, (1 << 32) - 1))
 
 
 @bind_word("backlog")
@@ -225,6 +231,13 @@ def proto(words: Words, bind: BindParameters) -> BindParameters:
 def severity_output(words: Words, bind: BindParameters) -> BindParameters:
     """severity-output none|number|string: what precedes messages of the runtime API."""
     return replace(bind, severity_output=words.choice(("none", "number", "string"), "missing severity format"))
+
+
+@bind_word("tcp-ss")
+def tcp_save_syn(words: Words, bind: BindParameters) -> BindParameters:
+    """tcp-ss <mode>: the kernel keeps each client's SYN for fc_saved_syn; 1: from its IP header on, 2: from Ethernet's,
+    0: it does not. UNIX sockets have none."""
+    return replace(bind, save_syn=words.integer(0, 2, "missing TCP Save SYN value"))
 
 
 @bind_word("tcp-ut")

@@ -1,5 +1,6 @@
-"""`bind ... accept-proxy` (manual 5.1), and `tcp-request connection expect-proxy layer4` (4.4): a connection waits for
-its PROXY header before it becomes a session.
+"""`bind ... accept-proxy` and `accept-netscaler-cip` (manual 5.1), `tcp-request connection expect-proxy layer4` and
+`expect-netscaler-cip layer4` (4.4): a connection waits for the header that says who the client is before it becomes a
+session. Where both are expected, the PROXY header comes first.
 
       accepted --> waiting --header whole--> Acceptor.open with the addresses that the header says
                       '--timeout, end, garbage--> Acceptor.refused (the error log), closed without an answer
@@ -14,6 +15,9 @@ from typing import Final
 
 from pointsman.core.address import NetAddress
 from pointsman.core.connection_faults import (
+    CLIENT_IP_BAD_MAGIC,
+    CLIENT_IP_BAD_PROTOCOL,
+    CLIENT_IP_EMPTY,
     PROXY_ABORT,
     PROXY_BAD_HEADER,
     PROXY_BAD_PROTOCOL,
@@ -26,40 +30,48 @@ from pointsman.core.wishes import WISHES
 from pointsman.listener.listener import Listener
 from pointsman.net.reactor import Channel
 from pointsman.proto.errors import ProtocolError
+from pointsman.proto.netscaler import BadMagic, parse_client_ip
 from pointsman.proto.proxy import SIGNATURE, parse
-from pointsman.sample.context import EXPECTS_PROXY
+from pointsman.sample.context import EXPECTS_NETSCALER, EXPECTS_PROXY
 from pointsman.stream.acceptor import Arrival
 
 _READ: Final = 16_384
+_OF_NETSCALER: Final = CLIENT_IP_EMPTY - PROXY_EMPTY  # from a fault of a PROXY header to the same one of NetScaler's
+NO_MAGIC: Final = -1  # no header of NetScaler's is expected
 _WORD: Final = b"PROXY "
 _PROTOCOLS: Final = (b"TCP4", b"TCP6", b"UNKNOWN")
 
 
 class ProxyListener(Listener):
-    """Its connections say in their first bytes who the client is: all of them (`bind_state.proxied`), or those of which
-    tcp-request connection rules say so (expect-proxy)."""
+    """Its connections say in their first bytes who the client is: all of them (`bind_state.proxied`, `bind_state.magic`),
+    or those of which tcp-request connection rules say so (expect-proxy, expect-netscaler-cip)."""
 
     def accepted(self, fd: int, source: NetAddress) -> None:
         frontend = self.frontend
         arrival = Arrival(fd, source, self.destination(fd), self.bind_state, self.reactor.now)
         if frontend.screens and not frontend.screen(arrival):
             return
-        session = arrival.session
-        if not self.bind_state.proxied and (session is None or not session.expects & EXPECTS_PROXY):
+        expects = arrival.session.expects if arrival.session is not None else 0
+        proxied = self.bind_state.proxied or expects & EXPECTS_PROXY != 0
+        magic = self.bind_state.magic if self.bind_state.magic or expects & EXPECTS_NETSCALER else NO_MAGIC
+        if not proxied and magic == NO_MAGIC:
             frontend.open(arrival)
             return
-        wait = ProxyWait(self, arrival)
+        wait = ProxyWait(self, arrival, proxied, magic)
         self.reactor.add(wait)
         if self.frontend.handshake_time > 0:
             self.reactor.wheel.arm(wait, self.reactor.now + self.frontend.handshake_time)
 
 
 class ProxyWait(Channel):
-    def __init__(self, listener: ProxyListener, arrival: Arrival) -> None:
+    def __init__(self, listener: ProxyListener, arrival: Arrival, proxied: bool, magic: int) -> None:
+        """`proxied`: a PROXY header is to come; `magic`: one of NetScaler's, with that number."""
         super().__init__(arrival.fd)
         self.listener = listener
         self.arrival = arrival
         self.data = b""
+        self.proxied = proxied
+        self.magic = magic
 
     def ready(self, events: int) -> None:
         while self.fd >= 0:
@@ -68,15 +80,24 @@ class ProxyWait(Channel):
             except BlockingIOError:
                 return
             except OSError:
-                self._refuse(PROXY_ABORT)
+                self._refuse(self._named(PROXY_ABORT))
                 return
             if not data:
-                self._refuse(PROXY_TRUNCATED if self.data else PROXY_EMPTY)
+                self._refuse(self._named(PROXY_TRUNCATED if self.data else PROXY_EMPTY))
                 return
             self.data += data
             self._look()
 
     def _look(self) -> None:
+        if self.proxied:
+            self._look_for_proxy()
+        if not self.proxied and self.fd >= 0:
+            if self.magic != NO_MAGIC:
+                self._look_for_netscaler()
+            else:
+                self._open()
+
+    def _look_for_proxy(self) -> None:
         try:
             header = parse(self.data)
         except ProtocolError:
@@ -84,18 +105,41 @@ class ProxyWait(Channel):
             return
         if header is None:
             return
+        self.proxied = False
+        self.data = self.data[header.size :]
         arrival = self.arrival
         if header.source is not None and header.destination is not None:
             arrival.source, arrival.destination = header.source, header.destination
         if WISHES.proxy_tlvs and header.tlvs:
             arrival.tlvs = header.tlvs
-        arrival.pending = self.data[header.size :]
+
+    def _look_for_netscaler(self) -> None:
+        try:
+            header = parse_client_ip(self.data, self.magic)
+        except BadMagic:
+            self._refuse(CLIENT_IP_BAD_MAGIC)
+            return
+        except ProtocolError:
+            self._refuse(CLIENT_IP_BAD_PROTOCOL)
+            return
+        if header is None:
+            return
+        self.data = self.data[header.size :]
+        self.arrival.source, self.arrival.destination = header.source, header.destination
+        self._open()
+
+    def _open(self) -> None:
+        self.arrival.pending = self.data
         listener = self.listener
         listener.reactor.release(self)
-        listener.frontend.open(arrival)
+        listener.frontend.open(self.arrival)
 
     def expired(self, now: int) -> None:
-        self._refuse(PROXY_TIMEOUT)
+        self._refuse(self._named(PROXY_TIMEOUT))
+
+    def _named(self, fault: int) -> int:
+        """By the header that was waited for."""
+        return fault if self.proxied else fault + _OF_NETSCALER
 
     def broken(self) -> None:
         if self.fd >= 0:

@@ -23,6 +23,7 @@ from pointsman.core.address import AF_INET6, AddressSpec
 
 IP_TRANSPARENT: Final = 19  # <linux/in.h>
 IPV6_TRANSPARENT: Final = 75  # <linux/in6.h>
+TCP_SAVE_SYN: Final = 27  # <linux/tcp.h>
 _PATH_LIMIT: Final = 107  # bytes of sun_path before its final NUL (unix(7))
 _ABSTRACT_LENGTH: Final = 108  # abns@ names are padded to all of sun_path
 _FAST_OPEN_QUEUE: Final = 256  # pending fast-open requests; the kernel asks for a bound
@@ -50,6 +51,7 @@ class SocketOptions:
     fast_open: bool = False
     max_segment: int = 0
     user_timeout: int = 0  # ms
+    save_syn: int = 0  # 1: from the IP header on, 2: from Ethernet's
     mode: int | None = None  # of a unix socket
     uid: int | None = None
     gid: int | None = None
@@ -72,6 +74,7 @@ def socket_options(parameters: BindParameters, backlog: int) -> SocketOptions:
         fast_open=parameters.tfo,
         max_segment=parameters.mss,
         user_timeout=parameters.user_timeout,
+        save_syn=parameters.save_syn,
         mode=parameters.owner.mode,
         uid=parameters.owner.uid,
         gid=parameters.owner.gid,
@@ -280,6 +283,8 @@ class Opening:
             self._set(sock, socket.TCP_MAXSEG, max(usual + options.max_segment, 88), "MSS")
         if options.user_timeout:
             self._set(sock, socket.TCP_USER_TIMEOUT, options.user_timeout, "TCP User Timeout")
+        if options.save_syn:
+            self._set(sock, TCP_SAVE_SYN, options.save_syn, "TCP Save SYN")
         if options.defer_accept:
             self._set(sock, socket.TCP_DEFER_ACCEPT, 1, "DEFER_ACCEPT")
         if options.fast_open:

@@ -28,7 +28,7 @@ from pointsman.config.setting import In, Section, Setting
 from pointsman.config.verdict import CLOSE_SERVER, SWITCH
 from pointsman.core.diagnostics import ConfigError, Diagnostics
 from pointsman.rules.keywords import rules_of
-from pointsman.sample.context import EXPECTS_PROXY, Context
+from pointsman.sample.context import EXPECTS_NETSCALER, EXPECTS_PROXY, Context
 from pointsman.sample.types import Reads, Writes
 
 _ALL: Final = TCP_CONNECTION | TCP_SESSION | TCP_CONTENT | TCP_RESPONSE
@@ -117,6 +117,14 @@ def parse_expect_proxy(args: RuleArgs) -> Action:
     """expect-proxy layer4: the connection begins with a PROXY header, as if its bind line had accept-proxy."""
     _layer4(args)
     return Expect(EXPECTS_PROXY)
+
+
+@action("expect-netscaler-cip", TCP_CONNECTION, "4.4", reads=Reads.NOTHING, writes=Writes.CONNECTION)
+def parse_expect_netscaler(args: RuleArgs) -> Action:
+    """expect-netscaler-cip layer4: the connection begins with a header of NetScaler's, as if its bind line had
+    accept-netscaler-cip; the magic number is that line's, else 0."""
+    _layer4(args)
+    return Expect(EXPECTS_NETSCALER)
 
 
 def _layer4(args: RuleArgs) -> None:

@@ -43,6 +43,7 @@ class Names:
 
 
 EXPECTS_PROXY: Final = 1  # bits of Session.expects: a PROXY header
+EXPECTS_NETSCALER: Final = 2  # a header of NetScaler's
 
 Variables = dict[bytes, Value | None]  # None: it is there, but not set
 

@@ -135,6 +135,7 @@ class BindState(ListenerFacts):
         super().__init__(name, number)
         self.process = process
         self.limit = 0  # maxconn of the bind line; 0: none
+        self.magic = 0  # with which a header of NetScaler's begins (accept-netscaler-cip); 0: none is expected
         self.counters = Counters(process.arena)  # what `option socket-stats` shows
         self.climb = self.counters.climb  # without a look-up each time
         self.total = self.counters.total

@@ -76,7 +76,8 @@ def test_user_and_group_by_name() -> None:
         ("proto h2", f"{SAID} : 'proto' : protocol 'h2' is not built yet (manual 5.1)"),
         ("foo", f"{SAID} : unknown keyword 'foo'"),
         ("namespace blue", "bind option 'namespace' is not built yet"),
-        ("accept-netscaler-cip 1", "bind option 'accept-netscaler-cip' is not built yet"),
+        ("accept-netscaler-cip", f"{SAID} : 'accept-netscaler-cip' : missing value"),
+        ("tcp-ss", f"{SAID} : 'tcp-ss' : missing TCP Save SYN value"),
     ],
 )
 def test_errors(words: str, message: str) -> None:

@@ -146,3 +146,60 @@ def test_tlvs_are_kept_where_somebody_asks_for_them(
     house.until(lambda: bool(house.frontend.opened))
     assert house.frontend.tlvs == [[(2, b"a.test")] if wanted else None]
     assert house.frontend.opened[0][1].text == b"192.0.2.1"
+
+
+NETSCALER = bytes.fromhex(
+    "000004d2 00000028"  # magic, length
+    "45000028 00000000 40060000 c0000201 c6336402"  # IPv4, 192.0.2.1 to 198.51.100.2
+    "dc0401bb 00000000 00000000 50100064 00000000"  # TCP, 56324 to 443
+)
+
+
+@pytest.mark.parametrize("before", [b"", V1], ids=["alone", "behind a PROXY header"])
+def test_the_header_of_netscaler_says_who_the_client_is(house: House, client: socket.socket, before: bytes) -> None:
+    """accept-netscaler-cip, in pieces; beside accept-proxy it comes second, and prevails."""
+    bind_state = house.listeners[0].bind_state
+    bind_state.magic, bind_state.proxied = 1234, bool(before)
+    data = before.replace(b"192.0.2.1", b"192.0.2.9") + NETSCALER + b"GET /"
+    for start in range(0, len(data), 7):
+        client.sendall(data[start : start + 7])
+        house.reactor.turn(10)
+    house.until(lambda: bool(house.frontend.opened))
+    fd, source, destination, pending = house.frontend.opened[0]
+    assert (source.text, source.port) == (b"192.0.2.1", 56324)
+    assert (destination.text, destination.port) == (b"198.51.100.2", 443)
+    while len(pending) < 5:  # the rest is left for the frontend
+        select.select([fd], [], [], 5)
+        pending += os.read(fd, 100)
+    assert pending == b"GET /"
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"GET / HTTP/1.1\r\n", connection_faults.CLIENT_IP_BAD_MAGIC),
+        (NETSCALER[:8] + b"\x55" + NETSCALER[9:], connection_faults.CLIENT_IP_BAD_PROTOCOL),
+        (NETSCALER[:17] + b"\x11" + NETSCALER[18:], connection_faults.CLIENT_IP_BAD_PROTOCOL),
+        (NETSCALER[:-1], connection_faults.CLIENT_IP_EMPTY + 3),
+        (b"", connection_faults.CLIENT_IP_EMPTY),
+    ],
+)
+def test_what_is_no_header_of_netscaler(house: House, client: socket.socket, data: bytes, reason: int) -> None:
+    house.listeners[0].bind_state.magic = 1234
+    client.sendall(data)
+    client.shutdown(socket.SHUT_WR)
+    house.until(lambda: bool(house.frontend.refusals))
+    assert house.frontend.refusals == [(reason, not data)]
+    assert FAULTS[reason][0].startswith(b"CIP_")
+    assert not house.frontend.opened
+
+
+def test_the_wait_for_netscaler_ends_with_the_clients_timeout(house: House) -> None:
+    house.frontend.handshake_time = 100
+    listener = house.listener(ProxyListener)
+    listener.bind_state.magic = 1234
+    assert listener.sock is not None
+    with socket.create_connection(listener.sock.getsockname(), timeout=5) as sock:
+        sock.sendall(NETSCALER[:20])
+        house.until(lambda: bool(house.frontend.refusals))
+    assert FAULTS[house.frontend.refusals[0][0]][0] == b"CIP_TIMEOUT"
