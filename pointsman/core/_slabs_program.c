@@ -166,6 +166,7 @@ add_rate(View *view, uint32_t local, const Op *op, uint64_t amount, uint64_t now
     put_rate(view, local, place, turned);
 }
 
+/* A single event of the period before is not forgotten before its second period has passed, in HAProxy as well. */
 static uint32_t
 read_rate(const uint8_t *place, uint32_t period, uint64_t now)
 {
@@ -179,6 +180,8 @@ read_rate(const uint8_t *place, uint32_t period, uint64_t now)
         rate.current = 0;
         elapsed -= period;
     }
+    if (rate.current == 0 && rate.previous == 1)
+        return 1;
     return rate.current + (uint32_t)((uint64_t)rate.previous * (period - elapsed) / period);
 }
 

@@ -394,6 +394,8 @@ class Shard:
             if elapsed - period >= period:
                 return 0
             current, previous, elapsed = 0, current, elapsed - period
+        if current == 0 and previous == 1:
+            return 1  # a single event is not forgotten before its second period has passed, in HAProxy as well
         return current + previous * (period - elapsed) // period & MASK32
 
     def value(self, local: int, what: bytes, now: int) -> int:

@@ -6,7 +6,8 @@ A program is a sequence of operations of eight bytes, made at start-up (`op`), i
 
 `amount` and `now` (ms) are given with each run. Counters wrap. A rate is three 32-bit cells from its offset on: when
 its period began (ms, the lowest 32 bits), what was counted since, and what was counted in the period before, which
-fades linearly while this one passes (HAProxy's frequency counters). Its operations have the period as argument, in ms.
+fades linearly while this one passes, but for a single event, which stays until that has passed (HAProxy's frequency
+counters). Its operations have the period as argument, in ms.
 
     code            bytes  what
     ADD1_32         4      one more                            ADD1_64    8

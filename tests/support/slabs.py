@@ -4,13 +4,15 @@ import os
 import struct
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
-from typing import NoReturn
+from contextlib import nullcontext, suppress
+from typing import NoReturn, TypeVar
 
 from pointsman.core import plain_slabs, slabs
 from pointsman.core.plain_slab_memory import USED, Layout, Memory
 from pointsman.core.plain_slab_shard import COUNT, FREE, FRESH, HEAPED, JOURNAL, LOCK, NEXT, PLACE, Shard
 from pointsman.core.slabs import BUILT, Slab
+
+Result = TypeVar("Result")
 
 PLAIN: type[Slab] = plain_slabs.Slab  # type: ignore[assignment]  # it has the same methods
 KINDS = [PLAIN, Slab] if BUILT else [PLAIN]
@@ -87,6 +89,13 @@ def copy_of(kind: type[Slab], room: int) -> Slab:
     slab = kind(*layout, fd)
     os.close(fd)
     return slab
+
+
+def insist(work: Callable[[], Result]) -> Result:
+    """Once more until the lock is to be had, whose owner may have to wait for a processor."""
+    while True:
+        with suppress(*BUSY):
+            return work()
 
 
 def in_children(count: int, work: Callable[[int], None]) -> None:
