@@ -43,8 +43,8 @@ _PROTOCOLS: Final = (b"TCP4", b"TCP6", b"UNKNOWN")
 
 
 class ProxyListener(Listener):
-    """Its connections say in their first bytes who the client is: all of them (`bind_state.proxied`, `bind_state.magic`),
-    or those of which tcp-request connection rules say so (expect-proxy, expect-netscaler-cip)."""
+    """Its connections say in their first bytes who the client is: all of them (`bind_state.proxied`,
+    `bind_state.magic`), or those of which tcp-request connection rules say so (expect-proxy, expect-netscaler-cip)."""
 
     def accepted(self, fd: int, source: NetAddress) -> None:
         frontend = self.frontend

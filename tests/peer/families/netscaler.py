@@ -1,12 +1,13 @@
-"""NetScaler's Client IP insertion, received by `accept-netscaler-cip`: both forms, and what is none of them."""
+"""NetScaler's Client IP insertion, received by `accept-netscaler-cip` and `expect-netscaler-cip`: both forms, and
+what is none of them."""
 
 from __future__ import annotations
 
 import socket
 import struct
 
-from support.actor import End, Pause, Recv, Send
-from support.scenario import Scenario
+from support.actor import Close, End, Pause, Recv, Send
+from support.scenario import Open, Scenario
 
 from families.requests import get
 
@@ -20,6 +21,13 @@ frontend web
 backend app
     server s1 {server:a}
 """
+EXPECT = ACCEPT.replace(" accept-netscaler-cip 1234", "").replace(
+    "    option forwardfor\n",
+    """    tcp-request connection expect-netscaler-cip layer4 if { src 127.0.0.5 }
+    tcp-request connection set-var(sess.real) src
+    http-request set-header x-real %[var(sess.real)]
+""",
+)
 TCP = struct.pack(">HHIIHHHH", 1234, 443, 0, 0, 0x5010, 100, 0, 0)
 
 
@@ -79,6 +87,17 @@ SCENARIOS = [
     refused("another version of IP", legacy(four(version=5)), BAD_PROTOCOL),
     refused("another version of IP in a standard one", standard(four(version=5)), BAD_PROTOCOL),
     refused("no header", b"", BAD_MAGIC),
+    Scenario(
+        name="expected of some",
+        config=EXPECT,
+        talk=[
+            *(Open(source="127.0.0.5"), Send(legacy(four(), 0) + get("/")), Recv(), Close()),
+            *(Open(source="127.0.0.6"), Send(get("/")), Recv(), Close()),
+            *(Open(source="127.0.0.5"), Send(legacy(four()) + get("/")), End(), Close()),
+        ],
+        logs=3,
+        expect=["x-from: 10.1.2.3:1234>10.9.9.9:443", "x-real: 127.0.0.5", "x-real: 127.0.0.6", BAD_MAGIC],
+    ),
     Scenario(
         name="in pieces",
         config=ACCEPT,

@@ -185,7 +185,8 @@ def test_the_header_of_netscaler_says_who_the_client_is(house: House, client: so
     ],
 )
 def test_what_is_no_header_of_netscaler(house: House, client: socket.socket, data: bytes, reason: int) -> None:
-    house.listeners[0].bind_state.magic = 1234
+    bind_state = house.listeners[0].bind_state
+    bind_state.magic, bind_state.proxied = 1234, False
     client.sendall(data)
     client.shutdown(socket.SHUT_WR)
     house.until(lambda: bool(house.frontend.refusals))
@@ -197,7 +198,7 @@ def test_what_is_no_header_of_netscaler(house: House, client: socket.socket, dat
 def test_the_wait_for_netscaler_ends_with_the_clients_timeout(house: House) -> None:
     house.frontend.handshake_time = 100
     listener = house.listener(ProxyListener)
-    listener.bind_state.magic = 1234
+    listener.bind_state.magic, listener.bind_state.proxied = 1234, False
     assert listener.sock is not None
     with socket.create_connection(listener.sock.getsockname(), timeout=5) as sock:
         sock.sendall(NETSCALER[:20])

@@ -68,6 +68,7 @@ LINES: Final[dict[str, tuple[str, ...]]] = {
     "allow": ("allow",),
     "accept": ("tcp-request connection accept", "tcp-request content accept", "tcp-response content accept"),
     "close": ("tcp-response content close",),
+    "expect-netscaler-cip": ("tcp-request connection expect-netscaler-cip layer4",),
     "expect-proxy": ("tcp-request connection expect-proxy layer4",),
     "switch-mode": ("tcp-request content switch-mode http proto h1",),
     "deny": ("deny", "deny status 429", "http-request deny " + _REPLY, "http-response deny " + _OWN_REPLY),
