@@ -215,7 +215,7 @@ def look(context: Context) -> dict[str, object]:
         elif isinstance(value, Session):
             found[name] = True
         elif name in ("tracked", "session.tracked") and value is not None:
-            found[name] = [(one.index, one.table.name, one.ref) for one in value]
+            found[name] = [(one.index, one.table.name, one.table.key(one.ref)) for one in value]
         elif isinstance(value, dict | list):
             found[name] = value.copy()
         elif name == "limits":

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from pointsman.tables.interim_slab import Slab
-
 from pointsman.sample.context import Context
 from pointsman.tables.stick_options import StickTableOptions
 from pointsman.tables.stick_table import StickTable
@@ -50,8 +48,7 @@ def fill(now: int, step: int = 1) -> None:
 def empty() -> None:
     """No entry is there."""
     for table in TABLES_OF_TESTS.values():
-        size = table.slab.data_size
-        table.slab = Slab(table.options.size, table.options.key_size, size, 1)
+        table.slab.clear(True)
 
 
 def track(ctx: Context, index: int, name: str, key: bytes) -> None:
