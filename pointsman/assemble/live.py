@@ -6,6 +6,7 @@ import random
 from typing import Final
 
 from pointsman.admin.links import Links
+from pointsman.assemble.tables import Expiry
 from pointsman.config.setting import Section
 from pointsman.core.columns import DROPPED_LOGS, EXHAUSTED_REGEXES, SPLICED
 from pointsman.core.counters import Counters
@@ -30,6 +31,7 @@ from pointsman.stream.frontends import LiveFrontend
 from pointsman.stream.h1front import FORGETS
 from pointsman.stream.progress import look
 from pointsman.stream.proxies import BackendProxy, Program
+from pointsman.tables.stick_tables import TABLES
 from pointsman.tls.back import ServerContexts
 from pointsman.tls.front import FrontTls
 from pointsman.tls.sessions import SessionCache
@@ -175,6 +177,8 @@ class Live(Generation):
         self.tickets = Tickets()  # keys of TLS tickets
         self.sessions: SessionCache | None = None  # of TLS clients
         self.services: list[BackgroundService] = []  # what begins and ends with the generation
+        self.processes = -1  # cells: the numbers of this generation's processes, by their places
+        self.expiry: Expiry | None = None  # of entries of stick tables
         self.looked = reactor.now  # in a soft stop: when it was last looked whether all is over (monotonic ms)
         self.resting: set[ClientConnection] = set()  # in a soft stop: connections that were idle at the last look
 
@@ -207,12 +211,15 @@ class Live(Generation):
         for counters in self.every_counters():
             counters.move()
         self.process.tls.counters.move()
+        arena.cells.store(self.processes + number, os.getpid())
+        TABLES.enter_process(os.getpid())
         self.bell = Bell(self, bells[number])
         self.reactor.add(self.bell, IN)
 
     def share_out(self, lanes: int) -> None:
         super().share_out(lanes)
         self.process.arena.become_keeper()
+        self.processes = self.process.arena.take(lanes + 1)
         self.links = Links(lanes)
         self.question_links = QuestionLinks(lanes, self.incarnations)
 
@@ -267,6 +274,7 @@ class Live(Generation):
         for backend in self.backends:
             backend.release_lane(number)
         arena.release_lane(number)
+        TABLES.process_ended(arena.cells.load(self.processes + number))
         for lane in range(len(arena.bells)):
             arena.ring(lane)
 
@@ -277,6 +285,9 @@ class Live(Generation):
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         if self.links is None:
             self.pin(1)
+            TABLES.enter_process(os.getpid())
+        if self.controls and TABLES.by_name:
+            self.expiry = Expiry(loop)
         self.tls_store.passphrases.close()
         self.sinks.attach(self.reactor)
         self.reactor.hooks.append(EverySecond(self))

@@ -1,17 +1,35 @@
 """Stick tables: made before lanes are forked, so that all share them; and who names one learns which it is."""
 
+import asyncio
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Final
 
 from pointsman.config.peers import PeersTable, check_peers
 from pointsman.config.setting import Configuration
 from pointsman.config.stick_table import StickTableLine
 from pointsman.core.diagnostics import ConfigError, Diagnostics
 from pointsman.core.registry import nearest
+from pointsman.net.clock import monotonic_ms
 from pointsman.tables.stick_options import StickTableOptions
 from pointsman.tables.stick_table import StickTable
 from pointsman.tables.stick_tables import TABLES
 from pointsman.tables.stick_types import BY_NAME, Stored
+
+SLOTS: Final = 2  # of each place in a generation: one that ends may still be there beside the next
+SECOND: Final = 1.0
+
+
+class Expiry:
+    """In control: drops entries whose time is up, once a second, and in between what is at work has its turns."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        loop.call_later(SECOND, self.run)
+
+    def run(self) -> None:
+        more = TABLES.expire(monotonic_ms())
+        self.loop.call_later(0 if more else SECOND, self.run)
 
 
 def build_tables(configuration: Configuration, lanes: int, diagnostics: Diagnostics) -> None:
@@ -22,7 +40,7 @@ def build_tables(configuration: Configuration, lanes: int, diagnostics: Diagnost
         if missing:
             options = replace(options, store=(*options.store, *[Stored(BY_NAME[name]) for name in missing]))
         try:
-            TABLES.add(StickTable(options, lanes + 1))
+            TABLES.add(StickTable(options, SLOTS * (lanes + 1)))
         except (OSError, MemoryError, ValueError, OverflowError) as error:
             diagnostics.alert(
                 f"cannot reserve memory for {options.size} entries of stick-table '{options.name}': {error}",

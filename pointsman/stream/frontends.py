@@ -13,6 +13,7 @@ from pointsman.net.parting import reset_on_close, vanish
 from pointsman.net.reactor import Reactor
 from pointsman.rules.plan import Step, run_steps
 from pointsman.sample.context import Context, Session
+from pointsman.sample.tracking import session_begun
 from pointsman.stream.acceptor import Arrival, BindState
 from pointsman.stream.h1front import H1Front
 from pointsman.stream.proxies import NOTED, Frontend, Program
@@ -104,6 +105,8 @@ class LiveFrontend(Frontend):
         if now - self.noted >= NOTED:
             self.noted = now
             self.counters.last_session = now
+        if session.tracked is not None:
+            session_begun(session, now)
         return session
 
     def expect(self, arrival: Arrival) -> ClientSession:

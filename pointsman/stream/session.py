@@ -24,7 +24,7 @@ from pointsman.core.tls import Connection, error_text
 from pointsman.net.transport import Transport
 from pointsman.sample.context import Context, Session
 from pointsman.sample.record import NOT_REACHED, Record
-from pointsman.sample.tracking import session_over
+from pointsman.sample.tracking import session_begun, session_over
 from pointsman.sample.variable_limits import VARIABLE_LIMITS
 from pointsman.server.backend import LiveServer
 from pointsman.server.connection import ServerConnection
@@ -83,6 +83,8 @@ class ClientSession(Session):
         bind_state.counters.tally(SESSION, 1)
         self.frontend.tally(SESSION, 1)
         self.frontend.note_session(now)
+        if self.tracked is not None:
+            session_begun(self, now)
         if tls is not None and tls.resumed:
             bind_state.climb(TLS_RESUMED, NOTHING)
         else:

@@ -39,6 +39,7 @@ from pointsman.tables.server_keys import SERVER_KEYS
 from pointsman.tables.stick_options import StickTableOptions
 from pointsman.tables.stick_types import Field, Kind, Stored, element, lay_out
 
+EXPIRES_AT_ONCE: Final = 64  # entries that are looked at under one lock
 PINS: Final = op(READ_PINS)  # reads how many track an entry
 _EXPIRY: Final = op(READ_EXPIRY)
 
@@ -111,6 +112,32 @@ class StickTable:
     def leave(self, ref: int, now: int) -> None:
         """A tracker has left."""
         self.run(ref, self.end, now)
+
+    # Processes.
+
+    def enter_process(self, process: int) -> None:
+        """This process has a slot of its own for what it pins; where there is none left, it shares one, and what it had
+        pinned is not taken out if it is killed."""
+        try:
+            self.slab.slot = self.slab.claim_slot(process)
+        except (MemoryError, Busy):
+            self.slab.slot = 0
+
+    def process_ended(self, process: int) -> None:
+        """Its slot is given back, if it had one."""
+        slot = self.slab.slot_of(process)
+        if slot >= 0:
+            try:
+                self.slab.release_slot(slot, process)
+            except Busy:
+                return  # whoever claims a slot next takes those of processes that are dead
+
+    def drop_expired(self, now: int) -> bool:
+        """Drop some entries whose time is up. True: there may be more."""
+        try:
+            return self.expire > 0 and self.slab.expire(now, EXPIRES_AT_ONCE) >= EXPIRES_AT_ONCE
+        except Busy:
+            return False
 
     # All of them, for commands.
 

@@ -42,6 +42,20 @@ class StickTables:
         if data_type not in types:
             types.append(data_type)
 
+    def enter_process(self, process: int) -> None:
+        """What this process pins and counts as current is its own from here on."""
+        for table in self.by_name.values():
+            table.enter_process(process)
+
+    def process_ended(self, process: int) -> None:
+        """What it had pinned and counted as current is taken out; what it had counted stays."""
+        for table in self.by_name.values():
+            table.process_ended(process)
+
+    def expire(self, now: int) -> bool:
+        """Drop entries whose time is up, some of each table. True: there may be more of them."""
+        return any([table.drop_expired(now) for table in self.by_name.values()])
+
     def clear(self) -> None:
         """Tables are about to be made."""
         self.by_name.clear()
