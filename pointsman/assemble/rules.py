@@ -21,7 +21,7 @@ from pointsman.rules.captures import captures_of
 from pointsman.rules.errors import error_pages
 from pointsman.rules.keywords import DefaultBackendLine, RedirectLine, UseBackendLine, UseServerLine
 from pointsman.rules.layer4 import SwitchMode, inspect_delay
-from pointsman.rules.persistence import PersistLine
+from pointsman.rules.persistence import PersistLine, PersistRdpCookie
 from pointsman.rules.plan import Step, steps
 from pointsman.rules.rule import Rule
 from pointsman.rules.stick import StickLine
@@ -83,6 +83,9 @@ def fill_backend_rules(
                 )
         backend.use_server.append(ServerRoute(line.condition, line.negated, target, line.format, line.at))
     _stick(backend, section, diagnostics)
+    cookie = section.one(PersistRdpCookie)
+    if cookie is not None:
+        backend.rdp_cookie = cookie.name
     for rule in section.all(PersistLine):
         says = FORCED if rule.forces else IGNORED
         backend.persist_rules.append(PersistRule(says, rule.condition, rule.negated, rule.at))

@@ -65,7 +65,7 @@ from pointsman.stream.entries import (
     tell_early,
 )
 from pointsman.stream.header_names import PRESERVE
-from pointsman.stream.persistence import PersistRules
+from pointsman.stream.persistence import PersistRules, RdpCookie
 from pointsman.stream.proxies import FOREVER, PLAIN, BackendProxy, Frontend, Plan
 from pointsman.stream.stick_rules import NO_STORES
 from pointsman.stream.sticking import Learning, Sticking
@@ -279,6 +279,10 @@ def _forwarded(backend: BackendProxy) -> list[Entry]:
     return [ForwardedField(backend.forwarded)] if backend.http and backend.forwarded is not None else []
 
 
+def _rdp_cookie(backend: BackendProxy) -> list[Entry]:
+    return [RdpCookie(backend.rdp_cookie, backend.servers)] if backend.rdp_cookie and not backend.http else []
+
+
 def _sticking(backend: BackendProxy) -> list[Entry]:
     return [Sticking(backend)] if backend.stick_rules else []
 
@@ -343,6 +347,7 @@ IN_BACKEND: Final[list[OfBackend]] = [
     _services,
     _persist_rules,
     _use_server,
+    _rdp_cookie,
     _sticking,
     _forwarded,
     _addresses,

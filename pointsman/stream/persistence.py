@@ -11,7 +11,9 @@ forbids (`Exchange.may_redispatch`).
 """
 
 from pointsman.config.verdict import WAIT
+from pointsman.proto.rdp_cookie import find_rdp_cookie, named_server
 from pointsman.rules.plan import MOVING
+from pointsman.server.backend import LiveServer
 from pointsman.stream.entries import NEXT, Deciding, Entry
 from pointsman.stream.proxies import IGNORED, PLAIN, PersistRule
 
@@ -54,3 +56,30 @@ class PersistRules(Entry):
 def ignores(one: Deciding) -> bool:
     """An ignore-persist rule holds."""
     return one.persistence == IGNORED
+
+
+class RdpCookie(Entry):
+    """persist rdp-cookie: the server that the first bytes of a connection name by its address. As in the peer program,
+    ignore-persist does not hold for it."""
+
+    name = "persist rdp-cookie"
+
+    def __init__(self, cookie: bytes, servers: list[LiveServer]) -> None:
+        self.cookie = cookie
+        self.servers = servers
+
+    def decide(self, one: Deciding) -> int:
+        context = one.context
+        backend = one.backend
+        assert backend is not None
+        context.asked |= MOVING
+        value = find_rdp_cookie(context.request_bytes, self.cookie).value if one.forced is None else None
+        address = named_server(value) if value is not None else None
+        if address is not None:
+            target = (address.text.decode(), address.port)
+            for server in self.servers:
+                if server.dial.target == target:
+                    if backend.honours(server, one.persistence):
+                        one.forced = server
+                    break
+        return NEXT
