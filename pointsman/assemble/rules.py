@@ -2,6 +2,7 @@
 
 from pointsman.assemble.live import Live
 from pointsman.assemble.modes import HTTP
+from pointsman.balance.registry import Balance
 from pointsman.config.action import (
     HTTP_AFTER,
     HTTP_REQUEST,
@@ -22,7 +23,7 @@ from pointsman.rules.errors import error_pages
 from pointsman.rules.keywords import DefaultBackendLine, RedirectLine, UseBackendLine, UseServerLine
 from pointsman.rules.layer4 import SwitchMode, inspect_delay
 from pointsman.rules.persistence import PersistLine, PersistRdpCookie
-from pointsman.rules.plan import Step, steps
+from pointsman.rules.plan import MOVING, Step, steps
 from pointsman.rules.rule import Rule
 from pointsman.rules.stick import StickLine
 from pointsman.sample.table_key import table_key
@@ -86,9 +87,18 @@ def fill_backend_rules(
     cookie = section.one(PersistRdpCookie)
     if cookie is not None:
         backend.rdp_cookie = cookie.name
+    backend.peeks = not backend.http and _peeks(backend, section)
     for rule in section.all(PersistLine):
         says = FORCED if rule.forces else IGNORED
         backend.persist_rules.append(PersistRule(says, rule.condition, rule.negated, rule.at))
+
+
+def _peeks(backend: BackendProxy, section: Section) -> bool:
+    """A server may be chosen by the first bytes of a connection."""
+    balance = section.one(Balance)
+    if backend.rdp_cookie or balance is not None and balance.algorithm.name == "rdp-cookie":
+        return True
+    return any([rule.asks & MOVING for rule in backend.stick_rules])
 
 
 def _stick(backend: BackendProxy, section: Section, diagnostics: Diagnostics) -> None:
@@ -108,6 +118,7 @@ def _stick(backend: BackendProxy, section: Section, diagnostics: Diagnostics) ->
         rule = StickRule(table, key, line.pattern, line.at)
         rule.matches, rule.stores, rule.response = line.matches, line.stores, line.response
         rule.condition, rule.negated = line.condition, line.negated
+        rule.asks |= 0 if line.condition is None else line.condition.reads
         backend.stick_rules.append(rule)
 
 

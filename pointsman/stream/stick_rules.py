@@ -55,6 +55,7 @@ class StickRule:
         self.response = False
         self.condition: Condition | None = None
         self.negated = False
+        self.asks = pattern.reads
         self.by_address = table.options.server_key == "addr"
         self.set_id = table.setting("server_id")
         self.get_id = table.reading("server_id")

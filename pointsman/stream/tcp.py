@@ -121,7 +121,7 @@ class TcpStream(Tunnel):
                 self.context.backend = backend
                 self.limits_of(backend)
                 backend.step(BEGUN, NOTHING, NOTHING)
-                if backend.tcp_content:
+                if backend.tcp_content or backend.peeks:
                     self.gather(decision)
                 outcome = decision.enter()
             elif outcome == DECIDED:
