@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from support.actor import Close, Pause, Recv, Send, Serve, Step
+from support.actor import Close, End, Pass, Pause, Recv, Send, Serve, Step
 from support.origin import Script, ok
 from support.scenario import HTTP, TCP, Asks, Logged, Open, Scenario, Stat
 
@@ -454,4 +454,76 @@ CONNECTIONS = [
     ),
 ]
 
-SCENARIOS = [*MATCHING, *LEARNING, *AWAY, *CONNECTIONS]
+
+def hello(kind: int, session: bytes) -> bytes:
+    """A ClientHello (1) or ServerHello (2) of TLS 1.2 with that session ID (RFC 5246, 7.4.1)."""
+    rest = b"\0\2\0\x2f\1\0" if kind == 1 else b"\0\x2f\0"  # suites and methods of compression; those chosen
+    body = b"\3\3" + bytes(range(32)) + bytes([len(session)]) + session + rest
+    handshake = bytes([kind]) + len(body).to_bytes(3, "big") + body
+    return b"\x16\3\1" + len(handshake).to_bytes(2, "big") + handshake
+
+
+BYTES = [
+    stick(
+        "sessions of TLS, as in the manual but for a delay that servers need",
+        """
+        balance roundrobin
+        stick-table type binary len 32 size 30k expire 30m
+        acl clienthello req.ssl_hello_type 1
+        acl serverhello res.ssl_hello_type 2
+        tcp-request inspect-delay 5s
+        tcp-request content accept if clienthello
+        tcp-response inspect-delay 5s
+        tcp-response content accept if serverhello
+        stick on req.payload_lv(43,1) if clienthello
+        stick store-response res.payload_lv(43,1) if serverhello
+        """
+        + TWO,
+        [
+            *(step for _ in range(2) for step in (Open(), Send(hello(1, b"")), End(), Close())),
+            *(step for one in (b"B", b"A", b"B") for step in (Open(), Send(hello(1, 32 * one)), End(), Close())),
+            Asks("show table app"),
+        ],
+        "key=4141414141414141414141414141414141414141414141414141414141414141 use=0 server_id=1 server_key=s1",
+        "key=4242424242424242424242424242424242424242424242424242424242424242 use=0 server_id=2 server_key=s2",
+        servers=[(name, [(Pass(10), Send(hello(2, 32 * name.upper().encode())), Close())] * 4) for name in ("a", "b")],
+        tcp=True,
+    ),
+    stick(
+        "bytes that the server does not send: nothing of it is learned",
+        """
+        tcp-request inspect-delay 1s
+        tcp-request content accept if { req.len gt 4 }
+        tcp-response inspect-delay 300ms
+        tcp-response content accept if { res.len gt 40 }
+        stick on req.payload(0,5) table t1
+        stick store-response res.payload(0,5) table t2 if { res.len gt 2 }
+        stick store-response res.payload(10,5) table t2
+        server s1 {server:a}
+        """,
+        [Open(), Send(b"hello world"), End(), Asks("show table t1"), Asks("show table t2")],
+        "key=hello use=0 server_id=1 server_key=s1",
+        "key=right use=0 server_id=1 server_key=s1",
+        more=OTHERS,
+        servers=[("a", [(Pass(11), Send(b"right"), Pause(0.6), Close())])],
+        tcp=True,
+    ),
+    stick(
+        "a response that rules reject is not learned",
+        """
+        tcp-request inspect-delay 1s
+        tcp-request content accept if { req.len gt 4 }
+        tcp-response inspect-delay 1s
+        tcp-response content reject if { res.payload(0,3) -m str bad }
+        stick on req.payload(0,5) table t1
+        server s1 {server:a}
+        """,
+        [Open(), Send(b"hello world"), End(), Asks("show table t1")],
+        "PD s1",
+        more=OTHERS,
+        servers=[("a", [(Pass(11), Send(b"bad answer"), Pause(0.3), Close())])],
+        tcp=True,
+    ),
+]
+
+SCENARIOS = [*MATCHING, *LEARNING, *AWAY, *CONNECTIONS, *BYTES]
