@@ -2,6 +2,7 @@
 
 import pointsman.admin.commands.absent  # noqa: F401
 import pointsman.admin.commands.console  # noqa: F401
+import pointsman.admin.commands.dynamic_cookies  # noqa: F401
 import pointsman.admin.commands.patterns  # noqa: F401
 import pointsman.admin.commands.proxies  # noqa: F401
 import pointsman.admin.commands.server_address  # noqa: F401
@@ -31,6 +32,7 @@ import pointsman.balance.uri  # noqa: F401
 import pointsman.balance.url_param  # noqa: F401
 import pointsman.config.acls  # noqa: F401
 import pointsman.config.bind  # noqa: F401
+import pointsman.config.cookies  # noqa: F401
 import pointsman.config.crt_store  # noqa: F401
 import pointsman.config.default_path  # noqa: F401
 import pointsman.config.environment  # noqa: F401

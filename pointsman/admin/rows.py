@@ -372,6 +372,8 @@ def server_row(view: View, proxy: ProxyView, server: LiveServer, chosen: Selecti
         _checks(view, row, server)
     if chosen.private:
         row.put("addr", address_text(server))
+        if server.cookie:
+            row.put("cookie", server.cookie.decode("utf-8", "surrogateescape"))
     return row
 
 

@@ -9,6 +9,7 @@ from typing import Final
 from pointsman.admin import metrics
 from pointsman.admin.addresses import ServerAddresses
 from pointsman.admin.answers import Answers
+from pointsman.admin.dynamic_cookies import DynamicCookies
 from pointsman.admin.gauge import Gauge
 from pointsman.admin.lane_agent import LaneAgent
 from pointsman.admin.links import ControlEnd, LaneEnd, Links
@@ -70,6 +71,7 @@ def fill_admin(live: Live, configuration: Configuration, diagnostics: Diagnostic
     CHANGES.followers["tickets"] = live.tickets
     CHANGES.followers["tls"] = view.tls.follower
     CHANGES.followers["server"] = ServerAddresses(view, lambda: live.health)
+    CHANGES.followers["cookie"] = DynamicCookies(view)
     sockets = _stats_sockets(live, view, configuration)
     main = configuration.main
     runtime = StatsSockets(
@@ -182,7 +184,8 @@ def _back(live: Live, backend: BackendProxy, section: Section) -> BackSide:
     static = (
         name == "static-rr" or balance is not None and balance.algorithm.hashed and not hashing_of(section).consistent
     )
-    return BackSide(backend, name, static, tell=EventLogger(live.loggers[id(backend)]))
+    cookie = "" if backend.cookie is None else backend.cookie.name.decode("utf-8", "surrogateescape")
+    return BackSide(backend, name, static, cookie, tell=EventLogger(live.loggers[id(backend)]))
 
 
 def full_connections(live: Live, backend: BackendProxy) -> int:

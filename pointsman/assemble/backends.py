@@ -4,6 +4,7 @@ import socket
 from dataclasses import replace
 from typing import Final
 
+from pointsman.assemble.cookies import set_cookie_of
 from pointsman.assemble.live import Live
 from pointsman.assemble.options import set_options
 from pointsman.assemble.server_tls import secure
@@ -67,6 +68,7 @@ def build_backend(arena: Arena, section: Section, number_of: int, http: bool, di
     if option(section, "checkcache"):
         backend.cache_check = CacheCheck(section.name)
     set_options(backend, section)
+    set_cookie_of(backend, section)
     if section.kind == In.LISTEN:
         backend.buffers = False  # its frontend has waited for the body already
     if (
@@ -179,6 +181,7 @@ def _server(
     server.sticks = parameters.sticks
     server.maxconn = parameters.maxconn
     server.header = header
+    server.said_cookie = parameters.cookie if backend.http else b""
     server.settle()
     if backend.http:
         server.speaker = H1Speaker(backend)

@@ -4,6 +4,7 @@ Options and statements of HTTP in a proxy of mode tcp, which usually come from i
 frontend that listens nowhere.
 """
 
+from pointsman.assemble.cookies import warn_of_ignored_cookies
 from pointsman.config.bind import Bind
 from pointsman.config.options import HTTP_ONLY, OPTIONS, ForwardForSetting, Option, OriginalToSetting
 from pointsman.config.setting import In, Section, Setting
@@ -17,6 +18,8 @@ def warn_of_ignored(section: Section, http: bool, diagnostics: Diagnostics) -> N
     if not http:
         _options(section, diagnostics)
         _statements(section, diagnostics)
+        if section.kind & In.BACK:
+            warn_of_ignored_cookies(section, diagnostics)
     if section.kind & In.FRONT and not section.all(Bind):
         diagnostics.warning(
             f"{section.title} has no 'bind' directive. Please declare it as a backend if this was intended.", section.at

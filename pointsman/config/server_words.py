@@ -42,6 +42,7 @@ class ServerParameters:
     """What the words of a server line say, default-server lines included. Times are milliseconds."""
 
     weight: int = 1  # 0 to 256
+    cookie: bytes = b""  # what names it in persistence cookies; b"": not said
     maxconn: int = 0  # 0: no limit
     backup: bool = False
     sticks: bool = True  # stick tables may learn it: without non-stick
@@ -94,7 +95,6 @@ SERVER_OTHERS = Others(
         "check-proto": 1,
         "check-reuse-pool": 0,
         "check-via-socks4": 0,
-        "cookie": 1,
         "error-limit": 1,
         "healthcheck": 1,
         "maxqueue": 1,
@@ -163,6 +163,13 @@ def addr(words: Words, server: ServerParameters) -> ServerParameters:
     word = words.value("expects <ipv4|ipv6> as argument", "<ipv4|ipv6>")
     host, port = read_check_address(word, words.args.configuration.environment, f"{words.said} : 'addr'")
     return replace(server, check_address=host, check_port=port or server.check_port)
+
+
+@server_word("cookie")
+def cookie(words: Words, server: ServerParameters) -> ServerParameters:
+    """cookie <value>: what names the server in the persistence cookie of its backend."""
+    text = words.value("expects <value> as argument.", "<value>").text
+    return replace(server, cookie=text.encode("utf-8", "surrogateescape"))
 
 
 @server_word("downinter")

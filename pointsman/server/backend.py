@@ -21,6 +21,7 @@ from pointsman.sample.context import Context, ProxyFacts
 from pointsman.server.algorithm import Algorithm
 from pointsman.server.connection import RAW, Speaker
 from pointsman.server.dial import Dial
+from pointsman.server.dynamic_cookie import dynamic_cookie
 from pointsman.server.outgoing_header import OutgoingHeader
 from pointsman.server.pool import REUSE_SAFE, Pool
 from pointsman.server.pool_key import KeyPart, key_of
@@ -58,6 +59,8 @@ class LiveServer(Server):
         self.early_data = False  # requests may go there along with the hello (allow-0rtt)
         self.header: OutgoingHeader | None = None  # the PROXY header that its connections begin with
         self.key_parts: list[KeyPart] = []  # in what else its connections may differ
+        self.said_cookie = b""  # what its line says
+        self.cookie = b""  # what names it in persistence cookies: that, or a dynamic one; b"": nothing
         self.settle()
 
     def settle(self) -> None:
@@ -69,6 +72,15 @@ class LiveServer(Server):
             parts = [*parts, name]
         key = key_of(dial.follow_address, dial.follow_port, self.header, parts)
         self.pool.set_key(key if self.backend.http else None)  # in TCP mode a connection is its client's
+        self.settle_cookie()
+
+    def settle_cookie(self) -> None:
+        """Where it is was set, or what dynamic cookies are made of."""
+        backend = self.backend
+        made = (
+            dynamic_cookie(backend.cookie_key, self.dial) if backend.dynamic_cookies and not self.said_cookie else b""
+        )
+        self.cookie = self.said_cookie or made
 
     def host_name(self, context: Context) -> bytes:
         """For whom a connection is that this exchange begins; b"": it names nobody."""
@@ -109,6 +121,8 @@ class Backend(ProxyFacts):
         self.seen = 0  # the version that this process has caught up with
         self.all_backups = False
         self.reuse = REUSE_SAFE
+        self.dynamic_cookies = False  # servers whose lines name none have a cookie of their own
+        self.cookie_key = b""  # dynamic-cookie-key
         self.usable: list[Server] = []
         self.loose: list[LiveServer] = []  # granted to waiters who had left
         self.on_change: list[Callable[[Server], None]] = []  # called behind each `changed`

@@ -2,10 +2,10 @@
 
       request    tcp-request content rules, captures, unique id, monitor-uri, early log line, its body (option
                  http-buffer-request), http-request rules, header names, services, routing       --ROUTED--> the
-                 backend's tcp-request content rules, body, http-request rules, header names, services,
-                 persistence, use-server, forwarded addresses                                         --DECIDED-->
+                 backend's tcp-request content rules, body, http-request rules, header names, services, persistence
+                 (force-persist, use-server, cookie, stick rules), forwarded addresses               --DECIDED-->
       response   tcp-response content rules of the backend, captures, http-response rules of the backend, of the
-                 frontend, option checkcache                                                          --DECIDED-->
+                 frontend, the server's persistence cookie, option checkcache, our cookie            --DECIDED-->
                  http-after-response rules of the backend, of the frontend, as of every answer of our own
 
 `REQUEST`, `IN_BACKEND` and `RESPONSE` below say so; a proxy's plan holds those of the entries (entries.py) that it has.
@@ -37,6 +37,15 @@ from pointsman.rules.pages import DEFAULT_PAGES
 from pointsman.rules.plan import Step, run_steps
 from pointsman.rules.reply import Challenge, Reply
 from pointsman.sample.context import Context
+from pointsman.stream.cookie_entries import (
+    CookieLetters,
+    ReadCookie,
+    RoutingOfListen,
+    ServerCookie,
+    SetCookie,
+    look_for_log,
+)
+from pointsman.stream.cookies import INSERT
 from pointsman.stream.entries import (
     DECIDED,
     MONITORED,
@@ -182,6 +191,12 @@ class Decision(Deciding):
         trace = self.trace
         return run_steps(rules, self.context) if trace is None else explain_steps(rules, self.context, trace)
 
+    def denied(self) -> None:
+        """By a rule for requests: what the log says of its cookie."""
+        backend = self.backend if self.backend is not None else self.frontend.twin
+        if backend is not None and backend.cookie is not None:
+            look_for_log(backend, self)
+
     # What comes of it.
 
     def reply(self, status: int) -> Reply:
@@ -259,12 +274,25 @@ def _services(proxy: Frontend | BackendProxy) -> list[Entry]:
     return [Serve(service, proxy) for service in proxy.services]
 
 
+def _cookie_letters(frontend: Frontend) -> list[Entry]:
+    twin = frontend.twin
+    return _letters_of_backend(twin) if twin is not None else []
+
+
 def _routing(frontend: Frontend) -> list[Entry]:
-    return [Routing()]
+    return [RoutingOfListen()] if _cookie_letters(frontend) else [Routing()]
 
 
 def _whole_body_of_backend(backend: BackendProxy) -> list[Entry]:
     return [WholeBody(backend.request_time or FOREVER)] if backend.buffers else []
+
+
+def _letters_of_backend(backend: BackendProxy) -> list[Entry]:
+    return [CookieLetters()] if backend.http and backend.cookie is not None and backend.cookie.acts else []
+
+
+def _read_cookie(backend: BackendProxy) -> list[Entry]:
+    return [ReadCookie(backend.cookie)] if backend.http and backend.cookie is not None else []
 
 
 def _persist_rules(backend: BackendProxy) -> list[Entry]:
@@ -322,11 +350,22 @@ def _check_cache(frontend: Frontend, backend: BackendProxy | None) -> list[Entry
     return [CheckCache(check)] if check is not None else []
 
 
+def _server_cookie(frontend: Frontend, backend: BackendProxy | None) -> list[Entry]:
+    cookie = backend.cookie if backend is not None else None
+    return [ServerCookie(cookie)] if cookie is not None else []
+
+
+def _set_cookie(frontend: Frontend, backend: BackendProxy | None) -> list[Entry]:
+    cookie = backend.cookie if backend is not None else None
+    return [SetCookie(cookie)] if cookie is not None and cookie.mode == INSERT else []
+
+
 OfFrontend = Callable[[Frontend], list[Entry]]
 OfBackend = Callable[[BackendProxy], list[Entry]]
 OfBoth = Callable[[Frontend, "BackendProxy | None"], list[Entry]]
 
 REQUEST: Final[list[OfFrontend]] = [
+    _cookie_letters,
     _content,
     _captures,
     _unique_id,
@@ -340,6 +379,7 @@ REQUEST: Final[list[OfFrontend]] = [
     _routing,
 ]
 IN_BACKEND: Final[list[OfBackend]] = [
+    _letters_of_backend,
     _content,
     _whole_body_of_backend,
     _http_request,
@@ -347,6 +387,7 @@ IN_BACKEND: Final[list[OfBackend]] = [
     _services,
     _persist_rules,
     _use_server,
+    _read_cookie,
     _rdp_cookie,
     _sticking,
     _forwarded,
@@ -358,7 +399,9 @@ RESPONSE: Final[list[OfBoth]] = [
     _capture_response,
     _rules_of_backend,
     _rules_of_frontend,
+    _server_cookie,
     _check_cache,
+    _set_cookie,
 ]
 
 

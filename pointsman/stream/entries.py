@@ -39,6 +39,7 @@ from pointsman.sample.need import CONTENT, EXPIRED, REQUEST_BODY, Need
 from pointsman.sample.trace import Trace
 from pointsman.server.backend import LiveServer
 from pointsman.stream.checkcache import CacheCheck
+from pointsman.stream.cookies import CookieDates
 from pointsman.stream.header_names import names_pass
 from pointsman.stream.proxies import FOREVER, PLAIN, BackendProxy, ForwardFor, Frontend, Service
 from pointsman.stream.routing import explain_backend, explain_server, pick_backend, pick_server
@@ -65,6 +66,8 @@ class Deciding(Cursor):
         self.backend: BackendProxy | None = None
         self.forced: LiveServer | None = None  # by use-server or by persistence (persistence.py)
         self.persistence = PLAIN  # what force-persist and ignore-persist say
+        self.dates: CookieDates | None = None  # of the persistence cookie, if the request has one
+        self.provided = False  # the server sets that cookie
         self.stores = NO_STORES  # what tables are to learn of it (sticking.py)
         self.answer: Reply | None = None  # of monitor-uri or of a service
         self.proxy: Frontend | BackendProxy = frontend  # whose service that is

@@ -44,6 +44,7 @@ from pointsman.server.connection import Dialling, ServerConnection
 from pointsman.server.dial import fault_of_dial
 from pointsman.server.server import Server
 from pointsman.stream.accounts import Accounts
+from pointsman.stream.cookies import DOWN, VALID
 from pointsman.stream.phases import CONNECT, FOLLOWERS, IDLE, PAUSE, QUEUE, SENT, TUNNEL
 from pointsman.stream.proxies import FORCED, FOREVER, NOTED, PLAIN, BackendProxy, Frontend
 from pointsman.stream.sides import Front
@@ -458,7 +459,10 @@ class Exchange(Accounts):
         server.counters.redispatches += 1
         backend.counters.redispatches += 1
         self.record.redispatched = True
-        self.forced = None
+        if self.forced is not None:
+            self.forced = None
+            if self.record.cookie_request == VALID:
+                self.record.cookie_request = DOWN  # it names a server that cannot be reached
         self.release_server()
         self.avoid = [server]
         self.choose()

@@ -402,7 +402,8 @@ class HttpStream(HttpRequest):
         server = self.server
         backend = self.backend
         assert connection is not None and place is not None and server is not None and backend is not None
-        lasts = self.keeps_servers(backend) and server.alive and connection.aim is server.dial.target
+        usable = server.alive or backend.honours(server, self.persistence)
+        lasts = usable and self.keeps_servers(backend) and connection.aim is server.dial.target
         request = self.context.request
         connection.served += 1
         if request is not None and request.close_asked or 0 <= server.max_reuse < connection.served:

@@ -160,6 +160,7 @@ class HttpRequest(Waiting):
             client_failed(self.context, self.reactor.now)
         if outcome == DENY:
             self.denied_request()
+            decision.denied()
             self.own_reply(decision.reply(403), cause, step)
         elif outcome == FAILED:
             self._fail_request()
@@ -182,6 +183,7 @@ class HttpRequest(Waiting):
             self.refuse(503, cause, step)
         elif outcome == TARPIT:
             self.denied_request()
+            decision.denied()
             self.tarpit(decision.reply(500), self.time_of(TARPIT_TIME, (self.backend or self.frontend).tarpit))
         else:
             if not decision.inspecting:

@@ -25,6 +25,7 @@ from pointsman.server.algorithm import Algorithm
 from pointsman.server.backend import Backend, LiveServer, Remembered
 from pointsman.stream.acceptor import Acceptor, ProcessState
 from pointsman.stream.checkcache import CacheCheck
+from pointsman.stream.cookies import PersistenceCookie
 from pointsman.stream.glitches import Glitches
 from pointsman.stream.header_names import PRESERVE
 from pointsman.stream.protocols import ClientProtocol
@@ -295,6 +296,7 @@ class BackendProxy(Backend):
         self.http_response: list[Step] = []
         self.http_after_response: list[Step] = []
         self.use_server: list[ServerRoute] = []
+        self.cookie: PersistenceCookie | None = None
         self.persist = False  # option persist
         self.peeks = False  # persistence looks at what has come of a TCP connection, without waiting for it
         self.rdp_cookie = b""  # persist rdp-cookie: its name

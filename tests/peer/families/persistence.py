@@ -24,7 +24,7 @@ def asks(*headers: Sequence[str]) -> list[Step]:
 def named(name: str, back: str, *expect: str, server: str = "server s2 {server:b} disabled") -> Scenario:
     """use-server names s2 for whoever says so."""
     first = "balance first\nretries 2\nuse-server s2 if { hdr(x-use) 2 }\n"
-    counts = Stat("app/.*", ("wretr", "wredis", "econ"))
+    counts = Stat("app/.*", ("wretr", "wredis", "econ", "lbtot"))
     return Scenario(
         name=name,
         config=simple(front=FORMAT, back=first + back) + f"    {server}\n",

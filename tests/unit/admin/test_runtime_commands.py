@@ -284,6 +284,13 @@ SHOWN = [
     ("show activity", "\naccepted: 0"),
     ("show activity 0", "\naccepted: 0\n"),
     ("show activity 65", "Invalid thread number.\n"),
+    ("enable dynamic-cookie backend", "A backend name is expected.\n"),
+    ("enable dynamic-cookie backend nope", "No such backend.\n"),
+    ("disable dynamic-cookie backend app", ""),
+    ("disable dynamic-cookie backend web", "No such backend.\n"),
+    ("set dynamic-cookie-key backend app", "String value expected.\n"),
+    ("set dynamic-cookie-key backend app key", ""),
+    ("set dynamic-cookie-key backend nope key", "No such backend.\n"),
     ("show startup-logs", ""),
     ("show startup-logs x", ""),
 ]

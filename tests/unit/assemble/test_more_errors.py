@@ -131,12 +131,12 @@ def test_conditions_behind_an_action_that_is_none(line: str, expected: list[str]
     ("line", "errors_of"),
     [
         (
-            "server s :1 cookie a wieght 3",
-            ["server option 'cookie' is not built yet", "'server b/s' : unknown keyword 'wieght'"],
+            "server s :1 observe layer4 wieght 3",
+            ["server option 'observe' is not built yet", "'server b/s' : unknown keyword 'wieght'"],
         ),
         (
-            "server s :1 cookie a weight x",
-            ["server option 'cookie' is not built yet", "'server b/s' : 'weight' : 'x' is not a number"],
+            "server s :1 observe layer4 weight x",
+            ["server option 'observe' is not built yet", "'server b/s' : 'weight' : 'x' is not a number"],
         ),
         (
             "server s :1 agent-check agent-port",

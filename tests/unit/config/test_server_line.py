@@ -120,7 +120,7 @@ SAID = "'server x/s'"
         ("pool-max-conn", f"{SAID} : 'pool-max-conn' : expects <value> as argument"),
         ("proto foo", f"{SAID} : 'proto' : unknown MUX protocol 'foo'"),
         ("guid a/b", "'guid': invalid value 'a/b'"),
-        ("cookie a", "server option 'cookie' is not built yet"),
+        ("observe layer4", "server option 'observe' is not built yet"),
         ("minconn 3", "server option 'minconn' is not built yet"),
         ("agent-check", "server option 'agent-check' is not built yet"),
         ("resolvers dns", "server option 'resolvers' is not built yet"),

@@ -1,0 +1,311 @@
+"""Cookies for persistence: each mode with each kind of Cookie and Set-Cookie field, well formed or not, and with
+servers that are down, in maintenance or dead.
+
+A scenario is one client that asks many things of one configuration: what its server sees, what it gets, and the log's
+letters, server and path of each request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from support.actor import Recv, Send, Serve, Step
+from support.origin import Script, answering
+from support.scenario import Logged, Open, Scenario, Stat
+
+from families.requests import get, request, response
+
+FORMAT = 'log-format "%HU %tsc %s %ST %rc"'
+SERVERS = "server s1 {server:a} cookie c1\n    server s2 {server:b} cookie c2\n    server s3 {server:c}\n"
+
+ASKED = [
+    *("", "SRV=c1", "SRV=c2", "SRV=zz", "srv=c2", "SRV", "SRV=", "=c2", "SRVX=c2; XSRV=c2", "SRV=c2; a=b"),
+    *("a=b; SRV=c2", "a=b; SRV=c2; c=d", "a=b;SRV=c2;c=d", "a=b ; SRV=c2 ; c=d", "SRV=c2, a=b", "a=b, SRV=c2"),
+    *("a=b,SRV=c2;c=d", "a=b; SRV=c2, c=d", 'SRV="c2"', "SRV = c2", "SRV =c2; x = 1", "SRV= c2 ; x=1", "a = b"),
+    *('$Version=1; SRV=c2; $Path="/"', "$Version=1; a=1; $Path=/; SRV=c2; $Path=/; b=2", "$x", "$x =1", "$SRV=c2"),
+    *("SRV=c2; $a; $b=1; c=d; $e", "$Version=1, SRV=c2", "SRV=c1; SRV=c2", "SRV=c2; SRV=c1; x=y", "SRV=zz; SRV=c2"),
+    *("a; SRV=c2", "foo bar; SRV=c2", "x SRV=c2; a=1", "SRV b=c2; a=1", "SRV=c2;", "SRV=c2;;", ";SRV=c2"),
+    *("; SRV=c2;; a=b", "a=b;; SRV=c2;; c=d", ";;SRV=c2;;a=b", "a=b; SRV=c2;", "SRV=c2; ;a=b", "a= ; b= ; SRV=c2"),
+    *('a="x;SRV=c2"; b=1', 'a="x; SRV=c2; b=1', 'a="x\\"; SRV=c1"; SRV=c2', 'a="b" ; SRV=c2', 'SRV=c2"x;y"; a=b'),
+    *("a=b\\; SRV=c2", 'a=\\"; SRV=c2', '"SRV"=c2; a=b', 'x "y;SRV=c2; a=b', "SRV==c2; a=b", "SRV=c2=; a=b"),
+    *("SRV=c2 c3; a=b", "SRV=c2|abc; a=b", "SRV=c2|; a=b", "SRV=|; a=b", "SRV=c2~app", "SRV=c2~; a=b", "SRV=~x; a=b"),
+    *("SRV=c2~a~b; q=1", "SRV=zz~a; q=1", 'SRV="c2~x"; q=1', "SRV = ~ x ; a", "a=b;  SRV=c2  ~  x", "SRV= ~x; a=b"),
+    *("a=b;\tSRV=c2;\tc=d", "SRV\t=\tc2\t; a=b", "SRV=c2~1; SRV=c1~2; SRV=3", "SRV=;SRV=c2", "SRV=c2 ,; a=b"),
+]
+SET = [
+    *(
+        "",
+        "SRV=app",
+        "SRV=app; path=/x",
+        "SRV=",
+        "SRV",
+        "SRV = app ; path = /",
+        'SRV="app"; path=/',
+        'SRV="a;b"; path=/',
+    ),
+    *("a=b; SRV=app", "a=b, SRV=app; path=/", "SRV=app, b=c", "SRV=app  ;  path=/", "srv=app", ";SRV=app", "$SRV=a; x"),
+    *(
+        "SRV=a=b c; path=/",
+        "SRV= ;x",
+        '"SRV"=app',
+        "SRV=app;HttpOnly",
+        "a; SRV=x",
+        "x = y ; p = 1",
+        "SRV=~; x",
+        "SRV x=1",
+    ),
+]
+CACHED = [  # headers of a response, and whether a cache may keep it is not asked: both programs shall agree
+    *("", "Cache-Control: max-age=10", "Cache-Control: public", "Cache-Control: s-maxage=3", "Cache-Control: no-store"),
+    *("Cache-Control: private, max-age=10", 'Cache-Control: no-cache="set-cookie", max-age=2', "Cache-Control: foo"),
+    *(
+        "Expires: Thu, 01 Dec 2050 16:00:00 GMT",
+        "Last-Modified: x",
+        'ETag: "x"',
+        "Pragma: no-cache\r\nETag: x",
+        "Age: 1",
+    ),
+    *(
+        "Vary: *\r\nETag: x",
+        "Cache-Control: max-age=0\r\nETag: x",
+        "Cache-Control: MAX-AGE=10",
+        "Pragma: foo\r\nETag: x",
+    ),
+    *("Cache-Control: must-revalidate\r\nETag: x", "Cache-Control: max-age=10, max-age=0", "Cache-Control: max-age"),
+    *("Cache-Control: private\r\nETag: x\r\nCache-Control: public", "Cache-Control: public, max-age=0", "Date: x"),
+    *(
+        "Pragma: no-cache\r\nCache-Control: public, max-age=1",
+        "Pragma: no-cache, x\r\nETag: x",
+        "Set-Cookie: a=b\r\nETag: x",
+    ),
+]
+STATUSES = ("200 X", "203 X", "204 X", "206 X", "300 X", "301 X", "302 X", "304 X", "307 X", "401 X", "404 X", "410 X")
+MODES = {
+    "read only": "",
+    "indirect": "indirect",
+    "rewrite": "rewrite",
+    "prefix": "prefix",
+    "prefix indirect": "prefix indirect",
+    "insert": "insert",
+    "insert indirect": "insert indirect",
+    "insert preserve": "insert indirect preserve",
+    "insert postonly": "insert postonly",
+    "insert nocache": "insert indirect nocache",
+    "all attributes": 'insert indirect httponly secure domain .a.b domain c.d attr "SameSite=None" attr "X=y z"',
+}
+
+
+def cookies(
+    name: str,
+    words: str,
+    asked: Sequence[tuple[bytes, int]],
+    *expect: str,
+    replies: Mapping[str, bytes] | None = None,
+    servers: str = SERVERS,
+    back: str = "",
+    front: str = "",
+    before: Sequence[Step] = (),
+) -> Scenario:
+    """One request after the other on one connection. `asked`: what is sent, and whether it is a HEAD."""
+    talk: list[Step] = [*before]
+    for data, head in asked:
+        talk += [Send(data), Recv(head_only=bool(head))]
+    script: Sequence[Script] = answering(b"")
+    if replies:
+        script = [(Serve(response("200 OK", "Content-Length: 0"), tuple(replies.items())),)]
+    return Scenario(
+        name=name,
+        config=f"""
+frontend web
+    bind 127.0.0.1:{{port:front}}
+    {FORMAT}
+    {front}
+    default_backend app
+backend app
+    balance first
+    cookie SRV {words}
+    {back}
+    {servers}""",
+        servers={"a": script, "b": script, "c": script},
+        talk=[*talk, Logged(len(asked)), Stat("app/.*", ("stot", "hrsp_2xx", "lbtot", "cookie"))],
+        logs=len(asked),
+        expect=expect or ("app/s2: ",),
+    )
+
+
+def requests_of(name: str) -> Scenario:
+    """Every Cookie field in this mode."""
+    asked = [(get(f"/{place}", *[f"Cookie: {one}"] * bool(one)), 0) for place, one in enumerate(ASKED)]
+    asked.append((get("/two", "Cookie: a=b", "Cookie: SRV=c2; q=1", "Cookie: z=1; SRV=c1", "Cookie: SRV=c1"), 0))
+    acts = MODES[name]
+    return cookies(f"requests: {name}", acts, asked, "/2 --V" if acts else "/2 ---- s2 200")
+
+
+def responses_of(name: str) -> Scenario:
+    """Every Set-Cookie field in this mode: of a server whose cookie came along, of one without, of another one."""
+    asked: list[tuple[bytes, int]] = []
+    replies: dict[str, bytes] = {}
+    for place, one in enumerate(SET):
+        for path, more in (("", ()), ("v", ("Cookie: SRV=c2",)), ("i", ("Cookie: SRV=zz",))):
+            target = f"/{place}{path}"
+            lines = ["Content-Length: 0", *[f"Set-Cookie: {one}"] * bool(one), "Set-Cookie: q=r", "X: y"]
+            replies[target] = response("200 OK", *lines)
+            asked.append((get(target, *more), 0))
+    replies["/two"] = response(
+        "200 OK", "Content-Length: 0", "Set-Cookie: SRV=1", "Set-Cookie: x=y", "Set-Cookie: SRV=2; z"
+    )
+    asked.append((get("/two"), 0))
+    asked.append((request("POST", "/1", "Cookie: SRV=zz", "Content-Length: 0"), 0))
+    return cookies(f"responses: {name}", MODES[name], asked, "/1v --V" if MODES[name] else "/1v ----", replies=replies)
+
+
+def without_a_cookie(name: str) -> Scenario:
+    """The server has none."""
+    asked: list[tuple[bytes, int]] = []
+    replies: dict[str, bytes] = {}
+    for place, one in enumerate(SET[:6]):
+        replies[f"/{place}"] = response("200 OK", "Content-Length: 0", *[f"Set-Cookie: {one}"] * bool(one))
+        asked += [(get(f"/{place}"), 0), (get(f"/{place}", "Cookie: SRV=zz"), 0)]
+    return cookies(
+        f"a server without a cookie: {name}",
+        MODES[name],
+        asked,
+        "/1 --" if MODES[name] else "/1 ----",
+        replies=replies,
+        servers="server s1 {server:a}\n    server s2 {server:b} cookie c2\n",
+    )
+
+
+def cached(status: str, methods: Sequence[str] = ("GET",)) -> Scenario:
+    """nocache: `private` is added to what a cache would keep."""
+    asked: list[tuple[bytes, int]] = []
+    replies: dict[str, bytes] = {}
+    for place, lines in enumerate(CACHED if status == "200 X" else CACHED[:3]):
+        length = [] if status[:3] in ("204", "304") else ["Content-Length: 0"]
+        replies[f"/{place}"] = response(status, *length, *lines.split("\r\n") if lines else [])
+        for method in methods:
+            more = ["Content-Length: 0"] * (method not in ("GET", "HEAD", "OPTIONS", "TRACE"))
+            asked.append((request(method, f"/{place}", *more), int(method == "HEAD")))
+    name = f"nocache: {status} {' '.join(methods)}"
+    return cookies(name, "insert indirect nocache", asked, "/1 --NI s1", replies=replies)
+
+
+DOWN = (
+    "server s1 {server:a} cookie c1\n    server s2 {server:b} cookie c2 disabled\n    server s3 {server:c} cookie c3\n"
+)
+TWO = "server s1 {server:a} cookie c1\n    server s2 {server:b} cookie c1\n    server s3 {server:c} cookie c1 backup\n"
+DEAD = "server s1 {server:a} cookie c1\n    server s2 {refused:b} cookie c2\n"
+CHOICES = [
+    "",
+    "SRV=c1",
+    "SRV=c2",
+    "SRV=c3",
+    "SRV=zz",
+    "SRV=c2; SRV=c1",
+    "SRV=zz; SRV=c2",
+    "SRV=c2; SRV=zz",
+    "SRV=c1; SRV=c2",
+]
+FLAGS = [
+    (),
+    ("x-f: 1",),
+    ("x-i: 1",),
+    ("x-f: 1", "x-i: 1"),
+    ("x-u: 1",),
+    ("x-u: 2",),
+    ("x-d: 1",),
+    ("x-d: 2",),
+    ("x-d: 3",),
+]
+
+
+def chosen(name: str, back: str, *expect: str, words: str = "insert indirect", servers: str = DOWN) -> Scenario:
+    """Who is chosen for each cookie, with headers that rules look at."""
+    asked: list[tuple[bytes, int]] = []
+    for place, cookie in enumerate(CHOICES):
+        for flag, lines in enumerate(FLAGS):
+            asked.append((get(f"/{place}-{flag}", *lines, *[f"Cookie: {cookie}"] * bool(cookie)), 0))
+    return cookies(name, words, asked, *expect, back="\n    ".join(back.split("\n")), servers=servers)
+
+
+RULES = "use-server s1 if { hdr(x-u) 1 }\nuse-server s2 if { hdr(x-u) 2 }\n"
+BOTH = "force-persist if { hdr(x-f) 1 }\nignore-persist if { hdr(x-i) 1 }\n"
+DENY = "http-request deny if { hdr(x-d) 1 }\nhttp-request return status 200 if { hdr(x-d) 2 }\n"
+
+SCENARIOS = [
+    *[requests_of(name) for name in MODES],
+    *[responses_of(name) for name in MODES],
+    *[without_a_cookie(name) for name in MODES],
+    *[cached(status) for status in STATUSES],
+    cached("200 X", ("HEAD", "OPTIONS", "POST", "PUT")),
+    chosen("a server that is down", RULES + DENY, "/2-0 --DI s1", "/2-6 PRDN <NOSRV> 403"),
+    chosen("a server that is down, option persist", "option persist\n" + RULES, "/2-0 --DN s2"),
+    chosen("force-persist and ignore-persist", BOTH + RULES, "/2-1 --DN s2", "/1-2 --UN s1"),
+    chosen("ignore-persist, prefix", BOTH + RULES, "/2-1 --DN s2", "/1-2 --UN s1", words="prefix"),
+    chosen("a denied request", DENY + "http-response deny if { req.hdr(x-d) 3 }", "/1-6 PRVN s1 403"),
+    chosen("servers that share a cookie", RULES, "/1-0 --VN s1", servers=TWO),
+    Scenario(
+        name="a listen section",
+        config=f"""
+defaults
+    mode http
+    log global
+    {FORMAT}
+    timeout connect 2s
+    timeout client 400ms
+    timeout server 5s
+listen web
+    bind 127.0.0.1:{{port:front}}
+    use_backend other if {{ path_beg /other }}
+    http-request deny if {{ path_beg /deny }}
+    http-request redirect location /x if {{ path_beg /away }}
+    cookie SRV insert indirect
+    server s1 {{server:a}} cookie c1
+backend other
+    server s1 {{server:b}}
+""",
+        talk=[
+            *[Send(get("/other")), Recv(), Send(get("/deny", "Cookie: SRV=c1")), Recv(), Send(get("/away")), Recv()],
+            *[Send(get("/", "Cookie: SRV=c1")), Recv(), Send(get("/")), Recv()],
+            *[Open(), Send(b"GET\r\n\r\n"), Recv(), Open(), Send(b"GET / HTTP/1.1\r\n"), Recv()],
+        ],
+        logs=7,
+        expect=["/other ---- s1 200", "/deny PRVN s1 403", "<BADREQ> PR-- <NOSRV> 400", "<BADREQ> cR-- <NOSRV> 408"],
+    ),
+    Scenario(
+        name="a dead server, redispatch",
+        config=f"""
+frontend web
+    bind 127.0.0.1:{{port:front}}
+    {FORMAT}
+    use_backend stays if {{ path_beg /stays }}
+    use_backend held if {{ path_beg /held }}
+    default_backend goes
+backend goes
+    balance first
+    retries 1
+    option redispatch
+    cookie SRV insert indirect
+    {DEAD}
+backend stays
+    balance first
+    retries 1
+    cookie SRV insert indirect
+    {DEAD}
+backend held
+    balance first
+    retries 1
+    option redispatch
+    force-persist if TRUE
+    cookie SRV insert indirect
+    {DEAD}
+""",
+        talk=[
+            *[step for path in ("/goes", "/stays", "/held") for step in (Send(get(path, "Cookie: SRV=c2")), Recv())],
+            Logged(3),
+            Stat(".*/s[12]", ("wretr", "wredis", "econ", "lbtot")),
+        ],
+        logs=3,
+        expect=["/goes --DI s1 200 +1", "/stays SCVN s2 503 1", "/held SCVN s2 503 1"],
+    ),
+]
