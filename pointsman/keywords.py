@@ -75,6 +75,7 @@ import pointsman.rules.keywords  # noqa: F401
 import pointsman.rules.layer4  # noqa: F401
 import pointsman.rules.limits  # noqa: F401
 import pointsman.rules.lists  # noqa: F401
+import pointsman.rules.normalize  # noqa: F401
 import pointsman.rules.persistence  # noqa: F401
 import pointsman.rules.redirect  # noqa: F401
 import pointsman.rules.request_line  # noqa: F401

@@ -26,6 +26,7 @@ FAILED: Final = 7  # a rewrite did not fit: an internal error
 WAIT: Final = 8  # context.need is what has to be waited for (sample/need.py)
 CLOSE_SERVER: Final = 9  # close the server's connection; what it has sent is not passed on (tcp-response content)
 SWITCH: Final = 10  # the client speaks HTTP from now on (switch-mode)
+INVALID: Final = 11  # the request is not what a rule demands of all: 400, and nothing was denied
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)

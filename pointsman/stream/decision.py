@@ -27,6 +27,7 @@ from pointsman.config.verdict import (
     DENY,
     DROP,
     FAILED,
+    INVALID,
     SILENT_DROP,
     TARPIT,
 )
@@ -87,6 +88,7 @@ REQUEST_LETTERS: Final = {
     SILENT_DROP: b"PR",
     TARPIT: b"PT",
     FAILED: b"PR",
+    INVALID: b"PR",
     MONITORED: b"LR",
     SERVED: b"LR",
     UNROUTED: b"SC",

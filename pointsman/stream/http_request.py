@@ -3,7 +3,7 @@
 The response's half stands in http.py.
 """
 
-from pointsman.config.verdict import ANSWER, DENY, FAILED, SILENT_DROP, TARPIT, WAIT
+from pointsman.config.verdict import ANSWER, DENY, FAILED, INVALID, SILENT_DROP, TARPIT, WAIT
 from pointsman.core.columns import ENTERED, NOTHING, REQUEST
 from pointsman.core.epoch import EPOCH
 from pointsman.core.wishes import WISHES
@@ -164,6 +164,10 @@ class HttpRequest(Waiting):
             self.own_reply(decision.reply(403), cause, step)
         elif outcome == FAILED:
             self._fail_request()
+        elif outcome == INVALID:
+            self.failed_request()
+            self.record.head = NOT_REACHED
+            self.own_reply(decision.reply(400), cause, step)
         elif outcome == ANSWER:
             reply = decision.reply(200)
             if isinstance(reply, Served):

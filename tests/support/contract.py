@@ -768,6 +768,7 @@ VARIANTS: Final[tuple[Variant, ...]] = (
     Variant("the version", Reads.REQUEST_LINE, _uri(b"/dir/file;s=1?a=1&b=2", minor=0)),
     Variant("the path", Reads.REQUEST_LINE, _uri(b"/other;s=2?a=1&b=2")),
     Variant("the query", Reads.REQUEST_LINE, _uri(b"/dir/file;s=1?a=7&b=8")),
+    Variant("an odd path", Reads.REQUEST_LINE, _uri(b"/dir//./%6eile;s=1?b=2&a=1")),
     Variant("an absolute URI", Reads.REQUEST_LINE, _uri(b"http://192.0.2.33:88/dir/file;s=1?a=1&b=2")),
     *(Variant(f"{name}: {value}", Reads.HEADER_BLOCK, _field(True, name, value)) for name, value in _REQUEST_FIELDS),
     Variant("the status", Reads.RESPONSE_LINE, _response(status=404, reason=b"Not Found")),

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from support.scenario import Scenario
 
-from families import newer_forwarded
+from families import newer_forwarded, newer_normalize
 
 FAMILIES: Mapping[str, Sequence[Scenario]] = {
     "forwarded": newer_forwarded.SCENARIOS,
+    "normalize": newer_normalize.SCENARIOS,
 }

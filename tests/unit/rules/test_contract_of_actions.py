@@ -109,6 +109,7 @@ LINES: Final[dict[str, tuple[str, ...]]] = {
     "set-status": ("set-status 418", "set-status 200 reason Fine"),
     "set-nice": ("set-nice 5",),
     "strict-mode": ("strict-mode off", "strict-mode on"),
+    "normalize-uri": ("normalize-uri percent-to-uppercase", "normalize-uri path-merge-slashes"),
     "set-timeout": ("set-timeout tarpit 5s", "http-request set-timeout tarpit req.hdr_val(x-n)"),
     "set-retries": ("set-retries 5", "set-retries req.hdr_val(x-n)"),
     "disable-l7-retry": ("disable-l7-retry",),
@@ -169,9 +170,9 @@ def rules_of(name: str) -> Iterator[tuple[int, str]]:
 
 def ready(line: str, world: World) -> Action:
     """The action of a rule, as a stream runs it."""
-    counters = "global\n tune.stick-counters 5\n"
+    before = "global\n tune.stick-counters 5\n expose-experimental-directives\n"
     slots = ("declare capture request len 40", "declare capture response len 40")
-    loaded = good("listen", "mode http", *slots, line, before=counters)
+    loaded = good("listen", "mode http", *slots, line, before=before)
     world.fill()
     found = loaded.proxy.all(Rule)[0].action
     found.resolve(loaded.configuration, loaded.diagnostics)
