@@ -81,6 +81,7 @@ import pointsman.rules.redirect  # noqa: F401
 import pointsman.rules.request_line  # noqa: F401
 import pointsman.rules.service  # noqa: F401
 import pointsman.rules.small  # noqa: F401
+import pointsman.rules.socket_marks  # noqa: F401
 import pointsman.rules.stats  # noqa: F401
 import pointsman.rules.stick  # noqa: F401
 import pointsman.rules.tracking  # noqa: F401

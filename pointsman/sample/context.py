@@ -167,6 +167,8 @@ class Context:
         self.server_source: NetAddress | None = None  # our own end of the server connection (%bi:%bp)
         self.server_address: NetAddress | None = None  # its far end (%si:%sp)
         self.server_tls: Connection | None = None  # of the server's connection; see WISHES.server_tls
+        self.server_mark = -1  # of its packets; -1: nobody has said anything (set-bc-mark)
+        self.server_tos = -1
         self.server_fault = 0  # what its last connection has failed of, by core/connection_faults.py (bc_err)
         self.reused = False  # the server connection had carried exchanges before; see WISHES.sending
         self.record = Record()
@@ -216,6 +218,7 @@ class Context:
         self.server_source = None
         self.server_address = None
         self.server_tls = None
+        self.server_mark = self.server_tos = -1
         self.server_fault = 0
         self.reused = False
         self.unique_id = b""

@@ -15,6 +15,7 @@ from functools import partial
 
 from pointsman.core.arena import Arena
 from pointsman.core.columns import HELD, NOTHING
+from pointsman.core.wishes import WISHES
 from pointsman.net.transport import Transports
 from pointsman.proto.message import Response
 from pointsman.sample.context import Context, ProxyFacts
@@ -24,7 +25,7 @@ from pointsman.server.dial import Dial
 from pointsman.server.dynamic_cookie import dynamic_cookie
 from pointsman.server.outgoing_header import OutgoingHeader
 from pointsman.server.pool import REUSE_SAFE, Pool
-from pointsman.server.pool_key import KeyPart, key_of
+from pointsman.server.pool_key import KeyPart, Marks, key_of
 from pointsman.server.queue import Grants, Queue, QueueWaiter
 from pointsman.server.server import RUNNING, Server
 from pointsman.server.server_name import ServerName
@@ -70,6 +71,8 @@ class LiveServer(Server):
         name = self.server_name
         if name is not None and name.varies and self.transports is not None:
             parts = [*parts, name]
+        if WISHES.server_marks:
+            parts = [*parts, Marks()]
         key = key_of(dial.follow_address, dial.follow_port, self.header, parts)
         self.pool.set_key(key if self.backend.http else None)  # in TCP mode a connection is its client's
         self.settle_cookie()

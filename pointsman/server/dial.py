@@ -19,6 +19,7 @@ from pointsman.core.connection_faults import (
     SourceError,
     fault_of,
 )
+from pointsman.net.marks import set_mark, set_tos
 
 _UNIX: Final = NetAddress(AF_UNIX, b"", b"unix", 0)
 _STREAM: Final = 0o2004001  # SOCK_STREAM, SOCK_NONBLOCK, SOCK_CLOEXEC of <sys/socket.h> on Linux
@@ -95,7 +96,7 @@ class Dial:
             port = self.next_port
         return host, port
 
-    def open(self, destination: NetAddress) -> SocketType:
+    def open(self, destination: NetAddress, mark: int = -1, tos: int = -1) -> SocketType:
         """A non-blocking socket whose connection is under way. Raises OSError (EADDRNOTAVAIL, EAGAIN of a full unix
         socket, EMFILE...)."""
         sock = SocketType(self.family, _STREAM)
@@ -106,6 +107,10 @@ class Dial:
                     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             for level, name, value in self.options:
                 sock.setsockopt(level, name, value)
+            if mark >= 0:
+                set_mark(sock.fileno(), mark)
+            if tos >= 0:
+                set_tos(sock.fileno(), tos)
             if self.interface:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, self.interface)
             if self.source is not None:
@@ -121,6 +126,10 @@ class Dial:
         except OSError:
             sock.close()
             raise
+
+    def connect_marked(self, destination: NetAddress, mark: int, tos: int) -> int:
+        """The same as `connect`, with a mark and a TOS byte of its packets; -1: none."""
+        return self.open(destination, mark, tos).detach()
 
     def connect(self, destination: NetAddress) -> int:
         """The descriptor of a socket whose connection is under way. Raises OSError as `open` does."""

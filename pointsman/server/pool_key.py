@@ -34,6 +34,13 @@ class DestinationPort(KeyPart):
         return b"%d" % context.destination.port
 
 
+class Marks(KeyPart):
+    """What rules want of the packets (`set-bc-mark`, `set-bc-tos`)."""
+
+    def value(self, context: Context) -> bytes:
+        return b"%d,%d" % (context.server_mark, context.server_tos)
+
+
 class PoolKey:
     """The parts in their order. There is at least one."""
 

@@ -308,7 +308,11 @@ class Exchange(Accounts):
         server.step(DIALLED, NOTHING, CONNECTS)
         self.move(CONNECT)
         try:
-            fd = server.dial.connect(self.context.destination)
+            context = self.context
+            if context.server_mark >= 0 or context.server_tos >= 0:
+                fd = server.dial.connect_marked(context.destination, context.server_mark, context.server_tos)
+            else:
+                fd = server.dial.connect(context.destination)
         except OSError as error:
             if account is not None:
                 account.ended()

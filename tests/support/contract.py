@@ -100,6 +100,8 @@ CONTEXT: Final[dict[str, Facts]] = {
     "server_address": _MOVING,
     "server_tls": _MOVING,
     "server_fault": _MOVING,
+    "server_mark": _MOVING,
+    "server_tos": _MOVING,
     "reused": _MOVING,
     "record": Facts(Reads.MOVING, Life.OTHER, why="Record.reset"),
     "unique_id": _MOVING,

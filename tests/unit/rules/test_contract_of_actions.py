@@ -97,6 +97,12 @@ LINES: Final[dict[str, tuple[str, ...]]] = {
     "pause": ("pause 5", "http-request pause req.hdr_val(x-n)", "http-response pause status", "pause int(0)"),
     "wait-for-body": ("wait-for-body time 1s", "wait-for-body time 0 at-least 5"),
     "wait-for-handshake": ("wait-for-handshake",),
+    "set-fc-mark": ("set-fc-mark 0x10", "set-fc-mark src,ipmask(8)"),
+    "set-mark": ("set-mark 3",),
+    "set-fc-tos": ("set-fc-tos 0x10",),
+    "set-tos": ("set-tos int(8)",),
+    "set-bc-mark": ("set-bc-mark 5", "set-bc-mark req.hdr_val(x-n)"),
+    "set-bc-tos": ("set-bc-tos 0x20",),
     "set-log-level": ("set-log-level silent",),
     "set-method": ("set-method X%[method]", "set-method POST"),
     "set-path": ("set-path /new%[src]", "set-path /fixed"),
@@ -136,6 +142,9 @@ WIDER: Final[dict[str, tuple[list[str], list[str], str]]] = {
     "set-src": (["CONNECTION"], ["CONNECTION"], "who declares CONNECTION reads the client's address; the port stays"),
     "set-dst": ([], ["CONNECTION"], "the port stays"),
     "wait-for-body": ([], ["REQUEST_LINE"], "a response to HEAD has no body"),
+    **dict.fromkeys(
+        ("set-fc-mark", "set-mark", "set-fc-tos", "set-tos"), (["MOVING"], [], "the kernel keeps it, no context does")
+    ),
     "del-map": ([], ["MOVING"], "whether there is such an entry"),
 }
 _PHASES: Final = {
