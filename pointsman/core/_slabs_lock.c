@@ -1,10 +1,15 @@
 /* Locks of shards, which name their owners; slots, which dead processes leave behind. */
 #include "_slabs.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <time.h>
 #include <unistd.h>
+
+#define PATIENCE 10000 /* us */
+#define SPINS 100
 
 static uint32_t this_process;
 
@@ -14,10 +19,26 @@ slab_forked(void)
     this_process = (uint32_t)getpid();
 }
 
+/* It has ended, and nobody has asked how: some containers have a first process that never does. */
+static int
+is_zombie(uint32_t process)
+{
+    char path[32], text[512];
+    snprintf(path, sizeof path, "/proc/%u/stat", process);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return 0;
+    ssize_t length = read(fd, text, sizeof text - 1);
+    close(fd);
+    text[length > 0 ? length : 0] = 0;
+    const char *end = strrchr(text, ')'); /* of its name: the state follows (proc(5)) */
+    return end != NULL && end[1] == ' ' && (end[2] == 'Z' || end[2] == 'X');
+}
+
 int
 slab_is_dead(uint32_t process)
 {
-    return kill((pid_t)process, 0) < 0 && errno == ESRCH;
+    return kill((pid_t)process, 0) < 0 ? errno == ESRCH : is_zombie(process);
 }
 
 static void
@@ -41,26 +62,39 @@ swap(uint64_t *place, uint64_t was, uint64_t now)
     return __atomic_compare_exchange_n(place, &was, now, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 }
 
-/* Wait for about 10 ms; for a tenth of that where the same owner has let this process wait in vain before. */
+static int64_t
+clock_us(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+/* Wait for 10 ms; for a tenth of that where the same owner has let this process wait in vain before. */
 static int
 slab_wait(Slab *slab, uint64_t *lock, uint64_t mine)
 {
     uint64_t seen = 0;
-    for (int round = 0; round < 1200; round++) {
+    int64_t began = 0, waited = 0;
+    for (int round = 0; waited < PATIENCE; round++) {
         if (swap(lock, 0, mine))
             return 0;
         seen = __atomic_load_n(lock, __ATOMIC_SEQ_CST);
         if (seen == ORPHANED)
             break;
-        if (round < 1000) {
-            if (round > 100)
-                sched_yield();
+        if (round < SPINS)
             continue;
-        }
-        if (seen != 0 && seen == slab->stuck && round > 1015)
+        if (round == SPINS)
+            began = clock_us();
+        waited = clock_us() - began;
+        if (seen != 0 && seen == slab->stuck && waited > PATIENCE / 10)
             break;
-        struct timespec pause = {0, 50000};
-        nanosleep(&pause, NULL);
+        if (waited < PATIENCE / 20) {
+            sched_yield();
+        } else {
+            struct timespec pause = {0, 50000};
+            nanosleep(&pause, NULL);
+        }
     }
     slab->stuck = seen;
     return -1;

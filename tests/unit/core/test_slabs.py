@@ -149,6 +149,29 @@ def test_a_full_table_may_refuse_but_not_for_what_is_over(kind: type[Slab]) -> N
     assert set(contents(slab)) == {b"b", b"c"}
 
 
+@settings(deadline=None)
+@given(st.integers(1, 1 << 30), st.integers(1, 300), st.integers(0, 300), st.integers(1, 64))
+def test_both_kinds_lay_the_same_out(entries: int, key_size: int, data_size: int, slots: int) -> None:
+    assert len({kind.size_for(entries, key_size, data_size, slots) for kind in KINDS}) == 1
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(1, 5_000), st.integers(3, 40), st.integers(0, 40), st.integers(1, 9))
+def test_entries_of_all_sizes_stand_side_by_side(entries: int, key_size: int, data_size: int, slots: int) -> None:
+    for kind in KINDS:
+        slab = kind(entries, key_size, data_size, slots)
+        slab.slot = slots - 1
+        numbers = range(min(entries, 30))
+        keys = [bytes([number]) * (3 + number % (key_size - 2)) for number in numbers]
+        refs = [slab.enter(key, 1, 0, True, op(ops.CURRENT_UP), 0) for key in keys]
+        for number, ref in zip(numbers, refs, strict=True):
+            slab.write(ref, 0, bytes([255 - number]) * data_size)
+        expected = {key: bytes([255 - number]) * data_size for number, key in zip(numbers, keys, strict=True)}
+        assert contents(slab) == expected
+        assert [slab.current(ref) for ref in refs] == [1] * len(refs)
+        sound(slab)
+
+
 def test_what_is_pinned_stays(kind: type[Slab]) -> None:
     slab = kind(2, 8, 0, 3)
     one, other = slab.enter(b"one", 1, 10), slab.enter(b"other", 1, 20)
@@ -432,14 +455,15 @@ def test_what_has_changed_since_is_told_once_in_order(kind: type[Slab]) -> None:
     assert list(changes(slab, since + 1)[1]) == [b"e"]
 
 
-def test_slots_are_claimed_and_given_back(kind: type[Slab]) -> None:
+def test_slots_are_claimed_and_given_back(kind: type[Slab], request: pytest.FixtureRequest) -> None:
     slab = kind(4, 8, 0, 3)
     mine = os.getpid()
     assert slab.claim_slot(mine) == 0
     dead = os.fork()
     if not dead:
         os._exit(0)
-    os.waitpid(dead, 0)
+    os.waitid(os.P_PID, dead, os.WEXITED | os.WNOWAIT)
+    request.addfinalizer(lambda: os.waitpid(dead, 0))  # until then it is one that has ended, but is still there
     assert slab.claim_slot(dead) == 1
     assert slab.claim_slot(os.getppid()) == 2
     assert [slab.slot_of(one) for one in (mine, dead, os.getppid(), 0, 1 << 30)] == [0, 1, 2, -1, -1]
