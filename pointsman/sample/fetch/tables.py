@@ -84,6 +84,8 @@ class Factory:
         self.index = index
 
     def make(self, args: Arguments) -> Fetched:
+        """sc0_, sc1_, sc2_, sc_ and src_<value>([<ctr>,][<index>,][<table>]): what a table has counted of an entry that
+        is tracked, or of that of the client's address. inc_ counts, too, and clr_ clears what it returns."""
         operation = indexed(self.name, args) if self.index else simple(self.name)
         at = 1 if self.index else 0
         if self.counter == -2:
