@@ -65,6 +65,7 @@ class EverySecond(Hook):
             counters.connection_rate.tick(now)
             counters.request_rate.tick(now)
         self.live.process.tls.counters.tick(now)
+        TABLES.settle(now)
         look(self.live.reactor, now)
         self.live.tell_lost_lines()
         pipe = self.live.reactor.pipe

@@ -18,7 +18,7 @@
 #define ONE_SHARD 4096 /* entries that one shard holds alone, in one order */
 #define PER_SHARD 2048 /* at most, on average, where there are several */
 #define WORK 64        /* entries that are looked at under one lock */
-#define MOST_SLOTS 64
+#define MOST_SLOTS 256
 #define LONGEST 65535 /* bytes of a key, and of data */
 #define MOST_ENTRIES (1L << 30)
 #define RING_LEAST 64

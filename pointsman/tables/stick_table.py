@@ -56,6 +56,7 @@ class StickTable:
         self.factor = options.rates_factor
         self.fields, size = lay_out(options.store)
         self.slab = Slab(options.size, options.key_size, size, slots, fd)
+        self.owed: list[int] = []  # entries that trackers have left
         # What refers to an entry over time keeps it, and counts as current wherever conn_cur is stored.
         current = "conn_cur" in self.fields
         self.begin = op(PIN) + (op(CURRENT_UP) if current else b"") + self._one("conn_cnt", "conn_rate")
@@ -110,8 +111,18 @@ class StickTable:
         return self.enter(key, now, self.begin_request if with_request else self.begin)
 
     def leave(self, ref: int, now: int) -> None:
-        """A tracker has left."""
-        self.run(ref, self.end, now)
+        """A tracker has left. Where the lock cannot be had, the entry is told later (`settle`): else the tracker would
+        be counted as long as this process lives."""
+        try:
+            self.slab.apply(ref, self.end, 0, now)
+        except Busy:
+            self.owed.append(ref)
+
+    def settle(self, now: int) -> None:
+        """What could not be told when trackers left, once a second."""
+        owed, self.owed = self.owed, []
+        for ref in owed:
+            self.leave(ref, now)
 
     # Processes.
 

@@ -47,6 +47,12 @@ class StickTables:
         for table in self.by_name.values():
             table.enter_process(process)
 
+    def settle(self, now: int) -> None:
+        """What this process could not tell a table while that was locked."""
+        for table in self.by_name.values():
+            if table.owed:
+                table.settle(now)
+
     def process_ended(self, process: int) -> None:
         """What it had pinned and counted as current is taken out; what it had counted stays."""
         for table in self.by_name.values():
