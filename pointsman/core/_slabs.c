@@ -58,6 +58,12 @@ change_owner(Slab *self, int slot, uint64_t was, uint64_t now)
     return __atomic_compare_exchange_n(&self->head->owner[slot], &was, now, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 }
 
+static inline uint64_t
+owner_of(Slab *self, int slot)
+{
+    return __atomic_load_n(&self->head->owner[slot], __ATOMIC_SEQ_CST);
+}
+
 /* claim_slot(pid): a slot that nobody has, or whose process is dead. MemoryError: there is none. */
 static PyObject *
 slab_claim_slot(Slab *self, PyObject *arg)
@@ -73,8 +79,8 @@ slab_claim_slot(Slab *self, PyObject *arg)
         if (change_owner(self, slot, 0, process))
             return PyLong_FromLong(slot);
     for (int slot = 0; slot < (int)self->at.slots; slot++) {
-        uint64_t owner = __atomic_load_n(&self->head->owner[slot], __ATOMIC_SEQ_CST);
-        if (owner == 0 || !slab_is_dead((uint32_t)owner) || slab_release(self, slot, (uint32_t)owner) < 0)
+        uint64_t owner = owner_of(self, slot);
+        if (owner == 0 || !slab_is_dead((uint32_t)owner) || slab_release(self, slot, owner, (uint32_t)owner) < 0)
             continue;
         if (change_owner(self, slot, owner, process))
             return PyLong_FromLong(slot);
@@ -96,13 +102,29 @@ slab_release_slot(Slab *self, PyObject *const *args, Py_ssize_t given)
         if (process == (unsigned long)-1 && PyErr_Occurred())
             return NULL;
     }
-    uint64_t owner = __atomic_load_n(&self->head->owner[slot], __ATOMIC_SEQ_CST);
+    uint64_t owner = owner_of(self, slot);
     if (process != 0 && owner != process)
         Py_RETURN_FALSE;
-    if (slab_release(self, slot, (uint32_t)process) < 0)
+    if (slab_release(self, slot, owner, (uint32_t)process) < 0)
         return slab_busy();
     change_owner(self, slot, owner, 0);
     Py_RETURN_TRUE;
+}
+
+/* release_dead(): how many slots were given back whose processes are dead, of whichever generation. */
+static PyObject *
+slab_release_dead(Slab *self, PyObject *none)
+{
+    long released = 0;
+    for (int slot = 0; slot < (int)self->at.slots; slot++) {
+        uint64_t owner = owner_of(self, slot);
+        if (owner == 0 || !slab_is_dead((uint32_t)owner))
+            continue;
+        if (slab_release(self, slot, owner, (uint32_t)owner) < 0)
+            return slab_busy();
+        released += change_owner(self, slot, owner, 0);
+    }
+    return PyLong_FromLong(released);
 }
 
 /* slot_of(pid): -1 where it has none. */
@@ -113,7 +135,7 @@ slab_slot_of(Slab *self, PyObject *arg)
     if (process == (unsigned long)-1 && PyErr_Occurred())
         return NULL;
     for (int slot = 0; slot < (int)self->at.slots; slot++)
-        if (process != 0 && __atomic_load_n(&self->head->owner[slot], __ATOMIC_SEQ_CST) == process)
+        if (process != 0 && owner_of(self, slot) == process)
             return PyLong_FromLong(slot);
     return PyLong_FromLong(-1);
 }
@@ -310,6 +332,7 @@ static PyMethodDef methods[] = {
     FAST("changed_since", slab_changed_since, "changed_since(number, most=64): (number, [(ref, number)])."),
     {"claim_slot", (PyCFunction)slab_claim_slot, METH_O, "claim_slot(pid): a slot."},
     FAST("release_slot", slab_release_slot, "release_slot(slot, pid=0): its process has ended."),
+    {"release_dead", (PyCFunction)slab_release_dead, METH_NOARGS, "release_dead(): how many slots were."},
     {"slot_of", (PyCFunction)slab_slot_of, METH_O, "slot_of(pid): its slot, or -1."},
     {NULL, NULL, 0, NULL}};
 

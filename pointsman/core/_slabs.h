@@ -209,7 +209,7 @@ void slab_forked(void);
 int slab_lock(Slab *slab, uint32_t shard, View *view);
 void slab_unlock(View *view);
 void slab_orphan(Slab *slab, int slot, uint32_t process);
-int slab_release(Slab *slab, int slot, uint32_t process);
+int slab_release(Slab *slab, int slot, uint64_t owner, uint32_t process);
 int slab_pass_all(Slab *slab);
 
 /* _slabs_entry.c, all of it under the lock of the view */

@@ -175,9 +175,10 @@ recount(Slab *slab)
     return whole ? 0 : -1;
 }
 
-/* All that the slot's process had. -1: a lock could not be had; it is to be called again. */
+/* All that the slot's process had. process: as for slab_orphan; owner: whose slot it is. -1: a lock could not be had; it
+ * is to be called again. Where somebody else was faster, the slot may have a new owner, whose gauges stay. */
 int
-slab_release(Slab *slab, int slot, uint32_t process)
+slab_release(Slab *slab, int slot, uint64_t owner, uint32_t process)
 {
     int whole = 1;
     slab_orphan(slab, slot, process);
@@ -188,6 +189,10 @@ slab_release(Slab *slab, int slot, uint32_t process)
             if (slab_lock(slab, shard, &view) < 0) {
                 whole = 0;
                 break;
+            }
+            if (__atomic_load_n(&slab->head->owner[slot], __ATOMIC_SEQ_CST) != owner) {
+                slab_unlock(&view);
+                return 0;
             }
             fresh = view.head->fresh;
             uint32_t end = from + WORK < fresh ? from + WORK : fresh;

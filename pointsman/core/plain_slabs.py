@@ -447,7 +447,7 @@ class Slab:
             owner = self._owner(slot)
             try:
                 if owner and is_dead(owner):
-                    self._release(slot)
+                    self._release(slot, owner)
                     if self._change_owner(slot, owner, process):
                         return slot
             except Busy:
@@ -459,20 +459,33 @@ class Slab:
         owner = self._owner(self._known_slot(slot))
         if process and owner != process:
             return False
-        self._release(slot)
+        self._release(slot, owner)
         self._change_owner(slot, owner, 0)
         return True
+
+    def release_dead(self) -> int:
+        """How many slots were given back whose processes are dead, of whichever generation."""
+        released = 0
+        for slot in range(self._at.slots):
+            owner = self._owner(slot)
+            if owner and is_dead(owner):
+                self._release(slot, owner)
+                released += self._change_owner(slot, owner, 0)
+        return released
 
     def slot_of(self, process: int) -> int:
         """-1 where it has none."""
         owners = [self._owner(slot) for slot in range(self._at.slots)]
         return owners.index(process) if process and process in owners else -1
 
-    def _release(self, slot: int) -> None:
+    def _release(self, slot: int, owner: int) -> None:
+        """All that it had. Where somebody else was faster, it may have a new owner, whose gauges stay."""
         for number in range(self._at.shards):
             start, fresh = 0, 1
             while start < fresh:
                 with self._locked(number) as shard:
+                    if self._owner(slot) != owner:
+                        return
                     fresh = shard.head(FRESH)
                     end = min(start + WORK, fresh)
                     shard.forget_gauges(slot, start, end)

@@ -34,6 +34,9 @@ raised: traffic goes on without the table. Under one lock 64 entries are looked 
     items(cursor, most=64)                  (cursor, entries): from 0 on until it is 0 again; each entry exactly once
     changed_since(number, most=64)          (number to go on with, [(ref, number of its change)]) in that order
 
+    claim_slot(pid), release_slot(slot, pid=0)      slot_of(pid): -1: it has none
+    release_dead()                          gives back the slots of all processes that are dead
+
 Each change of an entry has a number, one more than the last one of its slab. The numbers stand in a ring, so
 `changed_since` looks at nothing that has not changed. The ring holds as many as there may be entries (2**20 at most);
 who was away for more than half of that is told -1, and takes all `items`, then what has changed since it began.

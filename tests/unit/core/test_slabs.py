@@ -483,6 +483,24 @@ def test_slots_are_claimed_and_given_back(kind: type[Slab], request: pytest.Fixt
             slab.claim_slot(wrong)
 
 
+def test_what_dead_processes_had_is_given_back_whoever_finds_them(kind: type[Slab]) -> None:
+    slab = kind(4, 8, 0, 4)
+    slab.slot = slab.claim_slot(os.getpid())
+    ref = slab.enter(b"a", 1, 0, True, op(ops.PIN) + op(ops.CURRENT_UP), 0)
+    assert slab.release_dead() == 0
+
+    def track(lane: int) -> None:
+        slab.slot = slab.claim_slot(os.getpid())
+        assert insist(partial(slab.apply, ref, op(ops.PIN) + op(ops.CURRENT_UP), 0, 1))
+
+    in_children(3, track)
+    assert (slab.pins(ref), slab.current(ref)) == (4, 4)
+    assert slab.release_dead() == 3
+    assert (slab.pins(ref), slab.current(ref)) == (1, 1)
+    assert slab.release_dead() == 0
+    assert slab.slot_of(os.getpid()) == 0
+
+
 def test_the_next_generation_maps_the_same_memory(kind: type[Slab]) -> None:
     layout = (100, 8, 16, 2)
     fd = os.memfd_create("slab", os.MFD_CLOEXEC)
