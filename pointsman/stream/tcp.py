@@ -64,6 +64,7 @@ class TcpStream(Tunnel):
     def __init__(self, reactor: Reactor, session: ClientSession, client: RawClient) -> None:
         super().__init__(reactor, session.frontend, client, session.context(reactor.now))
         self.client = client
+        self.context.buffer = session.frontend.program.buffer
         self.keeps_time = True
         self.early = b""  # what has come from the client and waits for the server
         self.held = b""  # what has come from the server while tcp-response content rules wait

@@ -9,12 +9,14 @@ its record is whole, has no sample for a hello without curves, and does not know
 from __future__ import annotations
 
 import random
+import socket
 from pathlib import Path
 
 import pytest
 from support.content_rules import Said, ask
 from support.hello import RDP, WHOLE, client_hello, extension, sized
-from support.programs import HAPROXY, peer_version
+from support.programs import HAPROXY, POINTSMAN, Kind, Program, peer_version
+from support.receiver import LogReceiver
 
 from pointsman.core.diagnostics import Position
 from pointsman.core.words import Word
@@ -34,6 +36,9 @@ OTHER = (
     *("req.payload_lv(0,1)", "req.payload_lv(0,1,+2)", "req.payload_lv(1,1,0)", "payload_lv(0,2,-1)", "payload(1,1)"),
     *("req.rdp_cookie", "req.rdp_cookie(msts)", "req.rdp_cookie_cnt", "rdp_cookie_cnt(MSTSHASH)", "req.proto_http"),
 )
+AT_ONCE = ("req.len", "req.payload(0,0)")
+KINDS = (HAPROXY, POINTSMAN)
+NAMED = [kind.name for kind in KINDS]
 OLDER_SSL_2 = b"\x80\x1f\1\3\1\0\6\0\0\0\x10" + bytes(22)
 NAME = extension(0, b"\0" + sized(2, b"a.test"))
 EXTENSIONS = (
@@ -121,28 +126,105 @@ def wrong(theirs: dict[tuple[str, bytes], Said]) -> dict[tuple[str, bytes], tupl
     }
 
 
-def compare(folder: Path, fetches: tuple[str, ...], inputs: list[bytes]) -> None:
+def compare(kind: Kind, folder: Path, fetches: tuple[str, ...], inputs: list[bytes]) -> None:
     """What differs is asked once more: on a busy machine bytes may come late."""
-    theirs = ask(HAPROXY, folder / "first", fetches, inputs)
+    theirs = ask(kind, folder / "first", fetches, inputs)
     again = wrong(theirs)
     for fetch in {fetch for fetch, _ in again}:
         few = [data for name, data in again if name == fetch]
-        differing = wrong(ask(HAPROXY, folder / str(len(fetch)), (fetch,), few))
+        differing = wrong(ask(kind, folder / str(len(fetch)), (fetch,), few))
         assert differing == {}
 
 
-def test_hellos(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", KINDS, ids=NAMED)
+def test_hellos(kind: Kind, tmp_path: Path) -> None:
     inputs = hellos(random.Random(1))
     if OLD:  # 2.6 does not wait for the end of the record
         inputs = [data for data in inputs if data[:1] != b"\x16" or len(data) >= 5 + int.from_bytes(data[3:5], "big")]
-    compare(tmp_path, HELLO, inputs)
+    compare(kind, tmp_path, HELLO, inputs)
 
 
-def test_a_hello_cut_at_every_byte(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", KINDS, ids=NAMED)
+def test_a_hello_cut_at_every_byte(kind: Kind, tmp_path: Path) -> None:
     hello = client_hello(extensions=(NAME, *WHOLE))
     fetches = ("req.ssl_sni", "req.ssl_hello_type", "req.ssl_ver")
-    compare(tmp_path, fetches, [hello[:size] for size in range(len(hello) + 1)])
+    compare(kind, tmp_path, fetches, [hello[:size] for size in range(len(hello) + 1)])
 
 
-def test_other_first_bytes(tmp_path: Path) -> None:
-    compare(tmp_path, OTHER, first_bytes(random.Random(2)))
+@pytest.mark.parametrize("kind", KINDS, ids=NAMED)
+def test_other_first_bytes(kind: Kind, tmp_path: Path) -> None:
+    """What has a value before the first byte is not asked of us: a connection is there before its bytes are."""
+    fetches = OTHER if kind is HAPROXY else tuple(fetch for fetch in OTHER if fetch not in AT_ONCE)
+    compare(kind, tmp_path, fetches, first_bytes(random.Random(2)))
+
+
+def play(kind: Kind, folder: Path, text: str, inputs: list[bytes]) -> list[str]:
+    """The log line of each, one after the other; figures that are times are left out."""
+    log = LogReceiver()
+    with Program(kind, text, folder, {"log": log.where}) as program:
+        for number, data in enumerate(inputs, 1):
+            with socket.create_connection(("127.0.0.1", program.ports["front"]), 10) as sock:
+                sock.sendall(data)
+                assert len(log.wait(number, 10)) == number
+    return log.close()
+
+
+FULL = """
+global
+    log {log} len 65000 format raw local0
+    tune.bufsize 16384
+defaults
+    mode tcp
+    log global
+    timeout client 10s
+    timeout connect 1s
+    timeout server 10s
+frontend front
+    bind 127.0.0.1:{port:front}
+    log-format "%[var(txn.len)] %[var(txn.name)] %[var(txn.version)] %[var(txn.end)] %ts"
+    tcp-request inspect-delay 5s
+    tcp-request content set-var(txn.len) req.len
+    tcp-request content set-var(txn.name) req.ssl_sni if { req.ssl_sni -m found }
+    tcp-request content set-var(txn.version) req.ssl_ver if { req.ssl_ver -m found }
+    tcp-request content set-var(txn.end) int(1) if WAIT_END
+    tcp-request content reject
+"""
+
+
+def test_a_hello_larger_than_a_buffer(tmp_path: Path) -> None:
+    """A full buffer ends the wait, and what is not whole by then never will be."""
+    inputs = [client_hello(extensions=((21, bytes(size)), NAME)) for size in (15_100, 15_300, 16_100, 17_500)]
+    inputs = [data + b"z" * 9000 for data in inputs] + [b"\x16\3\1" + b"\xff" * 15_357]
+    theirs, mine = (play(kind, tmp_path / kind.name, FULL, inputs) for kind in KINDS)
+    assert mine == theirs
+    assert mine[0] == "15360 a.test 196611 1 PR" and set(mine[1:]) == {"15360 - - 1 PR"}
+
+
+IN_HTTP = """
+global
+    log {log} len 65000 format raw local0
+defaults
+    mode http
+    log global
+    timeout client 10s
+    timeout connect 1s
+    timeout server 10s
+frontend front
+    bind 127.0.0.1:{port:front}
+    log-format "%[var(txn.content)] %[var(txn.len)] %[var(txn.http)] %[var(txn.payload),length] %[var(txn.sni)] %ST"
+    tcp-request inspect-delay 5s
+    tcp-request content set-var(txn.content) req.len if REQ_CONTENT
+    http-request set-var(txn.len) req.len
+    http-request set-var(txn.http) req.proto_http
+    http-request set-var(txn.payload) req.payload(0,0)
+    http-request set-var(txn.sni) req.ssl_sni
+    http-request return status 200
+"""
+
+
+def test_http_has_messages_in_place_of_bytes(tmp_path: Path) -> None:
+    """req.len counts what HAProxy's buffer holds of a message; the others have no sample."""
+    head = b" HTTP/1.1\r\nHost: a.test\r\nX-Long: " + b"x" * 100 + b"\r\n"
+    inputs = [b"GET /" + head + b"\r\n", b"POST /some/path?q=1" + head + b"Content-Length: 5\r\n\r\nhello"]
+    theirs, mine = (play(kind, tmp_path / kind.name, IN_HTTP, inputs) for kind in KINDS)
+    assert mine == theirs
