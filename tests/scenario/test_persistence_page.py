@@ -15,7 +15,7 @@ from support.scenario import query
 
 TEXT = (ROOT / "docs" / "persistence.md").read_text(encoding="utf-8")
 BLOCKS = dict(re.findall(r"(?ms)^## ([^\n]*)\n(?:(?!^## ).)*?^```haproxy\n(.*?)^```$", TEXT))
-GLOBAL = "global\n    nbthread 1\n    stats socket {dir}/stats level admin\n"
+GLOBAL = "global\n    stats socket {dir}/stats level admin\n"
 Answer = Callable[[str, bytes], bytes]
 
 
