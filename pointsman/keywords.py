@@ -57,6 +57,7 @@ import pointsman.config.tls_global  # noqa: F401
 import pointsman.config.tls_paths  # noqa: F401  # noqa: F401
 import pointsman.config.tls_server  # noqa: F401
 import pointsman.config.tls_tuning  # noqa: F401
+import pointsman.config.tokens  # noqa: F401
 import pointsman.config.userlist  # noqa: F401
 import pointsman.log.counts  # noqa: F401
 import pointsman.log.keywords  # noqa: F401
@@ -88,11 +89,13 @@ import pointsman.rules.tracking  # noqa: F401
 import pointsman.rules.variables  # noqa: F401
 import pointsman.rules.verdicts  # noqa: F401
 import pointsman.rules.waits  # noqa: F401
+import pointsman.sample.converter.aes  # noqa: F401
 import pointsman.sample.converter.captures  # noqa: F401
 import pointsman.sample.converter.certificates  # noqa: F401
 import pointsman.sample.converter.conditions  # noqa: F401
 import pointsman.sample.converter.dates  # noqa: F401
 import pointsman.sample.converter.encoding  # noqa: F401
+import pointsman.sample.converter.encrypted_tokens  # noqa: F401
 import pointsman.sample.converter.hashing  # noqa: F401
 import pointsman.sample.converter.maps  # noqa: F401
 import pointsman.sample.converter.network  # noqa: F401
@@ -100,6 +103,7 @@ import pointsman.sample.converter.number  # noqa: F401
 import pointsman.sample.converter.protobuf  # noqa: F401
 import pointsman.sample.converter.tables  # noqa: F401
 import pointsman.sample.converter.text  # noqa: F401
+import pointsman.sample.converter.tokens  # noqa: F401
 import pointsman.sample.converter.variables  # noqa: F401
 import pointsman.sample.converter.xxh3  # noqa: F401
 import pointsman.sample.fetch.auth  # noqa: F401

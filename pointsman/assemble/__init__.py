@@ -35,6 +35,7 @@ from pointsman.assemble.places import places_of
 from pointsman.assemble.references import check_references, declare_users
 from pointsman.assemble.rules import fill_backend_rules, fill_frontend_rules
 from pointsman.assemble.tables import build_tables
+from pointsman.assemble.tokens import prepare_tokens
 from pointsman.config.bind import Bind
 from pointsman.config.command_line import CommandLine
 from pointsman.config.fault_codes import fault_codes
@@ -125,6 +126,7 @@ def assemble(configuration: Configuration, diagnostics: Diagnostics, resolves: b
     build_checks(live, configuration, diagnostics)
     declare_users(configuration, diagnostics)
     check_references(configuration, diagnostics)
+    prepare_tokens(live, configuration, diagnostics)
     live.tls_sides = _tls_sides(live)
     return live
 

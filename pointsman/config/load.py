@@ -23,6 +23,7 @@ from pointsman.config.sections import Opener, is_section
 from pointsman.config.setting import SECTIONS, Configuration, In, Section
 from pointsman.core.diagnostics import NOWHERE, ConfigError, Diagnostics, Severity, UnknownName, unforeseen
 from pointsman.core.words import Line
+from pointsman.sample.converter.token_keys import CERTIFICATES
 from pointsman.tables.patterns import LISTS
 from pointsman.tables.stick_tables import TABLES
 
@@ -64,6 +65,7 @@ def load(
     """
     configuration = Configuration(Section(In.GLOBAL, "", NOWHERE))
     LISTS.reset()
+    CERTIFICATES.reset()
     TABLES.reset()
     if command_line is not None:
         configuration.main.put(command_line)
@@ -103,6 +105,7 @@ def load_text(
     """Read one configuration from a string, with an environment of its own."""
     configuration = Configuration(Section(In.GLOBAL, "", NOWHERE))
     LISTS.reset()
+    CERTIFICATES.reset()
     TABLES.reset()
     configuration.environment = {} if variables is None else variables
     environment.set_before_load(configuration.environment)

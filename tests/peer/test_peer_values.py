@@ -3,13 +3,28 @@ configuration and the same requests: what has ended rules, what the server has s
 
 from __future__ import annotations
 
+import base64
+import hmac
 import socket
+import subprocess
 import time
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+from support.oracle import Oracle
 from support.programs import HAPROXY, POINTSMAN, Kind, Program, peer_version
 from support.receiver import LogReceiver
+
+import pointsman.keywords
+from pointsman.core.diagnostics import NOWHERE
+from pointsman.core.words import Word
+from pointsman.sample.context import Context, ListenerFacts, ProxyFacts, Session
+from pointsman.sample.expression import parse_expression
+from pointsman.sample.types import Where
+
+assert pointsman.keywords
 
 pytestmark = pytest.mark.skipif(peer_version() < (3, 2), reason="the peer is older")
 
@@ -115,3 +130,60 @@ def test_what_rules_and_servers_have_said(tmp_path: Path) -> None:
     theirs = [line.replace("[<folder>/test.cfg:18] 0 1", "[-] 0 1") if "/wait 400" in line else line for line in theirs]
     assert theirs == mine
     assert any("[<folder>/" in line for line in mine)
+
+
+TOKENS = [  # what Hypothesis may change; signed by HMAC with "secret"
+    b"eyJhbGciOiJIUzI1NiJ9.eyJhIjoiYiJ9.",
+    b"e30.e30.",
+    b"..",
+    b"a.b.c.d.e",
+]
+
+
+def test_tokens_and_ciphers(tmp_path: Path) -> None:
+    """jwt_*_query, jwt_verify and aes_gcm_* of the peer and of Pointsman, on tokens and texts that Hypothesis makes up:
+    what the one encrypts the other decrypts."""
+    for name in ("ec", "rsa"):
+        how = ["RSA"] if name == "rsa" else ["EC", "-pkeyopt", "ec_paramgen_curve:P-256"]
+        words = ["openssl", "genpkey", "-algorithm", *how, "-out", str(tmp_path / "key")]
+        subprocess.run(words, check=True, capture_output=True)
+        words = ["openssl", "pkey", "-in", str(tmp_path / "key"), "-pubout", "-out", str(tmp_path / f"{name}.pub")]
+        subprocess.run(words, check=True, capture_output=True)
+    key, nonce = base64.b64encode(bytes(16)).decode(), base64.b64encode(b"twelve bytes").decode()
+    chains = [
+        *("jwt_header_query", "jwt_header_query('$.alg')", "jwt_payload_query", "jwt_payload_query('$.a')"),
+        *("jwt_verify(HS256,secret)", "jwt_verify(HS384,secret)", "jwt_verify(none,x)", "jwt_verify(txn.a,secret)"),
+        *(f"jwt_verify(RS256,{tmp_path}/rsa.pub)", f"jwt_verify(PS256,{tmp_path}/rsa.pub)"),
+        *(f"jwt_verify(ES256,{tmp_path}/ec.pub)", f"jwt_verify(RS256,{tmp_path}/ec.pub)"),
+        f"aes_gcm_enc(128,{nonce},{key},txn.tag)",
+        f"aes_gcm_enc(128,{nonce},{key},txn.tag),aes_gcm_dec(128,{nonce},{key},txn.tag)",
+        f"aes_gcm_dec(128,{nonce},{key},{key})",
+    ]
+    asked = [f"var(txn.v),b64dec,{chain}" for chain in chains]
+    expressions = [parse_expression(Word(f"{one},hex", NOWHERE), Where.HTTP_RES) for one in asked]
+    (tmp_path / "h").mkdir()
+    with Oracle(asked, tmp_path / "h", fields=("v", "a")) as oracle:
+
+        @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+        @given(
+            start=st.sampled_from(TOKENS) | st.binary(max_size=20).filter(lambda one: b"\0" not in one),
+            genuine=st.sampled_from(["sha256", "sha384", ""]),
+            more=st.sampled_from([b"", b"=", b".", b"AAAA", b"!"]),
+            algorithm=st.sampled_from([b"HS256", b"HS384", b"none", b"RS256", b"nonsense"]),
+        )
+        def compare(start: bytes, genuine: str, more: bytes, algorithm: bytes) -> None:
+            value = start
+            if genuine:
+                signature = hmac.new(b"secret", start.rpartition(b".")[0], genuine).digest()
+                value += base64.urlsafe_b64encode(signature).rstrip(b"=")
+            value += more
+            # 3.2 makes a byte of padding that should not be there, and reads on behind a token that ends too early.
+            assume(value.count(b".") >= 2 and b"=" not in b"".join(value.split(b".")[:2]))
+            ctx = Context(ProxyFacts("f", 2, True), Session(ListenerFacts("", 1)))
+            ctx.variables = {b"txn.v": base64.b64encode(value), b"txn.a": algorithm}
+            mine = [one.get_bytes(ctx) for one in expressions]
+            theirs = oracle.ask({"v": base64.b64encode(value), "a": algorithm})
+            shown = [None if one is None else one.hex().upper().encode() for one in theirs]
+            assert dict(zip(chains, shown)) == dict(zip(chains, mine)), value
+
+        compare()

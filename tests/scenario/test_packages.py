@@ -58,7 +58,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(packed: Path) -> None:
     source = {str(one.relative_to(ROOT)) for one in (ROOT / "pointsman").rglob("*") if one.suffix in TEXT}
     assert {name for name in mine if not name.endswith(".so")} == source
     compiled = {re.sub(r"\..*", "", name) for name in mine - source}
-    extensions = ("core/_cells", "core/_calls", "core/_pcre", "core/_slabs", "core/_tls", "proto/_cut")
+    extensions = ("core/_cells", "core/_calls", "core/_crypt", "core/_pcre", "core/_slabs", "core/_tls", "proto/_cut")
     assert compiled <= {f"pointsman/{one}" for one in extensions}
     others = {name.partition("/")[2] for name in names - mine}
     assert "data/share/man/man1/pointsman.1" in others and "entry_points.txt" in others

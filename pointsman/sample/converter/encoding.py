@@ -224,6 +224,11 @@ def query_json(args: Arguments) -> Callable[[bytes], Value | None]:
     Paths are names and indexes from the root: $.store.book[0].title, $['a b']. The output type "int" makes a number.
     Fractions are strings; an array is its JSON text. No sample for objects, null, and what is not there.
     """
+    return json_path(args)
+
+
+def json_path(args: Arguments) -> Callable[[bytes], Value | None]:
+    """What the arguments of json_query look up; those of jwt_header_query are the same."""
     path, wanted = args.word(0), args.word(1)
     if wanted not in ("", "int"):
         raise args.wrong(f"expects 'int' as an output type, got '{wanted}'", "int")

@@ -6,7 +6,9 @@ what it declares changes something, so that a declaration with one bit less woul
 
 from __future__ import annotations
 
+import hmac
 import re
+from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Final
@@ -25,6 +27,7 @@ from support.contract import (
     word,
 )
 
+from pointsman.core.crypt import cipher
 from pointsman.core.tls import MISSING
 from pointsman.sample.acl import AclTable
 from pointsman.sample.context import Context
@@ -106,6 +109,11 @@ ARGUMENTS.update(
         **dict.fromkeys(("table_avl", "table_cnt"), ("t",)),
     }
 )
+_ZERO: Final = "AAAAAAAAAAAAAAAAAAAAAA=="  # 16 bytes
+_SEALED: Final = cipher("aes-128-gcm", True, bytes(16), b"secret", b"a", b"", b"")
+_HIDDEN, _TAG = (_SEALED[0].hex(), b64encode(_SEALED[1]).decode()) if isinstance(_SEALED, tuple) else ("", _ZERO)
+_SIGNATURE: Final = hmac.new(b"c2VjcmV0", b"e30.e30", "sha256").digest()
+_TOKEN: Final = "e30.e30." + urlsafe_b64encode(_SIGNATURE).rstrip(b"=").decode()
 _GIVES: Final = {"": "number", "_int": "number", "_ip": "address", "_key": "number"}  # what the maps' values are
 # Converters, each name with expressions in which it yields something.
 CONVERTED: Final[dict[str, tuple[str, ...]]] = {
@@ -119,6 +127,17 @@ CONVERTED: Final[dict[str, tuple[str, ...]]] = {
     **{name: (f"bin(616263),{name}",) for name in ("base2", "base64", "hex", "sha1", "ub64enc")},
     **{name: (f"bin(616263),{name}", f"bin(616263),{name}(1)") for name in ("crc32", "crc32c", "djb2", "sdbm", "wt6")},
     **{name: (f"bin(616263),{name}", f"bin(616263),{name}(1)") for name in ("xxh3", "xxh32", "xxh64")},
+    "aes_cbc_dec": (f"str(a),aes_cbc_enc(128,{_ZERO},{_ZERO}),aes_cbc_dec(128,{_ZERO},{_ZERO})",),
+    "aes_cbc_enc": (f"str(a),aes_cbc_enc(128,{_ZERO},{_ZERO})",),
+    "aes_gcm_dec": (f"bin({_HIDDEN}),aes_gcm_dec(128,txn.key,{_ZERO},{_TAG})",),
+    "aes_gcm_enc": (f"str(a),aes_gcm_enc(128,txn.key,{_ZERO},txn.one)",),
+    "jwt_decrypt_cert": ("str(a),jwt_decrypt_cert(txn.one)",),
+    "jwt_decrypt_jwk": ("""str(a),jwt_decrypt_jwk('{"kty":"oct","k":"AAAA"}')""",),
+    "jwt_decrypt_secret": ("str(a),jwt_decrypt_secret(AAAA)",),
+    "jwt_header_query": ("str(e30.e30.),jwt_header_query",),
+    "jwt_payload_query": ("str(e30.e30.),jwt_payload_query",),
+    "jwt_verify": ("str(e30.e30.AA),jwt_verify(HS256,secret)", f"str({_TOKEN}),jwt_verify(HS256,txn.key)"),
+    "jwt_verify_cert": ("str(e30.e30.AA),jwt_verify_cert(RS256,txn.one)",),
     "debug": ("str(a),debug(,stderr)",),
     "fe_exists": ("str(front),fe_exists", "str(none),fe_exists"),
     "nbsrv": ("str(back),nbsrv",),
@@ -197,6 +216,8 @@ WIDER: Final[dict[str, tuple[list[str], str]]] = {
     "req.proto_http": (["REQUEST_LINE", "MOVING"], "whether there is a request at all, and else bytes"),
     "req_proto_http": (["REQUEST_LINE", "MOVING"], "whether there is a request at all, and else bytes"),
     "http_auth_bearer": (["REQUEST_LINE"], "no change alone puts a token where a proxy looks for it"),
+    "jwt_decrypt_cert": (["MOVING"], "certificates in memory (test_tokens.py)"),
+    "jwt_verify_cert": (["MOVING"], "certificates in memory (test_tokens.py)"),
     "debug": (["MOVING"], "each value is shown, also one that came before"),
 }
 
@@ -265,7 +286,7 @@ def _tags() -> list[Asked]:
     return found
 
 
-WRITERS: Final = ("set-var", "unset-var", "capture-re")  # converters that change what they are asked about
+WRITERS: Final = ("set-var", "unset-var", "capture-re", "aes_gcm_enc")  # they change what they are asked about
 COUNTING: Final = re.compile(r".*(inc|clr)_gpc.*|.*updt_conn_cnt.*")  # what changes the entry that it asks about
 FAMILIES: Final = {"fetch": _fetches, "converter": _converters, "tag": _tags}
 
