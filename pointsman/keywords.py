@@ -69,6 +69,7 @@ import pointsman.rules.auth  # noqa: F401
 import pointsman.rules.captures  # noqa: F401
 import pointsman.rules.closing  # noqa: F401
 import pointsman.rules.counters  # noqa: F401
+import pointsman.rules.early_hints  # noqa: F401
 import pointsman.rules.errors  # noqa: F401
 import pointsman.rules.forwarded  # noqa: F401
 import pointsman.rules.headers  # noqa: F401

@@ -16,6 +16,7 @@ from pointsman.core.diagnostics import Position
 from pointsman.core.tls import Connection
 from pointsman.proto.message import Request, Response
 from pointsman.proto.weight import ENDLESS, Buffer
+from pointsman.sample.hints import Hints
 from pointsman.sample.limits import Limits
 from pointsman.sample.need import Need
 from pointsman.sample.record import Record
@@ -188,6 +189,7 @@ class Context:
         self.responding = False  # a server was tried, or the answer is ours: no more variables of the request
         self.body = b""  # what is here of the request's body
         self.no_retry = False  # disable-l7-retry: the request is not sent a second time once a server had it
+        self.hints: Hints | None = None  # early-hint: what the client has to be told before anything else
         self.limits: Limits | None = None  # what rules have said of timeouts and retries for this exchange
         self.asked = 0  # bits of Reads: of all that has decided something (rules/plan.py)
         self.answer: object = None  # what a rule decided to answer (rules.reply.Reply); read by the stream
@@ -231,6 +233,7 @@ class Context:
         self.responding = False
         self.body = b""
         self.no_retry = False
+        self.hints = None
         self.limits = None
         self.asked = 0
         self.answer = None

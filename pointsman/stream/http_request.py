@@ -3,13 +3,15 @@
 The response's half stands in http.py.
 """
 
+from typing import Final
+
 from pointsman.config.verdict import ANSWER, DENY, FAILED, INVALID, SILENT_DROP, TARPIT, WAIT
 from pointsman.core.columns import ENTERED, NOTHING, REQUEST
 from pointsman.core.epoch import EPOCH
 from pointsman.core.wishes import WISHES
 from pointsman.net.duplex import Duplex
 from pointsman.net.reactor import Reactor
-from pointsman.proto.message import Field, Request
+from pointsman.proto.message import Field, Request, Response
 from pointsman.rules.plan import CONNECTION, MOVING, OF_REQUEST
 from pointsman.rules.reply import Reply, Served
 from pointsman.sample.limits import TARPIT_TIME
@@ -27,6 +29,8 @@ from pointsman.stream.proxies import KEEP_ALIVE, PLAIN, SERVER_CLOSE, BackendPro
 from pointsman.stream.session import ClientSession
 from pointsman.stream.sides import HttpBack, HttpFront
 from pointsman.stream.waiting import Waiting
+
+EARLY_HINTS: Final = 103  # RFC 8297
 
 
 class HttpRequest(Waiting):
@@ -117,6 +121,8 @@ class HttpRequest(Waiting):
         """The decision about the request (decision.py) has come so far: go on with it, or do what it says."""
         decision = self.decision
         while True:
+            if self.context.hints is not None and not self._tell_early():
+                return
             if outcome == ROUTED:
                 backend = decision.backend
                 assert backend is not None
@@ -143,6 +149,23 @@ class HttpRequest(Waiting):
             else:
                 self._end_request(outcome)
                 return
+
+    def _tell_early(self) -> bool:
+        """Send what early-hint rules have noted (RFC 8297). False: the client is gone."""
+        hints, self.context.hints = self.context.hints, None
+        assert hints is not None
+        for fields in hints.responses:
+            response = Response()
+            response.status = EARLY_HINTS
+            response.reason = b"Early Hints"
+            response.fields = fields
+            self.record.sent += self.client.interim(response)
+        if not self.client.flush():
+            self.failed_request()
+            self.blame(0x43, 0x52)  # CR
+            self.vanish()
+            return False
+        return True
 
     def _leave_http(self) -> None:
         """A frontend of TCP has routed a request of HTTP to a backend of TCP (manual 4.4, switch-mode): as the peer

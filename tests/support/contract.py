@@ -33,6 +33,7 @@ from pointsman.core.words import Word
 from pointsman.proto.message import Head, Request, Response, field
 from pointsman.sample.context import Context, ListenerFacts, Names, ProcessFacts, ProxyFacts, ServerFacts, Session
 from pointsman.sample.fetch.lane import THIS_LANE
+from pointsman.sample.hints import Hints
 from pointsman.sample.limits import Limits
 from pointsman.sample.record import Record
 from pointsman.sample.types import Reads
@@ -118,6 +119,7 @@ CONTEXT: Final[dict[str, Facts]] = {
     "responding": _MOVING,
     "body": Facts(Reads.BODY),
     "no_retry": _MOVING,
+    "hints": _MOVING,
     "limits": _MOVING,
     "asked": _ITSELF,
     "answer": _ITSELF,
@@ -220,6 +222,8 @@ def look(context: Context) -> dict[str, object]:
             found[name] = [(one.index, one.table.name, one.table.key(one.ref)) for one in value]
         elif isinstance(value, dict | list):
             found[name] = value.copy()
+        elif isinstance(value, Hints):
+            found[name] = [[(one.name, one.value) for one in made] for made in value.responses]
         elif name == "limits":
             limits = value or Limits()
             found[name] = True

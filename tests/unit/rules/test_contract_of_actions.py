@@ -115,6 +115,7 @@ LINES: Final[dict[str, tuple[str, ...]]] = {
     "set-status": ("set-status 418", "set-status 200 reason Fine"),
     "set-nice": ("set-nice 5",),
     "strict-mode": ("strict-mode off", "strict-mode on"),
+    "early-hint": ("early-hint link a",),
     "normalize-uri": ("normalize-uri percent-to-uppercase", "normalize-uri path-merge-slashes"),
     "set-timeout": ("set-timeout tarpit 5s", "http-request set-timeout tarpit req.hdr_val(x-n)"),
     "set-retries": ("set-retries 5", "set-retries req.hdr_val(x-n)"),
