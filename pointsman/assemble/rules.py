@@ -26,6 +26,7 @@ from pointsman.rules.persistence import PersistLine, PersistRdpCookie
 from pointsman.rules.plan import MOVING, Step, steps
 from pointsman.rules.rule import Rule
 from pointsman.rules.stick import StickLine
+from pointsman.sample.condition import Condition
 from pointsman.sample.table_key import table_key
 from pointsman.stream.frontends import LiveFrontend
 from pointsman.stream.proxies import FORCED, IGNORED, BackendProxy, PersistRule, Route, ServerRoute
@@ -66,6 +67,7 @@ def fill_backend_rules(
     if section.kind == In.BACKEND:  # a listen section's rules are run once, by its frontend
         backend.tcp_content = _rules(section, TCP_CONTENT, backend.http, configuration, diagnostics)
         backend.inspect_delay = inspect_delay(section, False)
+        backend.peeks = not backend.http and _ask_http(backend.tcp_content, [])
         backend.http_request = _rules(section, HTTP_REQUEST, backend.http, configuration, diagnostics)
         backend.http_response = _rules(section, HTTP_RESPONSE, backend.http, configuration, diagnostics)
         backend.http_after_response = _rules(section, HTTP_AFTER, backend.http, configuration, diagnostics)
@@ -143,6 +145,8 @@ def fill_frontend_rules(
         if line.format is None:
             target = _find(frontend, line.name, section, "use_backend", diagnostics)
         frontend.use_backend.append(Route(line.condition, line.negated, target, line.format, line.at))
+    conditions = [line.condition for line in section.all(UseBackendLine)]
+    frontend.peeks = not frontend.http and _ask_http(frontend.tcp_content, conditions)
     default = section.one(DefaultBackendLine)
     if default is not None:
         frontend.default_backend = _find(frontend, default.name, section, "default_backend", diagnostics)
@@ -151,6 +155,12 @@ def fill_frontend_rules(
     elif section.kind == In.LISTEN:
         frontend.default_backend = frontend.backends.get(frontend.name)
         frontend.default_at = section.at
+
+
+def _ask_http(rules: list[Step], conditions: list[Condition | None]) -> bool:
+    """Something of them is about HTTP."""
+    asked = [*conditions, *[step.condition for step in rules]]
+    return any(one is not None and one.http for one in asked) or any(step.asks_http for step in rules)
 
 
 def _find(

@@ -131,7 +131,7 @@ def explain_content(rules: list[Step], context: Context, final: bool, cursor: Cu
         record = explain_rule(step.at, step.action, condition, step.negated, context, step.at_once)
         if record.verdict is not None:
             context.asked |= step.does
-            if context.incomplete and step.awaits and not final:
+            if step.awaits and not final and (context.incomplete or context.unparsed and step.asks_http):
                 cursor.awaiting = index + 1
                 verdict = WAIT
                 break

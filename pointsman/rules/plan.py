@@ -50,6 +50,7 @@ class Step:
         # Its expressions may want to ask elsewhere, but the action cannot be run in two halves.
         self.at_once = not rule.action.waits and int(rule.action.reads) & MOVING != 0
         # In content rules these alone wait for a sample that may still come (manual 4.2, tcp-request content).
+        self.asks_http = any([one.http for one in rule.action.expressions])
         self.awaits = rule.action.name == "capture" or rule.action.name.startswith("track-sc")
 
 
@@ -205,7 +206,7 @@ def run_content(rules: list[Step], context: Context, final: bool, cursor: Cursor
             if WISHES.verdicts:
                 note_final(step, context, verdict)
             break
-        if context.incomplete and step.awaits and not final:
+        if step.awaits and not final and (context.incomplete or context.unparsed and step.asks_http):
             context.asked |= MOVING
             cursor.awaiting = rules.index(step) + 1
             verdict = WAIT

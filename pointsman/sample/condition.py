@@ -60,7 +60,7 @@ class Term:
             ctx.incomplete = False
             if acl.test(ctx):
                 return FALSE if self.negated else TRUE
-            unknown = unknown or ctx.incomplete
+            unknown = unknown or ctx.incomplete or ctx.unparsed and acl.expression.http
         if unknown:
             return UNKNOWN
         return TRUE if self.negated else FALSE

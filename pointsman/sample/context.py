@@ -206,6 +206,7 @@ class Context:
         self.more = False  # layer 4 content rules look at bytes to which more may come
         self.last_rule: Position | None = None  # the last one that has ended its list; see WISHES.verdicts
         self.waiting_rule: Position | None = None  # the one that waits, or waited when the exchange ended
+        self.unparsed = False  # these are no whole head of HTTP yet, and such rules wait for one (rules/peek.py)
         self.incomplete = False  # what a fetch said may change with these: set by fetches, read by such rules alone
 
     def reset(self) -> None:

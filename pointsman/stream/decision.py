@@ -236,7 +236,7 @@ def _content(proxy: Frontend | BackendProxy) -> list[Entry]:
     if not proxy.tcp_content:
         return []
     captures = proxy.captures if isinstance(proxy, Frontend) else None
-    return [ContentRules("tcp-request content", proxy.tcp_content, proxy.inspect_delay, captures)]
+    return [ContentRules("tcp-request content", proxy.tcp_content, proxy.inspect_delay, captures, proxy.peeks)]
 
 
 def _captures(frontend: Frontend) -> list[Entry]:
@@ -324,7 +324,7 @@ def _addresses(backend: BackendProxy) -> list[Entry]:
 def _response_content(frontend: Frontend, backend: BackendProxy | None) -> list[Entry]:
     if backend is None or not backend.tcp_response:
         return []
-    return [ContentRules("tcp-response content", backend.tcp_response, backend.response_delay, None)]
+    return [ContentRules("tcp-response content", backend.tcp_response, backend.response_delay, None, False)]
 
 
 def _learning(frontend: Frontend, backend: BackendProxy | None) -> list[Entry]:

@@ -21,6 +21,7 @@ from pointsman.proto.message import Request, field
 from pointsman.rules.captures import Captures
 from pointsman.rules.explained import explain_content, explain_on, explain_steps
 from pointsman.rules.forwarded import Forwarded
+from pointsman.rules.peek import peek_request
 from pointsman.rules.plan import (
     CONNECTION,
     HEADER_BLOCK,
@@ -100,10 +101,11 @@ class ContentRules(Entry):
     """A list of layer 4 content rules (manual 4.2, tcp-request content). They look at what has come so far, again with
     each piece, for `delay` ms from when they are first asked; then, or where no more can come, that is all there is."""
 
-    def __init__(self, name: str, steps: list[Step], delay: int, captures: Captures | None) -> None:
+    def __init__(self, name: str, steps: list[Step], delay: int, captures: Captures | None, peeks: bool) -> None:
         self.name = name
         self.steps = steps
         self.delay = delay
+        self.peeks = peeks
         self.captures = captures
 
     def decide(self, one: Deciding) -> int:
@@ -124,10 +126,13 @@ class ContentRules(Entry):
         context = one.context
         final = late or one.final or not (one.waits or one.inspects)
         trace = one.trace
+        if self.peeks:
+            context.unparsed = peek_request(context) and not final
         if trace is None:
             verdict = run_content(self.steps, context, final, one)
         else:
             verdict = explain_content(self.steps, context, final, one, trace)
+        context.unparsed = False
         if verdict == WAIT:
             context.need = Need(CONTENT, max(0, one.until - context.now))
             return WAIT

@@ -228,6 +228,7 @@ class Frontend(Acceptor):
         self.tcp_session: list[Step] = []
         self.tcp_content: list[Step] = []
         self.inspect_delay = 0  # ms for which content rules wait for bytes
+        self.peeks = False  # in TCP mode: rules or routes ask for HTTP in the client's bytes
         self.http_request: list[Step] = []
         self.http_response: list[Step] = []
         self.http_after_response: list[Step] = []
@@ -290,6 +291,7 @@ class BackendProxy(Backend):
         super().__init__(name, number, http, algorithm, arena)
         self.tcp_content: list[Step] = []
         self.inspect_delay = 0  # ms for which content rules wait for bytes
+        self.peeks = False  # in TCP mode: rules or routes ask for HTTP in the client's bytes
         self.tcp_response: list[Step] = []
         self.response_delay = 0
         self.http_request: list[Step] = []

@@ -12,8 +12,9 @@ Where it leads to a backend of HTTP, the connection speaks HTTP/1 from then on (
 from pointsman.config.verdict import DROP, SILENT_DROP, SWITCH, WAIT
 from pointsman.core.columns import BEGUN, NOTHING
 from pointsman.core.wishes import WISHES
+from pointsman.net.alarms import Alarm
 from pointsman.net.reactor import Reactor
-from pointsman.net.timers import Timed
+from pointsman.rules.peek import peek_request
 from pointsman.stream.decision import Decision
 from pointsman.stream.entries import DECIDED, LOG, ROUTED
 from pointsman.stream.phases import ENDED, GATHER, QUEUE, TUNNEL
@@ -44,14 +45,14 @@ class RawClient(Front):
         raise NotImplementedError
 
 
-class InspectionTimer(Timed):
+class InspectionTimer(Alarm):
     """The deadline of content rules that wait."""
 
     def __init__(self, stream: "TcpStream") -> None:
-        super().__init__()
+        super().__init__(stream.reactor)
         self.stream = stream
 
-    def expired(self, now: int) -> None:
+    def rang(self, now: int) -> None:
         self.stream.inspection_over()
 
     def broken(self) -> None:
@@ -83,8 +84,10 @@ class TcpStream(Tunnel):
         self.touch_client()
         decision = self.decision = Decision(self.frontend, self.context)
         decision.inspects = True
-        if self.frontend.tcp_content:
+        if self.frontend.tcp_content or self.frontend.peeks:
             self.gather(decision)  # what has come with the connection is seen at once
+            if self.frontend.peeks:
+                peek_request(self.context)
         self.decided(decision, decision.begin(False))
 
     def keep(self, data: bytes) -> None:
@@ -124,6 +127,8 @@ class TcpStream(Tunnel):
                 backend.step(BEGUN, NOTHING, NOTHING)
                 if backend.tcp_content or backend.peeks:
                     self.gather(decision)
+                    if backend.peeks:
+                        peek_request(self.context)
                 outcome = decision.enter()
             elif outcome == DECIDED:
                 self.forced = decision.forced
@@ -154,14 +159,14 @@ class TcpStream(Tunnel):
         timer = self.inspection
         if timer is None:
             timer = self.inspection = InspectionTimer(self)
-        self.reactor.wheel.arm(timer, self.reactor.now + time)
+        timer.arm(self.reactor.now + time)
 
     def _end_inspection(self) -> None:
         self.decision = None
         timer = self.inspection
         if timer is not None:
             self.inspection = None
-            self.reactor.wheel.disarm(timer)
+            timer.disarm()
 
     def inspection_over(self) -> None:
         """The time of content rules is up."""
@@ -184,6 +189,7 @@ class TcpStream(Tunnel):
     def _go_on(self) -> None:
         """All is decided. Who has left while rules waited has had what these say of it, and that is all."""
         self._end_inspection()
+        self.context.request = None  # what was seen of HTTP in its bytes was for the decision alone
         if self.gone:
             self.failed_request()
             self.blame(self.gone, 0x52)  # CR, cR

@@ -14,8 +14,8 @@ response is, may wait as long as the rules do.
 
 from typing import Final
 
+from pointsman.net.alarms import Alarm
 from pointsman.net.reactor import Reactor
-from pointsman.net.timers import Timed
 from pointsman.proto.errors import ProtocolError
 from pointsman.proto.message import EXPECT
 from pointsman.proto.weight import PIECE, weight
@@ -51,14 +51,14 @@ _CLIENT_TIME: Final = 0x63
 _SERVER_TIME: Final = 0x73
 
 
-class RulesTimer(Timed):
+class RulesTimer(Alarm):
     """The deadline of what rules wait for."""
 
     def __init__(self, stream: "Waiting") -> None:
-        super().__init__()
+        super().__init__(stream.reactor)
         self.stream = stream
 
-    def expired(self, now: int) -> None:
+    def rang(self, now: int) -> None:
         self.stream.wait_expired()
 
     def broken(self) -> None:
@@ -235,7 +235,7 @@ class Waiting(ServedStream):
             timer = self.rules_timer
             if timer is None:
                 timer = self.rules_timer = RulesTimer(self)
-            self.reactor.wheel.arm(timer, self.reactor.now + need.time)
+            timer.arm(self.reactor.now + need.time)
 
     def need_met(self, need: Need) -> None:
         if need is self.context.need:
@@ -297,7 +297,7 @@ class Waiting(ServedStream):
     def _disarm(self) -> None:
         timer = self.rules_timer
         if timer is not None:
-            self.reactor.wheel.disarm(timer)
+            timer.disarm()
 
     def _end_wait(self) -> None:
         """Nobody waits any more."""

@@ -135,6 +135,7 @@ CONTEXT: Final[dict[str, Facts]] = {
     "request_bytes": _MOVING,
     "response_bytes": _MOVING,
     "more": Facts(Reads.MOVING, Life.OTHER, why="who has content rules run"),
+    "unparsed": Facts(Reads.NOTHING, Life.OTHER, own=True, why="run_content's caller, for each list"),
     "incomplete": Facts(Reads.NOTHING, Life.OTHER, own=True, why="run_content, for each rule"),
     "lenient": Facts(Reads.NOTHING, Life.OTHER, own=True, why="run_steps: the beginning of each list"),
 }

@@ -349,4 +349,85 @@ IN_HTTP = [
         back="tcp-response content set-var(txn.a) str(t)\n    http-response set-header x-a %[var(txn.a)]",
     ),
 ]
-SCENARIOS = [*CONNECTIONS, *ADDRESSES, *REQUESTS, *ANSWERS, *IN_HTTP]
+HEAD = b"GET /one HTTP/1.1\r\nhost: a.com\r\n\r\n"
+ANSWERS_ALL = ((Until(b"\r\n\r\n"), Send(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"), End()),)
+PIECES = [Send(HEAD[:4]), Pause(0.05), Send(HEAD[4:20]), Pause(0.05), Send(HEAD[20:])]
+HOSTS = DELAY + "tcp-request content accept if { hdr(host) a.com }\n    tcp-request content reject"
+SWITCH = f"""
+frontend door
+    bind 127.0.0.1:{{port:front}}
+    {DELAY}%s
+    log-format "%%b %%ts"
+    http-request set-header x-switched yes
+    default_backend app
+backend app
+    mode http
+    server s1 {{server:a}}
+"""
+
+
+def switch(name: str, rules: str, talk: Sequence[Step], expect: Sequence[str], logs: int = 1) -> Scenario:
+    return Scenario(
+        name=name, prelude=TCP, config=SWITCH % rules, talk=[*talk, Pause(0.1)], expect=expect, logs=logs, servers={}
+    )
+
+
+HTTP_IN_TCP = [
+    tcp("a head in pieces", HOSTS, [*PIECES, Until(b"ok"), Close()], ["app/s1", "--"], servers={"a": ANSWERS_ALL}),
+    tcp("another host", HOSTS, [Send(HEAD.replace(b"a.com", b"b.com")), End()], ["door/<NOSRV> -1/-1/T 0 PR"]),
+    tcp("no HTTP at all", HOSTS, [Send(b"\x16\x03\x01 hello\r\n\r\n"), End()], ["PR"]),
+    tcp("half a head", HOSTS, [Send(b"GET"), End()], ["door/<NOSRV> -1/-1/T 0 PR"]),
+    tcp(
+        "routes by a head that was waited for",
+        DELAY + "tcp-request content accept if HTTP\n    use_backend other if { hdr(host) a.com }",
+        [*PIECES, Until(b"ok"), Close()],
+        ["other/s2", "--"],
+        back="server s1 {server:b}\nbackend other\n    server s2 {server:a} #",
+        servers={"a": ANSWERS_ALL},
+    ),
+    tcp(
+        "a capture waits for the head",
+        DELAY + "tcp-request content capture req.hdr(host) len 9\n    log-format %hr",
+        [*PIECES, Until(b"ok"), Close()],
+        ["{a.com}"],
+        servers={"a": ANSWERS_ALL},
+    ),
+    switch(
+        "switch-mode for HTTP",
+        "tcp-request content switch-mode http if HTTP\n    tcp-request content reject",
+        [*PIECES, Recv(), AGAIN, Recv(), Close()],
+        ["x-switched: yes"],
+        logs=2,
+    ),
+    switch(
+        "switch-mode refuses the rest",
+        "tcp-request content switch-mode http if HTTP\n    tcp-request content reject",
+        [Send(b"EHLO\r\n"), End()],
+        ["PR"],
+    ),
+    switch("switch-mode at once", "tcp-request content switch-mode http", [GET, Recv(), Close()], ["x-switched: yes"]),
+]
+PROXY = b"PROXY TCP4 192.0.2.1 192.0.2.2 1111 2222\r\n"
+SHOWN = "log-format '%ci %fi %fp %[fc_rcvd_proxy] %[src]'\n    "
+HEADERS = [
+    tcp(
+        "expect-proxy",
+        SHOWN + "tcp-request connection expect-proxy layer4 if { src 127.0.0.1 }",
+        [Send(PROXY + b"ping"), Until(b"pong"), Close()],
+        ["192.0.2.1 192.0.2.2 2222 1 192.0.2.1", "bytes 'ping'"],
+    ),
+    tcp(
+        "expect-proxy of others",
+        SHOWN + "tcp-request connection expect-proxy layer4 if { src 127.0.0.9 }",
+        [Send(PROXY + b"ping"), Until(b"pong"), Close()],
+        ["127.0.0.1 127.0.0.1", "PROXY TCP4"],
+    ),
+    tcp(
+        "rejected before its header",
+        "tcp-request connection expect-proxy layer4\n    tcp-request connection reject if { src 127.0.0.1 }",
+        [Open(), End()],
+        ["dcon=1"],
+        logs=0,
+    ),
+]
+SCENARIOS = [*CONNECTIONS, *ADDRESSES, *REQUESTS, *ANSWERS, *IN_HTTP, *HTTP_IN_TCP, *HEADERS]
