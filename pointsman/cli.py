@@ -126,8 +126,8 @@ def _run(
         why = fetch(options.fetch_from, loaded.generation.handed)
         if why:
             console.warning(
-                f"'-x': keys of TLS tickets and TLS sessions cannot be fetched from '{options.fetch_from}': {why}. "
-                "Clients of the older process shake hands anew."
+                f"'-x': what the older process keeps in memory cannot be fetched from '{options.fetch_from}': {why}. "
+                "Its clients shake TLS's hands anew, and stick tables begin empty."
             )
     if channel is not None:
         return generation.keep_under_master(loaded.generation, plan, console, channel)

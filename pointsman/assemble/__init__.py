@@ -62,7 +62,9 @@ from pointsman.stream.acceptor import ProcessState
 from pointsman.stream.glitches import Glitches
 from pointsman.stream.proxies import Program
 from pointsman.stream.stick_rules import address_key
+from pointsman.tables.handed_tables import HandedTable
 from pointsman.tables.server_keys import SERVER_KEYS
+from pointsman.tables.stick_tables import TABLES
 
 # Cells that a proxy, a server or a listening address takes at most, in the row of each lane and beside them.
 CELLS_IN_ROW: Final = 192
@@ -107,6 +109,7 @@ def assemble(configuration: Configuration, diagnostics: Diagnostics, resolves: b
     live.pins = pins(main, members(main, lanes))
     live.groups = members(main, lanes)
     build_tables(configuration, lanes, diagnostics)
+    live.handed += [HandedTable(table) for table in TABLES.by_name.values()]
     modes = decide_modes(configuration, diagnostics)
     numbers = dict(zip([id(proxy) for proxy in configuration.proxies], proxy_ids(configuration.proxies)))
     enabled = [proxy for proxy in configuration.proxies if not _disabled(proxy)]

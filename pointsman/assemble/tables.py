@@ -16,20 +16,27 @@ from pointsman.tables.stick_table import StickTable
 from pointsman.tables.stick_tables import TABLES
 from pointsman.tables.stick_types import BY_NAME, Stored
 
-SLOTS: Final = 2  # of each place in a generation: one that ends may still be there beside the next
+GENERATIONS: Final = 2  # at once, whose processes have slots of their own; those of more share one
 SECOND: Final = 1.0
 
 
 class Expiry:
-    """In control: drops entries whose time is up, once a second, and in between what is at work has its turns."""
+    """In control: once a second takes out what dead processes had, and drops entries whose time is up; in between what
+    is at work has its turns."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
         loop.call_later(SECOND, self.run)
 
     def run(self) -> None:
-        more = TABLES.expire(monotonic_ms())
-        self.loop.call_later(0 if more else SECOND, self.run)
+        TABLES.release_dead()
+        self.drop()
+
+    def drop(self) -> None:
+        if TABLES.expire(monotonic_ms()):
+            self.loop.call_soon(self.drop)
+        else:
+            self.loop.call_later(SECOND, self.run)
 
 
 def build_tables(configuration: Configuration, lanes: int, diagnostics: Diagnostics) -> None:
@@ -40,7 +47,7 @@ def build_tables(configuration: Configuration, lanes: int, diagnostics: Diagnost
         if missing:
             options = replace(options, store=(*options.store, *[Stored(BY_NAME[name]) for name in missing]))
         try:
-            TABLES.add(StickTable(options, SLOTS * (lanes + 1)))
+            TABLES.add(StickTable(options, GENERATIONS * (lanes + 1) + 1))
         except (OSError, MemoryError, ValueError, OverflowError) as error:
             diagnostics.alert(
                 f"cannot reserve memory for {options.size} entries of stick-table '{options.name}': {error}",

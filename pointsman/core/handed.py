@@ -15,7 +15,8 @@ from typing import Final
 MARK: Final = "memory:"  # what keys begin with, so that they are none of sockets
 FETCH: Final = "_getmemory"  # the command on a stats socket by which the next program fetches it
 _PATIENCE: Final = 2.0  # s that the former program may take to answer
-_MOST: Final = 16  # pieces of memory at once
+_LONGEST: Final = 1 << 16  # bytes of all keys
+_MOST: Final = 250  # pieces of memory at once: the kernel passes 253 descriptors at most
 
 
 class Handed:
@@ -57,7 +58,7 @@ def is_memory_file(fd: int, size: int) -> bool:
 
 def give(sock: socket.socket, memories: Iterable[Handed]) -> None:
     """All of them, to whoever has sent FETCH. OSError: it does not take them."""
-    given = [memory for memory in memories if memory.fd >= 0]
+    given = [memory for memory in memories if memory.fd >= 0][:_MOST]
     words = " ".join([FETCH, *(memory.key for memory in given)])
     socket.send_fds(sock, [words.encode() + b"\n"], [memory.fd for memory in given])
 
@@ -69,7 +70,7 @@ def fetch(path: str, memories: Iterable[Handed]) -> str:
             sock.settimeout(_PATIENCE)
             sock.connect(path)
             sock.sendall(FETCH.encode() + b"\n")
-            data, descriptors, _, _ = socket.recv_fds(sock, 4096, _MOST, socket.MSG_CMSG_CLOEXEC)
+            data, descriptors, _, _ = socket.recv_fds(sock, _LONGEST, _MOST, socket.MSG_CMSG_CLOEXEC)
     except OSError as error:
         return error.strerror or str(error)
     words = data.decode("utf-8", "replace").split()

@@ -40,6 +40,7 @@ from pointsman.tables.stick_options import StickTableOptions
 from pointsman.tables.stick_types import Field, Kind, Stored, element, lay_out
 
 EXPIRES_AT_ONCE: Final = 64  # entries that are looked at under one lock
+SHARED: Final = 1  # the process that owns the slot which those share that have none
 PINS: Final = op(READ_PINS)  # reads how many track an entry
 _EXPIRY: Final = op(READ_EXPIRY)
 
@@ -54,8 +55,9 @@ class StickTable:
         self.expire = options.expire
         self.evict = not options.nopurge
         self.factor = options.rates_factor
-        self.fields, size = lay_out(options.store)
-        self.slab = Slab(options.size, options.key_size, size, slots, fd)
+        self.fields, self.data_size = lay_out(options.store)
+        self.slots = slots
+        self.slab = self._open(fd)
         self.owed: list[int] = []  # entries that trackers have left
         # What refers to an entry over time keeps it, and counts as current wherever conn_cur is stored.
         current = "conn_cur" in self.fields
@@ -124,15 +126,44 @@ class StickTable:
         for ref in owed:
             self.leave(ref, now)
 
+    # Its memory, before lanes are forked (handed_tables.py).
+
+    def slab_size(self) -> int:
+        """Bytes."""
+        return Slab.size_for(self.options.size, self.options.key_size, self.data_size, self.slots)
+
+    def fits(self, fd: int) -> bool:
+        """That file in memory has a slab of just this layout."""
+        return Slab.fits(fd, self.options.size, self.options.key_size, self.data_size, self.slots)
+
+    def lie_in(self, fd: int) -> None:
+        """Its entries are those of that file in memory from now on."""
+        self.slab = self._open(fd)
+
+    def _open(self, fd: int) -> Slab:
+        """One slot is nobody's own: the process that never ends holds it."""
+        slab = Slab(self.options.size, self.options.key_size, self.data_size, self.slots, fd)
+        if self.slots > 1 and slab.slot_of(SHARED) < 0:
+            slab.claim_slot(SHARED)
+        return slab
+
+    def take_over(self, key: bytes, left: int, now: int, parts: list[tuple[int, bytes]]) -> None:
+        """An entry of a former table, with `left` ms to live (0: for ever): bytes of its data, and where they go."""
+        ref = self.enter(key[: self.options.key_size], now)
+        if ref:
+            for offset, data in parts:
+                self.slab.write(ref, offset, data)
+            self.slab.touch(ref, now, min(left, self.expire) if left and self.expire else self.expire)
+
     # Processes.
 
     def enter_process(self, process: int) -> None:
-        """This process has a slot of its own for what it pins; where there is none left, it shares one, and what it had
-        pinned is not taken out if it is killed."""
+        """This process has a slot of its own for what it pins; where there is none left, as several generations are
+        still at work, it shares one, and what it had pinned is not taken out if it is killed."""
         try:
             self.slab.slot = self.slab.claim_slot(process)
         except (MemoryError, Busy):
-            self.slab.slot = 0
+            self.slab.slot = max(0, self.slab.slot_of(SHARED))
 
     def process_ended(self, process: int) -> None:
         """Its slot is given back, if it had one."""
@@ -142,6 +173,13 @@ class StickTable:
                 self.slab.release_slot(slot, process)
             except Busy:
                 return  # whoever claims a slot next takes those of processes that are dead
+
+    def release_dead(self) -> None:
+        """What processes had pinned that are dead by now is taken out, also those of the generation before."""
+        try:
+            self.slab.release_dead()
+        except Busy:
+            return
 
     def drop_expired(self, now: int) -> bool:
         """Drop some entries whose time is up. True: there may be more."""

@@ -58,6 +58,11 @@ class StickTables:
         for table in self.by_name.values():
             table.process_ended(process)
 
+    def release_dead(self) -> None:
+        """What dead processes had pinned and counted as current is taken out, of whichever generation they were."""
+        for table in self.by_name.values():
+            table.release_dead()
+
     def expire(self, now: int) -> bool:
         """Drop entries whose time is up, some of each table. True: there may be more of them."""
         return any([table.drop_expired(now) for table in self.by_name.values()])
