@@ -102,8 +102,6 @@ class LiveFrontend(Frontend):
             return None
         bind_state.climb(SESSION, NOTHING)
         now = self.reactor.now
-        if session.tracked is not None:
-            session_begun(session, now)
         if now - self.noted >= NOTED:
             self.noted = now
             self.counters.last_session = now

@@ -13,7 +13,7 @@ from pointsman.net.duplex import Duplex
 from pointsman.net.reactor import Reactor
 from pointsman.proto.message import Field, Request, Response
 from pointsman.rules.plan import CONNECTION, MOVING, OF_REQUEST
-from pointsman.rules.reply import Reply, Served
+from pointsman.rules.reply import Challenge, Reply, Served
 from pointsman.sample.limits import TARPIT_TIME
 from pointsman.sample.record import NOT_REACHED
 from pointsman.sample.tracking import client_failed, request_begun
@@ -179,7 +179,7 @@ class HttpRequest(Waiting):
         decision = self.decision
         letters = REQUEST_LETTERS[outcome]
         cause, step = letters[0], letters[1]
-        if WISHES.tracks and outcome in (DENY, TARPIT):
+        if WISHES.tracks and (outcome in (DENY, TARPIT) or isinstance(self.context.answer, Challenge)):
             client_failed(self.context, self.reactor.now)
         if outcome == DENY:
             self.denied_request()
@@ -244,6 +244,8 @@ class HttpRequest(Waiting):
             self.serve(reply, proxy)
             return
         proxy.counters.intercepted += 1
+        if WISHES.tracks and reply.status == 401:
+            client_failed(self.context, self.reactor.now)
         record = self.record
         record.queued = record.connected = self.reactor.now
         if reply.status not in (401, 407):

@@ -80,8 +80,6 @@ class ClientSession(Session):
         bind_state = self.bind_state
         if self.frontend.tcp_session and not self.frontend.lets_in_session(self):
             return False
-        if self.tracked is not None:
-            session_begun(self, now)
         bind_state.counters.tally(SESSION, 1)
         self.frontend.tally(SESSION, 1)
         self.frontend.note_session(now)
