@@ -82,6 +82,9 @@ SINGLE = (
     "listener/proxy_wait.py",
     "sample/converter/number.py",
     "sample/converter/text.py",
+    "tables/stick_table.py",
+    "tables/stick_tables.py",
+    "tables/tracked.py",
 )
 
 # mypyc copies the values of constants into the code that uses them, from other modules too.
