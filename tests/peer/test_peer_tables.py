@@ -350,7 +350,9 @@ def words() -> list[str]:
         "table_cnt(empty)",
     ]
     if peer_version() < (3, 0):  # which lacks some, crashes at others, and says 0 of a table of another type
-        found = [one for one in found if not re.search(r"table_(inc|clr|trackers)|_(inc|clr)_gpc\(|^sc1_.*\(text\)", one)]
+        found = [
+            one for one in found if not re.search(r"table_(inc|clr|trackers)|_(inc|clr)_gpc\(|^sc1_.*\(text\)", one)
+        ]
     return found
 
 
