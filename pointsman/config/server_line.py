@@ -242,18 +242,20 @@ def _check_unique(section: Section, name: str, parameters: ServerParameters, wor
 
 
 def server_ids(lines: Iterable[ServerLine]) -> list[int]:
-    """The number of each server: the one that is said, else the lowest free one from 1 on, in order (manual 5.2)."""
+    """The number of each server: the one that is said (manual 5.2, id), else the next free one. As in the peer program
+    a server takes its turn in counting also where its number is said, so that without any they count from 1 on."""
     servers = list(lines)
     taken = {line.parameters.id for line in servers}
     numbers: list[int] = []
-    free = 1
+    following = 1
     for line in servers:
         number = line.parameters.id
         if not number:
-            while free in taken:
-                free += 1
-            number = free
+            while following in taken:
+                following += 1
+            number = following
             taken.add(number)
+        following += 1
         numbers.append(number)
     return numbers
 

@@ -289,6 +289,16 @@ def test_ids_of_servers() -> None:
             "server a 1.2.3.4:1", "server b 1.2.3.4:1 id 2", "server c 1.2.3.4:1", "server-template t 2 1.2.3.4:1 id 10"
         )
     ) == [1, 2, 3, 10, 11]
+    # What haproxy 2.6 and 3.2 say in `show servers state`: those with a number take their turns, too.
+    said = {0: " id 10", 2: " id 2", 4: " id 3"}
+    assert server_ids(servers(*[f"server s{one} 1.2.3.4:1{said.get(one, '')}" for one in range(6)])) == [
+        10,
+        4,
+        2,
+        6,
+        3,
+        8,
+    ]
 
 
 def resolved(words: str, host: str = "nosuch.invalid") -> AddressSpec | None:
