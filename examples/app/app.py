@@ -8,10 +8,11 @@ DELAY  seconds that each answer takes: 0       CERTIFICATE   a file with its key
 from __future__ import annotations
 
 import os
+import secrets
 import time
 from collections.abc import Mapping
 
-from flask import Flask, Response, jsonify
+from flask import Flask, Response, jsonify, request
 
 
 def create_app(settings: Mapping[str, str]) -> Flask:
@@ -20,6 +21,8 @@ def create_app(settings: Mapping[str, str]) -> Flask:
     name = settings.get("NAME", "1")
     text = settings.get("TEXT", f"Hello from Flask App {name}!")
     delay = float(settings.get("DELAY", "0"))
+
+    logins: dict[str, str] = {}  # user by session: in this process alone
 
     @app.before_request
     def wait() -> None:
@@ -38,6 +41,19 @@ def create_app(settings: Mapping[str, str]) -> Flask:
     @app.get("/static/<path:file>")
     def static_file(file: str) -> Response:
         return Response(f"/* {file}, from {name} */\n", mimetype="text/css")
+
+    @app.post("/login")
+    def login() -> Response:
+        session = secrets.token_hex(8)
+        logins[session] = request.form.get("user", "")
+        response = Response(f"Welcome, {logins[session]}! ({name})\n")
+        response.set_cookie("session", session)
+        return response
+
+    @app.get("/who")
+    def who() -> tuple[str, int]:
+        user = logins.get(request.cookies.get("session", ""))
+        return (f"nobody ({name})\n", 401) if user is None else (f"{user} ({name})\n", 200)
 
     @app.post("/", defaults={"path": ""})
     @app.post("/<path:path>")

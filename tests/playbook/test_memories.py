@@ -532,14 +532,26 @@ def configurations(draw: st.DrawFn) -> str:
     text += rules("http-after-response", RESPONSE_ACTIONS, on_response, 1)
     if draw(st.integers(0, 4)) == 0:
         text.append("    use-server s2" + (draw(on_request) or " if TRUE"))
+    words = draw(st.sampled_from(COOKIES)) if draw(st.integers(0, 3)) == 0 else ""
+    if words:
+        text += ["    cookie s " + words, *draw(st.lists(st.sampled_from(PERSIST), max_size=2))]
     text += [
-        "    server s1 {a}",
-        "    server s2 {b}",
+        "    server s1 {a}" + " cookie 7" * bool(words),
+        "    server s2 {b}" + draw(st.sampled_from(["", " cookie 1", " cookie 1 disabled"])),
         "backend two",
         "    server s3 {b}" + draw(st.sampled_from(["", " maxconn 1", " send-proxy"])),
     ]
     return "\n".join(text) + "\n"
 
+
+COOKIES: Final = (
+    *("insert", "insert indirect nocache", "insert indirect preserve postonly", "prefix", "rewrite", "indirect"),
+    *("insert maxidle 5 maxlife 9", "insert indirect dynamic", "nocache"),
+)
+PERSIST: Final = (
+    *("    option persist", "    force-persist if { req.hdr(x-one) 1 }", "    ignore-persist if { path_beg /a }"),
+    "    ignore-persist unless { req.hdr(x-two) -m found }",
+)
 
 # Random traffic.
 
@@ -757,6 +769,10 @@ VARIED: Final = [
             [POST, POST[:-1], POST[-1:], POST, WAITS[:-2], WAITS[-2:], WAITS[:-2], WAITS[-2:]],
         ),
         ("", "", [OLD, GET, OLD, GET, GET, OLD]),
+        ("", "cookie s insert indirect nocache", [GET, OLD, GET, GET, OTHER, HEAD, GET]),
+        ("", "cookie s insert maxidle 2s maxlife 4s", [GET] * 6),
+        ("", "cookie s prefix", [GET, GET, GET.replace(b"s=7", b"s=q~7"), GET]),
+        ("http-request set-header cookie s=8", "cookie s indirect", [GET] * 4),
         ("http-request set-header x-new 1", "option forwardfor", VARIED * 2),
         ("http-request set-header x-new %[req.hdr(x-one)]", "option forwardfor", VARIED),
         ("http-request del-header x-one", "", VARIED),

@@ -17,13 +17,14 @@ from pathlib import Path
 
 import pytest
 import yaml
+from support.browser import Browser
 from support.programs import ROOT, environment
 
 from pointsman.core.tls import MISSING
 
 EXAMPLES = ROOT / "examples"
 FOLDERS = sorted(path.parent for path in EXAMPLES.glob("*/haproxy.cfg"))
-OURS = [EXAMPLES / "tls"]  # of no tutorial
+OURS = [EXAMPLES / "sessions", EXAMPLES / "tls"]  # of no tutorial
 TUTORIALS = [folder for folder in FOLDERS if folder not in OURS]
 SEEDS = Path(__file__).parent / "seeds"
 COPY = re.compile(r"(?m)^COPY (?:--\S+ )*(.+) (\S+)$")
@@ -228,6 +229,19 @@ def test_tls_in_front_and_behind() -> None:
             context = ssl.create_default_context(cafile=re.findall(r"--cacert (\S+)", example.said)[0])
             with context.wrap_socket(plain, server_hostname="app.example.test") as sock:
                 assert sock.version() == "TLSv1.3"
+
+
+def test_sessions() -> None:
+    """Logins are in the memory of one server each; browsers come back to it, each to its own, in any tab."""
+    with running("sessions") as example:
+        users = {name: Browser(example.port) for name in ("anna", "bert", "carl", "dora")}
+        at = {name: browser.ask("/login", {"user": name})[1] for name, browser in users.items()}
+        assert {text[-3] for text in at.values()} == {"1", "2"}, "both servers have some"
+        for _ in range(3):
+            for name, browser in users.items():
+                assert browser.ask("/who") == (200, f"{name} ({at[name][-3]})\n")
+        stranger = Browser(example.port)
+        assert {stranger.ask("/who")[0], example.ask("/who")[0]} == {401}
 
 
 def test_layer_7() -> None:
