@@ -93,6 +93,7 @@ def fill_backend_rules(
     for rule in section.all(PersistLine):
         says = FORCED if rule.forces else IGNORED
         backend.persist_rules.append(PersistRule(says, rule.condition, rule.negated, rule.at))
+    backend.honours_down = backend.persist or any([one.says == FORCED for one in backend.persist_rules])
 
 
 def _peeks(backend: BackendProxy, section: Section) -> bool:

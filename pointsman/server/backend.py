@@ -124,6 +124,7 @@ class Backend(ProxyFacts):
         self.seen = 0  # the version that this process has caught up with
         self.all_backups = False
         self.reuse = REUSE_SAFE
+        self.honours_down = False  # some may go to servers that are down: option persist, force-persist
         self.dynamic_cookies = False  # servers whose lines name none have a cookie of their own
         self.cookie_key = b""  # dynamic-cookie-key
         self.usable: list[Server] = []
@@ -338,7 +339,7 @@ class Backend(ProxyFacts):
     def _hand_out(self, server: LiveServer) -> None:
         """Free slots of a server, to those who wait, in their order of arrival over all lanes."""
         here = self.arena.lane
-        while not server.full and (server.state == RUNNING or server.usable):
+        while not server.full and (server.state == RUNNING or server.usable or self.honours_down):
             queue = server.queue
             arrival, lane = queue.earliest()
             if server.usable and server in self.usable:

@@ -133,7 +133,8 @@ class Exchange(Accounts):
         if forced is not None:
             backend.keep_up()
             if not backend.honours(forced, self.persistence):  # it went down while this one waited for it
-                forced = self.forced = None
+                self._leave_server(backend, forced)
+                forced = None
         wanted_server = forced or self.last_server(backend)
         server = wanted_server or backend.pick(self.context, self.avoid)
         if server is None:
@@ -460,16 +461,20 @@ class Exchange(Accounts):
         return attempt % every == 0
 
     def redispatch(self, backend: BackendProxy, server: LiveServer) -> None:
+        self._leave_server(backend, server)
+        self.release_server()
+        self.avoid = [server]
+        self.choose()
+
+    def _leave_server(self, backend: BackendProxy, server: LiveServer) -> None:
+        """It is redispatched: it goes to another server than this one."""
         server.counters.redispatches += 1
         backend.counters.redispatches += 1
         self.record.redispatched = True
         if self.forced is not None:
             self.forced = None
             if self.record.cookie_request == VALID:
-                self.record.cookie_request = DOWN  # it names a server that cannot be reached
-        self.release_server()
-        self.avoid = [server]
-        self.choose()
+                self.record.cookie_request = DOWN  # its cookie names a server that cannot be reached
 
     def note_faults(self) -> None:
         error = self.front.failure()

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from support.actor import Recv, Send, Serve, Step
-from support.origin import Script, answering
-from support.scenario import Logged, Open, Scenario, Stat
+from support.actor import Pause, Recv, Send, Serve, Step, Tell, Wait
+from support.origin import Script, answering, ok
+from support.scenario import Logged, On, Open, Scenario, Stat
 
 from families.requests import get, request, response
 
@@ -307,5 +307,76 @@ backend held
         ],
         logs=3,
         expect=["/goes --DI s1 200 +1", "/stays SCVN s2 503 1", "/held SCVN s2 503 1"],
+    ),
+    Scenario(
+        name="a server that is full",
+        config="""
+frontend web
+    bind 127.0.0.1:{port:front}
+    log-format "%HU %tsc %s %ST %sq"
+    default_backend app
+backend app
+    balance first
+    timeout queue 400ms
+    cookie SRV insert indirect
+    server s1 {server:a} cookie c1 maxconn 1
+    server s2 {server:b} cookie c2
+""",
+        servers={"a": [(Recv(), Tell("busy"), Wait("go"), Send(ok(b"")), Recv(), Send(ok(b"")))]},
+        talk=[
+            *[Open(name="first"), Send(get("/first", "Cookie: SRV=c1")), Wait("busy")],
+            *[Open(name="new"), Send(get("/new")), Recv()],
+            *[Open(name="waits"), Send(get("/waits", "Cookie: SRV=c1")), Recv()],
+            *[Open(name="later"), Send(get("/later", "Cookie: SRV=c1")), Pause(0.1), Tell("go"), Recv()],
+            *[On("first"), Recv()],
+        ],
+        logs=4,
+        expect=["/first --VN s1 200 0", "/new --NI s2 200 0", "/waits sQVN s1 503", "/later --VN s1 200"],
+    ),
+    Scenario(
+        name="a status that is retried elsewhere",
+        config=f"""
+frontend web
+    bind 127.0.0.1:{{port:front}}
+    {FORMAT}
+    default_backend app
+backend app
+    balance first
+    retries 1
+    retry-on 503
+    option redispatch
+    cookie SRV insert indirect
+    server s1 {{server:a}} cookie c1
+    server s2 {{server:b}} cookie c2
+""",
+        servers={"b": [(Serve(response("503 X", "Content-Length: 0")),)]},
+        talk=[
+            Send(get("/", "Cookie: SRV=c2; a=b")),
+            Recv(),
+            Logged(1),
+            Stat("app/s[12]", ("wretr", "wredis", "lbtot")),
+        ],
+        expect=["/ --DI s1 200 +1", "cookie: a=b"],
+    ),
+    Scenario(
+        name="a server that is drained",
+        config=f"""
+frontend web
+    bind 127.0.0.1:{{port:front}}
+    {FORMAT}
+    default_backend app
+backend app
+    balance roundrobin
+    cookie SRV insert indirect
+    server s1 {{server:a}} cookie c1
+    server s2 {{server:b}} cookie c2 weight 0
+""",
+        talk=[
+            step
+            for path, lines in (("/1", ()), ("/2", ("Cookie: SRV=c2",)), ("/3", ()), ("/4", ("Cookie: SRV=c2",)))
+            for step in (Send(get(path, *lines)), Recv())
+        ],
+        logs=4,
+        expect=["/1 --NI s1 200 0", "/2 --VN s2 200 0", "/3 --NI s1 200 0", "/4 --VN s2 200 0"],
     ),
 ]
