@@ -13,6 +13,7 @@
 # make fuzz     fuzzes each parser for a minute (SECONDS=60), or one: make fuzz TARGETS=heads
 # make wheel    builds a wheel and a source distribution in dist/
 # make where K="set-header"     where a keyword is registered; K=pointsman/net/wire.py: what a module may import
+# make vocabulary      writes docs/vocabulary.md: every word, and what becomes of it
 # make example EP=ep5    runs a tutorial's configuration without containers; make example lists them
 SHELL := /bin/sh
 VENV := .venv
@@ -47,7 +48,7 @@ ONE_LANE := tests/peer tests/scenario/test_abrupt.py tests/scenario/test_command
     tests/scenario/test_runtime_socket.py tests/scenario/test_splitting.py tests/scenario/test_statistics.py \
     -k "not haproxy and not (both_programs and ($(ALONE)))"
 
-.PHONY: where build everyday tools demo demo-tls test try style check pass check-all odd-transport $(PASSES) bench bench-count bench-profile fuzz wheel example clean
+.PHONY: where vocabulary build everyday tools demo demo-tls test try style check pass check-all odd-transport $(PASSES) bench bench-count bench-profile fuzz wheel example clean
 .DELETE_ON_ERROR:
 
 # Compares by content what was built with the sources (compiled.py): git sets times as it likes.
@@ -91,7 +92,7 @@ style: $(VENV)/.tools
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check --quiet
 	$(VENV)/bin/mypy
-	$(VENV)/bin/mypy --strict bench fuzz examples/run.py examples/app/app.py compiled.py objectcache.py where.py
+	$(VENV)/bin/mypy --strict bench fuzz examples/run.py examples/app/app.py compiled.py objectcache.py where.py vocabulary_page.py
 	$(VENV)/bin/lint-imports
 
 # What is installed is compiled, measured and tested.
@@ -151,6 +152,9 @@ wheel: $(VENV)/.build
 # Both with whatever Python there is.
 where:
 	@exec $(or $(wildcard $(RUN)),python3) where.py $(K)
+
+vocabulary:
+	@exec $(or $(wildcard $(RUN)),python3) vocabulary_page.py
 
 example: $(if $(EP),$(VENV)/.examples)
 ifeq ($(EP),)

@@ -29,8 +29,20 @@ ROOT = Path(__file__).resolve().parent
 PACKAGE = ROOT / "pointsman"
 NOTE = PACKAGE / ".compiled"  # one line: a digest, and a kind or FAILED
 # Written in C, each a module of its own.
-EXTENSIONS = ("core/_cells.c", "core/_calls.c", "core/_crypt.c", "core/_pcre.c", "core/_slabs.c", "core/_tls.c", "proto/_cut.c")
-LIBRARIES = {"core/_crypt.c": ["crypto"], "core/_pcre.c": ["pcre2-8"], "core/_tls.c": ["ssl", "crypto"]}  # what they are linked with
+EXTENSIONS = (
+    "core/_cells.c",
+    "core/_calls.c",
+    "core/_crypt.c",
+    "core/_pcre.c",
+    "core/_slabs.c",
+    "core/_tls.c",
+    "proto/_cut.c",
+)
+LIBRARIES = {
+    "core/_crypt.c": ["crypto"],
+    "core/_pcre.c": ["pcre2-8"],
+    "core/_tls.c": ["ssl", "crypto"],
+}  # what they are linked with
 PARTS = {  # further sources of one
     "core/_slabs.c": tuple(f"core/_slabs_{part}.c" for part in ("entry", "layout", "lock", "many", "one", "program")),
     "core/_tls.c": tuple(
@@ -59,7 +71,19 @@ FOLDERS = {
     "balance": ("keywords", "build", "registry", "hashing"),  # 170  170  170
     "log": ("keywords", "build", "target"),  # 1,390  1,410  1,330
     # 0  550  800
-    "rules": ("captures", "errors", "explained", "keywords", "pages", "persistence", "reply_words", "rule", "service", "stats", "stick"),
+    "rules": (
+        "captures",
+        "errors",
+        "explained",
+        "keywords",
+        "pages",
+        "persistence",
+        "reply_words",
+        "rule",
+        "service",
+        "stats",
+        "stick",
+    ),
     # 1,770  4,750  4,360
     "sample": (
         *("acl_lists", "arguments", "crypt", "lists", "lookup", "passwords", "pattern", "regex", "registry", "tag"),

@@ -10,69 +10,17 @@ from pathlib import Path
 import pytest
 from support.configs import Loaded, read
 
-from pointsman.admin.command import COMMANDS, unknown
+from pointsman.admin.command import unknown
 from pointsman.config import vocabulary
-from pointsman.config.action import ACTIONS
-from pointsman.config.bind import BIND_OTHERS, BIND_WORDS
-from pointsman.config.global_tuning import FAMILIES, HINTS
-from pointsman.config.keyword import KEYWORDS
-from pointsman.config.options import HINT_OPTIONS
+from pointsman.config.bind import BIND_OTHERS
+from pointsman.config.global_tuning import FAMILIES
 from pointsman.config.parameters import Others
-from pointsman.config.removed import removed
-from pointsman.config.server_words import SERVER_OTHERS, SERVER_WORDS
-from pointsman.config.setting import SECTIONS
-from pointsman.core.refused import refusal
-from pointsman.sample.acl import DERIVATIVES
-from pointsman.sample.registry import CONVERTERS, FETCHES
+from pointsman.config.server_words import SERVER_OTHERS
+from vocabulary_page import PAGE, main, page, rows, state
 
 ROWS = [tuple(line.split("\t")) for line in Path(__file__).with_name("words.tsv").read_text("ascii").splitlines()[1:]]
 STATES = {"built", "refused", "coming", "tuning"}
 PROXY = "listen x\n mode http\n bind 127.0.0.1:1\n timeout client 1s\n timeout server 1s\n timeout connect 1s\n"
-
-
-def registered(kind: str, word: str) -> bool:
-    """Whether something of ours answers to the word."""
-    if kind == "global":
-        return f"global {word}" in KEYWORDS or any(name.startswith(f"global {word} ") for name in KEYWORDS)
-    if kind == "acl":
-        real = DERIVATIVES.get(word, (word, ""))[0]
-        return real in FETCHES
-    if kind == "command":
-        return word in COMMANDS or any(name.startswith(word + " ") for name in COMMANDS)
-    table = {
-        "proxy": KEYWORDS,
-        "userlist": KEYWORDS,
-        "http-errors": KEYWORDS,
-        "crt-store": KEYWORDS,
-        "action": ACTIONS,
-        "bind": BIND_WORDS,
-        "server": SERVER_WORDS,
-        "fetch": FETCHES,
-        "converter": CONVERTERS,
-        "section": SECTIONS,
-    }.get(kind, ())
-    return word in table or (kind == "proxy" and any(name.startswith(word + " ") for name in KEYWORDS))
-
-
-def is_hint(kind: str, word: str) -> bool:
-    return {"global": HINTS, "bind": BIND_OTHERS.hints, "server": SERVER_OTHERS.hints}.get(kind, {}).get(
-        word
-    ) is not None or (kind == "proxy" and word.removeprefix("option ") in HINT_OPTIONS)
-
-
-def waits(kind: str, word: str) -> bool:
-    """Accepted with a notice that says for what it waits."""
-    if kind == "global":
-        return any(word in words and "not built yet" in why for words, why in FAMILIES)
-    return kind == "server" and word in SERVER_OTHERS.tls
-
-
-def state(kind: str, word: str) -> str:
-    if refusal(kind, word) or (kind in ("global", "proxy") and removed(word)):
-        return "refused"
-    if is_hint(kind, word):
-        return "tuning"
-    return "built" if registered(kind, word) and not waits(kind, word) else "coming"
 
 
 def test_each_word_has_one_row_and_the_vocabulary_knows_it() -> None:
@@ -160,3 +108,32 @@ def test_what_the_runtime_socket_says() -> None:
             assert "is not supported: " in unknown(word.split()), word
         if kind == "command" and verdict == "coming":
             assert "Unknown command" in unknown(word.split()), word
+
+
+def test_the_page_is_up_to_date(capsys: pytest.CaptureFixture[str]) -> None:
+    """docs/vocabulary.md is what `make vocabulary` would write."""
+    assert PAGE.read_text("utf-8") == page(), "make vocabulary"
+    assert main(["--check"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_the_page_has_each_word() -> None:
+    """Each word of words.tsv and each tag of log formats has its row, with what becomes of it."""
+    lines = page().splitlines()
+    assert len([line for line in lines if line.startswith("| `")]) == len(rows()) > 1900
+    assert "| `set-header` | built | 4.4 | http-request, http-response, http-after-response |" in lines
+    assert any(line.startswith("| `51d.all` | refused | ") and "proprietary" in line for line in lines)
+    assert any(line.startswith("| `acme` | later | 12.8 |") for line in lines)
+    assert "| `%ci` | built | 8.2.6 |  |" in lines
+
+
+def test_an_old_page_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("vocabulary_page.PAGE", tmp_path / "page.md")
+    (tmp_path / "page.md").write_text("# Every word\n")
+    assert main(["--check"]) == 1
+    assert "make vocabulary" in capsys.readouterr().err
+    assert main([]) == 0
+    assert main(["--check"]) == 0
+    assert main(["--nonsense"]) == 2
