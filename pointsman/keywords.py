@@ -73,6 +73,7 @@ import pointsman.rules.early_hints  # noqa: F401
 import pointsman.rules.errors  # noqa: F401
 import pointsman.rules.forwarded  # noqa: F401
 import pointsman.rules.headers  # noqa: F401
+import pointsman.rules.headers_bin  # noqa: F401
 import pointsman.rules.keywords  # noqa: F401
 import pointsman.rules.layer4  # noqa: F401
 import pointsman.rules.limits  # noqa: F401

@@ -115,6 +115,13 @@ LINES: Final[dict[str, tuple[str, ...]]] = {
     "set-status": ("set-status 418", "set-status 200 reason Fine"),
     "set-nice": ("set-nice 5",),
     "strict-mode": ("strict-mode off", "strict-mode on"),
+    "add-headers-bin": ("add-headers-bin bin(01780179)",),
+    "set-headers-bin": (
+        "http-request set-headers-bin bin(04686f737401620378613101330000)",
+        "http-response set-headers-bin bin(03782d610179)",
+        "http-after-response set-headers-bin bin(03782d610179)",
+    ),
+    "del-headers-bin": ("del-headers-bin bin(03782d61)",),
     "early-hint": ("early-hint link a",),
     "normalize-uri": ("normalize-uri percent-to-uppercase", "normalize-uri path-merge-slashes"),
     "set-timeout": ("set-timeout tarpit 5s", "http-request set-timeout tarpit req.hdr_val(x-n)"),
