@@ -34,6 +34,7 @@ from pointsman.assemble.modes import decide_modes
 from pointsman.assemble.places import places_of
 from pointsman.assemble.references import check_references, declare_users
 from pointsman.assemble.rules import fill_backend_rules, fill_frontend_rules
+from pointsman.assemble.spelling import share_spellings
 from pointsman.assemble.tables import build_tables
 from pointsman.assemble.tokens import prepare_tokens
 from pointsman.config.bind import Bind
@@ -119,6 +120,7 @@ def assemble(configuration: Configuration, diagnostics: Diagnostics, resolves: b
     for proxy in enabled:
         if proxy.kind & In.FRONT:
             live.frontends.append(build_frontend(live, proxy, numbers[id(proxy)], modes[id(proxy)]))
+    share_spellings(live, configuration, diagnostics)
     for proxy in enabled:
         warn_of_ignored(proxy, modes[id(proxy)], diagnostics)
     _name(live)

@@ -53,6 +53,8 @@ OPTIONS: dict[str, Switch] = {
     "disable-h2-upgrade": Switch(CLIENT, http=True, hint=True),
     "dontlog-normal": Switch(CLIENT, front="not log_normal"),
     "dontlognull": Switch(CLIENT, front="not log_null"),
+    "h1-case-adjust-bogus-client": Switch(CLIENT, front="respells", http=True),
+    "h1-case-adjust-bogus-server": Switch(SERVER, back="respells", http=True),
     "http-buffer-request": Switch(In.ANY_PROXY, front="buffers", back="buffers", http=True),
     "http-drop-request-trailers": Switch(SERVER, back="drop_trailers", http=True),
     "http-drop-response-trailers": Switch(CLIENT, front="drop_trailers", http=True),

@@ -127,6 +127,7 @@ class Backend(ProxyFacts):
         self.honours_down = False  # some may go to servers that are down: option persist, force-persist
         self.dynamic_cookies = False  # servers whose lines name none have a cookie of their own
         self.cookie_key = b""  # dynamic-cookie-key
+        self.spellings: dict[bytes, bytes] | None = None  # of names of fields, where its servers want them so
         self.usable: list[Server] = []
         self.loose: list[LiveServer] = []  # granted to waiters who had left
         self.on_change: list[Callable[[Server], None]] = []  # called behind each `changed`

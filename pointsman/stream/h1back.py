@@ -15,6 +15,7 @@ from pointsman.proto.h1 import RESPONSE_TOO_LARGE, check_switch, parse_response,
 from pointsman.proto.h1_render import request_bytes
 from pointsman.proto.message import Field, Request, Response
 from pointsman.proto.shape import shaped_response
+from pointsman.proto.spelling import respelt
 from pointsman.proto.unsafe import UNSAFE
 from pointsman.server.backend import LiveServer
 from pointsman.server.connection import ServerConnection, Speaker
@@ -74,6 +75,9 @@ class H1Back(ServerConnection, HttpBack):
             head = outcome.wire
         else:
             head = request_bytes(request, close=closing, strict=strict)
+            names = self.target.backend.spellings
+            if names is not None:
+                head = respelt(head, names)
             if outcome is not None:
                 outcome.wire = head
         self.wire.push(head)
@@ -87,6 +91,9 @@ class H1Back(ServerConnection, HttpBack):
     def end_body(self, trailers: list[Field]) -> int:
         if self.chunked:
             data = last_chunk(trailers)
+            names = self.target.backend.spellings
+            if names is not None:
+                data = respelt(data, names)
             self.wire.push(data)
             return len(data)
         return 0

@@ -14,6 +14,7 @@ from pointsman.proto.errors import ProtocolError
 from pointsman.proto.glitches import count_glitches
 from pointsman.proto.h1_render import interim, response_head
 from pointsman.proto.message import Field, Request, Response
+from pointsman.proto.spelling import respelt
 from pointsman.rules.pages import unread_page
 from pointsman.rules.reply import Reply
 from pointsman.sample.context import Context
@@ -184,9 +185,14 @@ class H1Client(HttpFront, WireUser):
     def interim(self, response: Response) -> int:
         if not self.minor:
             return 0
-        head = interim(response, self.frontend.strict)
+        head = self._spelt(interim(response, self.frontend.strict))
         self.wire.push(head)
         return len(head)
+
+    def _spelt(self, head: bytes) -> bytes:
+        """With the names of its fields as clients want them who do not know that case means nothing."""
+        names = self.frontend.spellings
+        return head if names is None else respelt(head, names)
 
     def frame(self, response: Response, bodiless: bool) -> bool:
         if bodiless or response.empty:
@@ -221,6 +227,8 @@ class H1Client(HttpFront, WireUser):
                 strict=self.frontend.strict,
                 head=response,
             )
+            if self.frontend.spellings is not None:
+                head = self._spelt(head)
             if answer is not None:
                 answer.wire = head
                 answer.closing = closing
@@ -238,6 +246,7 @@ class H1Client(HttpFront, WireUser):
             tunnel=response.status != 101,
             strict=self.frontend.strict,
         )
+        head = self._spelt(head)
         self.encoding = NO_BODY
         self.wire.push(head)
         return len(head)
@@ -251,6 +260,7 @@ class H1Client(HttpFront, WireUser):
             client_minor=self.minor,
             close=closing,
         )
+        head = self._spelt(head)
         self.wire.push(head + content)
         return len(head) + len(content)
 
@@ -261,6 +271,7 @@ class H1Client(HttpFront, WireUser):
         if page is not None:
             response, content = page.render(context)
             head = response_head(response.status, response.reason, response.fields, length=len(content), close=True)
+            head = self._spelt(head)
         else:
             status, reason, content, closes = unread_page(status)
             head = _UNREAD % (status, reason, len(content), _CLOSES if closes else b"")
@@ -274,7 +285,7 @@ class H1Client(HttpFront, WireUser):
 
     def end_body(self, trailers: list[Field]) -> int:
         if self.encoding == CHUNKED:
-            data = last_chunk(trailers)
+            data = self._spelt(last_chunk(trailers))
             self.wire.push(data)
             return len(data)
         return 0

@@ -269,6 +269,8 @@ class Frontend(Acceptor):
         self.close_idle_on_response = False
         self.abort_on_close = http  # of clients whose request waits before a backend is chosen
         self.drop_trailers = False  # option http-drop-response-trailers
+        self.respells = False  # option h1-case-adjust-bogus-client
+        self.spellings: dict[bytes, bytes] | None = None  # of names of fields, where its clients want them so
         self.early_data = False  # a client has sent some: requests of such are told servers (entries.py)
         self.kept: Remembered | None = None  # the last outcome (stream/outcome.py)
         self.plan: Plan | None = None
@@ -336,6 +338,7 @@ class BackendProxy(Backend):
         self.prefer_last_server = False
         self.independent = False  # option independent-streams
         self.drop_trailers = False  # option http-drop-request-trailers
+        self.respells = False  # option h1-case-adjust-bogus-server
         self.cache_check: CacheCheck | None = None  # option checkcache
         self.keep_alive_queue = -1  # max-keep-alive-queue; -1: no limit
         self.plan: Plan | None = None

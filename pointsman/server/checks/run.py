@@ -20,6 +20,7 @@ from pointsman.net.clock import monotonic_ms, wall_ms
 from pointsman.net.tls_state import TlsAccount
 from pointsman.net.transport import Transport
 from pointsman.proto.proxy import render_v1
+from pointsman.proto.spelling import respelt
 from pointsman.sample.context import Context, ListenerFacts, Session
 from pointsman.server.backend import LiveServer
 from pointsman.server.checks.expect import judge_data, judge_reply, label
@@ -314,7 +315,9 @@ class CheckRun:
         self.data = b""
         if isinstance(step, SendRequest):
             self.reply = CheckResponse(self.plan.size, bodiless=step.method == b"HEAD")
-            await self._write(step, render_request(step, self.context, self.state))
+            data = render_request(step, self.context, self.state)
+            names = self.server.backend.spellings
+            await self._write(step, data if names is None else respelt(data, names))
         elif isinstance(step, SendData):
             try:
                 data = step.data.render(self.context)
