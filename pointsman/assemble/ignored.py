@@ -10,6 +10,7 @@ from pointsman.config.options import HTTP_ONLY, OPTIONS, ForwardForSetting, Opti
 from pointsman.config.setting import In, Section, Setting
 from pointsman.core.diagnostics import Diagnostics, Position
 from pointsman.rules.captures import CaptureCookie
+from pointsman.rules.forwarded import ForwardedSetting
 from pointsman.rules.keywords import MonitorUriLine
 
 
@@ -35,6 +36,7 @@ def _options(section: Section, diagnostics: Diagnostics) -> None:
     for name, setting in (
         ("forwardfor", section.one(ForwardForSetting)),
         ("originalto", section.one(OriginalToSetting)),
+        ("forwarded", section.one(ForwardedSetting)),
     ):
         if setting is not None:
             found.append((name, setting.at))

@@ -11,7 +11,8 @@ from pointsman.core.epoch import EPOCH
 from pointsman.core.wishes import WISHES
 from pointsman.net.duplex import Duplex
 from pointsman.net.reactor import Reactor
-from pointsman.proto.message import Field, Request, Response
+from pointsman.proto.message import Field, Request, Response, field
+from pointsman.rules.headers import without
 from pointsman.rules.plan import CONNECTION, MOVING, OF_REQUEST
 from pointsman.rules.reply import Challenge, Reply, Served
 from pointsman.sample.limits import TARPIT_TIME
@@ -289,8 +290,18 @@ class HttpRequest(Waiting):
         assert isinstance(place, HttpBack)
         self.connection = connection
         self.place = place
+        backend = self.backend
+        if backend is not None and backend.name_header:
+            self._tell_name(backend.name_header)
         if connection.shares and connection.has_room():
             self._share(connection)
+
+    def _tell_name(self, name: bytes) -> None:
+        """http-send-name-header: which server it is that this attempt goes to."""
+        request = self.context.request
+        server = self.server
+        if request is not None and server is not None:
+            request.fields = [*without(request, name), field(name, server.name)]
 
     def _share(self, connection: ServerConnection) -> None:
         """It may carry others beside this one: of this client, or of all."""
@@ -392,6 +403,8 @@ class HttpRequest(Waiting):
     def _outcome_of(self, request: Request, backend: BackendProxy) -> Outcome | None:
         """What may be remembered, if all that rules have looked at was the head."""
         if self.context.asked & ~OF_REQUEST or self.tunnelling or request.expects_continue:
+            return None
+        if backend.name_header:  # the next one may go to another server
             return None
         outcome = self.outcome = Outcome(self.context, request, backend, self.bodiless, self.version)
         if not self.context.asked & CONNECTION:

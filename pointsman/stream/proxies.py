@@ -338,6 +338,7 @@ class BackendProxy(Backend):
         self.prefer_last_server = False
         self.independent = False  # option independent-streams
         self.drop_trailers = False  # option http-drop-request-trailers
+        self.name_header = b""  # http-send-name-header
         self.respells = False  # option h1-case-adjust-bogus-server
         self.cache_check: CacheCheck | None = None  # option checkcache
         self.keep_alive_queue = -1  # max-keep-alive-queue; -1: no limit
