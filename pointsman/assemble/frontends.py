@@ -36,6 +36,7 @@ def build_frontend(live: Live, section: Section, number_of: int, http: bool) -> 
     """The frontend without what refers to other proxies."""
     frontend = LiveFrontend(live.program, live.reactor, section.name, number_of, http)
     frontend.limit = number(section, "maxconn")
+    frontend.most_own = number(section, "max-session-srv-conns")
     limits = frontend.limits
     limits.times[CLIENT_TIME] = timeout(section, "client")
     limits.times[TARPIT_TIME] = timeout(section, "tarpit") or timeout(section, "connect")

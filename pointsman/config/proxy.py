@@ -56,6 +56,7 @@ NUMBERS: dict[str, tuple[In, int, int, str]] = {
     "clitcpka-cnt": (FRONT, 0, BIGGEST, "expects an integer value"),
     "fullconn": (BACK, 0, BIGGEST, "expects an integer argument."),  # 0: a tenth of the frontends' maxconn
     "max-keep-alive-queue": (BACK, -1, BIGGEST, "expects an integer value (or -1 to disable)"),
+    "max-session-srv-conns": (FRONT, 0, BIGGEST, "expects a number. Got no argument"),
     "maxconn": (FRONT, 0, BIGGEST, "expects an integer argument."),  # 0: as global
     "rate-limit sessions": (FRONT, 0, BIGGEST, "expects an integer value (in sessions/second)"),
     "retries": (BACK, 0, BIGGEST, "expects an integer argument (dispatch counts for one)."),
@@ -68,7 +69,7 @@ SECONDS: dict[str, In] = {
     "srvtcpka-idle": BACK,
     "srvtcpka-intvl": BACK,
 }
-OTHERWISE = {"max-keep-alive-queue": -1, "retries": 3}
+OTHERWISE = {"max-keep-alive-queue": -1, "max-session-srv-conns": 5, "retries": 3}
 
 
 def number(section: Section, name: str) -> int:

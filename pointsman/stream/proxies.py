@@ -269,6 +269,7 @@ class Frontend(Acceptor):
         self.close_idle_on_response = False
         self.abort_on_close = http  # of clients whose request waits before a backend is chosen
         self.drop_trailers = False  # option http-drop-response-trailers
+        self.most_own = 5  # max-session-srv-conns: idle connections to servers that are kept for one client
         self.respells = False  # option h1-case-adjust-bogus-client
         self.spellings: dict[bytes, bytes] | None = None  # of names of fields, where its clients want them so
         self.early_data = False  # a client has sent some: requests of such are told servers (entries.py)

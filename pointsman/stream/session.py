@@ -34,7 +34,6 @@ from pointsman.stream.proxies import BackendProxy, Frontend
 NOT_VERIFIED: Final = 0x0A000086  # OpenSSL's "certificate verify failed"
 BY_PROXY: Final = 0x50  # "P", "R": the letters of a connection that was refused (manual 8.5)
 IN_REQUEST: Final = 0x52
-MOST_OWN: Final = 5  # idle connections to servers that are kept for a client (manual 4.2, max-session-srv-conns)
 
 
 @mypyc_attr(free_list_len=1)
@@ -170,8 +169,8 @@ class ClientSession(Session):
                     above_oldest, oldest = above, one
                 above = one
             one = below
-        if idle >= MOST_OWN and oldest is not None and not connection.is_busy():
-            if not connection.private:
+        if idle >= self.frontend.most_own and not connection.is_busy():
+            if not connection.private or oldest is None:
                 connection.abort()
                 return
             self._unlink(oldest, above_oldest)
