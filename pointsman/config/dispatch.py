@@ -36,6 +36,10 @@ REFUSED: Final = frozenset(
         "crt",
         "be-unpublished",
         "filter-sequence",
+        "tcp-request connection",
+        "tcp-request session",
+        "tcp-response content",
+        "tcp-response inspect-delay",
     }
 )  # not merely ignored
 GLOBAL: Final = In.GLOBAL

@@ -105,8 +105,11 @@ def _no_action(word: Word, rule_set: int) -> ConfigError:
             ),
         ],
     )
-    if entry is not None:
-        places = " or ".join(f"'{place}'" for place in entry.where)
+    elsewhere = ACTIONS.get(word.text)
+    if entry is not None or elsewhere is not None:
+        sets = elsewhere.rule_sets if elsewhere is not None else 0
+        names = entry.where if entry is not None else [RULE_SETS[one] for one in RULE_SETS if one & sets]
+        places = " or ".join(f"'{place}'" for place in names)
         return ConfigError(f"'{name}': action '{word.text}' is not possible here", word.at, f"it belongs to {places}")
     return ConfigError(
         f"'{name}': unknown action '{word.text}'",

@@ -26,7 +26,7 @@ from pointsman.config.action import (
 from pointsman.config.keyword import Args, keyword, parse_time, warn_if_small
 from pointsman.config.setting import In, Section, Setting
 from pointsman.config.verdict import CLOSE_SERVER, SWITCH
-from pointsman.core.diagnostics import ConfigError, Diagnostics
+from pointsman.core.diagnostics import ConfigError, Diagnostics, Position
 from pointsman.rules.keywords import rules_of
 from pointsman.sample.context import EXPECTS_NETSCALER, EXPECTS_PROXY, Context
 from pointsman.sample.types import Reads, Writes
@@ -135,11 +135,16 @@ def _layer4(args: RuleArgs) -> None:
 class SwitchMode(Action):
     """The connection speaks HTTP from now on."""
 
+    def __init__(self, at: Position) -> None:
+        super().__init__()
+        self.at = at
+
     def check(self, section: Section, diagnostics: Diagnostics) -> None:
         if not section.kind & In.FRONT:
             diagnostics.alert(
-                f"'switch-mode' is of no use in {section.title}: only a frontend's connection changes its mode",
-                section.at,
+                f"'switch-mode' is not allowed in {section.title}, which has no frontend capability: it is a client's "
+                "connection that changes its mode",
+                self.at,
                 "a frontend or listen section",
             )
 
@@ -150,6 +155,7 @@ class SwitchMode(Action):
 @action("switch-mode", TCP_CONTENT, "4.4", reads=Reads.NOTHING, writes=Writes.NOTHING)
 def parse_switch_mode(args: RuleArgs) -> Action:
     """switch-mode http [proto <name>]: a connection of a frontend in mode tcp speaks HTTP from here on."""
+    at = args.words[args.start - 1].at
     args.choice("<mode>", ("http",))
     if args.accept("proto"):
         word = args.word("<name>")
@@ -157,7 +163,7 @@ def parse_switch_mode(args: RuleArgs) -> Action:
             raise ConfigError(f"'{args.keyword}': proto 'h2' is not built yet", word.at, "h1")
         if word.text not in PROTOCOLS:
             raise args.wrong(word, f"'{args.keyword}': unknown MUX protocol '{word.text}'", PROTOCOLS)
-    return _final(SwitchMode())
+    return _final(SwitchMode(at))
 
 
 def _final(made: Action) -> Action:

@@ -1,5 +1,6 @@
 """No counter of the statistics is zero by omission: traffic of every kind moves all but those that are named here."""
 
+import contextlib
 import socket
 import struct
 import time
@@ -25,8 +26,6 @@ NOTHING_COUNTS: Final = {
     "cache_lookups",
     "cache_hits",
     "cache_hint_hits",
-    "dcon",
-    "dses",  # rules of tcp-request
     "hanafail",  # observe
     "srid",  # servers that come and go while running
     "h2sess",
@@ -48,6 +47,8 @@ defaults
 frontend web
     bind 127.0.0.1:{port:web}
     option socket-stats
+    tcp-request connection reject if { src 127.0.0.8 }
+    tcp-request session reject if { src 127.0.0.9 }
     http-request deny if { path /denied }
     http-request redirect location /else if { path /else }
     http-request set-header x-big {big} if { path /big }
@@ -126,6 +127,11 @@ def test_every_counter_moves(program: Program) -> None:
     for path in ("/denied", "/big", "/else", "/refused", "/two", "/two", "/statistics"):
         ask(program, path)
     ask(program, "/1", port="raw")
+    for source in ("127.0.0.8", "127.0.0.9"):
+        with socket.create_connection(("127.0.0.1", program.ports["web"]), 5, (source, 0)) as client:
+            client.settimeout(5)
+            with contextlib.suppress(ConnectionError):
+                assert client.recv(1) == b""
     with socket.create_connection(("127.0.0.1", program.ports["web"]), timeout=5) as client:
         client.sendall(b"nonsense\r\n\r\n")
         assert client.recv(65_536)

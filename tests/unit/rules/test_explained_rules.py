@@ -5,10 +5,10 @@ from hypothesis import strategies as st
 from rule_stand import compiled, exchange, fields
 
 from pointsman.config import verdict as verdicts
-from pointsman.config.verdict import ALLOW, CONTINUE, DENY, WAIT, Action
+from pointsman.config.verdict import ALLOW, CONTINUE, DENY, DROP, WAIT, Action
 from pointsman.rules import explained
-from pointsman.rules.explained import explain_on, explain_steps
-from pointsman.rules.plan import Cursor, Step, go_on, run_steps, steps
+from pointsman.rules.explained import explain_content, explain_on, explain_steps
+from pointsman.rules.plan import Cursor, Step, go_on, run_content, run_steps, steps
 from pointsman.rules.rule import Rule
 from pointsman.sample.condition import Condition
 from pointsman.sample.context import Context
@@ -250,3 +250,25 @@ def test_what_is_told_of_one_that_has_waited() -> None:
     assert first is not None and second is not None and third is not None
     assert (first.verdict, second.verdict, third.verdict) == (True, False, False)
     assert first.alternatives[0][0].lines[0].value == b"yes"
+
+
+def test_content_rules_are_explained_as_they_are_run() -> None:
+    """What is waited for has no record before it is here; then each rule has one, in its order."""
+    lines = ("set-var(txn.v) int(1)", "reject if { req.len 5 }", "accept")
+    rules = steps(compiled(*[f"tcp-request content {line}" for line in lines]))
+    found: list[list[int]] = []
+    for explains in (False, True):
+        context, cursor, trace = exchange(), Cursor(), Trace()
+        met: list[int] = []
+        for here, final, records in ((b"hel", False, 0), (b"hell", False, 0), (b"hell", True, 3), (b"hello", False, 2)):
+            context.request_bytes = here
+            if explains:
+                met.append(explain_content(rules, context, final, cursor, trace))
+                assert len(trace.records) == records
+                trace.records.clear()
+            else:
+                met.append(run_content(rules, context, final, cursor))
+            assert not context.more
+            assert not context.incomplete
+        found.append(met)
+    assert found == [[WAIT, WAIT, ALLOW, DROP]] * 2

@@ -76,6 +76,8 @@ BACK = [
     "option checkcache",
     "option http-restrict-req-hdr-names reject",
 ]
+CONTENT = ["set-var(txn.v) path,length", "capture path len 4", "set-src ipv4(192.0.2.7)", "accept", "reject"]
+CONTENT_ANSWERS = ["set-var(txn.v) status", "accept", "reject", "close", "set-log-level err"]
 OF_BACKENDS = [one for one in CONDITIONS if one not in ("if a", "unless a", "if METH_POST !a")]  # they have no ACL a
 RESPONSES = ["set-header r %[status]", "set-status 201", "del-header set-cookie", "deny", "return status 503", "allow"]
 ANSWERS = ["if { status 200 }", "unless { res.hdr(set-cookie) -m found }", "if { status ge 400 }"]
@@ -91,13 +93,20 @@ def written(draw: random.Random) -> str:
         drawn = [f"{draw.choice(actions)} {draw.choice(conditions)}" for _ in range(draw.randint(0, 5))]
         return [f"http-{name} {rule}" for rule in drawn]
 
+    def content(actions: list[str], conditions: list[str], name: str) -> list[str]:
+        drawn = [f"{draw.choice(actions)} {draw.choice(conditions)}" for _ in range(draw.randint(0, 3))]
+        return [f"tcp-{name} content {rule}" for rule in drawn]
+
     lines = ["frontend f", "bind 127.0.0.1:1", FRONT[0], FRONT[1], *some(FRONT[2:], 5)]
+    lines += content(CONTENT, CONDITIONS[:-1], "request")
     lines += rules(RULES, CONDITIONS, "request") + rules(RESPONSES, ANSWERS, "response")
     names = ["b1", "b2", "b%[path,length]"]
     lines += [f"use_backend {draw.choice(names)} {draw.choice(CONDITIONS[:-1])}" for _ in range(3)]
     lines += ["default_backend b3"] if draw.random() < 0.7 else []
     for number in (1, 2, 3):
-        own = rules([one for one in RULES if "capture" not in one], OF_BACKENDS, "request")
+        own = content([one for one in CONTENT if "capture" not in one], OF_BACKENDS[:-1], "request")
+        own += content(CONTENT_ANSWERS, ANSWERS, "response")
+        own += rules([one for one in RULES if "capture" not in one], OF_BACKENDS, "request")
         servers = [f"server s{one} 127.0.0.1:1" for one in (1, 2, 3)]
         chosen = ["use-server s1 if { path_beg /a }", "use-server s%[path,length] unless { path /b }"]
         lines += [f"backend b{number}", *some(BACK, 2), *own, *rules(RESPONSES, ANSWERS, "response"), *servers]
