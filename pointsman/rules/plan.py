@@ -181,6 +181,7 @@ def run_content(rules: list[Step], context: Context, final: bool, cursor: Cursor
     """
     context.lenient = False
     context.more = not final
+    context.waiting_rule = None
     verdict = CONTINUE
     awaiting, cursor.awaiting = cursor.awaiting, 0
     for step in rules[awaiting - 1 :] if awaiting else rules:
@@ -193,8 +194,7 @@ def run_content(rules: list[Step], context: Context, final: bool, cursor: Cursor
             else:
                 found = condition.judge(context)
                 if found == UNKNOWN:
-                    context.asked |= MOVING
-                    verdict = WAIT
+                    verdict = _lacks(step, context)
                     break
                 if bool(found) == step.negated:
                     continue
@@ -207,10 +207,16 @@ def run_content(rules: list[Step], context: Context, final: bool, cursor: Cursor
                 note_final(step, context, verdict)
             break
         if step.awaits and not final and (context.incomplete or context.unparsed and step.asks_http):
-            context.asked |= MOVING
             cursor.awaiting = rules.index(step) + 1
-            verdict = WAIT
+            verdict = _lacks(step, context)
             break
     context.more = False
     context.incomplete = False
     return verdict
+
+
+def _lacks(step: Step, context: Context) -> int:
+    """It lacks bytes that may still come."""
+    context.asked |= MOVING
+    context.waiting_rule = step.at
+    return WAIT

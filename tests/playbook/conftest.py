@@ -8,6 +8,7 @@ from support.stand import Stand
 
 RAW = "it writes to or reads from the socket itself, past the transport"
 PIPE = "it is about payload that goes through the kernel's pipe, and nothing does here"
+BEFORE = "it is about what a connection brings along, and here its handshake comes first"
 ABOUT_PLAIN_SOCKETS = {
     "test_a_turn_takes_two_goes_of_it_at_most": RAW,
     "test_a_waiter_that_leaves_between_grant_and_go_gives_its_slot_on": RAW,
@@ -18,6 +19,9 @@ ABOUT_PLAIN_SOCKETS = {
     "test_an_end_right_behind_the_request": RAW,
     "test_a_server_that_accepts_and_resets": RAW,
     "test_tcp_a_client_that_gives_up_waiting": RAW,
+    "test_bytes_that_came_with_the_connection_are_seen_without_a_delay": BEFORE,
+    "test_connections_and_sessions_are_refused_before_there_is_a_stream": BEFORE,
+    "test_connections_are_refused": BEFORE,
 }
 
 # They tell of what came in one piece: requests in the same bytes, a body with its head, a chunk.

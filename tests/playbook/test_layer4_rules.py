@@ -12,6 +12,7 @@ from support.stand import Stand
 from pointsman.sample.context import Context
 from pointsman.sample.registry import FETCHES, fetch
 from pointsman.sample.types import Reads, Type, Where
+from pointsman.stream.raw import RawFront
 
 
 @pytest.fixture(autouse=True)
@@ -209,3 +210,16 @@ def test_switch_mode_makes_requests_of_the_bytes() -> None:
         play.wait(1100)
         other.take()
         assert other.closed
+
+
+def test_the_rule_that_waits_can_be_told() -> None:
+    with stand(HELLO + " tcp-request content reject") as play:
+        client = play.client()
+        client.send(b"he")
+        [stream] = [
+            one.user.stream for one in play.reactor.channels if getattr(one, "user", None).__class__ is RawFront
+        ]
+        assert stream.context.waiting_rule is not None
+        assert stream.context.waiting_rule.text.strip().startswith("tcp-request content accept")
+        client.send(b"llo")
+        assert stream.context.waiting_rule is None
