@@ -122,6 +122,14 @@ def request_begun(session: Session, now: int) -> None:
                 one.table.run(one.ref, one.table.request, now)
 
 
+def request_follows(ctx: Context, now: int) -> None:
+    """It has come on a connection whose bytes were inspected before it spoke HTTP: what was tracked then is its own."""
+    if ctx.tracked is not None:
+        for one in ctx.tracked:
+            if one.table.request:
+                one.table.run(one.ref, one.table.request, now)
+
+
 def client_failed(ctx: Context, now: int) -> None:
     """The request is none, or was denied."""
     if ctx.tracked is not None:

@@ -14,7 +14,7 @@ from pointsman.log.policy import When, wanted
 from pointsman.net.reactor import Reactor
 from pointsman.sample.context import Context
 from pointsman.sample.record import SILENT
-from pointsman.sample.tracking import bytes_moved, exchange_over
+from pointsman.sample.tracking import bytes_moved
 from pointsman.server.backend import LiveServer
 from pointsman.server.connection import Carried
 from pointsman.stream.acceptor import BindState
@@ -97,12 +97,10 @@ class Accounts(Carried):
         return gauges
 
     def end_tracking(self, up: int, down: int) -> None:
-        """Entries of stick tables count it no longer; of its bytes, so many were not counted there yet."""
-        context = self.context
-        now = self.reactor.now
+        """So many of its bytes were not counted in entries of stick tables yet. It tracks these until its line is
+        written, which may ask for them (`part`, `_reset`)."""
         if up or down:
-            bytes_moved(context, up, down, now)
-        exchange_over(context, now)
+            bytes_moved(self.context, up, down, self.reactor.now)
 
     def _count_unanswered(self, status: int, up: int, down: int, server: LiveServer | None) -> None:
         frontend = self.frontend

@@ -108,7 +108,7 @@ class Decision(Deciding):
 
     def begin(self, waits: bool = True, inspected: bool = False) -> int:
         """A request, whose head is in the context, or a connection of TCP mode. `waits`: whoever runs it would wait for
-        a need. `inspected`: content rules have said what they have to say of its connection (switch-mode)."""
+        a need. `inspected`: content rules have had their say of it, when its connection was raw (switch-mode)."""
         self.backend = None
         self.forced = None
         self.persistence = PLAIN

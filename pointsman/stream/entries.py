@@ -136,7 +136,7 @@ class ContentRules(Entry):
         if verdict == WAIT:
             context.need = Need(CONTENT, max(0, one.until - context.now))
             return WAIT
-        if verdict == SWITCH and one.frontend.http:
+        if verdict == SWITCH and not one.inspects:
             return NEXT  # it speaks HTTP already
         return NEXT if verdict == ALLOW else verdict
 

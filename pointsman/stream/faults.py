@@ -469,6 +469,8 @@ class Faults(Tunnel):
         self._reset(keep)
 
     def _reset(self, keep: bool) -> None:
+        if WISHES.tracks:
+            exchange_over(self.context, self.reactor.now)
         self.backend = None
         self.forced = None
         self.persistence = PLAIN

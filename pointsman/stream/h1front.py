@@ -78,6 +78,11 @@ class H1Front(H1Client, ClientConnection):
         context.source, context.destination = raw.source, raw.destination
         context.variables, raw.variables = raw.variables, {}
         context.charge, raw.charge = raw.charge, 0
+        context.tracked, raw.tracked = raw.tracked, None
+        context.limits = raw.limits
+        context.request_captures, context.response_captures = raw.request_captures, raw.response_captures
+        context.server_mark, context.server_tos = raw.server_mark, raw.server_tos
+        context.record.level = raw.record.level
         stream.logged = logged
 
     def secure(self, transport: Transport) -> None:

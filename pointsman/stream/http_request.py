@@ -17,7 +17,7 @@ from pointsman.rules.plan import CONNECTION, MOVING, OF_REQUEST
 from pointsman.rules.reply import Challenge, Reply, Served
 from pointsman.sample.limits import TARPIT_TIME
 from pointsman.sample.record import NOT_REACHED
-from pointsman.sample.tracking import client_failed, request_begun
+from pointsman.sample.tracking import client_failed, request_begun, request_follows
 from pointsman.sample.variable_limits import VARIABLE_LIMITS
 from pointsman.server.backend import LiveServer
 from pointsman.server.connection import ServerConnection
@@ -78,7 +78,7 @@ class HttpRequest(Waiting):
         self.bodiless = request.method == b"HEAD"
         session = self.session
         if session.routed is None:
-            self.decided(self.decision.begin(True, not session.frontend.http))
+            self.decided(self.decision.begin(True, session.first and not session.frontend.http))
         else:
             routed, session.routed = session.routed, None
             self.context.asked |= MOVING  # nothing shows what that depended on
@@ -109,6 +109,8 @@ class HttpRequest(Waiting):
         record.number = frontend.program.process.next_number()
         frontend.climb(REQUEST, NOTHING)
         if WISHES.tracks:
+            if self.context.tracked is not None:
+                request_follows(self.context, now)
             request_begun(self.session, now)
         self.closing = self.client.ends_after(request)
         self.tunnelling = request.upgrade or request.method == b"CONNECT"

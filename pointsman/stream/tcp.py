@@ -186,6 +186,14 @@ class TcpStream(Tunnel):
         self.context.now = self.reactor.now
         self.decided(decision, decision.go_on())
 
+    def _leave(self, letter: int) -> None:
+        """The client is lost while rules wait, or its time is up: all of them have their say of what is here."""
+        decision = self.decision
+        assert decision is not None
+        self.gone = self.gone or letter
+        decision.final = True
+        self.look_again(True)
+
     def _go_on(self) -> None:
         """All is decided. Who has left while rules waited has had what these say of it, and that is all."""
         self._end_inspection()
@@ -341,8 +349,7 @@ class TcpStream(Tunnel):
     def client_gone(self) -> None:
         """A reset from the client."""
         if self.phase == GATHER:
-            self.gone = self.gone or 0x43
-            self.look_again(True)
+            self._leave(0x43)  # C
             return
         if self.phase == QUEUE:
             self.blame(0x43, 0x51)  # CQ
@@ -359,8 +366,7 @@ class TcpStream(Tunnel):
     def expired(self, now: int) -> None:
         """timeout client."""
         if self.phase == GATHER:
-            self.gone = self.gone or 0x63
-            self.look_again(True)
+            self._leave(0x63)  # c
             return
         self.blame(0x63, 0x44 if self.phase == TUNNEL else 0x43 if self.record.queued >= 0 else 0x51)
         self.finish()

@@ -238,9 +238,15 @@ class Run:
             # The last answer came before its lane counted and logged; another lane would accept this one before that.
             time.sleep(0.03)
         source = (step.source, 0) if step.source else None
-        sock = socket.create_connection(("127.0.0.1", self.program.ports[step.port]), 3, source)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.current = step.name or str(len(self.clients) + 1)
+        try:
+            sock = socket.create_connection(("127.0.0.1", self.program.ports[step.port]), 3, source)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except ConnectionResetError:  # it was refused faster than it was looked at: as good as closed behind that
+            sock, other = socket.socketpair()
+            other.close()
+            self.clients[self.current] = Actor(sock, self.bells)
+            return
         self.names[sock.getsockname()[1]] = f"<client {self.current}>"
         self.clients[self.current] = Actor(sock, self.bells)
 

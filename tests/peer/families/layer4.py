@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from support.actor import Close, End, HalfClose, Pause, Recv, Reset, Send, Step, Until
 from support.origin import Script
-from support.scenario import HTTP, TCP, Open, Scenario, Stat
+from support.scenario import HTTP, TCP, Logged, Open, Scenario, Stat
 
 ECHO = ((Until(b"ping"), Send(b"pong"), End()),)
 GREETING = ((Send(b"220 hello\r\n"), End()),)
@@ -356,8 +356,8 @@ HOSTS = DELAY + "tcp-request content accept if { hdr(host) a.com }\n    tcp-requ
 SWITCH = f"""
 frontend door
     bind 127.0.0.1:{{port:front}}
-    {DELAY}%s
     log-format "%%b %%ts"
+    {DELAY}%s
     http-request set-header x-switched yes
     default_backend app
 backend app
@@ -430,4 +430,41 @@ HEADERS = [
         logs=0,
     ),
 ]
-SCENARIOS = [*CONNECTIONS, *ADDRESSES, *REQUESTS, *ANSWERS, *IN_HTTP, *HTTP_IN_TCP, *HEADERS]
+TABLE = "stick-table type ip size 100 expire 60s store conn_cnt,conn_cur,sess_cnt,http_req_cnt\n    "
+COUNTS = "log-format '%[sc0_conn_cnt] %[sc0_conn_cur] %[sc0_sess_cnt] %[sc0_http_req_cnt] %ts'\n    "
+VISITS: list[Step] = []
+for number in range(3):
+    VISITS += [Open(source="127.0.0.5"), Send(b"ping"), Until(b"pong"), Close(), Logged(number + 1)]
+VISITS += [Open(source="127.0.0.5"), End(), Open(source="127.0.0.6"), Send(b"ping"), Until(b"pong"), Close()]
+TRACKED = [
+    tcp(
+        f"tracked by {kind} rules",
+        f"{TABLE}{COUNTS}tcp-request {kind} track-sc0 src\n    tcp-request {kind} reject if {{ sc0_conn_cnt gt 3 }}",
+        VISITS,
+        expect,
+        logs=logs,
+    )
+    for kind, expect, logs in (
+        ("connection", ["1 1 1 0 --", "3 1 3 0 --", "dcon=1 "], 4),
+        ("session", ["1 1 1 0 --", "3 1 3 0 --", "dses=1 "], 4),
+        ("content", ["1 1 0 0 --", "3 1 0 0 --", "4 1 0 0 PR", "dreq=1 "], 5),
+    )
+] + [
+    http(
+        "tracked by content rules in HTTP",
+        f"{TABLE}{COUNTS}tcp-request content track-sc0 src",
+        [GET, Recv(), AGAIN, Recv(), Close()],
+        ["1 1 0 1 --", "2 1 0 2 --"],
+        logs=2,
+    ),
+    switch(
+        "content rules come again with each request behind a switch",
+        f"{TABLE}tcp-request content track-sc0 src\n    tcp-request content capture src len 9\n"
+        "    tcp-request content switch-mode http if HTTP\n    tcp-request content reject\n"
+        "    log-format '%hr %[sc0_conn_cnt] %[sc0_http_req_cnt] %ts'",
+        [GET, Recv(), AGAIN, Recv(), Close()],
+        ["{127.0.0.1} 1 1 --", "{127.0.0.1} 2 2 --"],
+        logs=2,
+    ),
+]
+SCENARIOS = [*CONNECTIONS, *ADDRESSES, *REQUESTS, *ANSWERS, *IN_HTTP, *HTTP_IN_TCP, *HEADERS, *TRACKED]
