@@ -219,6 +219,8 @@ class ServerCookie(Entry):
         assert response is not None
         context.asked |= MOVING
         one.provided = False
+        if one.persistence == IGNORED:  # then it is the application's
+            return NEXT
         for each in response.fields:
             if each.name == b"set-cookie":
                 return self._change(one, response.fields)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from support.actor import Recv, Send, Step
+from support.actor import Recv, Send, Serve, Step
 from support.scenario import Logged, Open, Scenario, Stat
 
-from families.requests import get
+from families.requests import get, response
 from families.simple import simple
 
 FORMAT = 'log-format "%tsc %s %ST %rc"'
@@ -57,5 +57,18 @@ SCENARIOS = [
         "option redispatch\nforce-persist if { hdr(x-no) 1 }",
         "SC-- s2 503 2",
         server="server s2 {refused:b} disabled",
+    ),
+    *(
+        Scenario(
+            name=f"ignore-persist leaves the server's cookie alone: {mode}",
+            config=simple(
+                front=FORMAT, back=f"ignore-persist if {{ hdr(x-no) 1 }}\ncookie SRV {mode}\n", server="cookie c1"
+            ),
+            servers={"a": [(Serve(response("200 OK", "Set-Cookie: SRV=v", "Content-Length: 0")),)]},
+            talk=[*asks(("x-no: 1",), ("x-no: 1", "Cookie: SRV=c1"), ("Cookie: SRV=c1",)), Logged(3)],
+            logs=3,
+            expect=("--NN s1 200 0", "--UN s1 200 0", "--V"),
+        )
+        for mode in ("rewrite", "prefix", "insert", "insert indirect", "insert preserve")
     ),
 ]
