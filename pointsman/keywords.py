@@ -128,6 +128,7 @@ import pointsman.sample.fetch.ssl_certificates  # noqa: F401
 import pointsman.sample.fetch.ssl_front  # noqa: F401
 import pointsman.sample.fetch.ssl_hello  # noqa: F401
 import pointsman.sample.fetch.tables  # noqa: F401
+import pointsman.sample.fetch.tcp  # noqa: F401
 import pointsman.sample.fetch.timers  # noqa: F401
 import pointsman.sample.fetch.variable  # noqa: F401
 import pointsman.server.checks.http_keywords  # noqa: F401

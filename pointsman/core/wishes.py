@@ -15,6 +15,7 @@ class Wishes:
         self.faults = False  # why a connection has failed: fc_err, bc_err
         self.sending = False  # what is known when a request goes to its server: bc_reused, req.bytes_out
         self.server_tls = False  # what TLS of the server's connection knows: ssl_bc..., ssl_s_...
+        self.measured = False  # what the kernel measures on the server's connection: bc_rtt, bc_rttvar
         self.verdicts = False  # which rule has ended a list: last_rule_file, last_rule_line, last_entity
         self.tracks = False  # entries of stick tables are tracked (track-sc0 and its kin)
         self.server_marks = False  # marks and TOS bytes of servers' connections: set-bc-mark, set-bc-tos
@@ -28,6 +29,8 @@ class Wishes:
             self.sending = True
         elif name.startswith(("ssl_bc", "ssl_s_")):
             self.server_tls = True
+        elif name.startswith("bc_rtt"):
+            self.measured = True
         elif name.startswith("fc_pp_"):
             self.proxy_tlvs = True
         elif name.startswith(("fc_err", "bc_err")):

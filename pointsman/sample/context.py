@@ -13,6 +13,7 @@ from pointsman.core.arena import Arena
 from pointsman.core.columns import CURRENT
 from pointsman.core.counters import Counters
 from pointsman.core.diagnostics import Position
+from pointsman.core.tcp_info import Measured
 from pointsman.core.tls import Connection
 from pointsman.proto.message import Request, Response
 from pointsman.proto.weight import ENDLESS, Buffer
@@ -145,6 +146,7 @@ class Session:
         self.fault = 0  # what the client's connection has failed of, by core/connection_faults.py (fc_err)
         self.tls_fault = 0  # and the number that OpenSSL has for it
         self.descriptor = -1  # of the client's connection, as long as that is open
+        self.syn: bytes | None = None  # by which it was opened, once somebody has asked for it (fc_saved_syn)
         self.expects = 0  # what is to come before the client's first byte: tcp-request connection rules say so
         self.early: Request | None = None  # the last one that came as early data, and that nothing has held back
         self.tracked: list[Tracked] | None = None  # entries of stick tables, until it ends (sample/tracking.py)
@@ -170,6 +172,7 @@ class Context:
         self.server_tls: Connection | None = None  # of the server's connection; see WISHES.server_tls
         self.server_mark = -1  # of its packets; -1: nobody has said anything (set-bc-mark)
         self.server_tos = -1
+        self.server_measured: Measured | None = None  # the server's connection; see WISHES.measured
         self.server_fault = 0  # what its last connection has failed of, by core/connection_faults.py (bc_err)
         self.reused = False  # the server connection had carried exchanges before; see WISHES.sending
         self.record = Record()
@@ -222,6 +225,7 @@ class Context:
         self.server_address = None
         self.server_tls = None
         self.server_mark = self.server_tos = -1
+        self.server_measured = None
         self.server_fault = 0
         self.reused = False
         self.unique_id = b""

@@ -13,6 +13,7 @@ from mypy_extensions import mypyc_attr
 from pointsman.core.address import NetAddress, net_address
 from pointsman.core.columns import LINK, LINK_POOLED, LINK_POOLED_SAFE, NOTHING, POOLED, POOLED_SAFE
 from pointsman.core.connection_faults import fault_of
+from pointsman.core.tcp_info import Measured
 from pointsman.core.tls import Connection
 from pointsman.net.duplex import Duplex
 from pointsman.net.reactor import Reactor
@@ -258,6 +259,7 @@ class ServerConnection(WireUser):
         self.local: NetAddress | None = None  # our end, once asked for
         self.account: TlsAccount | None = None  # where its TLS is counted
         self.aim: tuple[str, int] | str = ""  # the server's target when it was opened
+        self.measured: Measured | None = None  # once somebody has asked for what the kernel measures on it
         self.key = b""  # what its first request had a say in: only for requests of the same (pool_key.py)
 
     @property
@@ -326,6 +328,12 @@ class ServerConnection(WireUser):
             self.local = local_address(self.wire)
         return self.local
 
+    def measures(self) -> Measured:
+        """What the kernel measures on it (bc_rtt)."""
+        if self.measured is None:
+            self.measured = Measured(self.wire.fd)
+        return self.measured
+
     def unpool(self) -> bytes:
         """It is taken out of the pool, and idle no more. Returns the places that its server counts one less at."""
         pooled = self.pooled
@@ -345,6 +353,8 @@ class ServerConnection(WireUser):
             server.step(NOTHING, gone, NOTHING)
             if self.account is not None:
                 self.account.ended()
+            if self.measured is not None:
+                self.measured.end()
             wire.close()
 
     def abort(self) -> None:

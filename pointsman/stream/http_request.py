@@ -358,6 +358,8 @@ class HttpRequest(Waiting):
             self.context.server_source = connection.local_address()
         if WISHES.server_tls:
             self.context.server_tls = connection.tls()
+        if WISHES.measured:
+            self.context.server_measured = connection.measures()
 
     def begin_sending(self) -> None:
         connection = self.connection
@@ -366,7 +368,7 @@ class HttpRequest(Waiting):
         backend = self.backend
         assert connection is not None and place is not None and request is not None and backend is not None
         self.move(SENT)
-        if WISHES.server_source or WISHES.server_tls:
+        if WISHES.server_source or WISHES.server_tls or WISHES.measured:
             self._note_connection(connection)
         if self.request_chain is not None:
             request = self.ask_request_chain(request)

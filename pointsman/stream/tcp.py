@@ -226,6 +226,7 @@ class TcpStream(Tunnel):
         self.record.answered = self.reactor.now  # there is no head to wait for
         self.context.server_source = connection.local_address() if WISHES.server_source else None
         self.context.server_tls = connection.tls() if WISHES.server_tls else None
+        self.context.server_measured = connection.measures() if WISHES.measured else None
         self.log_early(b"txn_connect")
         far = connection.duplex(self)
         far.accept(self.early)

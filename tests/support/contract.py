@@ -15,11 +15,13 @@ from __future__ import annotations
 
 import os
 import random
+import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
+from functools import cache
 from typing import Final
 from unittest import mock
 
@@ -28,8 +30,10 @@ from pointsman.balance.roundrobin import RoundRobin
 from pointsman.core.address import UNIX_ADDRESS, NetAddress, net_address
 from pointsman.core.columns import CURRENT
 from pointsman.core.diagnostics import Position
+from pointsman.core.tcp_info import Measured
 from pointsman.core.tls import MISSING, Connection
 from pointsman.core.words import Word
+from pointsman.listener.sockets import TCP_SAVE_SYN
 from pointsman.proto.message import Head, Request, Response, field
 from pointsman.sample.context import Context, ListenerFacts, Names, ProcessFacts, ProxyFacts, ServerFacts, Session
 from pointsman.sample.fetch.lane import THIS_LANE
@@ -100,6 +104,7 @@ CONTEXT: Final[dict[str, Facts]] = {
     "server_source": _MOVING,
     "server_address": _MOVING,
     "server_tls": _MOVING,
+    "server_measured": _MOVING,
     "server_fault": _MOVING,
     "server_mark": _MOVING,
     "server_tos": _MOVING,
@@ -143,7 +148,7 @@ _OF_CONNECTION: Final = Facts(Reads.MOVING, Life.CONNECTION)
 SESSION: Final[dict[str, Facts]] = {  # no reset ever touches it
     **dict.fromkeys(("listener", "source", "destination", "tls", "told", "tlvs", "expects"), _CONNECTION),
     **dict.fromkeys(("accepted", "accept_date", "ready", "variables", "charge", "glitches"), _OF_CONNECTION),
-    **dict.fromkeys(("fault", "tls_fault", "early", "tracked", "descriptor"), _OF_CONNECTION),
+    **dict.fromkeys(("fault", "tls_fault", "early", "tracked", "descriptor", "syn"), _OF_CONNECTION),
 }
 _AT_THE_END: Final = Facts(Reads.MOVING, Life.OTHER, why="Exchange: when the line is written")
 RECORD: Final[dict[str, Facts]] = {
@@ -307,6 +312,25 @@ def exchange(phase: Phase) -> Context:
     if phase is not Phase.REQUEST:
         _answer(ctx, backend, phase)
     return ctx
+
+
+@cache
+def tcp_connection() -> tuple[socket.socket, socket.socket]:
+    """Both ends of one, ours with the packet by which it was opened."""
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.setsockopt(socket.IPPROTO_TCP, TCP_SAVE_SYN, 1)
+        server.listen()
+        far = socket.create_connection(server.getsockname())
+        return server.accept()[0], far
+
+
+def _tcp_of_client(ctx: Context) -> None:
+    ctx.session.descriptor = tcp_connection()[0].fileno()
+
+
+def _tcp_of_server(ctx: Context) -> None:
+    ctx.server_measured = Measured(tcp_connection()[1].fileno())
 
 
 def _tls(name: str) -> tuple[Connection | None, Connection | None]:
@@ -818,6 +842,8 @@ VARIANTS: Final[tuple[Variant, ...]] = (
     Variant("a variable of the session", Reads.MOVING, _session_variable),
     Variant("a variable of the process", Reads.MOVING, _process_variable),
     Variant("the other direction", Reads.MOVING, _set(responding=True)),
+    Variant("what the kernel knows of the client", Reads.MOVING, _tcp_of_client),
+    Variant("what the kernel knows of the server", Reads.MOVING, _tcp_of_server),
     Variant("a hello of the client", Reads.MOVING, _set(request_bytes=client_hello(extensions=WHOLE))),
     Variant("a client of RDP", Reads.MOVING, _set(request_bytes=RDP)),
     Variant("a hello of the server", Reads.MOVING, _set(response_bytes=b"\x16\3\3\0\4\2\0\0\0")),

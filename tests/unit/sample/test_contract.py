@@ -77,6 +77,8 @@ ARGUMENTS: Final[dict[str, tuple[str, ...]]] = {
     **dict.fromkeys(("payload", "req.payload", "res.payload"), ("0,2", "1,0")),
     **dict.fromkeys(("payload_lv", "req.payload_lv", "res.payload_lv"), ("3,2", "3,2,0")),
     **dict.fromkeys(("rdp_cookie", "rdp_cookie_cnt", "req.rdp_cookie", "req.rdp_cookie_cnt"), ("", "MstsHash")),
+    **dict.fromkeys(("fc_rtt", "fc_rttvar", "bc_rtt", "bc_rttvar"), ("", "us")),
+    **dict.fromkeys(("fc_unacked", "fc_sacked", "fc_retrans", "fc_fackets", "fc_lost", "fc_reordering"), ("",)),
     "query": ("", "with_qm"),
     "rand": ("", "100"),
     "req.body_param": ("p", "Q,i", ""),

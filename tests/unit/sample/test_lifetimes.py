@@ -10,6 +10,7 @@ import pytest
 from support.contract import CONTEXT, RECORD, SESSION, Facts, Life, Phase, exchange, look, names_of, still
 
 from pointsman.core.address import NetAddress, net_address
+from pointsman.core.tcp_info import Measured
 from pointsman.proto.message import Request, Response
 from pointsman.proto.weight import Buffer
 from pointsman.sample.context import Context, ListenerFacts, ProxyFacts, ServerFacts, Session
@@ -25,6 +26,7 @@ _NEW: Final[dict[str, Callable[[], object]]] = {  # what has no other value by i
     "response": Response,
     "record": Record,
     "answer": lambda: 403,
+    "server_measured": lambda: Measured(-1),
     "parent": lambda: Context(ProxyFacts("another", 9, True), Session(ListenerFacts("another", 9))),
     "buffer": lambda: Buffer(8000, 500),
     "counted": Counted,
