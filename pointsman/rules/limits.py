@@ -1,5 +1,6 @@
-"""Actions that change for one exchange how long is waited for whom, and how often a server is tried: set-timeout,
-set-retries (manual 4.4). What they say stands in `Context.limits`; the stream asks that wherever it begins to wait."""
+"""Actions that change for one exchange how long is waited for whom, how often a server is tried, and who is first in
+queues: set-timeout, set-retries, set-priority-class, set-priority-offset (manual 4.4). What they say stands in
+`Context.limits`; the stream asks that wherever it begins to wait."""
 
 from typing import Final
 
@@ -8,8 +9,17 @@ from pointsman.config.keyword import LONGEST
 from pointsman.config.setting import In
 from pointsman.config.verdict import CONTINUE, WAIT, Action
 from pointsman.core.diagnostics import ConfigError
+from pointsman.core.wishes import WISHES
 from pointsman.sample.context import Context
-from pointsman.sample.limits import CLIENT_TIME, MOST_RETRIES, TARPIT_TIME, TIME_NAMES, Limits
+from pointsman.sample.limits import (
+    CLIENT_TIME,
+    HIGHEST_CLASS,
+    LONGEST_OFFSET,
+    MOST_RETRIES,
+    TARPIT_TIME,
+    TIME_NAMES,
+    Limits,
+)
 from pointsman.sample.source import Getter
 from pointsman.sample.types import Reads, Type, Writes
 
@@ -31,7 +41,9 @@ class Changed(Action):
             found = self.ask(context)
             if context.need is not None:
                 return WAIT  # the expression itself waits
-            value = found if isinstance(found, int) else NOT_SAID
+            if not isinstance(found, int):
+                return CONTINUE
+            value = found
         limits = context.limits
         if limits is None:
             limits = Limits()
@@ -61,6 +73,18 @@ class SetRetries(Changed):
         if not 0 <= value <= MOST_RETRIES:
             return False
         limits.retries = value
+        return True
+
+
+class SetPriorityClass(Changed):
+    def change(self, limits: Limits, value: int) -> bool:
+        limits.priority_class = max(-HIGHEST_CLASS, min(value, HIGHEST_CLASS))
+        return True
+
+
+class SetPriorityOffset(Changed):
+    def change(self, limits: Limits, value: int) -> bool:
+        limits.priority_offset = max(-LONGEST_OFFSET, min(value, LONGEST_OFFSET))
         return True
 
 
@@ -120,3 +144,19 @@ def parse_set_retries(args: RuleArgs) -> Action:
     if not text.removeprefix("-")[:1].isdecimal():
         return SetRetries(NOT_SAID, _asked(args, "<int> or <expr>", "a number, or an expression that yields one"))
     return SetRetries(args.integer("<int>", 0, MOST_RETRIES), None)
+
+
+@action("set-priority-class", HTTP_REQUEST | TCP_CONTENT, "4.4", reads=Reads.NOTHING, writes=Writes.MOVING)
+def parse_set_priority_class(args: RuleArgs) -> Action:
+    """set-priority-class <expr>: in a queue lower classes go first, from -2047 to 2047; 0 where nothing is said. What
+    is beyond is taken for the end of that; without a sample nothing changes."""
+    WISHES.priorities = True
+    return SetPriorityClass(0, _asked(args, "<expr>", "an expression that yields a number"))
+
+
+@action("set-priority-offset", HTTP_REQUEST | TCP_CONTENT, "4.4", reads=Reads.NOTHING, writes=Writes.MOVING)
+def parse_set_priority_offset(args: RuleArgs) -> Action:
+    """set-priority-offset <expr>: in a queue, among those of a class, it stands as if it had come so many milliseconds
+    later, from -524287 to 524287."""
+    WISHES.priorities = True
+    return SetPriorityOffset(0, _asked(args, "<expr>", "an expression that yields a number"))

@@ -1,5 +1,5 @@
-"""How long an exchange waits for whom, and how often it tries again: what proxies say of it, and what rules have said
-of one exchange alone (manual 4.4, set-timeout, set-retries).
+"""How long an exchange waits for whom, in which order, and how often it tries again: what proxies say of it, and what
+rules have said of one exchange alone (manual 4.4, set-timeout, set-retries, set-priority-class, set-priority-offset).
 
 A proxy's Limits hold what its configuration says, the times that others are inherited from included. Those of an
 exchange are made by the first rule that changes one, and hold what rules have changed, nothing else.
@@ -23,6 +23,8 @@ TIME_NAMES: Final = {
     "tarpit": TARPIT_TIME,
     "tunnel": TUNNEL_TIME,
 }
+HIGHEST_CLASS: Final = 2047  # and the lowest is its negative (manual 4.4, set-priority-class)
+LONGEST_OFFSET: Final = 524_287  # ms (manual 4.4, set-priority-offset)
 MOST_RETRIES: Final = 100  # that a rule may allow (manual 4.4, set-retries)
 
 
@@ -30,6 +32,8 @@ class Limits:
     def __init__(self) -> None:
         self.times = [0] * TIMES  # ms; 0: nothing is said
         self.retries = -1  # -1: nothing is said
+        self.priority_class = 0  # in queues: lower ones first
+        self.priority_offset = 0  # ms that it has come later
 
     def enter_backend(self) -> None:
         """The exchange goes to another proxy, whose own limits hold there. The client stays the same one."""

@@ -26,7 +26,7 @@ from pointsman.server.dynamic_cookie import dynamic_cookie
 from pointsman.server.outgoing_header import OutgoingHeader
 from pointsman.server.pool import REUSE_SAFE, Pool
 from pointsman.server.pool_key import KeyPart, Marks, key_of
-from pointsman.server.queue import Grants, Queue, QueueWaiter
+from pointsman.server.queue import ORDER_BITS, Grants, Queue, QueueWaiter
 from pointsman.server.server import RUNNING, Server
 from pointsman.server.server_name import ServerName
 
@@ -370,7 +370,8 @@ class Backend(ProxyFacts):
         place: list[int] = []
 
         def enter() -> None:
-            waiter.arrival = self.arena.cells.add(self.arrivals, 1)
+            arrival = self.arena.cells.add(self.arrivals, 1)
+            waiter.arrival = waiter.rank | arrival & (1 << ORDER_BITS) - 1 if waiter.rank else arrival
             place.append((self.queue if server is None else server.queue).enter(waiter))
             for one in self.servers if server is None else [server]:  # one may have become free meanwhile
                 self._hand_out(one)

@@ -1,4 +1,4 @@
-"""Waiting for a server that is full: first in, first out, across lanes.
+"""Waiting for a server that is full: first in, first out, across lanes; or in the order that rules say (`rank_of`).
 
 A waiter stands in the queue of one server (a hash or a rule wants that one) or in that of the backend (any will do). It
 is an object of its own lane; what the lanes see of each other is a row of cells for each queue:
@@ -21,14 +21,24 @@ from typing import Final
 from mypy_extensions import mypyc_attr
 
 from pointsman.core.arena import Arena, Table
+from pointsman.core.wishes import WISHES
 from pointsman.net.reactor import Job
 from pointsman.server.server import Server
 
 HEADS: Final = 8  # waiters of a lane that others can see
+TIME_BITS: Final = 33  # of a rank: 99 days of milliseconds
+ORDER_BITS: Final = 18  # the last ones of the number of arrival behind it: more than can wait
 RING: Final = 16  # grants of a lane that it has not taken up yet
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
+def rank_of(priority: int, offset: int, now: int) -> int:
+    """Who has a lower one goes first: by classes (-2047 to 2047), then by the time of arrival (monotonic ms) and what
+    rules add to it. Behind it, in the same number, there is room for the order of arrival."""
+    moment = (now + offset + (1 << 20)) & (1 << TIME_BITS) - 1
+    return (priority + (1 << 11)) << TIME_BITS + ORDER_BITS | moment << ORDER_BITS
+
+
 class QueueWaiter(Job):
     """Base of an exchange, as a queue sees it."""
 
@@ -36,6 +46,7 @@ class QueueWaiter(Job):
         super().__init__()
         self.queue: Queue | None = None  # where it waits
         self.arrival = 0  # its number in the backend's order of arrival
+        self.rank = 0  # what goes before that number, where rules change the order
 
     def grant(self, server: Server) -> None:
         """A slot on `server` is yours, and counted already. Must not block nor recurse into the queue."""
@@ -91,7 +102,7 @@ class Queue:
         """Let the other lanes see this one's waiters."""
         cells = self.arena.cells
         row = self.table.row(self.arena.lane)
-        heads = list(islice(self.waiters, HEADS))
+        heads = sorted(self.waiters)[:HEADS] if WISHES.priorities else list(islice(self.waiters, HEADS))
         for place, arrival in enumerate(heads, 1):
             cells.store(row + place, arrival)
         for empty in range(len(heads) + 1, HEADS + 1):

@@ -42,6 +42,7 @@ from pointsman.sample.variable_limits import VARIABLE_LIMITS
 from pointsman.server.backend import LiveServer
 from pointsman.server.connection import Dialling, ServerConnection
 from pointsman.server.dial import fault_of_dial
+from pointsman.server.queue import rank_of
 from pointsman.server.server import Server
 from pointsman.stream.accounts import Accounts
 from pointsman.stream.cookies import DOWN, VALID
@@ -154,12 +155,22 @@ class Exchange(Accounts):
         assert backend is not None
         self.move(QUEUE)
         self.context.server = server
+        if WISHES.priorities:
+            self._take_rank()
         place = backend.wait(self, server)
         if server is None:
             self.record.backend_queue = place + 1
         else:
             self.record.server_queue = place + 1
         self.wake_at(self.reactor.now + self.time_of(QUEUE_TIME, backend.queue_time))
+
+    def _take_rank(self) -> None:
+        """Where rules say who is first in queues (set-priority-class, set-priority-offset)."""
+        limits = self.context.limits
+        if limits is None:
+            self.rank = rank_of(0, 0, self.reactor.now)
+        else:
+            self.rank = rank_of(limits.priority_class, limits.priority_offset, self.reactor.now)
 
     def grant(self, server: Server) -> None:
         assert isinstance(server, LiveServer)

@@ -233,7 +233,8 @@ def look(context: Context) -> dict[str, object]:
         elif name == "limits":
             limits = value or Limits()
             found[name] = True
-            found.update((f"limits.{number}", one) for number, one in enumerate([limits.retries, *limits.times]))
+            told = [limits.retries, limits.priority_class, limits.priority_offset, *limits.times]
+            found.update((f"limits.{number}", one) for number, one in enumerate(told))
         else:
             found[name] = value
     found["process"] = PROCESS_VARIABLES.copy()
@@ -619,6 +620,7 @@ def _limits(ctx: Context) -> None:
     limits = ctx.limits = Limits()
     limits.times = [1200, 2200, 3200, 4200, 5200, 6200]
     limits.retries = 7
+    limits.priority_class, limits.priority_offset = 8, 9
 
 
 def _no_server(ctx: Context) -> None:

@@ -129,12 +129,6 @@ def not_measured(_: Context) -> int:
     return 0
 
 
-@fetch("prio_class prio_offset", Type.SINT, Where.RUNNING, Reads.NOTHING, "7.3.2")
-def usual_priority(_: Context) -> int:
-    """0: nothing gives a stream another place in queues yet (manual 4.4, set-priority-class)."""
-    return 0
-
-
 @fetch("pid", Type.SINT, Where.EVERYWHERE, Reads.MOVING, "7.3.2")
 def process_id(_: Context) -> int:
     """The number of the worker process."""

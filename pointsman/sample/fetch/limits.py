@@ -126,3 +126,15 @@ def current_max_retries(ctx: Context) -> int | None:
     if limits is not None and limits.retries >= 0:
         return limits.retries
     return max_retries(ctx)
+
+
+@fetch("prio_class", Type.SINT, Where.RUNNING, Reads.MOVING, "7.3.2")
+def priority_class(ctx: Context) -> int:
+    """The class that rules gave the exchange in queues: lower ones go first. 0: they said nothing."""
+    return 0 if ctx.limits is None else ctx.limits.priority_class
+
+
+@fetch("prio_offset", Type.SINT, Where.RUNNING, Reads.MOVING, "7.3.2")
+def priority_offset(ctx: Context) -> int:
+    """The milliseconds by which rules have moved the exchange in queues. 0: they said nothing."""
+    return 0 if ctx.limits is None else ctx.limits.priority_offset

@@ -125,6 +125,8 @@ LINES: Final[dict[str, tuple[str, ...]]] = {
     "early-hint": ("early-hint link a",),
     "normalize-uri": ("normalize-uri percent-to-uppercase", "normalize-uri path-merge-slashes"),
     "set-timeout": ("set-timeout tarpit 5s", "http-request set-timeout tarpit req.hdr_val(x-n)"),
+    "set-priority-class": ("set-priority-class int(5)", "set-priority-class req.hdr_val(x-n)"),
+    "set-priority-offset": ("set-priority-offset int(-5)", "set-priority-offset req.hdr_val(x-n)"),
     "set-retries": ("set-retries 5", "set-retries req.hdr_val(x-n)"),
     "disable-l7-retry": ("disable-l7-retry",),
     "set-var": (

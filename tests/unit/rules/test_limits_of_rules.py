@@ -182,3 +182,37 @@ def test_where_retries_may_be_set() -> None:
 @pytest.mark.parametrize("rule", ["set-timeout server 5s", "set-retries 3"])
 def test_behind_a_response_nothing_waits(rule: str) -> None:
     assert "is not possible here" in error(f"http-after-response {rule}", "listen")[0]
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        ("set-priority-class int(5)", (5, 0)),
+        ("set-priority-class int(-2047)", (-2047, 0)),
+        ("set-priority-class int(2048)", (2047, 0)),
+        ("set-priority-class int(-99999)", (-2047, 0)),
+        ("set-priority-offset int(-500)", (0, -500)),
+        ("set-priority-offset int(524288)", (0, 524_287)),
+        ("set-priority-offset req.hdr(x-time)", (0, 700)),
+        ("set-priority-class hdr(none)", (0, 0)),
+        ("set-priority-class str(x)", (0, 0)),
+    ],
+)
+def test_priorities(rule: str, said: tuple[int, int]) -> None:
+    """What is out of bounds is taken for the bound; another backend changes nothing."""
+    ctx = ran(proxied(), f"http-request {rule}")
+    assert (told(ctx, "prio_class"), told(ctx, "prio_offset")) == said
+    if ctx.limits is not None:
+        ctx.limits.enter_backend()
+    assert (told(ctx, "prio_class"), told(ctx, "prio_offset")) == said
+    ctx.reset()
+    assert (told(ctx, "prio_class"), told(ctx, "prio_offset")) == (0, 0)
+
+
+@pytest.mark.parametrize("name", ["set-priority-class", "set-priority-offset"])
+def test_mistakes_about_priorities(name: str) -> None:
+    rule = f"http-request {name}"
+    assert error(rule)[0] == f"'{rule}' expects <expr>"
+    assert error(f"{rule} foo")[0] == "unknown fetch method 'foo'"
+    assert error(f"{rule} ssl_c_der")[0] == f"'{rule}': 'ssl_c_der' yields no number"
+    assert "is not possible here" in error(f"http-response {name} int(5)")[0]
