@@ -109,7 +109,7 @@ class ProxyWait(Channel):
         self.data = self.data[header.size :]
         arrival = self.arrival
         if header.source is not None and header.destination is not None:
-            arrival.source, arrival.destination = header.source, header.destination
+            arrival.rename(header.source, header.destination)
         if WISHES.proxy_tlvs and header.tlvs:
             arrival.tlvs = header.tlvs
 
@@ -125,7 +125,7 @@ class ProxyWait(Channel):
         if header is None:
             return
         self.data = self.data[header.size :]
-        self.arrival.source, self.arrival.destination = header.source, header.destination
+        self.arrival.rename(header.source, header.destination)
         self._open()
 
     def _open(self) -> None:

@@ -134,6 +134,8 @@ class Session:
         self.listener = listener
         self.source: NetAddress = UNIX_ADDRESS  # of the client, as the connection or its PROXY header says
         self.destination: NetAddress = UNIX_ADDRESS
+        self.real_source: NetAddress = UNIX_ADDRESS  # of the connection itself, whatever a header says
+        self.real_destination: NetAddress = UNIX_ADDRESS
         self.accepted = 0  # monotonic ms
         self.accept_date = 0  # the wall clock then, ms
         self.ready = 0  # its PROXY header is read (monotonic ms)

@@ -125,7 +125,15 @@ class Arrival:
         self.accepted = accepted
         self.pending = pending
         self.tlvs: list[tuple[int, bytes]] | None = None  # of its PROXY header; see WISHES.proxy_tlvs
+        self.real_source: NetAddress | None = None  # its own addresses, where such a header has named others
+        self.real_destination: NetAddress | None = None
         self.session: Session | None = None  # of who has passed tcp-request connection rules
+
+    def rename(self, source: NetAddress, destination: NetAddress) -> None:
+        """A header has said who the client is, and where it has connected to."""
+        if self.real_source is None:
+            self.real_source, self.real_destination = self.source, self.destination
+        self.source, self.destination = source, destination
 
 
 class BindState(ListenerFacts):

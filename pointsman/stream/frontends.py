@@ -34,6 +34,7 @@ class LiveFrontend(Frontend):
     def screen(self, arrival: Arrival) -> bool:
         session = ClientSession(self, arrival, self.reactor.now)
         verdict = self._ask(self.tcp_connection, session)
+        session.real_source, session.real_destination = session.source, session.destination
         if verdict in (DROP, SILENT_DROP):
             if verdict == DROP:
                 self.counters.denied_connections += 1

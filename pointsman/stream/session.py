@@ -45,6 +45,8 @@ class ClientSession(Session):
         self.bind_state = arrival.bind_state
         self.source = arrival.source
         self.destination = arrival.destination
+        self.real_source = arrival.source if arrival.real_source is None else arrival.real_source
+        self.real_destination = arrival.destination if arrival.real_destination is None else arrival.real_destination
         self.tlvs = arrival.tlvs
         self.descriptor = arrival.fd
         self.accepted = arrival.accepted

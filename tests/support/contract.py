@@ -146,7 +146,10 @@ CONTEXT: Final[dict[str, Facts]] = {
 }
 _OF_CONNECTION: Final = Facts(Reads.MOVING, Life.CONNECTION)
 SESSION: Final[dict[str, Facts]] = {  # no reset ever touches it
-    **dict.fromkeys(("listener", "source", "destination", "tls", "told", "tlvs", "expects"), _CONNECTION),
+    **dict.fromkeys(
+        ("listener", "source", "destination", "real_source", "real_destination", "tls", "told", "tlvs", "expects"),
+        _CONNECTION,
+    ),
     **dict.fromkeys(("accepted", "accept_date", "ready", "variables", "charge", "glitches"), _OF_CONNECTION),
     **dict.fromkeys(("fault", "tls_fault", "early", "tracked", "descriptor", "syn"), _OF_CONNECTION),
 }
@@ -171,7 +174,10 @@ LINE: Final = frozenset(
     {"method", "uri", "minor", "line", "received", "version", "odd", "status", "reason", "digits"}
 )  # of a head; all else is its block
 _ADDRESSES: Final = frozenset(
-    {"source", "destination", "session.source", "session.destination", "server_source", "server_address"}
+    {
+        *("source", "destination", "session.source", "session.destination", "session.real_source"),
+        *("session.real_destination", "server_source", "server_address"),
+    }
 )
 
 
@@ -290,6 +296,7 @@ def exchange(phase: Phase) -> Context:
     listener = ListenerFacts("web", 4)
     session = Session(listener)
     session.source, session.destination = net_address("192.0.2.7", 40000), net_address("192.0.2.1", 80)
+    session.real_source, session.real_destination = session.source, session.destination
     session.accepted, session.accept_date, session.ready = 1000, 1_700_000_000_123, 1002
     session.variables = {b"sess.one": b"4"}
     session.tls = _tls("usual")[0]
@@ -661,6 +668,7 @@ def _count(ctx: Context) -> None:
 
 def _unix(ctx: Context) -> None:
     ctx.destination = ctx.session.source = ctx.session.destination = UNIX_ADDRESS
+    ctx.session.real_source = ctx.session.real_destination = UNIX_ADDRESS
 
 
 def _lane(_: Context) -> None:
@@ -778,11 +786,11 @@ VARIANTS: Final[tuple[Variant, ...]] = (
     Variant("the client's port", Reads.CONNECTION, _address("source", "", 41000)),
     Variant("our address", Reads.CONNECTION, _address("destination", "198.51.100.1", 0)),
     Variant("our port", Reads.CONNECTION, _address("destination", "", 81)),
-    Variant("the real client", Reads.CONNECTION, _address("session.source", "198.51.100.3", 0)),
-    Variant("the real client here", Reads.CONNECTION, _address("session.source", "127.0.0.1", 0)),
-    Variant("the real client's port", Reads.CONNECTION, _address("session.source", "", 41000)),
+    Variant("the real client", Reads.CONNECTION, _address("session.real_source", "198.51.100.3", 0)),
+    Variant("the real client here", Reads.CONNECTION, _address("session.real_source", "127.0.0.1", 0)),
+    Variant("the real client's port", Reads.CONNECTION, _address("session.real_source", "", 41000)),
     Variant("our real address", Reads.CONNECTION, _address("session.destination", "198.51.100.1", 0)),
-    Variant("the client is this machine", Reads.CONNECTION, _address("session.destination", "192.0.2.7", 0)),
+    Variant("the client is this machine", Reads.CONNECTION, _address("session.real_destination", "192.0.2.7", 0)),
     Variant("we are at home", Reads.CONNECTION, _address("destination", "127.0.0.1", 0)),
     Variant("we are at home indeed", Reads.CONNECTION, _address("session.destination", "127.0.0.1", 0)),
     Variant("our real port", Reads.CONNECTION, _address("session.destination", "", 81)),

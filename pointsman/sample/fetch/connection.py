@@ -125,37 +125,37 @@ def destination_is_local(ctx: Context) -> bool | None:
 @fetch("fc_src", Type.ADDR, Where.TRAFFIC, Reads.CONNECTION, "7.3.3")
 def connection_source(ctx: Context) -> bytes | None:
     """The client's address of the connection itself."""
-    return _packed(ctx.session.source)
+    return _packed(ctx.session.real_source)
 
 
 @fetch("fc_src_port", Type.SINT, Where.TRAFFIC, Reads.CONNECTION, "7.3.3")
 def connection_source_port(ctx: Context) -> int | None:
     """The client's port of the connection itself."""
-    return _port(ctx.session.source)
+    return _port(ctx.session.real_source)
 
 
 @fetch("fc_src_is_local", Type.BOOL, Where.TRAFFIC, Reads.CONNECTION, "7.3.3")
 def connection_source_is_local(ctx: Context) -> bool | None:
     """Whether the other end of the connection is on this machine."""
-    return _local(ctx.session.source, ctx.session.destination)
+    return _local(ctx.session.real_source, ctx.session.real_destination)
 
 
 @fetch("fc_dst", Type.ADDR, Where.TRAFFIC, Reads.CONNECTION, "7.3.3")
 def connection_destination(ctx: Context) -> bytes | None:
     """Our address of the connection itself."""
-    return _packed(ctx.session.destination)
+    return _packed(ctx.session.real_destination)
 
 
 @fetch("fc_dst_port", Type.SINT, Where.TRAFFIC, Reads.CONNECTION, "7.3.3")
 def connection_destination_port(ctx: Context) -> int | None:
     """Our port of the connection itself."""
-    return _port(ctx.session.destination)
+    return _port(ctx.session.real_destination)
 
 
 @fetch("fc_dst_is_local", Type.BOOL, Where.TRAFFIC, Reads.CONNECTION, "7.3.3")
 def connection_destination_is_local(ctx: Context) -> bool | None:
     """Whether the connection ends on this machine: not so where it was intercepted on its way."""
-    return _local(ctx.session.destination, ctx.session.destination)
+    return _local(ctx.session.real_destination, ctx.session.real_destination)
 
 
 @fetch("bc_src", Type.ADDR, Where.SERVER_SIDE, Reads.MOVING, "7.3.3")

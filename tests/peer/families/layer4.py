@@ -417,6 +417,14 @@ HEADERS = [
         ["192.0.2.1 192.0.2.2 2222 1 192.0.2.1", "bytes 'ping'"],
     ),
     tcp(
+        "whose addresses are whose",
+        "log-format '%ci %fi:%fp %[src] %[fc_src] %[dst]:%[dst_port] %[fc_dst] %[fc_src_is_local]'\n    "
+        "tcp-request connection expect-proxy layer4\n    tcp-request connection set-dst ipv4(192.0.2.99)\n"
+        "    tcp-request session set-src ipv4(192.0.2.88)\n    tcp-request session set-dst-port int(5)",
+        [Send(PROXY + b"ping"), Until(b"pong"), Close()],
+        ["192.0.2.88 192.0.2.2:5 192.0.2.88 127.0.0.1 192.0.2.2:5 192.0.2.99 1"],
+    ),
+    tcp(
         "expect-proxy of others",
         SHOWN + "tcp-request connection expect-proxy layer4 if { src 127.0.0.9 }",
         [Send(PROXY + b"ping"), Until(b"pong"), Close()],

@@ -45,6 +45,7 @@ def exchange(
     ctx = Context(ProxyFacts("front", 2, True), Session(ListenerFacts("", 1)))
     ctx.source = ctx.session.source = net_address(source, 40000)
     ctx.destination = ctx.session.destination = net_address("::1" if ":" in source else "127.0.0.1", 8080)
+    ctx.session.real_source, ctx.session.real_destination = ctx.source, ctx.destination
     request = Request()
     method, uri, version = line.split(" ")
     request.method, request.uri, request.minor = method.encode(), uri.encode("latin-1"), int(version[-1])
