@@ -185,9 +185,9 @@ def test_connections_and_sessions_are_refused_before_there_is_a_stream(mode: str
 
 
 def test_switch_mode_makes_requests_of_the_bytes() -> None:
-    """The frontend's http-request rules hold from then on; its content rules do not come again."""
+    """The frontend's http-request rules hold from then on; its content rules come again with each further request."""
     front = (
-        "tcp-request inspect-delay 1s\n tcp-request content switch-mode http if { test.got -m beg GET }\n"
+        "tcp-request inspect-delay 1s\n tcp-request content switch-mode http if HTTP\n"
         " tcp-request content reject\n http-request set-header x-switched yes\n default_backend web\n"
     )
     text = (
@@ -206,7 +206,7 @@ def test_switch_mode_makes_requests_of_the_bytes() -> None:
         client.send(b"PUT / HTTP/1.1\r\nhost: a\r\ncontent-length: 0\r\n\r\n")
         assert b"x-switched: yes" in server.take()
         other = play.client()
-        other.send(b"GEORGE\n")
+        other.send(b"EHLO\n")
         play.wait(1100)
         other.take()
         assert other.closed
