@@ -382,7 +382,7 @@ HTTP_IN_TCP = [
         DELAY + "tcp-request content accept if HTTP\n    use_backend other if { hdr(host) a.com }",
         [*PIECES, Until(b"ok"), Close()],
         ["other/s2", "--"],
-        back="server s1 {server:b}\nbackend other\n    server s2 {server:a} #",
+        back="server s0 {server:b}\nbackend other\n    balance roundrobin\n    server s2 {server:a}\nbackend last",
         servers={"a": ANSWERS_ALL},
     ),
     tcp(
