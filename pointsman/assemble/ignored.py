@@ -10,7 +10,7 @@ from pointsman.config.options import HTTP_ONLY, OPTIONS, ForwardForSetting, Opti
 from pointsman.config.setting import In, Section, Setting
 from pointsman.core.diagnostics import Diagnostics, Position
 from pointsman.rules.captures import CaptureCookie
-from pointsman.rules.forwarded import ForwardedSetting
+from pointsman.rules.forwarded_words import ForwardedSetting
 from pointsman.rules.keywords import MonitorUriLine
 
 

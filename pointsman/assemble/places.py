@@ -11,7 +11,7 @@ from pointsman.config.stats import StatsText, page_position
 from pointsman.core.diagnostics import Position
 from pointsman.log.keywords import LineFormat, UniqueIdFormat
 from pointsman.rules.captures import CaptureCookie, CaptureSlot
-from pointsman.rules.forwarded import ForwardedSetting
+from pointsman.rules.forwarded_words import ForwardedSetting
 from pointsman.rules.keywords import MonitorUriLine
 
 OPTIONS: Final = ("http-buffer-request", "checkcache")

@@ -12,7 +12,7 @@ from pointsman.config.userlist import users_of
 from pointsman.core.diagnostics import ConfigError, Diagnostics
 from pointsman.core.registry import nearest
 from pointsman.rules import stats
-from pointsman.rules.forwarded import ForwardedSetting
+from pointsman.rules.forwarded_words import ForwardedSetting
 from pointsman.rules.keywords import MonitorFailLine, RedirectLine, UseBackendLine, UseServerLine
 from pointsman.rules.rule import Rule
 from pointsman.rules.stick import StickLine

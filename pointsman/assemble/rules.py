@@ -21,7 +21,8 @@ from pointsman.core.words import Word
 from pointsman.rules.captures import captures_of
 from pointsman.rules.errors import error_pages
 from pointsman.rules.keywords import DefaultBackendLine, RedirectLine, UseBackendLine, UseServerLine
-from pointsman.rules.layer4 import SwitchMode, inspect_delay
+from pointsman.rules.layer4 import SwitchMode
+from pointsman.rules.layer4_words import inspect_delay
 from pointsman.rules.persistence import PersistLine, PersistRdpCookie
 from pointsman.rules.plan import MOVING, Step, steps
 from pointsman.rules.rule import Rule

@@ -6,7 +6,7 @@ from support.configs import good, section
 
 from pointsman.assemble.references import check_references
 from pointsman.core.address import UNIX_ADDRESS, net_address
-from pointsman.rules.forwarded import ForwardedSetting
+from pointsman.rules.forwarded_words import ForwardedSetting
 from pointsman.rules.plan import CONNECTION, HEADER_BLOCK, MOVING
 from pointsman.sample.context import Context
 
