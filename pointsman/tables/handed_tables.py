@@ -13,12 +13,13 @@ import os
 from typing import Final
 
 from pointsman.core.handed import Handed, is_memory_file, memory_file
-from pointsman.core.slabs import Slab
+from pointsman.core.slabs import Busy, Slab
 from pointsman.net.clock import monotonic_ms
 from pointsman.tables.stick_table import StickTable
 from pointsman.tables.stick_types import BY_NAME, Field, KeyType, Stored, lay_out
 
 ABOUT: Final = 8192  # bytes behind the slab
+_ATTEMPTS: Final = 100  # of 10 ms, to have a lock that the former generation has
 
 
 class HandedTable(Handed):
@@ -109,9 +110,13 @@ class _Former:
             if (other := table.fields.get(name)) is not None and self._alike(name, field, other, table)
         ]
         now = monotonic_ms()
-        cursor = 0
-        while True:
-            cursor, entries = slab.items(cursor)
+        cursor, attempts = 0, _ATTEMPTS
+        while attempts:
+            try:
+                cursor, entries = slab.items(cursor)
+            except Busy:  # the former generation is at work in it, or hangs
+                attempts -= 1
+                continue
             for _, key, expiry, _, data, _ in entries:
                 if not expiry or expiry > now:
                     table.take_over(key, expiry - now if expiry else 0, now, [_cut(data, *one) for one in same])

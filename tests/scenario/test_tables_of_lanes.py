@@ -19,7 +19,7 @@ global
     stats socket {dir}/s level admin
 defaults
     mode http
-    timeout client 10s
+    timeout client 60s
     timeout server 10s
     timeout connect 10s
 frontend web

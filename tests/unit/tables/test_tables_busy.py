@@ -2,13 +2,19 @@
 
 import os
 import signal
+import time
+from dataclasses import replace
 
 import pytest
 
+from pointsman.core.plain_slab_shard import LOCK, Shard
+from pointsman.core.slabs import BUILT
+from pointsman.net.clock import monotonic_ms
+from pointsman.tables.handed_tables import HandedTable
 from pointsman.tables.stick_options import StickTableOptions
 from pointsman.tables.stick_table import PINS, StickTable
 from pointsman.tables.stick_types import BY_NAME, KeyType, Stored
-from tests.support.slabs import hang
+from tests.support.slabs import hang, memory_of
 
 NOW = 1_000
 
@@ -46,3 +52,27 @@ def test_who_leaves_a_table_that_is_locked_is_taken_out_later() -> None:
     assert table.find(b"a", NOW) == ref
     os.close(reader)
     os.close(writer)
+
+
+@pytest.mark.alone
+@pytest.mark.skipif(not BUILT, reason="an extension was not built")  # plain ones are locked by the kernel
+def test_a_former_table_is_copied_though_its_processes_are_at_work() -> None:
+    options = StickTableOptions(name="t", type=KeyType.STRING, key_size=8, size=10, expire=60_000)
+    former = HandedTable(StickTable(options, 2))
+    former.hand_on()
+    assert former.table.enter(b"a", monotonic_ms())
+    child = os.fork()
+    if not child:
+        memory = memory_of(former.table.slab)
+        memory.put64(Shard(memory, 0, 0).base + LOCK, os.getpid() << 32 | 2)
+        time.sleep(0.03)
+        memory.put64(Shard(memory, 0, 0).base + LOCK, 0)
+        os._exit(0)
+    while not memory_of(former.table.slab).get64(Shard(memory_of(former.table.slab), 0, 0).base + LOCK):
+        time.sleep(0.001)
+    following = HandedTable(StickTable(replace(options, size=20), 2))
+    fd = os.dup(former.fd)
+    assert not following.adopt(fd)  # it is copied
+    os.close(fd)
+    os.waitpid(child, 0)
+    assert following.table.find(b"a", monotonic_ms())
