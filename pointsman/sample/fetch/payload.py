@@ -38,7 +38,14 @@ _OF_ANSWER: Final = Reads.MOVING | Reads.RESPONSE_LINE | Reads.RESPONSE_BLOCK
 
 
 def _wait(ctx: Context) -> None:
-    """More bytes may change what was said."""
+    """More bytes may change what was said: of a connection in TCP mode. An exchange of HTTP has no such bytes, and
+    nothing is waited for."""
+    if ctx.more and (ctx.request is None or ctx.request_bytes):
+        ctx.incomplete = True
+
+
+def _wait_for_length(ctx: Context) -> None:
+    """More may make it longer, in HTTP too."""
     if ctx.more:
         ctx.incomplete = True
 
@@ -69,7 +76,7 @@ def _weight(head: Head, first_line: int) -> int:
 def request_length(ctx: Context) -> int:
     """How many bytes of the client's are here, and are not forwarded yet. Of a request of HTTP: what its head takes,
     and what is here of its body."""
-    _wait(ctx)
+    _wait_for_length(ctx)
     request = ctx.request
     if request is None or ctx.request_bytes:
         return len(ctx.request_bytes)
@@ -80,7 +87,7 @@ def request_length(ctx: Context) -> int:
 def response_length(ctx: Context) -> int:
     """How many bytes of the server's are here, and are not forwarded yet. Of a response of HTTP: what its head
     takes."""
-    _wait(ctx)
+    _wait_for_length(ctx)
     response = ctx.response
     if response is None or ctx.response_bytes:
         return len(ctx.response_bytes)
@@ -99,7 +106,7 @@ class Payload(Source):
         if direction == _CURRENT:
             direction = _RESPONSE if ctx.responding else _REQUEST
         data = ctx.request_bytes if direction == _REQUEST else ctx.response_bytes
-        if not data and not ctx.more and ctx.frontend.http:
+        if not data and (ctx.request is not None or not ctx.more and ctx.frontend.http):
             return None
         return self.part(ctx, data)
 

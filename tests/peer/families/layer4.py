@@ -349,6 +349,17 @@ IN_HTTP = [
         back="tcp-response content set-var(txn.a) str(t)\n    http-response set-header x-a %[var(txn.a)]",
     ),
 ]
+IN_HTTP += [
+    http(
+        f"no bytes to wait for in HTTP: {fetch}", f"{DELAY}tcp-request content {rules}", [GET, Recv(), Close()], ["200"]
+    )
+    for fetch, rules in (
+        ("hello", "accept if { req.ssl_hello_type 1 }"),
+        ("name", "capture req.ssl_sni len 9\n    tcp-request content accept if { req.ssl_sni -m found }"),
+        ("payload", "accept if { req.payload(0,3) -m found }"),
+        ("HTTP itself", "accept if HTTP\n    tcp-request content reject"),
+    )
+]
 HEAD = b"GET /one HTTP/1.1\r\nhost: a.com\r\n\r\n"
 ANSWERS_ALL = ((Until(b"\r\n\r\n"), Send(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"), End()),)
 PIECES = [Send(HEAD[:4]), Pause(0.05), Send(HEAD[4:20]), Pause(0.05), Send(HEAD[20:])]
