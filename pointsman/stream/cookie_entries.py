@@ -175,6 +175,7 @@ class Reading:
                 old = cookie.too_old(self.dates, self.now) if mark >= 0 else 0
                 if old:
                     self.letter = old
+                    self.dates.last = self.dates.first = 0
                 else:
                     self._use(content)
             if cookie.mode == INSERT and cookie.indirect:
@@ -185,7 +186,8 @@ class Reading:
     def _use(self, value: bytes) -> None:
         """The first server with this value that may be used. One that is down is used where something says so."""
         if self.named:
-            self.letter = UNUSED
+            if self.letter == NO:
+                self.letter = UNUSED
             return
         if self.server is not None:
             return
@@ -230,6 +232,7 @@ class ServerCookie(Entry):
         context = one.context
         response = context.response
         assert response is not None
+        ours = one.persistence != IGNORED
         kept: list[Field] = []
         for each in fields:
             if each.name != b"set-cookie":
@@ -237,7 +240,7 @@ class ServerCookie(Entry):
                 continue
             value = tidied_setting(each.value)
             part = set_cookie_part(value)
-            if part.value_at >= 0 and value[part.name_at : part.name_end] == self.cookie.name:
+            if ours and part.value_at >= 0 and value[part.name_at : part.name_end] == self.cookie.name:
                 made = self._of_ours(one, value, part.value_at, part.value_end)
                 if made is None:
                     continue
