@@ -84,6 +84,7 @@ class Factory:
         self.index = index
 
     def make(self, args: Arguments) -> Fetched:
+        """Of the entry that a counter tracks, or of that of the client's address, in the table that is named."""
         """sc0_, sc1_, sc2_, sc_ and src_<value>([<ctr>,][<index>,][<table>]): what a table has counted of an entry that
         is tracked, or of that of the client's address. inc_ counts, too, and clr_ clears what it returns."""
         operation = indexed(self.name, args) if self.index else simple(self.name)
