@@ -222,7 +222,8 @@ def query_json(args: Arguments) -> Callable[[bytes], Value | None]:
     """json_query(<json_path>[,<output_type>]): a string, number, boolean or array of a JSON document.
 
     Paths are names and indexes from the root: $.store.book[0].title, $['a b']. The output type "int" makes a number.
-    Fractions are strings; an array is its JSON text. No sample for objects, null, and what is not there.
+    Numbers are strings without it, as fractions are; an array is its JSON text. No sample for objects, null, and what
+    is not there.
     """
     return json_path(args)
 
@@ -262,7 +263,9 @@ def _look_up(value: bytes, steps: list[str | int], number: bool) -> Value | None
                 return None
             node = node[step]
     result = _sample(node)
-    return text_to_int(result) if number and isinstance(result, bytes) else result
+    if number:
+        return text_to_int(result) if isinstance(result, bytes) else result
+    return b"%d" % result if isinstance(result, int) and not isinstance(result, bool) else result
 
 
 class _Fraction(str):

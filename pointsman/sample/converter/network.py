@@ -7,7 +7,7 @@ from typing import Final
 from pointsman.sample.arguments import Arguments
 from pointsman.sample.casts import address_text, text_to_address
 from pointsman.sample.registry import converter, converter_with
-from pointsman.sample.types import Type, Value
+from pointsman.sample.types import Packed, Type, Value
 
 
 @converter_with("ipmask", "(IPv4 mask[,IPv6 mask])", Type.ADDR, Type.ADDR)
@@ -95,7 +95,7 @@ def _node(text: bytes) -> tuple[Value, Value | None] | None:
         packed = text_to_address(name.strip(b"[]"))
         if packed is None or (len(packed) == 16) != name.startswith(b"["):
             return None
-        name = address_text(packed) or b""
+        name = Packed(packed)
     if port is None or port.startswith(b"_"):
         return name, port
     return (name, int(port)) if int(port) < 65536 else None

@@ -82,12 +82,13 @@ def bearer(args: Arguments) -> Getter:
 
 @fetch_with("http_auth", "(user list)", Type.BOOL, Where.REQUEST, READS | Reads.MOVING, "7.3.6")
 def authenticated(args: Arguments) -> Getter:
-    """http_auth(<userlist>): whether the client sent a user and a password that the list knows."""
+    """http_auth(<userlist>): whether the client sent a user and a password that the list knows. No sample where it sent
+    none, as in HAProxy."""
     users = userlist(args.word(0))
 
     def get(ctx: Context) -> Value | None:
         found = basic(ctx)
-        return found is not None and users.check(found[0], found[1], ctx)
+        return None if found is None else users.check(found[0], found[1], ctx)
 
     return get
 

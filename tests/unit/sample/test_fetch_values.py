@@ -1,5 +1,9 @@
 """Fetches against what the program yields for the same requests, or worked out from the manual."""
 
+import os
+import re
+import time
+
 import pytest
 from exchanges import exchange, many, sample, shown
 
@@ -9,6 +13,7 @@ from pointsman.core.diagnostics import ConfigError
 from pointsman.sample.context import Names, ProcessFacts
 from pointsman.sample.fetch.constant import make_uuid
 from pointsman.sample.fetch.headers import variable_integer
+from pointsman.sample.fetch.lane import THIS_LANE
 from pointsman.sample.users import userlist
 
 LIST = exchange(
@@ -285,7 +290,7 @@ def test_without_a_response_there_is_no_sample() -> None:
         ("int(-5)", -5),
         ("txn.conn_retries", 0),
         ("http_auth_group(nobody)", None),
-        ("http_auth(nobody)", False),
+        ("http_auth(nobody)", None),
     ],
 )
 def test_the_connection_and_constants(text: str, value: object) -> None:
@@ -542,3 +547,49 @@ def test_life_of_the_process() -> None:
     assert sample("stopping", ctx) is False
     facts.stopping = True
     assert sample("stopping", ctx) is True
+
+
+def test_what_nobody_measures() -> None:
+    """0, as docs/differences.md says; no layer keeps events of its end (manual 7.3.2, term_events)."""
+    names = ("cpu_calls", "cpu_ns_avg", "cpu_ns_tot", "cpu_usage_grp", "cpu_usage_proc", "cpu_usage_thr")
+    assert [sample(name) for name in (*names, "lat_ns_avg", "lat_ns_tot")] == [0] * 8
+    assert sample("term_events") == b"{-,-,-,-,-,-,-}"  # seven, each of them "not supported"
+
+
+def test_clock_and_chance() -> None:
+    """date, date_us, pid, rand, uuid: against the clock and the system, and RFC 9562's layout (5.4, 5.7)."""
+    before = time.time()
+    seconds, parts, shifted = sample("date"), sample("date(0,us)"), sample("date(-3600,s)")
+    micros = sample("date_us")
+    after = time.time()
+    assert int(before) <= seconds <= int(after)  # type: ignore[operator]
+    assert before * 1e6 - 1 <= parts <= after * 1e6 + 1  # type: ignore[operator]
+    assert int(before) - 3600 <= shifted <= int(after) - 3600  # type: ignore[operator]
+    assert 0 <= micros < 1_000_000  # type: ignore[operator]
+    assert sample("pid") == os.getpid()
+    assert {sample("rand(3)") for _ in range(200)} == {0, 1, 2}
+    assert all(0 <= sample("rand") < 1 << 32 for _ in range(50))  # type: ignore[operator]
+    for version in (4, 7):
+        text = shown(f"uuid({version})")
+        assert text is not None
+        assert re.fullmatch(rb"[0-9a-f]{8}-[0-9a-f]{4}-%d[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}" % version, text)
+    stamp = shown("uuid(7)")
+    assert stamp is not None
+    assert abs(int(stamp.replace(b"-", b"")[:12], 16) / 1000 - time.time()) < 60
+
+
+def test_lanes() -> None:
+    """thread, tgroup: from 0 on (manual 7.3.2)."""
+    lane, group = THIS_LANE.lane, THIS_LANE.group
+    try:
+        THIS_LANE.be(3, 1)
+        assert (sample("thread"), sample("tgroup")) == (3, 1)
+    finally:
+        THIS_LANE.be(lane, group)
+
+
+def test_the_last_cookie() -> None:
+    """set-cookie: the last one of that name in Set-Cookie (manual 7.3.6)."""
+    ctx = exchange(answer="HTTP/1.1 200 OK", answer_fields="set-cookie: a=1; path=/\nset-cookie: b=2\nset-cookie: a=3")
+    assert sample("set-cookie(b)", ctx) == b"2"
+    assert sample("set-cookie(none)", ctx) is None

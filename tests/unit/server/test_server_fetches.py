@@ -162,3 +162,15 @@ def test_without_a_table_of_names(ctx: Context) -> None:
     assert ask(ctx, "nbsrv(b)") is None
     assert ask(ctx, "fe_conn(f)") is None
     assert ask(ctx, "fe_conn") == 0
+
+
+def test_names_that_come_with_traffic(ctx: Context) -> None:
+    """The converters nbsrv, srv_is_up, srv_queue and fe_exists (manual 7.3.1); what nobody has is no sample."""
+    assert ask(ctx, "str(c),nbsrv") == ask(ctx, "nbsrv(c)")
+    assert ask(ctx, "str(nobody),nbsrv") is None
+    assert ask(ctx, "str(),nbsrv") is None
+    assert ask(ctx, "str(c/s1),srv_is_up") is True
+    assert ask(ctx, "str(c/s5),srv_is_up") is False
+    assert ask(ctx, "str(c/s9),srv_is_up") is None
+    assert ask(ctx, "str(c/s1),srv_queue") == 0
+    assert [ask(ctx, f"str({name}),fe_exists") for name in ("f", "g", "b", "")] == [True, True, False, False]
