@@ -223,3 +223,21 @@ def test_the_rule_that_waits_can_be_told() -> None:
         assert stream.context.waiting_rule.text.strip().startswith("tcp-request content accept")
         client.send(b"llo")
         assert stream.context.waiting_rule is None
+
+
+def test_rules_of_defaults_come_first_in_each_set() -> None:
+    """Manual 4.2, tcp-request connection: "evaluated before ones in the associated proxy section". (2.6 does not run
+    those of connections and sessions; 3.2 does.)"""
+    text = (
+        "defaults fronts\n mode tcp\n timeout client 5s\n"
+        " tcp-request connection set-var(sess.a) str(1)\n tcp-request session set-var-fmt(sess.a) %[var(sess.a)]3\n"
+        "defaults backs\n mode tcp\n timeout server 5s\n timeout connect 1s\n"
+        "frontend door from fronts\n bind 127.0.0.1:1\n tcp-request connection set-var-fmt(sess.a) %[var(sess.a)]2\n"
+        " tcp-request session set-var-fmt(sess.a) %[var(sess.a)]4\n"
+        " tcp-request content reject unless { var(sess.a) -m str 1234 }\n default_backend app\n"
+        "backend app from backs\n server s1 {a}\n"
+    )
+    with Stand(text, "a") as play:
+        client = play.client()
+        client.send(b"in")
+        assert play.accept("a").take() == b"in"

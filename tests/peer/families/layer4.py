@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from support.actor import Close, End, HalfClose, Pause, Recv, Reset, Send, Step, Until
 from support.origin import Script
-from support.scenario import HTTP, TCP, Logged, Open, Scenario, Stat
+from support.scenario import GLOBAL, HTTP, TCP, Logged, Open, Scenario, Stat
 
 ECHO = ((Until(b"ping"), Send(b"pong"), End()),)
 GREETING = ((Send(b"220 hello\r\n"), End()),)
@@ -486,4 +486,53 @@ TRACKED = [
         logs=2,
     ),
 ]
-SCENARIOS = [*CONNECTIONS, *ADDRESSES, *REQUESTS, *ANSWERS, *IN_HTTP, *HTTP_IN_TCP, *HEADERS, *TRACKED]
+DEFAULTS = f"""
+defaults fronts
+    mode tcp
+    log global
+    timeout connect 2s
+    timeout client 5s
+    timeout server 5s
+    {DELAY}tcp-request content set-var(txn.b) str(3)
+defaults backs
+    mode tcp
+    timeout connect 2s
+    timeout server 5s
+    tcp-request content set-var-fmt(txn.b) %[var(txn.b)]5
+    tcp-response content set-var-fmt(txn.b) %[var(txn.b)]7
+frontend door from fronts
+    bind 127.0.0.1:{{port:front}}
+    tcp-request content set-var-fmt(txn.b) %[var(txn.b)]4
+    log-format "%[var(txn.b)] %[var(sess.a)] %ts %B"
+    default_backend app
+backend app from backs
+    tcp-request content set-var-fmt(txn.b) %[var(txn.b)]6
+    tcp-response content set-var-fmt(txn.b) %[var(txn.b)]8
+    server s1 {{server:a}}
+"""
+INHERITED = [
+    Scenario(
+        name="rules of defaults come first",
+        prelude=GLOBAL,
+        config=DEFAULTS,
+        servers={"a": ECHO},
+        talk=[Send(b"ping"), Until(b"pong"), Close()],
+        expect=["345678 - --"],
+    ),
+    Scenario(
+        name="a listen section's rules are asked once",
+        prelude=TCP,
+        config=f"""
+listen door
+    bind 127.0.0.1:{{port:front}}
+    {DELAY}tcp-request content set-var-fmt(txn.b) %[var(txn.b)]1
+    {ANSWER_DELAY}tcp-response content set-var-fmt(txn.b) %[var(txn.b)]2
+    log-format "%[var(txn.b)] %[var(sess.a)] %ts %B"
+    server s1 {{server:a}}
+""",
+        servers={"a": ECHO},
+        talk=[Send(b"ping"), Until(b"pong"), Close()],
+        expect=["12"],
+    ),
+]
+SCENARIOS = [*CONNECTIONS, *ADDRESSES, *REQUESTS, *ANSWERS, *IN_HTTP, *HTTP_IN_TCP, *HEADERS, *TRACKED, *INHERITED]
