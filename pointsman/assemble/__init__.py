@@ -13,6 +13,7 @@ missing timeouts. Errors are collected, not thrown: one run shows them all.
     rules.py      rules, routes, error pages
     tables.py     stick tables, and who names one
     ignored.py    warnings of what is said in vain
+    layer4.py     warnings of what rules ask of bytes in vain
     more_errors.py  what a file that is wrong has beside its wrong lines
     admin.py      statistics pages, stats sockets
     live.py       the result: what runs
@@ -29,6 +30,7 @@ from pointsman.assemble.checks import build_backend_loggers, build_checks
 from pointsman.assemble.front_tls import prepare_store
 from pointsman.assemble.frontends import build_frontend, build_listeners, fill_frontend
 from pointsman.assemble.ignored import warn_of_ignored
+from pointsman.assemble.layer4 import warn_of_bytes
 from pointsman.assemble.live import Live
 from pointsman.assemble.modes import decide_modes
 from pointsman.assemble.places import places_of
@@ -123,6 +125,7 @@ def assemble(configuration: Configuration, diagnostics: Diagnostics, resolves: b
     share_spellings(live, configuration, diagnostics)
     for proxy in enabled:
         warn_of_ignored(proxy, modes[id(proxy)], diagnostics)
+        warn_of_bytes(proxy, modes[id(proxy)], diagnostics)
     _name(live)
     SERVER_KEYS.reset(partial(_server_keys, live))
     _fill(live, configuration, enabled, diagnostics)
