@@ -17,12 +17,14 @@ from pointsman.sample.acl import PREDEFINED, Acl, AclTable, parse_acl, predefine
 from pointsman.sample.arguments import Reference
 from pointsman.sample.context import Context
 from pointsman.sample.expression import describe
+from pointsman.sample.registry import FETCHES
 from pointsman.sample.trace import AclRecord, ConditionRecord, TermRecord
 from pointsman.sample.types import Where
 
 FALSE: Final = 0  # what `judge` says
 TRUE: Final = 1
 UNKNOWN: Final = 2
+OF_ALL_TRAFFIC: Final = ("req.proto_http", "req_proto_http", "wait_end")  # of the manual's 7.3.5, but not about bytes
 
 
 class Term:
@@ -76,6 +78,7 @@ class Condition:
         self.reads = 0
         self.http = False  # it asks about HTTP messages
         self.sniffs = False  # it asks whether the traffic is HTTP
+        self.raw = False  # it asks what is in the bytes of a connection (manual 7.3.5)
         self.references: list[Reference] = []
         for terms in alternatives:
             for term in terms:
@@ -85,7 +88,10 @@ class Condition:
     def _add(self, acl: Acl) -> None:
         self.reads |= acl.reads
         self.http = self.http or acl.expression.http
-        self.sniffs = self.sniffs or acl.expression.fetch in ("req.proto_http", "req_proto_http")
+        fetch = acl.expression.fetch
+        self.sniffs = self.sniffs or fetch in ("req.proto_http", "req_proto_http")
+        entry = FETCHES.get(fetch)
+        self.raw = self.raw or entry is not None and entry.manual == "7.3.5" and fetch not in OF_ALL_TRAFFIC
         self.references += acl.expression.references
 
     def test(self, ctx: Context) -> bool:

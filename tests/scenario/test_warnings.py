@@ -160,3 +160,26 @@ def test_a_second_format_in_defaults(tmp_path: Path, first: str) -> None:
 def test_a_second_format_in_a_frontend_is_meant(peer: Kind, tmp_path: Path) -> None:
     text = listen("log 127.0.0.1:514 local0", "option httplog", "option tcplog", "log-format %ci", "option httplog")
     assert warnings(peer, text, tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("http-request deny if { req.len gt 5 }", True),
+        ("http-request deny if REQ_CONTENT", True),
+        ("http-request deny if { req.payload(0,1) -m found }", True),
+        ("http-request deny if RDP_COOKIE", True),
+        ("tcp-request content reject if { req_ssl_sni a }", True),
+        ("http-response deny if { res.len gt 5 }", True),
+        ("use-server s if { req.ssl_hello_type 1 }", True),
+        ("http-request deny if HTTP !WAIT_END", False),
+        ("http-request deny if { path / }", False),
+    ],
+)
+def test_bytes_in_mode_http(peer: Kind, tmp_path: Path, line: str, told: bool) -> None:
+    """HAProxy says behind it where the rule stands; here it is what the message points at."""
+    text = listen(line)
+    said = [message.partition(" (declared")[0].rstrip(".") for message in warnings(peer, text, tmp_path)]
+    assert said == ["Proxy 'l': L6 sample fetches ignored on HTTP proxies"] * told
+    if not line.startswith("http-re"):
+        assert warnings(peer, listen(line, mode="tcp"), tmp_path) == []
