@@ -16,7 +16,7 @@ Cast = Callable[[Value], Value | None]
 
 LOWEST: Final = -(1 << 63)
 HIGHEST: Final = (1 << 63) - 1
-NUMBER: Final = re.compile(rb"[ \t]*([+-]?[0-9]+)")
+NUMBER: Final = re.compile(rb"([+-]?[0-9]+)")  # blanks before it make it none, as in HAProxy
 MAPPED: Final = bytes(10) + b"\xff\xff"
 
 

@@ -267,6 +267,12 @@ ELSEWHERE: Final[tuple[tuple[str, str, str], ...]] = (
     ("uptime", "manual 7.3.2", _VALUES + "test_life_of_the_process"),
     ("dump_all_vars", "manual 7.3.2", _VALUES + "test_all_variables"),
     ("server_status", _PEER, "tests/peer/test_peer_values.py::test_what_rules_and_servers_have_said"),
+    (
+        "bc_rtt|bc_rttvar|fc_(fackets|lost|reordering|retrans|rtt|rttvar|sacked|unacked)",
+        _PEER,
+        "tests/peer/test_peer_kernel_measures.py::test_both_programs_have_the_same_samples",
+    ),
+    ("fc_saved_syn", "manual 7.3.3", "tests/peer/test_peer_kernel_measures.py::test_the_saved_syn"),
     ("set-cookie", "manual 7.3.6", _VALUES + "test_the_last_cookie"),
     (
         r"re[qsp][._](ssl_.*|len|payload|payload_lv|rdp_cookie|rdp_cookie_cnt)|payload|payload_lv|rdp_cookie|rdp_cookie_cnt",

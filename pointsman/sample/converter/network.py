@@ -5,17 +5,21 @@ from collections.abc import Callable
 from typing import Final
 
 from pointsman.sample.arguments import Arguments
-from pointsman.sample.casts import address_text, text_to_address
+from pointsman.sample.casts import address_text, ipv4_of, text_to_address
 from pointsman.sample.registry import converter, converter_with
 from pointsman.sample.types import Packed, Type, Value
 
 
 @converter_with("ipmask", "(IPv4 mask[,IPv6 mask])", Type.ADDR, Type.ADDR)
 def mask_address(args: Arguments) -> Callable[[bytes], bytes | None]:
-    """ipmask(<mask4>[,<mask6>]): the network of an address. Without mask6 there is no sample for IPv6."""
+    """ipmask(<mask4>[,<mask6>]): the network of an address. Without mask6 there is no sample for IPv6.
+
+    As in HAProxy, an IPv6 address that holds an IPv4 address (manual 7.1.6) counts as that.
+    """
     mask4, mask6 = args.text(0), args.text(1)
 
     def apply(value: bytes) -> bytes | None:
+        value = ipv4_of(value) or value
         mask = mask4 if len(value) == 4 else mask6
         if not mask:
             return None
