@@ -43,6 +43,8 @@ class Action:
         self.name = ""
         self.final = False
         self.waits = False
+        # What it reads, if a request that is remembered may have it done again instead of being decided anew; else -1.
+        self.repeats = -1
         self.reads = int(Reads.ALL)
         self.writes = int(Writes.ALL)
         self.references: list[Reference] = []  # what its expressions name: looked up once all sections are known

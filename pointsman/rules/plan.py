@@ -3,7 +3,8 @@
 `Context.asked` gathers, while an exchange goes on, the bits of everything that decided something: conditions that were
 tested, values that were rendered. When no bit of it moves (sample/types.py), the same bytes on the same connection will
 be treated in the same way, and the stream remembers the outcome (stream/outcome.py). What moves, or writes something
-that moves, or has waited, is never remembered.
+that moves, or has waited, is never remembered; but what request rules ask of tables, and track by the client's address,
+is noted with the outcome (`Context.noted`), and asked and tracked once more before that is used.
 
 A list is evaluated in one go by `run_steps`. With a Cursor it may stop: the verdict WAIT says that `context.need` has
 to be met first (sample/need.py), and the cursor where the list goes on then, by `go_on`. The cursor is written to when
@@ -17,13 +18,14 @@ Layer 4 content rules wait in another way (manual 4.2, tcp-request inspect-delay
 
 from typing import Final
 
+from pointsman.config.action import HTTP_REQUEST
 from pointsman.config.verdict import ALLOW, CONTINUE, FAILED, WAIT, Action
 from pointsman.core.diagnostics import Position
 from pointsman.core.wishes import WISHES
 from pointsman.rules.rule import Rule
 from pointsman.sample import types
 from pointsman.sample.condition import UNKNOWN, Condition
-from pointsman.sample.context import Context
+from pointsman.sample.context import Context, Noted
 from pointsman.sample.types import Reads, Writes
 
 HEADS: Final = int(Writes.REQUEST_LINE | Writes.HEADER_BLOCK | Writes.RESPONSE_LINE | Writes.RESPONSE_BLOCK)
@@ -32,6 +34,7 @@ CONNECTION: Final = int(Reads.CONNECTION)
 HEADER_BLOCK: Final = int(Reads.HEADER_BLOCK)
 OF_REQUEST: Final = int(types.OF_REQUEST)
 OF_RESPONSE: Final = int(types.OF_RESPONSE)
+_OF_TABLES: Final = int(Reads.MOVING | Reads.CONNECTION | Reads.SOURCE)
 
 
 class Step:
@@ -46,12 +49,49 @@ class Step:
         self.does = int(rule.action.reads)  # that, and whether it writes something else than heads
         if rule.action.writes & ~HEADS:
             self.does |= MOVING
+        # Of request rules: what is asked of tables alone is asked once more for a request that is remembered, and what
+        # is tracked by the client's address is tracked once more. So they do not keep it from being remembered.
+        remembers = rule.rule_set == HTTP_REQUEST
+        condition = rule.condition
+        self.guards = remembers and condition is not None and condition.calm and not self.asks & ~_OF_TABLES
+        self.repeats = remembers and rule.action.repeats >= 0
+        if self.guards:
+            self.asks &= ~MOVING
+        if self.repeats:
+            self.does = rule.action.repeats
         self.told = True  # whether it may be the last rule of last_rule_line: `redirect` lines are not (manual 7.3.2)
         # Its expressions may want to ask elsewhere, but the action cannot be run in two halves.
         self.at_once = not rule.action.waits and int(rule.action.reads) & MOVING != 0
         # In content rules these alone wait for a sample that may still come (manual 4.2, tcp-request content).
         self.asks_http = any([one.http for one in rule.action.expressions])
         self.awaits = rule.action.name == "capture" or rule.action.name.startswith("track-sc")
+
+
+class NotedStep(Noted):
+    """A rule whose condition asks tables, and whether it held; or one that tracks."""
+
+    def __init__(self, step: Step, holds: bool) -> None:
+        self.step = step
+        self.holds = holds
+
+    def again(self, ctx: Context) -> bool:
+        step = self.step
+        if step.guards:
+            condition = step.condition
+            assert condition is not None
+            if (condition.test(ctx) != step.negated) != self.holds:
+                return False
+        if self.holds and step.repeats:
+            step.action.run(ctx)
+        return True
+
+
+def note(step: Step, holds: bool, context: Context) -> None:
+    noted = NotedStep(step, holds)
+    if context.noted is None:
+        context.noted = [noted]
+    else:
+        context.noted.append(noted)
 
 
 def steps(rules: list[Rule]) -> list[Step]:
@@ -92,9 +132,13 @@ def run_steps(rules: list[Step], context: Context, cursor: Cursor | None = None,
             holds = condition.test(context) != step.negated
             if may_wait and context.need is not None:
                 return _stop(rules, step, False, context, cursor)
+            if step.guards:
+                note(step, holds, context)
             if not holds:
                 continue
         context.asked |= step.does
+        if step.repeats and not step.guards:
+            note(step, True, context)
         verdict = step.action.run(context) if not step.at_once else _act(step, context)
         if verdict != CONTINUE:
             if verdict == WAIT:

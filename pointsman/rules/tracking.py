@@ -29,6 +29,7 @@ from pointsman.tables.stick_tables import TABLES, TableReference
 _OF_CONNECTIONS: Final = TCP_CONNECTION | TCP_SESSION
 _ALL: Final = _OF_CONNECTIONS | TCP_CONTENT | HTTP_REQUEST | HTTP_RESPONSE
 _READS: Final = Reads.MOVING | Reads.RESPONSE_LINE  # what is tracked already; the status of a response is counted
+_OF_CLIENT: Final = int(Reads.SOURCE | Reads.CONNECTION)
 NUMBERED: Final = re.compile(r"track-sc([0-9]*)", re.ASCII)
 
 
@@ -45,6 +46,8 @@ class Track(Action):
         self.by_connection = by_connection
         self.at = at
         self.key: TableKey | None = None
+        if not by_connection and not expression.reads & ~_OF_CLIENT:
+            self.repeats = expression.reads
         self.table: StickTable | None = None
 
     def resolve(self, configuration: Configuration, diagnostics: Diagnostics) -> None:

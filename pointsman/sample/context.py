@@ -154,6 +154,15 @@ class Session:
         self.tracked: list[Tracked] | None = None  # entries of stick tables, until it ends (sample/tracking.py)
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
+class Noted:
+    """Something that rules found or did, which moves, and which can be found or done again for the same request."""
+
+    def again(self, ctx: "Context") -> bool:
+        """Do it. False: it is not what it was, so that the request has to be decided anew."""
+        raise NotImplementedError
+
+
 @mypyc_attr(free_list_len=1)
 class Context:
     """All that can be asked about one exchange."""
@@ -204,6 +213,7 @@ class Context:
         self.lenient = False  # strict-mode off, until the end of the list of rules
         self.may_wait = False  # who evaluates would wait for a need (sample/need.py)
         self.need: Need | None = None  # what could not be told yet; taken by who evaluates
+        self.noted: list[Noted] | None = None  # what its rules found in tables, and wrote there (rules/plan.py)
         self.answers: list[Need] = []  # those that have been waited for in this exchange, with what they brought
         self.tracked: list[Tracked] | None = None  # entries of stick tables, until the exchange ends (tracking.py)
         self.request_bytes = b""  # what is here of the client's bytes and not forwarded, where content rules look at it
@@ -252,6 +262,8 @@ class Context:
             self.response_bytes = b""
         if self.answers:
             self.answers = []
+        if self.noted is not None:
+            self.noted = None
         if self.last_rule is not None:
             self.last_rule = None
         if self.waiting_rule is not None:

@@ -260,7 +260,13 @@ class H1Front(H1Client, ClientConnection):
         if self.session.first and self._begins(data, known):
             return
         outcome = self.outcome
-        if outcome is not None and not known and data.startswith(self.block) and outcome.version == EPOCH.number:
+        if (
+            outcome is not None
+            and not known
+            and data.startswith(self.block)
+            and outcome.version == EPOCH.number
+            and (outcome.noted is None or stream.holds_again(outcome, outcome.noted))
+        ):
             if self._begin_body(stream, outcome.request, data, len(self.block)):
                 stream.begin_again(outcome)
             return

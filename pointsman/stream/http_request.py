@@ -15,6 +15,7 @@ from pointsman.proto.message import Field, Request, Response, field
 from pointsman.rules.headers import without
 from pointsman.rules.plan import CONNECTION, MOVING, OF_REQUEST
 from pointsman.rules.reply import Challenge, Reply, Served
+from pointsman.sample.context import Noted
 from pointsman.sample.limits import TARPIT_TIME
 from pointsman.sample.record import NOT_REACHED
 from pointsman.sample.tracking import client_failed, request_begun, request_follows
@@ -50,6 +51,7 @@ class HttpRequest(Waiting):
         context.buffer = program.buffer
         context.room = program.buffer.reserve
         self.outcome: Outcome | None = None  # of this request, if it would be the same again
+        self.counted = False  # tables have counted this request already, though its rules have not been asked
         self.repeated = False  # its head is the same as that of the one before: an outcome is worth keeping
         self.version = 0  # EPOCH's, when its rules began to be asked
         self.received = 0  # the status of the response, as the server sent it
@@ -69,6 +71,7 @@ class HttpRequest(Waiting):
             self.context.reset()
             self.logged = False
         self.outcome = None
+        self.counted = False
         self.forget()
 
     def begin(self, request: Request) -> None:
@@ -83,6 +86,29 @@ class HttpRequest(Waiting):
             routed, session.routed = session.routed, None
             self.context.asked |= MOVING  # nothing shows what that depended on
             self.decided(self.decision.begin_routed(routed))
+
+    def holds_again(self, outcome: Outcome, noted: list[Noted]) -> bool:
+        """Whether what a request in the same bytes stood on is so once more. What it tracked is tracked again."""
+        context = self.context
+        now = self.reactor.now
+        context.now = now
+        context.date_offset = self.frontend.program.date_offset
+        context.request = outcome.request
+        if WISHES.tracks:
+            self._count_request(now)
+        for one in noted:
+            if not one.again(context):
+                return False
+        return True
+
+    def _count_request(self, now: int) -> None:
+        """Tables count it, once."""
+        if self.counted:
+            return
+        self.counted = True
+        if self.context.tracked is not None:
+            request_follows(self.context, now)
+        request_begun(self.session, now)
 
     def begin_again(self, outcome: Outcome) -> None:
         """A request that came before in the very same bytes: its rules are not asked again."""
@@ -109,9 +135,8 @@ class HttpRequest(Waiting):
         record.number = frontend.program.process.next_number()
         frontend.climb(REQUEST, NOTHING)
         if WISHES.tracks:
-            if self.context.tracked is not None:
-                request_follows(self.context, now)
-            request_begun(self.session, now)
+            self._count_request(now)
+            self.counted = False
         self.closing = self.client.ends_after(request)
         self.tunnelling = request.upgrade or request.method == b"CONNECT"
         if not self.client.request_done:

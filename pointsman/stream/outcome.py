@@ -11,6 +11,9 @@ last answer; one that depends on the client's connection names its address objec
 
 Rules edit heads in place. So what is taken from a head before its rules, captures and such, is kept beside it.
 
+What rules found in tables, and tracked there, is found and tracked once more first (`noted`, rules/plan.py): a client
+that has gone over its limit meanwhile is decided anew.
+
 An outcome never holds what has to be asked anew: which server, timers, counters, log line. `version`: see
 core/epoch.py; it is that of the time when the rules were asked.
 """
@@ -34,6 +37,7 @@ class Outcome:
         self.source: NetAddress | None = None  # who it holds for, on any connection; None: on this connection only
         self.captures = context.request_captures
         self.cookie = context.record.request_cookie
+        self.noted = context.noted  # what it holds for: found and done again each time
 
     def captured(self, context: Context) -> None:
         """The captures, as the head had them when it came."""

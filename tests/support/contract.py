@@ -134,6 +134,7 @@ CONTEXT: Final[dict[str, Facts]] = {
     "may_wait": Facts(Reads.NOTHING, Life.OTHER, own=True, why="run_steps, for each list"),
     "need": Facts(Reads.NOTHING, Life.OTHER, own=True, why="take_need"),
     "answers": _MOVING,
+    "noted": _ITSELF,
     "last_rule": _MOVING,
     "waiting_rule": _MOVING,
     "tracked": Facts(Reads.MOVING, Life.OTHER, why="tracking.exchange_over"),
