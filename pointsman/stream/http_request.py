@@ -205,6 +205,8 @@ class HttpRequest(Waiting):
     def _end_request(self, outcome: int) -> None:
         """The decision is that it does not go on."""
         decision = self.decision
+        if self.context.limits is not None:
+            self.take_times(None)
         letters = REQUEST_LETTERS[outcome]
         cause, step = letters[0], letters[1]
         if WISHES.tracks and (outcome in (DENY, TARPIT) or isinstance(self.context.answer, Challenge)):

@@ -200,3 +200,48 @@ def test_a_listen_sections_own_backend_keeps_what_it_said(path: bytes, after: in
     with stand_with(listen="http-request set-timeout server 400") as stand:
         asked(stand, path, name="l")
         ends(stand, after, "504 sH", "l")
+
+
+RAW = """
+defaults
+    timeout connect 300ms
+    timeout client 20s
+    timeout server 20s
+    timeout queue 20s
+    retries 3
+listen l
+    mode tcp
+    bind 127.0.0.1:1
+    tcp-request content set-retries 1
+    use_backend b if { src_port 0 }
+    server a {a}
+frontend f
+    mode tcp
+    bind 127.0.0.1:2
+    tcp-request content set-priority-class int(-7)
+    default_backend h
+backend b
+    mode tcp
+    server a {a}
+backend h
+    mode http
+    http-request return status 200 hdr x-class %[prio_class]
+"""
+
+
+def test_retries_in_mode_tcp() -> None:
+    listener, fill, address = silent_port()
+    with Stand(RAW, values={"a": address}) as stand:
+        stand.client("l").send(b"anything")
+        ends(stand, 600, "-1 sC", "l")
+        assert stand.record["retries"] == 1
+    for one in (listener, *fill):
+        one.close()
+
+
+def test_what_content_rules_have_said_goes_on_when_a_connection_becomes_http() -> None:
+    with Stand(RAW, values={"a": "127.0.0.1:9"}) as stand:
+        client = stand.client("f")
+        for _ in range(2):  # and such rules come again with each request
+            client.send(GET % (b"", b""))
+            assert b"x-class: -7\r\n" in client.take()
