@@ -15,7 +15,7 @@ from unittest import mock
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support.everything import everything
+from support.everything import MEASURED, everything
 from support.stand import End, Lines, Stand
 
 from pointsman.assemble import MEMORIES
@@ -37,7 +37,7 @@ LOG: Final = (
     "%[capture.res.hdr(0)] %[var(txn.x)] %[var(sess.n)] %[status] %[txn.status] %[method] %[src] %[http_first_req] "
     "%[res.ver] %[unique-id] %OG"
 )
-PLACES: Final = frozenset(("%bp", "%sp", "bc_src_port", "bc_dst_port"))  # by chance others each time
+PLACES: Final = MEASURED | {"%bp", "%sp", "bc_src_port", "bc_dst_port"}  # by chance others each time
 CLOSED: Final = b"<closed>"
 
 

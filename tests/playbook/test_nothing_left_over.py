@@ -10,7 +10,7 @@ import re
 from typing import Final
 
 import pytest
-from support.everything import everything
+from support.everything import MEASURED, everything
 from support.stand import Lines, Stand
 
 from pointsman.core.address import NetAddress, net_address
@@ -70,13 +70,7 @@ TELLS: Final = frozenset(
         "txn.id32",
     )
 )
-MEASURES: Final = ("rtt", "rttvar", "unacked", "sacked", "lost", "retrans", "fackets", "reordering")  # the kernel's
-PORTS: Final = frozenset(  # any, but there or not
-    (
-        *("%bp", "%sp", "bc_dst_port", "bc_src_port", "bc_reused", "bc_rtt", "bc_rttvar"),
-        *(f"fc_{name}" for name in MEASURES),
-    )
-)
+PORTS: Final = MEASURED | {"%bp", "%sp", "bc_dst_port", "bc_src_port", "bc_reused"}  # any, but there or not
 FULL: Final = (
     b"POST /full?x=1 HTTP/1.1\r\nHost: h\r\nX-One: 1\r\nCookie: s=7\r\nContent-Length: 3\r\n"
     b"Authorization: Basic dTpw\r\nReferer: r\r\nUser-Agent: u\r\n\r\nx=y"

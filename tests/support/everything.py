@@ -5,6 +5,8 @@ So a tag or a fetch that is added tomorrow is tested the same day.
 
 from __future__ import annotations
 
+from typing import Final
+
 import pointsman.keywords  # noqa: F401
 from pointsman.core.diagnostics import NOWHERE
 from pointsman.core.words import Word
@@ -52,6 +54,15 @@ NAMED = {
     "urlp": "x",
     "urlp_val": "x",
 }
+
+
+# What the kernel measures: another value each time.
+MEASURED: Final = frozenset(
+    (
+        *("bc_rtt", "bc_rttvar", "fc_rtt", "fc_rttvar", "fc_unacked", "fc_sacked"),
+        *("fc_lost", "fc_retrans", "fc_fackets", "fc_reordering"),
+    )
+)
 
 
 def fetch_text(name: str) -> str | None:
