@@ -477,7 +477,7 @@ def configurations(draw: st.DrawFn) -> str:
         "option forwardfor if-none",
         "option originalto",
         "option forwarded",
-        "option forwarded host for by for_port by_port-expr hdr(x-one)",
+        "option forwarded host for by by_port-expr hdr(x-one)",
         "monitor-uri /b",
         "option http-buffer-request",
         "option forwardfor header x-one",
