@@ -69,6 +69,22 @@ frontend full
     use_backend others if is_static or mobile
     http-response del-header Server
 
+frontend limited
+    bind 127.0.0.1:{limited}
+    log global
+    option httplog
+    option forwardfor
+    acl is_static path_beg /static
+    acl internal src 10.0.0.0/8 192.168.0.0/16
+    acl mobile req.hdr(User-Agent) -i -m sub mobile
+    stick-table type ip size 100k expire 30s store http_req_rate(10s)
+    http-request track-sc0 src
+    http-request deny deny_status 429 if {{ sc_http_req_rate(0) gt 100000000 }}
+    http-request deny if internal
+    http-request set-header X-Forwarded-Proto http
+    use_backend others if is_static or mobile
+    http-response del-header Server
+
 frontend rules
     bind 127.0.0.1:{rules}
 {routes}
@@ -102,6 +118,13 @@ frontend tls-full
     use_backend others if is_static or mobile
     http-response del-header Server
 
+frontend sni
+    mode tcp
+    bind 127.0.0.1:{sni}
+    tcp-request inspect-delay 5s
+    tcp-request content accept if {{ req.ssl_hello_type 1 }}
+    use_backend passed if {{ req.ssl_sni -i www.example.com 127.0.0.1 }}
+
 frontend tls-ec
     bind 127.0.0.1:{tls-ec} ssl crt {folder}/ec.pem
 
@@ -112,6 +135,10 @@ frontend reencrypt
     bind 127.0.0.1:{reencrypt}
     default_backend encrypted
 
+backend passed
+    mode tcp
+    balance roundrobin
+{passed}
 backend encrypted
     balance roundrobin
 {encrypted}"""
@@ -129,8 +156,8 @@ frontend web
     bind 127.0.0.1:18080
     default_backend app0
 """
-PLAIN = ("http", "full", "rules", "tcp")  # frontends that need nobody who speaks TLS
-FRONTENDS = (*PLAIN, "tls-full", "tls-ec", "tls-rsa", "reencrypt")
+PLAIN = ("http", "full", "limited", "rules", "tcp")  # frontends that need nobody who speaks TLS
+FRONTENDS = (*PLAIN, "tls-full", "tls-ec", "tls-rsa", "reencrypt", "sni")
 
 IDLE = """\
 global
@@ -201,6 +228,7 @@ def configuration(
         routes=routes(),
         servers=server_lines(servers),
         encrypted=server_lines(secure, " ssl verify none"),
+        passed=server_lines(secure),
         **ports,
     )
 

@@ -70,17 +70,17 @@ class Row:
     @property
     def tcp(self) -> bool:
         """Whether sessions are counted instead of requests."""
-        return self.frontend == "tcp"
+        return self.frontend in ("tcp", "sni")
 
     @property
     def logged(self) -> bool:
         """Whether each request is to give one log line."""
-        return self.frontend in ("full", "tls-full")
+        return self.frontend in ("full", "limited", "tls-full")
 
     @property
     def tls(self) -> bool:
         """Whether clients speak TLS."""
-        return self.frontend.startswith("tls-")
+        return self.frontend == "sni" or self.frontend.startswith("tls-")
 
     @property
     def template(self) -> str:
@@ -251,6 +251,36 @@ ROWS = {
             frontend="reencrypt",
             backend="encrypted",
             by_cpu=True,
+        ),
+        Row(
+            name="rate-limit",
+            tells="full, every client tracked, deny on its rate",
+            least=1.0,
+            aim=1.3,
+            must=True,
+            frontend="limited",
+        ),
+        Row(
+            name="sni-connect",
+            tells="TLS passed through by SNI, new connection each",
+            least=0.8,
+            aim=1.0,
+            must=True,
+            frontend="sni",
+            backend="passed",
+            close=True,
+        ),
+        Row(
+            name="sni-1m",
+            tells="TLS passed through by SNI, 1 MB",
+            least=1.5,
+            aim=3,
+            must=True,
+            frontend="sni",
+            backend="passed",
+            path="/1m.bin",
+            size=1_000_000,
+            connections=16,
         ),
         Row(
             name="two-lanes",

@@ -242,7 +242,8 @@ class Stage:
     def counts(self, program: Program, row: Row) -> Counts:
         """What everybody has counted up to now."""
         rows = show_stat(program.socket)
-        front, back = rows[f"{row.frontend}/FRONTEND"], rows[f"{'raw' if row.tcp else row.backend}/BACKEND"]
+        backend = "raw" if row.frontend == "tcp" else row.backend
+        front, back = rows[f"{row.frontend}/FRONTEND"], rows[f"{backend}/BACKEND"]
         receiver = program.receiver
         assert receiver is not None
         routed = back["stot"]
