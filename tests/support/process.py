@@ -22,6 +22,7 @@ PLACES: Final = {
     "pointsman.log.tags": ("LOG_LIMITS",),
     "pointsman.log.events": ("STDERR",),
     "pointsman.sample.acl": ("CRITERIA",),  # one that is known makes no wishes any more
+    "pointsman.sample.converter.token_keys": ("CERTIFICATES",),
     "pointsman.sample.fetch.lane": ("THIS_LANE",),
     "pointsman.sample.passwords": ("PASSWORDS",),
     "pointsman.sample.users": ("USERLISTS",),
@@ -30,6 +31,8 @@ PLACES: Final = {
     "pointsman.stream.phases": ("FOLLOWERS",),
     "pointsman.tables.changes": ("CHANGES",),
     "pointsman.tables.patterns": ("LISTS",),
+    "pointsman.tables.server_keys": ("SERVER_KEYS",),
+    "pointsman.tables.stick_tables": ("TABLES",),
 }
 _OWN: Final = "pointsman."
 
