@@ -113,7 +113,7 @@ def play(kind: Kind, folder: Path, origin: Origin) -> list[str]:
                     seen += [f"{place} {line}" for line in answer.decode().split("\r\n") if line.startswith("x-all")]
                 if place == "gone":
                     assert sock.recv(1) == b""
-            assert len(log.wait(number + 1, 10)) >= number + 1
+            assert len(log.wait(number + 2, 10)) == number + 2  # the first connection has two requests
         with socket.socket(socket.AF_UNIX) as sock:
             sock.connect(str(program.folder / "web.sock"))
             asked(sock, "/", True)
