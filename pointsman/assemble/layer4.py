@@ -51,9 +51,10 @@ def _of_layer6(section: Section, condition: Condition | None, at: Position, diag
     names = [one.fetch for one in _expressions(condition) if _is_layer6(one.fetch)]
     if names:
         diagnostics.warning(
-            f"{section.title}: L6 sample fetches ignored on HTTP proxies: '{names[0]}' has no sample here.",
+            f"Proxy '{section.name}': L6 sample fetches ignored on HTTP proxies.",
             at,
             "'mode tcp', or a sample of HTTP or of the connection (ssl_fc_sni, path, ...)",
+            f"'{names[0]}' has no sample here",
         )
 
 

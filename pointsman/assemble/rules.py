@@ -60,26 +60,9 @@ def _rules(
     return made
 
 
-def warn_of_raw_samples(section: Section, http: bool, diagnostics: Diagnostics) -> None:
-    """HTTP has messages, and no bytes that ACLs could look at (manual 7.3.5)."""
-    if not http:
-        return
-    lines: list[Rule | UseBackendLine | UseServerLine] = [*section.all(Rule), *section.all(UseBackendLine)]
-    lines += section.all(UseServerLine)
-    for line in lines:
-        if line.condition is not None and line.condition.raw:
-            diagnostics.warning(
-                f"Proxy '{section.name}': L6 sample fetches ignored on HTTP proxies.",
-                line.at,
-                "one about messages of HTTP (manual 7.3.6)",
-            )
-
-
 def fill_backend_rules(
     live: Live, backend: BackendProxy, section: Section, configuration: Configuration, diagnostics: Diagnostics
 ) -> None:
-    if section.kind == In.BACKEND:
-        warn_of_raw_samples(section, backend.http, diagnostics)
     backend.tcp_response = _rules(section, TCP_RESPONSE, backend.http, configuration, diagnostics)
     backend.response_delay = inspect_delay(section, True)
     if section.kind == In.BACKEND:  # a listen section's rules are run once, by its frontend
@@ -146,7 +129,6 @@ def _stick(backend: BackendProxy, section: Section, diagnostics: Diagnostics) ->
 def fill_frontend_rules(
     live: Live, frontend: LiveFrontend, section: Section, configuration: Configuration, diagnostics: Diagnostics
 ) -> None:
-    warn_of_raw_samples(section, frontend.http, diagnostics)
     frontend.tcp_connection = _rules(section, TCP_CONNECTION, frontend.http, configuration, diagnostics)
     frontend.screens = len(frontend.tcp_connection) > 0
     frontend.tcp_session = _rules(section, TCP_SESSION, frontend.http, configuration, diagnostics)

@@ -18,14 +18,12 @@ from pointsman.sample.acl import PREDEFINED, Acl, AclTable, parse_acl, predefine
 from pointsman.sample.arguments import Reference
 from pointsman.sample.context import Context
 from pointsman.sample.expression import describe
-from pointsman.sample.registry import FETCHES
 from pointsman.sample.trace import AclRecord, ConditionRecord, TermRecord
 from pointsman.sample.types import Where
 
 FALSE: Final = 0  # what `judge` says
 TRUE: Final = 1
 UNKNOWN: Final = 2
-OF_ALL_TRAFFIC: Final = ("req.proto_http", "req_proto_http", "wait_end")  # of the manual's 7.3.5, but not about bytes
 
 # Fetches that look at tables and at the client's address alone, and change nothing.
 CALM: Final = re.compile(r"src|(?:sc[0-2]?|src)_(?!inc_|clr_|updt_)[a-z0-9_]+|table_(?:cnt|avl)")
@@ -82,7 +80,6 @@ class Condition:
         self.reads = 0
         self.http = False  # it asks about HTTP messages
         self.sniffs = False  # it asks whether the traffic is HTTP
-        self.raw = False  # it asks what is in the bytes of a connection (manual 7.3.5)
         self.calm = len(alternatives) > 0  # who asks it once more changes nothing, and it may be asked at any time
         self.references: list[Reference] = []
         for terms in alternatives:
@@ -95,8 +92,6 @@ class Condition:
         self.http = self.http or acl.expression.http
         fetch = acl.expression.fetch
         self.sniffs = self.sniffs or fetch in ("req.proto_http", "req_proto_http")
-        entry = FETCHES.get(fetch)
-        self.raw = self.raw or entry is not None and entry.manual == "7.3.5" and fetch not in OF_ALL_TRAFFIC
         self.calm = self.calm and not acl.expression.converters and CALM.fullmatch(fetch) is not None
         self.references += acl.expression.references
 

@@ -31,7 +31,6 @@ ORDER_BITS: Final = 18  # the last ones of the number of arrival behind it: more
 RING: Final = 16  # grants of a lane that it has not taken up yet
 
 
-@mypyc_attr(allow_interpreted_subclasses=True)
 def rank_of(priority: int, offset: int, now: int) -> int:
     """Who has a lower one goes first: by classes (-2047 to 2047), then by the time of arrival (monotonic ms) and what
     rules add to it. Behind it, in the same number, there is room for the order of arrival."""
@@ -39,6 +38,7 @@ def rank_of(priority: int, offset: int, now: int) -> int:
     return (priority + (1 << 11)) << TIME_BITS + ORDER_BITS | moment << ORDER_BITS
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class QueueWaiter(Job):
     """Base of an exchange, as a queue sees it."""
 

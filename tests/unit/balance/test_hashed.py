@@ -118,7 +118,8 @@ CHOSEN = [
     ("headers", "balance hash req.hdr(x-id)", "4725671"),
     ("headers", "balance hash req.hdr(x-id),crc32", "7311345"),
     ("uris", "balance hash path,length", "233664477371"),
-    ("sources", "balance hash src,ipmask(24)|hash-type map-based djb2", "77777777431123"),
+    # Asked of 3.2: there the last source, ::1, is 0.0.0.1 for ipmask.
+    ("sources", "balance hash src,ipmask(24)|hash-type map-based djb2", "77777777431127"),
     ("users", "balance rdp-cookie", "51276254"),
     ("users", "balance rdp-cookie(mstshash)|hash-type map-based djb2", "73477645"),
     ("users", "balance rdp-cookie(MSTSHASH)|hash-type map-based crc32 avalanche", "51162511"),
