@@ -4,7 +4,8 @@
 tested, values that were rendered. When no bit of it moves (sample/types.py), the same bytes on the same connection will
 be treated in the same way, and the stream remembers the outcome (stream/outcome.py). What moves, or writes something
 that moves, or has waited, is never remembered; but what request rules ask of tables, and track by the client's address,
-is noted with the outcome (`Context.noted`), and asked and tracked once more before that is used.
+is noted with the outcome (`Context.noted`), and asked and tracked once more before that is used. Where one of these is
+not what it was, the request is decided anew, with what those before it have found and done (`Context.redone`).
 
 A list is evaluated in one go by `run_steps`. With a Cursor it may stop: the verdict WAIT says that `context.need` has
 to be met first (sample/need.py), and the cursor where the list goes on then, by `go_on`. The cursor is written to when
@@ -94,6 +95,20 @@ def note(step: Step, holds: bool, context: Context) -> None:
         context.noted.append(noted)
 
 
+def take_redone(step: Step, context: Context) -> NotedStep | None:
+    """What this rule found and did already, for a request that has to be decided anew (`Context.redone`): a condition
+    before a rule that tracks must not see what that has counted."""
+    redone = context.redone
+    assert redone is not None
+    last = redone[-1]
+    if not isinstance(last, NotedStep) or last.step is not step:
+        return None
+    redone.pop()
+    if not redone:
+        context.redone = None
+    return last
+
+
 def steps(rules: list[Rule]) -> list[Step]:
     return [Step(rule) for rule in rules]
 
@@ -126,10 +141,11 @@ def run_steps(rules: list[Step], context: Context, cursor: Cursor | None = None,
     context.lenient = lenient  # strict-mode is on at the beginning of each list
     may_wait = context.may_wait = cursor is not None
     for step in rules:
+        redone = None if context.redone is None else take_redone(step, context)
         condition = step.condition
         if condition is not None:
             context.asked |= step.asks
-            holds = condition.test(context) != step.negated
+            holds = condition.test(context) != step.negated if redone is None else redone.holds
             if may_wait and context.need is not None:
                 return _stop(rules, step, False, context, cursor)
             if step.guards:
@@ -137,8 +153,11 @@ def run_steps(rules: list[Step], context: Context, cursor: Cursor | None = None,
             if not holds:
                 continue
         context.asked |= step.does
-        if step.repeats and not step.guards:
-            note(step, True, context)
+        if step.repeats:
+            if not step.guards:
+                note(step, True, context)
+            if redone is not None:
+                continue
         verdict = step.action.run(context) if not step.at_once else _act(step, context)
         if verdict != CONTINUE:
             if verdict == WAIT:

@@ -214,6 +214,7 @@ class Context:
         self.may_wait = False  # who evaluates would wait for a need (sample/need.py)
         self.need: Need | None = None  # what could not be told yet; taken by who evaluates
         self.noted: list[Noted] | None = None  # what its rules found in tables, and wrote there (rules/plan.py)
+        self.redone: list[Noted] | None = None  # of it, what was found and done once more already; the first one last
         self.answers: list[Need] = []  # those that have been waited for in this exchange, with what they brought
         self.tracked: list[Tracked] | None = None  # entries of stick tables, until the exchange ends (tracking.py)
         self.request_bytes = b""  # what is here of the client's bytes and not forwarded, where content rules look at it
@@ -264,6 +265,8 @@ class Context:
             self.answers = []
         if self.noted is not None:
             self.noted = None
+        if self.redone is not None:
+            self.redone = None
         if self.last_rule is not None:
             self.last_rule = None
         if self.waiting_rule is not None:

@@ -96,8 +96,10 @@ class HttpRequest(Waiting):
         context.request = outcome.request
         if WISHES.tracks:
             self._count_request(now)
-        for one in noted:
+        for index, one in enumerate(noted):
             if not one.again(context):
+                if index:
+                    context.redone = noted[:index][::-1]
                 return False
         return True
 

@@ -135,6 +135,7 @@ CONTEXT: Final[dict[str, Facts]] = {
     "need": Facts(Reads.NOTHING, Life.OTHER, own=True, why="take_need"),
     "answers": _MOVING,
     "noted": _ITSELF,
+    "redone": _ITSELF,
     "last_rule": _MOVING,
     "waiting_rule": _MOVING,
     "tracked": Facts(Reads.MOVING, Life.OTHER, why="tracking.exchange_over"),

@@ -101,3 +101,29 @@ def test_a_rule_behind_a_limit_is_not_done_again_by_itself() -> None:
     assert field is not None
     table.set(table.enter(KEY, 1000), *field, 7, 1000)
     assert not noted.again(exchange())
+
+
+def test_who_is_decided_anew_goes_on_with_what_was_found_before() -> None:
+    """A condition before the rule that tracks must not see what that has counted (`Context.redone`)."""
+    rules = compiled(
+        "http-request deny if { src_http_req_cnt gt 1 }",
+        "http-request track-sc0 src",
+        "http-request set-header x-often yes if { sc0_http_req_cnt gt 1 }",
+    )
+    first = exchange()
+    assert run_steps(rules, first) == CONTINUE
+    noted = first.noted
+    assert noted is not None
+    exchange_over(first, 1000)
+    second = exchange()
+    assert [one.again(second) for one in noted] == [True, True, False]
+    second.redone = noted[:2][::-1]
+    assert run_steps(rules, second) == CONTINUE
+    assert second.redone is None
+    assert second.request is not None
+    assert [one.value for one in second.request.fields] == [b"yes"]
+    assert second.noted is not None
+    assert len(second.noted) == 3
+    assert counted() == 2
+    exchange_over(second, 1000)
+    assert run_steps(rules, exchange()) == DENY
