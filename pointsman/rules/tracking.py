@@ -37,16 +37,17 @@ class Track(Action):
     """Track the entry of a key, under the number of a counter."""
 
     def __init__(
-        self, index: int, expression: Expression, reference: TableReference, by_connection: bool, at: Position
+        self, index: int, expression: Expression, reference: TableReference, rule_set: int, at: Position
     ) -> None:
         super().__init__()
         self.index = index
         self.expression = expression
         self.reference = reference
-        self.by_connection = by_connection
+        self.by_connection = bool(rule_set & _OF_CONNECTIONS)
+        self.by_content = bool(rule_set & TCP_CONTENT)
         self.at = at
         self.key: TableKey | None = None
-        if not by_connection and not expression.reads & ~_OF_CLIENT:
+        if not self.by_connection and not expression.reads & ~_OF_CLIENT:
             self.repeats = expression.reads
         self.table: StickTable | None = None
 
@@ -66,7 +67,7 @@ class Track(Action):
     def run(self, context: Context) -> int:
         key, table = self.key, self.table
         if key is not None and table is not None:
-            track(context, self.index, table, key, self.by_connection)
+            track(context, self.index, table, key, self.by_connection, self.by_content)
         return CONTINUE
 
 
@@ -90,7 +91,7 @@ def parse_track(args: RuleArgs) -> Action:
     shared = args.section.kind == In.DEFAULTS
     reference = TABLES.refer(name or args.section.name, named_at, shared and not name)
     wish()
-    return Track(index, expression, reference, bool(args.rule_set & _OF_CONNECTIONS), at)
+    return Track(index, expression, reference, args.rule_set, at)
 
 
 def numbered(word: str) -> str:

@@ -54,19 +54,22 @@ def tracked(ctx: Context, index: int) -> Tracked | None:
     return None
 
 
-def track(ctx: Context, index: int, table: StickTable, ask: TableKey, by_connection: bool) -> None:
+def track(
+    ctx: Context, index: int, table: StickTable, ask: TableKey, by_connection: bool, by_content: bool = False
+) -> None:
     """Begin to track the entry of a key, which is made if there is none. Nothing happens where the counter tracks one
-    already, where there is no key, or where the table has no room. `by_connection`: until that ends."""
+    already, where there is no key, or where the table has no room. `by_connection`: until that ends. `by_content`: the
+    request is counted when it has passed the content rules (`request_follows`)."""
     if tracked(ctx, index) is not None:
         return
     key = ask.get(ctx)
     if key is None:
         return
     now = ctx.now
-    ref = table.track(key, now, ctx.request is not None and not by_connection)
+    ref = table.track(key, now, ctx.request is not None and not by_connection and not by_content)
     if not ref:
         return
-    made = Tracked(index, table, ref)
+    made = Tracked(index, table, ref, by_content)
     if by_connection:
         session = ctx.session
         if session.tracked is None:
@@ -123,11 +126,14 @@ def request_begun(session: Session, now: int) -> None:
 
 
 def request_follows(ctx: Context, now: int) -> None:
-    """It has come on a connection whose bytes were inspected before it spoke HTTP: what was tracked then is its own."""
+    """It has passed the content rules of a proxy, or has come on a connection whose bytes were inspected before it
+    spoke HTTP: what was tracked then is its own."""
     if ctx.tracked is not None:
         for one in ctx.tracked:
-            if one.table.request:
-                one.table.run(one.ref, one.table.request, now)
+            if one.uncounted:
+                one.uncounted = False
+                if one.table.request:
+                    one.table.run(one.ref, one.table.request, now)
 
 
 def client_failed(ctx: Context, now: int) -> None:

@@ -48,6 +48,9 @@ from pointsman.stream.cookie_entries import (
 )
 from pointsman.stream.cookies import INSERT
 from pointsman.stream.entries import (
+    A_BACKEND,
+    A_REQUEST,
+    AN_ANSWER,
     DECIDED,
     MONITORED,
     NEXT,
@@ -236,7 +239,8 @@ def _content(proxy: Frontend | BackendProxy) -> list[Entry]:
     if not proxy.tcp_content:
         return []
     captures = proxy.captures if isinstance(proxy, Frontend) else None
-    return [ContentRules("tcp-request content", proxy.tcp_content, proxy.inspect_delay, captures, proxy.peeks)]
+    before = A_REQUEST if isinstance(proxy, Frontend) else A_BACKEND
+    return [ContentRules("tcp-request content", proxy.tcp_content, proxy.inspect_delay, captures, proxy.peeks, before)]
 
 
 def _captures(frontend: Frontend) -> list[Entry]:
@@ -324,7 +328,7 @@ def _addresses(backend: BackendProxy) -> list[Entry]:
 def _response_content(frontend: Frontend, backend: BackendProxy | None) -> list[Entry]:
     if backend is None or not backend.tcp_response:
         return []
-    return [ContentRules("tcp-response content", backend.tcp_response, backend.response_delay, None, False)]
+    return [ContentRules("tcp-response content", backend.tcp_response, backend.response_delay, None, False, AN_ANSWER)]
 
 
 def _learning(frontend: Frontend, backend: BackendProxy | None) -> list[Entry]:

@@ -17,6 +17,7 @@ from pointsman.config.verdict import (
 )
 from pointsman.core.address import NetAddress
 from pointsman.core.diagnostics import Position
+from pointsman.core.wishes import WISHES
 from pointsman.proto.message import Request, field
 from pointsman.rules.captures import Captures
 from pointsman.rules.explained import explain_content, explain_on, explain_steps
@@ -38,6 +39,7 @@ from pointsman.rules.room import add_field
 from pointsman.sample.context import Context
 from pointsman.sample.need import CONTENT, EXPIRED, REQUEST_BODY, Need
 from pointsman.sample.trace import Trace
+from pointsman.sample.tracking import request_begun, request_follows
 from pointsman.server.backend import LiveServer
 from pointsman.stream.checkcache import CacheCheck
 from pointsman.stream.cookies import CookieDates
@@ -54,6 +56,9 @@ MONITORED: Final = 19  # monitor-uri answers with `reply`
 SERVED: Final = 20  # a service of `proxy` answers with `reply`
 UNROUTED: Final = 21  # there is no backend
 EARLY_DATA: Final = b"early-data"
+A_REQUEST: Final = 0  # what follows on content rules: a request
+A_BACKEND: Final = 1  # one that has begun goes on in its backend
+AN_ANSWER: Final = 2
 
 
 class Deciding(Cursor):
@@ -75,6 +80,7 @@ class Deciding(Cursor):
         self.waits = True  # who runs it would wait
         self.inspects = False  # who runs it would wait for more bytes, if for nothing else
         self.final = False  # no more bytes come that content rules could look at
+        self.counted = False  # tables have counted the request already, though its rules have not been asked
         self.until = 0  # when the inspection is over that is under way (monotonic ms)
         self.trace: Trace | None = None  # where the records of rules and routes go, if somebody wants them
 
@@ -101,8 +107,11 @@ class ContentRules(Entry):
     """A list of layer 4 content rules (manual 4.2, tcp-request content). They look at what has come so far, again with
     each piece, for `delay` ms from when they are first asked; then, or where no more can come, that is all there is."""
 
-    def __init__(self, name: str, steps: list[Step], delay: int, captures: Captures | None, peeks: bool) -> None:
+    def __init__(
+        self, name: str, steps: list[Step], delay: int, captures: Captures | None, peeks: bool, before: int
+    ) -> None:
         self.name = name
+        self.before = before  # whether a request that passes them begins then, for tables
         self.steps = steps
         self.delay = delay
         self.peeks = peeks
@@ -136,9 +145,21 @@ class ContentRules(Entry):
         if verdict == WAIT:
             context.need = Need(CONTENT, max(0, one.until - context.now))
             return WAIT
-        if verdict == SWITCH and not one.inspects:
-            return NEXT  # it speaks HTTP already
-        return NEXT if verdict == ALLOW else verdict
+        if verdict == ALLOW or verdict == SWITCH and not one.inspects:  # it speaks HTTP already
+            verdict = NEXT
+        if verdict == NEXT and self.before != AN_ANSWER and WISHES.tracks and not one.inspects:
+            self._count(one)
+        return verdict
+
+    def _count(self, one: Deciding) -> None:
+        """Tables count the request behind these rules (as in the peer program): one that is refused here is none yet,
+        and what they ask of a limit is how many were before it."""
+        context = one.context
+        request_follows(context, context.now)
+        if self.before == A_REQUEST:
+            if not one.counted:
+                request_begun(context.session, context.now)
+            one.counted = False
 
 
 # What has a say about a request.

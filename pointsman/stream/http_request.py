@@ -51,7 +51,6 @@ class HttpRequest(Waiting):
         context.buffer = program.buffer
         context.room = program.buffer.reserve
         self.outcome: Outcome | None = None  # of this request, if it would be the same again
-        self.counted = False  # tables have counted this request already, though its rules have not been asked
         self.repeated = False  # its head is the same as that of the one before: an outcome is worth keeping
         self.version = 0  # EPOCH's, when its rules began to be asked
         self.received = 0  # the status of the response, as the server sent it
@@ -71,7 +70,7 @@ class HttpRequest(Waiting):
             self.context.reset()
             self.logged = False
         self.outcome = None
-        self.counted = False
+        self.decision.counted = False
         self.forget()
 
     def begin(self, request: Request) -> None:
@@ -80,8 +79,12 @@ class HttpRequest(Waiting):
         self._take_up(request)
         self.bodiless = request.method == b"HEAD"
         session = self.session
+        inspected = session.first and not session.frontend.http
+        if WISHES.tracks and (inspected or session.routed is not None or not self.frontend.tcp_content):
+            self._count_request()  # or else when the content rules have let it pass
+            self.decision.counted = False
         if session.routed is None:
-            self.decided(self.decision.begin(True, session.first and not session.frontend.http))
+            self.decided(self.decision.begin(True, inspected))
         else:
             routed, session.routed = session.routed, None
             self.context.asked |= MOVING  # nothing shows what that depended on
@@ -95,7 +98,7 @@ class HttpRequest(Waiting):
         context.date_offset = self.frontend.program.date_offset
         context.request = outcome.request
         if WISHES.tracks:
-            self._count_request(now)
+            self._count_request()
         for index, one in enumerate(noted):
             if not one.again(context):
                 if index:
@@ -103,11 +106,12 @@ class HttpRequest(Waiting):
                 return False
         return True
 
-    def _count_request(self, now: int) -> None:
+    def _count_request(self) -> None:
         """Tables count it, once."""
-        if self.counted:
+        if self.decision.counted:
             return
-        self.counted = True
+        self.decision.counted = True
+        now = self.context.now
         if self.context.tracked is not None:
             request_follows(self.context, now)
         request_begun(self.session, now)
@@ -116,6 +120,9 @@ class HttpRequest(Waiting):
         """A request that came before in the very same bytes: its rules are not asked again."""
         self.outcome = outcome
         self._take_up(outcome.request)
+        if WISHES.tracks:
+            self._count_request()
+            self.decision.counted = False
         self.bodiless = outcome.bodiless
         if self.frontend.captures is not None:
             outcome.captured(self.context)
@@ -136,9 +143,6 @@ class HttpRequest(Waiting):
         self.context.date_offset = frontend.program.date_offset
         record.number = frontend.program.process.next_number()
         frontend.climb(REQUEST, NOTHING)
-        if WISHES.tracks:
-            self._count_request(now)
-            self.counted = False
         self.closing = self.client.ends_after(request)
         self.tunnelling = request.upgrade or request.method == b"CONNECT"
         if not self.client.request_done:

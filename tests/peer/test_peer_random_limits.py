@@ -74,16 +74,24 @@ def rule(chance: Random) -> str:
     return f"http-request {action}" if always else f"http-request {action} {condition(chance)}"
 
 
+def content(chance: Random) -> str:
+    track = f"track-sc{chance.randrange(3)} src table {chance.choice(TABLES)}"
+    action = chance.choice((track, track, f"reject {condition(chance)}", f"accept {condition(chance)}"))
+    return f"tcp-request content {action}"
+
+
 def configuration(chance: Random, port: int) -> str:
     front = []
     if chance.random() < 0.3:
         front.append(
             f"tcp-request {chance.choice(('connection', 'session'))} track-sc{chance.randrange(3)} src table one"
         )
+    front += [content(chance) for _ in range(chance.choice((0, 0, 1, 2)))]
     front += [rule(chance) for _ in range(chance.randrange(2, 6))]
     if chance.random() < 0.3:
         front.append(f"use_backend other {condition(chance)}")
-    back = [rule(chance) for _ in range(chance.randrange(3))]
+    back = [content(chance)] * (chance.random() < 0.2)
+    back += [rule(chance) for _ in range(chance.randrange(3))]
     back += [f"http-response set-header x-r %[sc{chance.randrange(3)}_http_req_cnt]"] * chance.randrange(2)
     back += [f"http-response sc-inc-gpc0({chance.randrange(3)})"] * chance.randrange(2)
     return whole(front, back, port)
@@ -217,6 +225,16 @@ LIMITS = {  # conditions before a rule that tracks, and a limit behind it that i
         "http-request track-sc0 src table one",
         "http-request deny deny_status 429 if { sc0_http_req_cnt ge 6 }",
         "http-request return status 200 hdr x-a %[req.hdr(x-a)] if { sc0_http_req_cnt ge 4 }",
+    ),
+    "content rules": (
+        "tcp-request content track-sc0 src table one",
+        "tcp-request content reject if { sc0_http_req_cnt ge 3 }",
+    ),
+    "content rules behind those of connections": (
+        "tcp-request connection track-sc0 src table one",
+        "tcp-request content track-sc1 src table two",
+        "tcp-request content reject if { sc0_http_req_cnt ge 4 } or { sc1_http_req_cnt ge 5 }",
+        "http-request deny if { sc1_http_req_cnt gt 4 }",
     ),
     "tracked only then": (
         "http-request track-sc0 src table one",
