@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #define PATIENCE 10000 /* us */
+#define TURNS 4 /* times that others may be faster */
 #define SPINS 100
 
 static uint32_t this_process;
@@ -100,22 +101,34 @@ slab_wait(Slab *slab, uint64_t *lock, uint64_t mine)
     return -1;
 }
 
+/* Who has waited in vain for an owner that is dead may find that another one was faster to take over: then it waits for
+ * that one. -1: its owner hangs. */
 int
 slab_lock(Slab *slab, uint32_t shard, View *view)
 {
     see(slab, shard, view);
     uint64_t *lock = &view->head->lock, mine = (uint64_t)this_process << 32 | (uint32_t)(slab->slot + 1);
     STEP();
-    if (swap(lock, 0, mine) || slab_wait(slab, lock, mine) == 0) {
-        STEP();
-        return 0;
+    for (int turn = 0; turn < TURNS; turn++) {
+        if (swap(lock, 0, mine) || slab_wait(slab, lock, mine) == 0) {
+            STEP();
+            return 0;
+        }
+        uint64_t owner = __atomic_load_n(lock, __ATOMIC_SEQ_CST);
+        if (owner == 0)
+            continue;
+        if (owner != ORPHANED && !slab_is_dead((uint32_t)(owner >> 32))) {
+            if (owner == slab->stuck)
+                return -1;
+            continue; /* somebody else puts it in order now, and will soon be done */
+        }
+        if (swap(lock, owner, mine)) {
+            slab->stuck = 0;
+            slab_rebuild(view);
+            return 0;
+        }
     }
-    uint64_t owner = __atomic_load_n(lock, __ATOMIC_SEQ_CST);
-    if (owner == 0 || (owner != ORPHANED && !slab_is_dead((uint32_t)(owner >> 32))) || !swap(lock, owner, mine))
-        return -1; /* or somebody else puts it in order now */
-    slab->stuck = 0;
-    slab_rebuild(view);
-    return 0;
+    return -1;
 }
 
 void
