@@ -278,14 +278,15 @@ reserve(View *view)
     Slab *slab = view->slab;
     if (is_full(view))
         return 0;
-    STEP();
-    if (__atomic_add_fetch(&slab->head->used, 1, __ATOMIC_SEQ_CST) <= slab->at.entries) {
+    /* Nobody ever reads more than there may be. */
+    uint64_t used = __atomic_load_n(&slab->head->used, __ATOMIC_SEQ_CST);
+    do {
+        if (used >= slab->at.entries)
+            return 0;
         STEP();
-        return 1;
-    }
+    } while (!__atomic_compare_exchange_n(&slab->head->used, &used, used + 1, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
     STEP();
-    __atomic_sub_fetch(&slab->head->used, 1, __ATOMIC_SEQ_CST);
-    return 0;
+    return 1;
 }
 
 /* Find and touch an entry, or make it: FOUND, and the shard is locked. Else nothing is. */

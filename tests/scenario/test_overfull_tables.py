@@ -25,7 +25,7 @@ TIMES: Final = 2 if LONG else 3  # as many addresses as its size
 EACH: Final = 32  # addresses of a request
 BATCH: Final = 4  # requests that a client sends at once
 GROWTH: Final = 4 << 20  # bytes
-STALL: Final = 0.02  # s: longer than a lane is busy with what other clients have sent at once
+STALL: Final = 0.03  # s: longer than a lane is busy with what other clients have sent at once
 EXPIRE: Final = 12 if LONG else 2  # s: in less the table is filled
 TRIES: Final = 4  # a machine with other work makes a request wait, too, but not each time; a table would
 
