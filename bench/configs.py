@@ -69,22 +69,6 @@ frontend full
     use_backend others if is_static or mobile
     http-response del-header Server
 
-frontend limited
-    bind 127.0.0.1:{limited}
-    log global
-    option httplog
-    option forwardfor
-    acl is_static path_beg /static
-    acl internal src 10.0.0.0/8 192.168.0.0/16
-    acl mobile req.hdr(User-Agent) -i -m sub mobile
-    stick-table type ip size 100k expire 30s store http_req_rate(10s)
-    http-request track-sc0 src
-    http-request deny deny_status 429 if {{ sc_http_req_rate(0) gt 100000000 }}
-    http-request deny if internal
-    http-request set-header X-Forwarded-Proto http
-    use_backend others if is_static or mobile
-    http-response del-header Server
-
 frontend rules
     bind 127.0.0.1:{rules}
 {routes}
@@ -103,7 +87,7 @@ backend raw
     mode tcp
     balance roundrobin
 {servers}"""
-ENCRYPTED = """\
+MORE = """\
 
 frontend tls-full
     bind 127.0.0.1:{tls-full} ssl crt {folder}/ec.pem
@@ -113,6 +97,22 @@ frontend tls-full
     acl is_static path_beg /static
     acl internal src 10.0.0.0/8 192.168.0.0/16
     acl mobile req.hdr(User-Agent) -i -m sub mobile
+    http-request deny if internal
+    http-request set-header X-Forwarded-Proto http
+    use_backend others if is_static or mobile
+    http-response del-header Server
+
+frontend limited
+    bind 127.0.0.1:{limited}
+    log global
+    option httplog
+    option forwardfor
+    acl is_static path_beg /static
+    acl internal src 10.0.0.0/8 192.168.0.0/16
+    acl mobile req.hdr(User-Agent) -i -m sub mobile
+    stick-table type ip size 100k expire 30s store http_req_rate(10s)
+    http-request track-sc0 src
+    http-request deny deny_status 429 if {{ sc_http_req_rate(0) gt 100000000 }}
     http-request deny if internal
     http-request set-header X-Forwarded-Proto http
     use_backend others if is_static or mobile
@@ -156,8 +156,8 @@ frontend web
     bind 127.0.0.1:18080
     default_backend app0
 """
-PLAIN = ("http", "full", "limited", "rules", "tcp")  # frontends that need nobody who speaks TLS
-FRONTENDS = (*PLAIN, "tls-full", "tls-ec", "tls-rsa", "reencrypt", "sni")
+PLAIN = ("http", "full", "rules", "tcp")  # frontends that need nobody who speaks TLS
+FRONTENDS = (*PLAIN, "tls-full", "tls-ec", "tls-rsa", "reencrypt", "limited", "sni")
 
 IDLE = """\
 global
@@ -219,7 +219,7 @@ def configuration(
 
     `secure`: ports of servers that speak TLS; none: nobody does.
     """
-    text = CONFIGURATION + ENCRYPTED if secure else CONFIGURATION
+    text = CONFIGURATION + MORE if secure else CONFIGURATION
     return text.format(
         lanes=lanes,
         socket=folder / "stats.sock",

@@ -54,7 +54,13 @@ class Step:
         # is tracked by the client's address is tracked once more. So they do not keep it from being remembered.
         remembers = rule.rule_set == HTTP_REQUEST
         condition = rule.condition
-        self.guards = remembers and condition is not None and condition.calm and not self.asks & ~_OF_TABLES
+        self.guards = (
+            remembers
+            and condition is not None
+            and condition.calm
+            and self.asks & MOVING != 0
+            and not self.asks & ~_OF_TABLES
+        )
         self.repeats = remembers and rule.action.repeats >= 0
         if self.guards:
             self.asks &= ~MOVING
