@@ -27,7 +27,9 @@ BATCH: Final = 4  # requests that a client sends at once
 GROWTH: Final = 4 << 20  # bytes
 STALL: Final = 0.03  # s: longer than a lane is busy with what other clients have sent at once
 EXPIRE: Final = 12 if LONG else 2  # s: in less the table is filled
-TRIES: Final = 4  # a machine with other work makes a request wait, too, but not each time; a table would
+TRIES: Final = (
+    12  # a machine with other work, and clients in threads, make one wait, too, but not each time; a table would
+)
 
 CONFIGURATION: Final = """
 global
