@@ -32,6 +32,7 @@ from pointsman.admin.command import (
 from pointsman.admin.gauge import Gauge
 from pointsman.admin.view import View
 from pointsman.core.handed import FETCH, Handed, give
+from pointsman.core.slabs import Busy
 
 LONGEST_LINE: Final = 16_384  # bytes: tune.bufsize, where nothing else is said
 LONGEST_PAYLOAD: Final = 131_072  # bytes: tune.cli.max-payload-size, where nothing else is said
@@ -244,6 +245,9 @@ class RuntimeConnection:
                 command.after(call)
         except CommandError as error:
             yield self._complaint(error)
+            return
+        except Busy:
+            yield self._complaint(CommandError("A process that hangs has locked the table. Try again."))
             return
         except Exception:  # a bug: whoever asks is told so, and the process lives on
             traceback.print_exc()

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from admin_stand import Stand, stand
 
+from pointsman.core.slabs import Busy
 from pointsman.net.clock import monotonic_ms
 from pointsman.tables.stick_options import StickTableOptions
 from pointsman.tables.stick_table import StickTable
@@ -217,3 +218,14 @@ def test_many_entries_come_in_pieces(console: Stand, tables: dict[str, StickTabl
 def test_complaints(console: Stand, command: str, answer: str) -> None:
     assert lines(console, command)[0].startswith(answer)
     assert lines(console, "show table t1") == ["# table: t1, type: ip, size:100, used:0"]
+
+
+def test_a_table_that_is_locked_is_told(console: Stand, tables: dict[str, StickTable]) -> None:
+    """Its owner, which lives, does not let go."""
+
+    class Locked:
+        def entries(self, cursor: int) -> tuple[int, list[int]]:
+            raise Busy
+
+    tables["t4"] = Locked()  # type: ignore[assignment]
+    assert lines(console, "clear table t4") == ["A process that hangs has locked the table. Try again."]
