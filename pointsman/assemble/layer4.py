@@ -7,10 +7,10 @@ or tracks what a client sends finds it by luck.
 from collections.abc import Iterable
 from typing import Final
 
-from pointsman.config.action import HTTP_REQUEST, TCP_CONTENT, TCP_RESPONSE
+from pointsman.config.action import HTTP_REQUEST, HTTP_RESPONSE, TCP_CONTENT, TCP_RESPONSE
 from pointsman.config.setting import Section
 from pointsman.core.diagnostics import Diagnostics, Position
-from pointsman.rules.keywords import UseBackendLine
+from pointsman.rules.keywords import UseBackendLine, UseServerLine
 from pointsman.rules.layer4_words import inspect_delay
 from pointsman.rules.rule import Rule
 from pointsman.sample.condition import Condition
@@ -20,7 +20,7 @@ from pointsman.sample.registry import FETCHES
 _ANY_PROTOCOL: Final = frozenset(
     ("wait_end", "req.proto_http", "req_proto_http")
 )  # of 7.3.5, but they hold in HTTP too
-_SETS: Final = TCP_CONTENT | TCP_RESPONSE | HTTP_REQUEST
+_SETS: Final = TCP_CONTENT | TCP_RESPONSE | HTTP_REQUEST | HTTP_RESPONSE
 
 
 def warn_of_bytes(section: Section, http: bool, diagnostics: Diagnostics) -> None:
@@ -29,6 +29,7 @@ def warn_of_bytes(section: Section, http: bool, diagnostics: Diagnostics) -> Non
     if http:
         conditions = [(one.condition, one.at) for one in rules]
         conditions += [(one.condition, one.at) for one in section.all(UseBackendLine)]
+        conditions += [(one.condition, one.at) for one in section.all(UseServerLine)]
         for condition, at in conditions:
             _of_layer6(section, condition, at, diagnostics)
     if inspect_delay(section, False):

@@ -295,7 +295,7 @@ def test_a_program_beside_an_older_one_goes_on(balancer: Balancer) -> None:
     assert [client.connect() for client in all_of_them] == [True] * 4
     old = balancer.running[-1]
     balancer.begin("-db", "-x", str(balancer.folder / "nothing"), "-sf", str(old.pid))
-    assert "TLS sessions cannot be fetched" in balancer.stderr()
+    assert "in memory cannot be fetched" in balancer.stderr()
 
 
 def test_secrets_are_in_memory_alone(balancer: Balancer) -> None:

@@ -14,6 +14,7 @@ from pointsman.core.tcp_info import Measured
 from pointsman.proto.message import Request, Response
 from pointsman.proto.weight import Buffer
 from pointsman.sample.context import Context, ListenerFacts, ProxyFacts, ServerFacts, Session
+from pointsman.sample.hints import Hints
 from pointsman.sample.need import TIME, Need
 from pointsman.sample.record import Counted, Record
 
@@ -31,6 +32,7 @@ _NEW: Final[dict[str, Callable[[], object]]] = {  # what has no other value by i
     "buffer": lambda: Buffer(8000, 500),
     "counted": Counted,
     "need": lambda: Need(TIME),
+    "hints": Hints,
     "request_cookie": lambda: b"c=1",
     "response_cookie": lambda: b"c=1",
 }
