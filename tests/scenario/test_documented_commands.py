@@ -275,7 +275,7 @@ def test_the_demo() -> None:
 
 
 def test_every_command_is_run_or_says_why_not() -> None:
-    """A command that is new to a page fails here until it has a test (those of some pages stand in tests of their own)."""
+    """A command that is new to a page fails here until it has a test (of some pages: one of its own)."""
     text = Path(__file__).read_text(encoding="utf-8")
     run = {one for page in RUN_ELSEWHERE for one in commands(ROOT / "docs" / f"{page}.md")}
     for command in ALL:
