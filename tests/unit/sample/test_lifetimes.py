@@ -10,11 +10,13 @@ import pytest
 from support.contract import CONTEXT, RECORD, SESSION, Facts, Life, Phase, exchange, look, names_of, still
 
 from pointsman.core.address import NetAddress, net_address
+from pointsman.core.diagnostics import Position
 from pointsman.core.tcp_info import Measured
 from pointsman.proto.message import Request, Response
 from pointsman.proto.weight import Buffer
 from pointsman.sample.context import Context, ListenerFacts, ProxyFacts, ServerFacts, Session
 from pointsman.sample.hints import Hints
+from pointsman.sample.limits import Limits
 from pointsman.sample.need import TIME, Need
 from pointsman.sample.record import Counted, Record
 
@@ -33,6 +35,12 @@ _NEW: Final[dict[str, Callable[[], object]]] = {  # what has no other value by i
     "counted": Counted,
     "need": lambda: Need(TIME),
     "hints": Hints,
+    "last_rule": lambda: Position("another.cfg", 9),
+    "limits": Limits,
+    "noted": list,
+    "redone": list,
+    "tracked": list,
+    "waiting_rule": lambda: Position("another.cfg", 9),
     "request_cookie": lambda: b"c=1",
     "response_cookie": lambda: b"c=1",
 }
