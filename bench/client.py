@@ -63,5 +63,5 @@ def once(port: int, request: bytes, timeout: float = 10, tls: bool = False) -> A
     with socket.create_connection(("127.0.0.1", port), timeout=timeout) as sock:
         if not tls:
             return exchange(sock, request)
-        with trusting().wrap_socket(sock) as secured:
+        with trusting().wrap_socket(sock, server_hostname="www.example.com") as secured:
             return exchange(secured, request)
