@@ -90,14 +90,14 @@ def fill_backend_rules(
     cookie = section.one(PersistRdpCookie)
     if cookie is not None:
         backend.rdp_cookie = cookie.name
-    backend.peeks = not backend.http and _peeks(backend, section)
+    backend.persists_by_bytes = not backend.http and _persists_by_bytes(backend, section)
     for rule in section.all(PersistLine):
         says = FORCED if rule.forces else IGNORED
         backend.persist_rules.append(PersistRule(says, rule.condition, rule.negated, rule.at))
     backend.honours_down = backend.persist or any([one.says == FORCED for one in backend.persist_rules])
 
 
-def _peeks(backend: BackendProxy, section: Section) -> bool:
+def _persists_by_bytes(backend: BackendProxy, section: Section) -> bool:
     """A server may be chosen by the first bytes of a connection."""
     balance = section.one(Balance)
     if backend.rdp_cookie or balance is not None and balance.algorithm.name == "rdp-cookie":

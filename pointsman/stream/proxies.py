@@ -303,7 +303,7 @@ class BackendProxy(Backend):
         self.use_server: list[ServerRoute] = []
         self.cookie: PersistenceCookie | None = None
         self.persist = False  # option persist
-        self.peeks = False  # persistence looks at what has come of a TCP connection, without waiting for it
+        self.persists_by_bytes = False  # persistence looks at what has come of a TCP connection, without waiting for it
         self.rdp_cookie = b""  # persist rdp-cookie: its name
         self.stick_rules: list[StickRule] = []
         self.persist_rules: list[PersistRule] = []  # force-persist, ignore-persist

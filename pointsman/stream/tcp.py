@@ -125,7 +125,7 @@ class TcpStream(Tunnel):
                 self.context.backend = backend
                 self.limits_of(backend)
                 backend.step(BEGUN, NOTHING, NOTHING)
-                if backend.tcp_content or backend.peeks:
+                if backend.tcp_content or backend.persists_by_bytes:
                     self.gather(decision)
                     if backend.peeks:
                         peek_request(self.context)

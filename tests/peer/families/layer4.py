@@ -386,6 +386,21 @@ def switch(name: str, rules: str, talk: Sequence[Step], expect: Sequence[str], l
 HTTP_IN_TCP = [
     tcp("a head in pieces", HOSTS, [*PIECES, Until(b"ok"), Close()], ["app/s1", "--"], servers={"a": ANSWERS_ALL}),
     tcp("another host", HOSTS, [Send(HEAD.replace(b"a.com", b"b.com")), End()], ["door/<NOSRV> -1/-1/T 0 PR"]),
+    tcp(
+        "a backend's rules, a head in pieces",
+        "",
+        [*PIECES, Until(b"ok"), Close()],
+        ["app/s1", "--"],
+        HOSTS,
+        {"a": ANSWERS_ALL},
+    ),
+    tcp(
+        "a backend's rules, another host",
+        "",
+        [Send(HEAD.replace(b"a.com", b"b.com")), End()],
+        ["app/<NOSRV> -1/-1/T 0 PR"],
+        HOSTS,
+    ),
     tcp("no HTTP at all", HOSTS, [Send(b"\x16\x03\x01 hello\r\n\r\n"), End()], ["PR"]),
     tcp("half a head", HOSTS, [Send(b"GET"), End()], ["door/<NOSRV> -1/-1/T 0 PR"]),
     tcp(
