@@ -18,8 +18,6 @@ from pointsman.sample.table_key import TableKey
 from pointsman.tables.stick_table import StickTable
 from pointsman.tables.tracked import Tracked
 
-HIGHEST_STATUS: Final = 600
-
 
 class FaultCodes:
     """Which statuses of servers count as errors of clients and as failures of servers (manual 3.1, http-err-codes)."""
@@ -138,24 +136,26 @@ def request_follows(ctx: Context, now: int) -> None:
 
 def client_failed(ctx: Context, now: int) -> None:
     """The request is none, or was denied."""
-    if ctx.tracked is not None:
-        for one in ctx.tracked:
-            if one.table.error:
-                one.table.run(one.ref, one.table.error, now)
-    if ctx.session.tracked is not None:
-        for one in ctx.session.tracked:
-            if one.table.error:
-                one.table.run(one.ref, one.table.error, now)
+    _count_errors(ctx.tracked, now)
+    _count_errors(ctx.session.tracked, now)
 
 
 def server_failed(ctx: Context, now: int) -> None:
     """No response came, or one that is none."""
-    if ctx.tracked is not None:
-        for one in ctx.tracked:
-            if one.table.failure:
-                one.table.run(one.ref, one.table.failure, now)
-    if ctx.session.tracked is not None:
-        for one in ctx.session.tracked:
+    _count_failures(ctx.tracked, now)
+    _count_failures(ctx.session.tracked, now)
+
+
+def _count_errors(found: list[Tracked] | None, now: int) -> None:
+    if found is not None:
+        for one in found:
+            if one.table.error:
+                one.table.run(one.ref, one.table.error, now)
+
+
+def _count_failures(found: list[Tracked] | None, now: int) -> None:
+    if found is not None:
+        for one in found:
             if one.table.failure:
                 one.table.run(one.ref, one.table.failure, now)
 
@@ -178,12 +178,13 @@ def _count_status(one: Tracked, status: int, now: int) -> None:
 
 def bytes_moved(ctx: Context, received: int, sent: int, now: int) -> None:
     """So many bytes have come from the client and gone to it since this was told last."""
-    if ctx.tracked is not None:
-        for one in ctx.tracked:
-            if one.table.weighs:
-                one.table.weigh(one.ref, received, sent, now)
-    if ctx.session.tracked is not None:
-        for one in ctx.session.tracked:
+    _weigh(ctx.tracked, received, sent, now)
+    _weigh(ctx.session.tracked, received, sent, now)
+
+
+def _weigh(found: list[Tracked] | None, received: int, sent: int, now: int) -> None:
+    if found is not None:
+        for one in found:
             if one.table.weighs:
                 one.table.weigh(one.ref, received, sent, now)
 

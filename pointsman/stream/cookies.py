@@ -15,7 +15,6 @@ REWRITE: Final = 1  # the server sets the cookie, and its value is replaced
 INSERT: Final = 2  # we set it
 PREFIX: Final = 3  # the server sets it, and its value is prefixed
 
-TILDE: Final = 0x7E  # behind the prefix
 PIPE: Final = 0x7C  # before the dates
 UNIT: Final = 2  # dates are seconds shifted by this
 FUTURE: Final = 86_400  # seconds: a date that is so much later than now is not believed (manual 4.2, maxidle)

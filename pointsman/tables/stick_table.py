@@ -37,7 +37,7 @@ from pointsman.core.slab_program import (
 from pointsman.core.slabs import Busy, Slab
 from pointsman.tables.server_keys import SERVER_KEYS
 from pointsman.tables.stick_options import StickTableOptions
-from pointsman.tables.stick_types import Field, Kind, Stored, element, lay_out
+from pointsman.tables.stick_types import Field, Kind, element, lay_out
 
 EXPIRES_AT_ONCE: Final = 64  # entries that are looked at under one lock
 SHARED: Final = 1  # the process that owns the slot which those share that have none
@@ -301,10 +301,6 @@ class StickTable:
             value //= self.factor
         self.run(ref, _sets(field, offset), now, value)
 
-    def add(self, ref: int, field: Field, offset: int, amount: int, now: int) -> int:
-        """Count; the value behind it. -1: the entry has gone."""
-        return self.run_read(ref, _counts(field, offset, False), _reads(field, offset), now, amount)
-
 
 BLOCKS: Final = ("bytes_in_rate", "bytes_out_rate")  # what counts blocks under brates-factor
 
@@ -334,11 +330,3 @@ def _reads(field: Field, offset: int) -> bytes:
     if kind == Kind.GAUGE:
         return op(READ_CURRENT)
     return op(READ_64 if kind == Kind.WIDE else READ_32, offset)
-
-
-def stored(name: str, options: StickTableOptions) -> Stored | None:
-    """What a line says of a type."""
-    for one in options.store:
-        if one.type.name == name:
-            return one
-    return None
