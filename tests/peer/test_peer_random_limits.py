@@ -4,17 +4,14 @@ are equal, whatever of the decision about a request is remembered (rules/plan.py
 from __future__ import annotations
 
 import os
-import socket
-import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from random import Random
 
 import pytest
-from support.dumps import dump
 from support.programs import HAPROXY, POINTSMAN, Program
+from support.side_by_side import Connections, both, settled
 from test_peer_tables import Server, request
 
 pytestmark = pytest.mark.skipif(HAPROXY.missing, reason="haproxy is not installed")
@@ -137,19 +134,10 @@ def story(chance: Random) -> list[tuple[int, bytes, int]]:
     return found
 
 
-class Client:
-    """Connections to a program, made when they are needed."""
-
-    def __init__(self, program: Program) -> None:
-        self.program = program
-        self.open: dict[int, socket.socket] = {}
-
+class Client(Connections):
     def send(self, number: int, data: bytes, many: int) -> list[bytes]:
         """What came back: the first lines, and what rules have set."""
-        connection = self.open.get(number)
-        if connection is None:
-            address = ("127.0.0.1", self.program.ports["front"])
-            connection = self.open[number] = socket.create_connection(address, 10)
+        connection = self.get(number)
         answers = []
         with suppress(OSError):
             connection.sendall(data)
@@ -174,16 +162,8 @@ class Client:
                 break
             if len(answers) == many and b"connection: close" not in head:
                 return answers
-        self.open.pop(number).close()
+        self.drop(number)
         return answers
-
-    def close(self) -> None:
-        for connection in self.open.values():
-            connection.close()
-
-
-def tables(program: Program) -> dict[str, object]:
-    return {name: dump(program.folder / "s", name) for name in TABLES}
 
 
 @pytest.mark.parametrize("seed", range(60 if os.environ.get("POINTSMAN_LONG") else FEW))
@@ -191,10 +171,7 @@ def test_limits_are_reached_by_the_same_request(seed: int, tmp_path: Path) -> No
     chance = Random(seed)
     server = Server()
     text = configuration(chance, server.port)
-    with ExitStack() as stack:
-        programs = [Program(kind, text, tmp_path / kind.name) for kind in (HAPROXY, POINTSMAN)]
-        with ThreadPoolExecutor(2) as pool:
-            list(pool.map(stack.enter_context, programs))
+    with both(text, tmp_path) as programs, ExitStack() as stack:
         clients = [Client(program) for program in programs]
         for one in clients:
             stack.callback(one.close)
@@ -202,10 +179,8 @@ def test_limits_are_reached_by_the_same_request(seed: int, tmp_path: Path) -> No
             where = f"step {step}: {data!r} on connection {number}\n{text}"
             theirs, ours = [one.send(number, data, many) for one in clients]
             assert ours == theirs, where
-            limit = time.monotonic() + 3
-            while tables(programs[1]) != tables(programs[0]) and time.monotonic() < limit:
-                time.sleep(0.03)
-            assert tables(programs[1]) == tables(programs[0]), where
+            their_tables, our_tables = settled(programs, TABLES)
+            assert our_tables == their_tables, where
     server.listener.close()
 
 

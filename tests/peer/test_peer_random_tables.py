@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import os
-import socket
-import time
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from random import Random
 
 import pytest
-from support.dumps import dump
-from support.programs import HAPROXY, POINTSMAN, Program
+from support.programs import HAPROXY
+from support.side_by_side import Connections, both, settled
 from test_peer_tables import Server, received
 
 pytestmark = pytest.mark.skipif(HAPROXY.missing, reason="haproxy is not installed")
@@ -115,33 +112,16 @@ def requests(chance: Random) -> list[tuple[int, bytes]]:
     return found
 
 
-class Client:
-    """Three connections to a program, made when they are needed."""
-
-    def __init__(self, program: Program) -> None:
-        self.program = program
-        self.open: dict[int, socket.socket] = {}
-
+class Client(Connections):
     def send(self, number: int, data: bytes) -> None:
         """One request and its response; a connection that is over is made anew the next time."""
-        connection = self.open.get(number)
-        if connection is None:
-            address = ("127.0.0.1", self.program.ports["front"])
-            connection = self.open[number] = socket.create_connection(address, 10)
+        connection = self.get(number)
         with suppress(OSError):
             connection.sendall(data)
             answer = received(connection)
             if answer and b"connection: close" not in answer:
                 return
-        self.open.pop(number).close()
-
-    def close(self) -> None:
-        for connection in self.open.values():
-            connection.close()
-
-
-def tables(program: Program) -> dict[str, object]:
-    return {name: dump(program.folder / "s", name) for name in TABLES}
+        self.drop(number)
 
 
 @pytest.mark.parametrize("seed", range(40 if os.environ.get("POINTSMAN_LONG") else FEW))
@@ -149,19 +129,14 @@ def test_tables_are_equal_after_each_step(seed: int, tmp_path: Path) -> None:
     chance = Random(seed)
     server = Server()
     text = configuration(chance, server.port)
-    with ExitStack() as stack:
-        programs = [Program(kind, text, tmp_path / kind.name) for kind in (HAPROXY, POINTSMAN)]
-        with ThreadPoolExecutor(2) as pool:
-            list(pool.map(stack.enter_context, programs))
+    with both(text, tmp_path) as programs, ExitStack() as stack:
         clients = [Client(program) for program in programs]
         for one in clients:
             stack.callback(one.close)
         for step, (number, data) in enumerate(requests(chance)):
             for one in clients:
                 one.send(number, data)
-            limit = time.monotonic() + 3
-            while (theirs := tables(programs[0])) != (ours := tables(programs[1])) and time.monotonic() < limit:
-                time.sleep(0.03)
+            theirs, ours = settled(programs, TABLES)
             assert ours == theirs, f"step {step}: {data!r} on connection {number}\n{text}"
         assert seed >= FEW or any(theirs.values())
     server.listener.close()
