@@ -26,6 +26,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
+from support.forked import ForkedProcess, forked
 from support.ports import free_port, listening_ports
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -144,7 +145,7 @@ class Program:
     arguments: Sequence[str] = ("-db",)
     ports: dict[str, int] = field(default_factory=dict)
     patience: float = 15.0
-    _process: subprocess.Popen[bytes] | None = None
+    _process: subprocess.Popen[bytes] | ForkedProcess | None = None
 
     def __enter__(self) -> Program:
         self.start()
@@ -174,9 +175,13 @@ class Program:
         command = [*self.kind.command, *self.arguments, *lanes, "-f", str(path)]
         notified = Notified()
         with notified, (self.folder / "stdout").open("wb") as out, (self.folder / "stderr").open("wb") as err:
-            self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=notified.environment, cwd=self.folder
-            )
+            self._process = None
+            if self.kind is POINTSMAN:
+                self._process = forked(command[len(self.kind.command) :], notified.environment, self.folder, out, err)
+            if self._process is None:
+                self._process = subprocess.Popen(
+                    command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=notified.environment, cwd=self.folder
+                )
             if self.kind.name == POINTSMAN.name:  # or a test's program around it
                 self._wait(notified.is_ready, "is not ready")
             else:
@@ -214,11 +219,10 @@ class Program:
         if self._process.poll() is None:
             self._process.send_signal(number)
             try:
-                self._process.wait(5)
+                return self._process.wait(5)
             except subprocess.TimeoutExpired:
                 self._process.kill()
-                self._process.wait()
-        return self._process.returncode
+        return self._process.wait()
 
     def stderr(self) -> str:
         """What it has written to standard error so far."""
