@@ -1,0 +1,5 @@
+"""Names that are looked up while the program runs: name servers, and what they have answered (manual 5.3).
+
+message.py      queries and answers as bytes (RFC 1035, 2782, 6891), no I/O
+resolution.py   a name that somebody wants to know about, and what is known of it; sections of name servers
+"""
