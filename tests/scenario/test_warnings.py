@@ -1,11 +1,10 @@
 """Warnings that an operator needs: both programs give them for the same file, in the same words."""
 
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
-from support.programs import POINTSMAN, Kind, environment
+from support.programs import POINTSMAN, Kind, finished
 
 DEFAULTS = """defaults
     mode http
@@ -31,17 +30,9 @@ NEEDS_HTTP = "'{}' ignored for proxy 'l' as it requires HTTP mode."
 def warnings(kind: Kind, text: str, folder: Path) -> list[str]:
     """What the program warns of, without places and process numbers; the file itself is sound."""
     (folder / "a.cfg").write_text(text)
-    done = subprocess.run(
-        [*kind.command, "-c", "-f", "a.cfg"],
-        cwd=folder,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=20,
-        check=False,
-    )
-    assert "[ALERT]" not in done.stderr, done.stderr
-    found = re.findall(r"^\[WARNING\] *\(\d+\) : (.*)$", done.stderr, re.M)
+    printed = finished(kind, ["-c", "-f", "a.cfg"], folder)[1]
+    assert "[ALERT]" not in printed, printed
+    found = re.findall(r"^\[WARNING\] *\(\d+\) : (.*)$", printed, re.M)
     return [re.sub(r"^(config : )?(parsing \[[^]]*\] ?: )?", "", line) for line in found]
 
 

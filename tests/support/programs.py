@@ -237,3 +237,22 @@ class Program:
     def descriptors(self) -> int:
         """How many descriptors the process holds."""
         return len(os.listdir(f"/proc/{self.pid}/fd"))
+
+
+def finished(kind: Kind, words: Sequence[str], folder: Path) -> tuple[int, str]:
+    """The status of a run of the program that ends by itself, such as one with -c, and what it says of the
+    configuration (standard error)."""
+    with (folder / "stdout").open("wb") as out, (folder / "stderr").open("wb") as err:
+        process: ForkedProcess | subprocess.Popen[bytes] | None = None
+        if kind is POINTSMAN:
+            process = forked(words, environment(), folder, out, err)
+        if process is None:
+            process = subprocess.Popen(
+                [*kind.command, *words], stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=environment(), cwd=folder
+            )
+        try:
+            status = process.wait(30)
+        finally:
+            process.kill()
+            process.wait()
+    return status, (folder / "stderr").read_text(encoding="utf-8", errors="replace")
