@@ -49,8 +49,9 @@ from pointsman.config.server_line import ServerLine
 from pointsman.config.setting import Configuration, In, Section
 from pointsman.config.threads import members, pins
 from pointsman.config.tls_tuning import tls_tuning
-from pointsman.core.arena import ROOM, Arena
+from pointsman.core.arena import Arena
 from pointsman.core.diagnostics import ConfigError, Diagnostics, unforeseen
+from pointsman.core.reserve import Reserve
 from pointsman.core.wishes import WISHES
 from pointsman.log.build import build_process_logger
 from pointsman.log.sinks import SinkSet
@@ -72,6 +73,9 @@ from pointsman.tables.stick_tables import TABLES
 # Cells that a proxy, a server or a listening address takes at most, in the row of each lane and beside them.
 CELLS_IN_ROW: Final = 192
 CELLS: Final = 256
+SPARE_ROW: Final = 1 << 17  # for what belongs to no such object: 1 MB of addresses a row
+# Servers and backends that may be added at run time; what is not used takes addresses, but no memory.
+ADDED: Final = 4_096 + 256
 MEMORIES: Final = "POINTSMAN_MEMORIES"  # "off" in the environment: nothing is remembered, to find a fault or to measure
 
 
@@ -136,6 +140,7 @@ def assemble(configuration: Configuration, diagnostics: Diagnostics, resolves: b
     check_references(configuration, diagnostics)
     prepare_tokens(live, configuration, diagnostics)
     live.tls_sides = _tls_sides(live)
+    live.reserve = Reserve(arena, ADDED, CELLS_IN_ROW * arena.rows + CELLS)
     return live
 
 
@@ -151,12 +156,12 @@ def assembled(configuration: Configuration, diagnostics: Diagnostics, resolves: 
 
 
 def _arena(configuration: Configuration, lanes: int) -> Arena:
-    """Shared cells for all that is configured, and a reserve. Raises ConfigError where they cannot be had."""
+    """Shared cells for what is configured, and for what may be added. Raises ConfigError where they cannot be had."""
     rows = lanes + 1
     objects = 0
     for proxy in configuration.proxies:
         objects += 2 + len(proxy.all(ServerLine)) + sum(len(bind.addresses) for bind in proxy.all(Bind))
-    cells = (ROOM + objects * CELLS_IN_ROW) * rows + objects * CELLS
+    cells = (SPARE_ROW + (objects + ADDED) * CELLS_IN_ROW) * rows + (objects + ADDED) * CELLS
     try:
         return Arena(lanes, cells, rows)
     except (OSError, MemoryError, ValueError) as error:

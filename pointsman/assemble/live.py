@@ -11,6 +11,7 @@ from pointsman.config.setting import Section
 from pointsman.core.columns import DROPPED_LOGS, EXHAUSTED_REGEXES, SPLICED
 from pointsman.core.counters import Counters
 from pointsman.core.regex import EXHAUSTED
+from pointsman.core.reserve import Reserve
 from pointsman.listener.generation import Generation
 from pointsman.listener.listener import Listener
 from pointsman.log.events import EventLogger
@@ -164,6 +165,7 @@ class Live(Generation):
         self.loggers: dict[int, Logger | None] = {}  # of backends, by id(): for messages about their servers
         self.tls_store = Store()  # certificates and authorities in memory
         self.server_contexts = ServerContexts(self.tls_store)
+        self.reserve: Reserve | None = None  # of cells for servers and backends that are added at run time
         self.links: Links | None = None  # between control and lanes, where there are several processes
         self.incarnations = Incarnations(process.arena)
         self.question_links: QuestionLinks | None = None  # where lanes ask control
@@ -223,6 +225,7 @@ class Live(Generation):
         self.processes = self.process.arena.take(lanes + 1)
         self.links = Links(lanes)
         self.question_links = QuestionLinks(lanes, self.incarnations)
+        self.process.arena.seal()
 
     def enter_lane(self, number: int) -> None:
         self.take_row(number, self.wakeups)
@@ -298,6 +301,7 @@ class Live(Generation):
             service.start(loop)
         if self.health is not None and self.controls:
             loop.call_soon(self.health.start)
+        self.process.arena.seal()
 
     def _open_questions(self, loop: asyncio.AbstractEventLoop) -> None:
         """From here on lanes may ask control; with one process it asks itself."""

@@ -1,7 +1,10 @@
 """The arena: one shared mapping of 64-bit cells for the state that must be one across lanes.
 
-It is made before the lanes are forked; a module that needs cells takes them then (`take`), or, while running, from
-the reserve that is left. Three kinds of state live in it:
+It is made before the lanes are forked, and a module that needs cells takes them then (`take`). From the fork on it is
+sealed: each process has its own copy of the place that comes next, so that two of them would be given the same cells.
+What comes later (a server that is added at run time) is made in a block of the reserve (core/reserve.py) that the
+change which makes it names, in a `placed` context, and so in the same cells in every process. Three kinds of state live
+in the arena:
 
     rows       each lane has its own row of a table and writes it without any lock; readers add the rows up.
                Counters and gauges are rows: what a lane that has ended had counted stays, what it held is set to zero.
@@ -23,6 +26,8 @@ Where the extension was not built, plain_cells.py stands in (cells.py decides).
 
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from pointsman.core.cells import BUILT, Cells, row_type
@@ -31,6 +36,10 @@ __all__ = ["BUILT", "Arena", "Cells", "row_type"]
 
 _ATTEMPTS: Final = 100  # of about 10 ms each; then the keeper takes it that the owner does not let go
 ROOM: Final = 1 << 21  # cells for each row: 16 MB of addresses; only what is touched takes memory
+
+
+class SealedError(RuntimeError):
+    """Cells were taken when processes could no longer agree whose they are: a mistake of the program."""
 
 
 class Arena:
@@ -45,6 +54,8 @@ class Arena:
         self.awaited = self.turns + self.rows  # for each row the lock that it waits for, and 1; 0: none
         self.obstinate: set[int] = set()  # in the keeper: whose locks it could not have
         self.next = 0
+        self.end = self.room  # where `take` has to stop
+        self.sealed = False
         self.lane = 0  # this process's row
         self.locks: list[int] = []
 
@@ -64,18 +75,39 @@ class Arena:
                 self.ring(lane)
 
     def take(self, count: int) -> int:
-        """The index of so many cells in a row, all 0. Raises MemoryError when the arena is full."""
+        """The index of so many cells in a row, all 0. Raises MemoryError when the arena, or the block that is being
+        filled, is full; SealedError where other processes would not learn of it."""
+        if self.sealed:
+            raise SealedError("cells of the arena are taken before the processes part, or in a block of the reserve")
         index = self.next
-        if index + count > self.room:
-            raise MemoryError("the arena is full")
+        if index + count > self.end:
+            raise MemoryError("the arena is full" if self.end == self.room else "the block is full")
         self.next = index + count
         return index
+
+    def seal(self) -> None:
+        """Before the first fork, or where a single process begins to serve: nothing more is taken but in blocks."""
+        self.sealed = True
+
+    @contextmanager
+    def placed(self, first: int, count: int) -> Iterator[None]:
+        """What is taken meanwhile comes from these cells, from the first one on. They were taken before."""
+        before = self.next, self.end, self.sealed
+        self.next, self.end, self.sealed = first, first + count, False
+        try:
+            yield
+        finally:
+            self.next, self.end, self.sealed = before
 
     def take_lock(self) -> int:
         """A cell to lock with `locked`."""
         index = self.take(1)
         self.locks.append(index)
         return index
+
+    def forget_lock(self, lock: int) -> None:
+        """What it protected is gone."""
+        self.locks.remove(lock)
 
     def locked(self, lock: int) -> bool:
         """Take a lock; False: its owner did not give way in time (if it has crashed, the keeper frees the lock)."""

@@ -99,7 +99,7 @@ class LiveServer(Server):
     def full(self) -> bool:
         if not self.limited:
             return False
-        return 0 < self.slots <= self.counters.held + self.backend.grants.pending(self.number)
+        return 0 < self.slots <= self.counters.held + self.backend.grants.pending(self.granted_as)
 
     @property
     def queued(self) -> int:
@@ -130,6 +130,7 @@ class Backend(ProxyFacts):
         self.spellings: dict[bytes, bytes] | None = None  # of names of fields, where its servers want them so
         self.usable: list[Server] = []
         self.loose: list[LiveServer] = []  # granted to waiters who had left
+        self.astray = False  # a grant was for a server that is no more: whom it was for shows no head any more
         self.on_change: list[Callable[[Server], None]] = []  # called behind each `changed`
 
     @property
@@ -320,13 +321,17 @@ class Backend(ProxyFacts):
         if self.grants.waiting_for(self.arena.lane):
             self.grants.take(self._granted)
             loose, self.loose = self.loose, []
+            if self.astray:
+                self.astray = False
+                self._share_out()
             for server in loose:
                 self._hand_out(server)
 
-    def _granted(self, number: int, arrival: int) -> None:
-        """Another lane has granted a slot to one of our waiters. It may have left meanwhile: then others get it."""
+    def _granted(self, granted: int, arrival: int) -> None:
+        """Another lane has granted a slot to one of our waiters. It may have left meanwhile: then others get it. The
+        server may have been deleted meanwhile: then the waiter waits on."""
         for server in self.servers:
-            if server.number == number:
+            if server.granted_as == granted:
                 waiter = self.queue.waiters.get(arrival) or server.queue.waiters.get(arrival)
                 if waiter is not None and waiter.queue is not None:
                     server.counters.enter()
@@ -336,6 +341,7 @@ class Backend(ProxyFacts):
                 else:
                     self.loose.append(server)
                 return
+        self.astray = True
 
     def _hand_out(self, server: LiveServer) -> None:
         """Free slots of a server, to those who wait, in their order of arrival over all lanes."""
@@ -360,7 +366,7 @@ class Backend(ProxyFacts):
                 waiter.grant(server)
             elif self.grants.has_room(lane):
                 queue.take_head(lane, arrival)
-                self.grants.put(lane, server.number, arrival)
+                self.grants.put(lane, server.granted_as, arrival)
                 self.arena.ring(lane)
             else:
                 return

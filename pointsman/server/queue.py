@@ -6,9 +6,10 @@ is an object of its own lane; what the lanes see of each other is a row of cells
     length      how many wait in that lane
     heads       the arrival numbers of its first few waiters, in order, 0 where there is none
 
-and for each backend a ring in which a lane finds what others have granted it: (server, arrival) pairs. Whoever frees a
-slot hands it to the earliest waiter of all lanes: to its own directly, to another lane's by its ring and bell. All of
-it happens under the backend's lock. A granted pair counts as a used slot until its lane has taken it up.
+and for each backend a ring in which a lane finds what others have granted it: (server, arrival) pairs, in which a
+server is called by its number and its generation, so that a grant never reaches another that was added later. Whoever
+frees a slot hands it to the earliest waiter of all lanes: to its own directly, to another lane's by its ring and bell.
+All of it happens under the backend's lock. A granted pair counts as a used slot until its lane has taken it up.
 
 A lane that is killed between two stores leaves no drift: its rows and its ring are cleared, and the others publish
 their queues anew (`publish`), so that a head that was being handed out comes back.
@@ -148,25 +149,25 @@ class Grants:
         self.arena = arena
         self.table = Table(arena, 1 + 2 * RING)
 
-    def pending(self, number: int) -> int:
-        """Slots of a server (by its number) that are on their way to a lane."""
+    def pending(self, server: int) -> int:
+        """Slots of a server (`granted_as`) that are on their way to a lane."""
         cells = self.arena.cells
         count = 0
         for lane in range(self.arena.rows):
             row = self.table.row(lane)
             for i in range(cells.load(row)):
-                if cells.load(row + 1 + 2 * i) == number:
+                if cells.load(row + 1 + 2 * i) == server:
                     count += 1
         return count
 
     def has_room(self, lane: int) -> bool:
         return self.arena.cells.load(self.table.row(lane)) < RING
 
-    def put(self, lane: int, number: int, arrival: int) -> None:
+    def put(self, lane: int, server: int, arrival: int) -> None:
         cells = self.arena.cells
         row = self.table.row(lane)
         count = cells.load(row)
-        cells.store(row + 1 + 2 * count, number)
+        cells.store(row + 1 + 2 * count, server)
         cells.store(row + 2 + 2 * count, arrival)
         cells.store(row, count + 1)  # last: a lane that crashes before this has granted nothing
 
@@ -174,16 +175,16 @@ class Grants:
         return self.arena.cells.load(self.table.row(lane)) > 0
 
     def take(self, each: Callable[[int, int], None]) -> None:
-        """Take up what this lane was granted: `each` gets the server's number and the waiter's arrival."""
+        """Take up what this lane was granted: `each` gets what the server is called and the waiter's arrival."""
         cells = self.arena.cells
         row = self.table.row(self.arena.lane)
         while True:
             count = cells.load(row)
             if not count:
                 return
-            number = cells.load(row + 2 * count - 1)
+            server = cells.load(row + 2 * count - 1)
             arrival = cells.load(row + 2 * count)
-            each(number, arrival)  # counts it before the ring forgets it
+            each(server, arrival)  # counts it before the ring forgets it
             cells.store(row, count - 1)
 
     def release_lane(self, lane: int) -> None:

@@ -31,6 +31,8 @@ STOPPING: Final = 3  # answers 404 to checks under disable-on-404
 MAINT: Final = 1  # administrative flags
 DRAIN: Final = 8
 
+GENERATION: Final = 31  # bits of the number of a server, below its generation
+
 TEXT: Final = 16  # cells of the text of the last check: 128 bytes
 
 
@@ -56,6 +58,7 @@ class Server(ServerFacts):
         self.tls_account: TlsAccount | None = None  # where the TLS of its connections is counted
         self.links = 0  # open connections of this lane, and how many of them are idle
         self.idle = 0
+        self.granted_as = number  # what grants call it: no server that comes later is called so (`be_generation`)
         self.initial_weight = weight
         self.backup = False
         self.sticks = True  # stick tables may learn it (manual 5.2, non-stick)
@@ -67,6 +70,10 @@ class Server(ServerFacts):
         self.rise = 2
         self.fall = 3
         self.handshakes: HandshakeFaults | None = None  # those that have failed; None: none is ever tried
+
+    def be_generation(self, generation: int) -> None:
+        """It was added at run time, as no other was with this number: a grant for one whose place it has is not its."""
+        self.granted_as = generation << GENERATION | self.number
 
     def refresh(self) -> None:
         """Another process may have changed something."""

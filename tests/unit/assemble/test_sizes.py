@@ -51,7 +51,8 @@ def test_what_is_reckoned_for_an_object_is_enough(lanes: int) -> None:
 
 
 def test_the_arena_has_room_for_all_servers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pointsman.assemble, "ROOM", 2000)  # the reserve alone would not do
+    monkeypatch.setattr(pointsman.assemble, "SPARE_ROW", 2000)
+    monkeypatch.setattr(pointsman.assemble, "ADDED", 0)  # what is spare would not do
     live = build(f"{DEFAULTS}backend b\n server-template s 1-3000 127.0.0.1:80 check\n")
     assert len(live.backends[0].servers) == 3000
 
@@ -77,7 +78,7 @@ def test_memory_for_cells_that_cannot_be_had(monkeypatch: pytest.MonkeyPatch) ->
     assert assembled(load_text(text, diagnostics), diagnostics) is None
     (finding,) = diagnostics.findings
     assert finding.message == (
-        "cannot reserve 32 MB for the state of 3 proxies, servers and addresses in 1 lanes: "
+        "cannot reserve 23 MB for the state of 3 proxies, servers and addresses in 1 lanes: "
         "[Errno 12] Cannot allocate memory"
     )
     assert "nbthread" in finding.hint

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from pointsman.core.arena import Arena
+from pointsman.core.arena import Arena, SealedError
 
 
 def shared(arena: Arena, lane: int) -> Arena:
@@ -92,3 +92,33 @@ def test_the_room_that_was_asked_for_is_there() -> None:
     arena.lane = 2
     arena.turned(7)
     assert [arena.cells.load(i) for i in range(4)] == [0] * 4
+
+
+def test_what_is_taken_after_the_seal_is_a_mistake() -> None:
+    arena = Arena(2, 64, 3)
+    block = arena.take(8)
+    arena.seal()
+    with pytest.raises(SealedError):
+        arena.take(1)
+    with pytest.raises(SealedError):
+        arena.take_lock()
+    with arena.placed(block, 8):
+        assert arena.take(3) == block
+        lock = arena.take_lock()
+        assert lock == block + 3
+        with pytest.raises(MemoryError, match="the block is full"):
+            arena.take(5)
+        assert arena.take(4) == block + 4
+    with pytest.raises(SealedError):
+        arena.take(1)
+    assert arena.locks == [lock]
+    arena.forget_lock(lock)
+    assert arena.locks == []
+
+
+def test_a_block_that_could_not_be_filled_leaves_the_arena_as_it_was() -> None:
+    arena = Arena(1, 64)
+    block = arena.take(2)
+    with pytest.raises(MemoryError), arena.placed(block, 2):
+        arena.take(3)
+    assert arena.take(1) == block + 2

@@ -42,7 +42,7 @@ def nothing_left(lane: Lane) -> None:
     for server in backend.servers:
         assert server.counters.held == 0
         assert len(server.queue) == 0
-        assert backend.grants.pending(server.number) == 0
+        assert backend.grants.pending(server.granted_as) == 0
 
 
 def go_on(lanes: list[Lane]) -> None:
