@@ -14,7 +14,8 @@ from pointsman.config.global_section import global_flag
 from pointsman.config.options import option
 from pointsman.config.proxy import HttpReuse, RetryOn, SourceSetting, number
 from pointsman.config.proxy_words import VERSION_2
-from pointsman.config.server_line import ServerLine, initial_address, server_ids
+from pointsman.config.server_line import ServerLine, server_ids
+from pointsman.config.server_names import initial_address
 from pointsman.config.server_words import ServerParameters, SourceAddress
 from pointsman.config.setting import Configuration, In, Section
 from pointsman.config.timeouts import timeout
@@ -136,7 +137,7 @@ def fill_servers(
     local = not global_flag(configuration.main, "pp2-never-send-local")
     for line, server_number in zip(lines, server_ids(lines)):
         try:
-            address = initial_address(line, section) if live.resolves else replace(line.address, host="")
+            address = initial_address(line, section, diagnostics) if live.resolves else replace(line.address, host="")
         except ConfigError as error:
             if not ignore:
                 diagnostics.add(error.finding)

@@ -9,14 +9,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from pointsman.config.addresses import expand, parse_addresses, resolve
+from pointsman.config.addresses import expand, parse_addresses
 from pointsman.config.keyword import Args, keyword
 from pointsman.config.parameters import Words, read_parameters
 from pointsman.config.peer_line import Peer, read_peer
 from pointsman.config.server_words import SERVER_OTHERS, SERVER_WORDS, ServerParameters
 from pointsman.config.setting import In, Section, Setting
-from pointsman.core.address import AddressSpec, is_ip
-from pointsman.core.diagnostics import ConfigError, Position
+from pointsman.core.address import AddressSpec
+from pointsman.core.diagnostics import ConfigError
 from pointsman.core.words import Word
 
 EXPECTED = "<name> and <addr>[:<port>]"
@@ -258,27 +258,3 @@ def server_ids(lines: Iterable[ServerLine]) -> list[int]:
         following += 1
         numbers.append(number)
     return numbers
-
-
-def initial_address(line: ServerLine, section: Section) -> AddressSpec | None:
-    """The server's address with a numeric host, by its init-addr methods (manual 5.2); None: it starts without one.
-
-    Blocks while names resolve, so it is for start-up only. Raises ConfigError where every method fails.
-    """
-    spec = line.address
-    if spec.kind != "inet" or not spec.host or is_ip(spec.host):
-        return spec
-    for method in line.parameters.init_addr:
-        if method == "none":
-            return None
-        if method == "last":
-            continue  # a server-state file would know; there is none yet
-        host = resolve(spec.host, spec.family) if method == "libc" else method
-        if host is not None:
-            return replace(spec, host=host)
-    at: Position = line.at
-    raise ConfigError(
-        f"'server {section.name}/{line.name}' : could not resolve address '{spec.host}'.",
-        at,
-        "a host name that resolves, or 'init-addr' with 'none' (manual 5.2)",
-    )

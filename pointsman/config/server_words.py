@@ -1,5 +1,6 @@
 """The words of `server` and `default-server` lines (manual 5.2), one small function each."""
 
+import ipaddress
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
@@ -15,9 +16,9 @@ from pointsman.sample.expression import Expression
 from pointsman.sample.format import Format
 from pointsman.tls.options import ServerTls
 
-INIT_METHODS = ("last", "libc", "none")
 BIGGEST = (1 << 31) - 1
 NO_TLS = ServerTls()
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +65,7 @@ class ServerParameters:
     id: int = 0  # 0: not said
     guid: str = ""
     hash_key: str = "id"  # id, id32, guid, addr, addr-port
-    init_addr: tuple[str, ...] = ("last", "libc")  # methods and IP addresses in the order to try
+    init_addr: tuple[str, ...] = ()  # methods and IP addresses in the order to try; (): not said
     source: SourceAddress | None = None  # None: as the backend says
     tfo: bool = False
     user_timeout: int = 0  # tcp-ut
@@ -74,6 +75,12 @@ class ServerParameters:
     max_reuse: int = -1  # -1: no limit
     tls: ServerTls = NO_TLS
     sni: Expression | None = None  # the name in the hello; None: not said
+    # Of servers that are known by a name (config/server_names.py).
+    resolvers: str = ""  # the section that is asked; "": none is
+    resolve_prefer: int = 6  # a family, 4 or 6
+    resolve_networks: tuple[Network, ...] = ()  # the best first
+    resolve_duplicates: bool = False  # allow-dup-ip
+    resolve_ignore_weight: bool = False  # of SRV records
 
 
 SERVER_WORDS: Registry[Parameter[ServerParameters]] = Registry("server parameter")
@@ -107,10 +114,6 @@ SERVER_OTHERS = Others(
         "on-marked-up": 1,
         "pool-conn-name": 1,
         "redir": 1,
-        "resolve-net": 1,
-        "resolve-opts": 1,
-        "resolve-prefer": 1,
-        "resolvers": 1,
         "shard": 1,
         "socks4": 1,
         "strict-maxconn": 0,
@@ -209,21 +212,6 @@ def identifier(words: Words, server: ServerParameters) -> ServerParameters:
     if number <= 0:
         raise words.wrong("custom id has to be > 0")
     return replace(server, id=number)
-
-
-@server_word("init-addr")
-def init_addr(words: Words, server: ServerParameters) -> ServerParameters:
-    """init-addr last|libc|none|<ip>,...: how the address of a host name is found at start-up, in order."""
-    word = words.value("expects a comma-delimited list of addresses and methods", "last, libc, none or <ip>")
-    methods: list[str] = []
-    for method in word.text.split(","):
-        if method and method not in INIT_METHODS and not is_ip(method):
-            raise words.wrong(
-                f"unknown init-addr method '{method}', supported methods are 'libc', 'last', 'none'.", word
-            )
-        if method:
-            methods.append(method)
-    return replace(server, init_addr=tuple(methods))
 
 
 @server_word("init-state")

@@ -5,10 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.configs import good, only_error, read, section
 
-from pointsman.config.server_line import DefaultServer, ServerLine, initial_address, server_ids
+from pointsman.config.server_line import DefaultServer, ServerLine, server_ids
 from pointsman.config.server_words import ServerParameters, SourceAddress
-from pointsman.core.address import AF_INET, AF_INET6, AddressSpec
-from pointsman.core.diagnostics import ConfigError
+from pointsman.core.address import AF_INET6, AddressSpec
 
 
 def servers(*lines: str, before: str = "") -> list[ServerLine]:
@@ -123,7 +122,6 @@ SAID = "'server x/s'"
         ("observe layer4", "server option 'observe' is not built yet"),
         ("minconn 3", "server option 'minconn' is not built yet"),
         ("agent-check", "server option 'agent-check' is not built yet"),
-        ("resolvers dns", "server option 'resolvers' is not built yet"),
         ("observe layer7", "server option 'observe' is not built yet"),
         ("proxy-v2-options", f"{SAID} : 'proxy-v2-options' : expects a comma-delimited list of options"),
         ("proxy-v2-options nope", f"{SAID} : 'proxy-v2-options' : unknown option 'nope' of PROXY protocol version 2"),
@@ -299,24 +297,6 @@ def test_ids_of_servers() -> None:
         3,
         8,
     ]
-
-
-def resolved(words: str, host: str = "nosuch.invalid") -> AddressSpec | None:
-    loaded = good("backend", f"server a {host}:80 {words}")
-    return initial_address(loaded.proxy.all(ServerLine)[0], loaded.proxy)
-
-
-def test_initial_addresses() -> None:
-    assert resolved("", "10.1.1.1") == AddressSpec("inet", "10.1.1.1", 80)
-    assert resolved("", "localhost") == AddressSpec("inet", "127.0.0.1", 80)
-    assert resolved("", "ipv4@localhost") == AddressSpec("inet", "127.0.0.1", 80, AF_INET)
-    assert resolved("init-addr last,libc,none") is None
-    assert resolved("init-addr 1.2.3.4") == AddressSpec("inet", "1.2.3.4", 80)
-    assert resolved("init-addr 1.2.3.4,libc", "localhost") == AddressSpec("inet", "1.2.3.4", 80)
-    with pytest.raises(ConfigError) as caught:
-        resolved("")
-    assert str(caught.value) == "'server x/a' : could not resolve address 'nosuch.invalid'."
-    assert caught.value.finding.position.line == 2
 
 
 WORDS = st.sampled_from(
