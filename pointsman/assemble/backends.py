@@ -38,7 +38,7 @@ from pointsman.server.outgoing_header import (
     OutgoingHeader,
 )
 from pointsman.server.pool import REUSE_AGGRESSIVE, REUSE_ALWAYS, REUSE_NEVER, REUSE_SAFE
-from pointsman.server.server import MAINT
+from pointsman.server.server import CONFIGURED_MAINT, FORCED_MAINT
 from pointsman.stream.checkcache import CacheCheck
 from pointsman.stream.h1back import H1Speaker
 from pointsman.stream.proxies import FOREVER, BackendProxy
@@ -197,8 +197,7 @@ def _server(
         parameters.hash_key, server_number, parameters.guid, host, address.port if address is not None else None
     )
     if parameters.disabled or address is None:
-        server.admin |= MAINT
-        server.configured_down = True
+        server.admin |= FORCED_MAINT | CONFIGURED_MAINT
     return server
 
 

@@ -28,8 +28,16 @@ STARTING: Final = 1
 RUNNING: Final = 2
 STOPPING: Final = 3  # answers 404 to checks under disable-on-404
 
-MAINT: Final = 1  # administrative flags
-DRAIN: Final = 8
+FORCED_MAINT: Final = 0x01  # administrative flags (management manual 9.3, show servers state): by the runtime socket
+INHERITED_MAINT: Final = 0x02  # from the server that it tracks
+CONFIGURED_MAINT: Final = 0x04  # its line says `disabled`: says why it began so, and stays when that is over
+FORCED_DRAIN: Final = 0x08
+INHERITED_DRAIN: Final = 0x10
+RESOLUTION_MAINT: Final = 0x20  # its name has no address
+NAMED_BY_SOCKET: Final = 0x40  # `set server ... fqdn` gave it its name; says nothing of its use
+MAINT: Final = FORCED_MAINT | INHERITED_MAINT | RESOLUTION_MAINT  # whichever of them: it gets no traffic
+DRAIN: Final = FORCED_DRAIN | INHERITED_DRAIN
+OUT: Final = MAINT | DRAIN  # it gets no new work
 
 GENERATION: Final = 31  # bits of the number of a server, below its generation
 
@@ -66,7 +74,6 @@ class Server(ServerFacts):
         self.hash_kind = "id"  # what that is made of (manual 5.2, hash-key)
         self.hash_key = b""  # what places it on a consistent hash (balance.build.hash_key); b"": its number
         self.checked = False
-        self.configured_down = False  # its line says `disabled`
         self.rise = 2
         self.fall = 3
         self.handshakes: HandshakeFaults | None = None  # those that have failed; None: none is ever tried
@@ -215,7 +222,7 @@ class Server(ServerFacts):
         """The server may get new work: it is up, neither in maintenance nor draining, and has a weight."""
         row = self.row
         state = row.state
-        return state >= STARTING and state != STOPPING and not row.admin and row.weight > 0
+        return state >= STARTING and state != STOPPING and not row.admin & OUT and row.weight > 0
 
     @property
     def up(self) -> bool:

@@ -6,7 +6,7 @@ What is expected was seen of the haproxy program (3.2), but for what docs/differ
 import pytest
 from support.stand import End, Stand
 
-from pointsman.server.server import DRAIN, MAINT
+from pointsman.server.server import FORCED_DRAIN, FORCED_MAINT
 
 CONFIG = """
 defaults
@@ -56,7 +56,7 @@ def test_it_goes_elsewhere_when_the_server_is_taken_out(request_: bytes, said: s
     with stand_with("") as stand:
         _, _, waits = two_of_whom_one_waits(stand, request_)
         server = stand.server("a")
-        server.admin |= MAINT
+        server.admin |= FORCED_MAINT
         stand.backend().changed(server)
         (other,) = stand.arrivals("c")
         assert b"cookie" not in other.take()
@@ -72,7 +72,7 @@ def test_it_waits_on_where_the_server_is_drained(option: str) -> None:
     with stand_with(option) as stand:
         end, _, waits = two_of_whom_one_waits(stand, BY_COOKIE)
         server = stand.server("a")
-        server.admin |= DRAIN
+        server.admin |= FORCED_DRAIN
         stand.backend().changed(server)
         assert not stand.arrivals("c") and len(server.queue) == 1
         end.send(OK)
@@ -85,7 +85,7 @@ def test_it_waits_on_where_servers_that_are_down_are_used(option: str) -> None:
     with stand_with(option) as stand:
         end, _, waits = two_of_whom_one_waits(stand, BY_COOKIE)
         server = stand.server("a")
-        server.admin |= MAINT
+        server.admin |= FORCED_MAINT
         stand.backend().changed(server)
         assert not stand.arrivals("c") and len(server.queue) == 1
         end.send(OK)

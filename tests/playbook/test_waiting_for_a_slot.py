@@ -7,7 +7,7 @@ import struct
 import pytest
 from support.stand import End, Stand
 
-from pointsman.server.server import MAINT, RUNNING, STOPPED
+from pointsman.server.server import FORCED_MAINT, RUNNING, STOPPED
 
 CONFIG = """
 defaults
@@ -191,7 +191,7 @@ def test_waiters_are_served_when_a_server_comes_back() -> None:
     with stand_with() as stand:
         farm = Farm(stand)
         server = stand.server("a")
-        server.admin = MAINT
+        server.admin = FORCED_MAINT
         stand.backend().changed(server)
         clients = ask(stand, 6)
         assert len(stand.backend().queue) == 4

@@ -46,7 +46,7 @@ from pointsman.sample.variables import PROCESS_VARIABLES
 from pointsman.server.backend import Backend, LiveServer
 from pointsman.server.dial import Dial
 from pointsman.server.queue import QueueWaiter
-from pointsman.server.server import MAINT, Server
+from pointsman.server.server import FORCED_MAINT, Server
 from pointsman.tables.patterns import LISTS
 from pointsman.tables.stick_tables import TABLES
 from support import tables_stand
@@ -882,7 +882,7 @@ VARIANTS: Final[tuple[Variant, ...]] = (
     Variant("a soft stop", Reads.MOVING, _stopping),
     Variant("a rule that has ended a list", Reads.MOVING, _set(last_rule=Position("a.cfg", 7))),
     Variant("a rule that waits", Reads.MOVING, _set(waiting_rule=Position("a.cfg", 8))),
-    Variant("a server in maintenance", Reads.MOVING, _server(admin=MAINT)),
+    Variant("a server in maintenance", Reads.MOVING, _server(admin=FORCED_MAINT)),
     Variant("a server's weight", Reads.MOVING, _server(weight=5)),
     Variant("a server's first weight", Reads.MOVING, _server(initial_weight=5)),
     Variant("a server's limit", Reads.MOVING, _server(maxconn=2)),

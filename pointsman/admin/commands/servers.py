@@ -41,7 +41,6 @@ STATUS_NUMBERS: Final = {
 CONFIGURED: Final = 2  # bits of srv_check_state (manual 9.3)
 ENABLED: Final = 4
 PAUSED: Final = 8
-BY_CONFIGURATION: Final = 4  # a bit of srv_admin_state: the server's line says `disabled`
 
 
 def _backends(call: Call, index: int) -> list[ProxyView]:
@@ -112,7 +111,7 @@ def _state(call: Call, proxy: ProxyView, server: LiveServer) -> str:
         server.name.decode(),
         address,
         STOPPED if maintenance else server.state,
-        server.admin | (BY_CONFIGURATION if server.configured_down else 0),
+        server.admin,
         server.weight,
         server.initial_weight,
         call.view.since(server.last_change),

@@ -16,7 +16,17 @@ from typing import Final
 from pointsman.log.target import ALERT, NOTICE
 from pointsman.server.backend import Backend, LiveServer
 from pointsman.server.checks.status import Result
-from pointsman.server.server import DRAIN, MAINT, RUNNING, STARTING, STOPPED, STOPPING, Server
+from pointsman.server.server import (
+    DRAIN,
+    FORCED_DRAIN,
+    FORCED_MAINT,
+    MAINT,
+    RUNNING,
+    STARTING,
+    STOPPED,
+    STOPPING,
+    Server,
+)
 from pointsman.server.server_messages import ServerMessages, Tell
 
 FULL_SHARE: Final = 16
@@ -188,7 +198,7 @@ class Health:
         """No traffic and no checks until it is left. Whoever waits for the server chooses again."""
         server = self.server
         draining = bool(server.admin & DRAIN)
-        server.admin = server.admin & ~DRAIN | MAINT
+        server.admin = server.admin & ~FORCED_DRAIN | FORCED_MAINT
         server.check_health = 0
         if server.state == STOPPED:
             self.backend.changed(server)
@@ -200,9 +210,7 @@ class Health:
     def leave_maintenance(self, now: int, drain: bool = False) -> None:
         """The server is up until a check says otherwise."""
         server = self.server
-        server.admin &= ~MAINT
-        if drain:
-            server.admin |= DRAIN
+        server.admin = server.admin & ~FORCED_MAINT | (FORCED_DRAIN if drain else 0)
         server.check_health = server.rise
         self._end_downtime(now)
         self._run(now)
@@ -216,7 +224,7 @@ class Health:
         server = self.server
         alive = self.messages.alive
         sessions, requeued = server.connections, server.queued
-        server.admin |= DRAIN
+        server.admin |= FORCED_DRAIN
         self.backend.changed(server)
         rest = self.messages.queues(requeued) if server.up else self.messages.losses(sessions, requeued)
         self.messages.say(NOTICE, server, f"enters drain state. {rest}")
@@ -224,7 +232,7 @@ class Health:
 
     def leave_drain(self) -> None:
         server = self.server
-        server.admin &= ~DRAIN
+        server.admin &= ~FORCED_DRAIN
         self.backend.changed(server)
         self.messages.say(NOTICE, server, f"is {'UP' if server.up else 'DOWN'} (leaving forced drain).")
 

@@ -8,7 +8,7 @@ from admin_stand import TEXT, stand
 from pointsman.admin.command import COMMANDS, find
 from pointsman.admin.info import duration
 from pointsman.config.features import VERSION
-from pointsman.server.server import DRAIN, MAINT
+from pointsman.server.server import FORCED_DRAIN, FORCED_MAINT
 
 # What is asked and a part of what is answered, for commands that only show something.
 SHOWN = [
@@ -338,13 +338,13 @@ def test_an_unknown_command_is_answered_with_its_like() -> None:
 def test_states_of_servers_change() -> None:
     with stand() as one:
         server = one.server("app", "s1")
-        assert one.ask("set server app/s1 state drain") == "" and server.admin == DRAIN
-        assert one.ask("disable server app/s1") == "" and server.admin == MAINT
+        assert one.ask("set server app/s1 state drain") == "" and server.admin == FORCED_DRAIN
+        assert one.ask("disable server app/s1") == "" and server.admin == FORCED_MAINT
         assert server not in server.backend.usable
         assert one.ask("enable server #4/s1") == "" and server.admin == 0
         assert server in server.backend.usable
         assert one.ask("set server app/s1 state maint") == one.ask("set server app/s1 state drain") == ""
-        assert server.admin == DRAIN
+        assert server.admin == FORCED_DRAIN
         assert one.ask("set server app/s1 state ready") == "" and server.admin == 0
         assert one.ask("set server app/s3 state ready") == "" and one.server("app", "s3").usable
 

@@ -18,7 +18,7 @@ from pointsman.admin.service import Statistics
 from pointsman.proto.h1 import parse_request
 from pointsman.rules.reply import Served
 from pointsman.sample.context import Context, ListenerFacts, Session
-from pointsman.server.server import DRAIN, MAINT, STOPPED
+from pointsman.server.server import FORCED_DRAIN, FORCED_MAINT, STOPPED
 
 PAGE = """    stats enable
     stats uri /stats
@@ -169,9 +169,9 @@ def test_a_form_changes_nothing_without_stats_admin() -> None:
 def test_forms_change_servers() -> None:
     with stand(with_page("    stats admin if TRUE\n")) as one:
         assert post(one, "s=s1&s=s2&action=maint&b=app") == "/stats;st=DONE"
-        assert one.server("app", "s1").admin == one.server("app", "s2").admin == MAINT
+        assert one.server("app", "s1").admin == one.server("app", "s2").admin == FORCED_MAINT
         assert post(one, "action=drain&b=app&s=s1") == "/stats;st=DONE"
-        assert one.server("app", "s1").admin == DRAIN
+        assert one.server("app", "s1").admin == FORCED_DRAIN
         assert post(one, "s=s1&b=spare&action=maint&b=app&action=ready") == "/stats;st=DONE"  # the last ones hold
         assert one.server("app", "s1").admin == 0
         assert post(one, "s=%731&action=disable&b=a%70p") == "/stats;st=DONE"
@@ -246,7 +246,7 @@ def test_a_browser_must_come_from_the_page_itself() -> None:
             (["User-Agent: curl/7.88"], form, "DONE"),
         ):
             assert post(one, body, *fields) == f"/stats;st={outcome}", (fields, body)
-            assert (one.server("app", "s1").admin == MAINT) == (outcome == "DONE")
+            assert (one.server("app", "s1").admin == FORCED_MAINT) == (outcome == "DONE")
             one.server("app", "s1").admin = 0
     with stand(with_page("    stats admin if TRUE\n")) as one:  # another start, other tokens
         assert post(one, f"{form}&token={token}", browser) == "/stats;st=DENY"

@@ -10,7 +10,7 @@ from admin_stand import TEXT, Stand, stand
 from pointsman.admin.render import as_json, quoted, typed
 from pointsman.admin.render import csv as as_csv
 from pointsman.admin.rows import Selection, StatisticsRow, rows, server_status
-from pointsman.server.server import DRAIN, MAINT, RUNNING, STARTING, STOPPED, STOPPING
+from pointsman.server.server import FORCED_DRAIN, FORCED_MAINT, RUNNING, STARTING, STOPPED, STOPPING
 
 
 def table(one: Stand, selection: Selection | None = None) -> dict[str, dict[str, str]]:
@@ -87,7 +87,7 @@ def test_counters_are_shown_as_they_are() -> None:
 def test_a_backend_sums_the_servers_that_are_in_use() -> None:
     with stand() as one:
         before = table(one)["app/BACKEND"]
-        one.server("app", "s1").admin = MAINT
+        one.server("app", "s1").admin = FORCED_MAINT
         one.server("app", "s1").backend.refresh()
         after = table(one)["app/BACKEND"]
         one.server("app", "s2").state = STOPPED
@@ -102,9 +102,9 @@ def test_states_of_a_server() -> None:
     with stand() as one:
         server = one.server("app", "s1")
         assert server_status(server) == "no check"
-        server.admin = DRAIN
+        server.admin = FORCED_DRAIN
         assert server_status(server) == "DRAIN"
-        server.admin = MAINT
+        server.admin = FORCED_MAINT
         assert server_status(server) == "MAINT"
         server.admin, server.checked, server.rise, server.fall = 0, True, 2, 3
         for state, health, status in (

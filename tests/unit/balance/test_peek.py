@@ -27,7 +27,7 @@ from pointsman.core.arena import Arena
 from pointsman.core.diagnostics import Diagnostics
 from pointsman.sample.context import Context
 from pointsman.server.algorithm import Algorithm
-from pointsman.server.server import MAINT, Server
+from pointsman.server.server import FORCED_MAINT, Server
 
 assert pointsman.keywords
 
@@ -62,7 +62,7 @@ class Farm:
         if kind == 0:
             server.weight = number % 8
         elif kind == 1:
-            server.admin = MAINT if number % 2 else 0
+            server.admin = FORCED_MAINT if number % 2 else 0
         elif kind == 2:
             server.maxconn = number % 8
         elif kind == 3:

@@ -21,7 +21,7 @@ from pointsman.sample.context import Context, ListenerFacts, ProxyFacts, Session
 from pointsman.server.algorithm import Algorithm
 from pointsman.server.backend import Backend, LiveServer
 from pointsman.server.dial import Dial
-from pointsman.server.server import MAINT, Server
+from pointsman.server.server import FORCED_MAINT, Server
 
 ALGORITHMS: dict[str, Callable[[], Algorithm]] = {
     "roundrobin": RoundRobin,
@@ -59,7 +59,7 @@ class Farm:
         if kind == 0:
             server.maxconn = number % 3
         elif kind == 1:
-            server.admin = MAINT if number % 2 else 0
+            server.admin = FORCED_MAINT if number % 2 else 0
         elif kind == 2:
             server.weight = number
         elif kind == 3 and self.open:
@@ -146,7 +146,7 @@ def test_two_lanes() -> None:
         other = there.pick(0, 0)
         assert other is not None
         assert [server.name for server in told] == [other.name]
-    there.backend.servers[1].admin = MAINT
+    there.backend.servers[1].admin = FORCED_MAINT
     there.backend.changed(there.backend.servers[1])
     for _ in range(4):
         told = here.backend.peek(stream())

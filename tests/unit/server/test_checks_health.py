@@ -12,7 +12,7 @@ import pointsman.keywords
 from pointsman.core.diagnostics import NOWHERE, ConfigError
 from pointsman.server.checks.status import STATUSES, Result
 from pointsman.server.queue import QueueWaiter
-from pointsman.server.server import MAINT, RUNNING, STARTING, STOPPED, STOPPING, Server
+from pointsman.server.server import FORCED_MAINT, RUNNING, STARTING, STOPPED, STOPPING, Server
 
 assert pointsman.keywords
 
@@ -242,7 +242,7 @@ def test_times_of_servers_and_backends() -> None:
 
 def test_maintenance_hides_results() -> None:
     made = farm()
-    made.server.admin = MAINT
+    made.server.admin = FORCED_MAINT
     assert note(made, REFUSED, REFUSED, REFUSED) == []
     assert made.server.state == RUNNING
 

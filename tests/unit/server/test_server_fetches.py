@@ -12,7 +12,7 @@ from pointsman.sample.types import Value, Where
 from pointsman.server.backend import Backend, LiveServer
 from pointsman.server.dial import Dial
 from pointsman.server.queue import QueueWaiter
-from pointsman.server.server import MAINT, STARTING, STOPPED, Server
+from pointsman.server.server import FORCED_MAINT, STARTING, STOPPED, Server
 
 assert pointsman.keywords
 
@@ -56,7 +56,7 @@ def ctx() -> Context:
             limited,
             limited | {"backup": 1},
             limited | {"weight": 0},
-            limited | {"admin": MAINT},
+            limited | {"admin": FORCED_MAINT},
         ),
         backend("f", {"weight": 3}),
     ):

@@ -17,7 +17,7 @@ from pointsman.sample.context import Context, ListenerFacts, Session
 from pointsman.sample.need import Need
 from pointsman.sample.trace import RouteRecord, RuleRecord, Trace
 from pointsman.sample.variables import PROCESS_VARIABLES
-from pointsman.server.server import MAINT
+from pointsman.server.server import FORCED_MAINT
 from pointsman.stream.decision import Decision
 from pointsman.stream.entries import DECIDED, LOG, MONITORED, ROUTED, UNROUTED
 from pointsman.stream.frontends import LiveFrontend
@@ -121,7 +121,7 @@ def loaded(text: str) -> LiveFrontend:
     made = live.frontends[0]
     assert isinstance(made, LiveFrontend)
     for backend in live.backends:
-        backend.servers[-1].admin = MAINT if len(backend.servers) > 1 else 0
+        backend.servers[-1].admin = FORCED_MAINT if len(backend.servers) > 1 else 0
         backend.refresh()
     return made
 

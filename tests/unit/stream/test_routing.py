@@ -12,7 +12,7 @@ from pointsman.core.diagnostics import Diagnostics
 from pointsman.proto.h1 import parse_request
 from pointsman.sample.context import Context, ListenerFacts, Session
 from pointsman.sample.trace import RouteRecord, Trace
-from pointsman.server.server import MAINT
+from pointsman.server.server import FORCED_MAINT
 from pointsman.stream.frontends import LiveFrontend
 from pointsman.stream.proxies import BackendProxy, Route
 from pointsman.stream.routing import RouteTable, explain_backend, explain_server, pick_backend, pick_server
@@ -157,7 +157,7 @@ def test_use_server_is_told(path: str, down: tuple[str, ...]) -> None:
     backend = live.backends[0]
     for server in backend.servers:
         if server.name.decode() in down:
-            server.admin = MAINT
+            server.admin = FORCED_MAINT
     made = live.frontends[0]
     assert isinstance(made, LiveFrontend)
     ctx = context(made, random.Random(1))
