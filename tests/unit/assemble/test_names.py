@@ -10,16 +10,16 @@ from pointsman.resolve.resolution import RESOLVERS, Holds, ResolversSection
 
 def test_a_section_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     """As HAProxy does it, also for a server whose address is no name; not for a default-server that nobody uses."""
-    monkeypatch.setattr(RESOLVERS, "by_name", {"dns": ResolversSection("dns", Holds())})
+    monkeypatch.setattr(RESOLVERS, "by_name", {"mydns": ResolversSection("mydns", Holds())})
     loaded = read(
-        "backend b\n timeout connect 1s\n timeout server 1s\n default-server resolvers none init-addr none\n"
-        " server a nosuch.invalid:80 resolvers dns\n"
-        " server b 127.0.0.1:80 resolvers dsn\n"
+        "backend b\n timeout connect 1s\n timeout server 1s\n default-server resolvers nothing init-addr none\n"
+        " server a nosuch.invalid:80 resolvers mydns\n"
+        " server b 127.0.0.1:80 resolvers mydn\n"
         " server c 127.0.0.1:80\n"
     )
     assemble(loaded.configuration, loaded.diagnostics)
     found = [(one.message, one.hint) for one in loaded.diagnostics.findings if one.severity == Severity.ALERT]
     assert found == [
-        ("backend 'b', server 'b': unable to find required resolvers 'dsn'", "did you mean 'dns'?"),
-        ("backend 'b', server 'c': unable to find required resolvers 'none'", ""),
+        ("backend 'b', server 'b': unable to find required resolvers 'mydn'", "did you mean 'mydns'?"),
+        ("backend 'b', server 'c': unable to find required resolvers 'nothing'", ""),
     ]
