@@ -21,4 +21,5 @@ TARGETS: Final = (
     "tls_records",
     "certificates",
     "ocsp",
+    "name_servers",
 )
