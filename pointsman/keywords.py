@@ -47,6 +47,7 @@ import pointsman.config.proxy  # noqa: F401
 import pointsman.config.proxy_words  # noqa: F401
 import pointsman.config.server_line  # noqa: F401
 import pointsman.config.server_names  # noqa: F401
+import pointsman.config.server_observation  # noqa: F401
 import pointsman.config.server_words  # noqa: F401
 import pointsman.config.ssl_f_use  # noqa: F401
 import pointsman.config.stats  # noqa: F401

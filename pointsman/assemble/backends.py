@@ -186,6 +186,8 @@ def _server(
     server.settle()
     if backend.http:
         server.speaker = H1Speaker(backend)
+    server.ends_sessions = parameters.ends_sessions
+    server.ends_backups = parameters.ends_backups
     server.rise = parameters.rise
     server.fall = parameters.fall
     server.max_reuse = parameters.max_reuse

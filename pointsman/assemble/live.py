@@ -28,6 +28,7 @@ from pointsman.sample.passwords import PASSWORDS
 from pointsman.server.checks.checks import Checks
 from pointsman.stream.acceptor import STOPPED_TEXT, ProcessState
 from pointsman.stream.connections import ClientConnection, client_connections
+from pointsman.stream.endings import Endings
 from pointsman.stream.frontends import LiveFrontend
 from pointsman.stream.h1front import FORGETS
 from pointsman.stream.progress import look
@@ -295,6 +296,8 @@ class Live(Generation):
         self.tls_store.passphrases.close()
         self.sinks.attach(self.reactor)
         self.reactor.hooks.append(EverySecond(self))
+        if self.serves:
+            self._begin_endings()
         self._open_questions(loop)
         super().start(loop)
         for service in self.services:
@@ -302,6 +305,14 @@ class Live(Generation):
         if self.health is not None and self.controls:
             loop.call_soon(self.health.start)
         self.process.arena.seal()
+
+    def _begin_endings(self) -> None:
+        """From here on what runs on servers ends when they are marked down, or others up."""
+        endings = Endings(self.reactor)
+        self.reactor.hooks.append(endings)
+        for backend in self.backends:
+            backend.notice_endings()
+            backend.end_sessions = endings.gather
 
     def _open_questions(self, loop: asyncio.AbstractEventLoop) -> None:
         """From here on lanes may ask control; with one process it asks itself."""

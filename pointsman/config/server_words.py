@@ -81,6 +81,9 @@ class ServerParameters:
     resolve_networks: tuple[Network, ...] = ()  # the best first
     resolve_duplicates: bool = False  # allow-dup-ip
     resolve_ignore_weight: bool = False  # of SRV records
+    # How it is watched beside its checks, and what its changes bring (server_observation.py).
+    ends_sessions: bool = False  # on-marked-down shutdown-sessions
+    ends_backups: bool = False  # on-marked-up shutdown-backup-sessions
 
 
 SERVER_WORDS: Registry[Parameter[ServerParameters]] = Registry("server parameter")
@@ -110,8 +113,6 @@ SERVER_OTHERS = Others(
         "npn": 1,
         "observe": 1,
         "on-error": 1,
-        "on-marked-down": 1,
-        "on-marked-up": 1,
         "pool-conn-name": 1,
         "redir": 1,
         "shard": 1,

@@ -62,6 +62,9 @@ class LiveServer(Server):
         self.key_parts: list[KeyPart] = []  # in what else its connections may differ
         self.said_cookie = b""  # what its line says
         self.cookie = b""  # what names it in persistence cookies: that, or a dynamic one; b"": nothing
+        self.ends_sessions = False  # what runs on it ends when it goes down (on-marked-down)
+        self.ends_backups = False  # what runs on backup servers ends when it comes back (on-marked-up)
+        self.ended = self.returned = 0  # as last looked at: how often that was
         self.settle()
 
     def settle(self) -> None:
@@ -132,6 +135,8 @@ class Backend(ProxyFacts):
         self.loose: list[LiveServer] = []  # granted to waiters who had left
         self.astray = False  # a grant was for a server that is no more: whom it was for shows no head any more
         self.on_change: list[Callable[[Server], None]] = []  # called behind each `changed`
+        # In a lane: what has all that runs on these servers end, with a letter for the log (stream/endings.py).
+        self.end_sessions: Callable[[list[LiveServer], int], None] | None = None
 
     @property
     def last_change(self) -> int:
@@ -211,6 +216,7 @@ class Backend(ProxyFacts):
 
     def _catch_up(self) -> None:
         self.refresh()
+        self.notice_endings()
         for server in self.servers:
             if not server.up:
                 server.pool.close()
@@ -218,6 +224,20 @@ class Backend(ProxyFacts):
                 self._locked(partial(self._dismiss, server))
         if self._somebody_waits():
             self._locked(self._share_out)
+
+    def notice_endings(self) -> None:
+        """Servers may have been marked down, or up, so that what runs on them, or on backups, has to end. A lane calls
+        it also when it begins: what was before is none of its business."""
+        for server in self.servers:
+            ended, returned = server.row.ended, server.row.returned
+            if ended != server.ended:
+                server.ended = ended
+                if self.end_sessions is not None:
+                    self.end_sessions([server], 0x44)  # D
+            if returned != server.returned:
+                server.returned = returned
+                if self.end_sessions is not None:
+                    self.end_sessions([one for one in self.servers if one.backup], 0x55)  # U
 
     def _dismiss(self, server: LiveServer) -> None:
         """Have those that wait for a server which takes nothing any more choose again."""

@@ -22,6 +22,8 @@ class StateFields:
     check_code: int
     check_duration: int  # ms, -1: none yet
     check_health: int  # 0 .. rise + fall - 1
+    ended: int  # how often all that ran on it had to end at once
+    returned: int  # how often all that ran on backup servers had to, because it came back
     check_paused: int  # 1: by `disable health`
     moved: int  # when its load last changed, as a number in its backend's changes (balance leastconn)
 

@@ -125,6 +125,14 @@ class Exchange(Accounts):
         """It is over, well or not: log it, go on or close."""
         raise NotImplementedError
 
+    def end_at_once(self, cause: int) -> None:
+        """What has become of its server leaves it no time: nothing more is said to anybody. The step in the log and the
+        status are the peer program's, wherever it stood."""
+        self.blame(cause, 0x43)
+        if self.backend is not None and self.backend.http:
+            self.record.status = 500
+        self.abandon()
+
     # Choice and queue.
 
     def choose(self) -> None:

@@ -160,6 +160,8 @@ class Health:
         server.state = state
         server.share = FULL_SHARE
         server.downs += 1
+        if server.ends_sessions:
+            server.row.ended += 1
         self._changed(now)
         self.messages.say(level, server, f"{what}. {self.messages.losses(sessions, requeued)}")
         self.messages.tell_if_empty(alive)
@@ -186,6 +188,8 @@ class Health:
         slowly = self.slowstart and server.state == STOPPED
         server.state = STARTING if slowly else RUNNING
         server.share = 1 if slowly else FULL_SHARE
+        if server.ends_backups and server.usable and not server.backup:
+            server.row.returned += 1
         self._changed(now)
 
     def _end_downtime(self, now: int) -> None:
