@@ -8,15 +8,16 @@ from pointsman.assemble.cookies import set_cookie_of
 from pointsman.assemble.live import Live
 from pointsman.assemble.options import set_options
 from pointsman.assemble.server_tls import secure
+from pointsman.assemble.source import set_source, warn_of_source
 from pointsman.balance.build import build, hash_key
 from pointsman.config.command_line import CommandLine
 from pointsman.config.global_section import global_flag
 from pointsman.config.options import option
-from pointsman.config.proxy import HttpReuse, RetryOn, SourceSetting, number
+from pointsman.config.proxy import HttpReuse, RetryOn, number
 from pointsman.config.proxy_words import VERSION_2
 from pointsman.config.server_line import ServerLine, server_ids
 from pointsman.config.server_names import initial_address
-from pointsman.config.server_words import ServerParameters, SourceAddress
+from pointsman.config.server_words import ServerParameters
 from pointsman.config.setting import Configuration, In, Section
 from pointsman.config.timeouts import timeout
 from pointsman.core.address import AF_INET6, AddressSpec
@@ -135,6 +136,7 @@ def fill_servers(
     command_line = configuration.main.one(CommandLine)
     ignore = command_line is not None and command_line.ignore_resolution
     local = not global_flag(configuration.main, "pp2-never-send-local")
+    warn_of_source(backend, section, diagnostics)
     for line, server_number in zip(lines, server_ids(lines)):
         try:
             address = initial_address(line, section, diagnostics) if live.resolves else replace(line.address, host="")
@@ -176,7 +178,7 @@ def _server(
     header: OutgoingHeader | None,
 ) -> LiveServer:
     parameters = line.parameters
-    dial = _dial(section, line, address)
+    dial = _dial(section, line, address, backend.http)
     server = LiveServer(line.name, server_number, backend, dial, parameters.weight)
     server.backup = parameters.backup
     server.sticks = parameters.sticks
@@ -203,14 +205,12 @@ def _server(
     return server
 
 
-def _dial(section: Section, line: ServerLine, address: AddressSpec | None) -> Dial:
+def _dial(section: Section, line: ServerLine, address: AddressSpec | None, http: bool) -> Dial:
     """How it is connected to."""
     dial = Dial()
-    parameters = line.parameters
-    if address is None:
+    if address is None:  # it gets one later
         dial.target = ("0.0.0.0", 0)
-        return dial
-    if address.kind == "inet":
+    elif address.kind == "inet":
         ipv6 = address.family == AF_INET6 or ":" in address.host
         dial.family = socket.AF_INET6 if ipv6 else socket.AF_INET
         dial.follow_address = address.host in ("", "0.0.0.0", "::")
@@ -226,24 +226,10 @@ def _dial(section: Section, line: ServerLine, address: AddressSpec | None) -> Di
         elif address.kind == "abnsz":
             name = "\0" + name
         dial.target = name
-    source = parameters.source
-    if source is None:
-        found = section.one(SourceSetting)
-        source = found.source if found is not None else None
-    if source is not None and address.kind == "inet":
-        _bind_source(dial, source)
-    if address.kind == "inet":
+    if dial.family != socket.AF_UNIX:
+        set_source(dial, section, line.parameters, http)
         _tcp_options(dial, section, line)
     return dial
-
-
-def _bind_source(dial: Dial, source: SourceAddress) -> None:
-    host = source.address.host or ("::" if dial.family == socket.AF_INET6 else "0.0.0.0")
-    if host not in ("0.0.0.0", "::") or source.address.port:
-        dial.source = (host, source.address.port or 0)
-        dial.last_port = source.last_port
-    if source.interface:
-        dial.interface = source.interface.encode("utf-8", "surrogateescape")
 
 
 def _tcp_options(dial: Dial, section: Section, line: ServerLine) -> None:

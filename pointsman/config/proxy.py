@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from pointsman.config.keyword import Args, keyword
 from pointsman.config.parameters import Words
-from pointsman.config.server_words import SourceAddress, check_guid, read_source
+from pointsman.config.server_words import check_guid
 from pointsman.config.setting import Configuration, In, Section, Setting
+from pointsman.config.source_address import SourceAddress, read_source
 from pointsman.core.diagnostics import ConfigError, Position
 
 FRONT = In.DEFAULTS | In.FRONT
@@ -288,7 +289,7 @@ class SourceSetting(Setting):
 
 @keyword("source", BACK, "4.2")
 def source(args: Args) -> SourceSetting:
-    """source <addr>[:<port>] [interface <name>]: `usesrc` is not built yet."""
+    """source <addr>[:<port>] [usesrc <whose>] [interface <name>]: our own end of connections to servers."""
     if not args.more():
         raise ConfigError(
             "'source' expects <addr>[:<port>], and optionally 'usesrc' <addr>, and 'interface' <name>.",

@@ -8,7 +8,8 @@ from pointsman.config.addresses import expand, parse_addresses, resolve
 from pointsman.config.bind import check_proto
 from pointsman.config.keyword import parse_time, warn_if_small
 from pointsman.config.parameters import Others, Parameter, Words
-from pointsman.core.address import AddressSpec, is_ip
+from pointsman.config.source_address import SourceAddress
+from pointsman.core.address import is_ip
 from pointsman.core.diagnostics import ConfigError
 from pointsman.core.registry import Registry
 from pointsman.core.words import Word
@@ -19,15 +20,6 @@ from pointsman.tls.options import ServerTls
 BIGGEST = (1 << 31) - 1
 NO_TLS = ServerTls()
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceAddress:
-    """Where connections to servers come from (manual 4.2 "source", 5.2 "source")."""
-
-    address: AddressSpec
-    last_port: int = 0  # the end of a range of ports; 0: there is none
-    interface: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -288,13 +280,6 @@ def slowstart(words: Words, server: ServerParameters) -> ServerParameters:
     return replace(server, slowstart=words.time())
 
 
-@server_word("source", values=-1)
-def source(words: Words, server: ServerParameters) -> ServerParameters:
-    """source <addr>[:<port>[-<port>]] [interface <name>]: our own end of connections to the server."""
-    missing = "expects <addr>[:<port>[-<port>]], and optionally 'usesrc' <addr>, and 'interface' <name> as argument."
-    return replace(server, source=read_source(words, words.value(missing, "<addr>"), ranges=True))
-
-
 @server_word("tcp-ut")
 def tcp_ut(words: Words, server: ServerParameters) -> ServerParameters:
     """tcp-ut <delay>: close when data stays unacknowledged for so long (TCP_USER_TIMEOUT)."""
@@ -342,31 +327,6 @@ def read_check_address(word: Word, variables: Mapping[str, str], said: str) -> t
         what = "port offset not permitted here in" if spec.port_offset else f"invalid address: '{spec.host}' in"
         raise ConfigError(f"{said} : {what} '{word.text}'", word.at, "<ipv4|ipv6>[:<port>]")
     return "" if host in ("0.0.0.0", "::") else host, spec.port or 0
-
-
-def read_source(words: Words, word: Word, ranges: bool) -> SourceAddress:
-    """An address to bind outgoing connections to, and `interface` behind it. `ranges`: a port may be a range."""
-    word = expand(word, words.args.configuration.environment)
-    text, dash, last = word.text, "", ""
-    if ranges and not is_ip(text) and "-" in text.rpartition(":")[2] and ":" in text:
-        text, dash, last = word.text.rpartition("-")
-    spec = (
-        AddressSpec("inet", text)
-        if is_ip(text)
-        else parse_addresses(Word(text, word.at), default_port=None, listening=False)[0]
-    )
-    host = spec.host if not spec.host or is_ip(spec.host) else resolve(spec.host, spec.family) or ""
-    if spec.kind != "inet" or spec.port_offset or spec.datagram or (spec.host and not host):
-        raise words.wrong(f"invalid address: '{spec.host}' in '{word.text}'", word, "<addr>[:<port>]")
-    if dash and not (last.isascii() and last.isdigit() and len(last) < 6 and (spec.port or 0) <= int(last) <= 65535):
-        raise words.wrong(f"invalid port range in '{word.text}'", word, "<lowest>-<highest>")
-    device = ""
-    while words.args.peek() in ("usesrc", "interface"):
-        what = words.args.word("interface")
-        if what.text == "usesrc":
-            raise ConfigError(f"{words.said} : 'usesrc' is not built yet (manual 4.2 \"source\")", what.at)
-        device = words.value("missing interface name", "<name>").text
-    return SourceAddress(address=replace(spec, host=host), last_port=int(last) if dash else 0, interface=device)
 
 
 def check_guid(word: Word) -> str:

@@ -342,8 +342,8 @@ class Wire(Duplex):
         """An object for calls that need one; `close` takes the descriptor out of it."""
         sock = self.sock
         if sock is None:
-            # The family is named only so that nobody asks the kernel for it.
-            sock = self.sock = SocketType(socket.AF_INET, socket.SOCK_STREAM, 0, self.fd)
+            # Nobody asks the kernel for the family: that of the longest address has room for all.
+            sock = self.sock = SocketType(socket.AF_INET6, socket.SOCK_STREAM, 0, self.fd)
         return sock
 
     # As the end of a tunnel.

@@ -74,6 +74,8 @@ class LiveServer(Server):
         name = self.server_name
         if name is not None and name.varies and self.transports is not None:
             parts = [*parts, name]
+        if dial.presented is not None and dial.presented.varies:
+            parts = [*parts, dial.presented]
         if WISHES.server_marks:
             parts = [*parts, Marks()]
         key = key_of(dial.follow_address, dial.follow_port, self.header, parts)

@@ -20,11 +20,15 @@ from pointsman.core.connection_faults import (
     fault_of,
 )
 from pointsman.net.marks import set_mark, set_tos
+from pointsman.sample.context import Context
+from pointsman.server.source import Presented
 
 _UNIX: Final = NetAddress(AF_UNIX, b"", b"unix", 0)
 _STREAM: Final = 0o2004001  # SOCK_STREAM, SOCK_NONBLOCK, SOCK_CLOEXEC of <sys/socket.h> on Linux
 _IPPROTO_TCP: Final = 6
 _TCP_NODELAY: Final = 1
+_TRANSPARENT: Final = {int(socket.AF_INET): (0, 19), int(socket.AF_INET6): (41, 75)}  # IP_, IPV6_TRANSPARENT
+_IP_BIND_ADDRESS_NO_PORT: Final = 24  # <linux/in.h>
 _connect: Final = calls.connect
 _IN_PROGRESS: Final = frozenset((0, errno.EINPROGRESS, errno.EAGAIN))
 _TOLD_AT_ONCE: Final = (
@@ -57,6 +61,7 @@ class Dial:
         self.offset = 0
         self.follow_address = False  # the address that the client connected to (transparent proxies)
         self.source: tuple[str, int] | None = None  # bind to it first
+        self.presented: Presented | None = None  # or to what this says of an exchange
         self.last_port = 0  # of a range of source ports that begins with that of `source`; 0: none
         self.next_port = 0
         self.keepalive = False  # srvtcpka
@@ -96,9 +101,19 @@ class Dial:
             port = self.next_port
         return host, port
 
-    def open(self, destination: NetAddress, mark: int = -1, tos: int = -1) -> SocketType:
+    def seen(self, context: Context) -> NetAddress | None:
+        """Whose address the server sees of this exchange; None: ours."""
+        presented = self.presented
+        if presented is None:
+            return None
+        found = presented.address(context)
+        return None if found is not None and presented.lenient and found.family != self.family else found
+
+    def open(
+        self, destination: NetAddress, mark: int = -1, tos: int = -1, seen: NetAddress | None = None
+    ) -> SocketType:
         """A non-blocking socket whose connection is under way. Raises OSError (EADDRNOTAVAIL, EAGAIN of a full unix
-        socket, EMFILE...)."""
+        socket, EMFILE...), SourceError where it cannot come from where it should."""
         sock = SocketType(self.family, _STREAM)
         try:
             if self.family != AF_UNIX:
@@ -113,12 +128,11 @@ class Dial:
                 set_tos(sock.fileno(), tos)
             if self.interface:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, self.interface)
-            if self.source is not None:
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                try:
-                    sock.bind(self._source())
-                except OSError as error:
-                    raise SourceError(error.errno, error.strerror) from None
+            if seen is not None:
+                self._bind(sock, seen.text.decode(), seen.port, seen.family)
+            elif self.source is not None:
+                host, port = self._source()
+                self._bind(sock, host, port, 0)
             failure = sock.connect_ex(self._target(destination))
             if failure not in _IN_PROGRESS:
                 raise OSError(failure, os.strerror(failure))
@@ -127,9 +141,25 @@ class Dial:
             sock.close()
             raise
 
-    def connect_marked(self, destination: NetAddress, mark: int, tos: int) -> int:
-        """The same as `connect`, with a mark and a TOS byte of its packets; -1: none."""
-        return self.open(destination, mark, tos).detach()
+    def _bind(self, sock: SocketType, host: str, port: int, foreign: int) -> None:
+        """It comes from there. `foreign`: the family of an address that need not be ours; 0: it is ours."""
+        try:
+            if foreign:
+                if foreign != self.family:
+                    raise OSError(errno.EAFNOSUPPORT, os.strerror(errno.EAFNOSUPPORT))
+                level, name = _TRANSPARENT[foreign]
+                sock.setsockopt(level, name, 1)
+            if not port:  # the kernel looks for a port when it knows where to: more of them are free
+                sock.setsockopt(socket.SOL_IP, _IP_BIND_ADDRESS_NO_PORT, 1)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            sock.bind((host, port))
+        except OSError as error:
+            raise SourceError(error.errno, error.strerror) from None
+
+    def connect_from(self, destination: NetAddress, mark: int, tos: int, seen: NetAddress | None) -> int:
+        """The same as `connect`, with a mark and a TOS byte of its packets (-1: none), and `seen` as the address that
+        the server sees (None: ours)."""
+        return self.open(destination, mark, tos, seen).detach()
 
     def connect(self, destination: NetAddress) -> int:
         """The descriptor of a socket whose connection is under way. Raises OSError as `open` does."""

@@ -329,10 +329,12 @@ class Exchange(Accounts):
         self.move(CONNECT)
         try:
             context = self.context
-            if context.server_mark >= 0 or context.server_tos >= 0:
-                fd = server.dial.connect_marked(context.destination, context.server_mark, context.server_tos)
+            dial = server.dial
+            if dial.presented is not None or context.server_mark >= 0 or context.server_tos >= 0:
+                seen = dial.seen(context)
+                fd = dial.connect_from(context.destination, context.server_mark, context.server_tos, seen)
             else:
-                fd = server.dial.connect(context.destination)
+                fd = dial.connect(context.destination)
         except OSError as error:
             if account is not None:
                 account.ended()

@@ -15,9 +15,12 @@ from pointsman.config.proxy import (
     number,
     proxy_ids,
 )
-from pointsman.config.server_words import SourceAddress
+from pointsman.config.source_address import Presented, SourceAddress
 from pointsman.core.address import AddressSpec
 from pointsman.core.diagnostics import NOWHERE, ConfigError
+
+USESRC = "<addr>[:<port>], 'client', 'clientip' or 'hdr_ip(<name>[,<number>])'"
+HDR_IP = "hdr_ip(<name>[,<number>])"
 
 
 @pytest.mark.parametrize(
@@ -72,8 +75,18 @@ def test_numbers_that_are_not_said() -> None:
             "'source' : 'nosuch.invalid' : invalid address: 'nosuch.invalid' in 'nosuch.invalid'",
         ),
         ("source 1.2.3.4:10-20", "port range not permitted here in '1.2.3.4:10-20'"),
-        ("source 1.2.3.4 interface", "'source' : '1.2.3.4' : missing interface name"),
-        ("source 1.2.3.4 usesrc clientip", "'source' : 'usesrc' is not built yet (manual 4.2 \"source\")"),
+        ("source 1.2.3.4 interface", "'source' : 'interface' : missing interface name"),
+        ("source 1.2.3.4 usesrc", f"'source' : 'usesrc' : expects {USESRC} as argument."),
+        ("source 1.2.3.4 usesrc a_é", "invalid address: 'a_é' in 'a_é'"),
+        ("source 1.2.3.4 usesrc 1.2.3.4:1-2", "port range not permitted here in '1.2.3.4:1-2'"),
+        ("source 1.2.3.4 usesrc unix@/a", "'source' : 'usesrc' : invalid address: '/a' in 'unix@/a'"),
+        ("source 1.2.3.4 usesrc hdr_ip(a", f"'source' : 'usesrc' : 'hdr_ip(a' : expects {HDR_IP}"),
+        ("source 1.2.3.4 usesrc hdr_ip()", f"'source' : 'usesrc' : 'hdr_ip()' : expects {HDR_IP}"),
+        ("source 1.2.3.4 usesrc hdr_ip(a,b)", f"'source' : 'usesrc' : 'hdr_ip(a,b)' : expects {HDR_IP}"),
+        (
+            "source 1.2.3.4 usesrc hdr_ip(a,-11)",
+            "'source' : 'usesrc' : hdr_ip(name,num) does not support numbers smaller than -10",
+        ),
         ("source 1.2.3.4 foo", "'source' only supports optional keywords 'interface' and 'usesrc'."),
         ("http-reuse", "'http-reuse' only supports 'never', 'safe', 'aggressive', 'always'."),
         ("http-reuse foo", "'http-reuse' only supports 'never', 'safe', 'aggressive', 'always'."),
@@ -166,6 +179,25 @@ def test_ids_are_unique_and_the_others_count_from_two() -> None:
     assert read("backend a\n id 5\nbackend b\n id 5\n").errors == [
         "custom id 5 for proxy b already used by proxy a (declared at haproxy.cfg:1)."
     ]
+
+
+@pytest.mark.parametrize(
+    "words, presented",
+    [
+        ("client", Presented(kind="client")),
+        ("clientip", Presented(kind="clientip")),
+        ("1.2.3.4", Presented(kind="address", address=AddressSpec("inet", "1.2.3.4"))),
+        ("[::1]:80", Presented(kind="address", address=AddressSpec("inet", "::1", 80))),
+        ("hdr_ip(X-Real-IP)", Presented(kind="header", field="X-Real-IP")),
+        ("hdr_ip(a,3)", Presented(kind="header", field="a", occurrence=3)),
+        ("hdr_ip(a,-10) interface lo", Presented(kind="header", field="a", occurrence=-10)),
+        ("client usesrc clientip", Presented(kind="clientip")),
+    ],
+)
+def test_whom_servers_see(words: str, presented: Presented) -> None:
+    found = section("backend", f"source 0.0.0.0 usesrc {words}").proxy.one(SourceSetting)
+    assert found is not None and found.source.presented == presented
+    assert found.source.interface == ("lo" if "interface" in words else "")
 
 
 def test_guids_are_unique() -> None:

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from support.configs import good, only_error, read, section
 
 from pointsman.config.server_line import DefaultServer, ServerLine, server_ids
-from pointsman.config.server_words import ServerParameters, SourceAddress
+from pointsman.config.server_words import ServerParameters
+from pointsman.config.source_address import SourceAddress
 from pointsman.core.address import AF_INET6, AddressSpec
 
 
@@ -112,8 +113,12 @@ SAID = "'server x/s'"
             "<name> as argument.",
         ),
         ("source nosuch.invalid", f"{SAID} : 'source' : invalid address: 'nosuch.invalid' in 'nosuch.invalid'"),
-        ("source 1.2.3.4 interface", f"{SAID} : 'source' : missing interface name"),
-        ("source 1.2.3.4 usesrc clientip", f"{SAID} : 'usesrc' is not built yet (manual 4.2 \"source\")"),
+        ("source 1.2.3.4 interface", f"{SAID} : 'interface' : missing interface name"),
+        ("usesrc clientip", f"{SAID} : 'usesrc' : only allowed after a 'source' statement"),
+        (
+            "source 1.2.3.4 usesrc nosuch.invalid",
+            f"{SAID} : 'usesrc' : invalid address: 'nosuch.invalid' in 'nosuch.invalid'",
+        ),
         ("source 1.2.3.4:20-10", f"{SAID} : 'source' : invalid port range in '1.2.3.4:20-10'"),
         ("pool-max-conn -2", f"{SAID} : 'pool-max-conn' : must be >= -1"),
         ("pool-max-conn", f"{SAID} : 'pool-max-conn' : expects <value> as argument"),
