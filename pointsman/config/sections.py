@@ -58,6 +58,8 @@ class Opener:
             return self._crt_store(line)
         if kind == In.PEERS:
             return self._peers(line)
+        if kind == In.RESOLVERS:
+            return self._resolvers(line)
         return self._proxy(kind, line)
 
     def _not_built(self, word: Word) -> None:
@@ -128,6 +130,19 @@ class Opener:
                 f"{first.at.file}:{first.at.line}.",
                 line.words[1].at,
                 "a name that no other peers section has",
+            )
+        return section
+
+    def _resolvers(self, line: Line) -> Section:
+        name = self._name(line, "missing name for resolvers section.")
+        self._ignored(line.words[0], line.words[2:])
+        section = Section(In.RESOLVERS, name, line.at)
+        first = self.configuration.resolvers.setdefault(name, section)
+        if first is not section and name:
+            self.diagnostics.alert(
+                f"resolvers '{name}' has same name as another resolvers (declared at {first.at.file}:{first.at.line}).",
+                line.words[1].at,
+                "a name that no other resolvers section has",
             )
         return section
 

@@ -35,6 +35,7 @@ class In(IntFlag):
     HTTP_ERRORS = 64
     CRT_STORE = 128
     PEERS = 256
+    RESOLVERS = 512
 
     FRONT = FRONTEND | LISTEN
     BACK = BACKEND | LISTEN
@@ -52,6 +53,7 @@ SECTIONS: dict[str, In] = {
     "http-errors": In.HTTP_ERRORS,
     "crt-store": In.CRT_STORE,
     "peers": In.PEERS,
+    "resolvers": In.RESOLVERS,
 }
 
 
@@ -199,6 +201,7 @@ class Configuration:
     userlists: dict[str, Section] = field(default_factory=dict)
     http_errors: dict[str, Section] = field(default_factory=dict)
     peers: dict[str, Section] = field(default_factory=dict)
+    resolvers: dict[str, Section] = field(default_factory=dict)
     tails: dict[tuple[int, str], tuple[object, object]] = field(default_factory=dict)  # see server_line._parameters
     failed: set[str] = field(default_factory=set)  # the first words of lines that were wrong: names they might declare
     environment: MutableMapping[str, str] = field(default_factory=lambda: os.environ)  # what `setenv` changes

@@ -1,5 +1,8 @@
 """Names that are looked up while the program runs: name servers, and what they have answered (manual 5.3).
 
-message.py      queries and answers as bytes (RFC 1035, 2782, 6891), no I/O
-resolution.py   a name that somebody wants to know about, and what is known of it; sections of name servers
+    records.py      what names stand for
+    message.py      queries and answers as bytes (RFC 1035, 2782, 6891), no I/O
+    resolution.py   a name that somebody wants to know about, and what is known of it; sections of name servers
+
+Lines of `resolvers` sections are read by config/resolvers.py. All I/O is control's.
 """

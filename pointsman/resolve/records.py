@@ -3,6 +3,10 @@
 from dataclasses import dataclass
 from typing import Final
 
+from pointsman.config.resolvers import Holds
+
+__all__ = ["ADDRESS", "INVALID", "NX", "OTHER", "REFUSED", "SERVICE", "TIMEOUT", "VALID", "Holds", "Record"]
+
 ADDRESS: Final = "address"  # kinds: A and AAAA records of a name
 SERVICE: Final = "service"  # SRV records, and the addresses of their targets
 
@@ -25,18 +29,3 @@ class Record:
     port: int = 0
     weight: int = 0
     priority: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Holds:
-    """The `hold` lines of a section (ms)."""
-
-    nx: int = 30_000
-    refused: int = 30_000
-    timeout: int = 30_000
-    other: int = 30_000
-    valid: int = 10_000
-    obsolete: int = 0
-
-    def of(self, status: str) -> int:
-        return {NX: self.nx, REFUSED: self.refused, TIMEOUT: self.timeout, VALID: self.valid}.get(status, self.other)

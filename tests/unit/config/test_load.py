@@ -344,10 +344,10 @@ def test_an_empty_word_is_an_error(line: str, number: int, column: int) -> None:
 
 
 def test_a_section_whose_first_line_has_an_empty_word_is_still_read() -> None:
-    assert alerts('backend b ""\n nothing\nresolvers ""\n nothing\n') == [
+    assert alerts('backend b ""\n nothing\ncache ""\n nothing\n') == [
         (1, EMPTY.format(2, 11)),
         (2, "unknown keyword 'nothing' in 'backend' section"),
-        (3, EMPTY.format(1, 11)),
+        (3, EMPTY.format(1, 7)),
     ]
 
 
