@@ -275,7 +275,7 @@ class RuntimeConnection:
         if not good:
             raise CommandError(answers[0][1])
         if command.everywhere == CHANGE:
-            lanes.links.record(line)
+            lanes.record(line)
         return "".join(good)
 
     def _complaint(self, error: CommandError) -> str:

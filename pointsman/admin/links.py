@@ -6,13 +6,13 @@
     control <--(-2, name, question) and a socket-- a lane that wants an answer written to it (admin/answers.py)
 
 A runtime command that is about live objects (`show sess`, `shutdown session`), or that changes what is no cell of the
-arena (`disable frontend`), runs in every lane. Such a change is written to a list of commands, one line each, in which
-a later change of the same thing replaces the earlier one; a lane that replaces one that has crashed carries them out.
+arena (`disable frontend`), runs in every lane.
 
-Entries of maps, process-wide variables and servers' addresses change by the log (admin/log.py): control makes the
-change itself, writes a record, and asks all lanes to follow; each reads what it has not read yet, and answers. So the
-command is answered when the change is in force everywhere. A replaced lane reads the log before it accepts, a replaced
-control process before it answers.
+There is one log of changes, in one order (admin/log.py): entries of maps, process-wide variables, servers that are
+added and deleted, their addresses, and the commands of the second kind above. Control makes the change itself, writes a
+record, and asks all lanes to follow; each reads what it has not read yet, and answers. So the command is answered when
+the change is in force everywhere. A replaced lane reads the log before it accepts, a replaced control process before it
+answers. The keeper reads it when a process has ended: what that held of servers that were added is to be given back.
 
 The pairs and the log are made by the keeper before anything is forked, so a replaced process finds them where they
 were.
@@ -22,12 +22,12 @@ import asyncio
 import json
 import os
 import socket
+import traceback
 from collections.abc import Callable, Mapping
 from typing import Final
 
 from pointsman.admin.answers import Answers, received
 from pointsman.admin.log import Log
-from pointsman.core.cells import Cells
 from pointsman.net.reactor import Channel, Hook
 from pointsman.net.timers import NEVER
 from pointsman.tables.changes import CHANGES, Change
@@ -38,9 +38,7 @@ LARGEST: Final = 65_536  # bytes of a message; a longer answer comes in several
 FOLLOW: Final = ""  # the question that is none: read the log
 WISH: Final = -1  # the number of a message that answers nothing
 QUESTION: Final = -2  # the number of a question that comes with a socket for the answer
-_NAMED: Final = 3  # words of a change that say what is changed, as in "disable frontend web"
 LONGEST_WISH: Final = 131_072  # bytes; what is longer does not fit through a socket pair, and is not made
-_LENGTH_BITS: Final = 31
 _AGAIN: Final = 50  # ms after which what control did not take is sent again
 _ROOM: Final = LARGEST // 8  # characters of a piece: one takes at most six bytes in JSON
 
@@ -52,36 +50,17 @@ class Links:
         self.pairs = [
             socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK) for _ in range(lanes)
         ]
-        self.changes = (os.memfd_create("changes-a", os.MFD_CLOEXEC), os.memfd_create("changes-b", os.MFD_CLOEXEC))
-        self.written = Cells(1)  # how often they were written, which says which one counts; and how many bytes of it
-        self.log = Log()
-
-    def record(self, line: str) -> None:
-        """A change that every future lane needs as well. Control is the only writer.
-
-        The file that does not count is written, and then counts: whoever is killed meanwhile has changed nothing.
-        """
-        what = _subject(line)
-        lines = [one for one in self.recorded() if _subject(one) != what]
-        data = "".join(one + "\n" for one in [*lines, line]).encode()
-        number = (self.written.load(0) >> _LENGTH_BITS) + 1
-        done = 0
-        while done < len(data):
-            done += os.pwrite(self.changes[number & 1], data[done:], done)
-        self.written.store(0, number << _LENGTH_BITS | len(data))
-
-    def recorded(self) -> list[str]:
-        """The changes so far, in their order."""
-        while True:
-            written = self.written.load(0)
-            number, length = divmod(written, 1 << _LENGTH_BITS)
-            data = os.pread(self.changes[number & 1], length, 0)
-            if self.written.load(0) == written:  # else the file may have been written anew meanwhile
-                return data.decode().splitlines()
+        self.log = Log(lanes)
 
     def follow(self) -> None:
         """Make all changes that this process has not made yet."""
         self.log.follow(_make)
+
+    def look_on(self) -> bool:
+        """In the keeper: the same, whatever goes wrong. False: there was nothing new."""
+        before = self.log.done
+        self.log.follow(_make_unless_broken)
+        return self.log.done != before
 
 
 def _make(change: Change) -> None:
@@ -92,12 +71,12 @@ def _make(change: Change) -> None:
         return
 
 
-def _subject(line: str) -> list[str]:
-    """What a change is about: "disable frontend web" and "enable frontend web" are about the same."""
-    words = line.split()
-    if words[:1] in (["disable"], ["enable"], ["shutdown"]):
-        return ["state", *words[1:_NAMED]]
-    return words[:-1]
+def _make_unless_broken(change: Change) -> None:
+    """In a process that must not end by a mistake."""
+    try:
+        _make(change)
+    except Exception:  # a bug: it is reported
+        traceback.print_exc()
 
 
 class LaneEnd(Channel):
@@ -105,6 +84,7 @@ class LaneEnd(Channel):
 
     def __init__(self, links: Links, lane: int, run: Callable[[str], tuple[bool, str]]) -> None:
         self.links = links
+        links.log.reader = lane
         self.sock = links.pairs[lane][1]
         super().__init__(self.sock.fileno())
         self.run = run
@@ -255,6 +235,14 @@ class ControlEnd:
                 pair[0].send(call)
             except OSError:
                 continue
+
+    def record(self, line: str) -> None:
+        """A command that all lanes have carried out."""
+        change: Change = ["command", line]
+        self.links.log.tidy()
+        CHANGES.apply(change)
+        self.links.log.write(change)
+        self._ring()
 
     async def publish(self, change: Change) -> None:
         """Make a change here and in all lanes. PatternError where it is impossible: then nowhere."""

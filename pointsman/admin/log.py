@@ -8,6 +8,8 @@ which it could not finish was never there. When the file has grown large, the pr
 file as a snapshot, and then the epoch moves on. So the log is as long as what can be changed is large, not as what was
 changed.
 
+Each lane says in a cell how far it has read, so that control knows what nobody depends on any more.
+
 A reader keeps its place; where the epoch has moved on it goes through the other file from its beginning, leaving out
 what it has done already.
 """
@@ -24,12 +26,17 @@ GROWN: Final = 1 << 20  # bytes from which it is worth writing a snapshot
 _EPOCH: Final = 0
 _LAST: Final = 1
 _SIZES: Final = 2  # the first of two cells
+_READ: Final = 4  # the first of a cell for each lane
 
 
 class Log:
-    def __init__(self) -> None:
+    """`readers`: how many lanes read it."""
+
+    def __init__(self, readers: int = 0) -> None:
         self.files = (os.memfd_create("log-a", os.MFD_CLOEXEC), os.memfd_create("log-b", os.MFD_CLOEXEC))
-        self.cells = Cells(4)
+        self.cells = Cells(_READ + readers)
+        self.readers = readers
+        self.reader = -1  # the lane that this process is
         self.epoch = 0  # this process's place
         self.offset = 0
         self.done = 0
@@ -54,6 +61,15 @@ class Log:
         self.cells.store(_LAST, number)
         self.cells.store(_SIZES + which, self.offset)
         self.done = number
+
+    def last(self) -> int:
+        """The number of the last record."""
+        number: int = self.cells.load(_LAST)
+        return number
+
+    def read_by_all(self) -> int:
+        """The number of the last record that all lanes have read."""
+        return min([self.cells.load(_READ + lane) for lane in range(self.readers)], default=self.done)
 
     def tidy(self) -> None:
         """Before a change is made: if the log has grown large, begin it anew with a snapshot.
@@ -86,6 +102,7 @@ class Log:
     def follow(self, make: Callable[[Change], None]) -> None:
         """Make what others have written since the last time. A snapshot is made as a whole, or not at all."""
         if self.cells.load(_LAST) == self.done:
+            self._tell_place()
             return
         before = self.done
         for line in self._new_lines():
@@ -93,6 +110,11 @@ class Log:
             if number > before:
                 make(change)
                 self.done = number
+        self._tell_place()
+
+    def _tell_place(self) -> None:
+        if self.reader >= 0:
+            self.cells.store(_READ + self.reader, self.done)
 
     def _new_lines(self) -> list[bytes]:
         while True:

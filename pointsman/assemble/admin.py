@@ -13,6 +13,7 @@ from pointsman.admin.dynamic_cookies import DynamicCookies
 from pointsman.admin.gauge import Gauge
 from pointsman.admin.lane_agent import LaneAgent
 from pointsman.admin.links import ControlEnd, LaneEnd, Links
+from pointsman.admin.recorded import RecordedCommands
 from pointsman.admin.runtime import StatsListener, StatsSockets
 from pointsman.admin.service import NAME as STATISTICS
 from pointsman.admin.service import Access, Statistics
@@ -72,6 +73,7 @@ def fill_admin(live: Live, configuration: Configuration, diagnostics: Diagnostic
     CHANGES.followers["tls"] = view.tls.follower
     CHANGES.followers["server"] = ServerAddresses(view, lambda: live.health)
     CHANGES.followers["cookie"] = DynamicCookies(view)
+    CHANGES.followers["command"] = commands = RecordedCommands()
     sockets = _stats_sockets(live, view, configuration)
     main = configuration.main
     runtime = StatsSockets(
@@ -83,7 +85,7 @@ def fill_admin(live: Live, configuration: Configuration, diagnostics: Diagnostic
         buffer_sizes(main)[0],
         global_number(main, "tune.cli.max-payload-size"),
     )
-    live.services.append(Administration(live, view, gauge, runtime, answers, writer))
+    live.services.append(Administration(live, view, gauge, runtime, answers, writer, commands))
     live.services.append(TicketRenewal(live, view))
     build_updates(live, view, configuration, diagnostics)
 
@@ -228,9 +230,17 @@ class Administration(BackgroundService):
     """Begins and ends with the generation."""
 
     def __init__(
-        self, live: Live, view: View, gauge: Gauge, runtime: StatsSockets, answers: Answers, writer: Writer
+        self,
+        live: Live,
+        view: View,
+        gauge: Gauge,
+        runtime: StatsSockets,
+        answers: Answers,
+        writer: Writer,
+        commands: RecordedCommands,
     ) -> None:
         self.live = live
+        self.commands = commands
         self.view = view
         self.gauge = gauge
         self.runtime = runtime
@@ -268,10 +278,9 @@ class Administration(BackgroundService):
             self.view.lanes.start(loop)
             return
         agent = LaneAgent(self.view, self.gauge)
-        for line in links.recorded():
-            agent.run(line)
-        links.follow()
         end = LaneEnd(links, live.lane, agent.run)
+        self.commands.carry_out(agent.run)
+        links.follow()
         self.answers.far = end.ask
         live.reactor.add(end, IN)
         live.reactor.hooks.append(end.wishes)

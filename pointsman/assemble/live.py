@@ -1,6 +1,7 @@
 """What runs: one generation with everything in it."""
 
 import asyncio
+import gc
 import os
 import random
 from typing import Final
@@ -269,19 +270,30 @@ class Live(Generation):
             self.answering.look()
 
     def lane_ended(self, number: int) -> None:
-        """In the keeper: what the lane held is given back; what it had counted stays."""
+        """In the keeper: what the lane held is given back; what it had counted stays.
+
+        What was added at run time is known here when the log of changes was read, which may take a while: so the rest
+        is given back before.
+        """
         arena = self.process.arena
         arena.bells = self.wakeups
         self.incarnations.died(number)
+        self._release(number)
+        arena.release_lane(number)
+        if self.links is not None and self.links.look_on():
+            gc.collect()  # nothing else does in this process
+            self._release(number)
+            arena.release_lane(number)
+        TABLES.process_ended(arena.cells.load(self.processes + number))
+        for lane in range(len(arena.bells)):
+            arena.ring(lane)
+
+    def _release(self, number: int) -> None:
         for counters in self.every_counters():
             counters.release_lane(number)
         self.process.tls.counters.release_lane(number)
         for backend in self.backends:
             backend.release_lane(number)
-        arena.release_lane(number)
-        TABLES.process_ended(arena.cells.load(self.processes + number))
-        for lane in range(len(arena.bells)):
-            arena.ring(lane)
 
     def open_sinks(self) -> list[str]:
         """Before chroot: log targets. What went wrong, a text each."""

@@ -4,7 +4,7 @@ A change is a list of plain values; its first word names the kind of thing that 
 knows how to make the change, and how to say in few changes what the present state is:
 
     ["map", ...] entries of maps and ACLs     ["var", ...] variables of the process     ["server", ...] their addresses
-    ["tickets", ...] keys of TLS tickets
+    ["tickets", ...] keys of TLS tickets     ["command", ...] what a lane carries out
 
 With one process a change is made at once. With several, control makes all changes: what a lane wants (an action such as
 set-map) is proposed to it, put in order, and comes back to all lanes (admin/links.py); a change that came from the
