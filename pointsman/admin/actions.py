@@ -15,7 +15,7 @@ from pointsman.admin.console import RuntimeConnection
 from pointsman.admin.gauge import Gauge
 from pointsman.admin.view import View
 from pointsman.server.backend import LiveServer
-from pointsman.server.server import DRAIN, MAINT
+from pointsman.server.server import DRAIN, FORCED_MAINT
 
 
 class ActionResult(Enum):
@@ -52,8 +52,8 @@ COMMANDS: Final = {
 
 # Where an action would change nothing: true, then it is left out.
 IDLE: Final[dict[str, Callable[[LiveServer], bool]]] = {
-    "disable": lambda server: bool(server.admin & MAINT),
-    "enable": lambda server: not server.admin & MAINT,
+    "disable": lambda server: bool(server.admin & FORCED_MAINT),
+    "enable": lambda server: not server.admin & FORCED_MAINT,
     "stop": lambda server: bool(server.admin & DRAIN),
     "start": lambda server: not server.admin & DRAIN,
     "dhlth": lambda server: not server.checked,

@@ -15,7 +15,7 @@ from pointsman.core.counters import Totals
 from pointsman.listener.listener import Listener
 from pointsman.server.backend import LiveServer
 from pointsman.server.checks.status import STATUSES
-from pointsman.server.server import DRAIN, MAINT, RUNNING, STARTING, STOPPED, STOPPING
+from pointsman.server.server import DRAIN, MAINT, RESOLUTION_MAINT, RUNNING, STARTING, STOPPED, STOPPING
 
 FRONTEND: Final = 1  # what `show stat <iid> <type> <sid>` selects
 BACKEND: Final = 2
@@ -280,6 +280,8 @@ def listener_address(listener: Listener) -> str:
 
 def server_status(server: LiveServer) -> str:
     """As manual 9.1 names it, with how far a server that changes has come: "UP 1/3", "DOWN 1/2"."""
+    if server.admin & RESOLUTION_MAINT:
+        return "MAINT (resolution)"
     if server.admin & MAINT:
         return "MAINT"
     checked = server.checked and not server.check_paused

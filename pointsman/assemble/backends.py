@@ -16,17 +16,18 @@ from pointsman.config.options import option
 from pointsman.config.proxy import HttpReuse, RetryOn, number
 from pointsman.config.proxy_words import VERSION_2
 from pointsman.config.server_line import ServerLine, server_ids
-from pointsman.config.server_names import initial_address
+from pointsman.config.server_names import initial_address, is_service
 from pointsman.config.server_words import ServerParameters
 from pointsman.config.setting import Configuration, In, Section
 from pointsman.config.timeouts import timeout
-from pointsman.core.address import AF_INET6, AddressSpec
+from pointsman.core.address import AF_INET6, AddressSpec, is_ip
 from pointsman.core.arena import Arena
 from pointsman.core.diagnostics import ConfigError, Diagnostics
+from pointsman.net.clock import monotonic_ms
 from pointsman.net.tls_state import TlsAccount
 from pointsman.sample.limits import CONNECT_TIME, QUEUE_TIME, SERVER_TIME, TARPIT_TIME, TUNNEL_TIME
 from pointsman.server.backend import LiveServer
-from pointsman.server.dial import Dial
+from pointsman.server.dial import NO_HOST, Dial
 from pointsman.server.outgoing_header import (
     TELL_AUTHORITY,
     TELL_CHECKSUM,
@@ -39,7 +40,7 @@ from pointsman.server.outgoing_header import (
     OutgoingHeader,
 )
 from pointsman.server.pool import REUSE_AGGRESSIVE, REUSE_ALWAYS, REUSE_NEVER, REUSE_SAFE
-from pointsman.server.server import CONFIGURED_MAINT, FORCED_MAINT
+from pointsman.server.server import CONFIGURED_MAINT, FORCED_MAINT, RESOLUTION_MAINT, STOPPED
 from pointsman.stream.checkcache import CacheCheck
 from pointsman.stream.h1back import H1Speaker
 from pointsman.stream.proxies import FOREVER, BackendProxy
@@ -200,8 +201,17 @@ def _server(
     server.hash_key = hash_key(
         parameters.hash_key, server_number, parameters.guid, host, address.port if address is not None else None
     )
-    if parameters.disabled or address is None:
+    if parameters.disabled:
         server.admin |= FORCED_MAINT | CONFIGURED_MAINT
+    if address is None:
+        server.admin |= RESOLUTION_MAINT
+        server.state = STOPPED
+        server.last_change = monotonic_ms()
+    if line.address.kind == "inet" and line.address.host and not is_ip(line.address.host):
+        if parameters.resolvers and is_service(line.address.host):
+            server.service = line.address.host
+        else:
+            server.fqdn = line.address.host
     return server
 
 
@@ -209,7 +219,9 @@ def _dial(section: Section, line: ServerLine, address: AddressSpec | None, http:
     """How it is connected to."""
     dial = Dial()
     if address is None:  # it gets one later
-        dial.target = ("0.0.0.0", 0)
+        dial.follow_port = line.address.port is None or line.address.port_offset
+        dial.offset = line.address.port or 0 if dial.follow_port else 0
+        dial.target = (NO_HOST, 0 if dial.follow_port else line.address.port or 0)
     elif address.kind == "inet":
         ipv6 = address.family == AF_INET6 or ":" in address.host
         dial.family = socket.AF_INET6 if ipv6 else socket.AF_INET

@@ -23,7 +23,9 @@ from pointsman.net.marks import set_mark, set_tos
 from pointsman.sample.context import Context
 from pointsman.server.source import Presented
 
+NO_HOST: Final = ""  # in a target: its name has no address, and no connection can be begun
 _UNIX: Final = NetAddress(AF_UNIX, b"", b"unix", 0)
+_NOWHERE: Final = NetAddress(0, b"", b"-", 0)
 _STREAM: Final = 0o2004001  # SOCK_STREAM, SOCK_NONBLOCK, SOCK_CLOEXEC of <sys/socket.h> on Linux
 _IPPROTO_TCP: Final = 6
 _TCP_NODELAY: Final = 1
@@ -114,6 +116,8 @@ class Dial:
     ) -> SocketType:
         """A non-blocking socket whose connection is under way. Raises OSError (EADDRNOTAVAIL, EAGAIN of a full unix
         socket, EMFILE...), SourceError where it cannot come from where it should."""
+        if not self.target[0] and not isinstance(self.target, str):  # which the system would take for this machine
+            raise OSError(errno.EADDRNOTAVAIL, "its name has no address")
         sock = SocketType(self.family, _STREAM)
         try:
             if self.family != AF_UNIX:
@@ -187,6 +191,8 @@ class Dial:
         target = self._target(destination)
         if isinstance(target, str):
             return _UNIX
+        if not target[0]:
+            return _NOWHERE
         found = net_address(target[0], target[1])
         if not self.follow_address and not self.follow_port:
             self.known = found

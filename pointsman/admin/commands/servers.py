@@ -59,7 +59,7 @@ def _place(server: LiveServer) -> tuple[str, int]:
     target = server.dial.target
     if isinstance(target, str):
         return "-", 0
-    return target
+    return target[0] or "-", target[1]
 
 
 def _checked_at(server: LiveServer) -> tuple[int, str]:
@@ -122,9 +122,9 @@ def _state(call: Call, proxy: ProxyView, server: LiveServer) -> str:
         0,
         0,
         0,
-        "-",
+        server.fqdn or "-",
         port,
-        "-",
+        server.service or "-",
         int(server.transports is not None),
         *_checked_at(server),
         "-",

@@ -7,7 +7,7 @@ from pointsman.admin.addresses import checker_of
 from pointsman.admin.command import ADMIN, Call, CommandError, RunCommand, command
 from pointsman.admin.lookup import wanted_server
 from pointsman.server.checks.health import Health
-from pointsman.server.server import DRAIN, MAINT, RUNNING, STOPPED, STOPPING
+from pointsman.server.server import DRAIN, FORCED_MAINT, RUNNING, STOPPED, STOPPING
 from pointsman.server.server_messages import ServerMessages
 
 HEAVIEST: Final = 256
@@ -78,7 +78,7 @@ def _health(call: Call) -> Health:
 def to_maintenance(call: Call) -> None:
     """No traffic and no checks. Whoever waits for it chooses again."""
     health = _health(call)
-    if not health.server.admin & MAINT:
+    if not health.server.admin & FORCED_MAINT:
         health.enter_maintenance(call.view.now)
         call.view.settle()
 
@@ -86,7 +86,7 @@ def to_maintenance(call: Call) -> None:
 def to_drain(call: Call) -> None:
     """No new work, but what persists; checks go on."""
     health = _health(call)
-    if health.server.admin & MAINT:
+    if health.server.admin & FORCED_MAINT:
         health.leave_maintenance(call.view.now, drain=True)
     elif not health.server.admin & DRAIN:
         health.enter_drain()
@@ -96,7 +96,7 @@ def to_drain(call: Call) -> None:
 def to_ready(call: Call) -> None:
     """Neither maintenance nor drain."""
     health = _health(call)
-    if health.server.admin & MAINT:
+    if health.server.admin & FORCED_MAINT:
         health.leave_maintenance(call.view.now)
     elif health.server.admin & DRAIN:
         health.leave_drain()

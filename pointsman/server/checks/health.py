@@ -21,6 +21,7 @@ from pointsman.server.server import (
     FORCED_DRAIN,
     FORCED_MAINT,
     MAINT,
+    RESOLUTION_MAINT,
     RUNNING,
     STARTING,
     STOPPED,
@@ -200,28 +201,64 @@ class Health:
 
     def enter_maintenance(self, now: int) -> None:
         """No traffic and no checks until it is left. Whoever waits for the server chooses again."""
+        self._put_away(now, FORCED_MAINT, FORCED_DRAIN, "")
+
+    def _put_away(self, now: int, bit: int, ends: int, why: str) -> None:
+        """`bit` is one of MAINT, `ends` goes from the other bits. Who is in maintenance already only has the bit."""
         server = self.server
+        known = bool(server.admin & MAINT)
         draining = bool(server.admin & DRAIN)
-        server.admin = server.admin & ~FORCED_DRAIN | FORCED_MAINT
+        server.admin = server.admin & ~ends | bit
+        if known:
+            self.backend.changed(server)
+            return
         server.check_health = 0
         if server.state == STOPPED:
             self.backend.changed(server)
-            self.messages.say(NOTICE, server, "was DOWN and now enters maintenance.")
+            self.messages.say(NOTICE, server, f"was DOWN and now enters maintenance{why}.")
             return
         level = NOTICE if draining or server.state == STOPPING else ALERT
-        self._stop(now, STOPPED, level, "is going DOWN for maintenance")
+        self._stop(now, STOPPED, level, f"is going DOWN for maintenance{why}")
 
     def leave_maintenance(self, now: int, drain: bool = False) -> None:
         """The server is up until a check says otherwise."""
         server = self.server
         server.admin = server.admin & ~FORCED_MAINT | (FORCED_DRAIN if drain else 0)
+        if server.admin & MAINT:
+            self.backend.changed(server)
+            self.messages.say(NOTICE, server, "is leaving forced maintenance but remains in maintenance.")
+            return
+        self._come_back(now, "", "leaving forced maintenance")
+
+    def _come_back(self, now: int, who: str, why: str) -> None:
+        """No bit of MAINT is left. `who`: what stands behind its name."""
+        server = self.server
         server.check_health = server.rise
         self._end_downtime(now)
         self._run(now)
-        mode = "DRAIN" if drain else "READY"
-        self.messages.say(NOTICE, server, f"is UP/{mode} (leaving forced maintenance).")
-        if drain:
+        mode = "DRAIN" if server.admin & DRAIN else "READY"
+        self.messages.say(NOTICE, server, f"{who}is UP/{mode} ({why}).")
+        if server.admin & DRAIN:
             self.messages.say(NOTICE, server, "remains in forced drain mode.")
+
+    # Changes of state by what is known of its name (manual 5.3).
+
+    def lose_address(self, now: int, reason: str) -> None:
+        """Its name has no address, or none that is left for this server: it is in maintenance."""
+        self._put_away(now, RESOLUTION_MAINT, 0, f" ({reason})")
+
+    def regain_address(self, now: int) -> None:
+        """Its name has an address again; where it goes is known to all lanes by now."""
+        server = self.server
+        server.admin &= ~RESOLUTION_MAINT
+        name = f"('{server.fqdn}') "
+        if server.admin & MAINT:
+            self.backend.changed(server)
+            self.messages.say(NOTICE, server, f"{name}resolves again but remains in maintenance.")
+        else:
+            self._come_back(now, name, "resolves again")
+        text = f"Server {server.route.decode()} administratively READY thanks to valid DNS answer."
+        self.messages.tell(NOTICE, text.encode("latin-1", "replace"))
 
     def enter_drain(self) -> None:
         """No new work but what persists; checks go on."""
@@ -230,6 +267,8 @@ class Health:
         sessions, requeued = server.connections, server.queued
         server.admin |= FORCED_DRAIN
         self.backend.changed(server)
+        if server.admin & MAINT:
+            return
         rest = self.messages.queues(requeued) if server.up else self.messages.losses(sessions, requeued)
         self.messages.say(NOTICE, server, f"enters drain state. {rest}")
         self.messages.tell_if_empty(alive)
