@@ -139,6 +139,12 @@ import pointsman.sample.fetch.timers  # noqa: F401
 import pointsman.sample.fetch.variable  # noqa: F401
 import pointsman.server.checks.http_keywords  # noqa: F401
 import pointsman.server.checks.keywords  # noqa: F401
+import pointsman.server.checks.ldap  # noqa: F401
+import pointsman.server.checks.mysql  # noqa: F401
+import pointsman.server.checks.pgsql  # noqa: F401
+import pointsman.server.checks.redis  # noqa: F401
+import pointsman.server.checks.smtp  # noqa: F401
+import pointsman.server.checks.spop  # noqa: F401
 import pointsman.server.checks.ssl_hello  # noqa: F401
 import pointsman.server.converters  # noqa: F401
 import pointsman.server.fetches  # noqa: F401

@@ -391,7 +391,7 @@ def _checks(view: View, row: StatisticsRow, server: LiveServer) -> None:
         check_rise=server.rise,
         check_fall=server.fall,
         check_health=server.check_health,
-        last_chk=server.last_check,
+        last_chk=server.last_check.replace("\r", "").replace("\n", " ").rstrip(" "),
     )
     known = STATUSES.get(server.check_status.removeprefix("* "))
     if known is not None:

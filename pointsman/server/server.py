@@ -209,11 +209,11 @@ class Server(ServerFacts):
         """The text of the last check's result; up to 128 bytes of it are kept."""
         cells = self.cells
         pieces = [cells.load(self.text_cells + i).to_bytes(8, "big", signed=True) for i in range(TEXT)]
-        return b"".join(pieces).rstrip(b"\0").decode("utf-8", "replace")
+        return b"".join(pieces).rstrip(b"\0").decode("utf-8", "surrogateescape")
 
     @last_check.setter
     def last_check(self, text: str) -> None:
-        data = text.encode()[: 8 * TEXT].ljust(8 * TEXT, b"\0")
+        data = text.encode("latin-1", "replace")[: 8 * TEXT].ljust(8 * TEXT, b"\0")
         for i in range(TEXT):
             self.cells.store(self.text_cells + i, int.from_bytes(data[8 * i : 8 * i + 8], "big", signed=True))
 

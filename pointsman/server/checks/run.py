@@ -27,7 +27,7 @@ from pointsman.server.checks.expect import judge_data, judge_reply, label
 from pointsman.server.checks.http_request import render_request
 from pointsman.server.checks.http_response import CheckResponse
 from pointsman.server.checks.plan import CheckPlan
-from pointsman.server.checks.ssl_hello import ExpectHello, judge_hello
+from pointsman.server.checks.reply import ExpectReply
 from pointsman.server.checks.status import Result, connection_error
 from pointsman.server.checks.steps import CheckStep, Connect, Expect, Remark, SendData, SendRequest
 from pointsman.server.checks.tls import CheckStream, CheckTls, fault_text
@@ -338,7 +338,7 @@ class CheckRun:
         except TimeoutError:
             raise Failed(Result("L7TOUT", 0, self._place(step, "send"))) from None
         except OSError as error:
-            raise Failed(Result("SOCKERR", 0, os.strerror(error.errno or 0) + self._place(step, "send"))) from None
+            raise Failed(Result("SOCKERR", 0, connection_error(error) + self._place(step, "send"))) from None
 
     async def _read(self, step: Expect) -> None:
         """More bytes, or the end."""
@@ -352,8 +352,10 @@ class CheckRun:
         except TimeoutError:
             raise Failed(Result(step.timeout_status, 0, self._place(step, label(step, self.context)))) from None
         except OSError as error:
-            place = self._place(step, label(step, self.context))
-            raise Failed(Result("SOCKERR", 0, os.strerror(error.errno or 0) + place)) from None
+            if not self.data:  # what came before a reset is judged
+                place = self._place(step, label(step, self.context))
+                raise Failed(Result("SOCKERR", 0, connection_error(error) + place)) from None
+            data = b""
         if not data:
             self.ended = True
             if self.reply is not None:
@@ -374,8 +376,8 @@ class CheckRun:
     def _judge(self, step: Expect) -> Result | None:
         if self.reply is None:
             ended = self.ended or len(self.data) >= self.plan.size
-            if isinstance(step, ExpectHello):
-                return judge_hello(self.data, ended)
+            if isinstance(step, ExpectReply):
+                return step.judge(self.data, ended)
             try:
                 return judge_data(step, self.data, ended, self.context)
             except ValueError:

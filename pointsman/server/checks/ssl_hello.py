@@ -3,15 +3,15 @@ SSL (manual 4.2). No library is asked: the hello is made here."""
 
 import os
 import time
-from dataclasses import dataclass
 from typing import Final
 
 from pointsman.config.keyword import Args, keyword
 from pointsman.config.setting import In
 from pointsman.sample.context import Context
 from pointsman.server.checks.plan import FIXED, CheckKind
+from pointsman.server.checks.reply import ExpectReply
 from pointsman.server.checks.status import Result
-from pointsman.server.checks.steps import CheckStep, CheckText, Connect, Expect, SendData
+from pointsman.server.checks.steps import CheckStep, CheckText, Connect, SendData
 
 VERSION: Final = b"\x03\x00"
 ALERT: Final = 0x15  # kinds of records (RFC 6101 5.2.1)
@@ -35,16 +35,6 @@ class Hello(CheckText):
         return client_hello(int(time.time()) & 0xFFFFFFFF, os.urandom(28))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExpectHello(Expect):
-    """Wait for the answer to it."""
-
-    timeout_status: str = "L6TOUT"
-
-
-STEPS: Final[tuple[CheckStep, ...]] = (Connect(), SendData(data=Hello()), ExpectHello())
-
-
 def judge_hello(data: bytes, ended: bool) -> Result | None:
     """None: more has to come."""
     if len(data) < HEADER and not ended:
@@ -52,6 +42,13 @@ def judge_hello(data: bytes, ended: bool) -> Result | None:
     if not data:
         return Result("L6RSP", 0, "TCPCHK got an empty response at step 2")
     return Result("L6OK" if data[0] in (ALERT, HANDSHAKE) else "L6RSP")
+
+
+STEPS: Final[tuple[CheckStep, ...]] = (
+    Connect(),
+    SendData(data=Hello()),
+    ExpectReply(judge=judge_hello, timeout_status="L6TOUT"),
+)
 
 
 @keyword("option ssl-hello-chk", In.DEFAULTS | In.BACK, "4.2")

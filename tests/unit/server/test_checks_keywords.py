@@ -145,9 +145,7 @@ def test_a_regular_expression_is_checked() -> None:
         "http-check unset-var(check.port)",
         "tcp-check set-var(check.x) int(1)",
         "tcp-check set-var-fmt(check.x) a",
-        "option mysql-check",
         "option external-check",
-        "option redis-check",
     ],
 )
 def test_what_is_not_built_says_so(lines: str) -> None:

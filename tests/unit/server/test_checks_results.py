@@ -216,7 +216,7 @@ E = "option httpchk|http-check expect "
         ("option httpchk", b"garbage\r\n\r\n", ("L7RSP", 0, "")),
         ("option httpchk", b"", ("L7RSP", 0, "")),
         ("option httpchk", b"HTTP/1.1 200 OK\r\nfoo: bar\r\n", ("L7RSP", 0, "")),
-        ("option httpchk", RESET, ("SOCKERR", 0, "Connection reset by peer")),
+        ("option httpchk", RESET, ("SOCKERR", 0, "ECONNRESET returned by OS (Connection reset by peer)")),
         (H + "http-check disable-on-404", b"HTTP/1.0 404 Nope\r\n\r\n", ("L7OKC", 404, "")),
         (
             H + "http-check disable-on-404|http-check expect status 200",
@@ -378,7 +378,7 @@ def test_a_reset_in_a_sequence() -> None:
     assert check("option tcp-check|tcp-check send x|tcp-check expect string foo", Scripted(RESET)) == (
         "SOCKERR",
         0,
-        "Connection reset by peer at step 2 of tcp-check (expect string 'foo')",
+        "ECONNRESET returned by OS (Connection reset by peer) at step 2 of tcp-check (expect string 'foo')",
     )
 
 
