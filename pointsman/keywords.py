@@ -47,6 +47,7 @@ import pointsman.config.proxy  # noqa: F401
 import pointsman.config.proxy_words  # noqa: F401
 import pointsman.config.resolvers  # noqa: F401
 import pointsman.config.server_connections  # noqa: F401
+import pointsman.config.server_limits  # noqa: F401
 import pointsman.config.server_line  # noqa: F401
 import pointsman.config.server_names  # noqa: F401
 import pointsman.config.server_observation  # noqa: F401

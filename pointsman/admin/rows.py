@@ -425,7 +425,7 @@ def backend_row(view: View, proxy: ProxyView, back: BackSide, chosen: Selection)
         qcur=len(backend.queue),
         qmax=backend.queue.highest,
         scur=backend.connections,
-        slim=back.full_connections,
+        slim=backend.full_connections,
         dreq=counters.denied_requests,
         status=status,
         weight=effective,

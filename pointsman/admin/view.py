@@ -59,7 +59,6 @@ class BackSide:
     algorithm: str = "roundrobin"
     static: bool = False
     cookie: str = ""
-    full_connections: int = 0  # fullconn, or what it is by default
     tell: Tell = field(default_factory=lambda: EventLogger(None))  # messages about its servers
 
 

@@ -190,18 +190,6 @@ def _back(live: Live, backend: BackendProxy, section: Section) -> BackSide:
     return BackSide(backend, name, static, cookie, tell=EventLogger(live.loggers[id(backend)]))
 
 
-def full_connections(live: Live, backend: BackendProxy) -> int:
-    """fullconn; where it is not said a tenth of what the frontends that may come here hold (manual 4.2, fullconn)."""
-    if backend.full_connections:
-        return backend.full_connections
-    held = sum(
-        frontend.limit or live.process.limit
-        for frontend in live.frontends
-        if frontend.default_backend is backend or any(route.target is backend for route in frontend.use_backend)
-    )
-    return max(1, -(-held // 10))
-
-
 # Stats sockets.
 
 
@@ -258,7 +246,6 @@ class Administration(BackgroundService):
         for proxy in view.proxies:
             if proxy.back is not None:
                 backend = proxy.back.backend
-                proxy.back.full_connections = full_connections(live, backend)
                 if not any(server.checked for server in backend.servers):  # else the checks keep its times
                     watch(backend, monotonic_ms)
         live.reactor.hooks.append(self.gauge)

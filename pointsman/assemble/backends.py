@@ -183,7 +183,9 @@ def _server(
     server = LiveServer(line.name, server_number, backend, dial, parameters.weight)
     server.backup = parameters.backup
     server.sticks = parameters.sticks
-    server.maxconn = parameters.maxconn
+    server.maxconn = max(parameters.maxconn, parameters.minconn)
+    server.minconn = parameters.minconn if parameters.minconn < parameters.maxconn else 0
+    server.maxqueue = parameters.maxqueue
     server.header = header
     server.said_cookie = parameters.cookie if backend.http else b""
     server.settle()

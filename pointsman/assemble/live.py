@@ -187,6 +187,21 @@ class Live(Generation):
         self.looked = reactor.now  # in a soft stop: when it was last looked whether all is over (monotonic ms)
         self.resting: set[ClientConnection] = set()  # in a soft stop: connections that were idle at the last look
 
+    def limit_connections(self, maxconn: int) -> None:
+        super().limit_connections(maxconn)
+        for backend in self.backends:
+            if not backend.full_connections:
+                backend.full_connections = self._full_connections(backend)
+
+    def _full_connections(self, backend: BackendProxy) -> int:
+        """Where no fullconn is said: a tenth of what the frontends that may come here hold (manual 4.2, fullconn)."""
+        held = sum(
+            frontend.limit or self.process.limit
+            for frontend in self.frontends
+            if frontend.default_backend is backend or any(route.target is backend for route in frontend.use_backend)
+        )
+        return max(1, -(-held // 10))
+
     def tell_lost_lines(self) -> None:
         """The other processes shall know how many log lines this one has lost."""
         lost = self.sinks.dropped - self.lost_lines

@@ -17,6 +17,8 @@ from pointsman.server.server import Server
 
 
 class LeastConn(Algorithm):
+    fills_queues = True
+
     def __init__(self) -> None:
         self.servers: list[Server] = []
         self.share(Arena(1, 1))

@@ -76,6 +76,9 @@ class ServerParameters:
     # How it is watched beside its checks, and what its changes bring (server_observation.py).
     ends_sessions: bool = False  # on-marked-down shutdown-sessions
     ends_backups: bool = False  # on-marked-up shutdown-backup-sessions
+    # Limits and queues (server_limits.py).
+    minconn: int = 0  # what it takes at least; 0: not said
+    maxqueue: int = 0  # how many may wait for it; 0: no limit
 
 
 SERVER_WORDS: Registry[Parameter[ServerParameters]] = Registry("server parameter")
@@ -99,8 +102,6 @@ SERVER_OTHERS = Others(
         "check-via-socks4": 0,
         "error-limit": 1,
         "healthcheck": 1,
-        "maxqueue": 1,
-        "minconn": 1,
         "namespace": 1,
         "npn": 1,
         "observe": 1,

@@ -52,6 +52,10 @@ class Generation:
         """All sockets to open, in the order of the configuration."""
         return [listener.opening for listener in self.listeners] + self.other_openings
 
+    def limit_connections(self, maxconn: int) -> None:
+        """Before anything is forked: how many the process may hold."""
+        self.process.limit = maxconn
+
     def hand_on(self) -> None:
         """Before anything is forked, and before connections: there may be a next generation that asks for memory."""
         for memory in self.handed:

@@ -15,10 +15,12 @@ class Algorithm:
     """Base of the algorithms, one file each.
 
     `sticky`: the stream decides which server it is (a hash), so that a stream waits for a full server rather than
-    taking another.
+    taking another. `fills_queues`: as many as its maxqueue says are sent to wait for a server that is full, before any
+    wait for whichever is free first.
     """
 
     sticky = False
+    fills_queues = False
 
     def share(self, arena: Arena) -> None:
         """Take from the arena what must be one across lanes (a position). Called once, before the first `rebuild`."""

@@ -103,6 +103,20 @@ class LiveServer(Server):
         self.settle()
 
     @property
+    def slots(self) -> int:
+        """Its maxconn, less during slowstart; 0: no limit. With a minconn it is on the ramp between both, by the load
+        of the backend, until that is at its fullconn (manual 5.2, minconn; the formula was observed)."""
+        limit = self.row.maxconn
+        if not limit:
+            return 0
+        if self.minconn:
+            backend = self.backend
+            load = backend.connections
+            if load < backend.full_connections:
+                limit = min(limit, max(self.minconn, load * limit // backend.full_connections))
+        return max(1, limit * self.row.share // 16)
+
+    @property
     def full(self) -> bool:
         if not self.limited:
             return False
@@ -111,6 +125,11 @@ class LiveServer(Server):
     @property
     def queued(self) -> int:
         return len(self.queue)
+
+    @property
+    def may_be_awaited(self) -> bool:
+        """Its maxqueue lets another one wait for it."""
+        return not 0 < self.maxqueue <= len(self.queue)
 
 
 class Backend(ProxyFacts):
@@ -130,6 +149,7 @@ class Backend(ProxyFacts):
         self.times = self.arena.take(3)  # last change of state (monotonic ms), ms down, times down
         self.seen = 0  # the version that this process has caught up with
         self.all_backups = False
+        self.full_connections = 0  # at how many streams servers with a minconn take their maxconn (fullconn)
         self.reuse = REUSE_SAFE
         self.honours_down = False  # some may go to servers that are down: option persist, force-persist
         self.dynamic_cookies = False  # servers whose lines name none have a cookie of their own
@@ -266,18 +286,32 @@ class Backend(ProxyFacts):
             return None
         live = self._live(server)
         if live is not None and live.full and not self.algorithm.sticky:
-            full = [one for one in self.servers if one.full]
-            if not all(one in full for one in self.usable):
+            full = self._exhausted()
+            if live in full and not all(one in full for one in self.usable):
                 again = self.algorithm.pick(context, [*avoid, *full])
                 if again is not None:
                     return self._live(again)
         return live
 
+    def _exhausted(self) -> list[LiveServer]:
+        """The servers that an algorithm without affinity passes by: they are full. One that fills their queues first
+        passes them by when these are full as well."""
+        if not self.algorithm.fills_queues:
+            return [one for one in self.servers if one.full]
+        return [one for one in self.servers if one.full and not (one.maxqueue and one.may_be_awaited)]
+
+    def queue_of(self, server: LiveServer, wanted: bool) -> LiveServer | None:
+        """Whose queue an exchange stands in that cannot go to this server at once: the server's, where it is `wanted`
+        or nobody else will do; else the backend's (None)."""
+        if wanted or self.algorithm.sticky or self.algorithm.fills_queues and server.maxqueue:
+            return server
+        return None
+
     def peek(self, context: Context, avoid: Collection[Server] = ()) -> list[LiveServer]:
         """What `pick` would choose, with nothing moved: nobody, one, or several of which it draws one
         (`Algorithm.peek`)."""
         self.keep_up()
-        full = [one for one in self.servers if one.full]
+        full = self._exhausted()
         spread = not self.algorithm.sticky and not all(one in full for one in self.usable)
         found: list[LiveServer] = []
         for first in self.algorithm.peek(context, avoid):
@@ -297,6 +331,8 @@ class Backend(ProxyFacts):
     def _reserve(self, server: LiveServer) -> bool:
         if server.full:
             return False
+        if server.minconn and (len(server.queue) or len(self.queue)):
+            return False  # it is this one that has raised the limit, but others have waited longer
         server.counters.enter()
         self.algorithm.took(server)
         return True
@@ -360,7 +396,7 @@ class Backend(ProxyFacts):
                 if waiter is not None and waiter.queue is not None:
                     server.counters.enter()
                     self.algorithm.took(server)
-                    waiter.queue.leave(waiter)
+                    waiter.queue.serve(waiter)
                     waiter.grant(server)
                 else:
                     self.loose.append(server)
@@ -384,7 +420,7 @@ class Backend(ProxyFacts):
                 if waiter is None:  # a head of a former life of this lane
                     queue.publish()
                     continue
-                queue.leave(waiter)
+                queue.serve(waiter)
                 server.counters.enter()
                 self.algorithm.took(server)
                 waiter.grant(server)
@@ -395,19 +431,22 @@ class Backend(ProxyFacts):
             else:
                 return
 
-    def wait(self, waiter: QueueWaiter, server: LiveServer | None) -> int:
-        """Stand in the server's queue, or in the backend's. Returns how many stand before."""
-        place: list[int] = []
+    def wait(self, waiter: QueueWaiter, server: LiveServer | None) -> bool:
+        """Stand in the server's queue, or in the backend's. False: as many wait for the server as may."""
 
-        def enter() -> None:
+        def enter() -> bool:
+            if server is not None and not server.may_be_awaited:
+                self._hand_out(server)  # its limit may have risen with the load
+                if not server.may_be_awaited:
+                    return False
             arrival = self.arena.cells.add(self.arrivals, 1)
             waiter.arrival = waiter.rank | arrival & (1 << ORDER_BITS) - 1 if waiter.rank else arrival
-            place.append((self.queue if server is None else server.queue).enter(waiter))
+            (self.queue if server is None else server.queue).enter(waiter)
             for one in self.servers if server is None else [server]:  # one may have become free meanwhile
                 self._hand_out(one)
+            return True
 
-        self._locked(enter)
-        return place[0]
+        return self._locked(enter)
 
     def stop_waiting(self, waiter: QueueWaiter) -> None:
         """Take a waiter out of its queue: its time is up, or its client has left."""

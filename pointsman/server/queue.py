@@ -48,6 +48,8 @@ class QueueWaiter(Job):
         self.queue: Queue | None = None  # where it waits
         self.arrival = 0  # its number in the backend's order of arrival
         self.rank = 0  # what goes before that number, where rules change the order
+        self.served_before = 0  # how many had been served from there when it came
+        self.turn = 0  # once it has left: the number of those served from there before it, and one
 
     def grant(self, server: Server) -> None:
         """A slot on `server` is yours, and counted already. Must not block nor recurse into the queue."""
@@ -62,13 +64,14 @@ class Queue:
     """One queue: this lane's waiters in their order, and the row that others see. Leaving costs no search."""
 
     def __init__(self, arena: Arena | None = None) -> None:
-        self.arena = arena if arena is not None else Arena(1, HEADS + 2)
+        self.arena = arena if arena is not None else Arena(1, HEADS + 3)
         self.table = Table(self.arena, HEADS + 1)
         self.first = self.table.first
         self.width = self.table.width
         self.rows = self.arena.rows
         self.waiters: dict[int, QueueWaiter] = {}  # by arrival, which only grows: so they are in order
         self.peak = self.arena.take(1)
+        self.served = self.arena.take(1)  # how many have been given a slot, in all lanes
 
     def __len__(self) -> int:
         """How many wait, in all lanes."""
@@ -83,21 +86,27 @@ class Queue:
     def highest(self, count: int) -> None:
         self.arena.cells.store(self.peak, count)
 
-    def enter(self, waiter: QueueWaiter) -> int:
-        """Its place: how many stand before it. Under the backend's lock."""
-        place = len(self)
+    def enter(self, waiter: QueueWaiter) -> None:
+        """Under the backend's lock."""
+        cells = self.arena.cells
+        waiter.served_before = cells.load(self.served)
         self.waiters[waiter.arrival] = waiter
         waiter.queue = self
-        self.arena.cells.highest(self.peak, place + 1)
+        cells.highest(self.peak, len(self) + 1)
         self.publish()
-        return place
 
     def leave(self, waiter: QueueWaiter) -> None:
         """Under the backend's lock."""
         if waiter.queue is self:
             del self.waiters[waiter.arrival]
             waiter.queue = None
+            waiter.turn = self.arena.cells.load(self.served) - waiter.served_before + 1
             self.publish()
+
+    def serve(self, waiter: QueueWaiter) -> None:
+        """It leaves with a slot. Under the backend's lock."""
+        self.leave(waiter)
+        self.arena.cells.add(self.served, 1)
 
     def publish(self) -> None:
         """Let the other lanes see this one's waiters."""

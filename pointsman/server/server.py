@@ -70,6 +70,7 @@ class Server(ServerFacts):
         self.initial_weight = weight
         self.backup = False
         self.sticks = True  # stick tables may learn it (manual 5.2, non-stick)
+        self.minconn = 0  # what it takes at least where its limit follows its backend's load; 0: that is its maxconn
         self.maxqueue = 0  # how many may wait for it; 0: no limit
         self.hash_kind = "id"  # what that is made of (manual 5.2, hash-key)
         self.hash_key = b""  # what places it on a consistent hash (balance.build.hash_key); b"": its number

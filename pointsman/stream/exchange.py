@@ -156,21 +156,43 @@ class Exchange(Accounts):
         elif backend.reserve(server):
             self.assigned(server)
         else:
-            self._wait(server if wanted_server is not None or backend.algorithm.sticky else None)
+            wanted = wanted_server is not None
+            self._wait(backend, backend.queue_of(server, wanted), wanted)
 
-    def _wait(self, server: LiveServer | None) -> None:
-        backend = self.backend
-        assert backend is not None
+    def _wait(self, backend: BackendProxy, server: LiveServer | None, wanted: bool) -> None:
+        """Stand in a queue. `wanted`: it is no server that the algorithm has chosen."""
         self.move(QUEUE)
         self.context.server = server
         if WISHES.priorities:
             self._take_rank()
-        place = backend.wait(self, server)
-        if server is None:
-            self.record.backend_queue = place + 1
-        else:
-            self.record.server_queue = place + 1
+        if not backend.wait(self, server):
+            assert server is not None
+            self._queue_full(backend, server, wanted)
+            return
         self.wake_at(self.reactor.now + self.time_of(QUEUE_TIME, backend.queue_time))
+
+    def _queue_full(self, backend: BackendProxy, server: LiveServer, wanted: bool) -> None:
+        """As many wait for it as may (manual 5.2, maxqueue). Who was sent there by persistence goes elsewhere under
+        option redispatch; whose last server it is goes elsewhere in any case; a hash leads nowhere else."""
+        if self.forced is server:
+            if backend.redispatch and self.persistence != FORCED:
+                self._leave_server(backend, server)
+                self.choose()
+                return
+        elif wanted:
+            other = backend.pick(self.context, [server])
+            if other is not None and other is not server:
+                if not other.limited or backend.reserve(other):
+                    self.assigned(other, other.limited)
+                else:
+                    self._wait(backend, backend.queue_of(other, False), False)
+                return
+        elif not backend.algorithm.sticky:  # others came first
+            self._wait(backend, None, False)
+            return
+        backend.counters.failed_connections += 1
+        self.waited_in_vain()
+        self.refuse(503, 0x53, 0x51)  # SQ
 
     def _take_rank(self) -> None:
         """Where rules say who is first in queues (set-priority-class, set-priority-offset)."""
@@ -199,15 +221,25 @@ class Exchange(Accounts):
         if server is not None:
             self.granted = None
             self.sleep_on()
+            self._note_turn()
             self.assigned(server)
             return True
         if self.again_from_queue:
             self.again_from_queue = False
             if self.phase == QUEUE and self.queue is None:
                 self.sleep_on()
+                self._note_turn()
                 self.choose()
             return True
         return False
+
+    def _note_turn(self) -> None:
+        """It has left a queue: how many went before it is logged (%sq, %bq), of several queues the sum."""
+        if self.context.server is None:
+            self.record.backend_queue += self.turn
+        else:
+            self.record.server_queue += self.turn
+        self.turn = 0
 
     def wake_at(self, deadline: int) -> None:
         """Call `alarm` then (monotonic ms)."""
@@ -263,6 +295,8 @@ class Exchange(Accounts):
         if self.queue is not None:
             assert self.backend is not None
             self.backend.stop_waiting(self)
+        if self.turn:
+            self._note_turn()
         self.sleep_on()
         server = self.granted
         if server is not None:

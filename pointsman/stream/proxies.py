@@ -335,7 +335,6 @@ class BackendProxy(Backend):
         self.abort_on_close = http  # 3.5: the default of HTTP backends
         self.no_linger = False
         self.pretend_keepalive = False
-        self.full_connections = 0  # fullconn
         self.prefer_last_server = False
         self.independent = False  # option independent-streams
         self.drop_trailers = False  # option http-drop-request-trailers

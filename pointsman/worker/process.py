@@ -76,7 +76,7 @@ def prepare(generation: Generation, plan: ProcessPlan, console: Console) -> back
     except limits.LimitError as error:
         console.alert(str(error))
         return None
-    generation.process.limit = bounds.maxconn
+    generation.limit_connections(bounds.maxconn)
     generation.process.tls.counters.limit = bounds.tls
     for one in generation.openings():
         one.options.backlog = one.options.backlog or bounds.maxconn  # as the manual has it (4.2 `backlog`)

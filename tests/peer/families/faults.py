@@ -344,7 +344,6 @@ backend app
     ),
     Scenario(
         name="maxqueue full",
-        later="maxqueue",
         config=simple(back="timeout queue 400ms\noption redispatch", server="maxconn 1 maxqueue 1"),
         servers={"a": ((Recv(), Tell("busy"), Pause(0.8), Send(OK), End()),)},
         talk=[

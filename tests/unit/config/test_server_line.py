@@ -125,7 +125,6 @@ SAID = "'server x/s'"
         ("proto foo", f"{SAID} : 'proto' : unknown MUX protocol 'foo'"),
         ("guid a/b", "'guid': invalid value 'a/b'"),
         ("observe layer4", "server option 'observe' is not built yet"),
-        ("minconn 3", "server option 'minconn' is not built yet"),
         ("agent-check", "server option 'agent-check' is not built yet"),
         ("observe layer7", "server option 'observe' is not built yet"),
         ("proxy-v2-options", f"{SAID} : 'proxy-v2-options' : expects a comma-delimited list of options"),
