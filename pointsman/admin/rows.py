@@ -397,7 +397,7 @@ def _checks(view: View, row: StatisticsRow, server: LiveServer) -> None:
     if known is not None:
         row.put("check_desc", known[0])
         if known[2]:
-            row.put("check_code", server.check_code)
+            row.put("check_code", server.check_code & 0xFFFFFFFF)  # as HAProxy writes negative ones
     if server.check_duration >= 0:
         row.put("check_duration", server.check_duration)
 

@@ -38,27 +38,24 @@ def login(user: bytes, form: str) -> bytes:
     return len(body).to_bytes(3, "little") + b"\1" + body + QUIT
 
 
-def _packet(data: bytes) -> tuple[Result | None, bytes] | None:
-    """The first packet: what is wrong, and what stands behind it. None: it is not whole."""
-    length = int.from_bytes(data[:3], "little")
-    if len(data) < HEADER + length or len(data) < HEADER:
+def _wrong(data: bytes) -> Result | None:
+    """What an ERR packet says: a code and a text, which may begin with "#" and the SQL state; None: it is another."""
+    if data[HEADER : HEADER + 1] != b"\xff":
         return None
-    packet, rest = data[HEADER : HEADER + length], data[HEADER + length :]
-    if packet[:1] == b"\xff":
-        return Result("L7STS", int.from_bytes(packet[1:3], "little"), shown(packet[3:])), rest
-    return None, rest
+    return Result("L7STS", int.from_bytes(data[HEADER + 1 : HEADER + 3], "little"), shown(data[HEADER + 3 :]))
 
 
 def _judge(data: bytes, ended: bool, step: int, packets: int) -> Result | None:
     if ended and not data:
         return empty(step)
     for _ in range(packets):
-        found = _packet(data)
-        if found is None:
+        whole = HEADER + int.from_bytes(data[:3], "little")
+        if len(data) < whole:
             return Result("L7RSP") if ended else None
-        wrong, data = found
+        wrong = _wrong(data)
         if wrong is not None:
             return wrong
+        data = data[whole:]
     return Result("L7OK")
 
 

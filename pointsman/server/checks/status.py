@@ -37,9 +37,18 @@ def connection_error(error: OSError) -> str:
     return f"{message_of(fault).decode()} ({text})" if fault >= REFUSED else text
 
 
+def _plain(text: str) -> str:
+    """What a server may have said, with bytes that could mislead a reader of logs as <XX>."""
+    data = text.encode("latin-1", "replace")
+    return "".join(f"<{byte:02X}>" if byte < 32 or byte > 126 or byte in b'"<>' else chr(byte) for byte in data)
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The result of one check. `conditional`: passed, but no new work for the server (404 under disable-on-404)."""
+    """The result of one check. `info`: its characters are bytes.
+
+    `conditional`: passed, but no new work for the server (404 under disable-on-404).
+    """
 
     status: str
     code: int = 0
@@ -64,5 +73,5 @@ class Result:
         if self.has_code:
             text += f", code: {self.code}"
         if self.info:
-            text += f', info: "{self.info}"'
+            text += f', info: "{_plain(self.info)}"'
         return f"{text}, check duration: {self.duration}ms"

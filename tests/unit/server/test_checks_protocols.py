@@ -375,7 +375,7 @@ def check(line: str, script: Scripted) -> tuple[Result, Farm]:
             "option redis-check",
             lambda: Scripted(b"-LOADING d\xc3\xa9j\xc3\xa0\r\n"),
             ("L7STS", 0, "-LOADING d\u00e9j\u00e0"),
-            'reason: Layer7 wrong status, code: 0, info: "-LOADING d\u00e9j\u00e0", ',
+            'reason: Layer7 wrong status, code: 0, info: "-LOADING d<C3><A9>j<C3><A0>", ',
         ),
         (
             "option redis-check",
