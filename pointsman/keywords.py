@@ -46,6 +46,7 @@ import pointsman.config.peers  # noqa: F401
 import pointsman.config.proxy  # noqa: F401
 import pointsman.config.proxy_words  # noqa: F401
 import pointsman.config.resolvers  # noqa: F401
+import pointsman.config.server_checks  # noqa: F401
 import pointsman.config.server_connections  # noqa: F401
 import pointsman.config.server_limits  # noqa: F401
 import pointsman.config.server_line  # noqa: F401
@@ -147,5 +148,6 @@ import pointsman.server.checks.redis  # noqa: F401
 import pointsman.server.checks.smtp  # noqa: F401
 import pointsman.server.checks.spop  # noqa: F401
 import pointsman.server.checks.ssl_hello  # noqa: F401
+import pointsman.server.checks.variables  # noqa: F401
 import pointsman.server.converters  # noqa: F401
 import pointsman.server.fetches  # noqa: F401

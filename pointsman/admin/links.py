@@ -191,6 +191,7 @@ class ControlEnd:
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """From now on lanes are listened to."""
         self.links.log.lead(_make)
+        CHANGES.outbox = self._own
         for lane, pair in enumerate(self.links.pairs):
             loop.add_reader(pair[0].fileno(), self._read, lane)
 
@@ -216,6 +217,11 @@ class ControlEnd:
             elif message[0] == self.asked and lane in self.answers:
                 self.answers[lane].put_nowait(message)
         if changed:
+            self._ring()
+
+    def _own(self, change: Change) -> None:
+        """A change that control itself wants, as health checks do that set variables of the process."""
+        if self._grant(change):
             self._ring()
 
     def _grant(self, change: Change) -> bool:

@@ -105,7 +105,10 @@ def assemble(configuration: Configuration, diagnostics: Diagnostics, resolves: b
     program.field_limit = global_number(main, "tune.http.maxhdr") - 1
     program.set_buffer(*buffer_sizes(main))
     VARIABLE_LIMITS.set(
-        *[global_number(main, f"tune.vars.{scope}-max-size") for scope in ("global", "proc", "sess", "txn", "reqres")]
+        *[
+            global_number(main, f"tune.vars.{scope}-max-size")
+            for scope in ("global", "proc", "sess", "txn", "reqres", "check")
+        ]
     )
     FAULT_CODES.set(fault_codes(main, "http-err-codes"), fault_codes(main, "http-fail-codes"))
     program.glitches = _glitches(main)

@@ -13,6 +13,7 @@ from pointsman.config.setting import In, Section, Setting
 from pointsman.core.address import AddressSpec
 from pointsman.core.diagnostics import ConfigError
 from pointsman.core.registry import Registry
+from pointsman.core.words import Word
 from pointsman.tls.options import BindTls
 
 NO_TLS: Final = BindTls()
@@ -286,13 +287,14 @@ def v6only(words: Words, bind: BindParameters) -> BindParameters:
     return replace(bind, v6only=True)
 
 
-def check_proto(words: Words) -> None:
+def check_proto(words: Words) -> Word:
     """h1 is what HTTP connections are, none what TCP ones are; the others come later."""
     word = words.value("missing value", "h1 or none")
     if word.text in ("h2", "qmux", "quic", "fcgi", "spop"):
         raise words.wrong(f"protocol '{word.text}' is not built yet (manual 5.1)", word)
     if word.text not in ("h1", "none"):
         raise words.wrong(f"unknown MUX protocol '{word.text}'", word, "h1 or none")
+    return word
 
 
 def octal(words: Words) -> int:

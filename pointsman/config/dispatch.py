@@ -92,9 +92,14 @@ def _find(words: Sequence[Word], kind: In) -> tuple[Keyword | None, int]:
     prefix = "global " if kind == GLOBAL else ""
     longest = _lengths(len(KEYWORDS)).get(prefix + words[0].text, 0)
     for count in range(min(longest, len(words)), 0, -1):
-        entry = KEYWORDS.get(prefix + _join(words, count))
+        text = prefix + _join(words, count)
+        entry = KEYWORDS.get(text)
         if entry is not None:
             return entry, count
+        if text.endswith(")"):
+            entry = KEYWORDS.get(text.partition("(")[0])
+            if entry is not None and entry.named:
+                return entry, count
     return None, 0
 
 

@@ -186,13 +186,14 @@ class Keyword:
     manual: str  # section of the manual
     parse: Callable[[Args], Parsed]
     negatable: bool = False
+    named: bool = False  # "http-check set-var(<name>)": something stands in parentheses behind its last word
 
 
 KEYWORDS: Registry[Keyword] = Registry("keyword")
 
 
 def keyword(
-    name: str, where: In, manual: str, negatable: bool = False
+    name: str, where: In, manual: str, negatable: bool = False, named: bool = False
 ) -> Callable[[Callable[[Args], Parsed]], Callable[[Args], Parsed]]:
     """Register a parser for the keyword `name` in the sections `where`.
 
@@ -200,7 +201,7 @@ def keyword(
     """
 
     def record(parse: Callable[[Args], Parsed]) -> Callable[[Args], Parsed]:
-        entry = Keyword(name, where, manual, parse, negatable)
+        entry = Keyword(name, where, manual, parse, negatable, named)
         if where & In.GLOBAL:
             KEYWORDS.add(f"global {name}", entry)
         if where & ~In.GLOBAL:

@@ -10,7 +10,7 @@ from pointsman.config.keyword import parse_time, warn_if_small
 from pointsman.config.parameters import Others, Parameter, Words
 from pointsman.config.source_address import SourceAddress
 from pointsman.core.address import is_ip
-from pointsman.core.diagnostics import ConfigError
+from pointsman.core.diagnostics import ConfigError, Position
 from pointsman.core.registry import Registry
 from pointsman.core.words import Word
 from pointsman.sample.expression import Expression
@@ -79,6 +79,9 @@ class ServerParameters:
     # Limits and queues (server_limits.py).
     minconn: int = 0  # what it takes at least; 0: not said
     maxqueue: int = 0  # how many may wait for it; 0: no limit
+    # Of checks (server_checks.py).
+    check_proto: str = ""  # h1, none; "": not said
+    check_proto_at: Position | None = None  # where it was
 
 
 SERVER_WORDS: Registry[Parameter[ServerParameters]] = Registry("server parameter")
@@ -97,7 +100,6 @@ SERVER_OTHERS = Others(
         "agent-send": 1,
         "cc": 1,
         "check-pool-conn-name": 1,
-        "check-proto": 1,
         "check-reuse-pool": 0,
         "check-via-socks4": 0,
         "error-limit": 1,

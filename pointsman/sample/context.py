@@ -154,6 +154,15 @@ class Session:
         self.tracked: list[Tracked] | None = None  # entries of stick tables, until it ends (sample/tracking.py)
 
 
+class CheckSession(Session):
+    """What stands for a client's connection in a health check. The variables of the scope check are those of the
+    context (manual 2.8), as a check has one of its own."""
+
+    def __init__(self) -> None:
+        super().__init__(ListenerFacts("", 0))
+        self.body = b""  # what is here of a response's body
+
+
 @mypyc_attr(allow_interpreted_subclasses=True)
 class Noted:
     """Something that rules found or did, which moves, and which can be found or done again for the same request."""

@@ -1,4 +1,4 @@
-"""tune.vars.*-max-size: how much memory variables may take (manual 3.2).
+"""tune.vars.*-max-size: how much memory variables may take (manual 3.2; those of checks in the same way).
 
 Limits contain each other: what a variable of a request takes counts for the exchange, its connection, the process, and
 all together. A variable that does not fit is not set and keeps the value that it has. As in HAProxy (measured of 3.2),
@@ -23,13 +23,14 @@ class VariableLimits:
         self.used = 0  # by the variables of this lane's connections and exchanges
         self.set(0, 0, 0, 0, 0)
 
-    def set(self, overall: int, process: int, session: int, exchange: int, message: int) -> None:
+    def set(self, overall: int, process: int, session: int, exchange: int, message: int, check: int = 0) -> None:
         self.overall = overall
         self.process = process
         self.session = session
         self.exchange = exchange
         self.message = message
-        self.on = overall > 0 or process > 0 or session > 0 or exchange > 0 or message > 0
+        self.check = check
+        self.on = overall > 0 or process > 0 or session > 0 or exchange > 0 or message > 0 or check > 0
         self.used = 0
 
     def admits(self, ctx: Context, key: bytes, value: Value | None, process: Variables) -> bool:
@@ -58,6 +59,8 @@ class VariableLimits:
             return False
         if key.startswith(b"proc."):
             return True
+        if key.startswith(b"check."):
+            return not self.check or ctx.charge + grows <= self.check
         if self.session and ctx.charge + ctx.session.charge + grows > self.session:
             return False
         if key.startswith(b"sess."):

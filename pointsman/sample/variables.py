@@ -20,7 +20,7 @@ from functools import partial
 from typing import Final
 
 from pointsman.core.diagnostics import ConfigError, Position
-from pointsman.sample.context import Context, Variables
+from pointsman.sample.context import CheckSession, Context, Variables
 from pointsman.sample.types import Binary, Packed, Type, Value
 from pointsman.sample.variable_limits import VARIABLE_LIMITS
 from pointsman.tables.changes import CHANGES, Change, Follower, text
@@ -37,13 +37,14 @@ _EXCHANGE: Final = 2
 _REQUEST: Final = 3
 _RESPONSE: Final = 4
 _PROCESS: Final = 5
+_CHECK: Final = 6
 _PLACES: Final = {
     "proc": _PROCESS,
     "sess": _SESSION,
     "txn": _EXCHANGE,
     "req": _REQUEST,
     "res": _RESPONSE,
-    "check": _NO_PLACE,
+    "check": _CHECK,
 }
 
 
@@ -65,7 +66,9 @@ class Variable:
             return ctx.variables
         if place == _SESSION:
             return ctx.session.variables
-        return PROCESS_VARIABLES if place == _PROCESS else None
+        if place == _PROCESS:
+            return PROCESS_VARIABLES
+        return ctx.variables if place == _CHECK and isinstance(ctx.session, CheckSession) else None
 
     def get(self, ctx: Context) -> Value | None:
         if self.parent:

@@ -50,7 +50,9 @@ class Changes:
     def __init__(self) -> None:
         self.followers: dict[str, Follower] = {}
         self.watchers: list[Callable[[str], None]] = []  # told the kind of each change that was made
-        self.outbox: Callable[[Change], None] | None = None  # in a lane: the way to control
+        self.outbox: Callable[[Change], None] | None = (
+            None  # with several lanes: the way to control, and in control to all
+        )
 
     def apply(self, change: Change) -> None:
         """Make it here. PatternError: it is impossible."""

@@ -1,8 +1,8 @@
-"""The body of requests, as far as it is here (manual 7.3.6): all of it, or a buffer full, under option
-http-buffer-request or a rule that waits for it; else what came with the head."""
+"""The bodies of requests and of the responses of health checks, as far as they are here (manual 7.3.6): all of it, or a
+buffer full, under option http-buffer-request or a rule that waits for it; else what came with the head."""
 
 from pointsman.sample.arguments import Arguments
-from pointsman.sample.context import Context
+from pointsman.sample.context import CheckSession, Context
 from pointsman.sample.fetch.request import ignores_case
 from pointsman.sample.registry import Source, fetch, fetch_with
 from pointsman.sample.types import Reads, Type, Value, Where
@@ -27,6 +27,29 @@ def body_size(ctx: Context) -> int | None:
     if request is None:
         return None
     return request.length if request.length >= 0 else len(ctx.body)
+
+
+@fetch("res.body", Type.BIN, Where.CHECK, Reads.ALL, "7.3.6")
+def response_body(ctx: Context) -> bytes | None:
+    """What is here of the body of a response, in health checks: elsewhere nothing waits for it."""
+    session = ctx.session
+    return session.body if ctx.response is not None and isinstance(session, CheckSession) else None
+
+
+@fetch("res.body_len", Type.SINT, Where.CHECK, Reads.ALL, "7.3.6")
+def response_body_length(ctx: Context) -> int | None:
+    """How many bytes of it are here."""
+    found = response_body(ctx)
+    return len(found) if found is not None else None
+
+
+@fetch("res.body_size", Type.SINT, Where.CHECK, Reads.ALL, "7.3.6")
+def response_body_size(ctx: Context) -> int | None:
+    """What Content-Length says; of a chunked body what is here of it."""
+    response, found = ctx.response, response_body(ctx)
+    if response is None or found is None:
+        return None
+    return response.length if response.length >= 0 else len(found)
 
 
 class BodyParameter(Source):

@@ -7,10 +7,13 @@ nothing more can come, or when min-recv says so. The words of the answers are th
 from typing import Final
 
 from pointsman.sample.context import Context
+from pointsman.sample.types import Type
 from pointsman.server.checks.http_response import CheckResponse
 from pointsman.server.checks.status import Result
 from pointsman.server.checks.steps import (
     BINARY,
+    FHDR,
+    HDR,
     HEAD_KINDS,
     RBINARY,
     RSTATUS,
@@ -21,6 +24,7 @@ from pointsman.server.checks.steps import (
 )
 
 LABELS: Final = {RSTRING: "regex", RBINARY: "binary regex"}
+HEADS: Final = {STATUS: "(status codes)", RSTATUS: " (regex)", HDR: " (header pattern)", FHDR: " (header pattern)"}
 UNWANTED: Final = {BINARY: "(binary)", RSTRING: "(regex)", RBINARY: "(binary regex)"}
 
 
@@ -40,14 +44,15 @@ def judge_data(expect: Expect, data: bytes, ended: bool, context: Context) -> Re
     if not data:
         if not ended:
             return None
-        remark = f" comment: '{expect.comment}'" if expect.comment else ""
-        return _failure(expect, f"TCPCHK got an empty response at step {expect.number}{remark}", context)
+        info = f"TCPCHK got an empty response at step {expect.number}"
+        if expect.comment and expect.on_error is None:
+            return _failure(expect, f"{info} comment: '{expect.comment}'", context, remark="")
+        return _failure(expect, info, context)
     wanted = expect.text.render(context) if expect.text is not None else b""
-    least = expect.min_recv
-    if wanted:
-        least = min(least, len(wanted)) if least >= 0 else -1
-        least = max(least, len(wanted))  # an exact string cannot be found in less
-    if not ended and len(data) < least:
+    if expect.text is not None and not wanted:
+        return _unusable(expect)
+    # An exact string cannot be found in less than it is long.
+    if not ended and len(data) < max(expect.min_recv, len(wanted)):
         return None
     if expect.kind in (STRING, BINARY):
         found = wanted in data
@@ -60,19 +65,26 @@ def judge_data(expect: Expect, data: bytes, ended: bool, context: Context) -> Re
         return _success(expect, 0, "", context)
     what = UNWANTED.get(expect.kind) or f"'{_shown(expect, context)}'"
     verb = "TCPCHK matched unwanted content" if found else "TCPCHK did not match content"
-    return _failure(expect, f"{verb} {what} at step {expect.number}{_remark(expect)}", context)
+    return _failure(expect, f"{verb} {what} at step {expect.number}", context)
+
+
+def _unusable(expect: Expect) -> Result:
+    """A format has yielded nothing that could be looked for."""
+    return Result("L7RSP", 0, "log-format string evaluated to an empty string" + _remark(expect))
 
 
 def judge_reply(expect: Expect, reply: CheckResponse, disable_on_404: bool, context: Context) -> Result | None:
     """The result of an http-check's step. `disable_on_404`: the server runs and that option is on."""
     if reply.broken:
-        return Result("L7RSP")
+        return Result("SOCKERR")
     head = reply.head
     if head is None:
         return None
     code = head.status
     if disable_on_404 and code == 404:
         return Result("L7OKC", code)
+    if any(one is not None and not one.text.known(context) for one in (expect.name, expect.value)):
+        return _unusable(expect)
     if expect.kind in HEAD_KINDS:
         found = _found_in_head(expect, reply, context)
     else:
@@ -80,17 +92,19 @@ def judge_reply(expect: Expect, reply: CheckResponse, disable_on_404: bool, cont
         if outcome is None:
             return None
         if reply.full and not reply.body:
-            info = "HTTP content check did not match"
-            if expect.inverse:
-                info = "HTTP content check could not find a response body"
-            return _failure(expect, info + _remark(expect), context, code)
+            return _failure(expect, "HTTP content check could not find a response body", context, code)
+        if expect.text is not None and not expect.text.known(context):
+            return _unusable(expect)
         found = outcome
     if found != expect.inverse:
         return _success(expect, code, "", context)
     if expect.kind in HEAD_KINDS:
-        return _failure(expect, head.reason.decode("latin-1") + _remark(expect), context, code)
+        info = head.reason.decode("latin-1")
+        if not info:
+            info = f"TCPCHK did not match content{HEADS[expect.kind]} at step {expect.place}"
+        return _failure(expect, info, context, code)
     info = "HTTP check matched unwanted content" if found else "HTTP content check did not match"
-    return _failure(expect, info + _remark(expect), context, code)
+    return _failure(expect, info, context, code)
 
 
 def _found_in_head(expect: Expect, reply: CheckResponse, context: Context) -> bool:
@@ -134,7 +148,8 @@ def _remark(expect: Expect) -> str:
 def _code(expect: Expect, code: int, context: Context) -> int:
     if expect.status_code is None:
         return code
-    value = expect.status_code.get(context)
+    number = expect.status_code.cast_to(Type.SINT)
+    value = number(context) if number is not None else None
     return int(value) if value is not None else code
 
 
@@ -144,7 +159,9 @@ def _success(expect: Expect, code: int, info: str, context: Context) -> Result:
     return Result(expect.ok_status, _code(expect, code, context), info)
 
 
-def _failure(expect: Expect, info: str, context: Context, code: int = 0) -> Result:
+def _failure(expect: Expect, info: str, context: Context, code: int = 0, remark: str | None = None) -> Result:
+    """`remark` stands behind what is told; None: the comment of the step."""
     if expect.on_error is not None:
         info = expect.on_error.render(context).decode("latin-1")
+    info += _remark(expect) if remark is None else remark
     return Result(expect.failure, _code(expect, code, context), info)

@@ -17,7 +17,7 @@ ABSOLUTE: Final = re.compile(rb"([A-Za-z][A-Za-z0-9+.-]*://)[^/?#]*")
 def render_request(step: SendRequest, context: Context, state: bytes = b"") -> bytes:
     """The whole request. `state` is the value of x-haproxy-server-state, b"": none (http-check send-state)."""
     method = step.method or b"OPTIONS"
-    uri = step.uri.render(context) if step.uri is not None else b"/"
+    uri = step.uri.render(context) or b"/" if step.uri is not None else b"/"
     version = step.version or b"HTTP/1.0"
     fields: list[tuple[bytes, bytes]] = []
     wishes: list[bytes] = []  # what headers say of the connection

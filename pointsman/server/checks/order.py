@@ -3,7 +3,7 @@
 from pointsman.config.keyword import Args
 from pointsman.core.diagnostics import ConfigError
 from pointsman.server.checks.plan import HTTP, own_rules
-from pointsman.server.checks.steps import CheckStep, Connect, Expect, Remark, SendRequest
+from pointsman.server.checks.steps import CheckStep, Connect, Expect, SendRequest, Silent
 
 FIRST = (
     "first step MUST also be a 'connect', optionally preceded by a 'set-var', an 'unset-var' or a 'comment', when "
@@ -14,12 +14,12 @@ FIRST = (
 def check_order(args: Args, kind: str, step: CheckStep) -> None:
     """ConfigError if `step` cannot follow the rules that the section has."""
     before = [rule.step for rule in own_rules(args.section, kind) if not rule.line]
-    acting = [one for one in before if not isinstance(one, Remark)]
+    acting = [one for one in before if not isinstance(one, Silent)]
     if isinstance(step, Connect):
         if acting and not isinstance(acting[0], Connect):
             raise ConfigError(f"'{args.keyword}' : {FIRST}", args.at)
         return
-    if kind != HTTP or not acting:
+    if isinstance(step, Silent) or kind != HTTP or not acting:
         return
     last = acting[-1]
     where = f"at step {len(before) + 1}"

@@ -5,6 +5,7 @@ connect, send, expect and comment. The first request is made of `option httpchk`
 the order of their lines.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import ClassVar, Final
 
@@ -13,7 +14,7 @@ from pointsman.core.diagnostics import Diagnostics
 from pointsman.log.keywords import UniqueIdFormat
 from pointsman.sample.context import Context
 from pointsman.sample.format import Format
-from pointsman.server.checks.steps import STATUS, CheckStep, Connect, Expect, Remark, SendRequest
+from pointsman.server.checks.steps import STATUS, CheckStep, Connect, Expect, Remark, SendRequest, Silent
 
 TCP: Final = "tcp-check"  # kinds of rules
 HTTP: Final = "http-check"
@@ -144,7 +145,7 @@ def make_plan(
             unique_id=unique_id,
         )
     steps = _numbered([rule.step for rule in rules_of(section, TCP)]) if kind == TCP else []
-    told = bool(steps)
+    told = any(not isinstance(step, Silent) for step in steps)
     if chosen is not None and kind == FIXED:
         steps = list(chosen.steps)
     if not any(isinstance(step, Connect) for step in steps):
@@ -183,10 +184,21 @@ def _http_steps(rules: list[CheckRule]) -> tuple[CheckStep, ...]:
     if first is None:
         place = next(index for index, step in enumerate(steps) if isinstance(step, Connect)) + 1
         steps.insert(place, request)
-    last = [step for step in steps if not isinstance(step, Remark)][-1]
+    last = [step for step in steps if not isinstance(step, Silent)][-1]
     if isinstance(last, SendRequest):
         steps.append(Expect(kind=STATUS, ranges=((200, 399),)))
-    return tuple(steps)
+    return tuple(_placed(steps))
+
+
+def _placed(steps: list[CheckStep]) -> Iterator[CheckStep]:
+    """With the numbers that messages name: the first request is part of `option httpchk` there, and a last expect that
+    was not written is the second step at least."""
+    place = 0
+    first = next((step for step in steps if isinstance(step, SendRequest)), None)
+    for step in steps:
+        if step.number and step is not first:
+            place += 1
+        yield replace(step, place=place if step.number else max(2, place + 1)) if isinstance(step, Expect) else step
 
 
 def merge(earlier: SendRequest, later: SendRequest) -> SendRequest:

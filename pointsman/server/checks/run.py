@@ -21,7 +21,9 @@ from pointsman.net.tls_state import TlsAccount
 from pointsman.net.transport import Transport
 from pointsman.proto.proxy import render_v1
 from pointsman.proto.spelling import respelt
-from pointsman.sample.context import Context, ListenerFacts, Session
+from pointsman.sample.context import CheckSession, Context
+from pointsman.sample.types import Type
+from pointsman.sample.variable_limits import VARIABLE_LIMITS
 from pointsman.server.backend import LiveServer
 from pointsman.server.checks.expect import judge_data, judge_reply, label
 from pointsman.server.checks.http_request import render_request
@@ -29,7 +31,7 @@ from pointsman.server.checks.http_response import CheckResponse
 from pointsman.server.checks.plan import CheckPlan
 from pointsman.server.checks.reply import ExpectReply
 from pointsman.server.checks.status import Result, connection_error
-from pointsman.server.checks.steps import CheckStep, Connect, Expect, Remark, SendData, SendRequest
+from pointsman.server.checks.steps import CheckStep, Connect, Expect, SendData, SendRequest, Silent
 from pointsman.server.checks.tls import CheckStream, CheckTls, fault_text
 from pointsman.server.dial import Dial
 from pointsman.server.server import RUNNING, STARTING, STOPPING
@@ -80,10 +82,11 @@ class CheckRun:
         self.ended = False
         self.reply: CheckResponse | None = None
         self.in_order = False  # how to close
+        self.session = CheckSession()
         self.context = self._context()
 
     def _context(self) -> Context:
-        context = Context(self.server.backend, Session(ListenerFacts("", 0)))
+        context = Context(self.server.backend, self.session)
         context.backend = self.server.backend
         context.server = self.server
         context.now = monotonic_ms()
@@ -101,6 +104,8 @@ class CheckRun:
             result = failed.result
         finally:
             self._close()
+            VARIABLE_LIMITS.exchange_over(self.context)
+            VARIABLE_LIMITS.session_over(self.session)
         return Result(result.status, result.code, result.info, monotonic_ms() - begun)
 
     async def _steps(self) -> Result:
@@ -116,10 +121,12 @@ class CheckRun:
                     return result
                 if told and not result.info:
                     result = Result(result.status, result.code, told)
-            elif not isinstance(step, Remark):
+            elif isinstance(step, Silent):
+                step.act(self.context)
+            else:
                 await self._send(step)
                 result = Result("L7OK", 0, told)
-        last = self.plan.steps[-1]
+        last = [step for step in self.plan.steps if not isinstance(step, Silent)][-1]
         self.in_order = self.in_order or isinstance(last, SendData)
         return result
 
@@ -127,9 +134,7 @@ class CheckRun:
 
     async def _connect(self, step: Connect) -> None:
         self._close()
-        self.data = b""
-        self.ended = False
-        self.reply = None
+        self._forget()
         self.context.server_tls = None
         plan = self.plan
         limit = min(plan.connect_timeout or self.inter, self.inter) if plan.read_timeout else self.inter
@@ -218,18 +223,19 @@ class CheckRun:
     def _stays_silent(self, step: Connect) -> bool:
         """Nothing is done with the connection: what comes next is its end, by a reset. The kernel keeps its ACK for a
         moment then, and the reset takes its place."""
-        steps = [one for one in self.plan.steps if not isinstance(one, Remark)]
+        steps = [one for one in self.plan.steps if not isinstance(one, Silent)]
         last = steps[-1] is step or isinstance(steps[steps.index(step) + 1], Connect)
         return last and not step.linger and not self._proxy_version(step) and not self._encrypts(step)
 
     def _port(self, step: Connect) -> int:
         """The port that the rule or the line says; 0: the server's own."""
         if step.port_expression is not None:
-            value = step.port_expression.get(self.context)
+            get = step.port_expression.cast_to(Type.SINT)
+            value = get(self.context) if get is not None else None
             number = int(value) if value is not None else 0
-            if not 0 < number < 65536:
-                raise self._connect_failed(step, "SOCKERR", "no port to connect to")
-            return number
+            if not 0 <= number < 65536:
+                raise self._connect_failed(step, "SOCKERR", f"{number} is no port")
+            return number or self.target.port
         return step.port or self.target.port
 
     def _dial(self, step: Connect, port: int) -> Dial:
@@ -311,8 +317,14 @@ class CheckRun:
 
     # Sending and receiving.
 
+    def _forget(self) -> None:
+        """What has come before counts for nothing behind a step that connects or sends."""
+        self.data = self.context.response_bytes = self.session.body = b""
+        self.ended = False
+        self.reply = self.context.response = None
+
     async def _send(self, step: CheckStep) -> None:
-        self.data = b""
+        self.data = self.context.response_bytes = b""
         if isinstance(step, SendRequest):
             self.reply = CheckResponse(self.plan.size, bodiless=step.method == b"HEAD")
             data = render_request(step, self.context, self.state)
@@ -322,9 +334,8 @@ class CheckRun:
             try:
                 data = step.data.render(self.context)
             except ValueError:
-                raise Failed(
-                    Result("SOCKERR", 0, "the log-format does not yield hexadecimal digits" + self._place(step, "send"))
-                ) from None
+                info = f"tcp-check send : failed to build log-format string at step {step.number}"
+                raise Failed(Result("L7RSP", 0, info)) from None
             await self._write(step, data)
 
     async def _write(self, step: CheckStep, data: bytes) -> None:
@@ -352,10 +363,10 @@ class CheckRun:
         except TimeoutError:
             raise Failed(Result(step.timeout_status, 0, self._place(step, label(step, self.context)))) from None
         except OSError as error:
-            if not self.data:  # what came before a reset is judged
+            if not self.data:
                 place = self._place(step, label(step, self.context))
                 raise Failed(Result("SOCKERR", 0, connection_error(error) + place)) from None
-            data = b""
+            data = b""  # what has come before can still be judged
         if not data:
             self.ended = True
             if self.reply is not None:
@@ -363,8 +374,10 @@ class CheckRun:
         elif self.reply is not None:
             self.reply.feed(data)
             self.context.response = self.reply.head
+            self.session.body = self.reply.body
         else:
             self.data += data
+            self.context.response_bytes = self.data
 
     async def _expect(self, step: Expect) -> Result:
         while True:
@@ -381,11 +394,7 @@ class CheckRun:
             try:
                 return judge_data(step, self.data, ended, self.context)
             except ValueError:
-                return Result(
-                    "SOCKERR",
-                    0,
-                    "the log-format does not yield hexadecimal digits" + self._place(step, "expect binary"),
-                )
+                return Result("L7RSP", 0, "Failed to parse hexastring resulting of eval of a log-format string")
         alive = self.server.state in (RUNNING, STARTING, STOPPING)
         return judge_reply(step, self.reply, self.plan.disable_on_404 and alive, self.context)
 

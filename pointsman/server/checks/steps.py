@@ -1,5 +1,6 @@
 """The steps of a check: connect, send, expect (manual 4.2 http-check, tcp-check). Made at start-up, only read later."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -7,6 +8,8 @@ from pointsman.core.regex import Regex
 from pointsman.sample.context import Context
 from pointsman.sample.expression import Expression
 from pointsman.sample.format import Format
+from pointsman.sample.types import Value
+from pointsman.sample.variables import Check, Variable, assign
 
 
 class CheckText:
@@ -16,6 +19,10 @@ class CheckText:
         self.constant = constant
         self.form = form
         self.hexadecimal = hexadecimal
+
+    def known(self, context: Context) -> bool:
+        """False: a format that yields nothing now."""
+        return self.form is None or bool(self.form.render(context))
 
     def render(self, context: Context) -> bytes:
         """Raises ValueError where a format that must yield hexadecimal digits does not."""
@@ -69,6 +76,7 @@ class SendRequest(CheckStep):
     body: CheckText | None = None
 
 
+SCOPES: Final = ("proc", "sess", "check")  # of variables that there are in checks (manual 4.2 http-check set-var)
 STATUS: Final = "status"  # what an expect looks at
 RSTATUS: Final = "rstatus"
 HDR: Final = "hdr"
@@ -119,6 +127,7 @@ class Expect(CheckStep):
     on_success: Format | None = None
     on_error: Format | None = None
     status_code: Expression | None = None
+    place: int = 0  # the number that messages name; a first http-check send does not count there
 
     @property
     def failure(self) -> str:
@@ -127,5 +136,48 @@ class Expect(CheckStep):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Remark(CheckStep):
-    """`comment`: a remark on the step behind it; counts as a step of its own."""
+class Silent(CheckStep):
+    """Base of the steps that say nothing to a server. They count, but may stand before the first connect."""
+
+    def act(self, context: Context) -> None:
+        """What it does."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remark(Silent):
+    """`comment`: a remark on the step behind it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetVariable(Silent):
+    """set-var, set-var-fmt: a variable gets the value of an expression, or the string that a log-format makes."""
+
+    variable: Variable
+    checks: tuple[Check, ...] = ()
+    expression: Expression | None = None
+    mark: Callable[[Value], Value] | None = None  # keeps the expression's type with the value
+    form: Format | None = None
+
+    def act(self, context: Context) -> None:
+        if self.variable.scope not in SCOPES:
+            return
+        value: Value | None
+        if self.form is not None:
+            value = self.form.render(context)
+        else:
+            assert self.expression is not None and self.mark is not None
+            value = self.expression.get(context)
+            if value is None:
+                return
+            value = self.mark(value)
+        assign(self.variable, self.checks, context, value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnsetVariable(Silent):
+    """unset-var: a variable loses its value."""
+
+    variable: Variable
+
+    def act(self, context: Context) -> None:
+        self.variable.unset(context)

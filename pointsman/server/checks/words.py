@@ -36,6 +36,7 @@ from pointsman.server.checks.steps import (
 OK_STATUSES: Final = ("L4OK", "L6OK", "L7OK", "L7OKC")
 ERROR_STATUSES: Final = ("L4CON", "L6RSP", "L7RSP", "L7STS", "L7OKC")
 TIMEOUT_STATUSES: Final = ("L4TOUT", "L6TOUT", "L7TOUT")
+SPOKEN: Final = {"http-check": "h1", "tcp-check": "none"}
 METHODS: Final = ("str", "beg", "end", "sub", "reg")
 CONNECTS: Final = "'comment', 'port', 'addr', 'send-proxy', 'ssl', 'sni', 'alpn', 'linger', 'proto' or 'default'"
 
@@ -140,13 +141,16 @@ def _port(args: Args) -> tuple[int, Expression | None]:
 
 
 def _proto(args: Args) -> None:
+    """proto h1|none: it must be what checks of the kind speak anyway."""
     word = value(args, "proto", "a name")
+    kind = args.keyword.partition(" ")[0]
+    said = f"'{args.keyword}' : 'proto' :"
+    if word.text in ("h2", "qmux", "quic", "fcgi", "spop"):
+        raise ConfigError(f"{said} protocol '{word.text}' is not built yet (manual 4.2, {args.keyword})", word.at)
     if word.text not in ("h1", "none"):
-        raise ConfigError(
-            f"'{args.keyword}' : protocol '{word.text}' is not built yet (manual 4.2, {args.keyword})",
-            word.at,
-            "h1 or none",
-        )
+        raise ConfigError(f"{said} unknown MUX protocol '{word.text}'.", word.at, SPOKEN[kind])
+    if word.text != SPOKEN[kind]:
+        raise ConfigError(f"{said} invalid MUX protocol '{word.text}' for {kind}.", word.at, SPOKEN[kind])
 
 
 class ExpectWords:
@@ -205,9 +209,9 @@ def _status(args: Args, option: str, names: tuple[str, ...]) -> str:
 def _number(args: Args) -> Expression:
     word = value(args, "status-code", "an expression")
     expression = parse_expression(word, Where.CHECK, acls_of(args.section))
-    if expression.type not in (Type.SINT, Type.BOOL):
-        raise ConfigError(
-            f"'{args.keyword}' : 'status-code' : '{word.text}' is no number",
+    if expression.cast_to(Type.SINT) is None:
+        args.diagnostics.warning(
+            f"'{args.keyword}' : 'status-code' : '{word.text}' never becomes a number, so it changes nothing.",
             word.at,
             "an expression that yields a number",
         )
@@ -280,7 +284,12 @@ def _ranges(args: Args, word: Word) -> tuple[tuple[int, int], ...]:
                 "codes and ranges such as 200,201,300-310",
             )
         low = int(found.group(1))
-        ranges.append((low, int(found.group(2) or low)))
+        high = int(found.group(2) or low)
+        if high < low:
+            raise ConfigError(
+                f"'{args.keyword}' : invalid range of status codes '{part}'.", word.at, "the smaller first"
+            )
+        ranges.append((low, high))
     return tuple(ranges)
 
 

@@ -8,7 +8,7 @@ from pointsman.core.diagnostics import Diagnostics, Severity
 from pointsman.sample.context import Context, ListenerFacts, ProxyFacts, Session
 from pointsman.server.checks.http_request import render_request
 from pointsman.server.checks.plan import CheckPlan, make_plan
-from pointsman.server.checks.steps import Connect, Expect, Remark, SendData, SendRequest
+from pointsman.server.checks.steps import Connect, Expect, Remark, SendData, SendRequest, SetVariable, UnsetVariable
 
 assert pointsman.keywords
 
@@ -86,7 +86,7 @@ FIRST = (
         ),
         (
             "http-check connect proto h2",
-            "'http-check connect' : protocol 'h2' is not built yet (manual 4.2, http-check connect)",
+            "'http-check connect' : 'proto' : protocol 'h2' is not built yet (manual 4.2, http-check connect)",
         ),
         ("http-check connect addr foo", "'http-check connect' : 'addr' : invalid address: 'foo' in 'foo'"),
         ("http-check comment", "'http-check comment' : expects a string as argument."),
@@ -123,7 +123,19 @@ FIRST = (
             "tcp-check expect ok-status foo string x",
             "'tcp-check expect' : 'ok-status' only supports 'L4OK', 'L6OK', 'L7OK' or 'L7OKC' status (got 'foo').",
         ),
-        ("tcp-check expect status-code str(x) string x", "'tcp-check expect' : 'status-code' : 'str(x)' is no number"),
+        ("tcp-check set-var(check.x)", "'tcp-check set-var(check.x)' expects <expr>"),
+        ("tcp-check set-var int(1)", "'tcp-check set-var' : missing variable name"),
+        ("tcp-check set-var() int(1)", "'tcp-check set-var()' : missing variable name"),
+        ("tcp-check set-var(check.x,foo) int(1)", 'unknown condition "foo"'),
+        ("http-check set-var-fmt(check.x)", "'http-check set-var-fmt(check.x)' expects <fmt>"),
+        ("http-check unset-var(check.x) y", "'http-check unset-var(check.x)' cannot handle unexpected argument 'y'"),
+        (
+            "http-check connect proto none",
+            "'http-check connect' : 'proto' : invalid MUX protocol 'none' for http-check.",
+        ),
+        ("tcp-check connect proto h1", "'tcp-check connect' : 'proto' : invalid MUX protocol 'h1' for tcp-check."),
+        ("tcp-check connect proto x", "'tcp-check connect' : 'proto' : unknown MUX protocol 'x'."),
+        ("http-check expect status 310-300", "'http-check expect' : invalid range of status codes '310-300'."),
         ("tcp-check comment", "'tcp-check comment' : expects a string as argument."),
     ],
 )
@@ -141,10 +153,6 @@ def test_a_regular_expression_is_checked() -> None:
 @pytest.mark.parametrize(
     "lines",
     [
-        "http-check set-var(check.port) int(1)",
-        "http-check unset-var(check.port)",
-        "tcp-check set-var(check.x) int(1)",
-        "tcp-check set-var-fmt(check.x) a",
         "option external-check",
     ],
 )
@@ -241,3 +249,32 @@ def test_the_old_trick() -> None:
     assert render_request(step, context) == (
         b"POST / HTTP/1.1\r\nhost: x\r\ny: z\r\ncontent-length: 4\r\nconnection: close\r\n\r\nbody"
     )
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (
+            "option tcp-check|tcp-check set-var(txn.x) int(1)",
+            "'tcp-check set-var(txn.x)' : variables of the scope 'txn' do not exist in health checks, so the rule has "
+            "no effect.",
+        ),
+        (
+            "option tcp-check|tcp-check expect status-code res.payload(0,3) string x",
+            "'tcp-check expect' : 'status-code' : 'res.payload(0,3)' never becomes a number, so it changes nothing.",
+        ),
+    ],
+)
+def test_what_has_no_effect_says_so(lines: str, message: str) -> None:
+    found = read(lines)[1]
+    assert messages(found, Severity.ALERT) == []
+    assert message in messages(found, Severity.WARNING)
+
+
+def test_variables_may_stand_before_the_first_connect() -> None:
+    plan, found = read(
+        "option tcp-check|tcp-check set-var(check.x) int(1)|tcp-check connect|tcp-check unset-var(check.x)"
+    )
+    assert found.findings == []
+    assert [type(step) for step in plan.steps] == [SetVariable, Connect, UnsetVariable]
+    assert [step.number for step in plan.steps] == [1, 2, 3]

@@ -1,4 +1,4 @@
-"""Single checks against a scripted server. Requests, statuses and words are those of HAProxy 2.6."""
+"""Single checks against a scripted server. Requests, statuses and words are those of HAProxy 3.2."""
 
 import asyncio
 import socket
@@ -14,6 +14,7 @@ assert pointsman.keywords
 
 OK = b"HTTP/1.0 200 OK\r\n\r\n"
 
+BROKEN = "ECONNRESET returned by OS (Connection reset by peer)"
 REFUSED = "ECONNREFUSED returned by OS (Connection refused)"
 
 
@@ -21,7 +22,7 @@ def answer(status: bytes, body: bytes = b"", head: bytes = b"") -> bytes:
     return b"HTTP/1.1 %b\r\n%bcontent-length: %d\r\n\r\n%b" % (status, head, len(body), body)
 
 
-def check(lines: str, script: Scripted, words: str = "check inter 150") -> tuple[str, int, str]:
+def check(lines: str, script: Scripted, words: str = "check inter 15000") -> tuple[str, int, str]:
     """Status, code and info after one check."""
     found: list[tuple[str, int, str]] = []
 
@@ -200,6 +201,11 @@ def test_the_state_is_told() -> None:
     ]
 
 
+def patience(expected: tuple[str, int, str]) -> str:
+    """The words of a server: only a check that shall time out has little time."""
+    return "check inter 150" if "TOUT" in expected[0] else "check inter 15000"
+
+
 H = "option httpchk|"
 E = "option httpchk|http-check expect "
 
@@ -213,10 +219,10 @@ E = "option httpchk|http-check expect "
         ("option httpchk", b"HTTP/1.0 500 Internal Bad\r\n\r\n", ("L7STS", 500, "Internal Bad")),
         ("option httpchk", b"HTTP/1.0 404 Nope\r\n\r\n", ("L7STS", 404, "Nope")),
         ("option httpchk", b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\n", ("L7OK", 200, "")),
-        ("option httpchk", b"garbage\r\n\r\n", ("L7RSP", 0, "")),
-        ("option httpchk", b"", ("L7RSP", 0, "")),
-        ("option httpchk", b"HTTP/1.1 200 OK\r\nfoo: bar\r\n", ("L7RSP", 0, "")),
-        ("option httpchk", RESET, ("SOCKERR", 0, "ECONNRESET returned by OS (Connection reset by peer)")),
+        ("option httpchk", b"garbage\r\n\r\n", ("SOCKERR", 0, "")),
+        ("option httpchk", b"", ("SOCKERR", 0, "")),
+        ("option httpchk", b"HTTP/1.1 200 OK\r\nfoo: bar\r\n", ("SOCKERR", 0, "")),
+        ("option httpchk", RESET, ("SOCKERR", 0, BROKEN)),
         (H + "http-check disable-on-404", b"HTTP/1.0 404 Nope\r\n\r\n", ("L7OKC", 404, "")),
         (
             H + "http-check disable-on-404|http-check expect status 200",
@@ -247,7 +253,7 @@ E = "option httpchk|http-check expect "
             ("L7RSP", 0, "HTTP check matched unwanted content"),
         ),
         (E + "! string hello", answer(b"500 x", b"bye"), ("L7OK", 500, "")),
-        (E + "string a", OK, ("L7RSP", 0, "HTTP content check did not match")),
+        (E + "string a", OK, ("L7RSP", 0, "HTTP content check could not find a response body")),
         (E + "! string a", OK, ("L7RSP", 0, "HTTP content check could not find a response body")),
         (E + "rstring h.llo", answer(b"200 y", b"hullo"), ("L7OK", 200, "")),
         (E + "rstring h.llo", answer(b"200 y", b"bye"), ("L7RSP", 0, "HTTP content check did not match")),
@@ -273,7 +279,7 @@ E = "option httpchk|http-check expect "
     ],
 )
 def test_http_results(lines: str, said: bytes, expected: tuple[str, int, str]) -> None:
-    assert check(lines, Scripted(said)) == expected
+    assert check(lines, Scripted(said), patience(expected)) == expected
 
 
 T = "option tcp-check|tcp-check expect "
@@ -333,7 +339,7 @@ T = "option tcp-check|tcp-check expect "
     ],
 )
 def test_tcp_results(lines: str, said: bytes, expected: tuple[str, int, str]) -> None:
-    assert check(lines, Scripted(said, early=True)) == expected
+    assert check(lines, Scripted(said, early=True), patience(expected)) == expected
 
 
 @pytest.mark.parametrize(
@@ -378,7 +384,7 @@ def test_a_reset_in_a_sequence() -> None:
     assert check("option tcp-check|tcp-check send x|tcp-check expect string foo", Scripted(RESET)) == (
         "SOCKERR",
         0,
-        "ECONNRESET returned by OS (Connection reset by peer) at step 2 of tcp-check (expect string 'foo')",
+        f"{BROKEN} at step 2 of tcp-check (expect string 'foo')",
     )
 
 
@@ -434,3 +440,19 @@ def test_a_connect_rule_sends_its_own_header() -> None:
             "check send-proxy",
         )
         assert script.requests[0].startswith(begins)
+
+
+@pytest.mark.parametrize(
+    ("words", "info"),
+    [("connect port int(70000)", "70000 is no port"), ("connect port int(0),sub(5)", "-5 is no port")],
+)
+def test_a_number_that_is_no_port(words: str, info: str) -> None:
+    """Of 70000 the peer program takes the lower 16 bits (manual 4.2 tcp-check connect has 1 to 65535)."""
+    lines = "option tcp-check|tcp-check " + words
+    assert check(lines, Scripted()) == ("SOCKERR", 0, f"{info} at step 1 of tcp-check (connect)")
+
+
+def test_what_came_before_a_reset_is_judged() -> None:
+    lines = "option tcp-check|tcp-check expect string whole"
+    expected = ("L7RSP", 0, "TCPCHK did not match content 'whole' at step 1")
+    assert check(lines, Scripted(b"half", early=True)) == expected
