@@ -32,6 +32,7 @@ import pointsman.balance.uri  # noqa: F401
 import pointsman.balance.url_param  # noqa: F401
 import pointsman.config.acls  # noqa: F401
 import pointsman.config.bind  # noqa: F401
+import pointsman.config.bind_connections  # noqa: F401
 import pointsman.config.case_adjust  # noqa: F401
 import pointsman.config.cookies  # noqa: F401
 import pointsman.config.crt_store  # noqa: F401

@@ -44,6 +44,7 @@ from pointsman.config.bind import Bind
 from pointsman.config.command_line import CommandLine
 from pointsman.config.fault_codes import fault_codes
 from pointsman.config.global_section import buffer_sizes, global_flag, global_number
+from pointsman.config.guids import check_guids
 from pointsman.config.lanes import lane_count
 from pointsman.config.proxy import Disabled, proxy_ids
 from pointsman.config.server_line import ServerLine
@@ -143,6 +144,7 @@ def assemble(configuration: Configuration, diagnostics: Diagnostics, resolves: b
     declare_users(configuration, diagnostics)
     check_references(configuration, diagnostics)
     check_resolvers(configuration, diagnostics)
+    check_guids(configuration, diagnostics)
     prepare_tokens(live, configuration, diagnostics)
     live.tls_sides = _tls_sides(live)
     live.reserve = Reserve(arena, ADDED, CELLS_IN_ROW * arena.rows + CELLS)

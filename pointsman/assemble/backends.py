@@ -7,6 +7,7 @@ from typing import Final
 from pointsman.assemble.cookies import set_cookie_of
 from pointsman.assemble.live import Live
 from pointsman.assemble.options import set_options
+from pointsman.assemble.redirecting import set_redirect
 from pointsman.assemble.server_tls import secure
 from pointsman.assemble.source import set_source, warn_of_source
 from pointsman.balance.build import build, hash_key
@@ -151,6 +152,7 @@ def fill_servers(
         server.tls_account = TlsAccount(server.counters, live.process.tls)
         backend.servers.append(server)
         try:
+            set_redirect(server, line)
             secure(live, server, line, configuration, diagnostics)
         except ConfigError as error:
             diagnostics.add(error.finding)

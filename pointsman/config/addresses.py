@@ -66,7 +66,7 @@ ALIASES: dict[str, Prefix] = {
     "uxst": Prefix("unix", 0, "stream"),
 }
 TYPES = ("stream", "dgram", "quic")
-NOT_BUILT = {"mptcp": "2.9.3", "rhttp": "4.2", "sockpair": "2.9.1"}  # kinds, and where the manual has them
+NOT_BUILT = {"mptcp": "2.9.3", "sockpair": "2.9.1"}  # kinds, and where the manual has them
 
 
 def expand(word: Word, variables: Mapping[str, str]) -> Word:
@@ -125,6 +125,11 @@ def _parse_one(word: Word, default_port: int | None, listening: bool) -> list[Ad
     prefix, rest = _prefix(word)
     if prefix.type == "quic":
         raise ConfigError(f"QUIC is not built yet: '{word.text}' (manual 2.9.3)", word.at)
+    if prefix.kind == "rhttp":
+        raise ConfigError(
+            "'rhttp' addresses are not supported: reverse HTTP is an experiment of HAProxy's, and not spoken here",
+            word.at,
+        )
     if prefix.kind in NOT_BUILT:
         raise ConfigError(f"'{prefix.kind}' addresses are not built yet (manual {NOT_BUILT[prefix.kind]})", word.at)
     datagram = prefix.type == "dgram"

@@ -61,6 +61,8 @@ class BindParameters:
     lanes: tuple[Lanes, ...] = ()  # thread; none: all accept
     expose_listeners: bool = False  # expose-fd listeners; of the runtime API only
     tls: BindTls = NO_TLS
+    # How connections are made: bind_connections.py.
+    guid_prefix: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,17 +91,14 @@ BIND_OTHERS = Others(
     manual="5.1",
     encrypts=("ssl",),
     tls=BIND_TLS,
-    hints={"idle-ping": 1, "nice": 1},
+    hints={"idle-ping": 1, "label": 1, "nice": 1},
     coming={
         "ca-sign-file": 1,
         "ca-sign-pass": 1,
         "cc": 1,
         "ech": 1,
         "generate-certificates": 0,
-        "guid-prefix": 1,
-        "label": 1,
         "namespace": 1,
-        "nbconn": 1,
         "npn": 1,
         "quic-cc-algo": 1,
         "quic-force-retry": 0,

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pointsman.config.keyword import Args, keyword
 from pointsman.config.parameters import Words
 from pointsman.config.server_words import check_guid
-from pointsman.config.setting import Configuration, In, Section, Setting
+from pointsman.config.setting import In, Section, Setting
 from pointsman.config.source_address import SourceAddress, read_source
-from pointsman.core.diagnostics import ConfigError, Position
+from pointsman.core.diagnostics import ConfigError
 
 FRONT = In.DEFAULTS | In.FRONT
 BACK = In.DEFAULTS | In.BACK
@@ -184,16 +184,6 @@ def guid(args: Args) -> Guid:
     text = check_guid(args.word("<string>"))
     args.end()
     return Guid(text=text, at=args.at)
-
-
-def check_guids(configuration: Configuration, servers: Iterable[tuple[str, Position]]) -> None:
-    """Each guid once, of proxies and of `servers` (guid and place). Raises ConfigError at the second one."""
-    seen: dict[str, Position] = {}
-    found = [(setting.text, setting.at) for proxy in configuration.proxies if (setting := proxy.one(Guid)) is not None]
-    for text, at in [*found, *servers]:
-        if text in seen:
-            raise ConfigError(f"'guid': '{text}' already used at {seen[text]}", at)
-        seen[text] = at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ from pointsman.sample.format import Format
 from pointsman.tls.options import ServerTls
 
 BIGGEST = (1 << 31) - 1
+LONGEST_GUID = 127
 NO_TLS = ServerTls()
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -82,6 +83,8 @@ class ServerParameters:
     # Of checks (server_checks.py).
     check_proto: str = ""  # h1, none; "": not said
     check_proto_at: Position | None = None  # where it was
+    # How connections are made: server_connections.py.
+    redirect: str = ""  # redir
 
 
 SERVER_WORDS: Registry[Parameter[ServerParameters]] = Registry("server parameter")
@@ -111,11 +114,14 @@ SERVER_OTHERS = Others(
         "pool-conn-name": 1,
         "redir": 1,
         "shard": 1,
+        "resolve-net": 1,
+        "resolve-opts": 1,
+        "resolve-prefer": 1,
+        "resolvers": 1,
         "socks4": 1,
         "strict-maxconn": 0,
         "tcp-md5sig": 1,
         "track": 1,
-        "ws": 1,
     },
 )
 
@@ -332,12 +338,12 @@ def read_check_address(word: Word, variables: Mapping[str, str], said: str) -> t
     return "" if host in ("0.0.0.0", "::") else host, spec.port or 0
 
 
-def check_guid(word: Word) -> str:
+def check_guid(word: Word, said: str = "guid") -> str:
     """A globally unique name (manual 4.2 "guid"): up to 127 letters, digits, '.', ':', '-', '_'."""
     text = word.text
-    if not text or len(text) > 127 or not text.isascii() or not text.translate(GUID_MARKS).isalnum():
+    if not text or len(text) > LONGEST_GUID or not text.isascii() or not text.translate(GUID_MARKS).isalnum():
         raise ConfigError(
-            f"'guid': invalid value '{text}'", word.at, "up to 127 letters, digits, '.', ':', '-' and '_'"
+            f"'{said}': invalid value '{text}'", word.at, "up to 127 letters, digits, '.', ':', '-' and '_'"
         )
     return text
 

@@ -11,6 +11,7 @@ QUEUE_TIME: Final = COUNTER_FIELDS.index("queue_time")  # the first of the times
 
 NOTHING: Final = b""
 HELD: Final = places("current")
+SESSION_TAKEN: Final = places("sessions", "current")  # a server, with its slot
 REQUEST: Final = places("requests")
 SESSION: Final = places("sessions")
 ADMITTED: Final = places("connections", "current")

@@ -11,6 +11,7 @@ _INSIDES: Final = "it looks into HAProxy's own process, and there is nothing of 
 _ACME: Final = "ACME is not spoken here: let certbot or its like write the files, and load them without a reload"
 _PROVIDERS: Final = "OpenSSL's own configuration (openssl.cnf, OPENSSL_CONF) says which providers are loaded"
 _FORGES: Final = "certificates are never forged here: give those that clients should see by 'crt' or 'crt-list'"
+_REVERSE: Final = "reverse HTTP is an experiment of HAProxy's, and not spoken here"
 
 # Kinds of the vocabulary, words, and why not.
 _TABLE: Final[tuple[tuple[tuple[str, ...], str, str], ...]] = (
@@ -36,6 +37,7 @@ _TABLE: Final[tuple[tuple[tuple[str, ...], str, str], ...]] = (
     (("server",), "npn", "its successor is ALPN, which all that speak TLS know: say 'alpn' instead (manual 5.2)"),
     (("filter",), "opentracing", "HAProxy has removed it; its successor is 'opentelemetry'"),
     (("proxy",), "filter opentracing", "HAProxy has removed it; its successor is 'opentelemetry'"),
+    (("bind",), "nbconn", _REVERSE),
     (("bind",), "npn", "browsers and OpenSSL's TLS 1.3 have dropped it for ALPN: write 'alpn'"),
     (("load",), "acme", _ACME),
     (("load",), "domains", _ACME),

@@ -60,6 +60,7 @@ class LiveServer(Server):
         self.early_data = False  # requests may go there along with the hello (allow-0rtt)
         self.header: OutgoingHeader | None = None  # the PROXY header that its connections begin with
         self.key_parts: list[KeyPart] = []  # in what else its connections may differ
+        self.redirect_prefix = b""  # in front of what GET and HEAD ask for, where it `redirects`
         self.said_cookie = b""  # what its line says
         self.cookie = b""  # what names it in persistence cookies: that, or a dynamic one; b"": nothing
         self.ends_sessions = False  # what runs on it ends when it goes down (on-marked-down)

@@ -69,6 +69,7 @@ class Server(ServerFacts):
         self.granted_as = number  # what grants call it: no server that comes later is called so (`be_generation`)
         self.initial_weight = weight
         self.backup = False
+        self.redirects = False  # some requests are sent elsewhere in place of being served (stream/redirecting.py)
         self.sticks = True  # stick tables may learn it (manual 5.2, non-stick)
         self.minconn = 0  # what it takes at least where its limit follows its backend's load; 0: that is its maxconn
         self.maxqueue = 0  # how many may wait for it; 0: no limit

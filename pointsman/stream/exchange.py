@@ -322,6 +322,8 @@ class Exchange(Accounts):
         if self.context.limits is not None:
             self.take_times(backend)
         self.independent = backend.independent
+        if server.redirects and self.redirected(server, reserved):
+            return
         connection = self.idle_connection(server)
         if self.forced is not None:  # which counts in no lbtot
             if connection is not None:
@@ -341,6 +343,10 @@ class Exchange(Accounts):
         self.attach(connection)
         self.record.connected = now
         self.begin_sending()
+
+    def redirected(self, server: LiveServer, reserved: bool) -> bool:
+        """The server's line says `redir`: the client was sent there, and the exchange is over. False: it goes on."""
+        return False
 
     def attach(self, connection: ServerConnection) -> None:
         """It carries this exchange from now on."""

@@ -6,7 +6,7 @@ The response's half stands in http.py.
 from typing import Final
 
 from pointsman.config.verdict import ANSWER, DENY, FAILED, INVALID, SILENT_DROP, TARPIT, WAIT
-from pointsman.core.columns import ENTERED, NOTHING, REQUEST
+from pointsman.core.columns import CHOSEN, ENTERED, NOTHING, REQUEST, SESSION, SESSION_TAKEN
 from pointsman.core.epoch import EPOCH
 from pointsman.core.wishes import WISHES
 from pointsman.net.duplex import Duplex
@@ -14,8 +14,9 @@ from pointsman.net.reactor import Reactor
 from pointsman.proto.message import Field, Request, Response, field
 from pointsman.rules.headers import without
 from pointsman.rules.plan import CONNECTION, MOVING, OF_REQUEST
-from pointsman.rules.reply import Challenge, Reply, Served
+from pointsman.rules.reply import MOVED, Challenge, Reply, Served
 from pointsman.sample.context import Noted
+from pointsman.sample.format import Format
 from pointsman.sample.limits import TARPIT_TIME
 from pointsman.sample.record import NOT_REACHED
 from pointsman.sample.tracking import client_failed, request_begun, request_follows
@@ -33,6 +34,10 @@ from pointsman.stream.sides import HttpBack, HttpFront
 from pointsman.stream.waiting import Waiting
 
 EARLY_HINTS: Final = 103  # RFC 8297
+
+_MOVED_METHODS: Final = (b"GET", b"HEAD")  # what redir is about
+# Fields of what redir answers with (manual 5.2), but for where it leads.
+MOVED_AWAY: Final[list[tuple[bytes, bytes | Format]]] = [(b"cache-control", b"no-cache"), (b"content-length", b"")]
 
 
 class HttpRequest(Waiting):
@@ -311,6 +316,25 @@ class HttpRequest(Waiting):
         if pool.plain:
             return pool.take(backend.reuse, self.record.first)
         return pool.take_equal(pool.value(self.context), backend.reuse, self.record.first)
+
+    def redirected(self, server: LiveServer, reserved: bool) -> bool:
+        """redir (manual 5.2): GET and HEAD are answered with where to go. It counts as served by the server, which has
+        seen nothing of it; as in the peer program the log shows LC, and its status counts for the backend alone."""
+        request = self.context.request
+        backend = self.backend
+        if request is None or backend is None or request.method not in _MOVED_METHODS:
+            return False
+        self.server = server
+        if self.forced is None:
+            server.step(CHOSEN, NOTHING, CHOSEN)
+        server.step(SESSION if reserved else SESSION_TAKEN, NOTHING, NOTHING)
+        if not reserved:
+            backend.algorithm.took(server)
+        self.release_server()
+        query = request.query
+        location = server.redirect_prefix + (request.path or b"/") + (b"?" + query if query is not None else b"")
+        self.own_reply(Reply(302, [*MOVED_AWAY, (b"location", location)], b"", MOVED[302]), 0x4C, 0x43)  # LC
+        return True
 
     def may_be_early(self, backend: BackendProxy) -> bool:
         """Where the request came so, too, or will be sent again if that is refused (manual 5.2, allow-0rtt). One whose

@@ -127,11 +127,10 @@ def pick_server(backend: BackendProxy, context: Context, persistence: int = PLAI
     for route in backend.use_server:
         if route.condition is None or route.condition.test(context) != route.negated:
             server = route.target if route.name is None else backend.find(route.name.render(context))
-            if server is not None and backend.honours(server, persistence):
+            if server is None:
+                return None  # a name that no server has ends the list (observed of the peer program)
+            if backend.honours(server, persistence):
                 return server
-            if route.name is None:
-                continue
-            return None
     return None
 
 
@@ -144,8 +143,8 @@ def explain_server(
         trace.add(record)
         if record.holds:
             server = route.target if route.name is None else backend.find(record.name or b"")
-            if server is not None and backend.honours(server, persistence):
-                return server
-            if route.name is not None:
+            if server is None:
                 return None
+            if backend.honours(server, persistence):
+                return server
     return None

@@ -125,6 +125,40 @@ backend be_other
         expect=["app/s2", "'b'"],
     ),
     Scenario(
+        name="use-server with computed names",
+        config=pool(
+            "balance first\n    use-server %[path,field(2,/)] if { path_beg /to }\n"
+            "    use-server s%[path,field(2,/)] unless FALSE\n"
+            "    use-server s3 if TRUE",
+            THREE + "\n    server s4 {server:a} disabled",
+        ),
+        talk=talk("/2", "/4", "/nobody", "/to"),
+        logs=4,
+        expect=["app/s2", "app/s3"],
+    ),
+    Scenario(
+        name="redir",
+        config=pool("balance first\n    cookie SRV insert", "server s1 {server:a} redir http://image.example cookie a"),
+        talk=[
+            Open(),
+            *[
+                step
+                for request in (
+                    get("/x?y=z"),
+                    get("/x").replace(b"GET", b"HEAD"),
+                    get("/x").replace(b"\r\n\r\n", b"\r\nCookie: SRV=a\r\n\r\n"),
+                    b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nok",
+                )
+                for step in (Send(request), Recv())
+            ],
+        ],
+        logs=4,
+        expect=["app/s1", "302", "LC", "http://image.example/x?y=z"],
+        differs="2.6 closes the client's connection behind it",
+        until_peer=(3, 0),
+        ours=["app/s1", "LC"],
+    ),
+    Scenario(
         name="listen section",
         config="""
 listen web

@@ -101,7 +101,10 @@ def test_listening(text: str, expected: list[AddressSpec]) -> None:
         ("quic+ipv6@:443", "QUIC is not built yet: 'quic+ipv6@:443' (manual 2.9.3)"),
         ("sockpair@3", "'sockpair' addresses are not built yet (manual 2.9.1)"),
         ("mptcp@:80", "'mptcp' addresses are not built yet (manual 2.9.3)"),
-        ("rhttp@be/srv", "'rhttp' addresses are not built yet (manual 4.2)"),
+        (
+            "rhttp@be/srv",
+            "'rhttp' addresses are not supported: reverse HTTP is an experiment of HAProxy's, and not spoken here",
+        ),
         ("/" + "x" * 107, f"socket path '/{'x' * 107}' too long (max 107)"),
     ],
 )

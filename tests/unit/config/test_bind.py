@@ -75,6 +75,12 @@ def test_user_and_group_by_name() -> None:
         ("proto h3", f"{SAID} : 'proto' : unknown MUX protocol 'h3'"),
         ("proto h2", f"{SAID} : 'proto' : protocol 'h2' is not built yet (manual 5.1)"),
         ("foo", f"{SAID} : unknown keyword 'foo'"),
+        ("guid-prefix", f"{SAID} : 'guid-prefix' : expects an argument"),
+        ("guid-prefix a/b", "'guid-prefix': invalid value 'a/b'"),
+        (
+            "nbconn 3",
+            "bind option 'nbconn' is not supported: reverse HTTP is an experiment of HAProxy's, and not spoken here",
+        ),
         ("namespace blue", "bind option 'namespace' is not built yet"),
         ("accept-netscaler-cip", f"{SAID} : 'accept-netscaler-cip' : missing value"),
         ("tcp-ss", f"{SAID} : 'tcp-ss' : missing TCP Save SYN value"),

@@ -11,13 +11,11 @@ from pointsman.config.proxy import (
     Mode,
     RetryOn,
     SourceSetting,
-    check_guids,
     number,
     proxy_ids,
 )
 from pointsman.config.source_address import Presented, SourceAddress
 from pointsman.core.address import AddressSpec
-from pointsman.core.diagnostics import NOWHERE, ConfigError
 
 USESRC = "<addr>[:<port>], 'client', 'clientip' or 'hdr_ip(<name>[,<number>])'"
 HDR_IP = "hdr_ip(<name>[,<number>])"
@@ -198,11 +196,3 @@ def test_whom_servers_see(words: str, presented: Presented) -> None:
     found = section("backend", f"source 0.0.0.0 usesrc {words}").proxy.one(SourceSetting)
     assert found is not None and found.source.presented == presented
     assert found.source.interface == ("lo" if "interface" in words else "")
-
-
-def test_guids_are_unique() -> None:
-    loaded = read("frontend a\n guid one\nbackend b\n guid two\n")
-    check_guids(loaded.configuration, [("three", NOWHERE)])
-    with pytest.raises(ConfigError) as caught:
-        check_guids(loaded.configuration, [("two", NOWHERE)])
-    assert str(caught.value) == "'guid': 'two' already used at haproxy.cfg:4"

@@ -56,6 +56,7 @@ def parameters(words: str) -> ServerParameters:
             "proxy-v2-options cert-key proxy-v2-options authority",
             ServerParameters(proxy_options=frozenset(("ssl", "cert-key", "authority"))),
         ),
+        ("redir http://a.example ws h1 ws auto", ServerParameters(redirect="http://a.example")),
         ("id 7 guid srv:one.a_b-c", ServerParameters(id=7, guid="srv:one.a_b-c")),
         ("init-addr last,libc,none", ServerParameters(init_addr=("last", "libc", "none"))),
         ("init-addr last,,1.2.3.4", ServerParameters(init_addr=("last", "1.2.3.4"))),
@@ -114,6 +115,10 @@ SAID = "'server x/s'"
         ),
         ("source nosuch.invalid", f"{SAID} : 'source' : invalid address: 'nosuch.invalid' in 'nosuch.invalid'"),
         ("source 1.2.3.4 interface", f"{SAID} : 'interface' : missing interface name"),
+        ("redir", f"{SAID} : 'redir' : expects <prefix> as argument."),
+        ("shard x", f"{SAID} : 'shard' : 'x' is not a number"),
+        ("ws", f"{SAID} : 'ws' : has to be 'auto', 'h1' or 'h2'"),
+        ("ws h2", f"{SAID} : 'ws' : protocol 'h2' is not built yet (manual 5.2)"),
         ("usesrc clientip", f"{SAID} : 'usesrc' : only allowed after a 'source' statement"),
         (
             "source 1.2.3.4 usesrc nosuch.invalid",
