@@ -24,6 +24,7 @@
 #define BATCH 512   /* events */
 #define LINES 64    /* datagrams */
 #define RUN 60000   /* bytes of a run of them at most */
+#define ORIGINAL_DESTINATION 80 /* SO_ORIGINAL_DST of <linux/netfilter_ipv4.h>, IP6T_SO_ORIGINAL_DST */
 #ifndef UDP_SEGMENT
 #define UDP_SEGMENT 103 /* <linux/udp.h>, since Linux 4.18; an older kernel refuses it */
 #endif
@@ -507,6 +508,27 @@ calls_heard(PyObject *module, PyObject *const *args, Py_ssize_t given)
     Py_RETURN_NONE;
 }
 
+/* Where a connection went before the kernel redirected it here: what Netfilter has noted of it. */
+static PyObject *
+calls_original(PyObject *module, PyObject *const *args, Py_ssize_t given)
+{
+    (void)module;
+    long values[2]; /* descriptor, family */
+    if (arguments(args, given, 2, 2, values) < 0)
+        return NULL;
+    union {
+        struct sockaddr_in four;
+        struct sockaddr_in6 six;
+    } address;
+    socklen_t size = sizeof address;
+    memset(&address, 0, sizeof address);
+    if (getsockopt((int)values[0], values[1] == AF_INET6 ? SOL_IPV6 : SOL_IP, ORIGINAL_DESTINATION, &address, &size) < 0)
+        Py_RETURN_NONE;
+    if (values[1] == AF_INET6)
+        return Py_BuildValue("y#i", (char *)&address.six.sin6_addr, (Py_ssize_t)16, ntohs(address.six.sin6_port));
+    return Py_BuildValue("y#i", (char *)&address.four.sin_addr, (Py_ssize_t)4, ntohs(address.four.sin_port));
+}
+
 /* The compiled functions that are being executed, from the innermost one on, a line each. */
 static void
 on_traced(int number, siginfo_t *info, void *place)
@@ -552,6 +574,7 @@ static PyMethodDef functions[] = {
     CALL(shut, "shut(fd): nothing more will be sent"),
     CALL(option, "option(fd, level, option, value): setsockopt"),
     CALL(error, "error(fd): SO_ERROR"),
+    CALL(original, "original(fd, family): packed address and port that it was redirected from; None: it was not"),
     CALL(send, "send(fd, lines, start, flags, most): how many the kernel took, or the negative number of an error"),
     CALL(insist, "insist(signal, ms): the process ends by it, unless it calls `heard` so many ms after it came"),
     CALL(heard, "heard(): it has looked at the signals that have come"),

@@ -44,6 +44,7 @@ __all__ = [
     "heard",
     "insist",
     "option",
+    "original",
     "read",
     "receive",
     "send",
@@ -58,6 +59,8 @@ __all__ = [
 
 BATCH: Final = 512  # events of a wait
 LINES: Final = 64  # datagrams at once
+_SOL_IPV6: Final = 41
+_ORIGINAL_DESTINATION: Final = 80  # SO_ORIGINAL_DST, IP6T_SO_ORIGINAL_DST of <linux/netfilter_*>
 _AT_ONCE: Final = 3  # SPLICE_F_MOVE | SPLICE_F_NONBLOCK
 
 
@@ -148,6 +151,16 @@ def plain_error(fd: int) -> int:
         return sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
 
 
+def plain_original(fd: int, family: int) -> tuple[bytes, int] | None:
+    v6 = family == socket.AF_INET6
+    with _borrowed(fd) as sock:
+        try:
+            found = sock.getsockopt(_SOL_IPV6 if v6 else socket.SOL_IP, _ORIGINAL_DESTINATION, 28 if v6 else 16)
+        except OSError:
+            return None
+    return found[8:24] if v6 else found[4:8], int.from_bytes(found[2:4], "big")
+
+
 def plain_send(fd: int, lines: list[bytes], start: int, flags: int, most: int) -> int:
     done = start
     try:
@@ -182,6 +195,7 @@ if TYPE_CHECKING:
         heard,
         insist,
         option,
+        original,
         read,
         receive,
         send,
@@ -224,3 +238,7 @@ else:
             plain_wait,
             plain_write,
         )
+    try:
+        from pointsman.core._calls import original
+    except ImportError:
+        original = plain_original

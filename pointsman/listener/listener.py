@@ -42,6 +42,7 @@ _ALONE: Final = 1000  # ms for which the others count as stuck, unless one of th
 _BURST: Final = 64  # connections accepted in one go at most
 _LAST_BURST: Final = 4096  # taken from the kernel's queue before the socket closes
 _WATCH: Final = IN | select.EPOLLEXCLUSIVE
+_original: Final = calls.original
 _accept: Final = calls.accept
 _ANY: Final = frozenset((b"0.0.0.0", b"::"))
 
@@ -224,8 +225,14 @@ class Listener(Channel):
             self.frontend.open(arrival)
 
     def destination(self, fd: int) -> NetAddress:
-        """The address that the client connected to. A socket that is bound to one needs no system call to know it."""
-        if not self.any or not self.frontend.wants_destination:
+        """The address that the client connected to, if Netfilter has redirected it here (REDIRECT, DNAT), that which it
+        was redirected from. Else a socket that is bound to one needs no system call to know it."""
+        if not self.bound.packed or not self.frontend.wants_destination:
+            return self.bound
+        redirected = _original(fd, self.family)
+        if redirected is not None:
+            return from_packed(redirected[0], redirected[1])
+        if not self.any:
             return self.bound
         sock = socket.socket(self.family, socket.SOCK_STREAM, 0, fd)
         try:

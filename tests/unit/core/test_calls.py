@@ -19,6 +19,7 @@ PLAIN = SimpleNamespace(
     wait=calls.plain_wait,
     shut=calls.plain_shut,
     option=calls.plain_option,
+    original=calls.plain_original,
     error=calls.plain_error,
     splice=calls.plain_splice,
     receive=calls.plain_read,
@@ -50,6 +51,18 @@ def connected() -> tuple[socket.socket, socket.socket]:
         client = socket.create_connection(listener.getsockname())
         server, _ = listener.accept()
     return client, server
+
+
+@pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6])
+def test_a_connection_that_nobody_has_redirected(ways: SimpleNamespace, family: int) -> None:
+    """Those that were: tests/scenario/test_redirected.py."""
+    address = "127.0.0.1" if family == socket.AF_INET else "::1"
+    with (
+        socket.create_server((address, 0), family=family) as listener,
+        socket.create_connection(listener.getsockname()[:2]),
+        listener.accept()[0] as sock,
+    ):
+        assert ways.original(sock.fileno(), int(family)) is None
 
 
 @pytest.mark.parametrize("size", [5, 100, 65_536, 65_537, 300_000])
