@@ -288,7 +288,7 @@ class Backend(ProxyFacts):
         live = self._live(server)
         if live is not None and live.full and not self.algorithm.sticky:
             full = self._exhausted()
-            if live in full and not all(one in full for one in self.usable):
+            if live in full and self._has_others(live, full, avoid):
                 again = self.algorithm.pick(context, [*avoid, *full])
                 if again is not None:
                     return self._live(again)
@@ -300,6 +300,10 @@ class Backend(ProxyFacts):
         if not self.algorithm.fills_queues:
             return [one for one in self.servers if one.full]
         return [one for one in self.servers if one.full and not (one.maxqueue and one.may_be_awaited)]
+
+    def _has_others(self, server: Server, full: Collection[Server], avoid: Collection[Server]) -> bool:
+        """Whether somebody is there to turn to from a server that is full: none that has failed, unless all have."""
+        return any([one not in full and (one not in avoid or server in avoid) for one in self.usable])
 
     def queue_of(self, server: LiveServer, wanted: bool) -> LiveServer | None:
         """Whose queue an exchange stands in that cannot go to this server at once: the server's, where it is `wanted`
@@ -313,11 +317,10 @@ class Backend(ProxyFacts):
         (`Algorithm.peek`)."""
         self.keep_up()
         full = self._exhausted()
-        spread = not self.algorithm.sticky and not all(one in full for one in self.usable)
         found: list[LiveServer] = []
         for first in self.algorithm.peek(context, avoid):
             servers = [first]
-            if spread and first in full:
+            if first in full and not self.algorithm.sticky and self._has_others(first, full, avoid):
                 servers = self.algorithm.peek(context, [*avoid, *full], avoid) or servers
             for server in servers:
                 live = self._live(server)

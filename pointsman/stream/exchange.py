@@ -156,7 +156,7 @@ class Exchange(Accounts):
         elif backend.reserve(server):
             self.assigned(server)
         else:
-            wanted = wanted_server is not None
+            wanted = wanted_server is not None or len(self.avoid) > 0  # else one that has failed could have it
             self._wait(backend, backend.queue_of(server, wanted), wanted)
 
     def _wait(self, backend: BackendProxy, server: LiveServer | None, wanted: bool) -> None:
@@ -180,7 +180,7 @@ class Exchange(Accounts):
                 self.choose()
                 return
         elif wanted:
-            other = backend.pick(self.context, [server])
+            other = backend.pick(self.context, [*self.avoid, server])
             if other is not None and other is not server:
                 if not other.limited or backend.reserve(other):
                     self.assigned(other, other.limited)
@@ -522,9 +522,11 @@ class Exchange(Accounts):
         return attempt % every == 0
 
     def redispatch(self, backend: BackendProxy, server: LiveServer) -> None:
+        """Go to another server: to one that has not failed this exchange yet, if there is one."""
         self._leave_server(backend, server)
         self.release_server()
-        self.avoid = [server]
+        failed = [*self.avoid, server]
+        self.avoid = [server] if all([one in failed for one in backend.usable]) else failed
         self.choose()
 
     def _leave_server(self, backend: BackendProxy, server: LiveServer) -> None:
