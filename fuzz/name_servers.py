@@ -42,10 +42,13 @@ def fuzz_one(data: bytes) -> None:
         assert not found.records or found.code == 0 and not found.truncated
         for record in found.records:
             check(record, kind)
+        assert found.addresses.keys() <= {record.target for record in found.records}
+        for target in found.addresses.values():
+            assert all(record.address and record.family in TYPE_OF for record in target)
 
 
 def check(record: Record, kind: int) -> None:
     if kind == SRV:
-        assert record.target and 0 <= record.port <= 65_535 and bool(record.address) == bool(record.family)
+        assert record.target and 0 <= record.port <= 65_535 and not record.address
     else:
         assert record.target == "" and record.address and TYPE_OF[record.family] == kind

@@ -47,6 +47,7 @@ from pointsman.config.global_section import buffer_sizes, global_flag, global_nu
 from pointsman.config.guids import check_guids
 from pointsman.config.lanes import lane_count
 from pointsman.config.proxy import Disabled, proxy_ids
+from pointsman.config.resolvers import NameServerLine, resolver_options
 from pointsman.config.server_line import ServerLine
 from pointsman.config.setting import Configuration, In, Section
 from pointsman.config.threads import members, pins
@@ -60,6 +61,8 @@ from pointsman.log.sinks import SinkSet
 from pointsman.net.reactor import Reactor
 from pointsman.proto.h1 import ANY_PAYLOAD
 from pointsman.proto.h1_fields import KEEP_AMBIGUOUS
+from pointsman.resolve.families import accepted_families
+from pointsman.resolve.resolution import RESOLVERS
 from pointsman.sample.context import Names
 from pointsman.sample.passwords import PASSWORDS
 from pointsman.sample.tracking import FAULT_CODES
@@ -78,6 +81,7 @@ CELLS: Final = 256
 SPARE_ROW: Final = 1 << 17  # for what belongs to no such object: 1 MB of addresses a row
 # Servers and backends that may be added at run time; what is not used takes addresses, but no memory.
 ADDED: Final = 4_096 + 256
+NAME_SERVER_CELLS: Final = 16
 MEMORIES: Final = "POINTSMAN_MEMORIES"  # "off" in the environment: nothing is remembered, to find a fault or to measure
 
 
@@ -121,6 +125,7 @@ def assemble(configuration: Configuration, diagnostics: Diagnostics, resolves: b
     live.pins = pins(main, members(main, lanes))
     live.groups = members(main, lanes)
     build_tables(configuration, lanes, diagnostics)
+    RESOLVERS.make(resolver_options(configuration, diagnostics), accepted_families(main), arena)
     live.handed += [HandedTable(table) for table in TABLES.by_name.values()]
     modes = decide_modes(configuration, diagnostics)
     numbers = dict(zip([id(proxy) for proxy in configuration.proxies], proxy_ids(configuration.proxies)))
@@ -169,6 +174,7 @@ def _arena(configuration: Configuration, lanes: int) -> Arena:
     for proxy in configuration.proxies:
         objects += 2 + len(proxy.all(ServerLine)) + sum(len(bind.addresses) for bind in proxy.all(Bind))
     cells = (SPARE_ROW + (objects + ADDED) * CELLS_IN_ROW) * rows + (objects + ADDED) * CELLS
+    cells += NAME_SERVER_CELLS * sum(len(section.all(NameServerLine)) for section in configuration.resolvers.values())
     try:
         return Arena(lanes, cells, rows)
     except (OSError, MemoryError, ValueError) as error:

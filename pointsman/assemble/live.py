@@ -23,6 +23,7 @@ from pointsman.net.answering import AnsweringEnd
 from pointsman.net.clock import wall_ms
 from pointsman.net.questions import QUESTIONS, Incarnations, QuestionLinks
 from pointsman.net.reactor import IN, Channel, Hook, Reactor
+from pointsman.resolve.resolution import RESOLVERS
 from pointsman.sample.encode import LINE_UNSAFE
 from pointsman.sample.fetch.lane import THIS_LANE
 from pointsman.sample.passwords import PASSWORDS
@@ -326,6 +327,8 @@ class Live(Generation):
         if self.serves:
             self._begin_endings()
         self._open_questions(loop)
+        if self.controls:
+            RESOLVERS.start(loop)
         super().start(loop)
         for service in self.services:
             service.start(loop)

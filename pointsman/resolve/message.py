@@ -16,7 +16,7 @@ import re
 import socket
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from pointsman.proto.errors import ProtocolError
@@ -56,13 +56,15 @@ _SPECIAL: Final = re.compile(rb"[^!-~]|[.\\]")
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What a name server has answered. `records`: of the type that was asked for; of SRV with the address that came
-    along, if one did. `chain`: CNAME records were followed; with no record behind them the chain leads nowhere."""
+    """What a name server has answered. `records`: of the type that was asked for. `chain`: CNAME records were followed;
+    with no record behind them the chain leads nowhere. `addresses`: of targets of services, as far as they came along.
+    """
 
     code: int
-    truncated: bool
-    chain: bool
-    records: tuple[Record, ...]
+    truncated: bool = False
+    chain: bool = False
+    records: tuple[Record, ...] = ()
+    addresses: dict[str, tuple[Record, ...]] = field(default_factory=dict)
 
 
 def is_name(text: str) -> bool:
@@ -95,7 +97,7 @@ def read_response(data: bytes, name: str, kind: int) -> Response:
         at = _check_question(data, at, questions, name, kind)
     truncated = flags & _TRUNCATED != 0
     if code != OK or truncated:
-        return Response(code, truncated, False, ())
+        return Response(code, truncated)
     aliases: dict[str, str] = {}
     found: list[tuple[str, Record]] = []
     for owner, which, start, size in _records(data, at, answers):
@@ -108,9 +110,12 @@ def read_response(data: bytes, name: str, kind: int) -> Response:
     records = [record for owner, record in found if owner == final]
     if len(records) < len(found) and not aliases:
         raise ProtocolError("records of another name")
+    addresses: dict[str, tuple[Record, ...]] = {}
     if kind == SRV:
-        records = _with_addresses(records, _addresses(data, at, authorities, additional))
-    return Response(code, False, bool(aliases), tuple(dict.fromkeys(records)))
+        records = [record for record in records if record.target]  # "." says that there is no such service (RFC 2782)
+        known = _addresses(data, at, authorities, additional)
+        addresses = {record.target: tuple(known[record.target]) for record in records if record.target in known}
+    return Response(code, False, bool(aliases), tuple(dict.fromkeys(records)), addresses)
 
 
 def _check_question(data: bytes, at: int, questions: int, name: str, kind: int) -> int:
@@ -177,19 +182,6 @@ def _addresses(data: bytes, at: int, authorities: int, additional: int) -> dict[
         if index >= authorities and kind in FAMILY_OF:
             found.setdefault(owner, []).append(_record(data, kind, start, size))
     return found
-
-
-def _with_addresses(services: list[Record], addresses: dict[str, list[Record]]) -> list[Record]:
-    """A target "." says that there is no such service (RFC 2782). Of several addresses the first counts."""
-    made = []
-    for one in services:
-        if not one.target:
-            continue
-        known = addresses.get(one.target)
-        if known:
-            one = Record(known[0].address, known[0].family, one.target, one.port, one.weight, one.priority)
-        made.append(one)
-    return made
 
 
 def read_name(data: bytes, at: int) -> tuple[str, int]:

@@ -98,7 +98,6 @@ WITHOUT_EFFECT: Final[dict[str, str]] = {
 }
 
 NO_EFFECT_YET: Final[dict[str, str]] = {  # noted for the modules that will obey them
-    "-4": "resolvers, which it restricts, are not built yet",
     "-dG": "names of servers are looked up by getaddrinfo() alone",
 }
 

@@ -1,17 +1,15 @@
 """Servers that are known by a name refer to sections that ask name servers."""
 
-import pytest
 from support.configs import read
 
 from pointsman.assemble import assemble
 from pointsman.core.diagnostics import Severity
-from pointsman.resolve.resolution import RESOLVERS, Holds, ResolversSection
 
 
-def test_a_section_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_section_that_is_not_there() -> None:
     """As HAProxy does it, also for a server whose address is no name; not for a default-server that nobody uses."""
-    monkeypatch.setattr(RESOLVERS, "by_name", {"mydns": ResolversSection("mydns", Holds())})
     loaded = read(
+        "resolvers mydns\n nameserver n 127.0.0.1:53\n"
         "backend b\n timeout connect 1s\n timeout server 1s\n default-server resolvers nothing init-addr none\n"
         " server a nosuch.invalid:80 resolvers mydns\n"
         " server b 127.0.0.1:80 resolvers mydn\n"

@@ -117,7 +117,8 @@ def test_services_with_addresses_that_came_along() -> None:
         b"\0" + struct.pack(">HHIH", 41, 512, 0, 0),
     ]
     found = read_response(reply(query, answers, additional=more), query.name, SRV)
-    assert found.records == (Record("10.0.0.1", 4, "a.x", 8080, 20, 10), Record("", 0, "b.x", 81, 0, 20))
+    assert found.records == (Record("", 0, "a.x", 8080, 20, 10), Record("", 0, "b.x", 81, 0, 20))
+    assert found.addresses == {"a.x": four("10.0.0.1", "10.0.0.2")}
 
 
 def test_codes_and_truncation() -> None:
