@@ -1,12 +1,12 @@
 """Where servers are and whether they are spoken to by TLS, as it changes while running: `set server ... addr`,
-`check-addr`, `check-port`, `ssl`.
+`check-addr`, `check-port`, `ssl`, and what names resolve to.
 
 A change is ["server", <backend/server>, <what>, ...] with all that there is to say about it, so that making it twice
 does no harm: ["server", "app/s1", "addr", "10.0.0.2", 80, false, 0], ["server", "app/s1", "check", "10.0.0.2", 8080] or
-["server", "app/s1", "ssl", true].
+["server", "app/s1", "ssl", true]. What names resolve to (named_servers.py) comes as ["server", "app/s1", "resolved",
+<address by its records>, <name>, <address>, <port>, false, 0]; where there is none, addresses are "".
 """
 
-import ipaddress
 import socket
 from collections.abc import Callable
 from dataclasses import replace
@@ -25,12 +25,17 @@ class ServerAddresses(Follower):
     def __init__(self, view: View, health: Callable[[], Checks | None]) -> None:
         self.view = view
         self.health = health
-        self.made: dict[tuple[str, str], Change] = {}  # the last one of each kind and server
+        self.made: dict[tuple[str, str], Change] = {}  # the last one of each kind and server, in their order
+        self.known: dict[str, LiveServer] = {}  # by their routes, as far as they were asked for
 
     def server(self, route: str) -> LiveServer | None:
+        known = self.known.get(route)
+        if known is not None and known.backend.find(known.name) is known:
+            return known
         for proxy in self.view.proxies:
             for server in proxy.back.backend.servers if proxy.back is not None else ():
                 if server.route.decode() == route:
+                    self.known[route] = server
                     return server
         return None
 
@@ -46,6 +51,9 @@ class ServerAddresses(Follower):
             raise PatternError("No such server.")
         if what == "addr":
             self._move(server, text(change, 3), number(change, 4), bool(change[5]), number(change, 6))
+        elif what == "resolved":
+            server.fqdn = text(change, 4)
+            self._resolved(server, text(change, 5), number(change, 6), bool(change[7]), number(change, 8))
         elif what == "ssl":
             server.encrypt(bool(change[3]))
         else:
@@ -53,13 +61,20 @@ class ServerAddresses(Follower):
             if checker is None:
                 raise PatternError("health checks are not enabled on this server")
             checker.target = replace(checker.target, address=text(change, 3), port=number(change, 4))
+        self.made.pop((route, what), None)  # of "addr" and "resolved" the later one says where it is
         self.made[route, what] = change
+
+    def _resolved(self, server: LiveServer, host: str, port: int, follow: bool, offset: int) -> None:
+        dial = server.dial
+        if dial.target != (host, port) or (dial.follow_port, dial.offset) != (follow, offset) or dial.follow_address:
+            self._move(server, host, port, follow, offset)
 
     def _move(self, server: LiveServer, host: str, port: int, follow: bool, offset: int) -> None:
         """Requests that are under way stay where they are; idle connections to the old address are closed."""
         dial = server.dial
         dial.target = (host, port)
-        dial.family = int(socket.AF_INET6 if ipaddress.ip_address(host).version == 6 else socket.AF_INET)
+        if host:  # a name without an address leaves it without any
+            dial.family = int(socket.AF_INET6 if ":" in host else socket.AF_INET)
         dial.follow_address = False
         dial.follow_port, dial.offset = follow, offset
         server.settle()

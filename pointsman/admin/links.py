@@ -217,7 +217,7 @@ class ControlEnd:
             elif message[0] == self.asked and lane in self.answers:
                 self.answers[lane].put_nowait(message)
         if changed:
-            self._ring()
+            self.ring()
 
     def _own(self, change: Change) -> None:
         """A change that control itself wants, as health checks do that set variables of the process."""
@@ -233,7 +233,12 @@ class ControlEnd:
         self.links.log.write(change)
         return True
 
-    def _ring(self) -> None:
+    def make(self, change: Change) -> bool:
+        """Make a change that control wants itself, here and in the log; `ring` then has lanes make it. False: it is
+        impossible."""
+        return self._grant(change)
+
+    def ring(self) -> None:
         """Lanes shall follow. One whose socket is full has something to read there anyway, and follows then."""
         call = json.dumps([WISH, FOLLOW]).encode()
         for pair in self.links.pairs:
@@ -248,7 +253,7 @@ class ControlEnd:
         self.links.log.tidy()
         CHANGES.apply(change)
         self.links.log.write(change)
-        self._ring()
+        self.ring()
 
     async def publish(self, change: Change) -> None:
         """Make a change here and in all lanes. PatternError where it is impossible: then nowhere."""

@@ -33,7 +33,7 @@ from pointsman.assemble.ignored import warn_of_ignored
 from pointsman.assemble.layer4 import warn_of_bytes
 from pointsman.assemble.live import Live
 from pointsman.assemble.modes import decide_modes
-from pointsman.assemble.names import check_resolvers
+from pointsman.assemble.names import connect_names
 from pointsman.assemble.places import places_of
 from pointsman.assemble.references import check_references, declare_users
 from pointsman.assemble.rules import fill_backend_rules, fill_frontend_rules
@@ -148,7 +148,7 @@ def assemble(configuration: Configuration, diagnostics: Diagnostics, resolves: b
     build_checks(live, configuration, diagnostics)
     declare_users(configuration, diagnostics)
     check_references(configuration, diagnostics)
-    check_resolvers(configuration, diagnostics)
+    connect_names(live, configuration, diagnostics)
     check_guids(configuration, diagnostics)
     prepare_tokens(live, configuration, diagnostics)
     live.tls_sides = _tls_sides(live)

@@ -7,9 +7,11 @@ from pointsman.admin.addresses import ServerAddresses
 from pointsman.admin.command import Call, CommandError
 from pointsman.admin.commands.set_server import part
 from pointsman.admin.lookup import wanted_server
+from pointsman.admin.named_servers import NAMES
 from pointsman.admin.publish import publish
 from pointsman.admin.view import BackSide
 from pointsman.log.target import NOTICE
+from pointsman.resolve.message import is_name
 from pointsman.server.backend import LiveServer
 from pointsman.server.dial import Dial
 from pointsman.tables.changes import CHANGES, Change
@@ -139,11 +141,23 @@ def _check_port(text: str) -> int:
 
 @part("fqdn")
 def set_name(call: Call) -> str:
-    """set server <backend>/<server> fqdn <FQDN>: needs a section `resolvers`, which is not built yet."""
-    wanted_server(call)
-    if not call.word(2):
+    """set server <backend>/<server> fqdn <FQDN>: for servers with `resolvers`, but not for those of a service."""
+    server = wanted_server(call)[1]
+    name = call.word(2)
+    if not name:
         raise CommandError("set server <b>/<s> fqdn requires a FQDN.")
-    raise CommandError("set server <b>/<s> fqdn failed because no resolution is configured.")
+    named = NAMES.of(server)
+    if named is None:
+        raise CommandError("set server <b>/<s> fqdn failed because no resolution is configured.")
+    if server.service:
+        raise CommandError("set server <b>/<s> fqdn failed because SRV resolution is configured.")
+    if not is_name(name):
+        raise CommandError(f"could not update {named.route} FQDN {_BY}")
+    old = server.fqdn
+    if name == old:
+        return f"no need to change the FDQN {_BY}\n"
+    named.names.rename(named, name)
+    return f"{named.route} changed its FQDN from {old or '(null)'} to {name} {_BY}\n"
 
 
 @part("ssl")

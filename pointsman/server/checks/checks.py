@@ -100,7 +100,7 @@ class Checks:
     ) -> Checker:
         """A server with `check`. ConfigError if nothing says at which port; `at` is the place of its line."""
         dial = server.dial
-        if dial.follow_port and not parameters.check_port and not plan.has_port:
+        if dial.follow_port and not parameters.check_port and not plan.has_port and not server.service:
             raise ConfigError(
                 f"config: backend '{backend.name.decode()}': server '{server.name.decode()}' has neither "
                 "service port nor check port nor tcp_check rule 'connect' with port information.",
