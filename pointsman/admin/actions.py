@@ -58,11 +58,10 @@ IDLE: Final[dict[str, Callable[[LiveServer], bool]]] = {
     "start": lambda server: not server.admin & DRAIN,
     "dhlth": lambda server: not server.checked,
     "ehlth": lambda server: not server.checked,
-    # No server has an agent yet.
-    "dagent": lambda server: True,
-    "eagent": lambda server: True,
-    "arunn": lambda server: True,
-    "adown": lambda server: True,
+    "dagent": lambda server: not server.agent or server.agent_paused,
+    "eagent": lambda server: not server.agent or not server.agent_paused,
+    "arunn": lambda server: not server.agent or server.agent_paused,
+    "adown": lambda server: not server.agent or server.agent_paused,
 }
 
 

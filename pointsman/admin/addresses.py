@@ -1,10 +1,14 @@
 """Where servers are and whether they are spoken to by TLS, as it changes while running: `set server ... addr`,
-`check-addr`, `check-port`, `ssl`, and what names resolve to.
+`check-addr`, `check-port`, `ssl`, `agent-addr`, `agent-port`, `agent-send`, and what names resolve to.
 
 A change is ["server", <backend/server>, <what>, ...] with all that there is to say about it, so that making it twice
-does no harm: ["server", "app/s1", "addr", "10.0.0.2", 80, false, 0], ["server", "app/s1", "check", "10.0.0.2", 8080] or
-["server", "app/s1", "ssl", true]. What names resolve to (named_servers.py) comes as ["server", "app/s1", "resolved",
-<address by its records>, <name>, <address>, <port>, false, 0]; where there is none, addresses are "".
+does no harm:
+
+    ["server", "app/s1", "addr", "10.0.0.2", 80, false, 0]    ["server", "app/s1", "check", "10.0.0.2", 8080]
+    ["server", "app/s1", "ssl", true]    ["server", "app/s1", "agent", "10.0.0.2", 8080, <what it is sent>]
+
+What names resolve to (named_servers.py) comes as ["server", "app/s1", "resolved", <address by its records>, <name>,
+<address>, <port>, false, 0]; where there is none, addresses are "".
 """
 
 import socket
@@ -14,7 +18,9 @@ from dataclasses import replace
 from pointsman.admin.view import View
 from pointsman.balance.build import hash_key
 from pointsman.server.backend import LiveServer
+from pointsman.server.checks.agent import Agent, AgentTarget
 from pointsman.server.checks.checks import Checker, Checks
+from pointsman.server.checks.health import Health
 from pointsman.tables.changes import CHANGES, Change, Follower, number, text
 from pointsman.tables.patterns import PatternError
 
@@ -44,6 +50,12 @@ class ServerAddresses(Follower):
         health = self.health()
         return health.checkers.get(server) if health is not None else None
 
+    def agent(self, server: LiveServer) -> Agent | None:
+        """None: it has none."""
+        health = self.health()
+        found = health.agents.get(server) if health is not None else None
+        return found.agent if found is not None else None
+
     def apply(self, change: Change) -> None:
         route, what = text(change, 1), text(change, 2)
         server = self.server(route)
@@ -56,6 +68,12 @@ class ServerAddresses(Follower):
             self._resolved(server, text(change, 5), number(change, 6), bool(change[7]), number(change, 8))
         elif what == "ssl":
             server.encrypt(bool(change[3]))
+        elif what == "agent":
+            agent = self.agent(server)
+            if agent is None:
+                raise PatternError("agent checks are not enabled on this server")
+            sent = text(change, 5).encode("utf-8", "surrogateescape")
+            agent.target = AgentTarget(text(change, 3), number(change, 4), sent)
         else:
             checker = self.checker(server)
             if checker is None:
@@ -90,3 +108,16 @@ def checker_of(server: LiveServer) -> Checker | None:
     """The checks of a server; None where it has none."""
     addresses = CHANGES.followers.get("server")
     return addresses.checker(server) if isinstance(addresses, ServerAddresses) else None
+
+
+def agent_of(server: LiveServer) -> Agent | None:
+    """The agent of a server; None where it has none."""
+    addresses = CHANGES.followers.get("server")
+    return addresses.agent(server) if isinstance(addresses, ServerAddresses) else None
+
+
+def health_of(server: LiveServer) -> Health | None:
+    """What is known of it by checks or an agent; None where it has neither."""
+    addresses = CHANGES.followers.get("server")
+    health = addresses.health() if isinstance(addresses, ServerAddresses) else None
+    return health.healths.get(server) if health is not None else None

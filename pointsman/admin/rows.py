@@ -285,11 +285,16 @@ def server_status(server: LiveServer) -> str:
     if server.admin & MAINT:
         return "MAINT"
     checked = server.checked and not server.check_paused
+    asked = server.agent and not server.agent_paused
     health, rise, fall = server.check_health, server.rise, server.fall
     if server.state == STOPPED:
+        if asked and not server.agent_health:
+            return "DOWN (agent)"
         return f"DOWN {health}/{rise}" if checked and 0 < health < rise else "DOWN"
     if server.admin & DRAIN:
         word = "DRAIN"
+        if asked:
+            return "DRAIN (agent)"
     elif server.state == STOPPING:
         word = "NOLB"
     elif not checked:
@@ -372,6 +377,8 @@ def server_row(view: View, proxy: ProxyView, server: LiveServer, chosen: Selecti
         row.put("src_ilim", server.pool.limit)
     if server.checked and not server.check_paused:
         _checks(view, row, server)
+    if server.agent and not server.agent_paused:
+        _agent(row, server)
     if chosen.private:
         row.put("addr", address_text(server))
         if server.cookie:
@@ -400,6 +407,24 @@ def _checks(view: View, row: StatisticsRow, server: LiveServer) -> None:
             row.put("check_code", server.check_code & 0xFFFFFFFF)  # as HAProxy writes negative ones
     if server.check_duration >= 0:
         row.put("check_duration", server.check_duration)
+
+
+def _agent(row: StatisticsRow, server: LiveServer) -> None:
+    """Its counts go from 0 to 1 alone: an agent's word needs no confirmation."""
+    row.put_all(
+        agent_status=server.agent_status or "UNK",
+        agent_rise=1,
+        agent_fall=1,
+        agent_health=server.agent_health,
+        last_agt=server.last_agent,
+    )
+    known = STATUSES.get(server.agent_status)
+    if known is not None:
+        row.put("agent_desc", known[0])
+        if known[2]:
+            row.put("agent_code", 0)
+    if server.agent_duration >= 0:
+        row.put("agent_duration", server.agent_duration)
 
 
 def weights(back: BackSide) -> tuple[int, int]:

@@ -53,11 +53,10 @@ class FrontSide:
 
 @dataclass(slots=True)
 class BackSide:
-    """The backend of a proxy. `algorithm`: as `algo` shows it; `static`: its weights cannot change while it runs."""
+    """The backend of a proxy. `algorithm`: as `algo` shows it."""
 
     backend: BackendProxy
     algorithm: str = "roundrobin"
-    static: bool = False
     cookie: str = ""
     tell: Tell = field(default_factory=lambda: EventLogger(None))  # messages about its servers
 

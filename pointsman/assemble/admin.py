@@ -183,11 +183,11 @@ def _front(live: Live, frontend: LiveFrontend, section: Section) -> FrontSide:
 def _back(live: Live, backend: BackendProxy, section: Section) -> BackSide:
     balance = section.one(Balance)
     name = balance.algorithm.name if balance is not None else DEFAULT_ALGORITHM
-    static = (
+    backend.static_weights = (
         name == "static-rr" or balance is not None and balance.algorithm.hashed and not hashing_of(section).consistent
     )
     cookie = "" if backend.cookie is None else backend.cookie.name.decode("utf-8", "surrogateescape")
-    return BackSide(backend, name, static, cookie, tell=EventLogger(live.loggers[id(backend)]))
+    return BackSide(backend, name, cookie, tell=EventLogger(live.loggers[id(backend)]))
 
 
 # Stats sockets.
@@ -246,7 +246,7 @@ class Administration(BackgroundService):
         for proxy in view.proxies:
             if proxy.back is not None:
                 backend = proxy.back.backend
-                if not any(server.checked for server in backend.servers):  # else the checks keep its times
+                if live.health is None or not live.health.keeps_times(backend):
                     watch(backend, monotonic_ms)
         live.reactor.hooks.append(self.gauge)
         if live.controls:

@@ -36,7 +36,7 @@ def build_checks(live: Live, configuration: Configuration, diagnostics: Diagnost
     )
     for backend in live.backends:
         section = live.sections[id(backend)]
-        lines = [line for line in section.all(ServerLine) if line.parameters.check]
+        lines = [line for line in section.all(ServerLine) if line.parameters.check or line.parameters.agent_check]
         if not lines:
             continue
         plan = make_plan(
@@ -49,8 +49,19 @@ def build_checks(live: Live, configuration: Configuration, diagnostics: Diagnost
             if server is None:
                 continue  # its address is wrong, which was said
             try:
-                tls = check_tls(live, server, line, plan, configuration)
-                live.health.add(backend, server, line.parameters, plan, tell, line.at, tls)
-                live.checks += 1
+                if line.parameters.check:
+                    tls = check_tls(live, server, line, plan, configuration)
+                    live.health.add(backend, server, line.parameters, plan, tell, line.at, tls)
+                    live.checks += 1
+                if line.parameters.agent_check:
+                    if not line.parameters.agent_port:
+                        raise ConfigError(
+                            f"'server {section.name}/{line.name}' : server {line.name} does not have agent port. "
+                            "Agent check has been disabled.",
+                            line.at,
+                            "agent-port <port>",
+                        )
+                    live.health.add_agent(backend, server, line.parameters, plan, tell)
+                    live.checks += 1
             except ConfigError as error:
                 diagnostics.add(error.finding)

@@ -4,8 +4,11 @@ changes of state bring (manual 5.2), one small function each."""
 from dataclasses import replace
 from typing import Final
 
+from pointsman.config.addresses import resolve
 from pointsman.config.parameters import Words
-from pointsman.config.server_words import ServerParameters, server_word
+from pointsman.config.server_words import ServerParameters, flag, positive_time, server_word
+from pointsman.core.address import is_ip
+from pointsman.core.diagnostics import ConfigError
 from pointsman.core.registry import nearest
 
 SHUTDOWN_SESSIONS: Final = "shutdown-sessions"
@@ -21,6 +24,45 @@ def _one_of(words: Words, names: tuple[str, ...], said: str) -> str:
         hint = f"did you mean '{near}'?" if near else ""
         raise words.wrong(f"expects {said} but got '{word.text}'", word, expected, hint)
     return word.text
+
+
+flag("no-agent-check", lambda words, server: replace(server, agent_check=False))
+
+
+@server_word("agent-addr")
+def agent_addr(words: Words, server: ServerParameters) -> ServerParameters:
+    """agent-addr <addr>: where the agent is asked; a host name is looked up at start-up."""
+    word = words.value("expects an address as argument.", "<addr>")
+    host = word.text if is_ip(word.text) else resolve(word.text, 0) if ":" not in word.text else None
+    if not host:
+        message = f"{words.said} : parsing agent-addr failed. Check if '{word.text}' is correct address."
+        raise ConfigError(message, word.at, "an IP address or a host name that resolves")
+    return replace(server, agent_address=host)
+
+
+@server_word("agent-check", values=0)
+def agent_check(words: Words, server: ServerParameters) -> ServerParameters:
+    """agent-check: an agent says which state, weight and limit the server has."""
+    return replace(server, agent_check=True)
+
+
+@server_word("agent-inter")
+def agent_inter(words: Words, server: ServerParameters) -> ServerParameters:
+    """agent-inter <delay>: between two questions to the agent, and how long it may take."""
+    return replace(server, agent_interval=positive_time(words))
+
+
+@server_word("agent-port")
+def agent_port(words: Words, server: ServerParameters) -> ServerParameters:
+    """agent-port <port>: where the agent listens."""
+    return replace(server, agent_port=words.integer(0, 65535, "expects a port number as argument."))
+
+
+@server_word("agent-send")
+def agent_send(words: Words, server: ServerParameters) -> ServerParameters:
+    """agent-send <string>: what an agent is sent as soon as it is connected."""
+    text = words.value("expects a string as argument.", "<string>").text
+    return replace(server, agent_send=text.encode("utf-8", "surrogateescape"))
 
 
 @server_word("on-marked-down")

@@ -85,6 +85,11 @@ class ServerParameters:
     check_proto_at: Position | None = None  # where it was
     # How connections are made: server_connections.py.
     redirect: str = ""  # redir
+    agent_check: bool = False
+    agent_port: int = 0
+    agent_address: str = ""  # IP address; "": the server's
+    agent_interval: int = 2000  # agent-inter
+    agent_send: bytes = b""
 
 
 SERVER_WORDS: Registry[Parameter[ServerParameters]] = Registry("server parameter")
@@ -96,11 +101,6 @@ SERVER_OTHERS = Others(
     tls={},
     hints={"idle-ping": 1, "log-bufsize": 1, "log-proto": 1, "quic-cc-algo": 1},
     coming={
-        "agent-addr": 1,
-        "agent-check": 0,
-        "agent-inter": 1,
-        "agent-port": 1,
-        "agent-send": 1,
         "cc": 1,
         "check-pool-conn-name": 1,
         "check-reuse-pool": 0,
@@ -151,9 +151,8 @@ flag("stick", lambda words, server: replace(server, sticks=True))
 flag("tfo", lambda words, server: replace(server, tfo=True))
 
 
-# What these ask for is so: the words that they take back are not built yet.
-for _name in ("no-agent-check", "no-check-reuse-pool"):
-    flag(_name, lambda words, server: server)
+# What this asks for is so: the word that it takes back is not built yet.
+flag("no-check-reuse-pool", lambda words, server: server)
 
 
 @server_word("addr")
@@ -174,7 +173,7 @@ def cookie(words: Words, server: ServerParameters) -> ServerParameters:
 @server_word("downinter")
 def downinter(words: Words, server: ServerParameters) -> ServerParameters:
     """downinter <delay>: between checks of a server that is down."""
-    return replace(server, down_interval=_positive_time(words))
+    return replace(server, down_interval=positive_time(words))
 
 
 @server_word("fall")
@@ -186,7 +185,7 @@ def fall(words: Words, server: ServerParameters) -> ServerParameters:
 @server_word("fastinter")
 def fastinter(words: Words, server: ServerParameters) -> ServerParameters:
     """fastinter <delay>: between checks of a server whose state is about to change."""
-    return replace(server, fast_interval=_positive_time(words))
+    return replace(server, fast_interval=positive_time(words))
 
 
 @server_word("guid")
@@ -219,7 +218,7 @@ def init_state(words: Words, server: ServerParameters) -> ServerParameters:
 @server_word("inter")
 def inter(words: Words, server: ServerParameters) -> ServerParameters:
     """inter <delay>: between two checks."""
-    return replace(server, interval=_positive_time(words))
+    return replace(server, interval=positive_time(words))
 
 
 @server_word("max-reuse")
@@ -295,7 +294,8 @@ def weight(words: Words, server: ServerParameters) -> ServerParameters:
     return replace(server, weight=words.integer(0, 256))
 
 
-def _positive_time(words: Words) -> int:
+def positive_time(words: Words) -> int:
+    """The next word as a time that is not 0, in milliseconds."""
     word = words.value(f"'{words.word.text}' expects a delay as argument.", "a time")
     milliseconds = parse_time(word, "ms", words.args.diagnostics)
     name = words.said.rpartition("/")[2].strip("'")  # "'server b/s'", or "'default-server'"

@@ -151,6 +151,7 @@ class Backend(ProxyFacts):
         self.seen = 0  # the version that this process has caught up with
         self.all_backups = False
         self.full_connections = 0  # at how many streams servers with a minconn take their maxconn (fullconn)
+        self.static_weights = False  # its algorithm cannot follow weights that change
         self.reuse = REUSE_SAFE
         self.honours_down = False  # some may go to servers that are down: option persist, force-persist
         self.dynamic_cookies = False  # servers whose lines name none have a cookie of their own

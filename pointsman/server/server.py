@@ -54,13 +54,13 @@ class Server(ServerFacts):
         super().__init__(name, number, place)
         self.route = backend_name.encode() + b"/" + self.name  # as logs show it
         self.cells = place.cells
-        first = place.take(len(STATE_FIELDS) + TEXT)
-        self.text_cells = first + len(STATE_FIELDS)
+        first = place.take(len(STATE_FIELDS) + 2 * TEXT)
+        self.text_cells = first + len(STATE_FIELDS)  # of the last check; behind them those of the last agent check
         self.row = StateRow(place.cells, first)
         self.row.weight = weight
         self.row.state = RUNNING
         self.row.share = 16
-        self.row.check_duration = -1
+        self.row.check_duration = self.row.agent_duration = -1
         self.alive = True  # `up`, as last looked at
         self.limited = False  # it has a maxconn, as last looked at
         self.tls_account: TlsAccount | None = None  # where the TLS of its connections is counted
@@ -76,6 +76,7 @@ class Server(ServerFacts):
         self.hash_kind = "id"  # what that is made of (manual 5.2, hash-key)
         self.hash_key = b""  # what places it on a consistent hash (balance.build.hash_key); b"": its number
         self.checked = False
+        self.agent = False  # an agent says what its state is (agent-check)
         self.rise = 2
         self.fall = 3
         self.handshakes: HandshakeFaults | None = None  # those that have failed; None: none is ever tried
@@ -209,15 +210,64 @@ class Server(ServerFacts):
     @property
     def last_check(self) -> str:
         """The text of the last check's result; up to 128 bytes of it are kept."""
-        cells = self.cells
-        pieces = [cells.load(self.text_cells + i).to_bytes(8, "big", signed=True) for i in range(TEXT)]
-        return b"".join(pieces).rstrip(b"\0").decode("utf-8", "surrogateescape")
+        return self._text(self.text_cells)
 
     @last_check.setter
     def last_check(self, text: str) -> None:
+        self._keep_text(self.text_cells, text)
+
+    @property
+    def agent_status(self) -> str:
+        """INI, L7OK (up), L7STS (down), CHECKED (nothing of that), L4CON ... (management 9.1)."""
+        return self.row.agent_status.to_bytes(8, "big", signed=True).strip(b"\0").decode()
+
+    @agent_status.setter
+    def agent_status(self, text: str) -> None:
+        self.row.agent_status = int.from_bytes(text.encode()[:8], "big", signed=True)
+
+    @property
+    def agent_duration(self) -> int:
+        return self.row.agent_duration
+
+    @agent_duration.setter
+    def agent_duration(self, value: int) -> None:
+        self.row.agent_duration = value
+
+    @property
+    def agent_health(self) -> int:
+        """0: its agent says that it is down."""
+        return self.row.agent_health
+
+    @agent_health.setter
+    def agent_health(self, value: int) -> None:
+        self.row.agent_health = value
+
+    @property
+    def agent_paused(self) -> bool:
+        """Its agent is not asked: the runtime socket said so."""
+        return self.row.agent_paused == 1
+
+    @agent_paused.setter
+    def agent_paused(self, value: bool) -> None:
+        self.row.agent_paused = int(value)
+
+    @property
+    def last_agent(self) -> str:
+        """What its agent said last, as far as last_check is kept."""
+        return self._text(self.text_cells + TEXT)
+
+    @last_agent.setter
+    def last_agent(self, text: str) -> None:
+        self._keep_text(self.text_cells + TEXT, text)
+
+    def _text(self, first: int) -> str:
+        pieces = [self.cells.load(first + i).to_bytes(8, "big", signed=True) for i in range(TEXT)]
+        return b"".join(pieces).rstrip(b"\0").decode("utf-8", "surrogateescape")
+
+    def _keep_text(self, first: int, text: str) -> None:
         data = text.encode("latin-1", "replace")[: 8 * TEXT].ljust(8 * TEXT, b"\0")
         for i in range(TEXT):
-            self.cells.store(self.text_cells + i, int.from_bytes(data[8 * i : 8 * i + 8], "big", signed=True))
+            self.cells.store(first + i, int.from_bytes(data[8 * i : 8 * i + 8], "big", signed=True))
 
     @property
     def usable(self) -> bool:

@@ -25,6 +25,10 @@ class StateFields:
     ended: int  # how often all that ran on it had to end at once
     returned: int  # how often all that ran on backup servers had to, because it came back
     check_paused: int  # 1: by `disable health`
+    agent_status: int  # as check_status
+    agent_duration: int  # ms, -1: none yet
+    agent_health: int  # 0 or 1
+    agent_paused: int  # 1: by `disable agent`
     moved: int  # when its load last changed, as a number in its backend's changes (balance leastconn)
 
 

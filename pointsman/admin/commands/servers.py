@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from pointsman.admin.addresses import checker_of
+from pointsman.admin.addresses import agent_of, checker_of
 from pointsman.admin.command import Call, CommandError, command
 from pointsman.admin.view import ProxyView
 from pointsman.server.backend import LiveServer
@@ -41,6 +41,7 @@ STATUS_NUMBERS: Final = {
 CONFIGURED: Final = 2  # bits of srv_check_state (manual 9.3)
 ENABLED: Final = 4
 PAUSED: Final = 8
+AGENT: Final = 16
 
 
 def _backends(call: Call, index: int) -> list[ProxyView]:
@@ -66,6 +67,16 @@ def _checked_at(server: LiveServer) -> tuple[int, str]:
     """Port and address of its checks, where they are not its own."""
     checker = checker_of(server)
     return (checker.target.port, checker.target.address or "-") if checker is not None else (0, "-")
+
+
+def _agent_at(server: LiveServer) -> tuple[str, int]:
+    """Address of its agent, where that is not the server's, and port."""
+    agent = agent_of(server)
+    return (agent.target.address or "-", agent.target.port) if agent is not None else ("-", 0)
+
+
+def _agent_state(server: LiveServer) -> int:
+    return CONFIGURED | AGENT | (0 if server.agent_paused else ENABLED) if server.agent else 0
 
 
 @command("show backend", "show backend", "list the backends")
@@ -118,8 +129,8 @@ def _state(call: Call, proxy: ProxyView, server: LiveServer) -> str:
         STATUS_NUMBERS.get(status, 1),
         result,
         health,
-        check_state | (PAUSED if maintenance else 0),
-        0,
+        check_state | (PAUSED if maintenance and server.checked else 0),
+        _agent_state(server),
         0,
         0,
         server.fqdn or "-",
@@ -127,8 +138,7 @@ def _state(call: Call, proxy: ProxyView, server: LiveServer) -> str:
         server.service or "-",
         int(server.transports is not None),
         *_checked_at(server),
-        "-",
-        0,
+        *_agent_at(server),
     ]
     return " ".join(str(value) for value in values)
 

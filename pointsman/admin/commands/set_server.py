@@ -3,14 +3,13 @@
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Final
 
-from pointsman.admin.addresses import checker_of
+from pointsman.admin.addresses import health_of
 from pointsman.admin.command import ADMIN, Call, CommandError, RunCommand, command
 from pointsman.admin.lookup import wanted_server
 from pointsman.server.checks.health import Health
-from pointsman.server.server import DRAIN, FORCED_MAINT, RUNNING, STOPPED, STOPPING
+from pointsman.server.server import RUNNING, STOPPED, STOPPING
 from pointsman.server.server_messages import ServerMessages
-
-HEAVIEST: Final = 256
+from pointsman.server.weights import said_maxconn, said_weight
 
 _PARTS: Final[dict[str, RunCommand]] = {}
 
@@ -71,35 +70,24 @@ def enable_server(call: Call) -> str:
 def _health(call: Call) -> Health:
     """The health of the server that a command names, checked or not."""
     back, server = wanted_server(call)
-    checker = checker_of(server)
-    return checker.health if checker is not None else Health(back.backend, server, back.tell)
+    return health_of(server) or Health(back.backend, server, back.tell)
 
 
 def to_maintenance(call: Call) -> None:
     """No traffic and no checks. Whoever waits for it chooses again."""
-    health = _health(call)
-    if not health.server.admin & FORCED_MAINT:
-        health.enter_maintenance(call.view.now)
-        call.view.settle()
+    _health(call).to_maintenance(call.view.now)
+    call.view.settle()
 
 
 def to_drain(call: Call) -> None:
     """No new work, but what persists; checks go on."""
-    health = _health(call)
-    if health.server.admin & FORCED_MAINT:
-        health.leave_maintenance(call.view.now, drain=True)
-    elif not health.server.admin & DRAIN:
-        health.enter_drain()
+    _health(call).to_drain(call.view.now)
     call.view.settle()
 
 
 def to_ready(call: Call) -> None:
     """Neither maintenance nor drain."""
-    health = _health(call)
-    if health.server.admin & FORCED_MAINT:
-        health.leave_maintenance(call.view.now)
-    elif health.server.admin & DRAIN:
-        health.leave_drain()
+    _health(call).to_ready(call.view.now)
     call.view.settle()
 
 
@@ -138,47 +126,6 @@ def enable_health(call: Call) -> str:
     return ""
 
 
-# Agents: no server has one yet.
-
-
-@command("disable agent", "disable agent <bk>/<srv>", "stop a server's agent checks for a while", level=ADMIN)
-def disable_agent(call: Call) -> str:
-    """There is none to be stopped."""
-    wanted_server(call)
-    return ""
-
-
-@command("enable agent", "enable agent <bk>/<srv>", "go on with a server's agent checks", level=ADMIN)
-def enable_agent(call: Call) -> str:
-    """Complains: there is none."""
-    wanted_server(call)
-    raise CommandError("Agent was not configured on this server, cannot enable.")
-
-
-@part("agent")
-def _set_agent(call: Call) -> str:
-    """set server <backend>/<server> agent [ up | down ]"""
-    raise CommandError("agent checks are not enabled on this server.")
-
-
-@part("agent-addr")
-def _set_agent_address(call: Call) -> str:
-    """set server <backend>/<server> agent-addr <addr> [port <port>]"""
-    raise CommandError("agent checks are not enabled on this server")
-
-
-@part("agent-port")
-def _set_agent_port(call: Call) -> str:
-    """set server <backend>/<server> agent-port <port>"""
-    raise CommandError("agent checks are not enabled on this server")
-
-
-@part("agent-send")
-def _set_agent_text(call: Call) -> str:
-    """set server <backend>/<server> agent-send <value>"""
-    raise CommandError("agent checks are not enabled on this server.")
-
-
 # Weights.
 
 
@@ -205,24 +152,10 @@ def _set_weight(call: Call) -> str:
 
 def _change_weight(call: Call, text: str) -> None:
     back, server = wanted_server(call)
-    if not text:
-        raise CommandError("Require <weight> or <weight%>.")
-    relative = text.endswith("%")
-    digits = text.removesuffix("%")
-    number = digits.removeprefix("-")
-    if not number[:1].isdigit():
-        raise CommandError("Empty weight string empty or preceded by garbage")
-    if not number.isascii() or not number.isdigit() or len(number) > 18:
-        raise CommandError("Trailing garbage in weight string")
-    weight = int(digits)
-    if relative:
-        if weight < 0:
-            raise CommandError("Relative weight must be positive.")
-        weight = min(HEAVIEST, server.initial_weight * weight // 100)
-    elif not 0 <= weight <= HEAVIEST:
-        raise CommandError("Absolute weight can only be between 0 and 256 inclusive.")
-    if back.static and weight not in (0, server.initial_weight):
-        raise CommandError("Backend is using a static LB algorithm and only accepts weights '0%' and '100%'.")
+    try:
+        weight = said_weight(text, server, back.backend.static_weights)
+    except ValueError as error:
+        raise CommandError(str(error)) from None
     messages = ServerMessages(back.backend, back.tell)
     alive = messages.alive
     server.weight = weight
@@ -238,14 +171,10 @@ def _change_weight(call: Call, text: str) -> None:
 def set_maxconn_server(call: Call) -> str:
     """set maxconn server <backend>/<server> <value>: zero takes the limit away."""
     back, server = wanted_server(call)
-    text = call.word(1)
-    if not text:
-        raise CommandError("Require <maxconn>.")
-    if not text[:1].isascii() or not text[:1].isdigit():
-        raise CommandError("maxconn string empty or preceded by garbage")
-    if not text.isascii() or not text.isdigit() or len(text) > 9:
-        raise CommandError("Trailing garbage in maxconn string")
-    server.maxconn = int(text)
+    try:
+        server.maxconn = said_maxconn(call.word(1))
+    except ValueError as error:
+        raise CommandError(str(error)) from None
     back.backend.changed(server)
     call.view.settle()
     return ""

@@ -14,16 +14,18 @@ from pointsman.config.server_words import ServerParameters
 from pointsman.core.diagnostics import ConfigError, Position
 from pointsman.net.clock import monotonic_ms
 from pointsman.server.backend import Backend, LiveServer
+from pointsman.server.checks.agent import Agent, AgentTarget, AgentTimes
 from pointsman.server.checks.health import Health, watch
 from pointsman.server.checks.plan import CheckPlan
+from pointsman.server.checks.repeated import Repeated
 from pointsman.server.checks.run import CheckRun, Target
 from pointsman.server.checks.tls import CheckTls
 from pointsman.server.server import MAINT, STOPPING, Server
 from pointsman.server.server_messages import Tell
 
 
-class Checker:
-    """The checks of one server."""
+class Checker(Repeated):
+    """The health checks of one server."""
 
     def __init__(
         self,
@@ -33,32 +35,18 @@ class Checker:
         checks: "Checks",
         tls: CheckTls | None = None,
     ) -> None:
+        super().__init__(health.server)
         self.health = health
         self.plan = plan
         self.parameters = parameters
         self.checks = checks
         self.target = Target(parameters.check_address, parameters.check_port, parameters.check_send_proxy, tls)
-        self.task: asyncio.Task[None] | None = None
 
     @property
     def enabled(self) -> bool:
         """Neither in maintenance nor paused by `disable health`."""
         server = self.health.server
         return not server.admin & MAINT and not server.check_paused
-
-    async def run(self, delay: int) -> None:
-        """Until it is cancelled."""
-        await asyncio.sleep(delay / 1000)
-        while True:
-            if self.enabled:
-                try:
-                    await self.once()
-                except Exception as error:  # a bug: it is reported, and does not end the checks
-                    route = self.health.server.route.decode()
-                    asyncio.get_running_loop().call_exception_handler(
-                        {"message": f"check of server {route}", "exception": error}
-                    )
-            await asyncio.sleep(self.pause() / 1000)
 
     async def once(self) -> None:
         """One check and its consequences."""
@@ -71,9 +59,30 @@ class Checker:
     def pause(self) -> float:
         """Milliseconds to the next check, more or less by spread-checks."""
         one = self.parameters
-        interval = self.health.interval(one.interval, one.fast_interval, one.down_interval)
-        spread = self.checks.spread
-        return max(1.0, interval + random.uniform(-interval, interval) * spread / 100 if spread else interval)
+        return self.checks.spread_out(self.health.interval(one.interval, one.fast_interval, one.down_interval))
+
+
+class AgentChecker(Repeated):
+    """The agent checks of one server."""
+
+    what = "agent check"
+
+    def __init__(self, agent: Agent, checks: "Checks") -> None:
+        super().__init__(agent.health.server)
+        self.agent = agent
+        self.checks = checks
+
+    @property
+    def enabled(self) -> bool:
+        """In maintenance, too: it may be the agent that ends it."""
+        return not self.server.agent_paused
+
+    async def once(self) -> None:
+        result, line = await self.agent.ask()
+        self.agent.take(result, line, self.checks.clock())
+
+    def pause(self) -> float:
+        return self.checks.spread_out(self.agent.times.interval)
 
 
 class Checks:
@@ -87,6 +96,38 @@ class Checks:
         self.max_spread = max_spread
         self.node = node or socket.gethostname()
         self.checkers: dict[Server, Checker] = {}
+        self.agents: dict[Server, AgentChecker] = {}
+        self.healths: dict[Server, Health] = {}
+
+    def spread_out(self, interval: int) -> float:
+        """So many ms, more or less by spread-checks."""
+        spread = self.spread
+        return max(1.0, interval + random.uniform(-interval, interval) * spread / 100 if spread else interval)
+
+    def _health(
+        self, backend: Backend, server: LiveServer, parameters: ServerParameters, plan: CheckPlan, tell: Tell
+    ) -> Health:
+        """That of a server, which its checks and its agent share."""
+        found = self.healths.get(server)
+        if found is None:
+            found = self.healths[server] = Health(backend, server, tell)
+            found.log_all = plan.log_all
+            found.slowstart = parameters.slowstart
+        return found
+
+    def keeps_times(self, backend: Backend) -> bool:
+        """As soon as it has begun: some of its servers are checked, or have an agent."""
+        return any(health.backend is backend for health in self.healths.values())
+
+    def add_agent(
+        self, backend: Backend, server: LiveServer, parameters: ServerParameters, plan: CheckPlan, tell: Tell
+    ) -> AgentChecker:
+        """A server with `agent-check`, whether it is checked otherwise or not."""
+        target = AgentTarget(parameters.agent_address, parameters.agent_port, parameters.agent_send)
+        times = AgentTimes(parameters.agent_interval, plan.connect_timeout, plan.read_timeout)
+        checker = AgentChecker(Agent(self._health(backend, server, parameters, plan, tell), target, times), self)
+        self.agents[server] = checker
+        return checker
 
     def add(
         self,
@@ -108,9 +149,7 @@ class Checks:
             )
         server.rise = parameters.rise
         server.fall = parameters.fall
-        health = Health(backend, server, tell)
-        health.log_all = plan.log_all
-        health.slowstart = parameters.slowstart
+        health = self._health(backend, server, parameters, plan, tell)
         health.start(parameters.init_state, self.clock())
         checker = Checker(health, plan, parameters, self, tls)
         self.checkers[server] = checker
@@ -118,20 +157,23 @@ class Checks:
 
     def start(self) -> None:
         """Begin, on the running loop. All backends are whole by now."""
-        for backend in dict.fromkeys(one.health.backend for one in self.checkers.values()):
+        for backend in dict.fromkeys(health.backend for health in self.healths.values()):
             watch(backend, self.clock)
-        shortest = min((one.parameters.interval for one in self.checkers.values()), default=0)
+        intervals = [one.parameters.interval for one in self.checkers.values()]
+        intervals += [one.agent.times.interval for one in self.agents.values()]
+        shortest = min(intervals, default=0)
         if self.max_spread:
             shortest = min(shortest, self.max_spread)
-        for place, checker in enumerate(self.checkers.values()):
-            delay = shortest * place // len(self.checkers)
-            checker.task = asyncio.get_running_loop().create_task(checker.run(delay))
+        repeated: list[Repeated] = [*self.checkers.values(), *self.agents.values()]
+        for place, one in enumerate(repeated):
+            one.begin(shortest * place // len(repeated))
 
     async def stop(self) -> None:
         """End all tasks and wait for them."""
-        tasks = [one.task for one in self.checkers.values() if one.task is not None]
-        for task in tasks:
-            task.cancel()
+        repeated: list[Repeated] = [*self.checkers.values(), *self.agents.values()]
+        tasks = [one.task for one in repeated if one.task is not None]
+        for one in repeated:
+            one.end()
         await asyncio.gather(*tasks, return_exceptions=True)
 
 

@@ -61,6 +61,7 @@ class Health:
         self.messages = ServerMessages(backend, tell)
         self.log_all = False  # option log-health-checks
         self.slowstart = 0  # ms
+        self.init_state = "none"  # how it begins, and how it comes back from maintenance
         self.status = "INI"  # of the last result
 
     @property
@@ -78,12 +79,25 @@ class Health:
         server.checked = True
         server.check_status = "INI"
         server.last_change = now
-        others = {"fully-up": self.sound, "down": server.rise - 1, "fully-down": 0}
-        server.check_health = others.get(init_state, server.rise)
+        self.init_state = init_state
+        server.check_health = self._first_health()
         if server.check_health < server.rise:
             server.state = STOPPED
         if server.admin & MAINT:
             server.check_health = 0
+
+    def _first_health(self) -> int:
+        """Before anything is known of it."""
+        rise = self.server.rise
+        return {"fully-up": self.sound, "down": rise - 1, "fully-down": 0}.get(self.init_state, rise)
+
+    @property
+    def may_be_up(self) -> bool:
+        """Neither its checks nor its agent have anything against it, as far as there are any."""
+        server = self.server
+        if server.agent and not server.agent_paused and not server.agent_health:
+            return False
+        return not server.checked or server.check_paused or server.check_health >= server.rise
 
     def interval(self, inter: int, fast: int, down: int) -> int:
         """Milliseconds to the next check (manual 5.2 inter, the table); `fast` and `down` are 0 where not set."""
@@ -142,7 +156,23 @@ class Health:
             if server.state in (RUNNING, STARTING):
                 self.set_stopping(now, "" if self.log_all else result.reason())
         elif result.passed and server.state in (STOPPED, STOPPING):
-            self.set_up(now, "" if self.log_all else result.reason())
+            if self.may_be_up:
+                self.set_up(now, "" if self.log_all else result.reason())
+        elif server.state == STARTING:
+            self.warm(now)
+
+    def agent_said(self, result: Result, now: int) -> None:
+        """What the word of its agent means for the server's state. In maintenance it is only kept."""
+        server = self.server
+        if server.admin & MAINT:
+            return
+        reason = "" if self.log_all else result.reason()
+        if result.status == "L7STS":
+            if server.state != STOPPED:
+                self.set_down(now, reason)
+        elif result.status == "L7OK" and server.state == STOPPED:
+            if self.may_be_up:
+                self.set_up(now, reason)
         elif server.state == STARTING:
             self.warm(now)
 
@@ -221,7 +251,7 @@ class Health:
         self._stop(now, STOPPED, level, f"is going DOWN for maintenance{why}")
 
     def leave_maintenance(self, now: int, drain: bool = False) -> None:
-        """The server is up until a check says otherwise."""
+        """The server is up until a check says otherwise, unless init-state or its agent says that it is down."""
         server = self.server
         server.admin = server.admin & ~FORCED_MAINT | (FORCED_DRAIN if drain else 0)
         if server.admin & MAINT:
@@ -233,11 +263,15 @@ class Health:
     def _come_back(self, now: int, who: str, why: str) -> None:
         """No bit of MAINT is left. `who`: what stands behind its name."""
         server = self.server
-        server.check_health = server.rise
-        self._end_downtime(now)
-        self._run(now)
+        server.check_health = self._first_health()
+        up = self.may_be_up
+        if up:
+            self._end_downtime(now)
+            self._run(now)
+        else:
+            self._changed(now)
         mode = "DRAIN" if server.admin & DRAIN else "READY"
-        self.messages.say(NOTICE, server, f"{who}is UP/{mode} ({why}).")
+        self.messages.say(NOTICE, server, f"{who}is {'UP' if up else 'DOWN'}/{mode} ({why}).")
         if server.admin & DRAIN:
             self.messages.say(NOTICE, server, "remains in forced drain mode.")
 
@@ -279,13 +313,37 @@ class Health:
         self.backend.changed(server)
         self.messages.say(NOTICE, server, f"is {'UP' if server.up else 'DOWN'} (leaving forced drain).")
 
+    # The same as what agents and the runtime socket ask for: whatever it is now.
+
+    def to_maintenance(self, now: int) -> None:
+        if not self.server.admin & FORCED_MAINT:
+            self.enter_maintenance(now)
+
+    def to_drain(self, now: int) -> None:
+        if self.server.admin & FORCED_MAINT:
+            self.leave_maintenance(now, drain=True)
+        elif not self.server.admin & FORCED_DRAIN:
+            self.enter_drain()
+
+    def to_ready(self, now: int) -> None:
+        """Neither maintenance nor drain."""
+        if self.server.admin & FORCED_MAINT:
+            self.leave_maintenance(now)
+        elif self.server.admin & FORCED_DRAIN:
+            self.leave_drain()
+
     def force(self, state: int, now: int) -> None:
         """RUNNING, STOPPING or STOPPED, whatever checks have said; they go on, and may say otherwise."""
+        if not self.server.admin & MAINT:
+            self.server.check_health = 0 if state == STOPPED else self.sound
+            self.become(state, now)
+
+    def become(self, state: int, now: int) -> None:
+        """The runtime socket says so."""
         server = self.server
         if server.admin & MAINT:
             return
         reason = "changed from CLI"
-        server.check_health = 0 if state == STOPPED else self.sound
         if state == STOPPED:
             if server.state != STOPPED:
                 self.set_down(now, reason)

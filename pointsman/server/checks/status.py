@@ -8,11 +8,13 @@ from pointsman.core.connection_faults import REFUSED, fault_of, message_of
 
 UNKNOWN: Final = "UNK"
 INITIALIZING: Final = "INI"
+CHECKED: Final = "CHECKED"  # of agents: asked, and no word about the state
 
 # status: its words in logs and statistics (check_desc), whether it passed, whether it comes with a code
 STATUSES: Final[dict[str, tuple[str, bool, bool]]] = {
     "UNK": ("Unknown", False, False),
     "INI": ("Initializing", False, False),
+    "CHECKED": ("No status change", False, False),
     "SOCKERR": ("Socket error", False, False),
     "L4OK": ("Layer4 check passed", True, False),
     "L4TOUT": ("Layer4 timeout", False, False),

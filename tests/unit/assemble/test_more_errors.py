@@ -139,11 +139,11 @@ def test_conditions_behind_an_action_that_is_none(line: str, expected: list[str]
             ["server option 'observe' is not built yet", "'server b/s' : 'weight' : 'x' is not a number"],
         ),
         (
-            "server s :1 agent-check agent-port",
+            "server s :1 observe layer4 on-error",
             [
-                "server option 'agent-check' is not built yet",
-                "server option 'agent-port' is not built yet",
-                "'server b/s' : 'agent-port' : missing value",
+                "server option 'observe' is not built yet",
+                "server option 'on-error' is not built yet",
+                "'server b/s' : 'on-error' : missing value",
             ],
         ),
         (
