@@ -38,10 +38,6 @@ _ATTEMPTS: Final = 100  # of about 10 ms each; then the keeper takes it that the
 ROOM: Final = 1 << 21  # cells for each row: 16 MB of addresses; only what is touched takes memory
 
 
-class SealedError(RuntimeError):
-    """Cells were taken when processes could no longer agree whose they are: a mistake of the program."""
-
-
 class Arena:
     """`lanes`: how many traffic processes there are; `rows`: with the control process's, where there may be one."""
 
@@ -76,9 +72,9 @@ class Arena:
 
     def take(self, count: int) -> int:
         """The index of so many cells in a row, all 0. Raises MemoryError when the arena, or the block that is being
-        filled, is full; SealedError where other processes would not learn of it."""
+        filled, is full; RuntimeError where other processes would not learn of it: a mistake of the program."""
         if self.sealed:
-            raise SealedError("cells of the arena are taken before the processes part, or in a block of the reserve")
+            raise RuntimeError("cells of the arena are taken before the processes part, or in a block of the reserve")
         index = self.next
         if index + count > self.end:
             raise MemoryError("the arena is full" if self.end == self.room else "the block is full")
