@@ -222,7 +222,7 @@ class ControlEnd:
     def _own(self, change: Change) -> None:
         """A change that control itself wants, as health checks do that set variables of the process."""
         if self._grant(change):
-            self._ring()
+            self.ring()
 
     def _grant(self, change: Change) -> bool:
         self.links.log.tidy()
