@@ -213,10 +213,14 @@ class NameGroup:
     def _addresses(self, records: tuple[Record, ...]) -> None:
         known = {record.address for record in records}
         taken: dict[int, Counter[str]] = {}
+        alone: set[tuple[int, str]] = set()  # addresses of those that share with nobody
         without: list[tuple[int, NamedServer]] = []
         for number, member in enumerate(self.members):
             counts = taken.setdefault(id(member.side), Counter())
-            if member.assigned in known and (member.shares or not counts[member.assigned]):
+            own = id(member.side), member.assigned
+            if member.assigned in known and (member.shares or own not in alone):
+                if not member.shares:
+                    alone.add(own)
                 counts[member.assigned] += 1
                 member.stays()
             else:

@@ -116,7 +116,7 @@ class Dial:
     ) -> SocketType:
         """A non-blocking socket whose connection is under way. Raises OSError (EADDRNOTAVAIL, EAGAIN of a full unix
         socket, EMFILE...), SourceError where it cannot come from where it should."""
-        if not self.target[0] and not isinstance(self.target, str):  # which the system would take for this machine
+        if not isinstance(self.target, str) and not self.target[0]:  # which the system would take for this machine
             raise OSError(errno.EADDRNOTAVAIL, "its name has no address")
         sock = SocketType(self.family, _STREAM)
         try:

@@ -53,6 +53,8 @@ async def set_address(call: Call) -> str:
         )
     if not call.word(2):
         raise CommandError("set server <b>/<s> addr requires an address and optionally a port.")
+    if not dial.target[0]:  # its name has none, and says so when it has one
+        raise CommandError("Update for the current server address family is only supported through configuration file.")
     host = _address(call.word(2))
     if not host:
         raise CommandError(f"Invalid addr '{call.word(2)}'")

@@ -223,6 +223,11 @@ def test_several_servers_at_one_address() -> None:
         assert app.places() == {"s1": "10.0.0.1:81", "s2": "10.0.0.2:82", "s3": "10.0.0.1:83", "s4": ":84"}
         app.answer("app.test", "10.0.0.3")
         assert app.places() == {"s1": "10.0.0.3:81", "s2": "10.0.0.3:82", "s3": "10.0.0.3:83", "s4": ":84"}
+        app.answer("app.test", "10.0.0.3", "10.0.0.4")
+        assert app.places()["s4"] == "10.0.0.4:84"
+        app.answer("app.test", "10.0.0.4")
+        app.answer("app.test", "10.0.0.4")
+        assert list(app.places().values()) == [f"10.0.0.4:8{n}" for n in (1, 2, 3, 4)]
 
 
 def test_other_backends_do_not_count() -> None:
