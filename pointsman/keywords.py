@@ -1,6 +1,7 @@
 """Imports every module that registers something, by name: nothing scans folders. Keep the list sorted."""
 
 import pointsman.admin.commands.absent  # noqa: F401
+import pointsman.admin.commands.added_servers  # noqa: F401
 import pointsman.admin.commands.console  # noqa: F401
 import pointsman.admin.commands.dynamic_cookies  # noqa: F401
 import pointsman.admin.commands.patterns  # noqa: F401
@@ -18,6 +19,7 @@ import pointsman.admin.commands.streams  # noqa: F401
 import pointsman.admin.commands.tables  # noqa: F401
 import pointsman.admin.commands.tls_keys  # noqa: F401
 import pointsman.admin.commands.variables  # noqa: F401
+import pointsman.admin.commands.wait  # noqa: F401
 import pointsman.admin.metrics  # noqa: F401
 import pointsman.balance.first  # noqa: F401
 import pointsman.balance.hash_expression  # noqa: F401

@@ -100,6 +100,13 @@ class ServerAddresses(Follower):
             server.hash_key = hash_key(server.hash_kind, server.number, "", host, None if follow else port)
             server.backend.refresh()
 
+    def forget(self, server: LiveServer) -> None:
+        """It was deleted: what was changed of it is no matter of another one with its name."""
+        route = server.route.decode()
+        self.known.pop(route, None)
+        for key in [key for key in self.made if key[0] == route]:
+            del self.made[key]
+
     def snapshot(self) -> list[Change]:
         return list(self.made.values())
 
@@ -121,3 +128,11 @@ def health_of(server: LiveServer) -> Health | None:
     addresses = CHANGES.followers.get("server")
     health = addresses.health() if isinstance(addresses, ServerAddresses) else None
     return health.healths.get(server) if health is not None else None
+
+
+def begin_checks(server: LiveServer) -> None:
+    """It may be checked from now on: one that was never checked need not wait for an interval to pass."""
+    addresses = CHANGES.followers.get("server")
+    health = addresses.health() if isinstance(addresses, ServerAddresses) else None
+    if health is not None:
+        health.begin(server)

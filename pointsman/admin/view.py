@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from pointsman.admin.added import Added
 from pointsman.admin.links import ControlEnd
 from pointsman.admin.ocsp_updater import Updater
 from pointsman.admin.tls_memory import TlsMemory
@@ -126,6 +127,7 @@ class View:
     tickets: Tickets = field(default_factory=Tickets)  # keys of TLS tickets
     sessions: SessionCache | None = None  # of TLS clients
     handed: Sequence[Handed] = ()  # memory for the next generation
+    added: Added | None = None  # what adds servers and backends at run time
     limit_cell: int = -1  # in the arena: of a limit that nothing can reach yet
 
     @property

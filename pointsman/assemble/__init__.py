@@ -144,6 +144,7 @@ def assemble(configuration: Configuration, diagnostics: Diagnostics, resolves: b
     SERVER_KEYS.reset(partial(_server_keys, live))
     _fill(live, configuration, enabled, diagnostics)
     build_backend_loggers(live, configuration)
+    live.reserve = Reserve(arena, ADDED, CELLS_IN_ROW * arena.rows + CELLS)
     fill_admin(live, configuration, diagnostics)
     build_checks(live, configuration, diagnostics)
     declare_users(configuration, diagnostics)
@@ -152,7 +153,6 @@ def assemble(configuration: Configuration, diagnostics: Diagnostics, resolves: b
     check_guids(configuration, diagnostics)
     prepare_tokens(live, configuration, diagnostics)
     live.tls_sides = _tls_sides(live)
-    live.reserve = Reserve(arena, ADDED, CELLS_IN_ROW * arena.rows + CELLS)
     return live
 
 

@@ -20,6 +20,7 @@ from pointsman.admin.service import Access, Statistics
 from pointsman.admin.statistics import Writer
 from pointsman.admin.tls_memory import TlsMemory
 from pointsman.admin.view import BackSide, FrontSide, ProxyView, SocketView, View
+from pointsman.assemble.added import AddedServers
 from pointsman.assemble.front_tls import read_line
 from pointsman.assemble.live import BackgroundService, Live
 from pointsman.assemble.ocsp import build_updates
@@ -71,7 +72,11 @@ def fill_admin(live: Live, configuration: Configuration, diagnostics: Diagnostic
                 backend.services.append(service)
     CHANGES.followers["tickets"] = live.tickets
     CHANGES.followers["tls"] = view.tls.follower
-    CHANGES.followers["server"] = ServerAddresses(view, lambda: live.health)
+    addresses = ServerAddresses(view, lambda: live.health)
+    assert live.reserve is not None
+    # Before what may be about servers that were added: snapshots are made in this order.
+    CHANGES.followers["added"] = view.added = AddedServers(live, configuration, live.reserve, addresses)
+    CHANGES.followers["server"] = addresses
     CHANGES.followers["cookie"] = DynamicCookies(view)
     CHANGES.followers["command"] = commands = RecordedCommands()
     sockets = _stats_sockets(live, view, configuration)

@@ -137,7 +137,6 @@ def fill_servers(
     lines = section.all(ServerLine)
     command_line = configuration.main.one(CommandLine)
     ignore = command_line is not None and command_line.ignore_resolution
-    local = not global_flag(configuration.main, "pp2-never-send-local")
     warn_of_source(backend, section, diagnostics)
     for line, server_number in zip(lines, server_ids(lines)):
         try:
@@ -147,16 +146,36 @@ def fill_servers(
                 diagnostics.add(error.finding)
                 continue
             address = None
-        header = outgoing_header(line.parameters, local)
-        server = _server(backend, section, line, server_number, address, header)
-        server.tls_account = TlsAccount(server.counters, live.process.tls)
-        backend.servers.append(server)
         try:
-            set_redirect(server, line)
-            secure(live, server, line, configuration, diagnostics)
+            build_server(live, backend, section, line, server_number, address, configuration, diagnostics)
         except ConfigError as error:
             diagnostics.add(error.finding)
     backend.refresh()
+
+
+def build_server(
+    live: Live,
+    backend: BackendProxy,
+    section: Section,
+    line: ServerLine,
+    server_number: int,
+    address: AddressSpec | None,
+    configuration: Configuration,
+    diagnostics: Diagnostics,
+) -> LiveServer:
+    """A server in its backend. `address`: None where it has none yet. ConfigError: what its line asks for cannot be
+    had; it is there by then.
+
+    Also at run time (added.py): then its cells may be in use already (`Arena.attached`), and get no first values.
+    """
+    local = not global_flag(configuration.main, "pp2-never-send-local")
+    header = outgoing_header(line.parameters, local)
+    server = _server(backend, section, line, server_number, address, header)
+    server.tls_account = TlsAccount(server.counters, live.process.tls)
+    backend.servers.append(server)
+    set_redirect(server, line)
+    secure(live, server, line, configuration, diagnostics)
+    return server
 
 
 def outgoing_header(parameters: ServerParameters, local: bool = True) -> OutgoingHeader | None:
@@ -185,7 +204,6 @@ def _server(
     server = LiveServer(line.name, server_number, backend, dial, parameters.weight)
     server.backup = parameters.backup
     server.sticks = parameters.sticks
-    server.maxconn = max(parameters.maxconn, parameters.minconn)
     server.minconn = parameters.minconn if parameters.minconn < parameters.maxconn else 0
     server.maxqueue = parameters.maxqueue
     server.header = header
@@ -205,18 +223,25 @@ def _server(
     server.hash_key = hash_key(
         parameters.hash_key, server_number, parameters.guid, host, address.port if address is not None else None
     )
+    if line.address.kind == "inet" and line.address.host and not is_ip(line.address.host):
+        if parameters.resolvers and is_service(line.address.host):
+            server.service = line.address.host
+        else:
+            server.fqdn = line.address.host
+    if not backend.arena.attached:
+        _first_state(server, parameters, address)
+    return server
+
+
+def _first_state(server: LiveServer, parameters: ServerParameters, address: AddressSpec | None) -> None:
+    """The cells of a server that nobody has used yet: whatever its line says of them is written here."""
+    server.maxconn = max(parameters.maxconn, parameters.minconn)
     if parameters.disabled:
         server.admin |= FORCED_MAINT | CONFIGURED_MAINT
     if address is None:
         server.admin |= RESOLUTION_MAINT
         server.state = STOPPED
         server.last_change = monotonic_ms()
-    if line.address.kind == "inet" and line.address.host and not is_ip(line.address.host):
-        if parameters.resolvers and is_service(line.address.host):
-            server.service = line.address.host
-        else:
-            server.fqdn = line.address.host
-    return server
 
 
 def _dial(section: Section, line: ServerLine, address: AddressSpec | None, http: bool) -> Dial:

@@ -10,8 +10,10 @@ from pointsman.core.diagnostics import ConfigError, Diagnostics
 from pointsman.log.build import build_outlets
 from pointsman.log.events import EventLogger
 from pointsman.log.logger import Logger, default_line
+from pointsman.server.backend import LiveServer
 from pointsman.server.checks.checks import Checks
-from pointsman.server.checks.plan import make_plan
+from pointsman.server.checks.plan import CheckPlan, make_plan
+from pointsman.stream.proxies import BackendProxy
 
 
 def build_backend_loggers(live: Live, configuration: Configuration) -> None:
@@ -39,29 +41,59 @@ def build_checks(live: Live, configuration: Configuration, diagnostics: Diagnost
         lines = [line for line in section.all(ServerLine) if line.parameters.check or line.parameters.agent_check]
         if not lines:
             continue
-        plan = make_plan(
-            section, diagnostics, timeout(section, "connect"), timeout(section, "check"), buffer_sizes(main)[0]
-        )
+        plan = plan_of(live, backend, configuration, diagnostics)
         servers = {server.name: server for server in backend.servers}
-        tell = EventLogger(live.loggers[id(backend)])
         for line in lines:
             server = servers.get(line.name.encode())
             if server is None:
                 continue  # its address is wrong, which was said
             try:
                 if line.parameters.check:
-                    tls = check_tls(live, server, line, plan, configuration)
-                    live.health.add(backend, server, line.parameters, plan, tell, line.at, tls)
+                    build_check(live, server, line, plan, configuration)
                     live.checks += 1
                 if line.parameters.agent_check:
-                    if not line.parameters.agent_port:
-                        raise ConfigError(
-                            f"'server {section.name}/{line.name}' : server {line.name} does not have agent port. "
-                            "Agent check has been disabled.",
-                            line.at,
-                            "agent-port <port>",
-                        )
-                    live.health.add_agent(backend, server, line.parameters, plan, tell)
+                    build_agent(live, server, line, plan)
                     live.checks += 1
             except ConfigError as error:
                 diagnostics.add(error.finding)
+
+
+def plan_of(live: Live, backend: BackendProxy, configuration: Configuration, diagnostics: Diagnostics) -> CheckPlan:
+    """How the servers of a backend are checked."""
+    plan = live.check_plans.get(id(backend))
+    if plan is None:
+        section = live.sections[id(backend)]
+        plan = live.check_plans[id(backend)] = make_plan(
+            section,
+            diagnostics,
+            timeout(section, "connect"),
+            timeout(section, "check"),
+            buffer_sizes(configuration.main)[0],
+        )
+    return plan
+
+
+def build_check(
+    live: Live, server: LiveServer, line: ServerLine, plan: CheckPlan, configuration: Configuration
+) -> None:
+    """A checker for a server. ConfigError: it cannot be checked."""
+    assert live.health is not None
+    backend = server.backend
+    tls = check_tls(live, server, line, plan, configuration)
+    tell = EventLogger(live.loggers[id(backend)])
+    live.health.add(backend, server, line.parameters, plan, tell, line.at, tls, backend.arena.attached)
+
+
+def build_agent(live: Live, server: LiveServer, line: ServerLine, plan: CheckPlan) -> None:
+    """What asks a server's agent. ConfigError: nothing says at which port."""
+    assert live.health is not None
+    backend = server.backend
+    if not line.parameters.agent_port:
+        raise ConfigError(
+            f"'server {backend.name.decode()}/{line.name}' : server {line.name} does not have agent port. "
+            "Agent check has been disabled.",
+            line.at,
+            "agent-port <port>",
+        )
+    tell = EventLogger(live.loggers[id(backend)])
+    live.health.add_agent(backend, server, line.parameters, plan, tell, backend.arena.attached)

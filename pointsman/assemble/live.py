@@ -28,6 +28,7 @@ from pointsman.sample.encode import LINE_UNSAFE
 from pointsman.sample.fetch.lane import THIS_LANE
 from pointsman.sample.passwords import PASSWORDS
 from pointsman.server.checks.checks import Checks
+from pointsman.server.checks.plan import CheckPlan
 from pointsman.stream.acceptor import STOPPED_TEXT, ProcessState
 from pointsman.stream.connections import ClientConnection, client_connections
 from pointsman.stream.endings import Endings
@@ -175,6 +176,7 @@ class Live(Generation):
         self.answering: AnsweringEnd | None = None  # in the process that answers
         self.bell: Bell | None = None
         self.health: Checks | None = None
+        self.check_plans: dict[int, CheckPlan] = {}  # by id() of the backend
         self.dh: bytes | int = 0  # for suites with DHE, where certificates bring no parameters (Context.dh); 0: none
         self.fronts: list[FrontTls] = []  # of bind lines
         self.pins: dict[int, frozenset[int]] = {}  # cpu-map: CPUs by lane, from 1 on

@@ -51,15 +51,40 @@ def check_references(configuration: Configuration, diagnostics: Diagnostics) -> 
                 _check(one, known, configuration, diagnostics)
 
 
+def check_added(line: ServerLine, configuration: Configuration) -> None:
+    """ConfigError: a server line that comes at run time names what is not there."""
+    diagnostics = Diagnostics()
+    for one in _of_server(line):
+        _check(one, {}, configuration, diagnostics)
+    for finding in diagnostics.findings:
+        raise ConfigError(finding.message, line.at)
+
+
+def referred_servers(section: Section, configuration: Configuration) -> set[str]:
+    """Servers of a backend that rules or expressions name: they cannot be deleted at run time."""
+    found = {line.name.text for line in section.all(UseServerLine) if line.format is None}
+    for proxy in configuration.proxies:
+        for one in _references(proxy):
+            if one.kind == "server":
+                backend, slash, name = one.name.rpartition("/")
+                if name and (backend == section.name or (not slash and proxy is section)):
+                    found.add(name)
+    return found
+
+
+def _of_server(server: ServerLine) -> Iterator[Reference]:
+    if server.parameters.sni is not None:
+        yield from server.parameters.sni.references
+    for tlv in server.parameters.proxy_tlvs:
+        yield from tlv.format.references
+
+
 def _references(section: Section) -> Iterator[Reference]:
     for line in section.all(AclLine):
         if line.acl is not None:
             yield from line.acl.expression.references
     for server in section.all(ServerLine):
-        if server.parameters.sni is not None:
-            yield from server.parameters.sni.references
-        for tlv in server.parameters.proxy_tlvs:
-            yield from tlv.format.references
+        yield from _of_server(server)
     said = section.one(ForwardedSetting)
     for expression in said.expressions if said is not None else ():
         yield from expression.references

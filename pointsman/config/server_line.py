@@ -57,10 +57,10 @@ def default_server(args: Args) -> DefaultServer:
     name = ""
     if args.accept("name"):
         word = args.word("<name>")
-        name = _checked_name(word, "name of the default-server")
+        name = checked_name(word, "name of the default-server")
         if any(line.name == name for line in args.section.all(ServerLine)):
             raise ConfigError(f"a server named '{name}' was already defined", word.at)
-    start = _origin(args)
+    start = origin(args)
     if start is None:
         found = args.section.one(DefaultServer, name)
         start = found.parameters if found is not None else NOTHING_SAID
@@ -82,7 +82,7 @@ def server(args: Args) -> ServerLine | Peer | None:
     if len(args.words) - args.index < 2:
         raise ConfigError("'server' expects <name> and <addr>[:<port>] as arguments.", args.here, EXPECTED)
     name = args.word("<name>")
-    _checked_name(name, "server name")
+    checked_name(name, "server name")
     line = _read(args, name.text, args.word("<addr>"))
     _check_unique(args.section, line.name, line.parameters, name)
     return line
@@ -98,7 +98,7 @@ def server_template(args: Args) -> list[ServerLine]:
             "<prefix> <num | range> <fqdn>[:<port>]",
         )
     prefix = args.word("<prefix>")
-    _checked_name(prefix, "server name")
+    checked_name(prefix, "server name")
     count = args.word("<num | range>")
     numbers = _range(count)
     first = _read(args, f"{prefix.text}{numbers[0]}", args.word("<fqdn>"))
@@ -129,6 +129,16 @@ def _range(word: Word) -> range:
 def _read(args: Args, name: str, address: Word) -> ServerLine:
     """What follows the name."""
     said = f"'server {args.section.name}/{name}'"
+    spec = read_address(args, address, said)
+    start = origin(args)
+    if start is None:
+        start = _defaults(args)
+    parameters = _parameters(args, said, start)
+    return ServerLine(name=name, address=spec, parameters=parameters, at=args.at)
+
+
+def read_address(args: Args, address: Word, said: str) -> AddressSpec:
+    """Where a server is. `said` begins each error."""
     try:
         address = expand(address, args.configuration.environment)
         spec = parse_addresses(address, default_port=None, listening=False)[0]
@@ -139,11 +149,7 @@ def _read(args: Args, name: str, address: Word) -> ServerLine:
         raise ConfigError(f"{said} : a file descriptor is not acceptable here in '{address.text}'", address.at)
     if spec.datagram:
         raise ConfigError(f"{said} : dgram-type address not acceptable in '{address.text}'", address.at)
-    start = _origin(args)
-    if start is None:
-        start = _defaults(args)
-    parameters = _parameters(args, said, start)
-    return ServerLine(name=name, address=spec, parameters=parameters, at=args.at)
+    return spec
 
 
 def _defaults(args: Args) -> ServerParameters:
@@ -151,7 +157,7 @@ def _defaults(args: Args) -> ServerParameters:
     return found.parameters if found is not None else NOTHING_SAID
 
 
-def _origin(args: Args) -> ServerParameters | None:
+def origin(args: Args) -> ServerParameters | None:
     """What `from` names (manual 5.2), or None where there is no `from`."""
     if not args.accept("from"):
         return None
@@ -199,7 +205,7 @@ def _parameters(args: Args, said: str, start: ServerParameters) -> ServerParamet
     return parameters
 
 
-def _checked_name(word: Word, what: str) -> str:
+def checked_name(word: Word, what: str) -> str:
     wrong = FORBIDDEN.search(word.text)
     if wrong is not None:
         raise ConfigError(

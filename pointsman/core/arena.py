@@ -52,6 +52,7 @@ class Arena:
         self.next = 0
         self.end = self.room  # where `take` has to stop
         self.sealed = False
+        self.attached = False  # what is made is in use already: no first values are written (`placed`)
         self.lane = 0  # this process's row
         self.locks: list[int] = []
 
@@ -86,14 +87,17 @@ class Arena:
         self.sealed = True
 
     @contextmanager
-    def placed(self, first: int, count: int) -> Iterator[None]:
-        """What is taken meanwhile comes from these cells, from the first one on. They were taken before."""
-        before = self.next, self.end, self.sealed
-        self.next, self.end, self.sealed = first, first + count, False
+    def placed(self, first: int, count: int, attached: bool = False) -> Iterator[None]:
+        """What is taken meanwhile comes from these cells, from the first one on. They were taken before.
+
+        attached: another process has made the same there already, and they have values since. Who has first values
+        for its cells asks (`Arena.attached`)."""
+        before = self.next, self.end, self.sealed, self.attached
+        self.next, self.end, self.sealed, self.attached = first, first + count, False, attached
         try:
             yield
         finally:
-            self.next, self.end, self.sealed = before
+            self.next, self.end, self.sealed, self.attached = before
 
     def take_lock(self) -> int:
         """A cell to lock with `locked`."""

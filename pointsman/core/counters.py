@@ -145,6 +145,12 @@ else:
 _ONE: Final = places("current")
 
 
+def gauges_of(arena: Arena, first: int) -> int:
+    """What all lanes hold of an object whose counters begin in that cell."""
+    width = len(COUNTER_FIELDS)
+    return sum([arena.cells.sum(first + _PLACES[name], width, arena.rows) for name in GAUGES])
+
+
 class Counters(CounterRow):
     """This lane's row of one object, and the way to the others' (`table`, `totals`)."""
 

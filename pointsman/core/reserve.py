@@ -43,9 +43,9 @@ class Reserve:
         assert 0 <= block < self.count
         return self.first + block * self.size
 
-    def placed(self, block: int) -> AbstractContextManager[None]:
-        """What is taken from the arena meanwhile comes from that block."""
-        return self.arena.placed(self.place(block), self.size)
+    def placed(self, block: int, attached: bool) -> AbstractContextManager[None]:
+        """What is taken from the arena meanwhile comes from that block. attached: its cells have their values."""
+        return self.arena.placed(self.place(block), self.size, attached)
 
     def allot(self, followed: int) -> int:
         """In control: a block for the change to come, its cells 0. `followed`: the number of the last change that all

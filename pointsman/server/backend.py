@@ -265,6 +265,14 @@ class Backend(ProxyFacts):
                 if self.end_sessions is not None:
                     self.end_sessions([one for one in self.servers if one.backup], 0x55)  # U
 
+    def forget(self, server: LiveServer) -> None:
+        """It was deleted. Exchanges that are under way there go on to their ends."""
+        self.servers.remove(server)
+        if server.queue.waiters:
+            self._locked(partial(self._dismiss, server))
+        server.pool.close()
+        self.refresh()
+
     def _dismiss(self, server: LiveServer) -> None:
         """Have those that wait for a server which takes nothing any more choose again."""
         for waiter in list(server.queue.waiters.values()):

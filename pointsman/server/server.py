@@ -57,10 +57,11 @@ class Server(ServerFacts):
         first = place.take(len(STATE_FIELDS) + 2 * TEXT)
         self.text_cells = first + len(STATE_FIELDS)  # of the last check; behind them those of the last agent check
         self.row = StateRow(place.cells, first)
-        self.row.weight = weight
-        self.row.state = RUNNING
-        self.row.share = 16
-        self.row.check_duration = self.row.agent_duration = -1
+        if not place.attached:
+            self.row.weight = weight
+            self.row.state = RUNNING
+            self.row.share = 16
+            self.row.check_duration = self.row.agent_duration = -1
         self.alive = True  # `up`, as last looked at
         self.limited = False  # it has a maxconn, as last looked at
         self.tls_account: TlsAccount | None = None  # where the TLS of its connections is counted
@@ -68,6 +69,8 @@ class Server(ServerFacts):
         self.idle = 0
         self.granted_as = number  # what grants call it: no server that comes later is called so (`be_generation`)
         self.initial_weight = weight
+        self.referred = False  # something of the configuration names it, so that it cannot be deleted
+        self.generation = 0  # of all that were added at run time; 0: it stands in the configuration
         self.backup = False
         self.redirects = False  # some requests are sent elsewhere in place of being served (stream/redirecting.py)
         self.sticks = True  # stick tables may learn it (manual 5.2, non-stick)
@@ -83,6 +86,7 @@ class Server(ServerFacts):
 
     def be_generation(self, generation: int) -> None:
         """It was added at run time, as no other was with this number: a grant for one whose place it has is not its."""
+        self.generation = generation
         self.granted_as = generation << GENERATION | self.number
 
     def refresh(self) -> None:

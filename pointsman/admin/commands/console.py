@@ -1,7 +1,5 @@
 """Commands about the connection itself, the process's environment and help (management manual 9.3)."""
 
-import asyncio
-from collections.abc import Awaitable
 from typing import Final
 
 from pointsman.admin.command import ACCESS_LEVELS, OPERATOR, USER, Call, CommandError, command, help_page
@@ -15,7 +13,7 @@ from pointsman.net.clock import wall_ms
 SEVERITY_OUTPUTS: Final = ("none", "number", "string")
 
 
-def _span(text: str, unit: str) -> int | None:
+def span(text: str, unit: str) -> int | None:
     """A time (manual 2.5), in milliseconds; None: it is none."""
     try:
         return parse_time(Word(text, Position("cli", 1, 1, len(text), text)), unit)
@@ -83,24 +81,6 @@ def echo(call: Call) -> str:
     return " ".join(call.words) + "\n"
 
 
-@command("wait", "wait {-h|<delay>}", "wait before the next command")
-def wait(call: Call) -> str | Awaitable[str]:
-    """wait <delay>: in milliseconds, or with a unit (us, ms, s, m, h, d)."""
-    if "-h" in call.words[:2] or not call.words:
-        return "Usage: wait <delay>: a number of milliseconds, or with one of the units us, ms, s, m, h, d.\n"
-    delay = _span(call.word(0), "ms")
-    if delay is None:
-        raise CommandError("Invalid duration.")
-    if call.word(1):
-        raise CommandError(f"'wait' knows no condition '{call.word(1)}' yet.")
-    return _pause(delay)
-
-
-async def _pause(delay: float) -> str:
-    await asyncio.sleep(delay / 1000)
-    return ""
-
-
 @command("show cli level", "show cli level", "show the level of this connection")
 def show_level(call: Call) -> str:
     return ACCESS_LEVELS[call.terminal.level] + "\n"
@@ -131,7 +111,7 @@ def set_timeout(call: Call) -> str:
     text = call.word(1)
     if not text:
         raise CommandError("Expects an integer value.")
-    delay = _span(text, "s")
+    delay = span(text, "s")
     if delay is None or delay < 1:
         raise CommandError("Invalid timeout value.")
     call.terminal.timeout = delay

@@ -5,7 +5,7 @@ import asyncio
 import socket
 from collections.abc import Awaitable
 
-from pointsman.admin.addresses import agent_of
+from pointsman.admin.addresses import agent_of, begin_checks
 from pointsman.admin.command import ADMIN, Call, CommandError, command
 from pointsman.admin.commands.set_server import part
 from pointsman.admin.lookup import wanted_server
@@ -33,6 +33,7 @@ def enable_agent(call: Call) -> str:
     if not server.agent:
         raise CommandError("Agent was not configured on this server, cannot enable.")
     server.agent_paused = False
+    begin_checks(server)
     return ""
 
 

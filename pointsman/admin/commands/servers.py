@@ -7,7 +7,7 @@ from pointsman.admin.command import Call, CommandError, command
 from pointsman.admin.view import ProxyView
 from pointsman.server.backend import LiveServer
 from pointsman.server.checks.status import STATUSES
-from pointsman.server.server import MAINT, STOPPED
+from pointsman.server.server import CONFIGURED_MAINT, MAINT, STOPPED
 
 STATE_VERSION: Final = 1  # of the format of `show servers state`
 STATE_COLUMNS: Final = (
@@ -129,7 +129,7 @@ def _state(call: Call, proxy: ProxyView, server: LiveServer) -> str:
         STATUS_NUMBERS.get(status, 1),
         result,
         health,
-        check_state | (PAUSED if maintenance and server.checked else 0),
+        check_state | (PAUSED if maintenance and (check_state & ENABLED or server.admin & CONFIGURED_MAINT) else 0),
         _agent_state(server),
         0,
         0,

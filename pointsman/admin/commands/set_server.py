@@ -3,11 +3,11 @@
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Final
 
-from pointsman.admin.addresses import health_of
+from pointsman.admin.addresses import begin_checks, health_of
 from pointsman.admin.command import ADMIN, Call, CommandError, RunCommand, command
 from pointsman.admin.lookup import wanted_server
 from pointsman.server.checks.health import Health
-from pointsman.server.server import RUNNING, STOPPED, STOPPING
+from pointsman.server.server import FORCED_MAINT, RUNNING, STOPPED, STOPPING
 from pointsman.server.server_messages import ServerMessages
 from pointsman.server.weights import said_maxconn, said_weight
 
@@ -87,7 +87,11 @@ def to_drain(call: Call) -> None:
 
 def to_ready(call: Call) -> None:
     """Neither maintenance nor drain."""
-    _health(call).to_ready(call.view.now)
+    health = _health(call)
+    maintained = health.server.admin & FORCED_MAINT
+    health.to_ready(call.view.now)
+    if maintained:
+        begin_checks(health.server)
     call.view.settle()
 
 
@@ -123,6 +127,7 @@ def enable_health(call: Call) -> str:
     if not server.checked:
         raise CommandError("Health check was not configured on this server, cannot enable.")
     server.check_paused = False
+    begin_checks(server)
     return ""
 
 

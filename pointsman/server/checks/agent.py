@@ -63,14 +63,15 @@ class AgentRun(CheckRun):
 class Agent:
     """The agent of one server: what it has said, and what becomes of that."""
 
-    def __init__(self, health: Health, target: AgentTarget, times: AgentTimes) -> None:
+    def __init__(self, health: Health, target: AgentTarget, times: AgentTimes, attached: bool = False) -> None:
         self.health = health
         self.target = target
         self.times = times
         server = health.server
         server.agent = True
-        server.agent_health = 1
-        server.agent_status = "INI"
+        if not attached:
+            server.agent_health = 1
+            server.agent_status = "INI"
 
     async def ask(self) -> tuple[Result, bytes | None]:
         """Once; what came of it, and the line that was said."""

@@ -98,6 +98,7 @@ class Checks:
         self.checkers: dict[Server, Checker] = {}
         self.agents: dict[Server, AgentChecker] = {}
         self.healths: dict[Server, Health] = {}
+        self.started = False
 
     def spread_out(self, interval: int) -> float:
         """So many ms, more or less by spread-checks."""
@@ -120,12 +121,14 @@ class Checks:
         return any(health.backend is backend for health in self.healths.values())
 
     def add_agent(
-        self, backend: Backend, server: LiveServer, parameters: ServerParameters, plan: CheckPlan, tell: Tell
+        self, backend: Backend, server: LiveServer, parameters: ServerParameters, plan: CheckPlan, tell: Tell,
+        attached: bool = False,
     ) -> AgentChecker:
-        """A server with `agent-check`, whether it is checked otherwise or not."""
+        """A server with `agent-check`, whether it is checked otherwise or not. `attached`: its state is known."""
         target = AgentTarget(parameters.agent_address, parameters.agent_port, parameters.agent_send)
         times = AgentTimes(parameters.agent_interval, plan.connect_timeout, plan.read_timeout)
-        checker = AgentChecker(Agent(self._health(backend, server, parameters, plan, tell), target, times), self)
+        agent = Agent(self._health(backend, server, parameters, plan, tell), target, times, attached)
+        checker = AgentChecker(agent, self)
         self.agents[server] = checker
         return checker
 
@@ -138,8 +141,10 @@ class Checks:
         tell: Tell,
         at: Position,
         tls: CheckTls | None = None,
+        attached: bool = False,
     ) -> Checker:
-        """A server with `check`. ConfigError if nothing says at which port; `at` is the place of its line."""
+        """A server with `check`. ConfigError if nothing says at which port; `at` is the place of its line. attached:
+        another process has begun with it, and its cells say how it is."""
         dial = server.dial
         if dial.follow_port and not parameters.check_port and not plan.has_port and not server.service:
             raise ConfigError(
@@ -150,13 +155,37 @@ class Checks:
         server.rise = parameters.rise
         server.fall = parameters.fall
         health = self._health(backend, server, parameters, plan, tell)
-        health.start(parameters.init_state, self.clock())
+        if attached:
+            server.checked = True
+        else:
+            health.start(parameters.init_state, self.clock())
         checker = Checker(health, plan, parameters, self, tls)
         self.checkers[server] = checker
         return checker
 
+    def begin(self, server: LiveServer) -> None:
+        """It may be checked from now on: if it never was, that is done at once, whatever its interval."""
+        checker = self.checkers.get(server)
+        agent = self.agents.get(server)
+        if not self.started:
+            return
+        if checker is not None and checker.enabled and not checker.health.checked:
+            checker.end()
+            checker.begin(0)
+        if agent is not None and agent.enabled and server.agent_status == "INI":
+            agent.end()
+            agent.begin(0)
+
+    def remove(self, server: LiveServer) -> None:
+        """A server was deleted."""
+        self.healths.pop(server, None)
+        for repeated in (self.checkers.pop(server, None), self.agents.pop(server, None)):
+            if repeated is not None:
+                repeated.end()
+
     def start(self) -> None:
         """Begin, on the running loop. All backends are whole by now."""
+        self.started = True
         for backend in dict.fromkeys(health.backend for health in self.healths.values()):
             watch(backend, self.clock)
         intervals = [one.parameters.interval for one in self.checkers.values()]

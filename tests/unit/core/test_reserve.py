@@ -16,7 +16,7 @@ def test_the_same_cells_in_each_process() -> None:
     reserve = Reserve(arena, 4, 8)
     arena.seal()
     block = reserve.allot(0)
-    with reserve.placed(block):
+    with reserve.placed(block, False):
         assert arena.take(8) == reserve.first + 8 * block
         with pytest.raises(MemoryError):
             arena.take(1)

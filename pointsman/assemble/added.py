@@ -1,0 +1,282 @@
+"""Servers that come and go while running. A change is one of
+
+    added server <backend> <name> <number> <block> <generation> [word ...]     no-server <backend> <name> <generation>
+    added only [[<backend>, <name>, <generation>] ...]
+
+The words are those of a server line from its address on; each process reads them by the parser of configuration files
+and makes the server in the block of the arena that the change names (core/reserve.py). Control looks at everything
+first, by making the server before the change is written. A snapshot begins with `only`: whoever comes from an older
+state has servers that are gone, which no other change of the snapshot is about.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from pointsman.admin.added import AddError
+from pointsman.admin.addresses import ServerAddresses
+from pointsman.assemble.backends import build_server
+from pointsman.assemble.checks import build_agent, build_check, plan_of
+from pointsman.assemble.live import Live
+from pointsman.assemble.references import check_added, referred_servers
+from pointsman.config.added_server import read_added, words_of_added
+from pointsman.config.proxy import Guid
+from pointsman.config.server_line import ServerLine
+from pointsman.config.setting import Configuration
+from pointsman.core.address import is_ip
+from pointsman.core.counters import gauges_of
+from pointsman.core.diagnostics import ConfigError, Diagnostics
+from pointsman.core.reserve import Reserve, ReserveError
+from pointsman.net.clock import monotonic_ms
+from pointsman.server.backend import LiveServer
+from pointsman.server.server import FORCED_MAINT, RESOLUTION_MAINT, STOPPED
+from pointsman.stream.proxies import BackendProxy
+from pointsman.tables.changes import Change, Follower, Plain, number, text
+from pointsman.tables.patterns import PatternError
+
+ALWAYS: Final = 1 << 62  # with one process: all processes have made all changes
+
+
+class AddedServers(Follower):
+    """Made before the processes part; `addresses` are told what is gone."""
+
+    def __init__(self, live: Live, configuration: Configuration, reserve: Reserve, addresses: ServerAddresses) -> None:
+        self.live = live
+        self.configuration = configuration
+        self.reserve = reserve
+        self.addresses = addresses
+        self.made: dict[tuple[str, str], Change] = {}  # what is there, and was not in the configuration
+        self.gone: dict[tuple[str, str], Change] = {}  # what was in the configuration, and is not there
+        self.guids: dict[tuple[str, str], str] = {}  # of what was added
+        self.fresh = -1  # the generation that this process is making for the first time
+        self.own_number = 0  # with one process: of its last change
+        self.leads = False
+        reserve.quiet = lambda first: not gauges_of(live.process.arena, first)
+        for backend in live.backends:
+            for name in referred_servers(live.sections[id(backend)], configuration):
+                server = backend.find(name.encode())
+                if server is not None:
+                    server.referred = True
+
+    # In control.
+
+    def last_change(self) -> int:
+        links = self.live.links
+        return self.own_number if links is None else links.log.last()
+
+    def words(self) -> list[str]:
+        return words_of_added()
+
+    def _lead(self) -> None:
+        """This process hands out blocks from now on: it has read what its predecessor had written."""
+        if not self.leads:
+            self.leads = True
+            used = {number(change, 5) for change in self.made.values()}
+            self.reserve.resume(used, self.last_change())
+
+    def server(self, backend: BackendProxy, words: Sequence[str]) -> tuple[Change, str]:
+        self._lead()
+        links = self.live.links
+        name = backend.name.decode()
+        diagnostics = Diagnostics()
+        try:
+            line = self._read(backend, ["server", *words], diagnostics)
+            check_added(line, self.configuration)
+            self._check_guid(line)
+            own = self._number(backend, line)
+            block = self.reserve.allot(ALWAYS if links is None else links.log.read_by_all())
+        except ConfigError as error:
+            raise AddError(_told(error, name)) from None
+        except ReserveError as error:
+            raise AddError(f"No more servers can be added at run time: {error}.") from None
+        generation = self.last_change() + 1
+        change: Change = ["added", "server", name, line.name, own, block, generation, *words[1:]]
+        self.fresh = generation
+        try:
+            self.apply(change)
+        except PatternError as error:
+            self.reserve.give_back(block, self.last_change())
+            raise AddError(str(error)) from None
+        finally:
+            self.fresh = -1
+        if links is None:
+            self.own_number = generation
+        remarks = [finding.message for finding in diagnostics.findings]
+        return change, "".join(f"{remark}\n" for remark in remarks)
+
+    def _number(self, backend: BackendProxy, line: ServerLine) -> int:
+        """The id that the line says, or the lowest that is free."""
+        taken = {server.number: server for server in backend.servers}
+        own = line.parameters.id
+        if own:
+            if own in taken:
+                raise ConfigError(
+                    f"'id' : custom id {own} already used by server '{taken[own].name.decode()}'.", line.at
+                )
+            return own
+        own = 1
+        while own in taken:
+            own += 1
+        return own
+
+    def _check_guid(self, line: ServerLine) -> None:
+        guid = line.parameters.guid
+        if not guid:
+            return
+        places = {one.text: f"{section.name}" for section in self.configuration.proxies for one in section.all(Guid)}
+        for section in self.configuration.proxies:
+            for other in section.all(ServerLine):
+                if (section.name, other.name) not in self.gone:
+                    places[other.parameters.guid] = f"{section.name}/{other.name}"
+        places.update((added, f"{name[0]}/{name[1]}") for name, added in self.guids.items())
+        if guid in places:
+            raise ConfigError(f"'guid': duplicate entry with '{places[guid]}'.", line.at)
+
+    def without_server(self, server: LiveServer) -> Change:
+        self._lead()
+        return [
+            "added",
+            "no-server",
+            server.backend.name.decode(),
+            server.name.decode(),
+            server.granted_as,
+            self._block(server),
+        ]
+
+    def _block(self, server: LiveServer) -> int:
+        change = self.made.get((server.backend.name.decode(), server.name.decode()))
+        return -1 if change is None else number(change, 5)
+
+    def ended(self, change: Change, at: int) -> None:
+        block = number(change, 5)
+        if block >= 0:
+            self.reserve.give_back(block, at)
+        if self.live.links is None:
+            self.own_number += 1
+
+    # In all processes.
+
+    def apply(self, change: Change) -> None:
+        verb = text(change, 1)
+        if verb == "server":
+            self._add(change)
+        elif verb == "no-server":
+            self._delete(change)
+        else:
+            assert verb == "only"
+            self._keep_only(change[2])
+
+    def _backend(self, name: str) -> BackendProxy:
+        for backend in self.live.backends:
+            if backend.name.decode() == name:
+                return backend
+        raise PatternError("No such backend.")
+
+    def _add(self, change: Change) -> None:
+        backend = self._backend(text(change, 2))
+        name, generation = text(change, 3), number(change, 6)
+        before = backend.find(name.encode())
+        if before is not None:
+            if before.generation == generation:
+                return  # it is made already
+            self._forget(before)
+        words = ["server", name, *[text(change, i) for i in range(7, len(change))]]
+        try:
+            with self.reserve.placed(number(change, 5), attached=generation != self.fresh):
+                self._make(backend, self._read(backend, words, Diagnostics()), number(change, 4), generation)
+        except ConfigError as error:
+            raise PatternError(_told(error, text(change, 2))) from None
+        except MemoryError:
+            raise PatternError("The server needs more cells than there are for one.") from None
+        self.made[text(change, 2), name] = change
+
+    def _read(self, backend: BackendProxy, words: Sequence[str], diagnostics: Diagnostics) -> ServerLine:
+        line = read_added(words, self.live.sections[id(backend)], self.configuration, diagnostics)
+        tls = line.parameters.tls
+        store = self.live.tls_store
+        if tls.crt is not None and tls.crt.name not in store.certificates:
+            raise ConfigError(
+                f"certificate '{tls.crt.name}' is not in memory: 'new ssl cert' and its kin bring it there", line.at
+            )
+        for word, path, known in (
+            ("ca-file", tls.ca_file, store.authorities),
+            ("crl-file", tls.crl_file, store.revocations),
+        ):
+            if path and path not in known:
+                raise ConfigError(
+                    f"'{word}' : '{path}' is not in memory: 'new ssl {word}' and its kin bring it there", line.at
+                )
+        return line
+
+    def _make(self, backend: BackendProxy, line: ServerLine, own: int, generation: int) -> None:
+        live, section, arena = self.live, self.live.sections[id(backend)], self.live.process.arena
+        address = line.address
+        found = None if address.kind == "inet" and address.host and not is_ip(address.host) else address
+        before = len(backend.servers)
+        try:
+            server = build_server(live, backend, section, line, own, found, self.configuration, Diagnostics())
+            if line.parameters.guid:
+                self.guids[backend.name.decode(), line.name] = line.parameters.guid
+            server.be_generation(generation)
+            logger = live.loggers.get(id(backend))
+            if server.handshakes is not None:
+                server.handshakes.logger = logger
+            if not arena.attached:
+                server.admin = server.admin & ~RESOLUTION_MAINT | FORCED_MAINT
+                server.state = STOPPED
+                server.last_change = monotonic_ms()
+            self._check(backend, server, line)
+        except (ConfigError, MemoryError):
+            del backend.servers[before:]
+            raise
+        backend.refresh()
+
+    def _check(self, backend: BackendProxy, server: LiveServer, line: ServerLine) -> None:
+        """It is checked, and its agent is asked, once `enable health` and `enable agent` say so."""
+        live = self.live
+        fresh = not live.process.arena.attached
+        plan = plan_of(live, backend, self.configuration, Diagnostics())
+        if line.parameters.check:
+            build_check(live, server, line, plan, self.configuration)
+            server.check_paused = server.check_paused or fresh
+        if line.parameters.agent_check:
+            build_agent(live, server, line, plan)
+            server.agent_paused = server.agent_paused or fresh
+
+    def _delete(self, change: Change) -> None:
+        backend = self._backend(text(change, 2))
+        server = backend.find(text(change, 3).encode())
+        if server is not None and server.granted_as == number(change, 4):
+            self._forget(server)
+            if not server.generation:
+                self.gone[text(change, 2), text(change, 3)] = change
+
+    def _forget(self, server: LiveServer) -> None:
+        backend = server.backend
+        backend.forget(server)
+        key = (backend.name.decode(), server.name.decode())
+        self.made.pop(key, None)
+        self.guids.pop(key, None)
+        self.addresses.forget(server)
+        if self.live.health is not None:
+            self.live.health.remove(server)
+
+    def _keep_only(self, kept: Plain) -> None:
+        assert isinstance(kept, list)
+        for backend in self.live.backends:
+            for server in list(backend.servers):
+                if server.generation and [backend.name.decode(), server.name.decode(), server.generation] not in kept:
+                    self._forget(server)
+
+    def snapshot(self) -> list[Change]:
+        if not self.gone and not self.reserve.arena.cells.load(self.reserve.touched):
+            return []
+        kept: list[Plain] = [[change[2], change[3], change[6]] for change in self.made.values()]
+        return [["added", "only", kept], *self.gone.values(), *self.made.values()]
+
+
+def _told(error: ConfigError, backend: str) -> str:
+    """What is wrong, and the nearest known word. Whoever asked knows which server it is about."""
+    finding = error.finding
+    message = re.sub(f"^'server(?: {re.escape(backend)}/[^']*)?' : ", "", finding.message)
+    return f"{message}; {finding.hint}" if finding.hint.startswith("did you mean") else message
