@@ -155,7 +155,11 @@ class NamedServer:
         server = self.server
         self.record = record
         weight = weight_of(record)
-        if weight != server.weight and not self.parameters.resolve_ignore_weight and not self.side.backend.static_weights:
+        if (
+            weight != server.weight
+            and not self.parameters.resolve_ignore_weight
+            and not self.side.backend.static_weights
+        ):
             server.weight = weight
             self.side.backend.changed(server)
 

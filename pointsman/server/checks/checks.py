@@ -121,7 +121,12 @@ class Checks:
         return any(health.backend is backend for health in self.healths.values())
 
     def add_agent(
-        self, backend: Backend, server: LiveServer, parameters: ServerParameters, plan: CheckPlan, tell: Tell,
+        self,
+        backend: Backend,
+        server: LiveServer,
+        parameters: ServerParameters,
+        plan: CheckPlan,
+        tell: Tell,
         attached: bool = False,
     ) -> AgentChecker:
         """A server with `agent-check`, whether it is checked otherwise or not. `attached`: its state is known."""
