@@ -37,7 +37,7 @@ def add_server(call: Call) -> str | Awaitable[str]:
     proxy = call.view.back(backend_name)
     if proxy is None or proxy.back is None:
         raise CommandError("No such backend.")
-    if proxy.back.static:
+    if proxy.back.backend.static_weights:
         raise CommandError("Backend must use a dynamic load balancing to support dynamic servers.")
     if call.word(1) and proxy.back.backend.find(name.encode("utf-8", "surrogateescape")) is not None:
         raise CommandError("Already exists a server with the same name in backend.")

@@ -155,10 +155,10 @@ def test_from(here: Stand, origin: str, weight: int, maxconn: int) -> None:
     assert (server.weight, server.maxconn) == (weight, maxconn)
 
 
-def test_a_name_is_no_address_until_one_is_set(here: Stand) -> None:
+def test_a_name_is_no_address_and_none_can_be_set(here: Stand) -> None:
     assert here.ask("add server app/x no.such.name.example:80") == GOOD
-    assert here.ask("set server app/x addr 127.0.0.7 port 80").startswith("IP changed")
-    assert state(here, "app", "x")["srv_addr"] == "127.0.0.7"
+    assert here.ask("set server app/x addr 127.0.0.7 port 80").startswith("Update for the current server address")
+    assert state(here, "app", "x")["srv_addr"] == "-"
 
 
 def test_checks_begin_paused(here: Stand) -> None:
