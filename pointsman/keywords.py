@@ -1,6 +1,7 @@
 """Imports every module that registers something, by name: nothing scans folders. Keep the list sorted."""
 
 import pointsman.admin.commands.absent  # noqa: F401
+import pointsman.admin.commands.added_backends  # noqa: F401
 import pointsman.admin.commands.added_servers  # noqa: F401
 import pointsman.admin.commands.console  # noqa: F401
 import pointsman.admin.commands.dynamic_cookies  # noqa: F401
@@ -49,6 +50,7 @@ import pointsman.config.options  # noqa: F401
 import pointsman.config.peers  # noqa: F401
 import pointsman.config.proxy  # noqa: F401
 import pointsman.config.proxy_words  # noqa: F401
+import pointsman.config.publishing  # noqa: F401
 import pointsman.config.resolvers  # noqa: F401
 import pointsman.config.server_checks  # noqa: F401
 import pointsman.config.server_connections  # noqa: F401
@@ -100,6 +102,7 @@ import pointsman.rules.small  # noqa: F401
 import pointsman.rules.socket_marks  # noqa: F401
 import pointsman.rules.stats  # noqa: F401
 import pointsman.rules.stick  # noqa: F401
+import pointsman.rules.switching  # noqa: F401
 import pointsman.rules.tracking  # noqa: F401
 import pointsman.rules.variables  # noqa: F401
 import pointsman.rules.verdicts  # noqa: F401

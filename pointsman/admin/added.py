@@ -23,6 +23,9 @@ class Added(Protocol):
         """The change that adds a server, of which everything was looked at, and what is to be remarked. `words`: its
         name, its address, and the rest of its line. AddError: it is not possible."""
 
+    def refers_to(self, server: LiveServer) -> bool:
+        """Something of the configuration names it, so that it cannot be deleted."""
+
     def without_server(self, server: LiveServer) -> Change:
         """The change that deletes a server."""
 

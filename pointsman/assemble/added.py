@@ -1,7 +1,7 @@
 """Servers that come and go while running. A change is one of
 
     added server <backend> <name> <number> <block> <generation> [word ...]     no-server <backend> <name> <generation>
-    added only [[<backend>, <name>, <generation>] ...]
+    added only [[<backend>, <name>, <generation>] ...]     added published <backend> <whether>
 
 The words are those of a server line from its address on; each process reads them by the parser of configuration files
 and makes the server in the block of the arena that the change names (core/reserve.py). Control looks at everything
@@ -18,7 +18,7 @@ from pointsman.admin.addresses import ServerAddresses
 from pointsman.assemble.backends import build_server
 from pointsman.assemble.checks import build_agent, build_check, plan_of
 from pointsman.assemble.live import Live
-from pointsman.assemble.references import check_added, referred_servers
+from pointsman.assemble.references import check_added, referred
 from pointsman.config.added_server import read_added, words_of_added
 from pointsman.config.proxy import Guid
 from pointsman.config.server_line import ServerLine
@@ -26,6 +26,7 @@ from pointsman.config.setting import Configuration
 from pointsman.core.address import is_ip
 from pointsman.core.counters import gauges_of
 from pointsman.core.diagnostics import ConfigError, Diagnostics
+from pointsman.core.epoch import EPOCH
 from pointsman.core.reserve import Reserve, ReserveError
 from pointsman.net.clock import monotonic_ms
 from pointsman.server.backend import LiveServer
@@ -47,16 +48,13 @@ class AddedServers(Follower):
         self.addresses = addresses
         self.made: dict[tuple[str, str], Change] = {}  # what is there, and was not in the configuration
         self.gone: dict[tuple[str, str], Change] = {}  # what was in the configuration, and is not there
+        self.published: dict[str, Change] = {}  # the last one of each backend
         self.guids: dict[tuple[str, str], str] = {}  # of what was added
         self.fresh = -1  # the generation that this process is making for the first time
         self.own_number = 0  # with one process: of its last change
         self.leads = False
         reserve.quiet = lambda first: not gauges_of(live.process.arena, first)
-        for backend in live.backends:
-            for name in referred_servers(live.sections[id(backend)], configuration):
-                server = backend.find(name.encode())
-                if server is not None:
-                    server.referred = True
+        self.named: tuple[set[str], set[str]] | None = None  # backends and servers that something refers to
 
     # In control.
 
@@ -132,6 +130,11 @@ class AddedServers(Follower):
         if guid in places:
             raise ConfigError(f"'guid': duplicate entry with '{places[guid]}'.", line.at)
 
+    def refers_to(self, server: LiveServer) -> bool:
+        if self.named is None:
+            self.named = referred(self.configuration)
+        return server.referred or server.route.decode() in self.named[1] and not server.generation
+
     def without_server(self, server: LiveServer) -> Change:
         self._lead()
         return [
@@ -162,6 +165,8 @@ class AddedServers(Follower):
             self._add(change)
         elif verb == "no-server":
             self._delete(change)
+        elif verb == "published":
+            self._publish(change)
         else:
             assert verb == "only"
             self._keep_only(change[2])
@@ -225,8 +230,12 @@ class AddedServers(Follower):
                 server.admin = server.admin & ~RESOLUTION_MAINT | FORCED_MAINT
                 server.state = STOPPED
                 server.last_change = monotonic_ms()
-            self._check(backend, server, line)
+            if line.parameters.check or line.parameters.agent_check:
+                self._check(backend, server, line)
         except (ConfigError, MemoryError):
+            for half in backend.servers[before:]:
+                if live.health is not None:
+                    live.health.remove(half)
             del backend.servers[before:]
             raise
         backend.refresh()
@@ -238,10 +247,12 @@ class AddedServers(Follower):
         plan = plan_of(live, backend, self.configuration, Diagnostics())
         if line.parameters.check:
             build_check(live, server, line, plan, self.configuration)
-            server.check_paused = server.check_paused or fresh
+            if fresh:
+                server.check_paused = True
         if line.parameters.agent_check:
             build_agent(live, server, line, plan)
-            server.agent_paused = server.agent_paused or fresh
+            if fresh:
+                server.agent_paused = True
 
     def _delete(self, change: Change) -> None:
         backend = self._backend(text(change, 2))
@@ -261,6 +272,12 @@ class AddedServers(Follower):
         if self.live.health is not None:
             self.live.health.remove(server)
 
+    def _publish(self, change: Change) -> None:
+        """Rules that name it count, or do not count, for requests yet to come."""
+        self._backend(text(change, 2)).published = change[3] is True
+        self.published[text(change, 2)] = change
+        EPOCH.end()
+
     def _keep_only(self, kept: Plain) -> None:
         assert isinstance(kept, list)
         for backend in self.live.backends:
@@ -270,9 +287,9 @@ class AddedServers(Follower):
 
     def snapshot(self) -> list[Change]:
         if not self.gone and not self.reserve.arena.cells.load(self.reserve.touched):
-            return []
+            return list(self.published.values())
         kept: list[Plain] = [[change[2], change[3], change[6]] for change in self.made.values()]
-        return [["added", "only", kept], *self.gone.values(), *self.made.values()]
+        return [["added", "only", kept], *self.gone.values(), *self.made.values(), *self.published.values()]
 
 
 def _told(error: ConfigError, backend: str) -> str:

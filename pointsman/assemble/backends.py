@@ -16,6 +16,7 @@ from pointsman.config.global_section import global_flag
 from pointsman.config.options import option
 from pointsman.config.proxy import HttpReuse, RetryOn, number
 from pointsman.config.proxy_words import VERSION_2
+from pointsman.config.publishing import Unpublished
 from pointsman.config.server_line import ServerLine, server_ids
 from pointsman.config.server_names import initial_address, is_service
 from pointsman.config.server_words import ServerParameters
@@ -67,6 +68,7 @@ def build_backend(arena: Arena, section: Section, number_of: int, http: bool, di
     _retries(backend, section)
     reuse = section.one(HttpReuse)
     backend.reuse = REUSE[reuse.policy] if reuse is not None else REUSE_SAFE
+    backend.published = section.one(Unpublished) is None
     backend.keep_alive_queue = number(section, "max-keep-alive-queue")
     backend.full_connections = number(section, "fullconn")
     if option(section, "checkcache"):

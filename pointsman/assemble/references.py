@@ -13,7 +13,13 @@ from pointsman.core.diagnostics import ConfigError, Diagnostics
 from pointsman.core.registry import nearest
 from pointsman.rules import stats
 from pointsman.rules.forwarded_words import ForwardedSetting
-from pointsman.rules.keywords import MonitorFailLine, RedirectLine, UseBackendLine, UseServerLine
+from pointsman.rules.keywords import (
+    DefaultBackendLine,
+    MonitorFailLine,
+    RedirectLine,
+    UseBackendLine,
+    UseServerLine,
+)
 from pointsman.rules.rule import Rule
 from pointsman.rules.stick import StickLine
 from pointsman.sample.arguments import Reference
@@ -60,16 +66,23 @@ def check_added(line: ServerLine, configuration: Configuration) -> None:
         raise ConfigError(finding.message, line.at)
 
 
-def referred_servers(section: Section, configuration: Configuration) -> set[str]:
-    """Servers of a backend that rules or expressions name: they cannot be deleted at run time."""
-    found = {line.name.text for line in section.all(UseServerLine) if line.format is None}
+def referred(configuration: Configuration) -> tuple[set[str], set[str]]:
+    """Backends that rules or expressions name, and servers ("backend/server"): they cannot be deleted at run time."""
+    backends: set[str] = set()
+    servers: set[str] = set()
     for proxy in configuration.proxies:
+        servers.update(f"{proxy.name}/{line.name.text}" for line in proxy.all(UseServerLine) if line.format is None)
+        backends.update(line.name.text for line in proxy.all(UseBackendLine) if line.format is None)
+        default = proxy.one(DefaultBackendLine)
+        if default is not None:
+            backends.add(default.name.text)
         for one in _references(proxy):
             if one.kind == "server":
-                backend, slash, name = one.name.rpartition("/")
-                if name and (backend == section.name or (not slash and proxy is section)):
-                    found.add(name)
-    return found
+                servers.add(one.name if "/" in one.name else f"{proxy.name}/{one.name}")
+                backends.add(one.name.rpartition("/")[0])
+            elif one.kind == "backend":
+                backends.add(one.name)
+    return backends, servers
 
 
 def _of_server(server: ServerLine) -> Iterator[Reference]:

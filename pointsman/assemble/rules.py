@@ -14,6 +14,7 @@ from pointsman.config.action import (
     TCP_SESSION,
 )
 from pointsman.config.global_section import global_number
+from pointsman.config.proxy import Disabled
 from pointsman.config.setting import Configuration, In, Section
 from pointsman.core.diagnostics import ConfigError, Diagnostics
 from pointsman.core.registry import nearest
@@ -27,6 +28,7 @@ from pointsman.rules.persistence import PersistLine, PersistRdpCookie
 from pointsman.rules.plan import MOVING, Step, steps
 from pointsman.rules.rule import Rule
 from pointsman.rules.stick import StickLine
+from pointsman.rules.switching import ForceSwitchLine
 from pointsman.sample.condition import Condition
 from pointsman.sample.table_key import table_key
 from pointsman.stream.frontends import LiveFrontend
@@ -145,12 +147,16 @@ def fill_frontend_rules(
     for line in section.all(UseBackendLine):
         target = None
         if line.format is None:
+            if _is_disabled(line.name, configuration):
+                continue  # the rule does not count (manual 4.2, use_backend)
             target = _find(frontend, line.name, section, "use_backend", diagnostics)
         frontend.use_backend.append(Route(line.condition, line.negated, target, line.format, line.at))
     conditions = [line.condition for line in section.all(UseBackendLine)]
     frontend.peeks = not frontend.http and _ask_http(frontend.tcp_content, conditions)
+    for switch in section.all(ForceSwitchLine):
+        frontend.forced_switches.append(Route(switch.condition, switch.negated, None, None, switch.at))
     default = section.one(DefaultBackendLine)
-    if default is not None:
+    if default is not None and not _is_disabled(default.name, configuration):
         frontend.default_backend = _find(frontend, default.name, section, "default_backend", diagnostics)
         frontend.default_at = default.at
         frontend.default_backend_name = default.name.text.encode("utf-8", "surrogateescape")
@@ -163,6 +169,12 @@ def _ask_http(rules: list[Step], conditions: list[Condition | None]) -> bool:
     """Something of them is about HTTP."""
     asked = [*conditions, *[step.condition for step in rules]]
     return any(one is not None and one.http for one in asked) or any(step.asks_http for step in rules)
+
+
+def _is_disabled(name: Word, configuration: Configuration) -> bool:
+    found = configuration.proxy(name.text, In.BACK)
+    disabled = None if found is None else found.one(Disabled)
+    return disabled is not None and disabled.on
 
 
 def _find(

@@ -69,7 +69,7 @@ class Server(ServerFacts):
         self.idle = 0
         self.granted_as = number  # what grants call it: no server that comes later is called so (`be_generation`)
         self.initial_weight = weight
-        self.referred = False  # something of the configuration names it, so that it cannot be deleted
+        self.referred = False  # another server depends on it, so that it cannot be deleted
         self.generation = 0  # of all that were added at run time; 0: it stands in the configuration
         self.backup = False
         self.redirects = False  # some requests are sent elsewhere in place of being served (stream/redirecting.py)

@@ -236,6 +236,7 @@ class Frontend(Acceptor):
         self.use_backend: list[Route] = []
         self.model: Request | None = None  # the last one that a new connection began with: for its shape
         self.first_block = b""  # its bytes
+        self.forced_switches: list[Route] = []  # force-be-switch: rules without a target
         self.routes: Routes | None = None  # a table of these, made when it is first asked
         self.default_backend: BackendProxy | None = None
         self.default_at = NOWHERE  # the line that names it, or the listen section that it is a part of
@@ -292,6 +293,7 @@ class Frontend(Acceptor):
 class BackendProxy(Backend):
     def __init__(self, name: str, number: int, http: bool, algorithm: Algorithm, arena: Arena | None = None) -> None:
         super().__init__(name, number, http, algorithm, arena)
+        self.published = True  # rules that name it count (be-unpublished, unpublish backend)
         self.tcp_content: list[Step] = []
         self.inspect_delay = 0  # ms for which content rules wait for bytes
         self.peeks = False  # in TCP mode: rules or routes ask for HTTP in the client's bytes

@@ -91,34 +91,77 @@ def _is_whole(condition: Condition | None) -> bool:
 
 def pick_backend(frontend: Frontend, context: Context) -> BackendProxy | None:
     """The first use_backend rule that holds, else the default backend. A computed name that no backend has falls back
-    to the default backend."""
+    to the default backend. Rules that name a backend which is not published do not count."""
     table = frontend.routes
     if table is None:
         table = frontend.routes = RouteTable(frontend.use_backend)
     route = table.first(context)
-    if route is None:
-        return frontend.default_backend
-    if route.name is None:
-        return route.target
-    context.asked |= route.name.reads
-    found = frontend.backends.get(route.name.render(context))
-    return found if found is not None else frontend.default_backend
+    found = frontend.default_backend
+    if route is not None:
+        if route.name is None:
+            found = route.target
+        else:
+            context.asked |= route.name.reads
+            found = frontend.backends.get(route.name.render(context), found)
+    if found is not None and not found.published and found is not frontend.twin:
+        return _pick_published(frontend, context, found)
+    return found
+
+
+def _pick_published(frontend: Frontend, context: Context, first: BackendProxy) -> BackendProxy | None:
+    """Where the first choice is not published: that one all the same under force-be-switch, else the next rule counts.
+    Without any other a listen section serves by itself (manual 4.2, use_backend)."""
+    for switch in frontend.forced_switches:
+        if switch.holds(context):
+            return first
+    for route in frontend.use_backend:
+        if route.holds(context):
+            found = route.target
+            if route.name is not None:
+                context.asked |= route.name.reads
+                found = frontend.backends.get(route.name.render(context))
+                if found is None:
+                    break
+            if found is not None and (found.published or found is frontend.twin):
+                return found
+    default = frontend.default_backend
+    return default if default is not None and default.published else frontend.twin
 
 
 def explain_backend(frontend: Frontend, context: Context, trace: Trace) -> BackendProxy | None:
     """What `pick_backend` says, each rule tested in its turn and recorded, the default backend last."""
+    forced = False
     for route in frontend.use_backend:
         record = route.explain(context)
         trace.add(record)
         if record.holds:
             found = route.target if route.name is None else frontend.backends.get(record.name or b"")
-            if found is not None or route.name is None:
+            if found is None:
+                if route.name is None:
+                    return None
+                break
+            if found.published or found is frontend.twin:
                 return found
-            break
+            forced = forced or _explain_forced(frontend, context, trace)
+            if forced:
+                return found
     default = frontend.default_backend
-    if default is not None:
-        trace.add(RouteRecord(frontend.default_at, None, False, True, (), default.name))
-    return default
+    if default is None:
+        return frontend.twin
+    trace.add(RouteRecord(frontend.default_at, None, False, True, (), default.name))
+    if default.published or default is frontend.twin or _explain_forced(frontend, context, trace):
+        return default
+    return frontend.twin
+
+
+def _explain_forced(frontend: Frontend, context: Context, trace: Trace) -> bool:
+    """What force-be-switch rules say, each recorded."""
+    for switch in frontend.forced_switches:
+        record = switch.explain(context)
+        trace.add(record)
+        if record.holds:
+            return True
+    return False
 
 
 def pick_server(backend: BackendProxy, context: Context, persistence: int = PLAIN) -> LiveServer | None:

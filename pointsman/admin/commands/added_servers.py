@@ -55,9 +55,9 @@ async def _add(call: Call, backend_name: str, name: str) -> str:
     raise CommandError(f"{remarks}New server registered.", INFO)
 
 
-def obstacle(server: LiveServer) -> str:
+def obstacle(call: Call, server: LiveServer) -> str:
     """Why a server cannot be deleted, however long one waits; "": there is nothing of the kind."""
-    if server.referred:
+    if added(call).refers_to(server):
         return REFERRED
     return "" if server.admin & MAINT else NOT_MAINT
 
@@ -78,10 +78,10 @@ async def turned(call: Call) -> None:
 async def del_server(call: Call) -> str:
     """del server <backend>/<server>: one that is in maintenance, that nothing refers to, and that is not in use."""
     server = wanted_server(call)[1]
-    if not obstacle(server):
+    if not obstacle(call, server):
         await turned(call)
         server = wanted_server(call)[1]
-    reason = obstacle(server) or (IN_USE if in_use(server) else "")
+    reason = obstacle(call, server) or (IN_USE if in_use(server) else "")
     if reason:
         raise CommandError(reason)
     making = added(call)

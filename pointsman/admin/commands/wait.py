@@ -46,7 +46,7 @@ def condition(name: str, usage: str, missing: str) -> Callable[[Callable[[Call],
 def server_removable(call: Call) -> bool:
     """It is in maintenance, nothing refers to it, and it has no connection any more."""
     server = wanted_server(call, 2)[1]
-    reason = obstacle(server)
+    reason = obstacle(call, server)
     if reason:
         raise CommandError(reason)
     return not in_use(server)

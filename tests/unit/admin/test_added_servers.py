@@ -94,6 +94,7 @@ COMPLAINTS = [
     ("add server app/x 127.0.0.1:1 ssl ca-file /no.pem", "'ca-file' : '/no.pem' is not in memory: "),
     ("add server app/x 127.0.0.1:1 ssl", "verify is enabled by default but no CA file specified: "),
     ("add server other/x 127.0.0.1:+80 check", "config: backend 'other': server 'x' has neither service port nor"),
+    ("add server app/x 127.0.0.1:1 agent-check check", "server x does not have agent port."),
     ("add server app/x 127.0.0.1:1 sni srv_name,xyz", "sample fetch <srv_name> may not be reliably used here"),
     ("del server", "Require 'backend/server'."),
     ("del server app", "Require 'backend/server'."),
@@ -155,10 +156,11 @@ def test_from(here: Stand, origin: str, weight: int, maxconn: int) -> None:
     assert (server.weight, server.maxconn) == (weight, maxconn)
 
 
-def test_a_name_is_no_address_and_none_can_be_set(here: Stand) -> None:
-    assert here.ask("add server app/x no.such.name.example:80") == GOOD
-    assert here.ask("set server app/x addr 127.0.0.7 port 80").startswith("Update for the current server address")
-    assert state(here, "app", "x")["srv_addr"] == "-"
+def test_a_name_is_not_looked_up(here: Stand) -> None:
+    """As in HAProxy: such a server can be added, and has no address (management manual 9.3, add server)."""
+    assert here.ask("add server app/x localhost:80") == GOOD
+    row = state(here, "app", "x")
+    assert (row["srv_addr"], row["srv_port"], row["srv_fqdn"], row["srv_admin_state"]) == ("-", "80", "localhost", "1")
 
 
 def test_checks_begin_paused(here: Stand) -> None:
@@ -261,7 +263,7 @@ def test_many_after_each_other_leave_nothing(here: Stand) -> None:
 FULL = (
     "add server app/x 127.0.0.1:443 ssl verify none sni str(a.example) check inter 1h rise 4 fall 5 backup weight 7 "
     "cookie c maxconn 12 minconn 2 maxqueue 5 on-marked-down shutdown-sessions slowstart 10s init-state fully-up "
-    "pool-max-conn 3 send-proxy-v2 proxy-v2-options crc32c "
+    "agent-check agent-port 99 pool-max-conn 3 send-proxy-v2 proxy-v2-options crc32c "
     "source 127.0.0.2 hash-key addr guid g1 id 77 disabled"
 )
 
