@@ -57,11 +57,11 @@ def read_report(line: bytes) -> AgentReport:
     rest = line
     while rest := rest.lstrip(b" \t,"):
         if rest.startswith(b"#"):
-            report.remark = rest[1:].strip(b" \t,").decode("utf-8", "replace")
+            report.remark = rest[1:].strip(b" \t,").decode("latin-1")
             break
         pieces = _WORD_ENDS.split(rest, 1)
         rest = pieces[1] if len(pieces) > 1 else b""
-        _take(report, pieces[0].decode("utf-8", "replace"))
+        _take(report, pieces[0].decode("latin-1"))
     return report
 
 
