@@ -50,6 +50,11 @@ class ServerAddresses(Follower):
         health = self.health()
         return health.checkers.get(server) if health is not None else None
 
+    def health_of(self, server: LiveServer) -> Health | None:
+        """What is known of it by checks, an agent or a server that it tracks; None where it has none of them."""
+        health = self.health()
+        return health.healths.get(server) if health is not None else None
+
     def agent(self, server: LiveServer) -> Agent | None:
         """None: it has none."""
         health = self.health()
@@ -124,10 +129,9 @@ def agent_of(server: LiveServer) -> Agent | None:
 
 
 def health_of(server: LiveServer) -> Health | None:
-    """What is known of it by checks or an agent; None where it has neither."""
+    """As ServerAddresses has it."""
     addresses = CHANGES.followers.get("server")
-    health = addresses.health() if isinstance(addresses, ServerAddresses) else None
-    return health.healths.get(server) if health is not None else None
+    return addresses.health_of(server) if isinstance(addresses, ServerAddresses) else None
 
 
 def begin_checks(server: LiveServer) -> None:

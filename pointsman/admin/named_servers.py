@@ -97,8 +97,7 @@ class NamedServer:
 
     @property
     def health(self) -> Health:
-        checker = self.names.addresses.checker(self.server)
-        return checker.health if checker is not None else Health(self.side.backend, self.server, self.side.tell)
+        return self.names.addresses.health_of(self.server) or Health(self.side.backend, self.server, self.side.tell)
 
     def say(self, what: str) -> None:
         self.side.tell(NOTICE, f"{self.route}{what}".encode("latin-1", "replace"))

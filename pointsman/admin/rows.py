@@ -15,7 +15,16 @@ from pointsman.core.counters import Totals
 from pointsman.listener.listener import Listener
 from pointsman.server.backend import LiveServer
 from pointsman.server.checks.status import STATUSES
-from pointsman.server.server import DRAIN, MAINT, RESOLUTION_MAINT, RUNNING, STARTING, STOPPED, STOPPING
+from pointsman.server.server import (
+    DRAIN,
+    INHERITED_MAINT,
+    MAINT,
+    RESOLUTION_MAINT,
+    RUNNING,
+    STARTING,
+    STOPPED,
+    STOPPING,
+)
 
 FRONTEND: Final = 1  # what `show stat <iid> <type> <sid>` selects
 BACKEND: Final = 2
@@ -282,13 +291,18 @@ def server_status(server: LiveServer) -> str:
     """As manual 9.1 names it, with how far a server that changes has come: "UP 1/3", "DOWN 1/2"."""
     if server.admin & RESOLUTION_MAINT:
         return "MAINT (resolution)"
+    if server.admin & INHERITED_MAINT and server.tracks is not None:
+        return f"MAINT (via {server.tracks.route.decode()})"
     if server.admin & MAINT:
         return "MAINT"
-    checked = server.checked and not server.check_paused
-    asked = server.agent and not server.agent_paused
-    health, rise, fall = server.check_health, server.rise, server.fall
+    watched = server
+    while watched.tracks is not None:
+        watched = watched.tracks
+    checked = watched.checked and not watched.check_paused
+    asked = watched.agent and not watched.agent_paused
+    health, rise, fall = watched.check_health, watched.rise, watched.fall
     if server.state == STOPPED:
-        if asked and not server.agent_health:
+        if asked and not watched.agent_health:
             return "DOWN (agent)"
         return f"DOWN {health}/{rise}" if checked and 0 < health < rise else "DOWN"
     if server.admin & DRAIN:
@@ -356,6 +370,8 @@ def server_row(view: View, proxy: ProxyView, server: LiveServer, chosen: Selecti
     )
     if server.maxconn:
         row.put("slim", server.maxconn)
+    if server.tracks is not None:
+        row.put("tracked", server.tracks.route.decode())
     if server.maxqueue:
         row.put("qlimit", server.maxqueue)
     if server.state == STARTING:

@@ -12,6 +12,7 @@ missing timeouts. Errors are collected, not thrown: one run shows them all.
     front_tls.py  certificates of bind lines; server_tls.py: of servers; resumption.py: sessions and tickets
     rules.py      rules, routes, error pages
     tables.py     stick tables, and who names one
+    tracking.py   servers that follow the state of others
     ignored.py    warnings of what is said in vain
     layer4.py     warnings of what rules ask of bytes in vain
     more_errors.py  what a file that is wrong has beside its wrong lines
@@ -40,6 +41,7 @@ from pointsman.assemble.rules import fill_backend_rules, fill_frontend_rules
 from pointsman.assemble.spelling import share_spellings
 from pointsman.assemble.tables import build_tables
 from pointsman.assemble.tokens import prepare_tokens
+from pointsman.assemble.tracking import build_tracking
 from pointsman.config.bind import Bind
 from pointsman.config.command_line import CommandLine
 from pointsman.config.fault_codes import fault_codes
@@ -147,6 +149,7 @@ def assemble(configuration: Configuration, diagnostics: Diagnostics, resolves: b
     live.reserve = Reserve(arena, ADDED, CELLS_IN_ROW * arena.rows + CELLS)
     fill_admin(live, configuration, diagnostics)
     build_checks(live, configuration, diagnostics)
+    build_tracking(live, diagnostics)
     declare_users(configuration, diagnostics)
     check_references(configuration, diagnostics)
     connect_names(live, configuration, diagnostics)

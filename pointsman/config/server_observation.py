@@ -65,6 +65,12 @@ def agent_send(words: Words, server: ServerParameters) -> ServerParameters:
     return replace(server, agent_send=text.encode("utf-8", "surrogateescape"))
 
 
+@server_word("track")
+def track(words: Words, server: ServerParameters) -> ServerParameters:
+    """track [<backend>/]<server>: the state of that server is this one's."""
+    return replace(server, track=words.value("expects [<proxy>/]<server> as argument.", "[<backend>/]<server>").text)
+
+
 @server_word("on-marked-down")
 def on_marked_down(words: Words, server: ServerParameters) -> ServerParameters:
     """on-marked-down shutdown-sessions: whatever runs on the server ends when it goes down."""

@@ -90,6 +90,7 @@ class ServerParameters:
     agent_address: str = ""  # IP address; "": the server's
     agent_interval: int = 2000  # agent-inter
     agent_send: bytes = b""
+    track: str = ""  # [<backend>/]<server> whose state is its own; "": it has its own
 
 
 SERVER_WORDS: Registry[Parameter[ServerParameters]] = Registry("server parameter")
@@ -115,7 +116,6 @@ SERVER_OTHERS = Others(
         "socks4": 1,
         "strict-maxconn": 0,
         "tcp-md5sig": 1,
-        "track": 1,
     },
 )
 

@@ -63,6 +63,7 @@ class LiveServer(Server):
         self.redirect_prefix = b""  # in front of what GET and HEAD ask for, where it `redirects`
         self.said_cookie = b""  # what its line says
         self.cookie = b""  # what names it in persistence cookies: that, or a dynamic one; b"": nothing
+        self.tracks: LiveServer | None = None  # whose state is its own (track)
         self.ends_sessions = False  # what runs on it ends when it goes down (on-marked-down)
         self.ends_backups = False  # what runs on backup servers ends when it comes back (on-marked-up)
         self.ended = self.returned = 0  # as last looked at: how often that was

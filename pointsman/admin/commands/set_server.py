@@ -106,6 +106,8 @@ def _set_health(call: Call) -> str:
     state = _STATES.get(call.word(2))
     if state is None:
         raise CommandError("'set server <srv> health' expects 'up', 'stopping', or 'down'.")
+    if wanted_server(call)[1].tracks is not None:
+        raise CommandError("cannot change health on a tracking server.")
     _health(call).force(state, call.view.now)
     call.view.settle()
     return ""

@@ -116,6 +116,16 @@ class Checks:
             found.slowstart = parameters.slowstart
         return found
 
+    def follow(
+        self, backend: Backend, server: LiveServer, leader: LiveServer, parameters: ServerParameters, tell: Tell
+    ) -> None:
+        """A server with `track`. Its leader is here already."""
+        health = self.healths.get(server)
+        if health is None:
+            health = self.healths[server] = Health(backend, server, tell)
+            health.slowstart = parameters.slowstart
+        health.follow(self.healths[leader])
+
     def keeps_times(self, backend: Backend) -> bool:
         """As soon as it has begun: some of its servers are checked, or have an agent."""
         return any(health.backend is backend for health in self.healths.values())
