@@ -16,9 +16,10 @@ from typing import Final
 from pointsman.admin.added import AddError
 from pointsman.admin.addresses import ServerAddresses
 from pointsman.assemble.backends import build_server
-from pointsman.assemble.checks import build_agent, build_check, plan_of
+from pointsman.assemble.checks import build_agent, build_check, build_unchecked, plan_of
 from pointsman.assemble.live import Live
 from pointsman.assemble.references import check_added, referred
+from pointsman.assemble.tracking import link_added
 from pointsman.config.added_server import read_added, words_of_added
 from pointsman.config.proxy import Guid
 from pointsman.config.server_line import ServerLine
@@ -249,6 +250,10 @@ class AddedServers(Follower):
             build_check(live, server, line, plan, self.configuration)
             if fresh:
                 server.check_paused = True
+        elif line.parameters.init_state != "none" and not line.parameters.track:
+            build_unchecked(live, server, line, plan)
+        if line.parameters.track:
+            link_added(live, server, line, not fresh)
         if line.parameters.agent_check:
             build_agent(live, server, line, plan)
             if fresh:

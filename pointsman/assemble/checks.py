@@ -4,6 +4,7 @@ from pointsman.assemble.live import Live
 from pointsman.assemble.server_tls import check_tls
 from pointsman.config.global_section import buffer_sizes, global_number, global_text
 from pointsman.config.server_line import ServerLine
+from pointsman.config.server_words import ServerParameters
 from pointsman.config.setting import Configuration
 from pointsman.config.timeouts import timeout
 from pointsman.core.diagnostics import ConfigError, Diagnostics
@@ -38,7 +39,7 @@ def build_checks(live: Live, configuration: Configuration, diagnostics: Diagnost
     )
     for backend in live.backends:
         section = live.sections[id(backend)]
-        lines = [line for line in section.all(ServerLine) if line.parameters.check or line.parameters.agent_check]
+        lines = [line for line in section.all(ServerLine) if _watched(line.parameters)]
         if not lines:
             continue
         plan = plan_of(live, backend, configuration, diagnostics)
@@ -51,6 +52,8 @@ def build_checks(live: Live, configuration: Configuration, diagnostics: Diagnost
                 if line.parameters.check:
                     build_check(live, server, line, plan, configuration)
                     live.checks += 1
+                elif line.parameters.init_state != "none" and not line.parameters.track:
+                    build_unchecked(live, server, line, plan)
                 if line.parameters.agent_check:
                     build_agent(live, server, line, plan)
                     live.checks += 1
@@ -97,3 +100,16 @@ def build_agent(live: Live, server: LiveServer, line: ServerLine, plan: CheckPla
         )
     tell = EventLogger(live.loggers[id(backend)])
     live.health.add_agent(backend, server, line.parameters, plan, tell, backend.arena.attached)
+
+
+def build_unchecked(live: Live, server: LiveServer, line: ServerLine, plan: CheckPlan) -> None:
+    """A server that is not checked, and whose line has an init-state."""
+    assert live.health is not None
+    backend = server.backend
+    tell = EventLogger(live.loggers[id(backend)])
+    live.health.add_unchecked(backend, server, line.parameters, plan, tell, backend.arena.attached)
+
+
+def _watched(parameters: ServerParameters) -> bool:
+    """Its state is not always the same."""
+    return parameters.check or parameters.agent_check or parameters.init_state != "none"

@@ -70,6 +70,38 @@ def link(checks: Checks, tracker: Tracker, find: Find, backends: set[str]) -> No
     checks.follow(tracker.backend, tracker.server, leader.server, parameters, tracker.tell)
 
 
+def link_added(live: Live, server: LiveServer, line: ServerLine, attached: bool) -> None:
+    """The same for a server that comes at run time: whom it may track is there. ConfigError: it cannot."""
+    backends = {backend.name.decode(): backend for backend in live.backends}
+    backend = server.backend
+    own = Tracker(backend, server, line, EventLogger(live.loggers[id(backend)]), _conditional(live, backend))
+    parameters = line.parameters
+    if parameters.check:
+        raise own.wrong("unable to enable checks and tracking at the same time!")
+    name, slash, wanted = parameters.track.rpartition("/")
+    found = backends.get(name if slash else backend.name.decode())
+    if found is None:
+        raise own.wrong(f"unable to find required proxy '{name}' for tracking.")
+    leader = found.find(wanted.encode("utf-8", "surrogateescape"))
+    if leader is None or leader is server:
+        raise own.wrong(f"unable to find required server '{wanted}' for tracking.")
+    last = leader
+    while last.tracks is not None:
+        last = last.tracks
+    if not last.checked and not last.agent:
+        route = leader.route.decode()
+        raise own.wrong(f"unable to use {route} for tracking as it does not have any check nor agent enabled.")
+    if own.conditional != _conditional(live, leader.backend):
+        route = leader.route.decode()
+        raise own.wrong(f"unable to use {route} for tracking: disable-on-404 option inconsistency.")
+    assert live.health is not None
+    live.health.follow(backend, server, leader, parameters, own.tell, attached)
+
+
+def _conditional(live: Live, backend: Backend) -> bool:
+    return flag(live.sections[id(backend)], "disable-on-404")
+
+
 def _leader(tracker: Tracker, asked: Tracker, find: Find, backends: set[str]) -> Tracker:
     """Whom it names. `asked`: whose line an error is about."""
     backend, slash, name = tracker.line.parameters.track.rpartition("/")

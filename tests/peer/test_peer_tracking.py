@@ -37,7 +37,7 @@ backend t
 backend y
     server y1 {up} track b/s1 backup
 backend off
-    server o1 {up} check inter 600s disabled
+    server o1 {up} check inter 600s rise 1 fall 1 disabled
     server o2 {up} track o1
     server o3 {up} track b/s1 disabled
 """

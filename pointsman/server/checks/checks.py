@@ -116,15 +116,33 @@ class Checks:
             found.slowstart = parameters.slowstart
         return found
 
-    def follow(
-        self, backend: Backend, server: LiveServer, leader: LiveServer, parameters: ServerParameters, tell: Tell
+    def add_unchecked(
+        self,
+        backend: Backend,
+        server: LiveServer,
+        parameters: ServerParameters,
+        plan: CheckPlan,
+        tell: Tell,
+        attached: bool = False,
     ) -> None:
-        """A server with `track`. Its leader is here already."""
+        """A server without `check` whose line has an init-state. `attached`: its state is known."""
+        self._health(backend, server, parameters, plan, tell).begin(parameters.init_state, attached)
+
+    def follow(
+        self,
+        backend: Backend,
+        server: LiveServer,
+        leader: LiveServer,
+        parameters: ServerParameters,
+        tell: Tell,
+        attached: bool = False,
+    ) -> None:
+        """A server with `track`. Its leader is here already. `attached`: its state is known."""
         health = self.healths.get(server)
         if health is None:
             health = self.healths[server] = Health(backend, server, tell)
             health.slowstart = parameters.slowstart
-        health.follow(self.healths[leader])
+        health.follow(self.healths[leader], attached)
 
     def keeps_times(self, backend: Backend) -> bool:
         """As soon as it has begun: some of its servers are checked, or have an agent."""
@@ -172,6 +190,7 @@ class Checks:
         health = self._health(backend, server, parameters, plan, tell)
         if attached:
             server.checked = True
+            health.init_state = parameters.init_state
         else:
             health.start(parameters.init_state, self.clock())
         checker = Checker(health, plan, parameters, self, tls)
@@ -193,7 +212,9 @@ class Checks:
 
     def remove(self, server: LiveServer) -> None:
         """A server was deleted."""
-        self.healths.pop(server, None)
+        health = self.healths.pop(server, None)
+        if health is not None:
+            health.part()
         for repeated in (self.checkers.pop(server, None), self.agents.pop(server, None)):
             if repeated is not None:
                 repeated.end()

@@ -57,6 +57,12 @@ class Health(States):
     def checked(self) -> bool:
         return self.status != "INI"
 
+    def begin(self, init_state: str, attached: bool) -> None:
+        """It is not checked: what init-state says of it holds until an agent or the runtime socket says otherwise."""
+        self.init_state = init_state
+        if not attached and self._first_health() < self.server.rise:
+            self.server.state = STOPPED
+
     def start(self, init_state: str, now: int) -> None:
         """Before the first check (manual 5.2 init-state: none, up, fully-up, down, fully-down)."""
         server = self.server

@@ -45,6 +45,7 @@ class States:
         self.slowstart = 0  # ms
         self.leader: States | None = None  # that of the server that it tracks
         self.followers: list[States] = []  # the newest first, as the peer program goes through them
+        self.refers = False  # its server cannot be deleted because of them alone
 
     @property
     def may_be_up(self) -> bool:
@@ -57,12 +58,17 @@ class States:
 
     # Tracking.
 
-    def follow(self, leader: "States") -> None:
-        """Track it from now on; nothing is told of what that changes at once."""
+    def follow(self, leader: "States", attached: bool) -> None:
+        """Track it from now on; nothing is told of what that changes at once. `attached`: another process has changed
+        it, and the cells say so."""
         self.leader = leader
+        leader.refers = leader.refers or not leader.server.referred
+        leader.server.referred = True
         leader.followers.insert(0, self)
         server = self.server
         server.tracks = leader.server
+        if attached:
+            return
         if leader.server.admin & MAINT:
             server.admin |= INHERITED_MAINT
         elif leader.server.admin & DRAIN:
@@ -72,9 +78,13 @@ class States:
 
     def part(self) -> None:
         """Its server is deleted."""
-        if self.leader is not None:
-            self.leader.followers.remove(self)
-            self.leader = None
+        leader = self.leader
+        if leader is None:
+            return
+        leader.followers.remove(self)
+        if leader.refers and not leader.followers:
+            leader.server.referred = leader.refers = False
+        self.leader = self.server.tracks = None
 
     @property
     def via(self) -> str:
@@ -238,7 +248,7 @@ class States:
         """No bit of MAINT is left. `who`: what stands behind its name."""
         server = self.server
         self.reset_health()
-        up = self.may_be_up
+        up = self.may_be_up and server.check_health >= server.rise
         if up:
             self._end_downtime(now)
             self._run(now)

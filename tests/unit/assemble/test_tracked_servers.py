@@ -1,12 +1,14 @@
-"""Who may track whom (manual 5.2, track)."""
+"""Who may track whom (manual 5.2, track), and how servers begin (init-state)."""
 
 from __future__ import annotations
 
 import pytest
 
+from pointsman.admin.rows import server_status
 from pointsman.assemble import assembled
 from pointsman.config.load import load_text
 from pointsman.core.diagnostics import Diagnostics, Severity
+from pointsman.server.server import RUNNING
 
 CHAIN = "it belongs to a tracking chain looping back to b/s1."
 UNWATCHED = "for tracking as it does not have any check nor agent enabled."
@@ -71,3 +73,34 @@ def test_a_chain_begins_as_its_end_does() -> None:
     live = assembled(load_text(text, diagnostics), diagnostics)
     assert live is not None
     assert [server.admin for server in live.backends[0].servers] == [2, 2, 5]
+
+
+@pytest.mark.parametrize(
+    ("state", "words", "up", "shown"),
+    [
+        ("none", "check rise 3", True, "UP 1/3"),
+        ("fully-up", "check rise 3", True, "UP"),
+        ("up", "check rise 3", True, "UP 1/3"),
+        ("down", "check rise 3", False, "DOWN 2/3"),
+        ("fully-down", "check rise 3", False, "DOWN"),
+        ("fully-up", "", True, "no check"),
+        ("down", "", False, "DOWN"),
+        ("fully-down", "", False, "DOWN"),
+        ("down", "agent-check agent-port 9", False, "DOWN"),
+    ],
+)
+def test_init_state_holds_at_the_beginning_and_behind_maintenance(state: str, words: str, up: bool, shown: str) -> None:
+    diagnostics = Diagnostics()
+    live = assembled(
+        load_text(f"backend b\n server s1 127.0.0.1:1 {words} init-state {state}", diagnostics), diagnostics
+    )
+    assert live is not None and live.health is not None
+    server = live.backends[0].servers[0]
+    assert (server.up, server_status(server)) == (up, shown)
+    health = live.health.healths[server]
+    health.to_maintenance(1)
+    assert server_status(server) == "MAINT"
+    health.to_ready(2)
+    assert (server.up, server_status(server)) == (up, shown)
+    health.force(RUNNING, 3)
+    assert server.up and server.usable
