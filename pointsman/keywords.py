@@ -146,6 +146,7 @@ import pointsman.sample.fetch.tables  # noqa: F401
 import pointsman.sample.fetch.tcp  # noqa: F401
 import pointsman.sample.fetch.timers  # noqa: F401
 import pointsman.sample.fetch.variable  # noqa: F401
+import pointsman.server.checks.external_keywords  # noqa: F401
 import pointsman.server.checks.http_keywords  # noqa: F401
 import pointsman.server.checks.keywords  # noqa: F401
 import pointsman.server.checks.ldap  # noqa: F401

@@ -1,5 +1,7 @@
 """Health checks: which servers are checked, how, and who is told."""
 
+from dataclasses import replace
+
 from pointsman.assemble.live import Live
 from pointsman.assemble.server_tls import check_tls
 from pointsman.config.global_section import buffer_sizes, global_number, global_text
@@ -13,6 +15,7 @@ from pointsman.log.events import EventLogger
 from pointsman.log.logger import Logger, default_line
 from pointsman.server.backend import LiveServer
 from pointsman.server.checks.checks import Checks
+from pointsman.server.checks.external_keywords import read_external
 from pointsman.server.checks.plan import CheckPlan, make_plan
 from pointsman.stream.proxies import BackendProxy
 
@@ -39,6 +42,7 @@ def build_checks(live: Live, configuration: Configuration, diagnostics: Diagnost
     )
     for backend in live.backends:
         section = live.sections[id(backend)]
+        live.health.programs = read_external(section, configuration, diagnostics) or live.health.programs
         lines = [line for line in section.all(ServerLine) if _watched(line.parameters)]
         if not lines:
             continue
@@ -66,13 +70,16 @@ def plan_of(live: Live, backend: BackendProxy, configuration: Configuration, dia
     plan = live.check_plans.get(id(backend))
     if plan is None:
         section = live.sections[id(backend)]
-        plan = live.check_plans[id(backend)] = make_plan(
+        plan = make_plan(
             section,
             diagnostics,
             timeout(section, "connect"),
             timeout(section, "check"),
             buffer_sizes(configuration.main)[0],
         )
+        # What is wrong with an external check was said of all backends.
+        plan = replace(plan, external=read_external(section, configuration, Diagnostics()))
+        live.check_plans[id(backend)] = plan
     return plan
 
 

@@ -230,6 +230,8 @@ FLAGS: dict[str, tuple[str, bool]] = {  # section of the manual, and whether `no
     "expose-experimental-directives": ("3.1", False),
     "h1-accept-payload-with-any-method": ("3.1", False),
     "h1-do-not-close-on-insecure-transfer-encoding": ("3.1", False),
+    "insecure-fork-wanted": ("3.1", True),  # asked for by external checks
+    "insecure-setuid-wanted": ("3.1", True),
     "noreuseport": ("3.2", False),
     "nosplice": ("3.2", False),
     "pp2-never-send-local": ("3.1", False),

@@ -160,10 +160,6 @@ DEVELOPMENT: dict[str, str] = {
     "stress-level": "number",
     "tune.fail-alloc": "number",
 }
-PERMISSIONS: dict[str, str] = {
-    "insecure-fork-wanted": "flag",
-    "insecure-setuid-wanted": "flag",
-}
 FAMILIES: tuple[tuple[dict[str, str], str], ...] = (
     (TUNING, "tunes what this program does in another way"),
     (HTTP2, "is for HTTP/2, which is not built yet"),
@@ -173,15 +169,12 @@ FAMILIES: tuple[tuple[dict[str, str], str], ...] = (
     (COMPRESSION, "is for compression, which is not built yet"),
     (TABLES, "is for stick tables, which are not built yet"),
     (DEVELOPMENT, "is for who develops HAProxy itself"),
-    (PERMISSIONS, "permits what this program never does"),
 )
 # Keywords of HAProxy's inner workings: they will never mean anything here.
-HINTS: dict[str, str] = {**TUNING, **DEVELOPMENT, **PERMISSIONS}
+HINTS: dict[str, str] = {**TUNING, **DEVELOPMENT}
 NEGATABLE = (
     "busy-polling",
     "h2-workaround-bogus-websocket-clients",
-    "insecure-fork-wanted",
-    "insecure-setuid-wanted",
     "numa-cpu-mapping",
 )
 

@@ -88,7 +88,7 @@ FLAGS: Final[dict[str, tuple[str, bool]]] = {  # option: the attribute it sets, 
 
 WITHOUT_EFFECT: Final[dict[str, str]] = {
     "-dA": "there is no archive of libraries to dump",
-    "-dI": "nothing is ever forked but at start-up",
+    "-dI": "external checks are started without it",
     "-dT": "ktls is not used",
     "-dc": "processors are not assigned",
     "-de": "epoll is the only polling system",

@@ -15,6 +15,7 @@ from pointsman.core.diagnostics import ConfigError, Position
 from pointsman.net.clock import monotonic_ms
 from pointsman.server.backend import Backend, LiveServer
 from pointsman.server.checks.agent import Agent, AgentTarget, AgentTimes
+from pointsman.server.checks.external import ExternalCheck, ExternalRun, prepare_to_run_programs
 from pointsman.server.checks.health import Health, watch
 from pointsman.server.checks.plan import CheckPlan
 from pointsman.server.checks.repeated import Repeated
@@ -51,10 +52,17 @@ class Checker(Repeated):
     async def once(self) -> None:
         """One check and its consequences."""
         state = state_header(self.health, self.checks.node) if self.plan.send_state else b""
-        run = CheckRun(self.health.server, self.plan, self.target, self.parameters.interval, state)
+        run = self.make_run(state)
         result = await run.perform()
         if self.enabled:
             self.health.note(result, self.checks.clock())
+
+    def make_run(self, state: bytes) -> CheckRun | ExternalRun:
+        one = self.parameters
+        server, external = self.health.server, self.plan.external
+        if external is not None:
+            return ExternalRun(server, external, one.interval, one.tls.ssl)
+        return CheckRun(server, self.plan, self.target, one.interval, state)
 
     def pause(self) -> float:
         """Milliseconds to the next check, more or less by spread-checks."""
@@ -94,6 +102,7 @@ class Checks:
         self.clock = clock
         self.spread = spread
         self.max_spread = max_spread
+        self.programs: ExternalCheck | None = None  # one of those that may be run, if there are any
         self.node = node or socket.gethostname()
         self.checkers: dict[Server, Checker] = {}
         self.agents: dict[Server, AgentChecker] = {}
@@ -222,6 +231,8 @@ class Checks:
     def start(self) -> None:
         """Begin, on the running loop. All backends are whole by now."""
         self.started = True
+        if self.programs is not None:
+            prepare_to_run_programs(self.programs.setuid)
         for backend in dict.fromkeys(health.backend for health in self.healths.values()):
             watch(backend, self.clock)
         intervals = [one.parameters.interval for one in self.checkers.values()]

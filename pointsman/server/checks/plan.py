@@ -14,6 +14,7 @@ from pointsman.core.diagnostics import Diagnostics
 from pointsman.log.keywords import UniqueIdFormat
 from pointsman.sample.context import Context
 from pointsman.sample.format import Format
+from pointsman.server.checks.external import ExternalCheck
 from pointsman.server.checks.steps import STATUS, CheckStep, Connect, Expect, Remark, SendRequest, Silent
 
 TCP: Final = "tcp-check"  # kinds of rules
@@ -83,10 +84,13 @@ class CheckPlan:
     read_timeout: int = 0  # `timeout check`; 0: not said
     size: int = 16_384  # bytes of a response that are looked at (tune.bufsize)
     unique_id: Format | None = None  # unique-id-format of the backend
+    external: ExternalCheck | None = None  # a program says it, and there are no steps
 
     @property
     def has_port(self) -> bool:
-        """The first connect says itself which port it is."""
+        """The first connect says itself which port it is, or none is needed."""
+        if self.external is not None:
+            return True
         for step in self.steps:
             if isinstance(step, Connect):
                 return bool(step.port or step.port_expression)

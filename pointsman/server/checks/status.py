@@ -27,6 +27,9 @@ STATUSES: Final[dict[str, tuple[str, bool, bool]]] = {
     "L7TOUT": ("Layer7 timeout", False, False),
     "L7RSP": ("Layer7 invalid response", False, False),
     "L7STS": ("Layer7 wrong status", False, True),
+    "PROCOK": ("External check passed", True, True),
+    "PROCERR": ("External check error", False, True),
+    "PROCTOUT": ("External check timeout", False, True),
 }
 
 

@@ -151,18 +151,6 @@ def test_a_regular_expression_is_checked() -> None:
 
 
 @pytest.mark.parametrize(
-    "lines",
-    [
-        "option external-check",
-    ],
-)
-def test_what_is_not_built_says_so(lines: str) -> None:
-    _, found = read(lines)
-    [message] = messages(found, Severity.ALERT)
-    assert "not built yet" in message
-
-
-@pytest.mark.parametrize(
     ("lines", "warning"),
     [
         (
