@@ -54,6 +54,7 @@ import pointsman.config.publishing  # noqa: F401
 import pointsman.config.resolvers  # noqa: F401
 import pointsman.config.server_checks  # noqa: F401
 import pointsman.config.server_connections  # noqa: F401
+import pointsman.config.server_healthcheck  # noqa: F401
 import pointsman.config.server_limits  # noqa: F401
 import pointsman.config.server_line  # noqa: F401
 import pointsman.config.server_names  # noqa: F401
@@ -153,6 +154,7 @@ import pointsman.server.checks.ldap  # noqa: F401
 import pointsman.server.checks.mysql  # noqa: F401
 import pointsman.server.checks.pgsql  # noqa: F401
 import pointsman.server.checks.redis  # noqa: F401
+import pointsman.server.checks.sections  # noqa: F401
 import pointsman.server.checks.smtp  # noqa: F401
 import pointsman.server.checks.spop  # noqa: F401
 import pointsman.server.checks.ssl_hello  # noqa: F401

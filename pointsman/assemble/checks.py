@@ -17,6 +17,7 @@ from pointsman.server.backend import LiveServer
 from pointsman.server.checks.checks import Checks
 from pointsman.server.checks.external_keywords import read_external
 from pointsman.server.checks.plan import CheckPlan, make_plan
+from pointsman.server.checks.sections import check_sections, own_plan
 from pointsman.stream.proxies import BackendProxy
 
 
@@ -35,6 +36,7 @@ def build_backend_loggers(live: Live, configuration: Configuration) -> None:
 def build_checks(live: Live, configuration: Configuration, diagnostics: Diagnostics) -> None:
     """A checker for each server with `check`."""
     main = configuration.main
+    check_sections(configuration, diagnostics)
     live.health = Checks(
         spread=global_number(main, "spread-checks"),
         max_spread=global_number(main, "max-spread-checks"),
@@ -89,6 +91,7 @@ def build_check(
     """A checker for a server. ConfigError: it cannot be checked."""
     assert live.health is not None
     backend = server.backend
+    plan = own_plan(line, backend.name.decode(), plan, configuration)
     tls = check_tls(live, server, line, plan, configuration)
     tell = EventLogger(live.loggers[id(backend)])
     live.health.add(backend, server, line.parameters, plan, tell, line.at, tls, backend.arena.attached)

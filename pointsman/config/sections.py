@@ -60,6 +60,8 @@ class Opener:
             return self._peers(line)
         if kind == In.RESOLVERS:
             return self._resolvers(line)
+        if kind == In.HEALTHCHECK:
+            return self._healthcheck(line)
         return self._proxy(kind, line)
 
     def _not_built(self, word: Word) -> None:
@@ -143,6 +145,20 @@ class Opener:
                 f"resolvers '{name}' has same name as another resolvers (declared at {first.at.file}:{first.at.line}).",
                 line.words[1].at,
                 "a name that no other resolvers section has",
+            )
+        return section
+
+    def _healthcheck(self, line: Line) -> Section:
+        name = self._name(line, "missing name for healthcheck section.")
+        self._nothing_more(line.words[0], line.words[2:])
+        section = Section(In.HEALTHCHECK, name, line.at)
+        first = self.configuration.healthchecks.setdefault(name, section)
+        if first is not section and name:
+            self.diagnostics.alert(
+                f"healthcheck section '{name}' has the same name as another healthcheck section declared at "
+                f"{first.at.file}:{first.at.line}.",
+                line.words[1].at,
+                "a name that no other healthcheck section has",
             )
         return section
 

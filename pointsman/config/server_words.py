@@ -91,6 +91,9 @@ class ServerParameters:
     agent_interval: int = 2000  # agent-inter
     agent_send: bytes = b""
     track: str = ""  # [<backend>/]<server> whose state is its own; "": it has its own
+    # Named checks: server_healthcheck.py.
+    healthcheck: str = ""  # the name of a section; "": the backend's checks
+    healthcheck_at: Position | None = None  # where it was said
 
 
 SERVER_WORDS: Registry[Parameter[ServerParameters]] = Registry("server parameter")
@@ -107,7 +110,6 @@ SERVER_OTHERS = Others(
         "check-reuse-pool": 0,
         "check-via-socks4": 0,
         "error-limit": 1,
-        "healthcheck": 1,
         "namespace": 1,
         "npn": 1,
         "observe": 1,

@@ -36,6 +36,7 @@ class In(IntFlag):
     CRT_STORE = 128
     PEERS = 256
     RESOLVERS = 512
+    HEALTHCHECK = 1024
 
     FRONT = FRONTEND | LISTEN
     BACK = BACKEND | LISTEN
@@ -54,6 +55,7 @@ SECTIONS: dict[str, In] = {
     "crt-store": In.CRT_STORE,
     "peers": In.PEERS,
     "resolvers": In.RESOLVERS,
+    "healthcheck": In.HEALTHCHECK,
 }
 
 
@@ -202,6 +204,7 @@ class Configuration:
     http_errors: dict[str, Section] = field(default_factory=dict)
     peers: dict[str, Section] = field(default_factory=dict)
     resolvers: dict[str, Section] = field(default_factory=dict)
+    healthchecks: dict[str, Section] = field(default_factory=dict)
     tails: dict[tuple[int, str], tuple[object, object]] = field(default_factory=dict)  # see server_line._parameters
     failed: set[str] = field(default_factory=set)  # the first words of lines that were wrong: names they might declare
     environment: MutableMapping[str, str] = field(default_factory=lambda: os.environ)  # what `setenv` changes

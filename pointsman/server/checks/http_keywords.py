@@ -15,6 +15,7 @@ from pointsman.server.checks.plan import HTTP, CheckFlag, CheckKind, CheckRule
 from pointsman.server.checks.steps import STRING, CheckStep, CheckText, Remark, SendRequest
 
 BACK = In.DEFAULTS | In.BACK
+RULES = BACK | In.HEALTHCHECK
 NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 5.6.2
 VERSIONS: Final = ("HTTP/1.0", "HTTP/1.1")
 MATCHES = "min-recv, [!]string', '[!]rstring', '[!]string-lf', '[!]status', '[!]rstatus', [!]hdr, [!]fhdr or comment"
@@ -80,14 +81,14 @@ def _version_and_more(args: Args, step: SendRequest, word: Word) -> SendRequest:
     )
 
 
-@keyword("http-check disable-on-404", BACK, "4.2")
+@keyword("http-check disable-on-404", RULES, "4.2")
 def disable_on_404(args: Args) -> CheckFlag:
     """http-check disable-on-404: a server that answers 404 gets no new work."""
     args.end()
     return CheckFlag(name="disable-on-404", at=args.at)
 
 
-@keyword("http-check send-state", BACK, "4.2")
+@keyword("http-check send-state", RULES, "4.2")
 def send_state(args: Args) -> CheckFlag:
     """http-check send-state: tell the server how it is seen, in X-Haproxy-Server-State."""
     args.end()
@@ -99,26 +100,26 @@ def _rule(args: Args, step: CheckStep) -> CheckRule:
     return CheckRule(kind=HTTP, step=step, at=args.at)
 
 
-@keyword("http-check comment", BACK, "4.2")
+@keyword("http-check comment", RULES, "4.2")
 def http_check_comment(args: Args) -> CheckRule:
     """http-check comment <string>: a remark on the rule behind it."""
     return _rule(args, Remark(comment=remark(args)))
 
 
-@keyword("http-check connect", BACK, "4.2")
+@keyword("http-check connect", RULES, "4.2")
 def http_check_connect(args: Args) -> CheckRule:
     """http-check connect [default] [port <expr>] [addr <ip>] [send-proxy] [ssl] [sni <sni>] [alpn <alpn>] [linger]
     [comment <msg>]"""
     return _rule(args, words.read_connect(args))
 
 
-@keyword("http-check expect", BACK, "4.2")
+@keyword("http-check expect", RULES, "4.2")
 def http_check_expect(args: Args) -> CheckRule:
     """http-check expect [min-recv <n>] [comment <msg>] [statuses and formats] [!] <match> <pattern>"""
     return _rule(args, words.read_expect(args, words.HTTP_KINDS, {"string-lf": STRING}, MATCHES))
 
 
-@keyword("http-check send", BACK, "4.2")
+@keyword("http-check send", RULES, "4.2")
 def http_check_send(args: Args) -> CheckRule:
     """http-check send [meth <m>] [uri|uri-lf <u>] [ver <v>] [hdr <name> <fmt>]* [body|body-lf <b>] [comment <msg>]"""
     method: bytes | None = None

@@ -10,6 +10,7 @@ from pointsman.server.checks.plan import TCP, CheckFlag, CheckKind, CheckRule
 from pointsman.server.checks.steps import BINARY, STRING, CheckStep, CheckText, Remark, SendData
 
 BACK = In.DEFAULTS | In.BACK
+RULES = BACK | In.HEALTHCHECK
 MATCHES = "min-recv, '[!]binary', '[!]string', '[!]rstring', '[!]rbinary', '[!]string-lf', '[!]binary-lf' or comment'"
 
 
@@ -32,7 +33,7 @@ def _rule(args: Args, step: CheckStep) -> CheckRule:
     return CheckRule(kind=TCP, step=step, at=args.at)
 
 
-@keyword("tcp-check comment", BACK, "4.2")
+@keyword("tcp-check comment", RULES, "4.2")
 def tcp_check_comment(args: Args) -> CheckRule:
     """tcp-check comment <string>: a remark on the rule behind it."""
     return _rule(args, Remark(comment=remark(args)))
@@ -46,7 +47,7 @@ def remark(args: Args) -> str:
     return text
 
 
-@keyword("tcp-check connect", BACK, "4.2")
+@keyword("tcp-check connect", RULES, "4.2")
 def tcp_check_connect(args: Args) -> CheckRule:
     """tcp-check connect [default] [port <expr>] [addr <ip>] [send-proxy] [ssl] [sni <sni>] [alpn <alpn>] [linger]
     [comment <msg>]"""
@@ -66,35 +67,35 @@ def _send(args: Args, name: str) -> tuple[Word, str]:
     return word, comment
 
 
-@keyword("tcp-check send", BACK, "4.2")
+@keyword("tcp-check send", RULES, "4.2")
 def tcp_check_send(args: Args) -> CheckRule:
     """tcp-check send <data> [comment <msg>]"""
     word, comment = _send(args, "send")
     return _rule(args, SendData(data=words.text(word), comment=comment))
 
 
-@keyword("tcp-check send-lf", BACK, "4.2")
+@keyword("tcp-check send-lf", RULES, "4.2")
 def tcp_check_send_lf(args: Args) -> CheckRule:
     """tcp-check send-lf <fmt> [comment <msg>]"""
     word, comment = _send(args, "send-lf")
     return _rule(args, SendData(data=CheckText(form=words.form(args, word)), comment=comment))
 
 
-@keyword("tcp-check send-binary", BACK, "4.2")
+@keyword("tcp-check send-binary", RULES, "4.2")
 def tcp_check_send_binary(args: Args) -> CheckRule:
     """tcp-check send-binary <hexstring> [comment <msg>]"""
     word, comment = _send(args, "send-binary")
     return _rule(args, SendData(data=words.binary(args, word), comment=comment))
 
 
-@keyword("tcp-check send-binary-lf", BACK, "4.2")
+@keyword("tcp-check send-binary-lf", RULES, "4.2")
 def tcp_check_send_binary_lf(args: Args) -> CheckRule:
     """tcp-check send-binary-lf <hexfmt> [comment <msg>]"""
     word, comment = _send(args, "send-binary-lf")
     return _rule(args, SendData(data=CheckText(form=words.form(args, word), hexadecimal=True), comment=comment))
 
 
-@keyword("tcp-check expect", BACK, "4.2")
+@keyword("tcp-check expect", RULES, "4.2")
 def tcp_check_expect(args: Args) -> CheckRule:
     """tcp-check expect [min-recv <n>] [comment <msg>] [statuses and formats] [!] <match> <pattern>"""
     forms = {"string-lf": STRING, "binary-lf": BINARY}

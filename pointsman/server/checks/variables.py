@@ -12,40 +12,40 @@ from pointsman.server.checks.order import check_order
 from pointsman.server.checks.plan import HTTP, TCP, CheckRule
 from pointsman.server.checks.steps import SCOPES, SetVariable, UnsetVariable
 
-BACK = In.DEFAULTS | In.BACK
+RULES = In.DEFAULTS | In.BACK | In.HEALTHCHECK
 
 
-@keyword("http-check set-var", BACK, "4.2", named=True)
+@keyword("http-check set-var", RULES, "4.2", named=True)
 def http_check_set_var(args: Args) -> CheckRule:
     """http-check set-var(<var-name>[,<cond>...]) <expr>: give a variable the value of an expression."""
     return _set(args, HTTP)
 
 
-@keyword("tcp-check set-var", BACK, "4.2", named=True)
+@keyword("tcp-check set-var", RULES, "4.2", named=True)
 def tcp_check_set_var(args: Args) -> CheckRule:
     """tcp-check set-var(<var-name>[,<cond>...]) <expr>: give a variable the value of an expression."""
     return _set(args, TCP)
 
 
-@keyword("http-check set-var-fmt", BACK, "4.2", named=True)
+@keyword("http-check set-var-fmt", RULES, "4.2", named=True)
 def http_check_set_var_fmt(args: Args) -> CheckRule:
     """http-check set-var-fmt(<var-name>[,<cond>...]) <fmt>: give a variable the string that a log-format makes."""
     return _set_formatted(args, HTTP)
 
 
-@keyword("tcp-check set-var-fmt", BACK, "4.2", named=True)
+@keyword("tcp-check set-var-fmt", RULES, "4.2", named=True)
 def tcp_check_set_var_fmt(args: Args) -> CheckRule:
     """tcp-check set-var-fmt(<var-name>[,<cond>...]) <fmt>: give a variable the string that a log-format makes."""
     return _set_formatted(args, TCP)
 
 
-@keyword("http-check unset-var", BACK, "4.2", named=True)
+@keyword("http-check unset-var", RULES, "4.2", named=True)
 def http_check_unset_var(args: Args) -> CheckRule:
     """http-check unset-var(<var-name>): forget its value."""
     return _unset(args, HTTP)
 
 
-@keyword("tcp-check unset-var", BACK, "4.2", named=True)
+@keyword("tcp-check unset-var", RULES, "4.2", named=True)
 def tcp_check_unset_var(args: Args) -> CheckRule:
     """tcp-check unset-var(<var-name>): forget its value."""
     return _unset(args, TCP)
