@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,11 +92,10 @@ def test_the_same_as_haproxy(both: tuple[Found, Found], name: str) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
-def test_the_program_has_given_up_root(tmp_path: Path) -> None:
-    folder = tmp_path / "open"
-    folder.mkdir()
-    for parent in (folder, *folder.parents[:-2]):
-        parent.chmod(parent.stat().st_mode | 0o011)
+def test_the_program_has_given_up_root(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    # Not one of pytest's folders: another pytest may close their parent to other users at any time.
+    folder = Path(tempfile.mkdtemp(prefix="pointsman-check-"))
+    request.addfinalizer(lambda: shutil.rmtree(folder))
     folder.chmod(0o777)
     script = folder / "script"
     script.write_text(f"#!/bin/sh\n{SHOW}\n")

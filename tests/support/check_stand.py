@@ -85,7 +85,7 @@ class CheckStand:
         found = {row["pxname"]: row for row in csv.DictReader(lines) if row["svname"] == "s"}
         # The star is for a check that is under way.
         return {
-            name: tuple(found[place][column].removeprefix("* ") for column in COLUMNS)
+            name: tuple(_plain(found[place][column].removeprefix("* ")) for column in COLUMNS)
             for name, place in self.places.items()
         }
 
@@ -106,7 +106,13 @@ class CheckStand:
         """What the log says of a server, without what differs from run to run."""
         place = self.places[name]
         lines = [line.rstrip() for line in self.log.wait(0) if f" {place}/s " in line]
-        return [re.sub(r"duration: \d+ms", "duration: 0ms", line.partition(f"{place}/s ")[2]) for line in lines]
+        lines = [_plain(line.partition(f"{place}/s ")[2]) for line in lines]
+        return [re.sub(r"duration: \d+ms", "duration: 0ms", line) for line in lines]
+
+
+def _plain(text: str) -> str:
+    """An error of the system without its name, which HAProxy says where the error has come late."""
+    return re.sub(r"E[A-Z]+ returned by OS \(([^)]*)\)", r"\1", text)
 
 
 Said = bytes | EllipsisType
