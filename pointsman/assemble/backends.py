@@ -43,6 +43,7 @@ from pointsman.server.outgoing_header import (
 )
 from pointsman.server.pool import REUSE_AGGRESSIVE, REUSE_ALWAYS, REUSE_NEVER, REUSE_SAFE
 from pointsman.server.server import CONFIGURED_MAINT, FORCED_MAINT, RESOLUTION_MAINT, STOPPED
+from pointsman.server.socks4 import Socks4Proxy
 from pointsman.stream.checkcache import CacheCheck
 from pointsman.stream.h1back import H1Speaker
 from pointsman.stream.proxies import FOREVER, BackendProxy
@@ -176,6 +177,7 @@ def build_server(
     server.tls_account = TlsAccount(server.counters, live.process.tls)
     backend.servers.append(server)
     set_redirect(server, line)
+    _go_by_proxy(server, section, line)
     secure(live, server, line, configuration, diagnostics)
     return server
 
@@ -273,6 +275,22 @@ def _dial(section: Section, line: ServerLine, address: AddressSpec | None, http:
         set_source(dial, section, line.parameters, http)
         _tcp_options(dial, section, line)
     return dial
+
+
+def _go_by_proxy(server: LiveServer, section: Section, line: ServerLine) -> None:
+    """Connections to it go by a SOCKS4 proxy, if its line says so. ConfigError where they cannot."""
+    proxy = line.parameters.socks4
+    if proxy is None:
+        return
+    if server.dial.family != socket.AF_INET:
+        raise ConfigError(
+            f"'server {server.route.decode()}' : 'socks4' : its address is none of IPv4, and SOCKS4 knows no other",
+            line.at,
+            "a server with an IPv4 address (manual 5.2 socks4)",
+        )
+    dial = _dial(section, line, proxy, server.backend.http)
+    dial.follow_address = dial.follow_port = False
+    server.socks4 = Socks4Proxy(dial)
 
 
 def _tcp_options(dial: Dial, section: Section, line: ServerLine) -> None:

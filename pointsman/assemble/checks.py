@@ -92,6 +92,7 @@ def build_check(
     assert live.health is not None
     backend = server.backend
     plan = own_plan(line, backend.name.decode(), plan, configuration)
+    _compatible(backend.name.decode(), line, plan)
     tls = check_tls(live, server, line, plan, configuration)
     tell = EventLogger(live.loggers[id(backend)])
     live.health.add(backend, server, line.parameters, plan, tell, line.at, tls, backend.arena.attached)
@@ -123,3 +124,16 @@ def build_unchecked(live: Live, server: LiveServer, line: ServerLine, plan: Chec
 def _watched(parameters: ServerParameters) -> bool:
     """Its state is not always the same."""
     return parameters.check or parameters.agent_check or parameters.init_state != "none"
+
+
+def _compatible(backend: str, line: ServerLine, plan: CheckPlan) -> None:
+    """ConfigError where `check-proto` names what checks of that kind do not speak."""
+    proto = line.parameters.check_proto
+    spoken = "h1" if plan.http else "none"
+    if proto and proto != spoken:
+        raise ConfigError(
+            f"config: proxy '{backend}': server '{line.name}' uses an incompatible MUX protocol for the selected check "
+            "type",
+            line.parameters.check_proto_at or line.at,
+            f"'check-proto {spoken}' (manual 5.2)",
+        )

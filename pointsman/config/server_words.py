@@ -9,7 +9,7 @@ from pointsman.config.bind import check_proto
 from pointsman.config.keyword import parse_time, warn_if_small
 from pointsman.config.parameters import Others, Parameter, Words
 from pointsman.config.source_address import SourceAddress
-from pointsman.core.address import is_ip
+from pointsman.core.address import AddressSpec, is_ip
 from pointsman.core.diagnostics import ConfigError, Position
 from pointsman.core.registry import Registry
 from pointsman.core.words import Word
@@ -81,6 +81,8 @@ class ServerParameters:
     minconn: int = 0  # what it takes at least; 0: not said
     maxqueue: int = 0  # how many may wait for it; 0: no limit
     # Of checks (server_checks.py).
+    socks4: AddressSpec | None = None  # what connections to it go by
+    check_via_socks4: bool = False  # and its checks
     check_proto: str = ""  # h1, none; "": not said
     check_proto_at: Position | None = None  # where it was
     # How connections are made: server_connections.py.
@@ -108,7 +110,6 @@ SERVER_OTHERS = Others(
         "cc": 1,
         "check-pool-conn-name": 1,
         "check-reuse-pool": 0,
-        "check-via-socks4": 0,
         "error-limit": 1,
         "namespace": 1,
         "npn": 1,
@@ -116,6 +117,12 @@ SERVER_OTHERS = Others(
         "on-error": 1,
         "pool-conn-name": 1,
         "socks4": 1,
+        "redir": 1,
+        "resolve-net": 1,
+        "resolve-opts": 1,
+        "resolve-prefer": 1,
+        "resolvers": 1,
+        "shard": 1,
         "strict-maxconn": 0,
         "tcp-md5sig": 1,
     },

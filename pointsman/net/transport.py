@@ -45,6 +45,11 @@ class Transport:
     def be_eager(self) -> None:
         """Be that, if it can be: what will be written may be sent early."""
 
+    def introduce(self, header: bytes) -> bool:
+        """What has to go to the server before all else. False: it goes straight into the socket, before the handshake
+        begins; True: it is taken, as something has to go before that."""
+        return False
+
     def handshake(self) -> int:
         """Go on with it. 0: it is over; else what it waits for, with EARLY where reads and writes pass all the same.
         That the peer has ended is an error here."""

@@ -29,6 +29,7 @@ from pointsman.server.pool_key import KeyPart, Marks, key_of
 from pointsman.server.queue import ORDER_BITS, Grants, Queue, QueueWaiter
 from pointsman.server.server import RUNNING, Server
 from pointsman.server.server_name import ServerName
+from pointsman.server.socks4 import Socks4Proxy
 
 
 class Remembered:
@@ -55,6 +56,7 @@ class LiveServer(Server):
         self.kept: Remembered | None = None  # the last answer (stream/outcome.py)
         self.speaker: Speaker = RAW  # what is spoken on its connections
         self.transports: Transports | None = None  # what their bytes pass through; None: they are plain
+        self.socks4: Socks4Proxy | None = None  # what its connections go by
         self.encrypting: Transports | None = None  # that of TLS, switched on or not; None: there is none
         self.server_name: ServerName | None = None  # for whom connections are where they are encrypted
         self.early_data = False  # requests may go there along with the hello (allow-0rtt)

@@ -12,7 +12,7 @@ from mypy_extensions import mypyc_attr
 
 from pointsman.core.address import NetAddress, net_address
 from pointsman.core.columns import LINK, LINK_POOLED, LINK_POOLED_SAFE, NOTHING, POOLED, POOLED_SAFE
-from pointsman.core.connection_faults import fault_of
+from pointsman.core.connection_faults import SOCKS4_ABORT, SOCKS4_SEND, fault_of
 from pointsman.core.tcp_info import Measured
 from pointsman.core.tls import Connection
 from pointsman.net.duplex import Duplex
@@ -191,9 +191,10 @@ class Dialling(WireUser):
 
     def introduce(self, header: bytes) -> None:
         """The PROXY header that goes before all else."""
-        if self.wire.transport is None:
+        transport = self.wire.transport
+        if transport is None:
             self.wire.push(header)
-        else:
+        elif not transport.introduce(header):
             self.wire.preface = header
 
     def local_address(self) -> NetAddress | None:
@@ -432,5 +433,5 @@ def local_address(wire: Wire) -> NetAddress | None:
 def note_handshake(server: Server, wire: Wire, transport: Transport) -> None:
     """A handshake with it has failed: why is shown (show servers)."""
     handshakes = server.handshakes
-    if handshakes is not None and transport.fault:
+    if handshakes is not None and transport.fault and not SOCKS4_SEND <= transport.fault <= SOCKS4_ABORT:
         handshakes.note(transport.reason, wire.reactor.now)

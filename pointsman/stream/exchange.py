@@ -367,14 +367,15 @@ class Exchange(Accounts):
             return
         server.step(DIALLED, NOTHING, CONNECTS)
         self.move(CONNECT)
+        socks4 = server.socks4
+        way = server.dial if socks4 is None else socks4.dial
         try:
             context = self.context
-            dial = server.dial
-            if dial.presented is not None or context.server_mark >= 0 or context.server_tos >= 0:
-                seen = dial.seen(context)
-                fd = dial.connect_from(context.destination, context.server_mark, context.server_tos, seen)
+            if way.presented is not None or context.server_mark >= 0 or context.server_tos >= 0:
+                seen = way.seen(context)
+                fd = way.connect_from(context.destination, context.server_mark, context.server_tos, seen)
             else:
-                fd = dial.connect(context.destination)
+                fd = way.connect(context.destination)
         except OSError as error:
             if account is not None:
                 account.ended()
@@ -388,9 +389,13 @@ class Exchange(Accounts):
             dialling.key = key.value(self.context)
         if transports is not None:
             transport = transports.connect(fd, server.host_name(self.context))
-            if server.early_data and self.may_be_early(backend):
+            if socks4 is not None:
+                transport = socks4.transport(fd, server.dial.address(context.destination), transport)
+            elif server.early_data and self.may_be_early(backend):
                 transport.be_eager()
             dialling.wire.secure(transport)
+        elif socks4 is not None:
+            dialling.wire.secure(socks4.transport(fd, server.dial.address(context.destination)))
         header = server.header
         if header is not None:
             context = self.context

@@ -47,6 +47,9 @@ def tcp(*rules: str) -> str:
 
 
 PING = (Until(b"PING\r\n"), b"+PONG\r\n", EOF)
+PROXY = Until(b"HAProxy\0")
+GRANT = b"\0\x5a\0\0\0\0\0\0"
+SOCKS = "addr 192.0.2.1 port 80 socks4 127.0.0.1:{a} check-via-socks4"
 SHORT = "|timeout check 300"
 
 CASES: dict[str, CheckCase] = {
@@ -82,7 +85,7 @@ CASES: dict[str, CheckCase] = {
     "a port from a variable": CheckCase(tcp("set-var(check.p) int(1)", "connect port var(check.p)"), OK),
     "the port of a variable that is not set": CheckCase(tcp("connect port var(check.p)"), OK),
     "data from a variable": CheckCase(
-        tcp("set-var(check.x) str(PING)", "send-lf '%[var(check.x)]\\r\\n'", "expect string +PONG"), PING
+        tcp("set-var(check.x) str(PING)", "send-lf %[var(check.x)]\\r\\n", "expect string +PONG"), PING
     ),
     "payload in a variable": CheckCase(
         tcp("send PING\\r\\n", "expect string +PONG", "set-var(check.x) res.payload(1,4)", "send-lf %[var(check.x)]"),
@@ -147,6 +150,31 @@ CASES: dict[str, CheckCase] = {
         (Until(b"x"), b"zz", END),
     ),
     "tcp ends with send": CheckCase(tcp("connect", "send QUIT\\r\\n"), (EOF,)),
+    # Where it begins.
+    "tcp-check without rules, refused": CheckCase(TCPCHK, None),
+    "a connect that is not written, refused": CheckCase(tcp("comment a", "send x"), None),
+    # By a SOCKS4 proxy.
+    "socks4": CheckCase(HTTPCHK, (PROXY, GRANT, *OK), SOCKS),
+    "socks4, TCP": CheckCase("", (PROXY, GRANT, EOF), SOCKS, seen=False),
+    "socks4, a rule": CheckCase(
+        tcp("connect via-socks4 addr 192.0.2.1 port 80", "send PING\\r\\n", "expect string +PONG"),
+        (PROXY, GRANT, *PING),
+        "socks4 127.0.0.1:{a}",
+    ),
+    "socks4, a rule without it": CheckCase(
+        tcp("connect", "send PING\\r\\n", "expect string +PONG"), PING, "socks4 127.0.0.1:{a}"
+    ),
+    "socks4, the line's words": CheckCase(
+        tcp("connect default", "send PING\\r\\n", "expect string +PONG"), (PROXY, GRANT, *PING), SOCKS
+    ),
+    "socks4, traffic only": CheckCase(HTTPCHK, OK, "socks4 127.0.0.1:{a}"),
+    "socks4 refuses": CheckCase(HTTPCHK, (PROXY, b"\0\x5b\0\0\0\0\0\0", END), SOCKS),
+    "socks4 refuses, TCP": CheckCase(TCPCHK, (PROXY, b"\0\x5c\0\0\0\0\0\0", END), SOCKS),
+    "socks4 speaks something else": CheckCase(HTTPCHK, (PROXY, b"HTTP/1.1 400 Bad\r\n\r\n", EOF), SOCKS),
+    "socks4 ends": CheckCase(HTTPCHK, (PROXY, END), SOCKS),
+    "socks4 breaks off": CheckCase(HTTPCHK, (PROXY, RESET), SOCKS),
+    "socks4 is silent": CheckCase(TCPCHK + SHORT, (PROXY, HOLD), SOCKS),
+    "socks4 says half": CheckCase(HTTPCHK + SHORT, (PROXY, GRANT[:5], HOLD), SOCKS),
     # Options of expect.
     "ok-status": CheckCase(tcp("expect ok-status L4OK string +"), (b"+OK", END)),
     "ok-status L7OKC": CheckCase(tcp("expect ok-status L7OKC string +"), (b"+OK", END)),
@@ -352,6 +380,7 @@ def plain(line: str) -> str:
 def told(text: str) -> str:
     """3.5 names the system's error everywhere, 3.2 where a connection is open, 2.6 nowhere. The number of a port."""
     text = re.sub(r"E[A-Z]+ returned by OS \((.*?)\)", r"\1", text)
+    text = re.sub(r"(SOCKS4 [A-Za-z0-9 ]+) \([A-Z][a-z ]+\)", r"\1", text)  # what a system call before it has said
     return re.sub(r"(connect port) \d+", r"\1 X", text)
 
 

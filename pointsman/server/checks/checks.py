@@ -41,7 +41,13 @@ class Checker(Repeated):
         self.plan = plan
         self.parameters = parameters
         self.checks = checks
-        self.target = Target(parameters.check_address, parameters.check_port, parameters.check_send_proxy, tls)
+        self.target = Target(
+            parameters.check_address,
+            parameters.check_port,
+            parameters.check_send_proxy,
+            tls,
+            parameters.check_via_socks4,
+        )
 
     @property
     def enabled(self) -> bool:

@@ -77,6 +77,7 @@ class CheckPlan:
     steps: tuple[CheckStep, ...]
     http: bool = False
     told: bool = False
+    sequence: bool = False  # of option tcp-check, with rules or without
     disable_on_404: bool = False
     send_state: bool = False
     log_all: bool = False
@@ -157,6 +158,7 @@ def make_plan(
     return CheckPlan(
         tuple(steps),
         told=told,
+        sequence=kind == TCP,
         log_all=log_all,
         connect_timeout=connect_timeout,
         read_timeout=read_timeout,

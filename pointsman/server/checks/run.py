@@ -36,6 +36,7 @@ from pointsman.server.checks.tls import CheckStream, CheckTls, fault_text
 from pointsman.server.dial import Dial
 from pointsman.server.server import RUNNING, STARTING, STOPPING
 from pointsman.server.server_name import as_name
+from pointsman.server.socks4 import Socks4Proxy, Socks4Transport
 
 SILENT: Final = (socket.IPPROTO_TCP, socket.TCP_QUICKACK, 0)  # an option, set before connecting: no ACK at once
 RESET: Final = struct.pack("ii", 1, 0)  # SO_LINGER: on, 0 seconds
@@ -49,6 +50,7 @@ class Target:
     port: int = 0  # 0: that of the server
     send_proxy: bool = False
     tls: CheckTls | None = None  # None: no check of it is encrypted
+    via_socks4: bool = False  # by the proxy that the server's connections go by
 
     @property
     def elsewhere(self) -> bool:
@@ -140,10 +142,14 @@ class CheckRun:
         limit = min(plan.connect_timeout or self.inter, self.inter) if plan.read_timeout else self.inter
         self.deadline = self.loop.time() + limit / 1000
         port = self._port(step)
+        socks4 = self._proxy(step)
         if self._encrypts(step):
             self._begin_tls(step)
         try:
             dial = self._dial(step, port)
+            aim = dial.address(UNIX_ADDRESS)
+            if socks4 is not None:
+                dial = copy.copy(socks4.dial)
             if dial.family != socket.AF_UNIX and self._stays_silent(step):
                 dial.options = [*dial.options, SILENT]
             self.sock = socket.socket(fileno=dial.open(UNIX_ADDRESS).detach())
@@ -154,6 +160,8 @@ class CheckRun:
         except OSError as error:
             raise self._connect_failed(step, "L4CON", connection_error(error)) from None
         self.in_order = step.linger
+        if socks4 is not None:
+            await self._pass(step, self.sock, socks4.transport(self.sock.fileno(), aim))
         header = self._proxy_header(step)
         if not self._encrypts(step):
             self._begin_reading()
@@ -164,6 +172,20 @@ class CheckRun:
             await self._write(step, header)
         await self._secure(step, self.sock)
         self._begin_reading()
+
+    def _proxy(self, step: Connect) -> Socks4Proxy | None:
+        """The SOCKS4 proxy that it goes by."""
+        return self.server.socks4 if step.via_socks4 or self.target.via_socks4 and not step.own else None
+
+    async def _pass(self, step: Connect, sock: socket.socket, transport: Socks4Transport) -> None:
+        """Until the proxy has opened the way to the server."""
+        self._begin_reading()
+        try:
+            await self._stream(sock).handshake(transport)
+        except TimeoutError:
+            raise self._connect_failed(step, "L7TOUT", "") from None
+        except OSError:
+            raise self._connect_failed(step, "SOCKERR", transport.reason) from None
 
     def _begin_tls(self, step: Connect) -> None:
         """It counts as traffic does, and is refused as traffic is where maxsslconn is reached (manual 3.2)."""
@@ -225,7 +247,8 @@ class CheckRun:
         moment then, and the reset takes its place."""
         steps = [one for one in self.plan.steps if not isinstance(one, Silent)]
         last = steps[-1] is step or isinstance(steps[steps.index(step) + 1], Connect)
-        return last and not step.linger and not self._proxy_version(step) and not self._encrypts(step)
+        with_header = self._proxy_version(step) or self._proxy(step) is not None
+        return last and not step.linger and not with_header and not self._encrypts(step)
 
     def _port(self, step: Connect) -> int:
         """The port that the rule or the line says; 0: the server's own."""
@@ -263,8 +286,8 @@ class CheckRun:
             raise OSError(error, os.strerror(error))
 
     def _connect_failed(self, step: Connect, status: str, info: str) -> Failed:
-        if step.number and not self.plan.http:
-            info += self._place(step, step.label(step.port))
+        if self.plan.sequence:
+            info += self._place(step, step.label(step.port)) or " at initial connection step of tcp-check"
         return Failed(Result(status, 0, info))
 
     def _proxy_version(self, step: Connect) -> int:

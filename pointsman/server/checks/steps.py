@@ -49,6 +49,7 @@ class Connect(CheckStep):
     address: str = ""  # "": of the check, the server
     own: bool = False  # the options of the rule count, not those of the server line (no "default")
     send_proxy: bool = False
+    via_socks4: bool = False
     ssl: bool = False
     sni: str = ""
     alpn: bytes | None = None  # None: of the check, the server

@@ -38,7 +38,9 @@ ERROR_STATUSES: Final = ("L4CON", "L6RSP", "L7RSP", "L7STS", "L7OKC")
 TIMEOUT_STATUSES: Final = ("L4TOUT", "L6TOUT", "L7TOUT")
 SPOKEN: Final = {"http-check": "h1", "tcp-check": "none"}
 METHODS: Final = ("str", "beg", "end", "sub", "reg")
-CONNECTS: Final = "'comment', 'port', 'addr', 'send-proxy', 'ssl', 'sni', 'alpn', 'linger', 'proto' or 'default'"
+CONNECTS: Final = (
+    "'comment', 'port', 'addr', 'send-proxy', 'via-socks4', 'ssl', 'sni', 'alpn', 'linger', 'proto' or 'default'"
+)
 
 
 def form(args: Args, word: Word) -> Format:
@@ -94,6 +96,8 @@ def read_connect(args: Args) -> Connect:
             step = replace(step, address=address)
         elif word.text == "send-proxy":
             step = replace(step, send_proxy=True)
+        elif word.text == "via-socks4":
+            step = replace(step, via_socks4=True)
         elif word.text == "linger":
             step = replace(step, linger=True)
         elif word.text == "comment":
@@ -102,8 +106,6 @@ def read_connect(args: Args) -> Connect:
             _proto(args)
         elif word.text in ("ssl", "sni", "alpn"):
             step = _encrypted(args, word, step)
-        elif word.text == "via-socks4":
-            raise ConfigError(f"'{args.keyword}' : 'via-socks4' is not built yet (manual 4.2, {args.keyword})", word.at)
         else:
             raise unexpected(args, word, CONNECTS)
     return replace(step, port=step.port or behind)

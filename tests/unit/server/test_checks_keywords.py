@@ -75,15 +75,11 @@ FIRST = (
         ),
         (
             "http-check connect foo",
-            "'http-check connect' : expects 'comment', 'port', 'addr', 'send-proxy', 'ssl', 'sni', 'alpn', 'linger', "
-            "'proto' or 'default' but got 'foo' as argument.",
+            "'http-check connect' : expects 'comment', 'port', 'addr', 'send-proxy', 'via-socks4', 'ssl', 'sni', "
+            "'alpn', 'linger', 'proto' or 'default' but got 'foo' as argument.",
         ),
         ("http-check connect sni", "'http-check connect' : 'sni' expects a string as argument."),
         ("http-check connect alpn", "'http-check connect' : 'alpn' : missing the comma-delimited ALPN protocol suite"),
-        (
-            "http-check connect via-socks4",
-            "'http-check connect' : 'via-socks4' is not built yet (manual 4.2, http-check connect)",
-        ),
         (
             "http-check connect proto h2",
             "'http-check connect' : 'proto' : protocol 'h2' is not built yet (manual 4.2, http-check connect)",
