@@ -41,6 +41,7 @@ def build_checks(live: Live, configuration: Configuration, diagnostics: Diagnost
         spread=global_number(main, "spread-checks"),
         max_spread=global_number(main, "max-spread-checks"),
         node=global_text(main, "node"),
+        most=global_number(main, "tune.max-checks-per-thread"),
     )
     for backend in live.backends:
         section = live.sections[id(backend)]

@@ -101,6 +101,7 @@ NUMBERS: dict[str, NumberKeyword] = {
     "tune.http.cookielen": NumberKeyword(1, BIGGEST, 63, manual="3.2"),
     "tune.http.logurilen": NumberKeyword(0, BIGGEST, 1024, manual="3.2"),
     "tune.http.maxhdr": NumberKeyword(1, 32767, 101, manual="3.2"),
+    "tune.max-checks-per-thread": NumberKeyword(0, BIGGEST, 0, manual="3.2"),  # 0: no limit
     "tune.maxrewrite": NumberKeyword(0, BIGGEST, 1024, unit="size", manual="3.2"),
     "tune.stick-counters": NumberKeyword(0, 100, 3, manual="3.2"),
     **{

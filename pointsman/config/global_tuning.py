@@ -44,7 +44,6 @@ TUNING: dict[str, str] = {
     "tune.idletimer": "time",
     "tune.listener.default-shards": "switch",
     "tune.listener.multi-queue": "switch",
-    "tune.max-checks-per-thread": "number",
     "tune.max-rules-at-once": "number",
     "tune.maxaccept": "number",
     "tune.maxpollevents": "number",

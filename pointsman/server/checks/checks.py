@@ -37,6 +37,7 @@ class Checker(Repeated):
         tls: CheckTls | None = None,
     ) -> None:
         super().__init__(health.server)
+        self.room = checks.room
         self.health = health
         self.plan = plan
         self.parameters = parameters
@@ -83,6 +84,7 @@ class AgentChecker(Repeated):
 
     def __init__(self, agent: Agent, checks: "Checks") -> None:
         super().__init__(agent.health.server)
+        self.room = checks.room
         self.agent = agent
         self.checks = checks
 
@@ -100,15 +102,22 @@ class AgentChecker(Repeated):
 
 
 class Checks:
-    """`spread`: percent (spread-checks); `max_spread`: ms, 0: no bound (max-spread-checks)."""
+    """`spread`: percent (spread-checks); `max_spread`: ms, 0: no bound (max-spread-checks); `most`: how many may be
+    under way at once, 0: no limit (tune.max-checks-per-thread)."""
 
     def __init__(
-        self, clock: Callable[[], int] = monotonic_ms, spread: int = 0, max_spread: int = 0, node: str = ""
+        self,
+        clock: Callable[[], int] = monotonic_ms,
+        spread: int = 0,
+        max_spread: int = 0,
+        node: str = "",
+        most: int = 0,
     ) -> None:
         self.clock = clock
         self.spread = spread
         self.max_spread = max_spread
         self.programs: ExternalCheck | None = None  # one of those that may be run, if there are any
+        self.room = asyncio.Semaphore(most) if most else None
         self.node = node or socket.gethostname()
         self.checkers: dict[Server, Checker] = {}
         self.agents: dict[Server, AgentChecker] = {}

@@ -13,6 +13,7 @@ class Repeated:
     def __init__(self, server: LiveServer) -> None:
         self.server = server
         self.task: asyncio.Task[None] | None = None
+        self.room: asyncio.Semaphore | None = None  # how many at once, of all there are; None: no limit
 
     @property
     def enabled(self) -> bool:
@@ -42,11 +43,20 @@ class Repeated:
         while True:
             if self.enabled:
                 try:
-                    await self.once()
+                    await self._in_turn()
                 except Exception as error:  # a bug: it is reported, and does not end the checks
                     message = f"{self.what} of server {self.server.route.decode()}"
                     asyncio.get_running_loop().call_exception_handler({"message": message, "exception": error})
             await self.rest(self.pause())
+
+    async def _in_turn(self) -> None:
+        """Once, as soon as there is room for it: who has waited longest is next."""
+        if self.room is None:
+            await self.once()
+            return
+        async with self.room:
+            if self.enabled:  # still
+                await self.once()
 
     async def rest(self, milliseconds: float) -> None:
         await asyncio.sleep(milliseconds / 1000)
