@@ -11,6 +11,19 @@ from pointsman.core.address import is_ip
 from pointsman.core.diagnostics import ConfigError
 
 flag("check-via-socks4", lambda words, server: replace(server, check_via_socks4=True))
+flag("check-reuse-pool", lambda words, server: replace(server, check_reuse_pool=True))
+flag("no-check-reuse-pool", lambda words, server: replace(server, check_reuse_pool=False))
+
+
+@server_word("check-pool-conn-name")
+def check_pool_conn_name(words: Words, server: ServerParameters) -> ServerParameters:
+    """check-pool-conn-name <name>: which idle connection checks take; here each server has one for checks alone."""
+    words.args.diagnostics.notice(
+        "'check-pool-conn-name' chooses among connections of traffic, which checks do not use here, and has no effect "
+        "(manual 5.2)",
+        words.word.at,
+    )
+    return replace(server, check_pool_name=words.value("missing name value", "<name>").text)
 
 
 @server_word("check-proto")

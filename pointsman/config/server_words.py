@@ -83,6 +83,8 @@ class ServerParameters:
     # Of checks (server_checks.py).
     socks4: AddressSpec | None = None  # what connections to it go by
     check_via_socks4: bool = False  # and its checks
+    check_reuse_pool: bool = False  # HTTP checks take over the connection of the one before
+    check_pool_name: str = ""  # check-pool-conn-name
     check_proto: str = ""  # h1, none; "": not said
     check_proto_at: Position | None = None  # where it was
     # How connections are made: server_connections.py.
@@ -108,8 +110,6 @@ SERVER_OTHERS = Others(
     hints={"idle-ping": 1, "log-bufsize": 1, "log-proto": 1, "quic-cc-algo": 1},
     coming={
         "cc": 1,
-        "check-pool-conn-name": 1,
-        "check-reuse-pool": 0,
         "error-limit": 1,
         "namespace": 1,
         "npn": 1,
@@ -158,10 +158,6 @@ flag("non-stick", lambda words, server: replace(server, sticks=False))
 flag("no-tfo", lambda words, server: replace(server, tfo=False))
 flag("stick", lambda words, server: replace(server, sticks=True))
 flag("tfo", lambda words, server: replace(server, tfo=True))
-
-
-# What this asks for is so: the word that it takes back is not built yet.
-flag("no-check-reuse-pool", lambda words, server: server)
 
 
 @server_word("addr")

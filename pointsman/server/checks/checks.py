@@ -17,6 +17,7 @@ from pointsman.server.backend import Backend, LiveServer
 from pointsman.server.checks.agent import Agent, AgentTarget, AgentTimes
 from pointsman.server.checks.external import ExternalCheck, ExternalRun, prepare_to_run_programs
 from pointsman.server.checks.health import Health, watch
+from pointsman.server.checks.kept import KeptConnection
 from pointsman.server.checks.plan import CheckPlan
 from pointsman.server.checks.repeated import Repeated
 from pointsman.server.checks.run import CheckRun, Target
@@ -49,12 +50,18 @@ class Checker(Repeated):
             tls,
             parameters.check_via_socks4,
         )
+        self.kept = KeptConnection() if _reuses(parameters, plan) else None
 
     @property
     def enabled(self) -> bool:
         """Neither in maintenance nor paused by `disable health`."""
         server = self.health.server
         return not server.admin & MAINT and not server.check_paused
+
+    def end(self) -> None:
+        super().end()
+        if self.kept is not None:
+            self.kept.close()
 
     async def once(self) -> None:
         """One check and its consequences."""
@@ -266,6 +273,22 @@ class Checks:
         for one in repeated:
             one.end()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _reuses(parameters: ServerParameters, plan: CheckPlan) -> bool:
+    """Checks take connections over (manual 5.2 check-reuse-pool): those of HTTP do, where neither the line nor a rule
+    says how checks connect."""
+    tls = parameters.tls
+    own = (
+        parameters.check_address
+        or parameters.check_port
+        or parameters.check_send_proxy
+        or parameters.check_via_socks4
+        or parameters.check_proto
+        or tls.check
+        or tls.check_alpn is not None
+    )
+    return parameters.check_reuse_pool and plan.http and not own and not plan.asks_own
 
 
 def state_header(health: Health, node: str) -> bytes:

@@ -16,6 +16,8 @@ class CheckResponse:
         self.body = b""
         self.whole = False
         self.broken = False
+        self.ended = False  # by the end of the connection
+        self.more = False  # bytes behind its end
         self._data = b""
         self._known = 0
         self._body = Body()
@@ -25,8 +27,14 @@ class CheckResponse:
         """Nothing more of the body will be looked at."""
         return self.whole or len(self.body) >= self.size
 
+    @property
+    def finished(self) -> bool:
+        """It is whole by its own marks, and nothing stands behind it."""
+        return self.whole and not self.ended and not self.more
+
     def feed(self, data: bytes) -> None:
         if self.broken or self.full:
+            self.more = True
             return
         try:
             if self.head is None:
@@ -41,7 +49,7 @@ class CheckResponse:
         """The server has closed the connection."""
         if self.head is None:
             self.broken = True
-        self.whole = True
+        self.ended = self.whole = True
 
     def _read_head(self) -> None:
         while self.head is None:
@@ -58,6 +66,8 @@ class CheckResponse:
         self._begin(self.head)
         if not self.whole:
             self._read_body(self._data)
+        else:
+            self.more = bool(self._data)
 
     def _begin(self, head: Response) -> None:
         kind = CHUNKED if head.chunked else SIZED if head.length >= 0 else TO_CLOSE
@@ -70,3 +80,4 @@ class CheckResponse:
         self.body += self._body.feed(data)
         if self._body.done:
             self.whole = True
+            self.more = bool(self._body.excess)

@@ -28,6 +28,7 @@ from pointsman.server.backend import LiveServer
 from pointsman.server.checks.expect import judge_data, judge_reply, label
 from pointsman.server.checks.http_request import render_request
 from pointsman.server.checks.http_response import CheckResponse
+from pointsman.server.checks.kept import KeptConnection, asks_to_stay, stays
 from pointsman.server.checks.plan import CheckPlan
 from pointsman.server.checks.reply import ExpectReply
 from pointsman.server.checks.status import Result, connection_error
@@ -69,7 +70,15 @@ class Failed(Exception):
 class CheckRun:
     """One check. `perform` is called once."""
 
-    def __init__(self, server: LiveServer, plan: CheckPlan, target: Target, inter: int, state: bytes) -> None:
+    def __init__(
+        self,
+        server: LiveServer,
+        plan: CheckPlan,
+        target: Target,
+        inter: int,
+        state: bytes,
+        kept: KeptConnection | None = None,
+    ) -> None:
         self.server = server
         self.plan = plan
         self.target = target
@@ -84,6 +93,10 @@ class CheckRun:
         self.ended = False
         self.reply: CheckResponse | None = None
         self.in_order = False  # how to close
+        self.kept = kept  # where a connection may be taken from, and left; None: it has one of its own
+        self.reused = False  # it was taken from there
+        self.heard = False  # the server has said something
+        self.stays = False  # the last request leaves the connection open
         self.session = CheckSession()
         self.context = self._context()
 
@@ -101,14 +114,22 @@ class CheckRun:
         """The result, with its duration."""
         begun = monotonic_ms()
         try:
-            result = await self._steps()
-        except Failed as failed:
-            result = failed.result
+            result = await self._outcome()
+            if self.reused and not self.heard and result.status == "SOCKERR":
+                self._close()  # the server has ended it meanwhile: that says nothing of its health
+                result = await self._outcome()
+            self._keep()
         finally:
             self._close()
             VARIABLE_LIMITS.exchange_over(self.context)
             VARIABLE_LIMITS.session_over(self.session)
         return Result(result.status, result.code, result.info, monotonic_ms() - begun)
+
+    async def _outcome(self) -> Result:
+        try:
+            return await self._steps()
+        except Failed as failed:
+            return failed.result
 
     async def _steps(self) -> Result:
         told = "(tcp-check)" if self.plan.told and not self.plan.http else ""
@@ -141,6 +162,8 @@ class CheckRun:
         plan = self.plan
         limit = min(plan.connect_timeout or self.inter, self.inter) if plan.read_timeout else self.inter
         self.deadline = self.loop.time() + limit / 1000
+        if self._take_kept():
+            return
         port = self._port(step)
         socks4 = self._proxy(step)
         if self._encrypts(step):
@@ -172,6 +195,25 @@ class CheckRun:
             await self._write(step, header)
         await self._secure(step, self.sock)
         self._begin_reading()
+
+    def _take_kept(self) -> bool:
+        """Go on with the connection that the check before has left. False: there is none."""
+        found = self.kept.take(self.server.dial.target) if self.kept is not None and not self.reused else None
+        self.reused = found is not None
+        if found is None:
+            return False
+        self.sock, self.transport, self.account = found
+        if self.transport is not None:
+            self.context.server_tls = self.transport.tls
+        self._begin_reading()
+        return True
+
+    def _keep(self) -> None:
+        """Leave the connection to the next check, if it lasts."""
+        if self.kept is None or self.sock is None or self.reply is None or not self.stays or not stays(self.reply):
+            return
+        self.kept.put(self.sock, self.transport, self.account, self.server.dial.target)
+        self.sock = self.transport = self.account = None
 
     def _proxy(self, step: Connect) -> Socks4Proxy | None:
         """The SOCKS4 proxy that it goes by."""
@@ -351,6 +393,7 @@ class CheckRun:
         if isinstance(step, SendRequest):
             self.reply = CheckResponse(self.plan.size, bodiless=step.method == b"HEAD")
             data = render_request(step, self.context, self.state)
+            self.stays = asks_to_stay(data)
             names = self.server.backend.spellings
             await self._write(step, data if names is None else respelt(data, names))
         elif isinstance(step, SendData):
@@ -390,6 +433,7 @@ class CheckRun:
                 place = self._place(step, label(step, self.context))
                 raise Failed(Result("SOCKERR", 0, connection_error(error) + place)) from None
             data = b""  # what has come before can still be judged
+        self.heard = self.heard or bool(data)
         if not data:
             self.ended = True
             if self.reply is not None:

@@ -55,12 +55,20 @@ def test_errors(words: str, rules: str, message: str, tmp_path: Path, capfd: pyt
         ("127.0.0.1:2 socks4 /tmp/proxy", ""),
         ("127.0.0.1:2 socks4 localhost:1080", ""),
         ("127.0.0.1:2 check check-via-socks4", ""),
+        ("127.0.0.1:2 check check-reuse-pool no-check-reuse-pool", ""),
         ("127.0.0.1:2 check check-proto h1", "option httpchk"),
         ("127.0.0.1:2 check check-proto none", "option tcp-check"),
     ],
 )
 def test_what_loads(words: str, rules: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert printed(words, rules, tmp_path / "test.cfg", capfd) == (0, "")
+
+
+def test_names_of_connections_have_no_effect(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    words = "127.0.0.1:2 check check-reuse-pool check-pool-conn-name x"
+    status, text = printed(words, "option httpchk", tmp_path / "test.cfg", capfd)
+    assert status == 0
+    assert "'check-pool-conn-name' chooses among connections of traffic" in text
 
 
 def test_rules_for_the_proxy(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
