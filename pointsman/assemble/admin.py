@@ -25,6 +25,7 @@ from pointsman.assemble.front_tls import read_line
 from pointsman.assemble.live import BackgroundService, Live
 from pointsman.assemble.ocsp import build_updates
 from pointsman.assemble.resumption import TicketRenewal
+from pointsman.assemble.server_sockets import check_namespace
 from pointsman.balance.hashing import hashing_of
 from pointsman.balance.registry import Balance
 from pointsman.config.command_line import CommandLine
@@ -79,7 +80,7 @@ def fill_admin(live: Live, configuration: Configuration, diagnostics: Diagnostic
     CHANGES.followers["server"] = addresses
     CHANGES.followers["cookie"] = DynamicCookies(view)
     CHANGES.followers["command"] = commands = RecordedCommands()
-    sockets = _stats_sockets(live, view, configuration)
+    sockets = _stats_sockets(live, view, configuration, diagnostics)
     main = configuration.main
     runtime = StatsSockets(
         view,
@@ -198,10 +199,13 @@ def _back(live: Live, backend: BackendProxy, section: Section) -> BackSide:
 # Stats sockets.
 
 
-def _stats_sockets(live: Live, view: View, configuration: Configuration) -> list[StatsListener]:
+def _stats_sockets(
+    live: Live, view: View, configuration: Configuration, diagnostics: Diagnostics
+) -> list[StatsListener]:
     sockets: list[StatsListener] = []
     for setting in configuration.main.all(StatsSocket):
         parameters = setting.parameters
+        check_namespace(parameters.namespace, "'stats socket'", setting.at, diagnostics)
         for spec in setting.addresses:
             opening = Opening(spec, socket_options(parameters, 0), str(setting.at), "stats socket")
             live.other_openings.append(opening)

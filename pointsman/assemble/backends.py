@@ -8,6 +8,7 @@ from pointsman.assemble.cookies import set_cookie_of
 from pointsman.assemble.live import Live
 from pointsman.assemble.options import set_options
 from pointsman.assemble.redirecting import set_redirect
+from pointsman.assemble.server_sockets import make_sockets
 from pointsman.assemble.server_tls import secure
 from pointsman.assemble.source import set_source, warn_of_source
 from pointsman.balance.build import build, hash_key
@@ -178,6 +179,7 @@ def build_server(
     backend.servers.append(server)
     set_redirect(server, line)
     _go_by_proxy(server, section, line)
+    make_sockets(server, line, diagnostics)
     secure(live, server, line, configuration, diagnostics)
     return server
 

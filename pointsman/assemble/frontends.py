@@ -4,6 +4,7 @@ from pointsman.assemble.backends import missing_timeouts
 from pointsman.assemble.front_tls import build_front
 from pointsman.assemble.live import Live
 from pointsman.assemble.options import set_options
+from pointsman.assemble.server_sockets import check_namespace
 from pointsman.config.bind import Bind
 from pointsman.config.command_line import CommandLine
 from pointsman.config.global_section import global_flag
@@ -113,6 +114,7 @@ def build_listeners(
                 front = build_front(live, configuration, section, bind, frontend.http, diagnostics)
             except ConfigError as error:
                 diagnostics.add(error.finding)
+        check_namespace(parameters.namespace, f"'bind {bind.text}'", bind.at, diagnostics)
         for address in bind.addresses:
             counted += 1
             while counted in taken:

@@ -37,6 +37,7 @@ class Prefix:
     kind: str
     family: int = 0
     type: str = ""  # "stream", "dgram" or "quic"; "" as the statement has it
+    mptcp: bool = False
 
 
 FAMILIES: dict[str, Prefix] = {
@@ -50,9 +51,9 @@ FAMILIES: dict[str, Prefix] = {
     "unix": Prefix("unix"),
 }
 ALIASES: dict[str, Prefix] = {
-    "mptcp": Prefix("mptcp"),
-    "mptcp4": Prefix("mptcp"),
-    "mptcp6": Prefix("mptcp"),
+    "mptcp": Prefix("inet", 0, "stream", True),
+    "mptcp4": Prefix("inet", AF_INET, "stream", True),
+    "mptcp6": Prefix("inet", AF_INET6, "stream", True),
     "quic4": Prefix("inet", AF_INET, "quic"),
     "quic6": Prefix("inet", AF_INET6, "quic"),
     "rhttp": Prefix("rhttp"),
@@ -66,7 +67,7 @@ ALIASES: dict[str, Prefix] = {
     "uxst": Prefix("unix", 0, "stream"),
 }
 TYPES = ("stream", "dgram", "quic")
-NOT_BUILT = {"mptcp": "2.9.3", "sockpair": "2.9.1"}  # kinds, and where the manual has them
+NOT_BUILT = {"sockpair": "2.9.1"}  # kinds, and where the manual has them
 
 
 def expand(word: Word, variables: Mapping[str, str]) -> Word:
@@ -141,10 +142,10 @@ def _parse_one(word: Word, default_port: int | None, listening: bool) -> list[Ad
     if listening:
         numbers = _ports(word, ports, default_port)
         host = _host(word, host, prefix.family, True)
-        return [AddressSpec("inet", host, number, prefix.family, datagram=datagram) for number in numbers]
+        return [AddressSpec("inet", host, number, prefix.family, False, datagram, prefix.mptcp) for number in numbers]
     host = _host(word, host, prefix.family, False)
     port, offset = _port(word, ports, default_port)
-    return [AddressSpec("inet", host, port, prefix.family, offset, datagram)]
+    return [AddressSpec("inet", host, port, prefix.family, offset, datagram, prefix.mptcp)]
 
 
 def _prefix(word: Word) -> tuple[Prefix, str]:

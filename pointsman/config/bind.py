@@ -63,6 +63,9 @@ class BindParameters:
     tls: BindTls = NO_TLS
     # How connections are made: bind_connections.py.
     guid_prefix: str = ""
+    namespace: str = ""
+    congestion: str = ""  # cc
+    password: str = ""  # tcp-md5sig
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,15 +98,12 @@ BIND_OTHERS = Others(
     coming={
         "ca-sign-file": 1,
         "ca-sign-pass": 1,
-        "cc": 1,
         "ech": 1,
         "generate-certificates": 0,
-        "namespace": 1,
         "npn": 1,
         "quic-cc-algo": 1,
         "quic-force-retry": 0,
         "quic-socket": 1,
-        "tcp-md5sig": 1,
     },
 )
 

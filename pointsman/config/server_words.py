@@ -98,6 +98,10 @@ class ServerParameters:
     # Named checks: server_healthcheck.py.
     healthcheck: str = ""  # the name of a section; "": the backend's checks
     healthcheck_at: Position | None = None  # where it was said
+    pool_name: Expression | None = None  # pool-conn-name
+    namespace: str = ""
+    congestion: str = ""  # cc
+    password: str = ""  # tcp-md5sig
 
 
 SERVER_WORDS: Registry[Parameter[ServerParameters]] = Registry("server parameter")
@@ -112,10 +116,26 @@ SERVER_OTHERS = Others(
         "cc": 1,
         "error-limit": 1,
         "namespace": 1,
+        "agent-addr": 1,
+        "agent-check": 0,
+        "agent-inter": 1,
+        "agent-port": 1,
+        "agent-send": 1,
+        "check-pool-conn-name": 1,
+        "check-reuse-pool": 0,
+        "check-via-socks4": 0,
+        "error-limit": 1,
+        "healthcheck": 1,
         "npn": 1,
         "observe": 1,
         "on-error": 1,
         "pool-conn-name": 1,
+        "redir": 1,
+        "shard": 1,
+        "resolve-net": 1,
+        "resolve-opts": 1,
+        "resolve-prefer": 1,
+        "resolvers": 1,
         "socks4": 1,
         "redir": 1,
         "resolve-net": 1,
@@ -125,6 +145,7 @@ SERVER_OTHERS = Others(
         "shard": 1,
         "strict-maxconn": 0,
         "tcp-md5sig": 1,
+        "track": 1,
     },
 )
 

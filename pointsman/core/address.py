@@ -91,3 +91,4 @@ class AddressSpec:
     family: int = 0
     port_offset: bool = False
     datagram: bool = False
+    mptcp: bool = False  # of MPTCP, which is TCP to whoever does not know it (RFC 8684)

@@ -15,11 +15,15 @@ import os
 import select
 import socket
 import stat
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from pointsman.config.bind import BindParameters
 from pointsman.core.address import AF_INET6, AddressSpec
+from pointsman.core.namespaces import NAMESPACES
+from pointsman.net.tcp_options import IPPROTO_MPTCP, set_congestion, sign_for_all
 
 IP_TRANSPARENT: Final = 19  # <linux/in.h>
 IPV6_TRANSPARENT: Final = 75  # <linux/in6.h>
@@ -60,6 +64,9 @@ class SocketOptions:
     keepalive_interval: int = 0  # s
     keepalive_count: int = 0
     no_linger: bool = False  # option nolinger
+    namespace: str = ""
+    congestion: str = ""  # cc
+    password: str = ""  # tcp-md5sig
 
 
 def socket_options(parameters: BindParameters, backlog: int) -> SocketOptions:
@@ -78,6 +85,9 @@ def socket_options(parameters: BindParameters, backlog: int) -> SocketOptions:
         mode=parameters.owner.mode,
         uid=parameters.owner.uid,
         gid=parameters.owner.gid,
+        namespace=parameters.namespace,
+        congestion=parameters.congestion,
+        password=parameters.password,
     )
 
 
@@ -152,6 +162,8 @@ class Opening:
                 str(int(options.transparent)),
                 str(int(options.v4v6)),
                 str(int(options.v6only)),
+                options.namespace,
+                str(int(spec.mptcp)),
             )
         )
 
@@ -222,7 +234,7 @@ class Opening:
         family = socket.AF_INET6 if spec.family == AF_INET6 or ":" in spec.host else socket.AF_INET
         host = spec.host or ("::" if family == socket.AF_INET6 else "0.0.0.0")
         try:
-            sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+            sock = self._make(family)
         except OSError as error:
             raise BindError(f"cannot create receiving socket ({error.strerror}) for [{self.address}]") from None
         step = "cannot bind socket"
@@ -239,6 +251,15 @@ class Opening:
             sock.close()
             raise
         return sock
+
+    def _make(self, family: int) -> socket.socket:
+        """A socket of that family, in the namespace of the line. Raises OSError."""
+        protocol = IPPROTO_MPTCP if self.spec.mptcp else 0
+        kind = socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
+        if not self.options.namespace:
+            return socket.socket(family, kind, protocol)
+        fd = NAMESPACES.socket(NAMESPACES.open(self.options.namespace), family, kind, protocol)
+        return socket.socket(family, socket.SOCK_STREAM, protocol, fd)
 
     def _prepare(self, sock: socket.socket, family: int) -> None:
         """What must be set before bind()."""
@@ -287,6 +308,10 @@ class Opening:
             self._set(sock, TCP_SAVE_SYN, options.save_syn, "TCP Save SYN")
         if options.defer_accept:
             self._set(sock, socket.TCP_DEFER_ACCEPT, 1, "DEFER_ACCEPT")
+        if options.congestion:
+            self._warned(partial(set_congestion, sock, options.congestion.encode()), "congestion control")
+        if options.password:
+            self._sign(sock)
         if options.fast_open:
             self._set(sock, socket.TCP_FASTOPEN, _FAST_OPEN_QUEUE, "TCP_FASTOPEN")
 
@@ -299,6 +324,22 @@ class Opening:
                 f"Binding [{self.place}] for {self.owner}: cannot set {what} to {value} "
                 f"({error.strerror}) for [{self.address}]"
             )
+
+    def _warned(self, step: Callable[[], None], what: str) -> None:
+        try:
+            step()
+        except OSError as error:
+            self.warnings.append(
+                f"Binding [{self.place}] for {self.owner}: cannot set {what} '{self.options.congestion}' "
+                f"({error.strerror}) for [{self.address}]"
+            )
+
+    def _sign(self, sock: socket.socket) -> None:
+        """Whoever relies on signatures is not served without. Raises BindError."""
+        try:
+            sign_for_all(sock, int(sock.family), os.fsencode(self.options.password))
+        except OSError as error:
+            raise BindError(f"cannot enable TCP MD5 signature ({error.strerror}) for [{self.address}]") from None
 
     def _adopt(self) -> socket.socket:
         """fd@<n>: inherited from the parent; bound, and maybe listening already.
@@ -331,7 +372,10 @@ class Opening:
 
     def _open_unix(self) -> socket.socket:
         options = self.options
-        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        try:
+            sock = self._make(socket.AF_UNIX)
+        except OSError as error:
+            raise self._unix_error(error) from None
         try:
             if options.no_linger:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")

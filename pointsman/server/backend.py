@@ -61,6 +61,7 @@ class LiveServer(Server):
         self.server_name: ServerName | None = None  # for whom connections are where they are encrypted
         self.early_data = False  # requests may go there along with the hello (allow-0rtt)
         self.header: OutgoingHeader | None = None  # the PROXY header that its connections begin with
+        self.pool_name: KeyPart | None = None  # which of them are alike, whomever they are for (pool-conn-name)
         self.key_parts: list[KeyPart] = []  # in what else its connections may differ
         self.redirect_prefix = b""  # in front of what GET and HEAD ask for, where it `redirects`
         self.said_cookie = b""  # what its line says
@@ -78,7 +79,9 @@ class LiveServer(Server):
         dial = self.dial
         parts = self.key_parts
         name = self.server_name
-        if name is not None and name.varies and self.transports is not None:
+        if self.pool_name is not None:
+            parts = [*parts, self.pool_name]
+        elif name is not None and name.varies and self.transports is not None:
             parts = [*parts, name]
         if dial.presented is not None and dial.presented.varies:
             parts = [*parts, dial.presented]

@@ -21,6 +21,7 @@ from pointsman.core.connection_faults import (
 )
 from pointsman.net.marks import set_mark, set_tos
 from pointsman.sample.context import Context
+from pointsman.server.socket_maker import SocketMaker
 from pointsman.server.source import Presented
 
 NO_HOST: Final = ""  # in a target: its name has no address, and no connection can be begun
@@ -69,6 +70,7 @@ class Dial:
         self.keepalive = False  # srvtcpka
         self.options: list[tuple[int, int, int]] = []  # setsockopt(level, name, value)
         self.interface = b""
+        self.maker: SocketMaker | None = None  # of its sockets; None: they are plain ones
         self.plain: tuple[str, int] | str = ""  # the target, if a connection asks for nothing but to be opened there
         self.ready = b""  # its address in the system's form
 
@@ -118,14 +120,10 @@ class Dial:
         socket, EMFILE...), SourceError where it cannot come from where it should."""
         if not isinstance(self.target, str) and not self.target[0]:  # which the system would take for this machine
             raise OSError(errno.EADDRNOTAVAIL, "its name has no address")
-        sock = SocketType(self.family, _STREAM)
+        maker = self.maker
+        sock = SocketType(self.family, _STREAM) if maker is None else maker.make(self.family)
         try:
-            if self.family != AF_UNIX:
-                sock.setsockopt(_IPPROTO_TCP, _TCP_NODELAY, 1)
-                if self.keepalive:
-                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            for level, name, value in self.options:
-                sock.setsockopt(level, name, value)
+            self._set_options(sock)
             if mark >= 0:
                 set_mark(sock.fileno(), mark)
             if tos >= 0:
@@ -137,13 +135,28 @@ class Dial:
             elif self.source is not None:
                 host, port = self._source()
                 self._bind(sock, host, port, 0)
-            failure = sock.connect_ex(self._target(destination))
+            target = self._target(destination)
+            if maker is not None and not isinstance(target, str):
+                maker.sign(sock, target[0])
+            failure = sock.connect_ex(target)
             if failure not in _IN_PROGRESS:
                 raise OSError(failure, os.strerror(failure))
             return sock
         except OSError:
             sock.close()
             raise
+
+    def _set_options(self, sock: SocketType) -> None:
+        if self.family != AF_UNIX:
+            sock.setsockopt(_IPPROTO_TCP, _TCP_NODELAY, 1)
+            if self.keepalive:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for level, name, value in self.options:
+            try:
+                sock.setsockopt(level, name, value)
+            except OSError:
+                if self.maker is None or not self.maker.protocol:  # MPTCP does not have all of TCP's options
+                    raise
 
     def _bind(self, sock: SocketType, host: str, port: int, foreign: int) -> None:
         """It comes from there. `foreign`: the family of an address that need not be ours; 0: it is ours."""
@@ -175,6 +188,7 @@ class Dial:
                 or self.keepalive
                 or self.options
                 or self.interface
+                or self.maker is not None
                 or self.source is not None
             ):
                 return self.open(destination).detach()

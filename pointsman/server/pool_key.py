@@ -9,6 +9,7 @@ server's address changes (`key_of`).
 from mypy_extensions import mypyc_attr
 
 from pointsman.sample.context import Context
+from pointsman.sample.expression import Expression
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
@@ -39,6 +40,16 @@ class Marks(KeyPart):
 
     def value(self, context: Context) -> bytes:
         return b"%d,%d" % (context.server_mark, context.server_tos)
+
+
+class Name(KeyPart):
+    """What the line's expression yields (`pool-conn-name`)."""
+
+    def __init__(self, expression: Expression) -> None:
+        self.expression = expression
+
+    def value(self, context: Context) -> bytes:
+        return self.expression.get_bytes(context) or b""
 
 
 class PoolKey:

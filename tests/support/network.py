@@ -15,6 +15,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from pointsman.net.tcp_options import sign_for_all
 from support.programs import POINTSMAN, Kind
 
 # Programs are started by this process, in the network that it is in, and not by one that stands elsewhere (forked.py).
@@ -22,6 +23,18 @@ POINTSMAN_INSIDE = Kind(POINTSMAN.name, POINTSMAN.command)
 _CLONE_NEWNET = 0x40000000  # <sched.h>
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _NUMBERS = itertools.count()
+
+
+def _signs() -> bool:
+    with socket.socket() as sock:
+        try:
+            sign_for_all(sock, socket.AF_INET, b"password")
+        except OSError:
+            return False
+        return True
+
+
+SIGNS = _signs()  # the kernel signs segments of TCP (tcp-md5sig)
 
 
 def ip(*words: str) -> None:

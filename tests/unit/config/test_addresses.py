@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pointsman.config.addresses import parse_addresses, resolve
 from pointsman.core.address import AF_INET, AF_INET6, AddressSpec
-from pointsman.core.diagnostics import ConfigError, Position
+from pointsman.core.diagnostics import NOWHERE, ConfigError, Position
 from pointsman.core.words import Word
 
 
@@ -28,6 +28,19 @@ def connecting(text: str, default_port: int | None = None) -> AddressSpec:
 
 def inet(host: str, port: int | None, family: int = 0) -> AddressSpec:
     return AddressSpec("inet", host, port, family)
+
+
+@pytest.mark.parametrize(
+    "text, spec",
+    [
+        ("mptcp@127.0.0.1:80", AddressSpec("inet", "127.0.0.1", 80, mptcp=True)),
+        ("mptcp4@:80", AddressSpec("inet", "", 80, AF_INET, mptcp=True)),
+        ("mptcp6@:80", AddressSpec("inet", "::", 80, AF_INET6, mptcp=True)),
+    ],
+)
+def test_mptcp(text: str, spec: AddressSpec) -> None:
+    assert parse_addresses(Word(text, NOWHERE), default_port=None, listening=True) == [spec]
+    assert parse_addresses(Word(text, NOWHERE), default_port=None, listening=False) == [spec]
 
 
 @pytest.mark.parametrize(
@@ -100,7 +113,7 @@ def test_listening(text: str, expected: list[AddressSpec]) -> None:
         ("quic4@:443", "QUIC is not built yet: 'quic4@:443' (manual 2.9.3)"),
         ("quic+ipv6@:443", "QUIC is not built yet: 'quic+ipv6@:443' (manual 2.9.3)"),
         ("sockpair@3", "'sockpair' addresses are not built yet (manual 2.9.1)"),
-        ("mptcp@:80", "'mptcp' addresses are not built yet (manual 2.9.3)"),
+        ("mptcp4@[::1]:80", "invalid address: '[::1]' in 'mptcp4@[::1]:80'"),
         (
             "rhttp@be/srv",
             "'rhttp' addresses are not supported: reverse HTTP is an experiment of HAProxy's, and not spoken here",

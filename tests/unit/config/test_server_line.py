@@ -56,6 +56,10 @@ def parameters(words: str) -> ServerParameters:
             "proxy-v2-options cert-key proxy-v2-options authority",
             ServerParameters(proxy_options=frozenset(("ssl", "cert-key", "authority"))),
         ),
+        (
+            "cc reno namespace blue tcp-md5sig x",
+            ServerParameters(congestion="reno", namespace="blue", password="x"),
+        ),
         ("redir http://a.example ws h1 ws auto", ServerParameters(redirect="http://a.example")),
         ("id 7 guid srv:one.a_b-c", ServerParameters(id=7, guid="srv:one.a_b-c")),
         ("init-addr last,libc,none", ServerParameters(init_addr=("last", "libc", "none"))),
@@ -119,6 +123,12 @@ SAID = "'server x/s'"
         ("shard x", f"{SAID} : 'shard' : 'x' is not a number"),
         ("ws", f"{SAID} : 'ws' : has to be 'auto', 'h1' or 'h2'"),
         ("ws h2", f"{SAID} : 'ws' : protocol 'h2' is not built yet (manual 5.2)"),
+        ("cc", f"{SAID} : 'cc' : missing TCP congestion control algorithm"),
+        ("namespace", f"{SAID} : 'namespace' : expects <name> as argument"),
+        ("namespace *", f"{SAID} : 'namespace' : what a PROXY header says of namespaces is not followed here"),
+        ("pool-conn-name", f"{SAID} : 'pool-conn-name' : expects <value> as argument"),
+        ("pool-conn-name foo", "unknown fetch method 'foo'"),
+        ("tcp-md5sig", f"{SAID} : 'tcp-md5sig' : missing TCP MD5 signature password"),
         ("usesrc clientip", f"{SAID} : 'usesrc' : only allowed after a 'source' statement"),
         (
             "source 1.2.3.4 usesrc nosuch.invalid",

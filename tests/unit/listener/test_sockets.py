@@ -9,10 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.network import SIGNS
 
 from pointsman.config.bind import BindParameters, SocketOwner
 from pointsman.core.address import AF_INET6, AddressSpec
 from pointsman.listener.sockets import BindError, Opening, SocketOptions, socket_options
+from pointsman.net.tcp_options import IPPROTO_MPTCP, sign_for
 
 
 @pytest.fixture
@@ -133,6 +135,65 @@ def test_an_option_that_the_system_refuses_is_a_warning(openings: list[Opening])
     opening.open()
     assert len(opening.warnings) == 1
     assert "cannot set MSS to 65535000" in opening.warnings[0]
+
+
+def test_congestion_control_is_inherited(openings: list[Opening]) -> None:
+    sock = make(openings, inet(), congestion="reno").open()
+    with socket.create_connection(sock.getsockname()):
+        sock.settimeout(15)
+        with sock.accept()[0] as connection:
+            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, 16).rstrip(b"\0") == b"reno"
+
+
+def test_an_unknown_congestion_control_is_a_warning(openings: list[Opening]) -> None:
+    opening = make(openings, inet(), congestion="nosuch")
+    opening.open()
+    assert len(opening.warnings) == 1
+    assert "cannot set congestion control 'nosuch' (No such file or directory)" in opening.warnings[0]
+
+
+@pytest.mark.parametrize("host, client", [("127.0.0.1", "127.0.0.1"), ("::1", "::1"), ("::", "127.0.0.1")])
+def test_who_signs_segments_is_heard(openings: list[Opening], host: str, client: str) -> None:
+    """By the same password; without one nothing is answered, not even that it is refused. Not all kernels can."""
+    if not SIGNS:
+        with pytest.raises(BindError, match="cannot enable TCP MD5 signature"):
+            make(openings, inet(host), password="s3cret").open()
+        return
+    sock = make(openings, inet(host), password="s3cret", v4v6=host == "::").open()
+    family = socket.AF_INET6 if ":" in client else socket.AF_INET
+    for password in (b"s3cret", b"other", b""):
+        with socket.socket(family) as one:
+            if password:
+                sign_for(one, family, socket.inet_pton(family, client), password)
+            one.settimeout(15 if password == b"s3cret" else 0.1)
+            if password == b"s3cret":
+                one.connect((client, sock.getsockname()[1]))
+            else:
+                with pytest.raises(TimeoutError):
+                    one.connect((client, sock.getsockname()[1]))
+
+
+def test_mptcp(openings: list[Opening]) -> None:
+    """A client of TCP is served by TCP. Where the kernel has none it is an error."""
+    spec = AddressSpec("inet", "127.0.0.1", 0, mptcp=True)
+    try:
+        socket.socket(socket.AF_INET, socket.SOCK_STREAM, IPPROTO_MPTCP).close()
+    except OSError:
+        with pytest.raises(BindError, match="cannot create receiving socket"):
+            make(openings, spec).open()
+        return
+    sock = make(openings, spec).open()
+    assert sock.proto == IPPROTO_MPTCP and sock.getsockopt(socket.SOL_SOCKET, socket.SO_PROTOCOL) == IPPROTO_MPTCP
+    with socket.create_connection(sock.getsockname()):
+        sock.settimeout(15)
+        sock.accept()[0].close()
+    assert make(openings, spec).key != make(openings, inet()).key
+
+
+def test_a_namespace_that_is_not_there(openings: list[Opening]) -> None:
+    with pytest.raises(BindError, match="cannot create receiving socket \\(No such file or directory\\)"):
+        make(openings, inet(), namespace="nosuch-1").open()
+    assert make(openings, inet(), namespace="a").key != make(openings, inet()).key
 
 
 def test_an_unknown_interface_is_an_error(openings: list[Opening]) -> None:
