@@ -179,7 +179,7 @@ def build_server(
     backend.servers.append(server)
     set_redirect(server, line)
     _go_by_proxy(server, section, line)
-    make_sockets(server, line, diagnostics)
+    make_sockets(live, server, line, diagnostics)
     secure(live, server, line, configuration, diagnostics)
     return server
 

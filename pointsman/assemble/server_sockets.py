@@ -4,6 +4,7 @@ connections are alike (manual 5.2)."""
 import socket
 from socket import AF_UNIX
 
+from pointsman.assemble.live import Live
 from pointsman.config.server_line import ServerLine
 from pointsman.core.diagnostics import ConfigError, Diagnostics, Position
 from pointsman.core.namespaces import NAMESPACES
@@ -14,7 +15,7 @@ from pointsman.server.pool_key import Name
 from pointsman.server.socket_maker import SocketMaker
 
 
-def make_sockets(server: LiveServer, line: ServerLine, diagnostics: Diagnostics) -> None:
+def make_sockets(live: Live, server: LiveServer, line: ServerLine, diagnostics: Diagnostics) -> None:
     """As the server's line says. Raises ConfigError for what the kernel does not have; a congestion control that it
     does not have is left out, with a warning, and so are options that MPTCP has not."""
     parameters = line.parameters
@@ -23,9 +24,12 @@ def make_sockets(server: LiveServer, line: ServerLine, diagnostics: Diagnostics)
         server.pool_name = Name(parameters.pool_name)
         server.settle()
     dial = server.dial
+    if dial.presented is not None:
+        live.rights.setdefault("cap_net_raw", f"{line.at}: 'usesrc'")
     maker = SocketMaker()
     if parameters.namespace:
         maker.namespace = _namespace(parameters.namespace, said, line.at)
+        live.rights.setdefault("cap_sys_admin", f"{line.at}: 'namespace'")
     if dial.family != AF_UNIX:
         maker.protocol = IPPROTO_MPTCP if line.address.mptcp else 0
         maker.congestion = parameters.congestion.encode()

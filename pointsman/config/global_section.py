@@ -23,7 +23,9 @@ from pointsman.config.keyword import Args, is_number, keyword, parse_size
 from pointsman.config.parameters import Words, read_parameters
 from pointsman.config.setting import In, Section, Setting
 from pointsman.core.address import AddressSpec
+from pointsman.core.capabilities import CAPABILITIES
 from pointsman.core.diagnostics import ConfigError
+from pointsman.core.registry import nearest
 
 BIGGEST = (1 << 31) - 1
 UNIX_WORDS = ("prefix", "mode", "user", "uid", "group", "gid")
@@ -332,6 +334,26 @@ def description(args: Args) -> GlobalText:
     if not args.more():
         raise ConfigError("'description' expects a string argument.", args.here, "<text>")
     return GlobalText(name="description", text=" ".join(word.text for word in args.rest()), at=args.at)
+
+
+@keyword("setcap", In.GLOBAL, "3.1")
+def setcap(args: Args) -> GlobalText:
+    """setcap <name>[,<name>...]: rights of root's that are kept by another user, by the names of capabilities(7)."""
+    listed = ", ".join(CAPABILITIES)
+    if not args.more():
+        raise ConfigError(f"'setcap' : missing capability name(s).  Supported ones are: {listed}.", args.here, listed)
+    word = args.word("<name>[,<name>...]")
+    for name in word.text.split(","):
+        if name not in CAPABILITIES and (name or word.text.strip(",") == ""):
+            near = nearest(name, CAPABILITIES)
+            raise ConfigError(
+                f"'setcap' : unsupported capability '{name}'.  Supported ones are: {listed}.",
+                word.at,
+                listed,
+                f"did you mean '{near}'?" if near else "",
+            )
+    args.end()
+    return GlobalText(name="setcap", text=word.text, at=args.at)
 
 
 @keyword("set-dumpable", In.GLOBAL, "3.1", negatable=True)

@@ -39,6 +39,7 @@ class Generation:
         self.other_openings: list[Opening] = []  # sockets that are not a frontend's: stats sockets
         self.handed: list[Handed] = []  # memory that the next generation goes on with
         self.exposes = False  # it may be fetched from a stats socket
+        self.rights: dict[str, str] = {}  # capabilities that are needed while it runs, and the line that asks for each
         self.checks = 0  # health checks: each may need a descriptor
         self.tls_sides = 0  # 1: clients or servers speak TLS; 2: both
         self.lanes = 1  # traffic processes

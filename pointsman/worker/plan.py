@@ -41,6 +41,7 @@ def make_plan(configuration: Configuration, options: Options) -> ProcessPlan:
             uid=None if uid < 0 else uid,
             gid=None if gid < 0 else gid,
             dumpable=global_flag(main, "set-dumpable"),
+            capabilities=tuple(name for name in global_text(main, "setcap").split(",") if name),
         ),
         wanted=_wanted(main, options),
         strict_limits=global_flag(main, "strict-limits", True),

@@ -12,6 +12,8 @@ import time
 from dataclasses import dataclass
 from typing import Final
 
+from pointsman.core import capabilities
+
 CLONE_NEWUSER: Final = 0x10000000  # <sched.h>
 PR_SET_DUMPABLE: Final = 4  # <linux/prctl.h>
 
@@ -44,6 +46,7 @@ class Privileges:
     uid: int | None = None
     gid: int | None = None
     dumpable: bool = False  # set-dumpable: a crash may leave a core
+    capabilities: tuple[str, ...] = ()  # setcap: what is kept of root's rights
 
 
 def preload() -> None:
@@ -80,6 +83,15 @@ def _own_namespace() -> None:
         raise OSError(number, os.strerror(number))
 
 
+def left(privileges: Privileges) -> int:
+    """The capabilities that `drop` will leave in effect."""
+    effective, permitted = capabilities.sets()
+    kept = permitted & capabilities.mask(list(privileges.capabilities))
+    if os.geteuid() != 0:
+        return kept if privileges.capabilities else effective
+    return kept if privileges.uid else effective
+
+
 def drop(privileges: Privileges) -> list[str]:
     """Change group, then user. Returns warnings; raises PrivilegeError."""
     warnings: list[str] = []
@@ -98,11 +110,19 @@ def drop(privileges: Privileges) -> list[str]:
             os.setgid(gid)
     except OSError as error:
         raise PrivilegeError(f"[pointsman.main()] Cannot set gid {gid} ({error.strerror}).") from None
+    keeps = privileges.capabilities and (uid or os.geteuid())
     try:
+        if keeps:
+            capabilities.keep_over_setuid()
         if uid is not None:
             os.setuid(uid)
     except OSError as error:
         raise PrivilegeError(f"[pointsman.main()] Cannot set uid {uid} ({error.strerror}).") from None
+    if keeps:
+        try:
+            capabilities.restrict(capabilities.mask(list(privileges.capabilities)))
+        except OSError as error:
+            warnings.append(f"[pointsman.main()] Failed to set the capabilities of 'setcap' ({error.strerror}).")
     if privileges.dumpable:
         warnings += _permit_core_dumps()
     return warnings

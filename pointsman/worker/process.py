@@ -25,7 +25,7 @@ import sys
 from types import ModuleType
 from typing import Final, NoReturn
 
-from pointsman.core import calls
+from pointsman.core import calls, capabilities
 from pointsman.listener.generation import Generation
 from pointsman.net.reactor import Nested
 from pointsman.worker import background, limits, opening, privileges
@@ -100,7 +100,7 @@ def prepare(generation: Generation, plan: ProcessPlan, console: Console) -> back
     readiness.notifier = notifier
     if pidfile >= 0:
         background.write_pidfile(pidfile)
-    return readiness if _take_over(plan, console) else None
+    return readiness if _take_over(generation, plan, console) else None
 
 
 def _limit(generation: Generation, plan: ProcessPlan, console: Console) -> limits.Limits:
@@ -117,10 +117,14 @@ def _limit(generation: Generation, plan: ProcessPlan, console: Console) -> limit
     return bounds
 
 
-def _take_over(plan: ProcessPlan, console: Console) -> bool:
+def _take_over(generation: Generation, plan: ProcessPlan, console: Console) -> bool:
     """Behind this line nothing of the old process is needed: jail, farewell to the old ones, other user."""
     rights = plan.privileges
     try:
+        if generation.rights:
+            lacking = capabilities.missing(generation.rights, privileges.left(rights))
+            if lacking:
+                raise privileges.PrivilegeError(_without_rights(lacking, rights))
         if rights.chroot:
             privileges.enter_jail(rights.chroot)
         elif os.geteuid() == 0:
@@ -141,6 +145,16 @@ def _take_over(plan: ProcessPlan, console: Console) -> bool:
         console.alert(str(error))
         return False
     return True
+
+
+def _without_rights(lacking: list[str], rights: privileges.Privileges) -> str:
+    """HAProxy's words for it, and which lines they are."""
+    what = "so global.uid cannot be changed" if rights.uid else "which this user does not have"
+    return (
+        f"[pointsman.main()] Some configuration options require full privileges, {what}.\n   | "
+        + "\n   | ".join(lacking)
+        + "\n   | 'setcap' in the 'global' section keeps such rights for another user (manual 3.1)."
+    )
 
 
 def die_by(number: int) -> NoReturn:

@@ -8,10 +8,11 @@ import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from support.network import POINTSMAN_INSIDE, Mirror, Network, cable
-from support.programs import HAPROXY, Kind, Program, peer_version
+from support.programs import HAPROXY, Kind, Program, StartError, peer_version
 from support.receiver import LogReceiver
 
 pytestmark = pytest.mark.root
@@ -64,6 +65,7 @@ class Lab:
     """The clients' network, and the program in another one."""
 
     clients: Network
+    balancer: Network
     program: Program
     log: LogReceiver
 
@@ -123,7 +125,7 @@ def lab(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
             stack.callback(log.close)
             folder = tmp_path_factory.mktemp("sources")
             program = stack.enter_context(Program(kind, configuration(), folder, {"log": log.where}))
-        yield Lab(clients, program, log)
+        yield Lab(clients, balancer, program, log)
 
 
 @pytest.mark.parametrize(
@@ -196,6 +198,47 @@ def test_what_logs_say_of_it(lab: Lab) -> None:
     with lab.connect("clientip") as client:
         assert ask(client, "x-mark: logged")[0] == "200"
     assert f"logged -- 200 {CLIENTS[0]} 0 0 {CLIENTS[0]}" in logged(lab, "logged")
+
+
+OTHER_USER = """
+global
+    user nobody
+    {right}
+defaults
+    timeout client 10s
+    timeout server 10s
+    timeout connect 2s
+listen other
+    mode http
+    bind 10.2.0.1:{port:other}
+    source 0.0.0.0 usesrc clientip
+    server s 10.3.0.2:9000
+"""
+
+
+def test_another_user_with_the_right_to(lab: Lab, tmp_path: Path) -> None:
+    """setcap (manual 3.1): what is left of root's rights, in all lanes."""
+    if lab.program.kind is HAPROXY and peer_version() < (3, 2):
+        pytest.skip("the peer is older")
+    with ExitStack() as stack:
+        with lab.balancer.inside():
+            program = Program(
+                lab.program.kind, OTHER_USER, tmp_path, {"right": "setcap cap_net_bind_service,cap_net_raw"}
+            )
+            stack.enter_context(program)
+        lab.program.ports["other"] = program.ports["other"]
+        for _ in range(4):
+            with lab.connect("other") as client:
+                assert ask(client, "x-a: b")[:2] == ("200", CLIENTS[0])
+
+
+@pytest.mark.parametrize("right", ["", "setcap cap_net_bind_service"])
+def test_another_user_without_the_right_to(lab: Lab, right: str, tmp_path: Path) -> None:
+    """It does not start."""
+    if right and lab.program.kind is HAPROXY and peer_version() < (3, 2):
+        pytest.skip("the peer is older")
+    with lab.balancer.inside(), pytest.raises(StartError, match="Some configuration options require full privileges"):
+        Program(lab.program.kind, OTHER_USER, tmp_path, {"right": right}).start()
 
 
 def logged(lab: Lab, beginning: str) -> str:

@@ -137,6 +137,16 @@ def test_buffers(lines: tuple[str, ...], sizes: tuple[int, int]) -> None:
         ("tune.http.maxhdr 32768", "'tune.http.maxhdr': '32768' is not a number"),
         ("unix-bind foo", "'unix-bind' only supports the 'prefix', 'mode', 'uid', 'gid', 'user' and 'group' options."),
         ("unix-bind user nosuch", "'unix-bind' : 'user' : unknown user name 'nosuch'"),
+        (
+            "setcap",
+            "'setcap' : missing capability name(s).  Supported ones are: cap_net_raw, cap_net_admin, "
+            "cap_net_bind_service, cap_sys_admin.",
+        ),
+        (
+            "setcap cap_net_admin,cap_chown",
+            "'setcap' : unsupported capability 'cap_chown'.  Supported ones are: cap_net_raw, cap_net_admin, "
+            "cap_net_bind_service, cap_sys_admin.",
+        ),
         ("set-dumpable x", "'set-dumpable': unknown value 'x'"),
         ("master-worker foo", "'master-worker': unknown option 'foo'"),
         (
