@@ -175,9 +175,12 @@ def named(wanted: str, name: str, number: int) -> bool:
 
 
 def address_text(server: LiveServer) -> str:
-    """address:port of a server, with brackets around IPv6; "unix"; "" where its name has none (manual 9.1, addr)."""
+    """address:port of a server, with brackets around IPv6; "unix"; "" for sockpair@ and where its name has none (manual
+    9.1, addr)."""
     target = server.dial.target
     if isinstance(target, str):
+        if server.dial.pair >= 0:
+            return ""
         return "abns" if target.startswith("\0") else "unix"
     host, port = target
     if not host:

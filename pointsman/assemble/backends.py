@@ -272,6 +272,9 @@ def _dial(section: Section, line: ServerLine, address: AddressSpec | None, http:
             name = "\0" + name + "\0" * (107 - len(name.encode("utf-8", "surrogateescape")))
         elif address.kind == "abnsz":
             name = "\0" + name
+        elif address.kind == "sockpair":
+            dial.pair = address.port if address.port is not None else -1
+            name = f"sockpair@{address.port}"
         dial.target = name
     if dial.family != socket.AF_UNIX:
         set_source(dial, section, line.parameters, http)

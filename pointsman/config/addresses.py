@@ -4,6 +4,7 @@
     /path  unix@path                   a UNIX socket
     abns@name  abnsz@name              the abstract namespace of Linux
     fd@<n>                             an inherited descriptor
+    sockpair@<n>                       the same of a connected UNIX socket, over which connections are passed
     host:port  *:port  :port  [v6]:port  v6:port
 
 What follows the last colon is the port, so an IPv6 address without brackets needs a colon behind it, as in "::1:80".
@@ -67,7 +68,6 @@ ALIASES: dict[str, Prefix] = {
     "uxst": Prefix("unix", 0, "stream"),
 }
 TYPES = ("stream", "dgram", "quic")
-NOT_BUILT = {"sockpair": "2.9.1"}  # kinds, and where the manual has them
 
 
 def expand(word: Word, variables: Mapping[str, str]) -> Word:
@@ -131,9 +131,9 @@ def _parse_one(word: Word, default_port: int | None, listening: bool) -> list[Ad
             "'rhttp' addresses are not supported: reverse HTTP is an experiment of HAProxy's, and not spoken here",
             word.at,
         )
-    if prefix.kind in NOT_BUILT:
-        raise ConfigError(f"'{prefix.kind}' addresses are not built yet (manual {NOT_BUILT[prefix.kind]})", word.at)
     datagram = prefix.type == "dgram"
+    if prefix.kind == "sockpair":
+        return [AddressSpec("sockpair", "", _descriptor(word, rest, True))]
     if prefix.kind == "fd":
         return [AddressSpec("fd", "", _descriptor(word, rest, listening), datagram=datagram)]
     if prefix.kind != "inet":

@@ -79,7 +79,7 @@ class AddressSpec:
     """An address as a configuration names it (manual 2.9), after ranges and lists are unfolded.
 
     kind: "inet" (host "" means any IPv4 address, "::" any IPv6), "unix" (host is the path), "abns" (host is the name,
-    padded with zeros in the address), "abnsz" (the name alone), "fd" (port is the number). family: 0
+    padded with zeros in the address), "abnsz" (the name alone), "fd" and "sockpair" (port is the number). family: 0
     either, else AF_INET or AF_INET6 as a prefix "ipv4@"/"ipv6@" asked.
     port_offset: the port was written "+n" or "-n" and is relative to the one the client connected to; port None: none
     was written (a server then uses the one the client connected to).

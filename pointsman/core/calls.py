@@ -31,6 +31,7 @@ import errno
 import os
 import select
 import socket
+import struct
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -39,12 +40,14 @@ from typing import TYPE_CHECKING, Final
 __all__ = [
     "BATCH",
     "accept",
+    "accept_passed",
     "connect",
     "error",
     "heard",
     "insist",
     "option",
     "original",
+    "pass_connection",
     "read",
     "receive",
     "send",
@@ -59,6 +62,7 @@ __all__ = [
 
 BATCH: Final = 512  # events of a wait
 LINES: Final = 64  # datagrams at once
+_DESCRIPTOR: Final = struct.Struct("i")
 _SOL_IPV6: Final = 41
 _ORIGINAL_DESTINATION: Final = 80  # SO_ORIGINAL_DST, IP6T_SO_ORIGINAL_DST of <linux/netfilter_*>
 _AT_ONCE: Final = 3  # SPLICE_F_MOVE | SPLICE_F_NONBLOCK
@@ -159,6 +163,38 @@ def plain_original(fd: int, family: int) -> tuple[bytes, int] | None:
         except OSError:
             return None
     return found[8:24] if v6 else found[4:8], int.from_bytes(found[2:4], "big")
+
+
+def accept_passed(fd: int) -> tuple[int, bytes, int] | None:
+    """As `accept`, of a connection that somebody passes over this connected UNIX socket. EOFError: nobody will."""
+    with _borrowed(fd) as way:
+        try:
+            data, ancillary, _, _ = way.recvmsg(
+                1, socket.CMSG_SPACE(_DESCRIPTOR.size), socket.MSG_CMSG_CLOEXEC | socket.MSG_DONTWAIT
+            )
+        except BlockingIOError:
+            return None
+    for level, kind, content in ancillary:
+        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS and len(content) >= _DESCRIPTOR.size:
+            made: int = _DESCRIPTOR.unpack_from(content)[0]
+            os.set_blocking(made, False)
+            return made, b"", 0
+    if not data:
+        raise EOFError
+    raise ConnectionError("a message without a connection")
+
+
+def pass_connection(fd: int) -> socket.socket:
+    """A new connection whose other end is passed over this connected UNIX socket. Raises OSError."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+    try:
+        with theirs, _borrowed(fd) as way:
+            rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, _DESCRIPTOR.pack(theirs.fileno()))
+            way.sendmsg([b"\0"], [rights], socket.MSG_NOSIGNAL | socket.MSG_DONTWAIT)
+    except OSError:
+        ours.close()
+        raise
+    return ours
 
 
 def plain_send(fd: int, lines: list[bytes], start: int, flags: int, most: int) -> int:

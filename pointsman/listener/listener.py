@@ -22,7 +22,7 @@ from typing import Final
 from pointsman.core import calls
 from pointsman.core.address import AF_INET, AF_INET6, UNIX_ADDRESS, NetAddress, from_packed, net_address
 from pointsman.core.counters import Counters, Rate
-from pointsman.listener.sockets import BindError, Opening
+from pointsman.listener.sockets import INHERITED, BindError, Opening
 from pointsman.net.reactor import IN, Channel, Hook, Reactor
 from pointsman.net.timers import NEVER
 from pointsman.stream.acceptor import Acceptor, Arrival, BindState
@@ -44,6 +44,7 @@ _LAST_BURST: Final = 4096  # taken from the kernel's queue before the socket clo
 _WATCH: Final = IN | select.EPOLLEXCLUSIVE
 _original: Final = calls.original
 _accept: Final = calls.accept
+_accept_passed: Final = calls.accept_passed
 _ANY: Final = frozenset((b"0.0.0.0", b"::"))
 
 
@@ -60,6 +61,7 @@ class Listener(Channel):
         self.burst = 1
         self.last = False  # the socket is about to close: nothing is left to others, or to a later moment
         self.family = 0
+        self.passed = False  # connections are passed over its socket, and not accepted from it (sockpair@)
         self.bound: NetAddress = UNIX_ADDRESS  # the address it is bound to
         self.any = False  # bound to any address: only each connection knows to which one it came
         self.lanes: frozenset[int] | None = None  # bind ... thread: those that accept here, from 1 on; None: all
@@ -80,6 +82,7 @@ class Listener(Channel):
         self.sock = sock
         self.fd = sock.fileno()
         self.family = int(sock.family)
+        self.passed = self.opening.spec.kind == "sockpair"
         name = sock.getsockname()
         if isinstance(name, tuple):
             self.bound = net_address(str(name[0]), int(name[1]))
@@ -87,7 +90,7 @@ class Listener(Channel):
         self.reactor.add(self, _WATCH)
         self.state = OPEN
         # A lane that replaces one that has crashed may find its socket paused.
-        self.bind_state.listening = bool(sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
+        self.bind_state.listening = self.passed or bool(sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
 
     def stop(self) -> None:
         """Close the socket; what waits in the kernel's queue is accepted first, as it would be reset otherwise."""
@@ -114,7 +117,7 @@ class Listener(Channel):
         self._accept_last()
         self._unwatch(RESTING)
         # Not one that was given from outside: it is not ours alone.
-        if self.opening.spec.kind != "fd" and self.bind_state.end_listening():
+        if self.opening.spec.kind not in INHERITED and self.bind_state.end_listening():
             sock.shutdown(socket.SHUT_RD)
         self.stop()
 
@@ -197,7 +200,11 @@ class Listener(Channel):
             if not self._reserve():
                 return False
             try:
-                made = _accept(self.fd)
+                made = _accept_passed(self.fd) if self.passed else _accept(self.fd)
+            except EOFError:  # who has passed connections is gone for good
+                self.frontend.withdraw(self.bind_state)
+                self._unwatch(PAUSED)
+                return False
             except ConnectionError:
                 self.frontend.withdraw(self.bind_state)
                 continue

@@ -32,6 +32,8 @@ _PATH_LIMIT: Final = 107  # bytes of sun_path before its final NUL (unix(7))
 _ABSTRACT_LENGTH: Final = 108  # abns@ names are padded to all of sun_path
 _FAST_OPEN_QUEUE: Final = 256  # pending fast-open requests; the kernel asks for a bound
 
+INHERITED: Final = ("fd", "sockpair")  # kinds of addresses that are descriptors of the parent process
+
 
 class BindError(Exception):
     """A socket could not be opened. `in_use`: another process has the address, so that it may help to wait."""
@@ -141,16 +143,16 @@ class Opening:
             return f"{spec.host or '0.0.0.0'}:{spec.port or 0}"
         if spec.kind == "unix":
             return spec.host
-        return f"fd@{spec.port}" if spec.kind == "fd" else f"{spec.kind}@{spec.host}"
+        return f"{spec.kind}@{spec.port}" if spec.kind in INHERITED else f"{spec.kind}@{spec.host}"
 
     @property
     def key(self) -> str:
         """What a socket must have in common with this one to take its place in the next generation; "": none can.
 
-        fd@<n> is inherited under its own number by every generation.
+        fd@<n> and sockpair@<n> are inherited under their own numbers by every generation.
         """
         spec, options = self.spec, self.options
-        if spec.kind == "fd":
+        if spec.kind in INHERITED:
             return ""
         return "|".join(
             (
@@ -194,6 +196,8 @@ class Opening:
             self.sock = self._open_inet()
         elif kind == "fd":
             self.sock = self._adopt()
+        elif kind == "sockpair":
+            self.sock = self._adopt_pair()
         else:
             self.sock = self._open_unix()
         return self.sock
@@ -362,6 +366,27 @@ class Opening:
             sock.set_inheritable(False)
             if sock.family in (socket.AF_INET, socket.AF_INET6):
                 self._prepare_tcp(sock)
+        except OSError as error:
+            sock.detach()
+            raise BindError(f"cannot use file descriptor '{number}' : {error.strerror}") from None
+        except BindError:
+            sock.detach()
+            raise
+        return sock
+
+    def _adopt_pair(self) -> socket.socket:
+        """sockpair@<n>: nobody connects here, connections are passed over it (manual 2.9.1)."""
+        number = self.spec.port or 0
+        first = self.twin.sock if self.twin is not None else None
+        try:
+            sock = socket.socket(fileno=number) if first is None else first.dup()
+        except OSError as error:
+            raise BindError(f"cannot use file descriptor '{number}' : {error.strerror}") from None
+        try:
+            if sock.family != socket.AF_UNIX or sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                raise BindError(f"cannot use file descriptor '{number}' : not a connected UNIX socket")
+            sock.setblocking(False)
+            sock.set_inheritable(False)
         except OSError as error:
             sock.detach()
             raise BindError(f"cannot use file descriptor '{number}' : {error.strerror}") from None

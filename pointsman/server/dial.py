@@ -70,6 +70,7 @@ class Dial:
         self.keepalive = False  # srvtcpka
         self.options: list[tuple[int, int, int]] = []  # setsockopt(level, name, value)
         self.interface = b""
+        self.pair = -1  # the descriptor over which connections are passed (sockpair@); -1: they are made
         self.maker: SocketMaker | None = None  # of its sockets; None: they are plain ones
         self.plain: tuple[str, int] | str = ""  # the target, if a connection asks for nothing but to be opened there
         self.ready = b""  # its address in the system's form
@@ -120,6 +121,8 @@ class Dial:
         socket, EMFILE...), SourceError where it cannot come from where it should."""
         if not isinstance(self.target, str) and not self.target[0]:  # which the system would take for this machine
             raise OSError(errno.EADDRNOTAVAIL, "its name has no address")
+        if self.pair >= 0 and self.family == AF_UNIX:
+            return calls.pass_connection(self.pair)
         maker = self.maker
         sock = SocketType(self.family, _STREAM) if maker is None else maker.make(self.family)
         try:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
-from pointsman.listener.sockets import BindError, Opening
+from pointsman.listener.sockets import INHERITED, BindError, Opening
 from pointsman.worker.console import Console
 
 _RETRIES: Final = 100
@@ -60,7 +60,7 @@ def _find_twins(openings: Sequence[Opening]) -> None:
     """Note which openings share an inherited descriptor, as several lines may name one."""
     first: dict[int | None, Opening] = {}
     for opening in openings:
-        if opening.spec.kind == "fd":
+        if opening.spec.kind in INHERITED:
             one = first.setdefault(opening.spec.port, opening)
             opening.twin = one if one is not opening else None
 

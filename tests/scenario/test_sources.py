@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ CASES = {  # name: lines of the backend, words of the server line
     "device": ("source 0.0.0.0 usesrc clientip interface servers", ""),
     "rewritten": ("source 0.0.0.0 usesrc clientip\n    http-request set-src hdr(x-src)", ""),
     "shared": ("source 0.0.0.0 usesrc clientip\n    http-reuse always", ""),
+    "checked": (f"option httpchk GET /\n    source {ALSO_HERE} usesrc clientip", "check inter 100ms"),
     "six": ("source 0.0.0.0 usesrc clientip", ""),
 }
 HEAD = """
@@ -50,7 +52,7 @@ defaults
 def configuration() -> str:
     text = HEAD
     for name, (lines, words) in CASES.items():
-        server = "[fd03::2]:9000" if name == "six" else "10.3.0.2:9000"
+        server = {"six": "[fd03::2]:9000", "checked": "10.3.0.2:9001"}.get(name, "10.3.0.2:9000")
         text += (
             f"frontend {name}\n    bind 10.2.0.1:{{port:{name}}}\n    bind fd02::1:{{port:{name}}}\n"
             f"    declare capture request len 40\n    http-request capture req.hdr(x-mark) id 0\n"
@@ -68,6 +70,7 @@ class Lab:
     balancer: Network
     program: Program
     log: LogReceiver
+    checked: Mirror
 
     def connect(self, case: str, client: str = CLIENTS[0]) -> socket.socket:
         with self.clients.inside():
@@ -117,7 +120,7 @@ def lab(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
             balancer.ip(family, "route", "add", "local", "default", "dev", "lo", "table", "100")
             balancer.ip(family, "rule", "add", "iif", "servers", "lookup", "100")
         with servers.inside():
-            mirrors = [Mirror("10.3.0.2", 9000), Mirror("fd03::2", 9000)]
+            mirrors = [Mirror("10.3.0.2", 9000), Mirror("fd03::2", 9000), Mirror("10.3.0.2", 9001)]
         for mirror in mirrors:
             stack.callback(mirror.close)
         with balancer.inside():
@@ -125,7 +128,7 @@ def lab(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
             stack.callback(log.close)
             folder = tmp_path_factory.mktemp("sources")
             program = stack.enter_context(Program(kind, configuration(), folder, {"log": log.where}))
-        yield Lab(clients, balancer, program, log)
+        yield Lab(clients, balancer, program, log, mirrors[2])
 
 
 @pytest.mark.parametrize(
@@ -192,6 +195,15 @@ def test_connections_are_shared_by_clients_of_the_same_address(lab: Lab, request
             return
         known.add(port)
     assert "haproxy" in request.node.name and peer_version() < (3, 2), "no connection was used again"
+
+
+def test_checks_come_from_the_address_of_the_line(lab: Lab) -> None:
+    """Not from any client's."""
+    limit = time.monotonic() + 15
+    while len(lab.checked.seen) < 2:
+        assert time.monotonic() < limit, lab.checked.seen
+        time.sleep(0.05)
+    assert {host for host, _ in lab.checked.seen} == {ALSO_HERE}
 
 
 def test_what_logs_say_of_it(lab: Lab) -> None:

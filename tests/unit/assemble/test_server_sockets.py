@@ -41,6 +41,13 @@ def test_congestion_control() -> None:
     sock.close()
 
 
+def test_times_and_fast_open() -> None:
+    sock = opened("tcp-ut 5s tfo")
+    assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 5_000
+    assert sock.getsockopt(socket.IPPROTO_TCP, 30) == 1  # TCP_FASTOPEN_CONNECT of <linux/tcp.h>
+    sock.close()
+
+
 def test_a_congestion_control_that_the_kernel_does_not_have_is_a_warning() -> None:
     live, loaded = assembled("127.0.0.1:1 cc nosuch")
     assert loaded.warnings == ["'server x/s' : cannot set congestion control 'nosuch' (No such file or directory)."]

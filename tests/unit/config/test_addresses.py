@@ -112,7 +112,8 @@ def test_listening(text: str, expected: list[AddressSpec]) -> None:
         ("unix@", "missing path or name in 'unix@'"),
         ("quic4@:443", "QUIC is not built yet: 'quic4@:443' (manual 2.9.3)"),
         ("quic+ipv6@:443", "QUIC is not built yet: 'quic+ipv6@:443' (manual 2.9.3)"),
-        ("sockpair@3", "'sockpair' addresses are not built yet (manual 2.9.1)"),
+        ("sockpair@x", "file descriptor 'x' is not a valid integer in 'sockpair@x'"),
+        ("sockpair@65000", "cannot use file descriptor '65000' : Bad file descriptor."),
         ("mptcp4@[::1]:80", "invalid address: '[::1]' in 'mptcp4@[::1]:80'"),
         (
             "rhttp@be/srv",
