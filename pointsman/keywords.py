@@ -78,11 +78,13 @@ import pointsman.log.keywords  # noqa: F401
 import pointsman.log.tags  # noqa: F401
 import pointsman.log.target  # noqa: F401
 import pointsman.log.timers  # noqa: F401
+import pointsman.resolve.answering  # noqa: F401
 import pointsman.rules.addresses  # noqa: F401
 import pointsman.rules.auth  # noqa: F401
 import pointsman.rules.captures  # noqa: F401
 import pointsman.rules.closing  # noqa: F401
 import pointsman.rules.counters  # noqa: F401
+import pointsman.rules.do_resolve  # noqa: F401
 import pointsman.rules.early_hints  # noqa: F401
 import pointsman.rules.errors  # noqa: F401
 import pointsman.rules.forwarded_words  # noqa: F401

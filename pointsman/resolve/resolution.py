@@ -382,6 +382,10 @@ class ResolversSection:
         work.begin()
         return await future
 
+    def longest(self) -> int:
+        """Ms that an attempt takes at most: in each round two types."""
+        return int(max(self.retries, 1) * 2 * self.retry * 1000)
+
     # What attempts need.
 
     def take_number(self, attempt: Attempt) -> int:

@@ -130,6 +130,7 @@ class Cursor:
         self.index = 0
         self.holds = False  # the condition of that rule holds: it is its action that waits
         self.awaiting = 0  # of content rules: behind so many rules is the action that lacks its sample; 0: none does
+        self.asks = False  # of content rules: somebody would wait for what an action asks elsewhere
 
     def stop(self, rules: list[Step], step: Step, holds: bool, context: Context) -> int:
         context.asked |= MOVING  # the next one has to wait as well
@@ -246,7 +247,8 @@ def run_content(rules: list[Step], context: Context, final: bool, cursor: Cursor
     WAIT: one of them lacks bytes that may still come. They are evaluated again when more is here, and once more with
     `final` when nothing more will come in time: the inspect-delay is over, the direction has ended, or the buffer is
     full. Then what is missing is no sample. Where a condition could not be told the list begins anew, what it did so
-    far included; an action that lacks its sample (`awaits`) has had its condition, and is where the list goes on.
+    far included; an action that lacks its sample (`awaits`) has had its condition, and is where the list goes on. So is
+    one that asks elsewhere: then `context.need` is there already.
     """
     context.lenient = False
     context.more = not final
@@ -270,7 +272,14 @@ def run_content(rules: list[Step], context: Context, final: bool, cursor: Cursor
         awaiting = 0
         context.incomplete = False
         context.asked |= step.does
+        if step.action.waits:
+            context.may_wait = cursor.asks
         verdict = _act(step, context)
+        context.may_wait = False
+        if verdict == WAIT:  # for an answer from elsewhere: then the same action is run once more
+            cursor.awaiting = rules.index(step) + 1
+            _lacks(step, context)
+            break
         if verdict != CONTINUE:
             if WISHES.verdicts:
                 note_final(step, context, verdict)

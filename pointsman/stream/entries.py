@@ -37,7 +37,7 @@ from pointsman.rules.plan import (
 from pointsman.rules.reply import Reply
 from pointsman.rules.room import add_field
 from pointsman.sample.context import Context
-from pointsman.sample.need import CONTENT, EXPIRED, REQUEST_BODY, Need
+from pointsman.sample.need import CONTENT, ELSEWHERE, EXPIRED, PENDING, REQUEST_BODY, Need
 from pointsman.sample.trace import Trace
 from pointsman.sample.tracking import request_begun, request_follows
 from pointsman.server.backend import LiveServer
@@ -128,6 +128,10 @@ class ContentRules(Entry):
     def again(self, one: Deciding) -> int:
         need = one.context.need
         late = need is not None and need.state == EXPIRED
+        if need is not None and need.kind == ELSEWHERE:
+            if need.state == PENDING:
+                return WAIT  # more bytes came meanwhile
+            late = one.context.now >= one.until
         take_need(one.context)
         return self._judge(one, late)
 
@@ -135,6 +139,7 @@ class ContentRules(Entry):
         context = one.context
         final = late or one.final or not (one.waits or one.inspects)
         trace = one.trace
+        one.asks = one.waits or one.inspects
         if self.peeks:
             context.unparsed = peek_request(context) and not final
         if trace is None:
@@ -143,7 +148,8 @@ class ContentRules(Entry):
             verdict = explain_content(self.steps, context, final, one, trace)
         context.unparsed = False
         if verdict == WAIT:
-            context.need = Need(CONTENT, max(0, one.until - context.now))
+            if context.need is None:
+                context.need = Need(CONTENT, max(0, one.until - context.now))
             return WAIT
         if verdict == ALLOW or verdict == SWITCH and not one.inspects:  # it speaks HTTP already
             verdict = NEXT

@@ -15,6 +15,7 @@ from pointsman.core.wishes import WISHES
 from pointsman.net.alarms import Alarm
 from pointsman.net.reactor import Reactor
 from pointsman.rules.peek import peek_request
+from pointsman.sample.need import ELSEWHERE, Need, Waiter
 from pointsman.stream.decision import Decision
 from pointsman.stream.entries import DECIDED, LOG, ROUTED
 from pointsman.stream.phases import ENDED, GATHER, QUEUE, TUNNEL
@@ -59,6 +60,16 @@ class InspectionTimer(Alarm):
         self.stream.abandon()
 
 
+class ContentWaiter(Waiter):
+    """Whom an answer from elsewhere is told."""
+
+    def __init__(self, stream: "TcpStream") -> None:
+        self.stream = stream
+
+    def need_met(self, need: Need) -> None:
+        self.stream.need_met(need)
+
+
 class TcpStream(Tunnel):
     """One connection through the proxy."""
 
@@ -73,6 +84,7 @@ class TcpStream(Tunnel):
         self.decision: Decision | None = None  # while it is under way
         self.stores = NO_STORES  # what stick tables are to learn of the server
         self.inspection: InspectionTimer | None = None  # made when it is first needed
+        self.answer_came = False  # from elsewhere; taken up at the next go
         self.gone = 0  # the client has left, or its time is up, while rules were waiting: the first letter of the log
 
     def begin(self, pending: bytes) -> None:
@@ -147,12 +159,30 @@ class TcpStream(Tunnel):
                 return
 
     def inspect(self, decision: Decision) -> None:
-        """Content rules wait for more bytes."""
+        """Content rules wait for more bytes, or for an answer from elsewhere."""
         need = self.context.need
         assert need is not None
         if self.phase != GATHER:
             self.move(GATHER)
+        if need.kind == ELSEWHERE:
+            if need.waiter is not None:
+                return  # its time is running
+            need.waiter = ContentWaiter(self)
         self._time(need.time)
+
+    def need_met(self, need: Need) -> None:
+        """What content rules have asked elsewhere is here."""
+        if need is self.context.need and self.phase == GATHER:
+            self.answer_came = True
+            self.reactor.another(self)
+
+    def resume(self) -> bool:
+        if self.answer_came:
+            self.answer_came = False
+            if self.phase == GATHER:
+                self.look_again(False)
+            return True
+        return super().resume()
 
     def _time(self, time: int) -> None:
         """What content rules wait for may take so many ms from now on."""
@@ -376,6 +406,9 @@ class TcpStream(Tunnel):
 
     def part(self) -> None:
         self._end_inspection()
+        need, self.context.need = self.context.need, None
+        if need is not None:
+            need.withdraw()
         super().part()
 
     def refuse(self, status: int, cause: int, step: int) -> None:

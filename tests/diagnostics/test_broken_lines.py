@@ -139,7 +139,7 @@ tcp-request content sc-inc-gpc0(x) | x | sc-inc-gpc0
 tcp-request content sc-inc-gpc(0) | 0 | gpc ID
 tcp-request content sc-set-gpt0(0) | | sc-set-gpt0
 tcp-request content do-log | do-log | not built
-tcp-request content do-resolve(txn.x,d) str(a) | do-resolve | not built
+tcp-request content do-log profile x | do-log | not built
 tcp-request content set-bandwidth-limit x | set-bandwidth-limit | not built
 tcp-request content send-spoe-group a b | send-spoe-group | not built
 """

@@ -113,7 +113,7 @@ def test_warnings_of_a_file_that_is_wrong_are_those_of_its_lines() -> None:
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("http-request do-resolve(x) if nosuch", ["no such ACL : 'nosuch'", "action 'do-resolve' is not built yet"]),
+        ("http-request do-log x if nosuch", ["no such ACL : 'nosuch'", "action 'do-log' is not built yet"]),
         (
             "http-request set-haeder a b unless { path_bge / }",
             ["unknown fetch method 'path_bge'", "'http-request': unknown action 'set-haeder'"],

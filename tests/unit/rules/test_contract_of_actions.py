@@ -43,6 +43,9 @@ from pointsman.config.action import (
     action,
 )
 from pointsman.config.verdict import WAIT
+from pointsman.core.arena import Arena
+from pointsman.net.questions import QUESTIONS, Incarnations, QuestionLinks
+from pointsman.net.reactor import Reactor
 from pointsman.proto.message import field
 from pointsman.rules.keywords import RedirectLine
 from pointsman.rules.plan import Cursor, run_steps, steps
@@ -122,6 +125,7 @@ LINES: Final[dict[str, tuple[str, ...]]] = {
         "http-after-response set-headers-bin bin(03782d610179)",
     ),
     "del-headers-bin": ("del-headers-bin bin(03782d61)",),
+    "do-resolve": ("do-resolve(txn.one,dns) req.hdr(host)", "do-resolve(txn.one,dns,ipv4) str(www.example.com)"),
     "early-hint": ("early-hint link a",),
     "normalize-uri": ("normalize-uri percent-to-uppercase", "normalize-uri path-merge-slashes"),
     "set-timeout": ("set-timeout tarpit 5s", "http-request set-timeout tarpit req.hdr_val(x-n)"),
@@ -156,6 +160,7 @@ WIDER: Final[dict[str, tuple[list[str], list[str], str]]] = {
         ("set-fc-mark", "set-mark", "set-fc-tos", "set-tos"), (["MOVING"], [], "the kernel keeps it, no context does")
     ),
     "del-map": ([], ["MOVING"], "whether there is such an entry"),
+    "do-resolve": (["MOVING"], ["MOVING"], "the address comes once control has answered"),
 }
 _PHASES: Final = {
     HTTP_REQUEST: (Phase.REQUEST,),
@@ -165,6 +170,16 @@ _PHASES: Final = {
     TCP_CONTENT: (Phase.REQUEST,),
     TCP_RESPONSE: (Phase.RESPONSE,),
 }
+
+
+@pytest.fixture(autouse=True)
+def control() -> Iterator[None]:
+    """It can be asked, and never answers."""
+    reactor, links = Reactor(), QuestionLinks(1, Incarnations(Arena(1, 1 << 12, 2)))
+    QUESTIONS.attach(reactor, links, 0)
+    yield
+    links.close()
+    reactor.epoll.close()
 
 
 class FixedService(HttpService):
