@@ -81,7 +81,7 @@ def make_query(number: int, name: str, kind: int, payload: int) -> bytes:
 
 def number_of(message: bytes) -> int:
     """The id of a message; -1: it is too short to have one."""
-    return int.from_bytes(message[:2], "big") if len(message) >= HEAD.size else -1
+    return int.from_bytes(message[:2], "big") if len(message) >= 2 else -1
 
 
 def read_response(data: bytes, name: str, kind: int) -> Response:

@@ -1,4 +1,4 @@
-"""Commands about what this program does not have yet: peers, caches, resolvers, TLS, rings, traces.
+"""Commands about what this program does not have yet: peers, caches, rings, traces.
 
 Who asks what there is gets the true answer in the usual form: a list without entries. Who names something is told that
 it is not there. What would change or make such a thing is no command yet. A command leaves this file on the day that it
@@ -30,13 +30,6 @@ def show_peers(call: Call) -> str:
 @command("show cache", "show cache", "list the caches and what they hold", level=ADMIN)
 def show_cache(call: Call) -> str:
     """There are no caches yet."""
-    return ""
-
-
-@command("show resolvers", "show resolvers [<id>]", "list the resolvers and their counters")
-def show_resolvers(call: Call) -> str:
-    """show resolvers [<section>]: there are no resolvers yet."""
-    _named(call, "Can't find that resolvers section")
     return ""
 
 

@@ -4,6 +4,7 @@ from typing import Final
 
 from pointsman.admin import info
 from pointsman.admin.command import ADMIN, OPERATOR, Call, CommandError, command
+from pointsman.admin.commands.resolvers import clear_resolvers, resolvers_statistics
 from pointsman.admin.lookup import wanted_server
 from pointsman.admin.render import NATURES, ORIGINS, TAG_SCOPES, as_json, compact, csv, typed
 from pointsman.admin.rows import ALL, Selection, rows
@@ -33,7 +34,7 @@ def show_stat(call: Call) -> str:
         if call.word(1) not in DOMAINS:
             raise CommandError("Invalid statistics domain.")
         if call.word(1) == "resolvers":
-            return ""  # there are no resolvers yet
+            return resolvers_statistics(words)
         del words[:2]
     number = types = sid = ALL
     if len(words) >= 3 and _is_number(words[1]) and _is_number(words[2]):
@@ -225,6 +226,7 @@ def clear_counters(call: Call) -> str:
         rate.highest = 0
     if everything:
         _clear_checks(call)
+        clear_resolvers()
     return ""
 
 

@@ -233,7 +233,7 @@ def test_answers_that_nobody_waits_for(make: Make) -> None:
     wrong = record(PTR, A, said(A, "6.6.6.6"))
 
     def answer(query: Query) -> Sequence[bytes]:
-        return [reply(query, [wrong], id=query.id ^ 1), b"short", *ok(query), *ok(query)]
+        return [reply(query, [wrong], id=query.id ^ 1), b"!", *ok(query), *ok(query)]
 
     stand.dns[0].answer = answer
     assert stand.address("a.x") == "10.0.0.7"
