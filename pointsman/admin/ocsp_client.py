@@ -1,6 +1,7 @@
 """Asking OCSP responders over HTTP (RFC 6960, appendix A; manual 3.2 `httpclient.*`, `ocsp-update.httpproxy`).
 
-In the process that controls, on its event loop: names are resolved by a thread of it, and nothing waits in a lane. A
+In the process that controls, on its event loop; nothing waits in a lane. Names are resolved by a resolvers section
+(`httpclient.resolvers.*`), and where that is the implicit choice and has no address, by the system, in a thread. A
 responder gets GET where the request is short, which caches can answer, and POST otherwise.
 """
 
@@ -11,8 +12,10 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote, urlsplit
 
-from pointsman.core.address import AddressSpec
+from pointsman.config.resolvers import DEFAULT
+from pointsman.core.address import AddressSpec, is_ip
 from pointsman.net.clock import monotonic_ms
+from pointsman.resolve.resolution import RESOLVERS
 from pointsman.server.checks.http_response import CheckResponse
 
 LARGEST: Final = 65_536  # bytes of a response
@@ -41,6 +44,10 @@ class ClientSettings:
     proxy: AddressSpec | None = None
     verifies: bool = True  # certificates of responders whose URI is https
     authorities: bytes = b""  # PEM
+    resolvers: str = DEFAULT  # the section that is asked about names
+    explicit: bool = False  # and nobody else
+    disabled: bool = False  # names are not resolved at all
+    prefer: int = 6
 
 
 @dataclass(slots=True)
@@ -119,7 +126,9 @@ async def _connected(
     while True:
         try:
             async with asyncio.timeout(settings.connect / 1000):
-                found = await asyncio.open_connection(host, port, ssl=context)
+                address = await _address(host, settings)
+                name = None if context is None else host
+                found = await asyncio.open_connection(address, port, ssl=context, server_hostname=name)
         except (OSError, TimeoutError, ValueError) as error:
             exchange.fault = str(error) or "no connection in time"
             if exchange.retries >= settings.retries:
@@ -129,6 +138,17 @@ async def _connected(
         else:
             exchange.connected = exchange.took()
             return found
+
+
+async def _address(host: str, settings: ClientSettings) -> str:
+    """Where to connect to. OSError: there is no address."""
+    if is_ip(host):
+        return host
+    section = None if settings.disabled else RESOLVERS.by_name.get(settings.resolvers)
+    found = await section.address(host, settings.prefer) if section is not None else ""
+    if not found and (settings.disabled or settings.explicit):
+        raise OSError(f"the name '{host}' is not resolved")
+    return found or host  # which the system resolves
 
 
 def _message(uri: str, request: bytes, proxy: AddressSpec | None, exchange: Exchange) -> tuple[bytes, str, int, bool]:

@@ -7,8 +7,10 @@ from pointsman.admin.ocsp_updater import Updater, UpdateSettings
 from pointsman.admin.view import View
 from pointsman.assemble.live import BackgroundService, Live
 from pointsman.config.ocsp import http_client, ocsp_updates
+from pointsman.config.resolvers import DEFAULT, http_client_resolvers
 from pointsman.config.setting import Configuration
 from pointsman.core.diagnostics import NOWHERE, ConfigError, Diagnostics
+from pointsman.resolve.resolution import RESOLVERS
 from pointsman.tables.changes import CHANGES, Change
 from pointsman.tls.files import TlsFileError
 from pointsman.tls.options import LoadedFiles
@@ -30,6 +32,13 @@ def build_updates(live: Live, view: View, configuration: Configuration, diagnost
         diagnostics.warning(text, at or NOWHERE)
     live.tls_store.warnings.clear()
     client, updates = http_client(configuration), ocsp_updates(configuration)
+    names = http_client_resolvers(configuration)
+    if names.id and names.id not in RESOLVERS.by_name:
+        diagnostics.alert(
+            f"'httpclient.resolvers.id' : Can't find resolvers section '{names.id}'.",
+            names.at,
+            "the name of a resolvers section",
+        )
     authorities = b""
     if client.verify == "required" and _secure(live):
         try:
@@ -45,6 +54,10 @@ def build_updates(live: Live, view: View, configuration: Configuration, diagnost
             proxy=updates.proxy,
             verifies=client.verify == "required",
             authorities=authorities,
+            resolvers=names.id or DEFAULT,
+            explicit=bool(names.id),
+            disabled=names.disabled,
+            prefer=names.prefer,
         ),
     )
 

@@ -148,11 +148,6 @@ COMPRESSION: dict[str, str] = {
 TABLES: dict[str, str] = {
     "tune.peers.max-updates-at-once": "number",
 }
-NAMES: dict[str, str] = {
-    "httpclient.resolvers.disabled": "switch",
-    "httpclient.resolvers.id": "words",
-    "httpclient.resolvers.prefer": "words",
-}
 DEVELOPMENT: dict[str, str] = {
     "debug.counters": "switch",
     "force-cfg-parser-pause": "time",
@@ -163,7 +158,6 @@ FAMILIES: tuple[tuple[dict[str, str], str], ...] = (
     (TUNING, "tunes what this program does in another way"),
     (HTTP2, "is for HTTP/2, which is not built yet"),
     (QUIC, "is for QUIC, which is not built yet"),
-    (NAMES, "chooses resolvers for OCSP responders, which are not built yet: the system resolves their names"),
     (LUA, "is for Lua, which is not built yet"),
     (COMPRESSION, "is for compression, which is not built yet"),
     (TABLES, "is for stick tables, which are not built yet"),

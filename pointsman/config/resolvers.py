@@ -14,7 +14,7 @@ no section has this name.
 
 import socket
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, Final
 
 from pointsman.config.addresses import expand, parse_addresses, resolve
@@ -387,6 +387,35 @@ class HttpClientResolvers(Setting):
     disabled: bool = False
     id: str = ""  # "": not said, "default"
     prefer: int = 6
+
+
+def _client(args: Args) -> HttpClientResolvers:
+    return replace(args.section.one(HttpClientResolvers) or HttpClientResolvers(), at=args.at)
+
+
+@keyword("httpclient.resolvers.disabled", In.GLOBAL, "3.4")
+def client_disabled(args: Args) -> HttpClientResolvers:
+    """httpclient.resolvers.disabled <on|off>: names of OCSP responders are not resolved, and no section "default" is
+    made."""
+    word = args.peek()
+    if not args.accept("on", "off"):
+        raise ConfigError(f"'{args.keyword}' expects either 'on' or 'off' but got '{word}'.", args.here, "on or off")
+    return replace(_client(args), disabled=word == "on")
+
+
+@keyword("httpclient.resolvers.id", In.GLOBAL, "3.4")
+def client_id(args: Args) -> HttpClientResolvers:
+    """httpclient.resolvers.id <resolvers id>: the section that resolves names of OCSP responders."""
+    return replace(_client(args), id=args.take("<resolvers id>"))
+
+
+@keyword("httpclient.resolvers.prefer", In.GLOBAL, "3.4")
+def client_prefer(args: Args) -> HttpClientResolvers:
+    """httpclient.resolvers.prefer <ipv4|ipv6>: the preferred family of their addresses."""
+    word = args.peek()
+    if not args.accept("ipv4", "ipv6"):
+        raise ConfigError(f"'{args.keyword}' expects 'ipv4' or 'ipv6' as argument.", args.here, "ipv4 or ipv6")
+    return replace(_client(args), prefer=4 if word == "ipv4" else 6)
 
 
 def http_client_resolvers(configuration: Configuration) -> HttpClientResolvers:

@@ -35,7 +35,7 @@ global
     stats socket {dir}/s level admin
 resolvers d
     nameserver n 127.0.0.1:{dns}
-    timeout retry 1s
+    timeout retry 10s
     resolve_retries 1
     hold valid 0
 resolvers empty

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import re
+import socket
 from urllib.parse import unquote
 
 import pytest
+from support.name_server import A, NameServer
 
 from pointsman.admin.ocsp_client import HTTP_ERROR, ClientSettings, ResponderError, ask
+from pointsman.config.resolvers import NameServerLine, ResolversOptions
+from pointsman.core.arena import Arena
+from pointsman.resolve.families import AUTO
+from pointsman.resolve.resolution import RESOLVERS
 
 RESPONSE = b"HTTP/1.1 200 OK\r\ncontent-type: application/ocsp-response; a=b\r\ncontent-length: 2\r\n\r\nok"
 
@@ -64,3 +70,57 @@ def test_a_connection_is_tried_again() -> None:
     exchange = raised.value.exchange
     assert (exchange.retries, exchange.status, exchange.state, exchange.connected) == (1, 503, "SC--", -1)
     assert exchange.line == "GET http://127.0.0.1:1/eA%3D%3D HTTP/1.1"
+
+
+def named(answer: bool, settings: ClientSettings) -> tuple[list[str], str]:
+    """A responder known by a name: the names that were asked about, and what came of it."""
+
+    async def run(dns: NameServer) -> str:
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        async with server:
+            RESOLVERS.start(asyncio.get_running_loop())
+            port = server.sockets[0].getsockname()[1]
+            try:
+                return (await ask(f"http://ocsp.nosuch.invalid:{port}/", b"x", settings)).decode()
+            except ResponderError as error:
+                return error.exchange.fault
+            finally:
+                RESOLVERS.stop()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(RESPONSE)
+        writer.close()
+
+    with NameServer() as dns:
+        if answer:
+            dns.zone["ocsp.nosuch.invalid", A] = ["127.0.0.1"]
+        line = NameServerLine(name="n", host="127.0.0.1", port=dns.port)
+        options = ResolversOptions(name="d", servers=(line,), retries=1, retry=10_000)
+        RESOLVERS.make([options], AUTO, Arena(1, 1 << 10))
+        found = asyncio.run(run(dns))
+        RESOLVERS.by_name = {}
+        return [query.name for query in dns.queries], found
+
+
+def test_names_are_resolved_by_a_section() -> None:
+    asked, found = named(True, ClientSettings(resolvers="d", prefer=4))
+    assert (asked, found) == (["ocsp.nosuch.invalid"], "ok")
+
+
+def test_names_that_a_section_does_not_know(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system is asked only where nobody has named the section."""
+
+    def nothing(*args: object, **more: object) -> None:
+        raise socket.gaierror("the system does not know it")
+
+    monkeypatch.setattr(socket, "getaddrinfo", nothing)
+    asked, found = named(False, ClientSettings(resolvers="d", prefer=4, explicit=True, retries=0))
+    assert set(asked) == {"ocsp.nosuch.invalid"} and found == "the name 'ocsp.nosuch.invalid' is not resolved"
+    asked, found = named(False, ClientSettings(resolvers="d", prefer=4, retries=0))
+    assert set(asked) == {"ocsp.nosuch.invalid"} and found == "the system does not know it"
+
+
+def test_names_that_are_not_to_be_resolved() -> None:
+    asked, found = named(True, ClientSettings(resolvers="d", disabled=True, retries=0))
+    assert (asked, found) == ([], "the name 'ocsp.nosuch.invalid' is not resolved")

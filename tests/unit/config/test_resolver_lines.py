@@ -9,7 +9,14 @@ import pytest
 
 from pointsman.config import resolvers
 from pointsman.config.load import load_text
-from pointsman.config.resolvers import AcceptedFamilies, Holds, NameServerLine, ResolversOptions, resolver_options
+from pointsman.config.resolvers import (
+    AcceptedFamilies,
+    Holds,
+    NameServerLine,
+    ResolversOptions,
+    http_client_resolvers,
+    resolver_options,
+)
 from pointsman.core.diagnostics import Diagnostics
 
 
@@ -286,6 +293,30 @@ def test_families_that_there_are_not() -> None:
         ("ALERT", "'dns-accept-family' expects a comma-delimited list of 'ipv4', 'ipv6' and 'auto' (got 'ipv5')")
     ]
     assert sections("global\n dns-accept-family\n")[1] == [("ALERT", "'dns-accept-family' expects <family>[,...]")]
+
+
+def test_how_names_of_responders_are_resolved(resolv_conf: Path) -> None:
+    resolv_conf.write_text("nameserver 10.0.0.5\n")
+    text = "global\n httpclient.resolvers.id x\n httpclient.resolvers.prefer ipv4\n httpclient.resolvers.disabled on\n"
+    configuration = load_text(text, Diagnostics())
+    found = http_client_resolvers(configuration)
+    assert (found.id, found.prefer, found.disabled) == ("x", 4, True)
+    assert resolver_options(configuration, Diagnostics()) == []  # not even "default"
+    assert http_client_resolvers(load_text("", Diagnostics())).prefer == 6
+
+
+@pytest.mark.parametrize(
+    "line, message",
+    [
+        ("disabled", "'httpclient.resolvers.disabled' expects either 'on' or 'off' but got ''."),
+        ("disabled foo", "'httpclient.resolvers.disabled' expects either 'on' or 'off' but got 'foo'."),
+        ("prefer ipv5", "'httpclient.resolvers.prefer' expects 'ipv4' or 'ipv6' as argument."),
+        ("prefer ipv4 x", "'httpclient.resolvers.prefer' cannot handle unexpected argument 'x'"),
+        ("id", "'httpclient.resolvers.id' expects <resolvers id>"),
+    ],
+)
+def test_how_they_cannot_be(line: str, message: str) -> None:
+    assert sections(f"global\n httpclient.resolvers.{line}\n")[1] == [("ALERT", message)]
 
 
 def test_a_name_server_is_frozen() -> None:
