@@ -21,12 +21,14 @@ from urllib.parse import unquote_to_bytes
 
 from pointsman.admin.answers import AnswerWriter, Question
 from pointsman.admin.columns import COLUMNS, POSITIONS
+from pointsman.admin.commands.resolvers import TEXTS, name_servers
 from pointsman.admin.gauge import Gauge
 from pointsman.admin.info import INFO_FIELDS, Facts
 from pointsman.admin.prometheus import (
     CHECK_STATES,
     COUNTER,
     EXTRA,
+    GAUGE,
     LABELS,
     METRIC_SCOPES,
     METRICS,
@@ -49,6 +51,7 @@ from pointsman.admin.rows import (
     rows,
 )
 from pointsman.admin.view import View
+from pointsman.resolve.name_server import COUNTERS
 from pointsman.rules.reply import Served
 from pointsman.rules.service import Ask, HttpService, service
 from pointsman.sample.context import Context
@@ -192,6 +195,20 @@ class Exposition:
         for kind, scope in METRIC_SCOPES.items():
             if scope in self.query.scopes:
                 await self._rows(kind, scope)
+        if "resolver" in self.query.scopes:
+            await self._resolvers()
+
+    async def _resolvers(self) -> None:
+        """What name servers were asked and have answered; gauges, as the peer program calls them."""
+        servers = name_servers()
+        for position, (_, column) in enumerate(COUNTERS):
+            name = f"haproxy_resolver_{column}"
+            if not servers or not self.query.has(name):
+                continue
+            await self._header(name, GAUGE, TEXTS[position + 2])
+            for section, server in servers:
+                labels = f'resolver="{_label(section.name)}",nameserver="{_label(server.name)}"'
+                await self.out.write(f"{name}{{{labels}}} {server.counted()[position]}\n")
 
     def _described(self, text: str) -> str:
         return f'desc="{_label(text)}"' if self.descriptions and text else ""

@@ -50,6 +50,7 @@ defaults
     timeout server 30s
 frontend web
     bind 127.0.0.1:{port:web}
+    http-request use-service prometheus-exporter if { path /metrics }
     http-request do-resolve(txn.ip,d,ipv4) hdr(Host) if { path /4 }
     http-request do-resolve(txn.ip,d,ipv6) hdr(Host) if { path /6 }
     http-request do-resolve(txn.ip,d) hdr(Host) if { path / }
@@ -187,6 +188,22 @@ def test_statistics_of_name_servers(pairs: list[tuple[Program, NameServer]], for
     """Which numbers they are was compared above. The peer forgets the commas between rows of JSON."""
     theirs, ours = [query(program.folder / "s", f"show stat domain resolvers{form}") for program, _ in pairs]
     assert digits(ours) == digits(theirs.replace("}][{", "}],[{"))
+
+
+def test_metrics_of_name_servers(pairs: list[tuple[Program, NameServer]]) -> None:
+    theirs, ours = [metrics(program) for program, _ in pairs]
+    assert digits("\n".join(ours)) == digits("\n".join(theirs))
+    assert len([line for line in ours if not line.startswith("#")]) == 4 * 15
+
+
+def metrics(program: Program) -> list[str]:
+    """Their types and values; descriptions are each program's own."""
+    with socket.create_connection(("127.0.0.1", program.ports["web"]), 15) as client:
+        client.sendall(b"GET /metrics?scope=resolver HTTP/1.0\r\nhost: a\r\n\r\n")
+        found = b""
+        while data := client.recv(65_536):
+            found += data
+    return [line for line in found.decode().splitlines() if line.startswith(("haproxy_", "# TYPE"))]
 
 
 def digits(text: str) -> str:

@@ -8,8 +8,8 @@ from pointsman.admin.render import NATURES, ORIGINS, TAG_SCOPES, compact
 from pointsman.resolve.name_server import COUNTERS, NameServer
 from pointsman.resolve.resolution import RESOLVERS, ResolversSection
 
-_NAMES: Final = ("id", "pid", *[column for _, column in COUNTERS])
-_TEXTS: Final = (
+NAMES: Final = ("id", "pid", *[column for _, column in COUNTERS])
+TEXTS: Final = (
     *("Name of the name server", "Name of its resolvers section", "Queries sent", "Queries that could not be sent"),
     *("Responses with records", "Responses that changed an address in use", "Responses with CNAME records"),
     *("Responses whose CNAME records lead nowhere", "Responses without an error and without a record"),
@@ -18,7 +18,7 @@ _TEXTS: Final = (
     *("Responses that are not complete", "Responses that nobody waited for"),
 )
 _WIDTH: Final = 13  # of a counter's name with its colon
-assert len(_TEXTS) == len(_NAMES)
+assert len(TEXTS) == len(NAMES)
 
 
 @command("show resolvers", "show resolvers [<id>]", "list the resolvers and their counters")
@@ -48,12 +48,12 @@ def resolvers_statistics(words: list[str]) -> str:
         return _json()
     if "typed" in words:
         return _typed("desc" in words)
-    lines = ["# " + ",".join(_NAMES) + ","]
-    lines += ["".join(f"{value}," for value in _row(section, server)) for section, server in _servers()]
+    lines = ["# " + ",".join(NAMES) + ","]
+    lines += ["".join(f"{value}," for value in _row(section, server)) for section, server in name_servers()]
     return "\n".join(lines) + "\n"
 
 
-def _servers() -> list[tuple[ResolversSection, NameServer]]:
+def name_servers() -> list[tuple[ResolversSection, NameServer]]:
     return [(section, server) for section in RESOLVERS.by_name.values() for server in section.servers]
 
 
@@ -72,18 +72,18 @@ def _type(value: str | int) -> str:
 
 def _typed(descriptions: bool) -> str:
     lines = []
-    for section, server in _servers():
-        for position, (name, value) in enumerate(zip(_NAMES, _row(section, server))):
-            text = f':"{_TEXTS[position]}"' if descriptions else ""
+    for section, server in name_servers():
+        for position, (name, value) in enumerate(zip(NAMES, _row(section, server))):
+            text = f':"{TEXTS[position]}"' if descriptions else ""
             lines.append(f"N.{position}.{name}:{_tags(value)}:{_type(value)}:{value}{text}")
     return "".join(f"{line}\n" for line in lines)
 
 
 def _json() -> str:
     found = []
-    for section, server in _servers():
+    for section, server in name_servers():
         values = []
-        for position, (name, value) in enumerate(zip(_NAMES, _row(section, server))):
+        for position, (name, value) in enumerate(zip(NAMES, _row(section, server))):
             tags = _tags(value)
             values.append(
                 {
@@ -98,5 +98,5 @@ def _json() -> str:
 
 def clear_resolvers() -> None:
     """clear counters all."""
-    for _, server in _servers():
+    for _, server in name_servers():
         server.clear()
