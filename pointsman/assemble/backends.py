@@ -212,6 +212,7 @@ def _server(
     server.sticks = parameters.sticks
     server.minconn = parameters.minconn if parameters.minconn < parameters.maxconn else 0
     server.maxqueue = parameters.maxqueue
+    server.strict = parameters.strict_maxconn
     server.header = header
     server.said_cookie = parameters.cookie if backend.http else b""
     server.settle()

@@ -1,10 +1,11 @@
-"""Words of server lines that say how much a server takes, and how many may wait for it (manual 5.2): minconn, maxqueue.
+"""Words of server lines that say how much a server takes, and how many may wait for it (manual 5.2): minconn, maxqueue,
+strict-maxconn.
 `maxconn` stands in server_words.py."""
 
 from dataclasses import replace
 
 from pointsman.config.parameters import Words
-from pointsman.config.server_words import BIGGEST, ServerParameters, server_word
+from pointsman.config.server_words import BIGGEST, ServerParameters, flag, server_word
 
 
 @server_word("minconn")
@@ -17,3 +18,6 @@ def minconn(words: Words, server: ServerParameters) -> ServerParameters:
 def maxqueue(words: Words, server: ServerParameters) -> ServerParameters:
     """maxqueue <maxqueue>: how many may wait for this server; 0: any number."""
     return replace(server, maxqueue=words.integer(0, BIGGEST))
+
+
+flag("strict-maxconn", lambda words, server: replace(server, strict_maxconn=True))

@@ -80,6 +80,7 @@ class ServerParameters:
     # Limits and queues (server_limits.py).
     minconn: int = 0  # what it takes at least; 0: not said
     maxqueue: int = 0  # how many may wait for it; 0: no limit
+    strict_maxconn: bool = False  # it has no more connections than maxconn, idle ones included
     # Of checks (server_checks.py).
     socks4: AddressSpec | None = None  # what connections to it go by
     check_via_socks4: bool = False  # and its checks

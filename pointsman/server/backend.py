@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection
 from functools import partial
 
 from pointsman.core.arena import Arena
-from pointsman.core.columns import HELD, NOTHING
+from pointsman.core.columns import HELD, LINK, NOTHING
 from pointsman.core.wishes import WISHES
 from pointsman.net.transport import Transports
 from pointsman.proto.message import Response
@@ -163,6 +163,7 @@ class Backend(ProxyFacts):
         self.dynamic_cookies = False  # servers whose lines name none have a cookie of their own
         self.cookie_key = b""  # dynamic-cookie-key
         self.spellings: dict[bytes, bytes] | None = None  # of names of fields, where its servers want them so
+        self.strict = False  # some of its servers are
         self.usable: list[Server] = []
         self.loose: list[LiveServer] = []  # granted to waiters who had left
         self.astray = False  # a grant was for a server that is no more: whom it was for shows no head any more
@@ -212,6 +213,7 @@ class Backend(ProxyFacts):
             if not self.all_backups:
                 usable = usable[:1]
         self.usable = usable
+        self.strict = any([server.strict for server in self.servers])
         self.algorithm.rebuild(usable)
 
     def changed(self, server: Server) -> None:
@@ -224,6 +226,8 @@ class Backend(ProxyFacts):
 
     def look(self) -> None:
         """Catch up with what other processes have changed or granted."""
+        if self.strict:
+            self._make_room()
         version = self.arena.cells.load(self.version)
         if version != self.seen:
             self.seen = version
@@ -374,6 +378,30 @@ class Backend(ProxyFacts):
         self.algorithm.left(server)
         self._hand_out(server)
         return True
+
+    # Connections to servers with strict-maxconn.
+
+    def take_link(self, server: LiveServer) -> bool:
+        """Count a connection that is about to be opened; False: there are as many as its maxconn, in all lanes."""
+        return self._locked(lambda: self._take_link(server))
+
+    def _take_link(self, server: LiveServer) -> bool:
+        if 0 < server.maxconn <= server.counters.totals.links:
+            return False
+        server.row.wanted_links = 0
+        server.step(LINK, NOTHING, NOTHING)
+        return True
+
+    def want_link(self, server: LiveServer) -> None:
+        """Ask other lanes to close one that is idle."""
+        server.row.wanted_links = 1
+        self.arena.ring_others()
+
+    def _make_room(self) -> None:
+        """Another lane may have asked for it."""
+        for server in self.servers:
+            if server.strict and server.row.wanted_links and server.pool.make_room():
+                server.row.wanted_links = 0
 
     # Waiting.
 

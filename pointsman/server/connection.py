@@ -83,6 +83,7 @@ class Dialling(WireUser):
     """
 
     def __init__(self, reactor: Reactor, server: Server, fd: int, waiter: Carried | None) -> None:
+        """Where a server has strict-maxconn, it is counted before (`Backend.take_link`)."""
         self.wire = Wire(reactor, fd, self)
         self.wire.dial()
         self.server = server
@@ -95,7 +96,8 @@ class Dialling(WireUser):
         self.aim: tuple[str, int] | str = ""  # the server's target when it was begun
         self.key = b""  # what its request had a say in (pool_key.py)
         server.links += 1
-        server.step(LINK, NOTHING, NOTHING)
+        if not server.strict:
+            server.step(LINK, NOTHING, NOTHING)
         reactor.add(self.wire)
 
     def opened(self) -> None:

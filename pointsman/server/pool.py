@@ -82,7 +82,7 @@ class Stack:
                 one.close()
         self.top = kept
 
-    def close_oldest(self) -> bool:
+    def close_oldest(self, reset: bool = False) -> bool:
         """False: none was open."""
         above: ServerConnection | None = None
         oldest: ServerConnection | None = None
@@ -101,7 +101,10 @@ class Stack:
         else:
             over_oldest.below = None  # below the oldest one there are only closed ones
         oldest.below = None
-        oldest.close()
+        if reset:
+            oldest.abort()
+        else:
+            oldest.close()
         return True
 
 
@@ -235,14 +238,19 @@ class Pool(Stack):
             self.stacks[value] = stack  # at the end
         return counted
 
-    def _close_oldest(self) -> None:
+    def _close_oldest(self, reset: bool = False) -> bool:
         for value in list(self.stacks):
             stack = self.stacks[value]
-            closed = stack.close_oldest()
+            closed = stack.close_oldest(reset)
             if stack.top is None:
                 del self.stacks[value]
             if closed:
-                return
+                return True
+        return False
+
+    def make_room(self) -> bool:
+        """Close an idle one, so that another may be opened: its server knows at once. False: none was idle."""
+        return self.close_oldest(True) or self._close_oldest(True)
 
     def _enter(self, now: int) -> bool:
         """Count one more; False: there are enough in all lanes, and none of this lane's is old."""

@@ -76,6 +76,7 @@ class Server(ServerFacts):
         self.sticks = True  # stick tables may learn it (manual 5.2, non-stick)
         self.minconn = 0  # what it takes at least where its limit follows its backend's load; 0: that is its maxconn
         self.maxqueue = 0  # how many may wait for it; 0: no limit
+        self.strict = False  # its maxconn is for connections, too, idle ones included (strict-maxconn)
         self.hash_kind = "id"  # what that is made of (manual 5.2, hash-key)
         self.hash_key = b""  # what places it on a consistent hash (balance.build.hash_key); b"": its number
         self.checked = False

@@ -30,6 +30,7 @@ class StateFields:
     agent_health: int  # 0 or 1
     agent_paused: int  # 1: by `disable agent`
     moved: int  # when its load last changed, as a number in its backend's changes (balance leastconn)
+    wanted_links: int  # by how many exchanges that may open no connection while others are idle (strict-maxconn)
 
 
 STATE_FIELDS: Final = tuple(StateFields.__annotations__)

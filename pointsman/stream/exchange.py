@@ -22,6 +22,7 @@ from pointsman.core.columns import (
     HELD,
     JOINED,
     JOINS,
+    LINK,
     NAMED_REUSED,
     NAMED_TAKEN,
     NOTHING,
@@ -35,6 +36,7 @@ from pointsman.core.connection_faults import TLS_MISMATCH_SNI, fault_of
 from pointsman.core.wishes import WISHES
 from pointsman.net.reactor import Reactor
 from pointsman.net.timers import Timed
+from pointsman.net.tls_state import TlsAccount
 from pointsman.sample.context import Context
 from pointsman.sample.limits import CLIENT_TIME, CONNECT_TIME, QUEUE_TIME, SERVER_TIME
 from pointsman.sample.tracking import exchange_over
@@ -51,6 +53,7 @@ from pointsman.stream.proxies import FORCED, FOREVER, NOTED, PLAIN, BackendProxy
 from pointsman.stream.sides import Front
 
 TURN_AROUND: Final = 1_000  # ms between two attempts on the same server (manual 4.2, retries)
+LINK_PAUSE: Final = 10  # ms between two looks whether another lane has closed a connection
 GRAIN: Final = 64  # ms: two deadlines this near are the same to the wheel
 _TIMED_OUT: Final = errno.ETIMEDOUT
 NO_SERVERS: Final[list[Server]] = []
@@ -80,6 +83,7 @@ class Exchange(Accounts):
         self.phase = IDLE
         self.granted: LiveServer | None = None  # by a queue; taken up at the next go
         self.again_from_queue = False
+        self.awaits_link = False  # the pause is until another lane has closed a connection (strict-maxconn)
         self.forced: LiveServer | None = None  # by use-server or by persistence (persistence.py)
         self.persistence = PLAIN  # what force-persist and ignore-persist say of it
         self.avoid: list[Server] = NO_SERVERS
@@ -277,6 +281,9 @@ class Exchange(Accounts):
                 self.backend.counters.failed_connections += 1
             self.waited_in_vain()
             self.refuse(503, 0x73, 0x51)  # sQ
+        elif phase == PAUSE and self.awaits_link:
+            self.awaits_link = False
+            self.dial()
         elif phase == PAUSE:
             self._dial_again()
 
@@ -362,8 +369,7 @@ class Exchange(Accounts):
             return
         transports = server.transports
         account = server.tls_account if transports is not None else None
-        if account is not None and not account.begin():
-            self._no_room(server, backend)
+        if (account is not None or server.strict) and not self._may_dial(server, backend, account):
             return
         server.step(DIALLED, NOTHING, CONNECTS)
         self.move(CONNECT)
@@ -377,8 +383,7 @@ class Exchange(Accounts):
             else:
                 fd = way.connect(context.destination)
         except OSError as error:
-            if account is not None:
-                account.ended()
+            self._not_dialled(server, account)
             self.connect_failed(error.errno or errno.ECONNREFUSED, fault_of_dial(error))
             return
         dialling = self.dialling = Dialling(self.reactor, server, fd, self)
@@ -406,6 +411,46 @@ class Exchange(Accounts):
         if server.speaker.places > 1:
             dialling.list_in(server.pool.dials, self.context.session)
         self.wake_at(self.reactor.now + self.time_of(CONNECT_TIME, backend.connect))
+
+    def _may_dial(self, server: LiveServer, backend: BackendProxy, account: TlsAccount | None) -> bool:
+        """Count the connection where connections are limited (maxsslconn, strict-maxconn). False: it may not be opened,
+        and what follows of that is done."""
+        if account is not None and not account.begin():
+            self._no_room(server, backend)
+            return False
+        if server.strict and not self._take_link(server, backend):
+            if account is not None:
+                account.ended()
+            return False
+        return True
+
+    @staticmethod
+    def _not_dialled(server: LiveServer, account: TlsAccount | None) -> None:
+        """It could not be opened, and is not counted any more."""
+        if account is not None:
+            account.ended()
+        if server.strict:
+            server.step(NOTHING, LINK, NOTHING)
+
+    def _take_link(self, server: LiveServer, backend: BackendProxy) -> bool:
+        """strict-maxconn: the connection is counted. False: there are as many as may be, and none is idle here that
+        could be closed. Where one is idle in another lane, that is asked to, and this waits for a moment; else it is as
+        if it could not be connected to, as in the peer program."""
+        while not backend.take_link(server):
+            if not server.pool.make_room():
+                break
+        else:
+            return True
+        now = self.reactor.now
+        self.move(CONNECT)
+        if server.counters.totals.idle and now - self.record.queued < self.time_of(CONNECT_TIME, backend.connect):
+            backend.want_link(server)
+            self.awaits_link = True
+            self.move(PAUSE)
+            self.wake_at(now + LINK_PAUSE)
+        else:
+            self.connect_failed(errno.EAGAIN)
+        return False
 
     def _no_room(self, server: LiveServer, backend: BackendProxy) -> None:
         """As many connections as maxsslconn allows speak TLS: nothing is tried again (manual 3.2)."""
@@ -499,6 +544,7 @@ class Exchange(Accounts):
         if error == _TIMED_OUT:
             self._dial_again()
         else:
+            self.awaits_link = False
             self.move(PAUSE)
             self.wake_at(self.reactor.now + min(TURN_AROUND, self.time_of(CONNECT_TIME, backend.connect)))
 

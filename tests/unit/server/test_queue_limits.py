@@ -7,6 +7,8 @@ from random import Random
 import pytest
 from lane_rows import Killed, Lane, Mortal, Stream
 
+from pointsman.core.columns import LINK
+
 MOST = 4  # maxconn
 LEAST = 1  # minconn
 FULL = 6  # fullconn
@@ -135,3 +137,49 @@ def test_kills_at_random(seed: int) -> None:
         check(lanes)
     serve_all(lanes)
     nothing_left(keeper)
+
+
+class Links(Lane):
+    """A lane that opens connections to a server with strict-maxconn."""
+
+    links = 0
+
+    def __init__(self, number: int, first: Links | None) -> None:
+        super().__init__(number, 3, None if first is None else first.arena.cells, MOST)
+        self.backend.servers[0].strict = True
+        self.backend.refresh()
+
+    def open(self) -> None:
+        if self.backend.take_link(self.backend.servers[0]):
+            self.links += 1
+
+    def close(self) -> None:
+        if self.links:
+            self.links -= 1
+            self.backend.servers[0].step(b"", LINK, b"")
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_connections_are_counted_over_lanes_that_are_killed(seed: int) -> None:
+    drawn = Random(seed)
+    first = Links(0, None)
+    lanes = [first, Links(1, first), Links(2, first)]
+    keeper = Links(0, first)
+    keeper.arena.become_keeper()
+    cells = keeper.arena.cells
+    most = 0
+    for _ in range(200):
+        number = drawn.randrange(3)
+        one = lanes[number]
+        if drawn.random() < 0.2:
+            one.arena.cells = Mortal(cells, drawn.randrange(20))
+        try:
+            one.open() if drawn.random() < 0.6 else one.close()
+        except Killed:
+            keeper.backend.release_lane(number)
+            lanes[number] = Links(number, keeper)
+        one.arena.cells = cells
+        have = sum(lane.links for lane in lanes)
+        most = max(most, have)
+        assert have == keeper.backend.servers[0].counters.totals.links <= MOST
+    assert most == MOST
