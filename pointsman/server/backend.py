@@ -163,6 +163,7 @@ class Backend(ProxyFacts):
         self.dynamic_cookies = False  # servers whose lines name none have a cookie of their own
         self.cookie_key = b""  # dynamic-cookie-key
         self.spellings: dict[bytes, bytes] | None = None  # of names of fields, where its servers want them so
+        self.ramps = False  # some of its servers have a minconn
         self.strict = False  # some of its servers are
         self.usable: list[Server] = []
         self.loose: list[LiveServer] = []  # granted to waiters who had left
@@ -213,6 +214,7 @@ class Backend(ProxyFacts):
             if not self.all_backups:
                 usable = usable[:1]
         self.usable = usable
+        self.ramps = any([server.minconn for server in self.servers])
         self.strict = any([server.strict for server in self.servers])
         self.algorithm.rebuild(usable)
 
@@ -358,6 +360,10 @@ class Backend(ProxyFacts):
             return False  # it is this one that has raised the limit, but others have waited longer
         server.counters.enter()
         self.algorithm.took(server)
+        if self.ramps:  # it has raised the load, and with it the limits of others
+            for one in self.servers:
+                if one.minconn:
+                    self._hand_out(one)
         return True
 
     def release(self, server: LiveServer, pooled: bytes = NOTHING) -> int:

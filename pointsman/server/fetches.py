@@ -126,9 +126,10 @@ def be_conn_free(args: Arguments) -> Getter:
         free = 0
         for server in backend.servers:
             if server.usable and server.backup != active:
-                if not server.maxconn:
+                slots = server.slots
+                if not slots:
                     return UNLIMITED
-                free += max(0, server.maxconn - server.connections)
+                free += max(0, slots - server.connections)
         return free
 
     return of_backend(args, ask)
@@ -202,7 +203,8 @@ def srv_conn_free(args: Arguments) -> Getter:
     """srv_conn_free([<backend>/]<server>): free slots of a server; -1: it has no limit."""
 
     def ask(server: LiveServer, _: Context) -> int:
-        return max(0, server.maxconn - server.connections) if server.maxconn else UNLIMITED
+        slots = server.slots
+        return max(0, slots - server.connections) if slots else UNLIMITED
 
     return of_server(args, ask)
 

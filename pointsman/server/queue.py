@@ -15,6 +15,7 @@ A lane that is killed between two stores leaves no drift: its rows and its ring 
 their queues anew (`publish`), so that a head that was being handed out comes back.
 """
 
+from bisect import bisect_left, insort
 from collections.abc import Callable
 from itertools import islice
 from typing import Final
@@ -70,6 +71,7 @@ class Queue:
         self.width = self.table.width
         self.rows = self.arena.rows
         self.waiters: dict[int, QueueWaiter] = {}  # by arrival, which only grows: so they are in order
+        self.ranked: list[int] = []  # the arrivals in order where rules change it
         self.peak = self.arena.take(1)
         self.served = self.arena.take(1)  # how many have been given a slot, in all lanes
 
@@ -91,6 +93,8 @@ class Queue:
         cells = self.arena.cells
         waiter.served_before = cells.load(self.served)
         self.waiters[waiter.arrival] = waiter
+        if WISHES.priorities:
+            insort(self.ranked, waiter.arrival)
         waiter.queue = self
         cells.highest(self.peak, len(self) + 1)
         self.publish()
@@ -99,6 +103,8 @@ class Queue:
         """Under the backend's lock."""
         if waiter.queue is self:
             del self.waiters[waiter.arrival]
+            if self.ranked:
+                del self.ranked[bisect_left(self.ranked, waiter.arrival)]
             waiter.queue = None
             waiter.turn = self.arena.cells.load(self.served) - waiter.served_before + 1
             self.publish()
@@ -112,7 +118,7 @@ class Queue:
         """Let the other lanes see this one's waiters."""
         cells = self.arena.cells
         row = self.table.row(self.arena.lane)
-        heads = sorted(self.waiters)[:HEADS] if WISHES.priorities else list(islice(self.waiters, HEADS))
+        heads = self.ranked[:HEADS] if WISHES.priorities else list(islice(self.waiters, HEADS))
         for place, arrival in enumerate(heads, 1):
             cells.store(row + place, arrival)
         for empty in range(len(heads) + 1, HEADS + 1):

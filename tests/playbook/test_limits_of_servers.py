@@ -49,6 +49,9 @@ def carried(stand: Stand) -> list[tuple[int, int]]:
 
 
 def is_a_server_s(stand: Stand, end: End) -> bool:
+    """It is open, and the proxy's."""
+    if end.sock.fileno() < 0:
+        return False
     return end.sock.getsockname() in [listener.getsockname() for listener in stand.listeners.values()]
 
 
@@ -56,7 +59,7 @@ def answer_everything(stand: Stand) -> None:
     for _ in range(1000):
         stand.arrivals("a")
         stand.arrivals("c")
-        asked = [end for end in stand.ends if end.sock.fileno() >= 0 and is_a_server_s(stand, end) and end.take()]
+        asked = [end for end in stand.ends if is_a_server_s(stand, end) and end.take()]
         if not asked:
             return
         for end in asked:
@@ -229,3 +232,79 @@ def test_what_was_served_from_a_queue_before_is_logged() -> None:
         answer_everything(stand)
         assert [one["server_queue"] for one in stand.logs["f"].records] == [1, 0, 1, 2]
         assert not any(one["backend_queue"] for one in stand.logs["f"].records)
+
+
+def test_what_is_free_is_asked_of_the_limit_as_it_is_now() -> None:
+    """srv_conn_free and be_conn_free; connslots asks of maxconn (observed)."""
+    words = "minconn 1 maxconn 4 maxqueue 5"
+    rule = "http-response set-header x-free %[srv_conn_free(a)],%[srv_conn_free(c)],%[be_conn_free],%[connslots]"
+    with stand_with(f"fullconn 10\ncookie S\n{rule}", words, words) as stand:
+        clients = [ask(stand, name)[0] for name in "aaaccc"]
+        assert carried(stand) == [(2, 1), (2, 1), (6, 0)]
+        answer_everything(stand)
+        told = [client.take().partition(b"x-free: ")[2].partition(b"\r")[0] for client in clients]
+        # The first one that is answered sees all six, and the limit that follows of that: 6 * 4 / 10.
+        assert b"0,0,0,12" in told
+
+
+def test_who_is_served_at_once_raises_the_limit_for_those_who_wait() -> None:
+    with stand_with("fullconn 10\ncookie S", "minconn 1 maxconn 4", "maxconn 9") as stand:
+        ask(stand, "a", 3)
+        assert carried(stand)[0] == (1, 2)
+        ask(stand, "c", 5)
+        assert carried(stand)[0] == (3, 0)
+        answer_everything(stand)
+
+
+TCP = """
+defaults
+    mode tcp
+    timeout connect 1s
+    timeout client 9s
+    timeout server 9s
+    timeout queue 4s
+frontend f
+    bind 127.0.0.1:1
+    default_backend b
+backend b
+    BACK
+    server a {a} maxconn 1 maxqueue 1
+    server c {c} maxconn 1 maxqueue 1
+"""
+
+
+@pytest.mark.parametrize(
+    ("back", "ended"), [("balance source", 1), ("use-server a if TRUE", 1), ("balance roundrobin", 0)]
+)
+def test_connections_that_nobody_looks_into(back: str, ended: int) -> None:
+    with Stand(TCP.replace("BACK", back), "a", "c") as stand:
+        clients = [stand.client() for _ in range(3)]
+        assert [client.ended() for client in clients] == [False, False, bool(ended)]
+        assert [line.partition(" ")[2] for line in stand.lines] == ["SQ"] * ended
+        waiting = sum(server.queued for server in stand.backend().servers) + len(stand.backend().queue)
+        assert waiting == 1
+        for client in clients[:2]:
+            client.abort()
+
+
+def test_who_asks_for_another_order_is_in_no_way_of_those_who_leave() -> None:
+    """The ranks of a long queue, and of those that go in the middle of it."""
+    with stand_with("http-request set-priority-class req.hdr(cookie),field(2,=)", *["maxconn 1"] * 2) as stand:
+        first = ask(stand, "0", 2)
+        clients = {number: ask(stand, str(number % 7 - 3))[0] for number in range(40)}
+        assert len(stand.backend().queue) == 40
+        for number in range(0, 40, 3):
+            clients.pop(number).abort()
+        order = []
+        for _ in range(100):
+            ends = [*stand.arrivals("a"), *stand.arrivals("c")]
+            busy = [end for end in stand.ends if is_a_server_s(stand, end) and end.take()]
+            if not busy and not ends:
+                break
+            for end in busy:
+                end.send(OK)
+                order += [number for number, client in clients.items() if client.take().endswith(b"ok")]
+        assert sorted(order) == sorted(clients)
+        ranks = [number % 7 - 3 for number in order]
+        assert ranks == sorted(ranks)
+        assert [one.take()[-2:] for one in first] == [b"ok"] * 2
