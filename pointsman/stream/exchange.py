@@ -559,7 +559,7 @@ class Exchange(Accounts):
 
     def may_redispatch(self, backend: BackendProxy, attempt: int) -> bool:
         """option redispatch: an algorithm without affinity goes elsewhere at once, and so does who was sent to a server
-        that is down; with affinity on the last attempt, or on every n-th (manual 4.2; observed of the peer program).
+        that is down; with affinity every n-th attempt does, or the n-th from the last one on (manual 4.2; observed).
         Not under force-persist."""
         every = backend.redispatch
         most = self.most_retries(backend)
@@ -568,8 +568,8 @@ class Exchange(Accounts):
         server = self.server
         if server is not None and not server.up or self.forced is None and not backend.algorithm.sticky:
             return True
-        if every < 0:
-            return (most - attempt) % -every == 0 if every < -1 else attempt == most
+        if every < 0:  # counted from the last one, which is -1
+            every = max(1, most + 1 + every)
         return attempt % every == 0
 
     def redispatch(self, backend: BackendProxy, server: LiveServer) -> None:

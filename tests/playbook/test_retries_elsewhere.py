@@ -27,6 +27,7 @@ backend b
     server d {d} D
 """
 GET = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"
+ASK = b"GET / HTTP/1.1\r\nHost: h\r\nCookie: S=a\r\n\r\n"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
@@ -157,3 +158,52 @@ def test_a_server_that_has_closed_its_door() -> None:
         last.send(OK)
         assert client.take().endswith(b"ok")
         assert stand.record["retries"] == 2
+
+
+@pytest.mark.parametrize(
+    ("interval", "retries", "attempt"),
+    [  # as 2.6 and 3.2 have it
+        ("", 1, 1),
+        ("", 3, 3),
+        ("-1", 4, 4),
+        ("1", 4, 1),
+        ("2", 4, 2),
+        ("3", 4, 3),
+        ("-2", 2, 1),
+        ("-2", 3, 2),
+        ("-2", 4, 3),
+        ("-3", 3, 1),
+        ("-3", 6, 4),
+        ("-2", 1, 1),  # which ends 3.2
+        ("2", 1, 0),
+        ("0", 3, 0),
+    ],
+)
+@pytest.mark.parametrize("named", [True, False])
+def test_which_attempt_leaves_the_server_that_was_named(interval: str, retries: int, attempt: int, named: bool) -> None:
+    """By a cookie, or by a hash. 0: none does."""
+    text = CONFIG.replace("redispatch 1", f"redispatch {interval}").replace("retries 3", f"retries {retries}")
+    text = text.replace("BACK", "cookie S" if named else "balance hdr(host)")
+    text = text.replace("{a} A", "{a} cookie a").replace("{c} C", "{c} cookie c").replace("    server d {d} D\n", "")
+    with Stand(text, "a", "c") as stand:
+        client = stand.client()
+        client.send(ASK)
+        name, end = next((name, end) for name in "ac" for end in stand.arrivals(name))
+        assert end.take()
+        end.send(OK)
+        end.close()
+        stand.listeners.pop(name).close()  # the server that the cookie names, or to which the hash leads
+        client = stand.client()
+        client.send(ASK)
+        stand.wait(1_100 * retries)
+        if attempt:
+            end = stand.accept("c" if name == "a" else "a")
+            assert end.take()
+            end.send(OK)
+            assert client.take().endswith(b"ok")
+            assert stand.record["retries"] == attempt
+            assert stand.record["redispatched"]
+        else:
+            assert client.take().startswith(b"HTTP/1.1 503 ")
+            assert stand.lines == ["200 --", "503 SC"]
+            assert not stand.record["redispatched"]

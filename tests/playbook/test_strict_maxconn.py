@@ -144,10 +144,13 @@ def test_without_a_maxconn_it_says_nothing() -> None:
         assert ask(stand, farm, [stand.client() for _ in range(4)]) == ["200"] * 4
 
 
-def test_keyed_connections_make_room_too() -> None:
-    """Connections of other clients, which nobody else may use."""
-    with stand_with("always", "strict-maxconn send-proxy") as stand:
+def test_connections_that_differ_make_room_for_each_other() -> None:
+    """Each is for packets with another TOS byte, and nobody else may use it."""
+    with stand_with("always", back="http-request set-bc-tos hdr(x-tos)") as stand:
         farm = Farm(stand)
-        clients = [stand.client() for _ in range(5)]
-        assert ask(stand, farm, clients) == ["200"] * 5
+        for tos in (8, 16, 24, 32, 40):
+            client = stand.client()
+            client.send(GET.replace(b"\r\n\r\n", b"\r\nX-Tos: %d\r\n\r\n") % (b"x", tos))
+            farm.work()
+            assert client.take().endswith(b"ok")
         assert (farm.most, farm.total) == (2, 5)
