@@ -33,6 +33,7 @@ class ServerAddresses(Follower):
         self.health = health
         self.made: dict[tuple[str, str], Change] = {}  # the last one of each kind and server, in their order
         self.known: dict[str, LiveServer] = {}  # by their routes, as far as they were asked for
+        self.forgotten: list[Callable[[LiveServer], None]] = []  # called with each server that is deleted
 
     def server(self, route: str) -> LiveServer | None:
         known = self.known.get(route)
@@ -111,6 +112,8 @@ class ServerAddresses(Follower):
         self.known.pop(route, None)
         for key in [key for key in self.made if key[0] == route]:
             del self.made[key]
+        for call in self.forgotten:
+            call(server)
 
     def snapshot(self) -> list[Change]:
         return list(self.made.values())

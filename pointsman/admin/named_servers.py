@@ -282,11 +282,14 @@ class NamedServers:
         sections: dict[str, ResolversSection],
         servers: Iterable[tuple[BackSide, LiveServer, ServerParameters]],
     ) -> None:
-        """In control, once it knows all changes of its predecessor. Each server has `resolvers`, and a name."""
+        """In control, once it knows all changes of its predecessor. Each server has `resolvers`; a predecessor may have
+        deleted it."""
         self.loop = loop
         self.sections = sections
+        self.addresses.forgotten.append(self.remove)
         for side, server, parameters in servers:
-            self.add(side, server, parameters)
+            if side.backend.find(server.name) is server:
+                self.add(side, server, parameters)
 
     def stop(self) -> None:
         for group in self.groups.values():
@@ -294,6 +297,7 @@ class NamedServers:
         self.groups = {}
         if self.returning is not None:
             self.returning.cancel()
+        self.addresses.forgotten.remove(self.remove)
 
     def add(self, side: BackSide, server: LiveServer, parameters: ServerParameters) -> None:
         named = self.servers[server.route.decode()] = NamedServer(self, side, server, parameters)

@@ -351,6 +351,25 @@ def test_renaming() -> None:
         assert [line.split()[17] for line in ask("show servers state b").splitlines()[2:]] == ["app.test"] * 3 + ["-"]
 
 
+def test_a_server_that_is_deleted() -> None:
+    """Its address is free; nobody asks for it any more."""
+    with scene(
+        "server-template t 3 app.test:80 resolvers dns init-addr none",
+        "server s _http._tcp.app.test resolvers dns init-addr none",
+    ) as app:
+        app.answer("app.test", "10.0.0.1", "10.0.0.2")
+        app.service("_http._tcp.app.test", srv("h1.test", 8081, 1, "10.0.0.3"))
+        for name in ("t1", "s"):
+            app.stand.ask(f"set server b/{name} state maint")
+            assert app.stand.ask(f"del server b/{name}") == "Server deleted.\n"
+        app.said()
+        assert list(app.section.by_key) == [("app.test", ADDRESS, 6)]
+        assert app.answer("app.test", "10.0.0.1", "10.0.0.2")[0] == (
+            "5 b/t3: IP changed from '(none)' to '10.0.0.1' by 'DNS cache'."
+        )
+        assert app.places() == {"t2": "10.0.0.2:80", "t3": "10.0.0.1:80"}
+
+
 def srv(target: str, port: int, weight: int = 1, address: str = "", priority: int = 0) -> Record:
     return Record(address, 4 if address else 0, target, port, weight, priority)
 
