@@ -19,7 +19,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from pointsman.admin.addresses import ServerAddresses
+from pointsman.admin.addresses import ServerAddresses, begin_checks
 from pointsman.admin.links import FOLLOW
 from pointsman.admin.record_choice import choose, weight_of
 from pointsman.admin.view import BackSide, View
@@ -39,7 +39,7 @@ from pointsman.resolve.resolution import (
 from pointsman.server.backend import LiveServer
 from pointsman.server.checks.health import Health
 from pointsman.server.dial import NO_HOST
-from pointsman.server.server import NAMED_BY_SOCKET, RESOLUTION_MAINT
+from pointsman.server.server import MAINT, NAMED_BY_SOCKET, RESOLUTION_MAINT
 from pointsman.tables.changes import CHANGES, Change, text
 from pointsman.tables.patterns import PatternError
 
@@ -295,6 +295,7 @@ class NamedServers:
         for group in self.groups.values():
             group.end()
         self.groups = {}
+        self.servers = {}
         if self.returning is not None:
             self.returning.cancel()
         self.addresses.forgotten.remove(self.remove)
@@ -412,21 +413,25 @@ class NamedServers:
         """Once all lanes have made the changes."""
         lanes = self.view.lanes
         assert lanes is not None
-        while self.back:
-            back, self.back = self.back, []
-            await lanes.ask(FOLLOW)
-            for place, named in enumerate(back):
-                self._comes_back(named)
-                if place % AT_ONCE == AT_ONCE - 1:  # each of them has its whole backend looked at
-                    await asyncio.sleep(0)
-            self.view.settle()
-        self.returning = None
+        try:
+            while self.back:
+                back, self.back = self.back, []
+                await lanes.ask(FOLLOW)
+                for place, named in enumerate(back):
+                    self._comes_back(named)
+                    if place % AT_ONCE == AT_ONCE - 1:  # each of them has its whole backend looked at
+                        await asyncio.sleep(0)
+                self.view.settle()
+        finally:
+            self.returning = None
 
     def _comes_back(self, named: NamedServer) -> None:
         """If nothing has come between."""
         server = named.server
         if server.admin & RESOLUTION_MAINT and place_of(server).host:
             named.health.regain_address(self.view.now)
+            if not server.admin & MAINT:
+                begin_checks(server)
 
 
 class Current:

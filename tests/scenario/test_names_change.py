@@ -44,7 +44,7 @@ resolvers dns
 frontend web
     bind 127.0.0.1:{port:web}
 """
-WORDS = "resolvers dns init-addr none resolve-prefer ipv4"
+WORDS = "resolvers dns init-addr none resolve-prefer ipv4 pool-purge-delay 1h"
 APP = f"    default_backend app\nbackend app\n    server-template t 3 app.test:{{http}} {WORDS}\n"
 SERVICE = f"    default_backend app\nbackend app\n    server-template t 3 _http._tcp.app.test {WORDS}\n"
 ONE, TWO, THREE, FOUR = (f"127.8.0.{n}" for n in (1, 2, 3, 4))
@@ -148,6 +148,16 @@ def test_answers_grow_shrink_and_vanish(scene: Scene) -> None:
     scene.dns.hosts({"app.test": [ONE]})
     scene.wait_for(ONE)
     wait(lambda: scene.answers() == {ONE}, "it is back")
+
+
+def test_idle_connections_to_an_address_that_is_left_are_closed(scene: Scene) -> None:
+    scene.dns.hosts({"app.test": [ONE]})
+    scene.wait_for(ONE)
+    wait(lambda: scene.answers(4) == {ONE}, "it answers")
+    assert scene.servers.open[ONE] >= 1
+    scene.dns.hosts({"app.test": [TWO]})
+    wait(lambda: scene.servers.open[ONE] == 0, "in all lanes")
+    wait(lambda: scene.answers() == {TWO}, "the other one answers")
 
 
 @pytest.mark.parametrize("scene", [(APP, "1s")], indirect=True)

@@ -111,6 +111,7 @@ class HttpServers:
     def __init__(self, *addresses: str, port: int = 0) -> None:
         self.port = port or free_port()
         self.served: dict[str, int] = {}
+        self.open: dict[str, int] = {}  # connections
         self.selector = selectors.DefaultSelector()
         self.listeners: dict[str, socket.socket] = {}
         self.orders: queue.SimpleQueue[tuple[str, str, threading.Event]] = queue.SimpleQueue()
@@ -181,6 +182,7 @@ class HttpServers:
             if key.data == address and isinstance(sock, socket.socket):
                 self.selector.unregister(sock)
                 sock.close()
+        self.open[address] = 0
 
     def _accept(self, listener: socket.socket, address: str) -> None:
         try:
@@ -190,6 +192,7 @@ class HttpServers:
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.selector.register(sock, selectors.EVENT_READ, address)
+        self.open[address] = self.open.get(address, 0) + 1
 
     def _serve(self, sock: socket.socket, address: str) -> None:
         """Requests have no bodies, and come whole."""
@@ -205,3 +208,4 @@ class HttpServers:
             pass
         self.selector.unregister(sock)
         sock.close()
+        self.open[address] -= 1
