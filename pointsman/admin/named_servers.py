@@ -322,6 +322,12 @@ class NamedServers:
         if server.service:
             self._part(named, self._group(named, server.service, SERVICE))
 
+    def doubt(self, server: LiveServer) -> None:
+        """A check could not connect to it in time: its name may have another address by now (manual 5.3.1)."""
+        named = self.servers.get(server.route.decode())
+        if named is not None and named.group is not None:
+            named.group.section.hurry(named.group.resolution)
+
     # Groups.
 
     def _key(self, named: NamedServer, name: str, kind: str) -> tuple[str, str, str, int]:

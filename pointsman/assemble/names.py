@@ -68,6 +68,8 @@ class Naming(BackgroundService):
         if self.live.controls:
             NAMES.names = NamedServers(self.addresses.view, self.addresses)
             NAMES.names.start(loop, RESOLVERS.by_name, self.servers)
+            if self.live.health is not None:
+                self.live.health.timed_out = NAMES.names.doubt
 
     def stop(self) -> None:
         if NAMES.names is not None:

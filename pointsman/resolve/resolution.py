@@ -344,6 +344,12 @@ class ResolversSection:
             self.work[key] = work
         return work
 
+    def hurry(self, resolution: Resolution) -> None:
+        """Something speaks against what is known of the name: it is asked about now, whenever its turn would be."""
+        work = self.work.get((resolution.name, resolution.kind, resolution.prefer))
+        if work is not None and self.loop is not None:
+            work.begin()
+
     def release(self, resolution: Resolution, subscriber: Subscriber) -> None:
         """The subscriber is not called any more; a name without subscribers is asked about no more."""
         resolution.subscribers.remove(subscriber)

@@ -3,6 +3,7 @@ and processes that are killed meanwhile."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 from support.dns_stand import DNSMASQ, HttpServers, NameServer
 from support.dumps import ask
+from support.ports import Silent
 from support.programs import POINTSMAN, Program
 
 pytestmark = pytest.mark.skipif(DNSMASQ is None, reason="dnsmasq is not installed")
@@ -65,8 +67,18 @@ class Scene:
 
     def states(self) -> dict[str, tuple[str, str]]:
         """Address and srv_admin_state of each server."""
-        rows = [line.split() for line in ask(self.program.folder / "s", "show servers state").splitlines()[2:]]
+        rows = [line.split() for line in self.shown().splitlines()[2:]]
         return {row[3]: (row[4], row[6]) for row in rows if row}
+
+    def shown(self) -> str:
+        """Once more where control is killed meanwhile."""
+        for _ in range(5):
+            with contextlib.suppress(OSError):
+                answer = ask(self.program.folder / "s", "show servers state")
+                if answer:
+                    return answer
+            time.sleep(0.2)
+        return ""
 
     def wait_for(self, *addresses: str) -> None:
         """These are the addresses of the servers that are in use."""
@@ -158,6 +170,30 @@ def test_idle_connections_to_an_address_that_is_left_are_closed(scene: Scene) ->
     scene.dns.hosts({"app.test": [TWO]})
     wait(lambda: scene.servers.open[ONE] == 0, "in all lanes")
     wait(lambda: scene.answers() == {TWO}, "the other one answers")
+
+
+RARELY = """
+    default_backend app
+resolvers rarely
+    nameserver a 127.0.0.1:{dns}
+    timeout resolve 1h
+backend app
+    timeout check 200ms
+    server s app.test:{http} resolvers rarely init-addr none check inter 200ms fall 1
+"""
+
+
+@pytest.mark.parametrize("scene", [(RARELY, "1m")], indirect=True)
+def test_a_check_that_times_out_has_its_name_asked_for(scene: Scene) -> None:
+    """Whatever `timeout resolve` says (manual 5.3.1)."""
+    with contextlib.closing(Silent("127.8.0.9", scene.servers.port)):
+        scene.dns.hosts({"app.test": ["127.8.0.9"]})
+        for pid in children(scene.program.pid):  # control asks when it begins, and an hour later
+            os.kill(pid, signal.SIGKILL)
+        wait(lambda: scene.states().get("s", ("", ""))[0] == "127.8.0.9", "the address is known")
+        scene.dns.hosts({"app.test": [ONE]})
+        scene.wait_for(ONE)
+        wait(lambda: scene.answers() == {ONE}, "it answers")
 
 
 @pytest.mark.parametrize("scene", [(APP, "1s")], indirect=True)

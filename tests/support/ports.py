@@ -59,17 +59,17 @@ def free_port() -> int:
 class Silent:
     """A listening address whose queue is full: the kernel drops every SYN, so that a connect never ends."""
 
-    def __init__(self) -> None:
-        self.port = free_port()
+    def __init__(self, host: str = "127.0.0.1", port: int = 0) -> None:
+        self.port = port or free_port()
         self._listener = socket.socket()
-        self._listener.bind(("127.0.0.1", self.port))
+        self._listener.bind((host, self.port))
         self._listener.listen(0)
         self._fillers: list[socket.socket] = []
         # A backlog of 0 holds one connection; the others make sure that what waits in SYN state is no room either.
         for _ in range(4):
             filler = socket.socket()
             filler.setblocking(False)
-            filler.connect_ex(("127.0.0.1", self.port))
+            filler.connect_ex((host, self.port))
             self._fillers.append(filler)
 
     def close(self) -> None:

@@ -69,6 +69,8 @@ class Checker(Repeated):
         run = self.make_run(state)
         result = await run.perform()
         if self.enabled:
+            if result.status == "L4TOUT" and self.checks.timed_out is not None:
+                self.checks.timed_out(self.health.server)
             self.health.note(result, self.checks.clock())
 
     def make_run(self, state: bytes) -> CheckRun | ExternalRun:
@@ -130,6 +132,7 @@ class Checks:
         self.agents: dict[Server, AgentChecker] = {}
         self.healths: dict[Server, Health] = {}
         self.started = False
+        self.timed_out: Callable[[LiveServer], None] | None = None  # told of servers that do not answer at all
 
     def spread_out(self, interval: int) -> float:
         """So many ms, more or less by spread-checks."""
