@@ -1,7 +1,8 @@
 """The same configuration, the same records at the same time: states, log lines and answers of haproxy's and of ours.
 
-Of a template each program may give an address to another one of its servers, as name servers turn records round: so
-their numbers are left out, and what is said of them all is compared.
+Families are asked for one after the other, so that a name has addresses of one family at a time. Of a template each
+program may give an address to another one of its servers, as name servers turn records round: so their numbers are left
+out, and what is said of them all is compared.
 """
 
 from __future__ import annotations
@@ -118,7 +119,7 @@ backend p
     server q 127.0.0.9:80
 backend six
     server b six.test:80 resolvers dns backup
-    server v six.test:80 resolvers dns resolve-prefer ipv4 disabled
+    server v four.test:80 resolvers dns resolve-prefer ipv4 disabled
 """
 
 
@@ -126,7 +127,7 @@ def test_addresses(tmp_path: Path) -> None:
     for one in pair(tmp_path, ADDRESSES):
         one.settle("t t - 0 32", "p p - 0 32", "six v - 0 37")
         many = [f"127.0.1.{n}" for n in (1, 2, 3)]
-        one.dns.hosts({"app.test": many, "one.test": ["127.0.1.9"], "six.test": ["::1", "127.0.1.8"]})
+        one.dns.hosts({"app.test": many, "one.test": ["127.0.1.9"], "six.test": ["::1"], "four.test": ["127.0.1.8"]})
         one.settle("t t 127.0.1.3 2 0", "p p 127.0.1.9 2 0", "six b ::1 2 0", "six v 127.0.1.8 0 5")
         one.dns.hosts({"app.test": many[1:], "one.test": ["127.0.1.10"], "six.test": ["127.0.1.8"]})
         one.settle("p p 127.0.1.10", "six b 127.0.1.8")
@@ -160,7 +161,8 @@ def test_addresses_that_are_shared_and_preferred(tmp_path: Path) -> None:
 
 def test_a_name_server_that_is_silent(tmp_path: Path) -> None:
     for one in pair(tmp_path, ADDRESSES, timeout="2s"):
-        one.dns.hosts({"app.test": ["127.0.1.1"], "one.test": ["127.0.1.9"], "six.test": ["::1", "127.0.1.8"]})
+        some = {"app.test": ["127.0.1.1"], "one.test": ["127.0.1.9"], "six.test": ["::1"], "four.test": ["127.0.1.8"]}
+        one.dns.hosts(some)
         one.settle("t t 127.0.1.1 2 0", "p p 127.0.1.9 2 0", "six b ::1 2 0", "six v 127.0.1.8 0 5")
         one.dns.pause()
         one.settle("t t - 0 32", "p p - 0 32")
