@@ -18,6 +18,7 @@ from pointsman.server.checks.checks import Checks
 from pointsman.server.checks.external_keywords import read_external
 from pointsman.server.checks.plan import CheckPlan, make_plan
 from pointsman.server.checks.sections import check_sections, own_plan
+from pointsman.server.observer import LAYER4, LAYER7
 from pointsman.stream.proxies import BackendProxy
 
 
@@ -55,6 +56,7 @@ def build_checks(live: Live, configuration: Configuration, diagnostics: Diagnost
             server = servers.get(line.name.encode())
             if server is None:
                 continue  # its address is wrong, which was said
+            warn_of_observing(backend, line, diagnostics)
             try:
                 if line.parameters.check:
                     build_check(live, server, line, plan, configuration)
@@ -66,6 +68,16 @@ def build_checks(live: Live, configuration: Configuration, diagnostics: Diagnost
                     live.checks += 1
             except ConfigError as error:
                 diagnostics.add(error.finding)
+
+
+def warn_of_observing(backend: BackendProxy, line: ServerLine, diagnostics: Diagnostics) -> None:
+    """What is said of it in vain (manual 5.2, observe)."""
+    parameters = line.parameters
+    name = f"'server {backend.name.decode()}/{line.name}'"
+    if parameters.observe == LAYER7 and not backend.http:
+        diagnostics.warning(f"{name} : 'layer7' can only be used in http proxies.", line.at)
+    elif parameters.observe and not parameters.check:
+        diagnostics.warning(f"{name} : 'observe' changes nothing without 'check'.", line.at)
 
 
 def plan_of(live: Live, backend: BackendProxy, configuration: Configuration, diagnostics: Diagnostics) -> CheckPlan:
@@ -96,7 +108,10 @@ def build_check(
     _compatible(backend.name.decode(), line, plan)
     tls = check_tls(live, server, line, plan, configuration)
     tell = EventLogger(live.loggers[id(backend)])
-    live.health.add(backend, server, line.parameters, plan, tell, line.at, tls, backend.arena.attached)
+    checker = live.health.add(backend, server, line.parameters, plan, tell, line.at, tls, backend.arena.attached)
+    layer = line.parameters.observe
+    if layer and (layer == LAYER4 or backend.http):
+        live.health.observe(checker, layer, line.parameters.error_limit)
 
 
 def build_agent(live: Live, server: LiveServer, line: ServerLine, plan: CheckPlan) -> None:
@@ -124,7 +139,7 @@ def build_unchecked(live: Live, server: LiveServer, line: ServerLine, plan: Chec
 
 def _watched(parameters: ServerParameters) -> bool:
     """Its state is not always the same."""
-    return parameters.check or parameters.agent_check or parameters.init_state != "none"
+    return parameters.check or parameters.agent_check or parameters.init_state != "none" or bool(parameters.observe)
 
 
 def _compatible(backend: str, line: ServerLine, plan: CheckPlan) -> None:

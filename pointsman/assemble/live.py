@@ -27,7 +27,7 @@ from pointsman.resolve.resolution import RESOLVERS
 from pointsman.sample.encode import LINE_UNSAFE
 from pointsman.sample.fetch.lane import THIS_LANE
 from pointsman.sample.passwords import PASSWORDS
-from pointsman.server.checks.checks import Checks
+from pointsman.server.checks.checks import Checks, TrafficHook
 from pointsman.server.checks.plan import CheckPlan
 from pointsman.stream.acceptor import STOPPED_TEXT, ProcessState
 from pointsman.stream.connections import ClientConnection, client_connections
@@ -282,6 +282,8 @@ class Live(Generation):
             backend.look()
         for listener in self.listeners:
             listener.again()
+        if self.health is not None and self.controls:
+            self.health.look()
         if self.serves:
             QUESTIONS.look()
         if self.answering is not None:
@@ -335,6 +337,9 @@ class Live(Generation):
         for service in self.services:
             service.start(loop)
         if self.health is not None and self.controls:
+            if self.serves:
+                self.health.hook = TrafficHook(self.health)
+                self.reactor.hooks.append(self.health.hook)
             loop.call_soon(self.health.start)
         self.process.arena.seal()
 

@@ -6,11 +6,12 @@ from typing import Final
 
 from pointsman.config.addresses import resolve
 from pointsman.config.parameters import Words
-from pointsman.config.server_words import ServerParameters, flag, positive_time, server_word
+from pointsman.config.server_words import ServerParameters, flag, positive_count, positive_time, server_word
 from pointsman.core.address import is_ip
 from pointsman.core.diagnostics import ConfigError
 from pointsman.core.registry import nearest
 
+LAYERS: Final = {"none": 0, "layer4": 4, "layer7": 7}
 SHUTDOWN_SESSIONS: Final = "shutdown-sessions"
 SHUTDOWN_BACKUPS: Final = "shutdown-backup-sessions"
 
@@ -69,6 +70,26 @@ def agent_send(words: Words, server: ServerParameters) -> ServerParameters:
 def track(words: Words, server: ServerParameters) -> ServerParameters:
     """track [<backend>/]<server>: the state of that server is this one's."""
     return replace(server, track=words.value("expects [<proxy>/]<server> as argument.", "[<backend>/]<server>").text)
+
+
+@server_word("error-limit")
+def error_limit(words: Words, server: ServerParameters) -> ServerParameters:
+    """error-limit <count>: so many errors in a row that `observe` sees bring what on-error says."""
+    return replace(server, error_limit=positive_count(words))
+
+
+@server_word("observe")
+def observe(words: Words, server: ServerParameters) -> ServerParameters:
+    """observe none|layer4|layer7: traffic shows how the server is, beside its checks."""
+    layer = _one_of(words, tuple(LAYERS), "one of 'none', 'layer4', 'layer7'")
+    return replace(server, observe=LAYERS[layer])
+
+
+@server_word("on-error")
+def on_error(words: Words, server: ServerParameters) -> ServerParameters:
+    """on-error fastinter|fail-check|sudden-death|mark-down: what errors that `observe` sees bring."""
+    said = "one of 'fastinter', 'fail-check', 'sudden-death' or 'mark-down'"
+    return replace(server, on_error=_one_of(words, ("fastinter", "fail-check", "sudden-death", "mark-down"), said))
 
 
 @server_word("on-marked-down")

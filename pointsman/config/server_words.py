@@ -95,6 +95,9 @@ class ServerParameters:
     agent_address: str = ""  # IP address; "": the server's
     agent_interval: int = 2000  # agent-inter
     agent_send: bytes = b""
+    observe: int = 0  # the layer that traffic is looked at, 4 or 7; 0: it is not
+    error_limit: int = 10  # errors in a row
+    on_error: str = "fail-check"  # what they bring
     track: str = ""  # [<backend>/]<server> whose state is its own; "": it has its own
     # Named checks: server_healthcheck.py.
     healthcheck: str = ""  # the name of a section; "": the backend's checks
@@ -118,6 +121,17 @@ SERVER_OTHERS = Others(
         "npn": 1,
         "observe": 1,
         "on-error": 1,
+        "cc": 1,
+        "check-pool-conn-name": 1,
+        "check-reuse-pool": 0,
+        "check-via-socks4": 0,
+        "healthcheck": 1,
+        "namespace": 1,
+        "npn": 1,
+        "pool-conn-name": 1,
+        "socks4": 1,
+        "strict-maxconn": 0,
+        "tcp-md5sig": 1,
     },
 )
 
@@ -177,7 +191,7 @@ def downinter(words: Words, server: ServerParameters) -> ServerParameters:
 @server_word("fall")
 def fall(words: Words, server: ServerParameters) -> ServerParameters:
     """fall <count>: failed checks in a row that take a server down."""
-    return replace(server, fall=_count(words))
+    return replace(server, fall=positive_count(words))
 
 
 @server_word("fastinter")
@@ -271,7 +285,7 @@ def proto(words: Words, server: ServerParameters) -> ServerParameters:
 @server_word("rise")
 def rise(words: Words, server: ServerParameters) -> ServerParameters:
     """rise <count>: passed checks in a row that bring a server up."""
-    return replace(server, rise=_count(words))
+    return replace(server, rise=positive_count(words))
 
 
 @server_word("slowstart")
@@ -303,7 +317,8 @@ def positive_time(words: Words) -> int:
     return milliseconds
 
 
-def _count(words: Words) -> int:
+def positive_count(words: Words) -> int:
+    """The next word as a number above 0."""
     number = words.integer(-BIGGEST, BIGGEST)
     if number <= 0:
         raise words.wrong("has to be > 0")

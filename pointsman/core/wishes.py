@@ -18,6 +18,8 @@ class Wishes:
         self.measured = False  # what the kernel measures on the server's connection: bc_rtt, bc_rttvar
         self.verdicts = False  # which rule has ended a list: last_rule_file, last_rule_line, last_entity
         self.tracks = False  # entries of stick tables are tracked (track-sc0 and its kin)
+        self.answers = False  # what servers answer is looked at: entries of stick tables count it, or health is judged
+        self.observes = False  # connections and responses show how servers are (observe)
         self.server_marks = False  # marks and TOS bytes of servers' connections: set-bc-mark, set-bc-tos
         self.priorities = False  # queues have another order than that of arrival: set-priority-class and its kin
         self.number = False  # one sequence of numbers for the exchanges of all lanes: %rt, txn.id32

@@ -200,4 +200,4 @@ def exchange_over(ctx: Context, now: int) -> None:
 
 def wish() -> None:
     """A rule tracks."""
-    WISHES.tracks = True
+    WISHES.tracks = WISHES.answers = True

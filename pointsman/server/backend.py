@@ -23,6 +23,7 @@ from pointsman.server.algorithm import Algorithm
 from pointsman.server.connection import RAW, Speaker
 from pointsman.server.dial import Dial
 from pointsman.server.dynamic_cookie import dynamic_cookie
+from pointsman.server.observer import Observer
 from pointsman.server.outgoing_header import OutgoingHeader
 from pointsman.server.pool import REUSE_SAFE, Pool
 from pointsman.server.pool_key import KeyPart, Marks, key_of
@@ -66,6 +67,7 @@ class LiveServer(Server):
         self.redirect_prefix = b""  # in front of what GET and HEAD ask for, where it `redirects`
         self.said_cookie = b""  # what its line says
         self.cookie = b""  # what names it in persistence cookies: that, or a dynamic one; b"": nothing
+        self.observer: Observer | None = None  # traffic shows how it is (observe); None: it does not
         self.tracks: LiveServer | None = None  # whose state is its own (track)
         self.ends_sessions = False  # what runs on it ends when it goes down (on-marked-down)
         self.ends_backups = False  # what runs on backup servers ends when it comes back (on-marked-up)

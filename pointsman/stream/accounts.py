@@ -14,7 +14,7 @@ from pointsman.log.policy import When, wanted
 from pointsman.net.reactor import Reactor
 from pointsman.sample.context import Context
 from pointsman.sample.record import SILENT
-from pointsman.sample.tracking import bytes_moved
+from pointsman.sample.tracking import bytes_moved, server_answered
 from pointsman.server.backend import LiveServer
 from pointsman.server.connection import Carried
 from pointsman.stream.acceptor import BindState
@@ -170,6 +170,20 @@ class Accounts(Carried):
             self.backend.counters.failed_responses += 1
         if self.server is not None:
             self.server.counters.failed_responses += 1
+
+    def count_answer(self, status: int) -> None:
+        """The server has answered (WISHES.answers)."""
+        if WISHES.tracks:
+            server_answered(self.context, status, self.reactor.now)
+        server = self.server
+        if server is not None and server.observer is not None:
+            server.observer.response(status)
+
+    def count_no_answer(self, cause: int) -> None:
+        """The server has not, or not so that it could be passed on. `cause`: of observer.py."""
+        server = self.server
+        if server is not None and server.observer is not None:
+            server.observer.no_response(cause)
 
     def denied_request(self) -> None:
         """A rule has denied it (dreq)."""

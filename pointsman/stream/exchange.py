@@ -505,6 +505,8 @@ class Exchange(Accounts):
         server = self.server
         assert server is not None
         self.record.connected = self.reactor.now
+        if WISHES.observes and server.observer is not None:
+            server.observer.connection(True)
         self.dialling = None
         self.attach(dialling.take(server.speaker))
         self.begin_sending()
@@ -528,6 +530,8 @@ class Exchange(Accounts):
         cause = 0x73 if error == _TIMED_OUT else 0x53
         if error in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL):
             cause = 0x52  # R: a resource is exhausted
+        elif server.observer is not None:
+            server.observer.connection(False)
         if record.retries >= most or not backend.retry_connections:
             server.counters.failed_connections += 1
             backend.counters.failed_connections += 1

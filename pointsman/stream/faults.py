@@ -18,6 +18,7 @@ from pointsman.rules.reply import Reply
 from pointsman.sample.context import Context
 from pointsman.sample.record import NOT_REACHED
 from pointsman.sample.tracking import client_failed, exchange_over, request_begun, server_failed
+from pointsman.server.observer import INVALID, NO_ANSWER, TOO_LATE
 from pointsman.stream.exchange import GRAIN, NO_SERVERS
 from pointsman.stream.phases import (
     CONNECT,
@@ -77,6 +78,15 @@ class Faults(Tunnel):
 
     def retry(self) -> bool:
         raise NotImplementedError
+
+    def retry_status(self, status: int) -> bool:
+        """The same because of what the server has answered, which counts whatever comes of it."""
+        server = self.server
+        if not self.retry():
+            return False
+        if server is not None and server.observer is not None:
+            server.observer.response(status)
+        return True
 
     def response_over(self, trailers: list[Field]) -> None:
         raise NotImplementedError
@@ -304,6 +314,7 @@ class Faults(Tunnel):
         if half:
             self.bad_answer()  # half a head is no response: the manual has it among the junk (4.2, retry-on)
             return
+        self.count_no_answer(NO_ANSWER)
         self.failed_response()
         if self.backend is not None and self.backend.retry_empty and self.retry():
             return
@@ -323,6 +334,7 @@ class Faults(Tunnel):
 
     def bad_answer(self) -> None:
         """What the server sent is no response, or none that may be passed on."""
+        self.count_no_answer(INVALID)
         self.failed_response()
         if self.backend is not None and self.backend.retry_junk and self.retry():
             return
@@ -357,6 +369,7 @@ class Faults(Tunnel):
         if phase in (SENT, FORWARD) and self._awaits_client() and self.deadline <= self.reactor.now + GRAIN:
             self.expired(self.reactor.now)  # both are due: the server was waiting for the client
         elif phase == SENT:
+            self.count_no_answer(TOO_LATE)
             if self.backend is not None and self.backend.retry_timeouts and self.retry():
                 return
             self.failed_response()

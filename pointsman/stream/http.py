@@ -20,7 +20,6 @@ from pointsman.net.duplex import Duplex
 from pointsman.proto.message import Field, Response
 from pointsman.rules.plan import CONNECTION, MOVING, OF_REQUEST, OF_RESPONSE
 from pointsman.sample.record import NOT_REACHED
-from pointsman.sample.tracking import server_answered
 from pointsman.server.pool import REUSE_NEVER
 from pointsman.stream.decision import RESPONSE_LETTERS
 from pointsman.stream.entries import DECIDED
@@ -101,15 +100,15 @@ class HttpStream(HttpRequest):
         response = answer.response
         backend = self.backend
         if backend is not None and backend.retry_statuses:
-            if answer.received in backend.retry_statuses and self.retry():
+            if answer.received in backend.retry_statuses and self.retry_status(answer.received):
                 return False
         self.forget()
         record = self.record
         record.answered = self.reactor.now
         record.status = response.status
         record.received = answer.received
-        if WISHES.tracks:
-            server_answered(self.context, answer.received, self.reactor.now)
+        if WISHES.answers:
+            self.count_answer(answer.received)
         self.context.response = response
         if self.frontend.captures is not None:
             answer.captured(self.context)
@@ -130,7 +129,7 @@ class HttpStream(HttpRequest):
             self.bad_answer()
             return False
         received = response.status
-        if received in backend.retry_statuses and self.retry():
+        if received in backend.retry_statuses and self.retry_status(received):
             return False
         self.forget()
         now = self.reactor.now
@@ -138,8 +137,8 @@ class HttpStream(HttpRequest):
         record.status = record.received = received
         context = self.context
         context.now = now
-        if WISHES.tracks:
-            server_answered(context, received, now)
+        if WISHES.answers:
+            self.count_answer(received)
         context.response = response
         context.asked = 0
         context.room = context.buffer.reserve

@@ -25,6 +25,7 @@ CONNECTION_COLUMNS: Final = (
 STATUS_NUMBERS: Final = {
     "UNK": 0,
     "INI": 1,
+    "HANA": 4,
     "SOCKERR": 5,
     "L4OK": 6,
     "L4TOUT": 7,

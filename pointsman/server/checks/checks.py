@@ -9,10 +9,15 @@ import asyncio
 import random
 import socket
 from collections.abc import Callable
+from functools import partial
 
 from pointsman.config.server_words import ServerParameters
+from pointsman.core.arena import Arena
 from pointsman.core.diagnostics import ConfigError, Position
+from pointsman.core.wishes import WISHES
 from pointsman.net.clock import monotonic_ms
+from pointsman.net.reactor import Hook
+from pointsman.net.timers import NEVER
 from pointsman.server.backend import Backend, LiveServer
 from pointsman.server.checks.agent import Agent, AgentTarget, AgentTimes
 from pointsman.server.checks.external import ExternalCheck, ExternalRun, prepare_to_run_programs
@@ -22,6 +27,7 @@ from pointsman.server.checks.plan import CheckPlan
 from pointsman.server.checks.repeated import Repeated
 from pointsman.server.checks.run import CheckRun, Target
 from pointsman.server.checks.tls import CheckTls
+from pointsman.server.observer import Observer
 from pointsman.server.server import MAINT, STOPPING, Server
 from pointsman.server.server_messages import Tell
 
@@ -85,6 +91,16 @@ class Checker(Repeated):
         one = self.parameters
         return self.checks.spread_out(self.health.interval(one.interval, one.fast_interval, one.down_interval))
 
+    def look(self) -> None:
+        """Traffic may have shown too many errors."""
+        observer = self.health.server.observer
+        if observer is None:
+            return
+        while observer.take():
+            self.health.observed(observer.reason, self.parameters.on_error, self.checks.clock())
+            if self.checks.started:
+                self.hurry(self.parameters.fast_interval or self.parameters.interval)
+
 
 class AgentChecker(Repeated):
     """The agent checks of one server."""
@@ -110,6 +126,18 @@ class AgentChecker(Repeated):
         return self.checks.spread_out(self.agent.times.interval)
 
 
+class TrafficHook(Hook):
+    """With one process: the same process sees errors and acts upon them, a turn later."""
+
+    def __init__(self, checks: "Checks") -> None:
+        super().__init__()
+        self.checks = checks
+
+    def after(self, now: int) -> None:
+        self.due = NEVER
+        self.checks.look()
+
+
 class Checks:
     """`spread`: percent (spread-checks); `max_spread`: ms, 0: no bound (max-spread-checks); `most`: how many may be
     under way at once, 0: no limit (tune.max-checks-per-thread)."""
@@ -131,6 +159,8 @@ class Checks:
         self.checkers: dict[Server, Checker] = {}
         self.agents: dict[Server, AgentChecker] = {}
         self.healths: dict[Server, Health] = {}
+        self.observing: dict[Server, Checker] = {}  # those whose traffic shows how they are
+        self.hook: TrafficHook | None = None
         self.started = False
         self.timed_out: Callable[[LiveServer], None] | None = None  # told of servers that do not answer at all
 
@@ -177,6 +207,26 @@ class Checks:
             health = self.healths[server] = Health(backend, server, tell)
             health.slowstart = parameters.slowstart
         health.follow(self.healths[leader], attached)
+
+    def observe(self, checker: Checker, layer: int, limit: int) -> None:
+        """Traffic of its server shows how it is, beside its checks."""
+        server = checker.health.server
+        arena = checker.health.backend.arena
+        server.observer = Observer(arena, layer, limit, partial(self._look_soon, arena))
+        self.observing[server] = checker
+        WISHES.observes = WISHES.answers = True
+
+    def _look_soon(self, arena: Arena) -> None:
+        """In a lane, or in the only process."""
+        if self.hook is not None:
+            self.hook.due = 0
+        else:
+            arena.ring(arena.rows - 1)
+
+    def look(self) -> None:
+        """In control: act upon what traffic has shown."""
+        for checker in list(self.observing.values()):
+            checker.look()
 
     def keeps_times(self, backend: Backend) -> bool:
         """As soon as it has begun: some of its servers are checked, or have an agent."""
@@ -246,6 +296,7 @@ class Checks:
 
     def remove(self, server: LiveServer) -> None:
         """A server was deleted."""
+        self.observing.pop(server, None)
         health = self.healths.pop(server, None)
         if health is not None:
             health.part()
@@ -268,6 +319,7 @@ class Checks:
         repeated: list[Repeated] = [*self.checkers.values(), *self.agents.values()]
         for place, one in enumerate(repeated):
             one.begin(shortest * place // len(repeated))
+        self.look()
 
     async def stop(self) -> None:
         """End all tasks and wait for them."""

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pointsman.log.target import NOTICE
 from pointsman.server.backend import Backend, LiveServer
 from pointsman.server.checks.states import States
-from pointsman.server.checks.status import Result
+from pointsman.server.checks.status import OBSERVED, Result
 from pointsman.server.server import MAINT, RUNNING, STARTING, STOPPED, STOPPING, Server
 from pointsman.server.server_messages import Tell
 
@@ -121,6 +121,17 @@ class Health(States):
             self._log_check(result)
         self._act(result, now)
         self.tend(now)
+
+    def observed(self, reason: str, mode: str, now: int) -> None:
+        """Traffic has shown too many errors (on-error). What checks say later counts as ever."""
+        server = self.server
+        if mode == "fastinter" or server.admin & MAINT:
+            return
+        if mode == "sudden-death":  # the next failure, of whatever kind, is fatal
+            server.check_health = min(server.check_health, server.rise + 1)
+        elif mode == "mark-down":
+            server.check_health = min(server.check_health, server.rise)
+        self.note(Result(OBSERVED, 0, reason), now)
 
     def _remember(self, result: Result) -> None:
         server = self.server

@@ -14,6 +14,7 @@ class Repeated:
         self.server = server
         self.task: asyncio.Task[None] | None = None
         self.room: asyncio.Semaphore | None = None  # how many at once, of all there are; None: no limit
+        self.due = 0.0  # by the loop's clock: when it rests, until when; 0: it is at work
 
     @property
     def enabled(self) -> bool:
@@ -59,4 +60,12 @@ class Repeated:
                 await self.once()
 
     async def rest(self, milliseconds: float) -> None:
+        self.due = asyncio.get_running_loop().time() + milliseconds / 1000
         await asyncio.sleep(milliseconds / 1000)
+        self.due = 0.0
+
+    def hurry(self, milliseconds: float) -> None:
+        """The next time is no later than then."""
+        if self.due and self.due > asyncio.get_running_loop().time() + milliseconds / 1000:
+            self.end()
+            self.begin(milliseconds)

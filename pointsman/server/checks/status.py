@@ -8,12 +8,14 @@ from pointsman.core.connection_faults import REFUSED, fault_of, message_of
 
 UNKNOWN: Final = "UNK"
 INITIALIZING: Final = "INI"
+OBSERVED: Final = "HANA"  # errors of traffic
 CHECKED: Final = "CHECKED"  # of agents: asked, and no word about the state
 
 # status: its words in logs and statistics (check_desc), whether it passed, whether it comes with a code
 STATUSES: Final[dict[str, tuple[str, bool, bool]]] = {
     "UNK": ("Unknown", False, False),
     "INI": ("Initializing", False, False),
+    "HANA": ("Health analyze", False, False),
     "CHECKED": ("No status change", False, False),
     "SOCKERR": ("Socket error", False, False),
     "L4OK": ("Layer4 check passed", True, False),
@@ -79,4 +81,4 @@ class Result:
             text += f", code: {self.code}"
         if self.info:
             text += f', info: "{_plain(self.info)}"'
-        return f"{text}, check duration: {self.duration}ms"
+        return text if self.status == OBSERVED else f"{text}, check duration: {self.duration}ms"

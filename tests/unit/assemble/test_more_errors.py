@@ -131,24 +131,24 @@ def test_conditions_behind_an_action_that_is_none(line: str, expected: list[str]
     ("line", "errors_of"),
     [
         (
-            "server s :1 observe layer4 wieght 3",
-            ["server option 'observe' is not built yet", "'server b/s' : unknown keyword 'wieght'"],
+            "server s :1 cc reno wieght 3",
+            ["server option 'cc' is not built yet", "'server b/s' : unknown keyword 'wieght'"],
         ),
         (
-            "server s :1 observe layer4 weight x",
-            ["server option 'observe' is not built yet", "'server b/s' : 'weight' : 'x' is not a number"],
+            "server s :1 cc reno weight x",
+            ["server option 'cc' is not built yet", "'server b/s' : 'weight' : 'x' is not a number"],
         ),
         (
-            "server s :1 observe layer4 on-error",
+            "server s :1 cc reno namespace",
             [
-                "server option 'observe' is not built yet",
-                "server option 'on-error' is not built yet",
-                "'server b/s' : 'on-error' : missing value",
+                "server option 'cc' is not built yet",
+                "server option 'namespace' is not built yet",
+                "'server b/s' : 'namespace' : missing value",
             ],
         ),
         (
-            "server s :1 observe layer7 error-limit 5 weight 3",
-            ["server option 'observe' is not built yet", "server option 'error-limit' is not built yet"],
+            "server s :1 cc reno namespace n weight 3",
+            ["server option 'cc' is not built yet", "server option 'namespace' is not built yet"],
         ),
     ],
 )

@@ -139,7 +139,14 @@ SAID = "'server x/s'"
         ("pool-max-conn", f"{SAID} : 'pool-max-conn' : expects <value> as argument"),
         ("proto foo", f"{SAID} : 'proto' : unknown MUX protocol 'foo'"),
         ("guid a/b", "'guid': invalid value 'a/b'"),
-        ("observe layer4", "server option 'observe' is not built yet"),
+        ("observe", f"{SAID} : 'observe' : expects one of 'none', 'layer4', 'layer7' but got ''"),
+        ("observe layer5", f"{SAID} : 'observe' : expects one of 'none', 'layer4', 'layer7' but got 'layer5'"),
+        ("error-limit 0", f"{SAID} : 'error-limit' : has to be > 0"),
+        (
+            "on-error x",
+            f"{SAID} : 'on-error' : expects one of 'fastinter', 'fail-check', 'sudden-death' or 'mark-down' but got "
+            "'x'",
+        ),
         ("agent-check agent-inter 0", f"{SAID} : 'agent-inter' : invalid value 0 for argument 'agent-inter'"),
         ("agent-inter", f"{SAID} : 'agent-inter' : 'agent-inter' expects a delay as argument."),
         ("agent-port", f"{SAID} : 'agent-port' : expects a port number as argument."),
@@ -153,7 +160,6 @@ SAID = "'server x/s'"
         ("on-marked-down", f"{SAID} : 'on-marked-down' : expects 'shutdown-sessions' but got ''"),
         ("on-marked-down x", f"{SAID} : 'on-marked-down' : expects 'shutdown-sessions' but got 'x'"),
         ("on-marked-up x", f"{SAID} : 'on-marked-up' : expects 'shutdown-backup-sessions' but got 'x'"),
-        ("observe layer7", "server option 'observe' is not built yet"),
         ("proxy-v2-options", f"{SAID} : 'proxy-v2-options' : expects a comma-delimited list of options"),
         ("proxy-v2-options nope", f"{SAID} : 'proxy-v2-options' : unknown option 'nope' of PROXY protocol version 2"),
         (
