@@ -84,7 +84,7 @@ class Checker(Repeated):
         server, external = self.health.server, self.plan.external
         if external is not None:
             return ExternalRun(server, external, one.interval, one.tls.ssl)
-        return CheckRun(server, self.plan, self.target, one.interval, state)
+        return CheckRun(server, self.plan, self.target, one.interval, state, self.kept)
 
     def pause(self) -> float:
         """Milliseconds to the next check, more or less by spread-checks."""
