@@ -28,6 +28,7 @@ from pointsman.sample.encode import LINE_UNSAFE
 from pointsman.sample.fetch.lane import THIS_LANE
 from pointsman.sample.passwords import PASSWORDS
 from pointsman.server.checks.checks import Checks, TrafficHook
+from pointsman.server.checks.external import end_programs
 from pointsman.server.checks.plan import CheckPlan
 from pointsman.stream.acceptor import STOPPED_TEXT, ProcessState
 from pointsman.stream.connections import ClientConnection, client_connections
@@ -416,6 +417,7 @@ class Live(Generation):
         return super().idle()
 
     def flush(self) -> None:
+        end_programs()
         self.sinks.flush()
 
     def note(self, level: int, text: bytes) -> None:

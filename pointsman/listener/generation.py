@@ -175,4 +175,4 @@ class Generation:
         """SIGHUP: the state of the servers goes to the log."""
 
     def flush(self) -> None:
-        """The process ends: write what logs still hold."""
+        """The process ends: write what logs still hold, and leave nothing running."""

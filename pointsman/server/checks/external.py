@@ -29,6 +29,7 @@ DESCRIPTORS: Final = resource.getrlimit(resource.RLIMIT_NOFILE)  # before this p
 GRACE: Final = 0.5  # seconds from SIGTERM to SIGKILL
 NOT_STARTED: Final = 255  # the code of a program that cannot be run
 KILLED: Final = -1  # of one that a signal has ended
+RUNNING: Final[set["subprocess.Popen[bytes]"]] = set()
 IGNORED: Final = (signal.SIGALRM, signal.SIGINT, signal.SIGUSR2)
 NONE: Final = "NOT_USED"
 PR_SET_NO_NEW_PRIVS: Final = 38  # <linux/prctl.h>
@@ -78,6 +79,17 @@ def end_of(server: LiveServer) -> tuple[str, str]:
     return target[0], str(target[1])
 
 
+def end_programs() -> None:
+    """This process ends: nobody would wait for what it still runs."""
+    for process in RUNNING:
+        _signal(process, signal.SIGKILL)
+
+
+def _signal(process: "subprocess.Popen[bytes]", number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):  # nobody is left, or nobody that may be told
+        os.killpg(process.pid, number)
+
+
 def prepare_to_run_programs(setuid: bool) -> None:
     """Once, in the process that runs the checks. `setuid`: set-user-ID bits of programs count (insecure-setuid-wanted).
 
@@ -119,16 +131,19 @@ class ExternalRun:
             said = f"Failed to exec process for external health check: {os.strerror(error.errno or 0)}."
             STDERR.say(EMERG, f"{said} ({self.check.command})".encode("utf-8", "surrogateescape"))
             return Result("PROCERR", NOT_STARTED)
+        RUNNING.add(self.process)
         try:
             ended = await self._ended(self.process, self.inter / 1000)
             if not ended:
                 await self._stop(self.process)
                 return Result("PROCTOUT")
         except asyncio.CancelledError:  # there will be no more checks
-            self._signal(self.process, signal.SIGKILL)
+            _signal(self.process, signal.SIGKILL)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(GRACE)
             raise
+        finally:
+            RUNNING.discard(self.process)
         code = self.process.returncode
         return Result("PROCERR", KILLED if code < 0 else code) if code else Result("PROCOK")
 
@@ -170,11 +185,7 @@ class ExternalRun:
         return process.poll() is not None
 
     async def _stop(self, process: "subprocess.Popen[bytes]") -> None:
-        self._signal(process, signal.SIGTERM)
+        _signal(process, signal.SIGTERM)
         await self._ended(process, GRACE)
-        self._signal(process, signal.SIGKILL)  # also what it has left behind
+        _signal(process, signal.SIGKILL)  # also what it has left behind
         await self._ended(process, GRACE)  # one that the kernel holds is waited for when the next one starts
-
-    def _signal(self, process: "subprocess.Popen[bytes]", number: signal.Signals) -> None:
-        with contextlib.suppress(ProcessLookupError, PermissionError):  # nobody is left, or nobody that may be told
-            os.killpg(process.pid, number)

@@ -8,11 +8,15 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
+from support.programs import environment as environ
 
 import pointsman.keywords
 from pointsman.assemble import assemble
@@ -216,7 +220,7 @@ def test_what_does_not_end_is_ended_with_all_that_it_has_started(script: Script,
     assert result == Result("PROCTOUT", 0)
     assert duration >= 1500
     for pid in pids.read_text().split():
-        assert until(lambda pid=pid: _is_over(int(pid)))  # type: ignore[misc]
+        assert until(partial(_is_over, int(pid)))
 
 
 def _is_over(pid: int) -> bool:
@@ -245,6 +249,22 @@ def test_a_check_that_is_given_up_ends_its_program(script: Script, tmp_path: Pat
 
     asyncio.run(scene())
     assert runs[0].process is not None and runs[0].process.returncode == -9
+
+
+@pytest.mark.parametrize("setuid", [False, True])
+def test_what_programs_inherit_of_signals_and_rights(setuid: bool) -> None:
+    """In a process of its own, for it cannot be taken back."""
+    code = (
+        "import signal, subprocess\n"
+        "from pointsman.server.checks.external import prepare_to_run_programs\n"
+        "for number in (signal.SIGALRM, signal.SIGUSR2, signal.SIGINT):\n"
+        "    signal.signal(number, signal.SIG_IGN)\n"
+        f"prepare_to_run_programs({setuid})\n"
+        "subprocess.run(['/bin/grep', '-E', 'SigIgn|NoNewPrivs', '/proc/self/status'])\n"
+    )
+    lines = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True, env=environ())
+    found = dict(line.split(":\t") for line in lines.stdout.splitlines())
+    assert found == {"SigIgn": "0" * 16, "NoNewPrivs": str(int(not setuid))}
 
 
 def test_what_it_has_left_running_does_not_matter(script: Script) -> None:
