@@ -13,6 +13,8 @@ import threading
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 
+from support.ports import free_port
+
 PATIENCE = 15.0
 RESET = "reset"
 END = "end"
@@ -65,32 +67,34 @@ class CheckServers:
         self.sockets: list[socket.socket] = []
         self.tasks: set[asyncio.Task[None]] = set()
 
-    def add(self, script: Sequence[Step]) -> int:
-        """Begin; its port."""
+    def add(self, script: Sequence[Step], *later: Sequence[Step]) -> int:
+        """Begin; its port. `later`: what is played to the connections behind the first; the last one from then on."""
         sock = socket.socket()
-        sock.bind(("127.0.0.1", 0))
+        port = free_port()  # one that no other test run has: a stranger's connection would be played a script
+        sock.bind(("127.0.0.1", port))
         sock.listen(64)
         sock.setblocking(False)
         self.sockets.append(sock)
-        port = int(sock.getsockname()[1])
         self.seen[port] = []
-        asyncio.run_coroutine_threadsafe(self._begin(sock, port, tuple(script)), self.loop).result()
+        asyncio.run_coroutine_threadsafe(
+            self._begin(sock, port, [tuple(one) for one in (script, *later)]), self.loop
+        ).result()
         return port
 
-    async def _begin(self, sock: socket.socket, port: int, script: tuple[Step, ...]) -> None:
-        self._keep(self._accept(sock, port, script))
+    async def _begin(self, sock: socket.socket, port: int, scripts: list[tuple[Step, ...]]) -> None:
+        self._keep(self._accept(sock, port, scripts))
 
     def _keep(self, work: Coroutine[None, None, None]) -> None:
         task = self.loop.create_task(work)
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
 
-    async def _accept(self, sock: socket.socket, port: int, script: tuple[Step, ...]) -> None:
+    async def _accept(self, sock: socket.socket, port: int, scripts: list[tuple[Step, ...]]) -> None:
         while True:
             conn, _ = await self.loop.sock_accept(sock)
             received = bytearray()
             self.seen[port].append(received)
-            self._keep(self._play(conn, received, script))
+            self._keep(self._play(conn, received, scripts.pop(0) if len(scripts) > 1 else scripts[0]))
 
     async def _play(self, conn: socket.socket, received: bytearray, script: tuple[Step, ...]) -> None:
         try:

@@ -111,7 +111,7 @@ class Health(States):
         changed = result.status != self.status
         health = server.check_health
         self._remember(result)
-        if result.passed and not (result.conditional and server.state == STOPPED):
+        if result.passed:
             server.check_health = health + 1 if health + 1 < server.rise else self.sound
         else:
             server.check_health = health - 1 if health > server.rise else 0
@@ -160,7 +160,7 @@ class Health(States):
             if server.state != STOPPED:
                 self.set_down(now, "" if self.log_all else result.reason())
         elif result.conditional:
-            if server.state in (RUNNING, STARTING):
+            if server.state in (RUNNING, STARTING) or server.state == STOPPED and self.may_be_up:
                 self.set_stopping(now, "" if self.log_all else result.reason())
         elif result.passed and server.state in (STOPPED, STOPPING):
             if self.may_be_up:

@@ -183,6 +183,7 @@ class CheckRun:
         except OSError as error:
             raise self._connect_failed(step, "L4CON", connection_error(error)) from None
         self.in_order = step.linger
+        self._name_ends(aim)
         if socks4 is not None:
             await self._pass(step, self.sock, socks4.transport(self.sock.fileno(), aim))
         header = self._proxy_header(step)
@@ -205,6 +206,7 @@ class CheckRun:
         self.sock, self.transport, self.account = found
         if self.transport is not None:
             self.context.server_tls = self.transport.tls
+        self._name_ends(self.server.dial.address(UNIX_ADDRESS))
         self._begin_reading()
         return True
 
@@ -214,6 +216,14 @@ class CheckRun:
             return
         self.kept.put(self.sock, self.transport, self.account, self.server.dial.target)
         self.sock = self.transport = self.account = None
+
+    def _name_ends(self, aim: NetAddress) -> None:
+        """For expressions: both ends of the connection, and that it has come about."""
+        assert self.sock is not None
+        context = self.context
+        context.server_address = aim
+        context.server_source = _end(self.sock.getsockname())
+        context.record.connected = monotonic_ms()
 
     def _proxy(self, step: Connect) -> Socks4Proxy | None:
         """The SOCKS4 proxy that it goes by."""

@@ -144,8 +144,20 @@ def test_404_stops_and_200_resumes() -> None:
         '5 Server b/s1 is DOWN, reason: Layer7 wrong status, code: 500, info: "Oops", check duration: 0ms. 1 active '
         "and 0 backup servers left. 0 sessions active, 0 requeued, 0 remaining in queue."
     ]
-    assert note(made, GONE, GONE, GONE) == []  # does not raise the dead
     assert made.server.state == STOPPED
+
+
+def test_conditional_passes_bring_a_server_back_to_stopping() -> None:
+    """As `ok-status L7OKC` has them. A 404 under disable-on-404 is none for a server that is down (judge_reply)."""
+    made = farm("option httpchk", "check", "check")
+    note(made, OOPS, OOPS, OOPS)
+    assert made.server.state == STOPPED
+    assert note(made, GONE) == []
+    assert note(made, GONE) == [
+        "5 Server b/s1 is stopping, reason: Layer7 check conditionally passed, code: 404, check duration: 0ms. "
+        "1 active and 0 backup servers online. 0 sessions requeued, 0 total in queue."
+    ]
+    assert made.server.state == STOPPING
 
 
 def test_404_of_the_last_server() -> None:
