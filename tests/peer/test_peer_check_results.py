@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from support.crowd import until
-from support.ports import free_port
+from support.ports import Silent, free_port
 from support.programs import HAPROXY, POINTSMAN, Kind, Program, peer_version
 from support.receiver import LogReceiver
 from support.scenario import show_stat
@@ -51,6 +51,7 @@ PING = (Until(b"PING\r\n"), b"+PONG\r\n", EOF)
 PROXY = Until(b"HAProxy\0")
 GRANT = b"\0\x5a\0\0\0\0\0\0"
 SOCKS = "addr 192.0.2.1 port 80 socks4 127.0.0.1:{a} check-via-socks4"
+SILENT = "addr 127.0.0.1 port {silent}"
 SHORT = "|timeout check 300"
 
 CASES: dict[str, CheckCase] = {
@@ -154,6 +155,10 @@ CASES: dict[str, CheckCase] = {
     # Where it begins.
     "tcp-check without rules, refused": CheckCase(TCPCHK, None),
     "a connect that is not written, refused": CheckCase(tcp("comment a", "send x"), None),
+    "nobody answers": CheckCase("timeout connect 300", None, SILENT),
+    "nobody answers, HTTP": CheckCase(HTTPCHK + "|timeout connect 300", None, SILENT),
+    "nobody answers, tcp-check": CheckCase(TCPCHK + "|timeout connect 300", None, SILENT),
+    "nobody answers, a rule": CheckCase(tcp("connect comment why", "send x") + "|timeout connect 300", None, SILENT),
     # By a SOCKS4 proxy.
     "socks4": CheckCase(HTTPCHK, (PROXY, GRANT, *OK), SOCKS),
     "socks4, TCP": CheckCase("", (PROXY, GRANT, EOF), SOCKS, seen=False),
@@ -366,6 +371,8 @@ def play(kind: Kind, folder: Path) -> dict[str, Checked]:
         stack.callback(logs.close)
         ports: dict[str, int] = {}
         refused = free_port()
+        silent = Silent()
+        stack.callback(silent.close)
         cases = {name: case for name, case in CASES.items() if peer_version() >= case.newer}
         for number, (name, case) in enumerate(cases.items()):
             port = ports[name] = refused if case.script is None else servers.add(case.script)
@@ -373,7 +380,9 @@ def play(kind: Kind, folder: Path) -> dict[str, Checked]:
                 f"    {one}\n" for one in case.rules.split("|")
             )
             part += f"    server s 127.0.0.1:{port} check inter 60s rise 1 fall 1 {case.words}\n"
-            text += part.replace("{a}", str(port)).replace("{refused}", str(refused))
+            text += (
+                part.replace("{a}", str(port)).replace("{refused}", str(refused)).replace("{silent}", str(silent.port))
+            )
         with Program(kind, text, folder) as program:
             rows = finished(program.folder / "stats", [f"b{number}/s" for number in range(len(cases))])
             until(lambda: all(_told(logs.wait(0, 0), number) for number in range(len(cases))), PATIENCE)
