@@ -52,7 +52,7 @@ PROXY = Until(b"HAProxy\0")
 GRANT = b"\0\x5a\0\0\0\0\0\0"
 SOCKS = "addr 192.0.2.1 port 80 socks4 127.0.0.1:{a} check-via-socks4"
 SILENT = "addr 127.0.0.1 port {silent}"
-SHORT = "|timeout check 300"
+SHORT = "|timeout check 300|timeout connect 300"
 
 CASES: dict[str, CheckCase] = {
     # Variables.

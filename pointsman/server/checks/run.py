@@ -230,8 +230,7 @@ class CheckRun:
         return self.server.socks4 if step.via_socks4 or self.target.via_socks4 and not step.own else None
 
     async def _pass(self, step: Connect, sock: socket.socket, transport: Socks4Transport) -> None:
-        """Until the proxy has opened the way to the server."""
-        self._begin_reading()
+        """Until the proxy has opened the way to the server: that is part of connecting."""
         try:
             await self._stream(sock).handshake(transport)
         except TimeoutError:
