@@ -1,7 +1,9 @@
 """Single checks against a scripted server. Requests, statuses and words are those of HAProxy 3.2."""
 
 import asyncio
+import re
 import socket
+from pathlib import Path
 
 import pytest
 import scripted
@@ -9,6 +11,7 @@ from scripted import RESET, Farm, Scripted, with_server
 
 import pointsman.keywords
 from pointsman.proto.proxy import parse
+from pointsman.server.checks.status import STATUSES
 
 assert pointsman.keywords
 
@@ -456,3 +459,10 @@ def test_what_came_before_a_reset_is_judged() -> None:
     lines = "option tcp-check|tcp-check expect string whole"
     expected = ("L7RSP", 0, "TCPCHK did not match content 'whole' at step 1")
     assert check(lines, Scripted(b"half", early=True)) == expected
+
+
+def test_the_page_has_every_status() -> None:
+    """docs/health-checks.md lists them with their words; what is in no statistics of checks is left out."""
+    page = (Path(__file__).parents[3] / "docs" / "health-checks.md").read_text("utf-8")
+    rows = dict(re.findall(r"(?m)^\| `([A-Z0-9]+)` \| ([^|]+) \|", page))
+    assert rows == {name: words for name, (words, _, _) in STATUSES.items() if name not in ("UNK", "CHECKED")}
