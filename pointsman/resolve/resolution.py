@@ -59,6 +59,7 @@ __all__ = [
 Subscriber = Callable[["Resolution"], None]
 
 _CACHED: Final = 10_000  # names of do-resolve whose last answer is kept, at most
+_MOST: Final = 1 << 15  # queries under way, of the 65,536 that numbers tell apart: then do-resolve asks no more
 _SHORTEST: Final = 0.01  # s between two attempts, or two rounds of one, whatever the configuration says
 _SPREAD: Final = 0.0005  # s between the first attempts of two names
 
@@ -382,6 +383,8 @@ class ResolversSection:
         known = self.work.get(key) or self.cached.get(key)
         if known is not None and known.resolution.fresh():
             return known.resolution.one()
+        if len(self.numbers) >= _MOST:
+            return ""
         work = self._work(key)
         future: asyncio.Future[str] = self.loop.create_future()
         work.wanted.append(future)

@@ -8,6 +8,7 @@ import socket
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from support.crowd import children, until
@@ -243,3 +244,36 @@ def test_control_dies_meanwhile(program: Program, dns: NameServer) -> None:
         assert everything(client).endswith(b"second")
     assert len(dns.asked("dies.x")) == 2
     assert ask(program, "two.x") == (200, "second")
+
+
+JAIL = """
+global
+    chroot {dir}/jail
+    user nobody
+    dns-accept-family ipv4
+resolvers d
+    nameserver datagrams 127.0.0.1:{dns}
+    nameserver stream tcp@127.0.0.1:{dns}
+    resolve_retries 1
+defaults
+    mode http
+    timeout connect 5s
+    timeout client 30s
+    timeout server 30s
+frontend web
+    bind 127.0.0.1:{port:web}
+    http-request do-resolve(txn.ip,d) hdr(Host)
+    http-request return status 200 content-type text/plain lf-string "%[var(txn.ip)]" if { var(txn.ip) -m found }
+    http-request return status 404
+"""
+
+
+@pytest.mark.root
+def test_in_a_jail(dns: NameServer, tmp_path: Path) -> None:
+    """Name servers are asked from a chroot where there is nothing, by a user who may do nothing."""
+    (tmp_path / "jail").mkdir()
+    dns.queries.clear()
+    with Program(POINTSMAN, JAIL, tmp_path, {"dns": str(dns.port)}) as program:
+        assert ask(program, "three.x") == (200, "127.0.0.3")
+        assert ask(program, "six.x") == (404, "")
+        until(lambda: {(query.tcp, query.type) for query in dns.asked("six.x")} == {(False, A), (True, A)}, PATIENCE)

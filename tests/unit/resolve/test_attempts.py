@@ -26,11 +26,14 @@ from support.name_server import (
 )
 from support.ports import free_port
 
+from pointsman.config.command_line import CommandLine
+from pointsman.config.load import load_text
 from pointsman.config.resolvers import AcceptedFamilies, Holds, NameServerLine, ResolversOptions
 from pointsman.core.arena import Arena
+from pointsman.core.diagnostics import Diagnostics
 from pointsman.net.clock import monotonic_ms
 from pointsman.resolve.attempt import Attempt
-from pointsman.resolve.families import ACCEPTED, AUTO
+from pointsman.resolve.families import ACCEPTED, AUTO, accepted_families
 from pointsman.resolve.name_server import COUNTERS, PIPELINED
 from pointsman.resolve.resolution import ADDRESS, SERVICE, Record, Resolution, Resolvers, ResolversSection
 
@@ -615,6 +618,27 @@ def test_ipv6_only_where_it_has_a_route(
     for _ in range(2):
         stand.address("a.x", 6)
     assert (stand.asked("a.x"), looks) == (types, [1])
+
+
+def test_the_command_line_comes_first() -> None:
+    """-4 (management manual 3)."""
+    assert accepted_families(load_text("", Diagnostics()).main) is AUTO
+    main = load_text("global\n dns-accept-family ipv6\n", Diagnostics()).main
+    assert accepted_families(main).families == {6}
+    main.put(CommandLine(ipv4_only=True))
+    assert accepted_families(main) == AcceptedFamilies(families=frozenset((4,)), auto=False)
+
+
+def test_numbers_do_not_run_out(make: Make) -> None:
+    stand = make()
+    stand.zone["s.x", A] = SILENCE
+    task = stand.begin("s.x")
+    stand.run(lambda: bool(stand.attempts()))
+    attempt = stand.attempts()[0]
+    stand.section.numbers |= {number: attempt for number in range(1 << 15)}
+    assert stand.address("a.x") == "" and stand.asked("a.x") == []
+    stand.section.numbers = {attempt.number: attempt}
+    task.cancel()
 
 
 def test_counters_outlive_a_process(make: Make) -> None:
