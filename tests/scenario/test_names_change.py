@@ -80,6 +80,11 @@ class Scene:
             time.sleep(0.2)
         return ""
 
+    def missed(self) -> int:
+        """How many queries have come to nothing."""
+        lines = [line.split() for line in ask(self.program.folder / "s", "show resolvers dns").splitlines()]
+        return sum(int(line[1]) for line in lines if line[:1] in (["timeout:"], ["snd_error:"]))
+
     def wait_for(self, *addresses: str) -> None:
         """These are the addresses of the servers that are in use."""
         wanted = sorted(addresses)
@@ -196,9 +201,26 @@ def test_a_check_that_times_out_has_its_name_asked_for(scene: Scene) -> None:
         wait(lambda: scene.answers() == {ONE}, "it answers")
 
 
+def test_nothing_changes_while_hold_lasts(scene: Scene) -> None:
+    """However often a name server that is silent, or gone, is asked."""
+    scene.dns.hosts({"app.test": [ONE, TWO]})
+    scene.wait_for(ONE, TWO)
+    wait(lambda: scene.answers() == {ONE, TWO}, "both")
+    before = scene.states()
+    lines = scene.log("app/")
+    for away, back in ((scene.dns.pause, scene.dns.go_on), (scene.dns.stop, scene.dns.start)):
+        away()
+        missed = scene.missed()
+        wait(lambda missed=missed: scene.missed() >= missed + 4, "attempts have failed")
+        assert scene.states() == before
+        assert scene.answers() <= {ONE, TWO}
+        back()
+    assert scene.log("app/") == lines
+
+
 @pytest.mark.parametrize("scene", [(APP, "1s")], indirect=True)
 def test_a_name_server_that_is_away(scene: Scene) -> None:
-    """Nothing changes until `hold` is over, whether it is silent or refuses."""
+    """Its servers are gone when `hold` is over, and come back with it."""
     scene.dns.hosts({"app.test": [ONE, TWO]})
     scene.wait_for(ONE, TWO)
     for away, back in ((scene.dns.pause, scene.dns.go_on), (scene.dns.stop, scene.dns.start)):

@@ -150,6 +150,8 @@ class HttpServers:
             for key, _ in self.selector.select():
                 sock = key.fileobj
                 assert isinstance(sock, socket.socket)
+                if sock.fileno() < 0:
+                    continue  # it was closed with its address, a moment ago
                 if key.data is None:
                     self.bell.recv(64)
                     self._obey()
