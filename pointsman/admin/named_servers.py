@@ -179,6 +179,7 @@ class NameGroup:
     def __init__(self, names: "NamedServers", section: ResolversSection, name: str, kind: str, prefer: int) -> None:
         self.names = names
         self.section = section
+        self.name = name
         self.members: list[NamedServer] = []
         self.began = names.view.now
         self.resolution = section.resolve(name, kind, prefer, self.look)
@@ -330,16 +331,14 @@ class NamedServers:
 
     # Groups.
 
-    def _key(self, named: NamedServer, name: str, kind: str) -> tuple[str, str, str, int]:
-        parameters = named.parameters
-        return parameters.resolvers, name.lower().rstrip("."), kind, parameters.resolve_prefer
-
     def _group(self, named: NamedServer, name: str, kind: str) -> NameGroup:
-        key = self._key(named, name, kind)
+        parameters = named.parameters
+        name = name.lower().rstrip(".")
+        key = parameters.resolvers, name, kind, parameters.resolve_prefer
         found = self.groups.get(key)
         if found is None:
-            section = self.sections[named.parameters.resolvers]
-            found = self.groups[key] = NameGroup(self, section, name, kind, named.parameters.resolve_prefer)
+            section = self.sections[parameters.resolvers]
+            found = self.groups[key] = NameGroup(self, section, name, kind, parameters.resolve_prefer)
         return found
 
     def join(self, named: NamedServer, name: str) -> None:
@@ -362,7 +361,7 @@ class NamedServers:
         group.members.remove(named)
         if not group.members:
             group.end()
-            self.groups = {key: one for key, one in self.groups.items() if one is not group}
+            del self.groups[group.section.name, group.name, group.resolution.kind, group.resolution.prefer]
 
     def rename(self, named: NamedServer, name: str) -> None:
         """`set server ... fqdn`: it stays where it is until something is known of the new name."""
