@@ -23,6 +23,21 @@ class Added(Protocol):
         """The change that adds a server, of which everything was looked at, and what is to be remarked. `words`: its
         name, its address, and the rest of its line. AddError: it is not possible."""
 
+    def backend(self, name: str, defaults: str, mode: str, guid: str) -> Change:
+        """The change that adds a backend, of which everything was looked at. AddError: it is not possible."""
+
+    def refers_to_backend(self, backend: BackendProxy) -> bool:
+        """Something of the configuration names it, so that it cannot be deleted."""
+
+    def without_backend(self, backend: BackendProxy) -> Change:
+        """The change that deletes a backend."""
+
+    def defaults(self) -> list[str]:
+        """What `show defaults` lists."""
+
+    def default_servers(self, backend: BackendProxy) -> list[str]:
+        """What `show default-server` lists of a backend: origins as `from` takes them."""
+
     def refers_to(self, server: LiveServer) -> bool:
         """Something of the configuration names it, so that it cannot be deleted."""
 

@@ -33,5 +33,10 @@ class DynamicCookies(Follower):
                 return proxy.back.backend
         return None
 
+    def forget(self, name: str) -> None:
+        """That backend was deleted."""
+        for key in [key for key in self.made if key[0] == name]:
+            del self.made[key]
+
     def snapshot(self) -> list[Change]:
         return list(self.made.values())

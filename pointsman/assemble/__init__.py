@@ -65,7 +65,6 @@ from pointsman.proto.h1 import ANY_PAYLOAD
 from pointsman.proto.h1_fields import KEEP_AMBIGUOUS
 from pointsman.resolve.families import accepted_families
 from pointsman.resolve.resolution import RESOLVERS
-from pointsman.sample.context import Names
 from pointsman.sample.passwords import PASSWORDS
 from pointsman.sample.tracking import FAULT_CODES
 from pointsman.sample.variable_limits import VARIABLE_LIMITS
@@ -225,7 +224,7 @@ def _splices(main: Section) -> bool:
 
 def _name(live: Live) -> None:
     """The table in which expressions look up other proxies."""
-    names = Names()
+    names = live.names
     names.process = live.process.counters
     names.facts = live.process
     for backend in live.backends:

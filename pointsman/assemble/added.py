@@ -1,7 +1,11 @@
-"""Servers that come and go while running. A change is one of
+"""Servers and backends that come and go while running. A change is one of
 
-    added server <backend> <name> <number> <block> <generation> [word ...]     no-server <backend> <name> <generation>
-    added only [[<backend>, <name>, <generation>] ...]     added published <backend> <whether>
+    added server <backend> <name> <number> <block> <generation> [word ...]
+    added no-server <backend> <name> <generation and number> <block>
+    added backend <name> <number> <block> <generation> <defaults> <mode> <guid>     added no-backend <name> <generation>
+        <block>
+    added published <backend> <whether>
+    added only [[<backend>, <name>, <generation>] ...] [[<backend>, <generation>] ...]
 
 The words are those of a server line from its address on; each process reads them by the parser of configuration files
 and makes the server in the block of the arena that the change names (core/reserve.py). Control looks at everything
@@ -15,14 +19,16 @@ from typing import Final
 
 from pointsman.admin.added import AddError
 from pointsman.admin.addresses import ServerAddresses
+from pointsman.admin.dynamic_cookies import DynamicCookies
+from pointsman.assemble.added_backends import AT, BackendMaker, named_defaults
 from pointsman.assemble.backends import build_server
 from pointsman.assemble.checks import build_agent, build_check, build_unchecked, plan_of
 from pointsman.assemble.live import Live
 from pointsman.assemble.references import check_added, referred
 from pointsman.assemble.tracking import link_added
 from pointsman.config.added_server import read_added, words_of_added
-from pointsman.config.proxy import Guid
-from pointsman.config.server_line import ServerLine
+from pointsman.config.proxy import Guid, Mode
+from pointsman.config.server_line import NOTHING_SAID, DefaultServer, ServerLine
 from pointsman.config.setting import Configuration
 from pointsman.core.address import is_ip
 from pointsman.core.counters import gauges_of
@@ -40,13 +46,25 @@ ALWAYS: Final = 1 << 62  # with one process: all processes have made all changes
 
 
 class AddedServers(Follower):
-    """Made before the processes part; `addresses` are told what is gone."""
+    """Made before the processes part; `addresses` and `cookies` are told what is gone."""
 
-    def __init__(self, live: Live, configuration: Configuration, reserve: Reserve, addresses: ServerAddresses) -> None:
+    def __init__(
+        self,
+        live: Live,
+        configuration: Configuration,
+        reserve: Reserve,
+        addresses: ServerAddresses,
+        cookies: DynamicCookies,
+        maker: BackendMaker,
+    ) -> None:
         self.live = live
         self.configuration = configuration
         self.reserve = reserve
         self.addresses = addresses
+        self.cookies = cookies
+        self.maker = maker
+        self.backends: dict[str, Change] = {}  # those that are there, and were not in the configuration
+        self.gone_backends: dict[str, Change] = {}
         self.made: dict[tuple[str, str], Change] = {}  # what is there, and was not in the configuration
         self.gone: dict[tuple[str, str], Change] = {}  # what was in the configuration, and is not there
         self.published: dict[str, Change] = {}  # the last one of each backend
@@ -66,30 +84,55 @@ class AddedServers(Follower):
     def words(self) -> list[str]:
         return words_of_added()
 
+    def defaults(self) -> list[str]:
+        return [section.name for section in named_defaults(self.configuration)]
+
+    def default_servers(self, backend: BackendProxy) -> list[str]:
+        section = self.live.sections[id(backend)]
+        found: list[str] = []
+        for line in section.keyed(DefaultServer):
+            if line.name:
+                found.append(f"srv:{section.name}/{line.name}")
+            elif line.parameters != NOTHING_SAID:
+                found.append(f"be:{section.name}")
+        return found
+
     def _lead(self) -> None:
         """This process hands out blocks from now on: it has read what its predecessor had written."""
         if not self.leads:
             self.leads = True
             used = {number(change, 5) for change in self.made.values()}
+            used |= {number(change, 4) for change in self.backends.values()}
             self.reserve.resume(used, self.last_change())
 
     def server(self, backend: BackendProxy, words: Sequence[str]) -> tuple[Change, str]:
-        self._lead()
-        links = self.live.links
         name = backend.name.decode()
         diagnostics = Diagnostics()
         try:
             line = self._read(backend, ["server", *words], diagnostics)
             check_added(line, self.configuration)
-            self._check_guid(line)
+            self._check_guid(line.parameters.guid)
             own = self._number(backend, line)
-            block = self.reserve.allot(ALWAYS if links is None else links.log.read_by_all())
         except ConfigError as error:
             raise AddError(_told(error, name)) from None
-        except ReserveError as error:
-            raise AddError(f"No more servers can be added at run time: {error}.") from None
-        generation = self.last_change() + 1
+        block, generation = self._place("servers")
         change: Change = ["added", "server", name, line.name, own, block, generation, *words[1:]]
+        self._try(change, block, generation)
+        remarks = [finding.message for finding in diagnostics.findings]
+        return change, "".join(f"{remark}\n" for remark in remarks)
+
+    def _place(self, what: str) -> tuple[int, int]:
+        """A block, and a generation."""
+        self._lead()
+        links = self.live.links
+        try:
+            block = self.reserve.allot(ALWAYS if links is None else links.log.read_by_all())
+        except ReserveError as error:
+            raise AddError(f"No more {what} can be added at run time: {error}.") from None
+        return block, self.last_change() + 1
+
+    def _try(self, change: Change, block: int, generation: int) -> None:
+        """Make it here, for the first time. AddError: it is not possible, and nothing is left of it."""
         self.fresh = generation
         try:
             self.apply(change)
@@ -98,10 +141,28 @@ class AddedServers(Follower):
             raise AddError(str(error)) from None
         finally:
             self.fresh = -1
-        if links is None:
+        if self.live.links is None:
             self.own_number = generation
-        remarks = [finding.message for finding in diagnostics.findings]
-        return change, "".join(f"{remark}\n" for remark in remarks)
+
+    def backend(self, name: str, defaults: str, mode: str, guid: str) -> Change:
+        try:
+            section = self.maker.section(name, defaults, mode, guid)
+            self._check_guid(guid)
+        except ConfigError as error:
+            raise AddError(error.finding.message) from None
+        said_so = any(proxy.name == name for proxy in self.configuration.proxies) and name not in self.gone_backends
+        if said_so or self._found(name) is not None:
+            raise AddError(f"Name '{name}' is already used by another proxy.")
+        said = section.one(Mode)
+        assert said is not None
+        taken = {proxy.number for proxy in (*self.live.backends, *self.live.frontends)}
+        own = 2
+        while own in taken:
+            own += 1
+        block, generation = self._place("backends")
+        change: Change = ["added", "backend", name, own, block, generation, defaults, said.mode, guid]
+        self._try(change, block, generation)
+        return change
 
     def _number(self, backend: BackendProxy, line: ServerLine) -> int:
         """The id that the line says, or the lowest that is free."""
@@ -118,8 +179,7 @@ class AddedServers(Follower):
             own += 1
         return own
 
-    def _check_guid(self, line: ServerLine) -> None:
-        guid = line.parameters.guid
+    def _check_guid(self, guid: str) -> None:
         if not guid:
             return
         places = {one.text: f"{section.name}" for section in self.configuration.proxies for one in section.all(Guid)}
@@ -127,14 +187,26 @@ class AddedServers(Follower):
             for other in section.all(ServerLine):
                 if (section.name, other.name) not in self.gone:
                     places[other.parameters.guid] = f"{section.name}/{other.name}"
+        places.update((text(change, 8), name) for name, change in self.backends.items())
         places.update((added, f"{name[0]}/{name[1]}") for name, added in self.guids.items())
         if guid in places:
-            raise ConfigError(f"'guid': duplicate entry with '{places[guid]}'.", line.at)
+            raise ConfigError(f"'guid': duplicate entry with '{places[guid]}'.", AT)
 
     def refers_to(self, server: LiveServer) -> bool:
         if self.named is None:
             self.named = referred(self.configuration)
         return server.referred or server.route.decode() in self.named[1] and not server.generation
+
+    def refers_to_backend(self, backend: BackendProxy) -> bool:
+        if self.named is None:
+            self.named = referred(self.configuration)
+        return backend.name.decode() in self.named[0] and not backend.generation
+
+    def without_backend(self, backend: BackendProxy) -> Change:
+        self._lead()
+        name = backend.name.decode()
+        made = self.backends.get(name)
+        return ["added", "no-backend", name, backend.generation, "", -1 if made is None else number(made, 4)]
 
     def without_server(self, server: LiveServer) -> Change:
         self._lead()
@@ -166,17 +238,25 @@ class AddedServers(Follower):
             self._add(change)
         elif verb == "no-server":
             self._delete(change)
+        elif verb == "backend":
+            self._add_backend(change)
+        elif verb == "no-backend":
+            self._delete_backend(change)
         elif verb == "published":
             self._publish(change)
         else:
             assert verb == "only"
-            self._keep_only(change[2])
+            self._keep_only(change[2], change[3])
+
+    def _found(self, name: str) -> BackendProxy | None:
+        found = self.live.names.backends.get(name.encode("utf-8", "surrogateescape"))
+        return found if isinstance(found, BackendProxy) else None
 
     def _backend(self, name: str) -> BackendProxy:
-        for backend in self.live.backends:
-            if backend.name.decode() == name:
-                return backend
-        raise PatternError("No such backend.")
+        found = self._found(name)
+        if found is None:
+            raise PatternError("No such backend.")
+        return found
 
     def _add(self, change: Change) -> None:
         backend = self._backend(text(change, 2))
@@ -260,8 +340,8 @@ class AddedServers(Follower):
                 server.agent_paused = True
 
     def _delete(self, change: Change) -> None:
-        backend = self._backend(text(change, 2))
-        server = backend.find(text(change, 3).encode())
+        backend = self._found(text(change, 2))
+        server = None if backend is None else backend.find(text(change, 3).encode())
         if server is not None and server.granted_as == number(change, 4):
             self._forget(server)
             if not server.generation:
@@ -283,18 +363,66 @@ class AddedServers(Follower):
         self.published[text(change, 2)] = change
         EPOCH.end()
 
-    def _keep_only(self, kept: Plain) -> None:
-        assert isinstance(kept, list)
-        for backend in self.live.backends:
+    def _add_backend(self, change: Change) -> None:
+        name, generation = text(change, 2), number(change, 5)
+        before = self._found(name)
+        if before is not None:
+            if before.generation == generation:
+                return  # it is made already
+            self._forget_backend(before)
+        try:
+            section = self.maker.section(name, text(change, 6), text(change, 7), text(change, 8))
+            with self.reserve.placed(number(change, 4), attached=generation != self.fresh):
+                self.maker.make(section, number(change, 3), generation)
+        except ConfigError as error:
+            raise PatternError(error.finding.message) from None
+        except MemoryError:
+            raise PatternError("The backend needs more cells than there are for one.") from None
+        self.backends[name] = change
+        EPOCH.end()
+
+    def _delete_backend(self, change: Change) -> None:
+        backend = self._found(text(change, 2))
+        if backend is not None and backend.generation == number(change, 3):
+            self._forget_backend(backend)
+            if not backend.generation:
+                self.gone_backends[text(change, 2)] = change
+
+    def _forget_backend(self, backend: BackendProxy) -> None:
+        for server in list(backend.servers):
+            self._forget(server)
+        name = backend.name.decode()
+        self.maker.forget(backend)
+        self.backends.pop(name, None)
+        self.published.pop(name, None)
+        self.gone = {key: change for key, change in self.gone.items() if key[0] != name}
+        self.cookies.forget(name)
+        EPOCH.end()
+
+    def _keep_only(self, servers: Plain, backends: Plain) -> None:
+        assert isinstance(servers, list) and isinstance(backends, list)
+        for backend in list(self.live.backends):
+            name = backend.name.decode()
+            if backend.generation and [name, backend.generation] not in backends:
+                self._forget_backend(backend)
+                continue
             for server in list(backend.servers):
-                if server.generation and [backend.name.decode(), server.name.decode(), server.generation] not in kept:
+                if server.generation and [name, server.name.decode(), server.generation] not in servers:
                     self._forget(server)
 
     def snapshot(self) -> list[Change]:
-        if not self.gone and not self.reserve.arena.cells.load(self.reserve.touched):
+        if not self.gone and not self.gone_backends and not self.reserve.arena.cells.load(self.reserve.touched):
             return list(self.published.values())
-        kept: list[Plain] = [[change[2], change[3], change[6]] for change in self.made.values()]
-        return [["added", "only", kept], *self.gone.values(), *self.made.values(), *self.published.values()]
+        servers: list[Plain] = [[change[2], change[3], change[6]] for change in self.made.values()]
+        backends: list[Plain] = [[change[2], change[5]] for change in self.backends.values()]
+        return [
+            ["added", "only", servers, backends],
+            *self.gone.values(),
+            *self.gone_backends.values(),
+            *self.backends.values(),
+            *self.made.values(),
+            *self.published.values(),
+        ]
 
 
 def _told(error: ConfigError, backend: str) -> str:

@@ -21,6 +21,7 @@ from pointsman.admin.statistics import Writer
 from pointsman.admin.tls_memory import TlsMemory
 from pointsman.admin.view import BackSide, FrontSide, ProxyView, SocketView, View
 from pointsman.assemble.added import AddedServers
+from pointsman.assemble.added_backends import BackendMaker
 from pointsman.assemble.front_tls import read_line
 from pointsman.assemble.live import BackgroundService, Live
 from pointsman.assemble.ocsp import build_updates
@@ -76,9 +77,19 @@ def fill_admin(live: Live, configuration: Configuration, diagnostics: Diagnostic
     addresses = ServerAddresses(view, lambda: live.health)
     assert live.reserve is not None
     # Before what may be about servers that were added: snapshots are made in this order.
-    CHANGES.followers["added"] = view.added = AddedServers(live, configuration, live.reserve, addresses)
+    cookies = DynamicCookies(view)
+    maker = BackendMaker(
+        live,
+        view,
+        configuration,
+        lambda section: _page(live, writer, answers, secret, section, True, Diagnostics()),
+        partial(_back, live),
+        partial(_serve, answers, {}),
+    )
+    view.added = AddedServers(live, configuration, live.reserve, addresses, cookies, maker)
+    CHANGES.followers["added"] = view.added
     CHANGES.followers["server"] = addresses
-    CHANGES.followers["cookie"] = DynamicCookies(view)
+    CHANGES.followers["cookie"] = cookies
     CHANGES.followers["command"] = commands = RecordedCommands()
     sockets = _stats_sockets(live, view, configuration, diagnostics)
     main = configuration.main
@@ -101,13 +112,18 @@ def _fill_services(answers: Answers, view: View, gauge: Gauge, configuration: Co
     answers.writers.add(metrics.NAME, partial(metrics.write_metrics, view, gauge))
     made: dict[str, HttpService] = {}
     for section in configuration.proxies:
-        for rule in section.all(Rule):
-            action = rule.action
-            if isinstance(action, UseService):
-                name = action.entry.name
-                if name not in made:
-                    made[name] = action.entry.make(answers.ask)
-                action.made = made[name]
+        _serve(answers, made, section)
+
+
+def _serve(answers: Answers, made: dict[str, HttpService], section: Section) -> None:
+    """Give the rules of a section the services that they name."""
+    for rule in section.all(Rule):
+        action = rule.action
+        if isinstance(action, UseService) and action.made is None:
+            name = action.entry.name
+            if name not in made:
+                made[name] = action.entry.make(answers.ask)
+            action.made = made[name]
 
 
 def _page(

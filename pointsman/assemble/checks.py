@@ -25,13 +25,17 @@ from pointsman.stream.proxies import BackendProxy
 def build_backend_loggers(live: Live, configuration: Configuration) -> None:
     """The loggers of all backends: messages about a backend's servers go to its own log targets."""
     for backend in live.backends:
-        outlets = build_outlets(live.sections[id(backend)], configuration.main, live.sinks)
-        logger = live.loggers[id(backend)] = Logger(outlets, default_line)
-        for server in backend.servers:
-            if server.handshakes is not None:
-                server.handshakes.logger = logger
-        if backend.cache_check is not None:
-            backend.cache_check.logger = logger
+        build_backend_logger(live, backend, configuration)
+
+
+def build_backend_logger(live: Live, backend: BackendProxy, configuration: Configuration) -> None:
+    outlets = build_outlets(live.sections[id(backend)], configuration.main, live.sinks)
+    logger = live.loggers[id(backend)] = Logger(outlets, default_line)
+    for server in backend.servers:
+        if server.handshakes is not None:
+            server.handshakes.logger = logger
+    if backend.cache_check is not None:
+        backend.cache_check.logger = logger
 
 
 def build_checks(live: Live, configuration: Configuration, diagnostics: Diagnostics) -> None:

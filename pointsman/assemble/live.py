@@ -4,6 +4,7 @@ import asyncio
 import gc
 import os
 import random
+from collections.abc import Callable
 from typing import Final
 
 from pointsman.admin.links import Links
@@ -24,9 +25,11 @@ from pointsman.net.clock import wall_ms
 from pointsman.net.questions import QUESTIONS, Incarnations, QuestionLinks
 from pointsman.net.reactor import IN, Channel, Hook, Reactor
 from pointsman.resolve.resolution import RESOLVERS
+from pointsman.sample.context import Names
 from pointsman.sample.encode import LINE_UNSAFE
 from pointsman.sample.fetch.lane import THIS_LANE
 from pointsman.sample.passwords import PASSWORDS
+from pointsman.server.backend import LiveServer
 from pointsman.server.checks.checks import Checks, TrafficHook
 from pointsman.server.checks.external import end_programs
 from pointsman.server.checks.plan import CheckPlan
@@ -177,6 +180,8 @@ class Live(Generation):
         self.answering: AnsweringEnd | None = None  # in the process that answers
         self.bell: Bell | None = None
         self.health: Checks | None = None
+        self.names = Names()  # all proxies, for expressions
+        self.end_sessions: Callable[[list[LiveServer], int], None] | None = None  # see Backend.end_sessions
         self.check_plans: dict[int, CheckPlan] = {}  # by id() of the backend
         self.dh: bytes | int = 0  # for suites with DHE, where certificates bring no parameters (Context.dh); 0: none
         self.fronts: list[FrontTls] = []  # of bind lines
@@ -351,6 +356,7 @@ class Live(Generation):
         for backend in self.backends:
             backend.notice_endings()
             backend.end_sessions = endings.gather
+        self.end_sessions = endings.gather
 
     def _open_questions(self, loop: asyncio.AbstractEventLoop) -> None:
         """From here on lanes may ask control; with one process it asks itself."""

@@ -57,6 +57,12 @@ def check_references(configuration: Configuration, diagnostics: Diagnostics) -> 
                 _check(one, known, configuration, diagnostics)
 
 
+def check_references_of(section: Section, configuration: Configuration, diagnostics: Diagnostics) -> None:
+    """Of a section that comes at run time."""
+    for one in dict.fromkeys(_references(section)):
+        _check(one, {}, configuration, diagnostics)
+
+
 def check_added(line: ServerLine, configuration: Configuration) -> None:
     """ConfigError: a server line that comes at run time names what is not there."""
     diagnostics = Diagnostics()
@@ -70,7 +76,7 @@ def referred(configuration: Configuration) -> tuple[set[str], set[str]]:
     """Backends that rules or expressions name, and servers ("backend/server"): they cannot be deleted at run time."""
     backends: set[str] = set()
     servers: set[str] = set()
-    for proxy in configuration.proxies:
+    for proxy in (*configuration.defaults, *configuration.proxies):  # the former may still be taken by somebody
         servers.update(f"{proxy.name}/{line.name.text}" for line in proxy.all(UseServerLine) if line.format is None)
         backends.update(line.name.text for line in proxy.all(UseBackendLine) if line.format is None)
         default = proxy.one(DefaultBackendLine)

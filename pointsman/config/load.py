@@ -146,6 +146,7 @@ class _Loader:
         self.diagnostics = diagnostics
         self.runtime = runtime
         self.opener = Opener(configuration, diagnostics)
+        configuration.may_inherit = self.opener.inheritance.check
         self.order = RuleOrder()
         self.section: Section | None = None
         self.skipping = False  # in a section whose kind is not known: its lines would be errors without use

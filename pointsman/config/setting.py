@@ -207,6 +207,8 @@ class Configuration:
     healthchecks: dict[str, Section] = field(default_factory=dict)
     tails: dict[tuple[int, str], tuple[object, object]] = field(default_factory=dict)  # see server_line._parameters
     failed: set[str] = field(default_factory=set)  # the first words of lines that were wrong: names they might declare
+    # Whether a section may take the rules of a defaults section (inheritance.py): raises ConfigError.
+    may_inherit: Callable[[Section, Section, Position], None] = lambda section, defaults, at: None
     environment: MutableMapping[str, str] = field(default_factory=lambda: os.environ)  # what `setenv` changes
 
     def proxy(self, name: str, side: In) -> Section | None:

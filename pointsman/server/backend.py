@@ -169,6 +169,8 @@ class Backend(ProxyFacts):
         self.strict = False  # some of its servers are
         self.usable: list[Server] = []
         self.loose: list[LiveServer] = []  # granted to waiters who had left
+        self.generation = 0  # as a server's (`Server.generation`)
+        self.watched = False  # its own times are kept here (checks/health.py)
         self.astray = False  # a grant was for a server that is no more: whom it was for shows no head any more
         self.on_change: list[Callable[[Server], None]] = []  # called behind each `changed`
         # In a lane: what has all that runs on these servers end, with a letter for the log (stream/endings.py).

@@ -33,18 +33,6 @@ def show_cache(call: Call) -> str:
     return ""
 
 
-@command("show default-server", "show default-server [<backend>]", "list the default-servers that may be used again")
-def show_default_server(call: Call) -> str:
-    """They are kept for 'add server', which does not exist yet."""
-    return ""
-
-
-@command("show defaults", "show defaults", "list the named defaults sections that may be used again")
-def show_defaults(call: Call) -> str:
-    """They are kept for 'add backend', which does not exist yet."""
-    return ""
-
-
 @command("show anon", "show anon", "show whether names and addresses are hidden")
 def show_anon(call: Call) -> str:
     """They never are."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pointsman.admin.command import INFO, Call, CommandError, command
+from pointsman.admin.commands.added_backends import backend_in_use, backend_obstacle, wanted_backend
 from pointsman.admin.commands.added_servers import in_use, obstacle, turned
 from pointsman.admin.commands.console import span
 from pointsman.admin.lookup import wanted_server
@@ -50,6 +51,16 @@ def server_removable(call: Call) -> bool:
     if reason:
         raise CommandError(reason)
     return not in_use(server)
+
+
+@condition("be-removable", "be-removable <px>: the backend can be deleted", "Missing backend name (<px>).")
+def backend_removable(call: Call) -> bool:
+    """It is not published, nothing refers to it, and it has neither servers nor streams."""
+    back = wanted_backend(call, 2)
+    reason = backend_obstacle(call, back)
+    if reason:
+        raise CommandError(reason)
+    return not backend_in_use(back)
 
 
 @command("wait", "wait {-h|<delay>} [cond [args...]]", "wait for a time or a condition before the next command")

@@ -22,6 +22,9 @@ from pointsman.server.server_messages import Tell
 
 def watch(backend: Backend, clock: Callable[[], int]) -> None:
     """Keep the backend's own times: since when it is up or down, how often and how long it was down."""
+    if backend.watched:
+        return
+    backend.watched = True
     state = [bool(backend.usable)]
 
     def changed(_: Server) -> None:
