@@ -40,9 +40,10 @@ class RingBuffer:
 class ProxyHistory:
     """What is drawn of one proxy."""
 
-    __slots__ = ("errors", "failed", "requests", "served")
+    __slots__ = ("errors", "failed", "proxy", "requests", "served")
 
     def __init__(self, proxy: ProxyView) -> None:
+        self.proxy = proxy
         self.requests = RingBuffer()
         self.errors = RingBuffer()
         self.served, self.failed = totals(proxy)
@@ -93,9 +94,15 @@ class History:
         now = since = monotonic()
         passed = max(now - self.before, 0.001)
         self.before = now
-        for proxy in self.view.proxies:
+        proxies = self.view.proxies
+        if len(self.tracks) > len(proxies):
+            there = {proxy.number for proxy in proxies}
+            self.tracks = {number: track for number, track in self.tracks.items() if number in there}
+        for proxy in proxies:
             track = self.tracks.get(proxy.number)
-            if track is not None:
+            if track is None or track.proxy is not proxy:  # it has come since the last time
+                self.tracks[proxy.number] = ProxyHistory(proxy)
+            else:
                 track.sample(proxy, passed)
             if monotonic() - since > SLICE:
                 await asyncio.sleep(0)

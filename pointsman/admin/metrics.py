@@ -50,7 +50,7 @@ from pointsman.admin.rows import (
     frontend_row,
     rows,
 )
-from pointsman.admin.view import View
+from pointsman.admin.view import ProxyView, View
 from pointsman.resolve.name_server import COUNTERS
 from pointsman.rules.reply import Served
 from pointsman.rules.service import Ask, HttpService, service
@@ -248,7 +248,8 @@ class Exposition:
     async def _rows(self, kind: str, scope: str) -> None:
         wanted = self._wanted(kind, scope)
         sheet = RowsOfKind(wanted)
-        descriptions = {proxy.number: self._described(proxy.description) for proxy in self.view.proxies}
+        proxies = self.view.proxies  # of this moment: others may come and go before all is written
+        descriptions = {proxy.number: self._described(proxy.description) for proxy in proxies}
         for row in self._found(kind):
             labels = f'proxy="{_label(str(row.get("pxname")))}"'
             described = descriptions[row.number]
@@ -258,7 +259,7 @@ class Exposition:
             sheet.add(labels, row)
             await self.out.pause()
         if kind == "B":
-            await self._aggregate(sheet)
+            await self._aggregate(sheet, proxies)
         for metric in wanted:
             await self._metric(f"haproxy_{scope}_{metric.name}", metric, kind, sheet)
 
@@ -271,9 +272,9 @@ class Exposition:
             self.view, Selection(types=TYPES[kind], hide_maintenance="no-maint" in self.query.flags, private=False)
         )
 
-    async def _aggregate(self, sheet: RowsOfKind) -> None:
+    async def _aggregate(self, sheet: RowsOfKind, proxies: list[ProxyView]) -> None:
         """How many servers of each backend are in each state, and how many came to each result of a check."""
-        for proxy in self.view.proxies:
+        for proxy in proxies:
             if proxy.back is None:
                 continue
             states = dict.fromkeys(SERVER_STATES, 0)

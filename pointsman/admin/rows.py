@@ -96,7 +96,7 @@ def rows(view: View, chosen: Selection) -> Iterator[StatisticsRow]:
             if chosen.types & SERVER:
                 yield from (
                     server_row(view, proxy, server, chosen)
-                    for server in back.backend.servers
+                    for server in list(back.backend.servers)  # some may come and go between two rows
                     if chosen.sid in (ALL, server.number) and not _hidden(server, chosen)
                 )
             if chosen.types & BACKEND and chosen.sid in (ALL, 0):

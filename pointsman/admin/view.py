@@ -104,7 +104,8 @@ class View:
     reactor: Reactor
     process: ProcessState
     program: Program
-    proxies: list[ProxyView] = field(default_factory=list)
+    proxies: list[ProxyView] = field(default_factory=list)  # another list when one comes or goes: some are looked at
+    # in slices
     sockets: list[SocketView] = field(default_factory=list)
     environment: Mapping[str, str] = field(default_factory=dict)
     node: str = ""

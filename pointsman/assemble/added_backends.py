@@ -134,9 +134,8 @@ class BackendMaker:
             backend.full_connections = 1  # as of one that no frontend names
         if live.controls:
             watch(backend, monotonic_ms)
-        self.view.proxies.append(
-            ProxyView(section.name, backend.number, backend.http, back=self.side(backend, section))
-        )
+        made = ProxyView(section.name, backend.number, backend.http, back=self.side(backend, section))
+        self.view.proxies = [*self.view.proxies, made]
 
     def forget(self, backend: BackendProxy) -> None:
         """It was deleted: one that was added, or one of the file that nothing refers to."""
@@ -145,6 +144,5 @@ class BackendMaker:
         live.names.backends.pop(backend.name, None)
         for frontend in live.frontends:
             frontend.backends.pop(backend.name, None)
-        proxies = self.view.proxies
-        proxies.remove(next(proxy for proxy in proxies if proxy.back is not None and proxy.back.backend is backend))
+        self.view.proxies = [one for one in self.view.proxies if one.back is None or one.back.backend is not backend]
         self._drop(backend)

@@ -1,10 +1,12 @@
 """Backends that are added and deleted at run time: what is said, what is there, and what is left of them."""
 
+import asyncio
 from collections.abc import Iterator
 
 import pytest
 from admin_stand import Stand, stand
 
+from pointsman.admin.rows import Selection, rows
 from pointsman.assemble.added import AddedServers
 from pointsman.tables.changes import CHANGES, Change
 
@@ -223,3 +225,36 @@ def test_the_same_in_another_process(here: Stand) -> None:
         proxy = other.view.back("new")
         assert proxy is not None and proxy.back is not None and proxy.back.backend.published
         assert other.server("new", "x").initial_weight == 3
+
+
+def test_what_is_drawn_of_those_that_come_and_go(here: Stand) -> None:
+    history = here.writer.history
+    here.ask("add backend new from usual")
+    asyncio.run(history.sample())
+    first = here.live.backends[-1].number
+    assert history.tracks[first].proxy.name == "new"
+    here.ask("del backend new")
+    asyncio.run(history.sample())
+    assert first not in history.tracks
+    here.ask("add backend other from usual")
+    here.live.backends[-1].counters.requests += 5
+    asyncio.run(history.sample())
+    assert here.live.backends[-1].number == first and history.tracks[first].proxy.name == "other"
+    here.live.backends[-1].counters.requests += 5
+    asyncio.run(history.sample())
+    assert len(history.tracks[first].requests.recent()) == 1
+
+
+def test_who_looks_in_slices_sees_what_was_there(here: Stand) -> None:
+    """Rows are asked for one by one; backends and servers come and go between two of them."""
+    here.ask("add backend new from usual")
+    for name in "abc":
+        here.ask(f"add server new/{name} 127.0.0.1:1")
+    found = rows(here.view, Selection())
+    seen: list[str] = []
+    for row in found:
+        seen.append(f"{row.get('pxname')}/{row.get('svname')}")
+        if seen[-1] == "new/a":
+            here.ask("del server new/a")
+            here.ask("add backend later from usual")
+    assert seen[-4:] == ["new/a", "new/b", "new/c", "new/BACKEND"]
