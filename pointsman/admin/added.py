@@ -41,6 +41,9 @@ class Added(Protocol):
     def refers_to(self, server: LiveServer) -> bool:
         """Something of the configuration names it, so that it cannot be deleted."""
 
+    def renamed(self, server: LiveServer, name: str) -> Change:
+        """The change that gives a server another name, of which everything was looked at. AddError: it cannot be."""
+
     def without_server(self, server: LiveServer) -> Change:
         """The change that deletes a server."""
 

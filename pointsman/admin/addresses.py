@@ -115,6 +115,13 @@ class ServerAddresses(Follower):
         for call in self.forgotten:
             call(server)
 
+    def rename(self, before: str, route: str) -> None:
+        """What was changed of a server is known by its new name."""
+        self.known.pop(before, None)
+        for key in [key for key in self.made if key[0] == before]:
+            change = self.made.pop(key)
+            self.made[route, key[1]] = [change[0], route, *change[2:]]
+
     def snapshot(self) -> list[Change]:
         return list(self.made.values())
 

@@ -85,7 +85,6 @@ class NamedServer:
         self.side = side
         self.server = server
         self.parameters = parameters
-        self.route = server.route.decode()
         self.assigned = place_of(server).host
         self.record: Record | None = None  # of its service
         self.group: NameGroup | None = None  # of its addresses
@@ -98,6 +97,11 @@ class NamedServer:
     @property
     def health(self) -> Health:
         return self.names.addresses.health_of(self.server) or Health(self.side.backend, self.server, self.side.tell)
+
+    @property
+    def route(self) -> str:
+        """What it is called, with its backend."""
+        return self.server.route.decode()
 
     def say(self, what: str) -> None:
         self.side.tell(NOTICE, f"{self.route}{what}".encode("latin-1", "replace"))

@@ -1,7 +1,8 @@
 """Servers and backends that come and go while running. A change is one of
 
     added server <backend> <name> <number> <block> <generation> [word ...]
-    added no-server <backend> <name> <generation and number> <block>
+    added no-server <backend> <name> <generation and number> <block>     rename <backend> <name> <generation and number>
+        <new name>
     added backend <name> <number> <block> <generation> <defaults> <mode> <guid>     added no-backend <name> <generation>
         <block>
     added published <backend> <whether>
@@ -28,13 +29,14 @@ from pointsman.assemble.references import check_added, referred
 from pointsman.assemble.tracking import link_added
 from pointsman.config.added_server import read_added, words_of_added
 from pointsman.config.proxy import Guid, Mode
-from pointsman.config.server_line import NOTHING_SAID, DefaultServer, ServerLine
+from pointsman.config.server_line import NOTHING_SAID, DefaultServer, ServerLine, checked_name
 from pointsman.config.setting import Configuration
 from pointsman.core.address import is_ip
 from pointsman.core.counters import gauges_of
 from pointsman.core.diagnostics import ConfigError, Diagnostics
 from pointsman.core.epoch import EPOCH
 from pointsman.core.reserve import Reserve, ReserveError
+from pointsman.core.words import Word
 from pointsman.net.clock import monotonic_ms
 from pointsman.server.backend import LiveServer
 from pointsman.server.server import FORCED_MAINT, RESOLUTION_MAINT, STOPPED
@@ -67,6 +69,8 @@ class AddedServers(Follower):
         self.gone_backends: dict[str, Change] = {}
         self.made: dict[tuple[str, str], Change] = {}  # what is there, and was not in the configuration
         self.gone: dict[tuple[str, str], Change] = {}  # what was in the configuration, and is not there
+        self.renames: dict[tuple[str, str], Change] = {}  # of servers of the configuration, by the names they had there
+        self.origins: dict[tuple[str, str], str] = {}  # the same the other way round: those names, by the present ones
         self.published: dict[str, Change] = {}  # the last one of each backend
         self.guids: dict[tuple[str, str], str] = {}  # of what was added
         self.fresh = -1  # the generation that this process is making for the first time
@@ -208,6 +212,16 @@ class AddedServers(Follower):
         made = self.backends.get(name)
         return ["added", "no-backend", name, backend.generation, "", -1 if made is None else number(made, 4)]
 
+    def renamed(self, server: LiveServer, name: str) -> Change:
+        backend = server.backend
+        try:
+            checked_name(Word(name, AT), "server name")
+        except ConfigError as error:
+            raise AddError(error.finding.message) from None
+        if backend.find(name.encode()) is not None:
+            raise AddError("Already exists a server with the same name in backend.")
+        return ["added", "rename", backend.name.decode(), server.name.decode(), server.granted_as, name]
+
     def without_server(self, server: LiveServer) -> Change:
         self._lead()
         return [
@@ -238,6 +252,8 @@ class AddedServers(Follower):
             self._add(change)
         elif verb == "no-server":
             self._delete(change)
+        elif verb == "rename":
+            self._rename(change)
         elif verb == "backend":
             self._add_backend(change)
         elif verb == "no-backend":
@@ -339,13 +355,35 @@ class AddedServers(Follower):
             if fresh:
                 server.agent_paused = True
 
+    def _rename(self, change: Change) -> None:
+        backend = self._found(text(change, 2))
+        server = None if backend is None else backend.find(text(change, 3).encode())
+        if server is None or server.granted_as != number(change, 4):
+            return  # it has that name already
+        old, new = (text(change, 2), text(change, 3)), (text(change, 2), text(change, 5))
+        server.rename(new[1], new[0])
+        made = self.made.pop(old, None)
+        if made is not None:
+            self.made[new] = [*made[:3], new[1], *made[4:]]
+        else:
+            origin = self.origins.pop(old, old[1])
+            self.origins[new] = origin
+            self.renames[new[0], origin] = [*change[:3], origin, *change[4:]]
+        if old in self.guids:
+            self.guids[new] = self.guids.pop(old)
+        self.addresses.rename("/".join(old), "/".join(new))
+        server.backend.refresh()
+
     def _delete(self, change: Change) -> None:
         backend = self._found(text(change, 2))
         server = None if backend is None else backend.find(text(change, 3).encode())
         if server is not None and server.granted_as == number(change, 4):
             self._forget(server)
             if not server.generation:
-                self.gone[text(change, 2), text(change, 3)] = change
+                key = (text(change, 2), text(change, 3))
+                origin = self.origins.pop(key, key[1])
+                self.renames.pop((key[0], origin), None)
+                self.gone[key[0], origin] = [*change[:3], origin, *change[4:]]
 
     def _forget(self, server: LiveServer) -> None:
         backend = server.backend
@@ -395,7 +433,9 @@ class AddedServers(Follower):
         self.maker.forget(backend)
         self.backends.pop(name, None)
         self.published.pop(name, None)
-        self.gone = {key: change for key, change in self.gone.items() if key[0] != name}
+        for known in (self.gone, self.renames):
+            for key in [key for key in known if key[0] == name]:
+                del known[key]
         self.cookies.forget(name)
         EPOCH.end()
 
@@ -411,7 +451,12 @@ class AddedServers(Follower):
                     self._forget(server)
 
     def snapshot(self) -> list[Change]:
-        if not self.gone and not self.gone_backends and not self.reserve.arena.cells.load(self.reserve.touched):
+        if (
+            not self.gone
+            and not self.gone_backends
+            and not self.renames
+            and not self.reserve.arena.cells.load(self.reserve.touched)
+        ):
             return list(self.published.values())
         servers: list[Plain] = [[change[2], change[3], change[6]] for change in self.made.values()]
         backends: list[Plain] = [[change[2], change[5]] for change in self.backends.values()]
@@ -419,6 +464,7 @@ class AddedServers(Follower):
             ["added", "only", servers, backends],
             *self.gone.values(),
             *self.gone_backends.values(),
+            *self.renames.values(),
             *self.backends.values(),
             *self.made.values(),
             *self.published.values(),

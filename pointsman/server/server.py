@@ -90,6 +90,14 @@ class Server(ServerFacts):
         self.generation = generation
         self.granted_as = generation << GENERATION | self.number
 
+    def rename(self, name: str, backend_name: str) -> None:
+        """It has another name from now on."""
+        self.name = name.encode()
+        self.route = backend_name.encode() + b"/" + self.name
+        self.spot = -1
+        if self.handshakes is not None:
+            self.handshakes.route = self.route
+
     def refresh(self) -> None:
         """Another process may have changed something."""
         self.alive = self.up

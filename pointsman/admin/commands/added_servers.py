@@ -4,6 +4,7 @@ from collections.abc import Awaitable
 
 from pointsman.admin.added import Added, AddError
 from pointsman.admin.command import ADMIN, INFO, Call, CommandError, command
+from pointsman.admin.commands.set_server import part
 from pointsman.admin.links import FOLLOW
 from pointsman.admin.lookup import wanted_server
 from pointsman.admin.publish import publish
@@ -90,3 +91,22 @@ async def del_server(call: Call) -> str:
     making.ended(change, making.last_change())
     call.view.settle()
     raise CommandError("Server deleted.", INFO)
+
+
+@part("name")
+async def rename(call: Call) -> str:
+    """set server <backend>/<server> name <newname>: of one in maintenance that nothing refers to."""
+    server = wanted_server(call)[1]
+    if not call.word(2):
+        raise CommandError("set server <b>/<s> name requires a name.")
+    if added(call).refers_to(server):
+        raise CommandError(
+            "This server cannot be renamed at runtime due to other configuration elements pointing to it."
+        )
+    if not server.admin & MAINT:
+        raise CommandError("Only servers in maintenance mode can be renamed.")
+    try:
+        change = added(call).renamed(server, call.word(2))
+    except AddError as error:
+        raise CommandError(str(error)) from None
+    return await publish(call, change)

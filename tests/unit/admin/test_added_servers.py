@@ -330,3 +330,60 @@ def test_a_change_for_a_generation_that_is_gone_does_nothing(here: Stand) -> Non
     assert here.ask("add server app/a 127.0.0.1:1") == GOOD
     CHANGES.apply(old)
     assert "a" in names(here)
+
+
+# Other names.
+
+RENAMED = [
+    ("set server app/s1 name", "set server <b>/<s> name requires a name."),
+    ("set server app/s1 name x", "Only servers in maintenance mode can be renamed."),
+    ("set server app/s2 name x", "This server cannot be renamed at runtime due to other configuration elements"),
+    ("disable server app/s1; set server app/s1 name a$", "character '$' is not permitted in server name 'a$'."),
+    ("disable server app/s1; set server app/s1 name s4", "Already exists a server with the same name in backend."),
+]
+
+
+@pytest.mark.parametrize(("line", "text"), RENAMED, ids=[line for line, _ in RENAMED])
+def test_names_that_cannot_be(here: Stand, line: str, text: str) -> None:
+    before = names(here)
+    *first, last = line.split("; ")
+    for one in first:
+        here.ask(one)
+    assert here.ask(last).startswith(text)
+    assert names(here) == before
+
+
+def test_another_name(here: Stand) -> None:
+    """Of a server of the file, and of one that was added; here, and for who begins later."""
+    here.ask("add server app/x 127.0.0.1:1 guid g")
+    here.ask("set server app/x addr 127.0.0.8")
+    old: list[Change] = list(CHANGES.snapshot())
+    here.ask("disable server app/s1")
+    for before, after in (("s1", "one"), ("one", "first"), ("x", "s1")):
+        assert here.ask(f"set server app/{before} name {after}") == ""
+    assert names(here) == ["first", "s2", "s3", "s4", "s1"]
+    assert here.server("app", "first").route == b"app/first" and here.server("app", "first").number == 1
+    assert state(here, "app", "s1")["srv_addr"] == "127.0.0.8"
+    assert here.ask("add server app/one 127.0.0.1:2") == GOOD
+    assert here.ask("set server app/first addr 127.0.0.9").startswith("IP changed")
+    new: list[Change] = list(CHANGES.snapshot())
+    with stand(TEXT) as other:
+        for change in [*old, *new, *new]:
+            CHANGES.apply(change)
+        assert names(other) == ["first", "s2", "s3", "s4", "s1", "one"]
+        assert [state(other, "app", name)["srv_addr"] for name in ("first", "s1")] == ["127.0.0.9", "127.0.0.8"]
+    with stand(TEXT) as other:
+        for change in new:
+            CHANGES.apply(change)
+        assert names(other) == ["first", "s2", "s3", "s4", "s1", "one"]
+
+
+def test_one_of_the_file_that_was_renamed_is_deleted(here: Stand) -> None:
+    here.ask("disable server app/s1")
+    here.ask("set server app/s1 name first")
+    assert here.ask("del server app/first") == GONE
+    left: list[Change] = list(CHANGES.snapshot())
+    with stand(TEXT) as other:
+        for change in left:
+            CHANGES.apply(change)
+        assert names(other) == ["s2", "s3", "s4"]

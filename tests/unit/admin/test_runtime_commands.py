@@ -105,7 +105,7 @@ SHOWN = [
     (
         "set server app/s1",
         "usage: set server <backend>/<server> addr | agent | agent-addr | agent-port | agent-send | check-addr | "
-        "check-port | fqdn | health | ssl | state | weight\n",
+        "check-port | fqdn | health | name | ssl | state | weight\n",
     ),
     ("set server app/s1 health", "'set server <srv> health' expects 'up', 'stopping', or 'down'.\n"),
     ("set server app/s1 health well", "'set server <srv> health' expects 'up', 'stopping', or 'down'.\n"),
