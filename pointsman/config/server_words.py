@@ -117,21 +117,7 @@ SERVER_OTHERS = Others(
     tls={},
     hints={"idle-ping": 1, "log-bufsize": 1, "log-proto": 1, "quic-cc-algo": 1},
     coming={
-        "error-limit": 1,
         "npn": 1,
-        "observe": 1,
-        "on-error": 1,
-        "cc": 1,
-        "check-pool-conn-name": 1,
-        "check-reuse-pool": 0,
-        "check-via-socks4": 0,
-        "healthcheck": 1,
-        "namespace": 1,
-        "npn": 1,
-        "pool-conn-name": 1,
-        "socks4": 1,
-        "strict-maxconn": 0,
-        "tcp-md5sig": 1,
     },
 )
 
