@@ -64,7 +64,13 @@ TYPES: Final = {"F": FRONTEND, "L": LISTENER, "B": BACKEND, "S": SERVER}
 FLAGS: Final = ("no-maint", "extra-counters", "desc-labels")
 UNKNOWN: Final = "NaN"
 RESPONSES: Final = "http_responses_total"  # the metric with a series for each class of statuses
-CHECKS: Final = ("check_code", "check_duration")  # columns that each server with checks has
+# Columns that each server has that another column is filled for: that has checks, or an agent.
+CHECKS: Final = {
+    "check_code": "check_status",
+    "check_duration": "check_status",
+    "agent_code": "agent_status",
+    "agent_duration": "agent_status",
+}
 _HEX: Final = frozenset("0123456789abcdefABCDEF")
 
 
@@ -168,7 +174,7 @@ class RowsOfKind:
         self.labels: list[str] = []
         self.http: list[bool] = []
         self.columns: dict[str, list[Value]] = {metric.column: [] for metric in wanted}
-        self.columns.update({"check_status": []}, **{f"hrsp_{code}": [] for code in STATUS_CLASSES})
+        self.columns.update({"check_status": [], "agent_status": []}, **{f"hrsp_{code}": [] for code in STATUS_CLASSES})
         # For each backend: how many servers have which state, and which check state.
         self.aggregates: list[tuple[dict[str, int], dict[str, int]]] = []
 
@@ -312,7 +318,7 @@ class Exposition:
         if code:
             return f'{name}{{{labels},code="{code}"}} {_number(sheet.columns[f"hrsp_{code}"][index], metric)}\n'
         value = sheet.columns[metric.column][index]
-        if metric.column in CHECKS and sheet.columns["check_status"][index] != "":
+        if metric.column in CHECKS and sheet.columns[CHECKS[metric.column]][index] != "":
             value = value or 0
         if value == "" and metric.optional:
             return ""
@@ -350,8 +356,8 @@ def _status(kind: str, sheet: RowsOfKind, index: int) -> States:
     return ((state, int(state == word)) for state in STATES[kind])
 
 
-def _check_status(kind: str, sheet: RowsOfKind, index: int) -> States:
-    word = str(sheet.columns["check_status"][index]).removeprefix("* ")
+def _check_status(column: str, kind: str, sheet: RowsOfKind, index: int) -> States:
+    word = str(sheet.columns[column][index]).removeprefix("* ")
     return ((state, int(state == word)) for state in CHECK_STATES if word)
 
 
@@ -361,7 +367,8 @@ def _aggregated(which: int, kind: str, sheet: RowsOfKind, index: int) -> States:
 
 _STATES: Final[Mapping[str, Callable[[str, RowsOfKind, int], States]]] = {
     "status": _status,
-    "check_status": _check_status,
+    "check_status": partial(_check_status, "check_status"),
+    "agent_status": partial(_check_status, "agent_status"),
     "agg_server_status": partial(_aggregated, 0),
     "agg_server_check_status": partial(_aggregated, 0),
     "agg_check_status": partial(_aggregated, 1),

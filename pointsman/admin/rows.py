@@ -372,8 +372,6 @@ def server_row(view: View, proxy: ProxyView, server: LiveServer, chosen: Selecti
         row.put("slim", server.maxconn)
     if server.observer is not None:
         row.put("hanafail", server.observer.failures)
-    elif server.checked:
-        row.put("hanafail", 0)
     if server.tracks is not None:
         row.put("tracked", server.tracks.route.decode())
     if server.maxqueue:

@@ -7,6 +7,7 @@ import csv
 import os
 import re
 import signal
+import urllib.request
 from collections.abc import Iterator
 
 import pytest
@@ -30,25 +31,28 @@ defaults
     timeout client 5s
     timeout server 5s
     timeout check 15s
+frontend metrics
+    bind 127.0.0.1:{port:metrics}
+    http-request use-service prometheus-exporter
 listen web
     bind 127.0.0.1:{port:web}
-    server s1 {up} weight 50 agent-check agent-port {agent} agent-inter 50ms agent-send "web/s1\\n"
+    server s1 {up} weight 50 agent-check agent-port {agent} agent-inter 100ms agent-send "web/s1\\n"
     server s2 {up} weight 10
 listen both
     bind 127.0.0.1:{port:both}
     option log-health-checks
-    server s1 {up} check inter 50ms weight 50 agent-check agent-port {agent} agent-inter 50ms
+    server s1 {up} check inter 50ms weight 50 agent-check agent-port {agent} agent-inter 100ms
 listen slow
     bind 127.0.0.1:{port:slow}
-    server s1 {up} weight 50 slowstart 600s agent-check agent-port {agent} agent-inter 50ms
+    server s1 {up} weight 50 slowstart 600s agent-check agent-port {agent} agent-inter 100ms
 listen quiet
     bind 127.0.0.1:{port:quiet}
     timeout check 0ms
-    server s1 {up} agent-check agent-port {quiet} agent-inter 50ms
+    server s1 {up} agent-check agent-port {quiet} agent-inter 100ms
 listen static
     bind 127.0.0.1:{port:static}
     balance static-rr
-    server s1 {up} weight 50 agent-check agent-port {agent} agent-inter 50ms
+    server s1 {up} weight 50 agent-check agent-port {agent} agent-inter 100ms
 """
 
 
@@ -296,3 +300,17 @@ def test_what_an_agent_says_is_shown_as_it_is(stand: Stand) -> None:
     stand.becomes("web/s1", last_agt='via agent : down (a,"b",<i>)')
     rows = list(csv.reader(stand.ask("show stat").splitlines()))
     assert len({len(row) for row in rows if row}) == 1
+
+
+def test_metrics(stand: Stand) -> None:
+    """Of servers with an agent alone, as HAProxy's."""
+    stand.agent.says(b"down\n")
+    stand.becomes("web/s1", agent_status="L7STS")
+    with urllib.request.urlopen(f"http://127.0.0.1:{stand.program.ports['metrics']}/metrics", timeout=15) as answer:
+        lines = answer.read().decode().splitlines()
+    found = [line for line in lines if line.startswith("haproxy_server_agent_") and 'proxy="web"' in line]
+    assert 'haproxy_server_agent_status{proxy="web",server="s1",state="L7STS"} 1' in found
+    assert 'haproxy_server_agent_status{proxy="web",server="s1",state="L7OK"} 0' in found
+    assert 'haproxy_server_agent_code{proxy="web",server="s1"} 0' in found
+    assert any(line.startswith('haproxy_server_agent_duration_seconds{proxy="web",server="s1"} 0.') for line in found)
+    assert not any('server="s2"' in line for line in found)

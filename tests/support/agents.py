@@ -36,12 +36,16 @@ class SpeakingAgent:
             if self.say is None:
                 self.kept.append(client)
                 self.asked += 1
-                continue
-            with client, contextlib.suppress(OSError):
-                client.sendall(self.say)
-                self.asked += 1
-                if select.select([client], [], [], 0.01)[0]:
-                    self.heard = client.recv(1000) or self.heard
+            else:
+                threading.Thread(target=self._answer, args=(client, self.say), daemon=True).start()
+
+    def _answer(self, client: socket.socket, say: bytes) -> None:
+        """Nobody waits for another one: what one is sent may come late, or never."""
+        with client, contextlib.suppress(OSError):
+            client.sendall(say)
+            self.asked += 1
+            if select.select([client], [], [], 0.1)[0]:
+                self.heard = client.recv(1000) or self.heard
 
     def close(self) -> None:
         with contextlib.suppress(OSError):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,6 +11,8 @@ from scripted import Farm
 
 from pointsman.core.arena import Arena
 from pointsman.server.observer import INVALID, LAYER4, LAYER7, Observer
+
+SHARE = 3_000  # errors of each of two processes
 
 
 def observer(layer: int, limit: int, called: list[int]) -> Observer:
@@ -68,26 +72,23 @@ def test_each_error_counts_once(talk: list[bool], limit: int) -> None:
     assert sum(iter(made.take, False)) == wanted == made.failures
 
 
-def test_a_lane_in_between_loses_nothing() -> None:
+def test_two_processes_lose_nothing() -> None:
+    """They change the same cell at the same time."""
     called: list[int] = []
-    made = observer(LAYER7, 100, called)
-    cells, turns = made.arena.cells, [0]
-
-    class Between:
-        def load(self, index: int) -> int:
-            found = cells.load(index)
-            if index == made.count and turns[0] < 10:
-                turns[0] += 1
-                cells.add(index, 1)  # an error that another lane has seen
-            return found
-
-        def __getattr__(self, name: str) -> object:
-            return getattr(cells, name)
-
-    made.arena.cells = Between()  # type: ignore[assignment]
-    made.response(500)
-    made.arena.cells = cells
-    assert cells.load(made.count) == 11
+    made = observer(LAYER7, 7, called)
+    child = os.fork()
+    if not child:
+        for _ in range(SHARE):
+            made.response(500)
+        os._exit(0)
+    for _ in range(SHARE):
+        made.response(500)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert sum(iter(made.take, False)) == 2 * SHARE // 7
+    for _ in range(7 - 2 * SHARE % 7):
+        assert not made.take()
+        made.response(500)
+    assert made.take()
 
 
 @pytest.mark.parametrize(
