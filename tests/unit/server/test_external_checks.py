@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -264,7 +265,9 @@ def test_what_programs_inherit_of_signals_and_rights(setuid: bool) -> None:
     )
     lines = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True, env=environ())
     found = dict(line.split(":\t") for line in lines.stdout.splitlines())
-    assert found == {"SigIgn": "0" * 16, "NoNewPrivs": str(int(not setuid))}
+    ours = sum(1 << number - 1 for number in (signal.SIGALRM, signal.SIGUSR2, signal.SIGINT))
+    assert int(found["SigIgn"], 16) & ours == 0  # a shell may have had us ignore others
+    assert found["NoNewPrivs"] == str(int(not setuid))
 
 
 def test_what_it_has_left_running_does_not_matter(script: Script) -> None:
