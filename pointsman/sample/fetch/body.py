@@ -29,21 +29,21 @@ def body_size(ctx: Context) -> int | None:
     return request.length if request.length >= 0 else len(ctx.body)
 
 
-@fetch("res.body", Type.BIN, Where.CHECK, Reads.ALL, "7.3.6")
+@fetch("res.body", Type.BIN, Where.CHECK, Reads.RESPONSE_BODY, "7.3.6")
 def response_body(ctx: Context) -> bytes | None:
     """What is here of the body of a response, in health checks: elsewhere nothing waits for it."""
     session = ctx.session
     return session.body if ctx.response is not None and isinstance(session, CheckSession) else None
 
 
-@fetch("res.body_len", Type.SINT, Where.CHECK, Reads.ALL, "7.3.6")
+@fetch("res.body_len", Type.SINT, Where.CHECK, Reads.RESPONSE_BODY, "7.3.6")
 def response_body_length(ctx: Context) -> int | None:
     """How many bytes of it are here."""
     found = response_body(ctx)
     return len(found) if found is not None else None
 
 
-@fetch("res.body_size", Type.SINT, Where.CHECK, Reads.ALL, "7.3.6")
+@fetch("res.body_size", Type.SINT, Where.CHECK, Reads.RESPONSE_BODY | Reads.RESPONSE_BLOCK, "7.3.6")
 def response_body_size(ctx: Context) -> int | None:
     """What Content-Length says; of a chunked body what is here of it."""
     response, found = ctx.response, response_body(ctx)

@@ -220,6 +220,9 @@ WIDER: Final[dict[str, tuple[list[str], str]]] = {
     "http_auth_bearer": (["REQUEST_LINE"], "no change alone puts a token where a proxy looks for it"),
     "jwt_decrypt_cert": (["MOVING"], "certificates in memory (test_tokens.py)"),
     "jwt_verify_cert": (["MOVING"], "certificates in memory (test_tokens.py)"),
+    "res.body": (["RESPONSE_BODY"], "there in health checks alone (test_peer_check_results.py)"),
+    "res.body_len": (["RESPONSE_BODY"], "there in health checks alone (test_peer_check_results.py)"),
+    "res.body_size": (["RESPONSE_BLOCK", "RESPONSE_BODY"], "there in health checks alone (test_peer_check_results.py)"),
     "debug": (["MOVING"], "each value is shown, also one that came before"),
 }
 
