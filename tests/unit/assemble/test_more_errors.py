@@ -131,26 +131,29 @@ def test_conditions_behind_an_action_that_is_none(line: str, expected: list[str]
     ("line", "errors_of"),
     [
         (
-            "server s :1 cc reno wieght 3",
-            ["server option 'cc' is not built yet", "'server b/s' : unknown keyword 'wieght'"],
+            "bind :1 quic-socket listener nmae x",
+            ["bind option 'quic-socket' is not built yet", "'bind :1' in section 'frontend' : unknown keyword 'nmae'"],
         ),
         (
-            "server s :1 cc reno weight x",
-            ["server option 'cc' is not built yet", "'server b/s' : 'weight' : 'x' is not a number"],
-        ),
-        (
-            "server s :1 cc reno namespace",
+            "bind :1 quic-socket listener maxconn x",
             [
-                "server option 'cc' is not built yet",
-                "server option 'namespace' is not built yet",
-                "'server b/s' : 'namespace' : missing value",
+                "bind option 'quic-socket' is not built yet",
+                "'bind :1' in section 'frontend' : 'maxconn' : 'x' is not a number",
             ],
         ),
         (
-            "server s :1 cc reno namespace n weight 3",
-            ["server option 'cc' is not built yet", "server option 'namespace' is not built yet"],
+            "bind :1 quic-socket listener quic-cc-algo",
+            [
+                "bind option 'quic-socket' is not built yet",
+                "bind option 'quic-cc-algo' is not built yet",
+                "'bind :1' in section 'frontend' : 'quic-cc-algo' : missing value",
+            ],
+        ),
+        (
+            "bind :1 quic-socket listener quic-cc-algo cubic maxconn 3",
+            ["bind option 'quic-socket' is not built yet", "bind option 'quic-cc-algo' is not built yet"],
         ),
     ],
 )
 def test_words_behind_one_that_is_not_built_are_looked_at(line: str, errors_of: list[str]) -> None:
-    assert [message for _, message in errors(f"backend b\n {line}\n")] == errors_of
+    assert [message for _, message in errors(f"frontend b\n {line}\n")] == errors_of
