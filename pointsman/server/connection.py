@@ -210,13 +210,13 @@ class Dialling(WireUser):
             self._unlist()
         wire = self.wire
         if wire.fd >= 0:
+            wire.reset_on_close()
+            wire.close()
             server = self.server
             server.links -= 1
             server.step(NOTHING, LINK, NOTHING)
             if self.account is not None:
                 self.account.ended()
-            wire.reset_on_close()
-            wire.close()
 
     # Nothing else happens to it.
 
@@ -352,13 +352,13 @@ class ServerConnection(WireUser):
             server = self.server
             gone = LINK_POOLED_SAFE if self.pooled > 1 else LINK_POOLED if self.pooled else LINK
             self.unpool()
-            server.links -= 1
-            server.step(NOTHING, gone, NOTHING)
-            if self.account is not None:
-                self.account.ended()
             if self.measured is not None:
                 self.measured.end()
             wire.close()
+            server.links -= 1  # behind that: under strict-maxconn another lane may open one as soon as it is counted
+            server.step(NOTHING, gone, NOTHING)
+            if self.account is not None:
+                self.account.ended()
 
     def abort(self) -> None:
         """Close it by a reset."""

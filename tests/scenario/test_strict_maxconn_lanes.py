@@ -31,7 +31,7 @@ frontend web
 backend app
     server a 127.0.0.1:{a} maxconn 3 strict-maxconn
 """
-_GONE = select.POLLRDHUP | select.POLLHUP | select.POLLERR
+_GONE = select.POLLRDHUP | select.POLLHUP | select.POLLERR | select.POLLNVAL
 
 
 class Connections:
@@ -85,11 +85,13 @@ def serving() -> Iterator[Connections]:
     connections = Connections()
     thread = threading.Thread(target=lambda: connections.loop.run_until_complete(connections.serve()))
     thread.start()
-    assert connections.ready.wait(15)
-    yield connections
-    connections.loop.call_soon_threadsafe(connections.stop.set)
-    thread.join(15)
-    connections.loop.close()
+    try:
+        assert connections.ready.wait(15)
+        yield connections
+    finally:
+        connections.loop.call_soon_threadsafe(connections.stop.set)
+        thread.join(15)
+        connections.loop.close()
 
 
 @pytest.mark.timeout(200)

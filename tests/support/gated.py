@@ -16,7 +16,7 @@ import select
 import threading
 from typing import Final
 
-_GONE: Final = select.POLLRDHUP | select.POLLHUP | select.POLLERR
+_GONE: Final = select.POLLRDHUP | select.POLLHUP | select.POLLERR | select.POLLNVAL
 _ANSWER: Final = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
