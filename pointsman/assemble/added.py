@@ -23,7 +23,7 @@ from pointsman.admin.addresses import ServerAddresses
 from pointsman.admin.dynamic_cookies import DynamicCookies
 from pointsman.assemble.added_backends import AT, BackendMaker, named_defaults
 from pointsman.assemble.backends import build_server
-from pointsman.assemble.checks import build_agent, build_check, build_unchecked, plan_of
+from pointsman.assemble.checks import build_agent, build_check, build_unchecked, plan_of, watched
 from pointsman.assemble.live import Live
 from pointsman.assemble.references import check_added, referred
 from pointsman.assemble.tracking import link_added
@@ -327,7 +327,7 @@ class AddedServers(Follower):
                 server.admin = server.admin & ~RESOLUTION_MAINT | FORCED_MAINT
                 server.state = STOPPED
                 server.last_change = monotonic_ms()
-            if line.parameters.check or line.parameters.agent_check:
+            if watched(line.parameters):
                 self._check(backend, server, line)
         except (ConfigError, MemoryError):
             for half in backend.servers[before:]:
@@ -348,12 +348,12 @@ class AddedServers(Follower):
                 server.check_paused = True
         elif line.parameters.init_state != "none" and not line.parameters.track:
             build_unchecked(live, server, line, plan)
-        if line.parameters.track:
-            link_added(live, server, line, not fresh)
         if line.parameters.agent_check:
             build_agent(live, server, line, plan)
             if fresh:
                 server.agent_paused = True
+        if line.parameters.track:
+            link_added(live, server, line, not fresh)
 
     def _rename(self, change: Change) -> None:
         backend = self._found(text(change, 2))

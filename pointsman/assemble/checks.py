@@ -51,7 +51,7 @@ def build_checks(live: Live, configuration: Configuration, diagnostics: Diagnost
     for backend in live.backends:
         section = live.sections[id(backend)]
         live.health.programs = read_external(section, configuration, diagnostics) or live.health.programs
-        lines = [line for line in section.all(ServerLine) if _watched(line.parameters)]
+        lines = [line for line in section.all(ServerLine) if watched(line.parameters)]
         if not lines:
             continue
         plan = plan_of(live, backend, configuration, diagnostics)
@@ -141,9 +141,15 @@ def build_unchecked(live: Live, server: LiveServer, line: ServerLine, plan: Chec
     live.health.add_unchecked(backend, server, line.parameters, plan, tell, backend.arena.attached)
 
 
-def _watched(parameters: ServerParameters) -> bool:
+def watched(parameters: ServerParameters) -> bool:
     """Its state is not always the same."""
-    return parameters.check or parameters.agent_check or parameters.init_state != "none" or bool(parameters.observe)
+    return bool(
+        parameters.check
+        or parameters.agent_check
+        or parameters.track
+        or parameters.init_state != "none"
+        or parameters.observe
+    )
 
 
 def _compatible(backend: str, line: ServerLine, plan: CheckPlan) -> None:

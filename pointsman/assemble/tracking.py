@@ -56,10 +56,7 @@ def build_tracking(live: Live, diagnostics: Diagnostics) -> None:
 def link(checks: Checks, tracker: Tracker, find: Find, backends: set[str]) -> None:
     """Have it follow the server that its line names, whose own leader comes first. ConfigError: it cannot."""
     parameters = tracker.line.parameters
-    if parameters.check:
-        raise tracker.wrong("unable to enable checks and tracking at the same time!")
-    if parameters.init_state != "none":
-        raise tracker.wrong("unable to set init-state and tracking at the same time!")
+    _check_words(tracker)
     leader = _leader(tracker, tracker, find, backends)
     _check_chain(tracker, leader, find, backends)
     if leader.line.parameters.track and leader.server.tracks is None:
@@ -76,8 +73,7 @@ def link_added(live: Live, server: LiveServer, line: ServerLine, attached: bool)
     backend = server.backend
     own = Tracker(backend, server, line, EventLogger(live.loggers[id(backend)]), _conditional(live, backend))
     parameters = line.parameters
-    if parameters.check:
-        raise own.wrong("unable to enable checks and tracking at the same time!")
+    _check_words(own)
     name, slash, wanted = parameters.track.rpartition("/")
     found = backends.get(name if slash else backend.name.decode())
     if found is None:
@@ -96,6 +92,14 @@ def link_added(live: Live, server: LiveServer, line: ServerLine, attached: bool)
         raise own.wrong(f"unable to use {route} for tracking: disable-on-404 option inconsistency.")
     assert live.health is not None
     live.health.follow(backend, server, leader, parameters, own.tell, attached)
+
+
+def _check_words(tracker: Tracker) -> None:
+    """What its line says must not contradict what it tracks."""
+    if tracker.line.parameters.check:
+        raise tracker.wrong("unable to enable checks and tracking at the same time!")
+    if tracker.line.parameters.init_state != "none":
+        raise tracker.wrong("unable to set init-state and tracking at the same time!")
 
 
 def _conditional(live: Live, backend: Backend) -> bool:

@@ -387,3 +387,44 @@ def test_one_of_the_file_that_was_renamed_is_deleted(here: Stand) -> None:
         for change in left:
             CHANGES.apply(change)
         assert names(other) == ["s2", "s3", "s4"]
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        ("track nobody", "unable to find required server 'nobody' for tracking."),
+        ("track nowhere/o1", "unable to find required proxy 'nowhere' for tracking."),
+        ("track s1", "unable to use app/s1 for tracking as it does not have any check nor agent enabled."),
+        ("track other/o1 check", "unable to enable checks and tracking at the same time!"),
+        ("track other/o1 init-state down", "unable to set init-state and tracking at the same time!"),
+    ],
+)
+def test_what_one_cannot_track(here: Stand, words: str, complaint: str) -> None:
+    assert here.ask(f"add server app/x 127.0.0.1:99 {words}") == f"{complaint}\n"
+    assert not [server for server in here.live.backends[0].servers if server.name == b"x"]
+
+
+def test_one_that_tracks_another_and_one_that_is_observed(here: Stand) -> None:
+    assert here.live.health is not None
+    assert here.ask("add server app/x 127.0.0.1:99 track other/o1") == GOOD
+    assert here.ask("enable server app/x") == ""
+    added = here.server("app", "x")
+    assert added.up and added.tracks is here.server("other", "o1")
+    here.ask("set server other/o1 health down")
+    assert not added.up
+    assert "cannot be removed" in here.ask("del server other/o1")
+    assert here.ask("disable server app/x") == "" and here.ask("del server app/x") == GONE
+    assert (
+        not here.server("other", "o1").referred and not here.live.health.healths[here.server("other", "o1")].followers
+    )
+    assert here.ask("add server app/y 127.0.0.1:99 check observe layer7 error-limit 2 on-error mark-down") == GOOD
+    assert here.ask("enable server app/y") == ""
+    observed = here.server("app", "y")
+    assert observed.observer is not None
+    for _ in range(2):
+        assert observed.up
+        observed.observer.response(500)
+    here.live.health.look()
+    assert not observed.up
+    assert here.ask("disable server app/y") == "" and here.ask("del server app/y") == GONE
+    assert not here.live.health.observing
