@@ -339,6 +339,18 @@ CASES: dict[str, CheckCase] = {
     ),
 }
 
+MUCH = b"HTTP/1.1 200 OK\r\ncontent-length: 30006\r\n\r\n"
+CASES |= {
+    "a word beyond the buffer": CheckCase(http("expect string needle"), (ASKED, MUCH + b"x" * 30000 + b"needle", END)),
+    "a word within it": CheckCase(
+        http("expect string needle"), (ASKED, MUCH + b"x" * 10000 + b"needle" + b"x" * 20000, END)
+    ),
+    "a body up to the end": CheckCase(http("expect string b"), (ASKED, b"HTTP/1.0 200 OK\r\n\r\nabc", END)),
+    "a long comment": CheckCase(tcp("expect string a comment " + "c" * 300), (b"zz", END)),
+    "a long on-error": CheckCase(tcp("expect on-error " + "c" * 300 + " string a"), (b"zz", END)),
+    "a reason with odd bytes": CheckCase(HTTPCHK, (ASKED, b'HTTP/1.1 503 a"b%c\r\ncontent-length: 0\r\n\r\n', END)),
+}
+
 WHOLE = b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nabc"
 CASES |= {
     f"{count} bytes of an answer": CheckCase(HTTPCHK, (ASKED, WHOLE[:count], END), newer=(3, 2))

@@ -77,7 +77,7 @@ class CheckResponse:
         self._body.begin(kind, head.length)
 
     def _read_body(self, data: bytes) -> None:
-        self.body += self._body.feed(data)
+        self.body = (self.body + self._body.feed(data))[: self.size]
         if self._body.done:
             self.whole = True
             self.more = bool(self._body.excess)

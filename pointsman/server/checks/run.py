@@ -40,6 +40,7 @@ from pointsman.server.server_name import as_name
 from pointsman.server.socks4 import Socks4Proxy, Socks4Transport
 
 SILENT: Final = (socket.IPPROTO_TCP, socket.TCP_QUICKACK, 0)  # an option, set before connecting: no ACK at once
+LONGEST: Final = 127  # of what is told of a check, in logs and statistics (as the peer program has it)
 RESET: Final = struct.pack("ii", 1, 0)  # SO_LINGER: on, 0 seconds
 
 
@@ -123,7 +124,7 @@ class CheckRun:
             self._close()
             VARIABLE_LIMITS.exchange_over(self.context)
             VARIABLE_LIMITS.session_over(self.session)
-        return Result(result.status, result.code, result.info, monotonic_ms() - begun)
+        return Result(result.status, result.code, result.info[:LONGEST], monotonic_ms() - begun)
 
     async def _outcome(self) -> Result:
         try:
