@@ -34,7 +34,7 @@ Find = Callable[[str, str], Tracker | None]  # by names of a backend and a serve
 def build_tracking(live: Live, diagnostics: Diagnostics) -> None:
     """All servers and their checks exist."""
     trackers: dict[tuple[str, str], Tracker] = {}
-    names = {backend.name.decode() for backend in live.backends}
+    names = {live.sections[id(backend)].name for backend in live.backends}
     for backend in live.backends:
         section = live.sections[id(backend)]
         lines = {line.name: line for line in section.all(ServerLine)}
