@@ -43,10 +43,10 @@ class Shown:
             assert time.monotonic() < limit, (self.rows(), self.program.stdout())
             time.sleep(0.02)
 
-    def answered_by(self) -> str:
+    def answered_by(self, host: str = "x") -> str:
         """The address of the server, or the status."""
         with socket.create_connection(("127.0.0.1", self.program.ports["web"]), 15) as client:
-            client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            client.sendall(f"GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
             answer = b""
             while piece := client.recv(4096):
                 answer += piece
@@ -61,6 +61,7 @@ def shown(heading: str, folder: Path, block: str = "") -> Iterator[Shown]:
         text = re.sub(r"10\.0\.0\.\d:53", f"127.0.0.1:{dns.port}\n    timeout resolve 100ms", text, count=1)
         text = re.sub(r"10\.0\.0\.\d:53", f"127.0.0.1:{dns.port}", text)
         text = re.sub(r"(example\.test):80", rf"\1:{servers.port}", text)
+        text = text.replace("0.0.0.0:0", f"0.0.0.0:{servers.port}")
         text = re.sub(r"10\.(\d)\.0\.0/16", r"127.7.0.\1/32", text)
         text = text.replace("bind :8080", "bind 127.0.0.1:{port:web}").replace("hold obsolete 10s", "hold obsolete 0s")
         head = "global\n    stats socket {dir}/s level admin\n    log stdout format short local0\n"
@@ -133,3 +134,16 @@ def test_at_run_time(tmp_path: Path) -> None:
         assert page.ask(command.replace("example.com", "example.test")) == ours + "\n\n"
         page.wait(lambda: page.answered_by() == ADDRESSES[1])
         assert page.rows()[0][17] == "new.example.test"
+
+
+def test_addresses_of_what_requests_name(tmp_path: Path) -> None:
+    quick = "hold valid 10s\n    timeout retry 200ms"
+    block = BLOCKS["Addresses of what requests name"].replace("hold valid 10s", quick)
+    for folder, text, expected in (
+        ("guarded", block, "403"),
+        ("open", re.sub(r"    http-request deny .*\n", "", block), ADDRESSES[0]),
+    ):
+        with shown("", tmp_path / folder, text) as page:
+            page.dns.hosts({"app.example.test": ADDRESSES[:1]})
+            page.wait(lambda page=page, expected=expected: page.answered_by("app.example.test:80") == expected)
+            assert page.answered_by("127.7.0.2") == "503"  # no name
