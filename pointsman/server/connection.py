@@ -6,6 +6,7 @@ carries others, and lies in the pool when it carries none. Idle, whatever comes 
 say unasked.
 """
 
+from socket import SHUT_RDWR
 from typing import Final
 
 from mypy_extensions import mypyc_attr
@@ -210,9 +211,11 @@ class Dialling(WireUser):
             self._unlist()
         wire = self.wire
         if wire.fd >= 0:
-            wire.reset_on_close()
-            wire.close()
             server = self.server
+            wire.reset_on_close()
+            if server.strict:
+                shut(wire)
+            wire.close()
             server.links -= 1
             server.step(NOTHING, LINK, NOTHING)
             if self.account is not None:
@@ -354,8 +357,10 @@ class ServerConnection(WireUser):
             self.unpool()
             if self.measured is not None:
                 self.measured.end()
+            if server.strict:
+                shut(wire)
             wire.close()
-            server.links -= 1  # behind that: under strict-maxconn another lane may open one as soon as it is counted
+            server.links -= 1
             server.step(NOTHING, gone, NOTHING)
             if self.account is not None:
                 self.account.ended()
@@ -430,6 +435,17 @@ def local_address(wire: Wire) -> NetAddress | None:
     except OSError:
         return None
     return net_address(str(name[0]), int(name[1])) if isinstance(name, tuple) else None
+
+
+def shut(wire: Wire) -> None:
+    """Let the server know now that it ends: its descriptor is closed behind the batch of events, and somebody may open
+    another one as soon as it is not counted any more (strict-maxconn). A transport has something to say before."""
+    if wire.transport is not None:
+        return
+    try:
+        wire.lend().shutdown(SHUT_RDWR)
+    except OSError:
+        pass  # it has ended already
 
 
 def note_handshake(server: Server, wire: Wire, transport: Transport) -> None:
