@@ -26,6 +26,7 @@ from pointsman.assemble.backends import build_server
 from pointsman.assemble.checks import build_agent, build_check, build_unchecked, plan_of, watched
 from pointsman.assemble.live import Live
 from pointsman.assemble.references import check_added, referred
+from pointsman.assemble.server_tls import forget_contexts
 from pointsman.assemble.tracking import link_added
 from pointsman.config.added_server import read_added, words_of_added
 from pointsman.config.proxy import Guid, Mode
@@ -394,6 +395,8 @@ class AddedServers(Follower):
         self.addresses.forget(server)
         if self.live.health is not None:
             self.live.health.remove(server)
+        if server.encrypting is not None:
+            forget_contexts(self.live)
 
     def _publish(self, change: Change) -> None:
         """Rules that name it count, or do not count, for requests yet to come."""

@@ -14,7 +14,7 @@ from pointsman.server.checks.plan import CheckPlan
 from pointsman.server.checks.tls import CheckTls
 from pointsman.server.handshake_faults import HandshakeFaults
 from pointsman.server.server_name import NameOfExpression, NameOfRequest, ServerName, as_name
-from pointsman.tls.back import TlsFileError, TlsSetupError
+from pointsman.tls.back import BackTls, ServerContext, TlsFileError, TlsSetupError
 from pointsman.tls.options import ServerTls, over, without_http2
 
 
@@ -91,3 +91,16 @@ def check_tls(
         raise ConfigError(f"'server {server.route.decode()}' : {error}", line.at) from None
     name = as_name(tls.check_sni.encode("utf-8", "surrogateescape"))
     return CheckTls(by_offer, offer, tls.ssl, tls.check, name, tls.check_sni_auto)
+
+
+def forget_contexts(live: Live) -> None:
+    """A server with TLS was deleted: contexts that no other server has go, so that certificates can be deleted, too."""
+    used: set[ServerContext] = set()
+    found = [server.encrypting for backend in live.backends for server in backend.servers]
+    for checker in live.health.checkers.values() if live.health is not None else ():
+        if checker.target.tls is not None:
+            found += checker.target.tls.by_offer.values()
+    for one in found:
+        if isinstance(one, BackTls):
+            used.add(one.shared)
+    live.server_contexts.keep_only(used)

@@ -6,6 +6,7 @@ last session of each is kept for all lanes (sessions.py). The server was verifie
 then, so it is resumed for the same alone.
 """
 
+from collections.abc import Collection
 from dataclasses import replace
 from hashlib import blake2b
 from typing import Final
@@ -147,6 +148,19 @@ class ServerContexts:
         if self.sessions is None:
             self.sessions = ServerSessions()
         return BackTls(route, shared, said, self.sessions)
+
+    def keep_only(self, used: Collection[ServerContext]) -> None:
+        """Servers are gone: the other contexts are nobody's, and do not use any more what they are made of."""
+        for options, context in list(self.made.items()):
+            if context in used:
+                continue
+            del self.made[options]
+            store = self.store
+            users = [one.users for one in store.certificates.values()]
+            users += [one.users for one in (*store.authorities.values(), *store.revocations.values())]
+            for known in users:
+                if context.rebuild in known:
+                    known.remove(context.rebuild)
 
     def _shared(self, said: ServerTls) -> ServerContext:
         crt = replace(said.crt, at=None) if said.crt is not None else None

@@ -575,3 +575,18 @@ def test_severities(ask: Asked) -> None:
     ask("set severity-output number")
     assert ask("new ssl cert new.pem") == "[5]: New empty certificate store 'new.pem'!\n"
     assert ask("new ssl cert new.pem") == "[3]: Certificate 'new.pem' already exists!\n"
+
+
+def test_a_server_that_was_added_and_is_gone_uses_nothing(ask: Asked) -> None:
+    """Its certificate is in use as long as it is there, and can be deleted behind it; those of others stay in use."""
+    ask("new ssl cert DIR/added.pem")
+    ask("set ssl cert DIR/added.pem", (ask.folder / "web.pem").read_bytes())
+    assert "Success" in ask("commit ssl cert DIR/added.pem")
+    words = "ssl verify required ca-file DIR/ca.pem crt DIR/added.pem check check-ssl"
+    assert ask(f"add server app/x 127.0.0.1:5 {words}").startswith("New server registered.")
+    before = len(ask.one.live.server_contexts.made)
+    assert "in use" in ask("del ssl cert DIR/added.pem")
+    assert ask("del server app/x").startswith("Server deleted.")
+    assert len(ask.one.live.server_contexts.made) == before - 1
+    assert "deleted" in ask("del ssl cert DIR/added.pem")
+    assert "in use" in ask("del ssl cert DIR/web.pem")
