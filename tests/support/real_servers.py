@@ -6,6 +6,7 @@ configuration or data.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -75,13 +76,16 @@ class RealServer:
             )
         limit = time.monotonic() + PATIENCE
         while True:
-            try:
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
-                return
-            except OSError:
-                ended = self.process.poll() is not None
-                assert not ended and time.monotonic() < limit, self.log.read_text(errors="replace")
-                time.sleep(0.02)
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1) as sock:
+                if self.serves(sock):
+                    return
+            ended = self.process.poll() is not None
+            assert not ended and time.monotonic() < limit, self.log.read_text(errors="replace")
+            time.sleep(0.02)
+
+    def serves(self, sock: socket.socket) -> bool:
+        """Asked on a connection: it has not only begun to listen."""
+        return True
 
     def signal(self, number: int) -> None:
         """To it and to all that it has started."""
@@ -179,6 +183,12 @@ class PostgreSql(RealServer):
             *(program(self.name), "-D", "data", "-p", str(self.port), "-k", str(self.folder)),
             *("-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-c", "shared_buffers=1MB"),
         ]
+
+    def serves(self, sock: socket.socket) -> bool:
+        """It listens long before it has looked through its data; until then it answers with an error."""
+        sock.settimeout(PATIENCE)
+        sock.sendall(b"\0\0\0\x16\0\3\0\0user\0checker\0\0")
+        return sock.recv(1) == b"R"
 
     def prepare(self) -> None:
         self.run(program("initdb"), "-D", "data", "-U", "checker", "-A", "trust", "--no-sync", "--no-locale")
