@@ -273,7 +273,7 @@ class NamedServers:
     def __init__(self, view: View, addresses: ServerAddresses) -> None:
         self.view = view
         self.addresses = addresses
-        self.servers: dict[str, NamedServer] = {}  # by their routes
+        self.servers: dict[LiveServer, NamedServer] = {}
         self.sections: dict[str, ResolversSection] = {}
         self.groups: dict[tuple[str, str, str, int], NameGroup] = {}
         self.loop: asyncio.AbstractEventLoop | None = None
@@ -306,7 +306,7 @@ class NamedServers:
         self.addresses.forgotten.remove(self.remove)
 
     def add(self, side: BackSide, server: LiveServer, parameters: ServerParameters) -> None:
-        named = self.servers[server.route.decode()] = NamedServer(self, side, server, parameters)
+        named = self.servers[server] = NamedServer(self, side, server, parameters)
         assigned = self.addresses.made.get((named.route, "resolved"))
         if assigned is not None:
             named.assigned = text(assigned, 3)
@@ -320,7 +320,7 @@ class NamedServers:
 
     def remove(self, server: LiveServer) -> None:
         """A server that is deleted while running."""
-        named = self.servers.pop(server.route.decode(), None)
+        named = self.servers.pop(server, None)
         if named is None:
             return
         self.leave(named)
@@ -329,7 +329,7 @@ class NamedServers:
 
     def doubt(self, server: LiveServer) -> None:
         """A check could not connect to it in time: its name may have another address by now (manual 5.3.1)."""
-        named = self.servers.get(server.route.decode())
+        named = self.servers.get(server)
         if named is not None and named.group is not None:
             named.group.section.hurry(named.group.resolution)
 
@@ -451,7 +451,7 @@ class Current:
 
     def of(self, server: LiveServer) -> NamedServer | None:
         """None: its line has no `resolvers`."""
-        return self.names.servers.get(server.route.decode()) if self.names is not None else None
+        return self.names.servers.get(server) if self.names is not None else None
 
 
 NAMES: Final = Current()

@@ -29,6 +29,7 @@ defaults
     mode http
     log global
     retries 10
+    retry-on all-retryable-errors
     no option redispatch
     timeout connect 2s
     timeout client 10s
@@ -317,7 +318,8 @@ MANY = f"    use_backend b%[rand({BACKENDS})]\n" + "".join(
 @pytest.mark.parametrize("scene", [(MANY, "1m")], indirect=True)
 def test_no_request_fails_while_a_name_has_an_address(scene: Scene) -> None:
     """Names change again and again under load: each has one of two addresses, and the one that it leaves dies as soon
-    as control knows the other. A lane that has not heard of that by then is refused, and tries again a second later.
+    as control knows the other, with the requests that it has. A lane that has not heard of that by then is refused, and
+    tries again a second later.
     1,000 names that change every second under 1,000 requests a second with POINTSMAN_LONG=1."""
     places = [ONE, TWO]
 

@@ -370,6 +370,21 @@ def test_a_server_that_is_deleted() -> None:
         assert app.places() == {"t2": "10.0.0.2:80", "t3": "10.0.0.1:80"}
 
 
+def test_a_server_that_is_renamed() -> None:
+    with scene("server-template t 2 app.test:80 resolvers dns init-addr none") as app:
+        app.answer("app.test", "10.0.0.1", "10.0.0.2")
+        app.stand.ask("set server b/t2 state maint")
+        assert app.stand.ask("set server b/t2 name other") == ""
+        app.stand.ask("set server b/other state ready")
+        app.said()
+        assert app.answer("app.test", "10.0.0.1", "10.0.0.3") == [
+            "5 b/other: IP changed from '10.0.0.2' to '10.0.0.3' by 'DNS cache'."
+        ]
+        assert app.places() == {"t1": "10.0.0.1:80", "other": "10.0.0.3:80"}
+        app.stand.ask("set server b/other fqdn new.test")
+        assert app.answer("new.test", "10.0.0.4")[0].startswith("5 b/other: IP changed from '10.0.0.3' to '10.0.0.4'")
+
+
 def srv(target: str, port: int, weight: int = 1, address: str = "", priority: int = 0) -> Record:
     return Record(address, 4 if address else 0, target, port, weight, priority)
 
