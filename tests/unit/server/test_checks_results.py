@@ -462,7 +462,7 @@ def test_what_came_before_a_reset_is_judged() -> None:
 
 
 def test_the_page_has_every_status() -> None:
-    """docs/health-checks.md lists them with their words; what is in no statistics of checks is left out."""
+    """docs/health-checks.md lists them with their words, but the one that is there before anything is known."""
     page = (Path(__file__).parents[3] / "docs" / "health-checks.md").read_text("utf-8")
     rows = dict(re.findall(r"(?m)^\| `([A-Z0-9]+)` \| ([^|]+) \|", page))
     assert rows == {name: words for name, (words, _, _) in STATUSES.items() if name != "UNK"}

@@ -257,7 +257,7 @@ def test_handshakes_that_fail(make: Callable[[], Scripted], words: str, status: 
     rules = ("option tcp-check", "tcp-check connect default comment hi", "tcp-check send x")
     found = check(make(), f"ssl {words}", *rules, quick=quick)
     assert found[0] == status
-    # The text is cut at 128 bytes.
+    # The text is cut at 127 characters.
     assert found[2].startswith(info)
     assert len(found[2]) == 127 or found[2].endswith(" at step 1 of tcp-check (connect) comment: 'hi'")
 
