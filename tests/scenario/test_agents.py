@@ -189,6 +189,7 @@ def test_weights_and_limits(stand: Stand) -> None:
     ]:
         stand.agent.says(say)
         stand.becomes("web/s1", **columns)
+    stand.becomes("static/s1", weight="50", last_agt="via agent : up (all)")  # it was asked since 0%, too
     stand.agent.says(b"75%\n")
     stand.becomes(
         "static/s1",
