@@ -120,7 +120,7 @@ def equal(sides: list[Side], said: bytes) -> dict[str, list[str]]:
     """Both show the same, as soon as both have asked often enough."""
     limit = time.monotonic() + PATIENCE
     while True:
-        asked = all(side.agent.asked >= 8 for side in sides)
+        asked = all(side.agent.asked >= 20 for side in sides)
         theirs, ours = (side.look() for side in sides)
         if asked and theirs == ours:
             return ours
