@@ -263,7 +263,7 @@ class Checks:
         """A server with `check`. ConfigError if nothing says at which port; `at` is the place of its line. attached:
         another process has begun with it, and its cells say how it is."""
         dial = server.dial
-        if dial.follow_port and not parameters.check_port and not plan.has_port and not server.service:
+        if dial.follow_port and not parameters.check_port and not plan.has_port and not (server.fqdn or server.service):
             raise ConfigError(
                 f"config: backend '{backend.name.decode()}': server '{server.name.decode()}' has neither "
                 "service port nor check port nor tcp_check rule 'connect' with port information.",

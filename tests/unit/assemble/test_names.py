@@ -21,3 +21,16 @@ def test_a_section_that_is_not_there() -> None:
         ("backend 'b', server 'b': unable to find required resolvers 'mydn'", "did you mean 'mydns'?"),
         ("backend 'b', server 'c': unable to find required resolvers 'nothing'", ""),
     ]
+
+
+def test_a_name_without_a_port_may_be_checked() -> None:
+    """As HAProxy has it: what the name stands for is not known yet. Of an address that is written out it is an
+    error."""
+    loaded = read(
+        "backend b\n timeout connect 1s\n timeout server 1s\n"
+        " server a localhost check\n server b nosuch.invalid check init-addr none\n server c 127.0.0.1 check\n"
+    )
+    assemble(loaded.configuration, loaded.diagnostics)
+    found = [one.message for one in loaded.diagnostics.findings if one.severity == Severity.ALERT]
+    assert len(found) == 1
+    assert found[0].startswith("config: backend 'b': server 'c' has neither service port nor check port")
