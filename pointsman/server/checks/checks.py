@@ -279,6 +279,10 @@ class Checks:
             health.start(parameters.init_state, self.clock())
         checker = Checker(health, plan, parameters, self, tls)
         self.checkers[server] = checker
+        if plan.external is not None and self.programs is None:
+            self.programs = plan.external
+            if self.started:  # the first server of this kind was added at run time
+                prepare_to_run_programs(plan.external.setuid)
         return checker
 
     def begin(self, server: LiveServer) -> None:

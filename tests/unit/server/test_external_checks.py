@@ -270,6 +270,40 @@ def test_what_programs_inherit_of_signals_and_rights(setuid: bool) -> None:
     assert found["NoNewPrivs"] == str(int(not setuid))
 
 
+@pytest.mark.parametrize("first", [True, False], ids=["before", "meanwhile"])
+def test_programs_of_servers_that_come_at_run_time_inherit_no_more(first: bool) -> None:
+    """In a process of its own. `first`: the first of these servers is there before checks begin."""
+    code = (
+        "import asyncio, subprocess\n"
+        "from test_external_checks import section\n"
+        "import pointsman.keywords\n"
+        "from pointsman.assemble import assemble\n"
+        "from pointsman.assemble.checks import plan_of\n"
+        "from pointsman.config.load import load_text\n"
+        "from pointsman.core.diagnostics import Diagnostics, Position\n"
+        "text = section('/bin/true')\n"
+        "configuration = load_text(text, Diagnostics())\n"
+        "live = assemble(configuration, Diagnostics())\n"
+        "checks, backend = live.health, live.backends[0]\n"
+        "server, plan = backend.servers[0], plan_of(live, backend, configuration, Diagnostics())\n"
+        "parameters = checks.checkers[server].parameters\n"
+        "checks.remove(server)\n"
+        "checks.programs = None  # as where no backend of the file has such checks\n"
+        "def add() -> None:\n"
+        "    checks.add(backend, server, parameters, plan, print, Position('file', 1))\n"
+        "async def scene() -> None:\n"
+        f"    if {first}: add()\n"
+        "    checks.start()\n"
+        f"    if not {first}: add()\n"
+        "    await checks.stop()\n"
+        "asyncio.run(scene())\n"
+        "subprocess.run(['/bin/grep', 'NoNewPrivs', '/proc/self/status'])\n"
+    )
+    variables = environ() | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True, env=variables)
+    assert said.stdout.split() == ["NoNewPrivs:", "1"]
+
+
 def test_what_it_has_left_running_does_not_matter(script: Script) -> None:
     assert check(script("sleep 5 >&- 2>&- & exit 0"))[0] == Result("PROCOK", 0)
 
