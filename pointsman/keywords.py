@@ -46,6 +46,7 @@ import pointsman.config.environment  # noqa: F401
 import pointsman.config.fault_codes  # noqa: F401
 import pointsman.config.global_section  # noqa: F401
 import pointsman.config.global_tuning  # noqa: F401
+import pointsman.config.mailers  # noqa: F401
 import pointsman.config.ocsp  # noqa: F401
 import pointsman.config.options  # noqa: F401
 import pointsman.config.peers  # noqa: F401

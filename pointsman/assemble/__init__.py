@@ -33,6 +33,7 @@ from pointsman.assemble.frontends import build_frontend, build_listeners, fill_f
 from pointsman.assemble.ignored import warn_of_ignored
 from pointsman.assemble.layer4 import warn_of_bytes
 from pointsman.assemble.live import Live
+from pointsman.assemble.mailers import connect_mailers
 from pointsman.assemble.modes import decide_modes
 from pointsman.assemble.names import connect_names
 from pointsman.assemble.places import places_of
@@ -144,6 +145,7 @@ def assemble(configuration: Configuration, diagnostics: Diagnostics, resolves: b
     _name(live)
     SERVER_KEYS.reset(partial(_server_keys, live))
     _fill(live, configuration, enabled, diagnostics)
+    connect_mailers(live, configuration, enabled, diagnostics)
     build_backend_loggers(live, configuration)
     live.reserve = Reserve(arena, ADDED, CELLS_IN_ROW * arena.rows + CELLS)
     fill_admin(live, configuration, diagnostics)

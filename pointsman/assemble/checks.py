@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from pointsman.assemble.live import Live
+from pointsman.assemble.mailers import build_alerts
 from pointsman.assemble.server_tls import check_tls
 from pointsman.config.global_section import buffer_sizes, global_number, global_text
 from pointsman.config.server_line import ServerLine
@@ -31,6 +32,7 @@ def build_backend_loggers(live: Live, configuration: Configuration) -> None:
 def build_backend_logger(live: Live, backend: BackendProxy, configuration: Configuration) -> None:
     outlets = build_outlets(live.sections[id(backend)], configuration.main, live.sinks)
     logger = live.loggers[id(backend)] = Logger(outlets, default_line)
+    build_alerts(live, backend, configuration)
     for server in backend.servers:
         if server.handshakes is not None:
             server.handshakes.logger = logger

@@ -62,6 +62,8 @@ class Opener:
             return self._resolvers(line)
         if kind == In.HEALTHCHECK:
             return self._healthcheck(line)
+        if kind == In.MAILERS:
+            return self._mailers(line)
         return self._proxy(kind, line)
 
     def _not_built(self, word: Word) -> None:
@@ -159,6 +161,20 @@ class Opener:
                 f"{first.at.file}:{first.at.line}.",
                 line.words[1].at,
                 "a name that no other healthcheck section has",
+            )
+        return section
+
+    def _mailers(self, line: Line) -> Section:
+        name = self._name(line, "missing name for mailers section.")
+        self._ignored(line.words[0], line.words[2:])
+        section = Section(In.MAILERS, name, line.at)
+        first = self.configuration.mailers.setdefault(name, section)
+        if first is not section and name:
+            self.diagnostics.alert(
+                f"mailers section '{name}' has the same name as another mailers section declared at "
+                f"{first.at.file}:{first.at.line}.",
+                line.words[1].at,
+                "a name that no other mailers section has",
             )
         return section
 

@@ -37,6 +37,7 @@ class In(IntFlag):
     PEERS = 256
     RESOLVERS = 512
     HEALTHCHECK = 1024
+    MAILERS = 2048
 
     FRONT = FRONTEND | LISTEN
     BACK = BACKEND | LISTEN
@@ -56,6 +57,7 @@ SECTIONS: dict[str, In] = {
     "peers": In.PEERS,
     "resolvers": In.RESOLVERS,
     "healthcheck": In.HEALTHCHECK,
+    "mailers": In.MAILERS,
 }
 
 
@@ -205,6 +207,7 @@ class Configuration:
     peers: dict[str, Section] = field(default_factory=dict)
     resolvers: dict[str, Section] = field(default_factory=dict)
     healthchecks: dict[str, Section] = field(default_factory=dict)
+    mailers: dict[str, Section] = field(default_factory=dict)
     tails: dict[tuple[int, str], tuple[object, object]] = field(default_factory=dict)  # see server_line._parameters
     failed: set[str] = field(default_factory=set)  # the first words of lines that were wrong: names they might declare
     # Whether a section may take the rules of a defaults section (inheritance.py): raises ConfigError.

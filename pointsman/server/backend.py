@@ -175,6 +175,8 @@ class Backend(ProxyFacts):
         self.on_change: list[Callable[[Server], None]] = []  # called behind each `changed`
         # In a lane: what has all that runs on these servers end, with a letter for the log (stream/endings.py).
         self.end_sessions: Callable[[list[LiveServer], int], None] | None = None
+        # In control: who sends messages about its servers by mail, of which level they are, and their text.
+        self.alert: Callable[[int, bytes], None] | None = None
 
     @property
     def last_change(self) -> int:

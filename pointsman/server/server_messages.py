@@ -26,8 +26,17 @@ class ServerMessages:
 
     def say(self, level: int, server: LiveServer, what: str) -> None:
         """`what` follows the server's name."""
-        kind = "Backup Server" if server.backup else "Server"
-        self.tell(level, f"{kind} {server.route.decode()} {what}".encode("latin-1", "replace"))
+        self.tell(level, _text(server, what))
+
+    def announce(self, level: int, server: LiveServer, what: str) -> None:
+        """The same of what is also sent by mail (manual 4.2, email-alert level)."""
+        self.tell(level, _text(server, what))
+        self.mail(level, _text(server, what))
+
+    def mail(self, level: int, text: bytes) -> None:
+        """To those who are sent alerts."""
+        if self.backend.alert is not None:
+            self.backend.alert(level, text)
 
     def counts(self, word: str) -> str:
         """How many servers are left to get work. `word`: left, or online."""
@@ -56,3 +65,8 @@ class ServerMessages:
                 b"backend %b has no server available!" % name,
                 b"backend '%b' has no server available!" % name,
             )
+
+
+def _text(server: LiveServer, what: str) -> bytes:
+    kind = "Backup Server" if server.backup else "Server"
+    return f"{kind} {server.route.decode()} {what}".encode("latin-1", "replace")

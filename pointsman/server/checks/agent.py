@@ -6,7 +6,7 @@ agent takes back what it has said.
 from dataclasses import dataclass
 from typing import Final
 
-from pointsman.log.target import NOTICE
+from pointsman.log.target import INFO, NOTICE
 from pointsman.server.backend import LiveServer
 from pointsman.server.checks.agent_report import AgentReport, read_report, whole_line
 from pointsman.server.checks.health import Health
@@ -146,6 +146,7 @@ class Agent:
         state = "1/1 UP" if server.agent_health else "0/1 DOWN"
         text = f"Agent check for {kind} {server.route.decode()} {verb}, {result.reason()}, status: {state}."
         self.health.messages.tell(NOTICE, text.encode("latin-1", "replace"))
+        self.health.messages.mail(INFO, text.encode("latin-1", "replace"))
 
     def force(self, up: bool, now: int) -> None:
         """`set server ... agent up|down`: until it says otherwise."""

@@ -12,7 +12,7 @@ it is down. A server starts up, at `rise`: the first result decides (manual 5.2 
 
 from collections.abc import Callable
 
-from pointsman.log.target import NOTICE
+from pointsman.log.target import INFO, NOTICE
 from pointsman.server.backend import Backend, LiveServer
 from pointsman.server.checks.states import States
 from pointsman.server.checks.status import OBSERVED, Result
@@ -154,6 +154,7 @@ class Health(States):
         kind = "backup server" if server.backup else "server"
         text = f"Health check for {kind} {server.route.decode()} {verb}, {result.reason()}, status: {state}."
         self.messages.tell(NOTICE, text.encode("latin-1", "replace"))
+        self.messages.mail(INFO, text.encode("latin-1", "replace"))
 
     def _act(self, result: Result, now: int) -> None:
         """What the result means for the server's state."""

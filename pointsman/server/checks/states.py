@@ -12,6 +12,7 @@ it has inherited is over:
     drain             INHERITED_DRAIN, the same
 """
 
+from collections.abc import Callable
 from typing import Final
 
 from pointsman.log.target import ALERT, NOTICE
@@ -156,11 +157,11 @@ class States:
         """The server goes down. `reason` is what the message tells, "": nothing."""
         server = self.server
         expected = server.state == STOPPING or bool(server.admin & DRAIN)
-        self._stop(now, NOTICE if expected else ALERT, f"is DOWN{self.via or _said(reason)}")
+        self._stop(now, NOTICE if expected else ALERT, f"is DOWN{self.via or _said(reason)}", self.messages.announce)
         for follower in self.followers:
             follower._follow_down(now)
 
-    def _stop(self, now: int, level: int, what: str) -> None:
+    def _stop(self, now: int, level: int, what: str, say: Callable[[int, LiveServer, str], None]) -> None:
         server = self.server
         alive = self.messages.alive
         sessions, requeued = server.connections, server.queued
@@ -170,7 +171,7 @@ class States:
         if server.ends_sessions:
             server.row.ended += 1
         self._changed(now)
-        self.messages.say(level, server, f"{what}. {self.messages.losses(sessions, requeued)}")
+        say(level, server, f"{what}. {self.messages.losses(sessions, requeued)}")
         self.messages.tell_if_empty(alive)
 
     def set_stopping(self, now: int, reason: str = "") -> None:
@@ -228,7 +229,7 @@ class States:
             self.messages.say(NOTICE, server, f"was DOWN and now enters maintenance{why}.")
         else:
             level = NOTICE if draining or server.state == STOPPING else ALERT
-            self._stop(now, level, f"is going DOWN for maintenance{why}")
+            self._stop(now, level, f"is going DOWN for maintenance{why}", self.messages.say)
         ends = 0 if server.admin & DRAIN else INHERITED_DRAIN
         for follower in self.followers:
             follower._put_away(now, INHERITED_MAINT, ends, follower.via)
@@ -304,7 +305,7 @@ class States:
         server.admin |= bit
         self.backend.changed(server)
         rest = self.messages.queues(requeued) if server.up else self.messages.losses(sessions, requeued)
-        self.messages.say(NOTICE, server, f"enters drain state{via}. {rest}")
+        self.messages.announce(NOTICE, server, f"enters drain state{via}. {rest}")
         self.messages.tell_if_empty(alive)
         for follower in self.followers:
             follower._follow_drain()
@@ -381,7 +382,7 @@ class States:
         server.last_change = now
 
     def _say_up(self, said: str) -> None:
-        self.messages.say(NOTICE, self.server, f"is UP{said}. {self.messages.queues()}")
+        self.messages.announce(NOTICE, self.server, f"is UP{said}. {self.messages.queues()}")
 
 
 def _said(reason: str) -> str:

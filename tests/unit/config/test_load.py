@@ -298,9 +298,9 @@ def test_no_and_default_reach_the_parser() -> None:
 
 def test_a_section_that_is_not_built_is_one_error() -> None:
     diagnostics = Diagnostics()
-    load_text("mailers m\n foo\n bar 'baz'\nbackend b\n xcolour red\n", diagnostics)
+    load_text("log-profile m\n foo\n bar 'baz'\nbackend b\n xcolour red\n", diagnostics)
     assert [(one.position.line, one.message, one.hint) for one in diagnostics.findings] == [
-        (1, "section 'mailers' is not built yet", "manual 12.3 describes it; its lines were skipped")
+        (1, "section 'log-profile' is not built yet", "manual 8.3.5 describes it; its lines were skipped")
     ]
 
 
