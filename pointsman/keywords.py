@@ -61,6 +61,7 @@ import pointsman.config.server_limits  # noqa: F401
 import pointsman.config.server_line  # noqa: F401
 import pointsman.config.server_names  # noqa: F401
 import pointsman.config.server_observation  # noqa: F401
+import pointsman.config.server_state  # noqa: F401
 import pointsman.config.server_words  # noqa: F401
 import pointsman.config.ssl_f_use  # noqa: F401
 import pointsman.config.stats  # noqa: F401

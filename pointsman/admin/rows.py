@@ -365,7 +365,7 @@ def server_row(view: View, proxy: ProxyView, server: LiveServer, chosen: Selecti
         uweight=server.weight,
         act=0 if server.backup else 1,
         bck=1 if server.backup else 0,
-        lastchg=view.since(server.last_change),
+        lastchg=view.since_change(server),
         srid=0,
     )
     if server.maxconn:
@@ -407,7 +407,7 @@ def server_row(view: View, proxy: ProxyView, server: LiveServer, chosen: Selecti
 def _checks(view: View, row: StatisticsRow, server: LiveServer) -> None:
     down = server.down_time
     if server.state == STOPPED or server.admin & MAINT:
-        down += view.now - max(server.last_change, view.started)
+        down += view.now - view.changed_at(server)
     row.put_all(chkfail=server.check_fails, chkdown=server.downs, downtime=down // 1000)
     if server.admin & MAINT:
         return

@@ -148,6 +148,14 @@ class View:
         """Whole seconds since then (monotonic ms), or since the start if that was later."""
         return max(0, self.now - max(moment, self.started)) // 1000
 
+    def changed_at(self, server: LiveServer) -> int:
+        """When its state changed last (monotonic ms): before the start only where a server-state file says so."""
+        return server.last_change if server.restored else max(server.last_change, self.started)
+
+    def since_change(self, server: LiveServer) -> int:
+        """Whole seconds since its state changed."""
+        return max(0, self.now - self.changed_at(server)) // 1000
+
     def front(self, name: str) -> FrontSide | None:
         """By its name, or by "#" and its number."""
         for proxy in self.proxies:

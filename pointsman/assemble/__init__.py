@@ -13,6 +13,7 @@ missing timeouts. Errors are collected, not thrown: one run shows them all.
     rules.py      rules, routes, error pages
     tables.py     stick tables, and who names one
     tracking.py   servers that follow the state of others
+    saved_states.py  what server-state files say; restoring.py: it is put into force
     ignored.py    warnings of what is said in vain
     layer4.py     warnings of what rules ask of bytes in vain
     more_errors.py  what a file that is wrong has beside its wrong lines
@@ -38,7 +39,9 @@ from pointsman.assemble.modes import decide_modes
 from pointsman.assemble.names import connect_names
 from pointsman.assemble.places import places_of
 from pointsman.assemble.references import check_references, declare_users
+from pointsman.assemble.restoring import restore_states
 from pointsman.assemble.rules import fill_backend_rules, fill_frontend_rules
+from pointsman.assemble.saved_states import read_saved_states
 from pointsman.assemble.spelling import share_spellings
 from pointsman.assemble.tables import build_tables
 from pointsman.assemble.tokens import prepare_tokens
@@ -144,6 +147,7 @@ def assemble(configuration: Configuration, diagnostics: Diagnostics, resolves: b
         warn_of_bytes(proxy, modes[id(proxy)], diagnostics)
     _name(live)
     SERVER_KEYS.reset(partial(_server_keys, live))
+    live.saved = read_saved_states(configuration.main, enabled, diagnostics)
     _fill(live, configuration, enabled, diagnostics)
     connect_mailers(live, configuration, enabled, diagnostics)
     build_backend_loggers(live, configuration)
@@ -151,6 +155,7 @@ def assemble(configuration: Configuration, diagnostics: Diagnostics, resolves: b
     fill_admin(live, configuration, diagnostics)
     build_checks(live, configuration, diagnostics)
     build_tracking(live, diagnostics)
+    restore_states(live, diagnostics)
     declare_users(configuration, diagnostics)
     check_references(configuration, diagnostics)
     connect_names(live, configuration, diagnostics)

@@ -8,6 +8,7 @@ from pointsman.assemble.cookies import set_cookie_of
 from pointsman.assemble.live import Live
 from pointsman.assemble.options import set_options
 from pointsman.assemble.redirecting import set_redirect
+from pointsman.assemble.saved_states import at_saved_place
 from pointsman.assemble.server_sockets import make_sockets
 from pointsman.assemble.server_tls import secure
 from pointsman.assemble.source import set_source, warn_of_source
@@ -142,9 +143,13 @@ def fill_servers(
     command_line = configuration.main.one(CommandLine)
     ignore = command_line is not None and command_line.ignore_resolution
     warn_of_source(backend, section, diagnostics)
+    saved = live.saved.get(section.name, {})
     for line, server_number in zip(lines, server_ids(lines)):
+        line, last = at_saved_place(line, saved.get(line.name))
         try:
-            address = initial_address(line, section, diagnostics) if live.resolves else replace(line.address, host="")
+            address = (
+                initial_address(line, section, diagnostics, last) if live.resolves else replace(line.address, host="")
+            )
         except ConfigError as error:
             if not ignore:
                 diagnostics.add(error.finding)

@@ -33,6 +33,7 @@ from pointsman.server.backend import LiveServer
 from pointsman.server.checks.checks import Checks, TrafficHook
 from pointsman.server.checks.external import end_programs
 from pointsman.server.checks.plan import CheckPlan
+from pointsman.server.state_file import SavedState
 from pointsman.stream.acceptor import STOPPED_TEXT, ProcessState
 from pointsman.stream.connections import ClientConnection, client_connections
 from pointsman.stream.endings import Endings
@@ -182,6 +183,8 @@ class Live(Generation):
         self.health: Checks | None = None
         self.names = Names()  # all proxies, for expressions
         self.end_sessions: Callable[[list[LiveServer], int], None] | None = None  # see Backend.end_sessions
+        # What server-state files say, by the names of backends and servers.
+        self.saved: dict[str, dict[str, SavedState]] = {}
         self.check_plans: dict[int, CheckPlan] = {}  # by id() of the backend
         self.dh: bytes | int = 0  # for suites with DHE, where certificates bring no parameters (Context.dh); 0: none
         self.fronts: list[FrontTls] = []  # of bind lines

@@ -205,6 +205,8 @@ def close_spread_time(args: Args) -> GlobalNumber:
 TEXTS: dict[str, tuple[str, str, bool]] = {
     "chroot": ("3.1", "expects a directory as an argument.", True),
     "pidfile": ("3.1", "expects a file name as an argument.", True),
+    "server-state-base": ("3.1", "expects one argument: a directory path.", True),
+    "server-state-file": ("3.1", "expects one argument: a file path.", True),
 }
 
 

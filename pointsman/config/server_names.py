@@ -97,8 +97,9 @@ def is_service(host: str) -> bool:
     return host.startswith(SERVICE_MARK)
 
 
-def initial_address(line: ServerLine, section: Section, diagnostics: Diagnostics) -> AddressSpec | None:
+def initial_address(line: ServerLine, section: Section, diagnostics: Diagnostics, last: str = "") -> AddressSpec | None:
     """The server's address with a numeric host, by its init-addr methods (manual 5.2); None: it starts without one.
+    `last`: what a server-state file says of it, "": nothing.
 
     Blocks while names resolve, so it is for start-up only. Raises ConfigError where every method fails.
     """
@@ -108,16 +109,18 @@ def initial_address(line: ServerLine, section: Section, diagnostics: Diagnostics
     said = f"'server {section.name}/{line.name}'"
     service = is_service(spec.host)
     asked = bool(line.parameters.resolvers)
-    if service and asked:
-        return None  # its records are asked for while running, and nothing else is
+    if service and asked:  # its records are asked for while running, and nothing else is
+        return replace(spec, host=last) if last else None
     tried = False
     for method in line.parameters.init_addr or (("last", "libc", "none") if asked else ("last", "libc")):
         if method == "none":
             if tried:
                 diagnostics.notice(f"{said} : could not resolve address '{spec.host}', disabling server.", line.at)
             return None
+        if method == "last" and last:
+            return replace(spec, host=last)
         if method == "last" or service:
-            continue  # a server-state file would know; there is none yet
+            continue
         tried = True
         host = resolve(spec.host, spec.family) if method == "libc" else method
         if host is not None:

@@ -72,6 +72,7 @@ class LiveServer(Server):
         self.ends_sessions = False  # what runs on it ends when it goes down (on-marked-down)
         self.ends_backups = False  # what runs on backup servers ends when it comes back (on-marked-up)
         self.ended = self.returned = 0  # as last looked at: how often that was
+        self.restored = False  # its last change may be older than the program: a server-state file has told of it
         self.fqdn = ""  # the name that its address comes from; "": none does
         self.service = ""  # the name whose SRV records say what `fqdn` and port are; "": none
         self.settle()

@@ -8,41 +8,13 @@ from pointsman.admin.view import ProxyView
 from pointsman.server.backend import LiveServer
 from pointsman.server.checks.status import STATUSES
 from pointsman.server.server import CONFIGURED_MAINT, MAINT, STOPPED
+from pointsman.server.state_file import AGENT, COLUMNS, CONFIGURED, ENABLED, PAUSED, STATUS_NUMBERS, VERSION
 
-STATE_VERSION: Final = 1  # of the format of `show servers state`
-STATE_COLUMNS: Final = (
-    "be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight "
-    "srv_time_since_last_change srv_check_status srv_check_result srv_check_health srv_check_state srv_agent_state "
-    "bk_f_forced_id srv_f_forced_id srv_fqdn srv_port srvrecord srv_use_ssl srv_check_port srv_check_addr "
-    "srv_agent_addr srv_agent_port"
-)
+UNSIGNED: Final = 0xFFFFFFFF  # how HAProxy writes what is added to a client's port, where that is negative
 CONNECTION_COLUMNS: Final = (
     "bkname/svname bkid/svid addr port - purge_delay served used_cur used_max need_est idle_sess unsafe_nb safe_nb "
     "idle_lim idle_cur idle_per_thr[{}]"
 )
-
-# Numbers of check statuses in the state file, as the peer program writes them.
-STATUS_NUMBERS: Final = {
-    "UNK": 0,
-    "INI": 1,
-    "HANA": 4,
-    "SOCKERR": 5,
-    "L4OK": 6,
-    "L4TOUT": 7,
-    "L4CON": 8,
-    "L6OK": 9,
-    "L6TOUT": 10,
-    "L6RSP": 11,
-    "L7TOUT": 12,
-    "L7RSP": 13,
-    "L7OK": 15,
-    "L7OKC": 16,
-    "L7STS": 17,
-}
-CONFIGURED: Final = 2  # bits of srv_check_state (manual 9.3)
-ENABLED: Final = 4
-PAUSED: Final = 8
-AGENT: Final = 16
 
 
 def _backends(call: Call, index: int) -> list[ProxyView]:
@@ -88,7 +60,7 @@ def show_backend(call: Call) -> str:
 @command("show servers state", "show servers state [<backend>]", "list the states of servers, as a state file has them")
 def show_servers_state(call: Call) -> str:
     """Version 1 of the format."""
-    lines = [str(STATE_VERSION), f"# {STATE_COLUMNS}"]
+    lines = [str(VERSION), f"# {COLUMNS}"]
     for proxy in _backends(call, 0):
         assert proxy.back is not None
         lines += [_state(call, proxy, server) for server in proxy.back.backend.servers]
@@ -109,6 +81,8 @@ def _handshakes(call: Call, proxy: ProxyView) -> list[str]:
 
 def _state(call: Call, proxy: ProxyView, server: LiveServer) -> str:
     address, port = _place(server)
+    if server.dial.follow_port:
+        port = server.dial.offset & UNSIGNED
     maintenance = bool(server.admin & MAINT)
     status = server.check_status.removeprefix("* ") or "INI"
     result = 0
@@ -126,7 +100,7 @@ def _state(call: Call, proxy: ProxyView, server: LiveServer) -> str:
         server.admin,
         server.weight,
         server.initial_weight,
-        call.view.since(server.last_change),
+        call.view.since_change(server),
         STATUS_NUMBERS.get(status, 1),
         result,
         health,

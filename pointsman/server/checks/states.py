@@ -361,6 +361,39 @@ class States:
         elif server.state in (STOPPED, STOPPING):
             self.set_up(now, reason)
 
+    # What was known of it before a reload.
+
+    def restore(self, state: int, since: int, now: int, reason: str) -> None:
+        """It is in this operational state, since then. Told only where it is another one than it has begun in."""
+        server = self.server
+        if state == STOPPED:
+            if server.state != STOPPED:
+                self.set_down(now, reason)
+        elif state == STOPPING:
+            if server.state != STOPPING:
+                self.set_stopping(now, reason)
+        else:
+            back = server.state in (STOPPED, STOPPING)
+            slowly = state == STARTING and now - since < self.slowstart
+            server.state = STARTING if slowly else RUNNING
+            server.share = max(1, (now - since) * FULL_SHARE // self.slowstart) if slowly else FULL_SHARE
+            self._changed(now)
+            if back:
+                self._say_up("")
+                for follower in self.followers:
+                    follower._follow_up(now)
+
+    def restore_admin(self, bit: int) -> None:
+        """It is in forced maintenance or drain, which is no news. Those that track it are in what they inherit."""
+        server = self.server
+        server.admin |= bit
+        if bit & MAINT:
+            server.state = STOPPED
+            server.check_health = 0
+        self.backend.changed(server)
+        for follower in self.followers:
+            follower.restore_admin(INHERITED_MAINT if bit & MAINT else INHERITED_DRAIN)
+
     def warm(self, now: int) -> None:
         """More weight for a server that starts slowly: from 1 to 16 sixteenths, linearly in time."""
         server = self.server
