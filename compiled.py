@@ -67,7 +67,7 @@ FOLDERS = {
     "net": ("answering",),  # 1,420  1,420  2,380
     "proto": ("cut",),  # 150  2,550  7,060
     "stream": (),  # 4,520  5,430  9,360
-    "server": ("converters", "fetches", "state_row"),  # 1,200  1,200  1,670
+    "server": ("converters", "fetches", "state_file", "state_row"),  # 1,200  1,200  1,670
     "balance": ("keywords", "build", "registry", "hashing"),  # 170  170  170
     "log": ("keywords", "build", "target"),  # 1,390  1,410  1,330
     # 0  550  800
@@ -86,6 +86,7 @@ FOLDERS = {
         "service",
         "stats",
         "stick",
+        "switching",
     ),
     # 1,770  4,750  4,360
     "sample": (
