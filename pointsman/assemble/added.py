@@ -336,6 +336,7 @@ class AddedServers(Follower):
                     live.health.remove(half)
             del backend.servers[before:]
             raise
+        backend.roster += 1
         backend.refresh()
 
     def _check(self, backend: BackendProxy, server: LiveServer, line: ServerLine) -> None:
@@ -373,6 +374,7 @@ class AddedServers(Follower):
         if old in self.guids:
             self.guids[new] = self.guids.pop(old)
         self.addresses.rename("/".join(old), "/".join(new))
+        server.backend.roster += 1
         server.backend.refresh()
 
     def _delete(self, change: Change) -> None:

@@ -147,6 +147,7 @@ class Backend(ProxyFacts):
         self.arena = arena if arena is not None else Arena(1, 1 << 14)
         super().__init__(name, number, http, self.arena)
         self.servers: list[LiveServer] = []
+        self.roster = 0  # how often some have come, gone, or got another name while running
         self.algorithm = algorithm
         algorithm.share(self.arena)
         self.queue = Queue(self.arena)
@@ -287,9 +288,11 @@ class Backend(ProxyFacts):
     def forget(self, server: LiveServer) -> None:
         """It was deleted. Exchanges that are under way there go on to their ends."""
         self.servers.remove(server)
+        self.roster += 1
         if server.queue.waiters:
             self._locked(partial(self._dismiss, server))
         server.pool.close()
+        server.end()
         self.refresh()
 
     def _dismiss(self, server: LiveServer) -> None:

@@ -21,7 +21,7 @@ from pointsman.core.arena import Arena
 from pointsman.net.tls_state import TlsAccount
 from pointsman.sample.context import ServerFacts
 from pointsman.server.handshake_faults import HandshakeFaults
-from pointsman.server.state_row import STATE_FIELDS, StateRow
+from pointsman.server.state_row import NO_ROW, STATE_FIELDS, StateRow
 
 STOPPED: Final = 0  # operational states, with the numbers of the server-state file
 STARTING: Final = 1
@@ -89,6 +89,12 @@ class Server(ServerFacts):
         """It was added at run time, as no other was with this number: a grant for one whose place it has is not its."""
         self.generation = generation
         self.granted_as = generation << GENERATION | self.number
+
+    def end(self) -> None:
+        """It was deleted: nobody may use it any more. Its cells may be another one's soon: who still knows it, as the
+        last one of a client, does not look there."""
+        self.row = NO_ROW
+        self.refresh()
 
     def rename(self, name: str, backend_name: str) -> None:
         """It has another name from now on."""

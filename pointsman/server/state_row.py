@@ -3,7 +3,7 @@ nothing for a compiled module."""
 
 from typing import TYPE_CHECKING, Final
 
-from pointsman.core.arena import row_type
+from pointsman.core.arena import Cells, row_type
 
 
 class StateFields:
@@ -41,3 +41,5 @@ if TYPE_CHECKING:
         def __init__(self, cells: object, first: int) -> None: ...
 else:
     StateRow = row_type("pointsman.server.state_row.StateRow", STATE_FIELDS)
+
+NO_ROW: Final = StateRow(Cells(len(STATE_FIELDS)), 0)  # that of all servers which were deleted: they are down for good

@@ -29,10 +29,14 @@ class Sticking(Entry):
         self.backend = backend
         self.rules = [rule for rule in backend.stick_rules if not rule.response]
         self.servers = StickServers(backend.servers)
+        self.roster = backend.roster  # the state of that
 
     def decide(self, one: Deciding) -> int:
         context = one.context
         context.asked |= MOVING  # whatever tables say
+        if self.roster != self.backend.roster:
+            self.roster = self.backend.roster
+            self.servers = StickServers(self.backend.servers)
         known = 0 if one.trace is None else len(one.trace.records)
         context.may_wait = one.waits
         stores: list[Store] = []

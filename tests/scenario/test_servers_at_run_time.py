@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Final
 
@@ -41,6 +42,7 @@ frontend web
     bind 127.0.0.1:{port:web}
     http-request return status 200 content-type text/plain lf-string "%pid" if { path /who }
     use_backend empty if { path_beg /empty }
+    use_backend sticky if { path_beg /sticky }
     use_backend grown if { path_beg /slow }
     default_backend app
 backend app
@@ -50,6 +52,12 @@ backend app
 backend grown
     balance leastconn
     server s1 {origin} maxconn 2
+backend sticky
+    balance leastconn
+    option prefer-last-server
+    stick-table type string size 100
+    stick on url_param(k)
+    server s1 {origin}
 backend empty
     balance roundrobin
 """
@@ -170,6 +178,31 @@ def test_a_server_comes_and_goes_in_all_lanes(program: Program, origin: Counting
     add(program, "empty/x", f"127.0.0.1:{origin.port}")
     assert show_stat(program.folder / "stats")["empty/x"]["stot"] == "0"  # it is another one, in the same cells
     assert get(port, "/empty") == 200
+
+
+def test_who_has_stuck_to_a_server_that_is_gone_goes_elsewhere(program: Program, origin: CountingOrigin) -> None:
+    """Its cells are those of the next one by then, and say that this one is up."""
+    port = program.ports["web"]
+    ask_both_lanes(program, "/sticky?k=s", 200)
+    client = HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+    with CountingOrigin() as other:
+        add(program, "sticky/x", f"127.0.0.1:{other.port}")
+        ask(program, "set server sticky/s1 state drain")
+        ask_both_lanes(program, "/sticky?k=x", 200)
+        client.request("GET", "/sticky")
+        assert client.getresponse().read() is not None and other.total > 2
+        ask(program, "set server sticky/s1 state ready")
+        before = origin.total
+        ask_both_lanes(program, "/sticky?k=x", 200)
+        assert origin.total == before  # all lanes know one that has come later
+        remove(program, "sticky/x")
+        add(program, "sticky/y", f"127.0.0.1:{origin.port}")
+        before = other.total
+        ask_both_lanes(program, "/sticky?k=x", 200)
+        client.request("GET", "/sticky")
+        assert client.getresponse().status == 200
+        assert other.total == before
+    client.close()
 
 
 def test_a_lane_and_control_are_killed_between_changes(program: Program, origin: CountingOrigin) -> None:
