@@ -40,6 +40,8 @@ def test_configuration_loads(text: str, tmp_path: Path, capfd: pytest.CaptureFix
                 pytest.skip("built without OpenSSL")
             (tmp_path / name).write_bytes(content())
             text = text.replace(FOLDER + name, str(tmp_path / name))
+    (tmp_path / "server-state").write_text("1\n", encoding="ascii")  # of a process that was there before
+    text = text.replace("/var/lib/haproxy/", f"{tmp_path}/")
     path.write_text(text, encoding="utf-8")
     status = main(["-c", "-dW", "-f", str(path)])
     printed = capfd.readouterr()
