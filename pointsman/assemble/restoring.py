@@ -139,10 +139,10 @@ def _place(address: str, port: str, wrong: list[str]) -> tuple[int, str]:
     number = 0
     if port and not (port.isascii() and port.isdigit()):
         wrong.append("provided port is not an integer")
-    elif port and not len(port) <= 9 or port and int(port) > HIGHEST_PORT:
+    elif len(port) > 9 or int(port or "0") > HIGHEST_PORT:
         wrong.append("provided port is invalid")
-    elif port:
-        number = int(port)
+    else:
+        number = int(port or "0")
     if address and not is_ip(address):
         wrong.append(f"invalid addr '{address}'")
         address = ""
@@ -150,15 +150,12 @@ def _place(address: str, port: str, wrong: list[str]) -> tuple[int, str]:
 
 
 def _restore_tls(server: LiveServer, state: SavedState, diagnostics: Diagnostics) -> None:
-    """`set server ... ssl` had switched it on or off, or the configuration was another one."""
-    if server.encrypting is None or state.tls not in ("0", "1"):
-        return
+    """`set server ... ssl` had switched it off, or the configuration had not switched it on. Off in the configuration
+    is off, as in HAProxy."""
     if state.tls == "0" and server.transports is not None:
         server.encrypt(False)
         name = server.route.decode("utf-8", "surrogateescape")
         diagnostics.notice(f"server '{name}' is spoken to without TLS, as its server-state file says.")
-    elif state.tls == "1" and server.transports is None:
-        server.encrypt(True)
 
 
 def _restore_state(health: Health, state: SavedState, now: int) -> None:

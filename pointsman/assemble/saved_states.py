@@ -12,7 +12,7 @@ from pointsman.config.server_line import ServerLine
 from pointsman.config.server_names import is_service
 from pointsman.config.server_state import global_state_file, own_state_file, state_source
 from pointsman.config.setting import In, Section
-from pointsman.core.address import is_ip
+from pointsman.core.address import AF_INET, AF_INET6, is_ip
 from pointsman.core.diagnostics import Diagnostics
 from pointsman.server.state_file import SavedState, UnreadableState, read_lines, read_state
 
@@ -123,4 +123,6 @@ def at_saved_place(line: ServerLine, state: SavedState | None) -> tuple[ServerLi
     follows = address.port is None or address.port_offset
     if state.port and not (follows and state.port == address.port):
         line = replace(line, address=replace(address, port=state.port, port_offset=False))
-    return line, state.address if is_ip(state.address) else ""
+    family = AF_INET6 if ":" in state.address else AF_INET
+    wanted = address.family in (0, family) and is_ip(state.address)
+    return line, state.address if wanted else ""

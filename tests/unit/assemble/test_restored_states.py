@@ -189,6 +189,8 @@ def test_what_cannot_be_had(load: Load, words: str, columns: dict[str, str | int
         ("127.0.0.1:-5", {"srv_port": 4294967291}, ("127.0.0.1", 0), True),
         ("nope.invalid:80", {"srv_addr": "127.0.0.9"}, ("127.0.0.9", 80), False),
         ("nope.invalid:80", {"srv_addr": "::1", "srv_port": 8080}, ("::1", 8080), False),
+        ("ipv4@nope.invalid:80 init-addr last,none", {"srv_addr": "::1"}, ("", 80), False),
+        ("ipv6@nope.invalid:80 init-addr last,none", {"srv_addr": "::1"}, ("::1", 80), False),
         ("nope.invalid:80 init-addr none,last", {"srv_addr": "127.0.0.9"}, ("", 80), False),
         ("nope.invalid:80 init-addr 127.0.0.8,last", {"srv_addr": "127.0.0.9"}, ("127.0.0.8", 80), False),
         ("nope.invalid:80 init-addr last,none", {"srv_addr": "-", "srv_admin_state": 32}, ("", 80), False),
@@ -228,7 +230,9 @@ def test_tls(load: Load) -> None:
     one = load.state("server s1 127.0.0.1:1 ssl verify none", state_line(srv_use_ssl=0))
     assert one.server().transports is None and one.server().encrypting is not None
     assert one.said == ["server 'b/s1' is spoken to without TLS, as its server-state file says."]
-    assert load.state("server s1 127.0.0.1:1", state_line(srv_use_ssl=1)).server().transports is None
+    for words in ("", "ssl verify none no-ssl"):
+        server = load.state(f"server s1 127.0.0.1:1 {words}", state_line(srv_use_ssl=1)).server()
+        assert server.transports is None
 
 
 def test_servers_that_track(load: Load) -> None:
