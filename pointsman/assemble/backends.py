@@ -16,7 +16,7 @@ from pointsman.balance.build import build, hash_key
 from pointsman.config.command_line import CommandLine
 from pointsman.config.global_section import global_flag
 from pointsman.config.options import option
-from pointsman.config.proxy import HttpReuse, RetryOn, number
+from pointsman.config.proxy import HttpReuse, Identity, RetryOn, number
 from pointsman.config.proxy_words import VERSION_2
 from pointsman.config.publishing import Unpublished
 from pointsman.config.server_line import ServerLine, server_ids
@@ -67,6 +67,7 @@ TELL: Final = {  # options of proxy-v2-options as bits
 def build_backend(arena: Arena, section: Section, number_of: int, http: bool, diagnostics: Diagnostics) -> BackendProxy:
     """The backend without its servers."""
     backend = BackendProxy(section.name, number_of, http, build(section, http, diagnostics), arena)
+    backend.said_id = section.one(Identity) is not None
     _limits(backend, section)
     _retries(backend, section)
     reuse = section.one(HttpReuse)
@@ -213,6 +214,7 @@ def _server(
     parameters = line.parameters
     dial = _dial(section, line, address, backend.http)
     server = LiveServer(line.name, server_number, backend, dial, parameters.weight)
+    server.said_id = parameters.id > 0
     server.backup = parameters.backup
     server.sticks = parameters.sticks
     server.minconn = parameters.minconn if parameters.minconn < parameters.maxconn else 0

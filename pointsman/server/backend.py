@@ -72,6 +72,7 @@ class LiveServer(Server):
         self.ends_sessions = False  # what runs on it ends when it goes down (on-marked-down)
         self.ends_backups = False  # what runs on backup servers ends when it comes back (on-marked-up)
         self.ended = self.returned = 0  # as last looked at: how often that was
+        self.said_id = False  # its line says its number
         self.restored = False  # its last change may be older than the program: a server-state file has told of it
         self.fqdn = ""  # the name that its address comes from; "": none does
         self.service = ""  # the name whose SRV records say what `fqdn` and port are; "": none
@@ -158,6 +159,7 @@ class Backend(ProxyFacts):
         self.arrivals = self.arena.take(1)
         self.arrived = self.arena.cells.at(self.arrivals).load
         self.times = self.arena.take(3)  # last change of state (monotonic ms), ms down, times down
+        self.said_id = False  # its section says its number
         self.seen = 0  # the version that this process has caught up with
         self.all_backups = False
         self.full_connections = 0  # at how many streams servers with a minconn take their maxconn (fullconn)

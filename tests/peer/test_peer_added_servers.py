@@ -153,7 +153,6 @@ def states(program: Program) -> list[dict[str, str]]:
         del row["srv_time_since_last_change"]
         # The peer takes a server's check address for that of its agent as well, without any agent.
         del row["srv_agent_addr"], row["srv_agent_port"]
-        del row["srv_f_forced_id"]  # not shown yet
         if row["srv_check_state"] == "0":
             del row["srv_check_health"]  # of one that is not checked
     return rows

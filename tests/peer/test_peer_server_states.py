@@ -140,6 +140,7 @@ BEFORE = (
 GOES_ON = ("srv_check_health", "srv_time_since_last_change")
 SERVERS = f"""
 backend b
+    id 30
     {CHECK.replace("s1", "maint")}
     {HERE.replace("s1", "drain")} weight 9
     {CHECK.replace("s1", "down")}
@@ -148,7 +149,7 @@ backend b
     {CHECK.replace("s1", "paused")}
     {CHECK.replace("s1", "off")} disabled
     server name localhost:80
-    server offset 127.0.0.1:+5
+    server offset 127.0.0.1:+5 id 70
     {AGENT.replace("s1", "agent")}
     {HERE.replace("s1", "follows")} track maint
 """
