@@ -357,12 +357,18 @@ class AddedServers(Follower):
         if line.parameters.track:
             link_added(live, server, line, not fresh)
 
-    def _rename(self, change: Change) -> None:
+    def _meant(self, change: Change) -> LiveServer | None:
+        """The server that a change is about, whatever it is called here by now; None: it is gone."""
         backend = self._found(text(change, 2))
-        server = None if backend is None else backend.find(text(change, 3).encode())
-        if server is None or server.granted_as != number(change, 4):
+        if backend is None:
+            return None
+        return next((one for one in backend.servers if one.granted_as == number(change, 4)), None)
+
+    def _rename(self, change: Change) -> None:
+        server = self._meant(change)
+        if server is None or server.name == text(change, 5).encode():
             return  # it has that name already
-        old, new = (text(change, 2), text(change, 3)), (text(change, 2), text(change, 5))
+        old, new = (text(change, 2), server.name.decode()), (text(change, 2), text(change, 5))
         server.rename(new[1], new[0])
         made = self.made.pop(old, None)
         if made is not None:
@@ -378,12 +384,11 @@ class AddedServers(Follower):
         server.backend.refresh()
 
     def _delete(self, change: Change) -> None:
-        backend = self._found(text(change, 2))
-        server = None if backend is None else backend.find(text(change, 3).encode())
-        if server is not None and server.granted_as == number(change, 4):
+        server = self._meant(change)
+        if server is not None:
+            key = (text(change, 2), server.name.decode())
             self._forget(server)
             if not server.generation:
-                key = (text(change, 2), text(change, 3))
                 origin = self.origins.pop(key, key[1])
                 self.renames.pop((key[0], origin), None)
                 self.gone[key[0], origin] = [*change[:3], origin, *change[4:]]

@@ -378,6 +378,29 @@ def test_another_name(here: Stand) -> None:
         assert names(other) == ["first", "s2", "s3", "s4", "s1", "one"]
 
 
+def test_names_that_were_exchanged(here: Stand) -> None:
+    """Also for who begins later, and for who has seen a part of it."""
+    for name in ("s1", "s4"):
+        here.ask(f"disable server app/{name}")
+    assert here.ask("set server app/s1 name x") == ""
+    half: list[Change] = list(CHANGES.snapshot())
+    for before, after in (("s4", "s1"), ("x", "s4")):
+        assert here.ask(f"set server app/{before} name {after}") == ""
+    assert names(here) == ["s4", "s2", "s3", "s1"]
+    new: list[Change] = list(CHANGES.snapshot())
+    assert here.ask("del server app/s4") == GONE
+    last: list[Change] = list(CHANGES.snapshot())
+    for begin in ([], half):
+        with stand(TEXT) as other:
+            for change in [*begin, *new]:
+                CHANGES.apply(change)
+            assert names(other) == ["s4", "s2", "s3", "s1"]
+            assert [other.server("app", name).number for name in ("s1", "s4")] == [40, 1]
+            for change in last:
+                CHANGES.apply(change)
+            assert names(other) == ["s2", "s3", "s1"]
+
+
 def test_one_of_the_file_that_was_renamed_is_deleted(here: Stand) -> None:
     here.ask("disable server app/s1")
     here.ask("set server app/s1 name first")
@@ -402,6 +425,19 @@ def test_one_of_the_file_that_was_renamed_is_deleted(here: Stand) -> None:
 def test_what_one_cannot_track(here: Stand, words: str, complaint: str) -> None:
     assert here.ask(f"add server app/x 127.0.0.1:99 {words}") == f"{complaint}\n"
     assert not [server for server in here.live.backends[0].servers if server.name == b"x"]
+
+
+def test_one_that_was_added_is_tracked(here: Stand) -> None:
+    """It stays, under its name, until its last follower is gone."""
+    assert here.ask("add server app/a 127.0.0.1:99 check") == GOOD
+    assert here.ask("add server app/b 127.0.0.1:99 track app/a") == GOOD
+    assert here.ask("add server app/c 127.0.0.1:99 track app/b") == GOOD
+    refused = "This server cannot be removed at runtime due to other configuration elements pointing to it.\n"
+    assert [here.ask(f"del server app/{name}") for name in "ab"] == [refused, refused]
+    assert "cannot be renamed" in here.ask("set server app/a name d")
+    assert [here.ask(f"del server app/{name}") for name in "cb"] == [GONE, GONE]
+    assert here.ask("set server app/a name d") == ""
+    assert here.ask("del server app/d") == GONE
 
 
 def test_one_that_tracks_another_and_one_that_is_observed(here: Stand) -> None:
