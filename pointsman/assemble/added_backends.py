@@ -130,6 +130,7 @@ class BackendMaker:
         for frontend in live.frontends:
             frontend.backends[backend.name] = backend
         backend.end_sessions = live.end_sessions
+        backend.close_kept = live.close_kept
         if not backend.full_connections:
             backend.full_connections = 1  # as of one that no frontend names
         if live.controls:

@@ -185,6 +185,7 @@ class Live(Generation):
         self.end_sessions: Callable[[list[LiveServer], int], None] | None = None  # see Backend.end_sessions
         # What server-state files say, by the names of backends and servers.
         self.saved: dict[str, dict[str, SavedState]] = {}
+        self.close_kept: Callable[[LiveServer], None] | None = None  # see Backend.close_kept
         self.check_plans: dict[int, CheckPlan] = {}  # by id() of the backend
         self.dh: bytes | int = 0  # for suites with DHE, where certificates bring no parameters (Context.dh); 0: none
         self.fronts: list[FrontTls] = []  # of bind lines
@@ -359,7 +360,9 @@ class Live(Generation):
         for backend in self.backends:
             backend.notice_endings()
             backend.end_sessions = endings.gather
+            backend.close_kept = endings.close_kept
         self.end_sessions = endings.gather
+        self.close_kept = endings.close_kept
 
     def _open_questions(self, loop: asyncio.AbstractEventLoop) -> None:
         """From here on lanes may ask control; with one process it asks itself."""

@@ -28,7 +28,7 @@ from pointsman.server.outgoing_header import OutgoingHeader
 from pointsman.server.pool import REUSE_SAFE, Pool
 from pointsman.server.pool_key import KeyPart, Marks, key_of
 from pointsman.server.queue import ORDER_BITS, Grants, Queue, QueueWaiter
-from pointsman.server.server import RUNNING, Server
+from pointsman.server.server import MAINT, RUNNING, Server
 from pointsman.server.server_name import ServerName
 from pointsman.server.socks4 import Socks4Proxy
 
@@ -179,6 +179,8 @@ class Backend(ProxyFacts):
         self.on_change: list[Callable[[Server], None]] = []  # called behind each `changed`
         # In a lane: what has all that runs on these servers end, with a letter for the log (stream/endings.py).
         self.end_sessions: Callable[[list[LiveServer], int], None] | None = None
+        # In a lane: what closes idle connections to this server that are kept for one client each.
+        self.close_kept: Callable[[LiveServer], None] | None = None
         # In control: who sends messages about its servers by mail, of which level they are, and their text.
         self.alert: Callable[[int, bytes], None] | None = None
 
@@ -268,6 +270,8 @@ class Backend(ProxyFacts):
         for server in self.servers:
             if not server.up:
                 server.pool.close()
+                if server.links and server.admin & MAINT and self.close_kept is not None:
+                    self.close_kept(server)
             if not server.usable and server.queue.waiters:
                 self._locked(partial(self._dismiss, server))
         if self._somebody_waits():

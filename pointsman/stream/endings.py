@@ -29,6 +29,16 @@ class Endings(Hook):
                     self.found.append((stream, server, cause))
                     self.due = 0
 
+    def close_kept(self, server: LiveServer) -> None:
+        """It is in maintenance, perhaps to be deleted: idle connections to it would wait for clients that go elsewhere.
+        They stay in their sessions' lists, which pass over closed ones: somebody may be looking through one."""
+        for connection in client_connections(self.reactor):
+            one = connection.of_session().own
+            while one is not None:
+                if one.server is server and one.is_open and not one.is_busy():
+                    one.close()
+                one = one.below
+
     def after(self, now: int) -> None:
         self.due = NEVER
         found, self.found = self.found, []

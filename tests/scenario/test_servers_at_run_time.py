@@ -43,6 +43,7 @@ frontend web
     http-request return status 200 content-type text/plain lf-string "%pid" if { path /who }
     use_backend empty if { path_beg /empty }
     use_backend sticky if { path_beg /sticky }
+    use_backend private if { path_beg /private }
     use_backend grown if { path_beg /slow }
     default_backend app
 backend app
@@ -52,6 +53,8 @@ backend app
 backend grown
     balance leastconn
     server s1 {origin} maxconn 2
+backend private
+    http-reuse never
 backend sticky
     balance leastconn
     option prefer-last-server
@@ -203,6 +206,23 @@ def test_who_has_stuck_to_a_server_that_is_gone_goes_elsewhere(program: Program,
         assert client.getresponse().status == 200
         assert other.total == before
     client.close()
+
+
+def test_idle_connections_of_clients_do_not_keep_a_server(program: Program, origin: CountingOrigin) -> None:
+    """Those of http-reuse never, which wait for their own clients alone."""
+    add(program, "private/x", f"127.0.0.1:{origin.port}")
+    clients = [HTTPConnection("127.0.0.1", program.ports["web"], timeout=PATIENCE) for _ in range(4)]
+    for client in clients:
+        client.request("GET", "/private")
+        assert client.getresponse().read() is not None
+    ask(program, "disable server private/x")
+    assert ask(program, "wait 5s srv-removable private/x") == "Done."
+    assert ask(program, "del server private/x") == "Server deleted."
+    add(program, "private/y", f"127.0.0.1:{origin.port}")
+    for client in clients:
+        client.request("GET", "/private")
+        assert client.getresponse().status == 200
+        client.close()
 
 
 def test_a_lane_and_control_are_killed_between_changes(program: Program, origin: CountingOrigin) -> None:
