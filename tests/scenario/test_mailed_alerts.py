@@ -20,6 +20,7 @@ PATIENCE = 15.0  # s
 HEAD = """
 global
     nbthread 2
+    max-spread-checks 200ms
     stats socket {dir}/stats level admin
 """
 TEXT = f"""{HEAD}
@@ -39,7 +40,7 @@ frontend web
     bind 127.0.0.1:{{port:web}}
     http-request return status 200 content-type text/plain string ok
 backend site
-    server s1 127.0.0.1:{{up}} check inter 50ms fall 1 rise 1
+    server s1 127.0.0.1:{{up}} check inter {{inter}} fall 1 rise 1
     server s2 127.0.0.1:1
 """
 
@@ -68,7 +69,7 @@ def test_the_page(tmp_path: Path) -> None:
         text = text.replace("127.0.0.1:9001", f"127.0.0.1:{free_port()}").replace(
             "timeout mail 20s", "timeout mail 60s"
         )
-        text = text.replace("127.0.0.1:9002", f"127.0.0.1:{up.getsockname()[1]}").replace(" check", " check inter 50ms")
+        text = text.replace("127.0.0.1:9002", f"127.0.0.1:{up.getsockname()[1]}").replace(" check", " check inter 15s")
         text = text.replace("bind :8080", "bind 127.0.0.1:{port:web}")
         with Program(POINTSMAN, text, tmp_path) as program:
             until(lambda: [said(subject) for subject in one.subjects] == ["Server site/site1 is DOWN"], PATIENCE)
@@ -91,7 +92,7 @@ def test_a_mailer_that_says_nothing_is_in_nobodys_way(tmp_path: Path, number: si
         MailServer({b"": b""}) as mailer,
         socket.create_server(("127.0.0.1", 0), backlog=1000) as up,
     ):
-        values = {"mailer": str(mailer.port), "up": str(up.getsockname()[1])}
+        values = {"mailer": str(mailer.port), "up": str(up.getsockname()[1]), "inter": "50ms"}
         program = Program(POINTSMAN, TEXT.replace("mailer one", "timeout mail 1h\n    mailer one"), tmp_path, values)
         program.start()
         try:
@@ -120,7 +121,7 @@ def control(program: Program) -> int:
 def test_a_control_process_that_is_killed(tmp_path: Path) -> None:
     """Its successor knows the states and sends none of them again; what changes from then on is sent."""
     with MailServer() as mailer, socket.create_server(("127.0.0.1", 0), backlog=1000) as up:
-        values = {"mailer": str(mailer.port), "up": str(up.getsockname()[1])}
+        values = {"mailer": str(mailer.port), "up": str(up.getsockname()[1]), "inter": "15s"}
 
         def change(program: Program, connections: int) -> None:
             """s2 goes down and comes up, and the mailer has seen so many connections."""
