@@ -54,10 +54,11 @@ def restore_states(live: Live, diagnostics: Diagnostics) -> None:
         return
     assert live.health is not None
     told = Told(diagnostics)
-    messages = [health.messages for health in live.health.healths.values()]
-    tells = [one.tell for one in messages]
-    for one in messages:
-        one.tell = told
+    healths = list(live.health.healths.values())
+    tells = [health.messages.tell for health in healths]
+    for health in healths:
+        health.messages.tell = told
+        health.patient = True
     try:
         for backend in live.backends:
             section = live.sections[id(backend)]
@@ -69,10 +70,14 @@ def restore_states(live: Live, diagnostics: Diagnostics) -> None:
                 name = server.name.decode("utf-8", "surrogateescape")
                 if name in saved:
                     health = live.health.healths.get(server) or Health(backend, server, told)
+                    health.patient = True  # there may be thousands of servers
                     _restore(live.health, health, saved[name], bool(lines[name].parameters.resolvers), diagnostics)
+        for backend in live.backends:
+            backend.refresh()
     finally:
-        for one, tell in zip(messages, tells):
-            one.tell = tell
+        for health, tell in zip(healths, tells):
+            health.messages.tell = tell
+            health.patient = False
 
 
 def _restore(checks: Checks, health: Health, state: SavedState, resolves: bool, diagnostics: Diagnostics) -> None:
@@ -86,7 +91,6 @@ def _restore(checks: Checks, health: Health, state: SavedState, resolves: bool, 
     _restore_state(health, state, now)
     server.last_change = now - min(state.age * 1000, OLDEST)
     server.restored = True
-    health.backend.changed(server)
     if server.service and state.service != server.service:
         wrong.insert(
             0,

@@ -46,6 +46,7 @@ class States:
         self.slowstart = 0  # ms
         self.leader: States | None = None  # that of the server that it tracks
         self.followers: list[States] = []  # the newest first, as the peer program goes through them
+        self.patient = False  # whoever changes its state refreshes the backend later, once for many
         self.refers = False  # its server cannot be deleted because of them alone
 
     @property
@@ -364,7 +365,8 @@ class States:
     # What was known of it before a reload.
 
     def restore(self, state: int, since: int, now: int, reason: str) -> None:
-        """It is in this operational state, since then. Told only where it is another one than it has begun in."""
+        """It is in this operational state, since then. Told only where it is another one than it has begun in. Whoever
+        says so refreshes the backends behind that."""
         server = self.server
         if state == STOPPED:
             if server.state != STOPPED:
@@ -377,20 +379,20 @@ class States:
             slowly = state == STARTING and now - since < self.slowstart
             server.state = STARTING if slowly else RUNNING
             server.share = max(1, (now - since) * FULL_SHARE // self.slowstart) if slowly else FULL_SHARE
-            self._changed(now)
             if back:
+                self._changed(now)
                 self._say_up("")
                 for follower in self.followers:
                     follower._follow_up(now)
 
     def restore_admin(self, bit: int) -> None:
-        """It is in forced maintenance or drain, which is no news. Those that track it are in what they inherit."""
+        """It is in forced maintenance or drain, which is no news. Those that track it are in what they inherit. Whoever
+        says so refreshes the backends behind that."""
         server = self.server
         server.admin |= bit
         if bit & MAINT:
             server.state = STOPPED
             server.check_health = 0
-        self.backend.changed(server)
         for follower in self.followers:
             follower.restore_admin(INHERITED_MAINT if bit & MAINT else INHERITED_DRAIN)
 
@@ -411,7 +413,8 @@ class States:
 
     def _changed(self, now: int) -> None:
         server = self.server
-        self.backend.changed(server)
+        if not self.patient:
+            self.backend.changed(server)
         server.last_change = now
 
     def _say_up(self, said: str) -> None:

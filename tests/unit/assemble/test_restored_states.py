@@ -251,6 +251,18 @@ def test_servers_that_track(load: Load) -> None:
     assert (one.server("s2").admin, one.server("s2").weight) == (1, 9)
 
 
+def test_many_servers_are_put_in_order_once(load: Load) -> None:
+    """Not once for each that was down: that would take a minute where there are ten thousand."""
+    names = [f"s{number}" for number in range(1, 101)]
+    servers = "\n ".join(f"server {name} 127.0.0.1:1" for name in names)
+    one = load.state(
+        servers, *(state_line(srv_name=name, srv_op_state=number % 2) for number, name in enumerate(names))
+    )
+    backend = one.server().backend
+    assert len(one.said) == len(backend.usable) == 50
+    assert backend.arena.cells.load(backend.version) < 10
+
+
 # Files.
 
 
