@@ -47,17 +47,24 @@ COLUMNS = ("srv_addr", "srv_port", "srv_fqdn", "srv_uweight", "srv_op_state")
 Places = dict[str, tuple[str, ...]]
 
 
-def places(program: Program) -> Places:
-    rows = rows_of(ask(program.folder / "stats", "show servers state"))
-    return {row["srv_name"]: tuple(row[name] for name in COLUMNS) for row in rows.values()}
+def parsed(answer: str) -> Places:
+    return {row["srv_name"]: tuple(row[name] for name in COLUMNS) for row in rows_of(answer).values()}
 
 
-def comes_to(program: Program, right: Callable[[Places], bool]) -> Places:
+def comes_to(program: Program, right: Callable[[Places], bool]) -> str:
+    """What `show servers state` says as soon as it is right."""
     limit = time.monotonic() + PATIENCE
-    while not right(found := places(program)):
-        assert time.monotonic() < limit, found
+    while True:
+        answer = ask(program.folder / "stats", "show servers state")
+        if right(parsed(answer)):
+            return answer
+        assert time.monotonic() < limit, answer
         time.sleep(0.02)
-    return found
+
+
+def is_at(found: Places, **addresses: str) -> bool:
+    """Servers are there, and up."""
+    return all((found[name][0], found[name][-1]) == (address, "2") for name, address in addresses.items())
 
 
 def test_names_over_a_restart(tmp_path: Path) -> None:
@@ -68,20 +75,23 @@ def test_names_over_a_restart(tmp_path: Path) -> None:
         dns.services({SERVICE: [("h1.test", 8080, 40000, 0)]})
         with Program(POINTSMAN, TEXT, tmp_path / "first", values) as program:
             until(lambda: len(children(program.pid)) == 3, PATIENCE)
-            comes_to(program, lambda found: found["name"][0] == "127.9.0.1" and found["of1"][0] == "127.9.0.3")
+            comes_to(program, lambda found: is_at(found, name="127.9.0.1", of1="127.9.0.3"))
             ask(tmp_path / "first" / "stats", "set server app/renamed fqdn new.test")
-            before = comes_to(program, lambda found: found["renamed"][0] == "127.9.0.2")
-            file.write_text(ask(tmp_path / "first" / "stats", "show servers state").rstrip("\n") + "\n")
+            answer = comes_to(
+                program, lambda found: is_at(found, name="127.9.0.1", renamed="127.9.0.2", of1="127.9.0.3")
+            )
+            file.write_text(answer.rstrip("\n") + "\n")
+            before = parsed(answer)
         assert before["renamed"][2] == "new.test"
         assert before["of1"][1:3] == ("8080", "h1.test")
         assert before["of2"][0] == "-"
 
         dns.stop()
         with Program(POINTSMAN, TEXT, tmp_path / "second", values) as program:
-            assert places(program) == before
+            assert parsed(ask(program.folder / "stats", "show servers state")) == before
             dns.hosts({"app.test": ["127.9.0.4"], "new.test": ["127.9.0.5"], "h2.test": ["127.9.0.6"]})
             dns.services({SERVICE: [("h2.test", 8081, 40000, 0)]})
             dns.start()
-            comes_to(program, lambda found: found["name"][0] == "127.9.0.4" and found["renamed"][0] == "127.9.0.5")
+            comes_to(program, lambda found: is_at(found, name="127.9.0.4", renamed="127.9.0.5"))
             comes_to(program, lambda found: {found["of1"][:3], found["of2"][:3]} >= {("127.9.0.6", "8081", "h2.test")})
             comes_to(program, lambda found: all(place[2] != "h1.test" for place in found.values()))
