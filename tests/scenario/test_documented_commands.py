@@ -20,6 +20,7 @@ from pathlib import Path
 
 import pytest
 from support.programs import POINTSMAN, ROOT, Program, environment
+from support.scenario import show_stat
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"(?ms)^```([\w ]*)\n(.*?)^```$")
@@ -272,6 +273,27 @@ def test_the_demo() -> None:
         process.communicate(timeout=20)
     tries = re.findall(r"(?m)^  curl (?!-)(\S+)", said)
     assert len(tries) == 2 and said.count("interpreted") <= 1, said
+
+
+LIMITED = """
+global
+    stats socket {dir}/haproxy.sock level admin
+defaults
+    mode http
+    timeout connect 15s
+    timeout client 15s
+    timeout server 15s
+listen site
+    bind 127.0.0.1:{port:front}
+    server app1 127.0.0.1:1 maxconn 5
+"""
+
+
+def test_a_limit_that_is_changed_while_it_runs(tmp_path: Path) -> None:
+    with Program(POINTSMAN, LIMITED, tmp_path):
+        done = shell('echo "set maxconn server site/app1 20" | socat stdio /run/haproxy.sock', tmp_path)
+        assert done.returncode == 0, done
+        assert show_stat(tmp_path / "haproxy.sock")["site/app1"]["slim"] == "20"
 
 
 def test_every_command_is_run_or_says_why_not() -> None:

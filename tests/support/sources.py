@@ -238,6 +238,7 @@ _PEER: Final = "the peer, live"
 _MEASURED: Final = "the peer, measured"
 # Fetches: a regular expression of names, where the value that the test expects is from, and the test.
 ELSEWHERE: Final[tuple[tuple[str, str, str], ...]] = (
+    ("res.body|res.body_(len|size)", _PEER, "tests/peer/test_peer_check_results.py::test_the_same_as_haproxy"),
     ("ssl_.*", _PEER, "tests/peer/test_peer_tls_fetches.py::test_each_fetch_says_the_same"),
     (
         "(be|fe|cur)_(tarpit_timeout|connect_timeout|queue_timeout|max_retries)",

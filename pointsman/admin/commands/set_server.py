@@ -88,9 +88,9 @@ def to_drain(call: Call) -> None:
 def to_ready(call: Call) -> None:
     """Neither maintenance nor drain."""
     health = _health(call)
-    maintained = health.server.admin & FORCED_MAINT
+    added = health.server.generation and health.server.admin & FORCED_MAINT
     health.to_ready(call.view.now)
-    if maintained:
+    if added:  # it was never checked, and need not wait for an interval to pass
         begin_checks(health.server)
     call.view.settle()
 
