@@ -26,8 +26,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-from support.forked import ForkedProcess, forked
 from support.ports import free_port, listening_ports
+from support.stock import ForkedProcess, forked
 
 ROOT = Path(__file__).resolve().parents[2]
 _PLACE = re.compile(r"\{([a-z]+(?::[A-Za-z0-9_.-]+)?)\}")

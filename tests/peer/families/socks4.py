@@ -38,8 +38,24 @@ backend app
 
 SCENARIOS = [
     behind("granted", ASKED, Send(GRANTED), *ANSWER, expect=("200 -- rc=0 192.0.2.1:8080",)),
-    behind("granted in pieces", ASKED, Send(GRANTED[:1]), Pause(0.1), Send(GRANTED[1:]), *ANSWER),
-    behind("with a PROXY header", ASKED, Send(GRANTED), Until(b"\r\n"), *ANSWER, words="send-proxy"),
+    behind(
+        "granted in pieces",
+        ASKED,
+        Send(GRANTED[:1]),
+        Pause(0.1),
+        Send(GRANTED[1:]),
+        *ANSWER,
+        expect=("200 -- rc=0 192.0.2.1:8080",),
+    ),
+    behind(
+        "with a PROXY header",
+        ASKED,
+        Send(GRANTED),
+        Until(b"\r\n"),
+        *ANSWER,
+        words="send-proxy",
+        expect=("200 -- rc=0 192.0.2.1:8080",),
+    ),
     behind("rejected", ASKED, Send(b"\0\x5b\0\0\0\0\0\0"), End(), expect=("503 SC rc=0",)),
     behind("garbage", ASKED, Send(b"HTTP/1.1 400 Bad\r\n\r\n"), End(), expect=("503 SC",)),
     behind("an end", ASKED, Close(), expect=("503 SC",)),
