@@ -30,7 +30,7 @@ from pointsman.sample.encode import LINE_UNSAFE
 from pointsman.sample.fetch.lane import THIS_LANE
 from pointsman.sample.passwords import PASSWORDS
 from pointsman.server.backend import LiveServer
-from pointsman.server.checks.checks import Checks, TrafficHook
+from pointsman.server.checks.checks import Checks, TrafficLook
 from pointsman.server.checks.external import end_programs
 from pointsman.server.checks.plan import CheckPlan
 from pointsman.server.state_file import SavedState
@@ -348,15 +348,13 @@ class Live(Generation):
             service.start(loop)
         if self.health is not None and self.controls:
             if self.serves:
-                self.health.hook = TrafficHook(self.health)
-                self.reactor.hooks.append(self.health.hook)
+                self.health.own_look = TrafficLook(self.health, self.reactor)
             loop.call_soon(self.health.start)
         self.process.arena.seal()
 
     def _begin_endings(self) -> None:
         """From here on what runs on servers ends when they are marked down, or others up."""
         endings = Endings(self.reactor)
-        self.reactor.hooks.append(endings)
         for backend in self.backends:
             backend.notice_endings()
             backend.end_sessions = endings.gather

@@ -2,17 +2,16 @@
 on-marked-down, on-marked-up).
 
 A lane learns it from cells of the server's state (Backend.notice_endings), in the middle of whatever it does: perhaps
-while another stream chooses its server. So the streams are gathered then, and ended behind the turn.
+while another stream chooses its server. So the streams are gathered then, and ended in a go of their own.
 """
 
-from pointsman.net.reactor import Hook, Reactor
-from pointsman.net.timers import NEVER
+from pointsman.net.reactor import Job, Reactor
 from pointsman.server.backend import LiveServer
 from pointsman.stream.connections import client_connections
 from pointsman.stream.exchange import Exchange
 
 
-class Endings(Hook):
+class Endings(Job):
     """Of one lane. `gather` is what backends call."""
 
     def __init__(self, reactor: Reactor) -> None:
@@ -27,7 +26,8 @@ class Endings(Hook):
                 server = stream.server
                 if server is not None and server in servers:
                     self.found.append((stream, server, cause))
-                    self.due = 0
+        if self.found:
+            self.reactor.another(self)
 
     def close_kept(self, server: LiveServer) -> None:
         """It is in maintenance, perhaps to be deleted: idle connections to it would wait for clients that go elsewhere.
@@ -39,8 +39,7 @@ class Endings(Hook):
                     one.close()
                 one = one.below
 
-    def after(self, now: int) -> None:
-        self.due = NEVER
+    def go(self) -> None:
         found, self.found = self.found, []
         for stream, server, cause in found:
             if stream.server is server:  # else it has ended, or gone elsewhere

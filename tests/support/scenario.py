@@ -267,11 +267,20 @@ class Run:
     def _ask(self, step: Asks) -> None:
         if "runtime" not in self.clients:
             self.clients["runtime"] = Actor(socket.socket(), self.bells)
+        leaves = re.fullmatch(r"set server (\S+) state maint", step.command)
+        if leaves:
+            self._until_idle(leaves[1])
         lines = [line for line in query(self.folder / "stats", step.command).splitlines() if line]
         if step.command.startswith("show table "):
             lines = [normalise.table_line(line) for line in lines]
             lines = lines[:1] + sorted(lines[1:])
         self.clients["runtime"].notes += [f"> {step.command}", *lines]
+
+    def _until_idle(self, server: str) -> None:
+        """A client that has its answer may be counted for a moment yet: the log would tell of it."""
+        limit = time.monotonic() + 1
+        while show_stat(self.folder / "stats")[server]["scur"] != "0" and time.monotonic() < limit:
+            time.sleep(0.005)
 
     def _transcript(self, servers: Mapping[str, list[list[str]]], lines: Sequence[str]) -> Transcript:
         self.names |= {port: f"<port {name}>" for name, port in self.program.ports.items()}

@@ -16,8 +16,7 @@ from pointsman.core.arena import Arena
 from pointsman.core.diagnostics import ConfigError, Position
 from pointsman.core.wishes import WISHES
 from pointsman.net.clock import monotonic_ms
-from pointsman.net.reactor import Hook
-from pointsman.net.timers import NEVER
+from pointsman.net.reactor import Job, Reactor
 from pointsman.server.backend import Backend, LiveServer
 from pointsman.server.checks.agent import Agent, AgentTarget, AgentTimes
 from pointsman.server.checks.external import ExternalCheck, ExternalRun, prepare_to_run_programs
@@ -126,15 +125,19 @@ class AgentChecker(Repeated):
         return self.checks.spread_out(self.agent.times.interval)
 
 
-class TrafficHook(Hook):
-    """With one process: the same process sees errors and acts upon them, a turn later."""
+class TrafficLook(Job):
+    """With one process: the same process sees errors and acts upon them, in a go of its own."""
 
-    def __init__(self, checks: "Checks") -> None:
+    def __init__(self, checks: "Checks", reactor: Reactor) -> None:
         super().__init__()
         self.checks = checks
+        self.reactor = reactor
 
-    def after(self, now: int) -> None:
-        self.due = NEVER
+    def soon(self) -> None:
+        """A lane has seen something."""
+        self.reactor.another(self)
+
+    def go(self) -> None:
         self.checks.look()
 
 
@@ -160,7 +163,7 @@ class Checks:
         self.agents: dict[Server, AgentChecker] = {}
         self.healths: dict[Server, Health] = {}
         self.observing: dict[Server, Checker] = {}  # those whose traffic shows how they are
-        self.hook: TrafficHook | None = None
+        self.own_look: TrafficLook | None = None
         self.started = False
         self.timed_out: Callable[[LiveServer], None] | None = None  # told of servers that do not answer at all
 
@@ -218,8 +221,8 @@ class Checks:
 
     def _look_soon(self, arena: Arena) -> None:
         """In a lane, or in the only process."""
-        if self.hook is not None:
-            self.hook.due = 0
+        if self.own_look is not None:
+            self.own_look.soon()
         else:
             arena.ring(arena.rows - 1)
 
