@@ -1,7 +1,6 @@
 """What runs: one generation with everything in it."""
 
 import asyncio
-import gc
 import os
 import random
 from collections.abc import Callable
@@ -311,7 +310,6 @@ class Live(Generation):
         self._release(number)
         arena.release_lane(number)
         if self.links is not None and self.links.look_on():
-            gc.collect()  # nothing else does in this process
             self._release(number)
             arena.release_lane(number)
         TABLES.process_ended(arena.cells.load(self.processes + number))

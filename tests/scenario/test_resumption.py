@@ -180,8 +180,14 @@ class Balancer:
         self.kill(self.lanes()[0])
 
     def kill(self, pid: int) -> None:
+        before = set(self.lanes())
         os.kill(pid, signal.SIGKILL)
-        until(lambda: len(self.lanes()) == 3 and pid not in self.lanes(), 30)
+
+        def replaced() -> bool:
+            now = set(self.lanes())
+            return pid not in now and bool(now - before)
+
+        until(replaced, 30)
 
     def ask(self, line: str) -> str:
         return query(self.folder / "stats", line)
