@@ -30,7 +30,8 @@ from pointsman.assemble.server_tls import forget_contexts
 from pointsman.assemble.tracking import link_added
 from pointsman.config.added_server import read_added, words_of_added
 from pointsman.config.proxy import Guid, Mode
-from pointsman.config.server_line import NOTHING_SAID, DefaultServer, ServerLine, checked_name
+from pointsman.config.sections import checked_name
+from pointsman.config.server_line import NOTHING_SAID, DefaultServer, ServerLine
 from pointsman.config.setting import Configuration
 from pointsman.core.address import is_ip
 from pointsman.core.counters import gauges_of

@@ -11,7 +11,8 @@ from typing import Final
 
 from pointsman.config.keyword import Args
 from pointsman.config.parameters import Words, read_parameters
-from pointsman.config.server_line import NOTHING_SAID, ServerLine, checked_name, origin, read_address
+from pointsman.config.sections import checked_name
+from pointsman.config.server_line import NOTHING_SAID, ServerLine, origin, read_address
 from pointsman.config.server_words import SERVER_OTHERS, SERVER_WORDS
 from pointsman.config.setting import Configuration, Section
 from pointsman.core.diagnostics import ConfigError, Diagnostics, Position

@@ -23,7 +23,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from pointsman.core.address import AF_INET, AF_INET6, AddressSpec
+from pointsman.core.address import AF_INET, AF_INET6, AddressSpec, is_ip
 from pointsman.core.diagnostics import ConfigError, Position
 from pointsman.core.registry import nearest
 from pointsman.core.words import Word
@@ -118,6 +118,45 @@ def parse_addresses(word: Word, *, default_port: int | None, listening: bool) ->
         specs += _parse_one(Word(part, at), default_port, True)
         column += len(part) + 1
     return specs
+
+
+def connecting_address(
+    word: Word, variables: Mapping[str, str], said: str, *, default_port: int | None = None, expected: str = ""
+) -> tuple[Word, AddressSpec]:
+    """The one address of a line that connects there, and the word with its variables resolved. ConfigError, which
+    begins with `said`: it is none, or a descriptor."""
+    try:
+        address = expand(word, variables)
+        spec = parse_addresses(address, default_port=default_port, listening=False)[0]
+    except ConfigError as error:
+        found = error.finding
+        raise ConfigError(f"{said} : {found.message}", found.position, found.expected, found.hint) from None
+    if spec.kind == "fd":
+        raise ConfigError(
+            f"{said} : a file descriptor is not acceptable here in '{address.text}'", address.at, expected
+        )
+    return address, spec
+
+
+def check_stream(address: Word, spec: AddressSpec, said: str, expected: str = "") -> None:
+    """ConfigError where an address is one of datagrams."""
+    if spec.datagram:
+        raise ConfigError(f"{said} : dgram-type address not acceptable in '{address.text}'", address.at, expected)
+
+
+def check_fixed_port(address: Word, spec: AddressSpec, said: str) -> None:
+    """ConfigError where the port is one that depends on the client."""
+    if spec.port_offset:
+        raise ConfigError(f"{said} : port offset not permitted here in '{address.text}'", address.at, "a port")
+
+
+def numeric_host(address: Word, spec: AddressSpec, said: str) -> str:
+    """The host of an address as sockets take it; its name is looked up now. ConfigError: nothing is known of it."""
+    host = spec.host or "0.0.0.0"
+    numeric = host if is_ip(host) else resolve(host, spec.family)
+    if numeric is None:
+        raise ConfigError(f"{said} : invalid address: '{host}' in '{address.text}'", address.at, "a numeric address")
+    return numeric
 
 
 def _parse_one(word: Word, default_port: int | None, listening: bool) -> list[AddressSpec]:

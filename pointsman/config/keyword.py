@@ -112,6 +112,14 @@ class Args:
         """The next word as a time (manual 2.5), in milliseconds; a bare number counts in `unit`."""
         return parse_time(self.word(expected), unit, self.diagnostics)
 
+    def overlook(self, hint: str = "") -> None:
+        """HAProxy overlooks what follows; so do we, but not in silence."""
+        left = self.rest()
+        if left:
+            self.diagnostics.warning(
+                f"'{self.keyword}': argument '{left[0].text}' is ignored", left[0].at, "end of line", hint
+            )
+
     def end(self) -> None:
         """Nothing may follow."""
         if self.more():

@@ -18,11 +18,10 @@ import socket
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
-from pointsman.config.addresses import expand, parse_addresses, resolve
+from pointsman.config.addresses import check_fixed_port, check_stream, connecting_address, numeric_host
 from pointsman.config.keyword import Args, keyword, parse_time, warn_if_small
-from pointsman.config.sections import FORBIDDEN
+from pointsman.config.sections import checked_name
 from pointsman.config.setting import Configuration, In, Section, Setting
-from pointsman.core.address import is_ip
 from pointsman.core.diagnostics import ConfigError, Diagnostics
 from pointsman.core.registry import nearest
 from pointsman.core.words import Word
@@ -85,44 +84,23 @@ def mailer(args: Args) -> MailerLine:
     if len(args.words) - args.index < 2:
         raise ConfigError("'mailer' expects <name> and <addr>[:<port>] as arguments.", args.here, EXPECTED)
     name = args.word("<name>")
-    wrong = FORBIDDEN.search(name.text)
-    if wrong is not None:
-        raise ConfigError(
-            f"character '{wrong[0]}' is not permitted in server name '{name.text}'.",
-            name.at,
-            "letters, digits, '.', ':', '_' and '-'",
-        )
+    checked_name(name, "server name")
     host, port = _address(args, f"'mailer {name.text}'", args.word("<ip>:<port>"))
-    _overlook(args)
+    args.overlook()
     return MailerLine(name=name.text, host=host, port=port, at=args.at)
 
 
 def _address(args: Args, said: str, word: Word) -> tuple[str, int]:
     """A numeric host and a port. A host's name is looked up now."""
-    try:
-        address = expand(word, args.configuration.environment)
-        spec = parse_addresses(address, default_port=None, listening=False)[0]
-    except ConfigError as error:
-        found = error.finding
-        raise ConfigError(f"{said} : {found.message}", found.position, found.expected, found.hint) from None
-    if spec.kind == "fd":
-        raise ConfigError(
-            f"{said} : a file descriptor is not acceptable here in '{address.text}'", address.at, EXPECTED
-        )
-    if spec.datagram:
-        raise ConfigError(f"{said} : dgram-type address not acceptable in '{address.text}'", address.at, EXPECTED)
+    address, spec = connecting_address(word, args.configuration.environment, said, expected=EXPECTED)
+    check_stream(address, spec, said, EXPECTED)
     if spec.kind != "inet":
         raise ConfigError(f"{said} : TCP not supported for this address family.", address.at, EXPECTED)
-    if spec.port_offset:
-        raise ConfigError(f"{said} : port offset not permitted here in '{address.text}'", address.at, "a port")
+    check_fixed_port(address, spec, said)
     if not spec.port:
         what = "invalid port '0'" if address.text.endswith(":0") else f"missing port specification in '{address.text}'"
         raise ConfigError(f"{said} : {what}", address.at, EXPECTED)
-    host = spec.host or "0.0.0.0"
-    numeric = host if is_ip(host) else resolve(host, spec.family)
-    if numeric is None:
-        raise ConfigError(f"{said} : invalid address: '{host}' in '{address.text}'", address.at, "a numeric address")
-    return numeric, spec.port
+    return numeric_host(address, spec, said), spec.port
 
 
 @keyword("timeout mail", In.MAILERS, "12.3")
@@ -133,7 +111,7 @@ def timeout_mail(args: Args) -> MailTimeout:
     word = args.word("<time>")
     milliseconds = parse_time(word, "ms", args.diagnostics)
     warn_if_small(word, milliseconds, f"timeout mail {word.text}", f"mailers '{args.section.name}'", args.diagnostics)
-    _overlook(args)
+    args.overlook()
     return MailTimeout(milliseconds=milliseconds, at=args.at)
 
 
@@ -169,7 +147,7 @@ def email_alert_level(args: Args) -> EmailAlertLine:
     word = args.word("<level>")
     if word.text not in LEVELS:
         raise args.wrong(word, f"unknown log level '{word.text}' after 'level'", LEVELS)
-    _overlook(args)
+    args.overlook()
     return EmailAlertLine(what="level", value=word.text, at=args.at)
 
 
@@ -184,15 +162,8 @@ def _line(args: Args, what: str) -> EmailAlertLine:
             word.at,
             "no control characters, '<' or '>'",
         )
-    _overlook(args)
+    args.overlook()
     return EmailAlertLine(what=what, value=word.text, at=args.at)
-
-
-def _overlook(args: Args) -> None:
-    """HAProxy takes no notice of what else a line has."""
-    left = args.rest()
-    if left:
-        args.diagnostics.warning(f"'{args.keyword}': argument '{left[0].text}' is ignored", left[0].at, "end of line")
 
 
 def check_mailers(configuration: Configuration, proxies: list[Section], diagnostics: Diagnostics) -> None:

@@ -17,9 +17,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, Final
 
-from pointsman.config.addresses import expand, parse_addresses, resolve
+from pointsman.config.addresses import check_fixed_port, connecting_address, numeric_host
 from pointsman.config.keyword import Args, keyword, parse_time, warn_if_small
-from pointsman.config.sections import FORBIDDEN
+from pointsman.config.sections import checked_name
 from pointsman.config.setting import Configuration, In, Section, Setting
 from pointsman.core.address import AF_INET, AF_INET6, is_ip
 from pointsman.core.diagnostics import NOWHERE, ConfigError, Diagnostics, Position
@@ -114,13 +114,7 @@ def nameserver(args: Args) -> NameServerLine:
     if len(args.words) - args.index < 2:
         raise ConfigError("'nameserver' expects <name> and <addr>[:<port>] as arguments.", args.here, EXPECTED)
     name = args.word("<name>")
-    wrong = FORBIDDEN.search(name.text)
-    if wrong is not None:
-        raise ConfigError(
-            f"character '{wrong[0]}' is not permitted in server name '{name.text}'.",
-            name.at,
-            "letters, digits, '.', ':', '_' and '-'",
-        )
+    checked_name(name, "server name")
     _check_unique(args.section, name)
     said = f"'nameserver {name.text}'"
     word = args.word("<address>:<port>")
@@ -152,25 +146,13 @@ def _check_unique(section: Section, name: Word) -> None:
 
 def _address(args: Args, said: str, word: Word, default_port: int | None) -> tuple[str, int]:
     """A numeric host and a port. A host's name is looked up now."""
-    try:
-        address = expand(word, args.configuration.environment)
-        spec = parse_addresses(address, default_port=default_port, listening=False)[0]
-    except ConfigError as error:
-        found = error.finding
-        raise ConfigError(f"{said} : {found.message}", found.position, found.expected, found.hint) from None
-    if spec.kind == "fd":
-        raise ConfigError(f"{said} : a file descriptor is not acceptable here in '{address.text}'", address.at)
+    address, spec = connecting_address(word, args.configuration.environment, said, default_port=default_port)
     if spec.kind != "inet":
         raise ConfigError(f"{said} : '{address.text}' is no address of the Internet", address.at, EXPECTED)
-    if spec.port_offset:
-        raise ConfigError(f"{said} : port offset not permitted here in '{address.text}'", address.at, "a port")
+    check_fixed_port(address, spec, said)
     if spec.port is None:
         raise ConfigError(f"{said} : missing port specification in '{address.text}'", address.at, EXPECTED)
-    host = spec.host or "0.0.0.0"
-    numeric = host if is_ip(host) else resolve(host, spec.family)
-    if numeric is None:
-        raise ConfigError(f"{said} : invalid address: '{host}' in '{address.text}'", address.at, "a numeric address")
-    return numeric, spec.port
+    return numeric_host(address, spec, said), spec.port
 
 
 def _parameters(args: Args, said: str) -> tuple[int, tuple[str, int] | None]:
@@ -251,13 +233,6 @@ def read_resolv_conf(text: str, section: Section, complaints: list[str]) -> list
     return found
 
 
-def _overlook(args: Args) -> None:
-    """HAProxy takes no notice of what else a line has."""
-    left = args.rest()
-    if left:
-        args.diagnostics.warning(f"'{args.keyword}': argument '{left[0].text}' is ignored", left[0].at, "end of line")
-
-
 def _resolv_conf() -> str:
     """Raises OSError."""
     with open(RESOLV_CONF, encoding="utf-8", errors="replace") as file:
@@ -267,7 +242,7 @@ def _resolv_conf() -> str:
 @keyword("parse-resolv-conf", In.RESOLVERS, "5.3.2")
 def parse_resolv_conf(args: Args) -> list[NameServerLine]:
     """parse-resolv-conf: the name servers of /etc/resolv.conf, as if a line named each of them here."""
-    _overlook(args)
+    args.overlook()
     try:
         text = _resolv_conf()
     except OSError as error:
@@ -293,7 +268,7 @@ def accepted_payload_size(args: Args) -> AcceptedPayload:
             word.at,
             f"a number from {SMALLEST_PAYLOAD} to {LARGEST_PAYLOAD}",
         )
-    _overlook(args)
+    args.overlook()
     return AcceptedPayload(size=int(digits), at=args.at)
 
 
@@ -303,7 +278,7 @@ def resolve_retries(args: Args) -> ResolveRetries:
     if not args.more():
         raise ConfigError("'resolve_retries' expects <nb> as argument.", args.here, "<nb>")
     count = args.integer("<nb>", 0, 1_000_000)
-    _overlook(args)
+    args.overlook()
     return ResolveRetries(count=count, at=args.at)
 
 
@@ -329,7 +304,7 @@ def _time(args: Args, said: str) -> int:
     word = args.word("<time>")
     milliseconds = parse_time(word, "ms", args.diagnostics)
     warn_if_small(word, milliseconds, f"{said} {word.text}", f"resolvers '{args.section.name}'", args.diagnostics)
-    _overlook(args)
+    args.overlook()
     return milliseconds
 
 

@@ -16,7 +16,20 @@ from pointsman.config.setting import SECTIONS, Configuration, In, Section
 from pointsman.core.diagnostics import ConfigError, Diagnostics, Position
 from pointsman.core.words import Line, Word
 
-FORBIDDEN: Final = re.compile(r"[^A-Za-z0-9_.:-]")  # in names of proxies (manual 4)
+FORBIDDEN: Final = re.compile(r"[^A-Za-z0-9_.:-]")  # in names of proxies (manual 4), of servers and their like
+SAME_SECTION: Final = "{kind} section '{name}' has the same name as another {kind} section declared at {first}."
+
+
+def checked_name(word: Word, what: str) -> str:
+    """The name of something that stands in a section. ConfigError: it cannot be one; `what` says of what."""
+    wrong = FORBIDDEN.search(word.text)
+    if wrong is not None:
+        raise ConfigError(
+            f"character '{wrong[0]}' is not permitted in {what} '{word.text}'.",
+            word.at,
+            "letters, digits, '.', ':', '_' and '-'",
+        )
+    return word.text
 
 
 def is_section(word: str) -> bool:
@@ -126,55 +139,33 @@ class Opener:
     def _peers(self, line: Line) -> Section:
         name = self._name(line, "missing name for peers section.")
         self._nothing_more(line.words[0], line.words[2:])
-        section = Section(In.PEERS, name, line.at)
-        first = self.configuration.peers.setdefault(name, section)
-        if first is not section and name:
-            self.diagnostics.alert(
-                f"peers section '{name}' has the same name as another peers section declared at "
-                f"{first.at.file}:{first.at.line}.",
-                line.words[1].at,
-                "a name that no other peers section has",
-            )
-        return section
+        return self._only(self.configuration.peers, Section(In.PEERS, name, line.at), line, SAME_SECTION)
 
     def _resolvers(self, line: Line) -> Section:
         name = self._name(line, "missing name for resolvers section.")
         self._ignored(line.words[0], line.words[2:])
-        section = Section(In.RESOLVERS, name, line.at)
-        first = self.configuration.resolvers.setdefault(name, section)
-        if first is not section and name:
-            self.diagnostics.alert(
-                f"resolvers '{name}' has same name as another resolvers (declared at {first.at.file}:{first.at.line}).",
-                line.words[1].at,
-                "a name that no other resolvers section has",
-            )
-        return section
+        message = "resolvers '{name}' has same name as another resolvers (declared at {first})."
+        return self._only(self.configuration.resolvers, Section(In.RESOLVERS, name, line.at), line, message)
 
     def _healthcheck(self, line: Line) -> Section:
         name = self._name(line, "missing name for healthcheck section.")
         self._nothing_more(line.words[0], line.words[2:])
-        section = Section(In.HEALTHCHECK, name, line.at)
-        first = self.configuration.healthchecks.setdefault(name, section)
-        if first is not section and name:
-            self.diagnostics.alert(
-                f"healthcheck section '{name}' has the same name as another healthcheck section declared at "
-                f"{first.at.file}:{first.at.line}.",
-                line.words[1].at,
-                "a name that no other healthcheck section has",
-            )
-        return section
+        return self._only(self.configuration.healthchecks, Section(In.HEALTHCHECK, name, line.at), line, SAME_SECTION)
 
     def _mailers(self, line: Line) -> Section:
         name = self._name(line, "missing name for mailers section.")
         self._ignored(line.words[0], line.words[2:])
-        section = Section(In.MAILERS, name, line.at)
-        first = self.configuration.mailers.setdefault(name, section)
+        return self._only(self.configuration.mailers, Section(In.MAILERS, name, line.at), line, SAME_SECTION)
+
+    def _only(self, known: dict[str, Section], section: Section, line: Line, message: str) -> Section:
+        """The section, known by its name from now on. An alert where there is one of this name already."""
+        kind, name = line.words[0].text, section.name
+        first = known.setdefault(name, section)
         if first is not section and name:
             self.diagnostics.alert(
-                f"mailers section '{name}' has the same name as another mailers section declared at "
-                f"{first.at.file}:{first.at.line}.",
+                message.format(kind=kind, name=name, first=f"{first.at.file}:{first.at.line}"),
                 line.words[1].at,
-                "a name that no other mailers section has",
+                f"a name that no other {kind} section has",
             )
         return section
 

@@ -4,15 +4,15 @@ A line starts from the section's default-server (that of its defaults section be
 its own words change that; so a ServerLine says all that holds for its server. Names and ids are unique in a section.
 """
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from pointsman.config.addresses import expand, parse_addresses
+from pointsman.config.addresses import check_stream, connecting_address
 from pointsman.config.keyword import Args, keyword
 from pointsman.config.parameters import Words, read_parameters
 from pointsman.config.peer_line import Peer, read_peer
+from pointsman.config.sections import checked_name
 from pointsman.config.server_words import SERVER_OTHERS, SERVER_WORDS, ServerParameters
 from pointsman.config.setting import In, Section, Setting
 from pointsman.core.address import AddressSpec
@@ -20,7 +20,6 @@ from pointsman.core.diagnostics import ConfigError
 from pointsman.core.words import Word
 
 EXPECTED = "<name> and <addr>[:<port>]"
-FORBIDDEN = re.compile(r"[^A-Za-z0-9.:_-]")  # in names of servers
 NOTHING_SAID = ServerParameters()
 
 
@@ -139,16 +138,8 @@ def _read(args: Args, name: str, address: Word) -> ServerLine:
 
 def read_address(args: Args, address: Word, said: str) -> AddressSpec:
     """Where a server is. `said` begins each error."""
-    try:
-        address = expand(address, args.configuration.environment)
-        spec = parse_addresses(address, default_port=None, listening=False)[0]
-    except ConfigError as error:
-        finding = error.finding
-        raise ConfigError(f"{said} : {finding.message}", finding.position, finding.expected, finding.hint) from None
-    if spec.kind == "fd":
-        raise ConfigError(f"{said} : a file descriptor is not acceptable here in '{address.text}'", address.at)
-    if spec.datagram:
-        raise ConfigError(f"{said} : dgram-type address not acceptable in '{address.text}'", address.at)
+    address, spec = connecting_address(address, args.configuration.environment, said)
+    check_stream(address, spec, said)
     return spec
 
 
@@ -203,17 +194,6 @@ def _parameters(args: Args, said: str, start: ServerParameters) -> ServerParamet
     if len(args.diagnostics.findings) == findings:
         known[tail] = (start, parameters)
     return parameters
-
-
-def checked_name(word: Word, what: str) -> str:
-    wrong = FORBIDDEN.search(word.text)
-    if wrong is not None:
-        raise ConfigError(
-            f"character '{wrong[0]}' is not permitted in {what} '{word.text}'.",
-            word.at,
-            "letters, digits, '.', ':', '_' and '-'",
-        )
-    return word.text
 
 
 def _check_unique(section: Section, name: str, parameters: ServerParameters, word: Word) -> None:

@@ -56,25 +56,12 @@ class StatisticsPage:
     modules: bool
 
 
-def _overlook(args: Args) -> None:
-    """HAProxy overlooks what follows; so do we, but not in silence."""
-    if args.more():
-        word = args.word("end of line")
-        args.diagnostics.warning(
-            f"'{args.keyword}': argument '{word.text}' is ignored",
-            word.at,
-            "end of line",
-            "put quotes around a text with spaces",
-        )
-        args.rest()
-
-
 def _word_parser(name: str, needs: str) -> Callable[[Args], StatsText]:
     def parse(args: Args) -> StatsText:
         if not args.more():
             raise ConfigError(f"'{name}' needs {needs}.", args.here)
         text = args.take("<text>")
-        _overlook(args)
+        args.overlook("put quotes around a text with spaces")
         return StatsText(name=name, text=text, at=args.at)
 
     return parse
@@ -86,7 +73,7 @@ keyword("stats realm", In.ANY_PROXY, "4.2")(_word_parser("realm", "an realm name
 
 def _flag_parser(name: str) -> Callable[[Args], StatsText]:
     def parse(args: Args) -> StatsText:
-        _overlook(args)
+        args.overlook("put quotes around a text with spaces")
         return StatsText(name="version" if name.endswith("-version") else name, text=name, at=args.at)
 
     return parse
@@ -111,7 +98,7 @@ keyword("stats show-desc", In.ANY_PROXY, "4.2")(_optional_parser("show-desc"))
 def refresh(args: Args) -> StatsText:
     """stats refresh <delay>: how often a browser asks again; in seconds by default."""
     seconds = -(-args.time("<delay>", "s") // 1000)
-    _overlook(args)
+    args.overlook("put quotes around a text with spaces")
     return StatsText(name="refresh", text=str(seconds), at=args.at)
 
 
@@ -126,7 +113,7 @@ def auth(args: Args) -> StatsAccount:
         args.diagnostics.notice(
             f"'{args.keyword}': the password of '{word.text.rstrip(':')}' is empty", word.at, "<user>:<passwd>"
         )
-    _overlook(args)
+    args.overlook("put quotes around a text with spaces")
     return StatsAccount(user=user, password=password, at=args.at)
 
 
@@ -136,7 +123,7 @@ def scope(args: Args) -> StatsScope:
     if not args.more():
         raise ConfigError("'scope' needs a proxy name.", args.here, "<name> or .")
     proxy = args.take("<name>")
-    _overlook(args)
+    args.overlook("put quotes around a text with spaces")
     return StatsScope(proxy=proxy, at=args.at)
 
 
