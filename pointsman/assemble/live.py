@@ -425,8 +425,11 @@ class Live(Generation):
         return super().idle()
 
     def flush(self) -> None:
-        end_programs()
         self.sinks.flush()
+
+    def end(self) -> None:
+        end_programs()
+        super().end()
 
     def note(self, level: int, text: bytes) -> None:
         self.logger.event(level, text)

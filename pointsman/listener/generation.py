@@ -175,4 +175,8 @@ class Generation:
         """SIGHUP: the state of the servers goes to the log."""
 
     def flush(self) -> None:
-        """The process ends: write what logs still hold, and leave nothing running."""
+        """Write what logs still hold."""
+
+    def end(self) -> None:
+        """A process that serves, or controls, ends: it leaves nothing running and nothing unwritten."""
+        self.flush()

@@ -188,7 +188,7 @@ class Worker:
         try:
             loop.run_forever()
         finally:
-            self.generation.flush()
+            self.generation.end()
         if self._fault is not None:
             raise self._fault
         return 0
@@ -235,7 +235,7 @@ class Worker:
 
     def _die(self, number: int) -> None:
         self.readiness.notifier.stopping()
-        self.generation.flush()
+        self.generation.end()
         die_by(number)
 
     def _pause(self) -> None:

@@ -460,12 +460,28 @@ def test_maxsslconn_is_exact_over_lanes(tmp_path: Path) -> None:
         assert house.info("CumSslConns") == [120]
 
 
+def on_both_lanes(house: House, count: int) -> list[ssl.SSLSocket]:
+    """So many connections, of which each lane has some. At the same time, and again where one lane has them all: the
+    kernel wakes the same lane for whoever comes alone."""
+    lanes = children(house.program.pid)[:2]
+    before = {pid: len(os.listdir(f"/proc/{pid}/fd")) for pid in lanes}
+    context = client_context()
+    with ThreadPoolExecutor(count) as pool:
+        for _ in range(50):
+            clients = list(pool.map(lambda _: house.secured(context=context), range(count)))
+            if all(len(os.listdir(f"/proc/{pid}/fd")) > before[pid] for pid in lanes):
+                break
+            for client in clients:
+                client.close()
+            until(lambda: house.info("CurrSslConns") == [0])
+    return clients
+
+
 def test_a_lane_that_is_killed_holds_nothing(tmp_path: Path) -> None:
     """Its connections are no longer counted, and those who have waited for room are served."""
     with running(POINTSMAN, tmp_path, "maxsslconn 12\n    nbthread 2") as house:
         until(lambda: len(children(house.program.pid)) == 3)
-        context = client_context()
-        clients = [house.secured(context=context) for _ in range(12)]
+        clients = on_both_lanes(house, 12)
         assert house.info("CurrSslConns") == [12]
         waiting = house.connect()
         served: list[bytes] = []

@@ -12,10 +12,11 @@ connection as soon as it is there.
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import Final
+
+from support.threaded_servers import ThreadedServers
 
 Plan = Callable[[str, str, int], str]  # server, name, attempt from 0 on: a fault
 
@@ -36,50 +37,13 @@ SENT: Final[Mapping[str, bytes]] = {  # what is sent before the connection is cl
 }
 
 
-class FaultyServers:
+class FaultyServers(ThreadedServers):
     def __init__(self, plan: Plan, *names: str) -> None:
         self.plan = plan
-        self.names = names
-        self.ports: dict[str, int] = {}
+        super().__init__(*names)
         self.asked: dict[str, list[tuple[str, str]]] = defaultdict(list)
-        self.loop = asyncio.new_event_loop()
-        self.ready = threading.Event()
-        self.thread = threading.Thread(target=self._run)
 
-    def __enter__(self) -> FaultyServers:
-        self.thread.start()
-        assert self.ready.wait(15)
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.loop.call_soon_threadsafe(self.stopped.set)
-        self.thread.join(15)
-
-    def _run(self) -> None:
-        self.loop.run_until_complete(self._serve())
-        self.loop.close()
-
-    async def _serve(self) -> None:
-        self.stopped = asyncio.Event()
-        servers = []
-        for name in self.names:
-
-            async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, name: str = name) -> None:
-                await self._talk(name, reader, writer)
-
-            server = await asyncio.start_server(talk, "127.0.0.1", 0, backlog=512)
-            self.ports[name] = server.sockets[0].getsockname()[1]
-            servers.append(server)
-        self.ready.set()
-        await self.stopped.wait()
-        for server in servers:
-            server.close()
-        left = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in left:
-            task.cancel()
-        await asyncio.gather(*left, return_exceptions=True)
-
-    async def _talk(self, server: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def talk(self, server: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if server == ABORTS:
             writer.transport.abort()
             return

@@ -13,34 +13,22 @@ from __future__ import annotations
 
 import asyncio
 import select
-import threading
 from typing import Final
+
+from support.threaded_servers import ThreadedServers
 
 _GONE: Final = select.POLLRDHUP | select.POLLHUP | select.POLLERR | select.POLLNVAL
 _ANSWER: Final = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
-class GatedServers:
+class GatedServers(ThreadedServers):
     def __init__(self, *names: str) -> None:
-        self.names = names
-        self.ports: dict[str, int] = {}
+        super().__init__(*names)
         self.arrived: list[tuple[str, str]] = []
         self.busy: dict[str, set[int]] = {name: set() for name in names}  # descriptors, of each server
         self.most = dict.fromkeys(names, 0)
         self.gates: list[asyncio.Event] = []  # of requests that wait
         self.time = -1.0  # s; negative: until they are released
-        self.loop = asyncio.new_event_loop()
-        self.ready = threading.Event()
-        self.thread = threading.Thread(target=self._run)
-
-    def __enter__(self) -> GatedServers:
-        self.thread.start()
-        assert self.ready.wait(15)
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.loop.call_soon_threadsafe(self.stopped.set)
-        self.thread.join(15)
 
     def release(self) -> None:
         self.loop.call_soon_threadsafe(self._release)
@@ -57,31 +45,7 @@ class GatedServers:
         while self.gates:
             self._release()
 
-    def _run(self) -> None:
-        self.loop.run_until_complete(self._serve())
-        self.loop.close()
-
-    async def _serve(self) -> None:
-        self.stopped = asyncio.Event()
-        servers = []
-        for name in self.names:
-
-            async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, name: str = name) -> None:
-                await self._talk(name, reader, writer)
-
-            server = await asyncio.start_server(talk, "127.0.0.1", 0, backlog=512)
-            self.ports[name] = server.sockets[0].getsockname()[1]
-            servers.append(server)
-        self.ready.set()
-        await self.stopped.wait()
-        for server in servers:
-            server.close()
-        left = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in left:
-            task.cancel()
-        await asyncio.gather(*left, return_exceptions=True)
-
-    async def _talk(self, server: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def talk(self, server: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         fd: int = writer.get_extra_info("socket").fileno()
         busy = self.busy[server]
         try:

@@ -20,7 +20,7 @@ USAGE: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Condition:
+class Awaited:
     """`met` says whether it is so; CommandError: it never will be. `missing`: what is said without an argument."""
 
     usage: str
@@ -28,7 +28,7 @@ class Condition:
     met: Callable[[Call], bool]
 
 
-CONDITIONS: Final[dict[str, Condition]] = {}
+CONDITIONS: Final[dict[str, Awaited]] = {}
 
 
 def condition(name: str, usage: str, missing: str) -> Callable[[Callable[[Call], bool]], Callable[[Call], bool]]:
@@ -37,7 +37,7 @@ def condition(name: str, usage: str, missing: str) -> Callable[[Callable[[Call],
     def record(met: Callable[[Call], bool]) -> Callable[[Call], bool]:
         if name in CONDITIONS:
             raise RuntimeError(f"'wait {name}' is registered twice")
-        CONDITIONS[name] = Condition(usage, missing, met)
+        CONDITIONS[name] = Awaited(usage, missing, met)
         return met
 
     return record
@@ -90,7 +90,7 @@ async def _pause(delay: float) -> str:
     raise CommandError("Done.", INFO)
 
 
-async def _until(call: Call, wanted: Condition, delay: float) -> str:
+async def _until(call: Call, wanted: Awaited, delay: float) -> str:
     """Looked at again and again: what it depends on are cells that lanes change without a word."""
     loop = asyncio.get_running_loop()
     end = loop.time() + delay / 1000
