@@ -187,7 +187,11 @@ class Balancer:
             now = set(self.lanes())
             return pid not in now and bool(now - before)
 
-        until(replaced, 30)
+        try:
+            until(replaced, 30)
+        except AssertionError as error:
+            error.add_note(f"{before} without {pid} became {self.lanes()}; it printed:\n{self.stderr()}")
+            raise
 
     def ask(self, line: str) -> str:
         return query(self.folder / "stats", line)
