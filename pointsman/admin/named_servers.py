@@ -55,7 +55,7 @@ AT_ONCE: Final = 20  # servers that come back in one turn of the loop
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Endpoint:
     """Where a server is; the host "" is nowhere yet. `offset`: added to the client's port, where it follows that."""
 
     host: str
@@ -68,10 +68,10 @@ class Place:
         return f"{self.offset:+d}" if self.follow else str(self.port)
 
 
-def place_of(server: LiveServer) -> Place:
+def endpoint_of(server: LiveServer) -> Endpoint:
     dial = server.dial
     assert not isinstance(dial.target, str)
-    return Place(dial.target[0], dial.target[1], dial.follow_port, dial.offset)
+    return Endpoint(dial.target[0], dial.target[1], dial.follow_port, dial.offset)
 
 
 class NamedServer:
@@ -85,7 +85,7 @@ class NamedServer:
         self.side = side
         self.server = server
         self.parameters = parameters
-        self.assigned = place_of(server).host
+        self.assigned = endpoint_of(server).host
         self.record: Record | None = None  # of its service
         self.group: NameGroup | None = None  # of its addresses
 
@@ -109,21 +109,21 @@ class NamedServer:
     def stays(self) -> None:
         """Its address is among the records, as before."""
         server = self.server
-        if server.admin & RESOLUTION_MAINT and place_of(server).host:
+        if server.admin & RESOLUTION_MAINT and endpoint_of(server).host:
             self.names.bring_back(self)
 
-    def move(self, place: Place, by: str) -> None:
+    def move(self, endpoint: Endpoint, by: str) -> None:
         """Its records say that it is there. `by`: who said so."""
-        old = place_of(self.server)
-        self.assigned = place.host
+        old = endpoint_of(self.server)
+        self.assigned = endpoint.host
         said: list[str] = []
-        if place.host != old.host:
-            said.append(f"IP changed from '{old.host or '(none)'}' to '{place.host}'")
-        if place.shown_port != old.shown_port:
-            said.append(f"port changed from '{old.shown_port}' to '{place.shown_port}'")
+        if endpoint.host != old.host:
+            said.append(f"IP changed from '{old.host or '(none)'}' to '{endpoint.host}'")
+        if endpoint.shown_port != old.shown_port:
+            said.append(f"port changed from '{old.shown_port}' to '{endpoint.shown_port}'")
         if said:
             self.say(f": {', '.join(said)} by '{by}'.")
-        self.names.change(self, place)
+        self.names.change(self, endpoint)
         if self.server.admin & RESOLUTION_MAINT:
             self.names.bring_back(self)
 
@@ -132,9 +132,9 @@ class NamedServer:
         self.assigned = ""
         if not self.server.admin & RESOLUTION_MAINT:
             self.health.lose_address(self.names.view.now, reason)
-        old = place_of(self.server)
+        old = endpoint_of(self.server)
         if old.host:
-            self.names.change(self, Place(NO_HOST, old.port, old.follow, old.offset))
+            self.names.change(self, Endpoint(NO_HOST, old.port, old.follow, old.offset))
 
     # A server of a service.
 
@@ -144,11 +144,11 @@ class NamedServer:
         self.record = record
         server.fqdn = record.target
         server.admin |= NAMED_BY_SOCKET  # as HAProxy has it
-        place = Place(record.address, record.port)
+        endpoint = Endpoint(record.address, record.port)
         if record.address:
-            self.move(place, ADDITIONAL)
+            self.move(endpoint, ADDITIONAL)
         else:
-            self.names.change(self, place)
+            self.names.change(self, endpoint)
         self.say(f" changed its FQDN from (null) to {record.target} by 'SRV record'")
         self.weigh(record)
         self.names.join(self, record.target)
@@ -174,7 +174,7 @@ class NamedServer:
             self.health.lose_address(self.names.view.now, REMOVED)
         self.names.leave(self)
         self.server.fqdn = ""
-        self.names.change(self, Place(NO_HOST, 0))
+        self.names.change(self, Endpoint(NO_HOST, 0))
 
 
 class NameGroup:
@@ -240,8 +240,8 @@ class NameGroup:
                 member.lose(NOTHING_LEFT)
                 continue
             counts[host] += 1
-            old = place_of(member.server)
-            member.move(Place(host, old.port, old.follow, old.offset), self._by(number))
+            old = endpoint_of(member.server)
+            member.move(Endpoint(host, old.port, old.follow, old.offset), self._by(number))
 
     def _by(self, number: int) -> str:
         """Who said where the server is: the first one of a name is told of the name server."""
@@ -313,7 +313,7 @@ class NamedServers:
         if server.service:
             self._group(named, server.service, SERVICE).members.append(named)
             if server.fqdn:  # of a control process that was there before
-                named.record = Record("", 0, server.fqdn, place_of(server).port)
+                named.record = Record("", 0, server.fqdn, endpoint_of(server).port)
                 self.join(named, server.fqdn)
         elif server.fqdn:
             self.join(named, server.fqdn)
@@ -372,13 +372,13 @@ class NamedServers:
         self.leave(named)
         named.server.fqdn = name
         named.server.admin |= NAMED_BY_SOCKET
-        self.change(named, place_of(named.server))
+        self.change(named, endpoint_of(named.server))
         self.join(named, name)
         self.settle()
 
     # Changes.
 
-    def change(self, named: NamedServer, place: Place) -> None:
+    def change(self, named: NamedServer, endpoint: Endpoint) -> None:
         """For all lanes, and for control processes that come later."""
         change: Change = [
             "server",
@@ -386,10 +386,10 @@ class NamedServers:
             "resolved",
             named.assigned,
             named.server.fqdn,
-            place.host,
-            place.port,
-            place.follow,
-            place.offset,
+            endpoint.host,
+            endpoint.port,
+            endpoint.follow,
+            endpoint.offset,
         ]
         self.rung = False
         lanes = self.view.lanes
@@ -437,7 +437,7 @@ class NamedServers:
     def _comes_back(self, named: NamedServer) -> None:
         """If nothing has come between."""
         server = named.server
-        if server.admin & RESOLUTION_MAINT and place_of(server).host:
+        if server.admin & RESOLUTION_MAINT and endpoint_of(server).host:
             named.health.regain_address(self.view.now)
             if not server.admin & MAINT:
                 begin_checks(server)
