@@ -61,7 +61,7 @@ class NameServer:
         self.loop: asyncio.AbstractEventLoop | None = None
         self.receive: Receiver | None = None
         self.sock: socket.socket | None = None
-        self.links: list[Link] = []
+        self.links: list[StreamLink] = []
         self.waiting: deque[bytes] = deque()  # queries for which no connection has room
 
     def count(self, counter: int) -> None:
@@ -163,13 +163,13 @@ class NameServer:
                 return False
             self.waiting.append(query)
             return True
-        link = Link(self)
+        link = StreamLink(self)
         self.links.append(link)
         link.send(query)
         link.connect()
         return True
 
-    def room(self, link: "Link") -> None:
+    def room(self, link: "StreamLink") -> None:
         """A connection can take another query."""
         while self.waiting and len(link.open) < PIPELINED:
             link.send(self.waiting.popleft())
@@ -181,7 +181,7 @@ class NameServer:
                 link.fail()
                 return
 
-    def link_ended(self, link: "Link") -> None:
+    def link_ended(self, link: "StreamLink") -> None:
         if link not in self.links:
             return
         self.links.remove(link)
@@ -193,7 +193,7 @@ class NameServer:
             self._ask_stream(self.waiting.popleft())
 
 
-class Link(asyncio.Protocol):
+class StreamLink(asyncio.Protocol):
     """A connection of TCP: each message stands behind its size, two bytes (RFC 1035, 4.2.2)."""
 
     def __init__(self, server: NameServer) -> None:
