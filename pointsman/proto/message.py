@@ -19,6 +19,9 @@ HOP: Final = 5  # never sent on: keep-alive, proxy-connection, http2-settings
 UPGRADE: Final = 6
 EXPECT: Final = 7
 TE: Final = 8
+# Kinds that only heads of HTTP/2 and later have, and that no rule ever sees (h2_fields.py).
+PSEUDO: Final = 9  # ":method" and its kin
+MALFORMED: Final = 10  # a name or a value that no field may have (RFC 9113 8.2)
 
 BLANK: Final = (0x20, 0x09)
 
@@ -41,7 +44,7 @@ class Field:
 
     Of one that was received, `spelt` is its name as it came, with the colon, and `raw` its line without the end, if
     that was parsed alone (not by its head's shape). `wire` is the line as it goes out, from the CRLF before it, once
-    somebody has made it (h1_render.py). `blanks` is what a rule has written with white space around it: that goes out,
+    somebody has made it (h1_render.py), and `coded` the same for HTTP/2 (hpack.py). `blanks` is what a rule has written with white space around it: that goes out,
     though nobody who asks for the value sees it.
     """
 
@@ -52,6 +55,7 @@ class Field:
         self.raw = b""
         self.spelt = b""
         self.wire = b""
+        self.coded = b""
         self.blanks = b""
 
 
@@ -122,7 +126,8 @@ class Head:
     follow edits (content-length and transfer-encoding cannot be edited into lies)."""
 
     def __init__(self) -> None:
-        self.minor = 1  # the x of HTTP/1.x, as received
+        self.major = 1  # of the version, as received
+        self.minor = 1  # the x of HTTP/1.x, as received; what knows all that HTTP/1.1 does has 1
         self.fields: list[Field] = []
         self.length = -1  # Content-Length; -1: none
         self.chunked = False  # the body has its own end marks
