@@ -75,6 +75,7 @@ import pointsman.config.tls_paths  # noqa: F401  # noqa: F401
 import pointsman.config.tls_server  # noqa: F401
 import pointsman.config.tls_tuning  # noqa: F401
 import pointsman.config.tokens  # noqa: F401
+import pointsman.config.tune_h2  # noqa: F401
 import pointsman.config.userlist  # noqa: F401
 import pointsman.log.counts  # noqa: F401
 import pointsman.log.keywords  # noqa: F401

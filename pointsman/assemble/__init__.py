@@ -58,6 +58,7 @@ from pointsman.config.server_line import ServerLine
 from pointsman.config.setting import Configuration, In, Section
 from pointsman.config.threads import members, pins
 from pointsman.config.tls_tuning import tls_tuning
+from pointsman.config.tune_h2 import h2_options
 from pointsman.core.arena import Arena
 from pointsman.core.diagnostics import ConfigError, Diagnostics, unforeseen
 from pointsman.core.reserve import Reserve
@@ -122,6 +123,8 @@ def assemble(configuration: Configuration, diagnostics: Diagnostics, resolves: b
     )
     FAULT_CODES.set(fault_codes(main, "http-err-codes"), fault_codes(main, "http-fail-codes"))
     program.glitches = _glitches(main)
+    program.h2_front, program.h2_back = h2_options(main)
+    program.h2_glitches = _h2_glitches(main, program)
     program.lax = _lax(main)
     sinks = SinkSet()
     live = Live(reactor, process, program, sinks, build_process_logger(main, sinks))
@@ -205,6 +208,14 @@ def _glitches(main: Section) -> Glitches | None:
     """What counts glitches; None where the configuration does not ask for them."""
     front, back = [global_number(main, f"tune.h1.{side}.glitches-threshold") for side in ("fe", "be")]
     if not front and not back and not WISHES.glitches:
+        return None
+    return Glitches(front, back, global_number(main, "tune.glitches.kill.cpu-usage"))
+
+
+def _h2_glitches(main: Section, program: Program) -> Glitches | None:
+    """What becomes of connections of HTTP/2 that show too many; None where no threshold is set."""
+    front, back = program.h2_front.glitches, program.h2_back.glitches
+    if not front and not back:
         return None
     return Glitches(front, back, global_number(main, "tune.glitches.kill.cpu-usage"))
 

@@ -67,6 +67,8 @@ class EverySecond(Hook):
         program.date_offset = wall_ms() - now
         if program.glitches is not None:
             program.glitches.sample(now)
+        if program.h2_glitches is not None:
+            program.h2_glitches.sample(now)
         program.request_lines.age(now)
         program.response_lines.age(now)
         for counters in self.live.every_counters():

@@ -1,7 +1,7 @@
 """Global keywords that change nothing here: they are checked, and a notice says so (manual 3.1 to 3.4).
 
 Four kinds: tuning of HAProxy's threads, memory, pollers and buffers, where this program has others or none; defaults
-for what is refused by name wherever it is asked for (HTTP/2, QUIC, Lua, compression, peers); what only HAProxy's
+for what is refused by name wherever it is asked for (QUIC, Lua, compression, peers); what only HAProxy's
 developers need; permissions that nothing here makes use of. A keyword leaves this table on the day it begins to mean
 something.
 """
@@ -40,6 +40,7 @@ TUNING: dict[str, str] = {
     "tune.fd.tables": "switch",
     "tune.h1.zero-copy-fwd-recv": "switch",
     "tune.h1.zero-copy-fwd-send": "switch",
+    "tune.h2.zero-copy-fwd-send": "switch",
     "tune.idle-pool.shared": "switch",
     "tune.idletimer": "time",
     "tune.listener.default-shards": "switch",
@@ -78,25 +79,6 @@ TUNING: dict[str, str] = {
     "warn-blocked-traffic-after": "time",
 }
 HTTP2: dict[str, str] = {
-    "h2-workaround-bogus-websocket-clients": "flag",
-    "tune.h2.be.glitches-threshold": "number",
-    "tune.h2.be.initial-window-size": "number",
-    "tune.h2.be.max-concurrent-streams": "number",
-    "tune.h2.be.max-frames-at-once": "number",
-    "tune.h2.be.rxbuf": "size",
-    "tune.h2.fe.glitches-threshold": "number",
-    "tune.h2.fe.initial-window-size": "number",
-    "tune.h2.fe.max-concurrent-streams": "words",
-    "tune.h2.fe.max-frames-at-once": "number",
-    "tune.h2.fe.max-rst-at-once": "number",
-    "tune.h2.fe.max-total-streams": "number",
-    "tune.h2.fe.rxbuf": "size",
-    "tune.h2.header-table-size": "number",
-    "tune.h2.initial-window-size": "number",
-    "tune.h2.log-errors": "switch",
-    "tune.h2.max-concurrent-streams": "number",
-    "tune.h2.max-frame-size": "number",
-    "tune.h2.zero-copy-fwd-send": "switch",
     "tune.streams-elasticity": "number",
 }
 _QUIC_BOTH = {
@@ -156,7 +138,7 @@ DEVELOPMENT: dict[str, str] = {
 }
 FAMILIES: tuple[tuple[dict[str, str], str], ...] = (
     (TUNING, "tunes what this program does in another way"),
-    (HTTP2, "is for HTTP/2, which is not built yet"),
+    (HTTP2, "is for what of HTTP/2 and QUIC is not built yet"),
     (QUIC, "is for QUIC, which is not built yet"),
     (LUA, "is for Lua, which is not built yet"),
     (COMPRESSION, "is for compression, which is not built yet"),
@@ -167,7 +149,6 @@ FAMILIES: tuple[tuple[dict[str, str], str], ...] = (
 HINTS: dict[str, str] = {**TUNING, **DEVELOPMENT}
 NEGATABLE = (
     "busy-polling",
-    "h2-workaround-bogus-websocket-clients",
     "numa-cpu-mapping",
 )
 

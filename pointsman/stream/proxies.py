@@ -9,6 +9,7 @@ from pointsman.core.address import NetAddress
 from pointsman.core.arena import Arena
 from pointsman.core.diagnostics import NOWHERE, Position
 from pointsman.log.logger import Logger
+from pointsman.proto.h2_options import H2Options
 from pointsman.proto.memory import Memory
 from pointsman.proto.message import Field, Head, Request, field
 from pointsman.proto.weight import Buffer, least_to_weigh, weight
@@ -193,6 +194,9 @@ class Program:
         self.set_buffer(16_384, 1_024)
         self.lax = 0  # bits of what heads may have (proto/h1.py)
         self.glitches: Glitches | None = None  # nobody asks for them
+        self.h2_front = H2Options()  # of connections of clients that speak HTTP/2
+        self.h2_back = H2Options()  # of those to servers
+        self.h2_glitches: Glitches | None = None  # no threshold is set for connections of HTTP/2
         self.remembers = True  # what repeats: lines, shapes, outcomes
         self.request_lines: Memory[Field] = Memory(LINES, LINE_ROOM, LONGEST_LINE)
         self.response_lines: Memory[Field] = Memory(LINES, LINE_ROOM, LONGEST_LINE)
