@@ -5,7 +5,7 @@ Duration, Gauge, Limit, Max, Name, Output, Rate), scope (Process, Service), pers
 file of statistics could keep it over a reload). A column whose nature depends on the kind of row says so in `variants`.
 
 Two groups: the columns that each version has at the same places, and behind a column named "-" those of protocols,
-named after them. What nothing counts yet (compression, cache, HTTP/2) is zero where HAProxy shows a number.
+named after them. What nothing counts yet (compression, cache) is zero where HAProxy shows a number.
 """
 
 from collections.abc import Iterable

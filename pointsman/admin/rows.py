@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from pointsman.admin.columns import POSITIONS, PROTOCOLS
+from pointsman.admin.columns import POSITIONS
 from pointsman.admin.view import BackSide, FrontSide, ProxyView, View, address_text
 from pointsman.core.address import AF_INET, AF_INET6
 from pointsman.core.counters import Totals
+from pointsman.core.h2_cells import H2Cells
 from pointsman.listener.listener import Listener
 from pointsman.server.backend import LiveServer
 from pointsman.server.checks.status import STATUSES
@@ -34,6 +35,21 @@ ALL: Final = -1
 KINDS: Final = {"F": FRONTEND, "B": BACKEND, "S": SERVER, "L": LISTENER}
 TYPES: Final = {"F": 0, "B": 1, "S": 2, "L": 3}  # column `type`
 FULL_SHARE: Final = 16
+HTTP2: Final = {  # column: what is counted (core/h2_cells.py)
+    "h2_headers_rcvd": "headers",
+    "h2_data_rcvd": "data",
+    "h2_settings_rcvd": "settings",
+    "h2_rst_stream_rcvd": "rst_stream",
+    "h2_goaway_rcvd": "goaway",
+    "h2_detected_conn_protocol_errors": "connection_errors",
+    "h2_detected_strm_protocol_errors": "stream_errors",
+    "h2_rst_stream_resp": "rst_stream_sent",
+    "h2_goaway_resp": "goaway_sent",
+    "h2_open_connections": "connections",
+    "h2_backend_open_streams": "streams",
+    "h2_total_connections": "total_connections",
+    "h2_backend_total_streams": "total_streams",
+}
 
 Value = int | str
 
@@ -155,13 +171,16 @@ def _flows(row: StatisticsRow, counters: Totals) -> None:
 
 
 def _unbuilt(row: StatisticsRow, http: bool) -> None:
-    """Compression, cache and HTTP/2: none of them is there yet."""
+    """Compression and cache: neither is there yet."""
     row.put_all(comp_in=0, comp_out=0, comp_byp=0, comp_rsp=0)
     if http:
         row.put_all(cache_lookups=0, cache_hits=0, cache_hint_hits=0)
-    for column in PROTOCOLS:
-        if column.name.startswith("h2_"):
-            row.put(column.name, 0)
+
+
+def _http2(row: StatisticsRow, cells: H2Cells) -> None:
+    """The columns of HTTP/2."""
+    for column, name in HTTP2.items():
+        row.put(column, cells.sum_of(name))
 
 
 def _http1(
@@ -198,6 +217,8 @@ def frontend_row(view: View, proxy: ProxyView, front: FrontSide) -> StatisticsRo
     counters = frontend.counters.totals
     now = view.now
     http = proxy.http
+    h2 = frontend.h2
+    requests = max(0, counters.requests - h2.sum_of("requests"))  # those of HTTP/1
     row = _row("F", proxy, "FRONTEND", 0, counters)
     row.put_all(
         scur=frontend.connections,
@@ -214,12 +235,12 @@ def frontend_row(view: View, proxy: ProxyView, front: FrontSide) -> StatisticsRo
         dcon=counters.denied_connections,
         dses=counters.denied_sessions,
         sess_other=0 if http else counters.sessions,
-        h1sess=counters.sessions if http else 0,
-        h2sess=0,
+        h1sess=max(0, counters.sessions - h2.sum_of("total_connections")) if http else 0,
+        h2sess=h2.sum_of("total_connections"),
         h3sess=0,
         req_other=0 if http else counters.sessions,
-        h1req=counters.requests if http else 0,
-        h2req=0,
+        h1req=requests if http else 0,
+        h2req=h2.sum_of("requests"),
         h3req=0,
     )
     row.put_all(
@@ -230,15 +251,16 @@ def frontend_row(view: View, proxy: ProxyView, front: FrontSide) -> StatisticsRo
         row.put("intercepted", counters.intercepted)
     _flows(row, counters)
     _unbuilt(row, http)
+    _http2(row, h2)
     if http:
         _http1(
             row,
-            links=frontend.connections,
+            links=max(0, frontend.connections - h2.sum_of("connections")),
             streams=0,
-            connections=counters.sessions,
-            exchanges=counters.requests,
-            received=counters.bytes_in,
-            sent=counters.bytes_out,
+            connections=max(0, counters.sessions - h2.sum_of("total_connections")),
+            exchanges=requests,
+            received=max(0, counters.bytes_in - h2.sum_of("bytes_in")),
+            sent=max(0, counters.bytes_out - h2.sum_of("bytes_out")),
         )
     else:
         _http1(row, links=0, streams=0, connections=0, exchanges=0, received=0, sent=0)
@@ -496,6 +518,7 @@ def backend_row(view: View, proxy: ProxyView, back: BackSide, chosen: Selection)
             row.put("cookie", back.cookie)
     _flows(row, counters)
     _unbuilt(row, proxy.http)
+    _http2(row, backend.h2)
     _server_side(row, proxy, back)
     return row
 
@@ -507,12 +530,13 @@ def _server_side(row: StatisticsRow, proxy: ProxyView, back: BackSide) -> None:
         return
     counters = back.backend.counters.totals
     servers = [server.counters.totals for server in back.backend.servers]
+    h2 = back.backend.h2
     _http1(
         row,
-        links=sum(one.links for one in servers),
-        streams=sum(one.current for one in servers),
-        connections=counters.connects,
-        exchanges=counters.connects + counters.reuses,
-        received=counters.bytes_out,
-        sent=counters.bytes_in,
+        links=max(0, sum(one.links for one in servers) - h2.sum_of("connections")),
+        streams=max(0, sum(one.current for one in servers) - h2.sum_of("streams")),
+        connections=max(0, counters.connects - h2.sum_of("total_connections")),
+        exchanges=max(0, counters.connects + counters.reuses - h2.sum_of("total_streams")),
+        received=max(0, counters.bytes_out - h2.sum_of("bytes_out")),
+        sent=max(0, counters.bytes_in - h2.sum_of("bytes_in")),
     )

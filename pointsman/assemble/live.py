@@ -11,6 +11,7 @@ from pointsman.assemble.tables import Expiry
 from pointsman.config.setting import Section
 from pointsman.core.columns import DROPPED_LOGS, EXHAUSTED_REGEXES, SPLICED
 from pointsman.core.counters import Counters
+from pointsman.core.h2_cells import H2Cells
 from pointsman.core.regex import EXHAUSTED
 from pointsman.core.reserve import Reserve
 from pointsman.listener.generation import Generation
@@ -237,6 +238,10 @@ class Live(Generation):
             found += [server.counters for server in backend.servers]
         return found
 
+    def every_h2(self) -> list[H2Cells]:
+        """What is counted of HTTP/2, for each proxy."""
+        return [*[frontend.h2 for frontend in self.frontends], *[backend.h2 for backend in self.backends]]
+
     def take_row(self, number: int, bells: list[int]) -> None:
         """After a fork: this process writes that row of the arena, and wakes up when its bell is rung."""
         arena = self.process.arena
@@ -244,6 +249,8 @@ class Live(Generation):
         arena.bells = bells
         for counters in self.every_counters():
             counters.move()
+        for cells in self.every_h2():
+            cells.move()
         self.process.tls.counters.move()
         arena.cells.store(self.processes + number, os.getpid())
         TABLES.enter_process(os.getpid())
@@ -321,6 +328,8 @@ class Live(Generation):
     def _release(self, number: int) -> None:
         for counters in self.every_counters():
             counters.release_lane(number)
+        for cells in self.every_h2():
+            cells.release_lane(number)
         self.process.tls.counters.release_lane(number)
         for backend in self.backends:
             backend.release_lane(number)

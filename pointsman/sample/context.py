@@ -13,6 +13,7 @@ from pointsman.core.arena import Arena
 from pointsman.core.columns import CURRENT
 from pointsman.core.counters import Counters
 from pointsman.core.diagnostics import Position
+from pointsman.core.h2_cells import H2Cells
 from pointsman.core.tcp_info import Measured
 from pointsman.core.tls import Connection
 from pointsman.proto.message import Request, Response
@@ -69,6 +70,7 @@ class ProxyFacts:
         self.climb = self.counters.climb
         self.tally = self.counters.tally
         self.total = self.counters.total
+        self.h2 = H2Cells(arena)  # what is counted of its connections of HTTP/2
         self.noted = 0  # when this lane last said that it had a session (monotonic ms)
         self.names: Names | None = None  # all proxies
 

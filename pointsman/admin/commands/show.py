@@ -225,6 +225,11 @@ def clear_counters(call: Call) -> str:
     for rate in (process.connection_rate, process.session_rate, *process.tls.counters.rates):
         rate.highest = 0
     if everything:
+        for proxy in call.view.proxies:
+            if proxy.front is not None:
+                proxy.front.frontend.h2.clear()
+            if proxy.back is not None:
+                proxy.back.backend.h2.clear()
         _clear_checks(call)
         clear_resolvers()
     return ""

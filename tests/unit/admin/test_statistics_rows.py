@@ -10,6 +10,7 @@ from admin_stand import TEXT, Stand, stand
 from pointsman.admin.render import as_json, quoted, typed
 from pointsman.admin.render import csv as as_csv
 from pointsman.admin.rows import Selection, StatisticsRow, rows, server_status
+from pointsman.proto.h2_counters import H2Counters
 from pointsman.server.server import FORCED_DRAIN, FORCED_MAINT, RUNNING, STARTING, STOPPED, STOPPING
 
 
@@ -82,6 +83,51 @@ def test_counters_are_shown_as_they_are() -> None:
         "2",
         "5",
     )
+
+
+def test_what_is_of_http2_is_not_counted_for_http1() -> None:
+    with stand() as one:
+        frontend, backend = one.live.frontends[0], one.server("app", "s1").backend
+        frontend.counters.sessions, frontend.counters.requests = 5, 40
+        frontend.counters.bytes_in, frontend.counters.bytes_out = 1000, 3000
+        counters = H2Counters(frontend.h2)
+        counters.begin()
+        counters.opened, counters.closed, counters.requests = 31, 29, 30
+        counters.bytes_in, counters.bytes_out, counters.headers, counters.goaway_sent = 400, 700, 32, 1
+        counters.fold()
+        backend.counters.connects, backend.counters.reuses = 3, 9
+        behind = H2Counters(backend.h2)
+        behind.begin()
+        behind.opened = behind.closed = behind.headers = 4
+        behind.fold()
+        found = table(one)
+        assert one.ask("clear counters all") == ""
+        cleared = table(one)["web/FRONTEND"]
+    web, app = found["web/FRONTEND"], found["app/BACKEND"]
+    assert {name: value for name, value in web.items() if name[:2] in ("h1", "h2") and value != "0"} == {
+        "h1sess": "4",
+        "h2sess": "1",
+        "h1req": "10",
+        "h2req": "30",
+        "h2_headers_rcvd": "32",
+        "h2_goaway_resp": "1",
+        "h2_open_connections": "1",
+        "h2_backend_open_streams": "2",
+        "h2_total_connections": "1",
+        "h2_backend_total_streams": "31",
+        "h1_total_connections": "4",
+        "h1_total_streams": "10",
+        "h1_bytes_in": "600",
+        "h1_bytes_out": "2300",
+    }
+    assert {name: app[name] for name in ("h2_headers_rcvd", "h2_open_connections", "h1_total_connections")} == {
+        "h2_headers_rcvd": "4",
+        "h2_open_connections": "1",
+        "h1_total_connections": "2",
+    }
+    assert (app["h2_backend_total_streams"], app["h1_total_streams"], app["h1sess"]) == ("4", "8", "")
+    assert found["app/s1"]["h2_headers_rcvd"] == found["web/one"]["h2_headers_rcvd"] == ""
+    assert (cleared["h2sess"], cleared["h2_open_connections"], cleared["h2_backend_open_streams"]) == ("0", "1", "2")
 
 
 def test_a_backend_sums_the_servers_that_are_in_use() -> None:
