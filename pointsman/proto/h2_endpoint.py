@@ -1,0 +1,766 @@
+"""One end of a connection that speaks HTTP/2 (RFC 9113): bytes in, frames out, streams and their windows. No I/O.
+
+      read --take--> frames --> EndpointUser, StreamUser          told at once, from within `take`
+      write <--give-- `out` (heads, settings, ...), payload of the streams in `ready`, in turn
+
+What is received is credited twice. The connection's window is filled up again as soon as bytes come: what bounds memory
+are the windows of streams, which are filled up as somebody takes what has come (`eaten`). So a stream that nobody reads
+holds up no other. How far a stream's window goes depends on how many receive at once: they share `options.rxbuf`.
+
+Header blocks are decoded whatever becomes of their stream, as the tables of both ends would part otherwise.
+"""
+
+from typing import Final
+
+from mypy_extensions import mypyc_attr, trait
+
+from pointsman.proto.errors import ProtocolError
+from pointsman.proto.h2 import (
+    ACK,
+    CANCEL,
+    COMPRESSION_ERROR,
+    CONTINUATION,
+    DATA,
+    ENABLE_CONNECT_PROTOCOL,
+    ENABLE_PUSH,
+    END_HEADERS,
+    END_STREAM,
+    ENHANCE_YOUR_CALM,
+    FLOW_CONTROL_ERROR,
+    FRAME_HEAD,
+    FRAME_SIZE_ERROR,
+    GOAWAY,
+    HEADER_TABLE_SIZE,
+    HEADERS,
+    INITIAL_WINDOW_SIZE,
+    LARGEST,
+    LARGEST_FRAME,
+    MAX_CONCURRENT_STREAMS,
+    MAX_FRAME_SIZE,
+    MAX_HEADER_LIST_SIZE,
+    NO_ERROR,
+    PADDED,
+    PING,
+    PREFACE,
+    PRIORITIZED,
+    PRIORITY,
+    PROTOCOL_ERROR,
+    PUSH_PROMISE,
+    REFUSED_STREAM,
+    RST_STREAM,
+    SETTINGS,
+    SETTINGS_ACK,
+    SMALLEST_FRAME,
+    STREAM_CLOSED,
+    WINDOW,
+    WINDOW_UPDATE,
+    H2Error,
+    goaway,
+    ping,
+    reset,
+    settings,
+    window_update,
+)
+from pointsman.proto.h2_options import H2Options
+from pointsman.proto.h2_stream import H2Stream
+from pointsman.proto.hpack import SIZE_UPDATE_0, Block, Decoder, HpackError
+
+_PIECES: Final = 4  # frames of a stream's payload before another one has its turn
+_RESETS: Final = 256  # streams that we have reset and that the peer may not know of yet
+_GAPS: Final = 64  # runs of numbers that the peer has passed over, as far as they are remembered
+_DATA_OPEN: Final = b"\0\0"
+_DATA_END: Final = b"\0\1"
+_NO_DATA_END: Final = b"\0\0\0\0\1"
+
+
+@mypyc_attr(allow_interpreted_subclasses=True)
+@trait
+class EndpointUser:
+    """Who has a connection, and is told what concerns all of it. All of these may come from within `take`."""
+
+    def request_came(self, stream: H2Stream, block: Block, ended: bool) -> None:
+        """A client opens a stream. Raises ProtocolError where its head is malformed: then it is reset."""
+        raise NotImplementedError
+
+    def goaway_came(self, last: int, code: int) -> None:
+        """The peer takes no further streams; those of ours above `last` it has not looked at: they are told so, by
+        `reset_came`, behind this."""
+
+    def settings_came(self) -> None:
+        """The peer has said what holds from now on."""
+
+    def pong_came(self, payload: bytes) -> None:
+        """The peer has answered a ping."""
+
+
+@mypyc_attr(allow_interpreted_subclasses=True)
+class H2Endpoint:
+    def __init__(self, user: EndpointUser, options: H2Options, client: bool, head_limit: int) -> None:
+        """`client`: ours is the client's end. `head_limit`: bytes of a head, of its block and of what that says."""
+        self.user = user
+        self.options = options
+        self.client = client
+        self.head_limit = head_limit
+        self.decoder = Decoder(options.table_size, head_limit)
+        self.streams: dict[int, H2Stream] = {}
+        self.receiving = 0  # streams that have a body which has not come wholly
+        # What comes.
+        self.kept = b""  # of a frame that is not whole
+        self.greeted = client  # the client's preface has come
+        self.set_up = False  # the peer's first SETTINGS have come
+        self.last = 0  # the highest number of a stream that the peer has opened
+        self.gaps: list[tuple[int, int]] = []  # numbers below that which it has passed over
+        self.resets: dict[int, None] = {}  # streams that we have reset lately
+        self.limit = LARGEST  # streams above that are not looked at, since we have said goodbye
+        self.grant = WINDOW  # bytes that may still come, on all streams
+        self.room = max(options.rxbuf, WINDOW)  # what that is filled up to
+        self.block: list[bytes] = []  # a head whose end has not come
+        self.block_size = 0
+        self.block_of = 0  # its stream; 0: there is none
+        self.block_ended = False
+        self.pinged = 0  # pings of ours that were not answered
+        # What goes.
+        self.out: list[bytes] = []  # frames, to go before all payload
+        self.ready: list[H2Stream] = []  # have payload, or their end, to send
+        self.window = WINDOW  # bytes that may be sent, on all streams
+        self.initial = WINDOW  # that may be sent on a new one
+        self.frame_size = SMALLEST_FRAME  # of what is sent
+        self.most = LARGEST  # streams that we may open at once
+        self.extended = False  # RFC 8441 may be used towards the peer
+        self.next = 1  # the number of the next stream that we open
+        self.prefix = b""  # of the next header block (RFC 7541 4.2)
+        # Its end.
+        self.parting = False  # the peer has said goodbye
+        self.failed = False  # a fault has ended it: nothing is looked at any more
+        self.code = NO_ERROR  # which one
+        self.said = ""  # in words
+        self._greet()
+
+    def _greet(self) -> None:
+        """What each end says first (3.4)."""
+        options = self.options
+        said: list[tuple[int, int]] = []
+        if options.table_size != 4096:
+            said.append((HEADER_TABLE_SIZE, options.table_size))
+        if self.client:
+            said.append((ENABLE_PUSH, 0))
+        else:
+            said.append((MAX_CONCURRENT_STREAMS, options.streams or LARGEST))
+        if options.initial_window != WINDOW:
+            said.append((INITIAL_WINDOW_SIZE, options.initial_window))
+        if options.frame_size != SMALLEST_FRAME:
+            said.append((MAX_FRAME_SIZE, options.frame_size))
+        if not self.client:
+            said.append((MAX_HEADER_LIST_SIZE, self.head_limit))
+            said.append((ENABLE_CONNECT_PROTOCOL, 1))
+        if self.client:
+            self.out.append(PREFACE)
+        self.out.append(settings(said))
+        self._refill()
+
+    def _refill(self) -> None:
+        """Let the peer send more, on all streams."""
+        if self.grant <= self.room >> 1 or self.grant == WINDOW and self.room > WINDOW:
+            self.out.append(window_update(0, self.room - self.grant))
+            self.grant = self.room
+
+    def stop(self) -> None:
+        """Nothing is looked at any more, and nothing more is said: its user gives the connection up."""
+        self.failed = True
+        self.kept = b""
+
+    # What comes.
+
+    def take(self, data: bytes) -> None:
+        """What was read. Where it is wrong, GOAWAY waits to be sent, and `failed` says that the connection is over."""
+        if self.failed:
+            return
+        if self.kept:
+            data = self.kept + data
+            self.kept = b""
+        try:
+            self._frames(data)
+        except HpackError as error:
+            self._fail(COMPRESSION_ERROR, str(error))
+        except H2Error as error:
+            self._fail(error.code, error.said)
+        if not self.failed:
+            self._refill()
+
+    def _fail(self, code: int, said: str) -> None:
+        self.failed = True
+        self.code = code
+        self.said = said
+        self.kept = b""
+        self.out.append(goaway(min(self.last, self.limit), code))
+
+    def _frames(self, data: bytes) -> None:
+        at = 0
+        end = len(data)
+        if not self.greeted:
+            if not data.startswith(PREFACE):
+                if not PREFACE.startswith(data):
+                    raise H2Error(PROTOCOL_ERROR, "no preface")
+                self.kept = data
+                return
+            self.greeted = True
+            at = len(PREFACE)
+        while end - at >= FRAME_HEAD:
+            size = data[at] << 16 | data[at + 1] << 8 | data[at + 2]
+            kind = data[at + 3]
+            if not self.set_up and (kind != SETTINGS or data[at + 4] & ACK):
+                raise H2Error(PROTOCOL_ERROR, "the first frame is not SETTINGS")
+            if size > self.options.frame_size:
+                raise H2Error(FRAME_SIZE_ERROR, "frame too large")
+            until = at + FRAME_HEAD + size
+            if until > end:
+                break
+            flags = data[at + 4]
+            number = (data[at + 5] & 127) << 24 | data[at + 6] << 16 | data[at + 7] << 8 | data[at + 8]
+            at += FRAME_HEAD
+            if self.block_of and (kind != CONTINUATION or number != self.block_of):
+                raise H2Error(PROTOCOL_ERROR, "another frame within a head")
+            if kind == HEADERS:
+                self._headers(data, at, until, flags, number)
+            elif kind == DATA:
+                self._data(data, at, until, flags, number)
+            else:
+                self._other(kind, flags, number, data[at:until])
+            at = until
+            if self.failed:
+                return
+        if at < end:
+            self.kept = data[at:] if at else data
+
+    # Heads.
+
+    def _headers(self, data: bytes, at: int, until: int, flags: int, number: int) -> None:
+        if not number:
+            raise H2Error(PROTOCOL_ERROR, "HEADERS without a stream")
+        dependency = -1
+        if flags & (PADDED | PRIORITIZED):
+            if flags & PADDED:
+                if at >= until:
+                    raise H2Error(FRAME_SIZE_ERROR, "no padding length")
+                until -= data[at]
+                at += 1
+            if flags & PRIORITIZED:
+                if until - at < 5:
+                    raise H2Error(PROTOCOL_ERROR if flags & PADDED else FRAME_SIZE_ERROR, "no priority")
+                dependency = int.from_bytes(data[at : at + 4], "big") & LARGEST
+                at += 5
+            if at > until:
+                raise H2Error(PROTOCOL_ERROR, "more padding than payload")
+        block = data[at:until]
+        if not flags & END_HEADERS:
+            self.block_of = number
+            self.block_ended = flags & END_STREAM != 0
+            self.block = [block]
+            self.block_size = len(block)
+        else:
+            self._head(number, block, flags & END_STREAM != 0)
+        if dependency == number:
+            self.refuse(number, PROTOCOL_ERROR)
+
+    def _continuation(self, flags: int, number: int, payload: bytes) -> None:
+        if not self.block_of:
+            raise H2Error(PROTOCOL_ERROR, "CONTINUATION without HEADERS")
+        self.block.append(payload)
+        self.block_size += len(payload)
+        if self.block_size > self.head_limit or len(self.block) > 64 and self.block_size < len(self.block) * 256:
+            raise H2Error(ENHANCE_YOUR_CALM, "head too large")
+        if flags & END_HEADERS:
+            block, self.block = b"".join(self.block), []
+            self.block_of = 0
+            self._head(number, block, self.block_ended)
+
+    def _head(self, number: int, data: bytes, ended: bool) -> None:
+        """A header block is whole."""
+        block = self.decoder.decode(data)
+        stream = self.streams.get(number)
+        if stream is not None:
+            if stream.ended:
+                self.refuse(number, STREAM_CLOSED)
+            elif stream.headed:
+                self._trailers(stream, block, ended)
+            else:
+                if ended:
+                    self._ended(stream)
+                stream.user.head_came(block, ended)
+            return
+        if self.client:
+            if number & 1 and number < self.next:
+                return  # one of ours, which we have left
+            raise H2Error(PROTOCOL_ERROR, "HEADERS on a stream that nobody has opened")
+        if not number & 1:
+            raise H2Error(PROTOCOL_ERROR, "HEADERS on an even stream")
+        if number <= self.last:
+            if number in self.resets:
+                return
+            for low, high in self.gaps:
+                if low <= number <= high:
+                    raise H2Error(PROTOCOL_ERROR, "number of a stream below the last one")
+            raise H2Error(STREAM_CLOSED, "HEADERS on a closed stream")
+        self._open(number, block, ended)
+
+    def _open(self, number: int, block: Block, ended: bool) -> None:
+        """The peer opens a stream."""
+        if number > self.last + 2:
+            self.gaps.append((self.last + 1, number - 1))
+            if len(self.gaps) > _GAPS:
+                del self.gaps[0]
+        self.last = number
+        if number > self.limit:
+            return  # since we have said goodbye, new ones are not looked at
+        if self.options.streams and len(self.streams) >= self.options.streams:
+            self.refuse(number, REFUSED_STREAM)
+            return
+        stream = H2Stream(number, self.initial, self.options.initial_window)
+        stream.headed = True
+        stream.ended = ended
+        if block.over:
+            stream.grant = 0
+        self.streams[number] = stream
+        if not ended:
+            self.receiving += 1
+            self._widen(stream)
+        try:
+            self.user.request_came(stream, block, ended)
+        except ProtocolError:
+            self.refuse(number, PROTOCOL_ERROR)
+
+    def _trailers(self, stream: H2Stream, block: Block, ended: bool) -> None:
+        if not ended or stream.expected > 0 or block.over:
+            self.refuse(stream.number, PROTOCOL_ERROR)
+            return
+        stream.trailers = block
+        self._ended(stream)
+        stream.user.payload_came()
+
+    # Payload.
+
+    def _data(self, data: bytes, at: int, until: int, flags: int, number: int) -> None:
+        size = until - at  # with its padding (6.9.1)
+        if not number:
+            raise H2Error(PROTOCOL_ERROR, "DATA without a stream")
+        if size > self.grant:
+            raise H2Error(FLOW_CONTROL_ERROR, "more DATA than the connection's window")
+        self.grant -= size
+        if flags & PADDED:
+            if at >= until:
+                raise H2Error(FRAME_SIZE_ERROR, "no padding length")
+            until -= data[at]
+            at += 1
+            if at > until:
+                raise H2Error(PROTOCOL_ERROR, "more padding than payload")
+        stream = self.streams.get(number)
+        if stream is None:
+            self._unwanted(number)
+            return
+        if stream.ended or not stream.headed:
+            self.refuse(number, STREAM_CLOSED if stream.ended else PROTOCOL_ERROR)
+            return
+        if size > stream.grant:
+            self.refuse(number, FLOW_CONTROL_ERROR)
+            return
+        stream.grant -= size
+        length = until - at
+        if size > length and not stream.over:
+            self.eaten(stream, size - length)  # padding is nobody's
+        if stream.expected >= 0:
+            stream.expected -= length
+            if stream.expected < 0 or flags & END_STREAM and stream.expected:
+                self.refuse(number, PROTOCOL_ERROR)
+                return
+        if length:
+            stream.inbox.append(data[at:until])
+            stream.held += length
+        if flags & END_STREAM:
+            self._ended(stream)
+        elif not length:
+            return
+        stream.user.payload_came()
+
+    def _unwanted(self, number: int) -> None:
+        """DATA on a stream that is not there (any more)."""
+        if number in self.resets or not self.client and number > self.limit:
+            return
+        if self.is_idle(number):
+            raise H2Error(PROTOCOL_ERROR, "DATA on an idle stream")
+        if not self.client:
+            self.refuse(number, STREAM_CLOSED)
+
+    def is_idle(self, number: int) -> bool:
+        """Nobody has opened a stream of that number."""
+        if self.client:
+            return not number & 1 or number >= self.next
+        return not number & 1 or number > self.last
+
+    def _ended(self, stream: H2Stream) -> None:
+        """The peer sends no more on it."""
+        if not stream.ended:
+            stream.ended = True
+            self.receiving -= 1
+        if stream.shut:
+            self.streams.pop(stream.number, None)
+
+    def eaten(self, stream: H2Stream, size: int) -> None:
+        """So much of what has come on it was taken: more may come."""
+        if stream.ended or stream.over:
+            return
+        missing = stream.aim - stream.grant - stream.held
+        if missing >= stream.aim >> 1 or missing >= 65_536:
+            stream.grant += missing
+            self.out.append(window_update(stream.number, missing))
+
+    def _widen(self, stream: H2Stream) -> None:
+        """Its window may be its share of what all of them may use."""
+        share = (self.options.rxbuf - (self.options.rxbuf >> 3)) // max(self.receiving, 1)
+        stream.aim = max(self.options.initial_window, min(share, LARGEST))
+        if stream.aim > stream.grant + 16_384:
+            self.out.append(window_update(stream.number, stream.aim - stream.grant))
+            stream.grant = stream.aim
+
+    # Other frames.
+
+    def _other(self, kind: int, flags: int, number: int, payload: bytes) -> None:
+        if kind == WINDOW_UPDATE:
+            self._window_update(number, payload)
+        elif kind == SETTINGS:
+            self._settings(flags, number, payload)
+        elif kind == PING:
+            if number:
+                raise H2Error(PROTOCOL_ERROR, "PING on a stream")
+            if len(payload) != 8:
+                raise H2Error(FRAME_SIZE_ERROR, "PING of another size")
+            if not flags & ACK:
+                self.out.append(ping(payload, True))
+            elif self.pinged:
+                self.pinged -= 1
+                self.user.pong_came(payload)
+        elif kind == RST_STREAM:
+            self._rst_stream(number, payload)
+        elif kind == CONTINUATION:
+            self._continuation(flags, number, payload)
+        elif kind == PRIORITY:
+            if not number:
+                raise H2Error(PROTOCOL_ERROR, "PRIORITY without a stream")
+            if len(payload) != 5:
+                self.refuse(number, FRAME_SIZE_ERROR)
+            elif int.from_bytes(payload[:4], "big") & LARGEST == number:
+                self.refuse(number, PROTOCOL_ERROR)
+        elif kind == GOAWAY:
+            self._goaway(number, payload)
+        elif kind == PUSH_PROMISE:
+            raise H2Error(PROTOCOL_ERROR, "PUSH_PROMISE")
+
+    def _window_update(self, number: int, payload: bytes) -> None:
+        if len(payload) != 4:
+            raise H2Error(FRAME_SIZE_ERROR, "WINDOW_UPDATE of another size")
+        more = int.from_bytes(payload, "big") & LARGEST
+        if not number:
+            if not more:
+                raise H2Error(PROTOCOL_ERROR, "WINDOW_UPDATE of nothing")
+            self.window += more
+            if self.window > LARGEST:
+                raise H2Error(FLOW_CONTROL_ERROR, "window too large")
+            return
+        stream = self.streams.get(number)
+        if stream is None:
+            if self.is_idle(number):
+                raise H2Error(PROTOCOL_ERROR, "WINDOW_UPDATE on an idle stream")
+        elif not more:
+            self.refuse(number, PROTOCOL_ERROR)
+        else:
+            stream.window += more
+            if stream.window > LARGEST:
+                self.refuse(number, FLOW_CONTROL_ERROR)
+            else:
+                self._credited(stream)
+
+    def _credited(self, stream: H2Stream) -> None:
+        if stream.at < len(stream.out) and not stream.ready and stream.window > 0:
+            stream.ready = True
+            self.ready.append(stream)
+
+    def _settings(self, flags: int, number: int, payload: bytes) -> None:
+        if number:
+            raise H2Error(PROTOCOL_ERROR, "SETTINGS on a stream")
+        if flags & ACK:
+            if payload:
+                raise H2Error(FRAME_SIZE_ERROR, "SETTINGS are acknowledged with a payload")
+            return
+        if len(payload) % 6:
+            raise H2Error(FRAME_SIZE_ERROR, "SETTINGS of another size")
+        self.set_up = True
+        for at in range(0, len(payload), 6):
+            self._set(payload[at] << 8 | payload[at + 1], int.from_bytes(payload[at + 2 : at + 6], "big"))
+        self.out.append(SETTINGS_ACK)
+        self.user.settings_came()
+
+    def _set(self, key: int, value: int) -> None:
+        if key == INITIAL_WINDOW_SIZE:
+            if value > LARGEST:
+                raise H2Error(FLOW_CONTROL_ERROR, "initial window too large")
+            more = value - self.initial
+            self.initial = value
+            for stream in list(self.streams.values()):
+                stream.window += more
+                if stream.window > LARGEST:
+                    raise H2Error(FLOW_CONTROL_ERROR, "window too large")
+                self._credited(stream)
+        elif key == MAX_FRAME_SIZE:
+            if not SMALLEST_FRAME <= value <= LARGEST_FRAME:
+                raise H2Error(PROTOCOL_ERROR, "frame size out of range")
+            self.frame_size = min(value, 65_536)
+        elif key == ENABLE_PUSH:
+            if value > 1 or value and self.client:
+                raise H2Error(PROTOCOL_ERROR, "ENABLE_PUSH out of range")
+        elif key == MAX_CONCURRENT_STREAMS:
+            self.most = min(value, LARGEST)
+        elif key == HEADER_TABLE_SIZE:
+            if value < 4096:
+                self.prefix = SIZE_UPDATE_0  # nothing of ours is in it, and the peer wants to hear so
+        elif key == ENABLE_CONNECT_PROTOCOL:
+            if value > 1 or self.extended and not value:
+                raise H2Error(PROTOCOL_ERROR, "ENABLE_CONNECT_PROTOCOL out of range")
+            self.extended = value == 1
+
+    def _rst_stream(self, number: int, payload: bytes) -> None:
+        if not number:
+            raise H2Error(PROTOCOL_ERROR, "RST_STREAM without a stream")
+        if len(payload) != 4:
+            raise H2Error(FRAME_SIZE_ERROR, "RST_STREAM of another size")
+        stream = self.streams.get(number)
+        if stream is None:
+            if self.is_idle(number):
+                raise H2Error(PROTOCOL_ERROR, "RST_STREAM on an idle stream")
+            return
+        code = int.from_bytes(payload, "big")
+        stream.unseen = code == REFUSED_STREAM
+        self._close(stream, code, False)
+        stream.user.reset_came(code)
+
+    def _goaway(self, number: int, payload: bytes) -> None:
+        if number:
+            raise H2Error(PROTOCOL_ERROR, "GOAWAY on a stream")
+        if len(payload) < 8:
+            raise H2Error(FRAME_SIZE_ERROR, "GOAWAY of another size")
+        self.parting = True
+        last = int.from_bytes(payload[:4], "big") & LARGEST
+        code = int.from_bytes(payload[4:8], "big")
+        self.user.goaway_came(last, code)
+        if self.client:
+            for stream in list(self.streams.values()):
+                if stream.number > last:
+                    stream.unseen = True
+                    self._close(stream, code, False)
+                    stream.user.reset_came(code)
+
+    # The end of a stream.
+
+    def _close(self, stream: H2Stream, code: int, ours: bool) -> None:
+        if not stream.ended:
+            stream.ended = True
+            self.receiving -= 1
+        stream.over = True
+        stream.ours = ours
+        stream.code = code
+        stream.drop()
+        stream.inbox.clear()
+        stream.held = 0
+        self.streams.pop(stream.number, None)
+
+    def refuse(self, number: int, code: int) -> None:
+        """A stream is reset for what came on it: its user is told."""
+        self.out.append(reset(number, code))
+        self._remember_reset(number)
+        stream = self.streams.get(number)
+        if stream is not None:
+            self._close(stream, code, True)
+            stream.user.reset_came(code)
+
+    def _remember_reset(self, number: int) -> None:
+        resets = self.resets
+        if len(resets) >= _RESETS:
+            del resets[next(iter(resets))]
+        resets[number] = None
+
+    def leave(self, stream: H2Stream, code: int = CANCEL) -> None:
+        """Its user does not want it any more. If it is not over, the peer is told by a reset with that code."""
+        if not stream.over and not stream.done:
+            self.out.append(reset(stream.number, code))
+            self._remember_reset(stream.number)
+            self._close(stream, code, True)
+
+    def end_all(self) -> None:
+        """The connection is over: so are its streams."""
+        for stream in list(self.streams.values()):
+            self._close(stream, self.code, False)
+            stream.user.reset_came(self.code)
+
+    # What goes.
+
+    def open(self, ended: bool) -> H2Stream:
+        """A stream of ours; `ended`: nothing will come on it."""
+        number = self.next
+        self.next += 2
+        stream = self.streams[number] = H2Stream(number, self.initial, self.options.initial_window)
+        self.receiving += 1
+        self._widen(stream)
+        return stream
+
+    def send_head(self, stream: H2Stream, block: bytes, ended: bool) -> int:
+        """A header block goes out, before all that waits of it; `ended`: nothing follows. Returns its size."""
+        if self.prefix:
+            block = self.prefix + block
+            self.prefix = b""
+        size = len(block)
+        out = self.out
+        if size <= self.frame_size:
+            out.append(size.to_bytes(3, "big") + (b"\1\5" if ended else b"\1\4") + stream.id)
+            out.append(block)
+        else:
+            self._send_long(stream, block, ended)
+        if ended:
+            self._shut(stream)
+        return size + FRAME_HEAD
+
+    def _send_long(self, stream: H2Stream, block: bytes, ended: bool) -> None:
+        most = self.frame_size
+        kind = b"\1\1" if ended else b"\1\0"
+        for at in range(0, len(block), most):
+            piece = block[at : at + most]
+            if at + most >= len(block):
+                kind = bytes((kind[0], kind[1] | END_HEADERS))
+            self.out.append(len(piece).to_bytes(3, "big") + kind + stream.id)
+            self.out.append(piece)
+            kind = b"\x09\0"
+
+    def send(self, stream: H2Stream, data: bytes) -> None:
+        """Payload, as soon as it may go."""
+        if stream.over:
+            return
+        stream.put(data)
+        if not stream.ready and stream.window > 0:
+            stream.ready = True
+            self.ready.append(stream)
+
+    def finish(self, stream: H2Stream, trailers: bytes) -> None:
+        """Nothing more will be sent on it but, behind what waits, a header block of trailers, if there is one."""
+        if stream.over or stream.ending:
+            return
+        stream.ending = True
+        stream.last = trailers
+        if not stream.ready and (stream.at >= len(stream.out) or stream.window > 0):
+            stream.ready = True
+            self.ready.append(stream)
+
+    def _shut(self, stream: H2Stream) -> None:
+        stream.shut = True
+        stream.ending = True
+        if stream.ended:
+            self.streams.pop(stream.number, None)
+
+    def has_more(self) -> bool:
+        """Something could be sent now."""
+        return len(self.out) > 0 or len(self.ready) > 0 and (self.window > 0 or self._has_ends())
+
+    def _has_ends(self) -> bool:
+        for stream in self.ready:
+            if stream.ending and stream.at >= len(stream.out):
+                return True
+        return False
+
+    def give(self, most: int) -> bytes:
+        """What goes out next: all frames that wait, and about so many bytes of payload, of all streams in turn."""
+        out = self.out
+        size = 0
+        if self.ready:
+            moved: list[H2Stream] = []
+            waits: list[H2Stream] = []
+            while self.ready and size < most:
+                ready, self.ready = self.ready, []
+                for stream in ready:
+                    if stream.over or stream.shut:
+                        stream.ready = False
+                        continue
+                    sent = self._send_some(stream) if size < most else 0
+                    size += sent
+                    if sent and not stream.shut:
+                        moved.append(stream)
+                    if stream.at < len(stream.out):
+                        if stream.window <= 0:
+                            stream.ready = False  # a WINDOW_UPDATE brings it back
+                        elif self.window <= 0 or not sent:
+                            waits.append(stream)
+                        else:
+                            self.ready.append(stream)
+                    else:
+                        stream.ready = False
+            self.ready += waits
+            self._tell(moved)
+        if not out:
+            return b""
+        data = b"".join(out)
+        out.clear()
+        return data
+
+    def _tell(self, moved: list[H2Stream]) -> None:
+        for stream in moved:
+            if not stream.over:
+                stream.user.credit_came(stream.at >= len(stream.out))
+
+    def _send_some(self, stream: H2Stream) -> int:
+        """Some of its payload, as far as the windows go, and its end behind the last of it. Returns how many bytes."""
+        data = stream.out
+        at = stream.at
+        left = len(data) - at
+        out = self.out
+        sent = 0
+        most = self.frame_size
+        ended = stream.ending and not stream.last
+        if left:
+            for _ in range(_PIECES):
+                size = min(left, most, stream.window, self.window)
+                if size <= 0:
+                    break
+                stream.window -= size
+                self.window -= size
+                left -= size
+                out.append(size.to_bytes(3, "big") + (_DATA_END if ended and not left else _DATA_OPEN) + stream.id)
+                out.append(data[at : at + size] if size < len(data) else data)
+                at += size
+                sent += size
+                if not left:
+                    break
+            if not left:
+                stream.drop()
+            else:
+                stream.at = at
+        if not left and stream.ending:
+            if stream.last:
+                last, stream.last = stream.last, b""
+                self.send_head(stream, last, True)
+            else:
+                if not sent:
+                    out.append(_NO_DATA_END + stream.id)
+                self._shut(stream)
+        return sent
+
+    # Its end.
+
+    def part(self, code: int = NO_ERROR) -> None:
+        """Say goodbye (6.8): streams that the peer has opened so far go on, later ones are not looked at."""
+        if not self.failed:
+            self.limit = min(self.limit, self.last)
+            self.out.append(goaway(self.limit, code))
+
+    def warn(self) -> None:
+        """Say that goodbye is near: the peer had better open no further stream, though they would be looked at."""
+        self.out.append(goaway(LARGEST, NO_ERROR))
+
+    def ask(self, payload: bytes) -> None:
+        """A ping, of 8 bytes."""
+        self.pinged += 1
+        self.out.append(ping(payload, False))
