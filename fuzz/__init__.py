@@ -22,4 +22,5 @@ TARGETS: Final = (
     "certificates",
     "ocsp",
     "name_servers",
+    "h2_frames",
 )
