@@ -66,7 +66,7 @@ def fuzz_one(data: bytes) -> None:
     endpoint = user.endpoint = H2Endpoint(user, H2Options(), how & 1 != 0, 16_384)
     if endpoint.client:
         for _ in range(2):
-            stream = endpoint.open(True)
+            stream = endpoint.open()
             stream.user = user
             user.streams.append(stream)
             endpoint.send_head(stream, _HEAD, True)

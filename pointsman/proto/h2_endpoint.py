@@ -364,18 +364,21 @@ class H2Endpoint:
             self.refuse(number, FLOW_CONTROL_ERROR)
             return
         stream.grant -= size
-        length = until - at
-        if size > length and not stream.over:
-            self.eaten(stream, size - length)  # padding is nobody's
+        if size > until - at:
+            self.eaten(stream, size - (until - at))  # padding is nobody's
+        self._payload(stream, data[at:until], flags & END_STREAM != 0)
+
+    def _payload(self, stream: H2Stream, payload: bytes, ended: bool) -> None:
+        length = len(payload)
         if stream.expected >= 0:
             stream.expected -= length
-            if stream.expected < 0 or flags & END_STREAM and stream.expected:
-                self.refuse(number, PROTOCOL_ERROR)
+            if stream.expected < 0 or ended and stream.expected:
+                self.refuse(stream.number, PROTOCOL_ERROR)
                 return
         if length:
-            stream.inbox.append(data[at:until])
+            stream.inbox.append(payload)
             stream.held += length
-        if flags & END_STREAM:
+        if ended:
             self._ended(stream)
         elif not length:
             return
@@ -429,30 +432,37 @@ class H2Endpoint:
         elif kind == SETTINGS:
             self._settings(flags, number, payload)
         elif kind == PING:
-            if number:
-                raise H2Error(PROTOCOL_ERROR, "PING on a stream")
-            if len(payload) != 8:
-                raise H2Error(FRAME_SIZE_ERROR, "PING of another size")
-            if not flags & ACK:
-                self.out.append(ping(payload, True))
-            elif self.pinged:
-                self.pinged -= 1
-                self.user.pong_came(payload)
+            self._ping(flags, number, payload)
         elif kind == RST_STREAM:
             self._rst_stream(number, payload)
         elif kind == CONTINUATION:
             self._continuation(flags, number, payload)
         elif kind == PRIORITY:
-            if not number:
-                raise H2Error(PROTOCOL_ERROR, "PRIORITY without a stream")
-            if len(payload) != 5:
-                self.refuse(number, FRAME_SIZE_ERROR)
-            elif int.from_bytes(payload[:4], "big") & LARGEST == number:
-                self.refuse(number, PROTOCOL_ERROR)
+            self._priority(number, payload)
         elif kind == GOAWAY:
             self._goaway(number, payload)
         elif kind == PUSH_PROMISE:
             raise H2Error(PROTOCOL_ERROR, "PUSH_PROMISE")
+
+    def _ping(self, flags: int, number: int, payload: bytes) -> None:
+        if number:
+            raise H2Error(PROTOCOL_ERROR, "PING on a stream")
+        if len(payload) != 8:
+            raise H2Error(FRAME_SIZE_ERROR, "PING of another size")
+        if not flags & ACK:
+            self.out.append(ping(payload, True))
+        elif self.pinged:
+            self.pinged -= 1
+            self.user.pong_came(payload)
+
+    def _priority(self, number: int, payload: bytes) -> None:
+        """Nobody's order depends on it (5.3.2)."""
+        if not number:
+            raise H2Error(PROTOCOL_ERROR, "PRIORITY without a stream")
+        if len(payload) != 5:
+            self.refuse(number, FRAME_SIZE_ERROR)
+        elif int.from_bytes(payload[:4], "big") & LARGEST == number:
+            self.refuse(number, PROTOCOL_ERROR)
 
     def _window_update(self, number: int, payload: bytes) -> None:
         if len(payload) != 4:
@@ -601,13 +611,12 @@ class H2Endpoint:
 
     # What goes.
 
-    def open(self, ended: bool) -> H2Stream:
-        """A stream of ours; `ended`: nothing will come on it."""
+    def open(self) -> H2Stream:
+        """A stream of ours; its head has to be sent before any other one is opened (5.1.1)."""
         number = self.next
         self.next += 2
         stream = self.streams[number] = H2Stream(number, self.initial, self.options.initial_window)
         self.receiving += 1
-        self._widen(stream)
         return stream
 
     def send_head(self, stream: H2Stream, block: bytes, ended: bool) -> int:
@@ -622,6 +631,10 @@ class H2Endpoint:
             out.append(block)
         else:
             self._send_long(stream, block, ended)
+        if not stream.begun:
+            stream.begun = True
+            if self.client:
+                self._widen(stream)
         if ended:
             self._shut(stream)
         return size + FRAME_HEAD

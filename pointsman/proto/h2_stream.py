@@ -76,6 +76,7 @@ class H2Stream:
         self.window = window
         self.out = b""  # waits to be sent, from `at` on
         self.at = 0
+        self.begun = False  # a head has been sent on it
         self.ending = False  # nothing comes behind that
         self.last = b""  # the header block of trailers, to be sent behind that
         self.ready = False  # it stands in the connection's list of those that have something to send

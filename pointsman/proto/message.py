@@ -44,8 +44,8 @@ class Field:
 
     Of one that was received, `spelt` is its name as it came, with the colon, and `raw` its line without the end, if
     that was parsed alone (not by its head's shape). `wire` is the line as it goes out, from the CRLF before it, once
-    somebody has made it (h1_render.py), and `coded` the same for HTTP/2 (hpack.py). `blanks` is what a rule has written with white space around it: that goes out,
-    though nobody who asks for the value sees it.
+    somebody has made it (h1_render.py), and `coded` the same for HTTP/2 (hpack.py). `blanks` is what a rule has written
+    with white space around it: that goes out, though nobody who asks for the value sees it.
     """
 
     def __init__(self, name: bytes, value: bytes, kind: int) -> None:

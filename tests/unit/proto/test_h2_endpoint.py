@@ -107,7 +107,11 @@ class Server:
         self.end.take(b"".join(one if isinstance(one, bytes) else one.serialize() for one in what))
 
     def head(
-        self, number: int, fields: list[tuple[str, str]] = GET, end: bool = True, flags: tuple[str, ...] = ("END_HEADERS",)
+        self,
+        number: int,
+        fields: list[tuple[str, str]] = GET,
+        end: bool = True,
+        flags: tuple[str, ...] = ("END_HEADERS",),
     ) -> HeadersFrame:
         ending = ("END_STREAM",) if end else ()
         return HeadersFrame(number, self.encoder.encode(fields), flags=(*flags, *ending))
@@ -226,7 +230,7 @@ def test_the_connections_window_is_shared_in_turn() -> None:
     server.take(WindowUpdateFrame(0, 100_000))
     sent = [one for one in server.give() if isinstance(one, DataFrame)]
     assert {one.stream_id for one in sent} == {3}  # it has its turn now
-    server.take(WindowUpdateFrame(3, 100_000), WindowUpdateFrame(1, 100_000))
+    server.take(WindowUpdateFrame(0, 200_000), WindowUpdateFrame(3, 100_000), WindowUpdateFrame(1, 100_000))
     assert {one.stream_id for one in server.give() if isinstance(one, DataFrame)} == {1, 3}
 
 
@@ -237,7 +241,7 @@ def test_trailers_go_behind_the_body() -> None:
     server.end.send_head(stream, hpack.Encoder().encode([(":status", "200")]), False)
     server.end.send(stream, b"body")
     server.end.finish(stream, hpack.Encoder().encode([("grpc-status", "0")]))
-    head, body, trailers = server.give()
+    _, body, trailers = server.give()
     assert isinstance(body, DataFrame) and body.data == b"body" and not body.flags
     assert isinstance(trailers, HeadersFrame) and {"END_STREAM", "END_HEADERS"} == set(trailers.flags)
     assert not server.end.streams
@@ -521,7 +525,7 @@ class Pair:
         assert not self.client.failed and not self.server.failed, (self.client.said, self.server.said)
 
     def ask(self, ended: bool = True) -> H2Stream:
-        stream = self.client.open(ended)
+        stream = self.client.open()
         stream.user = self.client_user
         self.client_user.opened.append(stream)
         self.client.send_head(stream, hpack.Encoder().encode(GET), ended)
@@ -539,6 +543,7 @@ def test_two_ends_carry_bodies_both_ways() -> None:
     pair.turn()
     assert pair.server_user.bodies == {1: up} and asking.ended
     pair.server.send_head(asking, hpack.Encoder().encode([(":status", "200")]), False)
+    pair.turn()
     asked.headed = True
     pair.server.send(asking, down)
     pair.server.finish(asking, b"")
@@ -552,7 +557,7 @@ def test_goodbye_tells_which_requests_were_not_seen() -> None:
     pair = Pair()
     first = pair.ask()
     pair.server.part()
-    second = pair.client.open(True)
+    second = pair.client.open()
     second.user = pair.client_user
     pair.client.send_head(second, hpack.Encoder().encode(GET), True)
     pair.turn()
