@@ -59,6 +59,18 @@ def cpu_of(pid: int) -> Cpu:
     return Cpu(user, system)
 
 
+def nanoseconds_of(pid: int) -> int:
+    """ns of CPU of the living threads of a process and of all that descend from it, to the ns (proc(5), schedstat)."""
+    total = 0
+    for one in family(pid):
+        for task in Path(f"/proc/{one}/task").glob("*/schedstat"):
+            try:
+                total += int(task.read_text().split()[0])
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+    return total
+
+
 def last_cores(pid: int) -> list[int]:
     """The cores on which the threads of a process and its descendants ran last."""
     cores = set()
