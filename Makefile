@@ -7,7 +7,7 @@
 # make check    the same as CI: ruff, mypy --strict, import contracts, the tests, user instructions of a request, and one
 #               of the passes (PASSES) in turn
 # make check-all        all of the passes
-# make bench    ratios to Debian's haproxy in the same run (needs haproxy, nginx, wrk and h2load; up to 10 minutes)
+# make bench    ratios to Debian's haproxy in the same run (needs haproxy, nginx, wrk, h2load and curl; up to 15 minutes)
 # make bench-count      user instructions of a request against the figures in the repository (needs valgrind)
 # make bench-profile    where they go, function by function (needs valgrind)
 # make fuzz     fuzzes each parser for a minute (SECONDS=60), or one: make fuzz TARGETS=heads

@@ -117,11 +117,13 @@ def main(words: Sequence[str] | None = None) -> int:
     """Run it; 1 if anything that was measured is not what it should be."""
     options = options_of(words)
     names = options.rows.split(",")
-    needed = ["nginx", "wrk", "taskset", options.haproxy, *(["h2load"] if "p99" in names else [])]
+    needed = ["nginx", "wrk", "taskset", options.haproxy]
+    if any(name == "p99" or name in ROWS and ROWS[name].streams for name in names):
+        needed += ["h2load", "curl"]
     missing = [name for name in needed if shutil.which(name) is None]
     if missing:
         raise SystemExit(
-            f"not installed: {', '.join(missing)} (Debian: nginx-light wrk nghttp2-client util-linux haproxy)"
+            f"not installed: {', '.join(missing)} (Debian: nginx-light wrk nghttp2-client curl util-linux haproxy)"
         )
     compiled = demand_compiled(options.python, options.interpreted)
     began = time.monotonic()

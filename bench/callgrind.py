@@ -15,7 +15,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from bench.configs import PLAIN, configuration
+from bench.configs import PLAIN, configuration, h2_configuration
 from bench.crowd import Crowd
 from bench.receiver import Receiver
 from bench.rows import Row
@@ -63,17 +63,22 @@ NAMED = re.compile(r"(c?(?:ob|fn))=\((\d+)\)(?: (.*))?$")
 
 
 class Counting:
-    """The program under callgrind with the server it asks. Use as `with Counting(...) as counting:`."""
+    """The program under callgrind with the server it asks. Use as `with Counting(...) as counting:`.
 
-    def __init__(self, python: str, folder: Path, environment: dict[str, str] | None = None) -> None:
+    `h2`: rows that HTTP/2 is spoken in are among those that will be measured.
+    """
+
+    def __init__(self, python: str, folder: Path, environment: dict[str, str] | None = None, h2: bool = False) -> None:
         self.folder = folder
         self.crowd = Crowd(0)
         self.receiver = Receiver()
-        self.ports = dict(zip(PLAIN, free_ports(len(PLAIN)), strict=True))
+        frontends = (*PLAIN, "h2c") if h2 else PLAIN
+        self.ports = dict(zip(frontends, free_ports(len(frontends)), strict=True))
         try:
             self.crowd.open()
             path = folder / "test.cfg"
-            path.write_text(configuration(1, folder, self.receiver.port, self.ports, [self.crowd.port]))
+            text = configuration(1, folder, self.receiver.port, self.ports, [self.crowd.port])
+            path.write_text(text + h2_configuration(folder, self.ports) if h2 else text)
             output = folder / "output"
             clock = build_clock(folder)
             cores = sorted(os.sched_getaffinity(0))
@@ -159,6 +164,12 @@ def build_clock(folder: Path) -> Path:
 def difference(once: Costs, twice: Costs) -> Costs:
     """What the second has more. A function may have less, by chance: then it counts below zero."""
     return Counter({key: twice[key] - once[key] for key in once.keys() | twice.keys() if twice[key] != once[key]})
+
+
+def is_countable(row: Row) -> bool:
+    """Whether the crowd and the program's configuration here serve for it."""
+    small = not row.size and not row.post
+    return small and row.frontend in (*PLAIN, "h2c") and row.streams <= 1 and row.variant != "two"
 
 
 def python_version() -> str:

@@ -1,10 +1,14 @@
-"""One HTTP exchange with sockets that may block: for what is looked at outside of the load."""
+"""One HTTP exchange with sockets that may block: for what is looked at outside of the load. HTTP/2 is curl's."""
 
 from __future__ import annotations
 
 import socket
 import ssl
+import subprocess
 from dataclasses import dataclass
+from pathlib import Path
+
+from bench.rows import Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,3 +69,22 @@ def once(port: int, request: bytes, timeout: float = 10, tls: bool = False) -> A
             return exchange(sock, request)
         with trusting().wrap_socket(sock, server_hostname="www.example.com") as secured:
             return exchange(secured, request)
+
+
+def once_h2(port: int, row: Row, folder: Path, timeout: float = 10) -> Answer:
+    """A request of the row in HTTP/2; trailers stand behind the header lines. SystemExit in another version."""
+    sent, lines, body = (folder / f"curl.{name}" for name in ("sent", "lines", "body"))
+    command = ["curl", "--silent", "--show-error", "--insecure", "--max-time", f"{timeout}", "--output", f"{body}"]
+    command += ["--dump-header", f"{lines}", "--write-out", "%{http_version} %{http_code}"]
+    command += ["--http2" if row.tls else "--http2-prior-knowledge", "--header", f"Host: {row.host}"]
+    for line in row.lines:
+        command += ["--header", line]
+    if row.post:
+        sent.write_bytes(row.sent)
+        command += ["--data-binary", f"@{sent}"]
+    command.append(f"http{'s' * row.tls}://127.0.0.1:{port}{row.path}")
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    version, _, status = done.stdout.partition(" ")
+    if done.returncode or version != "2":
+        raise SystemExit(f"row {row.name}: curl failed: {done.stdout} {done.stderr}")
+    return Answer(int(status), lines.read_bytes().split(b"\r\n"), body.read_bytes())

@@ -18,6 +18,8 @@ FIVE = (
     TWO + ' add_header Set-Cookie "s=$request_id; Path=/"; add_header ETag \'"$request_id"\';'
     " add_header X-Trace trace-$request_id;"
 )
+# `return` answers before a body has come, a mirrored request has to be read first: /upload, which is no file, is a 404
+# behind that, and so @read.
 NGINX = """\
 worker_processes 1; daemon off; pid {folder}/nginx.pid; error_log {folder}/nginx.log;
 events {{ worker_connections 16384; }}
@@ -37,7 +39,19 @@ SERVER = """\
         location /v {{ {two} return 200 "{text}"; }}
         location /w {{ {five} return 200 "{text}"; }}
         location = /seen {{ return 200 "$http_x_forwarded_for $http_x_forwarded_proto"; }}
+        location = /upload {{ mirror /mirrored; client_body_buffer_size 1m; log_not_found off;
+            error_page 404 =200 @read; }}
+        location = /mirrored {{ internal; return 204; }}
+        location @read {{ return 200 "{text}"; }}
         location ~ [.]bin$ {{ }} }}
+"""
+# With trailers, and of no length that is told before, as a server of gRPC answers; the message is any text.
+H2_SERVER = """\
+    server {{ listen 127.0.0.1:{port} http2 backlog=8192; default_type text/plain;
+        location / {{ return 200 "{text}"; }}
+        location = /seen {{ return 200 "$http_x_forwarded_for $http_x_forwarded_proto"; }}
+        location /greeting.Greeter/ {{ default_type application/grpc; ssi on; ssi_types application/grpc;
+            add_trailer grpc-status 0; return 200 "{text}"; }} }}
 """
 CONFIGURATION = """\
 global
@@ -142,6 +156,28 @@ backend passed
 backend encrypted
     balance roundrobin
 {encrypted}"""
+
+FULL = """\
+
+frontend {name}
+    bind 127.0.0.1:{port}{words}
+    log global
+    option httplog
+    option forwardfor
+    acl is_static path_beg /static
+    acl internal src 10.0.0.0/8 192.168.0.0/16
+    acl mobile req.hdr(User-Agent) -i -m sub mobile
+    http-request deny if internal
+    http-request set-header X-Forwarded-Proto http
+    use_backend others if is_static or mobile
+    http-response del-header Server
+    default_backend {backend}
+"""
+MULTIPLEXED = """\
+
+backend multiplexed
+    balance roundrobin
+{servers}"""
 LARGE_HEAD = """\
 global
     maxconn 4000
@@ -158,6 +194,8 @@ frontend web
 """
 PLAIN = ("http", "full", "rules", "tcp")  # frontends that need nobody who speaks TLS
 FRONTENDS = (*PLAIN, "tls-full", "tls-ec", "tls-rsa", "reencrypt", "limited", "sni")
+CLEAR_H2 = ("h2c", "h2-server", "grpc")  # of the variant "h2"
+H2_FRONTENDS = (*CLEAR_H2, "tls-h2")
 
 IDLE = """\
 global
@@ -181,12 +219,15 @@ backend servers
 {servers}"""
 
 
-def nginx(folder: Path, ports: Sequence[int], secure: Sequence[int]) -> str:
-    """Its configuration: a server a port, which speaks TLS on another, and a socket that tells how many requests were
-    served."""
+def nginx(folder: Path, ports: Sequence[int], secure: Sequence[int], multiplexed: Sequence[int]) -> str:
+    """Its configuration: a server a port, which speaks TLS on another and HTTP/2 on a third, and a socket that tells
+    how many requests were served."""
     servers = "".join(
         SERVER.format(port=port, secure=other, folder=folder, text=(SMALL % number).decode(), two=TWO, five=FIVE)
         for number, (port, other) in enumerate(zip(ports, secure, strict=True), 1)
+    )
+    servers += "".join(
+        H2_SERVER.format(port=port, text=(SMALL % number).decode()) for number, port in enumerate(multiplexed, 1)
     )
     return NGINX.format(folder=folder, servers=servers)
 
@@ -231,6 +272,25 @@ def configuration(
         passed=server_lines(secure),
         **ports,
     )
+
+
+def h2_configuration(folder: Path, ports: Mapping[str, int], multiplexed: Sequence[int] = ()) -> str:
+    """What the variant "h2" has besides: the full configuration where clients, servers or both speak HTTP/2.
+
+    Frontends that have no port are left out, and the backend, where there are no such servers.
+    """
+    words = {"h2c": " proto h2", "grpc": " proto h2", "tls-h2": f" ssl crt {folder}/ec.pem alpn h2,http/1.1"}
+    text = "".join(
+        FULL.format(
+            name=name,
+            port=ports[name],
+            words=words.get(name, ""),
+            backend="multiplexed" if name in ("grpc", "h2-server") else "servers",
+        )
+        for name in H2_FRONTENDS
+        if name in ports
+    )
+    return text + MULTIPLEXED.format(servers=server_lines(multiplexed, " proto h2")) if multiplexed else text
 
 
 def idle_configuration(socket: Path, port: int, servers: Sequence[int], words: str = "") -> str:

@@ -71,11 +71,12 @@ def main(words: Sequence[str] | None = None) -> int:
     key = f"{python_version()} {'compiled' if compiled else 'interpreted'}"
     number = options.number or NUMBER[compiled]
     measured = {}
+    rows = options.rows.split(",")
     with (
         tempfile.TemporaryDirectory(prefix="pointsman-count-") as folder,
-        Counting(options.python, Path(folder)) as counting,
+        Counting(options.python, Path(folder), h2=any(ROWS[name].streams for name in rows)) as counting,
     ):
-        for name in options.rows.split(","):
+        for name in rows:
             row = ROWS[name]
             times = number * TCP_TIMES if row.tcp else number
             measured[name] = round(counting.measure(row, times).total() / times)

@@ -16,6 +16,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from bench.client import content_length
+from bench.frames import OK, Exchanges
 from bench.rows import Row
 
 BODY = b"Hello from server 1!"
@@ -30,6 +31,7 @@ class Peer:
     sock: socket.socket
     client: bool
     data: bytes = b""
+    exchanges: Exchanges | None = None  # where a client speaks HTTP/2
 
 
 @dataclass(slots=True)
@@ -82,7 +84,7 @@ class Crowd:
 
     def _connect(self, row: Row, port: int) -> None:
         sock = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
-        peer = Peer(sock, True)
+        peer = Peer(sock, True, exchanges=Exchanges(row) if row.streams else None)
         self._clients.append(peer)
         self.selector.register(sock, selectors.EVENT_READ, peer)
 
@@ -90,7 +92,8 @@ class Crowd:
         """The next request, on the connection that has waited longest."""
         self._left -= 1
         self._next += 1
-        self._clients[0].sock.sendall(row.request(self._next))
+        peer = self._clients[0]
+        peer.sock.sendall(row.request(self._next) if peer.exchanges is None else peer.exchanges.request())
         self._clients.rotate(-1)
 
     def _accept(self) -> None:
@@ -110,22 +113,39 @@ class Crowd:
         data = peer.sock.recv(262144)
         if not data:
             raise SystemExit(f"row {row.name}: closed before the end of an answer: {peer.data!r}")
-        peer.data += data
-        head, end, body = peer.data.partition(HEAD_END)
-        if not end or len(body) < content_length(head.split(b"\r\n")[1:]):
+        if not (self._answer if peer.exchanges is None else self._h2_answer)(row, peer, data):
             return
-        if not head.startswith(b"HTTP/1.1 200 ") or body != BODY:
-            raise SystemExit(f"row {row.name}: a wrong answer: {peer.data!r}")
         self._answered += 1
-        peer.data = b""
         if row.close:
-            if peer.sock.recv(1):
+            if peer.exchanges is None and peer.sock.recv(1):
                 raise SystemExit(f"row {row.name}: more than the answer")
             self._drop(peer)
             if self._left:
                 self._connect(row, port)
         if self._left:
             self._ask(row)
+
+    def _answer(self, row: Row, peer: Peer, data: bytes) -> bool:
+        """Whether the answer has come whole."""
+        peer.data += data
+        head, end, body = peer.data.partition(HEAD_END)
+        if not end or len(body) < content_length(head.split(b"\r\n")[1:]):
+            return False
+        if not head.startswith(b"HTTP/1.1 200 ") or body != BODY:
+            raise SystemExit(f"row {row.name}: a wrong answer: {peer.data!r}")
+        peer.data = b""
+        return True
+
+    def _h2_answer(self, row: Row, peer: Peer, data: bytes) -> bool:
+        exchanges = peer.exchanges
+        assert exchanges is not None
+        if reply := exchanges.feed(data):
+            peer.sock.sendall(reply)
+        if not exchanges.answered:
+            return False
+        if exchanges.status != OK or exchanges.body != BODY:
+            raise SystemExit(f"row {row.name}: a wrong answer: {exchanges.status!r} {exchanges.body!r}")
+        return True
 
     def _server_readable(self, peer: Peer) -> None:
         try:

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.about import is_compiled
-from bench.callgrind import Costs, Counting
+from bench.callgrind import Costs, Counting, is_countable
 from bench.count import NUMBER
 from bench.rows import ROWS
 from bench.stage import MEMORIES_OFF, ROOT
@@ -102,7 +102,7 @@ def table(costs: Costs, number: int, unfolded: bool, top: int) -> list[str]:
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run it."""
-    rows = [row.name for row in ROWS.values() if not row.size and not row.post and row.variant != "two"]
+    rows = [row.name for row in ROWS.values() if is_countable(row)]
     parser = argparse.ArgumentParser(prog="python -m bench.profile", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("row", nargs="?", default="small", choices=rows)
     parser.add_argument("--python", default=sys.executable, help="the interpreter for Pointsman")
@@ -119,7 +119,7 @@ def main(words: Sequence[str] | None = None) -> int:
     environment = MEMORIES_OFF if row.variant == "off" else {}
     with (
         tempfile.TemporaryDirectory(prefix="pointsman-profile-") as folder,
-        Counting(options.python, Path(folder), environment) as counting,
+        Counting(options.python, Path(folder), environment, h2=row.streams > 0) as counting,
     ):
         costs = counting.measure(row, number)
     print(f"{row.name}: {row.tells}; {'compiled' if compiled else 'interpreted'}; {number} requests\n")

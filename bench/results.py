@@ -123,7 +123,8 @@ class Result:
         """For the table."""
 
         def both(what: Callable[[Sample], float], digits: int) -> str:
-            return " / ".join(f"{statistics.median(map(what, side)):,.{digits}f}" for side in (self.ours, self.theirs))
+            found = [statistics.median(map(what, side)) for side in (self.ours, self.theirs)]
+            return " / ".join(f"{value:,.{digits}f}" if value else "-" for value in found)  # "-": nobody measured it
 
         user, system = both(lambda sample: sample.user, 1), both(lambda sample: sample.system, 1)
         cells = [

@@ -3,16 +3,19 @@
 A request is a template: {n} is another number in every request, {t} a random one of nine digits. `script` makes a wrk
 script of it, `request` the bytes for our own client; both send the same lines in the same order. Paths below /v ask a
 server for two header lines that are never the same, paths below /w for five (`bench/configs.py`, `bench/crowd.py`).
+A row with streams is asked in HTTP/2, by h2load, which sends the same request again and again.
 """
 
 from __future__ import annotations
 
 import random
 import re
+import struct
 from dataclasses import dataclass
 
 from bench.results import Goal
 
+FULL = ("full", "limited", "tls-full", "h2c", "tls-h2", "h2-server", "grpc")  # frontends with the full configuration
 SIZES = {"10k.bin": 10_000, "1m.bin": 1_000_000}
 SMALL = b"Hello from server %d!"
 POSTED = 10_000  # bytes of a body that is sent
@@ -58,9 +61,11 @@ class Row:
     post: int = 0  # bytes of a body that is sent
     connections: int = 64
     close: bool = False  # a connection for each request
-    variant: str = "one"  # "one" lane, "two" lanes, or one with the memories "off"
+    variant: str = "one"  # "one" lane, "two" lanes, or one with the memories "off", or one that speaks "h2", too
     backend: str = "servers"  # that every request reaches
     by_cpu: bool = False  # the goal is about CPU: the load's own work with TLS may keep the other core busier
+    streams: int = 0  # of each connection at a time, in HTTP/2; 0: HTTP/1
+    grpc: bool = False  # what is sent is one message of gRPC, what comes back has a trailer
 
     @property
     def goal(self) -> Goal:
@@ -75,12 +80,24 @@ class Row:
     @property
     def logged(self) -> bool:
         """Whether each request is to give one log line."""
-        return self.frontend in ("full", "limited", "tls-full")
+        return self.frontend in FULL
 
     @property
     def tls(self) -> bool:
         """Whether clients speak TLS."""
         return self.frontend == "sni" or self.frontend.startswith("tls-")
+
+    @property
+    def under_way(self) -> int:
+        """Requests at most that are unanswered when the load stops."""
+        return self.connections * max(self.streams, 1)
+
+    @property
+    def sent(self) -> bytes:
+        """The body of a request."""
+        if self.grpc:  # not compressed, and its length
+            return struct.pack("!BI", 0, self.post) + b"x" * self.post
+        return b"x" * self.post
 
     @property
     def template(self) -> str:
@@ -128,6 +145,123 @@ done = function(summary, latency, requests)
       latency:percentile(50), latency:percentile(99)))
 end
 """
+
+H2_CONNECTIONS = 16
+HTTP2 = (
+    Row(
+        name="h2c",
+        tells="full over HTTP/2 in clear, one stream at a time",
+        least=1.1,
+        aim=1.4,
+        must=True,
+        frontend="h2c",
+        variant="h2",
+        connections=H2_CONNECTIONS,
+        streams=1,
+    ),
+    Row(
+        name="h2c-10",
+        tells="the same, ten streams at a time",
+        least=0.9,
+        aim=1.3,
+        must=True,
+        frontend="h2c",
+        variant="h2",
+        connections=H2_CONNECTIONS,
+        streams=10,
+    ),
+    Row(
+        name="h2-tls",
+        tells="full over HTTP/2 and TLS 1.3, one stream at a time",
+        least=1.2,
+        aim=1.5,
+        must=True,
+        frontend="tls-h2",
+        variant="h2",
+        connections=H2_CONNECTIONS,
+        streams=1,
+        by_cpu=True,
+    ),
+    Row(
+        name="h2-tls-10",
+        tells="the same, ten streams at a time",
+        least=1.0,
+        aim=1.3,
+        must=True,
+        frontend="tls-h2",
+        variant="h2",
+        connections=H2_CONNECTIONS,
+        streams=10,
+        by_cpu=True,
+    ),
+    Row(
+        name="h2-server",
+        tells="full, HTTP/1 clients, HTTP/2 to the servers",
+        least=1.0,
+        aim=1.3,
+        must=True,
+        frontend="h2-server",
+        variant="h2",
+        backend="multiplexed",
+        by_cpu=True,
+    ),
+    Row(
+        name="grpc",
+        tells="unary calls in the form of gRPC's, full, HTTP/2 in front and behind",
+        least=1.0,
+        aim=1.3,
+        must=True,
+        frontend="grpc",
+        variant="h2",
+        path="/greeting.Greeter/Greet",
+        lines=("content-type: application/grpc", "te: trailers"),
+        post=20,
+        connections=H2_CONNECTIONS,
+        backend="multiplexed",
+        streams=1,
+        grpc=True,
+        by_cpu=True,
+    ),
+    Row(
+        name="h2-1m",
+        tells="1 MB down over HTTP/2, full",
+        least=1.2,
+        aim=1.6,
+        must=True,
+        frontend="h2c",
+        variant="h2",
+        path="/1m.bin",
+        size=1_000_000,
+        connections=H2_CONNECTIONS,
+        streams=1,
+    ),
+    Row(
+        name="h2-up",
+        tells="1 MB up over HTTP/2, full",
+        least=1.0,
+        aim=1.3,
+        must=True,
+        frontend="h2c",
+        variant="h2",
+        path="/upload",
+        post=1_000_000,
+        connections=H2_CONNECTIONS,
+        streams=1,
+    ),
+    Row(
+        name="h2-first",
+        tells="the first request of a new connection, HTTP/2 in clear, full",
+        least=0.9,
+        aim=1.1,
+        must=True,
+        frontend="h2c",
+        variant="h2",
+        connections=250,
+        streams=1,
+        close=True,
+        by_cpu=True,
+    ),
+)
 
 ROWS = {
     row.name: row
@@ -290,5 +424,6 @@ ROWS = {
             frontend="full",
             variant="two",
         ),
+        *HTTP2,
     )
 }

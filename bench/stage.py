@@ -4,7 +4,7 @@
     two lanes:      program, load and servers on all cores
 
 A program is started when the first row wants it: each in its variants "one" (a lane), "two" (lanes), "off" (without
-memories; only Pointsman has any), and idles when others are measured.
+memories; only Pointsman has any), "h2" (with frontends and servers of HTTP/2), and idles when others are measured.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from bench.client import once
-from bench.configs import FRONTENDS, configuration, nginx
+from bench.client import Answer, once, once_h2
+from bench.configs import FRONTENDS, H2_FRONTENDS, configuration, h2_configuration, nginx
 from bench.processes import dropped_logs, show_stat
 from bench.receiver import Receiver
 from bench.rows import SIZES, SMALL, Row
@@ -148,6 +148,7 @@ class Stage:
         self.commands = {OURS: [python, "-m", "pointsman"], THEIRS: [haproxy]}
         self.servers = free_ports(2)
         self.secure = free_ports(2)  # the same servers, with TLS
+        self.multiplexed = free_ports(2)  # and with HTTP/2
         self.nginx: subprocess.Popen[bytes] | None = None
         self.programs: dict[tuple[str, str], Program] = {}
         self._asked = 0
@@ -173,10 +174,10 @@ class Stage:
             (www / name).write_bytes(os.urandom(size))
         for kind, words in CERTIFICATES.items():
             make_certificate(self.folder / f"{kind}.pem", words)
-        (self.folder / "nginx.conf").write_text(nginx(self.folder, self.servers, self.secure))
+        (self.folder / "nginx.conf").write_text(nginx(self.folder, self.servers, self.secure, self.multiplexed))
         output = self.folder / "nginx.out"
         self.nginx = run(["nginx", "-c", f"{self.folder}/nginx.conf", "-e", "stderr"], self.load_cores, output)
-        wait_for([*self.servers, *self.secure], self.nginx, output)
+        wait_for([*self.servers, *self.secure, *self.multiplexed], self.nginx, output)
 
     def program(self, name: str, variant: str) -> Program:
         """One of the two in that variant, started when it is first asked for."""
@@ -185,27 +186,29 @@ class Stage:
         found = self.programs.get((name, variant))
         if found is None:
             cores = self.cores if variant == "two" else [self.core]
+            frontends = (*FRONTENDS, *H2_FRONTENDS) if variant == "h2" else FRONTENDS
             found = Program(
                 name,
                 self.commands[name],
                 self.folder / f"{name}-{variant}",
                 cores,
-                dict(zip(FRONTENDS, free_ports(len(FRONTENDS)), strict=True)),
+                dict(zip(frontends, free_ports(len(frontends)), strict=True)),
                 MEMORIES_OFF if variant == "off" else {},
                 Receiver(),
             )
             self.programs[name, variant] = found
             assert found.receiver is not None
-            found.start(
-                configuration(
-                    2 if variant == "two" else 1,
-                    found.folder,
-                    found.receiver.port,
-                    found.ports,
-                    self.servers,
-                    self.secure,
-                )
+            text = configuration(
+                2 if variant == "two" else 1,
+                found.folder,
+                found.receiver.port,
+                found.ports,
+                self.servers,
+                self.secure,
             )
+            if variant == "h2":
+                text += h2_configuration(self.folder, found.ports, self.multiplexed)
+            found.start(text)
             assert found.process is not None
             wait_for(list(found.ports.values()), found.process, found.folder / "output")
         return found
@@ -270,17 +273,25 @@ class Stage:
                 return now
             last = now
 
+    def ask(self, program: Program, row: Row, number: int) -> Answer:
+        """The answer to a request of the row, outside of the load."""
+        port = program.ports[row.frontend]
+        if row.streams:
+            return once_h2(port, row, self.folder)
+        return once(port, row.request(number), tls=row.tls)
+
     def verify_answers(self, program: Program, row: Row) -> None:
         """Some requests of the row outside of the load: status and every byte. SystemExit if one is wrong."""
         right = [SMALL % 1, SMALL % 2] if not row.size else [(self.folder / "www" / row.path[1:]).read_bytes()]
         for number in range(4):
-            answer = once(program.ports[row.frontend], row.request(number), tls=row.tls)
+            answer = self.ask(program, row, number)
             if answer.status != 200 or answer.body not in right:
                 raise SystemExit(f"{program.name}, row {row.name}: wrong answer, status {answer.status}")
+            if row.grpc and b"grpc-status: 0" not in answer.lines:
+                raise SystemExit(f"{program.name}, row {row.name}: an answer without its trailer")
             if row.logged and answer.has(b"server"):
                 raise SystemExit(f"{program.name}, row {row.name}: del-header had no effect")
         if row.logged:
-            asked = b"GET /seen HTTP/1.1\r\nHost: www.example.com\r\n\r\n"
-            seen = once(program.ports[row.frontend], asked, tls=row.tls).body
+            seen = self.ask(program, replace(row, path="/seen", lines=(), post=0, grpc=False), 0).body
             if seen != b"127.0.0.1 http":
                 raise SystemExit(f"{program.name}, row {row.name}: a server saw the headers {seen!r}")

@@ -1,8 +1,8 @@
 """What is wrong with a run: nothing is believed that was not counted twice.
 
-wrk          answers it has seen, errors, bytes          at most one request of each connection is under way when
-the program  requests or sessions, 2xx, bytes, backend   wrk stops: such a request may have been counted by the
-nginx        requests it has answered                    program and by nginx, but not by wrk
+wrk, h2load  answers it has seen, errors, bytes          at most one request of each connection (or stream of it) is
+the program  requests or sessions, 2xx, bytes, backend   under way when the load stops: such a request may have been
+nginx        requests it has answered                    counted by the program and by nginx, but not by the load
 the log      lines received; dropped by the program or by the kernel: lines equal the program's own count
 """
 
@@ -48,7 +48,8 @@ def verify(row: Row, load: dict[str, int], counts: Counts, name: str) -> str:
     """What is wrong with a run, "" if nothing."""
     problems = [f"{load[kind]} {kind} errors" for kind in KINDS if load.get(kind)]
     count = load["requests"]
-    most = count + row.connections + PROBE
+    probes = 0 if row.streams else PROBE
+    most = count + row.under_way + probes
 
     def within(what: str, value: int) -> None:
         if not count <= value <= most:
@@ -72,7 +73,7 @@ def verify(row: Row, load: dict[str, int], counts: Counts, name: str) -> str:
     if row.post and counts.bytes_in < count * row.post:
         problems.append("bodies that were sent are too short")
     # With TLS the probe is a handshake that fails, which has a line of its own.
-    if row.logged and counts.lines != counts.requests + PROBE * row.tls:
+    if row.logged and counts.lines != counts.requests + probes * row.tls:
         problems.append(f"{counts.lines:,} log lines for {counts.requests:,} requests in show stat")
     if counts.dropped or counts.lost:
         problems.append(f"log lines dropped: {counts.dropped} by the program, {counts.lost} by the kernel")

@@ -40,6 +40,8 @@ def test_a_good_run_has_no_problems() -> None:
     under_way = replace(COUNTED, served=1064, requests=1065, good=1064, routed=1064, lines=1065)
     assert verify(ROWS["full"], GOOD, under_way, "x") == "", "what was under way when wrk stopped, and its probe"
     assert verify(ROWS["small"], GOOD, replace(COUNTED, lines=0), "x") == "", "no log is asked for"
+    assert verify(ROWS["h2c-10"], GOOD, replace(COUNTED, served=1160), "x") == "", "ten streams of each connection"
+    assert verify(ROWS["h2-tls"], GOOD, COUNTED, "x") == "", "h2load does not probe"
     assert verify(ROWS["tcp"], GOOD, replace(COUNTED, requests=0, good=0, routed=64), "x") == ""
     assert verify(ROWS["tcp-connect"], GOOD, replace(COUNTED, sessions=1010, routed=1010, requests=0), "x") == ""
 
@@ -62,6 +64,8 @@ def test_a_good_run_has_no_problems() -> None:
         ("full", {}, {"lost": 1}, "0 by the program, 1 by the kernel"),
         ("tcp", {}, {"sessions": 66}, "66 sessions for 64 connections"),
         ("tcp-connect", {}, {"sessions": 64}, "64 sessions for 1,000"),
+        ("h2c", {}, {"served": 1017}, "1,017 requests at nginx for 1,000"),
+        ("h2-tls", {}, {"lines": 1001}, "1,001 log lines for 1,000 requests"),
     ],
 )
 def test_a_bad_run_says_why(row: str, load: dict[str, int], counted: dict[str, int], part: str) -> None:
@@ -83,6 +87,7 @@ def test_percentiles_are_values_that_were_measured() -> None:
 H2LOAD = """\
 finished in 2.00s, 500.00 req/s, 72.75KB/s
 requests: 1000 total, 1000 started, 1000 done, 999 succeeded, 1 failed, 2 errored, 3 timeout
+status codes: 1000 2xx, 0 3xx, 0 4xx, 0 5xx
 traffic: 145.50KB (149000) total, 105.47KB (108000) headers (space savings 0.00%), 19.53KB (20000) data
 """
 
@@ -99,6 +104,9 @@ def test_what_h2load_prints_is_understood() -> None:
         "p50": 20,
         "p99": 40,
     }
+    assert h2load_result(H2LOAD)["status"] == 1, "what failed"
+    assert h2load_result(H2LOAD.replace("1000 2xx, 0 3xx", "950 2xx, 50 3xx"))["status"] == 50
+    assert h2load_result(H2LOAD.replace("1000 2xx", "1016 2xx"))["status"] == 1, "without an end yet when all was over"
     with pytest.raises(SystemExit, match="h2load failed"):
         h2load_result("nothing", "")
 

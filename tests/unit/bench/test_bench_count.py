@@ -1,16 +1,22 @@
 """Instructions: dumps of callgrind are understood, figures that are exceeded fail, and the crowd checks its answers."""
 
 import socket
+import subprocess
 import threading
 from collections import Counter
+from pathlib import Path
 
 import pytest
+from support.programs import HAPROXY
 
-from bench.callgrind import difference, parse
-from bench.count import report, verdict
+from bench.callgrind import difference, is_countable, parse
+from bench.configs import PLAIN, configuration, h2_configuration
+from bench.count import CHECKED, report, verdict
 from bench.crowd import BODY, Crowd, response
+from bench.frames import HEADERS, SETTINGS, Exchanges, frame
 from bench.profile import fold, table
 from bench.rows import ROWS
+from bench.stage import free_ports, stop, wait_for
 
 DUMP = """\
 # callgrind format
@@ -140,6 +146,58 @@ def test_a_crowd_refuses_a_wrong_answer() -> None:
             crowd.play(ROWS["full"], listener.getsockname()[1], 1, 1)
         thread.join()
     crowd.close()
+
+
+@pytest.mark.peer
+def test_a_crowd_asks_in_http2(tmp_path: Path) -> None:
+    """Through haproxy: it takes the frames, and the fields that are indices of a byte from the second request on."""
+    crowd = Crowd(0)
+    crowd.open()
+    ports = dict(zip((*PLAIN, "h2c"), free_ports(len(PLAIN) + 1), strict=True))
+    text = configuration(1, tmp_path, 9, ports, [crowd.port]) + h2_configuration(tmp_path, ports)
+    path = tmp_path / "h2.cfg"
+    path.write_text(text)
+    output = tmp_path / "output"
+    with output.open("wb") as out:
+        process = subprocess.Popen([*HAPROXY.command, "-db", "-f", str(path)], stdout=out, stderr=out)
+    try:
+        wait_for([ports["h2c"]], process, output)
+        for name in ("h2c", "h2-first"):
+            before = crowd.served
+            crowd.play(ROWS[name], ports["h2c"], 25, 4)
+            assert crowd.served - before == 25
+    finally:
+        stop(process)
+        crowd.close()
+
+
+def test_later_requests_of_a_connection_are_indices() -> None:
+    exchanges = Exchanges(ROWS["grpc"])
+    first, later = exchanges.request(), exchanges.request()
+    assert first.startswith(b"PRI * HTTP/2.0") and b"application/grpc" in first
+    assert later[:9] == frame(HEADERS, 4, 3, b"?" * 31)[:9] and b"application/grpc" not in later
+    assert later[9:].startswith(b"\x83\x04\x17/greeting.Greeter/Greet\x86\xc1\xc0\xbf\xbe"), "RFC 7541, 6.1 and 6.2.2"
+    assert later.endswith(b"\x00\x00\x00\x00\x14" + b"x" * 20)
+
+
+def test_an_answer_may_come_in_pieces() -> None:
+    exchanges = Exchanges(ROWS["h2c"])
+    exchanges.request()
+    data = (
+        frame(SETTINGS, 0, 0) + frame(HEADERS, 4, 1, b"\x20\x88") + frame(0, 0, 1, BODY[:3]) + frame(0, 1, 1, BODY[3:])
+    )
+    replies = b"".join(exchanges.feed(data[place : place + 1]) for place in range(len(data)))
+    assert replies == frame(SETTINGS, 1, 0)
+    assert (exchanges.answered, exchanges.status, exchanges.body) == (True, b"\x88", BODY)
+    with pytest.raises(SystemExit, match="a frame of type 7"):
+        exchanges.feed(frame(7, 0, 0, b"\x00" * 8))
+
+
+def test_what_is_checked_can_be_counted() -> None:
+    assert all(is_countable(ROWS[name]) for name in (*CHECKED, "h2c", "h2-first", "memories-off"))
+    assert not [
+        name for name in ("tls-full", "h2c-10", "h2-tls", "grpc", "10k", "two-lanes") if is_countable(ROWS[name])
+    ]
 
 
 def test_responses_differ_where_the_path_asks_for_it() -> None:
