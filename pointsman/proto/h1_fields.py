@@ -86,7 +86,7 @@ def _judge(head: Head, is_request: bool, lax: int) -> None:
         kind = one.kind
         if kind == LENGTH:
             repeated = head.length >= 0
-            head.length = _length(one.value, head.length)
+            head.length = content_length(one.value, head.length)
             if repeated:
                 continue
             one = _canonical(one, b"%d" % head.length)
@@ -134,7 +134,7 @@ def _connection(head: Head, value: bytes) -> bool:
     return upgrade
 
 
-def _length(value: bytes, earlier: int) -> int:
+def content_length(value: bytes, earlier: int) -> int:
     """1*DIGIT; repeated equal values are one (RFC 9112 6.3). int() alone would also take "+1", "1_0" and a "\\v"."""
     for part in value.split(b","):
         digits = part.strip(b" \t")

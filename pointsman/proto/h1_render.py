@@ -46,6 +46,7 @@ from pointsman.proto.message import (
     Request,
     Response,
     Shape,
+    path_start,
 )
 from pointsman.proto.reasons import reason_of
 from pointsman.proto.tokens import CLEAN, PLAIN_TARGETS, tokens
@@ -247,13 +248,21 @@ def encoded(value: bytes) -> bytes:
     return value.replace(b"\r", b"%0D").replace(b"\n", b"%0A").replace(b"\0", b"%00")
 
 
-def _target(uri: bytes, allowed: bytes) -> bytes:
-    """A target that a rule has written: what may not stand in one is percent-encoded."""
+def target(uri: bytes, odd: bool) -> bytes:
+    """A target that a rule has written, or that came in parts: what may not stand in one is percent-encoded. `odd`: but
+    what a request's target had of that (proto/unsafe.py)."""
+    allowed = ODD_TARGETS if odd else PLAIN_TARGETS
     if uri and uri.translate(allowed) == uri:
         return uri
     if not uri:
         return b"/"
     return b"".join([b"%%%02X" % byte if allowed[byte] != byte else uri[i : i + 1] for i, byte in enumerate(uri)])
+
+
+def alone(uri: bytes) -> bytes:
+    """The path and the query of a URI, as origin servers get them; "*" if there is none (RFC 9112 3.2.1, 3.2.4)."""
+    start = path_start(uri)
+    return uri[start:] if start >= 0 else b"*"
 
 
 _HOP_REQUEST: Final = frozenset((b"http2-settings",))
@@ -302,10 +311,12 @@ def request_head(
         out[0] = head.line
     else:
         version = b"HTTP/1.1" if minor else b"HTTP/1.0"
-        target = _target(uri, ODD_TARGETS if head is not None and head.odd else PLAIN_TARGETS)
-        if head is not None and head.version:
-            version = head.version
-        out[0] = b"%b %b %b" % (encoded(method), target, version)
+        if head is None:
+            out[0] = b"%b %b %b" % (encoded(method), target(uri, False), version)
+        else:
+            if head.in_parts:
+                uri = alone(uri)
+            out[0] = b"%b %b %b" % (encoded(method), target(uri, head.odd), head.version or version)
     if strict and upgrade:
         out[-1] = last + _UPGRADE
     elif not named:

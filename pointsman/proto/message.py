@@ -163,6 +163,7 @@ class Request(Head):
         self.host: bytes | None = None  # the Host field, else the authority of an absolute URI
         self.expects_continue = False
         self.odd = False  # `uri` has bytes that no target may have (proto/unsafe.py), which go on
+        self.in_parts = False  # scheme and authority came apart from the path: HTTP/1 servers get the path alone
 
     @property
     def path(self) -> bytes | None:

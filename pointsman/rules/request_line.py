@@ -56,6 +56,7 @@ def set_query(request: Request, value: bytes) -> None:
 
 def set_uri(request: Request, value: bytes) -> None:
     request.uri = value
+    request.in_parts = False
     host = authority(value)
     if host:
         request.host = host
@@ -65,6 +66,7 @@ def set_uri(request: Request, value: bytes) -> None:
 def write(context: Context, request: Request, edit: Edit, value: bytes) -> int:
     """Edit it, if what it becomes fits: the verdict."""
     method, uri, host, fields = request.method, request.uri, request.host, request.fields
+    in_parts = request.in_parts
     edit(request, value)
     grows = len(request.uri) - len(uri) + len(request.method) - len(method)
     if request.fields is fields:
@@ -76,6 +78,7 @@ def write(context: Context, request: Request, edit: Edit, value: bytes) -> int:
     if weigh(context, request) >= 0:
         return CONTINUE
     request.method, request.uri, request.host, request.fields = method, uri, host, fields
+    request.in_parts = in_parts
     weigh(context, request)
     return failed(context)
 

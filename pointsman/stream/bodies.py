@@ -197,6 +197,7 @@ def resized_request(request: Request) -> Request:
     made.host = request.host
     made.expects_continue = request.expects_continue
     made.odd = request.odd
+    made.in_parts = request.in_parts
     made.chunked = True
     return made
 
@@ -215,6 +216,7 @@ def resized_response(response: Response, chunked: bool) -> Response:
 
 def _copy(source: Head, made: Head) -> None:
     """What all heads have, without the length and what is remembered of the received form."""
+    made.major = source.major
     made.minor = source.minor
     made.fields = source.fields
     made.close = source.close
