@@ -13,6 +13,7 @@ from pointsman.assemble.server_sockets import make_sockets
 from pointsman.assemble.server_tls import secure
 from pointsman.assemble.source import set_source, warn_of_source
 from pointsman.balance.build import build, hash_key
+from pointsman.config.bind import UNUSABLE, fits
 from pointsman.config.command_line import CommandLine
 from pointsman.config.global_section import global_flag
 from pointsman.config.options import option
@@ -187,6 +188,11 @@ def build_server(
     _go_by_proxy(server, section, line)
     make_sockets(live, server, line, diagnostics)
     secure(live, server, line, configuration, diagnostics)
+    proto = line.parameters.proto
+    if not fits(proto, backend.http):
+        raise ConfigError(
+            f"{UNUSABLE.format(title=section.title, proto=proto)} for server '{line.name}' at [{line.at}].", line.at
+        )
     return server
 
 

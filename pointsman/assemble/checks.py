@@ -5,6 +5,7 @@ from dataclasses import replace
 from pointsman.assemble.live import Live
 from pointsman.assemble.mailers import build_alerts
 from pointsman.assemble.server_tls import check_tls
+from pointsman.config.bind import fits
 from pointsman.config.global_section import buffer_sizes, global_number, global_text
 from pointsman.config.server_line import ServerLine
 from pointsman.config.server_words import ServerParameters
@@ -158,7 +159,7 @@ def _compatible(backend: str, line: ServerLine, plan: CheckPlan) -> None:
     """ConfigError where `check-proto` names what checks of that kind do not speak."""
     proto = line.parameters.check_proto
     spoken = "h1" if plan.http else "none"
-    if proto and proto != spoken:
+    if not fits(proto, plan.http):
         raise ConfigError(
             f"config: proxy '{backend}': server '{line.name}' uses an incompatible MUX protocol for the selected check "
             "type",

@@ -5,7 +5,7 @@ from pointsman.assemble.front_tls import build_front
 from pointsman.assemble.live import Live
 from pointsman.assemble.options import set_options
 from pointsman.assemble.server_sockets import check_namespace
-from pointsman.config.bind import Bind
+from pointsman.config.bind import UNUSABLE, Bind, fits
 from pointsman.config.command_line import CommandLine
 from pointsman.config.global_section import global_flag
 from pointsman.config.lanes import lane_count
@@ -96,6 +96,9 @@ def build_listeners(
     groups = members(configuration.main, lane_count(configuration.main))
     for bind in section.all(Bind):
         parameters = bind.parameters
+        if not fits(parameters.proto, frontend.http):
+            unusable = UNUSABLE.format(title=section.title, proto=parameters.proto)
+            diagnostics.alert(f"{unusable} for 'bind {bind.text}' at [{bind.at}].", bind.at)
         options = socket_options(parameters, number(section, "backlog") or frontend.limit)
         options.reuse_port = not global_flag(configuration.main, "noreuseport") and (
             command_line is None or command_line.reuse_port

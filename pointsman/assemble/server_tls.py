@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from pointsman.assemble.live import Live
+from pointsman.config import http2
 from pointsman.config.server_line import ServerLine
 from pointsman.config.setting import Configuration
 from pointsman.config.tls_global import server_defaults, spoken
@@ -27,7 +28,7 @@ def secure(
         return
     said = f"'server {server.route.decode()}'"
     tls = with_defaults(line, said, configuration, diagnostics)
-    if server.backend.http:
+    if server.backend.http and not http2.BACK:
         tls = _without_http2(tls, server.backend.name.decode(), line, diagnostics)
     try:
         server.encrypting = live.server_contexts.transports(server.route, tls)
@@ -81,7 +82,8 @@ def check_tls(
     if server.encrypting is None and (said.ready or said.check):
         return None  # it cannot be had, which was said
     tls = with_defaults(line, "", configuration, Diagnostics())  # what it warns of was said
-    offer = tls.check_alpn if tls.check_alpn is not None else without_http2(tls.alpn or b"")
+    alpn = tls.alpn or b""
+    offer = tls.check_alpn if tls.check_alpn is not None else alpn if http2.CHECKS else without_http2(alpn)
     offers = {offer, *[step.alpn for step in plan.connects if step.alpn is not None]}
     try:
         by_offer: dict[bytes, Transports] = {

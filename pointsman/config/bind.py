@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import ClassVar, Final
 
+from pointsman.config import http2
 from pointsman.config.addresses import expand, parse_addresses
 from pointsman.config.keyword import Args, keyword
 from pointsman.config.parameters import Others, Parameter, Words, read_parameters
@@ -17,6 +18,8 @@ from pointsman.core.words import Word
 from pointsman.tls.options import BindTls
 
 NO_TLS: Final = BindTls()
+PROTOCOLS: Final = "h1, h2 or none"
+UNUSABLE: Final = "{title} : MUX protocol '{proto}' is not usable"  # in its mode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +64,8 @@ class BindParameters:
     lanes: tuple[Lanes, ...] = ()  # thread; none: all accept
     expose_listeners: bool = False  # expose-fd listeners; of the runtime API only
     tls: BindTls = NO_TLS
+    proto: str = ""  # h1, h2, none: what is spoken; "": HTTP/1 until ALPN or the first bytes say otherwise
+    idle_ping: int = 0  # ms after which a silent client of HTTP/2 is asked whether it is there; 0: never
     # How connections are made: bind_connections.py.
     guid_prefix: str = ""
     namespace: str = ""
@@ -94,7 +99,7 @@ BIND_OTHERS = Others(
     manual="5.1",
     encrypts=("ssl",),
     tls=BIND_TLS,
-    hints={"idle-ping": 1, "label": 1, "nice": 1},
+    hints={"label": 1, "nice": 1},
     coming={
         "ca-sign-file": 1,
         "ca-sign-pass": 1,
@@ -167,6 +172,12 @@ def group(words: Words, bind: BindParameters) -> BindParameters:
     return replace(bind, owner=replace(bind.owner, gid=number))
 
 
+@bind_word("idle-ping")
+def idle_ping(words: Words, bind: BindParameters) -> BindParameters:
+    """idle-ping <delay>: how often a silent client of HTTP/2 is asked whether it is still there (PING)."""
+    return replace(bind, idle_ping=words.time("expects an argument"))
+
+
 @bind_word("id")
 def identifier(words: Words, bind: BindParameters) -> BindParameters:
     """id <id>: the number of the socket in statistics; the line must then have one socket only."""
@@ -222,9 +233,8 @@ def name(words: Words, bind: BindParameters) -> BindParameters:
 
 @bind_word("proto")
 def proto(words: Words, bind: BindParameters) -> BindParameters:
-    """proto h1|none: force the protocol of connections; h2, qmux and quic are not built yet."""
-    check_proto(words)
-    return bind
+    """proto h1|h2|none: what is spoken, whatever ALPN or the first bytes say; qmux and quic are not built yet."""
+    return replace(bind, proto=check_proto(words, http2.FRONT).text)
 
 
 @bind_word("severity-output")
@@ -286,14 +296,19 @@ def v6only(words: Words, bind: BindParameters) -> BindParameters:
     return replace(bind, v6only=True)
 
 
-def check_proto(words: Words) -> Word:
-    """h1 is what HTTP connections are, none what TCP ones are; the others come later."""
-    word = words.value("missing value", "h1 or none")
-    if word.text in ("h2", "qmux", "quic", "fcgi", "spop"):
-        raise words.wrong(f"protocol '{word.text}' is not built yet (manual 5.1)", word)
-    if word.text not in ("h1", "none"):
-        raise words.wrong(f"unknown MUX protocol '{word.text}'", word, "h1 or none")
+def check_proto(words: Words, built: bool, manual: str = "5.1") -> Word:
+    """The next word: h1 or h2 of HTTP, none of TCP; the others come later; `built`: h2 is."""
+    word = words.value("missing value", PROTOCOLS)
+    if word.text in ("qmux", "quic", "fcgi", "spop") or word.text == "h2" and not built:
+        raise words.wrong(f"protocol '{word.text}' is not built yet (manual {manual})", word)
+    if word.text not in ("h1", "h2", "none"):
+        raise words.wrong(f"unknown MUX protocol '{word.text}'", word, PROTOCOLS)
     return word
+
+
+def fits(proto: str, http: bool) -> bool:
+    """Whether what `proto` names can be spoken in that mode."""
+    return not proto or (proto != "none") == http
 
 
 def octal(words: Words) -> int:

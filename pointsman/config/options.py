@@ -50,7 +50,7 @@ OPTIONS: dict[str, Switch] = {
     "checkcache": Switch(SERVER, http=True),
     "clitcpka": Switch(CLIENT),
     "contstats": Switch(CLIENT, front="continuous"),
-    "disable-h2-upgrade": Switch(CLIENT, http=True, hint=True),
+    "disable-h2-upgrade": Switch(CLIENT, front="not upgrades_h2", http=True),
     "dontlog-normal": Switch(CLIENT, front="not log_normal"),
     "dontlognull": Switch(CLIENT, front="not log_null"),
     "h1-case-adjust-bogus-client": Switch(CLIENT, front="respells", http=True),

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from pointsman.config import http2
 from pointsman.config.acls import acls_of
 from pointsman.config.bind_connections import read_congestion, read_password
 from pointsman.config.parameters import Words
@@ -78,7 +79,8 @@ def usesrc(words: Words, server: ServerParameters) -> ServerParameters:
 
 @server_word("ws")
 def websocket(words: Words, server: ServerParameters) -> ServerParameters:
-    """ws auto|h1|h2: what WebSockets are spoken on. Servers are spoken to in HTTP/1.1 alone."""
-    if words.choice(("auto", "h1", "h2"), "has to be 'auto', 'h1' or 'h2'") == "h2":
+    """ws auto|h1|h2: what WebSockets are spoken on; auto: HTTP/1.1 where ALPN offers it, else what requests are."""
+    protocol = words.choice(("auto", "h1", "h2"), "has to be 'auto', 'h1' or 'h2'")
+    if protocol == "h2" and not http2.BACK:
         raise words.wrong("protocol 'h2' is not built yet (manual 5.2)")
-    return server
+    return replace(server, ws=protocol)

@@ -4,6 +4,7 @@ import ipaddress
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
+from pointsman.config import http2
 from pointsman.config.addresses import expand, parse_addresses, resolve
 from pointsman.config.bind import check_proto
 from pointsman.config.keyword import parse_time, warn_if_small
@@ -67,6 +68,9 @@ class ServerParameters:
     pool_low_conn: int = 0
     max_reuse: int = -1  # -1: no limit
     tls: ServerTls = NO_TLS
+    proto: str = ""  # h1, h2, none: what is spoken; "": HTTP/1, or what ALPN has found
+    ws: str = "auto"  # h1, h2: what WebSockets are spoken on; auto: what else is
+    idle_ping: int = 0  # ms after which a silent connection of HTTP/2 is asked whether it is there; 0: never
     sni: Expression | None = None  # the name in the hello; None: not said
     # Of servers that are known by a name (config/server_names.py).
     resolvers: str = ""  # the section that is asked; "": none is
@@ -86,7 +90,7 @@ class ServerParameters:
     check_via_socks4: bool = False  # and its checks
     check_reuse_pool: bool = False  # HTTP checks take over the connection of the one before
     check_pool_name: str = ""  # check-pool-conn-name
-    check_proto: str = ""  # h1, none; "": not said
+    check_proto: str = ""  # h1, h2, none; "": not said
     check_proto_at: Position | None = None  # where it was
     # How connections are made: server_connections.py.
     redirect: str = ""  # redir
@@ -115,7 +119,7 @@ SERVER_OTHERS = Others(
     manual="5.2",
     encrypts=(),
     tls={},
-    hints={"idle-ping": 1, "log-bufsize": 1, "log-proto": 1, "quic-cc-algo": 1},
+    hints={"log-bufsize": 1, "log-proto": 1, "quic-cc-algo": 1},
     coming={
         "npn": 1,
     },
@@ -207,6 +211,12 @@ def identifier(words: Words, server: ServerParameters) -> ServerParameters:
     return replace(server, id=number)
 
 
+@server_word("idle-ping")
+def idle_ping(words: Words, server: ServerParameters) -> ServerParameters:
+    """idle-ping <delay>: how often a silent connection of HTTP/2 is asked whether the server is still there (PING)."""
+    return replace(server, idle_ping=words.time("expects an argument"))
+
+
 @server_word("init-state")
 def init_state(words: Words, server: ServerParameters) -> ServerParameters:
     """init-state fully-up|up|down|fully-down|none: before the first check."""
@@ -263,9 +273,8 @@ def port(words: Words, server: ServerParameters) -> ServerParameters:
 
 @server_word("proto")
 def proto(words: Words, server: ServerParameters) -> ServerParameters:
-    """proto h1|none: force the protocol of connections; the others are not built yet."""
-    check_proto(words)
-    return server
+    """proto h1|h2|none: what is spoken, whatever ALPN finds; qmux, quic, fcgi and spop are not built yet."""
+    return replace(server, proto=check_proto(words, http2.BACK, "5.2").text)
 
 
 @server_word("rise")

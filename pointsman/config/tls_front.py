@@ -8,6 +8,7 @@ The live part (tls/front.py) needs nothing else.
 from dataclasses import replace
 from typing import Final
 
+from pointsman.config import http2
 from pointsman.config.bind import Bind
 from pointsman.config.setting import Configuration, Section
 from pointsman.config.ssl_f_use import used_certificates
@@ -15,6 +16,7 @@ from pointsman.config.tls_global import bind_defaults, spoken
 from pointsman.config.tls_values import NO_HTTP2
 from pointsman.core.diagnostics import Diagnostics
 from pointsman.tls.options import (
+    HTTP2,
     NO_PROTOCOLS,
     BindTls,
     CertificateLine,
@@ -24,7 +26,8 @@ from pointsman.tls.options import (
     without_http2,
 )
 
-OFFER: Final = wire(b"http/1.1")  # of HTTP frontends; "h2" comes before it once HTTP/2 is built (manual 5.1, alpn)
+# What is offered to clients of HTTP frontends whose line does not say it, by `proto` (manual 5.1, alpn).
+OFFERS: Final = {"": wire(HTTP2, b"http/1.1"), "h1": wire(b"http/1.1"), "h2": wire(HTTP2), "none": NO_PROTOCOLS}
 
 
 def front_tls(
@@ -44,23 +47,23 @@ def front_tls(
     subject = f"bind '{bind.text}' at [{bind.at}]"
     low, high = spoken(default, said, subject, bind.at, diagnostics, f"Proxy '{section.name}': ")
     certificates = (*said.certificates, *used_certificates(section))
-    reads = http or upgrades
-    if reads and _offers_http2(said, certificates):
+    narrows = (http or upgrades) and not http2.FRONT
+    if narrows and _offers_http2(said, certificates):
         diagnostics.warning(f"'bind {bind.text}' : 'alpn' : {NO_HTTP2} (manual 5.1)", bind.at)
     return replace(
         over(default, said),
         min_version=low,
         max_version=high,
         without=None,
-        alpn=OFFER if http and said.alpn is None else _offer(said.alpn or NO_PROTOCOLS, reads),
-        http=reads,
+        alpn=_offer(OFFERS[bind.parameters.proto] if http and said.alpn is None else said.alpn or b"", narrows),
+        http=narrows,
         certificates=certificates,
     )
 
 
-def _offer(alpn: bytes, reads: bool) -> bytes:
-    """What clients may choose from. Where no request is read, "h2" may pass."""
-    return without_http2(alpn) if reads else alpn
+def _offer(alpn: bytes, narrows: bool) -> bytes:
+    """What clients may choose from."""
+    return without_http2(alpn) if narrows else alpn
 
 
 def _offers_http2(said: BindTls, lists: tuple[CertificateLine | CertificateList, ...]) -> bool:

@@ -10,6 +10,7 @@ Where they are run: stream/frontends.py (connection, session) and ContentRules i
 
 from typing import Final
 
+from pointsman.config import http2
 from pointsman.config.action import (
     ALLOW,
     CONTINUE,
@@ -28,7 +29,7 @@ from pointsman.sample.context import EXPECTS_NETSCALER, EXPECTS_PROXY, Context
 from pointsman.sample.types import Reads, Writes
 
 _ALL: Final = TCP_CONNECTION | TCP_SESSION | TCP_CONTENT | TCP_RESPONSE
-PROTOCOLS: Final = ("h1",)  # of switch-mode
+PROTOCOLS: Final = ("h1", "h2")  # of switch-mode
 
 
 class Accept(Action):
@@ -92,9 +93,10 @@ def _layer4(args: RuleArgs) -> None:
 class SwitchMode(Action):
     """The connection speaks HTTP from now on."""
 
-    def __init__(self, at: Position) -> None:
+    def __init__(self, at: Position, http2: bool) -> None:
         super().__init__()
         self.at = at
+        self.http2 = http2  # proto h2; else HTTP/1, unless the client begins with the preface of HTTP/2
 
     def check(self, section: Section, diagnostics: Diagnostics) -> None:
         if not section.kind & In.FRONT:
@@ -114,13 +116,15 @@ def parse_switch_mode(args: RuleArgs) -> Action:
     """switch-mode http [proto <name>]: a connection of a frontend in mode tcp speaks HTTP from here on."""
     at = args.words[args.start - 1].at
     args.choice("<mode>", ("http",))
+    name = ""
     if args.accept("proto"):
         word = args.word("<name>")
-        if word.text == "h2":
+        name = word.text
+        if name == "h2" and not http2.FRONT:
             raise ConfigError(f"'{args.keyword}': proto 'h2' is not built yet", word.at, "h1")
-        if word.text not in PROTOCOLS:
-            raise args.wrong(word, f"'{args.keyword}': unknown MUX protocol '{word.text}'", PROTOCOLS)
-    return _final(SwitchMode(at))
+        if name not in PROTOCOLS:
+            raise args.wrong(word, f"'{args.keyword}': unknown MUX protocol '{name}'", PROTOCOLS)
+    return _final(SwitchMode(at, name == "h2"))
 
 
 def _final(made: Action) -> Action:

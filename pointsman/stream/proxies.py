@@ -270,6 +270,7 @@ class Frontend(Acceptor):
         self.unique_id_header = b""
         self.strict = False  # option pointsman-strict
         self.unsafe = False  # option accept-unsafe-violations-in-http-request
+        self.upgrades_h2 = True  # not option disable-h2-upgrade: clients may begin with the preface of HTTP/2
         self.independent = False  # option independent-streams
         self.close_idle_on_response = False
         self.abort_on_close = http  # of clients whose request waits before a backend is chosen

@@ -54,6 +54,7 @@ class Connect(CheckStep):
     sni: str = ""
     alpn: bytes | None = None  # None: of the check, the server
     linger: bool = False  # close in order, not by a reset
+    proto: str = ""  # h1, h2, none: what is spoken; "": what the server's line says of its checks, or ALPN has found
 
     def label(self, port: int) -> str:
         return f"connect port {port}" if port else "connect"

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
+from pointsman.config import http2
 from pointsman.config.acls import acls_of
 from pointsman.config.keyword import Args
 from pointsman.config.parameters import Words
@@ -103,7 +104,7 @@ def read_connect(args: Args) -> Connect:
         elif word.text == "comment":
             step = replace(step, comment=comment(args))
         elif word.text == "proto":
-            _proto(args)
+            step = replace(step, proto=_proto(args))
         elif word.text in ("ssl", "sni", "alpn"):
             step = _encrypted(args, word, step)
         else:
@@ -118,7 +119,7 @@ def _encrypted(args: Args, word: Word, step: Connect) -> Connect:
     words = Words(args, f"'{args.keyword}'")
     words.word = word
     if word.text == "alpn":
-        return replace(step, alpn=protocols(words))
+        return replace(step, alpn=protocols(words, keep_http2=http2.CHECKS))
     if MISSING:
         raise words.wrong(MISSING)
     return replace(step, ssl=True)
@@ -142,17 +143,20 @@ def _port(args: Args) -> tuple[int, Expression | None]:
     return 0, expression
 
 
-def _proto(args: Args) -> None:
-    """proto h1|none: it must be what checks of the kind speak anyway."""
+def _proto(args: Args) -> str:
+    """proto h1|h2|none: it must be what checks of the kind may speak."""
     word = value(args, "proto", "a name")
     kind = args.keyword.partition(" ")[0]
     said = f"'{args.keyword}' : 'proto' :"
-    if word.text in ("h2", "qmux", "quic", "fcgi", "spop"):
+    if word.text in ("qmux", "quic", "fcgi", "spop"):
         raise ConfigError(f"{said} protocol '{word.text}' is not built yet (manual 4.2, {args.keyword})", word.at)
-    if word.text not in ("h1", "none"):
+    if word.text not in ("h1", "h2", "none"):
         raise ConfigError(f"{said} unknown MUX protocol '{word.text}'.", word.at, SPOKEN[kind])
-    if word.text != SPOKEN[kind]:
+    if (word.text == "none") != (SPOKEN[kind] == "none"):
         raise ConfigError(f"{said} invalid MUX protocol '{word.text}' for {kind}.", word.at, SPOKEN[kind])
+    if word.text == "h2" and not http2.CHECKS:
+        raise ConfigError(f"{said} protocol 'h2' is not built yet (manual 4.2, {args.keyword})", word.at)
+    return word.text
 
 
 class ExpectWords:

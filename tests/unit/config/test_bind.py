@@ -41,7 +41,8 @@ def parameters(words: str) -> BindParameters:
             "level admin severity-output number expose-fd listeners",
             BindParameters(level="admin", severity_output="number", expose_listeners=True),
         ),
-        ("proto h1", BindParameters()),
+        ("proto h1", BindParameters(proto="h1")),
+        ("idle-ping 5s", BindParameters(idle_ping=5000)),
     ],
 )
 def test_parameters(words: str, expected: BindParameters) -> None:
@@ -74,6 +75,8 @@ def test_user_and_group_by_name() -> None:
         ("level foo", f"{SAID} : 'level' : only supports 'user', 'operator', 'admin' (got 'foo')"),
         ("proto h3", f"{SAID} : 'proto' : unknown MUX protocol 'h3'"),
         ("proto h2", f"{SAID} : 'proto' : protocol 'h2' is not built yet (manual 5.1)"),
+        ("idle-ping", f"{SAID} : 'idle-ping' : expects an argument"),
+        ("idle-ping x", "'x' is not a time"),
         ("foo", f"{SAID} : unknown keyword 'foo'"),
         ("guid-prefix", f"{SAID} : 'guid-prefix' : expects an argument"),
         ("guid-prefix a/b", "'guid-prefix': invalid value 'a/b'"),

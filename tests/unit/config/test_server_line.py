@@ -71,7 +71,8 @@ def parameters(words: str) -> ServerParameters:
             "pool-purge-delay 0 pool-max-conn 10 pool-low-conn 2 max-reuse 5",
             ServerParameters(pool_purge_delay=0, pool_max_conn=10, pool_low_conn=2, max_reuse=5),
         ),
-        ("proto h1", ServerParameters()),
+        ("proto h1", ServerParameters(proto="h1")),
+        ("idle-ping 5s", ServerParameters(idle_ping=5000)),
         ("source 1.2.3.4", ServerParameters(source=SourceAddress(address=AddressSpec("inet", "1.2.3.4")))),
         ("source ::1", ServerParameters(source=SourceAddress(address=AddressSpec("inet", "::1")))),
         (
@@ -372,8 +373,8 @@ def test_any_words_give_a_server_or_an_error(words: list[str]) -> None:
 def test_equal_words_mean_the_same_and_are_noticed_on_each_line() -> None:
     loaded = good(
         "backend",
-        "server a 1.2.3.4:1 weight 5 idle-ping 1s",
-        "server b 1.2.3.4:2 weight 5 idle-ping 1s",
+        "server a 1.2.3.4:1 weight 5 log-proto legacy",
+        "server b 1.2.3.4:2 weight 5 log-proto legacy",
         "default-server rise 9",
         "server c 1.2.3.4:3 weight 5",
         "server d 1.2.3.4:4 weight 5",
@@ -381,7 +382,7 @@ def test_equal_words_mean_the_same_and_are_noticed_on_each_line() -> None:
     assert [line.parameters.rise for line in loaded.proxy.all(ServerLine)] == [2, 2, 9, 9]
     assert [line.parameters.weight for line in loaded.proxy.all(ServerLine)] == [5, 5, 5, 5]
     assert loaded.notices == [
-        f"'server x/{name}' : 'idle-ping' tunes what does not exist here and has no effect (manual 5.2)"
+        f"'server x/{name}' : 'log-proto' tunes what does not exist here and has no effect (manual 5.2)"
         for name in "ab"
     ]
 
