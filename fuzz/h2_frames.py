@@ -5,9 +5,9 @@ from typing import Final
 
 from pointsman.proto import h2
 from pointsman.proto.errors import ProtocolError
-from pointsman.proto.h2_endpoint import EndpointUser, H2Endpoint
+from pointsman.proto.h2_endpoint import H2Endpoint, PlainEndpointUser
 from pointsman.proto.h2_options import H2Options
-from pointsman.proto.h2_stream import H2Stream, StreamUser
+from pointsman.proto.h2_stream import H2Stream
 from pointsman.proto.hpack import Block
 
 _HEAD: Final = b"\x82\x87\x84\x41\x01h"
@@ -22,7 +22,7 @@ SEEDS: Final = (
 )
 
 
-class _User(EndpointUser, StreamUser):
+class _User(PlainEndpointUser):
     """Answers requests, and takes what comes."""
 
     def __init__(self, lazy: bool) -> None:

@@ -62,7 +62,7 @@ from pointsman.proto.h2 import (
     window_update,
 )
 from pointsman.proto.h2_options import H2Options
-from pointsman.proto.h2_stream import H2Stream
+from pointsman.proto.h2_stream import H2Stream, StreamUser
 from pointsman.proto.hpack import SIZE_UPDATE_0, Block, Decoder, HpackError
 
 _PIECES: Final = 4  # frames of a stream's payload before another one has its turn
@@ -91,6 +91,26 @@ class EndpointUser:
 
     def pong_came(self, payload: bytes) -> None:
         """The peer has answered a ping."""
+
+
+@mypyc_attr(allow_interpreted_subclasses=True)
+class PlainEndpointUser(EndpointUser, StreamUser):
+    """One to whom it all means nothing, and the base of those that are not compiled."""
+
+    def request_came(self, stream: H2Stream, block: Block, ended: bool) -> None:
+        pass
+
+    def head_came(self, block: Block, ended: bool) -> None:
+        pass
+
+    def payload_came(self) -> None:
+        pass
+
+    def reset_came(self, code: int) -> None:
+        pass
+
+    def credit_came(self, all_gone: bool) -> None:
+        pass
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)

@@ -21,9 +21,9 @@ from hypothesis import strategies as st
 
 from pointsman.proto import h2
 from pointsman.proto.errors import ProtocolError
-from pointsman.proto.h2_endpoint import EndpointUser, H2Endpoint
+from pointsman.proto.h2_endpoint import H2Endpoint, PlainEndpointUser
 from pointsman.proto.h2_options import H2Options
-from pointsman.proto.h2_stream import H2Stream, StreamUser
+from pointsman.proto.h2_stream import H2Stream
 from pointsman.proto.hpack import Block
 
 GET = [(":method", "GET"), (":scheme", "http"), (":path", "/"), (":authority", "h")]
@@ -31,7 +31,7 @@ POST = [(":method", "POST"), *GET[1:]]
 LIMIT = 16_384
 
 
-class User(EndpointUser, StreamUser):
+class User(PlainEndpointUser):
     """Notes what it is told, and takes what comes at once, unless it is lazy."""
 
     def __init__(self, lazy: bool = False, refuses: bool = False) -> None:
