@@ -27,6 +27,7 @@ from pointsman.proto.message import CODING, EXPECT, LENGTH, UPGRADE, Field, Head
 from pointsman.proto.shape import find_shape
 from pointsman.proto.tokens import BASE64S, NAMES, TARGETS, tokens
 from pointsman.proto.unsafe import UNSAFE, end_of_simple_request, unsafe_lines
+from pointsman.proto.websocket import ACCEPT, accept_of
 
 ANY_PAYLOAD: Final = 1  # a bit of `lax`: h1-accept-payload-with-any-method; KEEP_AMBIGUOUS is another
 REQUEST_TOO_LARGE: Final = "request head too large"
@@ -228,12 +229,18 @@ def _response(
     return head
 
 
-def check_switch(request: Request, response: Response, unsafe: bool = False) -> None:
+def check_switch(request: Request, response: Response, unsafe: bool = False, key: bytes = b"") -> None:
     """May this 101 stand? Only for who asked and has sent what it asked with, if it says what is switched to, and a
-    WebSocket needs its accept field (RFC 9110 15.2.2, RFC 6455 4.1)."""
+    WebSocket needs its accept field (RFC 9110 15.2.2, RFC 6455 4.1). `key`: the one that was made for a client that has
+    none (websocket.py)."""
     if not request.upgrade or not response.upgrade:
         raise ProtocolError("101 that was not asked for", 502)
-    if response.get(b"sec-websocket-accept") is None and not unsafe:
+    accept = response.get(ACCEPT)
+    if unsafe:
+        return
+    if key and accept != accept_of(key):
+        raise ProtocolError("WebSocket with a wrong accept field", 502)
+    if accept is None:
         for one in response.fields:
             if one.kind == UPGRADE and b"websocket" in tokens(one.value):
                 raise ProtocolError("WebSocket without its accept field", 502)

@@ -51,6 +51,7 @@ from pointsman.proto.message import (
 from pointsman.proto.reasons import reason_of
 from pointsman.proto.tokens import CLEAN, PLAIN_TARGETS, tokens
 from pointsman.proto.unsafe import ODD_TARGETS
+from pointsman.proto.websocket import KEY
 
 _CLOSE: Final = b"\r\nconnection: close\r\n\r\n"
 _KEEP: Final = b"\r\nconnection: keep-alive\r\n\r\n"
@@ -382,12 +383,12 @@ def response_head(
     return b"".join(out)
 
 
-def request_bytes(request: Request, *, close: bool, strict: bool = False) -> bytes:
-    """A request with the framing in which it was received."""
+def request_bytes(request: Request, *, close: bool, strict: bool = False, key: bytes = b"") -> bytes:
+    """A request with the framing in which it was received. `key`: of a WebSocket whose client has none."""
     return request_head(
         request.method,
         request.uri,
-        request.fields,
+        request.fields if not key else [*request.fields, Field(KEY, key, PLAIN)],
         minor=request.minor,
         length=request.length,
         chunked=request.chunked,

@@ -38,19 +38,18 @@ from pointsman.proto.message import (
     TE,
     UPGRADE,
     Field,
-    Head,
     Request,
     Response,
 )
 from pointsman.proto.tokens import CLEAN, NAMES, PLAIN_HOSTS, PLAIN_TARGETS, SCHEMES, tokens
 from pointsman.proto.unsafe import UNSAFE
+from pointsman.proto.websocket import KEY, WEBSOCKET
 
 _DEFAULT_PORTS: Final = {b"http": b"80", b"https": b"443"}
 _WITHOUT_AUTHORITY: Final = (b"http", b"https")  # whose authority may not be empty (RFC 9110 4.2.1)
 _HTTP2: Final = frozenset((b"h2", b"h2c"))
 _CONNECTION_UPGRADE: Final = Field(b"connection", b"upgrade", CONNECTION)
 _UPGRADE_WEBSOCKET: Final = Field(b"upgrade", b"websocket", UPGRADE)
-_WEBSOCKET: Final = b"websocket"
 # Bytes of :path: no blank and no control (RFC 9113 8.2.1); what is above 127 is left to the server, as in HAProxy.
 _PATHS: Final = bytes([c if c > 0x20 and c not in (0x23, 0x7F) else c ^ 1 for c in range(256)])
 _DELETE: Final = b"\x7f"
@@ -159,18 +158,6 @@ def trailers_of(block: Block, max_fields: int = MAX_FIELDS) -> list[Field]:
         if one.kind:
             raise ProtocolError(f"trailer {one.name!r}", UNANSWERED)
     return fields
-
-
-def protocol_of(head: Head) -> bytes:
-    """What a request wants to switch to, or a 101 switches to: the first member of Upgrade, in lower case; b"":
-    nothing."""
-    if head.upgrade:
-        for one in head.fields:
-            if one.kind == UPGRADE:
-                names = tokens(one.value)
-                if names:
-                    return names[0]
-    return b""
 
 
 def _request(block: Block, extended: bool, lax: int) -> Request:
@@ -395,10 +382,11 @@ def _extended(head: Request, parts: _Parts, protocol: bytes, allowed: bool) -> N
         raise ProtocolError("invalid :protocol", UNANSWERED)
     head.method = b"GET"
     head.upgrade = True
-    fields = [one for one in parts.fields if one.kind not in (LENGTH, EXPECT)]
-    fields.append(_UPGRADE_WEBSOCKET if protocol == _WEBSOCKET else Field(b"upgrade", protocol, UPGRADE))
+    cookies = parts.fields[-1:] if parts.cookies else []
+    fields = [one for one in parts.fields if one.kind not in (LENGTH, EXPECT) and one not in cookies]
+    fields.append(_UPGRADE_WEBSOCKET if protocol == WEBSOCKET else Field(b"upgrade", protocol, UPGRADE))
     fields.append(_CONNECTION_UPGRADE)
-    parts.fields = fields
+    parts.fields = fields + cookies
     parts.expects_continue = False
 
 
@@ -510,7 +498,7 @@ def _add(out: list[bytes], fields: list[Field], length: int, extended: bool, is_
     for one in fields:
         kind = one.kind
         if not kind or kind == EXPECT:
-            if named and one.spelt and one.name in named or extended and one.name == b"sec-websocket-key":
+            if named and one.spelt and one.name in named or extended and one.name == KEY:
                 continue
             out.append(one.coded or _plain(one))
         elif kind == LENGTH:

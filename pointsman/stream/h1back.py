@@ -17,6 +17,7 @@ from pointsman.proto.message import Field, Request, Response
 from pointsman.proto.shape import shaped_response
 from pointsman.proto.spelling import respelt
 from pointsman.proto.unsafe import UNSAFE
+from pointsman.proto.websocket import new_key
 from pointsman.server.backend import LiveServer
 from pointsman.server.connection import ServerConnection, Speaker
 from pointsman.server.server import Server
@@ -50,6 +51,7 @@ class H1Back(ServerConnection, HttpBack):
         self.body = Body()
         self.chunked = False  # how the request's body goes out
         self.head_only = False  # the response to it has no body
+        self.key = b""  # the one that was made for a WebSocket whose client has none
         self.begun = False  # bytes of a response were received
         self.keeps = False  # the response allows another exchange
         self.repeated = False  # the response's head is the same as that of the one before
@@ -71,10 +73,14 @@ class H1Back(ServerConnection, HttpBack):
         self.begun = False
         self.payload = None
         self.data = b""
+        if request.upgrade:
+            self.key = new_key(request)
+            if self.key:
+                outcome = None  # its bytes are for this time alone
         if outcome is not None and outcome.wire:
             head = outcome.wire
         else:
-            head = request_bytes(request, close=closing, strict=strict)
+            head = request_bytes(request, close=closing, strict=strict, key=self.key if request.upgrade else b"")
             names = self.target.backend.spellings
             if names is not None:
                 head = respelt(head, names)
@@ -269,7 +275,7 @@ class H1Back(ServerConnection, HttpBack):
 
     def may_switch(self, request: Request, response: Response) -> bool:
         try:
-            check_switch(request, response, self.body.unsafe)
+            check_switch(request, response, self.body.unsafe, self.key)
         except ProtocolError:
             return False
         return True
