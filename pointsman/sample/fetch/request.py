@@ -225,8 +225,11 @@ def url_parameter_value(args: Arguments) -> Source:
 
 @fetch("req.ver req_ver", Type.STR, Where.STREAM, LINE, "7.3.6")
 def request_version(ctx: Context) -> bytes | None:
-    """ "1.0" or "1.1"."""
-    return b"1.%d" % ctx.request.minor if ctx.request is not None else None
+    """ "1.0", "1.1" or "2.0"."""
+    request = ctx.request
+    if request is None:
+        return None
+    return b"1.%d" % request.minor if request.major == 1 else b"%d.0" % request.major
 
 
 @fetch("http_first_req", Type.BOOL, Where.STREAM, Reads.MOVING, "7.3.6")

@@ -28,8 +28,11 @@ def logged_status(ctx: Context) -> int | None:
 
 @fetch("res.ver resp_ver", Type.STR, Where.SERVER_SIDE, Reads.RESPONSE_LINE, "7.3.6")
 def response_version(ctx: Context) -> bytes | None:
-    """ "1.0" or "1.1"."""
-    return b"1.%d" % ctx.response.minor if ctx.response is not None else None
+    """ "1.0", "1.1" or "2.0", as the server has said it."""
+    response = ctx.response
+    if response is None:
+        return None
+    return b"1.%d" % response.minor if response.major == 1 else b"%d.0" % response.major
 
 
 @fetch("txn.sess_term_state", Type.STR, Where.RUNNING, Reads.MOVING, "7.3.2")
@@ -87,7 +90,7 @@ def captured_uri(ctx: Context) -> bytes | None:
 
 @fetch("capture.req.ver", Type.STR, Where.STREAM, Reads.REQUEST_LINE, "7.3.6")
 def captured_request_version(ctx: Context) -> bytes | None:
-    """ "HTTP/1.0" or "HTTP/1.1"."""
+    """ "HTTP/1.0" or "HTTP/1.1", which stands for all later versions too, other than in req.ver."""
     return b"HTTP/1.%d" % ctx.request.minor if ctx.request is not None else None
 
 
