@@ -13,6 +13,7 @@ TARGETS: Final = (
     "conditions",
     "log_formats",
     "heads",
+    "http2_heads",
     "chunked_bodies",
     "proxy_headers",
     "client_ip_headers",

@@ -280,7 +280,8 @@ def _cookie(cookies: list[Field]) -> Field:
     """All cookies in one field, for whoever is behind us (RFC 9113 8.2.3)."""
     if len(cookies) == 1:
         return cookies[0]
-    return Field(b"cookie", b"; ".join([one.value for one in cookies]), 0)
+    joined = b"; ".join([one.value for one in cookies])
+    return Field(b"cookie", joined.rstrip(b" "), 0)  # no blank behind an empty one
 
 
 def _connect(head: Request, parts: _Parts) -> None:
