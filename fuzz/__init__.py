@@ -15,6 +15,7 @@ TARGETS: Final = (
     "heads",
     "http2_heads",
     "chunked_bodies",
+    "header_blocks",
     "proxy_headers",
     "client_ip_headers",
     "first_bytes",

@@ -24,6 +24,7 @@ from pointsman.net.answering import AnsweringEnd
 from pointsman.net.clock import wall_ms
 from pointsman.net.questions import QUESTIONS, Incarnations, QuestionLinks
 from pointsman.net.reactor import IN, Channel, Hook, Reactor
+from pointsman.proto.hpack_memory import SHARED as HEADER_BLOCKS
 from pointsman.resolve.resolution import RESOLVERS
 from pointsman.sample.context import Names
 from pointsman.sample.encode import LINE_UNSAFE
@@ -72,6 +73,7 @@ class EverySecond(Hook):
             program.h2_glitches.sample(now)
         program.request_lines.age(now)
         program.response_lines.age(now)
+        HEADER_BLOCKS.age(now)
         for counters in self.live.every_counters():
             counters.session_rate.tick(now)
             counters.connection_rate.tick(now)

@@ -14,8 +14,11 @@ with the field. It leaves strings as they are; the Huffman code would save a thi
 
 from typing import Final
 
+from mypy_extensions import i64
+
 from pointsman.proto.hpack_huffman import huffman
 from pointsman.proto.hpack_memory import (
+    ENTERED,
     ENTRY,
     INITIAL,
     LONGEST,
@@ -37,11 +40,12 @@ __all__ = ["SIZE_UPDATE_0", "Block", "Decoder", "HpackError", "coded", "coded_pa
 SIZE_UPDATE_0: Final = b"\x20"  # the table may hold nothing from now on (RFC 7541 6.3)
 
 _STATICS: Final = 61  # entries of the static table
+_FIRST_SECRET: Final = 23  # the lowest index of one of SECRET: authorization
 _UPDATES: Final = 2  # at most, at the beginning of a block: the smallest size, and the last (RFC 7541 4.2)
 _SHIFTS: Final = 21  # an integer has four octets more than its first at most: 28 bits
+_LAST: Final = 8192  # bytes of a block that is remembered as the last one
 _OWN_BLOCKS: Final = 8  # remembered by a connection for itself
 _OWN_ROOM: Final = 8192  # bytes
-_OWN_MARKS: Final = 16
 # A name is a token in lower case (RFC 9113 8.2.1, RFC 9110 5.1): all else becomes another byte.
 _NAMES: Final = bytes([c if c in TOKEN and not 0x41 <= c <= 0x5A else c ^ 1 for c in range(256)])
 
@@ -50,18 +54,22 @@ class HpackError(Exception):
     """A block that cannot be decoded: the connection is at its end (COMPRESSION_ERROR, RFC 9113 4.3)."""
 
 
-def _field(name: bytes, value: bytes) -> Field:
-    """A field that was received, judged by itself."""
+def _kind(name: bytes) -> int:
     kind = KINDS.get(name, PLAIN)
     if not kind and (not name or name.translate(_NAMES) != name):
         rest = name[1:]
         kind = PSEUDO if name[:1] == b":" and rest and rest.translate(_NAMES) == rest else MALFORMED
+    return kind
+
+
+def _field(name: bytes, value: bytes, kind: int) -> Field:
+    """A field that was received, judged by itself; `kind`: its name's."""
     if value and (value[0] in BLANK or value[-1] in BLANK or value.translate(CLEAN) != value):
         kind = MALFORMED
     return Field(name, value, kind)
 
 
-_STATIC_FIELDS: Final[list[Field]] = [_field(name, value) for name, value in STATIC]
+_STATIC_FIELDS: Final[list[Field]] = [_field(name, value, _kind(name)) for name, value in STATIC]
 _OWN: Final = State([], 0, INITIAL, 0)  # stands for a table that is its connection's own; nothing is entered in it
 _OWN.shared = False
 
@@ -83,11 +91,11 @@ class Decoder:
         self.known: Block | None = None
         self.own: dict[bytes, Block] = {}  # more such blocks, that nobody else may see
         self.own_bytes = 0
-        self.marks: list[int] = []
-        self.quota = QUOTA
+        self.serial = 0  # what its marks are told apart by; 0: it has none yet
+        self.blocks = QUOTA  # that may be offered to all, and
         self.literals = QUOTA
-        self.at = 0  # in the block, while it is decoded
-        self.end = 0  # of the string that begins there
+        self.at: i64 = 0  # in the block, while it is decoded
+        self.end: i64 = 0  # of the string that begins there
         self.changed = False  # the table, by it
         self.secret = False
 
@@ -142,24 +150,32 @@ class Decoder:
 
     def _decoded(self, block: bytes) -> Block:
         fields: list[Field] = []
-        self.at = total = 0
+        self.at = 0
         self.changed = self.secret = False
         largest = self._size_updates(block)
-        end, limit = len(block), self.limit
-        while self.at < end:
-            octet = block[self.at]
+        own = self.state is _OWN
+        at: i64 = self.at
+        end: i64 = len(block)
+        limit: i64 = self.limit
+        total: i64 = 0
+        while at < end:
+            octet: i64 = block[at]
             if octet >= 0x80:
-                self.at += 1
-                index = octet & 127
+                at += 1
+                index: i64 = octet & 127
                 if index == 127:
+                    self.at = at
                     index = self._integer(block, 127)
+                    at = self.at
                 one = self._entry(index)
-                if one.name in SECRET:
+                if index >= _FIRST_SECRET and (own or index <= _STATICS) and one.name in SECRET:
                     self.secret = True
             elif 0x20 <= octet < 0x40:
                 raise HpackError("a size update that is not at the beginning of its block")
             else:
+                self.at = at
                 one = self._literal(block, octet)
+                at = self.at
             total += len(one.name) + len(one.value) + ENTRY
             if total <= limit:
                 fields.append(one)
@@ -167,68 +183,73 @@ class Decoder:
         self._remember(block, made, largest)
         return made
 
-    def _entry(self, index: int) -> Field:
+    def _entry(self, index: i64) -> Field:
         """By index, of one of the tables (RFC 7541 2.3.3)."""
         if index <= _STATICS:
             if not index:
                 raise HpackError("index 0")
             return _STATIC_FIELDS[index - 1]
         entries = self.entries
-        place = len(entries) + _STATICS - index
+        place: i64 = len(entries) + _STATICS - index
         if place < 0:
             raise HpackError("no entry has this index")
         return entries[place]
 
-    def _literal(self, block: bytes, octet: int) -> Field:
+    def _literal(self, block: bytes, octet: i64) -> Field:
         """RFC 7541 6.2."""
-        start = self.at
-        self.at += 1
-        mask = 63 if octet & 0x40 else 15
-        index = octet & mask
+        start: i64 = self.at
+        self.at = start + 1
+        indexed = octet >= 0x40
+        mask: i64 = 63 if indexed else 15
+        index: i64 = octet & mask
         if index == mask:
             index = self._integer(block, mask)
-        one: Field | None = None
-        name_start = name_end = self.at
-        name_coded = False
-        if index:
-            name = self._entry(index).name
-        else:
-            name = b""
-            name_coded = self._string(block)
+        coded_name = False
+        name_start: i64 = 0
+        name_end: i64 = 0
+        if not index:
+            coded_name = self._string(block)
             name_start, name_end = self.at, self.end
             self.at = name_end
-        coded = self._string(block)
-        value_start = self.at
-        self.at = self.end
-        literals = self.shared.literals
-        indexed = mask == 63
+        coded_value = self._string(block)
+        value_start: i64 = self.at
+        end: i64 = self.end
+        self.at = end
         raw = b""
-        if indexed and index <= _STATICS and self.at - start <= LONGEST:
-            raw = block[start : self.at]
-            one = literals.get(raw)
-        if one is None:
-            if not index:
-                name = self._text(block[name_start:name_end], name_coded)
-            one = _field(name, self._text(block[value_start : self.at], coded))
-            if name in SECRET:
-                self.secret = True
-            elif raw and self.literals and literals.offer(raw, one):
-                self.literals -= 1
+        if indexed and index <= _STATICS and end - start <= LONGEST:
+            raw = block[start:end]
+            known = self.shared.literals.get(raw)
+            if known is not None:
+                self._insert(known)
+                return known
+        value = self._text(block[value_start:end], coded_value)
+        if index:
+            named = self._entry(index)
+            name = named.name
+            one = _field(name, value, named.kind if index <= _STATICS else _kind(name))
+        else:
+            name = self._text(block[name_start:name_end], coded_name)
+            one = _field(name, value, _kind(name))
+        if name in SECRET:
+            self.secret = True
+        elif raw and self.literals > 0:
+            self.literals -= ENTERED if self.shared.literals.offer(raw, one) else 1
         if indexed:
             self._insert(one)
         elif octet & 0x10:
             self.secret = True
-            one.coded = _literal_of(one.name, one.value, True)  # who hands it on must say so too (RFC 7541 6.2.3)
+            one.coded = _literal_of(name, value, True)  # who hands it on must say so too (RFC 7541 6.2.3)
         return one
 
-    def _integer(self, block: bytes, value: int) -> int:
+    def _integer(self, block: bytes, value: i64) -> i64:
         """What follows a prefix that is all ones (RFC 7541 5.1)."""
-        at, end = self.at, len(block)
-        shift = 0
+        at: i64 = self.at
+        end: i64 = len(block)
+        shift: i64 = 0
         while True:
             if at >= end or shift > _SHIFTS:
                 raise HpackError("an integer that is cut off, or too long")
-            octet = block[at]
+            octet: i64 = block[at]
             at += 1
             value += (octet & 127) << shift
             shift += 7
@@ -238,14 +259,17 @@ class Decoder:
 
     def _string(self, block: bytes) -> bool:
         """Finds where a string begins and ends (RFC 7541 5.2): `at`, `end`. True: it is in the Huffman code."""
-        if self.at >= len(block):
+        at: i64 = self.at
+        if at >= len(block):
             raise HpackError("a string is missing")
-        octet = block[self.at]
-        self.at += 1
-        size = octet & 127
+        octet: i64 = block[at]
+        at += 1
+        self.at = at
+        size: i64 = octet & 127
         if size == 127:
             size = self._integer(block, 127)
-        self.end = self.at + size
+            at = self.at
+        self.end = at + size
         if self.end > len(block):
             raise HpackError("a string that is cut off")
         return octet >= 128
@@ -312,33 +336,32 @@ class Decoder:
         """Makes the table that the block has left the one to go on with."""
         before = self.state
         small = len(raw) <= LONGEST and not block.over
-        if before.shared and small and not block.secret and self.quota:
+        if before.shared and small and not block.secret and self.blocks > 0:
+            self.blocks -= 1
             steps = self.shared.steps
             cost = step_cost(raw, block, len(self.entries) if self.changed else 0)
             if steps.wants(before, raw, cost):
+                self.blocks -= ENTERED
                 after = steps.state(self.entries, self.size, self.room) if self.changed else before
                 steps.enter(before, raw, Step(block, after, largest, cost))
-                self.quota -= 1
                 if self.changed:
                     self._follow(after)
                     return
         if self.changed:
             self.state = _OWN
             self._forget()
-        elif small:
+            return
+        if len(raw) <= _LAST and not block.over:
+            self.last = raw
+            self.known = block
+        if small:
             self._keep(raw, block)
 
     def _keep(self, raw: bytes, block: Block) -> None:
-        """Remembers what leaves the table as it is, for this connection: at once as the last one, on second sight
-        beside others."""
-        self.last = raw
-        self.known = block
-        if not self.marks:
-            self.marks = [0] * _OWN_MARKS
-        mark = hash(raw)
-        place = mark & (_OWN_MARKS - 1)
-        if self.marks[place] != mark:
-            self.marks[place] = mark
+        """Remembers, on second sight, what leaves the table as it is, for this connection."""
+        if not self.serial:
+            self.serial = self.shared.steps.serial()
+        if not self.shared.own.again(hash(raw) ^ self.serial):
             return
         cost = len(raw) + block.size
         if len(self.own) >= _OWN_BLOCKS or self.own_bytes + cost > _OWN_ROOM:
@@ -394,21 +417,19 @@ def _literal_of(name: bytes, value: bytes, never: bool) -> bytes:
     return b"".join((start, _length(len(value)), value))
 
 
+def coded(one: Field) -> bytes:
+    """The field as it goes out: an index of the static table, or a literal; it remembers that."""
+    found = one.coded
+    if not found:
+        found = one.coded = coded_pair(one.name, one.value)
+    return found
+
+
 def coded_pair(name: bytes, value: bytes) -> bytes:
-    """For pseudo-fields, and what else is no Field."""
+    """The same for what is no Field: pseudo-fields. Nobody may index secrets (RFC 7541 7.1.3)."""
     values = _WHOLE.get(name)
     if values is not None:
         found = values.get(value)
         if found is not None:
             return found
     return _literal_of(name, value, name in SECRET)
-
-
-def coded(one: Field) -> bytes:
-    """The field as it goes out; it remembers that. Secrets may not be indexed by anybody (RFC 7541 7.1.3)."""
-    found = one.coded
-    if not found:
-        found = one.coded = (
-            _literal_of(one.name, one.value, True) if one.name in SECRET else coded_pair(one.name, one.value)
-        )
-    return found

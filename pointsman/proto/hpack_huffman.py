@@ -7,6 +7,8 @@ No memory of strings: what one connection has sent must not make another's quick
 
 from typing import Final
 
+from mypy_extensions import i64
+
 from pointsman.proto.hpack_tables import EOS, SYMBOLS
 
 _REFUSED: Final = -1  # no string goes on like that: the code of EOS is complete (RFC 7541 5.2)
@@ -82,11 +84,14 @@ def huffman(data: bytes) -> bytes | None:
     """What is coded; None: that is no such string. At most eight fifths of its length."""
     pieces: list[bytes] = []
     behind, completed = BEHIND, COMPLETED
-    node = 0
-    for octet in data:
-        place = node << 8 | octet
+    size: i64 = len(data)
+    at: i64 = 0
+    node: i64 = 0
+    while at < size:
+        place: i64 = node << 8 | data[at]
         node = behind[place]
         if node < 0:
             return None
         pieces.append(completed[place])
+        at += 1
     return b"".join(pieces) if ENDS[node] else None

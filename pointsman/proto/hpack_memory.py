@@ -12,11 +12,11 @@ that has a path or a cookie of its own beside a browser's usual fields.
 - No secrets: a block with one (SECRET, or a field that may never be indexed) is not remembered here, and neither is its
   literal; a state behind one that has entered the table is its connection's own (hpack.py). So neither memory nor time
   tells one connection of another's.
-- Entered on second sight: a first sight leaves only a hash in a fixed table. What never repeats costs no room.
+- Entered on second sight: a first sight leaves only a hash (`Marks`). What never repeats costs no room.
 - Bounded in number and bytes, and what is used is not pushed out: where the room is taken, nothing new comes in.
   Room is made by time alone: what nobody has used for a period goes (`age`). So a hostile client can take the room that
   is free, at worst, and others decode what they send, as without a memory; what good clients share stays, however many
-  blocks come. A connection may enter QUOTA blocks and literals in its life, so that this takes hundreds of connections.
+  blocks come. A connection has a QUOTA for its life, so that to take the room needs hundreds of connections.
 """
 
 from typing import Final
@@ -31,7 +31,8 @@ INITIAL: Final = 4096  # bytes of a table before anybody says otherwise (RFC 911
 ENTRY: Final = 32  # what RFC 7541 4.1 adds to name and value
 
 LONGEST: Final = 1024  # bytes of a block or literal that is remembered
-QUOTA: Final = 32
+QUOTA: Final = 256  # blocks, and literals, that a connection may offer in its life
+ENTERED: Final = 8  # one that is remembered counts so many times more
 PERIOD: Final = 10_000  # ms
 _STEPS: Final = 4096
 _STEPS_ROOM: Final = 8 << 20  # bytes
@@ -40,6 +41,23 @@ _LITERALS_ROOM: Final = 1 << 20  # bytes
 _MARKS: Final = 4096
 _STEP_OVERHEAD: Final = 700  # bytes of objects about a step
 _LITERAL_OVERHEAD: Final = 300
+
+
+class Marks:
+    """Hashes of what was seen, not long ago."""
+
+    def __init__(self) -> None:
+        self.seen: set[int] = set()
+
+    def again(self, mark: int) -> bool:
+        """It was seen before; else it is from now on."""
+        seen = self.seen
+        if mark in seen:
+            return True
+        if len(seen) >= _MARKS:
+            seen.clear()
+        seen.add(mark)
+        return False
 
 
 @mypyc_attr(free_list_len=1)
@@ -87,21 +105,21 @@ class StepMemory:
         self.steps = 0
         self.bytes = 0
         self.serials = 1
-        self.marks: list[int] = [0] * _MARKS
+        self.marks = Marks()
+
+    def serial(self) -> int:
+        """A number that hashes are told apart by, of equal bytes in different states."""
+        self.serials += 1
+        return self.serials * 0x9E3779B1 & 0xFFFFFFFFFFF
 
     def wants(self, state: State, raw: bytes, cost: int) -> bool:
         """This is its second sight, and there is room."""
-        mark = hash(raw) ^ state.serial
-        place = mark & (_MARKS - 1)
-        if self.marks[place] != mark:
-            self.marks[place] = mark
-            return False
-        return self.steps < self.most and self.bytes + cost <= self.room
+        again = self.marks.again(hash(raw) ^ state.serial)
+        return again and self.steps < self.most and self.bytes + cost <= self.room
 
     def state(self, entries: list[Field], size: int, room: int) -> State:
         """A new one, to which a step leads."""
-        self.serials += 1
-        return State(entries, size, room, self.serials * 0x9E3779B1 & 0xFFFFFFFFFFF)
+        return State(entries, size, room, self.serial())
 
     def enter(self, state: State, raw: bytes, step: Step) -> None:
         state.seen[raw] = step
@@ -144,7 +162,7 @@ class LiteralMemory:
         self.count = 0
         self.bytes = 0
         self.young_bytes = 0
-        self.marks: list[int] = [0] * _MARKS
+        self.marks = Marks()
 
     def get(self, raw: bytes) -> Field | None:
         found = self.young.get(raw)
@@ -157,10 +175,7 @@ class LiteralMemory:
 
     def offer(self, raw: bytes, one: Field) -> bool:
         """Remembers it, if it was offered before and there is room."""
-        mark = hash(raw)
-        place = mark & (_MARKS - 1)
-        if self.marks[place] != mark:
-            self.marks[place] = mark
+        if not self.marks.again(hash(raw)):
             return False
         cost = _literal_cost(raw, one)
         if self.count >= self.most or self.bytes + cost > self.room:
@@ -195,6 +210,7 @@ class Shared:
     def __init__(self) -> None:
         self.steps = StepMemory()
         self.literals = LiteralMemory()
+        self.own = Marks()  # of what connections remember for themselves, each with its serial
         self.turned = 0  # monotonic ms
 
     def age(self, now: int) -> None:
