@@ -149,6 +149,7 @@ import pointsman.sample.fetch.ssl_back  # noqa: F401
 import pointsman.sample.fetch.ssl_certificates  # noqa: F401
 import pointsman.sample.fetch.ssl_front  # noqa: F401
 import pointsman.sample.fetch.ssl_hello  # noqa: F401
+import pointsman.sample.fetch.streams  # noqa: F401
 import pointsman.sample.fetch.tables  # noqa: F401
 import pointsman.sample.fetch.tcp  # noqa: F401
 import pointsman.sample.fetch.timers  # noqa: F401

@@ -13,7 +13,7 @@ class Wishes:
         self.glitches = False  # fc_glitches, bc_glitches
         self.proxy_tlvs = False  # TLVs of PROXY headers that are received: fc_pp_tlv, and authorities that are sent on
         self.faults = False  # why a connection has failed: fc_err, bc_err
-        self.sending = False  # what is known when a request goes to its server: bc_reused, req.bytes_out
+        self.sending = False  # what is known when a request goes to its server: bc_reused, bs.id, req.bytes_out
         self.server_tls = False  # what TLS of the server's connection knows: ssl_bc..., ssl_s_...
         self.measured = False  # what the kernel measures on the server's connection: bc_rtt, bc_rttvar
         self.verdicts = False  # which rule has ended a list: last_rule_file, last_rule_line, last_entity
@@ -28,7 +28,7 @@ class Wishes:
         """An expression begins with this fetch."""
         if name.startswith("bc_src"):
             self.server_source = True
-        elif name in ("bc_reused", "req.bytes_out"):
+        elif name.startswith(("bc_reused", "req.bytes_out", "bc_http_major", "bs.", "bc_nb_", "bc_settings_")):
             self.sending = True
         elif name.startswith(("ssl_bc", "ssl_s_")):
             self.server_tls = True

@@ -129,6 +129,15 @@ class ListenerFacts:
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
+class StreamsFacts:
+    """What expressions know of a connection that carries several streams at once, of a client or to a server."""
+
+    def __init__(self) -> None:
+        self.open_streams = 0
+        self.streams_limit = 0  # at once: what clients are told, and what the server has told
+
+
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Session:
     """One client connection, as far as rules and log lines can ask about it. Its exchanges share it."""
 
@@ -144,6 +153,9 @@ class Session:
         self.variables: Variables = {}  # its own (manual 2.8, sess)
         self.charge = 0  # what these take, where that is limited (variable_limits.py)
         self.glitches = 0  # what was odd in its requests so far; see WISHES.glitches
+        self.major = 1  # the version of HTTP that its connection speaks, if it speaks HTTP
+        self.begun = 0  # exchanges of HTTP/1 behind the first one
+        self.streams: StreamsFacts | None = None  # it carries several exchanges at once; None: one at a time
         self.tls: Connection | None = None  # of the client's connection, once its handshake is over, or early data came
         self.tlvs: list[tuple[int, bytes]] | None = None  # of its PROXY header; see WISHES.proxy_tlvs
         self.told: dict[int, tuple[bytes, bytes]] | None = None  # of it in PROXY headers (outgoing_header.py)
@@ -195,6 +207,11 @@ class Context:
         self.server_mark = -1  # of its packets; -1: nobody has said anything (set-bc-mark)
         self.server_tos = -1
         self.server_measured: Measured | None = None  # the server's connection; see WISHES.measured
+        self.server_streams: StreamsFacts | None = None  # the server's connection speaks HTTP/2; see WISHES.sending
+        self.server_stream = 0  # the number of its stream; of HTTP/1 exchanges before; see WISHES.sending
+        self.server_reset = -1  # the code by which the server has reset its stream; -1: it has not
+        self.client_stream = 0  # the number of the client's stream; of HTTP/1 exchanges before
+        self.client_reset = -1  # the code by which the client has reset its stream; -1: it has not
         self.server_fault = 0  # what its last connection has failed of, by core/connection_faults.py (bc_err)
         self.reused = False  # the server connection had carried exchanges before; see WISHES.sending
         self.record = Record()
@@ -250,6 +267,10 @@ class Context:
         self.server_tls = None
         self.server_mark = self.server_tos = -1
         self.server_measured = None
+        self.server_streams = None
+        self.server_stream = 0
+        self.server_reset = self.client_reset = -1
+        self.client_stream = 0
         self.server_fault = 0
         self.reused = False
         self.unique_id = b""

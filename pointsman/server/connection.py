@@ -21,6 +21,7 @@ from pointsman.net.reactor import Reactor
 from pointsman.net.tls_state import TlsAccount
 from pointsman.net.transport import REFUSED, Transport
 from pointsman.net.wire import Wire, WireUser
+from pointsman.sample.context import StreamsFacts
 from pointsman.server.queue import QueueWaiter
 from pointsman.server.server import Server
 
@@ -259,6 +260,7 @@ class ServerConnection(WireUser):
         self.served = 0  # exchanges completed on it
         self.private = False  # it carries the identity of its client (NTLM, Negotiate): never shared
         self.glitches = 0  # what was odd in its responses so far, where that is counted
+        self.streams: StreamsFacts | None = None  # it speaks HTTP/2
         self.since = 0  # idle since (monotonic ms)
         self.below: ServerConnection | None = None  # in the pool: the one that was idle before it came
         self.pooled = 0  # 1: lies in its server's pool; 2: and was reused before

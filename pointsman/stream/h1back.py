@@ -119,6 +119,9 @@ class H1Back(ServerConnection, HttpBack):
         wire.flush()
         return not wire.failed
 
+    def number(self) -> int:
+        return self.served
+
     # The response.
 
     def read_head(self) -> None:

@@ -73,6 +73,8 @@ class HttpRequest(Waiting):
             if self.context.variables:
                 VARIABLE_LIMITS.exchange_over(self.context)
             self.context.reset()
+            session.begun += 1
+            self.context.client_stream = session.begun
             self.logged = False
         self.outcome = None
         self.decision.counted = False
@@ -439,8 +441,12 @@ class HttpRequest(Waiting):
                 outcome = self._outcome_of(request, backend)
         size = place.begin_request(request, closing, self.frontend.strict, outcome)
         if WISHES.sending:
-            self.context.reused = connection.served > 0
-            self.context.server_glitches = connection.glitches
+            context = self.context
+            context.reused = connection.served > 0
+            context.server_glitches = connection.glitches
+            context.server_streams = connection.streams
+            context.server_stream = place.number()
+            context.server_reset = -1
             if not self.replaying:
                 self.record.grown = size - self.record.uploaded
         if self.replaying:

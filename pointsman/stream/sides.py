@@ -204,6 +204,10 @@ class HttpBack:
         """Send what waits. False: it is lost."""
         raise NotImplementedError
 
+    def number(self) -> int:
+        """That of its stream; of HTTP/1 how many exchanges the connection has had before (bs.id)."""
+        return 0
+
     # The response.
 
     def read_head(self) -> None:

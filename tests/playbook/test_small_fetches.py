@@ -18,6 +18,7 @@ frontend f
     http-after-response set-header X-Sent %[req.bytes_out]
     default_backend b
 backend b
+    http-reuse always
     server s {a}
 listen l
     bind 127.0.0.1:2
@@ -27,8 +28,9 @@ HERE = '"%[act_conn] %[fe_defbe] %[fc_rcvd_proxy] %[quic_enabled] %[cpu_calls] %
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
-def stand() -> Stand:
-    return Stand(CONFIG.replace("{here}", HERE).replace("{{", "{").replace("}}", "}"), "a")
+def stand(more: str = "") -> Stand:
+    text = CONFIG.replace("{here}", HERE).replace("{{", "{").replace("}}", "}")
+    return Stand(text.replace("option forwardfor", f"option forwardfor\n    {more}"), "a")
 
 
 def header(response: bytes, name: bytes) -> bytes:
@@ -45,6 +47,22 @@ def test_what_the_process_and_the_frontend_know() -> None:
         for end in (first, second):
             end.send(b"GET /here HTTP/1.1\r\nHost: h\r\n\r\n")
             assert body(end.take()) == b"2 b 0 0 0 0"
+
+
+def test_exchanges_of_http1_are_numbered_on_both_connections() -> None:
+    """As HAProxy 3.2 says it: fs.id and bs.id are how many exchanges the connection has had before."""
+    shows = "http-after-response set-header X-Streams %[fs.id]/%[bs.id]/%[bc_nb_streams]/%[bs.rst_code]"
+    with stand(shows) as scene:
+        client, other = scene.client(), scene.client()
+        seen: list[bytes] = []
+        server: End | None = None
+        for end in (client, client, client, other, client):
+            end.send(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+            server = server or scene.accept("a")
+            server.take()
+            server.send(OK)
+            seen.append(header(end.take(), b"x-streams"))
+    assert seen == [b"0/0/1/", b"1/1/1/", b"2/2/1/", b"0/3/1/", b"3/4/1/"]
 
 
 def test_a_listen_section_names_no_default_backend() -> None:

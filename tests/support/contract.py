@@ -35,7 +35,16 @@ from pointsman.core.tls import MISSING, Connection
 from pointsman.core.words import Word
 from pointsman.listener.sockets import TCP_SAVE_SYN
 from pointsman.proto.message import Head, Request, Response, field
-from pointsman.sample.context import Context, ListenerFacts, Names, ProcessFacts, ProxyFacts, ServerFacts, Session
+from pointsman.sample.context import (
+    Context,
+    ListenerFacts,
+    Names,
+    ProcessFacts,
+    ProxyFacts,
+    ServerFacts,
+    Session,
+    StreamsFacts,
+)
 from pointsman.sample.fetch.lane import THIS_LANE
 from pointsman.sample.hints import Hints
 from pointsman.sample.limits import Limits
@@ -106,6 +115,11 @@ CONTEXT: Final[dict[str, Facts]] = {
     "server_tls": _MOVING,
     "server_measured": _MOVING,
     "server_fault": _MOVING,
+    "server_streams": _MOVING,
+    "server_stream": _MOVING,
+    "server_reset": _MOVING,
+    "client_reset": _MOVING,
+    "client_stream": _MOVING,
     "server_mark": _MOVING,
     "server_tos": _MOVING,
     "reused": _MOVING,
@@ -148,12 +162,12 @@ CONTEXT: Final[dict[str, Facts]] = {
 }
 _OF_CONNECTION: Final = Facts(Reads.MOVING, Life.CONNECTION)
 SESSION: Final[dict[str, Facts]] = {  # no reset ever touches it
-    **dict.fromkeys(
-        ("listener", "source", "destination", "real_source", "real_destination", "tls", "told", "tlvs", "expects"),
-        _CONNECTION,
-    ),
+    **dict.fromkeys(("listener", "source", "destination", "real_source", "real_destination"), _CONNECTION),
+    **dict.fromkeys(("tls", "told", "tlvs", "expects", "major"), _CONNECTION),
     **dict.fromkeys(("accepted", "accept_date", "ready", "variables", "charge", "glitches"), _OF_CONNECTION),
-    **dict.fromkeys(("fault", "tls_fault", "early", "tracked", "descriptor", "syn"), _OF_CONNECTION),
+    **dict.fromkeys(
+        ("fault", "tls_fault", "early", "tracked", "descriptor", "syn", "streams", "begun"), _OF_CONNECTION
+    ),
 }
 _AT_THE_END: Final = Facts(Reads.MOVING, Life.OTHER, why="Exchange: when the line is written")
 RECORD: Final[dict[str, Facts]] = {
@@ -632,6 +646,20 @@ def _limits(ctx: Context) -> None:
     limits.priority_class, limits.priority_offset = 8, 9
 
 
+def _streams(opened: int, limit: int) -> StreamsFacts:
+    made = StreamsFacts()
+    made.open_streams, made.streams_limit = opened, limit
+    return made
+
+
+def _streams_of_client(ctx: Context) -> None:
+    ctx.session.streams = _streams(3, 100)
+
+
+def _streams_of_server(ctx: Context) -> None:
+    ctx.server_streams = _streams(5, 50)
+
+
 def _no_server(ctx: Context) -> None:
     ctx.server = None
 
@@ -873,6 +901,11 @@ VARIANTS: Final[tuple[Variant, ...]] = (
     *(Variant(f"the server's TLS: {name or 'none'}", Reads.MOVING, _server_tls(name)) for name in _TLS),
     Variant("a failure of the server's connection", Reads.MOVING, _set(server_fault=46)),
     Variant("a failure of the client's connection", Reads.MOVING, _of_session(fault=34, tls_fault=167772353)),
+    Variant("the client's version of HTTP", Reads.CONNECTION, _of_session(major=2)),
+    Variant("streams of the client's connection", Reads.MOVING, _streams_of_client),
+    Variant("streams of the server's connection", Reads.MOVING, _streams_of_server),
+    Variant("the client's stream", Reads.MOVING, _set(client_stream=7, client_reset=8)),
+    Variant("the server's stream", Reads.MOVING, _set(server_stream=9, server_reset=11)),
     Variant("oddities", Reads.MOVING, _set(server_glitches=6)),
     Variant("oddities of the client", Reads.MOVING, _of_session(glitches=4)),
     Variant("the times of the session", Reads.MOVING, _of_session(accepted=900, accept_date=77_000, ready=950)),

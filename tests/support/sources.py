@@ -253,6 +253,11 @@ ELSEWHERE: Final[tuple[tuple[str, str, str], ...]] = (
         "tests/playbook/test_small_fetches.py::test_what_the_process_and_the_frontend_know",
     ),
     ("cpu_.*|lat_ns_.*|term_events", "manual 7.3.2", _VALUES + "test_what_nobody_measures"),
+    (
+        r"[bf]s\.(id|aborted|rst_code)|[bf]c_(nb_streams|settings_streams_limit)",
+        _MEASURED,
+        _UNIT + "test_stream_fetches.py::test_one_exchange_at_a_time",
+    ),
     ("[bf]c_glitches", "manual 7.3.3", "tests/playbook/test_glitches.py::test_they_add_up_on_each_connection"),
     (
         "be_conn|be_sess_rate|fe_conn|fe_req_rate|fe_sess_rate|srv_conn|srv_sess_rate",

@@ -241,13 +241,18 @@ def first_request(ctx: Context) -> bool:
 @fetch("fc_http_major", Type.SINT, Where.TRAFFIC, Reads.CONNECTION, "7.3.3")
 def client_major(ctx: Context) -> int | None:
     """The major version of HTTP that the client speaks. No sample in TCP mode."""
-    return 1 if ctx.frontend.http else None
+    major = ctx.session.major
+    return major if ctx.frontend.http or major > 1 else None
 
 
 @fetch("bc_http_major", Type.SINT, Where.SERVER_SIDE, Reads.MOVING, "7.3.3")
 def server_major(ctx: Context) -> int | None:
     """The major version of HTTP that is spoken with the server. No sample in TCP mode or without a server."""
-    return 1 if ctx.backend is not None and ctx.backend.http and ctx.server is not None else None
+    if ctx.server is None:
+        return None
+    if ctx.server_streams is not None:
+        return 2
+    return 1 if ctx.backend is not None and ctx.backend.http else None
 
 
 @fetch("unique-id", Type.STR, Where.EVERYWHERE, Reads.MOVING, "7.3.6")

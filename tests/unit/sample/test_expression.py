@@ -85,7 +85,7 @@ def test_an_impossible_cast_is_an_error_at_the_converter() -> None:
         ("pth", "unknown fetch method 'pth'", 1, "did you mean 'path'?"),
         ("path,lowr", "unknown converter 'lowr'", 6, "did you mean 'lower'?"),
         ("path,mqtt_is_valid", "converter 'mqtt_is_valid' is not built yet (manual 7.3.1)", 6, ""),
-        ("fc_nb_streams", "fetch method 'fc_nb_streams' is not built yet (manual 7.3.3)", 1, ""),
+        ("res.comp", "fetch method 'res.comp' is not built yet (manual 7.3.6)", 1, ""),
         ("path,", "unknown converter ''", 6, ""),
         ("", "missing fetch method", 1, ""),
         (" path", "missing fetch method", 1, ""),
