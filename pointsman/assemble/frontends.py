@@ -24,13 +24,15 @@ from pointsman.rules.keywords import MonitorFailLine, MonitorUriLine
 from pointsman.rules.layer4 import Expect
 from pointsman.rules.rule import Rule
 from pointsman.sample.limits import CLIENT_TIME, TARPIT_TIME
-from pointsman.stream.acceptor import BindState
+from pointsman.stream.acceptor import ANY, HTTP_1, HTTP_2, BindState
 from pointsman.stream.frontends import LiveFrontend
+from pointsman.stream.h2front import H2
 from pointsman.stream.monitor import Monitor
 from pointsman.stream.proxies import FOREVER
 from pointsman.tls.front import FrontTls
 
 UNPRIVILEGED = 1024  # the first port that needs no rights (RFC 6335 6)
+PROTOCOLS = {"h1": HTTP_1, "h2": HTTP_2}
 
 
 def build_frontend(live: Live, section: Section, number_of: int, http: bool) -> LiveFrontend:
@@ -48,6 +50,8 @@ def build_frontend(live: Live, section: Section, number_of: int, http: bool) -> 
     frontend.keep_alive = timeout(section, "http-keep-alive") or FOREVER
     frontend.tarpit = limits.times[TARPIT_TIME]
     set_options(frontend, section)
+    if frontend.upgrades_h2:
+        frontend.protocols.append(H2)
     if frontend.strict:
         frontend.unsafe = False  # of two options that contradict each other the careful one holds
     return frontend
@@ -126,6 +130,8 @@ def build_listeners(
             bind_state.limit = parameters.maxconn
             bind_state.proxied = parameters.accept_proxy
             bind_state.magic = parameters.netscaler_magic
+            bind_state.proto = PROTOCOLS.get(parameters.proto, ANY)
+            bind_state.idle_ping = parameters.idle_ping
             bind_state.transports = front
             opening = Opening(address, options, str(bind.at), f"frontend {section.name}")
             waits = parameters.accept_proxy or parameters.netscaler_magic != 0 or expects

@@ -92,9 +92,7 @@ class EverySecond(Hook):
             self._tell_unchecked()
         if now >= self.forget_at:
             self._forget(now)
-        for frontend in self.live.frontends:
-            if frontend.kept is not None and now - frontend.kept.used > FORGETS:
-                frontend.kept = None
+        self._forget_outcomes(now)
         for backend in self.live.backends:
             for server in backend.servers:
                 if server.pool.top is not None or server.pool.stacks:
@@ -121,12 +119,21 @@ class EverySecond(Hook):
             b"Encrypted passwords not checked, as too many are waiting or computing them takes too long: %d." % count,
         )
 
+    def _forget_outcomes(self, now: int) -> None:
+        """What no connection has begun with for a while."""
+        for frontend in self.live.frontends:
+            if frontend.kept is not None and now - frontend.kept.used > FORGETS:
+                frontend.kept = None
+            if frontend.h2_kept is not None and now - frontend.h2_kept.used > FORGETS:
+                frontend.h2_kept = None
+
     def _forget(self, now: int) -> None:
         """No head, which may hold cookies, lies about for long."""
         self.forget_at = now + FORGETS
         for frontend in self.live.frontends:
             frontend.model = None
             frontend.first_block = b""
+            frontend.h2_block = None
         for backend in self.live.backends:
             for server in backend.servers:
                 server.model = None
@@ -427,6 +434,9 @@ class Live(Generation):
         now = self.reactor.now
         share = self.process.idle_share(now - self.looked)
         self.looked = now
+        for connection in client_connections(self.reactor):
+            if share == 1.0 or random.random() < share:
+                connection.stop()
         for connection in before & self.resting:
             if random.random() >= share:
                 continue

@@ -172,7 +172,8 @@ class H2Endpoint:
             said.append((MAX_FRAME_SIZE, options.frame_size))
         if not self.client:
             said.append((MAX_HEADER_LIST_SIZE, self.head_limit))
-            said.append((ENABLE_CONNECT_PROTOCOL, 1))
+            if not options.bogus_websocket:
+                said.append((ENABLE_CONNECT_PROTOCOL, 1))
         if self.client:
             self.out.append(PREFACE)
         self.out.append(settings(said))
@@ -623,6 +624,17 @@ class H2Endpoint:
             self._remember_reset(stream.number)
             self._close(stream, code, True)
 
+    def leave_behind(self, stream: H2Stream, code: int = NO_ERROR) -> None:
+        """The same behind what waits to be sent, and behind our end of it (8.1)."""
+        if stream.over or stream.done:
+            return
+        if stream.shut:
+            self.leave(stream, code)
+        else:
+            stream.farewell = code
+            stream.inbox.clear()
+            stream.held = 0
+
     def end_all(self) -> None:
         """The connection is over: so are its streams."""
         for stream in list(self.streams.values()):
@@ -694,6 +706,8 @@ class H2Endpoint:
         stream.ending = True
         if stream.ended:
             self.streams.pop(stream.number, None)
+        elif stream.farewell >= 0:
+            self.leave(stream, stream.farewell)
 
     def has_more(self) -> bool:
         """Something could be sent now."""
@@ -720,7 +734,7 @@ class H2Endpoint:
                         continue
                     sent = self._send_some(stream) if size < most else 0
                     size += sent
-                    if sent and not stream.shut:
+                    if sent:
                         moved.append(stream)
                     if stream.at < len(stream.out):
                         if stream.window <= 0:

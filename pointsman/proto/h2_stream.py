@@ -81,6 +81,7 @@ class H2Stream:
         self.last = b""  # the header block of trailers, to be sent behind that
         self.ready = False  # it stands in the connection's list of those that have something to send
         self.shut = False  # our end is on its way
+        self.farewell = -1  # the code of a reset that follows that end, as nobody wants what still comes; -1: none does
         # Its end.
         self.over = False  # by a reset, or with its connection
         self.ours = False  # it was us

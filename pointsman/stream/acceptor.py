@@ -29,6 +29,11 @@ STOPPED_TEXT: Final = b"Proxy %b stopped (cumulated conns: FE: %d, BE: %d)."  # 
 
 NOT_BEGUN: Final = -1
 
+# What is spoken on a socket's connections, where its frontend is one of HTTP (bind ... proto).
+ANY: Final = 0  # HTTP/1, or what ALPN has found, or what a client begins with
+HTTP_1: Final = 1
+HTTP_2: Final = 2
+
 
 class ProcessState(ProcessFacts):
     """What all frontends of the process share: global maxconn, maxconnrate, maxsessrate (manual 3.2)."""
@@ -149,6 +154,8 @@ class BindState(ListenerFacts):
         self.total = self.counters.total
         self.peak = self.counters.peak
         self.transports: Transports | None = None  # what its connections' bytes pass through; None: they are plain
+        self.proto = ANY
+        self.idle_ping = 0  # ms after which a silent client of HTTP/2 is asked whether it is there; 0: never
         self.frontend: Acceptor | None = None  # whose counters are above its own
         self.waiting: list[Channel] = []
         self.listening_cell = process.arena.take(1)

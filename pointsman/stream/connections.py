@@ -37,6 +37,10 @@ class ClientConnection:
         """Between two exchanges, with nothing of the next one received."""
         raise NotImplementedError
 
+    def stop(self) -> None:
+        """The process ends when its connections have: one whose protocol can say goodbye does. Called again and
+        again."""
+
     def until(self) -> int:
         """When its time is up, if nothing happens (monotonic ms)."""
         raise NotImplementedError

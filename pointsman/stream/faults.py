@@ -213,6 +213,10 @@ class Faults(Tunnel):
         """Bytes that are no request. Nothing of it is forwarded, and the connection is closed."""
         self._no_request(error.status or 400, _P, error.status != UNANSWERED)
 
+    def refused_unread(self) -> None:
+        """A head that its client's side has refused, without an answer that anybody could log."""
+        self._no_request(0, _P, False)
+
     def request_expired(self, first: bool, empty: bool) -> None:
         """The time for a request is up. Between two requests that is a quiet end."""
         if empty and self.frontend.ignore_probes or not first and not self.client.is_partial():

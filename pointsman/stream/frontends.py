@@ -14,8 +14,9 @@ from pointsman.net.reactor import Reactor
 from pointsman.rules.plan import Step, run_steps
 from pointsman.sample.context import Context, Session
 from pointsman.sample.tracking import session_begun
-from pointsman.stream.acceptor import Arrival, BindState
+from pointsman.stream.acceptor import HTTP_2, Arrival, BindState
 from pointsman.stream.h1front import H1Front
+from pointsman.stream.h2front import open_h2
 from pointsman.stream.proxies import NOTED, Frontend, Program
 from pointsman.stream.raw import RawFront
 from pointsman.stream.session import ClientSession
@@ -125,7 +126,14 @@ class LiveFrontend(Frontend):
         session = self.welcome(arrival) if transports is None else self.expect(arrival)
         if session is None:
             return
-        if self.http:
+        if self.http and arrival.bind_state.proto == HTTP_2 and transports is None:
+            h2 = open_h2(session, self.reactor, arrival.fd)
+            try:
+                h2.start(arrival.pending)
+            except Exception:
+                h2.wire.broken()
+                raise
+        elif self.http:
             front = H1Front(session, self.reactor, arrival.fd)
             try:
                 if transports is not None:

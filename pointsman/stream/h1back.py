@@ -383,9 +383,9 @@ class H1Back(ServerConnection, HttpBack):
     def _read_body(self, stream: HttpStream) -> bool:
         """A piece of the response's body. True: there may be more at once."""
         body = self.body
-        data = self.wire.read(
-            SMALL if body.kind == SIZED and body.left < SMALL else LARGE if self.wire.plenty else BRIEF
-        )
+        size = SMALL if body.kind == SIZED and body.left < SMALL else LARGE if self.wire.plenty else BRIEF
+        takes = stream.client.takes
+        data = self.wire.read(size if size < takes else takes)
         if data is None:
             return False
         if not data:

@@ -30,9 +30,11 @@ from pointsman.proto.message import Request
 from pointsman.proto.shape import shaped_request
 from pointsman.proto.unsafe import UNSAFE
 from pointsman.sample.context import Context
+from pointsman.stream.acceptor import ANY, HTTP_2
 from pointsman.stream.connections import ClientConnection
 from pointsman.stream.exchange import Exchange
 from pointsman.stream.h1client import BODILESS, H1Client
+from pointsman.stream.h2front import H2
 from pointsman.stream.handover import hand_over
 from pointsman.stream.http import HttpStream
 from pointsman.stream.outcome import Outcome, SharedOutcome
@@ -99,7 +101,18 @@ class H1Front(H1Client, ClientConnection):
         if self.wire.early and not self.frontend.early_data:
             self.frontend.early_data = True  # from now on its decisions look out for that
             self.frontend.plan = None
-        self.start(b"")
+        if self._speaks_h2():
+            self._become(H2, b"")
+        else:
+            self.start(b"")
+
+    def _speaks_h2(self) -> bool:
+        """The handshake has found HTTP/2, or the bind line says so."""
+        proto = self.session.bind_state.proto
+        if proto == ANY:
+            tls = self.session.tls
+            return tls is not None and tls.alpn == b"h2"
+        return proto == HTTP_2
 
     def shaken(self) -> None:
         if self.phase == BUSY:
@@ -308,6 +321,8 @@ class H1Front(H1Client, ClientConnection):
         """The first bytes of a connection. True: they are the preface of another protocol, or may become that."""
         if not known:
             self._inherit()
+        if self.session.bind_state.proto != ANY:
+            return False
         for protocol in self.frontend.protocols:
             if data.startswith(protocol.preface):
                 self._become(protocol, data)

@@ -279,6 +279,7 @@ class HttpRequest(Waiting):
         if verdict == SILENT_DROP:
             self.disappear(ttl if isinstance(ttl, int) else 0)
         else:
+            self.client.hang_up()
             self.vanish()
 
     def _serve(self, reply: Reply, proxy: Frontend | BackendProxy) -> None:

@@ -19,6 +19,7 @@ core/epoch.py; it is that of the time when the rules were asked.
 """
 
 from pointsman.core.address import NetAddress
+from pointsman.proto.hpack import Block
 from pointsman.proto.message import Request, Response
 from pointsman.sample.context import Context
 from pointsman.server.backend import Remembered
@@ -61,6 +62,22 @@ class SharedOutcome(Remembered):
         return source is not None and source.packed == client.packed and source.family == client.family
 
 
+class SharedH2Outcome(Remembered):
+    """The same of connections of HTTP/2: a block is the same object wherever the same was received, if it holds no
+    secret."""
+
+    def __init__(self, block: Block, ended: bool, outcome: Outcome, now: int) -> None:
+        super().__init__()
+        self.block = block
+        self.ended = ended  # no body followed
+        self.outcome = outcome
+        self.used = now
+
+    def holds_for(self, client: NetAddress) -> bool:
+        source = self.outcome.source
+        return source is not None and source.packed == client.packed and source.family == client.family
+
+
 class Answer(Remembered):
     """Of a response."""
 
@@ -79,6 +96,7 @@ class Answer(Remembered):
         self.wire = b""  # as it goes to a client that speaks HTTP/1 (h1front.py), if the two that follow are the same
         self.closing = False
         self.minor = 1
+        self.coded = b""  # as it goes to a client that speaks HTTP/2 (h2client.py): a header block
         self.raw = b""  # as it was received; for the side that keeps it (h1back.py)
         self.kind = 0  # of its body
         self.keeps = False  # the server connection allows another exchange

@@ -10,6 +10,7 @@ from pointsman.core.arena import Arena
 from pointsman.core.diagnostics import NOWHERE, Position
 from pointsman.log.logger import Logger
 from pointsman.proto.h2_options import H2Options
+from pointsman.proto.hpack import Block
 from pointsman.proto.memory import Memory
 from pointsman.proto.message import Field, Head, Request, field
 from pointsman.proto.weight import Buffer, least_to_weigh, weight
@@ -280,6 +281,8 @@ class Frontend(Acceptor):
         self.spellings: dict[bytes, bytes] | None = None  # of names of fields, where its clients want them so
         self.early_data = False  # a client has sent some: requests of such are told servers (entries.py)
         self.kept: Remembered | None = None  # the last outcome (stream/outcome.py)
+        self.h2_block: Block | None = None  # the last request that a new connection of HTTP/2 began with
+        self.h2_kept: Remembered | None = None  # the last outcome of such
         self.plan: Plan | None = None
         self.places: dict[str, Position] = {}  # of what is in the plan and does not know its place itself
         self.protocols: list[ClientProtocol] = []  # that its clients of HTTP/1 may begin with instead

@@ -18,6 +18,8 @@ from pointsman.sample.context import Context
 from pointsman.stream.outcome import Answer, Outcome
 from pointsman.stream.session import ClientSession
 
+TAKES: Final = 524_288  # bytes: as much as is ever read at once
+
 PARTIAL: Final = 0  # how far a body is received: more of it is to come
 ENOUGH: Final = 1  # all of it, or as much as may be kept
 CUT: Final = 2  # it ended early
@@ -51,6 +53,7 @@ class HttpFront(Front):
     def __init__(self, session: ClientSession) -> None:
         super().__init__(session)
         self.takes_interim = True  # its version knows interim heads (RFC 9110 15.2)
+        self.takes = TAKES  # bytes of a response's body that the other side may read for it at once
 
     # The request.
 
@@ -164,6 +167,9 @@ class HttpFront(Front):
     def disappear(self, ttl: int) -> None:
         """Make its close leave the client in the dark (silent-drop)."""
         raise NotImplementedError
+
+    def hang_up(self) -> None:
+        """Its connection ends with the exchange, whatever else it carries (reject)."""
 
     def next(self, keep: bool) -> None:
         """The exchange is over; `keep`: the connection may go on."""

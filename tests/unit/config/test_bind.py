@@ -74,7 +74,7 @@ def test_user_and_group_by_name() -> None:
         ("level", f"{SAID} : 'level' : missing level"),
         ("level foo", f"{SAID} : 'level' : only supports 'user', 'operator', 'admin' (got 'foo')"),
         ("proto h3", f"{SAID} : 'proto' : unknown MUX protocol 'h3'"),
-        ("proto h2", f"{SAID} : 'proto' : protocol 'h2' is not built yet (manual 5.1)"),
+        ("proto quic", f"{SAID} : 'proto' : protocol 'quic' is not built yet (manual 5.1)"),
         ("idle-ping", f"{SAID} : 'idle-ping' : expects an argument"),
         ("idle-ping x", "'x' is not a time"),
         ("foo", f"{SAID} : unknown keyword 'foo'"),

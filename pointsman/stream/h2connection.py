@@ -1,0 +1,102 @@
+"""A client's connection of HTTP/2, as the clients of its exchanges see it: its end of the protocol
+(proto/h2_endpoint.py), and the one write of a turn.
+
+Whatever streams have to send is given to the wire once, behind all events of the reactor's turn: so heads and payloads
+of all that were answered in it leave in one system call.
+
+      streams --send_head, send, finish--> endpoint --write_soon--> (end of the turn) give --> wire
+      wire --drained--> give ...
+"""
+
+from typing import Final
+
+from mypy_extensions import mypyc_attr
+
+from pointsman.net.reactor import Job, Reactor
+from pointsman.net.wire import Wire
+from pointsman.proto.h2_endpoint import EndpointUser, H2Endpoint
+from pointsman.proto.h2_stream import H2Stream
+from pointsman.proto.hpack import Block
+from pointsman.stream.outcome import Outcome
+from pointsman.stream.session import ClientSession
+from pointsman.stream.shared import SharedFront
+from pointsman.stream.sides import HttpFront
+
+GIVES: Final = 262_144  # bytes of payload of a write
+_ROUNDS: Final = 4  # writes of a go, as long as the kernel takes them
+
+
+@mypyc_attr(free_list_len=1)
+class Turn(Job):
+    """The end of the reactor's turn, and the deadline of pings."""
+
+    def __init__(self, connection: "H2Connection") -> None:
+        super().__init__()
+        self.connection = connection
+
+    def go(self) -> None:
+        self.connection.write()
+
+    def expired(self, now: int) -> None:
+        self.connection.ping_due(now)
+
+    def broken(self) -> None:
+        self.connection.broken()
+
+
+class H2Connection(SharedFront, EndpointUser):
+    def __init__(self, session: ClientSession, reactor: Reactor, wire: Wire) -> None:
+        super().__init__(session, reactor, wire)
+        program = session.frontend.program
+        self.endpoint = H2Endpoint(self, program.h2_front, False, program.head_limit)
+        self.turn = Turn(self)
+
+    # What clients of exchanges want of it.
+
+    def leave(self, client: HttpFront, keep: bool) -> None:
+        """The exchange of that client is over; `keep`: its stream may serve another one."""
+        raise NotImplementedError
+
+    def remember(self, outcome: Outcome, block: Block, ended: bool) -> None:
+        """What became of the request in that block; `ended`: without a body."""
+        raise NotImplementedError
+
+    def note_closing(self) -> None:
+        """In HTTP/1 the connection would end with this response."""
+        raise NotImplementedError
+
+    def hang_up(self, flow: H2Stream) -> None:
+        """A rule has had enough of the client: the whole connection ends."""
+        raise NotImplementedError
+
+    def write_soon(self) -> None:
+        """There is something to send, at the end of this turn."""
+        turn = self.turn
+        if not turn.going:
+            self.reactor.another(turn)
+
+    # Writing.
+
+    def write(self) -> None:
+        """All that may go now."""
+        wire = self.wire
+        endpoint = self.endpoint
+        for _ in range(_ROUNDS):
+            if wire.blocked or wire.fd < 0:
+                return
+            data = endpoint.give(GIVES)
+            if not data:
+                self.all_written()
+                return
+            wire.push(data)
+            wire.flush()
+            if wire.failed:
+                self.lost()
+                return
+        self.write_soon()
+
+    def all_written(self) -> None:
+        """Nothing that could be sent waits."""
+
+    def ping_due(self, now: int) -> None:
+        """The time of a ping has come, or that of its answer is up (monotonic ms)."""
