@@ -48,8 +48,8 @@ from pointsman.server.pool import REUSE_AGGRESSIVE, REUSE_ALWAYS, REUSE_NEVER, R
 from pointsman.server.server import CONFIGURED_MAINT, FORCED_MAINT, RESOLUTION_MAINT, STOPPED
 from pointsman.server.socks4 import Socks4Proxy
 from pointsman.stream.checkcache import CacheCheck
-from pointsman.stream.h1back import H1Speaker
-from pointsman.stream.proxies import FOREVER, BackendProxy
+from pointsman.stream.h2back import speaker_of
+from pointsman.stream.proxies import FOREVER, BackendProxy, Program
 
 REUSE: Final = {"never": REUSE_NEVER, "safe": REUSE_SAFE, "aggressive": REUSE_AGGRESSIVE, "always": REUSE_ALWAYS}
 
@@ -181,7 +181,7 @@ def build_server(
     """
     local = not global_flag(configuration.main, "pp2-never-send-local")
     header = outgoing_header(line.parameters, local)
-    server = _server(backend, section, line, server_number, address, header)
+    server = _server(live.program, backend, section, line, server_number, address, header)
     server.tls_account = TlsAccount(server.counters, live.process.tls)
     backend.servers.append(server)
     set_redirect(server, line)
@@ -210,6 +210,7 @@ def outgoing_header(parameters: ServerParameters, local: bool = True) -> Outgoin
 
 
 def _server(
+    program: Program,
     backend: BackendProxy,
     section: Section,
     line: ServerLine,
@@ -230,7 +231,7 @@ def _server(
     server.said_cookie = parameters.cookie if backend.http else b""
     server.settle()
     if backend.http:
-        server.speaker = H1Speaker(backend)
+        server.speaker = speaker_of(parameters.proto, parameters.tls.alpn or b"", backend, program)
     server.ends_sessions = parameters.ends_sessions
     server.ends_backups = parameters.ends_backups
     server.rise = parameters.rise

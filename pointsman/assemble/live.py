@@ -97,8 +97,7 @@ class EverySecond(Hook):
             for server in backend.servers:
                 if server.pool.top is not None or server.pool.stacks:
                     server.pool.purge(now)
-                if server.kept is not None and now - server.kept.used > FORGETS:
-                    server.kept = None
+                server.forget_answers(now - FORGETS)
 
     def _tell_exhausted(self) -> None:
         """Matches of regular expressions were given up during the last second."""
@@ -138,6 +137,7 @@ class EverySecond(Hook):
             for server in backend.servers:
                 server.model = None
                 server.first_raw = b""
+                server.first_block = None
 
 
 class BackgroundService:

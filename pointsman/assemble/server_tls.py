@@ -7,7 +7,6 @@ from pointsman.config import http2
 from pointsman.config.server_line import ServerLine
 from pointsman.config.setting import Configuration
 from pointsman.config.tls_global import server_defaults, spoken
-from pointsman.config.tls_values import NO_HTTP2
 from pointsman.core.diagnostics import ConfigError, Diagnostics
 from pointsman.net.transport import Transports
 from pointsman.server.backend import LiveServer
@@ -28,8 +27,6 @@ def secure(
         return
     said = f"'server {server.route.decode()}'"
     tls = with_defaults(line, said, configuration, diagnostics)
-    if server.backend.http and not http2.BACK:
-        tls = _without_http2(tls, server.backend.name.decode(), line, diagnostics)
     try:
         server.encrypting = live.server_contexts.transports(server.route, tls)
     except (TlsFileError, TlsSetupError) as error:
@@ -44,17 +41,6 @@ def secure(
     server.early_data = tls.early_data is True
     server.handshakes = HandshakeFaults(server.route, live.process.arena)
     server.encrypt(tls.ssl)
-
-
-def _without_http2(tls: ServerTls, backend: str, line: ServerLine, diagnostics: Diagnostics) -> ServerTls:
-    """Servers of a backend that speaks HTTP are offered no HTTP/2. In TCP mode nothing is looked at, so it may pass."""
-    kept = without_http2(tls.alpn or b"")
-    if kept == (tls.alpn or b""):
-        return tls
-    message = f"backend '{backend}': 'alpn' of its servers : {NO_HTTP2} (manual 5.2)"
-    if not any(finding.message == message for finding in diagnostics.findings):  # once for all of them
-        diagnostics.warning(message, line.at)
-    return replace(tls, alpn=kept)
 
 
 def _name(server: LiveServer, line: ServerLine) -> ServerName | None:

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-from pointsman.config import http2
 from pointsman.config.acls import acls_of
 from pointsman.config.bind_connections import read_congestion, read_password
 from pointsman.config.parameters import Words
@@ -80,7 +79,4 @@ def usesrc(words: Words, server: ServerParameters) -> ServerParameters:
 @server_word("ws")
 def websocket(words: Words, server: ServerParameters) -> ServerParameters:
     """ws auto|h1|h2: what WebSockets are spoken on; auto: HTTP/1.1 where ALPN offers it, else what requests are."""
-    protocol = words.choice(("auto", "h1", "h2"), "has to be 'auto', 'h1' or 'h2'")
-    if protocol == "h2" and not http2.BACK:
-        raise words.wrong("protocol 'h2' is not built yet (manual 5.2)")
-    return replace(server, ws=protocol)
+    return replace(server, ws=words.choice(("auto", "h1", "h2"), "has to be 'auto', 'h1' or 'h2'"))

@@ -4,7 +4,6 @@ import ipaddress
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from pointsman.config import http2
 from pointsman.config.addresses import expand, parse_addresses, resolve
 from pointsman.config.bind import check_proto
 from pointsman.config.keyword import parse_time, warn_if_small
@@ -274,7 +273,7 @@ def port(words: Words, server: ServerParameters) -> ServerParameters:
 @server_word("proto")
 def proto(words: Words, server: ServerParameters) -> ServerParameters:
     """proto h1|h2|none: what is spoken, whatever ALPN finds; qmux, quic, fcgi and spop are not built yet."""
-    return replace(server, proto=check_proto(words, http2.BACK, "5.2").text)
+    return replace(server, proto=check_proto(words, True, "5.2").text)
 
 
 @server_word("rise")

@@ -592,14 +592,15 @@ class H2Endpoint:
 
     def _close(self, stream: H2Stream, code: int, ours: bool) -> None:
         if not stream.ended:
-            stream.ended = True
+            stream.ended = stream.cut = True
             self.receiving -= 1
         stream.over = True
         stream.ours = ours
         stream.code = code
         stream.drop()
-        stream.inbox.clear()
-        stream.held = 0
+        if ours:  # else what has come before its end may still be taken
+            stream.inbox.clear()
+            stream.held = 0
         self.streams.pop(stream.number, None)
 
     def refuse(self, number: int, code: int) -> None:

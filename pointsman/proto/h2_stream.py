@@ -71,6 +71,7 @@ class H2Stream:
         self.expected = -1  # bytes of the body that are still to come, where a content-length says so; -1: it does not
         self.headed = False  # a final head has come: what comes as a header block now are trailers
         self.ended = False  # the peer sends no more
+        self.cut = False  # for it was over before the peer's end had come
         self.trailers: Block | None = None
         # What goes.
         self.window = window

@@ -17,6 +17,7 @@ from pointsman.core.arena import Arena
 from pointsman.core.columns import HELD, LINK, NOTHING
 from pointsman.core.wishes import WISHES
 from pointsman.net.transport import Transports
+from pointsman.proto.hpack import Block
 from pointsman.proto.message import Response
 from pointsman.sample.context import Context, ProxyFacts
 from pointsman.server.algorithm import Algorithm
@@ -53,8 +54,10 @@ class LiveServer(Server):
         # The first response on the newest connection: later ones are read by its shape. `first_raw`: its bytes.
         self.model: Response | None = None
         self.first_raw = b""
+        self.first_block: Block | None = None  # the same of the newest one that speaks HTTP/2
         self.max_reuse = -1  # exchanges of a connection behind its first; -1: no limit
         self.kept: Remembered | None = None  # the last answer (stream/outcome.py)
+        self.kept_answer: Remembered | None = None  # the last one of a connection that speaks HTTP/2
         self.speaker: Speaker = RAW  # what is spoken on its connections
         self.transports: Transports | None = None  # what their bytes pass through; None: they are plain
         self.socks4: Socks4Proxy | None = None  # what its connections go by
@@ -94,6 +97,13 @@ class LiveServer(Server):
         key = key_of(dial.follow_address, dial.follow_port, self.header, parts)
         self.pool.set_key(key if self.backend.http else None)  # in TCP mode a connection is its client's
         self.settle_cookie()
+
+    def forget_answers(self, moment: int) -> None:
+        """Those that no connection has taken over since then (monotonic ms)."""
+        if self.kept is not None and self.kept.used < moment:
+            self.kept = None
+        if self.kept_answer is not None and self.kept_answer.used < moment:
+            self.kept_answer = None
 
     def settle_cookie(self) -> None:
         """Where it is was set, or what dynamic cookies are made of."""

@@ -69,6 +69,7 @@ class Speaker:
     """How connections to a server are spoken on: one for all of a server, chosen at start-up."""
 
     places: int = 1  # exchanges that may wait for one connection, as it may carry so many at once
+    decided: bool = True  # what will be spoken is known before a handshake is over, so that a request may go with it
 
     def speak(self, server: Server, wire: Wire) -> "ServerConnection":
         """An open connection becomes one that carries exchanges."""

@@ -396,7 +396,7 @@ class Exchange(Accounts):
             transport = transports.connect(fd, server.host_name(self.context))
             if socks4 is not None:
                 transport = socks4.transport(fd, server.dial.address(context.destination), transport)
-            elif server.early_data and self.may_be_early(backend):
+            elif server.early_data and server.speaker.decided and self.may_be_early(backend):
                 transport.be_eager()
             dialling.wire.secure(transport)
         elif socks4 is not None:

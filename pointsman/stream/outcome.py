@@ -33,6 +33,8 @@ class Outcome:
         self.request = request  # as the rules left it
         self.backend = backend
         self.wire = b""  # as it goes to a server that speaks HTTP/1, once it has gone there (h1back.py)
+        self.block = b""  # the same of one that speaks HTTP/2 (h2back.py), in the clear or `secure`
+        self.secure = False
         self.bodiless = bodiless  # the client has sent HEAD, whatever rules made of it
         self.version = version
         self.source: NetAddress | None = None  # who it holds for, on any connection; None: on this connection only
@@ -98,6 +100,7 @@ class Answer(Remembered):
         self.minor = 1
         self.coded = b""  # as it goes to a client that speaks HTTP/2 (h2client.py): a header block
         self.raw = b""  # as it was received; for the side that keeps it (h1back.py)
+        self.block: Block | None = None  # the same where it came by HTTP/2 (h2back.py)
         self.kind = 0  # of its body
         self.keeps = False  # the server connection allows another exchange
 

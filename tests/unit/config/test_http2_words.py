@@ -22,13 +22,13 @@ CHECKED = "server s 127.0.0.1:1 check"
 
 @pytest.fixture
 def built(monkeypatch: pytest.MonkeyPatch) -> None:
-    for part in ("FRONT", "BACK", "CHECKS"):
+    for part in ("FRONT", "CHECKS"):
         monkeypatch.setattr(http2, part, True)
 
 
 @pytest.fixture
 def not_built(monkeypatch: pytest.MonkeyPatch) -> None:
-    for part in ("FRONT", "BACK", "CHECKS"):
+    for part in ("FRONT", "CHECKS"):
         monkeypatch.setattr(http2, part, False)
 
 
@@ -148,8 +148,6 @@ def front(loaded: Loaded, http: bool) -> BindTls:
     [
         ("frontend", "bind :80 proto h2", "'proto' : protocol 'h2' is not built yet (manual 5.1)"),
         ("frontend", "tcp-request content switch-mode http proto h2", "proto 'h2' is not built yet"),
-        ("backend", "server s 127.0.0.1:1 proto h2", "'proto' : protocol 'h2' is not built yet (manual 5.2)"),
-        ("backend", "server s 127.0.0.1:1 ws h2", "'ws' : protocol 'h2' is not built yet (manual 5.2)"),
         ("backend", "server s 127.0.0.1:1 check-proto h2", "'check-proto' : protocol 'h2' is not built yet (manual 5"),
         ("backend", "http-check connect proto h2", "'proto' : protocol 'h2' is not built yet (manual 4.2, http-check"),
     ],

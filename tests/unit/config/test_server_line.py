@@ -123,7 +123,6 @@ SAID = "'server x/s'"
         ("redir", f"{SAID} : 'redir' : expects <prefix> as argument."),
         ("shard x", f"{SAID} : 'shard' : 'x' is not a number"),
         ("ws", f"{SAID} : 'ws' : has to be 'auto', 'h1' or 'h2'"),
-        ("ws h2", f"{SAID} : 'ws' : protocol 'h2' is not built yet (manual 5.2)"),
         ("cc", f"{SAID} : 'cc' : missing TCP congestion control algorithm"),
         ("namespace", f"{SAID} : 'namespace' : expects <name> as argument"),
         ("namespace *", f"{SAID} : 'namespace' : what a PROXY header says of namespaces is not followed here"),

@@ -1,0 +1,204 @@
+"""A connection to a server that speaks HTTP/2: many exchanges at once, each in a place of its own (h2place.py).
+
+      read --> endpoint.take --> places that something has come for  --woken behind the read--> their exchanges
+      exchanges --> endpoint's frames  --written once, behind all events of the turn (h2writer.py)--> write
+
+A place is told of frames while the endpoint looks at what was read. What its exchange makes of them waits until all of
+that was looked at: so a response whose head, body and end came together goes on in one piece.
+"""
+
+from typing import Final
+
+from mypy_extensions import mypyc_attr
+
+from pointsman.net.wire import BRIEF, LARGE, Wire
+from pointsman.proto.h2 import LARGEST
+from pointsman.proto.h2_options import H2Options
+from pointsman.proto.unsafe import UNSAFE
+from pointsman.server.backend import LiveServer
+from pointsman.server.connection import Carried, ServerConnection, Speaker
+from pointsman.server.server import Server
+from pointsman.server.shared import SharedPlace
+from pointsman.stream.h1back import H1Speaker
+from pointsman.stream.h2place import H2Carrier, H2Place
+from pointsman.stream.proxies import BackendProxy, Program
+from pointsman.tls.options import without_http2
+
+_ROUNDS: Final = 4  # reads of a go, so that one who sends fast starves nobody
+_LAST: Final = LARGEST - 2  # a number of a stream that no other follows
+
+
+class H2Speaker(Speaker):
+    """Connections to a server of HTTP/2."""
+
+    def __init__(self, backend: BackendProxy, program: Program) -> None:
+        self.backend = backend
+        self.program = program
+        self.places = program.h2_back.streams
+
+    def speak(self, server: Server, wire: Wire) -> ServerConnection:
+        assert isinstance(server, LiveServer)
+        program = self.program
+        lax = program.lax | UNSAFE if self.backend.unsafe else program.lax
+        return H2Back(server, wire, program.h2_back, program.head_limit, lax)
+
+
+class AlpnSpeaker(Speaker):
+    """Connections on which the server says by ALPN what it speaks (manual 5.2, alpn).
+
+    Those that wait for one which turns out to be of HTTP/1 have to look for others: so for the next ones nobody waits,
+    until HTTP/2 is found again.
+    """
+
+    def __init__(self, backend: BackendProxy, program: Program) -> None:
+        self.http1 = H1Speaker(backend)
+        self.http2 = H2Speaker(backend, program)
+        self.places = self.http2.places
+        self.decided = False
+
+    def speak(self, server: Server, wire: Wire) -> ServerConnection:
+        tls = wire.tls()
+        if tls is not None and tls.alpn == b"h2":
+            self.places = self.http2.places
+            return self.http2.speak(server, wire)
+        self.places = 1
+        return self.http1.speak(server, wire)
+
+
+def speaker_of(proto: str, alpn: bytes, backend: BackendProxy, program: Program) -> Speaker:
+    """Of a server. `proto`: what its line says is spoken, h1 or h2; "": it is what `alpn` finds, the offer of its
+    handshakes; b"": there is none."""
+    if proto == "h2":
+        return H2Speaker(backend, program)
+    if not proto and without_http2(alpn) != alpn:
+        return AlpnSpeaker(backend, program)
+    return H1Speaker(backend)
+
+
+@mypyc_attr(free_list_len=1)
+class H2Back(H2Carrier):
+    def __init__(self, server: LiveServer, wire: Wire, options: H2Options, head_limit: int, lax: int) -> None:
+        super().__init__(server, wire, options, head_limit, lax)
+        self.lent = 0  # exchanges that it has carried, or carries
+        self.writer.ask()
+
+    # Places.
+
+    def place(self, exchange: Carried) -> SharedPlace:
+        self.lent += 1
+        if not self.places:
+            self.woken()
+        return H2Place(exchange, self)
+
+    def has_room(self) -> bool:
+        most = self.target.max_reuse
+        return super().has_room() and (most < 0 or self.lent <= most)
+
+    def give_back(self, exchange: Carried) -> bool:
+        place = self.places.get(exchange)
+        if isinstance(place, H2Place):
+            place.part()
+        idle = super().give_back(exchange)
+        if idle:
+            self.rests()
+        return idle
+
+    def woken(self) -> None:
+        """It carries something again."""
+
+    def rests(self) -> None:
+        """It carries nothing any more."""
+
+    # Its wire.
+
+    def readable(self) -> None:
+        wire = self.wire
+        for _ in range(_ROUNDS):
+            data = wire.read(LARGE if wire.plenty else BRIEF)
+            if data is None:
+                break
+            if not data:
+                self.gone()
+                return
+            if not self._take(data):
+                return
+            if not wire.unread:
+                break
+        else:
+            wire.reactor.another(wire)
+        if self.endpoint.has_more():
+            self.writer.ask()
+
+    def _take(self, data: bytes) -> bool:
+        """Look at what was read, and have those go on that it is about. False: the connection is closed."""
+        endpoint = self.endpoint
+        self.taking = True
+        endpoint.take(data)
+        if endpoint.failed:
+            self.retire()
+            endpoint.end_all()
+            self.writer.write()  # GOAWAY says what was wrong
+        self.taking = False
+        self.wake_all()
+        if endpoint.failed or self.retired and not self.places:
+            self.close()
+        return self.is_open
+
+    def again(self) -> None:
+        self.readable()
+
+    def drained(self) -> None:
+        self.writer.ask()
+
+    def moved(self) -> None:
+        for place in list(self.places.values()):
+            if isinstance(place, H2Place) and place.waits() and place.exchange is not None:
+                place.exchange.server_moved()
+
+    def lost(self) -> None:
+        """Nothing can be written any more. What the server has said before may still be read."""
+        wire = self.wire
+        if wire.unread or not wire.finished:
+            self._read_rest()
+        if self.is_open:
+            self.gone()
+
+    def _read_rest(self) -> None:
+        wire = self.wire
+        failed = wire.failed
+        while self.is_open and not wire.finished:
+            data = wire.read(BRIEF)
+            if not data or not self._take(data):
+                break
+        wire.failed = wire.failed or failed
+
+    def gone(self) -> None:
+        """The server has closed it, or it has failed: all that it carries is over."""
+        self.retire()
+        endpoint = self.endpoint
+        endpoint.stop()
+        self.taking = True
+        endpoint.end_all()
+        self.taking = False
+        self.wake_all()
+        self.close()
+
+    def close(self) -> None:
+        if self.is_open:
+            endpoint = self.endpoint
+            if not endpoint.failed and not self.wire.failed and not self.wire.finished:
+                endpoint.part()
+                self.writer.write()
+            endpoint.stop()
+        super().close()
+
+    # What concerns all of it.
+
+    def goaway_came(self, last: int, code: int) -> None:
+        self.retire()
+
+    def settings_came(self) -> None:
+        endpoint = self.endpoint
+        self.most = min(self.options.streams, endpoint.most)
+        if not self.most:
+            self.retire()

@@ -1,0 +1,392 @@
+"""The server of one exchange, where it speaks HTTP/2: a stream of a connection that others use as well (h2back.py).
+
+What came with the stream's frames lies here and in the stream until the exchange takes it: heads, payload, an end. The
+windows see to it that this is not much.
+"""
+
+from typing import Final
+
+from mypy_extensions import mypyc_attr
+
+from pointsman.net.duplex import Duplex
+from pointsman.net.transport import REFUSED
+from pointsman.net.wire import LARGE, Wire
+from pointsman.proto.errors import ProtocolError
+from pointsman.proto.h2 import CANCEL, PROTOCOL_ERROR
+from pointsman.proto.h2_endpoint import EndpointUser, H2Endpoint
+from pointsman.proto.h2_fields import request_block, response_of, trailer_block, trailers_of
+from pointsman.proto.h2_options import H2Options
+from pointsman.proto.h2_stream import NO_USER, H2Stream, StreamUser
+from pointsman.proto.hpack import Block
+from pointsman.proto.message import Field, Request, Response
+from pointsman.server.backend import LiveServer
+from pointsman.server.connection import Carried
+from pointsman.server.shared import SharedConnection
+from pointsman.stream.h2tunnel import H2Tunnel
+from pointsman.stream.h2writer import H2Writer
+from pointsman.stream.http import HttpStream
+from pointsman.stream.outcome import Answer, Outcome
+from pointsman.stream.shared import HttpPlace
+from pointsman.stream.sides import CUT, ENOUGH, PARTIAL, WRONG
+
+OPEN: Final = 0  # kinds of an answer: a body follows its head
+BARE: Final = 1  # none does
+_LEAST: Final = 16_384  # bytes that are read of a client at once, be the window smaller
+
+
+class H2Carrier(SharedConnection, EndpointUser):
+    """What places know of their connection."""
+
+    def __init__(self, server: LiveServer, wire: Wire, options: H2Options, head_limit: int, lax: int) -> None:
+        super().__init__(server, wire, options.streams)
+        self.options = options
+        self.lax = lax  # what is let pass that is wrong in heads (proto/unsafe.py)
+        self.secure = wire.tls() is not None
+        self.endpoint = H2Endpoint(self, options, True, head_limit)
+        self.writer = H2Writer(wire, self.endpoint)
+        self.taking = False  # what was read is being looked at
+        self.awake: list[H2Place] = []  # something has come for them
+        self.block: Block | None = None  # the final head that came last, on whichever stream
+        self.answer: Answer | None = None  # what became of one that came twice
+        kept = server.kept_answer
+        if isinstance(kept, Answer):  # of another connection
+            self.answer = kept
+            self.block = kept.block
+            kept.used = wire.reactor.now
+        else:
+            self.block = server.first_block
+
+    def wake(self, place: "H2Place") -> None:
+        """Something has come for it: its exchange is to have a look, behind all that was read."""
+        if not place.awake:
+            place.awake = True
+            self.awake.append(place)
+            if not self.taking:
+                self.wake_all()
+
+    def wake_all(self) -> None:
+        while self.awake:
+            awake, self.awake = self.awake, []
+            for place in awake:
+                place.awake = False
+                exchange = place.exchange
+                if exchange is not None:
+                    exchange.server_readable()
+
+    def remember(self, answer: Answer) -> None:
+        self.answer = answer
+        if not self.served:
+            answer.used = self.wire.reactor.now
+            self.target.kept_answer = answer
+
+
+@mypyc_attr(free_list_len=1)
+class H2Place(HttpPlace, StreamUser):
+    def __init__(self, exchange: Carried, back: H2Carrier) -> None:
+        super().__init__(exchange)
+        self.back = back
+        self.flow: H2Stream | None = None  # opened by the request's head
+        self.awake = False  # its exchange is going to have a look
+        self.head_only = False  # the response to it has no body
+        self.heads: list[Response] = []  # that came, and were not handed on
+        self.block: Block | None = None  # the final one, as it came
+        self.bare = False  # nothing came behind it
+        self.again: Answer | None = None  # what became of the same bytes before
+        self.repeated = False  # it came in the same bytes as the last one of the connection
+        self.begun = False  # some head has come
+        self.fault: ProtocolError | None = None  # what is wrong with the response
+        self.kept: bytes | None = None  # of the body, for rules
+        self.tunnel: H2Tunnel | None = None
+
+    # What comes.
+
+    def head_came(self, block: Block, ended: bool) -> None:
+        back = self.back
+        flow = self.flow
+        assert flow is not None
+        self.begun = True
+        answer = back.answer
+        if answer is not None and answer.block is block and (answer.kind == BARE) == ended and not self.head_only:
+            self._final(flow, block, ended, answer.response)
+            self.again = answer
+            back.wake(self)
+            return
+        try:
+            response = response_of(block, ended, self.head_only, back.lax)
+        except ProtocolError as error:
+            self.fault = error
+            back.endpoint.refuse(flow.number, PROTOCOL_ERROR)
+            back.wake(self)
+            return
+        if response.status >= 200:
+            self._final(flow, block, ended, response)
+        self.heads.append(response)
+        back.wake(self)
+
+    def _final(self, flow: H2Stream, block: Block, ended: bool, response: Response) -> None:
+        back = self.back
+        flow.headed = True
+        if self.head_only or response.status in (204, 304):
+            flow.expected = 0
+        elif response.length >= 0:
+            flow.expected = response.length
+        self.block = block
+        self.bare = ended
+        self.repeated = block is back.block
+        back.block = block
+        if not back.served and not block.secret:
+            back.target.first_block = block
+
+    def payload_came(self) -> None:
+        tunnel = self.tunnel
+        if tunnel is not None:
+            tunnel.came()
+        self.back.wake(self)
+
+    def reset_came(self, code: int) -> None:
+        self.payload_came()
+
+    def credit_came(self, all_gone: bool) -> None:
+        exchange = self.exchange
+        if self.tunnel is not None:
+            self.tunnel.credited(all_gone)
+        if exchange is None:
+            return
+        if all_gone:
+            exchange.server_drained()
+        else:
+            exchange.server_moved()
+
+    # The request.
+
+    def begin_request(self, request: Request, closing: bool, strict: bool, outcome: Outcome | None) -> int:
+        back = self.back
+        endpoint = back.endpoint
+        self.head_only = request.method == b"HEAD"
+        if outcome is not None and outcome.block and outcome.secure == back.secure:
+            block = outcome.block
+        else:
+            block = request_block(request, back.secure)
+            if outcome is not None:
+                outcome.block = block
+                outcome.secure = back.secure
+        ended = not request.chunked and request.length <= 0 and request.method != b"CONNECT"
+        flow = self.flow = endpoint.open()
+        flow.user = self
+        return endpoint.send_head(flow, block, ended)
+
+    def send_body(self, payload: bytes) -> int:
+        flow = self.flow
+        assert flow is not None
+        self.back.endpoint.send(flow, payload)
+        return len(payload)
+
+    def end_body(self, trailers: list[Field]) -> int:
+        flow = self.flow
+        assert flow is not None
+        if not flow.ending:
+            self.back.endpoint.finish(flow, trailer_block(trailers) if trailers else b"")
+        return 0
+
+    def goes_unseen(self) -> bool:
+        return False
+
+    def take_unseen(self, source: Duplex, most: int) -> int:
+        raise AssertionError("it was asked before")
+
+    @property
+    def takes(self) -> int:
+        """So many bytes of the request's body may be read at once: they can go soon."""
+        flow = self.flow
+        if flow is None:
+            return _LEAST
+        return max(min(flow.window, self.back.endpoint.window, LARGE) - flow.waits, _LEAST)
+
+    def is_blocked(self) -> bool:
+        flow = self.flow
+        if flow is None or flow.over:
+            return True
+        waits = flow.waits
+        return waits > 0 and (self.back.wire.blocked or waits >= min(flow.window, self.back.endpoint.window, LARGE))
+
+    def waits(self) -> bool:
+        """Something of the request waits to be sent."""
+        flow = self.flow
+        return flow is not None and flow.waits > 0
+
+    def flush(self) -> bool:
+        back = self.back
+        wire = back.wire
+        if wire.failed or wire.fd < 0:
+            return False
+        if wire.early:  # what is written now goes along with the hello
+            return back.writer.write()
+        back.writer.ask()
+        return True
+
+    # The response.
+
+    def read_head(self) -> None:
+        stream = self.stream
+        assert stream is not None
+        while not stream.download_blocked():
+            answer = self.again
+            if answer is not None:
+                self.again = None
+                if stream.repeats(answer):
+                    if stream.answered_again(answer):
+                        self.download()
+                    return
+                assert self.block is not None
+                self.heads.append(response_of(self.block, self.bare, self.head_only, self.back.lax))
+            if not self.heads:
+                self._look_at_end(stream)
+                return
+            response = self.heads.pop(0)
+            if response.status >= 200:
+                if stream.answered(response):
+                    self.download()
+                return
+            stream.interim(response)
+            if self.exchange is not stream:
+                return
+
+    def _look_at_end(self, stream: HttpStream) -> None:
+        """There is no head. Will one come?"""
+        flow = self.flow
+        fault = self.fault
+        if fault is not None:
+            stream.bad_response(fault)
+        elif flow is None or flow.over:
+            if self.back.wire.failed == REFUSED:
+                stream.early_refused()
+            else:
+                stream.no_response(self.begun, False)
+
+    def download(self) -> None:
+        stream = self.stream
+        flow = self.flow
+        assert stream is not None and flow is not None
+        data = self.kept
+        self.kept = None
+        while not stream.download_blocked():
+            if not data:
+                data = self._piece(flow)
+            if data is None:
+                stream.pace()
+                return
+            last = flow.ended and not flow.inbox
+            if data:
+                stream.download(data, last and not flow.cut)
+                if self.exchange is not stream:
+                    return
+                data = None
+            if last:
+                self._over(stream, flow)
+                return
+        self.kept = data
+
+    def _piece(self, flow: H2Stream) -> bytes | None:
+        back = self.back
+        data = flow.take(LARGE)
+        if data:
+            endpoint = back.endpoint
+            endpoint.eaten(flow, len(data))
+            if endpoint.out:
+                back.writer.ask()
+        return data
+
+    def _over(self, stream: HttpStream, flow: H2Stream) -> None:
+        """Nothing more comes: is it whole?"""
+        if flow.cut:
+            stream.response_cut(False)
+            return
+        block = flow.trailers
+        trailers: list[Field] = []
+        if block is not None:
+            try:
+                trailers = trailers_of(block)
+            except ProtocolError:
+                stream.response_cut(True)
+                return
+        stream.response_over(trailers)
+
+    def gather(self, limit: int) -> int:
+        flow = self.flow
+        assert flow is not None
+        kept = self.kept or b""
+        while len(kept) < limit:
+            data = self._piece(flow)
+            if not data:
+                self.kept = kept
+                if data is None:
+                    return PARTIAL
+                if flow.cut:
+                    return WRONG if flow.ours else CUT
+                return ENOUGH
+            kept += data
+        self.kept = kept
+        return ENOUGH
+
+    def held(self) -> int:
+        return len(self.kept) if self.kept is not None else 0
+
+    def is_whole(self) -> bool:
+        flow = self.flow
+        return flow is not None and flow.ended and not flow.cut and not flow.inbox
+
+    def release(self) -> None:
+        self.download()
+
+    def wants_answer(self) -> bool:
+        return self.repeated
+
+    def remember(self, answer: Answer) -> None:
+        flow = self.flow
+        assert flow is not None
+        answer.block = self.block
+        answer.kind = BARE if self.bare else OPEN
+        self.back.remember(answer)
+
+    def may_switch(self, request: Request, response: Response) -> bool:
+        return False
+
+    def early(self) -> bytes:
+        return b""
+
+    def is_clean(self) -> bool:
+        flow = self.flow
+        return flow is not None and flow.done and not flow.cut
+
+    # The place.
+
+    def duplex(self) -> Duplex:
+        tunnel = self.tunnel
+        if tunnel is None:
+            flow = self.flow
+            assert flow is not None
+            tunnel = self.tunnel = H2Tunnel(self.back.writer, flow)
+            tunnel.unread = len(flow.inbox) > 0 or flow.ended
+        return tunnel
+
+    def look(self) -> None:
+        wire = self.back.wire
+        flow = self.flow
+        if wire.fd < 0 or flow is None or flow.over:
+            self.back.wake(self)
+        else:
+            wire.unread = True
+            wire.reactor.another(wire)
+
+    def part(self) -> None:
+        """The exchange has no more to do with the stream."""
+        flow = self.flow
+        if flow is not None:
+            flow.user = NO_USER
+
+    def leave(self) -> None:
+        flow = self.flow
+        if flow is not None:
+            flow.user = NO_USER
+            self.back.endpoint.leave(flow, CANCEL)
+            self.back.writer.ask()
