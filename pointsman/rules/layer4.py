@@ -93,10 +93,10 @@ def _layer4(args: RuleArgs) -> None:
 class SwitchMode(Action):
     """The connection speaks HTTP from now on."""
 
-    def __init__(self, at: Position, http2: bool) -> None:
+    def __init__(self, at: Position, proto: str) -> None:
         super().__init__()
         self.at = at
-        self.http2 = http2  # proto h2; else HTTP/1, unless the client begins with the preface of HTTP/2
+        self.proto = proto  # h1, h2; "": HTTP/1, unless the client begins with the preface of HTTP/2
 
     def check(self, section: Section, diagnostics: Diagnostics) -> None:
         if not section.kind & In.FRONT:
@@ -108,6 +108,8 @@ class SwitchMode(Action):
             )
 
     def run(self, context: Context) -> int:
+        if self.proto:
+            context.answer = self.proto
         return SWITCH
 
 
@@ -124,7 +126,7 @@ def parse_switch_mode(args: RuleArgs) -> Action:
             raise ConfigError(f"'{args.keyword}': proto 'h2' is not built yet", word.at, "h1")
         if name not in PROTOCOLS:
             raise args.wrong(word, f"'{args.keyword}': unknown MUX protocol '{name}'", PROTOCOLS)
-    return _final(SwitchMode(at, name == "h2"))
+    return _final(SwitchMode(at, name))
 
 
 def _final(made: Action) -> Action:

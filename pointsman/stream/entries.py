@@ -151,7 +151,10 @@ class ContentRules(Entry):
             if context.need is None:
                 context.need = Need(CONTENT, max(0, one.until - context.now))
             return WAIT
-        if verdict == ALLOW or verdict == SWITCH and not one.inspects:  # it speaks HTTP already
+        if verdict == SWITCH and not one.inspects:  # it speaks HTTP already
+            context.answer = None
+            verdict = NEXT
+        elif verdict == ALLOW:
             verdict = NEXT
         if verdict == NEXT and self.before != AN_ANSWER and WISHES.tracks and not one.inspects:
             self._count(one)

@@ -58,6 +58,7 @@ class H1Front(H1Client, ClientConnection):
     def __init__(self, session: ClientSession, reactor: Reactor, fd: int, wire: Wire | None = None) -> None:
         super().__init__(session, reactor, fd, wire)
         self.phase = WAIT
+        self.fixed = False  # no other protocol may begin
         self.partial = False  # `data` is a head that is not whole, and was looked at
         self.model: Request | None = None  # the last request as it was received
         self.block = b""  # the bytes of the last head that has an outcome
@@ -321,7 +322,7 @@ class H1Front(H1Client, ClientConnection):
         """The first bytes of a connection. True: they are the preface of another protocol, or may become that."""
         if not known:
             self._inherit()
-        if self.session.bind_state.proto != ANY:
+        if self.fixed or self.session.bind_state.proto != ANY:
             return False
         for protocol in self.frontend.protocols:
             if data.startswith(protocol.preface):

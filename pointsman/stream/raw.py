@@ -8,6 +8,7 @@ from pointsman.net.wire import BRIEF, Wire, WireUser
 from pointsman.stream.connections import ClientConnection
 from pointsman.stream.exchange import Exchange
 from pointsman.stream.h1front import DRAINS, H1Front
+from pointsman.stream.h2front import H2
 from pointsman.stream.handover import hand_over
 from pointsman.stream.phases import ENDED, GATHER, TUNNEL
 from pointsman.stream.protocols import ClientProtocol
@@ -101,19 +102,23 @@ class RawFront(RawClient, WireUser, ClientConnection):
 
     # Another side.
 
-    def become_http(self, backend: BackendProxy | None, data: bytes) -> None:
+    def become_http(self, backend: BackendProxy | None, data: bytes, fixed: bool = False) -> None:
         raw = self._living()
         wire = self.wire
         wire.reactor.wheel.disarm(wire)
         raw.move(ENDED)
         self.session.routed = backend
         front = H1Front(self.session, wire.reactor, -1, wire)
+        front.fixed = fixed
         front.take_up(raw.context, raw.logged)
         raw.part()
         self.stream = None
         front.start(data)
         if wire.fd >= 0 and wire.unread:
             wire.reactor.another(wire)
+
+    def become_h2(self, data: bytes) -> None:
+        self.become(H2, data)
 
     def become(self, protocol: ClientProtocol, data: bytes) -> None:
         """The same, of a protocol whose streams are others: nothing of this one goes on."""

@@ -41,8 +41,13 @@ class RawClient(Front):
         """Make its close leave the client in the dark (silent-drop)."""
         raise NotImplementedError
 
-    def become_http(self, backend: BackendProxy | None, data: bytes) -> None:
-        """HTTP/1 is spoken on it from now on, `data` first; the stream is parted. `backend`: it was chosen already."""
+    def become_http(self, backend: BackendProxy | None, data: bytes, fixed: bool = False) -> None:
+        """HTTP/1 is spoken on it from now on, `data` first; the stream is parted. `backend`: it was chosen already.
+        `fixed`: it is HTTP/1, whatever the client begins with."""
+        raise NotImplementedError
+
+    def become_h2(self, data: bytes) -> None:
+        """The same of HTTP/2: nothing of this stream goes on."""
         raise NotImplementedError
 
 
@@ -238,7 +243,11 @@ class TcpStream(Tunnel):
     def _end(self, outcome: int) -> None:
         """Content rules refuse the connection, or make another one of it; or there is no backend."""
         if outcome == SWITCH:
-            self.client.become_http(None, self.early)
+            name, self.context.answer = self.context.answer, None
+            if name == "h2":
+                self.client.become_h2(self.early)
+            else:
+                self.client.become_http(None, self.early, name == "h1")
             return
         if outcome not in (DROP, SILENT_DROP):
             self.refuse(503, 0x53, 0x43)  # SC

@@ -103,7 +103,7 @@ def test_connections_of_checks_keep_their_protocol() -> None:
 def test_switch_mode(words: str, is_http2: bool) -> None:
     loaded = good("frontend", "mode tcp", f"tcp-request content switch-mode http{words}")
     (rule,) = loaded.proxy.all(Rule)
-    assert isinstance(rule.action, SwitchMode) and rule.action.http2 == is_http2
+    assert isinstance(rule.action, SwitchMode) and (rule.action.proto == "h2") == is_http2
 
 
 def test_an_option_turns_off_the_preface() -> None:
