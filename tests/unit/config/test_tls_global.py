@@ -118,24 +118,22 @@ def test_a_line_of_a_list_speaks_no_more_than_its_bind_line(options: str, spoken
 @pytest.mark.parametrize(
     "words, http, offer",
     [
-        ("", True, b"\x08http/1.1"),  # "h2,http/1.1" once HTTP/2 is built
+        ("", True, b"\x02h2\x08http/1.1"),
+        ("proto h1", True, b"\x08http/1.1"),
+        ("proto h2", True, b"\x02h2"),
         ("", False, NO_PROTOCOLS),
         ("alpn foo", True, b"\x03foo"),
         ("no-alpn", True, NO_PROTOCOLS),
         ("alpn ,", True, NO_PROTOCOLS),
-        ("alpn h2,http/1.1", True, b"\x08http/1.1"),
-        ("alpn h2", True, NO_PROTOCOLS),
+        ("alpn h2,http/1.1", True, b"\x02h2\x08http/1.1"),
+        ("alpn h2", True, b"\x02h2"),
         ("alpn h2,http/1.1", False, b"\x02h2\x08http/1.1"),
     ],
 )
 def test_what_alpn_offers(words: str, http: bool, offer: bytes) -> None:
     loaded = good("frontend", f"bind :443 ssl {words}")
     assert front(loaded, http).alpn == offer
-    assert loaded.warnings == (
-        ["'bind :443' : 'alpn' : 'h2' is left out of the offer: HTTP/2 is not built yet (manual 5.1)"]
-        if "h2" in words and http
-        else []
-    )
+    assert loaded.warnings == []
 
 
 @pytest.mark.parametrize("http", [True, False])
@@ -147,8 +145,8 @@ def test_what_alpn_offers_on_lines_of_lists(http: bool, tmp_path: Path) -> None:
     assert isinstance(listed, CertificateList)
     assert listed.lines[0].options.alpn == b"\x02h2\x01x"  # what is shown is what was said
     offers = [under(tls, line.options, tls.http).alpn for line in listed.lines]
-    assert offers == [b"\x01x" if http else b"\x02h2\x01x", NO_PROTOCOLS, b"\x01y", b"\x01y"]
-    assert len(loaded.warnings) == http
+    assert offers == [b"\x02h2\x01x", NO_PROTOCOLS, b"\x01y", b"\x01y"]
+    assert loaded.warnings == []
 
 
 def test_defaults_of_bind_lines_hold_where_a_line_says_nothing() -> None:
