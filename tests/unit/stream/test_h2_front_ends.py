@@ -8,6 +8,7 @@ from support.h2_peer import (
     CANCEL,
     NO_ERROR,
     PREFACE,
+    PROTOCOL_ERROR,
     data,
     goaway,
     headers,
@@ -18,6 +19,7 @@ from support.h2_peer import (
 )
 from support.h2_stand import H2Peer, H2Stand
 
+from pointsman.proto.websocket import accept_of
 from pointsman.stream.acceptor import HTTP_1, HTTP_2
 from pointsman.stream.connections import client_connections
 from pointsman.stream.h2front import H2Front
@@ -419,3 +421,70 @@ def test_a_tunnel_is_reset() -> None:
         server.abort()
         assert client.look().resets == {1: CANCEL}
         assert stand.lines == ["200 SD"]
+
+
+# WebSockets.
+
+
+def websocket(number: int, *more: tuple[str, str]) -> bytes:
+    fields = [(":method", "CONNECT"), (":protocol", "websocket"), (":scheme", "http"), (":authority", "a.test")]
+    return headers(number, literals([*fields, (":path", "/ws"), ("sec-websocket-version", "13"), *more]), end=False)
+
+
+def accepted(head: bytes) -> bytes:
+    """What a server answers to that."""
+    (key,) = [line.partition(b": ")[2] for line in head.split(b"\r\n") if line.lower().startswith(b"sec-websocket-key")]
+    return (
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Accept: %b\r\nSec-WebSocket-Protocol: chat\r\n\r\n" % accept_of(key)
+    )
+
+
+def test_a_websocket_to_a_server_of_http_1() -> None:
+    """RFC 8441 4 and 5."""
+    with H2Stand(CONFIG, "a") as stand:
+        client = stand.h2()
+        client.put(websocket(1) + data(1, b"early"))
+        server = stand.accept("a")
+        head = server.take()
+        assert head.startswith(b"GET /ws HTTP/1.1\r\nhost: a.test\r\n")
+        assert b"\r\nconnection: upgrade\r\n" in head.lower()
+        assert b"\r\nupgrade: websocket\r\n" in head.lower()
+        server.send(accepted(head) + b"hello")
+        answer = client.answer(1)
+        assert answer.status == 200
+        assert (b"sec-websocket-protocol", b"chat") in answer.fields
+        assert not {b"upgrade", b"connection"} & {name for name, _ in answer.fields}
+        assert answer.body == b"hello"
+        assert server.take() == b"early"
+        client.put(data(1, b"more"))
+        assert server.take() == b"more"
+        server.send(b"bye")
+        server.close()
+        assert client.answer(1).body == b"hellobye"
+        assert client.ended == {1}
+        assert stand.lines == ["101 --"]
+
+
+def test_a_websocket_that_is_refused() -> None:
+    with H2Stand(CONFIG, "a") as stand:
+        client = stand.h2()
+        client.put(websocket(1))
+        server = stand.accept("a")
+        server.take()
+        server.send(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno")
+        assert (client.answer(1).status, client.answer(1).body) == (403, b"no")
+        assert client.resets == {1: NO_ERROR}
+        client.put(websocket(3))
+        server.take()
+        server.send(accepted(b"sec-websocket-key: another"))
+        assert client.answer(3).status == 502
+        assert stand.lines == ["403 --", "502 PH"]
+
+
+def test_who_is_not_told_of_websockets_may_not_ask_for_one() -> None:
+    """h2-workaround-bogus-websocket-clients (manual 3.1)."""
+    with H2Stand("global\n    h2-workaround-bogus-websocket-clients\n" + CONFIG, "a") as stand:
+        client = stand.h2()
+        client.put(websocket(1))
+        assert client.look().resets == {1: PROTOCOL_ERROR}
