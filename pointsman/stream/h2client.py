@@ -14,7 +14,7 @@ from mypy_extensions import mypyc_attr
 from pointsman.net.duplex import Duplex
 from pointsman.net.wire import LARGE, SMALL
 from pointsman.proto.errors import ProtocolError
-from pointsman.proto.h2 import CANCEL, NO_ERROR
+from pointsman.proto.h2 import CANCEL, NO_ERROR, PROTOCOL_ERROR
 from pointsman.proto.h2_fields import response_block, trailer_block, trailers_of
 from pointsman.proto.h2_stream import NO_USER, H2Stream, StreamUser
 from pointsman.proto.hpack import Block, coded_pair
@@ -159,8 +159,10 @@ class H2Client(HttpFront, StreamUser):
         if block is not None:
             try:
                 trailers = trailers_of(block)
-            except ProtocolError as error:
-                stream.body_broken(False, error)
+            except ProtocolError:
+                stream.failed_request()
+                stream.blame(0x50, 0x44 if stream.answer_begun else 0x48)  # PD, PH
+                self.endpoint.refuse(flow.number, PROTOCOL_ERROR)
                 return
         self.owing = False
         stream.upload_end(trailers)

@@ -23,9 +23,9 @@ from pointsman.net.reactor import Reactor
 from pointsman.net.timers import NEVER
 from pointsman.net.wire import BRIEF, LARGE, NOBODY, SMALL, Wire
 from pointsman.proto.errors import UNANSWERED, ProtocolError
-from pointsman.proto.h2 import ENHANCE_YOUR_CALM, NO_ERROR, PREFACE, PROTOCOL_ERROR
+from pointsman.proto.h2 import ENHANCE_YOUR_CALM, FLOW_CONTROL_ERROR, NO_ERROR, PREFACE, PROTOCOL_ERROR, STREAM_CLOSED
 from pointsman.proto.h2_fields import request_of
-from pointsman.proto.h2_options import LOG_STREAM
+from pointsman.proto.h2_options import LOG_NONE, LOG_STREAM
 from pointsman.proto.h2_stream import H2Stream
 from pointsman.proto.hpack import Block
 from pointsman.sample.context import Session
@@ -52,6 +52,8 @@ _WARNING: Final = b"goodbye?"  # pings
 _IDLE: Final = b"idle?..."
 DRAINS: Final = 16  # reads of a go
 _READS: Final = 4
+_UNLOGGED: Final = (NO_ERROR, STREAM_CLOSED, FLOW_CONTROL_ERROR)  # as in the peer program
+_NO_BLOCK: Final = Block([], 0, False, False)
 _SPARES: Final = 16  # clients that wait for another exchange
 _CLOGGED: Final = 65_536  # bytes that wait for the kernel, with which nothing more is read that would make more of them
 
@@ -137,7 +139,10 @@ class H2Front(H2Connection):
 
     def _fail(self) -> None:
         """What came is no HTTP/2, or a rule has hung up: the connection ends, and all that it carries."""
-        self.endpoint.end_all()
+        endpoint = self.endpoint
+        if endpoint.code not in _UNLOGGED and self.frontend.program.h2_front.log_errors != LOG_NONE:
+            self._log_unread()
+        endpoint.end_all()
         self._leave()
 
     # Requests.
@@ -193,15 +198,21 @@ class H2Front(H2Connection):
         answers = error.status != UNANSWERED
         if not answers:
             self.endpoint.refuse(stream.number, PROTOCOL_ERROR)
-            if self.frontend.program.h2_front.log_errors != LOG_STREAM:
-                return
+            if self.frontend.program.h2_front.log_errors == LOG_STREAM:
+                self._log_unread()
+            return
         client = self._begin(stream, block, ended)
         exchange = client.stream
         assert exchange is not None
-        if answers:
-            exchange.bad_request(error)
-        else:
-            exchange.refused_unread()
+        exchange.bad_request(error)
+
+    def _log_unread(self) -> None:
+        """A line about what could not be read as a request (tune.h2.log-errors)."""
+        nowhere = H2Stream(0, 0, 0)
+        nowhere.over = True
+        exchange = self._begin(nowhere, _NO_BLOCK, True).stream
+        assert exchange is not None
+        exchange.refused_unread()
 
     def _inherit(self, block: Block, ended: bool) -> Outcome | None:
         """A connection's first request may be as that of the one before."""

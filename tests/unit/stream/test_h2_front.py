@@ -416,6 +416,31 @@ def test_a_malformed_request_is_refused_and_logged_and_the_connection_goes_on() 
         assert stand.lines == ["0 PR", "400 PR", "200 LR"]
 
 
+def test_malformed_trailers() -> None:
+    """RFC 9113 8.1; letters and status as the peer program."""
+    with H2Stand(CONFIG, "a") as stand:
+        client = stand.h2()
+        client.ask(1, "/x", "POST", end=False)
+        server = stand.accept("a")
+        client.put(headers(1, literals([("Upper", "x")]), True))
+        assert client.look().resets == {1: PROTOCOL_ERROR}
+        assert given_up(server)
+        assert stand.lines == ["400 PH"]
+
+
+def test_faults_of_connections_are_logged() -> None:
+    """tune.h2.log-errors (manual 3.2)."""
+    for words, stream, connection in (("", 1, 1), ("connection", 0, 1), ("none", 0, 0)):
+        said = f"global\n    tune.h2.log-errors {words}\n" if words else ""
+        with H2Stand(said + CONFIG, "a") as stand:
+            client = stand.h2()
+            client.ask(1, "/x", "GET", ("Upper", "x"))
+            assert stand.lines == ["0 PR"] * stream
+            client.put(data(0, b"x"))
+            assert client.closed
+            assert stand.lines == ["0 PR"] * (stream + connection)
+
+
 def test_a_fault_of_the_connection_ends_it_with_all_streams() -> None:
     with H2Stand(CONFIG, "a") as stand:
         client = stand.h2()
@@ -425,7 +450,7 @@ def test_a_fault_of_the_connection_ends_it_with_all_streams() -> None:
         assert client.goaways() == [(1, PROTOCOL_ERROR)]
         assert client.closed
         assert given_up(server)
-        assert stand.lines == ["400 CD"]
+        assert stand.lines == ["0 PR", "400 CD"]
 
 
 def test_reject_ends_the_whole_connection() -> None:

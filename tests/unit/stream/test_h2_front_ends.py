@@ -99,7 +99,7 @@ def test_who_has_to_speak_http_2_and_does_not() -> None:
         client.put(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
         assert client.goaways() == [(0, 1)]
         assert client.closed
-        assert stand.lines == []
+        assert stand.lines == ["0 PR"]
 
 
 def test_what_came_behind_a_proxy_header() -> None:
