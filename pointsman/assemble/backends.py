@@ -237,6 +237,7 @@ def _server(
     server.rise = parameters.rise
     server.fall = parameters.fall
     server.max_reuse = parameters.max_reuse
+    server.idle_ping = parameters.idle_ping
     server.pool.limit = parameters.pool_max_conn
     server.pool.keep_for = parameters.pool_purge_delay
     host = address.host if address is not None else ""

@@ -55,6 +55,7 @@ class LiveServer(Server):
         self.model: Response | None = None
         self.first_raw = b""
         self.first_block: Block | None = None  # the same of the newest one that speaks HTTP/2
+        self.idle_ping = 0  # ms after which a silent connection of HTTP/2 is asked whether it is there; 0: never
         self.max_reuse = -1  # exchanges of a connection behind its first; -1: no limit
         self.kept: Remembered | None = None  # the last answer (stream/outcome.py)
         self.kept_answer: Remembered | None = None  # the last one of a connection that speaks HTTP/2

@@ -258,6 +258,7 @@ class ServerConnection(WireUser):
         self.server = server
         self.exchange: Carried | None = None  # the one that it carries, where it carries one at a time
         self.shares = False  # it may carry several at once
+        self.reserved = False  # for the client whose exchanges it carries, until it carries none (http-reuse safe)
         self.served = 0  # exchanges completed on it
         self.private = False  # it carries the identity of its client (NTLM, Negotiate): never shared
         self.glitches = 0  # what was odd in its responses so far, where that is counted

@@ -6,7 +6,8 @@ carry exchanges and have room for more (shared.py), by the same rules; they come
 Which idle connection may carry a request is `http-reuse` (manual 4.2):
 
     never        only the client connection's own one
-    safe         not for a client connection's first request
+    safe         not for a client connection's first request; one that carries exchanges is for more of the same client
+                 alone, as a slow one would hold up all others
     aggressive   for a first request only connections that have been reused before
     always       any
 
@@ -172,7 +173,7 @@ class Pool(Stack):
     ) -> Dialling | None:
         """A dial to there, with that key, that less than `most` exchanges wait for. It has carried none yet:
         under most modes of http-reuse only its own client's requests may wait for it."""
-        own = mode == REUSE_NEVER or first and mode != REUSE_ALWAYS
+        own = mode <= REUSE_SAFE or first and mode != REUSE_ALWAYS
         for one in self.dials:
             if one.key == value and one.aim is aim and one.waiting() < most and (not own or one.client is client):
                 return one

@@ -10,7 +10,6 @@ the place alone: the others go on.
 
 from mypy_extensions import mypyc_attr
 
-from pointsman.core.columns import NOTHING
 from pointsman.net.duplex import Duplex
 from pointsman.net.wire import Wire
 from pointsman.server.backend import LiveServer
@@ -75,16 +74,13 @@ class SharedConnection(ServerConnection):
         self.target.pool.forget(self)
 
     def leave(self, exchange: Carried, reset: bool) -> None:
-        """`reset` is about a connection that is closed with its exchange: this one goes on."""
+        """`reset` is about a connection that is closed with its exchange: this one goes on. Where it carries none then,
+        the exchange sees to it."""
         place = self._part(exchange)
         if place is not None:
             place.leave()
-        if self.places or not self.is_open:
-            return
-        if self.retired:
+        if not self.places and self.retired:
             self.close()
-        elif self in self.target.pool.shared:
-            self.server.step(self.target.pool.give_equal(self), NOTHING, NOTHING)
 
     def _part(self, exchange: Carried) -> SharedPlace | None:
         place = self.places.pop(exchange, None)

@@ -79,6 +79,10 @@ class Faults(Tunnel):
     def retry(self) -> bool:
         raise NotImplementedError
 
+    def retry_unseen(self) -> bool:
+        """The same of a request that no server has looked at, whatever retry-on says."""
+        raise NotImplementedError
+
     def retry_status(self, status: int) -> bool:
         """The same because of what the server has answered, which counts whatever comes of it."""
         server = self.server
@@ -317,6 +321,18 @@ class Faults(Tunnel):
                 return
         if half:
             self.bad_answer()  # half a head is no response: the manual has it among the junk (4.2, retry-on)
+            return
+        self.count_no_answer(NO_ANSWER)
+        self.failed_response()
+        if self.backend is not None and self.backend.retry_empty and self.retry():
+            return
+        self._count_failure()
+        self.refuse(502, _S, _H)
+
+    def not_looked_at(self) -> None:
+        """The server says that it has not looked at the request: so it is safe to send it again, whatever it is about
+        (RFC 9113 8.7)."""
+        if self.retry_unseen():
             return
         self.count_no_answer(NO_ANSWER)
         self.failed_response()

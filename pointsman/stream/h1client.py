@@ -109,7 +109,9 @@ class H1Client(HttpFront, WireUser):
         if self.data:
             data, self.data = self.data, b""
         else:
-            data = self.wire.read(LARGE if self.wire.plenty else BRIEF)
+            most = LARGE if self.wire.plenty else BRIEF
+            takes = stream.upload_takes()
+            data = self.wire.read(most if most < takes else takes)
             if data is None:
                 return -1
             if not data:

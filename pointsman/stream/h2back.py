@@ -26,6 +26,7 @@ from pointsman.tls.options import without_http2
 
 _ROUNDS: Final = 4  # reads of a go, so that one who sends fast starves nobody
 _LAST: Final = LARGEST - 2  # a number of a stream that no other follows
+PING: Final = b"pointsmn"  # what idle connections are asked with: 8 bytes of no meaning
 
 
 class H2Speaker(Speaker):
@@ -86,28 +87,48 @@ class H2Back(H2Carrier):
 
     def place(self, exchange: Carried) -> SharedPlace:
         self.lent += 1
-        if not self.places:
-            self.woken()
+        if not self.places and self.target.idle_ping:
+            self.wire.reactor.wheel.disarm(self.wire)
         return H2Place(exchange, self)
 
     def has_room(self) -> bool:
         most = self.target.max_reuse
-        return super().has_room() and (most < 0 or self.lent <= most)
+        return super().has_room() and (most < 0 or self.lent <= most) and self.endpoint.next < _LAST
 
     def give_back(self, exchange: Carried) -> bool:
         place = self.places.get(exchange)
         if isinstance(place, H2Place):
             place.part()
+        if self.endpoint.next >= _LAST:
+            self.retire()
         idle = super().give_back(exchange)
         if idle:
-            self.rests()
+            self._rest()
         return idle
 
-    def woken(self) -> None:
-        """It carries something again."""
+    def leave(self, exchange: Carried, reset: bool) -> None:
+        super().leave(exchange, reset)
+        if not self.places and self.is_open:
+            self._rest()
 
-    def rests(self) -> None:
-        """It carries nothing any more."""
+    # While it carries nothing (manual 5.2, idle-ping).
+
+    def _rest(self) -> None:
+        ping = self.target.idle_ping
+        if ping:
+            wire = self.wire
+            wire.reactor.wheel.arm(wire, wire.reactor.now + ping)
+
+    def expired(self, now: int) -> None:
+        """The time of a ping has come. One that was not answered since the last one says that nobody is there."""
+        if self.places:
+            return
+        if self.endpoint.pinged:
+            self.close()
+            return
+        self.endpoint.ask(PING)
+        self.writer.ask()
+        self._rest()
 
     # Its wire.
 

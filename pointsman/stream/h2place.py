@@ -260,6 +260,8 @@ class H2Place(HttpPlace, StreamUser):
         elif flow is None or flow.over:
             if self.back.wire.failed == REFUSED:
                 stream.early_refused()
+            elif flow is not None and flow.unseen:
+                stream.not_looked_at()
             else:
                 stream.no_response(self.begun, False)
 

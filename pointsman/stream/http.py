@@ -417,8 +417,13 @@ class HttpStream(HttpRequest):
             self.place = None
             if connection.give_back(self):
                 if connection.private or backend.reuse == REUSE_NEVER:
+                    if connection.shares:
+                        server.pool.forget(connection)
                     session.keep(connection)
                 else:
+                    if connection.reserved:
+                        connection.reserved = False
+                        session.release(connection)
                     pool = server.pool
                     pooled = pool.give(connection) if pool.plain else pool.give_equal(connection)
         else:

@@ -23,14 +23,14 @@ from pointsman.sample.tracking import client_failed, request_begun, request_foll
 from pointsman.sample.variable_limits import VARIABLE_LIMITS
 from pointsman.server.backend import LiveServer
 from pointsman.server.connection import ServerConnection
-from pointsman.server.pool import REUSE_NEVER
+from pointsman.server.pool import REUSE_NEVER, REUSE_SAFE
 from pointsman.stream.decision import REQUEST_LETTERS
 from pointsman.stream.entries import DECIDED, LOG, MONITORED, ROUTED, SERVED, UNROUTED
 from pointsman.stream.outcome import Outcome
 from pointsman.stream.phases import FORWARD, HOLD, SENT
 from pointsman.stream.proxies import KEEP_ALIVE, PLAIN, SERVER_CLOSE, BackendProxy, Frontend
 from pointsman.stream.session import ClientSession
-from pointsman.stream.sides import HttpBack, HttpFront
+from pointsman.stream.sides import TAKES, HttpBack, HttpFront
 from pointsman.stream.waiting import Waiting
 
 EARLY_HINTS: Final = 103  # RFC 8297
@@ -371,7 +371,13 @@ class HttpRequest(Waiting):
         assert server is not None
         if self._is_own(connection):
             self.session.keep(connection)
-        elif connection.aim is server.dial.target:
+        elif connection.aim is not server.dial.target:
+            return
+        elif self.backend is not None and self.backend.reuse == REUSE_SAFE:
+            if self.session.several:
+                connection.reserved = True
+                self.session.keep(connection)
+        else:
             server.pool.share(connection)
 
     def _is_own(self, connection: ServerConnection) -> bool:
@@ -382,7 +388,23 @@ class HttpRequest(Waiting):
 
     def drop_connection(self) -> None:
         self.place = None
+        connection = self.connection
         super().drop_connection()
+        if connection is not None and connection.shares and connection.is_open and not connection.is_busy():
+            self._let_go(connection)
+
+    def _let_go(self, connection: ServerConnection) -> None:
+        """It has carried this exchange, which was given up, and carries none now: all may have it again."""
+        server = connection.server
+        if self.backend is not None and self._is_own(connection) or not isinstance(server, LiveServer):
+            return
+        if connection.reserved:
+            connection.reserved = False
+            self.session.release(connection)
+        if connection.aim is server.dial.target and server.alive:
+            server.step(server.pool.give_equal(connection), NOTHING, NOTHING)
+        else:
+            connection.close()
 
     def last_server(self, backend: BackendProxy) -> LiveServer | None:
         """option prefer-last-server, max-keep-alive-queue (manual 4.2). A connection that stands for a client's
@@ -488,6 +510,11 @@ class HttpRequest(Waiting):
         place = self.place
         chain = self.request_chain
         return place is None or place.is_blocked() or chain is not None and chain.is_busy()
+
+    def upload_takes(self) -> int:
+        """How large a piece of the request's body may be that is read at once."""
+        place = self.place
+        return place.takes if place is not None else TAKES
 
     def upload(self, payload: bytes) -> None:
         """A piece of the request's body."""

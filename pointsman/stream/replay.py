@@ -8,9 +8,11 @@ server, or under option redispatch to another.
 from pointsman.proto.consumer import BodyConsumer
 from pointsman.proto.message import Field
 from pointsman.sample.record import NOT_REACHED
+from pointsman.server.backend import LiveServer
 from pointsman.stream.bodies import BodyChain
 from pointsman.stream.consuming import Consuming
 from pointsman.stream.phases import SENT
+from pointsman.stream.proxies import BackendProxy
 from pointsman.stream.sides import HttpBack
 
 
@@ -87,8 +89,29 @@ class Replay(Consuming):
             return False
         if record.retries >= self.most_retries(backend) or self.context.no_retry:
             return False
+        self._send_again(backend, server, True)
+        return True
+
+    def retry_unseen(self) -> bool:
+        """A body that was read is gone, unless it is kept."""
+        kept = self.kept
+        backend = self.backend
+        server = self.server
+        request = self.context.request
+        if request is None or backend is None or server is None or self.tunnelling:
+            return False
+        bodiless = not request.chunked and request.length <= 0
+        if not bodiless and (kept is None or kept.room < 0 or not self.client.request_done):
+            return False
+        if self.record.retries >= self.most_retries(backend):
+            return False
+        self._send_again(backend, server, kept is not None)
+        return True
+
+    def _send_again(self, backend: BackendProxy, server: LiveServer, replaying: bool) -> None:
+        record = self.record
         self.drop_connection()
-        self.replaying = True
+        self.replaying = replaying
         self.context.response = None
         record.answered = record.status = NOT_REACHED
         record.retries += 1
@@ -97,8 +120,7 @@ class Replay(Consuming):
         if self.may_redispatch(backend, record.retries):
             if [one for one in backend.usable if one is not server]:
                 self.redispatch(backend, server)
-                return True
+                return
         server.counters.retries += 1
         backend.counters.retries += 1
         self.dial()
-        return True

@@ -58,6 +58,7 @@ class ClientSession(Session):
         self.challenged = False  # that exchange ended with 401 or 407
         self.routed: BackendProxy | None = None  # where its first request goes: chosen before it was HTTP
         self.own: ServerConnection | None = None  # kept for this client alone; `below` it others
+        self.several = False  # it may have several exchanges at once
         # Of the exchange before, for who looks at a connection that has no stream.
         self.began = arrival.accepted
         self.uploaded = 0
@@ -198,6 +199,17 @@ class ClientSession(Session):
                 above = one
             one = below
         return None
+
+    def release(self, connection: ServerConnection) -> None:
+        """It is kept for this client no more."""
+        above: ServerConnection | None = None
+        one = self.own
+        while one is not None:
+            if one is connection:
+                self._unlink(one, above)
+                return
+            above = one
+            one = one.below
 
     def _fits(self, one: ServerConnection, server: LiveServer, value: bytes) -> bool:
         return (

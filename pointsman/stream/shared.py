@@ -41,6 +41,7 @@ class SharedFront(WireUser, ClientConnection):
 
     def __init__(self, session: ClientSession, reactor: Reactor, wire: Wire) -> None:
         self.session = session
+        session.several = True
         self.reactor = reactor
         self.wire = wire
         wire.user = self

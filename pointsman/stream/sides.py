@@ -202,6 +202,11 @@ class HttpBack:
         """So it does, up to so many bytes. How many; 0: the source has ended; -1: nothing now."""
         raise NotImplementedError
 
+    @property
+    def takes(self) -> int:
+        """So many bytes of the request's body may be read for it at once, where it is not blocked."""
+        return TAKES
+
     def is_blocked(self) -> bool:
         """It takes no more at the moment, or is lost."""
         raise NotImplementedError

@@ -89,20 +89,24 @@ class H2Server(FramePeer):
             received = self.end.take()
             if not received:
                 return self
-            self.buffer += received
-            if not self.greeted and len(self.buffer) >= len(PREFACE):
-                assert self.buffer.startswith(PREFACE), self.buffer
-                self.buffer = self.buffer[len(PREFACE) :]
-                self.greeted = True
-            while self.greeted and len(self.buffer) >= 9:
-                length = int.from_bytes(self.buffer[:3], "big")
-                if len(self.buffer) < 9 + length:
-                    break
-                kind, flags = self.buffer[3], self.buffer[4]
-                number = int.from_bytes(self.buffer[5:9], "big")
-                frame = Frame(kind, flags, number, self.buffer[9 : 9 + length])
-                self.buffer = self.buffer[9 + length :]
-                self._took(frame)
+            self.feed(received)
+
+    def feed(self, received: bytes) -> None:
+        """Bytes of the connection."""
+        self.buffer += received
+        if not self.greeted and len(self.buffer) >= len(PREFACE):
+            assert self.buffer.startswith(PREFACE), self.buffer
+            self.buffer = self.buffer[len(PREFACE) :]
+            self.greeted = True
+        while self.greeted and len(self.buffer) >= 9:
+            length = int.from_bytes(self.buffer[:3], "big")
+            if len(self.buffer) < 9 + length:
+                break
+            kind, flags = self.buffer[3], self.buffer[4]
+            number = int.from_bytes(self.buffer[5:9], "big")
+            frame = Frame(kind, flags, number, self.buffer[9 : 9 + length])
+            self.buffer = self.buffer[9 + length :]
+            self._took(frame)
 
     def _took(self, one: Frame) -> None:
         self.frames.append(one)
