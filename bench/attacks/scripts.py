@@ -8,11 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 from bench.attacks import frames as f
-from bench.attacks.attacker import Attacker
 
 BATCH = 200
+
+
+class Attacker(Protocol):
+    """A connection, as scripts know it (attacker.py; tests have others, without a socket)."""
+
+    reads: bool
+
+    def send(self, data: bytes, frames: int) -> None:
+        """Send so many frames; raises an exception of its own when the connection has ended."""
+
+    def listen(self, quiet: float) -> None:
+        """Wait for what comes until so long nothing has come."""
+
+
 Script = Callable[[Attacker, int], None]
 
 

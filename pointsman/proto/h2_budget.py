@@ -9,33 +9,35 @@ requests that are reset) cost us time and are cheap to send: each takes somethin
 nothing is left the connection ends with ENHANCE_YOUR_CALM. What an honest client sends of them goes along with what it
 does:
 
-    what it has at first         START     some hundred requests that are stopped at once
-    a moment passes              RATE      a second, up to START again
+    what it has at first         START     or EACH for each stream that it may have: all may be stopped at once
+    a moment passes              RATE      a second, up to that again
     a stream ends well           ANSWERED
-    DATA that we send            a frame's worth of credit may follow it: SENT, and more for what is larger; nothing
-                                 for what the other end's own small window cuts in pieces
+    DATA that we send            SENT, as credit may follow each frame, but not where the other end's window has cut it;
+                                 and one for each 256 bytes: a reader may give credit for every kilobyte
     at most                      MOST
 
 So a client that downloads may send as much credit and as many PINGs as it likes, one that stops a page's hundred
 images may do so again at once, and calls that are all cancelled because a server is slow end after some time each.
-A flood ends after START frames, some milliseconds of work, and may go on with RATE frames a second.
+A flood ends after START frames, some milliseconds of work; RATE frames a second go on.
 """
 
 from typing import Final
 
 START: Final = 2_000
+EACH: Final = 8
 RATE: Final = 2_000  # a second
 MOST: Final = 10_000
 ANSWERED: Final = 8
 SENT: Final = 2
-SENT_SHIFT: Final = 9  # one more for each 512 bytes: a reader of so many bytes at a time may say so each time
+SENT_SHIFT: Final = 8
 
 # What is taken.
 FRAME: Final = 1  # one that moves nothing
-REFUSED: Final = 2  # a stream beyond the limit
-RESET: Final = 4  # a stream that came to nothing: reset by the other end before an answer, or by us for its fault
+STOPPED: Final = 2  # a stream beyond the limit; one that the other end resets
+WASTED: Final = 4  # a stream that came to nothing: reset as soon as it was opened, or by us, for what came on it
+OVER_SHIFT: Final = 12  # one for so many bytes (two to the power of that) of a header list beyond the limit
 
-# CONTINUATION frames of a block that are glitches, as haproxy counts them: the fifth, the 17th, and each 16th from there.
+# CONTINUATION frames of a block that are glitches, as haproxy counts: the fifth, the 17th, and each 16th from there.
 FIRST_ODD_PART: Final = 5
 ODD_PARTS: Final = 16
 
@@ -43,10 +45,11 @@ ODD_PARTS: Final = 16
 class Budget:
     """Of one connection. `left` may be taken from directly; below zero, ask `bears`."""
 
-    def __init__(self, now: int) -> None:
-        """`now`: monotonic ms."""
+    def __init__(self, streams: int, now: int) -> None:
+        """`streams`: that the other end may have at once; `now`: monotonic ms."""
         self.glitches = 0
-        self.left = START
+        self.start = max(START, min(streams * EACH, MOST))
+        self.left = self.start
         self._at = now  # when time was last given
 
     def spend(self, cost: int) -> None:
@@ -69,10 +72,10 @@ class Budget:
         if self.left < MOST:
             self.left += ANSWERED
 
-    def sent(self, size: int) -> None:
-        """A frame of DATA that the other end's window has not cut short."""
+    def sent(self, size: int, cut: bool) -> None:
+        """A frame of DATA; `cut`: by the other end's window."""
         if self.left < MOST:
-            self.left += SENT + (size >> SENT_SHIFT)
+            self.left += (size >> SENT_SHIFT) + (0 if cut else SENT)
 
     def bears(self, now: int) -> bool:
         """After what was taken: False when the connection has to end. `now`: monotonic ms."""
@@ -80,6 +83,7 @@ class Budget:
             return True
         # Time is only looked at when nothing is left: what passed before counts as much then.
         gained = (now - self._at) * RATE // 1000
-        self._at = now
-        self.left += min(gained, START)
+        if gained:
+            self._at = now
+        self.left += min(gained, self.start)
         return self.left >= 0

@@ -8,8 +8,13 @@ are the windows of streams, which are filled up as somebody takes what has come 
 holds up no other. How far a stream's window goes depends on how many receive at once: they share `options.rxbuf`.
 
 Header blocks are decoded whatever becomes of their stream, as the tables of both ends would part otherwise.
+
+What a peer may cost is bounded (h2_budget.py): frames that move nothing, and streams that come to nothing, end the
+connection when there are too many. What is left of one read after so many frames, or new streams, is looked at in
+another go of the reactor, behind what others want (`more`).
 """
 
+from time import monotonic_ns
 from typing import Final
 
 from mypy_extensions import mypyc_attr, trait
@@ -61,6 +66,7 @@ from pointsman.proto.h2 import (
     settings,
     window_update,
 )
+from pointsman.proto.h2_budget import FRAME, OVER_SHIFT, STOPPED, WASTED, Budget
 from pointsman.proto.h2_options import H2Options
 from pointsman.proto.h2_stream import H2Stream, StreamUser
 from pointsman.proto.hpack import SIZE_UPDATE_0, Block, Decoder, HpackError
@@ -68,6 +74,8 @@ from pointsman.proto.hpack import SIZE_UPDATE_0, Block, Decoder, HpackError
 _PIECES: Final = 4  # frames of a stream's payload before another one has its turn
 _RESETS: Final = 256  # streams that we have reset and that the peer may not know of yet
 _GAPS: Final = 64  # runs of numbers that the peer has passed over, as far as they are remembered
+_OPENED_AT_ONCE: Final = 64  # new streams, after which others are let go first
+_MERGED: Final = 4096  # bytes: pieces of a body that are shorter are put together, while nobody takes them
 _DATA_OPEN: Final = b"\0\0"
 _DATA_END: Final = b"\0\1"
 _NO_DATA_END: Final = b"\0\0\0\0\1"
@@ -91,6 +99,10 @@ class EndpointUser:
 
     def pong_came(self, payload: bytes) -> None:
         """The peer has answered a ping."""
+
+    def now(self) -> int:
+        """Monotonic ms."""
+        return monotonic_ns() // 1_000_000
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
@@ -121,14 +133,21 @@ class H2Endpoint:
         self.options = options
         self.client = client
         self.head_limit = head_limit
+        self.budget = Budget(options.streams, user.now())
         self.decoder = Decoder(options.table_size, head_limit)
         self.streams: dict[int, H2Stream] = {}
         self.receiving = 0  # streams that have a body which has not come wholly
+        self.lingering = 0  # exchanges that go on though their stream is over: they count as streams
+        self.opened = 0  # streams by the peer, of which somebody was told
         # What comes.
-        self.kept = b""  # of a frame that is not whole
+        self.kept = b""  # of a frame that is not whole, or what is to be looked at in another go
+        self.more = False  # the latter: `take(b"")` goes on, and nothing should be read before
+        self.yields = False  # others are let go first
+        self.resets_left = 0  # RST_STREAM frames until then; 0: no limit
         self.greeted = client  # the client's preface has come
         self.set_up = False  # the peer's first SETTINGS have come
         self.last = 0  # the highest number of a stream that the peer has opened
+        self.last_before = 0  # the same when this go began
         self.gaps: list[tuple[int, int]] = []  # numbers below that which it has passed over
         self.resets: dict[int, None] = {}  # streams that we have reset lately
         self.limit = LARGEST  # streams above that are not looked at, since we have said goodbye
@@ -189,6 +208,7 @@ class H2Endpoint:
         """Nothing is looked at any more, and nothing more is said: its user gives the connection up."""
         self.failed = True
         self.kept = b""
+        self.more = False
 
     # What comes.
 
@@ -199,6 +219,9 @@ class H2Endpoint:
         if self.kept:
             data = self.kept + data
             self.kept = b""
+        self.more = self.yields = False
+        self.resets_left = self.options.rst_at_once
+        self.last_before = self.last
         try:
             self._frames(data)
         except HpackError as error:
@@ -213,19 +236,18 @@ class H2Endpoint:
         self.code = code
         self.said = said
         self.kept = b""
+        self.more = False
         self.out.append(goaway(min(self.last, self.limit), code))
 
     def _frames(self, data: bytes) -> None:
-        at = 0
         end = len(data)
-        if not self.greeted:
-            if not data.startswith(PREFACE):
-                if not PREFACE.startswith(data):
-                    raise H2Error(PROTOCOL_ERROR, "no preface")
-                self.kept = data
-                return
-            self.greeted = True
-            at = len(PREFACE)
+        at = 0 if self.greeted else self._greeting(data)
+        if at < 0:
+            self.kept = data
+            return
+        budget = self.budget
+        frames_left = self.options.frames_at_once or LARGEST
+        streams_left = self.opened + _OPENED_AT_ONCE
         while end - at >= FRAME_HEAD:
             size = data[at] << 16 | data[at + 1] << 8 | data[at + 2]
             kind = data[at + 3]
@@ -250,8 +272,29 @@ class H2Endpoint:
             at = until
             if self.failed:
                 return
+            if budget.left < 0:
+                self._bear()
+            frames_left -= 1
+            if (not frames_left or self.opened >= streams_left or self.yields) and at < end:
+                self.yields = False
+                self.more = True
+                break
         if at < end:
             self.kept = data[at:] if at else data
+
+    def _greeting(self, data: bytes) -> int:
+        """The client's preface (3.4). Where the first frame begins; -1: not all of it has come."""
+        if data.startswith(PREFACE):
+            self.greeted = True
+            return len(PREFACE)
+        if not PREFACE.startswith(data):
+            raise H2Error(PROTOCOL_ERROR, "no preface")
+        return -1
+
+    def _bear(self) -> None:
+        """H2Error where the peer has cost too much."""
+        if self.budget.left < 0 and not self.budget.bears(self.user.now()):
+            raise H2Error(ENHANCE_YOUR_CALM, "too many frames that move nothing, or streams that come to nothing")
 
     # Heads.
 
@@ -286,6 +329,7 @@ class H2Endpoint:
     def _continuation(self, flags: int, number: int, payload: bytes) -> None:
         if not self.block_of:
             raise H2Error(PROTOCOL_ERROR, "CONTINUATION without HEADERS")
+        self.budget.part(len(self.block))
         self.block.append(payload)
         self.block_size += len(payload)
         if self.block_size > self.head_limit or len(self.block) > 64 and self.block_size < len(self.block) * 256:
@@ -298,6 +342,8 @@ class H2Endpoint:
     def _head(self, number: int, data: bytes, ended: bool) -> None:
         """A header block is whole."""
         block = self.decoder.decode(data)
+        if block.over:
+            self.budget.spend(FRAME + (block.size >> OVER_SHIFT))
         stream = self.streams.get(number)
         if stream is not None:
             if stream.ended:
@@ -311,12 +357,14 @@ class H2Endpoint:
             return
         if self.client:
             if number & 1 and number < self.next:
+                self.budget.spend(FRAME)
                 return  # one of ours, which we have left
             raise H2Error(PROTOCOL_ERROR, "HEADERS on a stream that nobody has opened")
         if not number & 1:
             raise H2Error(PROTOCOL_ERROR, "HEADERS on an even stream")
         if number <= self.last:
             if number in self.resets:
+                self.budget.spend(STOPPED)
                 return
             for low, high in self.gaps:
                 if low <= number <= high:
@@ -332,10 +380,17 @@ class H2Endpoint:
                 del self.gaps[0]
         self.last = number
         if number > self.limit:
+            self.budget.spend(STOPPED)
             return  # since we have said goodbye, new ones are not looked at
-        if self.options.streams and len(self.streams) >= self.options.streams:
+        options = self.options
+        if options.streams and len(self.streams) + self.lingering >= options.streams:
             self.refuse(number, REFUSED_STREAM)
             return
+        self.opened += 1
+        if self.opened == options.total_streams:
+            # It may have sent others before it hears of this: as many as it may have at once (manual 3.2).
+            self.limit = min(self.limit, number + 2 * min(options.streams or 100, LARGEST >> 2) & LARGEST)
+            self.out.append(goaway(self.limit, NO_ERROR))
         stream = H2Stream(number, self.initial, self.options.initial_window)
         stream.headed = True
         stream.ended = ended
@@ -397,17 +452,23 @@ class H2Endpoint:
                 self.refuse(stream.number, PROTOCOL_ERROR)
                 return
         if length:
-            stream.inbox.append(payload)
+            inbox = stream.inbox
+            if inbox and length + len(inbox[-1]) <= _MERGED:
+                inbox[-1] += payload  # or single bytes would take much more memory than their window says
+            else:
+                inbox.append(payload)
             stream.held += length
         if ended:
             self._ended(stream)
         elif not length:
+            self.budget.spend(FRAME)
             return
         stream.user.payload_came()
 
     def _unwanted(self, number: int) -> None:
         """DATA on a stream that is not there (any more)."""
         if number in self.resets or not self.client and number > self.limit:
+            self.budget.spend(FRAME)
             return
         if self.is_idle(number):
             raise H2Error(PROTOCOL_ERROR, "DATA on an idle stream")
@@ -426,7 +487,12 @@ class H2Endpoint:
             stream.ended = True
             self.receiving -= 1
         if stream.shut:
-            self.streams.pop(stream.number, None)
+            self._over_well(stream)
+
+    def _over_well(self, stream: H2Stream) -> None:
+        """Both sides have ended it."""
+        if self.streams.pop(stream.number, None) is not None:
+            self.budget.answered()
 
     def eaten(self, stream: H2Stream, size: int) -> None:
         """So much of what has come on it was taken: more may come."""
@@ -448,6 +514,8 @@ class H2Endpoint:
     # Other frames.
 
     def _other(self, kind: int, flags: int, number: int, payload: bytes) -> None:
+        """All of them move nothing, and are paid for."""
+        self.budget.spend(FRAME)
         if kind == WINDOW_UPDATE:
             self._window_update(number, payload)
         elif kind == SETTINGS:
@@ -525,21 +593,15 @@ class H2Endpoint:
             raise H2Error(FRAME_SIZE_ERROR, "SETTINGS of another size")
         self.set_up = True
         for at in range(0, len(payload), 6):
+            self.budget.spend(FRAME)
+            self._bear()  # thousands of them stand in one frame
             self._set(payload[at] << 8 | payload[at + 1], int.from_bytes(payload[at + 2 : at + 6], "big"))
         self.out.append(SETTINGS_ACK)
         self.user.settings_came()
 
     def _set(self, key: int, value: int) -> None:
         if key == INITIAL_WINDOW_SIZE:
-            if value > LARGEST:
-                raise H2Error(FLOW_CONTROL_ERROR, "initial window too large")
-            more = value - self.initial
-            self.initial = value
-            for stream in list(self.streams.values()):
-                stream.window += more
-                if stream.window > LARGEST:
-                    raise H2Error(FLOW_CONTROL_ERROR, "window too large")
-                self._credited(stream)
+            self._set_initial_window(value)
         elif key == MAX_FRAME_SIZE:
             if not SMALLEST_FRAME <= value <= LARGEST_FRAME:
                 raise H2Error(PROTOCOL_ERROR, "frame size out of range")
@@ -557,6 +619,23 @@ class H2Endpoint:
                 raise H2Error(PROTOCOL_ERROR, "ENABLE_CONNECT_PROTOCOL out of range")
             self.extended = value == 1
 
+    def _set_initial_window(self, value: int) -> None:
+        """Of all streams (6.9.2)."""
+        if value > LARGEST:
+            raise H2Error(FLOW_CONTROL_ERROR, "initial window too large")
+        more = value - self.initial
+        if not more:
+            return
+        self.initial = value
+        if more < 0:
+            self.budget.odd(FRAME)
+        self.budget.spend(len(self.streams) >> 3)
+        for stream in list(self.streams.values()):
+            stream.window += more
+            if stream.window > LARGEST:
+                raise H2Error(FLOW_CONTROL_ERROR, "window too large")
+            self._credited(stream)
+
     def _rst_stream(self, number: int, payload: bytes) -> None:
         if not number:
             raise H2Error(PROTOCOL_ERROR, "RST_STREAM without a stream")
@@ -568,9 +647,21 @@ class H2Endpoint:
                 raise H2Error(PROTOCOL_ERROR, "RST_STREAM on an idle stream")
             return
         code = int.from_bytes(payload, "big")
+        if not self.client:
+            self._pay_reset(number)
         stream.unseen = code == REFUSED_STREAM
         self._close(stream, code, False)
         stream.user.reset_came(code)
+
+    def _pay_reset(self, number: int) -> None:
+        """A client has reset one of its streams."""
+        if number > self.last_before:
+            self.budget.odd(WASTED - FRAME)  # as soon as it was opened: no user is that quick
+        else:
+            self.budget.spend(STOPPED - FRAME)
+        if self.resets_left:
+            self.resets_left -= 1
+            self.yields = not self.resets_left
 
     def _goaway(self, number: int, payload: bytes) -> None:
         if number:
@@ -605,6 +696,7 @@ class H2Endpoint:
 
     def refuse(self, number: int, code: int) -> None:
         """A stream is reset for what came on it: its user is told."""
+        self.budget.odd(STOPPED if code == REFUSED_STREAM else WASTED)
         self.out.append(reset(number, code))
         self._remember_reset(number)
         stream = self.streams.get(number)
@@ -706,7 +798,7 @@ class H2Endpoint:
         stream.shut = True
         stream.ending = True
         if stream.ended:
-            self.streams.pop(stream.number, None)
+            self._over_well(stream)
         elif stream.farewell >= 0:
             self.leave(stream, stream.farewell)
 
@@ -776,6 +868,7 @@ class H2Endpoint:
                 stream.window -= size
                 self.window -= size
                 left -= size
+                self.budget.sent(size, left > 0 and size < most)
                 out.append(size.to_bytes(3, "big") + (_DATA_END if ended and not left else _DATA_OPEN) + stream.id)
                 out.append(data[at : at + size] if size < len(data) else data)
                 at += size
