@@ -61,11 +61,13 @@ class Budget:
         self.glitches += 1
         self.left -= cost
 
-    def part(self, count: int) -> None:
-        """The CONTINUATION frame of that number within its block, from 1 on."""
+    def part(self, count: int) -> bool:
+        """The CONTINUATION frame of that number within its block, from 1 on. True: it is a glitch."""
         self.left -= FRAME
         if count == FIRST_ODD_PART or count > FIRST_ODD_PART and count % ODD_PARTS == 1:
             self.glitches += 1
+            return True
+        return False
 
     def answered(self) -> None:
         """A stream has ended well."""

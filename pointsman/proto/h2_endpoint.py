@@ -74,7 +74,8 @@ from pointsman.proto.hpack import SIZE_UPDATE_0, Block, Decoder, HpackError
 _PIECES: Final = 4  # frames of a stream's payload before another one has its turn
 _RESETS: Final = 256  # streams that we have reset and that the peer may not know of yet
 _GAPS: Final = 64  # runs of numbers that the peer has passed over, as far as they are remembered
-_OPENED_AT_ONCE: Final = 64  # new streams, after which others are let go first
+_FRAMES_AT_ONCE: Final = 1024  # after which others are let go first, where the configuration has no opinion
+_OPENED_AT_ONCE: Final = 64  # new streams, the same
 _MERGED: Final = 4096  # bytes: pieces of a body that are shorter are put together, while nobody takes them
 _DATA_OPEN: Final = b"\0\0"
 _DATA_END: Final = b"\0\1"
@@ -99,6 +100,14 @@ class EndpointUser:
 
     def pong_came(self, payload: bytes) -> None:
         """The peer has answered a ping."""
+
+    def glitch_came(self) -> None:
+        """The peer has done something that no well-behaved one does (`Budget.glitches`). Raises H2Error where that was
+        too much."""
+
+    def exchanges(self) -> int:
+        """How many of the peer's requests are being worked at, whether their streams are over or not."""
+        return 0
 
     def now(self) -> int:
         """Monotonic ms."""
@@ -137,7 +146,6 @@ class H2Endpoint:
         self.decoder = Decoder(options.table_size, head_limit)
         self.streams: dict[int, H2Stream] = {}
         self.receiving = 0  # streams that have a body which has not come wholly
-        self.lingering = 0  # exchanges that go on though their stream is over: they count as streams
         self.opened = 0  # streams by the peer, of which somebody was told
         # What comes.
         self.kept = b""  # of a frame that is not whole, or what is to be looked at in another go
@@ -150,6 +158,7 @@ class H2Endpoint:
         self.last_before = 0  # the same when this go began
         self.gaps: list[tuple[int, int]] = []  # numbers below that which it has passed over
         self.resets: dict[int, None] = {}  # streams that we have reset lately
+        self.fresh: list[H2Stream] = []  # payload has come on them in this go
         self.limit = LARGEST  # streams above that are not looked at, since we have said goodbye
         self.grant = WINDOW  # bytes that may still come, on all streams
         self.room = max(options.rxbuf, WINDOW)  # what that is filled up to
@@ -228,8 +237,24 @@ class H2Endpoint:
             self._fail(COMPRESSION_ERROR, str(error))
         except H2Error as error:
             self._fail(error.code, error.said)
+        if self.fresh:
+            self._tell_fresh()
         if not self.failed:
             self._refill()
+
+    def _tell_fresh(self) -> None:
+        """Once for all frames of a go: small ones are handed on together."""
+        fresh, self.fresh = self.fresh, []
+        for stream in fresh:
+            if stream.fresh:
+                stream.fresh = False
+                if not stream.over:
+                    stream.user.payload_came()
+
+    def _fresh(self, stream: H2Stream) -> None:
+        if not stream.fresh:
+            stream.fresh = True
+            self.fresh.append(stream)
 
     def _fail(self, code: int, said: str) -> None:
         self.failed = True
@@ -246,7 +271,7 @@ class H2Endpoint:
             self.kept = data
             return
         budget = self.budget
-        frames_left = self.options.frames_at_once or LARGEST
+        frames_left = self.options.frames_at_once or _FRAMES_AT_ONCE
         streams_left = self.opened + _OPENED_AT_ONCE
         while end - at >= FRAME_HEAD:
             size = data[at] << 16 | data[at + 1] << 8 | data[at + 2]
@@ -329,7 +354,8 @@ class H2Endpoint:
     def _continuation(self, flags: int, number: int, payload: bytes) -> None:
         if not self.block_of:
             raise H2Error(PROTOCOL_ERROR, "CONTINUATION without HEADERS")
-        self.budget.part(len(self.block))
+        if self.budget.part(len(self.block)):
+            self.user.glitch_came()
         self.block.append(payload)
         self.block_size += len(payload)
         if self.block_size > self.head_limit or len(self.block) > 64 and self.block_size < len(self.block) * 256:
@@ -383,7 +409,7 @@ class H2Endpoint:
             self.budget.spend(STOPPED)
             return  # since we have said goodbye, new ones are not looked at
         options = self.options
-        if options.streams and len(self.streams) + self.lingering >= options.streams:
+        if options.streams and max(len(self.streams), self.user.exchanges()) >= options.streams:
             self.refuse(number, REFUSED_STREAM)
             return
         self.opened += 1
@@ -411,7 +437,7 @@ class H2Endpoint:
             return
         stream.trailers = block
         self._ended(stream)
-        stream.user.payload_came()
+        self._fresh(stream)
 
     # Payload.
 
@@ -463,7 +489,7 @@ class H2Endpoint:
         elif not length:
             self.budget.spend(FRAME)
             return
-        stream.user.payload_came()
+        self._fresh(stream)
 
     def _unwanted(self, number: int) -> None:
         """DATA on a stream that is not there (any more)."""
@@ -628,7 +654,7 @@ class H2Endpoint:
             return
         self.initial = value
         if more < 0:
-            self.budget.odd(FRAME)
+            self._odd(FRAME)
         self.budget.spend(len(self.streams) >> 3)
         for stream in list(self.streams.values()):
             stream.window += more
@@ -647,16 +673,19 @@ class H2Endpoint:
                 raise H2Error(PROTOCOL_ERROR, "RST_STREAM on an idle stream")
             return
         code = int.from_bytes(payload, "big")
-        if not self.client:
-            self._pay_reset(number)
+        if stream.fresh:
+            stream.fresh = False
+            stream.user.payload_came()  # its answer may be whole (8.1)
         stream.unseen = code == REFUSED_STREAM
         self._close(stream, code, False)
         stream.user.reset_came(code)
+        if not self.client:
+            self._pay_reset(number)
 
     def _pay_reset(self, number: int) -> None:
         """A client has reset one of its streams."""
         if number > self.last_before:
-            self.budget.odd(WASTED - FRAME)  # as soon as it was opened: no user is that quick
+            self._odd(WASTED - FRAME)  # as soon as it was opened: no user is that quick
         else:
             self.budget.spend(STOPPED - FRAME)
         if self.resets_left:
@@ -696,13 +725,17 @@ class H2Endpoint:
 
     def refuse(self, number: int, code: int) -> None:
         """A stream is reset for what came on it: its user is told."""
-        self.budget.odd(STOPPED if code == REFUSED_STREAM else WASTED)
         self.out.append(reset(number, code))
         self._remember_reset(number)
         stream = self.streams.get(number)
         if stream is not None:
             self._close(stream, code, True)
             stream.user.reset_came(code)
+        self._odd(STOPPED if code == REFUSED_STREAM else WASTED)
+
+    def _odd(self, cost: int) -> None:
+        self.budget.odd(cost)
+        self.user.glitch_came()
 
     def _remember_reset(self, number: int) -> None:
         resets = self.resets
@@ -899,7 +932,7 @@ class H2Endpoint:
 
     def warn(self) -> None:
         """Say that goodbye is near: the peer had better open no further stream, though they would be looked at."""
-        self.out.append(goaway(LARGEST, NO_ERROR))
+        self.out.append(goaway(self.limit, NO_ERROR))
 
     def ask(self, payload: bytes) -> None:
         """A ping, of 8 bytes."""

@@ -66,6 +66,7 @@ class H2Stream:
         # What comes.
         self.inbox: list[bytes] = []
         self.held = 0  # bytes in it
+        self.fresh = False  # its user is to be told of what has come
         self.grant = grant  # that may still come
         self.aim = grant  # what it is filled up to, as it is taken
         self.expected = -1  # bytes of the body that are still to come, where a content-length says so; -1: it does not

@@ -12,19 +12,21 @@ from typing import Final
 from mypy_extensions import mypyc_attr
 
 from pointsman.net.wire import BRIEF, LARGE, Wire
-from pointsman.proto.h2 import LARGEST
+from pointsman.proto.h2 import ENHANCE_YOUR_CALM, LARGEST, H2Error
 from pointsman.proto.h2_options import H2Options
 from pointsman.proto.unsafe import UNSAFE
 from pointsman.server.backend import LiveServer
 from pointsman.server.connection import Carried, ServerConnection, Speaker
 from pointsman.server.server import Server
 from pointsman.server.shared import SharedPlace
+from pointsman.stream.glitches import END, KILL, Glitches
 from pointsman.stream.h1back import H1Speaker
 from pointsman.stream.h2place import H2Carrier, H2Place
 from pointsman.stream.proxies import BackendProxy, Program
 from pointsman.tls.options import without_http2
 
 _ROUNDS: Final = 4  # reads of a go, so that one who sends fast starves nobody
+_CLOGGED: Final = 1_024  # frames that the server does not take, with which nothing more is read of it
 _LAST: Final = LARGEST - 2  # a number of a stream that no other follows
 PING: Final = b"pointsmn"  # what idle connections are asked with: 8 bytes of no meaning
 
@@ -41,7 +43,9 @@ class H2Speaker(Speaker):
         assert isinstance(server, LiveServer)
         program = self.program
         lax = program.lax | UNSAFE if self.backend.unsafe else program.lax
-        return H2Back(server, wire, program.h2_back, program.head_limit, lax)
+        back = H2Back(server, wire, program.h2_back, program.head_limit, lax)
+        back.threshold = program.h2_glitches
+        return back
 
 
 class AlpnSpeaker(Speaker):
@@ -81,6 +85,7 @@ class H2Back(H2Carrier):
     def __init__(self, server: LiveServer, wire: Wire, options: H2Options, head_limit: int, lax: int) -> None:
         super().__init__(server, wire, options, head_limit, lax)
         self.lent = 0  # exchanges that it has carried, or carries
+        self.threshold: Glitches | None = None  # of glitches
         self.writer.ask()
 
     # Places.
@@ -134,7 +139,15 @@ class H2Back(H2Carrier):
 
     def readable(self) -> None:
         wire = self.wire
+        endpoint = self.endpoint
+        if endpoint.more and not self._take(b""):
+            return
         for _ in range(_ROUNDS):
+            if wire.blocked and len(endpoint.out) > _CLOGGED:
+                break  # `drained` reads on
+            if endpoint.more:
+                wire.reactor.another(wire)
+                break
             data = wire.read(LARGE if wire.plenty else BRIEF)
             if data is None:
                 break
@@ -143,11 +156,11 @@ class H2Back(H2Carrier):
                 return
             if not self._take(data):
                 return
-            if not wire.unread:
+            if not wire.unread and not endpoint.more:
                 break
         else:
             wire.reactor.another(wire)
-        if self.endpoint.has_more():
+        if endpoint.has_more():
             self.writer.ask()
 
     def _take(self, data: bytes) -> bool:
@@ -170,6 +183,8 @@ class H2Back(H2Carrier):
 
     def drained(self) -> None:
         self.writer.ask()
+        if self.wire.unread or self.endpoint.more:
+            self.wire.reactor.another(self.wire)
 
     def moved(self) -> None:
         for place in list(self.places.values()):
@@ -214,6 +229,17 @@ class H2Back(H2Carrier):
         super().close()
 
     # What concerns all of it.
+
+    def glitch_came(self) -> None:
+        """What its frames have that they should not have is counted, and may be too much (manual 3.2)."""
+        self.glitches = self.endpoint.budget.glitches
+        glitches = self.threshold
+        if glitches is not None:
+            verdict = glitches.verdict(self.glitches, glitches.back)
+            if verdict == KILL:
+                raise H2Error(ENHANCE_YOUR_CALM, "too many glitches")
+            if verdict == END:
+                self.retire()
 
     def goaway_came(self, last: int, code: int) -> None:
         self.retire()

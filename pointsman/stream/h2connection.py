@@ -23,6 +23,8 @@ from pointsman.stream.shared import SharedFront
 from pointsman.stream.sides import HttpFront
 
 GIVES: Final = 262_144  # bytes of payload of a write
+CLOGGED: Final = 65_536  # bytes that wait for the kernel, with which nothing more is read that would make more of them
+CLOGGED_FRAMES: Final = 1_024  # the same of frames that wait behind those
 _ROUNDS: Final = 4  # writes of a go, as long as the kernel takes them
 
 
@@ -94,6 +96,11 @@ class H2Connection(SharedFront, EndpointUser):
                 self.lost()
                 return
         self.write_soon()
+
+    def is_clogged(self) -> bool:
+        """The client does not take what it has asked for: nothing more is read of it until it does."""
+        wire = self.wire
+        return wire.blocked and (len(wire.out) > CLOGGED or len(self.endpoint.out) > CLOGGED_FRAMES)
 
     def all_written(self) -> None:
         """Nothing that could be sent waits."""

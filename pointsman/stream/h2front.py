@@ -23,13 +23,23 @@ from pointsman.net.reactor import Reactor
 from pointsman.net.timers import NEVER
 from pointsman.net.wire import BRIEF, LARGE, NOBODY, SMALL, Wire
 from pointsman.proto.errors import UNANSWERED, ProtocolError
-from pointsman.proto.h2 import ENHANCE_YOUR_CALM, FLOW_CONTROL_ERROR, NO_ERROR, PREFACE, PROTOCOL_ERROR, STREAM_CLOSED
+from pointsman.proto.h2 import (
+    ENHANCE_YOUR_CALM,
+    FLOW_CONTROL_ERROR,
+    NO_ERROR,
+    PREFACE,
+    PROTOCOL_ERROR,
+    STREAM_CLOSED,
+    H2Error,
+)
 from pointsman.proto.h2_fields import request_of
 from pointsman.proto.h2_options import LOG_NONE, LOG_STREAM
 from pointsman.proto.h2_stream import H2Stream
 from pointsman.proto.hpack import Block
 from pointsman.sample.context import Session
+from pointsman.sample.tracking import glitches_seen
 from pointsman.stream.exchange import Exchange
+from pointsman.stream.glitches import END, KILL
 from pointsman.stream.h2client import H2Client
 from pointsman.stream.h2connection import H2Connection
 from pointsman.stream.http import HttpStream
@@ -55,7 +65,6 @@ _READS: Final = 4
 _UNLOGGED: Final = (NO_ERROR, STREAM_CLOSED, FLOW_CONTROL_ERROR)  # as in the peer program
 _NO_BLOCK: Final = Block([], 0, False, False)
 _SPARES: Final = 16  # clients that wait for another exchange
-_CLOGGED: Final = 65_536  # bytes that wait for the kernel, with which nothing more is read that would make more of them
 
 
 @mypyc_attr(free_list_len=1)
@@ -74,7 +83,7 @@ class H2Front(H2Connection):
         self.waits_until = 0  # how long it may be without a stream (monotonic ms)
         self.idle_ping = session.bind_state.idle_ping  # ms
         self.heard = reactor.now  # when something came last (monotonic ms); kept where `idle_ping` says so
-        self.most_streams = frontend.program.h2_front.total_streams
+        self.glitches = 0  # those that the session knows of
 
     def start(self, pending: bytes) -> None:
         """The connection is open, and speaks HTTP/2. `pending`: what was received of it."""
@@ -85,6 +94,8 @@ class H2Front(H2Connection):
             self.reactor.wheel.arm(self.turn, self.reactor.now + self.idle_ping)
         if pending:
             self._take(pending)
+            if self.endpoint.more:
+                self.reactor.another(self.wire)
 
     # Reading.
 
@@ -98,17 +109,22 @@ class H2Front(H2Connection):
             return
         if wire.going or self.half:
             return
+        endpoint = self.endpoint
+        if endpoint.more:
+            self._take(b"")
         for _ in range(_READS):
-            if len(wire.out) > _CLOGGED:
+            if wire.fd < 0 or self.is_clogged():
                 return  # `drained` reads on
-            data = wire.read(SMALL if not self.endpoint.receiving else LARGE if wire.plenty else BRIEF)
+            if endpoint.more:
+                break  # others are let go first
+            data = wire.read(SMALL if not endpoint.receiving else LARGE if wire.plenty else BRIEF)
             if data is None:
                 return
             if not data:
                 self._end_came()
                 return
             self._take(data)
-            if not wire.unread or wire.fd < 0:
+            if not wire.unread and not endpoint.more:
                 return
         self.reactor.another(wire)
 
@@ -145,13 +161,30 @@ class H2Front(H2Connection):
         endpoint.end_all()
         self._leave()
 
+    def glitch_came(self) -> None:
+        """What its frames have that they should not have is counted, and may be too much (manual 3.2)."""
+        session = self.session
+        found = self.endpoint.budget.glitches - self.glitches
+        self.glitches += found
+        session.glitches += found
+        if session.tracked is not None:
+            glitches_seen(session, found, self.reactor.now)
+        glitches = self.frontend.program.h2_glitches
+        if glitches is not None:
+            verdict = glitches.verdict(self.glitches, glitches.front)
+            if verdict == KILL:
+                raise H2Error(ENHANCE_YOUR_CALM, "too many glitches")
+            if verdict == END:
+                self.stop()
+
+    def exchanges(self) -> int:
+        return len(self.clients)
+
     # Requests.
 
     def request_came(self, stream: H2Stream, block: Block, ended: bool) -> None:
         frontend = self.frontend
         session = self.session
-        if self.most_streams and stream.number >> 1 >= self.most_streams - 1:
-            self._enough(stream.number)
         program = frontend.program
         known = block is self.block and ended == self.ended
         outcome = self.outcome if known else None
@@ -285,7 +318,7 @@ class H2Front(H2Connection):
             self.close()
         elif self.phase == PARTING and self.waits_until >= 0:
             self._await_end()
-        elif self.phase == PARTING or self.half or self.endpoint.parting:
+        elif self.phase == PARTING or self.half or self.endpoint.parting or self.endpoint.last >= self.endpoint.limit:
             self._leave()
         elif self.phase <= WARNED:
             limit = self.frontend.keep_alive
@@ -359,13 +392,6 @@ class H2Front(H2Connection):
             self.endpoint.ask(_WARNING)
             self.reactor.wheel.arm(self.turn, self.reactor.now + WARNS)
             self.write_soon()
-
-    def _enough(self, number: int) -> None:
-        """As many streams have come as may (tune.h2.fe.max-total-streams). Those that are under way are served, but no
-        more than may be open at once."""
-        self.stop()
-        if number >> 1 >= self.most_streams + self.frontend.program.h2_front.streams:
-            self._say_goodbye()
 
     def _say_goodbye(self) -> None:
         """No further stream is taken; it ends with the last one."""
@@ -462,7 +488,7 @@ class H2Front(H2Connection):
             return
         for client in list(self.clients):
             client.credit_came(False)
-        if wire.unread and self.phase < LINGER and not wire.blocked:
+        if (wire.unread or self.endpoint.more) and self.phase < LINGER and not wire.blocked:
             self.reactor.another(wire)
 
     def moved(self) -> None:
