@@ -459,20 +459,26 @@ def request_block(request: Request, secure: bool, protocol: bytes = b"") -> byte
 def _absolute(request: Request, out: list[bytes], secure: bool) -> bytes | None:
     """Scheme and path of a URI that does not begin with its path. Its authority, less the user; None: it has none."""
     uri = request.uri
-    scheme, mark, rest = uri.partition(b"://")
-    if not mark:
+    mark = uri.find(b"://")
+    if mark < 0:
         out[1] = _HTTPS if secure else _HTTP
         out[3] = coded_pair(b":path", target(uri, request.odd))
         return None
-    authority = rest.partition(b"/")[0].partition(b"?")[0].partition(b"#")[0]
-    path = rest[len(authority) :]
+    scheme = uri[:mark]
+    start = uri.find(b"/", mark + 3)
+    authority = uri[mark + 3 :] if start < 0 else uri[mark + 3 : start]
+    if authority.translate(PLAIN_HOSTS) != authority:  # a query behind it, a user before it, brackets
+        authority = authority.partition(b"?")[0].partition(b"#")[0]
+        start = mark + 3 + len(authority)
+        authority = authority.rpartition(b"@")[2]
+    path = uri[start:] if start >= 0 else b""
     if not path:
         path = b"*" if request.method == b"OPTIONS" else b"/"
-    elif path[:1] != b"/":
+    elif path[0] != 0x2F:
         path = b"/" + path
     out[1] = _HTTPS if scheme == b"https" else _HTTP if scheme == b"http" else coded_pair(b":scheme", encoded(scheme))
     out[3] = coded_pair(b":path", target(path, request.odd))
-    return authority.rpartition(b"@")[2]
+    return authority
 
 
 def response_block(response: Response, tunnel: bool = False) -> bytes:
@@ -505,7 +511,8 @@ def _add(out: list[bytes], fields: list[Field], length: int, extended: bool, is_
         elif kind == LENGTH:
             if not framed:
                 framed = True
-                out.append(coded_pair(b"content-length", b"%d" % length))
+                size = b"%d" % length
+                out.append(coded_pair(b"content-length", size) if one.value != size else one.coded or coded(one))
         elif kind == HOST:
             if is_response:
                 out.append(one.coded or _plain(one))
