@@ -36,6 +36,7 @@ from pointsman.proto.h2_fields import request_of
 from pointsman.proto.h2_options import LOG_NONE, LOG_STREAM
 from pointsman.proto.h2_stream import H2Stream
 from pointsman.proto.hpack import Block
+from pointsman.proto.unsafe import UNSAFE
 from pointsman.sample.context import Session
 from pointsman.sample.tracking import glitches_seen
 from pointsman.stream.exchange import Exchange
@@ -79,6 +80,7 @@ class H2Front(H2Connection):
         self.ended = False  # it had no body
         self.outcome: Outcome | None = None  # of that
         self.extended = not frontend.program.h2_front.bogus_websocket  # RFC 8441 may be used
+        self.lax = frontend.program.lax | UNSAFE if frontend.unsafe else frontend.program.lax
         self.half = False  # the client sends no more
         self.waits_until = 0  # how long it may be without a stream (monotonic ms)
         self.idle_ping = session.bind_state.idle_ping  # ms
@@ -200,10 +202,10 @@ class H2Front(H2Connection):
                     stream.expected = outcome.request.length
                 exchange.begin_again(outcome)
                 return
-            request = request_of(block, ended, self.extended, program.lax, program.field_limit)
+            request = request_of(block, ended, self.extended, self.lax, program.field_limit)
         else:
             try:
-                request = request_of(block, ended, self.extended, program.lax, program.field_limit)
+                request = request_of(block, ended, self.extended, self.lax, program.field_limit)
             except ProtocolError as error:
                 self._refuse(stream, block, ended, error)
                 return
