@@ -1,6 +1,7 @@
 """Header blocks of HTTP/2 as requests: RFC 9113 8.1 to 8.5, by section, with what HAProxy 3.2.26 was seen to do."""
 
 import pytest
+from support.h2_heads import ANSWERED, MALFORMED, Pairs, head
 
 from pointsman.proto.errors import UNANSWERED, ProtocolError
 from pointsman.proto.h1_render import request_bytes
@@ -9,7 +10,6 @@ from pointsman.proto.hpack import Block, Decoder, coded_pair
 from pointsman.proto.message import Request
 from pointsman.proto.unsafe import UNSAFE
 
-Pairs = list[tuple[bytes, bytes]]
 LIMIT = 65_536
 START = b"GET / HTTP/1.1\r\nhost: ex.com\r\n"
 
@@ -17,10 +17,6 @@ START = b"GET / HTTP/1.1\r\nhost: ex.com\r\n"
 def block_of(pairs: Pairs, limit: int = LIMIT) -> Block:
     """What the decoder makes of these fields."""
     return Decoder(4096, limit).decode(b"".join([coded_pair(name, value) for name, value in pairs]))
-
-
-def head(method: bytes = b"GET", path: bytes = b"/", scheme: bytes = b"http", authority: bytes = b"ex.com") -> Pairs:
-    return [(b":method", method), (b":scheme", scheme), (b":authority", authority), (b":path", path)]
 
 
 def request(pairs: Pairs, ended: bool = True, extended: bool = True, lax: int = 0) -> Request:
@@ -161,99 +157,10 @@ def test_expectations_are_known() -> None:
 
 # Malformed requests (8.1.1). HAProxy resets the stream, but for those that it answers.
 
-MALFORMED = {
-    # 8.3.1
-    "no method": head()[1:],
-    "no scheme": [head()[0], *head()[2:]],
-    "no path": head()[:3],
-    "only a method": head()[:1],
-    "nothing": [],
-    "an empty method": head(b""),
-    "an empty path": head(path=b""),
-    "a path without its slash": head(path=b"foo"),
-    "an absolute path": head(path=b"http://x/"),
-    "an asterisk, but not OPTIONS": head(path=b"*"),
-    "an asterisk and more": head(b"OPTIONS", path=b"*/"),
-    "a fragment": head(path=b"/a#b"),
-    "an empty authority": head(authority=b""),
-    "a user": head(authority=b"u@ex.com"),
-    "a user with a password": head(authority=b"u:p@ex.com"),
-    "two ports": head(authority=b"ex.com:80:80"),
-    "a comma": head(authority=b"a,b"),
-    "a slash in the authority": head(authority=b"a/b"),
-    "a query in the authority": head(authority=b"a?b"),
-    "a fragment in the authority": head(authority=b"a#b"),
-    "a blank in the authority": head(authority=b"a b"),
-    "an open bracket": head(authority=b"[::1"),
-    "above 127 in the authority": head(authority=b"a\x80"),
-    "another Host": [*head(), (b"host", b"other.com")],
-    "a Host with another port": [*head(), (b"host", b"ex.com:8080")],
-    "an empty Host": [*head(), (b"host", b"")],
-    "two Hosts": [*head()[:2], head()[3], (b"host", b"h.org"), (b"host", b"g.org")],
-    "a Host twice": [*head()[:2], head()[3], (b"host", b"h.org"), (b"host", b"h.org")],
-    "two Hosts and an authority": [*head(), (b"host", b"ex.com"), (b"host", b"h.org")],
-    "a blank in Host": [*head()[:2], head()[3], (b"host", b"a b")],
-    "a comma in Host": [*head()[:2], head()[3], (b"host", b"a,b")],
-    "a slash in Host": [*head()[:2], head()[3], (b"host", b"a/b")],
-    "a user in Host": [*head()[:2], head()[3], (b"host", b"u@b")],
-    # 8.3
-    "a method twice": [head()[0], *head()],
-    "a path twice": [*head(), head()[3]],
-    "a scheme twice": [*head(), head()[1]],
-    "an authority twice": [*head(), head()[2]],
-    "an unknown pseudo-field": [*head(), (b":foo", b"x")],
-    "a response's pseudo-field": [*head(), (b":status", b"200")],
-    "a pseudo-field behind others": [*head()[:3], (b"a", b"b"), head()[3]],
-    # 8.2.1
-    "upper case": [*head(), (b"X-a", b"1")],
-    "an empty name": [*head(), (b"", b"1")],
-    "a colon": [*head(), (b":", b"1")],
-    **{f"{byte!r} in a name": [*head(), (b"a" + byte, b"1")] for byte in (b" ", b"\t", b":", b"(", b'"', b"\0", b"\n")},
-    **{f"{byte!r} in a name ": [*head(), (b"a" + byte, b"1")] for byte in (b"\x7f", b"\x80", b"\xff", b"\r", b"A")},
-    **{f"{byte!r} in a value": [*head(), (b"a", b"1" + byte + b"2")] for byte in (b"\0", b"\r", b"\n")},
-    **{f"{byte!r} before a value": [*head(), (b"a", byte + b"1")] for byte in (b" ", b"\t")},
-    **{f"{byte!r} behind a value": [*head(), (b"a", b"1" + byte)] for byte in (b" ", b"\t")},
-    **{f"{byte!r} in a path": head(path=b"/a" + byte + b"b") for byte in (b" ", b"\t", b"\0", b"\n", b"\r", b"\x1f")},
-    **{f"{byte!r} in an authority": head(authority=b"a" + byte) for byte in (b"\0", b"\x7f", b"\n", b" ")},
-    # 8.2.2
-    "connection": [*head(), (b"connection", b"x")],
-    "connection: close": [*head(), (b"connection", b"close")],
-    "keep-alive": [*head(), (b"keep-alive", b"x")],
-    "proxy-connection": [*head(), (b"proxy-connection", b"x")],
-    "transfer-encoding": [*head(), (b"transfer-encoding", b"chunked")],
-    "upgrade": [*head(), (b"upgrade", b"x")],
-    "te: gzip": [*head(), (b"te", b"gzip")],
-    "te: trailers, gzip": [*head(), (b"te", b"trailers, gzip")],
-    "te: Trailers": [*head(), (b"te", b"Trailers")],
-    "an empty te": [*head(), (b"te", b"")],
-    # 8.5
-    "CONNECT with a path": [(b":method", b"CONNECT"), (b":authority", b"ex.com:443"), (b":path", b"/")],
-    "CONNECT with a scheme": [(b":method", b"CONNECT"), (b":authority", b"ex.com:443"), (b":scheme", b"http")],
-    "CONNECT with all": head(b"CONNECT", authority=b"ex.com:443"),
-    "CONNECT without authority": [(b":method", b"CONNECT")],
-    "CONNECT with Host alone": [(b":method", b"CONNECT"), (b"host", b"ex.com:443")],
-    "CONNECT without port": [(b":method", b"CONNECT"), (b":authority", b"ex.com")],
-    "CONNECT with an empty port": [(b":method", b"CONNECT"), (b":authority", b"ex.com:")],
-    "CONNECT without a host": [(b":method", b"CONNECT"), (b":authority", b":443")],
-    "CONNECT with another Host": [(b":method", b"CONNECT"), (b":authority", b"ex.com:443"), (b"host", b"foo")],
-}  # fmt: skip
-
 
 @pytest.mark.parametrize("name", MALFORMED)
 def test_8_1_1_a_malformed_request_resets_its_stream(name: str) -> None:
     assert refused(MALFORMED[name], ended=False) == UNANSWERED
-
-
-ANSWERED = {
-    "a blank in the method": head(b"G T"),
-    "a bracket in the method": head(b"G("),
-    "the method of the preface": head(b"PRI"),
-    "an empty scheme": head(scheme=b""),
-    "a blank in the scheme": head(scheme=b"ht tp"),
-    "a URI as scheme": head(scheme=b"http://x"),
-    "a digit before the scheme": head(scheme=b"1a"),
-    "DEL in the path": head(path=b"/a\x7fb"),
-}
 
 
 @pytest.mark.parametrize("name", ANSWERED)
