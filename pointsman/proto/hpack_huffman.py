@@ -1,8 +1,10 @@
-"""Strings in the Huffman code of HPACK (RFC 7541 5.2): an automaton that eats whole octets.
+"""Strings in the Huffman code of HPACK (RFC 7541 5.2): an automaton that eats half an octet at once.
 
-Its states are the inner nodes of the code's tree, of which there are 256. For each node and octet one list knows the
-node behind it, and another what the octet completes: nothing, one symbol, or two, as no code is shorter than five bits.
-No memory of strings: what one connection has sent must not make another's quicker, and an octet costs little.
+Its states are the inner nodes of the code's tree, of which there are 256, so that an octet can name one. No code is
+shorter than five bits: four of them complete one symbol at most. For each node and value of four bits one table knows
+the node behind them, one whether they complete a symbol, and one which.
+
+There is no memory of strings: what one connection has sent must not make another's quicker.
 """
 
 from typing import Final
@@ -11,7 +13,8 @@ from mypy_extensions import i64
 
 from pointsman.proto.hpack_tables import EOS, SYMBOLS
 
-_REFUSED: Final = -1  # no string goes on like that: the code of EOS is complete (RFC 7541 5.2)
+_SYMBOL: Final = 1  # the bits complete one
+_REFUSED: Final = 2  # they complete EOS, which no string may hold
 _PADDING: Final = 7  # bits at most
 
 
@@ -39,59 +42,55 @@ def _tree() -> tuple[list[list[int]], list[bool]]:
     return children, ends
 
 
-def _steps(children: list[list[int]], bits: int) -> tuple[list[int], list[bytes]]:
-    """What so many bits do: for (node << bits | their value) the node behind them and what they complete."""
-    behind: list[int] = []
-    completed: list[bytes] = []
+def _steps(children: list[list[int]]) -> tuple[bytes, bytes, bytes]:
+    """The tables, by node << 4 | bits."""
+    behind, completes, symbols = bytearray(), bytearray(), bytearray()
     for start in range(len(children)):
-        for value in range(1 << bits):
-            node, text = start, b""
-            for at in range(bits - 1, -1, -1):
-                node = children[node][value >> at & 1]
+        for bits in range(16):
+            node, what, symbol = start, 0, 0
+            for at in range(3, -1, -1):
+                node = children[node][bits >> at & 1]
                 if node == -1 - EOS:
+                    node, what = 0, _REFUSED
                     break
                 if node < 0:
-                    text += bytes((-1 - node,))
-                    node = 0
-            behind.append(node if node >= 0 else _REFUSED)
-            completed.append(text)
-    return behind, completed
-
-
-def _octets(children: list[list[int]]) -> tuple[list[int], list[bytes]]:
-    """The same for octets, put together of two halves each."""
-    half, half_text = _steps(children, 4)
-    behind: list[int] = []
-    completed: list[bytes] = []
-    for start in range(len(children)):
-        for first in range(16):
-            middle = half[start << 4 | first]
-            text = half_text[start << 4 | first]
-            for second in range(middle << 4, (middle << 4) + 16):
-                behind.append(half[second] if middle >= 0 else _REFUSED)
-                completed.append((text + half_text[second] if half_text[second] else text) if middle >= 0 else b"")
-    return behind, completed
+                    node, what, symbol = 0, _SYMBOL, -1 - node
+            behind.append(node)
+            completes.append(what)
+            symbols.append(symbol)
+    return bytes(behind), bytes(completes), bytes(symbols)
 
 
 _children, _ends = _tree()
-_made = _octets(_children)
-BEHIND: Final[list[int]] = _made[0]
-COMPLETED: Final[list[bytes]] = _made[1]
-ENDS: Final[list[bool]] = _ends
+_made = _steps(_children)
+_BEHIND: Final[bytes] = _made[0]
+_COMPLETES: Final[bytes] = _made[1]
+_SYMBOLS: Final[bytes] = _made[2]
+_ENDS: Final[list[bool]] = _ends
 
 
 def huffman(data: bytes) -> bytes | None:
     """What is coded; None: that is no such string. At most eight fifths of its length."""
-    pieces: list[bytes] = []
-    behind, completed = BEHIND, COMPLETED
+    behind, completes, symbols = _BEHIND, _COMPLETES, _SYMBOLS
+    out: list[int] = []
     size: i64 = len(data)
     at: i64 = 0
     node: i64 = 0
     while at < size:
-        place: i64 = node << 8 | data[at]
+        octet: i64 = data[at]
+        place: i64 = node << 4 | octet >> 4
         node = behind[place]
-        if node < 0:
-            return None
-        pieces.append(completed[place])
+        what: i64 = completes[place]
+        if what:
+            if what == _REFUSED:
+                return None
+            out.append(symbols[place])
+        place = node << 4 | octet & 15
+        node = behind[place]
+        what = completes[place]
+        if what:
+            if what == _REFUSED:
+                return None
+            out.append(symbols[place])
         at += 1
-    return b"".join(pieces) if ENDS[node] else None
+    return bytes(out) if _ENDS[node] else None
