@@ -614,6 +614,7 @@ class H2Endpoint:
         if flags & ACK:
             if payload:
                 raise H2Error(FRAME_SIZE_ERROR, "SETTINGS are acknowledged with a payload")
+            self.decoder.settle(self.options.table_size)
             return
         if len(payload) % 6:
             raise H2Error(FRAME_SIZE_ERROR, "SETTINGS of another size")
