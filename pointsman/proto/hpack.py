@@ -138,10 +138,11 @@ class Decoder:
         self.entries = state.entries
         self.size = state.size
         self.room = state.room
-        self._forget()
+        self.forget()
 
-    def _forget(self) -> None:
-        """The table is another one: what was remembered means something else now."""
+    def forget(self) -> None:
+        """Drops what is remembered of this connection's blocks, but for its table: that is another one now, or the
+        connection has been idle for a while."""
         self.last = b""
         self.known = None
         if self.own:
@@ -349,7 +350,7 @@ class Decoder:
                     return
         if self.changed:
             self.state = _OWN
-            self._forget()
+            self.forget()
             return
         if len(raw) <= _LAST and not block.over:
             self.last = raw

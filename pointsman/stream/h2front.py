@@ -366,6 +366,7 @@ class H2Front(H2Connection):
         if now >= forgets:
             self.block = None
             self.outcome = None
+            self.endpoint.decoder.forget()
         until = self.waits_until
         self.reactor.wheel.arm(self.wire, forgets if now < forgets < until and self.block is not None else until)
 
