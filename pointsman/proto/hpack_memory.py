@@ -87,10 +87,11 @@ class State:
 class Step:
     """What a block makes of a state: `state` is where it leads, the same one if it changes nothing."""
 
-    def __init__(self, block: Block, state: State, largest: int, cost: int) -> None:
+    def __init__(self, block: Block, state: State, first: int, largest: int, cost: int) -> None:
         self.block = block
         self.state = state
-        self.largest = largest  # size update that is in the block; 0: none
+        self.first = first  # size update that is in the block; -1: there is none
+        self.largest = largest  # of them
         self.cost = cost
         self.used = True  # since the last look at it
 

@@ -138,9 +138,33 @@ def test_a_decoder_that_waits_for_a_size_update_takes_nothing_from_others(shared
     for _ in range(3):
         decoder(shared).decode(b"\x82")
     one = decoder(shared)
+    one.decode(b"\x82")
     one.settle(100)
     with pytest.raises(Exception, match="size update"):
         one.decode(b"\x82")
+
+
+def test_decoders_that_wait_for_the_same_size_update_share_it(shared: Shared) -> None:
+    small, smaller = b"\x3f\x45" + literal(b"a", b"b"), b"\x3f\x44\x3f\x45" + literal(b"a", b"b")  # 100, 99
+    for block in (small, smaller):
+        found: list[Block] = []
+        for _ in range(4):
+            one = decoder(shared)
+            one.settle(100)
+            found.append(one.decode(block))
+            assert one.room == 100
+            assert pairs(one.decode(b"\xbe")) == [(b"a", b"b")]
+        assert found[1] is found[2] is found[3]
+    assert shared.steps.steps == len([step for state in states(shared) for step in state.seen]) == 4
+    one = decoder(shared)
+    one.settle(99)
+    one.settle(100)
+    with pytest.raises(Exception, match="smallest"):
+        one.decode(small)
+    one = decoder(shared)
+    one.settle(99)
+    one.settle(100)
+    assert one.decode(smaller) is found[3]
 
 
 def test_literals_are_the_same_fields_on_all_connections(shared: Shared) -> None:
