@@ -144,7 +144,8 @@ def _unregistered(line: Line, section: Section, diagnostics: Diagnostics) -> Non
         plain = text.partition("(")[0]  # "set-var(...)" and "set-var-fmt(...)" are "set-var" in the manual's lists
         entry = vocabulary.lookup(_table(section.kind), plain.removesuffix("-fmt") if plain != text else text)
         if entry is not None and NAMES[section.kind] in entry.where:
-            raise ConfigError(f"'{text}' is not built yet", at, hint=f"manual {entry.manual} describes it")
+            why = ": QUIC is not" if text.startswith("quic-") else ""
+            raise ConfigError(f"'{text}' is not built yet{why}", at, hint=f"manual {entry.manual} describes it")
         if entry is not None:
             return _misplaced(text, _flags(entry.where), line, section, diagnostics)
     raise (

@@ -118,9 +118,10 @@ SERVER_OTHERS = Others(
     manual="5.2",
     encrypts=(),
     tls={},
-    hints={"log-bufsize": 1, "log-proto": 1, "quic-cc-algo": 1},
+    hints={"log-bufsize": 1, "log-proto": 1},
     coming={
         "npn": 1,
+        "quic-cc-algo": 1,
     },
 )
 

@@ -72,6 +72,7 @@ def not_built(kind: str, word: str, at: Position, known: Iterable[str] = (), sai
         return ConfigError(f"{name} '{word}' is not supported: {reason}", at)
     entry = lookup(kind, word) or (lookup("acl", word) if kind == "fetch" else None)
     if entry is not None:
-        return ConfigError(f"{name} '{word}' is not built yet", at, hint=f"manual {entry.manual} describes it")
+        why = ": QUIC is not" if word.startswith("quic-") else ""
+        return ConfigError(f"{name} '{word}' is not built yet{why}", at, hint=f"manual {entry.manual} describes it")
     near = nearest(word, {*known, *words(kind)})
     return ConfigError(said or f"unknown {name} '{word}'", at, hint=f"did you mean '{near}'?" if near else "")

@@ -38,6 +38,7 @@ _TABLE: Final[tuple[tuple[tuple[str, ...], str, str], ...]] = (
     (("filter",), "opentracing", "HAProxy has removed it; its successor is 'opentelemetry'"),
     (("proxy",), "filter opentracing", "HAProxy has removed it; its successor is 'opentelemetry'"),
     (("bind",), "nbconn", _REVERSE),
+    (("action",), "attach-srv", _REVERSE),
     (("bind",), "npn", "browsers and OpenSSL's TLS 1.3 have dropped it for ALPN: write 'alpn'"),
     (("load",), "acme", _ACME),
     (("load",), "domains", _ACME),

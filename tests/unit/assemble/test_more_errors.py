@@ -132,26 +132,32 @@ def test_conditions_behind_an_action_that_is_none(line: str, expected: list[str]
     [
         (
             "bind :1 quic-socket listener nmae x",
-            ["bind option 'quic-socket' is not built yet", "'bind :1' in section 'frontend' : unknown keyword 'nmae'"],
+            [
+                "bind option 'quic-socket' is not built yet: QUIC is not",
+                "'bind :1' in section 'frontend' : unknown keyword 'nmae'",
+            ],
         ),
         (
             "bind :1 quic-socket listener maxconn x",
             [
-                "bind option 'quic-socket' is not built yet",
+                "bind option 'quic-socket' is not built yet: QUIC is not",
                 "'bind :1' in section 'frontend' : 'maxconn' : 'x' is not a number",
             ],
         ),
         (
             "bind :1 quic-socket listener quic-cc-algo",
             [
-                "bind option 'quic-socket' is not built yet",
-                "bind option 'quic-cc-algo' is not built yet",
+                "bind option 'quic-socket' is not built yet: QUIC is not",
+                "bind option 'quic-cc-algo' is not built yet: QUIC is not",
                 "'bind :1' in section 'frontend' : 'quic-cc-algo' : missing value",
             ],
         ),
         (
             "bind :1 quic-socket listener quic-cc-algo cubic maxconn 3",
-            ["bind option 'quic-socket' is not built yet", "bind option 'quic-cc-algo' is not built yet"],
+            [
+                "bind option 'quic-socket' is not built yet: QUIC is not",
+                "bind option 'quic-cc-algo' is not built yet: QUIC is not",
+            ],
         ),
     ],
 )

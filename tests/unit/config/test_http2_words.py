@@ -164,3 +164,25 @@ def test_other_protocols_are_refused_by_name(line: str, word: str) -> None:
     assert only_error("backend", f"{line} {word}") == (
         f"'server x/s' : '{name}' : protocol '{word}' is not built yet (manual 5.2)"
     )
+
+
+@pytest.mark.parametrize(
+    "kind, line, word, reason",
+    [
+        ("frontend", "bind quic4@127.0.0.1:443 ssl", "quic4@127.0.0.1:443", "QUIC"),
+        ("frontend", "bind quic6@[::1]:443 ssl", "quic6@[::1]:443", "QUIC"),
+        ("frontend", "bind :80 quic-cc-algo cubic", "quic-cc-algo", "QUIC"),
+        ("frontend", "bind :80 quic-force-retry", "quic-force-retry", "QUIC"),
+        ("frontend", "bind :80 quic-socket listener", "quic-socket", "QUIC"),
+        ("frontend", "quic-initial reject if { src 10.0.0.1 }", "quic-initial", "QUIC"),
+        ("backend", "server s quic4@127.0.0.1:443", "quic4@127.0.0.1:443", "QUIC"),
+        ("backend", "server s 127.0.0.1:443 quic-cc-algo cubic", "quic-cc-algo", "QUIC"),
+        ("frontend", "bind :80 nbconn 3", "nbconn", "reverse HTTP"),
+        ("frontend", "bind rhttp@b/s", "rhttp", "reverse HTTP"),
+        ("frontend", "tcp-request session attach-srv b/s", "attach-srv", "reverse HTTP"),
+        ("backend", "server s rhttp@", "rhttp", "reverse HTTP"),
+    ],
+)
+def test_quic_and_reverse_http_are_refused_by_name(kind: str, line: str, word: str, reason: str) -> None:
+    error = only_error(kind, line)
+    assert word in error and reason in error
