@@ -169,6 +169,8 @@ class H2Endpoint:
         self.pinged = 0  # pings of ours that were not answered
         # What goes.
         self.out: list[bytes] = []  # frames, to go before all payload
+        self.headed: H2Stream | None = None  # the last of them that has a head there, and nothing behind it
+        self.head_at = 0  # where that stands
         self.ready: list[H2Stream] = []  # have payload, or their end, to send
         self.window = WINDOW  # bytes that may be sent, on all streams
         self.initial = WINDOW  # that may be sent on a new one
@@ -786,9 +788,12 @@ class H2Endpoint:
         size = len(block)
         out = self.out
         if size <= self.frame_size:
+            self.headed = stream
+            self.head_at = len(out)
             out.append(size.to_bytes(3, "big") + (b"\1\5" if ended else b"\1\4") + stream.id)
             out.append(block)
         else:
+            self.headed = None
             self._send_long(stream, block, ended)
         if not stream.begun:
             stream.begun = True
@@ -813,6 +818,8 @@ class H2Endpoint:
         """Payload, as soon as it may go."""
         if stream.over:
             return
+        if self.headed is stream:
+            self.headed = None
         stream.put(data)
         if not stream.ready and stream.window > 0:
             stream.ready = True
@@ -821,6 +828,12 @@ class H2Endpoint:
     def finish(self, stream: H2Stream, trailers: bytes) -> None:
         """Nothing more will be sent on it but, behind what waits, a header block of trailers, if there is one."""
         if stream.over or stream.ending:
+            return
+        if self.headed is stream and not trailers:
+            # The head is all there is, and has not gone yet: a call of gRPC that fails is told so, and in no other way.
+            self.out[self.head_at] = self.out[self.head_at][:3] + b"\1\5" + stream.id
+            self.headed = None
+            self._shut(stream)
             return
         stream.ending = True
         stream.last = trailers
@@ -878,6 +891,7 @@ class H2Endpoint:
             return b""
         data = b"".join(out)
         out.clear()
+        self.headed = None
         return data
 
     def _tell(self, moved: list[H2Stream]) -> None:

@@ -261,9 +261,31 @@ def test_an_empty_body_ends_with_an_empty_frame() -> None:
     server.take(server.head(1))
     (stream,) = server.user.opened
     server.end.send_head(stream, hpack.Encoder().encode([(":status", "200")]), False)
+    (head,) = server.give()
+    assert isinstance(head, HeadersFrame) and "END_STREAM" not in head.flags
     server.end.finish(stream, b"")
-    _, last = server.give()
+    (last,) = server.give()
     assert isinstance(last, DataFrame) and last.data == b"" and "END_STREAM" in last.flags
+
+
+def test_a_head_that_has_not_gone_ends_the_stream_itself() -> None:
+    """Nothing came behind it: what gRPC calls trailers alone (RFC 9113 8.1), and has to be one frame."""
+    server = Server()
+    server.take(server.head(1), server.head(3), server.head(5))
+    first, second, third = server.user.opened
+    encoder = hpack.Encoder()
+    for stream in (first, second, third):
+        server.end.send_head(stream, encoder.encode([(":status", "200")]), False)
+        if stream is second:
+            server.end.send(stream, b"body")
+        if stream is not third:
+            server.end.finish(stream, b"")
+    server.end.finish(third, encoder.encode([("grpc-status", "0")]))
+    frames = [(one.stream_id, type(one), "END_STREAM" in one.flags) for one in server.give()]
+    assert [found for found in frames if found[0] == 1] == [(1, HeadersFrame, True)]
+    assert [found for found in frames if found[0] == 3] == [(3, HeadersFrame, False), (3, DataFrame, True)]
+    assert [found for found in frames if found[0] == 5] == [(5, HeadersFrame, False), (5, HeadersFrame, True)]
+    assert not server.end.streams
 
 
 def test_a_head_in_pieces() -> None:
