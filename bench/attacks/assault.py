@@ -35,7 +35,10 @@ def assault(attack: Attack, port: int, bounds: Bounds) -> Outcome:
             continue
         try:
             attack.script(one, bounds.frames - outcome.frames)
-            one.listen(QUIET)
+            if attack.within:
+                one.listen(QUIET)
+            else:
+                one.settle()
         except Ended:
             pass
         except TimeIsUp:

@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 
-from bench.attacks.frames import GOAWAY, HEADERS, PREFACE, RST_STREAM, settings
+from bench.attacks.frames import GOAWAY, HEADERS, PING, PREFACE, RST_STREAM, frame, settings
 
 CODES = (
     "NO_ERROR",
@@ -30,6 +30,7 @@ CODES = (
     "INADEQUATE_SECURITY",
     "HTTP_1_1_REQUIRED",
 )
+_SETTLED = b"settled?"
 STATUSES = {0x88: 200, 0x89: 204, 0x8A: 206, 0x8B: 304, 0x8C: 400, 0x8D: 404, 0x8E: 500}
 
 
@@ -83,6 +84,7 @@ class Attacker:
         self.reads = True
         self.over = False
         self.calm = False  # a GOAWAY has come
+        self._answered = False  # the PING of `settle`
         self._rest = b""
         outcome.connections += 1
         self._sending(first)
@@ -153,6 +155,8 @@ class Attacker:
             self.calm = True
         elif kind == RST_STREAM:
             outcome.resets[int.from_bytes(payload[:4], "big")] += 1
+        elif kind == PING:
+            self._answered = self._answered or payload == _SETTLED
         elif kind == HEADERS:
             outcome.answers += 1
             first = next((byte for byte in payload if byte & 0xE0 != 0x20), 0)  # behind updates of the table's size
@@ -166,6 +170,20 @@ class Attacker:
             if not readable:
                 return
             self.take()
+
+    def settle(self) -> None:
+        """Until the program has come to what was sent last: it answers a PING, closes, or the time is over."""
+        self._answered = False
+        self.reads = True
+        try:
+            self._sending(frame(PING, payload=_SETTLED))
+            while not self.over and not self._answered and (left := self.until - time.monotonic()) > 0:
+                select.select([self.sock], [], [], left)
+                self.take()
+        except (Ended, TimeIsUp):
+            return
+        if not self.over and not self._answered:
+            self.outcome.stuck += 1
 
     def close(self) -> None:
         """Close it, without waiting for anything."""

@@ -36,10 +36,14 @@ defaults
 frontend web
     bind 127.0.0.1:{port} proto h2
     use_backend full if {{ path /queued }}
+    use_backend honest if {{ path /honest }}
     default_backend servers
 
 backend servers
     server one 127.0.0.1:{origin}
+
+backend honest
+    server one 127.0.0.1:{honest}
 
 backend full
     server one 127.0.0.1:{origin} maxconn 1
@@ -94,19 +98,26 @@ class Ground:
     def __init__(self, name: str, command: list[str], lanes: int, cores: list[int], words: str = "") -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="pointsman-attacks-"))
         self.cores = cores
-        self.port, self.origin_port = free_ports(2)
+        self.port, *self.origin_ports = free_ports(3)
         self.text = CONFIGURATION.format(
-            lanes=lanes, folder=self.folder / name, words=words, port=self.port, origin=self.origin_port
+            lanes=lanes,
+            folder=self.folder / name,
+            words=words,
+            port=self.port,
+            origin=self.origin_ports[0],
+            honest=self.origin_ports[1],
         )
         self.program = Program(name, command, self.folder / name, cores[:lanes])
         self.load = cores[-1:]
-        self.origin: subprocess.Popen[bytes] | None = None
+        self.origins: list[subprocess.Popen[bytes]] = []  # one for attackers, one for honest clients
 
     def __enter__(self) -> Ground:
         try:
-            output = self.folder / "origin"
-            self.origin = run([sys.executable, "-m", "bench.attacks.origin", str(self.origin_port)], self.load, output)
-            wait_for([self.origin_port], self.origin, output)
+            for port in self.origin_ports:
+                output = self.folder / f"origin-{port}"
+                origin = run([sys.executable, "-m", "bench.attacks.origin", str(port)], self.load, output)
+                self.origins.append(origin)
+                wait_for([port], origin, output)
             self.program.start(self.text)
             assert self.program.process is not None
             wait_for([self.port], self.program.process, self.program.folder / "output")
@@ -121,8 +132,8 @@ class Ground:
     def close(self) -> None:
         """Ends everything."""
         self.program.close()
-        if self.origin is not None:
-            stop(self.origin)
+        for origin in self.origins:
+            stop(origin)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def victims(self, seconds: float) -> subprocess.Popen[str]:

@@ -38,6 +38,7 @@ class Attack:
     script: Script
     held: bool = False
     first: bytes = f.PREFACE + f.settings()  # what is sent before the script begins
+    within: bool = False  # it ends within a header block, where no other frame may come
 
     @property
     def tells(self) -> str:
@@ -48,12 +49,14 @@ class Attack:
 ATTACKS: dict[str, Attack] = {}
 
 
-def attack(name: str, held: bool = False, first: bytes = f.PREFACE + f.settings()) -> Callable[[Script], Script]:
+def attack(
+    name: str, held: bool = False, first: bytes = f.PREFACE + f.settings(), within: bool = False
+) -> Callable[[Script], Script]:
     """Records a script."""
 
     def record(script: Script) -> Script:
         assert name not in ATTACKS, f"two attacks are called {name}"
-        ATTACKS[name] = Attack(name, script, held, first)
+        ATTACKS[name] = Attack(name, script, held, first, within)
         return script
 
     return record
@@ -208,7 +211,7 @@ def late_data(one: Attacker, count: int) -> None:
 # Header blocks
 
 
-@attack("continuation-endless")
+@attack("continuation-endless", within=True)
 def continuation_endless(one: Attacker, count: int) -> None:
     """A header block that never ends: CONTINUATION with 16,000 bytes each (CVE-2024-27316)."""
     one.send(f.headers(1, f.request(), f.END_STREAM), 1)
@@ -217,7 +220,7 @@ def continuation_endless(one: Attacker, count: int) -> None:
         one.send(part, 1)
 
 
-@attack("continuation-empty")
+@attack("continuation-empty", within=True)
 def continuation_empty(one: Attacker, count: int) -> None:
     """A header block that never ends: empty CONTINUATION."""
     one.send(f.headers(1, f.request(), f.END_STREAM), 1)
@@ -306,7 +309,7 @@ def table_size(one: Attacker, count: int) -> None:
         one.send(f.headers(stream, block), 1)
 
 
-@attack("bad-hpack")
+@attack("bad-hpack", within=True)
 def bad_hpack(one: Attacker, count: int) -> None:
     """Blocks that cannot be decoded, on one connection after the other."""
     del count

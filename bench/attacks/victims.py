@@ -32,7 +32,7 @@ class Victim:
     def ask(self) -> None:
         """A request and its whole answer. OSError where none comes."""
         self.stream += 2
-        self.sock.sendall(f.headers(self.stream, f.request()))
+        self.sock.sendall(f.headers(self.stream, f.request(b"/honest")))
         while not self._answered():
             data = self.sock.recv(65536)
             if not data:

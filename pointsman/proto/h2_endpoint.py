@@ -576,10 +576,15 @@ class H2Endpoint:
         """Nobody's order depends on it (5.3.2)."""
         if not number:
             raise H2Error(PROTOCOL_ERROR, "PRIORITY without a stream")
+        code = NO_ERROR
         if len(payload) != 5:
-            self.refuse(number, FRAME_SIZE_ERROR)
+            code = FRAME_SIZE_ERROR
         elif int.from_bytes(payload[:4], "big") & LARGEST == number:
-            self.refuse(number, PROTOCOL_ERROR)
+            code = PROTOCOL_ERROR
+        if code != NO_ERROR:
+            if self.is_idle(number):
+                raise H2Error(code, "PRIORITY that is wrong, on an idle stream")  # which nobody may reset (6.4)
+            self.refuse(number, code)
 
     def _window_update(self, number: int, payload: bytes) -> None:
         if len(payload) != 4:

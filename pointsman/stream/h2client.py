@@ -31,7 +31,10 @@ from pointsman.stream.sides import HttpFront
 
 _CONTINUE: Final = coded_pair(b":status", b"100")
 _NO_STREAM: Final = H2Stream(0, 0, 0)
-_MOST: Final = 262_144  # bytes of one exchange that may wait for the end of a turn, whatever the windows would take
+# Bytes that may wait for the end of a turn, whatever the windows would take: of one exchange, of all of a connection
+# together. Each may have a read's.
+_MOST: Final = 262_144
+_MOST_OF_ALL: Final = 2_097_152
 _NO_TRAILERS: Final[list[Field]] = []
 
 
@@ -309,9 +312,13 @@ class H2Client(HttpFront, StreamUser):
             return True
         waits = flow.waits
         credit = min(flow.window, self.endpoint.window) - waits
-        if self.wire.blocked or waits and (credit <= 0 or waits >= _MOST):
+        count = len(self.endpoint.streams)
+        most = _MOST if count * _MOST <= _MOST_OF_ALL else max(SMALL, _MOST_OF_ALL // count)
+        if self.wire.blocked or waits and (credit <= 0 or waits >= most):
             self.held = True
             return True
+        if most < _MOST:
+            credit = min(credit, most)
         self.takes = LARGE if credit >= LARGE else credit if credit > SMALL else SMALL
         return False
 

@@ -215,7 +215,7 @@ def test_a_response_waits_for_the_windows() -> None:
     (third,) = server.give()
     assert isinstance(second, DataFrame) and isinstance(third, DataFrame)
     assert (second.data, third.data, set(third.flags)) == (b"ab", b"c", {"END_STREAM"})
-    assert server.user.credits == [False, False]
+    assert server.user.credits == [False, False, True]
     assert not server.end.streams
 
 
