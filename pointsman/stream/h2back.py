@@ -92,6 +92,7 @@ class H2Back(H2Carrier):
 
     def place(self, exchange: Carried) -> SharedPlace:
         self.lent += 1
+        self.facts.open_streams += 1
         if not self.places and self.target.idle_ping:
             self.wire.reactor.wheel.disarm(self.wire)
         return H2Place(exchange, self)
@@ -104,6 +105,7 @@ class H2Back(H2Carrier):
         place = self.places.get(exchange)
         if isinstance(place, H2Place):
             place.part()
+            self.facts.open_streams -= 1
         if self.endpoint.next >= _LAST:
             self.retire()
         idle = super().give_back(exchange)
@@ -113,6 +115,7 @@ class H2Back(H2Carrier):
 
     def leave(self, exchange: Carried, reset: bool) -> None:
         super().leave(exchange, reset)
+        self.facts.open_streams = len(self.places)
         if not self.places and self.is_open:
             self._rest()
 
@@ -246,6 +249,6 @@ class H2Back(H2Carrier):
 
     def settings_came(self) -> None:
         endpoint = self.endpoint
-        self.most = min(self.options.streams, endpoint.most)
+        self.most = self.facts.streams_limit = min(self.options.streams, endpoint.most)
         if not self.most:
             self.retire()

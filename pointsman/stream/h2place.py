@@ -19,6 +19,7 @@ from pointsman.proto.h2_options import H2Options
 from pointsman.proto.h2_stream import NO_USER, H2Stream, StreamUser
 from pointsman.proto.hpack import Block
 from pointsman.proto.message import Field, Request, Response
+from pointsman.sample.context import StreamsFacts
 from pointsman.server.backend import LiveServer
 from pointsman.server.connection import Carried
 from pointsman.server.shared import SharedConnection
@@ -44,6 +45,8 @@ class H2Carrier(SharedConnection, EndpointUser):
         self.secure = wire.tls() is not None
         self.endpoint = H2Endpoint(self, options, True, head_limit)
         self.writer = H2Writer(wire, self.endpoint)
+        facts = self.streams = self.facts = StreamsFacts()
+        facts.streams_limit = options.streams
         self.taking = False  # what was read is being looked at
         self.awake: list[H2Place] = []  # something has come for them
         self.block: Block | None = None  # the final head that came last, on whichever stream
@@ -137,6 +140,9 @@ class H2Place(HttpPlace, StreamUser):
         if not back.served and not block.secret:
             back.target.first_block = block
 
+    def number(self) -> int:
+        return self.flow.number if self.flow is not None else 0
+
     def payload_came(self) -> None:
         tunnel = self.tunnel
         if tunnel is not None:
@@ -144,6 +150,11 @@ class H2Place(HttpPlace, StreamUser):
         self.back.wake(self)
 
     def reset_came(self, code: int) -> None:
+        flow = self.flow
+        stream = self.stream
+        endpoint = self.back.endpoint
+        if flow is not None and stream is not None and not (flow.ours or endpoint.failed or endpoint.parting):
+            stream.context.server_reset = code
         self.payload_came()
 
     def credit_came(self, all_gone: bool) -> None:
@@ -273,7 +284,7 @@ class H2Place(HttpPlace, StreamUser):
         self.kept = None
         while not stream.download_blocked():
             if not data:
-                data = self._piece(flow)
+                data = self._piece(flow, stream.client.takes)
             if data is None:
                 stream.pace()
                 return
@@ -288,9 +299,9 @@ class H2Place(HttpPlace, StreamUser):
                 return
         self.kept = data
 
-    def _piece(self, flow: H2Stream) -> bytes | None:
+    def _piece(self, flow: H2Stream, most: int) -> bytes | None:
         back = self.back
-        data = flow.take(LARGE)
+        data = flow.take(most)
         if data:
             endpoint = back.endpoint
             endpoint.eaten(flow, len(data))
@@ -318,7 +329,7 @@ class H2Place(HttpPlace, StreamUser):
         assert flow is not None
         kept = self.kept or b""
         while len(kept) < limit:
-            data = self._piece(flow)
+            data = self._piece(flow, limit - len(kept))
             if not data:
                 self.kept = kept
                 if data is None:
