@@ -67,6 +67,7 @@ from pointsman.proto.h2 import (
     window_update,
 )
 from pointsman.proto.h2_budget import FRAME, OVER_SHIFT, STOPPED, WASTED, Budget
+from pointsman.proto.h2_fields import trailers_of
 from pointsman.proto.h2_options import H2Options
 from pointsman.proto.h2_stream import H2Stream, StreamUser
 from pointsman.proto.hpack import SIZE_UPDATE_0, Block, Decoder, HpackError
@@ -437,7 +438,12 @@ class H2Endpoint:
         if not ended or stream.expected > 0 or block.over:
             self.refuse(stream.number, PROTOCOL_ERROR)
             return
-        stream.trailers = block
+        try:
+            stream.trailers = trailers_of(block)
+        except ProtocolError:
+            stream.malformed = True
+            self.refuse(stream.number, PROTOCOL_ERROR)
+            return
         self._ended(stream)
         self._fresh(stream)
 

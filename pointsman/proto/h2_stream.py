@@ -10,6 +10,7 @@ from mypy_extensions import mypyc_attr, trait
 
 from pointsman.proto.h2 import NO_ERROR
 from pointsman.proto.hpack import Block
+from pointsman.proto.message import Field
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
@@ -73,7 +74,8 @@ class H2Stream:
         self.headed = False  # a final head has come: what comes as a header block now are trailers
         self.ended = False  # the peer sends no more
         self.cut = False  # for it was over before the peer's end had come
-        self.trailers: Block | None = None
+        self.trailers: list[Field] | None = None
+        self.malformed = False  # what came as trailers are none: it was reset for that
         # What goes.
         self.window = window
         self.out = b""  # waits to be sent, from `at` on

@@ -13,9 +13,8 @@ from mypy_extensions import mypyc_attr
 
 from pointsman.net.duplex import Duplex
 from pointsman.net.wire import LARGE, SMALL
-from pointsman.proto.errors import ProtocolError
-from pointsman.proto.h2 import CANCEL, NO_ERROR, PROTOCOL_ERROR
-from pointsman.proto.h2_fields import response_block, trailer_block, trailers_of
+from pointsman.proto.h2 import CANCEL, NO_ERROR
+from pointsman.proto.h2_fields import response_block, trailer_block
 from pointsman.proto.h2_stream import NO_USER, H2Stream, StreamUser
 from pointsman.proto.hpack import Block, coded_pair
 from pointsman.proto.message import Field, Request, Response, field
@@ -90,7 +89,10 @@ class H2Client(HttpFront, StreamUser):
             tunnel = self.tunnel
             if tunnel is not None:
                 tunnel.finished = True
-            stream.client_gone()
+            if self.flow.malformed and self.owing and stream.takes_body:
+                stream.body_broken(False, None)
+            else:
+                stream.client_gone()
 
     def credit_came(self, all_gone: bool) -> None:
         stream = self.stream
@@ -157,18 +159,9 @@ class H2Client(HttpFront, StreamUser):
                 return
 
     def _end_upload(self, stream: HttpStream, flow: H2Stream) -> None:
-        trailers = _NO_TRAILERS
-        block = flow.trailers
-        if block is not None:
-            try:
-                trailers = trailers_of(block)
-            except ProtocolError:
-                stream.failed_request()
-                stream.blame(0x50, 0x44 if stream.answer_begun else 0x48)  # PD, PH
-                self.endpoint.refuse(flow.number, PROTOCOL_ERROR)
-                return
+        trailers = flow.trailers
         self.owing = False
-        stream.upload_end(trailers)
+        stream.upload_end(_NO_TRAILERS if trailers is None else trailers)
 
     def _eaten(self, flow: H2Stream, size: int) -> None:
         """So much of its body was taken: the client may send more."""

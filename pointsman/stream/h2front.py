@@ -139,7 +139,7 @@ class H2Front(H2Connection):
             self.heard = self.reactor.now
         endpoint.take(data)
         if endpoint.failed:
-            if self.wire.fd >= 0:
+            if self.wire.fd >= 0 and self.phase < LINGER:  # Behind a goodbye, what waits is still sent.
                 self._fail()
         elif endpoint.has_more():
             self.write_soon()

@@ -14,7 +14,7 @@ from pointsman.net.wire import LARGE, Wire
 from pointsman.proto.errors import ProtocolError
 from pointsman.proto.h2 import CANCEL, PROTOCOL_ERROR
 from pointsman.proto.h2_endpoint import EndpointUser, H2Endpoint
-from pointsman.proto.h2_fields import request_block, response_of, trailer_block, trailers_of
+from pointsman.proto.h2_fields import request_block, response_of, trailer_block
 from pointsman.proto.h2_options import H2Options
 from pointsman.proto.h2_stream import NO_USER, H2Stream, StreamUser
 from pointsman.proto.hpack import Block
@@ -312,17 +312,10 @@ class H2Place(HttpPlace, StreamUser):
     def _over(self, stream: HttpStream, flow: H2Stream) -> None:
         """Nothing more comes: is it whole?"""
         if flow.cut:
-            stream.response_cut(False)
+            stream.response_cut(flow.malformed)
             return
-        block = flow.trailers
-        trailers: list[Field] = []
-        if block is not None:
-            try:
-                trailers = trailers_of(block)
-            except ProtocolError:
-                stream.response_cut(True)
-                return
-        stream.response_over(trailers)
+        trailers = flow.trailers
+        stream.response_over([] if trailers is None else trailers)
 
     def gather(self, limit: int) -> int:
         flow = self.flow

@@ -252,7 +252,7 @@ def test_trailers_come() -> None:
     stream = server.open()
     server.take(DataFrame(1, b"body"), server.head(1, [("x", "1")]))
     assert stream.trailers is not None
-    assert [(one.name, one.value) for one in stream.trailers.fields] == [(b"x", b"1")]
+    assert [(one.name, one.value) for one in stream.trailers] == [(b"x", b"1")]
     assert server.user.bodies == {1: b"body"} and server.user.ended == [1]
 
 

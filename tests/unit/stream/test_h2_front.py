@@ -10,7 +10,10 @@ from support.h2_peer import (
     NO_ERROR,
     PROTOCOL_ERROR,
     WINDOW_UPDATE,
+    Pair,
+    asking,
     data,
+    goaway,
     headers,
     literals,
     ping,
@@ -489,6 +492,27 @@ def test_denied_before_the_body() -> None:
         client.put(data(1, b"abcdef", True), ping())
         assert client.goaways() == []
         assert stand.lines == ["403 PR"]
+
+
+def test_a_goodbye_behind_a_request_that_is_answered_at_once() -> None:
+    with H2Stand(CONFIG, "a") as stand:
+        client = stand.h2()
+        client.put(headers(1, literals(asking(path="/hello"))), goaway())
+        assert client.answer(1).body == b"hello"
+        assert client.ended == {1} and client.closed
+
+
+@pytest.mark.parametrize("trailers", [[(":status", "200")], [("Upper", "x")], [("x", "1\n2")]])
+def test_trailers_that_are_none_reset_the_stream(trailers: list[Pair]) -> None:
+    with H2Stand(CONFIG, "a") as stand:
+        client = stand.h2()
+        client.ask(1, "/x", "POST", end=False)
+        server = stand.accept("a")
+        client.put(data(1, b"abc"), headers(1, literals(trailers)))
+        assert client.answer(1).status == 0 and client.resets == {1: PROTOCOL_ERROR}
+        assert given_up(server)
+        client.ask(3, "/hello")
+        assert client.answer(3).body == b"hello"
 
 
 def test_what_is_offered() -> None:
