@@ -33,7 +33,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, Self
 
-from hpack import Decoder, Encoder
+from hpack import Decoder, Encoder, HPACKError
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
@@ -135,6 +135,11 @@ def frame(kind: int, flags: int = 0, stream: int = 0, payload: bytes = b"", leng
     """`length`: what the frame says of its length where that is not so. The reserved bit may be set in `stream`."""
     size = len(payload) if length is None else length
     return struct.pack(">BHBBI", size >> 16, size & 0xFFFF, kind, flags, stream) + payload
+
+
+def table_of(values: Mapping[int, int] | Sequence[tuple[int, int]]) -> int:
+    """Bytes of the dynamic table that these SETTINGS let the other end use."""
+    return dict(values).get(HEADER_TABLE_SIZE, 4096)
 
 
 def _padded(payload: bytes, pad: int | None) -> bytes:
@@ -261,19 +266,25 @@ class RawConnection:
         self.sock = sock
         self.patience = patience
         self.polite = polite
+        self.cut = 0  # so many bytes of each write go one by one
         self.frames: list[Frame] = []
         self.heads: dict[int, Head] = {}  # by the place in `frames` of its HEADERS
         self.closed = False  # the program has ended the connection, or broken it
         self.encoder = Encoder()
         self.decoder = Decoder(max_header_list_size=1 << 24)
+        self.table_size = 4096  # that our SETTINGS allow, from their acknowledgment on
         self.unread = b""
         self._at = 0  # how many of `frames` have been gone through
         self._block: tuple[int, Frame, bytes] | None = None  # a head whose END_HEADERS is still to come
 
     def send(self, *parts: bytes | Serialized) -> None:
         """Frames, or any bytes. That the program has gone is seen by who reads, as it may have said why."""
+        whole = b"".join(part if isinstance(part, bytes) else part.serialize() for part in parts)
+        cuts = range(1, min(len(whole), self.cut))
         try:
-            self.sock.sendall(b"".join(part if isinstance(part, bytes) else part.serialize() for part in parts))
+            for at in cuts:
+                self.sock.sendall(whole[at - 1 : at])
+            self.sock.sendall(whole[len(cuts) :])
         except OSError:
             pass
 
@@ -404,6 +415,8 @@ class RawConnection:
             self._block = (len(self.frames) - 1, one, one.content)
         elif one.kind == CONTINUATION and self._block is not None:
             self._block = (*self._block[:2], self._block[2] + one.payload)
+        elif one.kind == SETTINGS and one.flags & ACK:
+            self.decoder.max_allowed_table_size = self.table_size
         elif self.polite and not one.flags & ACK:
             if one.kind == SETTINGS:
                 self.send(settings(ack=True))
@@ -412,7 +425,10 @@ class RawConnection:
         if self._block is not None and one.flags & END_HEADERS:
             place, first, block = self._block
             self._block = None
-            pairs = self.decoder.decode(block, raw=True)
+            try:
+                pairs = self.decoder.decode(block, raw=True)
+            except HPACKError as error:
+                raise AssertionError(f"a head that cannot be decoded: {error}") from error
             self.heads[place] = Head(first.stream, [(bytes(name), bytes(value)) for name, value in pairs], first.ends)
 
 
@@ -434,6 +450,7 @@ class RawClient(RawConnection):
         sock = socket.create_connection(("127.0.0.1", port), patience)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         super().__init__(sock if tls is None else tls.wrap_socket(sock, server_hostname="a.test"), patience, polite)
+        self.table_size = table_of(values)
         self.send(PREFACE + settings(values) if preface is None else preface)
 
     def request(
@@ -488,7 +505,7 @@ class RawServer:
             sock = self.tls.wrap_socket(sock, server_side=True)
         made = RawServerConnection(sock, self.patience, polite)
         if values is not None:
-            made.send(settings(values))
+            made.settle(values)
             made.read_preface()
         return made
 
@@ -512,6 +529,11 @@ class RawServerConnection(RawConnection):
         while len(got) < len(PREFACE) and (piece := self.sock.recv(len(PREFACE) - len(got))):
             got += piece
         assert got == PREFACE, got
+
+    def settle(self, values: Mapping[int, int] | Sequence[tuple[int, int]] = (), first: bytes | None = None) -> None:
+        """Sends SETTINGS, or `first` in place of them."""
+        self.table_size = table_of(values)
+        self.send(settings(values) if first is None else first)
 
     def asked(self) -> Head:
         """The head of the next request."""
