@@ -8,6 +8,7 @@ from support.h2_peer import (
     DATA,
     END_HEADERS,
     END_STREAM,
+    ENHANCE_YOUR_CALM,
     FRAME_SIZE_ERROR,
     GOAWAY,
     HEADERS,
@@ -41,6 +42,7 @@ from support.h2_script import (
     resets,
     resets_or_breaks,
     serves,
+    tolerates,
 )
 
 BLOCK = literals(asking())
@@ -148,7 +150,8 @@ CASES = (
         settings([(0x99, 1)] * (LARGEST // 6 + 1)),
         breaks(FRAME_SIZE_ERROR),
     ),
-    case("4.2", "SETTINGS of 16380 bytes", settings([(0x99, 1)] * (LARGEST // 6)), acknowledged, ignores),
+    case("4.2", "SETTINGS of 600 bytes", settings([(0x99, 1)] * 100), acknowledged, ignores),
+    case("4.2", "SETTINGS of 16380 bytes", settings([(0x99, 1)] * (LARGEST // 6)), tolerates(ENHANCE_YOUR_CALM)),
     case(
         "4.2",
         "GOAWAY larger than SETTINGS_MAX_FRAME_SIZE",

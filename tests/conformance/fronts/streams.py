@@ -82,6 +82,18 @@ def limited(client: RawClient) -> None:
     assert all(client.answer(number).body == b"x" for number in numbers[1:])
 
 
+def limited_by_answers(client: RawClient) -> None:
+    """Streams whose answers wait for a window are open, too."""
+    most = settings_seen(client)[MAX_CONCURRENT_STREAMS]
+    block = literals(asking(path="/bytes/5"))
+    client.send(*(headers(number, block) for number in range(1, 2 * most + 2, 2)))
+    over = 2 * most + 1
+    assert client.collect(over).reset in (REFUSED_STREAM, PROTOCOL_ERROR), client.transcript()
+    client.send(settings({INITIAL_WINDOW_SIZE: WINDOW}))
+    assert all(client.answer(number).body == b"00000" for number in range(1, over, 2))
+    serve(client, over + 2)
+
+
 def credited(client: RawClient) -> None:
     """Credit comes back for what was taken of a body, so that one larger than all windows passes."""
     window = settings_seen(client).get(INITIAL_WINDOW_SIZE, WINDOW)
@@ -324,7 +336,12 @@ CLOSED = (
 NUMBERS = (
     case("5.1.1", "a client's stream with an even number", headers(2, BLOCK), breaks(PROTOCOL_ERROR)),
     case(
-        "5.1.1", "a stream with a number below others", ask(5), headers(3, BLOCK), breaks(PROTOCOL_ERROR, STREAM_CLOSED)
+        "5.1.1",
+        "a stream with a number below others",
+        ask(5),
+        headers(3, BLOCK),
+        breaks(PROTOCOL_ERROR),
+        haproxy="STREAM_CLOSED",
     ),
     case(
         "5.1.1",
@@ -348,6 +365,12 @@ NUMBERS = (
     case("5.1.1", "the highest number", ask(0x7FFFFFFF), answered(0x7FFFFFFF)),
     case("5.1.1", "a number is not used twice", *DONE, headers(1, BLOCK), breaks(STREAM_CLOSED, PROTOCOL_ERROR)),
     case("5.1.2", "no more streams at once than the server lets", limited),
+    case(
+        "5.1.2",
+        "no more streams at once, though their answers wait",
+        limited_by_answers,
+        values={INITIAL_WINDOW_SIZE: 0},
+    ),
     case(
         "5.1.2",
         "the client's limit is about pushed streams alone",
