@@ -120,7 +120,8 @@ def request_of(block: Block, ended: bool, extended: bool, lax: int = 0, max_fiel
 
 def response_of(block: Block, ended: bool, head_only: bool, lax: int = 0, max_fields: int = MAX_FIELDS) -> Response:
     """A new Response each time, also an interim one. Raises ProtocolError, whose status is 502. `head_only`: the answer
-    to HEAD. Else as request_of."""
+    to HEAD. What `lax` says is of HTTP/1 alone (manual 4.2, accept-unsafe-violations-in-http-response). Else as
+    request_of."""
     known = block.known
     try:
         if isinstance(known, KnownResponse):
