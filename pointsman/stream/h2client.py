@@ -338,6 +338,7 @@ class H2Client(HttpFront, StreamUser):
 
     def disappear(self, ttl: int) -> None:
         self.wire.disappear(ttl)
+        self.connection.write_soon()  # which finds that it is gone
 
     def next(self, keep: bool) -> None:
         """What was not ended in both directions is given up."""

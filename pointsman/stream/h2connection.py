@@ -84,6 +84,9 @@ class H2Connection(SharedFront, EndpointUser):
         wire = self.wire
         endpoint = self.endpoint
         for _ in range(_ROUNDS):
+            if wire.failed:
+                self.lost()
+                return
             if wire.blocked or wire.fd < 0:
                 return
             data = endpoint.give(GIVES)
@@ -92,9 +95,6 @@ class H2Connection(SharedFront, EndpointUser):
                 return
             wire.push(data)
             wire.flush()
-            if wire.failed:
-                self.lost()
-                return
         self.write_soon()
 
     def is_clogged(self) -> bool:

@@ -36,6 +36,7 @@ from pointsman.proto.h2_fields import request_of
 from pointsman.proto.h2_options import LOG_NONE, LOG_STREAM
 from pointsman.proto.h2_stream import H2Stream
 from pointsman.proto.hpack import Block
+from pointsman.proto.message import Request
 from pointsman.proto.unsafe import UNSAFE
 from pointsman.sample.context import Session
 from pointsman.sample.tracking import glitches_seen
@@ -200,7 +201,7 @@ class H2Front(H2Connection):
                 exchange.record.uploaded = block.size
                 if not ended:
                     stream.expected = outcome.request.length
-                exchange.begin_again(outcome)
+                self._go(exchange, None, outcome)
                 return
             request = request_of(block, ended, self.extended, self.lax, program.field_limit)
         else:
@@ -226,7 +227,18 @@ class H2Front(H2Connection):
         exchange.record.uploaded = block.size
         if not ended:
             stream.expected = request.length
-        exchange.begin(request)
+        self._go(exchange, request, None)
+
+    def _go(self, exchange: HttpStream, request: Request | None, outcome: Outcome | None) -> None:
+        """A request begins. A bug ends its stream alone."""
+        try:
+            if outcome is not None:
+                exchange.begin_again(outcome)
+            elif request is not None:
+                exchange.begin(request)
+        except Exception:
+            self.reactor.fault(exchange)
+            exchange.abandon()
 
     def _refuse(self, stream: H2Stream, block: Block, ended: bool, error: ProtocolError) -> None:
         """A head that is malformed: its stream is reset, or answered with what is wrong."""

@@ -26,6 +26,7 @@ from support.stand import End
 
 from pointsman.stream.connections import client_connections
 from pointsman.stream.h2front import H2Front
+from pointsman.stream.http import HttpStream
 
 CONFIG = """
 defaults
@@ -467,6 +468,56 @@ def test_reject_ends_the_whole_connection() -> None:
         assert client.closed
         assert given_up(server)
         assert stand.lines == ["-1 PR", "400 CD"]
+
+
+def test_silent_drop_leaves_the_whole_connection() -> None:
+    with H2Stand(CONFIG.replace("reject if", "silent-drop if"), "a") as stand:
+        client = stand.h2()
+        client.ask(1, "/x")
+        server = stand.accept("a")
+        client.ask(3, "/reject")
+        assert given_up(server)
+        assert client.goaways() == []
+        assert client.look().resets == {}
+        assert stand.lines == ["-1 PR", "400 CD"]
+        assert stand.frontend().connections == 0
+
+
+def test_a_stream_is_shut_down_by_an_administrator_or_by_a_fault_of_ours() -> None:
+    with H2Stand(CONFIG, "a") as stand:
+        client = stand.h2()
+        client.ask(1, "/1")
+        client.ask(3, "/3")
+        first, second = stand.accept("a"), stand.accept("a")
+        (front,) = client_connections(stand.reactor)
+        one, _ = front.streams()
+        assert front.named(one) is one
+        one.abandon()
+        assert given_up(first)
+        assert client.look().resets == {1: CANCEL}
+        second.send(OK)
+        assert client.answer(3).status == 200
+        assert stand.lines == ["-1 I-", "200 --"]
+
+
+def test_a_bug_ends_its_stream_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    with H2Stand(CONFIG, "a") as stand:
+        client = stand.h2()
+        client.ask(1, "/1")
+        server = stand.accept("a")
+        with monkeypatch.context() as patched:
+            patched.setattr(HttpStream, "choose", _fail)
+            with pytest.raises(ZeroDivisionError):
+                client.ask(3, "/3")
+        stand.faults.clear()
+        assert client.look().resets == {3: CANCEL}
+        server.send(OK)
+        assert client.answer(1).status == 200
+        assert stand.lines == ["-1 I-", "200 --"]
+
+
+def _fail(stream: HttpStream) -> None:
+    raise ZeroDivisionError
 
 
 def test_tarpit() -> None:
