@@ -7,13 +7,16 @@ connection that is idle costs nothing.
 from typing import Final
 
 from pointsman.core.h2_cells import H2Cells, h2_places
+from pointsman.proto.h2 import COMPRESSION_ERROR, ENHANCE_YOUR_CALM, NO_ERROR, REFUSED_STREAM, STREAM_CLOSED
 
 _OFTEN: Final = h2_places("headers", "data", "streams", "total_streams", "requests", "bytes_in", "bytes_out")
+# Codes of which connection_errors and stream_errors do not tell, as in haproxy.
+_NO_FAULT: Final = (NO_ERROR, STREAM_CLOSED, REFUSED_STREAM, COMPRESSION_ERROR, ENHANCE_YOUR_CALM)
 _SELDOM: Final = h2_places(
     "settings", "rst_stream", "goaway", "connection_errors", "stream_errors", "rst_stream_sent", "goaway_sent"
 )
 _CONNECTIONS: Final = h2_places("connections", "total_connections")
-_HELD: Final = h2_places("connections", "streams")
+_OPEN: Final = h2_places("connections")
 
 
 class H2Counters:
@@ -34,9 +37,7 @@ class H2Counters:
         self.stream_errors = 0
         self.rst_stream_sent = 0
         self.goaway_sent = 0
-        # Streams that began, and that ended:
-        self.opened = 0
-        self.closed = 0
+        self.opened = 0  # streams that began
         # What has been counted for the proxy as well:
         self.requests = 0
         self.bytes_in = 0
@@ -48,18 +49,30 @@ class H2Counters:
         if self.cells is not None:
             self.cells.tally(_CONNECTIONS, 1, 1)
 
-    def fold(self) -> None:
-        """Add what was counted to the proxy's cells."""
+    def refused(self, code: int) -> None:
+        """A stream is reset for what came on it."""
+        self.rst_stream_sent += 1
+        if code not in _NO_FAULT:
+            self.stream_errors += 1
+
+    def failed(self, code: int) -> None:
+        """The connection ends by a fault, which the peer is told with that code."""
+        self.goaway_sent += 1
+        if code not in _NO_FAULT:
+            self.connection_errors += 1
+
+    def fold(self, streams: int) -> None:
+        """Add what was counted to the proxy's cells. So many streams are open."""
         cells = self.cells
         if cells is None:
             return
-        more = self.opened - self.closed
-        if self.headers | self.data | self.opened | self.closed | self.requests | self.bytes_in | self.bytes_out:
+        more = (streams if self.open else 0) - self.held
+        if self.headers | self.data | self.opened | more | self.requests | self.bytes_in | self.bytes_out:
             self.held += more
             cells.tally(
                 _OFTEN, self.headers, self.data, more, self.opened, self.requests, self.bytes_in, self.bytes_out
             )
-            self.headers = self.data = self.opened = self.closed = self.requests = 0
+            self.headers = self.data = self.opened = self.requests = 0
             self.bytes_in = self.bytes_out = 0
         errors = self.connection_errors | self.stream_errors | self.rst_stream_sent | self.goaway_sent
         if errors | self.settings | self.rst_stream | self.goaway:
@@ -81,8 +94,7 @@ class H2Counters:
 
     def end(self) -> None:
         """The connection is gone, with all of its streams. A second call does nothing."""
-        self.fold()
         if self.open and self.cells is not None:
-            self.cells.tally(_HELD, -1, -self.held)
+            self.cells.tally(_OPEN, -1)
         self.open = False
-        self.held = 0
+        self.fold(0)

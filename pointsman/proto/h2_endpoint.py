@@ -67,6 +67,7 @@ from pointsman.proto.h2 import (
     window_update,
 )
 from pointsman.proto.h2_budget import FRAME, OVER_SHIFT, STOPPED, WASTED, Budget
+from pointsman.proto.h2_counters import H2Counters
 from pointsman.proto.h2_fields import trailers_of
 from pointsman.proto.h2_options import H2Options
 from pointsman.proto.h2_stream import H2Stream, StreamUser
@@ -142,6 +143,7 @@ class H2Endpoint:
         self.user = user
         self.options = options
         self.client = client
+        self.counters = H2Counters()  # who adds up what connections count gives it others
         self.head_limit = head_limit
         self.budget = Budget(options.streams, user.now())
         self.decoder = Decoder(options.table_size, head_limit)
@@ -260,6 +262,7 @@ class H2Endpoint:
             self.fresh.append(stream)
 
     def _fail(self, code: int, said: str) -> None:
+        self.counters.failed(code)
         self.failed = True
         self.code = code
         self.said = said
@@ -327,6 +330,7 @@ class H2Endpoint:
     # Heads.
 
     def _headers(self, data: bytes, at: int, until: int, flags: int, number: int) -> None:
+        self.counters.headers += 1
         if not number:
             raise H2Error(PROTOCOL_ERROR, "HEADERS without a stream")
         dependency = -1
@@ -426,6 +430,7 @@ class H2Endpoint:
         if block.over:
             stream.grant = 0
         self.streams[number] = stream
+        self.counters.opened += 1
         if not ended:
             self.receiving += 1
             self._widen(stream)
@@ -450,6 +455,7 @@ class H2Endpoint:
     # Payload.
 
     def _data(self, data: bytes, at: int, until: int, flags: int, number: int) -> None:
+        self.counters.data += 1
         size = until - at  # with its padding (6.9.1)
         if not number:
             raise H2Error(PROTOCOL_ERROR, "DATA without a stream")
@@ -622,6 +628,7 @@ class H2Endpoint:
             self.ready.append(stream)
 
     def _settings(self, flags: int, number: int, payload: bytes) -> None:
+        self.counters.settings += 1
         if number:
             raise H2Error(PROTOCOL_ERROR, "SETTINGS on a stream")
         if flags & ACK:
@@ -677,6 +684,7 @@ class H2Endpoint:
             self._credited(stream)
 
     def _rst_stream(self, number: int, payload: bytes) -> None:
+        self.counters.rst_stream += 1
         if not number:
             raise H2Error(PROTOCOL_ERROR, "RST_STREAM without a stream")
         if len(payload) != 4:
@@ -691,6 +699,7 @@ class H2Endpoint:
             stream.fresh = False
             stream.user.payload_came()  # its answer may be whole (8.1)
         stream.unseen = code == REFUSED_STREAM
+        stream.reset = code
         self._close(stream, code, False)
         stream.user.reset_came(code)
         if not self.client:
@@ -707,6 +716,7 @@ class H2Endpoint:
             self.yields = not self.resets_left
 
     def _goaway(self, number: int, payload: bytes) -> None:
+        self.counters.goaway += 1
         if number:
             raise H2Error(PROTOCOL_ERROR, "GOAWAY on a stream")
         if len(payload) < 8:
@@ -741,6 +751,7 @@ class H2Endpoint:
         """A stream is reset for what came on it: its user is told."""
         self.out.append(reset(number, code))
         self._remember_reset(number)
+        self.counters.refused(code)
         stream = self.streams.get(number)
         if stream is not None:
             self._close(stream, code, True)
@@ -787,6 +798,7 @@ class H2Endpoint:
         """A stream of ours; its head has to be sent before any other one is opened (5.1.1)."""
         number = self.next
         self.next += 2
+        self.counters.opened += 1
         stream = self.streams[number] = H2Stream(number, self.initial, self.options.initial_window)
         self.receiving += 1
         return stream

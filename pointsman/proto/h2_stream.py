@@ -90,6 +90,7 @@ class H2Stream:
         self.over = False  # by a reset, or with its connection
         self.ours = False  # it was us
         self.code = NO_ERROR  # of the reset, or of what has ended the connection
+        self.reset = -1  # the code of a RST_STREAM that has come for it; -1: none has
         self.unseen = False  # the peer says that it has not looked at it: it may be asked again (8.7)
 
     @property

@@ -132,9 +132,15 @@ class ListenerFacts:
 class StreamsFacts:
     """What expressions know of a connection that carries several streams at once, of a client or to a server."""
 
-    def __init__(self) -> None:
-        self.open_streams = 0
-        self.streams_limit = 0  # at once: what clients are told, and what the server has told
+    def open_streams(self) -> int:
+        raise NotImplementedError
+
+    def streams_limit(self) -> int:
+        """How many there may be at once: what clients are told, and what the server has told."""
+        raise NotImplementedError
+
+    def moved(self, up: int, down: int) -> None:
+        """An exchange of it is over, and so many bytes are counted for it."""
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
@@ -207,7 +213,7 @@ class Context:
         self.server_mark = -1  # of its packets; -1: nobody has said anything (set-bc-mark)
         self.server_tos = -1
         self.server_measured: Measured | None = None  # the server's connection; see WISHES.measured
-        self.server_streams: StreamsFacts | None = None  # the server's connection speaks HTTP/2; see WISHES.sending
+        self.server_streams: StreamsFacts | None = None  # the server's connection speaks HTTP/2
         self.server_stream = 0  # the number of its stream; of HTTP/1 exchanges before; see WISHES.sending
         self.server_reset = -1  # the code by which the server has reset its stream; -1: it has not
         self.client_stream = 0  # the number of the client's stream; of HTTP/1 exchanges before

@@ -61,6 +61,12 @@ class Accounts(Carried):
             record.counted = None
         gauges = -1
         record.ended = self.reactor.now
+        streams = self.context.session.streams
+        if streams is not None:
+            streams.moved(up, down)
+        streams = self.context.server_streams
+        if streams is not None and backend is not None:
+            streams.moved(up, down)
         found = self.context.server if record.queued >= 0 and backend is not None else None
         server = found if isinstance(found, LiveServer) else None
         if frontend.socket_stats and isinstance(self.context.listener, BindState):

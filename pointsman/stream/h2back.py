@@ -92,7 +92,6 @@ class H2Back(H2Carrier):
 
     def place(self, exchange: Carried) -> SharedPlace:
         self.lent += 1
-        self.facts.open_streams += 1
         if not self.places and self.target.idle_ping:
             self.wire.reactor.wheel.disarm(self.wire)
         return H2Place(exchange, self)
@@ -105,7 +104,6 @@ class H2Back(H2Carrier):
         place = self.places.get(exchange)
         if isinstance(place, H2Place):
             place.part()
-            self.facts.open_streams -= 1
         if self.endpoint.next >= _LAST:
             self.retire()
         idle = super().give_back(exchange)
@@ -115,7 +113,6 @@ class H2Back(H2Carrier):
 
     def leave(self, exchange: Carried, reset: bool) -> None:
         super().leave(exchange, reset)
-        self.facts.open_streams = len(self.places)
         if not self.places and self.is_open:
             self._rest()
 
@@ -179,6 +176,7 @@ class H2Back(H2Carrier):
         self.wake_all()
         if endpoint.failed or self.retired and not self.places:
             self.close()
+        self.facts.count()
         return self.is_open
 
     def again(self) -> None:
@@ -229,6 +227,7 @@ class H2Back(H2Carrier):
                 endpoint.part()
                 self.writer.write()
             endpoint.stop()
+            self.facts.end()
         super().close()
 
     # What concerns all of it.
@@ -249,6 +248,6 @@ class H2Back(H2Carrier):
 
     def settings_came(self) -> None:
         endpoint = self.endpoint
-        self.most = self.facts.streams_limit = min(self.options.streams, endpoint.most)
+        self.most = min(self.options.streams, endpoint.most)
         if not self.most:
             self.retire()

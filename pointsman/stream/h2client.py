@@ -89,6 +89,7 @@ class H2Client(HttpFront, StreamUser):
             tunnel = self.tunnel
             if tunnel is not None:
                 tunnel.finished = True
+            stream.context.client_reset = self.flow.reset
             if self.flow.malformed and self.owing and stream.takes_body:
                 stream.body_broken(False, None)
             else:

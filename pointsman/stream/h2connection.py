@@ -17,6 +17,7 @@ from pointsman.net.wire import Wire
 from pointsman.proto.h2_endpoint import EndpointUser, H2Endpoint
 from pointsman.proto.h2_stream import H2Stream
 from pointsman.proto.hpack import Block
+from pointsman.stream.h2facts import H2Facts
 from pointsman.stream.outcome import Outcome
 from pointsman.stream.session import ClientSession
 from pointsman.stream.shared import SharedFront
@@ -37,7 +38,9 @@ class Turn(Job):
         self.connection = connection
 
     def go(self) -> None:
-        self.connection.write()
+        connection = self.connection
+        connection.write()
+        connection.facts.count()
 
     def expired(self, now: int) -> None:
         self.connection.ping_due(now)
@@ -52,6 +55,9 @@ class H2Connection(SharedFront, EndpointUser):
         program = session.frontend.program
         self.endpoint = H2Endpoint(self, program.h2_front, False, program.head_limit)
         self.turn = Turn(self)
+        self.facts = H2Facts(self.endpoint, session.frontend.h2)
+        session.streams = self.facts
+        session.major = 2
 
     # What clients of exchanges want of it.
 

@@ -144,6 +144,7 @@ class H2Front(H2Connection):
                 self._fail()
         elif endpoint.has_more():
             self.write_soon()
+        self.facts.count()
 
     def _end_came(self) -> None:
         """The client sends no more. Exchanges whose requests are whole go on."""
@@ -231,6 +232,7 @@ class H2Front(H2Connection):
 
     def _go(self, exchange: HttpStream, request: Request | None, outcome: Outcome | None) -> None:
         """A request begins. A bug ends its stream alone."""
+        self.facts.counters.requests += 1
         try:
             if outcome is not None:
                 exchange.begin_again(outcome)
@@ -300,6 +302,7 @@ class H2Front(H2Connection):
         client.opens = session.first
         self.clients[client] = None
         exchange.first_byte()
+        exchange.context.client_stream = flow.number
         exchange.record.first = False  # as in the peer program: it shares its connection from the first one on
         session.first = False
         session.since = self.reactor.now  # the next one's idle time begins (manual 8.4, %Ti)
@@ -498,6 +501,7 @@ class H2Front(H2Connection):
 
     def drained(self) -> None:
         self.write()
+        self.facts.count()
         wire = self.wire
         if wire.fd < 0 or wire.blocked:
             return
@@ -549,6 +553,7 @@ class H2Front(H2Connection):
             self._part(client)
         self.spare.clear()
         self.reactor.wheel.disarm(self.turn)
+        self.facts.end()
         wire.close()
         self.session.closed()
 

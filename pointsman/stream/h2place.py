@@ -19,10 +19,10 @@ from pointsman.proto.h2_options import H2Options
 from pointsman.proto.h2_stream import NO_USER, H2Stream, StreamUser
 from pointsman.proto.hpack import Block
 from pointsman.proto.message import Field, Request, Response
-from pointsman.sample.context import StreamsFacts
 from pointsman.server.backend import LiveServer
 from pointsman.server.connection import Carried
 from pointsman.server.shared import SharedConnection
+from pointsman.stream.h2facts import H2Facts
 from pointsman.stream.h2tunnel import H2Tunnel
 from pointsman.stream.h2writer import H2Writer
 from pointsman.stream.http import HttpStream
@@ -44,9 +44,9 @@ class H2Carrier(SharedConnection, EndpointUser):
         self.lax = lax  # what is let pass that is wrong in heads (proto/unsafe.py)
         self.secure = wire.tls() is not None
         self.endpoint = H2Endpoint(self, options, True, head_limit)
-        self.writer = H2Writer(wire, self.endpoint)
-        facts = self.streams = self.facts = StreamsFacts()
-        facts.streams_limit = options.streams
+        self.facts = H2Facts(self.endpoint, server.backend.h2)
+        self.streams = self.facts
+        self.writer = H2Writer(wire, self.endpoint, self.facts)
         self.taking = False  # what was read is being looked at
         self.awake: list[H2Place] = []  # something has come for them
         self.block: Block | None = None  # the final head that came last, on whichever stream

@@ -11,14 +11,16 @@ from mypy_extensions import mypyc_attr
 from pointsman.net.reactor import Job
 from pointsman.net.wire import BRIEF, Wire
 from pointsman.proto.h2_endpoint import H2Endpoint
+from pointsman.stream.h2facts import H2Facts
 
 _ROUNDS: Final = 4  # pieces of a go, so that one who takes fast starves nobody
 
 
 @mypyc_attr(free_list_len=1)
 class H2Writer(Job):
-    def __init__(self, wire: Wire, endpoint: H2Endpoint) -> None:
+    def __init__(self, wire: Wire, endpoint: H2Endpoint, facts: H2Facts) -> None:
         super().__init__()
+        self.facts = facts
         self.wire = wire
         self.endpoint = endpoint
 
@@ -31,6 +33,7 @@ class H2Writer(Job):
         wire = self.wire
         if wire.fd >= 0 and not wire.failed and not self.write():
             wire.user.lost()
+        self.facts.count()
 
     def write(self) -> bool:
         """As much as the wire takes. False: it is lost."""

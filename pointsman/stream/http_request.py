@@ -462,12 +462,12 @@ class HttpRequest(Waiting):
             closing = not self.keeps_servers(backend) and not backend.pretend_keepalive or request.close_asked
             if self.repeated:
                 outcome = self._outcome_of(request, backend)
+        self.context.server_streams = connection.streams
         size = place.begin_request(request, closing, self.frontend.strict, outcome)
         if WISHES.sending:
             context = self.context
             context.reused = connection.served > 0
             context.server_glitches = connection.glitches
-            context.server_streams = connection.streams
             context.server_stream = place.number()
             context.server_reset = -1
             if not self.replaying:

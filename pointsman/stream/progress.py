@@ -55,6 +55,9 @@ def _note(stream: Exchange, up: int, down: int) -> None:
     frontend = stream.frontend
     context = stream.context
     frontend.counters.tally(BYTES, up, down)
+    for streams in (context.session.streams, context.server_streams):
+        if streams is not None:
+            streams.moved(up, down)
     if frontend.socket_stats and isinstance(context.listener, BindState):
         context.listener.counters.tally(BYTES, up, down)
     backend = stream.backend

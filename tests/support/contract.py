@@ -646,18 +646,24 @@ def _limits(ctx: Context) -> None:
     limits.priority_class, limits.priority_offset = 8, 9
 
 
-def _streams(opened: int, limit: int) -> StreamsFacts:
-    made = StreamsFacts()
-    made.open_streams, made.streams_limit = opened, limit
-    return made
+class SomeStreams(StreamsFacts):
+    def __init__(self, opened: int, limit: int) -> None:
+        self.opened = opened
+        self.limit = limit
+
+    def open_streams(self) -> int:
+        return self.opened
+
+    def streams_limit(self) -> int:
+        return self.limit
 
 
 def _streams_of_client(ctx: Context) -> None:
-    ctx.session.streams = _streams(3, 100)
+    ctx.session.streams = SomeStreams(3, 100)
 
 
 def _streams_of_server(ctx: Context) -> None:
-    ctx.server_streams = _streams(5, 50)
+    ctx.server_streams = SomeStreams(5, 50)
 
 
 def _no_server(ctx: Context) -> None:

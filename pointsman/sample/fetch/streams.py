@@ -13,14 +13,14 @@ from pointsman.sample.types import Reads, Type, Where
 def client_streams(ctx: Context) -> int:
     """Streams that are open on the client's connection; 1 where it carries one exchange at a time."""
     streams = ctx.session.streams
-    return 1 if streams is None else streams.open_streams
+    return 1 if streams is None else streams.open_streams()
 
 
 @fetch("fc_settings_streams_limit", Type.SINT, Where.TRAFFIC, Reads.MOVING, "7.3.3")
 def client_streams_limit(ctx: Context) -> int:
     """How many streams the client's connection may have at once; 1 where it carries one exchange at a time."""
     streams = ctx.session.streams
-    return 1 if streams is None else streams.streams_limit
+    return 1 if streams is None else streams.streams_limit()
 
 
 @fetch("bc_nb_streams", Type.SINT, Where.SERVER_SIDE, Reads.MOVING, "7.3.3")
@@ -29,7 +29,7 @@ def server_streams(ctx: Context) -> int | None:
     if ctx.server is None:
         return None
     streams = ctx.server_streams
-    return 1 if streams is None else streams.open_streams
+    return 1 if streams is None else streams.open_streams()
 
 
 @fetch("bc_settings_streams_limit", Type.SINT, Where.SERVER_SIDE, Reads.MOVING, "7.3.3")
@@ -38,7 +38,7 @@ def server_streams_limit(ctx: Context) -> int | None:
     if ctx.server is None:
         return None
     streams = ctx.server_streams
-    return 1 if streams is None else streams.streams_limit
+    return 1 if streams is None else streams.streams_limit()
 
 
 @fetch("fs.id", Type.SINT, Where.TRAFFIC, Reads.MOVING, "7.3.4")

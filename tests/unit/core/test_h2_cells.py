@@ -25,12 +25,12 @@ def sums(cells: H2Cells) -> dict[str, int]:
 def test_a_connection_adds_up_what_it_has_counted() -> None:
     (cells,) = lanes(1)
     one = H2Counters(cells)
-    one.fold()
+    one.fold(0)
     assert sums(cells) == {}
     one.begin()
-    one.headers, one.data, one.opened, one.closed, one.requests, one.bytes_in, one.bytes_out = 3, 5, 3, 1, 2, 100, 50
+    one.headers, one.data, one.opened, one.requests, one.bytes_in, one.bytes_out = 3, 5, 3, 2, 100, 50
     assert sums(cells) == {"connections": 1, "total_connections": 1}
-    one.fold()
+    one.fold(2)
     expected = {
         "connections": 1,
         "total_connections": 1,
@@ -43,13 +43,13 @@ def test_a_connection_adds_up_what_it_has_counted() -> None:
         "bytes_out": 50,
     }
     assert sums(cells) == expected
-    one.fold()  # nothing new
+    one.fold(2)  # nothing new
     assert sums(cells) == expected
-    one.closed = 1
-    one.fold()
+    one.fold(1)
     assert sums(cells) == {**expected, "streams": 1}
     one.end()
     one.end()
+    one.fold(1)  # it is too late
     del expected["streams"], expected["connections"]
     assert sums(cells) == expected
 
@@ -59,8 +59,8 @@ def test_each_seldom_one_is_counted_alone() -> None:
         (cells,) = lanes(1)
         one = H2Counters(cells)
         setattr(one, name, 7)
-        one.fold()
-        one.fold()
+        one.fold(0)
+        one.fold(0)
         assert sums(cells) == {name: 7}
 
 
@@ -68,7 +68,7 @@ def test_without_cells_nothing_is_added_up() -> None:
     one = H2Counters()
     one.begin()
     one.headers = 1
-    one.fold()
+    one.fold(3)
     one.end()
     assert one.headers == 1 and not one.open
 
@@ -79,7 +79,7 @@ def test_lanes_add_up_and_one_that_has_ended_holds_nothing() -> None:
         one = H2Counters(cells)
         one.begin()
         one.opened = opened
-        one.fold()
+        one.fold(opened)
     assert sums(first) == sums(second) == {"connections": 2, "total_connections": 2, "streams": 7, "total_streams": 7}
     first.release_lane(1)
     assert sums(second) == {"connections": 1, "total_connections": 2, "streams": 2, "total_streams": 7}

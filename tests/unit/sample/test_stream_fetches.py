@@ -2,9 +2,10 @@
 
 import pytest
 from exchanges import exchange, shown
+from support.contract import SomeStreams
 
 from pointsman.core.wishes import Wishes
-from pointsman.sample.context import Context, StreamsFacts
+from pointsman.sample.context import Context
 
 FRONT = ("fs.id", "fs.aborted", "fs.rst_code", "fc_nb_streams", "fc_settings_streams_limit", "fc_http_major")
 BACK = ("bs.id", "bs.aborted", "bs.rst_code", "bc_nb_streams", "bc_settings_streams_limit", "bc_http_major")
@@ -16,12 +17,6 @@ def said(ctx: Context, names: tuple[str, ...]) -> list[bytes | None]:
 
 def answered() -> Context:
     return exchange(answer="HTTP/1.1 200 OK")
-
-
-def facts(opened: int, limit: int) -> StreamsFacts:
-    made = StreamsFacts()
-    made.open_streams, made.streams_limit = opened, limit
-    return made
 
 
 def test_one_exchange_at_a_time() -> None:
@@ -43,7 +38,7 @@ def test_bytes_without_a_protocol() -> None:
 
 def test_http2_in_front() -> None:
     ctx = answered()
-    ctx.session.streams, ctx.session.major = facts(3, 100), 2
+    ctx.session.streams, ctx.session.major = SomeStreams(3, 100), 2
     ctx.client_stream = 17
     assert said(ctx, FRONT) == [b"17", b"0", None, b"3", b"100", b"2"]
     ctx.client_reset = 8
@@ -55,7 +50,7 @@ def test_http2_in_front() -> None:
 
 def test_http2_behind() -> None:
     ctx = answered()
-    ctx.server_streams = facts(2, 50)
+    ctx.server_streams = SomeStreams(2, 50)
     ctx.server_stream, ctx.server_reset = 9, 11
     assert said(ctx, BACK) == [b"9", b"1", b"11", b"2", b"50", b"2"]
     assert said(ctx, FRONT) == [b"0", b"0", None, b"1", b"1", b"1"]
