@@ -776,10 +776,10 @@ class H2Endpoint:
             self._close(stream, code, True)
 
     def leave_behind(self, stream: H2Stream, code: int = NO_ERROR) -> None:
-        """The same behind what waits to be sent, and behind our end of it (8.1)."""
+        """The same behind what waits to be sent, and behind our end of it, if that waits, too (8.1)."""
         if stream.over or stream.done:
             return
-        if stream.shut:
+        if stream.shut or not stream.ending and stream.at >= len(stream.out):
             self.leave(stream, code)
         else:
             stream.farewell = code
@@ -908,6 +908,8 @@ class H2Endpoint:
                             self.ready.append(stream)
                     else:
                         stream.ready = False
+                        if stream.farewell >= 0 and not stream.ending:
+                            self.leave(stream, stream.farewell)
             self.ready += waits
             self._tell(moved)
         if not out:

@@ -351,9 +351,7 @@ class H2Client(HttpFront, StreamUser):
         self.tunnel = None
         flow.user = NO_USER
         if not flow.over and not flow.done:
-            if not flow.ending:
-                self.endpoint.leave(flow, CANCEL)
-            elif not flow.ended:
-                self.endpoint.leave_behind(flow, NO_ERROR)
+            if not flow.ending or not flow.ended:
+                self.endpoint.leave_behind(flow, NO_ERROR if flow.ending else CANCEL)
             self.connection.write_soon()
         self.connection.leave(self, keep)

@@ -367,6 +367,22 @@ def test_a_response_that_is_cut_short_is_reset() -> None:
         assert client.answer(3).status == 200
 
 
+def test_what_came_before_a_cut_is_sent() -> None:
+    with H2Stand(CONFIG, "a") as stand:
+        client = stand.h2({INITIAL_WINDOW_SIZE: 2})
+        client.ask(1, "/x")
+        server = stand.accept("a")
+        server.take()
+        server.sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc")
+        server.close()
+        assert client.answer(1).body == b"ab"
+        assert client.resets == {}
+        client.put(window_update(1, 10))
+        assert client.answer(1).body == b"abc"
+        assert client.resets == {1: CANCEL}
+        assert stand.lines == ["200 SD"]
+
+
 @pytest.mark.parametrize(
     ("phase", "line"),
     [("connect", "-1 CC"), ("answer", "400 CD"), ("body", "200 CD"), ("upload", "400 CH"), ("wait", "400 CR")],
