@@ -48,7 +48,7 @@ from pointsman.server.pool import REUSE_AGGRESSIVE, REUSE_ALWAYS, REUSE_NEVER, R
 from pointsman.server.server import CONFIGURED_MAINT, FORCED_MAINT, RESOLUTION_MAINT, STOPPED
 from pointsman.server.socks4 import Socks4Proxy
 from pointsman.stream.checkcache import CacheCheck
-from pointsman.stream.h2back import speaker_of
+from pointsman.stream.h2back import speaker_of, websockets_of
 from pointsman.stream.proxies import FOREVER, BackendProxy, Program
 
 REUSE: Final = {"never": REUSE_NEVER, "safe": REUSE_SAFE, "aggressive": REUSE_AGGRESSIVE, "always": REUSE_ALWAYS}
@@ -229,9 +229,11 @@ def _server(
     server.strict = parameters.strict_maxconn
     server.header = header
     server.said_cookie = parameters.cookie if backend.http else b""
-    server.settle()
     if backend.http:
-        server.speaker = speaker_of(parameters.proto, parameters.tls.alpn or b"", backend, program)
+        alpn = parameters.tls.alpn or b""
+        server.speaker = speaker_of(parameters.proto, alpn, backend, program)
+        server.websockets = websockets_of(parameters.ws, server.speaker, alpn, backend, program)
+    server.settle()
     server.ends_sessions = parameters.ends_sessions
     server.ends_backups = parameters.ends_backups
     server.rise = parameters.rise

@@ -12,10 +12,11 @@ from pointsman.net.transport import Transports
 from pointsman.server.backend import LiveServer
 from pointsman.server.checks.plan import CheckPlan
 from pointsman.server.checks.tls import CheckTls
+from pointsman.server.connection import Spoken
 from pointsman.server.handshake_faults import HandshakeFaults
 from pointsman.server.server_name import NameOfExpression, NameOfRequest, ServerName, as_name
 from pointsman.tls.back import BackTls, ServerContext, TlsFileError, TlsSetupError
-from pointsman.tls.options import ServerTls, over, without_http2
+from pointsman.tls.options import HTTP1, HTTP2, ServerTls, over, wire, without_http2
 
 
 def secure(
@@ -29,6 +30,10 @@ def secure(
     tls = with_defaults(line, said, configuration, diagnostics)
     try:
         server.encrypting = live.server_contexts.transports(server.route, tls)
+        websockets = server.websockets
+        if websockets is not None:
+            offered = replace(tls, alpn=_websocket_offer(websockets, tls))
+            websockets.encrypting = live.server_contexts.transports(server.route, offered)
     except (TlsFileError, TlsSetupError) as error:
         raise ConfigError(f"{said} : {error}", line.at) from None
     server.server_name = _name(server, line)
@@ -41,6 +46,13 @@ def secure(
     server.early_data = tls.early_data is True
     server.handshakes = HandshakeFaults(server.route, live.process.arena)
     server.encrypt(tls.ssl)
+
+
+def _websocket_offer(websockets: Spoken, tls: ServerTls) -> bytes:
+    """What ALPN offers for them: HTTP/1.1 needs no offer where there is none."""
+    if websockets.speaker.places > 1:
+        return wire(HTTP2)
+    return wire(HTTP1) if tls.alpn else b""
 
 
 def _name(server: LiveServer, line: ServerLine) -> ServerName | None:
@@ -84,7 +96,9 @@ def check_tls(
 def forget_contexts(live: Live) -> None:
     """A server with TLS was deleted: contexts that no other server has go, so that certificates can be deleted, too."""
     used: set[ServerContext] = set()
-    found = [server.encrypting for backend in live.backends for server in backend.servers]
+    every_server = [server for backend in live.backends for server in backend.servers]
+    found = [server.encrypting for server in every_server]
+    found += [one.encrypting for one in (server.websockets for server in every_server) if one is not None]
     for checker in live.health.checkers.values() if live.health is not None else ():
         if checker.target.tls is not None:
             found += checker.target.tls.by_offer.values()

@@ -21,7 +21,7 @@ from pointsman.proto.hpack import Block
 from pointsman.proto.message import Response
 from pointsman.sample.context import Context, ProxyFacts
 from pointsman.server.algorithm import Algorithm
-from pointsman.server.connection import RAW, Speaker
+from pointsman.server.connection import RAW, Speaker, Spoken
 from pointsman.server.dial import Dial
 from pointsman.server.dynamic_cookie import dynamic_cookie
 from pointsman.server.observer import Observer
@@ -61,6 +61,7 @@ class LiveServer(Server):
         self.kept_answer: Remembered | None = None  # the last one of a connection that speaks HTTP/2
         self.speaker: Speaker = RAW  # what is spoken on its connections
         self.transports: Transports | None = None  # what their bytes pass through; None: they are plain
+        self.websockets: Spoken | None = None  # what WebSockets go by, if by something else (ws)
         self.socks4: Socks4Proxy | None = None  # what its connections go by
         self.encrypting: Transports | None = None  # that of TLS, switched on or not; None: there is none
         self.server_name: ServerName | None = None  # for whom connections are where they are encrypted
@@ -96,6 +97,7 @@ class LiveServer(Server):
         if WISHES.server_marks:
             parts = [*parts, Marks()]
         key = key_of(dial.follow_address, dial.follow_port, self.header, parts)
+        self.pool.apart = self.websockets is not None
         self.pool.set_key(key if self.backend.http else None)  # in TCP mode a connection is its client's
         self.settle_cookie()
 
@@ -121,6 +123,9 @@ class LiveServer(Server):
     def encrypt(self, on: bool) -> None:
         """Connections yet to come are encrypted, or plain. Those of the other kind are not used again."""
         self.transports = self.encrypting if on else None
+        websockets = self.websockets
+        if websockets is not None:
+            websockets.transports = websockets.encrypting if on else None
         self.dial.renew()
         self.settle()
 

@@ -19,7 +19,7 @@ from pointsman.core.tls import Connection
 from pointsman.net.duplex import Duplex
 from pointsman.net.reactor import Reactor
 from pointsman.net.tls_state import TlsAccount
-from pointsman.net.transport import REFUSED, Transport
+from pointsman.net.transport import REFUSED, Transport, Transports
 from pointsman.net.wire import Wire, WireUser
 from pointsman.sample.context import StreamsFacts
 from pointsman.server.queue import QueueWaiter
@@ -76,6 +76,17 @@ class Speaker:
         raise NotImplementedError
 
 
+class Spoken:
+    """Another way to speak to a server than the usual one, for some exchanges (manual 5.2, ws). Their connections are
+    not those of others."""
+
+    def __init__(self, speaker: Speaker, mark: bytes) -> None:
+        self.speaker = speaker
+        self.mark = mark  # behind the keys of its connections (pool_key.py)
+        self.transports: Transports | None = None  # what their bytes pass through; None: they are plain
+        self.encrypting: Transports | None = None  # that of TLS, switched on or not
+
+
 @mypyc_attr(free_list_len=1)
 class Dialling(WireUser):
     """A connection to a server that is under way. Nobody knows yet what will be spoken on it.
@@ -98,6 +109,7 @@ class Dialling(WireUser):
         self.account: TlsAccount | None = None  # where its TLS is counted
         self.aim: tuple[str, int] | str = ""  # the server's target when it was begun
         self.key = b""  # what its request had a say in (pool_key.py)
+        self.speaker: Speaker = RAW  # what will be spoken on it
         server.links += 1
         if not server.strict:
             server.step(LINK, NOTHING, NOTHING)

@@ -121,6 +121,7 @@ class Pool(Stack):
         self.server = server
         self.plain = True  # its connections are all alike, and carry one exchange at a time
         self.key: PoolKey | None = None  # what they may differ in
+        self.apart = False  # some of them are for some exchanges alone (`Spoken`)
         self.stacks: dict[bytes, Stack] = {}  # by their keys, that whose last connection came first at the front
         self.most_stacks = MOST_STACKS
         self.shared: list[ServerConnection] = []  # that carry exchanges, and may carry more at once
@@ -132,7 +133,7 @@ class Pool(Stack):
     def set_key(self, key: PoolKey | None) -> None:
         """What connections may differ in, from now on. There are none yet, or the server has moved: none is kept."""
         self.key = key
-        self.plain = key is None and not self.shared
+        self.plain = key is None and not self.shared and not self.apart
         self.close()
 
     def value(self, context: Context) -> bytes:

@@ -42,7 +42,7 @@ from pointsman.sample.limits import CLIENT_TIME, CONNECT_TIME, QUEUE_TIME, SERVE
 from pointsman.sample.tracking import exchange_over
 from pointsman.sample.variable_limits import VARIABLE_LIMITS
 from pointsman.server.backend import LiveServer
-from pointsman.server.connection import Dialling, ServerConnection
+from pointsman.server.connection import Dialling, ServerConnection, Spoken
 from pointsman.server.dial import fault_of_dial
 from pointsman.server.queue import rank_of
 from pointsman.server.server import Server
@@ -106,6 +106,10 @@ class Exchange(Accounts):
 
     def idle_connection(self, server: LiveServer) -> ServerConnection | None:
         """One that may carry this exchange, if there is one."""
+        return None
+
+    def spoken(self, server: LiveServer) -> Spoken | None:
+        """What is spoken to it for this exchange, where that is not the usual."""
         return None
 
     def last_server(self, backend: BackendProxy) -> LiveServer | None:
@@ -367,7 +371,9 @@ class Exchange(Accounts):
         assert server is not None and backend is not None
         if server.pool.dials and self._join(server, backend):
             return
-        transports = server.transports
+        spoken = self.spoken(server)
+        transports = server.transports if spoken is None else spoken.transports
+        speaker = server.speaker if spoken is None else spoken.speaker
         account = server.tls_account if transports is not None else None
         if (account is not None or server.strict) and not self._may_dial(server, backend, account):
             return
@@ -392,11 +398,14 @@ class Exchange(Accounts):
         key = server.pool.key
         if key is not None:
             dialling.key = key.value(self.context)
+        dialling.speaker = speaker
+        if spoken is not None:
+            dialling.key += spoken.mark
         if transports is not None:
             transport = transports.connect(fd, server.host_name(self.context))
             if socks4 is not None:
                 transport = socks4.transport(fd, server.dial.address(context.destination), transport)
-            elif server.early_data and server.speaker.decided and self.may_be_early(backend):
+            elif server.early_data and speaker.decided and self.may_be_early(backend):
                 transport.be_eager()
             dialling.wire.secure(transport)
         elif socks4 is not None:
@@ -408,7 +417,7 @@ class Exchange(Accounts):
             if header.tells_unique_id and unique_id is not None and not context.unique_id:
                 context.unique_id = unique_id.render(context)
             dialling.introduce(header.write(context))
-        if server.speaker.places > 1:
+        if speaker.places > 1:
             dialling.list_in(server.pool.dials, self.context.session)
         self.wake_at(self.reactor.now + self.time_of(CONNECT_TIME, backend.connect))
 
@@ -468,6 +477,10 @@ class Exchange(Accounts):
         pool = server.pool
         key = pool.value(self.context)
         places = server.speaker.places
+        spoken = self.spoken(server)
+        if spoken is not None:
+            key += spoken.mark
+            places = spoken.speaker.places
         found = pool.under_way(key, server.dial.target, places, backend.reuse, record.first, self.context.session)
         if found is None:
             return False
@@ -508,7 +521,7 @@ class Exchange(Accounts):
         if WISHES.observes and server.observer is not None:
             server.observer.connection(True)
         self.dialling = None
-        self.attach(dialling.take(server.speaker))
+        self.attach(dialling.take(dialling.speaker))
         self.begin_sending()
 
     def connect_failed(self, error: int, fault: int = 0) -> None:

@@ -341,6 +341,11 @@ class Faults(Tunnel):
         self._count_failure()
         self.refuse(502, _S, _H)
 
+    def cannot_switch(self) -> None:
+        """The server's connections do not become what the request asks for (RFC 8441)."""
+        self.failed_response()
+        self.refuse(502, _S, _H)
+
     def early_refused(self) -> None:
         """The server did not take what went along with the hello (manual 5.2, allow-0rtt). The client is to send it
         again, once it has shaken hands with us."""

@@ -51,7 +51,7 @@ class H1Back(ServerConnection, HttpBack):
         self.body = Body()
         self.chunked = False  # how the request's body goes out
         self.head_only = False  # the response to it has no body
-        self.key = b""  # the one that was made for a WebSocket whose client has none
+        self.websocket_key = b""  # the one that was made for a WebSocket whose client has none
         self.begun = False  # bytes of a response were received
         self.keeps = False  # the response allows another exchange
         self.repeated = False  # the response's head is the same as that of the one before
@@ -74,13 +74,14 @@ class H1Back(ServerConnection, HttpBack):
         self.payload = None
         self.data = b""
         if request.upgrade:
-            self.key = new_key(request)
-            if self.key:
+            self.websocket_key = new_key(request)
+            if self.websocket_key:
                 outcome = None  # its bytes are for this time alone
         if outcome is not None and outcome.wire:
             head = outcome.wire
         else:
-            head = request_bytes(request, close=closing, strict=strict, key=self.key if request.upgrade else b"")
+            key = self.websocket_key if request.upgrade else b""
+            head = request_bytes(request, close=closing, strict=strict, key=key)
             names = self.target.backend.spellings
             if names is not None:
                 head = respelt(head, names)
@@ -278,7 +279,7 @@ class H1Back(ServerConnection, HttpBack):
 
     def may_switch(self, request: Request, response: Response) -> bool:
         try:
-            check_switch(request, response, self.body.unsafe, self.key)
+            check_switch(request, response, self.body.unsafe, self.websocket_key)
         except ProtocolError:
             return False
         return True

@@ -16,14 +16,14 @@ from pointsman.proto.h2 import ENHANCE_YOUR_CALM, LARGEST, H2Error
 from pointsman.proto.h2_options import H2Options
 from pointsman.proto.unsafe import UNSAFE
 from pointsman.server.backend import LiveServer
-from pointsman.server.connection import Carried, ServerConnection, Speaker
+from pointsman.server.connection import Carried, ServerConnection, Speaker, Spoken
 from pointsman.server.server import Server
 from pointsman.server.shared import SharedPlace
 from pointsman.stream.glitches import END, KILL, Glitches
 from pointsman.stream.h1back import H1Speaker
 from pointsman.stream.h2place import H2Carrier, H2Place
 from pointsman.stream.proxies import BackendProxy, Program
-from pointsman.tls.options import without_http2
+from pointsman.tls.options import HTTP1, wire, without_http2
 
 _ROUNDS: Final = 4  # reads of a go, so that one who sends fast starves nobody
 _CLOGGED: Final = 1_024  # frames that the server does not take, with which nothing more is read of it
@@ -78,6 +78,18 @@ def speaker_of(proto: str, alpn: bytes, backend: BackendProxy, program: Program)
     if not proto and without_http2(alpn) != alpn:
         return AlpnSpeaker(backend, program)
     return H1Speaker(backend)
+
+
+def websockets_of(ws: str, usual: Speaker, alpn: bytes, backend: BackendProxy, program: Program) -> Spoken | None:
+    """What WebSockets go by, where that is not the usual (manual 5.2, ws). Without a word they go by HTTP/1.1 where
+    ALPN offers that beside HTTP/2."""
+    if ws == "h2":
+        return None if isinstance(usual, H2Speaker) else Spoken(H2Speaker(backend, program), b"\0h2")
+    if isinstance(usual, H1Speaker):
+        return None
+    if ws == "h1" or isinstance(usual, AlpnSpeaker) and wire(HTTP1) in alpn:
+        return Spoken(H1Speaker(backend), b"\0h1")
+    return None
 
 
 @mypyc_attr(free_list_len=1)
@@ -251,3 +263,6 @@ class H2Back(H2Carrier):
         self.most = min(self.options.streams, endpoint.most)
         if not self.most:
             self.retire()
+        for place in list(self.places.values()):
+            if isinstance(place, H2Place):
+                place.settings_came()

@@ -19,6 +19,7 @@ from pointsman.proto.h2_options import H2Options
 from pointsman.proto.h2_stream import NO_USER, H2Stream, StreamUser
 from pointsman.proto.hpack import Block
 from pointsman.proto.message import Field, Request, Response
+from pointsman.proto.websocket import is_websocket, protocol_of, switched
 from pointsman.server.backend import LiveServer
 from pointsman.server.connection import Carried
 from pointsman.server.shared import SharedConnection
@@ -98,6 +99,10 @@ class H2Place(HttpPlace, StreamUser):
         self.repeated = False  # it came in the same bytes as the last one of the connection
         self.begun = False  # some head has come
         self.fault: ProtocolError | None = None  # what is wrong with the response
+        self.asks: Request | None = None  # for a tunnel by extended CONNECT (RFC 8441)
+        self.waits_for_settings = False  # the server has not said yet whether that may be
+        self.connects = False  # for any tunnel
+        self.refused = False  # the server has none
         self.kept: bytes | None = None  # of the body, for rules
         self.tunnel: H2Tunnel | None = None
 
@@ -109,7 +114,13 @@ class H2Place(HttpPlace, StreamUser):
         assert flow is not None
         self.begun = True
         answer = back.answer
-        if answer is not None and answer.block is block and (answer.kind == BARE) == ended and not self.head_only:
+        if (
+            answer is not None
+            and answer.block is block
+            and (answer.kind == BARE) == ended
+            and not self.head_only
+            and not self.connects
+        ):
             self._final(flow, block, ended, answer.response)
             self.again = answer
             back.wake(self)
@@ -123,13 +134,18 @@ class H2Place(HttpPlace, StreamUser):
             return
         if response.status >= 200:
             self._final(flow, block, ended, response)
+            asked = self.asks
+            if asked is not None and response.status < 300:
+                response = switched(asked, response)
         self.heads.append(response)
         back.wake(self)
 
     def _final(self, flow: H2Stream, block: Block, ended: bool, response: Response) -> None:
         back = self.back
         flow.headed = True
-        if self.head_only or response.status in (204, 304):
+        if self.connects and response.status < 300:
+            flow.expected = -1  # what follows is no body
+        elif self.head_only or response.status in (204, 304):
             flow.expected = 0
         elif response.length >= 0:
             flow.expected = response.length
@@ -172,8 +188,15 @@ class H2Place(HttpPlace, StreamUser):
 
     def begin_request(self, request: Request, closing: bool, strict: bool, outcome: Outcome | None) -> int:
         back = self.back
-        endpoint = back.endpoint
         self.head_only = request.method == b"HEAD"
+        self.connects = request.method == b"CONNECT"
+        if request.upgrade and self._extends(request):
+            self.connects = True
+            self.asks = request
+            if back.endpoint.set_up:
+                return self._extended()
+            self.waits_for_settings = True
+            return 0
         if outcome is not None and outcome.block and outcome.secure == back.secure:
             block = outcome.block
         else:
@@ -181,10 +204,39 @@ class H2Place(HttpPlace, StreamUser):
             if outcome is not None:
                 outcome.block = block
                 outcome.secure = back.secure
-        ended = not request.chunked and request.length <= 0 and request.method != b"CONNECT"
+        return self._open(block, not request.chunked and request.length <= 0 and not self.connects)
+
+    def _open(self, block: bytes, ended: bool) -> int:
+        endpoint = self.back.endpoint
         flow = self.flow = endpoint.open()
         flow.user = self
         return endpoint.send_head(flow, block, ended)
+
+    def _extends(self, request: Request) -> bool:
+        """It becomes an extended CONNECT: a WebSocket does, and what was one in front. Any other Upgrade is a wish that
+        need not be fulfilled: without it, it is a request as others are."""
+        return is_websocket(request) or request.major > 1 or self.back.endpoint.extended
+
+    def _extended(self) -> int:
+        """The server has said whether it takes an extended CONNECT."""
+        request = self.asks
+        back = self.back
+        if request is None or not back.endpoint.extended:
+            self.refused = True
+            return 0
+        size = self._open(request_block(request, back.secure, protocol_of(request)), False)
+        back.writer.ask()
+        return size
+
+    def settings_came(self) -> None:
+        """What the server can do is known now."""
+        if self.waits_for_settings:
+            self.waits_for_settings = False
+            self._extended()
+            if self.refused:
+                self.back.wake(self)
+            elif self.exchange is not None:
+                self.exchange.server_drained()
 
     def send_body(self, payload: bytes) -> int:
         flow = self.flow
@@ -230,6 +282,8 @@ class H2Place(HttpPlace, StreamUser):
         wire = back.wire
         if wire.failed or wire.fd < 0:
             return False
+        if self.refused:
+            back.wake(self)
         if wire.early:  # what is written now goes along with the hello
             return back.writer.write()
         back.writer.ask()
@@ -254,7 +308,7 @@ class H2Place(HttpPlace, StreamUser):
                 self._look_at_end(stream)
                 return
             response = self.heads.pop(0)
-            if response.status >= 200:
+            if response.status >= 200 or response.status == 101:
                 if stream.answered(response):
                     self.download()
                 return
@@ -268,6 +322,10 @@ class H2Place(HttpPlace, StreamUser):
         fault = self.fault
         if fault is not None:
             stream.bad_response(fault)
+        elif self.refused:
+            stream.cannot_switch()
+        elif flow is None and self.waits_for_settings and self.back.is_open:
+            pass
         elif flow is None or flow.over:
             if self.back.wire.failed == REFUSED:
                 stream.early_refused()
@@ -355,7 +413,7 @@ class H2Place(HttpPlace, StreamUser):
         self.back.remember(answer)
 
     def may_switch(self, request: Request, response: Response) -> bool:
-        return False
+        return self.asks is not None
 
     def early(self) -> bytes:
         return b""

@@ -12,6 +12,7 @@ from pointsman.core.wishes import WISHES
 from pointsman.net.duplex import Duplex
 from pointsman.net.reactor import Reactor
 from pointsman.proto.message import Field, Request, Response, field
+from pointsman.proto.websocket import is_websocket
 from pointsman.rules.headers import without
 from pointsman.rules.plan import CONNECTION, MOVING, OF_REQUEST
 from pointsman.rules.reply import MOVED, Challenge, Reply, Served
@@ -22,7 +23,7 @@ from pointsman.sample.record import NOT_REACHED
 from pointsman.sample.tracking import client_failed, request_begun, request_follows
 from pointsman.sample.variable_limits import VARIABLE_LIMITS
 from pointsman.server.backend import LiveServer
-from pointsman.server.connection import ServerConnection
+from pointsman.server.connection import ServerConnection, Spoken
 from pointsman.server.pool import REUSE_NEVER, REUSE_SAFE
 from pointsman.stream.decision import REQUEST_LETTERS
 from pointsman.stream.entries import DECIDED, LOG, MONITORED, ROUTED, SERVED, UNROUTED
@@ -311,14 +312,23 @@ class HttpRequest(Waiting):
         backend = self.backend
         assert backend is not None
         session = self.session
+        pool = server.pool
+        if pool.plain and session.own is None:
+            return pool.take(backend.reuse, self.record.first)
+        value = pool.value(self.context)
+        spoken = self.spoken(server)
+        if spoken is not None:
+            value += spoken.mark
         if session.own is not None:
-            own = session.take_own(self.context, server)
+            own = session.take_own(server, value)
             if own is not None:
                 return own
-        pool = server.pool
-        if pool.plain:
-            return pool.take(backend.reuse, self.record.first)
-        return pool.take_equal(pool.value(self.context), backend.reuse, self.record.first)
+        return pool.take_equal(value, backend.reuse, self.record.first)
+
+    def spoken(self, server: LiveServer) -> Spoken | None:
+        found = server.websockets
+        request = self.context.request
+        return found if found is not None and request is not None and is_websocket(request) else None
 
     def redirected(self, server: LiveServer, reserved: bool) -> bool:
         """redir (manual 5.2): GET and HEAD are answered with where to go. It counts as served by the server, which has

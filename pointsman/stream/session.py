@@ -181,9 +181,8 @@ class ClientSession(Session):
         connection.below = self.own
         self.own = connection
 
-    def take_own(self, context: Context, server: LiveServer) -> ServerConnection | None:
-        """One that leads where the exchange of `context` goes. Those to where the server was before are closed."""
-        value = server.pool.value(context)
+    def take_own(self, server: LiveServer, value: bytes) -> ServerConnection | None:
+        """One to that server whose key has that value. Those to where the server was before are closed."""
         above: ServerConnection | None = None
         one = self.own
         while one is not None:

@@ -151,6 +151,7 @@ def under(bind: FrontOptions, said: FrontOptions, http: bool) -> FrontOptions:
     return replace(both, min_version=low, max_version=high, alpn=alpn)
 
 
+HTTP1: Final = b"http/1.1"
 HTTP2: Final = b"h2"
 
 

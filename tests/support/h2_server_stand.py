@@ -56,11 +56,18 @@ class H2Server(FramePeer):
         self.greeted = False
         self.codes: dict[int, int] = {}  # of resets that came
         self.went: dict[int, int] = {}  # bytes of DATA that were sent
+        self.owed = 0  # acknowledgements, which go behind our own SETTINGS
+        self.set_up = False
         if values is not None:
-            self.send(settings(list(values)))
+            self.settle(values)
 
     def send(self, *frames: bytes) -> None:
         self.end.send_all(b"".join(frames))
+
+    def settle(self, values: Iterable[tuple[int, int]]) -> None:
+        """Its first SETTINGS."""
+        self.set_up = True
+        self.send(settings(list(values)), *[settings(ack=True)] * self.owed)
 
     # What a FramePeer says.
 
@@ -131,7 +138,10 @@ class H2Server(FramePeer):
         elif one.kind == WINDOW_UPDATE:
             self.credit[number] = self.credit.get(number, 0) + one.increment
         elif one.kind == SETTINGS and not one.flags & ACK:
-            self.send(settings(ack=True))
+            if self.set_up:
+                self.send(settings(ack=True))
+            else:
+                self.owed += 1
         elif one.kind == PING and not one.flags & ACK:
             self.send(ping(one.payload, ack=True))
 
