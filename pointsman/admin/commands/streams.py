@@ -21,9 +21,13 @@ from pointsman.core.words import Word
 from pointsman.log.dates import local_date
 from pointsman.net.clock import wall_ms
 from pointsman.net.timers import NEVER
+from pointsman.proto.h2 import LARGEST
+from pointsman.sample.context import StreamsFacts
 from pointsman.server.backend import LiveServer
 from pointsman.stream.connections import ClientConnection, client_connections
 from pointsman.stream.exchange import Exchange
+from pointsman.stream.h2facts import H2Facts
+from pointsman.stream.http import HttpStream
 from pointsman.stream.phases import CONNECT, ENDED, FORWARD, GATHER, HOLD, IDLE, LAST, PAUSE, QUEUE, SENT, TUNNEL
 
 _STEPS: Final = {
@@ -53,6 +57,12 @@ _NAMES: Final = {
 _SIDES: Final = {IDLE: (0, "INI"), QUEUE: (2, "QUE"), PAUSE: (3, "TAR"), CONNECT: (5, "CON")}  # of the server's side
 _OPEN: Final = (8, "EST")
 _METHODS: Final = ("OPTIONS", "GET", "HEAD", "POST", "PUT", "DELETE", "TRACE", "CONNECT")  # by their numbers
+_STREAM_STATES: Final = {  # of HTTP/2: the other end has ended it, and ours has
+    (False, False): "OPN",
+    (True, False): "HCR",
+    (False, True): "HCL",
+    (True, True): "CLO",
+}
 _LATE: Final = 2_000  # ms behind its deadline: something should have happened to it
 _HELP: Final = """\
 Usage: show sess [<id> | all | help] [<options>*]
@@ -128,6 +138,8 @@ class _Seen:
     sent: int = 0
     status: int = -1
     request_line: str = ""
+    streams: tuple[str, ...] = ()  # lines about the stream and the connection, where that speaks HTTP/2
+    server_streams: tuple[str, ...] = ()
 
     @property
     def rest(self) -> int:
@@ -178,13 +190,37 @@ def _of_connection(call: Call, connection: ClientConnection, stream: Exchange) -
     if stream.server is not None:
         seen.server, seen.server_number = stream.server.name.decode(), stream.server.number
         seen.server_address = address_text(stream.server)
+    seen.streams = _of_http2(session.streams, context.client_stream)
     back = stream.connection
     if back is not None:
+        place = stream.place if isinstance(stream, HttpStream) else None
+        seen.server_streams = _of_http2(back.streams, place.number() if place is not None else 0)
         seen.server_fd = back.wire.fd
         seen.local = _source(back.local, 0) if back.local is not None else ""
     elif stream.dialling is not None:
         seen.server_fd = stream.dialling.wire.fd
     return seen
+
+
+def _of_http2(facts: StreamsFacts | None, number: int) -> tuple[str, ...]:
+    """A stream of HTTP/2 and its connection, in the extended form; nothing of other connections."""
+    if not isinstance(facts, H2Facts):
+        return ()
+    endpoint = facts.endpoint
+    stream = endpoint.streams.get(number)
+    shown = "h2s=(nil)"
+    if stream is not None:
+        state = _STREAM_STATES[stream.ended, stream.shut]
+        shown += f" h2s.id={number} .st={state} .flg=0x0000 .rxwin={stream.grant} .rxbuf.c=0 .t={stream.held} .h=0"
+    highest = endpoint.next - 2 if endpoint.client else endpoint.last
+    last = -1 if endpoint.limit == LARGEST else endpoint.limit
+    count = len(endpoint.streams)
+    connection = (
+        f" h2c=(nil) h2c.st0={'FRH' if endpoint.greeted else 'PRF'} .err={endpoint.code} .maxid={highest} "
+        f".lastid={last} .flg=0x0000 .nbst={count} .nbsc={count} .nbrcv={endpoint.receiving} "
+        f".glitches={endpoint.budget.glitches}"
+    )
+    return f"    {shown}", f"    {connection}"
 
 
 def _of_console(call: Call, console: ConsoleView) -> _Seen:
@@ -243,10 +279,11 @@ def _block(call: Call, one: _Seen, uri: bool) -> str:
         if uri:
             lines.append(f'uri="{one.request_line}"')
     client_left, server_left = one.rests
-    target = f"mux={'H1' if one.http else 'PASS'} target="
+    plain = "H1" if one.http else "PASS"
     lines += [
         _side(one, "scf", "EST", one.received, one.sent, client_left),
-        f"    co0=(nil) ctrl={_family(one.family)} xprt=RAW {target}LISTENER:(nil)",
+        *one.streams,
+        f"    co0=(nil) ctrl={_family(one.family)} xprt=RAW mux={'H2' if one.streams else plain} target=LISTENER:(nil)",
         _descriptor(lane, one.fd),
     ]
     if one.frontend_number:
@@ -258,7 +295,12 @@ def _block(call: Call, one: _Seen, uri: bool) -> str:
             f"    app1=(nil) st0=0 st1=0 applet=<CLI> tid={lane - 1} nice=0 calls=1 rate=0",
         ]
     if one.server_fd >= 0:
-        lines += [f"    co1=(nil) ctrl=tcpv4 xprt=RAW {target}SERVER:(nil)", _descriptor(lane, one.server_fd)]
+        mux = "H2" if one.server_streams else plain
+        lines += [
+            *one.server_streams,
+            f"    co1=(nil) ctrl=tcpv4 xprt=RAW mux={mux} target=SERVER:(nil)",
+            _descriptor(lane, one.server_fd),
+        ]
     for name in ("req", "res"):
         lines += [f"{name}=(nil) (f=0x0 an=0x0 tofwd=0)", "    an_exp=<NEVER> buf=(nil) data=(nil) o=0 p=0 i=0 size=0"]
     date = local_date(one.accepted).decode()
