@@ -150,8 +150,8 @@ def response_of(block: Block, ended: bool, head_only: bool, lax: int = 0, max_fi
 
 
 def trailers_of(block: Block, max_fields: int = MAX_FIELDS) -> list[Field]:
-    """Fields behind a body (RFC 9113 8.1): no pseudo-field, and nothing that only a head can say. Raises ProtocolError,
-    whose status is 400: the request may have gone on, so that there is somebody who is told."""
+    """Fields behind a body (RFC 9113 8.1): no pseudo-field, and nothing that only a head can say. Raises
+    ProtocolError."""
     fields = block.fields
     if block.over or len(fields) > max_fields:
         raise ProtocolError("too many trailers")
