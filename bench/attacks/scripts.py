@@ -448,11 +448,14 @@ def goaway_and_on(one: Attacker, count: int) -> None:
 
 @attack("single-bytes")
 def single_bytes(one: Attacker, count: int) -> None:
-    """Requests that come byte by byte, each byte in a packet."""
-    for stream in range(1, 2 * count, 2):
+    """Requests that come byte by byte, each byte in a packet; 90 of them at a time."""
+    one.send(f.window_update(0, 1_000_000), 1)
+    for stream in range(1, count // 20, 2):
         for byte in f.headers(stream, f.request()):
             one.send(bytes((byte,)), 0)
-        one.send(b"", 1)
+        one.send(b"", 40)
+        if stream % 180 == 1:
+            one.listen(0.05)
 
 
 @attack("many-requests")

@@ -16,15 +16,15 @@ does:
                                  and one for each 256 bytes: a reader may give credit for every kilobyte
     at most                      MOST
 
-So a client that downloads may send as much credit and as many PINGs as it likes, one that stops a page's hundred
-images may do so again at once, and calls that are all cancelled because a server is slow end after some time each.
-A flood ends after START frames, some milliseconds of work; RATE frames a second go on.
+So a client that downloads may send as much credit and as many PINGs as it likes; one that stops a page's hundred images
+may do so again at once; a hundred calls at once that all miss their deadline may do so ten times a second. A flood ends
+after START frames, or a hundred requests that were never meant, which is some milliseconds of work.
 """
 
 from typing import Final
 
 START: Final = 2_000
-EACH: Final = 8
+EACH: Final = 20
 RATE: Final = 2_000  # a second
 MOST: Final = 10_000
 ANSWERED: Final = 8
@@ -34,7 +34,7 @@ SENT_SHIFT: Final = 8
 # What is taken.
 FRAME: Final = 1  # one that moves nothing
 STOPPED: Final = 2  # a stream beyond the limit; one that the other end resets
-WASTED: Final = 4  # a stream that came to nothing: reset as soon as it was opened, or by us, for what came on it
+WASTED: Final = 16  # a stream that came to nothing: reset as soon as it was opened, or by us, for what came on it
 OVER_SHIFT: Final = 9  # one for so many bytes (two to the power of that) of a header list beyond the limit
 
 # CONTINUATION frames of a block that are glitches, as haproxy counts: the fifth, the 17th, and each 16th from there.

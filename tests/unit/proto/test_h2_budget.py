@@ -63,7 +63,7 @@ def test_a_page_that_is_stopped_and_loaded_again() -> None:
         now = BEGIN + page * 300
         for _ in range(100):
             budget.spend(FRAME)
-            budget.spend(WASTED)
+            budget.spend(STOPPED)
             assert budget.bears(now)
 
 
@@ -89,3 +89,11 @@ def test_a_window_of_few_bytes_earns_nothing() -> None:
         budget.sent(255, True)
         budget.spend(FRAME)
     assert not budget.bears(BEGIN)
+
+
+@pytest.mark.parametrize("streams", [1, 100, 500])
+def test_all_streams_may_be_stopped_as_soon_as_they_are_opened(streams: int) -> None:
+    budget = Budget(streams, BEGIN)
+    for _ in range(streams):
+        budget.odd(WASTED)
+        assert budget.bears(BEGIN)
