@@ -10,6 +10,7 @@ the exchange:
 from __future__ import annotations
 
 import socket
+import ssl
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
@@ -163,10 +164,13 @@ def case(
 
 @dataclass(slots=True)
 class Exchange:
-    """A case under way. `port`: the program's, for HTTP/1; the request names the port of the server."""
+    """A case under way. `port`: the program's, for HTTP/1; the request names the port of the server. `tls`: of a server
+    that is asked over it (ALPN h2). `cut`: so many bytes of each write of the server go one by one."""
 
     port: int
     patience: float = PATIENCE
+    tls: ssl.SSLContext | None = None
+    cut: int = 0
     server: RawServer = field(init=False)
     back: RawServerConnection = field(init=False)
     client: Asking = field(init=False)
@@ -174,7 +178,7 @@ class Exchange:
     later: list[Asking] = field(default_factory=list)
 
     def __enter__(self) -> Self:
-        self.server = RawServer(self.patience)
+        self.server = RawServer(self.patience, self.tls)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -184,7 +188,9 @@ class Exchange:
     def ask(self, text: bytes) -> Asking:
         """A request, to this case's server."""
         line, _, rest = text.partition(b"\r\n")
-        return Asking(self.port, line + b"\r\nX-Port: %d\r\n" % self.server.port + rest, self.patience)
+        way = b"tls" if self.tls is not None else b"clear"
+        more = b"\r\nX-Port: %d\r\nX-Way: %b\r\n" % (self.server.port, way)
+        return Asking(self.port, line + more + rest, self.patience)
 
     def ask_again(self, text: bytes = GET) -> Asking:
         """Another request, on a connection of its own."""
@@ -195,6 +201,7 @@ class Exchange:
         """All steps in turn; raises AssertionError where the program does something else."""
         self.client = self.ask(one.asked)
         self.back = self.server.accept(None, polite=one.first is None)
+        self.back.cut = self.cut
         self.back.read_preface()
         self.back.settle(one.values, one.first)
         if one.headed:

@@ -41,10 +41,15 @@ defaults
 frontend front
     bind 127.0.0.1:{port:http1}
     http-request set-dst-port req.hdr(x-port)
+    http-request set-var(txn.way) req.hdr(x-way)
     http-request del-header x-port
+    http-request del-header x-way
+    use_backend over_tls if { var(txn.way) -m str tls }
     default_backend servers
 backend servers
     server any 127.0.0.1:0 proto h2
+backend over_tls
+    server any 127.0.0.1:0 ssl verify none alpn h2
 """
 
 
