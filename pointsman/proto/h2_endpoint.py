@@ -384,6 +384,7 @@ class H2Endpoint:
             elif stream.headed:
                 self._trailers(stream, block, ended)
             else:
+                self.budget.spend(FRAME)  # it may be the thousandth interim one
                 if ended:
                     self._ended(stream)
                 stream.user.head_came(block, ended)

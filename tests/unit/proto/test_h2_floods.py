@@ -343,3 +343,54 @@ def test_a_deadline_of_a_tenth_of_a_second_that_all_calls_miss() -> None:
         server.time += 100
         server.send(b"".join(map(f.rst_stream, streams)), 100)
     assert not server.endpoint.failed
+
+
+INTERIM = b"\x08\x03100"
+FLOODS_OF_SERVERS = {
+    "ping": f.frame(f.PING, payload=bytes(8)),
+    "settings": f.settings(),
+    "settings-window": f.settings((4, 0)) + f.settings((4, 70_000)),
+    "interim": f.headers(1, INTERIM, f.END_HEADERS),
+    "empty-data": f.frame(f.DATA, 0, 1),
+    "credit": f.window_update(0, 1),
+    "credit-stream": f.window_update(1, 1),
+    "late": f.rst_stream(3) + f.frame(f.DATA, 0, 3, b"x"),
+    "unknown": f.frame(0xEE),
+    "priority": f.priority(1, 3),
+    "altsvc": f.frame(0x0A, 0, 0, b"\0\0x"),
+}
+
+
+@pytest.mark.parametrize("name", FLOODS_OF_SERVERS)
+def test_floods_of_servers_end_with_enhance_your_calm(name: str) -> None:
+    """Ours is the client's end, with two streams open, one of which we have left."""
+    end = H2Endpoint(PlainEndpointUser(), H2Options(), True, LIMIT)
+    for _ in range(2):
+        end.send_head(end.open(), f.request(), True)
+    end.leave(end.streams[3])
+    end.take(f.settings())
+    if "data" in name or "credit" in name:
+        end.take(f.headers(1, b"\x88", f.END_HEADERS))
+        end.streams[1].headed = True
+    frames = 0
+    while not end.failed and frames < 4 * START:
+        end.take(FLOODS_OF_SERVERS[name] * 100)
+        assert sum(map(len, end.out)) <= 4 * READ
+        end.give(1 << 20)
+        frames += 100
+    assert end.failed
+    assert end.code == ENHANCE_YOUR_CALM
+
+
+def test_a_server_that_answers_well_may_send_what_it_likes_beside() -> None:
+    """A thousand short answers, a PING and two WINDOW_UPDATE with each."""
+    end = H2Endpoint(PlainEndpointUser(), H2Options(), True, LIMIT)
+    end.take(f.settings())
+    for _ in range(3000):
+        stream = end.open()
+        end.send_head(stream, f.request(), True)
+        beside = f.frame(f.PING, payload=bytes(8)) + f.window_update(0, 100) + f.window_update(stream.number, 100)
+        end.take(beside + f.headers(stream.number, b"\x88"))
+        end.give(1 << 20)
+    assert not end.failed
+    assert not end.streams
