@@ -240,8 +240,8 @@ class H2Endpoint:
             self._frames(data)
         except HpackError as error:
             self._fail(COMPRESSION_ERROR, str(error))
-        except H2Error as error:
-            self._fail(error.code, error.said)
+        except H2Error as fault:  # compiled code gives each name one type
+            self._fail(fault.code, fault.said)
         if self.fresh:
             self._tell_fresh()
         if not self.failed:
