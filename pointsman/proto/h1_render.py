@@ -260,10 +260,16 @@ def target(uri: bytes, odd: bool) -> bytes:
     return b"".join([b"%%%02X" % byte if allowed[byte] != byte else uri[i : i + 1] for i, byte in enumerate(uri)])
 
 
-def alone(uri: bytes) -> bytes:
-    """The path and the query of a URI, as origin servers get them; "*" if there is none (RFC 9112 3.2.1, 3.2.4)."""
+def alone(uri: bytes, method: bytes) -> bytes:
+    """The path and the query of a URI, as origin servers get them (RFC 9112 3.2.1); "*" where OPTIONS has neither
+    (3.2.4)."""
     start = path_start(uri)
-    return uri[start:] if start >= 0 else b"*"
+    if start >= 0:
+        return uri[start:]
+    query = uri.find(b"?")
+    if query >= 0:
+        return b"/" + uri[query:]
+    return b"*" if method == b"OPTIONS" else b"/"
 
 
 _HOP_REQUEST: Final = frozenset((b"http2-settings",))
@@ -316,7 +322,7 @@ def request_head(
             out[0] = b"%b %b %b" % (encoded(method), target(uri, False), version)
         else:
             if head.in_parts:
-                uri = alone(uri)
+                uri = alone(uri, method)
             out[0] = b"%b %b %b" % (encoded(method), target(uri, head.odd), head.version or version)
     if strict and upgrade:
         out[-1] = last + _UPGRADE

@@ -38,14 +38,20 @@ def set_method(request: Request, value: bytes) -> None:
     request.method = value
 
 
+def _set_from_path(request: Request, value: bytes, with_query: bool) -> None:
+    uri = request.uri
+    start, end = path_bounds(uri, with_query)
+    if start and value and value[0] not in b"/?":  # as it stands it would be a part of the authority
+        value = b"/" + value
+    request.uri = uri[:start] + value + uri[end:]
+
+
 def set_path(request: Request, value: bytes) -> None:
-    start, end = path_bounds(request.uri, False)
-    request.uri = request.uri[:start] + value + request.uri[end:]
+    _set_from_path(request, value, False)
 
 
 def set_path_and_query(request: Request, value: bytes) -> None:
-    start, end = path_bounds(request.uri, True)
-    request.uri = request.uri[:start] + value + request.uri[end:]
+    _set_from_path(request, value, True)
 
 
 def set_query(request: Request, value: bytes) -> None:

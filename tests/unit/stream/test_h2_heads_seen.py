@@ -24,6 +24,10 @@ frontend f
     http-request set-uri ftp://uri.org/x if { path_beg /seturiftp }
     http-request set-path /newpath if { path_beg /setpath }
     http-request set-query q=1 if { path_beg /setquery }
+    http-request set-path new if { path_beg /relative }
+    http-request set-pathq new?y if { path_beg /both }
+    http-request set-path %[var(txn.none)] if { path_beg /empty }
+    http-request set-query q=1 if { method OPTIONS }
     http-request del-header host if { path_beg /delhost }
     http-request return status 200 content-type text/plain lf-file {file} if show or { path_beg /see }
     default_backend b
@@ -119,11 +123,16 @@ def test_another_host_is_another_uri(stand: H2Stand) -> None:
         ("/seturiftp?z", b"GET ftp://uri.org/x HTTP/1.1\r\nhost: uri.org\r\n\r\n"),
         ("/setpath?z", b"GET /newpath?z HTTP/1.1\r\nhost: ex.com\r\n\r\n"),
         ("/setquery?z", b"GET /setquery?q=1 HTTP/1.1\r\nhost: ex.com\r\n\r\n"),
+        ("/relative?z", b"GET /new?z HTTP/1.1\r\nhost: ex.com\r\n\r\n"),
+        ("/both?z", b"GET /new?y HTTP/1.1\r\nhost: ex.com\r\n\r\n"),
+        ("/empty?z", b"GET /?z HTTP/1.1\r\nhost: ex.com\r\n\r\n"),
+        ("/empty", b"GET / HTTP/1.1\r\nhost: ex.com\r\n\r\n"),
+        ("*", b"OPTIONS /?q=1 HTTP/1.1\r\nhost: ex.com\r\n\r\n"),
         ("/delhost?z", b"GET /delhost?z HTTP/1.1\r\n\r\n"),
     ],
 )
 def test_what_rules_make_of_the_uri(stand: H2Stand, path: str, sent: bytes) -> None:
-    client = one(stand, asked("GET", path, "http", "ex.com"))
+    client = one(stand, asked("OPTIONS" if path == "*" else "GET", path, "http", "ex.com"))
     server = stand.accept("a")
     assert server.take() == sent
     server.send(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
