@@ -160,7 +160,8 @@ class H2Endpoint:
         self.last = 0  # the highest number of a stream that the peer has opened
         self.last_before = 0  # the same when this go began
         self.gaps: list[tuple[int, int]] = []  # numbers below that which it has passed over
-        self.resets: dict[int, None] = {}  # streams that we have reset lately
+        # Streams that we have reset lately: how much the peer may have sent before it knew.
+        self.resets: dict[int, int] = {}
         self.fresh: list[H2Stream] = []  # payload has come on them in this go
         self.limit = LARGEST  # streams above that are not looked at, since we have said goodbye
         self.grant = WINDOW  # bytes that may still come, on all streams
@@ -472,7 +473,7 @@ class H2Endpoint:
                 raise H2Error(PROTOCOL_ERROR, "more padding than payload")
         stream = self.streams.get(number)
         if stream is None:
-            self._unwanted(number)
+            self._unwanted(number, size)
             return
         if stream.ended or not stream.headed:
             self.refuse(number, STREAM_CLOSED if stream.ended else PROTOCOL_ERROR)
@@ -506,10 +507,14 @@ class H2Endpoint:
             return
         self._fresh(stream)
 
-    def _unwanted(self, number: int) -> None:
+    def _unwanted(self, number: int, size: int) -> None:
         """DATA on a stream that is not there (any more)."""
-        if number in self.resets or not self.client and number > self.limit:
-            self.budget.spend(FRAME)
+        left = self.resets.get(number, -1)
+        if left >= 0 or not self.client and number > self.limit:
+            if left >= size > 0:
+                self.resets[number] = left - size
+            else:
+                self.budget.spend(FRAME)
             return
         if self.is_idle(number):
             raise H2Error(PROTOCOL_ERROR, "DATA on an idle stream")
@@ -751,9 +756,10 @@ class H2Endpoint:
     def refuse(self, number: int, code: int) -> None:
         """A stream is reset for what came on it: its user is told."""
         self.out.append(reset(number, code))
-        self._remember_reset(number)
-        self.counters.refused(code)
         stream = self.streams.get(number)
+        grant = self.options.initial_window if code == REFUSED_STREAM else 0
+        self._remember_reset(number, stream.grant if stream is not None and not stream.ended else grant)
+        self.counters.refused(code)
         if stream is not None:
             self._close(stream, code, True)
             stream.user.reset_came(code)
@@ -763,17 +769,17 @@ class H2Endpoint:
         self.budget.odd(cost)
         self.user.glitch_came()
 
-    def _remember_reset(self, number: int) -> None:
+    def _remember_reset(self, number: int, grant: int) -> None:
         resets = self.resets
         if len(resets) >= _RESETS:
             del resets[next(iter(resets))]
-        resets[number] = None
+        resets[number] = max(grant, 0)
 
     def leave(self, stream: H2Stream, code: int = CANCEL) -> None:
         """Its user does not want it any more. If it is not over, the peer is told by a reset with that code."""
         if not stream.over and not stream.done:
             self.out.append(reset(stream.number, code))
-            self._remember_reset(stream.number)
+            self._remember_reset(stream.number, 0 if stream.ended else stream.grant)
             self._close(stream, code, True)
 
     def leave_behind(self, stream: H2Stream, code: int = NO_ERROR) -> None:

@@ -333,6 +333,22 @@ def test_a_download_is_credited_as_its_reader_likes() -> None:
     assert server.bytes_out > 10 * LARGE - 65_535
 
 
+def test_an_upload_that_is_reset_may_have_sent_all_of_its_window_in_small_pieces() -> None:
+    """As gRPC does with small messages; behind that, it costs."""
+    options = H2Options()
+    options.rxbuf = 65_536
+    server = Server(options)
+    server.take(f.PREFACE + f.settings() + f.headers(1, f.request(b"/never", b"POST"), f.END_HEADERS))
+    stream = server.endpoint.streams[1]
+    grant = stream.grant
+    assert grant > 10 * START
+    server.endpoint.leave(stream)
+    server.send(f.frame(f.DATA, 0, 1, b"x" * 10) * (grant // 10), grant // 10)
+    assert server.endpoint.budget.left > START - 10
+    server.send(f.frame(f.DATA, 0, 1, b"x" * 10) * (START + 100), START + 100)
+    assert server.goaways[-1][1] == ENHANCE_YOUR_CALM
+
+
 def test_a_deadline_of_a_tenth_of_a_second_that_all_calls_miss() -> None:
     """100 calls at once, again and again, to a server that does not answer."""
     server = Server()
@@ -354,7 +370,7 @@ FLOODS_OF_SERVERS = {
     "empty-data": f.frame(f.DATA, 0, 1),
     "credit": f.window_update(0, 1),
     "credit-stream": f.window_update(1, 1),
-    "late": f.rst_stream(3) + f.frame(f.DATA, 0, 3, b"x"),
+    "late": f.rst_stream(3) + f.frame(f.DATA, 0, 3),
     "unknown": f.frame(0xEE),
     "priority": f.priority(1, 3),
     "altsvc": f.frame(0x0A, 0, 0, b"\0\0x"),
