@@ -385,7 +385,7 @@ class H1Back(ServerConnection, HttpBack):
         """A piece of the response's body. True: there may be more at once."""
         body = self.body
         size = SMALL if body.kind == SIZED and body.left < SMALL else LARGE if self.wire.plenty else BRIEF
-        takes = stream.client.takes
+        takes = stream.client.portion()
         data = self.wire.read(size if size < takes else takes)
         if data is None:
             return False

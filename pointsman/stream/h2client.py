@@ -63,7 +63,6 @@ class H2Client(HttpFront, StreamUser):
         self.owing = not ended
         self.begun = b""
         self.held = False
-        self.takes = LARGE
 
     # What comes.
 
@@ -147,7 +146,7 @@ class H2Client(HttpFront, StreamUser):
             payload, self.begun = self.begun, b""
             stream.upload(payload)
         while self.owing and flow is self.flow and not stream.upload_blocked():
-            data = flow.take(LARGE)
+            data = flow.take(stream.upload_takes())
             if data is None:
                 return
             if data:
@@ -305,16 +304,21 @@ class H2Client(HttpFront, StreamUser):
         if flow.over:
             return True
         waits = flow.waits
-        credit = min(flow.window, self.endpoint.window) - waits
-        count = len(self.endpoint.streams)
-        most = _MOST if count * _MOST <= _MOST_OF_ALL else max(SMALL, _MOST_OF_ALL // count)
-        if self.wire.blocked or waits and (credit <= 0 or waits >= most):
+        if self.wire.blocked or waits and waits >= min(flow.window, self.endpoint.window, self._share()):
             self.held = True
             return True
-        if most < _MOST:
-            credit = min(credit, most)
-        self.takes = LARGE if credit >= LARGE else credit if credit > SMALL else SMALL
         return False
+
+    def _share(self) -> int:
+        """Bytes that may wait for the end of a turn, whatever the windows would take: all streams share what their
+        connection may have."""
+        share = _MOST_OF_ALL // max(len(self.endpoint.streams), 1)
+        return _MOST if share > _MOST else share if share > SMALL else SMALL
+
+    def portion(self) -> int:
+        flow = self.flow
+        size = min(flow.window, self.endpoint.window, self._share()) - flow.waits
+        return size if size > SMALL else SMALL
 
     def has_pending(self) -> bool:
         flow = self.flow

@@ -342,7 +342,7 @@ class H2Place(HttpPlace, StreamUser):
         self.kept = None
         while not stream.download_blocked():
             if not data:
-                data = self._piece(flow, stream.client.takes)
+                data = self._piece(flow, stream.client.portion())
             if data is None:
                 stream.pace()
                 return

@@ -53,7 +53,6 @@ class HttpFront(Front):
     def __init__(self, session: ClientSession) -> None:
         super().__init__(session)
         self.takes_interim = True  # its version knows interim heads (RFC 9110 15.2)
-        self.takes = TAKES  # bytes of a response's body that the other side may read for it at once
 
     # The request.
 
@@ -144,6 +143,10 @@ class HttpFront(Front):
     def is_blocked(self) -> bool:
         """It takes no more at the moment, or is closed."""
         raise NotImplementedError
+
+    def portion(self) -> int:
+        """So many bytes of a response's body may be read for it at once, where it is not blocked."""
+        return TAKES
 
     def has_pending(self) -> bool:
         """Something waits to be sent."""

@@ -281,7 +281,7 @@ class FramePlace(HttpPlace):
     def __init__(self, exchange: Carried, back: FrameBack, number: int) -> None:
         super().__init__(exchange)
         self.back = back
-        self.number = number
+        self.spot = number
         self.flow = Flow(back.wire, number, self.wake)
         self.heads: list[dict[str, object]] = []
         self.begun = False  # some head has come
@@ -306,6 +306,9 @@ class FramePlace(HttpPlace):
     def wake(self) -> None:
         if self.exchange is not None:
             self.exchange.server_readable()
+
+    def number(self) -> int:
+        return self.spot
 
     # The request.
 
@@ -436,7 +439,7 @@ class FramePlace(HttpPlace):
 
     def leave(self) -> None:
         flow = self.flow
-        self.back.numbers.pop(self.number, None)
+        self.back.numbers.pop(self.spot, None)
         if not flow.failed and not (flow.shut_down and flow.ended) and self.back.is_open:
             flow.send(RESET)
             flow.wire.flush()
@@ -459,7 +462,7 @@ class FrameBack(SharedConnection):
     def give_back(self, exchange: Carried) -> bool:
         place = self.places[exchange]
         assert isinstance(place, FramePlace)
-        self.numbers.pop(place.number, None)
+        self.numbers.pop(place.spot, None)
         return super().give_back(exchange)
 
     def readable(self) -> None:
