@@ -9,6 +9,9 @@
 #include <execinfo.h>
 #include <fcntl.h>
 #include <limits.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <signal.h>
@@ -498,6 +501,29 @@ calls_insist(PyObject *module, PyObject *const *args, Py_ssize_t given)
     Py_RETURN_NONE;
 }
 
+/* Pieces of payload are some 100 KB large and live for a moment. glibc gives such memory back to the kernel as soon as it
+   is free, and gets it again page by page, each one filled with zeros: that costs more than copying the payload. */
+static PyObject *
+calls_keep(PyObject *module, PyObject *const *args, Py_ssize_t given)
+{
+    (void)module;
+    long size;
+    if (arguments(args, given, 1, 1, &size) < 0)
+        return NULL;
+    if (size <= 0 || size > INT_MAX) {
+        PyErr_SetString(PyExc_ValueError, "a number of bytes expected");
+        return NULL;
+    }
+#ifdef __GLIBC__
+    if (!mallopt(M_MMAP_THRESHOLD, (int)(size / 2)) || !mallopt(M_TRIM_THRESHOLD, (int)size) ||
+        !mallopt(M_TOP_PAD, (int)(size / 16)))
+        Py_RETURN_FALSE;
+    Py_RETURN_TRUE;
+#else
+    Py_RETURN_FALSE;
+#endif
+}
+
 static PyObject *
 calls_heard(PyObject *module, PyObject *const *args, Py_ssize_t given)
 {
@@ -577,6 +603,7 @@ static PyMethodDef functions[] = {
     CALL(original, "original(fd, family): packed address and port that it was redirected from; None: it was not"),
     CALL(send, "send(fd, lines, start, flags, most): how many the kernel took, or the negative number of an error"),
     CALL(insist, "insist(signal, ms): the process ends by it, unless it calls `heard` so many ms after it came"),
+    CALL(keep, "keep(size): so much free memory stays with the process; False: the library does not know how"),
     CALL(heard, "heard(): it has looked at the signals that have come"),
     CALL(trace, "trace(signal, fd): at this signal the compiled functions that are executed are written there"),
     {NULL, NULL, 0, NULL},

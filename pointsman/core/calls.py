@@ -20,6 +20,8 @@ was not built, by the ways of Python's library, which mean the same and cost mor
     insist(signal, ms)                 the process ends by this signal, unless it calls `heard` so many ms after the
                                        signal came: it may be computing something that never ends. To be called when
                                        the signal has its handler, and in the process itself, as a fork forgets it
+    keep(size)                         so many bytes of memory that was freed stay with the process, for what needs it
+                                       next. False: nothing has changed, as the library does not know how
     heard()                            the signals that have come were looked at
     trace(signal, fd)                  when this signal comes, compiled functions that are being executed are written
                                        there, the innermost first, before what else it does
@@ -45,6 +47,7 @@ __all__ = [
     "error",
     "heard",
     "insist",
+    "keep",
     "option",
     "original",
     "pass_connection",
@@ -215,6 +218,10 @@ def plain_insist(number: int, ms: int) -> None:
     pass
 
 
+def plain_keep(size: int) -> bool:
+    return False
+
+
 def plain_heard() -> None:
     pass
 
@@ -230,6 +237,7 @@ if TYPE_CHECKING:
         error,
         heard,
         insist,
+        keep,
         option,
         original,
         read,
@@ -250,6 +258,7 @@ else:
             error,
             heard,
             insist,
+            keep,
             option,
             read,
             receive,
@@ -262,7 +271,7 @@ else:
             write,
         )
     except ImportError:  # no compiler was at hand
-        heard, insist, trace = plain_heard, plain_insist, plain_trace
+        heard, insist, keep, trace = plain_heard, plain_insist, plain_keep, plain_trace
         accept, connect, receive, transmit = plain_accept, plain_connect, plain_read, plain_write
         error, option, read, send, shut, splice, wait, write = (
             plain_error,

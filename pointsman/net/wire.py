@@ -13,6 +13,7 @@ All of a wire is one class, be it long: a second one in between would cost each 
 """
 
 import errno
+import os
 import socket
 from socket import SocketType
 from typing import Final
@@ -30,6 +31,7 @@ from pointsman.net.transport import AT_HAND, EARLY, READ, WRITE, Transport
 SMALL: Final = 16_384  # bytes of a read for heads
 BRIEF: Final = 65_536  # for bodies, as long as no more comes at once
 LARGE: Final = 524_288  # for bodies
+_PIECES: Final = 1_000  # of one write; more than 1,024 are too many for the kernel
 _receive: Final = calls.receive
 _transmit: Final = calls.transmit
 _shut: Final = calls.shut
@@ -453,6 +455,28 @@ class Wire(Duplex):
     def push(self, data: bytes) -> None:
         """To be written; `flush` does it."""
         self.out = self.out + data if self.out else data
+
+    def scatter(self, pieces: list[bytes | memoryview]) -> None:
+        """Write pieces that had better not be joined, behind what waits; what the kernel does not take waits itself."""
+        if self.transport is not None or self.out or self.blocked or self.failed or len(pieces) > _PIECES:
+            self.push(b"".join(pieces))
+            self.flush()
+            return
+        try:
+            n = os.writev(self.fd, pieces)
+        except BlockingIOError:
+            n = 0
+        except OSError as error:
+            self.failed = error.errno or 104
+            return
+        size = 0
+        for piece in pieces:
+            size += len(piece)
+        if n < size:
+            self.out = b"".join(pieces)[n:]
+            self.blocked = True
+        elif self.shutting and not self.shut_down:
+            self.shut_write()
 
     def flush(self) -> bool:
         """Write what the kernel takes; True: nothing is left. Sets `failed` when the peer is gone."""

@@ -79,6 +79,7 @@ _GAPS: Final = 64  # runs of numbers that the peer has passed over, as far as th
 _FRAMES_AT_ONCE: Final = 1024  # after which others are let go first, where the configuration has no opinion
 _OPENED_AT_ONCE: Final = 64  # new streams, the same
 _MERGED: Final = 4096  # bytes: pieces of a body that are shorter are put together, while nobody takes them
+_HEAVY: Final = 4_096  # bytes of a piece of payload that is not copied
 _DATA_OPEN: Final = b"\0\0"
 _DATA_END: Final = b"\0\1"
 _NO_DATA_END: Final = b"\0\0\0\0\1"
@@ -172,9 +173,10 @@ class H2Endpoint:
         self.block_ended = False
         self.pinged = 0  # pings of ours that were not answered
         # What goes.
-        self.out: list[bytes] = []  # frames, to go before all payload
+        self.out: list[bytes | memoryview] = []  # frames, to go before all payload
         self.headed: H2Stream | None = None  # the last of them that has a head there, and nothing behind it
         self.head_at = 0  # where that stands
+        self.heavy = False  # there is so much payload among them that it had better not be copied
         self.ready: list[H2Stream] = []  # have payload, or their end, to send
         self.window = WINDOW  # bytes that may be sent, on all streams
         self.initial = WINDOW  # that may be sent on a new one
@@ -861,7 +863,7 @@ class H2Endpoint:
             return
         if self.headed is stream and not trailers:
             # The head is all there is, and has not gone yet: a call of gRPC that fails is told so, and in no other way.
-            self.out[self.head_at] = self.out[self.head_at][:3] + b"\1\5" + stream.id
+            self.out[self.head_at] = b"".join((self.out[self.head_at][:3], b"\1\5", stream.id))
             self.headed = None
             self._shut(stream)
             return
@@ -891,7 +893,10 @@ class H2Endpoint:
 
     def give(self, most: int) -> bytes:
         """What goes out next: all frames that wait, and about so many bytes of payload, of all streams in turn."""
-        out = self.out
+        return self.joined() if self.gather(most) else b""
+
+    def gather(self, most: int) -> bool:
+        """Have it lie in `out`, from where `joined` or `pieces` take it. False: there is nothing."""
         size = 0
         if self.ready:
             moved: list[H2Stream] = []
@@ -919,12 +924,22 @@ class H2Endpoint:
                             self.leave(stream, stream.farewell)
             self.ready += waits
             self._tell(moved)
-        if not out:
-            return b""
+        return len(self.out) > 0
+
+    def joined(self) -> bytes:
+        out = self.out
         data = b"".join(out)
         out.clear()
         self.headed = None
+        self.heavy = False
         return data
+
+    def pieces(self) -> list[bytes | memoryview]:
+        """As they lie there, for a write that takes many: worth it where it is `heavy`."""
+        out, self.out = self.out, []
+        self.headed = None
+        self.heavy = False
+        return out
 
     def _tell(self, moved: list[H2Stream]) -> None:
         for stream in moved:
@@ -950,7 +965,11 @@ class H2Endpoint:
                 left -= size
                 self.budget.sent(size, left > 0 and size < most)
                 out.append(size.to_bytes(3, "big") + (_DATA_END if ended and not left else _DATA_OPEN) + stream.id)
-                out.append(data[at : at + size] if size < len(data) else data)
+                if size >= _HEAVY:
+                    self.heavy = True
+                    out.append(memoryview(data)[at : at + size])
+                else:
+                    out.append(data[at : at + size] if size < len(data) else data)
                 at += size
                 sent += size
                 if not left:

@@ -95,12 +95,14 @@ class H2Connection(SharedFront, EndpointUser):
                 return
             if wire.blocked or wire.fd < 0:
                 return
-            data = endpoint.give(GIVES)
-            if not data:
+            if not endpoint.gather(GIVES):
                 self.all_written()
                 return
-            wire.push(data)
-            wire.flush()
+            if endpoint.heavy:
+                wire.scatter(endpoint.pieces())
+            else:
+                wire.push(endpoint.joined())
+                wire.flush()
         self.write_soon()
 
     def is_clogged(self) -> bool:

@@ -45,9 +45,12 @@ class H2Writer(Job):
             more = endpoint.has_more()
             if not more and not wire.out:
                 return True
-            if more:
-                wire.push(endpoint.give(BRIEF))
-            wire.flush()
+            if more and endpoint.gather(BRIEF) and endpoint.heavy:
+                wire.scatter(endpoint.pieces())
+            else:
+                if endpoint.out:
+                    wire.push(endpoint.joined())
+                wire.flush()
             if wire.failed:
                 return False
             if wire.fd < 0:

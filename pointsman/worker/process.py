@@ -38,6 +38,7 @@ _LOOK_EVERY: Final = 0.05  # s between two looks whether a soft stop is through
 _HELD_BACK: Final = (signal.SIGUSR1, signal.SIGUSR2, signal.SIGHUP, signal.SIGTTOU, signal.SIGTTIN, signal.SIGQUIT)
 _AT_ONCE: Final = 2000  # ms that a process may take to end at INT or TERM; then it is stuck, and ends by that signal
 _GC_THRESHOLDS: Final = (50_000, 20, 100)  # what a request allocates is freed by reference counts
+_KEPT_FREE: Final = 4 * 1024 * 1024  # bytes of free memory, which the next payload needs
 
 
 def loop_module() -> ModuleType | None:
@@ -200,6 +201,7 @@ class Worker:
             self.generation.settle = self._settle
             self.generation.start(self.loop)
             self.nested = self.generation.reactor.nest(self.loop)
+            calls.keep(_KEPT_FREE)
             gc.collect()
             gc.freeze()  # what lives as long as the process need not be looked at again
             gc.set_threshold(*_GC_THRESHOLDS)

@@ -4,6 +4,8 @@ import errno
 import os
 import select
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -252,3 +254,31 @@ def test_no_socket_at_all(ways: SimpleNamespace, pair: tuple[socket.socket, sock
     with pytest.raises(OSError, match="Invalid argument"):
         ways.accept(pair[0].fileno())
     assert descriptors() <= before
+
+
+@pytest.mark.parametrize("size", [0, -1, 1 << 40])
+def test_memory_that_stays_is_a_number_of_bytes(size: int) -> None:
+    pytest.importorskip("pointsman.core._calls")
+    with pytest.raises(ValueError, match="bytes"):
+        calls.keep(size)
+
+
+def test_memory_that_was_freed_stays() -> None:
+    """In a process of its own: there is no way back. A large piece comes and goes without a fault of a page."""
+    pytest.importorskip("pointsman.core._calls")
+    script = """if 1:
+        import resource
+        from pointsman.core import calls
+        assert calls.keep(4 << 20)
+        for _ in range(4):
+            pieces = [b"x" * 300_000 for _ in range(4)]
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        for _ in range(50):
+            pieces = [b"x" * 300_000 for _ in range(4)]
+        assert resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before < 100
+    """
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=30)
+
+
+def test_without_the_extension_nothing_stays() -> None:
+    assert not calls.plain_keep(1)

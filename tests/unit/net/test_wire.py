@@ -196,3 +196,64 @@ def test_calls_on_a_closed_wire_do_no_harm(bench: Bench) -> None:
     wire.reset_on_close()
     bench.settle()
     assert bench.reactor.open == 0
+
+
+def pieces_of(data: bytes, size: int = 1_000) -> list[bytes | memoryview]:
+    """Cut, every other piece without a copy."""
+    view = memoryview(data)
+    cuts = range(0, len(data), size)
+    return [data[at : at + size] if at // size % 2 else view[at : at + size] for at in cuts]
+
+
+def received(bench: Bench, other: socket.socket, size: int) -> bytes:
+    found = b""
+    while len(found) < size:
+        try:
+            found += other.recv(1 << 20)
+        except BlockingIOError:
+            bench.settle()
+    return found
+
+
+def test_pieces_are_written_at_once(bench: Bench) -> None:
+    wire, other = bench.line()
+    wire.scatter(pieces_of(b"0123456789", 3))
+    assert other.recv(100) == b"0123456789"
+    assert not wire.out and not wire.blocked
+
+
+@pytest.mark.parametrize("size", [100, 1_000])
+def test_of_pieces_what_does_not_fit_waits(bench: Bench, size: int) -> None:
+    """Also so many pieces that the kernel does not take them in one call."""
+    wire, other = bench.line()
+    data = bytes(range(256)) * 4_000
+    wire.scatter(pieces_of(data, size))
+    assert wire.blocked and wire.out
+    assert received(bench, other, len(data)) == data
+    assert wire.drains == 1 and not wire.out
+
+
+def test_pieces_go_behind_what_waits(bench: Bench) -> None:
+    wire, other = bench.line()
+    first, second = b"a" * 500_000, b"b" * 5_000
+    wire.push(first)
+    wire.flush()
+    assert wire.blocked
+    wire.scatter(pieces_of(second))
+    assert received(bench, other, len(first + second)) == first + second
+
+
+def test_pieces_for_one_who_is_gone(bench: Bench) -> None:
+    wire, other = bench.line()
+    other.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    other.close()
+    wire.scatter([b"a", b"b"])
+    assert wire.failed
+
+
+def test_our_end_is_shut_behind_pieces(bench: Bench) -> None:
+    wire, other = bench.line()
+    wire.push(b"a")
+    wire.wire.shutting = True
+    wire.scatter([b"b", b"c"])
+    assert received(bench, other, 3) == b"abc" and other.recv(1) == b""
