@@ -37,7 +37,7 @@ class H2Counters:
         self.stream_errors = 0
         self.rst_stream_sent = 0
         self.goaway_sent = 0
-        self.opened = 0  # streams that began
+        self.opened = 0  # streams that began, but for those whose head was malformed
         # What has been counted for the proxy as well:
         self.requests = 0
         self.bytes_in = 0

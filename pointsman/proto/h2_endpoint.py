@@ -434,7 +434,6 @@ class H2Endpoint:
         if block.over:
             stream.grant = 0
         self.streams[number] = stream
-        self.counters.opened += 1
         if not ended:
             self.receiving += 1
             self._widen(stream)

@@ -252,14 +252,15 @@ class Faults(Tunnel):
         self.closing = True
         self.logged = False
         frontend = self.frontend
-        self.failed_request()
+        if status:  # else its client's side has refused it: that is no request
+            self.failed_request()
+            frontend.counters.requests += 1
         if WISHES.tracks:
             now = self.reactor.now
             request_begun(self.session, now)
             if status != 408:
                 client_failed(self.context, now)
         record.number = frontend.program.process.next_number()
-        frontend.counters.requests += 1
         self.move(LAST)
         custom = frontend.pages.get(status)
         if answers and (custom is None or not custom.silent):

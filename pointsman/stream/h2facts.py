@@ -25,6 +25,11 @@ class H2Facts(StreamsFacts):
         most = endpoint.options.streams
         return min(most, endpoint.most) if endpoint.client else most
 
+    def request(self) -> None:
+        """A client's stream is a request, which its frontend counts as well."""
+        self.counters.opened += 1
+        self.counters.requests += 1
+
     def count(self) -> None:
         """Add up what was counted lately."""
         self.counters.fold(len(self.endpoint.streams))

@@ -232,7 +232,7 @@ class H2Front(H2Connection):
 
     def _go(self, exchange: HttpStream, request: Request | None, outcome: Outcome | None) -> None:
         """A request begins. A bug ends its stream alone."""
-        self.facts.counters.requests += 1
+        self.facts.request()
         try:
             if outcome is not None:
                 exchange.begin_again(outcome)
@@ -253,6 +253,7 @@ class H2Front(H2Connection):
         client = self._begin(stream, block, ended)
         exchange = client.stream
         assert exchange is not None
+        self.facts.request()
         exchange.bad_request(error)
 
     def _log_unread(self) -> None:
@@ -482,6 +483,7 @@ class H2Front(H2Connection):
         if wire.failed or wire.finished:
             self.close()
             return
+        self.facts.end()
         wire.end_write()
         wire.unread = True
         self._drain()
