@@ -255,8 +255,8 @@ ELSEWHERE: Final[tuple[tuple[str, str, str], ...]] = (
     ("cpu_.*|lat_ns_.*|term_events", "manual 7.3.2", _VALUES + "test_what_nobody_measures"),
     (
         r"[bf]s\.(id|aborted|rst_code)|[bf]c_(nb_streams|settings_streams_limit)",
-        _MEASURED,
-        _UNIT + "test_stream_fetches.py::test_one_exchange_at_a_time",
+        _PEER,
+        "tests/peer/test_peer_stream_fetches.py::test_both_programs_say_the_same",
     ),
     ("[bf]c_glitches", "manual 7.3.3", "tests/playbook/test_glitches.py::test_they_add_up_on_each_connection"),
     (

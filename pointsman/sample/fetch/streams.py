@@ -67,9 +67,9 @@ def server_stream(ctx: Context) -> int | None:
 
 
 @fetch("bs.aborted", Type.BOOL, Where.SERVER_SIDE, Reads.MOVING, "7.3.4")
-def server_aborted(ctx: Context) -> bool | None:
-    """Whether the server has reset the stream (RST_STREAM). No sample without a server."""
-    return ctx.server_reset >= 0 if ctx.server is not None else None
+def server_aborted(ctx: Context) -> bool:
+    """Whether the server has reset the stream (RST_STREAM)."""
+    return ctx.server is not None and ctx.server_reset >= 0
 
 
 @fetch("bs.rst_code", Type.SINT, Where.SERVER_SIDE, Reads.MOVING, "7.3.4")
