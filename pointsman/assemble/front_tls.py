@@ -2,7 +2,6 @@
 
 from pointsman.admin.tls_memory import ReadLine
 from pointsman.assemble.live import Live
-from pointsman.assemble.modes import used_backends
 from pointsman.assemble.ocsp import prepare_updates
 from pointsman.assemble.resumption import resumption_of
 from pointsman.config.bind import Bind
@@ -60,9 +59,7 @@ def build_front(
 
     Raises ConfigError for files that cannot be read, and for what OpenSSL does not accept.
     """
-    names = {word.text.encode("utf-8", "surrogateescape") for word in used_backends(section)}
-    upgrades = not http and any(backend.http and backend.name in names for backend in live.backends)
-    said = front_tls(configuration, section, bind, http, diagnostics, upgrades)
+    said = front_tls(configuration, section, bind, http, diagnostics)
     try:
         front = FrontTls(said, live.tls_store, live.dh)
         front.proxy, front.place = section.name, str(bind.at)

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import ClassVar, Final
 
-from pointsman.config import http2
 from pointsman.config.addresses import expand, parse_addresses
 from pointsman.config.keyword import Args, keyword
 from pointsman.config.parameters import Others, Parameter, Words, read_parameters
@@ -234,7 +233,7 @@ def name(words: Words, bind: BindParameters) -> BindParameters:
 @bind_word("proto")
 def proto(words: Words, bind: BindParameters) -> BindParameters:
     """proto h1|h2|none: what is spoken, whatever ALPN or the first bytes say; qmux and quic are not built yet."""
-    return replace(bind, proto=check_proto(words, http2.FRONT).text)
+    return replace(bind, proto=check_proto(words, True).text)
 
 
 @bind_word("severity-output")

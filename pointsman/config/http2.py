@@ -1,4 +1,3 @@
 """Which parts of HTTP/2 are built. What asks for one that is not is refused by name, or left out with a warning."""
 
-FRONT = True  # clients speak it: `bind ... proto h2`, `alpn h2`, `switch-mode http proto h2`
 CHECKS = False  # their checks do: `check-proto h2`, `check-alpn h2`, `http-check connect proto h2`

@@ -10,7 +10,6 @@ Where they are run: stream/frontends.py (connection, session) and ContentRules i
 
 from typing import Final
 
-from pointsman.config import http2
 from pointsman.config.action import (
     ALLOW,
     CONTINUE,
@@ -122,8 +121,6 @@ def parse_switch_mode(args: RuleArgs) -> Action:
     if args.accept("proto"):
         word = args.word("<name>")
         name = word.text
-        if name == "h2" and not http2.FRONT:
-            raise ConfigError(f"'{args.keyword}': proto 'h2' is not built yet", word.at, "h1")
         if name not in PROTOCOLS:
             raise args.wrong(word, f"'{args.keyword}': unknown MUX protocol '{name}'", PROTOCOLS)
     return _final(SwitchMode(at, name))

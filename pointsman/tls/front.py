@@ -205,7 +205,7 @@ class FrontTls(TlsTransports):
         if certificate.subject is None:
             self.store.check_issuer(line.files, certificate.material, certificate.changed)
         said = line.options
-        options = self._interned(self.own if said == UNSAID else under(self.own, said, self.bind.http))
+        options = self._interned(self.own if said == UNSAID else under(self.own, said))
         self.check(options, certificate.identity, certificate.name)
         self._announce(certificate.identity)
         self.entered += 1

@@ -92,7 +92,6 @@ class BindTls(FrontOptions):
     ignored_of_client: frozenset[int] = frozenset()  # crt-ignore-err
     prefer_client_ciphers: bool | None = None
     ticket_keys: str = ""  # tls-ticket-keys: a file
-    http: bool = False  # of a frontend that speaks HTTP, and no HTTP/2 yet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,17 +137,15 @@ def narrowed(options: FrontOptions) -> FrontOptions:
     return FrontOptions(**{field.name: getattr(options, field.name) for field in fields(FrontOptions)})
 
 
-def under(bind: FrontOptions, said: FrontOptions, http: bool) -> FrontOptions:
+def under(bind: FrontOptions, said: FrontOptions) -> FrontOptions:
     """What a line of a crt-list says, and where it says nothing its bind line (manual 5.1, crt-list).
 
-    What is chosen only when a client's hello is there speaks no version that the bind line does not. `http`: "h2" is
-    left out of its offer, as of that of the bind line.
+    What is chosen only when a client's hello is there speaks no version that the bind line does not.
     """
     both = over(bind, said)
     low = max(filter(None, (both.min_version, bind.min_version)), key=VERSIONS.index, default=None)
     high = min(filter(None, (both.max_version, bind.max_version)), key=VERSIONS.index, default=None)
-    alpn = without_http2(both.alpn) if http and both.alpn else both.alpn
-    return replace(both, min_version=low, max_version=high, alpn=alpn)
+    return replace(both, min_version=low, max_version=high)
 
 
 HTTP1: Final = b"http/1.1"

@@ -22,14 +22,12 @@ CHECKED = "server s 127.0.0.1:1 check"
 
 @pytest.fixture
 def built(monkeypatch: pytest.MonkeyPatch) -> None:
-    for part in ("FRONT", "CHECKS"):
-        monkeypatch.setattr(http2, part, True)
+    monkeypatch.setattr(http2, "CHECKS", True)
 
 
 @pytest.fixture
 def not_built(monkeypatch: pytest.MonkeyPatch) -> None:
-    for part in ("FRONT", "CHECKS"):
-        monkeypatch.setattr(http2, part, False)
+    monkeypatch.setattr(http2, "CHECKS", False)
 
 
 def late_errors(loaded: Loaded) -> list[str]:
@@ -134,7 +132,7 @@ def test_what_alpn_offers(words: str, http: bool, offer: bytes) -> None:
     loaded = good("frontend", f"bind :443 ssl {words}")
     found = front(loaded, http)
     assert (found.alpn, loaded.warnings) == (offer, [])
-    assert under(found, BindTls(alpn=b"\x02h2"), found.http).alpn == b"\x02h2"  # a line of a crt-list
+    assert under(found, BindTls(alpn=b"\x02h2")).alpn == b"\x02h2"  # a line of a crt-list
 
 
 def front(loaded: Loaded, http: bool) -> BindTls:
@@ -146,8 +144,6 @@ def front(loaded: Loaded, http: bool) -> BindTls:
 @pytest.mark.parametrize(
     "kind, line, error",
     [
-        ("frontend", "bind :80 proto h2", "'proto' : protocol 'h2' is not built yet (manual 5.1)"),
-        ("frontend", "tcp-request content switch-mode http proto h2", "proto 'h2' is not built yet"),
         ("backend", "server s 127.0.0.1:1 check-proto h2", "'check-proto' : protocol 'h2' is not built yet (manual 5"),
         ("backend", "http-check connect proto h2", "'proto' : protocol 'h2' is not built yet (manual 4.2, http-check"),
     ],

@@ -109,7 +109,7 @@ def test_a_line_of_a_list_speaks_no_more_than_its_bind_line(options: str, spoken
     tls = front(good("frontend", f"bind :443 ssl crt-list {tmp_path}/list"))
     (listed,) = tls.certificates
     assert isinstance(listed, CertificateList)
-    said = under(tls, listed.lines[0].options, True)
+    said = under(tls, listed.lines[0].options)
     assert said.min_version is not None and said.max_version is not None
     found = "".join(str(minor) for minor in range(4) if said.min_version <= f"TLSv1.{minor}" <= said.max_version)
     assert found == spoken
@@ -144,7 +144,7 @@ def test_what_alpn_offers_on_lines_of_lists(http: bool, tmp_path: Path) -> None:
     (listed,) = tls.certificates
     assert isinstance(listed, CertificateList)
     assert listed.lines[0].options.alpn == b"\x02h2\x01x"  # what is shown is what was said
-    offers = [under(tls, line.options, tls.http).alpn for line in listed.lines]
+    offers = [under(tls, line.options).alpn for line in listed.lines]
     assert offers == [b"\x02h2\x01x", NO_PROTOCOLS, b"\x01y", b"\x01y"]
     assert loaded.warnings == []
 
