@@ -48,6 +48,10 @@ from pointsman.proto.websocket import KEY, WEBSOCKET
 _DEFAULT_PORTS: Final = {b"http": b"80", b"https": b"443"}
 _WITHOUT_AUTHORITY: Final = (b"http", b"https")  # whose authority may not be empty (RFC 9110 4.2.1)
 _HTTP2: Final = frozenset((b"h2", b"h2c"))
+_A: Final = 0x61  # letters that pseudo-fields begin with
+_M: Final = 0x6D
+_P: Final = 0x70
+_S: Final = 0x73
 _CONNECTION_UPGRADE: Final = Field(b"connection", b"upgrade", CONNECTION)
 _UPGRADE_WEBSOCKET: Final = Field(b"upgrade", b"websocket", UPGRADE)
 # Bytes of :path: no blank and no control (RFC 9113 8.2.1); what is above 127 is left to the server, as in HAProxy.
@@ -168,7 +172,7 @@ def _request(block: Block, extended: bool, lax: int) -> Request:
     method = parts.method
     if not method:
         raise ProtocolError("no :method", UNANSWERED)
-    if method == b"PRI" or not method.translate(NAMES).isascii():
+    if method != b"GET" and (method == b"PRI" or not method.translate(NAMES).isascii()):
         raise ProtocolError("invalid :method")
     head.method = method
     if parts.status is not None:
@@ -184,7 +188,7 @@ def _request(block: Block, extended: bool, lax: int) -> Request:
             head.chunked = parts.length < 0
     head.expects_continue = parts.expects_continue
     head.fields = parts.fields
-    head.line = b"%b %b HTTP/2.0" % (head.method, head.uri)
+    head.line = head.method + b" " + head.uri + b" HTTP/2.0"
     return head
 
 
@@ -219,17 +223,18 @@ def _pseudo(parts: _Parts, one: Field) -> None:
     """One of those that RFC 9113 8.3.1, 8.3.2 and RFC 8441 4 name, for the first time."""
     name = one.name
     value = one.value
-    if name == b":method" and parts.method is None:
+    letter = name[1]
+    if letter == _M and name == b":method" and parts.method is None:
         parts.method = value
-    elif name == b":path" and parts.path is None:
+    elif letter == _P and name == b":path" and parts.path is None:
         parts.path = value
-    elif name == b":scheme" and parts.scheme is None:
+    elif letter == _S and name == b":scheme" and parts.scheme is None:
         parts.scheme = value
-    elif name == b":authority" and parts.authority is None:
+    elif letter == _A and name == b":authority" and parts.authority is None:
         parts.authority = value
-    elif name == b":status" and parts.status is None:
+    elif letter == _S and name == b":status" and parts.status is None:
         parts.status = value
-    elif name == b":protocol" and parts.protocol is None:
+    elif letter == _P and name == b":protocol" and parts.protocol is None:
         parts.protocol = value
     else:
         raise ProtocolError(f"pseudo-field {name!r} is unknown, or there twice", UNANSWERED)
@@ -307,9 +312,11 @@ def _place(head: Request, parts: _Parts, lax: int) -> None:
     if scheme is None or path is None:
         raise ProtocolError("no :scheme or no :path", UNANSWERED)
     _check_path(head, path, lax)
-    if not scheme[:1].isalpha() or not scheme.translate(SCHEMES).isascii():
-        raise ProtocolError("invalid :scheme")
-    lower = scheme.lower()
+    lower = scheme
+    if scheme not in (b"https", b"http"):
+        if not scheme[:1].isalpha() or not scheme.translate(SCHEMES).isascii():
+            raise ProtocolError("invalid :scheme")
+        lower = scheme.lower()
     if authority is None:
         head.uri = path
         head.host = parts.host
@@ -318,7 +325,7 @@ def _place(head: Request, parts: _Parts, lax: int) -> None:
         raise ProtocolError("invalid :authority", UNANSWERED)
     authority = _without_default(authority, lower)
     _put_host(head, parts, authority, lower)
-    head.uri = b"%b://%b%b" % (scheme, authority, path if path != b"*" else b"")
+    head.uri = scheme + b"://" + (authority if path == b"*" else authority + path)
     head.in_parts = lower in _WITHOUT_AUTHORITY
 
 
@@ -342,13 +349,15 @@ def _check_path(head: Request, path: bytes, lax: int) -> None:
 
 def _is_authority(authority: bytes) -> bool:
     """Host and port, and no user (RFC 9113 8.3.1)."""
-    if authority.translate(PLAIN_HOSTS) != authority and not is_host(authority):
-        return False
-    return authority[:1] == b"[" or authority.count(b":") <= 1
+    if authority.translate(PLAIN_HOSTS) == authority:
+        return authority.count(b":") <= 1
+    return authority[:1] == b"[" and is_host(authority)
 
 
 def _without_default(authority: bytes, scheme: bytes) -> bytes:
     """Without the port of its scheme, which counts as absent (RFC 3986 6.2.3)."""
+    if authority.find(b":") < 0:
+        return authority
     host, port = split_port(authority)
     if port is not None and (not port or port == _DEFAULT_PORTS.get(scheme)):
         return host
