@@ -1,4 +1,4 @@
-"""One running program of each kind for all cases of a module."""
+"""One running program of each kind for all cases, whatever their order."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from support.h2_programs import BACK, FRONT, Running
 from support.ports import Silent
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def fronts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """Clients of HTTP/2, a server of HTTP/1."""
     silent = Silent()
@@ -26,7 +26,7 @@ def fronts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     silent.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def backs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """Clients of HTTP/1, servers of HTTP/2."""
     with Running(BACK, {}, tmp_path_factory.mktemp("backs")) as running:
