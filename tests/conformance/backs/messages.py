@@ -20,6 +20,7 @@ from support.h2_behind import (
 from support.h2_peer import (
     CANCEL,
     COMPRESSION_ERROR,
+    ENABLE_CONNECT_PROTOCOL,
     NO_ERROR,
     PROTOCOL_ERROR,
     REFUSED_STREAM,
@@ -30,6 +31,7 @@ from support.h2_peer import (
     literal,
     literals,
     rst_stream,
+    settings,
     string,
 )
 
@@ -98,6 +100,25 @@ def early(exchange: Exchange) -> None:
     assert answer.status == 200 and answer.body == b"early", answer
 
 
+def talked(exchange: Exchange) -> None:
+    """RFC 8441: an Upgrade to WebSocket becomes an extended CONNECT, and bytes go both ways."""
+    head = exchange.head
+    assert head.get(b":method") == b"CONNECT" and head.get(b":protocol") == b"websocket" and not head.ended, head
+    assert head.get(b":path") == b"/socket" and head.get(b":scheme") in (b"http", b"https"), head
+    assert head.get(b"upgrade") is None and head.get(b"connection") is None, head
+    assert head.get(b"sec-websocket-version") == b"13", head
+    exchange.back.send(headers(1, OK, end=False))
+    first = exchange.client.head()
+    assert first.status == 101 and (first.get(b"upgrade") or b"").lower() == b"websocket", first
+    exchange.client.sock.sendall(b"to the server")
+    got_there = b""
+    while len(got_there) < 13:
+        got_there += exchange.back.until(lambda one: one.kind == 0 and one.stream == 1).content
+    assert got_there == b"to the server"
+    exchange.back.send(data(1, b"and back", end=True))
+    assert exchange.client.exactly(9) == b"and back"  # the end comes behind these 8 bytes
+
+
 def cookies(exchange: Exchange) -> None:
     """One field or a field for each: joined by "; " they are what the client has sent."""
     found = [value for name, value in exchange.head.fields if name == b"cookie"]
@@ -145,6 +166,11 @@ def nothing_more(exchange: Exchange) -> None:
     assert answer.status == 502 or answer.body == b"", answer
 
 
+SOCKET = request(
+    "GET /socket",
+    *("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13"),
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+)
 UPPER = request("GET /x?y=z", "X-Upper-Case: Value", "Accept: */*", "COOKIE: a=1; b=2")
 HOP = request(
     "GET /", "Connection: keep-alive, X-Own", "Keep-Alive: timeout=3", "X-Own: 1", "Proxy-Connection: close", "TE: gzip"
@@ -222,6 +248,40 @@ REQUESTS = (
     ),
     case("8.3.1", "an absolute URI", absolute, reply(), got(200), asked=request("GET http://a.test/p")),
     case("8.5", "CONNECT", connected, asked=b"CONNECT a.test:443 HTTP/1.1\r\nHost: a.test:443\r\n\r\n"),
+    case("connect 5", "a WebSocket", talked, asked=SOCKET, values={ENABLE_CONNECT_PROTOCOL: 1}),
+    case(
+        "connect 5",
+        "a WebSocket that the server refuses",
+        reply(403, body=b"no"),
+        got(403, b"no"),
+        asked=SOCKET,
+        values={ENABLE_CONNECT_PROTOCOL: 1},
+    ),
+    case(
+        "connect 5",
+        "a WebSocket that the server resets",
+        rst_stream(1, REFUSED_STREAM),
+        retried,
+        asked=SOCKET,
+        values={ENABLE_CONNECT_PROTOCOL: 1},
+    ),
+    case(
+        "connect 3",
+        "a server that takes back RFC 8441",
+        settings({ENABLE_CONNECT_PROTOCOL: 0}),
+        breaks(PROTOCOL_ERROR),
+        fails,
+        values={ENABLE_CONNECT_PROTOCOL: 1},
+        haproxy="takes it",
+    ),
+    case(
+        "connect 3",
+        "ENABLE_CONNECT_PROTOCOL of 2",
+        settings({ENABLE_CONNECT_PROTOCOL: 2}),
+        breaks(PROTOCOL_ERROR),
+        fails,
+        haproxy="takes it",
+    ),
 )
 
 
