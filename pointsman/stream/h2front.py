@@ -84,6 +84,7 @@ class H2Front(H2Connection):
         self.lax = frontend.program.lax | UNSAFE if frontend.unsafe else frontend.program.lax
         self.half = False  # the client sends no more
         self.waits_until = 0  # how long it may be without a stream (monotonic ms)
+        self.renews = 0  # ms: whatever comes begins that anew
         self.idle_ping = session.bind_state.idle_ping  # ms
         self.heard = reactor.now  # when something came last (monotonic ms); kept where `idle_ping` says so
         self.glitches = 0  # those that the session knows of
@@ -91,8 +92,7 @@ class H2Front(H2Connection):
     def start(self, pending: bytes) -> None:
         """The connection is open, and speaks HTTP/2. `pending`: what was received of it."""
         self.write_soon()
-        limit = self.frontend.http_request_time
-        self._wait(limit if limit != FOREVER else self.frontend.client)
+        self._wait_for_request(self.frontend.http_request_time)
         if self.idle_ping:
             self.reactor.wheel.arm(self.turn, self.reactor.now + self.idle_ping)
         if pending:
@@ -138,6 +138,8 @@ class H2Front(H2Connection):
         endpoint = self.endpoint
         if self.idle_ping:
             self.heard = self.reactor.now
+        if self.renews and not self.clients and self.phase <= WARNED:
+            self.waits_until = self.reactor.now + self.renews
         endpoint.take(data)
         if endpoint.failed:
             if self.wire.fd >= 0 and self.phase < LINGER:  # Behind a goodbye, what waits is still sent.
@@ -340,16 +342,17 @@ class H2Front(H2Connection):
             self._leave()
         elif self.phase <= WARNED:
             limit = self.frontend.keep_alive
-            if limit == FOREVER:
-                limit = self.frontend.http_request_time
-                if limit == FOREVER:
-                    limit = self.frontend.client
-            self._wait(limit)
+            self._wait_for_request(limit if limit != FOREVER else self.frontend.http_request_time)
 
     # Idleness.
 
     def _rest(self) -> None:
         """Time begins with `start`."""
+
+    def _wait_for_request(self, limit: int) -> None:
+        """For so many ms, whatever else comes meanwhile. Without such a limit, `timeout client` is one of silence."""
+        self.renews = self.frontend.client if limit == FOREVER else 0
+        self._wait(limit if limit != FOREVER else self.frontend.client)
 
     def _wait(self, limit: int) -> None:
         """For so many ms."""

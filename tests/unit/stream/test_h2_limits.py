@@ -175,3 +175,19 @@ def test_small_pieces_of_a_body_go_on_together() -> None:
         server = stand.accept("a")
         body = server.take().partition(b"\r\n\r\n")[2]
         assert body.startswith(b"3e8\r\n" + b"x" * 1000)
+
+
+@pytest.mark.parametrize("limit", ["", "timeout http-request 2s", "timeout http-keep-alive 2s"])
+def test_timeout_client_is_one_of_silence(limit: str) -> None:
+    """As in HAProxy: a connection that carries nothing may go on to send pings, but where another limit holds."""
+    text = CONFIG.replace("{words}", "").replace("timeout client 2s", f"timeout client 2s\n    {limit}")
+    with H2Stand(text, "a") as stand:
+        client = stand.h2()
+        client.put(request(1, "/hello"))
+        assert client.answer(1).status == 200
+        for _ in range(3):
+            stand.wait(900)
+            client.put(ping())
+        assert client.goaways() == ([(1, NO_ERROR)] if limit else [])
+        stand.wait(2_200)
+        assert client.goaways() == [(1, NO_ERROR)]
