@@ -764,7 +764,8 @@ class H2Endpoint:
         if stream is not None:
             self._close(stream, code, True)
             stream.user.reset_came(code)
-        self._odd(STOPPED if code == REFUSED_STREAM else WASTED)
+        # A server's connection carries requests of many: what one of them provokes is no reason to end all.
+        self._odd(STOPPED if code == REFUSED_STREAM or self.client else WASTED)
 
     def _odd(self, cost: int) -> None:
         self.budget.odd(cost)

@@ -410,3 +410,15 @@ def test_a_server_that_answers_well_may_send_what_it_likes_beside() -> None:
         end.give(1 << 20)
     assert not end.failed
     assert not end.streams
+
+
+def test_malformed_answers_end_no_connection_that_others_use() -> None:
+    """A thousand in a second, as one broken page may provoke them."""
+    user = PlainEndpointUser()
+    end = H2Endpoint(user, H2Options(), True, LIMIT)
+    end.take(f.settings())
+    for _ in range(START // 2):
+        stream = end.open()
+        end.send_head(stream, f.request(), True)
+        end.refuse(stream.number, PROTOCOL_ERROR)
+    assert end.budget.bears(user.now())

@@ -148,8 +148,7 @@ def test_answers_to_pings_that_nobody_reads_are_bounded() -> None:
         assert not front.endpoint.failed
 
 
-def test_streams_that_are_over_count_while_their_exchange_lives() -> None:
-    """The limit of streams, as EndpointUser.exchanges has it."""
+def test_a_stream_that_is_reset_makes_room_as_soon_as_its_exchange_has_ended() -> None:
     with stand_of("tune.h2.fe.max-concurrent-streams 2") as stand:
         client = stand.h2()
         client.put(request(1, "/x"), request(3, "/x"), request(5, "/x"))
