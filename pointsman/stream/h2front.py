@@ -36,6 +36,7 @@ from pointsman.proto.h2_fields import request_of
 from pointsman.proto.h2_options import LOG_NONE, LOG_STREAM
 from pointsman.proto.h2_stream import H2Stream
 from pointsman.proto.hpack import Block
+from pointsman.proto.hpack_memory import ENTRY
 from pointsman.proto.message import Request
 from pointsman.proto.unsafe import UNSAFE
 from pointsman.sample.context import Session
@@ -201,7 +202,7 @@ class H2Front(H2Connection):
             exchange = client.stream
             assert exchange is not None
             if outcome.noted is None or exchange.holds_again(outcome, outcome.noted):
-                exchange.record.uploaded = block.size
+                exchange.record.uploaded = block.size - ENTRY * len(block.fields)
                 if not ended:
                     stream.expected = outcome.request.length
                 self._go(exchange, None, outcome)
@@ -227,7 +228,7 @@ class H2Front(H2Connection):
             self.block = block
             self.ended = ended
             self.outcome = None
-        exchange.record.uploaded = block.size
+        exchange.record.uploaded = block.size - ENTRY * len(block.fields)
         if not ended:
             stream.expected = request.length
         self._go(exchange, request, None)
