@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 from pointsman.assemble.live import Live
-from pointsman.config import http2
 from pointsman.config.server_line import ServerLine
 from pointsman.config.setting import Configuration
 from pointsman.config.tls_global import server_defaults, spoken
@@ -16,7 +15,7 @@ from pointsman.server.connection import Spoken
 from pointsman.server.handshake_faults import HandshakeFaults
 from pointsman.server.server_name import NameOfExpression, NameOfRequest, ServerName, as_name
 from pointsman.tls.back import BackTls, ServerContext, TlsFileError, TlsSetupError
-from pointsman.tls.options import HTTP1, HTTP2, ServerTls, over, wire, without_http2
+from pointsman.tls.options import HTTP1, HTTP2, ServerTls, over, wire
 
 
 def secure(
@@ -80,8 +79,7 @@ def check_tls(
     if server.encrypting is None and (said.ready or said.check):
         return None  # it cannot be had, which was said
     tls = with_defaults(line, "", configuration, Diagnostics())  # what it warns of was said
-    alpn = tls.alpn or b""
-    offer = tls.check_alpn if tls.check_alpn is not None else alpn if http2.CHECKS else without_http2(alpn)
+    offer = tls.check_alpn if tls.check_alpn is not None else tls.alpn or b""
     offers = {offer, *[step.alpn for step in plan.connects if step.alpn is not None]}
     try:
         by_offer: dict[bytes, Transports] = {

@@ -3,7 +3,6 @@ function each."""
 
 from dataclasses import replace
 
-from pointsman.config import http2
 from pointsman.config.addresses import expand, parse_addresses, resolve
 from pointsman.config.bind import check_proto as check_known_proto
 from pointsman.config.parameters import Words
@@ -30,7 +29,7 @@ def check_pool_conn_name(words: Words, server: ServerParameters) -> ServerParame
 @server_word("check-proto")
 def check_proto(words: Words, server: ServerParameters) -> ServerParameters:
     """check-proto h1|h2|none: what is spoken on connections of checks; it must be what checks of that kind speak."""
-    word = check_known_proto(words, http2.CHECKS, "5.2")
+    word = check_known_proto(words, True, "5.2")
     return replace(server, check_proto=word.text, check_proto_at=word.at)
 
 

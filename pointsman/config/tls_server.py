@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from pointsman.config import http2
 from pointsman.config.acls import acls_of
 from pointsman.config.certificates import Referring, refer
 from pointsman.config.parameters import Parameter, Words
@@ -107,7 +106,7 @@ def alpn(words: Words, tls: ServerTls) -> ServerTls:
 @tls_word("check-alpn")
 def check_alpn(words: Words, tls: ServerTls) -> ServerTls:
     """check-alpn <protocols>: what checks offer; without it, what `alpn` says."""
-    return replace(tls, check_alpn=protocols(words, keep_http2=http2.CHECKS))
+    return replace(tls, check_alpn=protocols(words, keep_http2=True))
 
 
 @tls_word("ca-file")

@@ -54,6 +54,8 @@ class Checker(Repeated):
             parameters.check_send_proxy,
             tls,
             parameters.check_via_socks4,
+            parameters.check_proto,
+            parameters.proto,
         )
         self.kept = KeptConnection() if _reuses(parameters, plan) else None
 

@@ -12,6 +12,7 @@ from pointsman.core import calls
 from pointsman.net.tls_state import TlsAccount
 from pointsman.net.transport import Transport
 from pointsman.proto.message import Response
+from pointsman.server.checks.h2 import CheckH2
 from pointsman.server.checks.http_response import CheckResponse
 
 
@@ -23,6 +24,7 @@ class KeptConnection:
         self.transport: Transport | None = None
         self.account: TlsAccount | None = None
         self.aim: object = None  # the server's target when it was opened
+        self.h2: CheckH2 | None = None  # where HTTP/2 is spoken on it
 
     def put(self, sock: socket.socket, transport: Transport | None, account: TlsAccount | None, aim: object) -> None:
         self.close()

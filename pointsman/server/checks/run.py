@@ -26,7 +26,8 @@ from pointsman.sample.types import Type
 from pointsman.sample.variable_limits import VARIABLE_LIMITS
 from pointsman.server.backend import LiveServer
 from pointsman.server.checks.expect import judge_data, judge_reply, label
-from pointsman.server.checks.http_request import render_request
+from pointsman.server.checks.h2 import CheckH2
+from pointsman.server.checks.http_request import render_request, request_of_check
 from pointsman.server.checks.http_response import CheckResponse
 from pointsman.server.checks.kept import KeptConnection, asks_to_stay, stays
 from pointsman.server.checks.plan import CheckPlan
@@ -53,6 +54,8 @@ class Target:
     send_proxy: bool = False
     tls: CheckTls | None = None  # None: no check of it is encrypted
     via_socks4: bool = False  # by the proxy that the server's connections go by
+    proto: str = ""  # what HTTP checks speak, h1 or h2 (check-proto); "": what the server does, or what ALPN has found
+    traffic_proto: str = ""  # what the server does (proto)
 
     @property
     def elsewhere(self) -> bool:
@@ -93,6 +96,7 @@ class CheckRun:
         self.data = b""  # received since the last send
         self.ended = False
         self.reply: CheckResponse | None = None
+        self.h2: CheckH2 | None = None  # HTTP/2 is spoken
         self.in_order = False  # how to close
         self.kept = kept  # where a connection may be taken from, and left; None: it has one of its own
         self.reused = False  # it was taken from there
@@ -192,11 +196,25 @@ class CheckRun:
             self._begin_reading()
             if header:
                 await self._write(step, header)
+            self._begin_speaking(step)
             return
         if header:
             await self._write(step, header)
         await self._secure(step, self.sock)
         self._begin_reading()
+        self._begin_speaking(step)
+
+    def _begin_speaking(self, step: Connect) -> None:
+        """HTTP/2, where a line says so, or ALPN has found it."""
+        if not self.plan.http:
+            return
+        target = self.target
+        proto = step.proto
+        if not proto and not step.own:
+            proto = target.proto or ("" if target.elsewhere else target.traffic_proto)
+        tls = self.context.server_tls
+        if proto == "h2" or not proto and tls is not None and tls.alpn == b"h2":
+            self.h2 = CheckH2(tls is not None)
 
     def _take_kept(self) -> bool:
         """Go on with the connection that the check before has left. False: there is none."""
@@ -205,6 +223,7 @@ class CheckRun:
         if found is None:
             return False
         self.sock, self.transport, self.account = found
+        self.h2 = self.kept.h2 if self.kept is not None else None
         if self.transport is not None:
             self.context.server_tls = self.transport.tls
         self._name_ends(self.server.dial.address(UNIX_ADDRESS))
@@ -215,7 +234,12 @@ class CheckRun:
         """Leave the connection to the next check, if it lasts."""
         if self.kept is None or self.sock is None or self.reply is None or not self.stays or not stays(self.reply):
             return
+        if self.h2 is not None:
+            if not self.h2.lasts:
+                return
+            self.h2.drop()
         self.kept.put(self.sock, self.transport, self.account, self.server.dial.target)
+        self.kept.h2 = self.h2
         self.sock = self.transport = self.account = None
 
     def _name_ends(self, aim: NetAddress) -> None:
@@ -368,6 +392,7 @@ class CheckRun:
         sock, self.sock = self.sock, None
         transport, self.transport = self.transport, None
         account, self.account = self.account, None
+        self.h2 = None
         if account is not None:
             account.ended()
         if sock is None:
@@ -402,6 +427,10 @@ class CheckRun:
         self.data = self.context.response_bytes = b""
         if isinstance(step, SendRequest):
             self.reply = CheckResponse(self.plan.size, bodiless=step.method == b"HEAD")
+            if self.h2 is not None:
+                self.stays = True
+                await self._write(step, self.h2.ask(request_of_check(step, self.context, self.state), self.reply))
+                return
             data = render_request(step, self.context, self.state)
             self.stays = asks_to_stay(data)
             names = self.server.backend.spellings
@@ -446,15 +475,28 @@ class CheckRun:
         self.heard = self.heard or bool(data)
         if not data:
             self.ended = True
+            if self.h2 is not None:
+                self.h2.end()
             if self.reply is not None:
                 self.reply.end()
         elif self.reply is not None:
-            self.reply.feed(data)
+            if self.h2 is None:
+                self.reply.feed(data)
+            else:
+                await self._answer(step, self.h2.feed(data))
             self.context.response = self.reply.head
             self.session.body = self.reply.body
         else:
             self.data += data
             self.context.response_bytes = self.data
+
+    async def _answer(self, step: CheckStep, data: bytes) -> None:
+        """What HTTP/2 has to say in return. That the server does not take it says nothing: what it has said counts."""
+        if data:
+            try:
+                await self._write(step, data)
+            except Failed:
+                pass
 
     async def _expect(self, step: Expect) -> Result:
         while True:

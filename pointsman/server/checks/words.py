@@ -5,7 +5,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from pointsman.config import http2
 from pointsman.config.acls import acls_of
 from pointsman.config.keyword import Args
 from pointsman.config.parameters import Words
@@ -119,7 +118,7 @@ def _encrypted(args: Args, word: Word, step: Connect) -> Connect:
     words = Words(args, f"'{args.keyword}'")
     words.word = word
     if word.text == "alpn":
-        return replace(step, alpn=protocols(words, keep_http2=http2.CHECKS))
+        return replace(step, alpn=protocols(words, keep_http2=True))
     if MISSING:
         raise words.wrong(MISSING)
     return replace(step, ssl=True)
@@ -154,8 +153,6 @@ def _proto(args: Args) -> str:
         raise ConfigError(f"{said} unknown MUX protocol '{word.text}'.", word.at, SPOKEN[kind])
     if (word.text == "none") != (SPOKEN[kind] == "none"):
         raise ConfigError(f"{said} invalid MUX protocol '{word.text}' for {kind}.", word.at, SPOKEN[kind])
-    if word.text == "h2" and not http2.CHECKS:
-        raise ConfigError(f"{said} protocol 'h2' is not built yet (manual 4.2, {args.keyword})", word.at)
     return word.text
 
 

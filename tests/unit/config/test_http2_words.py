@@ -1,11 +1,10 @@
 """What bind, server and check lines say of HTTP/2, and the modes that it fits: messages as the haproxy program (3.2)
-has them. Parts that are not built are refused by name (config/http2.py)."""
+has them."""
 
 import pytest
-from support.configs import Loaded, good, only_error, section
+from support.configs import Loaded, good, only_error
 
 from pointsman.assemble import assembled
-from pointsman.config import http2
 from pointsman.config.bind import Bind
 from pointsman.config.server_line import ServerLine
 from pointsman.config.setting import Configuration
@@ -20,16 +19,6 @@ from pointsman.tls.options import NO_PROTOCOLS, BindTls, under
 CHECKED = "server s 127.0.0.1:1 check"
 
 
-@pytest.fixture
-def built(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http2, "CHECKS", True)
-
-
-@pytest.fixture
-def not_built(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http2, "CHECKS", False)
-
-
 def late_errors(loaded: Loaded) -> list[str]:
     """What is found when the sections are put together."""
     assert loaded.errors == []
@@ -39,7 +28,6 @@ def late_errors(loaded: Loaded) -> list[str]:
     return loaded.errors
 
 
-@pytest.mark.usefixtures("built")
 @pytest.mark.parametrize("proto", ["h1", "h2", "none"])
 def test_proto_is_kept(proto: str) -> None:
     (bind,) = good("frontend", f"bind :80 proto {proto} proto {proto}").proxy.all(Bind)
@@ -48,7 +36,6 @@ def test_proto_is_kept(proto: str) -> None:
     assert line.parameters.proto == proto
 
 
-@pytest.mark.usefixtures("built")
 @pytest.mark.parametrize("mode, fitting", [("http", ("h1", "h2")), ("tcp", ("none",))])
 @pytest.mark.parametrize("proto", ["h1", "h2", "none"])
 def test_proto_has_to_fit_the_mode(mode: str, fitting: tuple[str, ...], proto: str) -> None:
@@ -60,7 +47,6 @@ def test_proto_has_to_fit_the_mode(mode: str, fitting: tuple[str, ...], proto: s
     assert found == ([] if proto in fitting else [said])
 
 
-@pytest.mark.usefixtures("built")
 def test_words_of_servers() -> None:
     text = "server s 127.0.0.1:443 ssl verify none ws h2 alpn h2,http/1.1 check-alpn h2 check-proto h2 idle-ping 3s"
     (line,) = good("backend", text).proxy.all(ServerLine)
@@ -71,7 +57,6 @@ def test_words_of_servers() -> None:
     assert (other.parameters.ws, other.parameters.proto, other.parameters.idle_ping) == ("auto", "", 0)
 
 
-@pytest.mark.usefixtures("built")
 @pytest.mark.parametrize(
     "mode, lines, error",
     [
@@ -87,7 +72,6 @@ def test_protocols_of_checks(mode: str, lines: list[str], error: str) -> None:
     assert [error in one for one in found] == ([True] if error else [])
 
 
-@pytest.mark.usefixtures("built")
 def test_connections_of_checks_keep_their_protocol() -> None:
     loaded = good("backend", "option httpchk", "http-check connect proto h2 ssl alpn h2", "server s 127.0.0.1:1")
     steps = [rule.step for rule in loaded.proxy.all(CheckRule) if isinstance(rule.step, Connect)]
@@ -96,7 +80,6 @@ def test_connections_of_checks_keep_their_protocol() -> None:
     assert only_error("backend", "option tcp-check", "tcp-check connect proto h2") == said
 
 
-@pytest.mark.usefixtures("built")
 @pytest.mark.parametrize("words, is_http2", [("", False), (" proto h1", False), (" proto h2", True)])
 def test_switch_mode(words: str, is_http2: bool) -> None:
     loaded = good("frontend", "mode tcp", f"tcp-request content switch-mode http{words}")
@@ -114,7 +97,6 @@ def test_an_option_turns_off_the_preface() -> None:
 
 
 @pytest.mark.skipif(bool(MISSING), reason="built without OpenSSL")
-@pytest.mark.usefixtures("built")
 @pytest.mark.parametrize(
     "words, http, offer",
     [
@@ -138,19 +120,6 @@ def test_what_alpn_offers(words: str, http: bool, offer: bytes) -> None:
 def front(loaded: Loaded, http: bool) -> BindTls:
     configuration: Configuration = loaded.configuration
     return front_tls(configuration, loaded.proxy, loaded.proxy.all(Bind)[-1], http, loaded.diagnostics)
-
-
-@pytest.mark.usefixtures("not_built")
-@pytest.mark.parametrize(
-    "kind, line, error",
-    [
-        ("backend", "server s 127.0.0.1:1 check-proto h2", "'check-proto' : protocol 'h2' is not built yet (manual 5"),
-        ("backend", "http-check connect proto h2", "'proto' : protocol 'h2' is not built yet (manual 4.2, http-check"),
-    ],
-)
-def test_what_is_not_built_is_refused_by_name(kind: str, line: str, error: str) -> None:
-    (found,) = section(kind, line).errors
-    assert error in found
 
 
 @pytest.mark.parametrize("word", ["qmux", "quic", "fcgi", "spop"])

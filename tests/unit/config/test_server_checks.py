@@ -39,7 +39,7 @@ def printed(words: str, rules: str, path: Path, capfd: pytest.CaptureFixture[str
         ("127.0.0.1:2 check check-proto h1", "", "uses an incompatible MUX protocol for the selected check type"),
         ("127.0.0.1:2 check check-proto none", "option httpchk", "uses an incompatible MUX protocol"),
         ("127.0.0.1:2 check check-proto x", "", "unknown MUX protocol 'x'"),
-        ("127.0.0.1:2 check check-proto h2", "", "protocol 'h2' is not built yet"),
+        ("127.0.0.1:2 check check-proto h2", "", "uses an incompatible MUX protocol for the selected check type"),
     ],
 )
 def test_errors(words: str, rules: str, message: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

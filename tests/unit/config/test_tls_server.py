@@ -90,13 +90,6 @@ def test_lines_that_are_alike_have_an_expression_of_their_own_section() -> None:
     assert one is not two
 
 
-def test_h2_is_left_out_of_checks_with_a_warning() -> None:
-    loaded = good("backend", "server s 10.0.0.1:443 check-alpn h2,http/1.1 verify none")
-    assert last(loaded).tls.check_alpn == b"\x08http/1.1"
-    (warning,) = loaded.warnings
-    assert warning.startswith(f"{SAID} : 'check-alpn' : 'h2' is left out of the offer: HTTP/2 is not built yet")
-
-
 def test_ktls_is_noticed() -> None:
     loaded = good("backend", "server s 10.0.0.1:443 ktls on")
     assert loaded.notices == [f"{SAID} : 'ktls' has no effect: TLS of the kernel is not used here (manual 5.2)"]

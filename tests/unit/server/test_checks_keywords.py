@@ -81,8 +81,8 @@ FIRST = (
         ("http-check connect sni", "'http-check connect' : 'sni' expects a string as argument."),
         ("http-check connect alpn", "'http-check connect' : 'alpn' : missing the comma-delimited ALPN protocol suite"),
         (
-            "http-check connect proto h2",
-            "'http-check connect' : 'proto' : protocol 'h2' is not built yet (manual 4.2, http-check connect)",
+            "http-check connect proto qmux",
+            "'http-check connect' : 'proto' : protocol 'qmux' is not built yet (manual 4.2, http-check connect)",
         ),
         ("http-check connect addr foo", "'http-check connect' : 'addr' : invalid address: 'foo' in 'foo'"),
         ("http-check comment", "'http-check comment' : expects a string as argument."),
