@@ -445,7 +445,17 @@ class Live(Generation):
                 connection.close()
         if before:
             self.settle()
-        return super().idle()
+        over = super().idle()
+        if over:
+            self._part_from_servers()
+        return over
+
+    def _part_from_servers(self) -> None:
+        """The process ends: servers that are told so where their protocol has a word for it are told."""
+        for backend in self.backends:
+            for server in backend.servers:
+                server.pool.close()
+        self.settle()
 
     def flush(self) -> None:
         self.sinks.flush()
