@@ -288,7 +288,7 @@ class H2Client(HttpFront, StreamUser):
     def duplex(self) -> Duplex:
         tunnel = self.tunnel
         if tunnel is None:
-            tunnel = self.tunnel = H2Duplex(self.connection, self.flow)
+            tunnel = self.tunnel = H2Duplex(self.connection.turn, self.flow)
         return tunnel
 
     def failure(self) -> int:

@@ -10,14 +10,13 @@ of all that were answered in it leave in one system call.
 
 from typing import Final
 
-from mypy_extensions import mypyc_attr
-
-from pointsman.net.reactor import Job, Reactor
+from pointsman.net.reactor import Reactor
 from pointsman.net.wire import Wire
 from pointsman.proto.h2_endpoint import EndpointUser, H2Endpoint
 from pointsman.proto.h2_stream import H2Stream
 from pointsman.proto.hpack import Block
 from pointsman.stream.h2facts import H2Facts
+from pointsman.stream.h2writer import H2Writer
 from pointsman.stream.outcome import Outcome
 from pointsman.stream.session import ClientSession
 from pointsman.stream.shared import SharedFront
@@ -29,12 +28,11 @@ CLOGGED_FRAMES: Final = 1_024  # the same of frames that wait behind those
 _ROUNDS: Final = 4  # writes of a go, as long as the kernel takes them
 
 
-@mypyc_attr(free_list_len=1)
-class Turn(Job):
+class Turn(H2Writer):
     """The end of the reactor's turn, and the deadline of pings."""
 
     def __init__(self, connection: "H2Connection") -> None:
-        super().__init__()
+        super().__init__(connection.wire, connection.endpoint, connection.facts)
         self.connection = connection
 
     def go(self) -> None:
@@ -54,8 +52,8 @@ class H2Connection(SharedFront, EndpointUser):
         super().__init__(session, reactor, wire)
         program = session.frontend.program
         self.endpoint = H2Endpoint(self, program.h2_front, False, program.head_limit)
-        self.turn = Turn(self)
         self.facts = H2Facts(self.endpoint, session.frontend.h2)
+        self.turn = Turn(self)
         session.streams = self.facts
         session.major = 2
 

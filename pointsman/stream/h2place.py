@@ -23,8 +23,8 @@ from pointsman.proto.websocket import is_websocket, protocol_of, switched
 from pointsman.server.backend import LiveServer
 from pointsman.server.connection import Carried
 from pointsman.server.shared import SharedConnection
+from pointsman.stream.h2duplex import H2Duplex
 from pointsman.stream.h2facts import H2Facts
-from pointsman.stream.h2tunnel import H2Tunnel
 from pointsman.stream.h2writer import H2Writer
 from pointsman.stream.http import HttpStream
 from pointsman.stream.outcome import Answer, Outcome
@@ -104,7 +104,7 @@ class H2Place(HttpPlace, StreamUser):
         self.connects = False  # for any tunnel
         self.refused = False  # the server has none
         self.kept: bytes | None = None  # of the body, for rules
-        self.tunnel: H2Tunnel | None = None
+        self.tunnel: H2Duplex | None = None
 
     # What comes.
 
@@ -162,7 +162,8 @@ class H2Place(HttpPlace, StreamUser):
     def payload_came(self) -> None:
         tunnel = self.tunnel
         if tunnel is not None:
-            tunnel.came()
+            tunnel.unread = True
+            tunnel.weigh()  # what waited for a stream that is over waits no more
         self.back.wake(self)
 
     def reset_came(self, code: int) -> None:
@@ -176,7 +177,7 @@ class H2Place(HttpPlace, StreamUser):
     def credit_came(self, all_gone: bool) -> None:
         exchange = self.exchange
         if self.tunnel is not None:
-            self.tunnel.credited(all_gone)
+            self.tunnel.weigh()
         if exchange is None:
             return
         if all_gone:
@@ -429,8 +430,7 @@ class H2Place(HttpPlace, StreamUser):
         if tunnel is None:
             flow = self.flow
             assert flow is not None
-            tunnel = self.tunnel = H2Tunnel(self.back.writer, flow)
-            tunnel.unread = len(flow.inbox) > 0 or flow.ended
+            tunnel = self.tunnel = H2Duplex(self.back.writer, flow)
         return tunnel
 
     def look(self) -> None:

@@ -6,8 +6,6 @@ goes out in one system call.
 
 from typing import Final
 
-from mypy_extensions import mypyc_attr
-
 from pointsman.net.reactor import Job
 from pointsman.net.wire import BRIEF, Wire
 from pointsman.proto.h2_endpoint import H2Endpoint
@@ -16,7 +14,6 @@ from pointsman.stream.h2facts import H2Facts
 _ROUNDS: Final = 4  # pieces of a go, so that one who takes fast starves nobody
 
 
-@mypyc_attr(free_list_len=1)
 class H2Writer(Job):
     def __init__(self, wire: Wire, endpoint: H2Endpoint, facts: H2Facts) -> None:
         super().__init__()

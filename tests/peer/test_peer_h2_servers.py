@@ -1,5 +1,6 @@
-"""Servers of HTTP/2 behind haproxy and Pointsman (manual 5.2, proto; 4.2, retry-on): what a client of HTTP/1 gets, status
-and letters in the log, and how often the server was asked. What differs on purpose stands in docs/differences.md.
+"""Servers of HTTP/2 behind haproxy and Pointsman (manual 5.2, proto; 4.2, retry-on): what a client of HTTP/1 gets,
+status and letters in the log, and how often the server was asked. What differs on purpose stands in
+docs/differences.md.
 
 All stories run at the same time in both programs, each with a server and a backend of its own.
 """
