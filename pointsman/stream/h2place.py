@@ -33,6 +33,7 @@ from pointsman.stream.sides import CUT, ENOUGH, PARTIAL, WRONG
 
 OPEN: Final = 0  # kinds of an answer: a body follows its head
 BARE: Final = 1  # none does
+_REMEMBERED: Final = 16  # heads of a connection, with what became of them
 _LEAST: Final = 16_384  # bytes that are read of a client at once, be the window smaller
 
 
@@ -50,15 +51,16 @@ class H2Carrier(SharedConnection, EndpointUser):
         self.writer = H2Writer(wire, self.endpoint, self.facts)
         self.taking = False  # what was read is being looked at
         self.awake: list[H2Place] = []  # something has come for them
-        self.block: Block | None = None  # the final head that came last, on whichever stream
-        self.answer: Answer | None = None  # what became of one that came twice
+        self.blocks: dict[Block, None] = {}  # final heads that came lately, on whichever stream, without a secret
+        self.answers: dict[Block, Answer] = {}  # what became of those that came twice
+        first = server.first_block
         kept = server.kept_answer
-        if isinstance(kept, Answer):  # of another connection
-            self.answer = kept
-            self.block = kept.block
+        if isinstance(kept, Answer) and kept.block is not None:  # of another connection
+            first = kept.block
+            self.answers[first] = kept
             kept.used = wire.reactor.now
-        else:
-            self.block = server.first_block
+        if first is not None:
+            self.blocks[first] = None
 
     def wake(self, place: "H2Place") -> None:
         """Something has come for it: its exchange is to have a look, behind all that was read."""
@@ -77,11 +79,27 @@ class H2Carrier(SharedConnection, EndpointUser):
                 if exchange is not None:
                     exchange.server_readable()
 
-    def remember(self, answer: Answer) -> None:
-        self.answer = answer
-        if not self.served:
-            answer.used = self.wire.reactor.now
-            self.target.kept_answer = answer
+    def repeats(self, block: Block) -> bool:
+        """A final head has come: had it come before?"""
+        blocks = self.blocks
+        if block in blocks:
+            return True
+        if not block.secret:
+            if len(blocks) >= _REMEMBERED:
+                oldest = next(iter(blocks))
+                del blocks[oldest]
+                self.answers.pop(oldest, None)
+            blocks[block] = None
+            if not self.served:
+                self.target.first_block = block
+        return False
+
+    def remember(self, block: Block, answer: Answer) -> None:
+        if block in self.blocks:
+            self.answers[block] = answer
+            if not self.served:
+                answer.used = self.wire.reactor.now
+                self.target.kept_answer = answer
 
 
 @mypyc_attr(free_list_len=1)
@@ -96,7 +114,7 @@ class H2Place(HttpPlace, StreamUser):
         self.block: Block | None = None  # the final one, as it came
         self.bare = False  # nothing came behind it
         self.again: Answer | None = None  # what became of the same bytes before
-        self.repeated = False  # it came in the same bytes as the last one of the connection
+        self.repeated = False  # it came in the same bytes as another one of the connection
         self.begun = False  # some head has come
         self.fault: ProtocolError | None = None  # what is wrong with the response
         self.asks: Request | None = None  # for a tunnel by extended CONNECT (RFC 8441)
@@ -113,15 +131,14 @@ class H2Place(HttpPlace, StreamUser):
         flow = self.flow
         assert flow is not None
         self.begun = True
-        answer = back.answer
+        answer = back.answers.get(block)
         if (
             answer is not None
-            and answer.block is block
             and (answer.kind == BARE) == ended
             and not self.head_only
             and not self.connects
         ):
-            self._final(flow, block, ended, answer.response)
+            self._final(flow, block, ended, answer.received, answer.response.length)
             self.again = answer
             back.wake(self)
             return
@@ -133,28 +150,26 @@ class H2Place(HttpPlace, StreamUser):
             back.wake(self)
             return
         if response.status >= 200:
-            self._final(flow, block, ended, response)
+            self._final(flow, block, ended, response.status, response.length)
             asked = self.asks
             if asked is not None and response.status < 300:
                 response = switched(asked, response)
         self.heads.append(response)
         back.wake(self)
 
-    def _final(self, flow: H2Stream, block: Block, ended: bool, response: Response) -> None:
+    def _final(self, flow: H2Stream, block: Block, ended: bool, status: int, length: int) -> None:
+        """A final head, with what the server has said in it."""
         back = self.back
         flow.headed = True
-        if self.connects and response.status < 300:
+        if self.connects and status < 300:
             flow.expected = -1  # what follows is no body
-        elif self.head_only or response.status in (204, 304):
+        elif self.head_only or status in (204, 304):
             flow.expected = 0
-        elif response.length >= 0:
-            flow.expected = response.length
+        elif length >= 0:
+            flow.expected = length
         self.block = block
         self.bare = ended
-        self.repeated = block is back.block
-        back.block = block
-        if not back.served and not block.secret:
-            back.target.first_block = block
+        self.repeated = back.repeats(block)
 
     def number(self) -> int:
         return self.flow.number if self.flow is not None else 0
@@ -409,9 +424,10 @@ class H2Place(HttpPlace, StreamUser):
     def remember(self, answer: Answer) -> None:
         flow = self.flow
         assert flow is not None
-        answer.block = self.block
+        block = answer.block = self.block
         answer.kind = BARE if self.bare else OPEN
-        self.back.remember(answer)
+        if block is not None:
+            self.back.remember(block, answer)
 
     def may_switch(self, request: Request, response: Response) -> bool:
         return self.asks is not None

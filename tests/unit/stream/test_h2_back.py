@@ -281,6 +281,28 @@ def test_max_reuse_counts_exchanges() -> None:
         assert servers[0].look().end.closed and not servers[1].look().end.closed
 
 
+def test_answers_of_several_kinds_that_come_again() -> None:
+    """They take turns on one connection; rules give one of them a status that knows no body, which the server sends."""
+    rules = "http-response set-status 304 if { res.hdr(x) a }\n    http-response set-header seen %[res.hdr(x)]"
+    with stand(rules) as proxy:
+        clients = {"a": proxy.client(), "b": proxy.client()}
+        server: H2Server | None = None
+        number = 1
+        for turn in range(4):
+            for letter, client in clients.items():
+                client.send(GET)
+                server = server or proxy.h2_server("a")
+                assert number in server.look().uris()
+                server.answer(number, 200, ("content-length", "1"), ("x", letter))
+                server.data(number, letter.encode())
+                server.finish(number)
+                received = client.take()
+                assert b"seen: %b\r\n" % letter.encode() in received, turn
+                assert received.startswith(b"HTTP/1.1 %d " % (304 if letter == "a" else 200))
+                assert client.closed is False and not server.look().reset
+                number += 2
+
+
 def test_answers_that_come_again() -> None:
     """Heads of the same bytes take the way that the one before has shown; bodies and statuses are their own."""
     with stand("http-response set-header seen %[res.hdr(x)]") as proxy:
