@@ -83,6 +83,7 @@ class Exchange(Accounts):
         self.phase = IDLE
         self.granted: LiveServer | None = None  # by a queue; taken up at the next go
         self.again_from_queue = False
+        self.refused = False  # a server has not looked at it, as its connection had too many, or was at its end
         self.awaits_link = False  # the pause is until another lane has closed a connection (strict-maxconn)
         self.forced: LiveServer | None = None  # by use-server or by persistence (persistence.py)
         self.persistence = PLAIN  # what force-persist and ignore-persist say of it
@@ -472,7 +473,7 @@ class Exchange(Accounts):
     def _join(self, server: LiveServer, backend: BackendProxy) -> bool:
         """Wait for a connection that is under way for another exchange. What has failed once has one of its own."""
         record = self.record
-        if record.retries:
+        if record.retries and not self.refused:
             return False
         pool = server.pool
         key = pool.value(self.context)

@@ -514,7 +514,7 @@ class Faults(Tunnel):
         self.forced = None
         self.persistence = PLAIN
         self.avoid = NO_SERVERS
-        self.closing = self.bodiless = self.tunnelling = self.answer_begun = False
+        self.closing = self.bodiless = self.tunnelling = self.answer_begun = self.refused = False
         self.client_time = self.frontend.client
         self.half_open = True
         self.near = self.far = None

@@ -38,6 +38,13 @@ class H2Speaker(Speaker):
         self.backend = backend
         self.program = program
         self.places = program.h2_back.streams
+        self.outer: Speaker = self  # whose connections they are
+
+    def learn(self, most: int) -> None:
+        """A server has said how many exchanges it takes at once on a connection: others may be as the last one was, as
+        long as they have not said anything."""
+        self.places = most
+        self.outer.places = most
 
     def speak(self, server: Server, wire: Wire) -> ServerConnection:
         assert isinstance(server, LiveServer)
@@ -45,6 +52,8 @@ class H2Speaker(Speaker):
         lax = program.lax | UNSAFE if self.backend.unsafe else program.lax
         back = H2Back(server, wire, program.h2_back, program.head_limit, lax)
         back.threshold = program.h2_glitches
+        back.most = self.places
+        back.speaker = self
         return back
 
 
@@ -58,6 +67,7 @@ class AlpnSpeaker(Speaker):
     def __init__(self, backend: BackendProxy, program: Program) -> None:
         self.http1 = H1Speaker(backend)
         self.http2 = H2Speaker(backend, program)
+        self.http2.outer = self
         self.places = self.http2.places
         self.decided = False
 
@@ -98,6 +108,7 @@ class H2Back(H2Carrier):
         super().__init__(server, wire, options, head_limit, lax)
         self.lent = 0  # exchanges that it has carried, or carries
         self.threshold: Glitches | None = None  # of glitches
+        self.speaker: H2Speaker | None = None  # who has made it
         self.writer.ask()
 
     # Places.
@@ -263,6 +274,8 @@ class H2Back(H2Carrier):
         self.most = min(self.options.streams, endpoint.most)
         if not self.most:
             self.retire()
+        elif self.speaker is not None:
+            self.speaker.learn(self.most)
         for place in list(self.places.values()):
             if isinstance(place, H2Place):
                 place.settings_came()

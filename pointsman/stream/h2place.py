@@ -132,12 +132,7 @@ class H2Place(HttpPlace, StreamUser):
         assert flow is not None
         self.begun = True
         answer = back.answers.get(block)
-        if (
-            answer is not None
-            and (answer.kind == BARE) == ended
-            and not self.head_only
-            and not self.connects
-        ):
+        if answer is not None and (answer.kind == BARE) == ended and not self.head_only and not self.connects:
             self._final(flow, block, ended, answer.received, answer.response.length)
             self.again = answer
             back.wake(self)

@@ -89,6 +89,7 @@ class Replay(Consuming):
             return False
         if record.retries >= self.most_retries(backend) or self.context.no_retry:
             return False
+        self.refused = False
         self._send_again(backend, server, True)
         return True
 
@@ -105,6 +106,7 @@ class Replay(Consuming):
             return False
         if self.record.retries >= self.most_retries(backend):
             return False
+        self.refused = True
         self._send_again(backend, server, kept is not None)
         return True
 
@@ -123,4 +125,7 @@ class Replay(Consuming):
                 return
         server.counters.retries += 1
         backend.counters.retries += 1
-        self.dial()
+        if self.refused:
+            self.left_over()  # nothing is wrong with another connection that is there
+        else:
+            self.dial()

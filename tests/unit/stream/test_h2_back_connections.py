@@ -8,6 +8,7 @@ from support.frames import HEAD, asking, frame
 from support.h2_peer import (
     GOAWAY,
     INITIAL_WINDOW_SIZE,
+    MAX_CONCURRENT_STREAMS,
     NO_ERROR,
     PING,
     REFUSED_STREAM,
@@ -162,10 +163,10 @@ def test_what_the_server_has_not_looked_at_is_sent_again(how: str, request_: byt
         server = proxy.h2_server("a")
         assert server.place("/x") == 1
         server.send(rst_stream(1, REFUSED_STREAM) if how == "reset" else goaway(0, NO_ERROR))
-        again = proxy.h2_server("a")
+        again = server if how == "reset" else proxy.h2_server("a")
         served(client, again)
         assert proxy.lines == ["204 --"] and proxy.record["retries"] == 1
-        assert server.look().end.closed == (how == "goaway")
+        assert server.look().end.closed == (how == "goaway") and proxy.arrivals("a") == []
 
 
 def test_a_body_that_is_gone_is_not_sent_again() -> None:
@@ -179,11 +180,31 @@ def test_a_body_that_is_gone_is_not_sent_again() -> None:
 def test_one_that_is_refused_each_time_is_not_sent_for_ever() -> None:
     with stand() as proxy:
         client = ask(proxy)
-        for _ in range(3):
-            server = proxy.h2_server("a")
-            server.send(rst_stream(server.place("/x"), REFUSED_STREAM))
+        server = proxy.h2_server("a")
+        for number in (1, 3, 5):
+            assert max(server.uris()) == number
+            server.send(rst_stream(number, REFUSED_STREAM))
         assert client.take().startswith(b"HTTP/1.1 502 ") and proxy.lines == ["502 SH"]
         assert proxy.arrivals("a") == [] and proxy.record["retries"] == 2
+
+
+def test_a_server_that_takes_few_at_once() -> None:
+    """What was sent before it had said so is refused, and goes to other connections, each with as many as it takes."""
+    with stand() as proxy:
+        clients = [ask(proxy) for _ in range(7)]
+        server = proxy.h2_server("a", values=None)
+        assert len(server.uris()) == 7
+        server.settle([(MAX_CONCURRENT_STREAMS, 3)])
+        server.send(*[rst_stream(number, REFUSED_STREAM) for number in (7, 9, 11, 13)])
+        others = [H2Server(end, [(MAX_CONCURRENT_STREAMS, 3)]) for end in proxy.arrivals("a")]
+        assert sorted(len(one.uris()) for one in others) == [1, 3]
+        for one in (server, *others):
+            for number in sorted(one.uris()):
+                if number not in (7, 9, 11, 13):
+                    one.answer(number, 204, end=True)
+        for client in clients:
+            assert client.take().startswith(b"HTTP/1.1 204 ")
+        assert proxy.lines == ["204 --"] * 7 and proxy.server("a").counters.totals.links == 3
 
 
 # While nothing is carried.
