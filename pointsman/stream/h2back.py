@@ -27,6 +27,7 @@ from pointsman.tls.options import HTTP1, wire, without_http2
 
 _ROUNDS: Final = 4  # reads of a go, so that one who sends fast starves nobody
 _CLOGGED: Final = 1_024  # frames that the server does not take, with which nothing more is read of it
+_STUCK: Final = 64  # such frames, with which no other exchange begins there
 _LAST: Final = LARGEST - 2  # a number of a stream that no other follows
 PING: Final = b"pointsmn"  # what idle connections are asked with: 8 bytes of no meaning
 
@@ -121,7 +122,13 @@ class H2Back(H2Carrier):
 
     def has_room(self) -> bool:
         most = self.target.max_reuse
-        return super().has_room() and (most < 0 or self.lent <= most) and self.endpoint.next < _LAST
+        endpoint = self.endpoint
+        return (
+            super().has_room()
+            and (most < 0 or self.lent <= most)
+            and endpoint.next < _LAST
+            and not (self.wire.blocked and len(endpoint.out) > _STUCK)
+        )
 
     def give_back(self, exchange: Carried) -> bool:
         place = self.places.get(exchange)
@@ -135,6 +142,10 @@ class H2Back(H2Carrier):
         return idle
 
     def leave(self, exchange: Carried, reset: bool) -> None:
+        """Where the server takes nothing at the moment, that may be why the exchange is given up: others are not to find
+        out for themselves."""
+        if self.wire.blocked:
+            self.retire()
         super().leave(exchange, reset)
         if not self.places and self.is_open:
             self._rest()

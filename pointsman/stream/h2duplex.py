@@ -70,3 +70,7 @@ class H2Duplex(Duplex):
 
     def go(self) -> None:
         self.flow.user.payload_came()
+
+    def broken(self) -> None:
+        """A bug, already reported."""
+        self.writer.wire.user.broken()

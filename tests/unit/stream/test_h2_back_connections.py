@@ -326,6 +326,27 @@ def test_a_server_that_takes_nothing_is_given_no_more() -> None:
         assert not [one for one in server.frames if one.kind == WINDOW_UPDATE and not one.increment]
 
 
+def test_a_connection_that_is_stuck_is_not_used_again() -> None:
+    """The server's kernel takes nothing more: who has waited in vain is the last one."""
+    with stand(mode="always") as proxy:
+        first = proxy.client()
+        first.send(b"POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 90000000\r\n\r\n")
+        server = proxy.h2_server("a", buffers=4_096)
+        server.grant(0, 80_000_000)
+        server.grant(1, 80_000_000)
+        while first.send(b"z" * 65_536):
+            pass
+        (back,) = proxy.server("a").pool.shared
+        assert back.wire.blocked
+        second = ask(proxy)
+        assert proxy.arrivals("a") == []
+        proxy.wait(30_100)
+        assert second.take().startswith(b"HTTP/1.1 504 ")
+        third = ask(proxy)
+        served(third, proxy.h2_server("a"))
+        server.end.close()
+
+
 def test_many_small_ones_are_written_at_once() -> None:
     """What one turn of the reactor brings goes out in one piece."""
     with stand() as proxy:
