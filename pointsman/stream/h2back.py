@@ -142,8 +142,8 @@ class H2Back(H2Carrier):
         return idle
 
     def leave(self, exchange: Carried, reset: bool) -> None:
-        """Where the server takes nothing at the moment, that may be why the exchange is given up: others are not to find
-        out for themselves."""
+        """Where the server takes nothing at the moment, that may be why the exchange is given up: nobody else need
+        find it out."""
         if self.wire.blocked:
             self.retire()
         super().leave(exchange, reset)
