@@ -1,8 +1,10 @@
-"""Under POINTSMAN_TEST_TRANSPORT=odd every story runs through the odd transport; these are about plain sockets."""
+"""Under POINTSMAN_TEST_TRANSPORT=odd every story runs through the odd transport; these are about plain sockets. Under
+POINTSMAN_TEST_H2=front, back or both stories have ends that speak HTTP/2 (tests/support/h2_stories.py)."""
 
 from __future__ import annotations
 
 import pytest
+from support.h2_stories import about_http1
 from support.odd_transport import OddTransport
 from support.stand import Stand
 
@@ -39,6 +41,10 @@ def pieces(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if Stand.h2:
+        for item in items:
+            if reason := about_http1(item.name, Stand.h2):
+                item.add_marker(pytest.mark.skip(reason=f"over HTTP/2: {reason}"))
     if not Stand.odd:
         return
     for item in items:

@@ -14,6 +14,7 @@ what a proxy that serves nobody must look like (`check`).
 from __future__ import annotations
 
 import errno
+import importlib
 import os
 import re
 import select
@@ -154,11 +155,19 @@ class End:
         self.close()
 
 
+class Worker(End):
+    """An end that does by itself what its protocol asks for while the stand settles."""
+
+    def work(self) -> bool:
+        """Go on with what is under way. True: something was done."""
+        raise NotImplementedError
+
+
 KEEPS = 1 << 18
 PATIENCE = 4  # ms, for what the peer's transport sends
 
 
-class OddEnd(End):
+class OddEnd(Worker):
     """It speaks the odd transport. What that needs to go on happens while the stand settles."""
 
     def __init__(self, stand: Stand, sock: socket.socket, client: bool) -> None:
@@ -261,6 +270,8 @@ class OddEnd(End):
 
 class Stand:
     odd = os.environ.get("POINTSMAN_TEST_TRANSPORT") == "odd"  # all connections are
+    # "front", "back", "both": where ends speak HTTP/2 (h2_ends.py), if all proxies are of mode http.
+    h2 = os.environ.get("POINTSMAN_TEST_H2", "")
 
     def __init__(self, text: str, *names: str, values: Mapping[str, str] | None = None, when: When = When.END) -> None:
         self.listeners: dict[str, socket.socket] = {}
@@ -269,6 +280,12 @@ class Stand:
             self.listeners[name] = listener = socket.create_server(("127.0.0.1", 0), backlog=200)
             listener.setblocking(False)
             places[name] = f"127.0.0.1:{listener.getsockname()[1]}"
+        if "mode tcp" in text:
+            self.h2 = ""
+        self.works = self.odd or self.h2 != ""
+        self.accepts = self.odd or self.h2 in ("back", "both")
+        if self.h2 in ("back", "both"):
+            text = re.sub(r"(?m)^(\s+server .*)$", r"\1 proto h2", text)
         text = re.sub(r"\{([a-z]+)\}", lambda match: places.get(match[1], match[0]), text)
         self.clock = EPOCH
         self._real = pointsman.net.reactor.monotonic_ns
@@ -287,7 +304,7 @@ class Stand:
         for frontend in self.live.frontends:
             frontend.logger = self.logs[frontend.name.decode()] = self._logger(when)
         self.bind_states = {id(frontend): BindState("", 1, self.live.process) for frontend in self.live.frontends}
-        self.accepted: dict[str, list[OddEnd]] = {name: [] for name in names}  # under the odd transport: not asked for
+        self.accepted: dict[str, list[End]] = {name: [] for name in names}  # ends that work: not asked for yet
         if self.odd:
             for bind_state in self.bind_states.values():
                 bind_state.transports = OddTransports()
@@ -363,9 +380,19 @@ class Stand:
         frontend.arrived(bind_state)
         address = self._source(net_address(*source))
         arrival = Arrival(accepted.detach(), address, self._here(), bind_state, self.reactor.now)
-        end = OddEnd(self, sock, True) if self.odd else End(self, sock)
+        end = self._made(sock, True)
         self.ends.append(end)
         return end, arrival
+
+    def _made(self, sock: socket.socket, client: bool) -> End:
+        if self.odd:
+            return OddEnd(self, sock, client)
+        if self.h2 in ("front" if client else "back", "both"):
+            ends = importlib.import_module("support.h2_ends")  # it imports this module
+            sock.setblocking(False)
+            made: End = ends.H2ClientEnd(self, sock) if client else ends.H2ServerEnd(self, sock)
+            return made
+        return End(self, sock)
 
     def _source(self, address: NetAddress) -> NetAddress:
         """Of a client, as the proxy is told."""
@@ -375,7 +402,7 @@ class Stand:
         return net_address(*self._door.getsockname())
 
     def _end(self, sock: socket.socket, client: bool = False) -> End:
-        end = OddEnd(self, sock, client) if self.odd else End(self, sock)
+        end = self._made(sock, client)
         self.ends.append(end)
         self.settle()
         return end
@@ -385,7 +412,7 @@ class Stand:
         self.settle()
         if buffers:
             self.listeners[name].setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffers)
-        if self.odd:
+        if self.accepts:
             if not self.accepted[name]:
                 raise BlockingIOError
             return self.accepted[name].pop(0)
@@ -409,7 +436,7 @@ class Stand:
         patience = PATIENCE
         for _ in range(200_000):
             if not self.reactor.goes and not self.reactor.given_up and not self._poll.poll(1):
-                if not self.odd:
+                if not self.works:
                     break
                 if self._work():
                     patience = PATIENCE
@@ -435,20 +462,20 @@ class Stand:
         ) or any(isinstance(end, OddEnd) and end.expects() for end in self.ends)
 
     def _work(self) -> bool:
-        """Whatever the odd transport needs of our ends. True: something was done."""
+        """Whatever needs to be done at our ends. True: something was done."""
         worked = False
         for name, listener in self.listeners.items():
-            while listener.fileno() >= 0:
+            while self.accepts and listener.fileno() >= 0:
                 try:
                     sock, _ = listener.accept()
                 except BlockingIOError:
                     break
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                end = OddEnd(self, sock, False)
+                end = self._made(sock, False)
                 self.ends.append(end)
                 self.accepted[name].append(end)
         for end in self.ends:
-            if isinstance(end, OddEnd) and end.work():
+            if isinstance(end, Worker) and end.work():
                 worked = True
         return worked
 
@@ -458,7 +485,7 @@ class Stand:
         while self.clock < end:
             self.clock = min(self.clock + STEP, end)
             self.reactor.turn(0)
-            if self.reactor.goes or self.odd and (self._work() or self._poll.poll(0)):
+            if self.reactor.goes or self.works and (self._work() or self._poll.poll(0)):
                 self.settle()
         self.settle()
 

@@ -105,6 +105,7 @@ class TlsStand(Stand):
     """`side`: where TLS is; "": nowhere. `raw`: nobody shakes hands, the test has plain sockets."""
 
     odd = False  # no transport but this one, whatever the environment asks for
+    h2 = ""
 
     def __init__(self, text: str, *names: str, side: str) -> None:
         super().__init__(text, *names)
