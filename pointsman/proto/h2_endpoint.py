@@ -195,6 +195,13 @@ class H2Endpoint:
     def _greet(self) -> None:
         """What each end says first (3.4)."""
         options = self.options
+        if not options.greeting:
+            options.greeting = self._greeting_of(options)
+        self.out.append(options.greeting)
+        self.grant = self.room
+
+    def _greeting_of(self, options: H2Options) -> bytes:
+        """The same for all connections: settings, and as much window as there is room."""
         said: list[tuple[int, int]] = []
         if options.table_size != 4096:
             said.append((HEADER_TABLE_SIZE, options.table_size))
@@ -210,14 +217,15 @@ class H2Endpoint:
             said.append((MAX_HEADER_LIST_SIZE, self.head_limit))
             if not options.bogus_websocket:
                 said.append((ENABLE_CONNECT_PROTOCOL, 1))
-        if self.client:
-            self.out.append(PREFACE)
-        self.out.append(settings(said))
-        self._refill()
+        first = [PREFACE] if self.client else []
+        first.append(settings(said))
+        if self.room > WINDOW:
+            first.append(window_update(0, self.room - WINDOW))
+        return b"".join(first)
 
     def _refill(self) -> None:
         """Let the peer send more, on all streams."""
-        if self.grant <= self.room >> 1 or self.grant == WINDOW and self.room > WINDOW:
+        if self.grant <= self.room >> 1:
             self.out.append(window_update(0, self.room - self.grant))
             self.grant = self.room
 

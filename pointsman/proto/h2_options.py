@@ -29,6 +29,7 @@ class H2Options:
         self.rst_at_once = 0  # RST_STREAM frames, after which a connection lets others go first; 0: no limit
         self.frames_at_once = 0  # the same of frames of all kinds
         self.log_errors = LOG_STREAM
+        self.greeting = b""  # what a connection says first, once the first one has made it
         self.bogus_websocket = False  # clients are not told that they may use WebSocket (RFC 8441)
 
     def set_buffer(self, size: int) -> None:
