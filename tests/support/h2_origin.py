@@ -41,7 +41,7 @@ def chunked(body: bytes, trailers: bytes = b"") -> bytes:
 
 def switching(head: bytes) -> bytes:
     """101, with what RFC 6455 4.2.2 asks for."""
-    key = next(line[19:] for line in head.split(b"\r\n") if line.lower().startswith(b"sec-websocket-key: "))
+    key = next((line[19:] for line in head.split(b"\r\n") if line.lower().startswith(b"sec-websocket-key: ")), b"")
     proof = base64.b64encode(hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest())
     head = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
     return head + b"Sec-WebSocket-Accept: " + proof + b"\r\n\r\n"
