@@ -1,8 +1,8 @@
 """python -m bench.attacks: what attacks by HTTP/2 do to Pointsman, to haproxy, and to honest clients beside them.
 
 For each attack: what became of the attacker's connections, the most anonymous memory of all processes of the program,
-CPU of the program for each frame of the attacker (less what the victims' requests take), and the 99th percentile of
-honest clients with the attack and without.
+its CPU in all, and for each frame that the attacker has sent (less what the victims' requests take), and the 99th
+percentile of honest clients, without the attack and with it.
 """
 
 from __future__ import annotations
@@ -18,18 +18,20 @@ from bench.attacks.scripts import ATTACKS
 from bench.stage import OURS, THEIRS
 
 HEAD = (
-    "| attack | program | frames | connections | the attacker gets | memory, MB | µs a frame | p99, ms |\n"
-    "|---|---|---:|---:|---|---:|---:|---:|"
+    "| attack | program | frames | connections | the attacker gets | memory, MB | CPU, ms | µs a frame | p99, ms |\n"
+    "|---|---|---:|---:|---|---:|---:|---:|---:|"
 )
 
 
 def line(name: str, program: str, figures: Figures) -> str:
     """A line of the table."""
     outcome = figures.outcome
+    micros = figures.cpu * 1e6 / outcome.frames if outcome.frames else 0.0
     failed = f", {figures.failed} failed" if figures.failed else ""
     return (
         f"| {name} | {program} | {outcome.frames:,} | {outcome.connections:,} | {outcome.told()} "
-        f"| {figures.before / 1000:.1f} → {figures.most / 1000:.1f} | {figures.micros:.2f} "
+        f"| {figures.before / 1000:.1f} → {figures.most / 1000:.1f} | {figures.cpu * 1000:.0f} "
+        f"| {micros:.2f} "
         f"| {figures.alone:.2f} → {figures.p99:.2f}{failed} |"
     )
 

@@ -58,7 +58,7 @@ class Figures:
     outcome: Outcome
     before: int  # anonymous memory, kB
     most: int
-    micros: float  # of CPU for a frame of the attacker
+    cpu: float  # s that the program worked for the attacker
     alone: float  # p99 of the victims without the attack, ms
     p99: float  # with it, ms
     failed: int  # requests of victims
@@ -159,8 +159,7 @@ class Ground:
         most = memory.close()
         if self.program.process is None or self.program.process.poll() is not None:
             raise SystemExit(f"{self.program.name} has ended:\n{self.program.printed()}")
-        micros = max(0.0, used) / 1000 / outcome.frames if outcome.frames else 0.0
-        return Figures(outcome, before, most, micros, percentile(alone), percentile(times), failed)
+        return Figures(outcome, before, most, max(0.0, used) / 1e9, percentile(alone), percentile(times), failed)
 
 
 def heard(victims: subprocess.Popen[str]) -> tuple[list[float], int]:
