@@ -13,6 +13,7 @@ import os
 import random
 import re
 import shutil
+import socket
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -319,7 +320,7 @@ class WebSocket:
 
 
 @pytest.mark.parametrize("port", ("clear", "tls"))
-@pytest.mark.parametrize(("server", "version"), [("hypercorn1", "1.1")])
+@pytest.mark.parametrize(("server", "version"), [("hypercorn1", "1.1"), ("hypercorn2", "2")])
 def test_a_websocket_over_http2(running: Running, port: str, server: str, version: str) -> None:
     """To a server that is asked by an upgrade of HTTP/1, and to one that is asked over HTTP/2."""
     with H2Client(running.program.ports[port], tls=port == "tls") as client:
@@ -333,6 +334,26 @@ def test_a_websocket_over_http2(running: Running, port: str, server: str, versio
         for socket_ in (one, other):
             socket_.send(CloseConnection(1000))
             assert isinstance(socket_.next(), CloseConnection)
+
+
+def test_an_http1_websocket_to_a_server_of_http2(running: Running) -> None:
+    with socket.create_connection(("127.0.0.1", running.program.ports["either"]), 10) as sock:
+        sock.sendall(
+            b"GET /hypercorn2/ws HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        )
+        data = b""
+        while b"\r\n\r\n" not in data:
+            data += sock.recv(65_536)
+        head, _, data = data.partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 101"), head
+        assert b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" in head, "what RFC 6455, 1.3, computes of that key"
+        ws = Connection(ConnectionType.CLIENT)
+        sock.sendall(ws.send(TextMessage("hello")))
+        ws.receive_data(data)
+        while not (events := list(ws.events())):
+            ws.receive_data(sock.recv(65_536))
+        assert [event.data for event in events if isinstance(event, TextMessage)] == ["server 2, client 1.1: hello"]
 
 
 def chromium(folder: Path, url: str) -> str:
@@ -355,7 +376,7 @@ def test_chromium_loads_a_page_with_a_hundred_resources(running: Running, tmp_pa
 
 
 @with_chromium
-@pytest.mark.parametrize(("server", "version"), [("hypercorn1", "1.1")])
+@pytest.mark.parametrize(("server", "version"), [("hypercorn1", "1.1"), ("hypercorn2", "2")])
 def test_chromium_opens_websockets_over_http2(running: Running, tmp_path: Path, server: str, version: str) -> None:
     title = chromium(tmp_path, running.url("tls", f"/{server}/page"))
     assert title == f"server {version}, client 2.0: hello"
