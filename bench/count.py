@@ -21,7 +21,7 @@ from bench.rows import ROWS
 from bench.stage import ROOT
 
 FIGURES = ROOT / "bench" / "instructions.json"
-CHECKED = ("small", "full", "path+id", "all-differ", "close", "tcp")
+CHECKED = ("small", "full", "path+id", "all-differ", "close", "tcp", "h2c")
 NUMBER = {True: 600, False: 80}  # requests, by whether modules are compiled
 TCP_TIMES = 5  # as many more where a request costs little
 TOLERANCE = 0.05

@@ -53,6 +53,7 @@ class Exchanges:
         self._row = row
         self._stream = -1
         self._data = b""
+        self._held = b""  # what is to be said, but not before the preface
         fields = inserted(row)
         path = ROOT if row.path == "/" else bytes([PATH]) + text(row.path.encode())
         block = (POST if row.post else GET) + path + (HTTPS if row.tls else HTTP)
@@ -69,7 +70,7 @@ class Exchanges:
         if first:
             settings = struct.pack("!HI", INITIAL_WINDOW_SIZE, LARGE)
             credit = struct.pack("!I", LARGE - CONNECTION)
-            opening = PREFACE + frame(SETTINGS, 0, 0, settings) + frame(WINDOW_UPDATE, 0, 0, credit)
+            opening = PREFACE + frame(SETTINGS, 0, 0, settings) + frame(WINDOW_UPDATE, 0, 0, credit) + self._held
         flags = END_HEADERS if self._row.post else END_HEADERS | END_STREAM
         head = frame(HEADERS, flags, self._stream, self._first if first else self._later)
         return opening + head + (frame(DATA, END_STREAM, self._stream, self._row.sent) if self._row.post else b"")
@@ -90,6 +91,9 @@ class Exchanges:
                 reply += frame(SETTINGS, ACK, 0)
             if kind in (DATA, HEADERS) and stream == self._stream:
                 self._take(kind, flags, payload)
+        if self._stream < 0:  # the other side greets first
+            self._held += reply
+            return b""
         return reply
 
     def _take(self, kind: int, flags: int, payload: bytes) -> None:

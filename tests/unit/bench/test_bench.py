@@ -30,6 +30,7 @@ GOOD = {
     "p50": 1,
     "p99": 2,
 }
+NEEDED = ("nginx", "wrk", "h2load", "curl")
 COUNTED = Counts(
     served=1000, sessions=64, requests=1000, good=1000, bytes_in=10**8, routed=1000, lines=1000, dropped=0, lost=0
 )
@@ -190,16 +191,19 @@ def test_the_receiver_counts_every_line() -> None:
 
 @pytest.mark.alone
 @pytest.mark.peer
-@pytest.mark.skipif(not (shutil.which("nginx") and shutil.which("wrk")), reason="nginx and wrk are not installed")
+@pytest.mark.skipif(
+    not all(map(shutil.which, ("nginx", "wrk", "h2load", "curl"))),
+    reason="nginx, wrk, h2load or curl are not installed",
+)
 def test_a_short_run(tmp_path: Path) -> None:
     """Rows of both modes, one second each; every request is accounted for."""
     report = tmp_path / "report.json"
-    words = ["--rows", "full,tcp", "--pairs", "1", "--seconds", "1", "--interpreted", "--json", str(report)]
+    words = ["--rows", "full,tcp,h2c-10", "--pairs", "1", "--seconds", "1", "--interpreted", "--json", str(report)]
     command = [sys.executable, "-m", "bench", *words]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
     rows = json.loads(report.read_text())["rows"]
-    assert [row["row"] for row in rows] == ["full", "tcp"]
+    assert [row["row"] for row in rows] == ["full", "tcp", "h2c-10"]
     for row in rows:
         for sample in (*row["ours"], *row["theirs"]):
             assert sample["requests"] > 100 and sample["user"] + sample["system"] > 0 and sample["problems"] == ""
