@@ -91,8 +91,8 @@ class H2Front(H2Connection):
         self.glitches = 0  # those that the session knows of
 
     def start(self, pending: bytes) -> None:
-        """The connection is open, and speaks HTTP/2. `pending`: what was received of it. Our SETTINGS go behind the first
-        bytes that come, with the answer to the client's."""
+        """The connection is open, and speaks HTTP/2. `pending`: what was received of it. Our SETTINGS wait for the
+        client's first bytes: they go out with what these bring about."""
         self._wait_for_request(self.frontend.http_request_time)
         if self.idle_ping:
             self.reactor.wheel.arm(self.turn, self.reactor.now + self.idle_ping)
