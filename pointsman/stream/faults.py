@@ -342,6 +342,11 @@ class Faults(Tunnel):
         self._count_failure()
         self.refuse(502, _S, _H)
 
+    def not_sent(self) -> None:
+        """Nothing of it has gone to the server, whose connection takes no more: it goes by another one."""
+        self.drop_connection()
+        self.left_over()
+
     def cannot_switch(self) -> None:
         """The server's connections do not become what the request asks for (RFC 8441)."""
         self.failed_response()

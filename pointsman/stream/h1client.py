@@ -77,6 +77,8 @@ class H1Client(HttpFront, WireUser):
         """Read the request's body and hand it on, as far as both sides go."""
         body = self.body
         stream = self.wake()
+        if stream.upload_waits():
+            return
         if self.begun:
             payload, self.begun = self.begun, b""
             stream.upload(payload)

@@ -140,7 +140,7 @@ class H2Client(HttpFront, StreamUser):
     def upload(self) -> None:
         stream = self.stream
         flow = self.flow
-        if stream is None:
+        if stream is None or stream.upload_waits():
             return
         if self.begun:
             payload, self.begun = self.begun, b""

@@ -118,7 +118,11 @@ class H2Place(HttpPlace, StreamUser):
         self.begun = False  # some head has come
         self.fault: ProtocolError | None = None  # what is wrong with the response
         self.asks: Request | None = None  # for a tunnel by extended CONNECT (RFC 8441)
-        self.waits_for_settings = False  # the server has not said yet whether that may be
+        # The server has not said yet whether that may be, or whether it takes so many at once: a body that it has begun
+        # to get could not be sent again.
+        self.waits_for_settings = False
+        self.head = b""  # the header block that waits
+        self.unsent = False  # in vain
         self.connects = False  # for any tunnel
         self.refused = False  # the server has none
         self.kept: bytes | None = None  # of the body, for rules
@@ -215,7 +219,14 @@ class H2Place(HttpPlace, StreamUser):
             if outcome is not None:
                 outcome.block = block
                 outcome.secure = back.secure
-        return self._open(block, not request.chunked and request.length <= 0 and not self.connects)
+        ended = not request.chunked and request.length <= 0 and not self.connects
+        stream = self.stream
+        again = stream is not None and stream.replaying  # then its body is kept
+        if not (ended or again or back.endpoint.set_up) and len(back.places) > 1:
+            self.waits_for_settings = True
+            self.head = block
+            return len(block)
+        return self._open(block, ended)
 
     def _open(self, block: bytes, ended: bool) -> int:
         endpoint = self.back.endpoint
@@ -241,13 +252,22 @@ class H2Place(HttpPlace, StreamUser):
 
     def settings_came(self) -> None:
         """What the server can do is known now."""
-        if self.waits_for_settings:
-            self.waits_for_settings = False
+        if not self.waits_for_settings:
+            return
+        self.waits_for_settings = False
+        back = self.back
+        endpoint = back.endpoint
+        if endpoint.parting or len(endpoint.streams) >= back.most:
+            self.unsent = True
+        elif self.asks is not None:
             self._extended()
-            if self.refused:
-                self.back.wake(self)
-            elif self.exchange is not None:
-                self.exchange.server_drained()
+        else:
+            self._open(self.head, False)
+            back.writer.ask()
+        if self.flow is None:
+            back.wake(self)
+        elif self.exchange is not None:
+            self.exchange.server_drained()
 
     def send_body(self, payload: bytes) -> int:
         flow = self.flow
@@ -257,10 +277,12 @@ class H2Place(HttpPlace, StreamUser):
 
     def end_body(self, trailers: list[Field]) -> int:
         flow = self.flow
-        assert flow is not None
-        if not flow.ending:
+        if flow is not None and not flow.ending and not self.connects:
             self.back.endpoint.finish(flow, trailer_block(trailers) if trailers else b"")
         return 0
+
+    def waits_to_begin(self) -> bool:
+        return self.waits_for_settings
 
     def goes_unseen(self) -> bool:
         return False
@@ -335,6 +357,8 @@ class H2Place(HttpPlace, StreamUser):
             stream.bad_response(fault)
         elif self.refused:
             stream.cannot_switch()
+        elif self.unsent:
+            stream.not_sent()
         elif flow is None and self.waits_for_settings and self.back.is_open:
             pass
         elif flow is None or flow.over:

@@ -521,6 +521,11 @@ class HttpRequest(Waiting):
         chain = self.request_chain
         return place is None or place.is_blocked() or chain is not None and chain.is_busy()
 
+    def upload_waits(self) -> bool:
+        """Nothing of the request's body may be taken of the client yet, as its head waits."""
+        place = self.place
+        return place is not None and place.waits_to_begin()
+
     def upload_takes(self) -> int:
         """How large a piece of the request's body may be that is read at once."""
         place = self.place

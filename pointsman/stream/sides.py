@@ -205,6 +205,10 @@ class HttpBack:
         """So it does, up to so many bytes. How many; 0: the source has ended; -1: nothing now."""
         raise NotImplementedError
 
+    def waits_to_begin(self) -> bool:
+        """Its head waits: nothing of its body may be taken of the client yet, not even its end."""
+        return False
+
     @property
     def takes(self) -> int:
         """So many bytes of the request's body may be read for it at once, where it is not blocked."""

@@ -128,7 +128,7 @@ class H2Server(FramePeer):
             if one.ends:
                 self.ended.add(number)
                 self.trailers[number] = []
-            if self.grants and one.payload:
+            if self.grants and self.set_up and one.payload:
                 self.send(window_update(0, len(one.payload)))
                 if not one.ends:
                     self.grant(number, len(one.payload))

@@ -207,6 +207,25 @@ def test_a_server_that_takes_few_at_once() -> None:
         assert proxy.lines == ["204 --"] * 7 and proxy.server("a").counters.totals.links == 3
 
 
+def test_bodies_wait_for_settings() -> None:
+    """One that was begun could not be sent again: so it waits until it is known how many the server takes at once."""
+    with stand() as proxy:
+        clients = [ask(proxy, POST) for _ in range(5)]
+        server = proxy.h2_server("a", values=None)
+        assert len(server.uris()) == 1, "the first one risks nothing"
+        server.settle([(MAX_CONCURRENT_STREAMS, 2)])
+        others = [H2Server(end, [(MAX_CONCURRENT_STREAMS, 2)]) for end in proxy.arrivals("a")]
+        for one in (server, *others):
+            assert one.bodies == {number: b"body" for number in one.uris()} and not one.reset
+        assert sorted(len(one.uris()) for one in (server, *others)) == [1, 2, 2]
+        for one in (server, *others):
+            for number in sorted(one.uris()):
+                one.answer(number, 204, end=True)
+        for client in clients:
+            assert client.take().startswith(b"HTTP/1.1 204 ")
+        assert proxy.lines == ["204 --"] * 5
+
+
 # While nothing is carried.
 
 

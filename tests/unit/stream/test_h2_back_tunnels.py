@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.h2_peer import ENABLE_CONNECT_PROTOCOL, REFUSED_STREAM, rst_stream
+from support.h2_peer import CANCEL, ENABLE_CONNECT_PROTOCOL, REFUSED_STREAM, rst_stream
 from support.h2_server_stand import H2Server
 from support.stand import Stand
 
@@ -151,6 +151,22 @@ def test_a_websocket_that_is_reset() -> None:
         server = H2Server(proxy.accept("a"), CAN)
         server.send(rst_stream(server.place("/ws"), REFUSED_STREAM))
         assert client.take().startswith(b"HTTP/1.1 502 ") and proxy.lines == ["502 SH"]
+
+
+def test_a_websocket_that_is_asked_for_once_more() -> None:
+    text = CONFIG.replace("http-reuse always", "http-reuse always\n    retry-on empty-response\n    retries 2")
+    with Stand(text, "a") as proxy:
+        client = proxy.client()
+        client.send(ASKED)
+        server = H2Server(proxy.accept("a"), CAN)
+        server.send(rst_stream(server.place("/ws"), CANCEL))
+        again = H2Server(proxy.accept("a"), CAN)
+        place = again.place("/ws")
+        assert place not in again.ended, "our end is open"
+        again.answer(place)
+        assert b" 101 " in client.take()
+        client.send(b"up")
+        assert again.body(place) == b"up"
 
 
 def test_another_upgrade_is_a_wish() -> None:
