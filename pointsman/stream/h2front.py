@@ -84,6 +84,7 @@ class H2Front(H2Connection):
         self.extended = not frontend.program.h2_front.bogus_websocket  # RFC 8441 may be used
         self.lax = frontend.program.lax | UNSAFE if frontend.unsafe else frontend.program.lax
         self.half = False  # the client sends no more
+        self.closing = False  # as soon as it carries nothing (option httpclose)
         self.waits_until = 0  # how long it may be without a stream (monotonic ms)
         self.renews = 0  # ms: whatever comes begins that anew
         self.idle_ping = session.bind_state.idle_ping  # ms
@@ -341,6 +342,9 @@ class H2Front(H2Connection):
             self._await_end()
         elif self.phase == PARTING or self.half or self.endpoint.parting or self.endpoint.last >= self.endpoint.limit:
             self._leave()
+        elif self.closing and self.phase <= WARNED:
+            # Goodbye goes behind the answer: clients on the library h2 take none that comes behind it.
+            self._wait(0)
         elif self.phase <= WARNED:
             limit = self.frontend.keep_alive
             self._wait_for_request(limit if limit != FOREVER else self.frontend.http_request_time)
@@ -429,8 +433,7 @@ class H2Front(H2Connection):
     def note_closing(self) -> None:
         process = self.frontend.program.process
         if self.frontend.mode == CLOSE:
-            if self.phase == OPEN:
-                self._bore()
+            self.closing = True
         elif process.stopping and process.spread:
             self.stop()  # it was drawn
 

@@ -34,6 +34,7 @@ defaults
     timeout http-keep-alive 1s
     retries 0
 """
+LATE = 100  # ms: a deadline may be met so much later (net/timers.py)
 CONFIG = (
     TIMES
     + """
@@ -350,6 +351,8 @@ def test_httpclose_ends_a_connection_behind_its_answer() -> None:
         client = stand.h2()
         client.ask(1, "/hello")
         assert client.answer(1).status == 200
+        assert client.goaways() == [], "before it is read, or clients on the library h2 would not take it"
+        stand.wait(LATE)
         assert client.goaways() == [(1, NO_ERROR)]
         client.end.close()
 
