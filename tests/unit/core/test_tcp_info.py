@@ -58,7 +58,7 @@ def test_counters_of_a_quiet_connection(pair: Pair) -> None:
     ours, _ = pair
     found = {place: measure(ours.fileno(), place) for place in COUNTERS}
     assert [found[place] for place in (UNACKED, SACKED, LOST, RETRANS, FACKETS)] == [0] * 5
-    assert found[REORDERING] == 3  # net.ipv4.tcp_reordering, tcp(7)
+    assert found[REORDERING] >= 3  # net.ipv4.tcp_reordering, tcp(7); more where earlier connections to there had more
 
 
 def test_what_is_sent_is_not_acknowledged_at_once(pair: Pair) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from pool_lanes import Lanes
 
+from pointsman.core.columns import NOTHING
 from pointsman.net.duplex import Duplex
 from pointsman.net.wire import Wire
 from pointsman.server.backend import LiveServer
@@ -197,7 +198,7 @@ def test_one_that_identifies_its_client_is_not_lent(lanes: Lanes) -> None:
 
 
 def test_given_up_by_the_last_exchange_it_is_idle(lanes: Lanes) -> None:
-    """In its own lane, and counted there."""
+    """As soon as whoever has given it up hands it back: in its own lane, and counted there."""
     made, exchange = in_use(lanes)
     other, one = in_use(lanes, lane=1, served=2)
     second = Carried()
@@ -207,7 +208,10 @@ def test_given_up_by_the_last_exchange_it_is_idle(lanes: Lanes) -> None:
     assert place.told == ["leave"] and lanes.shown() == (2, 0, 0)
     made.leave(exchange, True)
     other.leave(one, False)
-    assert made.is_open and lanes.shown() == (2, 2, 1)
+    assert made.is_open and not made.is_busy() and lanes.shown() == (2, 0, 0)
+    for server, idle in zip(lanes.servers, (made, other)):
+        server.step(server.pool.give_equal(idle), NOTHING, NOTHING)
+    assert lanes.shown() == (2, 2, 1)
     assert lanes.servers[0].pool.idle == [made] and lanes.servers[0].pool.shared == []
     assert lanes.take(REUSE_ALWAYS, False) is made
     made.close()
