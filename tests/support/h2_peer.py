@@ -281,10 +281,13 @@ class RawConnection:
         """Frames, or any bytes. That the program has gone is seen by who reads, as it may have said why."""
         whole = b"".join(part if isinstance(part, bytes) else part.serialize() for part in parts)
         cuts = range(1, min(len(whole), self.cut))
+        self.sock.settimeout(self.patience)
         try:
             for at in cuts:
                 self.sock.sendall(whole[at - 1 : at])
             self.sock.sendall(whole[len(cuts) :])
+        except TimeoutError:
+            raise Silence(f"what is sent is not read; received:\n{self.transcript()}") from None
         except OSError:
             pass
 
