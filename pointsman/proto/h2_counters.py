@@ -67,15 +67,22 @@ class H2Counters:
         if cells is None:
             return
         more = (streams if self.open else 0) - self.held
-        if self.headers | self.data | self.opened | more | self.requests | self.bytes_in | self.bytes_out:
+        if self.headers or self.bytes_out or more or self.data or self.opened or self.requests or self.bytes_in:
             self.held += more
             cells.tally(
                 _OFTEN, self.headers, self.data, more, self.opened, self.requests, self.bytes_in, self.bytes_out
             )
             self.headers = self.data = self.opened = self.requests = 0
             self.bytes_in = self.bytes_out = 0
-        errors = self.connection_errors | self.stream_errors | self.rst_stream_sent | self.goaway_sent
-        if errors | self.settings | self.rst_stream | self.goaway:
+        if (
+            self.settings
+            or self.rst_stream
+            or self.goaway
+            or self.rst_stream_sent
+            or self.goaway_sent
+            or self.connection_errors
+            or self.stream_errors
+        ):
             self._fold_seldom(cells)
 
     def _fold_seldom(self, cells: H2Cells) -> None:

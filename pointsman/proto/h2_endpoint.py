@@ -70,7 +70,7 @@ from pointsman.proto.h2_budget import FRAME, OVER_SHIFT, STOPPED, WASTED, Budget
 from pointsman.proto.h2_counters import H2Counters
 from pointsman.proto.h2_fields import trailers_of
 from pointsman.proto.h2_options import H2Options
-from pointsman.proto.h2_stream import H2Stream, StreamUser
+from pointsman.proto.h2_stream import NO_USER, H2Stream, StreamUser
 from pointsman.proto.hpack import SIZE_UPDATE_0, Block, Decoder, HpackError
 
 _PIECES: Final = 4  # frames of a stream's payload before another one has its turn
@@ -907,8 +907,8 @@ class H2Endpoint:
         """Have it lie in `out`, from where `joined` or `pieces` take it. False: there is nothing."""
         size = 0
         if self.ready:
-            moved: list[H2Stream] = []
-            waits: list[H2Stream] = []
+            moved: list[H2Stream] | None = None
+            waits: list[H2Stream] | None = None
             while self.ready and size < most:
                 ready, self.ready = self.ready, []
                 for stream in ready:
@@ -917,12 +917,16 @@ class H2Endpoint:
                         continue
                     sent = self._send_some(stream) if size < most else 0
                     size += sent
-                    if sent:
+                    if sent and stream.user is not NO_USER:
+                        if moved is None:
+                            moved = []
                         moved.append(stream)
                     if stream.at < len(stream.out):
                         if stream.window <= 0:
                             stream.ready = False  # a WINDOW_UPDATE brings it back
                         elif self.window <= 0 or not sent:
+                            if waits is None:
+                                waits = []
                             waits.append(stream)
                         else:
                             self.ready.append(stream)
@@ -930,8 +934,10 @@ class H2Endpoint:
                         stream.ready = False
                         if stream.farewell >= 0 and not stream.ending:
                             self.leave(stream, stream.farewell)
-            self.ready += waits
-            self._tell(moved)
+            if waits is not None:
+                self.ready += waits
+            if moved is not None:
+                self._tell(moved)
         return len(self.out) > 0
 
     def joined(self) -> bytes:
@@ -965,7 +971,9 @@ class H2Endpoint:
         ended = stream.ending and not stream.last
         if left:
             for _ in range(_PIECES):
-                size = min(left, most, stream.window, self.window)
+                credit = min(stream.window, self.window)  # two arguments each time: no call where it is compiled
+                piece = min(left, most)
+                size = min(piece, credit)
                 if size <= 0:
                     break
                 stream.window -= size

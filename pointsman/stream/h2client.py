@@ -304,7 +304,7 @@ class H2Client(HttpFront, StreamUser):
         if flow.over:
             return True
         waits = flow.waits
-        if self.wire.blocked or waits and waits >= min(flow.window, self.endpoint.window, self._share()):
+        if self.wire.blocked or waits and (waits >= self._share() or waits >= min(flow.window, self.endpoint.window)):
             self.held = True
             return True
         return False
@@ -317,7 +317,8 @@ class H2Client(HttpFront, StreamUser):
 
     def portion(self) -> int:
         flow = self.flow
-        size = min(flow.window, self.endpoint.window, self._share()) - flow.waits
+        credit = min(flow.window, self.endpoint.window)
+        size = min(credit, self._share()) - flow.waits
         return size if size > SMALL else SMALL
 
     def has_pending(self) -> bool:
