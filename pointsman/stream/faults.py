@@ -318,6 +318,7 @@ class Faults(Tunnel):
                 self.failed_response()
                 self.count_server_abort(self.server)
                 self.logged = True
+                self.client.repeats()
                 self.vanish()
                 return
         if half:

@@ -13,7 +13,7 @@ from mypy_extensions import mypyc_attr
 
 from pointsman.net.duplex import Duplex
 from pointsman.net.wire import LARGE, SMALL
-from pointsman.proto.h2 import CANCEL, NO_ERROR
+from pointsman.proto.h2 import CANCEL, NO_ERROR, REFUSED_STREAM
 from pointsman.proto.h2_fields import response_block, trailer_block
 from pointsman.proto.h2_stream import NO_USER, H2Stream, StreamUser
 from pointsman.proto.hpack import Block, coded_pair
@@ -53,6 +53,7 @@ class H2Client(HttpFront, StreamUser):
         self.begun = b""  # of the body, kept for rules
         self.held = False  # it was said to be blocked: somebody waits for credit
         self.tunnel: H2Duplex | None = None
+        self.code = CANCEL  # by which a stream is reset whose answer is not whole
 
     def take_up(self, flow: H2Stream, block: Block, ended: bool) -> None:
         """The next exchange is that of this stream."""
@@ -63,6 +64,7 @@ class H2Client(HttpFront, StreamUser):
         self.owing = not ended
         self.begun = b""
         self.held = False
+        self.code = CANCEL
 
     # What comes.
 
@@ -339,6 +341,9 @@ class H2Client(HttpFront, StreamUser):
     def is_partial(self) -> bool:
         return False
 
+    def repeats(self) -> None:
+        self.code = REFUSED_STREAM
+
     def hang_up(self) -> None:
         self.connection.hang_up(self.flow)
 
@@ -357,6 +362,6 @@ class H2Client(HttpFront, StreamUser):
         flow.user = NO_USER
         if not flow.over and not flow.done:
             if not flow.ending or not flow.ended:
-                self.endpoint.leave_behind(flow, NO_ERROR if flow.ending else CANCEL)
+                self.endpoint.leave_behind(flow, NO_ERROR if flow.ending else self.code)
             self.connection.write_soon()
         self.connection.leave(self, keep)

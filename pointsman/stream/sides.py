@@ -171,6 +171,9 @@ class HttpFront(Front):
         """Make its close leave the client in the dark (silent-drop)."""
         raise NotImplementedError
 
+    def repeats(self) -> None:
+        """It gets no answer, and had better send the request again: as if nobody had looked at it."""
+
     def hang_up(self) -> None:
         """Its connection ends with the exchange, whatever else it carries (reject)."""
 

@@ -9,6 +9,7 @@ from support.h2_peer import (
     INITIAL_WINDOW_SIZE,
     NO_ERROR,
     PROTOCOL_ERROR,
+    REFUSED_STREAM,
     WINDOW_UPDATE,
     Pair,
     asking,
@@ -382,6 +383,22 @@ def test_what_came_before_a_cut_is_sent() -> None:
         assert client.answer(1).body == b"abc"
         assert client.resets == {1: CANCEL}
         assert stand.lines == ["200 SD"]
+
+
+def test_a_request_that_an_old_connection_has_swallowed_is_to_be_sent_again() -> None:
+    """As in the peer program: REFUSED_STREAM, and no line (RFC 9113 8.7; manual 4.2, http-reuse)."""
+    with H2Stand(CONFIG, "a") as stand:
+        client = stand.h2()
+        client.ask(1, "/x")
+        server = stand.accept("a")
+        server.send(OK)
+        assert client.answer(1).status == 200
+        client.ask(3, "/x", "POST", POST, end=False)
+        client.put(data(3, b"abcdef", True))
+        server.take()
+        server.close()
+        assert client.look().resets == {3: REFUSED_STREAM}
+        assert stand.lines == ["200 --"]
 
 
 @pytest.mark.parametrize(
