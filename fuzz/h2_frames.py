@@ -5,9 +5,10 @@ from typing import Final
 
 from pointsman.proto import h2
 from pointsman.proto.errors import ProtocolError
-from pointsman.proto.h2_endpoint import H2Endpoint, PlainEndpointUser
+from pointsman.proto.h2_endpoint import H2Endpoint
 from pointsman.proto.h2_options import H2Options
 from pointsman.proto.h2_stream import H2Stream
+from pointsman.proto.h2_users import PlainEndpointUser
 from pointsman.proto.hpack import Block
 
 _HEAD: Final = b"\x82\x87\x84\x41\x01h"

@@ -12,8 +12,9 @@ from typing import Final
 
 from pointsman.net.reactor import Reactor
 from pointsman.net.wire import Wire
-from pointsman.proto.h2_endpoint import EndpointUser, H2Endpoint
+from pointsman.proto.h2_endpoint import H2Endpoint
 from pointsman.proto.h2_stream import H2Stream
+from pointsman.proto.h2_users import EndpointUser
 from pointsman.proto.hpack import Block
 from pointsman.stream.h2facts import H2Facts
 from pointsman.stream.h2writer import H2Writer

@@ -13,10 +13,11 @@ from pointsman.net.transport import REFUSED
 from pointsman.net.wire import LARGE, Wire
 from pointsman.proto.errors import ProtocolError
 from pointsman.proto.h2 import CANCEL, PROTOCOL_ERROR
-from pointsman.proto.h2_endpoint import EndpointUser, H2Endpoint
+from pointsman.proto.h2_endpoint import H2Endpoint
 from pointsman.proto.h2_fields import request_block, response_of, trailer_block
 from pointsman.proto.h2_options import H2Options
 from pointsman.proto.h2_stream import NO_USER, H2Stream, StreamUser
+from pointsman.proto.h2_users import EndpointUser
 from pointsman.proto.hpack import Block
 from pointsman.proto.message import Field, Request, Response
 from pointsman.proto.websocket import is_websocket, protocol_of, switched

@@ -8,10 +8,11 @@ from typing import Final
 from pointsman.proto.errors import ProtocolError
 from pointsman.proto.h1 import LIMIT
 from pointsman.proto.h2 import PROTOCOL_ERROR
-from pointsman.proto.h2_endpoint import H2Endpoint, PlainEndpointUser
+from pointsman.proto.h2_endpoint import H2Endpoint
 from pointsman.proto.h2_fields import request_block, response_of
 from pointsman.proto.h2_options import H2Options
 from pointsman.proto.h2_stream import NO_USER, H2Stream
+from pointsman.proto.h2_users import PlainEndpointUser
 from pointsman.proto.hpack import Block
 from pointsman.proto.message import Request, field
 from pointsman.server.checks.http_request import CheckRequest

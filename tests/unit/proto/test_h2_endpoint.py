@@ -21,9 +21,10 @@ from hypothesis import strategies as st
 
 from pointsman.proto import h2
 from pointsman.proto.errors import ProtocolError
-from pointsman.proto.h2_endpoint import H2Endpoint, PlainEndpointUser
+from pointsman.proto.h2_endpoint import H2Endpoint
 from pointsman.proto.h2_options import H2Options
 from pointsman.proto.h2_stream import H2Stream
+from pointsman.proto.h2_users import PlainEndpointUser
 from pointsman.proto.hpack import Block
 
 GET = [(":method", "GET"), (":scheme", "http"), (":path", "/"), (":authority", "h")]

@@ -15,9 +15,10 @@ from pointsman.proto.h2 import (
     REFUSED_STREAM,
 )
 from pointsman.proto.h2_budget import START
-from pointsman.proto.h2_endpoint import H2Endpoint, PlainEndpointUser
+from pointsman.proto.h2_endpoint import H2Endpoint
 from pointsman.proto.h2_options import H2Options
 from pointsman.proto.h2_stream import H2Stream
+from pointsman.proto.h2_users import PlainEndpointUser
 from pointsman.proto.hpack import Block
 
 BEGIN = 1_000_000

@@ -5,9 +5,10 @@ import pytest
 from hyperframe.frame import Frame, GoAwayFrame, HeadersFrame, SettingsFrame
 
 from pointsman.proto import h2
-from pointsman.proto.h2_endpoint import H2Endpoint, PlainEndpointUser
+from pointsman.proto.h2_endpoint import H2Endpoint
 from pointsman.proto.h2_options import H2Options
 from pointsman.proto.h2_stream import H2Stream
+from pointsman.proto.h2_users import PlainEndpointUser
 from pointsman.proto.hpack import Block
 
 FIELDS = [(":method", "GET"), (":scheme", "http"), (":path", "/"), (":authority", "h"), ("x", "v" * 200)]
