@@ -54,7 +54,6 @@ ANSWERS: dict[bytes, tuple[bytes | None, ...]] = {
     b"/interim": (b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n", OK),
     b"/cut": (LONG, b""),
     b"/cut-chunks": (CHUNKED + b"3\r\nabc\r\n", b""),
-    b"/bad-chunk": (CHUNKED + b"3\r\nabc\r\n", b"zz\r\n"),
     b"/no-answer": (b"",),
     b"/no-http": (b"foo\r\n\r\n", b""),
     b"/stall": (LONG, None),
@@ -151,7 +150,7 @@ def _asked(path: str) -> Callable[[RawClient], None]:
 
 
 for _name in (
-    *("x", "empty", "trailers", "until-close", "interim", "cut", "cut-chunks", "bad-chunk", "no-answer", "no-http"),
+    *("x", "empty", "trailers", "until-close", "interim", "cut", "cut-chunks", "no-answer", "no-http"),
     *("stall", "slow", "deny", "tarpit", "redirect", "return"),
 ):
     STORIES[_name] = _asked(f"/{_name}"), 1
@@ -201,14 +200,6 @@ def the_body_never_comes(client: RawClient) -> None:
 def an_upload_stalls(client: RawClient) -> None:
     client.request(1, "POST", "/x", [("content-length", "3")], more=True)
     client.collect(1)
-
-
-@story()
-def reset_while_the_server_thinks(client: RawClient) -> None:
-    client.request(1, path="/slow")
-    client.pinged()
-    client.send(rst_stream(1))
-    client.pinged(b"another!")
 
 
 @story()
