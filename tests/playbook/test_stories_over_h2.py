@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 import pytest
 import test_partings as partings
-from support.h2_stories import MODULES, OF_CLIENTS, OF_SERVERS, SIDES, about_http1
+from support.h2_stories import MODULES, OF_BOTH, OF_CLIENTS, OF_SERVERS, SIDES, about_http1
 from support.programs import ROOT
 from support.stand import Stand
 
@@ -82,6 +82,6 @@ if LONG:
 def test_what_is_about_http1_exists() -> None:
     """No name is listed that no story has any more."""
     names = {name for module in MODULES for name in vars(importlib.import_module(module))}
-    for start in (*OF_CLIENTS, *OF_SERVERS):
+    for start in (*OF_CLIENTS, *OF_SERVERS, *OF_BOTH):
         whole = start.partition("[")[0]
         assert whole in names or any(name.startswith(whole) for name in names), start

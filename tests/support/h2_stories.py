@@ -27,6 +27,7 @@ BYTES = "it is about the bytes of a message"
 RAW = "it writes to or reads from the socket itself"
 WINDOW = "what a peer sends at once ends with its windows, not with the kernel's buffers"
 REUSE = "clients of HTTP/2 share connections of servers from their first request on"
+SHARED = "the next exchange takes the connection whose stream was cancelled, where HTTP/1 needs another one"
 MANY = "it is about many requests on a connection, of which each is a stream here: the library takes its time for them"
 FLOOD = "interim responses are no payload, which alone the windows hold"
 
@@ -55,6 +56,9 @@ OF_CLIENTS = {
     "test_ten_thousand_pipelined_requests_that_are_answered_here": MANY,
     "test_a_thousand_pipelined_requests_to_a_server": MANY,
     "test_interim_responses_without_end_wait_for_the_client": FLOOD,
+    "test_an_end_right_behind_the_request": RAW,
+    "test_a_server_that_accepts_and_resets": RAW,
+    "test_any_order_of_events": RAW,
 }
 OF_SERVERS = {
     "test_http[answering-": HEAD,
@@ -74,6 +78,9 @@ OF_SERVERS = {
     "test_any_order_of_events": RAW,
 }
 
+# With both.
+OF_BOTH = {"test_the_slot_of_a_client_that_leaves_is_free_at_once": SHARED}
+
 
 def about_http1(name: str, side: str) -> str:
     """Why a story is not told with HTTP/2 on that side; "": it is."""
@@ -82,4 +89,6 @@ def about_http1(name: str, side: str) -> str:
         named |= OF_CLIENTS
     if side in ("back", "both"):
         named |= OF_SERVERS
+    if side == "both":
+        named |= OF_BOTH
     return next((reason for start, reason in named.items() if name.startswith(start)), "")
