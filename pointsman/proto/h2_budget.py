@@ -35,7 +35,7 @@ SENT_SHIFT: Final = 8
 FRAME: Final = 1  # one that moves nothing
 STOPPED: Final = 2  # a stream beyond the limit; one that the other end resets
 WASTED: Final = 16  # a stream that came to nothing: reset as soon as it was opened, or by us, for what came on it
-OVER_SHIFT: Final = 9  # one for so many bytes (two to the power of that) of a header list beyond the limit
+OVER_SHIFT: Final = 7  # one for so many bytes (two to the power of that) of a header list beyond the limit
 
 # CONTINUATION frames of a block that are glitches, as haproxy counts: the fifth, the 17th, and each 16th from there.
 FIRST_ODD_PART: Final = 5

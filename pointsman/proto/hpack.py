@@ -6,7 +6,8 @@ place, and remembers only blocks that leave the table as it is, for itself. The 
 into any dictionary: clients that repeat themselves are the common case.
 
 The limit on what a block decodes to stands here, as one octet may mean a field of a table's size. Behind the limit
-fields are counted, not kept, but the table is kept right: a refused head must not spoil the next one.
+fields are counted, not kept, but the table is kept right: a refused head must not spoil the next one. Who goes far
+beyond it (`bound`) loses the connection.
 
 The encoder never touches the peer's table: what it makes of a field is the same for all connections, and is remembered
 with the field. It leaves strings as they are: the Huffman code would save a quarter of the bytes (RFC 7541 C.5 and C.6)
@@ -81,6 +82,7 @@ class Decoder:
 
     def __init__(self, table_size: int, limit: int, shared: Shared = SHARED) -> None:
         self.limit = limit
+        self.bound = 1 << 60  # bytes of a list, the same way, that is not even worth to be decoded
         self.largest = max(table_size, INITIAL)  # that a size update may ask for; the peer may not know ours yet
         self.awaited = -1  # a size update to this or less must come: the table has become smaller
         self.shared = shared
@@ -191,6 +193,8 @@ class Decoder:
             total += len(one.name) + len(one.value) + ENTRY
             if total <= limit:
                 fields.append(one)
+            elif total > self.bound:
+                raise HpackError("a header list that is far too large")
         made = Block(fields, total, total > limit, self.secret)
         self._remember(block, made)
         return made
