@@ -7,16 +7,18 @@ docs/differences.md: so that page stays true. One that names a keyword of `later
 until the keyword is built and the word removed.
 
 Scenarios mostly wait, for programs to start and for timeouts to pass. So all that are selected are played from the
-start on, some at a time (PEER_AT_ONCE in the environment), and a test waits for its own to be over. One that fails is
-played once more by itself, when all others are over: with short timeouts, a busy machine makes either program late.
+start on, some at a time (PEER_AT_ONCE in the environment), and a test waits for its own to be over. A worker of several
+does not know which tests fall to it, but that they follow each other: it plays the next TOGETHER, and waits for all of
+them, so that nothing of this goes on beside a test that is to be alone. One that fails is played once more by itself,
+when all others are over: with short timeouts, a busy machine makes either program late.
 PEER=haproxy in the environment runs haproxy against itself, which proves that a scenario is deterministic.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +29,7 @@ from support.scenario import Scenario, run
 
 SECOND = HAPROXY if os.environ.get("PEER") == "haproxy" else POINTSMAN
 AT_ONCE = int(os.environ.get("PEER_AT_ONCE", "0")) or min(2 * (os.cpu_count() or 1), 8)
+TOGETHER = 2 * AT_ONCE
 NAMED = {
     f"{family}-{scenario.name.replace(' ', '_')}": scenario
     for family, scenarios in FAMILIES.items()
@@ -59,19 +62,25 @@ def play(scenario: Scenario, folder: Path) -> Played:
 
 
 class Plays:
-    """All scenarios that are selected, on their way or over."""
+    """Scenarios that are selected, in the order of their tests: those on their way or over."""
 
     def __init__(self, folder: Path, names: list[str]) -> None:
         self.folder = folder
+        self.names = names
         self.pool = ThreadPoolExecutor(AT_ONCE)
-        # Short names: the path of a unix socket has at most 107 bytes.
-        self.plays = {
-            name: self.pool.submit(play, NAMED[name], folder / str(number)) for number, name in enumerate(names)
-        }
+        self.plays: dict[str, Future[Played]] = {}
+
+    def begin(self, names: Iterable[str]) -> None:
+        for name in names:
+            if name not in self.plays:
+                # Short names: the path of a unix socket has at most 107 bytes.
+                self.plays[name] = self.pool.submit(play, NAMED[name], self.folder / str(len(self.plays)))
 
     def result(self, name: str) -> Played:
         if name not in self.plays:
-            return play(NAMED[name], self.folder / f"only{list(NAMED).index(name)}")
+            here = self.names.index(name)
+            self.begin(self.names[here : here + TOGETHER])
+            wait(self.plays.values())
         return self.plays[name].result()
 
     def again(self, name: str) -> Played:
@@ -82,14 +91,12 @@ class Plays:
 
 @pytest.fixture(scope="session")
 def played(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plays]:
-    """Starts to play all that are selected; a worker of several plays those that fall to it, each in its turn."""
-    folder = tmp_path_factory.mktemp("peer")
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        yield Plays(folder, [])
-        return
+    """Starts to play all that are selected; a worker of several begins with those of its first test."""
     chosen = (getattr(item, "callspec", None) for item in request.session.items)
     names = [spec.params["scenario"] for spec in chosen if spec is not None and "scenario" in spec.params]
-    plays = Plays(folder, names)
+    plays = Plays(tmp_path_factory.mktemp("peer"), names)
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        plays.begin(names)
     yield plays
     plays.pool.shutdown(cancel_futures=True)
 

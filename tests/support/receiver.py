@@ -5,9 +5,13 @@ from __future__ import annotations
 import socket
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 from support.ports import free_port
+
+_END: Final = b"\0the end\0"
 
 
 class LogReceiver:
@@ -39,6 +43,8 @@ class LogReceiver:
                 if not self._open:
                     return
                 continue
+            if data == _END:
+                return
             with self._news:
                 # Several lines may share a datagram only if a newline parts them.
                 self._lines += [line.decode("latin-1") for line in data.rstrip(b"\n\0").split(b"\n")]
@@ -54,9 +60,16 @@ class LogReceiver:
                     break
             return list(self._lines)
 
-    def close(self) -> list[str]:
-        """Takes what is still in the socket, ends the thread and returns every line."""
+    def close(self, ended: bool = False) -> list[str]:
+        """Takes what is still in the socket, ends the thread and returns every line.
+
+        ended: so have all programs that send. What they have sent lies in the socket already, before a datagram of our
+        own; else a moment passes in which nothing comes.
+        """
         self._open = False
+        if ended:
+            with socket.socket(self._socket.family, socket.SOCK_DGRAM) as own, suppress(OSError):
+                own.sendto(_END, self._socket.getsockname())
         self._thread.join()
         self._socket.close()
         return list(self._lines)

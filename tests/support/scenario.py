@@ -210,7 +210,7 @@ class Run:
                     client.close()
         finally:
             servers = {name: origin.close() for name, origin in self.origins.items()}
-            lines = self.receiver.close()
+            lines = self.receiver.close(ended=True)
             for silent in self.silents:
                 silent.close()
             for client in self.clients.values():
