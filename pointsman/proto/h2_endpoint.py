@@ -322,6 +322,8 @@ class H2Endpoint(H2Sending):
                 if ended:
                     self._ended(stream)
                 stream.user.head_came(block, ended)
+                if stream.expected > stream.grant:
+                    self._widen(stream)
             return
         if self.client:
             if number & 1 and number < self.next:
@@ -367,11 +369,13 @@ class H2Endpoint(H2Sending):
         self.streams[number] = stream
         if not ended:
             self.receiving += 1
-            self._widen(stream)
         try:
             self.user.request_came(stream, block, ended)
         except ProtocolError:
             self.refuse(number, PROTOCOL_ERROR)
+            return
+        if stream.expected > stream.grant:
+            self._widen(stream)
 
     def _trailers(self, stream: H2Stream, block: Block, ended: bool) -> None:
         if not ended or stream.expected > 0 or block.over:
@@ -437,6 +441,8 @@ class H2Endpoint(H2Sending):
         elif not length:
             self.budget.spend(FRAME)
             return
+        elif not stream.wide:
+            self._widen(stream)  # more is to come, of which nobody has told how much
         self._fresh(stream)
 
     def _unwanted(self, number: int, size: int) -> None:

@@ -70,14 +70,17 @@ class H2Sending:
         return stream
 
     def _widen(self, stream: H2Stream) -> None:
-        """Its window may be its share of what all of them may use."""
+        """Its window may be its share of what all of them may use: as soon as it is known that it needs more than it
+        has, so that small bodies cost no frame."""
+        stream.wide = True
+        if stream.over or stream.ended:
+            return
         share = (self.options.rxbuf - (self.options.rxbuf >> 3)) // max(self.receiving, 1)
         stream.aim = max(self.options.initial_window, min(share, LARGEST))
-        if stream.aim > stream.grant + 16_384:
-            self.out.append(window_update(stream.number, stream.aim - stream.grant))
-            stream.grant = stream.aim
-
-    # What goes.
+        more = stream.aim - stream.grant - stream.held
+        if more >= 16_384:
+            self.out.append(window_update(stream.number, more))
+            stream.grant += more
 
     def send_head(self, stream: H2Stream, block: bytes, ended: bool) -> int:
         """A header block goes out, before all that waits of it; `ended`: nothing follows. Returns its size."""
@@ -94,10 +97,6 @@ class H2Sending:
         else:
             self.headed = None
             self._send_long(stream, block, ended)
-        if not stream.begun:
-            stream.begun = True
-            if self.client:
-                self._widen(stream)
         if ended:
             self._shut(stream)
         return size + FRAME_HEAD

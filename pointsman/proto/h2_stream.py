@@ -70,6 +70,7 @@ class H2Stream:
         self.fresh = False  # its user is to be told of what has come
         self.grant = grant  # that may still come
         self.aim = grant  # what it is filled up to, as it is taken
+        self.wide = False  # that is its share of what all streams may use, and not the least of it
         self.expected = -1  # bytes of the body that are still to come, where a content-length says so; -1: it does not
         self.headed = False  # a final head has come: what comes as a header block now are trailers
         self.ended = False  # the peer sends no more
@@ -80,7 +81,6 @@ class H2Stream:
         self.window = window
         self.out = b""  # waits to be sent, from `at` on
         self.at = 0
-        self.begun = False  # a head has been sent on it
         self.ending = False  # nothing comes behind that
         self.last = b""  # the header block of trailers, to be sent behind that
         self.ready = False  # it stands in the connection's list of those that have something to send

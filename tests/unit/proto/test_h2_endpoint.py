@@ -176,12 +176,37 @@ def test_a_body_that_comes_in_pieces_is_credited_as_it_is_taken() -> None:
     assert (credit.stream_id, credit.window_increment) == (1, 16_384)
 
 
-def test_one_stream_that_receives_has_all_of_the_room() -> None:
+def test_a_body_that_is_longer_than_its_window_has_all_of_the_room() -> None:
+    """As soon as something has come of it, and not all."""
     server = Server(rxbuf=1_600_000, initial_window=16_384)
     server.open()
-    (credit,) = [one for one in server.give() if isinstance(one, WindowUpdateFrame)]
-    assert credit.stream_id == 1
+    assert not server.give()
+    server.take(DataFrame(1, b"x"))
+    (credit,) = server.give()
+    assert isinstance(credit, WindowUpdateFrame) and credit.stream_id == 1
     assert 16_384 + credit.window_increment == 1_600_000 * 7 // 8
+
+
+def test_a_short_body_costs_no_credit() -> None:
+    server = Server(rxbuf=1_600_000, initial_window=16_384)
+    server.open()
+    server.take(DataFrame(1, b"x" * 16_384, flags=("END_STREAM",)))
+    assert not server.give()
+
+
+class Knowing(User):
+    """It knows from the head how much is to come."""
+
+    def request_came(self, stream: H2Stream, block: Block, ended: bool) -> None:
+        stream.expected = 100_000
+        super().request_came(stream, block, ended)
+
+
+def test_a_length_that_is_known_gives_room_at_once() -> None:
+    server = Server(Knowing(), rxbuf=1_600_000, initial_window=16_384)
+    server.open()
+    (credit,) = server.give()
+    assert isinstance(credit, WindowUpdateFrame) and credit.stream_id == 1
 
 
 def test_more_than_the_window_resets_the_stream() -> None:

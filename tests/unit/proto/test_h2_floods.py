@@ -340,6 +340,7 @@ def test_an_upload_that_is_reset_may_have_sent_all_of_its_window_in_small_pieces
     options.rxbuf = 65_536
     server = Server(options)
     server.take(f.PREFACE + f.settings() + f.headers(1, f.request(b"/never", b"POST"), f.END_HEADERS))
+    server.take(f.frame(f.DATA, 0, 1, b"x"))  # its window is wider from here on
     stream = server.endpoint.streams[1]
     grant = stream.grant
     assert grant > 10 * START
