@@ -11,13 +11,19 @@ SIDES = ("front", "back", "both")
 MODULES = (
     "test_bodies_in_flight",
     "test_early_hints",
+    "test_limits_of_exchanges",
     "test_limits_of_servers",
+    "test_name_headers",
+    "test_named_servers",
     "test_partings",
+    "test_redirecting_servers",
     "test_requests_in_a_row",
     "test_retries_elsewhere",
     "test_small_options",
     "test_times_and_retries",
+    "test_variable_limits",
     "test_waiting_for_a_slot",
+    "test_waiting_for_passwords",
 )
 
 CLOSE = "the end of a connection is said by a field, or told from one"
@@ -53,6 +59,9 @@ OF_CLIENTS = {
     "test_expect_100_continue_passes_and_may_be_refused": CLOSE,
     "test_a_response_that_ends_with_its_connection": CLOSE,
     "test_what_was_sent_counts": BYTES,
+    "test_a_tunnels_time": UPGRADE,
+    "test_retries_of_requests": BYTES,
+    "test_it_counts_as_served_and_gives_its_slot_back": BYTES,
     "test_ten_thousand_pipelined_requests_that_are_answered_here": MANY,
     "test_a_thousand_pipelined_requests_to_a_server": MANY,
     "test_interim_responses_without_end_wait_for_the_client": FLOOD,
@@ -69,6 +78,8 @@ OF_SERVERS = {
     "test_http[last-client-fin]": WINDOW,
     "test_who_is_told_of_the_end": CLOSE,
     "test_a_response_that_ends_with_its_connection": CLOSE,
+    "test_a_tunnels_time": UPGRADE,
+    "test_retries_of_requests": BYTES,
     "test_bytes_behind_a_response_end_the_server_connection": BYTES,
     "test_an_empty_chunked_body_in_the_read_of_its_head_is_sent_on": BYTES,
     "test_a_thousand_pipelined_requests_to_a_server": MANY,
