@@ -74,7 +74,7 @@ from pointsman.proto.hpack import SIZE_UPDATE_0, Block, Decoder, HpackError
 
 _GAPS: Final = 64  # runs of numbers that the peer has passed over, as far as they are remembered
 _FRAMES_AT_ONCE: Final = 1024  # after which others are let go first, where the configuration has no opinion
-_OPENED_AT_ONCE: Final = 32  # new streams, the same
+_OPENED_AT_ONCE: Final = 16  # new streams, the same
 _LONGEST_LIST: Final = 65_536  # bytes of a header list, or four times what a head may have: beyond it, it is a bomb
 _MERGED: Final = 4096  # bytes: pieces of a body that are shorter are put together, while nobody takes them
 

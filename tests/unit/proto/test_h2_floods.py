@@ -254,7 +254,7 @@ def test_new_streams_of_one_read_take_their_turn_behind_others() -> None:
     server = Server()
     server.take(f.PREFACE + f.settings() + b"".join(f.headers(stream, f.request()) for stream in range(1, 401, 2)))
     assert server.answered == 200
-    assert server.goes == 200 // 32
+    assert server.goes == 200 // 16
 
 
 @pytest.mark.parametrize(("said", "goes"), [({"frames_at_once": 10}, 10), ({"rst_at_once": 5}, 10)])
