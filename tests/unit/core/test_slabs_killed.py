@@ -1,7 +1,10 @@
 """Slabs whose processes are killed: between any two of their stores, and at random moments in the middle of them.
 
 The C extension is built once more here, with a counter before each store (SLAB_STEPS); the plain slabs have one method
-through which all stores go."""
+through which all stores go.
+
+All of it happens in a process that holds little else (`small`): each of the thousands of forks costs what the memory of
+its parent is, and that of a process that has run other tests is large."""
 
 import importlib.util
 import os
@@ -12,7 +15,10 @@ import subprocess
 import sysconfig
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
+from functools import cache
+from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
@@ -62,13 +68,21 @@ class Steps:
         memory.put = put  # type: ignore[method-assign]
 
 
-def build(folder: Path) -> Steps:
+def build(folder: Path) -> Path:
     """The C extension with steps."""
     sources = [str(FOLDER / name) for name in ("core/_slabs.c", *compiled.PARTS["core/_slabs.c"])]
     target = folder / "_slabs.so"
     include = sysconfig.get_path("include")
     flags = ["-shared", "-fPIC", "-O2", "-DSLAB_STEPS", f"-I{include}", "-o", str(target)]
     subprocess.run(["cc", *flags, *sources], check=True)
+    return target
+
+
+@cache
+def loaded(target: Path | None) -> Steps:
+    """Of the extension there; None: plain slabs."""
+    if target is None:
+        return Steps(PLAIN, None)
     spec = importlib.util.spec_from_file_location("_slabs", target)
     assert spec is not None
     module = importlib.util.module_from_spec(spec)
@@ -76,13 +90,19 @@ def build(folder: Path) -> Steps:
 
 
 @pytest.fixture(scope="module", params=["plain", "C"])
-def steps(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Steps]:
+def steps(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path | None:
     if request.param == "plain":
-        yield Steps(PLAIN, None)
-        return
+        return None
     if shutil.which("cc") is None or not BUILT:
         pytest.skip("an extension was not built")
-    yield build(tmp_path_factory.mktemp("steps"))
+    return build(tmp_path_factory.mktemp("steps"))
+
+
+@pytest.fixture(scope="module")
+def small() -> Iterator[ProcessPoolExecutor]:
+    """One process, which has read this file."""
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        yield pool
 
 
 def prepared(kind: type[Slab], room: int) -> Slab:
@@ -194,7 +214,15 @@ def check_changes(slab: Slab) -> None:
 
 @pytest.mark.parametrize("room", [4, 6])  # full, or not
 @pytest.mark.parametrize("name", WORKS)
-def test_a_process_killed_at_any_step_harms_at_most_its_own_entry(name: str, room: int, steps: Steps) -> None:
+def test_a_process_killed_at_any_step_harms_at_most_its_own_entry(
+    name: str, room: int, steps: Path | None, small: ProcessPoolExecutor
+) -> None:
+    assert small.submit(kill_at_each_step, name, room, steps).result() > 2
+
+
+def kill_at_each_step(name: str, room: int, target: Path | None) -> int:
+    """How many there were."""
+    steps = loaded(target)
     prepare, work, changing = WORKS[name]
     step = 0
     while True:
@@ -226,7 +254,7 @@ def test_a_process_killed_at_any_step_harms_at_most_its_own_entry(name: str, roo
         assert slab.read32(later, 0) == 1
         assert slab.read64(later, WIDE) == 7
         sound(slab)
-    assert step > 2
+    return step
 
 
 def _busy_life(slab: Slab, seed: int) -> None:
@@ -263,7 +291,13 @@ def _live(slab: Slab, choose: random.Random, held: list[int]) -> None:
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__module__.rpartition(".")[2])
 @pytest.mark.parametrize("size", [40, 5_000])
-def test_processes_killed_at_random_moments_leave_a_sound_slab(kind: type[Slab], size: int) -> None:
+def test_processes_killed_at_random_moments_leave_a_sound_slab(
+    kind: type[Slab], size: int, small: ProcessPoolExecutor
+) -> None:
+    small.submit(kill_at_random_moments, kind, size).result()
+
+
+def kill_at_random_moments(kind: type[Slab], size: int) -> None:
     rounds = (3_000 if LONG else 150) if kind is not PLAIN else 12
     slab = kind(size, 8, SIZE, 6)
     slab.slot = slab.claim_slot(os.getpid())
