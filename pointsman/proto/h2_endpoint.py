@@ -18,6 +18,7 @@ from typing import Final
 
 from mypy_extensions import mypyc_attr
 
+from pointsman.core.h2_cells import H2Cells
 from pointsman.proto.errors import ProtocolError
 from pointsman.proto.h2 import (
     ACK,
@@ -81,9 +82,12 @@ _MERGED: Final = 4096  # bytes: pieces of a body that are shorter are put togeth
 
 @mypyc_attr(allow_interpreted_subclasses=True)
 class H2Endpoint(H2Sending):
-    def __init__(self, user: EndpointUser, options: H2Options, client: bool, head_limit: int) -> None:
-        """`client`: ours is the client's end. `head_limit`: bytes of a head, of its block and of what that says."""
-        super().__init__(options, client, user.now())
+    def __init__(
+        self, user: EndpointUser, options: H2Options, client: bool, head_limit: int, cells: H2Cells | None = None
+    ) -> None:
+        """`client`: ours is the client's end. `head_limit`: bytes of a head, of its block and of what that says.
+        `cells`: where it is counted."""
+        super().__init__(options, client, user.now(), cells)
         self.user = user
         self.head_limit = head_limit
         self.decoder = Decoder(options.table_size, head_limit)

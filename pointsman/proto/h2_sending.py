@@ -11,6 +11,7 @@ from typing import Final
 
 from mypy_extensions import mypyc_attr
 
+from pointsman.core.h2_cells import H2Cells
 from pointsman.proto.h2 import (
     CANCEL,
     END_HEADERS,
@@ -37,11 +38,11 @@ _NO_DATA_END: Final = b"\0\0\0\0\1"
 
 @mypyc_attr(allow_interpreted_subclasses=True)
 class H2Sending:
-    def __init__(self, options: H2Options, client: bool, now: int) -> None:
-        """`client`: ours is the client's end. `now`: monotonic ms."""
+    def __init__(self, options: H2Options, client: bool, now: int, cells: H2Cells | None) -> None:
+        """`client`: ours is the client's end. `now`: monotonic ms. `cells`: where it is counted."""
         self.options = options
         self.client = client
-        self.counters = H2Counters()  # who adds up what connections count gives it others
+        self.counters = H2Counters(cells)
         self.budget = Budget(options.streams, now)
         self.streams: dict[int, H2Stream] = {}
         self.receiving = 0  # streams that have a body which has not come wholly

@@ -52,8 +52,8 @@ class H2Connection(SharedFront, EndpointUser):
     def __init__(self, session: ClientSession, reactor: Reactor, wire: Wire) -> None:
         super().__init__(session, reactor, wire)
         program = session.frontend.program
-        self.endpoint = H2Endpoint(self, program.h2_front, False, program.head_limit)
-        self.facts = H2Facts(self.endpoint, session.frontend.h2)
+        self.endpoint = H2Endpoint(self, program.h2_front, False, program.head_limit, session.frontend.h2)
+        self.facts = H2Facts(self.endpoint)
         self.turn = Turn(self)
         session.streams = self.facts
         session.major = 2

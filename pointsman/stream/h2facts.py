@@ -3,18 +3,16 @@ fetches of streams (sample/fetch/streams.py)."""
 
 from mypy_extensions import mypyc_attr
 
-from pointsman.core.h2_cells import H2Cells
-from pointsman.proto.h2_counters import H2Counters
 from pointsman.proto.h2_endpoint import H2Endpoint
 from pointsman.sample.context import StreamsFacts
 
 
 @mypyc_attr(free_list_len=1)
 class H2Facts(StreamsFacts):
-    def __init__(self, endpoint: H2Endpoint, cells: H2Cells) -> None:
-        """The connection is there. `cells`: of its frontend or backend."""
+    def __init__(self, endpoint: H2Endpoint) -> None:
+        """The connection is there."""
         self.endpoint = endpoint
-        self.counters = endpoint.counters = H2Counters(cells)
+        self.counters = endpoint.counters
         self.counters.begin()
 
     def open_streams(self) -> int:

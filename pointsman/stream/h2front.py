@@ -148,6 +148,7 @@ class H2Front(H2Connection):
                 self._fail()
         elif endpoint.has_more():
             self.write_soon()
+            return  # what was counted is added up then
         self.facts.count()
 
     def _end_came(self) -> None:

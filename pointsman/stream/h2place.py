@@ -46,8 +46,8 @@ class H2Carrier(SharedConnection, EndpointUser):
         self.options = options
         self.lax = lax  # what is let pass that is wrong in heads (proto/unsafe.py)
         self.secure = wire.tls() is not None
-        self.endpoint = H2Endpoint(self, options, True, head_limit)
-        self.facts = H2Facts(self.endpoint, server.backend.h2)
+        self.endpoint = H2Endpoint(self, options, True, head_limit, server.backend.h2)
+        self.facts = H2Facts(self.endpoint)
         self.streams = self.facts
         self.writer = H2Writer(wire, self.endpoint, self.facts)
         self.taking = False  # what was read is being looked at
