@@ -671,10 +671,14 @@ def listed(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def test_memories_change_nothing(listed: str) -> None:
-    """How often they serve is a matter of luck here (seen: of 100 requests 0 to 26): see test_they_are_used."""
+    """How often they serve is a matter of luck here (seen: of 100 requests 0 to 26): see test_they_are_used.
+
+    CI draws the same stories in every run: in the first 25 of 60, memories served 6 of the 7 times. New ones are looked
+    for by POINTSMAN_LONG=1, and what those have found stands below.
+    """
     uses = Uses()
 
-    @settings(max_examples=2000 if LONG else 60, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=2000 if LONG else 25, deadline=None, suppress_health_check=list(HealthCheck))
     @given(
         config=configurations(),
         story=stories(),
@@ -692,7 +696,7 @@ def test_memories_change_nothing(listed: str) -> None:
     assert uses.lines > 100, uses
 
 
-@settings(max_examples=500 if LONG else 30, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=500 if LONG else 15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     config=configurations(),
     numbers=st.lists(st.integers(1, 200), min_size=4, max_size=12),

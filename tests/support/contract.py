@@ -186,6 +186,8 @@ RECORD: Final[dict[str, Facts]] = {
     "request_cookie": _MOVING,
     "response_cookie": _MOVING,
 }
+_PLAIN: Final = frozenset((int, bool, bytes, str))
+_NAMED: Final = (ProxyFacts, ServerFacts, ListenerFacts)
 LINE: Final = frozenset(
     {"method", "uri", "minor", "line", "received", "version", "odd", "status", "reason", "digits"}
 )  # of a head; all else is its block
@@ -234,7 +236,9 @@ def look(context: Context) -> dict[str, object]:
     values = {name: getattr(context, name) for name in names_of(context)}
     values.update((f"session.{name}", getattr(session, name)) for name in names_of(session))
     for name, value in values.items():
-        if name in _ADDRESSES:
+        if type(value) in _PLAIN:
+            found[name] = value
+        elif name in _ADDRESSES:
             found[name] = None if value is None else (value.family, value.packed, value.text)
             found[f"{name}.port"] = None if value is None else value.port
         elif isinstance(value, Record):
@@ -242,7 +246,7 @@ def look(context: Context) -> dict[str, object]:
         elif isinstance(value, Head):
             found[name] = True
             _look_at_head(name, value, found)
-        elif isinstance(value, ProxyFacts | ServerFacts | ListenerFacts):
+        elif isinstance(value, _NAMED):
             found[name] = value.name
         elif isinstance(value, Session):
             found[name] = True
