@@ -368,7 +368,8 @@ class H2Place(HttpPlace, StreamUser):
             elif flow is not None and flow.unseen:
                 stream.not_looked_at()
             else:
-                stream.no_response(self.begun, False)
+                # A server that resets the stream has seen it: that is no old connection which has closed meanwhile.
+                stream.no_response(self.begun or flow is not None and flow.reset >= 0, False)
 
     def download(self) -> None:
         stream = self.stream

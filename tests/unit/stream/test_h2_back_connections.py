@@ -6,17 +6,21 @@ import pytest
 from support.frame_stand import whole
 from support.frames import HEAD, asking, frame
 from support.h2_peer import (
+    CANCEL,
     GOAWAY,
     INITIAL_WINDOW_SIZE,
+    INTERNAL_ERROR,
     MAX_CONCURRENT_STREAMS,
     NO_ERROR,
     PING,
     REFUSED_STREAM,
     WINDOW_UPDATE,
+    data,
     goaway,
     rst_stream,
 )
 from support.h2_server_stand import H2Server, H2ServerStand
+from support.h2_stand import H2Stand
 from support.stand import End, Stand
 
 CONFIG = """
@@ -175,6 +179,26 @@ def test_a_body_that_is_gone_is_not_sent_again() -> None:
         server = proxy.h2_server("a")
         server.send(rst_stream(server.place("/x"), REFUSED_STREAM))
         assert client.take().startswith(b"HTTP/1.1 502 ") and proxy.lines == ["502 SH"]
+
+
+@pytest.mark.parametrize("code", [INTERNAL_ERROR, CANCEL])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_what_the_server_has_looked_at_is_sent_by_nobody_again(method: str, code: int) -> None:
+    """RFC 9113 8.7: neither by us on another connection, nor by a client that is told that it may."""
+    text = CONFIG.replace("{a}", "{a} proto h2")
+    with H2Stand(text, "a") as proxy:
+        client = proxy.h2()
+        client.ask(1, "/1")
+        server = H2Server(proxy.accept("a"))
+        server.answer(server.place("/1"), 204, end=True)
+        assert client.answer(1).status == 204
+        client.ask(3, "/3", method, end=method == "GET")
+        if method == "POST":
+            client.put(data(3, b"body", True))
+        server.send(rst_stream(server.place("/3"), code))
+        assert client.answer(3).status == 502 and client.resets == {}
+        assert len(server.uris()) == 2 and proxy.arrivals("a") == []
+        assert proxy.lines == ["204 --", "502 SH"]
 
 
 def test_one_that_is_refused_each_time_is_not_sent_for_ever() -> None:
