@@ -125,7 +125,11 @@ class H2Client(HttpFront, StreamUser):
         stream = self.stream
         if stream is None or self.flow.over:
             return
-        if not self.flow.ended:
+        tunnel = self.tunnel
+        if tunnel is not None and not self.flow.ended:
+            tunnel.finished = True
+            stream.client_gone()
+        elif not self.flow.ended:
             stream.body_broken(True, None)
         else:
             stream.client_ended()

@@ -159,7 +159,9 @@ class H2Front(H2Connection):
         self.half = True
         for client in list(self.clients):
             client.client_ended()
-        if not self.clients:
+        if self.clients:
+            self.write_soon()
+        else:
             self._leave()
 
     def _fail(self) -> None:
@@ -473,6 +475,15 @@ class H2Front(H2Connection):
             self._shut()
         elif self.phase < LINGER and self.endpoint.failed:
             self._fail()
+        elif self.half:
+            self._give_up_waiting()
+
+    def _give_up_waiting(self) -> None:
+        """What waits now waits for credit, which a client that sends no more cannot give."""
+        for client in list(self.clients):
+            stream = client.stream
+            if stream is not None and client.flow.waits:
+                stream.client_gone()
 
     def _leave(self) -> None:
         """Close, behind what is still to be sent; in two steps if the client may still be sending."""

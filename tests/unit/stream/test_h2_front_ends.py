@@ -6,6 +6,7 @@ import pytest
 from support.early_stand import EarlyStand
 from support.h2_peer import (
     CANCEL,
+    INITIAL_WINDOW_SIZE,
     NO_ERROR,
     PREFACE,
     PROTOCOL_ERROR,
@@ -344,6 +345,35 @@ def test_a_client_ends_its_side() -> None:
             assert client.answer(1).status == int(line[:3])
             assert client.closed
             assert stand.lines == [line]
+
+
+@pytest.mark.parametrize(("path", "line"), [("/hello", "200 LR"), ("/x", "200 CD")])
+def test_a_client_that_ends_its_side_gives_no_more_credit(path: str, line: str) -> None:
+    """What waits for credit then waits in vain: nothing of it is kept until `timeout client`."""
+    with H2Stand(CONFIG.replace("retries 0", "retries 0\n    no option abortonclose"), "a") as stand:
+        client = stand.h2({INITIAL_WINDOW_SIZE: 3})
+        client.ask(1, path)
+        if path == "/x":
+            server = stand.accept("a")
+            server.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n" + b"body" * 20_000)
+        assert len(client.answer(1).body) == 3
+        client.end.shut()
+        assert client.closed and stand.lines == [line]
+
+
+@pytest.mark.parametrize("window", [3, 65_535])
+def test_a_client_that_ends_its_side_leaves_its_tunnels(window: int) -> None:
+    """Also where something waits for credit."""
+    with H2Stand(CONFIG, "a") as stand:
+        client = stand.h2({INITIAL_WINDOW_SIZE: window})
+        client.put(headers(1, literals([(":method", "CONNECT"), (":authority", "a.test:443")]), False))
+        server = stand.accept("a")
+        server.take()
+        server.send(b"HTTP/1.1 200 OK\r\n\r\nhello")
+        assert client.answer(1).body == b"hello"[:window]
+        client.end.shut()
+        server.take()
+        assert server.closed and client.closed and stand.lines == ["200 CD"]
 
 
 def test_httpclose_ends_a_connection_behind_its_answer() -> None:
