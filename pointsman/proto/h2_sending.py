@@ -31,6 +31,7 @@ from pointsman.proto.h2_stream import NO_USER, H2Stream
 _PIECES: Final = 4  # frames of a stream's payload before another one has its turn
 _RESETS: Final = 256  # streams that we have reset and that the peer may not know of yet
 _HEAVY: Final = 4_096  # bytes of a piece of payload that is not copied
+_SIZES: Final[list[bytes]] = [size.to_bytes(3, "big") for size in range(2048)]  # as a frame begins with them
 _DATA_OPEN: Final = b"\0\0"
 _DATA_END: Final = b"\0\1"
 _NO_DATA_END: Final = b"\0\0\0\0\1"
@@ -93,7 +94,8 @@ class H2Sending:
         if size <= self.frame_size:
             self.headed = stream
             self.head_at = len(out)
-            out.append(size.to_bytes(3, "big") + (b"\1\5" if ended else b"\1\4") + stream.id)
+            length = _SIZES[size] if size < len(_SIZES) else size.to_bytes(3, "big")
+            out.append(b"".join((length, b"\1\5" if ended else b"\1\4", stream.id)))
             out.append(block)
         else:
             self.headed = None
@@ -244,11 +246,15 @@ class H2Sending:
                 self.window -= size
                 left -= size
                 self.budget.sent(size, left > 0 and size < most)
-                out.append(size.to_bytes(3, "big") + (_DATA_END if ended and not left else _DATA_OPEN) + stream.id)
+                kind = _DATA_END if ended and not left else _DATA_OPEN
                 if size >= _HEAVY:
                     self.heavy = True
+                    out.append(size.to_bytes(3, "big") + kind + stream.id)
                     out.append(memoryview(data)[at : at + size])
                 else:
+                    out.append(_SIZES[size] if size < len(_SIZES) else size.to_bytes(3, "big"))
+                    out.append(kind)
+                    out.append(stream.id)
                     out.append(data[at : at + size] if size < len(data) else data)
                 at += size
                 sent += size
