@@ -28,7 +28,9 @@ from support.programs import HAPROXY, POINTSMAN, ROOT, StartError, peer_version
 from support.scenario import Scenario, run
 
 SECOND = HAPROXY if os.environ.get("PEER") == "haproxy" else POINTSMAN
-AT_ONCE = int(os.environ.get("PEER_AT_ONCE", "0")) or min(2 * (os.cpu_count() or 1), 8)
+# Beside a worker others keep the processors busy.
+USUAL = 2 if "PYTEST_XDIST_WORKER" in os.environ else min(2 * (os.cpu_count() or 1), 8)
+AT_ONCE = int(os.environ.get("PEER_AT_ONCE", "0")) or USUAL
 TOGETHER = 2 * AT_ONCE
 NAMED = {
     f"{family}-{scenario.name.replace(' ', '_')}": scenario
