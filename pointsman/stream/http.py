@@ -269,6 +269,8 @@ class HttpStream(HttpRequest):
         """How the body goes out to this client, and whether the connection ends with it."""
         request = self.context.request
         assert request is not None
+        if response.status in (204, 304) and not response.empty:
+            self.bodiless = True  # rules have made it so: a body would be taken for the next response (RFC 9112 6.3)
         if self.client.frame(response, self.bodiless):
             self.closing = True
         elif not self.bodiless and (request.method == b"HEAD" or response.status < 200):

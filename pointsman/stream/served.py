@@ -309,6 +309,8 @@ class ServedStream(Replay):
                 self.drop_feed()
                 return
             response = asked
+        if response.status in (204, 304):
+            self.bodiless = True  # also where rules have made it so
         if self.client.frame(response, self.bodiless):
             self.closing = True
         process = frontend.program.process
