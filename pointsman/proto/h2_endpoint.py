@@ -365,7 +365,7 @@ class H2Endpoint(H2Sending):
             # It may have sent others before it hears of this: as many as it may have at once (manual 3.2).
             self.limit = min(self.limit, number + 2 * min(options.streams or 100, LARGEST >> 2) & LARGEST)
             self.out.append(goaway(self.limit, NO_ERROR))
-        stream = H2Stream(number, self.initial, self.options.initial_window)
+        stream = H2Stream(number, self.initial, self.granted)
         stream.headed = True
         stream.ended = ended
         if block.over:
@@ -418,7 +418,7 @@ class H2Endpoint(H2Sending):
         if stream.ended or not stream.headed:
             self.refuse(number, STREAM_CLOSED if stream.ended else PROTOCOL_ERROR)
             return
-        if size > stream.grant:
+        if size > stream.grant and size:
             self.refuse(number, FLOW_CONTROL_ERROR)
             return
         stream.grant -= size
@@ -564,6 +564,7 @@ class H2Endpoint(H2Sending):
         if flags & ACK:
             if payload:
                 raise H2Error(FRAME_SIZE_ERROR, "SETTINGS are acknowledged with a payload")
+            self._settle_windows()
             self.decoder.settle(self.options.table_size)
             return
         if len(payload) % 6:
@@ -575,6 +576,16 @@ class H2Endpoint(H2Sending):
             self._set(payload[at] << 8 | payload[at + 1], int.from_bytes(payload[at + 2 : at + 6], "big"))
         self.out.append(SETTINGS_ACK)
         self.user.settings_came()
+
+    def _settle_windows(self) -> None:
+        """The peer knows our initial window from now on. Its streams may have used more than that (6.9.2)."""
+        less = self.granted - self.options.initial_window
+        if less > 0:
+            self.granted -= less
+            for stream in self.streams.values():
+                stream.grant -= less
+                if not stream.wide:
+                    stream.aim -= less
 
     def _set(self, key: int, value: int) -> None:
         if key == INITIAL_WINDOW_SIZE:
@@ -668,7 +679,7 @@ class H2Endpoint(H2Sending):
         """A stream is reset for what came on it: its user is told."""
         self.out.append(reset(number, code))
         stream = self.streams.get(number)
-        grant = self.options.initial_window if code == REFUSED_STREAM else 0
+        grant = self.granted if code == REFUSED_STREAM else 0
         self._remember_reset(number, stream.grant if stream is not None and not stream.ended else grant)
         self.counters.refused(code)
         if stream is not None:

@@ -56,6 +56,8 @@ class H2Sending:
         self.ready: list[H2Stream] = []  # have payload, or their end, to send
         self.window = WINDOW  # bytes that may be sent, on all streams
         self.initial = WINDOW  # that may be sent on a new one
+        # That may come on a new one: before the peer has acknowledged our SETTINGS, it need not know them (6.9.3).
+        self.granted = max(options.initial_window, WINDOW)
         self.frame_size = SMALLEST_FRAME  # of what is sent
         self.most = LARGEST  # streams that we may open at once
         self.extended = False  # RFC 8441 may be used towards the peer
@@ -67,7 +69,7 @@ class H2Sending:
         number = self.next
         self.next += 2
         self.counters.opened += 1
-        stream = self.streams[number] = H2Stream(number, self.initial, self.options.initial_window)
+        stream = self.streams[number] = H2Stream(number, self.initial, self.granted)
         self.receiving += 1
         return stream
 

@@ -101,7 +101,7 @@ class Server:
         self.encoder = hpack.Encoder()
         self.decoder = hpack.Decoder()
         if greeted:
-            self.take(h2.PREFACE, SettingsFrame())
+            self.take(h2.PREFACE, SettingsFrame(), SettingsFrame(flags=("ACK",)))
             self.give()
 
     def take(self, *what: bytes | Frame) -> None:
@@ -216,6 +216,33 @@ def test_more_than_the_window_resets_the_stream() -> None:
     server.take(DataFrame(1, b"x" * 101))
     assert server.reset() == (1, h2.FLOW_CONTROL_ERROR)
     assert server.user.resets == [h2.FLOW_CONTROL_ERROR]
+
+
+def test_before_our_settings_are_acknowledged_the_first_window_holds() -> None:
+    """6.9.3: a client may send 65,535 bytes before it has heard of less."""
+    server = Server(User(lazy=True), greeted=False, rxbuf=0, initial_window=100)
+    server.take(h2.PREFACE, SettingsFrame())
+    stream = server.open()
+    for _ in range(3):
+        server.take(DataFrame(1, b"x" * 16_384))
+    assert stream.held == 3 * 16_384 and not server.user.resets
+    server.take(SettingsFrame(flags=("ACK",)))
+    assert stream.grant == 100 - 3 * 16_384  # 6.9.2: it may become negative
+    server.give()
+    server.take(DataFrame(1, b"", flags=("END_STREAM",)))  # which needs no window
+    assert stream.ended and not server.user.resets
+
+
+def test_what_was_sent_before_is_credited_again() -> None:
+    user = User(lazy=True)
+    server = Server(user, greeted=False, rxbuf=0, initial_window=100)
+    server.take(h2.PREFACE, SettingsFrame())
+    stream = server.open()
+    server.take(DataFrame(1, b"x" * 16_384), SettingsFrame(flags=("ACK",)))
+    server.give()
+    user.read(stream)
+    (credit,) = [one for one in server.give() if isinstance(one, WindowUpdateFrame) and one.stream_id]
+    assert credit.window_increment == 16_384 and stream.grant == 100
 
 
 def test_a_response_waits_for_the_windows() -> None:
