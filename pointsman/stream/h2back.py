@@ -52,6 +52,7 @@ class H2Speaker(Speaker):
         program = self.program
         lax = program.lax | UNSAFE if self.backend.unsafe else program.lax
         back = H2Back(server, wire, program.h2_back, program.head_limit, lax)
+        back.field_limit = program.field_limit
         back.threshold = program.h2_glitches
         back.most = self.places
         back.speaker = self

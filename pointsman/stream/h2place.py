@@ -12,6 +12,7 @@ from pointsman.net.duplex import Duplex
 from pointsman.net.transport import REFUSED
 from pointsman.net.wire import LARGE, Wire
 from pointsman.proto.errors import ProtocolError
+from pointsman.proto.h1 import MAX_FIELDS
 from pointsman.proto.h2 import CANCEL, PROTOCOL_ERROR
 from pointsman.proto.h2_endpoint import H2Endpoint
 from pointsman.proto.h2_fields import request_block, response_of, trailer_block
@@ -44,6 +45,7 @@ class H2Carrier(SharedConnection, EndpointUser):
     def __init__(self, server: LiveServer, wire: Wire, options: H2Options, head_limit: int, lax: int) -> None:
         super().__init__(server, wire, options.streams)
         self.options = options
+        self.field_limit = MAX_FIELDS  # of a head
         self.lax = lax  # what is let pass that is wrong in heads (proto/unsafe.py)
         self.secure = wire.tls() is not None
         self.endpoint = H2Endpoint(self, options, True, head_limit, server.backend.h2)
@@ -143,7 +145,7 @@ class H2Place(HttpPlace, StreamUser):
             back.wake(self)
             return
         try:
-            response = response_of(block, ended, self.head_only, back.lax)
+            response = response_of(block, ended, self.head_only, back.lax, back.field_limit)
         except ProtocolError as error:
             self.fault = error
             back.endpoint.refuse(flow.number, PROTOCOL_ERROR)
@@ -337,7 +339,8 @@ class H2Place(HttpPlace, StreamUser):
                         self.download()
                     return
                 assert self.block is not None
-                self.heads.append(response_of(self.block, self.bare, self.head_only, self.back.lax))
+                back = self.back
+                self.heads.append(response_of(self.block, self.bare, self.head_only, back.lax, back.field_limit))
             if not self.heads:
                 self._look_at_end(stream)
                 return

@@ -322,3 +322,14 @@ def test_answers_that_come_again() -> None:
             head = b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\nx: %b\r\nseen: %b\r\n\r\n" % (seen, seen)
             assert client.take() == head + b"%04d" % turn
         assert proxy.lines == ["200 --"] * 6
+
+
+@pytest.mark.parametrize("limit, fields, status", [(10, 8, b"200"), (10, 12, b"502"), (200, 150, b"200")])
+def test_as_many_fields_as_the_configuration_says(limit: int, fields: int, status: bytes) -> None:
+    """tune.http.maxhdr (manual 3.2), as of servers that speak HTTP/1."""
+    text = f"global\n    tune.http.maxhdr {limit}\n{CONFIG}"
+    with H2ServerStand(text, "a", speaks="a", most=100) as proxy:
+        client = ask(proxy)
+        server = proxy.h2_server("a")
+        server.answer(server.place("/x"), 200, *((f"x-{number}", "1") for number in range(fields)), end=True)
+        assert client.take().startswith(b"HTTP/1.1 " + status)
