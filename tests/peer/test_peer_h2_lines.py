@@ -39,6 +39,7 @@ frontend f
     http-request wait-for-body time 300 if { path_beg /wait }
     default_backend b
 backend b
+    http-reuse never  # an answer that fails on an old connection is another story
     server s {server}
 """
 PATIENCE = 6.0  # s

@@ -19,6 +19,7 @@ from support.h2_peer import (
     headers,
     literals,
     rst_stream,
+    settings,
 )
 from support.h2_server_stand import H2ServerStand
 from support.h2_stand import H2Peer, H2Stand
@@ -177,8 +178,10 @@ def test_limits() -> None:
         assert stand.live.program.h2_back.streams == 10
         client = stand.h2(name="web")
         assert client.told()[MAX_CONCURRENT_STREAMS] == 50
+        client.put(settings(ack=True))
         client.ask(1, "/x", "POST", end=False)
         stand.accept("a")
+        client.put(data(1, b"x"))
         credit = sum(one.increment for one in client.of_kind(WINDOW_UPDATE) if one.stream == 1)
         assert 16_384 + credit == 800 * 1024 // 8 * 7
         text = text_of("Limits").replace("max-total-streams 1000", "max-total-streams 2")
@@ -199,7 +202,8 @@ def test_attacks() -> None:
         client = stand.h2(name="web")
         for number in range(1, 500, 2):
             client.put(headers(number, bad, True))
-        assert [code for _, code in client.goaways()] == [NO_ERROR, ENHANCE_YOUR_CALM]
+        *before, last = [code for _, code in client.goaways()]
+        assert last == ENHANCE_YOUR_CALM and set(before) <= {NO_ERROR}  # what it cost may end it before it is warned
         assert len(client.resets) <= 200
         assert stand.client("web").ended()  # nobody lets it in again
 

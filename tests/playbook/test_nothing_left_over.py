@@ -61,6 +61,7 @@ TELLS: Final = frozenset(
         "%Tu",
         "%rt",
         "http_first_req",
+        "fs.id",
         "fc.timer.handshake",
         "fc.timer.total",
         "req.timer.idle",

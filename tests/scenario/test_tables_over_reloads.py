@@ -185,7 +185,12 @@ def test_a_line_that_has_changed(service: Service, changed: str, kept: dict[str,
         assert table(service) == {}
         return
     name = "abc" if "len 3" in changed else "abcdef"
-    until(lambda: list(table(service)) == [name] and {**table(service)[name], **kept} == table(service)[name])
+
+    def has_kept() -> bool:
+        found = table(service)
+        return list(found) == [name] and {**found[name], **kept} == found[name]
+
+    until(has_kept)
     until(lambda: "gpc0" in kept or "gpc0" not in table(service)[name])
 
 
